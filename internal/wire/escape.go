@@ -1,0 +1,62 @@
+package wire
+
+import (
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// unescape appends what the inside of a string stands for to dst. The escapes have been checked.
+func unescape(dst, s []byte) []byte {
+	for i := 0; i < len(s); {
+		switch c := s[i]; {
+		case c == '\\' && s[i+1] == 'u':
+			v := escaped(s[i:])
+			i += 6
+			if utf16.IsSurrogate(v) {
+				if pair := utf16.DecodeRune(v, escaped(s[i:])); pair != utf8.RuneError {
+					v = pair
+					i += 6
+				} else {
+					v = utf8.RuneError
+				}
+			}
+			dst = utf8.AppendRune(dst, v)
+		case c == '\\':
+			dst = append(dst, unescaped(s[i+1]))
+			i += 2
+		case c < utf8.RuneSelf:
+			dst = append(dst, c)
+			i++
+		default:
+			v, n := utf8.DecodeRune(s[i:])
+			dst = utf8.AppendRune(dst, v)
+			i += n
+		}
+	}
+	return dst
+}
+
+// escaped returns the value of the \u escape that s begins with, or -1 when it begins with none.
+func escaped(s []byte) rune {
+	if len(s) < 6 || s[0] != '\\' || s[1] != 'u' {
+		return -1
+	}
+	return unhex(s[2])<<12 | unhex(s[3])<<8 | unhex(s[4])<<4 | unhex(s[5])
+}
+
+// unescaped returns what a backslash and c stand for.
+func unescaped(c byte) byte {
+	switch c {
+	case 'b':
+		return '\b'
+	case 'f':
+		return '\f'
+	case 'n':
+		return '\n'
+	case 'r':
+		return '\r'
+	case 't':
+		return '\t'
+	}
+	return c // the quote, the backslash and the slash
+}

@@ -1,0 +1,337 @@
+package wire
+
+import "unicode/utf8"
+
+// What stands on the stack of a Reader.
+const (
+	objectFirst uint8 = iota // an object before its first key
+	objectNext               // an object after a value
+	objectNull               // null in place of an object
+	arrayFirst               // an array before its first element
+	arrayNext                // an array after an element
+	arrayOne                 // one value in place of an array, not read yet
+	arrayDone                // null in place of an array, or arrayOne after its value
+)
+
+// Reader reads one JSON text from front to back:
+//
+//	for r.Object(); r.NextKey(); {
+//		switch string(r.Key()) {
+//		case "id":
+//			id = r.Int64()
+//		default:
+//			r.Skip()
+//		}
+//	}
+//
+// The value of every key and every element has to be read exactly once, with a scalar method,
+// Object, Array, Skip or Raw, and every loop has to run until NextKey or NextElem returns false.
+// A value left unread, or read twice, is an error.
+//
+// The first error stays: after it all methods do nothing, return zero and false, and Err tells.
+// A key that stands twice in an object is reported twice. Objects and arrays may be nested 512
+// deep. Text that is not UTF-8 and lone surrogates in escapes are read as U+FFFD, one for each
+// byte or escape, as encoding/json does.
+//
+// The zero Reader is an empty text. A Reader is for one goroutine. It keeps the text that it was
+// given and never changes it; strings that it returns are copies.
+type Reader struct {
+	b     []byte
+	i     int
+	err   *Error
+	key   []byte
+	kbuf  []byte // holds a key that had to be decoded
+	sbuf  []byte // holds a string that had to be decoded
+	want  bool   // a value is due
+	depth int
+	stack [maxDepth]uint8
+}
+
+// NewReader returns a Reader of b. A UTF-8 byte order mark before the text is skipped.
+func NewReader(b []byte) *Reader {
+	r := new(Reader)
+	r.Reset(b)
+	return r
+}
+
+// Reset makes r read b from its start, without an error, keeping its buffers.
+func (r *Reader) Reset(b []byte) {
+	r.b, r.i, r.err, r.key, r.want, r.depth = b, 0, nil, nil, true, 0
+	if len(b) >= 3 && b[0] == 0xef && b[1] == 0xbb && b[2] == 0xbf {
+		r.i = 3
+	}
+}
+
+// Err returns the first error, a [*Error], or nil.
+func (r *Reader) Err() error {
+	if r.err == nil {
+		return nil
+	}
+	return r.err
+}
+
+// Fail records what as the error at the current place, unless there is an error already. It must
+// not hold any of the text.
+func (r *Reader) Fail(what string) { r.fail(r.i, what) }
+
+func (r *Reader) fail(offset int, what string) {
+	if r.err == nil {
+		r.err = &Error{Offset: int64(offset), What: what}
+	}
+	r.want, r.depth = false, 0
+}
+
+// Kind returns the kind of the value that is due, without reading it. A byte that begins no value
+// gives None; the method that reads it records the error.
+func (r *Reader) Kind() Kind {
+	if !r.want {
+		return None
+	}
+	if r.i = skipSpace(r.b, r.i); r.i >= len(r.b) {
+		return None
+	}
+	return kinds[r.b[r.i]]
+}
+
+// begin moves to the value that is due and takes the duty to read it.
+func (r *Reader) begin() bool {
+	if !r.want {
+		r.fail(r.i, "a value was read where none is due")
+		return false
+	}
+	if r.i >= len(r.b) || r.b[r.i] <= ' ' {
+		if r.i = skipSpace(r.b, r.i); r.i >= len(r.b) {
+			r.fail(r.i, whatEnd)
+			return false
+		}
+	}
+	r.want = false
+	return true
+}
+
+func (r *Reader) push(frame uint8) {
+	if r.depth >= maxDepth {
+		r.fail(r.i, whatDepth)
+		return
+	}
+	r.stack[r.depth] = frame
+	r.depth++
+}
+
+// literal reads word, and reports whether it stands there.
+func (r *Reader) literal(word string) bool {
+	end, what := scanLiteral(r.b, r.i, word)
+	if what != "" {
+		r.fail(end, what)
+		return false
+	}
+	r.i = end
+	return true
+}
+
+// Object enters an object, whose keys NextKey then reads. Null counts as an object without keys.
+// Anything else is an error.
+func (r *Reader) Object() {
+	if !r.begin() {
+		return
+	}
+	switch c := r.b[r.i]; {
+	case c == '{':
+		r.push(objectFirst)
+		r.i++
+	case c == 'n':
+		if r.literal("null") {
+			r.push(objectNull)
+		}
+	default:
+		r.fail(r.i, "want an object")
+	}
+}
+
+// NextKey moves to the next key of the object that was entered last, or leaves the object and
+// returns false. The value of the key before must have been read.
+func (r *Reader) NextKey() bool {
+	if r.want {
+		r.fail(r.i, "the value before was not read")
+		return false
+	}
+	if r.depth == 0 {
+		r.fail(r.i, "a key was read outside of an object")
+		return false
+	}
+	frame := &r.stack[r.depth-1]
+	r.i = skipSpace(r.b, r.i)
+	switch *frame {
+	case objectFirst:
+		if r.i < len(r.b) && r.b[r.i] == '}' {
+			r.i++
+			r.depth--
+			return false
+		}
+		*frame = objectNext
+	case objectNext:
+		switch {
+		case r.i >= len(r.b):
+			r.fail(r.i, whatEnd)
+			return false
+		case r.b[r.i] == ',':
+			r.i = skipSpace(r.b, r.i+1)
+		case r.b[r.i] == '}':
+			r.i++
+			r.depth--
+			return false
+		default:
+			r.fail(r.i, whatObject)
+			return false
+		}
+	case objectNull:
+		r.depth--
+		return false
+	default:
+		r.fail(r.i, "a key was read in a list")
+		return false
+	}
+	if r.i >= len(r.b) || r.b[r.i] != '"' {
+		r.fail(at(r.b, r.i, whatKey))
+		return false
+	}
+	key, ok := r.quoted(&r.kbuf)
+	if !ok {
+		return false
+	}
+	r.i = skipSpace(r.b, r.i)
+	if r.i >= len(r.b) || r.b[r.i] != ':' {
+		r.fail(at(r.b, r.i, whatColon))
+		return false
+	}
+	r.i++
+	r.key, r.want = key, true
+	return true
+}
+
+// Key returns the key that NextKey moved to, with its escapes decoded. It is valid until the next
+// NextKey, belongs to the Reader, and must not be changed.
+func (r *Reader) Key() []byte { return r.key }
+
+// Array enters an array, whose elements NextElem then moves to. Null counts as an array without
+// elements, and one value of any other kind as an array that holds it.
+func (r *Reader) Array() {
+	if !r.begin() {
+		return
+	}
+	switch kinds[r.b[r.i]] {
+	case Array:
+		r.push(arrayFirst)
+		r.i++
+	case Null:
+		if r.literal("null") {
+			r.push(arrayDone)
+		}
+	case None:
+		r.fail(r.i, whatValue)
+	default:
+		r.push(arrayOne)
+	}
+}
+
+// NextElem moves to the next element of the array that was entered last, or leaves the array and
+// returns false. The element before must have been read.
+func (r *Reader) NextElem() bool {
+	if r.want {
+		r.fail(r.i, "the value before was not read")
+		return false
+	}
+	if r.depth == 0 {
+		r.fail(r.i, "an element was read outside of a list")
+		return false
+	}
+	frame := &r.stack[r.depth-1]
+	switch *frame {
+	case arrayFirst:
+		r.i = skipSpace(r.b, r.i)
+		if r.i < len(r.b) && r.b[r.i] == ']' {
+			r.i++
+			r.depth--
+			return false
+		}
+		*frame = arrayNext
+	case arrayNext:
+		r.i = skipSpace(r.b, r.i)
+		switch {
+		case r.i >= len(r.b):
+			r.fail(r.i, whatEnd)
+			return false
+		case r.b[r.i] == ',':
+			r.i++
+		case r.b[r.i] == ']':
+			r.i++
+			r.depth--
+			return false
+		default:
+			r.fail(r.i, whatArray)
+			return false
+		}
+	case arrayOne:
+		*frame = arrayDone
+	case arrayDone:
+		r.depth--
+		return false
+	default:
+		r.fail(r.i, "an element was read in an object")
+		return false
+	}
+	r.want = true
+	return true
+}
+
+// Skip reads one value of any kind and drops it. All of it is checked.
+func (r *Reader) Skip() { r.Raw() }
+
+// Raw reads one value of any kind and returns its bytes, checked, without the white space around
+// it. They belong to the text that the Reader was given.
+func (r *Reader) Raw() []byte {
+	if !r.begin() {
+		return nil
+	}
+	end, what := scanValue(r.b, r.i, r.depth)
+	if what != "" {
+		r.fail(end, what)
+		return nil
+	}
+	raw := r.b[r.i:end:end]
+	r.i = end
+	return raw
+}
+
+// End checks that nothing but white space is left. Objects and arrays that were entered must have
+// been left.
+func (r *Reader) End() {
+	if r.err != nil {
+		return
+	}
+	if r.depth > 0 {
+		r.fail(r.i, "the value before was not read to its end")
+		return
+	}
+	if r.i = skipSpace(r.b, r.i); r.i < len(r.b) {
+		r.fail(r.i, whatAfter)
+	}
+}
+
+// quoted reads the string that begins at the quote at r.i. The bytes are those of the text or,
+// when something had to be decoded, of buf.
+func (r *Reader) quoted(buf *[]byte) ([]byte, bool) {
+	from := r.i + 1
+	end, saw, what := scanString(r.b, from)
+	if what != "" {
+		r.fail(end, what)
+		return nil, false
+	}
+	r.i = end
+	s := r.b[from : end-1]
+	if saw == 0 || saw == sawForeign && utf8.Valid(s) {
+		return s, true
+	}
+	*buf = unescape((*buf)[:0], s)
+	return *buf, true
+}

@@ -1,0 +1,234 @@
+package wire
+
+import (
+	"strings"
+	"time"
+)
+
+// scalar reads one scalar: the decoded bytes of a string, or the literal text of a number or a
+// boolean. They are valid until the next value is read. Objects and arrays are an error that says
+// want.
+func (r *Reader) scalar(want string) ([]byte, Kind) {
+	if !r.begin() {
+		return nil, None
+	}
+	from := r.i
+	kind := kinds[r.b[from]]
+	switch kind {
+	case String:
+		s, ok := r.quoted(&r.sbuf)
+		if !ok {
+			return nil, None
+		}
+		return s, String
+	case Number, Bool, Null:
+		end, what := scanScalar(r.b, from)
+		if what != "" {
+			r.fail(end, what)
+			return nil, None
+		}
+		r.i = end
+		return r.b[from:end], kind
+	}
+	r.fail(from, want)
+	return nil, None
+}
+
+// unset reports whether a scalar stands for no value: null or an empty string, or an error.
+func unset(s []byte, kind Kind) bool {
+	return kind == None || kind == Null || kind == String && len(s) == 0
+}
+
+// Text reads a string. A number and a boolean give their literal text, null gives "". An object
+// and an array are errors.
+func (r *Reader) Text() string { return r.TextIntern("") }
+
+// TextIntern is Text, and returns prev when the text equals it, which saves a copy for values that
+// repeat from one element to the next, such as the name of an owner.
+func (r *Reader) TextIntern(prev string) string {
+	s, kind := r.scalar("want a text")
+	if unset(s, kind) {
+		return ""
+	}
+	if string(s) == prev {
+		return prev
+	}
+	return string(s)
+}
+
+const (
+	wantInteger = "want a whole number of at most 64 bits"
+	wantFloat   = "want a number"
+	wantBool    = "want true or false"
+	wantTime    = "want a date and time"
+)
+
+// Int64 reads a whole number: 12, also as 12.0 or 1.2e1, and all of these in a string. Null and ""
+// give 0. A fraction, a number beyond 64 bits and anything else is an error; nothing is rounded.
+func (r *Reader) Int64() int64 {
+	v, _ := r.integer()
+	return v
+}
+
+// Int is [Reader.Int64], and an error when the number does not fit an int.
+func (r *Reader) Int() int {
+	v, _ := r.int()
+	return v
+}
+
+// IntPtr is [Reader.Int], and nil for null and "".
+func (r *Reader) IntPtr() *int {
+	if v, ok := r.int(); ok {
+		return &v
+	}
+	return nil
+}
+
+// Int64Ptr is [Reader.Int64], and nil for null and "".
+func (r *Reader) Int64Ptr() *int64 {
+	if v, ok := r.integer(); ok {
+		return &v
+	}
+	return nil
+}
+
+func (r *Reader) int() (int, bool) {
+	v, ok := r.integer()
+	if int64(int(v)) != v {
+		r.Fail("want a whole number that fits an int")
+		return 0, false
+	}
+	return int(v), ok
+}
+
+// integer reads a whole number, and reports whether there was one.
+func (r *Reader) integer() (int64, bool) {
+	s, kind := r.scalar(wantInteger)
+	if unset(s, kind) {
+		return 0, false
+	}
+	if kind != Bool {
+		if v, ok := parseInt(s); ok {
+			return v, true
+		}
+	}
+	r.Fail(wantInteger)
+	return 0, false
+}
+
+// Float64 reads a number, also in a string. Null and "" give 0. NaN, infinities, a number beyond
+// the range of a float64 and anything else is an error.
+func (r *Reader) Float64() float64 {
+	v, _ := r.float()
+	return v
+}
+
+// Float64Ptr is [Reader.Float64], and nil for null and "".
+func (r *Reader) Float64Ptr() *float64 {
+	if v, ok := r.float(); ok {
+		return &v
+	}
+	return nil
+}
+
+func (r *Reader) float() (float64, bool) {
+	s, kind := r.scalar(wantFloat)
+	if unset(s, kind) {
+		return 0, false
+	}
+	if kind != Bool {
+		if v, ok := parseFloat(s); ok {
+			return v, true
+		}
+	}
+	r.Fail(wantFloat)
+	return 0, false
+}
+
+// Bool reads true or false, the same in a string in upper, lower or mixed case, and 1 or 0 as a
+// number or in a string. Null and "" give false. Anything else is an error.
+func (r *Reader) Bool() bool {
+	v, _ := r.boolean()
+	return v
+}
+
+// BoolPtr is [Reader.Bool], and nil for null and "".
+func (r *Reader) BoolPtr() *bool {
+	if v, ok := r.boolean(); ok {
+		return &v
+	}
+	return nil
+}
+
+func (r *Reader) boolean() (v, ok bool) {
+	s, kind := r.scalar(wantBool)
+	if unset(s, kind) {
+		return false, false
+	}
+	if kind == Bool {
+		return s[0] == 't', true
+	}
+	if n, ok := parseInt(s); ok && (n == 0 || n == 1) {
+		return n == 1, true
+	}
+	if kind == String && len(s) <= len("false") {
+		switch {
+		case strings.EqualFold(string(s), "true"):
+			return true, true
+		case strings.EqualFold(string(s), "false"):
+			return false, true
+		}
+	}
+	r.Fail(wantBool)
+	return false, false
+}
+
+// Time reads a date and time: a string in one of the forms of [ParseTime], or the milliseconds
+// since 1970 as a number. Null and "" give the zero time. The result is in UTC.
+func (r *Reader) Time() time.Time {
+	s, kind := r.scalar(wantTime)
+	if unset(s, kind) {
+		return time.Time{}
+	}
+	var (
+		t  time.Time
+		ok bool
+	)
+	switch kind {
+	case String:
+		t, ok = parseTime(s)
+	case Number:
+		var ms int64
+		if ms, ok = parseInt(s); ok {
+			t, ok = inRange(time.UnixMilli(ms).UTC())
+		}
+	}
+	if !ok {
+		r.Fail(wantTime)
+		return time.Time{}
+	}
+	return t
+}
+
+// Strings reads a list of texts, each as [Reader.Text] does; one scalar counts as a list that
+// holds it. Null and "" in place of the list give nil, and null in the list is left out.
+func (r *Reader) Strings() []string {
+	if r.Kind() != Array {
+		if s := r.Text(); s != "" {
+			return []string{s}
+		}
+		return nil
+	}
+	var list []string
+	for r.Array(); r.NextElem(); {
+		if r.Kind() == Null {
+			r.Skip()
+			continue
+		}
+		list = append(list, r.Text())
+	}
+	if r.err != nil {
+		return nil
+	}
+	return list
+}

@@ -1,0 +1,311 @@
+package wire
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// maxDepth is how many objects and arrays may stand inside each other.
+const maxDepth = 512
+
+// What can be wrong with a text. None of them holds any of it.
+const (
+	whatEnd     = "unexpected end"
+	whatValue   = "want a value"
+	whatKey     = "want a key in quotes"
+	whatColon   = "want a colon after the key"
+	whatObject  = "want a comma or the end of the object"
+	whatArray   = "want a comma or the end of the list"
+	whatDigit   = "want a digit"
+	whatLiteral = "want true, false or null"
+	whatControl = "a control character in a string must be escaped"
+	whatEscape  = "unknown escape in a string"
+	whatHex     = "want four hexadecimal digits"
+	whatDepth   = "nested too deep"
+	whatAfter   = "text after the value"
+)
+
+// What scanString saw in a string.
+const (
+	sawEscape  = 1 << iota // a backslash
+	sawForeign             // a byte above 0x7f
+)
+
+// kinds tells the kind of a value from its first byte.
+var kinds = [256]Kind{
+	'{': Object, '[': Array, '"': String, 't': Bool, 'f': Bool, 'n': Null, '-': Number,
+	'0': Number, '1': Number, '2': Number, '3': Number, '4': Number,
+	'5': Number, '6': Number, '7': Number, '8': Number, '9': Number,
+}
+
+// skipSpace returns the index of the first byte from i on that is not JSON white space.
+func skipSpace(b []byte, i int) int {
+	for i < len(b) && b[i] <= ' ' && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
+		i++
+	}
+	return i
+}
+
+// at names what is wrong at i: the end of the text, or what.
+func at(b []byte, i int, what string) (int, string) {
+	if i >= len(b) {
+		return len(b), whatEnd
+	}
+	return i, what
+}
+
+// scanString reads a string whose opening quote stands before i. It returns the index after the
+// closing quote and what it saw, or the index of the fault and its name.
+func scanString(b []byte, i int) (end int, saw uint8, what string) {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	for {
+		// Eight bytes at a time: the lowest high bit set in m marks the first quote, backslash,
+		// control character or byte above 0x7f.
+		for i+8 <= len(b) {
+			x := binary.LittleEndian.Uint64(b[i:])
+			m := ((x - ones*' ') | ((x ^ ones*'"') - ones) | ((x ^ ones*'\\') - ones) | x) & highs
+			if m != 0 {
+				i += bits.TrailingZeros64(m) / 8
+				break
+			}
+			i += 8
+		}
+		if i >= len(b) {
+			return len(b), saw, whatEnd
+		}
+		switch c := b[i]; {
+		case c == '"':
+			return i + 1, saw, ""
+		case c == '\\':
+			saw |= sawEscape
+			if i, what = scanEscape(b, i); what != "" {
+				return i, saw, what
+			}
+		case c < ' ':
+			return i, saw, whatControl
+		case c > 0x7f:
+			saw |= sawForeign
+			for i++; i < len(b) && b[i] > 0x7f; i++ {
+			}
+		default: // only in the last seven bytes of the text
+			i++
+		}
+	}
+}
+
+// scanEscape reads one escape that begins with the backslash at i.
+func scanEscape(b []byte, i int) (int, string) {
+	i++
+	if i >= len(b) {
+		return len(b), whatEnd
+	}
+	switch b[i] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return i + 1, ""
+	case 'u':
+		for n := 0; n < 4; n++ {
+			i++
+			if i >= len(b) || unhex(b[i]) < 0 {
+				return at(b, i, whatHex)
+			}
+		}
+		return i + 1, ""
+	}
+	return i, whatEscape
+}
+
+// unhex returns the value of a hexadecimal digit, or -1.
+func unhex(c byte) rune {
+	switch {
+	case '0' <= c && c <= '9':
+		return rune(c - '0')
+	case 'a' <= c && c <= 'f':
+		return rune(c - 'a' + 10)
+	case 'A' <= c && c <= 'F':
+		return rune(c - 'A' + 10)
+	}
+	return -1
+}
+
+// scanNumber reads the number at i and returns the index after it, or the fault.
+func scanNumber(b []byte, i int) (int, string) {
+	if i < len(b) && b[i] == '-' {
+		i++
+	}
+	switch {
+	case i < len(b) && b[i] == '0':
+		i++
+	case i < len(b) && '1' <= b[i] && b[i] <= '9':
+		i = scanDigits(b, i)
+	default:
+		return at(b, i, whatDigit)
+	}
+	if i < len(b) && b[i] == '.' {
+		from := i + 1
+		if i = scanDigits(b, from); i == from {
+			return at(b, i, whatDigit)
+		}
+	}
+	if i < len(b) && b[i]|0x20 == 'e' {
+		from := i + 1
+		if from < len(b) && (b[from] == '+' || b[from] == '-') {
+			from++
+		}
+		if i = scanDigits(b, from); i == from {
+			return at(b, i, whatDigit)
+		}
+	}
+	return i, ""
+}
+
+// scanDigits returns the index of the first byte from i on that is not a digit.
+func scanDigits(b []byte, i int) int {
+	for i < len(b) && '0' <= b[i] && b[i] <= '9' {
+		i++
+	}
+	return i
+}
+
+// scanLiteral reads the word at i and returns the index after it, or the fault.
+func scanLiteral(b []byte, i int, word string) (int, string) {
+	for n := range len(word) {
+		if i+n >= len(b) || b[i+n] != word[n] {
+			return at(b, i+n, whatLiteral)
+		}
+	}
+	return i + len(word), ""
+}
+
+// scanScalar reads the string, number, boolean or null at i and returns the index after it, or
+// the fault.
+func scanScalar(b []byte, i int) (int, string) {
+	if i >= len(b) {
+		return len(b), whatEnd
+	}
+	switch c := b[i]; kinds[c] {
+	case String:
+		end, _, what := scanString(b, i+1)
+		return end, what
+	case Number:
+		return scanNumber(b, i)
+	case Bool:
+		if c == 't' {
+			return scanLiteral(b, i, "true")
+		}
+		return scanLiteral(b, i, "false")
+	case Null:
+		return scanLiteral(b, i, "null")
+	}
+	return i, whatValue
+}
+
+// scanValue reads the value at i, where no white space stands, and returns the index after it, or
+// the fault. The value stands inside depth objects and arrays.
+func scanValue(b []byte, i, depth int) (int, string) {
+	if i >= len(b) {
+		return len(b), whatEnd
+	}
+	if b[i] != '{' && b[i] != '[' {
+		return scanScalar(b, i)
+	}
+	var (
+		open frames // of this value only
+		what string
+	)
+	for {
+		// A value begins at i.
+		if i < len(b) && (b[i] == '{' || b[i] == '[') {
+			if depth+open.n >= maxDepth {
+				return i, whatDepth
+			}
+			open.push(b[i] == '{')
+			i = skipSpace(b, i+1)
+			if i >= len(b) || b[i] != open.closer() {
+				if open.object() {
+					if i, what = scanKey(b, i); what != "" {
+						return i, what
+					}
+				}
+				continue
+			}
+			i++
+			open.pop()
+		} else if i, what = scanScalar(b, i); what != "" {
+			return i, what
+		}
+		// A value ended before i.
+		for {
+			if open.n == 0 {
+				return i, ""
+			}
+			i = skipSpace(b, i)
+			if i < len(b) && b[i] == ',' {
+				break
+			}
+			if i >= len(b) || b[i] != open.closer() {
+				return at(b, i, open.want())
+			}
+			i++
+			open.pop()
+		}
+		i = skipSpace(b, i+1)
+		if open.object() {
+			if i, what = scanKey(b, i); what != "" {
+				return i, what
+			}
+		}
+	}
+}
+
+// scanKey reads a key at i, its colon and the white space after it.
+func scanKey(b []byte, i int) (int, string) {
+	if i >= len(b) || b[i] != '"' {
+		return at(b, i, whatKey)
+	}
+	i, _, what := scanString(b, i+1)
+	if what != "" {
+		return i, what
+	}
+	i = skipSpace(b, i)
+	if i >= len(b) || b[i] != ':' {
+		return at(b, i, whatColon)
+	}
+	return skipSpace(b, i+1), ""
+}
+
+// frames is a stack of open objects and arrays, a bit each.
+type frames struct {
+	n    int
+	bits [maxDepth / 64]uint64
+}
+
+func (f *frames) push(object bool) {
+	word, bit := &f.bits[f.n/64], uint64(1)<<(f.n%64)
+	if object {
+		*word |= bit
+	} else {
+		*word &^= bit
+	}
+	f.n++
+}
+
+func (f *frames) pop() { f.n-- }
+
+// object reports whether the innermost open one is an object.
+func (f *frames) object() bool {
+	return f.bits[(f.n-1)/64]&(1<<((f.n-1)%64)) != 0
+}
+
+func (f *frames) closer() byte {
+	if f.object() {
+		return '}'
+	}
+	return ']'
+}
+
+func (f *frames) want() string {
+	if f.object() {
+		return whatObject
+	}
+	return whatArray
+}
