@@ -1,0 +1,196 @@
+package wire
+
+import (
+	"math"
+	"strconv"
+	"time"
+	"unicode/utf8"
+)
+
+// Writer appends JSON to Buf.
+//
+// It puts commas where they are due, which it tells from the last byte of Buf, and keeps no other
+// state: Buf may be set, cut back to an earlier length, or hold text already. What is begun must
+// be ended, and in an object a key must stand before each value; that is not checked.
+//
+// The first error stays, see Err; after it Buf is of no use. The zero Writer is ready. A Writer is
+// for one goroutine.
+type Writer struct {
+	Buf []byte
+	err *Error
+}
+
+// Err returns the first error, a [*Error] whose offset is that in Buf, or nil.
+func (w *Writer) Err() error {
+	if w.err == nil {
+		return nil
+	}
+	return w.err
+}
+
+// Reset empties Buf, keeps its memory, and forgets the error.
+func (w *Writer) Reset() { w.Buf, w.err = w.Buf[:0], nil }
+
+func (w *Writer) fail(what string) {
+	if w.err == nil {
+		w.err = &Error{Offset: int64(len(w.Buf)), What: what}
+	}
+}
+
+// comma puts the comma that a value or a key after another needs.
+func (w *Writer) comma() {
+	if n := len(w.Buf); n > 0 {
+		switch w.Buf[n-1] {
+		case '{', '[', ':', ',':
+		default:
+			w.Buf = append(w.Buf, ',')
+		}
+	}
+}
+
+// BeginObject begins an object.
+func (w *Writer) BeginObject() { w.comma(); w.Buf = append(w.Buf, '{') }
+
+// EndObject ends an object.
+func (w *Writer) EndObject() { w.Buf = append(w.Buf, '}') }
+
+// BeginArray begins an array.
+func (w *Writer) BeginArray() { w.comma(); w.Buf = append(w.Buf, '[') }
+
+// EndArray ends an array.
+func (w *Writer) EndArray() { w.Buf = append(w.Buf, ']') }
+
+// Key writes the key of the value that follows. A key that is not UTF-8 is an error.
+func (w *Writer) Key(k string) {
+	w.comma()
+	w.quote(k)
+	w.Buf = append(w.Buf, ':')
+}
+
+// Text writes a string. Text that is not UTF-8 is an error, for it would arrive as another text.
+func (w *Writer) Text(s string) {
+	w.comma()
+	w.quote(s)
+}
+
+// Int64 writes a whole number.
+func (w *Writer) Int64(v int64) {
+	w.comma()
+	w.Buf = strconv.AppendInt(w.Buf, v, 10)
+}
+
+// Float64 writes a number with as few digits as it needs to be read back, never with an exponent.
+// NaN and the infinities are errors.
+func (w *Writer) Float64(v float64) {
+	w.comma()
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		w.fail("want a number that is neither NaN nor infinite")
+		return
+	}
+	w.Buf = strconv.AppendFloat(w.Buf, v, 'f', -1, 64)
+}
+
+// Bool writes true or false.
+func (w *Writer) Bool(v bool) {
+	w.comma()
+	w.Buf = strconv.AppendBool(w.Buf, v)
+}
+
+// BoolText writes "true" or "false" as a string.
+func (w *Writer) BoolText(v bool) {
+	if v {
+		w.Raw([]byte(`"true"`))
+	} else {
+		w.Raw([]byte(`"false"`))
+	}
+}
+
+// Time writes t in UTC as 2006-01-02T15:04:05Z; what is below a second is left out. A year outside
+// of 0 to 9999 is an error.
+func (w *Writer) Time(t time.Time) {
+	w.comma()
+	t = t.UTC()
+	if _, ok := inRange(t); !ok {
+		w.fail("want a time in the years 0 to 9999")
+		return
+	}
+	year, month, day := t.Date()
+	hour, minute, second := t.Clock()
+	w.Buf = append(w.Buf,
+		'"', digit(year/1000), digit(year/100), digit(year/10), digit(year),
+		'-', digit(int(month)/10), digit(int(month)), '-', digit(day/10), digit(day),
+		'T', digit(hour/10), digit(hour), ':', digit(minute/10), digit(minute),
+		':', digit(second/10), digit(second), 'Z', '"')
+}
+
+// digit returns the last decimal digit of v.
+func digit(v int) byte { return byte('0' + v%10) }
+
+// Raw writes one JSON value as it is. That it is one is up to the caller; nothing is an error.
+func (w *Writer) Raw(value []byte) {
+	w.comma()
+	if len(value) == 0 {
+		w.fail(whatValue)
+		return
+	}
+	w.Buf = append(w.Buf, value...)
+}
+
+// Null writes null.
+func (w *Writer) Null() { w.comma(); w.Buf = append(w.Buf, "null"...) }
+
+// plain marks the bytes that stand for themselves in a string and are a rune each.
+var plain = func() (t [256]bool) {
+	for c := ' '; c < utf8.RuneSelf; c++ {
+		t[c] = c != '"' && c != '\\'
+	}
+	return t
+}()
+
+// quote writes s as a string. Escaped are the quote, the backslash, control characters, and the
+// two line separators that JavaScript does not take in a string.
+func (w *Writer) quote(s string) {
+	const hex = "0123456789abcdef"
+	buf := append(w.Buf, '"')
+	from := 0 // s[from:i] is not written yet
+	for i := 0; i < len(s); {
+		c := s[i]
+		if plain[c] {
+			i++
+			continue
+		}
+		if c >= utf8.RuneSelf {
+			v, n := utf8.DecodeRuneInString(s[i:])
+			if v == utf8.RuneError && n == 1 {
+				w.Buf = append(buf, s[from:i]...)
+				w.fail("want text in UTF-8")
+				return
+			}
+			if v == '\u2028' || v == '\u2029' {
+				buf = append(buf, s[from:i]...)
+				buf = append(buf, `\u202`...)
+				buf = append(buf, hex[v&0xf])
+				from = i + n
+			}
+			i += n
+			continue
+		}
+		buf = append(buf, s[from:i]...)
+		switch c {
+		case '"', '\\':
+			buf = append(buf, '\\', c)
+		case '\n':
+			buf = append(buf, '\\', 'n')
+		case '\r':
+			buf = append(buf, '\\', 'r')
+		case '\t':
+			buf = append(buf, '\\', 't')
+		default:
+			buf = append(buf, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xf])
+		}
+		i++
+		from = i
+	}
+	buf = append(buf, s[from:]...)
+	w.Buf = append(buf, '"')
+}
