@@ -1,0 +1,58 @@
+package threatconnect
+
+import (
+	"strconv"
+	"strings"
+)
+
+// CanonicalASN returns the number of an autonomous system in the form that the platform accepts,
+// as in ASN64496.
+//
+// The number is from 0 to 4294967295, alone or after AS or ASN in any letter case, with or without
+// spaces between. Leading zeros and white space around it are dropped. Anything else, also two
+// numbers with a dot between, is refused with a [*ValidationError].
+//
+// A canonical ASN costs no allocation.
+func CanonicalASN(asn string) (string, error) {
+	const field = "ASN"
+	s := strings.TrimSpace(asn)
+	digits := asnDigits(s)
+	if digits == "" {
+		return "", refuse(field, "is not a number after ASN", "write it as in ASN64496")
+	}
+	n, err := strconv.ParseUint(digits, 10, 32)
+	if err != nil {
+		return "", refuse(field, "is larger than 4294967295", "correct the number")
+	}
+	if len(s) == len("ASN")+len(digits) && s[:len("ASN")] == "ASN" && (digits[0] != '0' || digits == "0") {
+		return s, nil
+	}
+	return "ASN" + strconv.FormatUint(n, 10), nil
+}
+
+// asnDigits returns the digits of an ASN in any spelling, or "".
+func asnDigits(s string) string {
+	if len(s) >= 2 && strings.EqualFold(s[:2], "AS") {
+		s = s[2:]
+		if s != "" && s[0]|0x20 == 'n' {
+			s = s[1:]
+		}
+		s = strings.TrimLeft(s, " ")
+	}
+	if !isDigits(s) {
+		return ""
+	}
+	return s
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+// isDigits reports whether s is one or more decimal digits.
+func isDigits(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if !isDigit(s[i]) {
+			return false
+		}
+	}
+	return s != ""
+}

@@ -1,0 +1,82 @@
+package threatconnect
+
+import "strings"
+
+// CanonicalEmailAddress returns an email address with its domain in the form that the platform
+// accepts: lower-case ASCII, IDNA.
+//
+// The part before the @ is kept byte for byte, letter case included, since only the receiving
+// server knows what it means; it may be quoted and it may be non-ASCII. The domain follows
+// [CanonicalHost]. White space around the address is dropped. Display names, comments, address
+// lists, mailto: and defanged addresses are refused with a [*ValidationError].
+//
+// An address with a plain lower-case domain costs no allocation.
+func CanonicalEmailAddress(address string) (string, error) {
+	const field = "email address"
+	s := strings.TrimSpace(address)
+	if s == "" {
+		return "", refuse(field, "is blank", "give it a value")
+	}
+	if err := checkText(field, s); err != nil {
+		return "", err
+	}
+	at := strings.LastIndexByte(s, '@')
+	if isDefanged(s[at+1:]) || at < 0 && isDefanged(s) {
+		return "", refuse(field, "is defanged", "pass it through Refang first")
+	}
+	if at < 0 {
+		return "", refuse(field, "has no @", "write it as in user@example.com")
+	}
+	local, domain := s[:at], s[at+1:]
+	if err := checkLocalPart(field, local); err != nil {
+		return "", err
+	}
+	canonicalDomain, err := canonicalHost("email domain", domain)
+	if err != nil {
+		return "", err
+	}
+	if canonicalDomain == domain {
+		return s, nil
+	}
+	return local + "@" + canonicalDomain, nil
+}
+
+// checkLocalPart refuses what cannot stand before the @ of an address.
+func checkLocalPart(field, local string) error {
+	if local == "" {
+		return refuse(field, "has nothing before the @", "write it as in user@example.com")
+	}
+	if isQuoted(local) {
+		return nil
+	}
+	for i := 0; i < len(local); i++ {
+		switch local[i] {
+		case '@':
+			return refuse(field, "has two @", "give one address")
+		case ' ', '<', '>', '"', '(', ')', ',', ';':
+			return refuse(field, "has more than one address in it, such as a display name", "give the bare address")
+		case ':', '[', ']', '\\':
+			return refuse(field, "has a character that cannot stand before the @", "give the bare address")
+		}
+	}
+	return nil
+}
+
+// isQuoted reports whether s is one quoted string of RFC 5322.
+func isQuoted(s string) bool {
+	if len(s) < 2 || s[0] != '"' || s[len(s)-1] != '"' {
+		return false
+	}
+	inner := s[1 : len(s)-1]
+	for i := 0; i < len(inner); i++ {
+		switch inner[i] {
+		case '"':
+			return false
+		case '\\':
+			if i++; i == len(inner) {
+				return false
+			}
+		}
+	}
+	return true
+}

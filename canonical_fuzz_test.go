@@ -1,0 +1,262 @@
+package threatconnect
+
+import (
+	"errors"
+	"net/netip"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/net/idna"
+)
+
+// canonicalSeeds are values of every type, spelled well and badly.
+func canonicalSeeds() []string {
+	return []string{
+		"", " ", ".", "..", "-", "www.example.com", "WWW.Example.COM.", "münchen.example", "xn--mnchen-3ya.example",
+		"a_b.example", "r3---sn-abc.example", "xn--a.example", "xn--.example", "a..example", "日本語。example", "☕.example",
+		"ｅｘａｍｐｌｅ.example", "１９２.0.2.1", "exa\u00admple.example", "a\u200db.example", "א1.example", "0300.0.2.1", "0x7f000001", "3221225985",
+		"192.0.2.1", " 192.0.2.1 ", "192.0.2.1:80", "2001:DB8::1", "2001:db8:0:0:0:0:0:1", "::", "::1", "fe80::1%eth0",
+		"::ffff:192.0.2.1", "::192.0.2.1", "[2001:db8::1]", "192.0.2.0/24", "192.0.2.1/24", "2001:db8::/32", "2001:DB8:0:0::/64", "::/0",
+		"http://example.com", "HTTP://User:Pw@Example.COM:080/A b?c=%2F#D", "https://[2001:DB8::1]:443/[.]x", "http://[::ffff:192.0.2.1]/",
+		"http://192.0.2.1:/", "ftp://ä.example/ä", "http://example.com\\x", "http://a@b@example.com/", "http://", "http:///x", "sftp://example.com?x",
+		"hxxp://evil[.]example/p[.]q", "hXXps[://]evil(dot)example[:]8080/", "fxp://x.example/", "user[at]example[dot]com", "user @ example.com",
+		"user [at] example [dot] com", `evil\.example\.com`, "[[.]]", "[[[.].].]", "<http://example.com/>", `"'<x.example>'"`, "hxxp[[:]]//x", "hxxp:// [.]x",
+		`"a@b"@example.com`, "Bob <bob@example.com>", "BOB@Example.COM", "bob@münchen.example", "a@b@example.com", "bob@[192.0.2.1]", "@example.com",
+		"ASN64496", "as64496", "AS 64496", "asn 00064496", "64496", "AS1.10", "ASN4294967295", "ASN4294967296", "ASN0", "asn000",
+		"d41d8cd98f00b204e9800998ecf8427e", "DA39A3EE5E6B4B0D3255BFEF95601890AFD80709",
+		"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+		"D41D8CD98F00B204E9800998ECF8427E :  : ", " : da39a3ee5e6b4b0d3255bfef95601890afd80709 : ",
+		`HKLM\Software\.NETFramework : Version : REG_SZ`, `hklm:\x`, `HKEY_USERS\a : b :   : reg_sz`, `HKCU\a :   : REG_DWORD`, `HKCU\a : : REG_DWORD`,
+		`HKCU\a : REG_DWORD`, "HKU", "invoice.pdf", "a/b.example", "Global\\{GUID}", "x\x00y", "\xff", "\u0085", "tag\u2028name", `\ [.]`, `\[.]\x`,
+		strings.Repeat("a.", 130) + "example", strings.Repeat("a", 64) + ".example", strings.Repeat("ä", 60) + ".example",
+	}
+}
+
+// canonicalFunctions are those that take one value.
+func canonicalFunctions() map[string]func(string) (string, error) {
+	return map[string]func(string) (string, error){
+		"CanonicalAddress":       CanonicalAddress,
+		"CanonicalASN":           CanonicalASN,
+		"CanonicalCIDR":          CanonicalCIDR,
+		"CanonicalEmailAddress":  CanonicalEmailAddress,
+		"CanonicalEmailSubject":  CanonicalEmailSubject,
+		"CanonicalGroupName":     CanonicalGroupName,
+		"CanonicalHash":          CanonicalHash,
+		"CanonicalHashtag":       CanonicalHashtag,
+		"CanonicalHost":          CanonicalHost,
+		"CanonicalMutex":         CanonicalMutex,
+		"CanonicalSecurityLabel": CanonicalSecurityLabel,
+		"CanonicalTag":           CanonicalTag,
+		"CanonicalURL":           CanonicalURL,
+		"CanonicalUserAgent":     CanonicalUserAgent,
+	}
+}
+
+// FuzzCanonical checks what holds for every canonical form of one value.
+func FuzzCanonical(f *testing.F) {
+	for _, s := range canonicalSeeds() {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		for name, canonical := range canonicalFunctions() {
+			out, err := canonical(s)
+			if err != nil {
+				assert.Empty(t, out, name)
+				requireRefused(t, err, s)
+				continue
+			}
+			again, err := canonical(out)
+			require.NoError(t, err, "%s refuses its own result %q of %q", name, out, s)
+			require.Equal(t, out, again, "%s is not idempotent on %q", name, s)
+			require.True(t, utf8.ValidString(out), name)
+			require.NotContains(t, out, "\x00", name)
+		}
+	})
+}
+
+// FuzzCanonicalHost checks host names against the standard library and the plain IDNA profile.
+func FuzzCanonicalHost(f *testing.F) {
+	for _, s := range canonicalSeeds() {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		out, err := CanonicalHost(s)
+		if err != nil {
+			return
+		}
+		assert.Equal(t, strings.ToLower(out), out)
+		assert.LessOrEqual(t, len(out), 253)
+		assert.Contains(t, out, ".")
+		_, err = netip.ParseAddr(out)
+		require.Error(t, err, "an address must not pass as a host")
+		for _, label := range strings.Split(out, ".") {
+			require.Regexp(t, `^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$`, label)
+		}
+		if lookup, err := idna.Lookup.ToASCII(strings.TrimSpace(s)); err == nil {
+			assert.Equal(t, strings.TrimSuffix(lookup, "."), out, "the stricter profile agrees where it accepts")
+		}
+		viaURL, err := CanonicalURL("http://" + out + "/")
+		require.NoError(t, err, "a host can stand in a URL")
+		assert.Equal(t, "http://"+out+"/", viaURL)
+		viaEmail, err := CanonicalEmailAddress("user@" + out)
+		require.NoError(t, err, "a host can stand in an email address")
+		assert.Equal(t, "user@"+out, viaEmail)
+	})
+}
+
+// FuzzCanonicalURL checks that what follows the authority is never touched.
+func FuzzCanonicalURL(f *testing.F) {
+	for _, s := range canonicalSeeds() {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		out, err := CanonicalURL(s)
+		if err != nil {
+			return
+		}
+		trimmed := strings.TrimSpace(s)
+		_, in, _ := strings.Cut(trimmed, "://")
+		scheme, rest, ok := strings.Cut(out, "://")
+		require.True(t, ok)
+		assert.Contains(t, []string{"http", "https", "ftp", "sftp"}, scheme)
+		assert.Equal(t, in[authorityEnd(in):], rest[authorityEnd(rest):], "path, query and fragment are kept")
+		authority := rest[:authorityEnd(rest)]
+		assert.NotContains(t, authority, "@")
+		assert.Equal(t, strings.ToLower(authority), authority)
+	})
+}
+
+// FuzzCanonicalIP checks addresses and blocks against net/netip.
+func FuzzCanonicalIP(f *testing.F) {
+	for _, s := range canonicalSeeds() {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		trimmed := strings.TrimSpace(s)
+		addr, parseErr := netip.ParseAddr(trimmed)
+		out, err := CanonicalAddress(s)
+		if wanted := parseErr == nil && addr.Zone() == ""; !wanted {
+			require.Error(t, err)
+		} else {
+			require.NoError(t, err)
+			assert.Equal(t, addr.Unmap(), netip.MustParseAddr(out), "the same address")
+			assert.NotContains(t, out, "::")
+		}
+		prefix, parseErr := netip.ParsePrefix(trimmed)
+		out, err = CanonicalCIDR(s)
+		if wanted := parseErr == nil && prefix.Masked() == prefix && !prefix.Addr().Is4In6(); !wanted {
+			require.Error(t, err)
+		} else {
+			require.NoError(t, err)
+			assert.Equal(t, prefix, netip.MustParsePrefix(out), "the same block")
+			assert.NotContains(t, out, "::")
+		}
+	})
+}
+
+// FuzzRegistryKey checks that a registry key survives its summary, or is refused.
+func FuzzRegistryKey(f *testing.F) {
+	f.Add(`HKLM\Software`, "Version", "REG_SZ")
+	f.Add(`HKCU\a : b`, "", "reg_dword")
+	f.Add(`HKCU\a :`, " : ", "REG_NONE")
+	f.Add(`HKCU\a `, ": x", " reg_none ")
+	f.Fuzz(func(t *testing.T, key, name, valueType string) {
+		k, n, vt, err := CanonicalRegistryKey(key, name, valueType)
+		summary, joinErr := JoinRegistrySummary(key, name, valueType)
+		if err != nil {
+			requireRefused(t, err, key+name+valueType)
+			require.Error(t, joinErr)
+			return
+		}
+		k2, n2, vt2, err := CanonicalRegistryKey(k, n, vt)
+		require.NoError(t, err)
+		require.Equal(t, []string{k, n, vt}, []string{k2, n2, vt2}, "idempotent")
+		if joinErr != nil {
+			assert.Contains(t, k+" : "+n, " :", "only an ambiguous summary is refused")
+			return
+		}
+		k2, n2, vt2, err = SplitRegistrySummary(summary)
+		require.NoError(t, err)
+		require.Equal(t, []string{k, n, vt}, []string{k2, n2, vt2}, "split undoes join")
+	})
+}
+
+// FuzzFileSummary checks that split and join undo each other.
+func FuzzFileSummary(f *testing.F) {
+	for _, s := range canonicalSeeds() {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		md5, sha1, sha256, err := SplitFileSummary(s)
+		if err != nil {
+			requireRefused(t, err, s)
+			return
+		}
+		summary := JoinFileSummary(md5, sha1, sha256)
+		md5Again, sha1Again, sha256Again, err := SplitFileSummary(summary)
+		require.NoError(t, err)
+		require.Equal(t, []string{md5, sha1, sha256}, []string{md5Again, sha1Again, sha256Again})
+	})
+}
+
+// FuzzRefang checks that refanging is idempotent and keeps the end of URLs.
+func FuzzRefang(f *testing.F) {
+	for _, s := range canonicalSeeds() {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		out := Refang(s)
+		require.Equal(t, out, Refang(out), "idempotent")
+		assert.LessOrEqual(t, len(out), len(s))
+		if _, err := CanonicalURL(s); err == nil {
+			_, in, _ := strings.Cut(strings.TrimSpace(s), "://")
+			assert.True(t, strings.HasSuffix(out, in[authorityEnd(in):]), "a URL keeps path, query and fragment")
+		}
+		for _, canonical := range []func(string) (string, error){CanonicalHost, CanonicalAddress, CanonicalCIDR, CanonicalASN, CanonicalHash} {
+			if _, err := canonical(s); err == nil {
+				assert.Equal(t, strings.TrimSpace(s), out, "a value that is accepted as it is has nothing to refang")
+			}
+		}
+	})
+}
+
+// FuzzDetect checks that what is recognized is canonical, and is recognized again.
+func FuzzDetect(f *testing.F) {
+	for _, s := range canonicalSeeds() {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		kind, values, err := detect(s)
+		if err != nil {
+			assert.Empty(t, kind)
+			assert.Empty(t, values)
+			requireRefused(t, err, s)
+			return
+		}
+		require.NotEmpty(t, values)
+		again, sameValues, err := detect(strings.Join(values, " : "))
+		if kind == TypeRegistryKey && err != nil {
+			return // the summary of the values is ambiguous
+		}
+		require.NoError(t, err, "%q as %s", values, kind)
+		require.Equal(t, kind, again)
+		require.Equal(t, values, sameValues)
+	})
+}
+
+// requireRefused checks that err is a refusal that does not hold the value.
+func requireRefused(t *testing.T, err error, value string) {
+	t.Helper()
+	var refusal *ValidationError
+	require.ErrorAs(t, err, &refusal)
+	require.True(t, errors.Is(err, ErrValidation))
+	require.NotEmpty(t, refusal.Field)
+	require.NotEmpty(t, refusal.Rule)
+	require.NotEmpty(t, refusal.Fix)
+	if len(value) > 24 {
+		require.NotContains(t, err.Error(), value)
+	}
+}

@@ -1,0 +1,97 @@
+package threatconnect
+
+import "strings"
+
+// Lengths, in hexadecimal digits, that tell the hashes of a file apart.
+const (
+	md5Length    = 32
+	sha1Length   = 40
+	sha256Length = 64
+)
+
+// summarySeparator stands between the values of an indicator that has several.
+const summarySeparator = " : "
+
+// CanonicalHash returns an MD5, SHA-1 or SHA-256 hash in upper case, which is how the platform
+// hands hashes out: what was read from it and what is about to be written compare equal.
+//
+// The length tells the hash: 32, 40 or 64 hexadecimal digits. White space around it is dropped.
+// Anything else is refused with a [*ValidationError]. An upper-case hash costs no allocation.
+func CanonicalHash(hash string) (string, error) {
+	const field = "hash"
+	s := strings.TrimSpace(hash)
+	if !isHex(s) {
+		return "", refuse(field, "is not hexadecimal", "give an MD5, SHA-1 or SHA-256 in hexadecimal digits")
+	}
+	switch len(s) {
+	case md5Length, sha1Length, sha256Length:
+		return strings.ToUpper(s), nil
+	}
+	return "", refuse(field, "is not 32, 40 or 64 digits long", "give an MD5, SHA-1 or SHA-256")
+}
+
+// JoinFileSummary returns the summary of a file: its hashes in the order MD5, SHA-1, SHA-256, with
+// " : " between them.
+//
+// Hashes that are empty are left out, so that the summary of a file with one hash is that hash.
+// The hashes are not checked; see [CanonicalHash].
+func JoinFileSummary(md5, sha1, sha256 string) string {
+	s := md5
+	for _, hash := range [...]string{sha1, sha256} {
+		switch {
+		case hash == "":
+		case s == "":
+			s = hash
+		default:
+			s += summarySeparator + hash
+		}
+	}
+	return s
+}
+
+// SplitFileSummary returns the hashes that the summary of a file holds, in canonical form, and ""
+// for those that it does not.
+//
+// It takes every form that the platform and its clients write: one hash alone, or up to three with
+// colons between, with any spaces, with or without empty places for missing ones. Length tells the
+// hashes, not their place. A summary without a hash, or with two of one kind, is refused with a
+// [*ValidationError].
+func SplitFileSummary(summary string) (md5, sha1, sha256 string, err error) {
+	const field = "file summary"
+	for rest, more := summary, true; more; {
+		var part string
+		part, rest, more = strings.Cut(rest, ":")
+		if strings.TrimSpace(part) == "" {
+			continue
+		}
+		hash, err := CanonicalHash(part)
+		if err != nil {
+			return "", "", "", err
+		}
+		slot := &md5
+		switch len(hash) {
+		case sha1Length:
+			slot = &sha1
+		case sha256Length:
+			slot = &sha256
+		}
+		if *slot != "" {
+			return "", "", "", refuse(field, "has two hashes of one kind", "give one MD5, one SHA-1 and one SHA-256 at most")
+		}
+		*slot = hash
+	}
+	if md5 == "" && sha1 == "" && sha256 == "" {
+		return "", "", "", refuse(field, "has no hash", "give an MD5, SHA-1 or SHA-256")
+	}
+	return md5, sha1, sha256, nil
+}
+
+// isHex reports whether s is one or more hexadecimal digits.
+func isHex(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; !isDigit(c) && (c|0x20 < 'a' || c|0x20 > 'f') {
+			return false
+		}
+	}
+	return s != ""
+}

@@ -1,0 +1,138 @@
+package threatconnect
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// CanonicalAddress returns an IP address in the form that the platform accepts: IPv4 as four
+// decimal numbers, IPv6 as eight groups in lower case, without leading zeros and without "::".
+//
+// Eight groups are what the platform wants of IPv6 blocks, and the form under which clients find
+// the addresses that it holds; the short form of RFC 5952 is accepted as input, like any other.
+// An IPv4 address inside IPv6 (::ffff:192.0.2.1) stands for the IPv4 address and becomes it; no
+// packet ever carries it otherwise. White space around the address is dropped.
+//
+// Ports, zones, brackets and defanged addresses are refused with a [*ValidationError], and so are
+// IPv4 addresses in any notation but four decimal numbers without leading zeros: programs do not
+// agree on what 010.0.0.1 or 10.1 mean.
+//
+// IPv4, and IPv6 that is canonical already, cost no allocation.
+func CanonicalAddress(address string) (string, error) {
+	const field = "address"
+	s := strings.TrimSpace(address)
+	addr, err := netip.ParseAddr(s)
+	if err != nil {
+		return "", explainAddress(field, s)
+	}
+	if addr.Zone() != "" {
+		return "", refuse(field, "has a zone", "drop the zone: it means something on one machine only")
+	}
+	if addr.Is4() {
+		return s, nil // netip takes no other spelling of IPv4 than the canonical one
+	}
+	if addr.Is4In6() {
+		return addr.Unmap().String(), nil
+	}
+	return longIPv6(addr, "", s), nil
+}
+
+// CanonicalCIDR returns a block of IP addresses in the form that the platform accepts: IPv4 as
+// 192.0.2.0/24, IPv6 as 2001:db8:0:0:0:0:0:0/32, in eight groups, lower case, without leading zeros
+// and without "::".
+//
+// White space around the block is dropped. Blocks whose address is not the first of the block are
+// refused with a [*ValidationError], since it cannot be told whether the block or the single address
+// was meant; so are lengths over 32 or 128, leading zeros, zones, and IPv4 blocks written as IPv6.
+//
+// IPv4, and IPv6 that is canonical already, cost no allocation.
+func CanonicalCIDR(block string) (string, error) {
+	const field = "CIDR block"
+	s := strings.TrimSpace(block)
+	ip, bits, ok := strings.Cut(s, "/")
+	if !ok {
+		return "", refuse(field, "has no length", "write it as in 192.0.2.0/24, or use an Address")
+	}
+	addr, err := netip.ParseAddr(ip)
+	if err != nil {
+		return "", explainAddress(field, ip)
+	}
+	switch {
+	case addr.Zone() != "":
+		return "", refuse(field, "has a zone", "drop the zone: it means something on one machine only")
+	case addr.Is4In6():
+		return "", refuse(field, "is an IPv4 block written as IPv6", "write it as IPv4")
+	}
+	prefix, err := netip.ParsePrefix(s)
+	if err != nil {
+		return "", refuse(field, "has a length that is not a number from 0 to "+strconv.Itoa(addr.BitLen()),
+			"correct the number after the slash")
+	}
+	if prefix.Masked() != prefix {
+		return "", refuse(field, "has an address that is not the first of the block",
+			"clear the bits after the length, or use an Address")
+	}
+	if addr.Is4() {
+		return s, nil
+	}
+	return longIPv6(addr, "/"+bits, s), nil
+}
+
+// longIPv6 writes addr as eight groups and suffix after it. It returns same, without allocating,
+// when that is the text.
+func longIPv6(addr netip.Addr, suffix, same string) string {
+	var buf [len("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128")]byte
+	out := buf[:0]
+	b := addr.As16()
+	for i := 0; i < len(b); i += 2 {
+		if i > 0 {
+			out = append(out, ':')
+		}
+		out = strconv.AppendUint(out, uint64(b[i])<<8|uint64(b[i+1]), 16)
+	}
+	out = append(out, suffix...)
+	if string(out) == same {
+		return same
+	}
+	return string(out)
+}
+
+// explainAddress says why s is not an IP address.
+func explainAddress(field, s string) error {
+	if s == "" {
+		return refuse(field, "is blank", "give it a value")
+	}
+	if err := checkText(field, s); err != nil {
+		return err
+	}
+	switch {
+	case isDefanged(s):
+		return refuse(field, "is defanged", "pass it through Refang first")
+	case isLooseIPv4(s):
+		return refuse(field, "is not four decimal numbers from 0 to 255 without leading zeros",
+			"write it so; other notations mean different addresses to different programs")
+	case strings.HasPrefix(s, "["):
+		return refuse(field, "has brackets", "write it without brackets and port")
+	case strings.Contains(s, "/"):
+		return refuse(field, "holds a slash", "use a CIDR or a URL")
+	}
+	if _, err := netip.ParseAddrPort(s); err == nil {
+		return refuse(field, "has a port", "drop the port")
+	}
+	return refuse(field, "is neither an IPv4 nor an IPv6 address", "correct it, or use a Host for a name")
+}
+
+// isLooseIPv4 reports whether s is made of numbers as an IPv4 address is, in any notation and of
+// any count: 10.1, 0x7f000001, 010.0.0.1, 3232235777, 1.2.3.4.5.
+func isLooseIPv4(s string) bool {
+	s = strings.TrimSuffix(s, ".")
+	for more := true; more; {
+		var label string
+		label, s, more = strings.Cut(s, ".")
+		if !isNumber(label) {
+			return false
+		}
+	}
+	return true
+}

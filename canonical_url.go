@@ -1,0 +1,167 @@
+package threatconnect
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// CanonicalURL returns a URL in the form that the platform accepts: scheme and host in lower case,
+// the host in its IDNA form, and no user information.
+//
+// The scheme is http, https, ftp or sftp. The host follows [CanonicalHost], or is an IPv4 address,
+// or an IPv6 address in brackets, which comes out in the short form of RFC 5952. A port is from 1
+// to 65535 and is kept, also when it is the default of its scheme. White space around the URL is
+// dropped. Path, query and fragment are kept byte for byte: letter case, percent signs, spaces and
+// non-ASCII text mean what they mean. Control characters, invalid UTF-8 and defanged URLs are
+// refused with a [*ValidationError].
+//
+// User information is the one thing that is lost: the platform does not take it, and what it
+// holds, if anything, is a credential.
+//
+// A URL that is canonical already costs no allocation.
+func CanonicalURL(rawURL string) (string, error) {
+	const field = "URL"
+	s := strings.TrimSpace(rawURL)
+	if s == "" {
+		return "", refuse(field, "is blank", "give it a value")
+	}
+	if err := checkText(field, s); err != nil {
+		return "", err
+	}
+	scheme, rest, ok := strings.Cut(s, "://")
+	if !ok || !isScheme(scheme) {
+		if isDefanged(s) {
+			return "", refuse(field, "is defanged", "pass it through Refang first")
+		}
+		return "", refuse(field, "has no scheme", "write http://, https://, ftp:// or sftp:// before it")
+	}
+	canonicalScheme := urlScheme(scheme)
+	if canonicalScheme == "" {
+		if isDefangedScheme(scheme) {
+			return "", refuse(field, "is defanged", "pass it through Refang first")
+		}
+		return "", refuse(field, "has a scheme other than http, https, ftp and sftp", "use one of these")
+	}
+	end := authorityEnd(rest)
+	authority, tail := rest[:end], rest[end:]
+	hostPort := authority[strings.LastIndexByte(authority, '@')+1:]
+	host, port, err := splitPort(hostPort)
+	if err != nil {
+		return "", err
+	}
+	canonicalHost, err := canonicalURLHost(host)
+	if err != nil {
+		return "", err
+	}
+	canonicalPort, err := canonicalURLPort(port)
+	if err != nil {
+		return "", err
+	}
+	if canonicalScheme == scheme && canonicalHost == host && canonicalPort == port && hostPort == authority {
+		return s, nil
+	}
+	return canonicalScheme + "://" + canonicalHost + canonicalPort + tail, nil
+}
+
+// isScheme reports whether s has the syntax of a URL scheme.
+func isScheme(s string) bool {
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
+		if !letter && (i == 0 || !isDigit(c) && c != '+' && c != '-' && c != '.') {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// urlScheme returns the canonical spelling of a scheme that URL indicators can have, or "".
+func urlScheme(s string) string {
+	for _, scheme := range [...]string{"http", "https", "ftp", "sftp"} {
+		if strings.EqualFold(s, scheme) {
+			return scheme
+		}
+	}
+	return ""
+}
+
+// authorityEnd returns where path, query or fragment begin in what follows "://".
+func authorityEnd(s string) int {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c == '/' || c == '?' || c == '#' {
+			return i
+		}
+	}
+	return len(s)
+}
+
+// splitPort cuts the port, with its colon, off a host. IPv6 hosts keep their brackets.
+func splitPort(s string) (host, port string, err error) {
+	if strings.HasPrefix(s, "[") {
+		end := strings.IndexByte(s, ']') + 1
+		if port := s[end:]; end > 0 && (port == "" || port[0] == ':') {
+			return s[:end], port, nil
+		}
+		return s, "", nil // the host is refused
+	}
+	i := strings.IndexByte(s, ':')
+	if i < 0 {
+		return s, "", nil
+	}
+	if strings.IndexByte(s[i+1:], ':') >= 0 && !isDefanged(s) {
+		return "", "", refuse("URL", "has an IPv6 host without brackets", "write [ and ] around the host")
+	}
+	return s[:i], s[i:], nil
+}
+
+// canonicalURLHost returns the canonical spelling of a host name, an IPv4 address, or an IPv6
+// address in brackets.
+func canonicalURLHost(host string) (string, error) {
+	const field = "URL host"
+	if isPlainHost(host) {
+		return host, nil
+	}
+	if addr, err := netip.ParseAddr(host); err == nil && addr.Is4() {
+		return host, nil
+	}
+	if inner, ok := strings.CutPrefix(host, "["); ok && !isDefanged(host) {
+		inner, ok = strings.CutSuffix(inner, "]")
+		addr, err := netip.ParseAddr(inner)
+		if !ok || err != nil || !addr.Is6() {
+			return "", refuse(field, "is not an IPv6 address in brackets", "correct what the brackets hold")
+		}
+		if addr.Zone() != "" {
+			return "", refuse(field, "has a zone", "drop the zone: it means something on one machine only")
+		}
+		return "[" + shortIPv6(addr) + "]", nil
+	}
+	return canonicalHost(field, host)
+}
+
+// shortIPv6 writes an IPv6 address in the short form without an IPv4 part.
+func shortIPv6(addr netip.Addr) string {
+	if !addr.Is4In6() {
+		return addr.String()
+	}
+	b := addr.As16()
+	group := func(i int) string { return strconv.FormatUint(uint64(b[i])<<8|uint64(b[i+1]), 16) }
+	return "::ffff:" + group(12) + ":" + group(14)
+}
+
+// canonicalURLPort checks a port with its colon in front. A colon without a port is dropped, and so
+// are leading zeros.
+func canonicalURLPort(port string) (string, error) {
+	if port == "" || port == ":" {
+		return "", nil
+	}
+	digits := port[1:]
+	n, err := strconv.ParseUint(digits, 10, 16)
+	if err != nil || n == 0 || !isDigits(digits) {
+		return "", refuse("URL", "has a port outside 1 to 65535", "correct the port")
+	}
+	if digits[0] == '0' {
+		return ":" + strconv.FormatUint(n, 10), nil
+	}
+	return port, nil
+}

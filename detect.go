@@ -1,0 +1,179 @@
+package threatconnect
+
+import (
+	"net/netip"
+	"strings"
+)
+
+// detect tells the type of a bare indicator value and returns its values in canonical form.
+//
+// The value may be defanged; see [Refang]. A file has one value for every hash that it is given
+// with, in the order MD5, SHA-1, SHA-256; a registry key has its three; every other type has one.
+// What a value reads as is decided by its form alone, in this order, and a value that has the form
+// of a type and breaks one of its rules is refused, never tried as another type:
+//
+//	scheme://          URL
+//	hive\              Registry Key, as key name : value name : value type
+//	hexadecimal        File, one hash, or several with colons between
+//	address/length     CIDR
+//	IP address         Address; IPv4 in any other notation than a.b.c.d is refused
+//	@                  EmailAddress
+//	AS or ASN, digits  ASN
+//	name.name          Host, unless it ends as a file name does
+//
+// Mutexes, user agents, email subjects and hashtags have no form of their own, so they are refused
+// here, as is anything else that is not recognized.
+func detect(s string) (t IndicatorType, values []string, err error) {
+	s = Refang(s)
+	if s == "" {
+		return "", nil, refuse("indicator", "is blank", "give it a value")
+	}
+	t = formOf(s)
+	var value string
+	switch t {
+	case TypeURL:
+		value, err = CanonicalURL(s)
+	case TypeRegistryKey:
+		values, err = detectRegistryKey(s)
+	case TypeFile:
+		values, err = detectFile(s)
+	case TypeCIDR:
+		value, err = CanonicalCIDR(s)
+	case TypeAddress:
+		value, err = CanonicalAddress(s)
+	case TypeEmailAddress:
+		value, err = CanonicalEmailAddress(s)
+	case TypeASN:
+		value, err = CanonicalASN(s)
+	case TypeHost:
+		value, err = detectHost(s)
+	default:
+		err = refuseUnrecognized()
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	if values == nil {
+		values = []string{value}
+	}
+	return t, values, nil
+}
+
+// formOf returns the type whose form s has, or "".
+func formOf(s string) IndicatorType {
+	if isPlainHost(s) {
+		return TypeHost // the commonest, and of no other form
+	}
+	if _, separator := schemeOf(s); separator != "" {
+		return TypeURL
+	}
+	if hive, _ := splitHive(s); hive != "" {
+		return TypeRegistryKey
+	}
+	if isHashLike(s) {
+		return TypeFile
+	}
+	if ip, _, ok := strings.Cut(s, "/"); ok {
+		if _, err := netip.ParseAddr(ip); err == nil || isLooseIPv4(ip) {
+			return TypeCIDR
+		}
+	}
+	if isAddressLike(s) {
+		return TypeAddress
+	}
+	switch {
+	case strings.IndexByte(s, '@') >= 0:
+		return TypeEmailAddress
+	case !isDigit(s[0]) && asnDigits(s) != "":
+		return TypeASN
+	case strings.ContainsAny(s, ".。．｡") && !strings.ContainsAny(s, " \t\\"):
+		return TypeHost
+	}
+	return ""
+}
+
+// isHashLike reports whether s is hexadecimal with one part as long as a hash, or one digit short of it.
+func isHashLike(s string) bool {
+	found := false
+	for rest, more := s, true; more; {
+		var part string
+		part, rest, more = strings.Cut(rest, ":")
+		part = strings.TrimSpace(part)
+		if part != "" && !isHex(part) {
+			return false
+		}
+		found = found || len(part) >= md5Length-1
+	}
+	return found
+}
+
+// isAddressLike reports whether s is an IP address, an IPv4 address in another notation, or one of
+// them with a port.
+func isAddressLike(s string) bool {
+	if _, err := netip.ParseAddr(s); err == nil || isLooseIPv4(s) {
+		return true
+	}
+	if _, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
+		return true
+	}
+	_, err := netip.ParseAddrPort(s)
+	return err == nil
+}
+
+func detectRegistryKey(s string) ([]string, error) {
+	key, name, valueType, err := SplitRegistrySummary(s)
+	if err != nil {
+		return nil, err
+	}
+	return []string{key, name, valueType}, nil
+}
+
+func detectFile(s string) ([]string, error) {
+	md5, sha1, sha256, err := SplitFileSummary(s)
+	if err != nil {
+		return nil, err
+	}
+	var hashes []string
+	for _, hash := range [...]string{md5, sha1, sha256} {
+		if hash != "" {
+			hashes = append(hashes, hash)
+		}
+	}
+	return hashes, nil
+}
+
+// detectHost refuses names of files, which have the form of host names, and URLs without a scheme.
+func detectHost(s string) (string, error) {
+	if strings.IndexByte(s, '/') > 0 {
+		return "", refuse("indicator", "is not recognized: a URL without its scheme, or something else with a slash",
+			"write http:// or https:// before it if it is a URL")
+	}
+	host, err := CanonicalHost(s)
+	if err != nil {
+		return "", err
+	}
+	if isFileExtension(host[strings.LastIndexByte(host, '.')+1:]) {
+		return "", refuse("indicator", "is not recognized: it ends as the name of a file does",
+			"give the file's hash, or use a Host if it is one")
+	}
+	return host, nil
+}
+
+// isFileExtension reports whether a last label is a common extension of file names and no
+// top-level domain. Extensions that are both (.zip, .com, .sh, .app) are left to the domain.
+func isFileExtension(label string) bool {
+	switch label {
+	case "7z", "apk", "asp", "aspx", "bat", "bin", "cfg", "cgi", "class", "cmd", "conf", "csv", "dat", "dll", "dmg",
+		"doc", "docm", "docx", "elf", "eml", "exe", "gif", "gz", "hta", "htm", "html", "img", "ini", "iso", "jar",
+		"jpeg", "jpg", "js", "json", "jse", "jsp", "lnk", "log", "msi", "ocx", "odt", "pdf", "php", "png", "ppt",
+		"pptx", "ps1", "rar", "rtf", "scr", "svg", "swf", "sys", "tar", "tmp", "txt", "vbe", "vbs", "wsf", "xls",
+		"xlsb", "xlsm", "xlsx", "xml":
+		return true
+	}
+	return false
+}
+
+func refuseUnrecognized() error {
+	return refuse("indicator", "is not recognized as an address, block, host, URL, email address, hash, ASN or registry key",
+		"use a Mutex, UserAgent or another type by name if it is one")
+}
