@@ -116,7 +116,8 @@ func isEncodedLabel(label string) bool {
 	return len(label) >= 4 && label[2] == '-' && label[3] == '-' && label[0]|0x20 == 'x' && label[1]|0x20 == 'n'
 }
 
-// isStableHost reports whether mapping an already mapped name changes nothing.
+// isStableHost reports whether mapping an already mapped name changes nothing. The letter-like symbols
+// of Hebrew letters, for one, are mapped to letters that break the bidi rule the next time.
 func isStableHost(mapped string) bool {
 	again, err := hostProfile.ToASCII(mapped)
 	return err == nil && again == mapped

@@ -36,9 +36,9 @@ func CanonicalURL(rawURL string) (string, error) {
 		}
 		return "", refuse(field, "has no scheme", "write http://, https://, ftp:// or sftp:// before it")
 	}
-	canonicalScheme := urlScheme(scheme)
-	if canonicalScheme == "" {
-		if isDefangedScheme(scheme) {
+	newScheme := urlScheme(scheme)
+	if newScheme == "" {
+		if plainScheme(scheme) != scheme {
 			return "", refuse(field, "is defanged", "pass it through Refang first")
 		}
 		return "", refuse(field, "has a scheme other than http, https, ftp and sftp", "use one of these")
@@ -46,22 +46,25 @@ func CanonicalURL(rawURL string) (string, error) {
 	end := authorityEnd(rest)
 	authority, tail := rest[:end], rest[end:]
 	hostPort := authority[strings.LastIndexByte(authority, '@')+1:]
+	if refangMarks(hostPort) != hostPort {
+		return "", refuse(field, "is defanged", "pass it through Refang first")
+	}
 	host, port, err := splitPort(hostPort)
 	if err != nil {
 		return "", err
 	}
-	canonicalHost, err := canonicalURLHost(host)
+	newHost, err := canonicalURLHost(host)
 	if err != nil {
 		return "", err
 	}
-	canonicalPort, err := canonicalURLPort(port)
+	newPort, err := canonicalURLPort(port)
 	if err != nil {
 		return "", err
 	}
-	if canonicalScheme == scheme && canonicalHost == host && canonicalPort == port && hostPort == authority {
+	if newScheme == scheme && newHost == host && newPort == port && hostPort == authority {
 		return s, nil
 	}
-	return canonicalScheme + "://" + canonicalHost + canonicalPort + tail, nil
+	return newScheme + "://" + newHost + newPort + tail, nil
 }
 
 // isScheme reports whether s has the syntax of a URL scheme.
@@ -109,7 +112,7 @@ func splitPort(s string) (host, port string, err error) {
 	if i < 0 {
 		return s, "", nil
 	}
-	if strings.IndexByte(s[i+1:], ':') >= 0 && !isDefanged(s) {
+	if strings.IndexByte(s[i+1:], ':') >= 0 {
 		return "", "", refuse("URL", "has an IPv6 host without brackets", "write [ and ] around the host")
 	}
 	return s[:i], s[i:], nil
@@ -125,7 +128,7 @@ func canonicalURLHost(host string) (string, error) {
 	if addr, err := netip.ParseAddr(host); err == nil && addr.Is4() {
 		return host, nil
 	}
-	if inner, ok := strings.CutPrefix(host, "["); ok && !isDefanged(host) {
+	if inner, ok := strings.CutPrefix(host, "["); ok {
 		inner, ok = strings.CutSuffix(inner, "]")
 		addr, err := netip.ParseAddr(inner)
 		if !ok || err != nil || !addr.Is6() {

@@ -144,8 +144,8 @@ func detectFile(s string) ([]string, error) {
 
 // detectHost refuses names of files, which have the form of host names, and URLs without a scheme.
 func detectHost(s string) (string, error) {
-	if strings.IndexByte(s, '/') > 0 {
-		return "", refuse("indicator", "is not recognized: a URL without its scheme, or something else with a slash",
+	if strings.IndexByte(s, '/') >= 0 {
+		return "", refuse("indicator", "is not recognized: it may be a URL without its scheme, or a path",
 			"write http:// or https:// before it if it is a URL")
 	}
 	host, err := CanonicalHost(s)

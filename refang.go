@@ -90,9 +90,6 @@ func schemeOf(s string) (scheme, separator string) {
 	return "", ""
 }
 
-// isDefangedScheme reports whether a scheme is one of the spellings that plainScheme undoes.
-func isDefangedScheme(scheme string) bool { return plainScheme(scheme) != scheme }
-
 // plainScheme undoes the spelling of a defanged scheme. Other schemes are returned as they are.
 func plainScheme(scheme string) string {
 	if len(scheme) < len("fxp") || len(scheme) > len("hxxps") {

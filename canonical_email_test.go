@@ -1,0 +1,32 @@
+package threatconnect
+
+import "testing"
+
+func TestCanonicalEmailAddress(t *testing.T) {
+	t.Parallel()
+	runCanonicalCases(t, CanonicalEmailAddress, []canonicalCase{
+		{name: "a plain address stays", in: "user@example.com", want: "user@example.com"},
+		{name: "only the domain becomes lower case", in: "Joe.User@Example.COM", want: "Joe.User@example.com"},
+		{name: "white space around it goes", in: " user@example.com\n", want: "user@example.com"},
+		{name: "plus signs, slashes and dots stay", in: "a+b/c..d.'e=f@example.com", want: "a+b/c..d.'e=f@example.com"},
+		{name: "an internationalized domain is encoded", in: "user@münchen.example", want: "user@xn--mnchen-3ya.example"},
+		{name: "a non-ASCII name stays", in: "jörg@example.com", want: "jörg@example.com"},
+		{name: "a quoted name stays", in: `"a @ \"b\""@Example.com`, want: `"a @ \"b\""@example.com`},
+
+		{name: "nothing is refused", in: " ", rule: "is blank"},
+		{name: "no @ is refused", in: "example.com", rule: "has no @"},
+		{name: "nothing before the @ is refused", in: "@example.com", rule: "has nothing before the @"},
+		{name: "nothing after the @ is refused", in: "user@", rule: "is blank"},
+		{name: "two @ are refused", in: "a@b@example.com", rule: "has two @"},
+		{name: "a quote that is left open is refused", in: `"a@b@example.com`, rule: "has more than one address"},
+		{name: "an escape at the end of quotes is refused", in: `"a\"@example.com`, rule: "has more than one address"},
+		{name: "a display name is refused", in: "Joe User <user@example.com>", rule: "has more than one address"},
+		{name: "a list is refused", in: "a@example.com, b@example.com", rule: "has two @"},
+		{name: "mailto is refused", in: "mailto:user@example.com", rule: "has a character that cannot stand before the @"},
+		{name: "an address literal is refused", in: "user@[192.0.2.1]", rule: "is an IP address"},
+		{name: "a domain of one label is refused", in: "root@localhost", rule: "has one label only"},
+		{name: "a defanged domain is refused", in: "user@example[.]com", rule: "is defanged"},
+		{name: "a defanged @ is refused", in: "user[at]example.com", rule: "is defanged"},
+		{name: "a line break is refused", in: "us\ner@example.com", rule: "holds a control character"},
+	})
+}

@@ -1,0 +1,88 @@
+package threatconnect
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func TestCanonicalHost(t *testing.T) {
+	t.Parallel()
+	label63 := strings.Repeat("a", 63)
+	host253 := strings.Repeat(label63+".", 3) + strings.Repeat("b", 61)
+	runCanonicalCases(t, CanonicalHost, []canonicalCase{
+		{name: "a plain name stays", in: "www.example.com", want: "www.example.com"},
+		{name: "capitals become lower case", in: "WWW.Example.COM", want: "www.example.com"},
+		{name: "white space around it goes", in: "\t www.example.com \n", want: "www.example.com"},
+		{name: "one final dot goes", in: "www.example.com.", want: "www.example.com"},
+		{name: "underscores stay", in: "_dmarc.a_b.example", want: "_dmarc.a_b.example"},
+		{name: "hyphens in the third and fourth place stay", in: "r3---sn-abc.example", want: "r3---sn-abc.example"},
+		{name: "a label may begin with a digit", in: "4.3.2.1.in-addr.arpa", want: "4.3.2.1.in-addr.arpa"},
+		{name: "umlauts are encoded", in: "Österreich.icom.museum", want: "xn--sterreich-z7a.icom.museum"},
+		{name: "sharp s is not turned into ss", in: "straße.example", want: "xn--strae-oqa.example"},
+		{name: "an ideographic dot is a dot", in: "日本語。example", want: "xn--wgv71a119e.example"},
+		{name: "a final ideographic dot goes", in: "日本語.example。", want: "xn--wgv71a119e.example"},
+		{name: "wide letters become plain", in: "ｅｘａｍｐｌｅ.example", want: "example.example"},
+		{name: "an emoji is encoded", in: "☕.example", want: "xn--53h.example"},
+		{name: "a soft hyphen goes", in: "exa\u00admple.example", want: "example.example"},
+		{name: "an encoded name stays", in: "xn--mnchen-3ya.example", want: "xn--mnchen-3ya.example"},
+		{name: "an encoded name in capitals becomes lower case", in: "XN--MNCHEN-3YA.EXAMPLE", want: "xn--mnchen-3ya.example"},
+		{name: "an underscore beside an encoded label stays", in: "_a.münchen.example", want: "_a.xn--mnchen-3ya.example"},
+		{name: "a name that looks like another passes", in: "раypal.example", want: "xn--ypal-43d9g.example"},
+		{name: "a name of 253 octets passes", in: host253, want: host253},
+		{name: "a name of 253 octets and a final dot passes", in: host253 + ".", want: host253},
+
+		{name: "nothing is refused", in: "", rule: "is blank"},
+		{name: "white space alone is refused", in: " \t", rule: "is blank"},
+		{name: "254 octets are refused", in: host253 + "b", rule: "is longer than 253 octets"},
+		{name: "a label of 64 octets is refused", in: label63 + "a.example", rule: "has a label longer than 63 octets"},
+		{name: "a label that is too long once encoded is refused", in: strings.Repeat("ä", 63) + ".example", rule: "is not a valid internationalized name"},
+		{name: "one label is refused", in: "localhost", rule: "has one label only"},
+		{name: "a dot alone is refused", in: ".", rule: "has an empty label"},
+		{name: "a dot at the start is refused", in: ".example.com", rule: "has an empty label"},
+		{name: "two dots are refused", in: "a..example", rule: "has an empty label"},
+		{name: "two final dots are refused", in: "a.example..", rule: "has an empty label"},
+		{name: "a hyphen at the start of a label is refused", in: "-a.example", rule: "has a label with a hyphen at its end"},
+		{name: "a hyphen at the end of a label is refused", in: "a-.example", rule: "has a label with a hyphen at its end"},
+		{name: "a hyphen at the very end is refused", in: "a.example-", rule: "has a label with a hyphen at its end"},
+		{name: "a wrongly encoded label is refused", in: "xn--a.example", rule: "is not a valid internationalized name"},
+		{name: "a label that encodes nothing is refused", in: "xn--.example", rule: "is not a valid internationalized name"},
+		{name: "a joiner where no script wants it is refused", in: "a\u200db.example", rule: "is not a valid internationalized name"},
+		{name: "a mapping that breaks the bidi rule only once encoded is refused", in: "aℵb.example", rule: "is not a valid internationalized name"},
+		{name: "an IPv4 address is refused", in: "192.0.2.1", rule: "is an IP address"},
+		{name: "an IPv4 address with a final dot is refused", in: "192.0.2.1.", rule: "is an IP address"},
+		{name: "an IPv4 address in wide digits is refused", in: "１９２.０.２.１", rule: "is an IP address"},
+		{name: "an IPv6 address is refused", in: "2001:db8::1", rule: "is an IP address"},
+		{name: "an IPv6 address in brackets is refused", in: "[2001:db8::1]", rule: "is an IP address"},
+		{name: "an octal address is refused", in: "0300.0000.0002.0001", rule: "ends in a number"},
+		{name: "a hexadecimal address is refused", in: "0xc0000201", rule: "ends in a number"},
+		{name: "a hexadecimal last label is refused", in: "192.0.2.0x1", rule: "ends in a number"},
+		{name: "an integer address is refused", in: "3221225985", rule: "ends in a number"},
+		{name: "an address with too few numbers is refused", in: "192.0.513", rule: "ends in a number"},
+		{name: "a name that ends in a number is refused", in: "www.example.1", rule: "ends in a number"},
+		{name: "a port is refused", in: "www.example.com:8080", rule: "holds a port"},
+		{name: "user information is refused", in: "user@example.com", rule: "holds an @"},
+		{name: "a URL is refused", in: "http://example.com", rule: "is a URL"},
+		{name: "a path is refused", in: "example.com/path", rule: "holds a path"},
+		{name: "a wildcard is refused", in: "*.example.com", rule: "holds a wildcard"},
+		{name: "a percent sign is refused", in: "exa%6dple.com", rule: "is percent-encoded"},
+		{name: "a space inside is refused", in: "exa mple.com", rule: "holds white space"},
+		{name: "a no-break space inside is refused", in: "exa\u00a0mple.com", rule: "holds white space"},
+		{name: "a NUL is refused", in: "a\x00b.example", rule: "holds a control character"},
+		{name: "bytes that are not UTF-8 are refused", in: "\xff.example", rule: "is not valid UTF-8"},
+		{name: "a defanged name is refused", in: "www[.]example.com", rule: "is defanged"},
+		{name: "a quoted name is refused", in: `"www.example.com"`, rule: "is defanged"},
+		{name: "an apostrophe is refused", in: "it's.example", rule: "holds a character that no host name has"},
+		{name: "a character that maps to a slash is refused", in: "a℀b.example", rule: "holds a path"},
+		{name: "a wide colon is refused", in: "a：80.example", rule: "holds a port"},
+	})
+}
+
+func TestCanonicalHostDoesNotAllocateForPlainNames(t *testing.T) {
+	_, err := CanonicalHost("r3---sn-abc.a_b.example.com")
+	assert.NoError(t, err)
+	assert.Zero(t, testing.AllocsPerRun(100, func() {
+		_, _ = CanonicalHost("r3---sn-abc.a_b.example.com")
+	}))
+}

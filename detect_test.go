@@ -1,0 +1,107 @@
+package threatconnect
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestDetect(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name, in string
+		kind     IndicatorType
+		want     []string
+	}{
+		{"a URL", "http://example.com/x", TypeURL, []string{"http://example.com/x"}},
+		{"a defanged URL", "hxxps://Example[.]com/X", TypeURL, []string{"https://example.com/X"}},
+		{"a URL of an address", "http://192.0.2.1:81/x", TypeURL, []string{"http://192.0.2.1:81/x"}},
+		{"a host", "www.example.com", TypeHost, []string{"www.example.com"}},
+		{"a host in capitals", "WWW.EXAMPLE.COM.", TypeHost, []string{"www.example.com"}},
+		{"a defanged host", "www[.]example[.]com", TypeHost, []string{"www.example.com"}},
+		{"an internationalized host", "münchen.example", TypeHost, []string{"xn--mnchen-3ya.example"}},
+		{"a host with ideographic dots", "日本語。example", TypeHost, []string{"xn--wgv71a119e.example"}},
+		{"a host below a domain that is an extension too", "files.zip", TypeHost, []string{"files.zip"}},
+		{"a host that could be a hash but for its dot", "d41d8cd98f00b204.e9800998ecf8427e", TypeHost, []string{"d41d8cd98f00b204.e9800998ecf8427e"}},
+		{"an IPv4 address", "192.0.2.1", TypeAddress, []string{"192.0.2.1"}},
+		{"a defanged IPv4 address", "192[.]0[.]2[.]1", TypeAddress, []string{"192.0.2.1"}},
+		{"an IPv6 address", "2001:DB8::1", TypeAddress, []string{"2001:db8:0:0:0:0:0:1"}},
+		{"an IPv6 address of four-digit groups", "2001:0db8:aaaa:bbbb:cccc:dddd:eeee:ffff", TypeAddress, []string{"2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff"}},
+		{"an IPv4 address inside IPv6", "::ffff:192.0.2.1", TypeAddress, []string{"192.0.2.1"}},
+		{"an IPv4 block", "192.0.2.0/24", TypeCIDR, []string{"192.0.2.0/24"}},
+		{"an IPv6 block", "2001:db8::/32", TypeCIDR, []string{"2001:db8:0:0:0:0:0:0/32"}},
+		{"an email address", "User@Example.com", TypeEmailAddress, []string{"User@example.com"}},
+		{"a defanged email address", "user [at] example [dot] com", TypeEmailAddress, []string{"user@example.com"}},
+		{"an email address in angle brackets", "<user@example.com>", TypeEmailAddress, []string{"user@example.com"}},
+		{"an MD5", "d41d8cd98f00b204e9800998ecf8427e", TypeFile, []string{emptyMD5}},
+		{"a SHA-1", emptySHA1, TypeFile, []string{emptySHA1}},
+		{"a SHA-256", emptySHA256, TypeFile, []string{emptySHA256}},
+		{"an MD5 of decimal digits", "12345678901234567890123456789012", TypeFile, []string{"12345678901234567890123456789012"}},
+		{"a file summary", emptyMD5 + " :  : " + emptySHA256, TypeFile, []string{emptyMD5, emptySHA256}},
+		{"a file summary with an empty place in front", " : " + emptySHA1 + " : ", TypeFile, []string{emptySHA1}},
+		{"an ASN", "ASN64496", TypeASN, []string{"ASN64496"}},
+		{"an ASN with one N less", "as 64496", TypeASN, []string{"ASN64496"}},
+		{"a registry key", `HKLM\SOFTWARE\.NETFramework : V : REG_SZ`, TypeRegistryKey, []string{`HKEY_LOCAL_MACHINE\SOFTWARE\.NETFramework`, "V", "REG_SZ"}},
+		{"a registry key with an address in it", `HKCU\http://example.com :   : REG_SZ`, TypeRegistryKey, []string{`HKEY_CURRENT_USER\http://example.com`, " ", "REG_SZ"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			kind, values, err := detect(tc.in)
+			require.NoError(t, err)
+			assert.Equal(t, tc.kind, kind)
+			assert.Equal(t, tc.want, values)
+		})
+	}
+}
+
+func TestDetectRefuses(t *testing.T) {
+	t.Parallel()
+	const unknown, loose = "is not recognized", "is not four decimal numbers"
+	for _, tc := range []struct{ name, in, rule string }{
+		{"nothing", "", "is blank"},
+		{"white space", " \n", "is blank"},
+		{"quotes around nothing", `""`, "is blank"},
+		{"a word", "example", unknown},
+		{"text", "Mozilla/5.0 (X11; Linux x86_64)", unknown},
+		{"a short user agent", "curl/8.0.1", unknown},
+		{"a mutex", `Global\{00000000-0000-0000-0000-000000000000}`, unknown},
+		{"a hashtag", "#example", unknown},
+		{"a subject", "Re: your invoice no. 5", unknown},
+		{"the name of a file", "invoice.pdf", unknown},
+		{"a path", "/tmp/x.y", unknown},
+		{"a path of Windows", `C:\Windows\x.y`, unknown},
+		{"a URL without its scheme", "www.example.com/login", unknown},
+		{"a URL of another scheme", "file://example.com/x", "has a scheme other than"},
+		{"a URL of an octal address", "http://0300.0.2.1/", "ends in a number"},
+		{"an octal address", "0300.0000.0002.0001", loose},
+		{"an address with a leading zero", "192.0.2.01", loose},
+		{"a hexadecimal address", "0xc0000201", loose},
+		{"hexadecimal numbers with dots", "0xc0.0x0.0x2.0x1", loose},
+		{"three numbers", "192.0.2", loose},
+		{"an integer", "3221225985", loose},
+		{"a version", "1.2.3.4.5", loose},
+		{"an address with a port", "192.0.2.1:443", "has a port"},
+		{"an IPv6 address with a port", "[2001:db8::1]:443", "has brackets"},
+		{"an IPv6 address in brackets", "[2001:db8::1]", "has brackets"},
+		{"an address with a zone", "fe80::1%eth0", "has a zone"},
+		{"a block with bits after its length", "192.0.2.1/24", "has an address that is not the first"},
+		{"a block with octal numbers", "0300.0.2.0/24", loose},
+		{"a hash that lost a digit", emptyMD5[1:], "is not 32, 40 or 64 digits long"},
+		{"a SHA-512", emptySHA256 + emptySHA256, "is not 32, 40 or 64 digits long"},
+		{"two hashes of a kind", emptyMD5 + " : " + emptyMD5, "has two hashes of one kind"},
+		{"an ASN out of range", "AS4294967296", "is larger than"},
+		{"a registry key without value name and type", `HKLM\Software`, "is not a key name"},
+		{"a host with a port", "www.example.com:8080", "holds a port"},
+		{"a wildcard", "*.example.com", "holds a wildcard"},
+		{"two @", "a@b@example.com", "has two @"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			kind, values, err := detect(tc.in)
+			requireRule(t, err, tc.rule)
+			assert.Empty(t, kind)
+			assert.Nil(t, values)
+		})
+	}
+}

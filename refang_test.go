@@ -1,0 +1,73 @@
+package threatconnect
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func TestRefang(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ name, in, want string }{
+		{"a plain host stays", "www.example.com", "www.example.com"},
+		{"white space, brackets and quotes around it go", " \"<'`www.example.com`'>\"\n", "www.example.com"},
+		{"a quote on one side stays", `"www.example.com`, `"www.example.com`},
+		{"dots in square brackets", "www[.]example[.]com", "www.example.com"},
+		{"dots in parentheses and braces", "www(.)example{.}com", "www.example.com"},
+		{"dots as words in any case", "www[dot]example(DOT)com{Dot}au", "www.example.com.au"},
+		{"dots with white space around", "www [.] example \t[dot] com", "www.example.com"},
+		{"escaped dots", `www\.example\.com`, "www.example.com"},
+		{"an escaped dot in brackets", `www\[.]example[\.]com`, "www.example.com"},
+		{"nested brackets", "www[[.]]example", "www.example"},
+		{"brackets that do not match stay", "www[.)example", "www[.)example"},
+		{"other words in brackets stay", "www[point]example (dots)", "www[point]example (dots)"},
+		{"an at sign", "user[@]example[.]com", "user@example.com"},
+		{"at as a word with spaces", "user [at] example (dot) com", "user@example.com"},
+		{"bare words stay", "user at example dot com", "user at example dot com"},
+		{"an IPv4 address", "192[.]0[.]2[.]1", "192.0.2.1"},
+		{"a block", "192.0.2[.]0/24", "192.0.2.0/24"},
+		{"an IPv6 address", "2001[:]db8[:][:]1", "2001:db8::1"},
+		{"hxxp", "hxxp://example.com", "http://example.com"},
+		{"hXXps", "hXXpS://example.com", "https://example.com"},
+		{"hxtp and htxp", "htxps://example.com", "https://example.com"},
+		{"fxp", "fxp://example.com", "ftp://example.com"},
+		{"sfxp", "sfxp://example.com", "sftp://example.com"},
+		{"hxxp without a separator stays", "hxxp.example", "hxxp.example"},
+		{"a separator in brackets", "hxxp[://]example.com", "http://example.com"},
+		{"a colon in brackets", "http[:]//example.com", "http://example.com"},
+		{"slashes in brackets", "http:[//]example.com", "http://example.com"},
+		{"a plain scheme keeps its case", "HTTP://example[.]com", "HTTP://example.com"},
+		{"any scheme has a host", "tcp://192[.]0.2.1[:]80", "tcp://192.0.2.1:80"},
+		{"path, query and fragment stay", "hxxp://example[.]com/a[.]b?c[at]d=hxxp://x[.]y#{.} (dot) \\.", "http://example.com/a[.]b?c[at]d=hxxp://x[.]y#{.} (dot) \\."},
+		{"a query right after the host stays", "hxxp://example[.]com?a[.]b", "http://example.com?a[.]b"},
+		{"an IPv6 host keeps its brackets", "hxxp://[2001:db8::1]/", "http://[2001:db8::1]/"},
+		{"the zero address keeps its brackets", "http://[::]/", "http://[::]/"},
+		{"a registry key stays", `HKLM\SOFTWARE\Microsoft\.NETFramework : [.] : REG_SZ`, `HKLM\SOFTWARE\Microsoft\.NETFramework : [.] : REG_SZ`},
+		{"a file path stays", `C:\Users\.ssh\config`, `C:\Users\.ssh\config`},
+		{"nothing stays nothing", "", ""},
+		{"an empty quote is nothing", `""`, ""},
+		{"one quote stays", `"`, `"`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			assert.Equal(t, tc.want, Refang(tc.in))
+			assert.Equal(t, tc.want, Refang(tc.want), "idempotent")
+		})
+	}
+}
+
+func TestRefangDoesNotAllocateWhenNothingIsDefanged(t *testing.T) {
+	for _, s := range []string{"www.example.com", "http://www.example.com/a[.]b", "http://[2001:db8::1]/", "192.0.2.1"} {
+		assert.Zero(t, testing.AllocsPerRun(100, func() { _ = Refang(s) }), s)
+	}
+}
+
+func TestRefangIsLinearInNestedBrackets(t *testing.T) {
+	t.Parallel()
+	const depth = 1 << 20
+	nested := "a" + strings.Repeat("[", depth) + "." + strings.Repeat("]", depth) + "b"
+	assert.Equal(t, "a.b", Refang(nested))
+	quoted := strings.Repeat("<", depth) + "a" + strings.Repeat(">", depth)
+	assert.Equal(t, "a", Refang(quoted))
+}
