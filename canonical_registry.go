@@ -115,8 +115,8 @@ func JoinRegistrySummary(key, valueName, valueType string) (string, error) {
 		return "", err
 	}
 	summary := k + summarySeparator + n + summarySeparator + t
-	if k2, n2, _, err := SplitRegistrySummary(summary); err != nil || k2 != k || n2 != n {
-		return "", refuseAmbiguous()
+	if _, _, _, err := SplitRegistrySummary(summary); err != nil {
+		return "", err
 	}
 	return summary, nil
 }

@@ -160,7 +160,7 @@ func canonicalURLPort(port string) (string, error) {
 	}
 	digits := port[1:]
 	n, err := strconv.ParseUint(digits, 10, 16)
-	if err != nil || n == 0 || !isDigits(digits) {
+	if err != nil || n == 0 {
 		return "", refuse("URL", "has a port outside 1 to 65535", "correct the port")
 	}
 	if digits[0] == '0' {

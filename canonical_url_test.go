@@ -63,6 +63,7 @@ func TestCanonicalURL(t *testing.T) {
 		{name: "port 0 is refused", in: "http://example.com:0/", rule: "has a port outside"},
 		{name: "port 65536 is refused", in: "http://example.com:65536/", rule: "has a port outside"},
 		{name: "a signed port is refused", in: "http://example.com:+80/", rule: "has a port outside"},
+		{name: "a port with an underscore is refused", in: "http://example.com:8_0/", rule: "has a port outside"},
 		{name: "a port that is no number is refused", in: "http://example.com:http/", rule: "has a port outside"},
 		{name: "a line break is refused", in: "http://example.com/a\r\nb", rule: "holds a control character"},
 		{name: "bytes that are not UTF-8 are refused", in: "http://example.com/\xff", rule: "is not valid UTF-8"},

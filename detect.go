@@ -84,7 +84,7 @@ func formOf(s string) IndicatorType {
 	switch {
 	case strings.IndexByte(s, '@') >= 0:
 		return TypeEmailAddress
-	case !isDigit(s[0]) && asnDigits(s) != "":
+	case asnDigits(s) != "": // digits alone have been taken for an address
 		return TypeASN
 	case strings.ContainsAny(s, ".。．｡") && !strings.ContainsAny(s, " \t\\"):
 		return TypeHost
