@@ -56,16 +56,18 @@ const (
 const (
 	elementsChunk = 32 << 10 // how much is read at once, when elements are smaller
 	elementsMax   = 16 << 20 // the largest element, when the caller does not say
+	elementsLimit = 1 << 30  // the largest that the caller may ask for
 )
 
 // NewElements returns the elements of the list under one of keys in the text that src holds.
 // Without keys, only a text that is itself an array has elements. An element of more than maxElem
-// bytes is an error; zero or less stands for 16 MiB. Nothing is read before the first Next.
+// bytes is an error; zero or less stands for 16 MiB, and more than 1 GiB for 1 GiB. Nothing is read
+// before the first Next.
 func NewElements(src io.Reader, keys []string, maxElem int) *Elements {
 	if maxElem <= 0 {
 		maxElem = elementsMax
 	}
-	return &Elements{src: src, keys: keys, max: maxElem}
+	return &Elements{src: src, keys: keys, max: min(maxElem, elementsLimit)}
 }
 
 // Next moves to the next element. It returns false at the end of the text and on an error; Err
@@ -89,7 +91,7 @@ func (e *Elements) Next() bool {
 			return false
 		}
 	}
-	e.stage = stageDone
+	e.stage, e.element = stageDone, nil
 	return false
 }
 
@@ -218,17 +220,27 @@ func (e *Elements) separated(closer byte, want string) bool {
 
 // key reads a key and its colon.
 func (e *Elements) key() string {
-	if c := e.peek(); c != '"' {
+	key := e.rawKey()
+	e.r.Reset(key)
+	text := e.r.Text()
+	e.colon()
+	return text
+}
+
+// rawKey reads a key in its quotes. The bytes are valid until more are read.
+func (e *Elements) rawKey() []byte {
+	if e.peek() != '"' {
 		e.fail(whatKey)
-		return ""
 	}
-	key := e.text()
-	if c := e.peek(); c != ':' {
+	return e.scalar()
+}
+
+func (e *Elements) colon() {
+	if e.peek() != ':' {
 		e.fail(whatColon)
-		return ""
+		return
 	}
 	e.i++
-	return key
 }
 
 // text reads a scalar as [Reader.Text] does.
@@ -239,27 +251,21 @@ func (e *Elements) text() string {
 
 // take makes the value at the place the element.
 func (e *Elements) take() bool {
-	c := e.peek()
-	if e.err != nil {
-		return false
-	}
+	number := kinds[e.peek()] == Number
 	depth := e.level
 	if e.stage == stageList {
 		depth++
 	}
-	e.element = e.whole(func(b []byte, i int) (int, string) {
-		return scanValue(b, i, depth)
-	}, kinds[c] == Number)
+	e.element = e.whole(depth, number)
+	if number && e.i == e.n {
+		e.fail(whatEnd) // the text was cut, perhaps inside of the number
+	}
 	return e.err == nil
 }
 
 // scalar reads a string, number, boolean or null. The bytes are valid until more are read.
 func (e *Elements) scalar() []byte {
-	c := e.peek()
-	if e.err != nil {
-		return nil
-	}
-	return e.whole(scanScalar, kinds[c] == Number)
+	return e.whole(0, kinds[e.peek()] == Number)
 }
 
 // skip reads a value of any size.
@@ -290,7 +296,8 @@ func (e *Elements) skip() {
 			return
 		}
 		if open.object() {
-			e.key()
+			e.rawKey()
+			e.colon()
 		}
 	}
 }
@@ -320,21 +327,18 @@ func (e *Elements) peek() byte {
 	return 0
 }
 
-// whole reads what scan takes at the place and returns its bytes. A number may go on in the bytes
-// to come.
-func (e *Elements) whole(scan func([]byte, int) (int, string), number bool) []byte {
-	for {
-		end, what := scan(e.buf[:e.n], e.i)
+// whole reads the value at the place, which stands inside depth objects and arrays, and returns
+// its bytes. A number may go on in the bytes to come.
+func (e *Elements) whole(depth int, number bool) []byte {
+	for e.err == nil {
+		end, what := scanValue(e.buf[:e.n], e.i, depth)
 		cut := what == whatEnd || what == "" && number && end == e.n
 		if cut && !e.eof {
 			if e.n-e.i > e.max {
-				e.fail("larger than the cap")
+				e.fail(whatLarge)
 				return nil
 			}
 			e.more()
-			if e.err != nil {
-				return nil
-			}
 			continue
 		}
 		switch size := end - e.i; {
@@ -343,13 +347,14 @@ func (e *Elements) whole(scan func([]byte, int) (int, string), number bool) []by
 			e.fail(what)
 			return nil
 		case size > e.max:
-			e.fail("larger than the cap")
+			e.fail(whatLarge)
 			return nil
 		}
 		value := e.buf[e.i:end:end]
 		e.i = end
 		return value
 	}
+	return nil
 }
 
 // more reads on, until there is twice as much as there was, so that what is scanned again and

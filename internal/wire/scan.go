@@ -23,6 +23,7 @@ const (
 	whatHex     = "want four hexadecimal digits"
 	whatDepth   = "nested too deep"
 	whatAfter   = "text after the value"
+	whatLarge   = "larger than the cap"
 )
 
 // What scanString saw in a string.
