@@ -86,10 +86,10 @@ func parseIntSlow(s []byte) (int64, bool) {
 	return 0, false
 }
 
-// parseExponent reads what stands after the e. Beyond a billion it stays there, which is more
-// than the digits of any text can make up for.
+// parseExponent reads what stands after the e. Beyond a hundred million it stays there, which is
+// more than the digits of a text of that many bytes can make up for.
 func parseExponent(s []byte) int {
-	const most = 1_000_000_000
+	const most = 100_000_000
 	negative := s[0] == '-'
 	if negative || s[0] == '+' {
 		s = s[1:]
@@ -107,14 +107,15 @@ func parseExponent(s []byte) int {
 	return v
 }
 
-// tens are the powers of ten that a float64 holds exactly and that few digits need.
-var tens = [...]float64{1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15}
+// tens are the powers of ten that parseFloat divides by.
+var tens = [...]float64{1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14}
 
 // parseFloat returns the number that s writes in JSON's form of numbers, and whether it is one and
 // fits.
 func parseFloat(s []byte) (float64, bool) {
-	// Up to fifteen digits are exact in a float64, and so is a power of ten that small: their
-	// quotient is rounded once, which is the number.
+	// Without a fraction, the digits are rounded once, in the conversion. With one they are at most
+	// fifteen, which a float64 holds exactly, as it does the power of ten, and what is rounded once
+	// is the quotient.
 	if len(s) > 0 && len(s) <= 16 && '0' <= s[0] && s[0] <= '9' && (s[0] != '0' || len(s) == 1 || s[1] == '.') {
 		var v uint64
 		point := len(s)
@@ -128,12 +129,10 @@ func parseFloat(s []byte) (float64, bool) {
 				return parseFloatSlow(s)
 			}
 		}
-		switch {
-		case point < len(s):
+		if point < len(s) {
 			return float64(v) / tens[len(s)-1-point], true
-		case len(s) <= 15:
-			return float64(v), true
 		}
+		return float64(v), true
 	}
 	return parseFloatSlow(s)
 }
