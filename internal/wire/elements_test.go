@@ -133,8 +133,8 @@ func TestElementsChecksTheWholeText(t *testing.T) {
 			shown := c.text[:min(len(c.text), 20)] + " " + name
 			require.Equal(t, &Error{Offset: c.offset, What: c.what}, e.Err(), shown)
 			assert.Len(t, got, c.elements, shown)
+			assert.Nil(t, e.Bytes(), shown)
 			assert.False(t, e.Next())
-			assert.Nil(t, e.Bytes())
 			assert.Equal(t, c.what == whatEnd, errors.Is(e.Err(), io.ErrUnexpectedEOF))
 		}
 	}
@@ -142,7 +142,7 @@ func TestElementsChecksTheWholeText(t *testing.T) {
 
 func TestElementsCapsAnElementAndNothingElse(t *testing.T) {
 	t.Parallel()
-	for _, size := range []int{10, 1000, 100_000} {
+	for _, size := range []int{7, 10, 15, 1000, 100_000} {
 		fits := `"` + strings.Repeat("x", size-2) + `"`
 		digits := strings.Repeat("7", size)
 		for name, read := range readers {
@@ -156,6 +156,17 @@ func TestElementsCapsAnElementAndNothingElse(t *testing.T) {
 			}
 		}
 	}
+}
+
+// With a scan of the whole element for every byte that comes, this would take minutes.
+func TestElementsTakesTimeInProportion(t *testing.T) {
+	t.Parallel()
+	element := `["` + strings.Repeat("x", 1<<21) + `"]`
+	e := NewElements(iotest.OneByteReader(strings.NewReader(`[`+element+`]`)), nil, 0)
+	require.True(t, e.Next())
+	assert.Len(t, e.Bytes(), len(element))
+	assert.False(t, e.Next())
+	require.NoError(t, e.Err())
 }
 
 // endless hands out one element again and again.
@@ -214,6 +225,11 @@ func TestElementsPassesOnWhatTheReaderSays(t *testing.T) {
 	e = NewElements(readNothing{}, nil, 0)
 	assert.False(t, e.Next())
 	require.ErrorIs(t, e.Err(), io.ErrNoProgress)
+
+	e = NewElements(io.MultiReader(strings.NewReader(`["a long element`),
+		iotest.DataErrReader(io.MultiReader(strings.NewReader(`",2,`), iotest.ErrReader(broken)))), nil, 0)
+	assert.Equal(t, []string{`"a long element"`, "2"}, drain(e), "what came together with the error")
+	require.ErrorIs(t, e.Err(), broken)
 
 	e = NewElements(io.MultiReader(strings.NewReader(`[1] `), iotest.ErrReader(broken)), nil, 0)
 	assert.Equal(t, []string{"1"}, drain(e))
