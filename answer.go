@@ -1,0 +1,295 @@
+package threatconnect
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/threatconnect-go/threatconnect/internal/wire"
+)
+
+// accept gives a success to consume and turns everything else into an [*APIError].
+func (c *Client) accept(resp *http.Response, call *call, consume func(*http.Response) error) error {
+	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
+		return consume(resp)
+	}
+	const most = 64 << 10 // an error message that is longer says nothing more
+	text, err := io.ReadAll(io.LimitReader(resp.Body, most))
+	if ctx := resp.Request.Context(); err != nil && ctx.Err() != nil && !errors.Is(err, errStalled) {
+		return context.Cause(ctx)
+	}
+	return newAPIError(call, resp, text)
+}
+
+// newAPIError describes an answer that is not a success.
+func newAPIError(call *call, resp *http.Response, text []byte) *APIError {
+	e := &APIError{Method: call.method, Route: call.route.template, StatusCode: resp.StatusCode}
+	html := isHTML(resp, text)
+	switch {
+	case html:
+		e.Hint = "an HTML page came instead of the API's answer: is /api missing from the base URL, or is a proxy or login page in between?"
+		e.kinds = append(e.kinds, ErrResponse)
+	default:
+		e.Message = failureMessage(text)
+	}
+	e.Message = cut(call.clear(e.Message), 4<<10)
+	e.classify(resp)
+	if e.StatusCode == http.StatusNotFound && e.Message == "" && e.Hint == "" {
+		e.Hint = "is /api missing from the base URL?"
+	}
+	return e
+}
+
+// clear takes the call's own values out of text that the platform wrote.
+func (c *call) clear(text string) string {
+	for _, values := range [][]string{c.route.values, c.private} {
+		for _, v := range values {
+			if len(v) > 2 {
+				text = strings.ReplaceAll(text, v, "{}")
+			}
+		}
+	}
+	return text
+}
+
+// failureMessage finds the platform's words in an error answer: the message or description of a
+// JSON object, or the text itself.
+func failureMessage(text []byte) string {
+	var message, description, status string
+	r := wire.NewReader(text)
+	if r.Kind() == wire.Object {
+		for r.Object(); r.NextKey(); {
+			switch string(r.Key()) {
+			case "message":
+				message = r.Text()
+			case "description", "error", "error_description":
+				description = r.Text()
+			case "status":
+				status = r.Text()
+			default:
+				r.Skip()
+			}
+		}
+		switch {
+		case message != "":
+			return message
+		case description != "":
+			return description
+		case r.Err() == nil:
+			return status
+		}
+	}
+	return strings.TrimSpace(string(text))
+}
+
+// classify finds the Err values that describe the answer, and what can be done about it.
+func (e *APIError) classify(resp *http.Response) {
+	switch e.StatusCode {
+	case http.StatusBadRequest:
+		e.kinds = append(e.kinds, ErrBadRequest)
+	case http.StatusUnauthorized:
+		e.kinds = append(e.kinds, ErrUnauthorized)
+	case http.StatusForbidden:
+		e.kinds = append(e.kinds, ErrForbidden)
+	case http.StatusNotFound:
+		e.kinds = append(e.kinds, ErrNotFound)
+	case http.StatusRequestEntityTooLarge:
+		e.kinds = append(e.kinds, ErrTooLarge)
+	case http.StatusTooManyRequests:
+		e.kinds = append(e.kinds, ErrRateLimited)
+	case http.StatusServiceUnavailable:
+		e.kinds = append(e.kinds, ErrUnavailable)
+	}
+	if e.StatusCode >= 500 {
+		e.kinds = append(e.kinds, ErrServer)
+	}
+	if e.StatusCode >= 300 && e.StatusCode < 400 {
+		e.kinds = append(e.kinds, ErrRedirect)
+		e.Message = ""
+		e.Hint = "redirects are not followed, because a signature is good for one path only: put the address that the platform is really at into the base URL"
+		if to, err := resp.Location(); err == nil {
+			e.Hint += ", perhaps " + quoteForeign(to.Scheme+"://"+to.Host)
+		}
+	}
+	message := strings.ToLower(e.Message)
+	says := func(text string, kind error, hint string) {
+		if strings.Contains(message, text) {
+			e.kinds = append(e.kinds, kind)
+			if e.Hint == "" {
+				e.Hint = hint
+			}
+		}
+	}
+	says("signature data did not match", ErrSignature, "check the secret key: a shell expands $ and ! in it unless it stands in single quotes")
+	says("timestamp out of acceptable", ErrClockSkew, "")
+	says("invalid timestamp", ErrClockSkew, "")
+	says("owner was not found", ErrOwner, "list the owners that the API user can see with client.Owners")
+	says("owners of the requested objects were different", ErrOwner, "things in different owners cannot be linked")
+	says("already exists", ErrExists, "")
+	says("file size greater than allowable", ErrTooLarge, "")
+	says("not been licensed", ErrNotLicensed, "ask the platform's administrator to license the API")
+	says("batchjobenabled", ErrBatchOff, "ask the platform's administrator to switch on batchJobEnabled and document storage")
+	says("requested resource was not found", ErrNotFound, "")
+	says("access denied", ErrForbidden, "check the access id, and that the API user can see the owner")
+	if strings.HasPrefix(resp.Request.Header.Get("Authorization"), tokenScheme) && e.StatusCode == http.StatusUnauthorized &&
+		(message == "unauthorized" || strings.Contains(message, "token")) {
+		e.kinds = append(e.kinds, ErrToken)
+		e.Hint = "the token has expired or was regenerated"
+	}
+}
+
+// isHTML reports whether an answer is a page for people.
+func isHTML(resp *http.Response, text []byte) bool {
+	if strings.HasPrefix(strings.ToLower(resp.Header.Get("Content-Type")), "text/html") {
+		return true
+	}
+	return bytes.HasPrefix(bytes.TrimSpace(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))), []byte("<"))
+}
+
+// cut shortens s to at most n bytes.
+func cut(s string, n int) string {
+	if len(s) > n {
+		return s[:n]
+	}
+	return s
+}
+
+// envelope is what an answer says beside its data.
+type envelope struct {
+	status, message string
+	count           int64  // resultCount, or -1
+	found           bool   // whether one of the keys was there, and not null
+	print           uint64 // fingerprint of the whole answer
+}
+
+// success reports whether the platform says that the call did what it was asked to.
+func (e *envelope) success() bool {
+	switch e.status {
+	case "", "Success", "Queued", "Running", "Created", "Completed":
+		return true
+	}
+	return false
+}
+
+// exchange sends a call and reads the JSON answer. read is called at the value under data (or at
+// the top level, as some answers have it) whose key is one of keys.
+func (c *Client) exchange(ctx context.Context, call *call, keys []string, read func(*wire.Reader)) (envelope, error) {
+	var env envelope
+	err := c.do(ctx, call, func(resp *http.Response) error {
+		buf := c.buffer()
+		defer c.release(buf)
+		if err := readBody(resp, buf); err != nil {
+			return err
+		}
+		text := buf.Bytes()
+		var err error
+		env, err = readEnvelope(text, keys, read)
+		env.print = maphash.Bytes(c.seed, text)
+		if err != nil {
+			if isHTML(resp, text) {
+				e := newAPIError(call, resp, text)
+				return fmt.Errorf("%w: %s", ErrResponse, e.Hint)
+			}
+			return fmt.Errorf("%w: %w (content type %s)", ErrResponse, err, quoteForeign(resp.Header.Get("Content-Type")))
+		}
+		if !env.success() {
+			return newAPIError(call, resp, text)
+		}
+		if call.must && !env.found {
+			return fmt.Errorf("%w: it holds no %s", ErrResponse, keys[0])
+		}
+		return nil
+	})
+	return env, err
+}
+
+// readEnvelope reads an answer: an envelope around the data, or the data bare.
+func readEnvelope(text []byte, keys []string, read func(*wire.Reader)) (envelope, error) {
+	env := envelope{count: -1}
+	if len(bytes.TrimSpace(text)) == 0 {
+		return env, nil
+	}
+	r := wire.NewReader(text)
+	if r.Kind() != wire.Object {
+		r.Fail("want an object")
+		return env, r.Err()
+	}
+	at := func() {
+		if r.Kind() == wire.Null {
+			r.Skip()
+			return
+		}
+		env.found = true
+		read(r)
+	}
+	for r.Object(); r.NextKey(); {
+		switch key := string(r.Key()); {
+		case key == "status":
+			env.status = r.Text()
+		case key == "message" || key == "description":
+			env.message = r.Text()
+		case key == "resultCount":
+			env.count = r.Int64()
+		case slices.Contains(keys, key):
+			at()
+		case key == "data" && r.Kind() == wire.Object:
+			for r.Object(); r.NextKey(); {
+				switch key := string(r.Key()); {
+				case key == "resultCount":
+					env.count = r.Int64()
+				case slices.Contains(keys, key) || slices.Contains(keys, anyKey):
+					at()
+				default:
+					r.Skip()
+				}
+			}
+		default:
+			r.Skip()
+		}
+	}
+	r.End()
+	return env, r.Err()
+}
+
+var errRepeatedPage = fmt.Errorf("%w: the platform sent the same page twice and no total, so that the end of the list cannot be found", ErrResponse)
+
+// buffer returns a buffer to read an answer into; give it back with release.
+func (c *Client) buffer() *bytes.Buffer {
+	if b, ok := c.buffers.Get().(*bytes.Buffer); ok {
+		b.Reset()
+		return b
+	}
+	return new(bytes.Buffer)
+}
+
+func (c *Client) release(b *bytes.Buffer) {
+	const most = 16 << 20 // one huge answer must not keep its memory for good
+	if b.Cap() <= most {
+		c.buffers.Put(b)
+	}
+}
+
+// readBody reads an answer into buf.
+func readBody(resp *http.Response, buf *bytes.Buffer) error {
+	if n := resp.ContentLength; n > 0 && n < 64<<20 {
+		buf.Grow(int(n) + bytes.MinRead)
+	}
+	_, err := buf.ReadFrom(resp.Body)
+	return err
+}
+
+// serverOffset is how far the platform's clock, as its Date header shows it, is ahead of ours.
+func (c *Client) serverOffset(resp *http.Response) (time.Duration, bool) {
+	date, err := http.ParseTime(resp.Header.Get("Date"))
+	if err != nil {
+		return 0, false
+	}
+	return date.Sub(c.cfg.now()), true
+}

@@ -1,0 +1,316 @@
+package threatconnect
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+const (
+	defaultMaxBody = 256 << 20
+	defaultStall   = 2 * time.Minute
+)
+
+// config is what options fill in; it does not change after NewClient.
+type config struct {
+	base         *url.URL
+	credentials  Credentials
+	owner        string
+	product      string
+	userAgent    string
+	httpClient   *http.Client
+	transport    http.RoundTripper
+	proxy        *url.URL
+	tls          *tls.Config
+	logger       *slog.Logger
+	retry        RetryPolicy
+	limiter      Limiter
+	now          func() time.Time
+	correctClock bool
+	plainHTTP    bool
+	maxBody      int64
+	stall        time.Duration
+	activityLog  *bool
+}
+
+// Option changes how [NewClient] builds a client.
+type Option func(*config) error
+
+// WithOwner sets the owner that calls use when neither they nor the resource name one. Without it
+// nothing is sent and the platform uses the API user's organization. Batch imports ignore it: they
+// always name their owner.
+func WithOwner(name string) Option {
+	return func(c *config) error {
+		c.owner = name
+		return checkHeaderText("owner", name)
+	}
+}
+
+// WithUserAgent puts the integration's own product in front of the User-Agent header, as in
+// "acme-feed/1.4.2".
+func WithUserAgent(product string) Option {
+	return func(c *config) error {
+		c.product = product
+		return checkHeaderText("user agent", product)
+	}
+}
+
+// WithHTTPClient sends with a copy of h: its transport, timeout and cookie jar are used, its
+// CheckRedirect is not, because a signed request cannot follow a redirect. h itself stays as it
+// is. It cannot be combined with [WithTransport], [WithProxy] or [WithTLSConfig].
+func WithHTTPClient(h *http.Client) Option {
+	return func(c *config) error {
+		if h == nil {
+			return &ValidationError{Field: "HTTP client", Rule: "is nil"}
+		}
+		c.httpClient = h
+		return nil
+	}
+}
+
+// WithTransport sends through t, which must be safe for concurrent use and must not change the URL
+// or the headers of what it sends. It cannot be combined with [WithProxy] or [WithTLSConfig].
+func WithTransport(t http.RoundTripper) Option {
+	return func(c *config) error {
+		if t == nil {
+			return &ValidationError{Field: "transport", Rule: "is nil"}
+		}
+		c.transport = t
+		return nil
+	}
+}
+
+// WithProxy sends through the proxy at proxyURL (http, https or socks5; a user name and password
+// in it must be percent-encoded). Without it the proxy comes from HTTPS_PROXY and NO_PROXY.
+func WithProxy(proxyURL string) Option {
+	return func(c *config) error {
+		bad := func(rule string) error {
+			return &ValidationError{Field: "proxy URL", Rule: rule, Fix: "write it as in http://user:password@proxy.example:3128, the password percent-encoded"}
+		}
+		u, err := url.Parse(strings.TrimSpace(proxyURL))
+		if err != nil {
+			return bad("is not a URL")
+		}
+		switch u.Scheme {
+		case "http", "https", "socks5", "socks5h":
+		default:
+			return bad("has a scheme other than http, https and socks5")
+		}
+		if u.Hostname() == "" {
+			return bad("has no host")
+		}
+		c.proxy = u
+		return nil
+	}
+}
+
+// WithTLSConfig sends with a copy of t, as for an instance behind a private certificate authority.
+// Versions below TLS 1.2 are refused.
+func WithTLSConfig(t *tls.Config) Option {
+	return func(c *config) error {
+		if t == nil {
+			return &ValidationError{Field: "TLS config", Rule: "is nil"}
+		}
+		c.tls = t.Clone()
+		if c.tls.MinVersion < tls.VersionTLS12 {
+			c.tls.MinVersion = tls.VersionTLS12
+		}
+		return nil
+	}
+}
+
+// WithLogger writes one Debug record a request (method, route, status, attempt, duration; never a
+// value, a body or a header) and one Warn record when the clock is found to be wrong. Without it
+// nothing is logged.
+func WithLogger(l *slog.Logger) Option {
+	return func(c *config) error {
+		c.logger = l
+		return nil
+	}
+}
+
+// WithRetry replaces the retry policy; see [RetryPolicy] for what zero values mean.
+func WithRetry(p RetryPolicy) Option {
+	return func(c *config) error {
+		if err := p.check(); err != nil {
+			return err
+		}
+		c.retry = p.withDefaults()
+		return nil
+	}
+}
+
+// Limiter says when the next request may be sent. A [golang.org/x/time/rate.Limiter] is one.
+type Limiter interface {
+	// Wait returns when one more request may be sent, or with an error when ctx ends first.
+	Wait(ctx context.Context) error
+}
+
+// WithLimiter asks l before every attempt, retries included. l must be safe for concurrent use.
+func WithLimiter(l Limiter) Option {
+	return func(c *config) error {
+		c.limiter = l
+		return nil
+	}
+}
+
+// WithClock reads the time from now instead of [time.Now]. It is for tests.
+func WithClock(now func() time.Time) Option {
+	return func(c *config) error {
+		if now == nil {
+			return &ValidationError{Field: "clock", Rule: "is nil"}
+		}
+		c.now = now
+		return nil
+	}
+}
+
+// WithoutClockCorrection makes a refused timestamp an error that matches [ErrClockSkew], instead
+// of signing once more with the offset measured from the platform's answer.
+func WithoutClockCorrection() Option {
+	return func(c *config) error {
+		c.correctClock = false
+		return nil
+	}
+}
+
+// WithPlainHTTP allows an http:// base URL to a machine other than this one. Every request and
+// every signature can then be read on the way.
+func WithPlainHTTP() Option {
+	return func(c *config) error {
+		c.plainHTTP = true
+		return nil
+	}
+}
+
+// WithMaxResponseBytes caps how much of one answer is read into memory, after decompression. The
+// default is 256 MiB. Streams (downloads, bulk reports) are not held in memory and not capped.
+func WithMaxResponseBytes(n int64) Option {
+	return func(c *config) error {
+		if n <= 0 {
+			return &ValidationError{Field: "response size cap", Rule: "want more than 0 bytes"}
+		}
+		c.maxBody = n
+		return nil
+	}
+}
+
+// WithStallTimeout ends an attempt in which no byte moves for d, in either direction, while it is
+// sent, waited for or read. The default is two minutes; 0 turns it off.
+func WithStallTimeout(d time.Duration) Option {
+	return func(c *config) error {
+		if d < 0 {
+			return &ValidationError{Field: "stall timeout", Rule: "want 0 or more"}
+		}
+		c.stall = d
+		return nil
+	}
+}
+
+// WithActivityLog says with every call whether the platform is to write it to the owner's activity
+// log. Without it nothing is sent and the platform decides. Imports of many items are best left
+// out of the log.
+func WithActivityLog(on bool) Option {
+	return func(c *config) error {
+		c.activityLog = &on
+		return nil
+	}
+}
+
+// buildHTTPClient returns the client to send with: a copy that never follows a redirect.
+func (c *config) buildHTTPClient() (*http.Client, error) {
+	clash := func(a, b string) error {
+		return &ValidationError{Field: a, Rule: "cannot be combined with " + b, Fix: "set it on the transport that you give"}
+	}
+	h := &http.Client{}
+	switch {
+	case c.httpClient != nil:
+		switch {
+		case c.transport != nil:
+			return nil, clash("WithHTTPClient", "WithTransport")
+		case c.proxy != nil:
+			return nil, clash("WithHTTPClient", "WithProxy")
+		case c.tls != nil:
+			return nil, clash("WithHTTPClient", "WithTLSConfig")
+		}
+		*h = *c.httpClient
+	case c.transport != nil:
+		switch {
+		case c.proxy != nil:
+			return nil, clash("WithTransport", "WithProxy")
+		case c.tls != nil:
+			return nil, clash("WithTransport", "WithTLSConfig")
+		}
+		h.Transport = c.transport
+	default:
+		h.Transport = newTransport(c.proxy, c.tls)
+	}
+	h.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return h, nil
+}
+
+// newTransport returns the transport of a client that was given none.
+func newTransport(proxy *url.URL, t *tls.Config) *http.Transport {
+	if t == nil {
+		t = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	tr := &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		TLSClientConfig:        t,
+		TLSHandshakeTimeout:    15 * time.Second,
+		ForceAttemptHTTP2:      true,
+		MaxIdleConnsPerHost:    32,
+		IdleConnTimeout:        90 * time.Second,
+		ExpectContinueTimeout:  time.Second,
+		MaxResponseHeaderBytes: 1 << 20,
+		WriteBufferSize:        32 << 10,
+		ReadBufferSize:         32 << 10,
+	}
+	if proxy != nil {
+		tr.Proxy = http.ProxyURL(proxy)
+	}
+	return tr
+}
+
+// checkHeaderText refuses text that cannot travel in a header or query without harm.
+func checkHeaderText(field, s string) error {
+	switch {
+	case strings.TrimSpace(s) == "":
+		return &ValidationError{Field: field, Rule: "is empty"}
+	case !utf8.ValidString(s):
+		return &ValidationError{Field: field, Rule: "is not valid UTF-8"}
+	case strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		return &ValidationError{Field: field, Rule: "holds a control character", Fix: "look for a line break that came in by copy and paste"}
+	}
+	return nil
+}
+
+// checkPort refuses a port that is not a number from 1 to 65535.
+func checkPort(hostport string) error {
+	i := strings.LastIndexByte(hostport, ':')
+	if i < 0 || strings.HasSuffix(hostport, "]") {
+		return nil
+	}
+	if n, err := strconv.Atoi(hostport[i+1:]); err != nil || n < 1 || n > 65535 {
+		return &ValidationError{Field: "base URL", Rule: "has a port that is not a number from 1 to 65535"}
+	}
+	return nil
+}
+
+// isLoopback reports whether host names this machine.
+func isLoopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.IsLoopback()
+}

@@ -1,0 +1,413 @@
+package threatconnect
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// call is one request of the API, before it is signed and as often as it is sent.
+type call struct {
+	method  string
+	route   route
+	query   url.Values
+	header  http.Header
+	body    payload
+	private []string // values in the body that must not show in an error
+	repeats bool     // a POST that does no harm when it is done twice
+	must    bool     // an answer without the thing that is asked for is a broken one
+	keep    bool     // the answer's body is left open for the caller
+}
+
+// payload is a request body that can be sent more than once.
+type payload struct {
+	contentType string
+	bytes       []byte
+	open        func() (io.ReadCloser, error) // for bodies that are not in memory; nil uses bytes
+	size        int64                         // of what open returns; -1 when it is not known
+	once        bool                          // open can be called only once: the body cannot be sent again
+}
+
+const jsonType = "application/json; charset=utf-8"
+
+// jsonBody is the payload of a request that carries JSON.
+func jsonBody(b []byte) payload { return payload{contentType: jsonType, bytes: b} }
+
+// do sends a call until it succeeds or trying again makes no sense, and gives the answer of a
+// success to consume. An error of consume that matches [ErrResponse] counts as a broken answer.
+func (c *Client) do(ctx context.Context, call *call, consume func(*http.Response) error) error {
+	if call.route.err != nil {
+		return call.route.err
+	}
+	query := c.query(call)
+	t := try{policy: c.cfg.retry}
+	for {
+		if c.cfg.limiter != nil {
+			if err := c.cfg.limiter.Wait(ctx); err != nil {
+				return t.give(call, fmt.Errorf("threatconnect: waiting for the limiter: %w", err))
+			}
+		}
+		t.attempts++
+		resp, err := c.attempt(ctx, call, query, t.attempts)
+		if err == nil {
+			err = c.accept(resp, call, consume)
+			if !call.keep || err != nil {
+				_ = resp.Body.Close()
+			}
+			if err == nil {
+				return nil
+			}
+		}
+		again, wait := c.judge(ctx, call, &t, resp, err)
+		if api, ok := errors.AsType[*APIError](err); ok {
+			api.Attempts = t.attempts
+		}
+		if !again {
+			return t.give(call, err)
+		}
+		t.last = err
+		if err := sleep(ctx, wait); err != nil {
+			return t.give(call, err)
+		}
+	}
+}
+
+// try is the state of a call that is being tried.
+type try struct {
+	policy    RetryPolicy
+	attempts  int
+	corrected bool // the clock was corrected for this call
+	renewed   bool // the token was renewed for this call
+	last      error
+}
+
+// give returns the error that a call ends with.
+func (t *try) give(call *call, err error) error {
+	if _, ok := errors.AsType[*APIError](err); ok {
+		return err
+	}
+	if _, ok := errors.AsType[*ValidationError](err); ok {
+		return err
+	}
+	return &RequestError{Method: call.method, Route: call.route.template, Attempts: t.attempts, Err: err, Last: t.last}
+}
+
+// RequestError is a call that ended without an answer of the platform: no connection, a broken
+// one, a context that ended, an answer that could not be read.
+//
+// It unwraps to the reason and, when attempts before it were answered, to the last answer, so that
+// errors.Is finds [context.Canceled] and [ErrRateLimited] in the same error.
+type RequestError struct {
+	Method   string // the HTTP method
+	Route    string // the path with {} in place of every value
+	Attempts int    // how many times the request was sent
+	Err      error  // why the call ended
+	Last     error  // how the attempt before it ended; nil when there was none
+}
+
+// Error names the call, the reason and the outcome of the attempt before.
+func (e *RequestError) Error() string {
+	s := "threatconnect: " + e.Method + " " + e.Route + ": " + strings.TrimPrefix(e.Err.Error(), "threatconnect: ")
+	if e.Attempts > 1 {
+		s += " (after " + strconv.Itoa(e.Attempts) + " attempts)"
+	}
+	if e.Last != nil && e.Last.Error() != e.Err.Error() {
+		s += "; before that: " + strings.TrimPrefix(e.Last.Error(), "threatconnect: ")
+	}
+	return s
+}
+
+// Unwrap returns the reason and the outcome of the attempt before it.
+func (e *RequestError) Unwrap() []error {
+	if e.Last == nil {
+		return []error{e.Err}
+	}
+	return []error{e.Err, e.Last}
+}
+
+// judge says whether a call is tried again, and after what wait.
+func (c *Client) judge(ctx context.Context, call *call, t *try, resp *http.Response, err error) (again bool, wait time.Duration) {
+	if ctx.Err() != nil || call.body.once {
+		return false, 0
+	}
+	backoff := t.policy.backoff(t.attempts)
+	left := t.attempts < t.policy.MaxAttempts
+	idempotent := call.method != http.MethodPost || call.repeats
+	api, answered := errors.AsType[*APIError](err)
+	if !answered {
+		switch {
+		case errors.Is(err, ErrBodyTooLarge) || errors.Is(err, ErrValidation):
+			return false, 0
+		case errors.Is(err, ErrResponse):
+			return left && (call.method == http.MethodGet || call.repeats), backoff
+		case errors.Is(err, errUnsent) || hopeless(err):
+			return false, 0
+		}
+		return left && (idempotent || neverConnected(err)), backoff
+	}
+	switch {
+	case errors.Is(err, ErrClockSkew):
+		if t.corrected || !c.correctClock(ctx, call, resp, api) {
+			return false, 0
+		}
+		t.corrected = true
+		return true, 0
+	case errors.Is(err, ErrToken):
+		if t.renewed || !c.cfg.credentials.renew(ctx, resp.Request) {
+			return false, 0
+		}
+		t.renewed = true
+		return true, 0
+	case !left || errors.Is(err, ErrNotLicensed) || errors.Is(err, ErrBatchOff):
+		return false, 0
+	}
+	asked, hasAsked := retryAfter(resp.Header, c.cfg.now())
+	if hasAsked {
+		api.RetryAfter = asked
+		if asked > t.policy.MaxWait {
+			api.Hint = "the platform asks to wait longer than the retry policy allows"
+			return false, 0
+		}
+		backoff += asked
+	}
+	switch api.StatusCode {
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		return idempotent || hasAsked, backoff
+	case http.StatusBadGateway, http.StatusGatewayTimeout:
+		return idempotent, backoff
+	case http.StatusInternalServerError:
+		return (call.method == http.MethodGet || call.repeats) && !strings.Contains(api.Message, "Could not find resource"), backoff
+	}
+	return false, 0
+}
+
+// query returns the call's query as it is signed and sent.
+func (c *Client) query(call *call) string {
+	q := call.query
+	if c.cfg.activityLog != nil {
+		with := url.Values{"createActivityLog": {strconv.FormatBool(*c.cfg.activityLog)}}
+		for k, v := range q {
+			with[k] = v
+		}
+		q = with
+	}
+	return encodeQuery(q)
+}
+
+var errUnsent = errors.New("the request was not sent")
+
+// attempt signs and sends a call once. The answer's body is decompressed, watched and capped.
+func (c *Client) attempt(ctx context.Context, call *call, query string, n int) (*http.Response, error) {
+	began := c.cfg.now()
+	ctx, watch := newWatch(ctx, c.cfg.stall)
+	req, err := c.newRequest(ctx, call, query, watch)
+	if err != nil {
+		watch.stop(nil)
+		return nil, err
+	}
+	resp, err := c.cfg.httpClient.Do(req)
+	if err != nil {
+		err = watch.cause(plainTransportError(err))
+		watch.stop(nil)
+		c.logAttempt(ctx, call, n, 0, began, err)
+		return nil, err
+	}
+	c.followClock(resp)
+	c.logAttempt(ctx, call, n, resp.StatusCode, began, nil)
+	limit := c.cfg.maxBody
+	if call.keep {
+		limit = -1
+	}
+	resp.Body = &body{raw: resp.Body, watch: watch, left: limit}
+	resp.Request = req
+	if err := decompress(resp); err != nil {
+		_ = resp.Body.Close()
+		return nil, err
+	}
+	return resp, nil
+}
+
+// newRequest builds and signs one attempt.
+func (c *Client) newRequest(ctx context.Context, call *call, query string, watch *watch) (*http.Request, error) {
+	escaped := c.cfg.base.EscapedPath() + call.route.path
+	path, err := url.PathUnescape(escaped)
+	if err != nil {
+		return nil, &ValidationError{Field: "path", Rule: "holds a % that is not followed by two hexadecimal digits", Fix: "escape values with PathSegment"}
+	}
+	header := make(http.Header, 8)
+	for k, v := range call.header {
+		header[k] = v
+	}
+	if _, ok := header["Accept"]; !ok {
+		header["Accept"] = []string{"application/json"}
+	}
+	header["User-Agent"] = []string{c.cfg.userAgent}
+	req := (&http.Request{
+		Method:     call.method,
+		URL:        &url.URL{Scheme: c.cfg.base.Scheme, Host: c.cfg.base.Host, Path: path, RawPath: escaped, RawQuery: query},
+		Host:       c.cfg.base.Host,
+		Header:     header,
+		Proto:      "HTTP/1.1",
+		ProtoMajor: 1,
+		ProtoMinor: 1,
+	}).WithContext(ctx)
+	if req.URL.EscapedPath() != escaped {
+		return nil, &ValidationError{Field: "path", Rule: "holds a character that must be escaped", Fix: "escape values with PathSegment"}
+	}
+	if err := call.body.attach(req, watch); err != nil {
+		return nil, err
+	}
+	if err := c.cfg.credentials.authorize(ctx, req, c.now()); err != nil {
+		if req.Body != nil {
+			_ = req.Body.Close()
+		}
+		return nil, fmt.Errorf("%w: %w", errUnsent, err)
+	}
+	return req, nil
+}
+
+// attach gives the payload to one attempt.
+func (p *payload) attach(req *http.Request, watch *watch) error {
+	if p.contentType != "" {
+		req.Header["Content-Type"] = []string{p.contentType}
+	}
+	switch {
+	case p.open != nil:
+		rc, err := p.open()
+		if err != nil {
+			return fmt.Errorf("%w: its body could not be opened: %w", errUnsent, err)
+		}
+		req.Body, req.ContentLength = &sending{rc, watch}, p.size
+		if p.size == 0 {
+			_ = rc.Close()
+			req.Body = http.NoBody
+		}
+	case len(p.bytes) > 0:
+		req.ContentLength = int64(len(p.bytes))
+		req.Body = &sending{io.NopCloser(bytes.NewReader(p.bytes)), watch}
+		req.GetBody = func() (io.ReadCloser, error) {
+			return &sending{io.NopCloser(bytes.NewReader(p.bytes)), watch}, nil
+		}
+	}
+	return nil
+}
+
+// plainTransportError takes the URL off a transport error, because a path can hold an indicator.
+func plainTransportError(err error) error {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		return u.Err
+	}
+	return err
+}
+
+// logAttempt writes the Debug record of one attempt.
+func (c *Client) logAttempt(ctx context.Context, call *call, n, status int, began time.Time, err error) {
+	l := c.cfg.logger
+	if l == nil || !l.Enabled(ctx, slog.LevelDebug) {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("method", call.method),
+		slog.String("route", call.route.template),
+		slog.Int("attempt", n),
+		slog.Duration("duration", c.cfg.now().Sub(began)),
+	}
+	if err != nil {
+		attrs = append(attrs, slog.String("error", err.Error()))
+	} else {
+		attrs = append(attrs, slog.Int("status", status))
+	}
+	l.LogAttrs(ctx, slog.LevelDebug, "threatconnect request", attrs...)
+}
+
+// Request is a request of your own for [Client.Do].
+type Request struct {
+	// Method is GET, POST, PUT or DELETE.
+	Method string
+	// Path is the escaped path below the base URL, as in "/v2/owners". Escape values in it with
+	// [PathSegment].
+	Path string
+	// Query holds the query parameters; the owner is not added.
+	Query url.Values
+	// Header holds further headers; Authorization and Timestamp are set by the client.
+	Header http.Header
+	// Body is sent as JSON unless Header says otherwise. Nil sends none.
+	Body []byte
+}
+
+// Do signs and sends a request that this package has no method for, under the same rules as every
+// other call: retries, clock correction, limits, errors. It costs one request when nothing goes
+// wrong.
+//
+// The answer of a success comes with its body open and uncapped; the caller closes it. An answer
+// of 300 or more is an [*APIError].
+func (c *Client) Do(ctx context.Context, r Request) (*http.Response, error) {
+	switch r.Method {
+	case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete:
+	default:
+		return nil, &ValidationError{Field: "method", Rule: "want GET, POST, PUT or DELETE"}
+	}
+	if !strings.HasPrefix(r.Path, "/") || strings.ContainsAny(r.Path, "?#") {
+		return nil, &ValidationError{Field: "path", Rule: "want an escaped path that begins with / and holds no ? or #", Fix: "escape values with PathSegment and give the query in Query"}
+	}
+	for seg := range strings.SplitSeq(r.Path, "/") {
+		if seg == "." || seg == ".." {
+			return nil, &ValidationError{Field: "path", Rule: "holds a . or .. segment", Fix: "escape values with PathSegment"}
+		}
+	}
+	for name, values := range r.Header {
+		switch http.CanonicalHeaderKey(name) {
+		case "Authorization", "Timestamp":
+			return nil, &ValidationError{Field: "header", Rule: "Authorization and Timestamp are the client's to set"}
+		}
+		for _, v := range values {
+			if strings.ContainsFunc(v, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
+				return nil, &ValidationError{Field: "header", Rule: "holds a control character"}
+			}
+		}
+	}
+	call := &call{
+		method: r.Method,
+		route:  route{path: r.Path, template: ownRoute(r.Path)},
+		query:  r.Query,
+		header: http.Header{},
+		keep:   true,
+	}
+	for name, values := range r.Header {
+		call.header[http.CanonicalHeaderKey(name)] = values
+	}
+	if r.Body != nil {
+		call.body = jsonBody(r.Body)
+		if t := call.header.Get("Content-Type"); t != "" {
+			call.body.contentType = t
+		}
+	}
+	var resp *http.Response
+	err := c.do(ctx, call, func(r *http.Response) error {
+		resp = r
+		return nil
+	})
+	return resp, err
+}
+
+// ownRoute is the template of a path that came from outside: what is not a plain word may be a
+// value and is left out.
+func ownRoute(path string) string {
+	segs := strings.Split(path, "/")
+	for i, s := range segs {
+		if i > 3 && i%2 == 0 || strings.ContainsFunc(s, func(r rune) bool {
+			return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '_' || i == 1 && r >= '0' && r <= '9')
+		}) {
+			segs[i] = "{}"
+		}
+	}
+	return strings.Join(segs, "/")
+}

@@ -1,0 +1,215 @@
+package threatconnect
+
+import (
+	"fmt"
+	"hash/maphash"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Version is the version of this package, as sent in the User-Agent header.
+const Version = "0.1.0"
+
+// Client talks to one ThreatConnect instance as one API user.
+//
+// Make one with [NewClient] and keep it: it holds the connection pool. Its services are the fields
+// below. A Client and its services are safe for concurrent use and never change after NewClient.
+// Printing a Client shows its base URL and default owner, never a credential.
+type Client struct {
+	// Indicators reads and writes addresses, hosts, URLs, files and the other indicator types.
+	Indicators *IndicatorsService
+	// Groups reads and writes incidents, reports, adversaries and the other group types.
+	Groups *GroupsService
+	// Owners lists the organizations, communities and sources that the API user sees.
+	Owners *OwnersService
+	// Tags puts tags on resources and takes them off.
+	Tags *TagsService
+	// Attributes reads and writes the attributes of resources.
+	Attributes *AttributesService
+	// SecurityLabels applies security labels to resources and their attributes.
+	SecurityLabels *SecurityLabelsService
+	// Types lists the instance's indicator types, custom ones included.
+	Types *TypesService
+
+	cfg     config
+	offset  atomic.Int64 // server clock minus ours in nanoseconds, 0 while ours is right
+	buffers sync.Pool    // of *bytes.Buffer, for answers
+	seed    maphash.Seed // of the fingerprints of pages
+}
+
+// service is what every service is: a client to send with.
+type service struct{ c *Client }
+
+// NewClient makes a client for the instance at baseURL. It sends nothing.
+//
+// The base URL is the one under which the platform serves its API, with the path that belongs to
+// it: https://app.threatconnect.com/api, or https://tc.example.com/api for an instance of your
+// own. White space around it, slashes at its end and a pasted /v2 are taken off; nothing is added
+// and nothing is guessed. It must be https unless the host is a loopback address or
+// [WithPlainHTTP] is given. Credentials are made by [HMAC], [Token] or [TokenFunc].
+//
+// Every error is a [*ValidationError] that names the argument or option and never shows its value.
+func NewClient(baseURL string, credentials Credentials, options ...Option) (*Client, error) {
+	cfg := config{
+		retry:        RetryPolicy{}.withDefaults(),
+		now:          time.Now,
+		correctClock: true,
+		maxBody:      defaultMaxBody,
+		stall:        defaultStall,
+	}
+	for _, o := range options {
+		if o == nil {
+			return nil, &ValidationError{Field: "option", Rule: "is nil"}
+		}
+		if err := o(&cfg); err != nil {
+			return nil, err
+		}
+	}
+	base, err := parseBaseURL(baseURL, cfg.plainHTTP)
+	if err != nil {
+		return nil, err
+	}
+	cfg.base = base
+	if credentials == nil {
+		return nil, &ValidationError{Field: "credentials", Rule: "are missing", Fix: "make them with HMAC, Token or TokenFunc"}
+	}
+	if err := credentials.check(); err != nil {
+		return nil, err
+	}
+	cfg.credentials = credentials
+	if cfg.httpClient, err = cfg.buildHTTPClient(); err != nil {
+		return nil, err
+	}
+	cfg.userAgent = strings.TrimSpace(cfg.product + " threatconnect-go/" + Version)
+
+	c := &Client{cfg: cfg, seed: maphash.MakeSeed()}
+	s := service{c}
+	c.Indicators = newIndicatorsService(s)
+	c.Groups = newGroupsService(s)
+	c.Owners = &OwnersService{s}
+	c.Tags = &TagsService{s}
+	c.Attributes = &AttributesService{s}
+	c.SecurityLabels = &SecurityLabelsService{s}
+	c.Types = &TypesService{s}
+	return c, nil
+}
+
+// NewClientFromEnv makes a client from the environment. It sends nothing.
+//
+//   - TC_BASE_URL is the base URL, as for [NewClient]; required.
+//   - TC_ACCESS_ID and TC_SECRET_KEY are an API user's credentials, or
+//   - TC_TOKEN is an API token. Giving both kinds is an error: the platform would let the token
+//     win even when it has expired.
+//   - TC_OWNER is the default owner; optional.
+//
+// The environment is read once. Options come after it and win.
+func NewClientFromEnv(options ...Option) (*Client, error) {
+	base, id, key, token := os.Getenv("TC_BASE_URL"), os.Getenv("TC_ACCESS_ID"), os.Getenv("TC_SECRET_KEY"), os.Getenv("TC_TOKEN")
+	if base == "" {
+		return nil, &ValidationError{Field: "TC_BASE_URL", Rule: "is not set", Fix: "set it to the instance's API, as in https://app.threatconnect.com/api"}
+	}
+	var credentials Credentials
+	switch {
+	case token != "" && (id != "" || key != ""):
+		return nil, &ValidationError{Field: "TC_TOKEN", Rule: "is set together with TC_ACCESS_ID or TC_SECRET_KEY", Fix: "unset one kind of credentials"}
+	case token != "":
+		credentials = Token(token)
+	case id == "":
+		return nil, &ValidationError{Field: "TC_ACCESS_ID", Rule: "is not set", Fix: "set TC_ACCESS_ID and TC_SECRET_KEY, or TC_TOKEN"}
+	case key == "":
+		return nil, &ValidationError{Field: "TC_SECRET_KEY", Rule: "is not set", Fix: "set it in single quotes, so that the shell leaves $ and ! alone"}
+	default:
+		credentials = HMAC(id, key)
+	}
+	if owner := os.Getenv("TC_OWNER"); owner != "" {
+		options = append([]Option{WithOwner(owner)}, options...)
+	}
+	return NewClient(base, credentials, options...)
+}
+
+// BaseURL returns the base URL as the client uses it.
+func (c *Client) BaseURL() string { return c.cfg.base.String() }
+
+// Owner returns the default owner that [WithOwner] set, or "" when the platform is to use the API
+// user's organization.
+func (c *Client) Owner() string { return c.cfg.owner }
+
+// UserAgent returns the User-Agent header that the client sends.
+func (c *Client) UserAgent() string { return c.cfg.userAgent }
+
+// ownerOr returns owner, or the client's default when it is empty.
+func (c *Client) ownerOr(owner string) string {
+	if owner != "" {
+		return owner
+	}
+	return c.cfg.owner
+}
+
+// String returns the base URL and the default owner.
+func (c *Client) String() string {
+	if c == nil {
+		return "threatconnect.Client(nil)"
+	}
+	return fmt.Sprintf("threatconnect.Client(%s, owner %q)", c.BaseURL(), c.cfg.owner)
+}
+
+// Format prints the same for every verb, so that no verb reaches the credentials.
+func (c *Client) Format(f fmt.State, _ rune) { fmt.Fprint(f, c.String()) }
+
+// MarshalText returns what String returns, so that a client in a JSON log shows no more.
+func (c *Client) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// parseBaseURL brings a base URL into the form that routes are appended to: no trailing slash, no
+// /v2, escaped as given.
+func parseBaseURL(s string, plainHTTP bool) (*url.URL, error) {
+	const field = "base URL"
+	bad := func(rule, fix string) error { return &ValidationError{Field: field, Rule: rule, Fix: fix} }
+	const example = "write it as in https://app.threatconnect.com/api"
+	s = strings.TrimSpace(s)
+	if s == "" {
+		return nil, bad("is empty", example)
+	}
+	u, err := url.Parse(s)
+	if err != nil {
+		return nil, bad("is not a URL", example)
+	}
+	switch {
+	case u.Scheme != "https" && u.Scheme != "http":
+		return nil, bad("has no https:// scheme", example)
+	case u.Opaque != "" || u.Hostname() == "":
+		return nil, bad("has no host", example)
+	case u.User != nil:
+		return nil, bad("holds a user name or password", "give credentials to HMAC or Token instead")
+	case u.RawQuery != "" || u.ForceQuery:
+		return nil, bad("holds a query", "end it before the ?")
+	case u.Fragment != "" || strings.HasSuffix(s, "#"):
+		return nil, bad("holds a fragment", "end it before the #")
+	}
+	if err := checkPort(u.Host); err != nil {
+		return nil, err
+	}
+	if u.Scheme == "http" && !plainHTTP && !isLoopback(u.Hostname()) {
+		return nil, bad("is http:// to another machine, which the platform refuses and which shows every request", "use https://, or WithPlainHTTP for a proxy that you trust")
+	}
+	path := strings.TrimRight(u.EscapedPath(), "/")
+	if p, ok := strings.CutSuffix(path, "/v2"); ok {
+		path = strings.TrimRight(p, "/")
+	}
+	for seg := range strings.SplitSeq(path, "/") {
+		if seg == "." || seg == ".." {
+			return nil, bad("has a . or .. in its path", example)
+		}
+	}
+	unescaped, err := url.PathUnescape(path)
+	if err != nil {
+		return nil, bad("is not a URL", example)
+	}
+	return &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host), Path: unescaped, RawPath: path}, nil
+}
+
+var _ http.RoundTripper = (*SigningTransport)(nil)
