@@ -1,0 +1,42 @@
+package threatconnect
+
+import (
+	"time"
+
+	"github.com/threatconnect-go/threatconnect/internal/wire"
+)
+
+// FileOccurrence is a name or place that a file was found under. At least one field is set.
+type FileOccurrence struct {
+	ID       int64     `json:"id,omitzero"` // read only
+	FileName string    `json:"fileName,omitzero"`
+	Path     string    `json:"path,omitzero"`
+	Date     time.Time `json:"date,omitzero"`
+}
+
+func (o *FileOccurrence) write(w *wire.Writer) {
+	w.BeginObject()
+	text(w, "fileName", o.FileName)
+	text(w, "path", o.Path)
+	when(w, "date", o.Date)
+	w.EndObject()
+}
+
+func readFileOccurrence(r *wire.Reader) FileOccurrence {
+	var o FileOccurrence
+	for r.Object(); r.NextKey(); {
+		switch string(r.Key()) {
+		case "id":
+			o.ID = r.Int64()
+		case "fileName":
+			o.FileName = r.Text()
+		case "path":
+			o.Path = r.Text()
+		case "date":
+			o.Date = r.Time()
+		default:
+			r.Skip()
+		}
+	}
+	return o
+}

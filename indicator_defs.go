@@ -1,0 +1,264 @@
+package threatconnect
+
+import (
+	"strings"
+
+	"github.com/threatconnect-go/threatconnect/internal/wire"
+)
+
+// indicatorDef is what the platform knows a type by.
+type indicatorDef struct {
+	typ    IndicatorType
+	branch string   // path segment; empty where only batch files have the type
+	entity string   // JSON key of one indicator, and of a list of them
+	keys   []string // JSON keys of the identifying values
+	new    func() Indicator
+	// canon brings the values into the platform's form. Nil takes them as they are.
+	canon func(v [3]string) ([3]string, error)
+	// split takes a summary apart into the values. Nil takes it as the first one.
+	split func(summary string) ([3]string, error)
+}
+
+// indicatorDefs is the table of the types that every instance has. It is not written to.
+var indicatorDefs = [...]indicatorDef{
+	{TypeAddress, "addresses", "address", []string{"ip"}, func() Indicator { return new(Address) }, canonFirst(CanonicalAddress), nil},
+	{TypeEmailAddress, "emailAddresses", "emailAddress", []string{"address"}, func() Indicator { return new(EmailAddress) }, canonFirst(CanonicalEmailAddress), nil},
+	{TypeFile, "files", "file", []string{"md5", "sha1", "sha256"}, func() Indicator { return new(File) }, canonHashes, splitHashes},
+	{TypeHost, "hosts", "host", []string{"hostName"}, func() Indicator { return new(Host) }, canonFirst(CanonicalHost), nil},
+	{TypeURL, "urls", "url", []string{"text"}, func() Indicator { return new(URL) }, canonFirst(CanonicalURL), nil},
+	{TypeASN, "asns", "asn", []string{"AS Number"}, func() Indicator { return new(ASN) }, canonFirst(CanonicalASN), nil},
+	{TypeCIDR, "cidrBlocks", "cidrBlock", []string{"Block"}, func() Indicator { return new(CIDR) }, canonFirst(CanonicalCIDR), nil},
+	{TypeMutex, "mutexes", "mutex", []string{"Mutex"}, func() Indicator { return new(Mutex) }, canonFirst(CanonicalMutex), nil},
+	{TypeRegistryKey, "registryKeys", "registryKey", []string{"Key Name", "Value Name", "Value Type"}, func() Indicator { return new(RegistryKey) }, canonRegistry, splitRegistry},
+	{TypeUserAgent, "userAgents", "userAgent", []string{"User Agent String"}, func() Indicator { return new(UserAgent) }, canonFirst(CanonicalUserAgent), nil},
+	{TypeEmailSubject, "", "emailSubject", []string{"Subject"}, func() Indicator { return new(EmailSubject) }, canonFirst(CanonicalEmailSubject), nil},
+	{TypeHashtag, "", "hashtag", []string{"Hashtag"}, func() Indicator { return new(Hashtag) }, canonFirst(CanonicalHashtag), nil},
+}
+
+// indicatorDefOf returns the definition of a type, or nil for one that this package does not know.
+func indicatorDefOf(t IndicatorType) *indicatorDef {
+	for i := range indicatorDefs {
+		if indicatorDefs[i].typ == t {
+			return &indicatorDefs[i]
+		}
+	}
+	return nil
+}
+
+// customDef is the definition of one of the instance's own types.
+func customDef(info *IndicatorTypeInfo) *indicatorDef {
+	def := &indicatorDef{typ: info.Name, branch: info.Branch, entity: info.Entity, keys: info.Labels()}
+	def.new = func() Indicator { return &CustomIndicator{TypeName: info.Name, def: def} }
+	n := len(def.keys)
+	def.canon = func(v [3]string) ([3]string, error) {
+		for i, s := range v {
+			switch {
+			case i < n && strings.TrimSpace(s) == "":
+				return v, &ValidationError{Field: string(info.Name) + " " + def.keys[i], Rule: "is empty"}
+			case i >= n && s != "":
+				return v, &ValidationError{Field: string(info.Name), Rule: "has more values than the type has labels"}
+			case s != "" && checkHeaderText("", s) != nil:
+				return v, &ValidationError{Field: string(info.Name) + " " + def.keys[i], Rule: "holds a control character or invalid UTF-8"}
+			}
+		}
+		return v, nil
+	}
+	def.split = func(summary string) ([3]string, error) {
+		var v [3]string
+		copy(v[:], strings.SplitN(summary, valueSeparator, max(n, 1)))
+		return v, nil
+	}
+	return def
+}
+
+// valueSeparator stands between the values of an indicator that has several.
+const valueSeparator = " : "
+
+func joinValues(v [3]string) string {
+	n := 3
+	for n > 1 && v[n-1] == "" {
+		n--
+	}
+	return strings.Join(v[:n], valueSeparator)
+}
+
+func canonFirst(f func(string) (string, error)) func([3]string) ([3]string, error) {
+	return func(v [3]string) ([3]string, error) {
+		s, err := f(v[0])
+		return [3]string{s}, err
+	}
+}
+
+func canonHashes(v [3]string) ([3]string, error) {
+	names := [3]string{"MD5", "SHA-1", "SHA-256"}
+	lengths := [3]int{32, 40, 64}
+	found := false
+	for i, s := range v {
+		if s == "" {
+			continue
+		}
+		h, err := CanonicalHash(s)
+		if err != nil {
+			return v, err
+		}
+		if len(h) != lengths[i] {
+			return v, &ValidationError{Field: "file " + names[i], Rule: "is a hash of another kind, as its length shows"}
+		}
+		v[i], found = h, true
+	}
+	if !found {
+		return v, &ValidationError{Field: "file", Rule: "has no hash", Fix: "give an MD5, a SHA-1 or a SHA-256"}
+	}
+	return v, nil
+}
+
+func splitHashes(summary string) (v [3]string, err error) {
+	v[0], v[1], v[2], err = SplitFileSummary(summary)
+	return v, err
+}
+
+func canonRegistry(v [3]string) (_ [3]string, err error) {
+	v[0], v[1], v[2], err = CanonicalRegistryKey(v[0], v[1], v[2])
+	return v, err
+}
+
+func splitRegistry(summary string) (v [3]string, err error) {
+	v[0], v[1], v[2], err = SplitRegistrySummary(summary)
+	return v, err
+}
+
+// canonical returns the identifying values of ind as the platform wants them.
+func (d *indicatorDef) canonical(values [3]string) ([3]string, error) {
+	if d.canon == nil {
+		return values, nil
+	}
+	return d.canon(values)
+}
+
+// summary returns canonical values as the one text that stands for them.
+func (d *indicatorDef) summary(v [3]string) (string, error) {
+	switch d.typ {
+	case TypeFile:
+		return JoinFileSummary(v[0], v[1], v[2]), nil
+	case TypeRegistryKey:
+		return JoinRegistrySummary(v[0], v[1], v[2])
+	}
+	return joinValues(v), nil
+}
+
+// pathOf returns the path segment that names an indicator with these canonical values: for a file
+// its strongest hash.
+func (d *indicatorDef) pathOf(v [3]string) (string, error) {
+	if d.typ != TypeFile {
+		return d.summary(v)
+	}
+	for i := 2; i > 0; i-- {
+		if v[i] != "" {
+			return v[i], nil
+		}
+	}
+	return v[0], nil
+}
+
+// pathValue returns the path segment for an indicator that is named by one text.
+func (d *indicatorDef) pathValue(s string) (string, error) {
+	if d.new == nil { // known by its branch only
+		if s == "" {
+			return "", &ValidationError{Field: string(d.typ), Rule: "is empty"}
+		}
+		return s, nil
+	}
+	v := [3]string{s}
+	if d.split != nil {
+		var err error
+		if v, err = d.split(s); err != nil {
+			return "", err
+		}
+	}
+	v, err := d.canonical(v)
+	if err != nil {
+		return "", err
+	}
+	return d.pathOf(v)
+}
+
+// at returns the route of the indicator with this path segment.
+func (d *indicatorDef) at(path string) route {
+	r := at("v2", "indicators")
+	if indicatorDefOf(d.typ) == nil {
+		return r.under(value(d.branch), value(path))
+	}
+	return r.under(d.branch, value(path))
+}
+
+// collection returns the route of the type.
+func (d *indicatorDef) collection() route {
+	if indicatorDefOf(d.typ) == nil {
+		return at("v2", "indicators", value(d.branch))
+	}
+	return at("v2", "indicators", d.branch)
+}
+
+// defOf returns the definition that an indicator is sent by.
+func defOf(ind Indicator) (*indicatorDef, error) {
+	if c, ok := ind.(*CustomIndicator); ok && c != nil && c.def != nil {
+		return c.def, nil
+	}
+	if def := indicatorDefOf(ind.Type()); def != nil {
+		return def, nil
+	}
+	return nil, &ValidationError{
+		Field: "indicator type",
+		Rule:  "is not a type of this package",
+		Fix:   "read the type with client.Types and use client.Indicators.Custom, or name the indicator with an IndicatorRef that has a Branch",
+	}
+}
+
+// targetOfIndicator returns where an indicator is.
+func targetOfIndicator(ind Indicator) (target, error) {
+	if isNil(ind) {
+		return target{}, &ValidationError{Field: "indicator", Rule: "is nil"}
+	}
+	def, err := defOf(ind)
+	if err != nil {
+		return target{}, err
+	}
+	if def.branch == "" {
+		return target{}, &ValidationError{
+			Field: string(def.typ),
+			Rule:  "has no documented place outside batch files",
+			Fix:   "read the type with client.Types and use an IndicatorRef that has a Branch",
+		}
+	}
+	path, err := def.pathTo(ind)
+	if err != nil {
+		return target{}, err
+	}
+	return target{kind: kindIndicator, typ: string(def.typ), route: def.at(path), owner: ind.Meta().Owner.Name}, nil
+}
+
+// pathTo returns the path segment of an indicator. One that was read is found again by just the
+// value that the platform gave, whatever form it has.
+func (d *indicatorDef) pathTo(ind Indicator) (string, error) {
+	v := ind.values()
+	if ind.Meta().ID == 0 {
+		var err error
+		if v, err = d.canonical(v); err != nil {
+			return "", err
+		}
+	}
+	return d.pathOf(v)
+}
+
+// readValue reads a field that holds one of the identifying values.
+func (d *indicatorDef) readValue(ind Indicator, key []byte, r *wire.Reader) bool {
+	for i, k := range d.keys {
+		if string(key) == k {
+			v := ind.values()
+			v[i] = r.Text()
+			ind.setValues(v)
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,269 @@
+package threatconnect
+
+import (
+	"encoding/json"
+	"reflect"
+	"time"
+
+	"github.com/threatconnect-go/threatconnect/internal/wire"
+)
+
+// Indicator is one indicator of any type: [*Host], [*Address], [*File] and so on, or
+// [*CustomIndicator]. Tell them apart with a type switch.
+type Indicator interface {
+	Resource
+	// Type returns the name of the type, as in [TypeHost].
+	Type() IndicatorType
+	// Summary returns the value as one text, as the platform's own lists show it.
+	Summary() string
+	// Meta returns what all types have in common. It is never nil.
+	Meta() *IndicatorMeta
+
+	values() [3]string
+	setValues([3]string)
+}
+
+// specific is an indicator type with fields beyond its values.
+type specific interface {
+	own(key []byte, r *wire.Reader) bool
+	writeOwn(w *wire.Writer, m mode)
+}
+
+// mode says what an item is written for.
+type mode int
+
+const (
+	modeCreate mode = iota
+	modeUpdate
+	modeBatch
+)
+
+// IndicatorMeta is what indicators of all types have in common.
+//
+// A pointer is nil where the platform did not say, or where nothing is to be sent: 0 is a rating
+// and false is a status. Fields marked "read only" are never sent.
+type IndicatorMeta struct {
+	ID           int64     `json:"id,omitzero"`           // read only; 0 in deleted and observed indicators
+	Owner        Owner     `json:"owner,omitzero"`        // lists fill in the name only; to create in an owner, set the name
+	DateAdded    time.Time `json:"dateAdded,omitzero"`    // read only
+	LastModified time.Time `json:"lastModified,omitzero"` // read only; moved by create, import, rating and confidence, not by tags or attributes
+	Rating       *float64  `json:"rating,omitzero"`       // threat rating of the owner, 0 (unknown) to 5 (critical)
+	Confidence   *int      `json:"confidence,omitzero"`   // confidence of the owner, 0 (unknown) to 100 (confirmed)
+	Active       *bool     `json:"active,omitzero"`       // read with IncludeAdditional
+	ActiveLocked *bool     `json:"activeLocked,omitzero"` // whether CAL must leave Active alone; read with IncludeAdditional
+	Private      *bool     `json:"privateFlag,omitzero"`  // address, e-mail address, file, host and URL only; the instance must allow it
+
+	ThreatAssessRating     *float64 `json:"threatAssessRating,omitzero"`     // read only, 0 to 5, over all owners
+	ThreatAssessConfidence *float64 `json:"threatAssessConfidence,omitzero"` // read only, 0 to 100, over all owners
+	ThreatAssessScore      *int     `json:"threatAssessScore,omitzero"`      // read only, 0 to 1000, over all owners
+	CALScore               *int     `json:"calScore,omitzero"`               // read only; nil when CAL has none
+	CALStatus              *int     `json:"calIndicatorStatus,omitzero"`     // read only
+	Description            string   `json:"description,omitzero"`            // value of the default Description attribute; written by batch files only
+	Source                 string   `json:"source,omitzero"`                 // read only: value of the default Source attribute
+	WebLink                string   `json:"webLink,omitzero"`                // read only; never fetched
+
+	Tags           []Tag           `json:"tag,omitzero"`           // read with IncludeTags, written by batch files
+	Attributes     []Attribute     `json:"attribute,omitzero"`     // read with IncludeAttributes, written by batch files
+	SecurityLabels []SecurityLabel `json:"securityLabel,omitzero"` // read with IncludeLabels, written by batch files
+
+	// Additional is what IncludeAdditional adds; nil when the platform sent none of it.
+	Additional *IndicatorAdditional `json:"additional,omitzero"`
+
+	// The fields from here on are written by batch files only.
+
+	XID                  string         `json:"xid,omitzero"`                  // id of your own, for associations inside a file
+	FirstSeen            time.Time      `json:"firstSeen,omitzero"`            // when it was first seen
+	LastSeen             time.Time      `json:"lastSeen,omitzero"`             // when it was last seen
+	ExternalDateAdded    time.Time      `json:"externalDateAdded,omitzero"`    // when the outside system got it
+	ExternalDateExpires  time.Time      `json:"externalDateExpires,omitzero"`  // when it expires there
+	ExternalLastModified time.Time      `json:"externalLastModified,omitzero"` // when it was changed there
+	GroupXIDs            []string       `json:"associatedGroups,omitzero"`     // groups to associate with, by xid
+	Associated           []IndicatorRef `json:"-"`                             // indicators to associate with; see BatchConfig
+
+	// Extra holds what the platform sent beyond the fields of this package.
+	Extra map[string]json.RawMessage `json:"extra,omitzero"`
+}
+
+// IndicatorAdditional is what reads with [IncludeAdditional] add.
+type IndicatorAdditional struct {
+	ObservationCount  int       `json:"observationCount"`                   // how often all users have seen it
+	LastObserved      time.Time `json:"lastObserved,omitzero"`              // zero when never
+	FalsePositives    int       `json:"falsePositiveCount"`                 // how often it was reported as a false positive
+	LastFalsePositive time.Time `json:"falsePositiveLastReported,omitzero"` // zero when never
+	CommunityOrSource bool      `json:"communityOrSource"`                  // whether its owner is one
+	OtherOwners       []Owner   `json:"additionalOwners,omitzero"`          // owners that have it too
+}
+
+// Meta returns m.
+func (m *IndicatorMeta) Meta() *IndicatorMeta { return m }
+
+// isNil reports whether an interface holds nothing, or a nil pointer.
+func isNil(v any) bool {
+	if v == nil {
+		return true
+	}
+	rv := reflect.ValueOf(v)
+	return rv.Kind() == reflect.Pointer && rv.IsNil()
+}
+
+// additional returns m.Additional, made when there was none.
+func (m *IndicatorMeta) additional() *IndicatorAdditional {
+	if m.Additional == nil {
+		m.Additional = new(IndicatorAdditional)
+	}
+	return m.Additional
+}
+
+// read reads a field that all types have.
+func (m *IndicatorMeta) read(key []byte, r *wire.Reader) bool {
+	switch string(key) {
+	case "id":
+		m.ID = r.Int64()
+	case "owner":
+		m.Owner = readOwner(r)
+	case "ownerName":
+		m.Owner.Name = r.Text()
+	case "dateAdded":
+		m.DateAdded = r.Time()
+	case "lastModified":
+		m.LastModified = r.Time()
+	case "rating":
+		m.Rating = r.Float64Ptr()
+	case "confidence":
+		m.Confidence = r.IntPtr()
+	case "active":
+		m.Active = r.BoolPtr()
+	case "activeLocked":
+		m.ActiveLocked = r.BoolPtr()
+	case "privateFlag":
+		m.Private = r.BoolPtr()
+	case "threatAssessRating":
+		m.ThreatAssessRating = r.Float64Ptr()
+	case "threatAssessConfidence":
+		m.ThreatAssessConfidence = r.Float64Ptr()
+	case "threatAssessScore":
+		m.ThreatAssessScore = r.IntPtr()
+	case "calScore":
+		m.CALScore = r.IntPtr()
+	case "calIndicatorStatus":
+		m.CALStatus = r.IntPtr()
+	case "description":
+		m.Description = r.Text()
+	case "source":
+		m.Source = r.Text()
+	case "webLink":
+		m.WebLink = r.Text()
+	case "xid":
+		m.XID = r.Text()
+	case "tag":
+		m.Tags = readList(r, readTag)
+	case "attribute":
+		m.Attributes = readList(r, readAttribute)
+	case "securityLabel":
+		m.SecurityLabels = readList(r, readSecurityLabel)
+	case "observationCount":
+		m.additional().ObservationCount = r.Int()
+	case "lastObserved":
+		m.additional().LastObserved = r.Time()
+	case "falsePositiveCount":
+		m.additional().FalsePositives = r.Int()
+	case "falsePositiveLastReported":
+		m.additional().LastFalsePositive = r.Time()
+	case "communityOrSource":
+		m.additional().CommunityOrSource = r.Bool()
+	case "additionalOwners":
+		m.additional().OtherOwners = readList(r, readOwner)
+	case "firstSeen":
+		m.FirstSeen = r.Time()
+	case "lastSeen":
+		m.LastSeen = r.Time()
+	case "externalDateAdded":
+		m.ExternalDateAdded = r.Time()
+	case "externalDateExpires":
+		m.ExternalDateExpires = r.Time()
+	case "externalLastModified":
+		m.ExternalLastModified = r.Time()
+	default:
+		return false
+	}
+	return true
+}
+
+// check refuses scores outside their ranges.
+func (m *IndicatorMeta) check() error {
+	if v := m.Rating; v != nil && !(*v >= 0 && *v <= 5) {
+		return &ValidationError{Field: "rating", Rule: "want 0 to 5"}
+	}
+	if v := m.Confidence; v != nil && (*v < 0 || *v > 100) {
+		return &ValidationError{Field: "confidence", Rule: "want 0 to 100"}
+	}
+	return nil
+}
+
+// checkSingle refuses what a create or update request of one indicator cannot carry.
+func (m *IndicatorMeta) checkSingle() error {
+	bad := func(field, fix string) error {
+		return &ValidationError{Field: field, Rule: "cannot be sent when a single indicator is created", Fix: fix}
+	}
+	switch {
+	case len(m.Tags) > 0:
+		return bad("tags", "add them with client.Tags.Add, or import the indicator with client.Batch")
+	case len(m.Attributes) > 0:
+		return bad("attributes", "add them with client.Attributes.Add, or import the indicator with client.Batch")
+	case len(m.SecurityLabels) > 0:
+		return bad("security labels", "apply them with client.SecurityLabels.Apply, or import the indicator with client.Batch")
+	case m.Description != "" || m.Source != "":
+		return bad("description and source", "add a Description or Source attribute that is displayed")
+	case len(m.GroupXIDs) > 0 || len(m.Associated) > 0:
+		return bad("associations", "link it with client.Associations.Link, or import it with client.Batch")
+	case m.XID != "" || !m.FirstSeen.IsZero() || !m.LastSeen.IsZero() || !m.ExternalDateAdded.IsZero() || !m.ExternalDateExpires.IsZero() || !m.ExternalLastModified.IsZero():
+		return bad("xid and the dates of an outside system", "import the indicator with client.Batch")
+	}
+	return nil
+}
+
+// write writes the fields that all types have in single requests.
+func (m *IndicatorMeta) write(w *wire.Writer) {
+	if m.Rating != nil {
+		w.Key("rating")
+		w.Float64(*m.Rating)
+	}
+	if m.Confidence != nil {
+		w.Key("confidence")
+		w.Int64(int64(*m.Confidence))
+	}
+	if m.Active != nil {
+		w.Key("active")
+		w.Bool(*m.Active)
+	}
+	if m.ActiveLocked != nil {
+		w.Key("activeLocked")
+		w.Bool(*m.ActiveLocked)
+	}
+	if m.Private != nil {
+		w.Key("privateFlag")
+		w.Bool(*m.Private)
+	}
+}
+
+// keep stores a field that this package does not name.
+func keep(extra *map[string]json.RawMessage, key []byte, r *wire.Reader) {
+	name := string(key)
+	raw := r.Raw()
+	if raw == nil {
+		return
+	}
+	if *extra == nil {
+		*extra = make(map[string]json.RawMessage, 2)
+	}
+	(*extra)[name] = append(json.RawMessage(nil), raw...)
+}
+
+// readList reads a list of things, or one where a list is promised.
+func readList[T any](r *wire.Reader, read func(*wire.Reader) T) []T {
+	items := []T{}
+	for r.Array(); r.NextElem(); {
+		items = append(items, read(r))
+	}
+	return items
+}

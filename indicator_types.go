@@ -1,0 +1,390 @@
+package threatconnect
+
+import (
+	"encoding/json"
+
+	"github.com/threatconnect-go/threatconnect/internal/wire"
+)
+
+// IndicatorType is the name of an indicator type, as lists and batch files write it.
+type IndicatorType string
+
+// The indicator types that every instance has. Email subjects and hashtags exist in batch files;
+// their place in the rest of the API is the instance's own and comes from client.Types.
+const (
+	TypeAddress      IndicatorType = "Address"
+	TypeEmailAddress IndicatorType = "EmailAddress"
+	TypeFile         IndicatorType = "File"
+	TypeHost         IndicatorType = "Host"
+	TypeURL          IndicatorType = "URL"
+	TypeASN          IndicatorType = "ASN"
+	TypeCIDR         IndicatorType = "CIDR"
+	TypeMutex        IndicatorType = "Mutex"
+	TypeRegistryKey  IndicatorType = "Registry Key"
+	TypeUserAgent    IndicatorType = "User Agent"
+	TypeEmailSubject IndicatorType = "Email Subject"
+	TypeHashtag      IndicatorType = "Hashtag"
+)
+
+// Address is an IPv4 or IPv6 address.
+type Address struct {
+	IP string `json:"ip"` // see CanonicalAddress
+	IndicatorMeta
+}
+
+// NewAddress returns an address to create, in any spelling that [CanonicalAddress] takes.
+func NewAddress(ip string) *Address { return &Address{IP: ip} }
+
+// EmailAddress is an e-mail address.
+type EmailAddress struct {
+	Address string `json:"address"` // see CanonicalEmailAddress
+	IndicatorMeta
+}
+
+// NewEmailAddress returns an e-mail address to create, in any spelling that
+// [CanonicalEmailAddress] takes.
+func NewEmailAddress(address string) *EmailAddress { return &EmailAddress{Address: address} }
+
+// File is a file, known by one to three hashes.
+type File struct {
+	MD5    string `json:"md5,omitzero"`    // 32 hexadecimal digits
+	SHA1   string `json:"sha1,omitzero"`   // 40 hexadecimal digits
+	SHA256 string `json:"sha256,omitzero"` // 64 hexadecimal digits
+	Size   *int64 `json:"size,omitzero"`   // bytes; nil when not known
+	// Occurrences are names and places that the file was found under. They travel in batch files;
+	// elsewhere they are read and written by operations of their own.
+	Occurrences []FileOccurrence `json:"fileOccurrence,omitzero"`
+	IndicatorMeta
+}
+
+// NewFile returns a file to create. The length of hash says which one it is; a hash of another
+// length is refused when the file is sent.
+func NewFile(hash string) *File {
+	switch len(hash) {
+	case 40:
+		return &File{SHA1: hash}
+	case 64:
+		return &File{SHA256: hash}
+	}
+	return &File{MD5: hash}
+}
+
+// Host is a host name.
+type Host struct {
+	HostName    string `json:"hostName"`             // see CanonicalHost
+	DNSActive   *bool  `json:"dnsActive,omitzero"`   // whether the platform resolves it; nil when not known
+	WhoisActive *bool  `json:"whoisActive,omitzero"` // whether the platform looks its registration up; nil when not known
+	IndicatorMeta
+}
+
+// NewHost returns a host to create, in any spelling that [CanonicalHost] takes.
+func NewHost(name string) *Host { return &Host{HostName: name} }
+
+// URL is a URL.
+type URL struct {
+	Text string `json:"text"` // see CanonicalURL
+	IndicatorMeta
+}
+
+// NewURL returns a URL to create, in any spelling that [CanonicalURL] takes.
+func NewURL(text string) *URL { return &URL{Text: text} }
+
+// ASN is an autonomous system number.
+type ASN struct {
+	Number string `json:"AS Number"` // see CanonicalASN
+	IndicatorMeta
+}
+
+// NewASN returns an autonomous system number to create, in any spelling that [CanonicalASN] takes.
+func NewASN(number string) *ASN { return &ASN{Number: number} }
+
+// CIDR is a block of addresses.
+type CIDR struct {
+	Block string `json:"Block"` // see CanonicalCIDR
+	IndicatorMeta
+}
+
+// NewCIDR returns a block of addresses to create, in any spelling that [CanonicalCIDR] takes.
+func NewCIDR(block string) *CIDR { return &CIDR{Block: block} }
+
+// Mutex is the name of a mutex. Its case matters.
+type Mutex struct {
+	Name string `json:"Mutex"`
+	IndicatorMeta
+}
+
+// NewMutex returns a mutex to create.
+func NewMutex(name string) *Mutex { return &Mutex{Name: name} }
+
+// RegistryKey is a value in the Windows registry.
+type RegistryKey struct {
+	KeyName   string `json:"Key Name"`   // begins with a full hive name; short ones are written out when sent
+	ValueName string `json:"Value Name"` // empty for the key's default value
+	ValueType string `json:"Value Type"` // as in REG_SZ
+	IndicatorMeta
+}
+
+// NewRegistryKey returns a registry value to create.
+func NewRegistryKey(keyName, valueName, valueType string) *RegistryKey {
+	return &RegistryKey{KeyName: keyName, ValueName: valueName, ValueType: valueType}
+}
+
+// UserAgent is a User-Agent header.
+type UserAgent struct {
+	Text string `json:"User Agent String"`
+	IndicatorMeta
+}
+
+// NewUserAgent returns a user agent to create.
+func NewUserAgent(text string) *UserAgent { return &UserAgent{Text: text} }
+
+// EmailSubject is the subject of an e-mail.
+type EmailSubject struct {
+	Subject string `json:"Subject"`
+	IndicatorMeta
+}
+
+// NewEmailSubject returns an e-mail subject to import.
+func NewEmailSubject(subject string) *EmailSubject { return &EmailSubject{Subject: subject} }
+
+// Hashtag is a hashtag of a social network.
+type Hashtag struct {
+	Hashtag string `json:"Hashtag"`
+	IndicatorMeta
+}
+
+// NewHashtag returns a hashtag to import.
+func NewHashtag(hashtag string) *Hashtag { return &Hashtag{Hashtag: hashtag} }
+
+// CustomIndicator is an indicator of a type that this package does not know: one of the instance's
+// own, or one that the platform has got since.
+type CustomIndicator struct {
+	TypeName IndicatorType `json:"type"`
+	// Values are the indicator's one to three values, in the order of the type's labels.
+	Values [3]string `json:"values"`
+	// Raw is the JSON that the indicator was read from; nil in one that was not read.
+	Raw json.RawMessage `json:"-"`
+	IndicatorMeta
+
+	def *indicatorDef // of the service that it was read with; nil when it came from a mixed list
+}
+
+// NewCustomIndicator returns an indicator of a custom type to create or import. A type has as many
+// values as it has labels; see [IndicatorTypeInfo].
+func NewCustomIndicator(name IndicatorType, value1 string, more ...string) *CustomIndicator {
+	c := &CustomIndicator{TypeName: name}
+	c.Values[0] = value1
+	copy(c.Values[1:], more)
+	return c
+}
+
+// Type returns [TypeAddress].
+func (*Address) Type() IndicatorType { return TypeAddress }
+
+// Type returns [TypeEmailAddress].
+func (*EmailAddress) Type() IndicatorType { return TypeEmailAddress }
+
+// Type returns [TypeFile].
+func (*File) Type() IndicatorType { return TypeFile }
+
+// Type returns [TypeHost].
+func (*Host) Type() IndicatorType { return TypeHost }
+
+// Type returns [TypeURL].
+func (*URL) Type() IndicatorType { return TypeURL }
+
+// Type returns [TypeASN].
+func (*ASN) Type() IndicatorType { return TypeASN }
+
+// Type returns [TypeCIDR].
+func (*CIDR) Type() IndicatorType { return TypeCIDR }
+
+// Type returns [TypeMutex].
+func (*Mutex) Type() IndicatorType { return TypeMutex }
+
+// Type returns [TypeRegistryKey].
+func (*RegistryKey) Type() IndicatorType { return TypeRegistryKey }
+
+// Type returns [TypeUserAgent].
+func (*UserAgent) Type() IndicatorType { return TypeUserAgent }
+
+// Type returns [TypeEmailSubject].
+func (*EmailSubject) Type() IndicatorType { return TypeEmailSubject }
+
+// Type returns [TypeHashtag].
+func (*Hashtag) Type() IndicatorType { return TypeHashtag }
+
+// Type returns the name of the custom type.
+func (c *CustomIndicator) Type() IndicatorType { return c.TypeName }
+
+// Summary returns the address as it stands in the struct.
+func (a *Address) Summary() string { return a.IP }
+
+// Summary returns the e-mail address as it stands in the struct.
+func (e *EmailAddress) Summary() string { return e.Address }
+
+// Summary returns the hashes that there are, joined with " : ".
+func (f *File) Summary() string { return JoinFileSummary(f.MD5, f.SHA1, f.SHA256) }
+
+// Summary returns the host name as it stands in the struct.
+func (h *Host) Summary() string { return h.HostName }
+
+// Summary returns the URL as it stands in the struct.
+func (u *URL) Summary() string { return u.Text }
+
+// Summary returns the number as it stands in the struct.
+func (a *ASN) Summary() string { return a.Number }
+
+// Summary returns the block as it stands in the struct.
+func (c *CIDR) Summary() string { return c.Block }
+
+// Summary returns the name of the mutex.
+func (m *Mutex) Summary() string { return m.Name }
+
+// Summary returns key name, value name and value type, joined with " : ".
+func (k *RegistryKey) Summary() string { return joinValues(k.values()) }
+
+// Summary returns the user agent.
+func (u *UserAgent) Summary() string { return u.Text }
+
+// Summary returns the subject.
+func (s *EmailSubject) Summary() string { return s.Subject }
+
+// Summary returns the hashtag.
+func (h *Hashtag) Summary() string { return h.Hashtag }
+
+// Summary returns the values that there are, joined with " : ".
+func (c *CustomIndicator) Summary() string { return joinValues(c.Values) }
+
+func (a *Address) values() [3]string      { return [3]string{a.IP} }
+func (e *EmailAddress) values() [3]string { return [3]string{e.Address} }
+func (f *File) values() [3]string         { return [3]string{f.MD5, f.SHA1, f.SHA256} }
+func (h *Host) values() [3]string         { return [3]string{h.HostName} }
+func (u *URL) values() [3]string          { return [3]string{u.Text} }
+func (a *ASN) values() [3]string          { return [3]string{a.Number} }
+func (c *CIDR) values() [3]string         { return [3]string{c.Block} }
+func (m *Mutex) values() [3]string        { return [3]string{m.Name} }
+func (k *RegistryKey) values() [3]string  { return [3]string{k.KeyName, k.ValueName, k.ValueType} }
+func (u *UserAgent) values() [3]string    { return [3]string{u.Text} }
+func (s *EmailSubject) values() [3]string { return [3]string{s.Subject} }
+func (h *Hashtag) values() [3]string      { return [3]string{h.Hashtag} }
+
+func (c *CustomIndicator) values() [3]string { return c.Values }
+
+func (a *Address) setValues(v [3]string)      { a.IP = v[0] }
+func (e *EmailAddress) setValues(v [3]string) { e.Address = v[0] }
+func (f *File) setValues(v [3]string)         { f.MD5, f.SHA1, f.SHA256 = v[0], v[1], v[2] }
+func (h *Host) setValues(v [3]string)         { h.HostName = v[0] }
+func (u *URL) setValues(v [3]string)          { u.Text = v[0] }
+func (a *ASN) setValues(v [3]string)          { a.Number = v[0] }
+func (c *CIDR) setValues(v [3]string)         { c.Block = v[0] }
+func (m *Mutex) setValues(v [3]string)        { m.Name = v[0] }
+func (k *RegistryKey) setValues(v [3]string)  { k.KeyName, k.ValueName, k.ValueType = v[0], v[1], v[2] }
+func (u *UserAgent) setValues(v [3]string)    { u.Text = v[0] }
+func (s *EmailSubject) setValues(v [3]string) { s.Subject = v[0] }
+func (h *Hashtag) setValues(v [3]string)      { h.Hashtag = v[0] }
+
+func (c *CustomIndicator) setValues(v [3]string) { c.Values = v }
+
+// ParseIndicator recognizes a bare value, defanged or not, and returns the indicator that it is, in
+// canonical form: an address, a block of addresses, a host, a URL, an e-mail address, a file (a hash
+// or a joined summary), an autonomous system number or a registry value.
+//
+// The other types are free text and cannot be told by their value. What is not recognized, and what
+// looks like something but breaks its rules, is a [*ValidationError] that names the rule.
+func ParseIndicator(s string) (Indicator, error) {
+	t, found, err := detect(s)
+	if err != nil {
+		return nil, err
+	}
+	def := indicatorDefOf(t)
+	ind := def.new()
+	var v [3]string
+	if t == TypeFile {
+		for _, hash := range found {
+			v[map[int]int{32: 0, 40: 1, 64: 2}[len(hash)]] = hash
+		}
+	} else {
+		copy(v[:], found)
+	}
+	ind.setValues(v)
+	return ind, nil
+}
+
+// target is the same for all: the type's definition says where an indicator with these values is.
+func (a *Address) target() (target, error)      { return targetOfIndicator(a) }
+func (e *EmailAddress) target() (target, error) { return targetOfIndicator(e) }
+func (f *File) target() (target, error)         { return targetOfIndicator(f) }
+func (h *Host) target() (target, error)         { return targetOfIndicator(h) }
+func (u *URL) target() (target, error)          { return targetOfIndicator(u) }
+func (a *ASN) target() (target, error)          { return targetOfIndicator(a) }
+func (c *CIDR) target() (target, error)         { return targetOfIndicator(c) }
+func (m *Mutex) target() (target, error)        { return targetOfIndicator(m) }
+func (k *RegistryKey) target() (target, error)  { return targetOfIndicator(k) }
+func (u *UserAgent) target() (target, error)    { return targetOfIndicator(u) }
+func (s *EmailSubject) target() (target, error) { return targetOfIndicator(s) }
+func (h *Hashtag) target() (target, error)      { return targetOfIndicator(h) }
+
+func (c *CustomIndicator) target() (target, error) { return targetOfIndicator(c) }
+
+// own reads a field that only this type has.
+func (f *File) own(key []byte, r *wire.Reader) bool {
+	switch string(key) {
+	case "size":
+		f.Size = r.Int64Ptr()
+	case "fileOccurrence":
+		f.Occurrences = readList(r, readFileOccurrence)
+	default:
+		return false
+	}
+	return true
+}
+
+func (h *Host) own(key []byte, r *wire.Reader) bool {
+	switch string(key) {
+	case "dnsActive":
+		h.DNSActive = r.BoolPtr()
+	case "whoisActive":
+		h.WhoisActive = r.BoolPtr()
+	default:
+		return false
+	}
+	return true
+}
+
+// writeOwn writes the fields that only this type has: under their names in single requests, and
+// under both of the names that batch files are known to have for them.
+func (f *File) writeOwn(w *wire.Writer, m mode) {
+	if f.Size != nil {
+		w.Key("size")
+		w.Int64(*f.Size)
+		if m == modeBatch {
+			w.Key("intValue1")
+			w.Int64(*f.Size)
+		}
+	}
+	if m == modeBatch && len(f.Occurrences) > 0 {
+		w.Key("fileOccurrence")
+		w.BeginArray()
+		for i := range f.Occurrences {
+			f.Occurrences[i].write(w)
+		}
+		w.EndArray()
+	}
+}
+
+func (h *Host) writeOwn(w *wire.Writer, m mode) {
+	flag := func(v *bool, single, batch string) {
+		switch {
+		case v == nil:
+		case m == modeBatch:
+			w.Key(batch)
+			w.Bool(*v)
+		default:
+			w.Key(single)
+			w.BoolText(*v)
+		}
+	}
+	flag(h.DNSActive, "dnsActive", "flag1")
+	flag(h.WhoisActive, "whoisActive", "flag2")
+}

@@ -1,0 +1,314 @@
+package threatconnect
+
+import (
+	"context"
+	"iter"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/google/go-querystring/query"
+
+	"github.com/threatconnect-go/threatconnect/internal/wire"
+)
+
+// Observation says that an indicator was seen.
+type Observation struct {
+	Count int       `json:"count"`                 // how often; 1 or more
+	Date  time.Time `json:"dateObserved,omitzero"` // when; zero means now when it is added
+}
+
+// ObservationCount says how often an indicator was seen.
+type ObservationCount struct {
+	Count            int       `json:"count"`                     // by all users
+	LastObserved     time.Time `json:"lastObserved,omitzero"`     // by all users; zero when never
+	YourCount        int       `json:"yourCount"`                 // by the API user's organization
+	YourLastObserved time.Time `json:"yourLastObserved,omitzero"` // by the API user's organization; zero when never
+}
+
+// FalsePositives says how often an indicator was reported as a false positive.
+type FalsePositives struct {
+	Count        int       `json:"count"`
+	LastReported time.Time `json:"lastReported,omitzero"` // zero when never
+}
+
+// ObservedIndicator is an indicator that was seen lately.
+type ObservedIndicator struct {
+	Summary      string       `json:"summary"`
+	Count        int          `json:"observationCount"`
+	LastObserved time.Time    `json:"lastObserved,omitzero"`
+	ByUser       []ObservedBy `json:"userObservedList,omitzero"`
+}
+
+// ObservedBy says how often a user has seen an indicator.
+type ObservedBy struct {
+	UserName     string    `json:"userName"`
+	Count        int       `json:"count"`
+	LastObserved time.Time `json:"userLastObservedDate,omitzero"`
+}
+
+// DeletedIndicator is what the platform remembers of an indicator that was deleted.
+type DeletedIndicator struct {
+	Type      IndicatorType `json:"type"`
+	Summary   string        `json:"summary"`
+	Owner     string        `json:"ownerName"`
+	DateAdded time.Time     `json:"dateAdded,omitzero"` // when the indicator had been added
+}
+
+// DeletedOptions says which deleted indicators are listed. Nil and the zero value list all that the
+// platform still remembers of the client's default owner.
+type DeletedOptions struct {
+	ListOptions
+	Owner string    `url:"owner,omitempty"` // empty means the client's default owner
+	Since time.Time `url:"-"`               // deleted at this time or later; zero for all. Not documented by the platform: TcEx sends it
+}
+
+// Deleted lists the indicators that were deleted from an owner, for as long as the platform
+// remembers them (a setting of the instance, in days). It costs one request a page.
+//
+// API: GET /v2/indicators/deleted
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
+func (s *IndicatorsService) Deleted(ctx context.Context, opts *DeletedOptions) iter.Seq2[DeletedIndicator, error] {
+	return s.c.deleted(ctx, at("v2", "indicators", "deleted"), nil, opts)
+}
+
+// Deleted lists the indicators of the type that were deleted from an owner; see
+// [IndicatorsService.Deleted].
+//
+// API: GET /v2/indicators/hosts/deleted
+// API: GET /v2/indicators/addresses/deleted
+// API: GET /v2/indicators/urls/deleted
+// API: GET /v2/indicators/files/deleted
+// API: GET /v2/indicators/emailAddresses/deleted
+// API: GET /v2/indicators/{custom Indicator type}/deleted
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
+func (s *TypedIndicators[T]) Deleted(ctx context.Context, opts *DeletedOptions) iter.Seq2[DeletedIndicator, error] {
+	return s.c.deleted(ctx, s.def.collection().under("deleted"), s.def, opts)
+}
+
+func (c *Client) deleted(ctx context.Context, r route, def *indicatorDef, opts *DeletedOptions) iter.Seq2[DeletedIndicator, error] {
+	o := copyOf(opts)
+	o.Owner = c.ownerOr(o.Owner)
+	keys := []string{"indicator"}
+	if def != nil {
+		keys = append(keys, def.entity)
+	}
+	return pages(o.ListOptions, func(start, limit int) (*page[DeletedIndicator], error) {
+		o.Start, o.Limit = start, limit
+		q, err := query.Values(o)
+		if err != nil {
+			return nil, err
+		}
+		if !o.Since.IsZero() {
+			q.Set("deletedSince", o.Since.UTC().Format(filterTime))
+		}
+		return list(ctx, c, &call{method: http.MethodGet, route: r, query: q}, limit, keys, readDeleted)
+	})
+}
+
+// Owners lists the owners that have an indicator, with the indicator's id in each of them as
+// ItemID. The owner that the indicator names plays no part. It costs one request.
+//
+// API: GET /v2/indicators/{type}/{indicator}/owners
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
+func (s *IndicatorsService) Owners(ctx context.Context, indicator Resource) ([]Owner, error) {
+	t, err := s.c.indicatorTarget(indicator)
+	if err != nil {
+		return nil, err
+	}
+	p, err := list(ctx, s.c, &call{method: http.MethodGet, route: t.route.under("owners"), query: url.Values{"includes": {"additional"}}}, 0,
+		[]string{"owner"}, readOwner)
+	if err != nil {
+		return nil, err
+	}
+	return p.Items, nil
+}
+
+// Observations lists when an indicator was seen. It costs one request a 500 observations.
+//
+// API: GET /v2/indicators/{type}/{indicator}/observations
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
+func (s *IndicatorsService) Observations(ctx context.Context, indicator Resource) ([]Observation, error) {
+	t, err := s.c.indicatorTarget(indicator)
+	if err != nil {
+		return nil, err
+	}
+	return listOn(ctx, s.c, t, "observation", readObservation)
+}
+
+// Observe says that an indicator was seen. The API user must be one that is included in
+// observations. It costs one request and is not tried again after an unknown outcome, because it
+// would count twice.
+//
+// API: POST /v2/indicators/{type}/{indicator}/observations
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
+func (s *IndicatorsService) Observe(ctx context.Context, indicator Resource, observation Observation) error {
+	t, err := s.c.indicatorTarget(indicator)
+	if err != nil {
+		return err
+	}
+	if observation.Count < 1 {
+		return &ValidationError{Field: "observation count", Rule: "want 1 or more"}
+	}
+	var w wire.Writer
+	w.BeginObject()
+	w.Key("count")
+	w.Int64(int64(observation.Count))
+	when(&w, "dateObserved", observation.Date)
+	w.EndObject()
+	_, err = s.c.exchange(ctx, &call{method: http.MethodPost, route: t.route.under("observations"), query: ownerQuery(t.owner), body: jsonBody(w.Buf)}, nil, nil)
+	return err
+}
+
+// ObservationCount reads how often an indicator was seen, with one request.
+//
+// API: GET /v2/indicators/{type}/{indicator}/observationCount
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
+func (s *IndicatorsService) ObservationCount(ctx context.Context, indicator Resource) (*ObservationCount, error) {
+	t, err := s.c.indicatorTarget(indicator)
+	if err != nil {
+		return nil, err
+	}
+	return one(ctx, s.c, &call{method: http.MethodGet, route: t.route.under("observationCount"), query: ownerQuery(t.owner)}, []string{"observationCount"},
+		pointer(readObservationCount))
+}
+
+// ReportFalsePositive reports an indicator as a false positive and returns the count that it has
+// then. The platform counts one report a user, indicator and day, so that it may be tried again. It
+// costs one request.
+//
+// API: POST /v2/indicators/{type}/{indicator}/falsePositive
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
+func (s *IndicatorsService) ReportFalsePositive(ctx context.Context, indicator Resource) (*FalsePositives, error) {
+	t, err := s.c.indicatorTarget(indicator)
+	if err != nil {
+		return nil, err
+	}
+	return one(ctx, s.c, &call{method: http.MethodPost, route: t.route.under("falsePositive"), query: ownerQuery(t.owner), repeats: true}, []string{"falsePositive"},
+		pointer(readFalsePositives))
+}
+
+// Observed lists the indicators that were seen on a day; the zero day means all of yesterday and
+// today so far. The platform sends at most 20,000 (a setting of the instance) in one answer. It
+// costs one request.
+//
+// API: GET /v2/indicators/observed
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
+func (s *IndicatorsService) Observed(ctx context.Context, day time.Time, opts *OwnerOptions) ([]ObservedIndicator, error) {
+	q := ownerQuery(s.c.ownerOr(copyOf(opts).Owner))
+	if !day.IsZero() {
+		if q == nil {
+			q = url.Values{}
+		}
+		q.Set("dateObserved", day.Format(time.DateOnly))
+	}
+	p, err := list(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "indicators", "observed"), query: q}, 0, []string{"indicator"}, readObserved)
+	if err != nil {
+		return nil, err
+	}
+	return p.Items, nil
+}
+
+func readDeleted(r *wire.Reader) DeletedIndicator {
+	var d DeletedIndicator
+	for r.Object(); r.NextKey(); {
+		switch string(r.Key()) {
+		case "type":
+			d.Type = IndicatorType(r.Text())
+		case "summary":
+			d.Summary = r.Text()
+		case "ownerName":
+			d.Owner = r.Text()
+		case "owner":
+			d.Owner = readOwner(r).Name
+		case "dateAdded":
+			d.DateAdded = r.Time()
+		default:
+			r.Skip()
+		}
+	}
+	return d
+}
+
+func readObservation(r *wire.Reader) Observation {
+	var o Observation
+	for r.Object(); r.NextKey(); {
+		switch string(r.Key()) {
+		case "count":
+			o.Count = r.Int()
+		case "dateObserved":
+			o.Date = r.Time()
+		default:
+			r.Skip()
+		}
+	}
+	return o
+}
+
+func readObservationCount(r *wire.Reader) ObservationCount {
+	var o ObservationCount
+	for r.Object(); r.NextKey(); {
+		switch string(r.Key()) {
+		case "count":
+			o.Count = r.Int()
+		case "lastObserved":
+			o.LastObserved = r.Time()
+		case "yourCount":
+			o.YourCount = r.Int()
+		case "yourLastObserved":
+			o.YourLastObserved = r.Time()
+		default:
+			r.Skip()
+		}
+	}
+	return o
+}
+
+func readFalsePositives(r *wire.Reader) FalsePositives {
+	var f FalsePositives
+	for r.Object(); r.NextKey(); {
+		switch string(r.Key()) {
+		case "count":
+			f.Count = r.Int()
+		case "lastReported":
+			f.LastReported = r.Time()
+		default:
+			r.Skip()
+		}
+	}
+	return f
+}
+
+func readObserved(r *wire.Reader) ObservedIndicator {
+	var o ObservedIndicator
+	for r.Object(); r.NextKey(); {
+		switch string(r.Key()) {
+		case "summary":
+			o.Summary = r.Text()
+		case "observationCount":
+			o.Count = r.Int()
+		case "lastObserved":
+			o.LastObserved = r.Time()
+		case "userObservedList":
+			o.ByUser = readList(r, func(r *wire.Reader) ObservedBy {
+				var b ObservedBy
+				for r.Object(); r.NextKey(); {
+					switch string(r.Key()) {
+					case "userName":
+						b.UserName = r.Text()
+					case "count":
+						b.Count = r.Int()
+					case "userLastObservedDate":
+						b.LastObserved = r.Time()
+					default:
+						r.Skip()
+					}
+				}
+				return b
+			})
+		default:
+			r.Skip()
+		}
+	}
+	return o
+}

@@ -1,0 +1,126 @@
+package threatconnect
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/threatconnect-go/threatconnect/internal/wire"
+)
+
+// IndicatorTypeInfo is an indicator type as the instance has it.
+type IndicatorTypeInfo struct {
+	Name           IndicatorType `json:"name"`
+	Branch         string        `json:"apiBranch"`               // path segment of its indicators
+	Entity         string        `json:"apiEntity"`               // JSON key of one of them; what Get takes
+	Custom         bool          `json:"custom"`                  // whether it is not one of the five that the platform began with
+	Parsable       bool          `json:"parsable"`                // whether the platform finds it in text
+	CasePreference string        `json:"casePreference,omitzero"` // upper, lower or sensitive; of custom types
+	Values         []ValueInfo   `json:"values,omitzero"`         // what identifies an indicator of the type: one to three
+	Regexes        []string      `json:"regexes,omitzero"`        // what the platform accepts; in Java's syntax
+}
+
+// ValueInfo is one of the values that identify an indicator of a type.
+type ValueInfo struct {
+	Label  string `json:"label"`           // its JSON key
+	Type   string `json:"type,omitzero"`   // text or selectone
+	Option string `json:"option,omitzero"` // choices, separated by semicolons
+}
+
+// Labels returns the JSON keys of the values that identify an indicator of the type.
+func (t *IndicatorTypeInfo) Labels() []string {
+	labels := make([]string, 0, len(t.Values))
+	for _, v := range t.Values {
+		if v.Label != "" {
+			labels = append(labels, v.Label)
+		}
+	}
+	return labels
+}
+
+// TypesService reads what types an instance has. It is safe for concurrent use.
+type TypesService struct{ service }
+
+// Indicators lists the indicator types of the instance with their keys and regular expressions. It
+// costs one request a 500 types.
+//
+// API: GET /v2/types/indicatorTypes
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
+func (s *TypesService) Indicators(ctx context.Context) ([]IndicatorTypeInfo, error) {
+	return Collect(pages(ListOptions{}, func(start, limit int) (*page[IndicatorTypeInfo], error) {
+		q := url.Values{"includeAdditional": {"true"}, "resultLimit": {strconv.Itoa(limit)}}
+		if start > 0 {
+			q.Set("resultStart", strconv.Itoa(start))
+		}
+		return list(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "types", "indicatorTypes"), query: q}, limit,
+			[]string{"indicatorType", "indicator"}, readIndicatorType)
+	}))
+}
+
+// Indicator reads one indicator type, by its entity, as in "host" or "registryKey". It costs one
+// request.
+//
+// API: GET /v2/types/indicatorTypes/{indicatorType}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
+func (s *TypesService) Indicator(ctx context.Context, entity string) (*IndicatorTypeInfo, error) {
+	return one(ctx, s.c, &call{
+		method: http.MethodGet,
+		route:  at("v2", "types", "indicatorTypes", value(entity)),
+		query:  url.Values{"includeAdditional": {"true"}},
+	}, []string{"indicatorType", "indicator"}, pointer(readIndicatorType))
+}
+
+func readIndicatorType(r *wire.Reader) IndicatorTypeInfo {
+	var t IndicatorTypeInfo
+	var values [3]ValueInfo
+	var keys [3]string
+	for r.Object(); r.NextKey(); {
+		switch key := string(r.Key()); key {
+		case "name":
+			t.Name = IndicatorType(r.Text())
+		case "apiBranch":
+			t.Branch = r.Text()
+		case "apiEntity":
+			t.Entity = r.Text()
+		case "custom":
+			t.Custom = r.Bool()
+		case "parsable":
+			t.Parsable = r.Bool()
+		case "casePreference":
+			t.CasePreference = r.Text()
+		case "regexes":
+			t.Regexes = r.Strings()
+		case "keys":
+			for r.Object(); r.NextKey(); {
+				switch string(r.Key()) {
+				case "key1":
+					keys[0] = r.Text()
+				case "key2":
+					keys[1] = r.Text()
+				case "key3":
+					keys[2] = r.Text()
+				default:
+					r.Skip()
+				}
+			}
+		case "value1Label", "value2Label", "value3Label":
+			values[key[5]-'1'].Label = r.Text()
+		case "value1Type", "value2Type", "value3Type":
+			values[key[5]-'1'].Type = r.Text()
+		case "value1Option", "value2Option", "value3Option":
+			values[key[5]-'1'].Option = r.Text()
+		default:
+			r.Skip()
+		}
+	}
+	for i, v := range values {
+		if v.Label == "" {
+			v.Label = keys[i]
+		}
+		if v.Label != "" {
+			t.Values = append(t.Values, v)
+		}
+	}
+	return t
+}
