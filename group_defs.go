@@ -1,0 +1,361 @@
+package threatconnect
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/threatconnect-go/threatconnect/internal/wire"
+)
+
+// groupDef is what the platform knows a group type by.
+type groupDef struct {
+	typ    GroupType
+	branch string // path segment
+	entity string // JSON key of one group, and of a list of the type
+	new    func() Group
+}
+
+// groupDefs is the table of the group types. It is not written to.
+var groupDefs = [...]groupDef{
+	{GroupAdversary, "adversaries", "adversary", func() Group { return new(Adversary) }},
+	{GroupAttackPattern, "attackPatterns", "attackPattern", func() Group { return new(AttackPattern) }},
+	{GroupCampaign, "campaigns", "campaign", func() Group { return new(Campaign) }},
+	{GroupCourseOfAction, "coursesOfAction", "courseOfAction", func() Group { return new(CourseOfAction) }},
+	{GroupDocument, "documents", "document", func() Group { return new(Document) }},
+	{GroupEmail, "emails", "email", func() Group { return new(Email) }},
+	{GroupEvent, "events", "event", func() Group { return new(Event) }},
+	{GroupIncident, "incidents", "incident", func() Group { return new(Incident) }},
+	{GroupIntrusionSet, "intrusionSets", "intrusionSet", func() Group { return new(IntrusionSet) }},
+	{GroupMalware, "malware", "malware", func() Group { return new(Malware) }},
+	{GroupReport, "reports", "report", func() Group { return new(Report) }},
+	{GroupSignature, "signatures", "signature", func() Group { return new(Signature) }},
+	{GroupTactic, "tactics", "tactic", func() Group { return new(Tactic) }},
+	{GroupThreat, "threats", "threat", func() Group { return new(Threat) }},
+	{GroupTool, "tools", "tool", func() Group { return new(Tool) }},
+	{GroupVulnerability, "vulnerabilities", "vulnerability", func() Group { return new(Vulnerability) }},
+}
+
+// groupDefOf returns the definition of a type, or nil for one that this package does not know.
+func groupDefOf(t GroupType) *groupDef {
+	for i := range groupDefs {
+		if groupDefs[i].typ == t {
+			return &groupDefs[i]
+		}
+	}
+	return nil
+}
+
+func (d *groupDef) collection() route { return at("v2", "groups", d.branch) }
+
+func (d *groupDef) at(n int64) route { return d.collection().under(id(n)) }
+
+// group returns the meta that all types embed; it is what seals the Group interface.
+func (m *GroupMeta) group() *GroupMeta { return m }
+
+// target is the same for all types: the type and the id say where a group is.
+func (g *Adversary) target() (target, error)      { return targetOfGroup(g) }
+func (g *AttackPattern) target() (target, error)  { return targetOfGroup(g) }
+func (g *Campaign) target() (target, error)       { return targetOfGroup(g) }
+func (g *CourseOfAction) target() (target, error) { return targetOfGroup(g) }
+func (g *Document) target() (target, error)       { return targetOfGroup(g) }
+func (g *Email) target() (target, error)          { return targetOfGroup(g) }
+func (g *Event) target() (target, error)          { return targetOfGroup(g) }
+func (g *Incident) target() (target, error)       { return targetOfGroup(g) }
+func (g *IntrusionSet) target() (target, error)   { return targetOfGroup(g) }
+func (g *Malware) target() (target, error)        { return targetOfGroup(g) }
+func (g *Report) target() (target, error)         { return targetOfGroup(g) }
+func (g *Signature) target() (target, error)      { return targetOfGroup(g) }
+func (g *Tactic) target() (target, error)         { return targetOfGroup(g) }
+func (g *Threat) target() (target, error)         { return targetOfGroup(g) }
+func (g *Tool) target() (target, error)           { return targetOfGroup(g) }
+func (g *Vulnerability) target() (target, error)  { return targetOfGroup(g) }
+func (g *UnknownGroup) target() (target, error)   { return targetOfGroup(g) }
+
+func targetOfGroup(g Group) (target, error) {
+	if isNil(g) {
+		return target{}, errNilGroup
+	}
+	return GroupRef{Type: g.Type(), ID: g.Meta().ID, Owner: g.Meta().Owner.Name}.target()
+}
+
+var errNilGroup = &ValidationError{Field: "group", Rule: "is nil"}
+
+// specificGroup is a group type with fields beyond the common ones.
+type specificGroup interface {
+	own(key []byte, r *wire.Reader) bool
+	writeOwn(w *wire.Writer, m mode)
+	checkOwn(m mode) error
+}
+
+func (d *Document) own(key []byte, r *wire.Reader) bool {
+	switch string(key) {
+	case "fileName":
+		d.FileName = r.Text()
+	case "malware":
+		d.Malware = r.BoolPtr()
+	case "password":
+		d.Password = r.Text()
+	case "status":
+		d.Status = DocumentStatus(r.Text())
+	case "fileType":
+		d.FileType = r.Text()
+	default:
+		return d.AISummary.own(key, r)
+	}
+	return true
+}
+
+func (d *Document) writeOwn(w *wire.Writer, m mode) {
+	text(w, "fileName", d.FileName)
+	if d.Malware != nil {
+		w.Key("malware")
+		w.Bool(*d.Malware)
+	}
+	text(w, "password", d.Password)
+	d.AISummary.write(w, m)
+}
+
+func (d *Document) checkOwn(m mode) error {
+	if d.Malware != nil && *d.Malware && d.Password == "" && m != modeUpdate {
+		return &ValidationError{Field: "document password", Rule: "is missing for malware", Fix: "set the password of the zip that holds it"}
+	}
+	return firstError(needs(m, modeCreate, "document file name", d.FileName), d.AISummary.check(m))
+}
+
+func (e *Email) own(key []byte, r *wire.Reader) bool {
+	switch string(key) {
+	case "subject":
+		e.Subject = r.Text()
+	case "header":
+		e.Header = r.Text()
+	case "body":
+		e.Body = r.Text()
+	case "from":
+		e.From = r.Text()
+	case "to":
+		e.To = r.Text()
+	case "score":
+		e.Score = r.Float64Ptr()
+	default:
+		return false
+	}
+	return true
+}
+
+func (e *Email) writeOwn(w *wire.Writer, _ mode) {
+	text(w, "subject", e.Subject)
+	text(w, "header", e.Header)
+	text(w, "body", e.Body)
+	text(w, "from", e.From)
+	text(w, "to", e.To)
+}
+
+func (e *Email) checkOwn(m mode) error {
+	if m == modeUpdate {
+		return nil
+	}
+	return firstError(needs(m, m, "email subject", e.Subject), needs(m, m, "email header", e.Header), needs(m, m, "email body", e.Body))
+}
+
+func (e *Event) own(key []byte, r *wire.Reader) bool {
+	switch string(key) {
+	case "eventDate":
+		e.EventDate = r.Time()
+	case "status":
+		e.Status = EventStatus(r.Text())
+	case "eventType":
+		e.EventType = r.Text()
+	default:
+		return e.AISummary.own(key, r)
+	}
+	return true
+}
+
+func (e *Event) writeOwn(w *wire.Writer, m mode) {
+	when(w, "eventDate", e.EventDate)
+	text(w, "status", string(e.Status))
+	if m == modeBatch {
+		text(w, "eventType", e.EventType)
+	}
+	e.AISummary.write(w, m)
+}
+
+func (e *Event) checkOwn(m mode) error {
+	single := []EventStatus{EventNeedsReview, EventFalsePositive, EventNoFurtherAction, EventEscalated}
+	all := append(single, EventCompleted, EventInProgress, EventNew, EventReopened)
+	if m == modeBatch {
+		single = all
+	}
+	if e.EventType != "" && m == modeCreate {
+		return batchOnly("event type")
+	}
+	return firstError(needsTime(m, "event date", e.EventDate), oneOf("event status", e.Status, single), e.AISummary.check(m))
+}
+
+func (i *Incident) own(key []byte, r *wire.Reader) bool {
+	switch string(key) {
+	case "eventDate":
+		i.EventDate = r.Time()
+	case "status":
+		i.Status = IncidentStatus(r.Text())
+	default:
+		return false
+	}
+	return true
+}
+
+func (i *Incident) writeOwn(w *wire.Writer, _ mode) {
+	when(w, "eventDate", i.EventDate)
+	text(w, "status", string(i.Status))
+}
+
+func (i *Incident) checkOwn(m mode) error {
+	return firstError(needsTime(m, "incident event date", i.EventDate), oneOf("incident status", i.Status, []IncidentStatus{
+		IncidentNew, IncidentOpen, IncidentStalled, IncidentContainmentAchieved, IncidentRestorationAchieved,
+		IncidentReported, IncidentClosed, IncidentRejected, IncidentDeleted,
+	}))
+}
+
+func (p *Report) own(key []byte, r *wire.Reader) bool {
+	switch string(key) {
+	case "fileName":
+		p.FileName = r.Text()
+	case "publishDate":
+		p.PublishDate = r.Time()
+	case "status":
+		p.Status = DocumentStatus(r.Text())
+	default:
+		return p.AISummary.own(key, r)
+	}
+	return true
+}
+
+func (p *Report) writeOwn(w *wire.Writer, m mode) {
+	text(w, "fileName", p.FileName)
+	if m == modeBatch {
+		when(w, "publishDate", p.PublishDate)
+	}
+	p.AISummary.write(w, m)
+}
+
+func (p *Report) checkOwn(m mode) error {
+	if !p.PublishDate.IsZero() && m == modeCreate {
+		return batchOnly("report publish date")
+	}
+	return firstError(needs(m, modeCreate, "report file name", p.FileName), p.AISummary.check(m))
+}
+
+func (s *Signature) own(key []byte, r *wire.Reader) bool {
+	switch string(key) {
+	case "fileName":
+		s.FileName = r.Text()
+	case "fileType":
+		s.FileType = SignatureType(r.Text())
+	case "fileText":
+		s.FileText = r.Text()
+	default:
+		return false
+	}
+	return true
+}
+
+func (s *Signature) writeOwn(w *wire.Writer, _ mode) {
+	text(w, "fileName", s.FileName)
+	text(w, "fileType", string(s.FileType))
+	text(w, "fileText", s.FileText)
+}
+
+func (s *Signature) checkOwn(m mode) error {
+	err := firstError(needs(m, m, "signature file name", s.FileName), needs(m, m, "signature file type", string(s.FileType)))
+	if err == nil && m != modeUpdate {
+		err = needs(m, m, "signature text", s.FileText)
+	}
+	return err
+}
+
+func (a *AISummary) own(key []byte, r *wire.Reader) bool {
+	switch string(key) {
+	case "insights":
+		a.Insights = r.Text()
+	case "aiProvider":
+		a.AIProvider = r.Text()
+	case "aiLastRetrievalDate":
+		a.AILastRetrieval = r.Time()
+	default:
+		return false
+	}
+	return true
+}
+
+func (a *AISummary) write(w *wire.Writer, m mode) {
+	if m == modeBatch {
+		text(w, "insights", a.Insights)
+		text(w, "aiProvider", a.AIProvider)
+		when(w, "aiLastRetrievalDate", a.AILastRetrieval)
+	}
+}
+
+func (a *AISummary) check(m mode) error {
+	switch {
+	case *a == AISummary{}:
+		return nil
+	case m == modeCreate:
+		return batchOnly("AI summary")
+	case a.Insights != "" && a.AIProvider == "":
+		return &ValidationError{Field: "AI summary", Rule: "has insights and no provider"}
+	}
+	return nil
+}
+
+func batchOnly(field string) error {
+	return &ValidationError{Field: field, Rule: "cannot be sent when a single group is created", Fix: "import the group with client.Batch"}
+}
+
+// needs refuses an empty field in the mode that needs it.
+func needs(m, mode mode, field, v string) error {
+	if m == mode && v == "" {
+		return &ValidationError{Field: field, Rule: "is empty"}
+	}
+	return nil
+}
+
+func needsTime(m mode, field string, t time.Time) error {
+	if m == modeCreate && t.IsZero() {
+		return &ValidationError{Field: field, Rule: "is missing"}
+	}
+	return nil
+}
+
+// oneOf refuses a value that is set and not one of those that the platform knows.
+func oneOf[T ~string](field string, v T, known []T) error {
+	if v == "" || slices.Contains(known, v) {
+		return nil
+	}
+	return &ValidationError{Field: field, Rule: fmt.Sprintf("want one of %q", known)}
+}
+
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// text writes a field that is set.
+func text(w *wire.Writer, key, v string) {
+	if v != "" {
+		w.Key(key)
+		w.Text(v)
+	}
+}
+
+// when writes a time that is set.
+func when(w *wire.Writer, key string, t time.Time) {
+	if !t.IsZero() {
+		w.Key(key)
+		w.Time(t)
+	}
+}

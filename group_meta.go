@@ -1,0 +1,228 @@
+package threatconnect
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/threatconnect-go/threatconnect/internal/wire"
+)
+
+// Group is one group of any type: [*Incident], [*Report], [*Adversary] and so on, or
+// [*UnknownGroup]. Tell them apart with a type switch.
+type Group interface {
+	Resource
+	// Type returns the name of the type, as in [GroupIncident].
+	Type() GroupType
+	// Meta returns what all types have in common. It is never nil.
+	Meta() *GroupMeta
+
+	group() *GroupMeta
+}
+
+// GroupMeta is what groups of all types have in common. Fields marked "read only" are never sent.
+type GroupMeta struct {
+	ID           int64     `json:"id,omitzero"`           // read only
+	Name         string    `json:"name,omitzero"`         // required; 1 to 100 characters
+	Owner        Owner     `json:"owner,omitzero"`        // lists fill in the name only; to create in an owner, set the name
+	DateAdded    time.Time `json:"dateAdded,omitzero"`    // read only
+	LastModified time.Time `json:"lastModified,omitzero"` // read only
+	WebLink      string    `json:"webLink,omitzero"`      // read only; never fetched
+	// XID is an id of your own, unique in the whole instance. Batch files need it and find the
+	// group by it again; a second import with the same xid overwrites the group. Read with
+	// IncludeAdditional.
+	XID string `json:"xid,omitzero"`
+
+	Tags           []Tag           `json:"tag,omitzero"`           // read with IncludeTags, written by batch files
+	Attributes     []Attribute     `json:"attribute,omitzero"`     // read with IncludeAttributes, written by batch files
+	SecurityLabels []SecurityLabel `json:"securityLabel,omitzero"` // read with IncludeLabels, written by batch files
+
+	// Additional is what IncludeAdditional adds; nil when the platform sent none of it.
+	Additional *GroupAdditional `json:"additional,omitzero"`
+
+	FirstSeen time.Time `json:"firstSeen,omitzero"` // a campaign's in every request, any group's in batch files
+
+	// The fields from here on are written by batch files only.
+
+	LastSeen             time.Time      `json:"lastSeen,omitzero"`             // when it was last seen
+	ExternalDateAdded    time.Time      `json:"externalDateAdded,omitzero"`    // when the outside system got it
+	ExternalDateExpires  time.Time      `json:"externalDateExpires,omitzero"`  // when it expires there
+	ExternalLastModified time.Time      `json:"externalLastModified,omitzero"` // when it was changed there
+	GroupXIDs            []string       `json:"associatedGroupXid,omitzero"`   // groups to associate with, by xid
+	Associated           []IndicatorRef `json:"-"`                             // indicators to associate with
+
+	// Extra holds what the platform sent beyond the fields of this package.
+	Extra map[string]json.RawMessage `json:"extra,omitzero"`
+}
+
+// GroupAdditional is what reads with [IncludeAdditional] add.
+type GroupAdditional struct {
+	CreatedBy         string  `json:"createdBy,omitzero"`        // display name of the user who made it
+	CommunityOrSource bool    `json:"communityOrSource"`         // whether its owner is one
+	OtherOwners       []Owner `json:"additionalOwners,omitzero"` // owners that have it too
+}
+
+// Meta returns m.
+func (m *GroupMeta) Meta() *GroupMeta { return m }
+
+func (m *GroupMeta) additional() *GroupAdditional {
+	if m.Additional == nil {
+		m.Additional = new(GroupAdditional)
+	}
+	return m.Additional
+}
+
+// read reads a field that all types have.
+func (m *GroupMeta) read(key []byte, r *wire.Reader) bool {
+	switch string(key) {
+	case "id":
+		m.ID = r.Int64()
+	case "name":
+		m.Name = r.Text()
+	case "owner":
+		m.Owner = readOwner(r)
+	case "ownerName":
+		m.Owner.Name = r.Text()
+	case "dateAdded":
+		m.DateAdded = r.Time()
+	case "lastModified":
+		m.LastModified = r.Time()
+	case "webLink":
+		m.WebLink = r.Text()
+	case "xid":
+		m.XID = r.Text()
+	case "tag":
+		m.Tags = readList(r, readTag)
+	case "attribute":
+		m.Attributes = readList(r, readAttribute)
+	case "securityLabel":
+		m.SecurityLabels = readList(r, readSecurityLabel)
+	case "createdBy":
+		m.additional().CreatedBy = r.Text()
+	case "communityOrSource":
+		m.additional().CommunityOrSource = r.Bool()
+	case "additionalOwners":
+		m.additional().OtherOwners = readList(r, readOwner)
+	case "firstSeen":
+		m.FirstSeen = r.Time()
+	case "lastSeen":
+		m.LastSeen = r.Time()
+	case "externalDateAdded":
+		m.ExternalDateAdded = r.Time()
+	case "externalDateExpires":
+		m.ExternalDateExpires = r.Time()
+	case "externalLastModified":
+		m.ExternalLastModified = r.Time()
+	default:
+		return false
+	}
+	return true
+}
+
+// readGroup reads one group of a known type.
+func readGroup(r *wire.Reader, def *groupDef) Group {
+	g := def.new()
+	readGroupInto(r, g)
+	return g
+}
+
+func readGroupInto(r *wire.Reader, g Group) {
+	meta := g.Meta()
+	own, _ := g.(specificGroup)
+	for r.Object(); r.NextKey(); {
+		key := r.Key()
+		switch {
+		case own != nil && own.own(key, r):
+		case string(key) == "type":
+			r.Skip()
+		case meta.read(key, r):
+		default:
+			keep(&meta.Extra, key, r)
+		}
+	}
+}
+
+// readAnyGroup reads one element of a list of groups of all types.
+func readAnyGroup(r *wire.Reader) Group {
+	raw := r.Raw()
+	var typ GroupType
+	peek := wire.NewReader(raw)
+	for peek.Object(); peek.NextKey(); {
+		if string(peek.Key()) == "type" {
+			typ = GroupType(peek.Text())
+		} else {
+			peek.Skip()
+		}
+	}
+	var g Group = &UnknownGroup{TypeName: typ, Raw: append(json.RawMessage(nil), raw...)}
+	if def := groupDefOf(typ); def != nil {
+		g = def.new()
+	}
+	e := wire.NewReader(raw)
+	readGroupInto(e, g)
+	if err := e.Err(); err != nil {
+		r.Fail("want a group: " + err.Error())
+	}
+	return g
+}
+
+// checkSingle refuses what a create request of one group cannot carry.
+func (m *GroupMeta) checkSingle(t GroupType) error {
+	bad := func(field, fix string) error {
+		return &ValidationError{Field: field, Rule: "cannot be sent when a single group is created", Fix: fix}
+	}
+	switch {
+	case len(m.Tags) > 0:
+		return bad("tags", "add them with client.Tags.Add, or import the group with client.Batch")
+	case len(m.Attributes) > 0:
+		return bad("attributes", "add them with client.Attributes.Add, or import the group with client.Batch")
+	case len(m.SecurityLabels) > 0:
+		return bad("security labels", "apply them with client.SecurityLabels.Apply, or import the group with client.Batch")
+	case len(m.GroupXIDs) > 0 || len(m.Associated) > 0:
+		return bad("associations", "link it with client.Associations.Link, or import it with client.Batch")
+	case m.XID != "" || !m.LastSeen.IsZero() || !m.ExternalDateAdded.IsZero() || !m.ExternalDateExpires.IsZero() || !m.ExternalLastModified.IsZero(),
+		!m.FirstSeen.IsZero() && t != GroupCampaign:
+		return bad("xid and the dates of an outside system", "import the group with client.Batch")
+	}
+	return nil
+}
+
+// groupBody writes the body of a create or update.
+func groupBody(g Group, m mode) ([]byte, error) {
+	if isNil(g) {
+		return nil, errNilGroup
+	}
+	meta := g.Meta()
+	if _, unknown := g.(*UnknownGroup); unknown {
+		return nil, &ValidationError{Field: "group type", Rule: "is not a type of this package, so that it cannot be written"}
+	}
+	name := meta.Name
+	if name != "" || m == modeCreate || g.Type() == GroupSignature {
+		var err error
+		if name, err = CanonicalGroupName(name); err != nil {
+			return nil, err
+		}
+	}
+	if m == modeCreate {
+		if err := meta.checkSingle(g.Type()); err != nil {
+			return nil, err
+		}
+	}
+	var w wire.Writer
+	w.BeginObject()
+	empty := len(w.Buf)
+	text(&w, "name", name)
+	if g.Type() == GroupCampaign {
+		when(&w, "firstSeen", meta.FirstSeen)
+	}
+	if own, ok := g.(specificGroup); ok {
+		if err := own.checkOwn(m); err != nil {
+			return nil, err
+		}
+		own.writeOwn(&w, m)
+	}
+	if len(w.Buf) == empty {
+		return nil, &ValidationError{Field: "group", Rule: "has nothing to update", Fix: "set its name or another field that can change"}
+	}
+	w.EndObject()
+	return w.Buf, w.Err()
+}

@@ -1,0 +1,306 @@
+package threatconnect
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// GroupType is the name of a group type, as lists and batch files write it.
+type GroupType string
+
+// The sixteen group types.
+const (
+	GroupAdversary      GroupType = "Adversary"
+	GroupAttackPattern  GroupType = "Attack Pattern"
+	GroupCampaign       GroupType = "Campaign"
+	GroupCourseOfAction GroupType = "Course of Action"
+	GroupDocument       GroupType = "Document"
+	GroupEmail          GroupType = "Email"
+	GroupEvent          GroupType = "Event"
+	GroupIncident       GroupType = "Incident"
+	GroupIntrusionSet   GroupType = "Intrusion Set"
+	GroupMalware        GroupType = "Malware"
+	GroupReport         GroupType = "Report"
+	GroupSignature      GroupType = "Signature"
+	GroupTactic         GroupType = "Tactic"
+	GroupThreat         GroupType = "Threat"
+	GroupTool           GroupType = "Tool"
+	GroupVulnerability  GroupType = "Vulnerability"
+)
+
+// Adversary is a person or an organization that attacks.
+type Adversary struct{ GroupMeta }
+
+// AttackPattern is a way to attack, as in MITRE ATT&CK.
+type AttackPattern struct{ GroupMeta }
+
+// Campaign is a series of attacks. Its FirstSeen can be filtered by.
+type Campaign struct{ GroupMeta }
+
+// CourseOfAction is something to do against an attack.
+type CourseOfAction struct{ GroupMeta }
+
+// Document is a file that is kept on the platform. Its content is uploaded on its own.
+type Document struct {
+	GroupMeta
+	FileName string         `json:"fileName,omitzero"` // required
+	Malware  *bool          `json:"malware,omitzero"`  // whether the content is malware, which must then be a zip protected with Password
+	Password string         `json:"password,omitzero"` // of the zip; never read back
+	Status   DocumentStatus `json:"status,omitzero"`   // read only
+	FileType string         `json:"fileType,omitzero"` // read only
+	AISummary
+}
+
+// Email is an e-mail.
+type Email struct {
+	GroupMeta
+	Subject string   `json:"subject,omitzero"` // required
+	Header  string   `json:"header,omitzero"`  // required
+	Body    string   `json:"body,omitzero"`    // required
+	From    string   `json:"from,omitzero"`
+	To      string   `json:"to,omitzero"`
+	Score   *float64 `json:"score,omitzero"` // read only
+}
+
+// Event is something that happened and may become an incident.
+type Event struct {
+	GroupMeta
+	EventDate time.Time   `json:"eventDate,omitzero"` // required
+	Status    EventStatus `json:"status,omitzero"`
+	EventType string      `json:"eventType,omitzero"` // written by batch files only
+	AISummary
+}
+
+// Incident is an attack that happened.
+type Incident struct {
+	GroupMeta
+	EventDate time.Time      `json:"eventDate,omitzero"` // required
+	Status    IncidentStatus `json:"status,omitzero"`    // read with IncludeAdditional
+}
+
+// IntrusionSet is a group of attacks with a common hand.
+type IntrusionSet struct{ GroupMeta }
+
+// Malware is a malware or a family of it.
+type Malware struct{ GroupMeta }
+
+// Report is a report. Its content is uploaded on its own.
+type Report struct {
+	GroupMeta
+	FileName    string         `json:"fileName,omitzero"`    // required
+	PublishDate time.Time      `json:"publishDate,omitzero"` // written by batch files only
+	Status      DocumentStatus `json:"status,omitzero"`      // read only
+	AISummary
+}
+
+// Signature is a detection rule. Its text travels with it.
+type Signature struct {
+	GroupMeta
+	FileName string        `json:"fileName,omitzero"` // required, on update too
+	FileType SignatureType `json:"fileType,omitzero"` // required, on update too
+	FileText string        `json:"fileText,omitzero"` // required; not read back with the group
+}
+
+// Tactic is an attacker's goal, as in MITRE ATT&CK.
+type Tactic struct{ GroupMeta }
+
+// Threat is a threat.
+type Threat struct{ GroupMeta }
+
+// Tool is a legitimate program that attackers use.
+type Tool struct{ GroupMeta }
+
+// Vulnerability is a weakness, as in CVE.
+type Vulnerability struct{ GroupMeta }
+
+// UnknownGroup is a group of a type that this package does not know. It can be read; it cannot be
+// written.
+type UnknownGroup struct {
+	GroupMeta
+	TypeName GroupType       `json:"type"`
+	Raw      json.RawMessage `json:"-"` // the JSON that it was read from
+}
+
+// AISummary is a summary that an AI wrote. It is written by batch files only, and shown where the
+// instance allows it.
+type AISummary struct {
+	Insights        string    `json:"insights,omitzero"`            // Markdown; needs AIProvider
+	AIProvider      string    `json:"aiProvider,omitzero"`          // who wrote it
+	AILastRetrieval time.Time `json:"aiLastRetrievalDate,omitzero"` // when it was fetched
+}
+
+// DocumentStatus says where the content of a document is.
+type DocumentStatus string
+
+// The states of a document's content.
+const (
+	DocumentSuccess        DocumentStatus = "Success"
+	DocumentAwaitingUpload DocumentStatus = "Awaiting Upload"
+	DocumentInProgress     DocumentStatus = "In Progress"
+	DocumentFailed         DocumentStatus = "Failed"
+	DocumentNone           DocumentStatus = "None"
+)
+
+// EventStatus says how far an event has been looked at.
+type EventStatus string
+
+// The states of an event. Single requests take the first four, batch files all of them.
+const (
+	EventNeedsReview     EventStatus = "Needs Review"
+	EventFalsePositive   EventStatus = "False Positive"
+	EventNoFurtherAction EventStatus = "No Further Action"
+	EventEscalated       EventStatus = "Escalated"
+	EventCompleted       EventStatus = "Completed"
+	EventInProgress      EventStatus = "In Progress"
+	EventNew             EventStatus = "New"
+	EventReopened        EventStatus = "Reopened"
+)
+
+// IncidentStatus says how far an incident has come.
+type IncidentStatus string
+
+// The states of an incident.
+const (
+	IncidentNew                 IncidentStatus = "New"
+	IncidentOpen                IncidentStatus = "Open"
+	IncidentStalled             IncidentStatus = "Stalled"
+	IncidentContainmentAchieved IncidentStatus = "Containment Achieved"
+	IncidentRestorationAchieved IncidentStatus = "Restoration Achieved"
+	IncidentReported            IncidentStatus = "Incident Reported"
+	IncidentClosed              IncidentStatus = "Closed"
+	IncidentRejected            IncidentStatus = "Rejected"
+	IncidentDeleted             IncidentStatus = "Deleted"
+)
+
+// SignatureType says which tool a signature is for.
+type SignatureType string
+
+// The kinds of signatures.
+const (
+	SignatureBro            SignatureType = "Bro"
+	SignatureClamAV         SignatureType = "ClamAV"
+	SignatureCybOX          SignatureType = "CybOX"
+	SignatureIrisSearchHash SignatureType = "Iris Search Hash"
+	SignatureKQL            SignatureType = "KQL"
+	SignatureOpenIOC        SignatureType = "OpenIOC"
+	SignatureRegex          SignatureType = "Regex"
+	SignatureSPL            SignatureType = "SPL"
+	SignatureSigma          SignatureType = "Sigma"
+	SignatureSnort          SignatureType = "Snort"
+	SignatureSuricata       SignatureType = "Suricata"
+	SignatureTQLQuery       SignatureType = "TQL Query"
+	SignatureYARA           SignatureType = "YARA"
+)
+
+// NewAdversary returns an adversary to create.
+func NewAdversary(name string) *Adversary { return &Adversary{named(name)} }
+
+// NewAttackPattern returns an attack pattern to create.
+func NewAttackPattern(name string) *AttackPattern { return &AttackPattern{named(name)} }
+
+// NewCampaign returns a campaign to create.
+func NewCampaign(name string) *Campaign { return &Campaign{named(name)} }
+
+// NewCourseOfAction returns a course of action to create.
+func NewCourseOfAction(name string) *CourseOfAction { return &CourseOfAction{named(name)} }
+
+// NewDocument returns a document to create. Its content is uploaded afterwards.
+func NewDocument(name, fileName string) *Document {
+	return &Document{GroupMeta: named(name), FileName: fileName}
+}
+
+// NewEmail returns an e-mail to create.
+func NewEmail(name, subject, header, body string) *Email {
+	return &Email{GroupMeta: named(name), Subject: subject, Header: header, Body: body}
+}
+
+// NewEvent returns an event to create.
+func NewEvent(name string, date time.Time) *Event {
+	return &Event{GroupMeta: named(name), EventDate: date}
+}
+
+// NewIncident returns an incident to create.
+func NewIncident(name string, date time.Time) *Incident {
+	return &Incident{GroupMeta: named(name), EventDate: date}
+}
+
+// NewIntrusionSet returns an intrusion set to create.
+func NewIntrusionSet(name string) *IntrusionSet { return &IntrusionSet{named(name)} }
+
+// NewMalware returns a malware to create.
+func NewMalware(name string) *Malware { return &Malware{named(name)} }
+
+// NewReport returns a report to create. Its content is uploaded afterwards.
+func NewReport(name, fileName string) *Report {
+	return &Report{GroupMeta: named(name), FileName: fileName}
+}
+
+// NewSignature returns a signature to create.
+func NewSignature(name, fileName string, fileType SignatureType, text string) *Signature {
+	return &Signature{GroupMeta: named(name), FileName: fileName, FileType: fileType, FileText: text}
+}
+
+// NewTactic returns a tactic to create.
+func NewTactic(name string) *Tactic { return &Tactic{named(name)} }
+
+// NewThreat returns a threat to create.
+func NewThreat(name string) *Threat { return &Threat{named(name)} }
+
+// NewTool returns a tool to create.
+func NewTool(name string) *Tool { return &Tool{named(name)} }
+
+// NewVulnerability returns a vulnerability to create.
+func NewVulnerability(name string) *Vulnerability { return &Vulnerability{named(name)} }
+
+func named(name string) GroupMeta { return GroupMeta{Name: name} }
+
+// Type returns [GroupAdversary].
+func (*Adversary) Type() GroupType { return GroupAdversary }
+
+// Type returns [GroupAttackPattern].
+func (*AttackPattern) Type() GroupType { return GroupAttackPattern }
+
+// Type returns [GroupCampaign].
+func (*Campaign) Type() GroupType { return GroupCampaign }
+
+// Type returns [GroupCourseOfAction].
+func (*CourseOfAction) Type() GroupType { return GroupCourseOfAction }
+
+// Type returns [GroupDocument].
+func (*Document) Type() GroupType { return GroupDocument }
+
+// Type returns [GroupEmail].
+func (*Email) Type() GroupType { return GroupEmail }
+
+// Type returns [GroupEvent].
+func (*Event) Type() GroupType { return GroupEvent }
+
+// Type returns [GroupIncident].
+func (*Incident) Type() GroupType { return GroupIncident }
+
+// Type returns [GroupIntrusionSet].
+func (*IntrusionSet) Type() GroupType { return GroupIntrusionSet }
+
+// Type returns [GroupMalware].
+func (*Malware) Type() GroupType { return GroupMalware }
+
+// Type returns [GroupReport].
+func (*Report) Type() GroupType { return GroupReport }
+
+// Type returns [GroupSignature].
+func (*Signature) Type() GroupType { return GroupSignature }
+
+// Type returns [GroupTactic].
+func (*Tactic) Type() GroupType { return GroupTactic }
+
+// Type returns [GroupThreat].
+func (*Threat) Type() GroupType { return GroupThreat }
+
+// Type returns [GroupTool].
+func (*Tool) Type() GroupType { return GroupTool }
+
+// Type returns [GroupVulnerability].
+func (*Vulnerability) Type() GroupType { return GroupVulnerability }
+
+// Type returns the name of the type that this package does not know.
+func (g *UnknownGroup) Type() GroupType { return g.TypeName }
