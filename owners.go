@@ -1,0 +1,164 @@
+package threatconnect
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/threatconnect-go/threatconnect/internal/wire"
+)
+
+// OwnerType says what kind of owner something has.
+type OwnerType string
+
+// The kinds of owners.
+const (
+	OwnerOrganization OwnerType = "Organization"
+	OwnerCommunity    OwnerType = "Community"
+	OwnerSource       OwnerType = "Source"
+)
+
+// Owner is an organization, a community or a source. Everything on the platform has one.
+type Owner struct {
+	ID   int64     `json:"id,omitzero"` // 0 where only the name is known; an owner's id can be 0 as well
+	Name string    `json:"name"`        // what every owner option of this package takes
+	Type OwnerType `json:"type,omitzero"`
+	// ItemID is the id of the indicator that was asked about in this owner; 0 elsewhere.
+	ItemID int64 `json:"itemId,omitzero"`
+}
+
+// User is a user of the platform.
+type User struct {
+	UserName  string `json:"userName,omitzero"` // of an API user: the access id
+	FirstName string `json:"firstName,omitzero"`
+	LastName  string `json:"lastName,omitzero"`
+	Pseudonym string `json:"pseudonym,omitzero"` // from Whoami, and in anonymous organizations
+	Role      string `json:"role,omitzero"`      // from Whoami only
+}
+
+// Members are the users of an organization.
+type Members struct {
+	Anonymous bool   // whether the organization shows pseudonyms only
+	Users     []User // never nil
+}
+
+// OwnersService reads owners and users. It is safe for concurrent use.
+type OwnersService struct{ service }
+
+// List reads all owners that the API user can see. It costs one request a 500 owners.
+//
+// API: GET /v2/owners
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/owners/owners.html
+func (s *OwnersService) List(ctx context.Context) ([]Owner, error) {
+	return listAll(ctx, s.c, at("v2", "owners"), "", []string{"owner"}, readOwner)
+}
+
+// Get reads one owner by its id, with one request.
+//
+// API: GET /v2/owners/{id}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/owners/owners.html
+func (s *OwnersService) Get(ctx context.Context, ownerID int64) (*Owner, error) {
+	if ownerID < 0 {
+		return nil, &ValidationError{Field: "owner id", Rule: "want 0 or more"}
+	}
+	return one(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "owners", id(ownerID))}, []string{"owner"}, pointer(readOwner))
+}
+
+// Mine reads the API user's own organization, with one request.
+//
+// API: GET /v2/owners/mine
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/owners/owners.html
+func (s *OwnersService) Mine(ctx context.Context) (*Owner, error) {
+	return one(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "owners", "mine")}, []string{"owner"}, pointer(readOwner))
+}
+
+// Members reads the users of the API user's own organization. It costs one request a 500 users. An
+// anonymous organization answers with pseudonyms.
+//
+// API: GET /v2/owners/mine/members
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/owners/owners.html
+func (s *OwnersService) Members(ctx context.Context) (*Members, error) {
+	m := &Members{}
+	users, err := listAll(ctx, s.c, at("v2", "owners", "mine", "members"), "", []string{"user", "members"}, func(r *wire.Reader) User {
+		u := readUser(r)
+		m.Anonymous = m.Anonymous || u.UserName == "" && u.Pseudonym != ""
+		return u
+	})
+	if err != nil {
+		return nil, err
+	}
+	m.Users = users
+	return m, nil
+}
+
+// Metrics reads the daily numbers of one owner, one element a day, with one request.
+//
+// API: GET /v2/owners/{id}/metrics
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/owners/owners.html
+func (s *OwnersService) Metrics(ctx context.Context, ownerID int64) ([]OwnerMetric, error) {
+	if ownerID < 0 {
+		return nil, &ValidationError{Field: "owner id", Rule: "want 0 or more"}
+	}
+	return listAll(ctx, s.c, at("v2", "owners", id(ownerID), "metrics"), "", []string{"ownerMetric"}, readOwnerMetric)
+}
+
+// AllMetrics reads the daily numbers of all owners that the API user can see. It costs one request
+// a 500 elements.
+//
+// API: GET /v2/owners/metrics
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/owners/owners.html
+func (s *OwnersService) AllMetrics(ctx context.Context) ([]OwnerMetric, error) {
+	return listAll(ctx, s.c, at("v2", "owners", "metrics"), "", []string{"ownerMetric"}, readOwnerMetric)
+}
+
+// Whoami reads the API user that the client's credentials belong to, with one request. It is the
+// cheapest way to see whether base URL and credentials are right.
+//
+// API: GET /v2/whoami
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/owners/owners.html
+func (s *OwnersService) Whoami(ctx context.Context) (*User, error) {
+	return one(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "whoami")}, []string{"user"}, pointer(readUser))
+}
+
+func readOwner(r *wire.Reader) Owner {
+	var o Owner
+	if r.Kind() != wire.Object {
+		o.Name = r.Text()
+		return o
+	}
+	for r.Object(); r.NextKey(); {
+		switch string(r.Key()) {
+		case "id":
+			o.ID = r.Int64()
+		case "name", "ownerName":
+			o.Name = r.Text()
+		case "type":
+			o.Type = OwnerType(r.Text())
+		case "itemId":
+			o.ItemID = r.Int64()
+		default:
+			r.Skip()
+		}
+	}
+	return o
+}
+
+func readUser(r *wire.Reader) User {
+	var u User
+	for r.Object(); r.NextKey(); {
+		switch string(r.Key()) {
+		case "userName":
+			u.UserName = r.Text()
+		case "firstName":
+			u.FirstName = r.Text()
+		case "lastName":
+			u.LastName = r.Text()
+		case "pseudonym":
+			u.Pseudonym = r.Text()
+		case "role":
+			u.Role = r.Text()
+		default:
+			r.Skip()
+		}
+	}
+	return u
+}
