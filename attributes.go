@@ -1,0 +1,198 @@
+package threatconnect
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/threatconnect-go/threatconnect/internal/wire"
+)
+
+// Attribute is a typed piece of text that hangs on a resource.
+type Attribute struct {
+	ID           int64     `json:"id,omitzero"`           // read only
+	Type         string    `json:"type"`                  // name of the attribute type, as in Description; the instance and the kind of resource say which there are
+	Value        string    `json:"value"`                 // required
+	Displayed    *bool     `json:"displayed,omitzero"`    // whether it is the default one; for Description and Source only
+	Source       string    `json:"source,omitzero"`       // where it comes from
+	Pinned       *bool     `json:"pinned,omitzero"`       // written by batch files only
+	DateAdded    time.Time `json:"dateAdded,omitzero"`    // read only
+	LastModified time.Time `json:"lastModified,omitzero"` // read only
+	XID          string    `json:"xid,omitzero"`          // read only
+	// SecurityLabels are the labels on the attribute. They are written by batch files; elsewhere
+	// they are applied to an AttributeRef.
+	SecurityLabels []SecurityLabel `json:"securityLabel,omitzero"`
+}
+
+// AttributesService reads and writes the attributes of resources. It is safe for concurrent use.
+type AttributesService struct{ service }
+
+// On lists the attributes of a resource, xids included. It costs one request a 500 attributes.
+//
+// API: GET /v2/{resource}/attributes
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/attributes/attributes.html
+func (s *AttributesService) On(ctx context.Context, resource Resource) ([]Attribute, error) {
+	t, err := s.c.targetOf(resource)
+	if err != nil {
+		return nil, err
+	}
+	return listOn(ctx, s.c, t, "attribute", readAttribute)
+}
+
+// Get reads one attribute of a resource, with one request.
+//
+// API: GET /v2/{resource}/attributes/{attributeId}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/attributes/attributes.html
+func (s *AttributesService) Get(ctx context.Context, resource Resource, attributeID int64) (*Attribute, error) {
+	t, err := s.c.targetOf(AttributeRef{resource, attributeID})
+	if err != nil {
+		return nil, err
+	}
+	return one(ctx, s.c, &call{method: http.MethodGet, route: t.route, query: ownerQuery(t.owner)}, []string{"attribute"}, pointer(readAttribute))
+}
+
+// Add puts an attribute on a resource and returns it with its id. It costs one request and is not
+// tried again after an unknown outcome: the platform would add it a second time.
+//
+// API: POST /v2/{resource}/attributes
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/attributes/attributes.html
+func (s *AttributesService) Add(ctx context.Context, resource Resource, attribute Attribute) (*Attribute, error) {
+	t, err := s.c.targetOf(resource)
+	if err != nil {
+		return nil, err
+	}
+	if err := attribute.check(); err != nil {
+		return nil, err
+	}
+	if attribute.Pinned != nil || len(attribute.SecurityLabels) > 0 {
+		return nil, &ValidationError{Field: "attribute", Rule: "carries Pinned or SecurityLabels, which batch files only can bring", Fix: "apply labels to an AttributeRef afterwards"}
+	}
+	return s.send(ctx, http.MethodPost, t.route.under("attributes"), t.owner, attribute, modeCreate)
+}
+
+// Update changes value, Displayed and Source of the attribute that attribute.ID names; its type
+// cannot change. The value is required. It costs one request.
+//
+// API: PUT /v2/{resource}/attributes/{attributeId}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/attributes/attributes.html
+func (s *AttributesService) Update(ctx context.Context, resource Resource, attribute Attribute) (*Attribute, error) {
+	t, err := s.c.targetOf(AttributeRef{resource, attribute.ID})
+	if err != nil {
+		return nil, err
+	}
+	if strings.TrimSpace(attribute.Value) == "" {
+		return nil, &ValidationError{Field: "attribute value", Rule: "is empty"}
+	}
+	return s.send(ctx, http.MethodPut, t.route, t.owner, attribute, modeUpdate)
+}
+
+// Remove takes an attribute off a resource. It costs one request.
+//
+// API: DELETE /v2/{resource}/attributes/{attributeId}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/attributes/attributes.html
+func (s *AttributesService) Remove(ctx context.Context, resource Resource, attributeID int64) error {
+	t, err := s.c.targetOf(AttributeRef{resource, attributeID})
+	if err != nil {
+		return err
+	}
+	return s.c.write(ctx, http.MethodDelete, t.route, t.owner)
+}
+
+func (s *AttributesService) send(ctx context.Context, method string, r route, owner string, a Attribute, m mode) (*Attribute, error) {
+	var w wire.Writer
+	a.write(&w, m)
+	if err := w.Err(); err != nil {
+		return nil, &ValidationError{Field: "attribute", Rule: err.Error()}
+	}
+	return one(ctx, s.c, &call{method: method, route: r, query: ownerQuery(owner), body: jsonBody(w.Buf), private: []string{a.Value}},
+		[]string{"attribute"}, pointer(readAttribute))
+}
+
+// check refuses an attribute that the platform would refuse.
+func (a *Attribute) check() error {
+	switch {
+	case strings.TrimSpace(a.Type) == "":
+		return &ValidationError{Field: "attribute type", Rule: "is empty"}
+	case strings.TrimSpace(a.Value) == "":
+		return &ValidationError{Field: "attribute value", Rule: "is empty"}
+	case !utf8.ValidString(a.Type) || !utf8.ValidString(a.Value) || !utf8.ValidString(a.Source):
+		return &ValidationError{Field: "attribute", Rule: "is not valid UTF-8"}
+	case a.Displayed != nil && *a.Displayed && a.Type != "Description" && a.Type != "Source":
+		return &ValidationError{Field: "attribute", Rule: "is displayed, which only Description and Source can be"}
+	}
+	return nil
+}
+
+func (a *Attribute) write(w *wire.Writer, m mode) {
+	w.BeginObject()
+	if m != modeUpdate {
+		w.Key("type")
+		w.Text(a.Type)
+	}
+	w.Key("value")
+	w.Text(a.Value)
+	if a.Displayed != nil {
+		w.Key("displayed")
+		w.Bool(*a.Displayed)
+	}
+	text(w, "source", a.Source)
+	if m == modeBatch {
+		if a.Pinned != nil {
+			w.Key("pinned")
+			w.Bool(*a.Pinned)
+		}
+		writeLabels(w, a.SecurityLabels)
+	}
+	w.EndObject()
+}
+
+// writeLabels writes the security labels of something in a batch file.
+func writeLabels(w *wire.Writer, labels []SecurityLabel) {
+	if len(labels) == 0 {
+		return
+	}
+	w.Key("securityLabel")
+	w.BeginArray()
+	for i := range labels {
+		w.BeginObject()
+		w.Key("name")
+		w.Text(labels[i].Name)
+		text(w, "description", labels[i].Description)
+		text(w, "color", labels[i].Color)
+		w.EndObject()
+	}
+	w.EndArray()
+}
+
+func readAttribute(r *wire.Reader) Attribute {
+	var a Attribute
+	for r.Object(); r.NextKey(); {
+		switch string(r.Key()) {
+		case "id":
+			a.ID = r.Int64()
+		case "type":
+			a.Type = r.Text()
+		case "value":
+			a.Value = r.Text()
+		case "displayed":
+			a.Displayed = r.BoolPtr()
+		case "pinned":
+			a.Pinned = r.BoolPtr()
+		case "source":
+			a.Source = r.Text()
+		case "dateAdded":
+			a.DateAdded = r.Time()
+		case "lastModified":
+			a.LastModified = r.Time()
+		case "xid":
+			a.XID = r.Text()
+		case "securityLabel":
+			a.SecurityLabels = readList(r, readSecurityLabel)
+		default:
+			r.Skip()
+		}
+	}
+	return a
+}
