@@ -1,0 +1,77 @@
+package threatconnecttest
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+)
+
+// answer is what a handler answers with. Either body or stream is set.
+type answer struct {
+	status  int
+	header  http.Header
+	body    []byte
+	stream  io.Reader // instead of body: for answers that end badly or not at all
+	message string    // the error in words, empty for success
+}
+
+// success answers {"status":"Success"}.
+func success(status int) *answer { return jsonAnswer(status, []byte(`{"status":"Success"}`)) }
+
+// fail answers an error in the platform's JSON envelope.
+func fail(status int, message string) *answer {
+	b := append([]byte(`{"status":"Failure","message":`), quoteJSON(message)...)
+	a := jsonAnswer(status, append(b, '}'))
+	a.message = message
+	return a
+}
+
+// invalid answers an error as the batch API does: with description instead of message.
+func invalid(status int, description string) *answer {
+	b := append([]byte(`{"status":"Invalid","description":`), quoteJSON(description)...)
+	a := jsonAnswer(status, append(b, '}'))
+	a.message = description
+	return a
+}
+
+// text answers a bare sentence.
+func text(status int, sentence string) *answer {
+	return &answer{
+		status:  status,
+		header:  http.Header{"Content-Type": {"text/plain;charset=utf-8"}},
+		body:    []byte(sentence),
+		message: sentence,
+	}
+}
+
+func jsonAnswer(status int, body []byte) *answer {
+	return &answer{status: status, header: http.Header{"Content-Type": {"application/json;charset=utf-8"}}, body: body}
+}
+
+// distort gives an error the shape that the oddities ask for.
+func (a *answer) distort(odd Oddity) {
+	if a.message == "" {
+		return
+	}
+	isJSON := strings.HasPrefix(a.header.Get("Content-Type"), "application/json")
+	switch {
+	case odd&OddityPlainTextErrors != 0:
+		a.header.Set("Content-Type", "text/plain;charset=utf-8")
+		a.body = []byte(a.message)
+	case odd&OddityErrorWord != 0 && isJSON:
+		a.body = bytes.Replace(a.body, []byte(`"Failure"`), []byte(`"Error"`), 1)
+	}
+	if odd&OddityFailureWith200 != 0 && isJSON && a.status == http.StatusNotFound {
+		a.status = http.StatusOK
+	}
+}
+
+func quoteJSON(s string) []byte {
+	b, err := json.Marshal(s)
+	if err != nil {
+		return []byte(`""`)
+	}
+	return b
+}

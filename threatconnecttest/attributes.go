@@ -1,0 +1,262 @@
+package threatconnecttest
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+	"unicode/utf8"
+)
+
+// attribute is one attribute of one thing.
+type attribute struct {
+	id        int64
+	typ       *AttributeType
+	value     string
+	source    string
+	displayed bool
+	pinned    bool
+	added     int64
+	modified  int64
+	labels    []*SecurityLabel
+}
+
+// AttributeRecord is an attribute as tests see and seed it.
+type AttributeRecord struct {
+	ID           int64 // set by the server
+	Type         string
+	Value        string
+	Source       string
+	Displayed    bool // whether it is the default one; Description and Source only
+	Pinned       bool
+	Labels       []string
+	DateAdded    time.Time // set by the server
+	LastModified time.Time // set by the server
+}
+
+// AttributeType is a type of attributes that the instance knows.
+type AttributeType struct {
+	Name          string
+	MaxLength     int // in characters
+	AllowMarkdown bool
+	System        bool
+	Types         []string // the indicator and group types that take it; all when empty
+}
+
+func builtInAttributeTypes() []*AttributeType {
+	var all []*AttributeType
+	for name, length := range map[string]int{
+		"Description": 65_536, "Source": 65_536, "Additional Analysis and Context": 65_536, "Admiralty Code": 2,
+		"Adversary Motivation Type": 21, "Adversary Origin": 500, "Aliases": 500, "AMA Signature": 500, "Archive Password": 255,
+		"Attribution Assessment": 500, "Course of Action Recommendation": 65_536, "External ID": 500, "First Seen": 500,
+		"Last Seen": 500, "Phase of Intrusion": 500, "Threat Level": 500,
+	} {
+		all = append(all, &AttributeType{Name: name, MaxLength: length, AllowMarkdown: length > 500, System: true})
+	}
+	all = append(all, &AttributeType{Name: "Adversary Type", MaxLength: 50, System: true, Types: []string{"Adversary"}})
+	slices.SortFunc(all, func(a, b *AttributeType) int { return compare(a.Name, b.Name) })
+	return all
+}
+
+func compare(a, b string) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// WithAttributeType adds an attribute type to the instance, or replaces the one of that name.
+func WithAttributeType(t AttributeType) Option {
+	return func(s *Server) {
+		s.attributeTypes = slices.DeleteFunc(s.attributeTypes, func(have *AttributeType) bool { return have.Name == t.Name })
+		s.attributeTypes = append(s.attributeTypes, &t)
+	}
+}
+
+func (s *state) attributeType(name string) *AttributeType {
+	for _, t := range s.attributeTypes {
+		if t.Name == name {
+			return t
+		}
+	}
+	return nil
+}
+
+// check returns what the platform says against a value, or nothing.
+func (t *AttributeType) check(holderType, value string) string {
+	switch {
+	case len(t.Types) > 0 && !slices.Contains(t.Types, holderType):
+		return msgAttributeType
+	case value == "":
+		return msgNoValue
+	case t.MaxLength > 0 && utf8.RuneCountInString(value) > t.MaxLength:
+		return fmt.Sprintf("The value for this attribute is invalid, please enter a value between 1-%d characters in length", t.MaxLength)
+	}
+	return ""
+}
+
+func (s *state) newAttribute(t *AttributeType, value string, now int64) *attribute {
+	return &attribute{id: s.nextID(), typ: t, value: value, added: now, modified: now}
+}
+
+// hang adds an attribute. Only Description and Source can be displayed, one of each.
+func (m *metadata) hang(a *attribute) {
+	m.attributes = append(m.attributes, a)
+	m.display(a, a.displayed)
+}
+
+func (m *metadata) display(a *attribute, on bool) {
+	if a.typ.Name != "Description" && a.typ.Name != "Source" {
+		on = false
+	}
+	if on {
+		for _, other := range m.attributes {
+			if other.typ == a.typ {
+				other.displayed = false
+			}
+		}
+	}
+	a.displayed = on
+}
+
+func (m *metadata) attribute(id int64) *attribute {
+	if m == nil {
+		return nil
+	}
+	for _, a := range m.attributes {
+		if a.id == id {
+			return a
+		}
+	}
+	return nil
+}
+
+func (a *attribute) record() AttributeRecord {
+	r := AttributeRecord{ID: a.id, Type: a.typ.Name, Value: a.value, Source: a.source, Displayed: a.displayed, Pinned: a.pinned,
+		DateAdded: time.Unix(a.added, 0).UTC(), LastModified: time.Unix(a.modified, 0).UTC()}
+	for _, l := range a.labels {
+		r.Labels = append(r.Labels, l.Name)
+	}
+	return r
+}
+
+func (a *attribute) write(w *jsonWriter, with include) {
+	w.id("id", a.id)
+	w.str("type", a.typ.Name)
+	w.date("dateAdded", a.added)
+	w.date("lastModified", a.modified)
+	w.bool("displayed", a.displayed)
+	w.str("value", a.value)
+	w.some("source", a.source)
+	if with&withAdditional != 0 {
+		w.str("xid", "attribute:"+strconv.FormatInt(a.id, 10))
+	}
+}
+
+// writeAttributes writes the embedded form.
+func (m *metadata) writeAttributes(w *jsonWriter) {
+	w.key("attribute")
+	w.openArray()
+	if m != nil {
+		for _, a := range m.attributes {
+			w.open()
+			a.write(w, 0)
+			w.close()
+		}
+	}
+	w.closeArray()
+}
+
+func (c *call) listAttributes(h holder) *answer {
+	with := c.includes()
+	var all []*attribute
+	if m := h.hangers(); m != nil {
+		all = m.attributes
+	}
+	return pageOf(c, "attribute", all, func(w *jsonWriter, a *attribute) { a.write(w, with) })
+}
+
+func (c *call) getAttribute(_ holder, a *attribute) *answer {
+	return c.one(http.StatusOK, "attribute", func(w *jsonWriter) { a.write(w, c.includes()) })
+}
+
+func (c *call) createAttribute(h holder) *answer {
+	f, ok := readFields(c.body)
+	if !ok {
+		return fail(http.StatusBadRequest, msgMalformed)
+	}
+	name, _ := f.text("type")
+	t := c.attributeType(name)
+	if t == nil {
+		return fail(http.StatusNotFound, msgAttributeType)
+	}
+	value, _ := f.text("value")
+	if msg := t.check(h.typeName(), value); msg != "" {
+		if msg == msgAttributeType {
+			return fail(http.StatusNotFound, msg)
+		}
+		return fail(http.StatusBadRequest, msg)
+	}
+	a := c.newAttribute(t, value, c.seconds())
+	a.source, _ = f.text("source")
+	a.displayed, _ = f.flag("displayed")
+	h.metadata().hang(a)
+	h.changed(c.seconds())
+	return c.one(http.StatusCreated, "attribute", func(w *jsonWriter) { a.write(w, 0) })
+}
+
+func (c *call) updateAttribute(h holder, a *attribute) *answer {
+	f, ok := readFields(c.body)
+	if !ok {
+		return fail(http.StatusBadRequest, msgMalformed)
+	}
+	value, _ := f.text("value")
+	if msg := a.typ.check(h.typeName(), value); msg != "" {
+		return fail(http.StatusBadRequest, msg)
+	}
+	a.value = value
+	if s, ok := f.text("source"); ok {
+		a.source = s
+	}
+	if on, ok := f.flag("displayed"); ok {
+		h.metadata().display(a, on)
+	}
+	a.modified = c.seconds()
+	h.changed(c.seconds())
+	return c.one(http.StatusOK, "attribute", func(w *jsonWriter) { a.write(w, 0) })
+}
+
+func (c *call) deleteAttribute(h holder, a *attribute) *answer {
+	m := h.metadata()
+	m.attributes = remove(m.attributes, a)
+	h.changed(c.seconds())
+	return success(http.StatusOK)
+}
+
+func (c *call) listAttributeLabels(_ holder, a *attribute) *answer {
+	return pageOf(c, "securityLabel", a.labels, func(w *jsonWriter, l *SecurityLabel) { l.write(w) })
+}
+
+func (c *call) addAttributeLabel(h holder, a *attribute) *answer {
+	l := h.belongs().label(c.params.get("securityLabelName"))
+	if l == nil {
+		return missing()
+	}
+	if !slices.Contains(a.labels, l) {
+		a.labels = append(a.labels, l)
+	}
+	return success(http.StatusCreated)
+}
+
+func (c *call) removeAttributeLabel(h holder, a *attribute) *answer {
+	l := h.belongs().label(c.params.get("securityLabelName"))
+	if l == nil || !slices.Contains(a.labels, l) {
+		return missing()
+	}
+	a.labels = remove(a.labels, l)
+	return success(http.StatusOK)
+}

@@ -1,0 +1,124 @@
+package threatconnecttest
+
+import (
+	"net/http"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestSignatureMatchesTheVectors(t *testing.T) {
+	t.Parallel()
+	for _, v := range []struct{ secret, target, method, want string }{
+		{"secret", "/v2/owners", "GET", "6jy36dIubhuo3RrR8Y/6qQjNuOdFNF49FeMrmB5dHYY="},
+		{"secret", "/v2/batch", "POST", "dyDr6n+JVAq4z9mBolo5KfkotKhZjkxHLZxclREg7aQ="},
+		{"S3cr3t$with!special", "/api/v2/indicators/hosts/www.example.com?includeAdditional=true&owner=Example%20Organization", "GET",
+			"rCx/SqFmemoBn8U8BbjRF3/W6Sg6QIiuTt1Z4lsBdbk="},
+	} {
+		assert.Equal(t, v.want, sign(v.secret, v.target, v.method, "1700000000"))
+	}
+}
+
+func TestWhoMayCall(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name    string
+		change  func(*Server, *http.Request)
+		status  int
+		message string
+	}{
+		{"a right signature is taken", func(*Server, *http.Request) {}, 200, ""},
+		{"a token is taken without a timestamp", func(s *Server, r *http.Request) {
+			r.Header.Del("Timestamp")
+			r.Header.Set("Authorization", "TC-Token "+s.Token())
+		}, 200, ""},
+		{"header names may be lower case", func(_ *Server, r *http.Request) {
+			for _, name := range []string{"Timestamp", "Authorization"} {
+				v := r.Header.Get(name)
+				r.Header.Del(name)
+				r.Header[map[string]string{"Timestamp": "timestamp", "Authorization": "authorization"}[name]] = []string{v}
+			}
+		}, 200, ""},
+		{"no credentials are refused", func(_ *Server, r *http.Request) { r.Header.Del("Authorization") }, 401, msgAccessDenied},
+		{"a wrong access id is refused", func(_ *Server, r *http.Request) {
+			r.Header.Set("Authorization", "TC 1:"+r.Header.Get("Authorization"))
+		}, 401, msgAccessDenied},
+		{"an expired token is refused", func(_ *Server, r *http.Request) { r.Header.Set("Authorization", "TC-Token old") }, 401, msgUnauthorized},
+		{"a timestamp that is no number is refused", func(_ *Server, r *http.Request) { r.Header.Set("Timestamp", "now") }, 401, msgBadTimestamp},
+		{"another timestamp than the signed one is refused", func(_ *Server, r *http.Request) {
+			n, _ := strconv.Atoi(r.Header.Get("Timestamp"))
+			r.Header.Set("Timestamp", strconv.Itoa(n-1))
+		}, 401, msgSignature},
+		{"another query than the signed one is refused", func(_ *Server, r *http.Request) { r.URL.RawQuery = "resultLimit=1" }, 401, msgSignature},
+		{"another method than the signed one is refused", func(_ *Server, r *http.Request) { r.Header.Set("Authorization", "TC "+accessID+":AAAA") }, 401, msgSignature},
+		{"a clock six minutes behind is refused", func(s *Server, _ *http.Request) { s.SetClockOffset(6 * time.Minute) }, 401, msgTimestamp},
+		{"a clock six minutes ahead is refused", func(s *Server, _ *http.Request) { s.SetClockOffset(-6 * time.Minute) }, 401, msgTimestamp},
+		{"a clock four minutes ahead is taken", func(s *Server, _ *http.Request) { s.SetClockOffset(-4 * time.Minute) }, 200, ""},
+		{"plain HTTP is refused", func(_ *Server, r *http.Request) { r.URL.Scheme = "http" }, 403, msgHTTPS},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			req := r.request("GET", "/v2/owners", "")
+			tc.change(r.srv, req)
+			got := r.send(req)
+			require.Equal(t, tc.status, got.status, got.raw)
+			if tc.message != "" {
+				assert.Equal(t, tc.message, message(got))
+				assert.Equal(t, "Failure", got.at("status"))
+			}
+		})
+	}
+}
+
+func TestDateHeaderFollowsTheServersClock(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.srv.SetClockOffset(-2 * time.Hour)
+	got := r.get("/v2/owners")
+	assert.Equal(t, msgTimestamp, message(got))
+	at, err := http.ParseTime(got.header.Get("Date"))
+	require.NoError(t, err)
+	assert.WithinDuration(t, time.Now().Add(-2*time.Hour), at, 5*time.Second)
+}
+
+func TestAnInstanceWithoutLicenseRefusesEverything(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, WithoutLicense())
+	got := r.must(503, "GET", "/v2/owners", "")
+	assert.Contains(t, message(got), "API access has not been licensed")
+}
+
+func TestRequestsAreRecorded(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, WithRecordedBodies(5))
+	r.must(201, "POST", "/v2/indicators/hosts?owner=Example%20Source", `{"hostName":"www.example.com"}`)
+	r.get("/v2/nowhere")
+	bad := r.request("GET", "/v2/owners", "")
+	bad.Header.Set("Authorization", "TC x:y")
+	r.send(bad)
+
+	got := r.srv.Requests()
+	require.Len(t, got, 3)
+	assert.Equal(t, "/api/v2/indicators/hosts", got[0].Path)
+	assert.Equal(t, "owner=Example%20Source", got[0].Query)
+	assert.Equal(t, "/v2/indicators/{type}", got[0].Route)
+	assert.Equal(t, int64(30), got[0].BodySize)
+	assert.Equal(t, `{"hos`, string(got[0].Body))
+	assert.Equal(t, 201, got[0].Status)
+	assert.True(t, got[0].Verified)
+	assert.Empty(t, got[1].Route)
+	assert.Equal(t, 401, got[2].Status)
+	assert.False(t, got[2].Verified)
+	r.srv.ResetRequests()
+	assert.Empty(t, r.srv.Requests())
+
+	few := newRig(t, WithRequestLog(2))
+	for range 3 {
+		few.get("/v2/owners")
+	}
+	assert.Len(t, few.srv.Requests(), 2)
+}

@@ -1,0 +1,250 @@
+package threatconnecttest
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+func groupRoutes() []route {
+	return []route{
+		{method: "GET", pattern: "/v2/groups", handle: (*call).listGroups},
+		{method: "GET", pattern: "/v2/groups/{type}", handle: (*call).listGroupsOfType},
+		{method: "POST", pattern: "/v2/groups/{type}", handle: (*call).createGroup},
+		{method: "GET", pattern: "/v2/groups/{type}/{id}", handle: (*call).getGroup},
+		{method: "PUT", pattern: "/v2/groups/{type}/{id}", handle: (*call).updateGroup},
+		{method: "DELETE", pattern: "/v2/groups/{type}/{id}", handle: (*call).deleteGroup},
+	}
+}
+
+// group is the group that the path names by type and id, in the owner of the call.
+func (c *call) group() (*group, *answer) { return c.groupAt("type", "id") }
+
+func (c *call) groupAt(branch, id string) (*group, *answer) {
+	o, bad := c.owner()
+	if bad != nil {
+		return nil, bad
+	}
+	g := c.groupByID[c.id(id)]
+	if g == nil || g.owner != o || g.typ != groupTypeByBranch(c.params.get(branch)) {
+		return nil, missing()
+	}
+	return g, nil
+}
+
+func (c *call) listGroups() *answer { return c.groupsOf(nil) }
+
+func (c *call) listGroupsOfType() *answer {
+	t := groupTypeByBranch(c.params.get("type"))
+	if t == nil {
+		return missing()
+	}
+	return c.groupsOf(t)
+}
+
+// groupFilters are the fields of a type's list, or of the list of all types.
+func groupFilters(t *groupType) filterFields {
+	f := filterFields{"name": {filterText, "=^"}, "dateAdded": {filterDate, "<>"}}
+	switch {
+	case t == nil:
+	case t.name == "Campaign":
+		f["firstSeen"] = filterField{filterDate, "<>"}
+	case t.name == "Document":
+		f["fileType"] = filterField{filterText, "="}
+	case t.name == "Incident":
+		f["eventDate"] = filterField{filterDate, "<>"}
+	}
+	return f
+}
+
+// groupsOf lists those of a type, or of all types when it is nil.
+func (c *call) groupsOf(t *groupType) *answer {
+	o, bad := c.owner()
+	if bad != nil {
+		return bad
+	}
+	want, bad := c.filters(groupFilters(t))
+	if bad != nil {
+		return bad
+	}
+	with := c.includes()
+	key := "group"
+	if t != nil {
+		key = t.entity
+	}
+	return c.page(key, true, func(take func() *jsonWriter) {
+		for _, g := range o.groups {
+			if t != nil && g.typ != t || !want.match(g.property) {
+				continue
+			}
+			if w := take(); w != nil {
+				w.open()
+				g.write(w, groupShape{list: true, generic: t == nil, with: with})
+				w.close()
+			}
+		}
+	})
+}
+
+// property answers the filters.
+func (g *group) property(name string) any {
+	switch name {
+	case "name":
+		return g.name
+	case "dateAdded":
+		return time.Unix(g.added, 0)
+	case "firstSeen", "eventDate":
+		if v, ok := g.values[name]; ok {
+			return time.Unix(seconds(v), 0)
+		}
+	case "fileType":
+		if v := g.values[name]; v != "" {
+			return v
+		}
+		if i := strings.LastIndexByte(g.values["fileName"], '.'); i >= 0 {
+			return g.values["fileName"][i+1:]
+		}
+	}
+	return nil
+}
+
+// groupShape is how a group is shown.
+type groupShape struct {
+	list    bool // in a list: with the owner's name instead of the owner
+	generic bool // with the type and without the type's own fields
+	with    include
+}
+
+func (g *group) write(w *jsonWriter, s groupShape) {
+	w.id("id", g.id)
+	w.str("name", g.name)
+	if s.generic {
+		w.str("type", g.typ.name)
+	}
+	g.owner.writeTo(w, s.list)
+	if s.with&withAdditional != 0 {
+		w.str("createdBy", g.createdBy)
+	}
+	w.date("dateAdded", g.added)
+	w.date("lastModified", g.modified)
+	w.str("webLink", g.webLink())
+	if s.with&withAdditional != 0 {
+		w.str("xid", g.xid)
+		w.bool("communityOrSource", g.owner.Type != "Organization")
+		w.key("additionalOwners")
+		w.openArray()
+		w.closeArray()
+	}
+	if s.with&withAttributes != 0 {
+		g.hung.writeAttributes(w)
+	}
+	if s.with&withTags != 0 {
+		g.hung.writeTags(w)
+	}
+	if s.with&withLabels != 0 {
+		g.hung.writeLabels(w)
+	}
+	if !s.generic {
+		g.writeFields(w, s.with)
+	}
+}
+
+func (g *group) writeFields(w *jsonWriter, with include) {
+	for _, f := range g.typ.fields {
+		v, ok := g.values[f.name]
+		if !ok || f.hidden || f.additional && with&withAdditional == 0 {
+			continue
+		}
+		switch f.kind {
+		case groupDate:
+			w.date(f.name, seconds(v))
+		case groupBool:
+			w.bool(f.name, v == "true")
+		default:
+			w.str(f.name, v)
+		}
+	}
+	if g.typ.name == "Document" || g.typ.name == "Report" {
+		status := "Awaiting Upload"
+		if g.content != nil {
+			status = "Success"
+		}
+		w.str("status", status)
+	}
+}
+
+func (g *group) webLink() string {
+	entity := strings.ToLower(g.typ.entity)
+	return webRoot + "/auth/" + entity + "/" + entity + ".xhtml?" + entity + "=" + strconv.FormatInt(g.id, 10)
+}
+
+func (c *call) getGroup() *answer {
+	g, bad := c.group()
+	if bad != nil {
+		return bad
+	}
+	return c.oneGroup(http.StatusOK, g)
+}
+
+func (c *call) oneGroup(status int, g *group) *answer {
+	return c.one(status, g.typ.entity, func(w *jsonWriter) { g.write(w, groupShape{with: c.includes()}) })
+}
+
+func (c *call) createGroup() *answer {
+	o, bad := c.writableOwner()
+	if bad != nil {
+		return bad
+	}
+	t := groupTypeByBranch(c.params.get("type"))
+	if t == nil {
+		return missing()
+	}
+	f, ok := readFields(c.body)
+	if !ok {
+		return fail(http.StatusBadRequest, msgMalformed)
+	}
+	name, values, msg := t.read(f, needForCreate)
+	if msg != "" {
+		return fail(http.StatusBadRequest, msg)
+	}
+	g := c.newGroup(o, t, name, "", c.seconds())
+	g.set(values)
+	return c.oneGroup(http.StatusCreated, g)
+}
+
+func (c *call) updateGroup() *answer {
+	if _, bad := c.writableOwner(); bad != nil {
+		return bad
+	}
+	g, bad := c.group()
+	if bad != nil {
+		return bad
+	}
+	f, ok := readFields(c.body)
+	if !ok {
+		return fail(http.StatusBadRequest, msgMalformed)
+	}
+	name, values, msg := g.typ.read(f, needForUpdate)
+	if msg != "" {
+		return fail(http.StatusBadRequest, msg)
+	}
+	if name != "" {
+		g.name = name
+	}
+	g.set(values)
+	g.modified = c.seconds()
+	return c.oneGroup(http.StatusOK, g)
+}
+
+func (c *call) deleteGroup() *answer {
+	if _, bad := c.writableOwner(); bad != nil {
+		return bad
+	}
+	g, bad := c.group()
+	if bad != nil {
+		return bad
+	}
+	c.dropGroup(g)
+	return success(http.StatusOK)
+}

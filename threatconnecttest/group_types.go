@@ -1,0 +1,169 @@
+package threatconnecttest
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// groupType is one of the sixteen types of groups.
+type groupType struct {
+	name   string // as in lists: "Course of Action"
+	branch string // the path segment: coursesOfAction
+	entity string // the JSON key of one: courseOfAction
+	fields []groupField
+}
+
+// groupField is a member that only some types have.
+type groupField struct {
+	name       string
+	kind       groupFieldKind
+	create     bool // whether a create needs it
+	update     bool // whether even an update needs it
+	batch      bool // whether a batch file needs it
+	additional bool // whether it is shown with includeAdditional only
+	hidden     bool // whether it is never shown
+	options    []string
+}
+
+type groupFieldKind int
+
+const (
+	groupText groupFieldKind = iota
+	groupDate
+	groupBool
+)
+
+const maxGroupName = 100 // characters
+
+var (
+	incidentStatuses = []string{"New", "Open", "Stalled", "Containment Achieved", "Restoration Achieved", "Incident Reported",
+		"Closed", "Rejected", "Deleted"}
+	eventStatuses = []string{"Completed", "Escalated", "False Positive", "In Progress", "Needs Review", "New", "No Further Action",
+		"Reopened"}
+	signatureTypes = []string{"Bro", "ClamAV", "CybOX", "Iris Search Hash", "KQL", "OpenIOC", "Regex", "SPL", "Sigma", "Snort",
+		"Suricata", "TQL Query", "YARA", "ClamAV\u00ae", "CybOX\u2122", "Iris\u2122 Search Hash", "Snort\u00ae",
+		"Splunk\u00ae Search Processing Language (SPL)"}
+)
+
+// groupTypes are all types, in the order of their names.
+var groupTypes = [...]groupType{
+	{name: "Adversary", branch: "adversaries", entity: "adversary"},
+	{name: "Attack Pattern", branch: "attackPatterns", entity: "attackPattern"},
+	{name: "Campaign", branch: "campaigns", entity: "campaign", fields: []groupField{{name: "firstSeen", kind: groupDate}}},
+	{name: "Course of Action", branch: "coursesOfAction", entity: "courseOfAction"},
+	{name: "Document", branch: "documents", entity: "document", fields: []groupField{
+		{name: "fileName", create: true}, {name: "malware", kind: groupBool}, {name: "password", hidden: true}, {name: "fileType", hidden: true},
+	}},
+	{name: "Email", branch: "emails", entity: "email", fields: []groupField{
+		{name: "to"}, {name: "from"}, {name: "subject", create: true, batch: true}, {name: "header", create: true, batch: true},
+		{name: "body", create: true, batch: true}, {name: "score", hidden: true},
+	}},
+	{name: "Event", branch: "events", entity: "event", fields: []groupField{
+		{name: "eventDate", kind: groupDate, create: true}, {name: "status", additional: true, options: eventStatuses},
+		{name: "eventType", additional: true},
+	}},
+	{name: "Incident", branch: "incidents", entity: "incident", fields: []groupField{
+		{name: "eventDate", kind: groupDate, create: true}, {name: "status", additional: true, options: incidentStatuses},
+	}},
+	{name: "Intrusion Set", branch: "intrusionSets", entity: "intrusionSet"},
+	{name: "Malware", branch: "malware", entity: "malware"},
+	{name: "Report", branch: "reports", entity: "report", fields: []groupField{
+		{name: "fileName", create: true}, {name: "publishDate", kind: groupDate},
+	}},
+	{name: "Signature", branch: "signatures", entity: "signature", fields: []groupField{
+		{name: "fileName", create: true, update: true, batch: true},
+		{name: "fileType", create: true, update: true, batch: true, options: signatureTypes},
+		{name: "fileText", create: true, batch: true, hidden: true},
+	}},
+	{name: "Tactic", branch: "tactics", entity: "tactic"},
+	{name: "Threat", branch: "threats", entity: "threat"},
+	{name: "Tool", branch: "tools", entity: "tool"},
+	{name: "Vulnerability", branch: "vulnerabilities", entity: "vulnerability"},
+}
+
+func groupTypeByBranch(branch string) *groupType {
+	for i := range groupTypes {
+		if groupTypes[i].branch == branch {
+			return &groupTypes[i]
+		}
+	}
+	return nil
+}
+
+func groupTypeByName(name string) *groupType {
+	for i := range groupTypes {
+		if groupTypes[i].name == name {
+			return &groupTypes[i]
+		}
+	}
+	return nil
+}
+
+// groupNeed says which of a type's fields must be there.
+type groupNeed int
+
+const (
+	needForCreate groupNeed = iota
+	needForUpdate
+	needForBatch
+)
+
+func (f groupField) needed(by groupNeed) bool {
+	return by == needForCreate && f.create || by == needForUpdate && f.update || by == needForBatch && f.batch
+}
+
+// read reads the members of a body that the type has. It returns what the platform says against
+// one, or nothing.
+func (t *groupType) read(f fields, by groupNeed) (name string, values map[string]string, msg string) {
+	name, named := f.text("name")
+	nameNeeded := by != needForUpdate || t.name == "Signature"
+	if n := utf8.RuneCountInString(name); (named || nameNeeded) && (strings.TrimSpace(name) == "" || n > maxGroupName) {
+		return "", nil, "The name for this " + t.name + " is invalid, please enter a name between 1-" +
+			strconv.Itoa(maxGroupName) + " characters in length"
+	}
+	for _, field := range t.fields {
+		s, ok := f.text(field.name)
+		if !ok || s == "" {
+			if field.needed(by) {
+				return "", nil, "The " + field.name + " for this " + t.name + " is invalid, please enter a " + field.name
+			}
+			if !ok {
+				continue
+			}
+		}
+		if s, msg = field.canonical(t, f, s); msg != "" {
+			return "", nil, msg
+		}
+		if values == nil {
+			values = map[string]string{}
+		}
+		values[field.name] = s
+	}
+	if values["malware"] == "true" && values["password"] == "" && by != needForUpdate {
+		return "", nil, "The password for this " + t.name + " is invalid, please enter a password"
+	}
+	return name, values, ""
+}
+
+func (field groupField) canonical(t *groupType, f fields, s string) (string, string) {
+	switch {
+	case field.kind == groupDate && s != "":
+		at, ok := parseDate(s)
+		if !ok {
+			return "", "The " + field.name + " for this " + t.name + " is invalid, please enter the " + field.name + " in ISO 8601 format"
+		}
+		return strconv.FormatInt(at.Unix(), 10), ""
+	case field.kind == groupBool:
+		v, ok := f.flag(field.name)
+		if !ok {
+			return "", "The " + field.name + " for this " + t.name + " is invalid , please enter one of the following values: true, false"
+		}
+		return strconv.FormatBool(v), ""
+	case len(field.options) > 0 && s != "" && !slices.Contains(field.options, s):
+		return "", "The " + field.name + " for this " + t.name + " is invalid , please enter one of the following values: " +
+			strings.Join(field.options, ", ")
+	}
+	return s, ""
+}

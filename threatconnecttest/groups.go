@@ -1,0 +1,220 @@
+package threatconnecttest
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// group is one group of one owner.
+type group struct {
+	hung      metadata
+	id        int64
+	owner     *owner
+	typ       *groupType
+	name      string
+	xid       string
+	createdBy string
+	values    map[string]string // of the type's own fields; dates as unix seconds
+	dates     map[string]int64  // firstSeen, lastSeen, external...
+	content   []byte            // of a document or report; nil before the upload
+	added     int64
+	modified  int64
+}
+
+// GroupRecord is a group as tests see and seed it.
+type GroupRecord struct {
+	ID           int64 // set by the server
+	Owner        string
+	Type         string // as in lists: "Incident", "Course of Action"
+	Name         string
+	XID          string            // made when empty
+	Fields       map[string]string // the type's own: eventDate, status, fileName ...; dates in ISO 8601
+	DateAdded    time.Time         // the server's clock when zero
+	LastModified time.Time         // DateAdded when zero
+	Attributes   []AttributeRecord
+	Tags         []string
+	Labels       []string
+	Groups       []string // the xids of the associated groups
+	Indicators   []string // the associated indicators, when read: "Host: www.example.com"
+	Content      []byte   // of a document or report
+}
+
+func (g *group) belongs() *owner     { return g.owner }
+func (g *group) identity() int64     { return g.id }
+func (g *group) typeName() string    { return g.typ.name }
+func (g *group) hangers() *metadata  { return &g.hung }
+func (g *group) metadata() *metadata { return &g.hung }
+func (g *group) links() []link       { return g.hung.linked }
+func (g *group) changed(now int64)   { g.modified = now }
+
+// indicators returns the indicators that are associated with a group.
+func (g *group) indicators() []*indicator {
+	var all []*indicator
+	for _, i := range g.owner.indicators {
+		if i.has(flagRemoved) {
+			continue
+		}
+		for _, l := range i.links() {
+			if l.to == linked(g) {
+				all = append(all, i)
+				break
+			}
+		}
+	}
+	return all
+}
+
+// newGroup puts a group into an owner. An empty xid is replaced by one that is unique.
+func (s *state) newGroup(o *owner, t *groupType, name, xid string, now int64) *group {
+	g := &group{id: s.nextID(), owner: o, typ: t, name: name, xid: xid, createdBy: "Example Integration", added: now, modified: now}
+	if g.xid == "" {
+		g.xid = fmt.Sprintf("00000000-0000-4000-8000-%012x:%d", g.id, o.ID)
+	}
+	o.groups = append(o.groups, g)
+	s.groupByID[g.id] = g
+	s.groupByXID[g.xid] = g
+	return g
+}
+
+// dropGroup takes a group out, with its associations.
+func (s *state) dropGroup(g *group) {
+	for _, l := range g.links() {
+		l.to.hangers().unlink(g)
+	}
+	for _, i := range g.owner.indicators {
+		i.more.unlink(g)
+	}
+	g.owner.groups = remove(g.owner.groups, g)
+	delete(s.groupByID, g.id)
+	delete(s.groupByXID, g.xid)
+}
+
+// set gives a group the values of its type's fields.
+func (g *group) set(values map[string]string) {
+	if g.values == nil && len(values) > 0 {
+		g.values = map[string]string{}
+	}
+	for k, v := range values {
+		if v == "" {
+			delete(g.values, k)
+			continue
+		}
+		g.values[k] = v
+	}
+}
+
+// AddGroup puts a group into an owner and returns it with its id and xid. What the platform would
+// refuse is an error, and so is an xid that is taken.
+func (s *Server) AddGroup(r GroupRecord) (GroupRecord, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r.Owner == "" {
+		r.Owner = s.owners[0].Name
+	}
+	o, t := s.ownerByName(r.Owner), groupTypeByName(r.Type)
+	switch {
+	case o == nil:
+		return r, errors.New("threatconnecttest: there is no such owner")
+	case t == nil:
+		return r, fmt.Errorf("threatconnecttest: there is no group type %q", r.Type)
+	case s.groupByXID[r.XID] != nil:
+		return r, errors.New("threatconnecttest: there is a group with this xid already")
+	}
+	f := fields{"name": quoteJSON(r.Name)}
+	for k, v := range r.Fields {
+		f[k] = quoteJSON(v)
+	}
+	name, values, msg := t.read(f, needForBatch)
+	if msg != "" {
+		return r, errors.New("threatconnecttest: " + msg)
+	}
+	now := s.now().Unix()
+	g := s.newGroup(o, t, name, r.XID, now)
+	if !r.DateAdded.IsZero() {
+		g.added, g.modified = r.DateAdded.Unix(), r.DateAdded.Unix()
+	}
+	if !r.LastModified.IsZero() {
+		g.modified = r.LastModified.Unix()
+	}
+	g.set(values)
+	g.content = r.Content
+	if err := s.seed(g, r.Attributes, r.Tags, r.Labels, now); err != nil {
+		s.dropGroup(g)
+		return r, err
+	}
+	for _, xid := range r.Groups {
+		to := s.groupByXID[xid]
+		if to == nil || to.owner != o {
+			s.dropGroup(g)
+			return r, errors.New("threatconnecttest: the owner has no group with this xid")
+		}
+		associate(g, to, "")
+	}
+	return g.record(), nil
+}
+
+// Groups returns the groups of an owner in the order in which they came.
+func (s *Server) Groups(owner string) []GroupRecord {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.runDueJobs(s.now())
+	o := s.ownerByName(owner)
+	if o == nil {
+		return nil
+	}
+	all := make([]GroupRecord, 0, len(o.groups))
+	for _, g := range o.groups {
+		all = append(all, g.record())
+	}
+	return all
+}
+
+// Group returns the group that has an xid, in whatever owner it is.
+func (s *Server) Group(xid string) (GroupRecord, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.runDueJobs(s.now())
+	g := s.groupByXID[xid]
+	if g == nil {
+		return GroupRecord{}, false
+	}
+	return g.record(), true
+}
+
+func (g *group) record() GroupRecord {
+	r := GroupRecord{
+		ID: g.id, Owner: g.owner.Name, Type: g.typ.name, Name: g.name, XID: g.xid, Content: g.content,
+		DateAdded: time.Unix(g.added, 0).UTC(), LastModified: time.Unix(g.modified, 0).UTC(),
+	}
+	r.Attributes, r.Tags, r.Labels = g.hung.records()
+	for _, f := range g.typ.fields {
+		v, ok := g.values[f.name]
+		if !ok {
+			continue
+		}
+		if r.Fields == nil {
+			r.Fields = map[string]string{}
+		}
+		if f.kind == groupDate {
+			v = formatDate(time.Unix(seconds(v), 0), 0)
+		}
+		r.Fields[f.name] = v
+	}
+	for _, l := range g.links() {
+		if to, ok := l.to.(*group); ok {
+			r.Groups = append(r.Groups, to.xid)
+		}
+	}
+	for _, i := range g.indicators() {
+		r.Indicators = append(r.Indicators, i.typ.Name+": "+i.value)
+	}
+	return r
+}
+
+// seconds reads a date that was stored in a group's values.
+func seconds(v string) int64 {
+	n, _ := strconv.ParseInt(v, 10, 64)
+	return n
+}

@@ -1,0 +1,141 @@
+package threatconnecttest
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// rig is a small signing client of its own, so that the server is not tested with the client whose
+// tests rely on it.
+type rig struct {
+	*testing.T
+	srv *Server
+}
+
+func newRig(t *testing.T, opts ...Option) rig {
+	t.Helper()
+	return rig{t, New(opts...)}
+}
+
+// reply is an answer of the server.
+type reply struct {
+	status int
+	header http.Header
+	raw    string
+	json   any // nil when the body is not JSON
+}
+
+// request makes a signed request. path begins with /v2.
+func (r rig) request(method, path, body string) *http.Request {
+	r.Helper()
+	var in io.Reader
+	if body != "" {
+		in = strings.NewReader(body)
+	}
+	req, err := http.NewRequestWithContext(r.Context(), method, r.srv.BaseURL()+path, in)
+	require.NoError(r, err)
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	r.sign(req)
+	return req
+}
+
+func (r rig) sign(req *http.Request) {
+	stamp := strconv.FormatInt(time.Now().Unix(), 10)
+	mac := hmac.New(sha256.New, []byte(r.srv.SecretKey()))
+	_, _ = io.WriteString(mac, req.URL.RequestURI()+":"+req.Method+":"+stamp)
+	req.Header.Set("Timestamp", stamp)
+	req.Header.Set("Authorization", "TC "+r.srv.AccessID()+":"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+}
+
+func (r rig) send(req *http.Request) reply {
+	r.Helper()
+	resp, err := (&http.Client{Transport: r.srv}).Do(req)
+	require.NoError(r, err)
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	require.NoError(r, err)
+	out := reply{status: resp.StatusCode, header: resp.Header, raw: string(b)}
+	if strings.Contains(resp.Header.Get("Content-Type"), "json") {
+		require.NoError(r, json.Unmarshal(b, &out.json), out.raw)
+	}
+	return out
+}
+
+func (r rig) do(method, path, body string) reply {
+	r.Helper()
+	return r.send(r.request(method, path, body))
+}
+
+func (r rig) get(path string) reply { r.Helper(); return r.do("GET", path, "") }
+
+// must makes a request that has to have a status.
+func (r rig) must(status int, method, path, body string) reply {
+	r.Helper()
+	out := r.do(method, path, body)
+	require.Equal(r, status, out.status, "%s %s: %s", method, path, out.raw)
+	return out
+}
+
+// at walks into an answer: "data", "group", 0, "id".
+func (p reply) at(path ...any) any {
+	v := p.json
+	for _, step := range path {
+		switch s := step.(type) {
+		case string:
+			m, _ := v.(map[string]any)
+			v = m[s]
+		case int:
+			l, _ := v.([]any)
+			if s >= len(l) {
+				return nil
+			}
+			v = l[s]
+		}
+	}
+	return v
+}
+
+// keys are the members of an object in the order in which they stand in the raw answer.
+func keysOf(t *testing.T, raw string, path ...string) []string {
+	t.Helper()
+	d := json.NewDecoder(strings.NewReader(raw))
+	for _, want := range path {
+		for {
+			tok, err := d.Token()
+			require.NoError(t, err, "no %q in %s", want, raw)
+			if tok == want {
+				break
+			}
+		}
+	}
+	for { // up to the object itself
+		tok, err := d.Token()
+		require.NoError(t, err)
+		if tok == json.Delim('{') {
+			break
+		}
+	}
+	var keys []string
+	for d.More() {
+		k, err := d.Token()
+		require.NoError(t, err)
+		keys = append(keys, k.(string))
+		var skip json.RawMessage
+		require.NoError(t, d.Decode(&skip))
+	}
+	return keys
+}
+
+func message(p reply) any { return p.at("message") }

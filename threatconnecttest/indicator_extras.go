@@ -1,0 +1,279 @@
+package threatconnecttest
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// observation is a day's or a report's sightings of an indicator.
+type observation struct {
+	user  string
+	count int
+	at    int64
+}
+
+// falsePositive is one report that an indicator is none.
+type falsePositive struct {
+	user string
+	at   int64
+}
+
+// Occurrence is where a file was seen. At least one of its members is set.
+type Occurrence struct {
+	FileName string
+	Path     string
+	Date     time.Time
+}
+
+type occurrence struct {
+	id int64
+	Occurrence
+}
+
+func indicatorExtraRoutes() []route {
+	routes := []route{
+		{method: "GET", pattern: "/v2/indicators/deleted", handle: (*call).listDeleted},
+		{method: "GET", pattern: "/v2/indicators/{custom Indicator type}/deleted", handle: (*call).listDeleted,
+			when: func(p params) bool { return p.get("custom Indicator type") != "bulk" }},
+		{method: "GET", pattern: "/v2/indicators/observed", handle: (*call).listObserved},
+		{method: "GET", pattern: "/v2/indicators/{type}/{indicator}/owners", handle: (*call).listOwnersOfIndicator},
+		{method: "GET", pattern: "/v2/indicators/{type}/{indicator}/observations", handle: (*call).listObservations},
+		{method: "POST", pattern: "/v2/indicators/{type}/{indicator}/observations", handle: (*call).addObservation},
+		{method: "GET", pattern: "/v2/indicators/{type}/{indicator}/observationCount", handle: (*call).getObservationCount},
+		{method: "POST", pattern: "/v2/indicators/{type}/{indicator}/falsePositive", handle: (*call).reportFalsePositive},
+		{method: "GET", pattern: "/v2/indicators/files/{indicator}/fileOccurrences", handle: (*call).listOccurrences},
+		{method: "POST", pattern: "/v2/indicators/files/{indicator}/fileOccurrences", handle: (*call).createOccurrence},
+		{method: "GET", pattern: "/v2/indicators/files/{indicator}/fileOccurrences/{fileOccurrenceId}", handle: (*call).getOccurrence},
+		{method: "PUT", pattern: "/v2/indicators/files/{indicator}/fileOccurrences/{fileOccurrenceId}", handle: (*call).updateOccurrence},
+		{method: "DELETE", pattern: "/v2/indicators/files/{indicator}/fileOccurrences/{fileOccurrenceId}", handle: (*call).deleteOccurrence},
+	}
+	for _, branch := range []string{"hosts", "addresses", "urls", "files", "emailAddresses"} {
+		routes = append(routes, route{method: "GET", pattern: "/v2/indicators/" + branch + "/deleted", handle: (*call).listDeleted})
+	}
+	return routes
+}
+
+// listDeleted lists what was deleted: of the type that the path names, or of all.
+func (c *call) listDeleted() *answer {
+	o, bad := c.owner()
+	if bad != nil {
+		return bad
+	}
+	t := c.typeOfDeleted()
+	if t == nil && c.route.pattern != "/v2/indicators/deleted" {
+		return missing()
+	}
+	since := int64(0)
+	if v := c.query.Get("deletedSince"); v != "" {
+		at, ok := parseDate(v)
+		if !ok {
+			return fail(http.StatusBadRequest, msgMalformed)
+		}
+		since = at.Unix()
+	}
+	return c.page("indicator", true, func(take func() *jsonWriter) {
+		for _, d := range o.deleted {
+			if t != nil && d.typ != t || d.at < since {
+				continue
+			}
+			if w := take(); w != nil {
+				w.open()
+				w.str("ownerName", o.Name)
+				w.str("type", d.typ.Name)
+				w.date("dateAdded", d.added)
+				w.str("summary", d.value)
+				w.close()
+			}
+		}
+	})
+}
+
+func (c *call) typeOfDeleted() *indicatorType {
+	branch := c.params.get("custom Indicator type")
+	if branch == "" && len(c.route.segments) == 4 {
+		branch = c.route.segments[2]
+	}
+	return c.typeByBranch(branch)
+}
+
+// everywhere returns the indicator that the path names in every owner that has it.
+func (c *call) everywhere(t *indicatorType, value string) []*indicator {
+	var all []*indicator
+	for _, o := range c.owners {
+		if i := o.find(t, t.key(value)); i != nil {
+			all = append(all, i)
+		}
+	}
+	return all
+}
+
+func (c *call) listOwnersOfIndicator() *answer {
+	t, bad := c.indicatorType("type")
+	if bad != nil {
+		return bad
+	}
+	value, ok := t.readSegment(c.params.get("indicator"))
+	if !ok {
+		return missing()
+	}
+	all := c.everywhere(t, value)
+	if len(all) == 0 {
+		return missing()
+	}
+	with := c.includes()
+	return c.page("owner", false, func(take func() *jsonWriter) {
+		for _, i := range all {
+			if w := take(); w != nil {
+				w.open()
+				i.owner.write(w)
+				if with&withAdditional != 0 {
+					w.str("itemId", strconv.FormatInt(i.id, 10))
+				}
+				w.close()
+			}
+		}
+	})
+}
+
+// observed returns how often an indicator was observed and when last.
+func (i *indicator) observed() (count int, last int64) {
+	if i.rare == nil {
+		return 0, 0
+	}
+	for _, o := range i.rare.observations {
+		count += o.count
+		last = max(last, o.at)
+	}
+	return count, last
+}
+
+func (c *call) listObservations() *answer {
+	i, bad := c.indicator()
+	if bad != nil {
+		return bad
+	}
+	var all []observation
+	if i.rare != nil {
+		all = i.rare.observations
+	}
+	return pageOf(c, "observation", all, func(w *jsonWriter, o observation) {
+		w.int("count", int64(o.count))
+		w.observed("dateObserved", o.at)
+	})
+}
+
+func (c *call) addObservation() *answer {
+	i, bad := c.indicator()
+	if bad != nil {
+		return bad
+	}
+	f, ok := readFields(c.body)
+	if !ok {
+		return fail(http.StatusBadRequest, msgMalformed)
+	}
+	s, _ := f.text("count")
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 {
+		return fail(http.StatusBadRequest, "The count for this Observation is invalid, please enter a count between 1-2147483647")
+	}
+	at := c.now
+	if s, ok := f.text("dateObserved"); ok {
+		if at, ok = parseDate(s); !ok {
+			return fail(http.StatusBadRequest, msgMalformed)
+		}
+	}
+	d := i.details()
+	d.observations = append(d.observations, observation{c.accessID, n, at.Unix()})
+	return success(http.StatusOK)
+}
+
+func (c *call) getObservationCount() *answer {
+	i, bad := c.indicator()
+	if bad != nil {
+		return bad
+	}
+	all, last := 0, int64(0)
+	for _, same := range c.everywhere(i.typ, i.value) {
+		n, at := same.observed()
+		all, last = all+n, max(last, at)
+	}
+	own, ownLast := i.observed()
+	return c.one(http.StatusOK, "observationCount", func(w *jsonWriter) {
+		w.int("count", int64(all))
+		if all > 0 {
+			w.observed("lastObserved", last)
+		}
+		w.int("yourCount", int64(own))
+		if own > 0 {
+			w.observed("yourLastObserved", ownLast)
+		}
+	})
+}
+
+// reportFalsePositive counts one report a user, an indicator and a day.
+func (c *call) reportFalsePositive() *answer {
+	i, bad := c.indicator()
+	if bad != nil {
+		return bad
+	}
+	d := i.details()
+	const day = 24 * 60 * 60
+	n := len(d.falsePositives)
+	if n == 0 || d.falsePositives[n-1].at/day != c.seconds()/day {
+		d.falsePositives = append(d.falsePositives, falsePositive{c.accessID, c.seconds()})
+		n++
+	}
+	return c.one(http.StatusOK, "falsePositive", func(w *jsonWriter) {
+		w.int("count", int64(n))
+		w.date("lastReported", d.falsePositives[n-1].at)
+	})
+}
+
+// listObserved lists what was observed since yesterday, or since the day before the one given.
+func (c *call) listObserved() *answer {
+	o, bad := c.owner()
+	if bad != nil {
+		return bad
+	}
+	from := c.now.UTC().Truncate(24*time.Hour).AddDate(0, 0, -1)
+	until := c.now
+	if v := c.query.Get("dateObserved"); v != "" {
+		day, err := time.Parse("2006-01-02", v)
+		if err != nil {
+			return fail(http.StatusBadRequest, msgMalformed)
+		}
+		from, until = day, day.AddDate(0, 0, 1)
+	}
+	return c.page("indicator", true, func(take func() *jsonWriter) {
+		for _, i := range o.indicators {
+			if i.has(flagRemoved) || i.rare == nil {
+				continue
+			}
+			n, last := 0, int64(0)
+			for _, ob := range i.rare.observations {
+				if ob.at >= from.Unix() && ob.at <= until.Unix() {
+					n, last = n+ob.count, max(last, ob.at)
+				}
+			}
+			if n == 0 {
+				continue
+			}
+			if w := take(); w != nil {
+				w.open()
+				w.str("summary", i.value)
+				w.int("observationCount", int64(n))
+				w.date("lastObserved", last)
+				w.key("userObservedList")
+				w.openArray()
+				w.open()
+				w.str("userName", c.accessID)
+				w.date("userLastObservedDate", last)
+				w.int("count", int64(n))
+				w.close()
+				w.closeArray()
+				w.close()
+			}
+		}
+	})
+}

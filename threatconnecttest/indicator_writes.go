@@ -1,0 +1,251 @@
+package threatconnecttest
+
+import (
+	"math"
+	"net/http"
+	"slices"
+	"strconv"
+)
+
+// indicatorChange is what a create, an update or a batch file wants an indicator to be.
+type indicatorChange struct {
+	rating     *float64 // nil where nothing is said
+	confidence *int
+	size       *int64
+	on, off    indicatorFlags
+}
+
+// switches are the members of a body that turn a flag on or off, and the types that have them.
+var switches = [...]struct {
+	field    string
+	flag     indicatorFlags
+	inverted bool
+	typ      string // the only type that has it; empty for all
+}{
+	{field: "active", flag: flagInactive, inverted: true},
+	{field: "activeLocked", flag: flagActiveLocked},
+	{field: "privateFlag", flag: flagPrivate},
+	{field: "dnsActive", flag: flagDNS, typ: "Host"},
+	{field: "whoisActive", flag: flagWhois, typ: "Host"},
+	{field: "flag1", flag: flagDNS, typ: "Host"},
+	{field: "flag2", flag: flagWhois, typ: "Host"},
+}
+
+// readChange reads the members of a body that are not the value. It returns what the platform says
+// against one, or nothing.
+func (t *indicatorType) readChange(f fields) (ch indicatorChange, msg string) {
+	if f.has("rating") {
+		s, _ := f.text("rating")
+		v, err := strconv.ParseFloat(s, 64)
+		if err != nil || !(v >= 0 && v <= 5) {
+			return ch, t.outOfRange("rating", "0-5")
+		}
+		ch.rating = &v
+	}
+	if f.has("confidence") {
+		s, _ := f.text("confidence")
+		v, err := strconv.ParseFloat(s, 64)
+		if err != nil || v != math.Trunc(v) || !(v >= 0 && v <= 100) {
+			return ch, t.outOfRange("confidence", "0-100")
+		}
+		ch.confidence = new(int(v))
+	}
+	for _, name := range []string{"size", "intValue1"} {
+		if t.Name != "File" || !f.has(name) {
+			continue
+		}
+		s, _ := f.text(name)
+		v, err := strconv.ParseInt(s, 10, 64)
+		if err != nil || v < 0 {
+			return ch, t.outOfRange("size", "0-9223372036854775807")
+		}
+		ch.size = &v
+	}
+	for _, sw := range switches {
+		if sw.typ != "" && sw.typ != t.Name || !f.has(sw.field) {
+			continue
+		}
+		v, ok := f.flag(sw.field)
+		if !ok || sw.flag == flagPrivate && v && !t.private {
+			return ch, "The " + sw.field + " for this " + t.Name + " is invalid , please enter one of the following values: true, false"
+		}
+		if v != sw.inverted {
+			ch.on |= sw.flag
+		} else {
+			ch.off |= sw.flag
+		}
+	}
+	return ch, ""
+}
+
+func (t *indicatorType) outOfRange(field, limits string) string {
+	return "The " + field + " for this " + t.Name + " is invalid, please enter a " + field + " between " + limits
+}
+
+// apply changes an indicator. Only a rating or a confidence moves its lastModified.
+func (ch indicatorChange) apply(i *indicator, now int64) {
+	if ch.rating != nil {
+		i.rate(*ch.rating)
+		i.modified = now
+	}
+	if ch.confidence != nil {
+		i.trust(*ch.confidence)
+		i.modified = now
+	}
+	if ch.size != nil {
+		i.details().size = *ch.size
+	}
+	i.set(ch.off, false)
+	i.set(ch.on, true)
+}
+
+// readValue reads the typed value fields of a body.
+func (t *indicatorType) readValue(f fields) (value string, present, valid bool) {
+	parts := make([]string, len(t.Fields))
+	for n, name := range t.Fields {
+		if s, ok := f.text(name); ok {
+			parts[n], present = s, true
+		}
+	}
+	if !present {
+		return "", false, false
+	}
+	value, valid = t.readParts(parts)
+	return value, true, valid
+}
+
+func (c *call) createIndicator() *answer {
+	o, bad := c.writableOwner()
+	if bad != nil {
+		return bad
+	}
+	t, bad := c.indicatorType("type")
+	if bad != nil {
+		return bad
+	}
+	f, ok := readFields(c.body)
+	if !ok {
+		return fail(http.StatusBadRequest, msgMalformed)
+	}
+	value, _, ok := t.readValue(f)
+	if !ok {
+		return fail(http.StatusBadRequest, "Please enter a valid "+t.Name)
+	}
+	ch, msg := t.readChange(f)
+	if msg != "" {
+		return fail(http.StatusBadRequest, msg)
+	}
+	i, msg := c.put(o, t, value, c.odd(OddityCreateRefusesExists))
+	if msg != "" {
+		return fail(http.StatusBadRequest, msg)
+	}
+	ch.apply(i, c.seconds())
+	return c.one(http.StatusCreated, t.Entity, func(w *jsonWriter) { i.write(w, indicatorShape{}) })
+}
+
+// put returns the indicator of a value, which is made when there is none. A create of an indicator
+// that is there touches it, unless only new ones are wanted. Files that share a hash are one file.
+func (s *Server) put(o *owner, t *indicatorType, value string, onlyNew bool) (*indicator, string) {
+	now := s.now().Unix()
+	var have *indicator
+	if t.Name == "File" {
+		var msg string
+		if have, msg = o.sameFile(t, value); msg != "" {
+			return nil, msg
+		}
+	} else {
+		have = o.find(t, value)
+	}
+	switch {
+	case have != nil && onlyNew:
+		return nil, "The " + t.label(0) + " for this " + t.Name + " is invalid, a " + t.Name + " with this " + t.label(0) + " already exists"
+	case have != nil:
+		if t.Name == "File" {
+			have.value = t.mergeHashes(have.value, value)
+			o.reindex(have)
+		}
+		have.modified = now
+		return have, ""
+	case s.indicatorLimit > 0 && o.size() >= s.indicatorLimit:
+		return nil, msgIndicatorLimit
+	}
+	i := &indicator{id: s.nextID(), owner: o, typ: t, value: value, added: now, modified: now}
+	o.add(i)
+	return i, ""
+}
+
+const msgIndicatorLimit = "This would exceed the number of allowed indicators for this owner"
+
+// sameFile finds the one file that shares a hash with a summary. Two files, or another hash of the
+// same kind, are a conflict.
+func (o *owner) sameFile(t *indicatorType, value string) (*indicator, string) {
+	var have *indicator
+	hashes := t.split(value)
+	for n, h := range hashes {
+		i := o.find(t, h)
+		if h == "" || i == nil {
+			continue
+		}
+		if have != nil && have != i {
+			return nil, collision(t.label(n))
+		}
+		have = i
+	}
+	if have != nil {
+		for n, h := range t.split(have.value) {
+			if h != "" && hashes[n] != "" && h != hashes[n] {
+				return nil, collision(t.label(n))
+			}
+		}
+	}
+	return have, ""
+}
+
+func collision(hash string) string {
+	return "The " + hash + " for this File is invalid, a File with this " + hash + " already exists"
+}
+
+// mergeHashes gives a file the hashes of another summary that it does not have.
+func (t *indicatorType) mergeHashes(a, b string) string {
+	parts := t.split(a)
+	for n, h := range t.split(b) {
+		if parts[n] == "" {
+			parts[n] = h
+		}
+	}
+	return t.join(parts)
+}
+
+func (c *call) updateIndicator() *answer {
+	if _, bad := c.writableOwner(); bad != nil {
+		return bad
+	}
+	i, bad := c.indicator()
+	if bad != nil {
+		return bad
+	}
+	f, ok := readFields(c.body)
+	if !ok {
+		return fail(http.StatusBadRequest, msgMalformed)
+	}
+	if value, present, valid := i.typ.readValue(f); present && (!valid || !i.covers(value)) {
+		return fail(http.StatusBadRequest, "The value of this "+i.typ.Name+" cannot be changed")
+	}
+	ch, msg := i.typ.readChange(f)
+	if msg != "" {
+		return fail(http.StatusBadRequest, msg)
+	}
+	ch.apply(i, c.seconds())
+	return c.one(http.StatusOK, i.typ.Entity, func(w *jsonWriter) { i.write(w, indicatorShape{}) })
+}
+
+// covers reports whether a value says nothing that is not in the indicator's.
+func (i *indicator) covers(value string) bool {
+	have := i.typ.split(i.value)
+	for n, p := range i.typ.split(value) {
+		if p != "" && p != have[n] {
+			return false
+		}
+	}
+	return slices.ContainsFunc(have, func(p string) bool { return p != "" })
+}

@@ -1,0 +1,309 @@
+package threatconnecttest
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// webRoot begins the web links of everything.
+const webRoot = "https://threatconnect.example"
+
+func indicatorRoutes() []route {
+	return []route{
+		{method: "GET", pattern: "/v2/indicators", handle: (*call).listIndicators},
+		{method: "GET", pattern: "/v2/indicators/{type}", handle: (*call).listIndicatorsOfType},
+		{method: "POST", pattern: "/v2/indicators/{type}", handle: (*call).createIndicator},
+		{method: "GET", pattern: "/v2/indicators/{type}/{indicator}", handle: (*call).getIndicator},
+		{method: "PUT", pattern: "/v2/indicators/{type}/{indicator}", handle: (*call).updateIndicator},
+		{method: "DELETE", pattern: "/v2/indicators/{type}/{indicator}", handle: (*call).deleteIndicator},
+	}
+}
+
+// indicatorType is the type that the path names.
+func (c *call) indicatorType(name string) (*indicatorType, *answer) {
+	if t := c.typeByBranch(c.params.get(name)); t != nil {
+		return t, nil
+	}
+	return nil, missing()
+}
+
+// indicator is the indicator that the path names, in the owner of the call.
+func (c *call) indicator() (*indicator, *answer) { return c.indicatorAt("type", "indicator") }
+
+func (c *call) indicatorAt(branch, value string) (*indicator, *answer) {
+	o, bad := c.owner()
+	if bad != nil {
+		return nil, bad
+	}
+	t, bad := c.indicatorType(branch)
+	if bad != nil {
+		return nil, bad
+	}
+	v, ok := t.readSegment(c.params.get(value))
+	if !ok {
+		return nil, missing()
+	}
+	if i := o.find(t, t.key(v)); i != nil {
+		return i, nil
+	}
+	return nil, missing()
+}
+
+func (c *call) listIndicators() *answer { return c.indicators(nil) }
+
+func (c *call) listIndicatorsOfType() *answer {
+	t, bad := c.indicatorType("type")
+	if bad != nil {
+		return bad
+	}
+	return c.indicators(t)
+}
+
+// indicators lists those of a type, or of all types when it is nil.
+func (c *call) indicators(t *indicatorType) *answer {
+	o, bad := c.owner()
+	if bad != nil {
+		return bad
+	}
+	want, bad := c.filters(indicatorFilters(t))
+	if bad != nil {
+		return bad
+	}
+	anyStatus := want.uses("active")
+	since := int64(0)
+	if c.query.Has("modifiedSince") && t == nil {
+		at, ok := parseDate(c.query.Get("modifiedSince"))
+		if !ok {
+			return fail(http.StatusBadRequest, msgMalformed)
+		}
+		since = at.Unix()
+	}
+	with := c.includes()
+	key := "indicator"
+	if t != nil {
+		key = t.Entity
+	}
+	return c.page(key, true, func(take func() *jsonWriter) {
+		for _, i := range o.indicators {
+			if i.has(flagRemoved) || t != nil && i.typ != t || i.modified < since ||
+				!anyStatus && i.has(flagInactive) || !want.match(i.property) {
+				continue
+			}
+			if w := take(); w != nil {
+				w.open()
+				i.write(w, indicatorShape{list: true, generic: t == nil, read: true, with: with})
+				w.close()
+			}
+		}
+	})
+}
+
+// indicatorShape is how an indicator is shown.
+type indicatorShape struct {
+	list    bool // in a list: with the owner's name instead of the owner
+	generic bool // with type and summary instead of the typed fields
+	read    bool // by a GET, which tells the analytics too
+	with    include
+}
+
+func (i *indicator) write(w *jsonWriter, s indicatorShape) {
+	w.id("id", i.id)
+	i.owner.writeTo(w, s.list)
+	if s.generic || i.typ.custom {
+		w.str("type", i.typ.Name)
+	}
+	w.date("dateAdded", i.added)
+	w.date("lastModified", i.modified)
+	if i.has(flagRated) {
+		w.float("rating", i.score())
+	}
+	if i.has(flagConfident) {
+		w.number("confidence", strconv.Itoa(int(i.confidence)))
+	}
+	if s.read {
+		i.writeAssessment(w)
+	}
+	w.str("webLink", i.webLink())
+	w.some("source", i.more.displayed("Source"))
+	w.some("description", i.more.displayed("Description"))
+	if s.with&withAdditional != 0 {
+		i.writeAdditional(w)
+	}
+	if s.with&withAttributes != 0 {
+		i.more.writeAttributes(w)
+	}
+	if s.with&withTags != 0 {
+		i.more.writeTags(w)
+	}
+	if s.with&withLabels != 0 {
+		i.more.writeLabels(w)
+	}
+	if s.generic {
+		w.str("summary", i.value)
+		return
+	}
+	parts := i.typ.split(i.value)
+	for n, f := range i.typ.Fields {
+		w.some(f, parts[n])
+	}
+	switch i.typ.Name {
+	case "Host":
+		w.stringBool("dnsActive", i.has(flagDNS))
+		w.stringBool("whoisActive", i.has(flagWhois))
+	case "File":
+		if i.rare != nil && i.rare.size > 0 {
+			w.int("size", i.rare.size)
+		}
+	}
+}
+
+// writeTo writes the owner as a name in lists and as an object elsewhere.
+func (o *owner) writeTo(w *jsonWriter, list bool) {
+	if list && w.odd&OddityOwnerObjectInLists == 0 {
+		w.str("ownerName", o.Name)
+		return
+	}
+	w.key("owner")
+	w.open()
+	o.write(w)
+	w.close()
+}
+
+func (i *indicator) assessment() ThreatAssess {
+	if i.rare != nil && i.rare.assessed != nil {
+		return *i.rare.assessed
+	}
+	a := ThreatAssess{Rating: 3, Confidence: 50}
+	if i.has(flagRated) {
+		a.Rating = i.score()
+	}
+	if i.has(flagConfident) {
+		a.Confidence = float64(i.confidence)
+	}
+	a.Score = int(a.Rating*150 + a.Confidence*2.5)
+	return a
+}
+
+func (i *indicator) writeAssessment(w *jsonWriter) {
+	a := i.assessment()
+	w.float("threatAssessRating", a.Rating)
+	w.float("threatAssessConfidence", a.Confidence)
+	w.int("threatAssessScore", int64(a.Score))
+	if i.rare != nil && i.rare.assessed != nil {
+		if a.CALScore > 0 {
+			w.int("calScore", int64(a.CALScore))
+		}
+		w.int("calIndicatorStatus", int64(a.CALStatus))
+	}
+}
+
+// writeAdditional writes what includeAdditional asks for. What never happened is left out.
+func (i *indicator) writeAdditional(w *jsonWriter) {
+	observed, last := i.observed()
+	w.int("observationCount", int64(observed))
+	if observed > 0 {
+		w.date("lastObserved", last)
+	}
+	var reports []falsePositive
+	if i.rare != nil {
+		reports = i.rare.falsePositives
+	}
+	w.int("falsePositiveCount", int64(len(reports)))
+	if n := len(reports); n > 0 {
+		w.date("falsePositiveLastReported", reports[n-1].at)
+	}
+	w.bool("privateFlag", i.has(flagPrivate))
+	w.bool("active", !i.has(flagInactive))
+	w.bool("activeLocked", i.has(flagActiveLocked))
+	w.bool("communityOrSource", i.owner.Type != "Organization")
+	w.key("additionalOwners")
+	w.openArray()
+	w.closeArray()
+}
+
+func (i *indicator) webLink() string {
+	value := i.value
+	if i.typ.Name == "File" {
+		value = i.typ.key(value)
+	}
+	entity := strings.ToLower(i.typ.Entity)
+	if i.typ.custom {
+		entity, value = "customIndicator", strconv.FormatInt(i.id, 10)
+		return webRoot + "/auth/indicators/details/customIndicator.xhtml?id=" + value + "&owner=" + url.QueryEscape(i.owner.Name)
+	}
+	return webRoot + "/auth/indicators/details/" + entity + ".xhtml?" + entity + "=" + url.QueryEscape(value) +
+		"&owner=" + url.QueryEscape(i.owner.Name)
+}
+
+func (c *call) getIndicator() *answer {
+	i, bad := c.indicator()
+	if bad != nil {
+		return bad
+	}
+	return c.one(http.StatusOK, i.typ.Entity, func(w *jsonWriter) {
+		i.write(w, indicatorShape{read: true, with: c.includes()})
+	})
+}
+
+func (c *call) deleteIndicator() *answer {
+	if _, bad := c.writableOwner(); bad != nil {
+		return bad
+	}
+	i, bad := c.indicator()
+	if bad != nil {
+		return bad
+	}
+	i.owner.drop(i, c.seconds())
+	return success(http.StatusOK)
+}
+
+// property answers the filters.
+func (i *indicator) property(name string) any {
+	switch name {
+	case "active":
+		return !i.has(flagInactive)
+	case "summary":
+		return i.value
+	case "dateAdded":
+		return time.Unix(i.added, 0)
+	case "rating":
+		if !i.has(flagRated) {
+			return nil
+		}
+		return i.score()
+	case "confidence":
+		if !i.has(flagConfident) {
+			return nil
+		}
+		return float64(i.confidence)
+	case "threatAssessScore":
+		return float64(i.assessment().Score)
+	case "threatAssessRating":
+		return i.assessment().Rating
+	case "threatAssessConfidence":
+		return i.assessment().Confidence
+	case "falsePositive":
+		if i.rare == nil {
+			return 0.0
+		}
+		return float64(len(i.rare.falsePositives))
+	case "whoisActive":
+		return i.has(flagWhois)
+	case "dnsActive":
+		return i.has(flagDNS)
+	}
+	if i.rare == nil {
+		return nil
+	}
+	if v, ok := i.rare.located[name]; ok {
+		if name == "asn" {
+			n, _ := strconv.ParseFloat(v, 64)
+			return n
+		}
+		return v
+	}
+	return nil
+}

@@ -1,0 +1,203 @@
+package threatconnecttest
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// jsonWriter builds an answer member by member, in the order and the shapes of the platform.
+type jsonWriter struct {
+	b   []byte
+	odd Oddity
+}
+
+func (w *jsonWriter) sep() {
+	if n := len(w.b); n > 0 {
+		switch w.b[n-1] {
+		case '{', '[', ':':
+		default:
+			w.b = append(w.b, ',')
+		}
+	}
+}
+
+func (w *jsonWriter) open()       { w.sep(); w.b = append(w.b, '{') }
+func (w *jsonWriter) close()      { w.b = append(w.b, '}') }
+func (w *jsonWriter) openArray()  { w.sep(); w.b = append(w.b, '[') }
+func (w *jsonWriter) closeArray() { w.b = append(w.b, ']') }
+
+func (w *jsonWriter) key(name string) {
+	w.sep()
+	w.value(name)
+	w.b = append(w.b, ':')
+}
+
+// value writes a string.
+func (w *jsonWriter) value(s string) {
+	plain := true
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= 0x7f || c == '"' || c == '\\' {
+			plain = false
+			break
+		}
+	}
+	if !plain {
+		w.b = append(w.b, quoteJSON(s)...)
+		return
+	}
+	w.b = append(w.b, '"')
+	w.b = append(w.b, s...)
+	w.b = append(w.b, '"')
+}
+
+func (w *jsonWriter) str(name, s string) {
+	w.key(name)
+	w.value(s)
+}
+
+// some writes a string unless it is empty.
+func (w *jsonWriter) some(name, s string) {
+	if s != "" {
+		w.str(name, s)
+	}
+}
+
+func (w *jsonWriter) int(name string, n int64) {
+	w.key(name)
+	w.b = strconv.AppendInt(w.b, n, 10)
+}
+
+func (w *jsonWriter) id(name string, n int64) {
+	if w.odd&OddityStringIDs != 0 {
+		w.str(name, strconv.FormatInt(n, 10))
+		return
+	}
+	w.int(name, n)
+}
+
+// float writes a decimal with at least one digit behind the point.
+func (w *jsonWriter) float(name string, f float64) {
+	s := strconv.FormatFloat(f, 'f', -1, 64)
+	if !strings.Contains(s, ".") && w.odd&OddityIntegerRatings == 0 {
+		s += ".0"
+	}
+	w.number(name, s)
+}
+
+// number writes digits, as a string where that is the oddity.
+func (w *jsonWriter) number(name, digits string) {
+	if w.odd&OddityStringNumbers != 0 {
+		w.str(name, digits)
+		return
+	}
+	w.key(name)
+	w.b = append(w.b, digits...)
+}
+
+func (w *jsonWriter) bool(name string, v bool) {
+	if w.odd&OddityStringBools != 0 {
+		w.str(name, strconv.FormatBool(v))
+		return
+	}
+	w.key(name)
+	w.b = strconv.AppendBool(w.b, v)
+}
+
+// stringBool writes one of the booleans that the platform writes as strings.
+func (w *jsonWriter) stringBool(name string, v bool) {
+	if w.odd&OddityRealBools == 0 || w.odd&OddityStringBools != 0 {
+		w.str(name, strconv.FormatBool(v))
+		return
+	}
+	w.key(name)
+	w.b = strconv.AppendBool(w.b, v)
+}
+
+func (w *jsonWriter) date(name string, seconds int64) {
+	w.str(name, formatDate(time.Unix(seconds, 0), w.odd))
+}
+
+// odDate is the date of an observation, which the platform is known to write malformed.
+func (w *jsonWriter) observed(name string, seconds int64) {
+	if w.odd&OddityMalformedDates != 0 {
+		w.str(name, formatDate(time.Unix(seconds, 0), OddityOffsetDates)+"Z")
+		return
+	}
+	w.date(name, seconds)
+}
+
+func formatDate(t time.Time, odd Oddity) string {
+	switch {
+	case odd&OddityZonelessDates != 0:
+		return t.UTC().Format("2006-01-02T15:04:05")
+	case odd&OddityOffsetDates != 0:
+		return t.In(time.FixedZone("", -5*60*60)).Format("2006-01-02T15:04:05-07:00")
+	}
+	return t.UTC().Format("2006-01-02T15:04:05Z")
+}
+
+// parseDate reads a date as clients send it: ISO 8601 with or without zone, seconds and time.
+func parseDate(s string) (time.Time, bool) {
+	for _, layout := range []string{
+		time.RFC3339, "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05", "2006-01-02T15:04Z07:00", "2006-01-02T15:04", "2006-01-02",
+	} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t.UTC(), true
+		}
+	}
+	return time.Time{}, false
+}
+
+// fields are the members of a JSON object of a request.
+type fields map[string]json.RawMessage
+
+// readFields reads a body that must be one JSON object. Members that are null count as absent.
+func readFields(body []byte) (fields, bool) {
+	var f fields
+	if err := json.Unmarshal(body, &f); err != nil || f == nil {
+		return nil, false
+	}
+	for k, v := range f {
+		if string(v) == "null" {
+			delete(f, k)
+		}
+	}
+	return f, true
+}
+
+func (f fields) has(name string) bool { _, ok := f[name]; return ok }
+
+// text returns a member as text: a string's contents, or a number or boolean as written.
+func (f fields) text(name string) (string, bool) {
+	raw, ok := f[name]
+	if !ok {
+		return "", false
+	}
+	return scalarText(raw)
+}
+
+func scalarText(raw json.RawMessage) (string, bool) {
+	if len(raw) == 0 || raw[0] == '{' || raw[0] == '[' {
+		return "", false
+	}
+	if raw[0] != '"' {
+		return string(raw), true
+	}
+	var s string
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return "", false
+	}
+	return s, true
+}
+
+// flag returns a member as a boolean; strings, 0 and 1 are taken.
+func (f fields) flag(name string) (value, ok bool) {
+	s, ok := f.text(name)
+	if !ok {
+		return false, false
+	}
+	v, err := strconv.ParseBool(strings.ToLower(s))
+	return v, err == nil
+}

@@ -1,0 +1,183 @@
+package threatconnecttest
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+)
+
+// SecurityLabel is a label that an owner has.
+type SecurityLabel struct {
+	Name        string
+	Description string
+	Color       string // six hexadecimal digits
+	added       int64
+}
+
+// trafficLights are the labels that every owner has from the start.
+func trafficLights() []*SecurityLabel {
+	return []*SecurityLabel{
+		{Name: "TLP:RED", Description: "For the eyes of the recipients only.", Color: "FF2B2B"},
+		{Name: "TLP:AMBER", Description: "For the recipients' organizations and their clients.", Color: "FFC000"},
+		{Name: "TLP:AMBER+STRICT", Description: "For the recipients' organizations only.", Color: "FFC000"},
+		{Name: "TLP:GREEN", Description: "For the recipients' community.", Color: "33FF00"},
+		{Name: "TLP:CLEAR", Description: "For everybody.", Color: "FFFFFF"},
+		{Name: "TLP:WHITE", Description: "For everybody; the older name of TLP:CLEAR.", Color: "FFFFFF"},
+	}
+}
+
+// Labels returns the security labels of an owner.
+func (s *Server) Labels(owner string) []SecurityLabel {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []SecurityLabel
+	if o := s.ownerByName(owner); o != nil {
+		for _, l := range o.labels {
+			all = append(all, *l)
+		}
+	}
+	return all
+}
+
+func (o *owner) label(name string) *SecurityLabel {
+	for _, l := range o.labels {
+		if l.Name == name {
+			return l
+		}
+	}
+	return nil
+}
+
+func (l *SecurityLabel) write(w *jsonWriter) {
+	w.str("name", l.Name)
+	w.str("description", l.Description)
+	w.date("dateAdded", l.added)
+}
+
+func (m *metadata) writeLabels(w *jsonWriter) {
+	w.key("securityLabel")
+	w.openArray()
+	if m != nil {
+		for _, l := range m.labels {
+			w.open()
+			l.write(w)
+			w.close()
+		}
+	}
+	w.closeArray()
+}
+
+// mark puts a label on.
+func (m *metadata) mark(l *SecurityLabel) {
+	if !slices.Contains(m.labels, l) {
+		m.labels = append(m.labels, l)
+	}
+}
+
+func (c *call) listLabelsOf(h holder) *answer {
+	var all []*SecurityLabel
+	if m := h.hangers(); m != nil {
+		all = m.labels
+	}
+	return pageOf(c, "securityLabel", all, func(w *jsonWriter, l *SecurityLabel) { l.write(w) })
+}
+
+func (c *call) addLabel(h holder) *answer {
+	l := h.belongs().label(c.params.get("securityLabelName"))
+	if l == nil {
+		return missing()
+	}
+	h.metadata().mark(l)
+	h.changed(c.seconds())
+	return success(http.StatusCreated)
+}
+
+func (c *call) removeLabel(h holder) *answer {
+	l := h.belongs().label(c.params.get("securityLabelName"))
+	m := h.hangers()
+	if l == nil || m == nil || !slices.Contains(m.labels, l) {
+		return missing()
+	}
+	m.labels = remove(m.labels, l)
+	h.changed(c.seconds())
+	return success(http.StatusOK)
+}
+
+// tag is a tag of an owner.
+type tag struct {
+	id          int64
+	name        string
+	description string
+	owner       *owner
+}
+
+const maxTag = 128 // characters
+
+func validTag(name string) bool {
+	return name != "" && utf8.RuneCountInString(name) <= maxTag
+}
+
+// tagNamed returns a tag of the owner, which is made when there is none.
+func (o *owner) tagNamed(name string, s *state) *tag {
+	t := o.tagByName[name]
+	if t == nil {
+		t = &tag{id: s.nextID(), name: name, owner: o}
+		o.tagByName[name] = t
+		o.tags = append(o.tags, t)
+	}
+	return t
+}
+
+func (m *metadata) tag(t *tag) {
+	if !slices.Contains(m.tags, t) {
+		m.tags = append(m.tags, t)
+	}
+}
+
+func (t *tag) write(w *jsonWriter) {
+	w.str("name", t.name)
+	w.str("webLink", webRoot+"/auth/tags/tag.xhtml?tag="+strconv.FormatInt(t.id, 10)+"&owner="+url.QueryEscape(t.owner.Name))
+}
+
+func (m *metadata) writeTags(w *jsonWriter) {
+	w.key("tag")
+	w.openArray()
+	if m != nil {
+		for _, t := range m.tags {
+			w.open()
+			t.write(w)
+			w.close()
+		}
+	}
+	w.closeArray()
+}
+
+func (c *call) listTagsOf(h holder) *answer {
+	var all []*tag
+	if m := h.hangers(); m != nil {
+		all = m.tags
+	}
+	return pageOf(c, "tag", all, func(w *jsonWriter, t *tag) { t.write(w) })
+}
+
+func (c *call) addTag(h holder) *answer {
+	name := c.params.get("tagName")
+	if !validTag(name) {
+		return fail(http.StatusBadRequest, "The Name for this Tag is invalid, please enter a Name between 1-128 characters in length")
+	}
+	h.metadata().tag(h.belongs().tagNamed(name, &c.state))
+	h.changed(c.seconds())
+	return success(http.StatusCreated)
+}
+
+func (c *call) removeTag(h holder) *answer {
+	t, m := h.belongs().tagByName[c.params.get("tagName")], h.hangers()
+	if t == nil || m == nil || !slices.Contains(m.tags, t) {
+		return missing()
+	}
+	m.tags = remove(m.tags, t)
+	h.changed(c.seconds())
+	return success(http.StatusOK)
+}

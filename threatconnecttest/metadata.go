@@ -1,0 +1,203 @@
+package threatconnecttest
+
+import (
+	"errors"
+	"slices"
+)
+
+// holder is what attributes, tags and labels hang on: an indicator, a group, a task, a victim.
+type holder interface {
+	belongs() *owner
+	metadata() *metadata // made when there is none yet
+	hangers() *metadata  // nil when there is none yet
+	typeName() string    // such as "Host" or "Incident"
+	changed(now int64)   // something that hangs on it has changed
+}
+
+// linked is what can be associated.
+type linked interface {
+	holder
+	identity() int64
+	links() []link
+}
+
+// link is one association, seen from one of its ends.
+type link struct {
+	to    linked
+	label string // the association type between two indicators
+}
+
+// metadata is what hangs on one thing. A nil one is empty.
+type metadata struct {
+	attributes []*attribute
+	tags       []*tag
+	labels     []*SecurityLabel
+	linked     []link
+}
+
+func (m *metadata) associations() []link {
+	if m == nil {
+		return nil
+	}
+	return m.linked
+}
+
+func (m *metadata) unlink(other linked) {
+	if m != nil {
+		m.linked = slices.DeleteFunc(m.linked, func(l link) bool { return l.to == other })
+	}
+}
+
+// associate links two things; doing it twice changes nothing. Between an indicator and a group only
+// the indicator remembers: a group may have a million indicators, and is asked for them seldom.
+func associate(a, b linked, label string) {
+	if forgetful(a, b) {
+		a, b = b, a
+	}
+	la, lb := link{b, label}, link{a, label}
+	if slices.Contains(a.links(), la) {
+		return
+	}
+	a.metadata().linked = append(a.metadata().linked, la)
+	if !forgetful(b, a) {
+		b.metadata().linked = append(b.metadata().linked, lb)
+	}
+}
+
+// dissociate undoes associate and reports whether there was anything to undo.
+func dissociate(a, b linked) bool {
+	if forgetful(a, b) {
+		a, b = b, a
+	}
+	there := slices.ContainsFunc(a.links(), func(l link) bool { return l.to == b })
+	a.hangers().unlink(b)
+	b.hangers().unlink(a)
+	return there
+}
+
+// forgetful reports whether a does not remember that it is associated with b.
+func forgetful(a, b linked) bool {
+	_, group := a.(*group)
+	_, indicator := b.(*indicator)
+	return group && indicator
+}
+
+// displayed returns the value of the default attribute of a type.
+func (m *metadata) displayed(typeName string) string {
+	if m == nil {
+		return ""
+	}
+	for _, a := range m.attributes {
+		if a.displayed && a.typ.Name == typeName {
+			return a.value
+		}
+	}
+	return ""
+}
+
+func (m *metadata) records() (attributes []AttributeRecord, tags, labels []string) {
+	if m == nil {
+		return nil, nil, nil
+	}
+	for _, a := range m.attributes {
+		attributes = append(attributes, a.record())
+	}
+	for _, t := range m.tags {
+		tags = append(tags, t.name)
+	}
+	for _, l := range m.labels {
+		labels = append(labels, l.Name)
+	}
+	return attributes, tags, labels
+}
+
+// seed hangs what a record of a test holds on a thing.
+func (s *state) seed(h holder, attributes []AttributeRecord, tags, labels []string, now int64) error {
+	for _, a := range attributes {
+		t := s.attributeType(a.Type)
+		if t == nil {
+			return errors.New("threatconnecttest: there is no such attribute type")
+		}
+		if msg := t.check(h.typeName(), a.Value); msg != "" {
+			return errors.New("threatconnecttest: " + msg)
+		}
+		at := s.newAttribute(t, a.Value, now)
+		at.source, at.displayed, at.pinned = a.Source, a.Displayed, a.Pinned
+		h.metadata().hang(at)
+	}
+	for _, name := range tags {
+		if !validTag(name) {
+			return errors.New("threatconnecttest: a tag has 1 to 128 characters")
+		}
+		h.metadata().tag(h.belongs().tagNamed(name, s))
+	}
+	for _, name := range labels {
+		l := h.belongs().label(name)
+		if l == nil {
+			return errors.New("threatconnecttest: the owner has no such security label")
+		}
+		h.metadata().mark(l)
+	}
+	return nil
+}
+
+// metadataRoutes are the routes of attributes, tags and labels under one kind of parent.
+func metadataRoutes(parent string, find func(*call) (holder, *answer)) []route {
+	on := func(handle func(*call, holder) *answer) func(*call) *answer {
+		return func(c *call) *answer {
+			h, bad := find(c)
+			if bad != nil {
+				return bad
+			}
+			if c.req.Method != "GET" && h.belongs().ReadOnly {
+				return denied()
+			}
+			return handle(c, h)
+		}
+	}
+	onAttribute := func(handle func(*call, holder, *attribute) *answer) func(*call) *answer {
+		return on(func(c *call, h holder) *answer {
+			a := h.hangers().attribute(c.id("attributeId"))
+			if a == nil {
+				return missing()
+			}
+			return handle(c, h, a)
+		})
+	}
+	return []route{
+		{method: "GET", pattern: parent + "/attributes", handle: on((*call).listAttributes)},
+		{method: "POST", pattern: parent + "/attributes", handle: on((*call).createAttribute)},
+		{method: "GET", pattern: parent + "/attributes/{attributeId}", handle: onAttribute((*call).getAttribute)},
+		{method: "PUT", pattern: parent + "/attributes/{attributeId}", handle: onAttribute((*call).updateAttribute)},
+		{method: "DELETE", pattern: parent + "/attributes/{attributeId}", handle: onAttribute((*call).deleteAttribute)},
+		{method: "GET", pattern: parent + "/attributes/{attributeId}/securityLabels", handle: onAttribute((*call).listAttributeLabels)},
+		{method: "POST", pattern: parent + "/attributes/{attributeId}/securityLabels/{securityLabelName}", handle: onAttribute((*call).addAttributeLabel)},
+		{method: "DELETE", pattern: parent + "/attributes/{attributeId}/securityLabels/{securityLabelName}", handle: onAttribute((*call).removeAttributeLabel)},
+		{method: "GET", pattern: parent + "/securityLabels", handle: on((*call).listLabelsOf)},
+		{method: "POST", pattern: parent + "/securityLabels/{securityLabelName}", handle: on((*call).addLabel)},
+		{method: "DELETE", pattern: parent + "/securityLabels/{securityLabelName}", handle: on((*call).removeLabel)},
+		{method: "GET", pattern: parent + "/tags", handle: on((*call).listTagsOf)},
+		{method: "POST", pattern: parent + "/tags/{tagName}", handle: on((*call).addTag)},
+		{method: "DELETE", pattern: parent + "/tags/{tagName}", handle: on((*call).removeTag)},
+	}
+}
+
+func (c *call) groupHolder() (holder, *answer) {
+	g, bad := c.group()
+	if bad != nil {
+		return nil, bad
+	}
+	return g, nil
+}
+
+func (c *call) indicatorHolder() (holder, *answer) {
+	i, bad := c.indicator()
+	if bad != nil {
+		return nil, bad
+	}
+	return i, nil
+}
+
+func denied() *answer {
+	return fail(401, "The requested resource was not changed - access was denied")
+}

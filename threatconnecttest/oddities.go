@@ -1,0 +1,49 @@
+package threatconnecttest
+
+// Oddity is a set of ways in which instances, versions and documents of the platform differ. The
+// zero value gives the shapes that the clients in the field are known to take.
+type Oddity uint64
+
+// The oddities. Combine them with |.
+const (
+	OddityStringIDs           Oddity = 1 << iota // ids are strings of digits
+	OddityZonelessDates                          // dates have no zone: 2026-01-02T03:04:05
+	OddityOffsetDates                            // dates have an offset: 2026-01-01T22:04:05-05:00
+	OddityMalformedDates                         // dates of observations have an offset and a Z: 2026-01-01T22:04:05-05:00Z
+	OddityStringBools                            // booleans are the strings "true" and "false"
+	OddityRealBools                              // dnsActive, whoisActive, custom, parsable are booleans, not strings
+	OddityStringNumbers                          // ratings and confidences are strings
+	OddityIntegerRatings                         // a rating of 3 is 3, not 3.0
+	OddityOwnerObjectInLists                     // elements of lists have owner objects instead of owner names
+	OddityMissingResultCount                     // lists never say how many there are
+	OddityEmptyAs404                             // an empty list is a 404
+	OddityEmptyWithoutKey                        // an empty list has no key in data
+	OddityLoneObjects                            // a list of one is the object itself
+	OddityPlainTextErrors                        // errors are bare sentences of text/plain
+	OddityErrorWord                              // errors have the status "Error", not "Failure"
+	OddityFailureWith200                         // errors of missing things come with HTTP status 200
+	OddityCreateRefusesExists                    // creating an indicator that is there is a 400
+	OddityAdditionalTypesKey                     // indicator types with additional fields come under "indicator"
+	OddityBareStatus                             // batch answers have no envelope: {"status":"Running"}
+	OddityBareBatchID                            // a created batch job is {"batchId":"7"}
+	OddityMissingCounts                          // batch counts that are 0 are left out
+	OddityLateErrors                             // the error file answers 404 once more after the job is completed
+	OddityPlainErrorFile                         // the error file is text/plain and not compressed
+	oddityEnd
+
+	// OddityAllOddities is all of them at once. Where two exclude each other, the one that stands
+	// first in the list wins.
+	OddityAllOddities = oddityEnd - 1
+)
+
+// WithOddities switches oddities on.
+func WithOddities(set Oddity) Option { return func(s *Server) { s.oddities |= set } }
+
+// SetOddities replaces the oddities of a running server; 0 switches all of them off.
+func (s *Server) SetOddities(set Oddity) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.oddities = set
+}
+
+func (s *Server) odd(o Oddity) bool { return s.oddities&o != 0 }

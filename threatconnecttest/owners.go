@@ -1,0 +1,247 @@
+package threatconnecttest
+
+import (
+	"net/http"
+	"time"
+)
+
+func ownerRoutes() []route {
+	return []route{
+		{method: "GET", pattern: "/v2/owners", handle: (*call).listOwners},
+		{method: "GET", pattern: "/v2/owners/{id}", handle: (*call).getOwner},
+		{method: "GET", pattern: "/v2/owners/metrics", handle: (*call).listMetrics},
+		{method: "GET", pattern: "/v2/owners/{id}/metrics", handle: (*call).listMetricsOfOwner},
+		{method: "GET", pattern: "/v2/owners/mine", handle: (*call).getOwnOwner},
+		{method: "GET", pattern: "/v2/owners/mine/members", handle: (*call).listMembers},
+		{method: "GET", pattern: "/v2/whoami", handle: (*call).whoAmI},
+	}
+}
+
+func (o *owner) write(w *jsonWriter) {
+	w.int("id", o.ID)
+	w.str("name", o.Name)
+	w.str("type", o.Type)
+}
+
+func (c *call) listOwners() *answer {
+	return pageOf(c, "owner", c.owners, func(w *jsonWriter, o *owner) { o.write(w) })
+}
+
+func (c *call) getOwner() *answer {
+	o := c.ownerByID(c.id("id"))
+	if o == nil {
+		return missing()
+	}
+	return c.oneOwner(o)
+}
+
+func (c *call) getOwnOwner() *answer { return c.oneOwner(c.owners[0]) }
+
+// oneOwner answers a single owner, which comes with a count all the same.
+func (c *call) oneOwner(o *owner) *answer {
+	w := c.writer()
+	w.open()
+	w.str("status", "Success")
+	w.key("data")
+	w.open()
+	if !c.odd(OddityMissingResultCount) {
+		w.int("resultCount", 1)
+	}
+	w.key("owner")
+	w.open()
+	o.write(w)
+	w.close()
+	w.close()
+	w.close()
+	return jsonAnswer(http.StatusOK, w.b)
+}
+
+// listMembers answers in one of two shapes: anonymous organizations have no envelope.
+func (c *call) listMembers() *answer {
+	o := c.owners[0]
+	if !o.Anonymous {
+		return c.page("user", false, func(take func() *jsonWriter) {
+			for _, u := range o.Members {
+				if w := take(); w != nil {
+					w.open()
+					u.write(w)
+					w.close()
+				}
+			}
+		})
+	}
+	w := c.writer()
+	w.open()
+	w.bool("anonymous", true)
+	w.str("status", "Success")
+	w.int("resultCount", int64(len(o.Members)))
+	w.key("members")
+	w.openArray()
+	for _, u := range o.Members {
+		w.open()
+		w.str("pseudonym", u.Pseudonym)
+		w.close()
+	}
+	w.closeArray()
+	w.close()
+	return jsonAnswer(http.StatusOK, w.b)
+}
+
+func (u User) write(w *jsonWriter) {
+	w.str("userName", u.UserName)
+	w.str("firstName", u.FirstName)
+	w.str("lastName", u.LastName)
+}
+
+func (c *call) whoAmI() *answer {
+	me := User{UserName: c.accessID, Role: "Api User"}
+	if m := c.owners[0].Members; len(m) > 0 {
+		me = m[0]
+	}
+	return c.one(http.StatusOK, "user", func(w *jsonWriter) {
+		me.write(w)
+		w.str("pseudonym", me.Pseudonym)
+		w.str("role", me.Role)
+	})
+}
+
+// SetMembers replaces the members of an owner and says whether they are shown by pseudonym only. It
+// reports whether there is such an owner.
+func (s *Server) SetMembers(owner string, anonymous bool, members ...User) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o := s.ownerByName(owner)
+	if o == nil {
+		return false
+	}
+	o.Anonymous, o.Members = anonymous, members
+	return true
+}
+
+const (
+	metricDaysOfOne = 30
+	metricDaysOfAll = 15
+)
+
+func (c *call) listMetricsOfOwner() *answer {
+	o := c.ownerByID(c.id("id"))
+	if o == nil {
+		return missing()
+	}
+	return c.metrics(metricDaysOfOne, false, o)
+}
+
+func (c *call) listMetrics() *answer { return c.metrics(metricDaysOfAll, true, c.owners...) }
+
+// metrics answers one element a day and owner, newest day first.
+func (c *call) metrics(days int, paged bool, owners ...*owner) *answer {
+	if !paged {
+		c.query.Del("resultStart")
+		c.query.Del("resultLimit")
+	}
+	today := c.now.UTC().Truncate(24 * time.Hour)
+	return c.page("ownerMetric", false, func(take func() *jsonWriter) {
+		for _, o := range owners {
+			for d := range days {
+				if w := take(); w != nil {
+					w.open()
+					o.measure(today.AddDate(0, 0, 1-d)).write(w, today.AddDate(0, 0, -d))
+					w.close()
+				}
+			}
+		}
+	})
+}
+
+// ownerMetric is what an owner had at the end of a day.
+type ownerMetric struct {
+	indicators, enriched, inGroups, observed map[string]int
+	groups                                   map[string]int
+	indicatorAttributes, groupAttributes     int
+	rating, confidence                       float64
+	rated, confident                         int
+	observations, falsePositives             int
+	tags                                     int
+}
+
+func (o *owner) measure(until time.Time) ownerMetric {
+	m := ownerMetric{indicators: map[string]int{}, groups: map[string]int{}, observed: map[string]int{}, tags: len(o.tags)}
+	for _, i := range o.indicators {
+		if i.has(flagRemoved) || i.added >= until.Unix() {
+			continue
+		}
+		m.indicators[i.typ.Name]++
+		if i.has(flagRated) {
+			m.rating += i.score()
+			m.rated++
+		}
+		if i.has(flagConfident) {
+			m.confidence += float64(i.confidence)
+			m.confident++
+		}
+		if i.more != nil {
+			m.indicatorAttributes += len(i.more.attributes)
+		}
+		if i.rare != nil {
+			m.falsePositives += len(i.rare.falsePositives)
+			n, _ := i.observed()
+			m.observations += n
+			if n > 0 {
+				m.observed[i.typ.Name]++
+			}
+		}
+	}
+	for _, g := range o.groups {
+		if g.added < until.Unix() {
+			m.groups[g.typ.name]++
+			m.groupAttributes += len(g.hung.attributes)
+		}
+	}
+	return m
+}
+
+func sum(m map[string]int) (n int) {
+	for _, v := range m {
+		n += v
+	}
+	return n
+}
+
+func mean(total float64, n int) float64 {
+	if n == 0 {
+		return 0
+	}
+	return float64(int(total/float64(n)*100)) / 100
+}
+
+func (m ownerMetric) write(w *jsonWriter, day time.Time) {
+	w.str("metricDate", day.Format("2006-01-02"))
+	for _, e := range []struct {
+		name string
+		n    int
+	}{
+		{"totalIndicator", sum(m.indicators)}, {"totalHost", m.indicators["Host"]}, {"totalAddress", m.indicators["Address"]},
+		{"totalEmailAddress", m.indicators["EmailAddress"]}, {"totalFile", m.indicators["File"]}, {"totalUrl", m.indicators["URL"]},
+		{"totalGroup", sum(m.groups)}, {"totalThreat", m.groups["Threat"]}, {"totalIncident", m.groups["Incident"]},
+		{"totalEmail", m.groups["Email"]}, {"totalCampaign", m.groups["Campaign"]}, {"totalAdversary", m.groups["Adversary"]},
+		{"totalSignature", m.groups["Signature"]}, {"totalTask", 0}, {"totalDocument", m.groups["Document"]},
+		{"totalTag", m.tags}, {"totalTrack", 0}, {"totalResult", 0},
+		{"totalIndicatorAttribute", m.indicatorAttributes}, {"totalGroupAttribute", m.groupAttributes},
+	} {
+		w.int(e.name, int64(e.n))
+	}
+	w.float("averageIndicatorRating", mean(m.rating, m.rated))
+	w.float("averageIndicatorConfidence", mean(m.confidence, m.confident))
+	for _, e := range []struct {
+		name string
+		n    int
+	}{
+		{"totalEnrichedIndicator", 0}, {"totalGroupIndicator", 0}, {"totalObservationDaily", m.observations},
+		{"totalObservationIndicator", sum(m.observed)}, {"totalObservationAddress", m.observed["Address"]},
+		{"totalObservationEmailAddress", m.observed["EmailAddress"]}, {"totalObservationFile", m.observed["File"]},
+		{"totalObservationHost", m.observed["Host"]}, {"totalObservationUrl", m.observed["URL"]},
+		{"totalFalsePositiveDaily", m.falsePositives}, {"totalFalsePositive", m.falsePositives},
+	} {
+		w.int(e.name, int64(e.n))
+	}
+}

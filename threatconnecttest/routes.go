@@ -1,0 +1,160 @@
+package threatconnecttest
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// route is one endpoint: a method, a pattern as the documentation spells it, and what answers it.
+type route struct {
+	method  string
+	pattern string
+	handle  func(*call) *answer
+	when    func(params) bool // nil, or what sets this pattern apart from another of the same shape
+
+	segments []string
+}
+
+// allRoutes is every endpoint that the server knows. A noun adds its own here.
+func allRoutes() []route {
+	return slices.Concat(
+		ownerRoutes(),
+		indicatorRoutes(),
+		indicatorExtraRoutes(),
+		groupRoutes(),
+		typeRoutes(),
+		batchRoutes(),
+		metadataRoutes("/v2/groups/{type}/{id}", (*call).groupHolder),
+		metadataRoutes("/v2/indicators/{type}/{indicator}", (*call).indicatorHolder),
+	)
+}
+
+// params are the path segments that a pattern names, in order, decoded once.
+type params []param
+
+type param struct{ name, value string }
+
+func (p params) get(name string) string {
+	for _, e := range p {
+		if e.name == name {
+			return e.value
+		}
+	}
+	return ""
+}
+
+// router finds the route of a path. Routes with equally many segments stand together, literal
+// segments before named ones.
+type router struct {
+	byLength map[int][]*route
+}
+
+func newRouter(table []route) *router {
+	r := &router{byLength: map[int][]*route{}}
+	for i := range table {
+		e := &table[i]
+		e.segments = strings.Split(strings.Trim(e.pattern, "/"), "/")
+		r.byLength[len(e.segments)] = append(r.byLength[len(e.segments)], e)
+	}
+	for _, routes := range r.byLength {
+		slices.SortStableFunc(routes, func(a, b *route) int { return compareSegments(a.segments, b.segments) })
+	}
+	return r
+}
+
+func compareSegments(a, b []string) int {
+	for i := range a {
+		an, bn := named(a[i]), named(b[i])
+		switch {
+		case an != bn && bn:
+			return -1
+		case an != bn:
+			return 1
+		}
+	}
+	return 0
+}
+
+func named(segment string) bool { return strings.HasPrefix(segment, "{") }
+
+// find returns the route of a decoded path, or the methods that the path has.
+func (r *router) find(method string, path []string) (found *route, p params, allowed []string) {
+	for _, e := range r.byLength[len(path)] {
+		p, ok := e.match(path)
+		if !ok {
+			continue
+		}
+		if e.method == method {
+			return e, p, nil
+		}
+		if !slices.Contains(allowed, e.method) {
+			allowed = append(allowed, e.method)
+		}
+	}
+	return nil, nil, allowed
+}
+
+func (e *route) match(path []string) (params, bool) {
+	for i, s := range e.segments {
+		if !named(s) && s != path[i] {
+			return nil, false
+		}
+	}
+	var p params
+	for i, s := range e.segments {
+		if named(s) {
+			p = append(p, param{strings.Trim(s, "{}"), path[i]})
+		}
+	}
+	return p, e.when == nil || e.when(p)
+}
+
+// parse splits the request target, finds the route and reads the query. It answers what the front
+// of the platform answers by itself.
+func (c *call) parse(target string) *answer {
+	if i := strings.Index(target, "://"); i >= 0 { // absolute form, as a proxy gets it
+		if j := strings.IndexByte(target[i+3:], '/'); j >= 0 {
+			target = target[i+3+j:]
+		}
+	}
+	c.path, c.rawQuery, _ = strings.Cut(target, "?")
+	rest, ok := strings.CutPrefix(c.path, c.base.Path+"/")
+	if !ok {
+		return notAnAPI(c.path)
+	}
+	rest = strings.TrimSuffix(rest, "/")
+	var path []string
+	for s := range strings.SplitSeq(rest, "/") {
+		d, err := url.PathUnescape(s)
+		if err != nil {
+			return fail(http.StatusBadRequest, msgMalformed)
+		}
+		path = append(path, d)
+	}
+	var allowed []string
+	c.route, c.params, allowed = c.router.find(c.req.Method, path)
+	if c.route == nil && len(allowed) > 0 {
+		a := text(http.StatusMethodNotAllowed, "No resource method found for "+c.req.Method+", return 405 with Allow header")
+		a.header.Set("Allow", strings.Join(allowed, ", "))
+		return a
+	}
+	if c.route == nil {
+		return text(http.StatusInternalServerError, "Could not find resource for relative : /"+rest+" of full path: "+c.base.String()+"/"+rest)
+	}
+	q, err := url.ParseQuery(c.rawQuery)
+	if err != nil {
+		return fail(http.StatusBadRequest, msgMalformed)
+	}
+	c.query = q
+	return nil
+}
+
+func notAnAPI(path string) *answer {
+	return &answer{
+		status: http.StatusNotFound,
+		header: http.Header{"Content-Type": {"text/html;charset=utf-8"}},
+		body:   []byte("<!DOCTYPE html>\n<html><head><title>404 Not Found</title></head><body><h1>Not Found</h1></body></html>\n"),
+	}
+}

@@ -1,0 +1,203 @@
+package threatconnecttest
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// state is everything that the platform keeps. The server's lock guards it.
+type state struct {
+	owners         []*owner
+	types          []*indicatorType
+	attributeTypes []*AttributeType
+	groupByID      map[int64]*group
+	groupByXID     map[string]*group // xids are unique in the whole instance
+	jobs           []*job
+	lastID         int64
+	indicatorLimit int
+	presenceOnly   bool
+	batch          batchSettings
+}
+
+func (s *state) setUp() {
+	s.lastID = 1000
+	s.groupByID = map[int64]*group{}
+	s.groupByXID = map[string]*group{}
+	s.types = builtInTypes()
+	s.attributeTypes = builtInAttributeTypes()
+	s.batch = batchSettings{limit: defaultBatchLimit}
+	for _, o := range []Owner{
+		{Name: "Example Organization", Type: "Organization", Members: []User{
+			{UserName: accessID, FirstName: "Example", LastName: "Integration", Pseudonym: "integration", Role: "Api User"},
+			{UserName: "analyst@example.com", FirstName: "Alex", LastName: "Analyst", Pseudonym: "alex", Role: "User"},
+		}},
+		{Name: "Example Community", Type: "Community"},
+		{Name: "Example Source", Type: "Source"},
+	} {
+		_, _ = s.addOwner(o) // the names differ
+	}
+}
+
+func (s *state) nextID() int64 {
+	s.lastID++
+	return s.lastID
+}
+
+// Owner is an organization, a community or a source.
+type Owner struct {
+	ID        int64 // set by the server
+	Name      string
+	Type      string // Organization, Community or Source
+	Members   []User // of an organization
+	Anonymous bool   // whether its members are shown by pseudonym only
+	ReadOnly  bool   // whether the API user may only read
+}
+
+// User is somebody who can sign in.
+type User struct {
+	UserName  string // for API users the access id
+	FirstName string
+	LastName  string
+	Pseudonym string
+	Role      string
+}
+
+// owner is an Owner with what is in it.
+type owner struct {
+	Owner
+	indicators []*indicator            // in the order of their ids, removed ones included
+	removed    int                     // how many of them are removed
+	index      []map[string]*indicator // by type, then by key
+	present    map[[16]byte]struct{}   // instead of indicators, for servers without contents
+	groups     []*group
+	tags       []*tag
+	tagByName  map[string]*tag
+	labels     []*SecurityLabel
+	deleted    []deletedIndicator
+}
+
+// AddOwner adds an owner and returns it with its id. A name that is taken is an error.
+func (s *Server) AddOwner(o Owner) (Owner, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.addOwner(o)
+}
+
+func (s *state) addOwner(o Owner) (Owner, error) {
+	if o.Name == "" {
+		return Owner{}, errors.New("threatconnecttest: an owner needs a name")
+	}
+	if s.ownerByName(o.Name) != nil {
+		return Owner{}, fmt.Errorf("threatconnecttest: there is an owner %q already", o.Name)
+	}
+	if o.Type == "" {
+		o.Type = "Source"
+	}
+	o.ID = int64(len(s.owners) + 1)
+	s.owners = append(s.owners, &owner{
+		Owner:     o,
+		present:   map[[16]byte]struct{}{},
+		tagByName: map[string]*tag{},
+		labels:    trafficLights(),
+	})
+	return o, nil
+}
+
+// Owners returns all owners, the API user's own organization first.
+func (s *Server) Owners() []Owner {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]Owner, 0, len(s.owners))
+	for _, o := range s.owners {
+		all = append(all, o.Owner)
+	}
+	return all
+}
+
+func (s *state) ownerByName(name string) *owner {
+	for _, o := range s.owners {
+		if o.Name == name {
+			return o
+		}
+	}
+	return nil
+}
+
+func (s *state) ownerByID(id int64) *owner {
+	if id < 1 || id > int64(len(s.owners)) {
+		return nil
+	}
+	return s.owners[id-1]
+}
+
+// find returns the indicator that has one of the keys.
+func (o *owner) find(t *indicatorType, key string) *indicator {
+	if t.index >= len(o.index) {
+		return nil
+	}
+	return o.index[t.index][key]
+}
+
+// add puts an indicator in under its keys.
+func (o *owner) add(ind *indicator) {
+	o.indicators = append(o.indicators, ind)
+	o.reindex(ind)
+}
+
+func (o *owner) reindex(ind *indicator) {
+	for len(o.index) <= ind.typ.index {
+		o.index = append(o.index, nil)
+	}
+	if o.index[ind.typ.index] == nil {
+		o.index[ind.typ.index] = map[string]*indicator{}
+	}
+	if ind.typ.Name != "File" {
+		o.index[ind.typ.index][ind.value] = ind
+		return
+	}
+	for _, h := range ind.typ.split(ind.value) {
+		if h != "" {
+			o.index[ind.typ.index][h] = ind
+		}
+	}
+}
+
+// drop takes an indicator out and remembers it as deleted.
+func (o *owner) drop(ind *indicator, now int64) {
+	keys := []string{ind.value}
+	if ind.typ.Name == "File" {
+		keys = ind.typ.split(ind.value)
+	}
+	for _, k := range keys {
+		delete(o.index[ind.typ.index], k)
+	}
+	o.deleted = append(o.deleted, deletedIndicator{typ: ind.typ, value: ind.value, added: ind.added, at: now})
+	for _, l := range ind.links() {
+		l.to.hangers().unlink(ind)
+	}
+	ind.set(flagRemoved, true)
+	o.removed++
+	if o.removed > len(o.indicators)/2 {
+		o.indicators = slices.DeleteFunc(o.indicators, func(i *indicator) bool { return i.has(flagRemoved) })
+		o.removed = 0
+	}
+}
+
+// size is how many indicators the owner has.
+func (o *owner) size() int { return len(o.indicators) - o.removed + len(o.present) }
+
+// presence is what is left of an indicator on a server without contents.
+func presence(t *indicatorType, value string) [16]byte {
+	h := sha256.Sum256([]byte(t.Name + "\x00" + value))
+	return [16]byte(h[:16])
+}
+
+// deletedIndicator is what is left of an indicator that was deleted.
+type deletedIndicator struct {
+	typ   *indicatorType
+	value string
+	added int64
+	at    int64
+}

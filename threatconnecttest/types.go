@@ -1,0 +1,223 @@
+package threatconnecttest
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+func typeRoutes() []route {
+	return []route{
+		{method: "GET", pattern: "/v2/types/indicatorTypes", handle: (*call).listIndicatorTypes},
+		{method: "GET", pattern: "/v2/types/indicatorTypes/{indicatorType}", handle: (*call).getIndicatorType},
+		{method: "GET", pattern: "/v2/types/attributeTypes", handle: (*call).listAttributeTypes},
+		{method: "GET", pattern: "/v2/types/attributeTypes/{attributeTypeName}", handle: (*call).getAttributeType},
+		{method: "GET", pattern: "/v2/types/associationTypes", handle: (*call).listAssociationTypes},
+		{method: "GET", pattern: "/v2/types/associationTypes/{associationType}", handle: (*call).getAssociationType},
+	}
+}
+
+func (t *indicatorType) write(w *jsonWriter, with include) {
+	w.str("name", t.Name)
+	w.stringBool("custom", t.custom)
+	w.stringBool("parsable", t.parsable)
+	w.str("apiBranch", t.Branch)
+	w.str("apiEntity", t.Entity)
+	additional := with&withAdditional != 0
+	if t.custom {
+		w.some("casePreference", t.CasePreference)
+	}
+	if t.custom || additional && t.labels != nil {
+		for n := range t.Fields {
+			which := "value" + strconv.Itoa(n+1)
+			w.str(which+"Label", t.label(n))
+			if n == len(t.Fields)-1 && t.options != nil {
+				w.str(which+"Type", "selectone")
+				w.str(which+"Option", strings.Join(t.options, ";"))
+				continue
+			}
+			w.str(which+"Type", "text")
+		}
+		if len(t.Fields) == 1 && !additional {
+			w.str("value2Label", "")
+		}
+	}
+	if !additional {
+		return
+	}
+	if t.regexes != nil {
+		w.key("regexes")
+		w.openArray()
+		for _, r := range t.regexes {
+			w.sep()
+			w.value(r)
+		}
+		w.closeArray()
+	}
+	w.key("keys")
+	w.open()
+	for n, f := range t.Fields {
+		w.str("key"+strconv.Itoa(n+1), f)
+	}
+	w.close()
+}
+
+func (c *call) listIndicatorTypes() *answer {
+	with, key := c.includes(), "indicatorType"
+	if with&withAdditional != 0 && c.odd(OddityAdditionalTypesKey) {
+		key = "indicator"
+	}
+	return pageOf(c, key, c.types, func(w *jsonWriter, t *indicatorType) { t.write(w, with) })
+}
+
+// getIndicatorType takes the entity, not the branch.
+func (c *call) getIndicatorType() *answer {
+	t := c.typeWhere(func(t *indicatorType) bool { return t.Entity == c.params.get("indicatorType") })
+	if t == nil {
+		return missing()
+	}
+	return c.one(http.StatusOK, "indicatorType", func(w *jsonWriter) { t.write(w, c.includes()) })
+}
+
+func (t *AttributeType) write(w *jsonWriter, rules bool) {
+	w.str("name", t.Name)
+	w.bool("system", t.System)
+	w.bool("allowMarkdown", t.AllowMarkdown)
+	w.int("maxLength", int64(t.MaxLength))
+	if rules {
+		w.key("validationRule")
+		w.open()
+		w.close()
+	}
+}
+
+// property answers the filters.
+func (t *AttributeType) property(name string) any {
+	switch name {
+	case "system":
+		return t.System
+	case "allowMarkdown":
+		return t.AllowMarkdown
+	case "maxLength":
+		return float64(t.MaxLength)
+	}
+	return nil
+}
+
+// listAttributeTypes takes its filters as parameters of their own and in the filters parameter:
+// the documentation names them without saying how they are written.
+func (c *call) listAttributeTypes() *answer {
+	if _, bad := c.owner(); bad != nil {
+		return bad
+	}
+	known := filterFields{"system": {filterBool, "="}, "allowMarkdown": {filterBool, "="}, "maxLength": {filterNumber, "=<>"}}
+	want, bad := c.filters(known)
+	if bad != nil {
+		return bad
+	}
+	for name := range known {
+		if !c.query.Has(name) {
+			continue
+		}
+		e, ok := known.read(name + "=" + c.query.Get(name))
+		if !ok {
+			return fail(http.StatusBadRequest, msgMalformed)
+		}
+		want.all = append(want.all, e)
+	}
+	rules := c.query.Get("includes") == "validationRule"
+	return c.page("attributeType", true, func(take func() *jsonWriter) {
+		for _, t := range c.attributeTypes {
+			if !want.match(t.property) {
+				continue
+			}
+			if w := take(); w != nil {
+				w.open()
+				t.write(w, rules)
+				w.close()
+			}
+		}
+	})
+}
+
+func (c *call) getAttributeType() *answer {
+	t := c.attributeType(c.params.get("attributeTypeName"))
+	if t == nil {
+		return missing()
+	}
+	return c.one(http.StatusOK, "attributeType", func(w *jsonWriter) { t.write(w, c.query.Get("includes") == "validationRule") })
+}
+
+// associationType is a way in which two things can be associated.
+type associationType struct {
+	name       string
+	branch     string
+	custom     bool
+	fileAction bool
+	ends       [][2]string // the indicator types of both ends, for those between indicators
+}
+
+// associationTypes are those that every instance has: the groups, the ones between indicators and
+// the file actions.
+func associationTypes() []associationType {
+	var all []associationType
+	for _, t := range groupTypes {
+		all = append(all, associationType{name: t.name, branch: t.branch})
+	}
+	for _, t := range []associationType{
+		{name: "Address to User Agent", branch: "addressToUserAgent", ends: [][2]string{{"Address", "User Agent"}}},
+		{name: "ASN to Address", branch: "asnToAddress", ends: [][2]string{{"ASN", "Address"}}},
+		{name: "ASN to CIDR", branch: "asnToCidr", ends: [][2]string{{"ASN", "CIDR"}}},
+		{name: "CIDR to Address", branch: "cidrToAddress", ends: [][2]string{{"CIDR", "Address"}}},
+		{name: "DNS PTR Record", branch: "dnsPtrRecord", ends: [][2]string{{"Address", "Host"}}},
+		{name: "Domain Registrant Email", branch: "domainRegistrant", ends: [][2]string{{"Host", "EmailAddress"}}},
+		{name: "File Download", branch: "fileDownload", ends: [][2]string{{"URL", "File"}}},
+		{name: "URL Host", branch: "urlHost", ends: [][2]string{{"URL", "Address"}, {"URL", "Host"}}},
+		{name: "File Archive", branch: "archive", fileAction: true, ends: [][2]string{{"File", "File"}}},
+		{name: "File Drop", branch: "drop", fileAction: true, ends: [][2]string{{"File", "File"}}},
+		{name: "File Traffic", branch: "traffic", fileAction: true, ends: [][2]string{{"File", "Address"}, {"File", "Host"}, {"File", "URL"}}},
+		{name: "File Mutex", branch: "mutex", fileAction: true, ends: [][2]string{{"File", "Mutex"}}},
+		{name: "File Registry Key", branch: "registryKey", fileAction: true, ends: [][2]string{{"File", "Registry Key"}}},
+		{name: "File User Agent", branch: "userAgent", fileAction: true, ends: [][2]string{{"File", "User Agent"}}},
+		{name: "File DNS Query", branch: "dnsQuery", fileAction: true, ends: [][2]string{{"File", "Host"}}},
+		{name: "Address to Indicators", branch: "addressToIndicators", custom: true},
+		{name: "Host to Indicators", branch: "hostToIndicators", custom: true},
+	} {
+		all = append(all, t)
+	}
+	return all
+}
+
+// joins reports whether the association is between indicators of two types, in any order. One
+// without ends joins all.
+func (t associationType) joins(a, b *indicatorType) bool {
+	if t.ends == nil {
+		return t.custom
+	}
+	for _, e := range t.ends {
+		if e == [2]string{a.Name, b.Name} || e == [2]string{b.Name, a.Name} {
+			return true
+		}
+	}
+	return false
+}
+
+func (t associationType) write(w *jsonWriter) {
+	w.str("name", t.name)
+	w.stringBool("custom", t.custom)
+	w.stringBool("fileAction", t.fileAction)
+	w.str("apiBranch", t.branch)
+}
+
+func (c *call) listAssociationTypes() *answer {
+	return pageOf(c, "associationType", associationTypes(), func(w *jsonWriter, t associationType) { t.write(w) })
+}
+
+func (c *call) getAssociationType() *answer {
+	for _, t := range associationTypes() {
+		if t.name == c.params.get("associationType") {
+			return c.one(http.StatusOK, "associationType", t.write)
+		}
+	}
+	return missing()
+}
