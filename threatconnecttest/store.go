@@ -15,6 +15,7 @@ type state struct {
 	groupByID      map[int64]*group
 	groupByXID     map[string]*group // xids are unique in the whole instance
 	jobs           []*job
+	firstOpen      int // all jobs before it are completed
 	lastID         int64
 	indicatorLimit int
 	presenceOnly   bool
@@ -27,7 +28,7 @@ func (s *state) setUp() {
 	s.groupByXID = map[string]*group{}
 	s.types = builtInTypes()
 	s.attributeTypes = builtInAttributeTypes()
-	s.batch = batchSettings{limit: defaultBatchLimit}
+	s.batch = batchSettings{limit: defaultBatchLimit, indicators: defaultBatchIndicators}
 	for _, o := range []Owner{
 		{Name: "Example Organization", Type: "Organization", Members: []User{
 			{UserName: accessID, FirstName: "Example", LastName: "Integration", Pseudonym: "integration", Role: "Api User"},

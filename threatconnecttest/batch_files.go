@@ -1,0 +1,111 @@
+package threatconnecttest
+
+import "slices"
+
+// targets returns what an item is written to: the one indicator of its value, which is made when
+// there is none, or for a file whatever the job's modes say.
+func (r *batchRun) targets(t *indicatorType, value string) ([]*indicator, *batchError) {
+	o := r.config.owner
+	if t.Name != "File" {
+		if i := o.find(t, value); i != nil {
+			return []*indicator{i}, nil
+		}
+		return r.make(t, value)
+	}
+	matches := o.filesOf(t, value)
+	if len(matches) == 0 {
+		return r.make(t, value)
+	}
+	if len(matches) > 1 && (r.config.merge == "Distribute" || r.config.collision == "Split") {
+		return matches, nil
+	}
+	primary := matches[0]
+	for _, m := range matches[1:] {
+		if m.modified > primary.modified {
+			primary = m
+		}
+	}
+	if r.clashes(t, matches, value) {
+		switch r.config.collision {
+		case "IgnoreIncoming":
+			return nil, &batchError{code: codeFileHashMerge, message: "The File was ignored because its hashes are in conflict with an existing File"}
+		case "Split":
+			return matches, nil
+		case "FavorExisting", "IgnoreExisting":
+			return []*indicator{r.mergeFiles(primary, matches, "")}, nil
+		}
+	}
+	return []*indicator{r.mergeFiles(primary, matches, value)}, nil
+}
+
+// make puts a new indicator into the job's owner.
+func (r *batchRun) make(t *indicatorType, value string) ([]*indicator, *batchError) {
+	o := r.config.owner
+	if r.indicatorLimit > 0 && o.size() >= r.indicatorLimit {
+		return nil, &batchError{code: codeLimit, message: msgTooManyInOwner, stop: true}
+	}
+	i := &indicator{id: r.nextID(), owner: o, typ: t, value: value, added: r.now, modified: r.now}
+	o.add(i)
+	return []*indicator{i}, nil
+}
+
+// filesOf returns the files that share a hash with a summary.
+func (o *owner) filesOf(t *indicatorType, value string) []*indicator {
+	var all []*indicator
+	for _, h := range t.split(value) {
+		if i := o.find(t, h); h != "" && i != nil && !slices.Contains(all, i) {
+			all = append(all, i)
+		}
+	}
+	return all
+}
+
+// clashes reports whether a match has another hash of a kind that the summary has.
+func (r *batchRun) clashes(t *indicatorType, matches []*indicator, value string) bool {
+	in := t.split(value)
+	for _, m := range matches {
+		for n, h := range t.split(m.value) {
+			if h != "" && in[n] != "" && h != in[n] {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// mergeFiles makes one file of several: the primary gets what hangs on the others and all hashes,
+// those of value first.
+func (r *batchRun) mergeFiles(primary *indicator, matches []*indicator, value string) *indicator {
+	t, o := primary.typ, primary.owner
+	merged := primary.value
+	for _, m := range matches {
+		if m == primary {
+			continue
+		}
+		merged = t.mergeHashes(merged, m.value)
+		if m.more != nil {
+			for _, a := range m.more.attributes {
+				primary.metadata().hang(a)
+			}
+			for _, tag := range m.more.tags {
+				primary.metadata().tag(tag)
+			}
+			for _, l := range m.more.labels {
+				primary.metadata().mark(l)
+			}
+			for _, l := range slices.Clone(m.links()) {
+				associate(primary, l.to, l.label)
+			}
+		}
+		o.drop(m, r.now)
+	}
+	for _, h := range t.split(primary.value) {
+		delete(o.index[t.index], h)
+	}
+	primary.value = merged
+	if value != "" {
+		primary.value = t.mergeHashes(value, merged)
+	}
+	o.reindex(primary)
+	return primary
+}

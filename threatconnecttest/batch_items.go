@@ -1,0 +1,294 @@
+package threatconnecttest
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+)
+
+var groupDates = []string{"firstSeen", "lastSeen", "externalDateAdded", "externalDateExpires", "externalLastModified",
+	"eventDate", "publishDate", "aiLastRetrievalDate"}
+
+// group creates, changes or deletes a group, which is known by its xid in the whole instance.
+func (r *batchRun) group(item *batchItem, f fields) *batchError {
+	xid, _ := f.text("xid")
+	item.source = xid
+	if bad := checkDates(f, groupDates...); bad != nil {
+		return bad
+	}
+	wrong := func(message string) *batchError { return &batchError{code: codeGroup, message: message} }
+	if xid == "" {
+		return wrong("A Group requires an xid")
+	}
+	have := r.groupByXID[xid]
+	if r.config.action == "Delete" {
+		if have != nil && have.owner == r.config.owner {
+			r.dropGroup(have)
+		}
+		return nil
+	}
+	typeName, _ := f.text("type")
+	t := groupTypeByName(typeName)
+	if t == nil {
+		return wrong("'" + typeName + "' is not a Group type")
+	}
+	name, values, msg := t.read(f, needForBatch)
+	if msg != "" {
+		return wrong(msg)
+	}
+	if f.has("insights") && !f.has("aiProvider") {
+		return wrong("The aiProvider for this " + t.name + " is required")
+	}
+	switch {
+	case have == nil:
+		have = r.newGroup(r.config.owner, t, name, xid, r.now)
+	case have.owner.ReadOnly:
+		return &batchError{code: codePermission, message: "The requested Group was not updated - access was denied"}
+	case have.typ != t:
+		return wrong("This " + have.typ.name + " is not a " + t.name)
+	}
+	have.name, have.modified = name, r.now
+	have.set(values)
+	for _, name := range groupDates[:5] {
+		if s, ok := f.text(name); ok {
+			at, _ := parseBatchDate(s)
+			if have.dates == nil {
+				have.dates = map[string]int64{}
+			}
+			have.dates[name] = at.Unix()
+		}
+	}
+	if bad := r.hang(have, f, codeGroupLoss); bad != nil {
+		return bad
+	}
+	return r.connectGroup(item, have, f)
+}
+
+func (r *batchRun) connectGroup(item *batchItem, g *group, f fields) *batchError {
+	var xids []loose
+	if bad := decode(f, "associatedGroupXid", &xids); bad != nil {
+		return bad
+	}
+	for _, xid := range xids {
+		r.connect(item, g, func() (linked, *batchError) { return r.groupByReference(string(xid)) })
+	}
+	var indicators []struct {
+		Summary       loose `json:"summary"`
+		IndicatorType loose `json:"indicatorType"`
+	}
+	if bad := decode(f, "associatedIndicators", &indicators); bad != nil {
+		return bad
+	}
+	if r.presenceOnly {
+		return nil
+	}
+	for _, i := range indicators {
+		r.connect(item, g, func() (linked, *batchError) {
+			return r.indicatorByReference(string(i.IndicatorType), string(i.Summary))
+		})
+	}
+	return nil
+}
+
+var indicatorDates = []string{"firstSeen", "lastSeen", "externalDateAdded", "externalDateExpires", "externalLastModified",
+	"dateAdded", "lastModified"}
+
+// indicator creates, changes or deletes an indicator, which is known by its type and value.
+func (r *batchRun) indicator(item *batchItem, f fields) *batchError {
+	typeName, _ := f.text("type")
+	t := r.typeByName(typeName)
+	if t == nil {
+		item.source, _ = f.text("summary")
+		return &batchError{code: codeIndicator, message: "'" + typeName + "' is not an Indicator type"}
+	}
+	value, said, valid := t.readItem(f)
+	item.source = said
+	if bad := checkDates(f, indicatorDates...); bad != nil {
+		return bad
+	}
+	for _, name := range []string{"rating", "confidence"} {
+		if s, ok := f.text(name); f.has(name) {
+			if _, err := strconv.ParseFloat(s, 64); !ok || err != nil {
+				return &batchError{code: codeSyntax, cause: "java.lang.NumberFormatException: For input string: \"" + s + "\""}
+			}
+		}
+	}
+	if !valid {
+		return &batchError{code: codeIndicator, message: t.Name + " " + said + " is not valid"}
+	}
+	ch, msg := t.readChange(f)
+	if msg != "" {
+		return &batchError{code: codeIndicator, message: msg}
+	}
+	if r.config.action == "Delete" {
+		r.remove(t, value)
+		return nil
+	}
+	if r.presenceOnly {
+		return r.count(item, t, value, f)
+	}
+	targets, bad := r.targets(t, value)
+	if bad != nil {
+		return bad
+	}
+	for _, i := range targets {
+		i.modified = r.now
+		ch.apply(i, r.now)
+		i.date(f)
+		if bad := r.hang(i, f, codeIndicatorLoss); bad != nil {
+			return bad
+		}
+		if bad := r.occurrences(i, f); bad != nil {
+			return bad
+		}
+		if bad := r.connectIndicator(item, i, f); bad != nil {
+			return bad
+		}
+	}
+	return nil
+}
+
+// readItem reads the value of an item: its typed fields, value1 to value3, or its summary. said is
+// how the item calls itself.
+func (t *indicatorType) readItem(f fields) (value, said string, valid bool) {
+	if value, present, valid := t.readValue(f); present {
+		parts := make([]string, len(t.Fields))
+		for n, name := range t.Fields {
+			parts[n], _ = f.text(name)
+		}
+		return value, t.join(parts), valid
+	}
+	raw := f["summary"]
+	if t.Name == "File" && len(raw) > 0 && raw[0] == '{' { // the JavaScript client's way
+		var hashes fields
+		if json.Unmarshal(raw, &hashes) == nil {
+			return t.readItem(hashes)
+		}
+	}
+	if said, ok := f.text("summary"); ok {
+		value, valid = t.read(said)
+		return value, said, valid
+	}
+	var parts []string
+	for n := range t.Fields {
+		s, _ := f.text("value" + strconv.Itoa(n+1))
+		parts = append(parts, s)
+	}
+	value, valid = t.readParts(parts)
+	return value, t.join(parts), valid
+}
+
+func (r *batchRun) remove(t *indicatorType, value string) {
+	o := r.config.owner
+	delete(o.present, presence(t, value))
+	if t.Name != "File" {
+		if i := o.find(t, value); i != nil {
+			o.drop(i, r.now)
+		}
+		return
+	}
+	for _, i := range o.filesOf(t, value) {
+		o.drop(i, r.now)
+	}
+}
+
+// count is all that a server without contents does: it checks the whole item and keeps 16 bytes.
+func (r *batchRun) count(item *batchItem, t *indicatorType, value string, f fields) *batchError {
+	o, key := r.config.owner, presence(t, value)
+	if _, have := o.present[key]; !have && r.indicatorLimit > 0 && o.size() >= r.indicatorLimit {
+		return &batchError{code: codeLimit, message: msgTooManyInOwner, stop: true}
+	}
+	o.present[key] = struct{}{}
+	scratch := &indicator{owner: o, typ: t, value: value}
+	if bad := r.hang(scratch, f, codeIndicatorLoss); bad != nil {
+		return bad
+	}
+	return r.connectIndicator(item, nil, f)
+}
+
+// date keeps the dates that an item has.
+func (i *indicator) date(f fields) {
+	for _, name := range indicatorDates[:5] {
+		s, ok := f.text(name)
+		if !ok {
+			continue
+		}
+		d := i.details()
+		if d.dates == nil {
+			d.dates = map[string]int64{}
+		}
+		at, _ := parseBatchDate(s)
+		d.dates[name] = at.Unix()
+	}
+}
+
+// occurrences adds the file occurrences that are new. The member is a list, or one object.
+func (r *batchRun) occurrences(i *indicator, f fields) *batchError {
+	raw, ok := f["fileOccurrence"]
+	if !ok || i.typ.Name != "File" {
+		return nil
+	}
+	if raw[0] == '{' {
+		raw = slices.Concat([]byte("["), raw, []byte("]"))
+	}
+	var all []fields
+	if bad := decode(fields{"fileOccurrence": raw}, "fileOccurrence", &all); bad != nil {
+		return bad
+	}
+	for _, one := range all {
+		if bad := checkDates(one, "date"); bad != nil {
+			return bad
+		}
+		var o Occurrence
+		if !o.read(one) {
+			return &batchError{code: codeIndicatorLoss, message: "A File Occurrence requires a fileName, a path or a date"}
+		}
+		d := i.details()
+		if !slices.ContainsFunc(d.occurrences, func(have *occurrence) bool { return have.Occurrence == o }) {
+			d.occurrences = append(d.occurrences, &occurrence{r.nextID(), o})
+		}
+	}
+	return nil
+}
+
+// connectIndicator associates an indicator with groups, which are objects or bare xids; V1 has ids.
+func (r *batchRun) connectIndicator(item *batchItem, i *indicator, f fields) *batchError {
+	var from linked // stays nil without an indicator
+	if i != nil {
+		from = i
+	}
+	if r.config.version == "V1" {
+		var ids []loose
+		if bad := decode(f, "associatedGroup", &ids); bad != nil {
+			return bad
+		}
+		for _, id := range ids {
+			r.connect(item, from, func() (linked, *batchError) {
+				n, _ := strconv.ParseInt(string(id), 10, 64)
+				if g := r.groupByID[n]; g != nil && g.owner == r.config.owner {
+					return g, nil
+				}
+				return nil, &batchError{code: codeAssociation, message: "The Group " + string(id) + " to associate with was not found"}
+			})
+		}
+		return nil
+	}
+	var groups []json.RawMessage
+	if bad := decode(f, "associatedGroups", &groups); bad != nil {
+		return bad
+	}
+	for _, raw := range groups {
+		xid, ok := scalarText(raw)
+		if !ok {
+			var ref struct {
+				GroupXID loose `json:"groupXid"`
+			}
+			if err := json.Unmarshal(raw, &ref); err != nil {
+				return &batchError{code: codeSyntax, cause: err.Error()}
+			}
+			xid = string(ref.GroupXID)
+		}
+		r.connect(item, from, func() (linked, *batchError) { return r.groupByReference(xid) })
+	}
+	return nil
+}

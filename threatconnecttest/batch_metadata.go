@@ -1,0 +1,146 @@
+package threatconnecttest
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+)
+
+// loose is a scalar of a batch file, as text.
+type loose string
+
+// UnmarshalJSON takes strings, numbers and booleans.
+func (l *loose) UnmarshalJSON(b []byte) error {
+	s, ok := scalarText(b)
+	if !ok {
+		return &json.UnmarshalTypeError{Value: "structure"}
+	}
+	if string(b) != "null" {
+		*l = loose(s)
+	}
+	return nil
+}
+
+func (l loose) on() bool { return strings.EqualFold(string(l), "true") || l == "1" }
+
+type batchAttribute struct {
+	Type          loose        `json:"type"`
+	Value         loose        `json:"value"`
+	Source        loose        `json:"source"`
+	Displayed     loose        `json:"displayed"`
+	Pinned        loose        `json:"pinned"`
+	SecurityLabel []batchLabel `json:"securityLabel"`
+}
+
+type batchLabel struct {
+	Name        loose `json:"name"`
+	Description loose `json:"description"`
+	Color       loose `json:"color"`
+}
+
+type batchTag struct {
+	Name loose `json:"name"`
+}
+
+// decode reads a member into out and ends the job when it does not fit.
+func decode(f fields, name string, out any) *batchError {
+	raw, ok := f[name]
+	if !ok {
+		return nil
+	}
+	if err := json.Unmarshal(raw, out); err != nil {
+		return &batchError{code: codeSyntax, cause: err.Error()}
+	}
+	return nil
+}
+
+// hang gives a thing the attributes, tags and labels of an item, by the job's write types. The
+// first that is wrong is the item's error and the rest is lost.
+func (r *batchRun) hang(h holder, f fields, loss string) *batchError {
+	var attributes []batchAttribute
+	var tags []batchTag
+	var labels []batchLabel
+	for name, out := range map[string]any{"attribute": &attributes, "tag": &tags, "securityLabel": &labels} {
+		if bad := decode(f, name, out); bad != nil {
+			return bad
+		}
+	}
+	for name, typ := range map[string]loose{"description": "Description", "source": "Source"} {
+		if s, ok := f.text(name); ok && s != "" {
+			attributes = append(attributes, batchAttribute{Type: typ, Value: loose(s), Displayed: "true"})
+		}
+	}
+	if bad := r.hangAttributes(h, attributes, loss); bad != nil {
+		return bad
+	}
+	if m := h.hangers(); m != nil && r.config.tags == "Replace" {
+		m.tags = nil
+	}
+	for _, t := range tags {
+		if !validTag(string(t.Name)) {
+			return &batchError{code: loss, message: "The Name for this Tag is invalid, please enter a Name between 1-128 characters in length"}
+		}
+		h.metadata().tag(h.belongs().tagNamed(string(t.Name), &r.state))
+	}
+	if m := h.hangers(); m != nil && r.config.labels == "Replace" {
+		m.labels = nil
+	}
+	for _, l := range labels {
+		label, bad := r.labelOf(h.belongs(), l, loss)
+		if bad != nil {
+			return bad
+		}
+		h.metadata().mark(label)
+	}
+	return nil
+}
+
+func (r *batchRun) hangAttributes(h holder, incoming []batchAttribute, loss string) *batchError {
+	if m := h.hangers(); m != nil {
+		switch r.config.attributes {
+		case "Replace":
+			m.attributes = nil
+		case "Singleton":
+			m.attributes = slices.DeleteFunc(m.attributes, func(have *attribute) bool {
+				return slices.ContainsFunc(incoming, func(a batchAttribute) bool { return string(a.Type) == have.typ.Name })
+			})
+		}
+	}
+	if r.config.attributes == "Static" {
+		return nil
+	}
+	for _, in := range incoming {
+		t := r.attributeType(string(in.Type))
+		if t == nil {
+			return &batchError{code: loss, message: msgAttributeType + ": " + string(in.Type)}
+		}
+		if msg := t.check(h.typeName(), string(in.Value)); msg != "" {
+			return &batchError{code: loss, message: msg + ": " + t.Name}
+		}
+		a := r.newAttribute(t, string(in.Value), r.now)
+		a.source, a.displayed, a.pinned = string(in.Source), in.Displayed.on(), in.Pinned.on()
+		for _, l := range in.SecurityLabel {
+			label, bad := r.labelOf(h.belongs(), l, loss)
+			if bad != nil {
+				return bad
+			}
+			a.labels = append(a.labels, label)
+		}
+		h.metadata().hang(a)
+	}
+	return nil
+}
+
+// labelOf returns a label of the owner. One that does not exist is made when the file describes it.
+func (r *batchRun) labelOf(o *owner, in batchLabel, loss string) (*SecurityLabel, *batchError) {
+	if l := o.label(string(in.Name)); l != nil {
+		return l, nil
+	}
+	if in.Name == "" || in.Description == "" || len(in.Color) != 6 || !hexadecimal(string(in.Color)) {
+		return nil, &batchError{code: loss, message: "The Security Label '" + string(in.Name) +
+			"' was not found and cannot be created without a description and a color of six hexadecimal digits"}
+	}
+	l := &SecurityLabel{Name: string(in.Name), Description: string(in.Description), Color: string(in.Color), added: r.now}
+	o.labels = append(o.labels, l)
+	return l, nil
+}

@@ -1,0 +1,117 @@
+package threatconnecttest
+
+import (
+	"bytes"
+	"compress/gzip"
+	"net/http"
+	"strings"
+)
+
+// getJobErrors answers the error file: compressed JSON that is not called JSON.
+func (c *call) getJobErrors() *answer {
+	j, bad := c.finished()
+	if bad != nil {
+		return bad
+	}
+	late := c.batch.lateErrors
+	if late == 0 && c.odd(OddityLateErrors) {
+		late = 1
+	}
+	if len(j.errors) == 0 {
+		return missing()
+	}
+	if j.tooEarly < late {
+		j.tooEarly++
+		return missing()
+	}
+	w := c.writer()
+	w.openArray()
+	for _, e := range j.errors {
+		w.open()
+		w.str("errorReason", "Error ("+e.Code+"): "+e.Message)
+		w.some("errorSource", e.Source)
+		w.close()
+	}
+	w.closeArray()
+	if c.odd(OddityPlainErrorFile) {
+		a := text(http.StatusOK, "")
+		a.body = w.b
+		return a
+	}
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	_, _ = z.Write(w.b) // into memory
+	_ = z.Close()
+	return &answer{
+		status: http.StatusOK,
+		header: http.Header{"Content-Type": {"application/octet-stream ; boundary="}, "Content-Encoding": {"gzip"}},
+		body:   packed.Bytes(),
+	}
+}
+
+// finished is the job that the path names, once it is completed.
+func (c *call) finished() (*job, *answer) {
+	j := c.job()
+	if j == nil {
+		return nil, missing()
+	}
+	if j.status != jobCompleted {
+		return nil, invalid(http.StatusBadRequest, "Batch still in "+j.status+" state")
+	}
+	return j, nil
+}
+
+// getJobResults answers the errors as JSON, filtered by code, severity and words.
+func (c *call) getJobResults() *answer {
+	j, bad := c.finished()
+	if bad != nil {
+		return bad
+	}
+	code, contains := c.query.Get("code"), c.query.Get("contains")
+	if c.query.Has("code") && !strings.HasPrefix(code, "0x") || len(c.query["code"]) > 1 {
+		return invalid(http.StatusBadRequest, msgMalformed)
+	}
+	severity := ""
+	switch c.query.Get("severity") {
+	case "":
+	case "err", "error":
+		severity = "Error"
+	case "warn", "warning":
+		severity = "Warning"
+	case "info":
+		severity = "Info"
+	default:
+		return invalid(http.StatusBadRequest, msgMalformed)
+	}
+	w := c.writer()
+	w.openArray()
+	for _, e := range j.errors {
+		reason := e.Cause
+		if reason == "" {
+			reason = e.Message
+		}
+		if code != "" && !strings.EqualFold(code, e.Code) || severity != "" && severity != e.severity() ||
+			!strings.Contains(reason, contains) && !strings.Contains(e.Message, contains) {
+			continue
+		}
+		w.open()
+		w.str("code", e.Code)
+		w.str("severity", e.severity())
+		w.str("errorReason", reason)
+		w.str("errorMessage", e.Message)
+		w.close()
+	}
+	w.closeArray()
+	if len(j.errors) == 0 {
+		return missing()
+	}
+	return jsonAnswer(http.StatusOK, w.b)
+}
+
+// severity tells what was lost in part from what was refused.
+func (e JobError) severity() string {
+	if strings.HasPrefix(e.Code, "0x1") {
+		return "Error"
+	}
+	return "Warning"
+}

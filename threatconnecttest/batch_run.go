@@ -1,0 +1,292 @@
+package threatconnecttest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+)
+
+// The codes of batch errors.
+const (
+	codeGeneral        = "0x1001"
+	codePermission     = "0x1002"
+	codeSyntax         = "0x1003"
+	codeIndicator      = "0x1005"
+	codeGroup          = "0x1006"
+	codeNotFound       = "0x1007"
+	codeLimit          = "0x1008"
+	codeAssociation    = "0x1009"
+	codeIndicatorLoss  = "0x2001"
+	codeGroupLoss      = "0x2002"
+	codeFileHashMerge  = "0x2003"
+	msgUnexpected      = "Encountered an unexpected Exception while processing batch job."
+	msgTooManyInOwner  = "Importing this file would exceed the number of allowed indicators for this owner"
+	causeSyntaxGeneral = "com.google.gson.JsonSyntaxException: "
+)
+
+// batchError is what is wrong with an item. With stop, the job ends here.
+type batchError struct {
+	code    string
+	message string
+	cause   string
+	stop    bool
+}
+
+// batchItem is the item that is being processed.
+type batchItem struct {
+	kind   string // group, indicator or association
+	index  int
+	source string // the summary or xid, as soon as it is known
+	failed bool
+}
+
+// batchRun is a job while it is processed.
+type batchRun struct {
+	*Server
+	*job
+	now     int64
+	stopped bool // nothing more is processed; what comes is counted
+	pending []pendingLink
+	last    string // the source of the item before, for the error that ends the job
+}
+
+// pendingLink is an association whose other end had not come yet. Groups and indicators may name
+// what comes later in the same file.
+type pendingLink struct {
+	item *batchItem
+	from linked
+	find func() (linked, *batchError)
+}
+
+// run processes a job. It ends as completed, whatever happens.
+func (s *Server) run(j *job) {
+	r := &batchRun{Server: s, job: j, now: s.now().Unix()}
+	r.read(json.NewDecoder(bytes.NewReader(j.content)))
+	r.resolve(true)
+	j.content = nil
+	j.status = jobCompleted
+}
+
+// read walks through the file in the order of its keys.
+func (r *batchRun) read(d *json.Decoder) {
+	d.UseNumber()
+	tok, err := d.Token()
+	if err != nil {
+		r.syntax("$", nil, causeOf(err))
+		return
+	}
+	v1 := r.config.version == "V1"
+	switch {
+	case tok == json.Delim('[') && v1:
+		r.elements(d, kindIndicator, "$")
+		return
+	case tok != json.Delim('{'):
+		r.syntax("$", nil, fmt.Sprintf("Expected BEGIN_OBJECT but was %v", tok))
+		return
+	}
+	for d.More() {
+		key, err := d.Token()
+		if err != nil {
+			r.syntax("$", nil, causeOf(err))
+			return
+		}
+		kind, _ := key.(string)
+		if kind != kindIndicator && (v1 || kind != kindGroup && kind != kindAssociation) {
+			var skip json.RawMessage
+			if err := d.Decode(&skip); err != nil {
+				r.syntax("$", nil, causeOf(err))
+				return
+			}
+			continue
+		}
+		if tok, err = d.Token(); err != nil || tok != json.Delim('[') {
+			cause := fmt.Sprintf("Expected BEGIN_ARRAY but was %v", tok)
+			if err != nil {
+				cause = causeOf(err)
+			}
+			r.syntax("$."+kind, nil, cause)
+			return
+		}
+		if kind == kindAssociation {
+			r.resolve(false)
+		}
+		if !r.elements(d, kind, "$."+kind) {
+			return
+		}
+	}
+	if _, err := d.Token(); err != nil {
+		r.syntax("$", nil, causeOf(err))
+	}
+}
+
+// elements processes an array and reports whether the file can be read further.
+func (r *batchRun) elements(d *json.Decoder, kind, path string) bool {
+	for n := 0; d.More(); n++ {
+		item := &batchItem{kind: kind, index: n}
+		var f fields
+		if err := d.Decode(&f); err != nil {
+			r.syntax(path, item, causeOf(err))
+			return false
+		}
+		if r.stopped {
+			r.counts.unprocessed++
+			continue
+		}
+		for k, v := range f {
+			if string(v) == "null" {
+				delete(f, k)
+			}
+		}
+		bad := r.element(item, f)
+		if bad != nil && bad.code == codeSyntax {
+			r.syntax(path, item, bad.cause)
+			return false
+		}
+		r.settle(item, bad)
+		r.last = item.source
+	}
+	_, err := d.Token() // the end of the array
+	if err != nil {
+		r.syntax(path, nil, causeOf(err))
+	}
+	return err == nil
+}
+
+func (r *batchRun) element(item *batchItem, f fields) *batchError {
+	switch item.kind {
+	case kindGroup:
+		return r.group(item, f)
+	case kindAssociation:
+		return r.association(item, f)
+	}
+	if item.index >= r.batch.indicators {
+		return &batchError{code: codeGeneral, stop: true,
+			message: "The file has more than " + strconv.Itoa(r.batch.indicators) + " indicators"}
+	}
+	return r.indicator(item, f)
+}
+
+// settle counts an item.
+func (r *batchRun) settle(item *batchItem, bad *batchError) {
+	if bad == nil {
+		r.counts.success[item.kind]++
+		return
+	}
+	item.failed = true
+	r.counts.errors[item.kind]++
+	r.errors = append(r.errors, JobError{Code: bad.code, Message: bad.message, Cause: bad.cause, Source: item.source})
+	if bad.stop || r.config.halt {
+		r.stopped = true
+	}
+}
+
+// syntax ends the job: what cannot be read cannot even be counted.
+func (r *batchRun) syntax(path string, item *batchItem, cause string) {
+	kind, source := kindGroup, ""
+	message := msgUnexpected + " Last known JSON path: '" + path + "'"
+	if item != nil {
+		kind, source = item.kind, item.source
+		at := "[" + strconv.Itoa(item.index) + "]"
+		message = msgUnexpected + " Last known JSON path: '" + path + at + "': Last processed " + item.kind + at + " '" + r.last + "'"
+		if source != "" {
+			message = msgUnexpected + " Last known JSON path: '" + path + at + "': Last processed " + item.kind + at + " '" + source + "'"
+		}
+	}
+	r.counts.errors[kind]++
+	r.errors = append(r.errors, JobError{Code: codeSyntax, Message: message + ".", Cause: causeSyntaxGeneral + cause, Source: source})
+	r.stopped = true
+	r.pending = nil
+}
+
+// causeOf says what is wrong with a file in the words that the platform uses.
+func causeOf(err error) string {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return "java.io.EOFException: End of input"
+	}
+	return err.Error()
+}
+
+// resolve makes the associations whose other end has come by now. At the end of the file, those
+// without one are errors of their items.
+func (r *batchRun) resolve(end bool) {
+	var open []pendingLink
+	for _, p := range r.pending {
+		to, bad := p.find()
+		switch {
+		case bad == nil && p.from != nil:
+			associate(p.from, to, "")
+		case bad == nil || p.item.failed:
+		case !end:
+			open = append(open, p)
+		default:
+			r.counts.success[p.item.kind]--
+			r.settle(p.item, bad)
+		}
+	}
+	r.pending = open
+}
+
+// connect makes an association now, or after the rest of the file. from is nil on a server without
+// contents.
+func (r *batchRun) connect(item *batchItem, from linked, find func() (linked, *batchError)) {
+	to, bad := find()
+	switch {
+	case bad != nil:
+		r.pending = append(r.pending, pendingLink{item, from, find})
+	case from != nil:
+		associate(from, to, "")
+	}
+}
+
+// groupByReference finds a group of the job's owner by its xid.
+func (r *batchRun) groupByReference(xid string) (linked, *batchError) {
+	g := r.groupByXID[xid]
+	if g == nil {
+		return nil, &batchError{code: codeAssociation, message: "The Group with xid '" + xid + "' to associate with was not found"}
+	}
+	if g.owner != r.config.owner {
+		return nil, &batchError{code: codeAssociation, message: "The owners of the requested objects were different"}
+	}
+	return g, nil
+}
+
+// indicatorByReference finds an indicator of the job's owner by its type and summary.
+func (r *batchRun) indicatorByReference(typeName, summary string) (linked, *batchError) {
+	t := r.typeByName(typeName)
+	if t != nil {
+		if value, ok := t.read(summary); ok {
+			if i := r.config.owner.find(t, t.key(value)); i != nil {
+				return i, nil
+			}
+		}
+	}
+	return nil, &batchError{code: codeAssociation, message: "The " + typeName + " '" + summary + "' to associate with was not found"}
+}
+
+// checkDates ends the job when a date is not one, as the platform does.
+func checkDates(f fields, names ...string) *batchError {
+	for _, name := range names {
+		if !f.has(name) {
+			continue
+		}
+		s, _ := f.text(name)
+		if _, ok := parseBatchDate(s); !ok {
+			return &batchError{code: codeSyntax, cause: "java.text.ParseException: Unparseable date: \"" + s + "\""}
+		}
+	}
+	return nil
+}
+
+// parseBatchDate wants a time in ISO 8601; only the zone may be left out.
+func parseBatchDate(s string) (time.Time, bool) {
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05"} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t.UTC(), true
+		}
+	}
+	return time.Time{}, false
+}

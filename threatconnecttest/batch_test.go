@@ -1,0 +1,306 @@
+package threatconnecttest
+
+import (
+	"bytes"
+	"fmt"
+	"mime/multipart"
+	"net/http"
+	"net/textproto"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const source = "Example Source"
+
+// config is a job's configuration; changes are members to add or replace.
+func config(changes ...string) string {
+	members := map[string]string{"version": `"V2"`, "owner": `"` + source + `"`, "haltOnError": "false", "action": `"Create"`,
+		"attributeWriteType": `"Replace"`, "tagWriteType": `"Append"`, "securityLabelWriteType": `"Append"`}
+	for i := 0; i < len(changes); i += 2 {
+		members[changes[i]] = changes[i+1]
+	}
+	var all []string
+	for k, v := range members {
+		if v != "" {
+			all = append(all, fmt.Sprintf("%q:%s", k, v))
+		}
+	}
+	return "{" + strings.Join(all, ",") + "}"
+}
+
+func (r rig) upload(id int, content string) reply {
+	r.Helper()
+	req := r.request("POST", fmt.Sprintf("/v2/batch/%d", id), content)
+	req.Header.Set("Content-Type", "application/octet-stream")
+	return r.send(req)
+}
+
+// batch runs a whole job and returns what became of it.
+func (r rig) batch(cfg, content string) JobRecord {
+	r.Helper()
+	made := r.must(201, "POST", "/v2/batch", cfg)
+	id := int(made.at("data", "batchId").(float64))
+	require.Equal(r, 202, r.upload(id, content).status)
+	return r.srv.Jobs()[id-1]
+}
+
+func (r rig) host(name string) IndicatorRecord {
+	r.Helper()
+	i, ok := r.srv.Indicator(source, "Host", name)
+	require.True(r, ok, name)
+	return i
+}
+
+func TestConfigurationsOfJobs(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for _, tc := range []struct {
+		name   string
+		cfg    string
+		status int
+		says   string
+	}{
+		{"a whole one is taken", config(), 201, ""},
+		{"haltOnError may be a string", config("haltOnError", `"true"`), 201, ""},
+		{"members that nobody knows are taken", config("playbookTriggersEnabled", `"false"`, "removeOrphanIndicators", "false"), 201, ""},
+		{"the owner is required", config("owner", ""), 400, "owner"},
+		{"the owner must exist", config("owner", `"Nobody"`), 403, msgOwner},
+		{"haltOnError is required", config("haltOnError", ""), 400, "haltOnError"},
+		{"haltOnError must be a boolean", config("haltOnError", `"Replace"`), 400, "haltOnError"},
+		{"the action is required", config("action", ""), 400, "action"},
+		{"the action must be known", config("action", `"Update"`), 400, "Create, Delete"},
+		{"the attribute write type is required", config("attributeWriteType", ""), 400, "attributeWriteType"},
+		{"the attribute write type must be known", config("attributeWriteType", `"append"`), 400, "Append, Replace, Singleton, Static"},
+		{"a V1 job has no Singleton", config("version", `"V1"`, "attributeWriteType", `"Singleton"`), 400, "attributeWriteType"},
+		{"the tag write type must be known", config("tagWriteType", `"Static"`), 400, "tagWriteType"},
+		{"the collision mode must be known", config("hashCollisionMode", `"Merge"`), 400, "hashCollisionMode"},
+		{"it must be an object", `[]`, 400, "properly formed"},
+		{"it must be JSON", `{`, 400, "properly formed"},
+	} {
+		got := r.do("POST", "/v2/batch", tc.cfg)
+		require.Equal(t, tc.status, got.status, tc.name)
+		assert.Contains(t, got.raw, tc.says, tc.name)
+		if tc.status == 400 {
+			assert.Equal(t, "Invalid", got.at("status"), tc.name)
+			assert.NotEmpty(t, got.at("description"), tc.name)
+		}
+	}
+	assert.Equal(t, "V1", newRig(t).batch(config("version", ""), `[]`).Version, "the default is the old one")
+	assert.Equal(t, "Replace", newRig(t).batch(config("tagWriteType", ""), `{}`).TagWriteType, "the default destroys")
+}
+
+func TestJobsThatCannotBeMade(t *testing.T) {
+	t.Parallel()
+	off := newRig(t, WithBatchOff()).do("POST", "/v2/batch", config())
+	assert.Equal(t, 503, off.status)
+	assert.Contains(t, off.raw, "batchJobEnabled")
+	assert.Contains(t, off.header.Get("Content-Type"), "text/plain")
+	r := newRig(t, WithOwner(Owner{Name: "Feed", ReadOnly: true}))
+	denied := r.do("POST", "/v2/batch", config("owner", `"Feed"`))
+	assert.Equal(t, 401, denied.status)
+	assert.Contains(t, denied.header.Get("Content-Type"), "text/plain")
+}
+
+func TestTheLifeOfAJob(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, WithBatchPolls(2))
+	r.must(201, "POST", "/v2/batch", config())
+	state := func() any {
+		return r.must(200, "GET", "/v2/batch/1?includeAdditional=true", "").at("data", "batchStatus", "status")
+	}
+	assert.Equal(t, "Created", state())
+	assert.Equal(t, 415, r.do("POST", "/v2/batch/1", `{}`).status, "JSON must be called octet-stream")
+	up := r.upload(1, `{"indicator":[{"type":"Host","summary":"www.example.com"},{"type":"Host","summary":"a_b.example.com"}]}`)
+	assert.Equal(t, 202, up.status)
+	assert.JSONEq(t, `{"status":"Success","data":{"batchStatus":{"id":1,"status":"Queued","errorCount":0,"successCount":0,"unprocessCount":0}}}`, up.raw)
+	again := r.upload(1, `{}`)
+	assert.Equal(t, 400, again.status)
+	assert.Contains(t, again.at("description"), "Queued")
+
+	assert.Equal(t, "Queued", state())
+	assert.False(t, r.srv.Has(source, "Host", "www.example.com"), "nothing can be read before it is completed")
+	assert.Equal(t, "Batch still in Queued state", r.must(400, "GET", "/v2/batch/1/errors", "").at("description"))
+	assert.Equal(t, "Running", state())
+	r.must(400, "GET", "/v2/batch/1/results", "")
+	done := r.get("/v2/batch/1?includeAdditional=true")
+	assert.Equal(t, []string{"id", "status", "errorCount", "successCount", "unprocessCount", "successIndicatorCount", "errorIndicatorCount",
+		"successGroupCount", "errorGroupCount", "successAssociationCount", "errorAssociationCount"}, keysOf(t, done.raw, "batchStatus"))
+	assert.Equal(t, "Completed", done.at("data", "batchStatus", "status"))
+	assert.InDelta(t, 1, done.at("data", "batchStatus", "errorCount"), 0)
+	assert.True(t, r.srv.Has(source, "Host", "www.example.com"))
+	job := r.srv.Jobs()[0]
+	assert.Equal(t, 3, job.Polls)
+	assert.Equal(t, 1, job.RefusedUploads)
+	r.must(404, "GET", "/v2/batch/2", "")
+	assert.Equal(t, 404, r.upload(2, `{}`).status)
+}
+
+func TestJobsTakeTimeOnAFakeClock(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, WithBatchDuration(time.Hour))
+		r.must(201, "POST", "/v2/batch", config())
+		r.upload(1, `{"indicator":[{"type":"Host","summary":"www.example.com"}]}`)
+		for _, want := range []string{"Queued", "Running", "Running", "Completed"} {
+			assert.Equal(t, want, r.get("/v2/batch/1").at("data", "batchStatus", "status"))
+			time.Sleep(20 * time.Minute)
+		}
+		r.must(201, "POST", "/v2/batch", config())
+		r.upload(2, `{"indicator":[{"type":"Host","summary":"a.example.com"}]}`)
+		time.Sleep(time.Hour)
+		assert.True(t, r.srv.Has(source, "Host", "a.example.com"), "done by the clock, without a poll")
+	})
+}
+
+func TestTheErrorFile(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, WithLateErrors(2))
+	job := r.batch(config(), `{"indicator":[{"type":"Host","summary":"a_b.example.com"},{"type":"Host","summary":"www.example.com","tag":[{"name":""}]}]}`)
+	assert.Equal(t, 2, job.Errors)
+	r.must(404, "GET", "/v2/batch/1/errors", "")
+	r.must(404, "GET", "/v2/batch/1/errors/", "")
+	got := r.must(200, "GET", "/v2/batch/1/errors/", "")
+	assert.Empty(t, got.header.Get("Content-Encoding"), "undone, as net/http does")
+	assert.JSONEq(t, `[{"errorReason":"Error (0x1005): Host a_b.example.com is not valid","errorSource":"a_b.example.com"},
+		{"errorReason":"Error (0x2001): The Name for this Tag is invalid, please enter a Name between 1-128 characters in length","errorSource":"www.example.com"}]`, got.raw)
+	req := r.request("GET", "/v2/batch/1/errors", "")
+	req.Header.Set("Accept-Encoding", "gzip")
+	packed := r.send(req)
+	assert.Equal(t, "gzip", packed.header.Get("Content-Encoding"))
+	assert.True(t, strings.HasPrefix(packed.raw, "\x1f\x8b"))
+	assert.Contains(t, packed.header.Get("Content-Type"), "application/octet-stream")
+
+	results := func(query string) int {
+		list, _ := r.must(200, "GET", "/v2/batch/1/results"+query, "").json.([]any)
+		return len(list)
+	}
+	assert.Equal(t, 2, results(""))
+	assert.Equal(t, 1, results("?code=0x1005"))
+	assert.Equal(t, 1, results("?severity=warn"))
+	assert.Equal(t, 1, results("?contains=not%20valid"))
+	assert.Equal(t, []string{"code", "severity", "errorReason", "errorMessage"}, keysOf(t, r.get("/v2/batch/1/results").raw))
+	r.must(400, "GET", "/v2/batch/1/results?severity=bad", "")
+	r.must(400, "GET", "/v2/batch/1/results?code=1005", "")
+
+	r.batch(config(), `{}`)
+	r.must(404, "GET", "/v2/batch/2/errors", "")
+	r.must(404, "GET", "/v2/batch/2/results", "")
+}
+
+func TestLimitsOfJobs(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, WithBatchLimit(60), WithBatchIndicators(1))
+	r.must(201, "POST", "/v2/batch", config())
+	big := r.upload(1, `{"indicator":[`+strings.Repeat(" ", 60)+`]}`)
+	assert.Equal(t, 400, big.status)
+	assert.JSONEq(t, `{"status":"Invalid","description":"File size greater than allowable limit of 60"}`, big.raw)
+	assert.Equal(t, 202, r.upload(1, `{}`).status, "a smaller one may follow")
+	many := newRig(t, WithBatchIndicators(1)).batch(config(),
+		`{"indicator":[{"type":"Host","summary":"a.example.com"},{"type":"Host","summary":"b.example.com"},{"type":"Host","summary":"c.example.com"}]}`)
+	assert.Equal(t, []int{1, 1, 1}, []int{many.Success, many.Errors, many.Unprocessed})
+
+	full := newRig(t, WithIndicatorLimit(1))
+	job := full.batch(config(), `{"indicator":[{"type":"Host","summary":"a.example.com"},{"type":"Host","summary":"b.example.com"},{"type":"Host","summary":"c.example.com"}]}`)
+	assert.Equal(t, "0x1008", job.Problems[0].Code)
+	assert.Contains(t, job.Problems[0].Message, "would exceed the number of allowed indicators")
+	assert.Equal(t, 1, job.Unprocessed)
+}
+
+func TestOneBadDateSinksTheJob(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	job := r.batch(config(), `{"group":[{"type":"Threat","name":"a","xid":"x1"},{"type":"Incident","name":"b","xid":"x2","eventDate":"yesterday"},
+		{"type":"Threat","name":"c","xid":"x3"}],"indicator":[{"type":"Host","summary":"www.example.com"}]}`)
+	assert.Equal(t, []int{1, 1, 0}, []int{job.Success, job.Errors, job.Unprocessed})
+	require.Len(t, job.Problems, 1)
+	p := job.Problems[0]
+	assert.Equal(t, "0x1003", p.Code)
+	assert.Contains(t, p.Message, "Encountered an unexpected Exception while processing batch job")
+	assert.Contains(t, p.Message, "$.group[1]")
+	assert.Contains(t, p.Cause, "JsonSyntaxException")
+	assert.Equal(t, "Completed", job.Status)
+	assert.False(t, r.srv.Has(source, "Host", "www.example.com"))
+}
+
+func TestFilesThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	for content, says := range map[string]string{
+		``:                         "End of input",
+		`{"indicator":[`:           "End of input",
+		`{"indicator":[{"type":"H`: "End of input",
+		`[]`:                       "BEGIN_OBJECT",
+		`{"group":null}`:           "BEGIN_ARRAY",
+		`{"indicator":["x"]}`:      "cannot unmarshal",
+		`{"indicator":[{"type":"Host","summary":"www.example.com","confidence":"high"}]}`: "NumberFormatException",
+		`{"indicator":[{"type":"Host","summary":"www.example.com","tag":{"name":"x"}}]}`:  "cannot unmarshal",
+	} {
+		job := newRig(t).batch(config(), content)
+		require.Len(t, job.Problems, 1, content)
+		assert.Equal(t, "0x1003", job.Problems[0].Code, content)
+		assert.Contains(t, job.Problems[0].Cause, says, content)
+	}
+}
+
+func TestHaltOnErrorLeavesTheRest(t *testing.T) {
+	t.Parallel()
+	const content = `{"indicator":[{"type":"Host","summary":"a.example.com"},{"type":"Host","summary":"bad"},
+		{"type":"Host","summary":"b.example.com"}],"group":[{"type":"Threat","name":"x","xid":"x1"}]}`
+	halted := newRig(t).batch(config("haltOnError", `"true"`), content)
+	assert.Equal(t, []int{1, 1, 2}, []int{halted.Success, halted.Errors, halted.Unprocessed})
+	through := newRig(t).batch(config(), content)
+	assert.Equal(t, []int{3, 1, 0}, []int{through.Success, through.Errors, through.Unprocessed})
+}
+
+func TestCreateAndUpload(t *testing.T) {
+	t.Parallel()
+	const content = `{"indicator":[{"type":"Host","summary":"www.example.com"}]}`
+	form := func(r rig, cfg string, named bool) reply {
+		var b bytes.Buffer
+		w := multipart.NewWriter(&b)
+		for name, body := range map[string]string{"config": cfg, "content": content} {
+			h := textproto.MIMEHeader{"Content-Disposition": {`form-data; name="` + name + `"`}}
+			if named {
+				h = textproto.MIMEHeader{"Content-Disposition": {`form-data; name="` + name + `"; filename="` + name + `"`},
+					"Content-Type": {"application/json; charset=UTF-8"}, "Content-Transfer-Encoding": {"8bit"}}
+			}
+			p, err := w.CreatePart(h)
+			require.NoError(r, err)
+			_, _ = p.Write([]byte(body))
+		}
+		require.NoError(r, w.Close())
+		req := r.request("POST", "/v2/batch/createAndUpload?includeAdditional=true", b.String())
+		req.Header.Set("Content-Type", w.FormDataContentType())
+		return r.send(req)
+	}
+	r := newRig(t)
+	for n, named := range []bool{true, false} {
+		got := form(r, config(), named)
+		assert.Equal(t, 202, got.status, got.raw)
+		assert.InDelta(t, n+1, got.at("data", "batchStatus", "id"), 0)
+		assert.Equal(t, "Queued", got.at("data", "batchStatus", "status"))
+	}
+	assert.True(t, r.srv.Has(source, "Host", "www.example.com"))
+	assert.Equal(t, 400, form(r, config("action", `"Delete"`), true).status)
+	r.must(400, "POST", "/v2/batch/createAndUpload", config())
+
+	at := newRig(t, WithSynchronousBatch(1000))
+	once := form(at, config(), true)
+	assert.Nil(t, once.at("data", "batchStatus", "id"))
+	assert.InDelta(t, 1, once.at("data", "batchStatus", "successIndicatorCount"), 0)
+	assert.Empty(t, at.srv.Jobs())
+}
+
+func TestAnUploadMayBeChunked(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.must(201, "POST", "/v2/batch", config())
+	req := r.request("POST", "/v2/batch/1?owner=Example%20Source&createActivityLog=false", `{}`)
+	req.Header.Set("Content-Type", "application/octet-stream")
+	req.ContentLength = -1
+	assert.Equal(t, http.StatusAccepted, r.send(req).status)
+}
