@@ -7,7 +7,7 @@ import "slices"
 func (r *batchRun) targets(t *indicatorType, value string) ([]*indicator, *batchError) {
 	o := r.config.owner
 	if t.Name != "File" {
-		if i := o.find(t, value); i != nil {
+		if i := o.find(t, t.key(value)); i != nil {
 			return []*indicator{i}, nil
 		}
 		return r.make(t, value)

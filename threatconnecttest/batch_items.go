@@ -182,7 +182,7 @@ func (r *batchRun) remove(t *indicatorType, value string) {
 	o := r.config.owner
 	delete(o.present, presence(t, value))
 	if t.Name != "File" {
-		if i := o.find(t, value); i != nil {
+		if i := o.find(t, t.key(value)); i != nil {
 			o.drop(i, r.now)
 		}
 		return

@@ -42,7 +42,7 @@ func (c *call) owner() (*owner, *answer) {
 func (c *call) writableOwner() (*owner, *answer) {
 	o, bad := c.owner()
 	if bad == nil && o.ReadOnly {
-		return nil, fail(http.StatusUnauthorized, "The requested resource was not changed - access was denied")
+		return nil, denied()
 	}
 	return o, bad
 }
@@ -200,7 +200,7 @@ func pageOf[T any](c *call, key string, all []T, write func(*jsonWriter, T)) *an
 	})
 }
 
-// ids reads a path segment that must be an id; 0 is none.
+// id reads a path segment that must be an id; 0 is none.
 func (c *call) id(name string) int64 {
 	n, err := strconv.ParseInt(c.params.get(name), 10, 64)
 	if err != nil {

@@ -6,8 +6,6 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
 )
 
@@ -121,27 +119,6 @@ func (s *Server) faultFor(method, target string) strike {
 		return hit
 	}
 	return strike{}
-}
-
-// patternOf finds the pattern of a target whoever sent it.
-func (s *Server) patternOf(method, target string) string {
-	path, _, _ := strings.Cut(target, "?")
-	rest, ok := strings.CutPrefix(path, s.base.Path+"/")
-	if !ok {
-		return ""
-	}
-	segments := strings.Split(strings.TrimSuffix(rest, "/"), "/")
-	for i, e := range segments {
-		d, err := url.PathUnescape(e)
-		if err != nil {
-			return ""
-		}
-		segments[i] = d
-	}
-	if e, _, _ := s.router.find(method, segments); e != nil {
-		return e.pattern
-	}
-	return ""
 }
 
 // before reports whether the request is not processed at all.

@@ -200,13 +200,23 @@ func (i *indicator) trust(v int) {
 	i.set(flagConfident, true)
 }
 
-// key is what an indicator is found by: one of the hashes for a file.
+// key is what an indicator is found by: a file by one of its hashes, an email address in any case.
 func (t *indicatorType) key(value string) string {
-	if t.Name != "File" {
-		return value
+	switch t.Name {
+	case "File":
+		value, _, _ = strings.Cut(value, separator)
+	case "EmailAddress":
+		value = strings.ToLower(value)
 	}
-	first, _, _ := strings.Cut(value, separator)
-	return first
+	return value
+}
+
+// keys are all keys of an indicator.
+func (i *indicator) keys() []string {
+	if i.typ.Name != "File" {
+		return []string{i.typ.key(i.value)}
+	}
+	return strings.Split(i.value, separator)
 }
 
 // Indicators returns the indicators of an owner in the order in which they came.

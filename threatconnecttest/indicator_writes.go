@@ -154,7 +154,7 @@ func (s *Server) put(o *owner, t *indicatorType, value string, onlyNew bool) (*i
 			return nil, msg
 		}
 	} else {
-		have = o.find(t, value)
+		have = o.find(t, t.key(value))
 	}
 	switch {
 	case have != nil && onlyNew:

@@ -119,7 +119,7 @@ func (w *jsonWriter) date(name string, seconds int64) {
 	w.str(name, formatDate(time.Unix(seconds, 0), w.odd))
 }
 
-// odDate is the date of an observation, which the platform is known to write malformed.
+// observed writes the date of an observation, which the platform is known to write malformed.
 func (w *jsonWriter) observed(name string, seconds int64) {
 	if w.odd&OddityMalformedDates != 0 {
 		w.str(name, formatDate(time.Unix(seconds, 0), OddityOffsetDates)+"Z")

@@ -2,6 +2,7 @@ package threatconnecttest
 
 import (
 	"errors"
+	"net/http"
 	"slices"
 )
 
@@ -149,7 +150,7 @@ func metadataRoutes(parent string, find func(*call) (holder, *answer)) []route {
 			if bad != nil {
 				return bad
 			}
-			if c.req.Method != "GET" && h.belongs().ReadOnly {
+			if c.req.Method != http.MethodGet && h.belongs().ReadOnly {
 				return denied()
 			}
 			return handle(c, h)
@@ -199,5 +200,5 @@ func (c *call) indicatorHolder() (holder, *answer) {
 }
 
 func denied() *answer {
-	return fail(401, "The requested resource was not changed - access was denied")
+	return fail(http.StatusUnauthorized, "The requested resource was not changed - access was denied")
 }

@@ -46,7 +46,7 @@ func (o *occurrence) write(w *jsonWriter) {
 	}
 }
 
-// readOccurrence changes an occurrence by a body and reports whether that leaves one.
+// read changes an occurrence by a body and reports whether that leaves one.
 func (o *Occurrence) read(f fields) bool {
 	if s, ok := f.text("fileName"); ok {
 		o.FileName = s

@@ -155,13 +155,12 @@ func (c *call) metrics(days int, paged bool, owners ...*owner) *answer {
 
 // ownerMetric is what an owner had at the end of a day.
 type ownerMetric struct {
-	indicators, enriched, inGroups, observed map[string]int
-	groups                                   map[string]int
-	indicatorAttributes, groupAttributes     int
-	rating, confidence                       float64
-	rated, confident                         int
-	observations, falsePositives             int
-	tags                                     int
+	indicators, groups, observed         map[string]int // by type
+	indicatorAttributes, groupAttributes int
+	rating, confidence                   float64
+	rated, confident                     int
+	observations, falsePositives         int
+	tags                                 int
 }
 
 func (o *owner) measure(until time.Time) ownerMetric {

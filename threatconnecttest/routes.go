@@ -111,47 +111,81 @@ func (e *route) match(path []string) (params, bool) {
 	return p, e.when == nil || e.when(p)
 }
 
-// parse splits the request target, finds the route and reads the query. It answers what the front
-// of the platform answers by itself.
-func (c *call) parse(target string) *answer {
-	if i := strings.Index(target, "://"); i >= 0 { // absolute form, as a proxy gets it
-		if j := strings.IndexByte(target[i+3:], '/'); j >= 0 {
-			target = target[i+3+j:]
-		}
+// target is a request target, taken apart.
+type target struct {
+	path     string   // escaped, with the base path
+	rawQuery string   // as it came
+	rest     string   // the path below the base, escaped
+	segments []string // of rest, each decoded once
+	outside  bool     // whether the path is not below the base
+	broken   bool     // whether an escape is none
+}
+
+// split takes a request target apart.
+func (s *Server) split(raw string) (t target) {
+	if i := strings.Index(raw, "://"); i >= 0 && raw[0] != '/' { // absolute form, as a proxy gets it
+		_, raw, _ = strings.Cut(raw[i+3:], "/")
+		raw = "/" + raw
 	}
-	c.path, c.rawQuery, _ = strings.Cut(target, "?")
-	rest, ok := strings.CutPrefix(c.path, c.base.Path+"/")
-	if !ok {
-		return notAnAPI(c.path)
+	t.path, t.rawQuery, _ = strings.Cut(raw, "?")
+	rest, inside := strings.CutPrefix(t.path, s.base.Path+"/")
+	if t.outside = !inside; t.outside {
+		return t
 	}
-	rest = strings.TrimSuffix(rest, "/")
-	var path []string
-	for s := range strings.SplitSeq(rest, "/") {
-		d, err := url.PathUnescape(s)
+	t.rest = strings.TrimSuffix(rest, "/")
+	for segment := range strings.SplitSeq(t.rest, "/") {
+		decoded, err := url.PathUnescape(segment)
 		if err != nil {
-			return fail(http.StatusBadRequest, msgMalformed)
+			t.broken = true
+			return t
 		}
-		path = append(path, d)
+		t.segments = append(t.segments, decoded)
+	}
+	return t
+}
+
+// patternOf finds the pattern of a target whoever sent it; it is empty when there is none.
+func (s *Server) patternOf(method, raw string) string {
+	t := s.split(raw)
+	if t.outside || t.broken {
+		return ""
+	}
+	if e, _, _ := s.router.find(method, t.segments); e != nil {
+		return e.pattern
+	}
+	return ""
+}
+
+// parse finds the route of a target and reads the query. It answers what the front of the platform
+// answers by itself.
+func (c *call) parse(raw string) *answer {
+	t := c.split(raw)
+	c.path, c.rawQuery = t.path, t.rawQuery
+	switch {
+	case t.outside:
+		return notAnAPI()
+	case t.broken:
+		return fail(http.StatusBadRequest, msgMalformed)
 	}
 	var allowed []string
-	c.route, c.params, allowed = c.router.find(c.req.Method, path)
+	c.route, c.params, allowed = c.router.find(c.req.Method, t.segments)
 	if c.route == nil && len(allowed) > 0 {
 		a := text(http.StatusMethodNotAllowed, "No resource method found for "+c.req.Method+", return 405 with Allow header")
 		a.header.Set("Allow", strings.Join(allowed, ", "))
 		return a
 	}
 	if c.route == nil {
-		return text(http.StatusInternalServerError, "Could not find resource for relative : /"+rest+" of full path: "+c.base.String()+"/"+rest)
+		return text(http.StatusInternalServerError, "Could not find resource for relative : /"+t.rest+" of full path: "+c.base.String()+"/"+t.rest)
 	}
-	q, err := url.ParseQuery(c.rawQuery)
-	if err != nil {
+	var err error
+	if c.query, err = url.ParseQuery(t.rawQuery); err != nil {
 		return fail(http.StatusBadRequest, msgMalformed)
 	}
-	c.query = q
 	return nil
 }
 
-func notAnAPI(path string) *answer {
+// notAnAPI is the page of a web server that knows nothing of an API.
+func notAnAPI() *answer {
 	return &answer{
 		status: http.StatusNotFound,
 		header: http.Header{"Content-Type": {"text/html;charset=utf-8"}},

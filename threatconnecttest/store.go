@@ -154,29 +154,19 @@ func (o *owner) reindex(ind *indicator) {
 	if o.index[ind.typ.index] == nil {
 		o.index[ind.typ.index] = map[string]*indicator{}
 	}
-	if ind.typ.Name != "File" {
-		o.index[ind.typ.index][ind.value] = ind
-		return
-	}
-	for _, h := range ind.typ.split(ind.value) {
-		if h != "" {
-			o.index[ind.typ.index][h] = ind
-		}
+	for _, k := range ind.keys() {
+		o.index[ind.typ.index][k] = ind
 	}
 }
 
 // drop takes an indicator out and remembers it as deleted.
 func (o *owner) drop(ind *indicator, now int64) {
-	keys := []string{ind.value}
-	if ind.typ.Name == "File" {
-		keys = ind.typ.split(ind.value)
-	}
-	for _, k := range keys {
+	for _, k := range ind.keys() {
 		delete(o.index[ind.typ.index], k)
 	}
 	o.deleted = append(o.deleted, deletedIndicator{typ: ind.typ, value: ind.value, added: ind.added, at: now})
-	for _, l := range ind.links() {
-		l.to.hangers().unlink(ind)
+	for _, l := range slices.Clone(ind.links()) {
+		dissociate(ind, l.to)
 	}
 	ind.set(flagRemoved, true)
 	o.removed++

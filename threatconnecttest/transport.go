@@ -58,6 +58,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if _, err := io.Copy(w, &contextReader{r.Context(), a.stream}); err != nil {
+		_ = http.NewResponseController(w).Flush() // what was written arrives
 		panic(http.ErrAbortHandler)
 	}
 }

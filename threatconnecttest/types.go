@@ -164,7 +164,7 @@ func associationTypes() []associationType {
 	for _, t := range groupTypes {
 		all = append(all, associationType{name: t.name, branch: t.branch})
 	}
-	for _, t := range []associationType{
+	return append(all, []associationType{
 		{name: "Address to User Agent", branch: "addressToUserAgent", ends: [][2]string{{"Address", "User Agent"}}},
 		{name: "ASN to Address", branch: "asnToAddress", ends: [][2]string{{"ASN", "Address"}}},
 		{name: "ASN to CIDR", branch: "asnToCidr", ends: [][2]string{{"ASN", "CIDR"}}},
@@ -182,10 +182,7 @@ func associationTypes() []associationType {
 		{name: "File DNS Query", branch: "dnsQuery", fileAction: true, ends: [][2]string{{"File", "Host"}}},
 		{name: "Address to Indicators", branch: "addressToIndicators", custom: true},
 		{name: "Host to Indicators", branch: "hostToIndicators", custom: true},
-	} {
-		all = append(all, t)
-	}
-	return all
+	}...)
 }
 
 // joins reports whether the association is between indicators of two types, in any order. One

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // The rules for the values of indicators. They are written from the platform's documentation and
@@ -19,16 +20,25 @@ func single(rule func(string) (string, bool)) func([]string) ([]string, bool) {
 	}
 }
 
-// canonicalAddress takes IPv4 and IPv6 in any spelling, but no zone and no IPv4 inside of IPv6.
+// canonicalAddress takes IPv4 and IPv6 in any spelling, but no zone and no IPv4 inside of IPv6. It
+// keeps IPv6 as eight groups.
 func canonicalAddress(s string) (string, bool) {
 	a, err := netip.ParseAddr(s)
 	if err != nil || a.Zone() != "" || a.Is6() && strings.Contains(s, ".") {
 		return "", false
 	}
-	return a.String(), true
+	if a.Is4() {
+		return s, true
+	}
+	b := a.As16()
+	var groups []string
+	for i := 0; i < len(b); i += 2 {
+		groups = append(groups, strconv.FormatUint(uint64(b[i])<<8|uint64(b[i+1]), 16))
+	}
+	return strings.Join(groups, ":"), true
 }
 
-// canonicalEmail takes local@host.
+// canonicalEmail takes local@host. It keeps the case, which does not tell two addresses apart.
 func canonicalEmail(s string) (string, bool) {
 	a, err := mail.ParseAddress(s)
 	if err != nil || a.Address != s || a.Name != "" || strings.Count(s, "@") != 1 || !printable(s) {
@@ -38,7 +48,7 @@ func canonicalEmail(s string) (string, bool) {
 	if _, ok := canonicalHost(host); !ok {
 		return "", false
 	}
-	return strings.ToLower(s), true
+	return s, true
 }
 
 // canonicalHost takes names of two or more labels in ASCII.
@@ -86,10 +96,12 @@ func topLevel(l string) bool {
 	return strings.IndexFunc(l, func(r rune) bool { return r < 'a' || r > 'z' }) < 0
 }
 
-// canonicalURL takes http, https, ftp and sftp URLs whose host is lower-case ASCII.
+// canonicalURL takes http, https, ftp and sftp URLs whose host is lower-case ASCII. What follows
+// the host is not looked at, but for control characters and spaces at the end.
 func canonicalURL(s string) (string, bool) {
 	scheme, rest, ok := strings.Cut(s, "://")
-	if !ok || !slices.Contains([]string{"http", "https", "ftp", "sftp"}, scheme) || !printable(s) || strings.ContainsAny(s, `"<>`) {
+	if !ok || !slices.Contains([]string{"http", "https", "ftp", "sftp"}, scheme) || strings.TrimSpace(s) != s ||
+		strings.ContainsFunc(s, unicode.IsControl) {
 		return "", false
 	}
 	authority := rest
@@ -97,7 +109,7 @@ func canonicalURL(s string) (string, bool) {
 		authority = rest[:i]
 	}
 	u, err := url.Parse(scheme + "://" + authority)
-	if err != nil || u.User != nil || u.Host == "" || u.Host != strings.ToLower(u.Host) {
+	if !printable(authority) || err != nil || u.User != nil || u.Host == "" || u.Host != strings.ToLower(u.Host) {
 		return "", false
 	}
 	if p := u.Port(); p != "" {
