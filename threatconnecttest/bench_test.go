@@ -1,0 +1,97 @@
+package threatconnecttest
+
+import (
+	"fmt"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// hosts is a batch file of n hosts that no other file has.
+func hosts(from, n int, more string) string {
+	var b strings.Builder
+	b.WriteString(`{"indicator":[`)
+	for i := range n {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, `{"type":"Host","summary":"host-%d.example.com","rating":3,"confidence":50%s}`, from+i, more)
+	}
+	b.WriteString(`]}`)
+	return b.String()
+}
+
+func (r rig) quickBatch(content string) {
+	made := r.must(201, "POST", "/v2/batch", config())
+	require.Equal(r, 202, r.upload(int(made.at("data", "batchId").(float64)), content).status)
+}
+
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// A test that imports a million indicators measures its own memory: the server's must not hide it.
+func TestAServerIsSmall(t *testing.T) {
+	for name, tc := range map[string]struct {
+		opts []Option
+		most float64 // bytes of a host
+	}{
+		"with contents":    {nil, 220},
+		"without contents": {[]Option{WithoutContents()}, 60},
+	} {
+		r := newRig(t, append(tc.opts, WithRequestLog(0))...)
+		const n = 50_000
+		files := []string{hosts(0, n/2, ""), hosts(n/2, n/2, "")}
+		before := heap()
+		for _, f := range files {
+			r.quickBatch(f)
+		}
+		per := float64(heap()-before) / n
+		require.Equal(t, n, r.srv.IndicatorCount(source))
+		require.Less(t, per, tc.most, "%s: bytes of a host", name)
+		t.Logf("%s: %.0f bytes a host", name, per)
+		runtime.KeepAlive(files)
+	}
+}
+
+func BenchmarkBatchOf25000Hosts(b *testing.B) {
+	for name, more := range map[string]string{"bare": "",
+		"whole": `,"attribute":[{"type":"Description","value":"seen"}],"tag":[{"name":"A"},{"name":"B"}],"associatedGroups":[{"groupXid":"x"}]`} {
+		b.Run(name, func(b *testing.B) {
+			s := New(WithoutContents(), WithRequestLog(0))
+			_, err := s.AddGroup(GroupRecord{Owner: source, Type: "Threat", Name: "x", XID: "x"})
+			require.NoError(b, err)
+			content := []byte(hosts(0, 25_000, more))
+			b.SetBytes(int64(len(content)))
+			b.ReportAllocs()
+			for b.Loop() {
+				j := &job{config: batchConfig{version: "V2", owner: s.owners[2], action: "Create", attributes: "Append"}, content: content,
+					counts: batchCounts{success: map[string]int{}, errors: map[string]int{}}}
+				s.run(j)
+			}
+		})
+	}
+}
+
+func BenchmarkPageOf10000(b *testing.B) {
+	s := New(WithRequestLog(0))
+	for i := range 10_000 {
+		_, err := s.AddIndicator(IndicatorRecord{Type: "Host", Summary: fmt.Sprintf("host-%d.example.com", i)})
+		require.NoError(b, err)
+	}
+	req, err := http.NewRequest(http.MethodGet, s.BaseURL()+"/v2/indicators?resultLimit=10000", nil)
+	require.NoError(b, err)
+	req.Header.Set("Authorization", "TC-Token "+s.Token())
+	b.ReportAllocs()
+	for b.Loop() {
+		resp, err := s.RoundTrip(req)
+		require.NoError(b, err)
+		require.Equal(b, 200, resp.StatusCode)
+	}
+}

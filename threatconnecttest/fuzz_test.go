@@ -1,0 +1,94 @@
+package threatconnecttest
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// FuzzValues checks that what a type takes is taken again, unchanged, as a summary and as a path.
+func FuzzValues(f *testing.F) {
+	for _, v := range []string{"192.0.2.1", "2001:db8::1", "Bad@example.com", "d41d8cd98f00b204e9800998ecf8427e : ", "WWW.example.com",
+		"http://example.com/a b", "ASN64496", "2001:db8:0:0:0:0:0:0/32", `HKEY_USERS\x :   : REG_SZ`, " : ", "a : b : c : d", ""} {
+		f.Add(v)
+	}
+	types := builtInTypes()
+	f.Fuzz(func(t *testing.T, v string) {
+		for _, typ := range types {
+			got, ok := typ.read(v)
+			if !ok {
+				continue
+			}
+			again, ok := typ.read(got)
+			require.True(t, ok, "%s %q", typ.Name, got)
+			require.Equal(t, got, again, typ.Name)
+			require.Len(t, typ.split(got), len(typ.Fields))
+		}
+	})
+}
+
+// FuzzRequests checks that no request breaks the server or gets an answer that is not one.
+func FuzzRequests(f *testing.F) {
+	f.Add("GET", "/api/v2/indicators/hosts/www.example.com?filters=rating%3E1", "")
+	f.Add("POST", "/api/v2/indicators/files", `{"md5":"d41d8cd98f00b204e9800998ecf8427e","rating":"3"}`)
+	f.Add("PUT", "/api/v2/groups/incidents/1?owner=", `{"name":null}`)
+	f.Add("POST", "/api/v2/batch", `{"version":"V2"}`)
+	f.Add("GET", "//%", "")
+	f.Add("DELETE", "x://", `[`)
+	f.Add("GET", "/api/v2/indicators?resultStart=9223372036854775807&resultLimit=1", "")
+	f.Fuzz(func(t *testing.T, method, target, body string) {
+		s := New()
+		r := &http.Request{Method: method, RequestURI: target, Header: http.Header{"Authorization": {"TC-Token " + s.Token()}},
+			Body: io.NopCloser(strings.NewReader(body))}
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		require.GreaterOrEqual(t, w.Code, 200)
+		if strings.HasPrefix(w.Header().Get("Content-Type"), "application/json") {
+			require.True(t, json.Valid(w.Body.Bytes()), w.Body.String())
+		}
+	})
+}
+
+// FuzzBatchFiles checks that every file ends its job, whatever is in it.
+func FuzzBatchFiles(f *testing.F) {
+	f.Add(`{"indicator":[{"type":"Host","summary":"www.example.com","tag":[{"name":1}]}]}`, true)
+	f.Add(`{"group":[{"type":"Threat","name":"x","xid":"y","associatedGroupXid":["y"]}],"association":[{"ref_1":"y","id_2":1}]}`, false)
+	f.Add(`{"indicator":[{"type":"File","summary":"d41d8cd98f00b204e9800998ecf8427e","fileOccurrence":{"date":1}}]}`, false)
+	f.Add(`{"indicator":[{"summary":{},"type":{}}]}`, true)
+	f.Add(`[{}]`, false)
+	f.Fuzz(func(t *testing.T, content string, halt bool) {
+		for _, version := range []string{"V1", "V2"} {
+			s := New()
+			j := &job{config: batchConfig{version: version, owner: s.owners[0], action: "Create", attributes: "Append", halt: halt},
+				content: []byte(content), counts: batchCounts{success: map[string]int{}, errors: map[string]int{}}}
+			s.run(j)
+			assert.Equal(t, jobCompleted, j.status)
+			assert.Len(t, j.errors, sum(j.counts.errors))
+			assert.LessOrEqual(t, len(s.Indicators("Example Organization")), sum(j.counts.success)+sum(j.counts.errors))
+		}
+	})
+}
+
+// FuzzStrings checks that the writer's strings are JSON strings.
+func FuzzStrings(f *testing.F) {
+	for _, s := range []string{"", "plain", `q"\`, "\u2028<>&", "\x00\x7f", "\u00e9\U0001f600"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if !utf8.ValidString(s) {
+			return // JSON has no other strings
+		}
+		w := &jsonWriter{}
+		w.value(s)
+		var got string
+		require.NoError(t, json.Unmarshal(w.b, &got))
+		require.Equal(t, s, got)
+	})
+}
