@@ -139,3 +139,5 @@ func keysOf(t *testing.T, raw string, path ...string) []string {
 }
 
 func message(p reply) any { return p.at("message") }
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }
