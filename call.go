@@ -102,10 +102,16 @@ func listAll[T any](ctx context.Context, c *Client, r route, owner string, keys 
 	}))
 }
 
-// listOn reads all that hangs on something. 404 means that nothing does on some versions of the
-// platform, and that the thing itself is not there on all of them: a second request tells.
+// listOn reads all that hangs on something: what is the key of one of them, and its plural is where
+// they are.
 func listOn[T any](ctx context.Context, c *Client, t target, what string, read func(*wire.Reader) T) ([]T, error) {
-	items, err := listAll(ctx, c, t.route.under(what+"s"), t.owner, []string{what}, read)
+	return listBelow(ctx, c, t, what+"s", []string{what}, read)
+}
+
+// listBelow reads all that there is below something. 404 means that nothing is on some versions of
+// the platform, and that the thing itself is not there on all of them: a second request tells.
+func listBelow[T any](ctx context.Context, c *Client, t target, branch string, keys []string, read func(*wire.Reader) T) ([]T, error) {
+	items, err := listAll(ctx, c, t.route.under(branch), t.owner, keys, read)
 	if err == nil || !errors.Is(err, ErrNotFound) {
 		return items, err
 	}
