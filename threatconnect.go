@@ -33,6 +33,8 @@ type Client struct {
 	Attributes *AttributesService
 	// SecurityLabels applies security labels to resources and their attributes.
 	SecurityLabels *SecurityLabelsService
+	// Tasks reads and writes tasks, their assignees and escalatees.
+	Tasks *TasksService
 	// Types lists the instance's indicator types, custom ones included.
 	Types *TypesService
 
@@ -95,6 +97,7 @@ func NewClient(baseURL string, credentials Credentials, options ...Option) (*Cli
 	c.Tags = &TagsService{s}
 	c.Attributes = &AttributesService{s}
 	c.SecurityLabels = &SecurityLabelsService{s}
+	c.Tasks = newTasksService(s)
 	c.Types = &TypesService{s}
 	return c, nil
 }

@@ -1,0 +1,161 @@
+package threatconnect
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/threatconnect-go/threatconnect/internal/wire"
+)
+
+// TaskUsersService reads and changes the assignees or the escalatees of tasks. It is safe for
+// concurrent use.
+type TaskUsersService struct {
+	service
+	branch string
+}
+
+// target is where the users of a task are.
+func (s *TaskUsersService) target(task Resource) (target, error) {
+	t, err := s.c.targetOf(task)
+	if err == nil && t.kind != kindTask {
+		err = &ValidationError{Field: "resource", Rule: "want a task, not a " + string(t.kind)}
+	}
+	return t, err
+}
+
+// On lists the users of a task. It costs one request a 500 users.
+//
+// API: GET /v2/tasks/{id}/assignees
+// API: GET /v2/tasks/{id}/escalatees
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/tasks/tasks.html
+func (s *TaskUsersService) On(ctx context.Context, task Resource) ([]User, error) {
+	t, err := s.target(task)
+	if err != nil {
+		return nil, err
+	}
+	return listBelow(ctx, s.c, t, s.branch, []string{"user"}, readUser)
+}
+
+// Get reads a user of a task by the user name. A user that the task does not have is an error that
+// matches [ErrNotFound]. It costs one request.
+//
+// API: GET /v2/tasks/{id}/assignees/{userName}
+// API: GET /v2/tasks/{id}/escalatees/{userName}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/tasks/tasks.html
+func (s *TaskUsersService) Get(ctx context.Context, task Resource, userName string) (*User, error) {
+	name, err := trimmedName("user name", userName, 0)
+	if err != nil {
+		return nil, err
+	}
+	return s.get(ctx, task, value(name))
+}
+
+// GetByID reads a user of a task by the user's id. The platform documents the path and no answer
+// holds such an id: it has to be known from elsewhere. It costs one request.
+//
+// API: GET /v2/tasks/{id}/assignees/{assigneeId}
+// API: GET /v2/tasks/{id}/escalatees/{escalateeId}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/tasks/tasks.html
+func (s *TaskUsersService) GetByID(ctx context.Context, task Resource, userID int64) (*User, error) {
+	if userID <= 0 {
+		return nil, &ValidationError{Field: "user id", Rule: "want a positive number"}
+	}
+	return s.get(ctx, task, id(userID))
+}
+
+func (s *TaskUsersService) get(ctx context.Context, task Resource, segment any) (*User, error) {
+	t, err := s.target(task)
+	if err != nil {
+		return nil, err
+	}
+	return one(ctx, s.c, &call{method: http.MethodGet, route: t.route.under(s.branch, segment), query: ownerQuery(t.owner)}, []string{"user"}, pointer(readUser))
+}
+
+// Add adds users to a task, by their user names. All names are checked before the first is sent. It
+// costs one request a name and stops at the first error. A user who is there already stays, so that
+// a request may be tried again.
+//
+// API: POST /v2/tasks/{id}/assignees/{userName}
+// API: POST /v2/tasks/{id}/escalatees/{userName}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/tasks/tasks.html
+func (s *TaskUsersService) Add(ctx context.Context, task Resource, userNames ...string) error {
+	return s.each(ctx, http.MethodPost, task, userNames)
+}
+
+// Remove takes users off a task, by their user names. It costs one request a name and stops at the
+// first error.
+//
+// API: DELETE /v2/tasks/{id}/assignees/{userName}
+// API: DELETE /v2/tasks/{id}/escalatees/{userName}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/tasks/tasks.html
+func (s *TaskUsersService) Remove(ctx context.Context, task Resource, userNames ...string) error {
+	return s.each(ctx, http.MethodDelete, task, userNames)
+}
+
+func (s *TaskUsersService) each(ctx context.Context, method string, task Resource, userNames []string) error {
+	t, err := s.target(task)
+	if err != nil {
+		return err
+	}
+	return s.c.writeEach(ctx, method, t, s.branch, userNames, func(name string) (string, error) { return trimmedName("user name", name, 0) })
+}
+
+// writeTaskUsers writes users as the body of a task holds them: a list of objects.
+func writeTaskUsers(w *wire.Writer, key string, users []User) error {
+	if len(users) == 0 {
+		return nil
+	}
+	w.Key(key)
+	w.BeginArray()
+	for i := range users {
+		name, err := trimmedName("task "+key, users[i].UserName, 0)
+		if err != nil {
+			return err
+		}
+		w.BeginObject()
+		w.Key("userName")
+		w.Text(name)
+		w.EndObject()
+	}
+	w.EndArray()
+	return nil
+}
+
+// readTaskUsers reads the users of a task in every form that the documentation has: a list of
+// users, one user, and one object that holds a list of user names.
+func readTaskUsers(r *wire.Reader) []User {
+	users := []User{}
+	for r.Array(); r.NextElem(); {
+		if r.Kind() != wire.Object {
+			if name := r.Text(); name != "" {
+				users = append(users, User{UserName: name})
+			}
+			continue
+		}
+		var u User
+		var more []string
+		for r.Object(); r.NextKey(); {
+			switch string(r.Key()) {
+			case "userName":
+				if names := r.Strings(); len(names) > 0 {
+					u.UserName, more = names[0], names[1:]
+				}
+			case "firstName":
+				u.FirstName = r.Text()
+			case "lastName":
+				u.LastName = r.Text()
+			case "pseudonym":
+				u.Pseudonym = r.Text()
+			default:
+				r.Skip()
+			}
+		}
+		if u != (User{}) {
+			users = append(users, u)
+		}
+		for _, name := range more {
+			users = append(users, User{UserName: name})
+		}
+	}
+	return users
+}

@@ -1,0 +1,331 @@
+package threatconnect
+
+import (
+	"context"
+	"encoding/json"
+	"iter"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/google/go-querystring/query"
+
+	"github.com/threatconnect-go/threatconnect/internal/wire"
+)
+
+// TaskStatus says how far a task is.
+type TaskStatus string
+
+// The statuses of tasks. The platform gives a new task TaskNotStarted.
+const (
+	TaskNotStarted TaskStatus = "Not Started"
+	TaskInProgress TaskStatus = "In Progress"
+	TaskCompleted  TaskStatus = "Completed"
+	TaskWaiting    TaskStatus = "Waiting on Someone"
+	TaskDeferred   TaskStatus = "Deferred"
+)
+
+var taskStatuses = []TaskStatus{TaskNotStarted, TaskInProgress, TaskCompleted, TaskWaiting, TaskDeferred}
+
+// Task is something that people have to do. It is a [Resource].
+type Task struct {
+	ID             int64      `json:"id,omitzero"`             // read only
+	Name           string     `json:"name,omitzero"`           // required
+	Owner          Owner      `json:"owner,omitzero"`          // lists fill in the name only; to create in an owner, set the name
+	Status         TaskStatus `json:"status,omitzero"`         // empty means TaskNotStarted for a new task
+	Description    string     `json:"description,omitzero"`    // write only: the platform does not send it back
+	DueDate        time.Time  `json:"dueDate,omitzero"`        // when it has to be done
+	ReminderDate   time.Time  `json:"reminderDate,omitzero"`   // when the assignees are reminded
+	EscalationDate time.Time  `json:"escalationDate,omitzero"` // when the escalatees are told
+	Assignees      []User     `json:"assignee,omitzero"`       // who has to do it; only the user names are sent
+	Escalatees     []User     `json:"escalatee,omitzero"`      // who is told when it is not done; only the user names are sent
+
+	// The platform keeps these three up to date. They are nil where it did not say, and sent only
+	// by Create, for tasks that come from another system.
+	Escalated *bool `json:"escalated,omitzero"` // whether the escalatees were told
+	Reminded  *bool `json:"reminded,omitzero"`  // whether the assignees were reminded
+	Overdue   *bool `json:"overdue,omitzero"`   // whether the due date is past
+
+	DateAdded    time.Time   `json:"dateAdded,omitzero"`    // read only
+	LastModified time.Time   `json:"lastModified,omitzero"` // read only; Update is the only call that fills it in
+	WebLink      string      `json:"webLink,omitzero"`      // read only; never fetched
+	Tags         []Tag       `json:"tag,omitzero"`          // read only, with IncludeTags
+	Attributes   []Attribute `json:"attribute,omitzero"`    // read only, with IncludeAttributes
+
+	// Extra holds what the platform sent beyond the fields of this package.
+	Extra map[string]json.RawMessage `json:"extra,omitzero"`
+}
+
+func (t *Task) target() (target, error) {
+	if t == nil {
+		return target{}, errNilTask
+	}
+	return TaskRef{ID: t.ID, Owner: t.Owner.Name}.target()
+}
+
+var errNilTask = &ValidationError{Field: "task", Rule: "is nil"}
+
+// TaskRef names a task by its id.
+type TaskRef struct {
+	ID    int64
+	Owner string // empty means the client's default owner
+}
+
+func (r TaskRef) target() (target, error) {
+	if r.ID <= 0 {
+		return target{}, &ValidationError{Field: "task id", Rule: "want a positive number", Fix: "create the task first, or read it to learn its id"}
+	}
+	return target{kind: kindTask, route: at("v2", "tasks", id(r.ID)), owner: r.Owner}, nil
+}
+
+// TasksService reads and writes tasks. It is safe for concurrent use.
+type TasksService struct {
+	service
+
+	Assignees  *TaskUsersService // those who have to do a task
+	Escalatees *TaskUsersService // those who are told when it is not done in time
+}
+
+func newTasksService(s service) *TasksService {
+	return &TasksService{
+		service:    s,
+		Assignees:  &TaskUsersService{s, "assignees"},
+		Escalatees: &TaskUsersService{s, "escalatees"},
+	}
+}
+
+// TaskGetOptions says how one task is read. Nil and the zero value read it from the client's
+// default owner, without tags and attributes.
+type TaskGetOptions struct {
+	Owner   string  // empty means the client's default owner
+	Include Include // IncludeTags, IncludeAttributes; the platform has nothing else to add to a task
+}
+
+// TaskListOptions says which tasks are listed. Nil and the zero value list those of the client's
+// default owner.
+type TaskListOptions struct {
+	ListOptions
+	Owner   string  `url:"owner,omitempty"`    // empty means the client's default owner
+	Filters Filters `url:"filters,omitempty"`  // conditions; see the By constants
+	Any     bool    `url:"orParams,omitempty"` // list what meets any filter instead of all of them
+	Include Include `url:"-"`                  // IncludeTags, IncludeAttributes; the platform has nothing else to add to a task
+}
+
+// Get reads one task. One that the owner does not have is an error that matches [ErrNotFound]. It
+// costs one request.
+//
+// API: GET /v2/tasks/{id}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/tasks/tasks.html
+func (s *TasksService) Get(ctx context.Context, taskID int64, opts *TaskGetOptions) (*Task, error) {
+	o := copyOf(opts)
+	t, err := s.c.targetOf(TaskRef{ID: taskID, Owner: o.Owner})
+	if err != nil {
+		return nil, err
+	}
+	return one(ctx, s.c, &call{method: http.MethodGet, route: t.route, query: o.Include.hung(ownerQuery(t.owner))}, []string{"task"}, readTask)
+}
+
+// List reads one page of tasks, with one request.
+//
+// API: GET /v2/tasks
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/tasks/tasks.html
+func (s *TasksService) List(ctx context.Context, opts *TaskListOptions) (*Page[*Task], error) {
+	o := copyOf(opts)
+	p, err := s.page(ctx, o, o.Start, o.Limit)
+	if err != nil {
+		return nil, err
+	}
+	return &p.Page, nil
+}
+
+// All reads all tasks, one request a page, each when it is needed. An error ends the sequence.
+//
+// API: GET /v2/tasks
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/tasks/tasks.html
+func (s *TasksService) All(ctx context.Context, opts *TaskListOptions) iter.Seq2[*Task, error] {
+	o := copyOf(opts)
+	return pages(o.ListOptions, func(start, limit int) (*page[*Task], error) { return s.page(ctx, o, start, limit) })
+}
+
+func (s *TasksService) page(ctx context.Context, o TaskListOptions, start, limit int) (*page[*Task], error) {
+	o.Start, o.Limit = start, limit
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	if err := o.Filters.check("tasks", "name", "dateAdded", "status", "assignee", "escalatee", "overdue", "escalated", "dueDate", "reminded"); err != nil {
+		return nil, err
+	}
+	o.Owner = s.c.ownerOr(o.Owner)
+	q, err := query.Values(o)
+	if err != nil {
+		return nil, err
+	}
+	return list(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "tasks"), query: o.Include.hung(q)}, limit, []string{"task"}, readTask)
+}
+
+// Create creates a task in the owner that it names, or in the client's default owner, and returns
+// it as the platform stored it, with its id. It costs one request and is not tried again after an
+// unknown outcome, because that could create it twice.
+//
+// Tags and attributes are put on the created task; a task that carries some is refused.
+//
+// API: POST /v2/tasks
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/tasks/tasks.html
+func (s *TasksService) Create(ctx context.Context, task *Task) (*Task, error) {
+	body, err := task.body(modeCreate)
+	if err != nil {
+		return nil, err
+	}
+	return one(ctx, s.c, &call{
+		method: http.MethodPost,
+		route:  at("v2", "tasks"),
+		query:  ownerQuery(s.c.ownerOr(task.Owner.Name)),
+		body:   jsonBody(body),
+	}, []string{"task"}, readTask)
+}
+
+// Update changes the fields of a task that are set; its id says which one it is. Assignees and
+// Escalatees, where there are any, replace those that the task had. It returns the task as the
+// platform answers it, which may leave fields out, and costs one request.
+//
+// API: PUT /v2/tasks/{id}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/tasks/tasks.html
+func (s *TasksService) Update(ctx context.Context, task *Task) (*Task, error) {
+	body, err := task.body(modeUpdate)
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.c.targetOf(task)
+	if err != nil {
+		return nil, err
+	}
+	return one(ctx, s.c, &call{method: http.MethodPut, route: t.route, query: ownerQuery(t.owner), body: jsonBody(body)}, []string{"task"}, readTask)
+}
+
+// Delete deletes one task. It costs one request.
+//
+// API: DELETE /v2/tasks/{id}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/tasks/tasks.html
+func (s *TasksService) Delete(ctx context.Context, taskID int64, opts *OwnerOptions) error {
+	t, err := s.c.targetOf(TaskRef{ID: taskID, Owner: copyOf(opts).Owner})
+	if err != nil {
+		return err
+	}
+	return s.c.write(ctx, http.MethodDelete, t.route, t.owner)
+}
+
+// body writes the body of a create or update.
+func (t *Task) body(m mode) ([]byte, error) {
+	if t == nil {
+		return nil, errNilTask
+	}
+	name := t.Name
+	if name != "" || m == modeCreate {
+		var err error
+		if name, err = trimmedName("task name", name, 0); err != nil {
+			return nil, err
+		}
+	}
+	if m == modeCreate && (len(t.Tags) > 0 || len(t.Attributes) > 0) {
+		return nil, &ValidationError{Field: "task", Rule: "carries tags or attributes, which a task cannot be created with", Fix: "add them afterwards with client.Tags and client.Attributes"}
+	}
+	if err := oneOf("task status", t.Status, taskStatuses); err != nil {
+		return nil, err
+	}
+	var w wire.Writer
+	w.BeginObject()
+	empty := len(w.Buf)
+	text(&w, "name", name)
+	text(&w, "description", t.Description)
+	text(&w, "status", string(t.Status))
+	when(&w, "dueDate", t.DueDate)
+	when(&w, "reminderDate", t.ReminderDate)
+	when(&w, "escalationDate", t.EscalationDate)
+	if m == modeCreate {
+		flag(&w, "escalated", t.Escalated)
+		flag(&w, "reminded", t.Reminded)
+		flag(&w, "overdue", t.Overdue)
+	}
+	if err := firstError(writeTaskUsers(&w, "assignee", t.Assignees), writeTaskUsers(&w, "escalatee", t.Escalatees)); err != nil {
+		return nil, err
+	}
+	if len(w.Buf) == empty {
+		return nil, &ValidationError{Field: "task", Rule: "has nothing to update", Fix: "set its name or another field that can change"}
+	}
+	w.EndObject()
+	if err := w.Err(); err != nil {
+		return nil, &ValidationError{Field: "task", Rule: err.Error()}
+	}
+	return w.Buf, nil
+}
+
+// flag writes a boolean that is set.
+func flag(w *wire.Writer, key string, v *bool) {
+	if v != nil {
+		w.Key(key)
+		w.Bool(*v)
+	}
+}
+
+// hung adds to a query what can be read with a task or a victim.
+func (i Include) hung(q url.Values) url.Values {
+	if i&(IncludeTags|IncludeAttributes) != 0 && q == nil {
+		q = url.Values{}
+	}
+	if i&IncludeTags != 0 {
+		q.Set("includeTags", "true")
+	}
+	if i&IncludeAttributes != 0 {
+		q.Set("includeAttributes", "true")
+	}
+	return q
+}
+
+func readTask(r *wire.Reader) *Task {
+	t := new(Task)
+	for r.Object(); r.NextKey(); {
+		switch key := r.Key(); string(key) {
+		case "id":
+			t.ID = r.Int64()
+		case "name":
+			t.Name = r.Text()
+		case "owner":
+			t.Owner = readOwner(r)
+		case "ownerName":
+			t.Owner.Name = r.Text()
+		case "status":
+			t.Status = TaskStatus(r.Text())
+		case "description":
+			t.Description = r.Text()
+		case "dueDate":
+			t.DueDate = r.Time()
+		case "reminderDate":
+			t.ReminderDate = r.Time()
+		case "escalationDate":
+			t.EscalationDate = r.Time()
+		case "assignee":
+			t.Assignees = readTaskUsers(r)
+		case "escalatee":
+			t.Escalatees = readTaskUsers(r)
+		case "escalated":
+			t.Escalated = r.BoolPtr()
+		case "reminded":
+			t.Reminded = r.BoolPtr()
+		case "overdue":
+			t.Overdue = r.BoolPtr()
+		case "dateAdded":
+			t.DateAdded = r.Time()
+		case "lastModified":
+			t.LastModified = r.Time()
+		case "webLink":
+			t.WebLink = r.Text()
+		case "tag":
+			t.Tags = readList(r, readTag)
+		case "attribute":
+			t.Attributes = readList(r, readAttribute)
+		default:
+			keep(&t.Extra, key, r)
+		}
+	}
+	return t
+}
