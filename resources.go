@@ -3,8 +3,8 @@ package threatconnect
 import "fmt"
 
 // Resource is anything that tags, attributes, security labels and associations can hang on: every
-// [Indicator] and [Group], and the references [IndicatorRef] and [GroupRef], which name a thing
-// without reading it first.
+// [Indicator] and [Group], every [*Task] and [*Victim], and the references [IndicatorRef],
+// [GroupRef], [TaskRef] and [VictimRef], which name a thing without reading it first.
 //
 // A resource that was read knows its owner, so that what is hung on it lands in that owner. One
 // that names no owner is looked for in the client's default owner.

@@ -35,6 +35,10 @@ type Client struct {
 	SecurityLabels *SecurityLabelsService
 	// Tasks reads and writes tasks, their assignees and escalatees.
 	Tasks *TasksService
+	// Victims reads and writes victims.
+	Victims *VictimsService
+	// VictimAssets reads and writes the addresses, accounts and numbers of victims.
+	VictimAssets *VictimAssetsService
 	// Types lists the instance's indicator types, custom ones included.
 	Types *TypesService
 
@@ -98,6 +102,8 @@ func NewClient(baseURL string, credentials Credentials, options ...Option) (*Cli
 	c.Attributes = &AttributesService{s}
 	c.SecurityLabels = &SecurityLabelsService{s}
 	c.Tasks = newTasksService(s)
+	c.Victims = &VictimsService{s}
+	c.VictimAssets = &VictimAssetsService{s}
 	c.Types = &TypesService{s}
 	return c, nil
 }

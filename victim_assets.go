@@ -1,0 +1,158 @@
+package threatconnect
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/threatconnect-go/threatconnect/internal/wire"
+)
+
+// VictimAssetsService reads and writes the assets of victims. It is safe for concurrent use.
+//
+// The victim is a [*Victim] or a [VictimRef].
+type VictimAssetsService struct{ service }
+
+// target is where the assets of a victim are.
+func (s *VictimAssetsService) target(victim Resource) (target, error) {
+	t, err := s.c.targetOf(victim)
+	if err == nil && t.kind != kindVictim {
+		err = &ValidationError{Field: "resource", Rule: "want a victim, not a " + string(t.kind)}
+	}
+	return t, err
+}
+
+// at returns where the assets of a kind are, the kind, and the owner.
+func (s *VictimAssetsService) at(victim Resource, t VictimAssetType) (target, *victimAssetDef, error) {
+	def := victimAssetDefOf(t)
+	if def == nil {
+		return target{}, nil, &ValidationError{Field: "victim asset type", Rule: fmt.Sprintf("%s is not one of the five kinds", quoteForeign(string(t))), Fix: "use one of the VictimAsset constants"}
+	}
+	on, err := s.target(victim)
+	return on, def, err
+}
+
+// On lists the assets of a victim, of all kinds. The list has the id and the main value of each; a
+// network or an address type has to be read with Get. It costs one request a 500 assets.
+//
+// API: GET /v2/victims/{id}/victimAssets
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
+func (s *VictimAssetsService) On(ctx context.Context, victim Resource) ([]VictimAsset, error) {
+	on, err := s.target(victim)
+	if err != nil {
+		return nil, err
+	}
+	return listBelow(ctx, s.c, on, "victimAssets", []string{"victimAsset"}, readVictimAsset(nil))
+}
+
+// OfType lists the assets of a victim that are of one kind; see On. It costs one request a 500
+// assets.
+//
+// API: GET /v2/victims/{id}/victimAssets/{victimAssetType}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
+func (s *VictimAssetsService) OfType(ctx context.Context, victim Resource, t VictimAssetType) ([]VictimAsset, error) {
+	on, def, err := s.at(victim, t)
+	if err != nil {
+		return nil, err
+	}
+	return listBelow(ctx, s.c, on, "victimAssets/"+def.branch, []string{def.entity, "victimAsset"}, readVictimAsset(def))
+}
+
+// Get reads one asset of a victim. One that the victim does not have is an error that matches
+// [ErrNotFound]. It costs one request.
+//
+// API: GET /v2/victims/{id}/victimAssets/{victimAssetType}/{assetId}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
+func (s *VictimAssetsService) Get(ctx context.Context, victim Resource, t VictimAssetType, assetID int64) (VictimAsset, error) {
+	on, def, err := s.at(victim, t)
+	if err != nil {
+		return nil, err
+	}
+	if assetID <= 0 {
+		return nil, errVictimAssetID
+	}
+	return one(ctx, s.c, &call{
+		method: http.MethodGet,
+		route:  on.route.under("victimAssets", def.branch, id(assetID)),
+		query:  ownerQuery(on.owner),
+	}, []string{def.entity, "victimAsset"}, readVictimAsset(def))
+}
+
+// Create gives a victim an asset and returns it as the platform stored it, with its id. It costs one
+// request and is not tried again after an unknown outcome, because that could create it twice.
+//
+// API: POST /v2/victims/{id}/victimAssets/{victimAssetType}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
+func (s *VictimAssetsService) Create(ctx context.Context, victim Resource, asset VictimAsset) (VictimAsset, error) {
+	return s.send(ctx, http.MethodPost, victim, asset)
+}
+
+// Update changes an asset of a victim; its id says which one it is. Its main value must be set even
+// when it stays. It costs one request.
+//
+// API: PUT /v2/victims/{id}/victimAssets/{victimAssetType}/{assetId}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
+func (s *VictimAssetsService) Update(ctx context.Context, victim Resource, asset VictimAsset) (VictimAsset, error) {
+	return s.send(ctx, http.MethodPut, victim, asset)
+}
+
+// Delete deletes one asset of a victim. It costs one request.
+//
+// API: DELETE /v2/victims/{id}/victimAssets/{victimAssetType}/{assetId}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
+func (s *VictimAssetsService) Delete(ctx context.Context, victim Resource, t VictimAssetType, assetID int64) error {
+	on, def, err := s.at(victim, t)
+	if err != nil {
+		return err
+	}
+	if assetID <= 0 {
+		return errVictimAssetID
+	}
+	return s.c.write(ctx, http.MethodDelete, on.route.under("victimAssets", def.branch, id(assetID)), on.owner)
+}
+
+var (
+	errNilVictimAsset = &ValidationError{Field: "victim asset", Rule: "is nil"}
+	errVictimAssetID  = &ValidationError{Field: "victim asset id", Rule: "want a positive number", Fix: "create the asset first, or list the assets to learn its id"}
+)
+
+func (s *VictimAssetsService) send(ctx context.Context, method string, victim Resource, asset VictimAsset) (VictimAsset, error) {
+	if isNil(asset) {
+		return nil, errNilVictimAsset
+	}
+	on, def, err := s.at(victim, asset.Type())
+	if err != nil {
+		return nil, err
+	}
+	if _, unknown := asset.(*UnknownVictimAsset); unknown {
+		return nil, &ValidationError{Field: "victim asset", Rule: "is of no kind that this package can write"}
+	}
+	r := on.route.under("victimAssets", def.branch)
+	if method == http.MethodPut {
+		if asset.Meta().ID <= 0 {
+			return nil, errVictimAssetID
+		}
+		r = r.under(id(asset.Meta().ID))
+	}
+	f := asset.fields()
+	required, err := trimmedName("victim asset "+def.value, f[0].value, 0)
+	if err != nil {
+		return nil, err
+	}
+	var w wire.Writer
+	w.BeginObject()
+	w.Key(f[0].key)
+	w.Text(required)
+	text(&w, f[1].key, f[1].value)
+	w.EndObject()
+	if err := w.Err(); err != nil {
+		return nil, &ValidationError{Field: "victim asset", Rule: err.Error()}
+	}
+	return one(ctx, s.c, &call{
+		method:  method,
+		route:   r,
+		query:   ownerQuery(on.owner),
+		body:    jsonBody(w.Buf),
+		private: []string{required, f[1].value},
+	}, []string{def.entity, "victimAsset"}, readVictimAsset(def))
+}

@@ -1,0 +1,243 @@
+package threatconnect
+
+import (
+	"context"
+	"encoding/json"
+	"iter"
+	"net/http"
+
+	"github.com/google/go-querystring/query"
+
+	"github.com/threatconnect-go/threatconnect/internal/wire"
+)
+
+// Victim is a person or an organization that was attacked. It is a [Resource].
+//
+// Feeds do not bring victims: batch files have no place for them, and the platform asks feed
+// integrations to leave them out. They are for alerts and for what analysts do.
+type Victim struct {
+	ID           int64  `json:"id,omitzero"`           // read only
+	Name         string `json:"name,omitzero"`         // required, to update as well
+	Description  string `json:"description,omitzero"`  // lists leave it out
+	Org          string `json:"org,omitzero"`          // organization
+	Suborg       string `json:"suborg,omitzero"`       // department
+	WorkLocation string `json:"workLocation,omitzero"` // where the victim works
+	Nationality  string `json:"nationality,omitzero"`  // as in American
+	WebLink      string `json:"webLink,omitzero"`      // read only; never fetched
+	// Owner is the owner that the victim was asked for in, because the platform does not send one;
+	// empty when that was the API user's organization by default. To create in an owner, set the
+	// name.
+	Owner Owner `json:"owner,omitzero"`
+
+	Tags       []Tag       `json:"tag,omitzero"`       // read only, with IncludeTags
+	Attributes []Attribute `json:"attribute,omitzero"` // read only, with IncludeAttributes
+
+	// Extra holds what the platform sent beyond the fields of this package.
+	Extra map[string]json.RawMessage `json:"extra,omitzero"`
+}
+
+func (v *Victim) target() (target, error) {
+	if v == nil {
+		return target{}, errNilVictim
+	}
+	return VictimRef{ID: v.ID, Owner: v.Owner.Name}.target()
+}
+
+var errNilVictim = &ValidationError{Field: "victim", Rule: "is nil"}
+
+// VictimRef names a victim by its id.
+type VictimRef struct {
+	ID    int64
+	Owner string // empty means the client's default owner
+}
+
+func (r VictimRef) target() (target, error) {
+	if r.ID <= 0 {
+		return target{}, &ValidationError{Field: "victim id", Rule: "want a positive number", Fix: "create the victim first, or read it to learn its id"}
+	}
+	return target{kind: kindVictim, route: at("v2", "victims", id(r.ID)), owner: r.Owner}, nil
+}
+
+// VictimsService reads and writes victims. It is safe for concurrent use.
+//
+// A victim needs an asset before the platform lets it be associated with anything; see
+// [VictimAssetsService].
+type VictimsService struct{ service }
+
+// VictimGetOptions says how one victim is read. Nil and the zero value read it from the client's
+// default owner, without tags and attributes.
+type VictimGetOptions struct {
+	Owner   string  // empty means the client's default owner
+	Include Include // IncludeTags, IncludeAttributes; the platform has nothing else to add to a victim
+}
+
+// VictimListOptions says which victims are listed. Nil and the zero value list those of the
+// client's default owner.
+type VictimListOptions struct {
+	ListOptions
+	Owner   string  `url:"owner,omitempty"`    // empty means the client's default owner
+	Filters Filters `url:"filters,omitempty"`  // conditions: ByName only
+	Any     bool    `url:"orParams,omitempty"` // list what meets any filter instead of all of them
+	Include Include `url:"-"`                  // IncludeTags, IncludeAttributes; the platform has nothing else to add to a victim
+}
+
+// Get reads one victim. One that the owner does not have is an error that matches [ErrNotFound]. It
+// costs one request.
+//
+// API: GET /v2/victims/{id}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
+func (s *VictimsService) Get(ctx context.Context, victimID int64, opts *VictimGetOptions) (*Victim, error) {
+	o := copyOf(opts)
+	t, err := s.c.targetOf(VictimRef{ID: victimID, Owner: o.Owner})
+	if err != nil {
+		return nil, err
+	}
+	return one(ctx, s.c, &call{method: http.MethodGet, route: t.route, query: o.Include.hung(ownerQuery(t.owner))}, []string{"victim"}, readVictimOf(t.owner))
+}
+
+// List reads one page of victims, with one request.
+//
+// API: GET /v2/victims
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
+func (s *VictimsService) List(ctx context.Context, opts *VictimListOptions) (*Page[*Victim], error) {
+	o := copyOf(opts)
+	p, err := s.page(ctx, o, o.Start, o.Limit)
+	if err != nil {
+		return nil, err
+	}
+	return &p.Page, nil
+}
+
+// All reads all victims, one request a page, each when it is needed. An error ends the sequence.
+//
+// API: GET /v2/victims
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
+func (s *VictimsService) All(ctx context.Context, opts *VictimListOptions) iter.Seq2[*Victim, error] {
+	o := copyOf(opts)
+	return pages(o.ListOptions, func(start, limit int) (*page[*Victim], error) { return s.page(ctx, o, start, limit) })
+}
+
+func (s *VictimsService) page(ctx context.Context, o VictimListOptions, start, limit int) (*page[*Victim], error) {
+	o.Start, o.Limit = start, limit
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	if err := o.Filters.check("victims", "name"); err != nil {
+		return nil, err
+	}
+	o.Owner = s.c.ownerOr(o.Owner)
+	q, err := query.Values(o)
+	if err != nil {
+		return nil, err
+	}
+	return list(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "victims"), query: o.Include.hung(q)}, limit, []string{"victim"}, readVictimOf(o.Owner))
+}
+
+// Create creates a victim in the owner that it names, or in the client's default owner, and returns
+// it as the platform stored it, with its id. It costs one request and is not tried again after an
+// unknown outcome, because that could create it twice.
+//
+// Tags and attributes are put on the created victim; a victim that carries some is refused.
+//
+// API: POST /v2/victims
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
+func (s *VictimsService) Create(ctx context.Context, victim *Victim) (*Victim, error) {
+	if victim == nil {
+		return nil, errNilVictim
+	}
+	if len(victim.Tags) > 0 || len(victim.Attributes) > 0 {
+		return nil, &ValidationError{Field: "victim", Rule: "carries tags or attributes, which a victim cannot be created with", Fix: "add them afterwards with client.Tags and client.Attributes"}
+	}
+	return s.send(ctx, http.MethodPost, at("v2", "victims"), s.c.ownerOr(victim.Owner.Name), victim)
+}
+
+// Update changes the fields of a victim that are set; its id says which one it is. The name must be
+// set even when it stays. It returns the victim as the platform answers it, which may leave fields
+// out, and costs one request.
+//
+// API: PUT /v2/victims/{id}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
+func (s *VictimsService) Update(ctx context.Context, victim *Victim) (*Victim, error) {
+	t, err := s.c.targetOf(victim)
+	if err != nil {
+		return nil, err
+	}
+	return s.send(ctx, http.MethodPut, t.route, t.owner, victim)
+}
+
+// Delete deletes one victim, with its assets. It costs one request.
+//
+// API: DELETE /v2/victims/{id}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
+func (s *VictimsService) Delete(ctx context.Context, victimID int64, opts *OwnerOptions) error {
+	t, err := s.c.targetOf(VictimRef{ID: victimID, Owner: copyOf(opts).Owner})
+	if err != nil {
+		return err
+	}
+	return s.c.write(ctx, http.MethodDelete, t.route, t.owner)
+}
+
+func (s *VictimsService) send(ctx context.Context, method string, r route, owner string, v *Victim) (*Victim, error) {
+	name, err := trimmedName("victim name", v.Name, 0)
+	if err != nil {
+		return nil, err
+	}
+	var w wire.Writer
+	w.BeginObject()
+	w.Key("name")
+	w.Text(name)
+	text(&w, "description", v.Description)
+	text(&w, "org", v.Org)
+	text(&w, "suborg", v.Suborg)
+	text(&w, "workLocation", v.WorkLocation)
+	text(&w, "nationality", v.Nationality)
+	w.EndObject()
+	if err := w.Err(); err != nil {
+		return nil, &ValidationError{Field: "victim", Rule: err.Error()}
+	}
+	return one(ctx, s.c, &call{
+		method:  method,
+		route:   r,
+		query:   ownerQuery(owner),
+		body:    jsonBody(w.Buf),
+		private: []string{name, v.Description, v.Org, v.Suborg, v.WorkLocation, v.Nationality},
+	}, []string{"victim"}, readVictimOf(owner))
+}
+
+// readVictimOf reads a victim of an owner. The platform does not say which one it has.
+func readVictimOf(owner string) func(*wire.Reader) *Victim {
+	return func(r *wire.Reader) *Victim {
+		v := &Victim{Owner: Owner{Name: owner}}
+		for r.Object(); r.NextKey(); {
+			switch key := r.Key(); string(key) {
+			case "id":
+				v.ID = r.Int64()
+			case "name":
+				v.Name = r.Text()
+			case "description":
+				v.Description = r.Text()
+			case "org":
+				v.Org = r.Text()
+			case "suborg":
+				v.Suborg = r.Text()
+			case "workLocation":
+				v.WorkLocation = r.Text()
+			case "nationality":
+				v.Nationality = r.Text()
+			case "webLink":
+				v.WebLink = r.Text()
+			case "owner":
+				v.Owner = readOwner(r)
+			case "ownerName":
+				v.Owner.Name = r.Text()
+			case "tag":
+				v.Tags = readList(r, readTag)
+			case "attribute":
+				v.Attributes = readList(r, readAttribute)
+			default:
+				keep(&v.Extra, key, r)
+			}
+		}
+		return v
+	}
+}
