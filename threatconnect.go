@@ -39,6 +39,8 @@ type Client struct {
 	Victims *VictimsService
 	// VictimAssets reads and writes the addresses, accounts and numbers of victims.
 	VictimAssets *VictimAssetsService
+	// AdversaryAssets reads and writes the handles, numbers and URLs of adversaries.
+	AdversaryAssets *AdversaryAssetsService
 	// Types lists the instance's indicator types, custom ones included.
 	Types *TypesService
 
@@ -104,6 +106,7 @@ func NewClient(baseURL string, credentials Credentials, options ...Option) (*Cli
 	c.Tasks = newTasksService(s)
 	c.Victims = &VictimsService{s}
 	c.VictimAssets = &VictimAssetsService{s}
+	c.AdversaryAssets = &AdversaryAssetsService{s}
 	c.Types = &TypesService{s}
 	return c, nil
 }

@@ -1,0 +1,231 @@
+package threatconnect
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/threatconnect-go/threatconnect/internal/wire"
+)
+
+// AdversaryAssetType is the kind of an adversary asset, as lists write it.
+type AdversaryAssetType string
+
+// The three kinds of adversary assets.
+const (
+	AdversaryAssetHandle      AdversaryAssetType = "Handle"
+	AdversaryAssetPhoneNumber AdversaryAssetType = "PhoneNumber"
+	AdversaryAssetURL         AdversaryAssetType = "URL"
+)
+
+// AdversaryAsset is a handle, a phone number or a URL of an adversary.
+type AdversaryAsset struct {
+	ID      int64              `json:"id,omitzero"` // read only
+	Type    AdversaryAssetType `json:"type"`        // required; a kind that this package does not know stands as the platform wrote it
+	Value   string             `json:"name"`        // required: the handle, the number or the URL
+	WebLink string             `json:"webLink,omitzero"`
+
+	// Extra holds what the platform sent beyond the fields of this package.
+	Extra map[string]json.RawMessage `json:"extra,omitzero"`
+}
+
+// adversaryAssetDef is what the platform knows a kind of adversary assets by.
+type adversaryAssetDef struct {
+	typ    AdversaryAssetType
+	branch string // path segment
+	entity string // JSON key of one asset
+	field  string // JSON key of its value
+}
+
+// adversaryAssetDefs is the table of the kinds. It is not written to.
+var adversaryAssetDefs = [...]adversaryAssetDef{
+	{AdversaryAssetHandle, "handles", "adversaryHandle", "handle"},
+	{AdversaryAssetPhoneNumber, "phoneNumbers", "adversaryPhoneNumber", "phoneNumber"},
+	{AdversaryAssetURL, "urls", "adversaryUrl", "url"},
+}
+
+// adversaryAssetDefOf returns the definition of a kind, or nil for one that this package does not
+// know. The documentation does not show how lists name a phone number, so that case, spaces and the
+// "Number" do not count.
+func adversaryAssetDefOf(t AdversaryAssetType) *adversaryAssetDef {
+	name := strings.ReplaceAll(string(t), " ", "")
+	for i := range adversaryAssetDefs {
+		d := &adversaryAssetDefs[i]
+		if strings.EqualFold(name, string(d.typ)) || strings.EqualFold(name+"Number", string(d.typ)) {
+			return d
+		}
+	}
+	return nil
+}
+
+// AdversaryAssetsService reads and writes the assets of adversaries. It is safe for concurrent use.
+//
+// The adversary is an [*Adversary], or a [GroupRef] of the type [GroupAdversary].
+type AdversaryAssetsService struct{ service }
+
+// target is where the assets of an adversary are.
+func (s *AdversaryAssetsService) target(adversary Resource) (target, error) {
+	t, err := s.c.targetOf(adversary)
+	if err == nil && (t.kind != kindGroup || t.typ != string(GroupAdversary)) {
+		err = &ValidationError{Field: "resource", Rule: "want an adversary", Fix: "only adversaries have these assets; victims have client.VictimAssets"}
+	}
+	return t, err
+}
+
+// at returns where the assets of a kind are, the kind, and the owner.
+func (s *AdversaryAssetsService) at(adversary Resource, t AdversaryAssetType) (target, *adversaryAssetDef, error) {
+	def := adversaryAssetDefOf(t)
+	if def == nil {
+		return target{}, nil, &ValidationError{Field: "adversary asset type", Rule: fmt.Sprintf("%s is not one of the three kinds", quoteForeign(string(t))), Fix: "use one of the AdversaryAsset constants"}
+	}
+	on, err := s.target(adversary)
+	return on, def, err
+}
+
+// On lists the assets of an adversary, of all kinds. It costs one request a 500 assets.
+//
+// API: GET /v2/groups/adversaries/{id}/adversaryAssets
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
+func (s *AdversaryAssetsService) On(ctx context.Context, adversary Resource) ([]AdversaryAsset, error) {
+	on, err := s.target(adversary)
+	if err != nil {
+		return nil, err
+	}
+	return listBelow(ctx, s.c, on, "adversaryAssets", []string{"bucketAsset"}, readAdversaryAsset(nil))
+}
+
+// OfType lists the assets of an adversary that are of one kind. It costs one request a 500 assets.
+//
+// API: GET /v2/groups/adversaries/{id}/adversaryAssets/handles
+// API: GET /v2/groups/adversaries/{id}/adversaryAssets/phoneNumbers
+// API: GET /v2/groups/adversaries/{id}/adversaryAssets/urls
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
+func (s *AdversaryAssetsService) OfType(ctx context.Context, adversary Resource, t AdversaryAssetType) ([]AdversaryAsset, error) {
+	on, def, err := s.at(adversary, t)
+	if err != nil {
+		return nil, err
+	}
+	return listBelow(ctx, s.c, on, "adversaryAssets/"+def.branch, []string{def.entity, "bucketAsset"}, readAdversaryAsset(def))
+}
+
+// Get reads one asset of an adversary. One that the adversary does not have is an error that
+// matches [ErrNotFound]. It costs one request.
+//
+// API: GET /v2/groups/adversaries/{id}/adversaryAssets/handles/{assetId}
+// API: GET /v2/groups/adversaries/{id}/adversaryAssets/phoneNumbers/{assetId}
+// API: GET /v2/groups/adversaries/{id}/adversaryAssets/urls/{assetId}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
+func (s *AdversaryAssetsService) Get(ctx context.Context, adversary Resource, t AdversaryAssetType, assetID int64) (*AdversaryAsset, error) {
+	on, def, err := s.at(adversary, t)
+	if err != nil {
+		return nil, err
+	}
+	if assetID <= 0 {
+		return nil, errAdversaryAssetID
+	}
+	return one(ctx, s.c, &call{
+		method: http.MethodGet,
+		route:  on.route.under("adversaryAssets", def.branch, id(assetID)),
+		query:  ownerQuery(on.owner),
+	}, []string{def.entity, "bucketAsset"}, pointer(readAdversaryAsset(def)))
+}
+
+// Create gives an adversary an asset and returns it as the platform stored it, with its id. It costs
+// one request and is not tried again after an unknown outcome, because that could create it twice.
+//
+// API: POST /v2/groups/adversaries/{id}/adversaryAssets/handles
+// API: POST /v2/groups/adversaries/{id}/adversaryAssets/phoneNumbers
+// API: POST /v2/groups/adversaries/{id}/adversaryAssets/urls
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
+func (s *AdversaryAssetsService) Create(ctx context.Context, adversary Resource, asset AdversaryAsset) (*AdversaryAsset, error) {
+	return s.send(ctx, http.MethodPost, adversary, asset)
+}
+
+// Update changes the value of an asset of an adversary; its id says which one it is. It costs one
+// request.
+//
+// API: PUT /v2/groups/adversaries/{id}/adversaryAssets/handles/{assetId}
+// API: PUT /v2/groups/adversaries/{id}/adversaryAssets/phoneNumbers/{assetId}
+// API: PUT /v2/groups/adversaries/{id}/adversaryAssets/urls/{assetId}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
+func (s *AdversaryAssetsService) Update(ctx context.Context, adversary Resource, asset AdversaryAsset) (*AdversaryAsset, error) {
+	return s.send(ctx, http.MethodPut, adversary, asset)
+}
+
+// Delete deletes one asset of an adversary. It costs one request.
+//
+// API: DELETE /v2/groups/adversaries/{id}/adversaryAssets/handles/{assetId}
+// API: DELETE /v2/groups/adversaries/{id}/adversaryAssets/phoneNumbers/{assetId}
+// API: DELETE /v2/groups/adversaries/{id}/adversaryAssets/urls/{assetId}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
+func (s *AdversaryAssetsService) Delete(ctx context.Context, adversary Resource, t AdversaryAssetType, assetID int64) error {
+	on, def, err := s.at(adversary, t)
+	if err != nil {
+		return err
+	}
+	if assetID <= 0 {
+		return errAdversaryAssetID
+	}
+	return s.c.write(ctx, http.MethodDelete, on.route.under("adversaryAssets", def.branch, id(assetID)), on.owner)
+}
+
+var errAdversaryAssetID = &ValidationError{Field: "adversary asset id", Rule: "want a positive number", Fix: "create the asset first, or list the assets to learn its id"}
+
+func (s *AdversaryAssetsService) send(ctx context.Context, method string, adversary Resource, asset AdversaryAsset) (*AdversaryAsset, error) {
+	on, def, err := s.at(adversary, asset.Type)
+	if err != nil {
+		return nil, err
+	}
+	r := on.route.under("adversaryAssets", def.branch)
+	if method == http.MethodPut {
+		if asset.ID <= 0 {
+			return nil, errAdversaryAssetID
+		}
+		r = r.under(id(asset.ID))
+	}
+	v, err := trimmedName("adversary asset "+def.field, asset.Value, 0)
+	if err != nil {
+		return nil, err
+	}
+	var w wire.Writer
+	w.BeginObject()
+	w.Key(def.field)
+	w.Text(v)
+	w.EndObject()
+	return one(ctx, s.c, &call{method: method, route: r, query: ownerQuery(on.owner), body: jsonBody(w.Buf), private: []string{v}},
+		[]string{def.entity, "bucketAsset"}, pointer(readAdversaryAsset(def)))
+}
+
+// readAdversaryAsset returns a reader of assets of a kind; nil means the kind that the element
+// names.
+func readAdversaryAsset(def *adversaryAssetDef) func(*wire.Reader) AdversaryAsset {
+	return func(r *wire.Reader) AdversaryAsset {
+		var a AdversaryAsset
+		for r.Object(); r.NextKey(); {
+			switch key := r.Key(); string(key) {
+			case "id":
+				a.ID = r.Int64()
+			case "type":
+				a.Type = AdversaryAssetType(r.Text())
+			case "name", "handle", "phoneNumber", "url":
+				if v := r.Text(); v != "" {
+					a.Value = v
+				}
+			case "webLink":
+				a.WebLink = r.Text()
+			default:
+				keep(&a.Extra, key, r)
+			}
+		}
+		def := def
+		if def == nil {
+			def = adversaryAssetDefOf(a.Type)
+		}
+		if def != nil {
+			a.Type = def.typ
+		}
+		return a
+	}
+}
