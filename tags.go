@@ -14,10 +14,13 @@ type Tag struct {
 	WebLink     string `json:"webLink,omitzero"`     // read only; never fetched
 }
 
-// TagsService puts tags on resources and takes them off. It is safe for concurrent use.
+// TagsService reads and writes the tags of an owner, puts them on resources and takes them off. It
+// is safe for concurrent use.
 //
 // A tag that matches an ATT&CK technique or a normalization rule of the instance is converted by
-// the platform: what On lists can differ from what was added.
+// the platform: what On lists can differ from what was added. An ATT&CK tag is named by the
+// technique's name alone (Phishing, not T1566 - Phishing); List and All leave it out, and what
+// carries it cannot be read.
 type TagsService struct{ service }
 
 // On lists the tags of a resource. It costs one request a 500 tags.

@@ -29,6 +29,8 @@ type Client struct {
 	Owners *OwnersService
 	// Tags puts tags on resources and takes them off.
 	Tags *TagsService
+	// Associations links resources and reads what is linked.
+	Associations *AssociationsService
 	// Attributes reads and writes the attributes of resources.
 	Attributes *AttributesService
 	// SecurityLabels applies security labels to resources and their attributes.
@@ -101,6 +103,7 @@ func NewClient(baseURL string, credentials Credentials, options ...Option) (*Cli
 	c.Groups = newGroupsService(s)
 	c.Owners = &OwnersService{s}
 	c.Tags = &TagsService{s}
+	c.Associations = &AssociationsService{s}
 	c.Attributes = &AttributesService{s}
 	c.SecurityLabels = &SecurityLabelsService{s}
 	c.Tasks = newTasksService(s)

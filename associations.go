@@ -1,0 +1,228 @@
+package threatconnect
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"net/http"
+)
+
+// AssociationsService links resources and reads what is linked. It is safe for concurrent use.
+//
+// Both ends of an association are in one owner: the one that either of them names, or the client's
+// default owner when neither does. What can be linked is known and checked before anything is
+// sent: groups with groups, indicators, victims and tasks; indicators also with victims and tasks;
+// victims also with tasks. Two indicators are linked in a certain way, which LinkIndicators and
+// LinkFileAction are told.
+//
+// The lists that a type of the package has a service for are there too, in that type:
+// client.Groups.Incidents.AssociatedWith, client.Indicators.Hosts.AssociatedWith.
+type AssociationsService struct{ service }
+
+// Link associates two resources, in whichever direction the platform has it. Both must exist, and a
+// victim must have an asset. To link twice does no harm, so that the request may be tried again. It
+// costs one request.
+//
+// Two indicators are refused with the ways that there are between their types; see
+// [AssociationsService.LinkIndicators] and [AssociationsService.LinkFileAction].
+//
+// API: POST /v2/groups/{type}/{id}/groups/{associatedGroupType}/{associatedGroupId}
+// API: POST /v2/groups/{type}/{id}/indicators/{associatedIndicatorType}/{associatedIndicator}
+// API: POST /v2/groups/{type}/{id}/victims/{victimId}
+// API: POST /v2/indicators/{type}/{indicator}/groups/{associatedGroupType}/{associatedGroupId}
+// API: POST /v2/indicators/{type}/{indicator}/victims/{associatedVictimId}
+// API: POST /v2/tasks/{id}/groups/{associatedGroupType}/{associatedGroupId}
+// API: POST /v2/tasks/{id}/indicators/{associatedIndicatorType}/{associatedIndicator}
+// API: POST /v2/tasks/{id}/victims/{victimId}
+// API: POST /v2/victims/{id}/groups/{associatedGroupType}/{associatedGroupId}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
+func (s *AssociationsService) Link(ctx context.Context, a, b Resource) error {
+	ta, tb, err := s.c.bothTargets(a, b)
+	if err != nil {
+		return err
+	}
+	if ta.kind == kindIndicator && tb.kind == kindIndicator {
+		return &ValidationError{
+			Field: "association",
+			Rule:  "two indicators are not just linked, but in a certain way",
+			Fix:   waysBetween(IndicatorType(ta.typ), IndicatorType(tb.typ)),
+		}
+	}
+	parent, child, err := documented(ta, tb)
+	if err != nil {
+		return err
+	}
+	err = s.link(ctx, parent, parent.route.join(child.route))
+	if api, ok := errors.AsType[*APIError](err); ok && child.kind == kindVictim && api.StatusCode == http.StatusBadRequest && api.Hint == "" {
+		api.Hint = "a victim needs at least one asset before it can be linked"
+	}
+	return err
+}
+
+// Unlink undoes an association, also one between two indicators, whatever its type or action is.
+// One that is not there is an error that matches [ErrNotFound]. It costs one request.
+//
+// API: DELETE /v2/groups/{type}/{id}/groups/{associatedGroupType}/{associatedGroupId}
+// API: DELETE /v2/groups/{type}/{id}/indicators/{associatedIndicatorType}/{associatedIndicator}
+// API: DELETE /v2/groups/{type}/{id}/victims/{victimId}
+// API: DELETE /v2/indicators/{type}/{indicator}/groups/{associatedGroupType}/{associatedGroupId}
+// API: DELETE /v2/indicators/{type}/{indicator}/indicators/{associatedIndicatorType}/{associatedIndicator}
+// API: DELETE /v2/indicators/{type}/{indicator}/victims/{associatedVictimId}
+// API: DELETE /v2/tasks/{id}/groups/{associatedGroupType}/{associatedGroupId}
+// API: DELETE /v2/tasks/{id}/indicators/{associatedIndicatorType}/{associatedIndicator}
+// API: DELETE /v2/tasks/{id}/victims/{victimId}
+// API: DELETE /v2/victims/{id}/groups/{associatedGroupType}/{associatedGroupId}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
+func (s *AssociationsService) Unlink(ctx context.Context, a, b Resource) error {
+	parent, child, err := s.c.bothTargets(a, b)
+	if err != nil {
+		return err
+	}
+	if parent.kind != kindIndicator || child.kind != kindIndicator {
+		if parent, child, err = documented(parent, child); err != nil {
+			return err
+		}
+	}
+	return s.c.write(ctx, http.MethodDelete, parent.route.join(child.route), parent.owner)
+}
+
+// LinkIndicators associates two indicators in a way that has a type, as in AssociationURLHost for a
+// URL and its host, in either order. A type that is not between indicators of these types is
+// refused before sending; one of the instance's own is sent as it is. To link twice does no harm,
+// so that the request may be tried again. It costs one request.
+//
+// API: POST /v2/indicators/{type}/{indicator}/associations/{associationType}/indicators/{targetType}/{targetId}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
+func (s *AssociationsService) LinkIndicators(ctx context.Context, a, b Resource, as AssociationType) error {
+	ta, tb, err := s.bothIndicators(a, b)
+	if err != nil {
+		return err
+	}
+	if err := checkAssociation(as, IndicatorType(ta.typ), IndicatorType(tb.typ)); err != nil {
+		return err
+	}
+	return s.link(ctx, ta, ta.route.under("associations", value(as)).join(tb.route))
+}
+
+// LinkFileAction associates a file with an indicator that it does something to, as in
+// FileActionDrop for a file that it writes. An action that is not done to indicators of that type
+// is refused before sending; one of the instance's own is sent as it is. To link twice does no
+// harm, so that the request may be tried again. It costs one request.
+//
+// API: POST /v2/indicators/files/{indicator}/actions/{fileAction}/indicators/{associatedIndicatorType}/{associatedIndicator}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
+func (s *AssociationsService) LinkFileAction(ctx context.Context, file, indicator Resource, action FileAction) error {
+	tf, ti, err := s.bothIndicators(file, indicator)
+	if err == nil {
+		err = tf.mustBe(TypeFile)
+	}
+	if err == nil {
+		err = checkAction(action, IndicatorType(ti.typ))
+	}
+	if err != nil {
+		return err
+	}
+	return s.link(ctx, tf, tf.route.under("actions", value(action)).join(ti.route))
+}
+
+// bothIndicators is bothTargets for two indicators.
+func (s *AssociationsService) bothIndicators(a, b Resource) (ta, tb target, err error) {
+	if ta, tb, err = s.c.bothTargets(a, b); err != nil {
+		return ta, tb, err
+	}
+	for _, t := range []target{ta, tb} {
+		if t.kind != kindIndicator {
+			return ta, tb, &ValidationError{Field: "association", Rule: "want two indicators, and one is " + t.kind.named(), Fix: "use Link"}
+		}
+	}
+	return ta, tb, nil
+}
+
+// mustBe refuses an indicator of another type.
+func (t target) mustBe(want IndicatorType) error {
+	if t.kind == kindIndicator && t.typ == string(want) {
+		return nil
+	}
+	have := t.kind.named()
+	if t.kind == kindIndicator {
+		have += " of the type " + t.typ
+	}
+	return &ValidationError{Field: "indicator", Rule: "want an indicator of the type " + string(want) + ", not " + have}
+}
+
+func (s *AssociationsService) link(ctx context.Context, parent target, r route) error {
+	_, err := s.c.exchange(ctx, &call{method: http.MethodPost, route: r, query: ownerQuery(parent.owner), repeats: true}, nil, nil)
+	return err
+}
+
+// Groups reads the groups that are associated with a resource, one request a page, each when it is
+// needed. An error ends the sequence.
+//
+// API: GET /v2/{resource}/groups
+// API: GET /v2/{resource}/groups/{associatedGroupType}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
+func (s *AssociationsService) Groups(ctx context.Context, resource Resource, opts *RelatedGroupOptions) iter.Seq2[Group, error] {
+	o := copyOf(opts)
+	t, err := s.c.placeOf(resource, o.Owner)
+	return relatedGroups(ctx, s.c, t, err, o)
+}
+
+// Group reads one group that is associated with a resource. One that is not is an error that
+// matches [ErrNotFound]. It costs one request.
+//
+// API: GET /v2/{resource}/groups/{associatedGroupType}/{associatedGroupId}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
+func (s *AssociationsService) Group(ctx context.Context, resource, group Resource) (Group, error) {
+	t, g, err := s.c.bothTargets(resource, group)
+	if err != nil {
+		return nil, err
+	}
+	return relatedGroup(ctx, s.c, t, g)
+}
+
+// Indicators reads the indicators that are associated with a resource, one request a page, each
+// when it is needed. An error ends the sequence. With a victim are listed the indicators that share
+// a group with it.
+//
+// API: GET /v2/{resource}/indicators
+// API: GET /v2/{resource}/indicators/{associatedIndicatorType}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
+func (s *AssociationsService) Indicators(ctx context.Context, resource Resource, opts *RelatedIndicatorOptions) iter.Seq2[Indicator, error] {
+	o := copyOf(opts)
+	t, err := s.c.placeOf(resource, o.Owner)
+	return relatedIndicators(ctx, s.c, t, err, o)
+}
+
+// IndicatorsBy reads the indicators that are associated with an indicator by one association type,
+// one request a page, each when it is needed. An error ends the sequence.
+//
+// API: GET /v2/indicators/{type}/{indicator}/associations/{associationType}/indicators/
+// API: GET /v2/indicators/{type}/{indicator}/associations/{associationType}/indicators/{targetType}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
+func (s *AssociationsService) IndicatorsBy(ctx context.Context, indicator Resource, as AssociationType, opts *RelatedIndicatorOptions) iter.Seq2[Indicator, error] {
+	o := copyOf(opts)
+	t, err := s.c.placeOf(indicator, o.Owner)
+	if err == nil && t.kind != kindIndicator {
+		err = &ValidationError{Field: "resource", Rule: "want an indicator, not " + t.kind.named()}
+	}
+	r := t.route.under("associations", value(as))
+	if err == nil {
+		t, err = aboutAssociation(t, as)
+	}
+	return relatedIndicatorsAt(ctx, s.c, t, err, r, o)
+}
+
+// IndicatorsByAction reads the indicators that a file does something to, one request a page, each
+// when it is needed. An error ends the sequence.
+//
+// API: GET /v2/indicators/files/{indicator}/actions/{fileAction}/indicators
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
+func (s *AssociationsService) IndicatorsByAction(ctx context.Context, file Resource, action FileAction, opts *RelatedOptions) iter.Seq2[Indicator, error] {
+	o := copyOf(opts)
+	t, err := s.c.placeOf(file, o.Owner)
+	r := t.route.under("actions", value(action))
+	if err == nil {
+		t, err = aboutAction(t, action)
+	}
+	return relatedIndicatorsAt(ctx, s.c, t, err, r, RelatedIndicatorOptions{RelatedOptions: o})
+}

@@ -1,0 +1,157 @@
+package threatconnect
+
+import (
+	"context"
+	"iter"
+	"net/http"
+
+	"github.com/google/go-querystring/query"
+
+	"github.com/threatconnect-go/threatconnect/internal/wire"
+)
+
+// SecurityLabelListOptions says which security labels are listed. Nil and the zero value list those
+// of the client's default owner.
+type SecurityLabelListOptions struct {
+	ListOptions
+	Owner   string  `url:"owner,omitempty"`    // empty means the client's default owner
+	Filters Filters `url:"filters,omitempty"`  // conditions: ByName
+	Any     bool    `url:"orParams,omitempty"` // list what meets any filter instead of all of them
+}
+
+// List reads one page of an owner's security labels, with one request.
+//
+// API: GET /v2/securityLabels
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
+func (s *SecurityLabelsService) List(ctx context.Context, opts *SecurityLabelListOptions) (*Page[SecurityLabel], error) {
+	o := copyOf(opts)
+	p, err := s.page(ctx, o, o.Start, o.Limit)
+	if err != nil {
+		return nil, err
+	}
+	return &p.Page, nil
+}
+
+// All reads all of an owner's security labels, one request a page, each when it is needed. An error
+// ends the sequence.
+//
+// API: GET /v2/securityLabels
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
+func (s *SecurityLabelsService) All(ctx context.Context, opts *SecurityLabelListOptions) iter.Seq2[SecurityLabel, error] {
+	o := copyOf(opts)
+	return pages(o.ListOptions, func(start, limit int) (*page[SecurityLabel], error) { return s.page(ctx, o, start, limit) })
+}
+
+func (s *SecurityLabelsService) page(ctx context.Context, o SecurityLabelListOptions, start, limit int) (*page[SecurityLabel], error) {
+	o.Start, o.Limit = start, limit
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	if err := o.Filters.check("security labels", "name"); err != nil {
+		return nil, err
+	}
+	o.Owner = s.c.ownerOr(o.Owner)
+	q, err := query.Values(o)
+	if err != nil {
+		return nil, err
+	}
+	return list(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "securityLabels"), query: q}, limit, []string{"securityLabel"}, readSecurityLabel)
+}
+
+// Get reads one security label of an owner. One that the owner does not have is an error that
+// matches [ErrNotFound]. It costs one request.
+//
+// API: GET /v2/securityLabels/{securityLabelName}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
+func (s *SecurityLabelsService) Get(ctx context.Context, name string, opts *OwnerOptions) (*SecurityLabel, error) {
+	t, err := s.c.labeled(name, copyOf(opts).Owner)
+	if err != nil {
+		return nil, err
+	}
+	return one(ctx, s.c, &call{method: http.MethodGet, route: t.route, query: ownerQuery(t.owner)}, []string{"securityLabel"}, pointer(readSecurityLabel))
+}
+
+// Delete deletes a security label of an owner, and with it takes it off everything that carries it.
+// Only a batch file can bring it back. It costs one request.
+//
+// API: DELETE /v2/securityLabels/{securityLabelName}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
+func (s *SecurityLabelsService) Delete(ctx context.Context, name string, opts *OwnerOptions) error {
+	t, err := s.c.labeled(name, copyOf(opts).Owner)
+	if err != nil {
+		return err
+	}
+	return s.c.write(ctx, http.MethodDelete, t.route, t.owner)
+}
+
+// Groups reads the groups that carry a security label, one request a page, each when it is needed.
+// An error ends the sequence.
+//
+// API: GET /v2/securityLabels/{securityLabelName}/groups
+// API: GET /v2/securityLabels/{securityLabelName}/groups/{groupType}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
+func (s *SecurityLabelsService) Groups(ctx context.Context, label string, opts *RelatedGroupOptions) iter.Seq2[Group, error] {
+	o := copyOf(opts)
+	t, err := s.c.labeled(label, o.Owner)
+	return relatedGroups(ctx, s.c, t, err, o)
+}
+
+// Group reads one group that carries a security label. One that does not is an error that matches
+// [ErrNotFound]. It costs one request.
+//
+// API: GET /v2/securityLabels/{securityLabelName}/groups/{groupType}/{groupId}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
+func (s *SecurityLabelsService) Group(ctx context.Context, label string, group Resource) (Group, error) {
+	g, err := s.c.placeOf(group, "")
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.c.labeled(label, g.owner)
+	if err != nil {
+		return nil, err
+	}
+	return relatedGroup(ctx, s.c, t, g)
+}
+
+// Indicators reads the indicators that carry a security label, one request a page, each when it is
+// needed. An error ends the sequence.
+//
+// API: GET /v2/securityLabels/{securityLabelName}/indicators
+// API: GET /v2/securityLabels/{securityLabelName}/indicators/{indicatorType}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
+func (s *SecurityLabelsService) Indicators(ctx context.Context, label string, opts *RelatedIndicatorOptions) iter.Seq2[Indicator, error] {
+	o := copyOf(opts)
+	t, err := s.c.labeled(label, o.Owner)
+	return relatedIndicators(ctx, s.c, t, err, o)
+}
+
+// Indicator reads one indicator that carries a security label. One that does not is an error that
+// matches [ErrNotFound]. It costs one request.
+//
+// API: GET /v2/securityLabels/{securityLabelName}/indicators/{indicatorType}/{indicator}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
+func (s *SecurityLabelsService) Indicator(ctx context.Context, label string, indicator Resource) (Indicator, error) {
+	i, err := s.c.placeOf(indicator, "")
+	if err != nil {
+		return nil, err
+	}
+	def, err := defOfResource(indicator, i)
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.c.labeled(label, i.owner)
+	if err != nil {
+		return nil, err
+	}
+	return one(ctx, s.c, &call{method: http.MethodGet, route: t.route.join(i.route), query: ownerQuery(t.owner)}, def.singleKeys(),
+		func(r *wire.Reader) Indicator { return readIndicator(r, def) })
+}
+
+// labeled returns where a security label is.
+func (c *Client) labeled(name, owner string) (target, error) {
+	name, err := CanonicalSecurityLabel(name)
+	if err != nil {
+		return target{}, err
+	}
+	return target{kind: kindLabel, route: at("v2", "securityLabels", value(name)), owner: c.ownerOr(owner)}, nil
+}

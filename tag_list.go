@@ -1,0 +1,186 @@
+package threatconnect
+
+import (
+	"context"
+	"iter"
+	"net/http"
+	"net/url"
+
+	"github.com/google/go-querystring/query"
+
+	"github.com/threatconnect-go/threatconnect/internal/wire"
+)
+
+// TagListOptions says which tags are listed. Nil and the zero value list those of the client's
+// default owner.
+type TagListOptions struct {
+	ListOptions
+	Owner    string  `url:"owner,omitempty"`    // empty means the client's default owner
+	Filters  Filters `url:"filters,omitempty"`  // conditions: ByName, ByWeight
+	Any      bool    `url:"orParams,omitempty"` // list what meets any filter instead of all of them
+	Detailed bool    `url:"detailed,omitempty"` // read the descriptions too
+}
+
+// List reads one page of an owner's tags, with one request. ATT&CK tags are not among them.
+//
+// API: GET /v2/tags
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
+func (s *TagsService) List(ctx context.Context, opts *TagListOptions) (*Page[Tag], error) {
+	o := copyOf(opts)
+	p, err := s.page(ctx, o, o.Start, o.Limit)
+	if err != nil {
+		return nil, err
+	}
+	return &p.Page, nil
+}
+
+// All reads all of an owner's tags, one request a page, each when it is needed. An error ends the
+// sequence. ATT&CK tags are not among them.
+//
+// API: GET /v2/tags
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
+func (s *TagsService) All(ctx context.Context, opts *TagListOptions) iter.Seq2[Tag, error] {
+	o := copyOf(opts)
+	return pages(o.ListOptions, func(start, limit int) (*page[Tag], error) { return s.page(ctx, o, start, limit) })
+}
+
+func (s *TagsService) page(ctx context.Context, o TagListOptions, start, limit int) (*page[Tag], error) {
+	o.Start, o.Limit = start, limit
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	if err := o.Filters.check("tags", "name", "weight"); err != nil {
+		return nil, err
+	}
+	o.Owner = s.c.ownerOr(o.Owner)
+	q, err := query.Values(o)
+	if err != nil {
+		return nil, err
+	}
+	return list(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "tags"), query: q}, limit, []string{"tag"}, readTag)
+}
+
+// Get reads one tag of an owner. One that the owner does not have is an error that matches
+// [ErrNotFound]. It costs one request.
+//
+// API: GET /v2/tags/{tagName}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
+func (s *TagsService) Get(ctx context.Context, name string, opts *OwnerOptions) (*Tag, error) {
+	t, err := s.c.tagged(name, copyOf(opts).Owner)
+	if err != nil {
+		return nil, err
+	}
+	return one(ctx, s.c, &call{method: http.MethodGet, route: t.route, query: ownerQuery(t.owner)}, []string{"tag"}, pointer(readTag))
+}
+
+// Create creates a tag in an owner and returns it. There is need for it only where a tag has a
+// description: [TagsService.Add] creates the tags that do not exist. It costs one request and is
+// not tried again after an unknown outcome.
+//
+// API: POST /v2/tags
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
+func (s *TagsService) Create(ctx context.Context, tag Tag, opts *OwnerOptions) (*Tag, error) {
+	name, err := CanonicalTag(tag.Name)
+	if err != nil {
+		return nil, err
+	}
+	tag.Name = name
+	return s.send(ctx, http.MethodPost, at("v2", "tags"), ownerQuery(s.c.ownerOr(copyOf(opts).Owner)), tag)
+}
+
+// Update changes the tag that name names: its name to tag.Name and its description, whichever is
+// set. Everything that carries the tag carries it under the new name then. It returns the tag as it
+// is then, and costs one request.
+//
+// API: PUT /v2/tags/{tagName}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
+func (s *TagsService) Update(ctx context.Context, name string, tag Tag, opts *OwnerOptions) (*Tag, error) {
+	t, err := s.c.tagged(name, copyOf(opts).Owner)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case tag.Name != "":
+		if tag.Name, err = CanonicalTag(tag.Name); err != nil {
+			return nil, err
+		}
+	case tag.Description == "":
+		return nil, &ValidationError{Field: "tag", Rule: "has nothing to update", Fix: "set its name or its description"}
+	}
+	return s.send(ctx, http.MethodPut, t.route, ownerQuery(t.owner), tag)
+}
+
+func (s *TagsService) send(ctx context.Context, method string, r route, q url.Values, tag Tag) (*Tag, error) {
+	var w wire.Writer
+	w.BeginObject()
+	text(&w, "name", tag.Name)
+	text(&w, "description", tag.Description)
+	w.EndObject()
+	if err := w.Err(); err != nil {
+		return nil, &ValidationError{Field: "tag description", Rule: err.Error()}
+	}
+	return one(ctx, s.c, &call{method: method, route: r, query: q, body: jsonBody(w.Buf), private: []string{tag.Description}}, []string{"tag"}, pointer(readTag))
+}
+
+// Delete deletes a tag of an owner, and with it takes it off everything that carries it. It costs
+// one request.
+//
+// API: DELETE /v2/tags/{tagName}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
+func (s *TagsService) Delete(ctx context.Context, name string, opts *OwnerOptions) error {
+	t, err := s.c.tagged(name, copyOf(opts).Owner)
+	if err != nil {
+		return err
+	}
+	return s.c.write(ctx, http.MethodDelete, t.route, t.owner)
+}
+
+// Groups reads the groups that carry a tag, one request a page, each when it is needed. An error
+// ends the sequence.
+//
+// API: GET /v2/tags/{tagName}/groups
+// API: GET /v2/tags/{tagName}/groups/{associatedGroupType}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
+func (s *TagsService) Groups(ctx context.Context, tag string, opts *RelatedGroupOptions) iter.Seq2[Group, error] {
+	o := copyOf(opts)
+	t, err := s.c.tagged(tag, o.Owner)
+	return relatedGroups(ctx, s.c, t, err, o)
+}
+
+// Group reads one group that carries a tag. One that does not is an error that matches
+// [ErrNotFound]. It costs one request.
+//
+// API: GET /v2/tags/{tagName}/groups/{associatedGroupType}/{associatedGroupId}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
+func (s *TagsService) Group(ctx context.Context, tag string, group Resource) (Group, error) {
+	g, err := s.c.placeOf(group, "")
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.c.tagged(tag, g.owner)
+	if err != nil {
+		return nil, err
+	}
+	return relatedGroup(ctx, s.c, t, g)
+}
+
+// Indicators reads the indicators that carry a tag, one request a page, each when it is needed. An
+// error ends the sequence.
+//
+// API: GET /v2/tags/{tagName}/indicators
+// API: GET /v2/tags/{tagName}/indicators/{associatedIndicatorType}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
+func (s *TagsService) Indicators(ctx context.Context, tag string, opts *RelatedIndicatorOptions) iter.Seq2[Indicator, error] {
+	o := copyOf(opts)
+	t, err := s.c.tagged(tag, o.Owner)
+	return relatedIndicators(ctx, s.c, t, err, o)
+}
+
+// tagged returns where a tag is.
+func (c *Client) tagged(name, owner string) (target, error) {
+	name, err := CanonicalTag(name)
+	if err != nil {
+		return target{}, err
+	}
+	return target{kind: kindTag, route: at("v2", "tags", value(name)), owner: c.ownerOr(owner)}, nil
+}
