@@ -2,6 +2,7 @@ package threatconnect
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -18,8 +19,10 @@ type SecurityLabel struct {
 	DateAdded   time.Time `json:"dateAdded,omitzero"` // read only
 }
 
-// SecurityLabelsService applies security labels to resources and to their attributes. It is safe
-// for concurrent use.
+// SecurityLabelsService reads the security labels of an owner, and applies them to resources and to
+// their attributes. It is safe for concurrent use.
+//
+// Labels are created by batch files only.
 type SecurityLabelsService struct{ service }
 
 // On lists the security labels of a resource, or of an attribute that an [AttributeRef] names. It
@@ -62,7 +65,11 @@ func (s *SecurityLabelsService) each(ctx context.Context, method string, on Labe
 	if err != nil {
 		return err
 	}
-	return s.c.writeEach(ctx, method, t, "securityLabels", names, CanonicalSecurityLabel)
+	err = s.c.writeEach(ctx, method, t, "securityLabels", names, CanonicalSecurityLabel)
+	if api, ok := errors.AsType[*APIError](err); ok && method == http.MethodPost && errors.Is(api, ErrNotFound) && api.Hint == "" {
+		api.Hint = "the owner needs to have the security label, or the thing that it is applied to is not there: client.SecurityLabels.All lists the owner's labels"
+	}
+	return err
 }
 
 func readSecurityLabel(r *wire.Reader) SecurityLabel {

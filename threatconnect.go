@@ -27,12 +27,14 @@ type Client struct {
 	Groups *GroupsService
 	// Owners lists the organizations, communities and sources that the API user sees.
 	Owners *OwnersService
-	// Tags puts tags on resources and takes them off.
+	// Tags reads and writes tags, puts them on resources and takes them off.
 	Tags *TagsService
 	// Associations links resources and reads what is linked.
 	Associations *AssociationsService
 	// Attributes reads and writes the attributes of resources.
 	Attributes *AttributesService
+	// FileOccurrences reads and writes where files were found.
+	FileOccurrences *FileOccurrencesService
 	// SecurityLabels applies security labels to resources and their attributes.
 	SecurityLabels *SecurityLabelsService
 	// Tasks reads and writes tasks, their assignees and escalatees.
@@ -43,7 +45,7 @@ type Client struct {
 	VictimAssets *VictimAssetsService
 	// AdversaryAssets reads and writes the handles, numbers and URLs of adversaries.
 	AdversaryAssets *AdversaryAssetsService
-	// Types lists the instance's indicator types, custom ones included.
+	// Types lists the instance's types of indicators, attributes and associations.
 	Types *TypesService
 
 	cfg     config
@@ -105,6 +107,7 @@ func NewClient(baseURL string, credentials Credentials, options ...Option) (*Cli
 	c.Tags = &TagsService{s}
 	c.Associations = &AssociationsService{s}
 	c.Attributes = &AttributesService{s}
+	c.FileOccurrences = &FileOccurrencesService{s}
 	c.SecurityLabels = &SecurityLabelsService{s}
 	c.Tasks = newTasksService(s)
 	c.Victims = &VictimsService{s}

@@ -1,0 +1,53 @@
+package threatconnect
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/threatconnect-go/threatconnect/internal/wire"
+)
+
+// AssociationTypeInfo is a way in which things are associated, as the instance has it.
+type AssociationTypeInfo struct {
+	Name       string          `json:"name"`       // what batch files name it by; more than one type can have the same
+	Branch     AssociationType `json:"apiBranch"`  // its path segment; of a file action, convert it to FileAction
+	Custom     bool            `json:"custom"`     // whether it is the instance's own
+	FileAction bool            `json:"fileAction"` // whether it is something that a file does
+}
+
+// Associations lists the association types of the instance: the group types, those between two
+// indicators, and the file actions. It costs one request a 500 types.
+//
+// API: GET /v2/types/associationTypes
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
+func (s *TypesService) Associations(ctx context.Context) ([]AssociationTypeInfo, error) {
+	return listAll(ctx, s.c, at("v2", "types", "associationTypes"), "", []string{"associationType"}, readAssociationType)
+}
+
+// Association reads one association type by its name, as in "ASN to CIDR". It costs one request.
+//
+// API: GET /v2/types/associationTypes/{associationType}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
+func (s *TypesService) Association(ctx context.Context, name string) (*AssociationTypeInfo, error) {
+	return one(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "types", "associationTypes", value(name))}, []string{"associationType"},
+		pointer(readAssociationType))
+}
+
+func readAssociationType(r *wire.Reader) AssociationTypeInfo {
+	var t AssociationTypeInfo
+	for r.Object(); r.NextKey(); {
+		switch string(r.Key()) {
+		case "name":
+			t.Name = r.Text()
+		case "apiBranch":
+			t.Branch = AssociationType(r.Text())
+		case "custom":
+			t.Custom = r.Bool()
+		case "fileAction":
+			t.FileAction = r.Bool()
+		default:
+			r.Skip()
+		}
+	}
+	return t
+}

@@ -1,0 +1,102 @@
+package threatconnect
+
+import (
+	"context"
+	"encoding/json"
+	"iter"
+	"net/http"
+	"net/url"
+
+	"github.com/google/go-querystring/query"
+
+	"github.com/threatconnect-go/threatconnect/internal/wire"
+)
+
+// AttributeTypeInfo is a type of attributes, as the instance has it.
+//
+// The platform documents its fields without showing one: what it sends beyond them is in Extra.
+type AttributeTypeInfo struct {
+	Name          string `json:"name"`          // what Attribute.Type names
+	System        *bool  `json:"system"`        // whether the platform brought it; nil when it did not say
+	AllowMarkdown *bool  `json:"allowMarkdown"` // whether its values may be Markdown; nil when the platform did not say
+	MaxLength     int    `json:"maxLength"`     // how long its values may be, in characters; 0 when the platform did not say
+	// ValidationRule is what the platform checks its values by, as it sends it. Nil when the rules
+	// were not asked for, or there is none.
+	ValidationRule json.RawMessage `json:"validationRule,omitzero"`
+
+	// Extra holds what the platform sent beyond the fields of this package.
+	Extra map[string]json.RawMessage `json:"extra,omitzero"`
+}
+
+// AttributeTypeListOptions says which attribute types are listed. Nil and the zero value list all
+// those of the client's default owner.
+type AttributeTypeListOptions struct {
+	ListOptions
+	Owner         string `url:"owner,omitempty"`         // empty means the client's default owner
+	System        *bool  `url:"system,omitempty"`        // whether the platform brought them; nil for both
+	AllowMarkdown *bool  `url:"allowMarkdown,omitempty"` // whether their values may be Markdown; nil for both
+	MaxLength     int    `url:"maxLength,omitempty"`     // how long their values may be; 0 for any
+	Rules         bool   `url:"-"`                       // read the validation rules too
+}
+
+// Attributes reads the attribute types of an owner, one request a page, each when it is needed. An
+// error ends the sequence.
+//
+// API: GET /v2/types/attributeTypes
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/attributes/attributes.html
+func (s *TypesService) Attributes(ctx context.Context, opts *AttributeTypeListOptions) iter.Seq2[AttributeTypeInfo, error] {
+	o := copyOf(opts)
+	o.Owner = s.c.ownerOr(o.Owner)
+	return pages(o.ListOptions, func(start, limit int) (*page[AttributeTypeInfo], error) {
+		if o.MaxLength < 0 {
+			return nil, &ValidationError{Field: "maximum length", Rule: "want 1 or more, or 0 for any"}
+		}
+		o := o
+		o.Start, o.Limit = start, limit
+		q, err := query.Values(o)
+		if err != nil {
+			return nil, err
+		}
+		if o.Rules {
+			q.Set("includes", "validationRule")
+		}
+		return list(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "types", "attributeTypes"), query: q}, limit,
+			[]string{"attributeType"}, readAttributeType)
+	})
+}
+
+// Attribute reads one attribute type by its name, as in "Description", with its validation rule. It
+// costs one request.
+//
+// API: GET /v2/types/attributeTypes/{attributeTypeName}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/attributes/attributes.html
+func (s *TypesService) Attribute(ctx context.Context, name string) (*AttributeTypeInfo, error) {
+	return one(ctx, s.c, &call{
+		method: http.MethodGet,
+		route:  at("v2", "types", "attributeTypes", value(name)),
+		query:  url.Values{"includes": {"validationRule"}},
+	}, []string{"attributeType"}, pointer(readAttributeType))
+}
+
+func readAttributeType(r *wire.Reader) AttributeTypeInfo {
+	var t AttributeTypeInfo
+	for r.Object(); r.NextKey(); {
+		switch key := r.Key(); string(key) {
+		case "name":
+			t.Name = r.Text()
+		case "system":
+			t.System = r.BoolPtr()
+		case "allowMarkdown":
+			t.AllowMarkdown = r.BoolPtr()
+		case "maxLength":
+			t.MaxLength = r.Int()
+		case "validationRule":
+			if raw := r.Raw(); string(raw) != "null" {
+				t.ValidationRule = append(json.RawMessage(nil), raw...)
+			}
+		default:
+			keep(&t.Extra, key, r)
+		}
+	}
+	return t
+}

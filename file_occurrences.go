@@ -1,0 +1,113 @@
+package threatconnect
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/threatconnect-go/threatconnect/internal/wire"
+)
+
+// FileOccurrencesService reads and writes where files were found. It is safe for concurrent use.
+//
+// Its methods take a file: a [*File], or an [IndicatorRef] of [TypeFile] that names it by one of its
+// hashes. Other resources are refused before anything is sent.
+type FileOccurrencesService struct{ service }
+
+// On lists the occurrences of a file. It costs one request a 500 occurrences.
+//
+// API: GET /v2/indicators/files/{indicator}/fileOccurrences
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
+func (s *FileOccurrencesService) On(ctx context.Context, file Resource) ([]FileOccurrence, error) {
+	t, err := s.c.typedTarget(file, TypeFile)
+	if err != nil {
+		return nil, err
+	}
+	return listOn(ctx, s.c, t, "fileOccurrence", readFileOccurrence)
+}
+
+// Get reads one occurrence of a file, with one request.
+//
+// API: GET /v2/indicators/files/{indicator}/fileOccurrences/{fileOccurrenceId}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
+func (s *FileOccurrencesService) Get(ctx context.Context, file Resource, occurrenceID int64) (*FileOccurrence, error) {
+	t, err := s.occurrence(file, occurrenceID)
+	if err != nil {
+		return nil, err
+	}
+	return one(ctx, s.c, &call{method: http.MethodGet, route: t.route, query: ownerQuery(t.owner)}, []string{"fileOccurrence"}, pointer(readFileOccurrence))
+}
+
+// Add adds an occurrence to a file and returns it with its id. The platform answers dates in UTC.
+// It costs one request and is not tried again after an unknown outcome: the platform would add it a
+// second time.
+//
+// API: POST /v2/indicators/files/{indicator}/fileOccurrences
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
+func (s *FileOccurrencesService) Add(ctx context.Context, file Resource, occurrence FileOccurrence) (*FileOccurrence, error) {
+	t, err := s.c.typedTarget(file, TypeFile)
+	if err != nil {
+		return nil, err
+	}
+	t.route = t.route.under("fileOccurrences")
+	return s.send(ctx, http.MethodPost, t, occurrence)
+}
+
+// Update changes the fields that are set of the occurrence that occurrence.ID names, and returns
+// it as it is then. It costs one request.
+//
+// API: PUT /v2/indicators/files/{indicator}/fileOccurrences/{fileOccurrenceId}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
+func (s *FileOccurrencesService) Update(ctx context.Context, file Resource, occurrence FileOccurrence) (*FileOccurrence, error) {
+	t, err := s.occurrence(file, occurrence.ID)
+	if err != nil {
+		return nil, err
+	}
+	return s.send(ctx, http.MethodPut, t, occurrence)
+}
+
+// Remove takes an occurrence off a file. It costs one request.
+//
+// API: DELETE /v2/indicators/files/{indicator}/fileOccurrences/{fileOccurrenceId}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
+func (s *FileOccurrencesService) Remove(ctx context.Context, file Resource, occurrenceID int64) error {
+	t, err := s.occurrence(file, occurrenceID)
+	if err != nil {
+		return err
+	}
+	return s.c.write(ctx, http.MethodDelete, t.route, t.owner)
+}
+
+// occurrence returns where an occurrence of a file is.
+func (s *FileOccurrencesService) occurrence(file Resource, occurrenceID int64) (target, error) {
+	t, err := s.c.typedTarget(file, TypeFile)
+	if err == nil && occurrenceID <= 0 {
+		err = &ValidationError{Field: "file occurrence id", Rule: "want a positive number", Fix: "list the occurrences of the file to learn their ids"}
+	}
+	if err != nil {
+		return target{}, err
+	}
+	t.route = t.route.under("fileOccurrences", id(occurrenceID))
+	return t, nil
+}
+
+func (s *FileOccurrencesService) send(ctx context.Context, method string, t target, o FileOccurrence) (*FileOccurrence, error) {
+	if o.FileName == "" && o.Path == "" && o.Date.IsZero() {
+		return nil, &ValidationError{Field: "file occurrence", Rule: "is empty", Fix: "set its file name, its path or its date"}
+	}
+	var w wire.Writer
+	o.write(&w)
+	if err := w.Err(); err != nil {
+		return nil, &ValidationError{Field: "file occurrence", Rule: err.Error()}
+	}
+	return one(ctx, s.c, &call{method: method, route: t.route, query: ownerQuery(t.owner), body: jsonBody(w.Buf), private: []string{o.FileName, o.Path}},
+		[]string{"fileOccurrence"}, pointer(readFileOccurrence))
+}
+
+// typedTarget returns where an indicator is, and refuses what is not of the type.
+func (c *Client) typedTarget(r Resource, typ IndicatorType) (target, error) {
+	t, err := c.placeOf(r, "")
+	if err == nil {
+		err = t.mustBe(typ)
+	}
+	return t, err
+}

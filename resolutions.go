@@ -1,0 +1,59 @@
+package threatconnect
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/threatconnect-go/threatconnect/internal/wire"
+)
+
+// DNSResolution is what a host resolved to at a time.
+type DNSResolution struct {
+	Date      time.Time  `json:"resolutionDate,omitzero"`
+	Addresses []*Address `json:"addresses"` // never nil
+}
+
+// HostResolutions reads what a host has resolved to, one request a page, each when it is needed. An
+// error ends the sequence. The platform resolves a host while its DNSActive is true.
+//
+// API: GET /v2/indicators/hosts/{indicator}/dnsResolutions
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
+func (s *IndicatorsService) HostResolutions(ctx context.Context, host Resource, opts *RelatedOptions) iter.Seq2[DNSResolution, error] {
+	o := copyOf(opts)
+	t, err := s.c.placeOf(host, o.Owner)
+	if err == nil {
+		err = t.mustBe(TypeHost)
+	}
+	return related(ctx, s.c, t, err, o.ListOptions, t.route.under("dnsResolutions"), []string{"dnsResolution"}, readResolution)
+}
+
+// AddressResolutions reads the hosts that have resolved to an address, one request a page, each
+// when it is needed. An error ends the sequence.
+//
+// API: GET /v2/indicators/addresses/{indicator}/dnsResolutions
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
+func (s *IndicatorsService) AddressResolutions(ctx context.Context, address Resource, opts *RelatedOptions) iter.Seq2[*Host, error] {
+	o := copyOf(opts)
+	t, err := s.c.placeOf(address, o.Owner)
+	if err == nil {
+		err = t.mustBe(TypeAddress)
+	}
+	return related(ctx, s.c, t, err, o.ListOptions, t.route.under("dnsResolutions"), []string{"indicator", "host"},
+		func(r *wire.Reader) *Host { return readIndicator(r, indicatorDefOf(TypeHost)).(*Host) })
+}
+
+func readResolution(r *wire.Reader) DNSResolution {
+	d := DNSResolution{Addresses: []*Address{}}
+	for r.Object(); r.NextKey(); {
+		switch string(r.Key()) {
+		case "resolutionDate":
+			d.Date = r.Time()
+		case "addresses":
+			d.Addresses = readList(r, func(r *wire.Reader) *Address { return readIndicator(r, indicatorDefOf(TypeAddress)).(*Address) })
+		default:
+			r.Skip()
+		}
+	}
+	return d
+}
