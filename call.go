@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
@@ -62,7 +63,7 @@ func list[T any](ctx context.Context, c *Client, call *call, limit int, keys []s
 	if err != nil {
 		// A collection cannot be missing: 404 is how some versions say that it is empty. Below a
 		// resource it can also mean that the resource is not there, and stays an error.
-		if api, ok := errors.AsType[*APIError](err); ok && len(call.route.values) == 0 && api.StatusCode == http.StatusNotFound &&
+		if api, ok := errors.AsType[*APIError](err); ok && !strings.Contains(call.route.template, "{}") && api.StatusCode == http.StatusNotFound &&
 			slices.Contains(api.kinds, ErrNotFound) && api.Message != "" {
 			p.Total = 0
 			return p, nil
