@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -55,18 +56,8 @@ func builtInAttributeTypes() []*AttributeType {
 		all = append(all, &AttributeType{Name: name, MaxLength: length, AllowMarkdown: length > 500, System: true})
 	}
 	all = append(all, &AttributeType{Name: "Adversary Type", MaxLength: 50, System: true, Types: []string{"Adversary"}})
-	slices.SortFunc(all, func(a, b *AttributeType) int { return compare(a.Name, b.Name) })
+	slices.SortFunc(all, func(a, b *AttributeType) int { return strings.Compare(a.Name, b.Name) })
 	return all
-}
-
-func compare(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // WithAttributeType adds an attribute type to the instance, or replaces the one of that name.

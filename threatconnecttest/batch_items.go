@@ -65,18 +65,18 @@ func (r *batchRun) group(item *batchItem, f fields) *batchError {
 }
 
 func (r *batchRun) connectGroup(item *batchItem, g *group, f fields) *batchError {
-	var xids []loose
-	if bad := decode(f, "associatedGroupXid", &xids); bad != nil {
+	xids, bad := decode[[]loose](f, "associatedGroupXid")
+	if bad != nil {
 		return bad
 	}
 	for _, xid := range xids {
 		r.connect(item, g, func() (linked, *batchError) { return r.groupByReference(string(xid)) })
 	}
-	var indicators []struct {
+	indicators, bad := decode[[]struct {
 		Summary       loose `json:"summary"`
 		IndicatorType loose `json:"indicatorType"`
-	}
-	if bad := decode(f, "associatedIndicators", &indicators); bad != nil {
+	}](f, "associatedIndicators")
+	if bad != nil {
 		return bad
 	}
 	if r.presenceOnly {
@@ -158,10 +158,9 @@ func (t *indicatorType) readItem(f fields) (value, said string, valid bool) {
 		}
 		return value, t.join(parts), valid
 	}
-	raw := f["summary"]
+	raw, _ := f.raw("summary")
 	if t.Name == "File" && len(raw) > 0 && raw[0] == '{' { // the JavaScript client's way
-		var hashes fields
-		if json.Unmarshal(raw, &hashes) == nil {
+		if hashes, ok := readFields(raw); ok {
 			return t.readItem(hashes)
 		}
 	}
@@ -224,7 +223,7 @@ func (i *indicator) date(f fields) {
 
 // occurrences adds the file occurrences that are new. The member is a list, or one object.
 func (r *batchRun) occurrences(i *indicator, f fields) *batchError {
-	raw, ok := f["fileOccurrence"]
+	raw, ok := f.raw("fileOccurrence")
 	if !ok || i.typ.Name != "File" {
 		return nil
 	}
@@ -232,8 +231,8 @@ func (r *batchRun) occurrences(i *indicator, f fields) *batchError {
 		raw = slices.Concat([]byte("["), raw, []byte("]"))
 	}
 	var all []fields
-	if bad := decode(fields{"fileOccurrence": raw}, "fileOccurrence", &all); bad != nil {
-		return bad
+	if err := json.Unmarshal(raw, &all); err != nil {
+		return &batchError{code: codeSyntax, cause: err.Error()}
 	}
 	for _, one := range all {
 		if bad := checkDates(one, "date"); bad != nil {
@@ -258,8 +257,8 @@ func (r *batchRun) connectIndicator(item *batchItem, i *indicator, f fields) *ba
 		from = i
 	}
 	if r.config.version == "V1" {
-		var ids []loose
-		if bad := decode(f, "associatedGroup", &ids); bad != nil {
+		ids, bad := decode[[]loose](f, "associatedGroup")
+		if bad != nil {
 			return bad
 		}
 		for _, id := range ids {
@@ -273,8 +272,8 @@ func (r *batchRun) connectIndicator(item *batchItem, i *indicator, f fields) *ba
 		}
 		return nil
 	}
-	var groups []json.RawMessage
-	if bad := decode(f, "associatedGroups", &groups); bad != nil {
+	groups, bad := decode[[]json.RawMessage](f, "associatedGroups")
+	if bad != nil {
 		return bad
 	}
 	for _, raw := range groups {

@@ -42,33 +42,38 @@ type batchTag struct {
 	Name loose `json:"name"`
 }
 
-// decode reads a member into out and ends the job when it does not fit.
-func decode(f fields, name string, out any) *batchError {
-	raw, ok := f[name]
+// decode reads a member and ends the job when it does not fit.
+func decode[T any](f fields, name string) (v T, bad *batchError) {
+	raw, ok := f.raw(name)
 	if !ok {
-		return nil
+		return v, nil
 	}
-	if err := json.Unmarshal(raw, out); err != nil {
-		return &batchError{code: codeSyntax, cause: err.Error()}
+	if err := json.Unmarshal(raw, &v); err != nil {
+		return v, &batchError{code: codeSyntax, cause: err.Error()}
 	}
-	return nil
+	return v, nil
 }
 
 // hang gives a thing the attributes, tags and labels of an item, by the job's write types. The
 // first that is wrong is the item's error and the rest is lost.
 func (r *batchRun) hang(h holder, f fields, loss string) *batchError {
-	var attributes []batchAttribute
-	var tags []batchTag
-	var labels []batchLabel
-	for name, out := range map[string]any{"attribute": &attributes, "tag": &tags, "securityLabel": &labels} {
-		if bad := decode(f, name, out); bad != nil {
-			return bad
-		}
+	attributes, bad := decode[[]batchAttribute](f, "attribute")
+	if bad != nil {
+		return bad
 	}
-	for name, typ := range map[string]loose{"description": "Description", "source": "Source"} {
-		if s, ok := f.text(name); ok && s != "" {
-			attributes = append(attributes, batchAttribute{Type: typ, Value: loose(s), Displayed: "true"})
-		}
+	tags, bad := decode[[]batchTag](f, "tag")
+	if bad != nil {
+		return bad
+	}
+	labels, bad := decode[[]batchLabel](f, "securityLabel")
+	if bad != nil {
+		return bad
+	}
+	if s, _ := f.text("description"); s != "" {
+		attributes = append(attributes, batchAttribute{Type: "Description", Value: loose(s), Displayed: "true"})
+	}
+	if s, _ := f.text("source"); s != "" {
+		attributes = append(attributes, batchAttribute{Type: "Source", Value: loose(s), Displayed: "true"})
 	}
 	if bad := r.hangAttributes(h, attributes, loss); bad != nil {
 		return bad

@@ -1,11 +1,6 @@
 package threatconnecttest
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
 	"strconv"
 	"time"
 )
@@ -65,95 +60,101 @@ type pendingLink struct {
 // run processes a job. It ends as completed, whatever happens.
 func (s *Server) run(j *job) {
 	r := &batchRun{Server: s, job: j, now: s.now().Unix()}
-	r.read(json.NewDecoder(bytes.NewReader(j.content)))
+	r.read(&scanner{b: j.content})
 	r.resolve(true)
 	j.content = nil
 	j.status = jobCompleted
 }
 
 // read walks through the file in the order of its keys.
-func (r *batchRun) read(d *json.Decoder) {
-	d.UseNumber()
-	tok, err := d.Token()
-	if err != nil {
-		r.syntax("$", nil, causeOf(err))
-		return
-	}
+func (r *batchRun) read(s *scanner) {
 	v1 := r.config.version == "V1"
-	switch {
-	case tok == json.Delim('[') && v1:
-		r.elements(d, kindIndicator, "$")
+	switch c := s.peek(); {
+	case c == '[' && v1:
+		r.elements(s, kindIndicator, "$")
 		return
-	case tok != json.Delim('{'):
-		r.syntax("$", nil, fmt.Sprintf("Expected BEGIN_OBJECT but was %v", tok))
+	case c == 0 && s.i >= len(s.b):
+		r.syntax("$", nil, errEnd.Error())
+		return
+	case c != '{':
+		r.syntax("$", nil, "java.lang.IllegalStateException: Expected BEGIN_OBJECT but was "+kindOf(c))
 		return
 	}
-	for d.More() {
-		key, err := d.Token()
-		if err != nil {
-			r.syntax("$", nil, causeOf(err))
+	s.i++
+	if s.eat('}') {
+		return
+	}
+	for {
+		name, err := s.value(0)
+		if err != nil || name[0] != '"' || !s.eat(':') {
+			r.syntax("$", nil, s.bad().Error())
 			return
 		}
-		kind, _ := key.(string)
-		if kind != kindIndicator && (v1 || kind != kindGroup && kind != kindAssociation) {
-			var skip json.RawMessage
-			if err := d.Decode(&skip); err != nil {
-				r.syntax("$", nil, causeOf(err))
+		key, _ := scalarText(name)
+		if key != kindIndicator && (v1 || key != kindGroup && key != kindAssociation) {
+			if _, err := s.value(0); err != nil {
+				r.syntax("$", nil, err.Error())
 				return
 			}
-			continue
-		}
-		if tok, err = d.Token(); err != nil || tok != json.Delim('[') {
-			cause := fmt.Sprintf("Expected BEGIN_ARRAY but was %v", tok)
-			if err != nil {
-				cause = causeOf(err)
+		} else {
+			if key == kindAssociation {
+				r.resolve(false)
 			}
-			r.syntax("$."+kind, nil, cause)
+			if !r.elements(s, key, "$."+key) {
+				return
+			}
+		}
+		if s.eat('}') {
 			return
 		}
-		if kind == kindAssociation {
-			r.resolve(false)
-		}
-		if !r.elements(d, kind, "$."+kind) {
+		if !s.eat(',') {
+			r.syntax("$", nil, s.bad().Error())
 			return
 		}
-	}
-	if _, err := d.Token(); err != nil {
-		r.syntax("$", nil, causeOf(err))
 	}
 }
 
 // elements processes an array and reports whether the file can be read further.
-func (r *batchRun) elements(d *json.Decoder, kind, path string) bool {
-	for n := 0; d.More(); n++ {
+func (r *batchRun) elements(s *scanner, kind, path string) bool {
+	if c := s.peek(); c != '[' {
+		cause := "java.lang.IllegalStateException: Expected BEGIN_ARRAY but was " + kindOf(c)
+		if s.i >= len(s.b) {
+			cause = errEnd.Error()
+		}
+		r.syntax(path, nil, cause)
+		return false
+	}
+	s.i++
+	if s.eat(']') {
+		return true
+	}
+	var f fields
+	for n := 0; ; n++ {
 		item := &batchItem{kind: kind, index: n}
-		var f fields
-		if err := d.Decode(&f); err != nil {
-			r.syntax(path, item, causeOf(err))
+		var err error
+		if f, err = s.fields(f[:0]); err != nil {
+			r.syntax(path, item, err.Error())
 			return false
 		}
 		if r.stopped {
 			r.counts.unprocessed++
-			continue
-		}
-		for k, v := range f {
-			if string(v) == "null" {
-				delete(f, k)
+		} else {
+			bad := r.element(item, f)
+			if bad != nil && bad.code == codeSyntax {
+				r.syntax(path, item, bad.cause)
+				return false
 			}
+			r.settle(item, bad)
+			r.last = item.source
 		}
-		bad := r.element(item, f)
-		if bad != nil && bad.code == codeSyntax {
-			r.syntax(path, item, bad.cause)
+		if s.eat(']') {
+			return true
+		}
+		if !s.eat(',') {
+			r.syntax(path, nil, s.bad().Error())
 			return false
 		}
-		r.settle(item, bad)
-		r.last = item.source
 	}
-	_, err := d.Token() // the end of the array
-	if err != nil {
-		r.syntax(path, nil, causeOf(err))
-	}
-	return err == nil
 }
 
 func (r *batchRun) element(item *batchItem, f fields) *batchError {
@@ -200,14 +201,6 @@ func (r *batchRun) syntax(path string, item *batchItem, cause string) {
 	r.errors = append(r.errors, JobError{Code: codeSyntax, Message: message + ".", Cause: causeSyntaxGeneral + cause, Source: source})
 	r.stopped = true
 	r.pending = nil
-}
-
-// causeOf says what is wrong with a file in the words that the platform uses.
-func causeOf(err error) string {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return "java.io.EOFException: End of input"
-	}
-	return err.Error()
 }
 
 // resolve makes the associations whose other end has come by now. At the end of the file, those

@@ -92,3 +92,29 @@ func FuzzStrings(f *testing.F) {
 		require.Equal(t, s, got)
 	})
 }
+
+// FuzzScanner checks that the server's reader of JSON takes what JSON is, and nothing else.
+func FuzzScanner(f *testing.F) {
+	for _, s := range []string{`{"a":[1,-0.5e+3,true,null,"\u00e9\""]}`, `{}`, `[1,]`, `01`, `-`, `"a`, `{"a"}`, `tru`, " [ ] ", `1.`, "\"\x01\"", `"\u12"`, `["0\`} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		s := &scanner{b: []byte(text)}
+		_, err := s.value(0)
+		ok := err == nil && s.peek() == 0 && s.i == len(s.b)
+		if strings.Count(text, "[")+strings.Count(text, "{") < maxDepth {
+			require.Equal(t, json.Valid([]byte(text)), ok, text)
+		}
+		var want map[string]json.RawMessage
+		if got, is := readFields([]byte(text)); is && json.Unmarshal([]byte(text), &want) == nil {
+			for name, value := range want {
+				raw, there := got.raw(name)
+				if string(value) == "null" {
+					continue
+				}
+				require.True(t, there, name)
+				require.Equal(t, string(value), string(raw))
+			}
+		}
+	})
+}

@@ -42,7 +42,6 @@ type GroupRecord struct {
 }
 
 func (g *group) belongs() *owner     { return g.owner }
-func (g *group) identity() int64     { return g.id }
 func (g *group) typeName() string    { return g.typ.name }
 func (g *group) hangers() *metadata  { return &g.hung }
 func (g *group) metadata() *metadata { return &g.hung }
@@ -122,9 +121,9 @@ func (s *Server) AddGroup(r GroupRecord) (GroupRecord, error) {
 	case s.groupByXID[r.XID] != nil:
 		return r, errors.New("threatconnecttest: there is a group with this xid already")
 	}
-	f := fields{"name": quoteJSON(r.Name)}
+	f := fields{{[]byte("name"), quoteJSON(r.Name)}}
 	for k, v := range r.Fields {
-		f[k] = quoteJSON(v)
+		f = append(f, member{[]byte(k), quoteJSON(v)})
 	}
 	name, values, msg := t.read(f, needForBatch)
 	if msg != "" {

@@ -82,7 +82,6 @@ func (i *indicator) details() *rareDetails {
 }
 
 func (i *indicator) belongs() *owner    { return i.owner }
-func (i *indicator) identity() int64    { return i.id }
 func (i *indicator) typeName() string   { return i.typ.Name }
 func (i *indicator) hangers() *metadata { return i.more }
 func (i *indicator) changed(int64)      {} // tags, attributes and labels do not move lastModified

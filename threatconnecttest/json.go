@@ -1,7 +1,6 @@
 package threatconnecttest
 
 import (
-	"encoding/json"
 	"strconv"
 	"strings"
 	"time"
@@ -148,56 +147,4 @@ func parseDate(s string) (time.Time, bool) {
 		}
 	}
 	return time.Time{}, false
-}
-
-// fields are the members of a JSON object of a request.
-type fields map[string]json.RawMessage
-
-// readFields reads a body that must be one JSON object. Members that are null count as absent.
-func readFields(body []byte) (fields, bool) {
-	var f fields
-	if err := json.Unmarshal(body, &f); err != nil || f == nil {
-		return nil, false
-	}
-	for k, v := range f {
-		if string(v) == "null" {
-			delete(f, k)
-		}
-	}
-	return f, true
-}
-
-func (f fields) has(name string) bool { _, ok := f[name]; return ok }
-
-// text returns a member as text: a string's contents, or a number or boolean as written.
-func (f fields) text(name string) (string, bool) {
-	raw, ok := f[name]
-	if !ok {
-		return "", false
-	}
-	return scalarText(raw)
-}
-
-func scalarText(raw json.RawMessage) (string, bool) {
-	if len(raw) == 0 || raw[0] == '{' || raw[0] == '[' {
-		return "", false
-	}
-	if raw[0] != '"' {
-		return string(raw), true
-	}
-	var s string
-	if err := json.Unmarshal(raw, &s); err != nil {
-		return "", false
-	}
-	return s, true
-}
-
-// flag returns a member as a boolean; strings, 0 and 1 are taken.
-func (f fields) flag(name string) (value, ok bool) {
-	s, ok := f.text(name)
-	if !ok {
-		return false, false
-	}
-	v, err := strconv.ParseBool(strings.ToLower(s))
-	return v, err == nil
 }

@@ -18,7 +18,6 @@ type holder interface {
 // linked is what can be associated.
 type linked interface {
 	holder
-	identity() int64
 	links() []link
 }
 
