@@ -59,7 +59,7 @@ func (a *answer) distort(odd Oddity) {
 	switch {
 	case odd&OddityPlainTextErrors != 0:
 		a.header.Set("Content-Type", "text/plain;charset=utf-8")
-		a.body = []byte(a.message)
+		a.body, isJSON = []byte(a.message), false
 	case odd&OddityErrorWord != 0 && isJSON:
 		a.body = bytes.Replace(a.body, []byte(`"Failure"`), []byte(`"Error"`), 1)
 	}

@@ -31,6 +31,15 @@ func allRoutes() []route {
 	)
 }
 
+// Routes returns the endpoints that the server answers, as method and pattern: "GET /v2/owners/{id}".
+func Routes() []string {
+	var all []string
+	for _, r := range allRoutes() {
+		all = append(all, r.method+" "+r.pattern)
+	}
+	return all
+}
+
 // params are the path segments that a pattern names, in order, decoded once.
 type params []param
 
