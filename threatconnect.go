@@ -23,6 +23,8 @@ const Version = "0.1.0"
 type Client struct {
 	// Indicators reads and writes addresses, hosts, URLs, files and the other indicator types.
 	Indicators *IndicatorsService
+	// Batch imports indicators, groups and associations in any number.
+	Batch *BatchService
 	// Groups reads and writes incidents, reports, adversaries and the other group types.
 	Groups *GroupsService
 	// Owners lists the organizations, communities and sources that the API user sees.
@@ -102,6 +104,7 @@ func NewClient(baseURL string, credentials Credentials, options ...Option) (*Cli
 	c := &Client{cfg: cfg, seed: maphash.MakeSeed()}
 	s := service{c}
 	c.Indicators = newIndicatorsService(s)
+	c.Batch = &BatchService{s}
 	c.Groups = newGroupsService(s)
 	c.Owners = &OwnersService{s}
 	c.Tags = &TagsService{s}

@@ -1,0 +1,245 @@
+package threatconnect
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+// BatchService imports indicators, groups and associations in batch jobs. It is safe for concurrent
+// use.
+//
+// [BatchService.Import] and [BatchService.NewWriter] are for importing; the other methods are the
+// platform's operations one by one, for files that you make yourself and for jobs that somebody
+// else has started.
+type BatchService struct{ service }
+
+const octetStream = "application/octet-stream"
+
+func jobRoute(jobID int64) (route, error) {
+	if jobID <= 0 {
+		return route{}, &ValidationError{Field: "batch job id", Rule: "want a positive number"}
+	}
+	return at("v2", "batch", id(jobID)), nil
+}
+
+// Create makes a batch job and returns its id; the job then waits for its file. Of the
+// configuration, the fields of the BatchWriter play no part. It costs one request, which may be
+// tried again: a job that is made twice does nothing but exist.
+//
+// API: POST /v2/batch
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/batch_api/batch_api.html
+func (s *BatchService) Create(ctx context.Context, config BatchConfig) (int64, error) {
+	config, err := config.withDefaults()
+	if err != nil {
+		return 0, err
+	}
+	return s.create(ctx, config.body())
+}
+
+func (s *BatchService) create(ctx context.Context, body []byte) (int64, error) {
+	st, err := s.c.batch(ctx, &call{method: http.MethodPost, route: at("v2", "batch"), body: jsonBody(body), repeats: true})
+	if err != nil {
+		return 0, err
+	}
+	if st.ID <= 0 {
+		return 0, &RequestError{Method: http.MethodPost, Route: "/v2/batch", Attempts: 1, Err: fmt.Errorf("%w: it holds no id of a job", ErrResponse)}
+	}
+	return st.ID, nil
+}
+
+// Upload gives a job its file, from where content stands to its end, and so starts it. It costs one
+// request and is never sent again: after an error that leaves open whether it arrived, ask Status,
+// which says JobCreated as long as the job has no file.
+//
+// API: POST /v2/batch/{id}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/batch_api/batch_api.html
+func (s *BatchService) Upload(ctx context.Context, jobID int64, content io.ReadSeeker) (*BatchStatus, error) {
+	body, err := seekerPayload(content)
+	if err != nil {
+		return nil, err
+	}
+	return s.upload(ctx, jobID, body)
+}
+
+func (s *BatchService) upload(ctx context.Context, jobID int64, body payload) (*BatchStatus, error) {
+	r, err := jobRoute(jobID)
+	if err != nil {
+		return nil, err
+	}
+	return s.c.batch(ctx, &call{method: http.MethodPost, route: r, body: body})
+}
+
+// seekerPayload is a body that is read from where content stands.
+func seekerPayload(content io.ReadSeeker) (payload, error) {
+	if isNil(content) {
+		return payload{}, &ValidationError{Field: "batch content", Rule: "is nil"}
+	}
+	from, err := content.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return payload{}, fmt.Errorf("threatconnect: find the size of the batch file: %w", err)
+	}
+	to, err := content.Seek(0, io.SeekEnd)
+	if err == nil {
+		_, err = content.Seek(from, io.SeekStart)
+	}
+	if err != nil {
+		return payload{}, fmt.Errorf("threatconnect: find the size of the batch file: %w", err)
+	}
+	if to <= from {
+		return payload{}, &ValidationError{Field: "batch content", Rule: "is empty"}
+	}
+	return payload{
+		contentType: octetStream,
+		size:        to - from,
+		once:        true,
+		open:        func() (io.ReadCloser, error) { return io.NopCloser(content), nil },
+	}, nil
+}
+
+// Status asks how a job stands, with the counts for each kind of items. It costs one request.
+//
+// API: GET /v2/batch/{id}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/batch_api/batch_api.html
+func (s *BatchService) Status(ctx context.Context, jobID int64) (*BatchStatus, error) {
+	r, err := jobRoute(jobID)
+	if err != nil {
+		return nil, err
+	}
+	st, err := s.c.batch(ctx, &call{method: http.MethodGet, route: r, query: url.Values{"includeAdditional": {"true"}}})
+	if err == nil && st.ID == 0 {
+		st.ID = jobID
+	}
+	return st, err
+}
+
+// Wait asks how a job stands until it is completed: at once, then after a quarter of a second, then
+// less and less often down to every 20 seconds. It costs one request each time and has no end but
+// that of ctx. A completed job can have errors: look at the counts.
+//
+// API: GET /v2/batch/{id}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/batch_api/batch_api.html
+func (s *BatchService) Wait(ctx context.Context, jobID int64) (*BatchStatus, error) {
+	for p := (pause{}); ; {
+		st, err := s.Status(ctx, jobID)
+		if err != nil || st.State == JobCompleted {
+			return st, err
+		}
+		if err := sleep(ctx, p.next()); err != nil {
+			return st, fmt.Errorf("threatconnect: waiting for batch job %d: %w", jobID, err)
+		}
+	}
+}
+
+// CreateAndUpload makes a job and gives it its file in one request. The answer of a job that the
+// platform has processed at once, as it does with small ones, is complete and has no id: its errors
+// cannot be read. It cannot delete. It costs one request and is never sent again, because the
+// platform could do the job twice; [BatchWriter] therefore does not use it.
+//
+// API: POST /v2/batch/createAndUpload
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/batch_api/batch_api.html
+func (s *BatchService) CreateAndUpload(ctx context.Context, config BatchConfig, content io.ReadSeeker) (*BatchStatus, error) {
+	config, err := config.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if config.Action == BatchDelete {
+		return nil, &ValidationError{Field: "batch action", Rule: "cannot be Delete in one request", Fix: "use Create and Upload"}
+	}
+	file, err := seekerPayload(content)
+	if err != nil {
+		return nil, err
+	}
+	// The boundary cannot stand in either part: in JSON no line begins with a hyphen and a word.
+	const boundary = "threatconnect-go-batch-part"
+	head := []byte("--" + boundary + "\r\nContent-Disposition: form-data; name=\"config\"; filename=\"config\"\r\n\r\n" + string(config.body()) +
+		"\r\n--" + boundary + "\r\nContent-Disposition: form-data; name=\"content\"; filename=\"content\"\r\n\r\n")
+	tail := []byte("\r\n--" + boundary + "--\r\n")
+	body := payload{
+		contentType: "multipart/form-data; boundary=" + boundary,
+		size:        int64(len(head)) + file.size + int64(len(tail)),
+		once:        true,
+		open: func() (io.ReadCloser, error) {
+			return io.NopCloser(io.MultiReader(bytes.NewReader(head), content, bytes.NewReader(tail))), nil
+		},
+	}
+	return s.c.batch(ctx, &call{
+		method: http.MethodPost,
+		route:  at("v2", "batch", "createAndUpload"),
+		query:  url.Values{"includeAdditional": {"true"}},
+		body:   body,
+	})
+}
+
+// Import brings items into an owner and returns the counts. It makes a writer, adds the items,
+// closes the writer, and so costs three requests a job of about 10,000 indicators, and more while
+// the platform works.
+//
+// An item that breaks a rule is left out and the rest goes on; an error of the sequence ends the
+// import after what came before it. When items or the import failed, the error is a [*BatchError].
+func (s *BatchService) Import(ctx context.Context, config BatchConfig, items iter.Seq2[BatchItem, error]) (BatchStats, error) {
+	w, err := s.NewWriter(config)
+	if err != nil {
+		return BatchStats{}, err
+	}
+	var source error
+	for item, err := range items {
+		if source = err; err != nil {
+			break
+		}
+		if err := w.Add(ctx, item); err != nil && !w.refuses(err) {
+			break // Close says why
+		}
+	}
+	err = w.close(ctx, source)
+	return w.Stats(), err
+}
+
+// BatchItems turns a sequence of things of one type into what [BatchService.Import] takes, as in
+// BatchItems(slices.Values(hosts)).
+func BatchItems[T BatchItem](items iter.Seq[T]) iter.Seq2[BatchItem, error] {
+	return func(yield func(BatchItem, error) bool) {
+		for item := range items {
+			if !yield(item, nil) {
+				return
+			}
+		}
+	}
+}
+
+// pause says how long to wait between looks at a job.
+type pause struct{ last time.Duration }
+
+const (
+	firstPause = 250 * time.Millisecond
+	mostPause  = 20 * time.Second
+)
+
+// next returns the wait before the next look: half as long again as the one before.
+func (p *pause) next() time.Duration {
+	p.last = min(max(p.last+p.last/2, firstPause), mostPause)
+	return p.last
+}
+
+// resultQuery is the query of Results.
+func (o *BatchResultOptions) query() url.Values {
+	q := url.Values{}
+	set := func(key, v string) {
+		if v != "" {
+			q.Set(key, v)
+		}
+	}
+	set("code", string(o.Code))
+	set("contains", o.Contains)
+	set("severity", o.Severity)
+	return q
+}
+
+// jobName is how a job is called in errors.
+func jobName(jobID int64) string { return "batch job " + strconv.FormatInt(jobID, 10) }

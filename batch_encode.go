@@ -1,0 +1,424 @@
+package threatconnect
+
+import (
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/threatconnect-go/threatconnect/internal/wire"
+)
+
+// section is one of the lists of a batch file, in the order in which they stand in it.
+type section int
+
+const (
+	inGroups section = iota
+	inIndicators
+	inAssociations
+	sections // how many there are
+)
+
+// sectionKeys are the keys of the lists.
+var sectionKeys = [sections]string{"group", "indicator", "association"}
+
+// encoder writes one item at a time as the JSON of a batch file. An item only refers to groups that
+// came before it; references to others become links of their own.
+type encoder struct {
+	version BatchVersion
+	action  BatchAction
+	known   *knownGroups
+	wire.Writer
+
+	after int64 // number of the last job that a group which the item refers to is in; 0 for none
+	xid   string
+	links []link // references that must wait for what they refer to
+}
+
+// link is an entry of the association list that must wait for the end of the import.
+type link struct {
+	to  string // the group that it must wait for; empty when it waits for the end in any case
+	ind IndicatorType
+	ref string // summary of the indicator, or xid of the group, that refers
+	xid string // the group at the other end
+}
+
+// encode writes an item into the encoder's buffer. After an error the buffer is of no use; the
+// next call makes it good again.
+func (e *encoder) encode(item BatchItem) (section, error) {
+	e.Writer = wire.Writer{Buf: e.Buf[:0]}
+	e.after, e.xid, e.links = 0, "", e.links[:0]
+	s, err := e.item(item)
+	if err == nil && e.Err() != nil {
+		err = &ValidationError{Field: "batch item", Rule: "holds text that is not UTF-8, or a number or date that cannot be written"}
+	}
+	return s, err
+}
+
+func (e *encoder) item(item BatchItem) (section, error) {
+	if isNil(item) {
+		return 0, &ValidationError{Field: "batch item", Rule: "is nil"}
+	}
+	switch item := item.(type) {
+	case Indicator:
+		return inIndicators, e.indicator(item)
+	case Group:
+		return inGroups, e.group(item)
+	case *Association:
+		return inAssociations, e.association(item)
+	}
+	return 0, &ValidationError{Field: "batch item", Rule: "is of no type that can be imported"}
+}
+
+// indicator writes an indicator: its type and summary, and what it carries.
+func (e *encoder) indicator(ind Indicator) error {
+	meta := ind.Meta()
+	def, err := batchDefOf(ind)
+	if err != nil {
+		return err
+	}
+	v, err := def.canonical(ind.values())
+	if err != nil {
+		return err
+	}
+	summary, err := def.summary(v)
+	if err != nil {
+		return err
+	}
+	if err := firstError(verbatimError(string(def.typ), summary), meta.check(), e.checkIndicator(ind)); err != nil {
+		return err
+	}
+	e.BeginObject()
+	e.Key("type")
+	e.Text(string(def.typ))
+	if _, custom := ind.(*CustomIndicator); custom && strings.Contains(summary, valueSeparator) {
+		e.values(def, v)
+	} else {
+		e.Key("summary")
+		e.Text(summary)
+	}
+	if e.action == BatchCreate {
+		err = e.carried(ind, summary)
+	}
+	e.EndObject()
+	return err
+}
+
+// carried writes what an indicator carries.
+func (e *encoder) carried(ind Indicator, summary string) error {
+	meta := ind.Meta()
+	w := &e.Writer
+	text(w, "xid", meta.XID)
+	meta.write(w)
+	text(w, "description", meta.Description)
+	if e.version == BatchV1 {
+		text(w, "source", meta.Source)
+	}
+	if own, ok := ind.(specific); ok {
+		own.writeOwn(w, modeBatch)
+	}
+	when(w, "firstSeen", meta.FirstSeen)
+	when(w, "lastSeen", meta.LastSeen)
+	when(w, "externalDateAdded", meta.ExternalDateAdded)
+	when(w, "externalDateExpires", meta.ExternalDateExpires)
+	when(w, "externalLastModified", meta.ExternalLastModified)
+	if err := e.hangers(meta.Attributes, meta.Tags, meta.SecurityLabels); err != nil {
+		return err
+	}
+	if e.version == BatchV1 {
+		return e.groupIDs(meta.GroupXIDs)
+	}
+	empty := true
+	for _, xid := range meta.GroupXIDs {
+		inline, err := e.refer(xid)
+		switch {
+		case err != nil:
+			return err
+		case !inline:
+			e.links = append(e.links, link{to: xid, ind: ind.Type(), ref: summary, xid: xid})
+			continue
+		case empty:
+			e.Key("associatedGroups")
+			e.BeginArray()
+			empty = false
+		}
+		e.BeginObject()
+		e.Key("groupXid")
+		e.Text(xid)
+		e.EndObject()
+	}
+	if !empty {
+		e.EndArray()
+	}
+	return nil
+}
+
+// groupIDs writes the groups of a V1 indicator, which are named by their ids.
+func (e *encoder) groupIDs(ids []string) error {
+	for i, s := range ids {
+		n, err := strconv.ParseInt(s, 10, 64)
+		if err != nil || n <= 0 {
+			return &ValidationError{Field: "associated group", Rule: "is not the id of a group, by which V1 names groups", Fix: "use BatchV2 to name groups by xid"}
+		}
+		if i == 0 {
+			e.Key("associatedGroup")
+			e.BeginArray()
+		}
+		e.Int64(n)
+	}
+	if len(ids) > 0 {
+		e.EndArray()
+	}
+	return nil
+}
+
+// checkIndicator refuses what an indicator cannot carry in a batch file.
+func (e *encoder) checkIndicator(ind Indicator) error {
+	meta := ind.Meta()
+	if e.action == BatchDelete {
+		return nil
+	}
+	if len(meta.Associated) > 0 {
+		return &ValidationError{Field: "associated indicators", Rule: "cannot be carried by an indicator", Fix: "add an Association, which names the association type"}
+	}
+	if meta.Private != nil && *meta.Private {
+		switch ind.Type() {
+		case TypeAddress, TypeEmailAddress, TypeFile, TypeHost, TypeURL:
+		default:
+			return &ValidationError{Field: "private flag", Rule: "is for addresses, e-mail addresses, files, hosts and URLs only"}
+		}
+	}
+	if f, ok := ind.(*File); ok {
+		for i := range f.Occurrences {
+			if o := &f.Occurrences[i]; o.FileName == "" && o.Path == "" && o.Date.IsZero() {
+				return &ValidationError{Field: "file occurrence", Rule: "has no file name, path or date"}
+			}
+		}
+	}
+	if e.version != BatchV1 {
+		return nil
+	}
+	f, _ := ind.(*File)
+	h, _ := ind.(*Host)
+	switch {
+	case meta.XID != "" || meta.Active != nil || meta.ActiveLocked != nil || meta.Private != nil || len(meta.SecurityLabels) > 0 ||
+		!meta.FirstSeen.IsZero() || !meta.LastSeen.IsZero() || !meta.ExternalDateAdded.IsZero() || !meta.ExternalDateExpires.IsZero() ||
+		!meta.ExternalLastModified.IsZero() || f != nil && (f.Size != nil || len(f.Occurrences) > 0) || h != nil && (h.DNSActive != nil || h.WhoisActive != nil):
+		return &ValidationError{Field: "indicator", Rule: "carries what V1 files cannot", Fix: "use BatchV2"}
+	case meta.Rating != nil && *meta.Rating != math.Trunc(*meta.Rating):
+		return &ValidationError{Field: "rating", Rule: "want a whole number in a V1 file", Fix: "use BatchV2"}
+	}
+	return nil
+}
+
+// group writes a group: its name, type and xid, and what it carries.
+func (e *encoder) group(g Group) error {
+	meta := g.Meta()
+	name, err := CanonicalGroupName(meta.Name)
+	switch _, unknown := g.(*UnknownGroup); {
+	case err != nil:
+		return err
+	case e.version == BatchV1:
+		return &ValidationError{Field: "group", Rule: "cannot be in a V1 file", Fix: "use BatchV2"}
+	case unknown:
+		return &ValidationError{Field: "group type", Rule: "is not a type of this package, so that it cannot be written"}
+	case strings.TrimSpace(meta.XID) == "":
+		return &ValidationError{Field: "group xid", Rule: "is missing", Fix: "make one with XID of what identifies the group in the feed, so that the next run finds the group again"}
+	}
+	if err := checkText("group xid", meta.XID); err != nil {
+		return err
+	}
+	w := &e.Writer
+	e.xid = meta.XID
+	e.after, _ = e.known.job(meta.XID) // what is added again comes after what it changes
+	e.BeginObject()
+	e.Key("name")
+	e.Text(name)
+	e.Key("type")
+	e.Text(string(g.Type()))
+	e.Key("xid")
+	e.Text(meta.XID)
+	if e.action == BatchDelete {
+		e.EndObject()
+		return nil
+	}
+	if own, ok := g.(specificGroup); ok {
+		if err := own.checkOwn(modeBatch); err != nil {
+			return err
+		}
+		own.writeOwn(w, modeBatch)
+	}
+	when(w, "firstSeen", meta.FirstSeen)
+	when(w, "lastSeen", meta.LastSeen)
+	when(w, "externalDateAdded", meta.ExternalDateAdded)
+	when(w, "externalDateExpires", meta.ExternalDateExpires)
+	when(w, "externalLastModified", meta.ExternalLastModified)
+	if err := e.hangers(meta.Attributes, meta.Tags, meta.SecurityLabels); err != nil {
+		return err
+	}
+	if err := e.groupLinks(meta); err != nil {
+		return err
+	}
+	e.EndObject()
+	return nil
+}
+
+// groupLinks writes what a group is associated with: groups that came before it, while indicators
+// and other groups become links.
+func (e *encoder) groupLinks(meta *GroupMeta) error {
+	empty := true
+	for _, xid := range meta.GroupXIDs {
+		inline, err := e.refer(xid)
+		switch {
+		case err != nil:
+			return err
+		case xid == meta.XID:
+			return &ValidationError{Field: "associated group", Rule: "is the group itself"}
+		case !inline:
+			e.links = append(e.links, link{to: xid, ref: meta.XID, xid: xid})
+			continue
+		case empty:
+			e.Key("associatedGroupXid")
+			e.BeginArray()
+			empty = false
+		}
+		e.Text(xid)
+	}
+	if !empty {
+		e.EndArray()
+	}
+	for i := range meta.Associated {
+		ref := &meta.Associated[i]
+		summary, err := summaryOf(ref.Type, ref.Value)
+		if err != nil {
+			return err
+		}
+		e.links = append(e.links, link{ind: ref.Type, ref: summary, xid: meta.XID})
+	}
+	return nil
+}
+
+// refer reports whether a reference to a group can be written: the group came before.
+func (e *encoder) refer(xid string) (bool, error) {
+	if strings.TrimSpace(xid) == "" {
+		return false, &ValidationError{Field: "associated group", Rule: "has an empty xid"}
+	}
+	if err := checkText("associated group", xid); err != nil {
+		return false, err
+	}
+	job, ok := e.known.job(xid)
+	e.after = max(e.after, job)
+	return ok, nil
+}
+
+// association writes an association.
+func (e *encoder) association(a *Association) error {
+	if e.version == BatchV1 || e.action == BatchDelete {
+		return &ValidationError{Field: "association", Rule: "can only be created, in a V2 file"}
+	}
+	if err := a.check(); err != nil {
+		return err
+	}
+	e.BeginObject()
+	if _, err := a.From.write(&e.Writer, "1"); err != nil {
+		return err
+	}
+	if _, err := a.To.write(&e.Writer, "2"); err != nil {
+		return err
+	}
+	text(&e.Writer, "associationType", a.Type)
+	e.EndObject()
+	return nil
+}
+
+// link writes a link as an association.
+func (e *encoder) link(l link) {
+	e.BeginObject()
+	text(&e.Writer, "type_1", string(l.ind))
+	text(&e.Writer, "ref_1", l.ref)
+	text(&e.Writer, "ref_2", l.xid)
+	e.EndObject()
+}
+
+// hangers writes attributes, tags and security labels.
+func (e *encoder) hangers(attributes []Attribute, tags []Tag, labels []SecurityLabel) error {
+	if len(attributes) > 0 {
+		e.Key("attribute")
+		e.BeginArray()
+		for i := range attributes {
+			a := &attributes[i]
+			if err := a.check(); err != nil {
+				return err
+			}
+			if e.version == BatchV1 && (a.Displayed != nil || a.Pinned != nil || a.Source != "" || len(a.SecurityLabels) > 0) {
+				return &ValidationError{Field: "attribute", Rule: "carries more than type and value, which V1 files cannot", Fix: "use BatchV2"}
+			}
+			if err := checkLabels(a.SecurityLabels); err != nil {
+				return err
+			}
+			a.write(&e.Writer, modeBatch)
+		}
+		e.EndArray()
+	}
+	if len(tags) > 0 {
+		e.Key("tag")
+		e.BeginArray()
+		for i := range tags {
+			name, err := CanonicalTag(tags[i].Name)
+			if err != nil {
+				return err
+			}
+			e.BeginObject()
+			e.Key("name")
+			e.Text(name)
+			e.EndObject()
+		}
+		e.EndArray()
+	}
+	if err := checkLabels(labels); err != nil {
+		return err
+	}
+	writeLabels(&e.Writer, labels)
+	return nil
+}
+
+func checkLabels(labels []SecurityLabel) error {
+	for i := range labels {
+		if name, err := CanonicalSecurityLabel(labels[i].Name); err != nil {
+			return err
+		} else if name != labels[i].Name {
+			return &ValidationError{Field: "security label", Rule: "has white space around it", Fix: "remove it"}
+		}
+		if c := labels[i].Color; c != "" && (len(c) != 6 || !isHex(c)) {
+			return &ValidationError{Field: "security label color", Rule: "want six hexadecimal digits without #"}
+		}
+	}
+	return nil
+}
+
+// batchDefOf returns the definition that an indicator is imported by. A custom type needs none.
+func batchDefOf(ind Indicator) (*indicatorDef, error) {
+	c, ok := ind.(*CustomIndicator)
+	if !ok || c.def != nil || indicatorDefOf(c.TypeName) != nil {
+		return defOf(ind)
+	}
+	if err := verbatimError("indicator type", string(c.TypeName)); err != nil {
+		return nil, err
+	}
+	return &indicatorDef{typ: c.TypeName}, nil
+}
+
+// values writes the values of a custom indicator one by one, because a summary of several is
+// ambiguous.
+func (e *encoder) values(def *indicatorDef, v [3]string) {
+	for i, key := range [3]string{"value1", "value2", "value3"} {
+		if i < len(def.keys) {
+			key = def.keys[i]
+		}
+		text(&e.Writer, key, v[i])
+	}
+}
+
+func verbatimError(field, s string) error {
+	_, err := verbatim(field, s)
+	return err
+}

@@ -1,0 +1,226 @@
+package threatconnect
+
+import (
+	"bufio"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+	"strings"
+
+	"github.com/threatconnect-go/threatconnect/internal/wire"
+)
+
+// BatchResultOptions says which of a job's errors are asked for. Nil and the zero value ask for
+// all.
+type BatchResultOptions struct {
+	Code     BatchCode // one code; empty means any
+	Contains string    // words that the reason or the message has; empty means any
+	Severity string    // info, warn or error; empty means any
+}
+
+// Errors reads the error file of a completed job, which may not be there yet for some seconds after
+// the job has ended. A job without errors has none. It costs one request and reads as it is ranged
+// over; the error of the sequence, if any, is its last element. Seq is -1 in all of them.
+//
+// API: GET /v2/batch/{id}/errors
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/batch_api/batch_api.html
+func (s *BatchService) Errors(ctx context.Context, jobID int64) iter.Seq2[BatchItemError, error] {
+	return s.errorSeq(ctx, jobID, "errors", nil)
+}
+
+// Results reads the errors of a completed job with their severity and cause, which newer instances
+// have. A job without errors has none. It costs one request and reads as it is ranged over; the
+// error of the sequence, if any, is its last element. Seq is -1 in all of them.
+//
+// API: GET /v2/batch/{id}/results
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/batch_api/batch_api.html
+func (s *BatchService) Results(ctx context.Context, jobID int64, opts *BatchResultOptions) iter.Seq2[BatchItemError, error] {
+	o := copyOf(opts)
+	if o.Code != "" && !strings.HasPrefix(string(o.Code), "0x") {
+		return func(yield func(BatchItemError, error) bool) {
+			yield(BatchItemError{}, &ValidationError{Field: "batch code", Rule: "want a code that begins with 0x"})
+		}
+	}
+	return s.errorSeq(ctx, jobID, "results", &o)
+}
+
+// errorSeq reads a list of errors. No list is an empty one.
+func (s *BatchService) errorSeq(ctx context.Context, jobID int64, what string, o *BatchResultOptions) iter.Seq2[BatchItemError, error] {
+	return func(yield func(BatchItemError, error) bool) {
+		left, used := false, 0
+		err := s.readErrors(ctx, jobID, what, o, &used, func(e *jobError) bool {
+			left = !yield(e.item(jobID), nil)
+			return !left
+		})
+		if err != nil && !left && !errors.Is(err, ErrNotFound) {
+			yield(BatchItemError{}, err)
+		}
+	}
+}
+
+// readErrors reads one of the lists of errors of a job and gives each to use, until use returns
+// false. A list that breaks off is asked for again and goes on where it was: used counts the errors
+// that were given.
+func (s *BatchService) readErrors(ctx context.Context, jobID int64, what string, o *BatchResultOptions, used *int, use func(*jobError) bool) error {
+	r, err := jobRoute(jobID)
+	if err != nil {
+		return err
+	}
+	call := &call{method: http.MethodGet, route: r.under(what), header: http.Header{"Accept": {"*/*"}}}
+	if o != nil {
+		call.query = o.query()
+	}
+	return s.c.do(ctx, call, func(resp *http.Response) error {
+		body := bufio.NewReaderSize(resp.Body, 32<<10)
+		if magic, _ := body.Peek(2); string(magic) == "\x1f\x8b" {
+			z, err := gzip.NewReader(body)
+			if err != nil {
+				return fmt.Errorf("%w: it begins like gzip and is not: %w", ErrResponse, err)
+			}
+			body = bufio.NewReaderSize(io.LimitReader(z, s.c.cfg.maxBody), 32<<10)
+		}
+		d, n := objectScanner{src: body}, 0
+		for {
+			text, err := d.next()
+			if err == io.EOF {
+				return nil
+			}
+			if err != nil {
+				if !errors.Is(err, ErrResponse) && !errors.Is(err, ErrBodyTooLarge) && ctx.Err() == nil {
+					err = fmt.Errorf("%w: the list of errors of %s: %w", ErrResponse, jobName(jobID), err)
+				}
+				return err
+			}
+			if n++; n <= *used {
+				continue
+			}
+			*used++
+			e := readJobError(text)
+			if !use(&e) {
+				return nil
+			}
+		}
+	})
+}
+
+// jobError is an entry of a list of errors.
+type jobError struct {
+	code     BatchCode
+	severity string
+	reason   string // the words for people
+	cause    string // the exception
+	source   sourceRef
+}
+
+// sourceRef is what an entry says about the item that it is about.
+type sourceRef struct {
+	typ, xid string
+	refs     []string // summaries, hashes, names
+}
+
+// item returns the error as callers see it, without the place of the item.
+func (e *jobError) item(jobID int64) BatchItemError {
+	ref := e.source.xid
+	if ref == "" && len(e.source.refs) > 0 {
+		ref = e.source.refs[0]
+	}
+	return BatchItemError{Seq: -1, Type: e.source.typ, Ref: ref, Code: e.code, Severity: e.severity, Reason: e.reason, Cause: e.cause, JobID: jobID}
+}
+
+// readJobError reads an entry. The two lists use errorReason for different things: where there is
+// an errorMessage, that is the one for people.
+func readJobError(text []byte) jobError {
+	var e jobError
+	var reason, message string
+	r := wire.NewReader(text)
+	for r.Object(); r.NextKey(); {
+		switch string(r.Key()) {
+		case "code":
+			e.code = BatchCode(r.Text())
+		case "severity":
+			e.severity = cutText(r.Text())
+		case "errorReason":
+			reason = cutText(r.Text())
+		case "errorMessage":
+			message = cutText(r.Text())
+		case "errorSource":
+			e.source = readSource(r)
+		default:
+			r.Skip()
+		}
+	}
+	e.reason = message
+	if message == "" {
+		e.reason = reason
+	} else {
+		e.cause = reason
+	}
+	if e.code == "" {
+		e.code, e.reason = codeIn(e.reason)
+	}
+	if e.code == "" {
+		e.code, e.cause = codeIn(e.cause)
+	}
+	e.code = tidyCode(e.code)
+	return e
+}
+
+// readSource reads what an error is about: an item, or just a text.
+func readSource(r *wire.Reader) sourceRef {
+	var s sourceRef
+	if r.Kind() != wire.Object {
+		if t := r.Text(); t != "" {
+			s.refs = []string{cutText(t)}
+		}
+		return s
+	}
+	for r.Object(); r.NextKey(); {
+		switch key := string(r.Key()); key {
+		case "type":
+			s.typ = cutText(r.Text())
+		case "xid":
+			s.xid = cutText(r.Text())
+		case "summary", "ip", "address", "hostName", "text", "md5", "sha1", "sha256", "name", "AS Number", "Block", "Mutex", "User Agent String", "Subject", "Hashtag", "ref_1":
+			if t := r.Text(); t != "" {
+				s.refs = append(s.refs, cutText(t))
+			}
+		default:
+			r.Skip()
+		}
+	}
+	return s
+}
+
+// codeIn takes the code off the front of a text such as "Error (0x1005): words".
+func codeIn(s string) (BatchCode, string) {
+	before, rest, ok := strings.Cut(s, "(0x")
+	if !ok || len(before) > 16 {
+		return "", s
+	}
+	digits, rest, ok := strings.Cut(rest, ")")
+	if !ok || len(digits) > 8 || !isHex(digits) {
+		return "", s
+	}
+	return BatchCode("0x" + digits), strings.TrimLeft(rest, ": ")
+}
+
+// tidyCode writes a code as the constants have it.
+func tidyCode(c BatchCode) BatchCode {
+	if len(c) > 2 && len(c) <= 10 && (c[:2] == "0x" || c[:2] == "0X") && isHex(string(c[2:])) {
+		return BatchCode("0x" + strings.ToUpper(string(c[2:])))
+	}
+	return ""
+}
+
+// cutText keeps the first KiB of a text of the platform.
+func cutText(s string) string {
+	const most = 1 << 10
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "")
+}

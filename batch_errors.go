@@ -1,0 +1,203 @@
+package threatconnect
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Errors that a [BatchWriter] returns.
+var (
+	ErrBatchClosed = errors.New("threatconnect: batch writer is closed")   // Add or Flush after Close
+	ErrBatchHalted = errors.New("threatconnect: batch import has ended")   // an error before ended the import; it is wrapped with it
+	ErrBatchWait   = errors.New("threatconnect: batch job takes too long") // a job did not end within WaitFor
+	ErrBatchLost   = errors.New("threatconnect: batch job is gone")        // the platform does not know the job any more, and whether it was processed cannot be told
+)
+
+// BatchCode is the code of an error in a batch job, as in 0x1005.
+type BatchCode string
+
+// The codes that the platform is known to use.
+const (
+	CodeGeneral        BatchCode = "0x1001"
+	CodePermission     BatchCode = "0x1002"
+	CodeSyntax         BatchCode = "0x1003"
+	CodeInternal       BatchCode = "0x1004"
+	CodeIndicator      BatchCode = "0x1005"
+	CodeGroup          BatchCode = "0x1006"
+	CodeNotFound       BatchCode = "0x1007"
+	CodeIndicatorLimit BatchCode = "0x1008"
+	CodeAssociation    BatchCode = "0x1009"
+	CodeDuplicate      BatchCode = "0x100A"
+	CodeFileIO         BatchCode = "0x100B"
+	CodeIndicatorLoss  BatchCode = "0x2001"
+	CodeGroupLoss      BatchCode = "0x2002"
+	CodeHashMerge      BatchCode = "0x2003"
+	CodeHashMergeToo   BatchCode = "0x3001"
+)
+
+// String says what the code means, as in "0x1005 invalid indicator".
+func (c BatchCode) String() string {
+	meaning := ""
+	switch c {
+	case "":
+		return "no code"
+	case CodeGeneral:
+		meaning = "general error"
+	case CodePermission:
+		meaning = "permission error"
+	case CodeSyntax:
+		meaning = "JSON syntax error"
+	case CodeInternal:
+		meaning = "internal error"
+	case CodeIndicator:
+		meaning = "invalid indicator"
+	case CodeGroup:
+		meaning = "invalid group"
+	case CodeNotFound:
+		meaning = "item not found"
+	case CodeIndicatorLimit:
+		meaning = "indicator limit"
+	case CodeAssociation:
+		meaning = "association error"
+	case CodeDuplicate:
+		meaning = "duplicate item"
+	case CodeFileIO:
+		meaning = "file I/O error"
+	case CodeIndicatorLoss:
+		meaning = "indicator saved in part"
+	case CodeGroupLoss:
+		meaning = "group saved in part"
+	case CodeHashMerge, CodeHashMergeToo:
+		meaning = "file hash merge error"
+	default:
+		return "unknown code"
+	}
+	return string(c) + " " + meaning
+}
+
+// Partial reports whether the item was saved and only a part of it lost.
+func (c BatchCode) Partial() bool {
+	return strings.HasPrefix(string(c), "0x2") || c == CodeHashMergeToo
+}
+
+// BatchItemError is an item of a batch job that did not go in, or not as a whole.
+//
+// Its text holds neither the item nor the platform's words, which repeat the item; they are in the
+// fields.
+type BatchItemError struct {
+	// Seq is how many items were added before the item, as BatchWriter.Add and Import count them.
+	// It is -1 when the item is not known, as from BatchService.Errors.
+	Seq int64
+	// Type and Ref name the item: the type and summary of an indicator, the type and xid of a
+	// group, "Association" and nothing. They are empty when the item is not known.
+	Type, Ref string
+	Code      BatchCode // empty when there is none
+	Severity  string    // Error or Warning; empty when the platform did not say
+	Reason    string    // the platform's words, at most 1 KiB
+	Cause     string    // the exception behind it, where the platform names one, at most 1 KiB
+	JobID     int64     // the job on the platform; 0 when there was none
+	// Unprocessed says that the platform has not looked at the item: an error before it ended the
+	// job or the import. It can be added to another import as it is.
+	Unprocessed bool
+	Err         error // why the item was not sent, as a *ValidationError; nil when it was
+}
+
+// Error names the code, the item's place and the job.
+func (e *BatchItemError) Error() string {
+	var b strings.Builder
+	b.WriteString("threatconnect: batch item")
+	if e.Seq >= 0 {
+		b.WriteString(" " + strconv.FormatInt(e.Seq, 10))
+	}
+	if e.JobID > 0 {
+		b.WriteString(" in job " + strconv.FormatInt(e.JobID, 10))
+	}
+	switch {
+	case e.Err != nil:
+		b.WriteString(": " + strings.TrimPrefix(e.Err.Error(), "threatconnect: "))
+	case e.Unprocessed:
+		b.WriteString(": not processed")
+	default:
+		b.WriteString(": " + e.Code.String())
+	}
+	return b.String()
+}
+
+// Unwrap returns why the item was not sent.
+func (e *BatchItemError) Unwrap() error { return e.Err }
+
+// The words by which the platform says that an error ended the job.
+const (
+	fatalException = "encountered an unexpected exception while processing batch job"
+	fatalLimit     = "would exceed the number of allowed indicators"
+)
+
+// Fatal reports whether the error ended the job, so that items after it were not processed.
+func (e *BatchItemError) Fatal() bool { return e.poison() || e.limit() }
+
+// poison reports whether the platform stumbled over the item so that it gave up the job.
+func (e *BatchItemError) poison() bool {
+	return strings.Contains(strings.ToLower(e.Reason), fatalException) || strings.Contains(strings.ToLower(e.Cause), fatalException)
+}
+
+// limit reports whether the owner is full.
+func (e *BatchItemError) limit() bool {
+	return e.Code == CodeIndicatorLimit || strings.Contains(strings.ToLower(e.Reason), fatalLimit) || strings.Contains(strings.ToLower(e.Cause), fatalLimit)
+}
+
+// mostItemErrors is how many errors of items a BatchError keeps.
+const mostItemErrors = 1000
+
+// BatchError says that an import did not go in as a whole. It unwraps to Err and to the errors of
+// the items.
+type BatchError struct {
+	Stats BatchStats
+	// Items are the errors of items, the first 1,000 of them in the order in which they became
+	// known. BatchConfig.OnError is told all.
+	Items []BatchItemError
+	More  int // how many errors of items there were beyond those
+	// Jobs are the ids of jobs whose end was not seen: they were uploaded, or may have been. Look
+	// after them with client.Batch.Wait and client.Batch.Errors.
+	Jobs []int64
+	Err  error // what ended the import before its end; nil when nothing did
+}
+
+// Error counts what went wrong and names the first reason. It holds no indicator values.
+func (e *BatchError) Error() string {
+	var b strings.Builder
+	b.WriteString("threatconnect: batch import: ")
+	t := e.Stats.Total()
+	fmt.Fprintf(&b, "%d of %d items failed", t.Failed+int64(e.Stats.Invalid), t.Added+int64(e.Stats.Invalid))
+	if n := e.Stats.Links.Failed; n > 0 {
+		fmt.Fprintf(&b, ", %d references failed", n)
+	}
+	if t.Unprocessed > 0 {
+		fmt.Fprintf(&b, ", %d were not processed", t.Unprocessed)
+	}
+	if t.Unknown > 0 {
+		fmt.Fprintf(&b, ", the end of %d was not seen", t.Unknown)
+	}
+	if len(e.Jobs) > 0 {
+		fmt.Fprintf(&b, " (look at jobs %v)", e.Jobs)
+	}
+	if e.Err != nil {
+		b.WriteString(": " + strings.TrimPrefix(e.Err.Error(), "threatconnect: "))
+	} else if len(e.Items) > 0 {
+		b.WriteString("; the first: " + strings.TrimPrefix(e.Items[0].Error(), "threatconnect: "))
+	}
+	return b.String()
+}
+
+// Unwrap returns what ended the import and the errors of the items.
+func (e *BatchError) Unwrap() []error {
+	var errs []error
+	if e.Err != nil {
+		errs = append(errs, e.Err)
+	}
+	for i := range e.Items {
+		errs = append(errs, &e.Items[i])
+	}
+	return errs
+}

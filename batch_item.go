@@ -1,0 +1,122 @@
+package threatconnect
+
+import (
+	"strings"
+
+	"github.com/threatconnect-go/threatconnect/internal/wire"
+)
+
+// BatchItem is what can be imported: every [Indicator], every [Group], and [*Association].
+type BatchItem interface {
+	batchItem()
+}
+
+func (m *IndicatorMeta) batchItem() {}
+func (m *GroupMeta) batchItem()     {}
+func (a *Association) batchItem()   {}
+
+// Association links two things of the import's owner, which may be in the import or have been
+// there before. It needs version 7.8.2 of the platform.
+//
+// It is the only way to link two indicators. Groups are linked more simply by the GroupXIDs of
+// what refers to them, which works on every version.
+type Association struct {
+	From, To AssociationEnd
+	// Type is the name of the association type, as in "URL Host". It is required between two
+	// indicators and has no meaning otherwise.
+	Type string
+}
+
+// AssociationEnd is one end of an [Association]: an indicator by type and summary, a group by xid,
+// or either by the id that it has on the platform.
+type AssociationEnd struct {
+	Indicator IndicatorType // the indicator's type; empty for a group
+	Summary   string        // the indicator's value, in any form that Get takes
+	GroupXID  string        // the group's xid
+	GroupType GroupType     // may be empty
+	ID        int64         // in place of Summary or GroupXID
+}
+
+// IndicatorEnd names an indicator as the end of an association.
+func IndicatorEnd(ind Indicator) AssociationEnd {
+	if isNil(ind) {
+		return AssociationEnd{}
+	}
+	return AssociationEnd{Indicator: ind.Type(), Summary: ind.Summary()}
+}
+
+// GroupEnd names a group as the end of an association, by its xid.
+func GroupEnd(xid string) AssociationEnd { return AssociationEnd{GroupXID: xid} }
+
+// write writes an end under the keys that end in which. It returns the xid of a group that is
+// referred to by it.
+func (e *AssociationEnd) write(w *wire.Writer, which string) (xid string, err error) {
+	bad := func(rule, fix string) error {
+		return &ValidationError{Field: "association end " + which, Rule: rule, Fix: fix}
+	}
+	typ, ref := string(e.Indicator), ""
+	switch {
+	case e.ID < 0:
+		return "", bad("has a negative id", "")
+	case e.Indicator != "" && (e.GroupXID != "" || e.GroupType != ""):
+		return "", bad("is an indicator and a group", "set Indicator and Summary, or GroupXID")
+	case e.Indicator == "" && e.Summary != "":
+		return "", bad("has a summary and no indicator type", "set Indicator")
+	case e.ID > 0 && (e.Summary != "" || e.GroupXID != ""):
+		return "", bad("has an id and a reference", "set one of them")
+	case e.ID > 0 && e.Indicator == "":
+		typ = string(e.GroupType)
+	case e.ID > 0:
+	case e.Indicator != "":
+		ref, err = summaryOf(e.Indicator, e.Summary)
+	case e.GroupXID != "":
+		typ, ref, xid = string(e.GroupType), e.GroupXID, e.GroupXID
+		err = checkText("association xid", ref)
+	default:
+		return "", bad("names nothing", "set Indicator and Summary, GroupXID, or ID")
+	}
+	if err != nil {
+		return "", err
+	}
+	text(w, "type_"+which, typ)
+	if e.ID > 0 {
+		w.Key("id_" + which)
+		w.Int64(e.ID)
+	} else {
+		text(w, "ref_"+which, ref)
+	}
+	return xid, nil
+}
+
+// summaryOf brings the summary of an indicator that is referred to into the form that it has in
+// batch files. That of a type that this package does not know stays as it is.
+func summaryOf(t IndicatorType, summary string) (string, error) {
+	def := indicatorDefOf(t)
+	if def == nil {
+		return verbatim(string(t), summary)
+	}
+	v := [3]string{summary}
+	if def.split != nil {
+		var err error
+		if v, err = def.split(summary); err != nil {
+			return "", err
+		}
+	}
+	v, err := def.canonical(v)
+	if err != nil {
+		return "", err
+	}
+	return def.summary(v)
+}
+
+// check refuses an association that names its type where it has none, or none where it needs one.
+func (a *Association) check() error {
+	both := a.From.Indicator != "" && a.To.Indicator != ""
+	switch {
+	case both && strings.TrimSpace(a.Type) == "":
+		return &ValidationError{Field: "association type", Rule: "is missing between two indicators", Fix: "set it to a name of the instance's association types, as in URL Host"}
+	case !both && a.Type != "":
+		return &ValidationError{Field: "association type", Rule: "is set where a group is one of the ends", Fix: "leave it empty"}
+	}
+	return checkText("association type", a.Type)
+}

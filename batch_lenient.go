@@ -1,0 +1,166 @@
+package threatconnect
+
+import (
+	"bufio"
+	"errors"
+	"io"
+)
+
+// objectScanner finds the objects of a list in a text that may be less than JSON: with keys without
+// quotes, with commas too many, with or without a list around them, and writes each as JSON.
+type objectScanner struct {
+	src   *bufio.Reader
+	buf   []byte
+	begun bool
+	list  bool // the list has begun and its end is due
+}
+
+// mostObject is how large one object may be.
+const mostObject = 1 << 20
+
+var (
+	errNoList    = errors.New("want a list of objects")
+	errOpenText  = errors.New("it ends inside of an object")
+	errHugeEntry = errors.New("an object in it is larger than 1 MiB")
+)
+
+// next returns the next object, good until the call after it, or io.EOF at the end.
+func (s *objectScanner) next() ([]byte, error) {
+	for {
+		c, err := s.src.ReadByte()
+		switch {
+		case err == io.EOF && !s.begun:
+			return nil, errNoList
+		case err == io.EOF && s.list:
+			return nil, errOpenText
+		case err != nil:
+			return nil, err
+		case c == '{':
+			s.begun = true
+			s.buf = append(s.buf[:0], '{')
+			return s.object()
+		case c == ']':
+			s.list = false
+			return nil, io.EOF
+		case c == '[':
+			s.begun, s.list = true, true
+		case c == ',' || c <= ' ' || c == 0xef || c == 0xbb || c == 0xbf:
+		case !s.begun:
+			return nil, errNoList
+		}
+	}
+}
+
+// object reads to the end of the object that has begun.
+func (s *objectScanner) object() ([]byte, error) {
+	depth, last := 1, byte('{')
+	for depth > 0 {
+		if len(s.buf) > mostObject {
+			return nil, errHugeEntry
+		}
+		c, err := s.src.ReadByte()
+		if err != nil {
+			return nil, unfinished(err)
+		}
+		switch {
+		case c <= ' ':
+			continue
+		case c == '"' || c == '\'':
+			if err := s.text(c); err != nil {
+				return nil, err
+			}
+		case c == '{' || c == '[':
+			depth++
+			s.buf = append(s.buf, c)
+		case c == '}' || c == ']':
+			if last == ',' {
+				s.buf = s.buf[:len(s.buf)-1]
+			}
+			depth--
+			s.buf = append(s.buf, c)
+		case c == ',' || c == ':':
+			if c == ',' && (last == ',' || last == '{' || last == '[') {
+				continue
+			}
+			s.buf = append(s.buf, c)
+		default:
+			if err := s.word(c); err != nil {
+				return nil, err
+			}
+		}
+		last = s.buf[len(s.buf)-1]
+	}
+	return s.buf, nil
+}
+
+// text reads a string, the quote before it being taken. Control characters that JSON wants escaped
+// are escaped.
+func (s *objectScanner) text(quote byte) error {
+	s.buf = append(s.buf, '"')
+	for len(s.buf) <= mostObject {
+		c, err := s.src.ReadByte()
+		if err != nil {
+			return unfinished(err)
+		}
+		switch {
+		case c == quote:
+			s.buf = append(s.buf, '"')
+			return nil
+		case c == '"':
+			s.buf = append(s.buf, '\\', '"')
+		case c == '\\':
+			d, err := s.src.ReadByte()
+			if err != nil {
+				return unfinished(err)
+			}
+			if d == '\'' {
+				s.buf = append(s.buf, d)
+			} else {
+				s.buf = append(s.buf, c, d)
+			}
+		case c < ' ':
+			s.buf = append(s.buf, ' ')
+		default:
+			s.buf = append(s.buf, c)
+		}
+	}
+	return errHugeEntry
+}
+
+// word reads what stands without quotes: a number or literal, or a key or text that lacks them.
+func (s *objectScanner) word(c byte) error {
+	from := len(s.buf)
+	s.buf = append(s.buf, c)
+	for len(s.buf) <= mostObject {
+		next, err := s.src.Peek(1)
+		if err != nil {
+			return unfinished(err)
+		}
+		if d := next[0]; d <= ' ' || d == ',' || d == ':' || d == '}' || d == ']' || d == '"' {
+			break
+		}
+		_, _ = s.src.Discard(1) // it was peeked at
+		s.buf = append(s.buf, next[0])
+	}
+	switch w := string(s.buf[from:]); {
+	case w == "true" || w == "false" || w == "null" || allDigits(w):
+	default:
+		s.buf = s.buf[:from]
+		s.buf = append(s.buf, '"')
+		for i := range len(w) {
+			if w[i] == '\\' {
+				s.buf = append(s.buf, '\\')
+			}
+			s.buf = append(s.buf, w[i])
+		}
+		s.buf = append(s.buf, '"')
+	}
+	return nil
+}
+
+func unfinished(err error) error {
+	if err == io.EOF {
+		return errOpenText
+	}
+	return err
+}

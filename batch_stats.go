@@ -1,0 +1,76 @@
+package threatconnect
+
+// BatchCounts counts items of one kind. What was added is, once the writer is closed, the sum of
+// the others.
+type BatchCounts struct {
+	Added       int64 // taken by Add
+	Succeeded   int64 // processed without an error
+	Failed      int64 // refused by the platform, or saved only in part
+	Unprocessed int64 // not looked at by the platform, because the job or the import ended before
+	Unknown     int64 // in a job that was uploaded and whose end was not seen
+}
+
+func (c *BatchCounts) plus(d BatchCounts) {
+	c.Added += d.Added
+	c.Succeeded += d.Succeeded
+	c.Failed += d.Failed
+	c.Unprocessed += d.Unprocessed
+	c.Unknown += d.Unknown
+}
+
+// BatchStats says how an import stands.
+type BatchStats struct {
+	Indicators, Groups, Associations BatchCounts
+	// Links are references between groups, and from items to groups, that could not travel with
+	// their item because what they refer to came later. They go as associations of their own and
+	// are not items.
+	Links   BatchCounts
+	Invalid int64 // items that Add refused because they break a rule; they are not in the counts above
+	Jobs    int64 // jobs that were uploaded
+	Bytes   int64 // bytes of their files
+}
+
+// Total returns the sum over all kinds of items. Links and invalid items are not in it.
+func (s *BatchStats) Total() BatchCounts {
+	t := s.Indicators
+	t.plus(s.Groups)
+	t.plus(s.Associations)
+	return t
+}
+
+// counts returns the counts of what stands in a list of a file; of is the sequence number of an
+// item.
+func (s *BatchStats) counts(in section, seq int64) *BatchCounts {
+	switch {
+	case in == inGroups:
+		return &s.Groups
+	case in == inIndicators:
+		return &s.Indicators
+	case seq < 0:
+		return &s.Links
+	}
+	return &s.Associations
+}
+
+// BatchPhase says what has happened to a batch job.
+type BatchPhase string
+
+// The phases, in the order in which a job goes through them. A job that is split goes back to
+// BatchQueued with each of its parts.
+const (
+	BatchQueued    BatchPhase = "queued"    // encoded, nothing has been sent
+	BatchCreated   BatchPhase = "created"   // the platform gave it an id
+	BatchUploaded  BatchPhase = "uploaded"  // the platform has the file and works on it
+	BatchRunning   BatchPhase = "running"   // it was asked for and is not done yet
+	BatchCompleted BatchPhase = "completed" // it is done and its errors are known
+)
+
+// BatchEvent is a step of an import.
+type BatchEvent struct {
+	Phase BatchPhase
+	Job   int64      // the writer's own number of the job, from 1
+	JobID int64      // the id of the job on the platform; 0 before BatchCreated
+	Items int        // items in the file
+	Bytes int64      // size of the file
+	Stats BatchStats // how the import stands
+}

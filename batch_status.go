@@ -1,0 +1,158 @@
+package threatconnect
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/threatconnect-go/threatconnect/internal/wire"
+)
+
+// BatchState is how far the platform is with a job. There is none for failure: a job ends as
+// JobCompleted, whatever went wrong.
+type BatchState string
+
+// The states. The platform may send others.
+const (
+	JobCreated   BatchState = "Created" // waits for its file
+	JobQueued    BatchState = "Queued"
+	JobRunning   BatchState = "Running"
+	JobCompleted BatchState = "Completed"
+)
+
+// BatchStatus says how a batch job stands. Counts that the platform leaves out are 0.
+type BatchStatus struct {
+	ID          int64      `json:"id,omitzero"` // 0 in a job that createAndUpload has processed at once
+	State       BatchState `json:"status"`
+	Success     int        `json:"successCount"`
+	Errors      int        `json:"errorCount"`     // a job that is completed with errors has failed in part
+	Unprocessed int        `json:"unprocessCount"` // what a halted job has not looked at
+
+	SuccessIndicators   int `json:"successIndicatorCount"`
+	ErrorIndicators     int `json:"errorIndicatorCount"`
+	SuccessGroups       int `json:"successGroupCount"`
+	ErrorGroups         int `json:"errorGroupCount"`
+	SuccessAssociations int `json:"successAssociationCount"`
+	ErrorAssociations   int `json:"errorAssociationCount"`
+}
+
+// errors returns the largest count of errors that the status knows: some versions count those of
+// associations apart.
+func (s *BatchStatus) errors() int {
+	return max(s.Errors, s.ErrorIndicators+s.ErrorGroups+s.ErrorAssociations)
+}
+
+// read reads a member of a status.
+func (s *BatchStatus) read(key []byte, r *wire.Reader) {
+	switch string(key) {
+	case "id", "batchId":
+		s.ID = r.Int64()
+	case "status":
+		s.State = BatchState(r.Text())
+	case "successCount":
+		s.Success = r.Int()
+	case "errorCount":
+		s.Errors = r.Int()
+	case "unprocessCount", "unprocessedCount":
+		s.Unprocessed = r.Int()
+	case "successIndicatorCount":
+		s.SuccessIndicators = r.Int()
+	case "errorIndicatorCount":
+		s.ErrorIndicators = r.Int()
+	case "successGroupCount":
+		s.SuccessGroups = r.Int()
+	case "errorGroupCount":
+		s.ErrorGroups = r.Int()
+	case "successAssociationCount":
+		s.SuccessAssociations = r.Int()
+	case "errorAssociationCount":
+		s.ErrorAssociations = r.Int()
+	default:
+		r.Skip()
+	}
+}
+
+// batchAnswer is an answer about a job: in an envelope, or bare with the state where other answers
+// say whether the call has succeeded.
+type batchAnswer struct {
+	BatchStatus
+	word string // the status of the envelope
+}
+
+func readBatchAnswer(text []byte) (batchAnswer, error) {
+	var a batchAnswer
+	inner := func(r *wire.Reader) {
+		for r.Object(); r.NextKey(); {
+			a.read(r.Key(), r)
+		}
+	}
+	r := wire.NewReader(text)
+	if r.Kind() != wire.Object {
+		r.Fail("want an object")
+		return a, r.Err()
+	}
+	for r.Object(); r.NextKey(); {
+		switch string(r.Key()) {
+		case "status":
+			a.word = r.Text()
+		case "batchStatus":
+			inner(r)
+		case "data":
+			for r.Object(); r.NextKey(); {
+				if string(r.Key()) == "batchStatus" {
+					inner(r)
+				} else {
+					a.read(r.Key(), r)
+				}
+			}
+		default:
+			a.read(r.Key(), r)
+		}
+	}
+	r.End()
+	if a.State == "" && a.word != "Success" {
+		a.State = BatchState(a.word)
+	}
+	return a, r.Err()
+}
+
+// refused reports whether the answer says that the call did not succeed.
+func (a *batchAnswer) refused() bool {
+	switch a.word {
+	case "Failure", "Error", "Invalid", "Not Authorized":
+		return true
+	}
+	return false
+}
+
+// batch sends a call about a job. An answer that says neither how the job stands nor what its id is
+// is a broken one.
+func (c *Client) batch(ctx context.Context, call *call) (*BatchStatus, error) {
+	var a batchAnswer
+	err := c.do(ctx, call, func(resp *http.Response) error {
+		buf := c.buffer()
+		defer c.release(buf)
+		if err := readBody(resp, buf); err != nil {
+			return err
+		}
+		var err error
+		switch a, err = readBatchAnswer(buf.Bytes()); {
+		case err != nil && isHTML(resp, buf.Bytes()):
+			return errPage
+		case err != nil:
+			return fmt.Errorf("%w: %w (content type %s)", ErrResponse, err, quoteForeign(resp.Header.Get("Content-Type")))
+		case a.refused():
+			return newAPIError(call, resp, buf.Bytes())
+		case a.State == "" && a.ID == 0:
+			return fmt.Errorf("%w: it says nothing about the job", ErrResponse)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &a.BatchStatus, nil
+}
+
+// errPage is a page for people in the place of an answer.
+var errPage = fmt.Errorf("%w: an HTML page came instead of the API's answer: is /api missing from the base URL, or is a proxy or login page in between?", ErrResponse)
