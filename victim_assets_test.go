@@ -1,0 +1,141 @@
+package threatconnect_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect"
+)
+
+// victimAssetKinds are the five kinds as they stand on the wire.
+var victimAssetKinds = []struct {
+	asset                threatconnect.VictimAsset // without id
+	branch, entity, body string
+}{
+	{&threatconnect.VictimEmailAddress{Address: "jo@example.com", AddressType: "Work"}, "emailAddresses", "victimEmailAddress", `{"address":"jo@example.com","addressType":"Work"}`},
+	{&threatconnect.VictimNetworkAccount{Account: "jo", Network: "AD"}, "networkAccounts", "victimNetworkAccount", `{"account":"jo","network":"AD"}`},
+	{&threatconnect.VictimPhone{Number: "555-0100"}, "phoneNumbers", "victimPhone", `{"phoneType":"555-0100"}`},
+	{&threatconnect.VictimSocialNetwork{Account: "@jo", Network: "Example"}, "socialNetworks", "victimSocialNetwork", `{"account":"@jo","network":"Example"}`},
+	{&threatconnect.VictimWebSite{URL: "https://example.com/jo"}, "webSites", "victimWebSite", `{"webSite":"https://example.com/jo"}`},
+}
+
+func TestVictimAssetsOfEveryKindAreReadAndWritten(t *testing.T) {
+	t.Parallel()
+	for _, k := range victimAssetKinds {
+		t.Run(string(k.asset.Type()), func(t *testing.T) {
+			t.Parallel()
+			typ := k.asset.Type()
+			at := "/v2/victims/41/victimAssets/" + k.branch
+			single := `{"status":"Success","data":{"` + k.entity + `":{"id":"7","type":"` + string(typ) + `","webLink":"w",` + k.body[1:] + `}}`
+			client := peopleWire(t,
+				peopleCall{method: "POST", target: at + "?owner=Example", status: http.StatusCreated, body: k.body, answer: single},
+				peopleCall{method: "PUT", target: at + "/7?owner=Example", body: k.body, answer: single},
+				peopleCall{method: "GET", target: at + "/7?owner=Example", answer: single},
+				peopleCall{method: "GET", target: at + "?owner=Example&resultLimit=500",
+					answer: `{"status":"Success","data":{"resultCount":1,"victimAsset":[{"id":"7","name":"` + k.asset.Summary() + `","type":"` + string(typ) + `","webLink":"w"}]}}`},
+				peopleCall{method: "GET", target: at + "?owner=Example&resultLimit=500", answer: `{"status":"Success","data":{"` + k.entity + `":[{"id":7,` + k.body[1:] + `]}}`},
+				peopleCall{method: "DELETE", target: at + "/7?owner=Example"},
+			)
+			victim := threatconnect.VictimRef{ID: 41, Owner: "Example"}
+			made, err := client.VictimAssets.Create(t.Context(), victim, k.asset)
+			require.NoError(t, err)
+			assert.Equal(t, threatconnect.VictimAssetMeta{ID: 7, WebLink: "w"}, *made.Meta())
+			changed, err := client.VictimAssets.Update(t.Context(), victim, made)
+			require.NoError(t, err)
+			assert.Equal(t, made, changed)
+			got, err := client.VictimAssets.Get(t.Context(), victim, typ, 7)
+			require.NoError(t, err)
+			assert.Equal(t, made, got)
+			assert.Equal(t, typ, got.Type())
+
+			short, err := client.VictimAssets.OfType(t.Context(), victim, typ)
+			require.NoError(t, err)
+			require.Len(t, short, 1)
+			assert.Equal(t, k.asset.Summary(), short[0].Summary())
+			assert.IsType(t, k.asset, short[0])
+			long, err := client.VictimAssets.OfType(t.Context(), victim, typ)
+			require.NoError(t, err)
+			made.Meta().WebLink = ""
+			assert.Equal(t, []threatconnect.VictimAsset{made}, long)
+			require.NoError(t, client.VictimAssets.Delete(t.Context(), victim, typ, 7))
+		})
+	}
+}
+
+func TestVictimAssetsOfAllKindsAreToldApartByTheirType(t *testing.T) {
+	t.Parallel()
+	client := peopleWire(t, peopleCall{method: "GET", target: "/v2/victims/41/victimAssets?resultLimit=500", answer: `{"status":"Success","data":{"victimAsset":[
+		{"id":"1","name":"jo@example.com","type":"EmailAddress"},{"id":2,"name":"jo","type":"NetworkAccount"},{"id":3,"name":"555-0100","type":"Phone Number"},
+		{"id":4,"name":"555-0101","type":"phone"},{"id":5,"name":"@jo","type":"Social Network"},{"id":6,"name":"https://example.com","type":"Website"},
+		{"id":7,"name":"K1ABC","type":"Callsign","band":"20m"}]}}`})
+	all, err := client.VictimAssets.On(t.Context(), &threatconnect.Victim{ID: 41})
+	require.NoError(t, err)
+	meta := func(id int64) threatconnect.VictimAssetMeta { return threatconnect.VictimAssetMeta{ID: id} }
+	require.Len(t, all, 7)
+	assert.Equal(t, []threatconnect.VictimAsset{
+		&threatconnect.VictimEmailAddress{VictimAssetMeta: meta(1), Address: "jo@example.com"},
+		&threatconnect.VictimNetworkAccount{VictimAssetMeta: meta(2), Account: "jo"},
+		&threatconnect.VictimPhone{VictimAssetMeta: meta(3), Number: "555-0100"},
+		&threatconnect.VictimPhone{VictimAssetMeta: meta(4), Number: "555-0101"},
+		&threatconnect.VictimSocialNetwork{VictimAssetMeta: meta(5), Account: "@jo"},
+		&threatconnect.VictimWebSite{VictimAssetMeta: meta(6), URL: "https://example.com"},
+	}, all[:6])
+	unknown, ok := all[6].(*threatconnect.UnknownVictimAsset)
+	require.True(t, ok)
+	assert.Equal(t, threatconnect.VictimAssetType("Callsign"), unknown.Type())
+	assert.Equal(t, "K1ABC", unknown.Summary())
+	assert.Equal(t, `"20m"`, string(unknown.Extra["band"]))
+}
+
+func TestVictimAssetThatThePlatformWouldRefuseIsNotSent(t *testing.T) {
+	t.Parallel()
+	s := peopleWire(t).VictimAssets
+	victim := threatconnect.VictimRef{ID: 41}
+	var none *threatconnect.VictimPhone
+	for name, c := range map[string]struct {
+		victim threatconnect.Resource
+		asset  threatconnect.VictimAsset
+		field  string
+	}{
+		"nil":                                  {victim, nil, "victim asset"},
+		"a nil phone":                          {victim, none, "victim asset"},
+		"no number":                            {victim, &threatconnect.VictimPhone{}, "victim asset number"},
+		"a blank account":                      {victim, &threatconnect.VictimNetworkAccount{Account: " ", Network: "secret"}, "victim asset account"},
+		"a network not UTF-8":                  {victim, &threatconnect.VictimSocialNetwork{Account: "secret", Network: "\xff"}, "victim asset"},
+		"an unknown kind":                      {victim, &threatconnect.UnknownVictimAsset{TypeName: "Callsign", Name: "secret"}, "victim asset type"},
+		"no victim":                            {nil, &threatconnect.VictimPhone{Number: "secret"}, "resource"},
+		"something else":                       {threatconnect.TaskRef{ID: 1}, &threatconnect.VictimPhone{Number: "secret"}, "resource"},
+		"a kind that is unknown by its struct": {victim, &threatconnect.UnknownVictimAsset{TypeName: threatconnect.VictimAssetPhone}, "victim asset"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := s.Create(t.Context(), c.victim, c.asset)
+			peopleRefused(t, err, c.field, "secret")
+		})
+	}
+	_, err := s.Update(t.Context(), victim, &threatconnect.VictimPhone{Number: "secret"})
+	peopleRefused(t, err, "victim asset id", "secret")
+	_, err = s.Get(t.Context(), victim, threatconnect.VictimAssetPhone, 0)
+	peopleRefused(t, err, "victim asset id", "")
+	_, err = s.Get(t.Context(), victim, "Callsign", 1)
+	peopleRefused(t, err, "victim asset type", "")
+	_, err = s.OfType(t.Context(), victim, "")
+	peopleRefused(t, err, "victim asset type", "")
+	_, err = s.On(t.Context(), threatconnect.VictimRef{})
+	peopleRefused(t, err, "victim id", "")
+	peopleRefused(t, s.Delete(t.Context(), victim, threatconnect.VictimAssetPhone, 0), "victim asset id", "")
+	peopleRefused(t, s.Delete(t.Context(), victim, "Callsign", 1), "victim asset type", "")
+}
+
+func TestNothingOfAVictimAssetStandsInAnError(t *testing.T) {
+	t.Parallel()
+	client := peopleWire(t, peopleCall{method: "POST", target: "/v2/victims/41/victimAssets/networkAccounts", body: `{"account":"jo.example","network":"CORP"}`,
+		status: http.StatusBadRequest, answer: `{"status":"Failure","message":"jo.example in CORP: no"}`})
+	_, err := client.VictimAssets.Create(t.Context(), threatconnect.VictimRef{ID: 41}, &threatconnect.VictimNetworkAccount{Account: "jo.example", Network: "CORP"})
+	require.ErrorIs(t, err, threatconnect.ErrBadRequest)
+	assert.NotContains(t, err.Error(), "jo.example")
+	assert.NotContains(t, err.Error(), "CORP")
+}

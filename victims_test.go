@@ -1,0 +1,129 @@
+package threatconnect_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect"
+)
+
+func TestVictimRemembersTheOwnerItWasAskedForIn(t *testing.T) {
+	t.Parallel()
+	const answer = `{"status":"Success","data":{"victim":{"id":"41","name":"Jo Example","org":"Example Inc","suborg":"","workLocation":"Berlin",
+		"nationality":"German","description":"Finance","webLink":"w","xid":"x-1","tag":[{"name":"VIP"}],"attribute":[]}}}`
+	client := peopleWire(t,
+		peopleCall{method: "GET", target: "/v2/victims/41?includeAttributes=true&includeTags=true&owner=Example%20Source", answer: answer},
+		peopleCall{method: "POST", target: "/v2/victims/41/tags/VIP?owner=Example%20Source", status: http.StatusCreated},
+		peopleCall{method: "GET", target: "/v2/victims/41", answer: answer},
+		peopleCall{method: "GET", target: "/v2/victims?filters=name%5EJo&includeTags=true&orParams=true&owner=Example&resultLimit=1",
+			answer: `{"status":"Success","data":{"resultCount":2,"victim":{"id":41,"name":"Jo"}}}`},
+	)
+	opts := &threatconnect.VictimGetOptions{Owner: "Example Source", Include: threatconnect.IncludeTags | threatconnect.IncludeAttributes}
+	got, err := client.Victims.Get(t.Context(), 41, opts)
+	require.NoError(t, err)
+	extra := got.Extra
+	got.Extra = nil
+	assert.Equal(t, threatconnect.Victim{
+		ID: 41, Name: "Jo Example", Org: "Example Inc", WorkLocation: "Berlin", Nationality: "German", Description: "Finance", WebLink: "w",
+		Owner: threatconnect.Owner{Name: "Example Source"}, Tags: []threatconnect.Tag{{Name: "VIP"}}, Attributes: []threatconnect.Attribute{},
+	}, *got)
+	assert.Equal(t, `"x-1"`, string(extra["xid"]))
+	require.NoError(t, client.Tags.Add(t.Context(), got, "VIP"))
+
+	got, err = client.Victims.Get(t.Context(), 41, nil)
+	require.NoError(t, err)
+	assert.Empty(t, got.Owner)
+
+	p, err := client.Victims.List(t.Context(), &threatconnect.VictimListOptions{
+		ListOptions: threatconnect.ListOptions{Limit: 1}, Owner: "Example", Any: true, Include: threatconnect.IncludeTags,
+		Filters: threatconnect.Filters{threatconnect.ByName.StartsWith("Jo")},
+	})
+	require.NoError(t, err)
+	assert.True(t, p.More)
+	assert.Equal(t, "Example", p.Items[0].Owner.Name)
+}
+
+func TestAllVictimsAreReadPageByPage(t *testing.T) {
+	t.Parallel()
+	client := peopleWire(t,
+		peopleCall{method: "GET", target: "/v2/victims?resultLimit=1", answer: `{"status":"Success","data":{"resultCount":2,"victim":[{"id":1}]}}`},
+		peopleCall{method: "GET", target: "/v2/victims?resultLimit=1&resultStart=1", answer: `{"status":"Success","data":{"victim":[{"id":2}]}}`},
+	)
+	all, err := threatconnect.Collect(client.Victims.All(t.Context(), &threatconnect.VictimListOptions{ListOptions: threatconnect.ListOptions{Limit: 1}}))
+	require.NoError(t, err)
+	assert.Len(t, all, 2)
+}
+
+func TestVictimIsCreatedAndUpdatedWithItsName(t *testing.T) {
+	t.Parallel()
+	const answer = `{"status":"Success","data":{"victim":{"id":41,"name":"Jo"}}}`
+	const body = `{"name":"Jo","description":"d","org":"o","suborg":"s","workLocation":"w","nationality":"n"}`
+	client := peopleWire(t,
+		peopleCall{method: "POST", target: "/v2/victims?owner=Example", status: http.StatusCreated, body: body, answer: answer},
+		peopleCall{method: "PUT", target: "/v2/victims/41?owner=Example", body: body, answer: answer},
+		peopleCall{method: "POST", target: "/v2/victims", body: `{"name":"Jo"}`, answer: answer},
+		peopleCall{method: "DELETE", target: "/v2/victims/41"},
+	)
+	v := &threatconnect.Victim{ID: 41, Name: " Jo ", Description: "d", Org: "o", Suborg: "s", WorkLocation: "w", Nationality: "n",
+		Owner: threatconnect.Owner{Name: "Example"}}
+	got, err := client.Victims.Create(t.Context(), v)
+	require.NoError(t, err)
+	assert.Equal(t, "Example", got.Owner.Name)
+	_, err = client.Victims.Update(t.Context(), v)
+	require.NoError(t, err)
+	_, err = client.Victims.Create(t.Context(), &threatconnect.Victim{Name: "Jo"})
+	require.NoError(t, err)
+	require.NoError(t, client.Victims.Delete(t.Context(), 41, nil))
+}
+
+func TestVictimThatThePlatformWouldRefuseIsNotSent(t *testing.T) {
+	t.Parallel()
+	victims := peopleWire(t).Victims
+	for name, c := range map[string]struct {
+		victim *threatconnect.Victim
+		update bool
+		field  string
+	}{
+		"nil":                      {nil, false, "victim"},
+		"nil to update":            {nil, true, "victim"},
+		"no name":                  {&threatconnect.Victim{Org: "secret"}, false, "victim name"},
+		"an update without a name": {&threatconnect.Victim{ID: 1, Org: "secret"}, true, "victim name"},
+		"an update without an id":  {&threatconnect.Victim{Name: "secret"}, true, "victim id"},
+		"not UTF-8":                {&threatconnect.Victim{Name: "n", Org: "secret\xff"}, false, "victim"},
+		"tags":                     {&threatconnect.Victim{Name: "n", Tags: []threatconnect.Tag{{Name: "secret"}}}, false, "victim"},
+		"attributes":               {&threatconnect.Victim{Name: "n", Attributes: []threatconnect.Attribute{{}}}, false, "victim"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			send := victims.Create
+			if c.update {
+				send = victims.Update
+			}
+			_, err := send(t.Context(), c.victim)
+			peopleRefused(t, err, c.field, "secret")
+		})
+	}
+	_, err := victims.Get(t.Context(), 0, nil)
+	peopleRefused(t, err, "victim id", "")
+	_, err = victims.List(t.Context(), &threatconnect.VictimListOptions{Filters: threatconnect.Filters{threatconnect.ByOverdue.Is(true)}})
+	peopleRefused(t, err, "filter on overdue", "")
+	_, err = victims.List(t.Context(), &threatconnect.VictimListOptions{ListOptions: threatconnect.ListOptions{Start: -1}})
+	peopleRefused(t, err, "list start", "")
+	peopleRefused(t, victims.Delete(t.Context(), 0, nil), "victim id", "")
+	var none *threatconnect.Victim
+	_, err = peopleWire(t).Tags.On(t.Context(), none)
+	peopleRefused(t, err, "victim", "")
+}
+
+func TestNothingOfAVictimStandsInAnError(t *testing.T) {
+	t.Parallel()
+	client := peopleWire(t, peopleCall{method: "POST", target: "/v2/victims", body: `{"name":"Jo Example","org":"Example Inc"}`,
+		status: http.StatusBadRequest, answer: `{"status":"Failure","message":"Jo Example of Example Inc is no victim"}`})
+	_, err := client.Victims.Create(t.Context(), &threatconnect.Victim{Name: "Jo Example", Org: "Example Inc"})
+	require.ErrorIs(t, err, threatconnect.ErrBadRequest)
+	assert.NotContains(t, err.Error(), "Jo Example")
+	assert.NotContains(t, err.Error(), "Example Inc")
+}
