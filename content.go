@@ -1,0 +1,224 @@
+package threatconnect
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"io"
+	"math"
+	"os"
+)
+
+// Content is what is uploaded. It is streamed and never held in memory as a whole.
+//
+// [BytesContent], [FileContent] and [ReaderContent] make one.
+type Content struct {
+	// Open returns the content from its start. It is called once for every attempt, and what it
+	// returned is closed.
+	Open func() (io.ReadCloser, error)
+	// Size is how many bytes there are; more or fewer are an error, and the platform does not get
+	// a complete request then. 0 means that it is not known.
+	Size int64
+	// Once says that Open can be called only once. The upload is then tried only once.
+	Once bool
+}
+
+// BytesContent returns content that is in memory.
+func BytesContent(b []byte) Content {
+	return Content{Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }, Size: int64(len(b))}
+}
+
+// FileContent returns the content of a file, which is opened anew for every attempt and must not
+// change in between. The error is that of [os.Stat].
+func FileContent(name string) (Content, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return Content{}, err
+	}
+	if !info.Mode().IsRegular() {
+		return Content{}, &ValidationError{Field: "content", Rule: "is not a regular file", Fix: "use ReaderContent for pipes and devices"}
+	}
+	return Content{Open: func() (io.ReadCloser, error) { return os.Open(name) }, Size: info.Size()}, nil
+}
+
+// ReaderContent returns what r holds from where it stands. size is how many bytes that is, 0 when
+// it is not known.
+//
+// A reader that can be read at any place ([os.File], [bytes.Reader], [strings.Reader]) is read anew
+// for every attempt. Any other can be read once only, so that the upload is tried only once. It is
+// never closed.
+func ReaderContent(r io.Reader, size int64) Content {
+	if at, ok := r.(interface {
+		io.ReaderAt
+		io.Seeker
+	}); ok {
+		if start, err := at.Seek(0, io.SeekCurrent); err == nil {
+			return Content{Open: func() (io.ReadCloser, error) {
+				return io.NopCloser(io.NewSectionReader(at, start, math.MaxInt64-start)), nil
+			}, Size: size}
+		}
+	}
+	return Content{Open: func() (io.ReadCloser, error) { return io.NopCloser(r), nil }, Size: size, Once: true}
+}
+
+var (
+	errNoContent    = &ValidationError{Field: "content", Rule: "is missing", Fix: "make it with BytesContent, FileContent or ReaderContent"}
+	errContentEmpty = &ValidationError{Field: "content", Rule: "is empty", Fix: "the platform keeps no empty files: leave the upload out"}
+	errContentSize  = &ValidationError{Field: "content size", Rule: "is negative"}
+	errContentShort = &ValidationError{Field: "content", Rule: "holds fewer bytes than its size says"}
+	errContentLong  = &ValidationError{Field: "content", Rule: "holds more bytes than its size says"}
+	errNotEncrypted = &ValidationError{Field: "content", Rule: "is malware and not a zip that is protected with a password", Fix: "zip it with the password that the document has"}
+)
+
+// uploading is a content that is being uploaded.
+type uploading struct {
+	content Content
+	malware bool
+	ready   io.ReadCloser // opened and checked before the first attempt, and used by it
+}
+
+// newUploading opens a content and checks what its first bytes tell.
+func newUploading(content Content, malware bool) (*uploading, error) {
+	switch {
+	case content.Open == nil:
+		return nil, errNoContent
+	case content.Size < 0:
+		return nil, errContentSize
+	}
+	u := &uploading{content: content, malware: malware}
+	var err error
+	u.ready, err = u.begin()
+	return u, err
+}
+
+// payload is the body of a request that carries the content.
+func (u *uploading) payload() payload {
+	size := u.content.Size
+	if size == 0 {
+		size = -1
+	}
+	return payload{contentType: "application/octet-stream", open: u.open, size: size, once: u.content.Once}
+}
+
+func (u *uploading) open() (io.ReadCloser, error) {
+	if rc := u.ready; rc != nil {
+		u.ready = nil
+		return rc, nil
+	}
+	return u.begin()
+}
+
+// close frees what was opened for an attempt that was never made.
+func (u *uploading) close() {
+	if u.ready != nil {
+		_ = u.ready.Close()
+		u.ready = nil
+	}
+}
+
+const (
+	contentChunk = 32 << 10
+	zipWindow    = 64 << 10 // how far into a zip its first file is looked for
+)
+
+func (u *uploading) begin() (io.ReadCloser, error) {
+	rc, err := u.content.Open()
+	if err != nil {
+		return nil, err
+	}
+	if rc == nil {
+		return nil, errNoContent
+	}
+	b := &contentBody{closer: rc, left: u.content.Size, sized: u.content.Size > 0}
+	if u.malware {
+		b.src = bufio.NewReaderSize(rc, zipWindow)
+	} else {
+		b.src = bufio.NewReaderSize(rc, contentChunk)
+	}
+	_, err = b.src.Peek(1)
+	switch {
+	case err == io.EOF:
+		err = errContentEmpty
+	case err == nil && u.malware:
+		err = checkEncryptedZip(b.src)
+	}
+	if err != nil {
+		_ = rc.Close()
+		return nil, err
+	}
+	return b, nil
+}
+
+// contentBody is the content on its way. One of known size ends with an error, and before its last
+// byte, when the size turns out to be wrong: the platform then has no request that looks complete.
+type contentBody struct {
+	src    *bufio.Reader
+	closer io.Closer
+	sized  bool
+	left   int64
+}
+
+func (b *contentBody) Read(p []byte) (int, error) {
+	if !b.sized {
+		return b.src.Read(p)
+	}
+	if b.left == 0 {
+		return 0, io.EOF
+	}
+	n, err := b.src.Read(p[:min(int64(len(p)), b.left)])
+	b.left -= int64(n)
+	switch {
+	case err == io.EOF && b.left > 0:
+		return 0, errContentShort
+	case err != nil || b.left > 0:
+		return n, err
+	}
+	switch _, err := b.src.Peek(1); err {
+	case io.EOF:
+		return n, nil
+	case nil:
+		return 0, errContentLong
+	default:
+		return 0, err
+	}
+}
+
+func (b *contentBody) Close() error { return b.closer.Close() }
+
+// checkEncryptedZip refuses what is not a zip whose first file is encrypted. Folders before it,
+// which are never encrypted, are passed over as far as the window goes.
+func checkEncryptedZip(src *bufio.Reader) error {
+	const (
+		header    = 30 // bytes of a local file header before the name
+		flags     = 6
+		packed    = 18
+		nameLen   = 26
+		extraLen  = 28
+		encrypted = 1
+	)
+	for at := 0; ; {
+		b, err := src.Peek(at + header)
+		if err != nil && err != io.EOF && err != bufio.ErrBufferFull {
+			return err
+		}
+		if len(b) < at+header || string(b[at:at+4]) != "PK\x03\x04" {
+			return errNotEncrypted
+		}
+		b = b[at:]
+		if binary.LittleEndian.Uint16(b[flags:])&encrypted != 0 {
+			return nil
+		}
+		names, extra := int(binary.LittleEndian.Uint16(b[nameLen:])), int(binary.LittleEndian.Uint16(b[extraLen:]))
+		if binary.LittleEndian.Uint32(b[packed:]) != 0 {
+			return errNotEncrypted
+		}
+		next := at + header + names + extra
+		if b, err = src.Peek(next); err != nil && err != io.EOF && err != bufio.ErrBufferFull {
+			return err
+		}
+		if len(b) < next || names == 0 || b[at+header+names-1] != '/' {
+			return errNotEncrypted
+		}
+		at = next
+	}
+}

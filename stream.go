@@ -1,0 +1,140 @@
+package threatconnect
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+)
+
+// contentWindow is how much of an answer is looked at before it counts as content.
+const contentWindow = 4 << 10
+
+// anyType asks for content of any type.
+func anyType() http.Header { return http.Header{"Accept": {"*/*"}} }
+
+// download sends a call and writes the content that is answered to w. Nothing is tried again once w
+// has got a byte, because what was written cannot be taken back.
+func (c *Client) download(ctx context.Context, call *call, w io.Writer, check func(head []byte) error) (int64, error) {
+	if w == nil {
+		return 0, &ValidationError{Field: "writer", Rule: "is nil"}
+	}
+	call.keep, call.header = true, anyType()
+	to := &sink{w: w}
+	err := c.do(ctx, call, func(resp *http.Response) error {
+		defer resp.Body.Close()
+		src, err := content(call, resp)
+		if err != nil {
+			return err
+		}
+		if check != nil {
+			head, _ := src.Peek(contentWindow) // content has looked that far, and broken bodies break again
+			if err := check(head); err != nil {
+				return err
+			}
+		}
+		_, err = io.Copy(to, src)
+		if to.n > 0 || to.err != nil {
+			call.body.once = true
+		}
+		switch {
+		case to.err != nil:
+			return fmt.Errorf("writing what is downloaded: %w", to.err)
+		case err != nil:
+			return err
+		case resp.ContentLength >= 0 && to.n != resp.ContentLength:
+			return fmt.Errorf("%w: %d of %d bytes came", ErrResponse, to.n, resp.ContentLength)
+		case to.n == 0:
+			return fmt.Errorf("%w: it is empty", ErrResponse)
+		}
+		return nil
+	})
+	return to.n, err
+}
+
+// sink counts what is written and tells a writer's error from a reader's.
+type sink struct {
+	w   io.Writer
+	n   int64
+	err error
+}
+
+func (s *sink) Write(p []byte) (int, error) {
+	n, err := s.w.Write(p)
+	if err == nil && n < len(p) {
+		err = io.ErrShortWrite
+	}
+	s.n += int64(max(n, 0))
+	s.err = err
+	return n, err
+}
+
+// open sends a call and returns the content that is answered, for the caller to close.
+func (c *Client) open(ctx context.Context, call *call) (*bufio.Reader, *http.Response, error) {
+	var src *bufio.Reader
+	var resp *http.Response
+	call.keep, call.header = true, anyType()
+	err := c.do(ctx, call, func(r *http.Response) error {
+		var err error
+		src, err = content(call, r)
+		resp = r
+		return err
+	})
+	return src, resp, err
+}
+
+// content returns the body of an answer that is content. A page for people and a failure in words
+// that come in its place are errors.
+func content(call *call, resp *http.Response) (*bufio.Reader, error) {
+	var raw io.Reader = resp.Body
+	if b, ok := raw.(*body); ok {
+		raw = unhurried{b}
+	}
+	src := bufio.NewReaderSize(raw, contentChunk)
+	head, err := src.Peek(contentWindow)
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	typ, _, _ := strings.Cut(strings.ToLower(resp.Header.Get("Content-Type")), ";")
+	typ = strings.TrimSpace(typ)
+	if typ == "text/html" || typ == "" && looksLikeHTML(head) {
+		e := newAPIError(call, resp, head)
+		return nil, fmt.Errorf("%w: %s", ErrResponse, e.Hint)
+	}
+	if err == io.EOF && (typ == "" || strings.HasSuffix(typ, "json")) {
+		if env, bad := readEnvelope(head, nil, nil); bad == nil && !env.success() && env.message != "" {
+			return nil, newAPIError(call, resp, head)
+		}
+	}
+	return src, nil
+}
+
+func looksLikeHTML(head []byte) bool {
+	head = bytes.ToLower(bytes.TrimSpace(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))))
+	return bytes.HasPrefix(head, []byte("<!doctype html")) || bytes.HasPrefix(head, []byte("<html"))
+}
+
+// unhurried reads an answer for somebody who may take long between two reads: the stall timeout
+// runs only while a read waits.
+type unhurried struct{ b *body }
+
+func (u unhurried) Read(p []byte) (int, error) {
+	w := u.b.watch
+	w.moved()
+	n, err := u.b.Read(p)
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+	return n, err
+}
+
+// checkPDF refuses what is not a PDF file. Some bytes may stand before its mark.
+func checkPDF(head []byte) error {
+	if !bytes.Contains(head[:min(len(head), 1024)], []byte("%PDF-")) {
+		return fmt.Errorf("%w: it is not a PDF file", ErrResponse)
+	}
+	return nil
+}
