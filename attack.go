@@ -1,0 +1,221 @@
+package threatconnect
+
+import (
+	"slices"
+	"strings"
+)
+
+// AttackMatrix is one of MITRE ATT&CK's collections, as tags abbreviate it.
+type AttackMatrix string
+
+// The matrices.
+const (
+	AttackEnterprise AttackMatrix = "ENT" // Enterprise ATT&CK
+	AttackPRE        AttackMatrix = "PRE" // PRE-ATT&CK
+)
+
+// AttackTactic is a tactic of MITRE ATT&CK.
+type AttackTactic struct {
+	Matrix AttackMatrix
+	Name   string // as in "Privilege Escalation"
+	// Abbreviation is what stands in tags, as in PRI. It is empty for the tactics that came after
+	// the list of abbreviations was made.
+	Abbreviation string
+}
+
+// attackNotDetermined stands in a tag for a tactic that is not known.
+const attackNotDetermined = "NDT"
+
+// attackTactics are the tactics with the abbreviations that ThreatConnect's guide for partners
+// ("References - Contributing MITRE ATT&CK Data") and the tag list of TcEx use. The names are
+// MITRE's. It is not written to.
+var attackTactics = [...]AttackTactic{
+	{AttackEnterprise, "Reconnaissance", ""},
+	{AttackEnterprise, "Resource Development", ""},
+	{AttackEnterprise, "Initial Access", "INI"},
+	{AttackEnterprise, "Execution", "EXE"},
+	{AttackEnterprise, "Persistence", "PER"},
+	{AttackEnterprise, "Privilege Escalation", "PRI"},
+	{AttackEnterprise, "Defense Evasion", "DEF"},
+	{AttackEnterprise, "Credential Access", "CRA"},
+	{AttackEnterprise, "Discovery", "DIS"},
+	{AttackEnterprise, "Lateral Movement", "LAT"},
+	{AttackEnterprise, "Collection", "COL"},
+	{AttackEnterprise, "Command and Control", "C&C"},
+	{AttackEnterprise, "Exfiltration", "EXF"},
+	{AttackEnterprise, "Impact", "IMP"},
+	{AttackPRE, "Priority Definition Planning", "PDP"},
+	{AttackPRE, "Priority Definition Direction", "PDD"},
+	{AttackPRE, "Target Selection", "TAR"},
+	{AttackPRE, "Technical Information Gathering", "TIG"},
+	{AttackPRE, "People Information Gathering", "PIG"},
+	{AttackPRE, "Organizational Information Gathering", "OIG"},
+	{AttackPRE, "Technical Weakness Identification", "TWI"},
+	{AttackPRE, "People Weakness Identification", "PWI"},
+	{AttackPRE, "Organizational Weakness Identification", "OWI"},
+	{AttackPRE, "Adversary OPSEC", "AOP"},
+	{AttackPRE, "Establish & Maintain Infrastructure", "EMI"},
+	{AttackPRE, "Persona Development", "PDV"},
+	{AttackPRE, "Build Capabilities", "BDC"},
+	{AttackPRE, "Test Capabilities", "TST"},
+	{AttackPRE, "Stage Capabilities", "STG"},
+	{AttackPRE, "Launch", "LNC"},
+	{AttackPRE, "Compromise", "COM"},
+}
+
+// AttackTactics returns all tactics, those of Enterprise ATT&CK first. The slice is the caller's.
+func AttackTactics() []AttackTactic { return slices.Clone(attackTactics[:]) }
+
+// AttackTacticOf returns the tactic that has a name or an abbreviation, in any case, with spaces,
+// hyphens or underscores between its words ("Defense Evasion", "defense-evasion", "DEF").
+func AttackTacticOf(nameOrAbbreviation string) (AttackTactic, bool) {
+	key := attackKey(nameOrAbbreviation)
+	if key == "" {
+		return AttackTactic{}, false
+	}
+	for _, t := range attackTactics {
+		if key == attackKey(t.Name) || key == attackKey(t.Abbreviation) {
+			return t, true
+		}
+	}
+	return AttackTactic{}, false
+}
+
+// attackKey is what two spellings of a tactic have in common.
+func attackKey(s string) string {
+	return strings.Join(strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return r == ' ' || r == '-' || r == '_' }), " ")
+}
+
+// AttackTag is what a MITRE ATT&CK tag says.
+//
+// The platform knows tags of three forms, and String writes the one that the fields make:
+//
+//   - technique and matrix, as ThreatConnect asks feeds to write it, with NDT where the tactic is
+//     not known: "T1546.011 - Event Triggered Execution - PER - ENT - ATT&CK"
+//   - tactic only: "Privilege-Escalation"
+//   - technique without matrix, as newer versions of the platform write it by themselves:
+//     "T1499.004 - Endpoint Denial of Service: Application or System Exploitation". Such a tag
+//     cannot be put on by its full name: send the technique's name alone, and the platform makes
+//     the tag of it.
+type AttackTag struct {
+	TechniqueID string       // T and four digits, with three more behind a point for a sub-technique; empty when only the tactic is known
+	Technique   string       // its name; empty when only the tactic is known
+	Tactic      AttackTactic // the zero value when it is not known
+	Matrix      AttackMatrix // of a technique's tag in the form for feeds; empty in the other two
+}
+
+// AttackTags returns the tags of a technique in the form for feeds: one for each tactic, or one with
+// NDT when there is none. Tactics are given by name or abbreviation, as for [AttackTacticOf], and
+// must be of the matrix. One that has no abbreviation, or is not known, is a [*ValidationError], and
+// so is a tag that would be longer than tags can be.
+func AttackTags(matrix AttackMatrix, techniqueID, technique string, tactics ...string) ([]string, error) {
+	tags := make([]string, 0, max(1, len(tactics)))
+	add := func(tactic AttackTactic) error {
+		tag := AttackTag{TechniqueID: techniqueID, Technique: technique, Tactic: tactic, Matrix: matrix}
+		if err := tag.check(); err != nil {
+			return err
+		}
+		tags = append(tags, tag.String())
+		return nil
+	}
+	if len(tactics) == 0 {
+		if err := add(AttackTactic{}); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range tactics {
+		tactic, ok := AttackTacticOf(name)
+		if !ok {
+			return nil, &ValidationError{Field: "ATT&CK tactic", Rule: "is not known", Fix: "give one that AttackTactics lists, or none"}
+		}
+		if err := add(tactic); err != nil {
+			return nil, err
+		}
+	}
+	return tags, nil
+}
+
+// check refuses a tag for feeds that ThreatConnect's form has no place for.
+func (t AttackTag) check() error {
+	bad := func(field, rule, fix string) error { return &ValidationError{Field: field, Rule: rule, Fix: fix} }
+	switch {
+	case t.Matrix != AttackEnterprise && t.Matrix != AttackPRE:
+		return bad("ATT&CK matrix", "want ENT or PRE", "")
+	case !isTechniqueID(t.TechniqueID):
+		return bad("ATT&CK technique id", "want T and four digits, and three more behind a point for a sub-technique", "write it as in T1546.011")
+	case strings.TrimSpace(t.Technique) == "":
+		return bad("ATT&CK technique", "has no name", "")
+	case t.Tactic != AttackTactic{} && t.Tactic.Matrix != t.Matrix:
+		return bad("ATT&CK tactic", "is of another matrix than the technique", "")
+	case t.Tactic != AttackTactic{} && t.Tactic.Abbreviation == "":
+		return bad("ATT&CK tactic", "has no abbreviation", "leave it out, which writes NDT")
+	}
+	_, err := CanonicalTag(t.String())
+	return err
+}
+
+// String returns the tag. It is "" for a tag that says nothing.
+func (t AttackTag) String() string {
+	switch {
+	case t.TechniqueID == "":
+		return strings.ReplaceAll(t.Tactic.Name, " ", "-")
+	case t.Matrix == "":
+		return t.TechniqueID + " - " + strings.TrimSpace(t.Technique)
+	}
+	tactic := t.Tactic.Abbreviation
+	if tactic == "" {
+		tactic = attackNotDetermined
+	}
+	return strings.Join([]string{t.TechniqueID, strings.TrimSpace(t.Technique), tactic, string(t.Matrix), "ATT&CK"}, " - ")
+}
+
+// ParseAttackTag reads a tag in one of the forms of [AttackTag]. ok is false for any other tag.
+func ParseAttackTag(tag string) (t AttackTag, ok bool) {
+	tag = strings.TrimSpace(tag)
+	if !strings.Contains(tag, " ") {
+		for _, tactic := range attackTactics {
+			if strings.EqualFold(tag, strings.ReplaceAll(tactic.Name, " ", "-")) {
+				return AttackTag{Tactic: tactic}, true
+			}
+		}
+		return AttackTag{}, false
+	}
+	parts := strings.Split(tag, " - ")
+	if len(parts) < 2 || !isTechniqueID(parts[0]) {
+		return AttackTag{}, false
+	}
+	t.TechniqueID = parts[0]
+	parts = parts[1:]
+	if n := len(parts); n >= 4 && parts[n-1] == "ATT&CK" {
+		t.Matrix = AttackMatrix(parts[n-2])
+		if t.Matrix != AttackEnterprise && t.Matrix != AttackPRE || !t.setTactic(parts[n-3]) {
+			return AttackTag{}, false
+		}
+		parts = parts[:n-3]
+	}
+	t.Technique = strings.TrimSpace(strings.Join(parts, " - "))
+	if t.Technique == "" {
+		return AttackTag{}, false
+	}
+	return t, true
+}
+
+// setTactic sets the tactic that an abbreviation stands for in the tag's matrix.
+func (t *AttackTag) setTactic(abbreviation string) bool {
+	if abbreviation == attackNotDetermined {
+		return true
+	}
+	for _, tactic := range attackTactics {
+		if abbreviation != "" && tactic.Abbreviation == abbreviation && tactic.Matrix == t.Matrix {
+			t.Tactic = tactic
+			return true
+		}
+	}
+	return false
+}
+
+// isTechniqueID reports whether s is T1234 or T1234.001.
+func isTechniqueID(s string) bool {
+	id, sub, dotted := strings.Cut(s, ".")
+	return len(id) == 5 && id[0] == 'T' && allDigits(id[1:]) && (!dotted || len(sub) == 3 && allDigits(sub))
+}
