@@ -49,6 +49,8 @@ type Client struct {
 	AdversaryAssets *AdversaryAssetsService
 	// Types lists the instance's types of indicators, attributes and associations.
 	Types *TypesService
+	// Bulk reads the daily reports of all indicators of a community or source.
+	Bulk *BulkService
 
 	cfg     config
 	offset  atomic.Int64 // server clock minus ours in nanoseconds, 0 while ours is right
@@ -117,6 +119,7 @@ func NewClient(baseURL string, credentials Credentials, options ...Option) (*Cli
 	c.VictimAssets = &VictimAssetsService{s}
 	c.AdversaryAssets = &AdversaryAssetsService{s}
 	c.Types = &TypesService{s}
+	c.Bulk = &BulkService{s}
 	return c, nil
 }
 
