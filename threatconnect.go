@@ -51,6 +51,8 @@ type Client struct {
 	Types *TypesService
 	// Bulk reads the daily reports of all indicators of a community or source.
 	Bulk *BulkService
+	// Playbooks lists, exports, imports and switches playbooks.
+	Playbooks *PlaybooksService
 
 	cfg     config
 	offset  atomic.Int64 // server clock minus ours in nanoseconds, 0 while ours is right
@@ -120,6 +122,7 @@ func NewClient(baseURL string, credentials Credentials, options ...Option) (*Cli
 	c.AdversaryAssets = &AdversaryAssetsService{s}
 	c.Types = &TypesService{s}
 	c.Bulk = &BulkService{s}
+	c.Playbooks = &PlaybooksService{s}
 	return c, nil
 }
 

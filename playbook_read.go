@@ -1,0 +1,147 @@
+package threatconnect
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/threatconnect-go/threatconnect/internal/wire"
+)
+
+// foundPlaybooks is what an answer about playbooks holds.
+type foundPlaybooks struct {
+	items []Playbook
+	env   envelope
+}
+
+const playbookDepth = 3 // how deep below the top of an answer playbooks are looked for
+
+// readPlaybooks finds the playbooks of an answer: one or a list, bare or below any members.
+func readPlaybooks(call *call, resp *http.Response, text []byte) (*foundPlaybooks, error) {
+	f := &foundPlaybooks{items: []Playbook{}, env: envelope{count: -1}}
+	if isHTML(resp, text) {
+		return nil, fmt.Errorf("%w: %s", ErrResponse, newAPIError(call, resp, text).Hint)
+	}
+	if strings.TrimSpace(string(text)) != "" {
+		r := wire.NewReader(text)
+		f.collect(r, 0)
+		r.End()
+		if err := r.Err(); err != nil {
+			return nil, fmt.Errorf("%w: %w (content type %s)", ErrResponse, err, quoteForeign(resp.Header.Get("Content-Type")))
+		}
+	}
+	switch {
+	case len(f.items) == 0 && !f.env.success():
+		return nil, newAPIError(call, resp, text)
+	case len(f.items) == 0 && call.must:
+		return nil, fmt.Errorf("%w: it holds no playbook", ErrResponse)
+	}
+	return f, nil
+}
+
+// collect takes the playbooks that the value which is due is or holds.
+func (f *foundPlaybooks) collect(r *wire.Reader, depth int) {
+	switch kind := r.Kind(); {
+	case kind == wire.Array && depth <= playbookDepth:
+		for r.Array(); r.NextElem(); {
+			f.collect(r, depth+1)
+		}
+	case kind == wire.Object && depth <= playbookDepth:
+		raw := rawOf(r)
+		if isPlaybook(raw) {
+			f.items = append(f.items, readPlaybook(r, raw))
+			return
+		}
+		for r.Object(); r.NextKey(); {
+			switch key := string(r.Key()); {
+			case key == "status" && r.Kind() == wire.String:
+				f.env.status = r.Text()
+			case key == "resultCount" || key == "totalCount":
+				f.env.count = r.Int64()
+			case r.Kind() == wire.Array || r.Kind() == wire.Object:
+				f.collect(r, depth+1)
+			default:
+				r.Skip()
+			}
+		}
+	default:
+		r.Skip()
+	}
+}
+
+// isPlaybook reports whether an object has what only a playbook has: an id of its own.
+func isPlaybook(raw []byte) bool {
+	r := wire.NewReader(raw)
+	found := false
+	for r.Object(); r.NextKey(); {
+		switch string(r.Key()) {
+		case "id", "groupXid":
+			found = found || r.Kind() == wire.Number || r.Kind() == wire.String
+		}
+		r.Skip()
+	}
+	return found && r.Err() == nil
+}
+
+func readPlaybook(r *wire.Reader, raw json.RawMessage) Playbook {
+	p := Playbook{Raw: raw}
+	for r.Object(); r.NextKey(); {
+		key := r.Key()
+		scalar := r.Kind() != wire.Object && r.Kind() != wire.Array
+		switch {
+		case string(key) == "id" && wholeNumber(r):
+			p.ID = r.Int64()
+		case string(key) == "groupXid" && scalar:
+			p.GroupXID = r.Text()
+		case string(key) == "name" && scalar:
+			p.Name = r.Text()
+		case string(key) == "description" && scalar:
+			p.Description = r.Text()
+		case string(key) == "status" && scalar:
+			p.Status = PlaybookStatus(r.Text())
+		case string(key) == "triggerType" && scalar:
+			p.TriggerType = r.Text()
+		case string(key) == "labels" && scalar:
+			p.Labels = splitLabels(r.Text())
+		case string(key) == "labels" && flatTexts(r):
+			p.Labels = r.Strings()
+		default:
+			keep(&p.Extra, key, r)
+		}
+	}
+	return p
+}
+
+// wholeNumber reports whether the value that is due is an id of the usual kind.
+func wholeNumber(r *wire.Reader) bool {
+	e := wire.NewReader(rawOf(r))
+	e.Int64()
+	return e.Err() == nil
+}
+
+// flatTexts reports whether the value that is due is a list of scalars.
+func flatTexts(r *wire.Reader) bool {
+	e := wire.NewReader(rawOf(r))
+	if e.Kind() != wire.Array {
+		return false
+	}
+	for e.Array(); e.NextElem(); {
+		if k := e.Kind(); k == wire.Object || k == wire.Array {
+			return false
+		}
+		e.Skip()
+	}
+	return e.Err() == nil
+}
+
+// splitLabels reads labels that come in one text.
+func splitLabels(s string) []string {
+	var labels []string
+	for l := range strings.SplitSeq(s, ",") {
+		if l = strings.TrimSpace(l); l != "" {
+			labels = append(labels, l)
+		}
+	}
+	return labels
+}

@@ -1,0 +1,311 @@
+package threatconnect
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"hash/maphash"
+	"io"
+	"iter"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/google/go-querystring/query"
+
+	"github.com/threatconnect-go/threatconnect/internal/wire"
+)
+
+// PlaybooksService manages playbooks. It is safe for concurrent use. To start one from outside, see
+// [Trigger].
+//
+// Where a method takes idOrXID, it is a playbook's id or its group xid, as [Playbook.Ref] returns
+// it.
+type PlaybooksService struct{ service }
+
+// PlaybookStatus says whether a playbook runs.
+type PlaybookStatus string
+
+// The states of a playbook.
+const (
+	PlaybookActive   PlaybookStatus = "Active"
+	PlaybookInactive PlaybookStatus = "Inactive"
+	PlaybookDraft    PlaybookStatus = "Draft"
+	PlaybookArchive  PlaybookStatus = "Archive"
+)
+
+// Playbook is a playbook as lists show it. The platform's documentation does not show one: fields
+// that it does not name are in Extra, and all of it is in Raw.
+type Playbook struct {
+	ID          int64                      `json:"id,omitzero"`
+	GroupXID    string                     `json:"groupXid,omitzero"` // the same for all versions
+	Name        string                     `json:"name,omitzero"`
+	Description string                     `json:"description,omitzero"`
+	Status      PlaybookStatus             `json:"status,omitzero"`
+	TriggerType string                     `json:"triggerType,omitzero"`
+	Labels      []string                   `json:"labels,omitzero"`
+	Extra       map[string]json.RawMessage `json:"-"` // what the platform sent beyond these fields
+	Raw         json.RawMessage            `json:"-"` // the JSON that it was read from
+}
+
+// Ref returns what names the playbook in calls: its group xid or, without one, its id.
+func (p *Playbook) Ref() string {
+	if p.GroupXID != "" || p.ID == 0 {
+		return p.GroupXID
+	}
+	return strconv.FormatInt(p.ID, 10)
+}
+
+// PlaybookSearchOptions says which playbooks are searched for. Nil and the zero value find all.
+type PlaybookSearchOptions struct {
+	ListOptions
+	Name          string         `url:"name,omitempty"`
+	TriggerType   string         `url:"triggerType,omitempty"`
+	Status        PlaybookStatus `url:"status,omitempty"`
+	SortOn        string         `url:"sortOn,omitempty"`        // "name" or "triggerType"
+	SortAscending *bool          `url:"sortAscending,omitempty"` // nil leaves it to the platform
+	Labels        []string       `url:"labels,comma,omitempty"`  // without commas in them
+}
+
+func (o *PlaybookSearchOptions) check() error {
+	for _, l := range o.Labels {
+		if strings.Contains(l, ",") {
+			return &ValidationError{Field: "playbook label", Rule: "holds a comma, which separates labels"}
+		}
+	}
+	return firstError(
+		oneOf("playbook status", o.Status, []PlaybookStatus{PlaybookActive, PlaybookInactive, PlaybookDraft, PlaybookArchive}),
+		oneOf("playbook sort field", o.SortOn, []string{"name", "triggerType"}),
+		o.ListOptions.check())
+}
+
+// List reads the playbooks that the API user can see, with one request.
+//
+// API: GET /v2/playbooks
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/playbooks/playbooks.html
+func (s *PlaybooksService) List(ctx context.Context) ([]Playbook, error) {
+	found, err := s.list(ctx, &call{method: http.MethodGet, route: at("v2", "playbooks")})
+	if err != nil {
+		return nil, err
+	}
+	return found.items, nil
+}
+
+// Search reads one page of the playbooks that meet the options, with one request.
+//
+// API: GET /v2/playbooks/search
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/playbooks/playbooks.html
+func (s *PlaybooksService) Search(ctx context.Context, opts *PlaybookSearchOptions) (*Page[Playbook], error) {
+	o := copyOf(opts)
+	p, err := s.page(ctx, o, o.Start, o.Limit)
+	if err != nil {
+		return nil, err
+	}
+	return &p.Page, nil
+}
+
+// SearchAll reads all playbooks that meet the options, one request a page, each when it is needed.
+// An error ends the sequence.
+//
+// API: GET /v2/playbooks/search
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/playbooks/playbooks.html
+func (s *PlaybooksService) SearchAll(ctx context.Context, opts *PlaybookSearchOptions) iter.Seq2[Playbook, error] {
+	o := copyOf(opts)
+	return pages(o.ListOptions, func(start, limit int) (*page[Playbook], error) { return s.page(ctx, o, start, limit) })
+}
+
+func (s *PlaybooksService) page(ctx context.Context, o PlaybookSearchOptions, start, limit int) (*page[Playbook], error) {
+	o.Start, o.Limit = start, limit
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	q, err := query.Values(o)
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.list(ctx, &call{method: http.MethodGet, route: at("v2", "playbooks", "search"), query: q})
+	if err != nil {
+		return nil, err
+	}
+	if limit == 0 {
+		limit = 100
+	}
+	p := &page[Playbook]{Page: Page[Playbook]{Items: found.items, Total: found.env.count}, print: found.env.print}
+	p.More = len(p.Items) >= limit
+	if p.Total >= 0 {
+		p.More = len(p.Items) > 0 && int64(start+len(p.Items)) < p.Total
+	}
+	return p, nil
+}
+
+// Get reads one playbook, with one request. One that is not there is an error that matches
+// [ErrNotFound].
+//
+// API: GET /v2/playbooks/{idOrGroupXid}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/playbooks/playbooks.html
+func (s *PlaybooksService) Get(ctx context.Context, idOrXID string) (*Playbook, error) {
+	r, err := playbookRoute(idOrXID)
+	if err != nil {
+		return nil, err
+	}
+	return s.one(ctx, &call{method: http.MethodGet, route: r, must: true})
+}
+
+// Import creates a playbook from an exported .pbx file, which is JSON. It costs one request and is
+// not tried again after an unknown outcome. The fields of what it returns are empty as far as the
+// platform does not answer with the playbook.
+//
+// API: POST /v2/playbooks
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/playbooks/playbooks.html
+func (s *PlaybooksService) Import(ctx context.Context, pbx []byte) (*Playbook, error) {
+	return s.upload(ctx, at("v2", "playbooks"), pbx)
+}
+
+// AddVersion makes an exported .pbx file a new major version of a playbook. It costs one request
+// and is not tried again after an unknown outcome. The fields of what it returns are empty as far
+// as the platform does not answer with the playbook.
+//
+// API: POST /v2/playbooks/{idOrGroupXid}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/playbooks/playbooks.html
+func (s *PlaybooksService) AddVersion(ctx context.Context, idOrXID string, pbx []byte) (*Playbook, error) {
+	r, err := playbookRoute(idOrXID)
+	if err != nil {
+		return nil, err
+	}
+	return s.upload(ctx, r, pbx)
+}
+
+func (s *PlaybooksService) upload(ctx context.Context, r route, pbx []byte) (*Playbook, error) {
+	text := wire.NewReader(pbx)
+	if text.Kind() != wire.Object {
+		return nil, &ValidationError{Field: "playbook", Rule: "is not a JSON object", Fix: "give the .pbx file that Export writes, not a .tcxp file"}
+	}
+	text.Skip()
+	text.End()
+	if err := text.Err(); err != nil {
+		return nil, &ValidationError{Field: "playbook", Rule: "is not JSON: " + err.Error()}
+	}
+	return s.one(ctx, &call{method: http.MethodPost, route: r, body: jsonBody(pbx)})
+}
+
+// PlaybookFormat is a format that playbooks are exported in.
+type PlaybookFormat string
+
+// The formats of exported playbooks.
+const (
+	PlaybookPBX         PlaybookFormat = "pbx"  // JSON, which Import takes
+	PlaybookContentPack PlaybookFormat = "tcxp" // a content pack
+)
+
+// Export writes a playbook to w and returns how many bytes that were. An empty format means
+// [PlaybookPBX]. A transfer that breaks off and a page or failure in place of the file are errors;
+// w may then hold a part. It costs one request, which is tried again only as long as w has got
+// nothing.
+//
+// API: GET /v2/playbooks/{idOrGroupXid}/export
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/playbooks/playbooks.html
+func (s *PlaybooksService) Export(ctx context.Context, idOrXID string, format PlaybookFormat, w io.Writer) (int64, error) {
+	r, err := playbookRoute(idOrXID)
+	if err != nil {
+		return 0, err
+	}
+	var q url.Values
+	switch format {
+	case "", PlaybookPBX:
+	case PlaybookContentPack:
+		q = url.Values{"format": {string(format)}}
+	default:
+		return 0, &ValidationError{Field: "playbook format", Rule: "want pbx or tcxp"}
+	}
+	return s.c.download(ctx, &call{method: http.MethodGet, route: r.under("export"), query: q}, w, nil)
+}
+
+// Activate lets a playbook run. It costs one request; repeating it does no harm, so that it is
+// tried again after an unknown outcome.
+//
+// API: POST /v2/playbooks/{idOrGroupXid}/activate
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/playbooks/playbooks.html
+func (s *PlaybooksService) Activate(ctx context.Context, idOrXID string) error {
+	return s.change(ctx, http.MethodPost, idOrXID, "activate")
+}
+
+// Deactivate stops a playbook from running. It costs one request; repeating it does no harm, so
+// that it is tried again after an unknown outcome.
+//
+// API: POST /v2/playbooks/{idOrGroupXid}/deactivate
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/playbooks/playbooks.html
+func (s *PlaybooksService) Deactivate(ctx context.Context, idOrXID string) error {
+	return s.change(ctx, http.MethodPost, idOrXID, "deactivate")
+}
+
+// Delete deletes a playbook. It costs one request.
+//
+// API: DELETE /v2/playbooks/{idOrGroupXid}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/playbooks/playbooks.html
+func (s *PlaybooksService) Delete(ctx context.Context, idOrXID string) error {
+	return s.change(ctx, http.MethodDelete, idOrXID, "")
+}
+
+func (s *PlaybooksService) change(ctx context.Context, method, idOrXID, what string) error {
+	r, err := playbookRoute(idOrXID)
+	if err != nil {
+		return err
+	}
+	if what != "" {
+		r = r.under(what)
+	}
+	_, err = s.send(ctx, &call{method: method, route: r, repeats: true})
+	return err
+}
+
+// playbookRoute returns the route of one playbook. A playbook called search cannot be named,
+// because that is a route of its own.
+func playbookRoute(idOrXID string) (route, error) {
+	if idOrXID == "search" {
+		return route{}, &ValidationError{Field: "playbook", Rule: "cannot be named search", Fix: "give its id"}
+	}
+	return at("v2", "playbooks", value(idOrXID)), nil
+}
+
+// list sends a call that is about all playbooks, of which none can be missing: 404 in the
+// platform's own words is how some versions say that there are none.
+func (s *PlaybooksService) list(ctx context.Context, call *call) (*foundPlaybooks, error) {
+	found, err := s.send(ctx, call)
+	if api, ok := errors.AsType[*APIError](err); ok && errors.Is(err, ErrNotFound) && api.Message != "" {
+		return &foundPlaybooks{items: []Playbook{}, env: envelope{count: 0}}, nil
+	}
+	return found, err
+}
+
+// one sends a call that is about one playbook.
+func (s *PlaybooksService) one(ctx context.Context, call *call) (*Playbook, error) {
+	found, err := s.send(ctx, call)
+	if err != nil {
+		return nil, err
+	}
+	if len(found.items) == 0 {
+		return &Playbook{}, nil
+	}
+	return &found.items[0], nil
+}
+
+// send sends a call and reads what playbooks its answer holds. How the platform wraps them is not
+// documented: any wrapping is taken.
+func (s *PlaybooksService) send(ctx context.Context, call *call) (*foundPlaybooks, error) {
+	var found *foundPlaybooks
+	err := s.c.do(ctx, call, func(resp *http.Response) error {
+		buf := s.c.buffer()
+		defer s.c.release(buf)
+		if err := readBody(resp, buf); err != nil {
+			return err
+		}
+		var err error
+		found, err = readPlaybooks(call, resp, buf.Bytes())
+		if err == nil {
+			found.env.print = maphash.Bytes(s.c.seed, buf.Bytes())
+		}
+		return err
+	})
+	return found, err
+}
