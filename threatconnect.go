@@ -53,6 +53,8 @@ type Client struct {
 	Bulk *BulkService
 	// Playbooks lists, exports, imports and switches playbooks.
 	Playbooks *PlaybooksService
+	// DataStore sends single requests to the DataStore; DataStoreOf is the typed way.
+	DataStore *DataStoreService
 
 	cfg     config
 	offset  atomic.Int64 // server clock minus ours in nanoseconds, 0 while ours is right
@@ -123,6 +125,7 @@ func NewClient(baseURL string, credentials Credentials, options ...Option) (*Cli
 	c.Types = &TypesService{s}
 	c.Bulk = &BulkService{s}
 	c.Playbooks = &PlaybooksService{s}
+	c.DataStore = &DataStoreService{s}
 	return c, nil
 }
 

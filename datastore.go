@@ -1,0 +1,381 @@
+package threatconnect
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/threatconnect-go/threatconnect/internal/wire"
+)
+
+// DataStoreService sends single requests to the DataStore, the Elasticsearch behind the platform in
+// which apps keep data of their own. It is safe for concurrent use. [DataStoreOf] is the typed way.
+//
+// The DataStore takes API tokens only: a client that signs with [HMAC] is refused before anything
+// is sent.
+type DataStoreService struct{ service }
+
+// DataStoreDomain says who shares a data type of the DataStore.
+type DataStoreDomain string
+
+// The domains.
+const (
+	DataStoreLocal        DataStoreDomain = "local"        // the app alone
+	DataStoreOrganization DataStoreDomain = "organization" // all apps of the organization
+	DataStoreSystem       DataStoreDomain = "system"       // all apps of the instance
+)
+
+// DataStoreRequest is one request to the DataStore. Its HTTP method is always POST; Method travels
+// in a header.
+type DataStoreRequest struct {
+	Method string // GET, POST, PUT or DELETE
+	Domain DataStoreDomain
+	Type   string // the data type; must not begin with _
+	// ID names one record. Empty means the data type itself: POST makes a record with an id that
+	// the DataStore chooses, GET lists. "_search" and "_mappings" are Elasticsearch's own.
+	ID   string
+	Body []byte // JSON; nil for none
+}
+
+func (r *DataStoreRequest) check() error {
+	bad := func(field, rule, fix string) error { return &ValidationError{Field: field, Rule: rule, Fix: fix} }
+	switch r.Method {
+	case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete:
+	default:
+		return bad("DataStore method", "want GET, POST, PUT or DELETE", "")
+	}
+	switch r.Domain {
+	case DataStoreLocal, DataStoreOrganization, DataStoreSystem:
+	default:
+		return bad("DataStore domain", "want local, organization or system", "")
+	}
+	switch {
+	case r.Type == "":
+		return bad("DataStore type", "is empty", "")
+	case strings.HasPrefix(r.Type, "_"):
+		return bad("DataStore type", "begins with an underscore, as only Elasticsearch's own names do", "")
+	}
+	return nil
+}
+
+// Do sends one request and returns the body of the answer as it came: what Elasticsearch answered,
+// without an envelope, and in some answers no JSON although their content type says so. A record
+// or data type that is not there is an error that matches [ErrNotFound].
+//
+// It costs one request. POST without an id makes another record each time and is not tried again
+// after an unknown outcome; everything else is, because repeating it does no harm.
+//
+// API: POST /v2/exchange/db/{domain}/{dataType}/{rid}
+// API: POST /v2/exchange/db/{domain}/{dataType}/
+// API: POST /v2/exchange/db/{domain}/{dataType}/_search
+// API: POST /v2/exchange/db/{domain}/{dataType}/_mappings
+// See https://docs.threatconnect.com/en/latest/tcex/module_datastore.html
+func (s *DataStoreService) Do(ctx context.Context, r DataStoreRequest) ([]byte, error) {
+	if _, hmac := s.c.cfg.credentials.(*hmacCredentials); hmac {
+		return nil, errDataStoreNeedsToken
+	}
+	if err := r.check(); err != nil {
+		return nil, err
+	}
+	path := at("v2", "exchange", "db", string(r.Domain), value(r.Type))
+	switch r.ID {
+	case "", "_search", "_mappings":
+		path = path.under(r.ID) // "" leaves the slash at the end, which belongs to the path
+	default:
+		path = path.under(value(r.ID))
+	}
+	call := &call{
+		method:  http.MethodPost,
+		route:   path,
+		header:  http.Header{"Db-Method": {r.Method}},
+		body:    payload{contentType: jsonType, bytes: r.Body},
+		repeats: r.Method != http.MethodPost || r.ID != "",
+	}
+	var answer []byte
+	err := s.c.do(ctx, call, func(resp *http.Response) error {
+		buf := s.c.buffer()
+		defer s.c.release(buf)
+		if err := readBody(resp, buf); err != nil {
+			return err
+		}
+		if strings.HasPrefix(strings.ToLower(resp.Header.Get("Content-Type")), "text/html") {
+			return fmt.Errorf("%w: %s", ErrResponse, newAPIError(call, resp, buf.Bytes()).Hint)
+		}
+		if env, bad := readEnvelope(buf.Bytes(), nil, nil); bad == nil && !env.success() && env.message != "" {
+			return newAPIError(call, resp, buf.Bytes())
+		}
+		answer = append([]byte{}, buf.Bytes()...)
+		return nil
+	})
+	if api, ok := errors.AsType[*APIError](err); ok && api.StatusCode == http.StatusNotFound {
+		api.Hint = "the DataStore has no such record, or no data type of this name yet"
+	}
+	return answer, err
+}
+
+var errDataStoreNeedsToken = &ValidationError{
+	Field: "credentials",
+	Rule:  "are an access id and secret key, and the DataStore takes API tokens only",
+	Fix:   "make the client with Token or TokenFunc",
+}
+
+// DataStore keeps values of type T in one data type of the DataStore. It is made by [DataStoreOf]
+// and is safe for concurrent use. Values are encoded and decoded with [encoding/json].
+type DataStore[T any] struct {
+	s      *DataStoreService
+	domain DataStoreDomain
+	typ    string
+}
+
+// DataStoreOf returns the values of type T that a data type of a domain holds. It sends nothing. A
+// client that signs with [HMAC] is refused, because the DataStore takes API tokens only.
+func DataStoreOf[T any](client *Client, domain DataStoreDomain, dataType string) (*DataStore[T], error) {
+	if client == nil {
+		return nil, &ValidationError{Field: "client", Rule: "is nil"}
+	}
+	if _, hmac := client.cfg.credentials.(*hmacCredentials); hmac {
+		return nil, errDataStoreNeedsToken
+	}
+	r := DataStoreRequest{Method: http.MethodGet, Domain: domain, Type: dataType}
+	if err := r.check(); err != nil {
+		return nil, err
+	}
+	return &DataStore[T]{s: client.DataStore, domain: domain, typ: dataType}, nil
+}
+
+// DataRecord is one record of the DataStore.
+type DataRecord[T any] struct {
+	ID      string // unique in the data type
+	Version int64  // counts up with every change; 0 where the DataStore does not say
+	Value   T
+}
+
+// Get reads one record, with one request. One that is not there is an error that matches
+// [ErrNotFound].
+func (d *DataStore[T]) Get(ctx context.Context, recordID string) (*DataRecord[T], error) {
+	a, err := d.do(ctx, http.MethodGet, recordID, nil)
+	if err != nil {
+		return nil, err
+	}
+	if a.found != nil && !*a.found {
+		return nil, fmt.Errorf("%w: the DataStore has no such record", ErrNotFound)
+	}
+	return recordOf[T](a)
+}
+
+// Create makes a record with an id that the DataStore chooses, and returns that id. It costs one
+// request and is not tried again after an unknown outcome.
+func (d *DataStore[T]) Create(ctx context.Context, v T) (recordID string, err error) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return "", fmt.Errorf("threatconnect: the record cannot be encoded: %w", err)
+	}
+	answer, err := d.s.Do(ctx, DataStoreRequest{Method: http.MethodPost, Domain: d.domain, Type: d.typ, Body: body})
+	if err != nil {
+		return "", err
+	}
+	a, err := readDataAnswer(answer)
+	if err == nil && a.id == "" {
+		err = fmt.Errorf("%w: it holds no record id", ErrResponse)
+	}
+	return a.id, err
+}
+
+// Put makes a record with an id of your own, or replaces the one that has it. It costs one request.
+func (d *DataStore[T]) Put(ctx context.Context, recordID string, v T) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("threatconnect: the record cannot be encoded: %w", err)
+	}
+	_, err = d.do(ctx, http.MethodPut, recordID, body)
+	return err
+}
+
+// Delete deletes a record, with one request. One that is not there is an error that matches
+// [ErrNotFound].
+func (d *DataStore[T]) Delete(ctx context.Context, recordID string) error {
+	_, err := d.do(ctx, http.MethodDelete, recordID, nil)
+	return err
+}
+
+// do sends a request that is about one record.
+func (d *DataStore[T]) do(ctx context.Context, method, recordID string, body []byte) (*dataAnswer, error) {
+	switch {
+	case recordID == "":
+		return nil, &ValidationError{Field: "DataStore record id", Rule: "is empty"}
+	case strings.HasPrefix(recordID, "_"):
+		return nil, &ValidationError{Field: "DataStore record id", Rule: "begins with an underscore, as only Elasticsearch's own names do"}
+	}
+	answer, err := d.s.Do(ctx, DataStoreRequest{Method: method, Domain: d.domain, Type: d.typ, ID: recordID, Body: body})
+	if err != nil {
+		return nil, err
+	}
+	return readDataAnswer(answer)
+}
+
+// List reads the records that Elasticsearch lists without being asked for any in particular: the
+// first ten, unless the instance has another default. It costs one request.
+func (d *DataStore[T]) List(ctx context.Context) (*Page[DataRecord[T]], error) {
+	return d.hits(ctx, "", nil)
+}
+
+// Search reads the records that an Elasticsearch query finds. query is its JSON, or anything that
+// [encoding/json] turns into it, as in map[string]any{"query": ..., "from": 0, "size": 100}. It
+// costs one request.
+func (d *DataStore[T]) Search(ctx context.Context, query any) (*Page[DataRecord[T]], error) {
+	body, err := json.Marshal(query)
+	if err != nil {
+		return nil, fmt.Errorf("threatconnect: the DataStore query cannot be encoded: %w", err)
+	}
+	return d.hits(ctx, "_search", body)
+}
+
+func (d *DataStore[T]) hits(ctx context.Context, what string, body []byte) (*Page[DataRecord[T]], error) {
+	answer, err := d.s.Do(ctx, DataStoreRequest{Method: http.MethodGet, Domain: d.domain, Type: d.typ, ID: what, Body: body})
+	if err != nil {
+		return nil, err
+	}
+	a, err := readDataAnswer(answer)
+	if err != nil {
+		return nil, err
+	}
+	p := &Page[DataRecord[T]]{Items: make([]DataRecord[T], 0, len(a.hits)), Total: a.total}
+	for i := range a.hits {
+		r, err := recordOf[T](&a.hits[i])
+		if err != nil {
+			return nil, err
+		}
+		p.Items = append(p.Items, *r)
+	}
+	p.More = p.Total > int64(len(p.Items))
+	return p, nil
+}
+
+// SetMappings tells Elasticsearch how to index the data type. mappings is its JSON, or anything
+// that [encoding/json] turns into it, as in map[string]any{"dynamic": false}. It costs one request.
+func (d *DataStore[T]) SetMappings(ctx context.Context, mappings any) error {
+	body, err := json.Marshal(mappings)
+	if err != nil {
+		return fmt.Errorf("threatconnect: the DataStore mappings cannot be encoded: %w", err)
+	}
+	_, err = d.s.Do(ctx, DataStoreRequest{Method: http.MethodPut, Domain: d.domain, Type: d.typ, ID: "_mappings", Body: body})
+	return err
+}
+
+// dataAnswer is an answer of Elasticsearch, or one hit in it.
+type dataAnswer struct {
+	id      string
+	version int64
+	found   *bool
+	source  json.RawMessage
+	hits    []dataAnswer
+	total   int64  // -1 when it is not said
+	fault   string // what kind of error it is; empty for none
+	status  string // of an error: the HTTP status that it would have had
+}
+
+// recordOf decodes the value of a record.
+func recordOf[T any](a *dataAnswer) (*DataRecord[T], error) {
+	r := &DataRecord[T]{ID: a.id, Version: a.version}
+	if a.source == nil {
+		return nil, fmt.Errorf("%w: it holds no record", ErrResponse)
+	}
+	if err := json.Unmarshal(a.source, &r.Value); err != nil {
+		return nil, fmt.Errorf("threatconnect: the record does not fit its type: %w", err)
+	}
+	return r, nil
+}
+
+// readDataAnswer reads what Elasticsearch answered. The platform is known to call answers JSON that
+// are not.
+func readDataAnswer(text []byte) (*dataAnswer, error) {
+	r := wire.NewReader(text)
+	a := readDataObject(r)
+	r.End()
+	if err := r.Err(); err != nil {
+		return &dataAnswer{}, fmt.Errorf("%w: the DataStore did not answer JSON, DataStore.Do returns what it answered: %w", ErrResponse, err)
+	}
+	switch {
+	case a.fault != "" && (a.status == "404" || strings.Contains(a.fault, "not_found")):
+		return &a, fmt.Errorf("%w: the DataStore says %s", ErrNotFound, quoteForeign(a.fault))
+	case a.fault != "":
+		return &a, fmt.Errorf("%w: the DataStore says %s", ErrResponse, quoteForeign(a.fault))
+	}
+	return &a, nil
+}
+
+func readDataObject(r *wire.Reader) dataAnswer {
+	a := dataAnswer{total: -1}
+	for r.Object(); r.NextKey(); {
+		switch string(r.Key()) {
+		case "_id":
+			a.id = r.Text()
+		case "_version":
+			a.version = r.Int64()
+		case "found":
+			a.found = r.BoolPtr()
+		case "_source":
+			a.source = append(json.RawMessage(nil), r.Raw()...)
+		case "error":
+			a.fault = readDataFault(r)
+		case "status":
+			a.status = r.Text()
+		case "hits":
+			if r.Kind() != wire.Object {
+				r.Skip()
+				continue
+			}
+			for r.Object(); r.NextKey(); {
+				switch string(r.Key()) {
+				case "total":
+					a.total = readDataTotal(r)
+				case "hits":
+					a.hits = readList(r, readDataObject)
+				default:
+					r.Skip()
+				}
+			}
+		default:
+			r.Skip()
+		}
+	}
+	return a
+}
+
+// readDataFault reads what kind of error Elasticsearch answers, without the words about it, which
+// can hold values.
+func readDataFault(r *wire.Reader) string {
+	kind := "error"
+	if r.Kind() != wire.Object {
+		r.Skip()
+		return kind
+	}
+	for r.Object(); r.NextKey(); {
+		if string(r.Key()) == "type" {
+			kind = r.Text()
+		} else {
+			r.Skip()
+		}
+	}
+	return kind
+}
+
+// readDataTotal reads a number, or an object that has it as its value, as newer versions of
+// Elasticsearch write it.
+func readDataTotal(r *wire.Reader) int64 {
+	if r.Kind() != wire.Object {
+		return r.Int64()
+	}
+	n := int64(-1)
+	for r.Object(); r.NextKey(); {
+		if string(r.Key()) == "value" {
+			n = r.Int64()
+		} else {
+			r.Skip()
+		}
+	}
+	return n
+}
