@@ -55,6 +55,8 @@ type Client struct {
 	Playbooks *PlaybooksService
 	// DataStore sends single requests to the DataStore; DataStoreOf is the typed way.
 	DataStore *DataStoreService
+	// Logs sends an app's log to the platform.
+	Logs *LogsService
 
 	cfg     config
 	offset  atomic.Int64 // server clock minus ours in nanoseconds, 0 while ours is right
@@ -126,6 +128,7 @@ func NewClient(baseURL string, credentials Credentials, options ...Option) (*Cli
 	c.Bulk = &BulkService{s}
 	c.Playbooks = &PlaybooksService{s}
 	c.DataStore = &DataStoreService{s}
+	c.Logs = &LogsService{s}
 	return c, nil
 }
 

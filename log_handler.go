@@ -1,0 +1,319 @@
+package threatconnect
+
+import (
+	"context"
+	"log/slog"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// LogHandlerOptions says how a [LogHandler] works. Nil and the zero value stand for the defaults
+// given at the fields.
+type LogHandlerOptions struct {
+	Level  slog.Leveler // the least level that is kept; nil means slog.LevelInfo
+	Buffer int          // how many entries wait to be sent at most; 0 means 10,000
+	Batch  int          // how many entries a request carries at most; 0 means 500
+}
+
+// LogHandler is a [slog.Handler] that sends records to the platform. It is made by
+// [LogsService.NewHandler] and is safe for concurrent use.
+//
+// Logging never waits and never sends: records go into a buffer, and one that finds it full is
+// dropped and counted. What is in the buffer is sent by [LogHandler.Flush] and [LogHandler.Close],
+// and in the background only after [LogHandler.Start]. A message is sent with the record's
+// attributes behind it, as key=value.
+type LogHandler struct {
+	b      *logBuffer
+	level  slog.Leveler
+	attrs  string // of WithAttrs, written out
+	prefix string // of WithGroup, with a dot at the end of every name
+}
+
+// logBuffer is what a handler and those derived from it share.
+type logBuffer struct {
+	logs  *LogsService
+	batch int
+	most  int
+	turn  chan struct{} // held by the one who sends
+	full  chan struct{} // tells the background that a batch is complete
+
+	mu      sync.Mutex
+	waiting []LogEntry
+	dropped int64
+	closed  bool
+	stop    context.CancelFunc // ends the background; nil when there is none
+	done    chan struct{}      // closed when the background has ended
+}
+
+// NewHandler returns a handler that keeps records until they are sent. It sends nothing and starts
+// nothing. Close it in the end, or what it holds is lost.
+//
+// A negative number in the options is a [*ValidationError].
+func (s *LogsService) NewHandler(opts *LogHandlerOptions) (*LogHandler, error) {
+	o := copyOf(opts)
+	if o.Buffer < 0 || o.Batch < 0 {
+		return nil, &ValidationError{Field: "log handler", Rule: "has a negative buffer or batch", Fix: "leave it 0 for its default"}
+	}
+	if o.Level == nil {
+		o.Level = slog.LevelInfo
+	}
+	if o.Buffer == 0 {
+		o.Buffer = 10_000
+	}
+	if o.Batch == 0 {
+		o.Batch = 500
+	}
+	return &LogHandler{
+		b:     &logBuffer{logs: s, batch: o.Batch, most: o.Buffer, turn: make(chan struct{}, 1), full: make(chan struct{}, 1)},
+		level: o.Level,
+	}, nil
+}
+
+// sendingLogs marks the context of requests that carry log entries: what the client itself logs
+// about them must not become log entries to send.
+type sendingLogs struct{}
+
+// Enabled reports whether records of a level are kept.
+func (h *LogHandler) Enabled(_ context.Context, level slog.Level) bool {
+	return level >= h.level.Level()
+}
+
+// Handle puts a record into the buffer, or drops and counts it when there is no room or the handler
+// is closed. It never fails.
+func (h *LogHandler) Handle(ctx context.Context, r slog.Record) error {
+	if ctx != nil && ctx.Value(sendingLogs{}) != nil {
+		return nil
+	}
+	var b strings.Builder
+	b.WriteString(r.Message)
+	b.WriteString(h.attrs)
+	r.Attrs(func(a slog.Attr) bool {
+		writeAttr(&b, h.prefix, a)
+		return true
+	})
+	message := strings.TrimPrefix(b.String(), " ")
+	if message == "" {
+		message = "-" // the platform wants one
+	}
+	h.b.keep(LogEntry{Time: r.Time, Level: logLevel(r.Level), Message: message})
+	return nil
+}
+
+// WithAttrs returns a handler with the same buffer whose records have attrs too.
+func (h *LogHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	var b strings.Builder
+	b.WriteString(h.attrs)
+	for _, a := range attrs {
+		writeAttr(&b, h.prefix, a)
+	}
+	with := *h
+	with.attrs = b.String()
+	return &with
+}
+
+// WithGroup returns a handler with the same buffer whose records have the names of their attributes
+// begin with name and a dot.
+func (h *LogHandler) WithGroup(name string) slog.Handler {
+	with := *h
+	if name != "" {
+		with.prefix += name + "."
+	}
+	return &with
+}
+
+// Dropped returns how many records were lost: because the buffer was full, because sending them
+// failed, or because they came after Close.
+func (h *LogHandler) Dropped() int64 { return h.b.lost() }
+
+func (b *logBuffer) lost() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.dropped
+}
+
+// Start sends in the background whenever a batch is complete, and what there is every interval
+// (0 means ten seconds), until ctx ends or the handler is closed. Errors are counted by
+// [LogHandler.Dropped] only. Starting twice is a [*ValidationError].
+func (h *LogHandler) Start(ctx context.Context, interval time.Duration) error {
+	return h.b.start(ctx, interval)
+}
+
+func (b *logBuffer) start(ctx context.Context, interval time.Duration) error {
+	if interval < 0 {
+		return &ValidationError{Field: "log interval", Rule: "is negative"}
+	}
+	if interval == 0 {
+		interval = 10 * time.Second
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed || b.stop != nil {
+		return &ValidationError{Field: "log handler", Rule: "is started or closed already"}
+	}
+	ctx, b.stop = context.WithCancel(ctx)
+	b.done = make(chan struct{})
+	go b.background(ctx, interval)
+	return nil
+}
+
+func (b *logBuffer) background(ctx context.Context, interval time.Duration) {
+	defer close(b.done)
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-b.full:
+		}
+		_ = b.flush(ctx) // what is lost is counted
+	}
+}
+
+// Flush sends what the buffer holds, one request a batch. Entries whose request fails are dropped
+// and counted, because nobody knows whether they arrived; the rest stays for the next time.
+func (h *LogHandler) Flush(ctx context.Context) error { return h.b.flush(ctx) }
+
+func (b *logBuffer) flush(ctx context.Context) error {
+	select {
+	case b.turn <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	defer func() { <-b.turn }()
+	for {
+		entries := b.take()
+		if len(entries) == 0 {
+			return nil
+		}
+		if err := ctx.Err(); err != nil {
+			b.putBack(entries)
+			return context.Cause(ctx)
+		}
+		if err := b.logs.Send(context.WithValue(ctx, sendingLogs{}, true), entries...); err != nil {
+			b.mu.Lock()
+			b.dropped += int64(len(entries))
+			b.mu.Unlock()
+			return err
+		}
+	}
+}
+
+// Close ends what [LogHandler.Start] began and sends what the buffer holds. Records that come
+// afterwards are dropped and counted. When ctx ends first, what is left stays unsent and is
+// counted. Closing twice does no harm.
+func (h *LogHandler) Close(ctx context.Context) error { return h.b.close(ctx) }
+
+func (b *logBuffer) close(ctx context.Context) error {
+	b.mu.Lock()
+	b.closed = true
+	stop, done := b.stop, b.done
+	b.mu.Unlock()
+	if stop != nil {
+		// The background is told to end between two requests: ending one would lose its entries.
+		select {
+		case b.turn <- struct{}{}:
+			stop()
+			<-b.turn
+		case <-ctx.Done():
+			stop()
+		}
+		<-done
+	}
+	err := b.flush(ctx)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.dropped += int64(len(b.waiting))
+	b.waiting = nil
+	return err
+}
+
+// keep puts an entry into the buffer if there is room.
+func (b *logBuffer) keep(e LogEntry) {
+	b.mu.Lock()
+	if b.closed || len(b.waiting) >= b.most {
+		b.dropped++
+		b.mu.Unlock()
+		return
+	}
+	b.waiting = append(b.waiting, e)
+	complete := len(b.waiting) >= b.batch
+	b.mu.Unlock()
+	if complete {
+		select {
+		case b.full <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// take takes a batch out of the buffer.
+func (b *logBuffer) take() []LogEntry {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := min(len(b.waiting), b.batch)
+	entries := b.waiting[:n:n]
+	b.waiting = b.waiting[n:]
+	return entries
+}
+
+func (b *logBuffer) putBack(entries []LogEntry) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.waiting = append(entries, b.waiting...)
+}
+
+// logLevel is the platform's level for one of slog's.
+func logLevel(l slog.Level) LogLevel {
+	switch {
+	case l < slog.LevelDebug:
+		return LogTrace
+	case l < slog.LevelInfo:
+		return LogDebug
+	case l < slog.LevelWarn:
+		return LogInfo
+	case l < slog.LevelError:
+		return LogWarn
+	}
+	return LogError
+}
+
+// writeAttr writes " prefix.key=value", and the members of a group one by one.
+func writeAttr(b *strings.Builder, prefix string, a slog.Attr) {
+	v := a.Value.Resolve()
+	if v.Kind() == slog.KindGroup {
+		if a.Key != "" {
+			prefix += a.Key + "."
+		}
+		for _, m := range v.Group() {
+			writeAttr(b, prefix, m)
+		}
+		return
+	}
+	if a.Equal(slog.Attr{}) {
+		return
+	}
+	text := v.String()
+	if v.Kind() == slog.KindTime {
+		text = v.Time().Format(time.RFC3339Nano)
+	}
+	b.WriteByte(' ')
+	b.WriteString(quotedIfNeeded(prefix + a.Key))
+	b.WriteByte('=')
+	b.WriteString(quotedIfNeeded(text))
+}
+
+// quotedIfNeeded quotes a text that would not be one word.
+func quotedIfNeeded(s string) string {
+	if s == "" || !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool {
+		return unicode.IsSpace(r) || r == '"' || r == '=' || !unicode.IsPrint(r)
+	}) {
+		return strconv.Quote(s)
+	}
+	return s
+}

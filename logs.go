@@ -1,0 +1,82 @@
+package threatconnect
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/threatconnect-go/threatconnect/internal/wire"
+)
+
+// LogsService sends an app's log to the platform, where it is shown with the app's run. It is safe
+// for concurrent use. For [log/slog], see [LogsService.NewHandler].
+type LogsService struct{ service }
+
+// LogLevel says how grave a log entry is.
+type LogLevel string
+
+// The levels.
+const (
+	LogTrace LogLevel = "TRACE"
+	LogDebug LogLevel = "DEBUG"
+	LogInfo  LogLevel = "INFO"
+	LogWarn  LogLevel = "WARN"
+	LogError LogLevel = "ERROR"
+)
+
+// LogEntry is one entry of an app's log.
+type LogEntry struct {
+	Time    time.Time // sent in milliseconds; zero means the time of sending
+	Level   LogLevel  // empty means LogInfo
+	Message string    // must not be empty
+}
+
+// Send sends entries in the order in which they are given, with one request. Without any, it sends
+// nothing. It is not tried again after an unknown outcome, because entries would then be there
+// twice.
+//
+// API: POST /v2/logs/app
+// See https://docs.threatconnect.com/en/latest/tcex/tcex_docs/tcex.logger.html
+func (s *LogsService) Send(ctx context.Context, entries ...LogEntry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	var w wire.Writer
+	w.BeginArray()
+	for i := range entries {
+		if err := entries[i].write(&w, s.c); err != nil {
+			return err
+		}
+	}
+	w.EndArray()
+	if err := w.Err(); err != nil {
+		return err
+	}
+	_, err := s.c.exchange(ctx, &call{method: http.MethodPost, route: at("v2", "logs", "app"), body: jsonBody(w.Buf)}, nil, nil)
+	return err
+}
+
+func (e *LogEntry) write(w *wire.Writer, c *Client) error {
+	if e.Message == "" {
+		return &ValidationError{Field: "log message", Rule: "is empty"}
+	}
+	level, at := e.Level, e.Time
+	if level == "" {
+		level = LogInfo
+	}
+	if at.IsZero() {
+		at = c.cfg.now()
+	}
+	if err := oneOf("log level", level, []LogLevel{LogTrace, LogDebug, LogInfo, LogWarn, LogError}); err != nil {
+		return err
+	}
+	w.BeginObject()
+	w.Key("timestamp")
+	w.Int64(at.UnixMilli())
+	w.Key("message")
+	w.Text(e.Message)
+	w.Key("level")
+	w.Text(string(level))
+	w.EndObject()
+	return nil
+}
