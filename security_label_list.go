@@ -102,11 +102,7 @@ func (s *SecurityLabelsService) Groups(ctx context.Context, label string, opts *
 // API: GET /v2/securityLabels/{securityLabelName}/groups/{groupType}/{groupId}
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
 func (s *SecurityLabelsService) Group(ctx context.Context, label string, group Resource) (Group, error) {
-	g, err := s.c.placeOf(group, "")
-	if err != nil {
-		return nil, err
-	}
-	t, err := s.c.labeled(label, g.owner)
+	t, g, err := s.with(label, group)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +127,7 @@ func (s *SecurityLabelsService) Indicators(ctx context.Context, label string, op
 // API: GET /v2/securityLabels/{securityLabelName}/indicators/{indicatorType}/{indicator}
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
 func (s *SecurityLabelsService) Indicator(ctx context.Context, label string, indicator Resource) (Indicator, error) {
-	i, err := s.c.placeOf(indicator, "")
+	t, i, err := s.with(label, indicator)
 	if err != nil {
 		return nil, err
 	}
@@ -139,12 +135,66 @@ func (s *SecurityLabelsService) Indicator(ctx context.Context, label string, ind
 	if err != nil {
 		return nil, err
 	}
-	t, err := s.c.labeled(label, i.owner)
+	return one(ctx, s.c, &call{method: http.MethodGet, route: t.route.join(i.route), query: ownerQuery(t.owner)}, def.singleKeys(),
+		func(r *wire.Reader) Indicator { return readIndicator(r, def) })
+}
+
+// Tasks reads the tasks that carry a security label, one request a page, each when it is needed. An error
+// ends the sequence.
+//
+// API: GET /v2/securityLabels/{securityLabelName}/tasks
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
+func (s *SecurityLabelsService) Tasks(ctx context.Context, label string, opts *RelatedOptions) iter.Seq2[*Task, error] {
+	o := copyOf(opts)
+	t, err := s.c.labeled(label, o.Owner)
+	return relatedTasks(ctx, s.c, t, err, o)
+}
+
+// Task reads one task that carries a security label. One that does not is an error that matches
+// [ErrNotFound]. It costs one request.
+//
+// API: GET /v2/securityLabels/{securityLabelName}/tasks/{taskId}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
+func (s *SecurityLabelsService) Task(ctx context.Context, label string, task Resource) (*Task, error) {
+	t, other, err := s.with(label, task)
 	if err != nil {
 		return nil, err
 	}
-	return one(ctx, s.c, &call{method: http.MethodGet, route: t.route.join(i.route), query: ownerQuery(t.owner)}, def.singleKeys(),
-		func(r *wire.Reader) Indicator { return readIndicator(r, def) })
+	return relatedTask(ctx, s.c, t, other)
+}
+
+// Victims reads the victims that carry a security label, one request a page, each when it is needed. An
+// error ends the sequence.
+//
+// API: GET /v2/securityLabels/{securityLabelName}/victims
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
+func (s *SecurityLabelsService) Victims(ctx context.Context, label string, opts *RelatedOptions) iter.Seq2[*Victim, error] {
+	o := copyOf(opts)
+	t, err := s.c.labeled(label, o.Owner)
+	return relatedVictims(ctx, s.c, t, err, o)
+}
+
+// Victim reads one victim that carries a security label. One that does not is an error that matches
+// [ErrNotFound]. It costs one request.
+//
+// API: GET /v2/securityLabels/{securityLabelName}/victims/{victimId}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
+func (s *SecurityLabelsService) Victim(ctx context.Context, label string, victim Resource) (*Victim, error) {
+	t, other, err := s.with(label, victim)
+	if err != nil {
+		return nil, err
+	}
+	return relatedVictim(ctx, s.c, t, other)
+}
+
+// with returns where a security label is, and where the thing is that may carry it. Both are in the owner
+// that the thing names.
+func (s *SecurityLabelsService) with(label string, r Resource) (t, thing target, err error) {
+	if thing, err = s.c.placeOf(r, ""); err != nil {
+		return t, thing, err
+	}
+	t, err = s.c.labeled(label, thing.owner)
+	return t, thing, err
 }
 
 // labeled returns where a security label is.

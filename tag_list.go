@@ -153,11 +153,7 @@ func (s *TagsService) Groups(ctx context.Context, tag string, opts *RelatedGroup
 // API: GET /v2/tags/{tagName}/groups/{associatedGroupType}/{associatedGroupId}
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
 func (s *TagsService) Group(ctx context.Context, tag string, group Resource) (Group, error) {
-	g, err := s.c.placeOf(group, "")
-	if err != nil {
-		return nil, err
-	}
-	t, err := s.c.tagged(tag, g.owner)
+	t, g, err := s.with(tag, group)
 	if err != nil {
 		return nil, err
 	}
@@ -174,6 +170,64 @@ func (s *TagsService) Indicators(ctx context.Context, tag string, opts *RelatedI
 	o := copyOf(opts)
 	t, err := s.c.tagged(tag, o.Owner)
 	return relatedIndicators(ctx, s.c, t, err, o)
+}
+
+// Tasks reads the tasks that carry a tag, one request a page, each when it is needed. An error
+// ends the sequence.
+//
+// API: GET /v2/tags/{tagName}/tasks
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
+func (s *TagsService) Tasks(ctx context.Context, tag string, opts *RelatedOptions) iter.Seq2[*Task, error] {
+	o := copyOf(opts)
+	t, err := s.c.tagged(tag, o.Owner)
+	return relatedTasks(ctx, s.c, t, err, o)
+}
+
+// Task reads one task that carries a tag. One that does not is an error that matches
+// [ErrNotFound]. It costs one request.
+//
+// API: GET /v2/tags/{tagName}/tasks/{associatedTaskId}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
+func (s *TagsService) Task(ctx context.Context, tag string, task Resource) (*Task, error) {
+	t, other, err := s.with(tag, task)
+	if err != nil {
+		return nil, err
+	}
+	return relatedTask(ctx, s.c, t, other)
+}
+
+// Victims reads the victims that carry a tag, one request a page, each when it is needed. An
+// error ends the sequence.
+//
+// API: GET /v2/tags/{tagName}/victims
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
+func (s *TagsService) Victims(ctx context.Context, tag string, opts *RelatedOptions) iter.Seq2[*Victim, error] {
+	o := copyOf(opts)
+	t, err := s.c.tagged(tag, o.Owner)
+	return relatedVictims(ctx, s.c, t, err, o)
+}
+
+// Victim reads one victim that carries a tag. One that does not is an error that matches
+// [ErrNotFound]. It costs one request.
+//
+// API: GET /v2/tags/{tagName}/victims/{associatedVictimId}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
+func (s *TagsService) Victim(ctx context.Context, tag string, victim Resource) (*Victim, error) {
+	t, other, err := s.with(tag, victim)
+	if err != nil {
+		return nil, err
+	}
+	return relatedVictim(ctx, s.c, t, other)
+}
+
+// with returns where a tag is, and where the thing is that may carry it. Both are in the owner
+// that the thing names.
+func (s *TagsService) with(tag string, r Resource) (t, thing target, err error) {
+	if thing, err = s.c.placeOf(r, ""); err != nil {
+		return t, thing, err
+	}
+	t, err = s.c.tagged(tag, thing.owner)
+	return t, thing, err
 }
 
 // tagged returns where a tag is.

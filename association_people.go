@@ -1,0 +1,187 @@
+package threatconnect
+
+import (
+	"context"
+	"iter"
+	"net/http"
+)
+
+// RelatedVictimAssetOptions is [RelatedOptions] for the assets of victims. Nil and the zero value
+// read assets of all kinds.
+type RelatedVictimAssetOptions struct {
+	RelatedOptions
+	Type VictimAssetType `url:"-"` // leaves out the assets of other kinds
+}
+
+// Tasks reads the tasks that are associated with a task or a victim, one request a page, each when
+// it is needed. An error ends the sequence. The platform has no such list for groups and
+// indicators: ask the tasks.
+//
+// API: GET /v2/tasks/{id}/tasks
+// API: GET /v2/victims/{id}/tasks
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
+func (s *AssociationsService) Tasks(ctx context.Context, resource Resource, opts *RelatedOptions) iter.Seq2[*Task, error] {
+	o := copyOf(opts)
+	t, err := s.c.placeOf(resource, o.Owner)
+	if err == nil {
+		err = t.mustHaveTasks()
+	}
+	return relatedTasks(ctx, s.c, t, err, o)
+}
+
+// Task reads one task that is associated with a task or a victim. One that is not is an error that
+// matches [ErrNotFound]. It costs one request.
+//
+// API: GET /v2/tasks/{id}/tasks/{associatedTaskId}
+// API: GET /v2/victims/{id}/tasks/{associatedTaskId}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
+func (s *AssociationsService) Task(ctx context.Context, resource, task Resource) (*Task, error) {
+	t, other, err := s.c.bothTargets(resource, task)
+	if err == nil {
+		err = t.mustHaveTasks()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return relatedTask(ctx, s.c, t, other)
+}
+
+// mustHaveTasks refuses what the platform does not list the tasks of.
+func (t target) mustHaveTasks() error {
+	if t.kind == kindTask || t.kind == kindVictim {
+		return nil
+	}
+	return &ValidationError{
+		Field: "resource",
+		Rule:  "the platform does not list the tasks of " + t.kind.named(),
+		Fix:   "list tasks with client.Tasks and ask each for what it is associated with",
+	}
+}
+
+// Victims reads the victims that are associated with a resource, one request a page, each when it
+// is needed. An error ends the sequence. With a victim are listed those that share a group with it.
+//
+// API: GET /v2/groups/{type}/{id}/victims
+// API: GET /v2/indicators/{type}/{indicator}/victims
+// API: GET /v2/tasks/{id}/victims
+// API: GET /v2/victims/{id}/victims
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
+func (s *AssociationsService) Victims(ctx context.Context, resource Resource, opts *RelatedOptions) iter.Seq2[*Victim, error] {
+	o := copyOf(opts)
+	t, err := s.c.placeOf(resource, o.Owner)
+	return relatedVictims(ctx, s.c, t, err, o)
+}
+
+// Victim reads one victim that is associated with a resource. One that is not is an error that
+// matches [ErrNotFound]. It costs one request.
+//
+// API: GET /v2/groups/{type}/{id}/victims/{victimId}
+// API: GET /v2/indicators/{type}/{indicator}/victims/{associatedVictimId}
+// API: GET /v2/tasks/{id}/victims/{victimId}
+// API: GET /v2/victims/{id}/victims/{associatedVictimId}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
+func (s *AssociationsService) Victim(ctx context.Context, resource, victim Resource) (*Victim, error) {
+	t, v, err := s.c.bothTargets(resource, victim)
+	if err != nil {
+		return nil, err
+	}
+	return relatedVictim(ctx, s.c, t, v)
+}
+
+// VictimAssets reads the assets of victims that are associated with a resource, or those that a
+// victim has, one request a page, each when it is needed. An error ends the sequence. The list has
+// the id and the main value of each.
+//
+// API: GET /v2/{resource}/victimAssets
+// API: GET /v2/{resource}/victimAssets/{victimAssetType}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
+func (s *AssociationsService) VictimAssets(ctx context.Context, resource Resource, opts *RelatedVictimAssetOptions) iter.Seq2[VictimAsset, error] {
+	o := copyOf(opts)
+	t, err := s.c.placeOf(resource, o.Owner)
+	r, keys := t.route.under("victimAssets"), []string{"victimAsset"}
+	if o.Type == "" {
+		return related(ctx, s.c, t, err, o.ListOptions, r, keys, readVictimAsset(nil))
+	}
+	def := victimAssetDefOf(o.Type)
+	if def == nil {
+		def, err = &victimAssetDef{}, errVictimAssetType(o.Type)
+	}
+	return related(ctx, s.c, t, err, o.ListOptions, r.under(def.branch), append(keys, def.entity), readVictimAsset(def))
+}
+
+// VictimAsset reads one asset of a victim that is associated with a resource. One that is not is an
+// error that matches [ErrNotFound]. It costs one request.
+//
+// API: GET /v2/{resource}/victimAssets/{victimAssetType}/{assetId}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
+func (s *AssociationsService) VictimAsset(ctx context.Context, resource Resource, typ VictimAssetType, assetID int64) (VictimAsset, error) {
+	t, def, err := s.victimAsset(resource, typ, assetID)
+	if err != nil {
+		return nil, err
+	}
+	return one(ctx, s.c, &call{method: http.MethodGet, route: t.route, query: ownerQuery(t.owner)}, []string{def.entity, "victimAsset"}, readVictimAsset(def))
+}
+
+// UnlinkVictimAsset undoes the association of a resource with an asset of a victim. The platform
+// has no way to make one: assets come with the victim that is linked. To delete an asset of a
+// victim itself, use client.VictimAssets.Delete. It costs one request.
+//
+// API: DELETE /v2/groups/{type}/{id}/victimAssets/{victimAssetType}/{assetId}
+// API: DELETE /v2/indicators/{type}/{indicator}/victimAssets/{victimAssetType}/{assetId}
+// API: DELETE /v2/tasks/{id}/victimAssets/{victimAssetType}/{assetId}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
+func (s *AssociationsService) UnlinkVictimAsset(ctx context.Context, resource Resource, typ VictimAssetType, assetID int64) error {
+	t, _, err := s.victimAsset(resource, typ, assetID)
+	if err == nil && t.kind == kindVictim {
+		err = &ValidationError{Field: "resource", Rule: "is a victim, whose assets are its own", Fix: "to delete one, use client.VictimAssets.Delete"}
+	}
+	if err != nil {
+		return err
+	}
+	return s.c.write(ctx, http.MethodDelete, t.route, t.owner)
+}
+
+// victimAsset returns where an asset is below a resource.
+func (s *AssociationsService) victimAsset(resource Resource, typ VictimAssetType, assetID int64) (target, *victimAssetDef, error) {
+	t, err := s.c.placeOf(resource, "")
+	if err != nil {
+		return target{}, nil, err
+	}
+	def := victimAssetDefOf(typ)
+	switch {
+	case def == nil:
+		return target{}, nil, errVictimAssetType(typ)
+	case assetID <= 0:
+		return target{}, nil, errVictimAssetID
+	}
+	t.route = t.route.under("victimAssets", def.branch, id(assetID))
+	return t, def, nil
+}
+
+func errVictimAssetType(t VictimAssetType) error {
+	return &ValidationError{Field: "victim asset type", Rule: quoteForeign(string(t)) + " is not one of the five kinds", Fix: "use one of the VictimAsset constants"}
+}
+
+// relatedTasks reads the tasks that hang together with what is at t.
+func relatedTasks(ctx context.Context, c *Client, t target, err error, o RelatedOptions) iter.Seq2[*Task, error] {
+	return related(ctx, c, t, err, o.ListOptions, t.route.under("tasks"), []string{"task"}, readTask)
+}
+
+func relatedTask(ctx context.Context, c *Client, t, task target) (*Task, error) {
+	if task.kind != kindTask {
+		return nil, &ValidationError{Field: "task", Rule: "want a task, not " + task.kind.named()}
+	}
+	return one(ctx, c, &call{method: http.MethodGet, route: t.route.join(task.route), query: ownerQuery(t.owner)}, []string{"task"}, readTask)
+}
+
+// relatedVictims reads the victims that hang together with what is at t.
+func relatedVictims(ctx context.Context, c *Client, t target, err error, o RelatedOptions) iter.Seq2[*Victim, error] {
+	return related(ctx, c, t, err, o.ListOptions, t.route.under("victims"), []string{"victim"}, readVictimOf(t.owner))
+}
+
+func relatedVictim(ctx context.Context, c *Client, t, victim target) (*Victim, error) {
+	if victim.kind != kindVictim {
+		return nil, &ValidationError{Field: "victim", Rule: "want a victim, not " + victim.kind.named()}
+	}
+	return one(ctx, c, &call{method: http.MethodGet, route: t.route.join(victim.route), query: ownerQuery(t.owner)}, []string{"victim"}, readVictimOf(t.owner))
+}
