@@ -1,0 +1,242 @@
+package threatconnect_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect"
+)
+
+const (
+	relatedPage  = "?owner=Example%20Source&resultLimit=500"
+	relatedOwner = "?owner=Example%20Source"
+)
+
+func TestEveryLinkGoesWhereThePlatformHasIt(t *testing.T) {
+	t.Parallel()
+	task, victim := threatconnect.TaskRef{ID: 11}, threatconnect.VictimRef{ID: 22}
+	for name, test := range map[string]struct {
+		a, b   threatconnect.Resource
+		target string
+	}{
+		"group to group":         {relatedIncident, relatedThreat, "/v2/groups/incidents/54321/groups/threats/777"},
+		"group to indicator":     {relatedIncident, relatedURL, "/v2/groups/incidents/54321/indicators/urls/http%3A%2F%2Fwww.example.com%2Fa%3Fb"},
+		"group to victim":        {relatedIncident, victim, "/v2/groups/incidents/54321/victims/22"},
+		"group and task, turned": {relatedIncident, task, "/v2/tasks/11/groups/incidents/54321"},
+		"indicator to group":     {relatedHost, relatedIncident, "/v2/indicators/hosts/www.example.com/groups/incidents/54321"},
+		"indicator to victim":    {relatedHost, victim, "/v2/indicators/hosts/www.example.com/victims/22"},
+		"indicator and task":     {relatedHost, task, "/v2/tasks/11/indicators/hosts/www.example.com"},
+		"task to group":          {task, relatedIncident, "/v2/tasks/11/groups/incidents/54321"},
+		"task to indicator":      {task, relatedCIDR, "/v2/tasks/11/indicators/cidrBlocks/192.0.2.0%2F24"},
+		"task to victim":         {task, victim, "/v2/tasks/11/victims/22"},
+		"victim to group":        {victim, relatedIncident, "/v2/victims/22/groups/incidents/54321"},
+		"victim and indicator":   {victim, relatedHost, "/v2/indicators/hosts/www.example.com/victims/22"},
+		"victim and task":        {victim, task, "/v2/tasks/11/victims/22"},
+		"a custom indicator": {relatedIncident, threatconnect.IndicatorRef{Type: "Beacon", Branch: "beacons", Value: "a/b"},
+			"/v2/groups/incidents/54321/indicators/beacons/a%2Fb"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := relatedScript(t,
+				relatedStep{method: "POST", target: test.target + relatedOwner, status: 201},
+				relatedStep{method: "DELETE", target: test.target + relatedOwner})
+			require.NoError(t, c.Associations.Link(t.Context(), test.a, test.b))
+			require.NoError(t, c.Associations.Unlink(t.Context(), test.a, test.b))
+		})
+	}
+}
+
+func TestIndicatorsAreLinkedInAWay(t *testing.T) {
+	t.Parallel()
+	c := relatedScript(t,
+		relatedStep{method: "POST", target: "/v2/indicators/asns/ASN64500/associations/asnToCidr/indicators/cidrBlocks/192.0.2.0%2F24" + relatedOwner, status: 201},
+		relatedStep{method: "POST", target: "/v2/indicators/addresses/192.0.2.7/associations/cidrToAddress/indicators/cidrBlocks/192.0.2.0%2F24" + relatedOwner},
+		relatedStep{method: "POST", target: "/v2/indicators/hosts/www.example.com/associations/hostToIndicators/indicators/mutexes/Global%5Cone" + relatedOwner},
+		relatedStep{method: "POST", target: "/v2/indicators/files/D41D8CD98F00B204E9800998ECF8427E/actions/mutex/indicators/mutexes/Global%5Cone" + relatedOwner},
+		relatedStep{method: "POST", target: "/v2/indicators/files/D41D8CD98F00B204E9800998ECF8427E/actions/teleport/indicators/hosts/www.example.com" + relatedOwner},
+		relatedStep{method: "DELETE", target: "/v2/indicators/asns/ASN64500/indicators/cidrBlocks/192.0.2.0%2F24" + relatedOwner},
+	)
+	a, ctx := c.Associations, t.Context()
+	require.NoError(t, a.LinkIndicators(ctx, relatedASN, relatedCIDR, threatconnect.AssociationASNToCIDR))
+	require.NoError(t, a.LinkIndicators(ctx, relatedAddress, relatedCIDR, threatconnect.AssociationCIDRToAddress))
+	require.NoError(t, a.LinkIndicators(ctx, relatedHost, relatedMutex, "hostToIndicators"))
+	require.NoError(t, a.LinkFileAction(ctx, relatedFile, relatedMutex, threatconnect.FileActionMutex))
+	require.NoError(t, a.LinkFileAction(ctx, relatedFile, relatedHost, "teleport"))
+	require.NoError(t, a.Unlink(ctx, relatedASN, relatedCIDR))
+}
+
+func TestLinksThatThePlatformDoesNotHaveAreRefusedUnsent(t *testing.T) {
+	t.Parallel()
+	c := relatedScript(t)
+	a, ctx := c.Associations, t.Context()
+	task, victim := threatconnect.TaskRef{ID: 11}, threatconnect.VictimRef{ID: 22}
+	elsewhere := threatconnect.GroupRef{Type: threatconnect.GroupThreat, ID: 9, Owner: "Example Community"}
+	here := threatconnect.IndicatorRef{Type: threatconnect.TypeHost, Value: "www.example.com", Owner: "Example Source"}
+	var noGroup *threatconnect.Incident
+	for name, test := range map[string]struct {
+		err  error
+		want string
+	}{
+		"task and task": {a.Link(ctx, task, threatconnect.TaskRef{ID: 12}),
+			"association: a task and a task cannot be linked; a task can be linked with a group, an indicator or a victim"},
+		"victim and victim": {a.Link(ctx, victim, threatconnect.VictimRef{ID: 23}),
+			"association: a victim and a victim cannot be linked; a victim can be linked with a group, an indicator or a task"},
+		"undoing task and task": {a.Unlink(ctx, task, threatconnect.TaskRef{ID: 12}), "a task and a task cannot be linked"},
+		"an attribute": {a.Link(ctx, threatconnect.AttributeRef{On: relatedHost, ID: 1}, relatedIncident),
+			"association: an attribute and a group cannot be linked; link the thing that it hangs on"},
+		"two indicators": {a.Link(ctx, relatedURL, relatedHost),
+			"association: two indicators are not just linked, but in a certain way; use LinkIndicators with urlHost"},
+		"two indicators with several ways": {a.Link(ctx, relatedFile, relatedURL), "use LinkIndicators with fileDownload or LinkFileAction with traffic"},
+		"two indicators without a way":     {a.Link(ctx, relatedMutex, relatedHost), "client.Types.Associations lists those of the instance"},
+		"a thing with itself":              {a.Link(ctx, relatedHost, here), "a thing cannot be associated with itself"},
+		"nil":                              {a.Link(ctx, nil, relatedHost), "resource: is nil"},
+		"a nil group":                      {a.Link(ctx, relatedHost, noGroup), "resource: is nil"},
+		"different owners":                 {a.Link(ctx, here, elsewhere), "owner: the two things are in different owners"},
+		"different owners, undone":         {a.Unlink(ctx, here, elsewhere), "owner: the two things are in different owners"},
+		"a group in place of an indicator": {a.LinkIndicators(ctx, relatedHost, relatedIncident, threatconnect.AssociationURLHost),
+			"want two indicators, and one is a group; use Link"},
+		"no association type": {a.LinkIndicators(ctx, relatedURL, relatedHost, ""), "association type: is empty; use LinkIndicators with urlHost"},
+		"a wrong association type": {a.LinkIndicators(ctx, relatedURL, relatedHost, threatconnect.AssociationASNToCIDR),
+			"association type: asnToCidr is between ASN and CIDR, not between URL and Host; use LinkIndicators with urlHost"},
+		"an action of something that is not a file": {a.LinkFileAction(ctx, relatedHost, relatedURL, threatconnect.FileActionDrop),
+			"want an indicator of the type File, not an indicator of the type Host"},
+		"no action": {a.LinkFileAction(ctx, relatedFile, relatedMutex, ""), "file action: is empty; use LinkFileAction with mutex"},
+		"a wrong action": {a.LinkFileAction(ctx, relatedFile, relatedHost, threatconnect.FileActionDrop),
+			"file action: drop is done to File, not to Host; use LinkFileAction with traffic or LinkFileAction with dnsQuery"},
+		"tasks of a group":           {relatedErr(a.Tasks(ctx, relatedIncident, nil)), "the platform does not list the tasks of a group"},
+		"a task of a host":           {second(a.Task(ctx, relatedHost, task)), "the platform does not list the tasks of an indicator"},
+		"a group in place of a task": {second(a.Task(ctx, victim, relatedIncident)), "task: want a task, not a group"},
+		"a task in place of a group": {second(a.Group(ctx, victim, task)), "group: want a group, not a task"},
+		"a host in place of a victim": {second(a.Victim(ctx, relatedIncident, relatedHost)),
+			"victim: want a victim, not an indicator"},
+		"an asset of a strange kind": {second(a.VictimAsset(ctx, relatedIncident, "Pet", 1)), `"Pet" is not one of the five kinds`},
+		"an asset without an id":     {a.UnlinkVictimAsset(ctx, relatedIncident, threatconnect.VictimAssetPhone, 0), "victim asset id: want a positive number"},
+		"an asset of a victim":       {a.UnlinkVictimAsset(ctx, victim, threatconnect.VictimAssetPhone, 1), "whose assets are its own"},
+		"a way that has no such end": {relatedErr(a.IndicatorsBy(ctx, relatedHost, threatconnect.AssociationASNToCIDR, nil)),
+			"association type: asnToCidr has no end that is of the type Host"},
+		"a way of a group":     {relatedErr(a.IndicatorsBy(ctx, relatedIncident, threatconnect.AssociationASNToCIDR, nil)), "want an indicator, not a group"},
+		"a way without a name": {relatedErr(a.IndicatorsBy(ctx, relatedHost, "", nil)), "association type: is empty"},
+		"an action of a host":  {relatedErr(a.IndicatorsByAction(ctx, relatedHost, threatconnect.FileActionDrop, nil)), "want an indicator of the type File"},
+	} {
+		require.ErrorIs(t, test.err, threatconnect.ErrValidation, name)
+		assert.ErrorContains(t, test.err, test.want, name)
+		assert.NotContains(t, test.err.Error(), "www.example.com", name)
+	}
+}
+
+// second drops what comes before an error.
+func second[T any](_ T, err error) error { return err }
+
+func TestBothEndsAreInTheOwnerThatEitherNames(t *testing.T) {
+	t.Parallel()
+	const target = "/v2/groups/threats/9/victims/22?owner=Example%20Community"
+	c := relatedScript(t, relatedStep{method: "POST", target: target}, relatedStep{method: "POST", target: target})
+	threat := &threatconnect.Threat{GroupMeta: threatconnect.GroupMeta{ID: 9, Owner: threatconnect.Owner{Name: "Example Community"}}}
+	require.NoError(t, c.Associations.Link(t.Context(), threat, threatconnect.VictimRef{ID: 22}))
+	require.NoError(t, c.Associations.Link(t.Context(), threatconnect.GroupRef{Type: threatconnect.GroupThreat, ID: 9},
+		threatconnect.VictimRef{ID: 22, Owner: "Example Community"}))
+}
+
+func TestALinkIsTriedAgainAndARefusedVictimIsExplained(t *testing.T) {
+	t.Parallel()
+	target := "/v2/groups/incidents/54321/victims/22" + relatedOwner
+	c := relatedScript(t, relatedStep{method: "POST", target: target, status: 502, answer: "bad gateway"},
+		relatedStep{method: "POST", target: target, status: 400, answer: `{"status":"Failure","message":"This cannot be done"}`})
+	err := c.Associations.Link(t.Context(), relatedIncident, threatconnect.VictimRef{ID: 22})
+	require.ErrorIs(t, err, threatconnect.ErrBadRequest)
+	assert.ErrorContains(t, err, "a victim needs at least one asset before it can be linked")
+}
+
+func TestAssociationsAreReadAtTheirPaths(t *testing.T) {
+	t.Parallel()
+	victim, task := threatconnect.VictimRef{ID: 22}, threatconnect.TaskRef{ID: 11}
+	type client = *threatconnect.Client
+	for target, read := range map[string]func(client) error{
+		"/v2/tasks/11/groups" + relatedPage: func(c client) error { return relatedErr(c.Associations.Groups(t.Context(), task, nil)) },
+		"/v2/victims/22/groups/incidents" + relatedPage: func(c client) error {
+			return relatedErr(c.Associations.Groups(t.Context(), victim, &threatconnect.RelatedGroupOptions{Type: threatconnect.GroupIncident}))
+		},
+		"/v2/groups/incidents/54321/indicators/cidrBlocks" + relatedPage: func(c client) error {
+			return relatedErr(c.Associations.Indicators(t.Context(), relatedIncident, &threatconnect.RelatedIndicatorOptions{Type: threatconnect.TypeCIDR}))
+		},
+		"/v2/indicators/hosts/www.example.com/indicators/urls" + relatedPage: func(c client) error {
+			return relatedErr(c.Indicators.URLs.AssociatedWith(t.Context(), relatedHost, nil))
+		},
+		"/v2/indicators/urls/http%3A%2F%2Fwww.example.com%2Fa%3Fb/associations/urlHost/indicators" + relatedPage: func(c client) error {
+			return relatedErr(c.Associations.IndicatorsBy(t.Context(), relatedURL, threatconnect.AssociationURLHost, nil))
+		},
+		"/v2/indicators/urls/http%3A%2F%2Fwww.example.com%2Fa%3Fb/associations/urlHost/indicators/hosts" + relatedPage: func(c client) error {
+			return relatedErr(c.Associations.IndicatorsBy(t.Context(), relatedURL, threatconnect.AssociationURLHost,
+				&threatconnect.RelatedIndicatorOptions{Type: threatconnect.TypeHost}))
+		},
+		"/v2/indicators/files/D41D8CD98F00B204E9800998ECF8427E/actions/drop/indicators" + relatedPage: func(c client) error {
+			return relatedErr(c.Associations.IndicatorsByAction(t.Context(), relatedFile, threatconnect.FileActionDrop, nil))
+		},
+		"/v2/tasks/11/tasks" + relatedPage:                 func(c client) error { return relatedErr(c.Associations.Tasks(t.Context(), task, nil)) },
+		"/v2/victims/22/tasks" + relatedPage:               func(c client) error { return relatedErr(c.Associations.Tasks(t.Context(), victim, nil)) },
+		"/v2/victims/22/victims" + relatedPage:             func(c client) error { return relatedErr(c.Associations.Victims(t.Context(), victim, nil)) },
+		"/v2/groups/incidents/54321/victims" + relatedPage: func(c client) error { return relatedErr(c.Associations.Victims(t.Context(), relatedIncident, nil)) },
+		"/v2/tasks/11/victimAssets" + relatedPage:          func(c client) error { return relatedErr(c.Associations.VictimAssets(t.Context(), task, nil)) },
+		"/v2/indicators/hosts/www.example.com/victimAssets/phoneNumbers" + relatedPage: func(c client) error {
+			return relatedErr(c.Associations.VictimAssets(t.Context(), relatedHost, &threatconnect.RelatedVictimAssetOptions{Type: threatconnect.VictimAssetPhone}))
+		},
+	} {
+		t.Run(target, func(t *testing.T) {
+			t.Parallel()
+			c := relatedScript(t, relatedStep{target: target, answer: `{"status":"Success","data":{"resultCount":0}}`})
+			require.NoError(t, read(c))
+		})
+	}
+}
+
+func TestOneAssociatedThingIsRead(t *testing.T) {
+	t.Parallel()
+	c := relatedScript(t,
+		relatedStep{target: "/v2/victims/22/groups/incidents/54321" + relatedOwner, answer: `{"status":"Success","data":{"incident":{"id":"54321","name":"Phish"}}}`},
+		relatedStep{target: "/v2/tasks/11/tasks/12" + relatedOwner, answer: `{"status":"Success","data":{"task":{"id":"12","name":"Call","status":"In Progress"}}}`},
+		relatedStep{target: "/v2/indicators/hosts/www.example.com/victims/22" + relatedOwner, answer: `{"status":"Success","data":{"victim":{"id":"22","name":"Alex"}}}`},
+		relatedStep{target: "/v2/groups/incidents/54321/victimAssets/phoneNumbers/5" + relatedOwner, answer: `{"status":"Success","data":{"victimPhone":{"id":5,"phoneType":"555-0100"}}}`},
+		relatedStep{method: "DELETE", target: "/v2/groups/incidents/54321/victimAssets/phoneNumbers/5" + relatedOwner},
+		relatedStep{target: "/v2/groups/threats/777/groups/incidents/54321" + relatedOwner, status: 404, answer: relatedMissing},
+	)
+	ctx, a := t.Context(), c.Associations
+	group, err := a.Group(ctx, threatconnect.VictimRef{ID: 22}, relatedIncident)
+	require.NoError(t, err)
+	assert.Equal(t, "Phish", group.(*threatconnect.Incident).Name)
+	task, err := a.Task(ctx, threatconnect.TaskRef{ID: 11}, threatconnect.TaskRef{ID: 12})
+	require.NoError(t, err)
+	assert.Equal(t, threatconnect.TaskInProgress, task.Status)
+	victim, err := a.Victim(ctx, relatedHost, threatconnect.VictimRef{ID: 22})
+	require.NoError(t, err)
+	assert.Equal(t, "Alex", victim.Name)
+	assert.Equal(t, "Example Source", victim.Owner.Name)
+	asset, err := a.VictimAsset(ctx, relatedIncident, threatconnect.VictimAssetPhone, 5)
+	require.NoError(t, err)
+	assert.Equal(t, "555-0100", asset.Summary())
+	require.NoError(t, a.UnlinkVictimAsset(ctx, relatedIncident, threatconnect.VictimAssetPhone, 5))
+	_, err = a.Group(ctx, relatedThreat, relatedIncident)
+	require.ErrorIs(t, err, threatconnect.ErrNotFound)
+}
+
+// The documentation shows the groups of a task under "task".
+func TestGroupsOfATaskCanComeAsTasks(t *testing.T) {
+	t.Parallel()
+	c := relatedScript(t, relatedStep{target: "/v2/tasks/11/groups" + relatedPage,
+		answer: `{"status":"Success","data":{"resultCount":1,"task":[{"id":"1","name":"Phish","type":"Incident"}]}}`})
+	groups, err := threatconnect.Collect(c.Associations.Groups(t.Context(), threatconnect.TaskRef{ID: 11}, nil))
+	require.NoError(t, err)
+	require.Len(t, groups, 1)
+	assert.IsType(t, &threatconnect.Incident{}, groups[0])
+}
+
+// An instance may not know a way of its own: 404 is then no empty list.
+func TestAWayThatThePackageDoesNotKnowIsNotTakenForEmpty(t *testing.T) {
+	t.Parallel()
+	c := relatedScript(t,
+		relatedStep{target: "/v2/indicators/hosts/www.example.com/associations/seenWith/indicators" + relatedPage, status: 404, answer: relatedMissing},
+		relatedStep{target: "/v2/indicators/files/D41D8CD98F00B204E9800998ECF8427E/actions/teleport/indicators" + relatedPage, status: 404, answer: relatedMissing})
+	require.ErrorIs(t, relatedErr(c.Associations.IndicatorsBy(t.Context(), relatedHost, "seenWith", nil)), threatconnect.ErrNotFound)
+	require.ErrorIs(t, relatedErr(c.Associations.IndicatorsByAction(t.Context(), relatedFile, "teleport", nil)), threatconnect.ErrNotFound)
+}
