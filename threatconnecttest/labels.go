@@ -107,9 +107,10 @@ func (c *call) removeLabel(h holder) *answer {
 
 // tag is a tag of an owner.
 type tag struct {
-	id    int64
-	name  string
-	owner *owner
+	id          int64
+	name        string
+	description string
+	owner       *owner
 }
 
 const maxTag = 128 // characters

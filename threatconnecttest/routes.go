@@ -26,6 +26,10 @@ func allRoutes() []route {
 		groupRoutes(),
 		typeRoutes(),
 		batchRoutes(),
+		associationRoutes(),
+		tagRoutes(),
+		labelRoutes(),
+		resolutionRoutes(),
 		metadataRoutes("/v2/groups/{type}/{id}", (*call).groupHolder),
 		metadataRoutes("/v2/indicators/{type}/{indicator}", (*call).indicatorHolder),
 	)

@@ -1,0 +1,163 @@
+package threatconnecttest
+
+import (
+	"net/http"
+	"slices"
+)
+
+const msgTag = "The Name for this Tag is invalid, please enter a Name between 1-128 characters in length"
+
+func tagRoutes() []route {
+	return append([]route{
+		{method: "GET", pattern: "/v2/tags", handle: (*call).listTags},
+		{method: "POST", pattern: "/v2/tags", handle: (*call).createTag},
+		{method: "GET", pattern: "/v2/tags/{tagName}", handle: onTag((*call).getTag)},
+		{method: "PUT", pattern: "/v2/tags/{tagName}", handle: onTag((*call).updateTag)},
+		{method: "DELETE", pattern: "/v2/tags/{tagName}", handle: onTag((*call).deleteTag)},
+	}, circleRoutes("/v2/tags/{tagName}", circleNames{"associatedGroupType", "associatedGroupId", "associatedIndicatorType", ""}, (*call).tagCircle)...)
+}
+
+// tag is the tag that the path names, in the owner of the call.
+func (c *call) tag() (*tag, *answer) {
+	o, bad := c.owner()
+	if bad != nil {
+		return nil, bad
+	}
+	if t := o.tagByName[c.params.get("tagName")]; t != nil {
+		return t, nil
+	}
+	return nil, missing()
+}
+
+func onTag(handle func(*call, *tag) *answer) func(*call) *answer {
+	return func(c *call) *answer {
+		t, bad := c.tag()
+		switch {
+		case bad != nil:
+			return bad
+		case c.req.Method != http.MethodGet && t.owner.ReadOnly:
+			return denied()
+		}
+		return handle(c, t)
+	}
+}
+
+func (c *call) tagCircle() (circle, *answer) {
+	t, bad := c.tag()
+	if bad != nil {
+		return circle{}, bad
+	}
+	return circle{t.owner, t.carriedBy}, nil
+}
+
+func (t *tag) writeDetailed(w *jsonWriter) {
+	t.write(w)
+	w.some("description", t.description)
+}
+
+// carriers calls do with everything in the owner that things hang on.
+func (o *owner) carriers(do func(*metadata)) {
+	for _, i := range o.indicators {
+		if i.more != nil {
+			do(i.more)
+		}
+	}
+	for _, g := range o.groups {
+		do(&g.hung)
+	}
+}
+
+// weight is how often a tag is used.
+func (t *tag) weight() (n int) {
+	t.owner.carriers(func(m *metadata) {
+		if slices.Contains(m.tags, t) {
+			n++
+		}
+	})
+	return n
+}
+
+func (c *call) listTags() *answer {
+	o, bad := c.owner()
+	if bad != nil {
+		return bad
+	}
+	want, bad := c.filters(filterFields{"name": {filterText, "=^"}, "weight": {filterNumber, "=<>"}})
+	if bad != nil {
+		return bad
+	}
+	write := (*tag).write
+	if c.flag("detailed") {
+		write = (*tag).writeDetailed
+	}
+	return c.page("tag", true, func(take func() *jsonWriter) {
+		for _, t := range o.tags {
+			fits := want.match(func(name string) any {
+				if name == "weight" {
+					return float64(t.weight())
+				}
+				return t.name
+			})
+			if !fits {
+				continue
+			}
+			if w := take(); w != nil {
+				w.open()
+				write(t, w)
+				w.close()
+			}
+		}
+	})
+}
+
+func (c *call) getTag(t *tag) *answer { return c.one(http.StatusOK, "tag", t.write) }
+
+func (c *call) createTag() *answer {
+	o, bad := c.writableOwner()
+	if bad != nil {
+		return bad
+	}
+	f, ok := readFields(c.body)
+	if !ok {
+		return fail(http.StatusBadRequest, msgMalformed)
+	}
+	name, _ := f.text("name")
+	if !validTag(name) {
+		return fail(http.StatusBadRequest, msgTag)
+	}
+	t := o.tagNamed(name, &c.state)
+	if s, ok := f.text("description"); ok {
+		t.description = s
+	}
+	return c.one(http.StatusCreated, "tag", t.writeDetailed)
+}
+
+// updateTag takes the old name in the path. A name that another tag has is refused.
+func (c *call) updateTag(t *tag) *answer {
+	f, ok := readFields(c.body)
+	if !ok {
+		return fail(http.StatusBadRequest, msgMalformed)
+	}
+	if name, ok := f.text("name"); ok {
+		if !validTag(name) {
+			return fail(http.StatusBadRequest, msgTag)
+		}
+		if other := t.owner.tagByName[name]; other != nil && other != t {
+			return fail(http.StatusBadRequest, "A tag with this name already exists")
+		}
+		delete(t.owner.tagByName, t.name)
+		t.name = name
+		t.owner.tagByName[name] = t
+	}
+	if s, ok := f.text("description"); ok {
+		t.description = s
+	}
+	return c.one(http.StatusOK, "tag", t.writeDetailed)
+}
+
+func (c *call) deleteTag(t *tag) *answer {
+	t.owner.carriers(func(m *metadata) { m.tags = remove(m.tags, t) })
+	t.owner.tags = remove(t.owner.tags, t)
+	delete(t.owner.tagByName, t.name)
+	return success(http.StatusOK)
+}
