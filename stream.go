@@ -26,12 +26,12 @@ func (c *Client) download(ctx context.Context, call *call, w io.Writer, check fu
 	to := &sink{w: w}
 	err := c.do(ctx, call, func(resp *http.Response) error {
 		defer resp.Body.Close()
-		src, err := content(call, resp)
+		src, err := contentOf(call, resp)
 		if err != nil {
 			return err
 		}
 		if check != nil {
-			head, _ := src.Peek(contentWindow) // content has looked that far, and broken bodies break again
+			head, _ := src.Peek(contentWindow) // contentOf has looked that far, and broken bodies break again
 			if err := check(head); err != nil {
 				return err
 			}
@@ -79,16 +79,16 @@ func (c *Client) open(ctx context.Context, call *call) (*bufio.Reader, *http.Res
 	call.keep, call.header = true, anyType()
 	err := c.do(ctx, call, func(r *http.Response) error {
 		var err error
-		src, err = content(call, r)
+		src, err = contentOf(call, r)
 		resp = r
 		return err
 	})
 	return src, resp, err
 }
 
-// content returns the body of an answer that is content. A page for people and a failure in words
+// contentOf returns the body of an answer that is content. A page for people and a failure in words
 // that come in its place are errors.
-func content(call *call, resp *http.Response) (*bufio.Reader, error) {
+func contentOf(call *call, resp *http.Response) (*bufio.Reader, error) {
 	var raw io.Reader = resp.Body
 	if b, ok := raw.(*body); ok {
 		raw = unhurried{b}
