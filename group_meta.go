@@ -11,6 +11,7 @@ import (
 // [*UnknownGroup]. Tell them apart with a type switch.
 type Group interface {
 	Resource
+	BatchItem
 	// Type returns the name of the type, as in [GroupIncident].
 	Type() GroupType
 	// Meta returns what all types have in common. It is never nil.

@@ -12,6 +12,7 @@ import (
 // [*CustomIndicator]. Tell them apart with a type switch.
 type Indicator interface {
 	Resource
+	BatchItem
 	// Type returns the name of the type, as in [TypeHost].
 	Type() IndicatorType
 	// Summary returns the value as one text, as the platform's own lists show it.
