@@ -59,7 +59,7 @@ func TestValuesThatThePlatformRefuses(t *testing.T) {
 			[]string{"http://EXAMPLE.com/", "http://user@example.com/", "hxxp://example.com/", "http://b\u00fccher.example/", "http://example.com:70000/", "http://exa mple.com/", "http://example.com/ ", "example.com/x", "http:///x"}},
 		{"asns", "AS Number", []string{"ASN12345"}, []string{"12345", "AS12345", "AS 12345", "ASN 12345", "asn12345", "ASN"}},
 		{"cidrBlocks", "Block", []string{"192.0.2.0/24", "2001:db8:1234:0:0:0:0:0/48"},
-			[]string{"192.0.2.0/33", "2001:db8:1234::/48", "2001:0db8:1234:0:0:0:0:0/48", "2001:db8:1234:0000:0:0:0:0/48", "192.0.2.0"}},
+			[]string{"192.0.2.0/33", "2001:db8:1234::/48", "2001:0db8:1234:0:0:0:0:0/48", "2001:db8:1234:0000:0:0:0:0/48", "2001:DB8:1234:0:0:0:0:0/48", "192.0.2.0"}},
 		{"mutexes", "Mutex", []string{`Global\Example`}, []string{""}},
 		{"files", "md5", []string{"d41d8cd98f00b204e9800998ecf8427e"}, []string{"d41d8cd98f00b204e9800998ecf8427", "z41d8cd98f00b204e9800998ecf8427e"}},
 	} {
