@@ -121,7 +121,7 @@ func (i *indicator) write(w *jsonWriter, s indicatorShape) {
 		w.float("rating", i.score())
 	}
 	if i.has(flagConfident) {
-		w.number("confidence", strconv.Itoa(int(i.confidence)))
+		w.number("confidence", strconv.AppendInt(nil, int64(i.confidence), 10))
 	}
 	if s.read {
 		i.writeAssessment(w)

@@ -1,8 +1,8 @@
 package threatconnecttest
 
 import (
+	"bytes"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -78,17 +78,18 @@ func (w *jsonWriter) id(name string, n int64) {
 
 // float writes a decimal with at least one digit behind the point.
 func (w *jsonWriter) float(name string, f float64) {
-	s := strconv.FormatFloat(f, 'f', -1, 64)
-	if !strings.Contains(s, ".") && w.odd&OddityIntegerRatings == 0 {
-		s += ".0"
+	var buf [24]byte
+	s := strconv.AppendFloat(buf[:0], f, 'f', -1, 64)
+	if bytes.IndexByte(s, '.') < 0 && w.odd&OddityIntegerRatings == 0 {
+		s = append(s, ".0"...)
 	}
 	w.number(name, s)
 }
 
 // number writes digits, as a string where that is the oddity.
-func (w *jsonWriter) number(name, digits string) {
+func (w *jsonWriter) number(name string, digits []byte) {
 	if w.odd&OddityStringNumbers != 0 {
-		w.str(name, digits)
+		w.str(name, string(digits))
 		return
 	}
 	w.key(name)
@@ -115,7 +116,10 @@ func (w *jsonWriter) stringBool(name string, v bool) {
 }
 
 func (w *jsonWriter) date(name string, seconds int64) {
-	w.str(name, formatDate(time.Unix(seconds, 0), w.odd))
+	w.key(name)
+	w.b = append(w.b, '"')
+	w.b = appendDate(w.b, time.Unix(seconds, 0), w.odd)
+	w.b = append(w.b, '"')
 }
 
 // observed writes the date of an observation, which the platform is known to write malformed.
@@ -127,14 +131,16 @@ func (w *jsonWriter) observed(name string, seconds int64) {
 	w.date(name, seconds)
 }
 
-func formatDate(t time.Time, odd Oddity) string {
+func formatDate(t time.Time, odd Oddity) string { return string(appendDate(nil, t, odd)) }
+
+func appendDate(b []byte, t time.Time, odd Oddity) []byte {
 	switch {
 	case odd&OddityZonelessDates != 0:
-		return t.UTC().Format("2006-01-02T15:04:05")
+		return t.UTC().AppendFormat(b, "2006-01-02T15:04:05")
 	case odd&OddityOffsetDates != 0:
-		return t.In(time.FixedZone("", -5*60*60)).Format("2006-01-02T15:04:05-07:00")
+		return t.In(time.FixedZone("", -5*60*60)).AppendFormat(b, "2006-01-02T15:04:05-07:00")
 	}
-	return t.UTC().Format("2006-01-02T15:04:05Z")
+	return t.UTC().AppendFormat(b, time.RFC3339)
 }
 
 // parseDate reads a date as clients send it: ISO 8601 with or without zone, seconds and time.
