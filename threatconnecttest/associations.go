@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	msgOwners  = "The owners of the requested objects were different"
+	msgOwners = "The owners of the requested objects were different"
 )
 
 // associationRoutes are the routes of what is associated with what.
