@@ -8,6 +8,8 @@ import (
 	"hash/maphash"
 	"io"
 	"net/http"
+	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -20,12 +22,18 @@ func (c *Client) accept(resp *http.Response, call *call, consume func(*http.Resp
 	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
 		return consume(resp)
 	}
-	const most = 64 << 10 // an error message that is longer says nothing more
-	text, err := io.ReadAll(io.LimitReader(resp.Body, most))
-	if ctx := resp.Request.Context(); err != nil && ctx.Err() != nil && !errors.Is(err, errStalled) {
-		return context.Cause(ctx)
+	const (
+		most    = 64 << 10         // an error message that is longer says nothing more
+		longest = 15 * time.Second // nor does one that takes longer
+	)
+	if b, ok := resp.Body.(*body); ok {
+		defer time.AfterFunc(longest, func() { b.watch.cancel(errStalled) }).Stop()
 	}
-	return newAPIError(call, resp, text)
+	text, err := io.ReadAll(io.LimitReader(resp.Body, most))
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	return newAPIError(call, resp, text) // the status counts, even when the words broke off
 }
 
 // newAPIError describes an answer that is not a success.
@@ -39,24 +47,41 @@ func newAPIError(call *call, resp *http.Response, text []byte) *APIError {
 	default:
 		e.Message = failureMessage(text)
 	}
-	e.Message = cut(call.clear(e.Message), 4<<10)
 	e.classify(resp)
+	e.Message = cut(call.clear(e.Message), 4<<10)
 	if e.StatusCode == http.StatusNotFound && e.Message == "" && e.Hint == "" {
 		e.Hint = "is /api missing from the base URL?"
 	}
 	return e
 }
 
-// clear takes the call's own values out of text that the platform wrote.
+// clear takes the call's own values out of text that somebody else wrote: those in the path, in the
+// filters and in the body, as they are and as they stand in a URL, in upper and lower case.
 func (c *call) clear(text string) string {
-	for _, values := range [][]string{c.route.values, c.private} {
-		for _, v := range values {
-			if len(v) > 2 {
-				text = strings.ReplaceAll(text, v, "{}")
-			}
+	values := slices.Concat(c.route.values, c.private)
+	for f := range strings.SplitSeq(c.query.Get(filtersKey), ",") {
+		if i := strings.IndexAny(f, "=<>^!"); i >= 0 {
+			values = append(values, f[i+1:])
+		}
+	}
+	for _, v := range values {
+		if len(v) <= 2 || len(text) == 0 {
+			continue
+		}
+		for _, form := range []string{v, PathSegment(v), url.QueryEscape(v)} {
+			text = replaceFold(text, form, "{}")
 		}
 	}
 	return text
+}
+
+// replaceFold replaces old in s, in whatever case its ASCII letters are.
+func replaceFold(s, old, with string) string {
+	re, err := regexp.Compile("(?i)" + regexp.QuoteMeta(old))
+	if err != nil { // not UTF-8, or too long for an expression
+		return strings.ReplaceAll(s, old, with)
+	}
+	return re.ReplaceAllLiteralString(s, with)
 }
 
 // failureMessage finds the platform's words in an error answer: the message or description of a
@@ -147,10 +172,14 @@ func (e *APIError) classify(resp *http.Response) {
 
 // isHTML reports whether an answer is a page for people.
 func isHTML(resp *http.Response, text []byte) bool {
-	if strings.HasPrefix(strings.ToLower(resp.Header.Get("Content-Type")), "text/html") {
+	text = bytes.TrimSpace(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")))
+	switch {
+	case len(text) == 0 || text[0] == '{' || text[0] == '[':
+		return false // JSON is JSON, whatever its label says
+	case text[0] == '<':
 		return true
 	}
-	return bytes.HasPrefix(bytes.TrimSpace(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))), []byte("<"))
+	return strings.HasPrefix(strings.ToLower(resp.Header.Get("Content-Type")), "text/html")
 }
 
 // cut shortens s to at most n bytes.
@@ -179,7 +208,7 @@ func (e *envelope) success() bool {
 }
 
 // exchange sends a call and reads the JSON answer. read is called at the value under data (or at
-// the top level, as some answers have it) whose key is one of keys.
+// the top level, as some answers have it) whose key is one of keys; see [readEnvelope].
 func (c *Client) exchange(ctx context.Context, call *call, keys []string, read func(*wire.Reader)) (envelope, error) {
 	var env envelope
 	err := c.do(ctx, call, func(resp *http.Response) error {
@@ -210,7 +239,9 @@ func (c *Client) exchange(ctx context.Context, call *call, keys []string, read f
 	return env, err
 }
 
-// readEnvelope reads an answer: an envelope around the data, or the data bare.
+// readEnvelope reads an answer: an envelope around the data, or the data bare. Where several of the
+// keys are there, the one that stands first in keys counts, and read may be called for the others
+// before it: it has to begin anew each time.
 func readEnvelope(text []byte, keys []string, read func(*wire.Reader)) (envelope, error) {
 	env := envelope{count: -1}
 	if len(bytes.TrimSpace(text)) == 0 {
@@ -221,12 +252,15 @@ func readEnvelope(text []byte, keys []string, read func(*wire.Reader)) (envelope
 		r.Fail("want an object")
 		return env, r.Err()
 	}
-	at := func() {
-		if r.Kind() == wire.Null {
+	rank := len(keys)
+	// at reads the value of key if it is one of keys and stands before the best so far.
+	at := func(key string) {
+		i := slices.Index(keys, key)
+		if i < 0 || i >= rank || r.Kind() == wire.Null {
 			r.Skip()
 			return
 		}
-		env.found = true
+		env.found, rank = true, i
 		read(r)
 	}
 	for r.Object(); r.NextKey(); {
@@ -237,28 +271,26 @@ func readEnvelope(text []byte, keys []string, read func(*wire.Reader)) (envelope
 			env.message = r.Text()
 		case key == "resultCount":
 			env.count = r.Int64()
-		case slices.Contains(keys, key):
-			at()
 		case key == "data" && r.Kind() == wire.Object:
 			for r.Object(); r.NextKey(); {
 				switch key := string(r.Key()); {
 				case key == "resultCount":
 					env.count = r.Int64()
-				case slices.Contains(keys, key) || slices.Contains(keys, anyKey):
-					at()
+				case slices.Contains(keys, anyKey):
+					at(anyKey)
 				default:
-					r.Skip()
+					at(key)
 				}
 			}
 		default:
-			r.Skip()
+			at(key)
 		}
 	}
 	r.End()
 	return env, r.Err()
 }
 
-var errRepeatedPage = fmt.Errorf("%w: the platform sent the same page twice and no total, so that the end of the list cannot be found", ErrResponse)
+var errRepeatedPage = fmt.Errorf("%w: the platform sent the same page twice in a row, so that the end of the list cannot be found", ErrResponse)
 
 // buffer returns a buffer to read an answer into; give it back with release.
 func (c *Client) buffer() *bytes.Buffer {
@@ -278,8 +310,9 @@ func (c *Client) release(b *bytes.Buffer) {
 
 // readBody reads an answer into buf.
 func readBody(resp *http.Response, buf *bytes.Buffer) error {
-	if n := resp.ContentLength; n > 0 && n < 64<<20 {
-		buf.Grow(int(n) + bytes.MinRead)
+	if n := resp.ContentLength; n > 0 {
+		const most = 64 << 20 // what is only promised is not worth more memory than this
+		buf.Grow(int(min(n, most)) + bytes.MinRead)
 	}
 	_, err := buf.ReadFrom(resp.Body)
 	return err

@@ -103,10 +103,11 @@ func (s *AttributesService) Remove(ctx context.Context, resource Resource, attri
 func (s *AttributesService) send(ctx context.Context, method string, r route, owner string, a Attribute, m mode) (*Attribute, error) {
 	var w wire.Writer
 	a.write(&w, m)
-	if err := w.Err(); err != nil {
-		return nil, &ValidationError{Field: "attribute", Rule: err.Error()}
+	body, err := written(&w, "attribute")
+	if err != nil {
+		return nil, err
 	}
-	return one(ctx, s.c, &call{method: method, route: r, query: ownerQuery(owner), body: jsonBody(w.Buf), private: []string{a.Value}},
+	return one(ctx, s.c, &call{method: method, route: r, query: ownerQuery(owner), body: jsonBody(body), private: []string{a.Value}},
 		[]string{"attribute"}, pointer(readAttribute))
 }
 

@@ -46,7 +46,11 @@ func (hidden) renew(context.Context, *http.Request) bool { return false }
 // characters inside them are refused, because they are what a shell or a copy and paste leaves
 // behind, and the platform answers them with misleading errors.
 func HMAC(accessID, secretKey string) Credentials {
-	pool := &sync.Pool{New: func() any { return hmac.New(sha256.New, []byte(secretKey)) }}
+	type signer struct {
+		mac hash.Hash
+		buf []byte
+	}
+	pool := &sync.Pool{New: func() any { return &signer{mac: hmac.New(sha256.New, []byte(secretKey))} }}
 	return &hmacCredentials{
 		checked: func() error {
 			if err := checkSecret("access id", accessID); err != nil {
@@ -58,18 +62,18 @@ func HMAC(accessID, secretKey string) Credentials {
 			return checkSecret("secret key", secretKey)
 		},
 		header: func(method, requestURI, timestamp string) string {
-			mac := pool.Get().(hash.Hash)
-			defer pool.Put(mac)
-			b := make([]byte, 0, 256)
-			b = appendSigned(b, method, requestURI, timestamp)
-			mac.Reset()
-			mac.Write(b)
-			sum := mac.Sum(b[:0])
-			out := make([]byte, 0, len("TC :")+len(accessID)+base64.StdEncoding.EncodedLen(sha256.Size))
-			out = append(out, "TC "...)
-			out = append(out, accessID...)
-			out = append(out, ':')
-			return string(base64.StdEncoding.AppendEncode(out, sum))
+			s := pool.Get().(*signer)
+			defer pool.Put(s)
+			s.mac.Reset()
+			s.buf = appendSigned(s.buf[:0], method, requestURI, timestamp)
+			s.mac.Write(s.buf)
+			s.buf = s.mac.Sum(s.buf[:0])
+			n := len(s.buf)
+			s.buf = append(s.buf, "TC "...)
+			s.buf = append(s.buf, accessID...)
+			s.buf = append(s.buf, ':')
+			s.buf = base64.StdEncoding.AppendEncode(s.buf, s.buf[:n])
+			return string(s.buf[n:])
 		},
 	}
 }
@@ -84,8 +88,8 @@ func (h *hmacCredentials) check() error { return h.checked() }
 
 func (h *hmacCredentials) authorize(_ context.Context, req *http.Request, now time.Time) error {
 	timestamp := strconv.FormatInt(now.Unix(), 10)
-	req.Header["Timestamp"] = []string{timestamp}
-	req.Header["Authorization"] = []string{h.header(req.Method, req.URL.RequestURI(), timestamp)}
+	values := []string{timestamp, h.header(req.Method, req.URL.RequestURI(), timestamp)}
+	req.Header["Timestamp"], req.Header["Authorization"] = values[:1:1], values[1:]
 	return nil
 }
 
@@ -125,7 +129,8 @@ func Token(token string) Credentials {
 //
 // When the platform refuses a token, source is asked once more and the request is sent again with
 // what it returns. Calls to source never overlap; a caller that waits for one stops waiting when
-// its context ends. An error of source fails the call that asked. NewClient does not call source.
+// its context ends. Source is given the context of the call that asked, and its error fails that
+// call. NewClient does not call source.
 func TokenFunc(source func(ctx context.Context) (token string, expires time.Time, err error)) Credentials {
 	const early = 15 * time.Second
 	turn := make(chan struct{}, 1) // held by the one who reads or writes what follows
@@ -151,7 +156,7 @@ func TokenFunc(source func(ctx context.Context) (token string, expires time.Time
 			}
 			t, e, err := source(ctx)
 			if err != nil {
-				return "", fmt.Errorf("threatconnect: token source: %w", err)
+				return "", fmt.Errorf("token source: %w", err)
 			}
 			if err := checkSecret("token from the token source", t); err != nil {
 				return "", err
@@ -199,6 +204,8 @@ func (t *tokenCredentials) renew(ctx context.Context, req *http.Request) bool {
 	return t.renews && t.stale(ctx, strings.TrimPrefix(req.Header.Get("Authorization"), tokenScheme))
 }
 
+var _ http.RoundTripper = (*SigningTransport)(nil)
+
 // SigningTransport is an [http.RoundTripper] that signs what passes through it, for code that
 // builds its own requests. It adds nothing else: no retries, no clock correction, no redirect
 // check. It is safe for concurrent use when its base is.
@@ -226,11 +233,17 @@ func NewSigningTransport(credentials Credentials, base http.RoundTripper) (*Sign
 // RoundTrip signs a copy of req and sends it.
 func (t *SigningTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	signed := req.Clone(req.Context())
+	if signed.Header == nil {
+		signed.Header = http.Header{}
+	}
+	if signed.Method == "" {
+		signed.Method = http.MethodGet
+	}
 	if err := t.credentials.authorize(req.Context(), signed, time.Now()); err != nil {
 		if req.Body != nil {
 			_ = req.Body.Close()
 		}
-		return nil, err
+		return nil, fmt.Errorf("threatconnect: signing: %w", err)
 	}
 	return t.base.RoundTrip(signed)
 }

@@ -15,43 +15,77 @@ import (
 
 var errStalled = errors.New("no byte moved within the stall timeout")
 
-// watch ends an attempt in which nothing moves.
+// watch ends an attempt in which nothing moves. Its clock runs while the attempt is sent and waited
+// for, and during every read of the answer; a caller that takes its time between reads stalls
+// nothing.
 type watch struct {
+	parent context.Context // of the call
+	ctx    context.Context // of the attempt
 	cancel context.CancelCauseFunc
-	ctx    context.Context
-	timer  *time.Timer
 	after  time.Duration
+
+	mu    sync.Mutex
+	timer *time.Timer // nil when nothing is watched
+	rests bool        // the clock is stopped: the answer is there and nobody reads it
 }
 
 // newWatch starts to watch an attempt; 0 watches nothing but still lets the attempt be ended.
 func newWatch(ctx context.Context, after time.Duration) (context.Context, *watch) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	w := &watch{cancel: cancel, ctx: ctx, after: after}
+	w := &watch{parent: ctx, after: after}
+	w.ctx, w.cancel = context.WithCancelCause(ctx)
 	if after > 0 {
-		w.timer = time.AfterFunc(after, func() { cancel(errStalled) })
+		w.timer = time.AfterFunc(after, func() { w.cancel(errStalled) })
 	}
-	return ctx, w
+	return w.ctx, w
 }
 
-// moved says that a byte moved.
+// moved says that a byte of the request moved.
 func (w *watch) moved() {
-	if w.timer != nil && w.ctx.Err() == nil {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.timer != nil && !w.rests {
+		w.timer.Reset(w.after)
+	}
+}
+
+// rest stops the clock, or starts it anew.
+func (w *watch) rest(rests bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.rests = rests
+	switch {
+	case w.timer == nil:
+	case rests:
+		w.timer.Stop()
+	default:
 		w.timer.Reset(w.after)
 	}
 }
 
 // stop ends the attempt and frees what belongs to it.
-func (w *watch) stop(err error) {
-	if w.timer != nil {
-		w.timer.Stop()
-	}
-	w.cancel(err)
+func (w *watch) stop() {
+	w.cancel(nil)
+	w.rest(true)
 }
 
-// cause replaces the cancellation that a stalled attempt ends with by its reason.
+// cause says why an attempt failed when it was ended from outside: by its caller or as stalled.
 func (w *watch) cause(err error) error {
-	if errors.Is(context.Cause(w.ctx), errStalled) {
+	switch {
+	case err == nil || err == io.EOF:
+		return err
+	case w.parent.Err() != nil:
+		return ended(w.parent, err)
+	case errors.Is(context.Cause(w.ctx), errStalled):
 		return fmt.Errorf("%w of %s", errStalled, w.after)
+	}
+	return err
+}
+
+// ended makes sure that an error of something whose context has ended says so, whatever cause the
+// context was given.
+func ended(ctx context.Context, err error) error {
+	if why := ctx.Err(); why != nil && !errors.Is(err, why) {
+		return fmt.Errorf("%w: %w", why, err)
 	}
 	return err
 }
@@ -70,21 +104,38 @@ func (s *sending) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// body is an answer's body: watched, and capped once it is decompressed. Closing it ends the
-// attempt.
+// body is an answer's body: watched, decompressed and then capped. Closing it ends the attempt.
 type body struct {
 	raw    io.ReadCloser
-	unzip  io.Reader // reads raw; nil when it is not compressed
+	from   io.Reader // raw, or what decompresses it
 	watch  *watch
 	left   int64 // how many bytes may still come; below 0 for any number
 	closed sync.Once
 }
 
+// receive puts a body around that of an answer. limit caps it; below 0 it is not capped.
+func receive(resp *http.Response, watch *watch, limit int64) {
+	watch.rest(true)
+	b := &body{raw: resp.Body, from: resp.Body, watch: watch, left: limit}
+	if enc := strings.ToLower(resp.Header.Get("Content-Encoding")); enc != "" && enc != "identity" && !resp.Uncompressed {
+		b.from = &unzip{raw: b.raw, encoding: enc}
+		resp.Header.Del("Content-Encoding")
+		resp.Header.Del("Content-Length")
+		resp.ContentLength, resp.Uncompressed = -1, true
+	}
+	resp.Body = b
+}
+
 func (b *body) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	b.watch.rest(false)
+	defer b.watch.rest(true)
 	if b.left == 0 {
 		// One byte more tells a body of just the allowed size from a larger one.
 		var one [1]byte
-		n, err := b.source().Read(one[:])
+		n, err := io.ReadFull(b.from, one[:])
 		if n > 0 {
 			return 0, ErrBodyTooLarge
 		}
@@ -93,30 +144,19 @@ func (b *body) Read(p []byte) (int, error) {
 	if b.left > 0 && int64(len(p)) > b.left {
 		p = p[:b.left]
 	}
-	n, err := b.source().Read(p)
-	if n > 0 {
-		b.watch.moved()
-		if b.left > 0 {
-			b.left -= int64(n)
-		}
+	n, err := b.from.Read(p)
+	if b.left > 0 {
+		b.left -= int64(n)
 	}
 	return n, b.failed(err)
 }
 
-func (b *body) source() io.Reader {
-	if b.unzip != nil {
-		return b.unzip
-	}
-	return b.raw
-}
-
-// failed marks a read error as what it is: a broken answer, unless the caller's context ended.
+// failed marks a read error as what it is: a broken answer, unless the attempt was ended.
 func (b *body) failed(err error) error {
 	if err == nil || err == io.EOF {
 		return err
 	}
-	err = b.watch.cause(err)
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if err = b.watch.cause(err); b.watch.parent.Err() != nil {
 		return err
 	}
 	return fmt.Errorf("%w: the body broke off: %w", ErrResponse, err)
@@ -125,36 +165,33 @@ func (b *body) failed(err error) error {
 func (b *body) Close() error {
 	var err error
 	b.closed.Do(func() {
+		b.watch.stop()
 		err = b.raw.Close()
-		b.watch.stop(nil)
 	})
 	return err
 }
 
-// decompress undoes a gzip encoding that the transport left in place.
-func decompress(resp *http.Response) error {
-	b, ok := resp.Body.(*body)
-	if !ok || resp.Uncompressed {
-		return nil
-	}
-	switch enc := strings.ToLower(resp.Header.Get("Content-Encoding")); enc {
-	case "", "identity":
-		return nil
-	case "gzip", "x-gzip":
-		br := bufio.NewReader(b.raw)
-		if _, err := br.Peek(1); err == io.EOF {
-			return nil // an empty body has nothing to undo
+// unzip undoes a gzip encoding that the transport left in place.
+type unzip struct {
+	raw      io.Reader
+	encoding string
+	from     io.Reader // what is read; nil before the first read
+}
+
+func (u *unzip) Read(p []byte) (int, error) {
+	if u.from == nil {
+		if u.encoding != "gzip" && u.encoding != "x-gzip" {
+			return 0, fmt.Errorf("content encoding %s was not asked for", quoteForeign(u.encoding))
+		}
+		br := bufio.NewReader(u.raw)
+		if _, err := br.Peek(1); err != nil {
+			return 0, err // an empty body has nothing to undo
 		}
 		z, err := gzip.NewReader(br)
 		if err != nil {
-			return fmt.Errorf("%w: it says that it is gzip and is not: %w", ErrResponse, b.watch.cause(err))
+			return 0, err
 		}
-		b.unzip = z
-		resp.Header.Del("Content-Encoding")
-		resp.Header.Del("Content-Length")
-		resp.ContentLength, resp.Uncompressed = -1, true
-		return nil
-	default:
-		return fmt.Errorf("%w: content encoding %s was not asked for", ErrResponse, quoteForeign(enc))
+		u.from = z
 	}
+	return u.from.Read(p)
 }

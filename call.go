@@ -39,8 +39,12 @@ func one[T any](ctx context.Context, c *Client, call *call, keys []string, read 
 	call.must = true
 	_, err := c.exchange(ctx, call, keys, func(r *wire.Reader) {
 		// Some answers hold one thing as a list of one.
-		for r.Array(); r.NextElem(); {
+		n := 0
+		for r.Array(); r.NextElem(); n++ {
 			v = read(r)
+		}
+		if n != 1 {
+			r.Fail("want one of them")
 		}
 	})
 	if err != nil {
@@ -69,6 +73,9 @@ func list[T any](ctx context.Context, c *Client, call *call, limit int, keys []s
 			return p, nil
 		}
 		return nil, err
+	}
+	if !env.found {
+		p.Items = p.Items[:0] // of an attempt before, whose answer broke off
 	}
 	p.print, p.Total = env.print, env.count
 	if limit == 0 {
@@ -116,10 +123,22 @@ func listBelow[T any](ctx context.Context, c *Client, t target, branch string, k
 	if err == nil || !errors.Is(err, ErrNotFound) {
 		return items, err
 	}
-	if _, missing := c.exchange(ctx, &call{method: http.MethodGet, route: t.route, query: ownerQuery(t.owner)}, nil, nil); missing != nil {
+	_, missing := c.exchange(ctx, &call{method: http.MethodGet, route: t.route, query: ownerQuery(t.owner)}, nil, nil)
+	switch {
+	case missing == nil:
+		return []T{}, nil
+	case errors.Is(missing, ErrNotFound):
 		return nil, err
 	}
-	return []T{}, nil
+	return nil, missing
+}
+
+// written returns what w holds, or why a field of what cannot be written.
+func written(w *wire.Writer, what string) ([]byte, error) {
+	if err, ok := errors.AsType[*wire.Error](w.Err()); ok {
+		return nil, &ValidationError{Field: what, Rule: "has a field that cannot be sent: " + err.What}
+	}
+	return w.Buf, nil
 }
 
 // pointer makes a reader of pointers out of a reader of values.

@@ -57,8 +57,8 @@ func (c *Client) correctClock(ctx context.Context, call *call, resp *http.Respon
 	if off.Abs() < leastOffset {
 		off = 0
 	}
-	c.offset.Store(int64(off))
-	if c.cfg.logger != nil && off != 0 {
+	before := time.Duration(c.offset.Swap(int64(off)))
+	if c.cfg.logger != nil && (off-before).Abs() >= leastOffset && off != 0 {
 		c.cfg.logger.LogAttrs(ctx, slog.LevelWarn, "threatconnect: the clock is wrong, requests are signed with the platform's time",
 			slog.Duration("offset", off.Round(time.Second)), slog.String("route", call.route.template))
 	}

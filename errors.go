@@ -66,7 +66,7 @@ type APIError struct {
 	Method     string        // the HTTP method
 	Route      string        // the path with {} in place of every value
 	StatusCode int           // the HTTP status; 200 when the body says failure
-	Message    string        // the platform's words, as sent but capped at 4 KiB
+	Message    string        // the platform's words, cut to 4 KiB and with {} in place of the call's own values
 	Attempts   int           // how many times the request was sent
 	RetryAfter time.Duration // how long the platform asked to wait; 0 when it did not say
 	Hint       string        // how to put it right, when that is known; may be empty
@@ -77,7 +77,10 @@ type APIError struct {
 // Error names the call, the status, the platform's words and, when known, the way out.
 func (e *APIError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "threatconnect: %s %s: %d %s", e.Method, e.Route, e.StatusCode, http.StatusText(e.StatusCode))
+	fmt.Fprintf(&b, "threatconnect: %s %s: %d", e.Method, e.Route, e.StatusCode)
+	if text := http.StatusText(e.StatusCode); text != "" {
+		b.WriteString(" " + text)
+	}
 	if e.Message != "" {
 		b.WriteString(": " + quoteForeign(e.Message))
 	}
@@ -100,6 +103,42 @@ func (e *APIError) Is(target error) bool {
 	return false
 }
 
+// presentable makes the text of a transport error fit to be shown: it can hold what the other side
+// wrote, and a caller's own transport may put a path into it. The error itself stays below it.
+func (c *call) presentable(err error) error {
+	text := err.Error()
+	clean := printable(c.clear(text))
+	if len(clean) > 300 {
+		clean = strings.ToValidUTF8(clean[:300], "") + " (cut)"
+	}
+	if clean == text {
+		return err
+	}
+	return &cleanError{text: clean, err: err}
+}
+
+// cleanError is an error with another text.
+type cleanError struct {
+	text string
+	err  error
+}
+
+func (e *cleanError) Error() string { return e.text }
+func (e *cleanError) Unwrap() error { return e.err }
+
+// printable replaces white space by spaces and drops what cannot be printed.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) {
+			return ' '
+		}
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD"))
+}
+
 // quoteForeign makes text that somebody else wrote safe to show: one line, no control characters,
 // at most 300 bytes, quoted.
 func quoteForeign(s string) string {
@@ -111,17 +150,7 @@ func quoteForeign(s string) string {
 			s = s[:len(s)-1]
 		}
 	}
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) {
-			return ' '
-		}
-		if !unicode.IsPrint(r) {
-			return -1
-		}
-		return r
-	}, s)
-	s = fmt.Sprintf("%q", strings.TrimSpace(s))
+	s = fmt.Sprintf("%q", strings.TrimSpace(printable(s)))
 	if cut {
 		s += " (cut)"
 	}

@@ -171,7 +171,7 @@ const filterTime = "2006-01-02T15:04:05Z"
 func textFilter(field, op, v string) Filter {
 	f := Filter{field: field, op: op, value: v}
 	switch {
-	case v == "":
+	case strings.TrimSpace(v) == "":
 		f.err = &ValidationError{Field: "filter on " + field, Rule: "has an empty value"}
 	case strings.Contains(v, ","):
 		f.err = &ValidationError{Field: "filter on " + field, Rule: "has a comma in its value, which the platform reads as the start of the next filter"}

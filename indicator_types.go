@@ -170,11 +170,14 @@ type CustomIndicator struct {
 }
 
 // NewCustomIndicator returns an indicator of a custom type to create or import. A type has as many
-// values as it has labels; see [IndicatorTypeInfo].
+// values as it has labels, three at most; see [IndicatorTypeInfo]. With more than three, the
+// indicator has no value and is refused when it is sent.
 func NewCustomIndicator(name IndicatorType, value1 string, more ...string) *CustomIndicator {
 	c := &CustomIndicator{TypeName: name}
-	c.Values[0] = value1
-	copy(c.Values[1:], more)
+	if len(more) < len(c.Values) {
+		c.Values[0] = value1
+		copy(c.Values[1:], more)
+	}
 	return c
 }
 

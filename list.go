@@ -75,9 +75,7 @@ func pages[T any](o ListOptions, fetch fetchPage[T]) iter.Seq2[T, error] {
 				yield(zero, err)
 				return
 			}
-			if total < 0 {
-				total = p.Total
-			}
+			total = max(total, p.Total)
 			if len(p.Items) > 0 && start > o.Start && p.print == last {
 				yield(zero, errRepeatedPage)
 				return
@@ -89,12 +87,9 @@ func pages[T any](o ListOptions, fetch fetchPage[T]) iter.Seq2[T, error] {
 				}
 			}
 			start += len(p.Items)
-			switch {
-			case len(p.Items) == 0:
-				return
-			case total >= 0 && int64(start) >= total:
-				return
-			case total < 0 && len(p.Items) < o.Limit:
+			// A total that is not there, or that the list has outgrown, tells nothing: then a short
+			// page is the last one.
+			if len(p.Items) == 0 || int64(start) == total || int64(start) > total && len(p.Items) < o.Limit {
 				return
 			}
 		}

@@ -94,6 +94,7 @@ func (c *Client) deleted(ctx context.Context, r route, def *indicatorDef, opts *
 		keys = append(keys, def.entity)
 	}
 	return pages(o.ListOptions, func(start, limit int) (*page[DeletedIndicator], error) {
+		o := o // the sequence may be ranged over in several goroutines
 		o.Start, o.Limit = start, limit
 		q, err := query.Values(o)
 		if err != nil {
@@ -156,7 +157,11 @@ func (s *IndicatorsService) Observe(ctx context.Context, indicator Resource, obs
 	w.Int64(int64(observation.Count))
 	when(&w, "dateObserved", observation.Date)
 	w.EndObject()
-	_, err = s.c.exchange(ctx, &call{method: http.MethodPost, route: t.route.under("observations"), query: ownerQuery(t.owner), body: jsonBody(w.Buf)}, nil, nil)
+	body, err := written(&w, "observation")
+	if err != nil {
+		return err
+	}
+	_, err = s.c.exchange(ctx, &call{method: http.MethodPost, route: t.route.under("observations"), query: ownerQuery(t.owner), body: jsonBody(body)}, nil, nil)
 	return err
 }
 
@@ -188,8 +193,8 @@ func (s *IndicatorsService) ReportFalsePositive(ctx context.Context, indicator R
 		pointer(readFalsePositives))
 }
 
-// Observed lists the indicators that were seen on a day; the zero day means all of yesterday and
-// today so far. The platform sends at most 20,000 (a setting of the instance) in one answer. It
+// Observed lists the indicators that were seen on a day, the date that day has in its own time zone;
+// the zero day means all of yesterday and today so far. The platform sends at most 20,000 (a setting of the instance) in one answer. It
 // costs one request.
 //
 // API: GET /v2/indicators/observed

@@ -129,7 +129,7 @@ func WithTLSConfig(t *tls.Config) Option {
 
 // WithLogger writes one Debug record a request (method, route, status, attempt, duration; never a
 // value, a body or a header) and one Warn record when the clock is found to be wrong. Without it
-// nothing is logged.
+// nothing is logged, nor with nil.
 func WithLogger(l *slog.Logger) Option {
 	return func(c *config) error {
 		c.logger = l
@@ -154,7 +154,8 @@ type Limiter interface {
 	Wait(ctx context.Context) error
 }
 
-// WithLimiter asks l before every attempt, retries included. l must be safe for concurrent use.
+// WithLimiter asks l before every attempt, retries included. l must be safe for concurrent use; nil
+// limits nothing.
 func WithLimiter(l Limiter) Option {
 	return func(c *config) error {
 		c.limiter = l
@@ -203,8 +204,9 @@ func WithMaxResponseBytes(n int64) Option {
 	}
 }
 
-// WithStallTimeout ends an attempt in which no byte moves for d, in either direction, while it is
-// sent, waited for or read. The default is two minutes; 0 turns it off.
+// WithStallTimeout ends an attempt in which no byte moves for d while it is sent, waited for or
+// read. The time that a caller takes between two reads of a stream does not count. The default is
+// two minutes; 0 turns it off.
 func WithStallTimeout(d time.Duration) Option {
 	return func(c *config) error {
 		if d < 0 {
@@ -274,6 +276,12 @@ func newTransport(proxy *url.URL, t *tls.Config) *http.Transport {
 		MaxResponseHeaderBytes: 1 << 20,
 		WriteBufferSize:        32 << 10,
 		ReadBufferSize:         32 << 10,
+		OnProxyConnectResponse: func(_ context.Context, proxy *url.URL, _ *http.Request, resp *http.Response) error {
+			if resp.StatusCode == http.StatusOK {
+				return nil
+			}
+			return &proxyError{host: proxy.Host, status: resp.StatusCode}
+		},
 	}
 	if proxy != nil {
 		tr.Proxy = http.ProxyURL(proxy)

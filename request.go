@@ -52,7 +52,7 @@ func (c *Client) do(ctx context.Context, call *call, consume func(*http.Response
 	for {
 		if c.cfg.limiter != nil {
 			if err := c.cfg.limiter.Wait(ctx); err != nil {
-				return t.give(call, fmt.Errorf("threatconnect: waiting for the limiter: %w", err))
+				return t.give(ctx, call, fmt.Errorf("waiting for the limiter: %w", err))
 			}
 		}
 		t.attempts++
@@ -71,11 +71,11 @@ func (c *Client) do(ctx context.Context, call *call, consume func(*http.Response
 			api.Attempts = t.attempts
 		}
 		if !again {
-			return t.give(call, err)
+			return t.give(ctx, call, err)
 		}
 		t.last = err
 		if err := sleep(ctx, wait); err != nil {
-			return t.give(call, err)
+			return t.give(ctx, call, err)
 		}
 	}
 }
@@ -89,19 +89,19 @@ type try struct {
 	last      error
 }
 
-// give returns the error that a call ends with.
-func (t *try) give(call *call, err error) error {
+// give returns the error that a call ends with. When its context has ended, the error says so.
+func (t *try) give(ctx context.Context, call *call, err error) error {
 	if _, ok := errors.AsType[*APIError](err); ok {
 		return err
 	}
 	if _, ok := errors.AsType[*ValidationError](err); ok {
 		return err
 	}
-	return &RequestError{Method: call.method, Route: call.route.template, Attempts: t.attempts, Err: err, Last: t.last}
+	return &RequestError{Method: call.method, Route: call.route.template, Attempts: t.attempts, Err: ended(ctx, err), Last: t.last}
 }
 
-// RequestError is a call that ended without an answer of the platform: no connection, a broken
-// one, a context that ended, an answer that could not be read.
+// RequestError is a call that ended without an answer of the platform: there was no connection, it
+// broke, a context ended, an answer could not be read.
 //
 // It unwraps to the reason and, when attempts before it were answered, to the last answer, so that
 // errors.Is finds [context.Canceled] and [ErrRateLimited] in the same error.
@@ -135,31 +135,36 @@ func (e *RequestError) Unwrap() []error {
 
 // judge says whether a call is tried again, and after what wait.
 func (c *Client) judge(ctx context.Context, call *call, t *try, resp *http.Response, err error) (again bool, wait time.Duration) {
-	if ctx.Err() != nil || call.body.once {
-		return false, 0
-	}
 	backoff := t.policy.backoff(t.attempts)
 	left := t.attempts < t.policy.MaxAttempts
 	idempotent := call.method != http.MethodPost || call.repeats
 	api, answered := errors.AsType[*APIError](err)
 	if !answered {
 		switch {
-		case errors.Is(err, ErrBodyTooLarge) || errors.Is(err, ErrValidation):
+		case !left || call.body.once || ctx.Err() != nil:
+			return false, 0
+		case errors.Is(err, ErrBodyTooLarge) || errors.Is(err, ErrValidation) || errors.Is(err, errUnsent):
 			return false, 0
 		case errors.Is(err, ErrResponse):
-			return left && (call.method == http.MethodGet || call.repeats), backoff
-		case errors.Is(err, errUnsent) || hopeless(err):
+			// The platform has done what it was asked to. A PUT can be done again; a DELETE would be
+			// told that there is nothing to delete.
+			return idempotent && call.method != http.MethodDelete, backoff
+		case hopeless(err):
 			return false, 0
 		}
-		return left && (idempotent || neverConnected(err)), backoff
+		return idempotent || neverConnected(err), backoff
 	}
+	asked, hasAsked := retryAfter(resp.Header, c.cfg.now())
+	api.RetryAfter = asked
 	switch {
 	case errors.Is(err, ErrClockSkew):
-		if t.corrected || !c.correctClock(ctx, call, resp, api) {
+		if !c.correctClock(ctx, call, resp, api) || t.corrected || call.body.once {
 			return false, 0
 		}
 		t.corrected = true
 		return true, 0
+	case call.body.once:
+		return false, 0
 	case errors.Is(err, ErrToken):
 		if t.renewed || !c.cfg.credentials.renew(ctx, resp.Request) {
 			return false, 0
@@ -169,24 +174,19 @@ func (c *Client) judge(ctx context.Context, call *call, t *try, resp *http.Respo
 	case !left || errors.Is(err, ErrNotLicensed) || errors.Is(err, ErrBatchOff):
 		return false, 0
 	}
-	asked, hasAsked := retryAfter(resp.Header, c.cfg.now())
-	if hasAsked {
-		api.RetryAfter = asked
-		if asked > t.policy.MaxWait {
-			api.Hint = "the platform asks to wait longer than the retry policy allows"
-			return false, 0
-		}
-		backoff += asked
-	}
 	switch api.StatusCode {
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		return idempotent || hasAsked, backoff
+		again = idempotent || hasAsked
 	case http.StatusBadGateway, http.StatusGatewayTimeout:
-		return idempotent, backoff
+		again = idempotent
 	case http.StatusInternalServerError:
-		return (call.method == http.MethodGet || call.repeats) && !strings.Contains(api.Message, "Could not find resource"), backoff
+		again = (call.method == http.MethodGet || call.repeats) && !strings.Contains(api.Message, "Could not find resource")
 	}
-	return false, 0
+	if again && asked > t.policy.MaxWait {
+		api.Hint = "the platform asks to wait for " + asked.String() + ", longer than the retry policy allows"
+		return false, 0
+	}
+	return again, asked + backoff
 }
 
 // query returns the call's query as it is signed and sent.
@@ -210,13 +210,14 @@ func (c *Client) attempt(ctx context.Context, call *call, query string, n int) (
 	ctx, watch := newWatch(ctx, c.cfg.stall)
 	req, err := c.newRequest(ctx, call, query, watch)
 	if err != nil {
-		watch.stop(nil)
+		err = watch.cause(err)
+		watch.stop()
 		return nil, err
 	}
 	resp, err := c.cfg.httpClient.Do(req)
 	if err != nil {
-		err = watch.cause(plainTransportError(err))
-		watch.stop(nil)
+		err = call.presentable(watch.cause(plainTransportError(err)))
+		watch.stop()
 		c.logAttempt(ctx, call, n, 0, began, err)
 		return nil, err
 	}
@@ -226,12 +227,8 @@ func (c *Client) attempt(ctx context.Context, call *call, query string, n int) (
 	if call.keep {
 		limit = -1
 	}
-	resp.Body = &body{raw: resp.Body, watch: watch, left: limit}
+	receive(resp, watch, limit)
 	resp.Request = req
-	if err := decompress(resp); err != nil {
-		_ = resp.Body.Close()
-		return nil, err
-	}
 	return resp, nil
 }
 
@@ -281,14 +278,24 @@ func (p *payload) attach(req *http.Request, watch *watch) error {
 	}
 	switch {
 	case p.open != nil:
-		rc, err := p.open()
-		if err != nil {
-			return fmt.Errorf("%w: its body could not be opened: %w", errUnsent, err)
+		open := func() (io.ReadCloser, error) {
+			rc, err := p.open()
+			if err != nil {
+				return nil, fmt.Errorf("%w: its body could not be opened: %w", errUnsent, err)
+			}
+			return &sending{rc, watch}, nil
 		}
-		req.Body, req.ContentLength = &sending{rc, watch}, p.size
+		rc, err := open()
+		if err != nil {
+			return err
+		}
+		req.Body, req.ContentLength = rc, p.size
+		if !p.once {
+			req.GetBody = open // for a connection that the platform closed before it was used again
+		}
 		if p.size == 0 {
 			_ = rc.Close()
-			req.Body = http.NoBody
+			req.Body, req.GetBody = http.NoBody, nil
 		}
 	case len(p.bytes) > 0:
 		req.ContentLength = int64(len(p.bytes))
@@ -321,7 +328,7 @@ func (c *Client) logAttempt(ctx context.Context, call *call, n, status int, bega
 		slog.Duration("duration", c.cfg.now().Sub(began)),
 	}
 	if err != nil {
-		attrs = append(attrs, slog.String("error", err.Error()))
+		attrs = append(attrs, slog.String("error", strings.TrimPrefix(err.Error(), "threatconnect: ")))
 	} else {
 		attrs = append(attrs, slog.Int("status", status))
 	}
@@ -364,6 +371,9 @@ func (c *Client) Do(ctx context.Context, r Request) (*http.Response, error) {
 		}
 	}
 	for name, values := range r.Header {
+		if strings.Trim(name, headerNameChars) != "" || name == "" {
+			return nil, &ValidationError{Field: "header name", Rule: "want letters, digits and hyphens"}
+		}
 		switch http.CanonicalHeaderKey(name) {
 		case "Authorization", "Timestamp":
 			return nil, &ValidationError{Field: "header", Rule: "Authorization and Timestamp are the client's to set"}
@@ -398,14 +408,14 @@ func (c *Client) Do(ctx context.Context, r Request) (*http.Response, error) {
 	return resp, err
 }
 
-// ownRoute is the template of a path that came from outside: what is not a plain word may be a
-// value and is left out.
+const headerNameChars = "-_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+// ownRoute is the template of a path that came from outside: the version and the collection. What
+// comes after them may be a value and is left out.
 func ownRoute(path string) string {
 	segs := strings.Split(path, "/")
 	for i, s := range segs {
-		if i > 3 && i%2 == 0 || strings.ContainsFunc(s, func(r rune) bool {
-			return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '_' || i == 1 && r >= '0' && r <= '9')
-		}) {
+		if i > 2 || strings.Trim(s, headerNameChars) != "" {
 			segs[i] = "{}"
 		}
 	}

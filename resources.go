@@ -91,7 +91,7 @@ type AttributeRef struct {
 }
 
 func (r AttributeRef) target() (target, error) {
-	if r.On == nil {
+	if isNil(r.On) {
 		return target{}, errNilResource
 	}
 	t, err := r.On.target()
@@ -108,7 +108,7 @@ var errNilResource = &ValidationError{Field: "resource", Rule: "is nil"}
 
 // targetOf returns where l is, with the client's default owner filled in.
 func (c *Client) targetOf(l Labelable) (target, error) {
-	if l == nil {
+	if isNil(l) {
 		return target{}, errNilResource
 	}
 	t, err := l.target()

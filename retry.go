@@ -3,8 +3,8 @@ package threatconnect
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -17,14 +17,18 @@ import (
 // the defaults given at the fields.
 //
 // Every attempt is signed anew. GET, PUT and DELETE are tried again after transport errors and
-// after 429, 502, 503 and 504; GET also after 500 and after an answer that was cut off or was not
-// JSON. POST is tried again only when the connection was never made, or after 429 and 503 with a
-// Retry-After header. What cannot change by waiting is not tried again: a failed certificate
-// check, an instance without API license, a batch API that is switched off.
+// after 429, 502, 503 and 504; GET and PUT also after an answer that was cut off or was not JSON,
+// and GET after 500. POST is tried again only when the connection was never made, after 429 and 503
+// with a Retry-After header, and where the method says that doing it twice does no harm. What cannot
+// change by waiting is not tried again: a failed certificate check, an instance without API license,
+// a batch API that is switched off.
+//
+// A DELETE whose first answer was lost can end with [ErrNotFound], because the first attempt did
+// the work. One corrected clock and one renewed token a call are not counted as attempts to retry.
 type RetryPolicy struct {
 	MaxAttempts int           // attempts in all, the first one included; 0 means 5, 1 turns retries off
 	BaseDelay   time.Duration // upper bound of the first wait, doubled each time; 0 means 250 ms. The wait is random between 0 and the bound.
-	MaxDelay    time.Duration // upper bound of every wait between attempts; 0 means 20 s
+	MaxDelay    time.Duration // upper bound of every wait; 0 means 20 s. A Retry-After is waited for on top of it.
 	MaxWait     time.Duration // longest Retry-After that is waited for; a longer one fails the call at once; 0 means 2 minutes
 }
 
@@ -55,20 +59,20 @@ func (p RetryPolicy) withDefaults() RetryPolicy {
 // doubles.
 func (p RetryPolicy) backoff(n int) time.Duration {
 	bound := p.MaxDelay
-	if n < 32 && p.BaseDelay<<(n-1) < bound && p.BaseDelay<<(n-1) > 0 {
+	if n < 32 && p.BaseDelay < bound>>(n-1) {
 		bound = p.BaseDelay << (n - 1)
 	}
-	return rand.N(bound + 1)
+	return rand.N(bound)
 }
 
 // sleep waits for d or until ctx ends. A deadline that comes before the wait is over fails at
 // once.
 func sleep(ctx context.Context, d time.Duration) error {
-	if err := ctx.Err(); err != nil {
-		return context.Cause(ctx)
+	if ctx.Err() != nil {
+		return ended(ctx, context.Cause(ctx))
 	}
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < d {
-		return context.DeadlineExceeded
+		return fmt.Errorf("%w: it would pass during the wait of %s before the next attempt", context.DeadlineExceeded, d.Round(time.Millisecond))
 	}
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -76,7 +80,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-t.C:
 		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return ended(ctx, context.Cause(ctx))
 	}
 }
 
@@ -114,11 +118,28 @@ func allDigits(s string) bool {
 	return s != ""
 }
 
+// proxyError is a proxy that refused to connect to the platform.
+type proxyError struct {
+	host   string
+	status int
+}
+
+func (e *proxyError) Error() string {
+	s := fmt.Sprintf("the proxy %s answered %d %s", quoteForeign(e.host), e.status, http.StatusText(e.status))
+	if e.status == http.StatusProxyAuthRequired {
+		s += ": give its user name and password, percent-encoded, in the proxy's URL"
+	}
+	return s
+}
+
 // neverConnected reports whether err says that no byte of the request was sent, so that any method
 // may be tried again.
 func neverConnected(err error) bool {
-	op, ok := errors.AsType[*net.OpError](err)
-	return ok && (op.Op == "dial" || op.Op == "proxyconnect" && !strings.Contains(op.Err.Error(), "Proxy Authentication Required"))
+	if op, ok := errors.AsType[*net.OpError](err); ok && (op.Op == "dial" || op.Op == "proxyconnect" || strings.HasPrefix(op.Op, "socks")) {
+		return true
+	}
+	_, ok := errors.AsType[*proxyError](err)
+	return ok
 }
 
 // hopeless reports whether err is a transport error that waiting does not cure.
@@ -126,26 +147,24 @@ func hopeless(err error) bool {
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return true
 	}
-	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
-		return true
-	}
-	if _, ok := errors.AsType[x509.HostnameError](err); ok {
-		return true
-	}
-	if _, ok := errors.AsType[x509.CertificateInvalidError](err); ok {
-		return true
-	}
-	if _, ok := errors.AsType[tls.AlertError](err); ok {
-		return true
-	}
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return true
+	}
+	if errors.Is(err, http.ErrSchemeMismatch) {
+		return true
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" {
+		return true // a TLS alert: the other side does not want this handshake or certificate
 	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
 		return true
 	}
+	if p, ok := errors.AsType[*proxyError](err); ok {
+		return p.status < 500 && p.status != http.StatusTooManyRequests
+	}
+	// What package net/http and a caller's own transport say in words only.
 	text := err.Error()
-	for _, t := range []string{"server gave HTTP response to HTTPS client", "unsupported protocol version", "Proxy Authentication Required", "response headers exceed", "response header flood", "server response headers exceeded"} {
+	for _, t := range []string{"tls: server selected unsupported protocol version", "Proxy Authentication Required", "server response headers exceeded", "response header list larger"} {
 		if strings.Contains(text, t) {
 			return true
 		}

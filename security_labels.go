@@ -41,7 +41,8 @@ func (s *SecurityLabelsService) On(ctx context.Context, on Labelable) ([]Securit
 
 // Apply puts security labels on a resource, or on an attribute that an [AttributeRef] names. The
 // labels must exist in the owner; only batch files create them. It costs one request a name and
-// stops at the first error.
+// stops at the first error; a request whose outcome is not known is tried again, because a label
+// that is there already stays as it is.
 //
 // API: POST /v2/{resource}/securityLabels/{securityLabelName}
 // API: POST /v2/{resource}/attributes/{attributeId}/securityLabels/{securityLabelName}

@@ -36,8 +36,9 @@ func (s *TagsService) On(ctx context.Context, resource Resource) ([]Tag, error) 
 }
 
 // Add puts tags on a resource; those that do not exist are created. All names are checked before
-// the first is sent. It costs one request a name and stops at the first error. A tag should be the
-// bare word: the owner already says which source it comes from.
+// the first is sent. It costs one request a name and stops at the first error; a request whose
+// outcome is not known is tried again, because a tag that is there already stays as it is. A tag
+// should be the bare word: the owner already says which source it comes from.
 //
 // API: POST /v2/{resource}/tags/{tagName}
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html

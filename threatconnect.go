@@ -3,7 +3,6 @@ package threatconnect
 import (
 	"fmt"
 	"hash/maphash"
-	"net/http"
 	"net/url"
 	"os"
 	"strings"
@@ -107,6 +106,7 @@ func NewClient(baseURL string, credentials Credentials, options ...Option) (*Cli
 	if cfg.httpClient, err = cfg.buildHTTPClient(); err != nil {
 		return nil, err
 	}
+	cfg.proxy, cfg.tls = nil, nil // the HTTP client has them; a proxy's password stands nowhere else
 	cfg.userAgent = strings.TrimSpace(cfg.product + " threatconnect-go/" + Version)
 
 	c := &Client{cfg: cfg, seed: maphash.MakeSeed()}
@@ -244,5 +244,3 @@ func parseBaseURL(s string, plainHTTP bool) (*url.URL, error) {
 	}
 	return &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host), Path: unescaped, RawPath: path}, nil
 }
-
-var _ http.RoundTripper = (*SigningTransport)(nil)
