@@ -120,19 +120,26 @@ func (m *GroupMeta) read(key []byte, r *wire.Reader) bool {
 }
 
 // readGroup reads one group of a known type.
-func readGroup(r *wire.Reader, def *groupDef) Group {
+func readGroup(r *wire.Reader, def *groupDef) Group { return new(likeBefore).group(r, def) }
+
+// readAnyGroup reads one element of a list of groups of all types.
+func readAnyGroup(r *wire.Reader) Group { return new(likeBefore).anyGroup(r) }
+
+func (l *likeBefore) group(r *wire.Reader, def *groupDef) Group {
 	g := def.new()
-	readGroupInto(r, g)
+	l.groupInto(r, g)
 	return g
 }
 
-func readGroupInto(r *wire.Reader, g Group) {
+func (l *likeBefore) groupInto(r *wire.Reader, g Group) {
 	meta := g.Meta()
 	own, _ := g.(specificGroup)
 	for r.Object(); r.NextKey(); {
 		key := r.Key()
 		switch {
 		case own != nil && own.own(key, r):
+		case string(key) == "ownerName":
+			meta.Owner.Name = l.ownerName(r)
 		case string(key) == "type":
 			r.Skip()
 		case meta.read(key, r):
@@ -142,27 +149,21 @@ func readGroupInto(r *wire.Reader, g Group) {
 	}
 }
 
-// readAnyGroup reads one element of a list of groups of all types.
-func readAnyGroup(r *wire.Reader) Group {
-	raw := r.Raw()
-	var typ GroupType
-	peek := wire.NewReader(raw)
+// anyGroup looks for the type of an element first, and then reads it as what it is.
+func (l *likeBefore) anyGroup(r *wire.Reader) Group {
+	peek, typ := *r, GroupType("")
 	for peek.Object(); peek.NextKey(); {
 		if string(peek.Key()) == "type" {
-			typ = GroupType(peek.Text())
+			typ = GroupType(l.typeName(&peek))
 		} else {
 			peek.Skip()
 		}
 	}
-	var g Group = &UnknownGroup{TypeName: typ, Raw: append(json.RawMessage(nil), raw...)}
 	if def := groupDefOf(typ); def != nil {
-		g = def.new()
+		return l.group(r, def)
 	}
-	e := wire.NewReader(raw)
-	readGroupInto(e, g)
-	if err := e.Err(); err != nil {
-		r.Fail("want a group: " + err.Error())
-	}
+	g := &UnknownGroup{TypeName: typ, Raw: rawOf(r)}
+	l.groupInto(r, g)
 	return g
 }
 
@@ -225,5 +226,5 @@ func groupBody(g Group, m mode) ([]byte, error) {
 		return nil, &ValidationError{Field: "group", Rule: "has nothing to update", Fix: "set its name or another field that can change"}
 	}
 	w.EndObject()
-	return w.Buf, w.Err()
+	return written(&w, "group")
 }

@@ -128,8 +128,9 @@ func (s *TypedGroups[T]) page(ctx context.Context, o GroupListOptions, start, li
 	if err != nil {
 		return nil, err
 	}
+	var seen likeBefore
 	return list(ctx, s.c, &call{method: http.MethodGet, route: s.def.collection(), query: q}, limit, []string{s.def.entity, "group"},
-		func(r *wire.Reader) T { return readGroup(r, s.def).(T) })
+		func(r *wire.Reader) T { return seen.group(r, s.def).(T) })
 }
 
 // Create creates a group in the owner that it names, or in the client's default owner, and returns
@@ -191,7 +192,7 @@ func (s *GroupsService) page(ctx context.Context, o GroupListOptions, start, lim
 	if err != nil {
 		return nil, err
 	}
-	return list(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "groups"), query: q}, limit, []string{"group"}, readAnyGroup)
+	return list(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "groups"), query: q}, limit, []string{"group"}, new(likeBefore).anyGroup)
 }
 
 // Get reads the group that ref names, with one request.

@@ -8,6 +8,29 @@ import (
 
 // readIndicator reads one indicator of a known type.
 func readIndicator(r *wire.Reader, def *indicatorDef) Indicator {
+	return new(likeBefore).indicator(r, def)
+}
+
+// readAnyIndicator reads one element of a list of indicators of all types.
+func readAnyIndicator(r *wire.Reader) Indicator { return new(likeBefore).anyIndicator(r) }
+
+// likeBefore holds the texts that repeat from one element of a list to the next, so that they are
+// kept in memory once.
+type likeBefore struct{ owner, typ string }
+
+// ownerName reads the name of an owner.
+func (l *likeBefore) ownerName(r *wire.Reader) string {
+	l.owner = r.TextIntern(l.owner)
+	return l.owner
+}
+
+// typeName reads the name of a type.
+func (l *likeBefore) typeName(r *wire.Reader) string {
+	l.typ = r.TextIntern(l.typ)
+	return l.typ
+}
+
+func (l *likeBefore) indicator(r *wire.Reader, def *indicatorDef) Indicator {
 	ind := def.new()
 	meta := ind.Meta()
 	own, _ := ind.(specific)
@@ -21,8 +44,10 @@ func readIndicator(r *wire.Reader, def *indicatorDef) Indicator {
 		switch {
 		case def.readValue(ind, key, r):
 		case own != nil && own.own(key, r):
+		case string(key) == "ownerName":
+			meta.Owner.Name = l.ownerName(r)
 		case string(key) == "type":
-			if t := r.Text(); custom != nil && custom.TypeName == "" {
+			if t := l.typeName(r); custom != nil && custom.TypeName == "" {
 				custom.TypeName = IndicatorType(t)
 			}
 		case string(key) == "summary":
@@ -38,63 +63,52 @@ func readIndicator(r *wire.Reader, def *indicatorDef) Indicator {
 	return ind
 }
 
-// mixed is an element of a list of indicators of all types: its type may come after its fields.
-type mixed struct {
-	IndicatorMeta
-	typ     IndicatorType
-	summary string
-}
-
-// readAnyIndicator reads one element of a list of indicators of all types.
-func readAnyIndicator(r *wire.Reader) Indicator {
-	raw := r.Raw()
-	if raw == nil {
-		return &CustomIndicator{}
-	}
-	var m mixed
-	e := wire.NewReader(raw)
-	for e.Object(); e.NextKey(); {
-		switch key := e.Key(); string(key) {
+// anyIndicator reads an element whose type may come after its fields: those that only one type has
+// wait in Extra until it is known.
+func (l *likeBefore) anyIndicator(r *wire.Reader) Indicator {
+	start := *r
+	var m IndicatorMeta
+	var typ IndicatorType
+	summary := ""
+	for r.Object(); r.NextKey(); {
+		switch key := r.Key(); string(key) {
 		case "type":
-			m.typ = IndicatorType(e.Text())
+			typ = IndicatorType(l.typeName(r))
 		case "summary":
-			m.summary = e.Text()
+			summary = r.Text()
+		case "ownerName":
+			m.Owner.Name = l.ownerName(r)
 		default:
-			if !m.read(key, e) {
-				keep(&m.Extra, key, e)
+			if !m.read(key, r) {
+				keep(&m.Extra, key, r)
 			}
 		}
 	}
-	if err := e.Err(); err != nil {
-		r.Fail("want an indicator: " + err.Error())
-	}
-	def := indicatorDefOf(m.typ)
+	def := indicatorDefOf(typ)
 	if def == nil {
-		return &CustomIndicator{TypeName: m.typ, Values: [3]string{m.summary}, Raw: append(json.RawMessage(nil), raw...), IndicatorMeta: m.IndicatorMeta}
+		return &CustomIndicator{TypeName: typ, Values: [3]string{summary}, Raw: rawOf(&start), IndicatorMeta: m}
 	}
 	ind := def.new()
-	*ind.Meta() = m.IndicatorMeta
-	setSummary(ind, def, m.summary)
-	m.give(ind, def)
+	*ind.Meta() = m
+	setSummary(ind, def, summary)
+	giveOwn(ind, def)
 	return ind
 }
 
-// give hands the fields that only the type knows over from Extra.
-func (m *mixed) give(ind Indicator, def *indicatorDef) {
-	if len(m.Extra) == 0 {
-		return
-	}
+// giveOwn hands the fields that only the type knows over from Extra.
+func giveOwn(ind Indicator, def *indicatorDef) {
+	meta := ind.Meta()
 	own, _ := ind.(specific)
-	for name, raw := range m.Extra {
+	for name, raw := range meta.Extra {
 		e := wire.NewReader(raw)
 		if key := []byte(name); def.readValue(ind, key, e) || own != nil && own.own(key, e) {
 			if e.Err() == nil {
-				delete(m.Extra, name)
+				delete(meta.Extra, name)
 			}
 		}
 	}
-	if len(m.Extra) == 0 {
-		ind.Meta().Extra = nil
+	if len(meta.Extra) == 0 {
+		meta.Extra = nil
 	}
 }
 

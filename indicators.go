@@ -58,11 +58,11 @@ type IndicatorGetOptions struct {
 // ones of the client's default owner.
 type IndicatorListOptions struct {
 	ListOptions
-	Owner         string    `url:"owner,omitempty"`         // empty means the client's default owner
-	Filters       Filters   `url:"filters,omitempty"`       // conditions; see the By constants
-	Any           bool      `url:"orParams,omitempty"`      // list what meets any filter instead of all of them
-	ModifiedSince time.Time `url:"modifiedSince,omitempty"` // last modified at this time or later; for lists of all types only
-	Include       Include   `url:"include"`                 // see Include
+	Owner         string    `url:"owner,omitempty"`    // empty means the client's default owner
+	Filters       Filters   `url:"filters,omitempty"`  // conditions; see the By constants
+	Any           bool      `url:"orParams,omitempty"` // list what meets any filter instead of all of them
+	ModifiedSince time.Time `url:"-"`                  // last modified at this time or later; for lists of all types only
+	Include       Include   `url:"include"`            // see Include
 }
 
 // OwnerOptions names the owner of a call. Nil and the zero value mean the client's default owner.
@@ -144,8 +144,9 @@ func (s *TypedIndicators[T]) page(ctx context.Context, o IndicatorListOptions, s
 	if err != nil {
 		return nil, err
 	}
+	var seen likeBefore
 	return list(ctx, s.c, &call{method: http.MethodGet, route: s.def.collection(), query: q}, limit, []string{s.def.entity, "indicator"},
-		func(r *wire.Reader) T { return readIndicator(r, s.def).(T) })
+		func(r *wire.Reader) T { return seen.indicator(r, s.def).(T) })
 }
 
 // Create creates an indicator in the owner that it names, or in the client's default owner, and
@@ -213,7 +214,7 @@ func (s *IndicatorsService) page(ctx context.Context, o IndicatorListOptions, st
 	if err != nil {
 		return nil, err
 	}
-	return list(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "indicators"), query: q}, limit, []string{"indicator"}, readAnyIndicator)
+	return list(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "indicators"), query: q}, limit, []string{"indicator"}, new(likeBefore).anyIndicator)
 }
 
 // Get reads the indicator that ref names, with one request.
@@ -340,6 +341,9 @@ func indicatorBody(def *indicatorDef, ind Indicator, m mode) ([]byte, [3]string,
 	if isNil(ind) {
 		return nil, v, &ValidationError{Field: "indicator", Rule: "is nil"}
 	}
+	if t := ind.Type(); t != def.typ && t != "" {
+		return nil, v, &ValidationError{Field: "indicator", Rule: "is of another type than the service is for", Fix: "take the service of its type, or client.Indicators"}
+	}
 	meta := ind.Meta()
 	err := meta.check()
 	if err == nil && m == modeCreate {
@@ -373,7 +377,8 @@ func indicatorBody(def *indicatorDef, ind Indicator, m mode) ([]byte, [3]string,
 		return nil, v, &ValidationError{Field: "indicator", Rule: "has nothing to update", Fix: "set its rating, confidence or another field that can change"}
 	}
 	w.EndObject()
-	return w.Buf, v, w.Err()
+	buf, err := written(&w, "indicator")
+	return buf, v, err
 }
 
 // indicatorQuery checks list options and turns them into a query.
@@ -393,11 +398,9 @@ func (c *Client) indicatorQuery(o IndicatorListOptions, t IndicatorType) (url.Va
 		return nil, err
 	}
 	o.Owner = c.ownerOr(o.Owner)
-	since := o.ModifiedSince
-	o.ModifiedSince = time.Time{}
 	q, err := query.Values(o)
-	if err == nil && !since.IsZero() {
-		q.Set("modifiedSince", since.UTC().Format(filterTime))
+	if err == nil && !o.ModifiedSince.IsZero() {
+		q.Set("modifiedSince", o.ModifiedSince.UTC().Format(filterTime))
 	}
 	return q, err
 }
