@@ -1,0 +1,163 @@
+package threatconnect_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect"
+)
+
+// roundTripper is a transport in the process.
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+// reply is an answer; header holds names and values in turn.
+func reply(status int, body string, header ...string) *http.Response {
+	h := http.Header{"Content-Type": {"application/json"}}
+	for i := 0; i < len(header); i += 2 {
+		h.Set(header[i], header[i+1])
+	}
+	return &http.Response{
+		StatusCode: status, Status: fmt.Sprintf("%d %s", status, http.StatusText(status)),
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: h, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)),
+	}
+}
+
+// script answers the nth request with the nth step, and every further one with the last; it counts.
+type script struct {
+	mu    sync.Mutex
+	steps []func(*http.Request) (*http.Response, error)
+	sent  []*http.Request
+}
+
+func (s *script) RoundTrip(req *http.Request) (*http.Response, error) {
+	s.mu.Lock()
+	step := s.steps[min(len(s.sent), len(s.steps)-1)]
+	s.sent = append(s.sent, req)
+	s.mu.Unlock()
+	if req.Body != nil {
+		_, err := io.Copy(io.Discard, req.Body)
+		if err = errors.Join(err, req.Body.Close()); err != nil {
+			return nil, err
+		}
+	}
+	resp, err := step(req)
+	if resp != nil {
+		resp.Request = req
+	}
+	return resp, err
+}
+
+func (s *script) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.sent)
+}
+
+// answer is a step of a script.
+func answer(status int, body string, header ...string) func(*http.Request) (*http.Response, error) {
+	return func(*http.Request) (*http.Response, error) { return reply(status, body, header...), nil }
+}
+
+// fails is a step of a script that ends without an answer.
+func fails(err error) func(*http.Request) (*http.Response, error) {
+	return func(*http.Request) (*http.Response, error) { return nil, err }
+}
+
+// clientOf returns a client that sends through rt, without an owner.
+func clientOf(t testing.TB, rt http.RoundTripper, opts ...threatconnect.Option) *threatconnect.Client {
+	t.Helper()
+	c, err := threatconnect.NewClient("https://tc.example/api", threatconnect.HMAC("access", "Sup3rS3cret"),
+		append([]threatconnect.Option{threatconnect.WithTransport(rt)}, opts...)...)
+	require.NoError(t, err)
+	return c
+}
+
+const (
+	whoami    = `{"status":"Success","data":{"user":{"userName":"access","firstName":"Ada","lastName":"Example","pseudonym":"ada","role":"Api User"}}}`
+	successes = `{"status":"Success"}`
+)
+
+func TestOneThingMustBeThere(t *testing.T) {
+	t.Parallel()
+	for name, body := range map[string]string{
+		"no data":              successes,
+		"no key":               `{"status":"Success","data":{}}`,
+		"null":                 `{"status":"Success","data":{"user":null}}`,
+		"an empty list":        `{"status":"Success","data":{"user":[]}}`,
+		"a list of two":        `{"status":"Success","data":{"user":[{"userName":"a"},{"userName":"b"}]}}`,
+		"an empty body":        "",
+		"a number for a thing": `{"status":"Success","data":{"user":7}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &script{steps: []func(*http.Request) (*http.Response, error){answer(200, body)}}
+			u, err := clientOf(t, s, threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1})).Owners.Whoami(t.Context())
+			require.ErrorIs(t, err, threatconnect.ErrResponse)
+			assert.Nil(t, u)
+		})
+	}
+}
+
+func TestOneThingIsReadFromEveryPlace(t *testing.T) {
+	t.Parallel()
+	for name, body := range map[string]string{
+		"under data":           whoami,
+		"in a list of one":     `{"status":"Success","data":{"user":[{"userName":"access"}]}}`,
+		"bare":                 `{"user":{"userName":"access"}}`,
+		"before the status":    `{"data":{"user":{"userName":"access"}},"status":"Success"}`,
+		"after a mark":         "\xef\xbb\xbf" + whoami,
+		"with unknown members": `{"status":"Success","x":[{"a":[]}],"data":{"y":{"user":1},"user":{"userName":"access","z":{}}}}`,
+		"first of duplicates":  `{"status":"Success","data":{"user":{"userName":"access"},"user":{"userName":"other"}}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &script{steps: []func(*http.Request) (*http.Response, error){answer(200, body)}}
+			u, err := clientOf(t, s).Owners.Whoami(t.Context())
+			require.NoError(t, err)
+			assert.Equal(t, "access", u.UserName)
+		})
+	}
+}
+
+func TestTheKeyThatIsAskedForFirstWins(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{
+		`{"data":{"host":{"hostName":"right.example"},"indicator":{"hostName":"wrong.example"}}}`,
+		`{"data":{"indicator":{"hostName":"wrong.example"},"host":{"hostName":"right.example"}}}`,
+	} {
+		c := clientOf(t, &script{steps: []func(*http.Request) (*http.Response, error){answer(200, body)}})
+		h, err := c.Indicators.Hosts.Get(t.Context(), "right.example", nil)
+		require.NoError(t, err)
+		assert.Equal(t, "right.example", h.HostName)
+	}
+}
+
+func TestAThousandGoroutinesShareAClient(t *testing.T) {
+	t.Parallel()
+	c := clientOf(t, roundTripper(func(req *http.Request) (*http.Response, error) {
+		name := strings.TrimPrefix(req.URL.Path, "/api/v2/indicators/hosts/")
+		return reply(200, `{"status":"Success","data":{"host":{"id":1,"hostName":"`+name+`"}}}`), nil
+	}))
+	var wg sync.WaitGroup
+	for i := range 1000 {
+		wg.Go(func() {
+			name := fmt.Sprintf("host-%d.example", i)
+			h, err := c.Indicators.Hosts.Get(t.Context(), name, nil)
+			if assert.NoError(t, err) {
+				assert.Equal(t, name, h.HostName)
+			}
+		})
+	}
+	wg.Wait()
+}

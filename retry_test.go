@@ -1,0 +1,351 @@
+package threatconnect_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect"
+)
+
+type steps = []func(*http.Request) (*http.Response, error)
+
+// calls are one call of each kind of method.
+var calls = map[string]func(context.Context, *threatconnect.Client) error{
+	"GET": func(ctx context.Context, c *threatconnect.Client) error {
+		_, err := c.Owners.Whoami(ctx)
+		return err
+	},
+	"PUT": func(ctx context.Context, c *threatconnect.Client) error {
+		h := threatconnect.NewHost("www.example.com")
+		h.Rating = new(3.0)
+		_, err := c.Indicators.Hosts.Update(ctx, h)
+		return err
+	},
+	"DELETE": func(ctx context.Context, c *threatconnect.Client) error {
+		return c.Indicators.Hosts.Delete(ctx, "www.example.com", nil)
+	},
+	"POST": func(ctx context.Context, c *threatconnect.Client) error {
+		_, err := c.Indicators.Hosts.Create(ctx, threatconnect.NewHost("www.example.com"))
+		return err
+	},
+	"POST that may repeat": func(ctx context.Context, c *threatconnect.Client) error {
+		return c.Tags.Add(ctx, threatconnect.IndicatorRef{Type: threatconnect.TypeHost, Value: "www.example.com"}, "Phishing")
+	},
+}
+
+func refused() error {
+	return &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "try again", IsTemporary: true}}
+}
+
+func TestWhatIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	const ok = `{"status":"Success","data":{"user":{},"host":{"id":1}}}`
+	const all, no = "GET PUT DELETE POST that may repeat", ""
+	after := []string{"Retry-After", "1"}
+	for _, tc := range []struct {
+		name  string
+		first func(*http.Request) (*http.Response, error)
+		again string // the calls that are sent again: names in a row, where "POST" stands for itself only after a |
+	}{
+		{"400", answer(400, "{}"), no},
+		{"401", answer(401, "Unauthorized to read this"), no},
+		{"403", answer(403, "{}"), no},
+		{"404", answer(404, `{"message":"The requested resource was not found"}`), no},
+		{"408", answer(408, ""), no},
+		{"409", answer(409, ""), no},
+		{"413", answer(413, ""), no},
+		{"418 with Retry-After", answer(418, "", after...), no},
+		{"429", answer(429, ""), all},
+		{"429 with Retry-After", answer(429, "", after...), all + "|POST"},
+		{"429 with a bad Retry-After", answer(429, "", "Retry-After", "soon"), all},
+		{"500", answer(500, "{}"), "GET, POST that may repeat"},
+		{"500 of a path that is not there", answer(500, "Could not find resource for relative : /x"), no},
+		{"501", answer(501, ""), no},
+		{"502", answer(502, "<html>"), all},
+		{"502 with Retry-After", answer(502, "", after...), all},
+		{"503", answer(503, ""), all},
+		{"503 with Retry-After", answer(503, "", after...), all + "|POST"},
+		{"503 without license", answer(503, "API access has not been licensed for this system.", after...), no},
+		{"503 without batch", answer(503, "Batch job api is not available. Ensure that batchJobEnabled is true", after...), no},
+		{"504", answer(504, ""), all},
+		{"520", answer(520, ""), no},
+		{"a redirect", answer(302, "", "Location", "https://other.example/"), no},
+		{"a failure with 200", answer(200, `{"status":"Failure","message":"No"}`), no},
+		{"a page with 200", answer(200, "<html>log in</html>", "Content-Type", "text/html"), "GET PUT POST that may repeat"},
+		{"broken JSON", answer(200, `{"status":"Succ`), "GET PUT POST that may repeat"},
+		{"connection refused", fails(refused()), all + "|POST"},
+		{"connection reset", fails(syscall.ECONNRESET), all},
+		{"unexpected EOF", fails(io.ErrUnexpectedEOF), all},
+		{"a name that is not there", fails(&net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", IsNotFound: true}}), no},
+		{"an alert of TLS", fails(&net.OpError{Op: "remote error", Err: errors.New("tls: bad certificate")}), no},
+	} {
+		for name, call := range calls {
+			t.Run(tc.name+" to "+name, func(t *testing.T) {
+				t.Parallel()
+				want := strings.Contains(strings.Split(tc.again, "|")[0], name)
+				if name == "POST" {
+					want = strings.HasSuffix(tc.again, "|POST")
+				}
+				synctest.Test(t, func(t *testing.T) {
+					s := &script{steps: steps{tc.first, answer(200, ok)}}
+					err := call(t.Context(), clientOf(t, s))
+					if want {
+						require.NoError(t, err)
+						assert.Equal(t, 2, s.count())
+					} else {
+						require.Error(t, err)
+						assert.Equal(t, 1, s.count())
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestAttemptsAreCountedAndBounded(t *testing.T) {
+	t.Parallel()
+	for policy, want := range map[threatconnect.RetryPolicy]int{
+		{}: 5, {MaxAttempts: 1}: 1, {MaxAttempts: 3, BaseDelay: time.Hour, MaxDelay: time.Minute}: 3,
+		{MaxAttempts: 40, MaxDelay: 1<<63 - 1, BaseDelay: 1 << 62}: 2, // two waits of up to 292 years do not fit before the deadline
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
+			defer cancel()
+			if want == 2 {
+				_, err := clientOf(t, &script{steps: steps{answer(503, "busy")}}, threatconnect.WithRetry(policy)).Owners.Whoami(ctx)
+				require.Error(t, err)
+				return
+			}
+			s := &script{steps: steps{answer(503, "busy")}}
+			began := time.Now()
+			_, err := clientOf(t, s, threatconnect.WithRetry(policy)).Owners.Whoami(ctx)
+			require.ErrorIs(t, err, threatconnect.ErrUnavailable)
+			var api *threatconnect.APIError
+			require.ErrorAs(t, err, &api)
+			assert.Equal(t, want, api.Attempts)
+			assert.Equal(t, want, s.count())
+			most := policy.MaxDelay
+			if most == 0 {
+				most = 20 * time.Second
+			}
+			assert.LessOrEqual(t, time.Since(began), time.Duration(want-1)*most)
+		})
+	}
+}
+
+func TestWaitsAreRandomBelowABoundThatDoubles(t *testing.T) {
+	t.Parallel()
+	bounds := []time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 20 * time.Second, 20 * time.Second}
+	longest := make([]time.Duration, len(bounds))
+	synctest.Test(t, func(t *testing.T) {
+		for range 200 {
+			var at []time.Time
+			rt := roundTripper(func(*http.Request) (*http.Response, error) {
+				at = append(at, time.Now())
+				return nil, syscall.ECONNRESET
+			})
+			_, err := clientOf(t, rt, threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 10})).Owners.Whoami(t.Context())
+			require.ErrorIs(t, err, syscall.ECONNRESET)
+			for i := range bounds {
+				longest[i] = max(longest[i], at[i+1].Sub(at[i]))
+			}
+		}
+	})
+	for i, bound := range bounds {
+		assert.Less(t, longest[i], bound)
+		assert.Greater(t, longest[i], bound*9/10, "of 200 random waits one comes close to the bound")
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name, header string
+		least, most  time.Duration // of the wait; most 0 means that nothing is sent again
+	}{
+		{"seconds", "7", 7 * time.Second, 8 * time.Second},
+		{"seconds in spaces", " 7 ", 7 * time.Second, 8 * time.Second},
+		{"zero", "0", 0, time.Second},
+		{"a date", "Fri, 02 Jan 2026 00:00:30 GMT", 30 * time.Second, 31 * time.Second},
+		{"a date in the old form", "Friday, 02-Jan-26 00:00:30 GMT", 30 * time.Second, 31 * time.Second},
+		{"a date in the past", "Thu, 01 Jan 2026 00:00:00 GMT", 0, time.Second},
+		{"negative", "-5", 0, time.Second},
+		{"a fraction", "1.5", 0, time.Second},
+		{"words", "later", 0, time.Second},
+		{"two minutes", "120", 2 * time.Minute, 121 * time.Second},
+		{"too long", "121", 0, 0},
+		{"a billion", "1000000000", 0, 0},
+		{"more than fits", "99999999999999999999", 0, 0},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				// The platform's clock is not ours: dates are measured by its own.
+				s := &script{steps: steps{answer(503, "busy", "Retry-After", tc.header, "Date", "Fri, 02 Jan 2026 00:00:00 GMT"), answer(200, whoami)}}
+				began := time.Now()
+				_, err := clientOf(t, s).Owners.Whoami(t.Context())
+				waited := time.Since(began)
+				if tc.most == 0 {
+					var api *threatconnect.APIError
+					require.ErrorAs(t, err, &api)
+					assert.Equal(t, 1, s.count())
+					assert.Zero(t, waited)
+					assert.Greater(t, api.RetryAfter, 2*time.Minute)
+					assert.ErrorContains(t, err, "longer than the retry policy allows")
+					return
+				}
+				require.NoError(t, err)
+				assert.GreaterOrEqual(t, waited, tc.least)
+				assert.Less(t, waited, tc.most)
+			})
+		})
+	}
+}
+
+func TestTheLastAnswerKeepsItsRetryAfter(t *testing.T) {
+	t.Parallel()
+	s := &script{steps: steps{answer(429, "slow down", "Retry-After", "9")}}
+	_, err := clientOf(t, s, threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1})).Owners.Whoami(t.Context())
+	var api *threatconnect.APIError
+	require.ErrorAs(t, err, &api)
+	assert.Equal(t, 9*time.Second, api.RetryAfter)
+}
+
+func TestADeadlineBeforeTheRetryAfterFailsAtOnceWithBothErrors(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		s := &script{steps: steps{answer(429, "slow down", "Retry-After", "60")}}
+		began := time.Now()
+		_, err := clientOf(t, s).Owners.Whoami(ctx)
+		assert.Zero(t, time.Since(began))
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorIs(t, err, threatconnect.ErrRateLimited)
+		assert.ErrorContains(t, err, "threatconnect: GET /v2/whoami: context deadline exceeded: it would pass during the wait of 1m0")
+		assert.ErrorContains(t, err, `before that: GET /v2/whoami: 429 Too Many Requests: "slow down"`)
+	})
+}
+
+func TestAContextThatEndsDuringAWaitEndsIt(t *testing.T) {
+	t.Parallel()
+	shutdown := errors.New("shutting down")
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(3*time.Second, func() { cancel(shutdown) })
+		s := &script{steps: steps{answer(503, "busy", "Retry-After", "60")}}
+		began := time.Now()
+		_, err := clientOf(t, s).Owners.Whoami(ctx)
+		assert.Equal(t, 3*time.Second, time.Since(began))
+		require.ErrorIs(t, err, context.Canceled)
+		require.ErrorIs(t, err, shutdown)
+		require.ErrorIs(t, err, threatconnect.ErrUnavailable)
+	})
+}
+
+func TestAContextThatHasEndedSendsNothingTwice(t *testing.T) {
+	t.Parallel()
+	for _, cause := range []error{nil, errors.New("shutting down")} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		s := &script{steps: steps{func(req *http.Request) (*http.Response, error) {
+			cancel(cause)
+			return nil, context.Cause(req.Context())
+		}}}
+		_, err := clientOf(t, s).Owners.Whoami(ctx)
+		require.ErrorIs(t, err, context.Canceled)
+		if cause != nil {
+			require.ErrorIs(t, err, cause)
+		}
+		assert.Equal(t, 1, s.count())
+	}
+}
+
+func TestEveryAttemptIsSignedAnew(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{steps: steps{answer(503, "", "Retry-After", "2"), answer(503, "", "Retry-After", "2"), answer(200, whoami)}}
+		_, err := clientOf(t, s).Owners.Whoami(t.Context())
+		require.NoError(t, err)
+		seen := map[string]bool{}
+		for _, req := range s.sent {
+			stamp := req.Header.Get("Timestamp")
+			assert.False(t, seen[stamp])
+			seen[stamp] = true
+			var unix int64
+			_, err := fmt.Sscan(stamp, &unix)
+			require.NoError(t, err)
+			assert.Equal(t, "TC access:"+threatconnect.Sign("Sup3rS3cret", "GET", "/api/v2/whoami", time.Unix(unix, 0)), req.Header.Get("Authorization"))
+		}
+	})
+}
+
+func TestABodyIsSentWholeWithEveryAttempt(t *testing.T) {
+	t.Parallel()
+	var bodies []string
+	rt := roundTripper(func(req *http.Request) (*http.Response, error) {
+		b, err := io.ReadAll(req.Body)
+		require.NoError(t, err)
+		assert.Equal(t, int64(len(b)), req.ContentLength)
+		bodies = append(bodies, string(b))
+		if len(bodies) < 3 {
+			return reply(502, ""), nil
+		}
+		return reply(200, `{"data":{"host":{"id":1}}}`), nil
+	})
+	synctest.Test(t, func(t *testing.T) {
+		require.NoError(t, calls["PUT"](t.Context(), clientOf(t, rt)))
+	})
+	assert.Equal(t, []string{`{"rating":3}`, `{"rating":3}`, `{"rating":3}`}, bodies)
+}
+
+// limiter is a Limiter.
+type limiter func(context.Context) error
+
+func (l limiter) Wait(ctx context.Context) error { return l(ctx) }
+
+func TestTheLimiterIsAskedBeforeEveryAttempt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := 0
+		s := &script{steps: steps{answer(503, ""), answer(200, whoami)}}
+		_, err := clientOf(t, s, threatconnect.WithLimiter(limiter(func(context.Context) error { n++; return nil }))).Owners.Whoami(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, 2, n)
+
+		full := errors.New("no more today")
+		s = &script{steps: steps{answer(200, whoami)}}
+		_, err = clientOf(t, s, threatconnect.WithLimiter(limiter(func(context.Context) error { return full }))).Owners.Whoami(t.Context())
+		require.ErrorIs(t, err, full)
+		assert.EqualError(t, err, "threatconnect: GET /v2/whoami: waiting for the limiter: no more today")
+		assert.Zero(t, s.count())
+	})
+}
+
+func FuzzRetryAfter(f *testing.F) {
+	for _, s := range []string{"", "0", "7", "-1", "1e9", "99999999999999999999", "Fri, 02 Jan 2026 00:00:30 GMT", "\x00", "７"} {
+		f.Add(s, s)
+	}
+	f.Fuzz(func(t *testing.T, after, date string) {
+		synctest.Test(t, func(t *testing.T) {
+			s := &script{steps: steps{answer(503, "", "Retry-After", after, "Date", date), answer(200, whoami)}}
+			began := time.Now()
+			_, err := clientOf(t, s).Owners.Whoami(t.Context())
+			if err != nil {
+				require.ErrorIs(t, err, threatconnect.ErrUnavailable)
+			}
+			assert.Less(t, time.Since(began), 2*time.Minute+time.Second)
+		})
+	})
+}
