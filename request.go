@@ -386,7 +386,7 @@ func (c *Client) Do(ctx context.Context, r Request) (*http.Response, error) {
 	}
 	call := &call{
 		method: r.Method,
-		route:  route{path: r.Path, template: ownRoute(r.Path)},
+		route:  ownRoute(r.Path),
 		query:  r.Query,
 		header: http.Header{},
 		keep:   true,
@@ -410,14 +410,19 @@ func (c *Client) Do(ctx context.Context, r Request) (*http.Response, error) {
 
 const headerNameChars = "-_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
-// ownRoute is the template of a path that came from outside: the version and the collection. What
-// comes after them may be a value and is left out.
-func ownRoute(path string) string {
+// ownRoute is the route of a path that came from outside. Its template shows the version and the
+// collection; what comes after them may be a value.
+func ownRoute(path string) route {
+	r := route{path: path}
 	segs := strings.Split(path, "/")
 	for i, s := range segs {
 		if i > 2 || strings.Trim(s, headerNameChars) != "" {
 			segs[i] = "{}"
+			if plain, err := url.PathUnescape(s); err == nil {
+				r.values = append(r.values, plain)
+			}
 		}
 	}
-	return strings.Join(segs, "/")
+	r.template = strings.Join(segs, "/")
+	return r
 }
