@@ -1,0 +1,273 @@
+package threatconnect_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect"
+)
+
+func TestSignaturesAreThoseOfOpenSSL(t *testing.T) {
+	t.Parallel()
+	at := time.Unix(1700000000, 999_999_999)
+	for _, v := range []struct{ secret, method, uri, want string }{
+		{"secret", "GET", "/v2/owners", "6jy36dIubhuo3RrR8Y/6qQjNuOdFNF49FeMrmB5dHYY="},
+		{"secret", "POST", "/v2/batch", "dyDr6n+JVAq4z9mBolo5KfkotKhZjkxHLZxclREg7aQ="},
+		{"S3cr3t$with!special", "GET", "/api/v2/indicators/hosts/www.example.com?includeAdditional=true&owner=Example%20Organization", "rCx/SqFmemoBn8U8BbjRF3/W6Sg6QIiuTt1Z4lsBdbk="},
+		{`a'b"c d`, "PUT", "/api/v2/indicators/urls/http%3A%2F%2Fexample.com%2Fa%3Fb%3Dc?owner=Common%20Community", "N9loLlumdUleHXhdFzYfWnmPTp54mhARnqDAgORNyfw="},
+		{"secret", "GET", "/v2/owners?", "trvQXgNoQEoVP9Cvv1NdDIz2JYPCE1zH+W9G1Uvtxgs="},
+	} {
+		assert.Equal(t, v.want, threatconnect.Sign(v.secret, v.method, v.uri, at), v.uri)
+	}
+	assert.NotEqual(t, threatconnect.Sign("secret", "GET", "/v2/owners", at), threatconnect.Sign("secret", "GET", "/v2/owners?", at))
+
+	// The client makes the same: base URL without /api, no query, a fixed clock.
+	s := &script{steps: steps{answer(200, whoami)}}
+	c, err := threatconnect.NewClient("https://tc.example", threatconnect.HMAC("id", "secret"), threatconnect.WithTransport(s),
+		threatconnect.WithClock(func() time.Time { return at }))
+	require.NoError(t, err)
+	_, err = c.Do(t.Context(), threatconnect.Request{Method: "GET", Path: "/v2/owners"})
+	require.NoError(t, err)
+	assert.Equal(t, "TC id:6jy36dIubhuo3RrR8Y/6qQjNuOdFNF49FeMrmB5dHYY=", s.sent[0].Header.Get("Authorization"))
+	assert.Equal(t, "1700000000", s.sent[0].Header.Get("Timestamp"))
+}
+
+func TestTheSecondThatIsSignedIsTheOneThatIsSent(t *testing.T) {
+	t.Parallel()
+	// A clock that jumps a second with every look: two looks an attempt would show.
+	var n atomic.Int64
+	s := &script{steps: steps{answer(200, whoami)}}
+	c := clientOf(t, s, threatconnect.WithClock(func() time.Time { return time.Unix(1700000000+n.Add(1), 0) }))
+	for range 10 {
+		_, err := c.Owners.Whoami(t.Context())
+		require.NoError(t, err)
+	}
+	for _, req := range s.sent {
+		var unix int64
+		_, err := fmt.Sscan(req.Header.Get("Timestamp"), &unix)
+		require.NoError(t, err)
+		assert.Equal(t, "TC access:"+threatconnect.Sign("Sup3rS3cret", "GET", "/api/v2/whoami", time.Unix(unix, 0)), req.Header.Get("Authorization"))
+	}
+}
+
+func TestDamagedCredentialsAreRefused(t *testing.T) {
+	t.Parallel()
+	good := "s3cr3t$with!all`kinds'of\"signs and spaces\u00e9"
+	_, err := threatconnect.NewClient("https://tc.example", threatconnect.HMAC("01234", good))
+	require.NoError(t, err)
+	for name, bad := range map[string]string{
+		"empty": "", "blank": " \t", "a space before": " s3cr3t", "a space after": "s3cr3t ", "a line break after": "s3cr3t\r\n", "a line break inside": "s3\ncr3t",
+		"a zero byte": "s3cr3t\x00x", "single quotes": "'s3cr3t'", "double quotes": `"s3cr3t"`, "backquotes": "`s3cr3t`", "not UTF-8": "s3cr3t\xff", "a delete": "s3cr3t\x7fx",
+	} {
+		for kind, creds := range map[string]threatconnect.Credentials{
+			"access id": threatconnect.HMAC(bad, good), "secret key": threatconnect.HMAC("01234", bad), "token": threatconnect.Token(bad),
+		} {
+			_, err := threatconnect.NewClient("https://tc.example", creds)
+			var v *threatconnect.ValidationError
+			require.ErrorAs(t, err, &v, "%s: %s", kind, name)
+			assert.Equal(t, kind, v.Field)
+			assert.NotContains(t, err.Error(), "cr3t")
+			_, err = threatconnect.NewSigningTransport(creds, nil)
+			require.ErrorIs(t, err, threatconnect.ErrValidation)
+		}
+	}
+	_, err = threatconnect.NewClient("https://tc.example", threatconnect.HMAC("a:b", good))
+	assert.EqualError(t, err, "threatconnect: access id: holds a colon; is it the secret key?")
+}
+
+func TestATokenNeedsNoTimestamp(t *testing.T) {
+	t.Parallel()
+	s := &script{steps: steps{answer(200, whoami)}}
+	c, err := threatconnect.NewClient("https://tc.example", threatconnect.Token("APIV2:tok3n"), threatconnect.WithTransport(s))
+	require.NoError(t, err)
+	_, err = c.Owners.Whoami(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "TC-Token APIV2:tok3n", s.sent[0].Header.Get("Authorization"))
+	assert.NotContains(t, s.sent[0].Header, "Timestamp")
+}
+
+func TestARefusedTokenIsTokenRefused(t *testing.T) {
+	t.Parallel()
+	for message, want := range map[string]bool{"Unauthorized": true, `{"status":"Failure","message":"The token has expired"}`: true, "The requested host was not updated - access was denied": false} {
+		s := &script{steps: steps{answer(401, message)}}
+		c, err := threatconnect.NewClient("https://tc.example", threatconnect.Token("t"), threatconnect.WithTransport(s))
+		require.NoError(t, err)
+		_, err = c.Owners.Whoami(t.Context())
+		require.ErrorIs(t, err, threatconnect.ErrUnauthorized)
+		assert.Equal(t, want, errors.Is(err, threatconnect.ErrToken), message)
+		assert.Equal(t, 1, s.count(), "a token that does not change is not sent again")
+	}
+}
+
+// tokens is a platform that takes one token, and a source of tokens.
+type tokens struct {
+	valid   atomic.Int64 // the token that is taken
+	issued  atomic.Int64
+	asking  atomic.Int64
+	refused atomic.Int64
+}
+
+func (p *tokens) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Header.Get("Authorization") == fmt.Sprintf("TC-Token token-%d", p.valid.Load()) {
+		return reply(200, whoami), nil
+	}
+	p.refused.Add(1)
+	return reply(401, "Unauthorized"), nil
+}
+
+func (p *tokens) source(context.Context) (string, time.Time, error) {
+	if p.asking.Add(1) != 1 {
+		return "", time.Time{}, errors.New("asked twice at the same time")
+	}
+	defer p.asking.Add(-1)
+	time.Sleep(time.Second)
+	n := p.issued.Add(1)
+	p.valid.Store(n)
+	return fmt.Sprintf("token-%d", n), time.Now().Add(time.Hour), nil
+}
+
+func TestATokenSourceIsAskedWhenATokenEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := &tokens{}
+		c, err := threatconnect.NewClient("https://tc.example", threatconnect.TokenFunc(p.source), threatconnect.WithTransport(p))
+		require.NoError(t, err)
+		assert.Zero(t, p.issued.Load(), "NewClient asks nobody")
+		all := func() {
+			var wg sync.WaitGroup
+			for range 50 {
+				wg.Go(func() {
+					_, err := c.Owners.Whoami(t.Context())
+					assert.NoError(t, err)
+				})
+			}
+			wg.Wait()
+		}
+		all()
+		assert.Equal(t, int64(1), p.issued.Load())
+		time.Sleep(59 * time.Minute)
+		all()
+		assert.Equal(t, int64(1), p.issued.Load())
+		time.Sleep(50 * time.Second) // 9 seconds before it expires
+		all()
+		assert.Equal(t, int64(2), p.issued.Load())
+		assert.Zero(t, p.refused.Load())
+		p.valid.Store(-1) // regenerated on the platform
+		all()
+		assert.Equal(t, int64(3), p.issued.Load(), "fifty refusals need one new token")
+	})
+}
+
+func TestATokenIsRenewedOnceACall(t *testing.T) {
+	t.Parallel()
+	n := 0
+	s := &script{steps: steps{answer(401, "Unauthorized")}}
+	c, err := threatconnect.NewClient("https://tc.example", threatconnect.TokenFunc(func(context.Context) (string, time.Time, error) {
+		n++
+		return "always-the-same", time.Time{}, nil
+	}), threatconnect.WithTransport(s))
+	require.NoError(t, err)
+	err = calls["POST"](t.Context(), c)
+	require.ErrorIs(t, err, threatconnect.ErrToken)
+	assert.Equal(t, 2, s.count())
+	assert.Equal(t, 2, n)
+}
+
+func TestATokenSourceThatFailsSendsNothing(t *testing.T) {
+	t.Parallel()
+	vault := errors.New("vault is sealed")
+	for name, source := range map[string]func(context.Context) (string, time.Time, error){
+		"an error":  func(context.Context) (string, time.Time, error) { return "", time.Time{}, vault },
+		"no token":  func(context.Context) (string, time.Time, error) { return "", time.Time{}, nil },
+		"two lines": func(context.Context) (string, time.Time, error) { return "tok3n\nx", time.Time{}, nil },
+	} {
+		s := &script{steps: steps{answer(200, whoami)}}
+		c, err := threatconnect.NewClient("https://tc.example", threatconnect.TokenFunc(source), threatconnect.WithTransport(s))
+		require.NoError(t, err)
+		_, err = c.Owners.Whoami(t.Context())
+		if name == "an error" {
+			require.ErrorIs(t, err, vault)
+			assert.EqualError(t, err, "threatconnect: GET /v2/whoami: the request was not sent: token source: vault is sealed")
+		} else {
+			require.ErrorIs(t, err, threatconnect.ErrValidation)
+		}
+		assert.NotContains(t, err.Error(), "tok3n")
+		assert.Zero(t, s.count())
+	}
+}
+
+func TestACallerStopsWaitingForATokenWhenItsContextEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, err := threatconnect.NewClient("https://tc.example", threatconnect.TokenFunc(func(ctx context.Context) (string, time.Time, error) {
+			time.Sleep(time.Minute)
+			return "token", time.Time{}, nil
+		}), threatconnect.WithTransport(&script{steps: steps{answer(200, whoami)}}))
+		require.NoError(t, err)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			_, err := c.Owners.Whoami(t.Context())
+			assert.NoError(t, err)
+		})
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		began := time.Now()
+		_, err = c.Owners.Whoami(ctx)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Equal(t, time.Second, time.Since(began))
+		wg.Wait()
+	})
+}
+
+// closes is a request body that says whether it was closed.
+type closes struct {
+	io.Reader
+	closed bool
+}
+
+func (c *closes) Close() error { c.closed = true; return nil }
+
+func TestASigningTransportSignsACopy(t *testing.T) {
+	t.Parallel()
+	s := &script{steps: steps{answer(200, "{}")}}
+	tr, err := threatconnect.NewSigningTransport(threatconnect.HMAC("access", "Sup3rS3cret"), s)
+	require.NoError(t, err)
+	u, err := url.Parse("https://tc.example/api/v2/indicators/urls/http%3A%2F%2Fa.example%2F?owner=A%20B")
+	require.NoError(t, err)
+	for _, req := range []*http.Request{{URL: u}, {URL: u, Method: "GET", Header: http.Header{"Accept": {"text/csv"}}}} {
+		resp, err := tr.RoundTrip(req)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		assert.NotContains(t, req.Header, "Authorization")
+		sent := s.sent[len(s.sent)-1]
+		var unix int64
+		_, err = fmt.Sscan(sent.Header.Get("Timestamp"), &unix)
+		require.NoError(t, err)
+		assert.Equal(t, "TC access:"+threatconnect.Sign("Sup3rS3cret", "GET", "/api/v2/indicators/urls/http%3A%2F%2Fa.example%2F?owner=A%20B", time.Unix(unix, 0)), sent.Header.Get("Authorization"))
+	}
+
+	sealed := errors.New("sealed")
+	tr, err = threatconnect.NewSigningTransport(threatconnect.TokenFunc(func(context.Context) (string, time.Time, error) { return "", time.Time{}, sealed }), s)
+	require.NoError(t, err)
+	body := &closes{Reader: strings.NewReader("x")}
+	_, err = tr.RoundTrip(&http.Request{URL: u, Method: "POST", Body: body})
+	require.ErrorIs(t, err, sealed)
+	assert.True(t, body.closed)
+
+	_, err = threatconnect.NewSigningTransport(nil, nil)
+	require.ErrorIs(t, err, threatconnect.ErrValidation)
+}
