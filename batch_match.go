@@ -19,6 +19,7 @@ type matcher struct {
 	next    []int32          // position -> that of the next item with the same first name, or -1
 	taken   []bool           // positions that an error was found for
 	failed  int              // how many
+	links   int              // position of the first association
 }
 
 func newMatcher(c *content, p part) *matcher {
@@ -29,6 +30,10 @@ func newMatcher(c *content, p part) *matcher {
 		first:   make(map[uint64]int32, p.len()),
 		next:    make([]int32, p.len()),
 		taken:   make([]bool, p.len()),
+	}
+	m.links = p.to
+	if pos, ok := c.position(inAssociations, 0, p); ok {
+		m.links = pos
 	}
 	for i := p.len() - 1; i >= 0; i-- {
 		m.next[i] = -1
@@ -54,7 +59,7 @@ func (m *matcher) hash(name string) uint64 {
 // itemName is what an item is called.
 type itemName struct {
 	typ, ref, xid string
-	hashes        []string // of a file with several
+	hashes        []string // of a file with several; the other end of an association
 }
 
 // all returns the names that an item can be found by, the one that it is known by first.
@@ -87,6 +92,8 @@ func nameOf(item []byte) itemName {
 			r.Skip()
 		case "value1":
 			n.ref = r.Text()
+		case "ref_2":
+			n.hashes = append(n.hashes, r.Text())
 		default:
 			r.Skip()
 		}
@@ -141,15 +148,16 @@ func (m *matcher) path(e *jobError) (int, bool) {
 // named finds the item that has one of the names in the error: the source, what stands in quotes,
 // or a single word.
 func (m *matcher) named(e *jobError) (int, bool) {
-	if pos, ok := m.byName(e.source.xid); ok {
+	links := e.code == CodeAssociation || e.code == CodeNotFound
+	if pos, ok := m.byName(e.source.xid, links); ok {
 		return pos, true
 	}
 	for _, ref := range e.source.refs {
-		if pos, ok := m.byName(ref); ok {
+		if pos, ok := m.byName(ref, links); ok {
 			return pos, true
 		}
 		if _, value, cut := strings.Cut(ref, ": "); cut {
-			if pos, ok := m.byName(value); ok {
+			if pos, ok := m.byName(value, links); ok {
 				return pos, true
 			}
 		}
@@ -158,14 +166,14 @@ func (m *matcher) named(e *jobError) (int, bool) {
 		for _, quote := range [2]string{"'", "\""} {
 			for i, quoted := range strings.Split(words, quote) {
 				if i%2 == 1 {
-					if pos, ok := m.byName(quoted); ok {
+					if pos, ok := m.byName(quoted, links); ok {
 						return pos, true
 					}
 				}
 			}
 		}
 		for word := range strings.FieldsSeq(words) {
-			if pos, ok := m.byName(strings.Trim(word, `'"()[]{}<>,;:.!?`)); ok {
+			if pos, ok := m.byName(strings.Trim(word, `'"()[]{}<>,;:.!?`), links); ok {
 				return pos, true
 			}
 		}
@@ -174,19 +182,31 @@ func (m *matcher) named(e *jobError) (int, bool) {
 }
 
 // byName returns the position of an item, of several with the same name the first that has no
-// error yet.
-func (m *matcher) byName(name string) (int, bool) {
+// error yet. An association has the name of what it links: it is meant where links is true, and
+// only then, as long as there is another one.
+func (m *matcher) byName(name string, links bool) (int, bool) {
 	if name == "" {
 		return 0, false
 	}
-	i, ok := m.first[m.hash(name)]
+	first, ok := m.first[m.hash(name)]
 	if !ok {
 		return 0, false
 	}
-	for at := i; at >= 0; at = m.next[at] {
-		if !m.taken[at] {
-			return m.part.from + int(at), true
+	free := -1
+	for i := first; i >= 0; i = m.next[i] {
+		if m.taken[i] {
+			continue
+		}
+		pos := m.part.from + int(i)
+		if pos >= m.links == links {
+			return pos, true
+		}
+		if free < 0 {
+			free = pos
 		}
 	}
-	return m.part.from + int(i), true
+	if free < 0 {
+		free = m.part.from + int(first)
+	}
+	return free, true
 }

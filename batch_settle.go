@@ -54,7 +54,7 @@ type settlement struct {
 // read reads the list of errors, which can be late, or in the other place.
 func (s *settlement) read(ctx context.Context) error {
 	var err error
-	for wait := 500 * time.Millisecond; wait <= 8*time.Second; wait *= 2 {
+	for wait := 500 * time.Millisecond; wait <= 16*time.Second; wait *= 2 {
 		err = s.w.s.readErrors(ctx, s.jobID, "errors", nil, &s.entries, s.entry)
 		early := errors.Is(err, ErrNotFound) || errors.Is(err, ErrBadRequest)
 		if err == nil || !early && !passing(err) || sleep(ctx, wait) != nil {

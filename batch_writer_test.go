@@ -69,4 +69,311 @@ func TestImportBringsItemsIn(t *testing.T) {
 	assert.Len(t, srv.Requests(), 3, "create, upload, look")
 }
 
-var _ = []any{context.Background, errors.Is, sync.NewCond, synctest.Test, time.Now, addAll}
+// failures makes a list of what matters of the errors of items.
+func failures(t *testing.T, err error) []string {
+	t.Helper()
+	var b *threatconnect.BatchError
+	require.ErrorAs(t, err, &b)
+	var all []string
+	for _, e := range b.Items {
+		what := string(e.Code)
+		if e.Unprocessed {
+			what = "unprocessed"
+		}
+		all = append(all, fmt.Sprintf("%d %s %s: %s", e.Seq, e.Type, e.Ref, what))
+	}
+	return all
+}
+
+func TestErrorsAreThoseOfTheItemsThatCausedThem(t *testing.T) {
+	t.Parallel()
+	oddities := map[string]threatconnecttest.Oddity{
+		"the usual shapes":         0,
+		"every oddity":             threatconnecttest.OddityAllOddities,
+		"an error file of 20 s":    threatconnecttest.OddityStringNumbers,
+		"plain text, missing zero": threatconnecttest.OddityPlainErrorFile | threatconnecttest.OddityMissingCounts,
+	}
+	late := map[string]int{"an error file of 20 s": 5}
+	for name, odd := range oddities {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv := threatconnecttest.New(threatconnecttest.WithOddities(odd), threatconnecttest.WithLateErrors(late[name]))
+				cfg := appendConfig()
+				var streamed []int64
+				cfg.OnError = func(e threatconnect.BatchItemError) { streamed = append(streamed, e.Seq) }
+				w, err := srv.Client().Batch.NewWriter(cfg)
+				require.NoError(t, err)
+				bad := []threatconnect.Attribute{{Type: "No Such Type", Value: "x"}}
+				host := batchHost(1)
+				host.Attributes = bad
+				file := threatconnect.NewFile("d41d8cd98f00b204e9800998ecf8427e")
+				file.SHA1 = "da39a3ee5e6b4b0d3255bfef95601890afd80709"
+				file.Attributes = bad
+				group := batchGroup("x-1")
+				group.Attributes = bad
+				addAll(t, w, batchHost(0), host, file, batchGroup("x-0"), group, batchHost(2, "x-nowhere"))
+				err = w.Close(t.Context())
+				want := []string{
+					"1 Host h1.example: 0x2001",
+					"2 File D41D8CD98F00B204E9800998ECF8427E : DA39A3EE5E6B4B0D3255BFEF95601890AFD80709: 0x2001",
+					"4 Threat x-1: 0x2002",
+					"5 Association : 0x1007",
+				}
+				assert.ElementsMatch(t, want, failures(t, err))
+				assert.ElementsMatch(t, []int64{1, 2, 4, 5}, streamed)
+				stats := w.Stats()
+				assert.Equal(t, threatconnect.BatchCounts{Added: 4, Succeeded: 2, Failed: 2}, stats.Indicators)
+				assert.Equal(t, threatconnect.BatchCounts{Added: 2, Succeeded: 1, Failed: 1}, stats.Groups)
+				assert.Equal(t, threatconnect.BatchCounts{Added: 1, Failed: 1}, stats.Links)
+				for _, secret := range []string{"h1.example", "D41D8CD9", "x-1", "x-nowhere", "No Such Type"} {
+					assert.NotContains(t, err.Error(), secret)
+				}
+				item, ok := errors.AsType[*threatconnect.BatchItemError](err)
+				require.True(t, ok)
+				assert.False(t, item.Fatal())
+				assert.True(t, item.Code.Partial())
+				assert.EqualValues(t, 1, item.JobID)
+			})
+		})
+	}
+}
+
+func TestErrorsOfAJobWithoutErrorFileComeFromItsResults(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := threatconnecttest.New(threatconnecttest.WithLateErrors(1000))
+		w, err := srv.Client().Batch.NewWriter(appendConfig())
+		require.NoError(t, err)
+		// A key that the server's own rules refuse and the client's do not.
+		refused := threatconnect.NewCustomIndicator("No Such Type", "some value")
+		nameless := batchHost(1)
+		nameless.Attributes[0].Type = "No Such Attribute"
+		addAll(t, w, batchHost(0), refused, nameless)
+		err = w.Close(t.Context())
+		assert.ElementsMatch(t, []string{"-1  : 0x1005", "-1  : 0x2001"}, failures(t, err), "these words do not name the item")
+		assert.Equal(t, threatconnect.BatchCounts{Added: 3, Succeeded: 1, Failed: 2}, w.Stats().Indicators)
+		var b *threatconnect.BatchError
+		require.ErrorAs(t, err, &b)
+		assert.Equal(t, "Error", b.Items[0].Severity)
+		assert.Equal(t, "Warning", b.Items[1].Severity)
+	})
+}
+
+func TestInvalidItemsLeaveTheRestAlone(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New()
+	w, err := srv.Client().Batch.NewWriter(appendConfig())
+	require.NoError(t, err)
+	require.NoError(t, w.Add(t.Context(), batchHost(0)))
+	for name, item := range map[string]threatconnect.BatchItem{
+		"nil":                  nil,
+		"a nil host":           (*threatconnect.Host)(nil),
+		"a host with a space":  threatconnect.NewHost("secret value.example"),
+		"a group without xid":  threatconnect.NewThreat("secret value"),
+		"a rating of 6":        &threatconnect.Host{HostName: "a.example", IndicatorMeta: threatconnect.IndicatorMeta{Rating: new(6.0)}},
+		"an indicator's own":   &threatconnect.Host{HostName: "a.example", IndicatorMeta: threatconnect.IndicatorMeta{Associated: []threatconnect.IndicatorRef{{}}}},
+		"an untyped link":      &threatconnect.Association{From: threatconnect.IndicatorEnd(batchHost(1)), To: threatconnect.IndicatorEnd(batchHost(2))},
+		"broken UTF-8":         &threatconnect.Host{HostName: "a.example", IndicatorMeta: threatconnect.IndicatorMeta{Description: "secret value\xff"}},
+		"a date in year 12000": &threatconnect.Host{HostName: "a.example", IndicatorMeta: threatconnect.IndicatorMeta{FirstSeen: time.Date(12000, 1, 1, 0, 0, 0, 0, time.UTC)}},
+	} {
+		err := w.Add(t.Context(), item)
+		require.ErrorIs(t, err, threatconnect.ErrValidation, name)
+		assert.NotContains(t, err.Error(), "secret value")
+	}
+	require.NoError(t, w.Add(t.Context(), batchHost(1)))
+	require.NoError(t, w.Close(t.Context()), "Add has said it")
+	assert.EqualValues(t, 9, w.Stats().Invalid)
+	assert.Equal(t, threatconnect.BatchCounts{Added: 2, Succeeded: 2}, w.Stats().Indicators)
+	assert.Equal(t, 2, srv.IndicatorCount(batchOwner))
+}
+
+func TestImportNamesInvalidItems(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New()
+	broken := errors.New("feed broke off")
+	stats, err := srv.Client().Batch.Import(t.Context(), appendConfig(), func(yield func(threatconnect.BatchItem, error) bool) {
+		_ = yield(batchHost(0), nil) && yield(threatconnect.NewHost("no host"), nil) && yield(batchHost(2), nil) && yield(nil, broken)
+	})
+	require.ErrorIs(t, err, broken)
+	require.ErrorIs(t, err, threatconnect.ErrValidation)
+	assert.Equal(t, []string{"1  : "}, failures(t, err))
+	assert.EqualValues(t, 1, stats.Invalid)
+	assert.Equal(t, 2, srv.IndicatorCount(batchOwner), "what came before it is imported")
+	assert.Equal(t, `threatconnect: batch import: 1 of 3 items failed: feed broke off`, err.Error())
+}
+
+func TestHaltOnErrorAccountsForEveryItem(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New()
+	cfg := appendConfig()
+	cfg.HaltOnError, cfg.MaxItems = true, 5
+	w, err := srv.Client().Batch.NewWriter(cfg)
+	require.NoError(t, err)
+	for n := range 4 {
+		h := batchHost(n)
+		if n == 2 {
+			h.Attributes[0].Type = "No Such Type"
+		}
+		addAll(t, w, h)
+	}
+	require.NoError(t, w.Add(t.Context(), batchHost(4)))
+	require.ErrorIs(t, w.Flush(t.Context()), threatconnect.ErrBatchHalted)
+	require.ErrorIs(t, w.Add(t.Context(), batchHost(5)), threatconnect.ErrBatchHalted)
+	err = w.Close(t.Context())
+	assert.Equal(t, []string{"2 Host h2.example: 0x2001", "3 Host h3.example: unprocessed", "4 Host h4.example: unprocessed"}, failures(t, err))
+	assert.Equal(t, threatconnect.BatchCounts{Added: 5, Succeeded: 2, Failed: 1, Unprocessed: 2}, w.Stats().Indicators)
+}
+
+func TestFullOwnerEndsTheImport(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New(threatconnecttest.WithIndicatorLimit(7))
+	cfg := appendConfig()
+	cfg.MaxItems = 5
+	w, err := srv.Client().Batch.NewWriter(cfg)
+	require.NoError(t, err)
+	for n := range 20 {
+		if err := w.Add(t.Context(), batchHost(n)); err != nil {
+			require.ErrorIs(t, err, threatconnect.ErrBatchHalted)
+		}
+	}
+	err = w.Close(t.Context())
+	var b *threatconnect.BatchError
+	require.ErrorAs(t, err, &b)
+	assert.True(t, b.Items[0].Fatal())
+	assert.Equal(t, threatconnect.CodeIndicatorLimit, b.Items[0].Code)
+	s := w.Stats().Indicators
+	assert.EqualValues(t, 7, s.Succeeded)
+	assert.EqualValues(t, 1, s.Failed)
+	assert.Equal(t, s.Added, s.Succeeded+s.Failed+s.Unprocessed)
+}
+
+func TestFilesThatAreTooLargeAreCut(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New(threatconnecttest.WithBatchLimit(3000))
+	w, err := srv.Client().Batch.NewWriter(appendConfig())
+	require.NoError(t, err)
+	huge := batchHost(50)
+	for range 50 {
+		huge.Attributes = append(huge.Attributes, threatconnect.Attribute{Type: "Source", Value: "a long text about where this comes from"})
+	}
+	for n := range 100 {
+		if n == 50 {
+			addAll(t, w, huge)
+		} else {
+			addAll(t, w, batchHost(n, "x-1"))
+		}
+	}
+	addAll(t, w, batchGroup("x-1"))
+	require.Error(t, w.Close(t.Context()))
+	jobs := len(srv.Jobs())
+	err = w.Close(t.Context())
+	assert.Equal(t, []string{"50 Host h50.example: "}, failures(t, err))
+	assert.ErrorIs(t, err, threatconnect.ErrTooLarge)
+	assert.Equal(t, threatconnect.BatchCounts{Added: 100, Succeeded: 99, Failed: 1}, w.Stats().Indicators)
+	assert.Equal(t, 99, srv.IndicatorCount(batchOwner))
+	for _, h := range srv.Indicators(batchOwner) {
+		assert.Len(t, h.Attributes, 1)
+		assert.Equal(t, []string{"x-1"}, h.Groups)
+	}
+	refused := 0
+	for _, r := range srv.Requests() {
+		if r.Status == 400 {
+			refused++
+		}
+	}
+	assert.Equal(t, 2, refused, "the first file, and the one item; the limit is learnt at once")
+	assert.Len(t, srv.Jobs(), jobs, "closing again sends nothing")
+}
+
+func TestCloseWithoutItemsSendsNothing(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New()
+	w, err := srv.Client().Batch.NewWriter(appendConfig())
+	require.NoError(t, err)
+	require.NoError(t, w.Close(t.Context()))
+	require.NoError(t, w.Close(t.Context()))
+	require.ErrorIs(t, w.Add(t.Context(), batchHost(1)), threatconnect.ErrBatchClosed)
+	require.ErrorIs(t, w.Flush(t.Context()), threatconnect.ErrBatchClosed)
+	assert.Empty(t, srv.Requests())
+}
+
+func TestAddWaitsWhenJobsPileUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Hour))
+		cfg := appendConfig()
+		cfg.MaxItems = 2
+		w, err := srv.Client().Batch.NewWriter(cfg)
+		require.NoError(t, err)
+		addAll(t, w, batchHost(0), batchHost(1), batchHost(2), batchHost(3))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		require.ErrorIs(t, w.Add(ctx, batchHost(4)), context.DeadlineExceeded)
+		assert.EqualValues(t, 4, w.Stats().Indicators.Added, "an item that Add gave up is not added")
+		assert.Len(t, srv.Jobs(), 1, "one at a time")
+		began := time.Now()
+		require.NoError(t, w.Add(t.Context(), batchHost(4)))
+		assert.Greater(t, time.Since(began), 50*time.Minute)
+		require.NoError(t, w.Close(t.Context()))
+		assert.Equal(t, 5, srv.IndicatorCount(batchOwner))
+	})
+}
+
+func TestCloseWithACancelledContextNamesTheJobsItLeaves(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Hour))
+		cfg := appendConfig()
+		cfg.MaxItems = 2
+		w, err := srv.Client().Batch.NewWriter(cfg)
+		require.NoError(t, err)
+		addAll(t, w, batchHost(0), batchHost(1), batchHost(2), batchHost(3, "x-later"))
+		time.Sleep(time.Minute)
+		blocked := make(chan error)
+		go func() { blocked <- w.Add(t.Context(), batchHost(4)) }()
+		synctest.Wait()
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		err = w.Close(ctx)
+		require.ErrorIs(t, err, context.Canceled)
+		var b *threatconnect.BatchError
+		require.ErrorAs(t, err, &b)
+		assert.Equal(t, []int64{1}, b.Jobs)
+		assert.Contains(t, err.Error(), "look at jobs [1]")
+		<-blocked
+		s := w.Stats()
+		assert.EqualValues(t, 2, s.Indicators.Unknown)
+		assert.Equal(t, s.Indicators.Added, s.Indicators.Unknown+s.Indicators.Unprocessed)
+		assert.Equal(t, threatconnect.BatchCounts{Added: 1, Unprocessed: 1}, s.Links)
+		requests := len(srv.Requests())
+		time.Sleep(time.Hour)
+		assert.Len(t, srv.Requests(), requests, "nothing goes on behind the caller's back")
+	})
+}
+
+func TestAddIsSafeForConcurrentUse(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New()
+	cfg := appendConfig()
+	cfg.MaxItems, cfg.Concurrency = 7, 3
+	w, err := srv.Client().Batch.NewWriter(cfg)
+	require.NoError(t, err)
+	var wg sync.WaitGroup
+	for g := range 8 {
+		wg.Go(func() {
+			assert.NoError(t, w.Add(t.Context(), batchGroup(fmt.Sprintf("x-%d", g))))
+			for n := range 50 {
+				assert.NoError(t, w.Add(t.Context(), batchHost(g*50+n, fmt.Sprintf("x-%d", (g+1)%8))))
+				_ = w.Stats()
+			}
+			assert.NoError(t, w.Flush(t.Context()))
+		})
+	}
+	wg.Wait()
+	require.NoError(t, w.Close(t.Context()))
+	assert.Equal(t, 400, srv.IndicatorCount(batchOwner))
+	for _, h := range srv.Indicators(batchOwner) {
+		assert.Len(t, h.Groups, 1)
+		assert.Len(t, h.Attributes, 1)
+	}
+}
