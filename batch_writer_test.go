@@ -19,6 +19,8 @@ import (
 
 const batchOwner = "Example Source"
 
+var batchDay = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
 func appendConfig() threatconnect.BatchConfig {
 	return threatconnect.BatchConfig{Owner: batchOwner, Attributes: threatconnect.WriteAppend}
 }

@@ -1,0 +1,155 @@
+package threatconnect_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/threatconnecttest"
+)
+
+// poisoning is a transport that turns the description "poison" of an uploaded item into a date that
+// the platform cannot read, and can hide in the error file where that was.
+type poisoning struct {
+	srv     *threatconnecttest.Server
+	hide    *regexp.Regexp // what the error file does not say
+	atStart bool           // the platform reads a whole file before it processes anything
+	uploads int
+}
+
+func (p *poisoning) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Header.Get("Content-Type") == "application/octet-stream" {
+		p.uploads++
+		text, err := io.ReadAll(req.Body)
+		if err != nil {
+			return nil, err
+		}
+		text = bytes.ReplaceAll(text, []byte(`"description":"poison"`), []byte(`"firstSeen":"not a date"`))
+		if p.atStart && bytes.Contains(text, []byte("not a date")) {
+			text = regexp.MustCompile(`"firstSeen":"20[^"]*"`).ReplaceAll(text, []byte(`"firstSeen":"not a date"`))
+		}
+		req = req.Clone(req.Context())
+		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(text)), int64(len(text))
+	}
+	resp, err := p.srv.RoundTrip(req)
+	if err != nil || p.hide == nil || !strings.HasSuffix(req.URL.Path, "/errors") {
+		return resp, err
+	}
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, err
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(p.hide.ReplaceAll(text, nil)))
+	resp.ContentLength = -1
+	resp.Header.Del("Content-Length")
+	return resp, nil
+}
+
+// TestPoisonousItemsAreFoundAndTheRestGoesIn has hosts of which a few make the platform give up.
+func TestPoisonousItemsAreFoundAndTheRestGoesIn(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		hide    string
+		poison  []int
+		atStart bool
+	}{
+		"one in the middle, its place is told":         {"", []int{57}, false},
+		"the first one":                                {"", []int{0}, false},
+		"the last one":                                 {"", []int{99}, false},
+		"three, next to each other and apart":          {"", []int{20, 21, 90}, false},
+		"the path is hidden":                           {` Last known JSON path[^"]*`, []int{57}, false},
+		"the path is hidden, two":                      {` Last known JSON path[^"]*`, []int{0, 99}, false},
+		"everything is hidden":                         {`( Last known JSON path[^"]*)|(,"errorSource":"[^"]*")`, []int{30, 31, 77}, false},
+		"nothing before it was processed":              {`( Last known JSON path[^"]*)|(,"errorSource":"[^"]*")`, []int{42}, true},
+		"nothing was processed and there are a couple": {`( Last known JSON path[^"]*)|(,"errorSource":"[^"]*")`, []int{42, 43}, true},
+		"nothing was processed and a wrong path":       {`\[\d+\]|( Last processed[^"]*)|(,"errorSource":"[^"]*")`, []int{42}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := &poisoning{srv: threatconnecttest.New(threatconnecttest.WithOddities(threatconnecttest.OddityPlainErrorFile)), atStart: c.atStart}
+			if c.hide != "" {
+				p.hide = regexp.MustCompile(c.hide)
+			}
+			client := p.srv.Client(threatconnect.WithTransport(p))
+			w, err := client.Batch.NewWriter(appendConfig())
+			require.NoError(t, err)
+			var want, groups []string
+			if !c.atStart {
+				groups = []string{"x-1"}
+				addAll(t, w, batchGroup("x-1"))
+			}
+			for n := range 100 {
+				h := batchHost(n, groups...)
+				if c.atStart {
+					h.FirstSeen = batchDay
+				}
+				for _, i := range c.poison {
+					if i == n {
+						h.Description = "poison"
+						want = append(want, fmt.Sprintf("%d Host h%d.example: 0x1003", n+len(groups), n))
+					}
+				}
+				addAll(t, w, h)
+			}
+			err = w.Close(t.Context())
+			assert.ElementsMatch(t, want, failures(t, err))
+			var b *threatconnect.BatchError
+			require.ErrorAs(t, err, &b)
+			assert.True(t, b.Items[0].Fatal())
+			bad := int64(len(want))
+			assert.Equal(t, threatconnect.BatchCounts{Added: 100, Succeeded: 100 - bad, Failed: bad}, w.Stats().Indicators)
+			assert.Equal(t, int(100-bad), p.srv.IndicatorCount(batchOwner))
+			for _, h := range p.srv.Indicators(batchOwner) {
+				if len(h.Attributes) != 1 {
+					t.Errorf("%s has %d attributes", h.Summary, len(h.Attributes))
+				}
+			}
+			assert.Less(t, p.uploads, 40)
+		})
+	}
+}
+
+func TestPoisonWithoutEndIsNotChasedWithoutEnd(t *testing.T) {
+	t.Parallel()
+	p := &poisoning{srv: threatconnecttest.New()}
+	w, err := p.srv.Client(threatconnect.WithTransport(p)).Batch.NewWriter(appendConfig())
+	require.NoError(t, err)
+	for n := range 2000 {
+		h := batchHost(n)
+		h.Description = "poison"
+		addAll(t, w, h)
+	}
+	err = w.Close(t.Context())
+	require.Error(t, err)
+	s := w.Stats().Indicators
+	assert.EqualValues(t, 2000, s.Failed+s.Unprocessed)
+	assert.Less(t, p.uploads, 200)
+}
+
+func TestPoisonHaltsAnImportThatHaltsOnErrors(t *testing.T) {
+	t.Parallel()
+	p := &poisoning{srv: threatconnecttest.New()}
+	cfg := appendConfig()
+	cfg.HaltOnError = true
+	w, err := p.srv.Client(threatconnect.WithTransport(p)).Batch.NewWriter(cfg)
+	require.NoError(t, err)
+	for n := range 5 {
+		h := batchHost(n)
+		if n == 2 {
+			h.Description = "poison"
+		}
+		addAll(t, w, h)
+	}
+	err = w.Close(t.Context())
+	assert.Equal(t, []string{"2 Host h2.example: 0x1003", "3 Host h3.example: unprocessed", "4 Host h4.example: unprocessed"}, failures(t, err))
+	assert.Equal(t, 1, p.uploads)
+	assert.Equal(t, threatconnect.BatchCounts{Added: 5, Succeeded: 2, Failed: 1, Unprocessed: 2}, w.Stats().Indicators)
+}
