@@ -1,0 +1,356 @@
+package threatconnect_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/jarcoal/httpmock"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/threatconnecttest"
+)
+
+const batchBase = "https://tc.example.com/api"
+
+// batchMock is a client of a mock transport.
+func batchMock(t *testing.T, options ...threatconnect.Option) (*httpmock.MockTransport, *threatconnect.Client) {
+	t.Helper()
+	m := httpmock.NewMockTransport()
+	c, err := threatconnect.NewClient(batchBase, threatconnect.HMAC("id", "key"),
+		append([]threatconnect.Option{threatconnect.WithTransport(m), threatconnect.WithOwner("Not For Batch")}, options...)...)
+	require.NoError(t, err)
+	return m, c
+}
+
+// answering answers every request alike and keeps the bodies.
+func answering(bodies *[]string, status int, text string) httpmock.Responder {
+	return func(req *http.Request) (*http.Response, error) {
+		body, err := io.ReadAll(req.Body)
+		*bodies = append(*bodies, string(body))
+		return httpmock.NewStringResponse(status, text), err
+	}
+}
+
+func TestCreateSendsTheWholeConfiguration(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		config threatconnect.BatchConfig
+		want   string
+	}{
+		"the least": {
+			threatconnect.BatchConfig{Owner: "Example Source", Attributes: threatconnect.WriteReplace},
+			`{"version":"V2","owner":"Example Source","action":"Create","haltOnError":false,"attributeWriteType":"Replace","tagWriteType":"Append","securityLabelWriteType":"Append"}`,
+		},
+		"everything": {
+			threatconnect.BatchConfig{Owner: "S", Action: threatconnect.BatchCreate, Attributes: threatconnect.WriteSingleton, Tags: threatconnect.WriteReplace,
+				Labels: threatconnect.WriteReplace, HaltOnError: true, FileMerge: threatconnect.DistributeFiles,
+				HashCollision: threatconnect.HashSplit, PlaybookTriggers: new(true)},
+			`{"version":"V2","owner":"S","action":"Create","haltOnError":true,"attributeWriteType":"Singleton","tagWriteType":"Replace",` +
+				`"securityLabelWriteType":"Replace","fileMergeMode":"Distribute","hashCollisionMode":"Split","playbookTriggersEnabled":"true"}`,
+		},
+		"a deletion": {
+			threatconnect.BatchConfig{Owner: "S", Action: threatconnect.BatchDelete},
+			`{"version":"V2","owner":"S","action":"Delete","haltOnError":false,"attributeWriteType":"Static","tagWriteType":"Append","securityLabelWriteType":"Append"}`,
+		},
+		"V1": {
+			threatconnect.BatchConfig{Owner: "S", Version: threatconnect.BatchV1, Attributes: threatconnect.WriteStatic},
+			`{"version":"V1","owner":"S","action":"Create","haltOnError":false,"attributeWriteType":"Static"}`,
+		},
+	} {
+		m, client := batchMock(t)
+		var bodies []string
+		m.RegisterResponderWithQuery("POST", batchBase+"/v2/batch", "", answering(&bodies, 201, `{"status":"Success","data":{"batchId":12}}`))
+		id, err := client.Batch.Create(t.Context(), c.config)
+		require.NoError(t, err, name)
+		assert.EqualValues(t, 12, id)
+		assert.Equal(t, []string{c.want}, bodies, name)
+	}
+}
+
+func TestCreateRefusesConfigurationsThatMakeNoSense(t *testing.T) {
+	t.Parallel()
+	_, client := batchMock(t)
+	good := threatconnect.BatchConfig{Owner: "S", Attributes: threatconnect.WriteAppend}
+	for field, change := range map[string]func(*threatconnect.BatchConfig){
+		"batch owner":                func(c *threatconnect.BatchConfig) { c.Owner = "" },
+		"batch attribute write type": func(c *threatconnect.BatchConfig) { c.Attributes = "" },
+		"batch action":               func(c *threatconnect.BatchConfig) { c.Action = "Update" },
+		"batch tag write type":       func(c *threatconnect.BatchConfig) { c.Tags = threatconnect.WriteSingleton },
+		"batch label write type":     func(c *threatconnect.BatchConfig) { c.Labels = "append" },
+		"batch version":              func(c *threatconnect.BatchConfig) { c.Version = "V3" },
+		"batch items":                func(c *threatconnect.BatchConfig) { c.MaxItems = 25_001 },
+		"batch bytes":                func(c *threatconnect.BatchConfig) { c.MaxBytes = 1023 },
+		"batch concurrency":          func(c *threatconnect.BatchConfig) { c.Concurrency = 17 },
+		"batch waits":                func(c *threatconnect.BatchConfig) { c.WaitFor = -1 },
+		"batch file merge mode":      func(c *threatconnect.BatchConfig) { c.FileMerge = "Both" },
+		"batch hash collision mode":  func(c *threatconnect.BatchConfig) { c.HashCollision = "Best" },
+	} {
+		config := good
+		change(&config)
+		var v *threatconnect.ValidationError
+		_, err := client.Batch.Create(t.Context(), config)
+		require.ErrorAs(t, err, &v, field)
+		assert.Equal(t, field, v.Field)
+		_, err = client.Batch.NewWriter(config)
+		require.ErrorAs(t, err, &v, field)
+		_, err = client.Batch.Import(t.Context(), config, nil)
+		require.ErrorAs(t, err, &v, field)
+	}
+	v1 := good
+	v1.Version, v1.HashCollision = threatconnect.BatchV1, threatconnect.HashSplit
+	_, err := client.Batch.NewWriter(v1)
+	require.ErrorIs(t, err, threatconnect.ErrValidation)
+}
+
+func TestAnswersAboutJobsAreReadInEveryShape(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]threatconnect.BatchStatus{
+		`{"status":"Running"}`: {ID: 7, State: threatconnect.JobRunning},
+		`{"status":"Paused"}`:  {ID: 7, State: "Paused"},
+		`{"status":"Completed","errorCount":1,"successCount":2,"unprocessCount":3}`:                    {ID: 7, State: threatconnect.JobCompleted, Errors: 1, Success: 2, Unprocessed: 3},
+		`{"status":"Success","data":{"batchStatus":{"id":"9","status":"Completed","errorCount":"4"}}}`: {ID: 9, State: threatconnect.JobCompleted, Errors: 4},
+		`{"status":"Success","data":{"batchStatus":{"id":7,"status":"Queued","successIndicatorCount":1,"errorIndicatorCount":2,"successGroupCount":3,` +
+			`"errorGroupCount":4,"successAssociationCount":5,"errorAssociationCount":6,"new":[1]}}}`: {ID: 7, State: threatconnect.JobQueued,
+			SuccessIndicators: 1, ErrorIndicators: 2, SuccessGroups: 3, ErrorGroups: 4, SuccessAssociations: 5, ErrorAssociations: 6},
+	} {
+		m, client := batchMock(t)
+		m.RegisterResponderWithQuery("GET", batchBase+"/v2/batch/7", "includeAdditional=true", httpmock.NewStringResponder(200, text))
+		got, err := client.Batch.Status(t.Context(), 7)
+		require.NoError(t, err, text)
+		assert.Equal(t, want, *got, text)
+	}
+	for _, text := range []string{``, `{}`, `[]`, `{"status":"Success"}`, `<html>`, `{"status":"Runn`} {
+		m, client := batchMock(t, threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1}))
+		m.RegisterResponder("GET", batchBase+"/v2/batch/7", httpmock.NewStringResponder(200, text))
+		_, err := client.Batch.Status(t.Context(), 7)
+		require.ErrorIs(t, err, threatconnect.ErrResponse, text)
+	}
+	m, client := batchMock(t)
+	m.RegisterResponder("GET", batchBase+"/v2/batch/7", httpmock.NewStringResponder(200, `{"status":"Failure","message":"no"}`))
+	_, err := client.Batch.Status(t.Context(), 7)
+	var api *threatconnect.APIError
+	require.ErrorAs(t, err, &api)
+	_, err = client.Batch.Status(t.Context(), 0)
+	require.ErrorIs(t, err, threatconnect.ErrValidation)
+}
+
+func TestCreateReadsIDsInEveryShape(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{`{"batchId":"123"}`, `{"status":"Success","data":{"batchId":123}}`, `{"status":"Success","data":{"batchId":"123"}}`} {
+		m, client := batchMock(t)
+		m.RegisterResponder("POST", batchBase+"/v2/batch", httpmock.NewStringResponder(201, text))
+		id, err := client.Batch.Create(t.Context(), appendConfig())
+		require.NoError(t, err)
+		assert.EqualValues(t, 123, id)
+	}
+}
+
+func TestCreateNamesWhatIsMissingOnTheInstance(t *testing.T) {
+	t.Parallel()
+	for want, text := range map[error]string{
+		threatconnect.ErrBatchOff: "Batch job api is not available. Ensure that batchJobEnabled is true and document storage is configured.",
+	} {
+		m, client := batchMock(t)
+		m.RegisterResponder("POST", batchBase+"/v2/batch", httpmock.NewStringResponder(503, text))
+		_, err := client.Batch.Create(t.Context(), appendConfig())
+		require.ErrorIs(t, err, want)
+		assert.Equal(t, 1, m.GetTotalCallCount(), "waiting does not help")
+	}
+	m, client := batchMock(t)
+	m.RegisterResponder("POST", batchBase+"/v2/batch", httpmock.NewStringResponder(401, "You may not create indicators in this owner"))
+	_, err := client.Batch.Import(t.Context(), appendConfig(), threatconnect.BatchItems(func(yield func(*threatconnect.Host) bool) {
+		yield(batchHost(1))
+	}))
+	require.ErrorIs(t, err, threatconnect.ErrUnauthorized)
+	var b *threatconnect.BatchError
+	require.ErrorAs(t, err, &b)
+	assert.EqualValues(t, 1, b.Stats.Indicators.Unprocessed)
+	assert.Equal(t, 1, m.GetTotalCallCount())
+	assert.Contains(t, err.Error(), "You may not create indicators")
+}
+
+func TestUploadSendsTheFileOnceAndWithItsLength(t *testing.T) {
+	t.Parallel()
+	m, client := batchMock(t)
+	m.RegisterResponder("POST", batchBase+"/v2/batch/7", func(req *http.Request) (*http.Response, error) {
+		assert.Equal(t, "application/octet-stream", req.Header.Get("Content-Type"))
+		assert.EqualValues(t, 15, req.ContentLength)
+		assert.Empty(t, req.URL.RawQuery)
+		body, err := io.ReadAll(req.Body)
+		assert.Equal(t, `{"indicator":[]`, string(body))
+		if m.GetTotalCallCount() == 1 {
+			return httpmock.NewStringResponse(202, `{"status":"Queued"}`), err
+		}
+		return nil, errors.New("connection reset")
+	})
+	content := bytes.NewReader([]byte(`xx{"indicator":[]`))
+	_, err := content.Seek(2, io.SeekStart)
+	require.NoError(t, err)
+	st, err := client.Batch.Upload(t.Context(), 7, content)
+	require.NoError(t, err)
+	assert.Equal(t, threatconnect.JobQueued, st.State)
+
+	_, err = content.Seek(2, io.SeekStart)
+	require.NoError(t, err)
+	_, err = client.Batch.Upload(t.Context(), 7, content)
+	require.Error(t, err)
+	assert.Equal(t, 2, m.GetTotalCallCount(), "an upload is not tried again")
+	_, err = client.Batch.Upload(t.Context(), 7, content)
+	require.ErrorIs(t, err, threatconnect.ErrValidation, "nothing is left of it")
+	_, err = client.Batch.Upload(t.Context(), 7, nil)
+	require.ErrorIs(t, err, threatconnect.ErrValidation)
+}
+
+func TestCreateAndUploadSendsTwoPlainParts(t *testing.T) {
+	t.Parallel()
+	const file = "{\"indicator\":[]}\r\n--threatconnect"
+	m, client := batchMock(t)
+	m.RegisterResponderWithQuery("POST", batchBase+"/v2/batch/createAndUpload", "includeAdditional=true", func(req *http.Request) (*http.Response, error) {
+		body, err := io.ReadAll(req.Body)
+		require.NoError(t, err)
+		assert.EqualValues(t, len(body), req.ContentLength)
+		_, options, err := mime.ParseMediaType(req.Header.Get("Content-Type"))
+		require.NoError(t, err)
+		form := multipart.NewReader(bytes.NewReader(body), options["boundary"])
+		for _, want := range [][2]string{
+			{"config", `{"version":"V2","owner":"Example Source","action":"Create","haltOnError":false,"attributeWriteType":"Append","tagWriteType":"Append","securityLabelWriteType":"Append"}`},
+			{"content", file},
+		} {
+			p, err := form.NextPart()
+			require.NoError(t, err)
+			assert.Equal(t, want[0], p.FormName())
+			assert.Equal(t, want[0], p.FileName())
+			assert.Empty(t, p.Header.Get("Content-Type"))
+			text, err := io.ReadAll(p)
+			require.NoError(t, err)
+			assert.Equal(t, want[1], string(text))
+		}
+		_, err = form.NextPart()
+		assert.Equal(t, io.EOF, err)
+		return httpmock.NewStringResponse(200, `{"status":"Success","data":{"batchStatus":{"status":"Completed","successCount":1}}}`), nil
+	})
+	st, err := client.Batch.CreateAndUpload(t.Context(), appendConfig(), strings.NewReader(file))
+	require.NoError(t, err)
+	assert.Equal(t, threatconnect.BatchStatus{State: threatconnect.JobCompleted, Success: 1}, *st, "done at once: no id")
+	_, err = client.Batch.CreateAndUpload(t.Context(), threatconnect.BatchConfig{Owner: "S", Action: threatconnect.BatchDelete}, strings.NewReader(file))
+	require.ErrorIs(t, err, threatconnect.ErrValidation)
+}
+
+func TestTheServerTakesJobsOfBothWays(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Minute))
+		client := srv.Client()
+		file := `{"indicator":[{"type":"Host","summary":"a.example"},{"type":"Host","summary":"not a host"}]}`
+		id, err := client.Batch.Create(t.Context(), appendConfig())
+		require.NoError(t, err)
+		_, err = client.Batch.Upload(t.Context(), id, strings.NewReader(file))
+		require.NoError(t, err)
+		for _, err := range client.Batch.Errors(t.Context(), id) {
+			require.ErrorIs(t, err, threatconnect.ErrBadRequest, "the job is still running")
+		}
+		began := time.Now()
+		st, err := client.Batch.Wait(t.Context(), id)
+		require.NoError(t, err)
+		assert.InDelta(t, 60, time.Since(began).Seconds(), 20)
+		assert.Less(t, len(srv.Requests()), 20)
+		assert.Equal(t, 1, st.Errors)
+		for e, err := range client.Batch.Errors(t.Context(), id) {
+			require.NoError(t, err)
+			assert.Equal(t, threatconnect.CodeIndicator, e.Code)
+			assert.Equal(t, "not a host", e.Ref)
+			assert.EqualValues(t, -1, e.Seq)
+			assert.NotContains(t, e.Error(), "not a host")
+		}
+		st, err = client.Batch.CreateAndUpload(t.Context(), appendConfig(), strings.NewReader(file))
+		require.NoError(t, err)
+		ctx, cancel := context30s(t)
+		defer cancel()
+		_, err = client.Batch.Wait(ctx, st.ID)
+		require.ErrorContains(t, err, "waiting for batch job 2")
+	})
+}
+
+func TestErrorFilesAreUnpackedWhateverTheirHeadersSay(t *testing.T) {
+	t.Parallel()
+	const text = `[{errorReason:"Error (0x1005): no",errorSource:"a.example"}]`
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	_, err := z.Write([]byte(text))
+	require.NoError(t, err)
+	require.NoError(t, z.Close())
+	for name, c := range map[string]struct {
+		body   []byte
+		header http.Header
+	}{
+		"plain":                {[]byte(text), http.Header{"Content-Type": {"text/plain"}}},
+		"gzip that says so":    {packed.Bytes(), http.Header{"Content-Encoding": {"gzip"}}},
+		"gzip that says not":   {packed.Bytes(), http.Header{"Content-Type": {"application/octet-stream ; boundary="}}},
+		"two times compressed": {twice(t, packed.Bytes()), http.Header{"Content-Encoding": {"gzip"}}},
+	} {
+		m, client := batchMock(t)
+		m.RegisterResponder("GET", batchBase+"/v2/batch/7/errors", func(*http.Request) (*http.Response, error) {
+			resp := httpmock.NewBytesResponse(200, c.body)
+			resp.Header = c.header.Clone()
+			return resp, nil
+		})
+		n := 0
+		for e, err := range client.Batch.Errors(t.Context(), 7) {
+			require.NoError(t, err, name)
+			assert.Equal(t, "a.example", e.Ref)
+			n++
+		}
+		assert.Equal(t, 1, n, name)
+	}
+}
+
+func twice(t *testing.T, b []byte) []byte {
+	t.Helper()
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	_, err := z.Write(b)
+	require.NoError(t, err)
+	require.NoError(t, z.Close())
+	return packed.Bytes()
+}
+
+func TestResultsAreAskedForByCodeWordsAndSeverity(t *testing.T) {
+	t.Parallel()
+	m, client := batchMock(t)
+	m.RegisterResponderWithQuery("GET", batchBase+"/v2/batch/7/results", "code=0x1003&contains=a%20b&severity=error",
+		httpmock.NewStringResponder(200, `[{"code":"0x1003","severity":"Error","errorReason":"cause","errorMessage":"words"},{}]`))
+	m.RegisterResponder("GET", batchBase+"/v2/batch/8/results", httpmock.NewStringResponder(404, ``))
+	opts := &threatconnect.BatchResultOptions{Code: threatconnect.CodeSyntax, Contains: "a b", Severity: "error"}
+	seq := client.Batch.Results(t.Context(), 7, opts)
+	opts.Code = "changed afterwards"
+	for range 2 {
+		for e, err := range seq {
+			require.NoError(t, err)
+			assert.Equal(t, threatconnect.BatchItemError{Seq: -1, Code: threatconnect.CodeSyntax, Severity: "Error", Reason: "words", Cause: "cause", JobID: 7}, e)
+			break
+		}
+	}
+	for range client.Batch.Results(t.Context(), 8, nil) {
+		t.Error("a job without errors has none")
+	}
+	for _, err := range client.Batch.Results(t.Context(), 7, &threatconnect.BatchResultOptions{Code: "1003"}) {
+		require.ErrorIs(t, err, threatconnect.ErrValidation)
+	}
+}
+
+func context30s(t *testing.T) (context.Context, context.CancelFunc) {
+	t.Helper()
+	return context.WithTimeout(t.Context(), 30*time.Second)
+}
