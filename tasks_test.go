@@ -186,5 +186,5 @@ func TestTaskIsAResource(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, client.SecurityLabels.Remove(t.Context(), threatconnect.TaskRef{ID: 31}, "TLP:AMBER+STRICT"))
 	var none *threatconnect.Task
-	peopleRefused(t, client.Tags.Add(t.Context(), none, "x"), "task", "")
+	peopleRefused(t, client.Tags.Add(t.Context(), none, "x"), "resource", "")
 }

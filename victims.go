@@ -158,6 +158,9 @@ func (s *VictimsService) Create(ctx context.Context, victim *Victim) (*Victim, e
 // API: PUT /v2/victims/{id}
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
 func (s *VictimsService) Update(ctx context.Context, victim *Victim) (*Victim, error) {
+	if victim == nil {
+		return nil, errNilVictim
+	}
 	t, err := s.c.targetOf(victim)
 	if err != nil {
 		return nil, err
