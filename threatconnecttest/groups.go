@@ -19,6 +19,7 @@ type group struct {
 	values    map[string]string // of the type's own fields; dates as unix seconds
 	dates     map[string]int64  // firstSeen, lastSeen, external...
 	content   []byte            // of a document or report; nil before the upload
+	assets    []*asset          // of an adversary
 	added     int64
 	modified  int64
 }

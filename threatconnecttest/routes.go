@@ -32,6 +32,9 @@ func allRoutes() []route {
 		resolutionRoutes(),
 		metadataRoutes("/v2/groups/{type}/{id}", (*call).groupHolder),
 		metadataRoutes("/v2/indicators/{type}/{indicator}", (*call).indicatorHolder),
+		taskRoutes(),
+		victimRoutes(),
+		assetRoutes(),
 	)
 }
 

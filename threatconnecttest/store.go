@@ -20,6 +20,7 @@ type state struct {
 	indicatorLimit int
 	presenceOnly   bool
 	batch          batchSettings
+	people
 }
 
 func (s *state) setUp() {

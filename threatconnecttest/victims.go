@@ -1,0 +1,271 @@
+package threatconnecttest
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// victim is one victim of one owner.
+type victim struct {
+	hung   metadata
+	assets []*asset
+	id     int64
+	owner  *owner
+	fields map[string]string
+}
+
+// victimFields are the fields of a victim in the order in which they are shown.
+var victimFields = []string{"name", "description", "org", "suborg", "workLocation", "nationality"}
+
+// VictimRecord is a victim as tests see and seed it.
+type VictimRecord struct {
+	ID           int64  // set by the server
+	Owner        string // the API user's organization when empty
+	Name         string
+	Description  string
+	Org          string
+	Suborg       string
+	WorkLocation string
+	Nationality  string
+	Assets       []AssetRecord
+	Attributes   []AttributeRecord
+	Tags         []string
+	Labels       []string
+}
+
+// texts are the fields of a record, in the order of victimFields.
+func (r *VictimRecord) texts() []*string {
+	return []*string{&r.Name, &r.Description, &r.Org, &r.Suborg, &r.WorkLocation, &r.Nationality}
+}
+
+func (v *victim) belongs() *owner      { return v.owner }
+func (v *victim) typeName() string     { return "Victim" }
+func (v *victim) hangers() *metadata   { return &v.hung }
+func (v *victim) metadata() *metadata  { return &v.hung }
+func (v *victim) links() []link        { return v.hung.linked }
+func (v *victim) changed(int64)        {} // victims have no dates
+func (v *victim) assetList() *[]*asset { return &v.assets }
+
+func (v *victim) webLink() string {
+	return webRoot + "/auth/victim/victim.xhtml?victim=" + strconv.FormatInt(v.id, 10)
+}
+
+func (s *state) victimByID(id int64) *victim {
+	for _, v := range s.victims {
+		if v.id == id {
+			return v
+		}
+	}
+	return nil
+}
+
+func (s *state) newVictim(o *owner, fields map[string]string) *victim {
+	v := &victim{id: s.nextID(), owner: o, fields: fields}
+	s.victims = append(s.victims, v)
+	return v
+}
+
+// dropVictim takes a victim out, with its associations and assets.
+func (s *state) dropVictim(v *victim) {
+	for _, l := range v.links() {
+		l.to.hangers().unlink(v)
+	}
+	s.victims = remove(s.victims, v)
+}
+
+// AddVictim puts a victim into an owner and returns it with its id. What the platform would refuse
+// is an error.
+func (s *Server) AddVictim(r VictimRecord) (VictimRecord, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r.Owner == "" {
+		r.Owner = s.owners[0].Name
+	}
+	o := s.ownerByName(r.Owner)
+	switch {
+	case o == nil:
+		return r, errors.New("threatconnecttest: there is no such owner")
+	case r.Name == "":
+		return r, errors.New("threatconnecttest: a victim needs a name")
+	}
+	fields := map[string]string{}
+	for i, p := range r.texts() {
+		fields[victimFields[i]] = *p
+	}
+	v := s.newVictim(o, fields)
+	err := s.seedAssets(v, victimAssetKinds, r.Assets)
+	if err == nil {
+		err = s.seed(v, r.Attributes, r.Tags, r.Labels, s.now().Unix())
+	}
+	if err != nil {
+		s.dropVictim(v)
+		return r, err
+	}
+	return v.record(), nil
+}
+
+// Victims returns the victims of an owner in the order in which they came.
+func (s *Server) Victims(owner string) []VictimRecord {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []VictimRecord
+	for _, v := range s.victims {
+		if v.owner.Name == owner {
+			all = append(all, v.record())
+		}
+	}
+	return all
+}
+
+func (v *victim) record() VictimRecord {
+	r := VictimRecord{ID: v.id, Owner: v.owner.Name, Assets: assetRecords(v.assets)}
+	for i, p := range r.texts() {
+		*p = v.fields[victimFields[i]]
+	}
+	r.Attributes, r.Tags, r.Labels = v.hung.records()
+	return r
+}
+
+func victimRoutes() []route {
+	all := []route{
+		{method: "GET", pattern: "/v2/victims", handle: (*call).listVictims},
+		{method: "POST", pattern: "/v2/victims", handle: (*call).createVictim},
+		{method: "GET", pattern: "/v2/victims/{id}", handle: (*call).getVictim},
+		{method: "PUT", pattern: "/v2/victims/{id}", handle: (*call).updateVictim},
+		{method: "DELETE", pattern: "/v2/victims/{id}", handle: (*call).deleteVictim},
+	}
+	return append(all, metadataRoutes("/v2/victims/{id}", (*call).victimHolder)...)
+}
+
+// victim is the victim that the path names, in the owner of the call.
+func (c *call) victim() (*victim, *answer) {
+	o, bad := c.owner()
+	if bad != nil {
+		return nil, bad
+	}
+	v := c.victimByID(c.id("id"))
+	if v == nil || v.owner != o {
+		return nil, missing()
+	}
+	return v, nil
+}
+
+func (c *call) victimHolder() (holder, *answer) {
+	v, bad := c.victim()
+	if bad != nil {
+		return nil, bad
+	}
+	return v, nil
+}
+
+// writableVictim is the victim that the path names, to be changed.
+func (c *call) writableVictim() (*victim, *answer) {
+	if _, bad := c.writableOwner(); bad != nil {
+		return nil, bad
+	}
+	return c.victim()
+}
+
+func (c *call) listVictims() *answer {
+	o, bad := c.owner()
+	if bad != nil {
+		return bad
+	}
+	want, bad := c.filters(filterFields{"name": {filterText, "=^"}})
+	if bad != nil {
+		return bad
+	}
+	with := c.includes()
+	return c.page("victim", true, func(take func() *jsonWriter) {
+		for _, v := range c.victims {
+			if v.owner != o || !want.match(func(name string) any { return v.fields[name] }) {
+				continue
+			}
+			if w := take(); w != nil {
+				w.open()
+				v.write(w, true, with)
+				w.close()
+			}
+		}
+	})
+}
+
+// write writes a victim, which never says whose it is. Lists leave out the description.
+func (v *victim) write(w *jsonWriter, list bool, with include) {
+	w.id("id", v.id)
+	for _, name := range victimFields {
+		if name != "description" || !list {
+			w.some(name, v.fields[name])
+		}
+	}
+	w.str("webLink", v.webLink())
+	if with&withAttributes != 0 {
+		v.hung.writeAttributes(w)
+	}
+	if with&withTags != 0 {
+		v.hung.writeTags(w)
+	}
+}
+
+func (c *call) oneVictim(status int, v *victim) *answer {
+	return c.one(status, "victim", func(w *jsonWriter) { v.write(w, false, c.includes()) })
+}
+
+func (c *call) getVictim() *answer {
+	v, bad := c.victim()
+	if bad != nil {
+		return bad
+	}
+	return c.oneVictim(http.StatusOK, v)
+}
+
+func (c *call) createVictim() *answer {
+	o, bad := c.writableOwner()
+	if bad != nil {
+		return bad
+	}
+	fields := map[string]string{}
+	if bad := c.readVictim(fields); bad != nil {
+		return bad
+	}
+	return c.oneVictim(http.StatusCreated, c.newVictim(o, fields))
+}
+
+func (c *call) updateVictim() *answer {
+	v, bad := c.writableVictim()
+	if bad != nil {
+		return bad
+	}
+	if bad := c.readVictim(v.fields); bad != nil {
+		return bad
+	}
+	return c.oneVictim(http.StatusOK, v)
+}
+
+func (c *call) deleteVictim() *answer {
+	v, bad := c.writableVictim()
+	if bad != nil {
+		return bad
+	}
+	c.dropVictim(v)
+	return success(http.StatusOK)
+}
+
+// readVictim reads the body of a create or update, each of which needs the name.
+func (c *call) readVictim(fields map[string]string) *answer {
+	f, ok := readFields(c.body)
+	if !ok {
+		return fail(http.StatusBadRequest, msgMalformed)
+	}
+	if name, _ := f.text("name"); strings.TrimSpace(name) == "" {
+		return fail(http.StatusBadRequest, "The name for this Victim is invalid, please enter a name")
+	}
+	for _, name := range victimFields {
+		if s, ok := f.text(name); ok {
+			fields[name] = s
+		}
+	}
+	return nil
+}
