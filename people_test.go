@@ -1,0 +1,243 @@
+package threatconnect_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/threatconnecttest"
+)
+
+const peopleAnalyst = "analyst@example.com" // a member of the server's organization
+
+// peopleOddities are the shapes in which the client has to read tasks, victims and assets.
+var peopleOddities = map[string]threatconnecttest.Oddity{
+	"as most clients know it": 0,
+	"with everything odd":     threatconnecttest.OddityAllOddities &^ threatconnecttest.OddityEmptyAs404,
+	"with empty lists as 404": threatconnecttest.OddityEmptyAs404,
+}
+
+// peopleRoutes are the endpoints that a server was asked for, of those that begin with a prefix.
+func peopleRoutes(srv *threatconnecttest.Server, prefixes ...string) (asked, all []string) {
+	has := func(route string) bool {
+		_, path, _ := strings.Cut(route, " ")
+		return slices.ContainsFunc(prefixes, func(p string) bool { return path == p || strings.HasPrefix(path, p+"/") })
+	}
+	for _, r := range srv.Requests() {
+		if route := r.Method + " " + r.Route; has(route) {
+			asked = append(asked, route)
+		}
+	}
+	for _, r := range threatconnecttest.Routes() {
+		if has(r) {
+			all = append(all, r)
+		}
+	}
+	slices.Sort(asked)
+	slices.Sort(all)
+	return slices.Compact(asked), all
+}
+
+func TestLifeOfATask(t *testing.T) {
+	t.Parallel()
+	for name, odd := range peopleOddities {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := threatconnecttest.New(threatconnecttest.WithOddities(odd))
+			client, ctx := srv.Client(), t.Context()
+			none, err := threatconnect.Collect(client.Tasks.All(ctx, nil))
+			require.NoError(t, err)
+			assert.Empty(t, none)
+
+			due := time.Now().Add(-time.Hour).Truncate(time.Second).UTC()
+			task, err := client.Tasks.Create(ctx, &threatconnect.Task{Name: "Call the bank", DueDate: due, Description: "d",
+				Assignees: []threatconnect.User{{UserName: peopleAnalyst}}})
+			require.NoError(t, err)
+			assert.Equal(t, threatconnect.TaskNotStarted, task.Status)
+			assert.Equal(t, "Example Organization", task.Owner.Name)
+			assert.Equal(t, due, task.DueDate)
+			require.NotNil(t, task.Overdue)
+			assert.True(t, *task.Overdue)
+			assert.Equal(t, "Alex", task.Assignees[0].FirstName)
+
+			task.Status, task.DueDate = threatconnect.TaskCompleted, due.Add(48*time.Hour)
+			task, err = client.Tasks.Update(ctx, task)
+			require.NoError(t, err)
+			assert.False(t, *task.Overdue, "what was read must not be written back over what the platform keeps")
+			assert.Len(t, task.Assignees, 1)
+
+			users, err := client.Tasks.Escalatees.On(ctx, task)
+			require.NoError(t, err)
+			assert.Empty(t, users)
+			require.NoError(t, client.Tasks.Escalatees.Add(ctx, task, srv.AccessID(), peopleAnalyst))
+			require.NoError(t, client.Tasks.Escalatees.Add(ctx, task, peopleAnalyst))
+			users, err = client.Tasks.Escalatees.On(ctx, task)
+			require.NoError(t, err)
+			assert.Len(t, users, 2)
+			userID, _ := srv.UserID(peopleAnalyst)
+			for _, s := range []*threatconnect.TaskUsersService{client.Tasks.Assignees, client.Tasks.Escalatees} {
+				require.NoError(t, s.Add(ctx, task, peopleAnalyst))
+				all, err := s.On(ctx, task)
+				require.NoError(t, err)
+				assert.NotEmpty(t, all)
+				byName, err := s.Get(ctx, task, peopleAnalyst)
+				require.NoError(t, err)
+				byID, err := s.GetByID(ctx, task, userID)
+				require.NoError(t, err)
+				assert.Equal(t, byName, byID)
+				require.NoError(t, s.Remove(ctx, task, peopleAnalyst))
+				_, err = s.Get(ctx, task, peopleAnalyst)
+				require.ErrorIs(t, err, threatconnect.ErrNotFound)
+			}
+			require.ErrorIs(t, client.Tasks.Assignees.Add(ctx, task, "nobody"), threatconnect.ErrNotFound)
+
+			require.NoError(t, client.Tags.Add(ctx, task, "Phishing"))
+			_, err = client.Attributes.Add(ctx, task, threatconnect.Attribute{Type: "Description", Value: "v"})
+			require.NoError(t, err)
+			require.NoError(t, client.SecurityLabels.Apply(ctx, task, "TLP:AMBER+STRICT"))
+			got, err := client.Tasks.Get(ctx, task.ID, &threatconnect.TaskGetOptions{Include: threatconnect.IncludeAll})
+			require.NoError(t, err)
+			assert.Equal(t, "Phishing", got.Tags[0].Name)
+			assert.Equal(t, "v", got.Attributes[0].Value)
+			labels, err := client.SecurityLabels.On(ctx, task)
+			require.NoError(t, err)
+			assert.Len(t, labels, 1)
+
+			_, err = client.Tasks.Create(ctx, &threatconnect.Task{Name: "Other"})
+			require.NoError(t, err)
+			p, err := client.Tasks.List(ctx, &threatconnect.TaskListOptions{Filters: threatconnect.Filters{threatconnect.ByStatus.Is("Completed")}})
+			require.NoError(t, err)
+			assert.Len(t, p.Items, 1)
+
+			require.NoError(t, client.Tasks.Delete(ctx, task.ID, nil))
+			_, err = client.Tasks.Get(ctx, task.ID, nil)
+			require.ErrorIs(t, err, threatconnect.ErrNotFound)
+			_, err = client.Tasks.Assignees.On(ctx, task)
+			require.ErrorIs(t, err, threatconnect.ErrNotFound)
+			assert.Len(t, srv.Tasks("Example Organization"), 1)
+
+			asked, all := peopleRoutes(srv, "/v2/tasks", "/v2/tasks/{id}/assignees", "/v2/tasks/{id}/escalatees")
+			for _, r := range all {
+				if path := strings.TrimPrefix(r[strings.Index(r, " ")+1:], "/v2/tasks"); path == "" || path == "/{id}" || strings.Contains(path, "ees") {
+					assert.Contains(t, asked, r)
+				}
+			}
+		})
+	}
+}
+
+func TestLifeOfAVictim(t *testing.T) {
+	t.Parallel()
+	for name, odd := range peopleOddities {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := threatconnecttest.New(threatconnecttest.WithOddities(odd))
+			client, ctx := srv.Client(threatconnect.WithOwner("Example Source")), t.Context()
+			victim, err := client.Victims.Create(ctx, &threatconnect.Victim{Name: "Jo Example", Description: "d", Org: "Example Inc"})
+			require.NoError(t, err)
+			assert.Equal(t, "Example Source", victim.Owner.Name)
+			victim.Nationality = "German"
+			victim, err = client.Victims.Update(ctx, victim)
+			require.NoError(t, err)
+			assert.Equal(t, "German", victim.Nationality)
+			assert.Equal(t, "Example Inc", victim.Org)
+
+			none, err := client.VictimAssets.On(ctx, victim)
+			require.NoError(t, err)
+			assert.Empty(t, none)
+			for _, k := range victimAssetKinds {
+				made, err := client.VictimAssets.Create(ctx, victim, k.asset)
+				require.NoError(t, err)
+				require.NotZero(t, made.Meta().ID)
+				again, err := client.VictimAssets.Update(ctx, victim, made)
+				require.NoError(t, err)
+				assert.Equal(t, made, again)
+				got, err := client.VictimAssets.Get(ctx, victim, made.Type(), made.Meta().ID)
+				require.NoError(t, err)
+				assert.Equal(t, made, got)
+				of, err := client.VictimAssets.OfType(ctx, victim, made.Type())
+				require.NoError(t, err)
+				require.Len(t, of, 1)
+				assert.Equal(t, made.Summary(), of[0].Summary())
+			}
+			all, err := client.VictimAssets.On(ctx, victim)
+			require.NoError(t, err)
+			require.Len(t, all, len(victimAssetKinds))
+			for i, k := range victimAssetKinds {
+				assert.IsType(t, k.asset, all[i])
+				require.NoError(t, client.VictimAssets.Delete(ctx, victim, all[i].Type(), all[i].Meta().ID))
+			}
+			require.NoError(t, client.Tags.Add(ctx, victim, "VIP"))
+			assert.Equal(t, []string{"VIP"}, srv.Victims("Example Source")[0].Tags)
+
+			got, err := client.Victims.Get(ctx, victim.ID, &threatconnect.VictimGetOptions{Include: threatconnect.IncludeTags})
+			require.NoError(t, err)
+			assert.Equal(t, "VIP", got.Tags[0].Name)
+			listed, err := threatconnect.Collect(client.Victims.All(ctx, &threatconnect.VictimListOptions{
+				Filters: threatconnect.Filters{threatconnect.ByName.Is("Jo Example")}}))
+			require.NoError(t, err)
+			require.Len(t, listed, 1)
+			require.NoError(t, client.Victims.Delete(ctx, listed[0].ID, nil))
+			_, err = client.VictimAssets.On(ctx, victim)
+			require.ErrorIs(t, err, threatconnect.ErrNotFound)
+
+			asked, routes := peopleRoutes(srv, "/v2/victims")
+			for _, r := range routes {
+				if path := strings.TrimPrefix(r[strings.Index(r, " ")+1:], "/v2/victims"); path == "" || path == "/{id}" || strings.HasPrefix(path, "/{id}/victimAssets") {
+					assert.Contains(t, asked, r)
+				}
+			}
+		})
+	}
+}
+
+func TestLifeOfAnAdversarysAssets(t *testing.T) {
+	t.Parallel()
+	for name, odd := range peopleOddities {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := threatconnecttest.New(threatconnecttest.WithOddities(odd))
+			client, ctx := srv.Client(), t.Context()
+			g, err := srv.AddGroup(threatconnecttest.GroupRecord{Owner: "Example Source", Type: "Adversary", Name: "Bad Guy"})
+			require.NoError(t, err)
+			adversary := threatconnect.GroupRef{Type: threatconnect.GroupAdversary, ID: g.ID, Owner: "Example Source"}
+			none, err := client.AdversaryAssets.On(ctx, adversary)
+			require.NoError(t, err)
+			assert.Empty(t, none)
+			for typ, v := range map[threatconnect.AdversaryAssetType]string{
+				threatconnect.AdversaryAssetHandle:      "bad/guy",
+				threatconnect.AdversaryAssetPhoneNumber: "555-0100",
+				threatconnect.AdversaryAssetURL:         "http://example.com/?a=b",
+			} {
+				made, err := client.AdversaryAssets.Create(ctx, adversary, threatconnect.AdversaryAsset{Type: typ, Value: v + "x"})
+				require.NoError(t, err)
+				made.Value = v
+				made, err = client.AdversaryAssets.Update(ctx, adversary, *made)
+				require.NoError(t, err)
+				assert.Equal(t, v, made.Value)
+				got, err := client.AdversaryAssets.Get(ctx, adversary, typ, made.ID)
+				require.NoError(t, err)
+				assert.Equal(t, made, got)
+				of, err := client.AdversaryAssets.OfType(ctx, adversary, typ)
+				require.NoError(t, err)
+				assert.Equal(t, []threatconnect.AdversaryAsset{*made}, of)
+			}
+			all, err := client.AdversaryAssets.On(ctx, adversary)
+			require.NoError(t, err)
+			require.Len(t, all, 3)
+			for _, a := range all {
+				require.NoError(t, client.AdversaryAssets.Delete(ctx, adversary, a.Type, a.ID))
+				_, err = client.AdversaryAssets.Get(ctx, adversary, a.Type, a.ID)
+				require.ErrorIs(t, err, threatconnect.ErrNotFound)
+			}
+			asked, routes := peopleRoutes(srv, "/v2/groups/adversaries/{id}/adversaryAssets")
+			assert.Equal(t, routes, asked)
+			assert.Len(t, routes, 16)
+		})
+	}
+}
