@@ -56,6 +56,10 @@ type Client struct {
 	DataStore *DataStoreService
 	// Logs sends an app's log to the platform.
 	Logs *LogsService
+	// Metrics keeps custom metrics for dashboards.
+	Metrics *MetricsService
+	// Notifications sends messages to users of the platform.
+	Notifications *NotificationsService
 
 	cfg     config
 	offset  atomic.Int64 // server clock minus ours in nanoseconds, 0 while ours is right
@@ -124,6 +128,8 @@ func NewClient(baseURL string, credentials Credentials, options ...Option) (*Cli
 	c.Victims = &VictimsService{s}
 	c.VictimAssets = &VictimAssetsService{s}
 	c.AdversaryAssets = &AdversaryAssetsService{s}
+	c.Metrics = &MetricsService{s}
+	c.Notifications = &NotificationsService{s}
 	c.Types = &TypesService{s}
 	c.Bulk = &BulkService{s}
 	c.Playbooks = &PlaybooksService{s}

@@ -35,6 +35,8 @@ func allRoutes() []route {
 		taskRoutes(),
 		victimRoutes(),
 		assetRoutes(),
+		metricRoutes(),
+		notificationRoutes(),
 	)
 }
 

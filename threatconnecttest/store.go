@@ -21,6 +21,7 @@ type state struct {
 	presenceOnly   bool
 	batch          batchSettings
 	people
+	signals
 }
 
 func (s *state) setUp() {

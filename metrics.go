@@ -1,0 +1,269 @@
+package threatconnect
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+	"unicode/utf8"
+
+	"github.com/threatconnect-go/threatconnect/internal/wire"
+)
+
+// MetricDataType says how the values of an interval make up the value of a metric.
+type MetricDataType string
+
+// The data types of metrics.
+const (
+	MetricAverage MetricDataType = "Average" // the mean, weighted where weights are given
+	MetricCount   MetricDataType = "Count"   // how many values there are
+	MetricFirst   MetricDataType = "First"
+	MetricLast    MetricDataType = "Last"
+	MetricMax     MetricDataType = "Max"
+	MetricMin     MetricDataType = "Min"
+	MetricSum     MetricDataType = "Sum"
+)
+
+var metricDataTypes = []MetricDataType{MetricAverage, MetricCount, MetricFirst, MetricLast, MetricMax, MetricMin, MetricSum}
+
+// MetricInterval is the time over which the values of a metric are put together.
+type MetricInterval string
+
+// The intervals of metrics.
+const (
+	MetricHourly  MetricInterval = "Hourly"
+	MetricDaily   MetricInterval = "Daily"
+	MetricWeekly  MetricInterval = "Weekly"
+	MetricMonthly MetricInterval = "Monthly"
+	MetricYearly  MetricInterval = "Yearly"
+)
+
+var metricIntervals = []MetricInterval{MetricHourly, MetricDaily, MetricWeekly, MetricMonthly, MetricYearly}
+
+// Metric is a number over time that an integration keeps on the platform for dashboards.
+type Metric struct {
+	ID          int64          `json:"id,omitzero"`          // read only
+	Name        string         `json:"name"`                 // required; 1 to 45 characters, no other metric has it; of digits alone it would be taken for an id
+	DataType    MetricDataType `json:"dataType"`             // required
+	Interval    MetricInterval `json:"interval"`             // required
+	Keyed       bool           `json:"keyedValues"`          // whether there is a value for each of several keys
+	Description string         `json:"description,omitzero"` // up to 500 characters
+}
+
+// MetricPoint is a value that is added to a metric.
+type MetricPoint struct {
+	Value  *int64    `json:"value,omitzero"`  // nil only for metrics of the type MetricCount
+	Key    string    `json:"name,omitzero"`   // required for keyed metrics; no place in others
+	Date   time.Time `json:"date,omitzero"`   // zero means now
+	Weight int       `json:"weight,omitzero"` // in an average; 0 leaves it to the platform
+}
+
+// MetricReading is what a metric stands at in an interval.
+type MetricReading struct {
+	Value float64   `json:"value"`
+	Date  time.Time `json:"date"` // the hour that the value is in
+}
+
+const (
+	maxMetricName        = 45
+	maxMetricDescription = 500
+)
+
+// MetricsService reads and writes the custom metrics of the API user's organization. It is safe for
+// concurrent use.
+//
+// Metrics have no owner to choose and cannot be changed, only deleted and created anew.
+type MetricsService struct{ service }
+
+// List reads all metrics. It costs one request a 500 metrics.
+//
+// API: GET /v2/customMetrics
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/custom_metrics/custom_metrics.html
+func (s *MetricsService) List(ctx context.Context) ([]Metric, error) {
+	return listAll(ctx, s.c, at("v2", "customMetrics"), "", []string{"customMetricConfig"}, readMetric)
+}
+
+// Get reads one metric by its name. One that does not exist is an error that matches [ErrNotFound].
+// It costs one request.
+//
+// API: GET /v2/customMetrics/{metricId}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/custom_metrics/custom_metrics.html
+func (s *MetricsService) Get(ctx context.Context, name string) (*Metric, error) {
+	r, err := metricNamed(name)
+	if err != nil {
+		return nil, err
+	}
+	return s.get(ctx, r)
+}
+
+// GetByID reads one metric by its id; see Get.
+//
+// API: GET /v2/customMetrics/{metricId}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/custom_metrics/custom_metrics.html
+func (s *MetricsService) GetByID(ctx context.Context, metricID int64) (*Metric, error) {
+	if metricID <= 0 {
+		return nil, &ValidationError{Field: "metric id", Rule: "want a positive number"}
+	}
+	return s.get(ctx, at("v2", "customMetrics", id(metricID)))
+}
+
+func (s *MetricsService) get(ctx context.Context, r route) (*Metric, error) {
+	return one(ctx, s.c, &call{method: http.MethodGet, route: r}, []string{"customMetricConfig"}, pointer(readMetric))
+}
+
+// Create creates a metric and returns it with its id. It costs one request and is not tried again
+// after an unknown outcome; Get tells whether the metric is there.
+//
+// API: POST /v2/customMetrics
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/custom_metrics/custom_metrics.html
+func (s *MetricsService) Create(ctx context.Context, metric Metric) (*Metric, error) {
+	name, err := trimmedName("metric name", metric.Name, maxMetricName)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case metric.DataType == "":
+		return nil, &ValidationError{Field: "metric data type", Rule: "is missing", Fix: "use one of the constants, as MetricSum"}
+	case metric.Interval == "":
+		return nil, &ValidationError{Field: "metric interval", Rule: "is missing", Fix: "use one of the constants, as MetricDaily"}
+	case utf8.RuneCountInString(metric.Description) > maxMetricDescription:
+		return nil, &ValidationError{Field: "metric description", Rule: "is longer than 500 characters", Fix: "shorten it"}
+	}
+	if err := firstError(oneOf("metric data type", metric.DataType, metricDataTypes), oneOf("metric interval", metric.Interval, metricIntervals)); err != nil {
+		return nil, err
+	}
+	var w wire.Writer
+	w.BeginObject()
+	w.Key("name")
+	w.Text(name)
+	w.Key("dataType")
+	w.Text(string(metric.DataType))
+	w.Key("interval")
+	w.Text(string(metric.Interval))
+	w.Key("keyedValues")
+	w.Bool(metric.Keyed)
+	text(&w, "description", metric.Description)
+	w.EndObject()
+	if err := w.Err(); err != nil {
+		return nil, &ValidationError{Field: "metric description", Rule: err.Error()}
+	}
+	return one(ctx, s.c, &call{method: http.MethodPost, route: at("v2", "customMetrics"), body: jsonBody(w.Buf)}, []string{"customMetricConfig"}, pointer(readMetric))
+}
+
+// Delete deletes a metric, by its name, with all of its values. It costs one request.
+//
+// API: DELETE /v2/customMetrics/{metricId}
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/custom_metrics/custom_metrics.html
+func (s *MetricsService) Delete(ctx context.Context, name string) error {
+	r, err := metricNamed(name)
+	if err != nil {
+		return err
+	}
+	return s.c.write(ctx, http.MethodDelete, r, "")
+}
+
+// Add adds a value to a metric, by its name. It costs one request and is not tried again after an
+// unknown outcome, because the value would count twice.
+//
+// API: POST /v2/customMetrics/{metricId}/data
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/custom_metrics/custom_metrics.html
+func (s *MetricsService) Add(ctx context.Context, name string, point MetricPoint) error {
+	call, err := point.call(name)
+	if err != nil {
+		return err
+	}
+	_, err = s.c.exchange(ctx, call, nil, nil)
+	return err
+}
+
+// AddAndRead adds a value to a metric as Add does, and returns what the metric stands at then.
+//
+// API: POST /v2/customMetrics/{metricId}/data
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/custom_metrics/custom_metrics.html
+func (s *MetricsService) AddAndRead(ctx context.Context, name string, point MetricPoint) (*MetricReading, error) {
+	call, err := point.call(name)
+	if err != nil {
+		return nil, err
+	}
+	call.query = url.Values{"returnValue": {"true"}}
+	call.must = true
+	var m MetricReading
+	// The answer is the bare reading: its fields are the keys.
+	_, err = s.c.exchange(ctx, call, []string{"value", "date"}, func(r *wire.Reader) {
+		if string(r.Key()) == "value" {
+			m.Value = r.Float64()
+		} else {
+			m.Date = r.Time()
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &m, nil
+}
+
+// metricNamed is where the metric of a name is.
+func metricNamed(name string) (route, error) {
+	name, err := trimmedName("metric name", name, maxMetricName)
+	if err != nil {
+		return route{}, err
+	}
+	return at("v2", "customMetrics", value(name)), nil
+}
+
+// call is the request that adds a point to a metric.
+func (p *MetricPoint) call(name string) (*call, error) {
+	r, err := metricNamed(name)
+	if err != nil {
+		return nil, err
+	}
+	if p.Weight < 0 {
+		return nil, &ValidationError{Field: "metric weight", Rule: "want 1 or more, or 0 for none"}
+	}
+	key := p.Key
+	if key != "" {
+		if key, err = trimmedName("metric key", key, 0); err != nil {
+			return nil, err
+		}
+	}
+	var w wire.Writer
+	w.BeginObject()
+	text(&w, "name", key)
+	if p.Value != nil {
+		w.Key("value")
+		w.Int64(*p.Value)
+	}
+	when(&w, "date", p.Date)
+	if p.Weight > 0 {
+		w.Key("weight")
+		w.Int64(int64(p.Weight))
+	}
+	w.EndObject()
+	if err := w.Err(); err != nil {
+		return nil, &ValidationError{Field: "metric date", Rule: err.Error()}
+	}
+	return &call{method: http.MethodPost, route: r.under("data"), body: jsonBody(w.Buf)}, nil
+}
+
+func readMetric(r *wire.Reader) Metric {
+	var m Metric
+	for r.Object(); r.NextKey(); {
+		switch string(r.Key()) {
+		case "id":
+			m.ID = r.Int64()
+		case "name":
+			m.Name = r.Text()
+		case "dataType":
+			m.DataType = MetricDataType(r.Text())
+		case "interval":
+			m.Interval = MetricInterval(r.Text())
+		case "keyedValues":
+			m.Keyed = r.Bool()
+		case "description":
+			m.Description = r.Text()
+		default:
+			r.Skip()
+		}
+	}
+	return m
+}

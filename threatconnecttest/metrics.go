@@ -1,0 +1,215 @@
+package threatconnecttest
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+	"unicode/utf8"
+)
+
+// signals are what integrations tell the platform about themselves.
+type signals struct {
+	customMetrics []*metric
+	notifications []NotificationRecord
+}
+
+// metric is a custom metric of the API user's organization.
+type metric struct {
+	id                                    int64
+	name, dataType, interval, description string
+	keyed                                 bool
+	points                                []point
+}
+
+// point is a value of a metric.
+type point struct {
+	key    string
+	bucket string // the interval that it falls into
+	value  float64
+	weight float64
+}
+
+var (
+	metricDataTypes = []string{"Average", "Count", "First", "Last", "Max", "Min", "Sum"}
+	metricIntervals = []string{"Hourly", "Daily", "Weekly", "Monthly", "Yearly"}
+)
+
+func metricRoutes() []route {
+	return []route{
+		{method: "GET", pattern: "/v2/customMetrics", handle: (*call).listCustomMetrics},
+		{method: "POST", pattern: "/v2/customMetrics", handle: (*call).createCustomMetric},
+		{method: "GET", pattern: "/v2/customMetrics/{metricId}", handle: (*call).getCustomMetric},
+		{method: "DELETE", pattern: "/v2/customMetrics/{metricId}", handle: (*call).deleteCustomMetric},
+		{method: "POST", pattern: "/v2/customMetrics/{metricId}/data", handle: (*call).addToCustomMetric},
+	}
+}
+
+// customMetric is the metric that the path names, by name or by id.
+func (c *call) customMetric() *metric {
+	for _, m := range c.customMetrics {
+		if m.name == c.params.get("metricId") {
+			return m
+		}
+	}
+	for _, m := range c.customMetrics {
+		if m.id == c.id("metricId") {
+			return m
+		}
+	}
+	return nil
+}
+
+func (m *metric) write(w *jsonWriter) {
+	w.id("id", m.id)
+	w.str("name", m.name)
+	w.str("dataType", m.dataType)
+	w.str("interval", m.interval)
+	w.bool("keyedValues", m.keyed)
+	w.some("description", m.description)
+}
+
+func (c *call) listCustomMetrics() *answer {
+	return pageOf(c, "customMetricConfig", c.customMetrics, func(w *jsonWriter, m *metric) { m.write(w) })
+}
+
+func (c *call) getCustomMetric() *answer {
+	m := c.customMetric()
+	if m == nil {
+		return missing()
+	}
+	return c.one(http.StatusOK, "customMetricConfig", m.write)
+}
+
+func (c *call) createCustomMetric() *answer {
+	f, ok := readFields(c.body)
+	if !ok {
+		return fail(http.StatusBadRequest, msgMalformed)
+	}
+	m := &metric{}
+	m.name, _ = f.text("name")
+	m.dataType, _ = f.text("dataType")
+	m.interval, _ = f.text("interval")
+	m.description, _ = f.text("description")
+	m.keyed, ok = f.flag("keyedValues")
+	n := utf8.RuneCountInString
+	switch {
+	case n(m.name) < 1 || n(m.name) > 45:
+		return fail(http.StatusBadRequest, "The name for this custom metric is invalid, please enter a name between 1-45 characters in length")
+	case f.has("description") && (n(m.description) < 1 || n(m.description) > 500):
+		return fail(http.StatusBadRequest, "The description for this custom metric is invalid, please enter a description between 1-500 characters in length")
+	case !slices.Contains(metricDataTypes, m.dataType), !slices.Contains(metricIntervals, m.interval), f.has("keyedValues") && !ok:
+		return fail(http.StatusBadRequest, msgMalformed)
+	case slices.ContainsFunc(c.customMetrics, func(have *metric) bool { return have.name == m.name }):
+		return fail(http.StatusBadRequest, "A custom metric with this name already exists")
+	}
+	m.id = c.nextID()
+	c.customMetrics = append(c.customMetrics, m)
+	return c.one(http.StatusCreated, "customMetricConfig", m.write)
+}
+
+func (c *call) deleteCustomMetric() *answer {
+	m := c.customMetric()
+	if m == nil {
+		return missing()
+	}
+	c.customMetrics = remove(c.customMetrics, m)
+	return success(http.StatusOK)
+}
+
+// addToCustomMetric answers nothing, or the bare reading when it is asked for.
+func (c *call) addToCustomMetric() *answer {
+	m := c.customMetric()
+	if m == nil {
+		return missing()
+	}
+	f, ok := readFields(c.body)
+	if !ok {
+		return fail(http.StatusBadRequest, msgMalformed)
+	}
+	p := point{value: 1, weight: 1}
+	at := c.now.UTC()
+	p.key, _ = f.text("name")
+	if (p.key != "") != m.keyed {
+		return fail(http.StatusBadRequest, "The name for this value is invalid: keyed metrics need one, others have none")
+	}
+	for name, to := range map[string]*float64{"value": &p.value, "weight": &p.weight} {
+		s, ok := f.text(name)
+		if !ok {
+			continue
+		}
+		n, err := strconv.ParseInt(s, 10, 64)
+		if err != nil {
+			return fail(http.StatusBadRequest, msgMalformed)
+		}
+		*to = float64(n)
+	}
+	if !f.has("value") && m.dataType != "Count" {
+		return fail(http.StatusBadRequest, "A value is required for this custom metric")
+	}
+	if s, ok := f.text("date"); ok {
+		if at, ok = parseDate(s); !ok {
+			return fail(http.StatusBadRequest, msgMalformed)
+		}
+	}
+	p.bucket = bucket(m.interval, at)
+	m.points = append(m.points, p)
+	if !c.flag("returnValue") {
+		return &answer{status: http.StatusNoContent, header: http.Header{}}
+	}
+	w := c.writer()
+	w.open()
+	w.float("value", m.reading(p.key, p.bucket))
+	w.date("date", at.Truncate(time.Hour).Unix())
+	w.close()
+	return jsonAnswer(http.StatusOK, w.b)
+}
+
+// bucket names the interval that a time falls into.
+func bucket(interval string, at time.Time) string {
+	switch interval {
+	case "Hourly":
+		return at.Format("2006-01-02T15")
+	case "Daily":
+		return at.Format("2006-01-02")
+	case "Weekly":
+		year, week := at.ISOWeek()
+		return fmt.Sprintf("%d-W%02d", year, week)
+	case "Monthly":
+		return at.Format("2006-01")
+	}
+	return at.Format("2006")
+}
+
+// reading is what a metric stands at in an interval that has a value.
+func (m *metric) reading(key, bucket string) float64 {
+	var values []float64
+	var total, weighted, weight float64
+	for _, p := range m.points {
+		if p.key == key && p.bucket == bucket {
+			values = append(values, p.value)
+			total += p.value
+			weighted += p.value * p.weight
+			weight += p.weight
+		}
+	}
+	switch m.dataType {
+	case "Average":
+		if weight == 0 {
+			return 0
+		}
+		return weighted / weight
+	case "Count":
+		return float64(len(values))
+	case "First":
+		return values[0]
+	case "Last":
+		return values[len(values)-1]
+	case "Max":
+		return slices.Max(values)
+	case "Min":
+		return slices.Min(values)
+	}
+	return total
+}
