@@ -65,9 +65,10 @@ func list[T any](ctx context.Context, c *Client, call *call, limit int, keys []s
 		}
 	})
 	if err != nil {
-		// A collection cannot be missing: 404 is how some versions say that it is empty. Below a
-		// resource it can also mean that the resource is not there, and stays an error.
-		if api, ok := errors.AsType[*APIError](err); ok && !strings.Contains(call.route.template, "{}") && api.StatusCode == http.StatusNotFound &&
+		// A collection cannot be missing: not found, as 404 or in a 200, is how some versions say that
+		// it is empty. Below a resource it can also mean that the resource is not there, and stays an
+		// error.
+		if api, ok := errors.AsType[*APIError](err); ok && !strings.Contains(call.route.template, "{}") &&
 			slices.Contains(api.kinds, ErrNotFound) && api.Message != "" {
 			p.Total = 0
 			return p, nil
