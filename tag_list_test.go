@@ -1,0 +1,209 @@
+package threatconnect_test
+
+import (
+	"context"
+	"iter"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/threatconnecttest"
+)
+
+func TestTagsAreWrittenAndListed(t *testing.T) {
+	t.Parallel()
+	forEveryOddity(t, func(t *testing.T, srv *threatconnecttest.Server, c *threatconnect.Client) {
+		ctx := t.Context()
+		assert.Empty(t, all(t, c.Tags.All(ctx, nil)))
+		made, err := c.Tags.Create(ctx, threatconnect.Tag{Name: " Nation State ", Description: "Paid by one"}, nil)
+		require.NoError(t, err)
+		assert.Equal(t, "Nation State", made.Name)
+		assert.Equal(t, "Paid by one", made.Description)
+		seedIndicators(t, srv, threatconnecttest.IndicatorRecord{Type: "Host", Summary: "www.example.com", Tags: []string{"A/B", "Nation State"}},
+			threatconnecttest.IndicatorRecord{Type: "Host", Summary: "mail.example.com", Tags: []string{"A/B"}})
+
+		tags := all(t, c.Tags.All(ctx, &threatconnect.TagListOptions{Filters: threatconnect.Filters{threatconnect.ByName.StartsWith("Na")}}))
+		require.Len(t, tags, 1)
+		assert.Empty(t, tags[0].Description, "only a detailed list has it")
+		tags = all(t, c.Tags.All(ctx, &threatconnect.TagListOptions{Detailed: true, Filters: threatconnect.Filters{threatconnect.ByName.Is("Nation State")}}))
+		require.Len(t, tags, 1)
+		assert.Equal(t, "Paid by one", tags[0].Description)
+		tags = all(t, c.Tags.All(ctx, &threatconnect.TagListOptions{Any: true,
+			Filters: threatconnect.Filters{threatconnect.ByWeight.Above(1), threatconnect.ByName.Is("Nation State")}}))
+		assert.Len(t, tags, 2)
+		page, err := c.Tags.List(ctx, &threatconnect.TagListOptions{ListOptions: threatconnect.ListOptions{Limit: 1}})
+		require.NoError(t, err)
+		assert.Len(t, page.Items, 1)
+		assert.True(t, page.More)
+
+		renamed, err := c.Tags.Update(ctx, "Nation State", threatconnect.Tag{Name: "State"}, nil)
+		require.NoError(t, err)
+		assert.Equal(t, "State", renamed.Name)
+		_, err = c.Tags.Get(ctx, "Nation State", nil)
+		require.ErrorIs(t, err, threatconnect.ErrNotFound)
+		described, err := c.Tags.Update(ctx, "State", threatconnect.Tag{Description: "New"}, nil)
+		require.NoError(t, err)
+		assert.Equal(t, "State", described.Name)
+		record, _ := srv.Indicator("Example Organization", "Host", "www.example.com")
+		assert.Equal(t, []string{"A/B", "State"}, record.Tags)
+
+		require.NoError(t, c.Tags.Delete(ctx, "A/B", nil))
+		require.ErrorIs(t, c.Tags.Delete(ctx, "A/B", nil), threatconnect.ErrNotFound)
+		record, _ = srv.Indicator("Example Organization", "Host", "www.example.com")
+		assert.Equal(t, []string{"State"}, record.Tags)
+	})
+}
+
+func TestWhatCarriesATagOrALabelIsRead(t *testing.T) {
+	t.Parallel()
+	forEveryOddity(t, func(t *testing.T, srv *threatconnecttest.Server, c *threatconnect.Client) {
+		marks := []string{"Phishing"}
+		labels := []string{"TLP:AMBER+STRICT"}
+		incident := seedGroup(t, srv, threatconnecttest.GroupRecord{Type: "Incident", Name: "Phish", Tags: marks, Labels: labels,
+			Fields: map[string]string{"eventDate": "2026-01-02"}})
+		plain := seedGroup(t, srv, threatconnecttest.GroupRecord{Type: "Threat", Name: "Gang"})
+		seedIndicators(t, srv,
+			threatconnecttest.IndicatorRecord{Type: "Host", Summary: "www.example.com", Tags: marks, Labels: labels},
+			threatconnecttest.IndicatorRecord{Type: "URL", Summary: relatedURL.Value, Tags: marks, Labels: labels},
+			threatconnecttest.IndicatorRecord{Type: "CIDR", Summary: relatedCIDR.Value})
+		ctx := t.Context()
+
+		assert.Len(t, all(t, c.Tags.Groups(ctx, "Phishing", nil)), 1)
+		assert.Len(t, all(t, c.Groups.Incidents.Tagged(ctx, "Phishing", nil)), 1)
+		assert.Empty(t, all(t, c.Groups.Threats.Tagged(ctx, "Phishing", nil)))
+		assert.Len(t, all(t, c.Tags.Indicators(ctx, "Phishing", nil)), 2)
+		urls := all(t, c.Indicators.URLs.Tagged(ctx, "Phishing", nil))
+		require.Len(t, urls, 1)
+		assert.Equal(t, relatedURL.Value, urls[0].Summary())
+		group, err := c.Tags.Group(ctx, "Phishing", incident)
+		require.NoError(t, err)
+		assert.Equal(t, "Phish", group.Meta().Name)
+		require.ErrorIs(t, second(c.Tags.Group(ctx, "Phishing", plain)), threatconnect.ErrNotFound)
+		require.ErrorIs(t, relatedErr(c.Tags.Groups(ctx, "Unknown", nil)), threatconnect.ErrNotFound)
+		require.ErrorIs(t, relatedErr(c.Tags.Groups(ctx, "Phishing", &threatconnect.RelatedGroupOptions{
+			RelatedOptions: threatconnect.RelatedOptions{Owner: "Nobody"}})), threatconnect.ErrOwner)
+
+		l := c.SecurityLabels
+		assert.Len(t, all(t, l.Groups(ctx, labels[0], nil)), 1)
+		assert.Len(t, all(t, c.Groups.Incidents.Labeled(ctx, labels[0], nil)), 1)
+		assert.Len(t, all(t, l.Indicators(ctx, labels[0], nil)), 2)
+		assert.Len(t, all(t, c.Indicators.Hosts.Labeled(ctx, labels[0], nil)), 1)
+		group, err = l.Group(ctx, labels[0], incident)
+		require.NoError(t, err)
+		assert.Equal(t, "Phish", group.Meta().Name)
+		ind, err := l.Indicator(ctx, labels[0], relatedURL)
+		require.NoError(t, err)
+		assert.Equal(t, relatedURL.Value, ind.Summary())
+		require.ErrorIs(t, second(l.Indicator(ctx, labels[0], relatedCIDR)), threatconnect.ErrNotFound)
+		require.ErrorIs(t, relatedErr(l.Groups(ctx, "No such", nil)), threatconnect.ErrNotFound)
+	})
+}
+
+func TestSecurityLabelsAreListedAppliedAndDeleted(t *testing.T) {
+	t.Parallel()
+	forEveryOddity(t, func(t *testing.T, srv *threatconnecttest.Server, c *threatconnect.Client) {
+		seedIndicators(t, srv, threatconnecttest.IndicatorRecord{Type: "Host", Summary: "www.example.com"})
+		ctx, l := t.Context(), c.SecurityLabels
+		assert.Len(t, all(t, l.All(ctx, nil)), len(srv.Labels("Example Organization")))
+		assert.Len(t, all(t, l.All(ctx, &threatconnect.SecurityLabelListOptions{Filters: threatconnect.Filters{threatconnect.ByName.StartsWith("TLP:AMBER")}})), 2)
+		page, err := l.List(ctx, &threatconnect.SecurityLabelListOptions{ListOptions: threatconnect.ListOptions{Limit: 2}})
+		require.NoError(t, err)
+		assert.Len(t, page.Items, 2)
+		label, err := l.Get(ctx, "TLP:RED", nil)
+		require.NoError(t, err)
+		assert.NotEmpty(t, label.Description)
+
+		require.NoError(t, l.Apply(ctx, relatedHost, "TLP:RED"))
+		err = l.Apply(ctx, relatedHost, "TLP:PINK")
+		require.ErrorIs(t, err, threatconnect.ErrNotFound)
+		assert.ErrorContains(t, err, "the owner needs to have the security label")
+		require.NoError(t, l.Delete(ctx, "TLP:RED", nil))
+		require.ErrorIs(t, second(l.Get(ctx, "TLP:RED", nil)), threatconnect.ErrNotFound)
+		on, err := l.On(ctx, relatedHost)
+		require.NoError(t, err)
+		assert.Empty(t, on)
+	})
+}
+
+func TestTagsAndLabelsThatCannotBeAreRefusedUnsent(t *testing.T) {
+	t.Parallel()
+	c := relatedScript(t)
+	ctx := t.Context()
+	long := strings.Repeat("\u00fc", 129)
+	for name, err := range map[string]error{
+		"adding":          c.Tags.Add(ctx, relatedHost, "fine", long),
+		"creating":        second(c.Tags.Create(ctx, threatconnect.Tag{Name: long}, nil)),
+		"getting":         second(c.Tags.Get(ctx, long, nil)),
+		"renaming":        second(c.Tags.Update(ctx, "old", threatconnect.Tag{Name: long}, nil)),
+		"renaming from":   second(c.Tags.Update(ctx, long, threatconnect.Tag{Name: "new"}, nil)),
+		"renaming to":     second(c.Tags.Update(ctx, "old", threatconnect.Tag{}, nil)),
+		"deleting":        c.Tags.Delete(ctx, long, nil),
+		"groups":          relatedErr(c.Tags.Groups(ctx, long, nil)),
+		"a group":         second(c.Tags.Group(ctx, long, relatedIncident)),
+		"no group":        second(c.Tags.Group(ctx, "x", relatedHost)),
+		"no task":         second(c.Tags.Task(ctx, "x", relatedHost)),
+		"no victim":       second(c.Tags.Victim(ctx, "x", relatedHost)),
+		"tasks":           relatedErr(c.Tags.Tasks(ctx, "", nil)),
+		"victims":         relatedErr(c.Tags.Victims(ctx, "", nil)),
+		"a strange field": relatedErr(c.Tags.All(ctx, &threatconnect.TagListOptions{Filters: threatconnect.Filters{threatconnect.ByRating.Above(1)}})),
+		"a label's field": relatedErr(c.SecurityLabels.All(ctx, &threatconnect.SecurityLabelListOptions{
+			Filters: threatconnect.Filters{threatconnect.ByWeight.Above(1)}})),
+		"a label":        second(c.SecurityLabels.Get(ctx, "", nil)),
+		"no label":       c.SecurityLabels.Delete(ctx, "a\nb", nil),
+		"no indicator":   second(c.SecurityLabels.Indicator(ctx, "x", relatedIncident)),
+		"label's task":   second(c.SecurityLabels.Task(ctx, "x", relatedIncident)),
+		"label's victim": second(c.SecurityLabels.Victim(ctx, "x", nil)),
+	} {
+		require.ErrorIs(t, err, threatconnect.ErrValidation, name)
+		assert.NotContains(t, err.Error(), long, name)
+	}
+}
+
+func TestTasksAndVictimsThatCarryATagOrALabelAreRead(t *testing.T) {
+	t.Parallel()
+	const tasks, victims = `{"status":"Success","data":{"resultCount":1,"task":[{"id":"11","name":"Call"}]}}`,
+		`{"status":"Success","data":{"resultCount":1,"victim":[{"id":"22","name":"Alex"}]}}`
+	task, victim := threatconnect.TaskRef{ID: 11}, threatconnect.VictimRef{ID: 22, Owner: "Example Community"}
+	c := relatedScript(t,
+		relatedStep{target: "/v2/tags/A%2FB/tasks" + relatedPage, answer: tasks},
+		relatedStep{target: "/v2/tags/A%2FB/victims" + relatedPage, answer: victims},
+		relatedStep{target: "/v2/tags/A%2FB/tasks/11" + relatedOwner, answer: `{"status":"Success","data":{"task":{"id":11}}}`},
+		relatedStep{target: "/v2/tags/A%2FB/victims/22?owner=Example%20Community", answer: `{"status":"Success","data":{"victim":{"id":22}}}`},
+		relatedStep{target: "/v2/securityLabels/TLP%3ARED/tasks" + relatedPage, answer: tasks},
+		relatedStep{target: "/v2/securityLabels/TLP%3ARED/victims" + relatedPage, answer: victims},
+		relatedStep{target: "/v2/securityLabels/TLP%3ARED/tasks/11" + relatedOwner, answer: `{"status":"Success","data":{"task":{"id":11}}}`},
+		relatedStep{target: "/v2/securityLabels/TLP%3ARED/victims/22?owner=Example%20Community", answer: `{"status":"Success","data":{"victim":{"id":22}}}`},
+		relatedStep{method: "POST", target: "/v2/tags" + relatedOwner, body: `{"name":"A/B","description":"x"}`, status: 201,
+			answer: `{"status":"Success","data":{"tag":{"name":"A/B","description":"x"}}}`},
+		relatedStep{method: "PUT", target: "/v2/tags/A%2FB" + relatedOwner, body: `{"name":"C"}`, answer: `{"status":"Success","data":{"tag":{"name":"C"}}}`},
+	)
+	ctx := t.Context()
+	for _, e := range []struct {
+		name     string
+		carriers carriers
+	}{{"A/B", c.Tags}, {"TLP:RED", c.SecurityLabels}} {
+		assert.Equal(t, "Call", all(t, e.carriers.Tasks(ctx, e.name, nil))[0].Name)
+		assert.Equal(t, "Alex", all(t, e.carriers.Victims(ctx, e.name, nil))[0].Name)
+		one, err := e.carriers.Task(ctx, e.name, task)
+		require.NoError(t, err)
+		assert.Equal(t, int64(11), one.ID)
+		v, err := e.carriers.Victim(ctx, e.name, victim)
+		require.NoError(t, err)
+		assert.Equal(t, "Example Community", v.Owner.Name)
+	}
+	_, err := c.Tags.Create(ctx, threatconnect.Tag{Name: "A/B", Description: "x"}, nil)
+	require.NoError(t, err)
+	_, err = c.Tags.Update(ctx, "A/B", threatconnect.Tag{Name: "C"}, nil)
+	require.NoError(t, err)
+}
+
+// carriers is what tags and security labels have in common.
+type carriers interface {
+	Tasks(context.Context, string, *threatconnect.RelatedOptions) iter.Seq2[*threatconnect.Task, error]
+	Victims(context.Context, string, *threatconnect.RelatedOptions) iter.Seq2[*threatconnect.Victim, error]
+	Task(context.Context, string, threatconnect.Resource) (*threatconnect.Task, error)
+	Victim(context.Context, string, threatconnect.Resource) (*threatconnect.Victim, error)
+}
