@@ -1,0 +1,172 @@
+package threatconnect_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/threatconnecttest"
+)
+
+func TestAssociationTypesAreReadAndTheConstantsAreAmongThem(t *testing.T) {
+	t.Parallel()
+	forEveryOddity(t, func(t *testing.T, _ *threatconnecttest.Server, c *threatconnect.Client) {
+		types, err := c.Types.Associations(t.Context())
+		require.NoError(t, err)
+		branches := map[threatconnect.AssociationType]threatconnect.AssociationTypeInfo{}
+		for _, info := range types {
+			branches[info.Branch] = info
+		}
+		for _, as := range []threatconnect.AssociationType{
+			threatconnect.AssociationAddressToUserAgent, threatconnect.AssociationASNToAddress, threatconnect.AssociationASNToCIDR,
+			threatconnect.AssociationCIDRToAddress, threatconnect.AssociationDNSPTRRecord, threatconnect.AssociationDomainRegistrant,
+			threatconnect.AssociationFileDownload, threatconnect.AssociationURLHost,
+		} {
+			assert.False(t, branches[as].FileAction, as)
+			assert.NotEmpty(t, branches[as].Name, as)
+		}
+		for _, action := range []threatconnect.FileAction{
+			threatconnect.FileActionArchive, threatconnect.FileActionDrop, threatconnect.FileActionTraffic, threatconnect.FileActionMutex,
+			threatconnect.FileActionRegistryKey, threatconnect.FileActionUserAgent, threatconnect.FileActionDNSQuery,
+		} {
+			assert.True(t, branches[threatconnect.AssociationType(action)].FileAction, action)
+		}
+		assert.True(t, branches["hostToIndicators"].Custom)
+
+		one, err := c.Types.Association(t.Context(), "ASN to CIDR")
+		require.NoError(t, err)
+		assert.Equal(t, threatconnect.AssociationASNToCIDR, one.Branch)
+		require.ErrorIs(t, second(c.Types.Association(t.Context(), "Nothing to Nothing")), threatconnect.ErrNotFound)
+		require.ErrorIs(t, second(c.Types.Association(t.Context(), "")), threatconnect.ErrValidation)
+	})
+}
+
+func TestAttributeTypesAreListed(t *testing.T) {
+	t.Parallel()
+	forEveryOddity(t, func(t *testing.T, _ *threatconnecttest.Server, c *threatconnect.Client) {
+		ctx := t.Context()
+		types := all(t, c.Types.Attributes(ctx, nil))
+		require.NotEmpty(t, types)
+		for _, info := range types {
+			assert.NotEmpty(t, info.Name)
+			assert.NotNil(t, info.System)
+			assert.Nil(t, info.ValidationRule)
+		}
+		system := all(t, c.Types.Attributes(ctx, &threatconnect.AttributeTypeListOptions{System: new(true)}))
+		custom := all(t, c.Types.Attributes(ctx, &threatconnect.AttributeTypeListOptions{System: new(false)}))
+		assert.Len(t, types, len(system)+len(custom))
+		one, err := c.Types.Attribute(ctx, "Description")
+		require.NoError(t, err)
+		assert.NotNil(t, one.ValidationRule)
+		require.ErrorIs(t, second(c.Types.Attribute(ctx, "No such")), threatconnect.ErrNotFound)
+		require.ErrorIs(t, relatedErr(c.Types.Attributes(ctx, &threatconnect.AttributeTypeListOptions{Owner: "Nobody"})), threatconnect.ErrOwner)
+	})
+}
+
+func TestAttributeTypesOnTheWire(t *testing.T) {
+	t.Parallel()
+	c := relatedScript(t,
+		relatedStep{target: "/v2/types/attributeTypes?allowMarkdown=false&includes=validationRule&maxLength=500&owner=Example%20Source&resultLimit=500&system=true",
+			answer: `{"status":"Success","data":{"attributeType":[{"name":"Port","system":"true","allowMarkdown":false,"maxLength":"500",
+				"validationRule":{"text":"[0-9]+"},"description":"x"},{"name":"Bare","validationRule":null}]}}`},
+		relatedStep{target: "/v2/types/attributeTypes/Source%20Port?includes=validationRule", answer: `{"status":"Success","data":{"attributeType":{"name":"Source Port"}}}`},
+	)
+	types := all(t, c.Types.Attributes(t.Context(), &threatconnect.AttributeTypeListOptions{
+		System: new(true), AllowMarkdown: new(false), MaxLength: 500, Rules: true}))
+	assert.Equal(t, []threatconnect.AttributeTypeInfo{
+		{Name: "Port", System: new(true), AllowMarkdown: new(false), MaxLength: 500, ValidationRule: json.RawMessage(`{"text":"[0-9]+"}`),
+			Extra: map[string]json.RawMessage{"description": json.RawMessage(`"x"`)}},
+		{Name: "Bare"},
+	}, types)
+	one, err := c.Types.Attribute(t.Context(), "Source Port")
+	require.NoError(t, err)
+	assert.Equal(t, "Source Port", one.Name)
+	require.ErrorIs(t, relatedErr(c.Types.Attributes(t.Context(), &threatconnect.AttributeTypeListOptions{MaxLength: -1})), threatconnect.ErrValidation)
+}
+
+func TestFileOccurrencesAreWrittenAndRead(t *testing.T) {
+	t.Parallel()
+	forEveryOddity(t, func(t *testing.T, srv *threatconnecttest.Server, c *threatconnect.Client) {
+		seedIndicators(t, srv, threatconnecttest.IndicatorRecord{Type: "File", Summary: relatedFile.Value})
+		o, ctx := c.FileOccurrences, t.Context()
+		on, err := o.On(ctx, relatedFile)
+		require.NoError(t, err)
+		assert.Empty(t, on)
+		at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("", -5*60*60))
+		made, err := o.Add(ctx, relatedFile, threatconnect.FileOccurrence{FileName: "a.dll", Path: `C:\Windows`, Date: at})
+		require.NoError(t, err)
+		assert.NotZero(t, made.ID)
+		assert.True(t, at.Equal(made.Date), made.Date)
+		changed, err := o.Update(ctx, relatedFile, threatconnect.FileOccurrence{ID: made.ID, FileName: "b.dll"})
+		require.NoError(t, err)
+		assert.Equal(t, `C:\Windows`, changed.Path)
+		got, err := o.Get(ctx, relatedFile, made.ID)
+		require.NoError(t, err)
+		assert.Equal(t, "b.dll", got.FileName)
+		on, err = o.On(ctx, relatedFile)
+		require.NoError(t, err)
+		assert.Equal(t, []threatconnect.FileOccurrence{*got}, on)
+		require.NoError(t, o.Remove(ctx, relatedFile, made.ID))
+		require.ErrorIs(t, second(o.Get(ctx, relatedFile, made.ID)), threatconnect.ErrNotFound)
+		require.ErrorIs(t, o.Remove(ctx, relatedFile, made.ID), threatconnect.ErrNotFound)
+
+		for name, err := range map[string]error{
+			"a host":       second(o.On(ctx, relatedHost)),
+			"a group":      second(o.Add(ctx, relatedIncident, threatconnect.FileOccurrence{Path: "x"})),
+			"nothing":      o.Remove(ctx, nil, 1),
+			"no id":        second(o.Get(ctx, relatedFile, 0)),
+			"no id to set": second(o.Update(ctx, relatedFile, threatconnect.FileOccurrence{Path: "x"})),
+			"no field":     second(o.Add(ctx, relatedFile, threatconnect.FileOccurrence{})),
+			"no change":    second(o.Update(ctx, relatedFile, threatconnect.FileOccurrence{ID: 1})),
+			"a broken one": second(o.Add(ctx, relatedFile, threatconnect.FileOccurrence{Path: "\xff"})),
+		} {
+			require.ErrorIs(t, err, threatconnect.ErrValidation, name)
+		}
+	})
+}
+
+func TestFileOccurrencesOnTheWire(t *testing.T) {
+	t.Parallel()
+	const base = "/v2/indicators/files/D41D8CD98F00B204E9800998ECF8427E/fileOccurrences"
+	c := relatedScript(t,
+		relatedStep{target: base + relatedPage, answer: `{"status":"Success","data":{"fileOccurrence":{"id":7,"path":"/tmp","date":"2026-01-02T03:04:05Z"}}}`},
+		relatedStep{method: "POST", target: base + relatedOwner, body: `{"fileName":"a b","date":"2026-01-02T03:04:05Z"}`, status: 502, answer: "bad gateway"},
+		relatedStep{method: "PUT", target: base + "/7" + relatedOwner, body: `{"path":"/var"}`, answer: `{"status":"Success","data":{"fileOccurrence":{"id":7}}}`},
+	)
+	on, err := c.FileOccurrences.On(t.Context(), relatedFile)
+	require.NoError(t, err)
+	require.Len(t, on, 1, "a single object stands for a list of one")
+	assert.Equal(t, "/tmp", on[0].Path)
+	_, err = c.FileOccurrences.Add(t.Context(), relatedFile, threatconnect.FileOccurrence{FileName: "a b", Date: on[0].Date})
+	require.ErrorIs(t, err, threatconnect.ErrServer, "adding is not repeated")
+	_, err = c.FileOccurrences.Update(t.Context(), relatedFile, threatconnect.FileOccurrence{ID: 7, Path: "/var"})
+	require.NoError(t, err)
+}
+
+func TestResolutionsAreReadFromBothSides(t *testing.T) {
+	t.Parallel()
+	forEveryOddity(t, func(t *testing.T, srv *threatconnecttest.Server, c *threatconnect.Client) {
+		at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+		seedIndicators(t, srv, threatconnecttest.IndicatorRecord{Type: "Address", Summary: "192.0.2.7"},
+			threatconnecttest.IndicatorRecord{Type: "Host", Summary: "www.example.com", DNSActive: true,
+				Resolutions: []threatconnecttest.Resolution{{Date: at, Addresses: []string{"192.0.2.7", "192.0.2.8"}}}},
+			threatconnecttest.IndicatorRecord{Type: "Host", Summary: "mail.example.com"})
+		ctx := t.Context()
+		resolutions := all(t, c.Indicators.HostResolutions(ctx, relatedHost, nil))
+		require.Len(t, resolutions, 1)
+		assert.True(t, at.Equal(resolutions[0].Date))
+		require.Len(t, resolutions[0].Addresses, 2)
+		assert.Equal(t, "192.0.2.8", resolutions[0].Addresses[1].IP)
+		hosts := all(t, c.Indicators.AddressResolutions(ctx, relatedAddress, nil))
+		require.Len(t, hosts, 1)
+		assert.Equal(t, "www.example.com", hosts[0].HostName)
+		assert.Empty(t, all(t, c.Indicators.HostResolutions(ctx, threatconnect.NewHost("mail.example.com"), nil)))
+		require.ErrorIs(t, relatedErr(c.Indicators.HostResolutions(ctx, threatconnect.NewHost("no.example.com"), nil)), threatconnect.ErrNotFound)
+		require.ErrorIs(t, relatedErr(c.Indicators.HostResolutions(ctx, relatedAddress, nil)), threatconnect.ErrValidation)
+		require.ErrorIs(t, relatedErr(c.Indicators.AddressResolutions(ctx, relatedHost, nil)), threatconnect.ErrValidation)
+	})
+}
