@@ -14,29 +14,44 @@ func associationRoutes() []route {
 	names := circleNames{"associatedGroupType", "associatedGroupId", "associatedIndicatorType", "associatedIndicator"}
 	var routes []route
 	for _, p := range []struct {
-		path string
-		find func(*call) (holder, *answer)
+		path       string
+		find       func(*call) (holder, *answer)
+		task       string // the word for an associated task; empty where there is no list of them
+		victim     string // the word for an associated victim
+		victims    bool   // whether victims are associated from here
+		indicators bool   // whether indicators are
 	}{
-		{"/v2/groups/{type}/{id}", (*call).groupHolder},
-		{"/v2/indicators/{type}/{indicator}", (*call).indicatorHolder},
+		{"/v2/groups/{type}/{id}", (*call).groupHolder, "", "victimId", true, true},
+		{"/v2/indicators/{type}/{indicator}", (*call).indicatorHolder, "", "associatedVictimId", true, false},
+		{"/v2/tasks/{id}", (*call).taskHolder, "associatedTaskId", "victimId", true, true},
+		{"/v2/victims/{id}", (*call).victimHolder, "associatedTaskId", "associatedVictimId", false, false},
 	} {
-		routes = append(routes, circleRoutes(p.path, names, func(c *call) (circle, *answer) {
+		around := func(c *call) (circle, *answer) {
 			l, bad := c.end(p.find)
 			if bad != nil {
 				return circle{}, bad
 			}
 			return circleOf(l), nil
-		})...)
-		group := p.path + "/groups/{associatedGroupType}/{associatedGroupId}"
-		routes = append(routes,
-			route{method: "POST", pattern: group, handle: linkTo(p.find, (*call).otherGroup)},
-			route{method: "DELETE", pattern: group, handle: unlinkFrom(p.find, (*call).otherGroup)})
-		indicator := p.path + "/indicators/{associatedIndicatorType}/{associatedIndicator}"
-		routes = append(routes, route{method: "DELETE", pattern: indicator, handle: unlinkFrom(p.find, (*call).otherIndicator)})
-		if p.path != "/v2/indicators/{type}/{indicator}" { // two indicators are linked in a way only
-			routes = append(routes, route{method: "POST", pattern: indicator, handle: linkTo(p.find, (*call).otherIndicator)})
+		}
+		both := func(path string, other func(*call) (linked, *answer)) {
+			routes = append(routes,
+				route{method: "POST", pattern: p.path + path, handle: linkTo(p.find, other)},
+				route{method: "DELETE", pattern: p.path + path, handle: unlinkFrom(p.find, other)})
+		}
+		routes = append(routes, circleRoutes(p.path, names, around)...)
+		routes = append(routes, peopleRoutes(p.path, p.task, p.victim, around)...)
+		both("/groups/{associatedGroupType}/{associatedGroupId}", (*call).otherGroup)
+		if p.victims {
+			both("/victims/{"+p.victim+"}", func(c *call) (linked, *answer) { return c.otherVictim(p.victim) })
+			routes = append(routes, victimAssetRoutes(p.path, p.find)...)
+		}
+		if p.indicators {
+			both("/indicators/{associatedIndicatorType}/{associatedIndicator}", (*call).otherIndicator)
 		}
 	}
+	// Two indicators are linked in a way, and unlinked whatever it was.
+	routes = append(routes, route{method: "DELETE", pattern: "/v2/indicators/{type}/{indicator}/indicators/{associatedIndicatorType}/{associatedIndicator}",
+		handle: unlinkFrom((*call).indicatorHolder, (*call).otherIndicator)})
 	return append(routes, wayRoutes()...)
 }
 
@@ -49,9 +64,23 @@ func (c *call) end(find func(*call) (holder, *answer)) (linked, *answer) {
 	return h.(linked), nil
 }
 
-// circleOf is what is associated with something.
+// circleOf is what is associated with something. With a victim are associated the indicators and
+// victims that share a group with it, too.
 func circleOf(l linked) circle {
-	return circle{l.belongs(), func(other linked) bool { return areAssociated(l, other) }}
+	_, victims := l.(*victim)
+	return circle{l.belongs(), func(other linked) bool {
+		if l == other {
+			return false
+		}
+		if areAssociated(l, other) {
+			return true
+		}
+		switch other.(type) {
+		case *indicator, *victim:
+			return victims && shareGroup(l, other)
+		}
+		return false
+	}}
 }
 
 func areAssociated(a, b linked) bool {
@@ -107,6 +136,10 @@ func linkTo(find func(*call) (holder, *answer), other func(*call) (linked, *answ
 			return bad
 		}
 		associate(a, b, "")
+		if v, ok := b.(*victim); ok { // its assets come with it, also those that were taken off
+			m := a.metadata()
+			m.without = slices.DeleteFunc(m.without, func(e *asset) bool { return slices.Contains(v.assets, e) })
+		}
 		return success(http.StatusCreated)
 	}
 }

@@ -4,12 +4,14 @@ import "net/http"
 
 func labelRoutes() []route {
 	const one = "/v2/securityLabels/{securityLabelName}"
-	return append([]route{
+	routes := []route{
 		{method: "GET", pattern: "/v2/securityLabels", handle: (*call).listLabels},
 		{method: "GET", pattern: one, handle: (*call).getLabel},
 		{method: "DELETE", pattern: one, handle: (*call).deleteLabel},
 		{method: "GET", pattern: one + "/indicators/{indicatorType}/{indicator}", handle: (*call).getLabeledIndicator},
-	}, circleRoutes(one, circleNames{"groupType", "groupId", "indicatorType", "indicator"}, (*call).labelCircle)...)
+	}
+	routes = append(routes, circleRoutes(one, circleNames{"groupType", "groupId", "indicatorType", "indicator"}, (*call).labelCircle)...)
+	return append(routes, peopleRoutes(one, "taskId", "victimId", (*call).labelCircle)...)
 }
 
 // ownersLabel is the label that the path names, in the owner of the call.
@@ -71,7 +73,7 @@ func (c *call) deleteLabel() *answer {
 	if bad != nil {
 		return bad
 	}
-	o.carriers(func(m *metadata) {
+	c.carriers(o, func(m *metadata) {
 		m.labels = remove(m.labels, l)
 		for _, a := range m.attributes {
 			a.labels = remove(a.labels, l)

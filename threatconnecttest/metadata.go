@@ -33,6 +33,7 @@ type metadata struct {
 	tags       []*tag
 	labels     []*SecurityLabel
 	linked     []link
+	without    []*asset // of associated victims, which were taken off
 }
 
 func (m *metadata) associations() []link {

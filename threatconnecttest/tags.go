@@ -8,13 +8,17 @@ import (
 const msgTag = "The Name for this Tag is invalid, please enter a Name between 1-128 characters in length"
 
 func tagRoutes() []route {
-	return append([]route{
+	const one = "/v2/tags/{tagName}"
+	routes := []route{
 		{method: "GET", pattern: "/v2/tags", handle: (*call).listTags},
 		{method: "POST", pattern: "/v2/tags", handle: (*call).createTag},
-		{method: "GET", pattern: "/v2/tags/{tagName}", handle: onTag((*call).getTag)},
-		{method: "PUT", pattern: "/v2/tags/{tagName}", handle: onTag((*call).updateTag)},
-		{method: "DELETE", pattern: "/v2/tags/{tagName}", handle: onTag((*call).deleteTag)},
-	}, circleRoutes("/v2/tags/{tagName}", circleNames{"associatedGroupType", "associatedGroupId", "associatedIndicatorType", ""}, (*call).tagCircle)...)
+		{method: "GET", pattern: one, handle: onTag((*call).getTag)},
+		{method: "PUT", pattern: one, handle: onTag((*call).updateTag)},
+		{method: "DELETE", pattern: one, handle: onTag((*call).deleteTag)},
+	}
+	names := circleNames{"associatedGroupType", "associatedGroupId", "associatedIndicatorType", ""}
+	routes = append(routes, circleRoutes(one, names, (*call).tagCircle)...)
+	return append(routes, peopleRoutes(one, "associatedTaskId", "associatedVictimId", (*call).tagCircle)...)
 }
 
 // tag is the tag that the path names, in the owner of the call.
@@ -55,8 +59,8 @@ func (t *tag) writeDetailed(w *jsonWriter) {
 	w.some("description", t.description)
 }
 
-// carriers calls do with everything in the owner that things hang on.
-func (o *owner) carriers(do func(*metadata)) {
+// carriers calls do with everything in an owner that things hang on.
+func (s *state) carriers(o *owner, do func(*metadata)) {
 	for _, i := range o.indicators {
 		if i.more != nil {
 			do(i.more)
@@ -65,11 +69,21 @@ func (o *owner) carriers(do func(*metadata)) {
 	for _, g := range o.groups {
 		do(&g.hung)
 	}
+	for _, t := range s.tasks {
+		if t.owner == o {
+			do(&t.hung)
+		}
+	}
+	for _, v := range s.victims {
+		if v.owner == o {
+			do(&v.hung)
+		}
+	}
 }
 
 // weight is how often a tag is used.
-func (t *tag) weight() (n int) {
-	t.owner.carriers(func(m *metadata) {
+func (s *state) weight(t *tag) (n int) {
+	s.carriers(t.owner, func(m *metadata) {
 		if slices.Contains(m.tags, t) {
 			n++
 		}
@@ -94,7 +108,7 @@ func (c *call) listTags() *answer {
 		for _, t := range o.tags {
 			fits := want.match(func(name string) any {
 				if name == "weight" {
-					return float64(t.weight())
+					return float64(c.weight(t))
 				}
 				return t.name
 			})
@@ -156,7 +170,7 @@ func (c *call) updateTag(t *tag) *answer {
 }
 
 func (c *call) deleteTag(t *tag) *answer {
-	t.owner.carriers(func(m *metadata) { m.tags = remove(m.tags, t) })
+	c.carriers(t.owner, func(m *metadata) { m.tags = remove(m.tags, t) })
 	t.owner.tags = remove(t.owner.tags, t)
 	delete(t.owner.tagByName, t.name)
 	return success(http.StatusOK)
