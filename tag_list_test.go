@@ -207,3 +207,28 @@ type carriers interface {
 	Task(context.Context, string, threatconnect.Resource) (*threatconnect.Task, error)
 	Victim(context.Context, string, threatconnect.Resource) (*threatconnect.Victim, error)
 }
+
+// Any name that a tag can have survives the way to the server and back, and is found by it again.
+func FuzzTagsComeBackAsTheyWereSent(f *testing.F) {
+	for _, seed := range []string{"Phishing", "A/B", "..", "T1566.001 - Spearphishing", "\u65e5\u672c\u8a9e", "a,b;c=d", "100%", "{}", "\\", "+ +", strings.Repeat("x", 128)} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		want, err := threatconnect.CanonicalTag(name)
+		srv := threatconnecttest.New()
+		c, ctx := srv.Client(), t.Context()
+		made, got := c.Tags.Create(ctx, threatconnect.Tag{Name: name}, nil)
+		if err != nil {
+			require.ErrorIs(t, got, threatconnect.ErrValidation)
+			assert.Empty(t, srv.Requests())
+			return
+		}
+		require.NoError(t, got)
+		assert.Equal(t, want, made.Name)
+		seedIndicators(t, srv, threatconnecttest.IndicatorRecord{Type: "Host", Summary: "www.example.com"})
+		require.NoError(t, c.Tags.Add(ctx, relatedHost, name))
+		assert.Len(t, all(t, c.Indicators.Hosts.Tagged(ctx, name, nil)), 1)
+		require.NoError(t, c.Tags.Delete(ctx, name, nil))
+		require.ErrorIs(t, second(c.Tags.Get(ctx, name, nil)), threatconnect.ErrNotFound)
+	})
+}
