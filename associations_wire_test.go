@@ -147,6 +147,12 @@ func TestALinkIsTriedAgainAndARefusedVictimIsExplained(t *testing.T) {
 	err := c.Associations.Link(t.Context(), relatedIncident, threatconnect.VictimRef{ID: 22})
 	require.ErrorIs(t, err, threatconnect.ErrBadRequest)
 	assert.ErrorContains(t, err, "a victim needs at least one asset before it can be linked")
+
+	c = relatedScript(t, relatedStep{method: "POST", target: "/v2/groups/incidents/54321/groups/threats/777" + relatedOwner, status: 400,
+		answer: `{"status":"Failure","message":"This cannot be done"}`})
+	err = c.Associations.Link(t.Context(), relatedIncident, relatedThreat)
+	require.ErrorIs(t, err, threatconnect.ErrBadRequest)
+	assert.NotContains(t, err.Error(), "victim", "there is none in it")
 }
 
 func TestAssociationsAreReadAtTheirPaths(t *testing.T) {
