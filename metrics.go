@@ -2,6 +2,7 @@ package threatconnect
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"time"
@@ -186,15 +187,27 @@ func (s *MetricsService) AddAndRead(ctx context.Context, name string, point Metr
 		return nil, err
 	}
 	call.query = url.Values{"returnValue": {"true"}}
-	call.must = true
 	var m MetricReading
-	// The answer is the bare reading: its fields are the keys.
-	_, err = s.c.exchange(ctx, call, []string{"value", "date"}, func(r *wire.Reader) {
-		if string(r.Key()) == "value" {
-			m.Value = r.Float64()
-		} else {
-			m.Date = r.Time()
+	err = s.c.do(ctx, call, func(resp *http.Response) error {
+		buf := s.c.buffer()
+		defer s.c.release(buf)
+		if err := readBody(resp, buf); err != nil {
+			return err
 		}
+		// The answer is the bare reading, so that its two fields are what is looked for.
+		env, err := readEnvelope(buf.Bytes(), []string{"value"}, func(r *wire.Reader) { m.Value = r.Float64() })
+		if err == nil {
+			_, err = readEnvelope(buf.Bytes(), []string{"date"}, func(r *wire.Reader) { m.Date = r.Time() })
+		}
+		switch {
+		case err != nil:
+			return fmt.Errorf("%w: %w", ErrResponse, err)
+		case !env.success():
+			return newAPIError(call, resp, buf.Bytes())
+		case !env.found:
+			return fmt.Errorf("%w: it holds no value", ErrResponse)
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, err

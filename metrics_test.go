@@ -51,6 +51,8 @@ func TestMetricPointsAreAddedWithAndWithoutAnAnswer(t *testing.T) {
 		peopleCall{method: "POST", target: add + "?returnValue=true", body: `{"value":2}`, answer: `{"value":4.5,"date":"2026-03-04T10:00:00Z"}`},
 		peopleCall{method: "POST", target: add + "?returnValue=true", body: `{"value":2}`, answer: `{"status":"Success","data":{"date":"2026-03-04T10:00:00","value":"4"}}`},
 		peopleCall{method: "POST", target: add + "?returnValue=true", body: `{"value":2}`, status: http.StatusNoContent, answer: " "},
+		peopleCall{method: "POST", target: add + "?returnValue=true", body: `{"value":2}`, answer: `{"status":"Failure","message":"no","value":3}`},
+		peopleCall{method: "POST", target: add + "?returnValue=true", body: `{"value":2}`, answer: `{"value":"many"}`},
 	)
 	require.NoError(t, client.Metrics.Add(t.Context(), "alerts", threatconnect.MetricPoint{Key: " k", Value: new(int64(0)), Date: at, Weight: 2}))
 	require.NoError(t, client.Metrics.Add(t.Context(), "alerts", threatconnect.MetricPoint{}))
@@ -64,6 +66,12 @@ func TestMetricPointsAreAddedWithAndWithoutAnAnswer(t *testing.T) {
 	assert.Equal(t, threatconnect.MetricReading{Value: 4, Date: hour}, *got)
 	_, err = client.Metrics.AddAndRead(t.Context(), "alerts", two)
 	require.ErrorIs(t, err, threatconnect.ErrResponse, "no reading is not a reading of 0")
+	_, err = client.Metrics.AddAndRead(t.Context(), "alerts", two)
+	var refusal *threatconnect.APIError
+	require.ErrorAs(t, err, &refusal)
+	assert.Equal(t, "no", refusal.Message)
+	_, err = client.Metrics.AddAndRead(t.Context(), "alerts", two)
+	require.ErrorIs(t, err, threatconnect.ErrResponse)
 }
 
 func TestMetricThatThePlatformWouldRefuseIsNotSent(t *testing.T) {

@@ -115,7 +115,7 @@ func TestVictimThatThePlatformWouldRefuseIsNotSent(t *testing.T) {
 	peopleRefused(t, victims.Delete(t.Context(), 0, nil), "victim id", "")
 	var none *threatconnect.Victim
 	_, err = peopleWire(t).Tags.On(t.Context(), none)
-	peopleRefused(t, err, "victim", "")
+	peopleRefused(t, err, "resource", "")
 }
 
 func TestNothingOfAVictimStandsInAnError(t *testing.T) {
