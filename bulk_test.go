@@ -1,0 +1,309 @@
+package threatconnect
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/jarcoal/httpmock"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const bulkPath = contentBase + "/v2/indicators/bulk"
+
+func TestBulkStatusComesWithoutAnEnvelope(t *testing.T) {
+	t.Parallel()
+	inner := `{"name":"Example Source","csvEnabled":true,"jsonEnabled":"false","nextRun":"2026-03-02T01:00:00Z","lastRun":"2026-03-01T01:00:00.123Z","status":"Complete","more":[1]}`
+	for name, text := range map[string]string{
+		"at the top":  `{"bulkStatus":` + inner + `}`,
+		"in envelope": `{"status":"Success","data":{"bulkStatus":` + inner + `}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, mock := contentClient(t, WithOwner("Example Source"))
+			mock.RegisterResponder("GET", bulkPath+"?owner=Example%20Source", jsonReply(200, text))
+			got, err := c.Bulk.Status(t.Context(), "")
+			require.NoError(t, err)
+			assert.Equal(t, &BulkStatus{Name: "Example Source", CSVEnabled: true, Status: "Complete",
+				NextRun: time.Date(2026, 3, 2, 1, 0, 0, 0, time.UTC), LastRun: time.Date(2026, 3, 1, 1, 0, 0, 123e6, time.UTC)}, got)
+		})
+	}
+	c, mock := contentClient(t)
+	mock.RegisterNoResponder(jsonReply(200, `{"status":"Success"}`))
+	_, err := c.Bulk.Status(t.Context(), "Example Source")
+	require.ErrorIs(t, err, ErrResponse)
+}
+
+func TestBulkJSON(t *testing.T) {
+	t.Parallel()
+	const two = `{"id":1,"type":"Host","summary":"www.example.com","ownerName":"Example Source","rating":"3.0","confidence":50,"tag":[{"name":"Example"}]},` +
+		`{"id":"2","type":"Example Type","summary":"custom : value"}`
+	for name, tc := range map[string]struct {
+		answer httpmock.Responder
+		want   []string
+		err    error
+	}{
+		"a report":                {jsonReply(200, `{"indicator":[`+two+`]}`), []string{"www.example.com", "custom : value"}, nil},
+		"in an envelope":          {jsonReply(200, `{"status":"Success","data":{"resultCount":2,"indicator":[`+two+`]}}`), []string{"www.example.com", "custom : value"}, nil},
+		"no indicators":           {jsonReply(200, `{"indicator":[]}`), nil, nil},
+		"one object":              {jsonReply(200, `{"indicator":{"type":"Host","summary":"www.example.com"}}`), []string{"www.example.com"}, nil},
+		"cut in an element":       {jsonReply(200, `{"indicator":[`+two[:170]), []string{"www.example.com"}, ErrResponse},
+		"cut between elements":    {jsonReply(200, `{"indicator":[`+two), []string{"www.example.com", "custom : value"}, ErrResponse},
+		"cut after the list":      {jsonReply(200, `{"indicator":[`+two+`]`), []string{"www.example.com", "custom : value"}, ErrResponse},
+		"an element that is none": {jsonReply(200, `{"indicator":[{"type":"Host","summary":"www.example.com"},5]}`), []string{"www.example.com"}, ErrResponse},
+		"no list":                 {jsonReply(200, `{"something":1}`), nil, ErrResponse},
+		"nothing":                 {jsonReply(200, ``), nil, ErrResponse},
+		"a page for people":       {httpmock.NewStringResponder(200, "<html>"), nil, ErrResponse},
+		"a failure with 200":      {jsonReply(200, `{"status":"Failure","message":"The requested resource was not found"}`), nil, ErrNotFound},
+		"a failure":               {jsonReply(403, `{"status":"Failure","message":"The requested owner was not found"}`), nil, ErrOwner},
+		"a late failure":          {jsonReply(200, `{"indicator":[`+two+`],"status":"Failure","message":"`+strings.Repeat("x", 5000)+`"}`), []string{"www.example.com", "custom : value"}, ErrResponse},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, mock := contentClient(t)
+			mock.RegisterResponder("GET", bulkPath+"/json?owner=Example%20Source", tc.answer)
+			seq := c.Bulk.JSON(t.Context(), "Example Source")
+			assert.Zero(t, mock.GetTotalCallCount(), "nothing is sent before the loop")
+			for range 2 { // a sequence can be ranged over twice
+				var got []string
+				var err error
+				for ind, e := range seq {
+					if err = e; err != nil {
+						assert.Nil(t, ind)
+						continue
+					}
+					got = append(got, ind.Summary())
+				}
+				require.ErrorIs(t, err, tc.err)
+				assert.Equal(t, tc.want, got)
+			}
+		})
+	}
+	c, mock := contentClient(t)
+	mock.RegisterNoResponder(jsonReply(200, `{"indicator":[`+two+`]}`))
+	all, err := Collect(c.Bulk.JSON(t.Context(), ""))
+	require.NoError(t, err)
+	host := all[0].(*Host)
+	assert.InDelta(t, 3.0, *host.Rating, 0)
+	assert.Equal(t, []Tag{{Name: "Example"}}, host.Tags)
+	assert.Equal(t, IndicatorType("Example Type"), all[1].(*CustomIndicator).TypeName)
+}
+
+func TestBulkCSV(t *testing.T) {
+	t.Parallel()
+	three, fifty := 3.0, 50
+	rows := []BulkRow{
+		{Type: TypeHost, Value: "www.example.com", Rating: &three, Confidence: &fifty},
+		{Type: TypeUserAgent, Value: `Example "quoted", agent`},
+	}
+	const body = "Host,www.example.com,3.00,50\r\n" + `User Agent,"Example ""quoted"", agent",null,null` + "\r\n"
+	const head = "Type,Value,Rating,Confidence\r\n"
+	csvType := http.Header{"Content-Type": {"text/csv"}}
+	for name, tc := range map[string]struct {
+		text string
+		want []BulkRow
+		err  error
+	}{
+		"a report":                 {head + body, rows, nil},
+		"no line break at the end": {head + strings.TrimSuffix(body, "\r\n"), rows, nil},
+		"a byte order mark":        {"\xef\xbb\xbf" + head + body, rows, nil},
+		"columns in another order": {"confidence,value,type,rating,extra\n50,www.example.com,Host,3.00,x\n", rows[:1], nil},
+		"without scores":           {"Type,Value\nHost,www.example.com\n", []BulkRow{{Type: TypeHost, Value: "www.example.com"}}, nil},
+		"a header only":            {head, nil, nil},
+		"nothing":                  {"", nil, ErrResponse},
+		"no header":                {body, nil, ErrResponse},
+		"cut in a row":             {head + body[:len("Host,www.example.com,3.00,50\r\nUser")], rows[:1], ErrResponse},
+		"cut in quotes":            {head + body[:len(body)-20], rows[:1], ErrResponse},
+		"a rating out of range":    {head + "Host,www.example.com,7.00,50\n", nil, ErrResponse},
+		"a rating without sense":   {head + "Host,www.example.com,NaN,50\n", nil, ErrResponse},
+		"a cut null":               {head + "Host,www.example.com,3.00,nu", nil, ErrResponse},
+		"a row too wide":           {head + "Host,www.example.com,3.00,50,1\n", nil, ErrResponse},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, mock := contentClient(t)
+			mock.RegisterResponder("GET", bulkPath+"/csv?owner=Example%20Source", httpmock.NewStringResponder(200, tc.text).HeaderSet(csvType))
+			var got []BulkRow
+			var err error
+			for row, e := range c.Bulk.CSV(t.Context(), "Example Source") {
+				if err = e; err == nil {
+					got = append(got, row)
+				}
+			}
+			require.ErrorIs(t, err, tc.err)
+			assert.Equal(t, tc.want, got)
+			if err != nil {
+				assert.NotContains(t, err.Error(), "example.com", "errors hold no values")
+			}
+		})
+	}
+	c, mock := contentClient(t)
+	mock.RegisterNoResponder(jsonReply(200, `{"status":"Failure","message":"no report"}`))
+	_, err := Collect(c.Bulk.CSV(t.Context(), ""))
+	_, api := errors.AsType[*APIError](err)
+	assert.True(t, api, "%v", err)
+}
+
+// lineReader is a report of any length.
+type lineReader struct {
+	line []byte
+	n    int
+	buf  bytes.Buffer
+}
+
+func (r *lineReader) Read(p []byte) (int, error) {
+	for r.buf.Len() < len(p) && r.n > 0 {
+		r.buf.Write(r.line)
+		r.n--
+	}
+	return r.buf.Read(p)
+}
+
+func TestBulkNeedsMemoryForOneElement(t *testing.T) { // not in parallel: it measures memory
+	const n = 50_000
+	element := `{"id":1,"type":"Host","summary":"www.example.com","ownerName":"Example Source","rating":3.0,"confidence":50},`
+	c, mock := contentClient(t)
+	mock.RegisterResponder("GET", bulkPath+"/json", func(*http.Request) (*http.Response, error) {
+		resp := httpmock.NewStringResponse(200, "")
+		resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(`{"indicator":[`), &lineReader{line: []byte(element), n: n}, strings.NewReader(element[:len(element)-1]+"]}")))
+		return resp, nil
+	})
+	count, most, start := 0, uint64(0), held()
+	for _, err := range c.Bulk.JSON(t.Context(), "") {
+		require.NoError(t, err)
+		if count++; count%10_000 == 0 {
+			most = max(most, held())
+		}
+	}
+	assert.Equal(t, n+1, count)
+	assert.Less(t, most, start+2<<20, "the report of %d MB was held", len(element)*n>>20)
+}
+
+func TestBulkStopsWhenToldTo(t *testing.T) {
+	t.Parallel()
+	element := `{"type":"Host","summary":"www.example.com"},`
+	endless := func(closed *bool) httpmock.Responder {
+		return func(req *http.Request) (*http.Response, error) {
+			resp := httpmock.NewStringResponse(200, "")
+			resp.Body = &closing{Reader: &cancelled{req: req, from: io.MultiReader(strings.NewReader(`{"indicator":[`), &lineReader{line: []byte(element), n: 1 << 30})}, closed: closed}
+			return resp, nil
+		}
+	}
+	c, mock := contentClient(t)
+	var closed bool
+	mock.RegisterNoResponder(endless(&closed))
+	for range c.Bulk.JSON(t.Context(), "") {
+		break
+	}
+	assert.True(t, closed, "leaving the loop ends the transfer")
+
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var last error
+	n := 0
+	for _, err := range c.Bulk.JSON(ctx, "") {
+		if n++; n == 5 {
+			cancel()
+		}
+		last = err
+	}
+	require.ErrorIs(t, last, context.Canceled)
+	assert.NotErrorIs(t, last, ErrResponse)
+}
+
+type closing struct {
+	io.Reader
+	closed *bool
+}
+
+func (c *closing) Close() error { *c.closed = true; return nil }
+
+func TestBulkRunAndWait(t *testing.T) {
+	t.Parallel()
+	status := func(lastRun, status string) httpmock.Responder {
+		return jsonReply(200, `{"bulkStatus":{"lastRun":"2026-03-01T0`+lastRun+`:00:00Z","status":"`+status+`"}}`)
+	}
+	for name, tc := range map[string]struct {
+		before  *BulkStatus
+		answers []httpmock.Responder
+		asked   int
+		after   time.Duration
+		err     error
+	}{
+		"a newer run":                     {bulkRun(1, "Complete"), []httpmock.Responder{status("1", "Complete"), status("1", "Running"), status("2", "Complete")}, 3, 2500 * time.Millisecond, nil},
+		"a newer run that is not done":    {bulkRun(1, "Complete"), []httpmock.Responder{status("2", "Running"), status("2", "Complete")}, 2, time.Second, nil},
+		"any run":                         {nil, []httpmock.Responder{status("1", "Complete")}, 1, 0, nil},
+		"a failed run":                    {bulkRun(1, "Complete"), []httpmock.Responder{status("2", "Failure")}, 1, 0, ErrBulkFailed},
+		"a failure that moves no date":    {bulkRun(1, "Complete"), []httpmock.Responder{status("1", "Complete"), status("1", "Failure")}, 2, time.Second, ErrBulkFailed},
+		"an old failure, then a good run": {bulkRun(1, "Failure"), []httpmock.Responder{status("1", "Failure"), status("2", "Complete")}, 2, time.Second, nil},
+		"no end":                          {bulkRun(1, "Complete"), []httpmock.Responder{status("1", "Running")}, 15, 0, context.DeadlineExceeded},
+		"no owner":                        {nil, []httpmock.Responder{jsonReply(403, `{"status":"Failure","message":"The requested owner was not found"}`)}, 1, 0, ErrOwner},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c, mock := contentClient(t)
+				var got []sentContent
+				mock.RegisterResponder("GET", bulkPath, recording(&got, tc.answers...))
+				began := time.Now()
+				ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+				defer cancel()
+				now, err := c.Bulk.Wait(ctx, "", tc.before)
+				require.ErrorIs(t, err, tc.err)
+				assert.Len(t, got, tc.asked)
+				if tc.err == nil {
+					assert.Equal(t, "Complete", now.Status)
+					assert.Equal(t, tc.after, time.Since(began))
+				}
+			})
+		})
+	}
+	c, mock := contentClient(t)
+	closed := false
+	mock.RegisterResponder("GET", bulkPath+"/json?owner=Example%20Source&runNow=true", func(*http.Request) (*http.Response, error) {
+		resp := httpmock.NewStringResponse(200, "")
+		resp.Body = &closing{Reader: strings.NewReader(`{"indicator":[` + strings.Repeat(" ", 1<<20)), closed: &closed}
+		return resp, nil
+	})
+	require.NoError(t, c.Bulk.Run(t.Context(), "Example Source", BulkJSON))
+	assert.True(t, closed, "the old report is not read")
+	require.ErrorIs(t, c.Bulk.Run(t.Context(), "Example Source", "xml"), ErrValidation)
+}
+
+func bulkRun(hour int, status string) *BulkStatus {
+	return &BulkStatus{LastRun: time.Date(2026, 3, 1, hour, 0, 0, 0, time.UTC), Status: status}
+}
+
+func FuzzBulkRows(f *testing.F) {
+	f.Add("Host", "www.example.com", 3.0, 50)
+	f.Add("User Agent", "a \"b\", c\r\nd", 0.0, 0)
+	f.Fuzz(func(t *testing.T, typ, value string, rating float64, confidence int) {
+		var b bytes.Buffer
+		w := csv.NewWriter(&b)
+		record := []string{typ, value, strconv.FormatFloat(rating, 'f', -1, 64), strconv.Itoa(confidence)}
+		require.NoError(t, w.WriteAll([][]string{{"Type", "Value", "Rating", "Confidence"}, record}))
+		rows, err := newBulkRows(&b)
+		require.NoError(t, err)
+		row, err := rows.next()
+		if !(rating >= 0 && rating <= 5) || confidence < 0 || confidence > 100 {
+			require.Error(t, err)
+			return
+		}
+		require.NoError(t, err)
+		assert.Equal(t, IndicatorType(strings.ReplaceAll(typ, "\r\n", "\n")), row.Type)
+		assert.Equal(t, strings.ReplaceAll(value, "\r\n", "\n"), row.Value)
+		assert.InDelta(t, rating, *row.Rating, 0)
+		assert.Equal(t, confidence, *row.Confidence)
+		_, err = rows.next()
+		require.ErrorIs(t, err, io.EOF)
+	})
+}

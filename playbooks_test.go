@@ -1,0 +1,197 @@
+package threatconnect
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"testing"
+
+	"github.com/jarcoal/httpmock"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	playbooksPath = contentBase + "/v2/playbooks"
+	onePlaybook   = `{"id":"7","groupXid":"f0e1","name":"Triage","status":"Active","triggerType":"WebHook","labels":["a","b"],"type":{"x":1}}`
+)
+
+func TestPlaybooksAreFoundInAnyWrapping(t *testing.T) {
+	t.Parallel()
+	want := Playbook{ID: 7, GroupXID: "f0e1", Name: "Triage", Status: PlaybookActive, TriggerType: "WebHook", Labels: []string{"a", "b"},
+		Extra: map[string]json.RawMessage{"type": json.RawMessage(`{"x":1}`)}, Raw: json.RawMessage(onePlaybook)}
+	for name, text := range map[string]string{
+		"the usual envelope":   `{"status":"Success","data":{"resultCount":1,"playbook":[` + onePlaybook + `]}}`,
+		"a single object":      `{"status":"Success","data":{"playbook":` + onePlaybook + `}}`,
+		"data is the playbook": `{"status":"Success","data":` + onePlaybook + `}`,
+		"data is the list":     `{"status":"Success","count":1,"data":[` + onePlaybook + `]}`,
+		"a bare list":          `[` + onePlaybook + `]`,
+		"the bare playbook":    onePlaybook,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, mock := contentClient(t)
+			mock.RegisterResponder("GET", playbooksPath, jsonReply(200, text))
+			mock.RegisterResponder("GET", playbooksPath+"/f0e1", jsonReply(200, text))
+			list, err := c.Playbooks.List(t.Context())
+			require.NoError(t, err)
+			assert.Equal(t, []Playbook{want}, list)
+			got, err := c.Playbooks.Get(t.Context(), "f0e1")
+			require.NoError(t, err)
+			assert.Equal(t, &want, got)
+			assert.Equal(t, "f0e1", got.Ref())
+		})
+	}
+}
+
+func TestPlaybooksWithoutSense(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		answer httpmock.Responder
+		list   error
+		get    error
+	}{
+		"none":                       {jsonReply(200, `{"status":"Success","data":{"resultCount":0,"playbook":[]}}`), nil, ErrResponse},
+		"success and nothing else":   {jsonReply(200, `{"status":"Success"}`), nil, ErrResponse},
+		"404 in the platform's form": {jsonReply(404, `{"status":"Failure","message":"The requested resource was not found"}`), nil, ErrNotFound},
+		"404 of something else":      {httpmock.NewStringResponder(404, `<html>`), ErrResponse, ErrNotFound},
+		"a failure with 200":         {jsonReply(200, `{"status":"Failure","message":"The requested resource was not found"}`), nil, ErrNotFound},
+		"a login page":               {httpmock.NewStringResponder(200, `<html>`), ErrResponse, ErrResponse},
+		"broken JSON":                {jsonReply(200, `{"status":"Success","data":[{"id":1}`), ErrResponse, ErrResponse},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, mock := contentClient(t)
+			mock.RegisterNoResponder(tc.answer)
+			list, err := c.Playbooks.List(t.Context())
+			require.ErrorIs(t, err, tc.list)
+			if tc.list == nil {
+				assert.NotNil(t, list)
+				assert.Empty(t, list)
+			}
+			_, err = c.Playbooks.Get(t.Context(), "7")
+			require.ErrorIs(t, err, tc.get)
+		})
+	}
+	odd := `[{"id":"not-a-number","name":["x"],"status":{"y":1},"labels":"a, b,"},{"groupXid":5,"labels":[{"name":"a"}]}]`
+	c, mock := contentClient(t)
+	mock.RegisterNoResponder(jsonReply(200, odd))
+	list, err := c.Playbooks.List(t.Context())
+	require.NoError(t, err)
+	require.Len(t, list, 2)
+	assert.Equal(t, []string{"a", "b"}, list[0].Labels)
+	assert.Len(t, list[0].Extra, 3)
+	assert.Equal(t, "5", list[1].Ref())
+	assert.Len(t, list[1].Extra, 1)
+	assert.Equal(t, "9", (&Playbook{ID: 9}).Ref())
+}
+
+func TestPlaybookSearch(t *testing.T) {
+	t.Parallel()
+	c, mock := contentClient(t)
+	yes := true
+	mock.RegisterResponder("GET", playbooksPath+"/search?labels=a%2Cb%20c&name=Tri%20age&resultLimit=1&resultStart=2&sortAscending=true&sortOn=name&status=Active&triggerType=WebHook",
+		jsonReply(200, `{"status":"Success","data":{"playbook":[`+onePlaybook+`]}}`))
+	p, err := c.Playbooks.Search(t.Context(), &PlaybookSearchOptions{ListOptions: ListOptions{Start: 2, Limit: 1}, Name: "Tri age", TriggerType: "WebHook",
+		Status: PlaybookActive, SortOn: "name", SortAscending: &yes, Labels: []string{"a", "b c"}})
+	require.NoError(t, err)
+	assert.Len(t, p.Items, 1)
+	assert.Equal(t, int64(-1), p.Total)
+	assert.True(t, p.More)
+
+	mock.RegisterResponder("GET", playbooksPath+"/search?resultLimit=2", jsonReply(200, `{"status":"Success","data":{"resultCount":3,"playbook":[{"id":1},{"id":2}]}}`))
+	mock.RegisterResponder("GET", playbooksPath+"/search?resultLimit=2&resultStart=2", jsonReply(200, `{"status":"Success","data":{"playbook":[{"id":3}]}}`))
+	seq := c.Playbooks.SearchAll(t.Context(), &PlaybookSearchOptions{ListOptions: ListOptions{Limit: 2}})
+	for range 2 {
+		all, err := Collect(seq)
+		require.NoError(t, err)
+		assert.Len(t, all, 3)
+	}
+	before := mock.GetTotalCallCount()
+	for _, bad := range []PlaybookSearchOptions{{Status: "Asleep"}, {SortOn: "id"}, {Labels: []string{"a,b"}}, {ListOptions: ListOptions{Limit: -1}}} {
+		_, err := c.Playbooks.Search(t.Context(), &bad)
+		require.ErrorIs(t, err, ErrValidation)
+	}
+	assert.Equal(t, before, mock.GetTotalCallCount())
+}
+
+func TestPlaybookChanges(t *testing.T) {
+	t.Parallel()
+	ok := jsonReply(200, `{"status":"Success"}`)
+	busy := httpmock.NewStringResponder(502, "")
+	pbx := []byte(`{"name":"Triage","jobList":[]}`)
+	for name, tc := range map[string]struct {
+		method, path string
+		body         string
+		call         func(*PlaybooksService) error
+		sent         int // how often it is sent when the first answer is 502
+	}{
+		"activate":    {"POST", "/f%2F0/activate", "", func(s *PlaybooksService) error { return s.Activate(t.Context(), "f/0") }, 2},
+		"deactivate":  {"POST", "/7/deactivate", "", func(s *PlaybooksService) error { return s.Deactivate(t.Context(), "7") }, 2},
+		"delete":      {"DELETE", "/7", "", func(s *PlaybooksService) error { return s.Delete(t.Context(), "7") }, 2},
+		"import":      {"POST", "", string(pbx), func(s *PlaybooksService) error { _, err := s.Import(t.Context(), pbx); return err }, 1},
+		"new version": {"POST", "/7", string(pbx), func(s *PlaybooksService) error { _, err := s.AddVersion(t.Context(), "7", pbx); return err }, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, mock := contentClient(t)
+			var got []sentContent
+			mock.RegisterResponder(tc.method, playbooksPath+tc.path, recording(&got, busy, ok))
+			err := tc.call(c.Playbooks)
+			assert.Len(t, got, tc.sent)
+			if tc.sent == 1 {
+				require.ErrorIs(t, err, ErrServer)
+				require.NoError(t, tc.call(c.Playbooks))
+			} else {
+				require.NoError(t, err)
+			}
+			assert.Equal(t, tc.body, got[0].body)
+		})
+	}
+	c, mock := contentClient(t)
+	for _, bad := range []string{"", "[]", `{"a":`, `{} {}`, "PK\x03\x04"} {
+		_, err := c.Playbooks.Import(t.Context(), []byte(bad))
+		require.ErrorIs(t, err, ErrValidation, bad)
+	}
+	_, err := c.Playbooks.Get(t.Context(), "search")
+	require.ErrorIs(t, err, ErrValidation, "that would be a search")
+	require.ErrorIs(t, c.Playbooks.Delete(t.Context(), ""), ErrValidation, "that would be all playbooks")
+	assert.Zero(t, mock.GetTotalCallCount())
+}
+
+func TestPlaybookExport(t *testing.T) {
+	t.Parallel()
+	c, mock := contentClient(t)
+	mock.RegisterResponder("GET", playbooksPath+"/7/export", jsonReply(200, `{"name":"Triage","status":"Active"}`))
+	mock.RegisterResponder("GET", playbooksPath+"/7/export?format=tcxp", httpmock.NewStringResponder(200, "PK\x03\x04").HeaderSet(http.Header{"Content-Type": {"application/zip"}}))
+	mock.RegisterResponder("GET", playbooksPath+"/8/export", jsonReply(200, `{"status":"Failure","message":"The requested resource was not found"}`))
+	for format, want := range map[PlaybookFormat]string{"": `{"name":"Triage","status":"Active"}`, PlaybookPBX: `{"name":"Triage","status":"Active"}`, PlaybookContentPack: "PK\x03\x04"} {
+		var w bytes.Buffer
+		n, err := c.Playbooks.Export(t.Context(), "7", format, &w)
+		require.NoError(t, err)
+		assert.Equal(t, want, w.String())
+		assert.Equal(t, int64(len(want)), n)
+	}
+	var w bytes.Buffer
+	_, err := c.Playbooks.Export(t.Context(), "8", "", &w)
+	require.ErrorIs(t, err, ErrNotFound)
+	assert.Zero(t, w.Len())
+	_, err = c.Playbooks.Export(t.Context(), "8", "zip", &w)
+	require.ErrorIs(t, err, ErrValidation)
+}
+
+func FuzzReadPlaybooks(f *testing.F) {
+	for _, s := range []string{onePlaybook, `[` + onePlaybook + `]`, `{"status":"Success","data":{"playbook":` + onePlaybook + `}}`, `{"data":[[[[{"id":1}]]]]}`, `{"id":{},"labels":[[]]}`, ``} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		resp := &http.Response{StatusCode: 200, Header: http.Header{}, Request: &http.Request{Header: http.Header{}}}
+		found, err := readPlaybooks(&call{method: http.MethodGet}, resp, b)
+		if err != nil {
+			return
+		}
+		for _, p := range found.items {
+			assert.True(t, json.Valid(p.Raw), "%q", p.Raw)
+		}
+	})
+}

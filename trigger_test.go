@@ -1,0 +1,172 @@
+package threatconnect
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jarcoal/httpmock"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const triggerAt = "https://tc.example.com/api/playbook/s3cret-path?key=s3cret-key"
+
+func mockedTrigger(t *testing.T, opts TriggerOptions) (*Trigger, *httpmock.MockTransport) {
+	t.Helper()
+	mock := httpmock.NewMockTransport()
+	opts.HTTPClient = &http.Client{Transport: mock}
+	opts.Retry.BaseDelay, opts.Retry.MaxDelay = 1, 1
+	trigger, err := NewTrigger(triggerAt, &opts)
+	require.NoError(t, err)
+	return trigger, mock
+}
+
+func TestTriggerPostsJSONWithoutAnySignature(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		opts    TriggerOptions
+		payload any
+		body    string
+		auth    string
+	}{
+		"a value":                  {TriggerOptions{}, map[string]any{"host": "www.example.com"}, `{"host":"www.example.com"}`, ""},
+		"raw bytes":                {TriggerOptions{}, []byte("as it is"), "as it is", ""},
+		"raw JSON":                 {TriggerOptions{}, json.RawMessage(`{ }`), "{ }", ""},
+		"nothing":                  {TriggerOptions{}, nil, "{}", ""},
+		"with basic authorization": {TriggerOptions{Username: "user", Password: "p:ss"}, nil, "{}", "Basic dXNlcjpwOnNz"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			trigger, mock := mockedTrigger(t, tc.opts)
+			var got []sentContent
+			mock.RegisterResponder("POST", triggerAt, recording(&got, httpmock.NewStringResponder(200, "done")))
+			resp, err := trigger.Fire(t.Context(), tc.payload)
+			require.NoError(t, err)
+			assert.Equal(t, 200, resp.StatusCode)
+			assert.Equal(t, "done", string(resp.Body))
+			assert.Equal(t, tc.body, got[0].body)
+			assert.Equal(t, jsonType, got[0].contentType)
+			assert.Equal(t, tc.auth, got[0].header.Get("Authorization"))
+			assert.Empty(t, got[0].header.Get("Timestamp"))
+		})
+	}
+	trigger, mock := mockedTrigger(t, TriggerOptions{Header: http.Header{"X-Alert": {"1"}, "Content-Type": {"text/plain"}}})
+	var got []sentContent
+	mock.RegisterNoResponder(recording(&got, httpmock.NewStringResponder(204, "")))
+	_, err := trigger.Fire(t.Context(), []byte("x"))
+	require.NoError(t, err)
+	assert.Equal(t, "1", got[0].header.Get("X-Alert"))
+	assert.Equal(t, "text/plain", got[0].contentType)
+	_, err = trigger.Fire(t.Context(), make(chan int))
+	require.Error(t, err)
+}
+
+func TestTriggerAnswersOfOtherKinds(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		answer httpmock.Responder
+		err    error
+		status int
+	}{
+		"a redirect":          {httpmock.NewStringResponder(302, "").HeaderSet(http.Header{"Location": {"https://other.example/login"}}), ErrRedirect, 302},
+		"busy":                {httpmock.NewStringResponder(503, "busy").HeaderSet(http.Header{"Retry-After": {"1"}}), ErrUnavailable, 503},
+		"too many":            {httpmock.NewStringResponder(429, ""), ErrRateLimited, 429},
+		"wrong password":      {httpmock.NewStringResponder(401, "Unauthorized"), ErrUnauthorized, 401},
+		"switched off":        {httpmock.NewStringResponder(404, ""), ErrNotFound, 404},
+		"a failed playbook":   {httpmock.NewStringResponder(500, `{"message":"step 3 failed"}`), ErrServer, 500},
+		"a large answer":      {httpmock.NewStringResponder(200, strings.Repeat("x", 101)), ErrBodyTooLarge, 0},
+		"just the limit":      {httpmock.NewStringResponder(200, strings.Repeat("x", 100)), nil, 200},
+		"a broken connection": {httpmock.NewErrorResponder(&net.OpError{Op: "read", Err: io.ErrUnexpectedEOF}), io.ErrUnexpectedEOF, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			trigger, mock := mockedTrigger(t, TriggerOptions{MaxBody: 100})
+			mock.RegisterNoResponder(tc.answer)
+			resp, err := trigger.Fire(t.Context(), nil)
+			require.ErrorIs(t, err, tc.err)
+			assert.Equal(t, 1, mock.GetTotalCallCount(), "a playbook may have acted on it")
+			if tc.status == 0 {
+				assert.Nil(t, resp)
+			} else {
+				assert.Equal(t, tc.status, resp.StatusCode)
+			}
+			if err != nil {
+				assert.NotContains(t, err.Error(), "s3cret")
+			}
+		})
+	}
+}
+
+func TestTriggerRepeatsOnlyWhatWasNeverConnected(t *testing.T) {
+	t.Parallel()
+	refused := httpmock.NewErrorResponder(&net.OpError{Op: "dial", Err: io.ErrClosedPipe})
+	trigger, mock := mockedTrigger(t, TriggerOptions{})
+	var got []sentContent
+	mock.RegisterNoResponder(recording(&got, refused, refused, httpmock.NewStringResponder(200, "")))
+	_, err := trigger.Fire(t.Context(), nil)
+	require.NoError(t, err)
+	assert.Len(t, got, 3)
+
+	got = nil
+	trigger, mock = mockedTrigger(t, TriggerOptions{Retry: RetryPolicy{MaxAttempts: 2}})
+	mock.RegisterNoResponder(recording(&got, refused))
+	_, err = trigger.Fire(t.Context(), nil)
+	require.ErrorIs(t, err, io.ErrClosedPipe)
+	assert.Len(t, got, 2)
+	assert.NotContains(t, err.Error(), "s3cret")
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = trigger.Fire(ctx, nil)
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestTriggerRefusesBadAddresses(t *testing.T) {
+	t.Parallel()
+	for _, bad := range []string{"", "tc.example.com", "ftp://tc.example.com/s3cret", "http://tc.example.com/s3cret", "https://user:s3cret@tc.example.com/",
+		"https://tc.example.com/s3cret#x", "https:///s3cret", "https:s3cret", "https://tc.example.com/%zzs3cret"} {
+		_, err := NewTrigger(bad, nil)
+		require.ErrorIs(t, err, ErrValidation, bad)
+		assert.NotContains(t, err.Error(), "s3cret")
+	}
+	for _, o := range []TriggerOptions{{MaxBody: -1}, {Username: "a:b"}, {Header: http.Header{"authorization": {"x"}}}, {Header: http.Header{"X": {"a\r\nb"}}}, {Retry: RetryPolicy{MaxAttempts: -1}}} {
+		_, err := NewTrigger(triggerAt, &o)
+		require.ErrorIs(t, err, ErrValidation)
+	}
+	_, err := NewTrigger("http://tc.example.com/x", &TriggerOptions{PlainHTTP: true})
+	require.NoError(t, err)
+}
+
+func TestTriggerShowsNothing(t *testing.T) {
+	t.Parallel()
+	trigger, err := NewTrigger(triggerAt, &TriggerOptions{Username: "s3cret-user", Password: "s3cret-password"})
+	require.NoError(t, err)
+	j, err := json.Marshal(trigger)
+	require.NoError(t, err)
+	for _, shown := range []string{fmt.Sprint(trigger), fmt.Sprintf("%+v %#v %s", trigger, trigger, trigger), string(j)} {
+		assert.NotContains(t, shown, "s3cret")
+	}
+}
+
+func TestTriggerWaitsAsLongAsTheContext(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
+	defer srv.Close()
+	defer close(release)
+	trigger, err := NewTrigger(srv.URL, nil)
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	_, err = trigger.Fire(ctx, nil)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	assert.NotContains(t, err.Error(), srv.URL)
+}
