@@ -153,6 +153,9 @@ func (t *Trigger) Fire(ctx context.Context, payload any) (*TriggerResponse, erro
 	if err != nil {
 		return nil, err
 	}
+	if ctx.Err() != nil {
+		return nil, &RequestError{Method: http.MethodPost, Route: triggerRoute, Err: context.Cause(ctx)}
+	}
 	for attempt := 1; ; attempt++ {
 		resp, err := t.send(ctx, body)
 		if err == nil {
