@@ -20,8 +20,19 @@ type state struct {
 	indicatorLimit int
 	presenceOnly   bool
 	batch          batchSettings
+<<<<<<< HEAD
 	people
 	signals
+=======
+
+	bulk           map[*owner]*bulkReports
+	datastore      map[string]*dataType // by domain and data type
+	logs           []LogRecord
+	playbooks      []*Playbook
+	published      []Publication
+	plainDataStore bool
+	putOnly        bool // updateIfExists is overlooked
+>>>>>>> 56f0f54 (Serve contents, bulk reports and playbooks to tests)
 }
 
 func (s *state) setUp() {

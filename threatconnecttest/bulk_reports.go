@@ -1,0 +1,190 @@
+package threatconnecttest
+
+import (
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// BulkReports says which bulk reports an owner makes.
+type BulkReports struct {
+	JSON, CSV bool
+	Takes     time.Duration // how long making one takes
+	Fails     bool          // whether the next ones fail
+}
+
+// bulkReports is what an owner has of them.
+type bulkReports struct {
+	BulkReports
+	status    string
+	lastRun   time.Time
+	nextRun   time.Time
+	json, csv []byte // the latest finished ones; nil before the first
+
+	running           bool
+	done              time.Time // of the one that is being made
+	newJSON, newCSV   []byte
+	newFails, started bool
+}
+
+const bulkEvery = 24 * time.Hour
+
+// SetBulkReports switches the bulk reports of an owner on, or changes them. The first are made at
+// once, from what the owner has.
+func (s *Server) SetBulkReports(ownerName string, r BulkReports) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o := s.ownerByName(ownerName)
+	if o == nil {
+		return errors.New("threatconnecttest: there is no such owner")
+	}
+	if s.bulk == nil {
+		s.bulk = map[*owner]*bulkReports{}
+	}
+	b := s.bulk[o]
+	if b == nil {
+		b = &bulkReports{}
+		s.bulk[o] = b
+	}
+	b.BulkReports = r
+	if !b.started {
+		b.started = true
+		b.begin(o, s.now(), s.oddities)
+		b.finish(s.now())
+	}
+	return nil
+}
+
+func bulkRoutes() []route {
+	return []route{
+		{method: "GET", pattern: "/v2/indicators/bulk/", handle: (*call).bulkStatus},
+		{method: "GET", pattern: "/v2/indicators/bulk/{format}", handle: (*call).bulkReport},
+	}
+}
+
+// begin starts to make reports of what the owner has now.
+func (b *bulkReports) begin(o *owner, now time.Time, odd Oddity) {
+	b.running, b.done, b.newFails, b.status = true, now.Add(b.Takes), b.Fails, "Running"
+	b.newJSON, b.newCSV = bulkJSON(o, odd), bulkCSV(o)
+}
+
+// finish makes the reports that were begun the latest ones.
+func (b *bulkReports) finish(now time.Time) {
+	b.running, b.lastRun, b.nextRun = false, now, now.Add(bulkEvery)
+	if b.newFails {
+		b.status = "Failure"
+		return
+	}
+	b.status, b.json, b.csv = "Complete", b.newJSON, b.newCSV
+}
+
+// settle brings the reports up to now.
+func (b *bulkReports) settle(o *owner, now time.Time, odd Oddity) {
+	if b.running && !now.Before(b.done) {
+		b.finish(b.done)
+	}
+	if !b.running && !now.Before(b.nextRun) {
+		b.begin(o, now, odd)
+	}
+}
+
+// bulkOf is what the owner of the call has of reports.
+func (c *call) bulkOf() (*owner, *bulkReports, *answer) {
+	o, bad := c.owner()
+	if bad != nil {
+		return nil, nil, bad
+	}
+	b := c.bulk[o]
+	if b == nil {
+		return o, &bulkReports{}, nil
+	}
+	b.settle(o, c.now, c.oddities)
+	return o, b, nil
+}
+
+// bulkStatus answers without the usual envelope.
+func (c *call) bulkStatus() *answer {
+	o, b, bad := c.bulkOf()
+	if bad != nil {
+		return bad
+	}
+	w := c.writer()
+	w.open()
+	w.key("bulkStatus")
+	w.open()
+	w.str("name", o.Name)
+	w.bool("csvEnabled", b.CSV)
+	w.bool("jsonEnabled", b.JSON)
+	if !b.lastRun.IsZero() {
+		w.date("nextRun", b.nextRun.Unix())
+		w.date("lastRun", b.lastRun.Unix())
+		w.str("status", b.status)
+	}
+	w.close()
+	w.close()
+	return jsonAnswer(http.StatusOK, w.b)
+}
+
+// bulkReport answers the latest finished report, also when it is told to make a new one.
+func (c *call) bulkReport() *answer {
+	o, b, bad := c.bulkOf()
+	if bad != nil {
+		return bad
+	}
+	format := c.params.get("format")
+	if format == "json" && !b.JSON || format == "csv" && !b.CSV || format != "json" && format != "csv" {
+		return missing()
+	}
+	latest := map[string]*answer{"json": jsonAnswer(http.StatusOK, b.json), "csv": raw("text/csv;charset=utf-8", b.csv)}[format]
+	if latest.body == nil {
+		latest = missing()
+	}
+	if c.flag("runNow") && !b.running {
+		b.begin(o, c.now, c.oddities)
+		b.settle(o, c.now, c.oddities)
+	}
+	return latest
+}
+
+// bulkJSON is a report of all active indicators.
+func bulkJSON(o *owner, odd Oddity) []byte {
+	w := &jsonWriter{odd: odd}
+	w.open()
+	w.key("indicator")
+	w.openArray()
+	for _, i := range o.indicators {
+		if i.has(flagRemoved) || i.has(flagInactive) {
+			continue
+		}
+		w.open()
+		i.write(w, indicatorShape{list: true, generic: true, with: withAttributes | withTags})
+		w.close()
+	}
+	w.closeArray()
+	w.close()
+	return w.b
+}
+
+func bulkCSV(o *owner) []byte {
+	var b bytes.Buffer
+	w := csv.NewWriter(&b)
+	_ = w.Write([]string{"Type", "Value", "Rating", "Confidence"}) // into memory
+	for _, i := range o.indicators {
+		if i.has(flagRemoved) || i.has(flagInactive) {
+			continue
+		}
+		rating, confidence := "null", "null"
+		if i.has(flagRated) {
+			rating = strconv.FormatFloat(i.score(), 'f', 2, 64)
+		}
+		if i.has(flagConfident) {
+			confidence = strconv.Itoa(int(i.confidence))
+		}
+		_ = w.Write([]string{i.typ.Name, i.value, rating, confidence})
+	}
+	w.Flush()
+	return b.Bytes()
+}

@@ -1,0 +1,215 @@
+package threatconnecttest
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Playbook is a playbook as tests see and seed it.
+type Playbook struct {
+	ID          int64  // set by the server
+	GroupXID    string // made when empty; the same for all versions
+	Name        string
+	Status      string // Active, Inactive (when empty), Draft or Archive
+	TriggerType string
+	Labels      []string
+	Version     int    // major version, set by the server
+	PBX         []byte // the exported file; made when nil
+}
+
+// AddPlaybook adds a playbook and returns it with what the server set. One without a name and one
+// whose group xid is taken are errors.
+func (s *Server) AddPlaybook(p Playbook) (Playbook, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p.Name == "" {
+		return p, errors.New("threatconnecttest: a playbook needs a name")
+	}
+	if p.GroupXID != "" && s.playbookBy(p.GroupXID) != nil {
+		return p, errors.New("threatconnecttest: there is a playbook with this group xid already")
+	}
+	return *s.newPlaybook(p), nil
+}
+
+// Playbooks returns the playbooks in the order in which they came.
+func (s *Server) Playbooks() []Playbook {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]Playbook, 0, len(s.playbooks))
+	for _, p := range s.playbooks {
+		all = append(all, *p)
+	}
+	return all
+}
+
+func (s *state) newPlaybook(p Playbook) *Playbook {
+	p.ID, p.Version = s.nextID(), 1
+	if p.GroupXID == "" {
+		p.GroupXID = fmt.Sprintf("00000000-0000-4000-9000-%012x", p.ID)
+	}
+	if p.Status == "" {
+		p.Status = "Inactive"
+	}
+	if p.PBX == nil {
+		p.PBX = []byte(`{"name":` + string(quoteJSON(p.Name)) + `,"type":` + string(quoteJSON(p.TriggerType)) + `}`)
+	}
+	s.playbooks = append(s.playbooks, &p)
+	return &p
+}
+
+// playbookBy finds a playbook by its id or its group xid.
+func (s *state) playbookBy(idOrXID string) *Playbook {
+	for _, p := range s.playbooks {
+		if p.GroupXID == idOrXID || strconv.FormatInt(p.ID, 10) == idOrXID {
+			return p
+		}
+	}
+	return nil
+}
+
+func playbookRoutes() []route {
+	const one = "/v2/playbooks/{idOrGroupXid}"
+	return []route{
+		{method: "GET", pattern: "/v2/playbooks", handle: (*call).listPlaybooks},
+		{method: "POST", pattern: "/v2/playbooks", handle: (*call).importPlaybook},
+		{method: "GET", pattern: "/v2/playbooks/search", handle: (*call).searchPlaybooks},
+		{method: "GET", pattern: one, handle: withPlaybook((*call).getPlaybook)},
+		{method: "POST", pattern: one, handle: withPlaybook((*call).updatePlaybook)},
+		{method: "DELETE", pattern: one, handle: withPlaybook((*call).deletePlaybook)},
+		{method: "GET", pattern: one + "/export", handle: withPlaybook((*call).exportPlaybook)},
+		{method: "POST", pattern: one + "/activate", handle: withPlaybook(switchPlaybook("Active"))},
+		{method: "POST", pattern: one + "/deactivate", handle: withPlaybook(switchPlaybook("Inactive"))},
+	}
+}
+
+func withPlaybook(handle func(*call, *Playbook) *answer) func(*call) *answer {
+	return func(c *call) *answer {
+		p := c.playbookBy(c.params.get("idOrGroupXid"))
+		if p == nil {
+			return missing()
+		}
+		return handle(c, p)
+	}
+}
+
+func (p *Playbook) write(w *jsonWriter) {
+	w.id("id", p.ID)
+	w.str("groupXid", p.GroupXID)
+	w.str("name", p.Name)
+	w.str("status", p.Status)
+	w.some("triggerType", p.TriggerType)
+	w.key("labels")
+	w.openArray()
+	for _, l := range p.Labels {
+		w.sep()
+		w.value(l)
+	}
+	w.closeArray()
+	w.int("majorVersion", int64(p.Version))
+}
+
+// listPlaybooks answers all of them: the list takes no parameters.
+func (c *call) listPlaybooks() *answer {
+	c.query = nil
+	return pageOf(c, "playbook", c.playbooks[:min(len(c.playbooks), defaultLimit)], func(w *jsonWriter, p *Playbook) { p.write(w) })
+}
+
+func (c *call) searchPlaybooks() *answer {
+	status, order := c.query.Get("status"), c.query.Get("sortOn")
+	if status != "" && !slices.Contains([]string{"Active", "Inactive", "Draft", "Archive"}, status) ||
+		order != "" && order != "name" && order != "triggerType" {
+		return fail(http.StatusBadRequest, msgMalformed)
+	}
+	var found []*Playbook
+	for _, p := range c.playbooks {
+		if n := c.query.Get("name"); n != "" && !strings.Contains(strings.ToLower(p.Name), strings.ToLower(n)) ||
+			status != "" && p.Status != status || c.query.Has("triggerType") && p.TriggerType != c.query.Get("triggerType") {
+			continue
+		}
+		missing := func(l string) bool { return !slices.Contains(p.Labels, l) }
+		if l := c.query.Get("labels"); l == "" || !slices.ContainsFunc(strings.Split(l, ","), missing) {
+			found = append(found, p)
+		}
+	}
+	if order != "" {
+		slices.SortStableFunc(found, func(a, b *Playbook) int {
+			n := strings.Compare(a.Name, b.Name)
+			if order == "triggerType" {
+				n = strings.Compare(a.TriggerType, b.TriggerType)
+			}
+			if c.query.Get("sortAscending") == "false" {
+				n = -n
+			}
+			return n
+		})
+	}
+	return pageOf(c, "playbook", found, func(w *jsonWriter, p *Playbook) { p.write(w) })
+}
+
+func (c *call) getPlaybook(p *Playbook) *answer {
+	return c.one(http.StatusOK, "playbook", p.write)
+}
+
+// readPBX reads an exported file, of which only the name is looked at.
+func (c *call) readPBX() (name string, ok bool) {
+	f, ok := readFields(c.body)
+	if !ok {
+		return "", false
+	}
+	name, _ = f.text("name")
+	return name, name != "" && json.Valid(c.body)
+}
+
+func (c *call) importPlaybook() *answer {
+	name, ok := c.readPBX()
+	if !ok {
+		return fail(http.StatusBadRequest, msgMalformed)
+	}
+	p := c.newPlaybook(Playbook{Name: name, PBX: slices.Clone(c.body)})
+	return c.one(http.StatusCreated, "playbook", p.write)
+}
+
+func (c *call) updatePlaybook(p *Playbook) *answer {
+	name, ok := c.readPBX()
+	if !ok {
+		return fail(http.StatusBadRequest, msgMalformed)
+	}
+	p.Name, p.PBX = name, slices.Clone(c.body)
+	p.Version++
+	return c.one(http.StatusCreated, "playbook", p.write)
+}
+
+func (c *call) deletePlaybook(p *Playbook) *answer {
+	c.playbooks = remove(c.playbooks, p)
+	return success(http.StatusOK)
+}
+
+func (c *call) exportPlaybook(p *Playbook) *answer {
+	switch c.query.Get("format") {
+	case "":
+		return raw("application/octet-stream", p.PBX)
+	case "tcxp":
+		var b bytes.Buffer
+		z := zip.NewWriter(&b)
+		if f, err := z.Create(p.GroupXID + ".pbx"); err == nil {
+			_, _ = f.Write(p.PBX) // into memory
+		}
+		_ = z.Close()
+		return raw("application/octet-stream", b.Bytes())
+	}
+	return fail(http.StatusBadRequest, msgMalformed)
+}
+
+func switchPlaybook(status string) func(*call, *Playbook) *answer {
+	return func(_ *call, p *Playbook) *answer {
+		p.Status = status
+		return success(http.StatusOK)
+	}
+}
