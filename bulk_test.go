@@ -177,11 +177,11 @@ func TestBulkNeedsMemoryForOneElement(t *testing.T) { // not in parallel: it mea
 		resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(`{"indicator":[`), &lineReader{line: []byte(element), n: n}, strings.NewReader(element[:len(element)-1]+"]}")))
 		return resp, nil
 	})
-	count, most, start := 0, uint64(0), held()
+	count, most, start := 0, uint64(0), heapHeld()
 	for _, err := range c.Bulk.JSON(t.Context(), "") {
 		require.NoError(t, err)
 		if count++; count%10_000 == 0 {
-			most = max(most, held())
+			most = max(most, heapHeld())
 		}
 	}
 	assert.Equal(t, n+1, count)

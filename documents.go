@@ -189,8 +189,8 @@ type PublishOptions struct {
 	ExcludeUnlabeled bool
 }
 
-// Publish publishes a group of a community or source, and what is associated with it. It costs one
-// request, which is not tried again after an unknown outcome.
+// Publish publishes a group and what is associated with it. It costs one request, which is not
+// tried again after an unknown outcome.
 //
 // API: POST /v2/groups/{type}/{id}/publish
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html

@@ -419,8 +419,8 @@ func allocated() uint64 {
 	return m.TotalAlloc
 }
 
-// held is how many bytes are in use.
-func held() uint64 {
+// heapHeld is how many bytes are in use.
+func heapHeld() uint64 {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)

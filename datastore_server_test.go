@@ -1,0 +1,50 @@
+package threatconnect_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/threatconnecttest"
+)
+
+type sighting struct {
+	Host  string `json:"host"`
+	Count int    `json:"count"`
+}
+
+func TestDataStoreAgainstTheServer(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New()
+	client := srv.ClientAs(threatconnect.Token(srv.Token()))
+	store, err := threatconnect.DataStoreOf[sighting](client, threatconnect.DataStoreOrganization, "sightings")
+	require.NoError(t, err)
+	_, err = store.Get(t.Context(), "a")
+	require.ErrorIs(t, err, threatconnect.ErrNotFound)
+	require.NoError(t, store.SetMappings(t.Context(), map[string]bool{"dynamic": false}))
+	require.NoError(t, store.Put(t.Context(), "a/1", sighting{"www.example.com", 1}))
+	require.NoError(t, store.Put(t.Context(), "a/1", sighting{"www.example.com", 2}))
+	got, err := store.Get(t.Context(), "a/1")
+	require.NoError(t, err)
+	assert.Equal(t, &threatconnect.DataRecord[sighting]{ID: "a/1", Version: 2, Value: sighting{"www.example.com", 2}}, got)
+	id, err := store.Create(t.Context(), sighting{"www.example.net", 1})
+	require.NoError(t, err)
+	list, err := store.List(t.Context())
+	require.NoError(t, err)
+	assert.Len(t, list.Items, 2)
+	found, err := store.Search(t.Context(), map[string]any{"query": map[string]any{"match": map[string]any{"host": "www.example.net"}}, "size": 1})
+	require.NoError(t, err)
+	require.Len(t, found.Items, 1)
+	assert.Equal(t, id, found.Items[0].ID)
+	require.NoError(t, store.Delete(t.Context(), id))
+	require.ErrorIs(t, store.Delete(t.Context(), id), threatconnect.ErrNotFound)
+	assert.Equal(t, map[string]string{"a/1": `{"host":"www.example.com","count":2}`}, srv.DataStore("organization", "sightings"))
+
+	plain := threatconnecttest.New(threatconnecttest.WithPlainDataStoreErrors())
+	store, err = threatconnect.DataStoreOf[sighting](plain.ClientAs(threatconnect.Token(plain.Token())), threatconnect.DataStoreLocal, "sightings")
+	require.NoError(t, err)
+	_, err = store.Get(t.Context(), "a")
+	require.ErrorIs(t, err, threatconnect.ErrResponse, "called JSON, and is none")
+}

@@ -1,0 +1,161 @@
+package threatconnect_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/threatconnecttest"
+)
+
+// contentWorld is a server with a document in it, and a client.
+
+func contentWorld(t *testing.T, fields map[string]string, opts ...threatconnecttest.Option) (*threatconnecttest.Server, *threatconnect.Client, threatconnecttest.GroupRecord) {
+	t.Helper()
+	srv := threatconnecttest.New(opts...)
+	if fields == nil {
+		fields = map[string]string{}
+	}
+	fields["fileName"] = "example.bin"
+	g, err := srv.AddGroup(threatconnecttest.GroupRecord{Type: "Document", Owner: "Example Source", Name: "Example", XID: "feed/1 ?", Fields: fields})
+	require.NoError(t, err)
+	client := srv.Client(threatconnect.WithOwner("Example Source"), threatconnect.WithRetry(threatconnect.RetryPolicy{BaseDelay: 1, MaxDelay: 1}))
+	return srv, client, g
+}
+
+func TestContentGoesUpAndComesDown(t *testing.T) {
+	t.Parallel()
+	first, second := bytes.Repeat([]byte{0, 1, 2, 0xff}, 50_000), []byte("second")
+	for name, opts := range map[string][]threatconnecttest.Option{"with updateIfExists": nil, "without": {threatconnecttest.WithoutUpdateIfExists()}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv, client, g := contentWorld(t, nil, opts...)
+			document := threatconnect.GroupRef{Type: threatconnect.GroupDocument, ID: g.ID}
+			byXID := &threatconnect.Document{GroupMeta: threatconnect.GroupMeta{XID: g.XID}}
+			var w bytes.Buffer
+			_, err := client.Groups.Download(t.Context(), document, &w)
+			require.ErrorIs(t, err, threatconnect.ErrNotFound)
+
+			require.NoError(t, client.Groups.Upload(t.Context(), byXID, threatconnect.BytesContent(first), nil))
+			n, err := client.Groups.Download(t.Context(), document, &w)
+			require.NoError(t, err)
+			assert.Equal(t, int64(len(first)), n)
+			assert.Equal(t, first, w.Bytes())
+			got, err := client.Groups.Documents.Get(t.Context(), g.ID, nil)
+			require.NoError(t, err)
+			assert.Equal(t, threatconnect.DocumentSuccess, got.Status)
+
+			require.NoError(t, client.Groups.Upload(t.Context(), got, threatconnect.ReaderContent(bytes.NewReader(second), 0), nil))
+			record, _ := srv.Group(g.XID)
+			assert.Equal(t, second, record.Content)
+		})
+	}
+}
+
+func TestUploadSurvivesFaults(t *testing.T) {
+	t.Parallel()
+	content := bytes.Repeat([]byte("example "), 20_000)
+	for _, kind := range []threatconnecttest.FaultKind{threatconnecttest.FaultReset, threatconnecttest.FaultLostReply, threatconnecttest.FaultCutBody,
+		threatconnecttest.FaultGarbage, threatconnecttest.FaultStatus, threatconnecttest.FaultLateStatus} {
+		t.Run(fmt.Sprint(kind), func(t *testing.T) {
+			t.Parallel()
+			srv, client, g := contentWorld(t, nil)
+			srv.Inject(threatconnecttest.Fault{Kind: kind, Method: http.MethodPost, Times: 2})
+			require.NoError(t, client.Groups.Upload(t.Context(), threatconnect.GroupRef{Type: threatconnect.GroupDocument, ID: g.ID}, threatconnect.BytesContent(content), nil))
+			record, _ := srv.Group(g.XID)
+			assert.Equal(t, content, record.Content)
+			assert.Equal(t, 2, srv.FaultCounts()[kind])
+			for _, r := range srv.Requests() {
+				assert.True(t, r.Verified)
+			}
+		})
+	}
+	// A platform that overlooks updateIfExists and whose answer is lost: the second POST finds the
+	// first one's content.
+	srv, client, g := contentWorld(t, nil, threatconnecttest.WithoutUpdateIfExists())
+	srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultLostReply, Method: http.MethodPost})
+	require.NoError(t, client.Groups.Upload(t.Context(), threatconnect.GroupRef{Type: threatconnect.GroupDocument, ID: g.ID}, threatconnect.BytesContent(content), nil))
+	require.Len(t, srv.Requests(), 3)
+	assert.Equal(t, http.MethodPut, srv.Requests()[2].Method)
+
+	wrong := srv.ClientAs(threatconnect.HMAC(srv.AccessID(), "wrong"), threatconnect.WithOwner("Example Source"))
+	err := wrong.Groups.Upload(t.Context(), threatconnect.GroupRef{Type: threatconnect.GroupDocument, ID: g.ID}, threatconnect.BytesContent(content), nil)
+	require.ErrorIs(t, err, threatconnect.ErrSignature)
+	require.Len(t, srv.Requests(), 4, "a refused signature is no reason to put")
+}
+
+func TestMalwareGoesUpInAProtectedZipOnly(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	f, err := z.CreateRaw(&zip.FileHeader{Name: "sample.bin", Flags: 1, CompressedSize64: 4, UncompressedSize64: 4})
+	require.NoError(t, err)
+	_, _ = f.Write([]byte("none"))
+	require.NoError(t, z.Close())
+
+	srv, client, g := contentWorld(t, map[string]string{"malware": "true", "password": "TCInfected"})
+	document, err := client.Groups.Documents.Get(t.Context(), g.ID, nil)
+	require.NoError(t, err)
+	before := len(srv.Requests())
+	require.ErrorIs(t, client.Groups.Upload(t.Context(), document, threatconnect.BytesContent([]byte("MZ")), nil), threatconnect.ErrValidation)
+	assert.Len(t, srv.Requests(), before)
+	ref := threatconnect.GroupRef{Type: threatconnect.GroupDocument, ID: g.ID}
+	require.ErrorIs(t, client.Groups.Upload(t.Context(), ref, threatconnect.BytesContent([]byte("MZ")), nil), threatconnect.ErrBadRequest, "the platform looks as well")
+	require.NoError(t, client.Groups.Upload(t.Context(), document, threatconnect.BytesContent(b.Bytes()), nil))
+}
+
+func TestDownloadOverFaults(t *testing.T) {
+	t.Parallel()
+	content := bytes.Repeat([]byte("example "), 20_000)
+	for kind, whole := range map[threatconnecttest.FaultKind]bool{
+		threatconnecttest.FaultReset: true, threatconnecttest.FaultHTML: true, threatconnecttest.FaultEmpty: true, threatconnecttest.FaultStatus: true,
+		threatconnecttest.FaultCutBody: false,
+	} {
+		t.Run(fmt.Sprint(kind), func(t *testing.T) {
+			t.Parallel()
+			srv, client, g := contentWorld(t, nil)
+			ref := threatconnect.GroupRef{Type: threatconnect.GroupDocument, ID: g.ID}
+			require.NoError(t, client.Groups.Upload(t.Context(), ref, threatconnect.BytesContent(content), nil))
+			srv.Inject(threatconnecttest.Fault{Kind: kind, Method: http.MethodGet})
+			var w bytes.Buffer
+			n, err := client.Groups.Download(t.Context(), ref, &w)
+			if whole {
+				require.NoError(t, err)
+				assert.Equal(t, content, w.Bytes())
+				return
+			}
+			require.ErrorIs(t, err, threatconnect.ErrResponse)
+			assert.Equal(t, int64(w.Len()), n)
+			assert.Equal(t, content[:n], w.Bytes(), "what was written is the beginning, once")
+		})
+	}
+}
+
+func TestSignaturesReportsAndPublications(t *testing.T) {
+	t.Parallel()
+	srv, client, _ := contentWorld(t, nil)
+	rule := threatconnect.NewSignature("Example", "example.yar", threatconnect.SignatureYARA, "rule example { condition: false } // <é>")
+	made, err := client.Groups.Signatures.Create(t.Context(), rule)
+	require.NoError(t, err)
+	text, err := client.Groups.SignatureText(t.Context(), made.ID, nil)
+	require.NoError(t, err)
+	assert.Equal(t, rule.FileText, text)
+
+	var pdf bytes.Buffer
+	n, err := client.Groups.PDF(t.Context(), made, &pdf)
+	require.NoError(t, err)
+	assert.Equal(t, int64(pdf.Len()), n)
+	assert.True(t, strings.HasPrefix(pdf.String(), "%PDF-"))
+
+	require.NoError(t, client.Groups.Publish(t.Context(), made, &threatconnect.PublishOptions{ExcludeLabels: []string{"TLP:RED"}, ExcludeUnlabeled: true}))
+	require.Len(t, srv.Publications(), 1)
+	assert.Equal(t, []string{"TLP:RED"}, srv.Publications()[0].ExcludeLabels)
+	assert.True(t, srv.Publications()[0].ExcludeUnlabeled)
+}
