@@ -28,7 +28,8 @@ type UploadOptions struct {
 // after a batch import, is named by its xid, which must not look like an id.
 //
 // The content is streamed. It is refused before anything is sent when it is empty, and when it is
-// malware and not a zip that is protected with a password. It costs one request, and a second one
+// malware and not a zip that is protected with a password. The platform takes more than 5 GB only
+// where its administrator has made room for it. It costs one request, and a second one
 // when the platform says that there is content already. Repeating an upload does no harm, so that
 // it is tried again after an unknown outcome, unless the content can be read only once.
 //
