@@ -20,10 +20,8 @@ type state struct {
 	indicatorLimit int
 	presenceOnly   bool
 	batch          batchSettings
-<<<<<<< HEAD
 	people
 	signals
-=======
 
 	bulk           map[*owner]*bulkReports
 	datastore      map[string]*dataType // by domain and data type
@@ -32,7 +30,6 @@ type state struct {
 	published      []Publication
 	plainDataStore bool
 	putOnly        bool // updateIfExists is overlooked
->>>>>>> 56f0f54 (Serve contents, bulk reports and playbooks to tests)
 }
 
 func (s *state) setUp() {
