@@ -1,0 +1,310 @@
+package threatconnect_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"io"
+	"log/slog"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect"
+)
+
+// quick tries three times without waiting long.
+var quick = threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 3, BaseDelay: 1, MaxDelay: 1})
+
+func newClient(t *testing.T, base string, opts ...threatconnect.Option) *threatconnect.Client {
+	t.Helper()
+	c, err := threatconnect.NewClient(base, threatconnect.HMAC("access", "Sup3rS3cret"), append([]threatconnect.Option{quick}, opts...)...)
+	require.NoError(t, err)
+	return c
+}
+
+// certificate returns a certificate for name that is its own authority.
+func certificate(t *testing.T, name string, until time.Time) (tls.Certificate, *x509.CertPool) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: until,
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature, DNSNames: []string{name},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	require.NoError(t, err)
+	leaf, err := x509.ParseCertificate(der)
+	require.NoError(t, err)
+	pool := x509.NewCertPool()
+	pool.AddCert(leaf)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
+}
+
+func TestTLSFailuresAreNotTriedAgain(t *testing.T) {
+	t.Parallel()
+	good, roots := certificate(t, "localhost", time.Now().Add(time.Hour))
+	expired, expiredRoots := certificate(t, "localhost", time.Now().Add(-time.Hour))
+	other, otherRoots := certificate(t, "other.example", time.Now().Add(time.Hour))
+	for name, tc := range map[string]struct {
+		server *tls.Config
+		client *tls.Config
+		says   string // "" for success
+	}{
+		"the right authority":   {&tls.Config{Certificates: []tls.Certificate{good}}, &tls.Config{RootCAs: roots}, ""},
+		"an unknown authority":  {&tls.Config{Certificates: []tls.Certificate{good}}, &tls.Config{RootCAs: x509.NewCertPool()}, "unknown authority"},
+		"an expired one":        {&tls.Config{Certificates: []tls.Certificate{expired}}, &tls.Config{RootCAs: expiredRoots}, "expired"},
+		"another name":          {&tls.Config{Certificates: []tls.Certificate{other}}, &tls.Config{RootCAs: otherRoots}, "not localhost"},
+		"TLS 1.1":               {&tls.Config{Certificates: []tls.Certificate{good}, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}, &tls.Config{RootCAs: roots}, "protocol version"},
+		"TLS 1.1 that is asked": {&tls.Config{Certificates: []tls.Certificate{good}, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}, &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS10}, "protocol version"},
+		"a client certificate":  {&tls.Config{Certificates: []tls.Certificate{good}, ClientAuth: tls.RequireAnyClientCert}, &tls.Config{RootCAs: roots}, "certificate required"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var conns atomic.Int32
+			srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, whoami) }))
+			srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo)
+			srv.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+				if s == http.StateNew {
+					conns.Add(1)
+				}
+			}
+			srv.TLS = tc.server
+			srv.StartTLS()
+			defer srv.Close()
+			base := strings.Replace(srv.URL, "127.0.0.1", "localhost", 1)
+			_, err := newClient(t, base, threatconnect.WithTLSConfig(tc.client)).Owners.Whoami(t.Context())
+			if tc.says == "" {
+				require.NoError(t, err)
+				return
+			}
+			var r *threatconnect.RequestError
+			require.ErrorAs(t, err, &r)
+			assert.ErrorContains(t, err, tc.says)
+			assert.Equal(t, 1, r.Attempts)
+			assert.Equal(t, int32(1), conns.Load())
+		})
+	}
+}
+
+func TestPlainHTTPBehindHTTPSIsNotTriedAgain(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(http.NotFoundHandler())
+	defer srv.Close()
+	_, err := newClient(t, strings.Replace(srv.URL, "http://", "https://", 1)).Owners.Whoami(t.Context())
+	require.ErrorIs(t, err, http.ErrSchemeMismatch)
+	assert.NotContains(t, err.Error(), "attempts")
+}
+
+func TestConnectionsThatAreNeverMadeAreTriedAgainByEveryMethod(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	addr := l.Addr().String()
+	require.NoError(t, l.Close())
+	for name, call := range calls {
+		var r *threatconnect.RequestError
+		require.ErrorAs(t, call(t.Context(), newClient(t, "http://"+addr)), &r, name)
+		assert.Equal(t, 3, r.Attempts, name)
+		assert.ErrorContains(t, r, "connection refused")
+		require.ErrorAs(t, call(t.Context(), newClient(t, "https://tc.example", threatconnect.WithProxy("http://user:pr0xyPass@"+addr))), &r, name)
+		assert.Equal(t, 3, r.Attempts, name)
+		assert.NotContains(t, r.Error(), "pr0xyPass")
+		require.ErrorAs(t, call(t.Context(), newClient(t, "https://tc.example", threatconnect.WithProxy("socks5://user:pr0xyPass@"+addr))), &r, name)
+		assert.Equal(t, 3, r.Attempts, name)
+		assert.NotContains(t, r.Error(), "pr0xyPass")
+	}
+	// RFC 6761: no name below invalid exists.
+	var r *threatconnect.RequestError
+	tr := &http.Transport{DialContext: (&net.Dialer{Resolver: &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
+		return nil, &net.DNSError{Err: "no such host", Name: "tc.invalid", IsNotFound: true}
+	}}}).DialContext}
+	_, err = newClient(t, "https://tc.invalid", threatconnect.WithTransport(tr)).Owners.Whoami(t.Context())
+	require.ErrorAs(t, err, &r)
+}
+
+// proxy answers every request to it in one way and counts.
+func proxy(t *testing.T, answer string) (addr string, asked *atomic.Int32) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	asked = new(atomic.Int32)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+				asked.Add(1)
+				_, _ = io.WriteString(conn, answer)
+			}
+			_ = conn.Close()
+		}
+	}()
+	t.Cleanup(func() {
+		_ = l.Close()
+		<-done
+	})
+	return l.Addr().String(), asked
+}
+
+func TestAProxyThatRefusesIsNamed(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		answer string
+		times  int32
+		says   string
+	}{
+		"no password":  {"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n", 1, "407 Proxy Authentication Required: give its user name and password"},
+		"a policy":     {"HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>", 1, "403 Forbidden"},
+		"a bad moment": {"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n", 3, "502 Bad Gateway"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			addr, asked := proxy(t, tc.answer)
+			// Nothing has reached the platform, so that a POST is the same as a GET.
+			err := calls["POST"](t.Context(), newClient(t, "https://tc.example/api", threatconnect.WithProxy("http://user:pr0xyPass@"+addr)))
+			require.Error(t, err)
+			assert.Equal(t, tc.times, asked.Load())
+			assert.ErrorContains(t, err, "threatconnect: POST /v2/indicators/hosts: the proxy \""+addr+"\" answered "+tc.says)
+			assert.NotContains(t, err.Error(), "pr0xyPass")
+		})
+	}
+	// A caller's own transport says it in words only.
+	addr, asked := proxy(t, "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+	u, err := url.Parse("http://" + addr)
+	require.NoError(t, err)
+	_, err = newClient(t, "https://tc.example", threatconnect.WithTransport(&http.Transport{Proxy: http.ProxyURL(u)})).Owners.Whoami(t.Context())
+	require.ErrorContains(t, err, "Proxy Authentication Required")
+	assert.Equal(t, int32(1), asked.Load())
+}
+
+func TestNothingFollowsARedirect(t *testing.T) {
+	t.Parallel()
+	var reached atomic.Int32
+	target := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached.Add(1) }))
+	defer target.Close()
+	other := strings.Replace(target.URL, "127.0.0.1", "localhost", 1)
+	for _, status := range []int{301, 302, 303, 307, 308, 300, 304} {
+		for _, to := range []string{target.URL + "/api/v2/whoami?token=leaked", other + "/x", "/elsewhere", "//" + strings.TrimPrefix(other, "http://"), "https://user:pass@other.example/evil-value", "://", ""} {
+			var asked atomic.Int32
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				asked.Add(1)
+				if to != "" {
+					w.Header().Set("Location", to)
+				}
+				w.WriteHeader(status)
+			}))
+			c := newClient(t, srv.URL+"/api")
+			for name, call := range calls {
+				asked.Store(0)
+				err := call(t.Context(), c)
+				require.Error(t, err)
+				if to != "://" {
+					require.ErrorIs(t, err, threatconnect.ErrRedirect, "%s %d %s", name, status, to)
+					assert.Equal(t, int32(1), asked.Load())
+				}
+				assert.NotContains(t, err.Error(), "leaked")
+				assert.NotContains(t, err.Error(), "pass@")
+				assert.NotContains(t, err.Error(), "evil-value")
+			}
+			srv.Close()
+		}
+	}
+	assert.Zero(t, reached.Load())
+}
+
+func TestTransportErrorsAreFitToBeShown(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 5000)
+	for in, want := range map[string]string{
+		"malformed HTTP response \"\x1b[31m\nwww.example.com\"": `malformed HTTP response "[31m {}"`,
+		"cannot reach WWW.EXAMPLE.COM":                          "cannot reach {}",
+		long:                                                    long[:300] + " (cut)",
+		"plain":                                                 "plain",
+	} {
+		inner := errors.New(in)
+		s := &script{steps: steps{fails(inner)}}
+		err := calls["DELETE"](t.Context(), clientOf(t, s, quick))
+		require.ErrorIs(t, err, inner)
+		assert.EqualError(t, err, "threatconnect: DELETE /v2/indicators/hosts/{}: "+want+" (after 3 attempts)")
+	}
+}
+
+func TestDoRefusesWhatItCannotSend(t *testing.T) {
+	t.Parallel()
+	s := &script{steps: steps{answer(200, "{}")}}
+	c := clientOf(t, s)
+	for name, r := range map[string]threatconnect.Request{
+		"no method":               {Path: "/v2/owners"},
+		"another method":          {Method: "PATCH", Path: "/v2/owners"},
+		"a method in small":       {Method: "get", Path: "/v2/owners"},
+		"no path":                 {Method: "GET"},
+		"a path without a slash":  {Method: "GET", Path: "v2/owners"},
+		"a whole URL":             {Method: "GET", Path: "https://other.example/v2"},
+		"a query in the path":     {Method: "GET", Path: "/v2/owners?x"},
+		"a fragment in the path":  {Method: "GET", Path: "/v2/owners#x"},
+		"a step up":               {Method: "GET", Path: "/v2/../owners"},
+		"a dot":                   {Method: "GET", Path: "/v2/./owners"},
+		"a bare percent sign":     {Method: "GET", Path: "/v2/100%"},
+		"a space":                 {Method: "GET", Path: "/v2/a b"},
+		"a line break":            {Method: "GET", Path: "/v2/a\r\nb"},
+		"a letter beyond ASCII":   {Method: "GET", Path: "/v2/\u00e9"},
+		"a signature":             {Method: "GET", Path: "/v2/owners", Header: http.Header{"authorization": {"x"}}},
+		"a timestamp":             {Method: "GET", Path: "/v2/owners", Header: http.Header{"Timestamp": {"1"}}},
+		"a header with a break":   {Method: "GET", Path: "/v2/owners", Header: http.Header{"X-A": {"a\nb"}}},
+		"a header with a bad key": {Method: "GET", Path: "/v2/owners", Header: http.Header{"X A": {"a"}}},
+		"a header without a key":  {Method: "GET", Path: "/v2/owners", Header: http.Header{"": {"a"}}},
+	} {
+		_, err := c.Do(t.Context(), r)
+		require.ErrorIs(t, err, threatconnect.ErrValidation, name)
+	}
+	assert.Zero(t, s.count())
+}
+
+func TestDoSendsWhatItIsGiven(t *testing.T) {
+	t.Parallel()
+	s := &script{steps: steps{answer(200, "a,b\n", "Content-Type", "text/csv"), answer(404, `{"status":"Failure","message":"The requested resource was not found"}`)}}
+	var log bytes.Buffer
+	c := clientOf(t, s, threatconnect.WithOwner("Example Source"), threatconnect.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))))
+	req := threatconnect.Request{Method: "POST", Path: "/v2/tags/" + threatconnect.PathSegment("Nation State/.."), Query: url.Values{"x": {"1 2"}},
+		Header: http.Header{"accept": {"text/csv"}}, Body: []byte(`{}`)}
+	resp, err := c.Do(t.Context(), req)
+	require.NoError(t, err)
+	text, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	assert.Equal(t, "a,b\n", string(text))
+	sent := s.sent[0]
+	assert.Equal(t, "https://tc.example/api/v2/tags/Nation%20State%2F..?x=1%202", sent.URL.String())
+	assert.Equal(t, "text/csv", sent.Header.Get("Accept"))
+	assert.Equal(t, "application/json; charset=utf-8", sent.Header.Get("Content-Type"))
+	assert.Equal(t, http.Header{"accept": {"text/csv"}}, req.Header, "the caller's header is not touched")
+
+	_, err = c.Do(t.Context(), threatconnect.Request{Method: "GET", Path: "/v2/tags/Secret", Header: http.Header{"Content-Type": {"text/plain"}}, Body: []byte("x")})
+	require.ErrorIs(t, err, threatconnect.ErrNotFound)
+	assert.Equal(t, "text/plain", s.sent[1].Header.Get("Content-Type"))
+	assert.EqualError(t, err, `threatconnect: GET /v2/tags/{}: 404 Not Found: "The requested resource was not found"`)
+	assert.NotContains(t, log.String(), "Secret")
+	assert.NotContains(t, log.String(), "Nation")
+	assert.Contains(t, log.String(), "method=POST route=/v2/tags/{} attempt=1")
+}
