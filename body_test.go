@@ -1,0 +1,327 @@
+package threatconnect_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect"
+)
+
+func zipped(t testing.TB, b []byte) []byte {
+	t.Helper()
+	var buf bytes.Buffer
+	z := gzip.NewWriter(&buf)
+	_, err := z.Write(b)
+	require.NoError(t, err)
+	require.NoError(t, z.Close())
+	return buf.Bytes()
+}
+
+// endless is a body that never ends.
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = ' '
+	}
+	return len(p), nil
+}
+func (endless) Close() error { return nil }
+
+func TestBrokenAnswersToARead(t *testing.T) {
+	t.Parallel()
+	const limit = 1 << 20
+	bomb := zipped(t, bytes.Repeat([]byte(" "), 100<<20))
+	require.Less(t, len(bomb), 1<<20)
+	for name, tc := range map[string]struct {
+		serve func(w http.ResponseWriter)
+		is    error // nil for success
+		says  string
+		times int32
+	}{
+		"JSON": {func(w http.ResponseWriter) { _, _ = io.WriteString(w, whoami) }, nil, "", 1},
+		"JSON in gzip": {func(w http.ResponseWriter) {
+			w.Header().Set("Content-Encoding", "gzip")
+			_, _ = w.Write(zipped(t, []byte(whoami)))
+		}, nil, "", 1},
+		"JSON with a wrong label": {func(w http.ResponseWriter) {
+			w.Header().Set("Content-Type", "text/html")
+			_, _ = io.WriteString(w, whoami)
+		}, nil, "", 1},
+		"a body of just the cap":   {func(w http.ResponseWriter) { _, _ = io.WriteString(w, whoami+strings.Repeat(" ", limit-len(whoami))) }, nil, "", 1},
+		"a byte more than the cap": {func(w http.ResponseWriter) { _, _ = io.WriteString(w, whoami+strings.Repeat(" ", limit-len(whoami)+1)) }, threatconnect.ErrBodyTooLarge, "over the size cap", 1},
+		"a bomb":                   {func(w http.ResponseWriter) { w.Header().Set("Content-Encoding", "gzip"); _, _ = w.Write(bomb) }, threatconnect.ErrBodyTooLarge, "over the size cap", 1},
+		"gzip that is none": {func(w http.ResponseWriter) {
+			w.Header().Set("Content-Encoding", "gzip")
+			_, _ = io.WriteString(w, whoami)
+		}, threatconnect.ErrResponse, "gzip: invalid header", 3},
+		"gzip that is cut": {func(w http.ResponseWriter) {
+			w.Header().Set("Content-Encoding", "gzip")
+			_, _ = w.Write(zipped(t, []byte(whoami))[:40])
+		}, threatconnect.ErrResponse, "the body broke off", 3},
+		"an encoding nobody asked": {func(w http.ResponseWriter) {
+			w.Header().Set("Content-Encoding", "br")
+			_, _ = io.WriteString(w, whoami)
+		}, threatconnect.ErrResponse, `content encoding "br" was not asked for`, 3},
+		"a length that is too long": {func(w http.ResponseWriter) {
+			w.Header().Set("Content-Length", "5000")
+			_, _ = io.WriteString(w, whoami)
+		}, threatconnect.ErrResponse, "the body broke off: unexpected EOF", 3},
+		"a length that is too short": {func(w http.ResponseWriter) {
+			w.Header().Set("Content-Length", "30")
+			_, _ = io.WriteString(w, whoami[:30])
+		}, threatconnect.ErrResponse, "unexpected end", 3},
+		"a promise of a terabyte": {func(w http.ResponseWriter) {
+			w.Header().Set("Content-Length", strconv.FormatInt(1<<40, 10))
+			_, _ = io.WriteString(w, whoami)
+		}, threatconnect.ErrResponse, "the body broke off", 3},
+		"JSON that is cut":        {func(w http.ResponseWriter) { _, _ = io.WriteString(w, whoami[:40]) }, threatconnect.ErrResponse, "JSON at byte 40", 3},
+		"garbage behind the JSON": {func(w http.ResponseWriter) { _, _ = io.WriteString(w, whoami+"}") }, threatconnect.ErrResponse, "JSON at byte", 3},
+		"100,000 brackets":        {func(w http.ResponseWriter) { _, _ = io.WriteString(w, `{"data":`+strings.Repeat("[", 100_000)) }, threatconnect.ErrResponse, "JSON at byte", 3},
+		"100,000 objects":         {func(w http.ResponseWriter) { _, _ = io.WriteString(w, strings.Repeat(`{"data":`, 100_000)) }, threatconnect.ErrResponse, "JSON at byte", 3},
+		"a list":                  {func(w http.ResponseWriter) { _, _ = io.WriteString(w, "[]") }, threatconnect.ErrResponse, "want an object", 3},
+		"a login page": {func(w http.ResponseWriter) {
+			w.Header().Set("Content-Type", "text/html")
+			_, _ = io.WriteString(w, "\n<!DOCTYPE html><title>Log in</title>")
+		}, threatconnect.ErrResponse, "an HTML page came instead of the API's answer: is /api missing from the base URL", 3},
+		"words": {func(w http.ResponseWriter) {
+			w.Header().Set("Content-Type", "text/plain")
+			_, _ = io.WriteString(w, "try later")
+		}, threatconnect.ErrResponse, `want an object (content type "text/plain")`, 3},
+		"nothing":    {func(w http.ResponseWriter) { w.WriteHeader(200) }, threatconnect.ErrResponse, "it holds no user", 3},
+		"no content": {func(w http.ResponseWriter) { w.WriteHeader(204) }, threatconnect.ErrResponse, "it holds no user", 3},
+		"a header of 2 MB": {func(w http.ResponseWriter) {
+			w.Header().Set("X-Flood", strings.Repeat("x", 2<<20))
+			_, _ = io.WriteString(w, whoami)
+		}, nil, "response headers", 1},
+	} {
+		for _, transport := range []string{"over a connection", "in the process"} {
+			t.Run(name+" "+transport, func(t *testing.T) {
+				t.Parallel()
+				times := int32(0)
+				handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { times++; tc.serve(w) })
+				var c *threatconnect.Client
+				if transport == "in the process" {
+					if strings.Contains(name, "too long") || strings.Contains(name, "promise") || strings.Contains(name, "2 MB") {
+						return // a recorder cannot break its promise
+					}
+					c = clientOf(t, roundTripper(func(req *http.Request) (*http.Response, error) {
+						rec := httptest.NewRecorder()
+						handler.ServeHTTP(rec, req)
+						return rec.Result(), nil
+					}), quick, threatconnect.WithMaxResponseBytes(limit))
+				} else {
+					srv := httptest.NewServer(handler)
+					defer srv.Close()
+					c = newClient(t, srv.URL+"/api", threatconnect.WithMaxResponseBytes(limit))
+				}
+				u, err := c.Owners.Whoami(t.Context())
+				assert.Equal(t, tc.times, times)
+				if tc.says == "" {
+					require.NoError(t, err)
+					assert.Equal(t, "access", u.UserName)
+					return
+				}
+				require.Error(t, err)
+				if tc.is != nil {
+					require.ErrorIs(t, err, tc.is)
+				}
+				assert.ErrorContains(t, err, tc.says)
+				assert.Less(t, len(err.Error()), 400)
+			})
+		}
+	}
+}
+
+func TestAnEndlessAnswerEnds(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{200, 400, 503} {
+		c := clientOf(t, roundTripper(func(*http.Request) (*http.Response, error) {
+			resp := reply(status, "")
+			resp.Body, resp.ContentLength = endless{}, -1
+			return resp, nil
+		}), quick, threatconnect.WithMaxResponseBytes(1<<20))
+		_, err := c.Owners.Whoami(t.Context())
+		if status == 200 {
+			require.ErrorIs(t, err, threatconnect.ErrBodyTooLarge)
+			continue
+		}
+		var api *threatconnect.APIError
+		require.ErrorAs(t, err, &api)
+		assert.Equal(t, status, api.StatusCode)
+	}
+}
+
+// trickle is a body of which a byte comes every interval, for as long as ctx lasts.
+type trickle struct {
+	ctx      context.Context
+	interval time.Duration
+	text     string // then it hangs
+}
+
+func (b *trickle) Read(p []byte) (int, error) {
+	interval := b.interval
+	if b.text == "" {
+		interval = 1000 * time.Hour
+	}
+	select {
+	case <-b.ctx.Done():
+		return 0, context.Cause(b.ctx)
+	case <-time.After(interval):
+	}
+	p[0] = b.text[0]
+	b.text = b.text[1:]
+	return 1, nil
+}
+func (b *trickle) Close() error { return nil }
+
+// trickling answers with a body that comes a byte a second.
+func trickling(status int, text string) func(*http.Request) (*http.Response, error) {
+	return func(req *http.Request) (*http.Response, error) {
+		resp := reply(status, "")
+		resp.Body, resp.ContentLength = &trickle{req.Context(), time.Second, text}, -1
+		return resp, nil
+	}
+}
+
+func TestSlowAnswers(t *testing.T) {
+	t.Parallel()
+	once := threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1})
+	t.Run("a byte a second is read until the context ends", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			defer cancel()
+			began := time.Now()
+			_, err := clientOf(t, &script{steps: steps{trickling(200, whoami)}}).Owners.Whoami(ctx)
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			assert.Equal(t, 30*time.Second, time.Since(began))
+		})
+	})
+	t.Run("a slow answer that moves is waited for", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			rt := roundTripper(func(req *http.Request) (*http.Response, error) {
+				resp := reply(200, "")
+				resp.Body = io.NopCloser(io.LimitReader(&trickle{req.Context(), time.Second, whoami}, int64(len(whoami))))
+				return resp, nil
+			})
+			_, err := clientOf(t, rt, once, threatconnect.WithStallTimeout(2*time.Second)).Owners.Whoami(t.Context())
+			require.NoError(t, err)
+		})
+	})
+	t.Run("an answer that hangs is stalled, and tried again", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			s := &script{steps: steps{trickling(200, whoami[:30]), answer(200, whoami)}}
+			began := time.Now()
+			_, err := clientOf(t, s, threatconnect.WithStallTimeout(10*time.Second)).Owners.Whoami(t.Context())
+			require.NoError(t, err)
+			assert.Equal(t, 2, s.count())
+			assert.Less(t, time.Since(began), 41*time.Second)
+		})
+	})
+	t.Run("a header that never comes is stalled", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			s := &script{steps: steps{func(req *http.Request) (*http.Response, error) {
+				<-req.Context().Done()
+				return nil, context.Cause(req.Context())
+			}}}
+			began := time.Now()
+			_, err := clientOf(t, s, once).Owners.Whoami(t.Context())
+			assert.EqualError(t, err, "threatconnect: GET /v2/whoami: no byte moved within the stall timeout of 2m0s")
+			assert.Equal(t, 2*time.Minute, time.Since(began))
+		})
+	})
+	t.Run("the words of a refusal get fifteen seconds", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			began := time.Now()
+			_, err := clientOf(t, &script{steps: steps{trickling(403, strings.Repeat("no ", 10_000))}}).Owners.Whoami(t.Context())
+			require.ErrorIs(t, err, threatconnect.ErrForbidden)
+			assert.ErrorContains(t, err, `403 Forbidden: "no no no`)
+			assert.Equal(t, 15*time.Second, time.Since(began))
+		})
+	})
+	t.Run("an upload that stalls is ended", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			rt := roundTripper(func(req *http.Request) (*http.Response, error) {
+				defer req.Body.Close()
+				one := make([]byte, 1)
+				for range 5 { // moves for 5 s, and stalls then
+					time.Sleep(time.Second)
+					if _, err := req.Body.Read(one); err != nil {
+						return nil, err
+					}
+				}
+				<-req.Context().Done()
+				return nil, context.Cause(req.Context())
+			})
+			began := time.Now()
+			err := calls["POST"](t.Context(), clientOf(t, rt, threatconnect.WithStallTimeout(3*time.Second)))
+			require.ErrorContains(t, err, "no byte moved within the stall timeout of 3s")
+			assert.Equal(t, 8*time.Second, time.Since(began))
+		})
+	})
+	t.Run("a caller that takes its time stalls nothing", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			resp, err := clientOf(t, &script{steps: steps{trickling(200, whoami)}}).Do(t.Context(), threatconnect.Request{Method: "GET", Path: "/v2/whoami"})
+			require.NoError(t, err)
+			one := make([]byte, 1)
+			for range 5 {
+				time.Sleep(time.Hour)
+				_, err := resp.Body.Read(one)
+				require.NoError(t, err)
+			}
+			require.NoError(t, resp.Body.Close())
+			require.NoError(t, resp.Body.Close())
+		})
+	})
+	t.Run("0 turns it off", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Hour)
+			defer cancel()
+			_, err := clientOf(t, &script{steps: steps{trickling(200, "{")}}, threatconnect.WithStallTimeout(0)).Owners.Whoami(ctx)
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+		})
+	})
+}
+
+func TestAConnectionIsUsedAgain(t *testing.T) {
+	t.Parallel()
+	addrs := map[string]bool{}
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		addrs[req.RemoteAddr] = true
+		switch len(req.URL.Path) % 3 {
+		case 0:
+			w.WriteHeader(404)
+		case 1:
+			w.Header().Set("Content-Encoding", "gzip")
+			_, _ = w.Write(zipped(t, []byte(successes)))
+			return
+		}
+		_, _ = io.WriteString(w, successes)
+	}))
+	defer srv.Close()
+	c := newClient(t, srv.URL)
+	for i := range 12 {
+		_ = c.Indicators.Hosts.Delete(t.Context(), "www.example.com"[i%3:], nil)
+	}
+	assert.Len(t, addrs, 1)
+}

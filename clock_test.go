@@ -1,0 +1,133 @@
+package threatconnect_test
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect"
+)
+
+// skewed is a platform whose clock is ahead of ours, and that checks timestamps as it should.
+type skewed struct {
+	ahead  time.Duration
+	noDate bool
+	stuck  bool // refuses every timestamp
+	count  int
+}
+
+func (p *skewed) RoundTrip(req *http.Request) (*http.Response, error) {
+	p.count++
+	now := time.Now().Add(p.ahead)
+	header := []string{"Date", now.UTC().Format(http.TimeFormat)}
+	if p.noDate {
+		header = nil
+	}
+	var unix int64
+	if _, err := fmt.Sscan(req.Header.Get("Timestamp"), &unix); err != nil {
+		return nil, err
+	}
+	if off := now.Sub(time.Unix(unix, 0)).Abs(); off > 5*time.Minute || p.stuck {
+		return reply(401, `{"status":"Failure","message":"Timestamp out of acceptable time range"}`, header...), nil
+	}
+	return reply(200, `{"status":"Success","data":{"user":{},"host":{"id":1}}}`, header...), nil
+}
+
+func TestAWrongClockIsCorrectedOnce(t *testing.T) {
+	t.Parallel()
+	for _, ahead := range []time.Duration{10 * time.Minute, -10 * time.Minute, 23 * time.Hour, -23 * time.Hour} {
+		for name, call := range calls {
+			t.Run(name+" "+ahead.String(), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					var log bytes.Buffer
+					p := &skewed{ahead: ahead}
+					c := clientOf(t, p, threatconnect.WithLogger(slog.New(slog.NewTextHandler(&log, nil))), threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1}))
+					require.NoError(t, call(t.Context(), c))
+					assert.Equal(t, 2, p.count, "refused unprocessed, so that any method may be sent again")
+					require.NoError(t, call(t.Context(), c))
+					require.NoError(t, call(t.Context(), c))
+					assert.Equal(t, 4, p.count, "the offset is kept")
+					assert.Equal(t, 1, strings.Count(log.String(), "level=WARN"))
+					assert.Contains(t, log.String(), "offset="+ahead.String())
+
+					// Our clock is put right: the answer that shows it drops the offset.
+					p.ahead = 0
+					require.NoError(t, call(t.Context(), c))
+					assert.Equal(t, 6, p.count)
+					require.NoError(t, call(t.Context(), c))
+					assert.Equal(t, 7, p.count)
+				})
+			})
+		}
+	}
+}
+
+func TestAnOffsetFollowsEveryAnswer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := &skewed{ahead: 10 * time.Minute}
+		c := clientOf(t, p)
+		require.NoError(t, calls["GET"](t.Context(), c))
+		for range 20 { // a clock that drifts away, three minutes a call
+			p.ahead += 3 * time.Minute
+			require.NoError(t, calls["GET"](t.Context(), c))
+		}
+		assert.Equal(t, 22, p.count)
+	})
+}
+
+func TestAClockThatCannotBeCorrected(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		platform skewed
+		opts     []threatconnect.Option
+		count    int
+		says     string
+	}{
+		"correction is off":         {skewed{ahead: 10 * time.Minute}, []threatconnect.Option{threatconnect.WithoutClockCorrection()}, 1, "clock is about 10m0s behind the platform's"},
+		"off, ahead":                {skewed{ahead: -10 * time.Minute}, []threatconnect.Option{threatconnect.WithoutClockCorrection()}, 1, "clock is about 10m0s ahead of the platform's"},
+		"no date":                   {skewed{ahead: 10 * time.Minute, noDate: true}, nil, 1, "no usable Date"},
+		"more than a day":           {skewed{ahead: 25 * time.Hour}, nil, 1, "more than a day off"},
+		"refused in spite of it":    {skewed{ahead: 10 * time.Minute, stuck: true}, nil, 2, "clock is about 10m0s behind"},
+		"refused without an offset": {skewed{stuck: true}, nil, 1, "clock is about 0s"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p := tc.platform
+				_, err := clientOf(t, &p, tc.opts...).Owners.Whoami(t.Context())
+				require.ErrorIs(t, err, threatconnect.ErrClockSkew)
+				require.ErrorIs(t, err, threatconnect.ErrUnauthorized)
+				assert.ErrorContains(t, err, tc.says)
+				assert.Equal(t, tc.count, p.count)
+			})
+		})
+	}
+}
+
+func TestAClockThatJumpsDuringAWaitIsReadAgain(t *testing.T) {
+	t.Parallel()
+	at := time.Unix(1700000000, 0)
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{steps: steps{
+			func(*http.Request) (*http.Response, error) {
+				at = at.Add(time.Hour)
+				return reply(503, ""), nil
+			},
+			answer(200, whoami),
+		}}
+		_, err := clientOf(t, s, threatconnect.WithClock(func() time.Time { return at })).Owners.Whoami(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, "1700000000", s.sent[0].Header.Get("Timestamp"))
+		assert.Equal(t, "1700003600", s.sent[1].Header.Get("Timestamp"))
+	})
+}
