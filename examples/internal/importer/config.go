@@ -1,0 +1,140 @@
+// Package importer imports a threat feed into an owner of a ThreatConnect instance, as a job that
+// runs unattended every day.
+package importer
+
+import (
+	_ "embed"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/examples/internal/feeds"
+	"github.com/threatconnect-go/threatconnect/examples/internal/job"
+)
+
+// sample is the feed that is imported when none is named.
+//
+//go:embed sample.csv
+var sample string
+
+// config is what the flags and the environment say.
+type config struct {
+	job.Params
+	input      string // file name, "-", or empty for the sample
+	format     feeds.Format
+	tags       []threatconnect.Tag
+	rating     float64
+	confidence int
+	attributes threatconnect.WriteType
+	maxBytes   int
+	json       bool
+}
+
+const usage = `feed imports a threat feed into an owner of ThreatConnect.
+
+  feed [-input FILE|-] [flags]
+
+Without TC_BASE_URL it imports into a test server that runs in this process and is gone afterwards:
+nothing leaves the machine. Without -input it imports a small sample.
+
+  -input FILE|-       the feed; - reads standard input
+  -format FORMAT      hosts, urlhaus, feodo, stix or jsonl; guessed from the beginning when not given
+  -owner NAME         the owner that everything goes into, best a source of its own
+  -tag NAME           a tag for every indicator and group; may be repeated. Use bare words: the owner
+                      already says which source an indicator comes from
+  -rating N           threat rating, 0 to 5, of indicators whose feed gives none; 0 (unknown) if not given
+  -confidence N       confidence, 0 to 100, of indicators whose feed gives none; 0 (unknown) if not given
+  -attributes TYPE    what happens to the attributes that an indicator or group already has:
+                        singleton  those of the types that the feed brings are replaced, others stay (default)
+                        replace    all are removed, also what analysts added
+                        append     all stay, and every run adds the feed's again
+                        static     all stay, and the feed's are ignored
+                      singleton can be repeated daily without harm. An old instance may not know it:
+                      use replace there, with an owner that no analyst writes to
+  -max-bytes N        size at which a job's file is closed; 4194304 if not given
+  -json               print one JSON summary on standard output and nothing else
+  -log-level LEVEL    debug, info, warn (default) or error; on debug, one record a request
+` + job.Usage
+
+// parse reads the command line on top of the environment. The error of -help is flag.ErrHelp.
+func parse(args []string, getenv func(string) string) (*config, error) {
+	c := &config{Params: job.FromEnv(getenv), attributes: threatconnect.WriteSingleton}
+	fs := flag.NewFlagSet("feed", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	c.Register(fs)
+	fs.StringVar(&c.input, "input", "", "")
+	fs.Func("format", "", c.setFormat)
+	fs.Func("tag", "", c.addTag)
+	fs.Float64Var(&c.rating, "rating", 0, "")
+	fs.IntVar(&c.confidence, "confidence", 0, "")
+	fs.Func("attributes", "", c.setAttributes)
+	fs.IntVar(&c.maxBytes, "max-bytes", 0, "")
+	fs.BoolVar(&c.json, "json", false, "")
+	if err := fs.Parse(args); err != nil {
+		return c, err
+	}
+	switch {
+	case fs.NArg() > 0:
+		return c, fmt.Errorf("%q is no flag: give the feed with -input", fs.Arg(0))
+	case !(c.rating >= 0 && c.rating <= 5):
+		return c, errors.New("-rating: want 0 to 5")
+	case c.confidence < 0 || c.confidence > 100:
+		return c, errors.New("-confidence: want 0 to 100")
+	case c.maxBytes < 0:
+		return c, errors.New("-max-bytes: want a number of bytes")
+	}
+	if err := c.CheckInstance(); err != nil {
+		return c, err
+	}
+	if c.Owner == "" && c.InProcess() {
+		c.Owner = "Example Source"
+	}
+	if c.Owner == "" {
+		return c, errors.New("there is no owner to import into: set TC_OWNER or -owner, best to a source of its own")
+	}
+	return c, nil
+}
+
+func (c *config) setFormat(s string) error {
+	c.format = feeds.Format(strings.ToLower(s))
+	if !slices.Contains(feeds.Formats(), c.format) {
+		return fmt.Errorf("want one of %v", feeds.Formats())
+	}
+	return nil
+}
+
+func (c *config) addTag(s string) error {
+	name, err := threatconnect.CanonicalTag(s)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(c.tags, func(t threatconnect.Tag) bool { return t.Name == name }) {
+		c.tags = append(c.tags, threatconnect.Tag{Name: name})
+	}
+	return nil
+}
+
+func (c *config) setAttributes(s string) error {
+	for _, t := range []threatconnect.WriteType{threatconnect.WriteSingleton, threatconnect.WriteReplace, threatconnect.WriteAppend, threatconnect.WriteStatic} {
+		if strings.EqualFold(s, string(t)) {
+			c.attributes = t
+			return nil
+		}
+	}
+	return errors.New("want singleton, replace, append or static")
+}
+
+// inputName is how messages call the feed.
+func (c *config) inputName() string {
+	switch c.input {
+	case "":
+		return "the sample feed"
+	case "-":
+		return "standard input"
+	}
+	return c.input
+}
