@@ -1,0 +1,133 @@
+// Package sandbox serves the test server of the SDK on a port, for clients in any language.
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/threatconnect-go/threatconnect/examples/internal/job"
+	"github.com/threatconnect-go/threatconnect/threatconnecttest"
+)
+
+const usage = `sandbox serves the test server of the Go SDK on a port, so that clients in any language can be tried
+against it. It is not ThreatConnect: it is written after the documentation of the v2 API, keeps
+everything in memory, and forgets it when it ends.
+
+  sandbox [-addr HOST:PORT] [-access-id ID] [-secret-key KEY]
+
+  -addr HOST:PORT     where to listen; 127.0.0.1:8080 if not given. Port 0 takes a free one
+  -access-id ID       the access id that it takes; made up if not given
+  -secret-key KEY     the secret key that it takes; made up if not given. Give it no key that is used
+                      elsewhere: it stands on the command line and travels over plain HTTP
+
+The first line on standard output is the base URL for clients. It ends on SIGINT or SIGTERM.
+`
+
+// requestsKept is how many requests the server remembers.
+const requestsKept = 1000
+
+// Main serves until ctx ends and returns the exit code.
+func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	fs := flag.NewFlagSet("sandbox", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	addr := fs.String("addr", "127.0.0.1:8080", "")
+	id := fs.String("access-id", "", "")
+	key := fs.String("secret-key", "", "")
+	err := fs.Parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		if _, err := io.WriteString(stdout, usage); err != nil {
+			return job.Failure
+		}
+		return job.Success
+	}
+	if err == nil && fs.NArg() > 0 {
+		err = fmt.Errorf("%q is no flag", fs.Arg(0))
+	}
+	if err == nil {
+		err = checkCredential("-access-id", *id)
+	}
+	if err == nil {
+		err = checkCredential("-secret-key", *key)
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "sandbox: %v (see sandbox -help)\n", err)
+		return job.Failure
+	}
+	srv := threatconnecttest.New(threatconnecttest.WithCredentials(*id, *key, ""), threatconnecttest.WithRequestLog(requestsKept))
+	if err := serve(ctx, srv, *addr, *key == "", stdout); err != nil {
+		fmt.Fprintf(stderr, "sandbox: %v\n", err)
+		return job.Failure
+	}
+	return job.Success
+}
+
+// checkCredential refuses what no client could send.
+func checkCredential(name, s string) error {
+	if s != strings.TrimSpace(s) || strings.ContainsAny(s, "\r\n\x00") || name == "-access-id" && strings.Contains(s, ":") {
+		return errors.New(name + ": has white space around it or a character that cannot be sent")
+	}
+	return nil
+}
+
+// serve listens and answers until ctx ends, then lets the requests that are under way end.
+func serve(ctx context.Context, srv *threatconnecttest.Server, addr string, showKey bool, stdout io.Writer) error {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return err
+	}
+	if err := announce(srv, l.Addr(), showKey, stdout); err != nil {
+		l.Close()
+		return err
+	}
+	s := &http.Server{Handler: srv, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute}
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(l) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if err := s.Shutdown(grace); err != nil {
+		s.Close()
+	}
+	return nil
+}
+
+// announce prints the base URL, and after it what a person needs to know.
+func announce(srv *threatconnecttest.Server, addr net.Addr, showKey bool, w io.Writer) error {
+	base := "http://" + reachable(addr) + "/api"
+	key := "'" + srv.SecretKey() + "'"
+	if !showKey {
+		key = "(as given)"
+	}
+	names := make([]string, 0, 3)
+	for _, o := range srv.Owners() {
+		names = append(names, fmt.Sprintf("%q", o.Name))
+	}
+	_, err := fmt.Fprintf(w, `%s
+This is a test server and not ThreatConnect: everything in it is in memory and gone when it ends.
+TC_BASE_URL=%s
+TC_ACCESS_ID=%s
+TC_SECRET_KEY=%s
+Owners: %s
+`, base, base, srv.AccessID(), key, strings.Join(names, ", "))
+	return err
+}
+
+// reachable returns the address under which clients of this machine find a listener.
+func reachable(addr net.Addr) string {
+	tcp, ok := addr.(*net.TCPAddr)
+	if !ok || !tcp.IP.IsUnspecified() {
+		return addr.String()
+	}
+	return net.JoinHostPort("127.0.0.1", fmt.Sprint(tcp.Port))
+}
