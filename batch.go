@@ -178,7 +178,7 @@ func (s *BatchService) CreateAndUpload(ctx context.Context, config BatchConfig, 
 }
 
 // Import brings items into an owner and returns the counts. It makes a writer, adds the items,
-// closes the writer, and so costs three requests a job of about 10,000 indicators, and more while
+// closes the writer, and so costs three requests a job of about 5,000 indicators, and more while
 // the platform works.
 //
 // An item that breaks a rule is left out and the rest goes on; an error of the sequence ends the

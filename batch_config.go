@@ -103,11 +103,12 @@ type BatchConfig struct {
 	// The fields from here on are for the BatchWriter.
 
 	// MaxItems is the largest number of items in a job: 1 to 25,000, the platform's own cap; 0
-	// means 25,000. A job that has MaxBytes ends sooner.
+	// means 25,000. A job that has MaxBytes is closed sooner.
 	MaxItems int
-	// MaxBytes is the size in bytes at which a job is closed: 1 KiB or more; 0 means 4 MiB, which is
-	// about 10,000 indicators and keeps a writer's memory below 32 MiB. An instance that allows less
-	// is obeyed. A single item may be larger.
+	// MaxBytes is the size in bytes at which a job is closed: 1 KiB or more; 0 means 2,000,000, which
+	// is about 5,000 indicators, the smallest limit of an instance that is documented, and keeps the
+	// memory of a program that imports below 32 MiB. An instance that allows less is obeyed. A single
+	// item may be larger.
 	MaxBytes int
 	// Concurrency is how many jobs are under way at the same time: 1 to 16; 0 means 1, which keeps
 	// the order of all items. At most one encoded job more than that is in memory.
@@ -131,7 +132,7 @@ type BatchConfig struct {
 
 const (
 	maxBatchItems     = 25_000
-	defaultBatchBytes = 4 << 20
+	defaultBatchBytes = 2_000_000
 	minBatchBytes     = 1 << 10
 	maxBatchBytes     = 1 << 30
 	maxConcurrency    = 16

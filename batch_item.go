@@ -22,8 +22,9 @@ func (a *Association) batchItem()   {}
 // what refers to them, which works on every version.
 type Association struct {
 	From, To AssociationEnd
-	// Type is the name of the association type, as in "URL Host". It is required between two
-	// indicators and has no meaning otherwise.
+	// Type is the name of the association type, as in "URL Host", and not its path segment, which is
+	// what an AssociationType holds; client.Types.Associations lists both. It is required between
+	// two indicators and refused otherwise.
 	Type string
 }
 

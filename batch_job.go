@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -245,9 +246,8 @@ func (w *BatchWriter) tooLarge(j *batchJob, p part, size int64, err error) []par
 		w.refuse(j, p, err)
 		return nil
 	}
-	w.mu.Lock()
-	w.limit = min(w.limit, most)
-	w.mu.Unlock()
+	for have := w.limit.Load(); most < have && !w.limit.CompareAndSwap(have, most); have = w.limit.Load() {
+	}
 	return j.split(p, w.cfg.Version, most)
 }
 
@@ -266,12 +266,10 @@ func allowed(message string) (int64, bool) {
 }
 
 func (w *BatchWriter) fileLimit() int64 {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.limit >= int64(w.cfg.MaxBytes) {
-		return 1 << 62 // only a limit of the platform cuts what is encoded
+	if limit := w.limit.Load(); limit < int64(w.cfg.MaxBytes) {
+		return limit
 	}
-	return w.limit
+	return math.MaxInt64 // only a limit of the platform cuts what is encoded
 }
 
 // await asks how a job stands until it is completed: at once, then after half of the time that the

@@ -177,7 +177,7 @@ func (w *BatchWriter) fail(j *batchJob, pos int, e BatchItemError) {
 	w.describe(&e, j, pos)
 	list, _, seq := j.item(pos)
 	w.mu.Lock()
-	w.stats.counts(list, seq).Failed++
+	w.stats.counts(kindOf(list, seq)).Failed++
 	w.mu.Unlock()
 	w.note(e)
 }
@@ -192,7 +192,7 @@ func (w *BatchWriter) unprocessed(j *batchJob, p part, jobID int64) {
 	for pos := p.from; pos < p.to; pos++ {
 		list, _, seq := j.item(pos)
 		w.mu.Lock()
-		w.stats.counts(list, seq).Unprocessed++
+		w.stats.counts(kindOf(list, seq)).Unprocessed++
 		w.mu.Unlock()
 		e := BatchItemError{JobID: jobID, Unprocessed: true}
 		w.describe(&e, j, pos)
@@ -206,7 +206,7 @@ func (w *BatchWriter) lose(j *batchJob, p part, jobID int64) {
 	defer w.mu.Unlock()
 	for pos := p.from; pos < p.to; pos++ {
 		list, _, seq := j.item(pos)
-		w.stats.counts(list, seq).Unknown++
+		w.stats.counts(kindOf(list, seq)).Unknown++
 	}
 	w.lost = append(w.lost, jobID)
 }
@@ -218,7 +218,7 @@ func (w *BatchWriter) tally(j *batchJob, p part, m *matcher, further int) {
 	defer w.mu.Unlock()
 	for pos := p.from; pos < p.to; pos++ {
 		list, _, seq := j.item(pos)
-		c := w.stats.counts(list, seq)
+		c := w.stats.counts(kindOf(list, seq))
 		switch {
 		case m != nil && m.taken[pos-m.part.from]:
 			c.Failed++

@@ -38,15 +38,38 @@ func (s *BatchStats) Total() BatchCounts {
 	return t
 }
 
-// counts returns the counts of what stands in a list of a file; of is the sequence number of an
-// item.
-func (s *BatchStats) counts(in section, seq int64) *BatchCounts {
+// itemKind says what something is counted as.
+type itemKind int
+
+const (
+	kindOfIndicator itemKind = iota
+	kindOfGroup
+	kindOfAssociation
+	kindOfLink
+	itemKinds // how many there are
+)
+
+// kindOf returns what stands in a list of a file under a sequence number.
+func kindOf(in section, seq int64) itemKind {
 	switch {
 	case in == inGroups:
-		return &s.Groups
+		return kindOfGroup
 	case in == inIndicators:
-		return &s.Indicators
+		return kindOfIndicator
 	case seq < 0:
+		return kindOfLink
+	}
+	return kindOfAssociation
+}
+
+// counts returns the counts of a kind.
+func (s *BatchStats) counts(k itemKind) *BatchCounts {
+	switch k {
+	case kindOfIndicator:
+		return &s.Indicators
+	case kindOfGroup:
+		return &s.Groups
+	case kindOfLink:
 		return &s.Links
 	}
 	return &s.Associations

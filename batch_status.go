@@ -3,6 +3,7 @@ package threatconnect
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 
 	"github.com/threatconnect-go/threatconnect/internal/wire"
@@ -132,7 +133,8 @@ func (c *Client) batch(ctx context.Context, call *call) (*BatchStatus, error) {
 	err := c.do(ctx, call, func(resp *http.Response) error {
 		buf := c.buffer()
 		defer c.release(buf)
-		if err := readBody(resp, buf); err != nil {
+		const most = 1 << 20 // such answers have some hundred bytes
+		if _, err := buf.ReadFrom(io.LimitReader(resp.Body, most)); err != nil {
 			return err
 		}
 		var err error

@@ -48,7 +48,10 @@ type BatchWriter struct {
 	work    context.Context
 	stop    context.CancelCauseFunc
 	running sync.WaitGroup
-	reached atomic.Bool // whether the API has ever answered
+	reached atomic.Bool             // whether the API has ever answered
+	over    atomic.Bool             // whether the import has ended before its end
+	limit   atomic.Int64            // largest file that the instance takes, as far as known
+	taken   [itemKinds]atomic.Int64 // items that were added
 
 	// mu guards what follows and is never held while anything is waited for.
 	mu      sync.Mutex
@@ -60,7 +63,6 @@ type BatchWriter struct {
 	items   []BatchItemError
 	more    int
 	lost    []int64
-	limit   int64         // largest file that the instance takes, as far as known
 	took    time.Duration // how long the last job took
 
 	telling sync.Mutex // held while the caller's functions are called
@@ -82,8 +84,8 @@ func (s *BatchService) NewWriter(config BatchConfig) (*BatchWriter, error) {
 		free:    make(chan *batchJob, cfg.Concurrency+1),
 		unmade:  cfg.Concurrency + 1,
 		changed: make(chan struct{}),
-		limit:   int64(cfg.MaxBytes),
 	}
+	w.limit.Store(int64(cfg.MaxBytes))
 	w.cfg.GroupsInOwner = nil
 	w.work, w.stop = context.WithCancelCause(context.Background())
 	w.encoder = encoder{version: cfg.Version, action: cfg.Action, known: &w.groups}
@@ -94,6 +96,11 @@ func (s *BatchService) NewWriter(config BatchConfig) (*BatchWriter, error) {
 func (w *BatchWriter) fill(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
+	}
+	select {
+	case w.filling <- struct{}{}:
+		return nil
+	default:
 	}
 	select {
 	case w.filling <- struct{}{}:
@@ -177,20 +184,14 @@ func (w *BatchWriter) put(ctx context.Context, list section, seq int64, item []b
 	if after < j.number {
 		j.after = max(j.after, after)
 	}
-	w.mu.Lock()
-	w.stats.counts(list, seq).Added++
-	w.mu.Unlock()
+	w.taken[kindOf(list, seq)].Add(1)
 	return nil
 }
 
 const allBefore = -1
 
 // most is how many bytes a job may have.
-func (w *BatchWriter) most() int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return int(min(w.limit, int64(w.cfg.MaxBytes)))
-}
+func (w *BatchWriter) most() int { return int(min(w.limit.Load(), int64(w.cfg.MaxBytes))) }
 
 // begin makes sure that there is a job to fill.
 func (w *BatchWriter) begin(ctx context.Context) error {
@@ -222,66 +223,6 @@ func (w *BatchWriter) begin(ctx context.Context) error {
 func (w *BatchWriter) sendFull() {
 	if j := w.current; j != nil && (j.count() >= w.cfg.MaxItems || j.size+fileFrame >= w.most()) {
 		w.send()
-	}
-}
-
-// send puts the current job into the queue.
-func (w *BatchWriter) send() {
-	j := w.current
-	w.current = nil
-	w.mu.Lock()
-	w.queue = append(w.queue, j)
-	w.dispatch()
-	w.mu.Unlock()
-}
-
-// dispatch starts the jobs that can be started: as many as the configuration allows, and each after
-// those that it must follow. It is called with mu held.
-func (w *BatchWriter) dispatch() {
-	for i := 0; i < len(w.queue) && len(w.open) < w.cfg.Concurrency; {
-		j := w.queue[i]
-		waits := func(o *batchJob) bool { return o.number <= j.after }
-		if slices.ContainsFunc(w.open, waits) || slices.ContainsFunc(w.queue[:i], waits) {
-			i++
-			continue
-		}
-		w.queue = slices.Delete(w.queue, i, i+1)
-		w.open = append(w.open, j)
-		w.running.Go(func() {
-			w.run(w.work, j)
-			w.finish(j)
-		})
-	}
-}
-
-// finish gives a job's memory back and starts what waited for it.
-func (w *BatchWriter) finish(j *batchJob) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.open = slices.DeleteFunc(w.open, func(o *batchJob) bool { return o == j })
-	j.reset()
-	w.free <- j // there is room for all jobs
-	close(w.changed)
-	w.changed = make(chan struct{})
-	w.dispatch()
-}
-
-// wait waits until all jobs up to a number have ended.
-func (w *BatchWriter) wait(ctx context.Context, number int64) error {
-	before := func(j *batchJob) bool { return j.number <= number }
-	for {
-		w.mu.Lock()
-		changed := w.changed
-		busy := slices.ContainsFunc(w.open, before) || slices.ContainsFunc(w.queue, before)
-		w.mu.Unlock()
-		if !busy {
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
 	}
 }
 
@@ -375,10 +316,9 @@ func (w *BatchWriter) close(ctx context.Context, source error) error {
 // drop counts the associations that were not sent.
 func (w *BatchWriter) drop() {
 	err := w.held.each(func(seq int64, _ uint64, _ []byte) {
+		w.taken[kindOf(inAssociations, seq)].Add(1)
 		w.mu.Lock()
-		c := w.stats.counts(inAssociations, seq)
-		c.Added++
-		c.Unprocessed++
+		w.stats.counts(kindOf(inAssociations, seq)).Unprocessed++
 		w.mu.Unlock()
 	})
 	if err != nil {
@@ -391,7 +331,16 @@ func (w *BatchWriter) drop() {
 func (w *BatchWriter) Stats() BatchStats {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.stats
+	return w.count()
+}
+
+// count is Stats with mu held.
+func (w *BatchWriter) count() BatchStats {
+	s := w.stats
+	for k := range itemKinds {
+		s.counts(k).Added = w.taken[k].Load()
+	}
+	return s
 }
 
 // halt ends the import: what is not under way is not sent. The first reason stays.
@@ -400,16 +349,17 @@ func (w *BatchWriter) halt(err error) {
 	defer w.mu.Unlock()
 	if w.ended == nil {
 		w.ended = err
+		w.over.Store(true)
 	}
 }
 
 // halted returns what Add says after the import has ended.
 func (w *BatchWriter) halted() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.ended == nil {
+	if !w.over.Load() {
 		return nil
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	return fmt.Errorf("%w: %w", ErrBatchHalted, w.ended)
 }
 
@@ -448,5 +398,5 @@ func (w *BatchWriter) outcome(source error) error {
 	if w.ended == nil && len(w.items) == 0 && len(w.lost) == 0 {
 		return nil
 	}
-	return &BatchError{Stats: w.stats, Items: slices.Clip(w.items), More: w.more, Jobs: w.lost, Err: w.ended}
+	return &BatchError{Stats: w.count(), Items: slices.Clip(w.items), More: w.more, Jobs: w.lost, Err: w.ended}
 }

@@ -1,0 +1,302 @@
+package threatconnect_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/jarcoal/httpmock"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/threatconnecttest"
+)
+
+// oneHost imports one host through a transport and returns the stats and the error.
+func oneHost(t *testing.T, srv *threatconnecttest.Server, transport http.RoundTripper, change func(*threatconnect.BatchConfig)) (threatconnect.BatchStats, error) {
+	t.Helper()
+	cfg := appendConfig()
+	if change != nil {
+		change(&cfg)
+	}
+	w, err := srv.Client(threatconnect.WithTransport(transport)).Batch.NewWriter(cfg)
+	require.NoError(t, err)
+	addAll(t, w, batchHost(1))
+	err = w.Close(t.Context())
+	return w.Stats(), err
+}
+
+// roundTrip is a transport that is a function.
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+func isUpload(req *http.Request) bool {
+	return req.Header.Get("Content-Type") == "application/octet-stream"
+}
+
+func TestAnUploadThatHasArrivedIsNotSentAgain(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		fault   threatconnecttest.Fault
+		uploads int
+	}{
+		"the reply is lost":           {threatconnecttest.Fault{Kind: threatconnecttest.FaultLostReply}, 1},
+		"a proxy answers 502":         {threatconnecttest.Fault{Kind: threatconnecttest.FaultLateStatus, Status: 502}, 1},
+		"a proxy answers 503":         {threatconnecttest.Fault{Kind: threatconnecttest.FaultLateStatus, Status: 503, Header: http.Header{"Retry-After": {"1"}}}, 1},
+		"the reply is cut":            {threatconnecttest.Fault{Kind: threatconnecttest.FaultTruncate}, 1},
+		"the reply never ends":        {threatconnecttest.Fault{Kind: threatconnecttest.FaultEndless}, 1},
+		"it was reset on its way":     {threatconnecttest.Fault{Kind: threatconnecttest.FaultReset}, 2},
+		"a login page was in between": {threatconnecttest.Fault{Kind: threatconnecttest.FaultHTML}, 2},
+		"nothing at all came back":    {threatconnecttest.Fault{Kind: threatconnecttest.FaultEmpty}, 2},
+		"it was one too many":         {threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: 429, Header: http.Header{"Retry-After": {"1"}}}, 2},
+		"an error of the server":      {threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: 500}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv := threatconnecttest.New()
+				c.fault.Method, c.fault.Route = "POST", "/v2/batch/{id}"
+				srv.Inject(c.fault)
+				uploads := 0
+				stats, err := oneHost(t, srv, roundTrip(func(req *http.Request) (*http.Response, error) {
+					if isUpload(req) {
+						uploads++
+					}
+					return srv.RoundTrip(req)
+				}), nil)
+				require.NoError(t, err)
+				assert.Equal(t, c.uploads, uploads)
+				assert.EqualValues(t, 1, stats.Indicators.Succeeded)
+				require.Len(t, srv.Jobs(), 1)
+				assert.Zero(t, srv.Jobs()[0].RefusedUploads)
+			})
+		})
+	}
+}
+
+func TestARefusedSecondUploadMeansThatTheFirstArrivedAfterAll(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := threatconnecttest.New()
+		var late *http.Request
+		uploads := 0
+		stats, err := oneHost(t, srv, roundTrip(func(req *http.Request) (*http.Response, error) {
+			if !isUpload(req) {
+				return srv.RoundTrip(req)
+			}
+			if uploads++; uploads == 1 {
+				body, err := io.ReadAll(req.Body)
+				require.NoError(t, err)
+				late = req.Clone(context.Background())
+				late.Body = io.NopCloser(strings.NewReader(string(body)))
+				return nil, errors.New("read: connection reset by peer")
+			}
+			// The first one was still on its way when the job was looked at.
+			_, err := srv.RoundTrip(late)
+			require.NoError(t, err)
+			return srv.RoundTrip(req)
+		}), nil)
+		require.NoError(t, err)
+		assert.EqualValues(t, 1, stats.Indicators.Succeeded)
+		assert.Equal(t, 2, uploads)
+		h, _ := srv.Indicator(batchOwner, "Host", "h1.example")
+		assert.Len(t, h.Attributes, 1)
+	})
+}
+
+func TestAJobThatIsGoneIsMadeAnewOnlyWhenNothingCanHaveBeenProcessed(t *testing.T) {
+	t.Parallel()
+	for name, unclear := range map[string]bool{"its upload was refused": false, "its upload has an unknown outcome": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv := threatconnecttest.New()
+				gone := httpmock.NewStringResponder(404, `{"status":"Failure","message":"The requested resource was not found"}`)
+				stats, err := oneHost(t, srv, roundTrip(func(req *http.Request) (*http.Response, error) {
+					if strings.HasSuffix(req.URL.Path, "/batch/1") {
+						if isUpload(req) && unclear {
+							return nil, io.ErrUnexpectedEOF
+						}
+						return gone(req)
+					}
+					return srv.RoundTrip(req)
+				}), nil)
+				if !unclear {
+					require.NoError(t, err)
+					assert.Equal(t, 1, srv.IndicatorCount(batchOwner))
+					return
+				}
+				require.ErrorIs(t, err, threatconnect.ErrBatchLost)
+				var b *threatconnect.BatchError
+				require.ErrorAs(t, err, &b)
+				assert.Equal(t, []int64{1}, b.Jobs)
+				assert.Equal(t, threatconnect.BatchCounts{Added: 1, Unknown: 1}, stats.Indicators)
+				assert.Len(t, srv.Jobs(), 1, "no second job was made")
+			})
+		})
+	}
+}
+
+func TestAJobThatDoesNotEndIsNamed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(1000 * time.Hour))
+		began := time.Now()
+		stats, err := oneHost(t, srv, srv, func(c *threatconnect.BatchConfig) { c.WaitFor = 3 * time.Hour })
+		require.ErrorIs(t, err, threatconnect.ErrBatchWait)
+		assert.InDelta(t, 3, time.Since(began).Hours(), 0.1)
+		var b *threatconnect.BatchError
+		require.ErrorAs(t, err, &b)
+		assert.Equal(t, []int64{1}, b.Jobs)
+		assert.EqualValues(t, 1, stats.Indicators.Unknown)
+		assert.Contains(t, err.Error(), "batch job 1")
+	})
+}
+
+func TestAnOutageIsSatOut(t *testing.T) {
+	t.Parallel()
+	for name, route := range map[string]string{"of everything": "", "while the file is uploaded": "/v2/batch/{id}"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv := threatconnecttest.New()
+				began := time.Now()
+				stats, err := oneHost(t, srv, roundTrip(func(req *http.Request) (*http.Response, error) {
+					if (route == "" || isUpload(req)) && time.Since(began) < 8*time.Minute {
+						return nil, errors.New("write: broken pipe")
+					}
+					return srv.RoundTrip(req)
+				}), nil)
+				require.NoError(t, err)
+				assert.EqualValues(t, 1, stats.Indicators.Succeeded)
+				assert.Less(t, time.Since(began), 9*time.Minute)
+			})
+		})
+	}
+}
+
+func TestAnOutageWithoutEndEndsTheImport(t *testing.T) {
+	t.Parallel()
+	for name, uploads := range map[string]bool{"of everything": false, "of uploads": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv := threatconnecttest.New()
+				broken := errors.New("write: broken pipe")
+				began := time.Now()
+				stats, err := oneHost(t, srv, roundTrip(func(req *http.Request) (*http.Response, error) {
+					if !uploads || isUpload(req) {
+						return nil, broken
+					}
+					return srv.RoundTrip(req)
+				}), func(c *threatconnect.BatchConfig) { c.RetryFor = time.Hour })
+				require.ErrorIs(t, err, broken)
+				assert.Equal(t, threatconnect.BatchCounts{Added: 1, Unprocessed: 1}, stats.Indicators)
+				assert.InDelta(t, 60, time.Since(began).Minutes(), 3)
+				var b *threatconnect.BatchError
+				require.ErrorAs(t, err, &b)
+				assert.Empty(t, b.Jobs, "the platform says that the job has no file")
+			})
+		})
+	}
+}
+
+func TestAWrongBaseURLFailsAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		page := httpmock.NewStringResponder(200, "<html>Sign in</html>")
+		began := time.Now()
+		_, err := oneHost(t, threatconnecttest.New(), roundTrip(page), nil)
+		require.ErrorIs(t, err, threatconnect.ErrResponse)
+		assert.Less(t, time.Since(began), time.Minute)
+		assert.Contains(t, err.Error(), "is /api missing")
+	})
+}
+
+func TestJobsAreLookedAtLessAndLessOften(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(2 * time.Minute))
+		cfg := appendConfig()
+		cfg.MaxItems = 1
+		var looks []time.Duration
+		var began time.Time
+		cfg.OnEvent = func(e threatconnect.BatchEvent) {
+			switch e.Phase {
+			case threatconnect.BatchUploaded:
+				began, looks = time.Now(), nil
+			case threatconnect.BatchRunning:
+				looks = append(looks, time.Since(began))
+			}
+		}
+		w, err := srv.Client().Batch.NewWriter(cfg)
+		require.NoError(t, err)
+		addAll(t, w, batchHost(0))
+		require.NoError(t, w.Flush(t.Context()))
+		assert.Zero(t, looks[0], "at once")
+		assert.Equal(t, 250*time.Millisecond, looks[1])
+		assert.Equal(t, 625*time.Millisecond, looks[2])
+		assert.Less(t, len(looks), 18)
+		addAll(t, w, batchHost(1))
+		require.NoError(t, w.Flush(t.Context()))
+		assert.Equal(t, 20*time.Second, looks[1], "the job before took longer than that")
+		assert.Len(t, looks, 6)
+		require.NoError(t, w.Close(t.Context()))
+	})
+}
+
+func TestEventsTellTheStepsOfAJob(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New()
+	var phases []threatconnect.BatchPhase
+	_, err := oneHost(t, srv, srv, func(c *threatconnect.BatchConfig) {
+		c.OnEvent = func(e threatconnect.BatchEvent) {
+			phases = append(phases, e.Phase)
+			assert.EqualValues(t, 1, e.Job)
+			assert.Equal(t, 1, e.Items)
+			assert.Equal(t, e.Phase != threatconnect.BatchQueued, e.JobID == 1)
+			assert.EqualValues(t, 1, e.Stats.Indicators.Added)
+			if e.Phase == threatconnect.BatchCompleted {
+				assert.Equal(t, srv.Jobs()[0].ContentSize, e.Bytes)
+				assert.Equal(t, e.Bytes, e.Stats.Bytes)
+				assert.EqualValues(t, 1, e.Stats.Indicators.Succeeded)
+			}
+		}
+	})
+	require.NoError(t, err)
+	assert.Equal(t, []threatconnect.BatchPhase{threatconnect.BatchQueued, threatconnect.BatchCreated, threatconnect.BatchUploaded, threatconnect.BatchCompleted}, phases)
+}
+
+func TestDeletionTakesOutWhatIsNamed(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New()
+	items := func(yield func(threatconnect.BatchItem, error) bool) {
+		_ = yield(batchGroup("x-1"), nil) && yield(batchHost(1, "x-1", "x-unknown"), nil)
+	}
+	cfg := appendConfig()
+	cfg.GroupsInOwner = []string{"x-unknown"}
+	_, err := srv.Client().Batch.Import(t.Context(), cfg, items)
+	require.Error(t, err, "the group is not in the owner, whatever was said")
+	require.Equal(t, 1, srv.IndicatorCount(batchOwner))
+	stats, err := srv.Client().Batch.Import(t.Context(), threatconnect.BatchConfig{Owner: batchOwner, Action: threatconnect.BatchDelete}, items)
+	require.NoError(t, err)
+	assert.EqualValues(t, 2, stats.Total().Succeeded)
+	assert.Zero(t, srv.IndicatorCount(batchOwner))
+	assert.Empty(t, srv.Groups(batchOwner))
+}
+
+func TestV1FilesGoIn(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New()
+	stats, err := oneHost(t, srv, srv, func(c *threatconnect.BatchConfig) {
+		c.Version, c.Attributes = threatconnect.BatchV1, threatconnect.WriteReplace
+	})
+	require.NoError(t, err)
+	assert.EqualValues(t, 1, stats.Indicators.Succeeded)
+	h, ok := srv.Indicator(batchOwner, "Host", "h1.example")
+	require.True(t, ok)
+	assert.Equal(t, []string{"batch"}, h.Tags)
+}
