@@ -117,10 +117,11 @@ func (w *BatchWriter) patiently(ctx context.Context, try func() error) error {
 		}
 		// A page for people in the place of the API passes when the API was there before. When it was
 		// not, the base URL is wrong.
-		if !passing(err) || foreign(err) && !w.reached.Load() || time.Since(began) > w.cfg.RetryFor {
+		wait := w.backoff(n, err)
+		if !passing(err) || foreign(err) && !w.reached.Load() || time.Since(began)+wait > w.cfg.RetryFor {
 			return err
 		}
-		if sleep(ctx, w.backoff(n, err)) != nil {
+		if sleep(ctx, wait) != nil {
 			return err
 		}
 	}
@@ -189,10 +190,11 @@ func (u *upload) run(ctx context.Context) error {
 		if refusal(err) {
 			u.refused++
 		}
-		if u.refused > 2 || !passing(err) && !refusal(err) || time.Since(began) > u.w.cfg.RetryFor {
+		wait := u.w.backoff(n, err)
+		if u.refused > 2 || !passing(err) && !refusal(err) || time.Since(began)+wait > u.w.cfg.RetryFor {
 			return err
 		}
-		if serr := sleep(ctx, u.w.backoff(n, err)); serr != nil {
+		if serr := sleep(ctx, wait); serr != nil {
 			return fmt.Errorf("threatconnect: upload to %s: %w", jobName(u.jobID), errors.Join(serr, err))
 		}
 	}

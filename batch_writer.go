@@ -284,6 +284,7 @@ func (w *BatchWriter) Close(ctx context.Context) error { return w.close(ctx, nil
 func (w *BatchWriter) close(ctx context.Context, source error) error {
 	err := w.fill(ctx)
 	if err != nil {
+		w.halt(err)
 		w.stop(err) // so that whoever fills comes to an end
 		w.filling <- struct{}{}
 	}
