@@ -1,0 +1,102 @@
+package lookup
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"sync"
+
+	"github.com/threatconnect-go/threatconnect"
+)
+
+// finding is what was found out about one value.
+type finding struct {
+	given   string
+	ref     threatconnect.IndicatorRef // zero when the value was refused
+	found   []threatconnect.Indicator  // one an owner that has it
+	refused error                      // why this value, and only this one, cannot be looked up
+	err     error                      // why nothing can
+}
+
+// finder looks values up.
+type finder struct {
+	client   *threatconnect.Client
+	owners   []string // empty means all
+	parallel int
+}
+
+// find looks up the values, several at a time, and hands the findings over in the order of the
+// values. It stops at the first error that is not about one value alone. Only so many values are in
+// memory as are looked up at a time.
+func (f *finder) find(ctx context.Context, read reading, values iter.Seq2[string, error], give func(*finding) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var workers sync.WaitGroup
+	defer workers.Wait()
+	defer cancel()
+
+	queue := make(chan chan *finding, f.parallel-1)
+	workers.Go(func() {
+		defer close(queue)
+		for v, err := range values {
+			answer := make(chan *finding, 1)
+			select {
+			case queue <- answer:
+			case <-ctx.Done():
+				return
+			}
+			if err != nil {
+				answer <- &finding{err: err}
+				return
+			}
+			workers.Go(func() { answer <- f.one(ctx, read, v) })
+		}
+	})
+	for answer := range queue {
+		r := <-answer
+		if r.err != nil {
+			return r.err
+		}
+		if err := give(r); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// one looks up one value.
+func (f *finder) one(ctx context.Context, read reading, v string) *finding {
+	r := &finding{given: v}
+	if r.ref, r.refused = read(v); r.refused != nil {
+		return r
+	}
+	opts := &threatconnect.IndicatorGetOptions{Include: threatconnect.IncludeTags}
+	var err error
+	if len(f.owners) == 0 {
+		r.found, err = threatconnect.Collect(f.client.Indicators.AcrossOwners(ctx, r.ref, opts))
+	}
+	for _, owner := range f.owners {
+		opts.Owner = owner
+		var ind threatconnect.Indicator
+		if ind, err = f.client.Indicators.Get(ctx, r.ref, opts); err == nil {
+			r.found = append(r.found, ind)
+		} else if isGone(err) {
+			err = nil
+		} else {
+			break
+		}
+	}
+	switch {
+	case errors.Is(err, threatconnect.ErrValidation) || errors.Is(err, threatconnect.ErrBadRequest):
+		r.refused = err
+	default:
+		r.err = err
+	}
+	return r
+}
+
+// isGone reports whether the platform says that an indicator is not there. A page that is not the
+// platform's can be a 404 as well, and has no message.
+func isGone(err error) bool {
+	api, ok := errors.AsType[*threatconnect.APIError](err)
+	return ok && api.Message != "" && errors.Is(api, threatconnect.ErrNotFound)
+}

@@ -1,0 +1,284 @@
+package lookup
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect/examples/internal/command"
+	"github.com/threatconnect-go/threatconnect/threatconnecttest"
+)
+
+// result is what a run of the command came to.
+type result struct {
+	code           int
+	stdout, stderr string
+}
+
+func run(t *testing.T, env map[string]string, stdin string, args ...string) result {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	code := Run(t.Context(), &command.Env{
+		Args: args, Stdin: strings.NewReader(stdin), Stdout: &stdout, Stderr: &stderr,
+		Getenv: func(k string) string { return env[k] },
+	})
+	return result{code, stdout.String(), stderr.String()}
+}
+
+// served returns the environment of a client of srv, which is served on a port.
+func served(t *testing.T, srv *threatconnecttest.Server) map[string]string {
+	t.Helper()
+	port := httptest.NewServer(srv)
+	t.Cleanup(port.Close)
+	return map[string]string{"TC_BASE_URL": port.URL + "/api", "TC_ACCESS_ID": srv.AccessID(), "TC_SECRET_KEY": srv.SecretKey()}
+}
+
+func TestLookupInTheTestServer(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name   string
+		args   []string
+		env    map[string]string
+		stdin  string
+		code   int
+		stdout []string
+		stderr []string
+		absent []string // of stdout
+	}{
+		{
+			name:   "values of its own are looked up when there are none",
+			code:   someNotFound,
+			stdout: []string{"IDENTIFIER", "TA SCORE", "203.0.113.42", "Command and Control, Botnet", "xn--bcher-kva.example", "(not found)"},
+			stderr: []string{"test server in the process", "6 of 7 values found"},
+		},
+		{
+			name:   "a value is found in every owner that has it",
+			args:   []string{"203.0.113.42"},
+			stdout: []string{"Example Source", "Example Community"},
+		},
+		{
+			name:   "only the named owner is looked in",
+			args:   []string{"203.0.113.42", "-owner", "Example Community"},
+			stdout: []string{"Example Community"},
+			absent: []string{"Example Source"},
+		},
+		{
+			name:   "two named owners are looked in, in their order",
+			args:   []string{"-owner", "Example Source", "-owner", "Example Organization", "203.0.113.42"},
+			stdout: []string{"Example Source"},
+			absent: []string{"Example Community", "(not found)"},
+		},
+		{
+			name:   "TC_OWNER is looked in when no owner is named",
+			args:   []string{"203.0.113.42"},
+			env:    map[string]string{"TC_OWNER": "Example Community"},
+			stdout: []string{"Example Community"},
+			absent: []string{"Example Source"},
+		},
+		{
+			name:   "all owners are looked in when that is asked for",
+			args:   []string{"203.0.113.42", "-all-owners"},
+			env:    map[string]string{"TC_OWNER": "Example Community"},
+			stdout: []string{"Example Community", "Example Source"},
+		},
+		{
+			name:   "defanged lines on standard input, with comments between them",
+			stdin:  "\ufeff# alerts of today\n\n  hxxps://login[.]invoices[.]example/verify?id=7 \r\n203[.]0.113[.]42\n",
+			stdout: []string{"https://login.invoices.example/verify?id=7", "203.0.113.42"},
+			stderr: []string{"2 of 2 values found"},
+		},
+		{
+			name:   "a file by one of its hashes",
+			args:   []string{"275a021bbfb6489e54d471899f7db9d1663fc695ec2fe2a2c4538aabf651fd0f"},
+			stdout: []string{"44D88612FEA8A8F36DE82E1278ABB02F", "EICAR"},
+		},
+		{
+			name:   "a type that cannot be told by its value",
+			args:   []string{"-type", "mutex", `Global\example-mutex`},
+			stdout: []string{"Mutex", `Global\example-mutex`},
+		},
+		{
+			name:   "a value that no owner has",
+			args:   []string{"198.51.100.7"},
+			code:   someNotFound,
+			stdout: []string{"198.51.100.7", "(not found)"},
+		},
+		{
+			name:   "a value that is none does not keep the others from being found",
+			args:   []string{"not-an-indicator", "203.0.113.42"},
+			code:   command.Error,
+			stdout: []string{"not-an-indicator", "(refused)", "203.0.113.42"},
+			stderr: []string{`"not-an-indicator": indicator: is not recognized`, "-type", "1 of 2 values found, 1 refused"},
+		},
+		{
+			name:   "an owner that is not there",
+			args:   []string{"-owner", "Exmaple Source", "203.0.113.42"},
+			code:   command.Error,
+			stderr: []string{`no owner "Exmaple Source"`, `"Example Source"`},
+		},
+		{
+			name:   "a type that is not there",
+			args:   []string{"-type", "colour", "red"},
+			code:   command.Error,
+			stderr: []string{`no indicator type "colour"`, "Registry Key"},
+		},
+		{
+			name:   "the owners",
+			args:   []string{"-owners"},
+			stdout: []string{"OWNER", "Example Organization", "Community"},
+		},
+		{
+			name:   "a value that begins with a dash",
+			args:   []string{"-type", "user-agent", "--", "-x"},
+			code:   someNotFound,
+			stdout: []string{"-x"},
+		},
+		{
+			name:   "help",
+			args:   []string{"-help"},
+			stdout: []string{"lookup [flags] VALUE...", "TC_SECRET_KEY", "history of the shell", "Exit codes: 0"},
+		},
+		{
+			name:   "a flag that is not there",
+			args:   []string{"-owner-name", "x"},
+			code:   command.Error,
+			stderr: []string{"flag provided but not defined: -owner-name", "lookup -help"},
+		},
+		{
+			name:   "too many at a time",
+			args:   []string{"-parallel", "33"},
+			code:   command.Error,
+			stderr: []string{"-parallel: want 1 to 32"},
+		},
+		{
+			name:   "credentials without an instance",
+			args:   []string{"203.0.113.42"},
+			env:    map[string]string{"TC_ACCESS_ID": "1", "TC_SECRET_KEY": "s3cr3t-k3y"},
+			code:   command.Error,
+			stderr: []string{"there are credentials but no instance: set TC_BASE_URL"},
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			r := run(t, tc.env, tc.stdin, tc.args...)
+			assert.Equal(t, tc.code, r.code, r.stderr)
+			for _, s := range tc.stdout {
+				assert.Contains(t, r.stdout, s)
+			}
+			for _, s := range tc.stderr {
+				assert.Contains(t, r.stderr, s)
+			}
+			for _, s := range tc.absent {
+				assert.NotContains(t, r.stdout, s)
+			}
+			assert.NotContains(t, r.stdout+r.stderr, "s3cr3t-k3y")
+		})
+	}
+}
+
+func TestLookupInJSON(t *testing.T) {
+	t.Parallel()
+	r := run(t, nil, "", "-json", "203[.]0[.]113[.]42", "nonsense", "198.51.100.7")
+	assert.Equal(t, command.Error, r.code)
+	assert.Equal(t, 3+2, strings.Count(r.stdout, "\n"), "an element stands on a line of its own")
+	var all []element
+	require.NoError(t, json.Unmarshal([]byte(r.stdout), &all))
+	require.Len(t, all, 3)
+
+	assert.Equal(t, "203[.]0[.]113[.]42", all[0].Value)
+	assert.Equal(t, "203.0.113.42", all[0].Identifier)
+	assert.True(t, all[0].Found)
+	require.Len(t, all[0].Owners, 2)
+	source := all[0].Owners[1]
+	assert.Equal(t, record{
+		Owner: "Example Source", Identifier: "203.0.113.42", Rating: new(4.0), Confidence: new(85),
+		ThreatAssessRating: new(4.0), ThreatAssessConfidence: new(85.0), ThreatAssessScore: source.ThreatAssessScore,
+		Tags: []string{"Command and Control", "Botnet"},
+	}, source)
+	assert.NotNil(t, source.ThreatAssessScore)
+
+	assert.Contains(t, all[1].Error, "is not recognized")
+	assert.False(t, all[1].Found)
+	assert.Equal(t, []record{}, all[2].Owners)
+	assert.Empty(t, all[2].Error)
+}
+
+func TestLookupOfNothingInJSONIsAnEmptyArray(t *testing.T) {
+	t.Parallel()
+	r := run(t, served(t, threatconnecttest.New()), "# nothing\n", "-json")
+	assert.Equal(t, command.Error, r.code)
+	assert.JSONEq(t, "[]", r.stdout)
+	assert.Contains(t, r.stderr, "there is nothing to look up")
+}
+
+func TestLookupKeepsTheOrderOfTheValues(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New()
+	srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultDelay, Delay: 20_000_000, Probability: 0.3, Seed: 1, Times: -1})
+	var in strings.Builder
+	var want []string
+	for _, c := range "abcdefghijklmnopqrstuvwxyz" {
+		host := string(c) + ".example"
+		want = append(want, host)
+		in.WriteString(host + "\n")
+	}
+	r := run(t, served(t, srv), in.String(), "-json", "-parallel", "8")
+	assert.Equal(t, someNotFound, r.code, r.stderr)
+	var all []element
+	require.NoError(t, json.Unmarshal([]byte(r.stdout), &all))
+	var got []string
+	for _, e := range all {
+		got = append(got, e.Value)
+	}
+	assert.Equal(t, want, got)
+}
+
+func TestLookupFindsATypeOfTheInstancesOwn(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New(threatconnecttest.WithIndicatorType(threatconnecttest.IndicatorType{
+		Name: "Wallet", Branch: "wallets", Entity: "wallet", Fields: []string{"Address"},
+	}))
+	_, err := srv.AddIndicator(threatconnecttest.IndicatorRecord{Owner: "Example Source", Type: "Wallet", Summary: "w-0815", Rating: new(2.0)})
+	require.NoError(t, err)
+	r := run(t, served(t, srv), "", "-type", "wallet", "w-0815")
+	assert.Equal(t, command.OK, r.code, r.stderr)
+	assert.Contains(t, r.stdout, "w-0815")
+	assert.Contains(t, r.stdout, "Wallet")
+}
+
+func TestLookupSaysWhatIsWrongWithTheInstance(t *testing.T) {
+	t.Parallel()
+	html := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = w.Write([]byte("<html>no API here</html>"))
+	}))
+	t.Cleanup(html.Close)
+	good := served(t, threatconnecttest.New())
+	for name, tc := range map[string]struct {
+		env    map[string]string
+		args   []string
+		stderr string
+	}{
+		"a wrong secret key":          {map[string]string{"TC_BASE_URL": good["TC_BASE_URL"], "TC_ACCESS_ID": good["TC_ACCESS_ID"], "TC_SECRET_KEY": "s3cr3t-k3y"}, []string{"203.0.113.42"}, "401"},
+		"no secret key":               {map[string]string{"TC_BASE_URL": good["TC_BASE_URL"], "TC_ACCESS_ID": "1"}, []string{"203.0.113.42"}, "TC_SECRET_KEY is not set"},
+		"both kinds of credentials":   {map[string]string{"TC_BASE_URL": good["TC_BASE_URL"], "TC_ACCESS_ID": "1", "TC_TOKEN": "s3cr3t-k3y"}, []string{"203.0.113.42"}, "unset one kind"},
+		"a web server without an API": {map[string]string{"TC_BASE_URL": html.URL, "TC_ACCESS_ID": "1", "TC_SECRET_KEY": "s3cr3t-k3y"}, []string{"203.0.113.42"}, "is /api missing"},
+		"a base URL that is none":     {map[string]string{"TC_BASE_URL": "app.threatconnect.com", "TC_TOKEN": "s3cr3t-k3y"}, []string{"203.0.113.42"}, "base URL"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := run(t, tc.env, "", tc.args...)
+			assert.Equal(t, command.Error, r.code)
+			assert.Contains(t, r.stderr, tc.stderr)
+			assert.NotContains(t, r.stderr, "s3cr3t-k3y")
+			assert.Empty(t, r.stdout)
+		})
+	}
+}
