@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/examples/internal/value"
 )
 
 // What has happened to an indicator.
@@ -61,15 +62,12 @@ func (f *filter) setTypes(s string) error {
 		threatconnect.TypeEmailSubject, threatconnect.TypeFile, threatconnect.TypeHashtag, threatconnect.TypeHost,
 		threatconnect.TypeMutex, threatconnect.TypeRegistryKey, threatconnect.TypeURL, threatconnect.TypeUserAgent,
 	}
-	plain := func(s string) string {
-		return strings.NewReplacer(" ", "", "-", "", "_", "").Replace(strings.ToLower(s))
-	}
 	for part := range strings.SplitSeq(s, ",") {
-		i := slices.IndexFunc(known, func(t threatconnect.IndicatorType) bool { return plain(string(t)) == plain(part) })
+		i := slices.IndexFunc(known, func(t threatconnect.IndicatorType) bool { return value.PlainName(string(t)) == value.PlainName(part) })
 		if i < 0 {
 			var names []string
 			for _, t := range known {
-				names = append(names, plain(string(t)))
+				names = append(names, value.PlainName(string(t)))
 			}
 			return errors.New("want some of " + strings.Join(names, ", "))
 		}

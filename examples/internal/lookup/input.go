@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"slices"
 	"strings"
 
 	"github.com/threatconnect-go/threatconnect"
 	"github.com/threatconnect-go/threatconnect/examples/internal/command"
+	"github.com/threatconnect-go/threatconnect/examples/internal/value"
 )
 
 // maxLine is how long a line on standard input may be, in bytes.
@@ -85,96 +85,55 @@ func lines(r io.Reader, comments bool) iter.Seq2[string, error] {
 	}
 }
 
-// reading makes an indicator of a value.
+// reading names the indicator that a value stands for.
 type reading func(value string) (threatconnect.IndicatorRef, error)
 
+// readWith names what read makes of a value.
+func readWith(read value.Reader) reading {
+	return func(v string) (threatconnect.IndicatorRef, error) {
+		ind, err := read(v)
+		if err != nil {
+			return threatconnect.IndicatorRef{}, err
+		}
+		return threatconnect.IndicatorRef{Type: ind.Type(), Value: ind.Summary()}, nil
+	}
+}
+
 // recognize tells the type by the value.
-func recognize(value string) (threatconnect.IndicatorRef, error) {
-	ind, err := threatconnect.ParseIndicator(value)
+func recognize(v string) (threatconnect.Indicator, error) {
+	ind, err := value.Recognize(v)
 	if bad, ok := errors.AsType[*threatconnect.ValidationError](err); ok && bad.Field == "indicator" {
-		return threatconnect.IndicatorRef{}, &threatconnect.ValidationError{Field: bad.Field, Rule: bad.Rule, Fix: "name its type with -type if it has one"}
+		err = &threatconnect.ValidationError{Field: bad.Field, Rule: bad.Rule, Fix: "name its type with -type if it has one"}
 	}
-	if err != nil {
-		return threatconnect.IndicatorRef{}, err
-	}
-	return threatconnect.IndicatorRef{Type: ind.Type(), Value: ind.Summary()}, nil
-}
-
-// typeName is a name of a type on the command line and the indicators that it stands for.
-type typeName struct {
-	typ       threatconnect.IndicatorType
-	names     []string
-	canonical func(string) (string, error)
-	defanged  bool // whether values may be defanged
-}
-
-func typeNames() []typeName {
-	return []typeName{
-		{threatconnect.TypeAddress, []string{"address", "ip"}, threatconnect.CanonicalAddress, true},
-		{threatconnect.TypeASN, []string{"asn"}, threatconnect.CanonicalASN, true},
-		{threatconnect.TypeCIDR, []string{"cidr"}, threatconnect.CanonicalCIDR, true},
-		{threatconnect.TypeEmailAddress, []string{"emailaddress", "email"}, threatconnect.CanonicalEmailAddress, true},
-		{threatconnect.TypeFile, []string{"file", "hash"}, canonicalFile, true},
-		{threatconnect.TypeHost, []string{"host", "domain"}, threatconnect.CanonicalHost, true},
-		{threatconnect.TypeMutex, []string{"mutex"}, threatconnect.CanonicalMutex, false},
-		{threatconnect.TypeRegistryKey, []string{"registrykey"}, canonicalRegistryKey, false},
-		{threatconnect.TypeURL, []string{"url"}, threatconnect.CanonicalURL, true},
-		{threatconnect.TypeUserAgent, []string{"useragent"}, threatconnect.CanonicalUserAgent, false},
-	}
+	return ind, err
 }
 
 // typeOf returns how values are read: as the named type, or each as what it looks like when there is
 // no name. A name that is none of the platform's own types is looked for in the instance.
 func typeOf(ctx context.Context, client *threatconnect.Client, named string) (reading, error) {
 	if named == "" {
-		return recognize, nil
+		return readWith(recognize), nil
 	}
-	plain := plainName(named)
-	for _, t := range typeNames() {
-		if !slices.Contains(t.names, plain) {
-			continue
-		}
-		return func(v string) (threatconnect.IndicatorRef, error) {
-			if t.defanged {
-				v = threatconnect.Refang(v)
-			}
-			v, err := t.canonical(v)
-			return threatconnect.IndicatorRef{Type: t.typ, Value: v}, err
-		}, nil
+	if _, read, ok := value.As(named); ok {
+		return readWith(read), nil
 	}
 	types, err := client.Types.Indicators(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var names []string
+	names := value.Names()
 	for _, t := range types {
-		if plainName(string(t.Name)) == plain && t.Branch != "" {
+		if !t.Custom || t.Branch == "" {
+			continue
+		}
+		if value.PlainName(string(t.Name)) == value.PlainName(named) {
 			return func(v string) (threatconnect.IndicatorRef, error) {
 				return threatconnect.IndicatorRef{Type: t.Name, Branch: t.Branch, Value: v}, nil
 			}, nil
 		}
-		names = append(names, string(t.Name))
+		if _, _, ok := value.As(string(t.Name)); !ok {
+			names = append(names, string(t.Name))
+		}
 	}
-	return nil, fmt.Errorf("-type: the instance has no indicator type %q; it has %s", named, strings.Join(names, ", "))
-}
-
-// plainName is a name without what people write differently.
-func plainName(s string) string {
-	return strings.NewReplacer(" ", "", "-", "", "_", "").Replace(strings.ToLower(s))
-}
-
-func canonicalFile(s string) (string, error) {
-	md5, sha1, sha256, err := threatconnect.SplitFileSummary(s)
-	if err != nil {
-		return "", err
-	}
-	return threatconnect.JoinFileSummary(md5, sha1, sha256), nil
-}
-
-func canonicalRegistryKey(s string) (string, error) {
-	key, value, typ, err := threatconnect.SplitRegistrySummary(s)
-	if err != nil {
-		return "", err
-	}
-	return threatconnect.JoinRegistrySummary(key, value, typ)
+	return nil, fmt.Errorf("-type: the instance has no indicator type %q that can be looked up; want one of %s", named, strings.Join(names, ", "))
 }

@@ -126,7 +126,7 @@ func TestLookupInTheTestServer(t *testing.T) {
 			name:   "a type that is not there",
 			args:   []string{"-type", "colour", "red"},
 			code:   command.Error,
-			stderr: []string{`no indicator type "colour"`, "Registry Key"},
+			stderr: []string{`no indicator type "colour"`, "registrykey"},
 		},
 		{
 			name:   "the owners",
