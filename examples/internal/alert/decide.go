@@ -1,0 +1,172 @@
+package alert
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/examples/internal/command"
+	"github.com/threatconnect-go/threatconnect/examples/internal/value"
+)
+
+// What becomes of a value.
+const (
+	refused = "refused" // is no indicator, or must not become one
+	ignored = "ignored" // there is no reason to go on with it
+	stored  = "stored"
+	kept    = "kept" // was in the owner already and was left as it is
+)
+
+// verdict is what was decided about a value, and why.
+type verdict struct {
+	Value     string                      `json:"value"` // as the alert has it
+	Field     string                      `json:"field"`
+	Type      threatconnect.IndicatorType `json:"type,omitempty"`
+	Indicator string                      `json:"indicator,omitempty"`
+	Action    string                      `json:"action"`
+	Why       string                      `json:"why"`
+	// What the other owners know.
+	Owners                 []string `json:"owners"`
+	Rating                 *float64 `json:"rating"`     // the highest of an owner
+	Confidence             *int     `json:"confidence"` // that goes with it
+	ThreatAssessRating     *float64 `json:"threatAssessRating"`
+	ThreatAssessConfidence *float64 `json:"threatAssessConfidence"`
+	ThreatAssessScore      *int     `json:"threatAssessScore"`
+	FalsePositives         int      `json:"falsePositives"`
+
+	ind  threatconnect.Indicator
+	here bool // whether the owner that is stored in has it
+}
+
+// matters reports whether the value is a reason to go on.
+func (v *verdict) matters() bool { return v.Action == stored || v.Action == kept }
+
+// judge reads the candidates and refuses what cannot or must not become an indicator. Values that
+// are the same indicator are judged once.
+func (h *handler) judge(candidates []candidate) []*verdict {
+	var all []*verdict
+	seen := map[string]bool{}
+	for _, c := range candidates {
+		v := &verdict{Value: c.value, Field: c.field, Owners: []string{}}
+		read := value.Reader(value.Recognize)
+		if c.typ != "" {
+			var ok bool
+			if _, read, ok = value.As(c.typ); !ok {
+				v.Action, v.Why = refused, fmt.Sprintf("%q is no type of indicator that can be stored", cut(c.typ, maxName))
+				all = append(all, v)
+				continue
+			}
+		}
+		ind, err := read(c.value)
+		if err != nil {
+			v.Action, v.Why = refused, ruleOf(err)
+			all = append(all, v)
+			continue
+		}
+		v.ind, v.Type, v.Indicator = ind, ind.Type(), ind.Summary()
+		key := string(v.Type) + "\x00" + v.Indicator
+		if seen[key] {
+			continue
+		}
+		seen[key] = true
+		if rule := h.exclusions.rule(ind); rule != "" {
+			v.Action, v.Why = refused, rule
+		}
+		all = append(all, v)
+	}
+	return all
+}
+
+// ruleOf returns the rule that a value breaks.
+func ruleOf(err error) string {
+	if bad, ok := errors.AsType[*threatconnect.ValidationError](err); ok {
+		return bad.Field + " " + bad.Rule
+	}
+	return command.Plain(err)
+}
+
+// enrich looks up what is not refused, some at a time, and decides.
+func (h *handler) enrich(ctx context.Context, all []*verdict) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	const atATime = 4
+	slots := make(chan struct{}, atATime)
+	var workers sync.WaitGroup
+	for _, v := range all {
+		if v.Action != "" {
+			continue
+		}
+		slots <- struct{}{}
+		workers.Go(func() {
+			defer func() { <-slots }()
+			if err := h.lookup(ctx, v); err != nil {
+				cancel(err)
+				return
+			}
+			h.decide(v)
+		})
+	}
+	workers.Wait()
+	return context.Cause(ctx)
+}
+
+// lookup finds what the owners know. What is in the owner that is stored in is no reason: it may be
+// there because of an alert like this one.
+func (h *handler) lookup(ctx context.Context, v *verdict) error {
+	for ind, err := range h.client.Indicators.AcrossOwners(ctx, v.ind, nil) {
+		if err != nil {
+			return err
+		}
+		m := ind.Meta()
+		if m.Additional != nil {
+			v.FalsePositives = max(v.FalsePositives, m.Additional.FalsePositives)
+		}
+		if m.Owner.Name == h.owner {
+			v.here = true
+			continue
+		}
+		v.Owners = append(v.Owners, m.Owner.Name)
+		v.ThreatAssessRating = larger(v.ThreatAssessRating, m.ThreatAssessRating)
+		v.ThreatAssessConfidence = larger(v.ThreatAssessConfidence, m.ThreatAssessConfidence)
+		v.ThreatAssessScore = larger(v.ThreatAssessScore, m.ThreatAssessScore)
+		if m.Active != nil && !*m.Active {
+			continue // the owner does not stand by its rating any more
+		}
+		if m.Rating != nil && (v.Rating == nil || *m.Rating > *v.Rating) {
+			v.Rating, v.Confidence = m.Rating, m.Confidence
+		}
+	}
+	return nil
+}
+
+func larger[T int | float64](a, b *T) *T {
+	if a == nil || b != nil && *b > *a {
+		return b
+	}
+	return a
+}
+
+// decide says what becomes of a value that was looked up.
+func (h *handler) decide(v *verdict) {
+	v.Action = stored
+	if v.here {
+		v.Action = kept
+	}
+	switch {
+	case v.FalsePositives >= h.falsePositives:
+		v.Action, v.Why = ignored, fmt.Sprintf("was reported as a false positive %d times", v.FalsePositives)
+	case v.ThreatAssessScore != nil && *v.ThreatAssessScore >= h.minScore:
+		v.Why = fmt.Sprintf("has a ThreatAssess score of %d, from %d on it matters", *v.ThreatAssessScore, h.minScore)
+	case v.Rating != nil && *v.Rating >= h.minRating:
+		v.Why = fmt.Sprintf("is rated %g, from %g on it matters", *v.Rating, h.minRating)
+	case len(v.Owners) > 0:
+		v.Action, v.Why = ignored, "is known to "+strings.Join(v.Owners, ", ")+", and rated below what matters"
+	case h.storeUnknown:
+		v.Why = "is known to no other owner"
+	default:
+		v.Action, v.Why = ignored, "is known to no other owner"
+	}
+}

@@ -1,0 +1,86 @@
+package alert
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/threatconnect-go/threatconnect"
+)
+
+// store puts what matters into the owner: an event for the alert, and the indicators associated with
+// it. What is there already is found again and left as it is.
+func (h *handler) store(ctx context.Context, a *alert, r *report) error {
+	event, err := h.event(ctx, a, r)
+	if err != nil {
+		return fmt.Errorf("store the event: %w", err)
+	}
+	for _, v := range r.Indicators {
+		if !v.matters() {
+			continue
+		}
+		ref := threatconnect.IndicatorRef{Type: v.Type, Value: v.Indicator, Owner: h.owner}
+		if v.Action == stored {
+			m := v.ind.Meta()
+			m.Owner.Name, m.Rating, m.Confidence = h.owner, &h.rating, &h.confidence
+			if _, err := h.client.Indicators.Create(ctx, v.ind); err != nil {
+				return fmt.Errorf("store an indicator: %w", err)
+			}
+			if err := h.client.Tags.Add(ctx, ref, h.tags...); err != nil {
+				return fmt.Errorf("tag an indicator: %w", err)
+			}
+		}
+		if err := h.client.Associations.Link(ctx, event, ref); err != nil {
+			return fmt.Errorf("associate an indicator with the event: %w", err)
+		}
+		r.Event.Linked++
+	}
+	return nil
+}
+
+// event finds the event of the alert, or creates it.
+func (h *handler) event(ctx context.Context, a *alert, r *report) (threatconnect.GroupRef, error) {
+	name := a.name()
+	filters := threatconnect.Filters{threatconnect.ByName.Is(name)}
+	for e, err := range h.client.Groups.Events.All(ctx, &threatconnect.GroupListOptions{Owner: h.owner, Filters: filters}) {
+		if err != nil {
+			return threatconnect.GroupRef{}, err
+		}
+		if e.Name == name {
+			r.Event = &eventReport{ID: e.ID, Name: name, Existed: true}
+			return h.refOf(e.ID), nil
+		}
+	}
+	event := threatconnect.NewEvent(name, a.when)
+	event.Owner.Name, event.Status = h.owner, threatconnect.EventNeedsReview
+	event, err := h.client.Groups.Events.Create(ctx, event)
+	if err != nil {
+		return threatconnect.GroupRef{}, err
+	}
+	r.Event = &eventReport{ID: event.ID, Name: name}
+	ref := h.refOf(event.ID)
+	if err := h.client.Tags.Add(ctx, ref, h.tags...); err != nil {
+		return ref, err
+	}
+	_, err = h.client.Attributes.Add(ctx, ref, threatconnect.Attribute{Type: "Description", Value: describe(r), Displayed: new(true)})
+	return ref, err
+}
+
+func (h *handler) refOf(eventID int64) threatconnect.GroupRef {
+	return threatconnect.GroupRef{Type: threatconnect.GroupEvent, ID: eventID, Owner: h.owner}
+}
+
+// describe is what the event says about itself.
+func describe(r *report) string {
+	var b strings.Builder
+	b.WriteString("Why this alert is worth a look:\n")
+	for _, v := range r.Indicators {
+		if v.matters() {
+			fmt.Fprintf(&b, "- %s %s, from %s, %s\n", v.Type, code(v.Indicator), code(v.Field), v.Why)
+		}
+	}
+	return b.String()
+}
+
+// code makes foreign text harmless in Markdown: nobody can click it, and it formats nothing.
+func code(s string) string { return "`" + strings.ReplaceAll(s, "`", "'") + "`" }
