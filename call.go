@@ -69,6 +69,7 @@ func list[T any](ctx context.Context, c *Client, call *call, limit int, keys []s
 		// it is empty. Below a resource it can also mean that the resource is not there, and stays an
 		// error.
 		if api, ok := errors.AsType[*APIError](err); ok && !strings.Contains(call.route.template, "{}") &&
+			(api.StatusCode == http.StatusNotFound || api.StatusCode == http.StatusOK) &&
 			slices.Contains(api.kinds, ErrNotFound) && api.Message != "" {
 			p.Total = 0
 			return p, nil
