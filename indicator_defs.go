@@ -182,10 +182,16 @@ func (d *indicatorDef) pathValue(s string) (string, error) {
 	return d.pathOf(v)
 }
 
+// ownBranch reports whether the branch is the instance's own, and not one of the table.
+func (d *indicatorDef) ownBranch() bool {
+	known := indicatorDefOf(d.typ)
+	return known == nil || known.branch == ""
+}
+
 // at returns the route of the indicator with this path segment.
 func (d *indicatorDef) at(path string) route {
 	r := at("v2", "indicators")
-	if indicatorDefOf(d.typ) == nil {
+	if d.ownBranch() {
 		return r.under(value(d.branch), value(path))
 	}
 	return r.under(d.branch, value(path))
@@ -193,7 +199,7 @@ func (d *indicatorDef) at(path string) route {
 
 // collection returns the route of the type.
 func (d *indicatorDef) collection() route {
-	if indicatorDefOf(d.typ) == nil {
+	if d.ownBranch() {
 		return at("v2", "indicators", value(d.branch))
 	}
 	return at("v2", "indicators", d.branch)

@@ -49,14 +49,14 @@ type IndicatorRef struct {
 
 func (r IndicatorRef) target() (target, error) {
 	def := indicatorDefOf(r.Type)
-	if def == nil && r.Branch == "" {
+	if (def == nil || def.branch == "") && r.Branch == "" {
 		return target{}, &ValidationError{
 			Field: "indicator type",
-			Rule:  fmt.Sprintf("%s is not a type of this package", quoteForeign(string(r.Type))),
+			Rule:  fmt.Sprintf("%s has no place that this package knows", quoteForeign(string(r.Type))),
 			Fix:   "set Branch to the path segment that client.Types lists for it",
 		}
 	}
-	if def == nil {
+	if def == nil || def.branch == "" {
 		def = &indicatorDef{typ: r.Type, branch: r.Branch}
 	}
 	path, err := def.pathValue(r.Value)

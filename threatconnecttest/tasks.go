@@ -54,6 +54,7 @@ type TaskRecord struct {
 	Attributes     []AttributeRecord
 	Tags           []string
 	Labels         []string
+	Tasks          []int64 // ids of associated tasks; no documented request makes such an association
 }
 
 func (t *task) belongs() *owner     { return t.owner }
@@ -135,8 +136,19 @@ func (s *Server) AddTask(r TaskRecord) (TaskRecord, error) {
 			return r, errors.New("threatconnecttest: there is no such user")
 		}
 	}
+	var others []*task
+	for _, n := range r.Tasks {
+		i := slices.IndexFunc(s.tasks, func(t *task) bool { return t.id == n && t.owner == o })
+		if i < 0 {
+			return r, errors.New("threatconnecttest: there is no such task to associate with")
+		}
+		others = append(others, s.tasks[i])
+	}
 	now := s.now().Unix()
 	t := s.newTask(o, now)
+	for _, other := range others {
+		associate(t, other, "")
+	}
 	t.name, t.description, t.status = r.Name, r.Description, r.Status
 	t.due, t.reminder, t.escalation = unix(r.DueDate), unix(r.ReminderDate), unix(r.EscalationDate)
 	t.escalated, t.reminded, t.late = r.Escalated, r.Reminded, r.Overdue
@@ -170,6 +182,11 @@ func (t *task) record(now int64) TaskRecord {
 		DateAdded: fromUnix(t.added), LastModified: fromUnix(t.modified),
 	}
 	r.Attributes, r.Tags, r.Labels = t.hung.records()
+	for _, l := range t.hung.associations() {
+		if other, ok := l.to.(*task); ok {
+			r.Tasks = append(r.Tasks, other.id)
+		}
+	}
 	return r
 }
 
