@@ -1,6 +1,7 @@
 package threatconnect_test
 
 import (
+	"iter"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -224,6 +225,33 @@ func TestOneAssociatedThingIsRead(t *testing.T) {
 	require.NoError(t, a.UnlinkVictimAsset(ctx, relatedIncident, threatconnect.VictimAssetPhone, 5))
 	_, err = a.Group(ctx, relatedThreat, relatedIncident)
 	require.ErrorIs(t, err, threatconnect.ErrNotFound)
+}
+
+// An instance's own types have services that read what is associated in their own fields.
+func TestCustomIndicatorsAreReadInTheirOwnFields(t *testing.T) {
+	t.Parallel()
+	list := `{"status":"Success","data":{"resultCount":1,"beacon":[{"id":9,"Net":"a b","Port":"443"}]}}`
+	c := relatedScript(t,
+		relatedStep{target: "/v2/groups/incidents/54321/indicators/beacons" + relatedPage, answer: list},
+		relatedStep{target: "/v2/tags/C2/indicators/beacons" + relatedPage, answer: list},
+		relatedStep{target: "/v2/securityLabels/TLP%3ARED/indicators/beacons" + relatedPage, answer: list},
+		relatedStep{target: "/v2/securityLabels/TLP%3ARED/indicators/beacons/a%20b%20%3A%20443" + relatedOwner,
+			answer: `{"status":"Success","data":{"beacon":{"id":9,"Net":"a b","Port":"443"}}}`},
+	)
+	ctx := t.Context()
+	beacons, err := c.Indicators.Custom(threatconnect.IndicatorTypeInfo{Name: "Beacon", Branch: "beacons", Entity: "beacon",
+		Values: []threatconnect.ValueInfo{{Label: "Net"}, {Label: "Port"}}})
+	require.NoError(t, err)
+	for _, seq := range []iter.Seq2[*threatconnect.CustomIndicator, error]{
+		beacons.AssociatedWith(ctx, relatedIncident, nil), beacons.Tagged(ctx, "C2", nil), beacons.Labeled(ctx, "TLP:RED", nil),
+	} {
+		found := all(t, seq)
+		require.Len(t, found, 1)
+		assert.Equal(t, [3]string{"a b", "443"}, found[0].Values)
+	}
+	one, err := c.SecurityLabels.Indicator(ctx, "TLP:RED", threatconnect.IndicatorRef{Type: "Beacon", Branch: "beacons", Value: "a b : 443"})
+	require.NoError(t, err)
+	assert.Equal(t, int64(9), one.Meta().ID)
 }
 
 // The documentation shows the groups of a task under "task".
