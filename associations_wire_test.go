@@ -117,9 +117,18 @@ func TestLinksThatThePlatformDoesNotHaveAreRefusedUnsent(t *testing.T) {
 		"an asset of a victim":       {a.UnlinkVictimAsset(ctx, victim, threatconnect.VictimAssetPhone, 1), "whose assets are its own"},
 		"a way that has no such end": {relatedErr(a.IndicatorsBy(ctx, relatedHost, threatconnect.AssociationASNToCIDR, nil)),
 			"association type: asnToCidr has no end that is of the type Host"},
-		"a way of a group":     {relatedErr(a.IndicatorsBy(ctx, relatedIncident, threatconnect.AssociationASNToCIDR, nil)), "want an indicator, not a group"},
-		"a way without a name": {relatedErr(a.IndicatorsBy(ctx, relatedHost, "", nil)), "association type: is empty"},
-		"an action of a host":  {relatedErr(a.IndicatorsByAction(ctx, relatedHost, threatconnect.FileActionDrop, nil)), "want an indicator of the type File"},
+		"a way of a group":         {relatedErr(a.IndicatorsBy(ctx, relatedIncident, threatconnect.AssociationASNToCIDR, nil)), "want an indicator, not a group"},
+		"a way without a name":     {relatedErr(a.IndicatorsBy(ctx, relatedHost, "", nil)), "association type: is empty"},
+		"an action without a name": {relatedErr(a.IndicatorsByAction(ctx, relatedFile, "", nil)), "file action: is empty"},
+		"assets of a strange kind": {relatedErr(a.VictimAssets(ctx, relatedIncident, &threatconnect.RelatedVictimAssetOptions{Type: "Pet"})),
+			`"Pet" is not one of the five kinds`},
+		"an asset of nothing":    {second(a.VictimAsset(ctx, nil, threatconnect.VictimAssetPhone, 1)), "resource: is nil"},
+		"a group of nothing":     {second(a.Group(ctx, nil, relatedIncident)), "resource: is nil"},
+		"a victim of nothing":    {second(a.Victim(ctx, nil, victim)), "resource: is nil"},
+		"a victim without an id": {second(a.Victim(ctx, relatedIncident, threatconnect.VictimRef{})), "victim id: want a positive number"},
+		"a group without an id":  {a.Link(ctx, threatconnect.GroupRef{Type: threatconnect.GroupThreat}, relatedHost), "Threat id: want a positive number"},
+		"ways between nothing":   {a.LinkIndicators(ctx, relatedHost, nil, threatconnect.AssociationURLHost), "resource: is nil"},
+		"an action of a host":    {relatedErr(a.IndicatorsByAction(ctx, relatedHost, threatconnect.FileActionDrop, nil)), "want an indicator of the type File"},
 	} {
 		require.ErrorIs(t, test.err, threatconnect.ErrValidation, name)
 		assert.ErrorContains(t, test.err, test.want, name)

@@ -50,6 +50,12 @@ func TestTagsAreWrittenAndListed(t *testing.T) {
 		record, _ := srv.Indicator("Example Organization", "Host", "www.example.com")
 		assert.Equal(t, []string{"A/B", "State"}, record.Tags)
 
+		mail := threatconnect.NewHost("mail.example.com")
+		require.NoError(t, c.Tags.Remove(ctx, mail, "A/B"))
+		require.ErrorIs(t, c.Tags.Remove(ctx, mail, "A/B"), threatconnect.ErrNotFound)
+		on, err := c.Tags.On(ctx, mail)
+		require.NoError(t, err)
+		assert.Empty(t, on)
 		require.NoError(t, c.Tags.Delete(ctx, "A/B", nil))
 		require.ErrorIs(t, c.Tags.Delete(ctx, "A/B", nil), threatconnect.ErrNotFound)
 		record, _ = srv.Indicator("Example Organization", "Host", "www.example.com")
@@ -137,21 +143,29 @@ func TestTagsAndLabelsThatCannotBeAreRefusedUnsent(t *testing.T) {
 	ctx := t.Context()
 	long := strings.Repeat("\u00fc", 129)
 	for name, err := range map[string]error{
-		"adding":          c.Tags.Add(ctx, relatedHost, "fine", long),
-		"creating":        second(c.Tags.Create(ctx, threatconnect.Tag{Name: long}, nil)),
-		"getting":         second(c.Tags.Get(ctx, long, nil)),
-		"renaming":        second(c.Tags.Update(ctx, "old", threatconnect.Tag{Name: long}, nil)),
-		"renaming from":   second(c.Tags.Update(ctx, long, threatconnect.Tag{Name: "new"}, nil)),
-		"renaming to":     second(c.Tags.Update(ctx, "old", threatconnect.Tag{}, nil)),
-		"deleting":        c.Tags.Delete(ctx, long, nil),
-		"groups":          relatedErr(c.Tags.Groups(ctx, long, nil)),
-		"a group":         second(c.Tags.Group(ctx, long, relatedIncident)),
-		"no group":        second(c.Tags.Group(ctx, "x", relatedHost)),
-		"no task":         second(c.Tags.Task(ctx, "x", relatedHost)),
-		"no victim":       second(c.Tags.Victim(ctx, "x", relatedHost)),
-		"tasks":           relatedErr(c.Tags.Tasks(ctx, "", nil)),
-		"victims":         relatedErr(c.Tags.Victims(ctx, "", nil)),
-		"a strange field": relatedErr(c.Tags.All(ctx, &threatconnect.TagListOptions{Filters: threatconnect.Filters{threatconnect.ByRating.Above(1)}})),
+		"adding":            c.Tags.Add(ctx, relatedHost, "fine", long),
+		"creating":          second(c.Tags.Create(ctx, threatconnect.Tag{Name: long}, nil)),
+		"getting":           second(c.Tags.Get(ctx, long, nil)),
+		"renaming":          second(c.Tags.Update(ctx, "old", threatconnect.Tag{Name: long}, nil)),
+		"renaming from":     second(c.Tags.Update(ctx, long, threatconnect.Tag{Name: "new"}, nil)),
+		"renaming to":       second(c.Tags.Update(ctx, "old", threatconnect.Tag{}, nil)),
+		"deleting":          c.Tags.Delete(ctx, long, nil),
+		"groups":            relatedErr(c.Tags.Groups(ctx, long, nil)),
+		"a group":           second(c.Tags.Group(ctx, long, relatedIncident)),
+		"no group":          second(c.Tags.Group(ctx, "x", relatedHost)),
+		"no task":           second(c.Tags.Task(ctx, "x", relatedHost)),
+		"no victim":         second(c.Tags.Victim(ctx, "x", relatedHost)),
+		"tasks":             relatedErr(c.Tags.Tasks(ctx, "", nil)),
+		"victims":           relatedErr(c.Tags.Victims(ctx, "", nil)),
+		"a strange field":   relatedErr(c.Tags.All(ctx, &threatconnect.TagListOptions{Filters: threatconnect.Filters{threatconnect.ByRating.Above(1)}})),
+		"too many at once":  second(c.Tags.List(ctx, &threatconnect.TagListOptions{ListOptions: threatconnect.ListOptions{Limit: 10_001}})),
+		"a broken text":     second(c.Tags.Create(ctx, threatconnect.Tag{Name: "x", Description: "\xff"}, nil)),
+		"taking off":        c.Tags.Remove(ctx, relatedHost, "fine", long),
+		"a tag of nothing":  second(c.Tags.Task(ctx, "x", nil)),
+		"a label on no one": c.SecurityLabels.Apply(ctx, nil, "x"),
+		"labels on no one":  second(c.SecurityLabels.On(ctx, nil)),
+		"labels before":     second(c.SecurityLabels.List(ctx, &threatconnect.SecurityLabelListOptions{ListOptions: threatconnect.ListOptions{Start: -1}})),
+		"label's group":     second(c.SecurityLabels.Group(ctx, " ", relatedIncident)),
 		"a label's field": relatedErr(c.SecurityLabels.All(ctx, &threatconnect.SecurityLabelListOptions{
 			Filters: threatconnect.Filters{threatconnect.ByWeight.Above(1)}})),
 		"a label":        second(c.SecurityLabels.Get(ctx, "", nil)),
