@@ -89,11 +89,7 @@ func (c *Client) open(ctx context.Context, call *call) (*bufio.Reader, *http.Res
 // contentOf returns the body of an answer that is content. A page for people and a failure in words
 // that come in its place are errors.
 func contentOf(call *call, resp *http.Response) (*bufio.Reader, error) {
-	var raw io.Reader = resp.Body
-	if b, ok := raw.(*body); ok {
-		raw = unhurried{b}
-	}
-	src := bufio.NewReaderSize(raw, contentChunk)
+	src := bufio.NewReaderSize(resp.Body, contentChunk)
 	head, err := src.Peek(contentWindow)
 	if err != nil && err != io.EOF {
 		return nil, err
@@ -115,20 +111,6 @@ func contentOf(call *call, resp *http.Response) (*bufio.Reader, error) {
 func looksLikeHTML(head []byte) bool {
 	head = bytes.ToLower(bytes.TrimSpace(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))))
 	return bytes.HasPrefix(head, []byte("<!doctype html")) || bytes.HasPrefix(head, []byte("<html"))
-}
-
-// unhurried reads an answer for somebody who may take long between two reads: the stall timeout
-// runs only while a read waits.
-type unhurried struct{ b *body }
-
-func (u unhurried) Read(p []byte) (int, error) {
-	w := u.b.watch
-	w.moved()
-	n, err := u.b.Read(p)
-	if w.timer != nil {
-		w.timer.Stop()
-	}
-	return n, err
 }
 
 // checkPDF refuses what is not a PDF file. Some bytes may stand before its mark.
