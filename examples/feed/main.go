@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"math"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -18,13 +17,9 @@ import (
 
 // memoryLimit is the size in bytes from which garbage is collected more often, so that an import of a
 // million hosts stays below 64 MiB even when the test server's set of what it has is in this process.
-// A bundle that needs more gets more.
 const memoryLimit = 44 << 20
 
 func main() {
-	if debug.SetMemoryLimit(-1) == math.MaxInt64 { // GOMEMLIMIT says nothing else
-		debug.SetMemoryLimit(memoryLimit)
-	}
 	signal.Ignore(syscall.SIGPIPE) // a reader of the output that goes away is a write error
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // the second signal ends the process at once
@@ -34,5 +29,10 @@ func main() {
 		Stdout:   os.Stdout,
 		Stderr:   os.Stderr,
 		Terminal: term.IsTerminal(int(os.Stderr.Fd())),
+		Constant: func() {
+			if os.Getenv("GOMEMLIMIT") == "" {
+				debug.SetMemoryLimit(memoryLimit)
+			}
+		},
 	}))
 }

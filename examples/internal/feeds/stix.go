@@ -45,16 +45,16 @@ type bundle struct {
 	xid     func(...string) string
 	objects []*stixObject          // what entries are made of, in their order
 	byID    map[string]*stixObject // everything that can be referred to, newest version
-	related []*stixObject          // relationships
-	links   map[string][]string    // from the id of an object to the xids of its groups
-	labels  map[string]string      // from the id of a marking to the name of its label, if it is one of the Traffic Light Protocol
+	related []relation
+	links   map[string][]string // from the id of an object to the xids of its groups
+	labels  map[string]string   // from the id of a marking to the name of its label, if it is one of the Traffic Light Protocol
 }
 
 // add keeps an object. Of several versions of one, the newest is kept, at the place of the first.
 func (b *bundle) add(o *stixObject) {
 	switch o.Type {
 	case "relationship":
-		b.related = append(b.related, o)
+		b.related = append(b.related, relation{line: o.line, id: o.ID, source: o.Source, target: o.Target, revoked: o.Revoked})
 		return
 	case "marking-definition":
 		if o.Definition.TLP != "" {

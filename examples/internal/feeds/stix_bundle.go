@@ -57,9 +57,9 @@ func readBundle(br *bufio.Reader, fn func(*stixObject, *LineError) bool) error {
 			return pos.err
 		}
 		if err == io.EOF || err == io.ErrUnexpectedEOF {
-			return fmt.Errorf("%w: the STIX bundle ends in the middle, at line %d: the download may have been cut", ErrFormat, pos.line(dec.InputOffset()))
+			return fmt.Errorf("%w: the STIX bundle ends in the middle, at line %d: the download may have been cut", ErrFormat, pos.line(pos.read))
 		}
-		return fmt.Errorf("%w: the STIX bundle is broken JSON at line %d", ErrFormat, pos.line(dec.InputOffset()))
+		return fmt.Errorf("%w: the STIX bundle is broken JSON after line %d", ErrFormat, pos.line(dec.InputOffset()))
 	}
 	noBundle := func() error {
 		return fmt.Errorf("%w: the input is no STIX bundle: want a JSON object of type bundle", ErrFormat)

@@ -5,14 +5,21 @@ import (
 	"slices"
 )
 
+// relation is what is kept of a relationship. There are as many as indicators, and more.
+type relation struct {
+	line               int
+	id, source, target string
+	revoked            bool
+}
+
 // link turns relationships and the contents of reports into associations. It reports whether yield
 // wants more.
 func (b *bundle) link(yield func(Entry, error) bool) bool {
 	for _, r := range b.related {
-		if r.Revoked {
+		if r.revoked {
 			continue
 		}
-		if err := b.relate(r.Source, r.Target); err != nil && !yield(Entry{}, refused(r.line, nameable(r.ID), err)) {
+		if err := b.relate(r.source, r.target); err != nil && !yield(Entry{}, refused(r.line, nameable(r.id), err)) {
 			return false
 		}
 	}

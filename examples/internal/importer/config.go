@@ -34,6 +34,10 @@ type config struct {
 	json       bool
 }
 
+// inProcessBytes is the default of -max-bytes for the test server in the process, which keeps its own
+// copy of every file that comes in.
+const inProcessBytes = 1 << 20
+
 const usage = `feed imports a threat feed into an owner of ThreatConnect.
 
   feed [-input FILE|-] [flags]
@@ -55,7 +59,8 @@ nothing leaves the machine. Without -input it imports a small sample.
                         static     all stay, and the feed's are ignored
                       singleton can be repeated daily without harm. An old instance may not know it:
                       use replace there, with an owner that no analyst writes to
-  -max-bytes N        size at which a job's file is closed; 4194304 if not given
+  -max-bytes N        size at which a job's file is closed; if not given 4194304, and 1048576 for the
+                      test server in this process
   -json               print one JSON summary on standard output and nothing else
   -log-level LEVEL    debug, info, warn (default) or error; on debug, one record a request
 ` + job.Usage
@@ -90,8 +95,13 @@ func parse(args []string, getenv func(string) string) (*config, error) {
 	if err := c.CheckInstance(); err != nil {
 		return c, err
 	}
-	if c.Owner == "" && c.InProcess() {
-		c.Owner = "Example Source"
+	if c.InProcess() {
+		if c.Owner == "" {
+			c.Owner = "Example Source"
+		}
+		if c.maxBytes == 0 {
+			c.maxBytes = inProcessBytes
+		}
 	}
 	if c.Owner == "" {
 		return c, errors.New("there is no owner to import into: set TC_OWNER or -owner, best to a source of its own")

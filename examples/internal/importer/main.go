@@ -25,6 +25,8 @@ type Process struct {
 	Stdout   io.Writer
 	Stderr   io.Writer
 	Terminal bool // whether Stderr is a terminal
+	// Constant is called when the feed is of a format that is read in constant memory; nil is not.
+	Constant func()
 }
 
 // Main runs one import as the command line says and returns the exit code. When ctx ends, it stops
@@ -74,6 +76,9 @@ func load(ctx context.Context, c *config, p Process, s *summary) error {
 		return err
 	}
 	s.Format = string(feed.Format)
+	if feed.Format != feeds.STIX && p.Constant != nil {
+		p.Constant()
+	}
 
 	rep := newReport(p.Stderr, p.Terminal, in.size, in.read.Load)
 	defer rep.end()
