@@ -139,11 +139,14 @@ func (h *handler) handle(ctx context.Context, a *alert) (*report, error) {
 	if err := h.store(ctx, a, r); err != nil {
 		return r, r.fail(err)
 	}
-	if r.Event.Existed && !r.has(stored) {
+	if r.Event.finished && !r.has(stored) {
 		return r, nil // the users know
 	}
 	if err := h.sendNotification(ctx, r); err != nil {
 		return r, r.fail(fmt.Errorf("notify the users: %w", err))
+	}
+	if err := h.finish(ctx, r); err != nil {
+		return r, r.fail(err)
 	}
 	return r, nil
 }

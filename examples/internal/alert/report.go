@@ -29,6 +29,8 @@ type eventReport struct {
 	Name    string `json:"name"`
 	Existed bool   `json:"existed"` // whether the alert had come before
 	Linked  int    `json:"linked"`  // how many indicators are associated with it
+
+	finished bool // whether it says that the users know
 }
 
 // matters reports whether there is a reason to go on.

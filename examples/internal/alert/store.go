@@ -3,6 +3,7 @@ package alert
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/threatconnect-go/threatconnect"
@@ -48,7 +49,9 @@ func (h *handler) event(ctx context.Context, a *alert, r *report) (threatconnect
 		}
 		if e.Name == name {
 			r.Event = &eventReport{ID: e.ID, Name: name, Existed: true}
-			return h.refOf(e.ID), nil
+			attributes, err := h.client.Attributes.On(ctx, h.refOf(e.ID))
+			r.Event.finished = slices.ContainsFunc(attributes, func(a threatconnect.Attribute) bool { return a.Type == description })
+			return h.refOf(e.ID), err
 		}
 	}
 	event := threatconnect.NewEvent(name, a.when)
@@ -59,11 +62,23 @@ func (h *handler) event(ctx context.Context, a *alert, r *report) (threatconnect
 	}
 	r.Event = &eventReport{ID: event.ID, Name: name}
 	ref := h.refOf(event.ID)
-	if err := h.client.Tags.Add(ctx, ref, h.tags...); err != nil {
-		return ref, err
+	return ref, h.client.Tags.Add(ctx, ref, h.tags...)
+}
+
+// description is the type of the attribute that is put on an event last of all: an event without it
+// is of an alert that was not finished.
+const description = "Description"
+
+// finish notes on the event that everything is done.
+func (h *handler) finish(ctx context.Context, r *report) error {
+	if r.Event.finished {
+		return nil
 	}
-	_, err = h.client.Attributes.Add(ctx, ref, threatconnect.Attribute{Type: "Description", Value: describe(r), Displayed: new(true)})
-	return ref, err
+	_, err := h.client.Attributes.Add(ctx, h.refOf(r.Event.ID), threatconnect.Attribute{Type: description, Value: describe(r), Displayed: new(true)})
+	if err != nil {
+		return fmt.Errorf("describe the event: %w", err)
+	}
+	return nil
 }
 
 func (h *handler) refOf(eventID int64) threatconnect.GroupRef {
