@@ -353,10 +353,26 @@ func TestAlertIsReadWhereverItsFieldsAre(t *testing.T) {
 			got, err := readAlert(strings.NewReader(tc.in), 1<<10, &tc.fields, now)
 			require.NoError(t, err)
 			assert.True(t, tc.want.when.Equal(got.when), "%s", got.when)
-			got.when = tc.want.when
+			got.when, got.digest = tc.want.when, ""
 			assert.Equal(t, &tc.want, got)
 		})
 	}
+}
+
+func TestAlertIsNamedByItsTitleAndWhatTellsItFromOthers(t *testing.T) {
+	t.Parallel()
+	name := func(in string) string {
+		a, err := readAlert(strings.NewReader(in), 1<<10, &fields{}, time.Now())
+		require.NoError(t, err)
+		return a.name()
+	}
+	assert.Equal(t, "Beacon seen (7)", name(`{"id":7,"title":"Beacon, seen"}`))
+	assert.Equal(t, "Alert (7)", name(`{"id":7,"title":"\u0000"}`))
+	assert.Equal(t, name(`{"title":"a"}`), name(`{"title":"a"} `))
+	assert.NotEqual(t, name(`{"title":"a","x":1}`), name(`{"title":"a","x":2}`), "two alerts without an id are two")
+	long := name(`{"id":"` + strings.Repeat("i", 99) + `","title":"` + strings.Repeat("ü", 200) + `"}`)
+	assert.Len(t, []rune(long), maxName)
+	assert.Contains(t, long, "ü… (iii")
 }
 
 func FuzzReadAlert(f *testing.F) {

@@ -38,7 +38,8 @@ What is read from an alert
   -field PATH         where indicators are, as in source.ip or files.hash.sha256; may be repeated, and
                       replaces the usual names. Lists on the way are walked through. The values of a list
                       "indicators" are always read: texts, or objects with a value and a type
-  -id-field PATH      what tells one alert from another; id if not given
+  -id-field PATH      what tells one alert from another; id if not given, and a hash of
+                      the alert where there is none
   -title-field PATH   what the event is called; title if not given, else the usual names
   -time-field PATH    when it happened; timestamp if not given, else the usual names
 

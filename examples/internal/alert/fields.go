@@ -3,6 +3,7 @@ package alert
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -44,6 +45,7 @@ func usualTimes() []string {
 // alert is what is read from an alert.
 type alert struct {
 	id         string
+	digest     string // of all of it, in place of an id
 	title      string
 	when       time.Time
 	candidates []candidate
@@ -77,9 +79,10 @@ func readAlert(r io.Reader, limit int64, f *fields, now time.Time) (*alert, erro
 		return nil, errors.New("there is something behind the alert: give one JSON object at a time")
 	}
 	a := &alert{
-		id:    first(body, f.id, "id", "alert_id", "event.id"),
-		title: first(body, f.title, usualTitles()...),
-		when:  parseTime(first(body, f.time, usualTimes()...), now),
+		digest: fmt.Sprintf("%.6x", sha256.Sum256(bytes.TrimSpace(b))),
+		id:     first(body, f.id, "id", "alert_id", "event.id"),
+		title:  first(body, f.title, usualTitles()...),
+		when:   parseTime(first(body, f.time, usualTimes()...), now),
 	}
 	names := []string(f.indicators)
 	if len(names) == 0 {
@@ -177,12 +180,8 @@ func parseTime(s string, now time.Time) time.Time {
 
 // name is what the event of an alert is called. It is the same whenever the alert comes.
 func (a *alert) name() string {
-	title := clean(cmp.Or(a.title, "Alert"))
-	id := clean(a.id)
-	if id == "" {
-		return cut(title, maxName)
-	}
-	id = cut(id, maxName/2)
+	title := cmp.Or(clean(a.title), "Alert")
+	id := cut(cmp.Or(clean(a.id), a.digest), maxName/2)
 	return cut(title, maxName-len([]rune(id))-3) + " (" + id + ")"
 }
 
