@@ -1,12 +1,12 @@
 package command
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/examples/internal/job"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
@@ -41,21 +41,20 @@ func (i *Instance) InProcess() bool { return i.BaseURL == "" }
 
 // Client makes a client for the instance that was named. name is the command's.
 func (i *Instance) Client(e *Env, name string, options ...threatconnect.Option) (*threatconnect.Client, error) {
-	id, key, token := e.Getenv("TC_ACCESS_ID"), e.Getenv("TC_SECRET_KEY"), e.Getenv("TC_TOKEN")
-	if err := i.check(id, key, token); err != nil {
-		return nil, err
-	}
-	credentials := threatconnect.HMAC(id, key)
-	if token != "" {
-		credentials = threatconnect.Token(token)
-	}
-	return threatconnect.NewClient(i.BaseURL, credentials, append(i.options(e, name), options...)...)
+	return i.params(e).Client(append(i.options(e, name), options...)...)
+}
+
+// params are the parameters that the examples share.
+func (i *Instance) params(e *Env) *job.Params {
+	p := job.FromEnv(e.Getenv)
+	p.BaseURL = i.BaseURL
+	return &p
 }
 
 // Demo makes a client for a test server in the process, which it announces. fill puts into the
 // server what the command is to find.
 func (i *Instance) Demo(e *Env, name string, fill func(*threatconnecttest.Server) error) (*threatconnect.Client, *threatconnecttest.Server, error) {
-	if err := i.check(e.Getenv("TC_ACCESS_ID"), e.Getenv("TC_SECRET_KEY"), e.Getenv("TC_TOKEN")); err != nil {
+	if err := i.params(e).CheckInstance(); err != nil {
 		return nil, nil, err
 	}
 	srv := threatconnecttest.New()
@@ -72,22 +71,4 @@ func (i *Instance) options(e *Env, name string) []threatconnect.Option {
 		options = append(options, threatconnect.WithLogger(slog.New(slog.NewTextHandler(e.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))))
 	}
 	return options
-}
-
-// check refuses credentials without the instance that they are for, and the other way round. What
-// they look like is checked when the client is made.
-func (i *Instance) check(id, key, token string) error {
-	switch {
-	case i.BaseURL == "" && (id != "" || key != "" || token != ""):
-		return errors.New("there are credentials but no instance: set TC_BASE_URL, as in https://app.threatconnect.com/api")
-	case i.BaseURL == "":
-		return nil
-	case token != "" && (id != "" || key != ""):
-		return errors.New("TC_TOKEN is set together with an access id or a secret key: unset one kind of credentials")
-	case token == "" && id == "":
-		return errors.New("TC_ACCESS_ID is not set: set TC_ACCESS_ID and TC_SECRET_KEY, or TC_TOKEN")
-	case token == "" && key == "":
-		return errors.New("TC_SECRET_KEY is not set: set it in single quotes, so that the shell leaves $ and ! alone")
-	}
-	return nil
 }
