@@ -139,7 +139,7 @@ func (h *handler) handle(ctx context.Context, a *alert) (*report, error) {
 	if err := h.store(ctx, a, r); err != nil {
 		return r, r.fail(err)
 	}
-	if r.Event.finished && !r.has(stored) {
+	if r.Event.finished && !r.has(store) {
 		return r, nil // the users know
 	}
 	if err := h.sendNotification(ctx, r); err != nil {

@@ -60,7 +60,7 @@ func newInstance(t *testing.T) (*threatconnecttest.Server, map[string]string) {
 func actions(r *report) map[string]string {
 	m := map[string]string{}
 	for _, v := range r.Indicators {
-		m[v.Value] = v.Action
+		m[v.Value] = v.Decision
 	}
 	return m
 }
@@ -71,10 +71,10 @@ func TestAlertInTheTestServer(t *testing.T) {
 	assert.Equal(t, command.OK, r.code, r.stderr)
 	for _, s := range []string{
 		"Beacon to a rare destination (EDR-20260105-0042)",
-		"is not a public address (private, RFC 1918)",
-		"has a ThreatAssess score of 812, from 500 on it matters",
-		"was reported as a false positive 3 times",
-		"is known to no other owner",
+		"not a public address (private, RFC 1918)",
+		"ThreatAssess score 812, at least 500",
+		"false positive, 3 times",
+		"known to no other owner",
 		`was created in "Example Alerts"; associated with it: 3 indicators.`,
 		"A notification was sent to the organization.",
 	} {
@@ -89,10 +89,10 @@ func TestAlertIsStoredAsSuspiciousInItsOwnOwner(t *testing.T) {
 	before := len(srv.Indicators("Example Source"))
 	r := decided(t, env, demoAlert, "-tag", "Beacon", "-tag", "Needs Review")
 	assert.Equal(t, map[string]string{
-		"10.20.30.40": refused, "203.0.113.42": stored, "cdn.updates.example": stored,
-		"https://docs.example.org/manual.pdf": ignored, "hxxp://www[.]example[.]com/news": ignored,
-		"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08": ignored,
-		"www[.]example[.]com": ignored, `Global\example-mutex`: stored, "invoice.exe": refused,
+		"10.20.30.40": refuse, "203.0.113.42": store, "cdn.updates.example": store,
+		"https://docs.example.org/manual.pdf": ignore, "hxxp://www[.]example[.]com/news": ignore,
+		"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08": ignore,
+		"www[.]example[.]com": ignore, `Global\example-mutex`: store, "invoice.exe": refuse,
 	}, actions(r))
 
 	all := srv.Indicators(demoOwner)
@@ -119,6 +119,9 @@ func TestAlertIsStoredAsSuspiciousInItsOwnOwner(t *testing.T) {
 	assert.True(t, sent[0].Organization)
 	assert.Contains(t, sent[0].Message, "3 indicators for review in `Example Alerts`")
 	assert.Equal(t, &eventReport{ID: e.ID, Name: e.Name, Linked: 3}, r.Event)
+	for _, v := range r.Indicators {
+		assert.Equal(t, v.Decision == store, v.Linked)
+	}
 }
 
 func TestAlertThatComesAgainChangesNothing(t *testing.T) {
@@ -127,7 +130,7 @@ func TestAlertThatComesAgainChangesNothing(t *testing.T) {
 	decided(t, env, demoAlert)
 	groups, indicators := srv.Groups(demoOwner), srv.Indicators(demoOwner)
 	r := decided(t, env, demoAlert)
-	assert.Equal(t, kept, actions(r)["203.0.113.42"])
+	assert.Equal(t, keep, actions(r)["203.0.113.42"])
 	assert.True(t, r.Event.Existed)
 	assert.Equal(t, groups, srv.Groups(demoOwner))
 	assert.Equal(t, indicators, srv.Indicators(demoOwner))
@@ -145,8 +148,8 @@ func TestAlertThatFailedHalfWayIsFinishedWhenItComesAgain(t *testing.T) {
 	assert.Empty(t, srv.Notifications())
 
 	again := decided(t, env, demoAlert)
-	assert.Equal(t, kept, actions(again)["203.0.113.42"])
-	assert.Equal(t, stored, actions(again)["cdn.updates.example"])
+	assert.Equal(t, keep, actions(again)["203.0.113.42"])
+	assert.Equal(t, store, actions(again)["cdn.updates.example"])
 	assert.Len(t, srv.Groups(demoOwner), 1)
 	assert.Len(t, srv.Groups(demoOwner)[0].Indicators, 3)
 	assert.Len(t, srv.Notifications(), 1)
@@ -174,7 +177,7 @@ func TestAlertIsNotWrittenInADryRun(t *testing.T) {
 	t.Parallel()
 	srv, env := newInstance(t)
 	r := decided(t, env, demoAlert, "-dry-run")
-	assert.Equal(t, stored, actions(r)["203.0.113.42"])
+	assert.Equal(t, store, actions(r)["203.0.113.42"])
 	assert.Nil(t, r.Event)
 	for _, req := range srv.Requests() {
 		assert.Equal(t, http.MethodGet, req.Method)
@@ -256,8 +259,8 @@ func TestAlertExcludesWhatIsListed(t *testing.T) {
 	list := filepath.Join(t.TempDir(), "exclude")
 	require.NoError(t, os.WriteFile(list, []byte("# ours\n203.0.113.0/24\nupdates.example\n"), 0o600))
 	r := decided(t, env, demoAlert, "-exclude", list)
-	assert.Equal(t, refused, actions(r)["203.0.113.42"])
-	assert.Equal(t, refused, actions(r)["cdn.updates.example"])
+	assert.Equal(t, refuse, actions(r)["203.0.113.42"])
+	assert.Equal(t, refuse, actions(r)["cdn.updates.example"])
 
 	require.NoError(t, os.WriteFile(list, []byte("ok.example\nnonsense\n"), 0o600))
 	bad := run(t, env, demoAlert, "-owner", demoOwner, "-exclude", list)
@@ -390,7 +393,7 @@ func FuzzReadAlert(f *testing.F) {
 		require.LessOrEqual(t, len(a.candidates), maxCandidates)
 		h := &handler{config: &config{}, exclusions: newExclusions()}
 		for _, v := range h.judge(a.candidates) {
-			require.True(t, v.Action == refused || v.Action == "" && v.ind != nil)
+			require.True(t, v.Decision == refuse || v.Decision == "" && v.ind != nil)
 		}
 	})
 }

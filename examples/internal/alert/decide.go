@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 
 	"github.com/threatconnect-go/threatconnect"
@@ -12,12 +11,12 @@ import (
 	"github.com/threatconnect-go/threatconnect/examples/internal/value"
 )
 
-// What becomes of a value.
+// What is decided about a value.
 const (
-	refused = "refused" // is no indicator, or must not become one
-	ignored = "ignored" // there is no reason to go on with it
-	stored  = "stored"
-	kept    = "kept" // was in the owner already and was left as it is
+	refuse = "refuse" // it is no indicator, or must not become one
+	ignore = "ignore" // there is no reason to go on with it
+	store  = "store"
+	keep   = "keep" // it is in the owner already, and left as it is
 )
 
 // verdict is what was decided about a value, and why.
@@ -26,8 +25,9 @@ type verdict struct {
 	Field     string                      `json:"field"`
 	Type      threatconnect.IndicatorType `json:"type,omitempty"`
 	Indicator string                      `json:"indicator,omitempty"`
-	Action    string                      `json:"action"`
-	Why       string                      `json:"why"`
+	Decision  string                      `json:"decision"`
+	Because   string                      `json:"because"`
+	Linked    bool                        `json:"linked"` // whether it is in the owner and associated with the event
 	// What the other owners know.
 	Owners                 []string `json:"owners"`
 	Rating                 *float64 `json:"rating"`     // the highest of an owner
@@ -42,7 +42,7 @@ type verdict struct {
 }
 
 // matters reports whether the value is a reason to go on.
-func (v *verdict) matters() bool { return v.Action == stored || v.Action == kept }
+func (v *verdict) matters() bool { return v.Decision == store || v.Decision == keep }
 
 // judge reads the candidates and refuses what cannot or must not become an indicator. Values that
 // are the same indicator are judged once.
@@ -55,14 +55,14 @@ func (h *handler) judge(candidates []candidate) []*verdict {
 		if c.typ != "" {
 			var ok bool
 			if _, read, ok = value.As(c.typ); !ok {
-				v.Action, v.Why = refused, fmt.Sprintf("%q is no type of indicator that can be stored", cut(c.typ, maxName))
+				v.Decision, v.Because = refuse, fmt.Sprintf("%q is no type of indicator that can be stored", cut(c.typ, maxName))
 				all = append(all, v)
 				continue
 			}
 		}
 		ind, err := read(c.value)
 		if err != nil {
-			v.Action, v.Why = refused, ruleOf(err)
+			v.Decision, v.Because = refuse, ruleOf(err)
 			all = append(all, v)
 			continue
 		}
@@ -73,7 +73,7 @@ func (h *handler) judge(candidates []candidate) []*verdict {
 		}
 		seen[key] = true
 		if rule := h.exclusions.rule(ind); rule != "" {
-			v.Action, v.Why = refused, rule
+			v.Decision, v.Because = refuse, rule
 		}
 		all = append(all, v)
 	}
@@ -96,7 +96,7 @@ func (h *handler) enrich(ctx context.Context, all []*verdict) error {
 	slots := make(chan struct{}, atATime)
 	var workers sync.WaitGroup
 	for _, v := range all {
-		if v.Action != "" {
+		if v.Decision != "" {
 			continue
 		}
 		slots <- struct{}{}
@@ -151,22 +151,22 @@ func larger[T int | float64](a, b *T) *T {
 
 // decide says what becomes of a value that was looked up.
 func (h *handler) decide(v *verdict) {
-	v.Action = stored
+	v.Decision = store
 	if v.here {
-		v.Action = kept
+		v.Decision = keep
 	}
 	switch {
 	case v.FalsePositives >= h.falsePositives:
-		v.Action, v.Why = ignored, fmt.Sprintf("was reported as a false positive %d times", v.FalsePositives)
+		v.Decision, v.Because = ignore, fmt.Sprintf("false positive, %d times", v.FalsePositives)
 	case v.ThreatAssessScore != nil && *v.ThreatAssessScore >= h.minScore:
-		v.Why = fmt.Sprintf("has a ThreatAssess score of %d, from %d on it matters", *v.ThreatAssessScore, h.minScore)
+		v.Because = fmt.Sprintf("ThreatAssess score %d, at least %d", *v.ThreatAssessScore, h.minScore)
 	case v.Rating != nil && *v.Rating >= h.minRating:
-		v.Why = fmt.Sprintf("is rated %g, from %g on it matters", *v.Rating, h.minRating)
+		v.Because = fmt.Sprintf("rated %g, at least %g", *v.Rating, h.minRating)
 	case len(v.Owners) > 0:
-		v.Action, v.Why = ignored, "is known to "+strings.Join(v.Owners, ", ")+", and rated below what matters"
+		v.Decision, v.Because = ignore, "rated below what matters"
 	case h.storeUnknown:
-		v.Why = "is known to no other owner"
+		v.Because = "known to no other owner"
 	default:
-		v.Action, v.Why = ignored, "is known to no other owner"
+		v.Decision, v.Because = ignore, "known to no other owner"
 	}
 }

@@ -105,7 +105,7 @@ func (x *exclusions) read(r io.Reader, file string) error {
 	return s.Err()
 }
 
-const onList = "is on the exclusion list"
+const onList = "on the exclusion list"
 
 func hashesOf(f *threatconnect.File) []string {
 	return slices.DeleteFunc([]string{f.MD5, f.SHA1, f.SHA256}, func(hash string) bool { return hash == "" })
@@ -151,7 +151,7 @@ func (x *exclusions) ruleOfHost(host string) string {
 			return onList
 		}
 		if why := x.names[end]; why != "" {
-			return "is not a public name (." + end + ", " + why + ")"
+			return "not a public name (." + end + ", " + why + ")"
 		}
 		_, end, _ = strings.Cut(end, ".")
 	}
@@ -162,7 +162,7 @@ func (x *exclusions) ruleOfHost(host string) string {
 func (x *exclusions) ruleOfBlock(p netip.Prefix) string {
 	for _, b := range x.blocks {
 		if b.block.Overlaps(p) {
-			return "is not a public address (" + b.rule + ")"
+			return "not a public address (" + b.rule + ")"
 		}
 	}
 	for _, b := range x.prefixes {

@@ -36,8 +36,8 @@ type eventReport struct {
 // matters reports whether there is a reason to go on.
 func (r *report) matters() bool { return slices.ContainsFunc(r.Indicators, (*verdict).matters) }
 
-func (r *report) has(action string) bool {
-	return slices.ContainsFunc(r.Indicators, func(v *verdict) bool { return v.Action == action })
+func (r *report) has(decision string) bool {
+	return slices.ContainsFunc(r.Indicators, func(v *verdict) bool { return v.Decision == decision })
 }
 
 // fail notes an error and returns it.
@@ -60,7 +60,7 @@ func (r *report) writeText(w io.Writer, width int) error {
 	}
 	t := table.Table{Columns: []table.Column{
 		{Title: "DECISION"}, {Title: "INDICATOR", Wraps: true}, {Title: "TYPE"}, {Title: "FROM", Wraps: true},
-		{Title: "RATING", Right: true}, {Title: "TA SCORE", Right: true}, {Title: "BECAUSE IT", Wraps: true},
+		{Title: "RATING", Right: true}, {Title: "TA SCORE", Right: true}, {Title: "BECAUSE", Wraps: true},
 	}}
 	for _, v := range r.Indicators {
 		shown := v.Indicator
@@ -74,7 +74,7 @@ func (r *report) writeText(w io.Writer, width int) error {
 		if v.ThreatAssessScore != nil {
 			score = strconv.Itoa(*v.ThreatAssessScore)
 		}
-		t.Add(v.Action, shown, string(v.Type), v.Field, rating, score, v.Why)
+		t.Add(v.Decision, shown, string(v.Type), v.Field, rating, score, v.Because)
 	}
 	if t.Len() > 0 {
 		if err := t.Write(w, width); err != nil {
@@ -122,9 +122,9 @@ func indicators(n int) string {
 func (r *report) line() string {
 	n := map[string]int{}
 	for _, v := range r.Indicators {
-		n[v.Action]++
+		n[v.Decision]++
 	}
-	s := fmt.Sprintf("%q: %d stored, %d kept, %d ignored, %d refused", r.Alert, n[stored], n[kept], n[ignored], n[refused])
+	s := fmt.Sprintf("%q: %d to store, %d to keep, %d ignored, %d refused", r.Alert, n[store], n[keep], n[ignore], n[refuse])
 	if r.DryRun {
 		s += " (dry run)"
 	}

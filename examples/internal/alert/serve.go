@@ -88,16 +88,16 @@ func (h *handler) webhook(ctx context.Context, e *command.Env) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !h.allowed(r) {
 			w.Header().Set("WWW-Authenticate", `Basic realm="alerts", charset="UTF-8"`)
-			refuse(w, http.StatusUnauthorized, "the user name or the password is wrong")
+			reject(w, http.StatusUnauthorized, "the user name or the password is wrong")
 			return
 		}
 		if r.Method != http.MethodPost {
 			w.Header().Set("Allow", http.MethodPost)
-			refuse(w, http.StatusMethodNotAllowed, "send an alert with POST")
+			reject(w, http.StatusMethodNotAllowed, "send an alert with POST")
 			return
 		}
 		if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != "application/json" {
-			refuse(w, http.StatusUnsupportedMediaType, "send an alert as application/json")
+			reject(w, http.StatusUnsupportedMediaType, "send an alert as application/json")
 			return
 		}
 		select {
@@ -105,7 +105,7 @@ func (h *handler) webhook(ctx context.Context, e *command.Env) http.Handler {
 			defer func() { <-slots }()
 		default:
 			w.Header().Set("Retry-After", "30")
-			refuse(w, http.StatusServiceUnavailable, "too many alerts at a time")
+			reject(w, http.StatusServiceUnavailable, "too many alerts at a time")
 			return
 		}
 		a, err := readAlert(http.MaxBytesReader(w, r.Body, h.maxBody), h.maxBody, &h.fields, time.Now())
@@ -114,7 +114,7 @@ func (h *handler) webhook(ctx context.Context, e *command.Env) http.Handler {
 			if _, large := errors.AsType[*http.MaxBytesError](err); large {
 				status, err = http.StatusRequestEntityTooLarge, fmt.Errorf("the alert is larger than %d bytes", h.maxBody)
 			}
-			refuse(w, status, err.Error())
+			reject(w, status, err.Error())
 			return
 		}
 		ctx, cancel := context.WithTimeout(ctx, handleTimeout)
@@ -122,7 +122,7 @@ func (h *handler) webhook(ctx context.Context, e *command.Env) http.Handler {
 		report, err := h.handle(ctx, a)
 		if err != nil {
 			e.Say(name, "%s", command.Plain(err))
-			refuse(w, http.StatusBadGateway, command.Plain(err))
+			reject(w, http.StatusBadGateway, command.Plain(err))
 			return
 		}
 		e.Say(name, "%s", report.line())
@@ -141,8 +141,8 @@ func (h *handler) allowed(r *http.Request) bool {
 	return subtle.ConstantTimeCompare(given[:], want[:]) == 1 && ok
 }
 
-// refuse answers an alert that was not handled.
-func refuse(w http.ResponseWriter, status int, why string) {
+// reject answers an alert that was not handled.
+func reject(w http.ResponseWriter, status int, why string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(map[string]string{"error": why}) // who has hung up has lost it

@@ -196,7 +196,7 @@ func TestListenerFinishesWhatHasComeInBeforeItStops(t *testing.T) {
 	assert.Equal(t, command.OK, <-ended)
 	assert.Len(t, srv.Groups(demoOwner), 1)
 	assert.Contains(t, stderr.String(), "stopping after the alerts that have come in")
-	assert.Contains(t, stderr.String(), "3 stored, 0 kept, 4 ignored, 2 refused")
+	assert.Contains(t, stderr.String(), "3 to store, 0 to keep, 4 ignored, 2 refused")
 	assert.NotContains(t, stderr.String(), "s3cr3t")
 	assert.NotContains(t, stderr.String(), "203.0.113.42")
 }

@@ -21,7 +21,7 @@ func (h *handler) store(ctx context.Context, a *alert, r *report) error {
 			continue
 		}
 		ref := threatconnect.IndicatorRef{Type: v.Type, Value: v.Indicator, Owner: h.owner}
-		if v.Action == stored {
+		if v.Decision == store {
 			m := v.ind.Meta()
 			m.Owner.Name, m.Rating, m.Confidence = h.owner, &h.rating, &h.confidence
 			if _, err := h.client.Indicators.Create(ctx, v.ind); err != nil {
@@ -34,6 +34,7 @@ func (h *handler) store(ctx context.Context, a *alert, r *report) error {
 		if err := h.client.Associations.Link(ctx, event, ref); err != nil {
 			return fmt.Errorf("associate an indicator with the event: %w", err)
 		}
+		v.Linked = true
 		r.Event.Linked++
 	}
 	return nil
@@ -91,7 +92,7 @@ func describe(r *report) string {
 	b.WriteString("Why this alert is worth a look:\n")
 	for _, v := range r.Indicators {
 		if v.matters() {
-			fmt.Fprintf(&b, "- %s %s, from %s, %s\n", v.Type, code(v.Indicator), code(v.Field), v.Why)
+			fmt.Fprintf(&b, "- %s %s, from %s, %s\n", v.Type, code(v.Indicator), code(v.Field), v.Because)
 		}
 	}
 	return b.String()

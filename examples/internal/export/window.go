@@ -13,6 +13,9 @@ import (
 // maxRemembered is how many changes within the overlap a run remembers at most.
 const maxRemembered = 100_000
 
+// minFull is how many entries a window has at least before old ones are dropped.
+const minFull = 1000
+
 // keyOf identifies what has happened to an indicator, in 64 bits.
 func keyOf(what, owner, typ, summary string, at time.Time) uint64 {
 	h := sha256.New()
@@ -29,6 +32,7 @@ type window struct {
 	overlap time.Duration
 	latest  time.Time
 	entries []windowEntry
+	full    int       // how many entries there are when the old ones are dropped next
 	floor   time.Time // entries up to here were forgotten, because they were too many
 	always  []uint64
 }
@@ -38,7 +42,7 @@ type windowEntry struct {
 	key uint64
 }
 
-func newWindow(overlap time.Duration) *window { return &window{overlap: overlap} }
+func newWindow(overlap time.Duration) *window { return &window{overlap: overlap, full: minFull} }
 
 // keep remembers a key that has no date.
 func (w *window) keep(key uint64) { w.always = append(w.always, key) }
@@ -52,10 +56,11 @@ func (w *window) add(key uint64, at time.Time) {
 		return
 	}
 	w.entries = append(w.entries, windowEntry{at, key})
-	if len(w.entries) < 2*maxRemembered {
+	if len(w.entries) <= w.full {
 		return
 	}
 	w.drop(w.latest.Add(-w.overlap))
+	w.full = max(minFull, 2*len(w.entries))
 	if len(w.entries) > maxRemembered {
 		w.floor, w.entries = w.latest, nil
 	}
