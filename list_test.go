@@ -1,0 +1,301 @@
+package threatconnect_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect"
+)
+
+// tagPages is a platform with a list of tags.
+type tagPages struct {
+	mu     sync.Mutex
+	asked  []string                            // resultStart+resultLimit
+	answer func(start, limit int) (int, []int) // resultCount or -1, and the numbers of the tags
+}
+
+func (p *tagPages) RoundTrip(req *http.Request) (*http.Response, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := req.Context().Err(); err != nil {
+		return nil, err
+	}
+	q := req.URL.Query()
+	start, _ := strconv.Atoi(q.Get("resultStart"))
+	limit, err := strconv.Atoi(q.Get("resultLimit"))
+	if err != nil {
+		limit = 100
+	}
+	p.asked = append(p.asked, fmt.Sprintf("%d+%d", start, limit))
+	count, numbers := p.answer(start, limit)
+	var b strings.Builder
+	b.WriteString(`{"status":"Success","data":{`)
+	if count >= 0 {
+		fmt.Fprintf(&b, `"resultCount":%d,`, count)
+	}
+	b.WriteString(`"host":[`)
+	for i, n := range numbers {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, `{"id":%d,"hostName":"h%d.example"}`, n+1, n)
+	}
+	b.WriteString("]}}")
+	return reply(200, b.String()), nil
+}
+
+// span returns the numbers from start that a list of n holds, limit at most.
+func span(start, limit, n int) []int {
+	var s []int
+	for i := start; i < min(start+limit, n); i++ {
+		s = append(s, i)
+	}
+	return s
+}
+
+func hosts(t *testing.T, p *tagPages, o threatconnect.ListOptions) ([]*threatconnect.Host, error) {
+	t.Helper()
+	return threatconnect.Collect(clientOf(t, p).Indicators.Hosts.All(t.Context(), &threatconnect.IndicatorListOptions{ListOptions: o}))
+}
+
+func TestListsAreReadToTheirEnd(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		answer func(start, limit int) (int, []int)
+		start  int
+		want   int // how many hosts
+		asked  string
+	}{
+		"a count on every page":        {func(s, l int) (int, []int) { return 25, span(s, l, 25) }, 0, 25, "0+10 10+10 20+10"},
+		"a count on the first page":    {func(s, l int) (int, []int) { return map[bool]int{true: 25, false: -1}[s == 0], span(s, l, 25) }, 0, 25, "0+10 10+10 20+10"},
+		"a count that is met exactly":  {func(s, l int) (int, []int) { return 20, span(s, l, 20) }, 0, 20, "0+10 10+10"},
+		"no count":                     {func(s, l int) (int, []int) { return -1, span(s, l, 25) }, 0, 25, "0+10 10+10 20+10"},
+		"no count, met exactly":        {func(s, l int) (int, []int) { return -1, span(s, l, 20) }, 0, 20, "0+10 10+10 20+10"},
+		"a start":                      {func(s, l int) (int, []int) { return -1, span(s, l, 25) }, 7, 18, "7+10 17+10"},
+		"a start behind the end":       {func(s, l int) (int, []int) { return -1, span(s, l, 25) }, 99, 0, "99+10"},
+		"an empty list":                {func(int, int) (int, []int) { return 0, nil }, 0, 0, "0+10"},
+		"an empty list with a count":   {func(int, int) (int, []int) { return 7, nil }, 0, 0, "0+10"},
+		"pages shorter than asked for": {func(s, l int) (int, []int) { return 25, span(s, 6, 25) }, 0, 25, "0+10 6+10 12+10 18+10 24+10"},
+		"a list that grows":            {func(s, l int) (int, []int) { return min(35, 15+s), span(s, l, min(35, 15+s)) }, 0, 35, "0+10 10+10 20+10 30+10"},
+		"a list that grows in silence": {func(s, l int) (int, []int) {
+			return map[bool]int{true: 15, false: -1}[s == 0], span(s, l, min(30, 15+s))
+		}, 0, 30, "0+10 10+10 20+10 30+10"},
+		"a list that shrinks":           {func(s, l int) (int, []int) { return 30 - s, span(s, l, 30-s) }, 0, 20, "0+10 10+10 20+10"},
+		"an empty page before the end":  {func(s, l int) (int, []int) { return 25, span(s, l, 10) }, 0, 10, "0+10 10+10"},
+		"a count that is far too small": {func(s, l int) (int, []int) { return 3, span(s, l, 25) }, 0, 25, "0+10 10+10 20+10"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := &tagPages{answer: tc.answer}
+			got, err := hosts(t, p, threatconnect.ListOptions{Start: tc.start, Limit: 10})
+			require.NoError(t, err)
+			assert.Equal(t, tc.asked, strings.Join(p.asked, " "))
+			require.Len(t, got, tc.want)
+			for i, h := range got {
+				assert.Equal(t, fmt.Sprintf("h%d.example", tc.start+i), h.HostName)
+			}
+		})
+	}
+}
+
+func TestAPageThatRepeatsForEverEndsTheList(t *testing.T) {
+	t.Parallel()
+	for _, count := range []int{-1, 1000} {
+		p := &tagPages{answer: func(_, l int) (int, []int) { return count, span(0, l, 10) }}
+		got, err := hosts(t, p, threatconnect.ListOptions{Limit: 10})
+		require.ErrorIs(t, err, threatconnect.ErrResponse)
+		assert.ErrorContains(t, err, "the same page twice")
+		assert.Len(t, got, 10)
+		assert.Equal(t, "0+10 10+10", strings.Join(p.asked, " "))
+	}
+}
+
+func TestListOptionsOutOfRange(t *testing.T) {
+	t.Parallel()
+	p := &tagPages{}
+	c := clientOf(t, p)
+	for _, o := range []threatconnect.ListOptions{{Start: -1}, {Limit: -1}, {Limit: 10_001}} {
+		_, err := hosts(t, p, o)
+		require.ErrorIs(t, err, threatconnect.ErrValidation)
+		_, err = c.Indicators.List(t.Context(), &threatconnect.IndicatorListOptions{ListOptions: o})
+		require.ErrorIs(t, err, threatconnect.ErrValidation)
+		_, err = c.Groups.Incidents.List(t.Context(), &threatconnect.GroupListOptions{ListOptions: o})
+		require.ErrorIs(t, err, threatconnect.ErrValidation)
+	}
+	assert.Empty(t, p.asked)
+}
+
+func TestOnePage(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		answer       func(start, limit int) (int, []int)
+		start, limit int
+		items        int
+		total        int64
+		more         bool
+	}{
+		"the first of three":         {func(s, l int) (int, []int) { return 25, span(s, l, 25) }, 0, 10, 10, 25, true},
+		"the last of three":          {func(s, l int) (int, []int) { return 25, span(s, l, 25) }, 20, 10, 5, 25, false},
+		"the last, without a count":  {func(s, l int) (int, []int) { return -1, span(s, l, 25) }, 20, 10, 5, -1, false},
+		"a full page without count":  {func(s, l int) (int, []int) { return -1, span(s, l, 25) }, 10, 10, 10, -1, true},
+		"the platform's own size":    {func(s, l int) (int, []int) { return -1, span(s, l, 100) }, 0, 0, 100, -1, true},
+		"less than the default size": {func(s, l int) (int, []int) { return -1, span(s, l, 99) }, 0, 0, 99, -1, false},
+		"a page cut by the platform": {func(s, l int) (int, []int) { return 25, span(s, 5, 25) }, 0, 10, 5, 25, true},
+		"nothing":                    {func(int, int) (int, []int) { return 0, nil }, 0, 10, 0, 0, false},
+		"nothing with a count":       {func(int, int) (int, []int) { return 7, nil }, 0, 10, 0, 7, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			page, err := clientOf(t, &tagPages{answer: tc.answer}).Indicators.Hosts.List(t.Context(), &threatconnect.IndicatorListOptions{ListOptions: threatconnect.ListOptions{Start: tc.start, Limit: tc.limit}})
+			require.NoError(t, err)
+			require.NotNil(t, page.Items)
+			assert.Len(t, page.Items, tc.items)
+			assert.Equal(t, tc.total, page.Total)
+			assert.Equal(t, tc.more, page.More)
+		})
+	}
+}
+
+func TestNothingFoundIsAnEmptyList(t *testing.T) {
+	t.Parallel()
+	for name, step := range map[string]func(*http.Request) (*http.Response, error){
+		"404":             answer(404, `{"status":"Failure","message":"The requested resource was not found"}`),
+		"200 and Failure": answer(200, `{"status":"Failure","message":"The requested resource was not found"}`),
+		"no key":          answer(200, `{"status":"Success","data":{}}`),
+		"no data":         answer(200, successes),
+		"null":            answer(200, `{"status":"Success","data":{"indicator":null}}`),
+		"an empty list":   answer(200, `{"status":"Success","data":{"indicator":[]}}`),
+	} {
+		got, err := threatconnect.Collect(clientOf(t, &script{steps: steps{step}}).Indicators.All(t.Context(), nil))
+		require.NoError(t, err, name)
+		assert.NotNil(t, got)
+		assert.Empty(t, got)
+	}
+	// A page that is not the API's, and a thing that may be missing, are no empty lists.
+	_, err := threatconnect.Collect(clientOf(t, &script{steps: steps{answer(404, "<html>")}}).Indicators.All(t.Context(), nil))
+	require.ErrorIs(t, err, threatconnect.ErrNotFound)
+	_, err = clientOf(t, &script{steps: steps{answer(404, `{"message":"The requested resource was not found"}`)}}).Owners.Metrics(t.Context(), 7)
+	require.ErrorIs(t, err, threatconnect.ErrNotFound)
+}
+
+func TestItemsOfABrokenAttemptAreForgotten(t *testing.T) {
+	t.Parallel()
+	s := &script{steps: steps{answer(200, `{"data":{"indicator":[{"type":"Host","summary":"a.example"},{"ty`), answer(200, `{"status":"Success","data":{}}`)}}
+	got, err := threatconnect.Collect(clientOf(t, s, quick).Indicators.All(t.Context(), nil))
+	require.NoError(t, err)
+	assert.Empty(t, got)
+	assert.Equal(t, 2, s.count())
+}
+
+func TestSequences(t *testing.T) {
+	t.Parallel()
+	newPages := func() *tagPages {
+		return &tagPages{answer: func(s, l int) (int, []int) { return 25, span(s, l, 25) }}
+	}
+	t.Run("nothing is asked for before the range", func(t *testing.T) {
+		t.Parallel()
+		p := newPages()
+		clientOf(t, p).Indicators.Hosts.All(t.Context(), nil)
+		assert.Empty(t, p.asked)
+	})
+	t.Run("ranged over twice, and at the same time", func(t *testing.T) {
+		t.Parallel()
+		opts := &threatconnect.IndicatorListOptions{ListOptions: threatconnect.ListOptions{Limit: 10}}
+		seq := clientOf(t, newPages()).Indicators.Hosts.All(t.Context(), opts)
+		opts.Start, opts.Limit = 20, 1 // what the caller does with its options afterwards changes nothing
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				for range 2 {
+					n := 0
+					for h, err := range seq {
+						if assert.NoError(t, err) {
+							assert.Equal(t, fmt.Sprintf("h%d.example", n), h.HostName)
+						}
+						n++
+					}
+					assert.Equal(t, 25, n)
+				}
+			})
+		}
+		wg.Wait()
+	})
+	t.Run("deleted ones at the same time", func(t *testing.T) {
+		t.Parallel()
+		p := &tagPages{answer: func(s, l int) (int, []int) { return 25, span(s, l, 25) }}
+		seq := clientOf(t, p).Indicators.Hosts.Deleted(t.Context(), &threatconnect.DeletedOptions{ListOptions: threatconnect.ListOptions{Limit: 10}})
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				got, err := threatconnect.Collect(seq)
+				assert.NoError(t, err)
+				assert.Len(t, got, 25)
+			})
+		}
+		wg.Wait()
+	})
+	t.Run("left early", func(t *testing.T) {
+		t.Parallel()
+		p := newPages()
+		n := 0
+		for range clientOf(t, p).Indicators.Hosts.All(t.Context(), &threatconnect.IndicatorListOptions{ListOptions: threatconnect.ListOptions{Limit: 10}}) {
+			if n++; n == 10 {
+				break
+			}
+		}
+		assert.Equal(t, []string{"0+10"}, p.asked, "a page is asked for when the one before is used up")
+	})
+	t.Run("a consumer that panics", func(t *testing.T) {
+		t.Parallel()
+		p := newPages()
+		seq := clientOf(t, p).Indicators.Hosts.All(t.Context(), nil)
+		assert.PanicsWithValue(t, "mine", func() {
+			for range seq {
+				panic("mine")
+			}
+		})
+		got, err := threatconnect.Collect(seq)
+		require.NoError(t, err)
+		assert.Len(t, got, 25)
+	})
+	t.Run("cancelled in the middle", func(t *testing.T) {
+		t.Parallel()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var last error
+		n := 0
+		for _, err := range clientOf(t, newPages()).Indicators.Hosts.All(ctx, &threatconnect.IndicatorListOptions{ListOptions: threatconnect.ListOptions{Limit: 10}}) {
+			if err != nil {
+				last = err
+				continue // an error ends the sequence, whatever the consumer does
+			}
+			if n++; n == 3 {
+				cancel()
+			}
+		}
+		require.ErrorIs(t, last, context.Canceled)
+		assert.Equal(t, 10, n)
+	})
+}
+
+func TestCollectKeepsWhatCameBeforeTheError(t *testing.T) {
+	t.Parallel()
+	boom := errors.New("boom")
+	got, err := threatconnect.Collect(func(yield func(int, error) bool) {
+		_ = yield(1, nil) && yield(2, nil) && yield(0, boom)
+	})
+	require.ErrorIs(t, err, boom)
+	assert.Equal(t, []int{1, 2}, got)
+	none, err := threatconnect.Collect(func(func(int, error) bool) {})
+	require.NoError(t, err)
+	assert.NotNil(t, none)
+}
