@@ -1,0 +1,259 @@
+package threatconnect_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect"
+)
+
+// typedIndicators is one indicator of every type with its place and its body.
+var typedIndicators = []struct {
+	new              func() threatconnect.Indicator
+	branch, entity   string
+	path, body, json string // path segment, JSON of the values in a request, and as the platform sends them
+}{
+	{func() threatconnect.Indicator { return threatconnect.NewAddress("2001:db8::1") }, "addresses", "address", "2001%3Adb8%3A0%3A0%3A0%3A0%3A0%3A1", `"ip":"2001:db8:0:0:0:0:0:1"`, `"ip":"2001:db8:0:0:0:0:0:1"`},
+	{func() threatconnect.Indicator { return threatconnect.NewEmailAddress("bad@B\u00fccher.example") }, "emailAddresses", "emailAddress", "bad%40xn--bcher-kva.example", `"address":"bad@xn--bcher-kva.example"`, `"address":"bad@xn--bcher-kva.example"`},
+	{func() threatconnect.Indicator { return threatconnect.NewFile("d41d8cd98f00b204e9800998ecf8427e") }, "files", "file", "D41D8CD98F00B204E9800998ECF8427E", `"md5":"D41D8CD98F00B204E9800998ECF8427E"`, `"md5":"D41D8CD98F00B204E9800998ECF8427E"`},
+	{func() threatconnect.Indicator { return threatconnect.NewHost("WWW.example.com.") }, "hosts", "host", "www.example.com", `"hostName":"www.example.com"`, `"hostName":"www.example.com"`},
+	{func() threatconnect.Indicator { return threatconnect.NewURL("http://example.com/a?b=c") }, "urls", "url", "http%3A%2F%2Fexample.com%2Fa%3Fb%3Dc", `"text":"http://example.com/a?b=c"`, `"text":"http://example.com/a?b=c"`},
+	{func() threatconnect.Indicator { return threatconnect.NewASN("64500") }, "asns", "asn", "ASN64500", `"AS Number":"ASN64500"`, `"AS Number":"ASN64500"`},
+	{func() threatconnect.Indicator { return threatconnect.NewCIDR("192.0.2.0/24") }, "cidrBlocks", "cidrBlock", "192.0.2.0%2F24", `"Block":"192.0.2.0/24"`, `"Block":"192.0.2.0/24"`},
+	{func() threatconnect.Indicator { return threatconnect.NewMutex(`Global\a b`) }, "mutexes", "mutex", "Global%5Ca%20b", `"Mutex":"Global\\a b"`, `"Mutex":"Global\\a b"`},
+	{func() threatconnect.Indicator { return threatconnect.NewRegistryKey(`HKLM\a`, "b", "REG_SZ") }, "registryKeys", "registryKey", "HKEY_LOCAL_MACHINE%5Ca%20%3A%20b%20%3A%20REG_SZ",
+		`"Key Name":"HKEY_LOCAL_MACHINE\\a","Value Name":"b","Value Type":"REG_SZ"`, `"Key Name":"HKEY_LOCAL_MACHINE\\a","Value Name":"b","Value Type":"REG_SZ"`},
+	{func() threatconnect.Indicator { return threatconnect.NewUserAgent("Evil/1.0 (x; y)") }, "userAgents", "userAgent", "Evil%2F1.0%20%28x%3B%20y%29", `"User Agent String":"Evil/1.0 (x; y)"`, `"User Agent String":"Evil/1.0 (x; y)"`},
+}
+
+func TestEveryIndicatorTypeOnTheWire(t *testing.T) {
+	t.Parallel()
+	for _, tc := range typedIndicators {
+		t.Run(tc.branch, func(t *testing.T) {
+			t.Parallel()
+			one := fmt.Sprintf(`{"status":"Success","data":{%q:{"id":"7","owner":{"id":0,"name":"Example Source","type":"Source"},"dateAdded":"2026-01-02T03:04:05","rating":"3.0","confidence":"20",`+
+				`"privateFlag":"true","active":true,"future":{"a":[1]},%s}}}`, tc.entity, tc.json)
+			at := "/v2/indicators/" + tc.branch
+			c := relatedScript(t,
+				relatedStep{method: "POST", target: at + "?owner=Example%20Source", body: "{" + tc.body + `,"rating":3,"confidence":20}`, status: 201, answer: one},
+				relatedStep{method: "PUT", target: at + "/" + tc.path + "?owner=Example%20Source", body: `{"rating":4.5,"confidence":20,"active":true,"privateFlag":true}`, answer: one},
+				relatedStep{target: at + "/" + tc.path + "?includeAdditional=true&owner=Another%20Source", answer: one},
+				relatedStep{method: "DELETE", target: at + "/" + tc.path + "?owner=Example%20Source"},
+			)
+			ind := tc.new()
+			ind.Meta().Rating, ind.Meta().Confidence = new(3.0), new(20)
+			got, err := c.Indicators.Create(t.Context(), ind)
+			require.NoError(t, err)
+			assert.IsType(t, ind, got)
+			assert.Equal(t, ind.Type(), got.Type())
+			m := got.Meta()
+			assert.Equal(t, int64(7), m.ID)
+			assert.Equal(t, threatconnect.Owner{Name: "Example Source", Type: threatconnect.OwnerSource}, m.Owner)
+			assert.Equal(t, time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), m.DateAdded)
+			assert.Equal(t, []any{3.0, 20, true, true}, []any{*m.Rating, *m.Confidence, *m.Private, *m.Active})
+			assert.Nil(t, m.ThreatAssessScore)
+			assert.Nil(t, m.Additional)
+			assert.Equal(t, map[string]json.RawMessage{"future": json.RawMessage(`{"a":[1]}`)}, m.Extra)
+
+			m.Rating = new(4.5)
+			_, err = c.Indicators.Update(t.Context(), got)
+			require.NoError(t, err)
+			_, err = c.Indicators.Get(t.Context(), threatconnect.IndicatorRef{Type: ind.Type(), Value: ind.Summary(), Owner: "Another Source"}, nil)
+			require.NoError(t, err)
+			require.NoError(t, c.Indicators.Delete(t.Context(), got))
+		})
+	}
+}
+
+func TestAHostWithAllThatCanBeRead(t *testing.T) {
+	t.Parallel()
+	c := relatedScript(t, relatedStep{target: "/v2/indicators/hosts/www.example.com?includeAdditional=true&includeAttributes=true&includeTags=true&includes=labels&owner=Example%20Source", answer: `{"status":"Success","data":{"host":{
+		"id":54321,"owner":{"id":3,"name":"Example Source","type":"Source"},"dateAdded":"2026-01-02T03:04:05Z","lastModified":"2026-01-02T03:04:05-04:00","rating":0.0,"confidence":0,
+		"threatAssessRating":3,"threatAssessConfidence":18.33,"threatAssessScore":412,"calScore":500,"calIndicatorStatus":1,"webLink":"https://tc.example/x","description":"d","source":"s",
+		"hostName":"www.example.com","dnsActive":"true","whoisActive":"FALSE","active":"true","activeLocked":false,
+		"tag":[{"name":"Phishing","webLink":"w"}],"attribute":{"id":"1","type":"Description","value":"v","displayed":true,"dateAdded":"2026-01-02T03:04:05Z"},"securityLabel":[{"name":"TLP:AMBER","description":"x"}],
+		"observationCount":3,"lastObserved":"2026-01-02T03:04:05-05:00Z","falsePositiveCount":"1","falsePositiveLastReported":null,"communityOrSource":true,
+		"additionalOwners":[{"id":"9","name":"Other","type":"Community"}]}}}`})
+	h, err := c.Indicators.Hosts.Get(t.Context(), "www.example.com", &threatconnect.IndicatorGetOptions{Include: threatconnect.IncludeAll})
+	require.NoError(t, err)
+	assert.Equal(t, []any{true, false, true, false}, []any{*h.DNSActive, *h.WhoisActive, *h.Active, *h.ActiveLocked})
+	assert.Equal(t, []any{0.0, 0, 3.0, 18.33, 412, 500, 1}, []any{*h.Rating, *h.Confidence, *h.ThreatAssessRating, *h.ThreatAssessConfidence, *h.ThreatAssessScore, *h.CALScore, *h.CALStatus})
+	assert.Equal(t, time.Date(2026, 1, 2, 7, 4, 5, 0, time.UTC), h.LastModified)
+	assert.Equal(t, []threatconnect.Tag{{Name: "Phishing", WebLink: "w"}}, h.Tags)
+	require.Len(t, h.Attributes, 1)
+	assert.Equal(t, "Description", h.Attributes[0].Type)
+	assert.Equal(t, []threatconnect.SecurityLabel{{Name: "TLP:AMBER", Description: "x"}}, h.SecurityLabels)
+	require.NotNil(t, h.Additional)
+	assert.Equal(t, 3, h.Additional.ObservationCount)
+	assert.False(t, h.Additional.LastObserved.IsZero())
+	assert.Equal(t, 1, h.Additional.FalsePositives)
+	assert.True(t, h.Additional.LastFalsePositive.IsZero())
+	assert.Equal(t, []threatconnect.Owner{{ID: 9, Name: "Other", Type: threatconnect.OwnerCommunity}}, h.Additional.OtherOwners)
+	assert.Nil(t, h.Extra)
+}
+
+func TestMixedListsOfIndicators(t *testing.T) {
+	t.Parallel()
+	const md5, sha = "D41D8CD98F00B204E9800998ECF8427E", "E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855"
+	c := relatedScript(t, relatedStep{target: "/v2/indicators?includeAdditional=true&owner=Example%20Source&resultLimit=500", answer: `{"status":"Success","data":{"resultCount":7,"indicator":[
+		{"id":1,"ownerName":"Example Source","type":"Host","summary":"www.example.com","dnsActive":"true"},
+		{"dnsActive":"false","summary":"late.example.com","id":"2","ownerName":"Example Source","type":"Host"},
+		{"id":3,"owner":{"id":1,"name":"Another Source"},"type":"File","summary":"` + md5 + ` : ` + sha + `","size":"12"},
+		{"id":4,"type":"Registry Key","summary":"HKEY_LOCAL_MACHINE\\a : b : REG_SZ"},
+		{"id":5,"type":"Bitcoin Address","summary":"1abc : x","custom":{"deep":[1,2]},"rating":4},
+		{"id":6,"type":"Email Subject","summary":"Invoice : Urgent"},
+		{"id":7,"summary":"typeless"}]}}`})
+	got, err := threatconnect.Collect(c.Indicators.All(t.Context(), nil))
+	require.NoError(t, err)
+	require.Len(t, got, 7)
+	h := got[0].(*threatconnect.Host)
+	assert.Equal(t, "www.example.com", h.HostName)
+	assert.True(t, *h.DNSActive)
+	assert.Nil(t, h.Extra)
+	late := got[1].(*threatconnect.Host)
+	assert.Equal(t, "late.example.com", late.HostName)
+	assert.False(t, *late.DNSActive)
+	assert.Equal(t, "Example Source", late.Owner.Name)
+	f := got[2].(*threatconnect.File)
+	assert.Equal(t, []any{md5, "", sha, int64(12), "Another Source"}, []any{f.MD5, f.SHA1, f.SHA256, *f.Size, f.Owner.Name})
+	k := got[3].(*threatconnect.RegistryKey)
+	assert.Equal(t, []string{`HKEY_LOCAL_MACHINE\a`, "b", "REG_SZ"}, []string{k.KeyName, k.ValueName, k.ValueType})
+	u := got[4].(*threatconnect.CustomIndicator)
+	assert.Equal(t, threatconnect.IndicatorType("Bitcoin Address"), u.Type())
+	assert.Equal(t, "1abc : x", u.Summary())
+	assert.InDelta(t, 4, *u.Rating, 0)
+	assert.JSONEq(t, `{"id":5,"type":"Bitcoin Address","summary":"1abc : x","custom":{"deep":[1,2]},"rating":4}`, string(u.Raw))
+	assert.Equal(t, `{"deep":[1,2]}`, string(u.Extra["custom"]))
+	assert.Equal(t, "Invoice : Urgent", got[5].(*threatconnect.EmailSubject).Subject)
+	assert.Equal(t, "typeless", got[6].Summary())
+
+	_, err = c.Indicators.Create(t.Context(), u)
+	require.ErrorIs(t, err, threatconnect.ErrValidation, "the place of an unknown type is not known")
+}
+
+func TestCustomTypes(t *testing.T) {
+	t.Parallel()
+	info := threatconnect.IndicatorTypeInfo{Name: "Wallet", Branch: "wallets", Entity: "wallet", Values: []threatconnect.ValueInfo{{Label: "Coin"}, {Label: "Id"}}}
+	const one = `{"status":"Success","data":{"wallet":{"id":7,"Coin":"BTC","Id":"1/a","x":1}}}`
+	c := relatedScript(t,
+		relatedStep{method: "POST", target: "/v2/indicators/wallets?owner=Example%20Source", body: `{"Coin":"BTC","Id":"1/a","rating":3}`, answer: one},
+		relatedStep{target: "/v2/indicators/wallets/BTC%20%3A%201%2Fa?includeAdditional=true&owner=Example%20Source", answer: one},
+		relatedStep{target: "/v2/indicators/wallets/BTC%20%3A%201%2Fa?includeAdditional=true&owner=Example%20Source", answer: one},
+		relatedStep{target: "/v2/indicators/wallets?includeAdditional=true&owner=Example%20Source", answer: `{"status":"Success","data":{"wallet":[{"summary":"ETH : 2"}]}}`},
+	)
+	s, err := c.Indicators.Custom(info)
+	require.NoError(t, err)
+	w := threatconnect.NewCustomIndicator("Wallet", "BTC", "1/a")
+	w.Rating = new(3.0)
+	got, err := s.Create(t.Context(), w)
+	require.NoError(t, err)
+	assert.Equal(t, [3]string{"BTC", "1/a"}, got.Values)
+	assert.Equal(t, "1", string(got.Extra["x"]))
+	assert.JSONEq(t, `{"id":7,"Coin":"BTC","Id":"1/a","x":1}`, string(got.Raw))
+	_, err = s.Get(t.Context(), "BTC : 1/a", nil)
+	require.NoError(t, err)
+	raw, err := c.Indicators.Get(t.Context(), threatconnect.IndicatorRef{Type: "Wallet", Branch: "wallets", Value: "BTC : 1/a"}, nil)
+	require.NoError(t, err)
+	assert.Contains(t, string(raw.(*threatconnect.CustomIndicator).Raw), `"Coin":"BTC"`)
+	page, err := s.List(t.Context(), nil)
+	require.NoError(t, err)
+	assert.Equal(t, [3]string{"ETH", "2"}, page.Items[0].Values)
+
+	for name, bad := range map[string]*threatconnect.CustomIndicator{
+		"nil": nil, "too few values": threatconnect.NewCustomIndicator("Wallet", "BTC"), "more than labels": threatconnect.NewCustomIndicator("Wallet", "a", "b", "c"),
+		"more than three": threatconnect.NewCustomIndicator("Wallet", "a", "b", "c", "d"), "another type": threatconnect.NewCustomIndicator("Purse", "a", "b"), "a line break": threatconnect.NewCustomIndicator("Wallet", "a\n", "b"),
+	} {
+		_, err := s.Create(t.Context(), bad)
+		require.ErrorIs(t, err, threatconnect.ErrValidation, name)
+	}
+	for _, bad := range []threatconnect.IndicatorTypeInfo{{}, {Name: "Wallet"}, {Name: "Wallet", Branch: "wallets", Entity: "wallet"}} {
+		_, err := c.Indicators.Custom(bad)
+		require.ErrorIs(t, err, threatconnect.ErrValidation)
+	}
+}
+
+func TestIndicatorsThatAreNotSent(t *testing.T) {
+	t.Parallel()
+	c := relatedScript(t)
+	with := func(f func(h *threatconnect.Host)) *threatconnect.Host {
+		h := threatconnect.NewHost("s3cret.example")
+		f(h)
+		return h
+	}
+	for name, h := range map[string]*threatconnect.Host{
+		"nil": nil, "no value": {}, "a bad value": threatconnect.NewHost("s3cret host"),
+		"a rating above 5":       with(func(h *threatconnect.Host) { h.Rating = new(5.1) }),
+		"a negative rating":      with(func(h *threatconnect.Host) { h.Rating = new(-0.1) }),
+		"a confidence above 100": with(func(h *threatconnect.Host) { h.Confidence = new(101) }),
+		"tags":                   with(func(h *threatconnect.Host) { h.Tags = []threatconnect.Tag{{Name: "x"}} }),
+		"attributes":             with(func(h *threatconnect.Host) { h.Attributes = []threatconnect.Attribute{{}} }),
+		"labels":                 with(func(h *threatconnect.Host) { h.SecurityLabels = []threatconnect.SecurityLabel{{}} }),
+		"a description":          with(func(h *threatconnect.Host) { h.Description = "x" }),
+		"an xid":                 with(func(h *threatconnect.Host) { h.XID = "x" }),
+		"groups":                 with(func(h *threatconnect.Host) { h.GroupXIDs = []string{"x"} }),
+	} {
+		_, err := c.Indicators.Hosts.Create(t.Context(), h)
+		require.ErrorIs(t, err, threatconnect.ErrValidation, name)
+		assert.NotContains(t, err.Error(), "s3cret")
+	}
+	_, err := c.Indicators.Hosts.Update(t.Context(), threatconnect.NewHost("a.example"))
+	require.ErrorContains(t, err, "has nothing to update")
+	_, err = c.Indicators.Create(t.Context(), threatconnect.NewEmailSubject("x"))
+	require.ErrorContains(t, err, "no documented place outside batch files")
+	_, err = c.Indicators.Create(t.Context(), nil)
+	require.ErrorIs(t, err, threatconnect.ErrValidation)
+	require.ErrorIs(t, c.Indicators.Delete(t.Context(), threatconnect.GroupRef{Type: threatconnect.GroupThreat, ID: 1}), threatconnect.ErrValidation)
+	var none *threatconnect.IndicatorRef
+	require.ErrorIs(t, c.Indicators.Delete(t.Context(), none), threatconnect.ErrValidation)
+	require.ErrorIs(t, c.Indicators.Delete(t.Context(), nil), threatconnect.ErrValidation)
+	var host *threatconnect.Host
+	require.ErrorIs(t, c.Indicators.Delete(t.Context(), host), threatconnect.ErrValidation)
+	f := threatconnect.NewFile("d41d8cd98f00b204e9800998ecf8427e")
+	f.Occurrences = []threatconnect.FileOccurrence{{FileName: "x"}}
+	_, err = c.Indicators.Files.Create(t.Context(), f)
+	require.ErrorIs(t, err, threatconnect.ErrValidation)
+	_, err = c.Indicators.Get(t.Context(), threatconnect.IndicatorRef{Type: "Wallet", Value: "x"}, nil)
+	require.ErrorContains(t, err, "set Branch")
+}
+
+func TestFlagsAndSizesAreSentAsThePlatformWantsThem(t *testing.T) {
+	t.Parallel()
+	const hostAnswer, fileAnswer = `{"data":{"host":{}}}`, `{"data":{"file":{}}}`
+	c := relatedScript(t,
+		relatedStep{method: "POST", target: "/v2/indicators/hosts?owner=Another%20Source", body: `{"hostName":"a.example","active":false,"activeLocked":true,"privateFlag":false,"dnsActive":"true","whoisActive":"false"}`, answer: hostAnswer},
+		relatedStep{method: "POST", target: "/v2/indicators/files?owner=Example%20Source", body: `{"md5":"D41D8CD98F00B204E9800998ECF8427E","size":0}`, answer: fileAnswer},
+	)
+	h := threatconnect.NewHost("a.example")
+	h.Owner.Name = "Another Source"
+	h.DNSActive, h.WhoisActive, h.Active, h.ActiveLocked, h.Private = new(true), new(false), new(false), new(true), new(false)
+	_, err := c.Indicators.Hosts.Create(t.Context(), h)
+	require.NoError(t, err)
+	f := threatconnect.NewFile("d41d8cd98f00b204e9800998ecf8427e")
+	f.Size = new(int64(0))
+	_, err = c.Indicators.Files.Create(t.Context(), f)
+	require.NoError(t, err)
+}
+
+func FuzzListsOfIndicators(f *testing.F) {
+	f.Add(`{"data":{"indicator":[{"type":"Host","summary":"a.example","dnsActive":"true"}]}}`)
+	f.Add(`{"data":{"indicator":[{"type":"File","summary":" : : ","size":1e3,"x":{}}]}}`)
+	f.Add(`{"indicator":{"type":"Registry Key","summary":"a : b"}}`)
+	f.Fuzz(func(t *testing.T, body string) {
+		c := clientOf(t, &script{steps: steps{answer(200, body)}}, threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1}))
+		page, err := c.Indicators.List(t.Context(), nil)
+		if err != nil {
+			return
+		}
+		for _, ind := range page.Items {
+			require.NotNil(t, ind)
+			_ = ind.Summary()
+			_, err := json.Marshal(ind)
+			require.NoError(t, err)
+		}
+	})
+}
