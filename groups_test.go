@@ -1,0 +1,161 @@
+package threatconnect_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect"
+)
+
+func TestEveryGroupTypeOnTheWire(t *testing.T) {
+	t.Parallel()
+	day := time.Date(2026, 1, 2, 3, 4, 5, 6, time.FixedZone("", -5*3600))
+	const date = `"2026-01-02T08:04:05Z"`
+	campaign := threatconnect.NewCampaign("A")
+	campaign.FirstSeen = day
+	document := threatconnect.NewDocument("A", "a.zip")
+	document.Malware, document.Password = new(true), "infected"
+	for _, tc := range []struct {
+		group          threatconnect.Group
+		branch, entity string
+		body, changed  string // what a create sends, and an update of what the platform answered
+	}{
+		{threatconnect.NewAdversary("A"), "adversaries", "adversary", `{"name":"A"}`, `{"name":"B"}`},
+		{threatconnect.NewAttackPattern("A"), "attackPatterns", "attackPattern", `{"name":"A"}`, `{"name":"B"}`},
+		{campaign, "campaigns", "campaign", `{"name":"A","firstSeen":` + date + `}`, `{"name":"B","firstSeen":` + date + `}`},
+		{threatconnect.NewCourseOfAction("A"), "coursesOfAction", "courseOfAction", `{"name":"A"}`, `{"name":"B"}`},
+		{document, "documents", "document", `{"name":"A","fileName":"a.zip","malware":true,"password":"infected"}`, `{"name":"B","fileName":"a.zip","malware":true,"password":"infected"}`},
+		{threatconnect.NewEmail("A", "s", "h", "b"), "emails", "email", `{"name":"A","subject":"s","header":"h","body":"b"}`, `{"name":"B","subject":"s","header":"h","body":"b"}`},
+		{threatconnect.NewEvent("A", day), "events", "event", `{"name":"A","eventDate":` + date + `}`, `{"name":"B","eventDate":` + date + `}`},
+		{threatconnect.NewIncident("A", day), "incidents", "incident", `{"name":"A","eventDate":` + date + `}`, `{"name":"B","eventDate":` + date + `}`},
+		{threatconnect.NewIntrusionSet("A"), "intrusionSets", "intrusionSet", `{"name":"A"}`, `{"name":"B"}`},
+		{threatconnect.NewMalware("A"), "malware", "malware", `{"name":"A"}`, `{"name":"B"}`},
+		{threatconnect.NewReport("A", "a.pdf"), "reports", "report", `{"name":"A","fileName":"a.pdf"}`, `{"name":"B","fileName":"a.pdf"}`},
+		{threatconnect.NewSignature("A", "a.yar", threatconnect.SignatureYARA, "rule"), "signatures", "signature", `{"name":"A","fileName":"a.yar","fileType":"YARA","fileText":"rule"}`,
+			`{"name":"B","fileName":"a.yar","fileType":"YARA","fileText":"rule"}`},
+		{threatconnect.NewTactic("A"), "tactics", "tactic", `{"name":"A"}`, `{"name":"B"}`},
+		{threatconnect.NewThreat("A"), "threats", "threat", `{"name":"A"}`, `{"name":"B"}`},
+		{threatconnect.NewTool("A"), "tools", "tool", `{"name":"A"}`, `{"name":"B"}`},
+		{threatconnect.NewVulnerability("A"), "vulnerabilities", "vulnerability", `{"name":"A"}`, `{"name":"B"}`},
+	} {
+		t.Run(tc.branch, func(t *testing.T) {
+			t.Parallel()
+			answer := `{"status":"Success","data":{"` + tc.entity + `":{"id":"7","type":"x","owner":{"id":0,"name":"Another Source"},"dateAdded":"2026-01-02T03:04:05",` +
+				`"createdBy":"Ada","xid":"x-1","future":1,` + tc.body[1:] + `}}`
+			at := "/v2/groups/" + tc.branch
+			c := relatedScript(t,
+				relatedStep{method: "POST", target: at + "?owner=Example%20Source", body: tc.body, status: 201, answer: answer},
+				relatedStep{method: "PUT", target: at + "/7?owner=Another%20Source", body: tc.changed, answer: answer},
+				relatedStep{target: at + "/7?includeAdditional=true&owner=Third", answer: answer},
+				relatedStep{target: at + "/7?includeAdditional=true&includeTags=true&owner=Fourth", answer: answer},
+				relatedStep{method: "DELETE", target: at + "/7?owner=Another%20Source"},
+			)
+			got, err := c.Groups.Create(t.Context(), tc.group)
+			require.NoError(t, err)
+			assert.IsType(t, tc.group, got)
+			assert.Equal(t, tc.group.Type(), got.Type())
+			m := got.Meta()
+			assert.Equal(t, []any{int64(7), "A", "Another Source", "x-1", "1"}, []any{m.ID, m.Name, m.Owner.Name, m.XID, string(m.Extra["future"])})
+			assert.Equal(t, time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), m.DateAdded)
+			require.NotNil(t, m.Additional)
+			assert.Equal(t, "Ada", m.Additional.CreatedBy)
+			m.Name = "B"
+			_, err = c.Groups.Update(t.Context(), got)
+			require.NoError(t, err)
+			_, err = c.Groups.Get(t.Context(), threatconnect.GroupRef{Type: got.Type(), ID: 7, Owner: "Third"}, nil)
+			require.NoError(t, err)
+			_, err = c.Groups.Get(t.Context(), threatconnect.GroupRef{Type: got.Type(), ID: 7, Owner: "Third"}, &threatconnect.GroupGetOptions{Owner: "Fourth", Include: threatconnect.IncludeTags})
+			require.NoError(t, err)
+			require.NoError(t, c.Groups.Delete(t.Context(), got))
+		})
+	}
+}
+
+func TestMixedListsOfGroups(t *testing.T) {
+	t.Parallel()
+	c := relatedScript(t, relatedStep{target: "/v2/groups?includeAdditional=true&owner=Example%20Source&resultLimit=500", answer: `{"status":"Success","data":{"resultCount":4,"group":[
+		{"id":1,"ownerName":"Example Source","type":"Incident","name":"a","eventDate":"2026-01-02T03:04:05Z","status":"New"},
+		{"eventDate":"2026-01-02T03:04:05Z","name":"b","id":"2","ownerName":"Example Source","type":"Incident"},
+		{"id":3,"type":"Case File","name":"c","shelf":{"row":7}},
+		{"id":4,"name":"d"}]}}`})
+	got, err := threatconnect.Collect(c.Groups.All(t.Context(), nil))
+	require.NoError(t, err)
+	require.Len(t, got, 4)
+	for i := range 2 {
+		assert.False(t, got[i].(*threatconnect.Incident).EventDate.IsZero(), "wherever the type stands")
+		assert.Equal(t, "Example Source", got[i].Meta().Owner.Name)
+	}
+	assert.Equal(t, threatconnect.IncidentNew, got[0].(*threatconnect.Incident).Status)
+	u := got[2].(*threatconnect.UnknownGroup)
+	assert.Equal(t, threatconnect.GroupType("Case File"), u.Type())
+	assert.Equal(t, "c", u.Name)
+	assert.JSONEq(t, `{"id":3,"type":"Case File","name":"c","shelf":{"row":7}}`, string(u.Raw))
+	assert.Equal(t, `{"row":7}`, string(u.Extra["shelf"]))
+	assert.Equal(t, threatconnect.GroupType(""), got[3].Type())
+	_, err = c.Groups.Update(t.Context(), u)
+	require.ErrorIs(t, err, threatconnect.ErrValidation)
+	require.ErrorIs(t, c.Groups.Delete(t.Context(), u), threatconnect.ErrValidation)
+}
+
+func TestGroupsThatAreNotSent(t *testing.T) {
+	t.Parallel()
+	c := relatedScript(t)
+	now := time.Unix(1700000000, 0)
+	threat := func(f func(*threatconnect.Threat)) threatconnect.Group {
+		g := threatconnect.NewThreat("A")
+		f(g)
+		return g
+	}
+	event, incident, malware, report := threatconnect.NewEvent("A", now), threatconnect.NewIncident("A", now), threatconnect.NewDocument("A", "a"), threatconnect.NewReport("A", "a")
+	event.Status, incident.Status, malware.Malware, report.PublishDate = threatconnect.EventReopened, "Lost", new(true), now
+	far := threatconnect.NewIncident("A", time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC))
+	for name, g := range map[string]threatconnect.Group{
+		"nothing": nil, "a nil pointer": (*threatconnect.Threat)(nil), "no name": threatconnect.NewThreat(" "),
+		"a name of 101 characters": threatconnect.NewThreat("0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789x"),
+		"no event date":            threatconnect.NewEvent("A", time.Time{}), "no incident date": threatconnect.NewIncident("A", time.Time{}),
+		"no file name": threatconnect.NewDocument("A", ""), "no report file name": threatconnect.NewReport("A", ""),
+		"no subject": threatconnect.NewEmail("A", "", "h", "b"), "no header": threatconnect.NewEmail("A", "s", "", "b"), "no body": threatconnect.NewEmail("A", "s", "h", ""),
+		"no signature text": threatconnect.NewSignature("A", "f", threatconnect.SignatureYARA, ""), "no signature type": threatconnect.NewSignature("A", "f", "", "x"),
+		"a status of batch files": event, "a status that is none": incident, "malware without a password": malware, "a publish date": report,
+		"a year that does not fit": far, "text that is not UTF-8": threatconnect.NewEmail("A", "s", "h", "\xff"),
+		"tags":      threat(func(g *threatconnect.Threat) { g.Tags = []threatconnect.Tag{{Name: "x"}} }),
+		"an xid":    threat(func(g *threatconnect.Threat) { g.XID = "x" }),
+		"firstSeen": threat(func(g *threatconnect.Threat) { g.FirstSeen = now }),
+	} {
+		_, err := c.Groups.Create(t.Context(), g)
+		require.ErrorIs(t, err, threatconnect.ErrValidation, name)
+	}
+	_, err := c.Groups.Update(t.Context(), threatconnect.NewThreat("A"))
+	require.ErrorContains(t, err, "Threat id: want a positive number")
+	_, err = c.Groups.Threats.Update(t.Context(), &threatconnect.Threat{GroupMeta: threatconnect.GroupMeta{ID: 7}})
+	require.ErrorContains(t, err, "has nothing to update")
+	_, err = c.Groups.Update(t.Context(), nil)
+	require.ErrorIs(t, err, threatconnect.ErrValidation)
+	for _, id := range []int64{0, -1} {
+		_, err = c.Groups.Threats.Get(t.Context(), id, nil)
+		require.ErrorIs(t, err, threatconnect.ErrValidation)
+		require.ErrorIs(t, c.Groups.Threats.Delete(t.Context(), id, nil), threatconnect.ErrValidation)
+	}
+	_, err = c.Groups.Get(t.Context(), threatconnect.GroupRef{Type: "Case File", ID: 7}, nil)
+	require.ErrorIs(t, err, threatconnect.ErrValidation)
+	require.ErrorIs(t, c.Groups.Delete(t.Context(), relatedHost), threatconnect.ErrValidation)
+}
+
+func FuzzListsOfGroups(f *testing.F) {
+	f.Add(`{"data":{"group":[{"type":"Incident","name":"a","eventDate":"x"}]}}`)
+	f.Add(`{"data":{"group":{"type":"?","name":[]}}}`)
+	f.Fuzz(func(t *testing.T, body string) {
+		c := clientOf(t, &script{steps: steps{answer(200, body)}}, threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1}))
+		page, err := c.Groups.List(t.Context(), nil)
+		if err != nil {
+			return
+		}
+		for _, g := range page.Items {
+			require.NotNil(t, g)
+			require.NotNil(t, g.Meta())
+		}
+	})
+}
