@@ -1,0 +1,104 @@
+package threatconnect_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/threatconnecttest"
+)
+
+func ExampleTypedIndicators_Create() {
+	ctx := context.Background()
+	client := threatconnecttest.New().Client()
+
+	host := threatconnect.NewHost("WWW.B\u00fccher.example")
+	host.Rating, host.Confidence = new(3.0), new(60)
+	created, err := client.Indicators.Hosts.Create(ctx, host)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(created.HostName, *created.Rating, *created.Confidence)
+
+	// Only what is set is changed.
+	created.Rating = new(4.0)
+	updated, err := client.Indicators.Hosts.Update(ctx, created)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(*updated.Rating, *updated.Confidence)
+	// Output:
+	// www.xn--bcher-kva.example 3 60
+	// 4 60
+}
+
+func ExampleIndicatorsService_All() {
+	ctx := context.Background()
+	client := threatconnecttest.New().Client()
+	for _, value := range []string{"www.example.com", "192.0.2.7", "hxxp://evil[.]example/a"} {
+		ind, err := threatconnect.ParseIndicator(value)
+		if err != nil {
+			log.Fatal(err)
+		}
+		ind.Meta().Rating = new(4.0)
+		if _, err := client.Indicators.Create(ctx, ind); err != nil {
+			log.Fatal(err)
+		}
+	}
+
+	for ind, err := range client.Indicators.All(ctx, &threatconnect.IndicatorListOptions{
+		Filters: threatconnect.Filters{threatconnect.ByRating.Above(3)},
+	}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		switch ind := ind.(type) {
+		case *threatconnect.Host:
+			fmt.Println("host", ind.HostName)
+		case *threatconnect.Address:
+			fmt.Println("address", ind.IP)
+		default:
+			fmt.Println(ind.Type(), ind.Summary())
+		}
+	}
+	// Unordered output:
+	// host www.example.com
+	// address 192.0.2.7
+	// URL http://evil.example/a
+}
+
+func ExampleTagsService_Add() {
+	ctx := context.Background()
+	client := threatconnecttest.New().Client()
+	host, err := client.Indicators.Hosts.Create(ctx, threatconnect.NewHost("www.example.com"))
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	if err := client.Tags.Add(ctx, host, "Phishing", "Nation State"); err != nil {
+		log.Fatal(err)
+	}
+	tags, err := client.Tags.On(ctx, host)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(tags), "tags")
+	// Output: 2 tags
+}
+
+func ExampleAttributesService_Add() {
+	ctx := context.Background()
+	client := threatconnecttest.New().Client()
+	host, err := client.Indicators.Hosts.Create(ctx, threatconnect.NewHost("www.example.com"))
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	a, err := client.Attributes.Add(ctx, host, threatconnect.Attribute{Type: "Description", Value: "Seen in a phishing mail.", Displayed: new(true)})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(a.ID > 0, a.Value)
+	// Output: true Seen in a phishing mail.
+}
