@@ -140,12 +140,21 @@ func (w *BatchWriter) Add(ctx context.Context, item BatchItem) error {
 	return w.take(ctx, list)
 }
 
-// take puts what the encoder has written into a job, and its links aside.
+// take puts what the encoder has written into a job, and aside what must wait for the end: links and
+// associations.
 func (w *BatchWriter) take(ctx context.Context, list section) error {
 	e := &w.encoder
+	if list == inAssociations {
+		if err := w.hold(w.added, 0, e.Buf); err != nil {
+			return err
+		}
+		w.added++
+		return nil
+	}
 	if err := w.put(ctx, list, w.added, e.Buf, e.after); err != nil {
 		return fmt.Errorf("threatconnect: add to a batch import: %w", err)
 	}
+	w.taken[kindOf(list, w.added)].Add(1)
 	if list == inGroups {
 		w.groups.jobs[w.groups.hash(e.xid)] = w.current.number
 	}
@@ -156,13 +165,22 @@ func (w *BatchWriter) take(ctx context.Context, list section) error {
 		if l.to != "" {
 			wait = w.groups.hash(l.to)
 		}
-		if err := w.held.add(^w.added, wait, w.linker.Buf); err != nil {
-			w.halt(err)
+		if err := w.hold(^w.added, wait, w.linker.Buf); err != nil {
 			return err
 		}
 	}
 	w.added++
 	w.sendFull()
+	return nil
+}
+
+// hold puts an association aside. What cannot be kept ends the import.
+func (w *BatchWriter) hold(seq int64, wait uint64, item []byte) error {
+	if err := w.held.add(seq, wait, item); err != nil {
+		w.halt(err)
+		return err
+	}
+	w.taken[kindOf(inAssociations, seq)].Add(1)
 	return nil
 }
 
@@ -184,7 +202,6 @@ func (w *BatchWriter) put(ctx context.Context, list section, seq int64, item []b
 	if after < j.number {
 		j.after = max(j.after, after)
 	}
-	w.taken[kindOf(list, seq)].Add(1)
 	return nil
 }
 
@@ -317,7 +334,6 @@ func (w *BatchWriter) close(ctx context.Context, source error) error {
 // drop counts the associations that were not sent.
 func (w *BatchWriter) drop() {
 	err := w.held.each(func(seq int64, _ uint64, _ []byte) {
-		w.taken[kindOf(inAssociations, seq)].Add(1)
 		w.mu.Lock()
 		w.stats.counts(kindOf(inAssociations, seq)).Unprocessed++
 		w.mu.Unlock()

@@ -1,0 +1,85 @@
+package threatconnect_test
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/threatconnecttest"
+)
+
+func TestJobsWaitForWhatTheyReferToAndForNothingElse(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		items []threatconnect.BatchItem
+		waits []bool // whether a job was uploaded only after the one before it had ended, in the order of uploads
+	}{
+		"nothing in common":      {[]threatconnect.BatchItem{batchGroup("x-1"), batchHost(1), batchGroup("x-2")}, []bool{false, false}},
+		"a reference":            {[]threatconnect.BatchItem{batchGroup("x-1"), batchHost(1, "x-1"), batchHost(2)}, []bool{false, true}},
+		"the same group again":   {[]threatconnect.BatchItem{batchGroup("x-1"), batchGroup("x-1")}, []bool{true}},
+		"a reference to a later": {[]threatconnect.BatchItem{batchHost(1, "x-1"), batchGroup("x-1")}, []bool{false, true}},
+		"an association": {[]threatconnect.BatchItem{batchGroup("x-1"), batchGroup("x-2"),
+			&threatconnect.Association{From: threatconnect.GroupEnd("x-1"), To: threatconnect.GroupEnd("x-2")}}, []bool{false, true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Minute))
+				cfg := appendConfig()
+				cfg.MaxItems, cfg.Concurrency = 1, 4
+				w, err := srv.Client().Batch.NewWriter(cfg)
+				require.NoError(t, err)
+				addAll(t, w, c.items...)
+				require.NoError(t, w.Close(t.Context()))
+				jobs := srv.Jobs()
+				require.Len(t, jobs, len(c.waits)+1)
+				for n, waits := range c.waits {
+					assert.Equal(t, waits, jobs[n+1].Uploaded.Sub(jobs[n].Uploaded) >= time.Minute, "job %d", n+2)
+				}
+			})
+		})
+	}
+}
+
+func TestFlushSendsWhatCanBeSent(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New()
+	w, err := srv.Client().Batch.NewWriter(appendConfig())
+	require.NoError(t, err)
+	addAll(t, w, batchHost(1, "x-1", "x-2"), batchGroup("x-1"))
+	require.NoError(t, w.Flush(t.Context()))
+	h, ok := srv.Indicator(batchOwner, "Host", "h1.example")
+	require.True(t, ok)
+	assert.Equal(t, []string{"x-1"}, h.Groups, "x-2 has not been added yet")
+	require.NoError(t, w.Flush(t.Context()))
+	assert.Len(t, srv.Jobs(), 1, "nothing new to send")
+	addAll(t, w, batchGroup("x-2"))
+	require.NoError(t, w.Close(t.Context()))
+	h, _ = srv.Indicator(batchOwner, "Host", "h1.example")
+	assert.ElementsMatch(t, []string{"x-1", "x-2"}, h.Groups)
+	assert.Equal(t, threatconnect.BatchCounts{Added: 2, Succeeded: 2}, w.Stats().Links)
+}
+
+func TestAnErrorFileThatBreaksOffIsReadOn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := threatconnecttest.New(threatconnecttest.WithOddities(threatconnecttest.OddityPlainErrorFile))
+		srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultCutBody, Route: "/v2/batch/{id}/errors", Times: 7},
+			threatconnecttest.Fault{Kind: threatconnecttest.FaultTruncate, Route: "/v2/batch/{id}/errors", Times: 2})
+		w, err := srv.Client().Batch.NewWriter(appendConfig())
+		require.NoError(t, err)
+		var want []string
+		for n := range 20 {
+			h := batchHost(n)
+			h.Attributes[0].Type = "No Such Type"
+			addAll(t, w, h)
+			want = append(want, fmt.Sprintf("%d Host h%d.example: 0x2001", n, n))
+		}
+		assert.Equal(t, want, failures(t, w.Close(t.Context())), "each once and none left out")
+		assert.EqualValues(t, 20, w.Stats().Indicators.Failed)
+	})
+}
