@@ -2,10 +2,13 @@ package threatconnect_test
 
 import (
 	"fmt"
+	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/jarcoal/httpmock"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -82,4 +85,22 @@ func TestAnErrorFileThatBreaksOffIsReadOn(t *testing.T) {
 		assert.Equal(t, want, failures(t, w.Close(t.Context())), "each once and none left out")
 		assert.EqualValues(t, 20, w.Stats().Indicators.Failed)
 	})
+}
+
+func TestErrorsThatThePlatformDoesNotListAreCounted(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New()
+	w, err := srv.Client(threatconnect.WithTransport(roundTrip(func(req *http.Request) (*http.Response, error) {
+		if strings.HasSuffix(req.URL.Path, "/errors") {
+			return httpmock.NewStringResponse(200, `[]`), nil
+		}
+		return srv.RoundTrip(req)
+	}))).Batch.NewWriter(appendConfig())
+	require.NoError(t, err)
+	h := batchHost(1)
+	h.Attributes[0].Type = "No Such Type"
+	addAll(t, w, batchHost(0), h)
+	err = w.Close(t.Context())
+	require.ErrorContains(t, err, "1 of its errors are not listed")
+	assert.Equal(t, threatconnect.BatchCounts{Added: 2, Succeeded: 1, Failed: 1}, w.Stats().Indicators)
 }

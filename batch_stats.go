@@ -31,7 +31,7 @@ type BatchStats struct {
 }
 
 // Total returns the sum over all kinds of items. Links and invalid items are not in it.
-func (s *BatchStats) Total() BatchCounts {
+func (s BatchStats) Total() BatchCounts {
 	t := s.Indicators
 	t.plus(s.Groups)
 	t.plus(s.Associations)
