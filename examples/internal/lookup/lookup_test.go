@@ -101,7 +101,7 @@ func TestLookupInTheTestServer(t *testing.T) {
 		{
 			name:   "a type that cannot be told by its value",
 			args:   []string{"-type", "mutex", `Global\example-mutex`},
-			stdout: []string{"Mutex", `Global\example-mutex`},
+			stdout: []string{`Global\example-mutex`},
 		},
 		{
 			name:   "a value that no owner has",
@@ -249,7 +249,6 @@ func TestLookupFindsATypeOfTheInstancesOwn(t *testing.T) {
 	r := run(t, served(t, srv), "", "-type", "wallet", "w-0815")
 	assert.Equal(t, command.OK, r.code, r.stderr)
 	assert.Contains(t, r.stdout, "w-0815")
-	assert.Contains(t, r.stdout, "Wallet")
 }
 
 func TestLookupSaysWhatIsWrongWithTheInstance(t *testing.T) {

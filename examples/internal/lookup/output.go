@@ -94,7 +94,7 @@ func (o *output) add(f *finding) error {
 func (o *output) addRows(e *element) {
 	if o.table.Columns == nil {
 		o.table.Columns = []table.Column{
-			{Title: "IDENTIFIER", Wraps: true}, {Title: "TYPE"}, {Title: "OWNER", Wraps: true},
+			{Title: "IDENTIFIER", Wraps: true}, {Title: "OWNER", Wraps: true},
 			{Title: "RATING", Right: true}, {Title: "CONF", Right: true},
 			{Title: "TA RATING", Right: true}, {Title: "TA CONF", Right: true}, {Title: "TA SCORE", Right: true},
 			{Title: "TAGS", Wraps: true},
@@ -102,14 +102,14 @@ func (o *output) addRows(e *element) {
 	}
 	switch {
 	case e.Error != "" && e.Identifier == "":
-		o.table.Add(e.Value, "", "(refused)")
+		o.table.Add(e.Value, "(refused)")
 	case e.Error != "":
-		o.table.Add(e.Identifier, string(e.Type), "(refused)")
+		o.table.Add(e.Identifier, "(refused)")
 	case !e.Found:
-		o.table.Add(e.Identifier, string(e.Type), "(not found)")
+		o.table.Add(e.Identifier, "(not found)")
 	}
 	for _, r := range e.Owners {
-		o.table.Add(r.Identifier, string(e.Type), r.Owner, decimal(r.Rating), whole(r.Confidence),
+		o.table.Add(r.Identifier, r.Owner, decimal(r.Rating), whole(r.Confidence),
 			decimal(r.ThreatAssessRating), decimal(r.ThreatAssessConfidence), whole(r.ThreatAssessScore), join(r.Tags))
 	}
 }

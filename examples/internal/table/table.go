@@ -24,7 +24,7 @@ type Table struct {
 
 const (
 	gap     = 2  // columns between two cells
-	narrow  = 12 // what a wrapping column is not made narrower than
+	narrow  = 10 // what a wrapping column is not made narrower than
 	minimum = 20 // what a terminal is not taken to be narrower than
 	nothing = "-"
 )
@@ -51,9 +51,10 @@ func (t *Table) Len() int { return len(t.rows) }
 // cut: they are broken into lines, and where that does not help, every row becomes a block with a
 // line a cell.
 func (t *Table) Write(w io.Writer, width int) error {
-	widths := t.widths()
-	if width > 0 {
+	widths := t.widths(Width)
+	if width > 0 && total(widths) > max(width, minimum) {
 		width = max(width, minimum)
+		widths = t.widths(widestWord) // titles may be broken, too
 		if !t.fit(widths, width) {
 			return t.writeBlocks(w, width)
 		}
@@ -63,18 +64,19 @@ func (t *Table) Write(w io.Writer, width int) error {
 	for i, c := range t.Columns {
 		titles[i] = c.Title
 	}
-	t.writeRow(&b, titles, widths)
+	t.writeRow(&b, titles, widths, true)
 	for _, row := range t.rows {
-		t.writeRow(&b, row, widths)
+		t.writeRow(&b, row, widths, false)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-func (t *Table) widths() []int {
+// widths returns how wide the columns would like to be, with titles as wide as title says.
+func (t *Table) widths(title func(string) int) []int {
 	widths := make([]int, len(t.Columns))
 	for i, c := range t.Columns {
-		widths[i] = Width(c.Title)
+		widths[i] = title(c.Title)
 		for _, row := range t.rows {
 			widths[i] = max(widths[i], Width(row[i]))
 		}
@@ -82,16 +84,28 @@ func (t *Table) widths() []int {
 	return widths
 }
 
+func total(widths []int) int {
+	n := gap * (len(widths) - 1)
+	for _, w := range widths {
+		n += w
+	}
+	return n
+}
+
+func widestWord(s string) int {
+	n := 0
+	for word := range strings.FieldsSeq(s) {
+		n = max(n, Width(word))
+	}
+	return n
+}
+
 // fit takes from the widest wrapping columns what is too much. It reports whether that was enough.
 func (t *Table) fit(widths []int, width int) bool {
-	total := gap * (len(widths) - 1)
-	for _, n := range widths {
-		total += n
-	}
-	for ; total > width; total-- {
+	for n := total(widths); n > width; n-- {
 		widest := -1
 		for i, c := range t.Columns {
-			if c.Wraps && widths[i] > max(narrow, Width(c.Title)) && (widest < 0 || widths[i] > widths[widest]) {
+			if c.Wraps && widths[i] > max(narrow, widestWord(c.Title)) && (widest < 0 || widths[i] > widths[widest]) {
 				widest = i
 			}
 		}
@@ -103,7 +117,8 @@ func (t *Table) fit(widths []int, width int) bool {
 	return true
 }
 
-func (t *Table) writeRow(b *strings.Builder, cells []string, widths []int) {
+// writeRow writes a row; cells with fewer lines than others stand at the top, or at the bottom.
+func (t *Table) writeRow(b *strings.Builder, cells []string, widths []int, bottom bool) {
 	lines := make([][]string, len(cells))
 	most := 0
 	for i, c := range cells {
@@ -113,9 +128,12 @@ func (t *Table) writeRow(b *strings.Builder, cells []string, widths []int) {
 	for n := range most {
 		var line strings.Builder
 		for i := range cells {
-			text := ""
-			if n < len(lines[i]) {
-				text = lines[i][n]
+			text, at := "", n
+			if bottom {
+				at -= most - len(lines[i])
+			}
+			if at >= 0 && at < len(lines[i]) {
+				text = lines[i][at]
 			}
 			pad := strings.Repeat(" ", max(0, widths[i]-Width(text)))
 			if t.Columns[i].Right {

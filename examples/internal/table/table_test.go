@@ -68,6 +68,14 @@ func TestTableIsNeverWiderThanTheTerminal(t *testing.T) {
 	}
 }
 
+func TestTitlesAreBrokenWhenTheTableIsTooWide(t *testing.T) {
+	t.Parallel()
+	tab := &Table{Columns: []Column{{Title: "VALUE", Wraps: true}, {Title: "TA SCORE", Right: true}}}
+	tab.Add("www.example.com", "812")
+	assert.Equal(t, "VALUE            TA SCORE\nwww.example.com       812\n", written(t, tab, 25))
+	assert.Equal(t, "                    TA\nVALUE            SCORE\nwww.example.com    812\n", written(t, tab, 24))
+}
+
 func TestTableLosesNothingWhenItWraps(t *testing.T) {
 	t.Parallel()
 	squeeze := func(s string) string { return strings.Join(strings.Fields(s), "") }
