@@ -97,7 +97,7 @@ func (h *handler) once(ctx context.Context, e *command.Env) (int, error) {
 	} else if e.StdinIsTerminal() {
 		e.Say(name, "type the alert, and end it with Ctrl-D")
 	}
-	a, err := readAlert(in, h.maxBody, &h.fields, time.Now())
+	a, err := h.await(ctx, in)
 	if err != nil {
 		return 0, err
 	}
@@ -118,6 +118,25 @@ func (h *handler) once(ctx context.Context, e *command.Env) (int, error) {
 		return nothingStored, nil
 	}
 	return command.OK, nil
+}
+
+// await reads an alert, and waits for it no longer than ctx.
+func (h *handler) await(ctx context.Context, in io.Reader) (*alert, error) {
+	type outcome struct {
+		a   *alert
+		err error
+	}
+	read := make(chan outcome, 1)
+	go func() {
+		a, err := readAlert(in, h.maxBody, &h.fields, time.Now())
+		read <- outcome{a, err}
+	}()
+	select {
+	case o := <-read:
+		return o.a, o.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // handle decides about an alert and does what follows from it. The report comes with an error too,

@@ -2,7 +2,9 @@ package alert
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -318,6 +320,20 @@ func manyHosts(n int) string {
 		all = append(all, `"h`+strings.Repeat("x", i%50)+string(rune('a'+i%26))+`.example"`, `"`+strings.Repeat("y", i/26+1)+string(rune('a'+i%26))+`.example"`)
 	}
 	return strings.Join(all, ",")
+}
+
+func TestAlertEndsWhileItWaitsForOne(t *testing.T) {
+	t.Parallel()
+	_, env := newInstance(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	in, typed := io.Pipe()
+	defer typed.Close()
+	time.AfterFunc(50*time.Millisecond, cancel)
+	code := Run(ctx, &command.Env{
+		Args: []string{"-owner", demoOwner}, Stdin: in, Stdout: io.Discard, Stderr: io.Discard,
+		Getenv: func(k string) string { return env[k] },
+	})
+	assert.Equal(t, command.Error, code)
 }
 
 func TestAlertHelps(t *testing.T) {

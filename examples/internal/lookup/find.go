@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"sync"
 
 	"github.com/threatconnect-go/threatconnect"
 )
@@ -26,41 +25,49 @@ type finder struct {
 }
 
 // find looks up the values, several at a time, and hands the findings over in the order of the
-// values. It stops at the first error that is not about one value alone. Only so many values are in
-// memory as are looked up at a time.
+// values. It stops at the first error that is not about one value alone, also while it waits for the
+// next value. Only so many values are in memory as are looked up at a time.
 func (f *finder) find(ctx context.Context, read reading, values iter.Seq2[string, error], give func(*finding) error) error {
 	ctx, cancel := context.WithCancel(ctx)
-	var workers sync.WaitGroup
-	defer workers.Wait()
 	defer cancel()
-
 	queue := make(chan chan *finding, f.parallel-1)
-	workers.Go(func() {
-		defer close(queue)
-		for v, err := range values {
-			answer := make(chan *finding, 1)
-			select {
-			case queue <- answer:
-			case <-ctx.Done():
-				return
+	go f.begin(ctx, read, values, queue)
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case answer, more := <-queue:
+			if !more {
+				return ctx.Err()
 			}
-			if err != nil {
-				answer <- &finding{err: err}
-				return
+			r := <-answer
+			if r.err != nil {
+				return r.err
 			}
-			workers.Go(func() { answer <- f.one(ctx, read, v) })
-		}
-	})
-	for answer := range queue {
-		r := <-answer
-		if r.err != nil {
-			return r.err
-		}
-		if err := give(r); err != nil {
-			return err
+			if err := give(r); err != nil {
+				return err
+			}
 		}
 	}
-	return ctx.Err()
+}
+
+// begin begins to look a value up whenever the queue has room for its answer. It may be waiting for
+// a value when nobody waits for it any more.
+func (f *finder) begin(ctx context.Context, read reading, values iter.Seq2[string, error], queue chan<- chan *finding) {
+	defer close(queue)
+	for v, err := range values {
+		answer := make(chan *finding, 1)
+		select {
+		case queue <- answer:
+		case <-ctx.Done():
+			return
+		}
+		if err != nil {
+			answer <- &finding{err: err}
+			return
+		}
+		go func() { answer <- f.one(ctx, read, v) }()
+	}
 }
 
 // one looks up one value.

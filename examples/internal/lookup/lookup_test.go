@@ -2,11 +2,14 @@ package lookup
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -237,6 +240,68 @@ func TestLookupKeepsTheOrderOfTheValues(t *testing.T) {
 		got = append(got, e.Value)
 	}
 	assert.Equal(t, want, got)
+}
+
+func TestLookupEndsWhileItWaitsForTheNextValue(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]bool{"on an error": true, "on an interrupt": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := threatconnecttest.New()
+			env := served(t, srv)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			if fault {
+				srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: http.StatusForbidden, Times: -1})
+			} else {
+				time.AfterFunc(50*time.Millisecond, cancel)
+			}
+			in, typed := io.Pipe()
+			defer typed.Close()
+			go func() { _, _ = io.WriteString(typed, "203.0.113.42\n") }()
+			ended := make(chan int, 1)
+			go func() {
+				ended <- Run(ctx, &command.Env{
+					Args: []string{"-all-owners"}, Stdin: in, Stdout: io.Discard, Stderr: io.Discard,
+					Getenv: func(k string) string { return env[k] },
+				})
+			}()
+			select {
+			case code := <-ended:
+				assert.Equal(t, command.Error, code)
+			case <-time.After(10 * time.Second):
+				t.Fatal("it still waits")
+			}
+		})
+	}
+}
+
+func TestLookupFindsEveryTypeByTheFormThatItIsShownIn(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New()
+	env := served(t, srv)
+	for typ, value := range map[string]string{
+		"Registry Key": `HKEY_LOCAL_MACHINE\Software\Example : Run : REG_SZ`,
+		"File":         "00112233445566778899AABBCCDDEEFF : 00112233445566778899AABBCCDDEEFF00112233",
+		"CIDR":         "192.0.2.0/24",
+		"ASN":          "ASN64496",
+		"EmailAddress": "someone@mail.example",
+		"User Agent":   "curl/8.0 (example)",
+	} {
+		_, err := srv.AddIndicator(threatconnecttest.IndicatorRecord{Owner: "Example Source", Type: typ, Summary: value})
+		require.NoError(t, err)
+		args := []string{value}
+		if typ == "User Agent" {
+			args = append(args, "-type", "user agent")
+		}
+		r := run(t, env, "", args...)
+		assert.Equal(t, command.OK, r.code, r.stderr)
+		r = run(t, env, "", append(args, "-owner", "Example Source", "-json")...)
+		assert.Equal(t, command.OK, r.code, r.stderr)
+		var all []element
+		require.NoError(t, json.Unmarshal([]byte(r.stdout), &all))
+		assert.Equal(t, value, all[0].Owners[0].Identifier)
+	}
 }
 
 func TestLookupFindsATypeOfTheInstancesOwn(t *testing.T) {
