@@ -15,7 +15,9 @@ const name = "alert"
 // nothingStored is the exit code of -fail-on-none.
 const nothingStored = 3
 
-const usage = `alert takes an alert, looks up what ThreatConnect knows about the indicators in it, decides whether that
+// usage is the help.
+func usage() string {
+	return `alert takes an alert, looks up what ThreatConnect knows about the indicators in it, decides whether that
 is a reason to go on, and then stores them for review and notifies the users.
 
   alert -owner NAME [flags] < ALERT.json
@@ -61,12 +63,13 @@ How it runs
                       after the alerts that have come in
   -max-body BYTES     size of an alert; 1048576 if not given
   -tls-cert FILE, -tls-key FILE   serve HTTPS
-` + command.Usage + `  ALERT_USER, ALERT_PASSWORD   what -listen asks of its callers as basic authentication
-
+` + command.Usage(`  ALERT_USER, ALERT_PASSWORD   what -listen asks of its callers as basic authentication
+`) + `
 An alert that comes again finds its event by its name and changes nothing that is there already.
 
 Exit codes: 0 decided, 1 something went wrong, 3 see -fail-on-none.
 `
+}
 
 // config is what the flags and the environment say.
 type config struct {
@@ -119,7 +122,7 @@ func parse(e *command.Env) (*config, error) {
 	fs.Int64Var(&c.maxBody, "max-body", 1<<20, "")
 	fs.StringVar(&c.tlsCert, "tls-cert", "", "")
 	fs.StringVar(&c.tlsKey, "tls-key", "", "")
-	rest, err := e.Parse(fs, usage)
+	rest, err := e.Parse(fs, usage())
 	if err != nil {
 		return nil, err
 	}

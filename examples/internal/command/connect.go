@@ -22,8 +22,10 @@ func (i *Instance) Register(e *Env, fs *flag.FlagSet) {
 	fs.BoolVar(&i.Verbose, "verbose", false, "")
 }
 
-// Usage describes the flags of Register and the environment.
-const Usage = `  -base-url URL       as TC_BASE_URL, and wins over it
+// Usage describes the flags of Register and the environment. more are the lines about variables of
+// the command's own.
+func Usage(more string) string {
+	return `  -base-url URL       as TC_BASE_URL, and wins over it
   -verbose            log one line a request on the error output, without values
 
 The instance and the API user come from the environment:
@@ -31,9 +33,10 @@ The instance and the API user come from the environment:
   TC_ACCESS_ID     access id of the API user
   TC_SECRET_KEY    its secret key; in single quotes, so that the shell leaves $ and ! alone
   TC_TOKEN         an API token, in place of the two
-There are no flags for the secrets: what stands on a command line can be read by every user of the
+` + more + `There are no flags for the secrets: what stands on a command line can be read by every user of the
 machine while the command runs, and stays in the history of the shell.
 `
+}
 
 // InProcess reports whether nothing says which instance to use, so that a test server in the process
 // stands in for one.

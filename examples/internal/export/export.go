@@ -17,7 +17,9 @@ import (
 
 const name = "export"
 
-const usage = `export takes indicators out of ThreatConnect: those that were added or changed since the last run, and
+// usage is the help.
+func usage() string {
+	return `export takes indicators out of ThreatConnect: those that were added or changed since the last run, and
 those that were deleted.
 
   export -owner NAME -state STATE [-out FILE] [flags]
@@ -44,8 +46,8 @@ changed and deleted in between.
   -min-confidence N   only indicators of which the owner is this sure, 0 to 100
   -min-score N        only indicators with this ThreatAssess score, 0 to 1000
   -raw                do not protect spreadsheets; see below
-` + command.Usage + `  TC_OWNER         the owner when -owner is not given
-
+` + command.Usage(`  TC_OWNER         the owner when -owner is not given
+`) + `
 csv and jsonl hold what has happened since the last run, one row a change, in the order in which it is
 to be applied. The action is one of
   changed    added or changed; tags and attributes alone do not count as a change
@@ -62,8 +64,10 @@ or withdrawn goes out. On standard output there are the changes only, removals a
 The platform remembers deleted indicators for some days only, and lists move while they are read:
 run with -reset now and then.
 
-Exit codes: 0 exported, 1 something went wrong; then neither FILE nor STATE was touched.
+Exit codes: 0 exported, 1 something went wrong; then STATE is as it was, so that the next run begins
+where this one began, and so is FILE unless it was only STATE that could not be written.
 `
+}
 
 // config is what the flags and the environment say.
 type config struct {
@@ -93,7 +97,7 @@ func parse(e *command.Env) (*config, error) {
 	fs.IntVar(&c.filter.minConfidence, "min-confidence", -1, "")
 	fs.IntVar(&c.filter.minScore, "min-score", -1, "")
 	fs.BoolVar(&c.raw, "raw", false, "")
-	rest, err := e.Parse(fs, usage)
+	rest, err := e.Parse(fs, usage())
 	if err != nil {
 		return nil, err
 	}

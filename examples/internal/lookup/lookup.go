@@ -20,7 +20,9 @@ const name = "lookup"
 // someNotFound is the exit code when there was no error but a value that no owner has.
 const someNotFound = 3
 
-const usage = `lookup finds what ThreatConnect knows about indicators.
+// usage is the help.
+func usage() string {
+	return `lookup finds what ThreatConnect knows about indicators.
 
   lookup [flags] VALUE...
   lookup [flags] < FILE
@@ -39,14 +41,15 @@ Without TC_BASE_URL values are looked up in a test server in this process, which
   -json               print a JSON array with an element a value, each on a line of its own as soon as
                       it is known, in place of the table
   -parallel N         look up so many values at a time, 1 to 32; 4 if not given
-` + command.Usage + `  TC_OWNER         the owner to look in when -owner is not given
-
+` + command.Usage(`  TC_OWNER         the owner to look in when -owner is not given
+`) + `
 RATING (0 to 5) and CONF (0 to 100) are what the owner says. The columns that begin with TA are what
 ThreatAssess makes of all owners together: rating (0 to 5), confidence (0 to 100), score (0 to 1000).
 A dash is what the platform did not say.
 
 Exit codes: 0 all values were found, 3 some were not, 1 something went wrong.
 `
+}
 
 // config is what the flags and the environment say.
 type config struct {
@@ -71,7 +74,7 @@ func parse(e *command.Env) (*config, error) {
 	fs.BoolVar(&c.json, "json", false, "")
 	fs.IntVar(&c.parallel, "parallel", 4, "")
 	var err error
-	if c.values, err = e.Parse(fs, usage); err != nil {
+	if c.values, err = e.Parse(fs, usage()); err != nil {
 		return nil, err
 	}
 	switch {
