@@ -3,13 +3,11 @@ package export
 import (
 	"bytes"
 	"encoding/json"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -50,14 +48,7 @@ type instance struct {
 func newInstance(t *testing.T) *instance {
 	t.Helper()
 	srv := threatconnecttest.New()
-	records := &dataStoreOnly{records: map[string][]byte{}}
-	port := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/api/v2/exchange/db/") {
-			records.ServeHTTP(w, r)
-			return
-		}
-		srv.ServeHTTP(w, r)
-	}))
+	port := httptest.NewServer(srv)
 	t.Cleanup(port.Close)
 	return &instance{srv, map[string]string{
 		"TC_BASE_URL": port.URL + "/api", "TC_ACCESS_ID": srv.AccessID(), "TC_SECRET_KEY": srv.SecretKey(), "TC_OWNER": owner,
@@ -90,30 +81,6 @@ func rows(t *testing.T, jsonl string) []string {
 		all = append(all, c.Action+" "+c.Indicator)
 	}
 	return all
-}
-
-// dataStoreOnly is a DataStore that gets and puts records.
-type dataStoreOnly struct {
-	mu      sync.Mutex
-	records map[string][]byte
-}
-
-func (d *dataStoreOnly) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	w.Header().Set("Content-Type", "application/json")
-	body, err := io.ReadAll(r.Body)
-	switch record, there := d.records[r.URL.Path]; {
-	case err != nil:
-		w.WriteHeader(http.StatusBadRequest)
-	case r.Header.Get("DB-Method") == http.MethodPut:
-		d.records[r.URL.Path] = body
-		_, _ = io.WriteString(w, `{"_id":"cursor","_version":1,"created":true}`)
-	case there:
-		_, _ = io.WriteString(w, `{"_id":"cursor","_version":1,"found":true,"_source":`+string(record)+`}`)
-	default:
-		_, _ = io.WriteString(w, `{"_id":"cursor","found":false}`)
-	}
 }
 
 func TestExportInTheTestServer(t *testing.T) {
@@ -291,6 +258,14 @@ func TestExportIsRememberedInTheDataStore(t *testing.T) {
 	r = run(t, i.env, args...)
 	require.Equal(t, command.OK, r.code, r.stderr)
 	assert.Equal(t, []string{"changed two.example"}, rows(t, r.stdout))
+
+	records, err := threatconnect.DataStoreOf[map[string]any](i.ClientAs(threatconnect.Token(i.Token())), threatconnect.DataStoreLocal, "export")
+	require.NoError(t, err)
+	require.NoError(t, records.Put(t.Context(), "cursor", map[string]any{"somebody": "else's"}))
+	r = run(t, i.env, args...)
+	assert.Equal(t, command.Error, r.code)
+	assert.Contains(t, r.stderr, "is not what a run leaves")
+	assert.Equal(t, command.OK, run(t, i.env, append(args, "-reset")...).code)
 }
 
 func TestExportRefuses(t *testing.T) {
