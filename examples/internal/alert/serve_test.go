@@ -3,10 +3,20 @@ package alert
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"io"
+	"math/big"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -154,49 +164,106 @@ func TestWebhookTurnsAwayWhatIsTooMuch(t *testing.T) {
 	assert.Positive(t, codes[503])
 }
 
+// listener is a command that listens.
+type listener struct {
+	url    string
+	stderr *quiet
+	stop   func()
+	ended  chan int
+}
+
+func listen(t *testing.T, env map[string]string, args ...string) *listener {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	t.Cleanup(stop)
+	l := &listener{stderr: &quiet{}, stop: stop, ended: make(chan int, 1)}
+	go func() {
+		l.ended <- Run(ctx, &command.Env{
+			Args:  append([]string{"-listen", "127.0.0.1:0", "-owner", demoOwner}, args...),
+			Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: l.stderr, Getenv: func(k string) string { return env[k] },
+		})
+	}()
+	require.Eventually(t, func() bool {
+		at := regexp.MustCompile(`waiting for alerts on (https?://\S+);`).FindStringSubmatch(l.stderr.String())
+		if at != nil {
+			l.url = at[1]
+		}
+		return at != nil
+	}, 10*time.Second, time.Millisecond, "%s", l.stderr)
+	return l
+}
+
+// send posts an alert and returns the status of the answer.
+func (l *listener) send(t *testing.T, client *http.Client) int {
+	r, err := http.NewRequestWithContext(t.Context(), "POST", l.url, strings.NewReader(demoAlert))
+	if !assert.NoError(t, err) {
+		return 0
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.SetBasicAuth("siem", "s3cr3t")
+	resp, err := client.Do(r)
+	if !assert.NoError(t, err) {
+		return 0
+	}
+	assert.NoError(t, resp.Body.Close())
+	return resp.StatusCode
+}
+
 func TestListenerFinishesWhatHasComeInBeforeItStops(t *testing.T) {
 	t.Parallel()
 	srv, env := newInstance(t)
 	env["ALERT_USER"], env["ALERT_PASSWORD"] = "siem", "s3cr3t"
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	stderr := &quiet{}
-	ended := make(chan int, 1)
-	go func() {
-		ended <- Run(ctx, &command.Env{
-			Args:  []string{"-listen", "127.0.0.1:0", "-owner", demoOwner},
-			Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: stderr, Getenv: func(k string) string { return env[k] },
-		})
-	}()
-	var at []string
-	require.Eventually(t, func() bool {
-		at = regexp.MustCompile(`waiting for alerts on (http://\S+);`).FindStringSubmatch(stderr.String())
-		return at != nil
-	}, 10*time.Second, time.Millisecond)
-
+	l := listen(t, env)
 	srv.ResetRequests()
 	srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultDelay, Delay: 200 * time.Millisecond})
 	answered := make(chan int, 1)
-	go func() {
-		r, err := http.NewRequestWithContext(t.Context(), "POST", at[1], strings.NewReader(demoAlert))
-		assert.NoError(t, err)
-		r.Header.Set("Content-Type", "application/json")
-		r.SetBasicAuth("siem", "s3cr3t")
-		resp, err := http.DefaultClient.Do(r)
-		if !assert.NoError(t, err) {
-			answered <- 0
-			return
-		}
-		assert.NoError(t, resp.Body.Close())
-		answered <- resp.StatusCode
-	}()
+	go func() { answered <- l.send(t, http.DefaultClient) }()
 	require.Eventually(t, func() bool { return len(srv.Requests()) > 0 }, 10*time.Second, time.Millisecond)
-	stop()
+	l.stop()
 	assert.Equal(t, 200, <-answered)
-	assert.Equal(t, command.OK, <-ended)
+	assert.Equal(t, command.OK, <-l.ended)
 	assert.Len(t, srv.Groups(demoOwner), 1)
-	assert.Contains(t, stderr.String(), "stopping after the alerts that have come in")
-	assert.Contains(t, stderr.String(), "3 to store, 0 to keep, 4 ignored, 2 refused")
-	assert.NotContains(t, stderr.String(), "s3cr3t")
-	assert.NotContains(t, stderr.String(), "203.0.113.42")
+	assert.Contains(t, l.stderr.String(), "stopping after the alerts that have come in")
+	assert.Contains(t, l.stderr.String(), "3 to store, 0 to keep, 4 ignored, 2 refused")
+	assert.NotContains(t, l.stderr.String(), "s3cr3t")
+	assert.NotContains(t, l.stderr.String(), "203.0.113.42")
+}
+
+func TestListenerServesHTTPS(t *testing.T) {
+	t.Parallel()
+	_, env := newInstance(t)
+	certificate, key, roots := selfSigned(t)
+	l := listen(t, env, "-tls-cert", certificate, "-tls-key", key)
+	assert.True(t, strings.HasPrefix(l.url, "https://"))
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}
+	defer transport.CloseIdleConnections()
+	assert.Equal(t, 200, l.send(t, &http.Client{Transport: transport}))
+	l.stop()
+	assert.Equal(t, command.OK, <-l.ended)
+
+	r := run(t, env, "", "-owner", demoOwner, "-listen", "127.0.0.1:0", "-tls-cert", key, "-tls-key", certificate)
+	assert.Equal(t, command.Error, r.code)
+}
+
+// selfSigned writes a certificate for 127.0.0.1 and its key, and returns what trusts it.
+func selfSigned(t *testing.T) (certificate, key string, roots *x509.CertPool) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	require.NoError(t, err)
+	keyDER, err := x509.MarshalECPrivateKey(private)
+	require.NoError(t, err)
+	dir := t.TempDir()
+	certificate, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	require.NoError(t, os.WriteFile(certificate, text, 0o600))
+	require.NoError(t, os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: keyDER}), 0o600))
+	roots = x509.NewCertPool()
+	require.True(t, roots.AppendCertsFromPEM(text))
+	return certificate, key, roots
 }
