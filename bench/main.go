@@ -1,0 +1,93 @@
+// Command bench measures the package against what a program without it would do: the same bytes over
+// bare net/http, the same JSON through encoding/json.
+//
+// Each of the two runs in a process of its own, against a server in a third one on the loopback
+// interface; the two take turns, and the ratios are those of neighbouring runs. It needs Linux, whose
+// account of a process's memory it reads.
+//
+//	go -C bench run .                 all rows
+//	go -C bench run . -only import    rows whose name matches
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+)
+
+func main() {
+	var (
+		rounds  = flag.Int("rounds", 5, "how often each row is run")
+		only    = flag.String("only", "", "run the rows whose name matches this `expression`")
+		profile = flag.String("profile", "", "write a CPU profile of every run into this `directory`")
+
+		// The rest is for the processes that this program starts.
+		serves     = flag.Bool("serve", false, "be the server")
+		name       = flag.String("task", "", "do this `task`, print how long it took, and end")
+		base       = flag.String("base", "", "base `URL` for the task")
+		n          = flag.Int("n", 0, "`number` of things for the task")
+		page       = flag.Int("page", 0, "`items` a page for the task")
+		dir        = flag.String("dir", "", "`directory` of the ready-made files")
+		cpuprofile = flag.String("cpuprofile", "", "`file` for a CPU profile of the task")
+	)
+	flag.Parse()
+	var err error
+	switch {
+	case *serves:
+		err = serve(*dir)
+	case *name != "":
+		err = work(*name, task{base: *base, n: *n, page: *page, dir: *dir}, *cpuprofile)
+	default:
+		err = compare(*rounds, *only, *profile)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// compare runs the rows and prints the table.
+func compare(rounds int, only, profile string) error {
+	match, err := regexp.Compile("(?i)" + only)
+	if err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	tmp, err := os.MkdirTemp("", "bench-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp)
+	b := &bench{self: self, profile: profile, files: map[int]string{}, runs: map[string]int{}}
+	var chosen []row
+	for _, r := range rows {
+		if match.MatchString(r.name) {
+			chosen = append(chosen, r)
+		}
+	}
+	for _, r := range chosen {
+		if strings.HasPrefix(r.bare.name, "post ") && b.files[r.bare.n] == "" {
+			if err := b.prepare(r.bare.n, tmp); err != nil {
+				return err
+			}
+		}
+	}
+	stop, err := b.startServer("")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = stop() }()
+	printHead()
+	for i := range chosen {
+		if err := chosen[i].measure(b, rounds); err != nil {
+			return err
+		}
+		chosen[i].print()
+	}
+	return nil
+}

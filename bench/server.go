@@ -1,0 +1,165 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// What is put before the path of the API changes how the server answers.
+const (
+	slow    = "/slow" // after slowBy
+	slowBy  = 50 * time.Millisecond
+	careful = "/careful" // an upload, after looking whether it is JSON
+)
+
+// server answers as the platform does, as cheaply as it can: what is uploaded is read and dropped,
+// and what is read was rendered before. It checks no signature.
+type server struct {
+	jobs    atomic.Int64
+	buffers sync.Pool
+	keep    string // directory that uploads are kept in; empty drops them
+	list    rendered
+	bulk    rendered
+}
+
+// serve runs the server on a port of its own until its standard input ends, which is when the
+// program that started it is gone.
+func serve(keep string) error {
+	s := &server{keep: keep, list: render(listed, false), bulk: render(bulkBlock, true)}
+	s.buffers.New = func() any { return new(bytes.Buffer) }
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	fmt.Println(l.Addr())
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(0)
+	}()
+	return http.Serve(l, s)
+}
+
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	before, path, _ := strings.Cut(r.URL.Path, "/api/v2/")
+	if before == slow {
+		time.Sleep(slowBy)
+	}
+	if err := s.answer(w, r, path, before == careful); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+	}
+}
+
+func (s *server) answer(w http.ResponseWriter, r *http.Request, path string, careful bool) error {
+	job, isJob := strings.CutPrefix(path, "batch/")
+	switch {
+	case r.Method == http.MethodPost && path == "batch":
+		_, err := io.Copy(io.Discard, r.Body)
+		write(w, `{"status":"Success","data":{"batchId":`+strconv.FormatInt(s.jobs.Add(1), 10)+`}}`)
+		return err
+	case r.Method == http.MethodPost && isJob:
+		if err := s.take(r, job, careful); err != nil {
+			return err
+		}
+		w.WriteHeader(http.StatusAccepted)
+		write(w, `{"status":"Queued"}`)
+	case isJob:
+		write(w, `{"status":"Success","data":{"batchStatus":{"id":`+job+`,"status":"Completed","errorCount":0,"successCount":1,"unprocessCount":0}}}`)
+	case path == "indicators":
+		return s.page(w, r)
+	case path == "indicators/bulk/json":
+		return s.all(w)
+	case strings.HasPrefix(path, "indicators/hosts/"):
+		write(w, single)
+	default:
+		return fmt.Errorf("no answer for %s", path)
+	}
+	return nil
+}
+
+func write(w http.ResponseWriter, text string) {
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = io.WriteString(w, text)
+}
+
+// take reads what is uploaded.
+func (s *server) take(r *http.Request, job string, careful bool) error {
+	switch {
+	case s.keep != "":
+		f, err := os.Create(filepath.Join(s.keep, fmt.Sprintf("%06s.json", job)))
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(f, r.Body)
+		return errors.Join(err, f.Close())
+	case careful:
+		buf := s.buffers.Get().(*bytes.Buffer)
+		defer s.buffers.Put(buf)
+		buf.Reset()
+		buf.Grow(int(r.ContentLength) + bytes.MinRead)
+		if _, err := buf.ReadFrom(r.Body); err != nil {
+			return err
+		}
+		if !json.Valid(buf.Bytes()) {
+			return errors.New("this is not JSON")
+		}
+		return nil
+	}
+	_, err := io.Copy(io.Discard, r.Body)
+	return err
+}
+
+// page answers a page of the list.
+func (s *server) page(w http.ResponseWriter, r *http.Request) error {
+	q := r.URL.Query()
+	start, _ := strconv.Atoi(q.Get("resultStart"))
+	limit, err := strconv.Atoi(q.Get("resultLimit"))
+	if err != nil {
+		return err
+	}
+	items := s.list.part(min(start, listed), min(start+limit, listed))
+	head := `{"status":"Success","data":{`
+	if start == 0 {
+		head += `"resultCount":` + strconv.Itoa(listed) + `,`
+	}
+	head += `"indicator":[`
+	const tail = `]}}`
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(head)+len(items)+len(tail)))
+	for _, part := range [][]byte{[]byte(head), items, []byte(tail)} {
+		if _, err := w.Write(part); err != nil {
+			return nil // the client went away
+		}
+	}
+	return nil
+}
+
+// all answers the bulk report.
+func (s *server) all(w http.ResponseWriter) error {
+	w.Header().Set("Content-Type", "application/json")
+	out := bufio.NewWriterSize(w, 256<<10)
+	_, _ = out.WriteString(`{"indicator":[`)
+	for i := range bulked / bulkBlock {
+		if i > 0 {
+			_ = out.WriteByte(',')
+		}
+		if _, err := out.Write(s.bulk.part(0, bulkBlock)); err != nil {
+			return nil // the client went away
+		}
+	}
+	_, _ = out.WriteString(`]}`)
+	_ = out.Flush()
+	return nil
+}
