@@ -58,14 +58,9 @@ func at(b []byte, i int, what string) (int, string) {
 // scanString reads a string whose opening quote stands before i. It returns the index after the
 // closing quote and what it saw, or the index of the fault and its name.
 func scanString(b []byte, i int) (end int, saw uint8, what string) {
-	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	for {
-		// Eight bytes at a time: the lowest high bit set in m marks the first quote, backslash,
-		// control character or byte above 0x7f.
-		for i+8 <= len(b) {
-			x := binary.LittleEndian.Uint64(b[i:])
-			m := ((x - ones*' ') | ((x ^ ones*'"') - ones) | ((x ^ ones*'\\') - ones) | x) & highs
-			if m != 0 {
+		for i+8 <= len(b) { // eight bytes at a time
+			if m := special(binary.LittleEndian.Uint64(b[i:])); m != 0 {
 				i += bits.TrailingZeros64(m) / 8
 				break
 			}
@@ -92,6 +87,14 @@ func scanString(b []byte, i int) (end int, saw uint8, what string) {
 			i++
 		}
 	}
+}
+
+// special looks at eight bytes of a string at a time. The lowest bit that is set in its result is the
+// highest one of the first byte that is a quote, a backslash, a control character or above 0x7f; 0
+// means that there is none.
+func special(x uint64) uint64 {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	return ((x - ones*' ') | ((x ^ ones*'"') - ones) | ((x ^ ones*'\\') - ones) | x) & highs
 }
 
 // scanEscape reads one escape that begins with the backslash at i.

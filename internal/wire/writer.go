@@ -2,6 +2,7 @@ package wire
 
 import (
 	"math"
+	"math/bits"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -87,6 +88,10 @@ func (w *Writer) Float64(v float64) {
 		w.fail("want a number that is neither NaN nor infinite")
 		return
 	}
+	if n := int64(v); float64(n) == v && n != 0 && -1e15 < v && v < 1e15 {
+		w.Buf = strconv.AppendInt(w.Buf, n, 10) // the same text, sooner
+		return
+	}
 	w.Buf = strconv.AppendFloat(w.Buf, v, 'f', -1, 64)
 }
 
@@ -139,13 +144,23 @@ func (w *Writer) Raw(value []byte) {
 // Null writes null.
 func (w *Writer) Null() { w.comma(); w.Buf = append(w.Buf, "null"...) }
 
-// plain marks the bytes that stand for themselves in a string and are a rune each.
-var plain = func() (t [256]bool) {
-	for c := ' '; c < utf8.RuneSelf; c++ {
-		t[c] = c != '"' && c != '\\'
+// plainUntil returns the index of the first byte from i on that does not stand for itself in a
+// string: the quote, the backslash, a control character or a byte above 0x7f. It is len(s) when
+// there is none.
+func plainUntil(s string, i int) int {
+	for ; i+8 <= len(s); i += 8 {
+		p := s[i : i+8]
+		x := uint64(p[0]) | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 |
+			uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+		if m := special(x); m != 0 {
+			return i + bits.TrailingZeros64(m)/8
+		}
 	}
-	return t
-}()
+	for i < len(s) && s[i] >= ' ' && s[i] < utf8.RuneSelf && s[i] != '"' && s[i] != '\\' {
+		i++
+	}
+	return i
+}
 
 // quote writes s as a string. Escaped are the quote, the backslash, control characters, and the
 // two line separators that JavaScript does not take in a string.
@@ -153,12 +168,8 @@ func (w *Writer) quote(s string) {
 	const hex = "0123456789abcdef"
 	buf := append(w.Buf, '"')
 	from := 0 // s[from:i] is not written yet
-	for i := 0; i < len(s); {
+	for i := plainUntil(s, 0); i < len(s); i = plainUntil(s, i) {
 		c := s[i]
-		if plain[c] {
-			i++
-			continue
-		}
 		if c >= utf8.RuneSelf {
 			v, n := utf8.DecodeRuneInString(s[i:])
 			if v == utf8.RuneError && n == 1 {
