@@ -45,12 +45,20 @@ func (c *content) add(s section, seq int64, item []byte) {
 	c.size += len(l.text) - had
 }
 
-// reserve makes room for n bytes in one of the lists, doubling it up to most bytes.
+// reserve makes room for n bytes in one of the lists. It doubles a small list and makes a larger one
+// as large as it can get, at most bytes: that costs no memory before it is written to, while every
+// copy on the way there would leave one behind.
 func (c *content) reserve(s section, n, most int) {
+	const small = 128 << 10
 	l := &c.lists[s]
-	if free := cap(l.text) - len(l.text); free < n {
-		l.text = slices.Grow(l.text, max(n, min(cap(l.text), most-cap(l.text)+n)))
+	if cap(l.text)-len(l.text) >= n {
+		return
 	}
+	room := cap(l.text)
+	if room >= small {
+		room = most
+	}
+	l.text = slices.Grow(l.text, max(n, min(room, most-len(l.text))))
 }
 
 // reset empties the content and keeps its memory.
