@@ -47,7 +47,7 @@ type AttributeTypeListOptions struct {
 func (s *TypesService) Attributes(ctx context.Context, opts *AttributeTypeListOptions) iter.Seq2[AttributeTypeInfo, error] {
 	o := copyOf(opts)
 	o.Owner = s.c.ownerOr(o.Owner)
-	return pages(o.ListOptions, func(start, limit int) (*page[AttributeTypeInfo], error) {
+	return pages(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[AttributeTypeInfo], error) {
 		if o.MaxLength < 0 {
 			return nil, &ValidationError{Field: "maximum length", Rule: "want 1 or more, or 0 for any"}
 		}

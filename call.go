@@ -99,7 +99,7 @@ func (c *Client) write(ctx context.Context, method string, r route, owner string
 
 // listAll reads a whole list that is short by nature, a page at a time.
 func listAll[T any](ctx context.Context, c *Client, r route, owner string, keys []string, read func(*wire.Reader) T) ([]T, error) {
-	return Collect(pages(ListOptions{}, func(start, limit int) (*page[T], error) {
+	return Collect(pages(ctx, ListOptions{}, func(ctx context.Context, start, limit int) (*page[T], error) {
 		q := ownerQuery(owner)
 		if q == nil {
 			q = url.Values{}

@@ -119,7 +119,7 @@ func (s *TypedGroups[T]) List(ctx context.Context, opts *GroupListOptions) (*Pag
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
 func (s *TypedGroups[T]) All(ctx context.Context, opts *GroupListOptions) iter.Seq2[T, error] {
 	o := copyOf(opts)
-	return pages(o.ListOptions, func(start, limit int) (*page[T], error) { return s.page(ctx, o, start, limit) })
+	return pages(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[T], error) { return s.page(ctx, o, start, limit) })
 }
 
 func (s *TypedGroups[T]) page(ctx context.Context, o GroupListOptions, start, limit int) (*page[T], error) {
@@ -183,7 +183,7 @@ func (s *GroupsService) List(ctx context.Context, opts *GroupListOptions) (*Page
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
 func (s *GroupsService) All(ctx context.Context, opts *GroupListOptions) iter.Seq2[Group, error] {
 	o := copyOf(opts)
-	return pages(o.ListOptions, func(start, limit int) (*page[Group], error) { return s.page(ctx, o, start, limit) })
+	return pages(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[Group], error) { return s.page(ctx, o, start, limit) })
 }
 
 func (s *GroupsService) page(ctx context.Context, o GroupListOptions, start, limit int) (*page[Group], error) {

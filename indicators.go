@@ -132,7 +132,7 @@ func (s *TypedIndicators[T]) List(ctx context.Context, opts *IndicatorListOption
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s *TypedIndicators[T]) All(ctx context.Context, opts *IndicatorListOptions) iter.Seq2[T, error] {
 	o := copyOf(opts)
-	return pages(o.ListOptions, func(start, limit int) (*page[T], error) { return s.page(ctx, o, start, limit) })
+	return pages(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[T], error) { return s.page(ctx, o, start, limit) })
 }
 
 func (s *TypedIndicators[T]) page(ctx context.Context, o IndicatorListOptions, start, limit int) (*page[T], error) {
@@ -205,7 +205,9 @@ func (s *IndicatorsService) List(ctx context.Context, opts *IndicatorListOptions
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s *IndicatorsService) All(ctx context.Context, opts *IndicatorListOptions) iter.Seq2[Indicator, error] {
 	o := copyOf(opts)
-	return pages(o.ListOptions, func(start, limit int) (*page[Indicator], error) { return s.page(ctx, o, start, limit) })
+	return pages(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[Indicator], error) {
+		return s.page(ctx, o, start, limit)
+	})
 }
 
 func (s *IndicatorsService) page(ctx context.Context, o IndicatorListOptions, start, limit int) (*page[Indicator], error) {

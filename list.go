@@ -1,6 +1,9 @@
 package threatconnect
 
-import "iter"
+import (
+	"context"
+	"iter"
+)
 
 // ListOptions says which part of a list is asked for.
 type ListOptions struct {
@@ -9,11 +12,18 @@ type ListOptions struct {
 	// Limit is the number of items a page: 1 to 10,000, on old instances to 500. 0 means the
 	// platform's 100 for List, and 500 for All.
 	Limit int `url:"resultLimit,omitempty"`
+	// Ahead is how many pages All asks for at the same time, while the items before them are used:
+	// 0 to 32. 0 means that a page is asked for when it is needed. The first page always comes
+	// alone, because it says how long the list is; where the platform does not say that, up to Ahead
+	// requests too many are sent at the end. So many pages are in memory, and a limiter and what the
+	// platform bears still count. List takes no notice of it.
+	Ahead int `url:"-"`
 }
 
 const (
 	maxPageSize     = 10_000
 	defaultPageSize = 500 // for All: what every version of the platform accepts
+	maxAhead        = 32
 )
 
 func (o ListOptions) check() error {
@@ -22,6 +32,8 @@ func (o ListOptions) check() error {
 		return &ValidationError{Field: "list start", Rule: "want 0 or more"}
 	case o.Limit < 0 || o.Limit > maxPageSize:
 		return &ValidationError{Field: "list limit", Rule: "want 1 to 10,000, or 0 for the default"}
+	case o.Ahead < 0 || o.Ahead > maxAhead:
+		return &ValidationError{Field: "list ahead", Rule: "want 0 to 32"}
 	}
 	return nil
 }
@@ -47,8 +59,9 @@ func Collect[T any](seq iter.Seq2[T, error]) ([]T, error) {
 	return items, nil
 }
 
-// fetchPage asks for the page that begins at start and holds at most limit items.
-type fetchPage[T any] func(start, limit int) (*page[T], error)
+// fetchPage asks for the page that begins at start and holds at most limit items. With pages ahead
+// it is called from several goroutines.
+type fetchPage[T any] func(ctx context.Context, start, limit int) (*page[T], error)
 
 // page is a page with what is needed to know whether another one follows.
 type page[T any] struct {
@@ -57,41 +70,61 @@ type page[T any] struct {
 }
 
 // pages iterates over all items from o.Start on. It asks for nothing before it is ranged over, and
-// for a page only when the items before it were taken. It can be ranged over any number of times.
-func pages[T any](o ListOptions, fetch fetchPage[T]) iter.Seq2[T, error] {
+// for a page only when the items before it were taken, or o.Ahead pages sooner. It can be ranged
+// over any number of times.
+func pages[T any](ctx context.Context, o ListOptions, fetch fetchPage[T]) iter.Seq2[T, error] {
 	if o.Limit == 0 {
 		o.Limit = defaultPageSize
 	}
 	return func(yield func(T, error) bool) {
-		var zero T
 		if err := o.check(); err != nil {
+			var zero T
 			yield(zero, err)
 			return
 		}
-		start, total, last := o.Start, int64(-1), uint64(0)
-		for {
-			p, err := fetch(start, o.Limit)
-			if err != nil {
-				yield(zero, err)
-				return
-			}
-			total = max(total, p.Total)
-			if len(p.Items) > 0 && start > o.Start && p.print == last {
-				yield(zero, errRepeatedPage)
-				return
-			}
-			last = p.print
-			for _, item := range p.Items {
-				if !yield(item, nil) {
-					return
-				}
-			}
-			start += len(p.Items)
-			// A total that is not there, or that the list has outgrown, tells nothing: then a short
-			// page is the last one.
-			if len(p.Items) == 0 || int64(start) == total || int64(start) > total && len(p.Items) < o.Limit {
-				return
-			}
+		w := walk[T]{fetch: fetch, yield: yield, from: o.Start, start: o.Start, total: -1}
+		if o.Ahead > 0 && !w.ahead(ctx, o.Ahead, o.Limit) {
+			return
+		}
+		for w.next(ctx, o.Limit) {
 		}
 	}
+}
+
+// walk is a list that is being ranged over.
+type walk[T any] struct {
+	fetch fetchPage[T]
+	yield func(T, error) bool
+	from  int    // where the list begins
+	start int    // where the next page begins
+	total int64  // size of the list; -1 when it is not known
+	last  uint64 // fingerprint of the page before
+}
+
+// next asks for the next page and yields its items. It reports whether the list goes on.
+func (w *walk[T]) next(ctx context.Context, limit int) bool {
+	p, err := w.fetch(ctx, w.start, limit)
+	return w.take(p, err, limit)
+}
+
+// take yields the items of the next page. It reports whether the list goes on.
+func (w *walk[T]) take(p *page[T], err error, limit int) bool {
+	if err == nil && len(p.Items) > 0 && w.start > w.from && p.print == w.last {
+		err = errRepeatedPage
+	}
+	if err != nil {
+		var zero T
+		w.yield(zero, err)
+		return false
+	}
+	w.total, w.last = max(w.total, p.Total), p.print
+	for _, item := range p.Items {
+		if !w.yield(item, nil) {
+			return false
+		}
+	}
+	w.start += len(p.Items)
+	// A total that is not there, or that the list has outgrown, tells nothing: then a short page is
+	// the last one.
+	return len(p.Items) > 0 && int64(w.start) != w.total && (int64(w.start) < w.total || len(p.Items) >= limit)
 }

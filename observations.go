@@ -93,7 +93,7 @@ func (c *Client) deleted(ctx context.Context, r route, def *indicatorDef, opts *
 	if def != nil {
 		keys = append(keys, def.entity)
 	}
-	return pages(o.ListOptions, func(start, limit int) (*page[DeletedIndicator], error) {
+	return pages(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[DeletedIndicator], error) {
 		o := o // the sequence may be ranged over in several goroutines
 		o.Start, o.Limit = start, limit
 		q, err := query.Values(o)

@@ -112,7 +112,9 @@ func (s *PlaybooksService) Search(ctx context.Context, opts *PlaybookSearchOptio
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/playbooks/playbooks.html
 func (s *PlaybooksService) SearchAll(ctx context.Context, opts *PlaybookSearchOptions) iter.Seq2[Playbook, error] {
 	o := copyOf(opts)
-	return pages(o.ListOptions, func(start, limit int) (*page[Playbook], error) { return s.page(ctx, o, start, limit) })
+	return pages(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[Playbook], error) {
+		return s.page(ctx, o, start, limit)
+	})
 }
 
 func (s *PlaybooksService) page(ctx context.Context, o PlaybookSearchOptions, start, limit int) (*page[Playbook], error) {

@@ -138,11 +138,11 @@ func (c *Client) placeOf(r Resource, owner string) (target, error) {
 // 404 means that there is nothing on some versions of the platform, and that t itself is not there
 // on all of them: one more request tells. A t without a route is not asked for.
 func related[T any](ctx context.Context, c *Client, t target, err error, o ListOptions, r route, keys []string, read func(*wire.Reader) T) iter.Seq2[T, error] {
-	return pages(o, func(start, limit int) (*page[T], error) {
+	return pages(ctx, o, func(ctx context.Context, start, limit int) (*page[T], error) {
 		if err != nil {
 			return nil, err
 		}
-		q, err := query.Values(RelatedOptions{ListOptions{start, limit}, t.owner})
+		q, err := query.Values(RelatedOptions{ListOptions{Start: start, Limit: limit}, t.owner})
 		if err != nil {
 			return nil, err
 		}

@@ -39,7 +39,9 @@ func (s *SecurityLabelsService) List(ctx context.Context, opts *SecurityLabelLis
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
 func (s *SecurityLabelsService) All(ctx context.Context, opts *SecurityLabelListOptions) iter.Seq2[SecurityLabel, error] {
 	o := copyOf(opts)
-	return pages(o.ListOptions, func(start, limit int) (*page[SecurityLabel], error) { return s.page(ctx, o, start, limit) })
+	return pages(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[SecurityLabel], error) {
+		return s.page(ctx, o, start, limit)
+	})
 }
 
 func (s *SecurityLabelsService) page(ctx context.Context, o SecurityLabelListOptions, start, limit int) (*page[SecurityLabel], error) {

@@ -41,7 +41,7 @@ func (s *TagsService) List(ctx context.Context, opts *TagListOptions) (*Page[Tag
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
 func (s *TagsService) All(ctx context.Context, opts *TagListOptions) iter.Seq2[Tag, error] {
 	o := copyOf(opts)
-	return pages(o.ListOptions, func(start, limit int) (*page[Tag], error) { return s.page(ctx, o, start, limit) })
+	return pages(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[Tag], error) { return s.page(ctx, o, start, limit) })
 }
 
 func (s *TagsService) page(ctx context.Context, o TagListOptions, start, limit int) (*page[Tag], error) {

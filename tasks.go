@@ -144,7 +144,7 @@ func (s *TasksService) List(ctx context.Context, opts *TaskListOptions) (*Page[*
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tasks/tasks.html
 func (s *TasksService) All(ctx context.Context, opts *TaskListOptions) iter.Seq2[*Task, error] {
 	o := copyOf(opts)
-	return pages(o.ListOptions, func(start, limit int) (*page[*Task], error) { return s.page(ctx, o, start, limit) })
+	return pages(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[*Task], error) { return s.page(ctx, o, start, limit) })
 }
 
 func (s *TasksService) page(ctx context.Context, o TaskListOptions, start, limit int) (*page[*Task], error) {

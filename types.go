@@ -48,7 +48,7 @@ type TypesService struct{ service }
 // API: GET /v2/types/indicatorTypes
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s *TypesService) Indicators(ctx context.Context) ([]IndicatorTypeInfo, error) {
-	return Collect(pages(ListOptions{}, func(start, limit int) (*page[IndicatorTypeInfo], error) {
+	return Collect(pages(ctx, ListOptions{}, func(ctx context.Context, start, limit int) (*page[IndicatorTypeInfo], error) {
 		q := url.Values{"includeAdditional": {"true"}, "resultLimit": {strconv.Itoa(limit)}}
 		if start > 0 {
 			q.Set("resultStart", strconv.Itoa(start))

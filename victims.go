@@ -114,7 +114,9 @@ func (s *VictimsService) List(ctx context.Context, opts *VictimListOptions) (*Pa
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
 func (s *VictimsService) All(ctx context.Context, opts *VictimListOptions) iter.Seq2[*Victim, error] {
 	o := copyOf(opts)
-	return pages(o.ListOptions, func(start, limit int) (*page[*Victim], error) { return s.page(ctx, o, start, limit) })
+	return pages(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[*Victim], error) {
+		return s.page(ctx, o, start, limit)
+	})
 }
 
 func (s *VictimsService) page(ctx context.Context, o VictimListOptions, start, limit int) (*page[*Victim], error) {

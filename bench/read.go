@@ -24,8 +24,7 @@ func (t task) list(ctx context.Context, ahead int) error {
 		return err
 	}
 	n := 0
-	opts := &threatconnect.IndicatorListOptions{ListOptions: threatconnect.ListOptions{Limit: t.page}}
-	_ = ahead
+	opts := &threatconnect.IndicatorListOptions{ListOptions: threatconnect.ListOptions{Limit: t.page, Ahead: ahead}}
 	for ind, err := range c.Indicators.All(ctx, opts) {
 		if err != nil {
 			return err

@@ -1,0 +1,340 @@
+package threatconnect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// numbers is a platform with a list of numbers that takes its time.
+type numbers struct {
+	list  []int
+	quiet bool                          // says no total
+	most  int                           // items that it sends at most, whatever is asked for; 0 for any
+	took  func(start int) time.Duration // nil stands for a second a page
+	odd   func(start, limit int) ([]int, error)
+
+	mu     sync.Mutex
+	asked  []int // offsets, in the order of the requests
+	open   int
+	peak   int // requests at the same time
+	ended  int // requests that were given up
+	begins time.Time
+}
+
+func (n *numbers) fetch(ctx context.Context, start, limit int) (*page[int], error) {
+	n.mu.Lock()
+	n.asked = append(n.asked, start)
+	n.open++
+	n.peak = max(n.peak, n.open)
+	wait := time.Second
+	if n.took != nil {
+		wait = n.took(start)
+	}
+	n.mu.Unlock()
+	defer func() {
+		n.mu.Lock()
+		n.open--
+		n.mu.Unlock()
+	}()
+	select {
+	case <-time.After(wait):
+	case <-ctx.Done():
+		n.mu.Lock()
+		n.ended++
+		n.mu.Unlock()
+		return nil, ctx.Err()
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.most > 0 {
+		limit = min(limit, n.most)
+	}
+	var items []int
+	if n.odd != nil {
+		var err error
+		if items, err = n.odd(start, limit); err != nil {
+			return nil, err
+		}
+	} else if start < len(n.list) {
+		items = n.list[start:min(start+limit, len(n.list))]
+	}
+	p := &page[int]{Page: Page[int]{Items: slices.Clone(items), Total: -1}, print: uint64(start) + 1}
+	if !n.quiet && start == 0 {
+		p.Total = int64(len(n.list))
+	}
+	return p, nil
+}
+
+// all ranges over the numbers, and checks that nothing is left of it.
+func (n *numbers) all(t *testing.T, o ListOptions) ([]int, error) {
+	t.Helper()
+	n.begins = time.Now()
+	got, err := Collect(pages(t.Context(), o, n.fetch))
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	assert.Zero(t, n.open, "requests after the end of the loop")
+	return got, err
+}
+
+func upTo(n int) []int {
+	list := make([]int, n)
+	for i := range list {
+		list[i] = i
+	}
+	return list
+}
+
+func TestPagesAheadComeInOrderAndBesideEachOther(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		// The later a page, the sooner it is there.
+		n := &numbers{list: upTo(1000), took: func(start int) time.Duration { return time.Duration(2000-start) * time.Millisecond }}
+		got, err := n.all(t, ListOptions{Limit: 100, Ahead: 4})
+		require.NoError(t, err)
+		assert.Equal(t, upTo(1000), got)
+		assert.Equal(t, 4, n.peak)
+		assert.Len(t, n.asked, 10, "no request beyond the end")
+		assert.Equal(t, 0, n.asked[0])
+		assert.Less(t, time.Since(n.begins), 7*time.Second, "one after another takes 15.5 s")
+	})
+}
+
+func TestPagesAheadAskForAsManyAsAllowed(t *testing.T) {
+	t.Parallel()
+	for _, ahead := range []int{1, 2, 7, 32} {
+		synctest.Test(t, func(t *testing.T) {
+			n := &numbers{list: upTo(4000)}
+			got, err := n.all(t, ListOptions{Limit: 100, Ahead: ahead})
+			require.NoError(t, err)
+			assert.Equal(t, upTo(4000), got)
+			assert.Equal(t, ahead, n.peak)
+			assert.Len(t, n.asked, 40)
+		})
+	}
+	for _, ahead := range []int{-1, 33} {
+		_, err := Collect(pages(t.Context(), ListOptions{Ahead: ahead}, (&numbers{}).fetch))
+		var bad *ValidationError
+		require.ErrorAs(t, err, &bad)
+		assert.Equal(t, "list ahead", bad.Field)
+	}
+}
+
+func TestPagesAheadStopWhereTheListDoes(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{0, 1, 99, 100, 101, 200, 999, 1000} {
+		for _, from := range []int{0, 1, 150} {
+			for _, quiet := range []bool{false, true} {
+				synctest.Test(t, func(t *testing.T) {
+					name := fmt.Sprintf("%d items from %d, quiet %t", size, from, quiet)
+					n := &numbers{list: upTo(size), quiet: quiet}
+					got, err := n.all(t, ListOptions{Start: from, Limit: 100, Ahead: 3})
+					require.NoError(t, err, name)
+					assert.Equal(t, upTo(size)[min(from, size):], got, name)
+					if !quiet && from == 0 {
+						assert.Len(t, n.asked, max(1, (size+99)/100), name)
+					} else {
+						assert.LessOrEqual(t, len(n.asked), (max(size-from, 0)+99)/100+4, name)
+					}
+					for _, at := range n.asked[1:] {
+						assert.GreaterOrEqual(t, at, from, name)
+					}
+				})
+			}
+		}
+	}
+}
+
+func TestPagesAheadFollowAPlatformThatSendsLessThanIsAskedFor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := &numbers{list: upTo(1234), most: 100}
+		got, err := n.all(t, ListOptions{Limit: 500, Ahead: 5})
+		require.NoError(t, err)
+		assert.Equal(t, upTo(1234), got)
+		assert.Len(t, n.asked, 13)
+		assert.Equal(t, 5, n.peak)
+	})
+}
+
+func TestPagesAheadSurviveAListThatChanges(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]struct {
+		limit int
+		odd   func(start, limit int) ([]int, error)
+		want  []int
+	}{
+		"it shrinks":                {100, func(start, limit int) ([]int, error) { return span(start, limit, 650), nil }, upTo(650)},
+		"it grows beyond its total": {300, func(start, limit int) ([]int, error) { return span(start, limit, 1350), nil }, upTo(1350)},
+		"it grows when its total is the end of a page": {100, func(start, limit int) ([]int, error) { return span(start, limit, 1350), nil }, upTo(1000)},
+		"one page is short": {100, func(start, limit int) ([]int, error) {
+			if start == 400 {
+				limit = 60
+			}
+			return span(start, limit, 1000), nil
+		}, upTo(1000)},
+		"pages are longer than asked for": {100, func(start, limit int) ([]int, error) { return span(start, limit+10, 1000), nil }, upTo(1000)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				n := &numbers{list: upTo(1000), odd: change.odd} // the first page says 1000
+				one, err := n.all(t, ListOptions{Limit: change.limit})
+				require.NoError(t, err)
+				got, err := n.all(t, ListOptions{Limit: change.limit, Ahead: 4})
+				require.NoError(t, err)
+				assert.Equal(t, change.want, got)
+				assert.Equal(t, one, got, "as one after another")
+			})
+		})
+	}
+}
+
+// span returns the numbers from start on that a list of n holds, limit at most.
+func span(start, limit, n int) []int {
+	var s []int
+	for i := start; i < min(start+limit, n); i++ {
+		s = append(s, i)
+	}
+	return s
+}
+
+func TestPagesAheadGiveWhatComesBeforeAnError(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("broken")
+	synctest.Test(t, func(t *testing.T) {
+		n := &numbers{list: upTo(2000), odd: func(start, limit int) ([]int, error) {
+			if start >= 500 {
+				return nil, fmt.Errorf("%w at %d", broken, start)
+			}
+			return span(start, limit, 2000), nil
+		}}
+		n.took = func(start int) time.Duration {
+			return max(time.Millisecond, time.Duration(1000-start)*time.Millisecond)
+		}
+		got, err := n.all(t, ListOptions{Limit: 100, Ahead: 8})
+		require.EqualError(t, err, "broken at 500", "the first error in the order of the list, whichever came first")
+		require.ErrorIs(t, err, broken)
+		assert.Equal(t, upTo(500), got)
+	})
+}
+
+func TestPagesAheadAreCancelledWhenTheLoopIsLeft(t *testing.T) {
+	t.Parallel()
+	leave := func(t *testing.T, how func(seq iter.Seq2[int, error])) {
+		synctest.Test(t, func(t *testing.T) {
+			n := &numbers{list: upTo(10_000), took: func(start int) time.Duration {
+				if start < 300 {
+					return time.Second
+				}
+				return time.Hour
+			}}
+			began := time.Now()
+			how(pages(t.Context(), ListOptions{Limit: 100, Ahead: 6}, n.fetch))
+			n.mu.Lock()
+			defer n.mu.Unlock()
+			assert.Zero(t, n.open)
+			assert.Equal(t, 6, n.ended)
+			assert.Less(t, time.Since(began), time.Minute, "the loop waited for what it does not need")
+		}) // synctest finds goroutines that are left
+	}
+	t.Run("by break", func(t *testing.T) {
+		t.Parallel()
+		leave(t, func(seq iter.Seq2[int, error]) {
+			for v, err := range seq {
+				require.NoError(t, err)
+				if v == 250 {
+					break
+				}
+			}
+		})
+	})
+	t.Run("by panic", func(t *testing.T) {
+		t.Parallel()
+		leave(t, func(seq iter.Seq2[int, error]) {
+			assert.Panics(t, func() {
+				for v := range seq {
+					if v == 250 {
+						panic("on purpose")
+					}
+				}
+			})
+		})
+	})
+	t.Run("by stop of a pulled sequence", func(t *testing.T) {
+		t.Parallel()
+		leave(t, func(seq iter.Seq2[int, error]) {
+			next, stop := iter.Pull2(seq)
+			for range 250 {
+				_, _, ok := next()
+				require.True(t, ok)
+			}
+			stop()
+		})
+	})
+}
+
+func TestPagesAheadEndWithTheContext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := &numbers{list: upTo(10_000), took: func(start int) time.Duration { return time.Duration(start+1) * time.Millisecond }}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		got, err := Collect(pages(ctx, ListOptions{Limit: 100, Ahead: 4}, n.fetch))
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Equal(t, upTo(len(got)), got)
+		assert.Zero(t, n.open)
+	})
+}
+
+func TestPagesAheadCanBeRangedOverAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := &numbers{list: upTo(700)}
+		seq := pages(t.Context(), ListOptions{Limit: 100, Ahead: 4}, n.fetch)
+		for range 2 {
+			got, err := Collect(seq)
+			require.NoError(t, err)
+			assert.Equal(t, upTo(700), got)
+		}
+	})
+}
+
+func TestPagesAheadGiveWhatPagesOneAfterAnotherDo(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(200) {
+		synctest.Test(t, func(t *testing.T) {
+			rnd := rand.New(rand.NewPCG(seed, 1))
+			build := func() *numbers {
+				rnd := rand.New(rand.NewPCG(seed, 2))
+				n := &numbers{list: upTo(rnd.IntN(500)), quiet: rnd.IntN(2) == 0, took: func(start int) time.Duration {
+					return time.Duration(1+(start*7919)%97) * time.Millisecond
+				}}
+				if !n.quiet && rnd.IntN(3) == 0 {
+					n.most = 1 + rnd.IntN(40)
+				}
+				return n
+			}
+			o := ListOptions{Start: rnd.IntN(3) * rnd.IntN(200), Limit: 1 + rnd.IntN(60)}
+			if o.Start > 0 {
+				o.Limit = max(o.Limit, 41) // without a total, a platform that sends less cannot be told from the end
+			}
+			want, err := build().all(t, o)
+			require.NoError(t, err)
+			o.Ahead = 1 + rnd.IntN(maxAhead)
+			got, err := build().all(t, o)
+			require.NoError(t, err)
+			assert.Equal(t, want, got, "seed %d", seed)
+		})
+	}
+}
