@@ -89,5 +89,8 @@ func compare(rounds int, only, profile string) error {
 		}
 		chosen[i].print()
 	}
+	if match.MatchString("signing") {
+		return signing(rounds)
+	}
 	return nil
 }
