@@ -8,13 +8,24 @@ import (
 	"github.com/threatconnect-go/threatconnect"
 )
 
-const groups = 100
+const (
+	groups    = 100
+	campaigns = 50
+)
 
-// feed makes the items of an import as an integration does: each is built for itself, and nothing of
-// it is kept. The groups come first, then n indicators: an address, a host, a URL and a file in turn,
+// feed makes the items of an import as an integration does: each is built for itself, with tags and
+// groups that are made once, and nothing of it is kept. The groups come first, then n indicators: an address, a host, a URL and a file in turn,
 // each with rating, confidence, two tags, an attribute and a group.
 func feed(n int) iter.Seq[threatconnect.BatchItem] {
 	return func(yield func(threatconnect.BatchItem) bool) {
+		var in [groups][]string
+		var tags [campaigns][]threatconnect.Tag
+		for i := range in {
+			in[i] = []string{groupXID(i)}
+		}
+		for i := range tags {
+			tags[i] = []threatconnect.Tag{{Name: "Nightly feed"}, {Name: "Campaign " + strconv.Itoa(i)}}
+		}
 		for i := range groups {
 			g := threatconnect.NewAdversary("Adversary " + strconv.Itoa(i))
 			g.XID = groupXID(i)
@@ -23,7 +34,9 @@ func feed(n int) iter.Seq[threatconnect.BatchItem] {
 			}
 		}
 		for i := range n {
-			if !yield(indicator(i)) {
+			ind := indicator(i)
+			ind.Meta().Tags, ind.Meta().GroupXIDs = tags[i%campaigns], in[i%groups]
+			if !yield(ind) {
 				return
 			}
 		}
@@ -47,12 +60,10 @@ func indicator(i int) threatconnect.Indicator {
 	m := ind.Meta()
 	m.Rating = new(float64(i%5 + 1))
 	m.Confidence = new(i % 101)
-	m.Tags = []threatconnect.Tag{{Name: "Nightly feed"}, {Name: "Campaign " + strconv.Itoa(i%50)}}
 	m.Attributes = []threatconnect.Attribute{{
 		Type:  "Description",
 		Value: "Seen by the sensor in the nightly run as number " + strconv.Itoa(i) + ", with traffic to two more places of the same campaign",
 	}}
-	m.GroupXIDs = []string{groupXID(i % groups)}
 	return ind
 }
 

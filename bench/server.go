@@ -33,13 +33,19 @@ type server struct {
 	keep    string // directory that uploads are kept in; empty drops them
 	list    rendered
 	bulk    rendered
+	repeats int // how often the bulk report holds it
+}
+
+func newServer(keep string, repeats int) *server {
+	s := &server{keep: keep, list: render(listed, false), bulk: render(bulkBlock, true), repeats: repeats}
+	s.buffers.New = func() any { return new(bytes.Buffer) }
+	return s
 }
 
 // serve runs the server on a port of its own until its standard input ends, which is when the
 // program that started it is gone.
 func serve(keep string) error {
-	s := &server{keep: keep, list: render(listed, false), bulk: render(bulkBlock, true)}
-	s.buffers.New = func() any { return new(bytes.Buffer) }
+	s := newServer(keep, bulked/bulkBlock)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -151,7 +157,7 @@ func (s *server) all(w http.ResponseWriter) error {
 	w.Header().Set("Content-Type", "application/json")
 	out := bufio.NewWriterSize(w, 256<<10)
 	_, _ = out.WriteString(`{"indicator":[`)
-	for i := range bulked / bulkBlock {
+	for i := range s.repeats {
 		if i > 0 {
 			_ = out.WriteByte(',')
 		}
