@@ -20,7 +20,6 @@ type report struct {
 	done    func() int64             // bytes of the feed that were read
 	invalid int64
 	in      int64
-	told    int64 // items in what the last line said
 	stop    chan struct{}
 	stopped sync.WaitGroup
 }
