@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"runtime"
 )
 
 func bulk(ctx context.Context, t task) error {
@@ -16,7 +17,7 @@ func bulk(ctx context.Context, t task) error {
 		if err != nil {
 			return err
 		}
-		sink = ind
+		runtime.KeepAlive(ind)
 		n++
 	}
 	return t.check(n)
@@ -45,7 +46,7 @@ func bulkBare(ctx context.Context, t task) error {
 		if err := d.Decode(&ind); err != nil {
 			return err
 		}
-		sink = &ind
+		runtime.KeepAlive(&ind)
 		n++
 	}
 	return t.check(n)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"strconv"
 	"time"
 
@@ -29,7 +30,7 @@ func (t task) list(ctx context.Context, ahead int) error {
 		if err != nil {
 			return err
 		}
-		sink = ind
+		runtime.KeepAlive(ind)
 		n++
 	}
 	return t.check(n)
@@ -76,7 +77,7 @@ func listBare(ctx context.Context, t task) error {
 			return err
 		}
 		for i := range page.Data.Indicator {
-			sink = &page.Data.Indicator[i]
+			runtime.KeepAlive(&page.Data.Indicator[i])
 			n++
 		}
 	}
@@ -93,7 +94,7 @@ func get(ctx context.Context, t task) error {
 		if err != nil {
 			return err
 		}
-		sink = h
+		runtime.KeepAlive(h)
 	}
 	return nil
 }
@@ -126,7 +127,7 @@ func getBare(ctx context.Context, t task) error {
 		if err := send(req, &answer); err != nil {
 			return err
 		}
-		sink = &answer.Data.Host
+		runtime.KeepAlive(&answer.Data.Host)
 	}
 	return nil
 }
