@@ -90,8 +90,8 @@ const sniffBytes = 64 << 10
 // looks like; a reading error is returned as it is.
 func Open(r io.Reader, opts Options) (*Feed, error) {
 	br := bufio.NewReaderSize(r, sniffBytes)
-	head, err := br.Peek(sniffBytes)
-	if err != nil && err != io.EOF {
+	head, err := beginning(br, opts.Format != "")
+	if err != nil {
 		return nil, err
 	}
 	if n := byteOrderMark(head); n > 0 {
@@ -110,6 +110,20 @@ func Open(r io.Reader, opts Options) (*Feed, error) {
 		}
 	}
 	return &Feed{Format: format, br: br, xid: opts.XID}, nil
+}
+
+// beginning returns as much of a feed as it takes to tell what it is: not more, because a feed may
+// come through a pipe, slowly. known says that the format is known.
+func beginning(br *bufio.Reader, known bool) (head []byte, err error) {
+	for n := 1; ; n = len(head) + 1 {
+		if _, err = br.Peek(n); err != nil && err != io.EOF {
+			return nil, err
+		}
+		head, _ = br.Peek(br.Buffered())
+		if err == io.EOF || len(head) == sniffBytes || tells(head, known) {
+			return head, nil
+		}
+	}
 }
 
 // Entries reads the feed, once. An entry that cannot be used is a [*LineError], and the reading

@@ -98,6 +98,24 @@ func TestOpenTellsTheFormat(t *testing.T) {
 	}
 }
 
+func TestOpenWaitsForNoMoreThanItNeeds(t *testing.T) {
+	t.Parallel()
+	for text, c := range map[string]struct{ format, want Format }{
+		"# comment\nwww.example.com\n":       {"", Hosts},
+		"# id,dateadded,url,url_status\n":    {"", URLhaus},
+		`{"type":"bundle","id":"bundle--1",`: {"", STIX},
+		`{"type":"Host","summary":"a.exam`:   {"", JSONL},
+		"this is long enough":                {Hosts, Hosts},
+	} {
+		r, w := io.Pipe() // nothing comes after text, and no end either
+		go io.Copy(w, iotest.OneByteReader(strings.NewReader(text)))
+		f, err := Open(r, Options{Format: c.format})
+		require.NoError(t, err)
+		assert.Equal(t, c.want, f.Format)
+		r.Close()
+	}
+}
+
 func TestOpenRefusesWhatIsNoFeed(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ text, want string }{

@@ -42,6 +42,30 @@ func hasPrefixFold(b []byte, prefix string) bool {
 	return len(b) >= len(prefix) && strings.EqualFold(string(b[:len(prefix)]), prefix)
 }
 
+// tells reports whether the beginning of a feed is long enough to tell what it is.
+func tells(head []byte, known bool) bool {
+	text := bytes.TrimSpace(head[byteOrderMark(head):])
+	if what, _ := foreign(head); what != "" {
+		return true
+	}
+	if known {
+		return len(text) >= len("<!doctype html")
+	}
+	if bytes.HasPrefix(text, []byte("{")) {
+		_, err := sniffJSON(text)
+		return err == nil
+	}
+	for line := range bytes.Lines(head) {
+		if !bytes.HasSuffix(line, []byte("\n")) {
+			break
+		}
+		if line = bytes.TrimSpace(line); len(line) > 0 && (sniffHeader(line) != "" || !isComment(line)) {
+			return true
+		}
+	}
+	return false
+}
+
 // sniff tells the format by the beginning of a feed.
 func sniff(head []byte) (Format, error) {
 	text := bytes.TrimSpace(head)
