@@ -129,24 +129,25 @@ func (r *run) leaveOut(e *feeds.LineError) {
 	}
 }
 
-// refused notes an item that the platform refused, or did not come to.
+// refused notes an item that the platform refused, or of which it saved only a part. Items that it
+// did not come to are counted and not listed: nothing is wrong with them.
 func (r *run) refused(e threatconnect.BatchItemError) {
-	rule := "not processed"
+	if e.Unprocessed {
+		return
+	}
+	rule := "the platform refused it: " + e.Code.String()
 	switch {
 	case e.Err != nil:
-		rule = e.Err.Error()
-	case !e.Unprocessed:
-		rule = "the platform refused it: " + e.Code.String()
-		if e.Code.Partial() {
-			rule = "the platform saved a part of it only: " + e.Code.String()
-		}
+		rule = plain(e.Err)
+	case e.Code.Partial():
+		rule = "the platform saved a part of it only: " + e.Code.String()
 	}
 	r.mu.Lock()
 	line := r.lines.line(e.Seq)
 	listed := r.sum.note(entryError{Line: line, Rule: rule})
 	r.mu.Unlock()
 	r.log.Info("refused", "line", line, "job", e.JobID, "rule", rule)
-	if listed && !e.Unprocessed {
+	if listed {
 		r.report.line("line %d: %s", line, rule)
 	}
 }
