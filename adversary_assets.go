@@ -86,7 +86,8 @@ func (s *AdversaryAssetsService) at(adversary Resource, t AdversaryAssetType) (t
 
 // On lists the assets of an adversary, of all kinds. It costs one request a 500 assets.
 //
-// API: GET /v2/groups/adversaries/{id}/adversaryAssets
+//	API: GET /v2/groups/adversaries/{id}/adversaryAssets
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
 func (s *AdversaryAssetsService) On(ctx context.Context, adversary Resource) ([]AdversaryAsset, error) {
 	on, err := s.target(adversary)
@@ -98,9 +99,10 @@ func (s *AdversaryAssetsService) On(ctx context.Context, adversary Resource) ([]
 
 // OfType lists the assets of an adversary that are of one kind. It costs one request a 500 assets.
 //
-// API: GET /v2/groups/adversaries/{id}/adversaryAssets/handles
-// API: GET /v2/groups/adversaries/{id}/adversaryAssets/phoneNumbers
-// API: GET /v2/groups/adversaries/{id}/adversaryAssets/urls
+//	API: GET /v2/groups/adversaries/{id}/adversaryAssets/handles
+//	API: GET /v2/groups/adversaries/{id}/adversaryAssets/phoneNumbers
+//	API: GET /v2/groups/adversaries/{id}/adversaryAssets/urls
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
 func (s *AdversaryAssetsService) OfType(ctx context.Context, adversary Resource, t AdversaryAssetType) ([]AdversaryAsset, error) {
 	on, def, err := s.at(adversary, t)
@@ -113,9 +115,10 @@ func (s *AdversaryAssetsService) OfType(ctx context.Context, adversary Resource,
 // Get reads one asset of an adversary. One that the adversary does not have is an error that
 // matches [ErrNotFound]. It costs one request.
 //
-// API: GET /v2/groups/adversaries/{id}/adversaryAssets/handles/{assetId}
-// API: GET /v2/groups/adversaries/{id}/adversaryAssets/phoneNumbers/{assetId}
-// API: GET /v2/groups/adversaries/{id}/adversaryAssets/urls/{assetId}
+//	API: GET /v2/groups/adversaries/{id}/adversaryAssets/handles/{assetId}
+//	API: GET /v2/groups/adversaries/{id}/adversaryAssets/phoneNumbers/{assetId}
+//	API: GET /v2/groups/adversaries/{id}/adversaryAssets/urls/{assetId}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
 func (s *AdversaryAssetsService) Get(ctx context.Context, adversary Resource, t AdversaryAssetType, assetID int64) (*AdversaryAsset, error) {
 	on, def, err := s.at(adversary, t)
@@ -135,9 +138,10 @@ func (s *AdversaryAssetsService) Get(ctx context.Context, adversary Resource, t 
 // Create gives an adversary an asset and returns it as the platform stored it, with its id. It costs
 // one request and is not tried again after an unknown outcome, because that could create it twice.
 //
-// API: POST /v2/groups/adversaries/{id}/adversaryAssets/handles
-// API: POST /v2/groups/adversaries/{id}/adversaryAssets/phoneNumbers
-// API: POST /v2/groups/adversaries/{id}/adversaryAssets/urls
+//	API: POST /v2/groups/adversaries/{id}/adversaryAssets/handles
+//	API: POST /v2/groups/adversaries/{id}/adversaryAssets/phoneNumbers
+//	API: POST /v2/groups/adversaries/{id}/adversaryAssets/urls
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
 func (s *AdversaryAssetsService) Create(ctx context.Context, adversary Resource, asset AdversaryAsset) (*AdversaryAsset, error) {
 	return s.send(ctx, http.MethodPost, adversary, asset)
@@ -146,9 +150,10 @@ func (s *AdversaryAssetsService) Create(ctx context.Context, adversary Resource,
 // Update changes the value of an asset of an adversary; its id says which one it is. It costs one
 // request.
 //
-// API: PUT /v2/groups/adversaries/{id}/adversaryAssets/handles/{assetId}
-// API: PUT /v2/groups/adversaries/{id}/adversaryAssets/phoneNumbers/{assetId}
-// API: PUT /v2/groups/adversaries/{id}/adversaryAssets/urls/{assetId}
+//	API: PUT /v2/groups/adversaries/{id}/adversaryAssets/handles/{assetId}
+//	API: PUT /v2/groups/adversaries/{id}/adversaryAssets/phoneNumbers/{assetId}
+//	API: PUT /v2/groups/adversaries/{id}/adversaryAssets/urls/{assetId}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
 func (s *AdversaryAssetsService) Update(ctx context.Context, adversary Resource, asset AdversaryAsset) (*AdversaryAsset, error) {
 	return s.send(ctx, http.MethodPut, adversary, asset)
@@ -156,9 +161,10 @@ func (s *AdversaryAssetsService) Update(ctx context.Context, adversary Resource,
 
 // Delete deletes one asset of an adversary. It costs one request.
 //
-// API: DELETE /v2/groups/adversaries/{id}/adversaryAssets/handles/{assetId}
-// API: DELETE /v2/groups/adversaries/{id}/adversaryAssets/phoneNumbers/{assetId}
-// API: DELETE /v2/groups/adversaries/{id}/adversaryAssets/urls/{assetId}
+//	API: DELETE /v2/groups/adversaries/{id}/adversaryAssets/handles/{assetId}
+//	API: DELETE /v2/groups/adversaries/{id}/adversaryAssets/phoneNumbers/{assetId}
+//	API: DELETE /v2/groups/adversaries/{id}/adversaryAssets/urls/{assetId}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
 func (s *AdversaryAssetsService) Delete(ctx context.Context, adversary Resource, t AdversaryAssetType, assetID int64) error {
 	on, def, err := s.at(adversary, t)

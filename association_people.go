@@ -17,8 +17,9 @@ type RelatedVictimAssetOptions struct {
 // it is needed. An error ends the sequence. The platform has no such list for groups and
 // indicators: ask the tasks.
 //
-// API: GET /v2/tasks/{id}/tasks
-// API: GET /v2/victims/{id}/tasks
+//	API: GET /v2/tasks/{id}/tasks
+//	API: GET /v2/victims/{id}/tasks
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
 func (s *AssociationsService) Tasks(ctx context.Context, resource Resource, opts *RelatedOptions) iter.Seq2[*Task, error] {
 	o := copyOf(opts)
@@ -32,8 +33,9 @@ func (s *AssociationsService) Tasks(ctx context.Context, resource Resource, opts
 // Task reads one task that is associated with a task or a victim. One that is not is an error that
 // matches [ErrNotFound]. It costs one request.
 //
-// API: GET /v2/tasks/{id}/tasks/{associatedTaskId}
-// API: GET /v2/victims/{id}/tasks/{associatedTaskId}
+//	API: GET /v2/tasks/{id}/tasks/{associatedTaskId}
+//	API: GET /v2/victims/{id}/tasks/{associatedTaskId}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
 func (s *AssociationsService) Task(ctx context.Context, resource, task Resource) (*Task, error) {
 	t, other, err := s.c.bothTargets(resource, task)
@@ -61,10 +63,11 @@ func (t target) mustHaveTasks() error {
 // Victims reads the victims that are associated with a resource, one request a page, each when it
 // is needed. An error ends the sequence. With a victim are listed those that share a group with it.
 //
-// API: GET /v2/groups/{type}/{id}/victims
-// API: GET /v2/indicators/{type}/{indicator}/victims
-// API: GET /v2/tasks/{id}/victims
-// API: GET /v2/victims/{id}/victims
+//	API: GET /v2/groups/{type}/{id}/victims
+//	API: GET /v2/indicators/{type}/{indicator}/victims
+//	API: GET /v2/tasks/{id}/victims
+//	API: GET /v2/victims/{id}/victims
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
 func (s *AssociationsService) Victims(ctx context.Context, resource Resource, opts *RelatedOptions) iter.Seq2[*Victim, error] {
 	o := copyOf(opts)
@@ -75,10 +78,11 @@ func (s *AssociationsService) Victims(ctx context.Context, resource Resource, op
 // Victim reads one victim that is associated with a resource. One that is not is an error that
 // matches [ErrNotFound]. It costs one request.
 //
-// API: GET /v2/groups/{type}/{id}/victims/{victimId}
-// API: GET /v2/indicators/{type}/{indicator}/victims/{associatedVictimId}
-// API: GET /v2/tasks/{id}/victims/{victimId}
-// API: GET /v2/victims/{id}/victims/{associatedVictimId}
+//	API: GET /v2/groups/{type}/{id}/victims/{victimId}
+//	API: GET /v2/indicators/{type}/{indicator}/victims/{associatedVictimId}
+//	API: GET /v2/tasks/{id}/victims/{victimId}
+//	API: GET /v2/victims/{id}/victims/{associatedVictimId}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
 func (s *AssociationsService) Victim(ctx context.Context, resource, victim Resource) (*Victim, error) {
 	t, v, err := s.c.bothTargets(resource, victim)
@@ -92,8 +96,9 @@ func (s *AssociationsService) Victim(ctx context.Context, resource, victim Resou
 // victim has, one request a page, each when it is needed. An error ends the sequence. The list has
 // the id and the main value of each.
 //
-// API: GET /v2/{resource}/victimAssets
-// API: GET /v2/{resource}/victimAssets/{victimAssetType}
+//	API: GET /v2/{resource}/victimAssets
+//	API: GET /v2/{resource}/victimAssets/{victimAssetType}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
 func (s *AssociationsService) VictimAssets(ctx context.Context, resource Resource, opts *RelatedVictimAssetOptions) iter.Seq2[VictimAsset, error] {
 	o := copyOf(opts)
@@ -112,7 +117,8 @@ func (s *AssociationsService) VictimAssets(ctx context.Context, resource Resourc
 // VictimAsset reads one asset of a victim that is associated with a resource. One that is not is an
 // error that matches [ErrNotFound]. It costs one request.
 //
-// API: GET /v2/{resource}/victimAssets/{victimAssetType}/{assetId}
+//	API: GET /v2/{resource}/victimAssets/{victimAssetType}/{assetId}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
 func (s *AssociationsService) VictimAsset(ctx context.Context, resource Resource, typ VictimAssetType, assetID int64) (VictimAsset, error) {
 	t, def, err := s.victimAsset(resource, typ, assetID)
@@ -126,9 +132,10 @@ func (s *AssociationsService) VictimAsset(ctx context.Context, resource Resource
 // has no way to make one: assets come with the victim that is linked. To delete an asset of a
 // victim itself, use client.VictimAssets.Delete. It costs one request.
 //
-// API: DELETE /v2/groups/{type}/{id}/victimAssets/{victimAssetType}/{assetId}
-// API: DELETE /v2/indicators/{type}/{indicator}/victimAssets/{victimAssetType}/{assetId}
-// API: DELETE /v2/tasks/{id}/victimAssets/{victimAssetType}/{assetId}
+//	API: DELETE /v2/groups/{type}/{id}/victimAssets/{victimAssetType}/{assetId}
+//	API: DELETE /v2/indicators/{type}/{indicator}/victimAssets/{victimAssetType}/{assetId}
+//	API: DELETE /v2/tasks/{id}/victimAssets/{victimAssetType}/{assetId}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
 func (s *AssociationsService) UnlinkVictimAsset(ctx context.Context, resource Resource, typ VictimAssetType, assetID int64) error {
 	t, _, err := s.victimAsset(resource, typ, assetID)

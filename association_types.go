@@ -18,7 +18,8 @@ type AssociationTypeInfo struct {
 // Associations lists the association types of the instance: the group types, those between two
 // indicators, and the file actions. It costs one request a 500 types.
 //
-// API: GET /v2/types/associationTypes
+//	API: GET /v2/types/associationTypes
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
 func (s *TypesService) Associations(ctx context.Context) ([]AssociationTypeInfo, error) {
 	return listAll(ctx, s.c, at("v2", "types", "associationTypes"), "", []string{"associationType"}, readAssociationType)
@@ -26,7 +27,8 @@ func (s *TypesService) Associations(ctx context.Context) ([]AssociationTypeInfo,
 
 // Association reads one association type by its name, as in "ASN to CIDR". It costs one request.
 //
-// API: GET /v2/types/associationTypes/{associationType}
+//	API: GET /v2/types/associationTypes/{associationType}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
 func (s *TypesService) Association(ctx context.Context, name string) (*AssociationTypeInfo, error) {
 	return one(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "types", "associationTypes", value(name))}, []string{"associationType"},

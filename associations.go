@@ -26,15 +26,16 @@ type AssociationsService struct{ service }
 // Two indicators are refused with the ways that there are between their types; see
 // [AssociationsService.LinkIndicators] and [AssociationsService.LinkFileAction].
 //
-// API: POST /v2/groups/{type}/{id}/groups/{associatedGroupType}/{associatedGroupId}
-// API: POST /v2/groups/{type}/{id}/indicators/{associatedIndicatorType}/{associatedIndicator}
-// API: POST /v2/groups/{type}/{id}/victims/{victimId}
-// API: POST /v2/indicators/{type}/{indicator}/groups/{associatedGroupType}/{associatedGroupId}
-// API: POST /v2/indicators/{type}/{indicator}/victims/{associatedVictimId}
-// API: POST /v2/tasks/{id}/groups/{associatedGroupType}/{associatedGroupId}
-// API: POST /v2/tasks/{id}/indicators/{associatedIndicatorType}/{associatedIndicator}
-// API: POST /v2/tasks/{id}/victims/{victimId}
-// API: POST /v2/victims/{id}/groups/{associatedGroupType}/{associatedGroupId}
+//	API: POST /v2/groups/{type}/{id}/groups/{associatedGroupType}/{associatedGroupId}
+//	API: POST /v2/groups/{type}/{id}/indicators/{associatedIndicatorType}/{associatedIndicator}
+//	API: POST /v2/groups/{type}/{id}/victims/{victimId}
+//	API: POST /v2/indicators/{type}/{indicator}/groups/{associatedGroupType}/{associatedGroupId}
+//	API: POST /v2/indicators/{type}/{indicator}/victims/{associatedVictimId}
+//	API: POST /v2/tasks/{id}/groups/{associatedGroupType}/{associatedGroupId}
+//	API: POST /v2/tasks/{id}/indicators/{associatedIndicatorType}/{associatedIndicator}
+//	API: POST /v2/tasks/{id}/victims/{victimId}
+//	API: POST /v2/victims/{id}/groups/{associatedGroupType}/{associatedGroupId}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
 func (s *AssociationsService) Link(ctx context.Context, a, b Resource) error {
 	ta, tb, err := s.c.bothTargets(a, b)
@@ -62,16 +63,17 @@ func (s *AssociationsService) Link(ctx context.Context, a, b Resource) error {
 // Unlink undoes an association, also one between two indicators, whatever its type or action is.
 // One that is not there is an error that matches [ErrNotFound]. It costs one request.
 //
-// API: DELETE /v2/groups/{type}/{id}/groups/{associatedGroupType}/{associatedGroupId}
-// API: DELETE /v2/groups/{type}/{id}/indicators/{associatedIndicatorType}/{associatedIndicator}
-// API: DELETE /v2/groups/{type}/{id}/victims/{victimId}
-// API: DELETE /v2/indicators/{type}/{indicator}/groups/{associatedGroupType}/{associatedGroupId}
-// API: DELETE /v2/indicators/{type}/{indicator}/indicators/{associatedIndicatorType}/{associatedIndicator}
-// API: DELETE /v2/indicators/{type}/{indicator}/victims/{associatedVictimId}
-// API: DELETE /v2/tasks/{id}/groups/{associatedGroupType}/{associatedGroupId}
-// API: DELETE /v2/tasks/{id}/indicators/{associatedIndicatorType}/{associatedIndicator}
-// API: DELETE /v2/tasks/{id}/victims/{victimId}
-// API: DELETE /v2/victims/{id}/groups/{associatedGroupType}/{associatedGroupId}
+//	API: DELETE /v2/groups/{type}/{id}/groups/{associatedGroupType}/{associatedGroupId}
+//	API: DELETE /v2/groups/{type}/{id}/indicators/{associatedIndicatorType}/{associatedIndicator}
+//	API: DELETE /v2/groups/{type}/{id}/victims/{victimId}
+//	API: DELETE /v2/indicators/{type}/{indicator}/groups/{associatedGroupType}/{associatedGroupId}
+//	API: DELETE /v2/indicators/{type}/{indicator}/indicators/{associatedIndicatorType}/{associatedIndicator}
+//	API: DELETE /v2/indicators/{type}/{indicator}/victims/{associatedVictimId}
+//	API: DELETE /v2/tasks/{id}/groups/{associatedGroupType}/{associatedGroupId}
+//	API: DELETE /v2/tasks/{id}/indicators/{associatedIndicatorType}/{associatedIndicator}
+//	API: DELETE /v2/tasks/{id}/victims/{victimId}
+//	API: DELETE /v2/victims/{id}/groups/{associatedGroupType}/{associatedGroupId}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
 func (s *AssociationsService) Unlink(ctx context.Context, a, b Resource) error {
 	parent, child, err := s.c.bothTargets(a, b)
@@ -91,7 +93,8 @@ func (s *AssociationsService) Unlink(ctx context.Context, a, b Resource) error {
 // refused before sending; one of the instance's own is sent as it is. To link twice does no harm,
 // so that the request may be tried again. It costs one request.
 //
-// API: POST /v2/indicators/{type}/{indicator}/associations/{associationType}/indicators/{targetType}/{targetId}
+//	API: POST /v2/indicators/{type}/{indicator}/associations/{associationType}/indicators/{targetType}/{targetId}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
 func (s *AssociationsService) LinkIndicators(ctx context.Context, a, b Resource, as AssociationType) error {
 	ta, tb, err := s.bothIndicators(a, b)
@@ -109,7 +112,8 @@ func (s *AssociationsService) LinkIndicators(ctx context.Context, a, b Resource,
 // is refused before sending; one of the instance's own is sent as it is. To link twice does no
 // harm, so that the request may be tried again. It costs one request.
 //
-// API: POST /v2/indicators/files/{indicator}/actions/{fileAction}/indicators/{associatedIndicatorType}/{associatedIndicator}
+//	API: POST /v2/indicators/files/{indicator}/actions/{fileAction}/indicators/{associatedIndicatorType}/{associatedIndicator}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
 func (s *AssociationsService) LinkFileAction(ctx context.Context, file, indicator Resource, action FileAction) error {
 	tf, ti, err := s.bothIndicators(file, indicator)
@@ -158,8 +162,9 @@ func (s *AssociationsService) link(ctx context.Context, parent target, r route) 
 // Groups reads the groups that are associated with a resource, one request a page, each when it is
 // needed. An error ends the sequence.
 //
-// API: GET /v2/{resource}/groups
-// API: GET /v2/{resource}/groups/{associatedGroupType}
+//	API: GET /v2/{resource}/groups
+//	API: GET /v2/{resource}/groups/{associatedGroupType}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
 func (s *AssociationsService) Groups(ctx context.Context, resource Resource, opts *RelatedGroupOptions) iter.Seq2[Group, error] {
 	o := copyOf(opts)
@@ -170,7 +175,8 @@ func (s *AssociationsService) Groups(ctx context.Context, resource Resource, opt
 // Group reads one group that is associated with a resource. One that is not is an error that
 // matches [ErrNotFound]. It costs one request.
 //
-// API: GET /v2/{resource}/groups/{associatedGroupType}/{associatedGroupId}
+//	API: GET /v2/{resource}/groups/{associatedGroupType}/{associatedGroupId}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
 func (s *AssociationsService) Group(ctx context.Context, resource, group Resource) (Group, error) {
 	t, g, err := s.c.bothTargets(resource, group)
@@ -184,8 +190,9 @@ func (s *AssociationsService) Group(ctx context.Context, resource, group Resourc
 // when it is needed. An error ends the sequence. With a victim are listed the indicators that share
 // a group with it.
 //
-// API: GET /v2/{resource}/indicators
-// API: GET /v2/{resource}/indicators/{associatedIndicatorType}
+//	API: GET /v2/{resource}/indicators
+//	API: GET /v2/{resource}/indicators/{associatedIndicatorType}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
 func (s *AssociationsService) Indicators(ctx context.Context, resource Resource, opts *RelatedIndicatorOptions) iter.Seq2[Indicator, error] {
 	o := copyOf(opts)
@@ -196,8 +203,9 @@ func (s *AssociationsService) Indicators(ctx context.Context, resource Resource,
 // IndicatorsBy reads the indicators that are associated with an indicator by one association type,
 // one request a page, each when it is needed. An error ends the sequence.
 //
-// API: GET /v2/indicators/{type}/{indicator}/associations/{associationType}/indicators/
-// API: GET /v2/indicators/{type}/{indicator}/associations/{associationType}/indicators/{targetType}
+//	API: GET /v2/indicators/{type}/{indicator}/associations/{associationType}/indicators/
+//	API: GET /v2/indicators/{type}/{indicator}/associations/{associationType}/indicators/{targetType}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
 func (s *AssociationsService) IndicatorsBy(ctx context.Context, indicator Resource, as AssociationType, opts *RelatedIndicatorOptions) iter.Seq2[Indicator, error] {
 	o := copyOf(opts)
@@ -215,7 +223,8 @@ func (s *AssociationsService) IndicatorsBy(ctx context.Context, indicator Resour
 // IndicatorsByAction reads the indicators that a file does something to, one request a page, each
 // when it is needed. An error ends the sequence.
 //
-// API: GET /v2/indicators/files/{indicator}/actions/{fileAction}/indicators
+//	API: GET /v2/indicators/files/{indicator}/actions/{fileAction}/indicators
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
 func (s *AssociationsService) IndicatorsByAction(ctx context.Context, file Resource, action FileAction, opts *RelatedOptions) iter.Seq2[Indicator, error] {
 	o := copyOf(opts)

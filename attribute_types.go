@@ -42,7 +42,8 @@ type AttributeTypeListOptions struct {
 // Attributes reads the attribute types of an owner, one request a page, each when it is needed. An
 // error ends the sequence.
 //
-// API: GET /v2/types/attributeTypes
+//	API: GET /v2/types/attributeTypes
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/attributes/attributes.html
 func (s *TypesService) Attributes(ctx context.Context, opts *AttributeTypeListOptions) iter.Seq2[AttributeTypeInfo, error] {
 	o := copyOf(opts)
@@ -68,7 +69,8 @@ func (s *TypesService) Attributes(ctx context.Context, opts *AttributeTypeListOp
 // Attribute reads one attribute type by its name, as in "Description", with its validation rule. It
 // costs one request.
 //
-// API: GET /v2/types/attributeTypes/{attributeTypeName}
+//	API: GET /v2/types/attributeTypes/{attributeTypeName}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/attributes/attributes.html
 func (s *TypesService) Attribute(ctx context.Context, name string) (*AttributeTypeInfo, error) {
 	return one(ctx, s.c, &call{

@@ -31,7 +31,8 @@ type AttributesService struct{ service }
 
 // On lists the attributes of a resource, xids included. It costs one request a 500 attributes.
 //
-// API: GET /v2/{resource}/attributes
+//	API: GET /v2/{resource}/attributes
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/attributes/attributes.html
 func (s *AttributesService) On(ctx context.Context, resource Resource) ([]Attribute, error) {
 	t, err := s.c.targetOf(resource)
@@ -43,7 +44,8 @@ func (s *AttributesService) On(ctx context.Context, resource Resource) ([]Attrib
 
 // Get reads one attribute of a resource, with one request.
 //
-// API: GET /v2/{resource}/attributes/{attributeId}
+//	API: GET /v2/{resource}/attributes/{attributeId}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/attributes/attributes.html
 func (s *AttributesService) Get(ctx context.Context, resource Resource, attributeID int64) (*Attribute, error) {
 	t, err := s.c.targetOf(AttributeRef{resource, attributeID})
@@ -56,7 +58,8 @@ func (s *AttributesService) Get(ctx context.Context, resource Resource, attribut
 // Add puts an attribute on a resource and returns it with its id. It costs one request and is not
 // tried again after an unknown outcome: the platform would add it a second time.
 //
-// API: POST /v2/{resource}/attributes
+//	API: POST /v2/{resource}/attributes
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/attributes/attributes.html
 func (s *AttributesService) Add(ctx context.Context, resource Resource, attribute Attribute) (*Attribute, error) {
 	t, err := s.c.targetOf(resource)
@@ -75,7 +78,8 @@ func (s *AttributesService) Add(ctx context.Context, resource Resource, attribut
 // Update changes value, Displayed and Source of the attribute that attribute.ID names; its type
 // cannot change. The value is required. It costs one request.
 //
-// API: PUT /v2/{resource}/attributes/{attributeId}
+//	API: PUT /v2/{resource}/attributes/{attributeId}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/attributes/attributes.html
 func (s *AttributesService) Update(ctx context.Context, resource Resource, attribute Attribute) (*Attribute, error) {
 	t, err := s.c.targetOf(AttributeRef{resource, attribute.ID})
@@ -90,7 +94,8 @@ func (s *AttributesService) Update(ctx context.Context, resource Resource, attri
 
 // Remove takes an attribute off a resource. It costs one request.
 //
-// API: DELETE /v2/{resource}/attributes/{attributeId}
+//	API: DELETE /v2/{resource}/attributes/{attributeId}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/attributes/attributes.html
 func (s *AttributesService) Remove(ctx context.Context, resource Resource, attributeID int64) error {
 	t, err := s.c.targetOf(AttributeRef{resource, attributeID})

@@ -33,7 +33,8 @@ func jobRoute(jobID int64) (route, error) {
 // configuration, the fields of the BatchWriter play no part. It costs one request, which may be
 // tried again: a job that is made twice does nothing but exist.
 //
-// API: POST /v2/batch
+//	API: POST /v2/batch
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/batch_api/batch_api.html
 func (s *BatchService) Create(ctx context.Context, config BatchConfig) (int64, error) {
 	config, err := config.withDefaults()
@@ -58,7 +59,8 @@ func (s *BatchService) create(ctx context.Context, body []byte) (int64, error) {
 // request and is never sent again: after an error that leaves open whether it arrived, ask Status,
 // which says JobCreated as long as the job has no file.
 //
-// API: POST /v2/batch/{id}
+//	API: POST /v2/batch/{id}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/batch_api/batch_api.html
 func (s *BatchService) Upload(ctx context.Context, jobID int64, content io.ReadSeeker) (*BatchStatus, error) {
 	body, err := seekerPayload(content)
@@ -105,7 +107,8 @@ func seekerPayload(content io.ReadSeeker) (payload, error) {
 
 // Status asks how a job stands, with the counts for each kind of items. It costs one request.
 //
-// API: GET /v2/batch/{id}
+//	API: GET /v2/batch/{id}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/batch_api/batch_api.html
 func (s *BatchService) Status(ctx context.Context, jobID int64) (*BatchStatus, error) {
 	r, err := jobRoute(jobID)
@@ -123,7 +126,8 @@ func (s *BatchService) Status(ctx context.Context, jobID int64) (*BatchStatus, e
 // less and less often down to every 20 seconds. It costs one request each time and has no end but
 // that of ctx. A completed job can have errors: look at the counts.
 //
-// API: GET /v2/batch/{id}
+//	API: GET /v2/batch/{id}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/batch_api/batch_api.html
 func (s *BatchService) Wait(ctx context.Context, jobID int64) (*BatchStatus, error) {
 	for p := (pause{}); ; {
@@ -142,7 +146,8 @@ func (s *BatchService) Wait(ctx context.Context, jobID int64) (*BatchStatus, err
 // cannot be read. It cannot delete. It costs one request and is never sent again, because the
 // platform could do the job twice; [BatchWriter] therefore does not use it.
 //
-// API: POST /v2/batch/createAndUpload
+//	API: POST /v2/batch/createAndUpload
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/batch_api/batch_api.html
 func (s *BatchService) CreateAndUpload(ctx context.Context, config BatchConfig, content io.ReadSeeker) (*BatchStatus, error) {
 	config, err := config.withDefaults()

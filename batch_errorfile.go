@@ -26,7 +26,8 @@ type BatchResultOptions struct {
 // the job has ended. A job without errors has none. It costs one request and reads as it is ranged
 // over; the error of the sequence, if any, is its last element. Seq is -1 in all of them.
 //
-// API: GET /v2/batch/{id}/errors
+//	API: GET /v2/batch/{id}/errors
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/batch_api/batch_api.html
 func (s *BatchService) Errors(ctx context.Context, jobID int64) iter.Seq2[BatchItemError, error] {
 	return s.errorSeq(ctx, jobID, "errors", nil)
@@ -36,7 +37,8 @@ func (s *BatchService) Errors(ctx context.Context, jobID int64) iter.Seq2[BatchI
 // have. A job without errors has none. It costs one request and reads as it is ranged over; the
 // error of the sequence, if any, is its last element. Seq is -1 in all of them.
 //
-// API: GET /v2/batch/{id}/results
+//	API: GET /v2/batch/{id}/results
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/batch_api/batch_api.html
 func (s *BatchService) Results(ctx context.Context, jobID int64, opts *BatchResultOptions) iter.Seq2[BatchItemError, error] {
 	o := copyOf(opts)

@@ -62,7 +62,8 @@ var ErrBulkFailed = errors.New("threatconnect: the bulk report failed")
 
 // Status reads what bulk reports an owner has and when they were made, with one request.
 //
-// API: GET /v2/indicators/bulk/
+//	API: GET /v2/indicators/bulk/
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s *BulkService) Status(ctx context.Context, owner string) (*BulkStatus, error) {
 	return one(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "indicators", "bulk"), query: ownerQuery(s.c.ownerOr(owner))},
@@ -76,7 +77,8 @@ func (s *BulkService) Status(ctx context.Context, owner string) (*BulkStatus, er
 // associations and DNS resolutions, and of every file one hash at least. A report that breaks off,
 // or that is not one, ends the sequence with an error; what came before it is good.
 //
-// API: GET /v2/indicators/bulk/{format}
+//	API: GET /v2/indicators/bulk/{format}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s *BulkService) JSON(ctx context.Context, owner string) iter.Seq2[Indicator, error] {
 	return func(yield func(Indicator, error) bool) {
@@ -116,7 +118,8 @@ func (s *BulkService) JSON(ctx context.Context, owner string) iter.Seq2[Indicato
 // request, sent when the sequence is ranged over. A report that breaks off, or that is not one, ends
 // the sequence with an error; what came before it is good.
 //
-// API: GET /v2/indicators/bulk/{format}
+//	API: GET /v2/indicators/bulk/{format}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s *BulkService) CSV(ctx context.Context, owner string) iter.Seq2[BulkRow, error] {
 	return func(yield func(BulkRow, error) bool) {
@@ -143,7 +146,8 @@ func (s *BulkService) CSV(ctx context.Context, owner string) iter.Seq2[BulkRow, 
 // Run makes the platform build a new report of an owner, with one request. It returns at once:
 // until [BulkService.Wait] says so, reports are still the old ones.
 //
-// API: GET /v2/indicators/bulk/{format}
+//	API: GET /v2/indicators/bulk/{format}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s *BulkService) Run(ctx context.Context, owner string, format BulkFormat) error {
 	if format != BulkJSON && format != BulkCSV {
@@ -169,7 +173,8 @@ func (s *BulkService) Run(ctx context.Context, owner string, format BulkFormat) 
 // It asks at once and then in growing intervals of one to twenty seconds, and waits until ctx ends:
 // give it a deadline. Every time costs one request.
 //
-// API: GET /v2/indicators/bulk/
+//	API: GET /v2/indicators/bulk/
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s *BulkService) Wait(ctx context.Context, owner string, before *BulkStatus) (*BulkStatus, error) {
 	old := copyOf(before)

@@ -68,10 +68,11 @@ func (r *DataStoreRequest) check() error {
 // It costs one request. POST without an id makes another record each time and is not tried again
 // after an unknown outcome; everything else is, because repeating it does no harm.
 //
-// API: POST /v2/exchange/db/{domain}/{dataType}/{rid}
-// API: POST /v2/exchange/db/{domain}/{dataType}/
-// API: POST /v2/exchange/db/{domain}/{dataType}/_search
-// API: POST /v2/exchange/db/{domain}/{dataType}/_mappings
+//	API: POST /v2/exchange/db/{domain}/{dataType}/{rid}
+//	API: POST /v2/exchange/db/{domain}/{dataType}/
+//	API: POST /v2/exchange/db/{domain}/{dataType}/_search
+//	API: POST /v2/exchange/db/{domain}/{dataType}/_mappings
+//
 // See https://docs.threatconnect.com/en/latest/tcex/module_datastore.html
 func (s *DataStoreService) Do(ctx context.Context, r DataStoreRequest) ([]byte, error) {
 	if _, hmac := s.c.cfg.credentials.(*hmacCredentials); hmac {

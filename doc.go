@@ -49,9 +49,9 @@
 //
 // Every call is tried up to five times ([RetryPolicy]), each attempt signed anew, after waits that
 // are random below a bound which doubles from 250 ms to 20 s. GET, PUT and DELETE are tried again
-// after transport errors, 429, 502, 503 and 504; GET also after 500 and after an answer that broke
-// off. POST is tried again only where nothing can have happened, or where happening twice does no
-// harm; the method says so. A Retry-After is honored up to two minutes. A context ends every wait.
+// after transport errors, 429, 502, 503 and 504; GET and PUT also after an answer that broke off,
+// and GET after 500. POST is tried again only where nothing can have happened, or where happening
+// twice does no harm; the method says so. A Retry-After is honored up to two minutes. A context ends every wait.
 //
 // A timestamp that the platform refuses is measured against its Date header, and the call is signed
 // once more with the platform's time, whatever its method: it was refused unprocessed.
@@ -64,8 +64,15 @@
 //
 // # Batch
 //
-// [BatchService] imports any number of items in memory bounded by the size of a job. See
-// [BatchWriter] for what is promised when a connection breaks.
+// [BatchService] imports any number of items, in memory bounded by the size of a job. Every file is
+// uploaded exactly once: after a lost answer the job's status decides. A single create or update is
+// at least once where it is tried again, and at most once where it is not. A [BatchWriter] that is
+// closed with a context that has ended names the jobs that it leaves running on the platform.
+//
+// # Logging
+//
+// Nothing is logged without [WithLogger]. With it there is one Debug record an attempt: method,
+// route, status, duration; never a value, a header or a body.
 //
 // # Testing
 //

@@ -33,10 +33,11 @@ type UploadOptions struct {
 // when the platform says that there is content already. Repeating an upload does no harm, so that
 // it is tried again after an unknown outcome, unless the content can be read only once.
 //
-// API: POST /v2/groups/documents/{id}/upload
-// API: PUT /v2/groups/documents/{id}/upload
-// API: POST /v2/groups/reports/{id}/upload
-// API: PUT /v2/groups/reports/{id}/upload
+//	API: POST /v2/groups/documents/{id}/upload
+//	API: PUT /v2/groups/documents/{id}/upload
+//	API: POST /v2/groups/reports/{id}/upload
+//	API: PUT /v2/groups/reports/{id}/upload
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
 func (s *GroupsService) Upload(ctx context.Context, document Resource, content Content, opts *UploadOptions) error {
 	t, err := s.c.uploadTarget(document)
@@ -119,8 +120,9 @@ func contentExists(err error) bool {
 // or a failure in place of the content are errors; w may then hold a part. It costs one request,
 // which is tried again only as long as w has got nothing.
 //
-// API: GET /v2/groups/documents/{id}/download
-// API: GET /v2/groups/signatures/{id}/download
+//	API: GET /v2/groups/documents/{id}/download
+//	API: GET /v2/groups/signatures/{id}/download
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
 func (s *GroupsService) Download(ctx context.Context, group Resource, w io.Writer) (int64, error) {
 	t, err := s.c.groupTarget(group)
@@ -136,7 +138,8 @@ func (s *GroupsService) Download(ctx context.Context, group Resource, w io.Write
 // SignatureText reads the text of a signature, which does not come with the signature itself. It
 // costs one request.
 //
-// API: GET /v2/groups/signatures/{id}/download
+//	API: GET /v2/groups/signatures/{id}/download
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
 func (s *GroupsService) SignatureText(ctx context.Context, signatureID int64, opts *OwnerOptions) (string, error) {
 	t, err := s.c.targetOf(GroupRef{Type: GroupSignature, ID: signatureID, Owner: copyOf(opts).Owner})
@@ -168,7 +171,8 @@ func (t *textSink) Write(p []byte) (int, error) {
 // were. There is none of documents and e-mails, which are refused. What [GroupsService.Download]
 // says about transfers holds here too. It costs one request.
 //
-// API: GET /v2/groups/{type}/{id}/pdf
+//	API: GET /v2/groups/{type}/{id}/pdf
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
 func (s *GroupsService) PDF(ctx context.Context, group Resource, w io.Writer) (int64, error) {
 	t, err := s.c.groupTarget(group)
@@ -193,7 +197,8 @@ type PublishOptions struct {
 // Publish publishes a group and what is associated with it. It costs one request, which is not
 // tried again after an unknown outcome.
 //
-// API: POST /v2/groups/{type}/{id}/publish
+//	API: POST /v2/groups/{type}/{id}/publish
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
 func (s *GroupsService) Publish(ctx context.Context, group Resource, opts *PublishOptions) error {
 	t, err := s.c.groupTarget(group)

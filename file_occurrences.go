@@ -15,7 +15,8 @@ type FileOccurrencesService struct{ service }
 
 // On lists the occurrences of a file. It costs one request a 500 occurrences.
 //
-// API: GET /v2/indicators/files/{indicator}/fileOccurrences
+//	API: GET /v2/indicators/files/{indicator}/fileOccurrences
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s *FileOccurrencesService) On(ctx context.Context, file Resource) ([]FileOccurrence, error) {
 	t, err := s.c.typedTarget(file, TypeFile)
@@ -27,7 +28,8 @@ func (s *FileOccurrencesService) On(ctx context.Context, file Resource) ([]FileO
 
 // Get reads one occurrence of a file, with one request.
 //
-// API: GET /v2/indicators/files/{indicator}/fileOccurrences/{fileOccurrenceId}
+//	API: GET /v2/indicators/files/{indicator}/fileOccurrences/{fileOccurrenceId}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s *FileOccurrencesService) Get(ctx context.Context, file Resource, occurrenceID int64) (*FileOccurrence, error) {
 	t, err := s.occurrence(file, occurrenceID)
@@ -41,7 +43,8 @@ func (s *FileOccurrencesService) Get(ctx context.Context, file Resource, occurre
 // It costs one request and is not tried again after an unknown outcome: the platform would add it a
 // second time.
 //
-// API: POST /v2/indicators/files/{indicator}/fileOccurrences
+//	API: POST /v2/indicators/files/{indicator}/fileOccurrences
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s *FileOccurrencesService) Add(ctx context.Context, file Resource, occurrence FileOccurrence) (*FileOccurrence, error) {
 	t, err := s.c.typedTarget(file, TypeFile)
@@ -55,7 +58,8 @@ func (s *FileOccurrencesService) Add(ctx context.Context, file Resource, occurre
 // Update changes the fields that are set of the occurrence that occurrence.ID names, and returns
 // it as it is then. It costs one request.
 //
-// API: PUT /v2/indicators/files/{indicator}/fileOccurrences/{fileOccurrenceId}
+//	API: PUT /v2/indicators/files/{indicator}/fileOccurrences/{fileOccurrenceId}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s *FileOccurrencesService) Update(ctx context.Context, file Resource, occurrence FileOccurrence) (*FileOccurrence, error) {
 	t, err := s.occurrence(file, occurrence.ID)
@@ -67,7 +71,8 @@ func (s *FileOccurrencesService) Update(ctx context.Context, file Resource, occu
 
 // Remove takes an occurrence off a file. It costs one request.
 //
-// API: DELETE /v2/indicators/files/{indicator}/fileOccurrences/{fileOccurrenceId}
+//	API: DELETE /v2/indicators/files/{indicator}/fileOccurrences/{fileOccurrenceId}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s *FileOccurrencesService) Remove(ctx context.Context, file Resource, occurrenceID int64) error {
 	t, err := s.occurrence(file, occurrenceID)

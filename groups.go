@@ -92,7 +92,8 @@ func (s *TypedGroups[T]) ref(groupID int64, owner string) GroupRef {
 // Get reads one group. One that the owner does not have is an error that matches [ErrNotFound]. It
 // costs one request.
 //
-// API: GET /v2/groups/{type}/{id}
+//	API: GET /v2/groups/{type}/{id}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
 func (s *TypedGroups[T]) Get(ctx context.Context, groupID int64, opts *GroupGetOptions) (T, error) {
 	o := copyOf(opts)
@@ -101,7 +102,8 @@ func (s *TypedGroups[T]) Get(ctx context.Context, groupID int64, opts *GroupGetO
 
 // List reads one page of the type's groups, with one request.
 //
-// API: GET /v2/groups/{type}
+//	API: GET /v2/groups/{type}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
 func (s *TypedGroups[T]) List(ctx context.Context, opts *GroupListOptions) (*Page[T], error) {
 	o := copyOf(opts)
@@ -115,7 +117,8 @@ func (s *TypedGroups[T]) List(ctx context.Context, opts *GroupListOptions) (*Pag
 // All reads all of the type's groups, one request a page, each when it is needed. An error ends
 // the sequence.
 //
-// API: GET /v2/groups/{type}
+//	API: GET /v2/groups/{type}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
 func (s *TypedGroups[T]) All(ctx context.Context, opts *GroupListOptions) iter.Seq2[T, error] {
 	o := copyOf(opts)
@@ -140,7 +143,8 @@ func (s *TypedGroups[T]) page(ctx context.Context, o GroupListOptions, start, li
 // Tags, attributes and the other things that hang on a group are not part of this operation; a
 // group that carries some is refused.
 //
-// API: POST /v2/groups/{type}
+//	API: POST /v2/groups/{type}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
 func (s *TypedGroups[T]) Create(ctx context.Context, group T) (T, error) {
 	return createGroup(ctx, s.c, s.def, group)
@@ -149,7 +153,8 @@ func (s *TypedGroups[T]) Create(ctx context.Context, group T) (T, error) {
 // Update changes the fields of a group that are set; its id says which one it is. It returns the
 // group as it is then, and costs one request.
 //
-// API: PUT /v2/groups/{type}/{id}
+//	API: PUT /v2/groups/{type}/{id}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
 func (s *TypedGroups[T]) Update(ctx context.Context, group T) (T, error) {
 	return updateGroup(ctx, s.c, s.def, group)
@@ -157,7 +162,8 @@ func (s *TypedGroups[T]) Update(ctx context.Context, group T) (T, error) {
 
 // Delete deletes one group. It costs one request.
 //
-// API: DELETE /v2/groups/{type}/{id}
+//	API: DELETE /v2/groups/{type}/{id}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
 func (s *TypedGroups[T]) Delete(ctx context.Context, groupID int64, opts *OwnerOptions) error {
 	return s.c.deleteGroup(ctx, s.ref(groupID, copyOf(opts).Owner))
@@ -165,7 +171,8 @@ func (s *TypedGroups[T]) Delete(ctx context.Context, groupID int64, opts *OwnerO
 
 // List reads one page of the groups of all types, with one request.
 //
-// API: GET /v2/groups
+//	API: GET /v2/groups
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
 func (s *GroupsService) List(ctx context.Context, opts *GroupListOptions) (*Page[Group], error) {
 	o := copyOf(opts)
@@ -179,7 +186,8 @@ func (s *GroupsService) List(ctx context.Context, opts *GroupListOptions) (*Page
 // All reads the groups of all types, one request a page, each when it is needed. An error ends the
 // sequence.
 //
-// API: GET /v2/groups
+//	API: GET /v2/groups
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
 func (s *GroupsService) All(ctx context.Context, opts *GroupListOptions) iter.Seq2[Group, error] {
 	o := copyOf(opts)
@@ -197,7 +205,8 @@ func (s *GroupsService) page(ctx context.Context, o GroupListOptions, start, lim
 
 // Get reads the group that ref names, with one request.
 //
-// API: GET /v2/groups/{type}/{id}
+//	API: GET /v2/groups/{type}/{id}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
 func (s *GroupsService) Get(ctx context.Context, ref GroupRef, opts *GroupGetOptions) (Group, error) {
 	if _, err := ref.target(); err != nil {
@@ -212,7 +221,8 @@ func (s *GroupsService) Get(ctx context.Context, ref GroupRef, opts *GroupGetOpt
 
 // Create creates a group of any type; see [TypedGroups.Create].
 //
-// API: POST /v2/groups/{type}
+//	API: POST /v2/groups/{type}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
 func (s *GroupsService) Create(ctx context.Context, group Group) (Group, error) {
 	if isNil(group) {
@@ -223,7 +233,8 @@ func (s *GroupsService) Create(ctx context.Context, group Group) (Group, error) 
 
 // Update changes a group of any type; see [TypedGroups.Update].
 //
-// API: PUT /v2/groups/{type}/{id}
+//	API: PUT /v2/groups/{type}/{id}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
 func (s *GroupsService) Update(ctx context.Context, group Group) (Group, error) {
 	if isNil(group) {
@@ -234,7 +245,8 @@ func (s *GroupsService) Update(ctx context.Context, group Group) (Group, error) 
 
 // Delete deletes a group, or the one that a [GroupRef] names. It costs one request.
 //
-// API: DELETE /v2/groups/{type}/{id}
+//	API: DELETE /v2/groups/{type}/{id}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
 func (s *GroupsService) Delete(ctx context.Context, group Resource) error {
 	return s.c.deleteGroup(ctx, group)

@@ -11,8 +11,9 @@ import (
 // when it is that one's turn. An owner that has lost the indicator in between is left out. The
 // owners that the indicator and the options name play no part: options that name one are refused.
 //
-// API: GET /v2/indicators/{type}/{indicator}/owners
-// API: GET /v2/indicators/{type}/{indicator}
+//	API: GET /v2/indicators/{type}/{indicator}/owners
+//	API: GET /v2/indicators/{type}/{indicator}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s *IndicatorsService) AcrossOwners(ctx context.Context, indicator Resource, opts *IndicatorGetOptions) iter.Seq2[Indicator, error] {
 	o := copyOf(opts)

@@ -101,7 +101,8 @@ func (s *IndicatorsService) Custom(info IndicatorTypeInfo) (*TypedIndicators[*Cu
 // indicator that the owner does not have is an error that matches [ErrNotFound]. It costs one
 // request.
 //
-// API: GET /v2/indicators/{type}/{indicator}
+//	API: GET /v2/indicators/{type}/{indicator}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s *TypedIndicators[T]) Get(ctx context.Context, indicator string, opts *IndicatorGetOptions) (T, error) {
 	var zero T
@@ -114,7 +115,8 @@ func (s *TypedIndicators[T]) Get(ctx context.Context, indicator string, opts *In
 
 // List reads one page of the type's indicators, with one request.
 //
-// API: GET /v2/indicators/{type}
+//	API: GET /v2/indicators/{type}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s *TypedIndicators[T]) List(ctx context.Context, opts *IndicatorListOptions) (*Page[T], error) {
 	o := copyOf(opts)
@@ -128,7 +130,8 @@ func (s *TypedIndicators[T]) List(ctx context.Context, opts *IndicatorListOption
 // All reads all of the type's indicators, one request a page, each when it is needed. An error ends
 // the sequence.
 //
-// API: GET /v2/indicators/{type}
+//	API: GET /v2/indicators/{type}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s *TypedIndicators[T]) All(ctx context.Context, opts *IndicatorListOptions) iter.Seq2[T, error] {
 	o := copyOf(opts)
@@ -156,7 +159,8 @@ func (s *TypedIndicators[T]) page(ctx context.Context, o IndicatorListOptions, s
 // Tags, attributes and the other things that hang on an indicator are not part of this operation;
 // an indicator that carries some is refused.
 //
-// API: POST /v2/indicators/{type}
+//	API: POST /v2/indicators/{type}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s *TypedIndicators[T]) Create(ctx context.Context, indicator T) (T, error) {
 	return createIndicator(ctx, s.c, s.def, indicator)
@@ -166,7 +170,8 @@ func (s *TypedIndicators[T]) Create(ctx context.Context, indicator T) (T, error)
 // change. It returns the indicator as it is then, and costs one request. What was read with it and
 // is not part of this operation (tags, attributes, counts) is left alone.
 //
-// API: PUT /v2/indicators/{type}/{indicator}
+//	API: PUT /v2/indicators/{type}/{indicator}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s *TypedIndicators[T]) Update(ctx context.Context, indicator T) (T, error) {
 	return updateIndicator(ctx, s.c, s.def, indicator)
@@ -174,7 +179,8 @@ func (s *TypedIndicators[T]) Update(ctx context.Context, indicator T) (T, error)
 
 // Delete deletes one indicator from one owner, by its value. It costs one request.
 //
-// API: DELETE /v2/indicators/{type}/{indicator}
+//	API: DELETE /v2/indicators/{type}/{indicator}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s *TypedIndicators[T]) Delete(ctx context.Context, indicator string, opts *OwnerOptions) error {
 	path, err := s.def.pathValue(indicator)
@@ -187,7 +193,8 @@ func (s *TypedIndicators[T]) Delete(ctx context.Context, indicator string, opts 
 
 // List reads one page of the indicators of all types, with one request.
 //
-// API: GET /v2/indicators
+//	API: GET /v2/indicators
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s *IndicatorsService) List(ctx context.Context, opts *IndicatorListOptions) (*Page[Indicator], error) {
 	o := copyOf(opts)
@@ -201,7 +208,8 @@ func (s *IndicatorsService) List(ctx context.Context, opts *IndicatorListOptions
 // All reads the indicators of all types, one request a page, each when it is needed. An error ends
 // the sequence.
 //
-// API: GET /v2/indicators
+//	API: GET /v2/indicators
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s *IndicatorsService) All(ctx context.Context, opts *IndicatorListOptions) iter.Seq2[Indicator, error] {
 	o := copyOf(opts)
@@ -221,7 +229,8 @@ func (s *IndicatorsService) page(ctx context.Context, o IndicatorListOptions, st
 
 // Get reads the indicator that ref names, with one request.
 //
-// API: GET /v2/indicators/{type}/{indicator}
+//	API: GET /v2/indicators/{type}/{indicator}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s *IndicatorsService) Get(ctx context.Context, ref IndicatorRef, opts *IndicatorGetOptions) (Indicator, error) {
 	t, err := ref.target()
@@ -241,7 +250,8 @@ func (s *IndicatorsService) Get(ctx context.Context, ref IndicatorRef, opts *Ind
 
 // Create creates an indicator of any type; see [TypedIndicators.Create].
 //
-// API: POST /v2/indicators/{type}
+//	API: POST /v2/indicators/{type}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s *IndicatorsService) Create(ctx context.Context, indicator Indicator) (Indicator, error) {
 	return withDef(indicator, func(def *indicatorDef) (Indicator, error) {
@@ -251,7 +261,8 @@ func (s *IndicatorsService) Create(ctx context.Context, indicator Indicator) (In
 
 // Update changes an indicator of any type; see [TypedIndicators.Update].
 //
-// API: PUT /v2/indicators/{type}/{indicator}
+//	API: PUT /v2/indicators/{type}/{indicator}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s *IndicatorsService) Update(ctx context.Context, indicator Indicator) (Indicator, error) {
 	return withDef(indicator, func(def *indicatorDef) (Indicator, error) {
@@ -262,7 +273,8 @@ func (s *IndicatorsService) Update(ctx context.Context, indicator Indicator) (In
 // Delete deletes an indicator, or the one that an [IndicatorRef] names, from the owner that it
 // names or from the client's default owner. It costs one request.
 //
-// API: DELETE /v2/indicators/{type}/{indicator}
+//	API: DELETE /v2/indicators/{type}/{indicator}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s *IndicatorsService) Delete(ctx context.Context, indicator Resource) error {
 	t, err := s.c.indicatorTarget(indicator)

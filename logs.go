@@ -35,7 +35,8 @@ type LogEntry struct {
 // nothing. It is not tried again after an unknown outcome, because entries would then be there
 // twice.
 //
-// API: POST /v2/logs/app
+//	API: POST /v2/logs/app
+//
 // See https://docs.threatconnect.com/en/latest/tcex/tcex_docs/tcex.logger.html
 func (s *LogsService) Send(ctx context.Context, entries ...LogEntry) error {
 	if len(entries) == 0 {

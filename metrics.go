@@ -78,7 +78,8 @@ type MetricsService struct{ service }
 
 // List reads all metrics. It costs one request a 500 metrics.
 //
-// API: GET /v2/customMetrics
+//	API: GET /v2/customMetrics
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/custom_metrics/custom_metrics.html
 func (s *MetricsService) List(ctx context.Context) ([]Metric, error) {
 	return listAll(ctx, s.c, at("v2", "customMetrics"), "", []string{"customMetricConfig"}, readMetric)
@@ -87,7 +88,8 @@ func (s *MetricsService) List(ctx context.Context) ([]Metric, error) {
 // Get reads one metric by its name. One that does not exist is an error that matches [ErrNotFound].
 // It costs one request.
 //
-// API: GET /v2/customMetrics/{metricId}
+//	API: GET /v2/customMetrics/{metricId}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/custom_metrics/custom_metrics.html
 func (s *MetricsService) Get(ctx context.Context, name string) (*Metric, error) {
 	r, err := metricNamed(name)
@@ -99,7 +101,8 @@ func (s *MetricsService) Get(ctx context.Context, name string) (*Metric, error) 
 
 // GetByID reads one metric by its id; see Get.
 //
-// API: GET /v2/customMetrics/{metricId}
+//	API: GET /v2/customMetrics/{metricId}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/custom_metrics/custom_metrics.html
 func (s *MetricsService) GetByID(ctx context.Context, metricID int64) (*Metric, error) {
 	if metricID <= 0 {
@@ -115,7 +118,8 @@ func (s *MetricsService) get(ctx context.Context, r route) (*Metric, error) {
 // Create creates a metric and returns it with its id. It costs one request and is not tried again
 // after an unknown outcome; Get tells whether the metric is there.
 //
-// API: POST /v2/customMetrics
+//	API: POST /v2/customMetrics
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/custom_metrics/custom_metrics.html
 func (s *MetricsService) Create(ctx context.Context, metric Metric) (*Metric, error) {
 	name, err := trimmedName("metric name", metric.Name, maxMetricName)
@@ -153,7 +157,8 @@ func (s *MetricsService) Create(ctx context.Context, metric Metric) (*Metric, er
 
 // Delete deletes a metric, by its name, with all of its values. It costs one request.
 //
-// API: DELETE /v2/customMetrics/{metricId}
+//	API: DELETE /v2/customMetrics/{metricId}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/custom_metrics/custom_metrics.html
 func (s *MetricsService) Delete(ctx context.Context, name string) error {
 	r, err := metricNamed(name)
@@ -166,7 +171,8 @@ func (s *MetricsService) Delete(ctx context.Context, name string) error {
 // Add adds a value to a metric, by its name. It costs one request and is not tried again after an
 // unknown outcome, because the value would count twice.
 //
-// API: POST /v2/customMetrics/{metricId}/data
+//	API: POST /v2/customMetrics/{metricId}/data
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/custom_metrics/custom_metrics.html
 func (s *MetricsService) Add(ctx context.Context, name string, point MetricPoint) error {
 	call, err := point.call(name)
@@ -179,7 +185,8 @@ func (s *MetricsService) Add(ctx context.Context, name string, point MetricPoint
 
 // AddAndRead adds a value to a metric as Add does, and returns what the metric stands at then.
 //
-// API: POST /v2/customMetrics/{metricId}/data
+//	API: POST /v2/customMetrics/{metricId}/data
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/custom_metrics/custom_metrics.html
 func (s *MetricsService) AddAndRead(ctx context.Context, name string, point MetricPoint) (*MetricReading, error) {
 	call, err := point.call(name)

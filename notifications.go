@@ -45,7 +45,8 @@ type NotificationsService struct{ service }
 // [ErrBadRequest], and then nobody gets it. It costs one request and is not tried again after an
 // unknown outcome, because the users would get it twice.
 //
-// API: POST /v2/notifications
+//	API: POST /v2/notifications
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/notifications/notifications.html
 func (s *NotificationsService) Send(ctx context.Context, notification Notification) error {
 	body, err := notification.body()

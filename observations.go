@@ -66,7 +66,8 @@ type DeletedOptions struct {
 // Deleted lists the indicators that were deleted from an owner, for as long as the platform
 // remembers them (a setting of the instance, in days). It costs one request a page.
 //
-// API: GET /v2/indicators/deleted
+//	API: GET /v2/indicators/deleted
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s *IndicatorsService) Deleted(ctx context.Context, opts *DeletedOptions) iter.Seq2[DeletedIndicator, error] {
 	return s.c.deleted(ctx, at("v2", "indicators", "deleted"), nil, opts)
@@ -75,12 +76,13 @@ func (s *IndicatorsService) Deleted(ctx context.Context, opts *DeletedOptions) i
 // Deleted lists the indicators of the type that were deleted from an owner; see
 // [IndicatorsService.Deleted].
 //
-// API: GET /v2/indicators/hosts/deleted
-// API: GET /v2/indicators/addresses/deleted
-// API: GET /v2/indicators/urls/deleted
-// API: GET /v2/indicators/files/deleted
-// API: GET /v2/indicators/emailAddresses/deleted
-// API: GET /v2/indicators/{custom Indicator type}/deleted
+//	API: GET /v2/indicators/hosts/deleted
+//	API: GET /v2/indicators/addresses/deleted
+//	API: GET /v2/indicators/urls/deleted
+//	API: GET /v2/indicators/files/deleted
+//	API: GET /v2/indicators/emailAddresses/deleted
+//	API: GET /v2/indicators/{custom Indicator type}/deleted
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s *TypedIndicators[T]) Deleted(ctx context.Context, opts *DeletedOptions) iter.Seq2[DeletedIndicator, error] {
 	return s.c.deleted(ctx, s.def.collection().under("deleted"), s.def, opts)
@@ -110,7 +112,8 @@ func (c *Client) deleted(ctx context.Context, r route, def *indicatorDef, opts *
 // Owners lists the owners that have an indicator, with the indicator's id in each of them as
 // ItemID. The owner that the indicator names plays no part. It costs one request.
 //
-// API: GET /v2/indicators/{type}/{indicator}/owners
+//	API: GET /v2/indicators/{type}/{indicator}/owners
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s *IndicatorsService) Owners(ctx context.Context, indicator Resource) ([]Owner, error) {
 	t, err := s.c.indicatorTarget(indicator)
@@ -127,7 +130,8 @@ func (s *IndicatorsService) Owners(ctx context.Context, indicator Resource) ([]O
 
 // Observations lists when an indicator was seen. It costs one request a 500 observations.
 //
-// API: GET /v2/indicators/{type}/{indicator}/observations
+//	API: GET /v2/indicators/{type}/{indicator}/observations
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s *IndicatorsService) Observations(ctx context.Context, indicator Resource) ([]Observation, error) {
 	t, err := s.c.indicatorTarget(indicator)
@@ -141,7 +145,8 @@ func (s *IndicatorsService) Observations(ctx context.Context, indicator Resource
 // observations. It costs one request and is not tried again after an unknown outcome, because it
 // would count twice.
 //
-// API: POST /v2/indicators/{type}/{indicator}/observations
+//	API: POST /v2/indicators/{type}/{indicator}/observations
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s *IndicatorsService) Observe(ctx context.Context, indicator Resource, observation Observation) error {
 	t, err := s.c.indicatorTarget(indicator)
@@ -167,7 +172,8 @@ func (s *IndicatorsService) Observe(ctx context.Context, indicator Resource, obs
 
 // ObservationCount reads how often an indicator was seen, with one request.
 //
-// API: GET /v2/indicators/{type}/{indicator}/observationCount
+//	API: GET /v2/indicators/{type}/{indicator}/observationCount
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s *IndicatorsService) ObservationCount(ctx context.Context, indicator Resource) (*ObservationCount, error) {
 	t, err := s.c.indicatorTarget(indicator)
@@ -182,7 +188,8 @@ func (s *IndicatorsService) ObservationCount(ctx context.Context, indicator Reso
 // then. The platform counts one report a user, indicator and day, so that it may be tried again. It
 // costs one request.
 //
-// API: POST /v2/indicators/{type}/{indicator}/falsePositive
+//	API: POST /v2/indicators/{type}/{indicator}/falsePositive
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s *IndicatorsService) ReportFalsePositive(ctx context.Context, indicator Resource) (*FalsePositives, error) {
 	t, err := s.c.indicatorTarget(indicator)
@@ -197,7 +204,8 @@ func (s *IndicatorsService) ReportFalsePositive(ctx context.Context, indicator R
 // the zero day means all of yesterday and today so far. The platform sends at most 20,000 (a setting of the instance) in one answer. It
 // costs one request.
 //
-// API: GET /v2/indicators/observed
+//	API: GET /v2/indicators/observed
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s *IndicatorsService) Observed(ctx context.Context, day time.Time, opts *OwnerOptions) ([]ObservedIndicator, error) {
 	q := ownerQuery(s.c.ownerOr(copyOf(opts).Owner))

@@ -46,7 +46,8 @@ type OwnersService struct{ service }
 
 // List reads all owners that the API user can see. It costs one request a 500 owners.
 //
-// API: GET /v2/owners
+//	API: GET /v2/owners
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/owners/owners.html
 func (s *OwnersService) List(ctx context.Context) ([]Owner, error) {
 	return listAll(ctx, s.c, at("v2", "owners"), "", []string{"owner"}, readOwner)
@@ -54,7 +55,8 @@ func (s *OwnersService) List(ctx context.Context) ([]Owner, error) {
 
 // Get reads one owner by its id, with one request.
 //
-// API: GET /v2/owners/{id}
+//	API: GET /v2/owners/{id}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/owners/owners.html
 func (s *OwnersService) Get(ctx context.Context, ownerID int64) (*Owner, error) {
 	if ownerID < 0 {
@@ -65,7 +67,8 @@ func (s *OwnersService) Get(ctx context.Context, ownerID int64) (*Owner, error) 
 
 // Mine reads the API user's own organization, with one request.
 //
-// API: GET /v2/owners/mine
+//	API: GET /v2/owners/mine
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/owners/owners.html
 func (s *OwnersService) Mine(ctx context.Context) (*Owner, error) {
 	return one(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "owners", "mine")}, []string{"owner"}, pointer(readOwner))
@@ -74,7 +77,8 @@ func (s *OwnersService) Mine(ctx context.Context) (*Owner, error) {
 // Members reads the users of the API user's own organization. It costs one request a 500 users. An
 // anonymous organization answers with pseudonyms.
 //
-// API: GET /v2/owners/mine/members
+//	API: GET /v2/owners/mine/members
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/owners/owners.html
 func (s *OwnersService) Members(ctx context.Context) (*Members, error) {
 	m := &Members{}
@@ -92,7 +96,8 @@ func (s *OwnersService) Members(ctx context.Context) (*Members, error) {
 
 // Metrics reads the daily numbers of one owner, one element a day, with one request.
 //
-// API: GET /v2/owners/{id}/metrics
+//	API: GET /v2/owners/{id}/metrics
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/owners/owners.html
 func (s *OwnersService) Metrics(ctx context.Context, ownerID int64) ([]OwnerMetric, error) {
 	if ownerID < 0 {
@@ -104,7 +109,8 @@ func (s *OwnersService) Metrics(ctx context.Context, ownerID int64) ([]OwnerMetr
 // AllMetrics reads the daily numbers of all owners that the API user can see. It costs one request
 // a 500 elements.
 //
-// API: GET /v2/owners/metrics
+//	API: GET /v2/owners/metrics
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/owners/owners.html
 func (s *OwnersService) AllMetrics(ctx context.Context) ([]OwnerMetric, error) {
 	return listAll(ctx, s.c, at("v2", "owners", "metrics"), "", []string{"ownerMetric"}, readOwnerMetric)
@@ -113,7 +119,8 @@ func (s *OwnersService) AllMetrics(ctx context.Context) ([]OwnerMetric, error) {
 // Whoami reads the API user that the client's credentials belong to, with one request. It is the
 // cheapest way to see whether base URL and credentials are right.
 //
-// API: GET /v2/whoami
+//	API: GET /v2/whoami
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/owners/owners.html
 func (s *OwnersService) Whoami(ctx context.Context) (*User, error) {
 	return one(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "whoami")}, []string{"user"}, pointer(readUser))

@@ -82,7 +82,8 @@ func (o *PlaybookSearchOptions) check() error {
 
 // List reads the playbooks that the API user can see, with one request.
 //
-// API: GET /v2/playbooks
+//	API: GET /v2/playbooks
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/playbooks/playbooks.html
 func (s *PlaybooksService) List(ctx context.Context) ([]Playbook, error) {
 	found, err := s.list(ctx, &call{method: http.MethodGet, route: at("v2", "playbooks")})
@@ -94,7 +95,8 @@ func (s *PlaybooksService) List(ctx context.Context) ([]Playbook, error) {
 
 // Search reads one page of the playbooks that meet the options, with one request.
 //
-// API: GET /v2/playbooks/search
+//	API: GET /v2/playbooks/search
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/playbooks/playbooks.html
 func (s *PlaybooksService) Search(ctx context.Context, opts *PlaybookSearchOptions) (*Page[Playbook], error) {
 	o := copyOf(opts)
@@ -108,7 +110,8 @@ func (s *PlaybooksService) Search(ctx context.Context, opts *PlaybookSearchOptio
 // SearchAll reads all playbooks that meet the options, one request a page, each when it is needed.
 // An error ends the sequence.
 //
-// API: GET /v2/playbooks/search
+//	API: GET /v2/playbooks/search
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/playbooks/playbooks.html
 func (s *PlaybooksService) SearchAll(ctx context.Context, opts *PlaybookSearchOptions) iter.Seq2[Playbook, error] {
 	o := copyOf(opts)
@@ -144,7 +147,8 @@ func (s *PlaybooksService) page(ctx context.Context, o PlaybookSearchOptions, st
 // Get reads one playbook, with one request. One that is not there is an error that matches
 // [ErrNotFound].
 //
-// API: GET /v2/playbooks/{idOrGroupXid}
+//	API: GET /v2/playbooks/{idOrGroupXid}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/playbooks/playbooks.html
 func (s *PlaybooksService) Get(ctx context.Context, idOrXID string) (*Playbook, error) {
 	r, err := playbookRoute(idOrXID)
@@ -158,7 +162,8 @@ func (s *PlaybooksService) Get(ctx context.Context, idOrXID string) (*Playbook, 
 // not tried again after an unknown outcome. The fields of what it returns are empty as far as the
 // platform does not answer with the playbook.
 //
-// API: POST /v2/playbooks
+//	API: POST /v2/playbooks
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/playbooks/playbooks.html
 func (s *PlaybooksService) Import(ctx context.Context, pbx []byte) (*Playbook, error) {
 	return s.upload(ctx, at("v2", "playbooks"), pbx)
@@ -168,7 +173,8 @@ func (s *PlaybooksService) Import(ctx context.Context, pbx []byte) (*Playbook, e
 // and is not tried again after an unknown outcome. The fields of what it returns are empty as far
 // as the platform does not answer with the playbook.
 //
-// API: POST /v2/playbooks/{idOrGroupXid}
+//	API: POST /v2/playbooks/{idOrGroupXid}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/playbooks/playbooks.html
 func (s *PlaybooksService) AddVersion(ctx context.Context, idOrXID string, pbx []byte) (*Playbook, error) {
 	r, err := playbookRoute(idOrXID)
@@ -205,7 +211,8 @@ const (
 // w may then hold a part. It costs one request, which is tried again only as long as w has got
 // nothing.
 //
-// API: GET /v2/playbooks/{idOrGroupXid}/export
+//	API: GET /v2/playbooks/{idOrGroupXid}/export
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/playbooks/playbooks.html
 func (s *PlaybooksService) Export(ctx context.Context, idOrXID string, format PlaybookFormat, w io.Writer) (int64, error) {
 	r, err := playbookRoute(idOrXID)
@@ -226,7 +233,8 @@ func (s *PlaybooksService) Export(ctx context.Context, idOrXID string, format Pl
 // Activate lets a playbook run. It costs one request; repeating it does no harm, so that it is
 // tried again after an unknown outcome.
 //
-// API: POST /v2/playbooks/{idOrGroupXid}/activate
+//	API: POST /v2/playbooks/{idOrGroupXid}/activate
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/playbooks/playbooks.html
 func (s *PlaybooksService) Activate(ctx context.Context, idOrXID string) error {
 	return s.change(ctx, http.MethodPost, idOrXID, "activate")
@@ -235,7 +243,8 @@ func (s *PlaybooksService) Activate(ctx context.Context, idOrXID string) error {
 // Deactivate stops a playbook from running. It costs one request; repeating it does no harm, so
 // that it is tried again after an unknown outcome.
 //
-// API: POST /v2/playbooks/{idOrGroupXid}/deactivate
+//	API: POST /v2/playbooks/{idOrGroupXid}/deactivate
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/playbooks/playbooks.html
 func (s *PlaybooksService) Deactivate(ctx context.Context, idOrXID string) error {
 	return s.change(ctx, http.MethodPost, idOrXID, "deactivate")
@@ -243,7 +252,8 @@ func (s *PlaybooksService) Deactivate(ctx context.Context, idOrXID string) error
 
 // Delete deletes a playbook. It costs one request.
 //
-// API: DELETE /v2/playbooks/{idOrGroupXid}
+//	API: DELETE /v2/playbooks/{idOrGroupXid}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/playbooks/playbooks.html
 func (s *PlaybooksService) Delete(ctx context.Context, idOrXID string) error {
 	return s.change(ctx, http.MethodDelete, idOrXID, "")

@@ -45,7 +45,8 @@ type RelatedIndicatorOptions struct {
 // AssociatedWith reads the groups of the type that are associated with a resource, one request a
 // page, each when it is needed. An error ends the sequence.
 //
-// API: GET /v2/{resource}/groups/{associatedGroupType}
+//	API: GET /v2/{resource}/groups/{associatedGroupType}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
 func (s *TypedGroups[T]) AssociatedWith(ctx context.Context, resource Resource, opts *RelatedOptions) iter.Seq2[T, error] {
 	o := copyOf(opts)
@@ -56,7 +57,8 @@ func (s *TypedGroups[T]) AssociatedWith(ctx context.Context, resource Resource, 
 // Tagged reads the groups of the type that carry a tag, one request a page, each when it is needed.
 // An error ends the sequence. An ATT&CK tag cannot be read this way; see [TagsService].
 //
-// API: GET /v2/tags/{tagName}/groups/{associatedGroupType}
+//	API: GET /v2/tags/{tagName}/groups/{associatedGroupType}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
 func (s *TypedGroups[T]) Tagged(ctx context.Context, tag string, opts *RelatedOptions) iter.Seq2[T, error] {
 	o := copyOf(opts)
@@ -67,7 +69,8 @@ func (s *TypedGroups[T]) Tagged(ctx context.Context, tag string, opts *RelatedOp
 // Labeled reads the groups of the type that carry a security label, one request a page, each when
 // it is needed. An error ends the sequence.
 //
-// API: GET /v2/securityLabels/{securityLabelName}/groups/{groupType}
+//	API: GET /v2/securityLabels/{securityLabelName}/groups/{groupType}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
 func (s *TypedGroups[T]) Labeled(ctx context.Context, label string, opts *RelatedOptions) iter.Seq2[T, error] {
 	o := copyOf(opts)
@@ -79,7 +82,8 @@ func (s *TypedGroups[T]) Labeled(ctx context.Context, label string, opts *Relate
 // a page, each when it is needed. An error ends the sequence. With a victim are listed the
 // indicators that share a group with it.
 //
-// API: GET /v2/{resource}/indicators/{associatedIndicatorType}
+//	API: GET /v2/{resource}/indicators/{associatedIndicatorType}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
 func (s *TypedIndicators[T]) AssociatedWith(ctx context.Context, resource Resource, opts *RelatedOptions) iter.Seq2[T, error] {
 	o := copyOf(opts)
@@ -90,7 +94,8 @@ func (s *TypedIndicators[T]) AssociatedWith(ctx context.Context, resource Resour
 // Tagged reads the indicators of the type that carry a tag, one request a page, each when it is
 // needed. An error ends the sequence. An ATT&CK tag cannot be read this way; see [TagsService].
 //
-// API: GET /v2/tags/{tagName}/indicators/{associatedIndicatorType}
+//	API: GET /v2/tags/{tagName}/indicators/{associatedIndicatorType}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
 func (s *TypedIndicators[T]) Tagged(ctx context.Context, tag string, opts *RelatedOptions) iter.Seq2[T, error] {
 	o := copyOf(opts)
@@ -101,7 +106,8 @@ func (s *TypedIndicators[T]) Tagged(ctx context.Context, tag string, opts *Relat
 // Labeled reads the indicators of the type that carry a security label, one request a page, each
 // when it is needed. An error ends the sequence.
 //
-// API: GET /v2/securityLabels/{securityLabelName}/indicators/{indicatorType}
+//	API: GET /v2/securityLabels/{securityLabelName}/indicators/{indicatorType}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
 func (s *TypedIndicators[T]) Labeled(ctx context.Context, label string, opts *RelatedOptions) iter.Seq2[T, error] {
 	o := copyOf(opts)

@@ -17,7 +17,8 @@ type DNSResolution struct {
 // HostResolutions reads what a host has resolved to, one request a page, each when it is needed. An
 // error ends the sequence. The platform resolves a host while its DNSActive is true.
 //
-// API: GET /v2/indicators/hosts/{indicator}/dnsResolutions
+//	API: GET /v2/indicators/hosts/{indicator}/dnsResolutions
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s *IndicatorsService) HostResolutions(ctx context.Context, host Resource, opts *RelatedOptions) iter.Seq2[DNSResolution, error] {
 	o := copyOf(opts)
@@ -31,7 +32,8 @@ func (s *IndicatorsService) HostResolutions(ctx context.Context, host Resource, 
 // AddressResolutions reads the hosts that have resolved to an address, one request a page, each
 // when it is needed. An error ends the sequence.
 //
-// API: GET /v2/indicators/addresses/{indicator}/dnsResolutions
+//	API: GET /v2/indicators/addresses/{indicator}/dnsResolutions
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s *IndicatorsService) AddressResolutions(ctx context.Context, address Resource, opts *RelatedOptions) iter.Seq2[*Host, error] {
 	o := copyOf(opts)

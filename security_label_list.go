@@ -21,7 +21,8 @@ type SecurityLabelListOptions struct {
 
 // List reads one page of an owner's security labels, with one request.
 //
-// API: GET /v2/securityLabels
+//	API: GET /v2/securityLabels
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
 func (s *SecurityLabelsService) List(ctx context.Context, opts *SecurityLabelListOptions) (*Page[SecurityLabel], error) {
 	o := copyOf(opts)
@@ -35,7 +36,8 @@ func (s *SecurityLabelsService) List(ctx context.Context, opts *SecurityLabelLis
 // All reads all of an owner's security labels, one request a page, each when it is needed. An error
 // ends the sequence.
 //
-// API: GET /v2/securityLabels
+//	API: GET /v2/securityLabels
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
 func (s *SecurityLabelsService) All(ctx context.Context, opts *SecurityLabelListOptions) iter.Seq2[SecurityLabel, error] {
 	o := copyOf(opts)
@@ -63,7 +65,8 @@ func (s *SecurityLabelsService) page(ctx context.Context, o SecurityLabelListOpt
 // Get reads one security label of an owner. One that the owner does not have is an error that
 // matches [ErrNotFound]. It costs one request.
 //
-// API: GET /v2/securityLabels/{securityLabelName}
+//	API: GET /v2/securityLabels/{securityLabelName}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
 func (s *SecurityLabelsService) Get(ctx context.Context, name string, opts *OwnerOptions) (*SecurityLabel, error) {
 	t, err := s.c.labeled(name, copyOf(opts).Owner)
@@ -76,7 +79,8 @@ func (s *SecurityLabelsService) Get(ctx context.Context, name string, opts *Owne
 // Delete deletes a security label of an owner, and with it takes it off everything that carries it.
 // Only a batch file can bring it back. It costs one request.
 //
-// API: DELETE /v2/securityLabels/{securityLabelName}
+//	API: DELETE /v2/securityLabels/{securityLabelName}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
 func (s *SecurityLabelsService) Delete(ctx context.Context, name string, opts *OwnerOptions) error {
 	t, err := s.c.labeled(name, copyOf(opts).Owner)
@@ -89,8 +93,9 @@ func (s *SecurityLabelsService) Delete(ctx context.Context, name string, opts *O
 // Groups reads the groups that carry a security label, one request a page, each when it is needed.
 // An error ends the sequence.
 //
-// API: GET /v2/securityLabels/{securityLabelName}/groups
-// API: GET /v2/securityLabels/{securityLabelName}/groups/{groupType}
+//	API: GET /v2/securityLabels/{securityLabelName}/groups
+//	API: GET /v2/securityLabels/{securityLabelName}/groups/{groupType}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
 func (s *SecurityLabelsService) Groups(ctx context.Context, label string, opts *RelatedGroupOptions) iter.Seq2[Group, error] {
 	o := copyOf(opts)
@@ -101,7 +106,8 @@ func (s *SecurityLabelsService) Groups(ctx context.Context, label string, opts *
 // Group reads one group that carries a security label. One that does not is an error that matches
 // [ErrNotFound]. It costs one request.
 //
-// API: GET /v2/securityLabels/{securityLabelName}/groups/{groupType}/{groupId}
+//	API: GET /v2/securityLabels/{securityLabelName}/groups/{groupType}/{groupId}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
 func (s *SecurityLabelsService) Group(ctx context.Context, label string, group Resource) (Group, error) {
 	t, g, err := s.with(label, group)
@@ -114,8 +120,9 @@ func (s *SecurityLabelsService) Group(ctx context.Context, label string, group R
 // Indicators reads the indicators that carry a security label, one request a page, each when it is
 // needed. An error ends the sequence.
 //
-// API: GET /v2/securityLabels/{securityLabelName}/indicators
-// API: GET /v2/securityLabels/{securityLabelName}/indicators/{indicatorType}
+//	API: GET /v2/securityLabels/{securityLabelName}/indicators
+//	API: GET /v2/securityLabels/{securityLabelName}/indicators/{indicatorType}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
 func (s *SecurityLabelsService) Indicators(ctx context.Context, label string, opts *RelatedIndicatorOptions) iter.Seq2[Indicator, error] {
 	o := copyOf(opts)
@@ -126,7 +133,8 @@ func (s *SecurityLabelsService) Indicators(ctx context.Context, label string, op
 // Indicator reads one indicator that carries a security label. One that does not is an error that
 // matches [ErrNotFound]. It costs one request.
 //
-// API: GET /v2/securityLabels/{securityLabelName}/indicators/{indicatorType}/{indicator}
+//	API: GET /v2/securityLabels/{securityLabelName}/indicators/{indicatorType}/{indicator}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
 func (s *SecurityLabelsService) Indicator(ctx context.Context, label string, indicator Resource) (Indicator, error) {
 	t, i, err := s.with(label, indicator)
@@ -144,7 +152,8 @@ func (s *SecurityLabelsService) Indicator(ctx context.Context, label string, ind
 // Tasks reads the tasks that carry a security label, one request a page, each when it is needed. An error
 // ends the sequence.
 //
-// API: GET /v2/securityLabels/{securityLabelName}/tasks
+//	API: GET /v2/securityLabels/{securityLabelName}/tasks
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
 func (s *SecurityLabelsService) Tasks(ctx context.Context, label string, opts *RelatedOptions) iter.Seq2[*Task, error] {
 	o := copyOf(opts)
@@ -155,7 +164,8 @@ func (s *SecurityLabelsService) Tasks(ctx context.Context, label string, opts *R
 // Task reads one task that carries a security label. One that does not is an error that matches
 // [ErrNotFound]. It costs one request.
 //
-// API: GET /v2/securityLabels/{securityLabelName}/tasks/{taskId}
+//	API: GET /v2/securityLabels/{securityLabelName}/tasks/{taskId}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
 func (s *SecurityLabelsService) Task(ctx context.Context, label string, task Resource) (*Task, error) {
 	t, other, err := s.with(label, task)
@@ -168,7 +178,8 @@ func (s *SecurityLabelsService) Task(ctx context.Context, label string, task Res
 // Victims reads the victims that carry a security label, one request a page, each when it is needed. An
 // error ends the sequence.
 //
-// API: GET /v2/securityLabels/{securityLabelName}/victims
+//	API: GET /v2/securityLabels/{securityLabelName}/victims
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
 func (s *SecurityLabelsService) Victims(ctx context.Context, label string, opts *RelatedOptions) iter.Seq2[*Victim, error] {
 	o := copyOf(opts)
@@ -179,7 +190,8 @@ func (s *SecurityLabelsService) Victims(ctx context.Context, label string, opts 
 // Victim reads one victim that carries a security label. One that does not is an error that matches
 // [ErrNotFound]. It costs one request.
 //
-// API: GET /v2/securityLabels/{securityLabelName}/victims/{victimId}
+//	API: GET /v2/securityLabels/{securityLabelName}/victims/{victimId}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
 func (s *SecurityLabelsService) Victim(ctx context.Context, label string, victim Resource) (*Victim, error) {
 	t, other, err := s.with(label, victim)

@@ -28,8 +28,9 @@ type SecurityLabelsService struct{ service }
 // On lists the security labels of a resource, or of an attribute that an [AttributeRef] names. It
 // costs one request a 500 labels.
 //
-// API: GET /v2/{resource}/securityLabels
-// API: GET /v2/{resource}/attributes/{attributeId}/securityLabels
+//	API: GET /v2/{resource}/securityLabels
+//	API: GET /v2/{resource}/attributes/{attributeId}/securityLabels
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
 func (s *SecurityLabelsService) On(ctx context.Context, on Labelable) ([]SecurityLabel, error) {
 	t, err := s.c.targetOf(on)
@@ -44,8 +45,9 @@ func (s *SecurityLabelsService) On(ctx context.Context, on Labelable) ([]Securit
 // stops at the first error; a request whose outcome is not known is tried again, because a label
 // that is there already stays as it is.
 //
-// API: POST /v2/{resource}/securityLabels/{securityLabelName}
-// API: POST /v2/{resource}/attributes/{attributeId}/securityLabels/{securityLabelName}
+//	API: POST /v2/{resource}/securityLabels/{securityLabelName}
+//	API: POST /v2/{resource}/attributes/{attributeId}/securityLabels/{securityLabelName}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
 func (s *SecurityLabelsService) Apply(ctx context.Context, on Labelable, names ...string) error {
 	return s.each(ctx, http.MethodPost, on, names)
@@ -54,8 +56,9 @@ func (s *SecurityLabelsService) Apply(ctx context.Context, on Labelable, names .
 // Remove takes security labels off a resource, or off an attribute that an [AttributeRef] names. It
 // costs one request a name and stops at the first error.
 //
-// API: DELETE /v2/{resource}/securityLabels/{securityLabelName}
-// API: DELETE /v2/{resource}/attributes/{attributeId}/securityLabels/{securityLabelName}
+//	API: DELETE /v2/{resource}/securityLabels/{securityLabelName}
+//	API: DELETE /v2/{resource}/attributes/{attributeId}/securityLabels/{securityLabelName}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
 func (s *SecurityLabelsService) Remove(ctx context.Context, on Labelable, names ...string) error {
 	return s.each(ctx, http.MethodDelete, on, names)

@@ -23,7 +23,8 @@ type TagListOptions struct {
 
 // List reads one page of an owner's tags, with one request. ATT&CK tags are not among them.
 //
-// API: GET /v2/tags
+//	API: GET /v2/tags
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
 func (s *TagsService) List(ctx context.Context, opts *TagListOptions) (*Page[Tag], error) {
 	o := copyOf(opts)
@@ -37,7 +38,8 @@ func (s *TagsService) List(ctx context.Context, opts *TagListOptions) (*Page[Tag
 // All reads all of an owner's tags, one request a page, each when it is needed. An error ends the
 // sequence. ATT&CK tags are not among them.
 //
-// API: GET /v2/tags
+//	API: GET /v2/tags
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
 func (s *TagsService) All(ctx context.Context, opts *TagListOptions) iter.Seq2[Tag, error] {
 	o := copyOf(opts)
@@ -63,7 +65,8 @@ func (s *TagsService) page(ctx context.Context, o TagListOptions, start, limit i
 // Get reads one tag of an owner. One that the owner does not have is an error that matches
 // [ErrNotFound]. It costs one request.
 //
-// API: GET /v2/tags/{tagName}
+//	API: GET /v2/tags/{tagName}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
 func (s *TagsService) Get(ctx context.Context, name string, opts *OwnerOptions) (*Tag, error) {
 	t, err := s.c.tagged(name, copyOf(opts).Owner)
@@ -77,7 +80,8 @@ func (s *TagsService) Get(ctx context.Context, name string, opts *OwnerOptions) 
 // description: [TagsService.Add] creates the tags that do not exist. It costs one request and is
 // not tried again after an unknown outcome.
 //
-// API: POST /v2/tags
+//	API: POST /v2/tags
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
 func (s *TagsService) Create(ctx context.Context, tag Tag, opts *OwnerOptions) (*Tag, error) {
 	name, err := CanonicalTag(tag.Name)
@@ -92,7 +96,8 @@ func (s *TagsService) Create(ctx context.Context, tag Tag, opts *OwnerOptions) (
 // set. Everything that carries the tag carries it under the new name then. It returns the tag as it
 // is then, and costs one request.
 //
-// API: PUT /v2/tags/{tagName}
+//	API: PUT /v2/tags/{tagName}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
 func (s *TagsService) Update(ctx context.Context, name string, tag Tag, opts *OwnerOptions) (*Tag, error) {
 	t, err := s.c.tagged(name, copyOf(opts).Owner)
@@ -125,7 +130,8 @@ func (s *TagsService) send(ctx context.Context, method string, r route, q url.Va
 // Delete deletes a tag of an owner, and with it takes it off everything that carries it. It costs
 // one request.
 //
-// API: DELETE /v2/tags/{tagName}
+//	API: DELETE /v2/tags/{tagName}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
 func (s *TagsService) Delete(ctx context.Context, name string, opts *OwnerOptions) error {
 	t, err := s.c.tagged(name, copyOf(opts).Owner)
@@ -138,8 +144,9 @@ func (s *TagsService) Delete(ctx context.Context, name string, opts *OwnerOption
 // Groups reads the groups that carry a tag, one request a page, each when it is needed. An error
 // ends the sequence.
 //
-// API: GET /v2/tags/{tagName}/groups
-// API: GET /v2/tags/{tagName}/groups/{associatedGroupType}
+//	API: GET /v2/tags/{tagName}/groups
+//	API: GET /v2/tags/{tagName}/groups/{associatedGroupType}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
 func (s *TagsService) Groups(ctx context.Context, tag string, opts *RelatedGroupOptions) iter.Seq2[Group, error] {
 	o := copyOf(opts)
@@ -150,7 +157,8 @@ func (s *TagsService) Groups(ctx context.Context, tag string, opts *RelatedGroup
 // Group reads one group that carries a tag. One that does not is an error that matches
 // [ErrNotFound]. It costs one request.
 //
-// API: GET /v2/tags/{tagName}/groups/{associatedGroupType}/{associatedGroupId}
+//	API: GET /v2/tags/{tagName}/groups/{associatedGroupType}/{associatedGroupId}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
 func (s *TagsService) Group(ctx context.Context, tag string, group Resource) (Group, error) {
 	t, g, err := s.with(tag, group)
@@ -163,8 +171,9 @@ func (s *TagsService) Group(ctx context.Context, tag string, group Resource) (Gr
 // Indicators reads the indicators that carry a tag, one request a page, each when it is needed. An
 // error ends the sequence.
 //
-// API: GET /v2/tags/{tagName}/indicators
-// API: GET /v2/tags/{tagName}/indicators/{associatedIndicatorType}
+//	API: GET /v2/tags/{tagName}/indicators
+//	API: GET /v2/tags/{tagName}/indicators/{associatedIndicatorType}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
 func (s *TagsService) Indicators(ctx context.Context, tag string, opts *RelatedIndicatorOptions) iter.Seq2[Indicator, error] {
 	o := copyOf(opts)
@@ -175,7 +184,8 @@ func (s *TagsService) Indicators(ctx context.Context, tag string, opts *RelatedI
 // Tasks reads the tasks that carry a tag, one request a page, each when it is needed. An error
 // ends the sequence.
 //
-// API: GET /v2/tags/{tagName}/tasks
+//	API: GET /v2/tags/{tagName}/tasks
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
 func (s *TagsService) Tasks(ctx context.Context, tag string, opts *RelatedOptions) iter.Seq2[*Task, error] {
 	o := copyOf(opts)
@@ -186,7 +196,8 @@ func (s *TagsService) Tasks(ctx context.Context, tag string, opts *RelatedOption
 // Task reads one task that carries a tag. One that does not is an error that matches
 // [ErrNotFound]. It costs one request.
 //
-// API: GET /v2/tags/{tagName}/tasks/{associatedTaskId}
+//	API: GET /v2/tags/{tagName}/tasks/{associatedTaskId}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
 func (s *TagsService) Task(ctx context.Context, tag string, task Resource) (*Task, error) {
 	t, other, err := s.with(tag, task)
@@ -199,7 +210,8 @@ func (s *TagsService) Task(ctx context.Context, tag string, task Resource) (*Tas
 // Victims reads the victims that carry a tag, one request a page, each when it is needed. An
 // error ends the sequence.
 //
-// API: GET /v2/tags/{tagName}/victims
+//	API: GET /v2/tags/{tagName}/victims
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
 func (s *TagsService) Victims(ctx context.Context, tag string, opts *RelatedOptions) iter.Seq2[*Victim, error] {
 	o := copyOf(opts)
@@ -210,7 +222,8 @@ func (s *TagsService) Victims(ctx context.Context, tag string, opts *RelatedOpti
 // Victim reads one victim that carries a tag. One that does not is an error that matches
 // [ErrNotFound]. It costs one request.
 //
-// API: GET /v2/tags/{tagName}/victims/{associatedVictimId}
+//	API: GET /v2/tags/{tagName}/victims/{associatedVictimId}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
 func (s *TagsService) Victim(ctx context.Context, tag string, victim Resource) (*Victim, error) {
 	t, other, err := s.with(tag, victim)

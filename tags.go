@@ -25,7 +25,8 @@ type TagsService struct{ service }
 
 // On lists the tags of a resource. It costs one request a 500 tags.
 //
-// API: GET /v2/{resource}/tags
+//	API: GET /v2/{resource}/tags
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
 func (s *TagsService) On(ctx context.Context, resource Resource) ([]Tag, error) {
 	t, err := s.c.targetOf(resource)
@@ -40,7 +41,8 @@ func (s *TagsService) On(ctx context.Context, resource Resource) ([]Tag, error) 
 // outcome is not known is tried again, because a tag that is there already stays as it is. A tag
 // should be the bare word: the owner already says which source it comes from.
 //
-// API: POST /v2/{resource}/tags/{tagName}
+//	API: POST /v2/{resource}/tags/{tagName}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
 func (s *TagsService) Add(ctx context.Context, resource Resource, names ...string) error {
 	return s.each(ctx, http.MethodPost, resource, names)
@@ -49,7 +51,8 @@ func (s *TagsService) Add(ctx context.Context, resource Resource, names ...strin
 // Remove takes tags off a resource; the tags themselves stay. It costs one request a name and
 // stops at the first error.
 //
-// API: DELETE /v2/{resource}/tags/{tagName}
+//	API: DELETE /v2/{resource}/tags/{tagName}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
 func (s *TagsService) Remove(ctx context.Context, resource Resource, names ...string) error {
 	return s.each(ctx, http.MethodDelete, resource, names)

@@ -25,8 +25,9 @@ func (s *TaskUsersService) target(task Resource) (target, error) {
 
 // On lists the users of a task. It costs one request a 500 users.
 //
-// API: GET /v2/tasks/{id}/assignees
-// API: GET /v2/tasks/{id}/escalatees
+//	API: GET /v2/tasks/{id}/assignees
+//	API: GET /v2/tasks/{id}/escalatees
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tasks/tasks.html
 func (s *TaskUsersService) On(ctx context.Context, task Resource) ([]User, error) {
 	t, err := s.target(task)
@@ -39,8 +40,9 @@ func (s *TaskUsersService) On(ctx context.Context, task Resource) ([]User, error
 // Get reads a user of a task by the user name. A user that the task does not have is an error that
 // matches [ErrNotFound]. It costs one request.
 //
-// API: GET /v2/tasks/{id}/assignees/{userName}
-// API: GET /v2/tasks/{id}/escalatees/{userName}
+//	API: GET /v2/tasks/{id}/assignees/{userName}
+//	API: GET /v2/tasks/{id}/escalatees/{userName}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tasks/tasks.html
 func (s *TaskUsersService) Get(ctx context.Context, task Resource, userName string) (*User, error) {
 	name, err := trimmedName("user name", userName, 0)
@@ -53,8 +55,9 @@ func (s *TaskUsersService) Get(ctx context.Context, task Resource, userName stri
 // GetByID reads a user of a task by the user's id. The platform documents the path and no answer
 // holds such an id: it has to be known from elsewhere. It costs one request.
 //
-// API: GET /v2/tasks/{id}/assignees/{assigneeId}
-// API: GET /v2/tasks/{id}/escalatees/{escalateeId}
+//	API: GET /v2/tasks/{id}/assignees/{assigneeId}
+//	API: GET /v2/tasks/{id}/escalatees/{escalateeId}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tasks/tasks.html
 func (s *TaskUsersService) GetByID(ctx context.Context, task Resource, userID int64) (*User, error) {
 	if userID <= 0 {
@@ -75,8 +78,9 @@ func (s *TaskUsersService) get(ctx context.Context, task Resource, segment any) 
 // costs one request a name and stops at the first error. A user who is there already stays, so that
 // a request may be tried again.
 //
-// API: POST /v2/tasks/{id}/assignees/{userName}
-// API: POST /v2/tasks/{id}/escalatees/{userName}
+//	API: POST /v2/tasks/{id}/assignees/{userName}
+//	API: POST /v2/tasks/{id}/escalatees/{userName}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tasks/tasks.html
 func (s *TaskUsersService) Add(ctx context.Context, task Resource, userNames ...string) error {
 	return s.each(ctx, http.MethodPost, task, userNames)
@@ -85,8 +89,9 @@ func (s *TaskUsersService) Add(ctx context.Context, task Resource, userNames ...
 // Remove takes users off a task, by their user names. It costs one request a name and stops at the
 // first error.
 //
-// API: DELETE /v2/tasks/{id}/assignees/{userName}
-// API: DELETE /v2/tasks/{id}/escalatees/{userName}
+//	API: DELETE /v2/tasks/{id}/assignees/{userName}
+//	API: DELETE /v2/tasks/{id}/escalatees/{userName}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tasks/tasks.html
 func (s *TaskUsersService) Remove(ctx context.Context, task Resource, userNames ...string) error {
 	return s.each(ctx, http.MethodDelete, task, userNames)

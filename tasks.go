@@ -114,7 +114,8 @@ type TaskListOptions struct {
 // Get reads one task. One that the owner does not have is an error that matches [ErrNotFound]. It
 // costs one request.
 //
-// API: GET /v2/tasks/{id}
+//	API: GET /v2/tasks/{id}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tasks/tasks.html
 func (s *TasksService) Get(ctx context.Context, taskID int64, opts *TaskGetOptions) (*Task, error) {
 	o := copyOf(opts)
@@ -127,7 +128,8 @@ func (s *TasksService) Get(ctx context.Context, taskID int64, opts *TaskGetOptio
 
 // List reads one page of tasks, with one request.
 //
-// API: GET /v2/tasks
+//	API: GET /v2/tasks
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tasks/tasks.html
 func (s *TasksService) List(ctx context.Context, opts *TaskListOptions) (*Page[*Task], error) {
 	o := copyOf(opts)
@@ -140,7 +142,8 @@ func (s *TasksService) List(ctx context.Context, opts *TaskListOptions) (*Page[*
 
 // All reads all tasks, one request a page, each when it is needed. An error ends the sequence.
 //
-// API: GET /v2/tasks
+//	API: GET /v2/tasks
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tasks/tasks.html
 func (s *TasksService) All(ctx context.Context, opts *TaskListOptions) iter.Seq2[*Task, error] {
 	o := copyOf(opts)
@@ -169,7 +172,8 @@ func (s *TasksService) page(ctx context.Context, o TaskListOptions, start, limit
 //
 // Tags and attributes are put on the created task; a task that carries some is refused.
 //
-// API: POST /v2/tasks
+//	API: POST /v2/tasks
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tasks/tasks.html
 func (s *TasksService) Create(ctx context.Context, task *Task) (*Task, error) {
 	body, err := task.body(modeCreate)
@@ -188,7 +192,8 @@ func (s *TasksService) Create(ctx context.Context, task *Task) (*Task, error) {
 // Escalatees, where there are any, replace those that the task had. It returns the task as the
 // platform answers it, which may leave fields out, and costs one request.
 //
-// API: PUT /v2/tasks/{id}
+//	API: PUT /v2/tasks/{id}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tasks/tasks.html
 func (s *TasksService) Update(ctx context.Context, task *Task) (*Task, error) {
 	body, err := task.body(modeUpdate)
@@ -204,7 +209,8 @@ func (s *TasksService) Update(ctx context.Context, task *Task) (*Task, error) {
 
 // Delete deletes one task. It costs one request.
 //
-// API: DELETE /v2/tasks/{id}
+//	API: DELETE /v2/tasks/{id}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tasks/tasks.html
 func (s *TasksService) Delete(ctx context.Context, taskID int64, opts *OwnerOptions) error {
 	t, err := s.c.targetOf(TaskRef{ID: taskID, Owner: copyOf(opts).Owner})

@@ -45,7 +45,8 @@ type TypesService struct{ service }
 // Indicators lists the indicator types of the instance with their keys and regular expressions. It
 // costs one request a 500 types.
 //
-// API: GET /v2/types/indicatorTypes
+//	API: GET /v2/types/indicatorTypes
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s *TypesService) Indicators(ctx context.Context) ([]IndicatorTypeInfo, error) {
 	return Collect(pages(ctx, ListOptions{}, func(ctx context.Context, start, limit int) (*page[IndicatorTypeInfo], error) {
@@ -61,7 +62,8 @@ func (s *TypesService) Indicators(ctx context.Context) ([]IndicatorTypeInfo, err
 // Indicator reads one indicator type, by its entity, as in "host" or "registryKey". It costs one
 // request.
 //
-// API: GET /v2/types/indicatorTypes/{indicatorType}
+//	API: GET /v2/types/indicatorTypes/{indicatorType}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s *TypesService) Indicator(ctx context.Context, entity string) (*IndicatorTypeInfo, error) {
 	return one(ctx, s.c, &call{

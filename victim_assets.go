@@ -35,7 +35,8 @@ func (s *VictimAssetsService) at(victim Resource, t VictimAssetType) (target, *v
 // On lists the assets of a victim, of all kinds. The list has the id and the main value of each; a
 // network or an address type has to be read with Get. It costs one request a 500 assets.
 //
-// API: GET /v2/victims/{id}/victimAssets
+//	API: GET /v2/victims/{id}/victimAssets
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
 func (s *VictimAssetsService) On(ctx context.Context, victim Resource) ([]VictimAsset, error) {
 	on, err := s.target(victim)
@@ -48,7 +49,8 @@ func (s *VictimAssetsService) On(ctx context.Context, victim Resource) ([]Victim
 // OfType lists the assets of a victim that are of one kind; see On. It costs one request a 500
 // assets.
 //
-// API: GET /v2/victims/{id}/victimAssets/{victimAssetType}
+//	API: GET /v2/victims/{id}/victimAssets/{victimAssetType}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
 func (s *VictimAssetsService) OfType(ctx context.Context, victim Resource, t VictimAssetType) ([]VictimAsset, error) {
 	on, def, err := s.at(victim, t)
@@ -61,7 +63,8 @@ func (s *VictimAssetsService) OfType(ctx context.Context, victim Resource, t Vic
 // Get reads one asset of a victim. One that the victim does not have is an error that matches
 // [ErrNotFound]. It costs one request.
 //
-// API: GET /v2/victims/{id}/victimAssets/{victimAssetType}/{assetId}
+//	API: GET /v2/victims/{id}/victimAssets/{victimAssetType}/{assetId}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
 func (s *VictimAssetsService) Get(ctx context.Context, victim Resource, t VictimAssetType, assetID int64) (VictimAsset, error) {
 	on, def, err := s.at(victim, t)
@@ -81,7 +84,8 @@ func (s *VictimAssetsService) Get(ctx context.Context, victim Resource, t Victim
 // Create gives a victim an asset and returns it as the platform stored it, with its id. It costs one
 // request and is not tried again after an unknown outcome, because that could create it twice.
 //
-// API: POST /v2/victims/{id}/victimAssets/{victimAssetType}
+//	API: POST /v2/victims/{id}/victimAssets/{victimAssetType}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
 func (s *VictimAssetsService) Create(ctx context.Context, victim Resource, asset VictimAsset) (VictimAsset, error) {
 	return s.send(ctx, http.MethodPost, victim, asset)
@@ -90,7 +94,8 @@ func (s *VictimAssetsService) Create(ctx context.Context, victim Resource, asset
 // Update changes an asset of a victim; its id says which one it is. Its main value must be set even
 // when it stays. It costs one request.
 //
-// API: PUT /v2/victims/{id}/victimAssets/{victimAssetType}/{assetId}
+//	API: PUT /v2/victims/{id}/victimAssets/{victimAssetType}/{assetId}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
 func (s *VictimAssetsService) Update(ctx context.Context, victim Resource, asset VictimAsset) (VictimAsset, error) {
 	return s.send(ctx, http.MethodPut, victim, asset)
@@ -98,7 +103,8 @@ func (s *VictimAssetsService) Update(ctx context.Context, victim Resource, asset
 
 // Delete deletes one asset of a victim. It costs one request.
 //
-// API: DELETE /v2/victims/{id}/victimAssets/{victimAssetType}/{assetId}
+//	API: DELETE /v2/victims/{id}/victimAssets/{victimAssetType}/{assetId}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
 func (s *VictimAssetsService) Delete(ctx context.Context, victim Resource, t VictimAssetType, assetID int64) error {
 	on, def, err := s.at(victim, t)

@@ -84,7 +84,8 @@ type VictimListOptions struct {
 // Get reads one victim. One that the owner does not have is an error that matches [ErrNotFound]. It
 // costs one request.
 //
-// API: GET /v2/victims/{id}
+//	API: GET /v2/victims/{id}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
 func (s *VictimsService) Get(ctx context.Context, victimID int64, opts *VictimGetOptions) (*Victim, error) {
 	o := copyOf(opts)
@@ -97,7 +98,8 @@ func (s *VictimsService) Get(ctx context.Context, victimID int64, opts *VictimGe
 
 // List reads one page of victims, with one request.
 //
-// API: GET /v2/victims
+//	API: GET /v2/victims
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
 func (s *VictimsService) List(ctx context.Context, opts *VictimListOptions) (*Page[*Victim], error) {
 	o := copyOf(opts)
@@ -110,7 +112,8 @@ func (s *VictimsService) List(ctx context.Context, opts *VictimListOptions) (*Pa
 
 // All reads all victims, one request a page, each when it is needed. An error ends the sequence.
 //
-// API: GET /v2/victims
+//	API: GET /v2/victims
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
 func (s *VictimsService) All(ctx context.Context, opts *VictimListOptions) iter.Seq2[*Victim, error] {
 	o := copyOf(opts)
@@ -141,7 +144,8 @@ func (s *VictimsService) page(ctx context.Context, o VictimListOptions, start, l
 //
 // Tags and attributes are put on the created victim; a victim that carries some is refused.
 //
-// API: POST /v2/victims
+//	API: POST /v2/victims
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
 func (s *VictimsService) Create(ctx context.Context, victim *Victim) (*Victim, error) {
 	if victim == nil {
@@ -157,7 +161,8 @@ func (s *VictimsService) Create(ctx context.Context, victim *Victim) (*Victim, e
 // set even when it stays. It returns the victim as the platform answers it, which may leave fields
 // out, and costs one request.
 //
-// API: PUT /v2/victims/{id}
+//	API: PUT /v2/victims/{id}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
 func (s *VictimsService) Update(ctx context.Context, victim *Victim) (*Victim, error) {
 	if victim == nil {
@@ -172,7 +177,8 @@ func (s *VictimsService) Update(ctx context.Context, victim *Victim) (*Victim, e
 
 // Delete deletes one victim, with its assets. It costs one request.
 //
-// API: DELETE /v2/victims/{id}
+//	API: DELETE /v2/victims/{id}
+//
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
 func (s *VictimsService) Delete(ctx context.Context, victimID int64, opts *OwnerOptions) error {
 	t, err := s.c.targetOf(VictimRef{ID: victimID, Owner: copyOf(opts).Owner})
