@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -30,21 +31,20 @@ func newWireTap(t testing.TB) *wireTap {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	tap := &wireTap{addr: l.Addr().String(), seen: make(chan []string, 1)}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
+	tap := &wireTap{addr: l.Addr().String(), seen: make(chan []string, 16)}
+	var serving sync.WaitGroup
+	serving.Go(func() {
 		for {
 			conn, err := l.Accept()
 			if err != nil {
 				return
 			}
-			tap.serve(conn)
+			serving.Go(func() { tap.serve(conn) })
 		}
-	}()
+	})
 	t.Cleanup(func() {
 		require.NoError(t, l.Close())
-		<-done
+		serving.Wait()
 	})
 	return tap
 }
@@ -140,19 +140,9 @@ func checkValueArrives(t *testing.T, c *Client, tap *wireTap, v string) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	errs := make(chan error, 1)
-	go func() {
-		_, err := c.exchange(ctx, &call{method: http.MethodDelete, route: r, query: url.Values{"owner": {v}, filtersKey: {"name=" + strings.ReplaceAll(v, ",", "")}}}, nil, nil)
-		errs <- err
-	}()
-	var lines []string
-	select {
-	case lines = <-tap.seen:
-	case err := <-errs:
-		require.NoError(t, err)
-	}
-	require.NoError(t, <-errs)
-	target := checkTarget(t, lines, "DELETE", "Sup3rS3cret")
+	_, err := c.exchange(ctx, &call{method: http.MethodDelete, route: r, query: url.Values{"owner": {v}, filtersKey: {"name=" + strings.ReplaceAll(v, ",", "")}}}, nil, nil)
+	require.NoError(t, err)
+	target := checkTarget(t, <-tap.seen, "DELETE", "Sup3rS3cret") // handed over before the answer
 	path, query, ok := strings.Cut(target, "?")
 	require.True(t, ok)
 	segs := strings.Split(path, "/")
