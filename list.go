@@ -15,8 +15,8 @@ type ListOptions struct {
 	// Ahead is how many pages All asks for at the same time, while the items before them are used:
 	// 0 to 32. 0 means that a page is asked for when it is needed. The first page always comes
 	// alone, because it says how long the list is; where the platform does not say that, up to Ahead
-	// requests too many are sent at the end. So many pages are in memory, and a limiter and what the
-	// platform bears still count. List takes no notice of it.
+	// requests too many are sent at the end. That many pages are in memory, beside the one that is
+	// used; a limiter still counts every request. List takes no notice of it.
 	Ahead int `url:"-"`
 }
 
