@@ -25,9 +25,22 @@ func CanonicalHash(hash string) (string, error) {
 	}
 	switch len(s) {
 	case md5Length, sha1Length, sha256Length:
-		return strings.ToUpper(s), nil
+		return upperHex(s), nil
 	}
 	return "", refuse(field, "is not 32, 40 or 64 digits long", "give an MD5, SHA-1 or SHA-256")
+}
+
+// upperHex returns at most 64 hexadecimal digits in upper case.
+func upperHex(s string) string {
+	var b [sha256Length]byte
+	for i := range len(s) {
+		c := s[i]
+		b[i] = c &^ (c >> 1 & 0x20) // a letter, which has the bit 0x40, loses the bit 0x20
+	}
+	if upper := b[:len(s)]; string(upper) != s {
+		return string(upper)
+	}
+	return s
 }
 
 // JoinFileSummary returns the summary of a file: its hashes in the order MD5, SHA-1, SHA-256, with
@@ -89,7 +102,10 @@ func SplitFileSummary(summary string) (md5, sha1, sha256 string, err error) {
 // isHex reports whether s is one or more hexadecimal digits.
 func isHex(s string) bool {
 	for i := 0; i < len(s); i++ {
-		if c := s[i]; !isDigit(c) && (c|0x20 < 'a' || c|0x20 > 'f') {
+		// Below zero is what is a digit, or a letter up to f: one branch instead of four, none of which
+		// could be foretold.
+		c := s[i]
+		if (int(c-'0')-10)|(int(c|0x20-'a')-6) >= 0 {
 			return false
 		}
 	}

@@ -75,3 +75,17 @@ func TestSplitFileSummary(t *testing.T) {
 		})
 	}
 }
+
+func TestCanonicalHashKnowsEveryByte(t *testing.T) {
+	t.Parallel()
+	for c := range 256 {
+		in := string([]byte{byte(c)}) + strings.Repeat("a", 39)
+		got, err := CanonicalHash(in)
+		if !strings.Contains("0123456789abcdefABCDEF", in[:1]) {
+			require.Error(t, err, "byte %d", c)
+			continue
+		}
+		require.NoError(t, err, "byte %d", c)
+		assert.Equal(t, strings.ToUpper(in), got)
+	}
+}
