@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,6 +22,8 @@ type tagPages struct {
 	mu     sync.Mutex
 	asked  []string                            // resultStart+resultLimit
 	answer func(start, limit int) (int, []int) // resultCount or -1, and the numbers of the tags
+
+	queries []url.Values
 }
 
 func (p *tagPages) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -35,6 +38,7 @@ func (p *tagPages) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		limit = 100
 	}
+	p.queries = append(p.queries, q)
 	p.asked = append(p.asked, fmt.Sprintf("%d+%d", start, limit))
 	count, numbers := p.answer(start, limit)
 	var b strings.Builder
@@ -116,6 +120,31 @@ func TestAPageThatRepeatsForEverEndsTheList(t *testing.T) {
 		assert.ErrorContains(t, err, "the same page twice")
 		assert.Len(t, got, 10)
 		assert.Equal(t, "0+10 10+10", strings.Join(p.asked, " "))
+	}
+}
+
+func TestAheadIsNotSent(t *testing.T) {
+	t.Parallel()
+	p := &tagPages{answer: func(start, limit int) (int, []int) { return 95, span(start, limit, 95) }}
+	got, err := hosts(t, p, threatconnect.ListOptions{Limit: 10, Ahead: 4})
+	require.NoError(t, err)
+	require.Len(t, got, 95)
+	for i, h := range got {
+		assert.Equal(t, fmt.Sprintf("h%d.example", i), h.HostName)
+	}
+	assert.Equal(t, "0+10", p.asked[0])
+	var want []string
+	for start := 0; start < 95; start += 10 {
+		want = append(want, fmt.Sprintf("%d+10", start))
+	}
+	assert.ElementsMatch(t, want, p.asked)
+	for _, ahead := range []int{-1, 33} {
+		_, err := hosts(t, p, threatconnect.ListOptions{Ahead: ahead})
+		require.ErrorIs(t, err, threatconnect.ErrValidation)
+	}
+	assert.Len(t, p.asked, 10)
+	for _, query := range p.queries {
+		assert.False(t, query.Has("Ahead") || query.Has("ahead"))
 	}
 }
 
