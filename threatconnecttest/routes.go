@@ -164,6 +164,9 @@ func (s *Server) split(raw string) (t target) {
 		}
 		t.segments = append(t.segments, decoded)
 	}
+	if len(t.segments) == 5 && t.segments[1] == "indicators" && t.segments[4] == "dnsResolution" { // as TcEx spells it
+		t.segments[4] = "dnsResolutions"
+	}
 	return t
 }
 

@@ -1,0 +1,277 @@
+package threatconnecttest
+
+import (
+	"bufio"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// wireClient writes requests byte by byte over a port, as clients in other languages put them on the
+// wire: Go's own client would tidy header names and targets.
+type wireClient struct {
+	*testing.T
+	srv  *Server
+	addr string
+}
+
+func newWireClient(t *testing.T, opts ...Option) wireClient {
+	t.Helper()
+	srv := New(opts...)
+	port := httptest.NewServer(srv)
+	t.Cleanup(port.Close)
+	return wireClient{t, srv, port.Listener.Addr().String()}
+}
+
+// line is one request: what stands in the request line, and what follows.
+type line struct {
+	method, target string
+	headers        []string // beside Host, Authorization, Timestamp and the length
+	body           string
+	lower          bool   // header names in lower case, as Java's client sends them
+	chunked        bool   // the body in chunks of 7 bytes, without Content-Length
+	token          bool   // signed with the token
+	signed         string // what is signed, if not the target
+}
+
+const (
+	asJSON   = "Content-Type: application/json"
+	asStream = "Content-Type: application/octet-stream"
+)
+
+func (w wireClient) send(l line) reply {
+	w.Helper()
+	stamp := strconv.FormatInt(time.Now().Unix(), 10)
+	signed := l.signed
+	if signed == "" {
+		signed = l.target
+	}
+	mac := hmac.New(sha256.New, []byte(w.srv.SecretKey()))
+	fmt.Fprintf(mac, "%s:%s:%s", signed, l.method, stamp)
+	headers := []string{
+		"Host: " + w.addr, "Connection: close", "Timestamp: " + stamp,
+		"Authorization: TC " + w.srv.AccessID() + ":" + base64.StdEncoding.EncodeToString(mac.Sum(nil)),
+	}
+	if l.token {
+		headers = []string{"Host: " + w.addr, "Connection: close", "Authorization: TC-Token " + w.srv.Token()}
+	}
+	body := l.body
+	if l.chunked {
+		headers = append(headers, "Transfer-Encoding: chunked")
+		var b strings.Builder
+		for rest := l.body; rest != ""; {
+			n := min(7, len(rest))
+			fmt.Fprintf(&b, "%x\r\n%s\r\n", n, rest[:n])
+			rest = rest[n:]
+		}
+		body = b.String() + "0\r\n\r\n"
+	} else {
+		headers = append(headers, "Content-Length: "+strconv.Itoa(len(body)))
+	}
+	var out strings.Builder
+	fmt.Fprintf(&out, "%s %s HTTP/1.1\r\n", l.method, l.target)
+	for _, h := range append(headers, l.headers...) {
+		if name, value, _ := strings.Cut(h, ": "); l.lower {
+			h = strings.ToLower(name) + ": " + value
+		}
+		out.WriteString(h + "\r\n")
+	}
+	conn, err := new(net.Dialer).DialContext(w.Context(), "tcp", w.addr)
+	require.NoError(w, err)
+	defer conn.Close()
+	_, err = io.WriteString(conn, out.String()+"\r\n"+body)
+	require.NoError(w, err)
+	resp, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: l.method})
+	require.NoError(w, err)
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	require.NoError(w, err)
+	r := reply{status: resp.StatusCode, header: resp.Header, raw: string(b)}
+	if strings.Contains(resp.Header.Get("Content-Type"), "json") {
+		require.NoError(w, json.Unmarshal(b, &r.json), r.raw)
+	}
+	return r
+}
+
+// want sends a line and checks the status.
+func (w wireClient) want(status int, l line) reply {
+	w.Helper()
+	r := w.send(l)
+	require.Equal(w, status, r.status, "%s %s: %s", l.method, l.target, r.raw)
+	return r
+}
+
+// number reads the id that a created thing came with.
+func (w wireClient) number(r reply, path ...string) string {
+	w.Helper()
+	v := r.json
+	for _, name := range path {
+		m, ok := v.(map[string]any)
+		require.True(w, ok, r.raw)
+		v = m[name]
+	}
+	n, ok := v.(float64)
+	require.True(w, ok, r.raw)
+	return strconv.Itoa(int(n))
+}
+
+// stocked is a server that holds what the lines below ask for.
+func stocked(t *testing.T) wireClient {
+	t.Helper()
+	w := newWireClient(t)
+	for _, r := range []IndicatorRecord{
+		{Type: "URL", Summary: "http://example.com/a b?x=1&y=%2F#frag"},
+		{Type: "URL", Summary: "http://example.com/plain"},
+		{Type: "Host", Summary: "www.example.com"},
+		{Type: "EmailAddress", Summary: "a+b@example.com"},
+		{Type: "File", Summary: "d41d8cd98f00b204e9800998ecf8427e"},
+		{Type: "Address", Summary: "192.0.2.1"},
+	} {
+		r.Owner = "Example Community"
+		_, err := w.srv.AddIndicator(r)
+		require.NoError(t, err, r.Summary)
+	}
+	return w
+}
+
+// The lines that clients in other languages put on the wire for one value or one list, and what they
+// must get.
+func TestLinesOfForeignClients(t *testing.T) {
+	t.Parallel()
+	const urls, owner = "/api/v2/indicators/urls/", "?owner=Example+Community"
+	for name, tc := range map[string]struct {
+		line
+		status int
+	}{
+		"a token and no timestamp":                 {line{method: "GET", target: "/api/v2/owners?createActivityLog=false", token: true}, 200},
+		"header names in lower case":               {line{method: "GET", target: "/api/v2/owners", lower: true}, 200},
+		"a content type on a GET":                  {line{method: "GET", target: "/api/v2/owners", headers: []string{asJSON}}, 200},
+		"a URL with %20 in path and query":         {line{method: "GET", target: urls + "http%3A%2F%2Fexample.com%2Fa%20b%3Fx%3D1%26y%3D%252F%23frag?owner=Example%20Community&createActivityLog=false", lower: true}, 200},
+		"a plus for the space of the owner":        {line{method: "GET", target: urls + "http%3A%2F%2Fexample.com%2Fa%20b%3Fx%3D1%26y%3D%252F%23frag?resultLimit=10000&owner=Example+Community"}, 200},
+		"a plus in a path is a plus":               {line{method: "GET", target: urls + "http%3A%2F%2Fexample.com%2Fa+b%3Fx%3D1%26y%3D%2F%23frag" + owner}, 404},
+		"a URL that was escaped twice":             {line{method: "GET", target: urls + "http%253A%252F%252Fexample.com%252Fplain" + owner}, 404},
+		"a URL whose slashes are raw":              {line{method: "GET", target: urls + "http:/example.com/plain" + owner}, 500},
+		"lower-case escapes":                       {line{method: "GET", target: urls + "http%3a%2f%2fexample.com%2fplain" + owner}, 200},
+		"a raw at sign and plus in an address":     {line{method: "GET", target: "/api/v2/indicators/emailAddresses/a+b@example.com" + owner + "&createActivityLog=false"}, 200},
+		"an escaped at sign and plus":              {line{method: "GET", target: "/api/v2/indicators/emailAddresses/a%2Bb%40example.com?owner=Example%20Community"}, 200},
+		"a file by one hash":                       {line{method: "GET", target: "/api/v2/indicators/files/d41d8cd98f00b204e9800998ecf8427e" + owner + "&createActivityLog=false"}, 200},
+		"filters with escaped commas":              {line{method: "GET", target: "/api/v2/indicators?filters=rating%3E2%2Cconfidence%3C50%2Csummary%5E10.&resultLimit=10000&resultStart=0&createActivityLog=false"}, 200},
+		"filters with bare symbols":                {line{method: "GET", target: "/api/v2/indicators?filters=rating>2,confidence<50,summary^10."}, 200},
+		"filters of which one must hold":           {line{method: "GET", target: "/api/v2/indicators?resultLimit=500&owner=Example+Community&filters=rating%3E2%2Csummary%5E10.&orParams=true"}, 200},
+		"a slash before the query":                 {line{method: "GET", target: "/api/v2/groups/?filters=name%3DIncident"}, 200},
+		"includes more than once":                  {line{method: "GET", target: "/api/v2/indicators/addresses/192.0.2.1" + owner + "&includes=additional&includes=labels"}, 200},
+		"a boolean with a capital":                 {line{method: "GET", target: "/api/v2/indicators/addresses/192.0.2.1" + owner + "&includeAdditional=True"}, 200},
+		"resolutions in the singular":              {line{method: "GET", target: "/api/v2/indicators/hosts/www.example.com/dnsResolution" + owner}, 200},
+		"deleted indicators since a time":          {line{method: "GET", target: "/api/v2/indicators/deleted" + owner + "&deletedSince=2026-01-01T00:00:00Z"}, 200},
+		"a page on a POST":                         {line{method: "POST", target: "/api/v2/indicators/addresses/192.0.2.1/tags/Nation%20State?resultLimit=10000&owner=Example+Community", headers: []string{asJSON}}, 201},
+		"an empty object for an empty body":        {line{method: "POST", target: "/api/v2/indicators/addresses/192.0.2.1/tags/Nation%20State" + owner, headers: []string{asJSON}, body: "{}"}, 201},
+		"a tag whose slash is raw is another path": {line{method: "POST", target: "/api/v2/indicators/addresses/192.0.2.1/tags/a%20b/c%23d" + owner}, 500},
+		"a query that was not signed":              {line{method: "GET", target: "/api/v2/owners?Filters=x", signed: "/api/v2/owners"}, 401},
+		"a fragment that was signed":               {line{method: "GET", target: "/api/v2/owners", signed: "/api/v2/owners#frag"}, 401},
+		"an unknown owner":                         {line{method: "GET", target: "/api/v2/indicators?owner=Nobody"}, 403},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			stocked(t).want(tc.status, tc.line)
+		})
+	}
+}
+
+// Numbers and booleans come as strings and as 0 and 1.
+func TestWritesOfForeignClients(t *testing.T) {
+	t.Parallel()
+	w := newWireClient(t)
+	const query = "?owner=Example+Community&createActivityLog=false"
+	addresses := "/api/v2/indicators/addresses"
+	w.want(201, line{method: "POST", target: addresses + query, headers: []string{asJSON}, body: `{"ip": "192.0.2.1", "rating": "3", "confidence": "50"}`})
+	w.want(200, line{method: "PUT", target: addresses + "/192.0.2.1" + query, headers: []string{asJSON}, body: `{"active": "0", "activeLocked": 1}`})
+	got, ok := w.srv.Indicator("Example Community", "Address", "192.0.2.1")
+	require.True(t, ok)
+	assert.InDelta(t, 3, *got.Rating, 0)
+	assert.Equal(t, 50, *got.Confidence)
+	w.want(201, line{method: "POST", target: "/api/v2/indicators/hosts" + query, headers: []string{asJSON}, body: `{"hostName": "www.example.com", "dnsActive": "true", "whoisActive": true}`})
+	w.want(201, line{method: "POST", target: "/api/v2/indicators/files" + query, headers: []string{asJSON}, body: `{"md5": "D41D8CD98F00B204E9800998ECF8427E", "size": "13"}`})
+
+	inc := w.number(w.want(201, line{method: "POST", target: "/api/v2/groups/incidents" + query, headers: []string{asJSON}, lower: true,
+		body: `{"name": "Example", "eventDate": "2026-01-02T00:00:00Z"}`}), "data", "incident", "id")
+	adv := w.number(w.want(201, line{method: "POST", target: "/api/v2/groups/adversaries/?createActivityLog=false&owner=Example+Community", headers: []string{asJSON},
+		body: `{"name": "Example"}`}), "data", "adversary", "id")
+	// Linking, reading and unlinking, with a page that has no meaning there.
+	for _, pair := range []string{
+		"/api/v2/groups/incidents/" + inc + "/groups/adversaries/" + adv,
+		"/api/v2/groups/incidents/" + inc + "/indicators/addresses/192.0.2.1",
+		addresses + "/192.0.2.1/groups/adversaries/" + adv,
+	} {
+		list := pair[:strings.LastIndexByte(pair, '/')]
+		w.want(201, line{method: "POST", target: pair + "?resultLimit=10000&owner=Example+Community", headers: []string{asJSON}})
+		r := w.want(200, line{method: "GET", target: list + "?resultLimit=500&resultStart=0&owner=Example+Community&createActivityLog=false"})
+		assert.Equal(t, "1", w.number(r, "data", "resultCount"), list)
+		w.want(200, line{method: "DELETE", target: pair + query})
+		r = w.want(200, line{method: "GET", target: list + query})
+		assert.Equal(t, "0", w.number(r, "data", "resultCount"), list)
+	}
+	w.want(201, line{method: "POST", target: addresses + "/192.0.2.1/securityLabels/TLP%3AAMBER" + query})
+	attribute := w.number(w.want(201, line{method: "POST", target: addresses + "/192.0.2.1/attributes" + query, headers: []string{asJSON},
+		body: `{"type": "Description", "value": "Seen", "displayed": "true"}`}), "data", "attribute", "id")
+	w.want(200, line{method: "PUT", target: addresses + "/192.0.2.1/attributes/" + attribute + query, headers: []string{asJSON}, body: `{"value": "Seen twice"}`})
+	w.want(200, line{method: "DELETE", target: addresses + "/192.0.2.1/attributes/" + attribute + query})
+	w.want(200, line{method: "DELETE", target: addresses + "/192.0.2.1" + query})
+	assert.False(t, w.srv.Has("Example Community", "Address", "192.0.2.1"))
+}
+
+// Some clients stop at a short page, others at the count.
+func TestPagesOfForeignClients(t *testing.T) {
+	t.Parallel()
+	w := newWireClient(t)
+	for i := range 25 {
+		_, err := w.srv.AddIndicator(IndicatorRecord{Type: "Address", Summary: fmt.Sprintf("198.51.100.%d", i)})
+		require.NoError(t, err)
+	}
+	seen := map[string]bool{}
+	for start := 0; ; start += 10 {
+		r := w.want(200, line{method: "GET", target: fmt.Sprintf("/api/v2/indicators/addresses?resultLimit=10&resultStart=%d&createActivityLog=false", start)})
+		data := r.json.(map[string]any)["data"].(map[string]any)
+		assert.Equal(t, start == 0, data["resultCount"] != nil, "only the first page has the count")
+		page, _ := data["address"].([]any)
+		for _, v := range page {
+			seen[v.(map[string]any)["ip"].(string)] = true
+		}
+		if len(page) < 10 {
+			assert.Equal(t, 20, start)
+			break
+		}
+	}
+	assert.Len(t, seen, 25)
+	w.want(200, line{method: "GET", target: "/api/v2/indicators/addresses?resultLimit=10&resultStart=500"})
+	w.want(400, line{method: "GET", target: "/api/v2/indicators/addresses?resultLimit=10001"})
+}
+
+// TcEx posts a document with updateIfExists and, told that it may not, puts it.
+func TestDocumentsOfForeignClients(t *testing.T) {
+	t.Parallel()
+	w := newWireClient(t, WithoutUpdateIfExists())
+	created := w.want(201, line{method: "POST", target: "/api/v2/groups/documents/", headers: []string{asJSON}, body: `{"name": "Example", "fileName": "example.txt"}`})
+	id := w.number(created, "data", "document", "id")
+	upload := "/api/v2/groups/documents/" + id + "/upload"
+	w.want(200, line{method: "POST", target: upload + "?updateIfExists=true&createActivityLog=false", headers: []string{asStream}, body: "first"})
+	w.want(401, line{method: "POST", target: upload + "?updateIfExists=true&createActivityLog=false", headers: []string{asStream}, body: "second"})
+	w.want(200, line{method: "PUT", target: upload, headers: []string{asStream}, body: "second edition", chunked: true, lower: true})
+	assert.Equal(t, "second edition", w.want(200, line{method: "GET", target: "/api/v2/groups/documents/" + id + "/download"}).raw)
+	batched, err := w.srv.AddGroup(GroupRecord{Type: "Document", Name: "Example", XID: "example-1", Fields: map[string]string{"fileName": "example.txt"}})
+	require.NoError(t, err)
+	w.want(200, line{method: "POST", target: "/api/v2/groups/documents/example-1/upload", headers: []string{asStream}, body: "by xid"})
+	assert.Equal(t, "by xid", w.want(200, line{method: "GET", target: fmt.Sprintf("/api/v2/groups/documents/%d/download", batched.ID)}).raw)
+}
