@@ -20,12 +20,14 @@ const usage = `sandbox serves the test server of the Go SDK on a port, so that c
 against it. It is not ThreatConnect: it is written after the documentation of the v2 API, keeps
 everything in memory, and forgets it when it ends.
 
-  sandbox [-addr HOST:PORT] [-access-id ID] [-secret-key KEY]
+  sandbox [-addr HOST:PORT] [-access-id ID] [-secret-key KEY] [-token TOKEN]
 
   -addr HOST:PORT     where to listen; 127.0.0.1:8080 if not given. Port 0 takes a free one
   -access-id ID       the access id that it takes; made up if not given
   -secret-key KEY     the secret key that it takes; made up if not given. Give it no key that is used
                       elsewhere: it stands on the command line and travels over plain HTTP
+  -token TOKEN        the API token that it takes beside them, for clients that send tokens; made up,
+                      and not shown, if not given
 
 The first line on standard output is the base URL for clients. It ends on SIGINT or SIGTERM.
 `
@@ -40,6 +42,7 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	addr := fs.String("addr", "127.0.0.1:8080", "")
 	id := fs.String("access-id", "", "")
 	key := fs.String("secret-key", "", "")
+	token := fs.String("token", "", "")
 	err := fs.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
 		if _, err := io.WriteString(stdout, usage); err != nil {
@@ -56,11 +59,14 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		err = checkCredential("-secret-key", *key)
 	}
+	if err == nil {
+		err = checkCredential("-token", *token)
+	}
 	if err != nil {
 		fmt.Fprintf(stderr, "sandbox: %v (see sandbox -help)\n", err)
 		return job.Failure
 	}
-	srv := threatconnecttest.New(threatconnecttest.WithCredentials(*id, *key, ""), threatconnecttest.WithRequestLog(requestsKept))
+	srv := threatconnecttest.New(threatconnecttest.WithCredentials(*id, *key, *token), threatconnecttest.WithRequestLog(requestsKept))
 	if err := serve(ctx, srv, *addr, *key == "", stdout); err != nil {
 		fmt.Fprintf(stderr, "sandbox: %v\n", err)
 		return job.Failure
