@@ -1,6 +1,7 @@
 package threatconnect
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -23,7 +24,8 @@ type IndicatorTypeInfo struct {
 
 // ValueInfo is one of the values that identify an indicator of a type.
 type ValueInfo struct {
-	Label  string `json:"label"`           // its JSON key
+	Label  string `json:"label"`           // what people call it, as in SHA-1
+	Key    string `json:"key,omitzero"`    // its JSON key, as in sha1; empty where the platform did not say, and the label is the key
 	Type   string `json:"type,omitzero"`   // text or selectone
 	Option string `json:"option,omitzero"` // choices, separated by semicolons
 }
@@ -32,8 +34,8 @@ type ValueInfo struct {
 func (t *IndicatorTypeInfo) Labels() []string {
 	labels := make([]string, 0, len(t.Values))
 	for _, v := range t.Values {
-		if v.Label != "" {
-			labels = append(labels, v.Label)
+		if key := cmp.Or(v.Key, v.Label); key != "" {
+			labels = append(labels, key)
 		}
 	}
 	return labels
@@ -76,7 +78,6 @@ func (s *TypesService) Indicator(ctx context.Context, entity string) (*Indicator
 func readIndicatorType(r *wire.Reader) IndicatorTypeInfo {
 	var t IndicatorTypeInfo
 	var values [3]ValueInfo
-	var keys [3]string
 	for r.Object(); r.NextKey(); {
 		switch key := string(r.Key()); key {
 		case "name":
@@ -95,13 +96,9 @@ func readIndicatorType(r *wire.Reader) IndicatorTypeInfo {
 			t.Regexes = r.Strings()
 		case "keys":
 			for r.Object(); r.NextKey(); {
-				switch string(r.Key()) {
-				case "key1":
-					keys[0] = r.Text()
-				case "key2":
-					keys[1] = r.Text()
-				case "key3":
-					keys[2] = r.Text()
+				switch key := string(r.Key()); key {
+				case "key1", "key2", "key3":
+					values[key[3]-'1'].Key = r.Text()
 				default:
 					r.Skip()
 				}
@@ -116,10 +113,8 @@ func readIndicatorType(r *wire.Reader) IndicatorTypeInfo {
 			r.Skip()
 		}
 	}
-	for i, v := range values {
-		if v.Label == "" {
-			v.Label = keys[i]
-		}
+	for _, v := range values {
+		v.Label = cmp.Or(v.Label, v.Key)
 		if v.Label != "" {
 			t.Values = append(t.Values, v)
 		}
