@@ -1,0 +1,100 @@
+package threatconnect
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// Request is a request of your own for [Client.Do].
+type Request struct {
+	// Method is GET, POST, PUT or DELETE.
+	Method string
+	// Path is the escaped path below the base URL, as in "/v2/owners". Escape values in it with
+	// [PathSegment].
+	Path string
+	// Query holds the query parameters; the owner is not added.
+	Query url.Values
+	// Header holds further headers; Authorization and Timestamp are set by the client.
+	Header http.Header
+	// Body is sent as JSON unless Header says otherwise. Nil sends none.
+	Body []byte
+}
+
+// Do signs and sends a request that this package has no method for, under the same rules as every
+// other call: retries, clock correction, limits, errors. It costs one request when nothing goes
+// wrong.
+//
+// The answer of a success comes with its body open and uncapped; the caller closes it. An answer
+// of 300 or more is an [*APIError].
+func (c *Client) Do(ctx context.Context, r Request) (*http.Response, error) {
+	switch r.Method {
+	case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete:
+	default:
+		return nil, &ValidationError{Field: "method", Rule: "want GET, POST, PUT or DELETE"}
+	}
+	if !strings.HasPrefix(r.Path, "/") || strings.ContainsAny(r.Path, "?#") {
+		return nil, &ValidationError{Field: "path", Rule: "want an escaped path that begins with / and holds no ? or #", Fix: "escape values with PathSegment and give the query in Query"}
+	}
+	for seg := range strings.SplitSeq(r.Path, "/") {
+		if seg == "." || seg == ".." {
+			return nil, &ValidationError{Field: "path", Rule: "holds a . or .. segment", Fix: "escape values with PathSegment"}
+		}
+	}
+	for name, values := range r.Header {
+		if strings.Trim(name, headerNameChars) != "" || name == "" {
+			return nil, &ValidationError{Field: "header name", Rule: "want letters, digits and hyphens"}
+		}
+		switch http.CanonicalHeaderKey(name) {
+		case "Authorization", "Timestamp":
+			return nil, &ValidationError{Field: "header", Rule: "Authorization and Timestamp are the client's to set"}
+		}
+		for _, v := range values {
+			if strings.ContainsFunc(v, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
+				return nil, &ValidationError{Field: "header", Rule: "holds a control character"}
+			}
+		}
+	}
+	call := &call{
+		method: r.Method,
+		route:  ownRoute(r.Path),
+		query:  r.Query,
+		header: http.Header{},
+		keep:   true,
+	}
+	for name, values := range r.Header {
+		call.header[http.CanonicalHeaderKey(name)] = values
+	}
+	if r.Body != nil {
+		call.body = jsonBody(r.Body)
+		if t := call.header.Get("Content-Type"); t != "" {
+			call.body.contentType = t
+		}
+	}
+	var resp *http.Response
+	err := c.do(ctx, call, func(r *http.Response) error {
+		resp = r
+		return nil
+	})
+	return resp, err
+}
+
+const headerNameChars = "-_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+// ownRoute is the route of a path that came from outside. Its template shows the version and the
+// collection; what comes after them may be a value.
+func ownRoute(path string) route {
+	r := route{path: path}
+	segs := strings.Split(path, "/")
+	for i, s := range segs {
+		if i > 2 || strings.Trim(s, headerNameChars) != "" {
+			segs[i] = "{}"
+			if plain, err := url.PathUnescape(s); err == nil {
+				r.values = append(r.values, plain)
+			}
+		}
+	}
+	r.template = strings.Join(segs, "/")
+	return r
+}

@@ -1,0 +1,146 @@
+package threatconnect
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	"github.com/google/go-querystring/query"
+
+	"github.com/threatconnect-go/threatconnect/internal/wire"
+)
+
+// withDef calls f with the definition that an indicator is sent by.
+func withDef(ind Indicator, f func(*indicatorDef) (Indicator, error)) (Indicator, error) {
+	if _, err := targetOfIndicator(ind); err != nil {
+		return nil, err
+	}
+	def, err := defOf(ind)
+	if err != nil {
+		return nil, err
+	}
+	return f(def)
+}
+
+func getIndicator[T Indicator](ctx context.Context, c *Client, def *indicatorDef, r route, opts *IndicatorGetOptions) (T, error) {
+	o := copyOf(opts)
+	o.Owner = c.ownerOr(o.Owner)
+	q, err := query.Values(o)
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	return one(ctx, c, &call{method: http.MethodGet, route: r, query: q}, def.singleKeys(), func(r *wire.Reader) T { return readIndicator(r, def).(T) })
+}
+
+// singleKeys are the JSON keys under which one indicator can come. No key is known of a type that
+// is named by its branch only: what comes under data is it.
+func (d *indicatorDef) singleKeys() []string {
+	if d.entity == "" {
+		return []string{anyKey}
+	}
+	return []string{d.entity, "indicator"}
+}
+
+func createIndicator[T Indicator](ctx context.Context, c *Client, def *indicatorDef, ind T) (T, error) {
+	var zero T
+	body, v, err := indicatorBody(def, ind, modeCreate)
+	if err != nil {
+		return zero, err
+	}
+	return one(ctx, c, &call{
+		method:  http.MethodPost,
+		route:   def.collection(),
+		query:   ownerQuery(c.ownerOr(ind.Meta().Owner.Name)),
+		body:    jsonBody(body),
+		private: v[:],
+	}, def.singleKeys(), func(r *wire.Reader) T { return readIndicator(r, def).(T) })
+}
+
+func updateIndicator[T Indicator](ctx context.Context, c *Client, def *indicatorDef, ind T) (T, error) {
+	var zero T
+	body, _, err := indicatorBody(def, ind, modeUpdate)
+	if err != nil {
+		return zero, err
+	}
+	path, err := def.pathTo(ind)
+	if err != nil {
+		return zero, err
+	}
+	return one(ctx, c, &call{
+		method: http.MethodPut,
+		route:  def.at(path),
+		query:  ownerQuery(c.ownerOr(ind.Meta().Owner.Name)),
+		body:   jsonBody(body),
+	}, def.singleKeys(), func(r *wire.Reader) T { return readIndicator(r, def).(T) })
+}
+
+// indicatorBody writes the body of a create or update and returns the canonical values with it.
+func indicatorBody(def *indicatorDef, ind Indicator, m mode) ([]byte, [3]string, error) {
+	var v [3]string
+	if isNil(ind) {
+		return nil, v, &ValidationError{Field: "indicator", Rule: "is nil"}
+	}
+	if t := ind.Type(); t != def.typ && t != "" {
+		return nil, v, &ValidationError{Field: "indicator", Rule: "is of another type than the service is for", Fix: "take the service of its type, or client.Indicators"}
+	}
+	meta := ind.Meta()
+	err := meta.check()
+	if err == nil && m == modeCreate {
+		v, err = def.canonical(ind.values())
+	}
+	if err == nil && m == modeCreate {
+		err = meta.checkSingle()
+		if f, ok := ind.(*File); ok && err == nil && len(f.Occurrences) > 0 {
+			err = &ValidationError{Field: "file occurrences", Rule: "cannot be sent when a single file is created", Fix: "add them afterwards, or import the file with client.Batch"}
+		}
+	}
+	if err != nil {
+		return nil, v, err
+	}
+	var w wire.Writer
+	w.BeginObject()
+	if m == modeCreate {
+		for i, key := range def.keys {
+			if v[i] != "" {
+				w.Key(key)
+				w.Text(v[i])
+			}
+		}
+	}
+	empty := len(w.Buf)
+	meta.write(&w)
+	if s, ok := ind.(specific); ok {
+		s.writeOwn(&w, m)
+	}
+	if m == modeUpdate && len(w.Buf) == empty {
+		return nil, v, &ValidationError{Field: "indicator", Rule: "has nothing to update", Fix: "set its rating, confidence or another field that can change"}
+	}
+	w.EndObject()
+	buf, err := written(&w, "indicator")
+	return buf, v, err
+}
+
+// indicatorQuery checks list options and turns them into a query.
+func (c *Client) indicatorQuery(o IndicatorListOptions, t IndicatorType) (url.Values, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	fields := []string{"active", "summary", "dateAdded", "rating", "confidence", "threatAssessScore", "threatAssessRating", "threatAssessConfidence", "falsePositive"}
+	name := "indicators"
+	switch t {
+	case TypeAddress:
+		name, fields = "addresses", append(fields, "city", "countryCode", "countryName", "organization", "state", "timezone", "asn")
+	case TypeHost:
+		name, fields = "hosts", append(fields, "whoisActive", "dnsActive")
+	}
+	if err := o.Filters.check(name, fields...); err != nil {
+		return nil, err
+	}
+	o.Owner = c.ownerOr(o.Owner)
+	q, err := query.Values(o)
+	if err == nil && !o.ModifiedSince.IsZero() {
+		q.Set("modifiedSince", o.ModifiedSince.UTC().Format(filterTime))
+	}
+	return q, err
+}
