@@ -3,7 +3,7 @@ package threatconnecttest
 import (
 	"go/ast"
 	"go/parser"
-	"go/token"
+	gotoken "go/token"
 	"os"
 	"strings"
 	"testing"
@@ -17,7 +17,7 @@ func TestEveryOddityIsInTheWirePage(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../docs/wire.md")
 	require.NoError(t, err)
-	file, err := parser.ParseFile(token.NewFileSet(), "oddities.go", nil, 0)
+	file, err := parser.ParseFile(gotoken.NewFileSet(), "oddities.go", nil, 0)
 	require.NoError(t, err)
 	var names []string
 	ast.Inspect(file, func(n ast.Node) bool {
