@@ -206,7 +206,7 @@ func TestWritesOfForeignClients(t *testing.T) {
 	w.want(201, line{method: "POST", target: "/api/v2/indicators/files" + query, headers: []string{asJSON}, body: `{"md5": "D41D8CD98F00B204E9800998ECF8427E", "size": "13"}`})
 
 	inc := w.number(w.want(201, line{method: "POST", target: "/api/v2/groups/incidents" + query, headers: []string{asJSON}, lower: true,
-		body: `{"name": "Example", "eventDate": "2026-01-02T00:00:00Z"}`}), "data", "incident", "id")
+		body: `{"name": "Example", "eventDate": "2026-1-2T00:00:00-04:00"}`}), "data", "incident", "id")
 	adv := w.number(w.want(201, line{method: "POST", target: "/api/v2/groups/adversaries/?createActivityLog=false&owner=Example+Community", headers: []string{asJSON},
 		body: `{"name": "Example"}`}), "data", "adversary", "id")
 	// Linking, reading and unlinking, with a page that has no meaning there.

@@ -147,6 +147,7 @@ func appendDate(b []byte, t time.Time, odd Oddity) []byte {
 func parseDate(s string) (time.Time, bool) {
 	for _, layout := range []string{
 		time.RFC3339, "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05", "2006-01-02T15:04Z07:00", "2006-01-02T15:04", "2006-01-02",
+		"2006-1-2T15:04:05Z07:00", // as the documentation creates an incident
 	} {
 		if t, err := time.Parse(layout, s); err == nil {
 			return t.UTC(), true

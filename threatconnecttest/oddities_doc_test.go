@@ -1,4 +1,4 @@
-package threatconnecttest
+package threatconnecttest_test
 
 import (
 	"go/ast"
