@@ -139,16 +139,10 @@ func (a *Attribute) write(w *wire.Writer, m mode) {
 	}
 	w.Key("value")
 	w.Text(a.Value)
-	if a.Displayed != nil {
-		w.Key("displayed")
-		w.Bool(*a.Displayed)
-	}
+	flag(w, "displayed", a.Displayed)
 	text(w, "source", a.Source)
 	if m == modeBatch {
-		if a.Pinned != nil {
-			w.Key("pinned")
-			w.Bool(*a.Pinned)
-		}
+		flag(w, "pinned", a.Pinned)
 		writeLabels(w, a.SecurityLabels)
 	}
 	w.EndObject()

@@ -108,10 +108,7 @@ func (d *Document) own(key []byte, r *wire.Reader) bool {
 
 func (d *Document) writeOwn(w *wire.Writer, m mode) {
 	text(w, "fileName", d.FileName)
-	if d.Malware != nil {
-		w.Key("malware")
-		w.Bool(*d.Malware)
-	}
+	flag(w, "malware", d.Malware)
 	text(w, "password", d.Password)
 	d.AISummary.write(w, m)
 }

@@ -233,18 +233,9 @@ func (m *IndicatorMeta) write(w *wire.Writer) {
 		w.Key("confidence")
 		w.Int64(int64(*m.Confidence))
 	}
-	if m.Active != nil {
-		w.Key("active")
-		w.Bool(*m.Active)
-	}
-	if m.ActiveLocked != nil {
-		w.Key("activeLocked")
-		w.Bool(*m.ActiveLocked)
-	}
-	if m.Private != nil {
-		w.Key("privateFlag")
-		w.Bool(*m.Private)
-	}
+	flag(w, "active", m.Active)
+	flag(w, "activeLocked", m.ActiveLocked)
+	flag(w, "privateFlag", m.Private)
 }
 
 // keep stores a field that this package does not name.

@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 const (
@@ -291,15 +290,8 @@ func newTransport(proxy *url.URL, t *tls.Config) *http.Transport {
 
 // checkHeaderText refuses text that cannot travel in a header or query without harm.
 func checkHeaderText(field, s string) error {
-	switch {
-	case strings.TrimSpace(s) == "":
-		return &ValidationError{Field: field, Rule: "is empty"}
-	case !utf8.ValidString(s):
-		return &ValidationError{Field: field, Rule: "is not valid UTF-8"}
-	case strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }):
-		return &ValidationError{Field: field, Rule: "holds a control character", Fix: "look for a line break that came in by copy and paste"}
-	}
-	return nil
+	_, err := verbatim(field, s)
+	return err
 }
 
 // checkPort refuses a port that is not a number from 1 to 65535.
