@@ -50,9 +50,6 @@ func (d *groupDef) collection() route { return at("v2", "groups", d.branch) }
 
 func (d *groupDef) at(n int64) route { return d.collection().under(id(n)) }
 
-// group returns the meta that all types embed; it is what seals the Group interface.
-func (m *GroupMeta) group() *GroupMeta { return m }
-
 // target is the same for all types: the type and the id say where a group is.
 func (g *Adversary) target() (target, error)      { return targetOfGroup(g) }
 func (g *AttackPattern) target() (target, error)  { return targetOfGroup(g) }

@@ -16,8 +16,6 @@ type Group interface {
 	Type() GroupType
 	// Meta returns what all types have in common. It is never nil.
 	Meta() *GroupMeta
-
-	group() *GroupMeta
 }
 
 // GroupMeta is what groups of all types have in common. Fields marked "read only" are never sent.
