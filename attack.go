@@ -26,6 +26,12 @@ type AttackTactic struct {
 // attackNotDetermined stands in a tag for a tactic that is not known.
 const attackNotDetermined = "NDT"
 
+// What stands between the parts of a tag, and at the end of one in the form for feeds.
+const (
+	attackSeparator = " - "
+	attackSuffix    = "ATT&CK"
+)
+
 // attackTactics are the tactics with the abbreviations that ThreatConnect's guide for partners
 // ("References - Contributing MITRE ATT&CK Data") and the tag list of TcEx use. The names are
 // MITRE's. It is not written to.
@@ -160,13 +166,13 @@ func (t AttackTag) String() string {
 	case t.TechniqueID == "":
 		return strings.ReplaceAll(t.Tactic.Name, " ", "-")
 	case t.Matrix == "":
-		return t.TechniqueID + " - " + strings.TrimSpace(t.Technique)
+		return t.TechniqueID + attackSeparator + strings.TrimSpace(t.Technique)
 	}
 	tactic := t.Tactic.Abbreviation
 	if tactic == "" {
 		tactic = attackNotDetermined
 	}
-	return strings.Join([]string{t.TechniqueID, strings.TrimSpace(t.Technique), tactic, string(t.Matrix), "ATT&CK"}, " - ")
+	return strings.Join([]string{t.TechniqueID, strings.TrimSpace(t.Technique), tactic, string(t.Matrix), attackSuffix}, attackSeparator)
 }
 
 // ParseAttackTag reads a tag in one of the forms of [AttackTag]. ok is false for any other tag.
@@ -180,24 +186,35 @@ func ParseAttackTag(tag string) (t AttackTag, ok bool) {
 		}
 		return AttackTag{}, false
 	}
-	parts := strings.Split(tag, " - ")
-	if len(parts) < 2 || !isTechniqueID(parts[0]) {
+	id, technique, ok := strings.Cut(tag, attackSeparator)
+	if !ok || !isTechniqueID(id) {
 		return AttackTag{}, false
 	}
-	t.TechniqueID = parts[0]
-	parts = parts[1:]
-	if n := len(parts); n >= 4 && parts[n-1] == "ATT&CK" {
-		t.Matrix = AttackMatrix(parts[n-2])
-		if t.Matrix != AttackEnterprise && t.Matrix != AttackPRE || !t.setTactic(parts[n-3]) {
-			return AttackTag{}, false
+	t.TechniqueID = id
+	// From the end, because a technique's name can hold a separator, or end in a part of one.
+	if rest, ok := strings.CutSuffix(technique, attackSeparator+attackSuffix); ok {
+		rest, matrix, hasMatrix := cutLast(rest, attackSeparator)
+		rest, tactic, hasTactic := cutLast(rest, attackSeparator)
+		if hasMatrix && hasTactic {
+			t.Matrix, technique = AttackMatrix(matrix), rest
+			if t.Matrix != AttackEnterprise && t.Matrix != AttackPRE || !t.setTactic(tactic) {
+				return AttackTag{}, false
+			}
 		}
-		parts = parts[:n-3]
 	}
-	t.Technique = strings.TrimSpace(strings.Join(parts, " - "))
+	t.Technique = strings.TrimSpace(technique)
 	if t.Technique == "" {
 		return AttackTag{}, false
 	}
 	return t, true
+}
+
+// cutLast cuts s around the last separator in it.
+func cutLast(s, separator string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, separator); i >= 0 {
+		return s[:i], s[i+len(separator):], true
+	}
+	return s, "", false
 }
 
 // setTactic sets the tactic that an abbreviation stands for in the tag's matrix.

@@ -99,7 +99,8 @@ func TestAttackTacticsBothWays(t *testing.T) {
 }
 
 func FuzzParseAttackTag(f *testing.F) {
-	for _, s := range []string{"T1546.011 - Event Triggered Execution - PER - ENT - ATT&CK", "T1499.004 - Endpoint Denial of Service: x", "Privilege-Escalation", "T1003 - a - NDT - PRE - ATT&CK"} {
+	for _, s := range []string{"T1546.011 - Event Triggered Execution - PER - ENT - ATT&CK", "T1499.004 - Endpoint Denial of Service: x", "Privilege-Escalation", "T1003 - a - NDT - PRE - ATT&CK",
+		"T0000 - 0 -  - PER - ENT - ATT&CK", "T0000 -  - ENT - ATT&CK", "T0000 - x - ATT&CK"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, tag string) {
