@@ -1,0 +1,162 @@
+package sorter
+
+import (
+	"bufio"
+	"bytes"
+	"container/heap"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"slices"
+)
+
+// run is a sorted part on disk.
+type run struct {
+	file  *os.File
+	named bool          // the file still has a name, because an open one cannot be removed here
+	out   *bufio.Writer // nil when it is complete
+	size  int64
+}
+
+const runBuffer = 32 << 10
+
+func newRun(dir string) (*run, error) {
+	f, err := os.CreateTemp(dir, "threatconnect-*")
+	if err != nil {
+		return nil, fmt.Errorf("make a temporary file: %w", err)
+	}
+	return &run{file: f, named: os.Remove(f.Name()) != nil, out: bufio.NewWriterSize(f, runBuffer)}, nil
+}
+
+// add writes a record: the lengths of key and value, and both.
+func (r *run) add(key, value []byte) error {
+	var lengths [2 * binary.MaxVarintLen32]byte
+	head := binary.AppendUvarint(binary.AppendUvarint(lengths[:0], uint64(len(key))), uint64(len(value)))
+	for _, b := range [3][]byte{head, key, value} {
+		n, err := r.out.Write(b)
+		r.size += int64(n)
+		if err != nil {
+			return fmt.Errorf("write a temporary file: %w", err)
+		}
+	}
+	return nil
+}
+
+func (r *run) flush() error {
+	if err := r.out.Flush(); err != nil {
+		return fmt.Errorf("write a temporary file: %w", err)
+	}
+	r.out = nil
+	return nil
+}
+
+func (r *run) discard() {
+	_ = r.file.Close()
+	if r.named {
+		_ = os.Remove(r.file.Name())
+	}
+}
+
+// errChanged is a temporary file that holds something else than was written to it.
+var errChanged = errors.New("a temporary file was changed by somebody else")
+
+// source is where a merge takes records from, in order: a run, or what is in memory.
+type source interface {
+	// next returns the next record, good until the call after it, or io.EOF.
+	next() (Record, error)
+}
+
+// reader reads a run from its begin.
+type reader struct {
+	in  *bufio.Reader
+	buf []byte
+}
+
+func (r *run) reader() *reader {
+	return &reader{in: bufio.NewReaderSize(io.NewSectionReader(r.file, 0, r.size), runBuffer)}
+}
+
+func (r *reader) next() (Record, error) {
+	key, err := binary.ReadUvarint(r.in)
+	if err == io.EOF {
+		return Record{}, err
+	}
+	value, err2 := binary.ReadUvarint(r.in)
+	if err = errors.Join(err, err2); err == nil && (key > maxLimit || value > maxLimit) {
+		err = errChanged
+	}
+	if err == nil {
+		r.buf = slices.Grow(r.buf[:0], int(key+value))[:key+value]
+		_, err = io.ReadFull(r.in, r.buf)
+	}
+	if err != nil {
+		return Record{}, fmt.Errorf("read a temporary file: %w", err)
+	}
+	return Record{r.buf[:key], r.buf[key:]}, nil
+}
+
+// merge yields the records of all sources in one order; those with equal keys in the order of the
+// sources.
+func merge(sources []source) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		var h heads
+		for age, from := range sources {
+			hd := &head{age: age, from: from}
+			switch err := hd.advance(); err {
+			case nil:
+				h = append(h, hd)
+			case io.EOF:
+			default:
+				yield(Record{}, err)
+				return
+			}
+		}
+		heap.Init(&h)
+		for len(h) > 0 {
+			if !yield(h[0].rec, nil) {
+				return
+			}
+			switch err := h[0].advance(); err {
+			case nil:
+				heap.Fix(&h, 0)
+			case io.EOF:
+				heap.Pop(&h)
+			default:
+				yield(Record{}, err)
+				return
+			}
+		}
+	}
+}
+
+// head is the first record of a source that is not taken yet.
+type head struct {
+	age  int // equal keys come in this order
+	from source
+	rec  Record
+}
+
+func (h *head) advance() (err error) {
+	h.rec, err = h.from.next()
+	return err
+}
+
+// heads is a heap: the smallest key first, of equal ones the oldest.
+type heads []*head
+
+func (h heads) Len() int { return len(h) }
+func (h heads) Less(i, j int) bool {
+	c := bytes.Compare(h[i].rec.Key, h[j].rec.Key)
+	return c < 0 || c == 0 && h[i].age < h[j].age
+}
+func (h heads) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h *heads) Push(x any)   { *h = append(*h, x.(*head)) }
+func (h *heads) Pop() any {
+	old := *h
+	last := old[len(old)-1]
+	*h = old[:len(old)-1]
+	return last
+}

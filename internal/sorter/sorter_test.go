@@ -1,0 +1,146 @@
+package sorter
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// all reads everything as text.
+func all(t *testing.T, s *Sorter) []string {
+	t.Helper()
+	got := []string{}
+	for rec, err := range s.Sorted() {
+		require.NoError(t, err)
+		got = append(got, string(rec.Key)+"="+string(rec.Value))
+	}
+	return got
+}
+
+func TestSortsAnyNumberAndKeepsTheOrderOfEqualKeys(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{0, 1, 2, 1000, 10_000, 120_000} {
+		dir := t.TempDir()
+		s := New(dir, 0)
+		random := rand.New(rand.NewPCG(1, uint64(n)))
+		want := make([]string, 0, n)
+		for i := range n {
+			key := fmt.Sprintf("%05x", random.IntN(n))
+			value := fmt.Sprintf("%06d", i)
+			want = append(want, key+"="+value)
+			require.NoError(t, s.Add([]byte(key), []byte(value)))
+		}
+		slices.Sort(want) // values count up, so that this is the order of addition
+		require.Equal(t, want, all(t, s))
+		require.Equal(t, want, all(t, s), "ranged over again")
+		assert.Less(t, len(s.runs), mostRuns)
+		assert.Equal(t, n > 5000, len(s.runs) > 0, "%d records use files", n)
+		left, err := os.ReadDir(dir)
+		require.NoError(t, err)
+		if os.PathSeparator == '/' {
+			assert.Empty(t, left, "open files have no name")
+		}
+		s.Close()
+		s.Close()
+		left, err = os.ReadDir(dir)
+		require.NoError(t, err)
+		assert.Empty(t, left)
+		assert.Error(t, s.Add([]byte("k"), nil), "it is closed")
+	}
+}
+
+func TestLeavingEarlyLeaksNothing(t *testing.T) {
+	t.Parallel()
+	s := New(t.TempDir(), 0)
+	defer s.Close()
+	for i := range 20_000 {
+		require.NoError(t, s.Add(binary.BigEndian.AppendUint32(nil, uint32(i)), nil))
+	}
+	for rec, err := range s.Sorted() {
+		require.NoError(t, err)
+		if rec.Key[3] == 7 {
+			break
+		}
+	}
+}
+
+func TestErrorsOfFilesComeBack(t *testing.T) {
+	t.Parallel()
+	s := New(filepath.Join(t.TempDir(), "missing"), 0)
+	var err error
+	for i := 0; err == nil && i < 100_000; i++ {
+		err = s.Add([]byte("key"), []byte("value"))
+	}
+	require.ErrorIs(t, err, os.ErrNotExist)
+	require.ErrorIs(t, s.Add(nil, nil), os.ErrNotExist, "it stays of no use")
+	for _, err := range s.Sorted() {
+		require.ErrorIs(t, err, os.ErrNotExist)
+	}
+
+	s = New(t.TempDir(), 0)
+	defer s.Close()
+	for range 20_000 {
+		require.NoError(t, s.Add([]byte("key"), []byte("value")))
+	}
+	require.NotEmpty(t, s.runs)
+	_, err = s.runs[0].file.WriteAt([]byte(strings.Repeat("\xff", 64)), 100)
+	require.NoError(t, err)
+	for _, e := range s.Sorted() {
+		err = e
+	}
+	require.Error(t, err, "a changed file")
+
+	require.ErrorIs(t, New(t.TempDir(), 0).Add(make([]byte, minLimit+1), nil), errTooLarge)
+}
+
+func FuzzSorter(f *testing.F) {
+	f.Add([]byte("b\x00a\x00a\x00"), uint16(3))
+	f.Fuzz(func(t *testing.T, text []byte, times uint16) {
+		s := New(t.TempDir(), 0)
+		defer s.Close()
+		want := []string{}
+		for i := range int(times % 512) {
+			for key := range strings.SplitSeq(string(text), "\x00") {
+				value := fmt.Sprint(i)
+				want = append(want, key+"="+value)
+				require.NoError(t, s.Add([]byte(key), []byte(value)))
+			}
+		}
+		slices.SortStableFunc(want, func(a, b string) int {
+			return strings.Compare(a[:strings.LastIndexByte(a, '=')], b[:strings.LastIndexByte(b, '=')])
+		})
+		require.Equal(t, want, all(t, s))
+	})
+}
+
+func BenchmarkSorter(b *testing.B) {
+	s := New(b.TempDir(), 8<<20)
+	defer s.Close()
+	random := rand.New(rand.NewPCG(1, 2))
+	var key [16]byte
+	for b.Loop() {
+		binary.BigEndian.PutUint64(key[:], random.Uint64())
+		if err := s.Add(key[:], key[:8]); err != nil {
+			b.Fatal(err)
+		}
+	}
+	n := 0
+	for _, err := range s.Sorted() {
+		if err != nil {
+			b.Fatal(err)
+		}
+		n++
+	}
+	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "records/s")
+}
