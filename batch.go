@@ -182,30 +182,6 @@ func (s *BatchService) CreateAndUpload(ctx context.Context, config BatchConfig, 
 	})
 }
 
-// Import brings items into an owner and returns the counts. It makes a writer, adds the items,
-// closes the writer, and so costs three requests a job of about 5,000 indicators, and more while
-// the platform works.
-//
-// An item that breaks a rule is left out and the rest goes on; an error of the sequence ends the
-// import after what came before it. When items or the import failed, the error is a [*BatchError].
-func (s *BatchService) Import(ctx context.Context, config BatchConfig, items iter.Seq2[BatchItem, error]) (BatchStats, error) {
-	w, err := s.NewWriter(config)
-	if err != nil {
-		return BatchStats{}, err
-	}
-	var source error
-	for item, err := range items {
-		if source = err; err != nil {
-			break
-		}
-		if err := w.Add(ctx, item); err != nil && !w.refuses(err) {
-			break // Close says why
-		}
-	}
-	err = w.close(ctx, source)
-	return w.Stats(), err
-}
-
 // BatchItems turns a sequence of things of one type into what [BatchService.Import] takes, as in
 // BatchItems(slices.Values(hosts)).
 func BatchItems[T BatchItem](items iter.Seq[T]) iter.Seq2[BatchItem, error] {

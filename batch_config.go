@@ -122,6 +122,20 @@ type BatchConfig struct {
 	RetryFor time.Duration
 	// WaitFor is how long one job may take from its upload to its end; 0 means 2 hours.
 	WaitFor time.Duration
+	// Spool keeps the import until it is done, so that [BatchService.Resume] and
+	// [BatchService.Import] go on with it after the process or the machine has failed, without
+	// losing or repeating an item. Nil keeps nothing. It holds the items as they are sent.
+	Spool Spool
+	// Run names the import that is in the spool: the date of a daily feed, say. An import with a name that
+	// has ended is not done again under that name: Resume then returns a closed writer with its outcome.
+	// Without a name, an import that has ended leaves nothing in the spool, and the next one begins anew.
+	Run string
+	// OpenContent opens the content of a document or report that a process before has added and not
+	// uploaded. Nil means that such contents are errors.
+	OpenContent func(t GroupType, xid string) (Content, error)
+	// Expect is how many items will be added, for the estimate in events; 0 means that it is not
+	// known.
+	Expect int64
 	// OnEvent is told how the import gets on. It is called from other goroutines, one call at a
 	// time, and must not call the writer. Nil means nobody is.
 	OnEvent func(BatchEvent)
@@ -190,6 +204,7 @@ func (c *BatchConfig) check() error {
 	}
 	err := firstError(
 		checkHeaderText("batch owner", c.Owner),
+		checkText("batch run", c.Run),
 		oneOf("batch action", c.Action, []BatchAction{BatchCreate, BatchDelete}),
 		oneOf("batch version", c.Version, []BatchVersion{BatchV1, BatchV2}),
 		oneOf("batch attribute write type", c.Attributes, attributes),
@@ -210,6 +225,10 @@ func (c *BatchConfig) check() error {
 		return bad("bytes", "want 1,024 to 1,073,741,824, or 0 for the default", "set MaxBytes")
 	case c.Concurrency < 1 || c.Concurrency > maxConcurrency:
 		return bad("concurrency", "want 1 to "+strconv.Itoa(maxConcurrency)+", or 0 for the default", "set Concurrency")
+	case c.Spool == nil && c.Run != "":
+		return bad("run", "is set without a spool", "set Spool, or leave Run empty")
+	case c.Expect < 0:
+		return bad("expected items", "are negative", "leave Expect 0 when the number is not known")
 	case c.RetryFor < 0 || c.WaitFor < 0:
 		return bad("waits", "hold a negative duration", "leave RetryFor and WaitFor 0 for their defaults")
 	}

@@ -78,6 +78,15 @@ func (c *content) count() int {
 	return n
 }
 
+// kinds counts the items of a part by what they are counted as.
+func (c *content) kinds(p part) (n [itemKinds]int64) {
+	for pos := p.from; pos < p.to; pos++ {
+		s, i := c.place(pos)
+		n[kindOf(s, c.lists[s].items[i].seq)]++
+	}
+	return n
+}
+
 func (c *content) all() part { return part{0, c.count()} }
 
 // in returns the items of a list that are in a part.

@@ -31,6 +31,10 @@ type encoder struct {
 	after int64 // number of the last job that a group which the item refers to is in; 0 for none
 	xid   string
 	links []link // references that must wait for what they refer to
+
+	content  Content // of the group; nothing to open when it has none
+	fileType GroupType
+	malware  bool // whether the content is
 }
 
 // link is an entry of the association list that must wait for the end of the import.
@@ -45,7 +49,7 @@ type link struct {
 // next call makes it good again.
 func (e *encoder) encode(item BatchItem) (section, error) {
 	e.Writer = wire.Writer{Buf: e.Buf[:0]}
-	e.after, e.xid, e.links = 0, "", e.links[:0]
+	e.after, e.xid, e.links, e.content = 0, "", e.links[:0], Content{}
 	s, err := e.item(item)
 	if err == nil && e.Err() != nil {
 		err = &ValidationError{Field: "batch item", Rule: "holds text that is not UTF-8, or a number or date that cannot be written"}
@@ -62,6 +66,8 @@ func (e *encoder) item(item BatchItem) (section, error) {
 		return inIndicators, e.indicator(item)
 	case Group:
 		return inGroups, e.group(item)
+	case *GroupContent:
+		return inGroups, e.groupContent(item)
 	case *Association:
 		return inAssociations, e.association(item)
 	}
@@ -219,6 +225,23 @@ func (e *encoder) group(g Group) error {
 		return err
 	}
 	e.EndObject()
+	return nil
+}
+
+// groupContent writes a group, and keeps what is to be uploaded for it.
+func (e *encoder) groupContent(item *GroupContent) error {
+	if err := item.check(); err != nil {
+		return err
+	}
+	if e.action == BatchDelete {
+		return &ValidationError{Field: "group content", Rule: "has no place in a deletion", Fix: "add the group as it is"}
+	}
+	if err := e.group(item.Group); err != nil {
+		return err
+	}
+	e.content, e.fileType = item.Content, item.Group.Type()
+	d, ok := item.Group.(*Document)
+	e.malware = ok && d.Malware != nil && *d.Malware
 	return nil
 }
 

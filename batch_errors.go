@@ -101,7 +101,13 @@ type BatchItemError struct {
 	// Unprocessed says that the platform has not looked at the item: an error before it ended the
 	// job or the import. It can be added to another import as it is.
 	Unprocessed bool
-	Err         error // why the item was not sent, as a *ValidationError; nil when it was
+	// Content says that the item is in and its content is not, which Err says why; see
+	// [GroupContent].
+	Content bool
+	// Err is why the item was not sent, as a *ValidationError, or why its content or a record of a
+	// spool is not there. It is nil when the platform refused the item. One that an earlier
+	// process kept in a spool is a *ValidationError or only its text.
+	Err error
 }
 
 // Error names the code, the item's place and the job.
@@ -113,6 +119,9 @@ func (e *BatchItemError) Error() string {
 	}
 	if e.JobID > 0 {
 		b.WriteString(" in job " + strconv.FormatInt(e.JobID, 10))
+	}
+	if e.Content {
+		b.WriteString(": its content")
 	}
 	switch {
 	case e.Err != nil:
@@ -162,6 +171,7 @@ type BatchError struct {
 	// after them with client.Batch.Wait and client.Batch.Errors.
 	Jobs []int64
 	Err  error // what ended the import before its end; nil when nothing did
+	Kept bool  // whether what is left is in the spool, from where [BatchService.Resume] goes on
 }
 
 // Error counts what went wrong and names the first reason. It holds no indicator values.
@@ -179,6 +189,9 @@ func (e *BatchError) Error() string {
 	if t.Unknown > 0 {
 		fmt.Fprintf(&b, ", the end of %d was not seen", t.Unknown)
 	}
+	if n := e.Stats.Contents.Failed + e.Stats.Contents.Unprocessed; n > 0 {
+		fmt.Fprintf(&b, ", %d contents were not uploaded", n)
+	}
 	if len(e.Jobs) > 0 {
 		fmt.Fprintf(&b, " (look at jobs %v)", e.Jobs)
 	}
@@ -186,6 +199,9 @@ func (e *BatchError) Error() string {
 		b.WriteString(": " + strings.TrimPrefix(e.Err.Error(), "threatconnect: "))
 	} else if len(e.Items) > 0 {
 		b.WriteString("; the first: " + strings.TrimPrefix(e.Items[0].Error(), "threatconnect: "))
+	}
+	if e.Kept {
+		b.WriteString("; what is left is in the spool: resume the import")
 	}
 	return b.String()
 }

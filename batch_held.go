@@ -1,14 +1,16 @@
 package threatconnect
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/maphash"
-	"io"
-	"os"
+	"slices"
+	"strings"
+
+	"github.com/threatconnect-go/threatconnect/internal/sorter"
+	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
 // knownGroups knows which groups were added, and in which job. It keeps 16 bytes of each, not its
@@ -35,111 +37,132 @@ func (k *knownGroups) job(xid string) (number int64, known bool) {
 	return number, known
 }
 
-// held keeps associations that must wait for what they refer to. It keeps a part of them in
-// memory, and what is more in a file that has no name for as long as it is open, where the system
-// allows that.
+// held keeps associations that must wait for what they refer to: a part of them in memory, and what
+// is more in temporary files.
 type held struct {
-	buf   []byte
-	file  *os.File
-	count int
+	sorter *sorter.Sorter // by what they link, so that those which say the same are neighbors
+	count  int
 }
 
 // heldInMemory is how many bytes are kept in memory.
 const heldInMemory = 1 << 20
 
-const heldHeader = 8 + 8 + 4
-
-// add keeps an association. wait stands for the group that it waits for, 0 when it waits for the
-// end in any case.
-func (h *held) add(seq int64, wait uint64, item []byte) error {
-	if len(h.buf)+heldHeader+len(item) > heldInMemory && len(h.buf) > 0 {
-		if err := h.spill(); err != nil {
-			return err
-		}
-	}
-	h.buf = binary.LittleEndian.AppendUint64(h.buf, uint64(seq))
-	h.buf = binary.LittleEndian.AppendUint64(h.buf, wait)
-	h.buf = binary.LittleEndian.AppendUint32(h.buf, uint32(len(item)))
-	h.buf = append(h.buf, item...)
-	h.count++
-	return nil
+// waiting is an association that is kept.
+type waiting struct {
+	index int64  // how many were kept before it in the whole import
+	seq   int64  // as in placed
+	wait  uint64 // stands for the group that it waits for; 0 when it waits for the end in any case
+	item  []byte
 }
 
-// spill moves what is in memory to the file.
-func (h *held) spill() error {
-	if h.file == nil {
-		f, err := os.CreateTemp("", "threatconnect-*")
-		if err != nil {
-			return fmt.Errorf("threatconnect: keep associations that wait for their groups: %w", err)
-		}
-		h.file = f
-		_ = os.Remove(f.Name()) // where an open file cannot be removed, discard does it
+const waitingHeader = 8 + 8 + 8
+
+func (e *waiting) append(b []byte) []byte {
+	b = binary.LittleEndian.AppendUint64(b, uint64(e.index))
+	b = binary.LittleEndian.AppendUint64(b, uint64(e.seq))
+	b = binary.LittleEndian.AppendUint64(b, e.wait)
+	return append(b, e.item...)
+}
+
+// readWaiting undoes append. The item is a part of b.
+func readWaiting(b []byte) (e waiting, ok bool) {
+	if len(b) <= waitingHeader {
+		return e, false
 	}
-	if _, err := h.file.Write(h.buf); err != nil {
+	return waiting{
+		index: int64(binary.LittleEndian.Uint64(b)),
+		seq:   int64(binary.LittleEndian.Uint64(b[8:])),
+		wait:  binary.LittleEndian.Uint64(b[16:]),
+		item:  b[waitingHeader:],
+	}, true
+}
+
+// add keeps an association.
+func (h *held) add(e waiting) error {
+	if h.sorter == nil {
+		h.sorter = sorter.New("", heldInMemory)
+	}
+	if err := h.sorter.Add(linkKey(e.item), e.append(nil)); err != nil {
 		return fmt.Errorf("threatconnect: keep associations that wait for their groups: %w", err)
 	}
-	h.buf = h.buf[:0]
+	h.count++
 	return nil
 }
 
 // discard forgets everything.
 func (h *held) discard() {
-	if h.file != nil {
-		_ = h.file.Close()
-		_ = os.Remove(h.file.Name())
+	if h.sorter != nil {
+		h.sorter.Close()
 	}
 	*h = held{}
 }
 
-// take gives what is ready to use and keeps the rest. After an error it keeps what use has not
-// taken.
-func (h *held) take(ready func(wait uint64) bool, use func(seq int64, item []byte) error) error {
+// take gives what is ready to use and keeps the rest; after an error it keeps what use has not
+// taken. again says that the association is the same as the one before.
+func (h *held) take(ready func(wait uint64) bool, use func(e waiting, again bool) error) error {
 	old := *h
 	*h = held{}
 	defer old.discard()
 	var first error
-	keep := func(seq int64, wait uint64, item []byte) {
-		if err := h.add(seq, wait, item); err != nil && first == nil {
-			first = err
+	var last []byte
+	err := old.each(func(key []byte, e waiting) {
+		if first == nil && ready(e.wait) {
+			if first = use(e, last != nil && bytes.Equal(last, key)); first == nil {
+				last = append(last[:0], key...)
+				return
+			}
 		}
-	}
-	err := old.each(func(seq int64, wait uint64, item []byte) {
-		if first != nil || !ready(wait) {
-			keep(seq, wait, item)
-			return
-		}
-		if err := use(seq, item); err != nil {
+		if err := h.add(e); err != nil && first == nil {
 			first = err
-			keep(seq, wait, item)
 		}
 	})
 	return errors.Join(first, err)
 }
 
 // each goes through everything that is kept.
-func (h *held) each(visit func(seq int64, wait uint64, item []byte)) error {
-	var from io.Reader = bytes.NewReader(h.buf)
-	if h.file != nil {
-		if _, err := h.file.Seek(0, io.SeekStart); err != nil {
-			return fmt.Errorf("threatconnect: read associations that waited for their groups: %w", err)
-		}
-		from = io.MultiReader(bufio.NewReaderSize(h.file, 64<<10), from)
+func (h *held) each(visit func(key []byte, e waiting)) error {
+	if h.sorter == nil {
+		return nil
 	}
-	var header [heldHeader]byte
-	var item []byte
-	for range h.count {
-		if _, err := io.ReadFull(from, header[:]); err != nil {
+	for rec, err := range h.sorter.Sorted() {
+		e, ok := readWaiting(rec.Value)
+		if err == nil && !ok {
+			err = errHeld
+		}
+		if err != nil {
 			return fmt.Errorf("threatconnect: read associations that waited for their groups: %w", err)
 		}
-		n := int(binary.LittleEndian.Uint32(header[16:]))
-		if cap(item) < n {
-			item = make([]byte, n)
-		}
-		item = item[:n]
-		if _, err := io.ReadFull(from, item); err != nil {
-			return fmt.Errorf("threatconnect: read associations that waited for their groups: %w", err)
-		}
-		visit(int64(binary.LittleEndian.Uint64(header[:])), binary.LittleEndian.Uint64(header[8:]), item)
+		visit(rec.Key, e)
 	}
 	return nil
+}
+
+var errHeld = errors.New("a temporary file was changed by somebody else")
+
+// linkKey is what encoded associations have in common that link the same: the two ends, in either
+// order, without the types of groups, and the type of the association.
+func linkKey(item []byte) []byte {
+	var ends [2][2]string // type and what names it
+	var kind string
+	r := wire.NewReader(item)
+	for r.Object(); r.NextKey(); {
+		switch key := string(r.Key()); key {
+		case "type_1", "type_2":
+			if t := r.Text(); groupDefOf(GroupType(t)) == nil {
+				ends[key[5]-'1'][0] = t
+			}
+		case "ref_1", "ref_2":
+			ends[key[4]-'1'][1] = "=" + r.Text()
+		case "id_1", "id_2":
+			ends[key[3]-'1'][1] = "#" + r.Text()
+		case "associationType":
+			kind = r.Text()
+		default:
+			r.Skip()
+		}
+	}
+	if slices.Compare(ends[0][:], ends[1][:]) > 0 {
+		ends[0], ends[1] = ends[1], ends[0]
+	}
+	return []byte(strings.Join([]string{ends[0][0], ends[0][1], ends[1][0], ends[1][1], kind}, "\x00"))
 }

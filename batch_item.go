@@ -6,7 +6,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// BatchItem is what can be imported: every [Indicator], every [Group], and [*Association].
+// BatchItem is what can be imported: every [Indicator], every [Group], [*GroupContent] and
+// [*Association].
 type BatchItem interface {
 	batchItem()
 }

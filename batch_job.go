@@ -19,53 +19,99 @@ type batchJob struct {
 	after  int64 // number of the last job that must have ended before
 	spare  int64 // id of a job on the platform that was made and has no file
 	again  int   // how often parts of it were sent again because of items that end jobs
+
+	pieces  []piece // what is still to be sent or waited for, in order
+	outcome outcome // what has become of the rest
+	files   []jobFile
 }
 
-func (j *batchJob) begin(number int64) { j.number, j.after, j.spare, j.again = number, 0, 0, 0 }
+func (j *batchJob) begin(number int64) {
+	j.number, j.after, j.spare, j.again = number, 0, 0, 0
+	j.pieces, j.outcome, j.files = nil, outcome{}, nil
+}
+
+// piece is a part of a job that has a file of its own.
+type piece struct {
+	part
+	jobID int64 // the job on the platform that was made for it, which may have the file; 0 for none
+}
 
 // mostAgain is how often parts of a job are sent again to find the items that end it. When there are
 // more of them than that, it is not the items.
 const mostAgain = 64
 
-// run brings a job in, part by part. What happens to its items is counted on the way; an error
+// run brings a job in, piece by piece. What happens to its items is counted on the way; an error
 // that ends the import is kept.
 func (w *BatchWriter) run(ctx context.Context, j *batchJob) {
-	parts := []part{j.all()}
-	for len(parts) > 0 {
-		p := parts[0]
-		parts = parts[1:]
-		if w.halted() != nil {
-			w.unprocessed(j, p, 0)
-			continue
+	for len(j.pieces) > 0 {
+		if w.stopped() {
+			w.leave(j)
+			break
 		}
-		more, err := w.runPart(ctx, j, p)
-		parts = append(more, parts...)
-		if err != nil {
+		more, err := w.runPiece(ctx, j)
+		switch {
+		case errors.Is(err, ErrSpool):
+			w.jam(err)
+		case err != nil:
 			w.halt(err)
 		}
+		var next []piece
+		for _, p := range more {
+			next = append(next, piece{part: p})
+		}
+		j.pieces = append(next, j.pieces[1:]...)
+		if err != nil && !settled(err) {
+			continue // what is kept of the job is the state before, in which it can be gone on with
+		}
+		if err := w.keepProgress(j); err != nil {
+			w.jam(err)
+		}
 	}
+	w.uploadFiles(ctx, j)
 }
 
-// runPart brings a part of a job in and returns what of it must be sent again, in smaller parts.
-// These are the steps at which an import that was interrupted can go on: the part is encoded, a job
-// has been made for it, and its errors are known. Whether the file was uploaded need not be
-// remembered, because the platform knows.
-func (w *BatchWriter) runPart(ctx context.Context, j *batchJob, p part) ([]part, error) {
+// leave counts what is left of a job that the import has ended before.
+func (w *BatchWriter) leave(j *batchJob) {
+	for _, p := range j.pieces {
+		if p.jobID != 0 {
+			w.lose(j, p.part, p.jobID)
+		} else {
+			w.unprocessed(j, p.part, 0)
+		}
+	}
+	j.pieces = j.pieces[:0]
+}
+
+// settled reports whether an error that ended the import came after all was known of a piece.
+func settled(err error) bool {
+	_, full := errors.AsType[*BatchItemError](err)
+	return full || errors.Is(err, errHalted) || errors.Is(err, ErrBatchLost)
+}
+
+// runPiece brings the first piece of a job in and returns what of it must be sent again, in smaller
+// parts.
+//
+// What is kept on the way is enough to go on after an end of the process: the job on the platform,
+// before it can get the file, and then what has become of the items. Whether it has got the file
+// need not be kept, because the platform knows.
+func (w *BatchWriter) runPiece(ctx context.Context, j *batchJob) ([]part, error) {
+	p := j.pieces[0].part
 	size := j.bytes(p, w.cfg.Version)
-	if most := w.fileLimit(); size > most && p.len() > 1 {
+	if most := w.fileLimit(); size > most && p.len() > 1 && j.pieces[0].jobID == 0 {
 		return j.split(p, w.cfg.Version, most), nil
 	}
 	ev := BatchEvent{Job: j.number, Items: p.len(), Bytes: size}
 	w.tell(ev, BatchQueued)
-	jobID, err := w.makeJob(ctx, j)
-	if err != nil {
+	u := upload{w: w, j: j, body: j.payload(p, w.cfg.Version)}
+	if u.jobID = j.pieces[0].jobID; u.jobID != 0 {
+		u.unknown = true // an earlier process may have uploaded it
+	} else if err := u.makeJob(ctx); err != nil {
 		w.unprocessed(j, p, 0)
 		return nil, err
 	}
-	ev.JobID = jobID
+	ev.JobID = u.jobID
 	w.tell(ev, BatchCreated)
-	u := upload{w: w, jobID: jobID, body: j.payload(p, w.cfg.Version)}
-	err = u.run(ctx)
+	err := u.run(ctx)
 	ev.JobID = u.jobID
 	switch {
 	case errors.Is(err, ErrTooLarge):
@@ -78,10 +124,7 @@ func (w *BatchWriter) runPart(ctx context.Context, j *batchJob, p part) ([]part,
 		w.lose(j, p, u.jobID)
 		return nil, err
 	}
-	w.mu.Lock()
-	w.stats.Jobs++
-	w.stats.Bytes += size
-	w.mu.Unlock()
+	w.count(j, func(o *outcome) { o.jobs++; o.bytes += size })
 	w.tell(ev, BatchUploaded)
 	st, err := w.await(ctx, ev)
 	if err != nil {
@@ -91,18 +134,6 @@ func (w *BatchWriter) runPart(ctx context.Context, j *batchJob, p part) ([]part,
 	more, err := w.settle(ctx, j, p, ev.JobID, st)
 	w.tell(ev, BatchCompleted)
 	return more, err
-}
-
-// makeJob makes a job on the platform, or takes one that was made before and not used.
-func (w *BatchWriter) makeJob(ctx context.Context, j *batchJob) (jobID int64, err error) {
-	if jobID, j.spare = j.spare, 0; jobID != 0 {
-		return jobID, nil
-	}
-	err = w.patiently(ctx, func() error {
-		jobID, err = w.s.create(ctx, w.body)
-		return err
-	})
-	return jobID, err
 }
 
 // patiently tries a call that may be repeated until it is answered, for as long as the
@@ -155,86 +186,6 @@ func foreign(err error) bool {
 	return errors.Is(err, errPage) || ok && api.StatusCode < 500 && errors.Is(err, ErrResponse)
 }
 
-// upload is the upload of one file, which happens once whatever happens on the way.
-type upload struct {
-	w       *BatchWriter
-	jobID   int64
-	body    payload
-	unknown bool // an attempt may have arrived
-	refused int  // attempts that the platform refused while the job had no file
-	remade  int  // how often the job was made anew
-}
-
-// run uploads the file. An attempt without a clear answer is followed by a look at the job: as long
-// as it is Created it has no file. With an error, unknown says whether the platform may have the
-// file nevertheless.
-func (u *upload) run(ctx context.Context) error {
-	began := time.Now()
-	for n := 1; ; n++ {
-		_, err := u.w.s.upload(ctx, u.jobID, u.body)
-		if err == nil {
-			return nil
-		}
-		if errors.Is(err, ErrTooLarge) {
-			return err
-		}
-		kept := refusal(err) || errors.Is(err, errUnsent) || neverConnected(err)
-		u.unknown = u.unknown || !kept
-		arrived, lookErr := u.look(ctx)
-		switch {
-		case lookErr != nil:
-			return lookErr
-		case arrived:
-			return nil
-		}
-		if refusal(err) {
-			u.refused++
-		}
-		wait := u.w.backoff(n, err)
-		if u.refused > 2 || !passing(err) && !refusal(err) || time.Since(began)+wait > u.w.cfg.RetryFor {
-			return err
-		}
-		if serr := sleep(ctx, wait); serr != nil {
-			return fmt.Errorf("threatconnect: upload to %s: %w", jobName(u.jobID), errors.Join(serr, err))
-		}
-	}
-}
-
-// look asks whether the file has arrived. A job that has none is sure to wait for one, so that
-// nothing is unknown any more; one that the platform has forgotten is made anew when no file can
-// have reached it.
-func (u *upload) look(ctx context.Context) (arrived bool, err error) {
-	var st *BatchStatus
-	err = u.w.patiently(ctx, func() error {
-		st, err = u.w.s.Status(ctx, u.jobID)
-		return err
-	})
-	switch {
-	case errors.Is(err, ErrNotFound) && !u.unknown && u.remade < 3:
-		u.remade++
-		var spare batchJob
-		if u.jobID, err = u.w.makeJob(ctx, &spare); err != nil {
-			return false, err
-		}
-		return false, nil
-	case errors.Is(err, ErrNotFound):
-		return false, fmt.Errorf("%w: %s: %w", ErrBatchLost, jobName(u.jobID), err)
-	case err != nil:
-		return false, err
-	}
-	if st.State == JobCreated {
-		u.unknown = false
-	}
-	return st.State != JobCreated, nil
-}
-
-// refusal reports whether the platform itself has said that it did not take what was sent.
-func refusal(err error) bool {
-	api, ok := errors.AsType[*APIError](err)
-	return ok && api.StatusCode >= 400 && api.StatusCode < 500 && api.StatusCode != http.StatusRequestTimeout &&
-		api.StatusCode != http.StatusTooManyRequests && !errors.Is(err, ErrResponse)
-}
-
 // tooLarge learns the largest file that the platform takes, and cuts a part accordingly. An item
 // that is too large alone fails alone.
 func (w *BatchWriter) tooLarge(j *batchJob, p part, size int64, err error) []part {
@@ -245,7 +196,7 @@ func (w *BatchWriter) tooLarge(j *batchJob, p part, size int64, err error) []par
 		}
 	}
 	if p.len() == 1 {
-		w.refuse(j, p, err)
+		w.fail(j, p.from, BatchItemError{Err: err})
 		return nil
 	}
 	for have := w.limit.Load(); most < have && !w.limit.CompareAndSwap(have, most); have = w.limit.Load() {
@@ -274,12 +225,12 @@ func (w *BatchWriter) fileLimit() int64 {
 	return math.MaxInt64 // only a limit of the platform cuts what is encoded
 }
 
-// await asks how a job stands until it is completed: at once, then after half of the time that the
-// job before took, then less and less often.
+// await asks how a job stands until it is completed: at once, then after half of the time that one
+// of its size took last, then less and less often.
 func (w *BatchWriter) await(ctx context.Context, ev BatchEvent) (*BatchStatus, error) {
 	began := time.Now()
 	w.mu.Lock()
-	p := pause{last: w.took / 3}
+	p := pause{last: time.Duration(w.pace * float64(ev.Bytes) / 3 * float64(time.Second))}
 	w.mu.Unlock()
 	for {
 		var st *BatchStatus
@@ -295,7 +246,7 @@ func (w *BatchWriter) await(ctx context.Context, ev BatchEvent) (*BatchStatus, e
 			return nil, err
 		case st.State == JobCompleted:
 			w.mu.Lock()
-			w.took = took
+			w.pace = took.Seconds() / float64(max(ev.Bytes, 1))
 			w.mu.Unlock()
 			return st, nil
 		case took > w.cfg.WaitFor:
@@ -306,15 +257,4 @@ func (w *BatchWriter) await(ctx context.Context, ev BatchEvent) (*BatchStatus, e
 			return nil, fmt.Errorf("threatconnect: waiting for %s: %w", jobName(ev.JobID), err)
 		}
 	}
-}
-
-// tell tells the caller a step.
-func (w *BatchWriter) tell(ev BatchEvent, phase BatchPhase) {
-	if w.cfg.OnEvent == nil {
-		return
-	}
-	ev.Phase, ev.Stats = phase, w.Stats()
-	w.telling.Lock()
-	defer w.telling.Unlock()
-	w.cfg.OnEvent(ev)
 }

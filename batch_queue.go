@@ -5,14 +5,33 @@ import (
 	"slices"
 )
 
-// send puts the current job into the queue.
-func (w *BatchWriter) send() {
+// send puts the current job into the queue, after it was kept where there is a spool. When it cannot
+// be kept because ctx has ended, it stays the current one; when it cannot be kept at all it is not
+// sent, and nothing more can be added.
+func (w *BatchWriter) send(ctx context.Context) error {
 	j := w.current
+	j.pieces = []piece{{part: j.all()}}
+	if err := w.keep(ctx, j); err != nil {
+		if ctx.Err() != nil {
+			return ended(ctx, err)
+		}
+		w.current = nil
+		w.jam(err)
+		w.leave(j)
+		j.reset()
+		w.free <- j // there is room for all jobs
+		return nil
+	}
 	w.current = nil
+	w.enqueue(j)
+	return nil
+}
+
+func (w *BatchWriter) enqueue(j *batchJob) {
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.queue = append(w.queue, j)
 	w.dispatch()
-	w.mu.Unlock()
 }
 
 // dispatch starts the jobs that can be started: as many as the configuration allows, and each after

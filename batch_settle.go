@@ -24,14 +24,22 @@ func (w *BatchWriter) settle(ctx context.Context, j *batchJob, p part, jobID int
 	if s.poison != nil {
 		return s.cure()
 	}
-	s.finish(part{p.from, p.to - min(st.Unprocessed, p.len()-s.errors.failed)})
+	done := part{p.from, p.to - min(st.Unprocessed, p.len()-s.errors.failed)}
+	rest := part{done.to, p.to}
+	failed := max(s.errors.failed+s.unknown, s.status.errors())
+	w.tally(j, done, s.errors, failed-s.errors.failed)
 	switch {
+	case s.full != nil && rest.len() > 0:
+		return []part{rest}, s.full // it can go in when there is room again
 	case s.full != nil:
 		return nil, s.full
 	case w.cfg.HaltOnError:
-		return nil, errHalted
+		err = errHalted
+	default:
+		err = nil
 	}
-	return nil, nil
+	w.unprocessed(j, rest, jobID)
+	return nil, err
 }
 
 var errHalted = errors.New("threatconnect: the platform refused an item and HaltOnError is set")
@@ -88,11 +96,14 @@ func (s *settlement) entry(e *jobError) bool {
 	}
 	if pos, fresh, known = s.errors.find(e); known {
 		s.w.describe(&item, s.j, pos)
+		if !item.Code.Partial() {
+			s.j.refuse(pos)
+		}
 	} else {
 		s.unknown++
 	}
 	if fresh || !known || item.Seq >= 0 {
-		s.w.note(item)
+		s.w.note(s.j, item)
 	}
 	return true
 }
@@ -104,15 +115,8 @@ func (s *settlement) unlisted(err error) {
 		if err != nil {
 			missing = fmt.Errorf("%w: %w", missing, err)
 		}
-		s.w.note(BatchItemError{Seq: -1, JobID: s.jobID, Err: missing})
+		s.w.note(s.j, BatchItemError{Seq: -1, JobID: s.jobID, Err: missing})
 	}
-}
-
-// finish counts the items up to an end as processed, and the rest of the part as not processed.
-func (s *settlement) finish(done part) {
-	failed := max(s.errors.failed+s.unknown, s.status.errors())
-	s.w.tally(s.j, done, s.errors, failed-s.errors.failed)
-	s.w.unprocessed(s.j, part{done.to, s.part.to}, s.jobID)
 }
 
 // cure deals with an item that made the platform give up. The platform works through a file from
@@ -170,63 +174,4 @@ func (w *BatchWriter) describe(e *BatchItemError, j *batchJob, pos int) {
 	}
 	name := nameOf(text)
 	e.Type, e.Ref = name.typ, name.ref
-}
-
-// fail counts and notes an item that failed.
-func (w *BatchWriter) fail(j *batchJob, pos int, e BatchItemError) {
-	w.describe(&e, j, pos)
-	list, _, seq := j.item(pos)
-	w.mu.Lock()
-	w.stats.counts(kindOf(list, seq)).Failed++
-	w.mu.Unlock()
-	w.note(e)
-}
-
-// refuse fails an item that was not taken at all.
-func (w *BatchWriter) refuse(j *batchJob, p part, err error) {
-	w.fail(j, p.from, BatchItemError{Err: err})
-}
-
-// unprocessed counts and notes items that the platform has not looked at.
-func (w *BatchWriter) unprocessed(j *batchJob, p part, jobID int64) {
-	for pos := p.from; pos < p.to; pos++ {
-		list, _, seq := j.item(pos)
-		w.mu.Lock()
-		w.stats.counts(kindOf(list, seq)).Unprocessed++
-		w.mu.Unlock()
-		e := BatchItemError{JobID: jobID, Unprocessed: true}
-		w.describe(&e, j, pos)
-		w.note(e)
-	}
-}
-
-// lose counts the items of a job whose end was not seen.
-func (w *BatchWriter) lose(j *batchJob, p part, jobID int64) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for pos := p.from; pos < p.to; pos++ {
-		list, _, seq := j.item(pos)
-		w.stats.counts(kindOf(list, seq)).Unknown++
-	}
-	w.lost = append(w.lost, jobID)
-}
-
-// tally counts items that were processed. Of those that no error was found for, further ones have
-// failed nevertheless: the first ones that are not links stand for them.
-func (w *BatchWriter) tally(j *batchJob, p part, m *matcher, further int) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for pos := p.from; pos < p.to; pos++ {
-		list, _, seq := j.item(pos)
-		c := w.stats.counts(kindOf(list, seq))
-		switch {
-		case m != nil && m.taken[pos-m.part.from]:
-			c.Failed++
-		case further > 0:
-			further--
-			c.Failed++
-		default:
-			c.Succeeded++
-		}
-	}
 }

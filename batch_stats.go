@@ -24,13 +24,19 @@ type BatchStats struct {
 	// Links are references between groups, and from items to groups, that could not travel with
 	// their item because what they refer to came later. They go as associations of their own and
 	// are not items.
-	Links   BatchCounts
-	Invalid int64 // items that Add refused because they break a rule; they are not in the counts above
-	Jobs    int64 // jobs that were uploaded
-	Bytes   int64 // bytes of their files
+	Links BatchCounts
+	// Contents are those of documents and reports; see [GroupContent]. Not processed are those whose
+	// group did not go in. They are not items.
+	Contents BatchCounts
+	Invalid  int64 // items that Add refused because they break a rule; they are not in the counts above
+	// Duplicates are associations and links that say the same as another one; they are sent once and
+	// are not in the counts above.
+	Duplicates int64
+	Jobs       int64 // jobs that were uploaded
+	Bytes      int64 // bytes of their files
 }
 
-// Total returns the sum over all kinds of items. Links and invalid items are not in it.
+// Total returns the sum over all kinds of items. Links, contents and invalid items are not in it.
 func (s BatchStats) Total() BatchCounts {
 	t := s.Indicators
 	t.plus(s.Groups)
@@ -60,40 +66,4 @@ func kindOf(in section, seq int64) itemKind {
 		return kindOfLink
 	}
 	return kindOfAssociation
-}
-
-// counts returns the counts of a kind.
-func (s *BatchStats) counts(k itemKind) *BatchCounts {
-	switch k {
-	case kindOfIndicator:
-		return &s.Indicators
-	case kindOfGroup:
-		return &s.Groups
-	case kindOfLink:
-		return &s.Links
-	}
-	return &s.Associations
-}
-
-// BatchPhase says what has happened to a batch job.
-type BatchPhase string
-
-// The phases, in the order in which a job goes through them. A job that is split goes back to
-// BatchQueued with each of its parts.
-const (
-	BatchQueued    BatchPhase = "queued"    // encoded, nothing has been sent
-	BatchCreated   BatchPhase = "created"   // the platform gave it an id
-	BatchUploaded  BatchPhase = "uploaded"  // the platform has the file and works on it
-	BatchRunning   BatchPhase = "running"   // it was asked for and is not done yet
-	BatchCompleted BatchPhase = "completed" // it is done and its errors are known
-)
-
-// BatchEvent is a step of an import.
-type BatchEvent struct {
-	Phase BatchPhase
-	Job   int64      // the writer's own number of the job, from 1
-	JobID int64      // the id of the job on the platform; 0 before BatchCreated
-	Items int        // items in the file
-	Bytes int64      // size of the file
-	Stats BatchStats // how the import stands
 }

@@ -2,9 +2,7 @@ package threatconnect
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,40 +35,54 @@ type BatchWriter struct {
 	linker  encoder // writes links
 	groups  knownGroups
 	held    held
+	waited  int64 // associations that were held so far
 	current *batchJob
 	added   int64 // items
 	made    int64 // jobs
+	started bool
 	closed  bool
-	result  error // of Close
+	result  error     // of Close
+	spool   *spooling // nil when nothing is kept
 
-	free    chan *batchJob // jobs whose memory can be used; never more than Concurrency+1
-	unmade  int            // jobs that may still be allocated
-	work    context.Context
-	stop    context.CancelCauseFunc
-	running sync.WaitGroup
-	reached atomic.Bool             // whether the API has ever answered
-	over    atomic.Bool             // whether the import has ended before its end
-	limit   atomic.Int64            // largest file that the instance takes, as far as known
-	taken   [itemKinds]atomic.Int64 // items that were added
+	free     chan *batchJob // jobs whose memory can be used; never more than Concurrency+1
+	unmade   int            // jobs that may still be allocated
+	work     context.Context
+	stop     context.CancelCauseFunc
+	running  sync.WaitGroup
+	reached  atomic.Bool             // whether the API has ever answered
+	over     atomic.Bool             // whether nothing more is added, because the import has ended before its end
+	limit    atomic.Int64            // largest file that the instance takes, as far as known
+	taken    [itemKinds]atomic.Int64 // items that were added
+	contents atomic.Int64            // contents that were added
 
 	// mu guards what follows and is never held while anything is waited for.
-	mu      sync.Mutex
-	stats   BatchStats
-	queue   []*batchJob   // encoded jobs, in order
-	open    []*batchJob   // jobs that are under way
-	changed chan struct{} // closed when a job has ended, and replaced
-	ended   error         // why the import has ended before its end
-	items   []BatchItemError
-	more    int
-	lost    []int64
-	took    time.Duration // how long the last job took
+	mu       sync.Mutex
+	invalid  int64 // items that Add refused
+	again    int64 // associations that were left out as duplicates
+	outcome  outcome
+	queue    []*batchJob   // encoded jobs, in order
+	open     []*batchJob   // jobs that are under way
+	changed  chan struct{} // closed when a job has ended, and replaced
+	ended    error         // why the import has ended before its end
+	stopping bool          // whether what was added is not sent either
+	pace     float64       // seconds that the last job took for each byte
+	began    time.Time     // of the first item
+	before   int64         // items that were done before that, by another process
 
 	telling sync.Mutex // held while the caller's functions are called
 }
 
 // NewWriter makes a writer. It sends nothing before the first job is full. The error is a
-// [*ValidationError].
+// [*ValidationError]. A writer whose import survives the end of the process is made with
+// [BatchService.Resume].
 func (s *BatchService) NewWriter(config BatchConfig) (*BatchWriter, error) {
+	if config.Spool != nil {
+		return nil, &ValidationError{Field: "batch spool", Rule: "may hold an import already", Fix: "use Resume, which goes on with it or begins a new one"}
+	}
+	return s.newWriter(config)
+}
+
+func (s *BatchService) newWriter(config BatchConfig) (*BatchWriter, error) {
 	cfg, err := config.withDefaults()
 	if err != nil {
 		return nil, err
@@ -86,10 +98,27 @@ func (s *BatchService) NewWriter(config BatchConfig) (*BatchWriter, error) {
 		changed: make(chan struct{}),
 	}
 	w.limit.Store(int64(cfg.MaxBytes))
-	w.cfg.GroupsInOwner = nil
+	if cfg.Spool != nil {
+		w.spool = &spooling{spool: cfg.Spool, run: cfg.Run, instance: s.c.cfg.base.String()}
+	} else {
+		w.cfg.GroupsInOwner = nil
+	}
 	w.work, w.stop = context.WithCancelCause(context.Background())
 	w.encoder = encoder{version: cfg.Version, action: cfg.Action, known: &w.groups}
 	return w, nil
+}
+
+// start remembers when the import began.
+func (w *BatchWriter) start() {
+	if w.started {
+		return
+	}
+	w.started = true
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.began.IsZero() {
+		w.began = time.Now()
+	}
 }
 
 // fill takes the right to fill jobs; done gives it back.
@@ -132,11 +161,13 @@ func (w *BatchWriter) Add(ctx context.Context, item BatchItem) error {
 	list, err := w.encoder.encode(item)
 	if err != nil {
 		w.mu.Lock()
-		w.stats.Invalid++
+		w.invalid++
 		w.mu.Unlock()
+		w.spool.digest(nil)
 		w.added++
 		return err
 	}
+	w.start()
 	return w.take(ctx, list)
 }
 
@@ -148,7 +179,9 @@ func (w *BatchWriter) take(ctx context.Context, list section) error {
 		if err := w.hold(w.added, 0, e.Buf); err != nil {
 			return err
 		}
+		w.spool.digest(e.Buf)
 		w.added++
+		w.keepHeld(ctx)
 		return nil
 	}
 	if err := w.put(ctx, list, w.added, e.Buf, e.after); err != nil {
@@ -157,6 +190,11 @@ func (w *BatchWriter) take(ctx context.Context, list section) error {
 	w.taken[kindOf(list, w.added)].Add(1)
 	if list == inGroups {
 		w.groups.jobs[w.groups.hash(e.xid)] = w.current.number
+		w.spool.group(e.xid)
+		if e.content.Open != nil {
+			w.contents.Add(1)
+			w.current.addFile(jobFile{pos: len(w.current.lists[inGroups].items) - 1, typ: e.fileType, xid: e.xid, malware: e.malware, content: e.content})
+		}
 	}
 	for _, l := range e.links {
 		w.linker.Reset()
@@ -169,17 +207,22 @@ func (w *BatchWriter) take(ctx context.Context, list section) error {
 			return err
 		}
 	}
+	w.spool.digest(e.Buf)
 	w.added++
-	w.sendFull()
+	w.sendFull(ctx)
+	w.keepHeld(ctx)
 	return nil
 }
 
 // hold puts an association aside. What cannot be kept ends the import.
 func (w *BatchWriter) hold(seq int64, wait uint64, item []byte) error {
-	if err := w.held.add(seq, wait, item); err != nil {
+	e := waiting{index: w.waited, seq: seq, wait: wait, item: item}
+	if err := w.held.add(e); err != nil {
 		w.halt(err)
 		return err
 	}
+	w.waited++
+	w.spool.held(e)
 	w.taken[kindOf(inAssociations, seq)].Add(1)
 	return nil
 }
@@ -188,7 +231,9 @@ func (w *BatchWriter) hold(seq int64, wait uint64, item []byte) error {
 // is processed after the job with the number after; allBefore stands for all jobs before its own.
 func (w *BatchWriter) put(ctx context.Context, list section, seq int64, item []byte, after int64) error {
 	if j := w.current; j != nil && j.size+len(item)+fileFrame > w.most() && j.count() > 0 {
-		w.send()
+		if err := firstError(w.send(ctx), w.halted()); err != nil {
+			return err
+		}
 	}
 	if err := w.begin(ctx); err != nil {
 		return err
@@ -215,20 +260,9 @@ func (w *BatchWriter) begin(ctx context.Context) error {
 	if w.current != nil {
 		return nil
 	}
-	var j *batchJob
-	select {
-	case j = <-w.free:
-	default:
-		if w.unmade > 0 {
-			w.unmade--
-			j = new(batchJob)
-			break
-		}
-		select {
-		case j = <-w.free:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
+	j, err := w.memory(ctx)
+	if err != nil {
+		return err
 	}
 	w.made++
 	j.begin(w.made)
@@ -236,10 +270,30 @@ func (w *BatchWriter) begin(ctx context.Context) error {
 	return nil
 }
 
-// sendFull sends the current job when nothing more goes into it.
-func (w *BatchWriter) sendFull() {
+// memory returns the memory of a job, as soon as there is some.
+func (w *BatchWriter) memory(ctx context.Context) (*batchJob, error) {
+	select {
+	case j := <-w.free:
+		return j, nil
+	default:
+	}
+	if w.unmade > 0 {
+		w.unmade--
+		return new(batchJob), nil
+	}
+	select {
+	case j := <-w.free:
+		return j, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// sendFull sends the current job when nothing more goes into it. What cannot be kept now, because ctx
+// has ended, is sent later.
+func (w *BatchWriter) sendFull(ctx context.Context) {
 	if j := w.current; j != nil && (j.count() >= w.cfg.MaxItems || j.size+fileFrame >= w.most()) {
-		w.send()
+		_ = w.send(ctx)
 	}
 }
 
@@ -259,7 +313,7 @@ func (w *BatchWriter) Flush(ctx context.Context) error {
 		return wait == 0 || known
 	})
 	if w.current != nil {
-		w.send()
+		err = firstError(err, w.send(ctx))
 	}
 	last := w.made
 	w.done()
@@ -270,150 +324,4 @@ func (w *BatchWriter) Flush(ctx context.Context) error {
 		return fmt.Errorf("threatconnect: flush a batch import: %w", err)
 	}
 	return w.halted()
-}
-
-// release puts the associations that are ready into jobs.
-func (w *BatchWriter) release(ctx context.Context, ready func(wait uint64) bool) error {
-	if w.held.count == 0 {
-		return nil
-	}
-	return w.held.take(ready, func(seq int64, item []byte) error {
-		if err := w.halted(); err != nil {
-			return err
-		}
-		err := w.put(ctx, inAssociations, seq, item, allBefore)
-		if err == nil {
-			w.sendFull()
-		}
-		return err
-	})
-}
-
-// Close sends what is left, waits until the platform has processed everything, and ends the
-// writer's goroutines. When ctx ends before that, or has ended, Close stops at once and its error
-// names the jobs that it leaves on the platform.
-//
-// It returns nil when all items that were added went in, and a [*BatchError] otherwise. Items that
-// Add refused are not in it: Add has said so. Closing again returns the same.
-func (w *BatchWriter) Close(ctx context.Context) error { return w.close(ctx, nil) }
-
-// close closes the writer; source is what ended the items before their end.
-func (w *BatchWriter) close(ctx context.Context, source error) error {
-	err := w.fill(ctx)
-	if err != nil {
-		w.halt(err)
-		w.stop(err) // so that whoever fills comes to an end
-		w.filling <- struct{}{}
-	}
-	defer w.done()
-	if w.closed {
-		return w.result
-	}
-	w.closed = true
-	if err == nil {
-		err = w.release(ctx, func(uint64) bool { return true })
-	}
-	if w.current != nil {
-		w.send()
-	}
-	if err == nil {
-		err = w.wait(ctx, w.made)
-	}
-	if err != nil {
-		w.halt(err)
-		w.stop(err)
-	}
-	w.running.Wait()
-	w.stop(ErrBatchClosed)
-	w.drop()
-	w.encoder, w.linker, w.free = encoder{}, encoder{}, nil
-	w.result = w.outcome(source)
-	return w.result
-}
-
-// drop counts the associations that were not sent.
-func (w *BatchWriter) drop() {
-	err := w.held.each(func(seq int64, _ uint64, _ []byte) {
-		w.mu.Lock()
-		w.stats.counts(kindOf(inAssociations, seq)).Unprocessed++
-		w.mu.Unlock()
-	})
-	if err != nil {
-		w.halt(err)
-	}
-	w.held.discard()
-}
-
-// Stats says how the import stands.
-func (w *BatchWriter) Stats() BatchStats {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.count()
-}
-
-// count is Stats with mu held.
-func (w *BatchWriter) count() BatchStats {
-	s := w.stats
-	for k := range itemKinds {
-		s.counts(k).Added = w.taken[k].Load()
-	}
-	return s
-}
-
-// halt ends the import: what is not under way is not sent. The first reason stays.
-func (w *BatchWriter) halt(err error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.ended == nil {
-		w.ended = err
-		w.over.Store(true)
-	}
-}
-
-// halted returns what Add says after the import has ended.
-func (w *BatchWriter) halted() error {
-	if !w.over.Load() {
-		return nil
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return fmt.Errorf("%w: %w", ErrBatchHalted, w.ended)
-}
-
-// refuses reports whether err is about one item only; Import then notes it and goes on.
-func (w *BatchWriter) refuses(err error) bool {
-	if !errors.Is(err, ErrValidation) || errors.Is(err, ErrBatchHalted) {
-		return false
-	}
-	w.note(BatchItemError{Seq: w.added - 1, Err: err})
-	return true
-}
-
-// note keeps the error of an item and tells it.
-func (w *BatchWriter) note(e BatchItemError) {
-	w.mu.Lock()
-	if len(w.items) < mostItemErrors {
-		w.items = append(w.items, e)
-	} else {
-		w.more++
-	}
-	w.mu.Unlock()
-	if w.cfg.OnError != nil {
-		w.telling.Lock()
-		defer w.telling.Unlock()
-		w.cfg.OnError(e)
-	}
-}
-
-// outcome is what Close returns.
-func (w *BatchWriter) outcome(source error) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.ended == nil {
-		w.ended = source
-	}
-	if w.ended == nil && len(w.items) == 0 && len(w.lost) == 0 {
-		return nil
-	}
-	return &BatchError{Stats: w.count(), Items: slices.Clip(w.items), More: w.more, Jobs: w.lost, Err: w.ended}
 }

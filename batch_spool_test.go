@@ -1,0 +1,535 @@
+package threatconnect_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/threatconnecttest"
+)
+
+// memSpool is a spool in memory that survives the death of what uses it.
+type memSpool struct {
+	mu      sync.Mutex
+	records map[string][]byte
+	open    bool
+	act     func() error // before and after every change; an error is the death of the process
+	refuse  func(name string) error
+}
+
+func newMemSpool() *memSpool { return &memSpool{records: map[string][]byte{}} }
+
+func (s *memSpool) Open(context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open {
+		return threatconnect.ErrSpoolLocked
+	}
+	s.open = true
+	return nil
+}
+
+func (s *memSpool) Names(context.Context) ([]string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Keys(s.records)), nil
+}
+
+func (s *memSpool) Read(_ context.Context, name string) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	text, ok := s.records[name]
+	if !ok {
+		return nil, fs.ErrNotExist
+	}
+	return bytes.Clone(text), nil
+}
+
+func (s *memSpool) change(name string, do func()) error {
+	if s.refuse != nil {
+		if err := s.refuse(name); err != nil {
+			return err
+		}
+	}
+	if s.act != nil {
+		if err := s.act(); err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	do()
+	s.mu.Unlock()
+	if s.act != nil {
+		return s.act()
+	}
+	return nil
+}
+
+func (s *memSpool) Write(ctx context.Context, name string, parts [][]byte) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	text := bytes.Join(parts, nil)
+	return s.change(name, func() { s.records[name] = text })
+}
+
+func (s *memSpool) Remove(ctx context.Context, name string) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return s.change(name, func() { delete(s.records, name) })
+}
+
+func (s *memSpool) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open = false
+	return nil
+}
+
+// names lists what is left, in order.
+func (s *memSpool) names() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Keys(s.records))
+}
+
+// death is a process that dies at a moment: at one of its changes of the spool, or around one of
+// its requests. From then on nothing that it does has an effect.
+type death struct {
+	mu      sync.Mutex
+	moments int // that are left; below zero the process is immortal
+	dead    bool
+	srv     http.RoundTripper
+	kill    context.CancelFunc
+}
+
+var errDead = errors.New("the process is dead")
+
+func (d *death) moment() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.dead && d.moments == 0 {
+		d.dead = true
+		d.kill()
+	}
+	d.moments--
+	if d.dead {
+		return errDead
+	}
+	return nil
+}
+
+func (d *death) RoundTrip(req *http.Request) (*http.Response, error) {
+	if err := d.moment(); err != nil {
+		return nil, err
+	}
+	resp, err := d.srv.RoundTrip(req)
+	if dead := d.moment(); dead != nil {
+		if err == nil {
+			_ = resp.Body.Close()
+		}
+		return nil, dead
+	}
+	return resp, err
+}
+
+// feed is a sequence of groups and hosts that refer to each other forwards and backwards, of
+// associations, and of an item that breaks a rule; checkFeed looks whether all of it is there once.
+func feed(hosts int) []threatconnect.BatchItem {
+	group := func(n int) string { return fmt.Sprintf("x-%d", n) }
+	groups := hosts / 10
+	var items []threatconnect.BatchItem
+	for n := range hosts {
+		items = append(items, batchHost(n, group(n/10), group((n/10+3)%groups)))
+		if n%10 == 4 {
+			items = append(items, threatconnect.NewHost("no host"))
+		}
+		if n%10 == 9 {
+			items = append(items, batchGroup(group(n/10), group((n/10+1)%groups)))
+			items = append(items, &threatconnect.Association{Type: "Host to Indicators",
+				From: threatconnect.AssociationEnd{Indicator: threatconnect.TypeHost, Summary: fmt.Sprintf("h%d.example", n)},
+				To:   threatconnect.AssociationEnd{Indicator: threatconnect.TypeHost, Summary: fmt.Sprintf("h%d.example", (n+1)%hosts)}})
+		}
+	}
+	return items
+}
+
+func TestAnImportSurvivesItsProcessAtEveryMoment(t *testing.T) {
+	t.Parallel()
+	const hosts = 40
+	items := feed(hosts)
+	for _, concurrency := range []int{1, 3} {
+		for moment := 0; ; moment++ {
+			done := false
+			synctest.Test(t, func(t *testing.T) {
+				done = importThroughDeath(t, items, hosts, concurrency, moment)
+			})
+			if t.Failed() {
+				t.Logf("concurrency %d, moment %d", concurrency, moment)
+				return
+			}
+			if done {
+				assert.Greater(t, moment, 100, "there are many moments to die at")
+				break
+			}
+		}
+	}
+}
+
+// importThroughDeath imports items in a process that dies at a moment, and in a second one. It
+// reports whether the first lived to the end.
+func importThroughDeath(t *testing.T, items []threatconnect.BatchItem, hosts, concurrency, moment int) bool {
+	srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Second))
+	spool := newMemSpool()
+	run := func(moments int) (stats threatconnect.BatchStats, err error, died bool) {
+		ctx, kill := context.WithCancel(t.Context())
+		defer kill()
+		d := &death{moments: moments, srv: srv, kill: kill}
+		spool.act, spool.open = d.moment, false
+		cfg := appendConfig()
+		cfg.MaxItems, cfg.Concurrency, cfg.Spool, cfg.Run = 7, concurrency, spool, "today"
+		client := srv.Client(threatconnect.WithTransport(d))
+		stats, err = client.Batch.Import(ctx, cfg, threatconnect.BatchItems(slices.Values(items)))
+		return stats, err, d.dead
+	}
+	_, err, died := run(moment)
+	if died {
+		require.Error(t, err)
+	}
+	stats, err, _ := run(-1)
+	checkFeed(t, srv, hosts)
+	checkFeedStats(t, stats, err, hosts)
+	assert.Equal(t, []string{"import"}, spool.names(), "only the outcome is left")
+	return !died
+}
+
+func checkFeed(t *testing.T, srv *threatconnecttest.Server, hosts int) {
+	t.Helper()
+	checkSawtooth(t, srv, hosts)
+	for n := 9; n < hosts; n += 10 {
+		h, ok := srv.Indicator(batchOwner, "Host", fmt.Sprintf("h%d.example", n))
+		require.True(t, ok)
+		assert.Contains(t, h.Associated, fmt.Sprintf("Host: h%d.example", (n+1)%hosts), "%s is associated once", h.Summary)
+	}
+}
+
+func checkFeedStats(t *testing.T, stats threatconnect.BatchStats, err error, hosts int) {
+	t.Helper()
+	n := int64(hosts)
+	assert.Equal(t, threatconnect.BatchCounts{Added: n, Succeeded: n}, stats.Indicators)
+	assert.Equal(t, threatconnect.BatchCounts{Added: n / 10, Succeeded: n / 10}, stats.Groups)
+	assert.Equal(t, threatconnect.BatchCounts{Added: n / 10, Succeeded: n / 10}, stats.Associations)
+	assert.Equal(t, stats.Links.Added, stats.Links.Succeeded)
+	assert.Positive(t, stats.Links.Added)
+	assert.Equal(t, n/10, stats.Invalid)
+	var b *threatconnect.BatchError
+	require.ErrorAs(t, err, &b, "items were refused")
+	require.NoError(t, b.Err)
+	for _, e := range b.Items {
+		assert.ErrorIs(t, &e, threatconnect.ErrValidation)
+	}
+}
+
+func TestAnImportSurvivesManyDeathsAndFaults(t *testing.T) {
+	t.Parallel()
+	const hosts = 100
+	items := feed(hosts)
+	for seed := range uint64(20) {
+		synctest.Test(t, func(t *testing.T) {
+			random := rand.New(rand.NewPCG(seed, 1))
+			srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Second))
+			srv.Inject(threatconnecttest.FaultMix(seed, 0.2, threatconnecttest.FaultReset, threatconnecttest.FaultLostReply,
+				threatconnecttest.FaultCutBody, threatconnecttest.FaultHTML, threatconnecttest.FaultEmpty))
+			spool := newMemSpool()
+			deaths := 0
+			for {
+				ctx, kill := context.WithCancel(t.Context())
+				d := &death{moments: random.IntN(120), srv: srv, kill: kill}
+				spool.act, spool.open = d.moment, false
+				cfg := appendConfig()
+				cfg.MaxItems, cfg.Concurrency, cfg.Spool, cfg.Run = 8, 1+int(seed%3), spool, "today"
+				client := srv.Client(threatconnect.WithTransport(d))
+				stats, err := client.Batch.Import(ctx, cfg, threatconnect.BatchItems(slices.Values(items)))
+				kill()
+				if d.dead {
+					deaths++
+					continue
+				}
+				checkFeedStats(t, stats, err, hosts)
+				break
+			}
+			srv.ClearFaults()
+			checkFeed(t, srv, hosts)
+			assert.Positive(t, deaths)
+		})
+	}
+}
+
+// sequence is a sequence that can be ranged over once, as a pipe is.
+func sequence(items []threatconnect.BatchItem) iter.Seq2[threatconnect.BatchItem, error] {
+	return threatconnect.BatchItems(slices.Values(items))
+}
+
+// interrupt imports the first items and leaves the spool as a process that ends leaves it.
+func interrupt(t *testing.T, srv *threatconnecttest.Server, cfg threatconnect.BatchConfig, items []threatconnect.BatchItem, requests int) {
+	t.Helper()
+	ctx, kill := context.WithCancel(t.Context())
+	defer kill()
+	d := &death{moments: 2 * requests, srv: srv, kill: kill}
+	_, err := srv.Client(threatconnect.WithTransport(d)).Batch.Import(ctx, cfg, sequence(items))
+	require.Error(t, err)
+	require.True(t, d.dead)
+}
+
+func TestOtherItemsAreNotTakenForThoseOfTheProcessBefore(t *testing.T) {
+	t.Parallel()
+	for name, items := range map[string][]threatconnect.BatchItem{
+		"another item":  append([]threatconnect.BatchItem{batchHost(99)}, feed(40)[1:]...),
+		"another order": func() []threatconnect.BatchItem { f := feed(40); f[0], f[1] = f[1], f[0]; return f }(),
+		"fewer":         feed(40)[:5],
+		"none":          nil,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			srv := threatconnecttest.New()
+			cfg := appendConfig()
+			cfg.MaxItems, cfg.Spool, cfg.Run = 7, newMemSpool(), "today"
+			interrupt(t, srv, cfg, feed(40), 10)
+			before := srv.IndicatorCount(batchOwner)
+			_, err := srv.Client().Batch.Import(t.Context(), cfg, sequence(items))
+			require.ErrorIs(t, err, threatconnect.ErrSpoolOther, name)
+			assert.GreaterOrEqual(t, srv.IndicatorCount(batchOwner), before)
+			_, ok := srv.Indicator(batchOwner, "Host", "h99.example")
+			assert.False(t, ok, "nothing of the other items is in")
+			assert.Empty(t, cfg.Spool.(*memSpool).names(), "what was there is done")
+			_, err = srv.Client().Batch.Import(t.Context(), cfg, sequence([]threatconnect.BatchItem{batchHost(99)}))
+			require.NoError(t, err, "the next import begins anew")
+		})
+	}
+}
+
+func TestResumeGoesOnWhereTheProcessBeforeEnded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := threatconnecttest.New()
+		cfg := appendConfig()
+		cfg.MaxItems, cfg.Spool = 7, newMemSpool()
+		items := feed(40)
+		interrupt(t, srv, cfg, items, 8)
+		w, err := srv.Client().Batch.Resume(t.Context(), cfg)
+		require.NoError(t, err)
+		from := w.Resumed()
+		require.Positive(t, from)
+		require.Less(t, from, int64(len(items)))
+		for _, item := range items[from:] {
+			if err := w.Add(t.Context(), item); err != nil {
+				require.ErrorIs(t, err, threatconnect.ErrValidation)
+			}
+		}
+		require.NoError(t, w.Close(t.Context()))
+		checkFeed(t, srv, 40)
+		assert.Empty(t, cfg.Spool.(*memSpool).names(), "an import without a name leaves nothing")
+	})
+}
+
+func TestResumeOfAnEmptySpoolBeginsAnImport(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New()
+	cfg := appendConfig()
+	cfg.Spool = newMemSpool()
+	for n := range 2 {
+		w, err := srv.Client().Batch.Resume(t.Context(), cfg)
+		require.NoError(t, err)
+		assert.Zero(t, w.Resumed())
+		addAll(t, w, batchHost(n))
+		_, err = srv.Client().Batch.Resume(t.Context(), cfg)
+		require.ErrorIs(t, err, threatconnect.ErrSpoolLocked)
+		require.NoError(t, w.Close(t.Context()))
+	}
+	assert.Equal(t, 2, srv.IndicatorCount(batchOwner))
+	_, err := srv.Client().Batch.NewWriter(cfg)
+	require.ErrorIs(t, err, threatconnect.ErrValidation)
+	cfg.Spool = nil
+	_, err = srv.Client().Batch.Resume(t.Context(), cfg)
+	require.ErrorIs(t, err, threatconnect.ErrValidation)
+	cfg.Run = "today"
+	_, err = srv.Client().Batch.NewWriter(cfg)
+	require.ErrorIs(t, err, threatconnect.ErrValidation)
+}
+
+func TestAnImportWithANameIsDoneOnce(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New()
+	cfg := appendConfig()
+	cfg.Spool, cfg.Run = newMemSpool(), "2026-11-26"
+	bad := batchHost(2)
+	bad.Attributes = []threatconnect.Attribute{{Type: "No Such Type", Value: "x"}}
+	items := []threatconnect.BatchItem{batchHost(1), bad, threatconnect.NewHost("no host")}
+	first, err := srv.Client().Batch.Import(t.Context(), cfg, sequence(items))
+	require.Error(t, err)
+	requests := len(srv.Requests())
+	again, err2 := srv.Client().Batch.Import(t.Context(), cfg, sequence(items))
+	assert.Equal(t, first, again)
+	assert.Equal(t, err.Error(), err2.Error())
+	assert.Equal(t, []string{"1 Host h2.example: 0x2001"}, failures(t, err2)[1:])
+	w, err := srv.Client().Batch.Resume(t.Context(), cfg)
+	require.NoError(t, err)
+	require.ErrorIs(t, w.Add(t.Context(), batchHost(1)), threatconnect.ErrBatchClosed)
+	assert.EqualValues(t, 3, w.Resumed())
+	assert.Len(t, srv.Requests(), requests, "nothing was sent")
+
+	cfg.Run = "2026-11-27"
+	_, err = srv.Client().Batch.Import(t.Context(), cfg, sequence(items[:1]))
+	require.NoError(t, err)
+	h, _ := srv.Indicator(batchOwner, "Host", "h1.example")
+	assert.Len(t, h.Attributes, 2, "the next day it is imported again")
+}
+
+func TestAnUnfinishedImportOfAnotherNameIsFinishedFirst(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := threatconnecttest.New()
+		cfg := appendConfig()
+		cfg.MaxItems, cfg.Spool, cfg.Run = 7, newMemSpool(), "yesterday"
+		interrupt(t, srv, cfg, feed(40), 8)
+		cfg.Run = "today"
+		stats, err := srv.Client().Batch.Import(t.Context(), cfg, sequence([]threatconnect.BatchItem{batchHost(99)}))
+		require.NoError(t, err)
+		assert.EqualValues(t, 1, stats.Indicators.Added)
+		for _, j := range srv.Jobs() {
+			assert.Equal(t, "Completed", j.Status)
+		}
+		h, ok := srv.Indicator(batchOwner, "Host", "h6.example")
+		require.True(t, ok)
+		assert.Len(t, h.Attributes, 1)
+	})
+}
+
+func TestASpoolOfSomethingElseIsRefused(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := threatconnecttest.New()
+		cfg := appendConfig()
+		cfg.MaxItems, cfg.Spool = 7, newMemSpool()
+		interrupt(t, srv, cfg, feed(40), 8)
+		before := cfg.Spool.(*memSpool).names()
+		other := cfg
+		other.Owner = "Example Community"
+		_, err := srv.Client().Batch.Resume(t.Context(), other)
+		require.ErrorIs(t, err, threatconnect.ErrSpoolOther)
+		assert.Contains(t, err.Error(), "owner")
+		elsewhere, err := threatconnect.NewClient("https://other.example.com/api", threatconnect.HMAC("id", "key"), threatconnect.WithTransport(srv))
+		require.NoError(t, err)
+		_, err = elsewhere.Batch.Resume(t.Context(), cfg)
+		require.ErrorIs(t, err, threatconnect.ErrSpoolOther)
+		assert.Equal(t, before, cfg.Spool.(*memSpool).names())
+	})
+}
+
+func TestDamagedRecordsCostWhatIsInThemAndNoMore(t *testing.T) {
+	t.Parallel()
+	items := feed(40)
+	for _, damage := range []string{"payload-00000003", "progress-00000001", "segment-00000002", "segment-00000001", "import"} {
+		for how, change := range map[string]func([]byte) []byte{
+			"torn":    func(b []byte) []byte { return b[:len(b)/2] },
+			"flipped": func(b []byte) []byte { b[len(b)/2] ^= 1; return b },
+			"empty":   func([]byte) []byte { return nil },
+			"later":   func(b []byte) []byte { b[7]++; return b },
+		} {
+			synctest.Test(t, func(t *testing.T) {
+				srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Hour))
+				spool := newMemSpool()
+				cfg := appendConfig()
+				cfg.MaxItems, cfg.Concurrency, cfg.Spool = 7, 4, spool
+				ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+				defer stop()
+				_, err := srv.Client().Batch.Import(ctx, cfg, sequence(items))
+				var b *threatconnect.BatchError
+				require.ErrorAs(t, err, &b)
+				assert.True(t, b.Kept)
+				assert.Contains(t, err.Error(), "resume")
+				require.Contains(t, spool.names(), damage)
+				spool.records[damage] = change(spool.records[damage])
+				var told []string
+				cfg.OnError = func(e threatconnect.BatchItemError) {
+					if errors.Is(&e, threatconnect.ErrSpoolRecord) {
+						told = append(told, e.Error())
+					}
+				}
+				w, err := srv.Client().Batch.Resume(t.Context(), cfg)
+				if damage == "import" {
+					require.ErrorIs(t, err, threatconnect.ErrSpoolRecord)
+					return
+				}
+				require.NoError(t, err)
+				require.Error(t, w.Close(t.Context()))
+				require.NotEmpty(t, told, "%s %s", damage, how)
+				assert.Contains(t, told[0], damage)
+				assert.Equal(t, []string{"damaged-" + damage}, slices.DeleteFunc(spool.names(), func(n string) bool { return strings.HasPrefix(n, "damaged-payload") && n != "damaged-"+damage }))
+				for _, h := range srv.Indicators(batchOwner) {
+					assert.Len(t, h.Attributes, 1)
+				}
+				assert.GreaterOrEqual(t, srv.IndicatorCount(batchOwner), 14, "the other jobs went on")
+			})
+		}
+	}
+}
+
+func TestASpoolThatTakesNoMoreEndsTheAddingOnly(t *testing.T) {
+	t.Parallel()
+	full := errors.New("no space left on device")
+	synctest.Test(t, func(t *testing.T) {
+		srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Minute))
+		spool := newMemSpool()
+		cfg := appendConfig()
+		cfg.MaxItems, cfg.Concurrency, cfg.Spool = 5, 2, spool
+		w, err := srv.Client().Batch.Resume(t.Context(), cfg)
+		require.NoError(t, err)
+		for n := range 10 {
+			addAll(t, w, batchHost(n))
+		}
+		spool.refuse = func(name string) error {
+			if strings.HasPrefix(name, "payload") {
+				return full
+			}
+			return nil
+		}
+		n := 10
+		for ; err == nil; n++ {
+			err = w.Add(t.Context(), batchHost(n))
+		}
+		require.ErrorIs(t, err, full)
+		require.ErrorIs(t, err, threatconnect.ErrSpool)
+		require.ErrorIs(t, err, threatconnect.ErrBatchHalted)
+		err = w.Close(t.Context())
+		require.ErrorIs(t, err, full)
+		assert.Equal(t, 10, srv.IndicatorCount(batchOwner), "what was kept went in")
+		assert.Equal(t, threatconnect.BatchCounts{Added: 15, Succeeded: 10, Unprocessed: 5}, w.Stats().Indicators)
+
+		spool.refuse = nil
+		w, err = srv.Client().Batch.Resume(t.Context(), cfg)
+		require.NoError(t, err)
+		require.EqualValues(t, 10, w.Resumed())
+		for n := 10; n < 20; n++ {
+			addAll(t, w, batchHost(n))
+		}
+		require.NoError(t, w.Close(t.Context()))
+		assert.Equal(t, 20, srv.IndicatorCount(batchOwner))
+	})
+}
