@@ -270,7 +270,11 @@ func (c *content) readPayload(text []byte) bool {
 		last := placed{}
 		for range r.size() {
 			n, size := r.int(), r.int()
-			if size < 0 || size > int64(len(text)) {
+			least := int64(1)
+			if last.end > 0 {
+				least++ // for the comma
+			}
+			if size < least || size > int64(len(text))-int64(last.end) {
 				return false
 			}
 			last = placed{last.seq + n, last.end + uint32(size)}

@@ -217,6 +217,9 @@ func importThroughDeath(t *testing.T, items []threatconnect.BatchItem, hosts, co
 	checkFeed(t, srv, hosts)
 	checkFeedStats(t, stats, err, hosts)
 	assert.Equal(t, []string{"import"}, spool.names(), "only the outcome is left")
+	for _, j := range srv.Jobs() {
+		assert.Zero(t, j.RefusedUploads, "nothing was uploaded that was there")
+	}
 	return !died
 }
 
@@ -259,7 +262,7 @@ func TestAnImportSurvivesManyDeathsAndFaults(t *testing.T) {
 				threatconnecttest.FaultCutBody, threatconnecttest.FaultHTML, threatconnecttest.FaultEmpty))
 			spool := newMemSpool()
 			deaths := 0
-			for {
+			for deaths < 100 {
 				ctx, kill := context.WithCancel(t.Context())
 				d := &death{moments: random.IntN(120), srv: srv, kill: kill}
 				spool.act, spool.open = d.moment, false
@@ -275,6 +278,7 @@ func TestAnImportSurvivesManyDeathsAndFaults(t *testing.T) {
 				checkFeedStats(t, stats, err, hosts)
 				break
 			}
+			require.Less(t, deaths, 100, "the import does not end")
 			srv.ClearFaults()
 			checkFeed(t, srv, hosts)
 			assert.Positive(t, deaths)

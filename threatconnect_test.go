@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 
@@ -17,7 +18,12 @@ import (
 	"github.com/threatconnect-go/threatconnect"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(killedDir) != "" {
+		os.Exit(beKilled())
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func TestBaseURL(t *testing.T) {
 	t.Parallel()
