@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"slices"
 )
 
@@ -104,14 +105,25 @@ func (w *BatchWriter) uploadFile(ctx context.Context, f *jobFile) error {
 		if w.cfg.OpenContent == nil {
 			return &ValidationError{Field: "group content", Rule: "was added by a process that has ended and cannot be opened again", Fix: "set BatchConfig.OpenContent"}
 		}
-		content, err := w.cfg.OpenContent(f.typ, f.xid)
+		again, err := w.cfg.OpenContent(f.typ, f.xid)
 		if err != nil {
 			return fmt.Errorf("threatconnect: open a group's content again: %w", err)
 		}
-		f.content = content
+		if again.Open == nil || again.Size < 0 {
+			return errNoContent
+		}
+		f.content = again
+	}
+	content := f.content
+	content.Open = func() (io.ReadCloser, error) {
+		rc, err := f.content.Open()
+		if err != nil {
+			err = fmt.Errorf("%w: its content could not be opened: %w", errUnsent, err) // no waiting cures that
+		}
+		return rc, err
 	}
 	t := target{kind: kindGroup, typ: string(f.typ), route: groupDefOf(f.typ).collection().under(value(f.xid)), owner: w.cfg.Owner}
-	try := func() error { return w.s.c.upload(ctx, t, f.content, UploadOptions{Malware: f.malware}) }
+	try := func() error { return w.s.c.upload(ctx, t, content, UploadOptions{Malware: f.malware}) }
 	if f.content.Once {
 		return try()
 	}

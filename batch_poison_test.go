@@ -33,6 +33,7 @@ func (p *poisoning) RoundTrip(req *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 		text = bytes.ReplaceAll(text, []byte(`"description":"poison"`), []byte(`"firstSeen":"not a date"`))
+		text = bytes.ReplaceAll(text, []byte(`"fileName":"poison"`), []byte(`"firstSeen":"not a date"`))
 		if p.atStart && bytes.Contains(text, []byte("not a date")) {
 			text = regexp.MustCompile(`"firstSeen":"20[^"]*"`).ReplaceAll(text, []byte(`"firstSeen":"not a date"`))
 		}

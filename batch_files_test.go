@@ -1,0 +1,246 @@
+package threatconnect_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/threatconnecttest"
+)
+
+// batchDocument is a document with an xid.
+func batchDocument(xid string) *threatconnect.Document {
+	d := threatconnect.NewDocument("document "+xid, xid+".txt")
+	d.XID = xid
+	return d
+}
+
+func batchReport(xid string) *threatconnect.Report {
+	r := threatconnect.NewReport("report "+xid, xid+".pdf")
+	r.XID = xid
+	return r
+}
+
+// contentOf reads the content of a document with the SDK.
+func contentOf(t *testing.T, srv *threatconnecttest.Server, xid string) string {
+	t.Helper()
+	g, ok := srv.Group(xid)
+	require.True(t, ok, xid)
+	var got bytes.Buffer
+	_, err := srv.Client().Groups.Download(t.Context(), threatconnect.GroupRef{Type: threatconnect.GroupDocument, ID: g.ID, Owner: batchOwner}, &got)
+	require.NoError(t, err)
+	return got.String()
+}
+
+func uploads(srv *threatconnecttest.Server) (all []string) {
+	for _, r := range srv.Requests() {
+		if strings.HasSuffix(r.Path, "/upload") {
+			all = append(all, fmt.Sprintf("%s %s %d", r.Method, strings.TrimPrefix(r.Path, "/api/v2/groups/"), r.Status))
+		}
+	}
+	return all
+}
+
+func TestContentsFollowTheirGroups(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New()
+	cfg := appendConfig()
+	var events []string
+	cfg.OnEvent = func(e threatconnect.BatchEvent) {
+		if e.Phase == threatconnect.BatchContentUploaded {
+			events = append(events, fmt.Sprint(e.XID, " ", e.Bytes, " ", e.Stats.Contents.Succeeded))
+		}
+	}
+	w, err := srv.Client().Batch.NewWriter(cfg)
+	require.NoError(t, err)
+	addAll(t, w,
+		batchHost(1, "d-1"),
+		&threatconnect.GroupContent{Group: batchDocument("d-1"), Content: threatconnect.BytesContent([]byte("first"))},
+		&threatconnect.GroupContent{Group: batchReport("r/1"), Content: threatconnect.ReaderContent(strings.NewReader("%PDF"), 4)},
+		batchDocument("d-2"),
+	)
+	require.NoError(t, w.Close(t.Context()))
+	assert.Equal(t, "first", contentOf(t, srv, "d-1"))
+	assert.Equal(t, []string{"POST documents/d-1/upload 200", "POST reports/r%2F1/upload 200"}, uploads(srv), "and none for what has no content")
+	assert.Equal(t, []string{"d-1 5 1", "r/1 4 2"}, events)
+	assert.Equal(t, threatconnect.BatchCounts{Added: 2, Succeeded: 2}, w.Stats().Contents)
+	assert.EqualValues(t, 4, w.Stats().Total().Added, "contents are not items")
+}
+
+func TestContentsThatExistAreReplaced(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New(threatconnecttest.WithoutUpdateIfExists())
+	for _, text := range []string{"first", "second"} {
+		w, err := srv.Client().Batch.NewWriter(appendConfig())
+		require.NoError(t, err)
+		addAll(t, w, &threatconnect.GroupContent{Group: batchDocument("d-1"), Content: threatconnect.BytesContent([]byte(text))})
+		require.NoError(t, w.Close(t.Context()))
+		assert.Equal(t, text, contentOf(t, srv, "d-1"))
+	}
+	assert.Equal(t, "PUT documents/d-1/upload 200", uploads(srv)[2])
+}
+
+func TestContentsThatFailAreToldOneByOne(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New()
+	w, err := srv.Client().Batch.NewWriter(appendConfig())
+	require.NoError(t, err)
+	gone := errors.New("the file is gone")
+	refused := batchDocument("d-1")
+	refused.Password = "x" // of no malware: the platform does not mind; the attribute it does
+	refused.Attributes = []threatconnect.Attribute{{Type: "No Such Type", Value: "x"}}
+	malware := batchDocument("d-3")
+	malware.Malware, malware.Password = new(true), "TCInfected"
+	addAll(t, w,
+		&threatconnect.GroupContent{Group: refused, Content: threatconnect.BytesContent([]byte("saved in part, so that it gets its content"))},
+		&threatconnect.GroupContent{Group: batchDocument("d-2"), Content: threatconnect.Content{Open: func() (io.ReadCloser, error) { return nil, gone }}},
+		&threatconnect.GroupContent{Group: malware, Content: threatconnect.BytesContent([]byte("not a zip"))},
+		&threatconnect.GroupContent{Group: batchDocument("d-4"), Content: threatconnect.ReaderContent(strings.NewReader("short"), 99)},
+		&threatconnect.GroupContent{Group: batchDocument("d-5"), Content: threatconnect.BytesContent([]byte("fifth"))},
+	)
+	err = w.Close(t.Context())
+	var b *threatconnect.BatchError
+	require.ErrorAs(t, err, &b)
+	var told []string
+	for _, e := range b.Items {
+		if e.Content {
+			told = append(told, fmt.Sprint(e.Seq, " ", e.Type, " ", e.Ref))
+			assert.Contains(t, e.Error(), "its content: ")
+		}
+	}
+	assert.Equal(t, []string{"1 Document d-2", "2 Document d-3", "3 Document d-4"}, told)
+	require.ErrorIs(t, err, gone)
+	assert.Equal(t, threatconnect.BatchCounts{Added: 5, Succeeded: 2, Failed: 3}, w.Stats().Contents)
+	assert.Contains(t, err.Error(), "3 contents were not uploaded")
+	assert.Equal(t, "fifth", contentOf(t, srv, "d-5"), "the rest went on")
+}
+
+func TestContentsOfRefusedGroupsAreNotUploaded(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New()
+	p := &poisoning{srv: srv}
+	w, err := srv.Client(threatconnect.WithTransport(p)).Batch.NewWriter(appendConfig())
+	require.NoError(t, err)
+	bad := batchDocument("d-1")
+	bad.FileName = "poison"
+	addAll(t, w,
+		&threatconnect.GroupContent{Group: bad, Content: threatconnect.BytesContent([]byte("x"))},
+		&threatconnect.GroupContent{Group: batchDocument("d-2"), Content: threatconnect.BytesContent([]byte("second"))},
+	)
+	require.Error(t, w.Close(t.Context()))
+	assert.Equal(t, threatconnect.BatchCounts{Added: 2, Succeeded: 1, Unprocessed: 1}, w.Stats().Contents)
+	assert.Equal(t, []string{"POST documents/d-2/upload 200"}, uploads(srv))
+}
+
+func TestContentsAreTriedAgainWhenTheyCanBeOpenedAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := threatconnecttest.New()
+		srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Route: "/v2/groups/documents/{id}/upload", Status: http.StatusServiceUnavailable, Times: 12})
+		w, err := srv.Client().Batch.NewWriter(appendConfig())
+		require.NoError(t, err)
+		opened := 0
+		addAll(t, w, &threatconnect.GroupContent{Group: batchDocument("d-1"), Content: threatconnect.Content{Open: func() (io.ReadCloser, error) {
+			opened++
+			return io.NopCloser(strings.NewReader("text")), nil
+		}}})
+		require.NoError(t, w.Close(t.Context()))
+		assert.Equal(t, "text", contentOf(t, srv, "d-1"))
+		assert.GreaterOrEqual(t, opened, 13)
+	})
+}
+
+func TestGroupContentRefusesWhatHasNone(t *testing.T) {
+	t.Parallel()
+	content := threatconnect.BytesContent([]byte("x"))
+	digits := batchDocument("123")
+	for field, item := range map[string]threatconnect.BatchItem{
+		"no group":          &threatconnect.GroupContent{Content: content},
+		"a nil document":    &threatconnect.GroupContent{Group: (*threatconnect.Document)(nil), Content: content},
+		"a threat":          &threatconnect.GroupContent{Group: batchGroup("x-1"), Content: content},
+		"no content":        &threatconnect.GroupContent{Group: batchDocument("d-1")},
+		"a negative size":   &threatconnect.GroupContent{Group: batchDocument("d-1"), Content: threatconnect.Content{Open: content.Open, Size: -1}},
+		"an xid of digits":  &threatconnect.GroupContent{Group: digits, Content: content},
+		"nil":               (*threatconnect.GroupContent)(nil),
+		"a group of no xid": &threatconnect.GroupContent{Group: batchDocument(""), Content: content},
+	} {
+		w, err := threatconnecttest.New().Client().Batch.NewWriter(appendConfig())
+		require.NoError(t, err)
+		require.ErrorIs(t, w.Add(t.Context(), item), threatconnect.ErrValidation, field)
+		require.NoError(t, w.Close(t.Context()))
+		assert.Zero(t, w.Stats().Contents)
+	}
+	w, err := threatconnecttest.New().Client().Batch.NewWriter(threatconnect.BatchConfig{Owner: batchOwner, Action: threatconnect.BatchDelete})
+	require.NoError(t, err)
+	require.ErrorIs(t, w.Add(t.Context(), &threatconnect.GroupContent{Group: batchDocument("d-1"), Content: content}), threatconnect.ErrValidation)
+	require.NoError(t, w.Close(t.Context()))
+}
+
+func TestContentsSurviveTheirProcess(t *testing.T) {
+	t.Parallel()
+	const documents = 5
+	for moment := 0; ; moment++ {
+		done := false
+		synctest.Test(t, func(t *testing.T) {
+			srv := threatconnecttest.New()
+			spool := newMemSpool()
+			run := func(moments int, open func(threatconnect.GroupType, string) (threatconnect.Content, error)) (threatconnect.BatchStats, error, bool) {
+				ctx, kill := context.WithCancel(t.Context())
+				defer kill()
+				d := &death{moments: moments, srv: srv, kill: kill}
+				spool.act, spool.open = d.moment, false
+				cfg := appendConfig()
+				cfg.MaxItems, cfg.Spool, cfg.Run, cfg.OpenContent = 2, spool, "today", open
+				var items []threatconnect.BatchItem
+				for n := range documents {
+					xid := fmt.Sprintf("d-%d", n)
+					items = append(items, &threatconnect.GroupContent{Group: batchDocument(xid), Content: threatconnect.BytesContent([]byte("text of " + xid))})
+				}
+				stats, err := srv.Client(threatconnect.WithTransport(d)).Batch.Import(ctx, cfg, sequence(items))
+				return stats, err, d.dead
+			}
+			_, _, died := run(moment, nil)
+			stats, err, _ := run(-1, func(typ threatconnect.GroupType, xid string) (threatconnect.Content, error) {
+				assert.Equal(t, threatconnect.GroupDocument, typ)
+				return threatconnect.BytesContent([]byte("text of " + xid)), nil
+			})
+			require.NoError(t, err)
+			assert.Equal(t, threatconnect.BatchCounts{Added: documents, Succeeded: documents}, stats.Contents)
+			for n := range documents {
+				xid := fmt.Sprintf("d-%d", n)
+				assert.Equal(t, "text of "+xid, contentOf(t, srv, xid))
+			}
+			done = !died
+		})
+		if t.Failed() {
+			t.Logf("moment %d", moment)
+			return
+		}
+		if done {
+			assert.Greater(t, moment, 40)
+			return
+		}
+	}
+}
+
+func TestContentsOfAnEarlierProcessNeedToBeOpenedAgain(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New()
+	cfg := appendConfig()
+	cfg.Spool = newMemSpool()
+	items := []threatconnect.BatchItem{&threatconnect.GroupContent{Group: batchDocument("d-1"), Content: threatconnect.BytesContent([]byte("x"))}}
+	interrupt(t, srv, cfg, items, 3) // created, uploaded, asked for
+	_, err := srv.Client().Batch.Import(t.Context(), cfg, sequence(items))
+	require.ErrorIs(t, err, threatconnect.ErrValidation)
+	assert.ErrorContains(t, err, "OpenContent")
+}
