@@ -195,6 +195,7 @@ type envelope struct {
 	status, message string
 	count           int64  // resultCount, or -1
 	found           bool   // whether one of the keys was there, and not null
+	data            bool   // whether there was data, be it nothing
 	print           uint64 // fingerprint of the whole answer
 }
 
@@ -231,8 +232,14 @@ func (c *Client) exchange(ctx context.Context, call *call, keys []string, read f
 		if !env.success() {
 			return newAPIError(call, resp, text)
 		}
-		if call.must && !env.found {
+		switch {
+		case call.must && !env.found:
 			return fmt.Errorf("%w: it holds no %s", ErrResponse, keys[0])
+		case env.status == "" && !env.found && !env.data && (len(keys) > 0 || len(bytes.TrimSpace(text)) > 0):
+			// Something between here and the platform answered. Taken for a success, it would end a list
+			// in its middle, or pass off as done what the platform has never seen. Only a write that has
+			// nothing to tell may answer with nothing.
+			return fmt.Errorf("%w: it holds neither a status nor data", ErrResponse)
 		}
 		return nil
 	})
@@ -272,6 +279,7 @@ func readEnvelope(text []byte, keys []string, read func(*wire.Reader)) (envelope
 		case key == "resultCount":
 			env.count = r.Int64()
 		case key == "data" && r.Kind() == wire.Object:
+			env.data = true
 			for r.Object(); r.NextKey(); {
 				switch key := string(r.Key()); {
 				case key == "resultCount":
@@ -283,6 +291,7 @@ func readEnvelope(text []byte, keys []string, read func(*wire.Reader)) (envelope
 				}
 			}
 		default:
+			env.data = env.data || key == "data" // null, or an empty list
 			at(key)
 		}
 	}

@@ -109,6 +109,42 @@ func TestOneThingMustBeThere(t *testing.T) {
 	}
 }
 
+// An answer without a status and without data is not the platform's, and no list ends because of it.
+func TestAnAnswerMustSaySomething(t *testing.T) {
+	t.Parallel()
+	first := `{"status":"Success","data":{"tag":[{"name":"a"},{"name":"b"}]}}`
+	for name, body := range map[string]string{
+		"nothing":         "",
+		"an empty object": "{}",
+		"a gateway's no":  `{"message":"API rate limit exceeded"}`,
+		"an error":        `{"error":"blocked","code":7}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			once := threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1})
+			tags, err := threatconnect.Collect(clientOf(t, &script{steps: steps{answer(200, first), answer(200, body)}}, once).
+				Tags.All(t.Context(), &threatconnect.TagListOptions{ListOptions: threatconnect.ListOptions{Limit: 2}}))
+			require.ErrorIs(t, err, threatconnect.ErrResponse)
+			assert.Len(t, tags, 2, "what came before is good")
+
+			err = clientOf(t, &script{steps: steps{answer(200, body)}}, once).Tags.Add(t.Context(), threatconnect.NewHost("www.example.com"), "Crime")
+			if body == "" {
+				require.NoError(t, err, "a write has nothing to tell")
+			} else {
+				require.ErrorIs(t, err, threatconnect.ErrResponse)
+			}
+		})
+	}
+	for name, body := range map[string]string{"a status": successes, "data": `{"data":{}}`, "no data": `{"data":null}`, "an empty list": `{"data":[]}`, "the key": `{"tag":[]}`} {
+		t.Run(name+" is enough", func(t *testing.T) {
+			t.Parallel()
+			page, err := clientOf(t, &script{steps: steps{answer(200, body)}}).Tags.List(t.Context(), nil)
+			require.NoError(t, err)
+			assert.Empty(t, page.Items)
+		})
+	}
+}
+
 func TestOneThingIsReadFromEveryPlace(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
