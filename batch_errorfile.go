@@ -72,7 +72,10 @@ func (s *BatchService) readErrors(ctx context.Context, jobID int64, what string,
 	if err != nil {
 		return err
 	}
-	call := &call{method: http.MethodGet, route: r.under(what), header: http.Header{"Accept": {"*/*"}}}
+	call := &call{method: http.MethodGet, route: r.under(what)}
+	if what == "errors" {
+		call.header = anyType() // a file, whatever it is labelled as
+	}
 	if o != nil {
 		call.query = o.query()
 	}
