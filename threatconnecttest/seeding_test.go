@@ -12,6 +12,7 @@ func TestSeededIndicatorsAreAsTheyWereGiven(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, WithCredentials("id", "", "tok"))
 	assert.Equal(t, []string{"id", secretKey, "tok"}, []string{r.srv.AccessID(), r.srv.SecretKey(), r.srv.Token()})
+	assert.Equal(t, "id", r.get("/v2/whoami").at("data", "user", "userName"), "an API user is named by the access id")
 	_, err := r.srv.AddGroup(GroupRecord{Type: "Threat", Name: "x", XID: "x1"})
 	require.NoError(t, err)
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)

@@ -72,6 +72,7 @@ func WithCredentials(accessID, secretKey, token string) Option {
 				*c.to = c.from
 			}
 		}
+		s.owners[0].Members[0].UserName = s.accessID // of an API user they are the same
 	}
 }
 
