@@ -39,37 +39,28 @@ var parents = []string{"groups/{type}/{id}", "indicators/{type}/{indicator}", "t
 // documentedEndpoints reads the API lines of all doc comments: operation to the methods that have it.
 func documentedEndpoints(t *testing.T) map[string][]string {
 	t.Helper()
-	files, err := os.ReadDir(".")
-	require.NoError(t, err)
 	found := map[string][]string{}
-	for _, file := range files {
-		if name := file.Name(); !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
-			continue
+	forEachDecl(t, func(name string) bool { return !strings.HasSuffix(name, "_test.go") }, func(d ast.Decl) {
+		fn, ok := d.(*ast.FuncDecl)
+		if !ok || !fn.Name.IsExported() {
+			return
 		}
-		f, err := parser.ParseFile(token.NewFileSet(), file.Name(), nil, parser.ParseComments)
-		require.NoError(t, err)
-		for _, d := range f.Decls {
-			fn, ok := d.(*ast.FuncDecl)
-			if !ok || !fn.Name.IsExported() {
+		method := receiver(fn) + fn.Name.Name
+		for line := range strings.Lines(fn.Doc.Text()) {
+			op, ok := strings.CutPrefix(strings.TrimSpace(line), "API: ")
+			if !ok {
 				continue
 			}
-			method := receiver(fn) + fn.Name.Name
-			for line := range strings.Lines(fn.Doc.Text()) {
-				op, ok := strings.CutPrefix(strings.TrimSpace(line), "API: ")
-				if !ok {
-					continue
-				}
-				if !strings.Contains(op, "{resource}") {
-					found[op] = append(found[op], method)
-					continue
-				}
-				for _, p := range parents {
-					op := strings.Replace(op, "{resource}", p, 1)
-					found[op] = append(found[op], method)
-				}
+			if !strings.Contains(op, "{resource}") {
+				found[op] = append(found[op], method)
+				continue
+			}
+			for _, p := range parents {
+				op := strings.Replace(op, "{resource}", p, 1)
+				found[op] = append(found[op], method)
 			}
 		}
-	}
+	})
 	return found
 }
 
@@ -99,24 +90,149 @@ func TestEveryOperationHasAMethod(t *testing.T) {
 	}
 }
 
+// serviceFields reads which type of service each field of the client and of its services holds.
+func serviceFields(t *testing.T) map[string]string {
+	t.Helper()
+	fields := map[string]string{}
+	forEachDecl(t, func(name string) bool { return !strings.HasSuffix(name, "_test.go") }, func(d ast.Decl) {
+		ast.Inspect(d, func(n ast.Node) bool {
+			spec, ok := n.(*ast.TypeSpec)
+			if !ok {
+				return true
+			}
+			s, ok := spec.Type.(*ast.StructType)
+			if !ok || spec.Name.Name != "Client" && !strings.HasSuffix(spec.Name.Name, "Service") {
+				return false
+			}
+			for _, f := range s.Fields.List {
+				typ := f.Type
+				if star, ok := typ.(*ast.StarExpr); ok {
+					typ = star.X
+				}
+				if generic, ok := typ.(*ast.IndexExpr); ok {
+					typ = generic.X
+				}
+				for _, name := range f.Names {
+					if id, ok := typ.(*ast.Ident); ok && name.IsExported() {
+						fields[name.Name] = id.Name
+					}
+				}
+			}
+			return false
+		})
+	})
+	return fields
+}
+
+// callers reads which tests and examples call a method of a service: the method to the one that
+// tells most about it, or the first of those in the order of the files. A method is told by the field
+// that its service is reached through, as in client.Groups.Incidents.Get.
+func callers(t *testing.T) map[string]string {
+	t.Helper()
+	fields, found := serviceFields(t), map[string]string{}
+	forEachDecl(t, func(name string) bool { return strings.HasSuffix(name, "_test.go") }, func(d ast.Decl) {
+		fn, ok := d.(*ast.FuncDecl)
+		if !ok {
+			return
+		}
+		test := fn.Name.Name
+		switch {
+		case receiver(fn) == "tour.":
+			test = tour
+		case fn.Recv != nil || !strings.HasPrefix(test, "Test") && !strings.HasPrefix(test, "Example"):
+			return
+		}
+		holds := map[string]string{} // variables of the test that hold a service
+		ast.Inspect(fn, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.AssignStmt:
+				for i, to := range n.Lhs {
+					if len(n.Lhs) != len(n.Rhs) {
+						break
+					}
+					id, named := to.(*ast.Ident)
+					from, field := n.Rhs[i].(*ast.SelectorExpr)
+					if named && field && fields[from.Sel.Name] != "" {
+						holds[id.Name] = fields[from.Sel.Name]
+					}
+				}
+			case *ast.SelectorExpr:
+				service := ""
+				switch x := n.X.(type) {
+				case *ast.SelectorExpr:
+					service = fields[x.Sel.Name]
+				case *ast.Ident:
+					service = holds[x.Name]
+				}
+				method := service + "." + n.Sel.Name
+				if have := found[method]; service != "" && (have == "" || telling(test) > telling(have)) {
+					found[method] = test
+				}
+			}
+			return true
+		})
+	})
+	return found
+}
+
+// telling says how much a test tells about what it calls: a test of what is refused sends nothing.
+func telling(test string) int {
+	switch {
+	case strings.Contains(test, "Refuse"):
+		return 0
+	case strings.HasPrefix(test, "Example"):
+		return 1
+	case test == tour: // it requests, and looks at no more
+		return 2
+	}
+	return 3
+}
+
+// forEachDecl gives all declarations of the files of the package that are wanted, in the order of
+// their names.
+func forEachDecl(t *testing.T, want func(name string) bool, use func(ast.Decl)) {
+	t.Helper()
+	files, err := os.ReadDir(".")
+	require.NoError(t, err)
+	for _, file := range files {
+		if name := file.Name(); !strings.HasSuffix(name, ".go") || !want(name) {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), file.Name(), nil, parser.ParseComments)
+		require.NoError(t, err)
+		for _, d := range f.Decls {
+			use(d)
+		}
+	}
+}
+
+// tour is the test that requests every operation.
+const tour = "TestTourRequestsEveryOperation"
+
 // COVERAGE.md is what the API lines say. To write it anew: UPDATE=1 go test -run Coverage .
 func TestCoverageIsWhatTheMethodsSay(t *testing.T) {
 	t.Parallel()
-	known, documented := endpoints(t), documentedEndpoints(t)
+	known, documented, tested := endpoints(t), documentedEndpoints(t), callers(t)
 	var b strings.Builder
 	fmt.Fprintf(&b, `# Coverage
 
 %d of %d operations of the v2 API have a typed method. This page is written by a test from the API lines of the doc
-comments (`+"`UPDATE=1 go test -run Coverage .`"+`) and checked by it. TestTourRequestsEveryOperation requests each of them, and the test
-server's router and signature check confirm it; the tests of each noun beside its file look at the requests and answers in detail.
+comments (`+"`UPDATE=1 go test -run Coverage .`"+`) and checked by it. `+tour+` requests each of them, and the test
+server's router and signature check confirm it. Of the tests that call one of the methods beside it, one a method stands below.
 
-| operation | methods |
-|---|---|
+| operation | methods | tests |
+|---|---|---|
 `, len(documented), len(known))
 	for _, op := range slices.SortedFunc(maps.Keys(known), func(a, b string) int {
 		return cmp.Or(cmp.Compare(a[strings.Index(a, " "):], b[strings.Index(b, " "):]), cmp.Compare(a, b))
 	}) {
-		fmt.Fprintf(&b, "| `%s` | %s |\n", op, strings.Join(documented[op], ", "))
+		var tests []string
+		for _, method := range documented[op] {
+			if test := tested[method]; test != "" && !slices.Contains(tests, test) {
+				tests = append(tests, test)
+			}
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", op, strings.Join(documented[op], ", "), strings.Join(tests, ", "))
 	}
 	if os.Getenv("UPDATE") != "" {
 		require.NoError(t, os.WriteFile("COVERAGE.md", []byte(b.String()), 0o644))

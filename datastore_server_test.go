@@ -48,3 +48,26 @@ func TestDataStoreAgainstTheServer(t *testing.T) {
 	_, err = store.Get(t.Context(), "a")
 	require.ErrorIs(t, err, threatconnect.ErrResponse, "called JSON, and is none")
 }
+
+func TestDataStoreGivesAnswersAsTheyCome(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New()
+	store := srv.ClientAs(threatconnect.Token(srv.Token())).DataStore
+	for _, c := range []struct {
+		request threatconnect.DataStoreRequest
+		want    string // a part of the answer
+	}{
+		{threatconnect.DataStoreRequest{Method: "PUT", ID: "a", Body: []byte(`{"host":"www.example.com"}`)}, `"result":"created"`},
+		{threatconnect.DataStoreRequest{Method: "GET", ID: "a"}, `"_source":{"host":"www.example.com"}`},
+		{threatconnect.DataStoreRequest{Method: "POST", Body: []byte(`{"host":"www.example.net"}`)}, `"result":"created"`},
+		{threatconnect.DataStoreRequest{Method: "PUT", ID: "_mappings", Body: []byte(`{"dynamic":false}`)}, `"acknowledged":true`},
+		{threatconnect.DataStoreRequest{Method: "GET", ID: "_search", Body: []byte(`{"size":1}`)}, `"hits"`},
+		{threatconnect.DataStoreRequest{Method: "GET"}, `"hits"`},
+		{threatconnect.DataStoreRequest{Method: "DELETE", ID: "a"}, `"result":"deleted"`},
+	} {
+		c.request.Domain, c.request.Type = threatconnect.DataStoreLocal, "example"
+		answer, err := store.Do(t.Context(), c.request)
+		require.NoError(t, err, "%s %s", c.request.Method, c.request.ID)
+		assert.Contains(t, string(answer), c.want, "%s %s", c.request.Method, c.request.ID)
+	}
+}
