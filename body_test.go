@@ -319,7 +319,9 @@ func TestAConnectionIsUsedAgain(t *testing.T) {
 		_, _ = io.WriteString(w, successes)
 	}))
 	defer srv.Close()
-	c := newClient(t, srv.URL)
+	// With one connection at most, a request waits until it is back, which takes a moment after the
+	// answer; one that is not to be used again is replaced.
+	c := newClient(t, srv.URL, threatconnect.WithTransport(&http.Transport{MaxConnsPerHost: 1}))
 	for i := range 12 {
 		_ = c.Indicators.Hosts.Delete(t.Context(), "www.example.com"[i%3:], nil)
 	}
