@@ -116,6 +116,7 @@ func TestUploadOfContentThatExists(t *testing.T) {
 		"is sent again when the platform is busy":         {BytesContent([]byte("example")), nil, []httpmock.Responder{httpmock.NewStringResponder(503, "busy"), ok}, "POST POST", nil},
 		"is sent again after an answer that was cut":      {BytesContent([]byte("example")), nil, []httpmock.Responder{jsonReply(200, `{"status":"Succ`), ok}, "POST POST", nil},
 		"is sent once only from a stream":                 {stream(), nil, []httpmock.Responder{httpmock.NewStringResponder(503, "busy"), ok}, "POST", ErrUnavailable},
+		"may have the answer of the documentation":        {BytesContent([]byte("example")), nil, []httpmock.Responder{jsonReply(200, "{ \"status\": \"Success\",\n}")}, "POST", nil},
 		"may have an empty answer":                        {BytesContent([]byte("example")), nil, []httpmock.Responder{httpmock.NewStringResponder(200, "")}, "POST", nil},
 		"may be malware that the platform finds unzipped": {BytesContent([]byte("example")), nil, []httpmock.Responder{jsonReply(400, `{"status":"Failure","message":"no"}`)}, "POST", ErrBadRequest},
 	} {
