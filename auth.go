@@ -216,7 +216,8 @@ type SigningTransport struct {
 
 // NewSigningTransport returns a transport that signs with credentials and sends with base, or with
 // [http.DefaultTransport] when base is nil. Give the [http.Client] around it a CheckRedirect that
-// refuses: a signature is good for one path only.
+// refuses: a signature is good for one path only. Credentials that could not be sent are a
+// [*ValidationError].
 func NewSigningTransport(credentials Credentials, base http.RoundTripper) (*SigningTransport, error) {
 	if credentials == nil {
 		return nil, &ValidationError{Field: "credentials", Rule: "are missing", Fix: "make them with HMAC, Token or TokenFunc"}
