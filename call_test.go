@@ -127,6 +127,12 @@ func TestAnAnswerMustSaySomething(t *testing.T) {
 			require.ErrorIs(t, err, threatconnect.ErrResponse)
 			assert.Len(t, tags, 2, "what came before is good")
 
+			rest := `{"status":"Success","data":{"tag":[{"name":"c"}]}}`
+			tags, err = threatconnect.Collect(clientOf(t, &script{steps: steps{answer(200, first), answer(200, body), answer(200, rest)}}, quick).
+				Tags.All(t.Context(), &threatconnect.TagListOptions{ListOptions: threatconnect.ListOptions{Limit: 2}}))
+			require.NoError(t, err)
+			assert.Len(t, tags, 3, "the page is asked for again")
+
 			err = clientOf(t, &script{steps: steps{answer(200, body)}}, once).Tags.Add(t.Context(), threatconnect.NewHost("www.example.com"), "Crime")
 			if body == "" {
 				require.NoError(t, err, "a write has nothing to tell")
