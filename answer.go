@@ -208,6 +208,11 @@ func (e *envelope) success() bool {
 	return false
 }
 
+// silence reports whether an answer is empty where it may be.
+func silence(resp *http.Response, call *call, text []byte) bool {
+	return (call.quiet || resp.StatusCode == http.StatusNoContent) && len(bytes.TrimSpace(text)) == 0
+}
+
 // misprint is a success as the documentation prints it for uploads, with a comma too many.
 var misprint = regexp.MustCompile(`^\s*\{\s*"status"\s*:\s*"Success"\s*,\s*\}\s*$`)
 
@@ -241,10 +246,9 @@ func (c *Client) exchange(ctx context.Context, call *call, keys []string, read f
 		switch {
 		case call.must && !env.found:
 			return fmt.Errorf("%w: it holds no %s", ErrResponse, keys[0])
-		case env.status == "" && !env.found && !env.data && (len(keys) > 0 || len(bytes.TrimSpace(text)) > 0):
+		case env.status == "" && !env.found && !env.data && !silence(resp, call, text):
 			// Something between here and the platform answered. Taken for a success, it would end a list
-			// in its middle, or pass off as done what the platform has never seen. Only a write that has
-			// nothing to tell may answer with nothing.
+			// in its middle, or pass off as done what the platform has never seen.
 			return fmt.Errorf("%w: it holds neither a status nor data", ErrResponse)
 		}
 		return nil

@@ -87,7 +87,7 @@ func (c *Client) upload(ctx context.Context, t target, content Content, o Upload
 		if t.owner != "" {
 			q.Set("owner", t.owner)
 		}
-		_, err := c.exchange(ctx, &call{method: http.MethodPost, route: r, query: q, body: u.payload(), repeats: true}, nil, nil)
+		_, err := c.exchange(ctx, &call{method: http.MethodPost, route: r, query: q, body: u.payload(), repeats: true, quiet: true}, nil, nil)
 		if !contentExists(err) {
 			return err
 		}
@@ -98,7 +98,7 @@ func (c *Client) upload(ctx context.Context, t target, content Content, o Upload
 			return err
 		}
 	}
-	_, err = c.exchange(ctx, &call{method: http.MethodPut, route: r, query: ownerQuery(t.owner), body: u.payload()}, nil, nil)
+	_, err = c.exchange(ctx, &call{method: http.MethodPut, route: r, query: ownerQuery(t.owner), body: u.payload(), quiet: true}, nil, nil)
 	return err
 }
 

@@ -53,7 +53,7 @@ func (s *LogsService) Send(ctx context.Context, entries ...LogEntry) error {
 	if err := w.Err(); err != nil {
 		return err
 	}
-	_, err := s.c.exchange(ctx, &call{method: http.MethodPost, route: at("v2", "logs", "app"), body: jsonBody(w.Buf)}, nil, nil)
+	_, err := s.c.exchange(ctx, &call{method: http.MethodPost, route: at("v2", "logs", "app"), body: jsonBody(w.Buf), quiet: true}, nil, nil)
 	return err
 }
 

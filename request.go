@@ -25,6 +25,7 @@ type call struct {
 	repeats bool     // a POST that does no harm when it is done twice
 	must    bool     // an answer without the thing that is asked for is a broken one
 	keep    bool     // the answer's body is left open for the caller
+	quiet   bool     // the platform is not known to answer anything: an empty answer is a success
 }
 
 // payload is a request body that can be sent more than once.
