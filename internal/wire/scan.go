@@ -97,6 +97,39 @@ func special(x uint64) uint64 {
 	return ((x - ones*' ') | ((x ^ ones*'"') - ones) | ((x ^ ones*'\\') - ones) | x) & highs
 }
 
+// Plain reports whether s is nothing but printable ASCII without the quote and the backslash. Such
+// text stands for itself in a string, is valid UTF-8, and holds no control character. Text that is
+// not plain may be all of that nevertheless.
+func Plain(s string) bool {
+	b := []byte(s) // which copies nothing
+	if len(b) < 8 {
+		if len(b) >= 4 {
+			return plain(uint64(binary.LittleEndian.Uint32(b)) | uint64(binary.LittleEndian.Uint32(b[len(b)-4:]))<<32)
+		}
+		x := uint64(0)
+		for _, c := range b {
+			x = x<<8 | uint64(c)
+		}
+		return plain(x | uint64(blanks)<<(8*len(b)))
+	}
+	for i := 0; i+8 < len(b); i += 8 {
+		if !plain(binary.LittleEndian.Uint64(b[i : i+8])) {
+			return false
+		}
+	}
+	return plain(binary.LittleEndian.Uint64(b[len(b)-8:])) // some of them for the second time
+}
+
+const blanks = 0x2020202020202020
+
+// plain is Plain of eight bytes.
+func plain(x uint64) bool {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	// What the first term finds is below 0x21 once the second bit is turned over: control characters and
+	// the quote. The second finds the backslash, the third 0x7f, the last what is above.
+	return (((x^ones*2)-ones*0x21)|((x^ones*'\\')-ones)|(x+ones)|x)&highs == 0
+}
+
 // scanEscape reads one escape that begins with the backslash at i.
 func scanEscape(b []byte, i int) (int, string) {
 	i++

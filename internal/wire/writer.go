@@ -1,8 +1,10 @@
 package wire
 
 import (
+	"encoding/binary"
 	"math"
 	"math/bits"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -61,17 +63,45 @@ func (w *Writer) BeginArray() { w.comma(); w.Buf = append(w.Buf, '[') }
 // EndArray ends an array.
 func (w *Writer) EndArray() { w.Buf = append(w.Buf, ']') }
 
-// Key writes the key of the value that follows. A key that is not UTF-8 is an error.
-func (w *Writer) Key(k string) {
+// Name is a key that stands for itself in JSON: a constant of the code, never text from elsewhere.
+type Name string
+
+// Name writes the key of the value that follows.
+func (w *Writer) Name(k Name) {
 	w.comma()
-	w.quote(k)
+	b := w.extend(len(k) + 3)
+	b[0], b[len(b)-2], b[len(b)-1] = '"', '"', ':'
+	copy(b[1:], k)
+}
+
+// Key is Name for any text. A key that is not UTF-8 is an error.
+func (w *Writer) Key(k string) {
+	w.Text(k)
 	w.Buf = append(w.Buf, ':')
 }
 
-// Text writes a string. Text that is not UTF-8 is an error, for it would arrive as another text.
-func (w *Writer) Text(s string) {
+// Text writes a string and reports whether it is [Plain]. Text that is not UTF-8 is an error, for
+// it would arrive as another text.
+func (w *Writer) Text(s string) (plain bool) {
 	w.comma()
-	w.quote(s)
+	if !Plain(s) {
+		w.quote(s)
+		return false
+	}
+	b := w.extend(len(s) + 2)
+	b[0], b[len(b)-1] = '"', '"'
+	copy(b[1:], s)
+	return true
+}
+
+// extend makes Buf longer by n bytes and returns them. Where there is room Buf is cut in place: to
+// store what append returns would cost the collector a write barrier.
+func (w *Writer) extend(n int) []byte {
+	if cap(w.Buf)-len(w.Buf) < n {
+		w.Buf = slices.Grow(w.Buf, n)
+	}
+	w.Buf = w.Buf[:len(w.Buf)+n]
+	return w.Buf[len(w.Buf)-n:]
 }
 
 // Int64 writes a whole number.
@@ -148,11 +178,9 @@ func (w *Writer) Null() { w.comma(); w.Buf = append(w.Buf, "null"...) }
 // string: the quote, the backslash, a control character or a byte above 0x7f. It is len(s) when
 // there is none.
 func plainUntil(s string, i int) int {
-	for ; i+8 <= len(s); i += 8 {
-		p := s[i : i+8]
-		x := uint64(p[0]) | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 |
-			uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
-		if m := special(x); m != 0 {
+	b := []byte(s) // which copies nothing
+	for ; i+8 <= len(b); i += 8 {
+		if m := special(binary.LittleEndian.Uint64(b[i : i+8])); m != 0 {
 			return i + bits.TrailingZeros64(m)/8
 		}
 	}
