@@ -1,6 +1,9 @@
 package threatconnect
 
-import "strings"
+import (
+	"encoding/binary"
+	"strings"
+)
 
 // Lengths, in hexadecimal digits, that tell the hashes of a file apart.
 const (
@@ -30,14 +33,16 @@ func CanonicalHash(hash string) (string, error) {
 	return "", refuse(field, "is not 32, 40 or 64 digits long", "give an MD5, SHA-1 or SHA-256")
 }
 
-// upperHex returns at most 64 hexadecimal digits in upper case.
+// upperHex returns hexadecimal digits in upper case: 64 of them at most, and a multiple of eight.
 func upperHex(s string) string {
-	var b [sha256Length]byte
-	for i := range len(s) {
-		c := s[i]
-		b[i] = c &^ (c >> 1 & 0x20) // a letter, which has the bit 0x40, loses the bit 0x20
+	const bit = 0x2020202020202020 // that tells a lower-case letter
+	var out [sha256Length]byte
+	in := []byte(s) // which copies nothing
+	for i := 0; i+8 <= len(in); i += 8 {
+		x := binary.LittleEndian.Uint64(in[i : i+8])
+		binary.LittleEndian.PutUint64(out[i:i+8], x&^(x>>1&bit)) // a letter is what has 0x40
 	}
-	if upper := b[:len(s)]; string(upper) != s {
+	if upper := out[:len(s)]; string(upper) != s {
 		return string(upper)
 	}
 	return s
@@ -101,13 +106,29 @@ func SplitFileSummary(summary string) (md5, sha1, sha256 string, err error) {
 
 // isHex reports whether s is one or more hexadecimal digits.
 func isHex(s string) bool {
-	for i := 0; i < len(s); i++ {
+	b := []byte(s) // which copies nothing
+	for ; len(b) >= 8; b = b[8:] {
+		if !isHexWord(binary.LittleEndian.Uint64(b)) {
+			return false
+		}
+	}
+	for _, c := range b {
 		// Below zero is what is a digit, or a letter up to f: one branch instead of four, none of which
 		// could be foretold.
-		c := s[i]
 		if (int(c-'0')-10)|(int(c|0x20-'a')-6) >= 0 {
 			return false
 		}
 	}
 	return s != ""
+}
+
+// isHexWord is isHex of eight bytes. In each sum the highest bit of a byte says whether that byte is
+// at least, or more than, what the sum compares it with. A byte above 0x7f comes out as neither a
+// digit nor a letter; its carry comes too late to save it.
+func isHexWord(x uint64) bool {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	lower := x | ones*0x20
+	digits := (x + ones*(0x80-'0')) &^ (x + ones*(0x7f-'9'))
+	letters := (lower + ones*(0x80-'a')) &^ (lower + ones*(0x7f-'f'))
+	return (digits|letters)&highs == highs
 }

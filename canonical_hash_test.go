@@ -89,3 +89,26 @@ func TestCanonicalHashKnowsEveryByte(t *testing.T) {
 		assert.Equal(t, strings.ToUpper(in), got)
 	}
 }
+
+func TestHexadecimalDigitsAreSeenInEveryPlace(t *testing.T) {
+	t.Parallel()
+	slowly := func(s string) bool { return s != "" && strings.Trim(s, "0123456789abcdefABCDEF") == "" }
+	for size := 1; size <= 64; size++ {
+		for at := range size {
+			for c := range 256 {
+				b := []byte(strings.Repeat("f0A", size))[:size]
+				b[at] = byte(c)
+				if at > 0 {
+					b[at-1] = "f0\xff"[c%3]
+				}
+				if s := string(b); isHex(s) != slowly(s) {
+					t.Fatalf("%#x at %d of %d: %v", c, at, size, isHex(s))
+				}
+			}
+		}
+	}
+	for _, size := range []int{md5Length, sha1Length, sha256Length} {
+		s := strings.Repeat("0123456789abcdefABCDEF", 3)[:size]
+		assert.Equal(t, strings.ToUpper(s), upperHex(s))
+	}
+}
