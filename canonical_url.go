@@ -46,10 +46,25 @@ func CanonicalURL(rawURL string) (string, error) {
 	end := authorityEnd(rest)
 	authority, tail := rest[:end], rest[end:]
 	hostPort := authority[strings.LastIndexByte(authority, '@')+1:]
-	if refangMarks(hostPort) != hostPort {
-		return "", refuse(field, "is defanged", "pass it through Refang first")
+	newHostPort, err := canonicalHostPort(hostPort)
+	if err != nil {
+		return "", err
 	}
-	host, port, err := splitPort(hostPort)
+	if newScheme == scheme && newHostPort == authority {
+		return s, nil
+	}
+	return newScheme + "://" + newHostPort + tail, nil
+}
+
+// canonicalHostPort returns the canonical spelling of a host with or without a port.
+func canonicalHostPort(s string) (string, error) {
+	if isPlainHost(s) {
+		return s, nil
+	}
+	if refangMarks(s) != s {
+		return "", refuse("URL", "is defanged", "pass it through Refang first")
+	}
+	host, port, err := splitPort(s)
 	if err != nil {
 		return "", err
 	}
@@ -61,10 +76,10 @@ func CanonicalURL(rawURL string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if newScheme == scheme && newHost == host && newPort == port && hostPort == authority {
+	if newHost == host && newPort == port {
 		return s, nil
 	}
-	return newScheme + "://" + newHost + newPort + tail, nil
+	return newHost + newPort, nil
 }
 
 // isScheme reports whether s has the syntax of a URL scheme.
@@ -82,7 +97,7 @@ func isScheme(s string) bool {
 // urlScheme returns the canonical spelling of a scheme that URL indicators can have, or "".
 func urlScheme(s string) string {
 	for _, scheme := range [...]string{"http", "https", "ftp", "sftp"} {
-		if strings.EqualFold(s, scheme) {
+		if s == scheme || len(s) == len(scheme) && strings.EqualFold(s, scheme) {
 			return scheme
 		}
 	}
