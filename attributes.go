@@ -116,15 +116,23 @@ func (s *AttributesService) send(ctx context.Context, method string, r route, ow
 		[]string{"attribute"}, pointer(readAttribute))
 }
 
+var errAttributeText = &ValidationError{Field: "attribute", Rule: "is not valid UTF-8"}
+
 // check refuses an attribute that the platform would refuse.
 func (a *Attribute) check() error {
+	if !utf8.ValidString(a.Type) || !utf8.ValidString(a.Value) || !utf8.ValidString(a.Source) {
+		return errAttributeText
+	}
+	return a.checkRules()
+}
+
+// checkRules is check of everything but the UTF-8, which writing looks at in any case.
+func (a *Attribute) checkRules() error {
 	switch {
-	case strings.TrimSpace(a.Type) == "":
+	case isBlankText(a.Type):
 		return &ValidationError{Field: "attribute type", Rule: "is empty"}
-	case strings.TrimSpace(a.Value) == "":
+	case isBlankText(a.Value):
 		return &ValidationError{Field: "attribute value", Rule: "is empty"}
-	case !utf8.ValidString(a.Type) || !utf8.ValidString(a.Value) || !utf8.ValidString(a.Source):
-		return &ValidationError{Field: "attribute", Rule: "is not valid UTF-8"}
 	case a.Displayed != nil && *a.Displayed && a.Type != "Description" && a.Type != "Source":
 		return &ValidationError{Field: "attribute", Rule: "is displayed, which only Description and Source can be"}
 	}
@@ -134,10 +142,10 @@ func (a *Attribute) check() error {
 func (a *Attribute) write(w *wire.Writer, m mode) {
 	w.BeginObject()
 	if m != modeUpdate {
-		w.Key("type")
+		w.Name("type")
 		w.Text(a.Type)
 	}
-	w.Key("value")
+	w.Name("value")
 	w.Text(a.Value)
 	flag(w, "displayed", a.Displayed)
 	text(w, "source", a.Source)
@@ -153,11 +161,11 @@ func writeLabels(w *wire.Writer, labels []SecurityLabel) {
 	if len(labels) == 0 {
 		return
 	}
-	w.Key("securityLabel")
+	w.Name("securityLabel")
 	w.BeginArray()
 	for i := range labels {
 		w.BeginObject()
-		w.Key("name")
+		w.Name("name")
 		w.Text(labels[i].Name)
 		text(w, "description", labels[i].Description)
 		text(w, "color", labels[i].Color)

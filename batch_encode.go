@@ -89,17 +89,23 @@ func (e *encoder) indicator(ind Indicator) error {
 	if err != nil {
 		return err
 	}
-	if err := firstError(verbatimError(string(def.typ), summary), meta.check(), e.checkIndicator(ind)); err != nil {
+	if err := firstError(meta.check(), e.checkIndicator(ind)); err != nil {
 		return err
 	}
 	e.BeginObject()
-	e.Key("type")
+	e.Name("type")
 	e.Text(string(def.typ))
+	plain := false
 	if _, custom := ind.(*CustomIndicator); custom && strings.Contains(summary, valueSeparator) {
 		e.values(def, v)
 	} else {
-		e.Key("summary")
-		e.Text(summary)
+		e.Name("summary")
+		plain = e.Text(summary)
+	}
+	if !plain || isBlankText(summary) {
+		if err := verbatimError(string(def.typ), summary); err != nil {
+			return err
+		}
 	}
 	if e.action == BatchCreate {
 		err = e.carried(ind, summary)
@@ -142,12 +148,12 @@ func (e *encoder) carried(ind Indicator, summary string) error {
 			e.links = append(e.links, link{to: xid, ind: ind.Type(), ref: summary, xid: xid})
 			continue
 		case empty:
-			e.Key("associatedGroups")
+			e.Name("associatedGroups")
 			e.BeginArray()
 			empty = false
 		}
 		e.BeginObject()
-		e.Key("groupXid")
+		e.Name("groupXid")
 		e.Text(xid)
 		e.EndObject()
 	}
@@ -165,7 +171,7 @@ func (e *encoder) groupIDs(ids []string) error {
 			return &ValidationError{Field: "associated group", Rule: "is not the id of a group, by which V1 names groups", Fix: "use BatchV2 to name groups by xid"}
 		}
 		if i == 0 {
-			e.Key("associatedGroup")
+			e.Name("associatedGroup")
 			e.BeginArray()
 		}
 		e.Int64(n)
@@ -187,7 +193,7 @@ func (e *encoder) group(g Group) error {
 		return &ValidationError{Field: "group", Rule: "cannot be in a V1 file", Fix: "use BatchV2"}
 	case unknown:
 		return &ValidationError{Field: "group type", Rule: "is not a type of this package, so that it cannot be written"}
-	case strings.TrimSpace(meta.XID) == "":
+	case isBlankText(meta.XID):
 		return &ValidationError{Field: "group xid", Rule: "is missing", Fix: "make one with XID of what identifies the group in the feed, so that the next run finds the group again"}
 	}
 	if err := checkText("group xid", meta.XID); err != nil {
@@ -197,11 +203,11 @@ func (e *encoder) group(g Group) error {
 	e.xid = meta.XID
 	e.after, _ = e.known.job(meta.XID) // what is added again comes after what it changes
 	e.BeginObject()
-	e.Key("name")
+	e.Name("name")
 	e.Text(name)
-	e.Key("type")
+	e.Name("type")
 	e.Text(string(g.Type()))
-	e.Key("xid")
+	e.Name("xid")
 	e.Text(meta.XID)
 	if e.action == BatchDelete {
 		e.EndObject()
@@ -260,7 +266,7 @@ func (e *encoder) groupLinks(meta *GroupMeta) error {
 			e.links = append(e.links, link{to: xid, ref: meta.XID, xid: xid})
 			continue
 		case empty:
-			e.Key("associatedGroupXid")
+			e.Name("associatedGroupXid")
 			e.BeginArray()
 			empty = false
 		}
@@ -282,7 +288,7 @@ func (e *encoder) groupLinks(meta *GroupMeta) error {
 
 // refer reports whether a reference to a group can be written: the group came before.
 func (e *encoder) refer(xid string) (bool, error) {
-	if strings.TrimSpace(xid) == "" {
+	if isBlankText(xid) {
 		return false, &ValidationError{Field: "associated group", Rule: "has an empty xid"}
 	}
 	if err := checkText("associated group", xid); err != nil {
@@ -324,12 +330,13 @@ func (e *encoder) link(l link) {
 
 // hangers writes attributes, tags and security labels.
 func (e *encoder) hangers(attributes []Attribute, tags []Tag, labels []SecurityLabel) error {
+	before := e.Err() // which is none of the attributes'
 	if len(attributes) > 0 {
-		e.Key("attribute")
+		e.Name("attribute")
 		e.BeginArray()
 		for i := range attributes {
 			a := &attributes[i]
-			if err := a.check(); err != nil {
+			if err := a.checkRules(); err != nil {
 				return err
 			}
 			if e.version == BatchV1 && (a.Displayed != nil || a.Pinned != nil || a.Source != "" || len(a.SecurityLabels) > 0) {
@@ -338,22 +345,19 @@ func (e *encoder) hangers(attributes []Attribute, tags []Tag, labels []SecurityL
 			if err := checkLabels(a.SecurityLabels); err != nil {
 				return err
 			}
-			a.write(&e.Writer, modeBatch)
+			if a.write(&e.Writer, modeBatch); before == nil && e.Err() != nil {
+				return errAttributeText
+			}
 		}
 		e.EndArray()
 	}
 	if len(tags) > 0 {
-		e.Key("tag")
+		e.Name("tag")
 		e.BeginArray()
 		for i := range tags {
-			name, err := CanonicalTag(tags[i].Name)
-			if err != nil {
+			if err := e.tag(tags[i].Name); err != nil {
 				return err
 			}
-			e.BeginObject()
-			e.Key("name")
-			e.Text(name)
-			e.EndObject()
 		}
 		e.EndArray()
 	}
@@ -361,6 +365,20 @@ func (e *encoder) hangers(attributes []Attribute, tags []Tag, labels []SecurityL
 		return err
 	}
 	writeLabels(&e.Writer, labels)
+	return nil
+}
+
+// tag writes a tag. Most names need no second look: they are plain.
+func (e *encoder) tag(name string) error {
+	name = strings.TrimSpace(name)
+	e.BeginObject()
+	e.Name("name")
+	if plain := e.Text(name); !plain || name == "" || len(name) > maxTagLength {
+		if _, err := CanonicalTag(name); err != nil {
+			return err
+		}
+	}
+	e.EndObject()
 	return nil
 }
 

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
 // The Canonical functions bring a value into the one spelling that the platform accepts, or refuse
@@ -68,13 +70,21 @@ func CanonicalGroupName(name string) (string, error) {
 
 // verbatim accepts text whose every byte counts.
 func verbatim(field, s string) (string, error) {
-	if strings.TrimSpace(s) == "" {
+	if isBlankText(s) {
 		return "", refuse(field, "is blank", "give it a value")
 	}
 	if err := checkText(field, s); err != nil {
 		return "", err
 	}
 	return s, nil
+}
+
+// isBlankText reports whether s holds nothing but white space.
+func isBlankText(s string) bool {
+	if s != "" && ' ' < s[0] && s[0] < utf8.RuneSelf {
+		return false
+	}
+	return strings.TrimSpace(s) == ""
 }
 
 // trimmedName accepts a name that people read. No length is checked when most is 0.
@@ -91,6 +101,9 @@ func trimmedName(field, s string, most int) (string, error) {
 
 // checkText refuses invalid UTF-8 and control characters.
 func checkText(field, s string) error {
+	if wire.Plain(s) {
+		return nil
+	}
 	for i := 0; i < len(s); {
 		if c := s[i]; c < utf8.RuneSelf {
 			if c < ' ' || c == 0x7f {

@@ -226,11 +226,11 @@ func (m *IndicatorMeta) checkSingle() error {
 // write writes the fields that all types have in single requests.
 func (m *IndicatorMeta) write(w *wire.Writer) {
 	if m.Rating != nil {
-		w.Key("rating")
+		w.Name("rating")
 		w.Float64(*m.Rating)
 	}
 	if m.Confidence != nil {
-		w.Key("confidence")
+		w.Name("confidence")
 		w.Int64(int64(*m.Confidence))
 	}
 	flag(w, "active", m.Active)
