@@ -14,8 +14,9 @@ const (
 )
 
 // feed makes the items of an import as an integration does: each is built for itself, with tags and
-// groups that are made once, and nothing of it is kept. The groups come first, then n indicators: an address, a host, a URL and a file in turn,
-// each with rating, confidence, two tags, an attribute and a group.
+// groups that are made once, and nothing of it is kept. The groups come first, then n indicators: an
+// address, a host, a URL and a file in turn, each with rating, confidence, two tags, an attribute and
+// a group. 250,000 of them are 95 MB in batch files.
 func feed(n int) iter.Seq[threatconnect.BatchItem] {
 	return func(yield func(threatconnect.BatchItem) bool) {
 		var in [groups][]string
@@ -62,7 +63,7 @@ func indicator(i int) threatconnect.Indicator {
 	m.Confidence = new(i % 101)
 	m.Attributes = []threatconnect.Attribute{{
 		Type:  "Description",
-		Value: "Seen by the sensor in the nightly run as number " + strconv.Itoa(i) + ", with traffic to two more places of the same campaign",
+		Value: "Seen by the sensor in the nightly run as number " + strconv.Itoa(i) + ", with traffic to two more places of the same campaign and of one before",
 	}}
 	return ind
 }

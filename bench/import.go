@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -73,6 +74,14 @@ func postBytes(ctx context.Context, t task) error {
 		}
 		return t.postJob(ctx, bytes.NewReader(b), int64(len(b)))
 	})
+}
+
+// postAndMake posts ready-made bytes while it makes the items that they were made of, and drops
+// them: an import whose encoding costs nothing.
+func postAndMake(ctx context.Context, t task) error {
+	posted := make(chan error, 1)
+	go func() { posted <- postBytes(ctx, t) }()
+	return errors.Join(makeItems(ctx, t), <-posted)
 }
 
 func (t task) eachFile(do func(name string) error) error {

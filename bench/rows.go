@@ -23,6 +23,7 @@ var rows = []row{
 	{name: "import 250,000 / post ready-made files, uploads dropped", pkg: side{name: "import", n: 250_000}, bare: side{name: "post files", n: 250_000}, target: "wall 1.5, CPU 2, 32 MiB"},
 	{name: "import 250,000 / post ready-made bytes, uploads dropped", pkg: side{name: "import", n: 250_000}, bare: side{name: "post bytes", n: 250_000}, target: "wall 1.5, CPU 2, 32 MiB"},
 	{name: "import 250,000 / structs and encoding/json", pkg: side{name: "import", n: 250_000}, bare: side{name: "marshal", n: 250_000}},
+	{name: "import 250,000 / make the items, post ready-made bytes, uploads dropped", pkg: side{name: "import", n: 250_000}, bare: side{name: "post, make", n: 250_000}},
 	{name: "import 250,000 / make the items only", pkg: side{name: "import", n: 250_000}, bare: side{name: "make items", n: 250_000}},
 	{name: "import 2,000,000 / post ready-made files, uploads checked", pkg: side{name: "import", n: 2_000_000, mode: careful}, bare: side{name: "post files", n: 2_000_000, mode: careful}, target: "32 MiB"},
 	{name: "import 1,000,000 hosts / 100,000 hosts", pkg: side{name: "import hosts", n: 1_000_000}, bare: side{name: "import hosts", n: 100_000}, target: "64 MiB, flat"},

@@ -32,6 +32,7 @@ var tasks = map[string]func(context.Context, task) error{
 	"import hosts": importHosts,
 	"post files":   postFiles,
 	"post bytes":   postBytes,
+	"post, make":   postAndMake,
 	"marshal":      marshalItems,
 	"list":         list,
 	"list ahead":   listAhead,

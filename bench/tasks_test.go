@@ -38,6 +38,7 @@ func TestEveryTaskDoesItsWork(t *testing.T) {
 	for _, mode := range []string{"", careful} {
 		run("post files", mode, items, 0)
 		run("post bytes", mode, items, 0)
+		run("post, make", mode, items, 0)
 		run("import hosts", mode, items, 0)
 	}
 	run("make items", "", items, 0)
@@ -49,6 +50,28 @@ func TestEveryTaskDoesItsWork(t *testing.T) {
 	}
 	for _, name := range []string{"bulk", "bulk bare"} {
 		run(name, "", bulkBlock, 0)
+	}
+}
+
+// The rows say what a feed is: so many bytes as ready-made files, whatever is changed in it.
+func TestTheFeedHasTheSizeThatTheTableIsAbout(t *testing.T) {
+	keep := t.TempDir()
+	srv := httptest.NewServer(newServer(keep, 1))
+	defer srv.Close()
+	const n = 25_000
+	if err := importFeed(t.Context(), task{base: srv.URL + "/api", n: n}); err != nil {
+		t.Fatal(err)
+	}
+	size := int64(0)
+	for _, name := range files(t, keep) {
+		info, err := os.Stat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		size += info.Size()
+	}
+	if per := size / n; per < 375 || per > 385 {
+		t.Errorf("%d bytes an indicator, want 380: 95 MB for 250,000", per)
 	}
 }
 
