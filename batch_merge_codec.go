@@ -1,0 +1,298 @@
+package threatconnect
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"maps"
+	"math"
+	"reflect"
+	"slices"
+	"time"
+)
+
+// itemCodec writes batch items as bytes and reads them again, with all of their fields: for
+// temporary files, which no other version of this package reads. A date comes back as the same
+// moment in UTC.
+//
+// A struct is the fields that are set, each after its number, and a zero. One function lists the
+// fields of a struct for both directions, so that they cannot differ. Reading sets what was
+// written and leaves the other fields as they are.
+type itemCodec struct {
+	buf     []byte // what was written, or what is left to read
+	reading bool
+	field   byte // number of the field that came last
+	bad     bool // what is read was not written by a codec
+	types   []func() BatchItem
+	numbers map[reflect.Type]byte
+	def     *indicatorDef // the one that was read last
+}
+
+// What stands in place of the number of a type.
+const (
+	codecNil     = iota
+	codecForeign // an item of another package's type
+	codecTypes   // the first of this package's
+)
+
+func newItemCodec() *itemCodec {
+	c := new(itemCodec)
+	for i := range indicatorDefs {
+		c.types = append(c.types, func() BatchItem { return indicatorDefs[i].new() })
+	}
+	for i := range groupDefs {
+		c.types = append(c.types, func() BatchItem { return groupDefs[i].new() })
+	}
+	c.types = append(c.types,
+		func() BatchItem { return new(CustomIndicator) }, func() BatchItem { return new(UnknownGroup) }, func() BatchItem { return new(Association) })
+	c.numbers = make(map[reflect.Type]byte, len(c.types))
+	for i, make := range c.types {
+		c.numbers[reflect.TypeOf(make())] = byte(codecTypes + i)
+	}
+	return c
+}
+
+// foreignItem stands for an item whose type is not one of this package: it is refused as that is.
+type foreignItem struct{}
+
+func (foreignItem) batchItem() {}
+
+// encode returns an item as bytes, which are good until the next call.
+func (c *itemCodec) encode(item BatchItem) []byte {
+	c.buf, c.reading, c.bad = c.buf[:0], false, false
+	number, known := c.numbers[reflect.TypeOf(item)]
+	switch {
+	case isNil(item):
+		number = codecNil
+	case !known:
+		number = codecForeign
+	}
+	c.buf = append(c.buf, number)
+	if number >= codecTypes {
+		c.item(item)
+	}
+	return c.buf
+}
+
+var errCodec = errors.New("what was put aside is not a batch item any more")
+
+// decode reads an item.
+func (c *itemCodec) decode(b []byte) (BatchItem, error) {
+	if len(b) == 0 {
+		return nil, errCodec
+	}
+	number := int(b[0])
+	switch {
+	case number == codecNil && len(b) == 1:
+		return nil, nil
+	case number == codecForeign && len(b) == 1:
+		return foreignItem{}, nil
+	case number < codecTypes || number-codecTypes >= len(c.types):
+		return nil, errCodec
+	}
+	item := c.types[number-codecTypes]()
+	return item, c.decodeOver(item, b)
+}
+
+// decodeOver sets the fields of an item that are set in another one of the same type.
+func (c *itemCodec) decodeOver(item BatchItem, b []byte) error {
+	c.reading, c.bad = true, false
+	mine := c.buf
+	c.buf = b[1:]
+	c.item(item)
+	ok := !c.bad && len(c.buf) == 0
+	c.buf = mine
+	if !ok {
+		return errCodec
+	}
+	return nil
+}
+
+// spoil ends the reading of what no codec has written.
+func (c *itemCodec) spoil() { c.bad, c.buf = true, nil }
+
+// begin begins a struct; end ends it, with what begin returned.
+func (c *itemCodec) begin() (outer byte) {
+	outer, c.field = c.field, 0
+	return outer
+}
+
+func (c *itemCodec) end(outer byte) {
+	c.field = outer
+	switch {
+	case !c.reading:
+		c.buf = append(c.buf, 0)
+	case len(c.buf) == 0 || c.buf[0] != 0:
+		c.spoil()
+	default:
+		c.buf = c.buf[1:]
+	}
+}
+
+// has goes on to the next field of a struct and reports whether its value is to be written or read.
+func (c *itemCodec) has(unset bool) bool {
+	c.field++
+	switch {
+	case !c.reading:
+		if !unset {
+			c.buf = append(c.buf, c.field)
+		}
+		return !unset
+	case len(c.buf) == 0 || c.buf[0] != c.field:
+		return false
+	}
+	c.buf = c.buf[1:]
+	return true
+}
+
+// The functions from here on write or read a value.
+
+func (c *itemCodec) uint64(p *uint64) {
+	if !c.reading {
+		c.buf = binary.AppendUvarint(c.buf, *p)
+		return
+	}
+	v, n := binary.Uvarint(c.buf)
+	if n <= 0 {
+		c.spoil()
+		return
+	}
+	*p, c.buf = v, c.buf[n:]
+}
+
+func (c *itemCodec) int64(p *int64) {
+	v := uint64(*p)<<1 ^ uint64(*p>>63) // small ones of both signs are short
+	c.uint64(&v)
+	*p = int64(v>>1) ^ -int64(v&1)
+}
+
+func (c *itemCodec) int(p *int) {
+	v := int64(*p)
+	c.int64(&v)
+	*p = int(v)
+}
+
+func (c *itemCodec) bool(p *bool) {
+	v := uint64(0)
+	if *p {
+		v = 1
+	}
+	c.uint64(&v)
+	*p = v == 1
+}
+
+func (c *itemCodec) float64(p *float64) {
+	v := math.Float64bits(*p)
+	c.uint64(&v)
+	*p = math.Float64frombits(v)
+}
+
+func (c *itemCodec) time(p *time.Time) {
+	seconds, nanoseconds := p.Unix(), int64(p.Nanosecond())
+	c.int64(&seconds)
+	c.int64(&nanoseconds)
+	if c.reading {
+		*p = time.Unix(seconds, nanoseconds).UTC()
+	}
+}
+
+// length writes or reads how many there are of what takes a byte or more each.
+func (c *itemCodec) length(n int) int {
+	v := uint64(n)
+	c.uint64(&v)
+	if c.reading && v > uint64(len(c.buf)) {
+		c.spoil()
+		return 0
+	}
+	return int(v)
+}
+
+// bytes writes s, or returns what is read instead.
+func (c *itemCodec) bytes(s string) []byte {
+	n := c.length(len(s))
+	if !c.reading {
+		c.buf = append(c.buf, s...)
+		return nil
+	}
+	b := c.buf[:n]
+	c.buf = c.buf[n:]
+	return b
+}
+
+func codeText[S ~string](c *itemCodec, p *S) {
+	if b := c.bytes(string(*p)); c.reading {
+		*p = S(b)
+	}
+}
+
+// codeSet is a field that is not set when it is zero.
+func codeSet[T comparable](c *itemCodec, p *T, value func(*itemCodec, *T)) {
+	var zero T
+	if c.has(*p == zero) {
+		value(c, p)
+	}
+}
+
+// codeField is a field that is text.
+func codeField[S ~string](c *itemCodec, p *S) { codeSet(c, p, codeText[S]) }
+
+func (c *itemCodec) when(p *time.Time) {
+	if c.has(p.IsZero()) {
+		c.time(p)
+	}
+}
+
+// codePtr is a field that is not set when it is nil.
+func codePtr[T any](c *itemCodec, p **T, value func(*itemCodec, *T)) {
+	if !c.has(*p == nil) {
+		return
+	}
+	if c.reading {
+		*p = new(T) // and not into what others may point to
+	}
+	value(c, *p)
+}
+
+// codeList is a list; an empty one is another thing than none.
+func codeList[T any](c *itemCodec, p *[]T, value func(*itemCodec, *T)) {
+	if !c.has(*p == nil) {
+		return
+	}
+	n := c.length(len(*p))
+	if c.reading {
+		*p = make([]T, n)
+	}
+	for i := range *p {
+		value(c, &(*p)[i])
+	}
+}
+
+func (c *itemCodec) raw(p *json.RawMessage) {
+	if !c.has(*p == nil) {
+		return
+	}
+	if b := c.bytes(string(*p)); c.reading {
+		*p = append(json.RawMessage{}, b...)
+	}
+}
+
+func (c *itemCodec) extra(p *map[string]json.RawMessage) {
+	if !c.has(*p == nil) {
+		return
+	}
+	keys := slices.Sorted(maps.Keys(*p))
+	n := c.length(len(keys))
+	if c.reading {
+		keys, *p = make([]string, n), make(map[string]json.RawMessage, n)
+	}
+	for _, key := range keys {
+		value := (*p)[key]
+		outer := c.begin()
+		codeField(c, &key)
+		c.raw(&value)
+		c.end(outer)
+		if c.reading {
+			(*p)[key] = value
+		}
+	}
+}
