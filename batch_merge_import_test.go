@@ -1,0 +1,127 @@
+package threatconnect_test
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/threatconnecttest"
+)
+
+// repeating is a feed of things of all types, each several times and each time with something more.
+func repeating(random *rand.Rand, times int) []threatconnect.BatchItem {
+	var items []threatconnect.BatchItem
+	for n := range times {
+		more := fmt.Sprint("run ", n)
+		for i, g := range everyGroup() {
+			m := g.Meta()
+			m.XID = threatconnect.XID("repeating", fmt.Sprint(i))
+			m.Tags = []threatconnect.Tag{{Name: more}}
+			m.Attributes = []threatconnect.Attribute{{Type: "Description", Value: "constant"}, {Type: "Description", Value: more}}
+			m.GroupXIDs = []string{threatconnect.XID("repeating", fmt.Sprint((i+1+n)%16))}
+			if m.GroupXIDs[0] == m.XID {
+				m.GroupXIDs = nil
+			}
+			items = append(items, g)
+		}
+		for _, ind := range everyIndicator() {
+			m := ind.Meta()
+			m.Rating, m.Confidence = new(float64(n%6)), new(n%101)
+			m.Tags = []threatconnect.Tag{{Name: more}}
+			m.Attributes = []threatconnect.Attribute{{Type: "Description", Value: "constant"}, {Type: "Description", Value: more}}
+			m.GroupXIDs = []string{threatconnect.XID("repeating", fmt.Sprint(n%16))}
+			items = append(items, ind)
+		}
+		host, url := threatconnect.NewHost("www.example.com"), threatconnect.NewURL("http://example.com/a?b=c")
+		items = append(items, &threatconnect.Association{From: threatconnect.IndicatorEnd(url), To: threatconnect.IndicatorEnd(host), Type: "URL Host"},
+			&threatconnect.Association{From: threatconnect.IndicatorEnd(host), To: threatconnect.IndicatorEnd(url), Type: "URL Host"})
+	}
+	random.Shuffle(len(items), func(i, j int) { items[i], items[j] = items[j], items[i] })
+	return items
+}
+
+func itemsOf(items []threatconnect.BatchItem) iter.Seq2[threatconnect.BatchItem, error] {
+	return func(yield func(threatconnect.BatchItem, error) bool) {
+		for _, item := range items {
+			if !yield(item, nil) {
+				return
+			}
+		}
+	}
+}
+
+func TestMergedItemsGoInOnceWithEverything(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New(threatconnecttest.WithIndicatorType(threatconnecttest.IndicatorType{
+		Name: "Wallet", Branch: "wallets", Entity: "wallet", Fields: []string{"Number", "Chain"},
+	}))
+	client := srv.Client(threatconnect.WithOwner("Example Source"))
+	const times = 5
+	items := repeating(rand.New(rand.NewPCG(1, 1)), times)
+	var merged threatconnect.MergeStats
+	stats, err := client.Batch.Import(t.Context(), appendConfig(), threatconnect.MergeItems(t.Context(), itemsOf(items), &threatconnect.MergeOptions{
+		OnMerged: func(s threatconnect.MergeStats) { merged = s },
+	}))
+	require.NoError(t, err)
+	assert.Equal(t, threatconnect.MergeStats{Read: int64(len(items)), Items: 16 + 13 + 1}, merged)
+	assert.EqualValues(t, 16, stats.Groups.Succeeded)
+	assert.EqualValues(t, 13, stats.Indicators.Succeeded)
+	assert.EqualValues(t, 1, stats.Associations.Succeeded)
+	seen := 0
+	for ind, err := range client.Indicators.All(context.Background(), &threatconnect.IndicatorListOptions{Include: threatconnect.IncludeTags | threatconnect.IncludeAttributes}) {
+		require.NoError(t, err)
+		m := ind.Meta()
+		assert.Equal(t, new(4.0), m.Rating)
+		assert.Equal(t, new(4), m.Confidence)
+		assert.Len(t, m.Tags, times, ind.Type())
+		assert.Len(t, m.Attributes, times+1, "each once, though they are appended")
+		seen++
+	}
+	assert.Equal(t, 13, seen)
+}
+
+func ExampleMergeItems() {
+	client := threatconnecttest.New().Client()
+	ctx := context.Background()
+
+	first := threatconnect.NewHost("evil.example")
+	first.Rating, first.Tags = new(3.0), []threatconnect.Tag{{Name: "Phishing"}}
+	odd := threatconnect.NewHost("no host at all")
+	again := threatconnect.NewHost("EVIL.example.")
+	again.Rating, again.Tags = new(5.0), []threatconnect.Tag{{Name: "Botnet"}}
+	feed := func(yield func(threatconnect.BatchItem, error) bool) {
+		for _, host := range []*threatconnect.Host{first, odd, again} {
+			if !yield(host, nil) {
+				return
+			}
+		}
+	}
+
+	var places []int64 // of what goes out, in the feed
+	stats, err := client.Batch.Import(ctx, threatconnect.BatchConfig{
+		Owner:      "Example Source",
+		Attributes: threatconnect.WriteReplace,
+		OnError: func(e threatconnect.BatchItemError) {
+			fmt.Printf("number %d of the feed: %v\n", places[e.Seq], e.Err)
+		},
+	}, threatconnect.MergeItems(ctx, feed, &threatconnect.MergeOptions{
+		OnMerged: func(s threatconnect.MergeStats) { fmt.Printf("%d of %d are left\n", s.Items, s.Read) },
+		OnItem: func(o threatconnect.MergeOrigin) {
+			places = append(places, o.First)
+			fmt.Printf("number %d is made of %d\n", o.First, o.Count)
+		},
+	}))
+	fmt.Println(stats.Indicators.Succeeded, "went in:", err != nil)
+	// Output:
+	// 2 of 3 are left
+	// number 0 is made of 2
+	// number 1 is made of 1
+	// number 1 of the feed: threatconnect: host name: holds white space; give one name
+	// 1 went in: true
+}

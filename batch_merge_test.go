@@ -1,0 +1,368 @@
+package threatconnect
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// sequence yields items, and an error at its end if there is one.
+func sequence(items []BatchItem, end error) iter.Seq2[BatchItem, error] {
+	return func(yield func(BatchItem, error) bool) {
+		for _, item := range items {
+			if !yield(item, nil) {
+				return
+			}
+		}
+		if end != nil {
+			yield(nil, end)
+		}
+	}
+}
+
+// mergedOf is what comes out of MergeItems, with the counts.
+func mergedOf(t *testing.T, opts MergeOptions, items ...BatchItem) ([]BatchItem, []MergeOrigin, MergeStats) {
+	t.Helper()
+	opts.Dir = t.TempDir()
+	var origins []MergeOrigin
+	stats := MergeStats{Read: -1}
+	opts.OnItem = func(o MergeOrigin) { origins = append(origins, o) }
+	opts.OnMerged = func(s MergeStats) {
+		require.EqualValues(t, -1, stats.Read, "told once")
+		stats = s
+	}
+	got := []BatchItem{}
+	for item, err := range MergeItems(t.Context(), sequence(items, nil), &opts) {
+		require.NoError(t, err)
+		require.Len(t, origins, len(got)+1, "told before the item")
+		got = append(got, item)
+	}
+	left, err := os.ReadDir(opts.Dir)
+	require.NoError(t, err)
+	require.Empty(t, left)
+	require.EqualValues(t, len(items), stats.Read)
+	require.EqualValues(t, len(got), stats.Items)
+	total := int64(0)
+	for i, o := range origins {
+		total += o.Count
+		require.True(t, i == 0 || origins[i-1].First < o.First, "in the order in which each came first")
+	}
+	require.EqualValues(t, len(items), total, "every item is in one that goes out")
+	return got, origins, stats
+}
+
+func TestIndicatorsOfOneTypeAndValueBecomeOne(t *testing.T) {
+	t.Parallel()
+	day := func(n int) time.Time { return time.Date(2026, 3, n, 0, 0, 0, 0, time.UTC) }
+	a := &Host{HostName: "WWW.Example.com", DNSActive: new(true), WhoisActive: new(true), IndicatorMeta: IndicatorMeta{
+		Rating: new(3.0), Confidence: new(90), Active: new(true), Description: "first", XID: "a", Private: new(true), Source: "s",
+		FirstSeen: day(5), LastSeen: day(5), ExternalDateAdded: day(5), ExternalDateExpires: day(5), ExternalLastModified: day(5),
+		Tags:           []Tag{{Name: "one"}, {Name: "two"}, {Name: " one "}},
+		SecurityLabels: []SecurityLabel{{Name: "TLP:RED"}},
+		GroupXIDs:      []string{"g1", "g2", "g1"},
+		Attributes: []Attribute{
+			{Type: "Description", Value: "x", Pinned: new(false), SecurityLabels: []SecurityLabel{{Name: "l1"}}},
+			{Type: "Other", Value: "x"}, {Type: "Other", Value: "x"},
+		},
+	}}
+	b := &Host{HostName: "www.example.com", DNSActive: new(false), IndicatorMeta: IndicatorMeta{
+		Rating: new(4.5), Confidence: new(20), Active: new(false), Description: "second", Private: new(false),
+		FirstSeen: day(4), LastSeen: day(4), ExternalDateAdded: day(6), ExternalDateExpires: day(6), ExternalLastModified: day(6),
+		Tags:           []Tag{{Name: "three"}, {Name: "one", Description: "d"}},
+		SecurityLabels: []SecurityLabel{{Name: "TLP:GREEN"}, {Name: "TLP:RED", Description: "d", Color: "ff0000"}},
+		GroupXIDs:      []string{"g3", "g2"},
+		Attributes: []Attribute{
+			{Type: "Description", Value: "x", Displayed: new(true), Pinned: new(true), Source: "report", SecurityLabels: []SecurityLabel{{Name: "l2"}, {Name: "l1"}}},
+			{Type: "Other", Value: "y"},
+		},
+	}}
+	c := &Host{HostName: "www.example.com.", IndicatorMeta: IndicatorMeta{Description: "first", XID: "c", Source: "other"}}
+	before, err := newItemCodec().decode(newItemCodec().encode(a))
+	require.NoError(t, err)
+
+	got, origins, stats := mergedOf(t, MergeOptions{}, a, NewHost("other.example"), NewAddress("192.0.2.1"), b, c)
+	require.Equal(t, before, a, "what came in is not changed")
+	require.Len(t, got, 3)
+	assert.Equal(t, []MergeOrigin{{0, 3}, {1, 1}, {2, 1}}, origins)
+	assert.Equal(t, MergeStats{Read: 5, Items: 3}, stats)
+	assert.Equal(t, &Host{HostName: "WWW.Example.com", DNSActive: new(false), WhoisActive: new(true), IndicatorMeta: IndicatorMeta{
+		Rating: new(4.5), Confidence: new(90), Active: new(false), Description: "first", XID: "c", Private: new(true), Source: "other",
+		FirstSeen: day(4), LastSeen: day(5), ExternalDateAdded: day(5), ExternalDateExpires: day(6), ExternalLastModified: day(6),
+		Tags:           []Tag{{Name: "one", Description: "d"}, {Name: "two"}, {Name: "three"}},
+		SecurityLabels: []SecurityLabel{{Name: "TLP:RED", Description: "d", Color: "ff0000"}, {Name: "TLP:GREEN"}},
+		GroupXIDs:      []string{"g1", "g2", "g3"},
+		Attributes: []Attribute{
+			{Type: "Description", Value: "x", Displayed: new(true), Pinned: new(true), Source: "report", SecurityLabels: []SecurityLabel{{Name: "l1"}, {Name: "l2"}}},
+			{Type: "Other", Value: "x"}, {Type: "Description", Value: "second"}, {Type: "Other", Value: "y"},
+		},
+	}}, got[0])
+	assert.Equal(t, NewHost("other.example"), got[1])
+	assert.Equal(t, NewAddress("192.0.2.1"), got[2])
+}
+
+func TestSameValueOfAnotherTypeIsAnotherThing(t *testing.T) {
+	t.Parallel()
+	wallet := customDef(&IndicatorTypeInfo{Name: "Wallet", Values: []ValueInfo{{Label: "Number"}, {Label: "Chain"}}})
+	known := wallet.new().(*CustomIndicator)
+	known.Values, known.Rating = [3]string{"w", "main"}, new(2.0)
+	got, origins, _ := mergedOf(t, MergeOptions{},
+		NewMutex("x"), NewUserAgent("x"), NewMutex("X"), NewHashtag("x"), // letter case counts
+		NewCustomIndicator("Wallet", "w", "main"), NewCustomIndicator("Wallet", "w : main"), known,
+		NewCustomIndicator("Host", "A.example"), &Host{HostName: "a.example", DNSActive: new(true)},
+		NewRegistryKey(`HKLM\a`, "v", "REG_SZ"), NewRegistryKey(`hkey_local_machine\a`, "v", "reg_sz"), NewRegistryKey(`HKLM\a`, "w", "REG_SZ"),
+	)
+	assert.Equal(t, []MergeOrigin{{0, 1}, {1, 1}, {2, 1}, {3, 1}, {4, 2}, {5, 1}, {7, 2}, {9, 2}, {11, 1}}, origins)
+	assert.Equal(t, &Host{HostName: "A.example", DNSActive: new(true)}, got[6], "a custom indicator of a type of this package is one")
+	assert.Equal(t, new(2.0), got[4].(*CustomIndicator).Rating)
+	assert.NotNil(t, got[4].(*CustomIndicator).def)
+}
+
+func TestGroupsOfOneXIDBecomeOne(t *testing.T) {
+	t.Parallel()
+	day := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	a := NewIncident("old name", day)
+	a.XID, a.Status, a.Tags, a.GroupXIDs = "x", IncidentNew, []Tag{{Name: "a"}}, []string{"y"}
+	a.LastSeen = day.Add(time.Hour)
+	a.Associated = []IndicatorRef{{Type: TypeHost, Value: "A.example"}, {Type: TypeMutex, Value: "m"}}
+	b := NewIncident("new name", day.Add(time.Hour))
+	b.XID, b.Tags, b.GroupXIDs = "x", []Tag{{Name: "b"}}, []string{"z", "y"}
+	b.LastSeen = day
+	b.Associated = []IndicatorRef{{Type: TypeHost, Value: "a.example"}, {Type: TypeMutex, Value: "M"}}
+	threat := NewThreat("t")
+	threat.XID = "x"
+	got, origins, _ := mergedOf(t, MergeOptions{}, a, threat, b)
+	assert.Equal(t, []MergeOrigin{{0, 2}, {1, 1}}, origins)
+	assert.Equal(t, &Incident{EventDate: day.Add(time.Hour), Status: IncidentNew, GroupMeta: GroupMeta{
+		Name: "new name", XID: "x", Tags: []Tag{{Name: "a"}, {Name: "b"}}, GroupXIDs: []string{"y", "z"}, LastSeen: day.Add(time.Hour),
+		Associated: []IndicatorRef{{Type: TypeHost, Value: "A.example"}, {Type: TypeMutex, Value: "m"}, {Type: TypeMutex, Value: "M"}},
+	}}, got[0])
+}
+
+func TestAssociationsOfTheSameEndsBecomeOne(t *testing.T) {
+	t.Parallel()
+	host, url := IndicatorEnd(NewHost("a.example")), IndicatorEnd(NewURL("http://a.example/"))
+	end := func(t GroupType, xid string) AssociationEnd { return AssociationEnd{GroupType: t, GroupXID: xid} }
+	got, origins, _ := mergedOf(t, MergeOptions{},
+		&Association{From: url, To: host, Type: "URL Host"},
+		&Association{From: IndicatorEnd(NewHost("A.example")), To: url, Type: "URL Host"}, // turned round
+		&Association{From: url, To: host, Type: "Host to Indicators"},
+		&Association{From: end("", "x"), To: host},
+		&Association{From: host, To: end(GroupThreat, "x")}, // turned round, and says more
+		&Association{From: end("", "x"), To: end("", "y")},
+		&Association{From: AssociationEnd{ID: 7}, To: end("", "x")},
+		&Association{From: AssociationEnd{Indicator: TypeHost, ID: 7}, To: end("", "x")},
+	)
+	assert.Equal(t, []MergeOrigin{{0, 2}, {2, 1}, {3, 2}, {5, 1}, {6, 1}, {7, 1}}, origins)
+	assert.Equal(t, &Association{From: end(GroupThreat, "x"), To: host}, got[2])
+}
+
+func TestWhatBreaksARuleGoesThroughInItsPlace(t *testing.T) {
+	t.Parallel()
+	type embedding struct{ *Host }
+	bad := &Host{HostName: "a.example", IndicatorMeta: IndicatorMeta{Confidence: new(101)}}
+	items := []BatchItem{
+		NewHost("not a host"), NewHost("a.example"), nil, bad, (*Host)(nil), NewHost("not a host"), &File{},
+		embedding{NewHost("b.example")}, embedding{}, NewThreat("no xid"), NewHost("a.example"),
+	}
+	got, origins, stats := mergedOf(t, MergeOptions{}, items...)
+	require.Len(t, got, 10)
+	assert.EqualValues(t, 9, stats.Invalid)
+	assert.Equal(t, MergeOrigin{1, 2}, origins[1], "one that breaks a rule does not spoil the others")
+	assert.Equal(t, items[0], got[0])
+	assert.Nil(t, got[2])
+	assert.Equal(t, bad, got[3])
+	assert.Nil(t, got[4])
+	groups := newKnownGroups(nil)
+	e := encoder{version: BatchV2, action: BatchCreate, known: &groups}
+	for i, item := range got {
+		_, err := e.encode(item)
+		assert.Equal(t, i != 1, errors.Is(err, ErrValidation), "%d", i)
+	}
+
+	seen := &Host{HostName: "a.example", IndicatorMeta: IndicatorMeta{FirstSeen: time.Unix(0, 0)}}
+	_, origins, _ = mergedOf(t, MergeOptions{Version: BatchV1}, seen, NewHost("a.example"), NewHost("a.example"))
+	assert.Equal(t, []MergeOrigin{{0, 1}, {1, 2}}, origins, "V1 has rules of its own")
+}
+
+func TestValuesAreCutToTheirLimitOnRequest(t *testing.T) {
+	t.Parallel()
+	host := func() *Host {
+		h := NewHost("a.example")
+		h.Description = "a description"
+		h.Attributes = []Attribute{{Type: "Note", Value: "ähnlich wie früher"}, {Type: "Free", Value: "ähnlich wie früher"}, {Type: "Tiny", Value: "日本語"}}
+		return h
+	}
+	limits := map[string]int{"Note": 10, "Free": 0, "Tiny": 2, "Description": 8}
+	in := host()
+	other := host()
+	other.Attributes[0].Value = "ähnlich wie nie" // the same once it is cut
+	got, _, stats := mergedOf(t, MergeOptions{MaxLengths: limits}, in, other)
+	require.Len(t, got, 1)
+	assert.EqualValues(t, 6, stats.Cut)
+	assert.Equal(t, "a des...", got[0].(*Host).Description)
+	assert.Equal(t, []Attribute{{Type: "Note", Value: "ähnlich..."}, {Type: "Free", Value: "ähnlich wie früher"}, {Type: "Tiny", Value: "日本"}}, got[0].(*Host).Attributes)
+	assert.Equal(t, host(), in, "what came in is not changed")
+
+	report := NewReport("r", "r.pdf")
+	report.XID, report.Attributes = "x", []Attribute{{Type: "Note", Value: "0123456789"}, {Type: "Note", Value: "0123456789a"}}
+	got, _, stats = mergedOf(t, MergeOptions{MaxLengths: limits}, report)
+	assert.EqualValues(t, 1, stats.Cut)
+	assert.Equal(t, []Attribute{{Type: "Note", Value: "0123456789"}, {Type: "Note", Value: "0123456..."}}, got[0].(*Report).Attributes)
+}
+
+func TestSourcesAreAttributesWhereTheyAreSent(t *testing.T) {
+	t.Parallel()
+	a, b := NewHost("a.example"), NewHost("a.example")
+	a.Source, b.Source, b.Description = "one", "two", " "
+	a.Description = "d"
+	got, _, _ := mergedOf(t, MergeOptions{Version: BatchV1}, a, b)
+	assert.Equal(t, "one", got[0].(*Host).Source)
+	assert.Equal(t, []Attribute{{Type: "Source", Value: "two"}}, got[0].(*Host).Attributes, "and a blank description is none")
+	got, _, _ = mergedOf(t, MergeOptions{}, a, b)
+	assert.Equal(t, "two", got[0].(*Host).Source)
+	assert.Empty(t, got[0].(*Host).Attributes)
+}
+
+func TestAMergedItemGrowsToItsBound(t *testing.T) {
+	t.Parallel()
+	const perItem = 20 << 10
+	var items []BatchItem
+	for i := range 40 {
+		h := NewHost("a.example")
+		value := make([]byte, perItem)
+		for j := range value {
+			value[j] = byte('a' + i%26)
+		}
+		h.Attributes = []Attribute{{Type: "Note", Value: string(value[:perItem-i/26])}}
+		items = append(items, h)
+	}
+	got, _, stats := mergedOf(t, MergeOptions{MaxBytes: minMergeBytes}, items...)
+	require.Greater(t, stats.Full, int64(10))
+	attributes := 0
+	for _, item := range got {
+		n := len(item.(*Host).Attributes)
+		assert.LessOrEqual(t, n*perItem, 2*minMergeBytes/mergedPart)
+		attributes += n
+	}
+	assert.Equal(t, 40, attributes, "nothing is lost")
+
+	same := make([]BatchItem, 2000) // much that is the same is little
+	for i := range same {
+		h := NewHost("b.example")
+		h.Attributes = []Attribute{{Type: "Note", Value: "same"}}
+		h.Description = "the same words again and again and again and again and again and again and again"
+		same[i] = h
+	}
+	got, _, stats = mergedOf(t, MergeOptions{MaxBytes: minMergeBytes}, same...)
+	require.Len(t, got, 1)
+	assert.Zero(t, stats.Full)
+}
+
+func TestLargeItemsHaveAPlace(t *testing.T) {
+	t.Parallel()
+	large := NewSignature("s", "s.yar", SignatureYARA, longText(3*minMergeBytes))
+	large.XID = "x"
+	again := NewSignature("s", "s.yar", SignatureYARA, "short")
+	again.XID = "x"
+	got, origins, _ := mergedOf(t, MergeOptions{MaxBytes: minMergeBytes}, NewHost("a.example"), large, NewHost("b.example"), again)
+	require.Len(t, got, 4)
+	assert.Equal(t, MergeOrigin{1, 1}, origins[1], "it is over the bound of merged items already")
+	assert.Equal(t, large, got[1])
+}
+
+func longText(n int) string {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte('a' + i%23)
+	}
+	return string(b)
+}
+
+func TestAnErrorOfTheSequenceComesAfterWhatCameBeforeIt(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("the feed broke off")
+	items := sequence([]BatchItem{NewHost("a.example"), NewHost("b.example"), NewHost("a.example")}, broken)
+	var got []BatchItem
+	var last error
+	for item, err := range MergeItems(t.Context(), items, nil) {
+		require.NoError(t, last, "the error is the last")
+		if last = err; err == nil {
+			got = append(got, item)
+		}
+	}
+	require.ErrorIs(t, last, broken)
+	require.Equal(t, []BatchItem{NewHost("a.example"), NewHost("b.example")}, got)
+}
+
+// onlyError returns the error of a sequence that has nothing else.
+func onlyError(t *testing.T, items iter.Seq2[BatchItem, error]) error {
+	t.Helper()
+	var last error
+	n := 0
+	for _, err := range items {
+		last = err
+		n++
+	}
+	require.Equal(t, 1, n)
+	return last
+}
+
+func TestWhatStopsTheMergeIsTold(t *testing.T) {
+	t.Parallel()
+	for _, o := range []MergeOptions{{MaxBytes: 1}, {MaxBytes: maxMergeBytes + 1}, {MaxBytes: -1}, {MaxLengths: map[string]int{"a": -1}}, {Version: "V3"}} {
+		require.ErrorIs(t, onlyError(t, MergeItems(t.Context(), sequence(nil, nil), &o)), ErrValidation)
+	}
+	require.ErrorIs(t, onlyError(t, MergeItems(t.Context(), nil, nil)), ErrValidation)
+
+	many := func(yield func(BatchItem, error) bool) {
+		for i := range 20_000 {
+			if !yield(NewASN(strconv.Itoa(i+1)), nil) {
+				return
+			}
+		}
+	}
+	missing := &MergeOptions{MaxBytes: minMergeBytes, Dir: filepath.Join(t.TempDir(), "missing")}
+	require.ErrorIs(t, onlyError(t, MergeItems(t.Context(), many, missing)), os.ErrNotExist)
+
+	stopped := errors.New("the user has had enough")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(stopped)
+	require.ErrorIs(t, onlyError(t, MergeItems(ctx, many, nil)), stopped)
+	ctx, cancel = context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	require.ErrorIs(t, onlyError(t, MergeItems(ctx, func(yield func(BatchItem, error) bool) {
+		many(yield)
+		cancel(stopped)
+	}, nil)), stopped, "between reading and passing on")
+}
+
+func TestLeavingAMergeEarlyLeavesNothing(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	var items []BatchItem
+	for i := range 20_000 {
+		items = append(items, NewASN(strconv.Itoa(i+1)))
+	}
+	merged := MergeItems(t.Context(), sequence(items, errors.New("not reached")), &MergeOptions{MaxBytes: minMergeBytes, Dir: dir})
+	for range 2 { // it works again
+		n := 0
+		for item, err := range merged {
+			require.NoError(t, err)
+			require.Equal(t, items[n], item)
+			if n++; n == 1000 {
+				break
+			}
+		}
+	}
+	left, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
