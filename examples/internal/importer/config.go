@@ -31,6 +31,7 @@ type config struct {
 	confidence int
 	attributes threatconnect.WriteType
 	maxBytes   int
+	merge      bool
 	json       bool
 }
 
@@ -61,6 +62,9 @@ nothing leaves the machine. Without -input it imports a small sample.
                       use replace there, with an owner that no analyst writes to
   -max-bytes N        size at which a job's file is closed; if not given 4194304, and 1048576 for the
                       test server in this process
+  -merge              make one of what is in the feed several times, before it is sent: an indicator
+                      then has the highest rating and confidence, and all tags, attributes and groups.
+                      The feed is read to its end first; it does not have to fit into memory
   -json               print one JSON summary on standard output and nothing else
   -log-level LEVEL    debug, info, warn (default) or error; on debug, one record a request
 ` + job.Usage
@@ -78,6 +82,7 @@ func parse(args []string, getenv func(string) string) (*config, error) {
 	fs.IntVar(&c.confidence, "confidence", 0, "")
 	fs.Func("attributes", "", c.setAttributes)
 	fs.IntVar(&c.maxBytes, "max-bytes", 0, "")
+	fs.BoolVar(&c.merge, "merge", false, "")
 	fs.BoolVar(&c.json, "json", false, "")
 	if err := fs.Parse(args); err != nil {
 		return c, err

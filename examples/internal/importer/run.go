@@ -49,6 +49,14 @@ func (r *run) load(ctx context.Context, feed *feeds.Feed, w writer) error {
 }
 
 func (r *run) addAll(ctx context.Context, feed *feeds.Feed, w writer) error {
+	if r.cfg.merge {
+		return r.addMerged(ctx, feed, w)
+	}
+	return r.each(ctx, feed, func(e feeds.Entry) error { return r.add(ctx, itemOf(e), e.Line, w) })
+}
+
+// each calls use with the entries that can be used, and leaves out the others.
+func (r *run) each(ctx context.Context, feed *feeds.Feed, use func(feeds.Entry) error) error {
 	last := 0
 	for e, err := range feed.Entries() {
 		var bad *feeds.LineError
@@ -63,18 +71,25 @@ func (r *run) addAll(ctx context.Context, feed *feeds.Feed, w writer) error {
 			return fmt.Errorf("reading the feed failed after line %d: %w", last, withoutPath(err))
 		}
 		last = e.Line
-		if err := r.add(ctx, e, w); err != nil {
+		if err := use(e); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// add adds one entry. An item that the writer refuses is left out.
-func (r *run) add(ctx context.Context, e feeds.Entry, w writer) error {
-	item := r.complete(e)
+func itemOf(e feeds.Entry) threatconnect.BatchItem {
+	if e.Indicator == nil {
+		return e.Group
+	}
+	return e.Indicator
+}
+
+// add adds what stands on a line. An item that the writer refuses is left out.
+func (r *run) add(ctx context.Context, item threatconnect.BatchItem, line int, w writer) error {
+	r.complete(item)
 	r.mu.Lock()
-	r.lines.add(e.Line) // before the item is added: an error may be told before Add returns
+	r.lines.add(line) // before the item is added: an error may be told before Add returns
 	r.mu.Unlock()
 	err := w.Add(ctx, item)
 	var v *threatconnect.ValidationError
@@ -84,29 +99,29 @@ func (r *run) add(ctx context.Context, e feeds.Entry, w writer) error {
 		r.sum.Read++
 		r.mu.Unlock()
 	case errors.As(err, &v) && !errors.Is(err, threatconnect.ErrBatchHalted):
-		r.leaveOut(&feeds.LineError{Line: e.Line, Rule: v.Field + " " + v.Rule, Fix: v.Fix})
+		r.leaveOut(&feeds.LineError{Line: line, Rule: v.Field + " " + v.Rule, Fix: v.Fix})
 	default:
 		return err
 	}
 	return nil
 }
 
-// complete gives an entry what the configuration says and the feed does not.
-func (r *run) complete(e feeds.Entry) threatconnect.BatchItem {
-	if e.Indicator == nil {
-		m := e.Group.Meta()
+// complete gives an item what the configuration says and the feed does not.
+func (r *run) complete(item threatconnect.BatchItem) {
+	switch item := item.(type) {
+	case threatconnect.Group:
+		m := item.Meta()
 		m.Tags = append(m.Tags, r.cfg.tags...)
-		return e.Group
+	case threatconnect.Indicator:
+		m := item.Meta()
+		m.Tags = append(m.Tags, r.cfg.tags...)
+		if m.Rating == nil {
+			m.Rating = &r.cfg.rating
+		}
+		if m.Confidence == nil {
+			m.Confidence = &r.cfg.confidence
+		}
 	}
-	m := e.Indicator.Meta()
-	m.Tags = append(m.Tags, r.cfg.tags...)
-	if m.Rating == nil {
-		m.Rating = &r.cfg.rating
-	}
-	if m.Confidence == nil {
-		m.Confidence = &r.cfg.confidence
-	}
-	return e.Indicator
 }
 
 // leaveOut counts and reports an entry that is not imported.

@@ -12,8 +12,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/examples/internal/job"
 )
 
-// summary is what -json prints. Read is Invalid plus Added, unless reading ended early; Added is
-// Succeeded plus Failed plus Unprocessed plus Unknown.
+// summary is what -json prints. Read is Invalid plus Merged plus Added, unless reading ended early;
+// Added is Succeeded plus Failed plus Unprocessed plus Unknown.
 type summary struct {
 	Message     string  `json:"message"`     // the exit message
 	Exit        int     `json:"exit"`        // the exit code
@@ -24,6 +24,7 @@ type summary struct {
 	InProcess   bool    `json:"in_process"`  // whether into the test server of this process
 	Read        int64   `json:"read"`        // indicators and groups that were found in the feed
 	Invalid     int64   `json:"invalid"`     // of those, the ones that break a rule; not sent
+	Merged      int64   `json:"merged"`      // of those, the ones that became a part of an earlier one
 	Skipped     int64   `json:"skipped"`     // things in the feed that are neither; not in Read
 	Added       int64   `json:"added"`       // sent, or to be sent
 	Succeeded   int64   `json:"succeeded"`   // went in
@@ -108,7 +109,7 @@ func (s *summary) finish(cause string) {
 			count(s.Indicators, "indicator"), count(s.Groups, "group"), count(s.Jobs, "job"))
 	case s.Succeeded > 0:
 		s.Exit = job.Partial
-		s.Message = fmt.Sprintf("Imported %d of %s into %s", s.Succeeded, count(max(s.Read, s.Succeeded), "item"), where) + s.shortfall(cause)
+		s.Message = fmt.Sprintf("Imported %d of %s into %s", s.Succeeded, count(max(s.Read-s.Merged, s.Succeeded), "item"), where) + s.shortfall(cause)
 	default:
 		s.Exit = job.Failure
 		s.Message = "Nothing was imported"
