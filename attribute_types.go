@@ -66,6 +66,27 @@ func (s *TypesService) Attributes(ctx context.Context, opts *AttributeTypeListOp
 	})
 }
 
+// AttributeLengths reads how long the values of each attribute type of an owner may be, in
+// characters, by the name of the type: what [MergeOptions] cuts values to. Types of which the
+// platform does not say it are left out. It costs one request a page. Nil options are those of
+// Attributes.
+//
+//	API: GET /v2/types/attributeTypes
+//
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/attributes/attributes.html
+func (s *TypesService) AttributeLengths(ctx context.Context, opts *AttributeTypeListOptions) (map[string]int, error) {
+	lengths := map[string]int{}
+	for t, err := range s.Attributes(ctx, opts) {
+		if err != nil {
+			return nil, err
+		}
+		if t.MaxLength > 0 {
+			lengths[t.Name] = t.MaxLength
+		}
+	}
+	return lengths, nil
+}
+
 // Attribute reads one attribute type by its name, as in "Description", with its validation rule. It
 // costs one request.
 //

@@ -10,7 +10,7 @@ import (
 // MergeOptions says how [MergeItems] merges. Nil and the zero value merge with the defaults and cut
 // nothing.
 type MergeOptions struct {
-	// MaxBytes is about how many bytes of items are kept in memory: 1 MiB to 1 GiB; 0 means 32 MiB.
+	// MaxBytes is about how many bytes of items are kept in memory: 1 MiB to 1 GiB; 0 means 8 MiB.
 	// What is more is in temporary files, which take about twice the room of the items. The garbage
 	// collector adds to it as it is set, which is once more the same by default. One item that is
 	// larger than all others is in memory as a whole.
@@ -79,7 +79,7 @@ type MergeStats struct {
 // chains are not believed. Its files are then merged by their strongest hash alone; and where files
 // that have that one differ in another, only those whose hashes are all the same.
 //
-// A merged item grows to a 32nd of MaxBytes; what comes after that begins another one. An item that
+// A merged item grows to a 16th of MaxBytes; what comes after that begins another one. An item that
 // breaks a rule of batch files is passed on as it is, so that the writer refuses it; one whose
 // type is not of this package is refused too, even when it embeds one.
 //
@@ -119,11 +119,11 @@ func MergeItems(ctx context.Context, items iter.Seq2[BatchItem, error], opts *Me
 }
 
 const (
-	defaultMergeBytes = 32 << 20
+	defaultMergeBytes = 8 << 20
 	minMergeBytes     = 1 << 20
 	maxMergeBytes     = 1 << 30
 	mergeShelves      = 4  // that are filled or read at the same time
-	mergedPart        = 32 // which part of the memory a merged item may have
+	mergedPart        = 16 // which part of the memory a merged item may have
 )
 
 func (o MergeOptions) withDefaults() (MergeOptions, error) {

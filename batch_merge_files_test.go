@@ -194,7 +194,7 @@ func TestClustersAreThoseFoundInMemory(t *testing.T) {
 		checkClusters(t, randomFiles(t, random, 1+random.IntN(60), 1+random.IntN(40)))
 	}
 	if !testing.Short() {
-		checkClusters(t, randomFiles(t, rand.New(rand.NewPCG(1, 1)), 20_000, 9_000)) // more than memory is meant for
+		checkClusters(t, randomFiles(t, rand.New(rand.NewPCG(1, 1)), 5_000, 2_500)) // more than memory is meant for
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -84,6 +85,24 @@ func TestMergedItemsGoInOnceWithEverything(t *testing.T) {
 		seen++
 	}
 	assert.Equal(t, 13, seen)
+}
+
+func TestValuesThatAreCutToTheInstancesLimitsGoIn(t *testing.T) {
+	t.Parallel()
+	client := threatconnecttest.New().Client(threatconnect.WithOwner("Example Source"))
+	host := threatconnect.NewHost("a.example")
+	host.Attributes = []threatconnect.Attribute{{Type: "External ID", Value: strings.Repeat("ü", 501)}}
+	_, err := client.Batch.Import(t.Context(), appendConfig(), itemsOf([]threatconnect.BatchItem{host}))
+	require.Error(t, err, "it is too long")
+
+	limits, err := client.Types.AttributeLengths(t.Context(), nil)
+	require.NoError(t, err)
+	_, err = client.Batch.Import(t.Context(), appendConfig(), threatconnect.MergeItems(t.Context(), itemsOf([]threatconnect.BatchItem{host}), &threatconnect.MergeOptions{MaxLengths: limits}))
+	require.NoError(t, err)
+	attributes, err := client.Attributes.On(t.Context(), host)
+	require.NoError(t, err)
+	require.Len(t, attributes, 1)
+	assert.Equal(t, strings.Repeat("ü", 497)+"...", attributes[0].Value)
 }
 
 func ExampleMergeItems() {

@@ -62,6 +62,11 @@ func TestAttributeTypesAreListed(t *testing.T) {
 		one, err := c.Types.Attribute(ctx, "Description")
 		require.NoError(t, err)
 		assert.NotNil(t, one.ValidationRule)
+		lengths, err := c.Types.AttributeLengths(ctx, nil)
+		require.NoError(t, err)
+		assert.Len(t, lengths, len(types))
+		assert.Equal(t, one.MaxLength, lengths["Description"])
+		require.ErrorIs(t, second(c.Types.AttributeLengths(ctx, &threatconnect.AttributeTypeListOptions{Owner: "Nobody"})), threatconnect.ErrOwner)
 		require.ErrorIs(t, second(c.Types.Attribute(ctx, "No such")), threatconnect.ErrNotFound)
 		require.ErrorIs(t, relatedErr(c.Types.Attributes(ctx, &threatconnect.AttributeTypeListOptions{Owner: "Nobody"})), threatconnect.ErrOwner)
 	})
@@ -73,6 +78,8 @@ func TestAttributeTypesOnTheWire(t *testing.T) {
 		relatedStep{target: "/v2/types/attributeTypes?allowMarkdown=false&includes=validationRule&maxLength=500&owner=Example%20Source&resultLimit=500&system=true",
 			answer: `{"status":"Success","data":{"attributeType":[{"name":"Port","system":"true","allowMarkdown":false,"maxLength":"500",
 				"validationRule":{"text":"[0-9]+"},"description":"x"},{"name":"Bare","validationRule":null}]}}`},
+		relatedStep{target: "/v2/types/attributeTypes?owner=Example%20Source&resultLimit=500",
+			answer: `{"status":"Success","data":{"attributeType":[{"name":"Port","maxLength":"500"},{"name":"Bare"},{"name":"Odd","maxLength":-1}]}}`},
 		relatedStep{target: "/v2/types/attributeTypes/Source%20Port?includes=validationRule", answer: `{"status":"Success","data":{"attributeType":{"name":"Source Port"}}}`},
 	)
 	types := all(t, c.Types.Attributes(t.Context(), &threatconnect.AttributeTypeListOptions{
@@ -82,6 +89,9 @@ func TestAttributeTypesOnTheWire(t *testing.T) {
 			Extra: map[string]json.RawMessage{"description": json.RawMessage(`"x"`)}},
 		{Name: "Bare"},
 	}, types)
+	lengths, err := c.Types.AttributeLengths(t.Context(), nil)
+	require.NoError(t, err)
+	assert.Equal(t, map[string]int{"Port": 500}, lengths)
 	one, err := c.Types.Attribute(t.Context(), "Source Port")
 	require.NoError(t, err)
 	assert.Equal(t, "Source Port", one.Name)
