@@ -217,7 +217,7 @@ func (l *fileLinker) learn(links, known *sorter.Sorter, first bool) error {
 // has to wait any more.
 type sharing struct {
 	known *sorter.Sorter
-	first bool // the first round: files that share with no other are left out from here on
+	first bool // whether it is the first round, in which nothing is known but own hashes
 	hash  []byte
 	sum   fileCluster
 	count int
@@ -244,8 +244,8 @@ func (h *sharing) add(f *fileCluster) error {
 }
 
 func (h *sharing) end() error {
-	if h.first && h.count == 1 {
-		return nil
+	if h.count == 1 {
+		return nil // who shares with nobody is left out; who shares another hash is told there
 	}
 	return h.tellAll()
 }

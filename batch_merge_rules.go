@@ -30,7 +30,7 @@ func (m *itemMerger) begin(item BatchItem) {
 }
 
 // add adds another item of the same type, which was decoded from content. What no rule is about
-// is that of the last one that sets it.
+// is that of the last one that sets it, as content has it.
 func (m *itemMerger) add(item BatchItem, content []byte) error {
 	switch have := m.item.(type) {
 	case Indicator:

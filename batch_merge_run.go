@@ -175,15 +175,11 @@ func (m *merge) join(key []byte, item *shelved) error {
 	if err != nil {
 		return err
 	}
-	content := item.content
-	if cut := cutValues(next, m.opts.MaxLengths); cut > 0 {
-		m.stats.Cut += cut
-		content = m.codec.encode(next)
-	}
+	m.stats.Cut += cutValues(next, m.opts.MaxLengths)
 	if m.open && bytes.Equal(key, m.key) {
 		if m.fits(len(item.content)) {
 			m.origin.Count += item.count
-			return m.merger.add(next, content)
+			return m.merger.add(next, item.content)
 		}
 		m.stats.Full++
 	}

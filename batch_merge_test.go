@@ -322,8 +322,10 @@ func TestWhatStopsTheMergeIsTold(t *testing.T) {
 	}
 	require.ErrorIs(t, onlyError(t, MergeItems(t.Context(), nil, nil)), ErrValidation)
 
+	read := 0
 	many := func(yield func(BatchItem, error) bool) {
 		for i := range 20_000 {
+			read = i
 			if !yield(NewASN(strconv.Itoa(i+1)), nil) {
 				return
 			}
@@ -336,6 +338,7 @@ func TestWhatStopsTheMergeIsTold(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(stopped)
 	require.ErrorIs(t, onlyError(t, MergeItems(ctx, many, nil)), stopped)
+	require.Zero(t, read, "nothing more is read")
 	ctx, cancel = context.WithCancelCause(t.Context())
 	defer cancel(nil)
 	require.ErrorIs(t, onlyError(t, MergeItems(ctx, func(yield func(BatchItem, error) bool) {
