@@ -11,9 +11,9 @@ import (
 // nothing.
 type MergeOptions struct {
 	// MaxBytes is about how many bytes of items are kept in memory: 1 MiB to 1 GiB; 0 means 8 MiB.
-	// What is more is in temporary files, which take about twice the room of the items. The garbage
-	// collector adds to it as it is set, which is once more the same by default. One item that is
-	// larger than all others is in memory as a whole.
+	// With the buffers of files, and garbage as it is collected by default, that makes a heap of up
+	// to three times as much, whatever the number of items; 25 MiB for 8. Temporary files take
+	// about twice the room of the items. Only an item that is large by itself needs more memory.
 	MaxBytes int
 	// Dir is the directory for temporary files, which hold the items; empty means the system's. They
 	// can be read by the user of the process only, and have no name where the system allows that.
