@@ -212,10 +212,10 @@ func TestValuesAreCutToTheirLimitOnRequest(t *testing.T) {
 	assert.Equal(t, host(), in, "what came in is not changed")
 
 	report := NewReport("r", "r.pdf")
-	report.XID, report.Attributes = "x", []Attribute{{Type: "Note", Value: "0123456789"}, {Type: "Note", Value: "0123456789a"}}
+	report.XID, report.Attributes = "x", []Attribute{{Type: "Note", Value: "0123456789"}, {Type: "Note", Value: "0123456789a"}, {Type: "Note", Value: "ääääääääää"}}
 	got, _, stats = mergedOf(t, MergeOptions{MaxLengths: limits}, report)
 	assert.EqualValues(t, 1, stats.Cut)
-	assert.Equal(t, []Attribute{{Type: "Note", Value: "0123456789"}, {Type: "Note", Value: "0123456..."}}, got[0].(*Report).Attributes)
+	assert.Equal(t, []Attribute{{Type: "Note", Value: "0123456789"}, {Type: "Note", Value: "0123456..."}, {Type: "Note", Value: "ääääääääää"}}, got[0].(*Report).Attributes)
 }
 
 func TestSourcesAreAttributesWhereTheyAreSent(t *testing.T) {
