@@ -70,6 +70,9 @@ func (e *encoder) item(item BatchItem) (section, error) {
 		return inGroups, e.groupContent(item)
 	case *Association:
 		return inAssociations, e.association(item)
+	case *staleItem:
+		e.stale(item)
+		return inIndicators, nil
 	}
 	return 0, &ValidationError{Field: "batch item", Rule: "is of no type that can be imported"}
 }

@@ -69,6 +69,8 @@
 // at least once where it is tried again, and at most once where it is not. A [BatchWriter] that is
 // closed with a context that has ended names the jobs that it leaves running on the platform.
 //
+// [BatchService.Reconcile] removes what an owner has and a feed has not any more.
+//
 // # Logging
 //
 // Nothing is logged without [WithLogger]. With it there is one Debug record an attempt: method,

@@ -1,0 +1,218 @@
+package threatconnect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// ReconcileConfig says how an owner is brought down to what a feed holds. Owner is required; the
+// zero value of every other field stands for its default.
+type ReconcileConfig struct {
+	// Owner is the name of the owner that indicators are removed from. The client's default owner is
+	// not used: what is removed from the wrong owner is gone.
+	Owner string
+	// Types are the types of indicators that may be removed, 100 at most. Empty means those that
+	// occur in the current set: a feed of hosts removes no addresses. Name a type here when the feed
+	// may have lost its last indicator of it.
+	Types []IndicatorType
+	// Filters say which indicators of the owner are looked at at all; what they leave out is neither
+	// counted nor removed. With several types, use only fields that all of them have.
+	Filters Filters
+	// Inactive looks at indicators that are not active too, which lists otherwise leave out. It
+	// cannot be combined with Filters, because the platform has no way to ask for that.
+	Inactive bool
+	// ModifiedBefore, when it is set, spares what was last modified at this time or later, or of which
+	// the platform does not say when. Set to the begin of a run, it spares what others bring into the
+	// owner while the run lasts. It is compared with the platform's clock, by the second.
+	ModifiedBefore time.Time
+	// MaxShare is the largest share of the owner's indicators of these types that may be removed, from
+	// above 0 to 1; 0 means 0.2. When more than that is stale, nothing is removed: it looks like a
+	// feed that has lost a part of itself.
+	MaxShare float64
+	// DryRun reports and removes nothing.
+	DryRun bool
+	// OnInvalid is told every indicator of the current set that has no canonical form. When it returns
+	// nil, the item is left out; when it returns an error, nothing is removed and that error comes
+	// back. Nil means that the first one is the end: it could be the very value that keeps an
+	// indicator.
+	OnInvalid func(item BatchItem, err error) error
+	// OnStale is told every indicator that is going to be removed, or would be in a dry run: its type
+	// and its value as the platform lists it. Nil means nobody is.
+	OnStale func(t IndicatorType, summary string)
+
+	// MaxBytes is how many bytes of indicators are sorted in memory: 256 KiB to 1 GiB; 0 means 16
+	// MiB. What is more goes through temporary files.
+	MaxBytes int
+	// Dir is where the temporary files are made; empty means the system's place for them. They are as
+	// large as the values of the current set and the owner together, and are gone afterwards.
+	Dir string
+	// PageSize and Ahead say how the owner's lists are read; see ListOptions.
+	PageSize, Ahead int
+
+	// What follows is as in [BatchConfig], of the jobs that remove. Seq in the errors of items says
+	// how many were to be removed before.
+
+	Concurrency int
+	RetryFor    time.Duration
+	WaitFor     time.Duration
+	OnEvent     func(BatchEvent)
+	OnError     func(BatchItemError)
+}
+
+const (
+	defaultMaxShare       = 0.2
+	defaultReconcileBytes = 16 << 20
+	minReconcileBytes     = 256 << 10
+	mostReconcileTypes    = 100
+)
+
+// ErrReconcileShare says that more of an owner's indicators are stale than [ReconcileConfig] lets
+// go. Nothing was removed.
+var ErrReconcileShare = errors.New("threatconnect: too much would be removed")
+
+// ReconcileCounts counts indicators. Stale is, in the end, the sum of what stands below it.
+type ReconcileCounts struct {
+	Current int64 // in the current set, repetitions included
+	Listed  int64 // listed by the platform, each value once
+	// Spared are listed, not in the current set, and left alone nevertheless: they were modified at
+	// ModifiedBefore or later, or are files that share a hash with another listed one, so that
+	// removing one could take the other along, or have no value by which they could be removed.
+	Spared      int64
+	Stale       int64 // listed, not in the current set, and not spared
+	Removed     int64 // gone from the owner
+	Failed      int64 // refused by the platform
+	Unprocessed int64 // not looked at by the platform: a dry run, a refusal, or an error before
+	Unknown     int64 // in a job whose end was not seen
+}
+
+func (c *ReconcileCounts) plus(d ReconcileCounts) {
+	c.Current += d.Current
+	c.Listed += d.Listed
+	c.Spared += d.Spared
+	c.Stale += d.Stale
+	c.Removed += d.Removed
+	c.Failed += d.Failed
+	c.Unprocessed += d.Unprocessed
+	c.Unknown += d.Unknown
+}
+
+// ReconcileReport says what [BatchService.Reconcile] found and did.
+type ReconcileReport struct {
+	Total ReconcileCounts
+	Types map[IndicatorType]ReconcileCounts // of every type that was looked at
+	// Share is how much of what is listed is stale, 0 to 1.
+	Share float64
+	// Ignored are items of the current set that play no part: groups, associations, and indicators of
+	// types that are not looked at.
+	Ignored int64
+	Invalid int64 // items of the current set without a canonical form, which OnInvalid left out
+	Jobs    int64 // batch jobs that removed
+}
+
+// Reconcile removes from an owner the indicators that a feed does not hold any more: those of the
+// types in question that the platform lists and the current set does not have. The set is
+// everything that the feed holds now, not what changed. Groups and associations in it are ignored,
+// and no group is ever removed: lists do not reliably say by which xid a group came in.
+//
+// Nothing at all is removed when the set ends with an error, holds no indicator of these types, or
+// holds an indicator without a canonical form ([ReconcileConfig].OnInvalid can let that pass); when
+// a list of the owner ends with an error or shows another owner's indicator; and, with
+// [ErrReconcileShare], when too much is stale. The report tells the counts in that case too; it is
+// nil only when the configuration is refused with a [*ValidationError].
+//
+// Values are compared in canonical form. What the platform lists in no canonical form is compared
+// as it is; e-mail addresses, hashtags and custom types, whose letter case the platform may have
+// changed, are compared without it. A file is in the set when any of its hashes is.
+//
+// Lists are read while others write. What they miss stays until a later run. What is added or
+// changed between its list and its removal is removed nevertheless, unless the current set has it;
+// ModifiedBefore spares most of that. What the current set holds is never removed, however the
+// lists move.
+//
+// It reads one list a type, and one of all types when there are custom ones, with one request a
+// page; then it removes with batch jobs of at most 25,000 indicators, for which the API user needs
+// the right to delete. Memory is bounded by MaxBytes and the jobs. When items or jobs failed, the
+// error is a [*BatchError].
+//
+// Where an API user must not delete, deprecation rules of the owner are the alternative: they lower
+// the confidence of what a feed does not confirm, until it is inactive or gone.
+func (s *BatchService) Reconcile(ctx context.Context, config ReconcileConfig, current iter.Seq2[BatchItem, error]) (*ReconcileReport, error) {
+	cfg, err := config.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if current == nil {
+		return nil, &ValidationError{Field: "current set", Rule: "is nil"}
+	}
+	r := newReconciliation(s, cfg)
+	defer r.close()
+	err = r.run(ctx, current)
+	return r.outcome(), err
+}
+
+// withDefaults fills in what is not set and refuses what makes no sense.
+func (c ReconcileConfig) withDefaults() (ReconcileConfig, error) {
+	bad := func(field, rule, fix string) (ReconcileConfig, error) {
+		return c, &ValidationError{Field: "reconcile " + field, Rule: rule, Fix: fix}
+	}
+	if c.MaxShare == 0 {
+		c.MaxShare = defaultMaxShare
+	}
+	if c.MaxBytes == 0 {
+		c.MaxBytes = defaultReconcileBytes
+	}
+	c.Types = slices.Compact(slices.Sorted(slices.Values(c.Types)))
+	for _, t := range c.Types {
+		if err := checkHeaderText("reconcile type", string(t)); err != nil {
+			return c, err
+		}
+	}
+	switch {
+	case c.Owner == "":
+		return bad("owner", "is missing", "set Owner; the client's default owner is not used where things are removed")
+	case len(c.Types) > mostReconcileTypes:
+		return bad("types", "are more than "+strconv.Itoa(mostReconcileTypes), "name fewer")
+	case c.Inactive && len(c.Filters) > 0:
+		return bad("filters", "cannot be combined with Inactive", "leave out one of them")
+	case math.IsNaN(c.MaxShare) || c.MaxShare < 0 || c.MaxShare > 1:
+		return bad("share", "want more than 0 and at most 1, or 0 for the default", "set MaxShare")
+	case c.MaxBytes < minReconcileBytes || c.MaxBytes > 1<<30:
+		return bad("bytes", "want 262,144 to 1,073,741,824, or 0 for the default", "set MaxBytes")
+	}
+	if err := (ListOptions{Limit: c.PageSize, Ahead: c.Ahead}).check(); err != nil {
+		return c, err
+	}
+	_, err := c.batch().withDefaults()
+	return c, err
+}
+
+// batch is the configuration of the jobs that remove.
+func (c *ReconcileConfig) batch() BatchConfig {
+	return BatchConfig{
+		Owner: c.Owner, Action: BatchDelete,
+		Concurrency: c.Concurrency, RetryFor: c.RetryFor, WaitFor: c.WaitFor, OnEvent: c.OnEvent, OnError: c.OnError,
+	}
+}
+
+// list says how the owner's indicators are listed.
+func (c *ReconcileConfig) list() *IndicatorListOptions {
+	o := &IndicatorListOptions{
+		ListOptions: ListOptions{Limit: c.PageSize, Ahead: c.Ahead}, Owner: c.Owner, Filters: c.Filters, Include: IncludeNone,
+	}
+	if c.Inactive {
+		o.Filters, o.Any = Filters{ByActive.Is(true), ByActive.Is(false)}, true
+	}
+	return o
+}
+
+// errTooMuch is what a share over the limit is refused with.
+func errTooMuch(stale, listed int64, most float64) error {
+	return fmt.Errorf("%w: %d of the owner's %d indicators, and MaxShare allows %s of them; look whether the feed is whole, or allow more",
+		ErrReconcileShare, stale, listed, strconv.FormatFloat(most, 'g', -1, 64))
+}

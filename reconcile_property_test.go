@@ -1,0 +1,300 @@
+package threatconnect_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/threatconnecttest"
+)
+
+// something is an indicator of a few types and values, so that feeds and owners overlap. key is what
+// it is compared by: of a file, each of its hashes.
+type something struct {
+	typ  threatconnect.IndicatorType
+	keys []string
+	item threatconnect.Indicator
+}
+
+// aThing makes the nth of a hundred or so things. Files have hashes of a small stock in common.
+func aThing(n uint) something {
+	which, n := n%5, n/5%20
+	switch which {
+	case 0:
+		name := fmt.Sprintf("H%d.Example", n)
+		return something{threatconnect.TypeHost, []string{strings.ToLower(name)}, threatconnect.NewHost(name)}
+	case 1:
+		name := fmt.Sprintf("m%d", n)
+		return something{threatconnect.TypeMutex, []string{name}, threatconnect.NewMutex(name)}
+	case 2:
+		tag := fmt.Sprintf("#Tag%d", n)
+		return something{threatconnect.TypeHashtag, []string{strings.ToLower(tag)}, threatconnect.NewHashtag(tag)}
+	case 3:
+		ip := fmt.Sprintf("192.0.2.%d", n)
+		return something{threatconnect.TypeAddress, []string{ip}, threatconnect.NewAddress(ip)}
+	}
+	f := &threatconnect.File{MD5: fmt.Sprintf("%032X", n)}
+	keys := []string{f.MD5}
+	if n%3 > 0 {
+		f.SHA1 = fmt.Sprintf("%040X", n)
+		keys = append(keys, f.SHA1)
+	}
+	if n%3 > 1 {
+		f.MD5, keys = "", keys[1:]
+	}
+	return something{threatconnect.TypeFile, keys, f}
+}
+
+// oracle says with maps what Reconcile must leave of an owner.
+func oracle(owner []string, feed []something, types []threatconnect.IndicatorType) (left []string) {
+	current, covered := map[string]bool{}, map[string]bool{}
+	for _, t := range types {
+		covered[string(t)] = true
+	}
+	for _, s := range feed {
+		if len(types) == 0 {
+			covered[string(s.typ)] = true
+		}
+		for _, key := range s.keys {
+			current[string(s.typ)+"|"+key] = true
+		}
+	}
+	for _, have := range owner {
+		typ, value, _ := strings.Cut(have, "|")
+		kept := !covered[typ]
+		for key := range strings.SplitSeq(value, " : ") {
+			kept = kept || current[typ+"|"+key]
+		}
+		if kept {
+			left = append(left, have)
+		}
+	}
+	return left
+}
+
+func FuzzReconcile(f *testing.F) {
+	f.Add([]byte("abcdefghij"), []byte("abc"), byte(0))
+	f.Add([]byte{0, 1, 2, 3, 4, 9, 14, 19, 24}, []byte{4, 19}, byte(0))
+	f.Add([]byte{0, 5, 10, 15}, []byte{1, 5}, byte(3))
+	f.Add([]byte{255, 254, 253, 4}, []byte{0}, byte(31))
+	all := []threatconnect.IndicatorType{threatconnect.TypeHost, threatconnect.TypeMutex, threatconnect.TypeHashtag, threatconnect.TypeAddress, threatconnect.TypeFile}
+	f.Fuzz(func(t *testing.T, owner, current []byte, mask byte) {
+		srv := threatconnecttest.New()
+		for _, n := range owner {
+			s := aThing(uint(n))
+			_, _ = srv.AddIndicator(threatconnecttest.IndicatorRecord{Owner: batchOwner, Type: string(s.typ), Summary: s.item.Summary()}) // it may be there
+		}
+		before := held(srv)
+		cfg := sweep()
+		cfg.PageSize, cfg.Ahead = 1+int(mask)%7, int(mask)%3
+		for i, typ := range all {
+			if mask&(1<<i) != 0 {
+				cfg.Types = append(cfg.Types, typ)
+			}
+		}
+		var feed []something
+		var items []threatconnect.BatchItem
+		for _, n := range current {
+			s := aThing(uint(n))
+			feed = append(feed, s)
+			items = append(items, s.item)
+		}
+		report, err := srv.Client().Batch.Reconcile(t.Context(), cfg, setOf(items...))
+		if report.Total.Current == 0 {
+			require.ErrorIs(t, err, threatconnect.ErrValidation)
+			require.Equal(t, before, held(srv))
+			return
+		}
+		require.NoError(t, err)
+		want := oracle(before, feed, cfg.Types)
+		require.ElementsMatch(t, want, held(srv))
+		assert.EqualValues(t, len(before)-len(want), report.Total.Removed)
+		assert.Equal(t, report.Total.Removed, report.Total.Stale)
+		var sum threatconnect.ReconcileCounts
+		for _, c := range report.Types {
+			sum.Listed += c.Listed
+			sum.Stale += c.Stale
+			sum.Removed += c.Removed
+		}
+		assert.Equal(t, threatconnect.ReconcileCounts{Listed: sum.Listed, Stale: sum.Stale, Removed: sum.Removed, Current: report.Total.Current}, report.Total)
+	})
+}
+
+// TestReconcileAgreesWithTheOracleBeyondMemory has more indicators than fit into the memory that it
+// is given.
+func TestReconcileAgreesWithTheOracleBeyondMemory(t *testing.T) {
+	t.Parallel()
+	const n = 12_000
+	srv := threatconnecttest.New(threatconnecttest.WithRequestLog(0))
+	random := rand.New(rand.NewPCG(7, 7))
+	var feed []something
+	for i := range n {
+		name := fmt.Sprintf("%sx%d.example", strings.Repeat("x", random.IntN(40)), i)
+		typ, value, item := threatconnect.TypeHost, name, threatconnect.Indicator(threatconnect.NewHost(name))
+		if i%3 == 0 {
+			typ, value, item = threatconnect.TypeFile, fmt.Sprintf("%032X", i), threatconnect.NewFile(fmt.Sprintf("%032x", i))
+		}
+		if random.IntN(10) > 0 {
+			hold(t, srv, string(typ)+"|"+value)
+		}
+		if random.IntN(10) > 0 {
+			feed = append(feed, something{typ, []string{value}, item})
+		}
+	}
+	random.Shuffle(len(feed), func(i, j int) { feed[i], feed[j] = feed[j], feed[i] })
+	before := held(srv)
+	cfg := threatconnect.ReconcileConfig{Owner: batchOwner, MaxBytes: 256 << 10, Dir: t.TempDir(), PageSize: 1000}
+	files := 0
+	cfg.OnStale = func(threatconnect.IndicatorType, string) {
+		left, _ := os.ReadDir(cfg.Dir)
+		files = max(files, len(left))
+	}
+	report, err := srv.Client().Batch.Reconcile(t.Context(), cfg, func(yield func(threatconnect.BatchItem, error) bool) {
+		for _, s := range feed {
+			if !yield(s.item, nil) {
+				return
+			}
+		}
+	})
+	require.NoError(t, err)
+	want := oracle(before, feed, nil)
+	assert.Equal(t, want, held(srv))
+	assert.EqualValues(t, len(before)-len(want), report.Total.Removed)
+	assert.Greater(t, report.Share, 0.05)
+	if os.PathSeparator == '/' {
+		assert.Zero(t, files, "open files have no name")
+	}
+}
+
+// meddling is a transport behind which somebody else adds and removes indicators before every page
+// of a list, so that the offsets of the pages move.
+type meddling struct {
+	srv    *threatconnecttest.Server
+	meddle func()
+}
+
+func (m *meddling) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Method == http.MethodGet && strings.HasSuffix(req.URL.Path, "/v2/indicators/hosts") {
+		m.meddle()
+	}
+	return m.srv.RoundTrip(req)
+}
+
+// TestReconcileNeverRemovesWhatTheFeedHoldsHoweverTheListMoves is why a list that shifts while it is
+// read does no harm: what is stale is decided by the current set, which does not move.
+func TestReconcileNeverRemovesWhatTheFeedHoldsHoweverTheListMoves(t *testing.T) {
+	t.Parallel()
+	missed, unlisted := 0, 0
+	for seed := range uint64(60) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		srv := threatconnecttest.New()
+		other := srv.Client() // somebody else
+		current := map[string]bool{}
+		var items []threatconnect.BatchItem
+		name := func() string { return fmt.Sprintf("h%d.example", random.IntN(200)) }
+		for range 60 {
+			n := name()
+			current[n] = true
+			items = append(items, threatconnect.NewHost(n))
+		}
+		for range 150 {
+			_, _ = srv.AddIndicator(threatconnecttest.IndicatorRecord{Owner: batchOwner, Type: "Host", Summary: name()}) // it may be there
+		}
+		removedByOthers := map[string]bool{}
+		m := &meddling{srv: srv, meddle: func() {
+			for range random.IntN(6) {
+				n := name()
+				if random.IntN(2) == 0 {
+					_ = other.Indicators.Hosts.Delete(t.Context(), n, &threatconnect.OwnerOptions{Owner: batchOwner}) // it may be gone
+					removedByOthers[n] = true
+					continue
+				}
+				if _, err := srv.AddIndicator(threatconnecttest.IndicatorRecord{Owner: batchOwner, Type: "Host", Summary: n}); err == nil {
+					delete(removedByOthers, n)
+				}
+			}
+		}}
+		before := map[string]bool{}
+		for _, have := range held(srv) {
+			before[strings.TrimPrefix(have, "Host|")] = true
+		}
+		told := map[string]int{}
+		cfg := sweep()
+		cfg.PageSize = 7
+		cfg.OnStale = func(_ threatconnect.IndicatorType, summary string) { told[summary]++ }
+		report, err := srv.Client(threatconnect.WithTransport(m)).Batch.Reconcile(t.Context(), cfg, setOf(items...))
+		require.NoError(t, err)
+		left := map[string]bool{}
+		for _, have := range held(srv) {
+			left[strings.TrimPrefix(have, "Host|")] = true
+		}
+		for n := range current {
+			require.Zero(t, told[n], "seed %d: what the feed holds is not stale", seed)
+			if before[n] && !removedByOthers[n] {
+				require.True(t, left[n], "seed %d: what the feed holds is still there", seed)
+			}
+		}
+		for _, times := range told {
+			require.Equal(t, 1, times)
+		}
+		require.EqualValues(t, len(told), report.Total.Removed)
+		for n := range left {
+			if !current[n] {
+				missed++
+			}
+		}
+		if report.Total.Listed < int64(len(before)) {
+			unlisted++
+		}
+	}
+	assert.Positive(t, missed, "the lists have moved")
+	assert.Positive(t, unlisted, "the lists have moved")
+}
+
+// BenchmarkReconcile reads an owner and finds the tenth part of it stale. held-KiB is what it has in
+// memory, which does not grow with the owner.
+func BenchmarkReconcile(b *testing.B) {
+	for _, n := range []int{5_000, 50_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			srv := threatconnecttest.New(threatconnecttest.WithRequestLog(0))
+			for i := range n {
+				hold(b, srv, fmt.Sprintf("Host|h%d.example", i))
+			}
+			client := srv.Client()
+			live := func() uint64 {
+				var m runtime.MemStats
+				runtime.GC()
+				runtime.ReadMemStats(&m)
+				return m.HeapAlloc
+			}
+			base, most := live(), uint64(0)
+			stale := 0
+			cfg := threatconnect.ReconcileConfig{Owner: batchOwner, DryRun: true, MaxBytes: 256 << 10, PageSize: 1000, Dir: b.TempDir()}
+			cfg.OnStale = func(threatconnect.IndicatorType, string) {
+				if stale++; stale%1000 == 1 {
+					most = max(most, live())
+				}
+			}
+			for b.Loop() {
+				report, err := client.Batch.Reconcile(b.Context(), cfg, func(yield func(threatconnect.BatchItem, error) bool) {
+					for i := range n - n/10 {
+						if !yield(threatconnect.NewHost(fmt.Sprintf("h%d.example", i)), nil) {
+							return
+						}
+					}
+				})
+				require.NoError(b, err)
+				require.EqualValues(b, n/10, report.Total.Stale)
+			}
+			b.ReportMetric(float64(most-min(most, base))/1024, "held-KiB")
+		})
+	}
+}

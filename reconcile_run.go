@@ -1,0 +1,270 @@
+package threatconnect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// reconciliation is one run of Reconcile.
+type reconciliation struct {
+	s      *BatchService
+	cfg    ReconcileConfig
+	set    *indicatorSet
+	counts map[IndicatorType]*ReconcileCounts // of the types in question
+	any    bool                               // the types in question are those that occur
+	report ReconcileReport
+}
+
+func newReconciliation(s *BatchService, cfg ReconcileConfig) *reconciliation {
+	r := &reconciliation{s: s, cfg: cfg, set: newIndicatorSet(cfg.Dir, cfg.MaxBytes), counts: map[IndicatorType]*ReconcileCounts{}}
+	r.any = len(cfg.Types) == 0
+	for _, t := range cfg.Types {
+		r.counts[t] = new(ReconcileCounts)
+	}
+	return r
+}
+
+func (r *reconciliation) close() { r.set.close() }
+
+// run reads the current set, then the owner's lists, compares, and removes. Nothing is removed
+// before everything has been read and counted.
+func (r *reconciliation) run(ctx context.Context, current iter.Seq2[BatchItem, error]) error {
+	if err := r.readCurrent(ctx, current); err != nil {
+		return err
+	}
+	if err := r.readOwner(ctx); err != nil {
+		return fmt.Errorf("threatconnect: list what the owner has, nothing was removed: %w", err)
+	}
+	if err := r.set.join(r.counts); err != nil {
+		return fmt.Errorf("threatconnect: compare the owner with the current set, nothing was removed: %w", err)
+	}
+	total := r.total()
+	if total.Listed > 0 {
+		r.report.Share = float64(total.Stale) / float64(total.Listed)
+	}
+	var refused error
+	if r.report.Share > r.cfg.MaxShare {
+		refused = errTooMuch(total.Stale, total.Listed, r.cfg.MaxShare)
+	}
+	if r.cfg.DryRun {
+		return errors.Join(refused, r.tell())
+	}
+	if refused != nil {
+		return refused
+	}
+	return r.remove(ctx)
+}
+
+func (r *reconciliation) total() ReconcileCounts {
+	var t ReconcileCounts
+	for _, c := range r.counts {
+		t.plus(*c)
+	}
+	return t
+}
+
+// outcome is the report.
+func (r *reconciliation) outcome() *ReconcileReport {
+	r.report.Types = make(map[IndicatorType]ReconcileCounts, len(r.counts))
+	for t, c := range r.counts {
+		c.Unprocessed = c.Stale - c.Removed - c.Failed - c.Unknown
+		r.report.Types[t] = *c
+	}
+	r.report.Total = r.total()
+	return &r.report
+}
+
+// readCurrent reads the current set.
+func (r *reconciliation) readCurrent(ctx context.Context, current iter.Seq2[BatchItem, error]) error {
+	for item, err := range current {
+		if err == nil && ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		if err == nil {
+			err = r.addCurrent(item)
+		}
+		if err != nil {
+			return fmt.Errorf("threatconnect: read the current set, nothing was removed: %w", err)
+		}
+	}
+	if r.total().Current == 0 {
+		return &ValidationError{
+			Field: "current set", Rule: "holds no indicator of the types that may be removed",
+			Fix: "look whether the feed is whole; to empty an owner, import with BatchDelete",
+		}
+	}
+	return nil
+}
+
+func (r *reconciliation) addCurrent(item BatchItem) error {
+	switch item.(type) {
+	case Group, *Association:
+		r.report.Ignored++
+		return nil
+	}
+	t, values, err := currentValues(item)
+	if err != nil {
+		if r.cfg.OnInvalid == nil {
+			return err
+		}
+		r.report.Invalid++
+		return r.cfg.OnInvalid(item, err)
+	}
+	c := r.counts[t]
+	switch {
+	case c == nil && !r.any:
+		r.report.Ignored++
+		return nil
+	case c == nil && len(r.counts) == mostReconcileTypes:
+		return &ValidationError{Field: "current set", Rule: fmt.Sprintf("holds more than %d types of indicators", mostReconcileTypes), Fix: "name those that may be removed with Types"}
+	case c == nil:
+		c = new(ReconcileCounts)
+		r.counts[t] = c
+	}
+	c.Current++
+	return r.set.addCurrent(t, values)
+}
+
+// readOwner reads the owner's lists: one of each type, because only there a file comes with all of
+// its hashes, and one of all types for those that have no list of their own.
+func (r *reconciliation) readOwner(ctx context.Context) error {
+	var rest []IndicatorType
+	for _, t := range slices.Sorted(maps.Keys(r.counts)) {
+		def := indicatorDefOf(t)
+		if def == nil || def.branch == "" {
+			rest = append(rest, t)
+			continue
+		}
+		if err := r.readList(t, typedIndicators[Indicator](r.s.service, t).All(ctx, r.cfg.list())); err != nil {
+			return err
+		}
+	}
+	if len(rest) == 0 {
+		return nil
+	}
+	return r.readList("", r.s.c.Indicators.All(ctx, r.cfg.list()))
+}
+
+// readList reads a list of indicators of one type, or of all types when t is empty.
+func (r *reconciliation) readList(t IndicatorType, list iter.Seq2[Indicator, error]) error {
+	for ind, err := range list {
+		if err != nil {
+			return err
+		}
+		meta := ind.Meta()
+		if name := meta.Owner.Name; name != "" && !strings.EqualFold(name, strings.TrimSpace(r.cfg.Owner)) {
+			return fmt.Errorf("%w: a list of one owner holds an indicator of another", ErrResponse)
+		}
+		is := t
+		if t == "" {
+			is = ind.Type()
+			if def := indicatorDefOf(is); r.counts[is] == nil || def != nil && def.branch != "" {
+				continue
+			}
+		}
+		recent := !r.cfg.ModifiedBefore.IsZero() && (meta.LastModified.IsZero() || !meta.LastModified.Before(r.cfg.ModifiedBefore))
+		if err := r.set.addListed(is, ind, recent); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tell tells what is stale.
+func (r *reconciliation) tell() error {
+	for item, err := range r.set.stale() {
+		switch {
+		case err != nil:
+			return fmt.Errorf("threatconnect: compare the owner with the current set: %w", err)
+		case r.cfg.OnStale == nil:
+			return nil
+		}
+		r.cfg.OnStale(item.typ, item.summary)
+	}
+	return nil
+}
+
+// remove removes what is stale, type by type, so that each is counted for itself.
+func (r *reconciliation) remove(ctx context.Context) error {
+	next, stop := iter.Pull2(r.set.stale())
+	defer stop()
+	var failed BatchError
+	var before int64
+	for item, err, ok := next(); ok; {
+		if err != nil {
+			failed.Err = fmt.Errorf("threatconnect: compare the owner with the current set: %w", err)
+			break
+		}
+		t := item.typ
+		cfg := r.cfg.batch()
+		if cfg.OnError != nil {
+			cfg.OnError = func(e BatchItemError) { r.cfg.OnError(after(e, before)) }
+		}
+		stats, importErr := r.s.Import(ctx, cfg, func(yield func(BatchItem, error) bool) {
+			for ok && err == nil && item.typ == t {
+				if r.cfg.OnStale != nil {
+					r.cfg.OnStale(item.typ, item.summary)
+				}
+				if !yield(&item, nil) {
+					return
+				}
+				item, err, ok = next()
+			}
+		})
+		c := r.counts[t]
+		c.Removed, c.Failed, c.Unknown = stats.Indicators.Succeeded, stats.Indicators.Failed+stats.Invalid, stats.Indicators.Unknown
+		r.report.Jobs += stats.Jobs
+		if failed.add(importErr, stats, before); failed.Err != nil {
+			break
+		}
+		before += stats.Indicators.Added + stats.Invalid
+	}
+	if failed.Err == nil && len(failed.Items) == 0 && len(failed.Jobs) == 0 {
+		return nil
+	}
+	return &failed
+}
+
+// after returns the error of an item that before others were added to imports before.
+func after(e BatchItemError, before int64) BatchItemError {
+	if e.Seq >= 0 {
+		e.Seq += before
+	}
+	return e
+}
+
+// add adds what an import that came after others returned.
+func (e *BatchError) add(err error, stats BatchStats, before int64) {
+	e.Stats.plus(stats)
+	more, ok := errors.AsType[*BatchError](err)
+	if !ok {
+		e.Err = err // nil, or what kept the import from beginning
+		return
+	}
+	for _, item := range more.Items {
+		if len(e.Items) == mostItemErrors {
+			e.More++
+			continue
+		}
+		e.Items = append(e.Items, after(item, before))
+	}
+	e.More += more.More
+	e.Jobs = append(e.Jobs, more.Jobs...)
+	e.Err = more.Err
+}
+
+// plus adds the counts of another import.
+func (s *BatchStats) plus(t BatchStats) {
+	s.Indicators.plus(t.Indicators)
+	s.Groups.plus(t.Groups)
+	s.Associations.plus(t.Associations)
+	s.Links.plus(t.Links)
+	s.Invalid += t.Invalid
+	s.Jobs += t.Jobs
+	s.Bytes += t.Bytes
+}

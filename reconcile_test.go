@@ -1,0 +1,533 @@
+package threatconnect_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/jarcoal/httpmock"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/threatconnecttest"
+)
+
+// holding returns a server whose owner has indicators, each as "Type value".
+func holding(t testing.TB, items ...string) *threatconnecttest.Server {
+	t.Helper()
+	srv := threatconnecttest.New(threatconnecttest.WithRecordedBodies(1<<16), threatconnecttest.WithIndicatorType(threatconnecttest.IndicatorType{
+		Name: "Coin", Branch: "coins", Entity: "coin", Fields: []string{"Net", "Wallet"}, CasePreference: "lower",
+	}))
+	hold(t, srv, items...)
+	return srv
+}
+
+func hold(t testing.TB, srv *threatconnecttest.Server, items ...string) {
+	t.Helper()
+	for _, item := range items {
+		typ, value, _ := strings.Cut(item, "|")
+		_, err := srv.AddIndicator(threatconnecttest.IndicatorRecord{Owner: batchOwner, Type: typ, Summary: value})
+		require.NoError(t, err, item)
+	}
+}
+
+// held is what the owner has.
+func held(srv *threatconnecttest.Server) []string {
+	all := []string{}
+	for _, i := range srv.Indicators(batchOwner) {
+		all = append(all, i.Type+"|"+i.Summary)
+	}
+	slices.Sort(all)
+	return all
+}
+
+func setOf(items ...threatconnect.BatchItem) iter.Seq2[threatconnect.BatchItem, error] {
+	return threatconnect.BatchItems(slices.Values(items))
+}
+
+func sweep() threatconnect.ReconcileConfig {
+	return threatconnect.ReconcileConfig{Owner: batchOwner, MaxShare: 1}
+}
+
+const (
+	md5A    = "D41D8CD98F00B204E9800998ECF8427E"
+	md5B    = "0CC175B9C0F1B6A831C399E269772661"
+	md5C    = "92EB5FFEE6AE2FEC3AD71C777531578F"
+	sha1A   = "DA39A3EE5E6B4B0D3255BFEF95601890AFD80709"
+	sha256A = "E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855"
+)
+
+// everyType has of every type one that the feed keeps and one that it does not.
+var everyType = []string{
+	"Address|192.0.2.1", "Address|192.0.2.2", "EmailAddress|A.b@kept.example", "EmailAddress|a@gone.example",
+	"File|" + md5A + " : " + sha1A + " : " + sha256A, "File|" + md5B, "Host|xn--bcher-kva.example", "Host|gone.example",
+	"URL|http://kept.example/A", "URL|http://kept.example/a", "ASN|ASN1", "ASN|ASN2", "CIDR|192.0.2.0/24", "CIDR|198.51.100.0/24",
+	"Mutex|Kept", "Mutex|kept", `Registry Key|HKEY_LOCAL_MACHINE\Kept : v : REG_SZ`, `Registry Key|HKEY_LOCAL_MACHINE\Kept : w : REG_SZ`,
+	"User Agent|kept/1", "User Agent|gone/1", "Email Subject|kept", "Email Subject|gone", "Hashtag|#kept", "Hashtag|#gone",
+	"Coin|btc : kept", "Coin|btc : gone",
+}
+
+// keptOfEveryType is what the feed keeps, in other spellings than the platform's.
+func keptOfEveryType() []threatconnect.BatchItem {
+	return []threatconnect.BatchItem{
+		threatconnect.NewAddress("192.0.2.1"), threatconnect.NewEmailAddress("a.b@Kept.example"), threatconnect.NewFile(strings.ToLower(sha1A)),
+		threatconnect.NewHost("Bücher.example"), threatconnect.NewURL("HTTP://KEPT.example/A"), threatconnect.NewASN("AS 1"),
+		threatconnect.NewCIDR("192.0.2.0/24"), threatconnect.NewMutex("Kept"), threatconnect.NewRegistryKey(`HKLM\Kept`, "v", "reg_sz"),
+		threatconnect.NewUserAgent("kept/1"), threatconnect.NewEmailSubject("kept"), threatconnect.NewHashtag("#Kept"),
+		threatconnect.NewCustomIndicator("Coin", "BTC", "Kept"),
+	}
+}
+
+func TestReconcileRemovesOfEveryTypeWhatTheFeedHasNot(t *testing.T) {
+	t.Parallel()
+	for name, odd := range map[string]threatconnecttest.Oddity{"as usual": 0, "every oddity": threatconnecttest.OddityAllOddities} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv := holding(t, everyType...)
+				srv.SetOddities(odd)
+				var told []string
+				cfg := sweep()
+				cfg.Dir = t.TempDir()
+				cfg.OnStale = func(typ threatconnect.IndicatorType, summary string) { told = append(told, string(typ)+"|"+summary) }
+				cfg.OnError = func(e threatconnect.BatchItemError) { t.Error(e) }
+				report, err := srv.Client().Batch.Reconcile(t.Context(), cfg, setOf(keptOfEveryType()...))
+				require.NoError(t, err)
+				var kept, gone []string
+				for i, item := range everyType {
+					if i%2 == 0 {
+						kept = append(kept, item)
+					} else {
+						gone = append(gone, item)
+					}
+				}
+				slices.Sort(kept)
+				assert.Equal(t, kept, held(srv))
+				assert.ElementsMatch(t, gone, told)
+				assert.Equal(t, threatconnect.ReconcileCounts{Current: 13, Listed: 26, Stale: 13, Removed: 13}, report.Total)
+				assert.Len(t, report.Types, 13)
+				for typ, c := range report.Types {
+					assert.Equal(t, threatconnect.ReconcileCounts{Current: 1, Listed: 2, Stale: 1, Removed: 1}, c, typ)
+				}
+				assert.InDelta(t, 0.5, report.Share, 0)
+				assert.EqualValues(t, 13, report.Jobs)
+				left, err := os.ReadDir(cfg.Dir)
+				require.NoError(t, err)
+				assert.Empty(t, left)
+			})
+		})
+	}
+}
+
+func TestReconcileDeletesWithTheSmallestBody(t *testing.T) {
+	t.Parallel()
+	srv := holding(t, "Host|a.example", "Host|b.example", "Coin|btc : x", "File|"+md5A+" : "+sha1A)
+	cfg := sweep()
+	cfg.Types = []threatconnect.IndicatorType{"Coin", "File", "Host"}
+	_, err := srv.Client().Batch.Reconcile(t.Context(), cfg, setOf(threatconnect.NewHost("a.example")))
+	require.NoError(t, err)
+	var bodies []string
+	for _, q := range srv.Requests() {
+		if q.Route == "/v2/batch/{id}" && q.Method == http.MethodPost {
+			bodies = append(bodies, string(q.Body))
+		}
+	}
+	assert.Equal(t, []string{
+		`{"indicator":[{"type":"Coin","summary":"btc : x"}]}`,
+		`{"indicator":[{"type":"Host","summary":"b.example"}]}`,
+		`{"indicator":[{"type":"File","summary":"` + md5A + " : " + sha1A + `"}]}`,
+	}, bodies)
+	assert.Equal(t, []string{"Host|a.example"}, held(srv))
+	for _, j := range srv.Jobs() {
+		assert.Equal(t, "Delete", j.Action)
+	}
+}
+
+func TestReconcileLeavesOtherTypesAlone(t *testing.T) {
+	t.Parallel()
+	srv := holding(t, "Host|a.example", "Host|b.example", "Address|192.0.2.1")
+	client := srv.Client()
+	report, err := client.Batch.Reconcile(t.Context(), sweep(), setOf(batchGroup("x-1"), threatconnect.NewHost("a.example"), &threatconnect.Association{}))
+	require.NoError(t, err)
+	assert.EqualValues(t, 2, report.Ignored)
+	assert.Equal(t, []string{"Address|192.0.2.1", "Host|a.example"}, held(srv))
+
+	hold(t, srv, "Email Subject|s", "Hashtag|#gone", "Coin|btc : x")
+	_, err = client.Batch.Reconcile(t.Context(), sweep(), setOf(threatconnect.NewHashtag("#kept")))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"Address|192.0.2.1", "Coin|btc : x", "Email Subject|s", "Host|a.example"}, held(srv), "those that share a list with them too")
+
+	srv = holding(t, "Host|a.example", "Address|192.0.2.1")
+	client = srv.Client()
+	cfg := sweep()
+	cfg.Types = []threatconnect.IndicatorType{"Address", "Host", "Host"}
+	report, err = client.Batch.Reconcile(t.Context(), cfg, setOf(threatconnect.NewHost("a.example"), threatconnect.NewMutex("m")))
+	require.NoError(t, err)
+	assert.EqualValues(t, 1, report.Ignored)
+	assert.Equal(t, threatconnect.ReconcileCounts{Listed: 1, Stale: 1, Removed: 1}, report.Types["Address"], "it was asked for")
+	assert.Equal(t, []string{"Host|a.example"}, held(srv))
+}
+
+func TestReconcileRefusesToRemoveTooMuch(t *testing.T) {
+	t.Parallel()
+	var items []string
+	for n := range 10 {
+		items = append(items, fmt.Sprintf("Host|h%d.example", n))
+	}
+	feed := func(n int) iter.Seq2[threatconnect.BatchItem, error] {
+		var all []threatconnect.BatchItem
+		for n := range n {
+			all = append(all, batchHost(n))
+		}
+		return setOf(all...)
+	}
+	for _, c := range []struct {
+		share   float64
+		feed    int
+		refused bool
+	}{{0, 8, false}, {0, 7, true}, {0.3, 7, false}, {0.3, 6, true}, {1, 1, false}, {0.01, 9, true}, {0.01, 10, false}} {
+		srv := holding(t, items...)
+		cfg := sweep()
+		cfg.MaxShare = c.share
+		report, err := srv.Client().Batch.Reconcile(t.Context(), cfg, feed(c.feed))
+		require.NotNil(t, report)
+		assert.EqualValues(t, 10-c.feed, report.Total.Stale)
+		if !c.refused {
+			require.NoError(t, err)
+			assert.Len(t, held(srv), c.feed)
+			continue
+		}
+		require.ErrorIs(t, err, threatconnect.ErrReconcileShare)
+		require.ErrorContains(t, err, fmt.Sprintf("%d of the owner's 10 indicators", 10-c.feed))
+		assert.Len(t, held(srv), 10)
+		assert.Empty(t, srv.Jobs())
+		assert.EqualValues(t, 10-c.feed, report.Total.Unprocessed)
+	}
+}
+
+func TestADryRunOfReconcileRemovesNothing(t *testing.T) {
+	t.Parallel()
+	srv := holding(t, "Host|a.example", "Host|b.example", "File|"+md5A)
+	cfg := sweep()
+	cfg.DryRun = true
+	cfg.Types = []threatconnect.IndicatorType{"File", "Host"}
+	var told []string
+	cfg.OnStale = func(typ threatconnect.IndicatorType, summary string) { told = append(told, string(typ)+"|"+summary) }
+	report, err := srv.Client().Batch.Reconcile(t.Context(), cfg, setOf(threatconnect.NewHost("a.example")))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"Host|b.example", "File|" + md5A}, told)
+	assert.Equal(t, threatconnect.ReconcileCounts{Current: 1, Listed: 3, Stale: 2, Unprocessed: 2}, report.Total)
+	assert.Len(t, held(srv), 3)
+	assert.Empty(t, srv.Jobs())
+
+	cfg.MaxShare = 0.5
+	_, err = srv.Client().Batch.Reconcile(t.Context(), cfg, setOf(threatconnect.NewHost("a.example")))
+	require.ErrorIs(t, err, threatconnect.ErrReconcileShare, "it says what the run would say")
+	assert.Len(t, told, 4, "and what it would remove")
+}
+
+func TestReconcileMatchesFilesByAnyHash(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		feed []*threatconnect.File
+		want []string
+	}{
+		"the second hash":    {[]*threatconnect.File{{SHA1: sha1A}}, []string{"File|" + md5A + " : " + sha1A}},
+		"a hash that is new": {[]*threatconnect.File{{MD5: md5A, SHA256: sha256A}}, []string{"File|" + md5A + " : " + sha1A}},
+		"two files in one":   {[]*threatconnect.File{{MD5: md5B, SHA1: sha1A}}, []string{"File|" + md5B, "File|" + md5A + " : " + sha1A}},
+		"none":               {[]*threatconnect.File{{SHA256: sha256A}}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := holding(t, "File|"+md5A+" : "+sha1A, "File|"+md5B, "File|"+md5C)
+			_, err := srv.Client().Batch.Reconcile(t.Context(), sweep(), threatconnect.BatchItems(slices.Values(c.feed)))
+			require.NoError(t, err)
+			slices.Sort(c.want)
+			assert.ElementsMatch(t, c.want, held(srv))
+		})
+	}
+}
+
+func TestReconcileRemovesNothingWhenAnythingIsDoubtful(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("broken feed")
+	after := func(items ...threatconnect.BatchItem) iter.Seq2[threatconnect.BatchItem, error] {
+		return func(yield func(threatconnect.BatchItem, error) bool) {
+			for _, item := range items {
+				if !yield(item, nil) {
+					return
+				}
+			}
+			yield(nil, broken)
+		}
+	}
+	var nilHost *threatconnect.Host
+	kept := threatconnect.NewHost("h0.example")
+	lost := func(route string, skip int) threatconnecttest.Fault {
+		return threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: http.StatusForbidden, Route: route, Skip: skip, Times: -1}
+	}
+	for name, c := range map[string]struct {
+		feed  iter.Seq2[threatconnect.BatchItem, error]
+		fault threatconnecttest.Fault
+		want  error
+	}{
+		"the feed breaks off":                   {after(kept), threatconnecttest.Fault{}, broken},
+		"the feed is empty":                     {setOf(), threatconnecttest.Fault{}, threatconnect.ErrValidation},
+		"the feed holds groups only":            {setOf(batchGroup("x-1")), threatconnecttest.Fault{}, threatconnect.ErrValidation},
+		"a value has no canonical form":         {setOf(kept, threatconnect.NewHost("a b")), threatconnecttest.Fault{}, threatconnect.ErrValidation},
+		"an item is nil":                        {setOf(kept, nil), threatconnecttest.Fault{}, threatconnect.ErrValidation},
+		"an item is a nil pointer":              {setOf(kept, nilHost), threatconnecttest.Fault{}, threatconnect.ErrValidation},
+		"a custom type has no name":             {setOf(kept, threatconnect.NewCustomIndicator("", "x")), threatconnecttest.Fault{}, threatconnect.ErrValidation},
+		"there is no set":                       {nil, threatconnecttest.Fault{}, threatconnect.ErrValidation},
+		"the list cannot be read":               {setOf(kept), lost("/v2/indicators/{type}", 0), threatconnect.ErrForbidden},
+		"the list breaks off on its third page": {setOf(kept), lost("/v2/indicators/{type}", 2), threatconnect.ErrForbidden},
+		"the second list breaks off":            {setOf(kept, threatconnect.NewHashtag("#x")), lost("/v2/indicators", 1), threatconnect.ErrForbidden},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv := holding(t)
+				for n := range 30 {
+					hold(t, srv, fmt.Sprintf("Host|h%d.example", n))
+				}
+				if c.fault.Kind != 0 {
+					srv.Inject(c.fault)
+				}
+				cfg := sweep()
+				cfg.PageSize, cfg.Dir = 10, t.TempDir()
+				cfg.OnStale = func(threatconnect.IndicatorType, string) { t.Error("nothing is stale") }
+				_, err := srv.Client().Batch.Reconcile(t.Context(), cfg, c.feed)
+				require.ErrorIs(t, err, c.want)
+				srv.ClearFaults()
+				assert.Len(t, held(srv), 30)
+				assert.Empty(t, srv.Jobs())
+				left, err := os.ReadDir(cfg.Dir)
+				require.NoError(t, err)
+				assert.Empty(t, left)
+			})
+		})
+	}
+}
+
+func TestReconcileLeavesInvalidItemsOutWhenItIsToldTo(t *testing.T) {
+	t.Parallel()
+	srv := holding(t, "Host|a.example", "Host|b.example")
+	cfg := sweep()
+	invalid := 0
+	cfg.OnInvalid = func(item threatconnect.BatchItem, err error) error {
+		assert.ErrorIs(t, err, threatconnect.ErrValidation)
+		invalid++
+		return nil
+	}
+	feed := setOf(threatconnect.NewHost("a b"), threatconnect.NewHost("a.example"), nil)
+	report, err := srv.Client().Batch.Reconcile(t.Context(), cfg, feed)
+	require.NoError(t, err)
+	assert.Equal(t, 2, invalid)
+	assert.EqualValues(t, 2, report.Invalid)
+	assert.Equal(t, []string{"Host|a.example"}, held(srv))
+
+	enough := errors.New("enough")
+	cfg.OnInvalid = func(threatconnect.BatchItem, error) error { return enough }
+	_, err = srv.Client().Batch.Reconcile(t.Context(), cfg, feed)
+	require.ErrorIs(t, err, enough)
+}
+
+func TestReconcileSparesWhatChangedLately(t *testing.T) {
+	t.Parallel()
+	srv := holding(t)
+	begin := time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC)
+	for name, at := range map[string]time.Time{"old.example": begin.Add(-time.Second), "same.example": begin, "new.example": begin.Add(time.Hour)} {
+		_, err := srv.AddIndicator(threatconnecttest.IndicatorRecord{Owner: batchOwner, Type: "Host", Summary: name, LastModified: at})
+		require.NoError(t, err)
+	}
+	cfg := sweep()
+	cfg.ModifiedBefore = begin
+	report, err := srv.Client().Batch.Reconcile(t.Context(), cfg, setOf(threatconnect.NewHost("other.example")))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"Host|new.example", "Host|same.example"}, held(srv))
+	assert.Equal(t, threatconnect.ReconcileCounts{Current: 1, Listed: 3, Spared: 2, Stale: 1, Removed: 1}, report.Total)
+}
+
+func TestReconcileLooksAtWhatItIsToldTo(t *testing.T) {
+	t.Parallel()
+	srv := holding(t, "Host|a.example", "Host|b.example", "Host|c.test")
+	_, err := srv.AddIndicator(threatconnecttest.IndicatorRecord{Owner: batchOwner, Type: "Host", Summary: "idle.example", Inactive: true})
+	require.NoError(t, err)
+	client := srv.Client()
+	cfg := sweep()
+	cfg.Filters = threatconnect.Filters{threatconnect.BySummary.StartsWith("a")}
+	_, err = client.Batch.Reconcile(t.Context(), cfg, setOf(threatconnect.NewHost("c.test")))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"Host|b.example", "Host|c.test", "Host|idle.example"}, held(srv))
+	cfg.Filters = nil
+	_, err = client.Batch.Reconcile(t.Context(), cfg, setOf(threatconnect.NewHost("c.test")))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"Host|c.test", "Host|idle.example"}, held(srv))
+	cfg.Inactive = true
+	_, err = client.Batch.Reconcile(t.Context(), cfg, setOf(threatconnect.NewHost("c.test")))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"Host|c.test"}, held(srv))
+}
+
+// listing answers a list of hosts as it says, and no batch job.
+func listing(t *testing.T, body string) *threatconnect.Client {
+	t.Helper()
+	m := httpmock.NewMockTransport()
+	m.RegisterResponder(http.MethodGet, `=~/v2/indicators/\w+`, httpmock.NewStringResponder(http.StatusOK, `{"status":"Success","data":`+body+`}`).HeaderSet(http.Header{"Content-Type": {"application/json"}}))
+	c, err := threatconnect.NewClient("https://tc.example/api", threatconnect.HMAC("1", "s"), threatconnect.WithTransport(m))
+	require.NoError(t, err)
+	return c
+}
+
+func TestReconcileJudgesOddListsCarefully(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		body  string
+		feed  threatconnect.BatchItem
+		stale []string
+		want  threatconnect.ReconcileCounts
+	}{
+		"values without a canonical form are compared as they are": {
+			`{"resultCount":3,"host":[{"hostName":"a b"},{"hostName":"A.Example"},{"hostName":"-x-"}]}`, threatconnect.NewHost("a.example"),
+			[]string{"-x-", "a b"}, threatconnect.ReconcileCounts{Current: 1, Listed: 3, Stale: 2, Unprocessed: 2},
+		},
+		"what is listed twice is counted once": {
+			`{"resultCount":4,"host":[{"hostName":"b.example"},{"hostName":"a.example"},{"hostName":"b.example"},{"hostName":"a.example"}]}`, threatconnect.NewHost("a.example"),
+			[]string{"b.example"}, threatconnect.ReconcileCounts{Current: 1, Listed: 2, Stale: 1, Unprocessed: 1},
+		},
+		"two spellings of one host are two": {
+			`{"resultCount":2,"host":[{"hostName":"b.example"},{"hostName":"B.example"}]}`, threatconnect.NewHost("a.example"),
+			[]string{"B.example", "b.example"}, threatconnect.ReconcileCounts{Current: 1, Listed: 2, Stale: 2, Unprocessed: 2},
+		},
+		"an indicator without a value": {
+			`{"resultCount":1,"host":[{"id":7}]}`, threatconnect.NewHost("a.example"),
+			nil, threatconnect.ReconcileCounts{Current: 1, Listed: 1, Spared: 1},
+		},
+		"files that share a hash are spared": {
+			`{"resultCount":4,"file":[{"md5":"` + md5A + `"},{"md5":"` + md5A + `","sha1":"` + sha1A + `"},{"sha1":"` + sha1A + `","md5":"` + md5B + `"},{"md5":"` + md5C + `"}]}`, threatconnect.NewFile(sha256A),
+			[]string{md5C}, threatconnect.ReconcileCounts{Current: 1, Listed: 4, Spared: 3, Stale: 1, Unprocessed: 1},
+		},
+		"a file that shares a hash with one that is kept": {
+			`{"resultCount":2,"file":[{"md5":"` + md5A + `"},{"md5":"` + md5A + `","sha1":"` + sha1A + `"}]}`, threatconnect.NewFile(sha1A),
+			nil, threatconnect.ReconcileCounts{Current: 1, Listed: 2, Spared: 1},
+		},
+		"a file whose hash is none": {
+			`{"resultCount":2,"file":[{"md5":"12"},{}]}`, threatconnect.NewFile(sha1A),
+			[]string{"12"}, threatconnect.ReconcileCounts{Current: 1, Listed: 2, Spared: 1, Stale: 1, Unprocessed: 1},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := sweep()
+			cfg.DryRun = true
+			var stale []string
+			cfg.OnStale = func(_ threatconnect.IndicatorType, summary string) { stale = append(stale, summary) }
+			report, err := listing(t, c.body).Batch.Reconcile(t.Context(), cfg, setOf(c.feed))
+			require.NoError(t, err)
+			assert.Equal(t, c.stale, stale)
+			assert.Equal(t, c.want, report.Total)
+		})
+	}
+	for _, dates := range [][2]string{{"2026-03-01T00:00:00Z", "2026-05-01T00:00:00Z"}, {"2026-05-01T00:00:00Z", "2026-03-01T00:00:00Z"}} {
+		cfg := sweep()
+		cfg.DryRun, cfg.ModifiedBefore = true, batchDay.AddDate(0, 1, 0)
+		report, err := listing(t, fmt.Sprintf(`{"resultCount":2,"host":[{"hostName":"b.example","lastModified":%q},{"hostName":"b.example","lastModified":%q}]}`, dates[0], dates[1])).
+			Batch.Reconcile(t.Context(), cfg, setOf(threatconnect.NewHost("a.example")))
+		require.NoError(t, err)
+		assert.EqualValues(t, 1, report.Total.Spared, "changed while the list was read")
+	}
+	_, err := listing(t, `{"resultCount":1,"host":[{"hostName":"b.example","ownerName":"Somebody Else"}]}`).
+		Batch.Reconcile(t.Context(), sweep(), setOf(threatconnect.NewHost("a.example")))
+	require.ErrorIs(t, err, threatconnect.ErrResponse)
+	require.ErrorContains(t, err, "another")
+}
+
+func TestReconcileConfigurationsThatMakeNoSense(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*threatconnect.ReconcileConfig){
+		"no owner":          func(c *threatconnect.ReconcileConfig) { c.Owner = "" },
+		"a share above 1":   func(c *threatconnect.ReconcileConfig) { c.MaxShare = 20 },
+		"a negative share":  func(c *threatconnect.ReconcileConfig) { c.MaxShare = -0.1 },
+		"too little memory": func(c *threatconnect.ReconcileConfig) { c.MaxBytes = 1 },
+		"an empty type":     func(c *threatconnect.ReconcileConfig) { c.Types = []threatconnect.IndicatorType{"Host", ""} },
+		"a large page":      func(c *threatconnect.ReconcileConfig) { c.PageSize = 10_001 },
+		"a concurrency":     func(c *threatconnect.ReconcileConfig) { c.Concurrency = 17 },
+		"filters and inactive": func(c *threatconnect.ReconcileConfig) {
+			c.Inactive, c.Filters = true, threatconnect.Filters{threatconnect.ByRating.Above(1)}
+		},
+	} {
+		cfg := sweep()
+		change(&cfg)
+		report, err := threatconnecttest.New().Client().Batch.Reconcile(t.Context(), cfg, setOf(threatconnect.NewHost("a.example")))
+		require.ErrorIs(t, err, threatconnect.ErrValidation, name)
+		assert.Nil(t, report, name)
+	}
+	many := func(yield func(threatconnect.BatchItem, error) bool) {
+		for n := range 1000 {
+			if !yield(threatconnect.NewCustomIndicator(threatconnect.IndicatorType(fmt.Sprint("T", n)), "x"), nil) {
+				return
+			}
+		}
+	}
+	_, err := threatconnecttest.New().Client().Batch.Reconcile(t.Context(), sweep(), many)
+	require.ErrorContains(t, err, "more than 100 types")
+}
+
+func TestReconcileEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	t.Run("while the feed is read", func(t *testing.T) {
+		t.Parallel()
+		srv := holding(t, "Host|a.example")
+		ctx, cancel := context.WithCancel(t.Context())
+		_, err := srv.Client().Batch.Reconcile(ctx, sweep(), func(yield func(threatconnect.BatchItem, error) bool) {
+			cancel()
+			for yield(threatconnect.NewHost("x.example"), nil) {
+			}
+		})
+		require.ErrorIs(t, err, context.Canceled)
+		assert.Len(t, held(srv), 1)
+	})
+	t.Run("while it removes", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Hour))
+			hold(t, srv, "Address|192.0.2.1", "Host|a.example", "Host|b.example", "Mutex|m")
+			ctx, cancel := context.WithTimeout(t.Context(), 90*time.Minute)
+			defer cancel()
+			cfg := sweep()
+			cfg.Types = []threatconnect.IndicatorType{"Address", "Host", "Mutex", "URL"}
+			report, err := srv.Client().Batch.Reconcile(ctx, cfg, setOf(threatconnect.NewURL("http://a.example/")))
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			var b *threatconnect.BatchError
+			require.ErrorAs(t, err, &b)
+			assert.Len(t, b.Jobs, 1, "the job that was left running is named")
+			assert.Equal(t, threatconnect.ReconcileCounts{Current: 1, Listed: 4, Stale: 4, Removed: 2, Unknown: 1, Unprocessed: 1}, report.Total)
+		})
+	})
+}
+
+func TestReconcileTellsWhatCouldNotBeRemoved(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := holding(t, "Host|h0.example", "Host|h1.example", "Mutex|m")
+		srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: http.StatusForbidden, Method: http.MethodPost, Route: "/v2/batch", Skip: 1, Times: -1})
+		var told []int64
+		cfg := sweep()
+		cfg.Types = []threatconnect.IndicatorType{"Host", "Mutex"}
+		cfg.OnError = func(e threatconnect.BatchItemError) { told = append(told, e.Seq) }
+		report, err := srv.Client().Batch.Reconcile(t.Context(), cfg, setOf(threatconnect.NewHost("h0.example")))
+		require.ErrorIs(t, err, threatconnect.ErrForbidden)
+		var b *threatconnect.BatchError
+		require.ErrorAs(t, err, &b)
+		assert.EqualValues(t, 2, b.Stats.Indicators.Added)
+		assert.Equal(t, []int64{1}, told, "counted over all types")
+		assert.Equal(t, threatconnect.ReconcileCounts{Current: 1, Listed: 3, Stale: 2, Removed: 1, Unprocessed: 1}, report.Total)
+	})
+}
