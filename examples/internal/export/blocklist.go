@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"strings"
 	"unicode"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/sorter"
 )
 
 // blockValues returns the lines of a block list that an indicator stands for; none for types that
@@ -59,15 +61,50 @@ func (s *blockChanges) write(c *change) error {
 	return nil
 }
 
+// sortedBytes is how much of the changes to a block list is held in memory.
+const sortedBytes = 16 << 20
+
+// marks of values: on the list, or taken off.
+const (
+	listed = '+'
+	taken  = '-'
+)
+
+// entry is a value and whether it is to be on the list.
+type entry struct {
+	value  string
+	listed bool
+}
+
+// lastOf yields every value once, sorted. Of those with the same value, the last one counts.
+func lastOf(s *sorter.Sorter) iter.Seq2[entry, error] {
+	return func(yield func(entry, error) bool) {
+		var e entry
+		for rec, err := range s.Sorted() {
+			if err != nil {
+				yield(entry{}, err)
+				return
+			}
+			if e.value != "" && e.value != string(rec.Key) && !yield(e, nil) {
+				return
+			}
+			e = entry{string(rec.Key), rec.Value[0] == listed}
+		}
+		if e.value != "" {
+			yield(e, nil)
+		}
+	}
+}
+
 // blocklist keeps a block list complete: it merges the changes into the list that is there.
 type blocklist struct {
 	path   string
-	sorter *sorter
-	old    *os.File // nil when the list begins anew
+	sorter *sorter.Sorter // values, each with a mark
+	old    *os.File       // nil when the list begins anew
 }
 
 func openBlocklist(path string, first bool) (*blocklist, error) {
-	b := &blocklist{path: path, sorter: newSorter(chunkBytes)}
+	b := &blocklist{path: path, sorter: sorter.New("", sortedBytes)}
 	if first {
 		return b, nil
 	}
@@ -81,7 +118,11 @@ func openBlocklist(path string, first bool) (*blocklist, error) {
 
 func (b *blocklist) write(c *change) error {
 	for _, v := range blockValues(c) {
-		if err := b.sorter.add(entry{v, c.Action == changed}); err != nil {
+		mark := byte(taken)
+		if c.Action == changed {
+			mark = listed
+		}
+		if err := b.sorter.Add([]byte(v), []byte{mark}); err != nil {
 			return err
 		}
 	}
@@ -89,7 +130,7 @@ func (b *blocklist) write(c *change) error {
 }
 
 func (b *blocklist) abort() {
-	b.sorter.close()
+	b.sorter.Close()
 	if b.old != nil {
 		_ = b.old.Close() // it was only read
 		b.old = nil
@@ -121,7 +162,7 @@ func (b *blocklist) merge(to io.Writer) error {
 	if err != nil {
 		return err
 	}
-	for e, err := range b.sorter.sorted() {
+	for e, err := range lastOf(b.sorter) {
 		if err != nil {
 			return err
 		}

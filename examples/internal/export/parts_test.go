@@ -10,18 +10,25 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/sorter"
 )
 
-// sortedBy runs entries through a sorter of a certain size.
-func sortedBy(t *testing.T, limit int, entries []entry) []entry {
+// sortedBy runs entries through the sorter of a block list.
+func sortedBy(t *testing.T, entries []entry) []entry {
 	t.Helper()
-	s := newSorter(limit)
-	defer s.close()
+	b := blocklist{sorter: sorter.New("", 0)}
+	defer b.abort()
 	for _, e := range entries {
-		require.NoError(t, s.add(e))
+		action := deleted
+		if e.listed {
+			action = changed
+		}
+		require.NoError(t, b.write(&change{Action: action, Type: threatconnect.TypeHost, Indicator: e.value}))
 	}
 	var got []entry
-	for e, err := range s.sorted() {
+	for e, err := range lastOf(b.sorter) {
 		require.NoError(t, err)
 		got = append(got, e)
 	}
@@ -42,36 +49,29 @@ func sortedPlainly(entries []entry) []entry {
 	return want
 }
 
-func TestSorterKeepsTheLastEntryOfAValueWhateverItsSize(t *testing.T) {
+func TestOfTheChangesOfAValueTheLastOneCounts(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(1, 2))
 	var entries []entry
-	for range 3000 {
+	for range 10_000 { // more than fit into memory
 		entries = append(entries, entry{"v" + strconv.Itoa(r.IntN(500)), r.IntN(2) == 0})
 	}
-	want := sortedPlainly(entries)
-	for _, limit := range []int{1, 100, 5000, 1 << 20} {
-		if limit == 1 {
-			assert.Equal(t, sortedPlainly(entries[:50]), sortedBy(t, limit, entries[:50]))
-			continue
-		}
-		assert.Equal(t, want, sortedBy(t, limit, entries), "chunks of %d bytes", limit)
-	}
-	assert.Empty(t, sortedBy(t, 1, nil))
+	assert.Equal(t, sortedPlainly(entries), sortedBy(t, entries))
+	assert.Empty(t, sortedBy(t, nil))
 }
 
-func FuzzSorter(f *testing.F) {
-	f.Add("a b -a c -c c", 1)
-	f.Add("-z z -z", 90)
-	f.Fuzz(func(t *testing.T, text string, limit int) {
+func FuzzChangesOfABlockList(f *testing.F) {
+	f.Add("a b -a c -c c")
+	f.Add("-z z -z")
+	f.Fuzz(func(t *testing.T, text string) {
 		var entries []entry
 		for _, word := range strings.Fields(text) {
 			v, removed := strings.CutPrefix(word, "-")
-			if v != "" && len(entries) < 100 {
+			if len(blockValues(&change{Type: threatconnect.TypeHost, Indicator: v})) > 0 && len(entries) < 100 {
 				entries = append(entries, entry{v, !removed})
 			}
 		}
-		require.Equal(t, sortedPlainly(entries), sortedBy(t, limit&0x3ff, entries))
+		require.Equal(t, sortedPlainly(entries), sortedBy(t, entries))
 	})
 }
 
