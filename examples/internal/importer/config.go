@@ -33,6 +33,11 @@ type config struct {
 	maxBytes   int
 	merge      bool
 	json       bool
+	state      string
+	full       bool
+	sweep      bool
+	lenient    bool
+	maxShare   float64
 }
 
 // inProcessBytes is the default of -max-bytes for the test server in the process, which keeps its own
@@ -65,6 +70,17 @@ nothing leaves the machine. Without -input it imports a small sample.
   -merge              make one of what is in the feed several times, before it is sent: an indicator
                       then has the highest rating and confidence, and all tags, attributes and groups.
                       The feed is read to its end first; it does not have to fit into memory
+  -state FILE         send only what has changed since the last run with this state, which the run
+                      then brings up to date. datastore:DOMAIN/TYPE/ID keeps it in the platform's
+                      DataStore instead, as in datastore:local/feed/state; that needs TC_TOKEN. A state
+                      that is lost, damaged or another import's means that everything is sent. What
+                      others have changed or removed in the owner is not noticed: use -full now and then
+  -full               send everything, whatever the state says
+  -remove-stale       remove from the owner the indicators that the feed does not hold any more, of
+                      the types that it holds. Only for a feed that has the owner for itself
+  -max-share N        the largest share of the owner that -remove-stale may remove, 0 to 1; 0.2 if not
+                      given. If more is stale, nothing is removed
+  -lenient            let -remove-stale remove although lines of the feed are invalid
   -json               print one JSON summary on standard output and nothing else
   -log-level LEVEL    debug, info, warn (default) or error; on debug, one record a request
 ` + job.Usage
@@ -84,6 +100,11 @@ func parse(args []string, getenv func(string) string) (*config, error) {
 	fs.IntVar(&c.maxBytes, "max-bytes", 0, "")
 	fs.BoolVar(&c.merge, "merge", false, "")
 	fs.BoolVar(&c.json, "json", false, "")
+	fs.StringVar(&c.state, "state", "", "")
+	fs.BoolVar(&c.full, "full", false, "")
+	fs.BoolVar(&c.sweep, "remove-stale", false, "")
+	fs.Float64Var(&c.maxShare, "max-share", 0, "")
+	fs.BoolVar(&c.lenient, "lenient", false, "")
 	if err := fs.Parse(args); err != nil {
 		return c, err
 	}
@@ -96,11 +117,20 @@ func parse(args []string, getenv func(string) string) (*config, error) {
 		return c, errors.New("-confidence: want 0 to 100")
 	case c.maxBytes < 0:
 		return c, errors.New("-max-bytes: want a number of bytes")
+	case !(c.maxShare >= 0 && c.maxShare <= 1):
+		return c, errors.New("-max-share: want 0 to 1")
+	case c.full && c.state == "":
+		return c, errors.New("-full is for -state, and everything is sent without it anyway")
+	case !c.sweep && (c.lenient || c.maxShare > 0):
+		return c, errors.New("-max-share and -lenient are for -remove-stale")
 	}
 	if err := c.CheckInstance(); err != nil {
 		return c, err
 	}
 	if c.InProcess() {
+		if c.state != "" || c.sweep {
+			return c, errors.New("-state and -remove-stale need an instance that is still there after the run: set TC_BASE_URL")
+		}
 		if c.Owner == "" {
 			c.Owner = "Example Source"
 		}

@@ -98,15 +98,24 @@ func load(ctx context.Context, c *config, p Process, s *summary) error {
 	}
 	rep.line("Importing %s (%s) into %s at %s", c.inputName(), feed.Format, c.Owner, at)
 	r := &run{cfg: c, log: log, report: rep, sum: s}
+	known, err := r.startChanges(ctx, client)
+	if err != nil {
+		return err
+	}
+	defer r.changes.close()
 	w, err := client.Batch.NewWriter(threatconnect.BatchConfig{
-		Owner:      c.Owner,
-		Attributes: c.attributes,
-		MaxBytes:   c.maxBytes,
-		OnEvent:    rep.event,
-		OnError:    r.refused,
+		Owner:         c.Owner,
+		Attributes:    c.attributes,
+		MaxBytes:      c.maxBytes,
+		GroupsInOwner: known,
+		OnEvent:       rep.event,
+		OnError:       r.refused,
 	})
 	if err != nil {
 		return err
+	}
+	if c.sweep {
+		return r.loadAndSweep(ctx, client, feed, w)
 	}
 	return r.load(ctx, feed, w)
 }

@@ -102,7 +102,7 @@ func summaryOf(t *testing.T, r result) summary {
 	require.NoError(t, dec.Decode(&s), r.stdout)
 	_, err := dec.Token()
 	require.ErrorIs(t, err, io.EOF, "nothing else goes to standard output")
-	assert.Equal(t, s.Read, s.Invalid+s.Merged+s.Added)
+	assert.Equal(t, s.Read, s.Invalid+s.Merged+s.Unchanged+s.Added)
 	assert.Equal(t, s.Added, s.Succeeded+s.Failed+s.Unprocessed+s.Unknown)
 	assert.Equal(t, r.exit, s.Exit)
 	assert.Equal(t, s.Message, last(r.stderr))

@@ -24,6 +24,9 @@ type run struct {
 	log    *slog.Logger
 	report *report
 
+	changes *changes                      // nil without -state
+	current func(threatconnect.BatchItem) // is told everything that the feed holds; nil without -remove-stale
+
 	mu    sync.Mutex // guards what follows: the writer tells errors from other goroutines
 	sum   *summary
 	lines lineIndex
@@ -33,7 +36,9 @@ type run struct {
 // before its end, nil when nothing did. What was added before that is in, or in the summary.
 func (r *run) load(ctx context.Context, feed *feeds.Feed, w writer) error {
 	err := r.addAll(ctx, feed, w)
+	whole := err == nil
 	closed := w.Close(ctx)
+	bad := r.changes.save(ctx, whole, w.Stats(), r.sum)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.sum.count(w.Stats())
@@ -44,6 +49,9 @@ func (r *run) load(ctx context.Context, feed *feeds.Feed, w writer) error {
 	}
 	if closed != nil && (err == nil || errors.Is(err, threatconnect.ErrBatchHalted)) {
 		err = closed // the reason itself, not that the writer takes no more for it
+	}
+	if err == nil {
+		return bad
 	}
 	return err
 }
@@ -88,13 +96,25 @@ func itemOf(e feeds.Entry) threatconnect.BatchItem {
 // add adds what stands on a line. An item that the writer refuses is left out.
 func (r *run) add(ctx context.Context, item threatconnect.BatchItem, line int, w writer) error {
 	r.complete(item)
+	if r.current != nil {
+		r.current(item)
+	}
+	if r.changes.unchanged(item) {
+		r.mu.Lock()
+		r.sum.Read++
+		r.sum.Unchanged++
+		r.mu.Unlock()
+		return nil
+	}
 	r.mu.Lock()
+	seq := r.lines.added
 	r.lines.add(line) // before the item is added: an error may be told before Add returns
 	r.mu.Unlock()
 	err := w.Add(ctx, item)
 	var v *threatconnect.ValidationError
 	switch {
 	case err == nil:
+		r.changes.sent(seq)
 		r.mu.Lock()
 		r.sum.Read++
 		r.mu.Unlock()
@@ -147,6 +167,7 @@ func (r *run) leaveOut(e *feeds.LineError) {
 // refused notes an item that the platform refused, or of which it saved only a part. Items that it
 // did not come to are counted and not listed: nothing is wrong with them.
 func (r *run) refused(e threatconnect.BatchItemError) {
+	r.changes.failed(e.Seq)
 	if e.Unprocessed {
 		return
 	}

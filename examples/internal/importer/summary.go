@@ -12,8 +12,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/examples/internal/job"
 )
 
-// summary is what -json prints. Read is Invalid plus Merged plus Added, unless reading ended early;
-// Added is Succeeded plus Failed plus Unprocessed plus Unknown.
+// summary is what -json prints. Read is Invalid plus Merged plus Unchanged plus Added, unless reading
+// ended early; Added is Succeeded plus Failed plus Unprocessed plus Unknown.
 type summary struct {
 	Message     string  `json:"message"`     // the exit message
 	Exit        int     `json:"exit"`        // the exit code
@@ -26,6 +26,12 @@ type summary struct {
 	Invalid     int64   `json:"invalid"`     // of those, the ones that break a rule; not sent
 	Merged      int64   `json:"merged"`      // of those, the ones that became a part of an earlier one
 	Skipped     int64   `json:"skipped"`     // things in the feed that are neither; not in Read
+	Unchanged   int64   `json:"unchanged"`   // as in the last run, and not sent again; needs a state
+	Vanished    int64   `json:"vanished"`    // in the last run and not in this one; not in Read
+	Full        string  `json:"full"`        // why everything was sent although there is a state; empty when only what has changed was
+	Stale       int64   `json:"stale"`       // indicators that the owner has and the feed has not
+	Removed     int64   `json:"removed"`     // of those
+	StaleShare  float64 `json:"stale_share"` // of what the owner has of these types, 0 to 1
 	Added       int64   `json:"added"`       // sent, or to be sent
 	Succeeded   int64   `json:"succeeded"`   // went in
 	Failed      int64   `json:"failed"`      // refused by the platform, or saved only in part
@@ -105,11 +111,14 @@ func (s *summary) finish(cause string) {
 	switch {
 	case complete && s.Succeeded > 0:
 		s.Exit = job.Success
-		s.Message = fmt.Sprintf("Imported %s into %s: %s and %s in %s.", count(s.Succeeded, "item"), where,
-			count(s.Indicators, "indicator"), count(s.Groups, "group"), count(s.Jobs, "job"))
-	case s.Succeeded > 0:
+		s.Message = fmt.Sprintf("Imported %s into %s: %s and %s in %s", count(s.Succeeded, "item"), where,
+			count(s.Indicators, "indicator"), count(s.Groups, "group"), count(s.Jobs, "job")) + s.difference() + "."
+	case complete && s.Unchanged > 0:
+		s.Exit = job.Success
+		s.Message = fmt.Sprintf("Nothing to import into %s", where) + s.difference() + "."
+	case s.Succeeded+s.Unchanged > 0:
 		s.Exit = job.Partial
-		s.Message = fmt.Sprintf("Imported %d of %s into %s", s.Succeeded, count(max(s.Read-s.Merged, s.Succeeded), "item"), where) + s.shortfall(cause)
+		s.Message = fmt.Sprintf("Imported %d of %s into %s", s.Succeeded, count(max(s.Read-s.Merged, s.Succeeded), "item"), where) + s.difference() + s.shortfall(cause)
 	default:
 		s.Exit = job.Failure
 		s.Message = "Nothing was imported"
@@ -119,6 +128,18 @@ func (s *summary) finish(cause string) {
 		s.Message += s.shortfall(cause)
 	}
 	s.Message = job.Message(s.Message)
+}
+
+// difference says in words how the feed and the owner differ from the last run.
+func (s *summary) difference() string {
+	text := ""
+	if s.Unchanged > 0 {
+		text += fmt.Sprintf(", %d unchanged", s.Unchanged)
+	}
+	if s.Removed > 0 {
+		text += fmt.Sprintf(", %d stale removed", s.Removed)
+	}
+	return text
 }
 
 // shortfall says in words why not everything went in.

@@ -1,0 +1,285 @@
+package importer
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/threatconnecttest"
+)
+
+// aHost is a line of a feed.
+func aHost(n, rating int, groups ...string) string {
+	xids := ""
+	if len(groups) > 0 {
+		xids = `,"groups":["` + strings.Join(groups, `","`) + `"]`
+	}
+	return fmt.Sprintf(`{"type":"Host","summary":"h%d.example","rating":%d%s}`, n, rating, xids) + "\n"
+}
+
+// aThreat is a line of a feed.
+func aThreat(xid string) string {
+	return `{"group":{"type":"Threat","name":"` + xid + `","xid":"` + xid + `"}}` + "\n"
+}
+
+// runs are runs of one feed against one server with one state.
+type runs struct {
+	t     *testing.T
+	srv   *threatconnecttest.Server
+	env   env
+	state string
+}
+
+func newRuns(t *testing.T) *runs {
+	t.Helper()
+	srv := threatconnecttest.New(threatconnecttest.WithRecordedBodies(1 << 20))
+	return &runs{t, srv, to(t, srv), filepath.Join(t.TempDir(), "state")}
+}
+
+func (r *runs) run(feed string, args ...string) (summary, result) {
+	r.t.Helper()
+	r.srv.ResetRequests()
+	res := r.env.feed(feed).run(r.t.Context(), append([]string{"-input", "-", "-format", "jsonl", "-json", "-state", r.state}, args...)...)
+	return summaryOf(r.t, res), res
+}
+
+// uploads are the files of the last run.
+func (r *runs) uploads() string {
+	all := ""
+	for _, q := range r.srv.Requests() {
+		if q.Method == http.MethodPost && q.Route == "/v2/batch/{id}" {
+			all += string(q.Body) + "\n"
+		}
+	}
+	return all
+}
+
+func TestTheSecondRunSendsOnlyWhatHasChanged(t *testing.T) {
+	t.Parallel()
+	r := newRuns(t)
+	yesterday := aThreat("x-1") + aHost(1, 1, "x-1") + "not json\n" + aHost(2, 1) + aHost(3, 1)
+	s, res := r.run(yesterday)
+	assert.Equal(t, "there is none yet", s.Full)
+	assert.EqualValues(t, 4, s.Succeeded)
+	assert.EqualValues(t, 1, s.Invalid)
+	assert.Contains(t, res.stderr, "Sending everything")
+
+	s, res = r.run(yesterday)
+	assert.Equal(t, 3, res.exit, "the invalid line is reported on every run")
+	assert.Empty(t, s.Full)
+	assert.EqualValues(t, 4, s.Unchanged)
+	assert.EqualValues(t, 1, s.Invalid)
+	assert.Zero(t, s.Added)
+	assert.Empty(t, r.uploads())
+
+	s, res = r.run(strings.ReplaceAll(yesterday, "not json\n", ""))
+	assert.Equal(t, 0, res.exit, res.stderr)
+	assert.Equal(t, "Nothing to import into Example Source, 4 unchanged.", s.Message)
+
+	today := aThreat("x-1") + aHost(1, 1, "x-1") + aHost(2, 5) + aHost(4, 1, "x-1")
+	s, res = r.run(today)
+	assert.Equal(t, 0, res.exit, res.stderr)
+	assert.Equal(t, "Imported 2 items into Example Source: 2 indicators and 0 groups in 1 job, 2 unchanged.", s.Message)
+	assert.EqualValues(t, 1, s.Vanished)
+	up := r.uploads()
+	assert.NotContains(t, up, "h1.example")
+	assert.NotContains(t, up, `"group":`)
+	assert.NotContains(t, up, `"association":`, "what refers to a group that is there carries the reference itself")
+	got, _ := r.srv.Indicator(owner, "Host", "h4.example")
+	assert.Equal(t, []string{"x-1"}, got.Groups)
+	got, _ = r.srv.Indicator(owner, "Host", "h2.example")
+	assert.InDelta(t, 5, *got.Rating, 0)
+
+	s, _ = r.run(today, "-tag", "new")
+	assert.EqualValues(t, 4, s.Succeeded, "another tag is another content")
+	s, _ = r.run(today, "-tag", "new", "-full")
+	assert.EqualValues(t, 4, s.Succeeded)
+	assert.Equal(t, "it was asked for", s.Full)
+	s, _ = r.run(today, "-tag", "new")
+	assert.EqualValues(t, 4, s.Unchanged)
+	s, _ = r.run(today, "-tag", "new", "-attributes", "replace")
+	assert.EqualValues(t, 4, s.Succeeded)
+	assert.Contains(t, s.Full, "another import")
+	s, _ = r.run(today, "-tag", "new", "-attributes", "replace", "-owner", "Example Community")
+	assert.NotZero(t, s.Added)
+	assert.Contains(t, s.Full, "another import")
+}
+
+func TestALostStateMeansAFullRun(t *testing.T) {
+	t.Parallel()
+	r := newRuns(t)
+	text := aHost(1, 1) + aHost(2, 1)
+	for name, spoil := range map[string]func() error{
+		"lost":    func() error { return os.Remove(r.state) },
+		"damaged": func() error { return os.Truncate(r.state, 70) },
+		"foreign": func() error { return os.WriteFile(r.state, []byte("something else"), 0o600) },
+		"killed":  func() error { return os.WriteFile(r.state+".running", []byte("x"), 0o600) },
+	} {
+		r.run(text)
+		require.NoError(t, spoil(), name)
+		s, res := r.run(text)
+		assert.Equal(t, 0, res.exit, name)
+		assert.NotEmpty(t, s.Full, name)
+		assert.EqualValues(t, 2, s.Succeeded, name)
+		s, _ = r.run(text)
+		assert.EqualValues(t, 2, s.Unchanged, name)
+	}
+}
+
+func TestWhatThePlatformRefusedIsSentAgain(t *testing.T) {
+	t.Parallel()
+	r := newRuns(t)
+	bad := `{"type":"Host","summary":"h9.example","attributes":[{"type":"No Such Type","value":"x"}]}` + "\n"
+	text := aHost(1, 1) + bad + aHost(2, 1)
+	s, _ := r.run(text)
+	assert.EqualValues(t, 1, s.Failed)
+	for range 2 {
+		s, _ = r.run(text)
+		assert.EqualValues(t, 2, s.Unchanged)
+		assert.EqualValues(t, 1, s.Failed)
+		assert.Contains(t, s.Errors[0].Rule, "part")
+		assert.Equal(t, 2, s.Errors[0].Line, "lines are those of the feed, whatever was not sent")
+	}
+}
+
+func TestAnImportThatEndsEarlyIsFinishedByTheNext(t *testing.T) {
+	t.Parallel()
+	r := newRuns(t)
+	text := aHost(1, 1) + aHost(2, 1)
+	r.run(text)
+	r.srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: http.StatusForbidden, Method: http.MethodPost, Route: "/v2/batch", Times: -1})
+	s, res := r.run(aHost(1, 1) + aHost(2, 4))
+	assert.Equal(t, 3, res.exit)
+	assert.EqualValues(t, 1, s.Unprocessed)
+	r.srv.ClearFaults()
+	s, _ = r.run(text)
+	assert.EqualValues(t, 1, s.Unchanged)
+	assert.EqualValues(t, 1, s.Succeeded, "h2 may have been changed")
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r.env.feed(text).run(ctx, "-input", "-", "-state", r.state)
+	s, _ = r.run(text)
+	assert.EqualValues(t, 2, s.Unchanged, "a run that was stopped forgets nothing")
+}
+
+func TestTheStateCanBeKeptOnThePlatform(t *testing.T) {
+	t.Parallel()
+	r := newRuns(t)
+	r.state = "datastore:organization/feed/example"
+	_, res := r.run(aHost(1, 1))
+	assert.Equal(t, 1, res.exit)
+	assert.Contains(t, res.stderr, "API tokens only")
+	assert.Zero(t, r.srv.IndicatorCount(owner), "nothing is sent before that is clear")
+	r.env = env{vars: map[string]string{"TC_BASE_URL": r.env.vars["TC_BASE_URL"], "TC_TOKEN": r.srv.Token(), "TC_OWNER": owner}}
+	s, _ := r.run(aHost(1, 1))
+	assert.EqualValues(t, 1, s.Succeeded)
+	s, _ = r.run(aHost(1, 1) + aHost(2, 1))
+	assert.EqualValues(t, 1, s.Unchanged)
+	assert.EqualValues(t, 1, s.Succeeded)
+	assert.Len(t, r.srv.DataStore("organization", "feed"), 2)
+}
+
+func TestAStateThatCannotBeWrittenIsSaidBeforeAnythingIsSent(t *testing.T) {
+	t.Parallel()
+	r := newRuns(t)
+	r.state = filepath.Join(t.TempDir(), "none", "state")
+	_, res := r.run(aHost(1, 1))
+	assert.Equal(t, 1, res.exit)
+	assert.Contains(t, res.stderr, "cannot be written")
+	assert.Zero(t, r.srv.IndicatorCount(owner))
+}
+
+func TestStaleIndicatorsAreRemovedWithinLimits(t *testing.T) {
+	t.Parallel()
+	r := newRuns(t)
+	all := ""
+	for n := range 10 {
+		all += aHost(n, 1)
+	}
+	r.run(all)
+	_, err := r.srv.AddIndicator(threatconnecttest.IndicatorRecord{Owner: owner, Type: "Address", Summary: "192.0.2.1"})
+	require.NoError(t, err)
+	s, res := r.run(strings.ReplaceAll(all, aHost(4, 1), ""), "-remove-stale")
+	require.Equal(t, 0, res.exit, res.stderr)
+	assert.Equal(t, []int64{9, 1, 1, 1}, []int64{s.Unchanged, s.Vanished, s.Stale, s.Removed})
+	assert.InDelta(t, 0.1, s.StaleShare, 0)
+	assert.Equal(t, "Nothing to import into Example Source, 9 unchanged, 1 stale removed.", s.Message)
+	assert.Equal(t, 10, r.srv.IndicatorCount(owner), "nine hosts, and the address that is no affair of the feed")
+
+	few := aHost(1, 1) + aHost(2, 2)
+	s, res = r.run(few, "-remove-stale")
+	assert.Equal(t, 3, res.exit)
+	assert.Contains(t, s.Message, "7 of the owner's 9 indicators")
+	assert.Equal(t, []int64{1, 1, 7, 0}, []int64{s.Succeeded, s.Unchanged, s.Stale, s.Removed})
+	assert.Equal(t, 10, r.srv.IndicatorCount(owner))
+
+	s, res = r.run(few+"x\n", "-remove-stale", "-max-share", "1")
+	assert.Equal(t, 3, res.exit)
+	assert.Contains(t, s.Message+s.Cause, "-lenient")
+	assert.Equal(t, 10, r.srv.IndicatorCount(owner))
+	s, _ = r.run(few+"x\n", "-remove-stale", "-max-share", "1", "-lenient")
+	assert.EqualValues(t, 7, s.Removed)
+	assert.Equal(t, 3, r.srv.IndicatorCount(owner))
+
+	s, res = r.run("", "-remove-stale", "-max-share", "1")
+	assert.Equal(t, 1, res.exit)
+	assert.Zero(t, s.Removed)
+	assert.Equal(t, 3, r.srv.IndicatorCount(owner), "an empty feed removes nothing")
+}
+
+func TestNothingIsStaleAfterAnImportThatFailed(t *testing.T) {
+	t.Parallel()
+	r := newRuns(t)
+	r.run(aHost(1, 1) + aHost(2, 1))
+	r.srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: http.StatusForbidden, Method: http.MethodPost, Route: "/v2/batch"})
+	_, res := r.run(aHost(1, 1)+aHost(3, 1), "-remove-stale", "-max-share", "1")
+	assert.Equal(t, 3, res.exit)
+	_, ok := r.srv.Indicator(owner, "Host", "h2.example")
+	assert.True(t, ok)
+}
+
+func TestFlagsThatMakeNoSenseTogether(t *testing.T) {
+	t.Parallel()
+	e := to(t, threatconnecttest.New())
+	for want, args := range map[string][]string{
+		"want 0 to 1":           {"-remove-stale", "-max-share", "2"},
+		"-full is for -state":   {"-full"},
+		"are for -remove-stale": {"-lenient"},
+	} {
+		r := e.run(t.Context(), args...)
+		assert.Equal(t, 1, r.exit)
+		assert.Contains(t, r.stderr+r.stdout, want)
+	}
+	r := env{}.run(t.Context(), "-state", filepath.Join(t.TempDir(), "s"))
+	assert.Contains(t, r.stderr+r.stdout, "TC_BASE_URL")
+}
+
+func TestAGroupThatWasRemovedFromTheOwnerComesBack(t *testing.T) {
+	t.Parallel()
+	r := newRuns(t)
+	text := aThreat("x-1") + aHost(1, 1, "x-1")
+	r.run(text)
+	group := threatconnect.NewThreat("x-1")
+	group.XID = "x-1"
+	_, err := r.srv.Client().Batch.Import(t.Context(), threatconnect.BatchConfig{Owner: owner, Action: threatconnect.BatchDelete},
+		threatconnect.BatchItems(slices.Values([]threatconnect.BatchItem{group})))
+	require.NoError(t, err)
+	s, _ := r.run(text + aHost(2, 1, "x-1"))
+	assert.EqualValues(t, 2, s.Unchanged, "nobody can know")
+	assert.EqualValues(t, 1, s.Failed)
+	s, res := r.run(text + aHost(2, 1, "x-1"))
+	assert.Equal(t, 0, res.exit, res.stderr)
+	assert.EqualValues(t, 2, s.Succeeded)
+	got, _ := r.srv.Indicator(owner, "Host", "h2.example")
+	assert.Equal(t, []string{"x-1"}, got.Groups)
+}
