@@ -244,3 +244,33 @@ func TestContentsOfAnEarlierProcessNeedToBeOpenedAgain(t *testing.T) {
 	require.ErrorIs(t, err, threatconnect.ErrValidation)
 	assert.ErrorContains(t, err, "OpenContent")
 }
+
+func TestContentsGoThroughMerging(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New()
+	first, second := batchDocument("d-1"), batchDocument("d-1")
+	first.Tags = []threatconnect.Tag{{Name: "first"}}
+	second.Tags = []threatconnect.Tag{{Name: "second"}}
+	var origins []threatconnect.MergeOrigin
+	merged := threatconnect.MergeItems(t.Context(), sequence([]threatconnect.BatchItem{
+		&threatconnect.GroupContent{Group: first, Content: threatconnect.BytesContent([]byte("first"))},
+		batchHost(1),
+		&threatconnect.GroupContent{Group: batchDocument("d-2")},
+		&threatconnect.GroupContent{Group: second, Content: threatconnect.BytesContent([]byte("second"))},
+		batchHost(1),
+	}), &threatconnect.MergeOptions{OnItem: func(o threatconnect.MergeOrigin) { origins = append(origins, o) }})
+	stats, err := srv.Client().Batch.Import(t.Context(), appendConfig(), merged)
+	var v *threatconnect.ValidationError
+	require.ErrorAs(t, err, &v)
+	assert.Equal(t, "content", v.Field, "the one without content is refused as what it is")
+	assert.EqualValues(t, 1, stats.Invalid)
+	assert.Equal(t, threatconnect.BatchCounts{Added: 1, Succeeded: 1}, stats.Contents)
+	assert.Equal(t, "second", contentOf(t, srv, "d-1"))
+	g, _ := srv.Group("d-1")
+	assert.ElementsMatch(t, []string{"first", "second"}, g.Tags)
+	assert.Equal(t, []threatconnect.MergeOrigin{{First: 0, Count: 2}, {First: 1, Count: 2}, {First: 2, Count: 1}}, origins)
+
+	var f threatconnect.Fingerprinter
+	_, err = f.Of(&threatconnect.GroupContent{Group: first, Content: threatconnect.BytesContent([]byte("first"))})
+	require.ErrorIs(t, err, threatconnect.ErrValidation)
+}

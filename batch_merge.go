@@ -80,8 +80,9 @@ type MergeStats struct {
 // that have that one differ in another, only those whose hashes are all the same.
 //
 // A merged item grows to a 16th of MaxBytes; what comes after that begins another one. An item that
-// breaks a rule of batch files is passed on as it is, so that the writer refuses it; one whose
-// type is not of this package is refused too, even when it embeds one.
+// breaks a rule of batch files, or is of another package's type, is passed on as it is, for the writer
+// to judge. Of several contents of one group ([GroupContent]) the last is uploaded; how to open them is
+// kept in memory, their content is not.
 //
 // An error of items is passed on after what came before it, and ends the sequence. The others are a
 // [*ValidationError] of opts, what is wrong with the temporary files, and the cause of the end of

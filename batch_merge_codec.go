@@ -52,7 +52,8 @@ func newItemCodec() *itemCodec {
 	return c
 }
 
-// foreignItem stands for an item whose type is not one of this package: it is refused as that is.
+// foreignItem stands for an item that cannot be written, because it is of another package's type or
+// has a content.
 type foreignItem struct{}
 
 func (foreignItem) batchItem() {}

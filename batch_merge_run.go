@@ -21,6 +21,7 @@ type merge struct {
 	in    *shelf         // items by what they are; files by their hashes, each time with their label first
 	files *sorter.Sorter // hashes of files
 	out   *shelf         // items by their place
+	aside mergedContents
 
 	open   bool // whether an item is being merged
 	key    []byte
@@ -34,7 +35,7 @@ func newMerge(ctx context.Context, o MergeOptions) *merge {
 	m.merger = newItemMerger(m.codec, o.Version)
 	m.rules = encoder{version: o.Version, action: BatchCreate, known: new(knownGroups)}
 	*m.rules.known = newKnownGroups(nil)
-	m.in, m.files, m.out = m.shelf(), m.sorter(), m.shelf()
+	m.in, m.files, m.out, m.aside = m.shelf(), m.sorter(), m.shelf(), newMergedContents()
 	return m
 }
 
@@ -56,7 +57,7 @@ func (m *merge) read(items iter.Seq2[BatchItem, error]) (source, err error) {
 		if m.ctx.Err() != nil {
 			return nil, context.Cause(m.ctx)
 		}
-		if err := m.add(plainType(item)); err != nil {
+		if err := m.add(m.aside.take(plainType(item))); err != nil {
 			return nil, err
 		}
 	}
@@ -85,6 +86,9 @@ func (m *merge) add(item BatchItem) error {
 		valid = err == nil
 	}
 	if !valid {
+		if content[0] == codecForeign {
+			m.aside.odd[seq] = item
+		}
 		m.stats.Invalid++
 		m.stats.Items++
 		return m.out.add(m.place(seq), seq, 1, content)
@@ -229,7 +233,7 @@ func (m *merge) pass(yield func(BatchItem, error) bool) (bool, error) {
 		if m.opts.OnItem != nil {
 			m.opts.OnItem(MergeOrigin{item.seq, item.count})
 		}
-		if !yield(next, nil) {
+		if !yield(m.aside.give(next, item.seq), nil) {
 			return false, nil
 		}
 	}

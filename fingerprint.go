@@ -25,13 +25,17 @@ type Fingerprinter struct {
 }
 
 // Of returns the fingerprint of an item. An item that breaks a rule is a [*ValidationError], as it
-// is when it is added to a [BatchWriter].
+// is when it is added to a [BatchWriter], and so is a [*GroupContent], because what its content holds
+// is not looked at.
 func (f *Fingerprinter) Of(item BatchItem) (Fingerprint, error) {
 	if f.sum == nil {
 		f.groups = newKnownGroups(nil) // none: all references are links
 		f.whole = encoder{version: BatchV2, action: BatchCreate, known: &f.groups}
 		f.name = encoder{version: BatchV2, action: BatchDelete, known: &f.groups}
 		f.sum = sha256.New()
+	}
+	if _, ok := item.(*GroupContent); ok {
+		return Fingerprint{}, &ValidationError{Field: "group content", Rule: "has no fingerprint", Fix: "send it every time, or make the fingerprint of its group and compare the content yourself"}
 	}
 	list, err := f.whole.encode(item)
 	if err != nil {

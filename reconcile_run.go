@@ -103,7 +103,7 @@ func (r *reconciliation) readCurrent(ctx context.Context, current iter.Seq2[Batc
 
 func (r *reconciliation) addCurrent(item BatchItem) error {
 	switch item.(type) {
-	case Group, *Association:
+	case Group, *GroupContent, *Association:
 		r.report.Ignored++
 		return nil
 	}
@@ -264,7 +264,9 @@ func (s *BatchStats) plus(t BatchStats) {
 	s.Groups.plus(t.Groups)
 	s.Associations.plus(t.Associations)
 	s.Links.plus(t.Links)
+	s.Contents.plus(t.Contents)
 	s.Invalid += t.Invalid
+	s.Duplicates += t.Duplicates
 	s.Jobs += t.Jobs
 	s.Bytes += t.Bytes
 }
