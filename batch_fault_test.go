@@ -66,7 +66,9 @@ func TestFaultsNeitherLoseNorRepeatItems(t *testing.T) {
 		threatconnecttest.FaultReset, threatconnecttest.FaultLostReply, threatconnecttest.FaultCutBody, threatconnecttest.FaultTruncate,
 		threatconnecttest.FaultHTML, threatconnecttest.FaultGarbage, threatconnecttest.FaultEmpty,
 	}
-	for seed := range uint64(12) {
+	struck, imports := 0, 0
+	for seed := uint64(0); struck < 10_000 && !t.Failed(); seed++ {
+		imports++
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				oddities := threatconnecttest.Oddity(0)
@@ -84,7 +86,7 @@ func TestFaultsNeitherLoseNorRepeatItems(t *testing.T) {
 						Header: http.Header{"Retry-After": {"3"}}},
 				)
 				cfg := appendConfig()
-				cfg.MaxItems, cfg.Concurrency = 16, 1+int(seed%3)
+				cfg.MaxItems, cfg.Concurrency = 6, 1+int(seed%3)
 				stats := sawtooth(t, srv.Client(), cfg, 200)
 				srv.ClearFaults()
 				checkSawtooth(t, srv, 200)
@@ -92,9 +94,13 @@ func TestFaultsNeitherLoseNorRepeatItems(t *testing.T) {
 				assert.Equal(t, threatconnect.BatchCounts{Added: 20, Succeeded: 20}, stats.Groups)
 				assert.Equal(t, stats.Links.Added, stats.Links.Succeeded)
 				assert.Len(t, srv.FaultCounts(), len(kinds)+2, "every kind of fault struck")
+				for _, n := range srv.FaultCounts() {
+					struck += n
+				}
 			})
 		})
 	}
+	t.Logf("%d faults struck, in %d imports of 220 items", struck, imports)
 }
 
 func TestReferencesHoldWithoutFaults(t *testing.T) {

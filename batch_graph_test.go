@@ -1,0 +1,145 @@
+package threatconnect_test
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/threatconnecttest"
+)
+
+// graph is a random graph of groups and hosts: what each is linked to, by the names under which the
+// server tells it.
+type graph struct {
+	groups, hosts map[string]map[string]bool // xid or host -> xids
+	pairs         map[string]map[string]bool // host -> hosts
+}
+
+func link(m map[string]map[string]bool, from, to string) {
+	if m[from] == nil {
+		m[from] = map[string]bool{}
+	}
+	m[from][to] = true
+}
+
+// randomGraph makes the items of a graph in random order. Every link is written at either of its ends,
+// at both, or as an association; some several times. There are circles, also of two.
+func randomGraph(random *rand.Rand, groups, hosts, links int) (graph, []threatconnect.BatchItem) {
+	g := graph{map[string]map[string]bool{}, map[string]map[string]bool{}, map[string]map[string]bool{}}
+	var items []threatconnect.BatchItem
+	threats, indicators := make([]*threatconnect.Threat, groups), make([]*threatconnect.Host, hosts)
+	for n := range threats {
+		threats[n] = batchGroup(fmt.Sprintf("x-%d", n))
+		items = append(items, threats[n])
+	}
+	for n := range indicators {
+		indicators[n] = batchHost(n)
+		items = append(items, indicators[n])
+	}
+	hostEnd := func(h *threatconnect.Host) threatconnect.AssociationEnd { return threatconnect.IndicatorEnd(h) }
+	for range links {
+		a, b := threats[random.IntN(groups)], threats[random.IntN(groups)]
+		h, i := indicators[random.IntN(hosts)], indicators[random.IntN(hosts)]
+		switch random.IntN(6) {
+		case 0: // group to group, at one end or both
+			if a == b {
+				continue
+			}
+			if !slices.Contains(a.GroupXIDs, b.XID) {
+				a.GroupXIDs = append(a.GroupXIDs, b.XID)
+			}
+			if random.IntN(2) == 0 && !slices.Contains(b.GroupXIDs, a.XID) {
+				b.GroupXIDs = append(b.GroupXIDs, a.XID)
+			}
+			link(g.groups, a.XID, b.XID)
+			link(g.groups, b.XID, a.XID)
+		case 1: // group to group, as an association
+			if a == b {
+				continue
+			}
+			items = append(items, &threatconnect.Association{From: threatconnect.GroupEnd(a.XID), To: threatconnect.GroupEnd(b.XID)})
+			link(g.groups, a.XID, b.XID)
+			link(g.groups, b.XID, a.XID)
+		case 2: // written at the host
+			if !slices.Contains(h.GroupXIDs, a.XID) {
+				h.GroupXIDs = append(h.GroupXIDs, a.XID)
+			}
+			link(g.hosts, h.HostName, a.XID)
+		case 3: // written at the group
+			a.Associated = append(a.Associated, threatconnect.IndicatorRef{Type: threatconnect.TypeHost, Value: h.HostName})
+			link(g.hosts, h.HostName, a.XID)
+		case 4: // as an association
+			items = append(items, &threatconnect.Association{From: hostEnd(h), To: threatconnect.GroupEnd(a.XID)})
+			link(g.hosts, h.HostName, a.XID)
+		default: // host to host, sometimes again and the other way round
+			if h == i {
+				continue
+			}
+			items = append(items, &threatconnect.Association{From: hostEnd(h), To: hostEnd(i), Type: "Host to Indicators"})
+			if random.IntN(3) == 0 {
+				items = append(items, &threatconnect.Association{From: hostEnd(i), To: hostEnd(h), Type: "Host to Indicators"})
+			}
+			link(g.pairs, h.HostName, "Host: "+i.HostName)
+			link(g.pairs, i.HostName, "Host: "+h.HostName)
+		}
+	}
+	random.Shuffle(len(items), func(i, j int) { items[i], items[j] = items[j], items[i] })
+	return g, items
+}
+
+func names(m map[string]bool) []string {
+	if len(m) == 0 {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(m))
+}
+
+func sorted(s []string) []string {
+	if len(s) == 0 {
+		return nil
+	}
+	return slices.Sorted(slices.Values(s))
+}
+
+func TestRandomGraphsHold(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(40) {
+		synctest.Test(t, func(t *testing.T) {
+			random := rand.New(rand.NewPCG(seed, 3))
+			srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Duration(random.IntN(5)) * time.Second))
+			want, items := randomGraph(random, 3+random.IntN(12), 3+random.IntN(30), random.IntN(150))
+			cfg := appendConfig()
+			cfg.MaxItems, cfg.Concurrency = 1+random.IntN(12), 1+random.IntN(4)
+			stats, err := srv.Client().Batch.Import(t.Context(), cfg, sequence(items))
+			require.NoError(t, err, "seed %d: %+v", seed, stats)
+			for _, g := range srv.Groups(batchOwner) {
+				require.Equal(t, names(want.groups[g.XID]), sorted(g.Groups), "seed %d, %s", seed, g.XID)
+				require.Len(t, g.Attributes, 1)
+			}
+			for _, h := range srv.Indicators(batchOwner) {
+				require.Equal(t, names(want.hosts[h.Summary]), sorted(h.Groups), "seed %d, %s", seed, h.Summary)
+				require.Equal(t, names(want.pairs[h.Summary]), sorted(h.Associated), "seed %d, %s", seed, h.Summary)
+				require.Len(t, h.Attributes, 1)
+			}
+			for _, c := range []threatconnect.BatchCounts{stats.Indicators, stats.Groups, stats.Associations, stats.Links} {
+				require.Equal(t, c.Added, c.Succeeded)
+			}
+			links := 0
+			for _, j := range srv.Jobs() {
+				links += j.SuccessfulAssociation
+			}
+			assert.EqualValues(t, stats.Associations.Added+stats.Links.Added, links, "each association was sent once")
+		})
+		if t.Failed() {
+			return
+		}
+	}
+}
