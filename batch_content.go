@@ -80,9 +80,11 @@ func (c *content) count() int {
 
 // kinds counts the items of a part by what they are counted as.
 func (c *content) kinds(p part) (n [itemKinds]int64) {
-	for pos := p.from; pos < p.to; pos++ {
-		s, i := c.place(pos)
-		n[kindOf(s, c.lists[s].items[i].seq)]++
+	for s := range sections {
+		from, to := c.in(s, p)
+		for _, it := range c.lists[s].items[from:to] {
+			n[kindOf(s, it.seq)]++
+		}
 	}
 	return n
 }

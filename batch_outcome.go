@@ -101,6 +101,13 @@ func (w *BatchWriter) lose(j *batchJob, p part, jobID int64) {
 // failed nevertheless: the first ones that are not links stand for them.
 func (w *BatchWriter) tally(j *batchJob, p part, m *matcher, further int) {
 	var d outcome
+	if m == nil && further == 0 {
+		for k, n := range j.kinds(p) {
+			d.kinds[k].Succeeded = n
+		}
+		w.count(j, func(o *outcome) { o.plus(&d) })
+		return
+	}
 	for pos := p.from; pos < p.to; pos++ {
 		list, _, seq := j.item(pos)
 		c := &d.kinds[kindOf(list, seq)]

@@ -79,7 +79,7 @@ func ExampleBatchService_Import_spool() {
 	}
 	items := threatconnect.BatchItems(slices.Values(hosts))
 
-	// The network goes away after three jobs have begun.
+	// The import is interrupted when its second job is on the platform.
 	ctx, end := context.WithCancel(context.Background())
 	config.OnEvent = func(e threatconnect.BatchEvent) {
 		if e.Phase == threatconnect.BatchUploaded && e.Job == 2 {

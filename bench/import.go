@@ -31,6 +31,33 @@ func importFeed(ctx context.Context, t task) error { return t.importItems(ctx, f
 
 func importHosts(ctx context.Context, t task) error { return t.importItems(ctx, hosts(t.n)) }
 
+// importSpooled imports with a spool on the disk.
+func importSpooled(ctx context.Context, t task) error {
+	dir, err := os.MkdirTemp("", "spool-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	c, err := t.client()
+	if err != nil {
+		return err
+	}
+	_, err = c.Batch.Import(ctx, threatconnect.BatchConfig{Owner: owner, Attributes: threatconnect.WriteReplace, Spool: threatconnect.NewDirSpool(dir)},
+		threatconnect.BatchItems(feed(t.n)))
+	return err
+}
+
+// importMerged merges what is there more than once first, which here is nothing.
+func importMerged(ctx context.Context, t task) error {
+	c, err := t.client()
+	if err != nil {
+		return err
+	}
+	_, err = c.Batch.Import(ctx, threatconnect.BatchConfig{Owner: owner, Attributes: threatconnect.WriteReplace},
+		threatconnect.MergeItems(ctx, threatconnect.BatchItems(feed(t.n)), nil))
+	return err
+}
+
 func (t task) importItems(ctx context.Context, items iter.Seq[threatconnect.BatchItem]) error {
 	c, err := t.client()
 	if err != nil {

@@ -26,6 +26,8 @@ var rows = []row{
 	{name: "import 250,000 / make the items, post ready-made bytes, uploads dropped", pkg: side{name: "import", n: 250_000}, bare: side{name: "post, make", n: 250_000}},
 	{name: "import 250,000 / make the items only", pkg: side{name: "import", n: 250_000}, bare: side{name: "make items", n: 250_000}},
 	{name: "import 2,000,000 / post ready-made files, uploads checked", pkg: side{name: "import", n: 2_000_000, mode: careful}, bare: side{name: "post files", n: 2_000_000, mode: careful}, target: "32 MiB"},
+	{name: "import 250,000 with a spool / without", pkg: side{name: "import, spool", n: 250_000}, bare: side{name: "import", n: 250_000}, target: "32 MiB"},
+	{name: "import 250,000 merged first / not", pkg: side{name: "import, merge", n: 250_000}, bare: side{name: "import", n: 250_000}},
 	{name: "import 1,000,000 hosts / 100,000 hosts", pkg: side{name: "import hosts", n: 1_000_000}, bare: side{name: "import hosts", n: 100_000}, target: "64 MiB, flat"},
 	{name: "list 100,000 / bare, 10,000 a page", pkg: side{name: "list", n: listed, page: 10_000}, bare: side{name: "list bare", n: listed, page: 10_000}, target: "wall 1"},
 	{name: "list 100,000 / bare, 500 a page", pkg: side{name: "list", n: listed, page: 500}, bare: side{name: "list bare", n: listed, page: 500}},

@@ -27,20 +27,22 @@ const (
 
 // tasks are what can be measured, in pairs: with the package, and bare.
 var tasks = map[string]func(context.Context, task) error{
-	"make items":   makeItems,
-	"import":       importFeed,
-	"import hosts": importHosts,
-	"post files":   postFiles,
-	"post bytes":   postBytes,
-	"post, make":   postAndMake,
-	"marshal":      marshalItems,
-	"list":         list,
-	"list ahead":   listAhead,
-	"list bare":    listBare,
-	"get":          get,
-	"get bare":     getBare,
-	"bulk":         bulk,
-	"bulk bare":    bulkBare,
+	"make items":    makeItems,
+	"import":        importFeed,
+	"import hosts":  importHosts,
+	"import, spool": importSpooled,
+	"import, merge": importMerged,
+	"post files":    postFiles,
+	"post bytes":    postBytes,
+	"post, make":    postAndMake,
+	"marshal":       marshalItems,
+	"list":          list,
+	"list ahead":    listAhead,
+	"list bare":     listBare,
+	"get":           get,
+	"get bare":      getBare,
+	"bulk":          bulk,
+	"bulk bare":     bulkBare,
 }
 
 func (t task) client() (*threatconnect.Client, error) {
