@@ -52,7 +52,7 @@ func (w *BatchWriter) tell(ev BatchEvent, phase BatchPhase) {
 	before := w.before
 	w.mu.Unlock()
 	t := ev.Stats.Total()
-	done := t.Succeeded + t.Failed + t.Unprocessed + t.Unknown
+	done := t.done()
 	if ev.Elapsed > 0 && done > before {
 		ev.Rate = float64(done-before) / ev.Elapsed.Seconds()
 		rest := max(w.cfg.Expect-ev.Stats.Invalid, t.Added) - done

@@ -47,6 +47,7 @@ func (w *BatchWriter) restore(ctx context.Context) error {
 		return err
 	}
 	w.linkSum()
+	w.start()
 	for _, j := range r.jobs {
 		if err := r.job(ctx, j); err != nil {
 			return err
@@ -199,6 +200,9 @@ func (r *restoring) job(ctx context.Context, from restoredJob) error {
 	name := recordName(recordPayload, from.number)
 	w.mu.Lock()
 	w.outcome.plus(&p.outcome)
+	for _, k := range []itemKind{kindOfIndicator, kindOfGroup, kindOfAssociation} {
+		w.before += p.outcome.kinds[k].done()
+	}
 	w.mu.Unlock()
 	if r.there[recordName(recordProgress, from.number)] && p.done() || !r.there[name] && from.items == [itemKinds]int64{} {
 		return nil

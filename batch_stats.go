@@ -18,6 +18,9 @@ func (c *BatchCounts) plus(d BatchCounts) {
 	c.Unknown += d.Unknown
 }
 
+// done returns how many items are settled, one way or the other.
+func (c *BatchCounts) done() int64 { return c.Succeeded + c.Failed + c.Unprocessed + c.Unknown }
+
 // BatchStats says how an import stands.
 type BatchStats struct {
 	Indicators, Groups, Associations BatchCounts
