@@ -148,7 +148,7 @@ func TokenFunc(source func(ctx context.Context) (token string, expires time.Time
 			select {
 			case turn <- struct{}{}:
 			case <-ctx.Done():
-				return "", context.Cause(ctx)
+				return "", endOf(ctx)
 			}
 			defer func() { <-turn }()
 			if token != "" && (expires.IsZero() || time.Until(expires) > early) {

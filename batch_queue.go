@@ -79,7 +79,7 @@ func (w *BatchWriter) wait(ctx context.Context, number int64) error {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return endOf(ctx)
 		}
 	}
 }

@@ -124,7 +124,7 @@ func (w *BatchWriter) start() {
 // fill takes the right to fill jobs; done gives it back.
 func (w *BatchWriter) fill(ctx context.Context) error {
 	if ctx.Err() != nil {
-		return context.Cause(ctx)
+		return endOf(ctx)
 	}
 	select {
 	case w.filling <- struct{}{}:
@@ -135,7 +135,7 @@ func (w *BatchWriter) fill(ctx context.Context) error {
 	case w.filling <- struct{}{}:
 		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return endOf(ctx)
 	}
 }
 
@@ -285,7 +285,7 @@ func (w *BatchWriter) memory(ctx context.Context) (*batchJob, error) {
 	case j := <-w.free:
 		return j, nil
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return nil, endOf(ctx)
 	}
 }
 

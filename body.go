@@ -90,6 +90,9 @@ func ended(ctx context.Context, err error) error {
 	return err
 }
 
+// endOf says why a context has ended: by its error and, where it was given one, its cause.
+func endOf(ctx context.Context) error { return ended(ctx, context.Cause(ctx)) }
+
 // sending is a request body whose progress is watched.
 type sending struct {
 	io.ReadCloser

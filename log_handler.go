@@ -183,7 +183,7 @@ func (b *logBuffer) flush(ctx context.Context) error {
 	select {
 	case b.turn <- struct{}{}:
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return endOf(ctx)
 	}
 	defer func() { <-b.turn }()
 	for {
@@ -193,7 +193,7 @@ func (b *logBuffer) flush(ctx context.Context) error {
 		}
 		if err := ctx.Err(); err != nil {
 			b.putBack(entries)
-			return context.Cause(ctx)
+			return endOf(ctx)
 		}
 		if err := b.logs.Send(context.WithValue(ctx, sendingLogs{}, true), entries...); err != nil {
 			b.mu.Lock()

@@ -56,6 +56,9 @@ func (c *Client) do(ctx context.Context, call *call, consume func(*http.Response
 				return t.give(ctx, call, fmt.Errorf("waiting for the limiter: %w", err))
 			}
 		}
+		if ctx.Err() != nil { // a transport of the caller's own need not look
+			return t.give(ctx, call, endOf(ctx))
+		}
 		t.attempts++
 		resp, err := c.attempt(ctx, call, query, t.attempts)
 		if err == nil {

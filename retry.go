@@ -69,7 +69,7 @@ func (p RetryPolicy) backoff(n int) time.Duration {
 // once.
 func sleep(ctx context.Context, d time.Duration) error {
 	if ctx.Err() != nil {
-		return ended(ctx, context.Cause(ctx))
+		return endOf(ctx)
 	}
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < d {
 		return fmt.Errorf("%w: it would pass during the wait of %s before the next attempt", context.DeadlineExceeded, d.Round(time.Millisecond))
@@ -80,7 +80,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-t.C:
 		return nil
 	case <-ctx.Done():
-		return ended(ctx, context.Cause(ctx))
+		return endOf(ctx)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -21,6 +20,7 @@ import (
 type Trigger struct {
 	hidden
 	send    func(context.Context, []byte) (*http.Response, error)
+	call    func() *call // what errors are cleared of
 	retry   RetryPolicy
 	maxBody int64
 }
@@ -79,7 +79,7 @@ func NewTrigger(rawURL string, opts *TriggerOptions) (*Trigger, error) {
 			header.Set(name, v)
 		}
 	}
-	t := &Trigger{retry: o.Retry.withDefaults(), maxBody: o.MaxBody}
+	t := &Trigger{retry: o.Retry.withDefaults(), maxBody: o.MaxBody, call: func() *call { return o.call(u) }}
 	if t.maxBody == 0 {
 		t.maxBody = 1 << 20
 	}
@@ -94,12 +94,27 @@ func NewTrigger(rawURL string, opts *TriggerOptions) (*Trigger, error) {
 		}
 		resp, err := client.Do(req)
 		if err != nil {
-			return nil, plainTransportError(err)
+			return nil, t.call().presentable(ended(ctx, plainTransportError(err)))
 		}
 		resp.Request = req
 		return resp, nil
 	}
 	return t, nil
+}
+
+// call is what stands for the trigger in errors: what others write into them is cleared of the
+// address, as a whole and in its parts, and of the password.
+func (o *TriggerOptions) call(u *url.URL) *call {
+	secret := []string{u.String(), u.RequestURI(), u.Path, o.Password}
+	for part := range strings.SplitSeq(u.Path, "/") {
+		if len(part) > len("playbook") {
+			secret = append(secret, part)
+		}
+	}
+	for _, values := range u.Query() {
+		secret = append(secret, values...)
+	}
+	return &call{method: http.MethodPost, route: route{template: triggerRoute}, private: secret}
 }
 
 func (o *TriggerOptions) check() error {
@@ -154,12 +169,12 @@ func (t *Trigger) Fire(ctx context.Context, payload any) (*TriggerResponse, erro
 		return nil, err
 	}
 	if ctx.Err() != nil {
-		return nil, &RequestError{Method: http.MethodPost, Route: triggerRoute, Err: context.Cause(ctx)}
+		return nil, &RequestError{Method: http.MethodPost, Route: triggerRoute, Err: endOf(ctx)}
 	}
 	for attempt := 1; ; attempt++ {
 		resp, err := t.send(ctx, body)
 		if err == nil {
-			return t.answer(resp, attempt)
+			return t.answer(ctx, resp, attempt)
 		}
 		failed := &RequestError{Method: http.MethodPost, Route: triggerRoute, Attempts: attempt, Err: err}
 		if attempt >= t.retry.MaxAttempts || ctx.Err() != nil || !neverConnected(err) || hopeless(err) {
@@ -188,17 +203,17 @@ func triggerBody(payload any) ([]byte, error) {
 }
 
 // answer reads what the playbook answered.
-func (t *Trigger) answer(resp *http.Response, attempt int) (*TriggerResponse, error) {
+func (t *Trigger) answer(ctx context.Context, resp *http.Response, attempt int) (*TriggerResponse, error) {
 	defer resp.Body.Close()
 	fail := func(err error) error {
 		return &RequestError{Method: http.MethodPost, Route: triggerRoute, Attempts: attempt, Err: err}
 	}
 	text, err := io.ReadAll(io.LimitReader(resp.Body, t.maxBody+1))
 	switch {
-	case err != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)):
-		return nil, fail(err)
+	case err != nil && ctx.Err() != nil:
+		return nil, fail(t.call().presentable(ended(ctx, err)))
 	case err != nil:
-		return nil, fail(fmt.Errorf("%w: the body broke off: %w", ErrResponse, err))
+		return nil, fail(t.call().presentable(fmt.Errorf("%w: the body broke off: %w", ErrResponse, err)))
 	case int64(len(text)) > t.maxBody:
 		return nil, fail(ErrBodyTooLarge)
 	}
@@ -206,7 +221,7 @@ func (t *Trigger) answer(resp *http.Response, attempt int) (*TriggerResponse, er
 	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
 		return out, nil
 	}
-	e := newAPIError(&call{method: http.MethodPost, route: route{template: triggerRoute}}, resp, text)
+	e := newAPIError(t.call(), resp, text)
 	e.Attempts, e.Hint = attempt, ""
 	switch {
 	case resp.StatusCode < 400:

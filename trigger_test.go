@@ -3,6 +3,7 @@ package threatconnect
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -155,6 +156,39 @@ func TestTriggerShowsNothing(t *testing.T) {
 		assert.NotContains(t, shown, "s3cret")
 	}
 }
+
+func TestTriggerErrorsHoldNothingOfItsAddress(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]httpmock.Responder{
+		"a transport that names the URL": func(req *http.Request) (*http.Response, error) {
+			return nil, fmt.Errorf("cannot reach %s as s3cret-user with s3cret-password\x1b[31m", req.URL)
+		},
+		"a transport that names a part": httpmock.NewErrorResponder(errors.New("no such file: S3CRET-PATH (s3cret-key)")),
+		"a broken Location":             httpmock.NewStringResponder(302, "").HeaderSet(http.Header{"Location": {"https://tc.example.com:s3cret-path/"}}),
+		"a refusal that repeats it":     httpmock.NewStringResponder(404, `{"message":"nothing at /api/playbook/s3cret-path for s3cret-key"}`),
+		"a body that breaks off": func(*http.Request) (*http.Response, error) {
+			resp := httpmock.NewStringResponse(200, "")
+			resp.Body = io.NopCloser(io.MultiReader(strings.NewReader("x"), failingReader{errors.New("reset while reading /api/playbook/s3cret-path")}))
+			return resp, nil
+		},
+	} {
+		trigger, mock := mockedTrigger(t, TriggerOptions{Username: "user", Password: "s3cret-password", Retry: RetryPolicy{MaxAttempts: 1}})
+		mock.RegisterNoResponder(answer)
+		_, err := trigger.Fire(t.Context(), nil)
+		require.Error(t, err, name)
+		text, jerr := json.Marshal(err)
+		require.NoError(t, jerr)
+		for _, shown := range []string{err.Error(), fmt.Sprintf("%+v %#v %q", err, err, err), string(text)} {
+			for _, secret := range []string{"s3cret-path", "s3cret-key", "s3cret-password", "\x1b"} {
+				assert.NotContains(t, strings.ToLower(shown), secret, name)
+			}
+		}
+	}
+}
+
+type failingReader struct{ err error }
+
+func (r failingReader) Read([]byte) (int, error) { return 0, r.err }
 
 func TestTriggerWaitsAsLongAsTheContext(t *testing.T) {
 	t.Parallel()

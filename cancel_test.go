@@ -1,0 +1,270 @@
+package threatconnect_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/threatconnecttest"
+)
+
+// hangs is a step of a script that waits for its context, as a connection does.
+func hangs(req *http.Request) (*http.Response, error) {
+	<-req.Context().Done()
+	return nil, context.Cause(req.Context())
+}
+
+// breath answers with a text and then hangs, as a stream does whose other end says nothing more.
+func breath(text, contentType string) func(*http.Request) (*http.Response, error) {
+	return func(req *http.Request) (*http.Response, error) {
+		resp := reply(200, "", "Content-Type", contentType)
+		resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(text), &trickle{ctx: req.Context()}))
+		resp.ContentLength = -1
+		return resp, nil
+	}
+}
+
+// slowJobs returns a client and a writer whose jobs take an hour.
+func slowJobs(t *testing.T) *threatconnect.BatchWriter {
+	t.Helper()
+	srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Hour))
+	cfg := appendConfig()
+	cfg.MaxItems = 1
+	w, err := srv.Client().Batch.NewWriter(cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		ended, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = w.Close(ended)
+	})
+	return w
+}
+
+// awaits are all the places at which something of this package waits.
+var awaits = map[string]func(t *testing.T, ctx context.Context) error{
+	"the answer": func(t *testing.T, ctx context.Context) error {
+		_, err := clientOf(t, &script{steps: steps{hangs}}).Owners.Whoami(ctx)
+		return err
+	},
+	"the answer to a POST": func(t *testing.T, ctx context.Context) error {
+		return calls["POST"](ctx, clientOf(t, &script{steps: steps{hangs}}))
+	},
+	"the body": func(t *testing.T, ctx context.Context) error {
+		_, err := clientOf(t, &script{steps: steps{breath("{", "application/json")}}).Owners.Whoami(ctx)
+		return err
+	},
+	"the words of a refusal": func(t *testing.T, ctx context.Context) error {
+		_, err := clientOf(t, &script{steps: steps{trickling(400, "")}}).Owners.Whoami(ctx)
+		return err
+	},
+	"the next attempt": func(t *testing.T, ctx context.Context) error {
+		_, err := clientOf(t, &script{steps: steps{answer(503, "", "Retry-After", "60")}}).Owners.Whoami(ctx)
+		return err
+	},
+	"a limiter": func(t *testing.T, ctx context.Context) error {
+		wait := limiter(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+		_, err := clientOf(t, &script{steps: steps{answer(200, whoami)}}, threatconnect.WithLimiter(wait)).Owners.Whoami(ctx)
+		return err
+	},
+	"a token": func(t *testing.T, ctx context.Context) error {
+		c, err := threatconnect.NewClient("https://tc.example", threatconnect.TokenFunc(func(ctx context.Context) (string, time.Time, error) {
+			<-ctx.Done()
+			return "", time.Time{}, ctx.Err()
+		}), threatconnect.WithTransport(&script{steps: steps{answer(200, whoami)}}))
+		require.NoError(t, err)
+		_, err = c.Owners.Whoami(ctx)
+		return err
+	},
+	"the token that somebody else asks for": func(t *testing.T, ctx context.Context) error {
+		release := make(chan struct{})
+		defer close(release)
+		c, err := threatconnect.NewClient("https://tc.example", threatconnect.TokenFunc(func(context.Context) (string, time.Time, error) {
+			<-release
+			return "token", time.Time{}, nil
+		}), threatconnect.WithTransport(&script{steps: steps{answer(200, whoami)}}))
+		require.NoError(t, err)
+		go func() { _, _ = c.Owners.Whoami(t.Context()) }()
+		synctest.Wait()
+		_, err = c.Owners.Whoami(ctx)
+		return err
+	},
+	"a page": func(t *testing.T, ctx context.Context) error {
+		s := &script{steps: steps{answer(200, `{"data":{"resultCount":3,"host":[{"id":1,"hostName":"a.example"}]}}`), hangs}}
+		return lastError(clientOf(t, s).Indicators.Hosts.All(ctx, &threatconnect.IndicatorListOptions{ListOptions: threatconnect.ListOptions{Limit: 1}}))
+	},
+	"pages ahead": func(t *testing.T, ctx context.Context) error {
+		s := &script{steps: steps{answer(200, `{"data":{"resultCount":99,"host":[{"id":1,"hostName":"a.example"}]}}`), hangs}}
+		err := lastError(clientOf(t, s).Indicators.Hosts.All(ctx, &threatconnect.IndicatorListOptions{ListOptions: threatconnect.ListOptions{Limit: 1, Ahead: 4}}))
+		assert.Equal(t, 5, s.count())
+		return err
+	},
+	"the next of a bulk report": func(t *testing.T, ctx context.Context) error {
+		s := &script{steps: steps{breath(`{"indicator":[{"type":"Host","summary":"a.example"},`, "application/json")}}
+		return lastError(clientOf(t, s).Bulk.JSON(ctx, "Example Source"))
+	},
+	"the next row of a bulk report": func(t *testing.T, ctx context.Context) error {
+		s := &script{steps: steps{breath("Type,Value\nHost,a.example\n"+strings.Repeat(" ", 8<<10), "text/csv")}}
+		return lastError(clientOf(t, s).Bulk.CSV(ctx, "Example Source"))
+	},
+	"the end of a bulk report's making": func(t *testing.T, ctx context.Context) error {
+		_, err := clientOf(t, &script{steps: steps{answer(200, `{"bulkStatus":{"name":"x","status":"Running"}}`)}}).Bulk.Wait(ctx, "Example Source", nil)
+		return err
+	},
+	"the next error of a job": func(t *testing.T, ctx context.Context) error {
+		return lastError(clientOf(t, &script{steps: steps{breath(`[{"code":"0x1005"},`, "application/octet-stream")}}).Batch.Errors(ctx, 7))
+	},
+	"the end of a job": func(t *testing.T, ctx context.Context) error {
+		_, err := clientOf(t, &script{steps: steps{answer(200, `{"status":"Running"}`)}}).Batch.Wait(ctx, 7)
+		return err
+	},
+	"a download": func(t *testing.T, ctx context.Context) error {
+		s := &script{steps: steps{breath(strings.Repeat("x", 64<<10), "application/octet-stream")}}
+		_, err := clientOf(t, s).Groups.Download(ctx, threatconnect.GroupRef{Type: threatconnect.GroupDocument, ID: 1}, io.Discard)
+		return err
+	},
+	"a stream of one's own": func(t *testing.T, ctx context.Context) error {
+		resp, err := clientOf(t, &script{steps: steps{breath("x", "text/plain")}}).Do(ctx, threatconnect.Request{Method: "GET", Path: "/v2/owners"})
+		require.NoError(t, err)
+		_, err = io.Copy(io.Discard, resp.Body)
+		require.NoError(t, resp.Body.Close())
+		return err
+	},
+	"room for one item more": func(t *testing.T, ctx context.Context) error {
+		w := slowJobs(t)
+		addAll(t, w, batchHost(0), batchHost(1))
+		return w.Add(ctx, batchHost(2))
+	},
+	"the turn to add": func(t *testing.T, ctx context.Context) error {
+		w := slowJobs(t)
+		addAll(t, w, batchHost(0), batchHost(1))
+		other, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go func() { _ = w.Add(other, batchHost(2)) }()
+		synctest.Wait()
+		return w.Add(ctx, batchHost(3))
+	},
+	"a flush": func(t *testing.T, ctx context.Context) error {
+		w := slowJobs(t)
+		addAll(t, w, batchHost(0))
+		return w.Flush(ctx)
+	},
+	"a close": func(t *testing.T, ctx context.Context) error {
+		w := slowJobs(t)
+		addAll(t, w, batchHost(0))
+		return w.Close(ctx)
+	},
+	"an import": func(t *testing.T, ctx context.Context) error {
+		srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Hour))
+		_, err := srv.Client().Batch.Import(ctx, appendConfig(), func(yield func(threatconnect.BatchItem, error) bool) { yield(batchHost(0), nil) })
+		return err
+	},
+	"log entries to be sent": func(t *testing.T, ctx context.Context) error {
+		h, err := clientOf(t, &script{steps: steps{hangs}}).Logs.NewHandler(nil)
+		require.NoError(t, err)
+		require.NoError(t, h.Handle(ctx, logRecord("x")))
+		return h.Flush(ctx)
+	},
+	"the turn to send log entries": func(t *testing.T, ctx context.Context) error {
+		h, err := clientOf(t, &script{steps: steps{hangs}}).Logs.NewHandler(nil)
+		require.NoError(t, err)
+		require.NoError(t, h.Handle(ctx, logRecord("x")))
+		other, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go func() { _ = h.Flush(other) }()
+		synctest.Wait()
+		return h.Close(ctx)
+	},
+	"a playbook": func(t *testing.T, ctx context.Context) error {
+		return fire(t, ctx, roundTripper(hangs))
+	},
+	"a playbook's body": func(t *testing.T, ctx context.Context) error {
+		return fire(t, ctx, roundTripper(breath("x", "text/plain")))
+	},
+	"a connection to a playbook": func(t *testing.T, ctx context.Context) error {
+		return fire(t, ctx, roundTripper(fails(&net.OpError{Op: "dial", Err: errors.New("refused")})))
+	},
+}
+
+func fire(t *testing.T, ctx context.Context, rt http.RoundTripper) error {
+	t.Helper()
+	trigger, err := threatconnect.NewTrigger("https://tc.example/api/playbook/x", &threatconnect.TriggerOptions{
+		HTTPClient: &http.Client{Transport: rt}, Retry: threatconnect.RetryPolicy{MaxAttempts: 1000},
+	})
+	require.NoError(t, err)
+	_, err = trigger.Fire(ctx, nil)
+	return err
+}
+
+// lastError ranges over a sequence and returns its error.
+func lastError[T any](seq func(func(T, error) bool)) error {
+	var last error
+	seq(func(_ T, err error) bool { last = err; return true })
+	return last
+}
+
+func TestEveryWaitEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	shutdown := errors.New("shutting down")
+	for name, wait := range awaits {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) { // which fails when a goroutine is left
+				ctx, cancel := context.WithCancelCause(t.Context())
+				defer cancel(nil)
+				var at time.Time
+				time.AfterFunc(900*time.Millisecond, func() {
+					at = time.Now()
+					cancel(shutdown)
+				})
+				err := wait(t, ctx)
+				require.False(t, at.IsZero(), "it did not wait: %v", err)
+				assert.Zero(t, time.Since(at), "time passed after the end of the context")
+				require.ErrorIs(t, err, context.Canceled)
+				assert.NotErrorIs(t, err, threatconnect.ErrResponse)
+			})
+		})
+	}
+}
+
+func TestNothingIsSentWithAContextThatHasEnded(t *testing.T) {
+	t.Parallel()
+	shutdown := errors.New("shutting down")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(shutdown)
+	asked := 0
+	token := func(context.Context) (string, time.Time, error) { asked++; return "token", time.Time{}, nil }
+	for name, call := range calls {
+		s := &script{steps: steps{answer(200, whoami)}} // which does not look at the context
+		c, err := threatconnect.NewClient("https://tc.example", threatconnect.TokenFunc(token), threatconnect.WithTransport(s))
+		require.NoError(t, err)
+		err = call(ctx, c)
+		require.ErrorIs(t, err, context.Canceled, name)
+		require.ErrorIs(t, err, shutdown, name)
+		assert.Zero(t, s.count(), name)
+	}
+	assert.Zero(t, asked, "nor is a token asked for")
+	require.ErrorIs(t, fire(t, ctx, roundTripper(answer(200, ""))), context.Canceled)
+
+	srv := threatconnecttest.New()
+	w, err := srv.Client().Batch.NewWriter(appendConfig())
+	require.NoError(t, err)
+	require.ErrorIs(t, w.Add(ctx, batchHost(0)), context.Canceled)
+	require.ErrorIs(t, w.Flush(ctx), context.Canceled)
+	require.ErrorIs(t, w.Close(ctx), context.Canceled)
+	assert.Empty(t, srv.Requests())
+}
+
+func logRecord(message string) slog.Record {
+	return slog.NewRecord(time.Now(), slog.LevelInfo, message, 0)
+}
