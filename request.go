@@ -311,10 +311,14 @@ func (p *payload) attach(req *http.Request, watch *watch) error {
 	return nil
 }
 
-// plainTransportError takes the URL off a transport error, because a path can hold an indicator.
+// plainTransportError takes the URL off a transport error, because a path can hold an indicator. A
+// redirect to what is no URL fails in the transport, where others are left to the caller.
 func plainTransportError(err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
-		return u.Err
+		err = u.Err
+	}
+	if strings.HasPrefix(err.Error(), "failed to parse Location header") {
+		return fmt.Errorf("%w: its Location is not a URL", ErrRedirect)
 	}
 	return err
 }

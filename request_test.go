@@ -19,6 +19,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -200,34 +201,63 @@ func TestAProxyThatRefusesIsNamed(t *testing.T) {
 
 func TestNothingFollowsARedirect(t *testing.T) {
 	t.Parallel()
+	// The second server: it counts connections, so that not even an empty one goes unseen.
 	var reached atomic.Int32
-	target := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached.Add(1) }))
-	defer target.Close()
-	other := strings.Replace(target.URL, "127.0.0.1", "localhost", 1)
-	for _, status := range []int{301, 302, 303, 307, 308, 300, 304} {
-		for _, to := range []string{target.URL + "/api/v2/whoami?token=leaked", other + "/x", "/elsewhere", "//" + strings.TrimPrefix(other, "http://"), "https://user:pass@other.example/evil-value", "://", ""} {
-			var asked atomic.Int32
-			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				asked.Add(1)
-				if to != "" {
-					w.Header().Set("Location", to)
-				}
-				w.WriteHeader(status)
-			}))
-			c := newClient(t, srv.URL+"/api")
-			for name, call := range calls {
-				asked.Store(0)
-				err := call(t.Context(), c)
-				require.Error(t, err)
-				if to != "://" {
-					require.ErrorIs(t, err, threatconnect.ErrRedirect, "%s %d %s", name, status, to)
-					assert.Equal(t, int32(1), asked.Load())
-				}
-				assert.NotContains(t, err.Error(), "leaked")
-				assert.NotContains(t, err.Error(), "pass@")
-				assert.NotContains(t, err.Error(), "evil-value")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var accepting sync.WaitGroup
+	accepting.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
 			}
-			srv.Close()
+			reached.Add(1)
+			_ = conn.Close()
+		}
+	})
+	defer accepting.Wait()
+	defer l.Close()
+	target := l.Addr().String()
+	other := strings.Replace(target, "127.0.0.1", "localhost", 1)
+	cert, roots := certificate(t, "localhost", time.Now().Add(time.Hour))
+	for _, scheme := range []string{"http", "https"} {
+		for _, status := range []int{301, 302, 303, 307, 308, 300, 304} {
+			for where, to := range map[string]string{
+				"the same host": "/elsewhere", "another port": "http://" + target + "/api/v2/whoami?token=leaked", "another port with TLS": "https://" + target + "/x",
+				"another host": "http://" + other + "/x", "another host without a scheme": "//" + other, "another host with a password": "https://user:pass@other.example/evil-value",
+				"a port that is none": "https://user:pass@other.example:evil-value/", "what is no URL": "://", "nowhere": "",
+			} {
+				var asked atomic.Int32
+				srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					asked.Add(1)
+					if to != "" {
+						w.Header().Set("Location", to)
+					}
+					w.WriteHeader(status)
+				}))
+				opts := []threatconnect.Option{threatconnect.WithTLSConfig(&tls.Config{RootCAs: roots})}
+				base := ""
+				if scheme == "https" {
+					srv.TLS = &tls.Config{Certificates: []tls.Certificate{cert}}
+					srv.StartTLS()
+					base = strings.Replace(srv.URL, "127.0.0.1", "localhost", 1)
+				} else {
+					srv.Start()
+					base = srv.URL
+				}
+				c := newClient(t, base+"/api", opts...)
+				for name, call := range calls {
+					asked.Store(0)
+					err := call(t.Context(), c)
+					require.ErrorIs(t, err, threatconnect.ErrRedirect, "%s %d %s", name, status, where)
+					assert.Equal(t, int32(1), asked.Load(), "%s %d %s", name, status, where)
+					for _, leak := range []string{"leaked", "pass@", "evil-value"} {
+						assert.NotContains(t, err.Error(), leak)
+					}
+				}
+				srv.Close()
+			}
 		}
 	}
 	assert.Zero(t, reached.Load())

@@ -150,7 +150,7 @@ func hopeless(err error) bool {
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return true
 	}
-	if errors.Is(err, http.ErrSchemeMismatch) {
+	if errors.Is(err, http.ErrSchemeMismatch) || errors.Is(err, ErrRedirect) {
 		return true
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" {
