@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 	"unicode"
@@ -107,7 +108,7 @@ func (e *APIError) Is(target error) bool {
 // wrote, and a caller's own transport may put a path into it. The error itself stays below it.
 func (c *call) presentable(err error) error {
 	text := err.Error()
-	clean := printable(c.clear(text))
+	clean := printable(c.clear(userInfo.ReplaceAllLiteralString(text, "://{}@")))
 	if len(clean) > 300 {
 		clean = strings.ToValidUTF8(clean[:300], "") + " (cut)"
 	}
@@ -116,6 +117,10 @@ func (c *call) presentable(err error) error {
 	}
 	return &cleanError{text: clean, err: err}
 }
+
+// userInfo is what stands before the host in a URL: a transport of the caller's own can name its
+// proxy in an error.
+var userInfo = regexp.MustCompile(`://[^\s"]*@`)
 
 // cleanError is an error with another text.
 type cleanError struct {

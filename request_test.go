@@ -72,6 +72,7 @@ func TestTLSFailuresAreNotTriedAgain(t *testing.T) {
 		"an unknown authority":  {&tls.Config{Certificates: []tls.Certificate{good}}, &tls.Config{RootCAs: x509.NewCertPool()}, "unknown authority"},
 		"an expired one":        {&tls.Config{Certificates: []tls.Certificate{expired}}, &tls.Config{RootCAs: expiredRoots}, "expired"},
 		"another name":          {&tls.Config{Certificates: []tls.Certificate{other}}, &tls.Config{RootCAs: otherRoots}, "not localhost"},
+		"TLS 1.0":               {&tls.Config{Certificates: []tls.Certificate{good}, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10}, &tls.Config{RootCAs: roots}, "protocol version"},
 		"TLS 1.1":               {&tls.Config{Certificates: []tls.Certificate{good}, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}, &tls.Config{RootCAs: roots}, "protocol version"},
 		"TLS 1.1 that is asked": {&tls.Config{Certificates: []tls.Certificate{good}, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}, &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS10}, "protocol version"},
 		"a client certificate":  {&tls.Config{Certificates: []tls.Certificate{good}, ClientAuth: tls.RequireAnyClientCert}, &tls.Config{RootCAs: roots}, "certificate required"},
@@ -271,6 +272,7 @@ func TestTransportErrorsAreFitToBeShown(t *testing.T) {
 		"cannot reach WWW.EXAMPLE.COM":                          "cannot reach {}",
 		long:                                                    long[:300] + " (cut)",
 		"plain":                                                 "plain",
+		`proxyconnect to "http://user:pr0xyPass@proxy.example:3128" failed`: `proxyconnect to "http://{}@proxy.example:3128" failed`,
 	} {
 		inner := errors.New(in)
 		s := &script{steps: steps{fails(inner)}}

@@ -164,7 +164,7 @@ func hopeless(err error) bool {
 	}
 	// What package net/http and a caller's own transport say in words only.
 	text := err.Error()
-	for _, t := range []string{"tls: server selected unsupported protocol version", "Proxy Authentication Required", "server response headers exceeded", "response header list larger"} {
+	for _, t := range []string{"tls: server selected unsupported protocol version", "Proxy Authentication Required", "username/password authentication failed", "no acceptable authentication methods", "server response headers exceeded", "response header list larger"} {
 		if strings.Contains(text, t) {
 			return true
 		}
