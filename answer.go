@@ -283,7 +283,9 @@ func readEnvelope(text []byte, keys []string, read func(*wire.Reader)) (envelope
 	for r.Object(); r.NextKey(); {
 		switch key := string(r.Key()); {
 		case key == "status":
-			env.status = r.Text()
+			if status := r.Text(); env.success() { // of two that contradict each other, the failure counts
+				env.status = status
+			}
 		case key == "message" || key == "description":
 			env.message = r.Text()
 		case key == "resultCount":

@@ -169,6 +169,18 @@ func TestOneThingIsReadFromEveryPlace(t *testing.T) {
 	}
 }
 
+func TestAFailureCountsWhereverItStands(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{`{"status":"Failure","status":"Success","message":"no"}`, `{"status":"Success","message":"no","status":"Failure"}`,
+		`{"status":"Failure","data":{"user":{"userName":"a"}},"status":"Success","message":"no"}`} {
+		_, err := clientOf(t, &script{steps: steps{answer(200, body)}}).Owners.Whoami(t.Context())
+		var api *threatconnect.APIError
+		require.ErrorAs(t, err, &api, body)
+		assert.Equal(t, "no", api.Message)
+		require.Error(t, calls["DELETE"](t.Context(), clientOf(t, &script{steps: steps{answer(200, body)}})))
+	}
+}
+
 func TestTheKeyThatIsAskedForFirstWins(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{
