@@ -31,6 +31,14 @@ func (s *BatchService) Import(ctx context.Context, config BatchConfig, items ite
 		return w.Stats(), w.result
 	}
 	var source error
+	through := false
+	defer func() {
+		if !through { // the sequence panicked: nothing goes on behind the caller's back
+			ended, cancel := context.WithCancel(ctx)
+			cancel()
+			_ = w.Close(ended)
+		}
+	}()
 	past := w.replay()
 	for item, err := range items {
 		if source = err; err != nil {
@@ -53,6 +61,7 @@ func (s *BatchService) Import(ctx context.Context, config BatchConfig, items ite
 	if source == nil && past.left > 0 {
 		source = errOtherItems
 	}
+	through = true
 	err = w.close(ctx, source)
 	return w.Stats(), err
 }

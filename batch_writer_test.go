@@ -355,6 +355,38 @@ func TestCloseWithACancelledContextNamesTheJobsItLeaves(t *testing.T) {
 	})
 }
 
+func TestAnImportWhoseItemsPanicLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	for name, wrong := range map[string]func(*threatconnect.BatchConfig, func(threatconnect.BatchItem, error) bool){
+		"in the sequence": func(_ *threatconnect.BatchConfig, yield func(threatconnect.BatchItem, error) bool) { panic("mine") },
+		"in OnError":      func(_ *threatconnect.BatchConfig, yield func(threatconnect.BatchItem, error) bool) { yield(nil, nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) { // which fails when a goroutine is left
+				srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Hour))
+				cfg := appendConfig()
+				cfg.MaxItems = 1
+				cfg.OnError = func(e threatconnect.BatchItemError) {
+					if e.Err != nil {
+						panic("mine")
+					}
+				}
+				assert.PanicsWithValue(t, "mine", func() {
+					_, _ = srv.Client().Batch.Import(t.Context(), cfg, func(yield func(threatconnect.BatchItem, error) bool) {
+						yield(batchHost(0), nil)
+						time.Sleep(time.Minute)
+						wrong(&cfg, yield)
+					})
+				})
+				requests := len(srv.Requests())
+				time.Sleep(2 * time.Hour)
+				assert.Len(t, srv.Requests(), requests, "the import went on")
+			})
+		})
+	}
+}
+
 func TestAddIsSafeForConcurrentUse(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.New()
