@@ -215,14 +215,36 @@ func asResponseError(err error) error {
 	return fmt.Errorf("%w: %w", ErrResponse, err)
 }
 
+// mostRow is how many bytes a row of a CSV report may have, and what is read ahead of it.
+const mostRow = 256 << 10
+
+var errHugeRow = errors.New("a row is larger than 256 KiB")
+
+// rowSource ends a report in which no row ends: package csv holds a row in memory, whatever its size.
+type rowSource struct {
+	src  io.Reader
+	left int // of the row
+}
+
+func (s *rowSource) Read(p []byte) (int, error) {
+	if s.left <= 0 {
+		return 0, errHugeRow
+	}
+	n, err := s.src.Read(p)
+	s.left -= n
+	return n, err
+}
+
 // bulkRows reads a CSV report.
 type bulkRows struct {
+	src     *rowSource
 	r       *csv.Reader
 	columns [4]int // of type, value, rating and confidence; -1 when there is none
 }
 
 func newBulkRows(src io.Reader) (*bulkRows, error) {
-	b := &bulkRows{r: csv.NewReader(src)}
+	b := &bulkRows{src: &rowSource{src: src, left: mostRow}}
+	b.r = csv.NewReader(b.src)
 	b.r.ReuseRecord = true
 	head, err := b.r.Read()
 	if err == io.EOF {
@@ -243,6 +265,7 @@ func newBulkRows(src io.Reader) (*bulkRows, error) {
 }
 
 func (b *bulkRows) next() (BulkRow, error) {
+	b.src.left = mostRow
 	record, err := b.r.Read()
 	if err != nil {
 		return BulkRow{}, csvError(err)

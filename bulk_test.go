@@ -188,6 +188,36 @@ func TestBulkNeedsMemoryForOneElement(t *testing.T) { // not in parallel: it mea
 	assert.Less(t, most, start+2<<20, "the report of %d MB was held", len(element)*n>>20)
 }
 
+func TestBulkRowsEnd(t *testing.T) { // not in parallel: it measures what is allocated
+	const head = "Type,Value\nHost,www.example.com\n"
+	long := strings.Repeat("x", 200<<10)
+	c, mock := contentClient(t)
+	mock.RegisterNoResponder(httpmock.NewStringResponder(200, head+"User Agent,"+long+"\nUser Agent,"+long+"\n").HeaderSet(http.Header{"Content-Type": {"text/csv"}}))
+	got, err := Collect(c.Bulk.CSV(t.Context(), ""))
+	require.NoError(t, err)
+	assert.Len(t, got, 3, "long rows are rows")
+
+	for name, line := range map[string]string{"in quotes": `"` + long, "without a line break": long, "made of commas": strings.Repeat(",", 1<<10), "made of empty lines": ""} {
+		text := head + "User Agent," + line
+		again := strings.TrimPrefix(line, `"`)
+		if line == "" {
+			text, again = "", "\n\n\n\n"
+		}
+		c, mock := contentClient(t)
+		mock.RegisterNoResponder(func(req *http.Request) (*http.Response, error) {
+			resp := httpmock.NewStringResponse(200, "")
+			resp.Header.Set("Content-Type", "text/csv")
+			resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(text), &lineReader{line: []byte(again), n: 1 << 30}))
+			return resp, nil
+		})
+		before := allocated()
+		_, err := Collect(c.Bulk.CSV(t.Context(), ""))
+		require.ErrorIs(t, err, ErrResponse, name)
+		require.ErrorIs(t, err, errHugeRow, name)
+		assert.Less(t, allocated()-before, uint64(64<<20), name)
+	}
+}
+
 func TestBulkStopsWhenToldTo(t *testing.T) {
 	t.Parallel()
 	element := `{"type":"Host","summary":"www.example.com"},`
