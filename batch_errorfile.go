@@ -86,7 +86,7 @@ func (s *BatchService) readErrors(ctx context.Context, jobID int64, what string,
 			if err != nil {
 				return fmt.Errorf("%w: it begins like gzip and is not: %w", ErrResponse, err)
 			}
-			body = bufio.NewReaderSize(io.LimitReader(z, s.c.cfg.maxBody), 32<<10)
+			body = bufio.NewReaderSize(&capped{z, s.c.cfg.maxBody}, 32<<10)
 		}
 		d, n := objectScanner{src: body}, 0
 		for {
@@ -110,6 +110,21 @@ func (s *BatchService) readErrors(ctx context.Context, jobID int64, what string,
 			}
 		}
 	})
+}
+
+// capped reads what is unpacked up to a size; what is larger is an error and not an end.
+type capped struct {
+	src  io.Reader
+	left int64
+}
+
+func (c *capped) Read(p []byte) (int, error) {
+	if c.left <= 0 {
+		return 0, ErrBodyTooLarge
+	}
+	n, err := c.src.Read(p[:min(int64(len(p)), c.left)])
+	c.left -= int64(n)
+	return n, err
 }
 
 // jobError is an entry of a list of errors.

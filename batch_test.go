@@ -9,6 +9,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -324,6 +325,74 @@ func twice(t *testing.T, b []byte) []byte {
 	require.NoError(t, err)
 	require.NoError(t, z.Close())
 	return packed.Bytes()
+}
+
+func TestListsOfErrorsThatDoNotEnd(t *testing.T) {
+	t.Parallel()
+	entry := []byte(`{"errorReason":"Error (0x1005): no","errorSource":"a.example"}` + "\n")
+	packed := zipped(t, bytes.Repeat(entry, 50_000)) // 3 MB
+	for name, c := range map[string]struct {
+		body []byte
+		says error
+		n    int
+	}{
+		"packed, and larger than the cap": {packed, threatconnect.ErrBodyTooLarge, 1 << 20 / len(entry)},
+		"larger than the cap":             {bytes.Repeat(entry, 50_000), threatconnect.ErrBodyTooLarge, 1 << 20 / len(entry)},
+		"an entry that does not end":      {append(bytes.Repeat(entry, 3), bytes.Repeat([]byte(`{"a":[`), 1<<17)...), threatconnect.ErrResponse, 3},
+	} {
+		m, client := batchMock(t, quick, threatconnect.WithMaxResponseBytes(1<<20))
+		m.RegisterResponder("GET", batchBase+"/v2/batch/7/errors", func(*http.Request) (*http.Response, error) {
+			return httpmock.NewBytesResponse(200, c.body), nil
+		})
+		n := 0
+		var last error
+		for _, err := range client.Batch.Errors(t.Context(), 7) {
+			if last = err; err == nil {
+				n++
+			}
+		}
+		require.ErrorIs(t, last, c.says, name)
+		assert.Equal(t, c.n, n, name)
+	}
+}
+
+func TestAListOfErrorsOf50MBIsReadInLittleMemory(t *testing.T) { // not in parallel: it measures memory
+	const entries = 800
+	entry := []byte(`{"errorSource":"a.example","errorReason":"Error (0x1005): ` + strings.Repeat("no ", 22_000) + `"},` + "\n") // 64 KiB
+	m, client := batchMock(t)
+	m.RegisterResponder("GET", batchBase+"/v2/batch/7/errors", func(*http.Request) (*http.Response, error) {
+		r, w := io.Pipe()
+		go func() {
+			z, err := gzip.NewWriterLevel(w, gzip.BestSpeed)
+			if err != nil {
+				return
+			}
+			_, _ = z.Write([]byte("["))
+			for range entries {
+				if _, err := z.Write(entry); err != nil {
+					return
+				}
+			}
+			_, _ = z.Write([]byte("]"))
+			_ = z.Close()
+			_ = w.Close()
+		}()
+		resp := httpmock.NewStringResponse(200, "")
+		resp.Body = r
+		return resp, nil
+	})
+	n, most := 0, uint64(0)
+	for _, err := range client.Batch.Errors(t.Context(), 7) {
+		require.NoError(t, err)
+		if n++; n%200 == 0 {
+			var mem runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&mem)
+			most = max(most, mem.HeapAlloc)
+		}
+	}
+	assert.Equal(t, entries, n)
+	assert.Less(t, most, uint64(48<<20))
 }
 
 func TestResultsAreAskedForByCodeWordsAndSeverity(t *testing.T) {
