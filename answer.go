@@ -47,7 +47,7 @@ func newAPIError(call *call, resp *http.Response, text []byte) *APIError {
 	default:
 		e.Message = failureMessage(text)
 	}
-	e.classify(resp)
+	e.classify(resp, call)
 	e.Message = cut(call.clear(e.Message), 4<<10)
 	if e.StatusCode == http.StatusNotFound && e.Message == "" && e.Hint == "" {
 		e.Hint = "is /api missing from the base URL?"
@@ -56,9 +56,16 @@ func newAPIError(call *call, resp *http.Response, text []byte) *APIError {
 }
 
 // clear takes the call's own values out of text that somebody else wrote: those in the path, in the
-// filters and in the body, as they are and as they stand in a URL, in upper and lower case.
+// filters and in the body, as they are and as they stand in a URL, in upper and lower case; and
+// signatures, the one that was sent and the one that somebody had expected, and the token.
 func (c *call) clear(text string) string {
+	text = withoutSignatures(text)
 	values := slices.Concat(c.route.values, c.private)
+	if token, ok := strings.CutPrefix(c.sent, tokenScheme); ok {
+		values = append(values, token)
+	} else if _, signature, ok := strings.Cut(c.sent, ":"); ok {
+		values = append(values, signature)
+	}
 	for f := range strings.SplitSeq(c.query.Get(filtersKey), ",") {
 		if i := strings.IndexAny(f, "=<>^!"); i >= 0 {
 			values = append(values, f[i+1:])
@@ -73,6 +80,29 @@ func (c *call) clear(text string) string {
 		}
 	}
 	return text
+}
+
+// withoutSignatures takes out of a text whatever is a SHA-256 in base64: 43 characters and an equals
+// sign.
+func withoutSignatures(text string) string {
+	const n = 43
+	for from := 0; ; {
+		i := strings.IndexByte(text[from:], '=')
+		if i < 0 {
+			return text
+		}
+		from += i
+		if from >= n && !strings.ContainsFunc(text[from-n:from], func(r rune) bool { return !isBase64(r) }) {
+			text = text[:from-n] + "{}" + text[from+1:]
+			from += 2 - n
+		} else {
+			from++
+		}
+	}
+}
+
+func isBase64(r rune) bool {
+	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '+' || r == '/'
 }
 
 // replaceFold replaces old in s, in whatever case its ASCII letters are.
@@ -115,7 +145,7 @@ func failureMessage(text []byte) string {
 }
 
 // classify finds the Err values that describe the answer, and what can be done about it.
-func (e *APIError) classify(resp *http.Response) {
+func (e *APIError) classify(resp *http.Response, call *call) {
 	switch e.StatusCode {
 	case http.StatusBadRequest:
 		e.kinds = append(e.kinds, ErrBadRequest)
@@ -140,7 +170,7 @@ func (e *APIError) classify(resp *http.Response) {
 		e.Message = ""
 		e.Hint = "redirects are not followed, because a signature is good for one path only: put the address that the platform is really at into the base URL"
 		if to, err := resp.Location(); err == nil {
-			e.Hint += ", perhaps " + quoteForeign(to.Scheme+"://"+to.Host)
+			e.Hint += ", perhaps " + quoteForeign(call.clear(to.Scheme+"://"+to.Host))
 		}
 	}
 	message := strings.ToLower(e.Message)
@@ -238,7 +268,7 @@ func (c *Client) exchange(ctx context.Context, call *call, keys []string, read f
 				e := newAPIError(call, resp, text)
 				return fmt.Errorf("%w: %s", ErrResponse, e.Hint)
 			}
-			return fmt.Errorf("%w: %w (content type %s)", ErrResponse, err, quoteForeign(resp.Header.Get("Content-Type")))
+			return fmt.Errorf("%w: %w (content type %s)", ErrResponse, err, quoteForeign(call.clear(resp.Header.Get("Content-Type"))))
 		}
 		if !env.success() {
 			return newAPIError(call, resp, text)

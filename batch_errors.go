@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
 // Errors that a [BatchWriter] returns.
@@ -84,8 +86,8 @@ func (c BatchCode) Partial() bool {
 
 // BatchItemError is an item of a batch job that did not go in, or not as a whole.
 //
-// Its text holds neither the item nor the platform's words, which repeat the item; they are in the
-// fields.
+// Its text, its JSON and what fmt and slog print of it hold neither the item nor the platform's words,
+// which repeat the item; they are in the fields.
 type BatchItemError struct {
 	// Seq is how many items were added before the item, as BatchWriter.Add and Import count them.
 	// It is -1 when the item is not known, as from BatchService.Errors.
@@ -132,6 +134,30 @@ func (e *BatchItemError) Error() string {
 		b.WriteString(": " + e.Code.String())
 	}
 	return b.String()
+}
+
+// Format prints the text for every verb, so that no verb shows the item or the platform's words.
+func (e BatchItemError) Format(f fmt.State, verb rune) {
+	fmt.Fprintf(f, fmt.FormatString(f, verb), e.Error())
+}
+
+// MarshalJSON writes what the text says, with the numbers in members of their own. What names the
+// item is left out: write the fields yourself where they are wanted.
+func (e BatchItemError) MarshalJSON() ([]byte, error) {
+	var w wire.Writer
+	w.BeginObject()
+	w.Key("error")
+	w.Text(e.Error())
+	w.Key("seq")
+	w.Int64(e.Seq)
+	w.Key("code")
+	w.Text(string(e.Code))
+	w.Key("jobId")
+	w.Int64(e.JobID)
+	w.Key("unprocessed")
+	w.Bool(e.Unprocessed)
+	w.EndObject()
+	return w.Buf, w.Err()
 }
 
 // Unwrap returns why the item was not sent.

@@ -121,6 +121,15 @@ func (w *BatchWriter) start() {
 	}
 }
 
+// Format prints the owner for every verb, so that no verb shows the items that are held.
+func (w *BatchWriter) Format(f fmt.State, _ rune) {
+	if w == nil {
+		fmt.Fprint(f, "threatconnect.BatchWriter(nil)")
+		return
+	}
+	fmt.Fprintf(f, "threatconnect.BatchWriter(owner %q)", w.cfg.Owner)
+}
+
 // fill takes the right to fill jobs; done gives it back.
 func (w *BatchWriter) fill(ctx context.Context) error {
 	if ctx.Err() != nil {

@@ -112,14 +112,15 @@ type body struct {
 	raw    io.ReadCloser
 	from   io.Reader // raw, or what decompresses it
 	watch  *watch
+	call   *call // what errors are cleared of
 	left   int64 // how many bytes may still come; below 0 for any number
 	closed sync.Once
 }
 
 // receive puts a body around that of an answer. limit caps it; below 0 it is not capped.
-func receive(resp *http.Response, watch *watch, limit int64) {
+func receive(resp *http.Response, call *call, watch *watch, limit int64) {
 	watch.rest(true)
-	b := &body{raw: resp.Body, from: resp.Body, watch: watch, left: limit}
+	b := &body{raw: resp.Body, from: resp.Body, watch: watch, call: call, left: limit}
 	if enc := strings.ToLower(resp.Header.Get("Content-Encoding")); enc != "" && enc != "identity" && !resp.Uncompressed {
 		b.from = &unzip{raw: b.raw, encoding: enc}
 		resp.Header.Del("Content-Encoding")
@@ -159,7 +160,8 @@ func (b *body) failed(err error) error {
 	if err == nil || err == io.EOF {
 		return err
 	}
-	if err = b.watch.cause(err); b.watch.parent.Err() != nil {
+	err = b.call.presentable(b.watch.cause(err))
+	if b.watch.parent.Err() != nil {
 		return err
 	}
 	return fmt.Errorf("%w: the body broke off: %w", ErrResponse, err)

@@ -22,6 +22,7 @@ type call struct {
 	header  http.Header
 	body    payload
 	private []string // values in the body that must not show in an error
+	sent    string   // the Authorization header of the last attempt, which must not show either
 	repeats bool     // a POST that does no harm when it is done twice
 	must    bool     // an answer without the thing that is asked for is a broken one
 	keep    bool     // the answer's body is left open for the caller
@@ -218,6 +219,7 @@ func (c *Client) attempt(ctx context.Context, call *call, query string, n int) (
 		watch.stop()
 		return nil, err
 	}
+	call.sent = req.Header.Get("Authorization")
 	resp, err := c.cfg.httpClient.Do(req)
 	if err != nil {
 		err = call.presentable(watch.cause(plainTransportError(err)))
@@ -231,7 +233,7 @@ func (c *Client) attempt(ctx context.Context, call *call, query string, n int) (
 	if call.keep {
 		limit = -1
 	}
-	receive(resp, watch, limit)
+	receive(resp, call, watch, limit)
 	resp.Request = req
 	return resp, nil
 }

@@ -1,0 +1,437 @@
+package threatconnect_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"reflect"
+	"regexp"
+	"runtime/debug"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/threatconnecttest"
+)
+
+// What must not show anywhere.
+const (
+	secretKey     = "Sup3r$ecret'K3y"
+	secretToken   = "APIV2:tok3n-of-s0mebody"
+	secretIndic   = "very-evil.example"
+	secretURL     = "http://very-evil.example/p4th?q=1"
+	secretTrigger = "tr1gger-path-that-is-secret"
+	secretRating  = "a description that n0body may see"
+)
+
+// spill collects everything that is printed, and knows what must not be in it.
+type spill struct {
+	out     strings.Builder
+	secrets []string
+}
+
+func (s *spill) show(v any) { s.out.WriteString(shown(v)) }
+
+var aSignature = regexp.MustCompile(`[A-Za-z0-9+/]{43}=`)
+
+// check fails when a secret was printed, as it is or encoded.
+func (s *spill) check(t *testing.T) {
+	t.Helper()
+	out := s.out.String()
+	lower := strings.ToLower(out)
+	require.Greater(t, len(out), 10_000, "hardly anything was printed")
+	for line := range strings.Lines(out) {
+		if strings.Contains(line, "=") {
+			assert.Empty(t, aSignature.FindString(line), "a signature")
+		}
+	}
+	for _, secret := range s.secrets {
+		require.NotEmpty(t, secret)
+		for _, form := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret), base64.StdEncoding.EncodeToString([]byte(secret)), hex.EncodeToString([]byte(secret)), fmt.Sprint([]byte(secret))} {
+			if i := strings.Index(lower, strings.ToLower(form)); i >= 0 {
+				t.Errorf("%q is in %q", secret, out[max(0, i-300):min(len(out), i+100)])
+				break
+			}
+		}
+	}
+}
+
+// indiscreet is a platform that repeats everything that it was sent, each time in another way.
+type indiscreet struct{ n int }
+
+// ways is how many ways an indiscreet platform has.
+const ways = 24
+
+func (p *indiscreet) RoundTrip(req *http.Request) (*http.Response, error) {
+	auth := req.Header.Get("Authorization")
+	body := ""
+	if req.Body != nil {
+		b, _ := io.ReadAll(req.Body)
+		body = string(b)
+		_ = req.Body.Close()
+	}
+	if !strings.HasPrefix(body, "{") {
+		body = ""
+	}
+	all := strings.NewReplacer(`"`, "'", `\`, "").Replace(fmt.Sprintf("%s %s %s %s %s %s", req.URL, req.URL.Path, strings.ToUpper(req.URL.Path), req.URL.Query(), auth, body))
+	said := func(status int, words string, header ...string) (*http.Response, error) {
+		return reply(status, `{"status":"Failure","message":"`+words+" "+all+`"}`, header...), nil
+	}
+	defer func() { p.n++ }()
+	switch p.n % ways {
+	case 0:
+		return said(400, "Please enter a valid Host")
+	case 1:
+		return said(401, "Signature data did not match expected result")
+	case 2:
+		return said(401, "Timestamp out of acceptable time range", "Date", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat))
+	case 3:
+		return said(401, "The token has expired")
+	case 4:
+		return said(403, "The requested owner was not found")
+	case 5:
+		return said(404, "The requested resource was not found")
+	case 6:
+		return said(400, "already exists")
+	case 7:
+		return said(413, "File size greater than allowable limit of 2000000")
+	case 8:
+		return said(429, "slow down", "Retry-After", "100000")
+	case 9:
+		return said(500, "An unknown error occurred")
+	case 10:
+		return said(503, "API access has not been licensed for this system")
+	case 11:
+		return said(503, "Ensure that batchJobEnabled is true")
+	case 12:
+		return reply(302, all, "Location", "https://user:"+secretToken+"@other.example/"+url.PathEscape(all)), nil
+	case 13:
+		return reply(200, "<html>"+all, "Content-Type", "text/html"), nil
+	case 14:
+		return reply(200, `{"status":"Success","data":{"`+all), nil
+	case 15:
+		return said(200, "No")
+	case 16:
+		return reply(200, whoami+strings.Repeat(" ", 2<<20)), nil
+	case 17:
+		return reply(200, all, "Content-Encoding", "gzip"), nil
+	case 18:
+		return nil, fmt.Errorf("cannot send %s %v through http://user:%s@proxy.example", req.URL, req.Header, proxyPassword)
+	case 19:
+		return nil, &url.Error{Op: req.Method, URL: req.URL.String(), Err: errors.New(all)}
+	case 20:
+		return reply(401, all, "Content-Type", "text/plain"), nil
+	case 21:
+		return reply(302, "", "Location", "https://user:"+secretToken+"@other.example:"+all), nil
+	case 22:
+		return reply(200, `{"a":"`+all+`"}`, "Content-Type", "application/"+all), nil
+	}
+	resp := reply(200, "")
+	resp.Body = io.NopCloser(io.MultiReader(strings.NewReader("{"), failingBody{errors.New(all)}))
+	return resp, nil
+}
+
+type failingBody struct{ err error }
+
+func (b failingBody) Read([]byte) (int, error) { return 0, b.err }
+
+// revealing are calls that carry what must not show.
+var revealing = map[string]func(context.Context, *threatconnect.Client) error{
+	"a path": func(ctx context.Context, c *threatconnect.Client) error {
+		_, err := c.Indicators.Hosts.Get(ctx, secretIndic, nil)
+		return err
+	},
+	"a URL in a path": func(ctx context.Context, c *threatconnect.Client) error {
+		_, err := c.Indicators.URLs.Get(ctx, secretURL, nil)
+		return err
+	},
+	"a body": func(ctx context.Context, c *threatconnect.Client) error {
+		_, err := c.Indicators.URLs.Create(ctx, threatconnect.NewURL(secretURL))
+		return err
+	},
+	"a filter": func(ctx context.Context, c *threatconnect.Client) error {
+		_, err := c.Indicators.Hosts.List(ctx, &threatconnect.IndicatorListOptions{Filters: threatconnect.Filters{threatconnect.BySummary.Is(secretIndic)}})
+		return err
+	},
+	"a path of one's own": func(ctx context.Context, c *threatconnect.Client) error {
+		_, err := c.Do(ctx, threatconnect.Request{Method: "GET", Path: "/v2/indicators/urls/" + threatconnect.PathSegment(secretURL), Query: url.Values{"summary": {secretIndic}}})
+		return err
+	},
+	"an attribute": func(ctx context.Context, c *threatconnect.Client) error {
+		_, err := c.Attributes.Add(ctx, threatconnect.IndicatorRef{Type: threatconnect.TypeHost, Value: secretIndic}, threatconnect.Attribute{Type: "Description", Value: secretRating})
+		return err
+	},
+	"a download": func(ctx context.Context, c *threatconnect.Client) error {
+		_, err := c.Groups.Download(ctx, threatconnect.GroupRef{Type: threatconnect.GroupDocument, ID: 1}, io.Discard)
+		return err
+	},
+	"a job": func(ctx context.Context, c *threatconnect.Client) error {
+		_, err := c.Batch.Create(ctx, appendConfig())
+		return err
+	},
+}
+
+func TestNothingThatGoesWrongShowsASecret(t *testing.T) {
+	t.Parallel()
+	s := &spill{secrets: []string{secretKey, secretToken, proxyPassword, secretIndic, "p4th?q=1", secretRating, secretTrigger}}
+	var text, js bytes.Buffer
+	debugLevel := &slog.HandlerOptions{Level: slog.LevelDebug}
+	loggers := []*slog.Logger{slog.New(slog.NewTextHandler(&text, debugLevel)), slog.New(slog.NewJSONHandler(&js, debugLevel))}
+	failed := 0
+	for i, creds := range []threatconnect.Credentials{
+		threatconnect.HMAC("access", secretKey), threatconnect.Token(secretToken),
+		threatconnect.TokenFunc(func(context.Context) (string, time.Time, error) { return secretToken, time.Time{}, nil }),
+	} {
+		s.show(creds)
+		for name, call := range revealing {
+			for way := range ways {
+				p := &indiscreet{n: way}
+				c, err := threatconnect.NewClient("https://tc.example/api", creds, threatconnect.WithTransport(p), threatconnect.WithLogger(loggers[(i+way)%2]), threatconnect.WithOwner("Example Source"),
+					threatconnect.WithUserAgent("acme/1"), threatconnect.WithMaxResponseBytes(1<<20), threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1 + way%2, BaseDelay: 1, MaxDelay: 1}))
+				require.NoError(t, err)
+				err = call(t.Context(), c)
+				if err == nil {
+					continue // a page of nothing, or bytes of one's own
+				}
+				failed++
+				require.True(t, strings.HasPrefix(err.Error(), "threatconnect: "), "%s: %v", name, err)
+				s.show(err)
+				if r, ok := errors.AsType[*threatconnect.RequestError](err); ok {
+					s.show(r.Err)
+				}
+			}
+		}
+	}
+	assert.Greater(t, failed, 400)
+	assert.Greater(t, text.Len(), 10_000)
+	assert.Greater(t, js.Len(), 10_000)
+	s.out.WriteString(text.String())
+	s.out.WriteString(js.String())
+	s.check(t)
+}
+
+func TestNothingThatIsMadeShowsASecret(t *testing.T) {
+	t.Parallel()
+	s := &spill{secrets: []string{secretKey, secretToken, proxyPassword, secretIndic, "p4th?q=1", secretRating, secretTrigger}}
+	hmac, token := threatconnect.HMAC("access", secretKey), threatconnect.Token(secretToken)
+	proxy := "http://user:" + url.QueryEscape(proxyPassword) + "@proxy.example:3128"
+	for _, creds := range []threatconnect.Credentials{hmac, token} {
+		for _, opts := range [][]threatconnect.Option{{threatconnect.WithProxy(proxy)}, {threatconnect.WithProxy("socks5://user:" + proxyPassword + "@proxy.example:1080"), threatconnect.WithOwner("Example Source")}} {
+			c, err := threatconnect.NewClient("https://tc.example/api", creds, opts...)
+			require.NoError(t, err)
+			for _, v := range []any{creds, opts, c, *c.Indicators, c.Indicators.Hosts, c.Batch, struct{ c *threatconnect.Client }{c}, []any{c, creds}, map[string]any{"x": creds}} {
+				s.show(v)
+			}
+		}
+		signing, err := threatconnect.NewSigningTransport(creds, nil)
+		require.NoError(t, err)
+		s.show(signing)
+		s.show(*signing)
+		s.show(&http.Client{Transport: signing})
+	}
+	trigger, err := threatconnect.NewTrigger("https://tc.example/api/playbook/"+secretTrigger, &threatconnect.TriggerOptions{Username: "user", Password: proxyPassword})
+	require.NoError(t, err)
+	s.show(trigger)
+	s.show(*trigger)
+	s.show(struct{ t *threatconnect.Trigger }{trigger})
+
+	// What is refused.
+	for _, f := range []func() error{
+		func() error {
+			_, err := threatconnect.NewClient("https://user:"+secretToken+"@tc.example", hmac)
+			return err
+		},
+		func() error { _, err := threatconnect.NewClient("https://tc.example:"+secretToken, hmac); return err },
+		func() error {
+			_, err := threatconnect.NewClient("https://tc.example", threatconnect.HMAC("access", secretKey+"\n"))
+			return err
+		},
+		func() error {
+			_, err := threatconnect.NewClient("https://tc.example", threatconnect.Token("'"+secretToken+"'"))
+			return err
+		},
+		func() error {
+			_, err := threatconnect.NewClient("https://tc.example", hmac, threatconnect.WithProxy("ftp://user:"+proxyPassword+"@x"))
+			return err
+		},
+		func() error {
+			_, err := threatconnect.NewClient("https://tc.example", hmac, threatconnect.WithProxy("http://user:%zz"+proxyPassword+"@x"))
+			return err
+		},
+		func() error { _, err := threatconnect.CanonicalHost(secretIndic + ":80"); return err },
+		func() error { _, err := threatconnect.CanonicalURL(secretURL + "\x00"); return err },
+		func() error { _, err := threatconnect.ParseIndicator(secretIndic + " and more"); return err },
+		func() error {
+			_, err := threatconnect.NewTrigger("http://tc.example/api/playbook/"+secretTrigger, nil)
+			return err
+		},
+	} {
+		err := f()
+		require.Error(t, err)
+		s.show(err)
+	}
+
+	// An import that goes wrong in every way that there is, and its writer while it holds items.
+	srv := threatconnecttest.New()
+	cfg := appendConfig()
+	cfg.OnError = func(e threatconnect.BatchItemError) {
+		s.show(e)
+		s.show(&e)
+		s.show([]threatconnect.BatchItemError{e})
+	}
+	w, err := srv.Client().Batch.NewWriter(cfg)
+	require.NoError(t, err)
+	host := threatconnect.NewHost(secretIndic)
+	host.Attributes = []threatconnect.Attribute{{Type: "No Such Type", Value: secretRating}}
+	host.GroupXIDs = []string{secretTrigger}
+	addAll(t, w, host, threatconnect.NewURL(secretURL))
+	s.show(w)
+	refused := w.Add(t.Context(), threatconnect.NewHost(secretIndic+":80"))
+	require.ErrorIs(t, refused, threatconnect.ErrValidation)
+	s.show(refused)
+	err = w.Close(t.Context())
+	var b *threatconnect.BatchError
+	require.ErrorAs(t, err, &b)
+	require.Len(t, b.Items, 2)
+	require.Contains(t, []string{b.Items[0].Ref, b.Items[1].Ref}, secretIndic, "the fields have it")
+	s.show(err)
+	s.show(*b)
+	s.show(b.Items)
+	s.show(w)
+	s.show(w.Stats())
+
+	// Panics of functions that the caller has given, with the stack that a recovering server logs.
+	for name, f := range map[string]func(){
+		"a transport": func() {
+			c, err := threatconnect.NewClient("https://tc.example", hmac, threatconnect.WithTransport(roundTripper(func(*http.Request) (*http.Response, error) { panic("mine") })))
+			require.NoError(t, err)
+			_, _ = c.Indicators.Hosts.Get(t.Context(), secretIndic, nil)
+		},
+		"a token source": func() {
+			c, err := threatconnect.NewClient("https://tc.example", threatconnect.TokenFunc(func(context.Context) (string, time.Time, error) { panic("mine") }))
+			require.NoError(t, err)
+			_, _ = c.Indicators.Hosts.Get(t.Context(), secretIndic, nil)
+		},
+		"a limiter": func() {
+			c, err := threatconnect.NewClient("https://tc.example", token, threatconnect.WithLimiter(limiter(func(context.Context) error { panic("mine") })))
+			require.NoError(t, err)
+			_, _ = c.Indicators.URLs.Create(t.Context(), threatconnect.NewURL(secretURL))
+		},
+		"OnError": func() {
+			cfg := appendConfig()
+			cfg.OnError = func(threatconnect.BatchItemError) { panic("mine") }
+			_, _ = srv.Client().Batch.Import(t.Context(), cfg, func(yield func(threatconnect.BatchItem, error) bool) {
+				yield(threatconnect.NewHost(secretIndic+":80"), nil)
+			})
+		},
+		"a loop": func() {
+			for range srv.Client().Indicators.Hosts.All(t.Context(), &threatconnect.IndicatorListOptions{Filters: threatconnect.Filters{threatconnect.BySummary.Is(secretIndic)}}) {
+				panic("mine")
+			}
+			panic("mine") // nothing was found
+		},
+	} {
+		func() {
+			defer func() {
+				v := recover()
+				require.Equal(t, "mine", v, name)
+				s.show(v)
+				s.out.Write(debug.Stack())
+			}()
+			f()
+		}()
+	}
+	s.check(t)
+}
+
+// strings of everything that can be reached from v without running anything.
+func reachable(v reflect.Value, seen map[uintptr]bool, visit func(string)) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if v.IsNil() || seen[v.Pointer()] {
+			return
+		}
+		seen[v.Pointer()] = true
+		reachable(v.Elem(), seen, visit)
+	case reflect.Interface:
+		if !v.IsNil() {
+			reachable(v.Elem(), seen, visit)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			reachable(v.Field(i), seen, visit)
+		}
+	case reflect.Slice, reflect.Array:
+		if v.Type().Elem().Kind() == reflect.Uint8 && v.Kind() == reflect.Slice {
+			visit(string(v.Bytes()))
+			return
+		}
+		for i := range v.Len() {
+			reachable(v.Index(i), seen, visit)
+		}
+	case reflect.Map:
+		for _, k := range v.MapKeys() {
+			reachable(k, seen, visit)
+			reachable(v.MapIndex(k), seen, visit)
+		}
+	case reflect.String:
+		visit(v.String())
+	}
+}
+
+func TestNoFieldHoldsACredential(t *testing.T) {
+	t.Setenv("TC_BASE_URL", "https://tc.example/api")
+	t.Setenv("TC_ACCESS_ID", "access")
+	t.Setenv("TC_SECRET_KEY", secretKey)
+	t.Setenv("TC_TOKEN", "")
+	t.Setenv("TC_OWNER", "Example Source")
+	script := &script{steps: steps{answer(200, whoami)}}
+	fromEnv, err := threatconnect.NewClientFromEnv(threatconnect.WithTransport(roundTripper(func(req *http.Request) (*http.Response, error) {
+		return script.RoundTrip(req)
+	})))
+	require.NoError(t, err)
+
+	// The environment is read once: what stands in it later is nobody's.
+	t.Setenv("TC_SECRET_KEY", "another")
+	t.Setenv("TC_BASE_URL", "https://other.example")
+	t.Setenv("TC_OWNER", "Another Source")
+	_, err = fromEnv.Owners.Whoami(t.Context())
+	require.NoError(t, err)
+	sent := script.sent[0]
+	var unix int64
+	_, err = fmt.Sscan(sent.Header.Get("Timestamp"), &unix)
+	require.NoError(t, err)
+	assert.Equal(t, "TC access:"+threatconnect.Sign(secretKey, "GET", "/api/v2/whoami", time.Unix(unix, 0)), sent.Header.Get("Authorization"))
+	assert.Equal(t, "tc.example", sent.URL.Host)
+	assert.Equal(t, "Example Source", fromEnv.Owner())
+
+	proxied, err := threatconnect.NewClient("https://tc.example", threatconnect.Token(secretToken), threatconnect.WithProxy("http://user:"+proxyPassword+"@proxy.example"))
+	require.NoError(t, err)
+	trigger, err := threatconnect.NewTrigger("https://tc.example/api/playbook/"+secretTrigger, &threatconnect.TriggerOptions{Username: "user", Password: proxyPassword})
+	require.NoError(t, err)
+	signing, err := threatconnect.NewSigningTransport(threatconnect.HMAC("access", secretKey), http.DefaultTransport)
+	require.NoError(t, err)
+	for _, v := range []any{fromEnv, proxied, trigger, signing, threatconnect.Token(secretToken), threatconnect.HMAC("access", secretKey)} {
+		n := 0
+		reachable(reflect.ValueOf(v), map[uintptr]bool{}, func(text string) {
+			n++
+			for _, secret := range []string{secretKey, secretToken, proxyPassword, secretTrigger} {
+				assert.NotContains(t, text, secret, "%T", v)
+			}
+		})
+		if _, ok := v.(*threatconnect.Client); ok {
+			assert.Greater(t, n, 5, "hardly anything was looked at")
+		}
+	}
+}
