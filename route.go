@@ -22,7 +22,8 @@ type route struct {
 }
 
 // at builds a route. A string is a literal segment or several; a [value] or an [id] is one segment,
-// escaped exactly once. An empty value is an error, because the segment would vanish.
+// escaped exactly once. An empty value is an error, because the segment would vanish, and so is one
+// that is a step.
 func at(parts ...any) route {
 	var r route
 	var p, t strings.Builder
@@ -37,8 +38,13 @@ func at(parts ...any) route {
 			p.WriteString(strconv.FormatInt(int64(part), 10))
 			t.WriteString("{}")
 		case value:
-			if part == "" {
+			switch part {
+			case "":
 				r.err = &ValidationError{Field: "path value", Rule: "is empty", Fix: "give the name, value or id of what the call is about"}
+			case ".", "..":
+				// A server or proxy that takes %2E for a dot would step up: what was to be the deletion of a
+				// tag would be that of the group.
+				r.err = &ValidationError{Field: "path value", Rule: "is a . or .., which a server can take for a step in the path", Fix: "find it in a list, and write it with a batch import"}
 			}
 			p.WriteString(PathSegment(string(part)))
 			t.WriteString("{}")

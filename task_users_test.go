@@ -25,7 +25,7 @@ func TestUsersOfATaskAreReadAndChanged(t *testing.T) {
 				peopleCall{method: "GET", target: at + "/12?owner=Example", answer: `{"status":"Success","data":{"user":[{"userName":"a"}]}}`},
 				peopleCall{method: "POST", target: at + "/a%20b"},
 				peopleCall{method: "POST", target: at + "/20260101000000000001"},
-				peopleCall{method: "DELETE", target: at + "/%2E%2E"},
+				peopleCall{method: "DELETE", target: at + "/%2E%2E%2E"},
 			))
 			task := threatconnect.TaskRef{ID: 31}
 			all, err := s.On(t.Context(), task)
@@ -38,7 +38,8 @@ func TestUsersOfATaskAreReadAndChanged(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, "a", u.UserName)
 			require.NoError(t, s.Add(t.Context(), task, " a b ", "20260101000000000001"))
-			require.NoError(t, s.Remove(t.Context(), task, ".."))
+			require.NoError(t, s.Remove(t.Context(), task, "..."))
+			require.ErrorIs(t, s.Remove(t.Context(), task, ".."), threatconnect.ErrValidation)
 		})
 	}
 }
