@@ -192,6 +192,9 @@ func (e *APIError) classify(resp *http.Response, call *call) {
 	says("not been licensed", ErrNotLicensed, "ask the platform's administrator to license the API")
 	says("batchjobenabled", ErrBatchOff, "ask the platform's administrator to switch on batchJobEnabled and document storage")
 	says("requested resource was not found", ErrNotFound, "")
+	if e.StatusCode == http.StatusForbidden && strings.Contains(message, "https") && e.Hint == "" {
+		e.Hint = "the platform takes https:// only: does a proxy on the way, or the base URL, speak http://?"
+	}
 	says("access denied", ErrForbidden, "check the access id, and that the API user can see the owner")
 	if strings.HasPrefix(resp.Request.Header.Get("Authorization"), tokenScheme) && e.StatusCode == http.StatusUnauthorized &&
 		(message == "unauthorized" || strings.Contains(message, "token")) {

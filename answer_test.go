@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
 // sentinels are all errors that an answer can match.
@@ -41,6 +42,10 @@ func TestAnswersThatSayNo(t *testing.T) {
 		{401, `{"message":"The requested host was not updated - access was denied"}`, nil, `401 Unauthorized: "The requested host was not updated - access was denied"`, []error{threatconnect.ErrUnauthorized}},
 		{401, `{"message":"Access Denied"}`, nil, `401 Unauthorized: "Access Denied"; check the access id, and that the API user can see the owner`, []error{threatconnect.ErrUnauthorized, threatconnect.ErrForbidden}},
 		{403, `{"message":"The requested owner was not found"}`, nil, `403 Forbidden: "The requested owner was not found"; list the owners that the API user can see with client.Owners`, []error{threatconnect.ErrForbidden, threatconnect.ErrOwner}},
+		{403, `{"message":"The request must be made over HTTPS"}`, nil, `403 Forbidden: "The request must be made over HTTPS"; the platform takes https:// only: does a proxy on the way, or the base URL, speak http://?`,
+			[]error{threatconnect.ErrForbidden}},
+		{403, `{"message":"Signature data did not match expected result"}`, nil, `403 Forbidden: "Signature data did not match expected result"; check the secret key: a shell expands $ and ! in it unless it stands in single quotes`,
+			[]error{threatconnect.ErrForbidden, threatconnect.ErrSignature}},
 		{400, `{"message":"The owners of the requested objects were different"}`, nil, `400 Bad Request: "The owners of the requested objects were different"; things in different owners cannot be linked`, []error{threatconnect.ErrBadRequest, threatconnect.ErrOwner}},
 		{404, `{"status":"Failure","message":"The requested resource was not found"}`, nil, `404 Not Found: "The requested resource was not found"`, []error{threatconnect.ErrNotFound}},
 		{200, `{"status":"Failure","message":"The requested resource was not found"}`, nil, `200 OK: "The requested resource was not found"`, []error{threatconnect.ErrNotFound}},
@@ -79,6 +84,20 @@ func TestAnswersThatSayNo(t *testing.T) {
 			}
 			assert.Equal(t, want, errors.Is(err, s), "%v: %v", err, s)
 		}
+	}
+}
+
+func TestAWrongSecretIsRefusedOnce(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New()
+	for name, call := range calls {
+		before := len(srv.Requests())
+		err := call(t.Context(), srv.ClientAs(threatconnect.HMAC(srv.AccessID(), "wr0ng-secret"), threatconnect.WithOwner("Example Source")))
+		require.ErrorIs(t, err, threatconnect.ErrSignature, name)
+		require.ErrorIs(t, err, threatconnect.ErrUnauthorized, name)
+		assert.Len(t, srv.Requests(), before+1, "%s is not tried again", name)
+		assert.NotContains(t, err.Error(), "wr0ng")
+		assert.NotContains(t, err.Error(), srv.SecretKey())
 	}
 }
 

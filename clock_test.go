@@ -43,7 +43,7 @@ func (p *skewed) RoundTrip(req *http.Request) (*http.Response, error) {
 
 func TestAWrongClockIsCorrectedOnce(t *testing.T) {
 	t.Parallel()
-	for _, ahead := range []time.Duration{10 * time.Minute, -10 * time.Minute, 23 * time.Hour, -23 * time.Hour} {
+	for _, ahead := range []time.Duration{6 * time.Minute, -6 * time.Minute, 10 * time.Minute, -10 * time.Minute, 23 * time.Hour, -23 * time.Hour} {
 		for name, call := range calls {
 			t.Run(name+" "+ahead.String(), func(t *testing.T) {
 				t.Parallel()
@@ -116,18 +116,22 @@ func TestAClockThatCannotBeCorrected(t *testing.T) {
 
 func TestAClockThatJumpsDuringAWaitIsReadAgain(t *testing.T) {
 	t.Parallel()
-	at := time.Unix(1700000000, 0)
-	synctest.Test(t, func(t *testing.T) {
-		s := &script{steps: steps{
-			func(*http.Request) (*http.Response, error) {
-				at = at.Add(time.Hour)
-				return reply(503, ""), nil
-			},
-			answer(200, whoami),
-		}}
-		_, err := clientOf(t, s, threatconnect.WithClock(func() time.Time { return at })).Owners.Whoami(t.Context())
-		require.NoError(t, err)
-		assert.Equal(t, "1700000000", s.sent[0].Header.Get("Timestamp"))
-		assert.Equal(t, "1700003600", s.sent[1].Header.Get("Timestamp"))
-	})
+	for _, jump := range []time.Duration{time.Hour, -time.Hour, 24 * 365 * time.Hour} {
+		at := time.Unix(1700000000, 0)
+		synctest.Test(t, func(t *testing.T) {
+			s := &script{steps: steps{
+				func(*http.Request) (*http.Response, error) {
+					at = at.Add(jump)
+					return reply(503, "", "Retry-After", "7"), nil
+				},
+				answer(200, whoami),
+			}}
+			began := time.Now()
+			_, err := clientOf(t, s, threatconnect.WithClock(func() time.Time { return at })).Owners.Whoami(t.Context())
+			require.NoError(t, err)
+			assert.Equal(t, "1700000000", s.sent[0].Header.Get("Timestamp"))
+			assert.Equal(t, fmt.Sprint(1700000000+int64(jump.Seconds())), s.sent[1].Header.Get("Timestamp"))
+			assert.Less(t, time.Since(began), 9*time.Second, "the wait is not measured by that clock")
+		})
+	}
 }

@@ -3,6 +3,7 @@ package threatconnect_test
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"testing"
 	"time"
 
@@ -189,6 +190,10 @@ func TestIndicatorsThatAreNotSent(t *testing.T) {
 		"nil": nil, "no value": {}, "a bad value": threatconnect.NewHost("s3cret host"),
 		"a rating above 5":       with(func(h *threatconnect.Host) { h.Rating = new(5.1) }),
 		"a negative rating":      with(func(h *threatconnect.Host) { h.Rating = new(-0.1) }),
+		"a rating that is none":  with(func(h *threatconnect.Host) { h.Rating = new(math.NaN()) }),
+		"an endless rating":      with(func(h *threatconnect.Host) { h.Rating = new(math.Inf(1)) }),
+		"a rating of 6":          with(func(h *threatconnect.Host) { h.Rating = new(6.0) }),
+		"a negative confidence":  with(func(h *threatconnect.Host) { h.Confidence = new(-1) }),
 		"a confidence above 100": with(func(h *threatconnect.Host) { h.Confidence = new(101) }),
 		"tags":                   with(func(h *threatconnect.Host) { h.Tags = []threatconnect.Tag{{Name: "x"}} }),
 		"attributes":             with(func(h *threatconnect.Host) { h.Attributes = []threatconnect.Attribute{{}} }),

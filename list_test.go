@@ -163,6 +163,25 @@ func TestListOptionsOutOfRange(t *testing.T) {
 	assert.Empty(t, p.asked)
 }
 
+func TestALimitThatThePlatformRefusesIsSaid(t *testing.T) {
+	t.Parallel()
+	const old = "The resultStart and resultLimit query parameters must be integers and the maximum value for resultLimit is 500"
+	s := &script{steps: steps{answer(400, `{"status":"Failure","message":"`+old+`"}`)}}
+	c := clientOf(t, s)
+	for _, opts := range []threatconnect.ListOptions{{Limit: 10_000}, {Limit: 10_000, Ahead: 4}} {
+		_, err := threatconnect.Collect(c.Indicators.Hosts.All(t.Context(), &threatconnect.IndicatorListOptions{ListOptions: opts}))
+		require.ErrorIs(t, err, threatconnect.ErrBadRequest)
+		assert.ErrorContains(t, err, old)
+	}
+	assert.Equal(t, 2, s.count(), "another size is the caller's choice")
+
+	// A platform that cuts the page in silence is followed.
+	p := &tagPages{answer: func(start, limit int) (int, []int) { return 1200, span(start, min(limit, 500), 1200) }}
+	got, err := hosts(t, p, threatconnect.ListOptions{Limit: 10_000})
+	require.NoError(t, err)
+	assert.Len(t, got, 1200)
+}
+
 func TestOnePage(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

@@ -3,7 +3,9 @@ package threatconnect_test
 import (
 	"crypto/tls"
 	"errors"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"testing"
 	"time"
@@ -70,6 +72,18 @@ func TestTheCallersHTTPClientIsNotTouched(t *testing.T) {
 	_, err = threatconnect.NewClient("https://tc.example", threatconnect.HMAC("id", "key"), threatconnect.WithTLSConfig(config))
 	require.NoError(t, err)
 	assert.Equal(t, uint16(tls.VersionTLS10), config.MinVersion)
+}
+
+func TestAnHTTPClientWithoutATransportSends(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, whoami) }))
+	defer srv.Close()
+	h := &http.Client{}
+	c, err := threatconnect.NewClient(srv.URL, threatconnect.HMAC("id", "key"), threatconnect.WithHTTPClient(h))
+	require.NoError(t, err)
+	_, err = c.Owners.Whoami(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, http.Client{}, *h, "it is as it was")
 }
 
 func TestWhatOptionsSend(t *testing.T) {

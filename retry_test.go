@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
 type steps = []func(*http.Request) (*http.Response, error)
@@ -289,6 +290,27 @@ func TestEveryAttemptIsSignedAnew(t *testing.T) {
 			assert.Equal(t, "TC access:"+threatconnect.Sign("Sup3rS3cret", "GET", "/api/v2/whoami", time.Unix(unix, 0)), req.Header.Get("Authorization"))
 		}
 	})
+}
+
+func TestARepeatIsTakenByAServerThatChecks(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{429, 503} {
+		synctest.Test(t, func(t *testing.T) {
+			srv := threatconnecttest.New()
+			srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: status, Header: http.Header{"Retry-After": {"400"}}, Times: 2})
+			_, err := srv.Client(threatconnect.WithRetry(threatconnect.RetryPolicy{MaxWait: time.Hour})).Owners.Whoami(t.Context())
+			require.NoError(t, err, "after 400 seconds the first signature would be refused")
+			requests := srv.Requests()
+			require.Len(t, requests, 3)
+			seen := map[string]bool{}
+			for _, r := range requests {
+				assert.True(t, r.Verified || r.Fault != 0)
+				seen[r.Header.Get("Timestamp")+r.Header.Get("Authorization")] = true
+			}
+			assert.True(t, requests[2].Verified)
+			assert.Len(t, seen, 3, "no timestamp and no signature came twice")
+		})
+	}
 }
 
 func TestABodyIsSentWholeWithEveryAttempt(t *testing.T) {
