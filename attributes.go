@@ -2,6 +2,7 @@ package threatconnect
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -112,8 +113,12 @@ func (s *AttributesService) send(ctx context.Context, method string, r route, ow
 	if err != nil {
 		return nil, err
 	}
-	return one(ctx, s.c, &call{method: method, route: r, query: ownerQuery(owner), body: jsonBody(body), private: []string{a.Value}},
+	got, err := one(ctx, s.c, &call{method: method, route: r, query: ownerQuery(owner), body: jsonBody(body), private: []string{a.Value}},
 		[]string{"attribute"}, pointer(readAttribute))
+	if api, ok := errors.AsType[*APIError](err); ok && a.Type != "" && api.Hint == "" && (api.StatusCode == http.StatusBadRequest || api.StatusCode == http.StatusNotFound) {
+		api.Hint = "its type is " + quoteForeign(a.Type) + "; client.Types lists the types of the instance and how long their values can be"
+	}
+	return got, err
 }
 
 var errAttributeText = &ValidationError{Field: "attribute", Rule: "is not valid UTF-8"}

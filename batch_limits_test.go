@@ -1,0 +1,160 @@
+package threatconnect_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/threatconnecttest"
+)
+
+func TestImportsOfEverySizeGoIn(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ items, maxBytes, jobs int }{
+		{0, 1 << 30, 0}, {1, 1 << 30, 1}, {5000, 1 << 30, 1}, {25_000, 1 << 30, 1}, {25_001, 1 << 30, 2}, {25_001, 0, 2}, {25_001, 200_000, 6},
+	} {
+		t.Run(fmt.Sprintf("%d items in %d bytes", tc.items, tc.maxBytes), func(t *testing.T) {
+			t.Parallel()
+			srv := threatconnecttest.New(threatconnecttest.WithoutContents())
+			cfg := appendConfig()
+			cfg.MaxBytes = tc.maxBytes
+			stats, err := srv.Client().Batch.Import(t.Context(), cfg, func(yield func(threatconnect.BatchItem, error) bool) {
+				for n := range tc.items {
+					if !yield(threatconnect.NewHost(fmt.Sprintf("h%d.example", n)), nil) {
+						return
+					}
+				}
+			})
+			require.NoError(t, err)
+			n := int64(tc.items)
+			assert.Equal(t, threatconnect.BatchCounts{Added: n, Succeeded: n}, stats.Indicators)
+			assert.Equal(t, tc.items, srv.IndicatorCount(batchOwner))
+			assert.Len(t, srv.Jobs(), tc.jobs)
+			most := int64(2_000_000)
+			if tc.maxBytes > 0 {
+				most = int64(tc.maxBytes)
+			}
+			for _, j := range srv.Jobs() {
+				assert.LessOrEqual(t, j.ContentSize, most)
+			}
+		})
+	}
+	cfg := appendConfig()
+	cfg.MaxItems = 25_001
+	_, err := threatconnecttest.New().Client().Batch.NewWriter(cfg)
+	require.ErrorIs(t, err, threatconnect.ErrValidation)
+}
+
+func TestAJobThatReportsOddlyIsFollowedToItsEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := threatconnecttest.New()
+		odd := steps{
+			answer(200, `{"status":"Queued"}`), answer(500, "An unknown error occurred"), answer(200, `{"status":"Success","data":{"batchStatus":{"id":1,"status":"Running","successCount":9}}}`),
+			answer(200, `{"status":"Paused"}`), answer(200, "<html>Sign in"), answer(200, `{"status":"Success","data":{"batchStatus":{"id":1,"status":"Running","successCount":2}}}`),
+			answer(200, `{"status":"Success","data":{"batchStatus":{"id":1,"status":"No Such Status"}}}`), answer(200, `{"status":"Queued"}`),
+		}
+		looks := 0
+		stats, err := oneHost(t, srv, roundTrip(func(req *http.Request) (*http.Response, error) {
+			if req.Method == http.MethodGet && strings.HasSuffix(req.URL.Path, "/batch/1") {
+				if looks++; looks <= len(odd) {
+					return odd[looks-1](req)
+				}
+			}
+			return srv.RoundTrip(req)
+		}), nil)
+		require.NoError(t, err)
+		assert.Equal(t, threatconnect.BatchCounts{Added: 1, Succeeded: 1}, stats.Indicators)
+		assert.Equal(t, len(odd)+1, looks)
+	})
+}
+
+func TestAnOutageBetweenCreateAndUploadNamesTheJob(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := threatconnecttest.New()
+		stats, err := oneHost(t, srv, roundTrip(func(req *http.Request) (*http.Response, error) {
+			if len(srv.Jobs()) > 0 { // the job is made, and then nothing comes through any more
+				if req.Body != nil {
+					_, _ = io.Copy(io.Discard, req.Body)
+				}
+				return nil, io.ErrUnexpectedEOF
+			}
+			return srv.RoundTrip(req)
+		}), nil)
+		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+		var b *threatconnect.BatchError
+		require.ErrorAs(t, err, &b)
+		assert.Equal(t, []int64{1}, b.Jobs, "whether it has its file is not known")
+		assert.ErrorContains(t, err, "look at jobs [1]")
+		assert.Equal(t, threatconnect.BatchCounts{Added: 1, Unknown: 1}, stats.Indicators)
+
+		// The way on: the job says that it has no file, so that the same one can be given its file.
+		client := srv.Client()
+		st, err := client.Batch.Status(t.Context(), b.Jobs[0])
+		require.NoError(t, err)
+		require.Equal(t, threatconnect.JobCreated, st.State)
+		_, err = client.Batch.Upload(t.Context(), b.Jobs[0], strings.NewReader(`{"indicator":[{"type":"Host","summary":"h1.example"}]}`))
+		require.NoError(t, err)
+		st, err = client.Batch.Wait(t.Context(), b.Jobs[0])
+		require.NoError(t, err)
+		assert.Equal(t, 1, st.Success)
+		assert.Equal(t, 1, srv.IndicatorCount(batchOwner))
+	})
+}
+
+func TestThingsThatComeTwiceAreSentTwiceAndTheLastOneCounts(t *testing.T) {
+	t.Parallel()
+	for _, maxItems := range []int{0, 1} { // in one job, and in a job each
+		srv := threatconnecttest.New()
+		cfg := appendConfig()
+		cfg.MaxItems = maxItems
+		w, err := srv.Client().Batch.NewWriter(cfg)
+		require.NoError(t, err)
+		rated := func(rating float64) *threatconnect.Host {
+			h := threatconnect.NewHost("h.example")
+			h.Rating = new(rating)
+			return h
+		}
+		first, second := batchGroup("x-1"), batchGroup("x-1")
+		second.Name = "another name"
+		missing := threatconnect.NewHost("m.example")
+		missing.GroupXIDs = []string{"x-nowhere"}
+		addAll(t, w, first, rated(1), second, rated(4), missing)
+		err = w.Close(t.Context())
+		assert.Equal(t, []string{"4 Association : 0x1007"}, failures(t, err), "only the reference to what is nowhere fails")
+		s := w.Stats()
+		assert.Equal(t, threatconnect.BatchCounts{Added: 3, Succeeded: 3}, s.Indicators)
+		assert.Equal(t, threatconnect.BatchCounts{Added: 2, Succeeded: 2}, s.Groups)
+		h, ok := srv.Indicator(batchOwner, "Host", "h.example")
+		require.True(t, ok)
+		require.NotNil(t, h.Rating)
+		assert.InDelta(t, 4, *h.Rating, 0)
+		groups := srv.Groups(batchOwner)
+		require.Len(t, groups, 1)
+		assert.Equal(t, "another name", groups[0].Name)
+		assert.Equal(t, 2, srv.IndicatorCount(batchOwner))
+	}
+}
+
+func TestAnAttributeThatIsRefusedIsNamedByItsType(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New()
+	client := srv.Client(threatconnect.WithOwner(batchOwner))
+	h, err := client.Indicators.Hosts.Create(t.Context(), threatconnect.NewHost("a.example"))
+	require.NoError(t, err)
+	for typ, value := range map[string]string{"No Such Type": "s3cret", "Aliases": strings.Repeat("s3cret", 100)} {
+		_, err := client.Attributes.Add(t.Context(), h, threatconnect.Attribute{Type: typ, Value: value})
+		var api *threatconnect.APIError
+		require.ErrorAs(t, err, &api)
+		assert.ErrorContains(t, err, `its type is "`+typ+`"`)
+		assert.NotContains(t, err.Error(), "s3cret")
+	}
+}
