@@ -7,6 +7,7 @@ require (
 	github.com/schollz/progressbar/v3 v3.19.1
 	github.com/stretchr/testify v1.12.1
 	github.com/threatconnect-go/threatconnect v0.0.0
+	go.uber.org/goleak v1.3.0
 	golang.org/x/term v0.47.0
 )
 
