@@ -42,39 +42,92 @@
 //
 // Three kinds of errors come back. A [*ValidationError] was refused before anything was sent. An
 // [*APIError] is an answer that says no. A [*RequestError] is a call that ended without an answer.
-// Match them with errors.Is and the Err values. Their texts hold routes, never values: neither
-// credentials nor indicators can reach a log through them.
+// Match them with errors.Is and the Err values. Their texts hold routes, never values: credentials
+// cannot reach a log through them, nor can the indicators that a call is about. What the platform
+// itself says is cleared of them, quoted and cut; about a batch file, or a body given to
+// [Client.Do], its words can repeat what is in there.
 //
 // # Retries
 //
-// Every call is tried up to five times ([RetryPolicy]), each attempt signed anew, after waits that
-// are random below a bound which doubles from 250 ms to 20 s. GET, PUT and DELETE are tried again
-// after transport errors, 429, 502, 503 and 504; GET and PUT also after an answer that broke off,
-// and GET after 500. POST is tried again only where nothing can have happened, or where happening
-// twice does no harm; the method says so. A Retry-After is honored up to two minutes. A context ends every wait.
+// A call is tried up to 5 times ([RetryPolicy]), and each attempt is signed anew. Between two of them
+// it waits for a random time below a bound that doubles from 250 ms to 20 s, on top of the Retry-After
+// that the platform asks for. A Retry-After over 2 minutes, or over the context's deadline, fails the
+// call at once.
 //
-// A timestamp that the platform refuses is measured against its Date header, and the call is signed
-// once more with the platform's time, whatever its method: it was refused unprocessed.
+//   - GET, PUT and DELETE are tried again after transport errors, 429, 502, 503 and 504.
+//   - GET and PUT are tried again after an answer that broke off or cannot be read; a DELETE is not,
+//     because it has been done.
+//   - GET is tried again after 500.
+//   - POST is tried again when no connection was made, and after 429 and 503 with a Retry-After. One
+//     that does no harm when it is done twice is treated like GET; its method says so.
+//   - A download is tried again as long as nothing of it was written, and a body that can be read once
+//     only is sent once.
+//   - What waiting does not cure is not tried again: TLS failures, names that do not exist, a proxy
+//     or redirect that refuses, an API without license, a batch API that is switched off.
 //
-// # Limits
+// A refused timestamp is measured against the answer's Date header, and the call is signed once more
+// with the platform's time, whatever its method: it was refused unprocessed. The offset is kept for
+// the client's next calls, follows every answer, and is dropped when the clock is right again. One
+// further than 24 hours is not believed. A refused token is renewed once a call, where a [TokenFunc]
+// can. Neither counts as one of the 5 attempts, so that no call sends more than 6 requests; package
+// net/http may send one of them again over a new connection when the old one was closed while it
+// was idle.
 //
-// An answer is read into memory up to 256 MiB ([WithMaxResponseBytes]); downloads and bulk reports
-// are streams. An attempt in which no byte moves for two minutes is ended ([WithStallTimeout]).
-// Redirects are never followed. A client starts no goroutine that outlives a call.
+// # Once and twice
+//
+// A call that is tried again happens at least once when it succeeds; one that is not tried again,
+// at most once. After an error that is no answer nobody knows whether a call happened: a
+// [*RequestError] of a POST says no more than that. A DELETE whose first answer was lost can end
+// with [ErrNotFound].
+//
+// The file of a batch job is uploaded exactly once: after a lost answer the job's status decides
+// whether it is sent again. Every item that a [BatchWriter] took is counted as succeeded, failed, not
+// processed or unknown, and items that come twice are sent twice, in their order. A log entry is sent
+// at most once.
+//
+// # What is in memory
+//
+//   - An answer up to 256 MiB ([WithMaxResponseBytes]), counted after decompression; what is larger
+//     is [ErrBodyTooLarge]. Of an answer that says no, 64 KiB, and no longer than 15 seconds.
+//   - Response headers up to 1 MiB.
+//   - Of a list, a page; with [ListOptions].Ahead, that many pages more, 32 at most.
+//   - Of a stream, one element: 16 MiB of a JSON report, 256 KiB of a CSV report, 1 MiB of a list of
+//     errors. Downloads and uploads pass through buffers of 32 KiB, or 64 KiB for malware.
+//   - Of a batch import, Concurrency+1 jobs of 2,000,000 bytes each, or one larger item; 16 bytes and the map around them
+//     for every group; 1 MiB of associations that wait, what is more being in temporary files; the
+//     first 1,000 errors of items.
+//   - Of a [LogHandler], 10,000 entries; what finds no room is dropped and counted.
+//
+// # Time
+//
+// An attempt in which no byte moves for 2 minutes is ended ([WithStallTimeout]). What moves, however
+// slowly, is read until the context ends: give it a deadline. A batch import sits an outage out for
+// 10 minutes, and waits for a job for 2 hours.
+//
+// When its context ends, a call returns at once with an error that matches the context's error and
+// its cause. It leaves no goroutine and no request behind; whether the platform has done what it
+// was asked to is not known. A [BatchWriter] that is closed with such a context names in
+// [BatchError].Jobs the jobs that it leaves on the platform, where they go on. A client starts no
+// goroutine that outlives a call; a BatchWriter has some until Close, and a LogHandler one from Start
+// to Close.
+//
+// # Redirects and links
+//
+// Redirects are never followed, and no link in an answer is ever fetched: nothing of a request
+// reaches another server than that of the base URL.
 //
 // # Batch
 //
-// [BatchService] imports any number of items, in memory bounded by the size of a job. Every file is
-// uploaded exactly once: after a lost answer the job's status decides. A single create or update is
-// at least once where it is tried again, and at most once where it is not. A [BatchWriter] that is
-// closed with a context that has ended names the jobs that it leaves running on the platform.
+// [BatchService] imports any number of items, in memory bounded by the size of a job.
 //
 // [BatchService.Reconcile] removes what an owner has and a feed has not any more.
 //
 // # Logging
 //
-// Nothing is logged without [WithLogger]. With it there is one Debug record an attempt: method,
-// route, status, duration; never a value, a header or a body.
+// Nothing is logged without [WithLogger]. With it there is one Debug record an attempt (method, route,
+// attempt, duration, and status or error) and one Warn record when the clock is found to be wrong;
+// never a value, a header or a body. Package net/http itself writes to the standard logger when a
+// server sends what nobody asked for.
 //
 // # Testing
 //

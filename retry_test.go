@@ -313,6 +313,33 @@ func TestARepeatIsTakenByAServerThatChecks(t *testing.T) {
 	}
 }
 
+func TestNoCallSendsMoreThanSixRequests(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		busy := answer(503, "busy")
+		skew := answer(401, `{"message":"Timestamp out of acceptable time range"}`, "Date", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat))
+		for name, s := range map[string]*script{"late": {steps: steps{busy, busy, busy, busy, skew}}, "early": {steps: steps{skew, busy}}, "always": {steps: steps{skew}}} {
+			_, err := clientOf(t, s).Owners.Whoami(t.Context())
+			require.Error(t, err)
+			assert.LessOrEqual(t, s.count(), 6, name)
+		}
+		last := &script{steps: steps{busy, busy, busy, busy, skew, busy}}
+		_, err := clientOf(t, last).Owners.Whoami(t.Context())
+		require.ErrorIs(t, err, threatconnect.ErrUnavailable)
+		assert.Equal(t, 6, last.count(), "the correction is not counted")
+		n := 0
+		token := &script{steps: steps{busy, busy, busy, busy, answer(401, "Unauthorized"), busy}}
+		c, err := threatconnect.NewClient("https://tc.example", threatconnect.TokenFunc(func(context.Context) (string, time.Time, error) {
+			n++
+			return fmt.Sprint("token-", n), time.Time{}, nil
+		}), threatconnect.WithTransport(token))
+		require.NoError(t, err)
+		_, err = c.Owners.Whoami(t.Context())
+		require.ErrorIs(t, err, threatconnect.ErrUnavailable)
+		assert.Equal(t, 6, token.count(), "nor is the renewal")
+	})
+}
+
 func TestABodyIsSentWholeWithEveryAttempt(t *testing.T) {
 	t.Parallel()
 	var bodies []string

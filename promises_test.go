@@ -1,0 +1,48 @@
+package threatconnect
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestThePromisesHaveTheNumbersOfTheCode reads the package's documentation: a number that changes in
+// the code must change there.
+func TestThePromisesHaveTheNumbersOfTheCode(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("doc.go")
+	require.NoError(t, err)
+	doc := strings.Join(strings.Fields(strings.ReplaceAll(string(text), "\n//", " ")), " ")
+	p := RetryPolicy{}.withDefaults()
+	log, err := (&LogsService{}).NewHandler(nil)
+	require.NoError(t, err)
+	config, err := BatchConfig{Owner: "x", Attributes: WriteAppend}.withDefaults()
+	require.NoError(t, err)
+	tr := newTransport(nil, nil)
+	for promise, holds := range map[string]bool{
+		"up to 5 times ([RetryPolicy])":                                  p.MaxAttempts == 5,
+		"no call sends more than 6 requests":                             p.MaxAttempts+1 == 6,
+		"doubles from 250 ms to 20 s":                                    p.BaseDelay == 250*time.Millisecond && p.MaxDelay == 20*time.Second,
+		"A Retry-After over 2 minutes":                                   p.MaxWait == 2*time.Minute,
+		"further than 24 hours is not believed":                          mostOffset == 24*time.Hour,
+		"An answer up to 256 MiB ([WithMaxResponseBytes])":               defaultMaxBody == 256<<20,
+		"Response headers up to 1 MiB":                                   tr.MaxResponseHeaderBytes == 1<<20,
+		"that many pages more, 32 at most":                               maxAhead == 32,
+		"256 KiB of a CSV report":                                        mostRow == 256<<10,
+		"1 MiB of a list of errors":                                      mostObject == 1<<20,
+		"buffers of 32 KiB, or 64 KiB for malware":                       contentChunk == 32<<10 && zipWindow == 64<<10,
+		"Concurrency+1 jobs of 2,000,000 bytes each":                     config.MaxBytes == 2_000_000,
+		"1 MiB of associations that wait":                                heldInMemory == 1<<20,
+		"the first 1,000 errors of items":                                mostItemErrors == 1000,
+		"Of a [LogHandler], 10,000 entries":                              log.b.most == 10_000,
+		"no byte moves for 2 minutes is ended ([WithStallTimeout])":      defaultStall == 2*time.Minute,
+		"sits an outage out for 10 minutes, and waits for a job for 2 h": config.RetryFor == 10*time.Minute && config.WaitFor == 2*time.Hour,
+	} {
+		assert.True(t, holds, "the code does not hold %q", promise)
+		assert.Contains(t, doc, promise)
+	}
+}
