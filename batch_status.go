@@ -142,7 +142,7 @@ func (c *Client) batch(ctx context.Context, call *call) (*BatchStatus, error) {
 		case err != nil && isHTML(resp, buf.Bytes()):
 			return errPage
 		case err != nil:
-			return fmt.Errorf("%w: %w (content type %s)", ErrResponse, err, quoteForeign(resp.Header.Get("Content-Type")))
+			return fmt.Errorf("%w: %w (content type %s)", ErrResponse, err, quoteForeign(call.clear(resp.Header.Get("Content-Type"))))
 		case a.refused():
 			return newAPIError(call, resp, buf.Bytes())
 		case a.State == "" && a.ID == 0:

@@ -107,7 +107,7 @@ func (s *BulkService) JSON(ctx context.Context, owner string) iter.Seq2[Indicato
 		case err != nil:
 			yield(nil, brokenReport(call, asResponseError(err)))
 		case !env.success():
-			yield(nil, brokenReport(call, fmt.Errorf("%w: it says %s", ErrResponse, quoteForeign(env.message))))
+			yield(nil, brokenReport(call, fmt.Errorf("%w: it says %s", ErrResponse, quoteForeign(call.clear(env.message)))))
 		case !elements.Found():
 			yield(nil, brokenReport(call, fmt.Errorf("%w: it holds no list of indicators", ErrResponse)))
 		}

@@ -28,7 +28,7 @@ func readPlaybooks(call *call, resp *http.Response, text []byte) (*foundPlaybook
 		f.collect(r, 0)
 		r.End()
 		if err := r.Err(); err != nil {
-			return nil, fmt.Errorf("%w: %w (content type %s)", ErrResponse, err, quoteForeign(resp.Header.Get("Content-Type")))
+			return nil, fmt.Errorf("%w: %w (content type %s)", ErrResponse, err, quoteForeign(call.clear(resp.Header.Get("Content-Type"))))
 		}
 	}
 	switch {

@@ -93,7 +93,7 @@ func (p *indiscreet) RoundTrip(req *http.Request) (*http.Response, error) {
 	case 0:
 		return said(400, "Please enter a valid Host")
 	case 1:
-		return said(401, "Signature data did not match expected result")
+		return said(401, "Signature data did not match expected result "+threatconnect.Sign(secretKey, "GET", req.URL.Path, time.Unix(1, 0)))
 	case 2:
 		return said(401, "Timestamp out of acceptable time range", "Date", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat))
 	case 3:
@@ -135,7 +135,7 @@ func (p *indiscreet) RoundTrip(req *http.Request) (*http.Response, error) {
 	case 21:
 		return reply(302, "", "Location", "https://user:"+secretToken+"@other.example:"+all), nil
 	case 22:
-		return reply(200, `{"a":"`+all+`"}`, "Content-Type", "application/"+all), nil
+		return reply(200, `{"a":`, "Content-Type", "application/"+all), nil
 	}
 	resp := reply(200, "")
 	resp.Body = io.NopCloser(io.MultiReader(strings.NewReader("{"), failingBody{errors.New(all)}))
