@@ -47,14 +47,32 @@ type link struct {
 
 // encode writes an item into the encoder's buffer. After an error the buffer is of no use; the
 // next call makes it good again.
-func (e *encoder) encode(item BatchItem) (section, error) {
+func (e *encoder) encode(item BatchItem) (s section, err error) {
+	if !ownItem(item) {
+		defer func() { // what embeds an item of this package may embed nil, or answer with a panic
+			if recover() != nil {
+				err = &ValidationError{Field: "batch item", Rule: "is of another package's type and cannot be read"}
+			}
+		}()
+	}
 	e.Writer = wire.Writer{Buf: e.Buf[:0]}
 	e.after, e.xid, e.links, e.content = 0, "", e.links[:0], Content{}
-	s, err := e.item(item)
+	s, err = e.item(item)
 	if err == nil && e.Err() != nil {
 		err = &ValidationError{Field: "batch item", Rule: "holds text that is not UTF-8, or a number or date that cannot be written"}
 	}
 	return s, err
+}
+
+// ownItem reports whether the type of an item is one of this package.
+func ownItem(item BatchItem) bool {
+	switch item.(type) {
+	case *Address, *EmailAddress, *File, *Host, *URL, *ASN, *CIDR, *Mutex, *RegistryKey, *UserAgent, *EmailSubject, *Hashtag, *CustomIndicator,
+		*Adversary, *AttackPattern, *Campaign, *CourseOfAction, *Document, *Email, *Event, *Incident, *IntrusionSet, *Malware, *Report,
+		*Signature, *Tactic, *Threat, *Tool, *Vulnerability, *UnknownGroup, *GroupContent, *Association:
+		return true
+	}
+	return false
 }
 
 func (e *encoder) item(item BatchItem) (section, error) {

@@ -156,6 +156,8 @@ func (e BatchItemError) MarshalJSON() ([]byte, error) {
 	w.Int64(e.JobID)
 	w.Key("unprocessed")
 	w.Bool(e.Unprocessed)
+	w.Key("content")
+	w.Bool(e.Content)
 	w.EndObject()
 	return w.Buf, w.Err()
 }

@@ -119,14 +119,20 @@ func killSeeded(t *testing.T, seed uint64) (killed int64) {
 		var stderr bytes.Buffer
 		cmd.Stderr = &stderr
 		var shot atomic.Bool
+		started := make(chan struct{})
 		k.mu.Lock()
 		k.after, k.how, k.wait = 1+random.IntN(25), random.IntN(3), time.Duration(random.IntN(3000))*time.Microsecond
 		k.kill = func() {
+			<-started
 			shot.Store(true)
 			_ = cmd.Process.Kill() // it may have ended by itself
 		}
 		k.mu.Unlock()
-		err := cmd.Run()
+		err := cmd.Start()
+		close(started)
+		if err == nil {
+			err = cmd.Wait()
+		}
 		switch {
 		case err == nil:
 			checkFeed(t, srv, killedHosts)

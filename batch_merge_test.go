@@ -184,8 +184,13 @@ func TestWhatBreaksARuleGoesThroughInItsPlace(t *testing.T) {
 	e := encoder{version: BatchV2, action: BatchCreate, known: &groups}
 	for i, item := range got {
 		_, err := e.encode(item)
-		assert.Equal(t, i != 1, errors.Is(err, ErrValidation), "%d", i)
+		assert.Equal(t, i != 1 && i != 7, errors.Is(err, ErrValidation), "%d", i)
 	}
+	assert.Equal(t, items[7], got[7], "one of another package's type is what it embeds")
+	for _, make := range newItemCodec().types {
+		assert.True(t, ownItem(make()), "%T", make())
+	}
+	assert.False(t, ownItem(embedding{}))
 
 	seen := &Host{HostName: "a.example", IndicatorMeta: IndicatorMeta{FirstSeen: time.Unix(0, 0)}}
 	_, origins, _ = mergedOf(t, MergeOptions{Version: BatchV1}, seen, NewHost("a.example"), NewHost("a.example"))

@@ -45,7 +45,7 @@ func (d *DirSpool) Open(ctx context.Context) (err error) {
 	defer d.mu.Unlock()
 	switch {
 	case ctx.Err() != nil:
-		return context.Cause(ctx)
+		return endOf(ctx)
 	case d.root != nil:
 		return ErrSpoolLocked
 	case d.dir == "":
@@ -106,7 +106,7 @@ var errSpoolShut = errors.New("the spool is not open")
 // open returns the directory.
 func (d *DirSpool) open(ctx context.Context) (*os.Root, error) {
 	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+		return nil, endOf(ctx)
 	}
 	if d.root == nil {
 		return nil, errSpoolShut
