@@ -1,0 +1,19 @@
+module github.com/threatconnect-go/threatconnect/tools
+
+go 1.26.0
+
+require (
+	github.com/nlnwa/whatwg-url v0.6.2
+	github.com/stretchr/testify v1.12.1
+	github.com/threatconnect-go/threatconnect v0.0.0
+)
+
+require (
+	github.com/bits-and-blooms/bitset v1.20.0 // indirect
+	github.com/google/go-querystring v1.2.0 // indirect
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
+	golang.org/x/net v0.62.0 // indirect
+	golang.org/x/text v0.43.0 // indirect
+)
+
+replace github.com/threatconnect-go/threatconnect => ..

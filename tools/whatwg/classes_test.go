@@ -1,0 +1,81 @@
+package whatwg
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// One example of every class: a class that explains nothing any more has to go.
+var (
+	hostExamples = map[string]string{
+		"one label":                          "localhost",
+		"IPv4 in other spellings":            "0x7f.1",
+		"percent-encoded host":               "ex%61mple.com",
+		"defanged":                           "evil(dot)example.com",
+		"white space and control characters": "exa\tmple.com",
+		"characters that no host name has":   "exam!ple.com",
+		"lengths of DNS":                     strings.Repeat("a", 64) + ".example",
+		"hyphens at the ends of labels":      "a-.example",
+		"unstable or invalid IDNA":           "\u2135a.example",
+		"invalid UTF-8":                      "a.example/\xff",
+		"addresses":                          "192.0.2.1",
+		"more than a host":                   "example.com/path",
+		"final dot":                          "example.com.",
+	}
+	urlExamples = map[string]string{
+		"one label":                          "http://localhost/",
+		"IPv4 in other spellings":            "http://0300.0.2.1/",
+		"percent-encoded host":               "http://ex%61mple.com/",
+		"defanged":                           "http://evil(dot)example.com/",
+		"white space and control characters": "http://example.com/a\tb",
+		"invalid UTF-8":                      "http://example.com/\xff",
+		"characters that no host name has":   "http://exam!ple.com/",
+		"lengths of DNS":                     "http://a..example/",
+		"hyphens at the ends of labels":      "http://-a.example/",
+		"unstable or invalid IDNA":           "http://\u2135a.example/",
+		"slashes before the host":            "http:///a.example/",
+		"other schemes":                      "mailto:a@b.example",
+		"port 0 and its spellings":           "http://example.com:0/",
+		"backslashes":                        `http://example.com\a`,
+		"final dot":                          "http://example.com./",
+	}
+)
+
+func TestEveryClassHasAnExample(t *testing.T) {
+	for _, c := range hostClasses {
+		got, d := Host(hostExamples[c.name])
+		assert.Nil(t, d)
+		assert.Equal(t, c.name, got, "host %q", hostExamples[c.name])
+	}
+	for _, c := range urlClasses {
+		got, d := URL(urlExamples[c.name])
+		assert.Nil(t, d)
+		assert.Equal(t, c.name, got, "URL %q", urlExamples[c.name])
+	}
+}
+
+// The classes are the rows of the table in docs/canonical.md.
+func TestTheDocumentationNamesEveryClass(t *testing.T) {
+	text, err := os.ReadFile("../../docs/canonical.md")
+	require.NoError(t, err)
+	var named []string
+	for line := range strings.Lines(string(text)) {
+		cells := strings.Split(line, "|")
+		if len(cells) < 3 || strings.Trim(cells[1], " -") == "" || strings.TrimSpace(cells[1]) == "class" {
+			continue
+		}
+		named = append(named, strings.TrimSpace(cells[1]))
+	}
+	var known []string
+	for _, c := range slices.Concat(hostClasses, urlClasses) {
+		known = append(known, c.name)
+	}
+	slices.Sort(known)
+	slices.Sort(named)
+	assert.Equal(t, slices.Compact(known), named)
+}

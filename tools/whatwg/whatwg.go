@@ -1,0 +1,177 @@
+// Package whatwg holds the canonical forms of hosts and URLs against the URL standard of the WHATWG,
+// as an implementation that shares no code with this one reads it (but for the tables of IDNA, which
+// both take from x/net/idna).
+//
+// The two do not have to agree: an indicator is what the platform accepts, a URL of the standard is
+// what a browser opens. Where they part, one of the classes says how and why; what no class explains
+// is a mistake. The classes are the rows of docs/canonical.md.
+package whatwg
+
+import (
+	"errors"
+	"regexp"
+	"strings"
+
+	"github.com/nlnwa/whatwg-url/url"
+
+	"github.com/threatconnect-go/threatconnect"
+)
+
+// Verdict is what one of the two makes of an input.
+type Verdict struct {
+	Value string // the canonical form; empty when the input is refused
+	Rule  string // why it is refused
+}
+
+// Taken reports whether the input is accepted.
+func (v Verdict) Taken() bool { return v.Rule == "" }
+
+// Disagreement is an input that the two read differently.
+type Disagreement struct {
+	Input          string
+	Ours, Standard Verdict
+}
+
+// class is one way to disagree that is meant.
+type class struct {
+	name     string
+	explains func(d *Disagreement) bool
+}
+
+// explain returns the name of the class that a disagreement is of, or "".
+func (d *Disagreement) explain(classes []class) string {
+	for _, c := range classes {
+		if c.explains(d) {
+			return c.name
+		}
+	}
+	return ""
+}
+
+// refusedWith makes a class of what this package refuses with a rule and the standard takes.
+func refusedWith(name string, rules ...string) class {
+	return class{name, func(d *Disagreement) bool {
+		if !d.Standard.Taken() || d.Ours.Taken() {
+			return false
+		}
+		for _, rule := range rules {
+			if strings.HasPrefix(d.Ours.Rule, rule) {
+				return true
+			}
+		}
+		return false
+	}}
+}
+
+// hostRefusals are the rules that hold for hosts wherever they stand.
+var hostRefusals = []class{
+	refusedWith("one label", "has one label only"),
+	refusedWith("IPv4 in other spellings", "ends in a number"),
+	refusedWith("percent-encoded host", "is percent-encoded"),
+	refusedWith("defanged", "is defanged"),
+	refusedWith("white space and control characters", "holds a control character", "holds white space"),
+	refusedWith("invalid UTF-8", "is not valid UTF-8"),
+	refusedWith("characters that no host name has", "holds a character that no host name has", "holds a wildcard"),
+	refusedWith("lengths of DNS", "has a label longer than", "is longer than 253", "has an empty label"),
+	refusedWith("hyphens at the ends of labels", "has a label with a hyphen"),
+	refusedWith("unstable or invalid IDNA", "is not a valid internationalized name"),
+}
+
+// hostClasses are the ways in which host names differ.
+var hostClasses = append([]class{
+	refusedWith("addresses", "is an IP address"),
+	refusedWith("more than a host", "holds an @", "holds a path", "holds a port", "is a URL"),
+	{"final dot", func(d *Disagreement) bool {
+		return d.Ours.Taken() && d.Standard.Taken() && d.Ours.Value+"." == d.Standard.Value
+	}},
+}, hostRefusals...)
+
+// urlClasses are the ways in which URLs differ.
+var urlClasses = append([]class{
+	refusedWith("other schemes", "has a scheme other than", "has no scheme"),
+	refusedWith("slashes before the host", "is blank"),
+	refusedWith("port 0 and its spellings", "has a port outside 1 to 65535"),
+	refusedWith("backslashes", "holds a path"),
+	{"final dot", func(d *Disagreement) bool {
+		return d.Ours.Taken() && d.Standard.Taken() && withoutFinalDot(d.Standard.Value) == d.Ours.Value
+	}},
+}, hostRefusals...)
+
+var finalDot = regexp.MustCompile(`^([a-z]+://[^/?#:]+)\.([:/?#])`)
+
+func withoutFinalDot(href string) string { return finalDot.ReplaceAllString(href, "$1$2") }
+
+// ours returns what this package makes of an input.
+func ours(canonical func(string) (string, error), input string) Verdict {
+	v, err := canonical(input)
+	if invalid, ok := errors.AsType[*threatconnect.ValidationError](err); ok {
+		return Verdict{Rule: invalid.Rule}
+	}
+	return Verdict{Value: v}
+}
+
+// newParser returns a parser of the standard that has sftp among the special schemes. To the standard
+// it is none, so that hosts of such URLs are text without a meaning.
+func newParser() url.Parser {
+	return url.NewParser(url.WithSpecialSchemes(map[string]string{
+		"http": "80", "https": "443", "ftp": "21", "sftp": "22", "ws": "80", "wss": "443", "file": "",
+	}))
+}
+
+// parse reads a URL by the standard, without user information.
+func parse(raw string) (*url.Url, error) {
+	u, err := newParser().Parse(raw)
+	if err != nil {
+		return nil, err
+	}
+	u.SetUsername("")
+	u.SetPassword("")
+	return u, nil
+}
+
+// Host holds a host name against the standard. It returns the class of a disagreement, "" for none,
+// and an unexplained disagreement as the last result.
+func Host(input string) (class string, unexplained *Disagreement) {
+	d := &Disagreement{Input: input, Ours: ours(threatconnect.CanonicalHost, input)}
+	name := strings.TrimSpace(input)
+	switch u, err := parse("http://" + name + "/"); {
+	case err != nil:
+		d.Standard.Rule = err.Error()
+	case u.Hostname() == "":
+		d.Standard.Rule = "has no host"
+	default:
+		d.Standard.Value = u.Hostname()
+	}
+	return judge(d, hostClasses, d.Ours.Value == d.Standard.Value)
+}
+
+// URL holds a URL against the standard: what this package calls canonical has to be, to the
+// standard, the URL that the input is. It returns what [Host] returns.
+func URL(input string) (class string, unexplained *Disagreement) {
+	d := &Disagreement{Input: input, Ours: ours(threatconnect.CanonicalURL, input)}
+	same := false
+	if u, err := parse(strings.TrimSpace(input)); err != nil {
+		d.Standard.Rule = err.Error()
+	} else {
+		d.Standard.Value = u.Href(false)
+	}
+	if d.Ours.Taken() {
+		if u, err := parse(d.Ours.Value); err != nil {
+			d.Ours.Value += " (which the standard does not take: " + err.Error() + ")"
+		} else {
+			d.Ours.Value = u.Href(false)
+			same = d.Ours.Value == d.Standard.Value
+		}
+	}
+	return judge(d, urlClasses, same)
+}
+
+func judge(d *Disagreement, classes []class, same bool) (string, *Disagreement) {
+	if same || !d.Ours.Taken() && !d.Standard.Taken() {
+		return "", nil
+	}
+	if name := d.explain(classes); name != "" {
+		return name, nil
+	}
+	return "", d
+}
