@@ -95,7 +95,8 @@ func (h *LogHandler) Handle(ctx context.Context, r slog.Record) error {
 		writeAttr(&b, h.prefix, a)
 		return true
 	})
-	message := strings.TrimPrefix(b.String(), " ")
+	// One message that is not UTF-8 would keep its whole batch from being sent.
+	message := strings.ToValidUTF8(strings.TrimPrefix(b.String(), " "), "\ufffd")
 	if message == "" {
 		message = "-" // the platform wants one
 	}

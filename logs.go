@@ -50,10 +50,11 @@ func (s *LogsService) Send(ctx context.Context, entries ...LogEntry) error {
 		}
 	}
 	w.EndArray()
-	if err := w.Err(); err != nil {
+	body, err := written(&w, "log entry")
+	if err != nil {
 		return err
 	}
-	_, err := s.c.exchange(ctx, &call{method: http.MethodPost, route: at("v2", "logs", "app"), body: jsonBody(w.Buf), quiet: true}, nil, nil)
+	_, err = s.c.exchange(ctx, &call{method: http.MethodPost, route: at("v2", "logs", "app"), body: jsonBody(body), quiet: true}, nil, nil)
 	return err
 }
 

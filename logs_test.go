@@ -105,6 +105,23 @@ func TestLogHandlerWritesAttributesBehindTheMessage(t *testing.T) {
 	assert.Zero(t, h.Dropped())
 }
 
+func TestLogHandlerSendsWhatIsNotUTF8(t *testing.T) {
+	t.Parallel()
+	h, sink := logHandler(t, nil)
+	l := slog.New(h)
+	l.Info("before")
+	l.Info("read \xff\xfe", "k", "\xff")
+	require.NoError(t, h.Close(t.Context()))
+	assert.Equal(t, []string{"INFO before", "INFO read \ufffd k=\"\\xff\""}, sink.messages())
+	assert.Zero(t, h.Dropped())
+}
+
+func TestLogEntriesThatAreNotUTF8AreRefused(t *testing.T) {
+	t.Parallel()
+	c, _ := contentClient(t)
+	require.ErrorIs(t, c.Logs.Send(t.Context(), LogEntry{Message: "\xff"}), ErrValidation)
+}
+
 func TestLogHandlerDropsRatherThanWaits(t *testing.T) {
 	t.Parallel()
 	h, sink := logHandler(t, &LogHandlerOptions{Buffer: 5, Batch: 2})
