@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/google/go-querystring/query"
 
@@ -22,12 +23,22 @@ func withDef(ind Indicator, f func(*indicatorDef) (Indicator, error)) (Indicator
 	return f(def)
 }
 
+// deletedSegment ends the path of the list of a type's deleted indicators.
+const deletedSegment = "/deleted"
+
 func getIndicator[T Indicator](ctx context.Context, c *Client, def *indicatorDef, r route, opts *IndicatorGetOptions) (T, error) {
+	var zero T
+	if strings.HasSuffix(r.path, deletedSegment) {
+		return zero, &ValidationError{
+			Field: string(def.typ),
+			Rule:  `is "deleted", which in a path stands for the list of what was deleted`,
+			Fix:   "look it up with client.Indicators.List and a BySummary filter",
+		}
+	}
 	o := copyOf(opts)
 	o.Owner = c.ownerOr(o.Owner)
 	q, err := query.Values(o)
 	if err != nil {
-		var zero T
 		return zero, err
 	}
 	return one(ctx, c, &call{method: http.MethodGet, route: r, query: q}, def.singleKeys(), func(r *wire.Reader) T { return readIndicator(r, def).(T) })

@@ -244,6 +244,20 @@ func TestFlagsAndSizesAreSentAsThePlatformWantsThem(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// GET .../mutexes/deleted is the list of the deleted mutexes; read as one, the lone deleted mutex
+// would pass for an indicator.
+func TestAnIndicatorThatIsNamedLikeAListIsNotRead(t *testing.T) {
+	t.Parallel()
+	c := relatedScript(t,
+		relatedStep{method: "DELETE", target: "/v2/indicators/mutexes/deleted?owner=Example%20Source"},
+	)
+	_, err := c.Indicators.Mutexes.Get(t.Context(), "deleted", nil)
+	require.ErrorIs(t, err, threatconnect.ErrValidation)
+	_, err = c.Indicators.Get(t.Context(), threatconnect.IndicatorRef{Type: threatconnect.TypeUserAgent, Value: "deleted"}, nil)
+	require.ErrorIs(t, err, threatconnect.ErrValidation)
+	require.NoError(t, c.Indicators.Mutexes.Delete(t.Context(), "deleted", nil), "to delete one is another method")
+}
+
 func FuzzListsOfIndicators(f *testing.F) {
 	f.Add(`{"data":{"indicator":[{"type":"Host","summary":"a.example","dnsActive":"true"}]}}`)
 	f.Add(`{"data":{"indicator":[{"type":"File","summary":" : : ","size":1e3,"x":{}}]}}`)
