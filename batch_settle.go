@@ -124,7 +124,8 @@ func (s *settlement) unlisted(err error) {
 // again, without the item as soon as that is known.
 func (s *settlement) cure() ([]part, error) {
 	w, p := s.w, s.part
-	processed := min(s.status.Success+max(s.status.errors()-1, 0), p.len()-1)
+	most := p.len() - 1
+	processed := min(min(s.status.Success, most)+min(max(s.status.errors()-1, 0), most), most)
 	rest := part{p.from + processed, p.to}
 	if s.poisoned >= 0 {
 		s.poisoned = max(s.poisoned, rest.from)

@@ -21,7 +21,8 @@ const (
 	JobCompleted BatchState = "Completed"
 )
 
-// BatchStatus says how a batch job stands. Counts that the platform leaves out are 0.
+// BatchStatus says how a batch job stands. Counts that the platform leaves out are 0; one below 0 or
+// above 2147483647 is an unusable answer, on every platform.
 type BatchStatus struct {
 	ID          int64      `json:"id,omitzero"` // 0 in a job that createAndUpload has processed at once
 	State       BatchState `json:"status"`
@@ -37,10 +38,26 @@ type BatchStatus struct {
 	ErrorAssociations   int `json:"errorAssociationCount"`
 }
 
+// mostCounted is the largest count that is believed: no file of a job holds as many items, and sums
+// of a few such counts fit an int64.
+const mostCounted = 1<<31 - 1
+
+// readCount reads a count of items. What is none is a broken answer, because the writer goes by the
+// counts to find the items that a job has not processed.
+func readCount(r *wire.Reader) int {
+	n := r.Int64()
+	if n < 0 || n > mostCounted {
+		r.Fail("want a count from 0 to 2147483647")
+		return 0
+	}
+	return int(n)
+}
+
 // errors returns the largest count of errors that the status knows: some versions count those of
 // associations apart.
 func (s *BatchStatus) errors() int {
-	return max(s.Errors, s.ErrorIndicators+s.ErrorGroups+s.ErrorAssociations)
+	apart := int64(s.ErrorIndicators) + int64(s.ErrorGroups) + int64(s.ErrorAssociations)
+	return max(s.Errors, int(min(apart, mostCounted)))
 }
 
 // read reads a member of a status.
@@ -51,23 +68,23 @@ func (s *BatchStatus) read(key []byte, r *wire.Reader) {
 	case "status":
 		s.State = BatchState(r.Text())
 	case "successCount":
-		s.Success = r.Int()
+		s.Success = readCount(r)
 	case "errorCount":
-		s.Errors = r.Int()
+		s.Errors = readCount(r)
 	case "unprocessCount", "unprocessedCount":
-		s.Unprocessed = r.Int()
+		s.Unprocessed = readCount(r)
 	case "successIndicatorCount":
-		s.SuccessIndicators = r.Int()
+		s.SuccessIndicators = readCount(r)
 	case "errorIndicatorCount":
-		s.ErrorIndicators = r.Int()
+		s.ErrorIndicators = readCount(r)
 	case "successGroupCount":
-		s.SuccessGroups = r.Int()
+		s.SuccessGroups = readCount(r)
 	case "errorGroupCount":
-		s.ErrorGroups = r.Int()
+		s.ErrorGroups = readCount(r)
 	case "successAssociationCount":
-		s.SuccessAssociations = r.Int()
+		s.SuccessAssociations = readCount(r)
 	case "errorAssociationCount":
-		s.ErrorAssociations = r.Int()
+		s.ErrorAssociations = readCount(r)
 	default:
 		r.Skip()
 	}
