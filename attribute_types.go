@@ -19,7 +19,7 @@ type AttributeTypeInfo struct {
 	Name          string `json:"name"`          // what Attribute.Type names
 	System        *bool  `json:"system"`        // whether the platform brought it; nil when it did not say
 	AllowMarkdown *bool  `json:"allowMarkdown"` // whether its values may be Markdown; nil when the platform did not say
-	MaxLength     int    `json:"maxLength"`     // how long its values may be, in characters; 0 when the platform did not say
+	MaxLength     int64  `json:"maxLength"`     // how long its values may be, in characters; 0 when the platform did not say
 	// ValidationRule is what the platform checks its values by, as it sends it. Nil when the rules
 	// were not asked for, or there is none.
 	ValidationRule json.RawMessage `json:"validationRule,omitzero"`
@@ -35,7 +35,7 @@ type AttributeTypeListOptions struct {
 	Owner         string `url:"owner,omitempty"`         // empty means the client's default owner
 	System        *bool  `url:"system,omitempty"`        // whether the platform brought them; nil for both
 	AllowMarkdown *bool  `url:"allowMarkdown,omitempty"` // whether their values may be Markdown; nil for both
-	MaxLength     int    `url:"maxLength,omitempty"`     // how long their values may be; 0 for any
+	MaxLength     int64  `url:"maxLength,omitempty"`     // how long their values may be; 0 for any
 	Rules         bool   `url:"-"`                       // read the validation rules too
 }
 
@@ -112,7 +112,7 @@ func readAttributeType(r *wire.Reader) AttributeTypeInfo {
 		case "allowMarkdown":
 			t.AllowMarkdown = r.BoolPtr()
 		case "maxLength":
-			t.MaxLength = r.Int()
+			t.MaxLength = r.Int64()
 		case "validationRule":
 			if raw := r.Raw(); string(raw) != "null" {
 				t.ValidationRule = append(json.RawMessage(nil), raw...)

@@ -87,9 +87,9 @@ type IndicatorMeta struct {
 
 // IndicatorAdditional is what reads with [IncludeAdditional] add.
 type IndicatorAdditional struct {
-	ObservationCount  int       `json:"observationCount"`                   // how often all users have seen it
+	ObservationCount  int64     `json:"observationCount"`                   // how often all users have seen it
 	LastObserved      time.Time `json:"lastObserved,omitzero"`              // zero when never
-	FalsePositives    int       `json:"falsePositiveCount"`                 // how often it was reported as a false positive
+	FalsePositives    int64     `json:"falsePositiveCount"`                 // how often it was reported as a false positive
 	LastFalsePositive time.Time `json:"falsePositiveLastReported,omitzero"` // zero when never
 	CommunityOrSource bool      `json:"communityOrSource"`                  // whether its owner is one
 	OtherOwners       []Owner   `json:"additionalOwners,omitzero"`          // owners that have it too
@@ -163,11 +163,11 @@ func (m *IndicatorMeta) read(key []byte, r *wire.Reader) bool {
 	case "securityLabel":
 		m.SecurityLabels = readList(r, readSecurityLabel)
 	case "observationCount":
-		m.additional().ObservationCount = r.Int()
+		m.additional().ObservationCount = r.Int64()
 	case "lastObserved":
 		m.additional().LastObserved = r.Time()
 	case "falsePositiveCount":
-		m.additional().FalsePositives = r.Int()
+		m.additional().FalsePositives = r.Int64()
 	case "falsePositiveLastReported":
 		m.additional().LastFalsePositive = r.Time()
 	case "communityOrSource":

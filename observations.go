@@ -14,28 +14,28 @@ import (
 
 // Observation says that an indicator was seen.
 type Observation struct {
-	Count int       `json:"count"`                 // how often; 1 or more
+	Count int64     `json:"count"`                 // how often; 1 or more
 	Date  time.Time `json:"dateObserved,omitzero"` // when; zero means now when it is added
 }
 
 // ObservationCount says how often an indicator was seen.
 type ObservationCount struct {
-	Count            int       `json:"count"`                     // by all users
+	Count            int64     `json:"count"`                     // by all users
 	LastObserved     time.Time `json:"lastObserved,omitzero"`     // by all users; zero when never
-	YourCount        int       `json:"yourCount"`                 // by the API user's organization
+	YourCount        int64     `json:"yourCount"`                 // by the API user's organization
 	YourLastObserved time.Time `json:"yourLastObserved,omitzero"` // by the API user's organization; zero when never
 }
 
 // FalsePositives says how often an indicator was reported as a false positive.
 type FalsePositives struct {
-	Count        int       `json:"count"`
+	Count        int64     `json:"count"`
 	LastReported time.Time `json:"lastReported,omitzero"` // zero when never
 }
 
 // ObservedIndicator is an indicator that was seen lately.
 type ObservedIndicator struct {
 	Summary      string       `json:"summary"`
-	Count        int          `json:"observationCount"`
+	Count        int64        `json:"observationCount"`
 	LastObserved time.Time    `json:"lastObserved,omitzero"`
 	ByUser       []ObservedBy `json:"userObservedList,omitzero"`
 }
@@ -43,7 +43,7 @@ type ObservedIndicator struct {
 // ObservedBy says how often a user has seen an indicator.
 type ObservedBy struct {
 	UserName     string    `json:"userName"`
-	Count        int       `json:"count"`
+	Count        int64     `json:"count"`
 	LastObserved time.Time `json:"userLastObservedDate,omitzero"`
 }
 
@@ -159,7 +159,7 @@ func (s *IndicatorsService) Observe(ctx context.Context, indicator Resource, obs
 	var w wire.Writer
 	w.BeginObject()
 	w.Key("count")
-	w.Int64(int64(observation.Count))
+	w.Int64(observation.Count)
 	when(&w, "dateObserved", observation.Date)
 	w.EndObject()
 	body, err := written(&w, "observation")
@@ -248,7 +248,7 @@ func readObservation(r *wire.Reader) Observation {
 	for r.Object(); r.NextKey(); {
 		switch string(r.Key()) {
 		case "count":
-			o.Count = r.Int()
+			o.Count = r.Int64()
 		case "dateObserved":
 			o.Date = r.Time()
 		default:
@@ -263,11 +263,11 @@ func readObservationCount(r *wire.Reader) ObservationCount {
 	for r.Object(); r.NextKey(); {
 		switch string(r.Key()) {
 		case "count":
-			o.Count = r.Int()
+			o.Count = r.Int64()
 		case "lastObserved":
 			o.LastObserved = r.Time()
 		case "yourCount":
-			o.YourCount = r.Int()
+			o.YourCount = r.Int64()
 		case "yourLastObserved":
 			o.YourLastObserved = r.Time()
 		default:
@@ -282,7 +282,7 @@ func readFalsePositives(r *wire.Reader) FalsePositives {
 	for r.Object(); r.NextKey(); {
 		switch string(r.Key()) {
 		case "count":
-			f.Count = r.Int()
+			f.Count = r.Int64()
 		case "lastReported":
 			f.LastReported = r.Time()
 		default:
@@ -299,7 +299,7 @@ func readObserved(r *wire.Reader) ObservedIndicator {
 		case "summary":
 			o.Summary = r.Text()
 		case "observationCount":
-			o.Count = r.Int()
+			o.Count = r.Int64()
 		case "lastObserved":
 			o.LastObserved = r.Time()
 		case "userObservedList":
@@ -310,7 +310,7 @@ func readObserved(r *wire.Reader) ObservedIndicator {
 					case "userName":
 						b.UserName = r.Text()
 					case "count":
-						b.Count = r.Int()
+						b.Count = r.Int64()
 					case "userLastObservedDate":
 						b.LastObserved = r.Time()
 					default:

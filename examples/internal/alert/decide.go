@@ -35,7 +35,7 @@ type verdict struct {
 	ThreatAssessRating     *float64 `json:"threatAssessRating"`
 	ThreatAssessConfidence *float64 `json:"threatAssessConfidence"`
 	ThreatAssessScore      *int     `json:"threatAssessScore"`
-	FalsePositives         int      `json:"falsePositives"`
+	FalsePositives         int64    `json:"falsePositives"`
 
 	ind  threatconnect.Indicator
 	here bool // whether the owner that is stored in has it
@@ -156,7 +156,7 @@ func (h *handler) decide(v *verdict) {
 		v.Decision = keep
 	}
 	switch {
-	case v.FalsePositives >= h.falsePositives:
+	case v.FalsePositives >= int64(h.falsePositives):
 		v.Decision, v.Because = ignore, fmt.Sprintf("false positive, %d times", v.FalsePositives)
 	case v.ThreatAssessScore != nil && *v.ThreatAssessScore >= h.minScore:
 		v.Because = fmt.Sprintf("ThreatAssess score %d, at least %d", *v.ThreatAssessScore, h.minScore)
