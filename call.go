@@ -86,7 +86,7 @@ func list[T any](ctx context.Context, c *Client, call *call, limit int, keys []s
 	p.More = len(p.Items) >= limit
 	if p.Total >= 0 {
 		start, _ := strconv.Atoi(call.query.Get("resultStart")) // written by this package, or absent
-		p.More = len(p.Items) > 0 && int64(start+len(p.Items)) < p.Total
+		p.More = len(p.Items) > 0 && int64(start) < p.Total-int64(len(p.Items))
 	}
 	return p, nil
 }

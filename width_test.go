@@ -129,3 +129,11 @@ func dropped[T any](call func(ctx context.Context, c *tc.Client) (T, error)) fun
 		return err
 	}
 }
+
+func TestThePageAtTheEndOfAllNumbersIsTheLast(t *testing.T) {
+	t.Parallel()
+	c := clientOf(t, &script{steps: steps{answer(200, `{"data":{"resultCount":5,"host":[{"hostName":"a.example"}]}}`)}})
+	page, err := c.Indicators.Hosts.List(t.Context(), &tc.IndicatorListOptions{ListOptions: tc.ListOptions{Start: math.MaxInt, Limit: 1}})
+	require.NoError(t, err)
+	assert.False(t, page.More)
+}
