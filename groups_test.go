@@ -143,19 +143,3 @@ func TestGroupsThatAreNotSent(t *testing.T) {
 	require.ErrorIs(t, err, threatconnect.ErrValidation)
 	require.ErrorIs(t, c.Groups.Delete(t.Context(), relatedHost), threatconnect.ErrValidation)
 }
-
-func FuzzListsOfGroups(f *testing.F) {
-	f.Add(`{"data":{"group":[{"type":"Incident","name":"a","eventDate":"x"}]}}`)
-	f.Add(`{"data":{"group":{"type":"?","name":[]}}}`)
-	f.Fuzz(func(t *testing.T, body string) {
-		c := clientOf(t, &script{steps: steps{answer(200, body)}}, threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1}))
-		page, err := c.Groups.List(t.Context(), nil)
-		if err != nil {
-			return
-		}
-		for _, g := range page.Items {
-			require.NotNil(t, g)
-			require.NotNil(t, g.Meta())
-		}
-	})
-}

@@ -257,22 +257,3 @@ func TestAnIndicatorThatIsNamedLikeAListIsNotRead(t *testing.T) {
 	require.ErrorIs(t, err, threatconnect.ErrValidation)
 	require.NoError(t, c.Indicators.Mutexes.Delete(t.Context(), "deleted", nil), "to delete one is another method")
 }
-
-func FuzzListsOfIndicators(f *testing.F) {
-	f.Add(`{"data":{"indicator":[{"type":"Host","summary":"a.example","dnsActive":"true"}]}}`)
-	f.Add(`{"data":{"indicator":[{"type":"File","summary":" : : ","size":1e3,"x":{}}]}}`)
-	f.Add(`{"indicator":{"type":"Registry Key","summary":"a : b"}}`)
-	f.Fuzz(func(t *testing.T, body string) {
-		c := clientOf(t, &script{steps: steps{answer(200, body)}}, threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1}))
-		page, err := c.Indicators.List(t.Context(), nil)
-		if err != nil {
-			return
-		}
-		for _, ind := range page.Items {
-			require.NotNil(t, ind)
-			_ = ind.Summary()
-			_, err := json.Marshal(ind)
-			require.NoError(t, err)
-		}
-	})
-}

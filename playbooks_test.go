@@ -179,19 +179,3 @@ func TestPlaybookExport(t *testing.T) {
 	_, err = c.Playbooks.Export(t.Context(), "8", "zip", &w)
 	require.ErrorIs(t, err, ErrValidation)
 }
-
-func FuzzReadPlaybooks(f *testing.F) {
-	for _, s := range []string{onePlaybook, `[` + onePlaybook + `]`, `{"status":"Success","data":{"playbook":` + onePlaybook + `}}`, `{"data":[[[[{"id":1}]]]]}`, `{"id":{},"labels":[[]]}`, ``} {
-		f.Add([]byte(s))
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		resp := &http.Response{StatusCode: 200, Header: http.Header{}, Request: &http.Request{Header: http.Header{}}}
-		found, err := readPlaybooks(&call{method: http.MethodGet}, resp, b)
-		if err != nil {
-			return
-		}
-		for _, p := range found.items {
-			assert.True(t, json.Valid(p.Raw), "%q", p.Raw)
-		}
-	})
-}

@@ -74,9 +74,9 @@ func TestEveryShapeIsReadWhole(t *testing.T) {
 }
 
 // shapeClient is answered with one body, and after it with empty pages.
-func shapeClient(t *testing.T, body string) *tc.Client {
+func shapeClient(t *testing.T, body string, opts ...tc.Option) *tc.Client {
 	t.Helper()
-	c, err := tc.NewClient("https://app.example.com/api", tc.Token("token"), tc.WithOwner("Example Source"),
+	c, err := tc.NewClient("https://app.example.com/api", tc.Token("token"), append(opts, tc.WithOwner("Example Source"),
 		tc.WithTransport(roundTrip(func(r *http.Request) (*http.Response, error) {
 			answer := body
 			body = `{"status":"Success","data":{}}`
@@ -84,7 +84,7 @@ func shapeClient(t *testing.T, body string) *tc.Client {
 				StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}},
 				Body: io.NopCloser(strings.NewReader(answer)), ContentLength: int64(len(answer)), Request: r,
 			}, nil
-		})))
+		})))...)
 	require.NoError(t, err)
 	return c
 }
