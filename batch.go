@@ -3,6 +3,7 @@ package threatconnect
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"fmt"
 	"io"
 	"iter"
@@ -161,8 +162,7 @@ func (s *BatchService) CreateAndUpload(ctx context.Context, config BatchConfig, 
 	if err != nil {
 		return nil, err
 	}
-	// The boundary cannot stand in either part: in JSON no line begins with a hyphen and a word.
-	const boundary = "threatconnect-go-batch-part"
+	boundary := rand.Text() // nobody can know it and write it into the content
 	head := []byte("--" + boundary + "\r\nContent-Disposition: form-data; name=\"config\"; filename=\"config\"\r\n\r\n" + string(config.body()) +
 		"\r\n--" + boundary + "\r\nContent-Disposition: form-data; name=\"content\"; filename=\"content\"\r\n\r\n")
 	tail := []byte("\r\n--" + boundary + "--\r\n")

@@ -1,0 +1,195 @@
+package threatconnect_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/threatconnecttest"
+)
+
+// checkHeaders puts a text into every header that takes one: it arrives on one line, as it is, or
+// is refused and nothing is sent.
+func checkHeaders(t *testing.T, text string) (arrived bool) {
+	t.Helper()
+	srv := threatconnecttest.New()
+	client := func(opts ...threatconnect.Option) (*threatconnect.Client, *rawTap, error) {
+		tap := &rawTap{srv: srv}
+		c, err := threatconnect.NewClient(srv.BaseURL(), threatconnect.HMAC(srv.AccessID(), srv.SecretKey()), append(opts, threatconnect.WithTransport(tap))...)
+		return c, tap, err
+	}
+	ctx := t.Context()
+
+	c, tap, err := client(threatconnect.WithUserAgent(text))
+	if err != nil {
+		require.ErrorIs(t, err, threatconnect.ErrValidation)
+	} else {
+		_, err = c.Owners.Whoami(ctx)
+		require.NoError(t, err, "%q", text)
+		require.Equal(t, strings.TrimLeft(text, " ")+" threatconnect-go/"+threatconnect.Version, tap.sent[0].header["User-Agent"])
+		arrived = true
+	}
+	c, tap, err = client(threatconnect.WithOwner(text))
+	if err != nil {
+		require.ErrorIs(t, err, threatconnect.ErrValidation)
+	} else {
+		_, err = c.Indicators.Hosts.List(ctx, nil)
+		require.ErrorIs(t, err, threatconnect.ErrOwner)
+		require.Equal(t, text, tap.sent[0].query.Get("owner"))
+	}
+	c, tap, err = client()
+	require.NoError(t, err)
+	for name, send := range map[string]func() error{
+		"X-Note": func() error {
+			return closed(c.Do(ctx, threatconnect.Request{Method: http.MethodGet, Path: "/v2/owners", Header: http.Header{"X-Note": {text}}}))
+		},
+		"Content-Type": func() error {
+			return closed(c.Do(ctx, threatconnect.Request{Method: http.MethodPost, Path: "/v2/tags", Header: http.Header{"content-type": {text}}, Body: []byte("{}")}))
+		},
+	} {
+		tap.sent = nil
+		err := send()
+		if len(tap.sent) == 0 {
+			require.ErrorIs(t, err, threatconnect.ErrValidation, "%s %q", name, text)
+			continue
+		}
+		want := strings.Trim(text, " \t")
+		if text == "" && name == "Content-Type" {
+			want = "application/json; charset=utf-8"
+		}
+		require.Equal(t, want, strings.Trim(tap.sent[0].header[name], " \t"), name)
+	}
+	tap.sent = nil
+	err = closed(c.Do(ctx, threatconnect.Request{Method: http.MethodGet, Path: "/v2/owners", Header: http.Header{text: {"x"}}}))
+	if len(tap.sent) == 0 {
+		require.ErrorIs(t, err, threatconnect.ErrValidation, "the header name %q", text)
+	}
+	return arrived
+}
+
+func closed(resp *http.Response, err error) error {
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
+}
+
+func TestNoTextLeavesItsHeader(t *testing.T) {
+	t.Parallel()
+	arrived := 0
+	for _, v := range append(hostileValues(), "acme-feed/1.4.2 (build 7)", "x: y", "text/plain; charset=utf-8") {
+		if checkHeaders(t, v) {
+			arrived++
+		}
+	}
+	assert.Greater(t, arrived, 20)
+}
+
+func FuzzHeaders(f *testing.F) {
+	for _, v := range hostileValues() {
+		f.Add(v)
+	}
+	f.Fuzz(func(t *testing.T, v string) { checkHeaders(t, v) })
+}
+
+// FuzzAddresses gives any text to what takes the address of a server: it is used as net/url reads
+// it, or refused, and nothing but this machine is spoken to in the clear.
+func FuzzAddresses(f *testing.F) {
+	for _, s := range []string{
+		"https://tc.example/api", "https://tc.example:8443/api/", "http://tc.example", "http://127.0.0.1:80/x", "http://[::1]/", "http://localhost", "http://localhost.evil.example/", "https://u:p@tc.example/", "HTTPS://TC.example",
+		"https://tc.example/api?x=1", "https://tc.example/api#x", "https://tc.example/a/../b", "https://tc.example/%2e%2e/", "//tc.example", "tc.example", "https://", "https:///x", "https://a\r\nb/", "https://tc.example:0", "https://tc.example:99999",
+		"http://127.1/", "http://0x7f000001/", "http://[::ffff:127.0.0.1]/", "socks5://proxy.example:1080", "http://user:pa%40ss@proxy.example:3128", "https://tc.example\\@evil.example/", "https://\u0131.example",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if _, err := threatconnect.NewClient("https://tc.example", threatconnect.Token("x"), threatconnect.WithProxy(s)); err != nil {
+			require.ErrorIs(t, err, threatconnect.ErrValidation)
+		}
+		if _, err := threatconnect.NewTrigger(s, nil); err != nil {
+			require.ErrorIs(t, err, threatconnect.ErrValidation)
+		}
+		var sent *http.Request
+		c, err := threatconnect.NewClient(s, threatconnect.Token("x"), threatconnect.WithTransport(roundTripper(func(r *http.Request) (*http.Response, error) {
+			sent = r
+			resp := reply(200, whoami)
+			resp.Request = r
+			return resp, nil
+		})))
+		if err != nil {
+			require.ErrorIs(t, err, threatconnect.ErrValidation)
+			return
+		}
+		_, err = c.Owners.Whoami(t.Context())
+		require.NoError(t, err, "%q", s)
+		u, err := url.Parse(strings.TrimSpace(s))
+		require.NoError(t, err)
+		require.Equal(t, strings.ToLower(u.Host), strings.ToLower(sent.URL.Host))
+		require.Nil(t, sent.URL.User)
+		require.True(t, strings.HasSuffix(sent.URL.Path, "/v2/whoami"))
+		if sent.URL.Scheme != "https" {
+			host := sent.URL.Hostname()
+			addr, err := netip.ParseAddr(host)
+			require.True(t, strings.EqualFold(host, "localhost") || err == nil && addr.IsLoopback(), "%q in the clear", s)
+		}
+	})
+}
+
+// FuzzCreateAndUpload holds what is sent as two parts against the standard library's reader of them.
+func FuzzCreateAndUpload(f *testing.F) {
+	f.Add("Example Source", []byte(`{"indicator":[]}`))
+	f.Add("a\r\n--b--", []byte("\r\n--x--\r\nContent-Disposition: form-data; name=\"config\"\r\n\r\n{}"))
+	f.Add("x", []byte("\r\n--threatconnect-go-batch-part\r\nContent-Disposition: form-data; name=\"config\"\r\n\r\n{}"))
+	f.Add("\"", []byte{0, 255, '\r', '\n', '-', '-'})
+	f.Fuzz(func(t *testing.T, owner string, content []byte) {
+		var parts [][]byte
+		c := clientOf(t, roundTripper(func(r *http.Request) (*http.Response, error) {
+			_, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+			if err != nil {
+				return nil, err
+			}
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				return nil, err
+			}
+			require.EqualValues(t, len(body), r.ContentLength)
+			in := multipart.NewReader(bytes.NewReader(body), params["boundary"])
+			for {
+				p, err := in.NextRawPart()
+				if err == io.EOF {
+					break
+				}
+				if err != nil {
+					return nil, err
+				}
+				b, err := io.ReadAll(p)
+				if err != nil {
+					return nil, err
+				}
+				parts = append(parts, b)
+			}
+			return reply(200, `{"status":"Success","data":{"batchStatus":{"id":1,"status":"Completed"}}}`), nil
+		}), threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1}))
+		_, err := c.Batch.CreateAndUpload(context.WithoutCancel(t.Context()), threatconnect.BatchConfig{Owner: owner, Action: threatconnect.BatchCreate, Attributes: threatconnect.WriteAppend}, bytes.NewReader(content))
+		if len(parts) == 0 {
+			require.ErrorIs(t, err, threatconnect.ErrValidation)
+			return
+		}
+		require.NoError(t, err)
+		require.Len(t, parts, 2)
+		require.True(t, utf8.Valid(parts[0]))
+		require.Equal(t, content, parts[1])
+	})
+}
