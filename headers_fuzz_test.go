@@ -76,7 +76,34 @@ func checkHeaders(t *testing.T, text string) (arrived bool) {
 	if len(tap.sent) == 0 {
 		require.ErrorIs(t, err, threatconnect.ErrValidation, "the header name %q", text)
 	}
+	checkTrigger(t, text)
 	return arrived
+}
+
+// checkTrigger is checkHeaders for the headers and the password of a trigger.
+func checkTrigger(t *testing.T, text string) {
+	t.Helper()
+	for _, o := range []threatconnect.TriggerOptions{
+		{Header: http.Header{"X-Note": {text}}}, {Header: http.Header{text: {"x"}}}, {Header: http.Header{"User-Agent": {text}}}, {Username: "u", Password: text}, {Username: text},
+	} {
+		var sent bytes.Buffer
+		o.HTTPClient = &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			if err := r.Write(&sent); err != nil {
+				return nil, err
+			}
+			return reply(200, ""), nil
+		})}
+		o.Retry = threatconnect.RetryPolicy{MaxAttempts: 1}
+		trigger, err := threatconnect.NewTrigger("https://tc.example/api/playbook/x", &o)
+		if err != nil {
+			require.ErrorIs(t, err, threatconnect.ErrValidation)
+			continue
+		}
+		_, err = trigger.Fire(t.Context(), nil)
+		require.NoError(t, err, "%q", text)
+		_, err = readRaw(&sent)
+		require.NoError(t, err, "%q", text)
+	}
 }
 
 func closed(resp *http.Response, err error) error {
@@ -102,6 +129,14 @@ func FuzzHeaders(f *testing.F) {
 		f.Add(v)
 	}
 	f.Fuzz(func(t *testing.T, v string) { checkHeaders(t, v) })
+}
+
+func TestAHeaderNameOfATriggerIsChecked(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"", "X-Evil: 1\r\nX", "X Y", "X:"} {
+		_, err := threatconnect.NewTrigger("https://tc.example/x", &threatconnect.TriggerOptions{Header: http.Header{name: {"v"}}})
+		require.ErrorIs(t, err, threatconnect.ErrValidation, name)
+	}
 }
 
 // FuzzAddresses gives any text to what takes the address of a server: it is used as net/url reads

@@ -125,6 +125,9 @@ func (o *TriggerOptions) check() error {
 		return &ValidationError{Field: "trigger user name", Rule: "holds a colon, which ends the user name in basic authentication"}
 	}
 	for name, values := range o.Header {
+		if strings.Trim(name, headerNameChars) != "" || name == "" {
+			return &ValidationError{Field: "trigger header name", Rule: "want letters, digits and hyphens"}
+		}
 		if http.CanonicalHeaderKey(name) == "Authorization" {
 			return &ValidationError{Field: "trigger header", Rule: "Authorization is set by Username and Password"}
 		}
