@@ -337,3 +337,25 @@ func FuzzBulkRows(f *testing.F) {
 		require.ErrorIs(t, err, io.EOF)
 	})
 }
+
+// Whatever a report holds, its rows end, each is whole, and the fault of one names no value.
+func FuzzBulkReports(f *testing.F) {
+	for _, s := range []string{"", "Type,Value\nHost,www.example.com\n", "Type,Value,Rating,Confidence\r\nHost,a.example,5,100\r\nURL,\"http://a.example/\"\"x\",null,\r\n", "Value,Type\n\"a", "\xef\xbb\xbfType,Value\nHost,a\xff\n", "a;b\n", "Type,Value\nHost\n", "Type,Value,Rating\nHost,a,NaN\n", "Type,Value,Confidence\nHost,a,1e2\n", "\x00"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		rows, err := newBulkRows(bytes.NewReader(text))
+		for n := 0; err == nil; n++ {
+			require.LessOrEqual(t, n, bytes.Count(text, []byte("\n"))+1)
+			var row BulkRow
+			if row, err = rows.next(); err == nil {
+				require.False(t, row.Rating != nil && !(*row.Rating >= 0 && *row.Rating <= 5))
+				require.False(t, row.Confidence != nil && (*row.Confidence < 0 || *row.Confidence > 100))
+			}
+		}
+		if err != io.EOF {
+			require.Less(t, len(err.Error()), 200)
+			require.NotContains(t, err.Error(), "a.example")
+		}
+	})
+}

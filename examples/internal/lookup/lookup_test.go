@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/threatconnect-go/threatconnect"
 	"github.com/threatconnect-go/threatconnect/examples/internal/command"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
@@ -345,4 +346,33 @@ func TestLookupSaysWhatIsWrongWithTheInstance(t *testing.T) {
 			assert.Empty(t, r.stdout)
 		})
 	}
+}
+
+// Every line that is a value is looked up once, whatever is in it, and what is recognized is a value
+// that can be asked for.
+func FuzzInput(f *testing.F) {
+	for _, s := range []string{"", "www.example.com\n# comment\n\n192.0.2.1", "\ufeffhxxps://evil[.]example/a\r\n", "\x00\n\xff\n#", " # x \n  y  ", "d41d8cd98f00b204e9800998ecf8427e : "} {
+		f.Add(s, true)
+		f.Add(s, false)
+	}
+	f.Fuzz(func(t *testing.T, text string, comments bool) {
+		n := 0
+		for line, err := range lines(strings.NewReader(text), comments) {
+			if err != nil {
+				require.Greater(t, len(text), maxLine-1)
+				break
+			}
+			n++
+			require.NotEmpty(t, line)
+			require.Equal(t, strings.TrimSpace(line), line)
+			require.NotContains(t, line, "\n")
+			ref, err := readWith(recognize)(line)
+			if err != nil {
+				require.ErrorIs(t, err, threatconnect.ErrValidation)
+				continue
+			}
+			require.NotEmpty(t, ref.Value)
+		}
+		require.LessOrEqual(t, n, strings.Count(text, "\n")+1)
+	})
 }
