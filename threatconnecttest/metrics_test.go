@@ -2,6 +2,8 @@ package threatconnecttest
 
 import (
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 )
@@ -40,6 +42,20 @@ func TestMetricsKeepTheirIntervalsApart(t *testing.T) {
 		got := r.must(200, "POST", "/v2/customMetrics/m/data?returnValue=true", `{"date":"2026-03-10T23:00:00Z"}`)
 		assert.InDelta(t, want, got.at("value"), 0, interval)
 	}
+}
+
+// A value without a date falls into the interval of one that is dated now, whatever zone the machine
+// is in: at midnight in UTC it is another day in New York.
+func TestMetricsHaveOneZone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.must(201, "POST", "/v2/customMetrics", `{"name":"m","dataType":"Count","interval":"Daily"}`)
+		r.must(204, "POST", "/v2/customMetrics/m/data", `{}`)
+		now := time.Now().UTC().Format(time.RFC3339)
+		got := r.must(200, "POST", "/v2/customMetrics/m/data?returnValue=true", `{"date":"`+now+`"}`)
+		assert.InDelta(t, 2, got.at("value"), 0)
+	})
 }
 
 func TestMetricsAreRefusedAsThePlatformRefuses(t *testing.T) {
