@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"iter"
+	"math"
 	"net/http"
 	"net/url"
 
@@ -81,7 +82,7 @@ func (s *TypesService) AttributeLengths(ctx context.Context, opts *AttributeType
 			return nil, err
 		}
 		if t.MaxLength > 0 {
-			lengths[t.Name] = t.MaxLength
+			lengths[t.Name] = int(min(t.MaxLength, math.MaxInt32)) // no value is longer than that
 		}
 	}
 	return lengths, nil

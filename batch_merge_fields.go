@@ -50,9 +50,9 @@ func (c *itemCodec) indicatorMeta(m *IndicatorMeta) {
 	codeList(c, &m.SecurityLabels, (*itemCodec).label)
 	codePtr(c, &m.Additional, func(c *itemCodec, a *IndicatorAdditional) {
 		outer := c.begin()
-		codeSet(c, &a.ObservationCount, (*itemCodec).int)
+		codeSet(c, &a.ObservationCount, (*itemCodec).int64)
 		c.when(&a.LastObserved)
-		codeSet(c, &a.FalsePositives, (*itemCodec).int)
+		codeSet(c, &a.FalsePositives, (*itemCodec).int64)
 		c.when(&a.LastFalsePositive)
 		codeSet(c, &a.CommunityOrSource, (*itemCodec).bool)
 		codeList(c, &a.OtherOwners, (*itemCodec).owner)

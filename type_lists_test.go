@@ -65,7 +65,7 @@ func TestAttributeTypesAreListed(t *testing.T) {
 		lengths, err := c.Types.AttributeLengths(ctx, nil)
 		require.NoError(t, err)
 		assert.Len(t, lengths, len(types))
-		assert.Equal(t, one.MaxLength, lengths["Description"])
+		assert.EqualValues(t, one.MaxLength, lengths["Description"])
 		require.ErrorIs(t, second(c.Types.AttributeLengths(ctx, &threatconnect.AttributeTypeListOptions{Owner: "Nobody"})), threatconnect.ErrOwner)
 		require.ErrorIs(t, second(c.Types.Attribute(ctx, "No such")), threatconnect.ErrNotFound)
 		require.ErrorIs(t, relatedErr(c.Types.Attributes(ctx, &threatconnect.AttributeTypeListOptions{Owner: "Nobody"})), threatconnect.ErrOwner)
