@@ -82,8 +82,15 @@
 //
 // The file of a batch job is uploaded exactly once: after a lost answer the job's status decides
 // whether it is sent again. Every item that a [BatchWriter] took is counted as succeeded, failed, not
-// processed or unknown, and items that come twice are sent twice, in their order. A log entry is sent
-// at most once.
+// processed or unknown, and items that come twice are sent twice, in their order; associations that
+// come twice are sent once. Contents of documents and reports are uploaded at least once, which leaves
+// the last. A log entry is sent at most once.
+//
+// That ends with the process, unless the import is kept in a [Spool]: then every item before
+// [BatchWriter.Resumed] goes in exactly once, whatever ends the process or the machine, and those
+// after it are to be added again. What is told (events, errors of items) can then be told twice. An
+// import with a name ([BatchConfig].Run) stays done when the process ends after Close and before it has
+// noted that.
 //
 // # What is in memory
 //
@@ -98,6 +105,15 @@
 //     first 1,000 errors of items.
 //   - Of a [LogHandler], 10,000 entries; what finds no room is dropped and counted.
 //
+// # What is on disk
+//
+// Nothing, but temporary files and what the caller asks for. Temporary files hold associations of an
+// import beyond 1 MiB, what [MergeItems] and [BatchService.Reconcile] sort, and are without a name
+// where the system allows that. A [DirSpool] holds the items of the jobs that are not done, one
+// segment of bookkeeping and one of progress for each job until the import is done, and the outcome of
+// an import with a name. Only the user of the process can read any of them; they hold values in the
+// clear.
+//
 // # Time
 //
 // An attempt in which no byte moves for 2 minutes is ended ([WithStallTimeout]). What moves, however
@@ -107,7 +123,8 @@
 // When its context ends, a call returns at once with an error that matches the context's error and
 // its cause. It leaves no goroutine and no request behind; whether the platform has done what it
 // was asked to is not known. A [BatchWriter] that is closed with such a context names in
-// [BatchError].Jobs the jobs that it leaves on the platform, where they go on. A client starts no
+// [BatchError].Jobs the jobs that it leaves on the platform, where they go on, and leaves in its
+// spool what is not in. A client starts no
 // goroutine that outlives a call; a BatchWriter has some until Close, and a LogHandler one from Start
 // to Close.
 //
@@ -119,6 +136,8 @@
 // # Batch
 //
 // [BatchService] imports any number of items, in memory bounded by the size of a job.
+// [BatchConfig].Spool lets an import survive its process, [MergeItems] makes one of what a feed holds
+// several times, and [GroupContent] brings the files of documents and reports along.
 //
 // [BatchService.Reconcile] removes what an owner has and a feed has not any more.
 //
