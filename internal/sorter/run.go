@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"iter"
 	"os"
@@ -21,7 +22,12 @@ type run struct {
 	size  int64
 }
 
-const runBuffer = 32 << 10
+const (
+	runBuffer = 32 << 10
+	sumBytes  = 4
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func newRun(dir string) (*run, error) {
 	f, err := os.CreateTemp(dir, "threatconnect-*")
@@ -31,10 +37,11 @@ func newRun(dir string) (*run, error) {
 	return &run{file: f, named: os.Remove(f.Name()) != nil, out: bufio.NewWriterSize(f, runBuffer)}, nil
 }
 
-// add writes a record: the lengths of key and value, and both.
+// add writes a record: the lengths of key and value, a checksum, and both.
 func (r *run) add(key, value []byte) error {
-	var lengths [2 * binary.MaxVarintLen32]byte
-	head := binary.AppendUvarint(binary.AppendUvarint(lengths[:0], uint64(len(key))), uint64(len(value)))
+	var buf [2*binary.MaxVarintLen32 + sumBytes]byte
+	head := binary.AppendUvarint(binary.AppendUvarint(buf[:0], uint64(len(key))), uint64(len(value)))
+	head = binary.LittleEndian.AppendUint32(head, crc32.Update(crc32.Checksum(key, castagnoli), castagnoli, value))
 	for _, b := range [3][]byte{head, key, value} {
 		n, err := r.out.Write(b)
 		r.size += int64(n)
@@ -89,13 +96,17 @@ func (r *reader) next() (Record, error) {
 		err = errChanged
 	}
 	if err == nil {
-		r.buf = slices.Grow(r.buf[:0], int(key+value))[:key+value]
+		r.buf = slices.Grow(r.buf[:0], int(sumBytes+key+value))[:sumBytes+key+value]
 		_, err = io.ReadFull(r.in, r.buf)
+	}
+	if err == nil && crc32.Checksum(r.buf[sumBytes:], castagnoli) != binary.LittleEndian.Uint32(r.buf) {
+		err = errChanged
 	}
 	if err != nil {
 		return Record{}, fmt.Errorf("read a temporary file: %w", err)
 	}
-	return Record{r.buf[:key], r.buf[key:]}, nil
+	b := r.buf[sumBytes:]
+	return Record{b[:key], b[key:]}, nil
 }
 
 // merge yields the records of all sources in one order; those with equal keys in the order of the

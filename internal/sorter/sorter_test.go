@@ -94,12 +94,20 @@ func TestErrorsOfFilesComeBack(t *testing.T) {
 		require.NoError(t, s.Add([]byte("key"), []byte("value")))
 	}
 	require.NotEmpty(t, s.runs)
-	_, err = s.runs[0].file.WriteAt([]byte(strings.Repeat("\xff", 64)), 100)
-	require.NoError(t, err)
-	for _, e := range s.Sorted() {
-		err = e
+	for _, change := range []string{strings.Repeat("\xff", 64), "k", "\x00"} {
+		old := make([]byte, len(change))
+		_, err = s.runs[0].file.ReadAt(old, 100)
+		require.NoError(t, err)
+		_, err = s.runs[0].file.WriteAt([]byte(change), 100)
+		require.NoError(t, err)
+		for _, e := range s.Sorted() {
+			err = e
+		}
+		require.Error(t, err, "a changed file")
+		_, err = s.runs[0].file.WriteAt(old, 100)
+		require.NoError(t, err)
 	}
-	require.Error(t, err, "a changed file")
+	require.Len(t, all(t, s), 20_000, "as it was")
 
 	require.ErrorIs(t, New(t.TempDir(), 0).Add(make([]byte, minLimit+1), nil), errTooLarge)
 }
