@@ -21,8 +21,9 @@ var (
 // Spool keeps the records of one import where they outlive the process. [DirSpool] keeps them in a
 // directory.
 //
-// A [BatchWriter] calls one method at a time and checks what it reads, so that a Spool need not know
-// what is in a record. An implementation must be safe for concurrent use.
+// A [BatchWriter] checks what it reads, so that a Spool need not know what is in a record. An
+// implementation must be safe for concurrent use; there is never more than one call about a record at a
+// time.
 type Spool interface {
 	// Open takes the spool until Close. It fails with [ErrSpoolLocked] when somebody else has it.
 	Open(ctx context.Context) error
@@ -35,7 +36,8 @@ type Spool interface {
 	// and after an error, the record that was there before is, or none. A name is 1 to 32 lower-case
 	// letters, digits and hyphens.
 	Write(ctx context.Context, name string, parts [][]byte) error
-	// Remove removes a record. One that is not there is no error.
+	// Remove removes a record. One that is not there is no error. Removals must last in the order in
+	// which they are made, as seen after a failure of the machine, but may be undone by it.
 	Remove(ctx context.Context, name string) error
 	// Close gives the spool back. What is in it stays.
 	Close() error

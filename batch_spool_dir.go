@@ -198,7 +198,8 @@ func (d *DirSpool) sync() error {
 	return d.self.Sync()
 }
 
-// Remove removes a record.
+// Remove removes a record. After a failure of the machine one can be there again that was removed
+// last; that of the import goes only when the others are gone for good.
 func (d *DirSpool) Remove(ctx context.Context, name string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -206,10 +207,15 @@ func (d *DirSpool) Remove(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	if name == recordImport {
+		if err := d.sync(); err != nil {
+			return err
+		}
+	}
 	if err := root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return d.sync()
+	return nil
 }
 
 // Close unlocks the directory. Closing again does nothing.
