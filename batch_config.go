@@ -127,7 +127,8 @@ type BatchConfig struct {
 	// losing or repeating an item. Nil keeps nothing. It holds the items as they are sent.
 	Spool Spool
 	// Run names the import that is in the spool: the date of a daily feed, say. An import with a name that
-	// has ended is not done again under that name: Resume then returns a closed writer with its outcome.
+	// has come to its end is not done again under that name: Resume then returns a closed writer with its
+	// outcome. One that HaltOnError has ended can be done again.
 	// Without a name, an import that has ended leaves nothing in the spool, and the next one begins anew.
 	Run string
 	// OpenContent opens the content of a document or report that a process before has added and not

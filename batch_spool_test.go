@@ -537,3 +537,20 @@ func TestASpoolThatTakesNoMoreEndsTheAddingOnly(t *testing.T) {
 		assert.Equal(t, 20, srv.IndicatorCount(batchOwner))
 	})
 }
+
+func TestAnImportThatWasHaltedCanBeDoneAgain(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New()
+	cfg := appendConfig()
+	cfg.Spool, cfg.Run, cfg.HaltOnError = newMemSpool(), "today", true
+	bad := batchHost(1)
+	bad.Attributes = []threatconnect.Attribute{{Type: "No Such Type", Value: "x"}}
+	_, err := srv.Client().Batch.Import(t.Context(), cfg, sequence([]threatconnect.BatchItem{bad, batchHost(2)}))
+	var b *threatconnect.BatchError
+	require.ErrorAs(t, err, &b)
+	assert.False(t, b.Kept)
+	assert.Empty(t, cfg.Spool.(*memSpool).names())
+	stats, err := srv.Client().Batch.Import(t.Context(), cfg, sequence([]threatconnect.BatchItem{batchHost(1), batchHost(2)}))
+	require.NoError(t, err)
+	assert.EqualValues(t, 2, stats.Indicators.Succeeded)
+}

@@ -170,7 +170,7 @@ func (w *BatchWriter) leaveSpool(ctx context.Context) {
 	w.mu.Unlock()
 	var err error
 	if s.left = ended != nil && !errors.Is(ended, errHalted) && !errors.Is(ended, ErrSpoolOther); !s.left {
-		err = w.clearSpool(ctx, !errors.Is(ended, ErrSpoolOther))
+		err = w.clearSpool(ctx, ended == nil)
 	}
 	if cerr := s.spool.Close(); cerr != nil && err == nil {
 		err = fmt.Errorf("%w: give it back: %w", ErrSpool, cerr)
@@ -183,7 +183,7 @@ func (w *BatchWriter) leaveSpool(ctx context.Context) {
 
 // clearSpool removes the records of an import that has ended. That it has is kept first, so that
 // it is not done again when the process ends before the last record is gone; the outcome of an
-// import with a name stays.
+// import with a name stays when it is to be remembered.
 func (w *BatchWriter) clearSpool(ctx context.Context, remember bool) error {
 	s := w.spool
 	rec := importRecord{run: s.run, instance: s.instance, config: string(w.body), finished: true, added: w.added, files: w.contents.Load()}
