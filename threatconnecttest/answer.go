@@ -36,6 +36,13 @@ func invalid(status int, description string) *answer {
 	return a
 }
 
+// notAuthorized refuses a batch job as older instances do.
+func notAuthorized(description string) *answer {
+	a := invalid(http.StatusForbidden, description)
+	a.body = bytes.Replace(a.body, []byte("Invalid"), []byte("Not Authorized"), 1)
+	return a
+}
+
 // text answers a bare sentence.
 func text(status int, sentence string) *answer {
 	return &answer{

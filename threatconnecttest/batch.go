@@ -90,6 +90,8 @@ type JobError struct {
 	Message string // in words
 	Cause   string // the exception, for the codes that have one
 	Source  string // the summary of the indicator, the xid of the group; may be empty
+
+	kind, typ string // of the item
 }
 
 // JobRecord is a batch job as tests see it.
@@ -158,6 +160,9 @@ const msgBatchOff = "Batch job api is not available. Ensure that batchJobEnabled
 // newJob makes a job of a configuration.
 func (c *call) newJob(config []byte) (*job, *answer) {
 	if c.batchOff {
+		if c.odd(OddityForbiddenBatch) {
+			return nil, notAuthorized("Document storage not enabled for this instance")
+		}
 		return nil, text(http.StatusServiceUnavailable, msgBatchOff)
 	}
 	cfg, bad := c.readConfig(config)
@@ -276,35 +281,50 @@ func (c *call) getJob() *answer {
 		j.polls++
 	}
 	c.advance(j, c.now)
-	if c.odd(OddityBareStatus) && j.status != jobCompleted {
+	switch {
+	case j.status != jobCompleted && c.odd(OddityBareStatus):
 		return jsonAnswer(http.StatusOK, []byte(`{"status":"`+j.status+`"}`))
+	case j.status == jobCompleted && c.odd(OddityBareCompleted):
+		w := c.writer()
+		w.open()
+		c.writeJob(w, &job{status: j.status, counts: j.counts})
+		w.close()
+		return jsonAnswer(http.StatusOK, w.b)
 	}
 	return c.jobStatus(http.StatusOK, j)
 }
 
 // jobStatus answers a job. One without an id was processed at once.
 func (c *call) jobStatus(status int, j *job) *answer {
-	return c.one(status, "batchStatus", func(w *jsonWriter) {
-		if j.id != 0 {
-			w.id("id", j.id)
+	return c.one(status, "batchStatus", func(w *jsonWriter) { c.writeJob(w, j) })
+}
+
+func (c *call) writeJob(w *jsonWriter, j *job) {
+	if j.id != 0 {
+		w.id("id", j.id)
+	}
+	w.str("status", j.status)
+	count := func(name string, n int) {
+		if n > 0 || !c.odd(OddityMissingCounts) {
+			w.int(name, int64(n))
 		}
-		w.str("status", j.status)
-		count := func(name string, n int) {
-			if n > 0 || !c.odd(OddityMissingCounts) {
-				w.int(name, int64(n))
-			}
+	}
+	total := func(counts map[string]int) int {
+		if c.odd(OddityAssociationsApart) {
+			return sum(counts) - counts[kindAssociation]
 		}
-		count("errorCount", sum(j.counts.errors))
-		count("successCount", sum(j.counts.success))
-		count("unprocessCount", j.counts.unprocessed)
-		if c.includes()&withAdditional == 0 || j.status != jobCompleted {
-			return
-		}
-		count("successIndicatorCount", j.counts.success[kindIndicator])
-		count("errorIndicatorCount", j.counts.errors[kindIndicator])
-		count("successGroupCount", j.counts.success[kindGroup])
-		count("errorGroupCount", j.counts.errors[kindGroup])
-		count("successAssociationCount", j.counts.success[kindAssociation])
-		count("errorAssociationCount", j.counts.errors[kindAssociation])
-	})
+		return sum(counts)
+	}
+	count("errorCount", total(j.counts.errors))
+	count("successCount", total(j.counts.success))
+	count("unprocessCount", j.counts.unprocessed)
+	if c.includes()&withAdditional == 0 || j.status != jobCompleted {
+		return
+	}
+	count("successIndicatorCount", j.counts.success[kindIndicator])
+	count("errorIndicatorCount", j.counts.errors[kindIndicator])
+	count("successGroupCount", j.counts.success[kindGroup])
+	count("errorGroupCount", j.counts.errors[kindGroup])
+	count("successAssociationCount", j.counts.success[kindAssociation])
+	count("errorAssociationCount", j.counts.errors[kindAssociation])
 }

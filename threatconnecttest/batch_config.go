@@ -67,6 +67,9 @@ func (c *call) readConfig(body []byte) (cfg batchConfig, bad *answer) {
 		return cfg, fail(http.StatusForbidden, msgOwner)
 	}
 	if cfg.owner.ReadOnly {
+		if c.odd(OddityForbiddenBatch) {
+			return cfg, notAuthorized("Organization not authorized for batch")
+		}
 		return cfg, text(http.StatusUnauthorized, "You do not have permission to create, update or delete Groups, Indicators, Attributes, "+
 			"Tags and Security Labels in this owner")
 	}

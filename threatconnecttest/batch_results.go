@@ -29,7 +29,7 @@ func (c *call) getJobErrors() *answer {
 	for _, e := range j.errors {
 		w.open()
 		w.str("errorReason", "Error ("+e.Code+"): "+e.Message)
-		w.some("errorSource", e.Source)
+		c.errorSource(w, e)
 		w.close()
 	}
 	w.closeArray()
@@ -47,6 +47,24 @@ func (c *call) getJobErrors() *answer {
 		header: http.Header{"Content-Type": {"application/octet-stream ; boundary="}, "Content-Encoding": {"gzip"}},
 		body:   packed.Bytes(),
 	}
+}
+
+// errorSource writes what an error is about: a text, or an object with what the item is known by.
+func (c *call) errorSource(w *jsonWriter, e JobError) {
+	source := e.Source
+	if c.odd(OddityDoubledSpaces) && e.kind == kindIndicator {
+		source = strings.ReplaceAll(source, " : ", "  :  ")
+	}
+	key := map[string]string{kindIndicator: "summary", kindGroup: "xid"}[e.kind]
+	if source == "" || key == "" || !c.odd(OddityErrorObjects) {
+		w.some("errorSource", source)
+		return
+	}
+	w.key("errorSource")
+	w.open()
+	w.str("type", e.typ)
+	w.str(key, source)
+	w.close()
 }
 
 // finished is the job that the path names, once it is completed.

@@ -35,6 +35,7 @@ type batchError struct {
 type batchItem struct {
 	kind   string // group, indicator or association
 	index  int
+	typ    string // its type, as it says
 	source string // the summary or xid, as soon as it is known
 	failed bool
 }
@@ -158,6 +159,7 @@ func (r *batchRun) elements(s *scanner, kind, path string) bool {
 }
 
 func (r *batchRun) element(item *batchItem, f fields) *batchError {
+	item.typ, _ = f.text("type")
 	switch item.kind {
 	case kindGroup:
 		return r.group(item, f)
@@ -179,7 +181,7 @@ func (r *batchRun) settle(item *batchItem, bad *batchError) {
 	}
 	item.failed = true
 	r.counts.errors[item.kind]++
-	r.errors = append(r.errors, JobError{Code: bad.code, Message: bad.message, Cause: bad.cause, Source: item.source})
+	r.errors = append(r.errors, JobError{Code: bad.code, Message: bad.message, Cause: bad.cause, Source: item.source, kind: item.kind, typ: item.typ})
 	if bad.stop || r.config.halt {
 		r.stopped = true
 	}

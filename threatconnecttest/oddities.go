@@ -29,6 +29,11 @@ const (
 	OddityMissingCounts                          // batch counts that are 0 are left out
 	OddityLateErrors                             // the error file answers 404 once more after the job is completed
 	OddityPlainErrorFile                         // the error file is text/plain and not compressed
+	OddityBareCompleted                          // batch answers of completed jobs have no envelope either
+	OddityForbiddenBatch                         // a batch job that cannot be made is a 403 in JSON, not a sentence
+	OddityAssociationsApart                      // the sums of batch counts leave associations out
+	OddityErrorObjects                           // the source of an error in the error file is an object
+	OddityDoubledSpaces                          // the hashes in the source of an error have two spaces around the colon
 	oddityEnd
 
 	// OddityAllOddities is all of them at once. Where two exclude each other, the one that stands

@@ -75,6 +75,40 @@ func TestOdditiesOfBatches(t *testing.T) {
 	assert.True(t, json.Valid([]byte(file.raw)))
 }
 
+func TestOdditiesOfEndedBatches(t *testing.T) {
+	t.Parallel()
+	const content = `{"group":[{"type":"Threat","name":"x","xid":"x-1","tag":[{"name":""}]}],
+		"indicator":[{"type":"File","summary":"D41D8CD98F00B204E9800998ECF8427E : DA39A3EE5E6B4B0D3255BFEF95601890AFD80709","tag":[{"name":""}]}],
+		"association":[{"ref_1":"x-1","ref_2":"x-2"}]}`
+	r := newRig(t)
+	r.batch(config(), content)
+	status := func(odd Oddity) string {
+		r.srv.SetOddities(odd)
+		return r.get("/v2/batch/1?includeAdditional=true").raw
+	}
+	assert.Contains(t, status(0), `"status":"Completed","errorCount":3,"successCount":0,`)
+	assert.Regexp(t, `^\{"status":"Completed","errorCount":3,.*"errorAssociationCount":1\}$`, status(OddityBareCompleted))
+	assert.Regexp(t, `"errorCount":2,.*"errorAssociationCount":1\}`, status(OddityAssociationsApart))
+	file := func(odd Oddity) string {
+		r.srv.SetOddities(odd)
+		return r.get("/v2/batch/1/errors").raw
+	}
+	assert.Contains(t, file(0), `"errorSource":"D41D8CD98F00B204E9800998ECF8427E : DA39A3EE5E6B4B0D3255BFEF95601890AFD80709"`)
+	assert.Contains(t, file(OddityDoubledSpaces), `"errorSource":"D41D8CD98F00B204E9800998ECF8427E  :  DA39A3EE5E6B4B0D3255BFEF95601890AFD80709"`)
+	objects := file(OddityErrorObjects)
+	assert.Contains(t, objects, `"errorSource":{"type":"File","summary":"D41D8CD98F00B204E9800998ECF8427E : `)
+	assert.Contains(t, objects, `"errorSource":{"type":"Threat","xid":"x-1"}`)
+	assert.Contains(t, objects, `"errorSource":"x-1"`, "an association has no object")
+}
+
+func TestBatchesThatOlderInstancesRefuse(t *testing.T) {
+	t.Parallel()
+	off := newRig(t, WithBatchOff(), WithOddities(OddityForbiddenBatch)).must(403, "POST", "/v2/batch", config())
+	assert.JSONEq(t, `{"status":"Not Authorized","description":"Document storage not enabled for this instance"}`, off.raw)
+	denied := newRig(t, WithOwner(Owner{Name: "Feed", ReadOnly: true}), WithOddities(OddityForbiddenBatch)).must(403, "POST", "/v2/batch", config("owner", `"Feed"`))
+	assert.JSONEq(t, `{"status":"Not Authorized","description":"Organization not authorized for batch"}`, denied.raw)
+}
+
 func TestAllOdditiesAtOnceStillAnswerJSON(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, WithOddities(OddityAllOddities))
