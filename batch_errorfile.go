@@ -100,7 +100,10 @@ func (s *BatchService) readErrors(ctx context.Context, jobID int64, what string,
 				}
 				return err
 			}
-			if n++; n <= *used {
+			if n++; n == 1 && !d.list && refusedAnswer(text) {
+				return newAPIError(call, resp, text)
+			}
+			if n <= *used {
 				continue
 			}
 			*used++
@@ -125,6 +128,13 @@ func (c *capped) Read(p []byte) (int, error) {
 	n, err := c.src.Read(p[:min(int64(len(p)), c.left)])
 	c.left -= int64(n)
 	return n, err
+}
+
+// refusedAnswer reports whether what should be the list of errors says that there is none: some
+// instances do so with the status of a success.
+func refusedAnswer(text []byte) bool {
+	a, err := readBatchAnswer(text)
+	return err == nil && a.refused()
 }
 
 // jobError is an entry of a list of errors.

@@ -127,6 +127,20 @@ func TestErrorsFindTheirItems(t *testing.T) {
 		assert.Equal(t, find.want, pos, name)
 	}
 
+	var links content
+	for n, to := range []string{"x-2", "x-3", "x-2"} {
+		links.add(inAssociations, int64(n), []byte(`{"ref_1":"x-1","ref_2":"`+to+`"}`))
+	}
+	links.add(inAssociations, 3, []byte(`{"ref_1":"x-2","ref_2":"x-4"}`))
+	ends := newMatcher(&links, links.all())
+	for _, want := range []int{1, 0, 2, 3} {
+		to := map[int]string{0: "x-2", 1: "x-3", 2: "x-2", 3: "x-4"}[want]
+		from := map[bool]string{true: "x-2", false: "x-1"}[want == 3]
+		pos, fresh, ok := ends.find(&jobError{code: CodeNotFound, reason: "The Group with xid '" + to + "' was not found", source: sourceRef{refs: []string{from}}})
+		assert.True(t, ok && fresh)
+		assert.Equal(t, want, pos, "an association is found by both ends")
+	}
+
 	m := newMatcher(&c, c.all())
 	e := jobError{code: CodeIndicator, source: sourceRef{refs: []string{"a.example"}}}
 	var found []int

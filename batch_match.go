@@ -3,6 +3,7 @@ package threatconnect
 import (
 	"hash/maphash"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,11 +16,17 @@ type matcher struct {
 	content *content
 	part    part
 	seed    maphash.Seed
-	first   map[uint64]int32 // name -> position of the first item with it, from the start of the part
-	next    []int32          // position -> that of the next item with the same first name, or -1
-	taken   []bool           // positions that an error was found for
-	failed  int              // how many
-	links   int              // position of the first association
+	first   map[uint64]int32 // name -> index in bearers of the first item that has it
+	bearers []bearer
+	taken   []bool // positions that an error was found for
+	failed  int    // how many
+	links   int    // position of the first association
+}
+
+// bearer is an item that has a name.
+type bearer struct {
+	pos  int32 // from the start of the part
+	next int32 // index of the next item with the same name, or -1
 }
 
 func newMatcher(c *content, p part) *matcher {
@@ -28,7 +35,7 @@ func newMatcher(c *content, p part) *matcher {
 		part:    p,
 		seed:    maphash.MakeSeed(),
 		first:   make(map[uint64]int32, p.len()),
-		next:    make([]int32, p.len()),
+		bearers: make([]bearer, 0, p.len()),
 		taken:   make([]bool, p.len()),
 	}
 	m.links = p.to
@@ -36,18 +43,32 @@ func newMatcher(c *content, p part) *matcher {
 		m.links = pos
 	}
 	for i := p.len() - 1; i >= 0; i-- {
-		m.next[i] = -1
 		_, text, _ := c.item(p.from + i)
 		name := nameOf(text)
-		for n, s := range name.all() {
-			h := m.hash(s)
-			if have, ok := m.first[h]; ok && n == 0 {
-				m.next[i] = have
-			}
-			m.first[h] = int32(i)
+		all := name.all()
+		for _, s := range all {
+			m.bear(i, m.hash(s))
+		}
+		if p.from+i >= m.links && len(all) == 2 {
+			m.bear(i, m.hash(all[0])+m.hash(all[1]))
 		}
 	}
 	return m
+}
+
+// bear notes that the item at a position has a name. They come from the last to the first. What an
+// association links are both names of it, and so is their sum: it is the only one that others seldom
+// have.
+func (m *matcher) bear(i int, name uint64) {
+	next, ok := m.first[name]
+	switch {
+	case !ok:
+		next = -1
+	case m.bearers[next].pos == int32(i):
+		return
+	}
+	m.first[name] = int32(len(m.bearers))
+	m.bearers = append(m.bearers, bearer{int32(i), next})
 }
 
 // hash makes one of what names that mean the same look like: letter case and the number of spaces
@@ -146,67 +167,84 @@ func (m *matcher) path(e *jobError) (int, bool) {
 }
 
 // named finds the item that has one of the names in the error: the source, what stands in quotes,
-// or a single word.
+// or a single word. An association is found by both of its ends before it is by one.
 func (m *matcher) named(e *jobError) (int, bool) {
 	links := e.code == CodeAssociation || e.code == CodeNotFound
-	if pos, ok := m.byName(e.source.xid, links); ok {
-		return pos, true
+	const most = 8
+	var known []uint64
+	for name := range e.mentions {
+		h := m.hash(name)
+		if _, ok := m.first[h]; !ok || name == "" || slices.Contains(known, h) {
+			continue
+		}
+		if !links {
+			return m.byName(h, false), true
+		}
+		for _, other := range known {
+			if b, ok := m.first[h+other]; ok {
+				if pos, ok := m.free(b, true); ok {
+					return pos, true
+				}
+			}
+		}
+		if known = append(known, h); len(known) == most {
+			break
+		}
+	}
+	if len(known) == 0 {
+		return 0, false
+	}
+	return m.byName(known[0], links), true
+}
+
+// mentions yields what may be the name of an item, the likeliest first.
+func (e *jobError) mentions(yield func(string) bool) {
+	if !yield(e.source.xid) {
+		return
 	}
 	for _, ref := range e.source.refs {
-		if pos, ok := m.byName(ref, links); ok {
-			return pos, true
-		}
-		if _, value, cut := strings.Cut(ref, ": "); cut {
-			if pos, ok := m.byName(value, links); ok {
-				return pos, true
-			}
+		_, value, _ := strings.Cut(ref, ": ")
+		if !yield(ref) || !yield(value) {
+			return
 		}
 	}
 	for _, words := range [2]string{e.reason, e.cause} {
 		for _, quote := range [2]string{"'", "\""} {
 			for i, quoted := range strings.Split(words, quote) {
-				if i%2 == 1 {
-					if pos, ok := m.byName(quoted, links); ok {
-						return pos, true
-					}
+				if i%2 == 1 && !yield(quoted) {
+					return
 				}
 			}
 		}
 		for word := range strings.FieldsSeq(words) {
-			if pos, ok := m.byName(strings.Trim(word, `'"()[]{}<>,;:.!?`), links); ok {
-				return pos, true
+			if !yield(strings.Trim(word, `'"()[]{}<>,;:.!?`)) {
+				return
 			}
 		}
 	}
-	return 0, false
 }
 
-// byName returns the position of an item, of several with the same name the first that has no
+// byName returns the position of an item with a name that there is, of several the first that has no
 // error yet. An association has the name of what it links: it is meant where links is true, and
 // only then, as long as there is another one.
-func (m *matcher) byName(name string, links bool) (int, bool) {
-	if name == "" {
-		return 0, false
-	}
-	first, ok := m.first[m.hash(name)]
-	if !ok {
-		return 0, false
-	}
-	free := -1
-	for i := first; i >= 0; i = m.next[i] {
-		if m.taken[i] {
-			continue
+func (m *matcher) byName(name uint64, links bool) int {
+	first := m.first[name]
+	for _, which := range [2]bool{links, !links} {
+		if pos, ok := m.free(first, which); ok {
+			return pos
 		}
-		pos := m.part.from + int(i)
-		if pos >= m.links == links {
+	}
+	return m.part.from + int(m.bearers[first].pos)
+}
+
+// free returns the position of the first item from a bearer of a name on that no error was found for
+// yet: of an association if links is true, else of another item.
+func (m *matcher) free(b int32, links bool) (int, bool) {
+	for ; b >= 0; b = m.bearers[b].next {
+		pos := m.part.from + int(m.bearers[b].pos)
+		if !m.taken[m.bearers[b].pos] && pos >= m.links == links {
 			return pos, true
 		}
-		if free < 0 {
-			free = pos
-		}
 	}
-	if free < 0 {
-		free = m.part.from + int(first)
-	}
-	return free, true
+	return 0, false
 }
