@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -48,7 +50,7 @@ func (s *BatchService) Create(ctx context.Context, config BatchConfig) (int64, e
 func (s *BatchService) create(ctx context.Context, body []byte) (int64, error) {
 	st, err := s.c.batch(ctx, &call{method: http.MethodPost, route: at("v2", "batch"), body: jsonBody(body), repeats: true})
 	if err != nil {
-		return 0, err
+		return 0, notMade(err)
 	}
 	if st.ID <= 0 {
 		return 0, &RequestError{Method: http.MethodPost, Route: "/v2/batch", Attempts: 1, Err: fmt.Errorf("%w: it holds no id of a job", ErrResponse)}
@@ -174,12 +176,30 @@ func (s *BatchService) CreateAndUpload(ctx context.Context, config BatchConfig, 
 			return io.NopCloser(io.MultiReader(bytes.NewReader(head), content, bytes.NewReader(tail))), nil
 		},
 	}
-	return s.c.batch(ctx, &call{
+	st, err := s.c.batch(ctx, &call{
 		method: http.MethodPost,
 		route:  at("v2", "batch", "createAndUpload"),
 		query:  url.Values{"includeAdditional": {"true"}},
 		body:   body,
 	})
+	return st, notMade(err)
+}
+
+// notMade says of a job that was refused what the platform does not: a 401 without a word about the
+// signature is about permissions, and older instances say in other words that they have no batch API.
+func notMade(err error) error {
+	api, ok := errors.AsType[*APIError](err)
+	if !ok || api.Hint != "" {
+		return err
+	}
+	switch message := strings.ToLower(api.Message); {
+	case strings.Contains(message, "document storage not enabled"):
+		api.kinds = append(api.kinds, ErrBatchOff)
+		api.Hint = "ask the platform's administrator to switch on batchJobEnabled and document storage"
+	case api.StatusCode == http.StatusUnauthorized || strings.Contains(message, "not authorized for batch"):
+		api.Hint = "the API user may not import into this owner: it needs the role of a Standard User in an organization, of an Editor in a community or source"
+	}
+	return err
 }
 
 // BatchItems turns a sequence of things of one type into what [BatchService.Import] takes, as in
