@@ -144,6 +144,27 @@ func TestGroupsAreWrittenAsThePlatformReadsThem(t *testing.T) {
 	}
 }
 
+func TestAnItemIsTheSameHoweverOftenItIsWritten(t *testing.T) {
+	t.Parallel()
+	f := NewFile("d41d8cd98f00b204e9800998ecf8427e")
+	f.Occurrences = []FileOccurrence{{FileName: "a.exe"}, {Path: "/tmp"}}
+	f.Tags, f.GroupXIDs = []Tag{{Name: " t "}}, []string{"x-1", "x-later"}
+	r := NewReport("r", "r.pdf")
+	r.XID, r.GroupXIDs, r.Associated = "x-2", []string{"x-1"}, []IndicatorRef{{Type: TypeHost, Value: "A.example"}}
+	a := &Association{From: GroupEnd("x-1"), To: IndicatorEnd(NewHost("A.example"))}
+	for _, item := range []BatchItem{f, r, a} {
+		before, err := json.Marshal(item)
+		require.NoError(t, err)
+		first, firstLinks := encoded(t, BatchV2, BatchCreate, item, "x-1")
+		second, secondLinks := encoded(t, BatchV2, BatchCreate, item, "x-1")
+		assert.Equal(t, first, second)
+		assert.Equal(t, firstLinks, secondLinks)
+		after, err := json.Marshal(item)
+		require.NoError(t, err)
+		assert.JSONEq(t, string(before), string(after), "writing an item changes nothing of it")
+	}
+}
+
 func TestDeletionNamesAnIndicatorAndNothingMore(t *testing.T) {
 	t.Parallel()
 	h := NewHost("a.example")

@@ -1,0 +1,291 @@
+package threatconnect_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/threatconnecttest"
+)
+
+// everyShape has each oddity of the test server alone, all of them, and none.
+func everyShape() map[string]threatconnecttest.Oddity {
+	sets := map[string]threatconnecttest.Oddity{"none": 0, "all": threatconnecttest.OddityAllOddities}
+	for bit := threatconnecttest.Oddity(1); bit < threatconnecttest.OddityAllOddities; bit <<= 1 {
+		sets[fmt.Sprintf("oddity %b", bit)] = bit
+	}
+	return sets
+}
+
+// uploadBodies returns the files that the server was sent.
+func uploadBodies(srv *threatconnecttest.Server) (all []string) {
+	for _, r := range srv.Requests() {
+		if r.Route == "/v2/batch/{id}" && r.Method == http.MethodPost {
+			all = append(all, string(r.Body))
+		}
+	}
+	return all
+}
+
+// TestImportsEndAlikeInEveryShapeOfTheWire imports what goes through all answers of the batch API: a
+// file that is too large, errors of items of all kinds, a document's content.
+func TestImportsEndAlikeInEveryShapeOfTheWire(t *testing.T) {
+	t.Parallel()
+	for name, shape := range everyShape() {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv := threatconnecttest.New(threatconnecttest.WithOddities(shape), threatconnecttest.WithBatchDuration(time.Minute),
+					threatconnecttest.WithLateErrors(1), threatconnecttest.WithBatchLimit(3000))
+				w, err := srv.Client().Batch.NewWriter(appendConfig())
+				require.NoError(t, err)
+				bad := []threatconnect.Attribute{{Type: "No Such Type", Value: "x"}}
+				file := threatconnect.NewFile("d41d8cd98f00b204e9800998ecf8427e")
+				file.SHA1, file.Attributes = "da39a3ee5e6b4b0d3255bfef95601890afd80709", bad
+				group := batchGroup("x-1")
+				group.Attributes = bad
+				addAll(t, w, group, file, batchHost(2, "x-nowhere"), batchHost(3, "x-1"),
+					&threatconnect.GroupContent{Group: batchDocument("d-1"), Content: threatconnect.BytesContent([]byte("text"))})
+				for n := range 40 {
+					addAll(t, w, batchHost(10+n))
+				}
+				err = w.Close(t.Context())
+				assert.ElementsMatch(t, []string{
+					"0 Threat x-1: 0x2002",
+					"1 File D41D8CD98F00B204E9800998ECF8427E : DA39A3EE5E6B4B0D3255BFEF95601890AFD80709: 0x2001",
+					"2 Association : 0x1007",
+				}, failures(t, err))
+				s := w.Stats()
+				assert.Equal(t, threatconnect.BatchCounts{Added: 43, Succeeded: 42, Failed: 1}, s.Indicators)
+				assert.Equal(t, threatconnect.BatchCounts{Added: 2, Succeeded: 1, Failed: 1}, s.Groups)
+				assert.Equal(t, threatconnect.BatchCounts{Added: 1, Failed: 1}, s.Links)
+				assert.Equal(t, threatconnect.BatchCounts{Added: 1, Succeeded: 1}, s.Contents)
+				assert.Greater(t, s.Jobs, int64(2), "the first file was too large")
+				assert.Equal(t, "text", contentOf(t, srv, "d-1"))
+				for _, h := range srv.Indicators(batchOwner) {
+					assert.LessOrEqual(t, len(h.Attributes), 1, h.Summary)
+				}
+			})
+		})
+	}
+}
+
+func TestTheOperationsOfBatchReadEveryShapeOfTheWire(t *testing.T) {
+	t.Parallel()
+	const file = `{"indicator":[{"type":"Host","summary":"a.example"},{"type":"Host","summary":"not a host"}]}`
+	for name, shape := range everyShape() {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv := threatconnecttest.New(threatconnecttest.WithOddities(shape), threatconnecttest.WithBatchDuration(time.Minute))
+				client := srv.Client()
+				id, err := client.Batch.Create(t.Context(), appendConfig())
+				require.NoError(t, err)
+				assert.EqualValues(t, 1, id)
+				st, err := client.Batch.Upload(t.Context(), id, strings.NewReader(file))
+				require.NoError(t, err)
+				assert.Equal(t, threatconnect.JobQueued, st.State)
+				for _, err := range client.Batch.Errors(t.Context(), id) {
+					require.ErrorIs(t, err, threatconnect.ErrBadRequest, "the job is still running")
+				}
+				st, err = client.Batch.Wait(t.Context(), id)
+				require.NoError(t, err)
+				assert.Equal(t, []any{int64(1), threatconnect.JobCompleted, 1, 1, 0}, []any{st.ID, st.State, st.Success, st.Errors, st.Unprocessed})
+				var codes []threatconnect.BatchCode
+				for range 2 { // the error file can be late
+					for e, err := range client.Batch.Errors(t.Context(), id) {
+						require.NoError(t, err)
+						assert.Equal(t, "not a host", e.Ref)
+						codes = append(codes, e.Code)
+					}
+				}
+				assert.Contains(t, codes, threatconnect.CodeIndicator)
+				for e, err := range client.Batch.Results(t.Context(), id, nil) {
+					require.NoError(t, err)
+					assert.Equal(t, threatconnect.CodeIndicator, e.Code)
+				}
+			})
+		})
+	}
+}
+
+func TestAJobThatIsDoneAtOnceTellsItsCounts(t *testing.T) {
+	t.Parallel()
+	const file = `{"indicator":[{"type":"Host","summary":"a.example"},{"type":"Host","summary":"not a host"}]}`
+	for name, shape := range everyShape() {
+		srv := threatconnecttest.New(threatconnecttest.WithOddities(shape), threatconnecttest.WithSynchronousBatch(1000))
+		st, err := srv.Client().Batch.CreateAndUpload(t.Context(), appendConfig(), strings.NewReader(file))
+		require.NoError(t, err, name)
+		assert.Equal(t, threatconnect.BatchStatus{State: threatconnect.JobCompleted, Success: 1, Errors: 1, SuccessIndicators: 1, ErrorIndicators: 1}, *st,
+			"%s: there is no id to ask for the errors by", name)
+
+		large := strings.NewReader(file + strings.Repeat(" ", 1000))
+		st, err = srv.Client().Batch.CreateAndUpload(t.Context(), appendConfig(), large)
+		require.NoError(t, err, name)
+		assert.EqualValues(t, 1, st.ID, name)
+	}
+}
+
+func TestAssociationsAloneAreImportedAndTheirErrorsTold(t *testing.T) {
+	t.Parallel()
+	for _, shape := range []threatconnecttest.Oddity{0, threatconnecttest.OddityAssociationsApart, threatconnecttest.OddityAssociationsApart | threatconnecttest.OddityMissingCounts} {
+		srv := threatconnecttest.New(threatconnecttest.WithOddities(shape))
+		for _, xid := range []string{"x-1", "x-2", "x-3"} {
+			_, err := srv.AddGroup(threatconnecttest.GroupRecord{Type: "Threat", Name: xid, XID: xid, Owner: batchOwner})
+			require.NoError(t, err)
+		}
+		link := func(from, to string) *threatconnect.Association {
+			return &threatconnect.Association{From: threatconnect.GroupEnd(from), To: threatconnect.GroupEnd(to)}
+		}
+		w, err := srv.Client().Batch.NewWriter(appendConfig())
+		require.NoError(t, err)
+		addAll(t, w, link("x-1", "x-2"), link("x-3", "x-1"), link("x-2", "x-nowhere"), link("x-2", "x-1"))
+		err = w.Close(t.Context())
+		assert.Equal(t, []string{"2 Association : 0x1007"}, failures(t, err), "also where the sum of errors says that there is none")
+		assert.Equal(t, threatconnect.BatchCounts{Added: 3, Succeeded: 2, Failed: 1}, w.Stats().Associations)
+		assert.EqualValues(t, 1, w.Stats().Duplicates)
+		g, _ := srv.Group("x-1")
+		assert.ElementsMatch(t, []string{"x-2", "x-3"}, g.Groups)
+	}
+}
+
+func TestFilesHoldTheirListsInOrder(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New(threatconnecttest.WithRecordedBodies(1 << 20))
+	w, err := srv.Client().Batch.NewWriter(appendConfig())
+	require.NoError(t, err)
+	addAll(t, w,
+		&threatconnect.Association{From: threatconnect.IndicatorEnd(batchHost(1)), To: threatconnect.GroupEnd("x-2")},
+		batchHost(1, "x-1"), batchGroup("x-1"), batchGroup("x-2"),
+	)
+	require.NoError(t, w.Close(t.Context()))
+	bodies := uploadBodies(srv)
+	require.NotEmpty(t, bodies)
+	assert.Len(t, bodies, 1)
+	last := -1
+	for _, key := range []string{`{"group":[`, `],"indicator":[`, `],"association":[`} {
+		at := strings.Index(bodies[0], key)
+		assert.Greater(t, at, last, key)
+		last = at
+	}
+}
+
+// The list of associations needs a newer platform, so that it is used only where nothing else would do.
+func TestGroupsThatComeFirstNeedNoAssociations(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New(threatconnecttest.WithRecordedBodies(1 << 20))
+	cfg := appendConfig()
+	cfg.MaxItems = 2
+	w, err := srv.Client().Batch.NewWriter(cfg)
+	require.NoError(t, err)
+	addAll(t, w, batchGroup("x-1"), batchGroup("x-2", "x-1"), batchGroup("x-3", "x-1", "x-2"))
+	for n := range 6 {
+		addAll(t, w, batchHost(n, "x-1", "x-3"))
+	}
+	require.NoError(t, w.Close(t.Context()))
+	bodies := uploadBodies(srv)
+	assert.Len(t, bodies, 5)
+	for _, body := range bodies {
+		assert.True(t, strings.HasSuffix(body, "]}"), "it was recorded whole")
+		assert.NotContains(t, body, `"association":`)
+	}
+	for _, h := range srv.Indicators(batchOwner) {
+		assert.ElementsMatch(t, []string{"x-1", "x-3"}, h.Groups)
+	}
+	g, _ := srv.Group("x-1")
+	assert.ElementsMatch(t, []string{"x-2", "x-3"}, g.Groups)
+}
+
+// Groups that are all connected with each other need not stand in one file.
+func TestJobsKeepTheirLimitsWhateverIsConnected(t *testing.T) {
+	t.Parallel()
+	const groups = 40
+	for name, limit := range map[string]func(*threatconnect.BatchConfig){
+		"items": func(c *threatconnect.BatchConfig) { c.MaxItems = 3 },
+		"bytes": func(c *threatconnect.BatchConfig) { c.MaxBytes = 1024 },
+	} {
+		srv := threatconnecttest.New()
+		cfg := appendConfig()
+		limit(&cfg)
+		w, err := srv.Client().Batch.NewWriter(cfg)
+		require.NoError(t, err)
+		xid := func(n int) string { return fmt.Sprintf("x-%02d", n%groups) }
+		for n := range groups { // a ring with spokes, forwards and backwards
+			addAll(t, w, batchGroup(xid(n), xid(n+1), xid(n+groups/2)))
+		}
+		require.NoError(t, w.Close(t.Context()), name)
+		for _, j := range srv.Jobs() {
+			if cfg.MaxItems > 0 {
+				assert.LessOrEqual(t, j.Success, cfg.MaxItems, name)
+			} else {
+				assert.LessOrEqual(t, j.ContentSize, int64(cfg.MaxBytes), name)
+			}
+		}
+		for n := range groups {
+			g, _ := srv.Group(xid(n))
+			assert.ElementsMatch(t, []string{xid(n + 1), xid(n + groups - 1), xid(n + groups/2)}, g.Groups, name)
+		}
+	}
+}
+
+func TestAJobHoldsTheCapOfIndicatorsAndNoMore(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New(threatconnecttest.WithoutContents())
+	cfg := appendConfig()
+	cfg.MaxBytes = 1 << 30
+	w, err := srv.Client().Batch.NewWriter(cfg)
+	require.NoError(t, err)
+	for n := range 25_001 {
+		addAll(t, w, threatconnect.NewMutex(fmt.Sprint("m", n)))
+	}
+	require.NoError(t, w.Close(t.Context()))
+	jobs := srv.Jobs()
+	require.Len(t, jobs, 2)
+	assert.Equal(t, []int{25_000, 1}, []int{jobs[0].SuccessfulIndicators, jobs[1].SuccessfulIndicators})
+}
+
+func TestContentsWaitForAnEndThatIsSeen(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Minute))
+		cfg := appendConfig()
+		cfg.RetryFor = 5 * time.Minute
+		uploaded := false
+		w, err := srv.Client(threatconnect.WithTransport(roundTrip(func(req *http.Request) (*http.Response, error) {
+			uploaded = uploaded || isUpload(req)
+			if uploaded && req.Method == http.MethodGet {
+				return nil, fmt.Errorf("read: connection reset by peer") // the end of the job is never seen
+			}
+			return srv.RoundTrip(req)
+		}))).Batch.NewWriter(cfg)
+		require.NoError(t, err)
+		addAll(t, w, &threatconnect.GroupContent{Group: batchDocument("d-1"), Content: threatconnect.BytesContent([]byte("text"))})
+		err = w.Close(t.Context())
+		var b *threatconnect.BatchError
+		require.ErrorAs(t, err, &b)
+		assert.Equal(t, []int64{1}, b.Jobs)
+		assert.Empty(t, uploads(srv), "whether there is a document is not known")
+		assert.Equal(t, threatconnect.BatchCounts{Added: 1, Unprocessed: 1}, w.Stats().Contents)
+		assert.Equal(t, threatconnect.BatchCounts{Added: 1, Unknown: 1}, w.Stats().Groups)
+	})
+}
+
+func TestCodesSayWhatTheyMean(t *testing.T) {
+	t.Parallel()
+	for code, partial := range map[threatconnect.BatchCode]bool{
+		threatconnect.CodeGeneral: false, threatconnect.CodePermission: false, threatconnect.CodeSyntax: false, threatconnect.CodeInternal: false,
+		threatconnect.CodeIndicator: false, threatconnect.CodeGroup: false, threatconnect.CodeNotFound: false, threatconnect.CodeIndicatorLimit: false,
+		threatconnect.CodeAssociation: false, threatconnect.CodeDuplicate: false, threatconnect.CodeFileIO: false,
+		threatconnect.CodeIndicatorLoss: true, threatconnect.CodeGroupLoss: true, threatconnect.CodeHashMerge: true, threatconnect.CodeHashMergeToo: true,
+	} {
+		assert.Regexp(t, `^`+string(code)+` [A-Za-z/ ]+$`, code.String())
+		assert.Equal(t, partial, code.Partial(), code)
+	}
+	assert.Equal(t, "unknown code", threatconnect.BatchCode("0x9999").String())
+	assert.Equal(t, "no code", threatconnect.BatchCode("").String())
+}
