@@ -233,20 +233,21 @@ func TestJobsKeepTheirLimitsWhateverIsConnected(t *testing.T) {
 	}
 }
 
-func TestAJobHoldsTheCapOfIndicatorsAndNoMore(t *testing.T) {
+func TestTypesAreReadInEveryShapeOfTheWire(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New(threatconnecttest.WithoutContents())
-	cfg := appendConfig()
-	cfg.MaxBytes = 1 << 30
-	w, err := srv.Client().Batch.NewWriter(cfg)
-	require.NoError(t, err)
-	for n := range 25_001 {
-		addAll(t, w, threatconnect.NewMutex(fmt.Sprint("m", n)))
+	for name, shape := range everyShape() {
+		srv := threatconnecttest.New(threatconnecttest.WithOddities(shape), threatconnecttest.WithIndicatorType(threatconnecttest.IndicatorType{
+			Name: "Wallet", Branch: "wallets", Entity: "wallet", Fields: []string{"Number", "Chain"},
+		}))
+		types, err := srv.Client().Types.Indicators(t.Context())
+		require.NoError(t, err, name)
+		custom := map[threatconnect.IndicatorType]bool{}
+		for _, info := range types {
+			custom[info.Name] = info.Custom
+		}
+		assert.False(t, custom["Host"], name)
+		assert.True(t, custom["Wallet"], "%s: written as a text or as a boolean", name)
 	}
-	require.NoError(t, w.Close(t.Context()))
-	jobs := srv.Jobs()
-	require.Len(t, jobs, 2)
-	assert.Equal(t, []int{25_000, 1}, []int{jobs[0].SuccessfulIndicators, jobs[1].SuccessfulIndicators})
 }
 
 func TestContentsWaitForAnEndThatIsSeen(t *testing.T) {

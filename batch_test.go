@@ -118,8 +118,9 @@ func TestCreateRefusesConfigurationsThatMakeNoSense(t *testing.T) {
 func TestAnswersAboutJobsAreReadInEveryShape(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]threatconnect.BatchStatus{
-		`{"status":"Running"}`: {ID: 7, State: threatconnect.JobRunning},
-		`{"status":"Paused"}`:  {ID: 7, State: "Paused"},
+		`{"status":"Running"}`:                        {ID: 7, State: threatconnect.JobRunning},
+		`{"status":"Paused"}`:                         {ID: 7, State: "Paused"},
+		`{"status":"Completed","unprocessedCount":3}`: {ID: 7, State: threatconnect.JobCompleted, Unprocessed: 3},
 		`{"status":"Completed","errorCount":1,"successCount":2,"unprocessCount":3}`:                    {ID: 7, State: threatconnect.JobCompleted, Errors: 1, Success: 2, Unprocessed: 3},
 		`{"status":"Success","data":{"batchStatus":{"id":"9","status":"Completed","errorCount":"4"}}}`: {ID: 9, State: threatconnect.JobCompleted, Errors: 4},
 		`{"status":"Success","data":{"batchStatus":{"id":7,"status":"Queued","successIndicatorCount":1,"errorIndicatorCount":2,"successGroupCount":3,` +
