@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/jarcoal/httpmock"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -289,4 +290,46 @@ func TestCodesSayWhatTheyMean(t *testing.T) {
 	}
 	assert.Equal(t, "unknown code", threatconnect.BatchCode("0x9999").String())
 	assert.Equal(t, "no code", threatconnect.BatchCode("").String())
+}
+
+func TestCreateNamesWhatIsMissingOnTheInstance(t *testing.T) {
+	t.Parallel()
+	const permission, storage = "the API user may not import into this owner", "switch on batchJobEnabled and document storage"
+	for name, c := range map[string]struct {
+		options []threatconnecttest.Option
+		kind    error
+		hint    string
+	}{
+		"no batch API":                         {[]threatconnecttest.Option{threatconnecttest.WithBatchOff()}, threatconnect.ErrBatchOff, storage},
+		"no batch API, as older instances say": {[]threatconnecttest.Option{threatconnecttest.WithBatchOff(), threatconnecttest.WithOddities(threatconnecttest.OddityForbiddenBatch)}, threatconnect.ErrBatchOff, storage},
+		"no permission":                        {nil, threatconnect.ErrUnauthorized, permission},
+		"no permission, as older instances say": {[]threatconnecttest.Option{threatconnecttest.WithOddities(threatconnecttest.OddityForbiddenBatch)},
+			threatconnect.ErrForbidden, permission},
+	} {
+		srv := threatconnecttest.New(append(c.options, threatconnecttest.WithOwner(threatconnecttest.Owner{Name: "Feed", ReadOnly: true}))...)
+		cfg := appendConfig()
+		cfg.Owner = "Feed"
+		_, err := srv.Client().Batch.Create(t.Context(), cfg)
+		require.ErrorIs(t, err, c.kind, name)
+		require.ErrorContains(t, err, c.hint, name)
+		_, err = srv.Client().Batch.CreateAndUpload(t.Context(), cfg, strings.NewReader(`{}`))
+		require.ErrorIs(t, err, c.kind, name)
+		require.ErrorContains(t, err, c.hint, name)
+		assert.Len(t, srv.Requests(), 2, "%s: waiting does not help", name)
+	}
+	wrong := threatconnecttest.New().ClientAs(threatconnect.HMAC("some-id", "wrong"))
+	_, err := wrong.Batch.Create(t.Context(), appendConfig())
+	require.ErrorIs(t, err, threatconnect.ErrUnauthorized)
+	assert.NotContains(t, err.Error(), permission, "a refused signature is no missing permission")
+	m, client := batchMock(t)
+	m.RegisterResponder("POST", batchBase+"/v2/batch", httpmock.NewStringResponder(401, "You may not create indicators in this owner"))
+	_, err = client.Batch.Import(t.Context(), appendConfig(), threatconnect.BatchItems(func(yield func(*threatconnect.Host) bool) {
+		yield(batchHost(1))
+	}))
+	require.ErrorIs(t, err, threatconnect.ErrUnauthorized)
+	var b *threatconnect.BatchError
+	require.ErrorAs(t, err, &b)
+	assert.EqualValues(t, 1, b.Stats.Indicators.Unprocessed)
+	assert.Equal(t, 1, m.GetTotalCallCount())
+	assert.Contains(t, err.Error(), "You may not create indicators")
 }
