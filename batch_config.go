@@ -117,6 +117,10 @@ type BatchConfig struct {
 	// then carry the reference themselves; a reference to a group that neither stands here nor was
 	// added before goes as an association at the end, which needs version 7.8.2 of the platform.
 	GroupsInOwner []string
+	// GroupsCarryIndicators lets groups carry the indicators that they list themselves, which every
+	// version of the platform reads, in place of associations at the end, which need version 7.8.2. The
+	// indicators must then be in the owner or be added before the group that lists them.
+	GroupsCarryIndicators bool
 	// RetryFor is how long an outage of the platform is sat out before the import ends; 0 means 10
 	// minutes. It is counted anew from every answer.
 	RetryFor time.Duration

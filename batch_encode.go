@@ -26,9 +26,10 @@ type encoder struct {
 	version BatchVersion
 	action  BatchAction
 	known   *knownGroups
+	carry   bool // groups carry the indicators that they list
 	wire.Writer
 
-	after int64 // number of the last job that a group which the item refers to is in; 0 for none
+	after int64 // number of the last job that a group which the item refers to is in; 0 for none, or allBefore
 	xid   string
 	links []link // references that must wait for what they refer to
 

@@ -93,13 +93,35 @@ func (e *encoder) groupLinks(meta *GroupMeta) error {
 	if !empty {
 		e.EndArray()
 	}
+	return e.listed(meta)
+}
+
+// listed writes the indicators that a group lists, or makes links of them.
+func (e *encoder) listed(meta *GroupMeta) error {
+	if e.carry && len(meta.Associated) > 0 {
+		e.Name("associatedIndicators")
+		e.BeginArray()
+		e.after = allBefore // where the indicators are is not known
+	}
 	for i := range meta.Associated {
 		ref := &meta.Associated[i]
 		summary, err := summaryOf(ref.Type, ref.Value)
 		if err != nil {
 			return err
 		}
-		e.links = append(e.links, link{ind: ref.Type, ref: summary, xid: meta.XID})
+		if !e.carry {
+			e.links = append(e.links, link{ind: ref.Type, ref: summary, xid: meta.XID})
+			continue
+		}
+		e.BeginObject()
+		e.Name("summary")
+		e.Text(summary)
+		e.Name("indicatorType")
+		e.Text(string(ref.Type))
+		e.EndObject()
+	}
+	if e.carry && len(meta.Associated) > 0 {
+		e.EndArray()
 	}
 	return nil
 }

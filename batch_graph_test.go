@@ -185,3 +185,42 @@ func TestRandomGraphsHold(t *testing.T) {
 	}
 	assert.Positive(t, duplicates)
 }
+
+func TestGroupsCarryTheirIndicatorsWhenTheyAreToldTo(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(20) {
+		synctest.Test(t, func(t *testing.T) {
+			random := rand.New(rand.NewPCG(seed, 4))
+			srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Duration(random.IntN(5)) * time.Second))
+			var items []threatconnect.BatchItem
+			for n := range 20 {
+				items = append(items, batchHost(n))
+			}
+			random.Shuffle(len(items), func(i, j int) { items[i], items[j] = items[j], items[i] })
+			want := map[string]map[string]bool{}
+			for n := range 10 {
+				g := batchGroup(fmt.Sprintf("x-%d", n))
+				for range random.IntN(4) {
+					host := fmt.Sprintf("h%d.example", random.IntN(20))
+					g.Associated = append(g.Associated, threatconnect.IndicatorRef{Type: threatconnect.TypeHost, Value: host})
+					link(want, host, g.XID)
+				}
+				items = append(items, g)
+			}
+			sent := &associations{srv: srv, seen: map[[3]string]int{}}
+			cfg := appendConfig()
+			cfg.MaxItems, cfg.Concurrency, cfg.GroupsCarryIndicators = 1+random.IntN(12), 1+random.IntN(4), true
+			cfg.Spool = newMemSpool()
+			stats, err := srv.Client(threatconnect.WithTransport(sent)).Batch.Import(t.Context(), cfg, sequence(items))
+			require.NoError(t, err, "seed %d", seed)
+			for _, h := range srv.Indicators(batchOwner) {
+				require.Equal(t, names(want[h.Summary]), sorted(h.Groups), "seed %d, %s", seed, h.Summary)
+			}
+			assert.Empty(t, sent.seen, "an older instance does not know the list of associations")
+			assert.Zero(t, stats.Links.Added)
+		})
+		if t.Failed() {
+			return
+		}
+	}
+}

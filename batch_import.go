@@ -83,7 +83,7 @@ func (w *BatchWriter) replay() *replay {
 		return &replay{}
 	}
 	r := &replay{left: w.spool.from, want: w.spool.fromSum, known: newKnownGroups(w.cfg.GroupsInOwner)}
-	r.encoder = encoder{version: w.cfg.Version, action: w.cfg.Action, known: &r.known}
+	r.encoder = encoder{version: w.cfg.Version, action: w.cfg.Action, known: &r.known, carry: w.cfg.GroupsCarryIndicators}
 	return r
 }
 

@@ -104,7 +104,7 @@ func (s *BatchService) newWriter(config BatchConfig) (*BatchWriter, error) {
 		w.cfg.GroupsInOwner = nil
 	}
 	w.work, w.stop = context.WithCancelCause(context.Background())
-	w.encoder = encoder{version: cfg.Version, action: cfg.Action, known: &w.groups}
+	w.encoder = encoder{version: cfg.Version, action: cfg.Action, known: &w.groups, carry: cfg.GroupsCarryIndicators}
 	return w, nil
 }
 
