@@ -287,7 +287,10 @@ func (c *itemCodec) extra(p *map[string]json.RawMessage) {
 		keys, *p = make([]string, n), make(map[string]json.RawMessage, n)
 	}
 	for _, key := range keys {
-		value := (*p)[key]
+		var value json.RawMessage
+		if !c.reading {
+			value = (*p)[key]
+		}
 		outer := c.begin()
 		codeField(c, &key)
 		c.raw(&value)

@@ -91,11 +91,23 @@ var urlClasses = append([]class{
 	refusedWith("other schemes", "has a scheme other than", "has no scheme"),
 	refusedWith("slashes before the host", "is blank"),
 	refusedWith("port 0 and its spellings", "has a port outside 1 to 65535"),
-	refusedWith("backslashes", "holds a path"),
+	{"backslashes", func(d *Disagreement) bool {
+		return !d.Ours.Taken() && d.Standard.Taken() && strings.Contains(authority(d.Input), `\`)
+	}},
 	{"final dot", func(d *Disagreement) bool {
 		return d.Ours.Taken() && d.Standard.Taken() && withoutFinalDot(d.Standard.Value) == d.Ours.Value
 	}},
 }, hostRefusals...)
+
+// authority returns what stands between the scheme and the path of a URL.
+func authority(input string) string {
+	_, rest, _ := strings.Cut(input, ":")
+	rest = strings.TrimLeft(rest, "/")
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		rest = rest[:i]
+	}
+	return rest
+}
 
 var finalDot = regexp.MustCompile(`^([a-z]+://[^/?#:]+)\.([:/?#])`)
 
