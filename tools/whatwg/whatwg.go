@@ -63,8 +63,8 @@ func refusedWith(name string, rules ...string) class {
 	}}
 }
 
-// hostRefusals are the rules that hold for hosts wherever they stand.
-var hostRefusals = []class{
+// anyHost are the classes of hosts wherever they stand.
+var anyHost = []class{
 	refusedWith("one label", "has one label only"),
 	refusedWith("IPv4 in other spellings", "ends in a number"),
 	refusedWith("percent-encoded host", "is percent-encoded"),
@@ -75,6 +75,9 @@ var hostRefusals = []class{
 	refusedWith("lengths of DNS", "has a label longer than", "is longer than 253", "has an empty label"),
 	refusedWith("hyphens at the ends of labels", "has a label with a hyphen"),
 	refusedWith("unstable or invalid IDNA", "is not a valid internationalized name"),
+	{"underscores beside other scripts", func(d *Disagreement) bool {
+		return d.Ours.Taken() && !d.Standard.Taken() && strings.Contains(d.Standard.Rule, "disallowed rune U+005F")
+	}},
 }
 
 // hostClasses are the ways in which host names differ.
@@ -84,7 +87,7 @@ var hostClasses = append([]class{
 	{"final dot", func(d *Disagreement) bool {
 		return d.Ours.Taken() && d.Standard.Taken() && d.Ours.Value+"." == d.Standard.Value
 	}},
-}, hostRefusals...)
+}, anyHost...)
 
 // urlClasses are the ways in which URLs differ.
 var urlClasses = append([]class{
@@ -97,7 +100,7 @@ var urlClasses = append([]class{
 	{"final dot", func(d *Disagreement) bool {
 		return d.Ours.Taken() && d.Standard.Taken() && withoutFinalDot(d.Standard.Value) == d.Ours.Value
 	}},
-}, hostRefusals...)
+}, anyHost...)
 
 // authority returns what stands between the scheme and the path of a URL.
 func authority(input string) string {
