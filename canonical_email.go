@@ -21,6 +21,9 @@ func CanonicalEmailAddress(address string) (string, error) {
 		return "", err
 	}
 	at := strings.LastIndexByte(s, '@')
+	if strings.TrimSpace(s[at+1:]) != s[at+1:] {
+		return "", refuse(field, "holds white space after the @", "remove it")
+	}
 	if isDefanged(s[at+1:]) || at < 0 && isDefanged(s) {
 		return "", refuse(field, "is defanged", "pass it through Refang first")
 	}

@@ -8,6 +8,7 @@ func TestCanonicalEmailAddress(t *testing.T) {
 		{name: "a plain address stays", in: "user@example.com", want: "user@example.com"},
 		{name: "only the domain becomes lower case", in: "Joe.User@Example.COM", want: "Joe.User@example.com"},
 		{name: "white space around it goes", in: " user@example.com\n", want: "user@example.com"},
+		{name: "white space after the @ is refused", in: "user@ example.com", rule: "holds white space"},
 		{name: "plus signs, slashes and dots stay", in: "a+b/c..d.'e=f@example.com", want: "a+b/c..d.'e=f@example.com"},
 		{name: "an internationalized domain is encoded", in: "user@münchen.example", want: "user@xn--mnchen-3ya.example"},
 		{name: "a non-ASCII name stays", in: "jörg@example.com", want: "jörg@example.com"},

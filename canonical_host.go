@@ -37,15 +37,21 @@ var hostProfile = idna.New(
 //
 // A plain lower-case name costs no allocation.
 func CanonicalHost(name string) (string, error) {
-	return canonicalHost("host name", name)
+	if isPlainHost(name) {
+		return name, nil
+	}
+	return canonicalHost("host name", strings.TrimSpace(name))
 }
 
-// canonicalHost is CanonicalHost for a host name that is called field.
+// canonicalHost is CanonicalHost for a host name that is called field. White space around it is
+// refused: where a name is a part of something, it does not stand around it.
 func canonicalHost(field, name string) (string, error) {
 	if isPlainHost(name) {
 		return name, nil
 	}
-	name = strings.TrimSpace(name)
+	if strings.TrimSpace(name) != name {
+		return "", refuse(field, "holds white space around it", "remove it")
+	}
 	if err := checkHostBytes(field, name); err != nil {
 		return "", err
 	}

@@ -61,7 +61,10 @@ func canonicalHostPort(s string) (string, error) {
 	if isPlainHost(s) {
 		return s, nil
 	}
-	if refangMarks(s) != s {
+	switch {
+	case strings.TrimSpace(s) != s:
+		return "", refuse("URL", "holds white space around its host", "remove it")
+	case refangMarks(s) != s:
 		return "", refuse("URL", "is defanged", "pass it through Refang first")
 	}
 	host, port, err := splitPort(s)
