@@ -64,7 +64,7 @@ func TestParseAttackTag(t *testing.T) {
 		assert.Equal(t, want, got)
 		assert.Equal(t, tag, got.String())
 	}
-	for _, tag := range []string{"", "Phishing", "APT - 1", "T1566", "T1566 - ", "T15 - Phishing", "T1003 - x - XXX - ENT - ATT&CK", "T1003 - x - PER - PRE - ATT&CK",
+	for _, tag := range []string{"", "Phishing", "APT - 1", "T1566", "T1566 - ", "T15 - Phishing", "T1003 - x - QQQ - ENT - ATT&CK", "T1003 - x - PER - PRE - ATT&CK",
 		"T1003 - x - PER - MOB - ATT&CK", "Privilege Escalation", "NDT", "T1003 -  - PER - ENT - ATT&CK"} {
 		_, ok := ParseAttackTag(tag)
 		assert.False(t, ok, tag)

@@ -46,7 +46,7 @@ func (w *BatchWriter) restore(ctx context.Context) error {
 	if err := r.held(ctx); err != nil {
 		return err
 	}
-	w.linkSum()
+	w.spool.from, w.spool.fromSum = w.added, w.spool.sum // where the items of this process begin
 	w.start()
 	for _, j := range r.jobs {
 		if err := r.job(ctx, j); err != nil {
@@ -58,9 +58,6 @@ func (w *BatchWriter) restore(ctx context.Context) error {
 	}
 	return nil
 }
-
-// linkSum remembers where the items of this process begin.
-func (w *BatchWriter) linkSum() { w.spool.from, w.spool.fromSum = w.added, w.spool.sum }
 
 // segments takes over what was added.
 func (r *restoring) segments(ctx context.Context) error {
