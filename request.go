@@ -54,7 +54,7 @@ func (c *Client) do(ctx context.Context, call *call, consume func(*http.Response
 	for {
 		if c.cfg.limiter != nil {
 			if err := c.cfg.limiter.Wait(ctx); err != nil {
-				return t.give(ctx, call, fmt.Errorf("waiting for the limiter: %w", err))
+				return t.give(ctx, call, notOurs(fmt.Errorf("waiting for the limiter: %w", err)))
 			}
 		}
 		if ctx.Err() != nil { // a transport of the caller's own need not look
@@ -71,10 +71,12 @@ func (c *Client) do(ctx context.Context, call *call, consume func(*http.Response
 				return nil
 			}
 		}
-		again, wait := c.judge(ctx, call, &t, resp, err)
-		if api, ok := errors.AsType[*APIError](err); ok {
+		if api, ok := err.(*APIError); ok && resp != nil {
 			api.Attempts = t.attempts
+		} else {
+			err = notOurs(err)
 		}
+		again, wait := c.judge(ctx, call, &t, resp, err)
 		if !again {
 			return t.give(ctx, call, err)
 		}
@@ -94,15 +96,44 @@ type try struct {
 	last      error
 }
 
-// give returns the error that a call ends with. When its context has ended, the error says so.
+// give returns the error that a call ends with: the platform's answer, or a [*RequestError] that
+// also says whether the context has ended.
 func (t *try) give(ctx context.Context, call *call, err error) error {
-	if _, ok := errors.AsType[*APIError](err); ok {
+	if _, ok := err.(*APIError); ok {
 		return err
 	}
 	if _, ok := errors.AsType[*ValidationError](err); ok {
 		return err
 	}
-	return &RequestError{Method: call.method, Route: call.route.template, Attempts: t.attempts, Err: ended(ctx, err), Last: t.last}
+	return &RequestError{Method: call.method, Route: call.route.template, Attempts: t.attempts, Err: notOurs(ended(ctx, err)), Last: t.last}
+}
+
+// notOurs hides an [*APIError] that is not the answer to the call which err ended. The caller's token
+// source, content, writer, transport, limiter and context can bring in an error of another call, and
+// its status must not be taken for that of this one.
+func notOurs(err error) error {
+	api, ok := errors.AsType[*APIError](err)
+	if !ok {
+		return err
+	}
+	return &foreignError{err: err, api: api}
+}
+
+// foreignError is an error that matches all that err matches except what the answer in it says.
+type foreignError struct {
+	err error
+	api *APIError
+}
+
+func (e *foreignError) Error() string { return e.err.Error() }
+
+func (e *foreignError) Is(target error) bool { return !e.api.Is(target) && errors.Is(e.err, target) }
+
+func (e *foreignError) As(target any) bool {
+	if _, ok := target.(**APIError); ok {
+		return false
+	}
+	return errors.As(e.err, target)
 }
 
 // RequestError is a call that ended without an answer of the platform: there was no connection, it

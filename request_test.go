@@ -11,6 +11,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"math/big"
@@ -340,3 +341,107 @@ func TestDoSendsWhatItIsGiven(t *testing.T) {
 	assert.NotContains(t, log.String(), "Nation")
 	assert.Contains(t, log.String(), "method=POST route=/v2/tags/{} attempt=1")
 }
+
+// TestErrorsOfOtherCallsAreNotTheAnswer brings the error response of another client's call in through
+// everything that a caller provides.
+func TestErrorsOfOtherCallsAreNotTheAnswer(t *testing.T) {
+	t.Parallel()
+	_, others := clientOf(t, &script{steps: steps{answer(404, `{"status":"Failure","message":"The requested resource was not found"}`)}}).Owners.Whoami(t.Context())
+	require.ErrorIs(t, others, threatconnect.ErrNotFound)
+	whoami := func(ctx context.Context, c *threatconnect.Client) error {
+		_, err := c.Owners.Whoami(ctx)
+		return err
+	}
+	document := threatconnect.GroupRef{Type: threatconnect.GroupDocument, ID: 1}
+	for name, tc := range map[string]struct {
+		transport http.RoundTripper
+		option    threatconnect.Option
+		call      func(context.Context, *threatconnect.Client) error
+	}{
+		"a transport": {transport: roundTripper(func(*http.Request) (*http.Response, error) { return nil, others }), call: whoami},
+		"a transport that wraps it": {
+			transport: roundTripper(func(*http.Request) (*http.Response, error) { return nil, fmt.Errorf("gateway: %w", others) }),
+			call:      whoami,
+		},
+		"a limiter": {option: threatconnect.WithLimiter(limiter(func(context.Context) error { return others })), call: whoami},
+		"the cause of a context": {call: func(ctx context.Context, c *threatconnect.Client) error {
+			ctx, cancel := context.WithCancelCause(ctx)
+			cancel(others)
+			return whoami(ctx, c)
+		}},
+		"a list": {
+			transport: roundTripper(func(*http.Request) (*http.Response, error) { return nil, others }),
+			call: func(ctx context.Context, c *threatconnect.Client) error {
+				_, err := threatconnect.Collect(c.Indicators.All(ctx, nil))
+				return err
+			},
+		},
+		"content that cannot be opened again": {
+			transport: &script{steps: steps{answer(503, "busy", "Retry-After", "0")}},
+			call: func(ctx context.Context, c *threatconnect.Client) error {
+				opened := 0
+				return c.Groups.Upload(ctx, document, threatconnect.Content{Open: func() (io.ReadCloser, error) {
+					if opened++; opened > 1 {
+						return nil, others
+					}
+					return io.NopCloser(strings.NewReader("content")), nil
+				}}, nil)
+			},
+		},
+		"a writer": {
+			transport: &script{steps: steps{answer(200, "content", "Content-Type", "application/octet-stream")}},
+			call: func(ctx context.Context, c *threatconnect.Client) error {
+				_, err := c.Groups.Download(ctx, document, writerFunc(func([]byte) (int, error) { return 0, others }))
+				return err
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rt := tc.transport
+			if rt == nil {
+				rt = &script{steps: steps{answer(200, `{"status":"Success","data":{"user":{}}}`)}}
+			}
+			opts := []threatconnect.Option{quick}
+			if tc.option != nil {
+				opts = append(opts, tc.option)
+			}
+			err := tc.call(t.Context(), clientOf(t, rt, opts...))
+			var call *threatconnect.RequestError
+			require.ErrorAs(t, err, &call)
+			assert.ErrorIs(t, err, others, "the error itself can be found")
+			assert.NotErrorIs(t, err, threatconnect.ErrNotFound)
+			var api *threatconnect.APIError
+			if errors.As(err, &api) { // the 503 before
+				assert.Equal(t, 503, api.StatusCode)
+			}
+			assert.ErrorContains(t, err, "The requested resource was not found")
+		})
+	}
+	t.Run("a token source", func(t *testing.T) {
+		t.Parallel()
+		for _, status := range []int{401, 404, 503} {
+			other := clientOf(t, &script{steps: steps{answer(status, "no")}}, quick)
+			s := &script{steps: steps{answer(200, `{"status":"Success","data":{"user":{}}}`)}}
+			var asked error
+			c, err := threatconnect.NewClient("https://tc.example/api", threatconnect.TokenFunc(func(ctx context.Context) (string, time.Time, error) {
+				_, asked = other.Owners.Whoami(ctx)
+				return "", time.Time{}, asked
+			}), threatconnect.WithTransport(s))
+			require.NoError(t, err)
+			err = whoami(t.Context(), c)
+			var call *threatconnect.RequestError
+			require.ErrorAs(t, err, &call)
+			assert.Equal(t, 1, call.Attempts)
+			var api *threatconnect.APIError
+			require.NotErrorAs(t, err, &api)
+			require.ErrorAs(t, asked, &api)
+			assert.Equal(t, map[int]int{401: 1, 404: 1, 503: 3}[status], api.Attempts, "the other call's own number")
+			assert.Zero(t, s.count())
+		}
+	})
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
