@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"io"
 	"net/http"
 	"net/url"
@@ -45,12 +44,16 @@ func newAPIError(call *call, resp *http.Response, text []byte) *APIError {
 		e.Hint = "an HTML page came instead of the API's answer: is /api missing from the base URL, or is a proxy or login page in between?"
 		e.kinds = append(e.kinds, ErrResponse)
 	default:
-		e.Message = failureMessage(text)
+		var status string
+		e.Message, status = failureMessage(text)
+		// A gateway that does not know a path uses other words or another form.
+		e.missing = (status == "Failure" || status == "Error") && saysNotFound(e.Message) ||
+			strings.TrimSpace(string(text)) == notFoundSentence
 	}
 	e.classify(resp, call)
 	e.Message = cut(call.clear(e.Message), 4<<10)
-	if e.StatusCode == http.StatusNotFound && e.Message == "" && e.Hint == "" {
-		e.Hint = "is /api missing from the base URL?"
+	if e.StatusCode == http.StatusNotFound && e.Hint == "" && (e.Message == "" || !e.missing && !strings.Contains(e.Route, "{}")) {
+		e.Hint = "is /api missing from the base URL, or did something else answer in the platform's place?"
 	}
 	return e
 }
@@ -114,10 +117,17 @@ func replaceFold(s, old, with string) string {
 	return re.ReplaceAllLiteralString(s, with)
 }
 
+// notFoundSentence is what the platform writes about what is not there.
+const notFoundSentence = "The requested resource was not found"
+
+func saysNotFound(message string) bool {
+	return strings.Contains(strings.ToLower(message), "requested resource was not found")
+}
+
 // failureMessage finds the platform's words in an error answer: the message or description of a
-// JSON object, or the text itself.
-func failureMessage(text []byte) string {
-	var message, description, status string
+// JSON object, or the text itself. It also returns the status in that object.
+func failureMessage(text []byte) (message, status string) {
+	var description string
 	r := wire.NewReader(text)
 	if r.Kind() == wire.Object {
 		for r.Object(); r.NextKey(); {
@@ -127,21 +137,25 @@ func failureMessage(text []byte) string {
 			case "description", "error", "error_description":
 				description = r.Text()
 			case "status":
-				status = r.Text()
+				if r.Kind() == wire.String { // a number is not the platform's
+					status = r.Text()
+				} else {
+					r.Skip()
+				}
 			default:
 				r.Skip()
 			}
 		}
 		switch {
 		case message != "":
-			return message
+			return message, status
 		case description != "":
-			return description
-		case r.Err() == nil:
-			return status
+			return description, status
+		case r.Err() == nil && status != "":
+			return status, status
 		}
 	}
-	return strings.TrimSpace(string(text))
+	return strings.TrimSpace(string(text)), status
 }
 
 // classify finds the Err values that describe the answer, and what can be done about it.
@@ -191,7 +205,9 @@ func (e *APIError) classify(resp *http.Response, call *call) {
 	says("file size greater than allowable", ErrTooLarge, "")
 	says("not been licensed", ErrNotLicensed, "ask the platform's administrator to license the API")
 	says("batchjobenabled", ErrBatchOff, "ask the platform's administrator to switch on batchJobEnabled and document storage")
-	says("requested resource was not found", ErrNotFound, "")
+	if saysNotFound(message) {
+		e.kinds = append(e.kinds, ErrNotFound)
+	}
 	if e.StatusCode == http.StatusForbidden && strings.Contains(message, "https") && e.Hint == "" {
 		e.Hint = "the platform takes https:// only: does a proxy on the way, or the base URL, speak http://?"
 	}
@@ -226,10 +242,9 @@ func cut(s string, n int) string {
 // envelope is what an answer says beside its data.
 type envelope struct {
 	status, message string
-	count           int64  // resultCount, or -1
-	found           bool   // whether one of the keys was there, and not null
-	data            bool   // whether there was data, be it nothing
-	print           uint64 // fingerprint of the whole answer
+	count           int64 // resultCount, or -1
+	found           bool  // whether one of the keys was there, and not null
+	data            bool  // whether there was data, be it nothing
 }
 
 // success reports whether the platform says that the call did what it was asked to.
@@ -262,7 +277,6 @@ func (c *Client) exchange(ctx context.Context, call *call, keys []string, read f
 		text := buf.Bytes()
 		var err error
 		env, err = readEnvelope(text, keys, read)
-		env.print = maphash.Bytes(c.seed, text)
 		if err != nil && len(keys) == 0 && misprint.Match(text) {
 			return nil
 		}
@@ -343,8 +357,6 @@ func readEnvelope(text []byte, keys []string, read func(*wire.Reader)) (envelope
 	r.End()
 	return env, r.Err()
 }
-
-var errRepeatedPage = fmt.Errorf("%w: the platform sent the same page twice in a row, so that the end of the list cannot be found", ErrResponse)
 
 // buffer returns a buffer to read an answer into; give it back with release.
 func (c *Client) buffer() *bytes.Buffer {

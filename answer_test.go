@@ -51,7 +51,7 @@ func TestAnswersThatSayNo(t *testing.T) {
 		{200, `{"status":"Failure","message":"The requested resource was not found"}`, nil, `200 OK: "The requested resource was not found"`, []error{threatconnect.ErrNotFound}},
 		{200, `{"status":"Error","message":"An unknown error occurred"}`, nil, `200 OK: "An unknown error occurred"`, nil},
 		{200, `{"status":"Invalid","description":"no"}`, nil, `200 OK: "no"`, nil},
-		{404, "", nil, `404 Not Found; is /api missing from the base URL?`, []error{threatconnect.ErrNotFound}},
+		{404, "", nil, `404 Not Found; is /api missing from the base URL, or did something else answer in the platform's place?`, []error{threatconnect.ErrNotFound}},
 		{404, "<html><h1>Not Found</h1>", []string{"Content-Type", html}, `404 Not Found; an HTML page came instead of the API's answer: is /api missing from the base URL, or is a proxy or login page in between?`,
 			[]error{threatconnect.ErrNotFound, threatconnect.ErrResponse}},
 		{401, `{"message":"No"}`, []string{"Content-Type", html}, `401 Unauthorized: "No"`, []error{threatconnect.ErrUnauthorized}},

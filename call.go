@@ -3,9 +3,9 @@ package threatconnect
 import (
 	"context"
 	"errors"
+	"hash/maphash"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -54,41 +54,61 @@ func one[T any](ctx context.Context, c *Client, call *call, keys []string, read 
 	return v, nil
 }
 
-// list sends a call and reads the page that its answer holds. Nothing found is an empty page,
-// whichever way the platform says it.
+// list sends a call and reads the page that its answer holds. The platform's own word that nothing is
+// there is an empty page, except below a resource, where it can also mean that the resource is not
+// there.
 func list[T any](ctx context.Context, c *Client, call *call, limit int, keys []string, read func(*wire.Reader) T) (*page[T], error) {
 	p := &page[T]{Page: Page[T]{Items: []T{}, Total: -1}}
+	start, _ := strconv.Atoi(call.query.Get("resultStart")) // written by this package, or absent
 	env, err := c.exchange(ctx, call, keys, func(r *wire.Reader) {
 		p.Items = p.Items[:0]
+		whole := *r
 		for r.Array(); r.NextElem(); {
+			if len(p.Items) == 0 {
+				first := *r
+				p.print = c.fingerprint(first.Raw(), &whole)
+			}
 			p.Items = append(p.Items, read(r))
 		}
 	})
+	if nothingThere(err, start) && !strings.Contains(call.route.template, "{}") {
+		p.Items, p.Total = p.Items[:0], 0
+		return p, nil
+	}
 	if err != nil {
-		// A collection cannot be missing: not found, as 404 or in a 200, is how some versions say that
-		// it is empty. Below a resource it can also mean that the resource is not there, and stays an
-		// error.
-		if api, ok := errors.AsType[*APIError](err); ok && !strings.Contains(call.route.template, "{}") &&
-			(api.StatusCode == http.StatusNotFound || api.StatusCode == http.StatusOK) &&
-			slices.Contains(api.kinds, ErrNotFound) && api.Message != "" {
-			p.Total = 0
-			return p, nil
-		}
 		return nil, err
 	}
 	if !env.found {
 		p.Items = p.Items[:0] // of an attempt before, whose answer broke off
 	}
-	p.print, p.Total = env.print, env.count
 	if limit == 0 {
-		limit = 100
+		limit = minPageCap
 	}
-	p.More = len(p.Items) >= limit
-	if p.Total >= 0 {
-		start, _ := strconv.Atoi(call.query.Get("resultStart")) // written by this package, or absent
-		p.More = len(p.Items) > 0 && int64(start) < p.Total-int64(len(p.Items))
-	}
+	p.Total = env.count
+	p.More = goesOn(len(p.Items), limit, start, p.Total)
 	return p, nil
+}
+
+// nothingThere reports whether err is how some versions of the platform say that a list is empty: 404
+// or a failure in the platform's own form and words. It can be believed of the first page only.
+func nothingThere(err error, start int) bool {
+	api, ok := err.(*APIError)
+	return ok && api.missing && start == 0 && (api.StatusCode == http.StatusNotFound || api.StatusCode == http.StatusOK)
+}
+
+// fingerprint tells a page from others: by the id of its first item, because the rest of the same
+// item can differ from one answer to the next, or by the whole list where items have no id.
+func (c *Client) fingerprint(first []byte, whole *wire.Reader) uint64 {
+	r := wire.NewReader(first)
+	if r.Kind() == wire.Object {
+		for r.Object(); r.NextKey(); {
+			isID := string(r.Key()) == "id" && (r.Kind() == wire.Number || r.Kind() == wire.String)
+			if raw := r.Raw(); isID {
+				return maphash.Bytes(c.seed, raw)
+			}
+		}
+	}
+	return maphash.Bytes(c.seed, whole.Raw())
 }
 
 // write sends a call that has no body and whose answer holds nothing but its success.
@@ -99,17 +119,7 @@ func (c *Client) write(ctx context.Context, method string, r route, owner string
 
 // listAll reads a whole list that is short by nature, a page at a time.
 func listAll[T any](ctx context.Context, c *Client, r route, owner string, keys []string, read func(*wire.Reader) T) ([]T, error) {
-	return Collect(pages(ctx, ListOptions{}, func(ctx context.Context, start, limit int) (*page[T], error) {
-		q := ownerQuery(owner)
-		if q == nil {
-			q = url.Values{}
-		}
-		if start > 0 {
-			q.Set("resultStart", strconv.Itoa(start))
-		}
-		q.Set("resultLimit", strconv.Itoa(limit))
-		return list(ctx, c, &call{method: http.MethodGet, route: r, query: q}, limit, keys, read)
-	}))
+	return Collect(related(ctx, c, target{owner: owner}, nil, ListOptions{}, r, keys, read))
 }
 
 // listOn reads all that hangs on something: what is the key of one of them, and its plural is where
@@ -118,21 +128,9 @@ func listOn[T any](ctx context.Context, c *Client, t target, what string, read f
 	return listBelow(ctx, c, t, what+"s", []string{what}, read)
 }
 
-// listBelow reads all that there is below something. 404 means that nothing is on some versions of
-// the platform, and that the thing itself is not there on all of them: a second request tells.
+// listBelow reads all that there is below something.
 func listBelow[T any](ctx context.Context, c *Client, t target, branch string, keys []string, read func(*wire.Reader) T) ([]T, error) {
-	items, err := listAll(ctx, c, t.route.under(branch), t.owner, keys, read)
-	if err == nil || !errors.Is(err, ErrNotFound) {
-		return items, err
-	}
-	_, missing := c.exchange(ctx, &call{method: http.MethodGet, route: t.route, query: ownerQuery(t.owner)}, nil, nil)
-	switch {
-	case missing == nil:
-		return []T{}, nil
-	case errors.Is(missing, ErrNotFound):
-		return nil, err
-	}
-	return nil, missing
+	return Collect(related(ctx, c, t, nil, ListOptions{}, t.route.under(branch), keys, read))
 }
 
 // written returns what w holds, or why a field of what cannot be written.

@@ -72,7 +72,8 @@ type APIError struct {
 	RetryAfter time.Duration // how long the platform asked to wait; 0 when it did not say
 	Hint       string        // how to put it right, when that is known; may be empty
 
-	kinds []error
+	kinds   []error
+	missing bool // the platform itself says that what was asked for is not there
 }
 
 // Error names the call, the status, the platform's words and, when known, the way out.

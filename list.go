@@ -2,6 +2,7 @@ package threatconnect
 
 import (
 	"context"
+	"fmt"
 	"iter"
 )
 
@@ -10,7 +11,8 @@ type ListOptions struct {
 	// Start is the offset of the first item, from 0. Offsets move when the data changes.
 	Start int `url:"resultStart,omitempty"`
 	// Limit is the number of items a page: 1 to 10,000, on old instances to 500. 0 means the
-	// platform's 100 for List, and 500 for All.
+	// platform's 100 for List, and 500 for All. Where the platform does not say how long a list is,
+	// a page of 100 items or more is not taken for the last: All then sends one more request.
 	Limit int `url:"resultLimit,omitempty"`
 	// Ahead is how many pages All asks for at the same time, while the items before them are used:
 	// 0 to 32. 0 means that a page is asked for when it is needed. The first page always comes
@@ -22,6 +24,7 @@ type ListOptions struct {
 
 const (
 	maxPageSize     = 10_000
+	minPageCap      = 100 // the platform's default: no version cuts pages to fewer items than this
 	defaultPageSize = 500 // for All: what every version of the platform accepts
 	maxAhead        = 32
 )
@@ -66,7 +69,7 @@ type fetchPage[T any] func(ctx context.Context, start, limit int) (*page[T], err
 // page is a page with what is needed to know whether another one follows.
 type page[T any] struct {
 	Page[T]
-	print uint64 // fingerprint of the answer
+	print uint64 // fingerprint, by which a repeated page is recognized
 }
 
 // pages iterates over all items from o.Start on. It asks for nothing before it is ranged over, and
@@ -104,27 +107,99 @@ type walk[T any] struct {
 // next asks for the next page and yields its items. It reports whether the list goes on.
 func (w *walk[T]) next(ctx context.Context, limit int) bool {
 	p, err := w.fetch(ctx, w.start, limit)
-	return w.take(p, err, limit)
+	return w.take(ctx, p, err, limit)
 }
 
 // take yields the items of the next page. It reports whether the list goes on.
-func (w *walk[T]) take(p *page[T], err error, limit int) bool {
+func (w *walk[T]) take(ctx context.Context, p *page[T], err error, limit int) bool {
+	if err == nil && len(p.Items) == 0 && w.expectsMore(p) {
+		p, err = w.askAgain(ctx, limit)
+	}
 	if err == nil && len(p.Items) > 0 && w.start > w.from && p.print == w.last {
-		err = errRepeatedPage
+		if err = w.checkRepeated(ctx, p); err == nil {
+			return false
+		}
 	}
 	if err != nil {
 		var zero T
 		w.yield(zero, err)
 		return false
 	}
-	w.total, w.last = max(w.total, p.Total), p.print
 	for _, item := range p.Items {
 		if !w.yield(item, nil) {
 			return false
 		}
 	}
+	begin := w.start
 	w.start += len(p.Items)
-	// A total that is not there, or that the list has outgrown, tells nothing: then a short page is
-	// the last one.
-	return len(p.Items) > 0 && int64(w.start) != w.total && (int64(w.start) < w.total || len(p.Items) >= limit)
+	w.total, w.last = max(w.total, p.Total), p.print
+	total := w.total
+	if int64(w.start) > total {
+		total = -1 // the list has outgrown it
+	}
+	return goesOn(len(p.Items), limit, begin, total)
 }
+
+// goesOn reports whether there can be items after a page of n, which was asked for with a limit and
+// begins at start. total is the size of the list, or -1 when it is not known.
+func goesOn(n, limit, start int, total int64) bool {
+	switch {
+	case n == 0:
+		return false
+	case total >= 0:
+		return int64(n) < total-int64(start)
+	case n > limit && start == 0:
+		return false // the platform does not page this list: this is all of it
+	}
+	return n >= min(limit, minPageCap)
+}
+
+// expectsMore reports whether the list goes on by the size that the platform named last, in p or
+// before.
+func (w *walk[T]) expectsMore(p *page[T]) bool {
+	total := p.Total
+	if total < 0 {
+		total = w.total
+	}
+	return int64(w.start) < total
+}
+
+// askAgain is called for an empty page before the end of the list. It returns the page that is there
+// by now, or an empty one when the list has become shorter, as its first page then says.
+func (w *walk[T]) askAgain(ctx context.Context, limit int) (*page[T], error) {
+	const times = 3 // somebody may add and delete items all the while
+	for range times {
+		p, err := w.fetch(ctx, 0, 1)
+		if err != nil {
+			return nil, err
+		}
+		if 0 <= p.Total && p.Total <= int64(w.start) {
+			p.Items = nil
+			return p, nil
+		}
+		if p, err = w.fetch(ctx, w.start, limit); err != nil || len(p.Items) > 0 {
+			return p, err
+		}
+	}
+	return nil, errShortList
+}
+
+// checkRepeated is called for a page that is the same as the one before it. It returns an error
+// unless the list is one that the platform does not page: then it ignores the limit too, and its
+// first page was all of it.
+func (w *walk[T]) checkRepeated(ctx context.Context, p *page[T]) error {
+	n := len(p.Items)
+	if w.total >= 0 || p.Total >= 0 || w.start-w.from != n || n == 1 {
+		return errRepeatedPage
+	}
+	again, err := w.fetch(ctx, w.from, n-1)
+	if err == nil && len(again.Items) != n {
+		err = errRepeatedPage
+	}
+	return err
+}
+
+var (
+	errRepeatedPage = fmt.Errorf("%w: the platform sent the same page twice in a row, so that the end of the list cannot be found", ErrResponse)
+	errShortList    = fmt.Errorf("%w: the platform sent an empty page, but by its resultCount the list goes on", ErrResponse)
+)

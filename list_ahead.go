@@ -15,7 +15,7 @@ import (
 func (w *walk[T]) ahead(ctx context.Context, most, limit int) bool {
 	p, err := w.fetch(ctx, w.start, limit)
 	if err != nil || len(p.Items) == 0 || len(p.Items) > limit || len(p.Items) < limit && p.Total < 0 {
-		return w.take(p, err, limit)
+		return w.take(ctx, p, err, limit)
 	}
 	w.total = p.Total
 	ctx, cancel := context.WithCancel(ctx)
@@ -43,7 +43,7 @@ func (w *walk[T]) ahead(ctx context.Context, most, limit int) bool {
 			}
 		}
 		due := w.start + size
-		if !w.take(p, err, size) {
+		if !w.take(ctx, p, err, size) {
 			return false
 		}
 		if len(coming) == 0 || w.start != due {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -72,6 +73,10 @@ func (n *numbers) fetch(ctx context.Context, start, limit int) (*page[int], erro
 	p := &page[int]{Page: Page[int]{Items: slices.Clone(items), Total: -1}, print: uint64(start) + 1}
 	if !n.quiet && start == 0 {
 		p.Total = int64(len(n.list))
+		if limit == 1 && n.odd != nil { // what the list holds by now
+			all, _ := n.odd(0, math.MaxInt)
+			p.Total = int64(len(all))
+		}
 	}
 	return p, nil
 }

@@ -87,14 +87,12 @@ func TestListsAreReadToTheirEnd(t *testing.T) {
 		"a start":                      {func(s, l int) (int, []int) { return -1, span(s, l, 25) }, 7, 18, "7+10 17+10"},
 		"a start behind the end":       {func(s, l int) (int, []int) { return -1, span(s, l, 25) }, 99, 0, "99+10"},
 		"an empty list":                {func(int, int) (int, []int) { return 0, nil }, 0, 0, "0+10"},
-		"an empty list with a count":   {func(int, int) (int, []int) { return 7, nil }, 0, 0, "0+10"},
 		"pages shorter than asked for": {func(s, l int) (int, []int) { return 25, span(s, 6, 25) }, 0, 25, "0+10 6+10 12+10 18+10 24+10"},
 		"a list that grows":            {func(s, l int) (int, []int) { return min(35, 15+s), span(s, l, min(35, 15+s)) }, 0, 35, "0+10 10+10 20+10 30+10"},
 		"a list that grows in silence": {func(s, l int) (int, []int) {
 			return map[bool]int{true: 15, false: -1}[s == 0], span(s, l, min(30, 15+s))
 		}, 0, 30, "0+10 10+10 20+10 30+10"},
 		"a list that shrinks":           {func(s, l int) (int, []int) { return 30 - s, span(s, l, 30-s) }, 0, 20, "0+10 10+10 20+10"},
-		"an empty page before the end":  {func(s, l int) (int, []int) { return 25, span(s, l, 10) }, 0, 10, "0+10 10+10"},
 		"a count that is far too small": {func(s, l int) (int, []int) { return 3, span(s, l, 25) }, 0, 25, "0+10 10+10 20+10"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -111,15 +109,200 @@ func TestListsAreReadToTheirEnd(t *testing.T) {
 	}
 }
 
+// TestListsThatDoNotSayHowLongTheyAre has answers without a count, from which no page shorter than the
+// one that was asked for may be taken for the last.
+func TestListsThatDoNotSayHowLongTheyAre(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		answer func(start, limit int) []int
+		limit  int
+		want   int
+		asked  string
+	}{
+		"pages are cut to 500": {func(s, l int) []int { return span(s, min(l, 500), 950) }, 1000, 950, "0+1000 500+1000 950+1000"},
+		"pages are cut to 100": {func(s, l int) []int { return span(s, min(l, 100), 250) }, 0, 250, "0+500 100+500 200+500"},
+		"a short list":         {func(s, l int) []int { return span(s, l, 99) }, 0, 99, "0+500"},
+		"a list of 100":        {func(s, l int) []int { return span(s, l, 100) }, 0, 100, "0+500 100+500"},
+		"more than was asked for, because there are no pages":      {func(_, _ int) []int { return span(0, 700, 700) }, 0, 700, "0+500"},
+		"as much as was asked for, because there are no pages":     {func(_, _ int) []int { return span(0, 500, 500) }, 0, 500, "0+500 500+500 0+499"},
+		"less than was asked for, because there are no pages":      {func(_, _ int) []int { return span(0, 300, 300) }, 0, 300, "0+500 300+500 0+299"},
+		"less than a server would cut, because there are no pages": {func(_, _ int) []int { return span(0, 30, 30) }, 0, 30, "0+500"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := &tagPages{answer: func(start, limit int) (int, []int) { return -1, tc.answer(start, limit) }}
+			got, err := hosts(t, p, threatconnect.ListOptions{Limit: tc.limit})
+			require.NoError(t, err)
+			assert.Equal(t, tc.asked, strings.Join(p.asked, " "))
+			require.Len(t, got, tc.want)
+			for i, h := range got {
+				assert.Equal(t, fmt.Sprintf("h%d.example", i), h.HostName)
+			}
+			p = &tagPages{answer: p.answer}
+			got, err = hosts(t, p, threatconnect.ListOptions{Limit: tc.limit, Ahead: 4})
+			require.NoError(t, err)
+			assert.Len(t, got, tc.want)
+		})
+	}
+}
+
+// TestAnEmptyPageIsNotTheEndOfALongerList has a platform that says nothing where its count says that
+// there is more.
+func TestAnEmptyPageIsNotTheEndOfALongerList(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		answer func(n, start, limit int) (int, []int) // n counts the requests
+		want   int
+		asked  string
+		fails  bool
+	}{
+		"at the first page": {func(_, _, _ int) (int, []int) { return 7, nil }, 0, "0+10 0+1 0+10 0+1 0+10 0+1 0+10", true},
+		"at the second page": {func(_, s, l int) (int, []int) { return map[bool]int{true: 25, false: -1}[s == 0], span(s, l, 10) }, 10,
+			"0+10 10+10 0+1 10+10 0+1 10+10 0+1 10+10", true},
+		"less than a page before the end": {func(_, s, l int) (int, []int) { return map[bool]int{true: 12, false: -1}[s == 0], span(s, l, 10) }, 10,
+			"0+10 10+10 0+1 10+10 0+1 10+10 0+1 10+10", true},
+		"once": {func(n, s, l int) (int, []int) {
+			if n == 1 {
+				return -1, nil
+			}
+			return 25, span(s, l, 25)
+		}, 25, "0+10 10+10 0+1 10+10 20+10", false},
+		"because the list has become shorter": {func(n, s, l int) (int, []int) {
+			if n == 0 {
+				return 25, span(s, l, 25)
+			}
+			return map[bool]int{true: 10, false: -1}[s == 0], span(s, l, 10)
+		}, 10, "0+10 10+10 0+1", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var p *tagPages
+			p = &tagPages{answer: func(start, limit int) (int, []int) { return tc.answer(len(p.asked)-1, start, limit) }}
+			got, err := hosts(t, p, threatconnect.ListOptions{Limit: 10})
+			assert.Equal(t, tc.asked, strings.Join(p.asked, " "))
+			assert.Len(t, got, tc.want, "what came before it")
+			if !tc.fails {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorIs(t, err, threatconnect.ErrResponse)
+			assert.ErrorContains(t, err, "by its resultCount the list goes on")
+		})
+	}
+}
+
+// foreignAnswers are answers that something between here and the platform gives, or the platform for
+// something else: none of them says that a list has come to its end.
+var foreignAnswers = map[string]func(*http.Request) (*http.Response, error){
+	"the text of an ingress":                  answer(404, "default backend - 404", "Content-Type", "text/plain"),
+	"the JSON of a gateway":                   answer(404, `{"message":"no Route matched with those values"}`),
+	"the JSON of a proxy":                     answer(404, `{"error":"route_not_found"}`),
+	"the JSON of a framework":                 answer(404, `{"timestamp":"2026-11-28T00:00:00Z","status":404,"error":"Not Found","path":"/api/v2"}`),
+	"a page":                                  answer(404, "<html>not found</html>", "Content-Type", "text/html"),
+	"nothing":                                 answer(404, ""),
+	"a message without a status in a success": answer(200, `{"message":"ok"}`),
+}
+
+func TestForeignAnswersEndNoList(t *testing.T) {
+	t.Parallel()
+	for name, step := range foreignAnswers {
+		for _, ahead := range []int{0, 4} {
+			t.Run(fmt.Sprintf("%s, ahead %d", name, ahead), func(t *testing.T) {
+				t.Parallel()
+				p := &tagPages{answer: func(s, l int) (int, []int) { return map[bool]int{true: 10_000, false: -1}[s == 0], span(s, l, 10_000) }}
+				rt := roundTripper(func(r *http.Request) (*http.Response, error) {
+					if start, _ := strconv.Atoi(r.URL.Query().Get("resultStart")); start >= 1000 {
+						return step(r)
+					}
+					return p.RoundTrip(r)
+				})
+				got, err := threatconnect.Collect(clientOf(t, rt, quick).Indicators.Hosts.All(t.Context(), &threatconnect.IndicatorListOptions{ListOptions: threatconnect.ListOptions{Ahead: ahead}}))
+				require.Error(t, err)
+				assert.Len(t, got, 1000)
+			})
+		}
+		t.Run(name+" from the start", func(t *testing.T) {
+			t.Parallel()
+			c := clientOf(t, &script{steps: steps{step}}, quick)
+			host := threatconnect.IndicatorRef{Type: threatconnect.TypeHost, Value: "a.example"}
+			for what, list := range map[string]func() error{
+				"indicators": func() error { _, err := threatconnect.Collect(c.Indicators.All(t.Context(), nil)); return err },
+				"a page":     func() error { _, err := c.Groups.List(t.Context(), nil); return err },
+				"owners":     func() error { _, err := c.Owners.List(t.Context()); return err },
+				"tags":       func() error { _, err := c.Tags.On(t.Context(), host); return err },
+				"groups of an indicator": func() error {
+					_, err := threatconnect.Collect(c.Associations.Groups(t.Context(), host, nil))
+					return err
+				},
+				"playbooks":       func() error { _, err := c.Playbooks.List(t.Context()); return err },
+				"found playbooks": func() error { _, err := threatconnect.Collect(c.Playbooks.SearchAll(t.Context(), nil)); return err },
+			} {
+				require.Error(t, list(), what)
+			}
+		})
+	}
+}
+
+// TestNotFoundIsNotTheEndOfAList has the platform's own word for what is not there on a later page.
+func TestNotFoundIsNotTheEndOfAList(t *testing.T) {
+	t.Parallel()
+	const missing = `{"status":"Failure","message":"The requested resource was not found"}`
+	host := threatconnect.IndicatorRef{Type: threatconnect.TypeHost, Value: "a.example"}
+	for name, read := range map[string]func(c *threatconnect.Client) (int, error){
+		"hosts": func(c *threatconnect.Client) (int, error) {
+			got, err := threatconnect.Collect(c.Indicators.Hosts.All(t.Context(), nil))
+			return len(got), err
+		},
+		"below an indicator": func(c *threatconnect.Client) (int, error) {
+			got, err := threatconnect.Collect(c.Associations.Indicators(t.Context(), host, &threatconnect.RelatedIndicatorOptions{Type: threatconnect.TypeHost}))
+			return len(got), err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := &tagPages{answer: func(s, l int) (int, []int) { return -1, span(s, l, 500) }}
+			rt := roundTripper(func(r *http.Request) (*http.Response, error) {
+				if start, _ := strconv.Atoi(r.URL.Query().Get("resultStart")); start > 0 {
+					return reply(404, missing), nil
+				}
+				return p.RoundTrip(r)
+			})
+			n, err := read(clientOf(t, rt))
+			require.ErrorIs(t, err, threatconnect.ErrNotFound)
+			assert.Equal(t, 500, n)
+		})
+	}
+}
+
+// TestALiveScoreDoesNotHideARepeatedPage has a platform that takes no notice of resultStart and answers
+// with something else each time around and in the same items.
+func TestALiveScoreDoesNotHideARepeatedPage(t *testing.T) {
+	t.Parallel()
+	n := 0
+	rt := roundTripper(func(r *http.Request) (*http.Response, error) {
+		n++
+		limit, _ := strconv.Atoi(r.URL.Query().Get("resultLimit"))
+		var items []string
+		for i := range limit {
+			items = append(items, fmt.Sprintf(`{"threatAssessScore":%d,"id":%d,"hostName":"h%d.example"}`, n, i+1, i))
+		}
+		return reply(200, fmt.Sprintf(`{"status":"Success","took":%d,"data":{"host":[%s]}}`, n, strings.Join(items, ","))), nil
+	})
+	got, err := threatconnect.Collect(clientOf(t, rt).Indicators.Hosts.All(t.Context(), nil))
+	require.ErrorIs(t, err, threatconnect.ErrResponse)
+	assert.Len(t, got, 500)
+	assert.LessOrEqual(t, n, 3)
+}
+
 func TestAPageThatRepeatsForEverEndsTheList(t *testing.T) {
 	t.Parallel()
-	for _, count := range []int{-1, 1000} {
+	for count, asked := range map[int]string{-1: "0+10 10+10 0+9", 1000: "0+10 10+10"} {
 		p := &tagPages{answer: func(_, l int) (int, []int) { return count, span(0, l, 10) }}
 		got, err := hosts(t, p, threatconnect.ListOptions{Limit: 10})
 		require.ErrorIs(t, err, threatconnect.ErrResponse)
 		assert.ErrorContains(t, err, "the same page twice")
 		assert.Len(t, got, 10)
-		assert.Equal(t, "0+10 10+10", strings.Join(p.asked, " "))
+		assert.Equal(t, asked, strings.Join(p.asked, " "))
 	}
 }
 
@@ -197,6 +380,8 @@ func TestOnePage(t *testing.T) {
 		"a full page without count":  {func(s, l int) (int, []int) { return -1, span(s, l, 25) }, 10, 10, 10, -1, true},
 		"the platform's own size":    {func(s, l int) (int, []int) { return -1, span(s, l, 100) }, 0, 0, 100, -1, true},
 		"less than the default size": {func(s, l int) (int, []int) { return -1, span(s, l, 99) }, 0, 0, 99, -1, false},
+		"a cut page without count":   {func(s, l int) (int, []int) { return -1, span(s, min(l, 500), 950) }, 0, 1000, 500, -1, true},
+		"no pages and no count":      {func(_, _ int) (int, []int) { return -1, span(0, 700, 700) }, 0, 500, 700, -1, false},
 		"a page cut by the platform": {func(s, l int) (int, []int) { return 25, span(s, 5, 25) }, 0, 10, 5, 25, true},
 		"nothing":                    {func(int, int) (int, []int) { return 0, nil }, 0, 10, 0, 0, false},
 		"nothing with a count":       {func(int, int) (int, []int) { return 7, nil }, 0, 10, 0, 7, false},
@@ -217,6 +402,8 @@ func TestNothingFoundIsAnEmptyList(t *testing.T) {
 	t.Parallel()
 	for name, step := range map[string]func(*http.Request) (*http.Response, error){
 		"404":             answer(404, `{"status":"Failure","message":"The requested resource was not found"}`),
+		"404 and Error":   answer(404, `{"status":"Error","message":"The requested resource was not found"}`),
+		"404 as a text":   answer(404, "The requested resource was not found", "Content-Type", "text/plain"),
 		"200 and Failure": answer(200, `{"status":"Failure","message":"The requested resource was not found"}`),
 		"no key":          answer(200, `{"status":"Success","data":{}}`),
 		"no data":         answer(200, successes),

@@ -12,6 +12,7 @@ import (
 // foundPlaybooks is what an answer about playbooks holds.
 type foundPlaybooks struct {
 	items []Playbook
+	list  bool // there was a list, be it an empty one
 	env   envelope
 }
 
@@ -36,6 +37,8 @@ func readPlaybooks(call *call, resp *http.Response, text []byte) (*foundPlaybook
 		return nil, newAPIError(call, resp, text)
 	case len(f.items) == 0 && call.must:
 		return nil, fmt.Errorf("%w: it holds no playbook", ErrResponse)
+	case len(f.items) == 0 && call.method == http.MethodGet && f.env.status == "" && !f.list:
+		return nil, fmt.Errorf("%w: it holds neither a status nor playbooks", ErrResponse)
 	}
 	return f, nil
 }
@@ -44,6 +47,7 @@ func readPlaybooks(call *call, resp *http.Response, text []byte) (*foundPlaybook
 func (f *foundPlaybooks) collect(r *wire.Reader, depth int) {
 	switch kind := r.Kind(); {
 	case kind == wire.Array && depth <= playbookDepth:
+		f.list = true
 		for r.Array(); r.NextElem(); {
 			f.collect(r, depth+1)
 		}

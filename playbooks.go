@@ -3,8 +3,6 @@ package threatconnect
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"hash/maphash"
 	"io"
 	"iter"
 	"net/http"
@@ -86,7 +84,7 @@ func (o *PlaybookSearchOptions) check() error {
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/playbooks/playbooks.html
 func (s *PlaybooksService) List(ctx context.Context) ([]Playbook, error) {
-	found, err := s.list(ctx, &call{method: http.MethodGet, route: at("v2", "playbooks")})
+	found, err := s.list(ctx, &call{method: http.MethodGet, route: at("v2", "playbooks")}, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -129,18 +127,19 @@ func (s *PlaybooksService) page(ctx context.Context, o PlaybookSearchOptions, st
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.list(ctx, &call{method: http.MethodGet, route: at("v2", "playbooks", "search"), query: q})
+	found, err := s.list(ctx, &call{method: http.MethodGet, route: at("v2", "playbooks", "search"), query: q}, start)
 	if err != nil {
 		return nil, err
 	}
 	if limit == 0 {
-		limit = 100
+		limit = minPageCap
 	}
-	p := &page[Playbook]{Page: Page[Playbook]{Items: found.items, Total: found.env.count}, print: found.env.print}
-	p.More = len(p.Items) >= limit
-	if p.Total >= 0 {
-		p.More = len(p.Items) > 0 && int64(start+len(p.Items)) < p.Total
+	p := &page[Playbook]{Page: Page[Playbook]{Items: found.items, Total: found.env.count}}
+	if len(found.items) > 0 {
+		raw := found.items[0].Raw
+		p.print = s.c.fingerprint(raw, wire.NewReader(raw))
 	}
+	p.More = goesOn(len(p.Items), limit, start, p.Total)
 	return p, nil
 }
 
@@ -280,11 +279,10 @@ func playbookRoute(idOrXID string) (route, error) {
 	return at("v2", "playbooks", value(idOrXID)), nil
 }
 
-// list sends a call that is about all playbooks, of which none can be missing: 404 in the
-// platform's own words is how some versions say that there are none.
-func (s *PlaybooksService) list(ctx context.Context, call *call) (*foundPlaybooks, error) {
+// list sends a call that is about all playbooks from start on, of which none can be missing.
+func (s *PlaybooksService) list(ctx context.Context, call *call, start int) (*foundPlaybooks, error) {
 	found, err := s.send(ctx, call)
-	if api, ok := errors.AsType[*APIError](err); ok && errors.Is(err, ErrNotFound) && api.Message != "" {
+	if nothingThere(err, start) {
 		return &foundPlaybooks{items: []Playbook{}, env: envelope{count: 0}}, nil
 	}
 	return found, err
@@ -314,9 +312,6 @@ func (s *PlaybooksService) send(ctx context.Context, call *call) (*foundPlaybook
 		}
 		var err error
 		found, err = readPlaybooks(call, resp, buf.Bytes())
-		if err == nil {
-			found.env.print = maphash.Bytes(s.c.seed, buf.Bytes())
-		}
 		return err
 	})
 	return found, err

@@ -153,13 +153,17 @@ func related[T any](ctx context.Context, c *Client, t target, err error, o ListO
 			return nil, err
 		}
 		p, err := list(ctx, c, &call{method: http.MethodGet, route: r, query: q}, limit, keys, read)
-		if err == nil || !errors.Is(err, ErrNotFound) || t.route.path == "" {
+		if !nothingThere(err, start) || t.route.path == "" {
 			return p, err
 		}
-		if _, missing := c.exchange(ctx, &call{method: http.MethodGet, route: t.route, query: ownerQuery(t.owner)}, nil, nil); missing != nil {
+		_, missing := c.exchange(ctx, &call{method: http.MethodGet, route: t.route, query: ownerQuery(t.owner)}, nil, nil)
+		switch {
+		case missing == nil:
+			return &page[T]{Page: Page[T]{Items: []T{}}}, nil
+		case errors.Is(missing, ErrNotFound):
 			return nil, err
 		}
-		return &page[T]{Page: Page[T]{Items: []T{}}}, nil
+		return nil, missing
 	})
 }
 

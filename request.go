@@ -54,7 +54,7 @@ func (c *Client) do(ctx context.Context, call *call, consume func(*http.Response
 	for {
 		if c.cfg.limiter != nil {
 			if err := c.cfg.limiter.Wait(ctx); err != nil {
-				return t.give(ctx, call, notOurs(fmt.Errorf("waiting for the limiter: %w", err)))
+				return t.give(ctx, call, fmt.Errorf("waiting for the limiter: %w", err))
 			}
 		}
 		if ctx.Err() != nil { // a transport of the caller's own need not look

@@ -20,8 +20,9 @@ import (
 	tc "github.com/threatconnect-go/threatconnect"
 )
 
-// shapeNumber finds the ids, counts and versions in a body.
-var shapeNumber = regexp.MustCompile(`("(?:id|[a-zA-Z]*Id|version|_version|[a-z][a-zA-Z]*Count|count|size|total[A-Z][a-zA-Z]*|total|maxLength)"\s*:\s*)"?\d+"?`)
+// shapeNumber finds the ids, counts and versions in a body, except the size of a list, which has to
+// fit the list.
+var shapeNumber = regexp.MustCompile(`("(?:id|[a-zA-Z]*Id|version|_version|[a-qs-z][a-zA-Z]*Count|count|size|total[A-Z][a-zA-Z]*|total|maxLength)"\s*:\s*)"?\d+"?`)
 
 // Ids and counts have 64 bits, also where an int has 32: the shapes of all answers are read with
 // the largest number in place of each, and it comes back as often as a small one does.
@@ -136,4 +137,10 @@ func TestThePageAtTheEndOfAllNumbersIsTheLast(t *testing.T) {
 	page, err := c.Indicators.Hosts.List(t.Context(), &tc.IndicatorListOptions{ListOptions: tc.ListOptions{Start: math.MaxInt, Limit: 1}})
 	require.NoError(t, err)
 	assert.False(t, page.More)
+
+	c = clientOf(t, &script{steps: steps{answer(200, `{"data":{"resultCount":9223372036854775807,"host":[{"hostName":"a.example"}]}}`)}})
+	page, err = c.Indicators.Hosts.List(t.Context(), nil)
+	require.NoError(t, err)
+	assert.EqualValues(t, math.MaxInt64, page.Total)
+	assert.True(t, page.More)
 }
