@@ -220,21 +220,39 @@ func (d *DataStore[T]) do(ctx context.Context, method, recordID string, body []b
 // List reads the records that Elasticsearch lists without being asked for any in particular: the
 // first ten, unless the instance has another default. It costs one request.
 func (d *DataStore[T]) List(ctx context.Context) (*Page[DataRecord[T]], error) {
-	return d.hits(ctx, "", nil)
+	return d.hits(ctx, "", nil, 0)
 }
 
 // Search reads the records that an Elasticsearch query finds. query is its JSON, or anything that
-// [encoding/json] turns into it, as in map[string]any{"query": ..., "from": 0, "size": 100}. It
-// costs one request.
+// [encoding/json] turns into it, as in map[string]any{"query": ..., "from": 0, "size": 100}. More
+// of the page reports whether there are records after these, counted from the query's from. It costs
+// one request.
 func (d *DataStore[T]) Search(ctx context.Context, query any) (*Page[DataRecord[T]], error) {
 	body, err := json.Marshal(query)
 	if err != nil {
 		return nil, fmt.Errorf("threatconnect: the DataStore query cannot be encoded: %w", err)
 	}
-	return d.hits(ctx, "_search", body)
+	return d.hits(ctx, "_search", body, fromOf(body))
 }
 
-func (d *DataStore[T]) hits(ctx context.Context, what string, body []byte) (*Page[DataRecord[T]], error) {
+// fromOf returns the offset that an Elasticsearch query asks for.
+func fromOf(query []byte) int64 {
+	var from int64
+	r := wire.NewReader(query)
+	if r.Kind() != wire.Object {
+		return 0
+	}
+	for r.Object(); r.NextKey(); {
+		if string(r.Key()) == "from" {
+			from = r.Int64()
+		} else {
+			r.Skip()
+		}
+	}
+	return from
+}
+
+func (d *DataStore[T]) hits(ctx context.Context, what string, body []byte, from int64) (*Page[DataRecord[T]], error) {
 	answer, err := d.s.Do(ctx, DataStoreRequest{Method: http.MethodGet, Domain: d.domain, Type: d.typ, ID: what, Body: body})
 	if err != nil {
 		return nil, err
@@ -251,7 +269,7 @@ func (d *DataStore[T]) hits(ctx context.Context, what string, body []byte) (*Pag
 		}
 		p.Items = append(p.Items, *r)
 	}
-	p.More = p.Total > int64(len(p.Items))
+	p.More = len(p.Items) > 0 && (p.Total < 0 || p.Total-from > int64(len(p.Items)))
 	return p, nil
 }
 
@@ -365,18 +383,24 @@ func readDataFault(r *wire.Reader) string {
 }
 
 // readDataTotal reads a number, or an object that has it as its value, as newer versions of
-// Elasticsearch write it.
+// Elasticsearch write it. Where they have stopped counting, the total is not known.
 func readDataTotal(r *wire.Reader) int64 {
 	if r.Kind() != wire.Object {
 		return r.Int64()
 	}
-	n := int64(-1)
+	n, exact := int64(-1), true
 	for r.Object(); r.NextKey(); {
-		if string(r.Key()) == "value" {
+		switch string(r.Key()) {
+		case "value":
 			n = r.Int64()
-		} else {
+		case "relation":
+			exact = r.Text() == "eq"
+		default:
 			r.Skip()
 		}
+	}
+	if !exact {
+		return -1
 	}
 	return n
 }

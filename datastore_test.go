@@ -2,6 +2,7 @@ package threatconnect
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"testing"
@@ -23,6 +24,38 @@ func mockedStore(t *testing.T) (*DataStore[watched], *httpmock.MockTransport) {
 	d, err := DataStoreOf[watched](c, DataStoreLocal, "watch list")
 	require.NoError(t, err)
 	return d, mock
+}
+
+func TestDataStoreSearchKnowsItsLastPage(t *testing.T) {
+	t.Parallel()
+	one, none := `"hits":[{"_id":"1","_source":{}}]`, `"hits":[]`
+	for name, tc := range map[string]struct {
+		query  any
+		answer string
+		total  int64
+		more   bool
+	}{
+		"the first of many":        {map[string]any{"size": 1}, `"total":150,` + one, 150, true},
+		"the last of many":         {map[string]any{"from": 149, "size": 100}, `"total":150,` + one, 150, false},
+		"one before the last":      {map[string]any{"size": 1, "from": 148}, `"total":150,` + one, 150, true},
+		"behind the last":          {map[string]any{"from": 150}, `"total":150,` + none, 150, false},
+		"far behind the last":      {map[string]any{"from": 1000}, `"total":150,` + none, 150, false},
+		"an empty page in between": {map[string]any{"from": 10}, `"total":150,` + none, 150, false},
+		"from in a raw query":      {json.RawMessage(`{"query":{"from":1},"from":149}`), `"total":150,` + one, 150, false},
+		"no total":                 {map[string]any{"from": 3}, one, -1, true},
+		"no total, nothing more":   {map[string]any{"from": 4}, none, -1, false},
+		"counted up to 10,000":     {map[string]any{"from": 9_999}, `"total":{"value":10000,"relation":"gte"},` + one, -1, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d, mock := mockedStore(t)
+			mock.RegisterResponder("POST", contentBase+"/v2/exchange/db/local/watch%20list/_search", jsonReply(200, `{"hits":{`+tc.answer+`}}`))
+			p, err := d.Search(t.Context(), tc.query)
+			require.NoError(t, err)
+			assert.Equal(t, tc.total, p.Total)
+			assert.Equal(t, tc.more, p.More)
+		})
+	}
 }
 
 func TestDataStoreIsAlwaysAPost(t *testing.T) {
