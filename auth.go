@@ -204,51 +204,6 @@ func (t *tokenCredentials) renew(ctx context.Context, req *http.Request) bool {
 	return t.renews && t.stale(ctx, strings.TrimPrefix(req.Header.Get("Authorization"), tokenScheme))
 }
 
-var _ http.RoundTripper = (*SigningTransport)(nil)
-
-// SigningTransport is an [http.RoundTripper] that signs what passes through it, for code that
-// builds its own requests. It adds nothing else: no retries, no clock correction, no redirect
-// check. It is safe for concurrent use when its base is.
-type SigningTransport struct {
-	credentials Credentials
-	base        http.RoundTripper
-}
-
-// NewSigningTransport returns a transport that signs with credentials and sends with base, or with
-// [http.DefaultTransport] when base is nil. Give the [http.Client] around it a CheckRedirect that
-// refuses: a signature is good for one path only. Credentials that could not be sent are a
-// [*ValidationError].
-func NewSigningTransport(credentials Credentials, base http.RoundTripper) (*SigningTransport, error) {
-	if credentials == nil {
-		return nil, &ValidationError{Field: "credentials", Rule: "are missing", Fix: "make them with HMAC, Token or TokenFunc"}
-	}
-	if err := credentials.check(); err != nil {
-		return nil, err
-	}
-	if base == nil {
-		base = http.DefaultTransport
-	}
-	return &SigningTransport{credentials: credentials, base: base}, nil
-}
-
-// RoundTrip signs a copy of req and sends it.
-func (t *SigningTransport) RoundTrip(req *http.Request) (*http.Response, error) {
-	signed := req.Clone(req.Context())
-	if signed.Header == nil {
-		signed.Header = http.Header{}
-	}
-	if signed.Method == "" {
-		signed.Method = http.MethodGet
-	}
-	if err := t.credentials.authorize(req.Context(), signed, time.Now()); err != nil {
-		if req.Body != nil {
-			_ = req.Body.Close()
-		}
-		return nil, fmt.Errorf("threatconnect: signing: %w", err)
-	}
-	return t.base.RoundTrip(signed)
-}
-
 // checkSecret refuses a credential that was damaged on its way here.
 func checkSecret(field, s string) error {
 	bad := func(rule, fix string) error { return &ValidationError{Field: field, Rule: rule, Fix: fix} }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -80,8 +79,6 @@ func TestDamagedCredentialsAreRefused(t *testing.T) {
 			require.ErrorAs(t, err, &v, "%s: %s", kind, name)
 			assert.Equal(t, kind, v.Field)
 			assert.NotContains(t, err.Error(), "cr3t")
-			_, err = threatconnect.NewSigningTransport(creds, nil)
-			require.ErrorIs(t, err, threatconnect.ErrValidation)
 		}
 	}
 	_, err = threatconnect.NewClient("https://tc.example", threatconnect.HMAC("a:b", good))
@@ -241,33 +238,16 @@ type closes struct {
 
 func (c *closes) Close() error { c.closed = true; return nil }
 
-func TestASigningTransportSignsACopy(t *testing.T) {
+func TestContentIsClosedWhenARequestCannotBeSigned(t *testing.T) {
 	t.Parallel()
-	s := &script{steps: steps{answer(200, "{}")}}
-	tr, err := threatconnect.NewSigningTransport(threatconnect.HMAC("access", "Sup3rS3cret"), s)
-	require.NoError(t, err)
-	u, err := url.Parse("https://tc.example/api/v2/indicators/urls/http%3A%2F%2Fa.example%2F?owner=A%20B")
-	require.NoError(t, err)
-	for _, req := range []*http.Request{{URL: u}, {URL: u, Method: "GET", Header: http.Header{"Accept": {"text/csv"}}}} {
-		resp, err := tr.RoundTrip(req)
-		require.NoError(t, err)
-		require.NoError(t, resp.Body.Close())
-		assert.NotContains(t, req.Header, "Authorization")
-		sent := s.sent[len(s.sent)-1]
-		var unix int64
-		_, err = fmt.Sscan(sent.Header.Get("Timestamp"), &unix)
-		require.NoError(t, err)
-		assert.Equal(t, "TC access:"+threatconnect.Sign("Sup3rS3cret", "GET", "/api/v2/indicators/urls/http%3A%2F%2Fa.example%2F?owner=A%20B", time.Unix(unix, 0)), sent.Header.Get("Authorization"))
-	}
-
 	sealed := errors.New("sealed")
-	tr, err = threatconnect.NewSigningTransport(threatconnect.TokenFunc(func(context.Context) (string, time.Time, error) { return "", time.Time{}, sealed }), s)
+	s := &script{steps: steps{answer(200, "{}")}}
+	c, err := threatconnect.NewClient("https://tc.example/api", threatconnect.TokenFunc(func(context.Context) (string, time.Time, error) { return "", time.Time{}, sealed }), threatconnect.WithTransport(s))
 	require.NoError(t, err)
 	body := &closes{Reader: strings.NewReader("x")}
-	_, err = tr.RoundTrip(&http.Request{URL: u, Method: "POST", Body: body})
+	err = c.Groups.Upload(t.Context(), threatconnect.GroupRef{Type: threatconnect.GroupDocument, ID: 1},
+		threatconnect.Content{Open: func() (io.ReadCloser, error) { return body, nil }}, nil)
 	require.ErrorIs(t, err, sealed)
 	assert.True(t, body.closed)
-
-	_, err = threatconnect.NewSigningTransport(nil, nil)
-	require.ErrorIs(t, err, threatconnect.ErrValidation)
+	assert.Zero(t, s.count())
 }
