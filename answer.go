@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -276,7 +277,7 @@ func (c *Client) exchange(ctx context.Context, call *call, keys []string, read f
 		}
 		text := buf.Bytes()
 		var err error
-		env, err = readEnvelope(text, keys, read)
+		env, err = readEnvelope(text, 2*min(c.cfg.maxBody, math.MaxInt64/2), keys, read)
 		if err != nil && len(keys) == 0 && misprint.Match(text) {
 			return nil
 		}
@@ -285,7 +286,7 @@ func (c *Client) exchange(ctx context.Context, call *call, keys []string, read f
 				e := newAPIError(call, resp, text)
 				return fmt.Errorf("%w: %s", ErrResponse, e.Hint)
 			}
-			return fmt.Errorf("%w: %w (content type %s)", ErrResponse, err, quoteForeign(call.clear(resp.Header.Get("Content-Type"))))
+			return fmt.Errorf("%w (content type %s)", unreadable(err), quoteForeign(call.clear(resp.Header.Get("Content-Type"))))
 		}
 		if !env.success() {
 			return newAPIError(call, resp, text)
@@ -303,15 +304,24 @@ func (c *Client) exchange(ctx context.Context, call *call, keys []string, read f
 	return env, err
 }
 
+// unreadable marks an error of reading an answer as what it is for the caller.
+func unreadable(err error) error {
+	if errors.Is(err, wire.ErrTooLarge) {
+		return fmt.Errorf("%w: its values take more than twice the cap in memory: ask for fewer items, or raise WithMaxResponseBytes", ErrBodyTooLarge)
+	}
+	return fmt.Errorf("%w: %w", ErrResponse, err)
+}
+
 // readEnvelope reads an answer: an envelope around the data, or the data bare. Where several of the
 // keys are there, the one that stands first in keys counts, and read may be called for the others
-// before it: it has to begin anew each time.
-func readEnvelope(text []byte, keys []string, read func(*wire.Reader)) (envelope, error) {
+// before it: it has to begin anew each time. limit caps the memory of what is read; 0 is the default.
+func readEnvelope(text []byte, limit int64, keys []string, read func(*wire.Reader)) (envelope, error) {
 	env := envelope{count: -1}
 	if len(bytes.TrimSpace(text)) == 0 {
 		return env, nil
 	}
 	r := wire.NewReader(text)
+	r.Limit(limit)
 	if r.Kind() != wire.Object {
 		r.Fail("want an object")
 		return env, r.Err()

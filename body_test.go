@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -326,4 +328,87 @@ func TestAConnectionIsUsedAgain(t *testing.T) {
 		_ = c.Indicators.Hosts.Delete(t.Context(), "www.example.com"[i%3:], nil)
 	}
 	assert.Len(t, addrs, 1)
+}
+
+// TestAnswersAreBoundedInMemory has answers of few bytes that become many values. It is not parallel,
+// because it measures what is allocated.
+func TestAnswersAreBoundedInMemory(t *testing.T) {
+	const size = 8 << 20
+	repeat := func(before, element, after string) string {
+		return before + strings.Repeat(element+",", size/(len(element)+1)-len(before)-len(after)) + element + after
+	}
+	members := func() string {
+		var b strings.Builder
+		b.WriteString(`{"data":{"indicator":[{"type":"Host"`)
+		for i := 0; b.Len() < size-40; i++ {
+			fmt.Fprintf(&b, `,"%x":1`, i)
+		}
+		b.WriteString("}]}}")
+		return b.String()
+	}
+	host := threatconnect.IndicatorRef{Type: threatconnect.TypeHost, Value: "a.example"}
+	for name, tc := range map[string]struct {
+		body string
+		call func(*threatconnect.Client) error
+	}{
+		"indicators": {repeat(`{"data":{"resultCount":1,"indicator":[`, "{}", "]}}"), func(c *threatconnect.Client) error { _, err := c.Indicators.List(t.Context(), nil); return err }},
+		"hosts":      {repeat(`{"data":{"host":[`, "{}", "]}}"), func(c *threatconnect.Client) error { _, err := c.Indicators.Hosts.List(t.Context(), nil); return err }},
+		"groups":     {repeat(`{"data":{"group":[`, "{}", "]}}"), func(c *threatconnect.Client) error { _, err := c.Groups.List(t.Context(), nil); return err }},
+		"tags":       {repeat(`{"data":{"tag":[`, "{}", "]}}"), func(c *threatconnect.Client) error { _, err := c.Tags.List(t.Context(), nil); return err }},
+		"owners":     {repeat(`{"data":{"owner":[`, "{}", "]}}"), func(c *threatconnect.Client) error { _, err := c.Owners.List(t.Context()); return err }},
+		"tasks":      {repeat(`{"data":{"task":[`, "{}", "]}}"), func(c *threatconnect.Client) error { _, err := c.Tasks.List(t.Context(), nil); return err }},
+		"additional fields": {repeat(`{"data":{"indicator":[`, `{"lastObserved":null,"a":1}`, "]}}"),
+			func(c *threatconnect.Client) error { _, err := c.Indicators.List(t.Context(), nil); return err }},
+		"attributes of an indicator": {repeat(`{"data":{"host":{"attribute":[`, "{}", "]}}}"),
+			func(c *threatconnect.Client) error { _, err := c.Indicators.Get(t.Context(), host, nil); return err }},
+		"unknown members": {members(), func(c *threatconnect.Client) error { _, err := c.Indicators.List(t.Context(), nil); return err }},
+		"users of a task": {repeat(`{"data":{"task":{"assignee":[`, "{}", "]}}}"),
+			func(c *threatconnect.Client) error { _, err := c.Tasks.Get(t.Context(), 1, nil); return err }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &script{steps: steps{answer(200, tc.body)}}
+			c := clientOf(t, s, threatconnect.WithMaxResponseBytes(size))
+			runtime.GC()
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			err := tc.call(c)
+			runtime.ReadMemStats(&after)
+			require.ErrorIs(t, err, threatconnect.ErrBodyTooLarge)
+			assert.ErrorContains(t, err, "in memory")
+			assert.Equal(t, 1, s.count(), "the next answer would be as large")
+			assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(8*size), "allocated in all, with what lists and maps leave behind when they grow")
+		})
+	}
+	t.Run("playbooks", func(t *testing.T) {
+		s := &script{steps: steps{answer(200, repeat("[", `{"id":1}`, "]"))}}
+		_, err := clientOf(t, s).Playbooks.List(t.Context())
+		require.ErrorIs(t, err, threatconnect.ErrBodyTooLarge)
+	})
+	t.Run("records of the DataStore", func(t *testing.T) {
+		s := &script{steps: steps{answer(200, repeat(`{"hits":{"hits":[`, "{}", "]}}"))}}
+		c, err := threatconnect.NewClient("https://tc.example/api", threatconnect.Token("tok3n"), threatconnect.WithTransport(s))
+		require.NoError(t, err)
+		store, err := threatconnect.DataStoreOf[struct{}](c, threatconnect.DataStoreLocal, "x")
+		require.NoError(t, err)
+		_, err = store.List(t.Context())
+		require.ErrorIs(t, err, threatconnect.ErrBodyTooLarge)
+	})
+}
+
+// TestALargePageIsRead has a page of the largest size, with more in it than usual, and a list that is
+// not paged.
+func TestALargePageIsRead(t *testing.T) {
+	t.Parallel()
+	one := `{"id":1,"type":"Host","ownerName":"Example Source","summary":"a.example","rating":3,"confidence":80,"tag":[` +
+		strings.Repeat(`{"name":"Example Tag"},`, 19) + `{"name":"Last"}],"attribute":[` +
+		strings.Repeat(`{"id":1,"type":"Description","value":"`+strings.Repeat("x", 500)+`"},`, 4) + `{"id":5,"type":"Source","value":"x"}]}`
+	body := `{"status":"Success","data":{"resultCount":10000,"indicator":[` + strings.Repeat(one+",", 9_999) + one + `]}}`
+	page, err := clientOf(t, &script{steps: steps{answer(200, body)}}).Indicators.List(t.Context(), &threatconnect.IndicatorListOptions{ListOptions: threatconnect.ListOptions{Limit: 10_000}})
+	require.NoError(t, err)
+	require.Len(t, page.Items, 10_000)
+
+	owner := `{"id":1,"name":"Example Source"}`
+	owners, err := clientOf(t, &script{steps: steps{answer(200, `{"status":"Success","data":{"owner":[`+strings.Repeat(owner+",", 99_999)+owner+`]}}`)}}).Owners.List(t.Context())
+	require.NoError(t, err)
+	require.Len(t, owners, 100_000)
 }

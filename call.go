@@ -60,6 +60,7 @@ func one[T any](ctx context.Context, c *Client, call *call, keys []string, read 
 func list[T any](ctx context.Context, c *Client, call *call, limit int, keys []string, read func(*wire.Reader) T) (*page[T], error) {
 	p := &page[T]{Page: Page[T]{Items: []T{}, Total: -1}}
 	start, _ := strconv.Atoi(call.query.Get("resultStart")) // written by this package, or absent
+	size := sizeOf[T]()
 	env, err := c.exchange(ctx, call, keys, func(r *wire.Reader) {
 		p.Items = p.Items[:0]
 		whole := *r
@@ -68,6 +69,7 @@ func list[T any](ctx context.Context, c *Client, call *call, limit int, keys []s
 				first := *r
 				p.print = c.fingerprint(first.Raw(), &whole)
 			}
+			r.Spend(size)
 			p.Items = append(p.Items, read(r))
 		}
 	})

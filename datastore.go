@@ -105,7 +105,7 @@ func (s *DataStoreService) Do(ctx context.Context, r DataStoreRequest) ([]byte, 
 		if strings.HasPrefix(strings.ToLower(resp.Header.Get("Content-Type")), "text/html") {
 			return fmt.Errorf("%w: %s", ErrResponse, newAPIError(call, resp, buf.Bytes()).Hint)
 		}
-		if env, bad := readEnvelope(buf.Bytes(), nil, nil); bad == nil && !env.success() && env.message != "" {
+		if env, bad := readEnvelope(buf.Bytes(), 0, nil, nil); bad == nil && !env.success() && env.message != "" {
 			return newAPIError(call, resp, buf.Bytes())
 		}
 		answer = append([]byte{}, buf.Bytes()...)
@@ -315,7 +315,7 @@ func readDataAnswer(text []byte) (*dataAnswer, error) {
 	a := readDataObject(r)
 	r.End()
 	if err := r.Err(); err != nil {
-		return &dataAnswer{}, fmt.Errorf("%w: the DataStore did not answer JSON, DataStore.Do returns what it answered: %w", ErrResponse, err)
+		return &dataAnswer{}, fmt.Errorf("%w; DataStore.Do returns what the DataStore answered", unreadable(err))
 	}
 	switch {
 	case a.fault != "" && (a.status == "404" || strings.Contains(a.fault, "not_found")):

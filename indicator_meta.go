@@ -245,17 +245,35 @@ func keep(extra *map[string]json.RawMessage, key []byte, r *wire.Reader) {
 	if raw == nil {
 		return
 	}
+	const entry, first = 100, 400 // bytes of a map's entries and of a map
 	if *extra == nil {
 		*extra = make(map[string]json.RawMessage, 2)
+		r.Spend(first)
 	}
+	r.Spend(entry + len(name) + len(raw))
 	(*extra)[name] = append(json.RawMessage(nil), raw...)
 }
 
 // readList reads a list of things, or one where a list is promised.
 func readList[T any](r *wire.Reader, read func(*wire.Reader) T) []T {
 	items := []T{}
+	size := sizeOf[T]()
 	for r.Array(); r.NextElem(); {
+		r.Spend(size)
 		items = append(items, read(r))
 	}
 	return items
+}
+
+// sizeOf returns how many bytes an element of a list takes, without what it points to but for the
+// struct itself.
+func sizeOf[T any]() int {
+	switch t := reflect.TypeFor[T](); t.Kind() {
+	case reflect.Interface:
+		return 1 << 10 // more than any of the structs of indicators and groups with all that is asked for
+	case reflect.Pointer:
+		return 2*int(t.Size()) + int(t.Elem().Size())
+	default:
+		return 2 * int(t.Size()) // the slice grows
+	}
 }

@@ -98,9 +98,13 @@ func (l *likeBefore) anyIndicator(r *wire.Reader) Indicator {
 // giveOwn hands the fields that only the type knows over from Extra.
 func giveOwn(ind Indicator, def *indicatorDef) {
 	meta := ind.Meta()
+	if len(meta.Extra) == 0 {
+		return
+	}
 	own, _ := ind.(specific)
+	e := new(wire.Reader)
 	for name, raw := range meta.Extra {
-		e := wire.NewReader(raw)
+		e.Reset(raw)
 		if key := []byte(name); def.readValue(ind, key, e) || own != nil && own.own(key, e) {
 			if e.Err() == nil {
 				delete(meta.Extra, name)

@@ -33,7 +33,7 @@ func BenchmarkReadIndicators(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			items := make([]Indicator, 0, n)
-			_, err := readEnvelope(text, []string{"indicator"}, func(r *wire.Reader) {
+			_, err := readEnvelope(text, 0, []string{"indicator"}, func(r *wire.Reader) {
 				var seen likeBefore
 				for r.Array(); r.NextElem(); {
 					items = append(items, seen.anyIndicator(r))

@@ -1,6 +1,7 @@
 package threatconnect
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -29,7 +30,7 @@ func readPlaybooks(call *call, resp *http.Response, text []byte) (*foundPlaybook
 		f.collect(r, 0)
 		r.End()
 		if err := r.Err(); err != nil {
-			return nil, fmt.Errorf("%w: %w (content type %s)", ErrResponse, err, quoteForeign(call.clear(resp.Header.Get("Content-Type"))))
+			return nil, fmt.Errorf("%w (content type %s)", unreadable(err), quoteForeign(call.clear(resp.Header.Get("Content-Type"))))
 		}
 	}
 	switch {
@@ -52,9 +53,10 @@ func (f *foundPlaybooks) collect(r *wire.Reader, depth int) {
 			f.collect(r, depth+1)
 		}
 	case kind == wire.Object && depth <= playbookDepth:
-		raw := rawOf(r)
-		if isPlaybook(raw) {
-			f.items = append(f.items, readPlaybook(r, raw))
+		peek := *r
+		if raw := peek.Raw(); isPlaybook(raw) {
+			r.Spend(sizeOf[Playbook]() + len(raw))
+			f.items = append(f.items, readPlaybook(r, bytes.Clone(raw)))
 			return
 		}
 		for r.Object(); r.NextKey(); {

@@ -29,7 +29,7 @@ func TestThePromisesHaveTheNumbersOfTheCode(t *testing.T) {
 		"doubles from 250 ms to 20 s":                                    p.BaseDelay == 250*time.Millisecond && p.MaxDelay == 20*time.Second,
 		"A Retry-After over 2 minutes":                                   p.MaxWait == 2*time.Minute,
 		"further than 24 hours is not believed":                          mostOffset == 24*time.Hour,
-		"An answer up to 256 MiB ([WithMaxResponseBytes])":               defaultMaxBody == 256<<20,
+		"An answer up to 64 MiB ([WithMaxResponseBytes])":                defaultMaxBody == 64<<20,
 		"Response headers up to 1 MiB":                                   tr.MaxResponseHeaderBytes == 1<<20,
 		"that many pages more, 32 at most":                               maxAhead == 32,
 		"256 KiB of a CSV report":                                        mostRow == 256<<10,

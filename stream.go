@@ -101,7 +101,7 @@ func contentOf(call *call, resp *http.Response) (*bufio.Reader, error) {
 		return nil, fmt.Errorf("%w: %s", ErrResponse, e.Hint)
 	}
 	if err == io.EOF && (typ == "" || strings.HasSuffix(typ, "json")) {
-		if env, bad := readEnvelope(head, nil, nil); bad == nil && !env.success() && env.message != "" {
+		if env, bad := readEnvelope(head, 0, nil, nil); bad == nil && !env.success() && env.message != "" {
 			return nil, newAPIError(call, resp, head)
 		}
 	}

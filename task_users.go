@@ -131,6 +131,7 @@ func writeTaskUsers(w *wire.Writer, key string, users []User) error {
 func readTaskUsers(r *wire.Reader) []User {
 	users := []User{}
 	for r.Array(); r.NextElem(); {
+		r.Spend(sizeOf[User]())
 		if r.Kind() != wire.Object {
 			if name := r.Text(); name != "" {
 				users = append(users, User{UserName: name})

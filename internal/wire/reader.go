@@ -1,6 +1,9 @@
 package wire
 
-import "unicode/utf8"
+import (
+	"cmp"
+	"unicode/utf8"
+)
 
 // What stands on the stack of a Reader.
 const (
@@ -45,6 +48,8 @@ type Reader struct {
 	want  bool   // a value is due
 	depth int
 	stack [maxDepth]uint8
+	left  int64 // how much may still be spent
+	limit int64 // how much may be spent on one text; 0 means DefaultLimit
 }
 
 // NewReader returns a Reader of b. A UTF-8 byte order mark before the text is skipped.
@@ -54,8 +59,26 @@ func NewReader(b []byte) *Reader {
 	return r
 }
 
-// Reset makes r read b from its start, without an error, keeping its buffers.
+// DefaultLimit is the limit of a Reader that no other is set for; see [Reader.Limit].
+const DefaultLimit = 128 << 20
+
+// Limit caps the memory of the values that are made of the text, as far as [Reader.Spend] is told of
+// it, at n bytes. Three bytes of a text can become a struct of 500, so that a cap on the text alone
+// caps nothing. 0 means [DefaultLimit].
+func (r *Reader) Limit(n int64) { r.limit, r.left = n, cmp.Or(n, DefaultLimit) }
+
+// Spend records that a value of n bytes is made of the text. Beyond the limit it records an error that
+// matches [ErrTooLarge].
+func (r *Reader) Spend(n int) {
+	if r.left -= int64(n); r.left < 0 {
+		r.fail(r.i, whatMemory)
+	}
+}
+
+// Reset makes r read b from its start, without an error and with nothing spent, keeping its buffers
+// and its limit.
 func (r *Reader) Reset(b []byte) {
+	r.left = cmp.Or(r.limit, DefaultLimit)
 	r.b, r.i, r.err, r.key, r.want, r.depth = b, 0, nil, nil, true, 0
 	if len(b) >= 3 && b[0] == 0xef && b[1] == 0xbb && b[2] == 0xbf {
 		r.i = 3

@@ -225,6 +225,7 @@ func (r *Reader) Strings() []string {
 			r.Skip()
 			continue
 		}
+		r.Spend(2 * 16) // a string, in a slice that grows
 		list = append(list, r.Text())
 	}
 	if r.err != nil {

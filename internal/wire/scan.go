@@ -24,6 +24,7 @@ const (
 	whatDepth   = "nested too deep"
 	whatAfter   = "text after the value"
 	whatLarge   = "larger than the cap"
+	whatMemory  = "its values take more memory than allowed"
 )
 
 // What scanString saw in a string.

@@ -6,13 +6,18 @@
 package wire
 
 import (
+	"errors"
 	"io"
 	"strconv"
 )
 
+// ErrTooLarge is matched by the error of a text whose values take more memory than the reader may
+// use; see [Reader.Limit].
+var ErrTooLarge = errors.New("wire: too large")
+
 // Error says what is wrong with a JSON text and where. It never holds any of the text.
 //
-// It matches [io.ErrUnexpectedEOF] when the text ended too early.
+// It matches [io.ErrUnexpectedEOF] when the text ended too early, and [ErrTooLarge].
 type Error struct {
 	Offset int64  // bytes from the start of the text
 	What   string // what was wanted or what is wrong
@@ -23,9 +28,10 @@ func (e *Error) Error() string {
 	return "JSON at byte " + strconv.FormatInt(e.Offset, 10) + ": " + e.What
 }
 
-// Is reports whether target is [io.ErrUnexpectedEOF] and the text ended too early.
+// Is reports whether target is [io.ErrUnexpectedEOF] and the text ended too early, or [ErrTooLarge]
+// and its values are.
 func (e *Error) Is(target error) bool {
-	return target == io.ErrUnexpectedEOF && e.What == whatEnd
+	return target == io.ErrUnexpectedEOF && e.What == whatEnd || target == ErrTooLarge && e.What == whatMemory
 }
 
 // Kind is the kind of a JSON value.
