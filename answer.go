@@ -8,7 +8,6 @@ import (
 	"io"
 	"math"
 	"net/http"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -57,65 +56,6 @@ func newAPIError(call *call, resp *http.Response, text []byte) *APIError {
 		e.Hint = "is /api missing from the base URL, or did something else answer in the platform's place?"
 	}
 	return e
-}
-
-// clear takes the call's own values out of text that somebody else wrote: those in the path, in the
-// filters and in the body, as they are and as they stand in a URL, in upper and lower case; and
-// signatures, the one that was sent and the one that somebody had expected, and the token.
-func (c *call) clear(text string) string {
-	text = withoutSignatures(text)
-	values := slices.Concat(c.route.values, c.private)
-	if token, ok := strings.CutPrefix(c.sent, tokenScheme); ok {
-		values = append(values, token)
-	} else if _, signature, ok := strings.Cut(c.sent, ":"); ok {
-		values = append(values, signature)
-	}
-	for f := range strings.SplitSeq(c.query.Get(filtersKey), ",") {
-		if i := strings.IndexAny(f, "=<>^!"); i >= 0 {
-			values = append(values, f[i+1:])
-		}
-	}
-	for _, v := range values {
-		if len(v) <= 2 || len(text) == 0 {
-			continue
-		}
-		for _, form := range []string{v, PathSegment(v), url.QueryEscape(v)} {
-			text = replaceFold(text, form, "{}")
-		}
-	}
-	return text
-}
-
-// withoutSignatures takes out of a text whatever is a SHA-256 in base64: 43 characters and an equals
-// sign.
-func withoutSignatures(text string) string {
-	const n = 43
-	for from := 0; ; {
-		i := strings.IndexByte(text[from:], '=')
-		if i < 0 {
-			return text
-		}
-		from += i
-		if from >= n && !strings.ContainsFunc(text[from-n:from], func(r rune) bool { return !isBase64(r) }) {
-			text = text[:from-n] + "{}" + text[from+1:]
-			from += 2 - n
-		} else {
-			from++
-		}
-	}
-}
-
-func isBase64(r rune) bool {
-	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '+' || r == '/'
-}
-
-// replaceFold replaces old in s, in whatever case its ASCII letters are.
-func replaceFold(s, old, with string) string {
-	re, err := regexp.Compile("(?i)" + regexp.QuoteMeta(old))
-	if err != nil { // not UTF-8, or too long for an expression
-		return strings.ReplaceAll(s, old, with)
-	}
-	return re.ReplaceAllLiteralString(s, with)
 }
 
 // notFoundSentence is what the platform writes about what is not there.

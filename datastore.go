@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"github.com/threatconnect-go/threatconnect/internal/wire"
@@ -373,14 +374,17 @@ func readDataFault(r *wire.Reader) string {
 		return kind
 	}
 	for r.Object(); r.NextKey(); {
-		if string(r.Key()) == "type" {
-			kind = r.Text()
-		} else {
+		if string(r.Key()) != "type" {
 			r.Skip()
+		} else if text := r.Text(); dataFault.MatchString(text) {
+			kind = text
 		}
 	}
 	return kind
 }
+
+// dataFault is what Elasticsearch calls its errors; anything else is not shown.
+var dataFault = regexp.MustCompile(`^[a-z_]{1,64}$`)
 
 // readDataTotal reads a number, or an object that has it as its value, as newer versions of
 // Elasticsearch write it. Where they have stopped counting, the total is not known.

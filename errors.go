@@ -4,11 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 )
 
 // Errors that an API call can match with [errors.Is]. An [*APIError] matches every one that
@@ -103,62 +100,4 @@ func (e *APIError) Is(target error) bool {
 		}
 	}
 	return false
-}
-
-// presentable makes the text of a transport error fit to be shown: it can hold what the other side
-// wrote, and a caller's own transport may put a path into it. The error itself stays below it.
-func (c *call) presentable(err error) error {
-	text := err.Error()
-	clean := printable(c.clear(userInfo.ReplaceAllLiteralString(text, "://{}@")))
-	if len(clean) > 300 {
-		clean = strings.ToValidUTF8(clean[:300], "") + " (cut)"
-	}
-	if clean == text {
-		return err
-	}
-	return &cleanError{text: clean, err: err}
-}
-
-// userInfo is what stands before the host in a URL: a transport of the caller's own can name its
-// proxy in an error.
-var userInfo = regexp.MustCompile(`://[^\s"]*@`)
-
-// cleanError is an error with another text.
-type cleanError struct {
-	text string
-	err  error
-}
-
-func (e *cleanError) Error() string { return e.text }
-func (e *cleanError) Unwrap() error { return e.err }
-
-// printable replaces white space by spaces and drops what cannot be printed.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) {
-			return ' '
-		}
-		if !unicode.IsPrint(r) {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(s, "\uFFFD"))
-}
-
-// quoteForeign makes text that somebody else wrote safe to show: one line, no control characters,
-// at most 300 bytes, quoted.
-func quoteForeign(s string) string {
-	const most = 300
-	cut := false
-	if len(s) > most {
-		s, cut = s[:most], true
-		for !utf8.ValidString(s) && len(s) > most-utf8.UTFMax {
-			s = s[:len(s)-1]
-		}
-	}
-	s = fmt.Sprintf("%q", strings.TrimSpace(printable(s)))
-	if cut {
-		s += " (cut)"
-	}
-	return s
 }

@@ -22,7 +22,7 @@ type call struct {
 	header  http.Header
 	body    payload
 	private []string // values in the body that must not show in an error
-	sent    string   // the Authorization header of the last attempt, which must not show either
+	secrets []string // credentials of all attempts, of which no piece may show
 	repeats bool     // a POST that does no harm when it is done twice
 	must    bool     // an answer without the thing that is asked for is a broken one
 	keep    bool     // the answer's body is left open for the caller
@@ -246,11 +246,11 @@ func (c *Client) attempt(ctx context.Context, call *call, query string, n int) (
 	ctx, watch := newWatch(ctx, c.cfg.stall)
 	req, err := c.newRequest(ctx, call, query, watch)
 	if err != nil {
-		err = watch.cause(err)
+		err = call.presentable(watch.cause(err)) // a token source may repeat what it was told
 		watch.stop()
 		return nil, err
 	}
-	call.sent = req.Header.Get("Authorization")
+	call.secrets = append(call.secrets, secretsOf(req.Header.Get("Authorization"))...)
 	resp, err := c.cfg.httpClient.Do(req)
 	if err != nil {
 		err = call.presentable(watch.cause(plainTransportError(err)))

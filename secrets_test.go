@@ -9,11 +9,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"reflect"
 	"regexp"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -219,6 +221,152 @@ func TestNothingThatGoesWrongShowsASecret(t *testing.T) {
 	s.out.WriteString(text.String())
 	s.out.WriteString(js.String())
 	s.check(t)
+}
+
+// spellings are ways to write what was read in a header.
+var spellings = map[string]func(string) string{
+	"as it is":    func(s string) string { return s },
+	"in capitals": strings.ToUpper,
+	"for HTML":    strings.NewReplacer("+", "&#43;", "=", "&#x3d;", "/", "&sol;", ":", "&#58;", "-", "&#45;").Replace,
+	"for JSON":    strings.NewReplacer("/", `\/`, "=", `\u003d`, "+", `\u002B`).Replace,
+	"for a URL":   url.QueryEscape,
+	"for a URL, in full": func(s string) string {
+		return regexp.MustCompile(`..`).ReplaceAllString(hex.EncodeToString([]byte(s)), "%$0")
+	},
+	"in base64":              func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) },
+	"in base64 for URLs":     func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) },
+	"in base64, with more":   func(s string) string { return "APIV" + base64.StdEncoding.EncodeToString([]byte("u:"+s)) },
+	"in hexadecimal":         func(s string) string { return hex.EncodeToString([]byte(s)) },
+	"cut at the end":         func(s string) string { return s[:len(s)-4] + "..." },
+	"cut at the front":       func(s string) string { return "..." + s[len(s)-9:] },
+	"folded":                 func(s string) string { return s[:len(s)/2] + "\r\n\t" + s[len(s)/2:] },
+	"between other letters":  func(s string) string { return "x" + s + "y" },
+	"escaped twice":          func(s string) string { return url.QueryEscape(url.QueryEscape(s)) },
+	"as HTML in JSON":        func(s string) string { return strings.ReplaceAll(strings.ReplaceAll(s, "/", "&sol;"), "&", `\u0026`) },
+	"as a header":            func(s string) string { return "Authorization: TC-Token " + s[:7] + "..." },
+	"as a header, in a page": func(s string) string { return "<b>Authorization</b>" + `"authorization": "` + s[:7] + `"` },
+}
+
+// TestNoPieceOfACredentialIsShown has something between here and the platform that shows the headers it
+// was sent.
+func TestNoPieceOfACredentialIsShown(t *testing.T) {
+	t.Parallel()
+	const token = "APP:12:abcDEF/ghi+jkl=:1700000000:0:SECRETSECRET"
+	hostile := func(say func(authorization string) string) *script {
+		return &script{steps: steps{func(req *http.Request) (*http.Response, error) {
+			_, credential, _ := strings.Cut(req.Header.Get("Authorization"), " ")
+			return reply(400, "bad request; headers: "+say(credential), "Content-Type", "text/plain"), nil
+		}}}
+	}
+	for name, spell := range spellings {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, err := threatconnect.NewClient("https://tc.example/api", threatconnect.Token(token), threatconnect.WithTransport(hostile(spell)))
+			require.NoError(t, err)
+			_, err = c.Owners.Whoami(t.Context())
+			require.ErrorIs(t, err, threatconnect.ErrBadRequest)
+			assert.EqualError(t, err, `threatconnect: GET /v2/whoami: 400 Bad Request: "(left out, because it repeats a credential)"`)
+			var api *threatconnect.APIError
+			require.ErrorAs(t, err, &api)
+			assert.NotContains(t, api.Message, "headers")
+		})
+	}
+	t.Run("the access id", func(t *testing.T) {
+		t.Parallel()
+		c, err := threatconnect.NewClient("https://tc.example/api", threatconnect.HMAC("ACCESSID-12345", "s3cret"), threatconnect.WithTransport(hostile(func(s string) string { return s[:12] })))
+		require.NoError(t, err)
+		_, err = c.Owners.Whoami(t.Context())
+		assert.NotContains(t, err.Error(), "ACCESSID")
+	})
+	t.Run("a piece of the signature", func(t *testing.T) {
+		t.Parallel()
+		var piece string
+		_, err := clientOf(t, hostile(func(s string) string {
+			_, signature, _ := strings.Cut(s, ":")
+			piece = signature[10:20]
+			return piece
+		})).Owners.Whoami(t.Context())
+		assert.NotContains(t, err.Error(), piece)
+	})
+	t.Run("the token of the attempt before", func(t *testing.T) {
+		t.Parallel()
+		s := &script{steps: steps{
+			answer(401, `{"status":"Failure","message":"token expired"}`),
+			answer(400, `{"status":"Failure","message":"session of OLDTOKEN-SECRET1 replaced"}`),
+		}}
+		tokens := []string{"OLDTOKEN-SECRET1", "NEWTOKEN-SECRET2"}
+		c, err := threatconnect.NewClient("https://tc.example/api", threatconnect.TokenFunc(func(context.Context) (string, time.Time, error) {
+			next := tokens[0]
+			tokens = tokens[1:]
+			return next, time.Time{}, nil
+		}), threatconnect.WithTransport(s))
+		require.NoError(t, err)
+		_, err = c.Owners.Whoami(t.Context())
+		require.ErrorIs(t, err, threatconnect.ErrBadRequest)
+		assert.NotContains(t, err.Error(), "OLDTOKEN")
+	})
+	t.Run("a kind of error of the DataStore", func(t *testing.T) {
+		t.Parallel()
+		c, err := threatconnect.NewClient("https://tc.example/api", threatconnect.Token(token), threatconnect.WithTransport(&script{steps: steps{answer(200, `{"error":{"type":"`+token+`"}}`)}}))
+		require.NoError(t, err)
+		d, err := threatconnect.DataStoreOf[struct{}](c, threatconnect.DataStoreLocal, "x")
+		require.NoError(t, err)
+		_, err = d.List(t.Context())
+		require.ErrorIs(t, err, threatconnect.ErrResponse)
+		assert.NotContains(t, err.Error(), "SECRET")
+	})
+	t.Run("the words of a token source", func(t *testing.T) {
+		t.Parallel()
+		c, err := threatconnect.NewClient("https://tc.example/api", threatconnect.TokenFunc(func(context.Context) (string, time.Time, error) {
+			return "", time.Time{}, errors.New("oauth2: 400\x1b[31m\nAuthorization: Basic c2VjcmV0")
+		}), threatconnect.WithTransport(&script{steps: steps{answer(200, whoami)}}))
+		require.NoError(t, err)
+		_, err = c.Owners.Whoami(t.Context())
+		assert.NotContains(t, err.Error(), "\x1b")
+		assert.NotContains(t, err.Error(), "c2Vj")
+	})
+	t.Run("other words stay", func(t *testing.T) {
+		t.Parallel()
+		c, err := threatconnect.NewClient("https://tc.example/api", threatconnect.Token(token), threatconnect.WithTransport(hostile(func(string) string { return "Unauthorized: the token has expired %zz &amp; \\u12" })))
+		require.NoError(t, err)
+		_, err = c.Owners.Whoami(t.Context())
+		assert.ErrorContains(t, err, "the token has expired")
+	})
+}
+
+// FuzzNoPieceOfATokenIsShown puts a token, in up to two spellings one after the other, anywhere into a
+// text.
+func FuzzNoPieceOfATokenIsShown(f *testing.F) {
+	names := slices.Sorted(maps.Keys(spellings))
+	for i := range names {
+		f.Add("APP:12:abcDEF/ghi+jkl=:1700000000:0:SECRETSECRET", "headers: ", "; more", uint8(i), uint8(i+1))
+	}
+	f.Fuzz(func(t *testing.T, token, before, after string, first, second uint8) {
+		creds := threatconnect.Token(token)
+		if len(token) < 24 || len(token) > 4<<10 {
+			return
+		}
+		one, two := names[int(first)%len(names)], names[int(second)%len(names)]
+		if strings.Contains(one, "base64") || one == "in hexadecimal" {
+			two = "as it is" // one level of encodings is looked into
+		}
+		if strings.HasPrefix(one, "cut") || strings.HasPrefix(one, "as a header") {
+			two = "as it is" // what is left may be shorter than a piece
+		}
+		told := spellings[two](spellings[one](token))
+		s := &script{steps: steps{answer(400, "x"+before+told+after, "Content-Type", "text/plain")}}
+		c, err := threatconnect.NewClient("https://tc.example/api", creds, threatconnect.WithTransport(s))
+		if err != nil {
+			return // not a token
+		}
+		_, err = c.Owners.Whoami(t.Context())
+		if err == nil {
+			t.Fatal("400 is an error")
+		}
+		if !strings.Contains(err.Error(), "left out") {
+			t.Fatalf("%s, %s: %q is shown as %v", one, two, told, err)
+		}
+	})
 }
 
 func TestNothingThatIsMadeShowsASecret(t *testing.T) {

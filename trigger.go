@@ -3,6 +3,7 @@ package threatconnect
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -103,7 +104,7 @@ func NewTrigger(rawURL string, opts *TriggerOptions) (*Trigger, error) {
 }
 
 // call is what stands for the trigger in errors: what others write into them is cleared of the
-// address, as a whole and in its parts, and of the password.
+// address, as a whole and in its parts, and of the credentials.
 func (o *TriggerOptions) call(u *url.URL) *call {
 	secret := []string{u.String(), u.RequestURI(), u.Path, o.Password}
 	for part := range strings.SplitSeq(u.Path, "/") {
@@ -114,7 +115,8 @@ func (o *TriggerOptions) call(u *url.URL) *call {
 	for _, values := range u.Query() {
 		secret = append(secret, values...)
 	}
-	return &call{method: http.MethodPost, route: route{template: triggerRoute}, private: secret}
+	basic := base64.StdEncoding.EncodeToString([]byte(o.Username + ":" + o.Password))
+	return &call{method: http.MethodPost, route: route{template: triggerRoute}, private: secret, secrets: []string{o.Password, basic, o.Header.Get("Authorization")}}
 }
 
 func (o *TriggerOptions) check() error {
