@@ -5,7 +5,12 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"strings"
+)
+
+// The content types have no charset: clients in the field compare them for equality.
+const (
+	jsonType = "application/json"
+	textType = "text/plain"
 )
 
 // answer is what a handler answers with. Either body or stream is set.
@@ -47,14 +52,14 @@ func notAuthorized(description string) *answer {
 func text(status int, sentence string) *answer {
 	return &answer{
 		status:  status,
-		header:  http.Header{"Content-Type": {"text/plain;charset=utf-8"}},
+		header:  http.Header{"Content-Type": {textType}},
 		body:    []byte(sentence),
 		message: sentence,
 	}
 }
 
 func jsonAnswer(status int, body []byte) *answer {
-	return &answer{status: status, header: http.Header{"Content-Type": {"application/json;charset=utf-8"}}, body: body}
+	return &answer{status: status, header: http.Header{"Content-Type": {jsonType}}, body: body}
 }
 
 // distort gives an error the shape that the oddities ask for.
@@ -62,10 +67,10 @@ func (a *answer) distort(odd Oddity) {
 	if a.message == "" {
 		return
 	}
-	isJSON := strings.HasPrefix(a.header.Get("Content-Type"), "application/json")
+	isJSON := a.header.Get("Content-Type") == jsonType
 	switch {
 	case odd&OddityPlainTextErrors != 0:
-		a.header.Set("Content-Type", "text/plain;charset=utf-8")
+		a.header.Set("Content-Type", textType)
 		a.body, isJSON = []byte(a.message), false
 	case odd&OddityErrorWord != 0 && isJSON:
 		a.body = bytes.Replace(a.body, []byte(`"Failure"`), []byte(`"Error"`), 1)

@@ -138,7 +138,7 @@ func (c *call) bulkReport() *answer {
 	if format == "json" && !b.JSON || format == "csv" && !b.CSV || format != "json" && format != "csv" {
 		return missing()
 	}
-	latest := map[string]*answer{"json": jsonAnswer(http.StatusOK, b.json), "csv": raw("text/csv;charset=utf-8", b.csv)}[format]
+	latest := map[string]*answer{"json": jsonAnswer(http.StatusOK, b.json), "csv": raw("text/csv", b.csv)}[format]
 	if latest.body == nil {
 		latest = missing()
 	}

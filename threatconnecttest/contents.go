@@ -115,7 +115,7 @@ func (c *call) downloadSignature() *answer {
 	if bad != nil {
 		return bad
 	}
-	return raw("text/plain;charset=utf-8", []byte(g.values["fileText"]))
+	return raw(textType, []byte(g.values["fileText"]))
 }
 
 // raw answers bytes that have no envelope.

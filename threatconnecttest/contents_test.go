@@ -2,6 +2,7 @@ package threatconnecttest
 
 import (
 	"fmt"
+	"net/http"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -9,7 +10,6 @@ import (
 )
 
 // uploadContent sends bytes as a content has to be sent.
-
 func (r rig) uploadContent(method, path, contentType, body string) reply {
 	r.Helper()
 	req := r.request(method, path, body)
@@ -54,4 +54,60 @@ func TestContentsHaveRules(t *testing.T) {
 	for body, want := range map[string]int{"MZ": 400, header("\x00", "a"): 400, header("\x01", "a"): 200, header("\x00", "d/") + header("\x01", "a"): 200, header("\x00", "d/"): 400, "PK\x03\x04": 400} {
 		assert.Equal(t, want, r.uploadContent("POST", at+"?updateIfExists=true", octets, body).status, "%q", body)
 	}
+}
+
+// Clients in the field compare content types for equality: a charset makes them drop the answer.
+func TestContentTypesOfAnswers(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	text := "rule a {}"
+	sig, err := r.srv.AddGroup(GroupRecord{Type: "Signature", Name: "s", Fields: map[string]string{"fileName": "a.yar", "fileType": "YARA", "fileText": text}})
+	require.NoError(t, err)
+	doc, err := r.srv.AddGroup(GroupRecord{Type: "Document", Name: "d", Fields: map[string]string{"fileName": "a.bin"}, Content: []byte("x")})
+	require.NoError(t, err)
+	require.NoError(t, r.srv.SetBulkReports("Example Organization", BulkReports{JSON: true, CSV: true}))
+	playbook, err := r.srv.AddPlaybook(Playbook{Name: "p", PBX: []byte("{}")})
+	require.NoError(t, err)
+	r.batch(config(), `{"indicator":[{"type":"Host","summary":"a_b.example.com"}]}`)
+	unsigned := r.request("GET", "/v2/owners", "")
+	unsigned.Header.Set("Authorization", "TC "+r.srv.AccessID()+":wrong")
+	token := r.request("POST", "/v2/exchange/db/local/x/1", `{"a":1}`)
+	token.Header.Set("Authorization", "TC-Token "+r.srv.Token())
+	token.Header.Set("DB-Method", "POST")
+	get := func(path string) *http.Request { return r.request("GET", path, "") }
+	for _, tc := range []struct {
+		name   string
+		req    *http.Request
+		status int
+		want   string
+	}{
+		{"a list", get("/v2/owners"), 200, "application/json"},
+		{"a created thing", r.request("POST", "/v2/indicators/hosts", `{"hostName":"www.example.com"}`), 201, "application/json"},
+		{"a missing thing", get("/v2/indicators/hosts/none.example.com"), 404, "application/json"},
+		{"a refused value", r.request("POST", "/v2/indicators/hosts", `{"hostName":"a_b.example.com"}`), 400, "application/json"},
+		{"a refused signature", unsigned, 401, "application/json"},
+		{"a method that a path does not have", r.request("PATCH", "/v2/owners", ""), 405, "text/plain"},
+		{"a path that does not exist", get("/v2/nowhere"), 500, "text/plain"},
+		{"the text of a signature", get("/v2/groups/signatures/" + itoa(sig.ID) + "/download"), 200, "text/plain"},
+		{"a document", get("/v2/groups/documents/" + itoa(doc.ID) + "/download"), 200, "application/octet-stream"},
+		{"a group as a PDF file", get("/v2/groups/signatures/" + itoa(sig.ID) + "/pdf"), 200, "application/pdf"},
+		{"the state of bulk reports", get("/v2/indicators/bulk"), 200, "application/json"},
+		{"a bulk report in JSON", get("/v2/indicators/bulk/json"), 200, "application/json"},
+		{"a bulk report in CSV", get("/v2/indicators/bulk/csv"), 200, "text/csv"},
+		{"a batch job", get("/v2/batch/1"), 200, "application/json"},
+		{"the errors of a batch job", get("/v2/batch/1/errors"), 200, "application/octet-stream ; boundary="},
+		{"the results of a batch job", get("/v2/batch/1/results"), 200, "application/json"},
+		{"a batch file of another type", r.request("POST", "/v2/batch/1", "{}"), 415, "text/plain"},
+		{"a batch job without permission", r.request("POST", "/v2/batch", config("owner", `"Nobody"`)), 403, "application/json"},
+		{"a document of the DataStore", token, 200, "application/json"},
+		{"an exported playbook", get("/v2/playbooks/" + itoa(playbook.ID) + "/export"), 200, "application/octet-stream"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got := rig{t, r.srv}.send(tc.req)
+			assert.Equal(t, tc.status, got.status, got.raw)
+			assert.Equal(t, []string{tc.want}, got.header["Content-Type"])
+		})
+	}
+	r.srv.SetOddities(OddityPlainTextErrors)
+	assert.Equal(t, []string{"text/plain"}, r.get("/v2/indicators/hosts/none.example.com").header["Content-Type"])
 }

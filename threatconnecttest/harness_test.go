@@ -66,6 +66,7 @@ func (r rig) send(req *http.Request) reply {
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	require.NoError(r, err)
+	require.NotRegexp(r, `^(application/json|text/plain|text/csv).`, resp.Header.Get("Content-Type"), "%s %s", req.Method, req.URL.Path)
 	out := reply{status: resp.StatusCode, header: resp.Header, raw: string(b)}
 	if strings.Contains(resp.Header.Get("Content-Type"), "json") {
 		require.NoError(r, json.Unmarshal(b, &out.json), out.raw)
