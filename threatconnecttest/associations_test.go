@@ -2,6 +2,8 @@ package threatconnecttest
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -44,6 +46,52 @@ func TestAssociationsAreRefusedAsThePlatformRefusesThem(t *testing.T) {
 	r.must(201, "POST", own+"/indicators/hosts/www.example.com", "")
 	assert.Equal(t, []string{"id", "ownerName", "type"}, keysOf(t, r.get(own+"/indicators").raw, "indicator")[:3])
 	assert.Equal(t, []string{"id", "ownerName", "dateAdded"}, keysOf(t, r.get(own+"/indicators/hosts").raw, "host")[:3])
+}
+
+func TestNothingIsAssociatedWithItself(t *testing.T) {
+	t.Parallel()
+	t.Run("a group of a batch file", func(t *testing.T) {
+		t.Parallel()
+		r := newRig(t)
+		for range 2 { // the first creates the group, the second finds it
+			job := r.batch(config(), `{"group":[{"type":"Threat","name":"x","xid":"x","associatedGroupXid":["x","y"]},{"type":"Threat","name":"y","xid":"y"}]}`)
+			assert.Equal(t, []int{1, 1}, []int{job.Success, job.Errors})
+			require.Len(t, job.Problems, 1)
+			p := job.Problems[0]
+			assert.Equal(t, []string{"0x1009", "An object cannot be associated with itself", "x"}, []string{p.Code, p.Message, p.Source})
+			assert.Contains(t, r.get("/v2/batch/"+strconv.Itoa(len(r.srv.Jobs()))+"/errors").raw, "Error (0x1009): An object cannot be associated with itself")
+		}
+		x, _ := r.srv.Group("x")
+		assert.Equal(t, []string{"y"}, x.Groups, "the other associations of the item are made")
+		r.must(200, "DELETE", "/v2/groups/threats/"+itoa(x.ID)+"?owner=Example%20Source", "")
+		y, _ := r.srv.Group("y")
+		assert.Empty(t, y.Groups)
+	})
+	t.Run("a seeded group", func(t *testing.T) {
+		t.Parallel()
+		r := newRig(t)
+		y, err := r.srv.AddGroup(GroupRecord{Type: "Threat", Name: "y", XID: "y"})
+		require.NoError(t, err)
+		_, err = r.srv.AddGroup(GroupRecord{Type: "Threat", Name: "x", XID: "x", Groups: []string{"y", "x"}})
+		require.ErrorContains(t, err, "a group cannot be associated with itself")
+		_, ok := r.srv.Group("x")
+		assert.False(t, ok, "a record that is refused leaves nothing behind")
+		y, _ = r.srv.Group("y")
+		assert.Empty(t, y.Groups)
+	})
+	t.Run("two associated files that become one", func(t *testing.T) {
+		t.Parallel()
+		r := newRig(t)
+		md5, sha1 := strings.Repeat("A", 32), strings.Repeat("B", 40)
+		job := r.batch(config(), `{"indicator":[{"type":"File","summary":"`+md5+`"},{"type":"File","summary":"`+sha1+`"}],
+			"association":[{"type_1":"File","ref_1":"`+md5+`","type_2":"File","ref_2":"`+sha1+`","associationType":"File Drop"}]}`)
+		require.Equal(t, 3, job.Success, job.Problems)
+		job = r.batch(config(), `{"indicator":[{"type":"File","summary":"`+md5+` : `+sha1+`"}]}`)
+		require.Equal(t, 1, job.Success, job.Problems)
+		files := r.srv.Indicators(source)
+		require.Len(t, files, 1)
+		assert.Empty(t, files[0].Associated)
+	})
 }
 
 func TestTagsAndLabelsAreRefusedAsThePlatformRefusesThem(t *testing.T) {

@@ -22,7 +22,7 @@ func (r *batchRun) association(item *batchItem, f fields) *batchError {
 		return nil
 	}
 	if a == b {
-		return &batchError{code: codeAssociation, message: "An object cannot be associated with itself"}
+		return &batchError{code: codeAssociation, message: msgWithItself}
 	}
 	label := ""
 	ia, isA := a.(*indicator)

@@ -19,6 +19,7 @@ const (
 	codeGroupLoss      = "0x2002"
 	codeFileHashMerge  = "0x2003"
 	msgUnexpected      = "Encountered an unexpected Exception while processing batch job."
+	msgWithItself      = "An object cannot be associated with itself"
 	msgTooManyInOwner  = "Importing this file would exceed the number of allowed indicators for this owner"
 	causeSyntaxGeneral = "com.google.gson.JsonSyntaxException: "
 )
@@ -56,6 +57,15 @@ type pendingLink struct {
 	item *batchItem
 	from linked
 	find func() (linked, *batchError)
+}
+
+// other finds the other end of an association, which must be another thing.
+func (p pendingLink) other() (linked, *batchError) {
+	to, bad := p.find()
+	if bad == nil && to == p.from {
+		return nil, &batchError{code: codeAssociation, message: msgWithItself}
+	}
+	return to, bad
 }
 
 // run processes a job. It ends as completed, whatever happens.
@@ -210,7 +220,7 @@ func (r *batchRun) syntax(path string, item *batchItem, cause string) {
 func (r *batchRun) resolve(end bool) {
 	var open []pendingLink
 	for _, p := range r.pending {
-		to, bad := p.find()
+		to, bad := p.other()
 		switch {
 		case bad == nil && p.from != nil:
 			associate(p.from, to, "")
@@ -228,10 +238,11 @@ func (r *batchRun) resolve(end bool) {
 // connect makes an association now, or after the rest of the file. from is nil on a server without
 // contents.
 func (r *batchRun) connect(item *batchItem, from linked, find func() (linked, *batchError)) {
-	to, bad := find()
+	p := pendingLink{item, from, find}
+	to, bad := p.other()
 	switch {
 	case bad != nil:
-		r.pending = append(r.pending, pendingLink{item, from, find})
+		r.pending = append(r.pending, p)
 	case from != nil:
 		associate(from, to, "")
 	}

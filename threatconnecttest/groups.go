@@ -80,9 +80,7 @@ func (s *state) newGroup(o *owner, t *groupType, name, xid string, now int64) *g
 
 // dropGroup takes a group out, with its associations.
 func (s *state) dropGroup(g *group) {
-	for _, l := range g.links() {
-		l.to.hangers().unlink(g)
-	}
+	dissociateAll(g)
 	for _, i := range g.owner.indicators {
 		i.more.unlink(g)
 	}
@@ -146,6 +144,10 @@ func (s *Server) AddGroup(r GroupRecord) (GroupRecord, error) {
 	}
 	for _, xid := range r.Groups {
 		to := s.groupByXID[xid]
+		if to == g {
+			s.dropGroup(g)
+			return r, errors.New("threatconnecttest: a group cannot be associated with itself: leave its own xid out of Groups")
+		}
 		if to == nil || to.owner != o {
 			s.dropGroup(g)
 			return r, errors.New("threatconnecttest: the owner has no group with this xid")

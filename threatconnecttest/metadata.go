@@ -49,9 +49,13 @@ func (m *metadata) unlink(other linked) {
 	}
 }
 
-// associate links two things; doing it twice changes nothing. Between an indicator and a group only
-// the indicator remembers: a group may have a million indicators, and is asked for them seldom.
+// associate links two things. It is idempotent, and does nothing when both ends are the same thing,
+// as when two linked files are merged. A link between an indicator and a group is stored with the
+// indicator only, because a group may have a million indicators and is rarely asked for them.
 func associate(a, b linked, label string) {
+	if a == b {
+		return
+	}
 	if forgetful(a, b) {
 		a, b = b, a
 	}
@@ -74,6 +78,13 @@ func dissociate(a, b linked) bool {
 	a.hangers().unlink(b)
 	b.hangers().unlink(a)
 	return there
+}
+
+// dissociateAll removes the links of a thing, except those that only its indicators store.
+func dissociateAll(a linked) {
+	for _, l := range slices.Clone(a.links()) {
+		dissociate(a, l.to)
+	}
 }
 
 // forgetful reports whether a does not remember that it is associated with b.

@@ -175,9 +175,7 @@ func (o *owner) drop(ind *indicator, now int64) {
 		delete(o.index[ind.typ.index], k)
 	}
 	o.deleted = append(o.deleted, deletedIndicator{typ: ind.typ, value: ind.value, added: ind.added, at: now})
-	for _, l := range slices.Clone(ind.links()) {
-		dissociate(ind, l.to)
-	}
+	dissociateAll(ind)
 	ind.set(flagRemoved, true)
 	o.removed++
 	if o.removed > len(o.indicators)/2 {

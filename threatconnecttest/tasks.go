@@ -86,9 +86,7 @@ func (s *state) newTask(o *owner, now int64) *task {
 
 // dropTask takes a task out, with its associations.
 func (s *state) dropTask(t *task) {
-	for _, l := range t.links() {
-		l.to.hangers().unlink(t)
-	}
+	dissociateAll(t)
 	s.tasks = remove(s.tasks, t)
 }
 

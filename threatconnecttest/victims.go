@@ -69,9 +69,7 @@ func (s *state) newVictim(o *owner, fields map[string]string) *victim {
 
 // dropVictim takes a victim out, with its associations and assets.
 func (s *state) dropVictim(v *victim) {
-	for _, l := range v.links() {
-		l.to.hangers().unlink(v)
-	}
+	dissociateAll(v)
 	s.victims = remove(s.victims, v)
 }
 
