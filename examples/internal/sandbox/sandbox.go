@@ -29,6 +29,9 @@ everything in memory, and forgets it when it ends.
   -token TOKEN        the API token that it takes beside them, for clients that send tokens; made up,
                       and not shown, if not given
 
+Bulk reports are on for every owner, in JSON and CSV. A download returns the latest finished report:
+with runNow=true, changes made before the call are in the next download.
+
 The first line on standard output is the base URL for clients. It ends on SIGINT or SIGTERM.
 `
 
@@ -67,6 +70,12 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return job.Failure
 	}
 	srv := threatconnecttest.New(threatconnecttest.WithCredentials(*id, *key, *token), threatconnecttest.WithRequestLog(requestsKept))
+	for _, o := range srv.Owners() {
+		if err := srv.SetBulkReports(o.Name, threatconnecttest.BulkReports{JSON: true, CSV: true}); err != nil {
+			fmt.Fprintf(stderr, "sandbox: %v\n", err)
+			return job.Failure
+		}
+	}
 	if err := serve(ctx, srv, *addr, *key == "", stdout); err != nil {
 		fmt.Fprintf(stderr, "sandbox: %v\n", err)
 		return job.Failure

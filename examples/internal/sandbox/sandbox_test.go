@@ -3,9 +3,14 @@ package sandbox
 import (
 	"bufio"
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"io"
 	"net"
+	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -55,6 +60,65 @@ func TestClientsCanUseTheSandboxUntilItIsStopped(t *testing.T) {
 		assert.Equal(t, 0, code)
 	case <-time.After(10 * time.Second):
 		t.Fatal("the sandbox does not stop")
+	}
+}
+
+// start runs the command until the test ends and returns what it prints.
+func start(t *testing.T, args ...string) string {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	r, w := io.Pipe()
+	exit := make(chan int, 1)
+	go func() {
+		exit <- Main(ctx, append([]string{"-addr", "127.0.0.1:0"}, args...), w, io.Discard)
+		w.Close()
+	}()
+	t.Cleanup(func() {
+		stop()
+		assert.Equal(t, 0, <-exit)
+	})
+	b := make([]byte, 4096)
+	n, err := r.Read(b) // it is one write
+	require.NoError(t, err)
+	return string(b[:n])
+}
+
+// get sends a request that is signed by hand, as clients in other languages do it.
+func get(t *testing.T, base, id, key, path string) (status int, contentType, body string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+path, nil)
+	require.NoError(t, err)
+	stamp := strconv.FormatInt(time.Now().Unix(), 10)
+	mac := hmac.New(sha256.New, []byte(key))
+	_, _ = io.WriteString(mac, "/api"+path+":GET:"+stamp)
+	req.Close = true
+	req.Header.Set("Timestamp", stamp)
+	req.Header.Set("Authorization", "TC "+id+":"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	return resp.StatusCode, resp.Header.Get("Content-Type"), string(b)
+}
+
+func TestBulkReportsAreOnInEveryOwner(t *testing.T) {
+	t.Parallel()
+	base, _, _ := strings.Cut(start(t, "-access-id", "4711", "-secret-key", "sec$ret"), "\n")
+	for name, query := range map[string]string{"no owner named": "", "Organization": "owner=Example%20Organization",
+		"Community": "owner=Example%20Community", "Source": "owner=Example%20Source"} {
+		t.Run(name, func(t *testing.T) {
+			for _, tc := range []struct{ path, contentType, body string }{
+				{"/v2/indicators/bulk?", "application/json", `"csvEnabled":true,"jsonEnabled":true`},
+				{"/v2/indicators/bulk/json?runNow=true&", "application/json", `{"indicator":[`},
+				{"/v2/indicators/bulk/csv?runNow=true&", "text/csv", "Type,Value,Rating,Confidence"},
+			} {
+				status, contentType, body := get(t, base, "4711", "sec$ret", strings.TrimRight(tc.path+query, "?&"))
+				assert.Equal(t, 200, status, body)
+				assert.Equal(t, tc.contentType, contentType)
+				assert.Contains(t, body, tc.body)
+			}
+		})
 	}
 }
 
