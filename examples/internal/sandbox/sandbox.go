@@ -16,23 +16,29 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-const usage = `sandbox serves the test server of the Go SDK on a port, so that clients in any language can be tried
-against it. It is not ThreatConnect: it is written after the documentation of the v2 API, keeps
-everything in memory, and forgets it when it ends.
+const usage = `sandbox serves the test server of the Go SDK on a port, for clients in any language.
+It is not ThreatConnect: it follows the documentation of the v2 API, keeps everything in memory, and
+loses it when it ends.
 
   sandbox [-addr HOST:PORT] [-access-id ID] [-secret-key KEY] [-token TOKEN]
 
-  -addr HOST:PORT     where to listen; 127.0.0.1:8080 if not given. Port 0 takes a free one
-  -access-id ID       the access id that it takes; made up if not given
-  -secret-key KEY     the secret key that it takes; made up if not given. Give it no key that is used
-                      elsewhere: it stands on the command line and travels over plain HTTP
-  -token TOKEN        the API token that it takes beside them, for clients that send tokens; made up,
-                      and not shown, if not given
+  -addr HOST:PORT     the address to listen on; 127.0.0.1:8080 by default. Port 0 picks a free port
+  -access-id ID       the access id that the server accepts
+  -secret-key KEY     the secret key that the server accepts. Do not give a key that is used elsewhere:
+                      it is visible on the command line, and the server uses plain HTTP
+  -token TOKEN        the API token that the server accepts as well, for clients that send tokens
+
+The default id, key and token are public constants, the same in every sandbox. They keep nobody out
+who can reach the port.
+
+The first line on standard output is the base URL for clients. The lines that begin with export can be
+pasted into a shell: they set TC_BASE_URL, TC_ACCESS_ID and TC_SECRET_KEY. A key that is given by
+-secret-key is not printed, and the token never is.
 
 Bulk reports are on for every owner, in JSON and CSV. A download returns the latest finished report:
 with runNow=true, changes made before the call are in the next download.
 
-The first line on standard output is the base URL for clients. It ends on SIGINT or SIGTERM.
+The command ends on SIGINT or SIGTERM.
 `
 
 // requestsKept is how many requests the server remembers.
@@ -117,12 +123,12 @@ func serve(ctx context.Context, srv *threatconnecttest.Server, addr string, show
 	return nil
 }
 
-// announce prints the base URL, and after it what a person needs to know.
+// announce prints the base URL, and then the owners and the credentials for people.
 func announce(srv *threatconnecttest.Server, addr net.Addr, showKey bool, w io.Writer) error {
 	base := "http://" + reachable(addr) + "/api"
-	key := "'" + srv.SecretKey() + "'"
+	key := "export TC_SECRET_KEY=" + quoteShell(srv.SecretKey())
 	if !showKey {
-		key = "(as given)"
+		key = "# TC_SECRET_KEY is the value of -secret-key"
 	}
 	names := make([]string, 0, 3)
 	for _, o := range srv.Owners() {
@@ -130,13 +136,17 @@ func announce(srv *threatconnecttest.Server, addr net.Addr, showKey bool, w io.W
 	}
 	_, err := fmt.Fprintf(w, `%s
 This is a test server and not ThreatConnect: everything in it is in memory and gone when it ends.
-TC_BASE_URL=%s
-TC_ACCESS_ID=%s
-TC_SECRET_KEY=%s
 Owners: %s
-`, base, base, srv.AccessID(), key, strings.Join(names, ", "))
+Paste these lines into a shell:
+export TC_BASE_URL=%s
+export TC_ACCESS_ID=%s
+%s
+`, base, strings.Join(names, ", "), quoteShell(base), quoteShell(srv.AccessID()), key)
 	return err
 }
+
+// quoteShell quotes s for a POSIX shell.
+func quoteShell(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
 // reachable returns the address under which clients of this machine find a listener.
 func reachable(addr net.Addr) string {

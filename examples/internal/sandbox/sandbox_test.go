@@ -10,6 +10,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -19,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
 func TestClientsCanUseTheSandboxUntilItIsStopped(t *testing.T) {
@@ -117,6 +121,42 @@ func TestBulkReportsAreOnInEveryOwner(t *testing.T) {
 				assert.Equal(t, 200, status, body)
 				assert.Equal(t, tc.contentType, contentType)
 				assert.Contains(t, body, tc.body)
+			}
+		})
+	}
+}
+
+func TestTheCredentialsCanBePastedIntoAShell(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("sh"); err != nil {
+		require.Equal(t, "windows", runtime.GOOS, "every other system has a shell")
+		return
+	}
+	srv := threatconnecttest.New()
+	require.Contains(t, srv.SecretKey(), "'", "the default key tests the quotes")
+	for _, tc := range []struct {
+		name    string
+		args    []string
+		id, key string
+	}{
+		{"the defaults", nil, srv.AccessID(), srv.SecretKey()},
+		{"an access id with every kind of quote", []string{"-access-id", "a'b\"c`d$HOME\\!'"}, "a'b\"c`d$HOME\\!'", srv.SecretKey()},
+		{"a key that is given is not printed", []string{"-secret-key", "sec$ret"}, srv.AccessID(), "unset"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			base, rest, _ := strings.Cut(start(t, tc.args...), "\n")
+			_, lines, found := strings.Cut(rest, "export ")
+			require.True(t, found, rest)
+			assert.NotContains(t, rest, "sec$ret")
+			for _, shell := range []string{"sh", "bash"} {
+				if _, err := exec.LookPath(shell); err != nil {
+					continue // sh is there
+				}
+				cmd := exec.CommandContext(t.Context(), shell, "-c", `eval "$1"; sh -c 'printf "%s\n" "$TC_BASE_URL" "$TC_ACCESS_ID" "${TC_SECRET_KEY-unset}"'`, shell, "export "+lines)
+				cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
+				out, err := cmd.CombinedOutput()
+				require.NoError(t, err, "%s: %s", shell, out)
+				assert.Equal(t, []string{base, tc.id, tc.key, ""}, strings.Split(string(out), "\n"), shell)
 			}
 		})
 	}
