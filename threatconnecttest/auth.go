@@ -63,7 +63,7 @@ func (c *call) verifySignature(target, credential string) *answer {
 		return fail(http.StatusUnauthorized, msgTimestamp)
 	}
 	if !hmac.Equal([]byte(signature), []byte(sign(c.secretKey, target, c.req.Method, stamp))) {
-		return fail(http.StatusUnauthorized, msgSignature)
+		return text(http.StatusUnauthorized, msgSignature)
 	}
 	return nil
 }

@@ -85,7 +85,7 @@ func TestContentTypesOfAnswers(t *testing.T) {
 		{"a created thing", r.request("POST", "/v2/indicators/hosts", `{"hostName":"www.example.com"}`), 201, "application/json"},
 		{"a missing thing", get("/v2/indicators/hosts/none.example.com"), 404, "application/json"},
 		{"a refused value", r.request("POST", "/v2/indicators/hosts", `{"hostName":"a_b.example.com"}`), 400, "application/json"},
-		{"a refused signature", unsigned, 401, "application/json"},
+		{"a refused signature", unsigned, 401, "text/plain"},
 		{"a method that a path does not have", r.request("PATCH", "/v2/owners", ""), 405, "text/plain"},
 		{"a path that does not exist", get("/v2/nowhere"), 500, "text/plain"},
 		{"the text of a signature", get("/v2/groups/signatures/" + itoa(sig.ID) + "/download"), 200, "text/plain"},
