@@ -328,6 +328,42 @@ func TestTheFileIsItsOwnersAloneAndReplacedInOneStep(t *testing.T) {
 	require.ErrorContains(t, none.Begin(t.Context()), "cannot be written")
 }
 
+func TestTheFileIsNoLinkThatOthersCanReplace(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	victim := filepath.Join(dir, "victim")
+	require.NoError(t, os.WriteFile(victim, []byte("precious"), 0o600))
+	shared := filepath.Join(dir, "shared")
+	require.NoError(t, os.Mkdir(shared, 0o700))
+	require.NoError(t, os.Chmod(shared, 0o777))
+	link := filepath.Join(shared, "state")
+
+	r := start(t, File(link), false) // the link comes later
+	require.NoError(t, r.Begin(t.Context()))
+	require.NoError(t, os.Symlink(victim, link))
+	require.ErrorContains(t, r.Save(t.Context(), true, true), "name the file that it refers to")
+	require.NoError(t, os.Remove(link+".running"))
+
+	for _, full := range []bool{false, true} {
+		_, err := Start(t.Context(), File(link), about, full, dir)
+		require.ErrorContains(t, err, link+": another user could have made or changed this symbolic link")
+	}
+	b, err := os.ReadFile(victim)
+	require.NoError(t, err)
+	assert.Equal(t, "precious", string(b))
+}
+
+func TestTheFileCanBeALinkOfItsUser(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	require.NoError(t, os.Chmod(dir, 0o700))
+	link := filepath.Join(dir, "link")
+	require.NoError(t, os.Symlink("state", link))
+	run(t, File(link), host(0, 1))
+	assert.Empty(t, run(t, File(filepath.Join(dir, "state")), host(0, 1)), "the state is where the link refers to")
+	assert.Empty(t, run(t, File(link), host(0, 1)))
+}
+
 func TestASecondThingThatIsNoStateStopsTheRun(t *testing.T) {
 	t.Parallel()
 	s := File(filepath.Join(t.TempDir(), "state"))

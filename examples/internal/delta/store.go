@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+
+	"github.com/threatconnect-go/threatconnect/examples/internal/files"
 )
 
 // Store is where a state is kept between runs: a [File] or a record of the DataStore.
@@ -41,8 +43,9 @@ func (s *stored) close() {
 // errTaken is a state that another run has begun to use.
 var errTaken = errors.New("another run has used the state meanwhile, so that it was not saved: the next run is a full one")
 
-// File is a store in a file of that name. While a run is under way there is a second one with
-// .running at its end. Both can be read by nobody but their owner.
+// File is a store in a file of that name, or in the file that a symbolic link of that name refers to
+// if [files.Target] allows it. While a run is in progress, a second file has the same name and
+// .running at its end. Only their owner can read the files.
 type File string
 
 func (f File) marker() string { return string(f) + ".running" }
@@ -51,7 +54,11 @@ func (f File) load(context.Context, string) (*stored, error) {
 	if _, err := os.Lstat(f.marker()); err == nil {
 		return nil, errRunning
 	}
-	file, err := os.Open(string(f))
+	path, err := files.Target(string(f))
+	if err != nil {
+		return nil, fmt.Errorf("the state cannot be opened: %w", err)
+	}
+	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errNone
 	}
@@ -84,12 +91,12 @@ func (f File) save(_ context.Context, run string, foreign bool, write func(io.Wr
 	if now, err := os.ReadFile(f.marker()); err != nil || string(now) != run {
 		return errTaken
 	}
-	path := string(f)
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
+	path, err := files.Target(string(f))
+	if err != nil {
+		return fmt.Errorf("the state cannot be written: %w", err)
 	}
 	temp := fmt.Sprintf("%s.%s.new", path, run)
-	err := writeFile(temp, os.O_CREATE|os.O_EXCL, write)
+	err = writeFile(temp, os.O_CREATE|os.O_EXCL, write)
 	if err == nil && foreign {
 		err = keep(path)
 	}
@@ -100,7 +107,8 @@ func (f File) save(_ context.Context, run string, foreign bool, write func(io.Wr
 		_ = os.Remove(temp) // the first error says more
 		return fmt.Errorf("the state cannot be written: %w", withoutPath(err))
 	}
-	syncDir(filepath.Dir(path))
+	dir, _ := filepath.Split(path)
+	syncDir(dir)
 	if err := os.Remove(f.marker()); err != nil {
 		return fmt.Errorf("the state cannot be released: %w", withoutPath(err))
 	}

@@ -12,6 +12,7 @@ import (
 	"unicode"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/examples/internal/files"
 	"github.com/threatconnect-go/threatconnect/internal/sorter"
 )
 
@@ -104,6 +105,9 @@ type blocklist struct {
 }
 
 func openBlocklist(path string, first bool) (*blocklist, error) {
+	if _, err := files.Target(path); err != nil { // before anything is exported
+		return nil, err
+	}
 	b := &blocklist{path: path, sorter: sorter.New("", sortedBytes)}
 	if first {
 		return b, nil

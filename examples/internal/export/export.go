@@ -39,7 +39,8 @@ changed and deleted in between.
                       the last run has already exported is not exported again
   -format FORMAT      csv (default), jsonl or blocklist
   -out FILE           where the export goes; a file is replaced in one step when everything has worked.
-                      - is standard output, and is used if not given
+                      - is standard output, and is used if not given. For FILE and STATE, a symbolic
+                      link is followed only if no other user can have made or changed it
   -types TYPES        only indicators of these types, with commas between them: address, cidr,
                       emailaddress, file, host, url, asn, mutex, registrykey, useragent ...
   -min-rating N       only indicators that the owner rates N or more, 0 to 5

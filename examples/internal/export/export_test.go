@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -239,6 +240,79 @@ func TestExportRefusesAListThatItCannotGoOnFrom(t *testing.T) {
 			r := run(t, i.env, args...)
 			assert.Equal(t, command.Error, r.code)
 			assert.Regexp(t, tc.stderr+"|not a file", r.stderr)
+		})
+	}
+}
+
+// sharedLink returns a link to victim that another user could have made: it belongs to another user,
+// in a sticky directory. Without the right to give a link away, it is one that everybody can replace.
+func sharedLink(t *testing.T, victim string) string {
+	t.Helper()
+	dir := t.TempDir()
+	link := filepath.Join(dir, "link")
+	require.NoError(t, os.Symlink(victim, link))
+	mode := os.ModeSticky | 0o777
+	if os.Lchown(link, os.Geteuid()+1, -1) != nil {
+		mode = 0o777
+	}
+	require.NoError(t, os.Chmod(dir, mode))
+	return link
+}
+
+func TestExportDoesNotFollowLinksOfOtherUsers(t *testing.T) {
+	t.Parallel()
+	for name, args := range map[string][]string{
+		"csv":               {"-out", "LINK", "-state", "none"},
+		"jsonl":             {"-out", "LINK", "-state", "none", "-format", "jsonl"},
+		"blocklist":         {"-out", "LINK", "-state", "none", "-format", "blocklist"},
+		"state":             {"-state", "LINK"},
+		"state and a reset": {"-state", "LINK", "-reset"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			i := newInstance(t)
+			i.add(t, "Host", "one.example", 3, time.Hour)
+			victim := i.path("victim")
+			require.NoError(t, os.WriteFile(victim, []byte("precious"), 0o600))
+			link := sharedLink(t, victim)
+			args[slices.Index(args, "LINK")] = link
+			r := run(t, i.env, args...)
+			assert.Equal(t, command.Error, r.code)
+			assert.Contains(t, r.stderr, link+": another user could have made or changed this symbolic link; name the file")
+			assert.Empty(t, r.stdout)
+			assert.Empty(t, i.Requests(), "it is refused before anything is read")
+			b, err := os.ReadFile(victim)
+			require.NoError(t, err)
+			assert.Equal(t, "precious", string(b))
+			left, err := os.ReadDir(i.dir)
+			require.NoError(t, err)
+			assert.Len(t, left, 1)
+		})
+	}
+}
+
+func TestExportFollowsALinkOfItsUser(t *testing.T) {
+	t.Parallel()
+	for _, format := range []string{"csv", "blocklist"} {
+		t.Run(format, func(t *testing.T) {
+			t.Parallel()
+			i := newInstance(t)
+			require.NoError(t, os.Chmod(i.dir, 0o700))
+			i.add(t, "Host", "one.example", 3, time.Hour)
+			require.NoError(t, os.Symlink("real", i.path("out")))
+			require.NoError(t, os.Symlink("real-state", i.path("state")))
+			for range 2 { // the targets do not exist, then they do
+				r := run(t, i.env, "-out", i.path("out"), "-state", i.path("state"), "-reset", "-format", format)
+				require.Equal(t, command.OK, r.code, r.stderr)
+				for link, target := range map[string]string{"out": "real", "state": "real-state"} {
+					info, err := os.Lstat(i.path(link))
+					require.NoError(t, err)
+					assert.Equal(t, os.ModeSymlink, info.Mode().Type())
+					b, err := os.ReadFile(i.path(target))
+					require.NoError(t, err)
+					assert.NotEmpty(t, b)
+				}
+			}
 		})
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/threatconnect-go/threatconnect/examples/internal/files"
 )
 
 // newFile is a file that takes the place of another one when it is complete. Until then, and when it
@@ -17,13 +19,14 @@ type newFile struct {
 	path string
 }
 
-// replace begins the file that is to take the place of the one at path. mode is for one that does
-// not exist yet.
+// replace creates the file that is to take the place of the one at path, or of the one that a
+// symbolic link at path refers to if [files.Target] allows it. mode is for a file that does not exist.
 func replace(path string, mode fs.FileMode) (*newFile, error) {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
+	real, err := files.Target(path)
+	if err != nil {
+		return nil, err
 	}
-	old, err := os.Stat(path)
+	old, err := os.Stat(path) // not of real: a link in /proc does not name what it refers to
 	switch {
 	case err == nil && !old.Mode().IsRegular():
 		return nil, fmt.Errorf("%s is not a file that could be replaced", path)
@@ -32,11 +35,12 @@ func replace(path string, mode fs.FileMode) (*newFile, error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	}
-	temp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	dir, name := filepath.Split(real)
+	temp, err := os.CreateTemp(dir, "."+name+".*")
 	if err != nil {
 		return nil, err
 	}
-	f := &newFile{bufio.NewWriterSize(temp, 64<<10), temp, path}
+	f := &newFile{bufio.NewWriterSize(temp, 64<<10), temp, real}
 	if err := temp.Chmod(mode); err != nil {
 		f.abort()
 		return nil, err

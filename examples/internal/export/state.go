@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/examples/internal/files"
 )
 
 const stateVersion = 1
@@ -60,7 +61,8 @@ func openStore(client *threatconnect.Client, where string) (stateStore, error) {
 	}
 	place, ok := strings.CutPrefix(where, "datastore:")
 	if !ok {
-		return fileStore(where), nil
+		_, err := files.Target(where) // before anything is exported
+		return fileStore(where), err
 	}
 	parts := strings.Split(place, "/")
 	if len(parts) != 3 || parts[1] == "" || parts[2] == "" {

@@ -74,7 +74,9 @@ nothing leaves the machine. Without -input it imports a small sample.
                       then brings up to date. datastore:DOMAIN/TYPE/ID keeps it in the platform's
                       DataStore instead, as in datastore:local/feed/state; that needs TC_TOKEN. A state
                       that is lost, damaged or another import's means that everything is sent. What
-                      others have changed or removed in the owner is not noticed: use -full now and then
+                      others have changed or removed in the owner is not noticed: use -full now and then.
+                      If FILE is a symbolic link that another user could have made or changed, nothing is
+                      imported
   -full               send everything, whatever the state says
   -remove-stale       remove from the owner the indicators that the feed does not hold any more, of
                       the types that it holds. Only for a feed that has the owner for itself
