@@ -364,6 +364,25 @@ func TestTheFileCanBeALinkOfItsUser(t *testing.T) {
 	assert.Empty(t, run(t, File(link), host(0, 1)))
 }
 
+func TestTheMarkOfARunDoesNotFollowALink(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	victim := filepath.Join(dir, "victim")
+	require.NoError(t, os.WriteFile(victim, []byte("precious"), 0o600))
+	s := File(filepath.Join(dir, "state"))
+	require.NoError(t, os.Symlink(victim, s.marker()))
+	r := start(t, s, false)
+	assert.Equal(t, errRunning.Error(), r.Why())
+	require.NoError(t, r.Begin(t.Context()))
+	require.NoError(t, r.Save(t.Context(), true, true))
+	b, err := os.ReadFile(victim)
+	require.NoError(t, err)
+	assert.Equal(t, "precious", string(b))
+	left, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	assert.Len(t, left, 2, "the victim and the state")
+}
+
 func TestASecondThingThatIsNoStateStopsTheRun(t *testing.T) {
 	t.Parallel()
 	s := File(filepath.Join(t.TempDir(), "state"))

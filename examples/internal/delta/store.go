@@ -77,7 +77,7 @@ func (f File) load(context.Context, string) (*stored, error) {
 }
 
 func (f File) begin(_ context.Context, run string) error {
-	err := writeFile(f.marker(), os.O_CREATE|os.O_TRUNC, func(w io.Writer) error {
+	err := replaceFile(f.marker(), run, func(w io.Writer) error {
 		_, err := io.WriteString(w, run)
 		return err
 	})
@@ -95,16 +95,14 @@ func (f File) save(_ context.Context, run string, foreign bool, write func(io.Wr
 	if err != nil {
 		return fmt.Errorf("the state cannot be written: %w", err)
 	}
-	temp := fmt.Sprintf("%s.%s.new", path, run)
-	err = writeFile(temp, os.O_CREATE|os.O_EXCL, write)
-	if err == nil && foreign {
-		err = keep(path)
-	}
-	if err == nil {
-		err = os.Rename(temp, path)
-	}
+	err = replaceFile(path, run, func(w io.Writer) error {
+		err := write(w)
+		if err == nil && foreign {
+			err = keep(path)
+		}
+		return err
+	})
 	if err != nil {
-		_ = os.Remove(temp) // the first error says more
 		return fmt.Errorf("the state cannot be written: %w", withoutPath(err))
 	}
 	dir, _ := filepath.Split(path)
@@ -123,9 +121,23 @@ func keep(path string) error {
 	return nil
 }
 
-// writeFile writes a file that nobody else can read, down to the disk.
-func writeFile(path string, flag int, write func(io.Writer) error) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|flag, 0o600)
+// replaceFile writes a file that only its owner can read to the disk and renames it to path. The
+// rename replaces a symbolic link and does not follow it.
+func replaceFile(path, run string, write func(io.Writer) error) error {
+	temp := path + "." + run + ".new"
+	err := writeFile(temp, write)
+	if err == nil {
+		err = os.Rename(temp, path)
+	}
+	if err != nil {
+		_ = os.Remove(temp) // the first error says more
+	}
+	return err
+}
+
+// writeFile creates a file that only its owner can read, and writes it to the disk.
+func writeFile(path string, write func(io.Writer) error) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
