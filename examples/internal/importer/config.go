@@ -16,7 +16,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/examples/internal/job"
 )
 
-// sample is the feed that is imported when none is named.
+// sample is the feed that is imported into the test server of the process when none is named.
 //
 //go:embed sample.csv
 var sample string
@@ -24,7 +24,7 @@ var sample string
 // config is what the flags and the environment say.
 type config struct {
 	job.Params
-	input      string // file name, "-", or empty for the sample
+	input      string // file name or "-"; empty for the sample, in the test server of the process only
 	format     feeds.Format
 	tags       []threatconnect.Tag
 	rating     float64
@@ -49,9 +49,9 @@ const usage = `feed imports a threat feed into an owner of ThreatConnect.
   feed [-input FILE|-] [flags]
 
 Without TC_BASE_URL it imports into a test server that runs in this process and is gone afterwards:
-nothing leaves the machine. Without -input it imports a small sample.
+nothing leaves the machine. Only then can -input be left out: it imports a small sample.
 
-  -input FILE|-       the feed; - reads standard input
+  -input FILE|-       the feed; - reads standard input. Required with TC_BASE_URL
   -format FORMAT      hosts, urlhaus, feodo, stix or jsonl; guessed from the beginning when not given
   -owner NAME         the owner that everything goes into, best a source of its own
   -tag NAME           a tag for every indicator and group; may be repeated. Use bare words: the owner
@@ -129,6 +129,9 @@ func parse(args []string, getenv func(string) string) (*config, error) {
 	if err := c.CheckInstance(); err != nil {
 		return c, err
 	}
+	if c.input == "" && !c.InProcess() {
+		return c, errors.New("-input is not given: name the feed with -input FILE, or - for standard input; there is no sample for an instance")
+	}
 	if c.InProcess() {
 		if c.state != "" || c.sweep {
 			return c, errors.New("-state and -remove-stale need an instance that is still there after the run: set TC_BASE_URL")
@@ -175,12 +178,12 @@ func (c *config) setAttributes(s string) error {
 	return errors.New("want singleton, replace, append or static")
 }
 
-// inputName is how messages call the feed.
+// inputName is how messages call the feed; empty if there is none.
 func (c *config) inputName() string {
-	switch c.input {
-	case "":
+	switch {
+	case c.input == "" && c.InProcess():
 		return "the sample feed"
-	case "-":
+	case c.input == "-":
 		return "standard input"
 	}
 	return c.input

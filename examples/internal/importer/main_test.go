@@ -118,12 +118,39 @@ func TestTheMainJobNeedsNoConfiguration(t *testing.T) {
 	assert.NotContains(t, r.stderr, "\x1b", "no bar where there is no terminal")
 }
 
+func TestTheSampleGoesIntoNoInstance(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New()
+	e := to(t, srv)
+	token := env{vars: map[string]string{"TC_BASE_URL": e.vars["TC_BASE_URL"], "TC_TOKEN": srv.Token(), "TC_OWNER": owner}}
+	for name, c := range map[string]struct {
+		env  env
+		args []string
+	}{
+		"an access id":                    {e, nil},
+		"a token":                         {token, nil},
+		"an empty file name":              {e, []string{"-input", ""}},
+		"an instance on the command line": {e.with("TC_BASE_URL", ""), []string{"--tc_api_path", e.vars["TC_BASE_URL"]}},
+		"a state and a sweep":             {e, []string{"-state", filepath.Join(t.TempDir(), "state"), "-remove-stale"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := c.env.feed("") // nothing is read
+			s := summaryOf(t, e.run(t.Context(), append(c.args, "-json")...))
+			assert.Equal(t, 1, s.Exit)
+			assert.Contains(t, s.Message, "-input is not given: name the feed with -input FILE")
+			assert.Empty(t, s.Input)
+		})
+	}
+	t.Cleanup(func() { assert.Empty(t, srv.Requests()) })
+}
+
 func TestTheSampleLandsWithEverythingThatIsInIt(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.New()
 	e := to(t, srv)
 	for run := 1; run <= 2; run++ { // a feed runs every day
-		r := e.run(t.Context(), "-tag", "daily", "-json")
+		r := e.feed(sample).run(t.Context(), "-input", "-", "-tag", "daily", "-json")
 		s := summaryOf(t, r)
 		require.Equal(t, 0, r.exit, r.stderr)
 		assert.Equal(t, "urlhaus", s.Format)
@@ -253,7 +280,11 @@ func TestBadSituationsEndWithOneClearMessage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := c.env.run(t.Context(), c.args...)
+			e := c.env
+			if e.stdin == nil {
+				e = e.feed(sample) // nothing is wrong with it
+			}
+			r := e.run(t.Context(), append([]string{"-input", "-"}, c.args...)...)
 			assert.Equal(t, 1, r.exit)
 			assert.Equal(t, 1, strings.Count(r.stdout, "\n"), "one message: %q", r.stdout)
 			assert.Contains(t, r.stdout, "Nothing was imported")
@@ -268,7 +299,7 @@ func TestAClockThatIsTenMinutesOffIsNamedAndCorrected(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.New()
 	srv.SetClockOffset(10 * time.Minute)
-	r := to(t, srv).run(t.Context())
+	r := to(t, srv).feed(sample).run(t.Context(), "-input", "-")
 	assert.Equal(t, 0, r.exit, r.stderr)
 	assert.Contains(t, r.stderr, "the clock is wrong")
 	assert.Regexp(t, `offset=(9m5\ds|10m\ds)`, r.stderr)
@@ -385,9 +416,11 @@ func TestATerminalGetsABar(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.New()
 	srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultDelay, Delay: 400 * time.Millisecond, Route: "/v2/batch/{id}", Method: "POST"})
+	file := filepath.Join(t.TempDir(), "feed.csv") // of known size
+	require.NoError(t, os.WriteFile(file, []byte(sample), 0o600))
 	e := to(t, srv)
 	e.terminal = true
-	r := e.run(t.Context())
+	r := e.run(t.Context(), "-input", file)
 	assert.Equal(t, 0, r.exit)
 	assert.Contains(t, r.stderr, "\r", "a bar is drawn over itself")
 	assert.Contains(t, r.stderr, "%")
