@@ -25,7 +25,7 @@ const (
 	Hosts   Format = "hosts"   // one indicator of any recognizable type a line
 	URLhaus Format = "urlhaus" // the CSV of URLhaus, with 8 or 9 columns
 	Feodo   Format = "feodo"   // the CSV of Feodo Tracker, in its old and its new form
-	STIX    Format = "stix"    // a STIX 2.0 or 2.1 bundle
+	STIX    Format = "stix"    // STIX 2.0 or 2.1 bundles, one after the other
 	JSONL   Format = "jsonl"   // one JSON object a line, as this package defines it
 )
 

@@ -11,18 +11,20 @@ import (
 	"github.com/threatconnect-go/threatconnect"
 )
 
-// stix reads a STIX 2.0 or 2.1 bundle.
+// stix reads STIX 2.0 and 2.1 bundles: one, or several that follow one another, as cat writes them.
+// Several are read as one: an object can refer to objects of another bundle, and of several versions
+// of an object the newest counts.
 //
 // The objects that describe threats become groups, whose xids come from the STIX ids, so that the
 // next import of the same object finds its group again. Indicators become one indicator for each
 // comparison of their pattern. Relationships, and what a report contains, become associations.
-// Nothing is handed on before the whole bundle has been read: a bundle that is cut off brings
-// nothing at all, not the half of it.
+// No entry is yielded before all bundles have been read. If one of them is cut off, or followed by
+// anything but another bundle and white space, the feed yields an error and no entries.
 func stix(br *bufio.Reader, xid func(...string) string) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		b := &bundle{xid: xid, byID: make(map[string]*stixObject), links: make(map[string][]string), labels: tlpMarkings()}
 		stopped := false
-		err := readBundle(br, func(o *stixObject, bad *LineError) bool {
+		err := readBundles(br, func(o *stixObject, bad *LineError) bool {
 			if bad != nil {
 				stopped = !yield(Entry{}, bad)
 				return !stopped
@@ -40,7 +42,7 @@ func stix(br *bufio.Reader, xid func(...string) string) iter.Seq2[Entry, error] 
 	}
 }
 
-// bundle is what is kept of a bundle until its end.
+// bundle holds what is needed of all bundles of a feed until its end.
 type bundle struct {
 	xid     func(...string) string
 	objects []*stixObject          // what entries are made of, in their order

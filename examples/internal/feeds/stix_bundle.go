@@ -3,6 +3,7 @@ package feeds
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -48,69 +49,75 @@ type stixObject struct {
 	line int
 }
 
-// readBundle calls fn for every object of a bundle, in their order. It holds one of them at a time.
-func readBundle(br *bufio.Reader, fn func(*stixObject, *LineError) bool) error {
+// readBundles calls fn for each object of the bundles in br, in their order, until fn returns false.
+// The bundles follow one another with nothing but white space between them; anything else is an error.
+// It holds one object at a time.
+func readBundles(br *bufio.Reader, fn func(*stixObject, *LineError) bool) error {
 	pos := &positions{r: br}
 	dec := json.NewDecoder(pos)
-	broken := func(err error) error {
-		if pos.err != nil && pos.err != io.EOF {
-			return pos.err
+	for n := 0; ; n++ {
+		dec.More() // skips white space
+		begin := pos.line(dec.InputOffset())
+		open, err := dec.Token()
+		more := true
+		switch {
+		case err == io.EOF && pos.err == io.EOF:
+			return nil // also an empty feed
+		case open == json.Delim('{'):
+			more, err = readBundle(dec, pos, fn)
+		case err == nil || n > 0:
+			err = errNoBundle
 		}
-		if err == io.EOF || err == io.ErrUnexpectedEOF {
+		switch {
+		case err == nil && more:
+			continue
+		case err == nil:
+			return nil
+		case pos.err != nil && pos.err != io.EOF:
+			return pos.err
+		case err == errNoBundle && n == 0:
+			return fmt.Errorf("%w: the input is no STIX bundle: want a JSON object of type bundle", ErrFormat)
+		case err == errNoBundle:
+			return fmt.Errorf("%w: line %d: what follows a STIX bundle is not another one: remove it, or repeat the download", ErrFormat, begin)
+		case err == io.EOF || err == io.ErrUnexpectedEOF:
 			return fmt.Errorf("%w: the STIX bundle ends in the middle, at line %d: the download may have been cut", ErrFormat, pos.line(pos.read))
 		}
 		return fmt.Errorf("%w: the STIX bundle is broken JSON after line %d", ErrFormat, pos.line(dec.InputOffset()))
 	}
-	noBundle := func() error {
-		return fmt.Errorf("%w: the input is no STIX bundle: want a JSON object of type bundle", ErrFormat)
-	}
-	open, err := dec.Token()
-	if err == io.EOF && pos.err == io.EOF {
-		return nil // an empty feed
-	}
-	if err != nil {
-		return broken(err)
-	}
-	if open != json.Delim('{') {
-		return noBundle()
-	}
+}
+
+var errNoBundle = errors.New("is no STIX bundle")
+
+// readBundle reads a bundle after its opening brace. It reports whether fn wants more.
+func readBundle(dec *json.Decoder, pos *positions, fn func(*stixObject, *LineError) bool) (more bool, err error) {
 	typ := ""
 	for dec.More() {
 		key, err := dec.Token()
 		if err != nil {
-			return broken(err)
+			return false, err
 		}
 		if key == "objects" {
-			more, err := readObjects(dec, pos, fn)
-			if err == errNoArray {
-				return noBundle()
-			}
-			if err != nil {
-				return broken(err)
-			}
-			if !more {
-				return nil
+			if more, err := readObjects(dec, pos, fn); err != nil || !more {
+				return false, err
 			}
 			continue
 		}
 		var value json.RawMessage
 		if err := dec.Decode(&value); err != nil {
-			return broken(err)
+			return false, err
 		}
 		if key == "type" && json.Unmarshal(value, &typ) != nil {
-			return noBundle()
+			return false, errNoBundle
 		}
 	}
 	if _, err := dec.Token(); err != nil {
-		return broken(err)
+		return false, err
 	}
 	if typ != "bundle" {
-		return noBundle()
+		return false, errNoBundle
 	}
-	return nil
+	return true, nil
 }
-
-var errNoArray = fmt.Errorf("objects is no array")
 
 // readObjects reads the array of objects. It reports whether fn wants more.
 func readObjects(dec *json.Decoder, pos *positions, fn func(*stixObject, *LineError) bool) (more bool, err error) {
@@ -119,7 +126,7 @@ func readObjects(dec *json.Decoder, pos *positions, fn func(*stixObject, *LineEr
 		return false, err
 	}
 	if open != json.Delim('[') {
-		return false, errNoArray
+		return false, errNoBundle
 	}
 	for dec.More() {
 		var raw json.RawMessage

@@ -183,10 +183,72 @@ func TestABundleThatIsBrokenBringsNothing(t *testing.T) {
 	}
 }
 
+func TestBundlesOneAfterTheOtherAreOneFeed(t *testing.T) {
+	t.Parallel()
+	first := bundleOf(
+		object21("indicator", 1, `,"pattern":"[domain-name:value='a.example']"`),
+		object21("malware", 1, `,"name":"Old"`),
+	)
+	newer := strings.Replace(object21("malware", 1, `,"name":"New"`), "2026-01-03", "2026-01-04", 1)
+	second := bundleOf(
+		newer,
+		relationship(1, id("indicator", 1), id("malware", 1)), // across bundles
+		object21("malware", 2, `,"name":""`),
+		`7`,
+	)
+	for name, between := range map[string]string{"nothing": "", "a line end": "\n", "blank lines": "\r\n \t\n"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			found, bad := read(t, STIX, first+between+second+"\n"+bundleOf()+between)
+			start := 4 + strings.Count(between, "\n") // the line that the second bundle begins on
+			assert.Equal(t, []string{fmt.Sprintf("%d Malware New", start+1), "2 Host a.example"}, shown(found))
+			assert.Equal(t, []string{"stix/" + id("malware", 1)}, found[1].Indicator.Meta().GroupXIDs)
+			assert.Equal(t, []string{
+				fmt.Sprintf("%d is no STIX object, or has a field of another type than STIX says", start+4),
+				fmt.Sprintf("%d group name is blank", start+3),
+			}, rules(bad))
+		})
+	}
+}
+
+func TestWhateverElseFollowsABundleIsAnError(t *testing.T) {
+	t.Parallel()
+	bundle := bundleOf(object21("indicator", 1, `,"pattern":"[domain-name:value='a.example']"`)) // three lines
+	for name, c := range map[string]struct{ text, want string }{
+		"a word":                          {"\n\ngarbage\n", "line 5: "},
+		"a word on the same line":         {" garbage", "line 3: "},
+		"a closing brace":                 {"\n}", "line 4: "},
+		"a closing bracket":               {"\n]", "line 4: "},
+		"a comma":                         {",\n" + bundle, "line 3: "},
+		"an array":                        {"\n[]", "line 4: "},
+		"a number":                        {"\n\n7", "line 5: "},
+		"null":                            {"\nnull", "line 4: "},
+		"a record separator":              {"\n\x1e", "line 4: "},
+		"half a byte order mark":          {"\n\xef\xbb", "line 4: "},
+		"an object of another type":       {"\n{\"type\":\n\"note\"}", "line 4: "},
+		"an object without a type":        {"\n{}", "line 4: "},
+		"a bundle without an array":       {"\n" + `{"type":"bundle","objects":7}`, "line 4: "},
+		"a bundle that is cut off":        {"\n" + bundle[:len(bundle)-1], "ends in the middle, at line 6"},
+		"a bundle of one brace":           {"\n{", "ends in the middle, at line 4"},
+		"half a word":                     {"\nnul", "line 4"},
+		"a bundle that is broken":         {"\n" + strings.Replace(bundle, "[\n", "[\n;", 1), "broken JSON after line 5"},
+		"a word behind the second bundle": {"\n" + bundle + "\nx", "line 7: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			found, _, err := readAll(STIX, bundle+c.text)
+			require.ErrorIs(t, err, ErrFormat)
+			assert.ErrorContains(t, err, c.want)
+			assert.Empty(t, found)
+		})
+	}
+}
+
 func FuzzSTIX(f *testing.F) {
 	f.Add(bundleOf(object21("malware", 1, `,"name":"A"`), relationship(1, id("malware", 1), id("malware", 1))))
 	f.Add(bundleOf(object21("indicator", 1, `,"pattern":"[domain-name:value='a.example']"`), `{}`, `[]`))
 	f.Add(`{"objects":`)
+	f.Add(`{"type":"bundle","objects":[{"type":"malware","name":"A"}]}` + "\n" + `{"type":"bundle"} x`)
 	f.Add(`{"type":"bundle","objects":[{"type":"report","name":"x","object_refs":["a"]}]}`)
 	f.Fuzz(func(t *testing.T, s string) {
 		found, bad, err := readAll(STIX, s)

@@ -237,6 +237,38 @@ func TestStaleIndicatorsAreRemovedWithinLimits(t *testing.T) {
 	assert.Equal(t, 3, r.srv.IndicatorCount(owner), "an empty feed removes nothing")
 }
 
+func TestNothingIsStaleWhenSomethingFollowsABundle(t *testing.T) {
+	t.Parallel()
+	r := newRuns(t)
+	bundle := func(hosts ...string) string {
+		objects := make([]string, len(hosts))
+		for i, host := range hosts {
+			objects[i] = fmt.Sprintf(`{"type":"indicator","id":"indicator--%s","pattern":"[domain-name:value='%s']"}`, host, host)
+		}
+		return `{"type":"bundle","objects":[` + strings.Join(objects, ",\n") + "]}\n"
+	}
+	args := []string{"-format", "stix", "-remove-stale", "-max-share", "1"}
+	s, res := r.run(bundle("h1.example")+bundle("h2.example", "h3.example"), args...)
+	require.Equal(t, 0, res.exit, res.stderr)
+	assert.EqualValues(t, 3, s.Succeeded, "all bundles are read")
+
+	second := bundle("h2.example")
+	for name, rest := range map[string]string{"garbage": "<html>", "a bundle that is cut off": second[:len(second)-4]} {
+		for _, extra := range [][]string{nil, {"-lenient"}, {"-merge"}} {
+			s, res := r.run(bundle("h1.example")+rest, append(args, extra...)...)
+			assert.Equal(t, 1, res.exit, "%s %v", name, extra)
+			assert.Contains(t, s.Message, "line 2")
+			assert.Zero(t, s.Removed)
+			assert.Zero(t, s.Vanished)
+			assert.Equal(t, 3, r.srv.IndicatorCount(owner), "%s %v", name, extra)
+		}
+	}
+	s, res = r.run(bundle("h1.example")+second, args...)
+	assert.Equal(t, 0, res.exit, res.stderr)
+	assert.EqualValues(t, 2, s.Unchanged, "the failed runs forgot nothing")
+	assert.EqualValues(t, 1, s.Removed)
+}
+
 func TestNothingIsStaleAfterAnImportThatFailed(t *testing.T) {
 	t.Parallel()
 	r := newRuns(t)

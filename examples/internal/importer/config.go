@@ -52,7 +52,8 @@ Without TC_BASE_URL it imports into a test server that runs in this process and 
 nothing leaves the machine. Only then can -input be left out: it imports a small sample.
 
   -input FILE|-       the feed; - reads standard input. Required with TC_BASE_URL
-  -format FORMAT      hosts, urlhaus, feodo, stix or jsonl; guessed from the beginning when not given
+  -format FORMAT      hosts, urlhaus, feodo, stix or jsonl; guessed from the beginning when not given.
+                      stix can be several bundles, one after the other, which are read as one
   -owner NAME         the owner that everything goes into, best a source of its own
   -tag NAME           a tag for every indicator and group; may be repeated. Use bare words: the owner
                       already says which source an indicator comes from
