@@ -6,6 +6,7 @@ import (
 	"iter"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/examples/internal/lines"
 )
 
 // longestValue is how many bytes a line of one value may have.
@@ -19,20 +20,20 @@ const longestValue = 64 << 10
 // names that it blocks.
 func hosts(br *bufio.Reader) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		l := &lines{br: br, most: longestValue}
-		err := l.each(func(line []byte, bad *LineError) bool {
+		l := lines.New(br, longestValue)
+		err := eachLine(l, func(line []byte, bad *LineError) bool {
 			if bad != nil {
 				return yield(Entry{}, bad)
 			}
 			for value := range hostValues(withoutComment(line)) {
 				ind, err := threatconnect.ParseIndicator(string(value))
 				if err != nil {
-					if !yield(Entry{}, refused(l.n, "", err)) {
+					if !yield(Entry{}, refused(l.Number(), "", err)) {
 						return false
 					}
 					continue
 				}
-				if !yield(Entry{Line: l.n, Indicator: ind}, nil) {
+				if !yield(Entry{Line: l.Number(), Indicator: ind}, nil) {
 					return false
 				}
 			}

@@ -10,6 +10,7 @@ import (
 	"iter"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/examples/internal/lines"
 )
 
 // longestJSON is how many bytes a line of the jsonl format may have.
@@ -29,8 +30,8 @@ const longestJSON = 4 << 20
 // that is not known, in another letter case or given twice is an error of its line.
 func jsonl(br *bufio.Reader) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		l := &lines{br: br, most: longestJSON}
-		err := l.each(func(line []byte, bad *LineError) bool {
+		l := lines.New(br, longestJSON)
+		err := eachLine(l, func(line []byte, bad *LineError) bool {
 			if bad != nil {
 				return yield(Entry{}, bad)
 			}
@@ -39,9 +40,9 @@ func jsonl(br *bufio.Reader) iter.Seq2[Entry, error] {
 			}
 			e, err := entryOf(line)
 			if err != nil {
-				return yield(Entry{}, refused(l.n, "", err))
+				return yield(Entry{}, refused(l.Number(), "", err))
 			}
-			e.Line = l.n
+			e.Line = l.Number()
 			return yield(e, nil)
 		})
 		if err != nil {

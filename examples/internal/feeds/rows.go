@@ -6,6 +6,7 @@ import (
 	"iter"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/examples/internal/lines"
 )
 
 // rows reads the rows of a CSV feed, one a line, and leaves out blank lines, comments and the line
@@ -13,10 +14,10 @@ import (
 // filled in here.
 func rows(br *bufio.Reader, convert func(columns []string, entries []Entry) ([]Entry, error)) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		l := &lines{br: br, most: longestValue}
+		l := lines.New(br, longestValue)
 		var columns []string
 		var entries []Entry
-		err := l.each(func(line []byte, bad *LineError) bool {
+		err := eachLine(l, func(line []byte, bad *LineError) bool {
 			if bad != nil {
 				return yield(Entry{}, bad)
 			}
@@ -29,10 +30,10 @@ func rows(br *bufio.Reader, convert func(columns []string, entries []Entry) ([]E
 				entries, err = convert(columns, entries[:0])
 			}
 			if err != nil {
-				return yield(Entry{}, refused(l.n, "", err))
+				return yield(Entry{}, refused(l.Number(), "", err))
 			}
 			for _, e := range entries {
-				e.Line = l.n
+				e.Line = l.Number()
 				if !yield(e, nil) {
 					return false
 				}

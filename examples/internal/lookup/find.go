@@ -10,7 +10,8 @@ import (
 
 // finding is what was found out about one value.
 type finding struct {
-	given   string
+	given   string                     // empty when line is not 0
+	line    int                        // of a value that is too long to be held; else 0
 	ref     threatconnect.IndicatorRef // zero when the value was refused
 	found   []threatconnect.Indicator  // one an owner that has it
 	refused error                      // why this value, and only this one, cannot be looked up
@@ -61,6 +62,10 @@ func (f *finder) begin(ctx context.Context, read reading, values iter.Seq2[strin
 		case queue <- answer:
 		case <-ctx.Done():
 			return
+		}
+		if long, ok := errors.AsType[longLine](err); ok {
+			answer <- &finding{line: int(long), refused: long}
+			continue
 		}
 		if err != nil {
 			answer <- &finding{err: err}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/threatconnect-go/threatconnect"
 	"github.com/threatconnect-go/threatconnect/examples/internal/command"
+	"github.com/threatconnect-go/threatconnect/examples/internal/lines"
 	"github.com/threatconnect-go/threatconnect/examples/internal/value"
 )
 
@@ -24,7 +25,7 @@ func (c *config) input(e *command.Env) (iter.Seq2[string, error], error) {
 		return each(c.values), nil
 	}
 	if !e.StdinIsTerminal() {
-		read := lines(e.Stdin, c.typ == "")
+		read := readValues(e.Stdin, c.typ == "")
 		if !c.InProcess() {
 			return read, nil
 		}
@@ -62,14 +63,35 @@ func orElse(values iter.Seq2[string, error], others []string) iter.Seq2[string, 
 	}
 }
 
-// lines yields the lines that are not blank, and not comments where there can be some.
-func lines(r io.Reader, comments bool) iter.Seq2[string, error] {
+// longLine is the number of a line of standard input that is too long to be a value.
+type longLine int
+
+// Error says what is wrong with the line and how to find the cause.
+func (l longLine) Error() string {
+	return fmt.Sprintf("is longer than %d bytes, and no indicator is: look for a missing line break", maxLine)
+}
+
+// readValues yields the lines that are not blank, and not comments where there can be some. A line
+// that is too long is a [longLine], and reading continues after it. Any other error ends the sequence.
+func readValues(r io.Reader, comments bool) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		s := bufio.NewScanner(r)
-		s.Buffer(nil, maxLine)
-		for n := 1; s.Scan(); n++ {
-			line := strings.TrimSpace(s.Text())
-			if n == 1 {
+		l := lines.New(bufio.NewReader(r), maxLine)
+		for {
+			b, err := l.Next()
+			switch {
+			case err == io.EOF:
+				return
+			case err == lines.ErrTooLong:
+				if !yield("", longLine(l.Number())) {
+					return
+				}
+				continue
+			case err != nil:
+				yield("", fmt.Errorf("read standard input: %w", err))
+				return
+			}
+			line := strings.TrimSpace(string(b))
+			if l.Number() == 1 {
 				line = strings.TrimPrefix(line, "\ufeff")
 			}
 			if line == "" || comments && line[0] == '#' {
@@ -78,9 +100,6 @@ func lines(r io.Reader, comments bool) iter.Seq2[string, error] {
 			if !yield(line, nil) {
 				return
 			}
-		}
-		if err := s.Err(); err != nil {
-			yield("", fmt.Errorf("read standard input: %w", err))
 		}
 	}
 }

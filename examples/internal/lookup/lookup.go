@@ -29,7 +29,8 @@ func usage() string {
 
 A value is an address, a block of addresses, a host, a URL, an e-mail address, a hash, an AS number
 or a registry key, as it is or defanged (hxxps://evil[.]example). Without values on the command line
-they are read from standard input, one a line; blank lines and lines that begin with # are skipped.
+they are read from standard input, one a line; blank lines and lines that begin with # are skipped. A
+line of more than 65,536 bytes is refused by its number.
 Without TC_BASE_URL values are looked up in a test server in this process, which comes with some.
 
   -type TYPE          take every value for one of this type, for types that cannot be told by their

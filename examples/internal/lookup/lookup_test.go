@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -213,6 +216,72 @@ func TestLookupInJSON(t *testing.T) {
 	assert.Empty(t, all[2].Error)
 }
 
+func TestALineThatIsTooLongCostsOnlyItself(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("a", maxLine+1)
+	in := "203.0.113.42\n\n" + long + "\n203[.]0.113[.]42\r\n" + long
+	const why = "is longer than 65536 bytes, and no indicator is: look for a missing line break"
+	r := run(t, nil, in)
+	assert.Equal(t, command.Error, r.code)
+	assert.Equal(t, 4, strings.Count(r.stdout, "203.0.113.42"), "both values, in two owners each")
+	assert.Regexp(t, `(?m)^line 3 +\(refused\)`, r.stdout)
+	assert.Regexp(t, `(?m)^line 5 +\(refused\)`, r.stdout)
+	assert.Contains(t, r.stderr, "lookup: line 3: "+why+"\nlookup: line 5: "+why+"\n")
+	assert.Contains(t, r.stderr, "2 of 4 values found, 2 refused")
+
+	r = run(t, nil, in, "-json")
+	assert.Equal(t, command.Error, r.code)
+	var all []element
+	require.NoError(t, json.Unmarshal([]byte(r.stdout), &all))
+	require.Len(t, all, 4)
+	assert.Equal(t, element{Line: 3, Error: why, Owners: []record{}}, all[1])
+	assert.Equal(t, element{Line: 5, Error: why, Owners: []record{}}, all[3])
+	assert.Equal(t, "203[.]0.113[.]42", all[2].Value)
+	assert.True(t, all[2].Found)
+
+	r = run(t, nil, strings.Repeat("a", maxLine-1)+"\n")
+	assert.Equal(t, command.Error, r.code)
+	assert.False(t, strings.Contains(r.stderr, why), "a line that fits is read")
+}
+
+func TestALineThatBreaksOffIsNoValue(t *testing.T) {
+	t.Parallel()
+	in := io.MultiReader(strings.NewReader("a.example\nb.exam"), iotest.ErrReader(errors.New("broken pipe")))
+	var got []string
+	for v, err := range readValues(in, true) {
+		if err != nil {
+			v = err.Error()
+		}
+		got = append(got, v)
+	}
+	assert.Equal(t, []string{"a.example", "read standard input: broken pipe"}, got)
+}
+
+func TestALongLineIsNotHeldInMemory(t *testing.T) {
+	in := io.MultiReader(io.LimitReader(endless{}, 64<<20), strings.NewReader("\nb.example\n"))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	var errs []error
+	var got []string
+	for v, err := range readValues(in, true) {
+		got, errs = append(got, v), append(errs, err)
+	}
+	runtime.ReadMemStats(&after)
+	assert.Equal(t, []string{"", "b.example"}, got)
+	assert.Equal(t, []error{longLine(1), nil}, errs)
+	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(1<<20))
+}
+
+// endless is a line without an end.
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = 'a'
+	}
+	return len(p), nil
+}
+
 func TestLookupOfNothingInJSONIsAnEmptyArray(t *testing.T) {
 	t.Parallel()
 	r := run(t, served(t, threatconnecttest.New()), "# nothing\n", "-json")
@@ -357,12 +426,13 @@ func FuzzInput(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string, comments bool) {
 		n := 0
-		for line, err := range lines(strings.NewReader(text), comments) {
-			if err != nil {
-				require.Greater(t, len(text), maxLine-1)
-				break
-			}
+		for line, err := range readValues(strings.NewReader(text), comments) {
 			n++
+			if err != nil {
+				require.IsType(t, longLine(0), err)
+				require.Greater(t, len(text), maxLine)
+				continue
+			}
 			require.NotEmpty(t, line)
 			require.Equal(t, strings.TrimSpace(line), line)
 			require.NotContains(t, line, "\n")

@@ -23,7 +23,8 @@ type output struct {
 
 // element is a finding in JSON.
 type element struct {
-	Value      string                      `json:"value"` // as it was given
+	Value      string                      `json:"value"`          // as it was given
+	Line       int                         `json:"line,omitempty"` // in place of a value that is too long to be shown
 	Type       threatconnect.IndicatorType `json:"type,omitempty"`
 	Identifier string                      `json:"identifier,omitempty"` // the value as the platform has it
 	Found      bool                        `json:"found"`
@@ -60,7 +61,7 @@ func recordOf(asked string, ind threatconnect.Indicator) record {
 // add shows a finding: at once in JSON, with end in a table.
 func (o *output) add(f *finding) error {
 	o.values++
-	e := element{Value: f.given, Type: f.ref.Type, Identifier: f.ref.Value, Found: len(f.found) > 0, Owners: []record{}}
+	e := element{Value: f.given, Line: f.line, Type: f.ref.Type, Identifier: f.ref.Value, Found: len(f.found) > 0, Owners: []record{}}
 	for _, ind := range f.found {
 		e.Owners = append(e.Owners, recordOf(f.ref.Value, ind))
 	}
@@ -68,7 +69,11 @@ func (o *output) add(f *finding) error {
 	case f.refused != nil:
 		o.refused++
 		e.Error = command.Plain(f.refused)
-		o.env.Say(name, "%q: %s", f.given, e.Error)
+		what := fmt.Sprintf("%q", f.given)
+		if f.line > 0 {
+			what = fmt.Sprintf("line %d", f.line)
+		}
+		o.env.Say(name, "%s: %s", what, e.Error)
 	case e.Found:
 		o.found++
 	}
@@ -101,6 +106,8 @@ func (o *output) addRows(e *element) {
 		}
 	}
 	switch {
+	case e.Line > 0:
+		o.table.Add(fmt.Sprintf("line %d", e.Line), "(refused)")
 	case e.Error != "" && e.Identifier == "":
 		o.table.Add(e.Value, "(refused)")
 	case e.Error != "":
