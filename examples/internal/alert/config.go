@@ -50,8 +50,10 @@ When an indicator matters: one of these is reached, in any owner but -owner
   -min-rating N       rating of an owner, 0 to 5; 3 (moderate) if not given
   -store-unknown      store also what no owner knows
 Never stored are
-  private, loopback, link-local, shared, multicast and reserved addresses, and names that are not public
-  what -exclude FILE lists, a value a line: a host stands for the hosts below it, a block for its addresses
+  private, loopback, link-local, shared, multicast and reserved addresses, IPv6 addresses that stand for such
+    IPv4 addresses, and host names that are not public
+  values in the file of -exclude FILE, one per line: a host includes its subdomains, a block its addresses
+  URLs and email addresses with such a host, and values whose host cannot be found out
   what was reported as a false positive -max-false-positives N times or more; 3 if not given
 
 How it runs

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -37,8 +36,13 @@ func reservedBlocks() []reserved {
 		{"240.0.0.0/4", "reserved, RFC 1112"},
 		{"::/128", "unspecified, RFC 4291"},
 		{"::1/128", "loopback, RFC 4291"},
+		{"::/96", "IPv4-compatible, RFC 4291"},
+		{"64:ff9b:1::/48", "local translation, RFC 8215"},
+		{"100::/64", "discarded, RFC 6666"},
+		{"2001::/23", "reserved for protocols, RFC 2928"},
 		{"fc00::/7", "private, RFC 4193"},
 		{"fe80::/10", "link-local, RFC 4291"},
+		{"fec0::/10", "site-local, RFC 3879"},
 		{"ff00::/8", "multicast, RFC 4291"},
 	} {
 		all = append(all, reserved{netip.MustParsePrefix(r[0]), r[1]})
@@ -46,28 +50,59 @@ func reservedBlocks() []reserved {
 	return all
 }
 
+// embedding is a block of IPv6 addresses that stand for IPv4 addresses.
+type embedding struct {
+	block netip.Prefix
+	bit   int // where the IPv4 address begins
+}
+
+func embeddings() []embedding {
+	return []embedding{
+		{netip.MustParsePrefix("::ffff:0:0/96"), 96}, // IPv4-mapped, RFC 4291
+		{netip.MustParsePrefix("64:ff9b::/96"), 96},  // NAT64, RFC 6052
+		{netip.MustParsePrefix("2002::/16"), 16},     // 6to4, RFC 3056
+	}
+}
+
+// in returns the block of IPv4 addresses that p stands for. It reports false if p stands for none.
+func (e embedding) in(p netip.Prefix) (netip.Prefix, bool) {
+	if !e.block.Overlaps(p) {
+		return netip.Prefix{}, false
+	}
+	ipv6 := p.Addr().As16()
+	ipv4 := netip.AddrFrom4([4]byte(ipv6[e.bit/8:]))
+	return netip.PrefixFrom(ipv4, min(max(p.Bits()-e.bit, 0), ipv4.BitLen())).Masked(), true
+}
+
 // localNames are the ends of names that are not public.
 func localNames() map[string]string {
 	return map[string]string{
 		"localhost": "RFC 6761", "invalid": "RFC 6761", "test": "RFC 6761", "local": "RFC 6762",
-		"home.arpa": "RFC 8375", "internal": "reserved for private use by ICANN", "lan": "used in private networks",
+		"home.arpa": "RFC 8375", "internal": "reserved for private use by ICANN",
+		"corp": "never delegated, ICANN", "home": "never delegated, ICANN", "mail": "never delegated, ICANN",
+		"intranet": "used in private networks", "lan": "used in private networks",
+		"localdomain": "used in private networks", "private": "used in private networks",
 	}
 }
 
 // exclusions knows what must not become an indicator.
 type exclusions struct {
-	blocks   []reserved
-	names    map[string]string
-	listed   map[string]bool // summaries
-	hosts    map[string]bool // and all below them
-	prefixes []netip.Prefix
+	blocks     []reserved
+	embeddings []embedding
+	names      map[string]string
+	listed     map[string]bool // summaries
+	hosts      map[string]bool // and all below them
+	prefixes   []netip.Prefix
 }
 
 func newExclusions() *exclusions {
-	return &exclusions{blocks: reservedBlocks(), names: localNames(), listed: map[string]bool{}, hosts: map[string]bool{}}
+	return &exclusions{
+		blocks: reservedBlocks(), embeddings: embeddings(), names: localNames(),
+		listed: map[string]bool{}, hosts: map[string]bool{},
+	}
 }
 
-// read adds a list of values, one a line.
+// read adds a list of one value per line.
 func (x *exclusions) read(r io.Reader, file string) error {
 	s := bufio.NewScanner(r)
 	for n := 1; s.Scan(); n++ {
@@ -105,13 +140,17 @@ func (x *exclusions) read(r io.Reader, file string) error {
 	return s.Err()
 }
 
-const onList = "on the exclusion list"
+const (
+	onList    = "on the exclusion list"
+	unchecked = "cannot be checked against the exclusions"
+)
 
 func hashesOf(f *threatconnect.File) []string {
 	return slices.DeleteFunc([]string{f.MD5, f.SHA1, f.SHA256}, func(hash string) bool { return hash == "" })
 }
 
-// rule returns the rule by which an indicator is refused; empty when it is not.
+// rule returns the rule that excludes an indicator, or "" if none does. An indicator whose host or
+// address cannot be found out is excluded.
 func (x *exclusions) rule(ind threatconnect.Indicator) string {
 	if x.listed[ind.Summary()] {
 		return onList
@@ -120,32 +159,56 @@ func (x *exclusions) rule(ind threatconnect.Indicator) string {
 	case *threatconnect.Address:
 		return x.ruleOfHost(ind.IP)
 	case *threatconnect.CIDR:
-		if p, err := netip.ParsePrefix(ind.Block); err == nil {
-			return x.ruleOfBlock(p)
+		p, err := netip.ParsePrefix(ind.Block)
+		if err != nil {
+			return unchecked
 		}
+		return x.ruleOfBlock(p)
 	case *threatconnect.Host:
 		return x.ruleOfHost(ind.HostName)
 	case *threatconnect.URL:
-		if u, err := url.Parse(ind.Text); err == nil {
-			return x.ruleOfHost(u.Hostname())
+		canonical, err := threatconnect.CanonicalURL(ind.Text)
+		if err != nil {
+			return unchecked
 		}
+		return x.ruleOfHost(hostOf(canonical))
 	case *threatconnect.EmailAddress:
-		return x.ruleOfHost(strings.Trim(ind.Address[strings.LastIndexByte(ind.Address, '@')+1:], "[]"))
+		return x.ruleOfHost(ind.Address[strings.LastIndexByte(ind.Address, '@')+1:])
 	case *threatconnect.File:
 		if slices.ContainsFunc(hashesOf(ind), func(hash string) bool { return x.listed[hash] }) {
 			return onList
 		}
+	case *threatconnect.ASN, *threatconnect.Mutex, *threatconnect.RegistryKey, *threatconnect.UserAgent: // these hold no host
+	default:
+		return unchecked
 	}
 	return ""
 }
 
-// ruleOfHost is about an address or a name.
+// hostOf returns the host of a URL in canonical form, without port and brackets. [url.Parse] cannot
+// do this: it refuses percent signs that canonical URLs may have.
+func hostOf(canonicalURL string) string {
+	_, host, _ := strings.Cut(canonicalURL, "://")
+	if end := strings.IndexAny(host, "/?#"); end >= 0 {
+		host = host[:end]
+	}
+	if ipv6, ok := strings.CutPrefix(host, "["); ok {
+		host, _, _ = strings.Cut(ipv6, "]")
+		return host
+	}
+	host, _, _ = strings.Cut(host, ":")
+	return host
+}
+
+// ruleOfHost returns the rule that excludes an address or a host name.
 func (x *exclusions) ruleOfHost(host string) string {
 	if ip, err := netip.ParseAddr(host); err == nil {
-		ip = ip.Unmap().WithZone("")
-		return x.ruleOfBlock(netip.PrefixFrom(ip, ip.BitLen()))
+		return x.ruleOfBlock(netip.PrefixFrom(ip.WithZone(""), ip.BitLen()))
 	}
-	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	host, err := threatconnect.CanonicalHost(host)
+	if err != nil {
+		return unchecked
+	}
 	for end := host; end != ""; {
 		if x.hosts[end] {
 			return onList
@@ -158,7 +221,7 @@ func (x *exclusions) ruleOfHost(host string) string {
 	return ""
 }
 
-// ruleOfBlock is about a block, or an address as a block of one.
+// ruleOfBlock returns the rule that excludes a block of addresses, or the block of a single address.
 func (x *exclusions) ruleOfBlock(p netip.Prefix) string {
 	for _, b := range x.blocks {
 		if b.block.Overlaps(p) {
@@ -168,6 +231,11 @@ func (x *exclusions) ruleOfBlock(p netip.Prefix) string {
 	for _, b := range x.prefixes {
 		if b.Overlaps(p) {
 			return onList
+		}
+	}
+	for _, e := range x.embeddings {
+		if ipv4, ok := e.in(p); ok {
+			return x.ruleOfBlock(ipv4)
 		}
 	}
 	return ""

@@ -1,12 +1,14 @@
 package alert
 
 import (
+	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/threatconnect-go/threatconnect"
 	"github.com/threatconnect-go/threatconnect/examples/internal/value"
 )
 
@@ -59,6 +61,52 @@ func TestExclusionsRefuseWhatIsNotPublic(t *testing.T) {
 		"cfo@partner.example":              "",
 		"D41D8CD98F00B204E9800998ECF8427E": onList,
 		"00000000000000000000000000000000": "",
+
+		"http://intranet.example.net/%":         onList,
+		"http://intranet.example.net/%zz":       onList,
+		"http://intranet.example.net/a b%":      onList,
+		"http://intranet.example.net:80/%zz":    onList,
+		"http://user:p%@intranet.example.net/%": onList,
+		"hxxp://intranet[.]example[.]net/%zz":   onList,
+		"http://192.168.0.1/%zz":                "RFC 1918",
+		"http://198.51.100.7/%":                 onList,
+		"http://[2001:db8::5]:8080/%":           onList,
+		"http://[fd00::1]/%":                    "RFC 4193",
+		"http://printer.local/%":                "RFC 6762",
+		"http://www.example.org/%?example.net":  "",
+		"\"a@example.net\"@example.org":         "",
+		"::ffff:192.168.1.1":                    "RFC 1918",
+		"http://[::ffff:10.0.0.1]/":             "RFC 1918",
+		"http://[::ffff:198.51.100.7]/":         onList,
+		"http://[::10.0.0.1]/":                  "RFC 4291",
+		"64:ff9b::a00:1":                        "RFC 1918",
+		"64:ff9b::c633:6407":                    onList,
+		"64:ff9b::808:808":                      "",
+		"64:ff9b::/96":                          "this network", // stands for all of IPv4
+		"64:ff9b::/32":                          "RFC 8215",
+		"64:ff9b::c0a8:0/112":                   "RFC 1918",
+		"64:ff9b::8000:0/98":                    "RFC 3927", // stands for 128.0.0.0/2
+		"64:ff9b:1::1":                          "RFC 8215",
+		"http://[64:ff9b::a00:1]/":              "RFC 1918",
+		"2002:a00:1::":                          "RFC 1918",
+		"2002:c633:6407::1":                     onList,
+		"2002:808:808::1":                       "",
+		"2002:c0a8::/32":                        "RFC 1918",
+		"2002::/16":                             "this network",
+		"2002::/15":                             "this network",
+		"2001:0:4136:e378:8000:63bf:3fff:fdd2":  "RFC 2928", // Teredo
+		"fec0::1":                               "RFC 3879",
+		"100::1":                                "RFC 6666",
+		"::/0":                                  "RFC 4291",
+		"intranet.corp":                         "ICANN",
+		"router.home":                           "ICANN",
+		"post.mail":                             "ICANN",
+		"x.localdomain":                         "private networks",
+		"wiki.intranet":                         "private networks",
+		"db.private":                            "private networks",
+		"someone@intranet.corp":                 "ICANN",
+		"http://files.corp:8080/%":              "ICANN",
+		"corp.example.org":                      "",
 	} {
 		t.Run(in, func(t *testing.T) {
 			t.Parallel()
@@ -72,4 +120,70 @@ func TestExclusionsRefuseWhatIsNotPublic(t *testing.T) {
 			assert.Contains(t, got, want)
 		})
 	}
+}
+
+func TestExclusionsRefuseWhatCannotBeChecked(t *testing.T) {
+	t.Parallel()
+	for name, ind := range map[string]threatconnect.Indicator{
+		"a URL without a host":                  threatconnect.NewURL("http:///x"),
+		"a URL with a broken host":              threatconnect.NewURL("http://[::1/x"),
+		"a host that is none":                   threatconnect.NewHost("a b.example"),
+		"an address that is none":               threatconnect.NewAddress("10.0.0"),
+		"a block that is none":                  threatconnect.NewCIDR("10.0.0.0/33"),
+		"an email address without a host":       threatconnect.NewEmailAddress("someone"),
+		"a type of indicator that is not known": threatconnect.NewCustomIndicator("Wallet", "1x"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			assert.Equal(t, unchecked, newExclusions().rule(ind))
+		})
+	}
+}
+
+// urlCorpus calls test with URLs that CanonicalURL accepts, in canonical form, and the host of each.
+func urlCorpus(t *testing.T, test func(canonical, host string)) {
+	t.Helper()
+	hosts := map[string]string{
+		"evil.example": "evil.example", "EVIL.Example.": "evil.example", "a_b.example": "a_b.example",
+		"bücher.example": "xn--bcher-kva.example", "evil。example": "evil.example", "198.51.100.7": "198.51.100.7",
+		"[2001:DB8:0::5]": "2001:db8::5", "[::ffff:198.51.100.7]": "::ffff:c633:6407", "[fd00::1]": "fd00::1",
+	}
+	n := 0
+	for written, host := range hosts {
+		for _, scheme := range []string{"http", "HTTPS", "ftp", "sftp"} {
+			for _, user := range []string{"", "@", "user@", "user:p%@", "other.example@", "other.example:80@x@", `other.example\@`} {
+				for _, port := range []string{"", ":", ":80", ":0443", ":65535"} {
+					for _, tail := range []string{
+						"", "/", "/%", "/%zz", "/a b%", "/%2f", "?", "?%", "?q=100%", "#", "#%", "/ü%", `/\`, "/:99/", "/[::1]", "/]", "//other.example/%",
+						"/@other.example/", "?@other.example", "#@other.example", "?u=http://other.example/", "/http://other.example:80/%",
+					} {
+						canonical, err := threatconnect.CanonicalURL(scheme + "://" + user + written + port + tail)
+						require.NoError(t, err)
+						test(canonical, host)
+						n++
+					}
+				}
+			}
+		}
+	}
+	require.Equal(t, len(hosts)*4*7*5*22, n)
+}
+
+func TestHostOfAURLIsThatOfItsCanonicalForm(t *testing.T) {
+	t.Parallel()
+	urlCorpus(t, func(canonical, host string) {
+		require.Equal(t, host, hostOf(canonical), canonical)
+		if u, err := url.Parse(canonical); err == nil {
+			require.Equal(t, u.Hostname(), hostOf(canonical), canonical)
+		}
+	})
+}
+
+func TestExclusionsCheckTheHostOfEveryURL(t *testing.T) {
+	t.Parallel()
+	x := newExclusions()
+	require.NoError(t, x.read(strings.NewReader("evil.example\na_b.example\nbücher.example\n198.51.100.7\n2001:db8::5\n"), "list"))
+	urlCorpus(t, func(canonical, host string) {
+		require.NotEmpty(t, x.rule(threatconnect.NewURL(canonical)), canonical)
+	})
 }
