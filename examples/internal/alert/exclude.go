@@ -2,6 +2,7 @@ package alert
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -102,10 +103,12 @@ func newExclusions() *exclusions {
 	}
 }
 
-// read adds a list of one value per line.
+// read adds a list of one value per line. A list that cannot be read to its end is an error: the values
+// after it would not be excluded.
 func (x *exclusions) read(r io.Reader, file string) error {
 	s := bufio.NewScanner(r)
-	for n := 1; s.Scan(); n++ {
+	n := 1
+	for ; s.Scan(); n++ {
 		line := strings.TrimSpace(strings.TrimPrefix(s.Text(), "\ufeff"))
 		if line == "" || line[0] == '#' {
 			continue
@@ -137,7 +140,12 @@ func (x *exclusions) read(r io.Reader, file string) error {
 			x.listed[ind.Summary()] = true
 		}
 	}
-	return s.Err()
+	if err := s.Err(); errors.Is(err, bufio.ErrTooLong) {
+		return fmt.Errorf("%s, line %d: is longer than %d bytes; write one value per line", file, n, bufio.MaxScanTokenSize)
+	} else if err != nil {
+		return fmt.Errorf("%s, line %d: %w", file, n, err)
+	}
+	return nil
 }
 
 const (

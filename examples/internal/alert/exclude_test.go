@@ -187,3 +187,16 @@ func TestExclusionsCheckTheHostOfEveryURL(t *testing.T) {
 		require.NotEmpty(t, x.rule(threatconnect.NewURL(canonical)), canonical)
 	})
 }
+
+func TestExclusionsNameTheLineThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct{ in, want string }{
+		"a line that is too long": {"ok.example\n# " + strings.Repeat("x", 1<<16) + "\nours.example\n", "list, line 2: is longer than"},
+		"a value that is none":    {"ok.example\n\nnonsense\n", "list, line 3: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			require.ErrorContains(t, newExclusions().read(strings.NewReader(tc.in), "list"), tc.want)
+		})
+	}
+}
