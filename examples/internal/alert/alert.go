@@ -164,7 +164,7 @@ func (h *handler) handle(ctx context.Context, a *alert) (*report, error) {
 	if err := h.sendNotification(ctx, r); err != nil {
 		return r, r.fail(fmt.Errorf("notify the users: %w", err))
 	}
-	if err := h.finish(ctx, r); err != nil {
+	if err := h.finish(ctx, a, r); err != nil {
 		return r, r.fail(err)
 	}
 	return r, nil

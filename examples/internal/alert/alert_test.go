@@ -3,15 +3,20 @@ package alert
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -389,9 +394,96 @@ func TestAlertIsNamedByItsTitleAndWhatTellsItFromOthers(t *testing.T) {
 	assert.Equal(t, "Alert (7)", name(`{"id":7,"title":"\u0000"}`))
 	assert.Equal(t, name(`{"title":"a"}`), name(`{"title":"a"} `))
 	assert.NotEqual(t, name(`{"title":"a","x":1}`), name(`{"title":"a","x":2}`), "two alerts without an id are two")
+	assert.Equal(t, name(`{"id":"1) (2","title":"A"}`), name(`{"id":"1) (2","title":"A","x":1}`))
+	assert.Equal(t, "A (INC 42)", name(`{"id":"INC 42","title":"A"}`))
+	assert.Equal(t, "A ("+strings.Repeat("i", 50)+")", name(`{"id":"`+strings.Repeat("i", 50)+`","title":"A"}`))
+	assert.Regexp(t, `^A \(i{37}…[0-9a-f]{12}\)$`, name(`{"id":"`+strings.Repeat("i", 51)+`","title":"A"}`))
+	assert.Regexp(t, `^A \(1\) \(2…[0-9a-f]{12}\)$`, name(`{"id":"1) (2","title":"A"}`))
+	assert.NotEqual(t, name(`{"id":"1) (2","title":"A"}`), name(`{"id":"2","title":"A (1)"}`))
 	long := name(`{"id":"` + strings.Repeat("i", 99) + `","title":"` + strings.Repeat("ü", 200) + `"}`)
 	assert.Len(t, []rune(long), maxName)
 	assert.Contains(t, long, "ü… (iii")
+}
+
+func TestNamesOfAlertsAreEqualIfTheirIDsAre(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(1, 2))
+	const odd = "()…, \u00a0\t\x00\xff\u202eé#a0"
+	prefixes := []string{
+		"", "A", "1) (", "SOC-1001", "ü", "arn:aws:guardduty:us-east-1:123456789012:detector/12abc34d567e8fa901bc2d34e56789f0/finding/",
+		strings.Repeat("i", 36), strings.Repeat("i", 49), strings.Repeat("i", 50), strings.Repeat("é", 50), strings.Repeat("i", 200),
+	}
+	titles := []string{"Alert", "A", "A (1)", "A (1) (SOC-1001", strings.Repeat("ü", 101)}
+	names := map[string]string{} // with the id of each
+	ids := map[string]bool{}
+	add := func(id string) string {
+		a := alert{id: id, title: titles[random.IntN(len(titles))]}
+		name := a.name()
+		if other, ok := names[name]; ok && other != id {
+			require.Failf(t, "one name", "%q and %q have the name %q", other, id, name)
+		}
+		if utf8.RuneCountInString(name) > maxName || strings.Contains(name, ",") {
+			require.Failf(t, "no name of a group", "%q", name)
+		}
+		names[name], ids[id] = id, true
+		return name
+	}
+	for len(ids) < 100_000 {
+		id := prefixes[random.IntN(len(prefixes))]
+		for range random.IntN(4) {
+			if random.IntN(2) == 0 {
+				id += strconv.Itoa(random.IntN(1000))
+			} else {
+				i := random.IntN(len(odd))
+				id += odd[i : i+1+random.IntN(len(odd)-i)]
+			}
+		}
+		if id == "" {
+			continue
+		}
+		name := add(id)
+		if len(ids)%10 == 0 {
+			add(name[strings.LastIndex(name, " (")+2 : len(name)-1]) // an id that looks like what is made of another one
+		}
+	}
+}
+
+func TestAlertWithALongIDIsAnEventOfItsOwn(t *testing.T) {
+	t.Parallel()
+	srv, env := newInstance(t)
+	const finding = "arn:aws:guardduty:us-east-1:123456789012:detector/12abc34d567e8fa901bc2d34e56789f0/finding/"
+	for _, id := range []string{"aaaa", "bbbb", "cccc"} {
+		r := decided(t, env, `{"id":"`+finding+id+`","title":"UnauthorizedAccess:EC2/SSHBruteForce","src_ip":"203.0.113.42"}`)
+		assert.False(t, r.Event.Existed)
+		assert.Equal(t, "the organization", r.Notification)
+	}
+	assert.Len(t, srv.Groups(demoOwner), 3)
+	assert.Len(t, srv.Notifications(), 3)
+}
+
+func TestAlertWithTheNameOfAnotherNotifiesAgain(t *testing.T) {
+	t.Parallel()
+	srv, env := newInstance(t)
+	const real = `{"id":"SOC-1001","title":"Alert","src_ip":"203.0.113.42","note":"the real one"}`
+	digest := fmt.Sprintf("%x", sha256.Sum256([]byte(real)))
+	bodies := []string{
+		`{"id":"SOC-1001","title":"Alert","src_ip":"203.0.113.42"}`,
+		`{"id":"SOC-1001","title":"Alert","indicators":["203.0.113.42",{"type":"mutex","value":"Body SHA-256: ` + digest + `"}]}`,
+		real,
+	}
+	for i, body := range bodies {
+		r := decided(t, env, body, "-store-unknown")
+		assert.Equal(t, i > 0, r.Event.Existed)
+		assert.Equal(t, "the organization", r.Notification)
+		require.Len(t, srv.Notifications(), i+1)
+	}
+	for _, body := range bodies {
+		assert.Empty(t, decided(t, env, body, "-store-unknown").Notification)
+	}
+	assert.Len(t, srv.Notifications(), len(bodies), "the users know all of them")
+	require.Len(t, srv.Groups(demoOwner), 1)
+	require.Len(t, srv.Groups(demoOwner)[0].Attributes, len(bodies))
+	assert.Contains(t, srv.Groups(demoOwner)[0].Attributes[2].Value, "\nBody SHA-256: "+digest)
 }
 
 func FuzzReadAlert(f *testing.F) {

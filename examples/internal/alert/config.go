@@ -40,8 +40,9 @@ What is read from an alert
   -field PATH         where indicators are, as in source.ip or files.hash.sha256; may be repeated, and
                       replaces the usual names. Lists on the way are walked through. The values of a list
                       "indicators" are always read: texts, or objects with a value and a type
-  -id-field PATH      what tells one alert from another; id if not given, and a hash of
-                      the alert where there is none
+  -id-field PATH      what tells one alert from another; id if not given, and a hash of the alert where there
+                      is none. The name of the event holds it: with a part of its hash when it is longer than
+                      50 characters, or has parentheses, commas or other than ASCII characters
   -title-field PATH   what the event is called; title if not given, else the usual names
   -time-field PATH    when it happened; timestamp if not given, else the usual names
 
@@ -67,7 +68,8 @@ How it runs
   -tls-cert FILE, -tls-key FILE   serve HTTPS
 ` + command.Usage(`  ALERT_USER, ALERT_PASSWORD   what -listen asks of its callers as basic authentication
 `) + `
-An alert that comes again finds its event by its name and changes nothing that is there already.
+An alert that is sent again finds its event by its title and id, and changes nothing that is there already.
+If its body has changed, the users are notified again and the event gets another description.
 
 Exit codes: 0 decided, 1 something went wrong, 3 see -fail-on-none.
 `

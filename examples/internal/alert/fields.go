@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/threatconnect-go/threatconnect/examples/internal/command"
 )
@@ -45,7 +46,7 @@ func usualTimes() []string {
 // alert is what is read from an alert.
 type alert struct {
 	id         string
-	digest     string // of all of it, in place of an id
+	digest     string // SHA-256 of the body
 	title      string
 	when       time.Time
 	candidates []candidate
@@ -79,7 +80,7 @@ func readAlert(r io.Reader, limit int64, f *fields, now time.Time) (*alert, erro
 		return nil, errors.New("there is something behind the alert: give one JSON object at a time")
 	}
 	a := &alert{
-		digest: fmt.Sprintf("%.6x", sha256.Sum256(bytes.TrimSpace(b))),
+		digest: digest(bytes.TrimSpace(b)),
 		id:     first(body, f.id, "id", "alert_id", "event.id"),
 		title:  first(body, f.title, usualTitles()...),
 		when:   parseTime(first(body, f.time, usualTimes()...), now),
@@ -178,11 +179,34 @@ func parseTime(s string, now time.Time) time.Time {
 	return at
 }
 
-// name is what the event of an alert is called. It is the same whenever the alert comes.
+// name returns the name of an alert's event: the title, and the id in parentheses. Alerts with different
+// ids have different names. An id that is too long, or is not plain, is cut and followed by an ellipsis
+// and a part of its digest; plain ids have no ellipsis. The digest of the body stands for an id that is
+// missing.
 func (a *alert) name() string {
+	id := a.id
+	switch {
+	case id == "":
+		id = "…" + a.digest[:digestPart]
+	case len(id) > maxID || !isPlain(id):
+		id = strings.TrimSuffix(cut(clean(id), maxID-digestPart), "…") + "…" + digest([]byte(id))[:digestPart]
+	}
 	title := cmp.Or(clean(a.title), "Alert")
-	id := cut(cmp.Or(clean(a.id), a.digest), maxName/2)
-	return cut(title, maxName-len([]rune(id))-3) + " (" + id + ")"
+	return cut(title, maxName-utf8.RuneCountInString(id)-len(" ()")) + " (" + id + ")"
+}
+
+const (
+	maxID      = 50 // characters of an id in a name
+	digestPart = 12 // characters of a digest in a name
+)
+
+func digest(b []byte) string { return fmt.Sprintf("%x", sha256.Sum256(b)) }
+
+// isPlain reports whether an id can stand in a name as it is, and cannot be taken for another id.
+func isPlain(id string) bool {
+	return id == clean(id) && !strings.ContainsFunc(id, func(r rune) bool {
+		return r == '(' || r == ')' || r >= utf8.RuneSelf
+	})
 }
 
 // maxName is how many characters the name of a group has at most.

@@ -30,7 +30,7 @@ type eventReport struct {
 	Existed bool   `json:"existed"` // whether the alert had come before
 	Linked  int    `json:"linked"`  // how many indicators are associated with it
 
-	finished bool // whether it says that the users know
+	finished bool // whether it says that the users know of this very alert
 }
 
 // matters reports whether there is a reason to go on.

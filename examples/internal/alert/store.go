@@ -51,7 +51,7 @@ func (h *handler) event(ctx context.Context, a *alert, r *report) (threatconnect
 		if e.Name == name {
 			r.Event = &eventReport{ID: e.ID, Name: name, Existed: true}
 			attributes, err := h.client.Attributes.On(ctx, h.refOf(e.ID))
-			r.Event.finished = slices.ContainsFunc(attributes, func(a threatconnect.Attribute) bool { return a.Type == description })
+			r.Event.finished = slices.ContainsFunc(attributes, a.isDescribedIn)
 			return h.refOf(e.ID), err
 		}
 	}
@@ -66,20 +66,36 @@ func (h *handler) event(ctx context.Context, a *alert, r *report) (threatconnect
 	return ref, h.client.Tags.Add(ctx, ref, h.tags...)
 }
 
-// description is the type of the attribute that is put on an event last of all: an event without it
-// is of an alert that was not finished.
+// description is the type of the attribute that is put on an event last of all. It ends with the digest
+// of the alert's body: an event without the digest is of an alert that was not finished, or of another
+// alert with the same name.
 const description = "Description"
 
 // finish notes on the event that everything is done.
-func (h *handler) finish(ctx context.Context, r *report) error {
+func (h *handler) finish(ctx context.Context, a *alert, r *report) error {
 	if r.Event.finished {
 		return nil
 	}
-	_, err := h.client.Attributes.Add(ctx, h.refOf(r.Event.ID), threatconnect.Attribute{Type: description, Value: describe(r), Displayed: new(true)})
+	_, err := h.client.Attributes.Add(ctx, h.refOf(r.Event.ID), threatconnect.Attribute{
+		Type: description, Value: describe(r) + "\n" + a.digestLine() + "\n", Displayed: new(true),
+	})
 	if err != nil {
 		return fmt.Errorf("describe the event: %w", err)
 	}
 	return nil
+}
+
+func (a *alert) digestLine() string { return "Body SHA-256: " + a.digest }
+
+// isDescribedIn reports whether an attribute describes the alert with this body. The digest has to be a
+// line of its own, because the other lines hold values from alerts.
+func (a *alert) isDescribedIn(attribute threatconnect.Attribute) bool {
+	for line := range strings.Lines(attribute.Value) {
+		if strings.TrimSpace(line) == a.digestLine() {
+			return true
+		}
+	}
+	return false
 }
 
 func (h *handler) refOf(eventID int64) threatconnect.GroupRef {
