@@ -152,19 +152,11 @@ func (h *handler) handle(ctx context.Context, a *alert) (*report, error) {
 	if err := h.enrich(ctx, r.Indicators); err != nil {
 		return nil, err
 	}
-	if h.dryRun || !r.matters() {
-		return r, nil
+	var err error
+	if !h.dryRun && r.matters() {
+		err = h.act(ctx, a, r)
 	}
-	if err := h.store(ctx, a, r); err != nil {
-		return r, r.fail(err)
-	}
-	if r.Event.finished && !r.has(store) {
-		return r, nil // the users know
-	}
-	if err := h.sendNotification(ctx, r); err != nil {
-		return r, r.fail(fmt.Errorf("notify the users: %w", err))
-	}
-	if err := h.finish(ctx, a, r); err != nil {
+	if err = errors.Join(err, r.failure()); err != nil {
 		return r, r.fail(err)
 	}
 	return r, nil

@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -55,10 +56,23 @@ func decided(t *testing.T, env map[string]string, stdin string, args ...string) 
 // clients.
 func newInstance(t *testing.T) (*threatconnecttest.Server, map[string]string) {
 	t.Helper()
+	return newInstanceBehind(t, func(*http.Request) int { return 0 })
+}
+
+// newInstanceBehind is newInstance with a firewall, which answers a request with a status if that is
+// not 0.
+func newInstanceBehind(t *testing.T, firewall func(*http.Request) int) (*threatconnecttest.Server, map[string]string) {
+	t.Helper()
 	srv := threatconnecttest.New()
 	require.NoError(t, fillDemo(srv))
 	srv.ResetRequests()
-	port := httptest.NewServer(srv)
+	port := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if status := firewall(r); status != 0 {
+			http.Error(w, "blocked", status)
+			return
+		}
+		srv.ServeHTTP(w, r)
+	}))
 	t.Cleanup(port.Close)
 	return srv, map[string]string{"TC_BASE_URL": port.URL + "/api", "TC_ACCESS_ID": srv.AccessID(), "TC_SECRET_KEY": srv.SecretKey()}
 }
@@ -147,19 +161,126 @@ func TestAlertThatComesAgainChangesNothing(t *testing.T) {
 func TestAlertThatFailedHalfWayIsFinishedWhenItComesAgain(t *testing.T) {
 	t.Parallel()
 	srv, env := newInstance(t)
-	srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Method: "POST", Route: "/v2/indicators/{type}", Skip: 1, Status: 400, Body: "no"})
+	srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Method: "POST", Route: "/v2/indicators/{type}", Skip: 1, Status: 500, Body: "no"})
 	r := run(t, env, demoAlert, "-owner", demoOwner)
 	assert.Equal(t, command.Error, r.code)
 	assert.Contains(t, r.stdout, "203.0.113.42", "what was decided is told")
-	assert.Contains(t, r.stderr, "store an indicator: threatconnect: POST /v2/indicators/hosts: 400")
-	assert.Empty(t, srv.Notifications())
+	assert.Contains(t, r.stderr, "store an indicator: threatconnect: POST /v2/indicators/hosts: 500")
+	assert.Len(t, srv.Groups(demoOwner)[0].Indicators, 2, "the others are stored")
+	require.Len(t, srv.Notifications(), 1, "the users know what was stored")
+	assert.Contains(t, srv.Notifications()[0].Message, "2 indicators for review")
 
 	again := decided(t, env, demoAlert)
 	assert.Equal(t, keep, actions(again)["203.0.113.42"])
 	assert.Equal(t, store, actions(again)["cdn.updates.example"])
 	assert.Len(t, srv.Groups(demoOwner), 1)
 	assert.Len(t, srv.Groups(demoOwner)[0].Indicators, 3)
-	assert.Len(t, srv.Notifications(), 1)
+	assert.Len(t, srv.Groups(demoOwner)[0].Attributes, 1)
+	assert.Len(t, srv.Notifications(), 2, "the users know of the rest")
+	decided(t, env, demoAlert)
+	assert.Len(t, srv.Notifications(), 2)
+}
+
+// TestAlertNotifiesOnceWhateverCannotBeDone sends an alert twice while one kind of request fails.
+func TestAlertNotifiesOnceWhateverCannotBeDone(t *testing.T) {
+	t.Parallel()
+	blocked := func(method string, parts ...string) func(*http.Request) bool {
+		return func(r *http.Request) bool {
+			return r.Method == method && !slices.ContainsFunc(parts, func(s string) bool { return !strings.Contains(r.URL.Path, s) })
+		}
+	}
+	const known = `{"id":"1","indicators":["cdn.updates.example","203.0.113.42"]}`
+	for _, tc := range []struct {
+		name   string
+		fails  func(*http.Request) bool
+		status int
+		stderr string
+		linked int  // how many indicators are associated with the event
+		once   bool // whether it is not tried again
+	}{
+		{"looking up a value", blocked("GET", "/hosts/cdn.updates.example"), 403, "look up an indicator: threatconnect: GET /v2/indicators/hosts/{}", 1, false},
+		{"looking up a value on a broken server", blocked("GET", "/hosts/cdn.updates.example"), 500, "look up an indicator", 1, false},
+		{"storing a value", blocked("POST", "/indicators/hosts"), 403, "store an indicator: threatconnect: POST /v2/indicators/hosts: 403", 1, false},
+		{"storing behind a proxy that is down", blocked("POST", "/indicators/hosts"), 502, "store an indicator: threatconnect: POST /v2/indicators/hosts: 502", 0, false},
+		{"tagging the event", blocked("POST", "/groups/events/", "/tags/"), 403, "tag the event", 2, true},
+		{"tagging a value", blocked("POST", "/hosts/cdn.updates.example/tags/"), 403, "tag an indicator", 2, true},
+		{"associating a value", blocked("POST", "/groups/events/", "/hosts/"), 403, "associate an indicator with the event", 1, false},
+		{"associating a value that the platform refuses to associate", blocked("POST", "/groups/events/", "/hosts/"), 400, "", 1, false},
+		{"associating behind a proxy that is down", blocked("POST", "/groups/events/", "/hosts/"), 502, "associate an indicator with the event", 0, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			srv, env := newInstanceBehind(t, func(r *http.Request) int {
+				if tc.fails(r) {
+					return tc.status
+				}
+				return 0
+			})
+			for i := range 2 {
+				r := run(t, env, known, "-owner", demoOwner, "-tag", "Beacon")
+				if tc.stderr == "" || tc.once && i > 0 {
+					assert.Equal(t, command.OK, r.code, r.stderr)
+				} else {
+					assert.Equal(t, command.Error, r.code)
+					assert.Contains(t, r.stderr, tc.stderr)
+				}
+				assert.NotContains(t, r.stderr, "cdn.updates.example")
+				require.Len(t, srv.Groups(demoOwner), 1)
+				assert.Len(t, srv.Groups(demoOwner)[0].Indicators, tc.linked)
+				assert.Len(t, srv.Groups(demoOwner)[0].Attributes, 1)
+				assert.Len(t, srv.Notifications(), 1)
+			}
+		})
+	}
+}
+
+func TestAlertOfValuesThatThePlatformRefusesNotifies(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name    string
+		path    string
+		status  int
+		because string
+	}{
+		{"when it looks them up", "GET /api/v2/indicators/hosts/unknown.example/owners", 414, "cannot be looked up: GET /v2/indicators/hosts/{}/owners: 414"},
+		{"when it stores them", "POST /api/v2/indicators/hosts", 400, "cannot be stored: POST /v2/indicators/hosts: 400"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			srv, env := newInstanceBehind(t, func(r *http.Request) int {
+				if r.Method+" "+r.URL.Path == tc.path {
+					return tc.status
+				}
+				return 0
+			})
+			const in = `{"id":"1","indicators":["unknown.example"]}`
+			r := decided(t, env, in, "-store-unknown", "-fail-on-none")
+			assert.Equal(t, refuse, actions(r)["unknown.example"])
+			assert.Contains(t, r.Indicators[0].Because, tc.because)
+			assert.Empty(t, decided(t, env, in, "-store-unknown").Notification)
+			require.Len(t, srv.Notifications(), 1)
+			assert.Contains(t, srv.Notifications()[0].Message, "- Host `unknown.example`, from `indicators`, refused by the platform\n")
+			assert.Len(t, srv.Groups(demoOwner), 1)
+			assert.Empty(t, srv.Indicators(demoOwner))
+			assert.Nil(t, decided(t, env, `{"id":"2","indicators":["unknown.example"]}`).Event, "there is no reason to store it")
+		})
+	}
+}
+
+func TestAlertWhoseValuesCannotBeLookedUpIsUndecided(t *testing.T) {
+	t.Parallel()
+	srv, env := newInstanceBehind(t, func(r *http.Request) int {
+		if strings.Contains(r.URL.Path, "/indicators/") {
+			return http.StatusForbidden
+		}
+		return 0
+	})
+	r := run(t, env, demoAlert, "-owner", demoOwner)
+	assert.Equal(t, command.Error, r.code)
+	assert.Contains(t, r.stdout, "7 of the values could not be looked up. Nothing was stored.")
+	assert.Contains(t, r.stderr, "look up an indicator: threatconnect: GET")
+	assert.Contains(t, r.stderr, "; 6 more values failed")
+	assert.Empty(t, srv.Groups(demoOwner))
 }
 
 func TestAlertOfWhichNobodyWasNotifiedIsFinishedWhenItComesAgain(t *testing.T) {

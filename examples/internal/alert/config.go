@@ -56,6 +56,7 @@ Never stored are
   values in the file of -exclude FILE, one per line: a host includes its subdomains, a block its addresses
   URLs and email addresses with such a host, and values whose host cannot be found out
   what was reported as a false positive -max-false-positives N times or more; 3 if not given
+  values that the platform refuses; the users are notified of them if there was a reason to store them
 
 How it runs
   -dry-run            look up and decide, and write nothing
@@ -63,7 +64,8 @@ How it runs
   -fail-on-none       exit with 3 when nothing was stored
   -listen ADDRESS     take alerts as POST requests of application/json, one alert each, and answer each
                       with the decision; 127.0.0.1:8080 for this machine only. Ends on an interrupt,
-                      after the alerts that have come in
+                      after the alerts that have come in. Status 200 says that the users were notified,
+                      if there was a reason to; after a status of 500 or more, send the alert again
   -max-body BYTES     size of an alert; 1048576 if not given
   -tls-cert FILE, -tls-key FILE   serve HTTPS
 ` + command.Usage(`  ALERT_USER, ALERT_PASSWORD   what -listen asks of its callers as basic authentication

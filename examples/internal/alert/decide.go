@@ -1,9 +1,12 @@
 package alert
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"slices"
 	"sync"
 
 	"github.com/threatconnect-go/threatconnect"
@@ -16,7 +19,8 @@ const (
 	refuse = "refuse" // it is no indicator, or must not become one
 	ignore = "ignore" // there is no reason to go on with it
 	store  = "store"
-	keep   = "keep" // it is in the owner already, and left as it is
+	keep   = "keep"   // it is in the owner already, and left as it is
+	failed = "failed" // it could not be looked up
 )
 
 // verdict is what was decided about a value, and why.
@@ -37,12 +41,60 @@ type verdict struct {
 	ThreatAssessScore      *int     `json:"threatAssessScore"`
 	FalsePositives         int64    `json:"falsePositives"`
 
-	ind  threatconnect.Indicator
-	here bool // whether the owner that is stored in has it
+	ind     threatconnect.Indicator
+	here    bool  // whether the owner that is stored in has it
+	created bool  // whether it was stored for this alert
+	refused bool  // whether the platform refuses it, although there is a reason to store it
+	err     error // from a request about this value, when other values may do better
 }
 
 // matters reports whether the value is a reason to go on.
-func (v *verdict) matters() bool { return v.Decision == store || v.Decision == keep }
+func (v *verdict) matters() bool { return v.Decision == store || v.Decision == keep || v.refused }
+
+// isStored reports whether the value is in the owner that is stored in.
+func (v *verdict) isStored() bool { return v.Decision == keep || v.created }
+
+// fail notes the error of a request about the value, if there is one. It returns the error if requests
+// about other values would fail as well.
+func (v *verdict) fail(action string, err error) error {
+	err = during(action, err)
+	if err != nil && !isAboutRequest(err) {
+		return err
+	}
+	v.err = cmp.Or(v.err, err)
+	return nil
+}
+
+// refuse notes that the platform refuses the value.
+func (v *verdict) refuse(because string, err error) {
+	v.Decision, v.Because = refuse, because+": "+ruleOf(err)
+}
+
+// isRefusal reports whether err says that a value is wrong. Whoever makes alerts chooses the values.
+func isRefusal(err error) bool {
+	return errors.Is(err, threatconnect.ErrValidation) || errors.Is(err, threatconnect.ErrBadRequest) ||
+		slices.Contains([]int{http.StatusRequestURITooLong, http.StatusRequestHeaderFieldsTooLarge}, statusOf(err))
+}
+
+// isAboutRequest reports whether err may be about one request only: it was answered, by the platform or by
+// a firewall in front of it, and not because the user is unknown or the platform unavailable.
+func isAboutRequest(err error) bool {
+	switch statusOf(err) {
+	case 0:
+		return errors.Is(err, threatconnect.ErrResponse)
+	case http.StatusUnauthorized, http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return false
+	}
+	return true
+}
+
+// statusOf returns the status of the answer that err is about, or 0.
+func statusOf(err error) int {
+	if api, ok := errors.AsType[*threatconnect.APIError](err); ok {
+		return api.StatusCode
+	}
+	return 0
+}
 
 // judge reads the candidates and refuses what cannot or must not become an indicator. Values that
 // are the same indicator are judged once.
@@ -88,7 +140,8 @@ func ruleOf(err error) string {
 	return command.Plain(err)
 }
 
-// enrich looks up what is not refused, some at a time, and decides.
+// enrich looks up the values that are not refused, a few at a time, and decides about each. It stops at
+// the first error that is not about one value.
 func (h *handler) enrich(ctx context.Context, all []*verdict) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -102,11 +155,19 @@ func (h *handler) enrich(ctx context.Context, all []*verdict) error {
 		slots <- struct{}{}
 		workers.Go(func() {
 			defer func() { <-slots }()
-			if err := h.lookup(ctx, v); err != nil {
-				cancel(err)
-				return
+			err := h.lookup(ctx, v)
+			switch {
+			case err == nil:
+				h.decide(v)
+			case isRefusal(err):
+				v.refuse("cannot be looked up", err)
+				v.refused = h.storeUnknown
+			default:
+				v.Decision, v.Because = failed, "could not be looked up"
+				if err = v.fail("look up an indicator", err); err != nil {
+					cancel(err)
+				}
 			}
-			h.decide(v)
 		})
 	}
 	workers.Wait()

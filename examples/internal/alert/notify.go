@@ -42,5 +42,5 @@ func (h *handler) sendNotification(ctx context.Context, r *report) error {
 // message is what the users read. It is Markdown, and an alert can hold anything.
 func message(r *report) string {
 	return fmt.Sprintf("Alert %s: %s for review in %s, event %d.\n\n%s",
-		code(r.Alert), indicators(r.Event.Linked), code(r.Owner), r.Event.ID, describe(r))
+		code(r.Alert), indicators(r.count((*verdict).isStored)), code(r.Owner), r.Event.ID, describe(r))
 }

@@ -36,9 +36,31 @@ type eventReport struct {
 // matters reports whether there is a reason to go on.
 func (r *report) matters() bool { return slices.ContainsFunc(r.Indicators, (*verdict).matters) }
 
-func (r *report) has(decision string) bool {
-	return slices.ContainsFunc(r.Indicators, func(v *verdict) bool { return v.Decision == decision })
+// count returns how many values a condition holds for.
+func (r *report) count(condition func(*verdict) bool) int {
+	n := 0
+	for _, v := range r.Indicators {
+		if condition(v) {
+			n++
+		}
+	}
+	return n
 }
+
+// failure returns the first error about one value, or nil.
+func (r *report) failure() error {
+	i := slices.IndexFunc(r.Indicators, hasFailed)
+	if i < 0 {
+		return nil
+	}
+	err := r.Indicators[i].err
+	if more := r.count(hasFailed) - 1; more > 0 {
+		err = fmt.Errorf("%w; %d more values failed", err, more)
+	}
+	return err
+}
+
+func hasFailed(v *verdict) bool { return v.err != nil }
 
 // fail notes an error and returns it.
 func (r *report) fail(err error) error {
@@ -90,6 +112,8 @@ func (r *report) lines() []string {
 	switch {
 	case len(r.Indicators) == 0:
 		return []string{"There is no value in this alert that could be an indicator. Nothing was stored."}
+	case !r.matters() && r.failure() != nil:
+		return []string{fmt.Sprintf("%d of the values could not be looked up. Nothing was stored.", r.count(hasFailed))}
 	case !r.matters():
 		return []string{"There is no reason to go on with this alert. Nothing was stored."}
 	case r.DryRun:

@@ -119,6 +119,32 @@ func TestWebhookSaysWhenThePlatformFails(t *testing.T) {
 	assert.NotContains(t, w.Body.String(), "203.0.113.42")
 }
 
+func TestWebhookNotifiesOfAnAlertWithAValueThatThePlatformRefuses(t *testing.T) {
+	t.Parallel()
+	for _, value := range []string{"a_b.example", "x.stix2", "1.3.4b1", "OpenSSH_6.4p1", "x@t6.php"} {
+		t.Run(value, func(t *testing.T) {
+			t.Parallel()
+			h, srv := newWebhook(t, func(c *config) { c.storeUnknown = true })
+			for range 2 {
+				r := httptest.NewRequestWithContext(t.Context(), "POST", "/", strings.NewReader(
+					`{"id":"1","title":"C2 beacon","dns":{"question":{"name":"`+value+`"}},"src_ip":"203.0.113.42"}`))
+				r.Header.Set("Content-Type", "application/json")
+				w := httptest.NewRecorder()
+				h.ServeHTTP(w, r)
+				require.Equal(t, 200, w.Code, w.Body)
+				var out report
+				require.NoError(t, json.Unmarshal(w.Body.Bytes(), &out))
+				assert.Equal(t, refuse, actions(&out)[value])
+				assert.Equal(t, 1, out.Event.Linked)
+				require.Len(t, srv.Groups(demoOwner), 1)
+				assert.Len(t, srv.Groups(demoOwner)[0].Attributes, 1)
+				assert.Len(t, srv.Indicators(demoOwner), 1)
+				assert.Len(t, srv.Notifications(), 1)
+			}
+		})
+	}
+}
+
 func TestWebhookStoresAnAlertThatComesTwiceAtOnceOnce(t *testing.T) {
 	t.Parallel()
 	h, srv := newWebhook(t, func(*config) {})

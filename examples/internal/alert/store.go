@@ -2,6 +2,7 @@ package alert
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,33 +10,82 @@ import (
 	"github.com/threatconnect-go/threatconnect"
 )
 
-// store puts what matters into the owner: an event for the alert, and the indicators associated with
-// it. What is there already is found again and left as it is.
-func (h *handler) store(ctx context.Context, a *alert, r *report) error {
+// act stores the event of an alert and its indicators, and notifies the users. What happens to one
+// indicator changes nothing for the others, and the users are notified whatever happens to the
+// indicators. The error is about more than one of them.
+func (h *handler) act(ctx context.Context, a *alert, r *report) error {
 	event, err := h.event(ctx, a, r)
 	if err != nil {
-		return fmt.Errorf("store the event: %w", err)
+		return during("store the event", err)
 	}
+	var tagged, notified, described error
+	if !r.Event.Existed {
+		tagged = during("tag the event", h.client.Tags.Add(ctx, event, h.tags...))
+	}
+	stored := h.store(ctx, r)
+	if !r.Event.finished || slices.ContainsFunc(r.Indicators, func(v *verdict) bool { return v.created }) {
+		notified = during("notify the users", h.sendNotification(ctx, r))
+	}
+	if notified == nil {
+		described = during("describe the event", h.finish(ctx, a, r))
+	}
+	return errors.Join(tagged, stored, notified, described, h.associate(ctx, event, r))
+}
+
+// during returns err with the action that it ended, or nil.
+func during(action string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", action, err)
+}
+
+// store puts what matters into the owner. What is there already is left as it is. It stops at the first
+// error that is not about one indicator.
+func (h *handler) store(ctx context.Context, r *report) error {
 	for _, v := range r.Indicators {
-		if !v.matters() {
+		if v.Decision != store {
 			continue
 		}
-		ref := threatconnect.IndicatorRef{Type: v.Type, Value: v.Indicator, Owner: h.owner}
-		if v.Decision == store {
-			m := v.ind.Meta()
-			m.Owner.Name, m.Rating, m.Confidence = h.owner, &h.rating, &h.confidence
-			if _, err := h.client.Indicators.Create(ctx, v.ind); err != nil {
-				return fmt.Errorf("store an indicator: %w", err)
-			}
-			if err := h.client.Tags.Add(ctx, ref, h.tags...); err != nil {
-				return fmt.Errorf("tag an indicator: %w", err)
+		m := v.ind.Meta()
+		m.Owner.Name, m.Rating, m.Confidence = h.owner, &h.rating, &h.confidence
+		_, err := h.client.Indicators.Create(ctx, v.ind)
+		switch {
+		case err == nil:
+			v.created = true
+			err = v.fail("tag an indicator", h.client.Tags.Add(ctx, h.refTo(v), h.tags...))
+		case isRefusal(err):
+			v.refuse("cannot be stored", err)
+			v.refused, err = true, nil
+		default:
+			err = v.fail("store an indicator", err)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// associate associates the indicators with the event. It stops at the first error that is not about one
+// of them.
+func (h *handler) associate(ctx context.Context, event threatconnect.GroupRef, r *report) error {
+	for _, v := range r.Indicators {
+		if !v.isStored() {
+			continue
+		}
+		err := h.client.Associations.Link(ctx, event, h.refTo(v))
+		switch {
+		case err == nil:
+			v.Linked = true
+			r.Event.Linked++
+		case isRefusal(err):
+			v.Because += ", but the platform refuses to associate it with the event"
+		default:
+			if err = v.fail("associate an indicator with the event", err); err != nil {
+				return err
 			}
 		}
-		if err := h.client.Associations.Link(ctx, event, ref); err != nil {
-			return fmt.Errorf("associate an indicator with the event: %w", err)
-		}
-		v.Linked = true
-		r.Event.Linked++
 	}
 	return nil
 }
@@ -62,16 +112,15 @@ func (h *handler) event(ctx context.Context, a *alert, r *report) (threatconnect
 		return threatconnect.GroupRef{}, err
 	}
 	r.Event = &eventReport{ID: event.ID, Name: name}
-	ref := h.refOf(event.ID)
-	return ref, h.client.Tags.Add(ctx, ref, h.tags...)
+	return h.refOf(event.ID), nil
 }
 
-// description is the type of the attribute that is put on an event last of all. It ends with the digest
-// of the alert's body: an event without the digest is of an alert that was not finished, or of another
-// alert with the same name.
+// description is the type of the attribute that is put on an event once the users are notified. It ends
+// with the digest of the alert's body. Without a description that has the digest, the users do not know of
+// the alert, or only of another one with the same name.
 const description = "Description"
 
-// finish notes on the event that everything is done.
+// finish notes on the event that the users were notified.
 func (h *handler) finish(ctx context.Context, a *alert, r *report) error {
 	if r.Event.finished {
 		return nil
@@ -79,10 +128,7 @@ func (h *handler) finish(ctx context.Context, a *alert, r *report) error {
 	_, err := h.client.Attributes.Add(ctx, h.refOf(r.Event.ID), threatconnect.Attribute{
 		Type: description, Value: describe(r) + "\n" + a.digestLine() + "\n", Displayed: new(true),
 	})
-	if err != nil {
-		return fmt.Errorf("describe the event: %w", err)
-	}
-	return nil
+	return err
 }
 
 func (a *alert) digestLine() string { return "Body SHA-256: " + a.digest }
@@ -102,14 +148,24 @@ func (h *handler) refOf(eventID int64) threatconnect.GroupRef {
 	return threatconnect.GroupRef{Type: threatconnect.GroupEvent, ID: eventID, Owner: h.owner}
 }
 
-// describe is what the event says about itself.
+// refTo returns a reference to the indicator of a verdict in the owner that is stored in.
+func (h *handler) refTo(v *verdict) threatconnect.IndicatorRef {
+	return threatconnect.IndicatorRef{Type: v.Type, Value: v.Indicator, Owner: h.owner}
+}
+
+// describe returns the reasons to look at an alert, as Markdown.
 func describe(r *report) string {
 	var b strings.Builder
 	b.WriteString("Why this alert is worth a look:\n")
 	for _, v := range r.Indicators {
-		if v.matters() {
-			fmt.Fprintf(&b, "- %s %s, from %s, %s\n", v.Type, code(v.Indicator), code(v.Field), v.Because)
+		if !v.matters() {
+			continue
 		}
+		because := v.Because
+		if v.refused {
+			because = "refused by the platform"
+		}
+		fmt.Fprintf(&b, "- %s %s, from %s, %s\n", v.Type, code(v.Indicator), code(v.Field), because)
 	}
 	return b.String()
 }
