@@ -283,6 +283,19 @@ func TestAlertWhoseValuesCannotBeLookedUpIsUndecided(t *testing.T) {
 	assert.Empty(t, srv.Groups(demoOwner))
 }
 
+func TestAlertOfLongValuesNotifies(t *testing.T) {
+	t.Parallel()
+	srv, env := newInstance(t)
+	var urls []string
+	for i := range maxCandidates {
+		urls = append(urls, fmt.Sprintf(`"http://203.0.113.42/%d/%s"`, i, strings.Repeat("ü", 400)))
+	}
+	r := decided(t, env, `{"id":"1","indicators":[`+strings.Join(urls, ",")+`]}`, "-store-unknown")
+	assert.Equal(t, maxCandidates, r.Event.Linked)
+	require.Len(t, srv.Notifications(), 1)
+	assert.Regexp(t, `\n- and \d+ more\n$`, srv.Notifications()[0].Message)
+}
+
 func TestAlertOfWhichNobodyWasNotifiedIsFinishedWhenItComesAgain(t *testing.T) {
 	t.Parallel()
 	srv, env := newInstance(t)

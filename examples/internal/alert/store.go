@@ -153,10 +153,16 @@ func (h *handler) refTo(v *verdict) threatconnect.IndicatorRef {
 	return threatconnect.IndicatorRef{Type: v.Type, Value: v.Indicator, Owner: h.owner}
 }
 
+// Limits of a description, which fits into an attribute and, with an introduction, into a notification.
+const (
+	maxDescription = 60_000 // bytes
+	maxValue       = 500    // characters of a value
+)
+
 // describe returns the reasons to look at an alert, as Markdown.
 func describe(r *report) string {
-	var b strings.Builder
-	b.WriteString("Why this alert is worth a look:\n")
+	b := []byte("Why this alert is worth a look:\n")
+	left := r.count((*verdict).matters)
 	for _, v := range r.Indicators {
 		if !v.matters() {
 			continue
@@ -165,9 +171,14 @@ func describe(r *report) string {
 		if v.refused {
 			because = "refused by the platform"
 		}
-		fmt.Fprintf(&b, "- %s %s, from %s, %s\n", v.Type, code(v.Indicator), code(v.Field), because)
+		line := fmt.Sprintf("- %s %s, from %s, %s\n", v.Type, code(cut(v.Indicator, maxValue)), code(v.Field), because)
+		if len(b)+len(line) > maxDescription {
+			return fmt.Sprintf("%s- and %d more\n", b, left)
+		}
+		b = append(b, line...)
+		left--
 	}
-	return b.String()
+	return string(b)
 }
 
 // code makes foreign text harmless in Markdown: nobody can click it, and it formats nothing.
