@@ -29,8 +29,11 @@ func TestTheQuickStartOfTheReadmeRuns(t *testing.T) {
 	mod := "module quickstart\n\ngo 1.26.0\n\n" + strings.Join(lines, "\n") + "\n"
 	mod = strings.Replace(mod, "=> ../threatconnect", "=> "+here, 1)
 
+	sums, err := os.ReadFile("go.sum") // it verifies the dependencies that the module gets
+	require.NoError(t, err)
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte(mod), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.sum"), sums, 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "main.go"), []byte(program), 0o600))
 	for _, args := range [][]string{{"mod", "tidy"}, {"run", "."}} {
 		cmd := exec.CommandContext(t.Context(), "go", args...)

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,11 +17,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// directOf returns what the go.mod at a path requires itself.
+// directOf returns the direct requirements in the go.mod at a path, and those that provide its tools.
 func directOf(t *testing.T, path string) (paths []string) {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
+	var tools []string
+	for _, block := range regexp.MustCompile(`(?s)\ntool \((.*?)\n\)`).FindAllStringSubmatch(string(text), -1) {
+		tools = append(tools, strings.Fields(block[1])...)
+	}
 	block := false
 	for line := range strings.Lines(string(text)) {
 		line, comment, _ := strings.Cut(strings.TrimSpace(line), "//")
@@ -36,7 +42,8 @@ func directOf(t *testing.T, path string) (paths []string) {
 		case !block || len(fields) != 2:
 			continue
 		}
-		if strings.TrimSpace(comment) != "indirect" && !strings.HasPrefix(fields[0], "github.com/threatconnect-go/") {
+		direct := strings.TrimSpace(comment) != "indirect" && !strings.HasPrefix(fields[0], "github.com/threatconnect-go/")
+		if direct || slices.ContainsFunc(tools, func(tool string) bool { return strings.HasPrefix(tool+"/", fields[0]+"/") }) {
 			paths = append(paths, fields[0])
 		}
 	}
@@ -86,6 +93,17 @@ func TestEveryDependencyIsInSECURITY(t *testing.T) {
 	}))
 	require.Greater(t, modules, 2)
 	assert.Empty(t, listed, "no go.mod requires it")
+}
+
+// No go.sum has a command that is named as path@version. Without the checksum database, the module proxy decides what
+// such a command is.
+func TestCIRunsOnlyCommandsThatAGoSumVerifies(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{".ci/run", ".ci/fuzz"} {
+		text, err := os.ReadFile(name)
+		require.NoError(t, err)
+		assert.NotRegexp(t, `[\w.-]+\.\w+/[\w./-]+@`, string(text), "%s: add the command to .ci/go.mod as a tool", name)
+	}
 }
 
 // Nothing of the package or its test server runs before it is called, or around the compiler; go:linkname needs the
