@@ -176,7 +176,11 @@ func TestAnImportSurvivesItsProcessAtEveryMoment(t *testing.T) {
 	const hosts = 40
 	items := feed(hosts)
 	for _, concurrency := range []int{1, 3} {
-		for moment := 0; ; moment++ {
+		stride := 1
+		if testing.Short() {
+			stride = 9
+		}
+		for moment := 0; ; moment += stride {
 			done := false
 			synctest.Test(t, func(t *testing.T) {
 				done = importThroughDeath(t, items, hosts, concurrency, moment)
