@@ -65,6 +65,7 @@ func (w *BatchWriter) close(ctx context.Context, source error) error {
 		err = firstError(err, w.send(ctx))
 	}
 	if j := w.current; j != nil { // it could not be kept
+		w.spool.stop(err)
 		w.leave(j)
 		w.current = nil
 	}

@@ -7,7 +7,7 @@ import (
 
 // send puts the current job into the queue, after it was kept where there is a spool. When it cannot
 // be kept because ctx has ended, it stays the current one; when it cannot be kept at all it is not
-// sent, and nothing more can be added.
+// sent, and nothing more can be added or kept.
 func (w *BatchWriter) send(ctx context.Context) error {
 	j := w.current
 	j.pieces = []piece{{part: j.all()}}
@@ -16,6 +16,7 @@ func (w *BatchWriter) send(ctx context.Context) error {
 			return ended(ctx, err)
 		}
 		w.current = nil
+		w.spool.stop(err)
 		w.jam(err)
 		w.leave(j)
 		j.reset()

@@ -542,6 +542,91 @@ func TestASpoolThatTakesNoMoreEndsTheAddingOnly(t *testing.T) {
 	})
 }
 
+// TestAnImportSurvivesEveryWriteThatFails lets each write of a spool fail once, as on a disk that has
+// no room for one record and has for the next. The first import names the cause, and the second ends
+// with every item exactly once.
+func TestAnImportSurvivesEveryWriteThatFails(t *testing.T) {
+	t.Parallel()
+	const hosts = 40
+	items := feed(hosts)
+	full := errors.New("no space left on device")
+	for name, c := range map[string]struct{ written, cancels bool }{
+		"and is not made":                  {},
+		"and is made nevertheless":         {written: true},
+		"because the caller gives up then": {cancels: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for at := 1; ; at++ {
+				var record string
+				synctest.Test(t, func(t *testing.T) {
+					srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Minute))
+					ctx, cancel := context.WithCancel(t.Context())
+					defer cancel()
+					writes := 0
+					spool := &refusingSpool{memSpool: newMemSpool(), written: c.written, refuse: func(name string) error {
+						if strings.HasPrefix(name, "progress") {
+							return nil
+						}
+						if writes++; writes != at {
+							return nil
+						}
+						if record = name; c.cancels {
+							cancel()
+						}
+						return full
+					}}
+					cfg := appendConfig()
+					cfg.MaxItems, cfg.Concurrency, cfg.Spool, cfg.Run = 7, 2, spool, "today"
+					_, err := srv.Client().Batch.Import(ctx, cfg, sequence(items))
+					if record == "" {
+						return
+					}
+					if c.cancels {
+						require.Error(t, err)
+					} else {
+						require.ErrorIs(t, err, full)
+						require.ErrorIs(t, err, threatconnect.ErrSpool)
+					}
+					stats, err := srv.Client().Batch.Import(t.Context(), cfg, sequence(items))
+					checkFeed(t, srv, hosts)
+					checkFeedStats(t, stats, err, hosts)
+				})
+				if t.Failed() {
+					t.Logf("write %d, of %s, failed", at, record)
+					return
+				}
+				if record == "" {
+					assert.Greater(t, at, 20, "there are many writes")
+					return
+				}
+			}
+		})
+	}
+}
+
+// refusingSpool is a spool that refuses writes, before or after it has made them, and looks at no
+// context.
+type refusingSpool struct {
+	*memSpool
+	written bool
+	mu      sync.Mutex
+	refuse  func(name string) error
+}
+
+func (s *refusingSpool) Write(ctx context.Context, name string, parts [][]byte) error {
+	s.mu.Lock()
+	refused := s.refuse(name)
+	s.mu.Unlock()
+	if refused != nil && !s.written {
+		return refused
+	}
+	if err := s.memSpool.Write(context.WithoutCancel(ctx), name, parts); err != nil {
+		return err
+	}
+	return refused
+}
+
 func TestAnImportThatWasHaltedCanBeDoneAgain(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.New()

@@ -22,6 +22,7 @@ type spooling struct {
 	from     int64   // how many items an earlier process has added
 	fromSum  uint32  // of those
 	left     bool    // whether something was left in the spool
+	broken   error   // why nothing more is kept: items were dropped, and a later segment would say that they were added
 }
 
 // mostHeldUnkept is how many bytes of associations may wait for the next segment.
@@ -57,6 +58,13 @@ func (s *spooling) released(index int64) {
 	}
 }
 
+// stop ends the keeping, because items that were taken are not kept.
+func (s *spooling) stop(err error) {
+	if s != nil {
+		s.broken = err
+	}
+}
+
 // write keeps a record.
 func (s *spooling) write(ctx context.Context, name string, parts ...[]byte) error {
 	if err := s.spool.Write(ctx, name, sealRecord(name, parts)); err != nil {
@@ -87,7 +95,10 @@ func (w *BatchWriter) keep(ctx context.Context, j *batchJob) error {
 	if s == nil {
 		return nil
 	}
-	g := &s.seg
+	if s.broken != nil {
+		return s.broken
+	}
+	g := s.seg // a copy: what is not kept leaves no trace in what is kept later
 	g.added, g.waited, g.sum, g.files = w.added, w.waited, s.sum, w.contents.Load()
 	for k := range g.taken {
 		g.taken[k] = w.taken[k].Load()
@@ -132,7 +143,7 @@ func (w *BatchWriter) keepHeld(ctx context.Context) {
 // keepRest keeps what is in no job at the end.
 func (w *BatchWriter) keepRest(ctx context.Context) {
 	s := w.spool
-	if s == nil || len(s.seg.held) == 0 && len(s.seg.released) == 0 && len(s.seg.groups) == 0 {
+	if s == nil || s.broken != nil || len(s.seg.held) == 0 && len(s.seg.released) == 0 && len(s.seg.groups) == 0 {
 		return
 	}
 	if err := w.keep(ctx, nil); err != nil && ctx.Err() == nil {
