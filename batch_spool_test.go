@@ -10,6 +10,8 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -625,6 +627,37 @@ func (s *refusingSpool) Write(ctx context.Context, name string, parts [][]byte) 
 		return err
 	}
 	return refused
+}
+
+// TestLinksThatCannotBeHeldRepeatNoItem ends an import in the middle of an item whose links find no
+// room in the system's place for temporary files, and does it again.
+func TestLinksThatCannotBeHeldRepeatNoItem(t *testing.T) {
+	temporary := os.TempDir()
+	setTemporary := func(dir string) {
+		for _, name := range []string{"TMPDIR", "TMP"} {
+			t.Setenv(name, dir)
+		}
+	}
+	setTemporary(filepath.Join(t.TempDir(), "is not there"))
+	srv := threatconnecttest.New()
+	cfg := appendConfig()
+	cfg.Spool, cfg.Run = newMemSpool(), "today"
+	items := []threatconnect.BatchItem{batchHost(0), batchHost(1)}
+	for n := range 10_000 { // more than are held in memory
+		xid := fmt.Sprintf("x-%090d", n)
+		items[1].(*threatconnect.Host).GroupXIDs = append(items[1].(*threatconnect.Host).GroupXIDs, xid)
+		items = append(items, batchGroup(xid))
+	}
+	_, err := srv.Client().Batch.Import(t.Context(), cfg, sequence(items))
+	require.ErrorIs(t, err, fs.ErrNotExist)
+
+	setTemporary(temporary)
+	_, err = srv.Client().Batch.Import(t.Context(), cfg, sequence(items))
+	require.NoError(t, err)
+	require.Equal(t, 2, srv.IndicatorCount(batchOwner))
+	for _, h := range srv.Indicators(batchOwner) {
+		assert.Len(t, h.Attributes, 1, "%s was imported once", h.Summary)
+	}
 }
 
 func TestAnImportThatWasHaltedCanBeDoneAgain(t *testing.T) {

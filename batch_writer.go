@@ -213,6 +213,7 @@ func (w *BatchWriter) take(ctx context.Context, list section) error {
 			wait = w.groups.hash(l.to)
 		}
 		if err := w.hold(^w.added, wait, w.linker.Buf); err != nil {
+			w.spool.stop(err) // the job holds an item that was not added
 			return err
 		}
 	}
