@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -627,6 +628,48 @@ func (s *refusingSpool) Write(ctx context.Context, name string, parts [][]byte) 
 		return err
 	}
 	return refused
+}
+
+// TestAnImportGoesOnAfterAnOutage ends an import by an outage while some of its jobs are on the
+// platform, and does it again when the platform is back.
+func TestAnImportGoesOnAfterAnOutage(t *testing.T) {
+	t.Parallel()
+	const hosts = 40
+	for _, phase := range []threatconnect.BatchPhase{threatconnect.BatchQueued, threatconnect.BatchCreated, threatconnect.BatchUploaded, threatconnect.BatchRunning} {
+		t.Run(string(phase), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Minute))
+				var down atomic.Bool
+				lost := errors.New("connection reset by peer")
+				client := srv.Client(threatconnect.WithTransport(roundTrip(func(req *http.Request) (*http.Response, error) {
+					if down.Load() {
+						return nil, lost
+					}
+					return srv.RoundTrip(req)
+				})))
+				cfg := appendConfig()
+				cfg.MaxItems, cfg.Concurrency, cfg.Spool, cfg.Run, cfg.RetryFor = 5, 2, newMemSpool(), "today", time.Minute
+				cfg.OnEvent = func(ev threatconnect.BatchEvent) {
+					if ev.Job == 3 && ev.Phase == phase {
+						down.Store(true)
+					}
+				}
+				_, err := client.Batch.Import(t.Context(), cfg, sequence(feed(hosts)))
+				var b *threatconnect.BatchError
+				require.ErrorAs(t, err, &b)
+				require.ErrorIs(t, b.Err, lost)
+				assert.True(t, b.Kept)
+				require.Less(t, srv.IndicatorCount(batchOwner), hosts)
+
+				down.Store(false)
+				cfg.OnEvent = nil
+				stats, err := client.Batch.Import(t.Context(), cfg, sequence(feed(hosts)))
+				checkFeed(t, srv, hosts)
+				checkFeedStats(t, stats, err, hosts)
+			})
+		})
+	}
 }
 
 // TestLinksThatCannotBeHeldRepeatNoItem ends an import in the middle of an item whose links find no
