@@ -49,11 +49,8 @@ func (w *BatchWriter) run(ctx context.Context, j *batchJob) {
 			break
 		}
 		more, err := w.runPiece(ctx, j)
-		switch {
-		case errors.Is(err, ErrSpool):
-			w.jam(err)
-		case err != nil:
-			w.halt(err)
+		if err != nil {
+			w.halt(err) // what comes after the job may refer to what is not in
 		}
 		var next []piece
 		for _, p := range more {
