@@ -271,7 +271,7 @@ func FuzzWhatIsEncodedIsOneJSONObject(f *testing.F) {
 		var fields map[string]json.RawMessage
 		require.NoError(t, json.Unmarshal(e.Buf, &fields))
 		name := nameOf(e.Buf)
-		require.NotEmpty(t, name.all(), "an item can be found again by its name")
+		require.True(t, name.ref != "" || len(name.hashes) > 0, "an item can be found again by its name")
 		for _, l := range e.links {
 			var w encoder
 			w.link(l)

@@ -143,7 +143,23 @@ type jobError struct {
 	severity string
 	reason   string // the words for people
 	cause    string // the exception
+	cut      bool   // whether words are missing
 	source   sourceRef
+}
+
+// links reports whether an error can be about an association.
+func (e *jobError) links() bool { return e.code == CodeAssociation || e.code == CodeNotFound }
+
+// about reports whether the code of an error allows that it is about an item of a list. One about an
+// association may also be about the item that refers.
+func (e *jobError) about(s section) bool {
+	switch e.code {
+	case CodeIndicator, CodeIndicatorLoss, CodeHashMerge, CodeHashMergeToo:
+		return s == inIndicators
+	case CodeGroup, CodeGroupLoss:
+		return s == inGroups
+	}
+	return true
 }
 
 // sourceRef is what an entry says about the item that it is about.
@@ -152,13 +168,15 @@ type sourceRef struct {
 	refs     []string // summaries, hashes, names
 }
 
+func (s *sourceRef) named() bool { return s.xid != "" || len(s.refs) > 0 }
+
 // item returns the error as callers see it, without the place of the item.
 func (e *jobError) item(jobID int64) BatchItemError {
 	ref := e.source.xid
 	if ref == "" && len(e.source.refs) > 0 {
 		ref = e.source.refs[0]
 	}
-	return BatchItemError{Seq: -1, Type: e.source.typ, Ref: ref, Code: e.code, Severity: e.severity, Reason: e.reason, Cause: e.cause, JobID: jobID}
+	return BatchItemError{Seq: -1, Type: e.source.typ, Ref: cutText(ref), Code: e.code, Severity: e.severity, Reason: e.reason, Cause: e.cause, JobID: jobID}
 }
 
 // readJobError reads an entry. The two lists use errorReason for different things: where there is
@@ -166,6 +184,12 @@ func (e *jobError) item(jobID int64) BatchItemError {
 func readJobError(text []byte) jobError {
 	var e jobError
 	var reason, message string
+	words := func(r *wire.Reader) string {
+		all := r.Text()
+		kept := cutText(all)
+		e.cut = e.cut || len(kept) < len(all)
+		return kept
+	}
 	r := wire.NewReader(text)
 	for r.Object(); r.NextKey(); {
 		switch string(r.Key()) {
@@ -174,9 +198,9 @@ func readJobError(text []byte) jobError {
 		case "severity":
 			e.severity = cutText(r.Text())
 		case "errorReason":
-			reason = cutText(r.Text())
+			reason = words(r)
 		case "errorMessage":
-			message = cutText(r.Text())
+			message = words(r)
 		case "errorSource":
 			e.source = readSource(r)
 		default:
@@ -204,7 +228,7 @@ func readSource(r *wire.Reader) sourceRef {
 	var s sourceRef
 	if r.Kind() != wire.Object {
 		if t := r.Text(); t != "" {
-			s.refs = []string{cutText(t)}
+			s.refs = []string{t}
 		}
 		return s
 	}
@@ -213,10 +237,10 @@ func readSource(r *wire.Reader) sourceRef {
 		case "type":
 			s.typ = cutText(r.Text())
 		case "xid":
-			s.xid = cutText(r.Text())
+			s.xid = r.Text()
 		case "summary", "ip", "address", "hostName", "text", "md5", "sha1", "sha256", "name", "AS Number", "Block", "Mutex", "User Agent String", "Subject", "Hashtag", "ref_1":
 			if t := r.Text(); t != "" {
-				s.refs = append(s.refs, cutText(t))
+				s.refs = append(s.refs, t)
 			}
 		default:
 			r.Skip()

@@ -90,7 +90,8 @@ func (c BatchCode) Partial() bool {
 // which repeat the item; they are in the fields.
 type BatchItemError struct {
 	// Seq is how many items were added before the item, as BatchWriter.Add and Import count them.
-	// It is -1 when the item is not known, as from BatchService.Errors.
+	// It is -1 when the item is not known: in errors from BatchService.Errors, and when the platform
+	// does not name the item or several items of the job fit what it says.
 	Seq int64
 	// Type and Ref name the item: the type and summary of an indicator, the type and xid of a
 	// group, "Association" and nothing. They are empty when the item is not known.

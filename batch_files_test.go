@@ -142,6 +142,19 @@ func TestContentsOfRefusedGroupsAreNotUploaded(t *testing.T) {
 	assert.Equal(t, []string{"POST documents/d-2/upload 200"}, uploads(srv))
 }
 
+func TestContentsAreUploadedWhenAnIndicatorIsCalledLikeTheirGroup(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New()
+	w, err := srv.Client().Batch.NewWriter(appendConfig())
+	require.NoError(t, err)
+	addAll(t, w,
+		&threatconnect.GroupContent{Group: batchDocument("d-1"), Content: threatconnect.BytesContent([]byte("x"))},
+		threatconnect.NewCustomIndicator("No Such Type", "d-1"),
+	)
+	assert.Equal(t, []string{"1 No Such Type d-1: 0x1005"}, failures(t, w.Close(t.Context())))
+	assert.Equal(t, threatconnect.BatchCounts{Added: 1, Succeeded: 1}, w.Stats().Contents)
+}
+
 func TestContentsAreTriedAgainWhenTheyCanBeOpenedAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

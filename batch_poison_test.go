@@ -154,3 +154,26 @@ func TestPoisonHaltsAnImportThatHaltsOnErrors(t *testing.T) {
 	assert.Equal(t, 1, p.uploads)
 	assert.Equal(t, threatconnect.BatchCounts{Added: 5, Succeeded: 2, Failed: 1, Unprocessed: 2}, w.Stats().Indicators)
 }
+
+// TestPoisonThatNobodyCanNameIsBlamedOnNobody has a platform that gives up a job before it has
+// processed anything, and does not say at which item.
+func TestPoisonThatNobodyCanNameIsBlamedOnNobody(t *testing.T) {
+	t.Parallel()
+	p := &poisoning{srv: threatconnecttest.New(threatconnecttest.WithOddities(threatconnecttest.OddityPlainErrorFile)), atStart: true,
+		hide: regexp.MustCompile(`( Last known JSON path[^"]*)|(,"errorSource":"[^"]*")`)}
+	cfg := appendConfig()
+	cfg.HaltOnError = true
+	w, err := p.srv.Client(threatconnect.WithTransport(p)).Batch.NewWriter(cfg)
+	require.NoError(t, err)
+	for n := range 3 {
+		h := batchHost(n)
+		h.FirstSeen = batchDay
+		if n == 1 {
+			h.Description = "poison"
+		}
+		addAll(t, w, h)
+	}
+	err = w.Close(t.Context())
+	assert.Equal(t, []string{"-1  : 0x1003", "0 Host h0.example: unprocessed", "1 Host h1.example: unprocessed", "2 Host h2.example: unprocessed"}, failures(t, err))
+	assert.Equal(t, threatconnect.BatchCounts{Added: 3, Unprocessed: 3}, w.Stats().Indicators)
+}

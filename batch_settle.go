@@ -83,10 +83,7 @@ func (s *settlement) entry(e *jobError) bool {
 	pos, fresh, known := 0, false, false
 	if item.poison() {
 		s.poison = e
-		if pos, known = s.errors.path(e); !known {
-			pos, known = s.errors.named(e)
-		}
-		if known {
+		if pos, known = s.errors.told(e); known {
 			s.poisoned = pos
 		}
 		return true
@@ -137,10 +134,15 @@ func (s *settlement) cure() ([]part, error) {
 	s.j.again++
 	alone := rest.len() == 1
 	if alone || w.cfg.HaltOnError || s.j.again > mostAgain {
-		at := max(s.poisoned, rest.from)
-		w.unprocessed(s.j, part{rest.from, at}, s.jobID)
-		w.fail(s.j, at, s.poison.item(s.jobID))
-		w.unprocessed(s.j, part{at + 1, rest.to}, s.jobID)
+		if at := s.poisoned; alone || at >= 0 {
+			at = max(at, rest.from)
+			w.unprocessed(s.j, part{rest.from, at}, s.jobID)
+			w.fail(s.j, at, s.poison.item(s.jobID))
+			w.unprocessed(s.j, part{at + 1, rest.to}, s.jobID)
+		} else { // it is one of them, and nobody can say which
+			w.note(s.j, s.poison.item(s.jobID))
+			w.unprocessed(s.j, rest, s.jobID)
+		}
 		if w.cfg.HaltOnError {
 			return nil, errHalted
 		}

@@ -140,6 +140,55 @@ func TestErrorsAreThoseOfTheItemsThatCausedThem(t *testing.T) {
 	}
 }
 
+// TestErrorsOfItemsThatLookAlikeAreTheirOwn imports an item that the platform refuses in part, after
+// one that looks like it. Who cannot be told from the other is not named.
+func TestErrorsOfItemsThatLookAlikeAreTheirOwn(t *testing.T) {
+	t.Parallel()
+	bad := []threatconnect.Attribute{{Type: "No Such Type $[0]", Value: "'good.example' is not valid"}}
+	host := func(name string) *threatconnect.Host {
+		h := threatconnect.NewHost(name)
+		h.Attributes = bad
+		return h
+	}
+	url := threatconnect.NewURL("http://e.example/a")
+	url.Attributes = bad
+	mutex := threatconnect.NewMutex("foo bar")
+	mutex.Attributes = bad
+	subject := threatconnect.NewEmailSubject("it's you")
+	subject.Attributes = bad
+	incident := threatconnect.NewIncident("evil.example", batchDay)
+	incident.XID, incident.Attributes = "i-1", bad
+	group := threatconnect.NewThreat("a group")
+	group.XID = "evil.example"
+	coin := threatconnect.NewCustomIndicator("Coin", "btc", "2")
+	coin.Attributes = bad
+	for name, c := range map[string]struct {
+		fine, bad      threatconnect.BatchItem
+		typed, untyped string // the error, when the platform names the type of the item and when it does not
+	}{
+		"a value of another type":     {threatconnect.NewMutex("evil.example"), host("evil.example"), "1 Host evil.example: 0x2001", "-1  evil.example: 0x2001"},
+		"letter case":                 {threatconnect.NewURL("http://e.example/A"), url, "1 URL http://e.example/a: 0x2001", "1 URL http://e.example/a: 0x2001"},
+		"words that name another":     {threatconnect.NewHost("good.example"), host("evil.example"), "1 Host evil.example: 0x2001", "1 Host evil.example: 0x2001"},
+		"a part of the value":         {threatconnect.NewMutex("foo"), mutex, "1 Mutex foo bar: 0x2001", "1 Mutex foo bar: 0x2001"},
+		"an apostrophe":               {threatconnect.NewMutex("it"), subject, "1 Email Subject it's you: 0x2001", "1 Email Subject it's you: 0x2001"},
+		"the name of a group":         {threatconnect.NewHost("evil.example"), incident, "1 Incident i-1: 0x2002", "1 Incident i-1: 0x2002"},
+		"the xid of a group":          {group, host("evil.example"), "1 Host evil.example: 0x2001", "1 Host evil.example: 0x2001"},
+		"the values of a custom type": {threatconnect.NewCustomIndicator("Coin", "btc", "1"), coin, "1 Coin btc : 2: 0x2001", "1 Coin btc : 2: 0x2001"},
+	} {
+		for oddity, want := range map[threatconnecttest.Oddity]string{threatconnecttest.OddityErrorObjects: c.typed, 0: c.untyped} {
+			t.Run(fmt.Sprintf("%s, typed %t", name, oddity != 0), func(t *testing.T) {
+				t.Parallel()
+				srv := threatconnecttest.New(threatconnecttest.WithOddities(oddity), threatconnecttest.WithIndicatorType(threatconnecttest.IndicatorType{
+					Name: "Coin", Branch: "coins", Entity: "coin", Fields: []string{"Net", "Wallet"}}))
+				w, err := srv.Client().Batch.NewWriter(appendConfig())
+				require.NoError(t, err)
+				addAll(t, w, c.fine, c.bad)
+				assert.Equal(t, []string{want}, failures(t, w.Close(t.Context())))
+			})
+		}
+	}
+}
+
 func TestErrorsOfAJobWithoutErrorFileComeFromItsResults(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
