@@ -19,7 +19,7 @@ type ReconcileConfig struct {
 	Owner string
 	// Types are the types of indicators that may be removed, 100 at most. Empty means those that
 	// occur in the current set: a feed of hosts removes no addresses. Name a type here when the feed
-	// may have lost its last indicator of it.
+	// may have lost its last indicator of it, and set MaxShare to 1 to remove all of that type.
 	Types []IndicatorType
 	// Filters say which indicators of the owner are looked at at all; what they leave out is neither
 	// counted nor removed. With several types, use only fields that all of them have.
@@ -31,9 +31,10 @@ type ReconcileConfig struct {
 	// the platform does not say when. Set to the begin of a run, it spares what others bring into the
 	// owner while the run lasts. It is compared with the platform's clock, by the second.
 	ModifiedBefore time.Time
-	// MaxShare is the largest share of the owner's indicators of these types that may be removed, from
-	// above 0 to 1; 0 means 0.2. When more than that is stale, nothing is removed: it looks like a
-	// feed that has lost a part of itself.
+	// MaxShare is the largest share of the owner's indicators that may be removed, from above 0 to 1;
+	// 0 means 0.2. It limits the share of all types together and the share of each type. A type in
+	// Types that the current set does not have counts as a share of 1. If a share is larger, the feed
+	// has probably lost a part of itself, and Reconcile removes nothing.
 	MaxShare float64
 	// DryRun reports and removes nothing.
 	DryRun bool
@@ -91,6 +92,14 @@ type ReconcileCounts struct {
 	Unknown     int64 // in a job whose end was not seen
 }
 
+// share returns how much of what is listed is stale, 0 to 1.
+func (c *ReconcileCounts) share() float64 {
+	if c.Listed == 0 {
+		return 0
+	}
+	return float64(c.Stale) / float64(c.Listed)
+}
+
 func (c *ReconcileCounts) plus(d ReconcileCounts) {
 	c.Current += d.Current
 	c.Listed += d.Listed
@@ -106,7 +115,7 @@ func (c *ReconcileCounts) plus(d ReconcileCounts) {
 type ReconcileReport struct {
 	Total ReconcileCounts
 	Types map[IndicatorType]ReconcileCounts // of every type that was looked at
-	// Share is how much of what is listed is stale, 0 to 1.
+	// Share is the stale part of all that is listed, 0 to 1. The share of each type may be larger.
 	Share float64
 	// Ignored are items of the current set that play no part: groups, associations, and indicators of
 	// types that are not looked at.
@@ -211,8 +220,8 @@ func (c *ReconcileConfig) list() *IndicatorListOptions {
 	return o
 }
 
-// errTooMuch is what a share over the limit is refused with.
-func errTooMuch(stale, listed int64, most float64) error {
-	return fmt.Errorf("%w: %d of the owner's %d indicators, and MaxShare allows %s of them; look whether the feed is whole, or allow more",
-		ErrReconcileShare, stale, listed, strconv.FormatFloat(most, 'g', -1, 64))
+// errTooMuch is what a share over the limit is refused with; of is the type, or empty for all types.
+func errTooMuch(c ReconcileCounts, of string, most float64) error {
+	return fmt.Errorf("%w: %d of the owner's %d indicators%s, and MaxShare allows %s of them; look whether the feed is whole, or allow more",
+		ErrReconcileShare, c.Stale, c.Listed, of, strconv.FormatFloat(most, 'g', -1, 64))
 }

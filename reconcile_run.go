@@ -43,14 +43,7 @@ func (r *reconciliation) run(ctx context.Context, current iter.Seq2[BatchItem, e
 	if err := r.set.join(r.counts); err != nil {
 		return fmt.Errorf("threatconnect: compare the owner with the current set, nothing was removed: %w", err)
 	}
-	total := r.total()
-	if total.Listed > 0 {
-		r.report.Share = float64(total.Stale) / float64(total.Listed)
-	}
-	var refused error
-	if r.report.Share > r.cfg.MaxShare {
-		refused = errTooMuch(total.Stale, total.Listed, r.cfg.MaxShare)
-	}
+	refused := r.tooMuch()
 	if r.cfg.DryRun {
 		return errors.Join(refused, r.tell())
 	}
@@ -58,6 +51,27 @@ func (r *reconciliation) run(ctx context.Context, current iter.Seq2[BatchItem, e
 		return refused
 	}
 	return r.remove(ctx)
+}
+
+// tooMuch refuses a share that is too large, of all that is listed or of one type. A type that the
+// current set has lost is stale as a whole, also when some of it is spared.
+func (r *reconciliation) tooMuch() error {
+	total := r.total()
+	r.report.Share = total.share()
+	if r.report.Share > r.cfg.MaxShare {
+		return errTooMuch(total, "", r.cfg.MaxShare)
+	}
+	for _, t := range slices.Sorted(maps.Keys(r.counts)) {
+		c := *r.counts[t]
+		share := c.share()
+		if c.Current == 0 && c.Stale > 0 {
+			share = 1
+		}
+		if share > r.cfg.MaxShare {
+			return errTooMuch(c, " of the type "+string(t), r.cfg.MaxShare)
+		}
+	}
+	return nil
 }
 
 func (r *reconciliation) total() ReconcileCounts {

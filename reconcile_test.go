@@ -213,6 +213,69 @@ func TestReconcileRefusesToRemoveTooMuch(t *testing.T) {
 	}
 }
 
+// TestReconcileRefusesToRemoveTooMuchOfAType has a feed that has lost a type which is a small part of
+// the owner.
+func TestReconcileRefusesToRemoveTooMuchOfAType(t *testing.T) {
+	t.Parallel()
+	var owner []string
+	var hosts []threatconnect.BatchItem
+	for n := range 100 {
+		owner = append(owner, fmt.Sprintf("Host|h%d.example", n))
+		hosts = append(hosts, batchHost(n))
+	}
+	for n := range 20 {
+		owner = append(owner, fmt.Sprintf("File|%032X", n))
+	}
+	files := func(n int) (all []threatconnect.BatchItem) {
+		for n := range n {
+			all = append(all, threatconnect.NewFile(fmt.Sprintf("%032X", n)))
+		}
+		return all
+	}
+	types := []threatconnect.IndicatorType{threatconnect.TypeHost, threatconnect.TypeFile}
+	for name, c := range map[string]struct {
+		types   []threatconnect.IndicatorType
+		files   int // that the feed still has
+		share   float64
+		spared  bool // whether half of the files were modified lately
+		refused string
+	}{
+		"all files":                       {types, 0, 0, false, "20 of the owner's 20 indicators of the type File"},
+		"all but one":                     {nil, 1, 0, false, "19 of the owner's 20 indicators of the type File"},
+		"more than may go":                {nil, 15, 0, false, "5 of the owner's 20 indicators of the type File"},
+		"as many as may go":               {nil, 16, 0, false, ""},
+		"all files, and it is allowed":    {types, 0, 1, false, ""},
+		"all files, and some are spared":  {types, 0, 0.6, true, "10 of the owner's 20 indicators of the type File"},
+		"most files, and some are spared": {types, 1, 0.6, true, ""},
+		"all files, not looked at":        {nil, 0, 0, false, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := threatconnecttest.New()
+			before := time.Now().Add(-time.Hour)
+			for n, item := range owner {
+				typ, value, _ := strings.Cut(item, "|")
+				record := threatconnecttest.IndicatorRecord{Owner: batchOwner, Type: typ, Summary: value, LastModified: before.Add(-time.Minute)}
+				if c.spared && n >= 110 {
+					record.LastModified = before.Add(time.Minute)
+				}
+				_, err := srv.AddIndicator(record)
+				require.NoError(t, err)
+			}
+			cfg := threatconnect.ReconcileConfig{Owner: batchOwner, Types: c.types, MaxShare: c.share, ModifiedBefore: before}
+			report, err := srv.Client().Batch.Reconcile(t.Context(), cfg, setOf(append(files(c.files), hosts...)...))
+			if c.refused == "" {
+				require.NoError(t, err)
+				assert.Equal(t, report.Total.Stale, report.Total.Removed)
+				return
+			}
+			require.ErrorIs(t, err, threatconnect.ErrReconcileShare)
+			require.ErrorContains(t, err, c.refused)
+			assert.Len(t, held(srv), 120, "nothing was removed")
+		})
+	}
+}
+
 func TestADryRunOfReconcileRemovesNothing(t *testing.T) {
 	t.Parallel()
 	srv := holding(t, "Host|a.example", "Host|b.example", "File|"+md5A)

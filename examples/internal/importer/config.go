@@ -81,8 +81,9 @@ nothing leaves the machine. Only then can -input be left out: it imports a small
   -full               send everything, whatever the state says
   -remove-stale       remove from the owner the indicators that the feed does not hold any more, of
                       the types that it holds. Only for a feed that has the owner for itself
-  -max-share N        the largest share of the owner that -remove-stale may remove, 0 to 1; 0.2 if not
-                      given. If more is stale, nothing is removed
+  -max-share N        the largest share of the owner, and of each type of indicators in it, that
+                      -remove-stale may remove, 0 to 1; 0.2 if not given. If more is stale,
+                      nothing is removed
   -lenient            let -remove-stale remove although lines of the feed are invalid
   -json               print one JSON summary on standard output and nothing else
   -log-level LEVEL    debug, info, warn (default) or error; on debug, one record a request
