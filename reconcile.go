@@ -27,9 +27,11 @@ type ReconcileConfig struct {
 	// Inactive looks at indicators that are not active too, which lists otherwise leave out. It
 	// cannot be combined with Filters, because the platform has no way to ask for that.
 	Inactive bool
-	// ModifiedBefore, when it is set, spares what was last modified at this time or later, or of which
-	// the platform does not say when. Set to the begin of a run, it spares what others bring into the
-	// owner while the run lasts. It is compared with the platform's clock, by the second.
+	// ModifiedBefore, if it is set, spares indicators that were last modified in the second of this
+	// time or later, and indicators without a modification time. Set it to the start of a run to spare
+	// what others add to the owner during the run. It is compared with times of the platform, which
+	// are whole seconds. The client allows for a platform whose clock is behind once it has measured
+	// that, which it does when the clocks differ by minutes; choose an earlier time to allow for less.
 	ModifiedBefore time.Time
 	// MaxShare is the largest share of the owner's indicators that may be removed, from above 0 to 1;
 	// 0 means 0.2. It limits the share of all types together and the share of each type. A type in
@@ -81,8 +83,8 @@ var ErrReconcileShare = errors.New("threatconnect: too much would be removed")
 type ReconcileCounts struct {
 	Current int64 // in the current set, repetitions included
 	Listed  int64 // listed by the platform, each value once
-	// Spared are listed, not in the current set, and left alone nevertheless: they were modified at
-	// ModifiedBefore or later, or are files that share a hash with another listed one, so that
+	// Spared are listed, not in the current set, and left alone nevertheless: they were modified in
+	// the second of ModifiedBefore or later, or are files that share a hash with another listed one, so that
 	// removing one could take the other along, or have no value by which they could be removed.
 	Spared      int64
 	Stale       int64 // listed, not in the current set, and not spared

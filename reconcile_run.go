@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // reconciliation is one run of Reconcile.
@@ -181,12 +182,22 @@ func (r *reconciliation) readList(t IndicatorType, list iter.Seq2[Indicator, err
 				continue
 			}
 		}
-		recent := !r.cfg.ModifiedBefore.IsZero() && (meta.LastModified.IsZero() || !meta.LastModified.Before(r.cfg.ModifiedBefore))
-		if err := r.set.addListed(is, ind, recent); err != nil {
+		if err := r.set.addListed(is, ind, r.recent(meta.LastModified)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// recent reports whether what was modified at a time of the platform is spared: also within the second
+// of ModifiedBefore, because the platform's times are whole seconds, and by the platform's clock where
+// that is known to be behind.
+func (r *reconciliation) recent(modified time.Time) bool {
+	if r.cfg.ModifiedBefore.IsZero() {
+		return false
+	}
+	behind := min(0, time.Duration(r.s.c.offset.Load()))
+	return modified.IsZero() || !modified.Before(r.cfg.ModifiedBefore.Add(behind).Truncate(time.Second))
 }
 
 // tell tells what is stale.

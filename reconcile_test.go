@@ -418,6 +418,45 @@ func TestReconcileSparesWhatChangedLately(t *testing.T) {
 	assert.Equal(t, threatconnect.ReconcileCounts{Current: 1, Listed: 3, Spared: 2, Stale: 1, Removed: 1}, report.Total)
 }
 
+// TestReconcileSparesWhatChangedInTheSecondOfModifiedBefore has an indicator that somebody else adds
+// 300 ms after a run has begun: the platform's dates have no fraction of a second. The platform's clock
+// may be behind.
+func TestReconcileSparesWhatChangedInTheSecondOfModifiedBefore(t *testing.T) {
+	t.Parallel()
+	for _, offset := range []time.Duration{0, -10 * time.Minute, 10 * time.Minute} {
+		t.Run(offset.String(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				srv := threatconnecttest.New()
+				srv.SetClockOffset(offset)
+				hold(t, srv, "Host|gone.example")
+				time.Sleep(20*time.Minute + 300*time.Millisecond)
+				cfg := sweep()
+				cfg.ModifiedBefore = time.Now()
+				time.Sleep(300 * time.Millisecond)
+				hold(t, srv, "Host|analyst.example")
+				report, err := srv.Client().Batch.Reconcile(t.Context(), cfg, setOf(threatconnect.NewHost("kept.example")))
+				require.NoError(t, err)
+				assert.Equal(t, []string{"Host|analyst.example"}, held(srv))
+				assert.EqualValues(t, 1, report.Total.Spared)
+			})
+		})
+	}
+}
+
+func TestReconcileSparesWhatHasNoTimeWhenModifiedBeforeIsSet(t *testing.T) {
+	t.Parallel()
+	client := listing(t, `{"resultCount":2,"host":[{"hostName":"undated.example"},{"hostName":"old.example","lastModified":"2020-01-01T00:00:00Z"}]}`)
+	cfg := sweep()
+	cfg.DryRun, cfg.ModifiedBefore = true, time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC)
+	var stale []string
+	cfg.OnStale = func(_ threatconnect.IndicatorType, summary string) { stale = append(stale, summary) }
+	report, err := client.Batch.Reconcile(t.Context(), cfg, setOf(threatconnect.NewHost("kept.example")))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"old.example"}, stale)
+	assert.EqualValues(t, 1, report.Total.Spared)
+}
+
 func TestReconcileLooksAtWhatItIsToldTo(t *testing.T) {
 	t.Parallel()
 	srv := holding(t, "Host|a.example", "Host|b.example", "Host|c.test")
