@@ -3,7 +3,6 @@ package threatconnect
 import (
 	"bytes"
 	"io"
-	"slices"
 )
 
 // content is what a job carries: encoded items, in the order in which they stand in the file. It
@@ -45,20 +44,24 @@ func (c *content) add(s section, seq int64, item []byte) {
 	c.size += len(l.text) - had
 }
 
-// reserve makes room for n bytes in one of the lists. It doubles a small list and makes a larger one
-// as large as it can get, at most bytes: that costs no memory before it is written to, while every
-// copy on the way there would leave one behind.
-func (c *content) reserve(s section, n, most int) {
+// reserve makes room for n bytes in one of the lists. It doubles a small list, and makes a larger one
+// as large as it gets when maxItems items have the size of those that are there: 2 to 4 times as large,
+// because each copy leaves one behind, and at most most bytes.
+func (c *content) reserve(s section, n, most, maxItems int) {
 	const small = 128 << 10
 	l := &c.lists[s]
-	if cap(l.text)-len(l.text) >= n {
+	have := len(l.text)
+	if cap(l.text)-have >= n {
 		return
 	}
-	room := cap(l.text)
-	if room >= small {
-		room = most
+	room := 2 * cap(l.text)
+	if cap(l.text) >= small {
+		mean := (have+n)/(len(l.items)+1) + 1
+		room = min(max(mean*maxItems, room), 2*room)
 	}
-	l.text = slices.Grow(l.text, max(n, min(room, most-len(l.text))))
+	text := make([]byte, have, max(have+n, min(room, most))) // unlike slices.Grow, this leaves the room untouched
+	copy(text, l.text)
+	l.text = text
 }
 
 // reset empties the content and keeps its memory.

@@ -249,7 +249,7 @@ func (w *BatchWriter) put(ctx context.Context, list section, seq int64, item []b
 		return err
 	}
 	j := w.current
-	j.reserve(list, len(item)+1, w.cfg.MaxBytes+fileFrame)
+	j.reserve(list, len(item)+1, w.cfg.MaxBytes+fileFrame, w.cfg.MaxItems)
 	j.add(list, seq, item)
 	if after == allBefore {
 		after = j.number - 1
