@@ -13,8 +13,9 @@ import (
 // or an IPv6 address in brackets, which comes out in the short form of RFC 5952. A port is from 1
 // to 65535 and is kept, also when it is the default of its scheme. White space around the URL is
 // dropped. Path, query and fragment are kept byte for byte: letter case, percent signs, spaces and
-// non-ASCII text mean what they mean. Control characters, invalid UTF-8 and defanged URLs are
-// refused with a [*ValidationError].
+// non-ASCII text mean what they mean. Control characters, invalid UTF-8, defanged URLs and
+// backslashes before the path, which browsers read as its beginning, are refused with a
+// [*ValidationError].
 //
 // User information is the one thing that is lost: the platform does not take it, and what it
 // holds, if anything, is a credential.
@@ -45,6 +46,9 @@ func CanonicalURL(rawURL string) (string, error) {
 	}
 	end := authorityEnd(rest)
 	authority, tail := rest[:end], rest[end:]
+	if isCutByBackslash(authority) {
+		return "", refuse("URL host", "holds a path behind a backslash", "write / for the backslash if it begins the path")
+	}
 	hostPort := authority[strings.LastIndexByte(authority, '@')+1:]
 	newHostPort, err := canonicalHostPort(hostPort)
 	if err != nil {
@@ -115,6 +119,14 @@ func authorityEnd(s string) int {
 		}
 	}
 	return len(s)
+}
+
+// isCutByBackslash reports whether a backslash decides which host an authority names. Browsers read it
+// as the slash that begins the path, so the host ends there; others read on to the last @. It does not
+// when every dot is escaped and there is no @: then the name was written as a regular expression.
+func isCutByBackslash(authority string) bool {
+	return strings.IndexByte(authority, '\\') >= 0 &&
+		(strings.Count(authority, ".") != strings.Count(authority, `\.`) || strings.IndexByte(refangMarks(authority), '@') >= 0)
 }
 
 // splitPort cuts the port, with its colon, off a host. IPv6 hosts keep their brackets.

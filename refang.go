@@ -16,7 +16,8 @@ import "strings"
 //   - a colon written [:], (:) or {:}
 //   - white space around any of these three
 //   - a dot written \. as regular expressions have it, unless a backslash stands before something
-//     other than a dot
+//     other than a dot. The host of a URL must have every dot written so, and no @ before it:
+//     otherwise the backslash can begin the path
 //
 // In a value with a scheme, only the scheme, its separator and what follows up to the path are
 // touched: path, query and fragment may hold the same characters for reasons of their own, and
@@ -41,7 +42,10 @@ func refangOnce(s string) string {
 	if scheme, separator := schemeOf(s); separator != "" {
 		rest := s[len(scheme)+len(separator):]
 		end := authorityEnd(rest)
-		authority := refangMarks(rest[:end])
+		authority := rest[:end]
+		if !isCutByBackslash(authority) {
+			authority = refangMarks(authority)
+		}
 		plain := plainScheme(scheme)
 		if plain == scheme && separator == "://" && len(authority) == end {
 			return s
