@@ -8,7 +8,9 @@ import "strings"
 // The part before the @ is kept byte for byte, letter case included, since only the receiving
 // server knows what it means; it may be quoted and it may be non-ASCII. The domain follows
 // [CanonicalHost]. White space around the address is dropped. Display names, comments, address
-// lists, mailto: and defanged addresses are refused with a [*ValidationError].
+// lists, mailto: and defanged addresses are refused with a [*ValidationError], and so is an address
+// that begins as a URL without its scheme does: a host, then a slash, a question mark or a number
+// sign. If it is an address, quote the part before the @.
 //
 // An address with a plain lower-case domain costs no allocation.
 func CanonicalEmailAddress(address string) (string, error) {
@@ -51,6 +53,12 @@ func checkLocalPart(field, local string) error {
 	}
 	if isQuoted(local) {
 		return nil
+	}
+	if end := authorityEnd(local); end < len(local) {
+		if _, err := canonicalHostPort(local[:end]); err == nil {
+			return refuse(field, "may be a URL without its scheme",
+				"write http:// or https:// before it and use a URL, or quote the part before the @")
+		}
 	}
 	for i := 0; i < len(local); i++ {
 		switch local[i] {

@@ -17,7 +17,7 @@ import (
 //	hexadecimal        File, one hash, or several with colons between
 //	address/length     CIDR
 //	IP address         Address; IPv4 in any other notation than a.b.c.d is refused
-//	@                  EmailAddress
+//	@                  EmailAddress, unless a /, ? or # stands before it, as in a URL without its scheme
 //	AS or ASN, digits  ASN
 //	name.name          Host, unless it ends as a file name does
 //
@@ -82,7 +82,7 @@ func formOf(s string) IndicatorType {
 		return TypeAddress
 	}
 	switch {
-	case strings.IndexByte(s, '@') >= 0:
+	case isEmailAddressLike(s):
 		return TypeEmailAddress
 	case asnDigits(s) != "": // digits alone have been taken for an address
 		return TypeASN
@@ -90,6 +90,13 @@ func formOf(s string) IndicatorType {
 		return TypeHost
 	}
 	return ""
+}
+
+// isEmailAddressLike reports whether s has an @, and no path in front of it as a URL without its scheme
+// has. A slash in an email address has to be quoted.
+func isEmailAddressLike(s string) bool {
+	at := strings.IndexByte(s, '@')
+	return at >= 0 && (s[0] == '"' || authorityEnd(s) > at)
 }
 
 // isHashLike reports whether s is hexadecimal with one part as long as a hash, or one digit short of it.
@@ -144,7 +151,7 @@ func detectFile(s string) ([]string, error) {
 
 // detectHost refuses names of files, which have the form of host names, and URLs without a scheme.
 func detectHost(s string) (string, error) {
-	if strings.IndexByte(s, '/') >= 0 {
+	if authorityEnd(s) < len(s) {
 		return "", refuse("indicator", "is not recognized: it may be a URL without its scheme, or a path",
 			"write http:// or https:// before it if it is a URL")
 	}

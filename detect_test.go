@@ -34,6 +34,7 @@ func TestDetect(t *testing.T) {
 		{"an email address", "User@Example.com", TypeEmailAddress, []string{"User@example.com"}},
 		{"a defanged email address", "user [at] example [dot] com", TypeEmailAddress, []string{"user@example.com"}},
 		{"an email address in angle brackets", "<user@example.com>", TypeEmailAddress, []string{"user@example.com"}},
+		{"an email address with a quoted slash", `"a/b?c#d"@example.com`, TypeEmailAddress, []string{`"a/b?c#d"@example.com`}},
 		{"an MD5", "d41d8cd98f00b204e9800998ecf8427e", TypeFile, []string{emptyMD5}},
 		{"a SHA-1", emptySHA1, TypeFile, []string{emptySHA1}},
 		{"a SHA-256", emptySHA256, TypeFile, []string{emptySHA256}},
@@ -57,7 +58,7 @@ func TestDetect(t *testing.T) {
 
 func TestDetectRefuses(t *testing.T) {
 	t.Parallel()
-	const unknown, loose = "is not recognized", "is not four decimal numbers"
+	const unknown, urlOrPath, loose = "is not recognized", "is not recognized: it may be a URL without its scheme", "is not four decimal numbers"
 	for _, tc := range []struct{ name, in, rule string }{
 		{"nothing", "", "is blank"},
 		{"white space", " \n", "is blank"},
@@ -72,6 +73,20 @@ func TestDetectRefuses(t *testing.T) {
 		{"a path", "/tmp/x.y", unknown},
 		{"a path of Windows", `C:\Windows\x.y`, unknown},
 		{"a URL without its scheme", "www.example.com/login", unknown},
+		{"a URL without its scheme and an address in its query", "evil.example.com/login?email=user@victim.example", urlOrPath},
+		{"a URL without its scheme and an address in its path", "evil.example.com/login/user@victim.example", urlOrPath},
+		{"a URL without its scheme and an address in its fragment", "evil.example.com/login#user@victim.example", urlOrPath},
+		{"a URL without its scheme and path and an address in its query", "evil.example.com?user@victim.example", urlOrPath},
+		{"a URL without its scheme and path and an address in its fragment", "evil.example.com#user@victim.example", urlOrPath},
+		{"a URL without its scheme and an address in quotes", `evil.example.com/login?e="user"@victim.example`, urlOrPath},
+		{"a URL without its scheme and a port and an address", "evil.example.com:8080/user@victim.example", urlOrPath},
+		{"a URL of one label without its scheme and an address", "intranet/user@victim.example", urlOrPath},
+		{"a URL of an IPv4 address without its scheme and an address", "192.0.2.1/user@victim.example", "has a length that is not a number"},
+		{"a defanged URL without its scheme and an address", "evil[.]example/login?e=user[@]victim.example", urlOrPath},
+		{"a path with an @", "/xwunThedic@t6.php", urlOrPath},
+		{"a URL without its scheme and an address, and a comment", "evil.example.com/?user@victim.example (phishing)", unknown},
+		{"a host with a query", "evil.example.com?id=1", urlOrPath},
+		{"a host with a fragment", "evil.example.com#top", urlOrPath},
 		{"a URL of another scheme", "file://example.com/x", "has a scheme other than"},
 		{"a URL with a backslash before an @", `http://evil.example\@www.example.com/login`, "holds a path behind a backslash"},
 		{"a defanged URL with a backslash before an @", `hxxp://evil[.]example\@www[.]example.com/login`, "holds a path behind a backslash"},

@@ -27,6 +27,7 @@ func TestHostsReadsAnythingThatStandsAloneOnALine(t *testing.T) {
 		"readme.txt",
 		"one.example,two.example",
 		"0.0.0.0",
+		"evil.example.com/login?email=user@victim.example",
 	}, "\n"))
 	assert.Equal(t, []string{
 		"5 Host www.example.com",
@@ -40,11 +41,12 @@ func TestHostsReadsAnythingThatStandsAloneOnALine(t *testing.T) {
 		"12 Host three.example",
 		"16 Address 0.0.0.0",
 	}, lower(shown(found)))
-	require.Len(t, bad, 3)
-	assert.Equal(t, []int{13, 14, 15}, []int{bad[0].Line, bad[1].Line, bad[2].Line})
+	require.Len(t, bad, 4)
+	assert.Equal(t, []int{13, 14, 15, 17}, []int{bad[0].Line, bad[1].Line, bad[2].Line, bad[3].Line})
 	for _, b := range bad {
 		assert.NotContains(t, b.Error(), "readme")
 		assert.NotContains(t, b.Error(), "0177")
+		assert.NotContains(t, b.Error(), "victim")
 	}
 }
 

@@ -124,6 +124,13 @@ func TestLookupInTheTestServer(t *testing.T) {
 			stderr: []string{`"not-an-indicator": indicator: is not recognized`, "-type", "1 of 2 values found, 1 refused"},
 		},
 		{
+			name:   "a URL without its scheme that has an email address in it",
+			args:   []string{"evil.example.com/login?email=user@victim.example"},
+			code:   command.Error,
+			stdout: []string{"(refused)"},
+			stderr: []string{"it may be a URL without its scheme"},
+		},
+		{
 			name:   "an owner that is not there",
 			args:   []string{"-owner", "Exmaple Source", "203.0.113.42"},
 			code:   command.Error,
