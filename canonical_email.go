@@ -6,11 +6,12 @@ import "strings"
 // accepts: lower-case ASCII, IDNA.
 //
 // The part before the @ is kept byte for byte, letter case included, since only the receiving
-// server knows what it means; it may be quoted and it may be non-ASCII. The domain follows
+// server knows what it means; it may be quoted and it may be non-ASCII, but unless it is quoted it
+// holds no typographic quotes or other punctuation beyond ASCII. The domain follows
 // [CanonicalHost]. White space around the address is dropped. Display names, comments, address
-// lists, mailto: and defanged addresses are refused with a [*ValidationError], and so is an address
-// that begins as a URL without its scheme does: a host, then a slash, a question mark or a number
-// sign. If it is an address, quote the part before the @.
+// lists, mailto: and defanged addresses are refused with a [*ValidationError]. So is an address that
+// begins with a host and a slash, question mark or number sign, as a URL without its scheme does: if
+// it is an address, quote the part before the @.
 //
 // An address with a plain lower-case domain costs no allocation.
 func CanonicalEmailAddress(address string) (string, error) {
@@ -69,6 +70,9 @@ func checkLocalPart(field, local string) error {
 		case ':', '[', ']', '\\':
 			return refuse(field, "has a character that cannot stand before the @", "give the bare address")
 		}
+	}
+	if holdsForeignPunctuation(local) {
+		return refuse(field, "holds punctuation beyond ASCII before the @", "remove it: it may be a typographic quote")
 	}
 	return nil
 }

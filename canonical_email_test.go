@@ -14,6 +14,12 @@ func TestCanonicalEmailAddress(t *testing.T) {
 		{name: "a non-ASCII name stays", in: "jörg@example.com", want: "jörg@example.com"},
 		{name: "a quoted name stays", in: `"a @ \"b\""@Example.com`, want: `"a @ \"b\""@example.com`},
 
+		{name: "an emoji and a middle dot in the name stay", in: "☕l·l@example.com", want: "☕l·l@example.com"},
+		{name: "typographic quotes in a quoted name stay", in: `"“a”"@example.com`, want: `"“a”"@example.com`},
+
+		{name: "a typographic quote in front is refused", in: "“user@example.com", rule: "holds punctuation"},
+		{name: "a typographic apostrophe in the name is refused", in: "o’user@example.com", rule: "holds punctuation"},
+		{name: "a typographic quote behind the domain is refused", in: "user@example.com”", rule: "holds punctuation"},
 		{name: "nothing is refused", in: " ", rule: "is blank"},
 		{name: "no @ is refused", in: "example.com", rule: "has no @"},
 		{name: "nothing before the @ is refused", in: "@example.com", rule: "has nothing before the @"},

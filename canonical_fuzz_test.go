@@ -17,6 +17,7 @@ func canonicalSeeds() []string {
 	return []string{
 		"", " ", ".", "..", "-", "www.example.com", "WWW.Example.COM.", "münchen.example", "xn--mnchen-3ya.example",
 		"a_b.example", "r3---sn-abc.example", "xn--a.example", "xn--.example", "a..example", "日本語。example", "☕.example",
+		"“www.example.com”", "“192.0.2.1”", "https://example.com”", "user@example.com”", "example.com™", "l·l.example", "ア・ウ.example", "xn--nidlogin-2p3d.example",
 		"ｅｘａｍｐｌｅ.example", "１９２.0.2.1", "exa\u00admple.example", "a\u200db.example", "א1.example", "0300.0.2.1", "0x7f000001", "3221225985",
 		"192.0.2.1", " 192.0.2.1 ", "192.0.2.1:80", "2001:DB8::1", "2001:db8:0:0:0:0:0:1", "::", "::1", "fe80::1%eth0",
 		"::ffff:192.0.2.1", "::192.0.2.1", "[2001:db8::1]", "192.0.2.0/24", "192.0.2.1/24", "2001:db8::/32", "2001:DB8:0:0::/64", "::/0",

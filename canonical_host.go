@@ -12,6 +12,7 @@ import (
 const (
 	maxHostLength  = 253 // octets of a name without its final dot
 	maxLabelLength = 63  // octets of one label
+	labelDots      = ".。．｡"
 )
 
 // hostProfile maps host names as browsers do: UTS #46, non-transitional. It is lenient where real
@@ -32,8 +33,10 @@ var hostProfile = idna.New(
 // digits, hyphens and underscores, none with a hyphen at either end, a last label that is not a
 // number, and at most 253 octets. IP addresses, ports, user information, paths, wildcards, percent
 // signs and defanged names are refused with a [*ValidationError] that says what to use instead. So
-// are numbers that some programs read as an IPv4 address, as in 0x7f000001. Names that merely look
-// like another one are accepted.
+// are numbers that some programs read as an IPv4 address, as in 0x7f000001, and the punctuation and
+// symbols of the text around a name: typographic quotes, dashes, bullets, the number of a footnote,
+// and ™, which IDNA would turn into tm. Emoji are accepted, and so are names that merely look like
+// another one.
 //
 // A plain lower-case name costs no allocation.
 func CanonicalHost(name string) (string, error) {
@@ -55,6 +58,7 @@ func canonicalHost(field, name string) (string, error) {
 	if err := checkHostBytes(field, name); err != nil {
 		return "", err
 	}
+	given := name
 	ascii, encoded := classifyHost(name)
 	if ascii {
 		name = strings.ToLower(name)
@@ -70,8 +74,83 @@ func canonicalHost(field, name string) (string, error) {
 	if err := checkHost(field, name); err != nil {
 		return "", err
 	}
+	if !ascii && holdsForeignSign(given) {
+		return "", refuse(field, "holds punctuation or a symbol that no name has", "remove it: it may be a typographic quote, a dash or a trademark sign")
+	}
 	return name, nil
 }
+
+// holdsForeignSign reports whether a valid host name that is not ASCII holds a sign that belongs to the
+// text around it: punctuation, a symbol or number that IDNA turns into something else, as it turns ™
+// into tm, or a symbol in the top-level domain. Emoji are symbols, so the others stay.
+func holdsForeignSign(name string) bool {
+	lastDot := strings.LastIndexAny(strings.TrimRight(name, labelDots), labelDots)
+	return holdsForeignPunctuation(name) ||
+		strings.ContainsFunc(name, becomesAnother) ||
+		strings.ContainsFunc(name[max(lastDot, 0):], unicode.IsSymbol)
+}
+
+// becomesAnother reports whether r is a symbol or a number that IDNA does not keep.
+func becomesAnother(r rune) bool {
+	if r < utf8.RuneSelf || !unicode.In(r, unicode.S, unicode.No) {
+		return false
+	}
+	kept, _ := hostProfile.ToUnicode(string(r))
+	return kept != string(r)
+}
+
+// holdsForeignPunctuation reports whether s holds punctuation beyond ASCII, or one of the symbols that
+// are used like it, other than where the letters around it show that it is part of a word.
+func holdsForeignPunctuation(s string) bool {
+	before := rune(-1)
+	for i, r := range s {
+		if r >= utf8.RuneSelf {
+			after, _ := utf8.DecodeRuneInString(s[i+utf8.RuneLen(r):])
+			if isForeignPunctuation(r) && !isWordPunctuation(before, r, after) {
+				return true
+			}
+		}
+		before = r
+	}
+	return false
+}
+
+// isForeignPunctuation reports whether r is punctuation beyond ASCII, or a mathematical sign, an accent
+// or an ornament that looks like it and is no emoji.
+func isForeignPunctuation(r rune) bool {
+	switch {
+	case isTypographicQuote(r):
+		return true
+	case strings.ContainsRune("↔◻◼◽◾⤴⤵🏻🏼🏽🏾🏿", r): // emoji, or parts of them
+		return false
+	}
+	return r >= utf8.RuneSelf && unicode.In(r, unicode.P, unicode.Sm, unicode.Sk)
+}
+
+// isTypographicQuote reports whether r is a quotation mark beyond ASCII.
+func isTypographicQuote(r rune) bool {
+	return r >= utf8.RuneSelf && unicode.In(r, unicode.Quotation_Mark, unicode.Pi, unicode.Pf) || '❛' <= r && r <= '❠' || '🙶' <= r && r <= '🙸'
+}
+
+// isWordPunctuation reports whether punctuation beyond ASCII is part of a name between two letters.
+// IDNA 2008 allows the same, except for the wide forms of dot, hyphen and underscore.
+func isWordPunctuation(before, r, after rune) bool {
+	switch r {
+	case '。', '．', '｡', '－', '＿':
+		return true
+	case '·':
+		return before|0x20 == 'l' && after|0x20 == 'l'
+	case '・', '･':
+		return unicode.IsLetter(before) && unicode.IsLetter(after) && (isJapanese(before) || isJapanese(after))
+	case '׳', '״':
+		return unicode.Is(unicode.Hebrew, before)
+	case '་':
+		return unicode.Is(unicode.Tibetan, before)
+	}
+	return false
+}
+
+func isJapanese(r rune) bool { return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana) }
 
 // isPlainHost reports whether s is a canonical host name that IDNA need not look at.
 func isPlainHost(s string) bool {

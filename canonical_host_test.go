@@ -3,6 +3,8 @@ package threatconnect
 import (
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 )
@@ -10,6 +12,7 @@ import (
 func TestCanonicalHost(t *testing.T) {
 	t.Parallel()
 	label63 := strings.Repeat("a", 63)
+	const sign = "holds punctuation or a symbol that no name has"
 	host253 := strings.Repeat(label63+".", 3) + strings.Repeat("b", 61)
 	runCanonicalCases(t, CanonicalHost, []canonicalCase{
 		{name: "a plain name stays", in: "www.example.com", want: "www.example.com"},
@@ -25,6 +28,18 @@ func TestCanonicalHost(t *testing.T) {
 		{name: "a final ideographic dot goes", in: "日本語.example。", want: "xn--wgv71a119e.example"},
 		{name: "wide letters become plain", in: "ｅｘａｍｐｌｅ.example", want: "example.example"},
 		{name: "an emoji is encoded", in: "☕.example", want: "xn--53h.example"},
+		{name: "an emoji with a skin tone is encoded", in: "👍🏽.example", want: "xn--on8h5e.example"},
+		{name: "an emoji that is a mathematical symbol is encoded", in: "a↔️b.example", want: "xn--ab-4zu.example"},
+		{name: "an emoji that is an arrow is encoded", in: "⤴.example", want: "xn--zri.example"},
+		{name: "a middle dot between two l is encoded", in: "l·L.example", want: "xn--ll-0ea.example"},
+		{name: "a middle dot between kana is encoded", in: "コーヒー・ア.example", want: "xn--cck7a2f6gdb.example"},
+		{name: "a middle dot between a letter and a Han character is encoded", in: "a・例.example", want: "xn--a-iju668i.example"},
+		{name: "a middle dot between Hiragana is encoded", in: "い・え.example", want: "xn--n8ji05c.example"},
+		{name: "a half-width middle dot between kana is encoded", in: "ｱ･ｳ.example", want: "xn--ccki8w.example"},
+		{name: "a Hebrew mark behind a letter is encoded", in: "צה״ל.example", want: "xn--8dbq2a9c.example"},
+		{name: "a Tibetan mark behind a letter is encoded", in: "བོད་.example", want: "xn--nbd3loa6m.example"},
+		{name: "a wide hyphen and a wide underscore become plain", in: "ａ－ｂ＿ｃ.example", want: "a-b_c.example"},
+		{name: "an encoded name that holds a quote stays", in: "xn--nidlogin-2p3d.apollo.r-e.kr", want: "xn--nidlogin-2p3d.apollo.r-e.kr"},
 		{name: "a soft hyphen goes", in: "exa\u00admple.example", want: "example.example"},
 		{name: "an encoded name stays", in: "xn--mnchen-3ya.example", want: "xn--mnchen-3ya.example"},
 		{name: "an encoded name in capitals becomes lower case", in: "XN--MNCHEN-3YA.EXAMPLE", want: "xn--mnchen-3ya.example"},
@@ -76,9 +91,63 @@ func TestCanonicalHost(t *testing.T) {
 		{name: "a defanged name is refused", in: "www[.]example.com", rule: "is defanged"},
 		{name: "a quoted name is refused", in: `"www.example.com"`, rule: "is defanged"},
 		{name: "an apostrophe is refused", in: "it's.example", rule: "holds a character that no host name has"},
+		{name: "typographic quotes around it are refused", in: "“www.example.com”", rule: sign},
+		{name: "a typographic quote behind it is refused", in: "www.example.com’", rule: sign},
+		{name: "angle quotes around it are refused", in: "«www.example.com»", rule: sign},
+		{name: "quotes of dingbats in front of it are refused", in: "❝www.example.com", rule: sign},
+		{name: "quotes around an address are refused", in: "“192.0.2.1”", rule: sign},
+		{name: "quotes around an encoded name are refused", in: "“xn--mnchen-3ya.example”", rule: sign},
+		{name: "a bullet is refused", in: "•www.example.com", rule: sign},
+		{name: "a middle dot as a bullet is refused", in: "·www.example.com", rule: sign},
+		{name: "a middle dot between other letters is refused", in: "www·l.example", rule: sign},
+		{name: "a middle dot behind an l is refused", in: "l·b.example", rule: sign},
+		{name: "a kana middle dot as a bullet is refused", in: "・例え.example", rule: sign},
+		{name: "a kana middle dot without kana is refused", in: "a・b.example", rule: sign},
+		{name: "a Hebrew mark behind a digit is refused", in: "א1״ב.example", rule: sign},
+		{name: "a Tibetan mark behind another letter is refused", in: "a་b.example", rule: sign},
+		{name: "a dash is refused", in: "www–example.com", rule: sign},
+		{name: "a hyphen that does not break is refused", in: "www\u2011example.com", rule: sign},
+		{name: "a not sign is refused", in: "support¬forum.example", rule: sign},
+		{name: "a fraction slash is refused", in: "example.com⁄login.example", rule: sign},
+		{name: "an accent as a quote is refused", in: "˵www.example.com", rule: sign},
+		{name: "a trademark sign is refused", in: "example.com™", rule: sign},
+		{name: "a trademark sign inside is refused", in: "exa™mple.com", rule: sign},
+		{name: "a symbol for words is refused", in: "№1.example", rule: sign},
+		{name: "a letter in a circle is refused", in: "ⓔxample.com", rule: sign},
+		{name: "the number of a footnote is refused", in: "example.com¹", rule: sign},
+		{name: "a number in a circle is refused", in: "①.example", rule: sign},
+		{name: "a symbol in the last label is refused", in: "www.example®", rule: sign},
+		{name: "a symbol in the last label before a final dot is refused", in: "www.example✓。", rule: sign},
 		{name: "a character that maps to a slash is refused", in: "a℀b.example", rule: "holds a path"},
 		{name: "a wide colon is refused", in: "a：80.example", rule: "holds a port"},
 	})
+}
+
+// Punctuation beyond ASCII comes from the text around a name: quotes, dashes, bullets.
+func TestNoPunctuationBeyondASCIIIsPartOfAName(t *testing.T) {
+	t.Parallel()
+	const dots, emoji = "。．｡", "↔◻◼◽◾⤴⤵🏻🏼🏽🏾🏿"
+	for r := rune(utf8.RuneSelf); r <= unicode.MaxRune; r++ {
+		if !unicode.In(r, unicode.P, unicode.Sm, unicode.Sk, unicode.Quotation_Mark) || strings.ContainsRune(emoji, r) {
+			continue
+		}
+		sign := string(r)
+		for _, name := range []string{sign + "www.example.com", "www.example.com" + sign, sign + "www.example.com" + sign, "www.a" + sign + "b.example"} {
+			switch {
+			case strings.ContainsRune(dots, r) && name[0] == 'w': // a dot between labels or at the end
+			case r == '－' && name == "www.a－b.example", r == '＿': // which become a hyphen and an underscore
+			default:
+				_, err := CanonicalHost(name)
+				assert.Error(t, err, "%+q as a host", name)
+				_, err = CanonicalURL("http://" + name + "/x")
+				assert.Error(t, err, "%+q as the host of a URL", name)
+				_, err = CanonicalEmailAddress("user@" + name)
+				assert.Error(t, err, "%+q as the domain of an email address", name)
+				_, err = ParseIndicator(name)
+				assert.Error(t, err, "%+q as anything", name)
+			}
+		}
+	}
 }
 
 func TestCanonicalHostDoesNotAllocateForPlainNames(t *testing.T) {

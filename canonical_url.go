@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // CanonicalURL returns a URL in the form that the platform accepts: scheme and host in lower case,
@@ -13,9 +14,10 @@ import (
 // or an IPv6 address in brackets, which comes out in the short form of RFC 5952. A port is from 1
 // to 65535 and is kept, also when it is the default of its scheme. White space around the URL is
 // dropped. Path, query and fragment are kept byte for byte: letter case, percent signs, spaces and
-// non-ASCII text mean what they mean. Control characters, invalid UTF-8, defanged URLs and
-// backslashes before the path, which browsers read as its beginning, are refused with a
-// [*ValidationError].
+// non-ASCII text mean what they mean. A typographic quote at the end belongs to the text around the
+// URL and is refused; write it percent-encoded if it is part of the path. Control characters,
+// invalid UTF-8, defanged URLs and backslashes before the path, which browsers read as its
+// beginning, are refused with a [*ValidationError].
 //
 // User information is the one thing that is lost: the platform does not take it, and what it
 // holds, if anything, is a credential.
@@ -53,6 +55,9 @@ func CanonicalURL(rawURL string) (string, error) {
 	newHostPort, err := canonicalHostPort(hostPort)
 	if err != nil {
 		return "", err
+	}
+	if last, _ := utf8.DecodeLastRuneInString(tail); isTypographicQuote(last) {
+		return "", refuse(field, "ends with a typographic quote", "remove it, or percent-encode it if it is part of the URL")
 	}
 	if newScheme == scheme && newHostPort == authority {
 		return s, nil

@@ -36,6 +36,15 @@ func TestCanonicalURL(t *testing.T) {
 		{name: "an IPv4 address inside an IPv6 host is written in hexadecimal", in: "http://[::ffff:192.0.2.1]/", want: "http://[::ffff:c000:201]/"},
 		{name: "the zero address is no mark", in: "http://[::]/", want: "http://[::]/"},
 
+		{name: "typographic quotes inside the path stay", in: "http://example.com/“a”?b=‘c", want: "http://example.com/“a”?b=‘c"},
+		{name: "an encoded quote at the end stays", in: "http://example.com/a%E2%80%9D", want: "http://example.com/a%E2%80%9D"},
+
+		{name: "a typographic quote behind the host is refused", in: "http://example.com”", rule: "holds punctuation"},
+		{name: "typographic quotes around the host are refused", in: "http://“example.com”/x", rule: "holds punctuation"},
+		{name: "a typographic quote behind the path is refused", in: "http://example.com/x”", rule: "ends with a typographic quote"},
+		{name: "a low quote behind the query is refused", in: "http://example.com?x„", rule: "ends with a typographic quote"},
+		{name: "an angle quote behind the fragment is refused", in: "http://example.com#x»", rule: "ends with a typographic quote"},
+		{name: "a typographic quote in front is refused", in: "“http://example.com/x", rule: "has no scheme"},
 		{name: "nothing is refused", in: "", rule: "is blank"},
 		{name: "a missing scheme is refused", in: "example.com/path", rule: "has no scheme"},
 		{name: "a relative reference is refused", in: "//example.com/path", rule: "has no scheme"},

@@ -86,7 +86,7 @@ func formOf(s string) IndicatorType {
 		return TypeEmailAddress
 	case asnDigits(s) != "": // digits alone have been taken for an address
 		return TypeASN
-	case strings.ContainsAny(s, ".。．｡") && !strings.ContainsAny(s, " \t\\"):
+	case strings.ContainsAny(s, labelDots) && !strings.ContainsAny(s, " \t\\"):
 		return TypeHost
 	}
 	return ""

@@ -2,6 +2,8 @@ package threatconnect
 
 import (
 	"testing"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -123,5 +125,23 @@ func TestDetectRefuses(t *testing.T) {
 			assert.Empty(t, kind)
 			assert.Nil(t, values)
 		})
+	}
+}
+
+func TestDetectRefusesWhatATypographicQuoteStandsAtTheEndOf(t *testing.T) {
+	t.Parallel()
+	for _, value := range []string{
+		"www.example.com", "münchen.example", "192.0.2.1", "2001:db8::1", "192.0.2.0/24", "http://example.com", "https://example.com/x?y#z", "user@example.com",
+		emptyMD5, emptySHA1, emptySHA256, "ASN64496", `HKLM\Software : a : REG_SZ`, "invoice.exe",
+	} {
+		for r := rune(utf8.RuneSelf); r <= unicode.MaxRune; r++ {
+			if !unicode.In(r, unicode.Pi, unicode.Pf, unicode.Quotation_Mark) && (r < '❛' || r > '❠') && (r < '🙶' || r > '🙸') {
+				continue
+			}
+			for _, quoted := range []string{string(r) + value + string(r), string(r) + value, value + string(r)} {
+				_, _, err := detect(quoted)
+				assert.ErrorIs(t, err, ErrValidation, "%+q", quoted)
+			}
+		}
 	}
 }

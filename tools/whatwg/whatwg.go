@@ -72,6 +72,7 @@ var anyHost = []class{
 	refusedWith("white space and control characters", "holds a control character", "holds white space"),
 	refusedWith("invalid UTF-8", "is not valid UTF-8"),
 	refusedWith("characters that no host name has", "holds a character that no host name has", "holds a wildcard"),
+	refusedWith("punctuation beyond ASCII", "holds punctuation or a symbol that no name has", "ends with a typographic quote"),
 	refusedWith("lengths of DNS", "has a label longer than", "is longer than 253", "has an empty label"),
 	refusedWith("hyphens at the ends of labels", "has a label with a hyphen"),
 	refusedWith("unstable or invalid IDNA", "is not a valid internationalized name"),
