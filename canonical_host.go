@@ -256,6 +256,8 @@ func checkHostRune(field string, r rune) error {
 		return refuse(field, "holds a wildcard", "use the name below the wildcard")
 	case r == '%':
 		return refuse(field, "is percent-encoded", "decode it first")
+	case r == 'ẞ': // UTS #46 mapped it to ss before revision 31
+		return refuse(field, "holds a capital sharp s, which programs turn into ss or ß", "write the one that is meant")
 	case unicode.IsSpace(r):
 		return refuse(field, "holds white space", "give one name")
 	case r < utf8.RuneSelf && !isHostByte(byte(r)):

@@ -118,6 +118,7 @@ func TestCanonicalHost(t *testing.T) {
 		{name: "a number in a circle is refused", in: "①.example", rule: sign},
 		{name: "a symbol in the last label is refused", in: "www.example®", rule: sign},
 		{name: "a symbol in the last label before a final dot is refused", in: "www.example✓。", rule: sign},
+		{name: "a capital sharp s is refused, because readers map it to different names", in: "STRAẞE.example", rule: "holds a capital sharp s"},
 		{name: "a character that maps to a slash is refused", in: "a℀b.example", rule: "holds a path"},
 		{name: "a wide colon is refused", in: "a：80.example", rule: "holds a port"},
 	})

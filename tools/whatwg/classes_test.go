@@ -40,7 +40,7 @@ var (
 		"punctuation beyond ASCII":           "http://example.com/x\u201d",
 		"lengths of DNS":                     "http://a..example/",
 		"hyphens at the ends of labels":      "http://-a.example/",
-		"unstable or invalid IDNA":           "http://\u2135a.example/",
+		"unstable or invalid IDNA":           "http://stra\u1e9ee.example/",
 		"underscores beside other scripts":   "http://\uff45_x.example/",
 		"slashes before the host":            "http:///a.example/",
 		"other schemes":                      "mailto:a@b.example",

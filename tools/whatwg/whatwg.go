@@ -75,7 +75,7 @@ var anyHost = []class{
 	refusedWith("punctuation beyond ASCII", "holds punctuation or a symbol that no name has", "ends with a typographic quote"),
 	refusedWith("lengths of DNS", "has a label longer than", "is longer than 253", "has an empty label"),
 	refusedWith("hyphens at the ends of labels", "has a label with a hyphen"),
-	refusedWith("unstable or invalid IDNA", "is not a valid internationalized name"),
+	refusedWith("unstable or invalid IDNA", "is not a valid internationalized name", "holds a capital sharp s"),
 	{"underscores beside other scripts", func(d *Disagreement) bool {
 		return d.Ours.Taken() && !d.Standard.Taken() && strings.Contains(d.Standard.Rule, "disallowed rune U+005F")
 	}},
