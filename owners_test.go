@@ -104,7 +104,12 @@ func TestTagsAttributesAndLabelsOnTheWire(t *testing.T) {
 	require.NoError(t, c.Attributes.Remove(t.Context(), relatedHost, 5))
 
 	// All names are checked before the first is sent.
-	require.ErrorIs(t, c.Tags.Add(t.Context(), relatedHost, "good", " "), threatconnect.ErrValidation)
+	for _, bad := range []string{"", " ", ".", "..", "\x00"} {
+		require.ErrorIs(t, c.Tags.Add(t.Context(), relatedHost, "good", bad, "better"), threatconnect.ErrValidation, "%q", bad)
+		require.ErrorIs(t, c.Tags.Remove(t.Context(), relatedHost, "good", bad, "better"), threatconnect.ErrValidation, "%q", bad)
+		require.ErrorIs(t, c.SecurityLabels.Apply(t.Context(), relatedHost, "good", bad, "better"), threatconnect.ErrValidation, "%q", bad)
+		require.ErrorIs(t, c.SecurityLabels.Remove(t.Context(), relatedHost, "good", bad, "better"), threatconnect.ErrValidation, "%q", bad)
+	}
 	require.ErrorIs(t, c.SecurityLabels.Apply(t.Context(), nil, "x"), threatconnect.ErrValidation)
 	require.ErrorIs(t, c.SecurityLabels.Apply(t.Context(), threatconnect.AttributeRef{ID: 1}, "x"), threatconnect.ErrValidation)
 	for _, bad := range []threatconnect.Attribute{{}, {Type: "Description"}, {Value: "v"}, {Type: "T", Value: "\xff"}, {Type: "T", Value: "v", Displayed: new(true)}, {Type: "T", Value: "v", Pinned: new(true)}} {

@@ -66,8 +66,8 @@ func (s *TagsService) each(ctx context.Context, method string, resource Resource
 	return s.c.writeEach(ctx, method, t, "tags", names, CanonicalTag)
 }
 
-// writeEach sends one request a name below a resource, after all names were checked. To put a name
-// on twice does no harm, so that a POST may be tried again.
+// writeEach checks all names, then sends one request per name below a resource. Adding a name is
+// idempotent, so a POST may be retried.
 func (c *Client) writeEach(ctx context.Context, method string, t target, what string, names []string, canonical func(string) (string, error)) error {
 	routes := make([]route, len(names))
 	for i, name := range names {
@@ -76,6 +76,9 @@ func (c *Client) writeEach(ctx context.Context, method string, t target, what st
 			return err
 		}
 		routes[i] = t.route.under(what, value(name))
+		if routes[i].err != nil {
+			return routes[i].err
+		}
 	}
 	for _, r := range routes {
 		if _, err := c.exchange(ctx, &call{method: method, route: r, query: ownerQuery(t.owner), repeats: true}, nil, nil); err != nil {

@@ -64,6 +64,10 @@ func TestUsersOfATaskAreCheckedBeforeTheFirstIsSent(t *testing.T) {
 	t.Parallel()
 	s := peopleWire(t).Tasks.Escalatees
 	peopleRefused(t, s.Add(t.Context(), threatconnect.TaskRef{ID: 1}, "fine", " "), "user name", "fine")
+	for _, step := range []string{".", ".."} {
+		peopleRefused(t, s.Add(t.Context(), threatconnect.TaskRef{ID: 1}, "fine", step), "path value", "fine")
+		peopleRefused(t, s.Remove(t.Context(), threatconnect.TaskRef{ID: 1}, "fine", step), "path value", "fine")
+	}
 	peopleRefused(t, s.Remove(t.Context(), threatconnect.TaskRef{}, "fine"), "task id", "fine")
 	peopleRefused(t, s.Add(t.Context(), nil, "fine"), "resource", "fine")
 	peopleRefused(t, s.Add(t.Context(), threatconnect.VictimRef{ID: 1}, "fine"), "resource", "fine")
