@@ -2,6 +2,7 @@ package threatconnect
 
 import (
 	"encoding/json"
+	"strings"
 
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
@@ -57,13 +58,14 @@ type File struct {
 	IndicatorMeta
 }
 
-// NewFile returns a file to create. The length of hash says which one it is; a hash of another
-// length is refused when the file is sent.
+// NewFile returns a file to create. White space around hash is dropped. The length of hash tells
+// whether it is an MD5, SHA-1 or SHA-256; a hash of another length is refused when the file is sent.
 func NewFile(hash string) *File {
+	hash = strings.TrimSpace(hash)
 	switch len(hash) {
-	case 40:
+	case sha1Length:
 		return &File{SHA1: hash}
-	case 64:
+	case sha256Length:
 		return &File{SHA256: hash}
 	}
 	return &File{MD5: hash}

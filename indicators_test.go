@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
 // typedIndicators is one indicator of every type with its place and its body.
@@ -224,6 +225,32 @@ func TestIndicatorsThatAreNotSent(t *testing.T) {
 	require.ErrorIs(t, err, threatconnect.ErrValidation)
 	_, err = c.Indicators.Get(t.Context(), threatconnect.IndicatorRef{Type: "Wallet", Value: "x"}, nil)
 	require.ErrorContains(t, err, "set Branch")
+}
+
+func TestNewFileTellsTheHashByItsLength(t *testing.T) {
+	t.Parallel()
+	c := threatconnecttest.New().Client()
+	for name, tc := range map[string]struct{ hash, md5, sha1, sha256, rule string }{
+		"an MD5":              {hash: md5A, md5: md5A},
+		"a SHA-1":             {hash: sha1A, sha1: sha1A},
+		"a SHA-256":           {hash: sha256A, sha256: sha256A},
+		"an MD5 on a line":    {hash: md5A + "\n", md5: md5A},
+		"a SHA-1 in a table":  {hash: "\t" + sha1A, sha1: sha1A},
+		"a SHA-256 on a line": {hash: " " + sha256A + "\r\n", sha256: sha256A},
+		"a SHA-512":           {hash: sha256A + sha256A, rule: "is not 32, 40 or 64 digits long"},
+		"no hash":             {hash: " invoice.pdf\n", rule: "is not hexadecimal"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f, err := c.Indicators.Files.Create(t.Context(), threatconnect.NewFile(tc.hash))
+			if tc.rule != "" {
+				require.ErrorContains(t, err, tc.rule)
+				return
+			}
+			require.NoError(t, err)
+			assert.Equal(t, []string{tc.md5, tc.sha1, tc.sha256}, []string{f.MD5, f.SHA1, f.SHA256})
+		})
+	}
 }
 
 func TestFlagsAndSizesAreSentAsThePlatformWantsThem(t *testing.T) {
