@@ -1,6 +1,7 @@
 package threatconnect
 
 import (
+	"strings"
 	"testing"
 	"unicode"
 	"unicode/utf8"
@@ -24,6 +25,7 @@ func TestDetect(t *testing.T) {
 		{"a defanged host", "www[.]example[.]com", TypeHost, []string{"www.example.com"}},
 		{"an internationalized host", "münchen.example", TypeHost, []string{"xn--mnchen-3ya.example"}},
 		{"a host with ideographic dots", "日本語。example", TypeHost, []string{"xn--wgv71a119e.example"}},
+		{"a host with a half-width ideographic dot", "日本語｡example", TypeHost, []string{"xn--wgv71a119e.example"}},
 		{"a host below a domain that is an extension too", "files.zip", TypeHost, []string{"files.zip"}},
 		{"a host that could be a hash but for its dot", "d41d8cd98f00b204.e9800998ecf8427e", TypeHost, []string{"d41d8cd98f00b204.e9800998ecf8427e"}},
 		{"an IPv4 address", "192.0.2.1", TypeAddress, []string{"192.0.2.1"}},
@@ -125,6 +127,15 @@ func TestDetectRefuses(t *testing.T) {
 			assert.Empty(t, kind)
 			assert.Nil(t, values)
 		})
+	}
+}
+
+func TestDetectRefusesTheNamesOfFiles(t *testing.T) {
+	t.Parallel()
+	for extension := range strings.FieldsSeq(`7z apk asp aspx bat bin cfg cgi class cmd conf csv dat dll dmg doc docm docx elf eml exe gif gz hta htm html
+		img ini iso jar jpeg jpg js json jse jsp lnk log msi ocx odt pdf php png ppt pptx ps1 rar rtf scr svg swf sys tar tmp txt vbe vbs wsf xls xlsb xlsm xlsx xml`) {
+		_, _, err := detect("Invoice." + strings.ToUpper(extension))
+		requireRule(t, err, "is not recognized: it ends as the name of a file does")
 	}
 }
 
