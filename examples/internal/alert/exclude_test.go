@@ -151,7 +151,7 @@ func urlCorpus(t *testing.T, test func(canonical, host string)) {
 	n := 0
 	for written, host := range hosts {
 		for _, scheme := range []string{"http", "HTTPS", "ftp", "sftp"} {
-			for _, user := range []string{"", "@", "user@", "user:p%@", "other.example@", "other.example:80@x@", `other.example\@`} {
+			for _, user := range []string{"", "@", "user@", "user:p%@", "other.example@", "other.example:80@x@"} {
 				for _, port := range []string{"", ":", ":80", ":0443", ":65535"} {
 					for _, tail := range []string{
 						"", "/", "/%", "/%zz", "/a b%", "/%2f", "?", "?%", "?q=100%", "#", "#%", "/ü%", `/\`, "/:99/", "/[::1]", "/]", "//other.example/%",
@@ -166,7 +166,7 @@ func urlCorpus(t *testing.T, test func(canonical, host string)) {
 			}
 		}
 	}
-	require.Equal(t, len(hosts)*4*7*5*22, n)
+	require.Equal(t, len(hosts)*4*6*5*22, n)
 }
 
 func TestHostOfAURLIsThatOfItsCanonicalForm(t *testing.T) {
