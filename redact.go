@@ -142,12 +142,12 @@ func decodings(text string) []string {
 	for _, run := range encodedRun.FindAllString(text, -1) {
 		run = strings.NewReplacer("-", "+", "_", "/").Replace(run)
 		for i := range 4 {
-			whole := (len(run) - i) / 4 * 4
-			if b, err := base64.StdEncoding.DecodeString(run[i : i+whole]); err == nil {
-				all = append(all, string(b))
+			n := len(run) - i
+			if n%4 == 1 {
+				n-- // a single letter more is less than a byte
 			}
-			if b, err := base64.RawStdEncoding.DecodeString(run[i+whole:]); err == nil && len(all) > 0 {
-				all[len(all)-1] += string(b)
+			if b, err := base64.RawStdEncoding.DecodeString(run[i : i+n]); err == nil {
+				all = append(all, string(b))
 			}
 		}
 	}
