@@ -141,6 +141,6 @@ func TestThePageAtTheEndOfAllNumbersIsTheLast(t *testing.T) {
 	c = clientOf(t, &script{steps: steps{answer(200, `{"data":{"resultCount":9223372036854775807,"host":[{"hostName":"a.example"}]}}`)}})
 	page, err = c.Indicators.Hosts.List(t.Context(), nil)
 	require.NoError(t, err)
-	assert.EqualValues(t, math.MaxInt64, page.Total)
+	assert.Equal(t, int64(math.MaxInt64), page.Total)
 	assert.True(t, page.More)
 }
