@@ -90,10 +90,11 @@ func readValues(r io.Reader, comments bool) iter.Seq2[string, error] {
 				yield("", fmt.Errorf("read standard input: %w", err))
 				return
 			}
-			line := strings.TrimSpace(string(b))
+			line := string(b)
 			if l.Number() == 1 {
 				line = strings.TrimPrefix(line, "\ufeff")
 			}
+			line = strings.TrimSpace(line)
 			if line == "" || comments && line[0] == '#' {
 				continue
 			}

@@ -427,7 +427,7 @@ func TestLookupSaysWhatIsWrongWithTheInstance(t *testing.T) {
 // Every line that is a value is looked up once, whatever is in it, and what is recognized is a value
 // that can be asked for.
 func FuzzInput(f *testing.F) {
-	for _, s := range []string{"", "www.example.com\n# comment\n\n192.0.2.1", "\ufeffhxxps://evil[.]example/a\r\n", "\x00\n\xff\n#", " # x \n  y  ", "d41d8cd98f00b204e9800998ecf8427e : "} {
+	for _, s := range []string{"", "www.example.com\n# comment\n\n192.0.2.1", "\ufeffhxxps://evil[.]example/a\r\n", "\ufeff www.example.com", "\x00\n\xff\n#", " # x \n  y  ", "d41d8cd98f00b204e9800998ecf8427e : "} {
 		f.Add(s, true)
 		f.Add(s, false)
 	}
