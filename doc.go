@@ -95,7 +95,8 @@
 // # What is in memory
 //
 //   - An answer up to 64 MiB ([WithMaxResponseBytes]), counted after decompression, and twice that for
-//     what it is decoded to; what is larger is [ErrBodyTooLarge]. Of an answer that says no, 64 KiB, and no longer than 15 seconds.
+//     what it is decoded to; what is larger is [ErrBodyTooLarge]. Of an answer that says no, 64 KiB,
+//     and no longer than 15 seconds.
 //   - Response headers up to 1 MiB.
 //   - Of a list, a page; with [ListOptions].Ahead, that many pages more, 32 at most.
 //   - Of a stream, one element: 16 MiB of a JSON report, 256 KiB of a CSV report, 1 MiB of a list of

@@ -245,10 +245,9 @@ func keep(extra *map[string]json.RawMessage, key []byte, r *wire.Reader) {
 	if raw == nil {
 		return
 	}
-	const entry, first = 100, 400 // bytes of a map's entries and of a map
+	const entry = 100 // bytes of a map's entry
 	if *extra == nil {
 		*extra = make(map[string]json.RawMessage, 2)
-		r.Spend(first)
 	}
 	r.Spend(entry + len(name) + len(raw))
 	(*extra)[name] = append(json.RawMessage(nil), raw...)
@@ -265,14 +264,11 @@ func readList[T any](r *wire.Reader, read func(*wire.Reader) T) []T {
 	return items
 }
 
-// sizeOf returns how many bytes an element of a list takes, without what it points to but for the
-// struct itself.
+// sizeOf returns how many bytes an element of a list takes, about.
 func sizeOf[T any]() int {
 	switch t := reflect.TypeFor[T](); t.Kind() {
-	case reflect.Interface:
-		return 1 << 10 // more than any of the structs of indicators and groups with all that is asked for
-	case reflect.Pointer:
-		return 2*int(t.Size()) + int(t.Elem().Size())
+	case reflect.Interface, reflect.Pointer:
+		return 1 << 10 // the largest struct with all that is asked for, and a map of unknown members
 	default:
 		return 2 * int(t.Size()) // the slice grows
 	}
