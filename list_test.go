@@ -161,6 +161,8 @@ func TestAnEmptyPageIsNotTheEndOfALongerList(t *testing.T) {
 			"0+10 10+10 0+1 10+10 0+1 10+10 0+1 10+10", true},
 		"less than a page before the end": {func(_, s, l int) (int, []int) { return map[bool]int{true: 12, false: -1}[s == 0], span(s, l, 10) }, 10,
 			"0+10 10+10 0+1 10+10 0+1 10+10 0+1 10+10", true},
+		"of a list that no longer says how long it is": {func(n, s, l int) (int, []int) { return map[bool]int{true: 25, false: -1}[n == 0], span(s, l, 10) }, 10,
+			"0+10 10+10 0+1 10+10 0+1 10+10 0+1 10+10", true},
 		"once": {func(n, s, l int) (int, []int) {
 			if n == 1 {
 				return -1, nil
@@ -304,6 +306,17 @@ func TestAPageThatRepeatsForEverEndsTheList(t *testing.T) {
 		assert.Len(t, got, 10)
 		assert.Equal(t, asked, strings.Join(p.asked, " "))
 	}
+}
+
+// TestAPageThatRepeatsBehindOthersIsNoWholeList has a platform that takes no notice of the limit, but of
+// resultStart, once.
+func TestAPageThatRepeatsBehindOthersIsNoWholeList(t *testing.T) {
+	t.Parallel()
+	p := &tagPages{answer: func(start, _ int) (int, []int) { return -1, span(min(start, 10), 10, 100) }}
+	got, err := hosts(t, p, threatconnect.ListOptions{Limit: 10})
+	require.ErrorIs(t, err, threatconnect.ErrResponse)
+	assert.Len(t, got, 20)
+	assert.Equal(t, "0+10 10+10 20+10", strings.Join(p.asked, " "))
 }
 
 func TestAheadIsNotSent(t *testing.T) {

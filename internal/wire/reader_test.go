@@ -269,6 +269,34 @@ func TestReaderAllocatesOnceForAText(t *testing.T) {
 	}), 1.0)
 }
 
+func TestReaderLimitsWhatIsSpent(t *testing.T) {
+	t.Parallel()
+	texts := []byte("[" + strings.Repeat(`"",`, 99) + `""]`)
+	var r Reader
+	r.Limit(99 * 32)
+	for range 2 { // Reset keeps the limit
+		r.Reset(texts)
+		assert.Nil(t, r.Strings())
+		require.ErrorIs(t, r.Err(), ErrTooLarge)
+	}
+	r.Limit(100 * 32)
+	for range 2 { // and forgets what was spent
+		r.Reset(texts)
+		assert.Len(t, r.Strings(), 100)
+		r.End()
+		require.NoError(t, r.Err())
+	}
+	r.Reset(texts)
+	r.Spend(1)
+	r.Skip()
+	require.NoError(t, r.Err(), "what is skipped takes nothing")
+	r.Limit(0)
+	r.Spend(DefaultLimit)
+	require.NoError(t, r.Err())
+	r.Spend(1)
+	require.ErrorIs(t, r.Err(), ErrTooLarge)
+}
+
 func TestReaderResetForgetsTheError(t *testing.T) {
 	t.Parallel()
 	var r Reader
