@@ -380,6 +380,9 @@ func FuzzNoPieceOfATokenIsShown(f *testing.F) {
 			return
 		}
 		one, two := names[int(first)%len(names)], names[int(second)%len(names)]
+		if two == "in capitals" || strings.HasPrefix(two, "cut") || strings.HasPrefix(two, "as a header") {
+			one, two = two, one // it is the token that is cut, and not an escape in it
+		}
 		if strings.Contains(one, "base64") || strings.Contains(one, "hexadecimal") {
 			two = "as it is" // one level of encodings is looked into
 		}
