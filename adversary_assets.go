@@ -135,7 +135,7 @@ func (s *AdversaryAssetsService) Get(ctx context.Context, adversary Resource, t 
 	}, []string{def.entity, "bucketAsset"}, pointer(readAdversaryAsset(def)))
 }
 
-// Create gives an adversary an asset and returns it as the platform stored it, with its id. It costs
+// Add gives an adversary an asset and returns it as the platform stored it, with its id. It costs
 // one request and is not tried again after an unknown outcome, because that could create it twice.
 //
 //	API: POST /v2/groups/adversaries/{id}/adversaryAssets/handles
@@ -143,7 +143,7 @@ func (s *AdversaryAssetsService) Get(ctx context.Context, adversary Resource, t 
 //	API: POST /v2/groups/adversaries/{id}/adversaryAssets/urls
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
-func (s *AdversaryAssetsService) Create(ctx context.Context, adversary Resource, asset AdversaryAsset) (*AdversaryAsset, error) {
+func (s *AdversaryAssetsService) Add(ctx context.Context, adversary Resource, asset AdversaryAsset) (*AdversaryAsset, error) {
 	return s.send(ctx, http.MethodPost, adversary, asset)
 }
 
@@ -159,14 +159,14 @@ func (s *AdversaryAssetsService) Update(ctx context.Context, adversary Resource,
 	return s.send(ctx, http.MethodPut, adversary, asset)
 }
 
-// Delete deletes one asset of an adversary. It costs one request.
+// Remove deletes one asset of an adversary. It costs one request.
 //
 //	API: DELETE /v2/groups/adversaries/{id}/adversaryAssets/handles/{assetId}
 //	API: DELETE /v2/groups/adversaries/{id}/adversaryAssets/phoneNumbers/{assetId}
 //	API: DELETE /v2/groups/adversaries/{id}/adversaryAssets/urls/{assetId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
-func (s *AdversaryAssetsService) Delete(ctx context.Context, adversary Resource, t AdversaryAssetType, assetID int64) error {
+func (s *AdversaryAssetsService) Remove(ctx context.Context, adversary Resource, t AdversaryAssetType, assetID int64) error {
 	on, def, err := s.at(adversary, t)
 	if err != nil {
 		return err
@@ -222,7 +222,7 @@ func readAdversaryAsset(def *adversaryAssetDef) func(*wire.Reader) AdversaryAsse
 			case "webLink":
 				a.WebLink = r.Text()
 			default:
-				keep(&a.Extra, key, r)
+				keepExtra(&a.Extra, key, r)
 			}
 		}
 		def := def

@@ -34,7 +34,7 @@ func TestAdversaryAssetsOfEveryKindAreReadAndWritten(t *testing.T) {
 			)
 			adversary := threatconnect.GroupRef{Type: threatconnect.GroupAdversary, ID: 51, Owner: "Example"}
 			want := threatconnect.AdversaryAsset{ID: 9, Type: k.typ, Value: k.value, WebLink: "w"}
-			made, err := client.AdversaryAssets.Create(t.Context(), adversary, threatconnect.AdversaryAsset{Type: k.typ, Value: " " + k.value})
+			made, err := client.AdversaryAssets.Add(t.Context(), adversary, threatconnect.AdversaryAsset{Type: k.typ, Value: " " + k.value})
 			require.NoError(t, err)
 			assert.Equal(t, want, *made)
 			made, err = client.AdversaryAssets.Update(t.Context(), adversary, *made)
@@ -49,7 +49,7 @@ func TestAdversaryAssetsOfEveryKindAreReadAndWritten(t *testing.T) {
 				require.NoError(t, err)
 				assert.Equal(t, []threatconnect.AdversaryAsset{want}, list)
 			}
-			require.NoError(t, client.AdversaryAssets.Delete(t.Context(), adversary, k.typ, 9))
+			require.NoError(t, client.AdversaryAssets.Remove(t.Context(), adversary, k.typ, 9))
 		})
 	}
 }
@@ -92,7 +92,7 @@ func TestAdversaryAssetThatThePlatformWouldRefuseIsNotSent(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := s.Create(t.Context(), c.on, c.asset)
+			_, err := s.Add(t.Context(), c.on, c.asset)
 			peopleRefused(t, err, c.field, "secret")
 		})
 	}
@@ -106,6 +106,6 @@ func TestAdversaryAssetThatThePlatformWouldRefuseIsNotSent(t *testing.T) {
 	peopleRefused(t, err, "adversary asset type", "")
 	_, err = s.On(t.Context(), nil)
 	peopleRefused(t, err, "resource", "")
-	peopleRefused(t, s.Delete(t.Context(), adversary, "Callsign", 1), "adversary asset type", "")
-	peopleRefused(t, s.Delete(t.Context(), adversary, threatconnect.AdversaryAssetHandle, -1), "adversary asset id", "")
+	peopleRefused(t, s.Remove(t.Context(), adversary, "Callsign", 1), "adversary asset type", "")
+	peopleRefused(t, s.Remove(t.Context(), adversary, threatconnect.AdversaryAssetHandle, -1), "adversary asset id", "")
 }

@@ -42,7 +42,7 @@ func newAPIError(call *call, resp *http.Response, text []byte) *APIError {
 	switch {
 	case html:
 		e.Hint = "an HTML page came instead of the API's answer: is /api missing from the base URL, or is a proxy or login page in between?"
-		e.kinds = append(e.kinds, ErrResponse)
+		e.kinds = append(e.kinds, ErrBadResponse)
 	default:
 		var status string
 		e.Message, status = failureMessage(text)
@@ -51,7 +51,7 @@ func newAPIError(call *call, resp *http.Response, text []byte) *APIError {
 			strings.TrimSpace(string(text)) == notFoundSentence
 	}
 	e.classify(resp, call)
-	e.Message = cut(call.clear(e.Message), 4<<10)
+	e.Message = cut(call.redact(e.Message), 4<<10)
 	if e.StatusCode == http.StatusNotFound && e.Hint == "" && (e.Message == "" || !e.missing && !strings.Contains(e.Route, "{}")) {
 		e.Hint = "is /api missing from the base URL, or did something else answer in the platform's place?"
 	}
@@ -111,7 +111,7 @@ func (e *APIError) classify(resp *http.Response, call *call) {
 	case http.StatusNotFound:
 		e.kinds = append(e.kinds, ErrNotFound)
 	case http.StatusRequestEntityTooLarge:
-		e.kinds = append(e.kinds, ErrTooLarge)
+		e.kinds = append(e.kinds, ErrRequestTooLarge)
 	case http.StatusTooManyRequests:
 		e.kinds = append(e.kinds, ErrRateLimited)
 	case http.StatusServiceUnavailable:
@@ -125,7 +125,7 @@ func (e *APIError) classify(resp *http.Response, call *call) {
 		e.Message = ""
 		e.Hint = "redirects are not followed, because a signature is good for one path only: put the address that the platform is really at into the base URL"
 		if to, err := resp.Location(); err == nil {
-			e.Hint += ", perhaps " + quoteForeign(call.clear(to.Scheme+"://"+to.Host))
+			e.Hint += ", perhaps " + quoteForeign(call.redact(to.Scheme+"://"+to.Host))
 		}
 	}
 	message := strings.ToLower(e.Message)
@@ -140,12 +140,12 @@ func (e *APIError) classify(resp *http.Response, call *call) {
 	says("signature data did not match", ErrSignature, "check the secret key: a shell expands $ and ! in it unless it stands in single quotes")
 	says("timestamp out of acceptable", ErrClockSkew, "")
 	says("invalid timestamp", ErrClockSkew, "")
-	says("owner was not found", ErrOwner, "list the owners that the API user can see with client.Owners")
-	says("owners of the requested objects were different", ErrOwner, "things in different owners cannot be linked")
+	says("owner was not found", ErrOwnerRefused, "list the owners that the API user can see with client.Owners")
+	says("owners of the requested objects were different", ErrOwnerRefused, "things in different owners cannot be linked")
 	says("already exists", ErrExists, "")
-	says("file size greater than allowable", ErrTooLarge, "")
+	says("file size greater than allowable", ErrRequestTooLarge, "")
 	says("not been licensed", ErrNotLicensed, "ask the platform's administrator to license the API")
-	says("batchjobenabled", ErrBatchOff, "ask the platform's administrator to switch on batchJobEnabled and document storage")
+	says("batchjobenabled", ErrBatchDisabled, "ask the platform's administrator to switch on batchJobEnabled and document storage")
 	if saysNotFound(message) {
 		e.kinds = append(e.kinds, ErrNotFound)
 	}
@@ -155,7 +155,7 @@ func (e *APIError) classify(resp *http.Response, call *call) {
 	says("access denied", ErrForbidden, "check the access id, and that the API user can see the owner")
 	if strings.HasPrefix(resp.Request.Header.Get("Authorization"), tokenScheme) && e.StatusCode == http.StatusUnauthorized &&
 		(message == "unauthorized" || strings.Contains(message, "token")) {
-		e.kinds = append(e.kinds, ErrToken)
+		e.kinds = append(e.kinds, ErrTokenRefused)
 		e.Hint = "the token has expired or was regenerated"
 	}
 }
@@ -199,7 +199,7 @@ func (e *envelope) success() bool {
 
 // silence reports whether an answer is empty where it may be.
 func silence(resp *http.Response, call *call, text []byte) bool {
-	return (call.quiet || resp.StatusCode == http.StatusNoContent) && len(bytes.TrimSpace(text)) == 0
+	return (call.allowEmpty || resp.StatusCode == http.StatusNoContent) && len(bytes.TrimSpace(text)) == 0
 }
 
 // misprint is a success as the documentation prints it for uploads, with a comma too many.
@@ -224,20 +224,20 @@ func (c *Client) exchange(ctx context.Context, call *call, keys []string, read f
 		if err != nil {
 			if isHTML(resp, text) {
 				e := newAPIError(call, resp, text)
-				return fmt.Errorf("%w: %s", ErrResponse, e.Hint)
+				return fmt.Errorf("%w: %s", ErrBadResponse, e.Hint)
 			}
-			return fmt.Errorf("%w (content type %s)", unreadable(err), quoteForeign(call.clear(resp.Header.Get("Content-Type"))))
+			return fmt.Errorf("%w (content type %s)", unreadable(err), quoteForeign(call.redact(resp.Header.Get("Content-Type"))))
 		}
 		if !env.success() {
 			return newAPIError(call, resp, text)
 		}
 		switch {
-		case call.must && !env.found:
-			return fmt.Errorf("%w: it holds no %s", ErrResponse, keys[0])
+		case call.requireItem && !env.found:
+			return fmt.Errorf("%w: it holds no %s", ErrBadResponse, keys[0])
 		case env.status == "" && !env.found && !env.data && !silence(resp, call, text):
 			// Something between here and the platform answered. Taken for a success, it would end a list
 			// in its middle, or pass off as done what the platform has never seen.
-			return fmt.Errorf("%w: it holds neither a status nor data", ErrResponse)
+			return fmt.Errorf("%w: it holds neither a status nor data", ErrBadResponse)
 		}
 		return nil
 	})
@@ -246,10 +246,10 @@ func (c *Client) exchange(ctx context.Context, call *call, keys []string, read f
 
 // unreadable marks an error of reading an answer as what it is for the caller.
 func unreadable(err error) error {
-	if errors.Is(err, wire.ErrTooLarge) {
-		return fmt.Errorf("%w: its values take more than twice the cap in memory: ask for fewer items, or raise WithMaxResponseBytes", ErrBodyTooLarge)
+	if errors.Is(err, wire.ErrRequestTooLarge) {
+		return fmt.Errorf("%w: its values take more than twice the cap in memory: ask for fewer items, or raise WithMaxResponseBytes", ErrResponseTooLarge)
 	}
-	return fmt.Errorf("%w: %w", ErrResponse, err)
+	return fmt.Errorf("%w: %w", ErrBadResponse, err)
 }
 
 // readEnvelope reads an answer: an envelope around the data, or the data bare. Where several of the

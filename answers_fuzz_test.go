@@ -46,7 +46,7 @@ func FuzzEveryAnswer(f *testing.F) {
 		require.Equal(t, err == nil, errAgain == nil, name)
 		if err != nil {
 			_, refused := errors.AsType[*tc.APIError](err)
-			require.True(t, refused || errors.Is(err, tc.ErrResponse) || errors.Is(err, tc.ErrNotFound), "%s: %v", name, err)
+			require.True(t, refused || errors.Is(err, tc.ErrBadResponse) || errors.Is(err, tc.ErrNotFound), "%s: %v", name, err)
 			require.Less(t, len(err.Error()), 2000, name)
 			require.True(t, utf8.ValidString(err.Error()), name)
 			return

@@ -23,7 +23,7 @@ type RelatedVictimAssetOptions struct {
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
 func (s *AssociationsService) Tasks(ctx context.Context, resource Resource, opts *RelatedOptions) iter.Seq2[*Task, error] {
 	o := copyOf(opts)
-	t, err := s.c.placeOf(resource, o.Owner)
+	t, err := s.c.relatedTarget(resource, o.Owner)
 	if err == nil {
 		err = t.mustHaveTasks()
 	}
@@ -71,7 +71,7 @@ func (t target) mustHaveTasks() error {
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
 func (s *AssociationsService) Victims(ctx context.Context, resource Resource, opts *RelatedOptions) iter.Seq2[*Victim, error] {
 	o := copyOf(opts)
-	t, err := s.c.placeOf(resource, o.Owner)
+	t, err := s.c.relatedTarget(resource, o.Owner)
 	return relatedVictims(ctx, s.c, t, err, o)
 }
 
@@ -102,7 +102,7 @@ func (s *AssociationsService) Victim(ctx context.Context, resource, victim Resou
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
 func (s *AssociationsService) VictimAssets(ctx context.Context, resource Resource, opts *RelatedVictimAssetOptions) iter.Seq2[VictimAsset, error] {
 	o := copyOf(opts)
-	t, err := s.c.placeOf(resource, o.Owner)
+	t, err := s.c.relatedTarget(resource, o.Owner)
 	r, keys := t.route.under("victimAssets"), []string{"victimAsset"}
 	if o.Type == "" {
 		return related(ctx, s.c, t, err, o.ListOptions, r, keys, readVictimAsset(nil))
@@ -130,7 +130,7 @@ func (s *AssociationsService) VictimAsset(ctx context.Context, resource Resource
 
 // UnlinkVictimAsset undoes the association of a resource with an asset of a victim. The platform
 // has no way to make one: assets come with the victim that is linked. To delete an asset of a
-// victim itself, use client.VictimAssets.Delete. It costs one request.
+// victim itself, use client.VictimAssets.Remove. It costs one request.
 //
 //	API: DELETE /v2/groups/{type}/{id}/victimAssets/{victimAssetType}/{assetId}
 //	API: DELETE /v2/indicators/{type}/{indicator}/victimAssets/{victimAssetType}/{assetId}
@@ -140,7 +140,7 @@ func (s *AssociationsService) VictimAsset(ctx context.Context, resource Resource
 func (s *AssociationsService) UnlinkVictimAsset(ctx context.Context, resource Resource, typ VictimAssetType, assetID int64) error {
 	t, _, err := s.victimAsset(resource, typ, assetID)
 	if err == nil && t.kind == kindVictim {
-		err = &ValidationError{Field: "resource", Rule: "is a victim, whose assets are its own", Fix: "to delete one, use client.VictimAssets.Delete"}
+		err = &ValidationError{Field: "resource", Rule: "is a victim, whose assets are its own", Fix: "to delete one, use client.VictimAssets.Remove"}
 	}
 	if err != nil {
 		return err
@@ -150,7 +150,7 @@ func (s *AssociationsService) UnlinkVictimAsset(ctx context.Context, resource Re
 
 // victimAsset returns where an asset is below a resource.
 func (s *AssociationsService) victimAsset(resource Resource, typ VictimAssetType, assetID int64) (target, *victimAssetDef, error) {
-	t, err := s.c.placeOf(resource, "")
+	t, err := s.c.relatedTarget(resource, "")
 	if err != nil {
 		return target{}, nil, err
 	}

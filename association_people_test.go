@@ -25,14 +25,14 @@ func TestTasksAndVictimsAreLinkedReadAndUnlinked(t *testing.T) {
 		err = a.Link(ctx, incident, victim)
 		require.ErrorIs(t, err, threatconnect.ErrBadRequest)
 		assert.ErrorContains(t, err, "a victim needs at least one asset")
-		_, err = c.VictimAssets.Create(ctx, victim, &threatconnect.VictimPhone{Number: "555-0100"})
+		_, err = c.VictimAssets.Add(ctx, victim, &threatconnect.VictimPhone{Number: "555-0100"})
 		require.NoError(t, err)
-		mail, err := c.VictimAssets.Create(ctx, victim, &threatconnect.VictimEmailAddress{Address: "alex@example.com"})
+		mail, err := c.VictimAssets.Add(ctx, victim, &threatconnect.VictimEmailAddress{Address: "alex@example.com"})
 		require.NoError(t, err)
 
 		other, err := c.Victims.Create(ctx, &threatconnect.Victim{Name: "Kim"})
 		require.NoError(t, err)
-		_, err = c.VictimAssets.Create(ctx, other, &threatconnect.VictimWebSite{URL: "http://kim.example.com/"})
+		_, err = c.VictimAssets.Add(ctx, other, &threatconnect.VictimWebSite{URL: "http://kim.example.com/"})
 		require.NoError(t, err)
 
 		for _, link := range [][2]threatconnect.Resource{
@@ -88,7 +88,7 @@ func TestTasksAndVictimsCarryTagsAndLabels(t *testing.T) {
 		require.NoError(t, err)
 		for _, r := range []threatconnect.Resource{task, victim} {
 			require.NoError(t, c.Tags.Add(ctx, r, "A/B"))
-			require.NoError(t, c.SecurityLabels.Apply(ctx, r, "TLP:RED"))
+			require.NoError(t, c.SecurityLabels.Add(ctx, r, "TLP:RED"))
 		}
 		for name, by := range map[string]carriers{"A/B": c.Tags, "TLP:RED": c.SecurityLabels} {
 			assert.Len(t, all(t, by.Tasks(ctx, name, nil)), 1)

@@ -155,7 +155,7 @@ func (t target) mustBe(want IndicatorType) error {
 }
 
 func (s *AssociationsService) link(ctx context.Context, parent target, r route) error {
-	_, err := s.c.exchange(ctx, &call{method: http.MethodPost, route: r, query: ownerQuery(parent.owner), repeats: true}, nil, nil)
+	_, err := s.c.exchange(ctx, &call{method: http.MethodPost, route: r, query: ownerQuery(parent.owner), idempotentPOST: true}, nil, nil)
 	return err
 }
 
@@ -168,7 +168,7 @@ func (s *AssociationsService) link(ctx context.Context, parent target, r route) 
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
 func (s *AssociationsService) Groups(ctx context.Context, resource Resource, opts *RelatedGroupOptions) iter.Seq2[Group, error] {
 	o := copyOf(opts)
-	t, err := s.c.placeOf(resource, o.Owner)
+	t, err := s.c.relatedTarget(resource, o.Owner)
 	return relatedGroups(ctx, s.c, t, err, o)
 }
 
@@ -196,7 +196,7 @@ func (s *AssociationsService) Group(ctx context.Context, resource, group Resourc
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
 func (s *AssociationsService) Indicators(ctx context.Context, resource Resource, opts *RelatedIndicatorOptions) iter.Seq2[Indicator, error] {
 	o := copyOf(opts)
-	t, err := s.c.placeOf(resource, o.Owner)
+	t, err := s.c.relatedTarget(resource, o.Owner)
 	return relatedIndicators(ctx, s.c, t, err, o)
 }
 
@@ -209,7 +209,7 @@ func (s *AssociationsService) Indicators(ctx context.Context, resource Resource,
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
 func (s *AssociationsService) IndicatorsBy(ctx context.Context, indicator Resource, as AssociationType, opts *RelatedIndicatorOptions) iter.Seq2[Indicator, error] {
 	o := copyOf(opts)
-	t, err := s.c.placeOf(indicator, o.Owner)
+	t, err := s.c.relatedTarget(indicator, o.Owner)
 	if err == nil && t.kind != kindIndicator {
 		err = &ValidationError{Field: "resource", Rule: "want an indicator, not " + t.kind.named()}
 	}
@@ -228,7 +228,7 @@ func (s *AssociationsService) IndicatorsBy(ctx context.Context, indicator Resour
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
 func (s *AssociationsService) IndicatorsByAction(ctx context.Context, file Resource, action FileAction, opts *RelatedOptions) iter.Seq2[Indicator, error] {
 	o := copyOf(opts)
-	t, err := s.c.placeOf(file, o.Owner)
+	t, err := s.c.relatedTarget(file, o.Owner)
 	r := t.route.under("actions", value(action))
 	if err == nil {
 		t, err = aboutAction(t, action)

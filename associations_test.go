@@ -150,14 +150,14 @@ func TestAssociationsWithWhatIsNotThereAreErrors(t *testing.T) {
 		nobody := incident
 		nobody.Owner = "Nobody"
 		err := a.Link(ctx, nobody, relatedHost)
-		require.ErrorIs(t, err, threatconnect.ErrOwner)
+		require.ErrorIs(t, err, threatconnect.ErrOwnerRefused)
 		assert.ErrorContains(t, err, "client.Owners")
-		require.ErrorIs(t, relatedErr(a.Indicators(ctx, nobody, nil)), threatconnect.ErrOwner)
+		require.ErrorIs(t, relatedErr(a.Indicators(ctx, nobody, nil)), threatconnect.ErrOwnerRefused)
 
 		// Neither names an owner, so that only the platform can see that they are in different ones.
 		other.Owner, incident.Owner = "", ""
 		err = a.Link(ctx, incident, other)
-		require.ErrorIs(t, err, threatconnect.ErrOwner)
+		require.ErrorIs(t, err, threatconnect.ErrOwnerRefused)
 		assert.ErrorContains(t, err, "things in different owners cannot be linked")
 	})
 }

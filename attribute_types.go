@@ -119,7 +119,7 @@ func readAttributeType(r *wire.Reader) AttributeTypeInfo {
 				t.ValidationRule = append(json.RawMessage(nil), raw...)
 			}
 		default:
-			keep(&t.Extra, key, r)
+			keepExtra(&t.Extra, key, r)
 		}
 	}
 	return t

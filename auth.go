@@ -115,7 +115,7 @@ func appendSigned(b []byte, method, requestURI, timestamp string) []byte {
 }
 
 // Token sends an API token that does not change. When the platform refuses it, calls fail with
-// [ErrToken]; see [TokenFunc] for one that can renew.
+// [ErrTokenRefused]; see [TokenFunc] for one that can renew.
 func Token(token string) Credentials {
 	return &tokenCredentials{
 		checked: func() error { return checkSecret("token", token) },
@@ -148,7 +148,7 @@ func TokenFunc(source func(ctx context.Context) (token string, expires time.Time
 			select {
 			case turn <- struct{}{}:
 			case <-ctx.Done():
-				return "", endOf(ctx)
+				return "", contextErr(ctx)
 			}
 			defer func() { <-turn }()
 			if token != "" && (expires.IsZero() || time.Until(expires) > early) {

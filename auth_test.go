@@ -104,7 +104,7 @@ func TestARefusedTokenIsTokenRefused(t *testing.T) {
 		require.NoError(t, err)
 		_, err = c.Owners.Whoami(t.Context())
 		require.ErrorIs(t, err, threatconnect.ErrUnauthorized)
-		assert.Equal(t, want, errors.Is(err, threatconnect.ErrToken), message)
+		assert.Equal(t, want, errors.Is(err, threatconnect.ErrTokenRefused), message)
 		assert.Equal(t, 1, s.count(), "a token that does not change is not sent again")
 	}
 }
@@ -178,7 +178,7 @@ func TestATokenIsRenewedOnceACall(t *testing.T) {
 	}), threatconnect.WithTransport(s))
 	require.NoError(t, err)
 	err = calls["POST"](t.Context(), c)
-	require.ErrorIs(t, err, threatconnect.ErrToken)
+	require.ErrorIs(t, err, threatconnect.ErrTokenRefused)
 	assert.Equal(t, 2, s.count())
 	assert.Equal(t, 2, n)
 }

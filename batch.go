@@ -48,12 +48,12 @@ func (s *BatchService) Create(ctx context.Context, config BatchConfig) (int64, e
 }
 
 func (s *BatchService) create(ctx context.Context, body []byte) (int64, error) {
-	st, err := s.c.batch(ctx, &call{method: http.MethodPost, route: at("v2", "batch"), body: jsonBody(body), repeats: true})
+	st, err := s.c.batch(ctx, &call{method: http.MethodPost, route: at("v2", "batch"), body: jsonBody(body), idempotentPOST: true})
 	if err != nil {
 		return 0, notMade(err)
 	}
 	if st.ID <= 0 {
-		return 0, &RequestError{Method: http.MethodPost, Route: "/v2/batch", Attempts: 1, Err: fmt.Errorf("%w: it holds no id of a job", ErrResponse)}
+		return 0, &RequestError{Method: http.MethodPost, Route: "/v2/batch", Attempts: 1, Err: fmt.Errorf("%w: it holds no id of a job", ErrBadResponse)}
 	}
 	return st.ID, nil
 }
@@ -103,7 +103,7 @@ func seekerPayload(content io.ReadSeeker) (payload, error) {
 	return payload{
 		contentType: octetStream,
 		size:        to - from,
-		once:        true,
+		oneShot:     true,
 		open:        func() (io.ReadCloser, error) { return io.NopCloser(content), nil },
 	}, nil
 }
@@ -171,7 +171,7 @@ func (s *BatchService) CreateAndUpload(ctx context.Context, config BatchConfig, 
 	body := payload{
 		contentType: "multipart/form-data; boundary=" + boundary,
 		size:        int64(len(head)) + file.size + int64(len(tail)),
-		once:        true,
+		oneShot:     true,
 		open: func() (io.ReadCloser, error) {
 			return io.NopCloser(io.MultiReader(bytes.NewReader(head), content, bytes.NewReader(tail))), nil
 		},
@@ -194,7 +194,7 @@ func notMade(err error) error {
 	}
 	switch message := strings.ToLower(api.Message); {
 	case strings.Contains(message, "document storage not enabled"):
-		api.kinds = append(api.kinds, ErrBatchOff)
+		api.kinds = append(api.kinds, ErrBatchDisabled)
 		api.Hint = "ask the platform's administrator to switch on batchJobEnabled and document storage"
 	case api.StatusCode == http.StatusUnauthorized || strings.Contains(message, "not authorized for batch"):
 		api.Hint = "the API user may not import into this owner: it needs the role of a Standard User in an organization, of an Editor in a community or source"

@@ -178,7 +178,7 @@ func (c *content) payload(p part, v BatchVersion) payload {
 	return payload{
 		contentType: octetStream,
 		size:        c.bytes(p, v),
-		once:        true, // whether an upload is sent again is decided by the state of the job
+		oneShot:     true, // whether an upload is sent again is decided by the state of the job
 		open: func() (io.ReadCloser, error) {
 			var readers []io.Reader
 			for _, chunk := range c.chunks(p, v) {

@@ -84,7 +84,7 @@ func (s *BatchService) readErrors(ctx context.Context, jobID int64, what string,
 		if magic, _ := body.Peek(2); string(magic) == "\x1f\x8b" {
 			z, err := gzip.NewReader(body)
 			if err != nil {
-				return fmt.Errorf("%w: it begins like gzip and is not: %w", ErrResponse, err)
+				return fmt.Errorf("%w: it begins like gzip and is not: %w", ErrBadResponse, err)
 			}
 			body = bufio.NewReaderSize(&capped{z, s.c.cfg.maxBody}, 32<<10)
 		}
@@ -95,8 +95,8 @@ func (s *BatchService) readErrors(ctx context.Context, jobID int64, what string,
 				return nil
 			}
 			if err != nil {
-				if !errors.Is(err, ErrResponse) && !errors.Is(err, ErrBodyTooLarge) && ctx.Err() == nil {
-					err = fmt.Errorf("%w: the list of errors of %s: %w", ErrResponse, jobName(jobID), err)
+				if !errors.Is(err, ErrBadResponse) && !errors.Is(err, ErrResponseTooLarge) && ctx.Err() == nil {
+					err = fmt.Errorf("%w: the list of errors of %s: %w", ErrBadResponse, jobName(jobID), err)
 				}
 				return err
 			}
@@ -123,7 +123,7 @@ type capped struct {
 
 func (c *capped) Read(p []byte) (int, error) {
 	if c.left <= 0 {
-		return 0, ErrBodyTooLarge
+		return 0, ErrResponseTooLarge
 	}
 	n, err := c.src.Read(p[:min(int64(len(p)), c.left)])
 	c.left -= int64(n)

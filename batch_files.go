@@ -124,7 +124,7 @@ func (w *BatchWriter) uploadFile(ctx context.Context, f *jobFile) error {
 	}
 	t := target{kind: kindGroup, typ: string(f.typ), route: groupDefOf(f.typ).collection().under(value(f.xid)), owner: w.cfg.Owner}
 	try := func() error { return w.s.c.upload(ctx, t, content, UploadOptions{Malware: f.malware}) }
-	if f.content.Once {
+	if f.content.OneShot {
 		return try()
 	}
 	return w.patiently(ctx, try)

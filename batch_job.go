@@ -111,7 +111,7 @@ func (w *BatchWriter) runPiece(ctx context.Context, j *batchJob) ([]part, error)
 	err := u.run(ctx)
 	ev.JobID = u.jobID
 	switch {
-	case errors.Is(err, ErrTooLarge):
+	case errors.Is(err, ErrRequestTooLarge):
 		j.spare = u.jobID
 		return w.tooLarge(j, p, size, err), nil
 	case err != nil && !u.unknown:
@@ -167,20 +167,20 @@ func (w *BatchWriter) backoff(n int, err error) time.Duration {
 // passing reports whether an error may go away by waiting: an outage, an overload, an answer that
 // somebody else gave in the platform's place.
 func passing(err error) bool {
-	if errors.Is(err, ErrNotLicensed) || errors.Is(err, ErrBatchOff) || errors.Is(err, ErrValidation) ||
+	if errors.Is(err, ErrNotLicensed) || errors.Is(err, ErrBatchDisabled) || errors.Is(err, ErrValidation) ||
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrClockSkew) {
 		return false
 	}
 	if api, ok := errors.AsType[*APIError](err); ok {
-		return api.StatusCode >= 500 || errors.Is(err, ErrResponse) || api.StatusCode == http.StatusTooManyRequests || api.StatusCode == http.StatusRequestTimeout
+		return api.StatusCode >= 500 || errors.Is(err, ErrBadResponse) || api.StatusCode == http.StatusTooManyRequests || api.StatusCode == http.StatusRequestTimeout
 	}
-	return errors.Is(err, ErrResponse) || !errors.Is(err, errUnsent) && !hopeless(err)
+	return errors.Is(err, ErrBadResponse) || !errors.Is(err, errUnsent) && !permanent(err)
 }
 
 // foreign reports whether somebody else answered in the platform's place.
 func foreign(err error) bool {
 	api, ok := errors.AsType[*APIError](err)
-	return errors.Is(err, errPage) || ok && api.StatusCode < 500 && errors.Is(err, ErrResponse)
+	return errors.Is(err, errPage) || ok && api.StatusCode < 500 && errors.Is(err, ErrBadResponse)
 }
 
 // tooLarge learns the largest file that the platform takes, and cuts a part accordingly. An item

@@ -210,7 +210,7 @@ func TestAWrongBaseURLFailsAtOnce(t *testing.T) {
 		page := httpmock.NewStringResponder(200, "<html>Sign in</html>")
 		began := time.Now()
 		_, err := oneHost(t, threatconnecttest.New(), roundTrip(page), nil)
-		require.ErrorIs(t, err, threatconnect.ErrResponse)
+		require.ErrorIs(t, err, threatconnect.ErrBadResponse)
 		assert.Less(t, time.Since(began), time.Minute)
 		assert.Contains(t, err.Error(), "is /api missing")
 	})

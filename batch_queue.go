@@ -13,7 +13,7 @@ func (w *BatchWriter) send(ctx context.Context) error {
 	j.pieces = []piece{{part: j.all()}}
 	if err := w.keep(ctx, j); err != nil {
 		if ctx.Err() != nil {
-			return ended(ctx, err)
+			return withContextErr(ctx, err)
 		}
 		w.current = nil
 		w.spool.stop(err)
@@ -80,7 +80,7 @@ func (w *BatchWriter) wait(ctx context.Context, number int64) error {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return endOf(ctx)
+			return contextErr(ctx)
 		}
 	}
 }

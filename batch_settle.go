@@ -22,7 +22,7 @@ func (w *BatchWriter) settle(ctx context.Context, j *batchJob, p part, jobID int
 	}
 	s.unlisted(err)
 	if s.poison != nil {
-		return s.cure()
+		return s.bisect()
 	}
 	done := part{p.from, p.to - min(st.Unprocessed, p.len()-s.errors.failed)}
 	rest := part{done.to, p.to}
@@ -116,10 +116,10 @@ func (s *settlement) unlisted(err error) {
 	}
 }
 
-// cure deals with an item that made the platform give up. The platform works through a file from
+// bisect deals with an item that made the platform give up. The platform works through a file from
 // front to back, so that its counts tell how many items it has processed; what it has not is sent
 // again, without the item as soon as that is known.
-func (s *settlement) cure() ([]part, error) {
+func (s *settlement) bisect() ([]part, error) {
 	w, p := s.w, s.part
 	most := p.len() - 1
 	processed := min(min(s.status.Success, most)+min(max(s.status.errors()-1, 0), most), most)

@@ -45,7 +45,7 @@ func (d *DirSpool) Open(ctx context.Context) (err error) {
 	defer d.mu.Unlock()
 	switch {
 	case ctx.Err() != nil:
-		return endOf(ctx)
+		return contextErr(ctx)
 	case d.root != nil:
 		return ErrSpoolLocked
 	case d.dir == "":
@@ -106,7 +106,7 @@ var errSpoolShut = errors.New("the spool is not open")
 // open returns the directory.
 func (d *DirSpool) open(ctx context.Context) (*os.Root, error) {
 	if ctx.Err() != nil {
-		return nil, endOf(ctx)
+		return nil, contextErr(ctx)
 	}
 	if d.root == nil {
 		return nil, errSpoolShut

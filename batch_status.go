@@ -159,11 +159,11 @@ func (c *Client) batch(ctx context.Context, call *call) (*BatchStatus, error) {
 		case err != nil && isHTML(resp, buf.Bytes()):
 			return errPage
 		case err != nil:
-			return fmt.Errorf("%w: %w (content type %s)", ErrResponse, err, quoteForeign(call.clear(resp.Header.Get("Content-Type"))))
+			return fmt.Errorf("%w: %w (content type %s)", ErrBadResponse, err, quoteForeign(call.redact(resp.Header.Get("Content-Type"))))
 		case a.refused():
 			return newAPIError(call, resp, buf.Bytes())
 		case a.State == "" && a.ID == 0:
-			return fmt.Errorf("%w: it says nothing about the job", ErrResponse)
+			return fmt.Errorf("%w: it says nothing about the job", ErrBadResponse)
 		}
 		return nil
 	})
@@ -174,4 +174,4 @@ func (c *Client) batch(ctx context.Context, call *call) (*BatchStatus, error) {
 }
 
 // errPage is a page for people in the place of an answer.
-var errPage = fmt.Errorf("%w: an HTML page came instead of the API's answer: is /api missing from the base URL, or is a proxy or login page in between?", ErrResponse)
+var errPage = fmt.Errorf("%w: an HTML page came instead of the API's answer: is /api missing from the base URL, or is a proxy or login page in between?", ErrBadResponse)

@@ -137,7 +137,7 @@ func TestAnswersAboutJobsAreReadInEveryShape(t *testing.T) {
 		m, client := batchMock(t, threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1}))
 		m.RegisterResponder("GET", batchBase+"/v2/batch/7", httpmock.NewStringResponder(200, text))
 		_, err := client.Batch.Status(t.Context(), 7)
-		require.ErrorIs(t, err, threatconnect.ErrResponse, text)
+		require.ErrorIs(t, err, threatconnect.ErrBadResponse, text)
 	}
 	m, client := batchMock(t)
 	m.RegisterResponder("GET", batchBase+"/v2/batch/7", httpmock.NewStringResponder(200, `{"status":"Failure","message":"no"}`))
@@ -313,9 +313,9 @@ func TestListsOfErrorsThatDoNotEnd(t *testing.T) {
 		says error
 		n    int
 	}{
-		"packed, and larger than the cap": {packed, threatconnect.ErrBodyTooLarge, 1 << 20 / len(entry)},
-		"larger than the cap":             {bytes.Repeat(entry, 50_000), threatconnect.ErrBodyTooLarge, 1 << 20 / len(entry)},
-		"an entry that does not end":      {append(bytes.Repeat(entry, 3), bytes.Repeat([]byte(`{"a":[`), 1<<17)...), threatconnect.ErrResponse, 3},
+		"packed, and larger than the cap": {packed, threatconnect.ErrResponseTooLarge, 1 << 20 / len(entry)},
+		"larger than the cap":             {bytes.Repeat(entry, 50_000), threatconnect.ErrResponseTooLarge, 1 << 20 / len(entry)},
+		"an entry that does not end":      {append(bytes.Repeat(entry, 3), bytes.Repeat([]byte(`{"a":[`), 1<<17)...), threatconnect.ErrBadResponse, 3},
 	} {
 		m, client := batchMock(t, quick, threatconnect.WithMaxResponseBytes(1<<20))
 		m.RegisterResponder("GET", batchBase+"/v2/batch/7/errors", func(*http.Request) (*http.Response, error) {

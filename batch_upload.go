@@ -50,7 +50,7 @@ func (u *upload) run(ctx context.Context) error {
 		if err == nil {
 			return nil
 		}
-		if errors.Is(err, ErrTooLarge) {
+		if errors.Is(err, ErrRequestTooLarge) {
 			return err
 		}
 		kept := refusal(err) || errors.Is(err, errUnsent) || neverConnected(err)
@@ -103,5 +103,5 @@ func (u *upload) look(ctx context.Context) (arrived bool, err error) {
 func refusal(err error) bool {
 	api, ok := errors.AsType[*APIError](err)
 	return ok && api.StatusCode >= 400 && api.StatusCode < 500 && api.StatusCode != http.StatusRequestTimeout &&
-		api.StatusCode != http.StatusTooManyRequests && !errors.Is(err, ErrResponse)
+		api.StatusCode != http.StatusTooManyRequests && !errors.Is(err, ErrBadResponse)
 }

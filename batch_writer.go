@@ -133,7 +133,7 @@ func (w *BatchWriter) Format(f fmt.State, _ rune) {
 // fill takes the right to fill jobs; done gives it back.
 func (w *BatchWriter) fill(ctx context.Context) error {
 	if ctx.Err() != nil {
-		return endOf(ctx)
+		return contextErr(ctx)
 	}
 	select {
 	case w.filling <- struct{}{}:
@@ -144,7 +144,7 @@ func (w *BatchWriter) fill(ctx context.Context) error {
 	case w.filling <- struct{}{}:
 		return nil
 	case <-ctx.Done():
-		return endOf(ctx)
+		return contextErr(ctx)
 	}
 }
 
@@ -295,7 +295,7 @@ func (w *BatchWriter) memory(ctx context.Context) (*batchJob, error) {
 	case j := <-w.free:
 		return j, nil
 	case <-ctx.Done():
-		return nil, endOf(ctx)
+		return nil, contextErr(ctx)
 	}
 }
 

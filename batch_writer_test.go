@@ -321,7 +321,7 @@ func TestFilesThatAreTooLargeAreCut(t *testing.T) {
 	jobs := len(srv.Jobs())
 	err = w.Close(t.Context())
 	assert.Equal(t, []string{"50 Host h50.example: "}, failures(t, err))
-	assert.ErrorIs(t, err, threatconnect.ErrTooLarge)
+	assert.ErrorIs(t, err, threatconnect.ErrRequestTooLarge)
 	assert.Equal(t, threatconnect.BatchCounts{Added: 100, Succeeded: 99, Failed: 1}, w.Stats().Indicators)
 	assert.Equal(t, 99, srv.IndicatorCount(batchOwner))
 	for _, h := range srv.Indicators(batchOwner) {

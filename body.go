@@ -24,9 +24,9 @@ type watch struct {
 	cancel context.CancelCauseFunc
 	after  time.Duration
 
-	mu    sync.Mutex
-	timer *time.Timer // nil when nothing is watched
-	rests bool        // the clock is stopped: the answer is there and nobody reads it
+	mu     sync.Mutex
+	timer  *time.Timer // nil when nothing is watched
+	paused bool        // the clock is stopped: the answer is there and nobody reads it
 }
 
 // newWatch starts to watch an attempt; 0 watches nothing but still lets the attempt be ended.
@@ -43,7 +43,7 @@ func newWatch(ctx context.Context, after time.Duration) (context.Context, *watch
 func (w *watch) moved() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.timer != nil && !w.rests {
+	if w.timer != nil && !w.paused {
 		w.timer.Reset(w.after)
 	}
 }
@@ -52,7 +52,7 @@ func (w *watch) moved() {
 func (w *watch) rest(rests bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.rests = rests
+	w.paused = rests
 	switch {
 	case w.timer == nil:
 	case rests:
@@ -68,30 +68,30 @@ func (w *watch) stop() {
 	w.rest(true)
 }
 
-// cause says why an attempt failed when it was ended from outside: by its caller or as stalled.
-func (w *watch) cause(err error) error {
+// explain says why an attempt failed when it was ended from outside: by its caller or as stalled.
+func (w *watch) explain(err error) error {
 	switch {
 	case err == nil || err == io.EOF:
 		return err
 	case w.parent.Err() != nil:
-		return ended(w.parent, err)
+		return withContextErr(w.parent, err)
 	case errors.Is(context.Cause(w.ctx), errStalled):
 		return fmt.Errorf("%w of %s", errStalled, w.after)
 	}
 	return err
 }
 
-// ended makes sure that an error of something whose context has ended says so, whatever cause the
+// withContextErr makes sure that an error of something whose context has withContextErr says so, whatever cause the
 // context was given.
-func ended(ctx context.Context, err error) error {
+func withContextErr(ctx context.Context, err error) error {
 	if why := ctx.Err(); why != nil && !errors.Is(err, why) {
 		return fmt.Errorf("%w: %w", why, err)
 	}
 	return err
 }
 
-// endOf says why a context has ended: by its error and, where it was given one, its cause.
-func endOf(ctx context.Context) error { return ended(ctx, context.Cause(ctx)) }
+// contextErr says why a context has ended: by its error and, where it was given one, its cause.
+func contextErr(ctx context.Context) error { return withContextErr(ctx, context.Cause(ctx)) }
 
 // sending is a request body whose progress is watched.
 type sending struct {
@@ -141,7 +141,7 @@ func (b *body) Read(p []byte) (int, error) {
 		var one [1]byte
 		n, err := io.ReadFull(b.from, one[:])
 		if n > 0 {
-			return 0, ErrBodyTooLarge
+			return 0, ErrResponseTooLarge
 		}
 		return 0, b.failed(err)
 	}
@@ -160,11 +160,11 @@ func (b *body) failed(err error) error {
 	if err == nil || err == io.EOF {
 		return err
 	}
-	err = b.call.presentable(b.watch.cause(err))
+	err = b.call.sanitize(b.watch.explain(err))
 	if b.watch.parent.Err() != nil {
 		return err
 	}
-	return fmt.Errorf("%w: the body broke off: %w", ErrResponse, err)
+	return fmt.Errorf("%w: the body broke off: %w", ErrBadResponse, err)
 }
 
 func (b *body) Close() error {

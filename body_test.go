@@ -63,47 +63,47 @@ func TestBrokenAnswersToARead(t *testing.T) {
 			_, _ = io.WriteString(w, whoami)
 		}, nil, "", 1},
 		"a body of just the cap":   {func(w http.ResponseWriter) { _, _ = io.WriteString(w, whoami+strings.Repeat(" ", limit-len(whoami))) }, nil, "", 1},
-		"a byte more than the cap": {func(w http.ResponseWriter) { _, _ = io.WriteString(w, whoami+strings.Repeat(" ", limit-len(whoami)+1)) }, threatconnect.ErrBodyTooLarge, "over the size cap", 1},
-		"a bomb":                   {func(w http.ResponseWriter) { w.Header().Set("Content-Encoding", "gzip"); _, _ = w.Write(bomb) }, threatconnect.ErrBodyTooLarge, "over the size cap", 1},
+		"a byte more than the cap": {func(w http.ResponseWriter) { _, _ = io.WriteString(w, whoami+strings.Repeat(" ", limit-len(whoami)+1)) }, threatconnect.ErrResponseTooLarge, "over the size cap", 1},
+		"a bomb":                   {func(w http.ResponseWriter) { w.Header().Set("Content-Encoding", "gzip"); _, _ = w.Write(bomb) }, threatconnect.ErrResponseTooLarge, "over the size cap", 1},
 		"gzip that is none": {func(w http.ResponseWriter) {
 			w.Header().Set("Content-Encoding", "gzip")
 			_, _ = io.WriteString(w, whoami)
-		}, threatconnect.ErrResponse, "gzip: invalid header", 3},
+		}, threatconnect.ErrBadResponse, "gzip: invalid header", 3},
 		"gzip that is cut": {func(w http.ResponseWriter) {
 			w.Header().Set("Content-Encoding", "gzip")
 			_, _ = w.Write(zipped(t, []byte(whoami))[:40])
-		}, threatconnect.ErrResponse, "the body broke off", 3},
+		}, threatconnect.ErrBadResponse, "the body broke off", 3},
 		"an encoding nobody asked": {func(w http.ResponseWriter) {
 			w.Header().Set("Content-Encoding", "br")
 			_, _ = io.WriteString(w, whoami)
-		}, threatconnect.ErrResponse, `content encoding "br" was not asked for`, 3},
+		}, threatconnect.ErrBadResponse, `content encoding "br" was not asked for`, 3},
 		"a length that is too long": {func(w http.ResponseWriter) {
 			w.Header().Set("Content-Length", "5000")
 			_, _ = io.WriteString(w, whoami)
-		}, threatconnect.ErrResponse, "the body broke off: unexpected EOF", 3},
+		}, threatconnect.ErrBadResponse, "the body broke off: unexpected EOF", 3},
 		"a length that is too short": {func(w http.ResponseWriter) {
 			w.Header().Set("Content-Length", "30")
 			_, _ = io.WriteString(w, whoami[:30])
-		}, threatconnect.ErrResponse, "unexpected end", 3},
+		}, threatconnect.ErrBadResponse, "unexpected end", 3},
 		"a promise of a terabyte": {func(w http.ResponseWriter) {
 			w.Header().Set("Content-Length", strconv.FormatInt(1<<40, 10))
 			_, _ = io.WriteString(w, whoami)
-		}, threatconnect.ErrResponse, "the body broke off", 3},
-		"JSON that is cut":        {func(w http.ResponseWriter) { _, _ = io.WriteString(w, whoami[:40]) }, threatconnect.ErrResponse, "JSON at byte 40", 3},
-		"garbage behind the JSON": {func(w http.ResponseWriter) { _, _ = io.WriteString(w, whoami+"}") }, threatconnect.ErrResponse, "JSON at byte", 3},
-		"100,000 brackets":        {func(w http.ResponseWriter) { _, _ = io.WriteString(w, `{"data":`+strings.Repeat("[", 100_000)) }, threatconnect.ErrResponse, "JSON at byte", 3},
-		"100,000 objects":         {func(w http.ResponseWriter) { _, _ = io.WriteString(w, strings.Repeat(`{"data":`, 100_000)) }, threatconnect.ErrResponse, "JSON at byte", 3},
-		"a list":                  {func(w http.ResponseWriter) { _, _ = io.WriteString(w, "[]") }, threatconnect.ErrResponse, "want an object", 3},
+		}, threatconnect.ErrBadResponse, "the body broke off", 3},
+		"JSON that is cut":        {func(w http.ResponseWriter) { _, _ = io.WriteString(w, whoami[:40]) }, threatconnect.ErrBadResponse, "JSON at byte 40", 3},
+		"garbage behind the JSON": {func(w http.ResponseWriter) { _, _ = io.WriteString(w, whoami+"}") }, threatconnect.ErrBadResponse, "JSON at byte", 3},
+		"100,000 brackets":        {func(w http.ResponseWriter) { _, _ = io.WriteString(w, `{"data":`+strings.Repeat("[", 100_000)) }, threatconnect.ErrBadResponse, "JSON at byte", 3},
+		"100,000 objects":         {func(w http.ResponseWriter) { _, _ = io.WriteString(w, strings.Repeat(`{"data":`, 100_000)) }, threatconnect.ErrBadResponse, "JSON at byte", 3},
+		"a list":                  {func(w http.ResponseWriter) { _, _ = io.WriteString(w, "[]") }, threatconnect.ErrBadResponse, "want an object", 3},
 		"a login page": {func(w http.ResponseWriter) {
 			w.Header().Set("Content-Type", "text/html")
 			_, _ = io.WriteString(w, "\n<!DOCTYPE html><title>Log in</title>")
-		}, threatconnect.ErrResponse, "an HTML page came instead of the API's answer: is /api missing from the base URL", 3},
+		}, threatconnect.ErrBadResponse, "an HTML page came instead of the API's answer: is /api missing from the base URL", 3},
 		"words": {func(w http.ResponseWriter) {
 			w.Header().Set("Content-Type", "text/plain")
 			_, _ = io.WriteString(w, "try later")
-		}, threatconnect.ErrResponse, `want an object (content type "text/plain")`, 3},
-		"nothing":    {func(w http.ResponseWriter) { w.WriteHeader(200) }, threatconnect.ErrResponse, "it holds no user", 3},
-		"no content": {func(w http.ResponseWriter) { w.WriteHeader(204) }, threatconnect.ErrResponse, "it holds no user", 3},
+		}, threatconnect.ErrBadResponse, `want an object (content type "text/plain")`, 3},
+		"nothing":    {func(w http.ResponseWriter) { w.WriteHeader(200) }, threatconnect.ErrBadResponse, "it holds no user", 3},
+		"no content": {func(w http.ResponseWriter) { w.WriteHeader(204) }, threatconnect.ErrBadResponse, "it holds no user", 3},
 		"a header of 2 MB": {func(w http.ResponseWriter) {
 			w.Header().Set("X-Flood", strings.Repeat("x", 2<<20))
 			_, _ = io.WriteString(w, whoami)
@@ -157,7 +157,7 @@ func TestAnEndlessAnswerEnds(t *testing.T) {
 		}), quick, threatconnect.WithMaxResponseBytes(1<<20))
 		_, err := c.Owners.Whoami(t.Context())
 		if status == 200 {
-			require.ErrorIs(t, err, threatconnect.ErrBodyTooLarge)
+			require.ErrorIs(t, err, threatconnect.ErrResponseTooLarge)
 			continue
 		}
 		var api *threatconnect.APIError
@@ -373,7 +373,7 @@ func TestAnswersAreBoundedInMemory(t *testing.T) {
 			runtime.ReadMemStats(&before)
 			err := tc.call(c)
 			runtime.ReadMemStats(&after)
-			require.ErrorIs(t, err, threatconnect.ErrBodyTooLarge)
+			require.ErrorIs(t, err, threatconnect.ErrResponseTooLarge)
 			assert.ErrorContains(t, err, "in memory")
 			assert.Equal(t, 1, s.count(), "the next answer would be as large")
 			assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(8*size), "allocated in all, with what lists and maps leave behind when they grow")
@@ -382,7 +382,7 @@ func TestAnswersAreBoundedInMemory(t *testing.T) {
 	t.Run("playbooks", func(t *testing.T) {
 		s := &script{steps: steps{answer(200, repeat("[", `{"id":1}`, "]"))}}
 		_, err := clientOf(t, s).Playbooks.List(t.Context())
-		require.ErrorIs(t, err, threatconnect.ErrBodyTooLarge)
+		require.ErrorIs(t, err, threatconnect.ErrResponseTooLarge)
 	})
 	t.Run("records of the DataStore", func(t *testing.T) {
 		s := &script{steps: steps{answer(200, repeat(`{"hits":{"hits":[`, "{}", "]}}"))}}
@@ -391,7 +391,7 @@ func TestAnswersAreBoundedInMemory(t *testing.T) {
 		store, err := threatconnect.DataStoreOf[struct{}](c, threatconnect.DataStoreLocal, "x")
 		require.NoError(t, err)
 		_, err = store.List(t.Context())
-		require.ErrorIs(t, err, threatconnect.ErrBodyTooLarge)
+		require.ErrorIs(t, err, threatconnect.ErrResponseTooLarge)
 	})
 }
 

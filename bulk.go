@@ -95,7 +95,7 @@ func (s *BulkService) JSON(ctx context.Context, owner string) iter.Seq2[Indicato
 			r.Reset(elements.Bytes())
 			ind := readAnyIndicator(&r)
 			if err := r.Err(); err != nil {
-				yield(nil, brokenReport(call, fmt.Errorf("%w: %w", ErrResponse, err)))
+				yield(nil, brokenReport(call, fmt.Errorf("%w: %w", ErrBadResponse, err)))
 				return
 			}
 			if !yield(ind, nil) {
@@ -107,9 +107,9 @@ func (s *BulkService) JSON(ctx context.Context, owner string) iter.Seq2[Indicato
 		case err != nil:
 			yield(nil, brokenReport(call, asResponseError(err)))
 		case !env.success():
-			yield(nil, brokenReport(call, fmt.Errorf("%w: it says %s", ErrResponse, quoteForeign(call.clear(env.message)))))
+			yield(nil, brokenReport(call, fmt.Errorf("%w: it says %s", ErrBadResponse, quoteForeign(call.redact(env.message)))))
 		case !elements.Found():
-			yield(nil, brokenReport(call, fmt.Errorf("%w: it holds no list of indicators", ErrResponse)))
+			yield(nil, brokenReport(call, fmt.Errorf("%w: it holds no list of indicators", ErrBadResponse)))
 		}
 	}
 }
@@ -209,10 +209,10 @@ func brokenReport(call *call, err error) error {
 // asResponseError marks an error of a stream as that of a broken answer, unless it is one of the
 // caller's context or is marked already.
 func asResponseError(err error) error {
-	if errors.Is(err, ErrResponse) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if errors.Is(err, ErrBadResponse) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	return fmt.Errorf("%w: %w", ErrResponse, err)
+	return fmt.Errorf("%w: %w", ErrBadResponse, err)
 }
 
 // mostRow is how many bytes a row of a CSV report may have, and what is read ahead of it.

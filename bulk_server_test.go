@@ -57,10 +57,10 @@ func TestBulkReportsAgainstTheServer(t *testing.T) {
 
 				srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultTruncate, Route: "/v2/indicators/bulk/{format}"})
 				_, err = threatconnect.Collect(client.Bulk.JSON(t.Context(), "Example Source"))
-				require.ErrorIs(t, err, threatconnect.ErrResponse)
+				require.ErrorIs(t, err, threatconnect.ErrBadResponse)
 				srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultCutBody, Route: "/v2/indicators/bulk/{format}", Times: -1})
 				_, err = threatconnect.Collect(client.Bulk.CSV(t.Context(), "Example Source"))
-				require.ErrorIs(t, err, threatconnect.ErrResponse)
+				require.ErrorIs(t, err, threatconnect.ErrBadResponse)
 				srv.ClearFaults()
 
 				require.NoError(t, srv.SetBulkReports("Example Source", threatconnecttest.BulkReports{JSON: true, Takes: time.Minute, Fails: true}))

@@ -40,7 +40,7 @@ func TestBulkStatusComesWithoutAnEnvelope(t *testing.T) {
 	c, mock := contentClient(t)
 	mock.RegisterNoResponder(jsonReply(200, `{"status":"Success"}`))
 	_, err := c.Bulk.Status(t.Context(), "Example Source")
-	require.ErrorIs(t, err, ErrResponse)
+	require.ErrorIs(t, err, ErrBadResponse)
 }
 
 func TestBulkJSON(t *testing.T) {
@@ -56,16 +56,16 @@ func TestBulkJSON(t *testing.T) {
 		"in an envelope":          {jsonReply(200, `{"status":"Success","data":{"resultCount":2,"indicator":[`+two+`]}}`), []string{"www.example.com", "custom : value"}, nil},
 		"no indicators":           {jsonReply(200, `{"indicator":[]}`), nil, nil},
 		"one object":              {jsonReply(200, `{"indicator":{"type":"Host","summary":"www.example.com"}}`), []string{"www.example.com"}, nil},
-		"cut in an element":       {jsonReply(200, `{"indicator":[`+two[:170]), []string{"www.example.com"}, ErrResponse},
-		"cut between elements":    {jsonReply(200, `{"indicator":[`+two), []string{"www.example.com", "custom : value"}, ErrResponse},
-		"cut after the list":      {jsonReply(200, `{"indicator":[`+two+`]`), []string{"www.example.com", "custom : value"}, ErrResponse},
-		"an element that is none": {jsonReply(200, `{"indicator":[{"type":"Host","summary":"www.example.com"},5]}`), []string{"www.example.com"}, ErrResponse},
-		"no list":                 {jsonReply(200, `{"something":1}`), nil, ErrResponse},
-		"nothing":                 {jsonReply(200, ``), nil, ErrResponse},
-		"a page for people":       {httpmock.NewStringResponder(200, "<html>"), nil, ErrResponse},
+		"cut in an element":       {jsonReply(200, `{"indicator":[`+two[:170]), []string{"www.example.com"}, ErrBadResponse},
+		"cut between elements":    {jsonReply(200, `{"indicator":[`+two), []string{"www.example.com", "custom : value"}, ErrBadResponse},
+		"cut after the list":      {jsonReply(200, `{"indicator":[`+two+`]`), []string{"www.example.com", "custom : value"}, ErrBadResponse},
+		"an element that is none": {jsonReply(200, `{"indicator":[{"type":"Host","summary":"www.example.com"},5]}`), []string{"www.example.com"}, ErrBadResponse},
+		"no list":                 {jsonReply(200, `{"something":1}`), nil, ErrBadResponse},
+		"nothing":                 {jsonReply(200, ``), nil, ErrBadResponse},
+		"a page for people":       {httpmock.NewStringResponder(200, "<html>"), nil, ErrBadResponse},
 		"a failure with 200":      {jsonReply(200, `{"status":"Failure","message":"The requested resource was not found"}`), nil, ErrNotFound},
-		"a failure":               {jsonReply(403, `{"status":"Failure","message":"The requested owner was not found"}`), nil, ErrOwner},
-		"a late failure":          {jsonReply(200, `{"indicator":[`+two+`],"status":"Failure","message":"`+strings.Repeat("x", 5000)+`"}`), []string{"www.example.com", "custom : value"}, ErrResponse},
+		"a failure":               {jsonReply(403, `{"status":"Failure","message":"The requested owner was not found"}`), nil, ErrOwnerRefused},
+		"a late failure":          {jsonReply(200, `{"indicator":[`+two+`],"status":"Failure","message":"`+strings.Repeat("x", 5000)+`"}`), []string{"www.example.com", "custom : value"}, ErrBadResponse},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -119,14 +119,14 @@ func TestBulkCSV(t *testing.T) {
 		"columns in another order": {"confidence,value,type,rating,extra\n50,www.example.com,Host,3.00,x\n", rows[:1], nil},
 		"without scores":           {"Type,Value\nHost,www.example.com\n", []BulkRow{{Type: TypeHost, Value: "www.example.com"}}, nil},
 		"a header only":            {head, nil, nil},
-		"nothing":                  {"", nil, ErrResponse},
-		"no header":                {body, nil, ErrResponse},
-		"cut in a row":             {head + body[:len("Host,www.example.com,3.00,50\r\nUser")], rows[:1], ErrResponse},
-		"cut in quotes":            {head + body[:len(body)-20], rows[:1], ErrResponse},
-		"a rating out of range":    {head + "Host,www.example.com,7.00,50\n", nil, ErrResponse},
-		"a rating without sense":   {head + "Host,www.example.com,NaN,50\n", nil, ErrResponse},
-		"a cut null":               {head + "Host,www.example.com,3.00,nu", nil, ErrResponse},
-		"a row too wide":           {head + "Host,www.example.com,3.00,50,1\n", nil, ErrResponse},
+		"nothing":                  {"", nil, ErrBadResponse},
+		"no header":                {body, nil, ErrBadResponse},
+		"cut in a row":             {head + body[:len("Host,www.example.com,3.00,50\r\nUser")], rows[:1], ErrBadResponse},
+		"cut in quotes":            {head + body[:len(body)-20], rows[:1], ErrBadResponse},
+		"a rating out of range":    {head + "Host,www.example.com,7.00,50\n", nil, ErrBadResponse},
+		"a rating without sense":   {head + "Host,www.example.com,NaN,50\n", nil, ErrBadResponse},
+		"a cut null":               {head + "Host,www.example.com,3.00,nu", nil, ErrBadResponse},
+		"a row too wide":           {head + "Host,www.example.com,3.00,50,1\n", nil, ErrBadResponse},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -212,7 +212,7 @@ func TestBulkRowsEnd(t *testing.T) { // not in parallel: it measures what is all
 		})
 		before := allocated()
 		_, err := Collect(c.Bulk.CSV(t.Context(), ""))
-		require.ErrorIs(t, err, ErrResponse, name)
+		require.ErrorIs(t, err, ErrBadResponse, name)
 		require.ErrorIs(t, err, errHugeRow, name)
 		assert.Less(t, allocated()-before, uint64(64<<20), name)
 	}
@@ -247,7 +247,7 @@ func TestBulkStopsWhenToldTo(t *testing.T) {
 		last = err
 	}
 	require.ErrorIs(t, last, context.Canceled)
-	assert.NotErrorIs(t, last, ErrResponse)
+	assert.NotErrorIs(t, last, ErrBadResponse)
 }
 
 type closing struct {
@@ -276,7 +276,7 @@ func TestBulkRunAndWait(t *testing.T) {
 		"a failure that moves no date":    {bulkRun(1, "Complete"), []httpmock.Responder{status("1", "Complete"), status("1", "Failure")}, 2, time.Second, ErrBulkFailed},
 		"an old failure, then a good run": {bulkRun(1, "Failure"), []httpmock.Responder{status("1", "Failure"), status("2", "Complete")}, 2, time.Second, nil},
 		"no end":                          {bulkRun(1, "Complete"), []httpmock.Responder{status("1", "Running")}, 15, 0, context.DeadlineExceeded},
-		"no owner":                        {nil, []httpmock.Responder{jsonReply(403, `{"status":"Failure","message":"The requested owner was not found"}`)}, 1, 0, ErrOwner},
+		"no owner":                        {nil, []httpmock.Responder{jsonReply(403, `{"status":"Failure","message":"The requested owner was not found"}`)}, 1, 0, ErrOwnerRefused},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -36,7 +36,7 @@ const anyKey = "*"
 // one sends a call and reads the one thing that its answer holds.
 func one[T any](ctx context.Context, c *Client, call *call, keys []string, read func(*wire.Reader) T) (T, error) {
 	var v T
-	call.must = true
+	call.requireItem = true
 	_, err := c.exchange(ctx, call, keys, func(r *wire.Reader) {
 		// Some answers hold one thing as a list of one.
 		n := 0

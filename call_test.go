@@ -103,7 +103,7 @@ func TestOneThingMustBeThere(t *testing.T) {
 			t.Parallel()
 			s := &script{steps: []func(*http.Request) (*http.Response, error){answer(200, body)}}
 			u, err := clientOf(t, s, threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1})).Owners.Whoami(t.Context())
-			require.ErrorIs(t, err, threatconnect.ErrResponse)
+			require.ErrorIs(t, err, threatconnect.ErrBadResponse)
 			assert.Nil(t, u)
 		})
 	}
@@ -124,7 +124,7 @@ func TestAnAnswerMustSaySomething(t *testing.T) {
 			once := threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1})
 			tags, err := threatconnect.Collect(clientOf(t, &script{steps: steps{answer(200, first), answer(200, body)}}, once).
 				Tags.All(t.Context(), &threatconnect.TagListOptions{ListOptions: threatconnect.ListOptions{Limit: 2}}))
-			require.ErrorIs(t, err, threatconnect.ErrResponse)
+			require.ErrorIs(t, err, threatconnect.ErrBadResponse)
 			assert.Len(t, tags, 2, "what came before is good")
 
 			rest := `{"status":"Success","data":{"tag":[{"name":"c"}]}}`
@@ -134,7 +134,7 @@ func TestAnAnswerMustSaySomething(t *testing.T) {
 			assert.Len(t, tags, 3, "the page is asked for again")
 
 			err = clientOf(t, &script{steps: steps{answer(200, body)}}, once).Tags.Add(t.Context(), threatconnect.NewHost("www.example.com"), "Crime")
-			require.ErrorIs(t, err, threatconnect.ErrResponse)
+			require.ErrorIs(t, err, threatconnect.ErrBadResponse)
 			require.NoError(t, clientOf(t, &script{steps: steps{answer(204, "")}}, once).Tags.Add(t.Context(), threatconnect.NewHost("www.example.com"), "Crime"))
 		})
 	}

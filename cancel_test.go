@@ -198,7 +198,7 @@ var awaits = map[string]func(t *testing.T, ctx context.Context) error{
 
 func fire(t *testing.T, ctx context.Context, rt http.RoundTripper) error {
 	t.Helper()
-	trigger, err := threatconnect.NewTrigger("https://tc.example/api/playbook/x", &threatconnect.TriggerOptions{
+	trigger, err := threatconnect.NewPlaybookTrigger("https://tc.example/api/playbook/x", &threatconnect.PlaybookTriggerOptions{
 		HTTPClient: &http.Client{Transport: rt}, Retry: threatconnect.RetryPolicy{MaxAttempts: 1000},
 	})
 	require.NoError(t, err)
@@ -231,7 +231,7 @@ func TestEveryWaitEndsWithItsContext(t *testing.T) {
 				require.False(t, at.IsZero(), "it did not wait: %v", err)
 				assert.Zero(t, time.Since(at), "time passed after the end of the context")
 				require.ErrorIs(t, err, context.Canceled)
-				assert.NotErrorIs(t, err, threatconnect.ErrResponse)
+				assert.NotErrorIs(t, err, threatconnect.ErrBadResponse)
 			})
 		})
 	}

@@ -19,8 +19,8 @@ type Content struct {
 	// Size is how many bytes there are; more or fewer are an error, and the platform does not get
 	// a complete request then. 0 means that it is not known.
 	Size int64
-	// Once says that Open can be called only once. The upload is then tried only once.
-	Once bool
+	// OneShot says that Open can be called only once. The upload is then tried only once.
+	OneShot bool
 }
 
 // BytesContent returns content that is in memory.
@@ -58,7 +58,7 @@ func ReaderContent(r io.Reader, size int64) Content {
 			}, Size: size}
 		}
 	}
-	return Content{Open: func() (io.ReadCloser, error) { return io.NopCloser(r), nil }, Size: size, Once: true}
+	return Content{Open: func() (io.ReadCloser, error) { return io.NopCloser(r), nil }, Size: size, OneShot: true}
 }
 
 var (
@@ -97,7 +97,7 @@ func (u *uploading) payload() payload {
 	if size == 0 {
 		size = -1
 	}
-	return payload{contentType: "application/octet-stream", open: u.open, size: size, once: u.content.Once}
+	return payload{contentType: "application/octet-stream", open: u.open, size: size, oneShot: u.content.OneShot}
 }
 
 func (u *uploading) open() (io.ReadCloser, error) {

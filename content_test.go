@@ -136,7 +136,7 @@ func TestReadersAreReadAnewWhereTheyStand(t *testing.T) {
 	_, err := io.CopyN(io.Discard, r, 11)
 	require.NoError(t, err)
 	c := ReaderContent(r, 8)
-	assert.False(t, c.Once)
+	assert.False(t, c.OneShot)
 	for range 3 {
 		rc, err := c.Open()
 		require.NoError(t, err)
@@ -144,12 +144,12 @@ func TestReadersAreReadAnewWhereTheyStand(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, "not that", string(got))
 	}
-	assert.True(t, ReaderContent(bufio.NewReader(r), 0).Once, "a stream can be read only once")
+	assert.True(t, ReaderContent(bufio.NewReader(r), 0).OneShot, "a stream can be read only once")
 	in, out, err := os.Pipe()
 	require.NoError(t, err)
 	defer in.Close()
 	defer out.Close()
-	assert.True(t, ReaderContent(in, 0).Once, "a pipe is a file that can be read only once")
+	assert.True(t, ReaderContent(in, 0).OneShot, "a pipe is a file that can be read only once")
 }
 
 func TestFilesAreOpenedForEveryAttempt(t *testing.T) {

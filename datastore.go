@@ -90,11 +90,11 @@ func (s *DataStoreService) Do(ctx context.Context, r DataStoreRequest) ([]byte, 
 		path = path.under(value(r.ID))
 	}
 	call := &call{
-		method:  http.MethodPost,
-		route:   path,
-		header:  http.Header{"Db-Method": {r.Method}},
-		body:    payload{contentType: jsonType, bytes: r.Body},
-		repeats: r.Method != http.MethodPost || r.ID != "",
+		method:         http.MethodPost,
+		route:          path,
+		header:         http.Header{"Db-Method": {r.Method}},
+		body:           payload{contentType: jsonType, bytes: r.Body},
+		idempotentPOST: r.Method != http.MethodPost || r.ID != "",
 	}
 	var answer []byte
 	err := s.c.do(ctx, call, func(resp *http.Response) error {
@@ -104,7 +104,7 @@ func (s *DataStoreService) Do(ctx context.Context, r DataStoreRequest) ([]byte, 
 			return err
 		}
 		if strings.HasPrefix(strings.ToLower(resp.Header.Get("Content-Type")), "text/html") {
-			return fmt.Errorf("%w: %s", ErrResponse, newAPIError(call, resp, buf.Bytes()).Hint)
+			return fmt.Errorf("%w: %s", ErrBadResponse, newAPIError(call, resp, buf.Bytes()).Hint)
 		}
 		if env, bad := readEnvelope(buf.Bytes(), 0, nil, nil); bad == nil && !env.success() && env.message != "" {
 			return newAPIError(call, resp, buf.Bytes())
@@ -181,7 +181,7 @@ func (d *DataStore[T]) Create(ctx context.Context, v T) (recordID string, err er
 	}
 	a, err := readDataAnswer(answer)
 	if err == nil && a.id == "" {
-		err = fmt.Errorf("%w: it holds no record id", ErrResponse)
+		err = fmt.Errorf("%w: it holds no record id", ErrBadResponse)
 	}
 	return a.id, err
 }
@@ -301,7 +301,7 @@ type dataAnswer struct {
 func recordOf[T any](a *dataAnswer) (*DataRecord[T], error) {
 	r := &DataRecord[T]{ID: a.id, Version: a.version}
 	if a.source == nil {
-		return nil, fmt.Errorf("%w: it holds no record", ErrResponse)
+		return nil, fmt.Errorf("%w: it holds no record", ErrBadResponse)
 	}
 	if err := json.Unmarshal(a.source, &r.Value); err != nil {
 		return nil, fmt.Errorf("threatconnect: the record does not fit its type: %w", err)
@@ -322,7 +322,7 @@ func readDataAnswer(text []byte) (*dataAnswer, error) {
 	case a.fault != "" && (a.status == "404" || strings.Contains(a.fault, "not_found")):
 		return &a, fmt.Errorf("%w: the DataStore says %s", ErrNotFound, quoteForeign(a.fault))
 	case a.fault != "":
-		return &a, fmt.Errorf("%w: the DataStore says %s", ErrResponse, quoteForeign(a.fault))
+		return &a, fmt.Errorf("%w: the DataStore says %s", ErrBadResponse, quoteForeign(a.fault))
 	}
 	return &a, nil
 }

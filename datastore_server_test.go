@@ -46,7 +46,7 @@ func TestDataStoreAgainstTheServer(t *testing.T) {
 	store, err = threatconnect.DataStoreOf[sighting](plain.ClientAs(threatconnect.Token(plain.Token())), threatconnect.DataStoreLocal, "sightings")
 	require.NoError(t, err)
 	_, err = store.Get(t.Context(), "a")
-	require.ErrorIs(t, err, threatconnect.ErrResponse, "called JSON, and is none")
+	require.ErrorIs(t, err, threatconnect.ErrBadResponse, "called JSON, and is none")
 }
 
 func TestDataStoreGivesAnswersAsTheyCome(t *testing.T) {

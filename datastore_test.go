@@ -116,14 +116,14 @@ func TestDataStoreAnswersOfOtherKinds(t *testing.T) {
 		"a record that is not there":         {jsonReply(200, `{"_id":"a","found":false}`), ErrNotFound},
 		"the same with status 404":           {jsonReply(404, `{"_id":"a","found":false}`), ErrNotFound},
 		"a data type that is not there":      {jsonReply(200, `{"error":{"type":"index_not_found_exception","reason":"no such index"},"status":404}`), ErrNotFound},
-		"another error of Elasticsearch":     {jsonReply(200, `{"error":{"type":"parsing_exception"},"status":400}`), ErrResponse},
-		"an error in words":                  {jsonReply(200, `{"error":"oops"}`), ErrResponse},
-		"no JSON although it says so":        {jsonReply(200, `no such index`), ErrResponse},
-		"a record without a value":           {jsonReply(200, `{"_id":"a","found":true}`), ErrResponse},
-		"nothing":                            {jsonReply(200, ``), ErrResponse},
-		"a login page":                       {httpmock.NewStringResponder(200, "<html>").HeaderSet(http.Header{"Content-Type": {"text/html"}}), ErrResponse},
+		"another error of Elasticsearch":     {jsonReply(200, `{"error":{"type":"parsing_exception"},"status":400}`), ErrBadResponse},
+		"an error in words":                  {jsonReply(200, `{"error":"oops"}`), ErrBadResponse},
+		"no JSON although it says so":        {jsonReply(200, `no such index`), ErrBadResponse},
+		"a record without a value":           {jsonReply(200, `{"_id":"a","found":true}`), ErrBadResponse},
+		"nothing":                            {jsonReply(200, ``), ErrBadResponse},
+		"a login page":                       {httpmock.NewStringResponder(200, "<html>").HeaderSet(http.Header{"Content-Type": {"text/html"}}), ErrBadResponse},
 		"a failure of the platform with 200": {jsonReply(200, `{"status":"Failure","message":"The requested resource was not found"}`), ErrNotFound},
-		"an expired token":                   {jsonReply(401, `{"status":"Failure","message":"Unauthorized"}`), ErrToken},
+		"an expired token":                   {jsonReply(401, `{"status":"Failure","message":"Unauthorized"}`), ErrTokenRefused},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -148,7 +148,7 @@ func TestDataStoreAnswersOfOtherKinds(t *testing.T) {
 	require.NoError(t, err)
 	mock.RegisterNoResponder(jsonReply(200, `{}`))
 	_, err = d.Create(t.Context(), watched{})
-	require.ErrorIs(t, err, ErrResponse, "an id that nobody knows")
+	require.ErrorIs(t, err, ErrBadResponse, "an id that nobody knows")
 }
 
 func TestDataStoreRepeatsWhatDoesNoHarm(t *testing.T) {

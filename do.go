@@ -60,11 +60,11 @@ func (c *Client) Do(ctx context.Context, r Request) (*http.Response, error) {
 		}
 	}
 	call := &call{
-		method: r.Method,
-		route:  ownRoute(r.Path),
-		query:  r.Query,
-		header: http.Header{},
-		keep:   true,
+		method:   r.Method,
+		route:    ownRoute(r.Path),
+		query:    r.Query,
+		header:   http.Header{},
+		keepBody: true,
 	}
 	for name, values := range r.Query {
 		if name != "owner" {

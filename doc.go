@@ -95,7 +95,7 @@
 // # What is in memory
 //
 //   - An answer up to 64 MiB ([WithMaxResponseBytes]), counted after decompression, and twice that for
-//     what it is decoded to; what is larger is [ErrBodyTooLarge]. Of an answer that says no, 64 KiB,
+//     what it is decoded to; what is larger is [ErrResponseTooLarge]. Of an answer that says no, 64 KiB,
 //     and no longer than 15 seconds.
 //   - Response headers up to 1 MiB.
 //   - Of a list, a page; with [ListOptions].Ahead, that many pages more, 32 at most.

@@ -87,18 +87,18 @@ func (c *Client) upload(ctx context.Context, t target, content Content, o Upload
 		if t.owner != "" {
 			q.Set("owner", t.owner)
 		}
-		_, err := c.exchange(ctx, &call{method: http.MethodPost, route: r, query: q, body: u.payload(), repeats: true, quiet: true}, nil, nil)
+		_, err := c.exchange(ctx, &call{method: http.MethodPost, route: r, query: q, body: u.payload(), idempotentPOST: true, allowEmpty: true}, nil, nil)
 		if !contentExists(err) {
 			return err
 		}
-		if content.Once {
+		if content.OneShot {
 			if api, ok := errors.AsType[*APIError](err); ok {
 				api.Hint = "there is content already and this one can be read only once: set Replace, or give content that can be opened again"
 			}
 			return err
 		}
 	}
-	_, err = c.exchange(ctx, &call{method: http.MethodPut, route: r, query: ownerQuery(t.owner), body: u.payload(), quiet: true}, nil, nil)
+	_, err = c.exchange(ctx, &call{method: http.MethodPut, route: r, query: ownerQuery(t.owner), body: u.payload(), allowEmpty: true}, nil, nil)
 	return err
 }
 
@@ -162,7 +162,7 @@ type textSink struct {
 
 func (t *textSink) Write(p []byte) (int, error) {
 	if int64(t.Len())+int64(len(p)) > t.most {
-		return 0, ErrBodyTooLarge
+		return 0, ErrResponseTooLarge
 	}
 	return t.Builder.Write(p)
 }

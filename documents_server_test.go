@@ -131,7 +131,7 @@ func TestDownloadOverFaults(t *testing.T) {
 				assert.Equal(t, content, w.Bytes())
 				return
 			}
-			require.ErrorIs(t, err, threatconnect.ErrResponse)
+			require.ErrorIs(t, err, threatconnect.ErrBadResponse)
 			assert.Equal(t, int64(w.Len()), n)
 			assert.Equal(t, content[:n], w.Bytes(), "what was written is the beginning, once")
 		})

@@ -216,11 +216,11 @@ func TestDownloadTellsContentFromWhatIsNone(t *testing.T) {
 		"a document that is JSON":             {jsonReply(200, `{"status":"Success","rows":[1]}`), `{"status":"Success","rows":[1]}`, nil},
 		"JSON that reads like a failure":      {httpmock.NewStringResponder(200, `{"status":"Failure","message":"x"}`).HeaderSet(octets), `{"status":"Failure","message":"x"}`, nil},
 		"no content type":                     {httpmock.NewStringResponder(200, "example"), "example", nil},
-		"a login page":                        {httpmock.NewStringResponder(200, "<html>Sign in</html>").HeaderSet(http.Header{"Content-Type": {"text/html;charset=utf-8"}}), "", ErrResponse},
-		"a login page without a content type": {httpmock.NewStringResponder(200, "\n<!DOCTYPE html><html>Sign in</html>"), "", ErrResponse},
+		"a login page":                        {httpmock.NewStringResponder(200, "<html>Sign in</html>").HeaderSet(http.Header{"Content-Type": {"text/html;charset=utf-8"}}), "", ErrBadResponse},
+		"a login page without a content type": {httpmock.NewStringResponder(200, "\n<!DOCTYPE html><html>Sign in</html>"), "", ErrBadResponse},
 		"a failure with status 200":           {jsonReply(200, `{"status":"Failure","message":"The requested resource was not found"}`), "", ErrNotFound},
 		"a failure":                           {jsonReply(404, `{"status":"Failure","message":"The requested resource was not found"}`), "", ErrNotFound},
-		"nothing":                             {httpmock.NewStringResponder(200, "").HeaderSet(octets), "", ErrResponse},
+		"nothing":                             {httpmock.NewStringResponder(200, "").HeaderSet(octets), "", ErrBadResponse},
 		"a page for people with status 500":   {httpmock.NewStringResponder(500, "<html>oops</html>"), "", ErrServer},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -284,8 +284,8 @@ func TestDownloadRepeatsOnlyWhatNobodyHasSeen(t *testing.T) {
 	}{
 		"broken before the first byte": {[]httpmock.Responder{brokenAfter(text, 0), whole}, &bytes.Buffer{}, 2, nil},
 		"broken within what is looked": {[]httpmock.Responder{brokenAfter(text, 100), whole}, &bytes.Buffer{}, 2, nil},
-		"broken later":                 {[]httpmock.Responder{brokenAfter(text, 90_000), whole}, &bytes.Buffer{}, 1, ErrResponse},
-		"shorter than it says":         {[]httpmock.Responder{short, whole}, &bytes.Buffer{}, 1, ErrResponse},
+		"broken later":                 {[]httpmock.Responder{brokenAfter(text, 90_000), whole}, &bytes.Buffer{}, 1, ErrBadResponse},
+		"shorter than it says":         {[]httpmock.Responder{short, whole}, &bytes.Buffer{}, 1, ErrBadResponse},
 		"a page first":                 {[]httpmock.Responder{httpmock.NewStringResponder(200, "<html></html>"), whole}, &bytes.Buffer{}, 2, nil},
 		"a writer that fails":          {[]httpmock.Responder{whole}, &failingWriter{n: 40_000}, 1, errDisk},
 		"a writer that fails at once":  {[]httpmock.Responder{whole}, &failingWriter{}, 1, errDisk},
@@ -351,7 +351,7 @@ func TestSignatureText(t *testing.T) {
 	assert.Contains(t, got, "a rule can look like this")
 	mock.RegisterResponder("GET", contentBase+"/v2/groups/signatures/6/download", httpmock.NewStringResponder(200, strings.Repeat("x", 65)))
 	_, err = c.Groups.SignatureText(t.Context(), 6, nil)
-	require.ErrorIs(t, err, ErrBodyTooLarge)
+	require.ErrorIs(t, err, ErrResponseTooLarge)
 	_, err = c.Groups.SignatureText(t.Context(), 0, nil)
 	require.ErrorIs(t, err, ErrValidation)
 	_, err = c.Groups.Download(t.Context(), GroupRef{Type: GroupReport, ID: 1}, io.Discard)
@@ -381,7 +381,7 @@ func TestPDFOfEveryTypeButDocumentsAndEmails(t *testing.T) {
 	c, mock := contentClient(t)
 	mock.RegisterNoResponder(httpmock.NewStringResponder(200, "no report for you"))
 	_, err := c.Groups.PDF(t.Context(), GroupRef{Type: GroupIncident, ID: 7}, io.Discard)
-	require.ErrorIs(t, err, ErrResponse)
+	require.ErrorIs(t, err, ErrBadResponse)
 	_, err = c.Groups.PDF(t.Context(), IndicatorRef{Type: TypeHost, Value: "www.example.com"}, io.Discard)
 	require.ErrorIs(t, err, ErrValidation)
 }

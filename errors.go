@@ -12,25 +12,25 @@ import (
 // describes it: a refused timestamp matches both [ErrUnauthorized], when the status was 401, and
 // [ErrClockSkew]. Where the status does not tell, the platform's message decides.
 var (
-	ErrBadRequest   = errors.New("threatconnect: bad request")              // 400
-	ErrUnauthorized = errors.New("threatconnect: unauthorized")             // 401: bad credentials, or no permission for this
-	ErrForbidden    = errors.New("threatconnect: forbidden")                // 403
-	ErrNotFound     = errors.New("threatconnect: not found")                // 404
-	ErrRateLimited  = errors.New("threatconnect: rate limited")             // 429
-	ErrServer       = errors.New("threatconnect: server error")             // any 5xx
-	ErrUnavailable  = errors.New("threatconnect: service unavailable")      // 503
-	ErrSignature    = errors.New("threatconnect: signature refused")        // the secret key is wrong, or something changed the request on its way
-	ErrClockSkew    = errors.New("threatconnect: clock skew")               // the timestamp was more than five minutes off
-	ErrToken        = errors.New("threatconnect: token refused")            // the API token has expired or was regenerated
-	ErrOwner        = errors.New("threatconnect: owner refused")            // the owner does not exist, or the API user cannot see it
-	ErrExists       = errors.New("threatconnect: already exists")           // the thing to create is there
-	ErrTooLarge     = errors.New("threatconnect: too large")                // the platform refuses a body of this size
-	ErrNotLicensed  = errors.New("threatconnect: API not licensed")         // the instance has no license for the API; waiting does not help
-	ErrBatchOff     = errors.New("threatconnect: batch not enabled")        // the instance has no batch API or no document storage; waiting does not help
-	ErrRedirect     = errors.New("threatconnect: redirect refused")         // a redirect was answered; following would break the signature
-	ErrResponse     = errors.New("threatconnect: unusable answer")          // an answer that is not what the API promises: HTML, broken JSON, a cut body
-	ErrBodyTooLarge = errors.New("threatconnect: answer over the size cap") // an answer larger than the client reads
-	ErrValidation   = errors.New("threatconnect: invalid input")            // refused before anything was sent; see [ValidationError]
+	ErrBadRequest       = errors.New("threatconnect: bad request")              // 400
+	ErrUnauthorized     = errors.New("threatconnect: unauthorized")             // 401: bad credentials, or no permission for this
+	ErrForbidden        = errors.New("threatconnect: forbidden")                // 403
+	ErrNotFound         = errors.New("threatconnect: not found")                // 404
+	ErrRateLimited      = errors.New("threatconnect: rate limited")             // 429
+	ErrServer           = errors.New("threatconnect: server error")             // any 5xx
+	ErrUnavailable      = errors.New("threatconnect: service unavailable")      // 503
+	ErrSignature        = errors.New("threatconnect: signature refused")        // the secret key is wrong, or something changed the request on its way
+	ErrClockSkew        = errors.New("threatconnect: clock skew")               // the timestamp was more than five minutes off
+	ErrTokenRefused     = errors.New("threatconnect: token refused")            // the API token has expired or was regenerated
+	ErrOwnerRefused     = errors.New("threatconnect: owner refused")            // the owner does not exist, or the API user cannot see it
+	ErrExists           = errors.New("threatconnect: already exists")           // the thing to create is there
+	ErrRequestTooLarge  = errors.New("threatconnect: too large")                // the platform refuses a body of this size
+	ErrNotLicensed      = errors.New("threatconnect: API not licensed")         // the instance has no license for the API; waiting does not help
+	ErrBatchDisabled    = errors.New("threatconnect: batch not enabled")        // the instance has no batch API or no document storage; waiting does not help
+	ErrRedirect         = errors.New("threatconnect: redirect refused")         // a redirect was answered; following would break the signature
+	ErrBadResponse      = errors.New("threatconnect: unusable answer")          // an answer that is not what the API promises: HTML, broken JSON, a cut body
+	ErrResponseTooLarge = errors.New("threatconnect: answer over the size cap") // an answer larger than the client reads
+	ErrValidation       = errors.New("threatconnect: invalid input")            // refused before anything was sent; see [ValidationError]
 )
 
 // ValidationError is input that was refused before anything was sent.

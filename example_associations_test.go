@@ -141,7 +141,7 @@ func ExampleSecurityLabelsService_Indicators() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := client.SecurityLabels.Apply(ctx, host, "TLP:AMBER+STRICT"); err != nil {
+	if err := client.SecurityLabels.Add(ctx, host, "TLP:AMBER+STRICT"); err != nil {
 		log.Fatal(err)
 	}
 	for indicator, err := range client.SecurityLabels.Indicators(ctx, "TLP:AMBER+STRICT", nil) {

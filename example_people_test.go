@@ -90,7 +90,7 @@ func ExampleVictimAssetsService() {
 		&threatconnect.VictimEmailAddress{Address: "jo@example.com", AddressType: "Work"},
 		&threatconnect.VictimPhone{Number: "555-0100"},
 	} {
-		if _, err := client.VictimAssets.Create(ctx, victim, asset); err != nil {
+		if _, err := client.VictimAssets.Add(ctx, victim, asset); err != nil {
 			log.Fatal(err)
 		}
 	}
@@ -125,7 +125,7 @@ func ExampleAdversaryAssetsService() {
 
 	adversary := threatconnect.GroupRef{Type: threatconnect.GroupAdversary, ID: group.ID}
 	handle := threatconnect.AdversaryAsset{Type: threatconnect.AdversaryAssetHandle, Value: "badguy42"}
-	if _, err := client.AdversaryAssets.Create(ctx, adversary, handle); err != nil {
+	if _, err := client.AdversaryAssets.Add(ctx, adversary, handle); err != nil {
 		log.Fatal(err)
 	}
 	assets, err := client.AdversaryAssets.On(ctx, adversary)

@@ -44,7 +44,7 @@ func ExamplePlaybooksService_Export() {
 	// Output: Triage alerts Active
 }
 
-func ExampleTrigger_Fire() {
+func ExamplePlaybookTrigger_Fire() {
 	// What stands in for a playbook with an HTTP trigger.
 	playbook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, _, _ := r.BasicAuth()
@@ -53,7 +53,7 @@ func ExampleTrigger_Fire() {
 	}))
 	defer playbook.Close()
 
-	trigger, err := threatconnect.NewTrigger(playbook.URL, &threatconnect.TriggerOptions{Username: "sensor", Password: "example"})
+	trigger, err := threatconnect.NewPlaybookTrigger(playbook.URL, &threatconnect.PlaybookTriggerOptions{Username: "sensor", Password: "example"})
 	if err != nil {
 		log.Fatal(err)
 	}

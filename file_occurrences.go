@@ -110,7 +110,7 @@ func (s *FileOccurrencesService) send(ctx context.Context, method string, t targ
 
 // typedTarget returns where an indicator is, and refuses what is not of the type.
 func (c *Client) typedTarget(r Resource, typ IndicatorType) (target, error) {
-	t, err := c.placeOf(r, "")
+	t, err := c.relatedTarget(r, "")
 	if err == nil {
 		err = t.mustBe(typ)
 	}

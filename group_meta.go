@@ -118,18 +118,18 @@ func (m *GroupMeta) read(key []byte, r *wire.Reader) bool {
 }
 
 // readGroup reads one group of a known type.
-func readGroup(r *wire.Reader, def *groupDef) Group { return new(likeBefore).group(r, def) }
+func readGroup(r *wire.Reader, def *groupDef) Group { return new(interner).group(r, def) }
 
 // readAnyGroup reads one element of a list of groups of all types.
-func readAnyGroup(r *wire.Reader) Group { return new(likeBefore).anyGroup(r) }
+func readAnyGroup(r *wire.Reader) Group { return new(interner).anyGroup(r) }
 
-func (l *likeBefore) group(r *wire.Reader, def *groupDef) Group {
+func (l *interner) group(r *wire.Reader, def *groupDef) Group {
 	g := def.new()
 	l.groupInto(r, g)
 	return g
 }
 
-func (l *likeBefore) groupInto(r *wire.Reader, g Group) {
+func (l *interner) groupInto(r *wire.Reader, g Group) {
 	meta := g.Meta()
 	own, _ := g.(specificGroup)
 	for r.Object(); r.NextKey(); {
@@ -142,13 +142,13 @@ func (l *likeBefore) groupInto(r *wire.Reader, g Group) {
 			r.Skip()
 		case meta.read(key, r):
 		default:
-			keep(&meta.Extra, key, r)
+			keepExtra(&meta.Extra, key, r)
 		}
 	}
 }
 
 // anyGroup looks for the type of an element first, and then reads it as what it is.
-func (l *likeBefore) anyGroup(r *wire.Reader) Group {
+func (l *interner) anyGroup(r *wire.Reader) Group {
 	peek, typ := *r, GroupType("")
 	for peek.Object(); peek.NextKey(); {
 		if string(peek.Key()) == "type" {
@@ -176,7 +176,7 @@ func (m *GroupMeta) checkSingle(t GroupType) error {
 	case len(m.Attributes) > 0:
 		return bad("attributes", "add them with client.Attributes.Add, or import the group with client.Batch")
 	case len(m.SecurityLabels) > 0:
-		return bad("security labels", "apply them with client.SecurityLabels.Apply, or import the group with client.Batch")
+		return bad("security labels", "apply them with client.SecurityLabels.Add, or import the group with client.Batch")
 	case len(m.GroupXIDs) > 0 || len(m.Associated) > 0:
 		return bad("associations", "link it with client.Associations.Link, or import it with client.Batch")
 	case m.XID != "" || !m.LastSeen.IsZero() || !m.ExternalDateAdded.IsZero() || !m.ExternalDateExpires.IsZero() || !m.ExternalLastModified.IsZero(),

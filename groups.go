@@ -131,7 +131,7 @@ func (s *TypedGroups[T]) page(ctx context.Context, o GroupListOptions, start, li
 	if err != nil {
 		return nil, err
 	}
-	var seen likeBefore
+	var seen interner
 	return list(ctx, s.c, &call{method: http.MethodGet, route: s.def.collection(), query: q}, limit, []string{s.def.entity, "group"},
 		func(r *wire.Reader) T { return seen.group(r, s.def).(T) })
 }
@@ -200,7 +200,7 @@ func (s *GroupsService) page(ctx context.Context, o GroupListOptions, start, lim
 	if err != nil {
 		return nil, err
 	}
-	return list(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "groups"), query: q}, limit, []string{"group"}, new(likeBefore).anyGroup)
+	return list(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "groups"), query: q}, limit, []string{"group"}, new(interner).anyGroup)
 }
 
 // Get reads the group that ref names, with one request.

@@ -46,7 +46,7 @@ func checkHeaders(t *testing.T, text string) (arrived bool) {
 		require.ErrorIs(t, err, threatconnect.ErrValidation)
 	} else {
 		_, err = c.Indicators.Hosts.List(ctx, nil)
-		require.ErrorIs(t, err, threatconnect.ErrOwner)
+		require.ErrorIs(t, err, threatconnect.ErrOwnerRefused)
 		require.Equal(t, text, tap.sent[0].query.Get("owner"))
 	}
 	c, tap, err = client()
@@ -83,7 +83,7 @@ func checkHeaders(t *testing.T, text string) (arrived bool) {
 // checkTrigger is checkHeaders for the headers and the password of a trigger.
 func checkTrigger(t *testing.T, text string) {
 	t.Helper()
-	for _, o := range []threatconnect.TriggerOptions{
+	for _, o := range []threatconnect.PlaybookTriggerOptions{
 		{Header: http.Header{"X-Note": {text}}}, {Header: http.Header{text: {"x"}}}, {Header: http.Header{"User-Agent": {text}}}, {Username: "u", Password: text}, {Username: text},
 	} {
 		var sent bytes.Buffer
@@ -94,7 +94,7 @@ func checkTrigger(t *testing.T, text string) {
 			return reply(200, ""), nil
 		})}
 		o.Retry = threatconnect.RetryPolicy{MaxAttempts: 1}
-		trigger, err := threatconnect.NewTrigger("https://tc.example/api/playbook/x", &o)
+		trigger, err := threatconnect.NewPlaybookTrigger("https://tc.example/api/playbook/x", &o)
 		if err != nil {
 			require.ErrorIs(t, err, threatconnect.ErrValidation)
 			continue
@@ -134,7 +134,7 @@ func FuzzHeaders(f *testing.F) {
 func TestAHeaderNameOfATriggerIsChecked(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"", "X-Evil: 1\r\nX", "X Y", "X:"} {
-		_, err := threatconnect.NewTrigger("https://tc.example/x", &threatconnect.TriggerOptions{Header: http.Header{name: {"v"}}})
+		_, err := threatconnect.NewPlaybookTrigger("https://tc.example/x", &threatconnect.PlaybookTriggerOptions{Header: http.Header{name: {"v"}}})
 		require.ErrorIs(t, err, threatconnect.ErrValidation, name)
 	}
 }
@@ -153,7 +153,7 @@ func FuzzAddresses(f *testing.F) {
 		if _, err := threatconnect.NewClient("https://tc.example", threatconnect.Token("x"), threatconnect.WithProxy(s)); err != nil {
 			require.ErrorIs(t, err, threatconnect.ErrValidation)
 		}
-		if _, err := threatconnect.NewTrigger(s, nil); err != nil {
+		if _, err := threatconnect.NewPlaybookTrigger(s, nil); err != nil {
 			require.ErrorIs(t, err, threatconnect.ErrValidation)
 		}
 		var sent *http.Request

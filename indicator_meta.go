@@ -212,7 +212,7 @@ func (m *IndicatorMeta) checkSingle() error {
 	case len(m.Attributes) > 0:
 		return bad("attributes", "add them with client.Attributes.Add, or import the indicator with client.Batch")
 	case len(m.SecurityLabels) > 0:
-		return bad("security labels", "apply them with client.SecurityLabels.Apply, or import the indicator with client.Batch")
+		return bad("security labels", "apply them with client.SecurityLabels.Add, or import the indicator with client.Batch")
 	case m.Description != "" || m.Source != "":
 		return bad("description and source", "add a Description or Source attribute that is displayed")
 	case len(m.GroupXIDs) > 0 || len(m.Associated) > 0:
@@ -238,8 +238,8 @@ func (m *IndicatorMeta) write(w *wire.Writer) {
 	flag(w, "privateFlag", m.Private)
 }
 
-// keep stores a field that this package does not name.
-func keep(extra *map[string]json.RawMessage, key []byte, r *wire.Reader) {
+// keepExtra stores a field that this package does not name.
+func keepExtra(extra *map[string]json.RawMessage, key []byte, r *wire.Reader) {
 	name := string(key)
 	raw := r.Raw()
 	if raw == nil {

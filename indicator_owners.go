@@ -29,7 +29,7 @@ func (s *IndicatorsService) acrossOwners(ctx context.Context, indicator Resource
 	if o.Owner != "" {
 		return &ValidationError{Field: "owner", Rule: "is named in a read of all owners", Fix: "leave it empty, or use Get"}
 	}
-	t, err := s.c.placeOf(indicator, "")
+	t, err := s.c.relatedTarget(indicator, "")
 	if err != nil {
 		return err
 	}

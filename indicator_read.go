@@ -8,29 +8,29 @@ import (
 
 // readIndicator reads one indicator of a known type.
 func readIndicator(r *wire.Reader, def *indicatorDef) Indicator {
-	return new(likeBefore).indicator(r, def)
+	return new(interner).indicator(r, def)
 }
 
 // readAnyIndicator reads one element of a list of indicators of all types.
-func readAnyIndicator(r *wire.Reader) Indicator { return new(likeBefore).anyIndicator(r) }
+func readAnyIndicator(r *wire.Reader) Indicator { return new(interner).anyIndicator(r) }
 
-// likeBefore holds the texts that repeat from one element of a list to the next, so that they are
+// interner holds the texts that repeat from one element of a list to the next, so that they are
 // kept in memory once.
-type likeBefore struct{ owner, typ string }
+type interner struct{ owner, typ string }
 
 // ownerName reads the name of an owner.
-func (l *likeBefore) ownerName(r *wire.Reader) string {
+func (l *interner) ownerName(r *wire.Reader) string {
 	l.owner = r.TextIntern(l.owner)
 	return l.owner
 }
 
 // typeName reads the name of a type.
-func (l *likeBefore) typeName(r *wire.Reader) string {
+func (l *interner) typeName(r *wire.Reader) string {
 	l.typ = r.TextIntern(l.typ)
 	return l.typ
 }
 
-func (l *likeBefore) indicator(r *wire.Reader, def *indicatorDef) Indicator {
+func (l *interner) indicator(r *wire.Reader, def *indicatorDef) Indicator {
 	ind := def.new()
 	meta := ind.Meta()
 	own, _ := ind.(specific)
@@ -54,7 +54,7 @@ func (l *likeBefore) indicator(r *wire.Reader, def *indicatorDef) Indicator {
 			summary = r.Text()
 		case meta.read(key, r):
 		default:
-			keep(&meta.Extra, key, r)
+			keepExtra(&meta.Extra, key, r)
 		}
 	}
 	if summary != "" && ind.Summary() == "" {
@@ -65,7 +65,7 @@ func (l *likeBefore) indicator(r *wire.Reader, def *indicatorDef) Indicator {
 
 // anyIndicator reads an element whose type may come after its fields: those that only one type has
 // wait in Extra until it is known.
-func (l *likeBefore) anyIndicator(r *wire.Reader) Indicator {
+func (l *interner) anyIndicator(r *wire.Reader) Indicator {
 	start := *r
 	var m IndicatorMeta
 	var typ IndicatorType
@@ -80,7 +80,7 @@ func (l *likeBefore) anyIndicator(r *wire.Reader) Indicator {
 			m.Owner.Name = l.ownerName(r)
 		default:
 			if !m.read(key, r) {
-				keep(&m.Extra, key, r)
+				keepExtra(&m.Extra, key, r)
 			}
 		}
 	}

@@ -34,7 +34,7 @@ func BenchmarkReadIndicators(b *testing.B) {
 		for b.Loop() {
 			items := make([]Indicator, 0, n)
 			_, err := readEnvelope(text, 0, []string{"indicator"}, func(r *wire.Reader) {
-				var seen likeBefore
+				var seen interner
 				for r.Array(); r.NextElem(); {
 					items = append(items, seen.anyIndicator(r))
 				}

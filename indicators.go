@@ -144,7 +144,7 @@ func (s *TypedIndicators[T]) page(ctx context.Context, o IndicatorListOptions, s
 	if err != nil {
 		return nil, err
 	}
-	var seen likeBefore
+	var seen interner
 	return list(ctx, s.c, &call{method: http.MethodGet, route: s.def.collection(), query: q}, limit, []string{s.def.entity, "indicator"},
 		func(r *wire.Reader) T { return seen.indicator(r, s.def).(T) })
 }
@@ -221,7 +221,7 @@ func (s *IndicatorsService) page(ctx context.Context, o IndicatorListOptions, st
 	if err != nil {
 		return nil, err
 	}
-	return list(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "indicators"), query: q}, limit, []string{"indicator"}, new(likeBefore).anyIndicator)
+	return list(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "indicators"), query: q}, limit, []string{"indicator"}, new(interner).anyIndicator)
 }
 
 // Get reads the indicator that ref names, with one request.

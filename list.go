@@ -200,6 +200,6 @@ func (w *walk[T]) checkRepeated(ctx context.Context, p *page[T]) error {
 }
 
 var (
-	errRepeatedPage = fmt.Errorf("%w: the platform sent the same page twice in a row, so that the end of the list cannot be found", ErrResponse)
-	errShortList    = fmt.Errorf("%w: the platform sent an empty page, but by its resultCount the list goes on", ErrResponse)
+	errRepeatedPage = fmt.Errorf("%w: the platform sent the same page twice in a row, so that the end of the list cannot be found", ErrBadResponse)
+	errShortList    = fmt.Errorf("%w: the platform sent an empty page, but by its resultCount the list goes on", ErrBadResponse)
 )

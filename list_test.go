@@ -187,7 +187,7 @@ func TestAnEmptyPageIsNotTheEndOfALongerList(t *testing.T) {
 				require.NoError(t, err)
 				return
 			}
-			require.ErrorIs(t, err, threatconnect.ErrResponse)
+			require.ErrorIs(t, err, threatconnect.ErrBadResponse)
 			assert.ErrorContains(t, err, "by its resultCount the list goes on")
 		})
 	}
@@ -291,7 +291,7 @@ func TestALiveScoreDoesNotHideARepeatedPage(t *testing.T) {
 		return reply(200, fmt.Sprintf(`{"status":"Success","took":%d,"data":{"host":[%s]}}`, n, strings.Join(items, ","))), nil
 	})
 	got, err := threatconnect.Collect(clientOf(t, rt).Indicators.Hosts.All(t.Context(), nil))
-	require.ErrorIs(t, err, threatconnect.ErrResponse)
+	require.ErrorIs(t, err, threatconnect.ErrBadResponse)
 	assert.Len(t, got, 500)
 	assert.LessOrEqual(t, n, 3)
 }
@@ -301,7 +301,7 @@ func TestAPageThatRepeatsForEverEndsTheList(t *testing.T) {
 	for count, asked := range map[int]string{-1: "0+10 10+10 0+9", 1000: "0+10 10+10"} {
 		p := &tagPages{answer: func(_, l int) (int, []int) { return count, span(0, l, 10) }}
 		got, err := hosts(t, p, threatconnect.ListOptions{Limit: 10})
-		require.ErrorIs(t, err, threatconnect.ErrResponse)
+		require.ErrorIs(t, err, threatconnect.ErrBadResponse)
 		assert.ErrorContains(t, err, "the same page twice")
 		assert.Len(t, got, 10)
 		assert.Equal(t, asked, strings.Join(p.asked, " "))
@@ -314,7 +314,7 @@ func TestAPageThatRepeatsBehindOthersIsNoWholeList(t *testing.T) {
 	t.Parallel()
 	p := &tagPages{answer: func(start, _ int) (int, []int) { return -1, span(min(start, 10), 10, 100) }}
 	got, err := hosts(t, p, threatconnect.ListOptions{Limit: 10})
-	require.ErrorIs(t, err, threatconnect.ErrResponse)
+	require.ErrorIs(t, err, threatconnect.ErrBadResponse)
 	assert.Len(t, got, 20)
 	assert.Equal(t, "0+10 10+10 20+10", strings.Join(p.asked, " "))
 }

@@ -184,7 +184,7 @@ func (b *logBuffer) flush(ctx context.Context) error {
 	select {
 	case b.turn <- struct{}{}:
 	case <-ctx.Done():
-		return endOf(ctx)
+		return contextErr(ctx)
 	}
 	defer func() { <-b.turn }()
 	for {
@@ -194,7 +194,7 @@ func (b *logBuffer) flush(ctx context.Context) error {
 		}
 		if err := ctx.Err(); err != nil {
 			b.putBack(entries)
-			return endOf(ctx)
+			return contextErr(ctx)
 		}
 		if err := b.logs.Send(context.WithValue(ctx, sendingLogs{}, true), entries...); err != nil {
 			b.mu.Lock()

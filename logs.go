@@ -54,7 +54,7 @@ func (s *LogsService) Send(ctx context.Context, entries ...LogEntry) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.c.exchange(ctx, &call{method: http.MethodPost, route: at("v2", "logs", "app"), body: jsonBody(body), quiet: true}, nil, nil)
+	_, err = s.c.exchange(ctx, &call{method: http.MethodPost, route: at("v2", "logs", "app"), body: jsonBody(body), allowEmpty: true}, nil, nil)
 	return err
 }
 

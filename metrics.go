@@ -208,11 +208,11 @@ func (s *MetricsService) AddAndRead(ctx context.Context, name string, point Metr
 		}
 		switch {
 		case err != nil:
-			return fmt.Errorf("%w: %w", ErrResponse, err)
+			return fmt.Errorf("%w: %w", ErrBadResponse, err)
 		case !env.success():
 			return newAPIError(call, resp, buf.Bytes())
 		case !env.found:
-			return fmt.Errorf("%w: it holds no value", ErrResponse)
+			return fmt.Errorf("%w: it holds no value", ErrBadResponse)
 		}
 		return nil
 	})

@@ -65,13 +65,13 @@ func TestMetricPointsAreAddedWithAndWithoutAnAnswer(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, threatconnect.MetricReading{Value: 4, Date: hour}, *got)
 	_, err = client.Metrics.AddAndRead(t.Context(), "alerts", two)
-	require.ErrorIs(t, err, threatconnect.ErrResponse, "no reading is not a reading of 0")
+	require.ErrorIs(t, err, threatconnect.ErrBadResponse, "no reading is not a reading of 0")
 	_, err = client.Metrics.AddAndRead(t.Context(), "alerts", two)
 	var refusal *threatconnect.APIError
 	require.ErrorAs(t, err, &refusal)
 	assert.Equal(t, "no", refusal.Message)
 	_, err = client.Metrics.AddAndRead(t.Context(), "alerts", two)
-	require.ErrorIs(t, err, threatconnect.ErrResponse)
+	require.ErrorIs(t, err, threatconnect.ErrBadResponse)
 }
 
 func TestMetricThatThePlatformWouldRefuseIsNotSent(t *testing.T) {

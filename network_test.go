@@ -185,7 +185,7 @@ func TestAServerThatDoesNotReadAnUpload(t *testing.T) {
 			require.ErrorContains(t, err, "no byte moved within the stall timeout")
 			assert.Less(t, time.Since(began), 10*time.Second)
 			want := int32(3)
-			if content.Once {
+			if content.OneShot {
 				want = 1
 			}
 			assert.Equal(t, want, conns.Load())
@@ -200,7 +200,7 @@ func TestAServerThatDoesNotReadAnUpload(t *testing.T) {
 			_, _ = io.Copy(io.Discard, r)
 		})
 		err := newClient(t, base).Groups.Upload(soon(t), document, threatconnect.ReaderContent(io.LimitReader(endless{}, size), size), nil)
-		require.ErrorIs(t, err, threatconnect.ErrTooLarge)
+		require.ErrorIs(t, err, threatconnect.ErrRequestTooLarge)
 		assert.EqualValues(t, 1, conns.Load())
 	})
 }
@@ -228,17 +228,17 @@ func TestAnswersThatTakeForEver(t *testing.T) {
 		check func(*testing.T, error)
 	}{
 		"a body without end": {func(conn *net.TCPConn) { write(conn, head, many, 0) }, nil, 0, func(t *testing.T, err error) {
-			require.ErrorIs(t, err, threatconnect.ErrBodyTooLarge)
+			require.ErrorIs(t, err, threatconnect.ErrResponseTooLarge)
 		}},
 		"a refusal without end": {func(conn *net.TCPConn) { write(conn, strings.Replace(head, "200 OK", "403 Forbidden", 1), many, 0) }, nil, 0, func(t *testing.T, err error) {
 			require.ErrorIs(t, err, threatconnect.ErrForbidden)
 		}},
 		"a chunked body without end": {func(conn *net.TCPConn) {
 			write(conn, strings.Replace(head, "Connection: close", "Transfer-Encoding: chunked", 1), "10000\r\n"+many+"\r\n", 0)
-		}, nil, 0, func(t *testing.T, err error) { require.ErrorIs(t, err, threatconnect.ErrBodyTooLarge) }},
+		}, nil, 0, func(t *testing.T, err error) { require.ErrorIs(t, err, threatconnect.ErrResponseTooLarge) }},
 		"a byte now and then": {func(conn *net.TCPConn) { write(conn, head, " ", 20*time.Millisecond) }, []threatconnect.Option{stalled}, 300 * time.Millisecond, func(t *testing.T, err error) {
 			require.ErrorIs(t, err, context.DeadlineExceeded)
-			assert.NotErrorIs(t, err, threatconnect.ErrResponse)
+			assert.NotErrorIs(t, err, threatconnect.ErrBadResponse)
 		}},
 		"headers that come a byte at a time": {func(conn *net.TCPConn) { write(conn, "HTTP/1.1 200 OK\r\nX-Slow: ", "x", 20*time.Millisecond) }, []threatconnect.Option{stalled}, 0, func(t *testing.T, err error) {
 			require.ErrorContains(t, err, "no byte moved within the stall timeout of 100ms")
@@ -248,7 +248,7 @@ func TestAnswersThatTakeForEver(t *testing.T) {
 		}},
 		"nothing after the headers": {func(conn *net.TCPConn) { write(conn, head+"{", "", 20*time.Millisecond) }, []threatconnect.Option{stalled}, 0, func(t *testing.T, err error) {
 			require.ErrorContains(t, err, "no byte moved within the stall timeout of 100ms")
-			require.ErrorIs(t, err, threatconnect.ErrResponse)
+			require.ErrorIs(t, err, threatconnect.ErrBadResponse)
 		}},
 		"informational answers without end": {func(conn *net.TCPConn) { write(conn, "", "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", 0) }, nil, 0, func(t *testing.T, err error) {
 			require.Error(t, err)
@@ -263,7 +263,7 @@ func TestAnswersThatTakeForEver(t *testing.T) {
 		}},
 		"trailers without end": {func(conn *net.TCPConn) {
 			write(conn, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Flood\r\n\r\n2\r\n{}\r\n0\r\n", "X-Flood: "+strings.Repeat("x", 1000)+"\r\n", 0)
-		}, nil, 0, func(t *testing.T, err error) { require.ErrorIs(t, err, threatconnect.ErrResponse) }},
+		}, nil, 0, func(t *testing.T, err error) { require.ErrorIs(t, err, threatconnect.ErrBadResponse) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -196,7 +196,7 @@ func (s *IndicatorsService) ReportFalsePositive(ctx context.Context, indicator R
 	if err != nil {
 		return nil, err
 	}
-	return one(ctx, s.c, &call{method: http.MethodPost, route: t.route.under("falsePositive"), query: ownerQuery(t.owner), repeats: true}, []string{"falsePositive"},
+	return one(ctx, s.c, &call{method: http.MethodPost, route: t.route.under("falsePositive"), query: ownerQuery(t.owner), idempotentPOST: true}, []string{"falsePositive"},
 		pointer(readFalsePositives))
 }
 

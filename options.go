@@ -194,7 +194,7 @@ func WithPlainHTTP() Option {
 // WithMaxResponseBytes caps how much of one answer is read into memory, after decompression, at n
 // bytes. What the answer is decoded to may take twice as much. The default is 64 MiB, enough for a
 // page of 10,000 indicators with the usual tags and attributes. An answer beyond either cap is an
-// error that matches [ErrBodyTooLarge] and is not retried. Streams (downloads, bulk reports) are not
+// error that matches [ErrResponseTooLarge] and is not retried. Streams (downloads, bulk reports) are not
 // held in memory and not capped.
 func WithMaxResponseBytes(n int64) Option {
 	return func(c *config) error {

@@ -127,7 +127,7 @@ func readOwnerMetric(r *wire.Reader) OwnerMetric {
 		case "totalFalsePositive":
 			m.FalsePositives = r.Int64()
 		default:
-			keep(&m.Extra, key, r)
+			keepExtra(&m.Extra, key, r)
 		}
 	}
 	return m

@@ -91,7 +91,7 @@ func TestTagsAttributesAndLabelsOnTheWire(t *testing.T) {
 	_, err = c.Tags.On(t.Context(), relatedHost)
 	require.ErrorIs(t, err, threatconnect.ErrForbidden, "whether the host is there cannot be said")
 	require.NotErrorIs(t, err, threatconnect.ErrNotFound)
-	require.NoError(t, c.SecurityLabels.Apply(t.Context(), relatedHost, "TLP:AMBER+STRICT"))
+	require.NoError(t, c.SecurityLabels.Add(t.Context(), relatedHost, "TLP:AMBER+STRICT"))
 	require.NoError(t, c.SecurityLabels.Remove(t.Context(), threatconnect.AttributeRef{On: relatedIncident, ID: 5}, "TLP:RED"))
 	labels, err := c.SecurityLabels.On(t.Context(), relatedIncident)
 	require.NoError(t, err)
@@ -107,11 +107,11 @@ func TestTagsAttributesAndLabelsOnTheWire(t *testing.T) {
 	for _, bad := range []string{"", " ", ".", "..", "\x00"} {
 		require.ErrorIs(t, c.Tags.Add(t.Context(), relatedHost, "good", bad, "better"), threatconnect.ErrValidation, "%q", bad)
 		require.ErrorIs(t, c.Tags.Remove(t.Context(), relatedHost, "good", bad, "better"), threatconnect.ErrValidation, "%q", bad)
-		require.ErrorIs(t, c.SecurityLabels.Apply(t.Context(), relatedHost, "good", bad, "better"), threatconnect.ErrValidation, "%q", bad)
+		require.ErrorIs(t, c.SecurityLabels.Add(t.Context(), relatedHost, "good", bad, "better"), threatconnect.ErrValidation, "%q", bad)
 		require.ErrorIs(t, c.SecurityLabels.Remove(t.Context(), relatedHost, "good", bad, "better"), threatconnect.ErrValidation, "%q", bad)
 	}
-	require.ErrorIs(t, c.SecurityLabels.Apply(t.Context(), nil, "x"), threatconnect.ErrValidation)
-	require.ErrorIs(t, c.SecurityLabels.Apply(t.Context(), threatconnect.AttributeRef{ID: 1}, "x"), threatconnect.ErrValidation)
+	require.ErrorIs(t, c.SecurityLabels.Add(t.Context(), nil, "x"), threatconnect.ErrValidation)
+	require.ErrorIs(t, c.SecurityLabels.Add(t.Context(), threatconnect.AttributeRef{ID: 1}, "x"), threatconnect.ErrValidation)
 	for _, bad := range []threatconnect.Attribute{{}, {Type: "Description"}, {Value: "v"}, {Type: "T", Value: "\xff"}, {Type: "T", Value: "v", Displayed: new(true)}, {Type: "T", Value: "v", Pinned: new(true)}} {
 		_, err := c.Attributes.Add(t.Context(), relatedHost, bad)
 		require.ErrorIs(t, err, threatconnect.ErrValidation)

@@ -99,7 +99,7 @@ func TestLifeOfATask(t *testing.T) {
 			require.NoError(t, client.Tags.Add(ctx, task, "Phishing"))
 			_, err = client.Attributes.Add(ctx, task, threatconnect.Attribute{Type: "Description", Value: "v"})
 			require.NoError(t, err)
-			require.NoError(t, client.SecurityLabels.Apply(ctx, task, "TLP:AMBER+STRICT"))
+			require.NoError(t, client.SecurityLabels.Add(ctx, task, "TLP:AMBER+STRICT"))
 			got, err := client.Tasks.Get(ctx, task.ID, &threatconnect.TaskGetOptions{Include: threatconnect.IncludeAll})
 			require.NoError(t, err)
 			assert.Equal(t, "Phishing", got.Tags[0].Name)
@@ -151,7 +151,7 @@ func TestLifeOfAVictim(t *testing.T) {
 			require.NoError(t, err)
 			assert.Empty(t, none)
 			for _, k := range victimAssetKinds {
-				made, err := client.VictimAssets.Create(ctx, victim, k.asset)
+				made, err := client.VictimAssets.Add(ctx, victim, k.asset)
 				require.NoError(t, err)
 				require.NotZero(t, made.Meta().ID)
 				again, err := client.VictimAssets.Update(ctx, victim, made)
@@ -170,7 +170,7 @@ func TestLifeOfAVictim(t *testing.T) {
 			require.Len(t, all, len(victimAssetKinds))
 			for i, k := range victimAssetKinds {
 				assert.IsType(t, k.asset, all[i])
-				require.NoError(t, client.VictimAssets.Delete(ctx, victim, all[i].Type(), all[i].Meta().ID))
+				require.NoError(t, client.VictimAssets.Remove(ctx, victim, all[i].Type(), all[i].Meta().ID))
 			}
 			require.NoError(t, client.Tags.Add(ctx, victim, "VIP"))
 			assert.Equal(t, []string{"VIP"}, srv.Victims("Example Source")[0].Tags)
@@ -214,7 +214,7 @@ func TestLifeOfAnAdversarysAssets(t *testing.T) {
 				threatconnect.AdversaryAssetPhoneNumber: "555-0100",
 				threatconnect.AdversaryAssetURL:         "http://example.com/?a=b",
 			} {
-				made, err := client.AdversaryAssets.Create(ctx, adversary, threatconnect.AdversaryAsset{Type: typ, Value: v + "x"})
+				made, err := client.AdversaryAssets.Add(ctx, adversary, threatconnect.AdversaryAsset{Type: typ, Value: v + "x"})
 				require.NoError(t, err)
 				made.Value = v
 				made, err = client.AdversaryAssets.Update(ctx, adversary, *made)
@@ -231,7 +231,7 @@ func TestLifeOfAnAdversarysAssets(t *testing.T) {
 			require.NoError(t, err)
 			require.Len(t, all, 3)
 			for _, a := range all {
-				require.NoError(t, client.AdversaryAssets.Delete(ctx, adversary, a.Type, a.ID))
+				require.NoError(t, client.AdversaryAssets.Remove(ctx, adversary, a.Type, a.ID))
 				_, err = client.AdversaryAssets.Get(ctx, adversary, a.Type, a.ID)
 				require.ErrorIs(t, err, threatconnect.ErrNotFound)
 			}

@@ -23,23 +23,23 @@ const playbookDepth = 3 // how deep below the top of an answer playbooks are loo
 func readPlaybooks(call *call, resp *http.Response, text []byte) (*foundPlaybooks, error) {
 	f := &foundPlaybooks{items: []Playbook{}, env: envelope{count: -1}}
 	if isHTML(resp, text) {
-		return nil, fmt.Errorf("%w: %s", ErrResponse, newAPIError(call, resp, text).Hint)
+		return nil, fmt.Errorf("%w: %s", ErrBadResponse, newAPIError(call, resp, text).Hint)
 	}
 	if strings.TrimSpace(string(text)) != "" {
 		r := wire.NewReader(text)
 		f.collect(r, 0)
 		r.End()
 		if err := r.Err(); err != nil {
-			return nil, fmt.Errorf("%w (content type %s)", unreadable(err), quoteForeign(call.clear(resp.Header.Get("Content-Type"))))
+			return nil, fmt.Errorf("%w (content type %s)", unreadable(err), quoteForeign(call.redact(resp.Header.Get("Content-Type"))))
 		}
 	}
 	switch {
 	case len(f.items) == 0 && !f.env.success():
 		return nil, newAPIError(call, resp, text)
-	case len(f.items) == 0 && call.must:
-		return nil, fmt.Errorf("%w: it holds no playbook", ErrResponse)
+	case len(f.items) == 0 && call.requireItem:
+		return nil, fmt.Errorf("%w: it holds no playbook", ErrBadResponse)
 	case len(f.items) == 0 && call.method == http.MethodGet && f.env.status == "" && !f.list:
-		return nil, fmt.Errorf("%w: it holds neither a status nor playbooks", ErrResponse)
+		return nil, fmt.Errorf("%w: it holds neither a status nor playbooks", ErrBadResponse)
 	}
 	return f, nil
 }
@@ -113,7 +113,7 @@ func readPlaybook(r *wire.Reader, raw json.RawMessage) Playbook {
 		case string(key) == "labels" && flatTexts(r):
 			p.Labels = r.Strings()
 		default:
-			keep(&p.Extra, key, r)
+			keepExtra(&p.Extra, key, r)
 		}
 	}
 	return p

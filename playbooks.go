@@ -16,7 +16,7 @@ import (
 )
 
 // PlaybooksService manages playbooks. It is safe for concurrent use. To start one from outside, see
-// [Trigger].
+// [PlaybookTrigger].
 //
 // Where a method takes idOrXID, it is a playbook's id or its group xid, as [Playbook.Ref] returns
 // it.
@@ -154,7 +154,7 @@ func (s *PlaybooksService) Get(ctx context.Context, idOrXID string) (*Playbook, 
 	if err != nil {
 		return nil, err
 	}
-	return s.one(ctx, &call{method: http.MethodGet, route: r, must: true})
+	return s.one(ctx, &call{method: http.MethodGet, route: r, requireItem: true})
 }
 
 // Import creates a playbook from an exported .pbx file, which is JSON. It costs one request and is
@@ -266,7 +266,7 @@ func (s *PlaybooksService) change(ctx context.Context, method, idOrXID, what str
 	if what != "" {
 		r = r.under(what)
 	}
-	_, err = s.send(ctx, &call{method: method, route: r, repeats: true})
+	_, err = s.send(ctx, &call{method: method, route: r, idempotentPOST: true})
 	return err
 }
 

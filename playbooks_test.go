@@ -51,13 +51,13 @@ func TestPlaybooksWithoutSense(t *testing.T) {
 		list   error
 		get    error
 	}{
-		"none":                       {jsonReply(200, `{"status":"Success","data":{"resultCount":0,"playbook":[]}}`), nil, ErrResponse},
-		"success and nothing else":   {jsonReply(200, `{"status":"Success"}`), nil, ErrResponse},
+		"none":                       {jsonReply(200, `{"status":"Success","data":{"resultCount":0,"playbook":[]}}`), nil, ErrBadResponse},
+		"success and nothing else":   {jsonReply(200, `{"status":"Success"}`), nil, ErrBadResponse},
 		"404 in the platform's form": {jsonReply(404, `{"status":"Failure","message":"The requested resource was not found"}`), nil, ErrNotFound},
-		"404 of something else":      {httpmock.NewStringResponder(404, `<html>`), ErrResponse, ErrNotFound},
+		"404 of something else":      {httpmock.NewStringResponder(404, `<html>`), ErrBadResponse, ErrNotFound},
 		"a failure with 200":         {jsonReply(200, `{"status":"Failure","message":"The requested resource was not found"}`), nil, ErrNotFound},
-		"a login page":               {httpmock.NewStringResponder(200, `<html>`), ErrResponse, ErrResponse},
-		"broken JSON":                {jsonReply(200, `{"status":"Success","data":[{"id":1}`), ErrResponse, ErrResponse},
+		"a login page":               {httpmock.NewStringResponder(200, `<html>`), ErrBadResponse, ErrBadResponse},
+		"broken JSON":                {jsonReply(200, `{"status":"Success","data":[{"id":1}`), ErrBadResponse, ErrBadResponse},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

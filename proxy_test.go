@@ -121,9 +121,9 @@ func TestAProxyThatAnswersInThePlatformsPlace(t *testing.T) {
 		"nothing":                   {"https://tc.example/api", answers(""), "EOF", nil, 3},
 		"headers without end":       {"https://tc.example/api", answers("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 4<<20)), "", nil, 0},
 		"a page over plain HTTP": {"http://tc.example/api", answers("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n" + page),
-			"an HTML page came instead of the API's answer", threatconnect.ErrResponse, 3},
+			"an HTML page came instead of the API's answer", threatconnect.ErrBadResponse, 3},
 		"407 over plain HTTP": {"http://tc.example/api", answers("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n" + page),
-			"407 Proxy Authentication Required", threatconnect.ErrResponse, 1},
+			"407 Proxy Authentication Required", threatconnect.ErrBadResponse, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

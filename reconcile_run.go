@@ -173,7 +173,7 @@ func (r *reconciliation) readList(t IndicatorType, list iter.Seq2[Indicator, err
 		}
 		meta := ind.Meta()
 		if name := meta.Owner.Name; name != "" && !strings.EqualFold(name, strings.TrimSpace(r.cfg.Owner)) {
-			return fmt.Errorf("%w: a list of one owner holds an indicator of another", ErrResponse)
+			return fmt.Errorf("%w: a list of one owner holds an indicator of another", ErrBadResponse)
 		}
 		is := t
 		if t == "" {

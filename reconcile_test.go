@@ -547,7 +547,7 @@ func TestReconcileJudgesOddListsCarefully(t *testing.T) {
 	}
 	_, err := listing(t, `{"resultCount":1,"host":[{"hostName":"b.example","ownerName":"Somebody Else"}]}`).
 		Batch.Reconcile(t.Context(), sweep(), setOf(threatconnect.NewHost("a.example")))
-	require.ErrorIs(t, err, threatconnect.ErrResponse)
+	require.ErrorIs(t, err, threatconnect.ErrBadResponse)
 	require.ErrorContains(t, err, "another")
 }
 

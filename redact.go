@@ -17,11 +17,11 @@ import (
 // leftOut stands for a foreign text of which nothing can be shown.
 const leftOut = "(left out, because it repeats a credential)"
 
-// clear makes text that somebody else wrote safe to show. A text with a piece of a credential is left
+// redact makes text that somebody else wrote safe to show. A text with a piece of a credential is left
 // out as a whole. Of any other text, the call's own values are replaced by {}: those in the path, in
 // the filters and in the body, as they are and percent-encoded, in upper and lower case; and so is
 // what looks like a signature.
-func (c *call) clear(text string) string {
+func (c *call) redact(text string) string {
 	if revealsAny(text, c.secrets) {
 		return leftOut
 	}
@@ -193,11 +193,11 @@ func replaceFold(s, old, with string) string {
 	return re.ReplaceAllLiteralString(s, with)
 }
 
-// presentable makes the text of a transport error fit to be shown: it can hold what the other side
+// sanitize makes the text of a transport error fit to be shown: it can hold what the other side
 // wrote, and a caller's own transport may put a path into it. The error itself stays below it.
-func (c *call) presentable(err error) error {
+func (c *call) sanitize(err error) error {
 	text := err.Error()
-	clean := printable(c.clear(userInfo.ReplaceAllLiteralString(text, "://{}@")))
+	clean := printable(c.redact(userInfo.ReplaceAllLiteralString(text, "://{}@")))
 	if len(clean) > 300 {
 		clean = strings.ToValidUTF8(clean[:300], "") + " (cut)"
 	}

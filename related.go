@@ -50,7 +50,7 @@ type RelatedIndicatorOptions struct {
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
 func (s *TypedGroups[T]) AssociatedWith(ctx context.Context, resource Resource, opts *RelatedOptions) iter.Seq2[T, error] {
 	o := copyOf(opts)
-	t, err := s.c.placeOf(resource, o.Owner)
+	t, err := s.c.relatedTarget(resource, o.Owner)
 	return groupsOfType[T](ctx, s.c, t, err, o.ListOptions, s.def)
 }
 
@@ -87,7 +87,7 @@ func (s *TypedGroups[T]) Labeled(ctx context.Context, label string, opts *Relate
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
 func (s *TypedIndicators[T]) AssociatedWith(ctx context.Context, resource Resource, opts *RelatedOptions) iter.Seq2[T, error] {
 	o := copyOf(opts)
-	t, err := s.c.placeOf(resource, o.Owner)
+	t, err := s.c.relatedTarget(resource, o.Owner)
 	return indicatorsOfType[T](ctx, s.c, t, err, t.route, o.ListOptions, s.def)
 }
 
@@ -121,9 +121,9 @@ const (
 	kindLabel kind = "security label"
 )
 
-// placeOf returns where a resource is whose relations are read. An owner that the call names comes
+// relatedTarget returns where a resource is whose relations are read. An owner that the call names comes
 // before the one that the resource names.
-func (c *Client) placeOf(r Resource, owner string) (target, error) {
+func (c *Client) relatedTarget(r Resource, owner string) (target, error) {
 	if isNil(r) {
 		return target{}, errNilResource
 	}

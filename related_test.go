@@ -137,7 +137,7 @@ func TestNothingRelatedIsEmptyAndNothingToRelateToIsAnError(t *testing.T) {
 		"no key":     {[]relatedStep{{target: list.target, answer: `{"status":"Success","data":{"resultCount":0}}`}}, nil},
 		"empty list": {[]relatedStep{{target: list.target, answer: `{"status":"Success","data":{"indicator":[]}}`}}, nil},
 		"an owner that is not there": {
-			[]relatedStep{{target: list.target, status: 403, answer: `{"status":"Failure","message":"The requested owner was not found"}`}}, threatconnect.ErrOwner},
+			[]relatedStep{{target: list.target, status: 403, answer: `{"status":"Failure","message":"The requested owner was not found"}`}}, threatconnect.ErrOwnerRefused},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -16,17 +16,17 @@ import (
 
 // call is one request of the API, before it is signed and as often as it is sent.
 type call struct {
-	method  string
-	route   route
-	query   url.Values
-	header  http.Header
-	body    payload
-	private []string // values in the body that must not show in an error
-	secrets []string // credentials of all attempts, of which no piece may show
-	repeats bool     // a POST that does no harm when it is done twice
-	must    bool     // an answer without the thing that is asked for is a broken one
-	keep    bool     // the answer's body is left open for the caller
-	quiet   bool     // the platform is not known to answer anything: an empty answer is a success
+	method         string
+	route          route
+	query          url.Values
+	header         http.Header
+	body           payload
+	private        []string // values in the body that must not show in an error
+	secrets        []string // credentials of all attempts, of which no piece may show
+	idempotentPOST bool     // a POST that does no harm when it is done twice
+	requireItem    bool     // an answer without the thing that is asked for is a broken one
+	keepBody       bool     // the answer's body is left open for the caller
+	allowEmpty     bool     // the platform is not known to answer anything: an empty answer is a success
 }
 
 // payload is a request body that can be sent more than once.
@@ -35,7 +35,7 @@ type payload struct {
 	bytes       []byte
 	open        func() (io.ReadCloser, error) // for bodies that are not in memory; nil uses bytes
 	size        int64                         // of what open returns; -1 when it is not known
-	once        bool                          // open can be called only once: the body cannot be sent again
+	oneShot     bool                          // open can be called only once: the body cannot be sent again
 }
 
 const jsonType = "application/json; charset=utf-8"
@@ -44,7 +44,7 @@ const jsonType = "application/json; charset=utf-8"
 func jsonBody(b []byte) payload { return payload{contentType: jsonType, bytes: b} }
 
 // do sends a call until it succeeds or trying again makes no sense, and gives the answer of a
-// success to consume. An error of consume that matches [ErrResponse] counts as a broken answer.
+// success to consume. An error of consume that matches [ErrBadResponse] counts as a broken answer.
 func (c *Client) do(ctx context.Context, call *call, consume func(*http.Response) error) error {
 	if call.route.err != nil {
 		return call.route.err
@@ -54,17 +54,17 @@ func (c *Client) do(ctx context.Context, call *call, consume func(*http.Response
 	for {
 		if c.cfg.limiter != nil {
 			if err := c.cfg.limiter.Wait(ctx); err != nil {
-				return t.give(ctx, call, fmt.Errorf("waiting for the limiter: %w", err))
+				return t.finish(ctx, call, fmt.Errorf("waiting for the limiter: %w", err))
 			}
 		}
 		if ctx.Err() != nil { // a transport of the caller's own need not look
-			return t.give(ctx, call, endOf(ctx))
+			return t.finish(ctx, call, contextErr(ctx))
 		}
 		t.attempts++
 		resp, err := c.attempt(ctx, call, query, t.attempts)
 		if err == nil {
 			err = c.accept(resp, call, consume)
-			if !call.keep || err != nil {
+			if !call.keepBody || err != nil {
 				_ = resp.Body.Close()
 			}
 			if err == nil {
@@ -74,15 +74,15 @@ func (c *Client) do(ctx context.Context, call *call, consume func(*http.Response
 		if api, ok := err.(*APIError); ok && resp != nil {
 			api.Attempts = t.attempts
 		} else {
-			err = notOurs(err)
+			err = hideForeign(err)
 		}
-		again, wait := c.judge(ctx, call, &t, resp, err)
+		again, wait := c.shouldRetry(ctx, call, &t, resp, err)
 		if !again {
-			return t.give(ctx, call, err)
+			return t.finish(ctx, call, err)
 		}
 		t.last = err
 		if err := sleep(ctx, wait); err != nil {
-			return t.give(ctx, call, err)
+			return t.finish(ctx, call, err)
 		}
 	}
 }
@@ -96,22 +96,22 @@ type try struct {
 	last      error
 }
 
-// give returns the error that a call ends with: the platform's answer, or a [*RequestError] that
+// finish returns the error that a call ends with: the platform's answer, or a [*RequestError] that
 // also says whether the context has ended.
-func (t *try) give(ctx context.Context, call *call, err error) error {
+func (t *try) finish(ctx context.Context, call *call, err error) error {
 	if _, ok := err.(*APIError); ok {
 		return err
 	}
 	if _, ok := errors.AsType[*ValidationError](err); ok {
 		return err
 	}
-	return &RequestError{Method: call.method, Route: call.route.template, Attempts: t.attempts, Err: notOurs(ended(ctx, err)), Last: t.last}
+	return &RequestError{Method: call.method, Route: call.route.template, Attempts: t.attempts, Err: hideForeign(withContextErr(ctx, err)), Last: t.last}
 }
 
-// notOurs hides an [*APIError] that is not the answer to the call which err ended. The caller's token
+// hideForeign hides an [*APIError] that is not the answer to the call which err ended. The caller's token
 // source, content, writer, transport, limiter and context can bring in an error of another call, and
 // its status must not be taken for that of this one.
-func notOurs(err error) error {
+func hideForeign(err error) error {
 	api, ok := errors.AsType[*APIError](err)
 	if !ok {
 		return err
@@ -169,23 +169,23 @@ func (e *RequestError) Unwrap() []error {
 	return []error{e.Err, e.Last}
 }
 
-// judge says whether a call is tried again, and after what wait.
-func (c *Client) judge(ctx context.Context, call *call, t *try, resp *http.Response, err error) (again bool, wait time.Duration) {
+// shouldRetry says whether a call is tried again, and after what wait.
+func (c *Client) shouldRetry(ctx context.Context, call *call, t *try, resp *http.Response, err error) (again bool, wait time.Duration) {
 	backoff := t.policy.backoff(t.attempts)
 	left := t.attempts < t.policy.MaxAttempts
-	idempotent := call.method != http.MethodPost || call.repeats
+	idempotent := call.method != http.MethodPost || call.idempotentPOST
 	api, answered := errors.AsType[*APIError](err)
 	if !answered {
 		switch {
-		case !left || call.body.once || ctx.Err() != nil:
+		case !left || call.body.oneShot || ctx.Err() != nil:
 			return false, 0
-		case errors.Is(err, ErrBodyTooLarge) || errors.Is(err, ErrValidation) || errors.Is(err, errUnsent):
+		case errors.Is(err, ErrResponseTooLarge) || errors.Is(err, ErrValidation) || errors.Is(err, errUnsent):
 			return false, 0
-		case errors.Is(err, ErrResponse):
+		case errors.Is(err, ErrBadResponse):
 			// The platform has done what it was asked to. A PUT can be done again; a DELETE would be
 			// told that there is nothing to delete.
 			return idempotent && call.method != http.MethodDelete, backoff
-		case hopeless(err):
+		case permanent(err):
 			return false, 0
 		}
 		return idempotent || neverConnected(err), backoff
@@ -194,20 +194,20 @@ func (c *Client) judge(ctx context.Context, call *call, t *try, resp *http.Respo
 	api.RetryAfter = asked
 	switch {
 	case errors.Is(err, ErrClockSkew):
-		if !c.correctClock(ctx, call, resp, api) || t.corrected || call.body.once {
+		if !c.correctClock(ctx, call, resp, api) || t.corrected || call.body.oneShot {
 			return false, 0
 		}
 		t.corrected = true
 		return true, 0
-	case call.body.once:
+	case call.body.oneShot:
 		return false, 0
-	case errors.Is(err, ErrToken):
+	case errors.Is(err, ErrTokenRefused):
 		if t.renewed || !c.cfg.credentials.renew(ctx, resp.Request) {
 			return false, 0
 		}
 		t.renewed = true
 		return true, 0
-	case !left || errors.Is(err, ErrNotLicensed) || errors.Is(err, ErrBatchOff):
+	case !left || errors.Is(err, ErrNotLicensed) || errors.Is(err, ErrBatchDisabled):
 		return false, 0
 	}
 	switch api.StatusCode {
@@ -216,7 +216,7 @@ func (c *Client) judge(ctx context.Context, call *call, t *try, resp *http.Respo
 	case http.StatusBadGateway, http.StatusGatewayTimeout:
 		again = idempotent
 	case http.StatusInternalServerError:
-		again = (call.method == http.MethodGet || call.repeats) && !strings.Contains(api.Message, "Could not find resource")
+		again = (call.method == http.MethodGet || call.idempotentPOST) && !strings.Contains(api.Message, "Could not find resource")
 	}
 	if again && asked > t.policy.MaxWait {
 		api.Hint = "the platform asks to wait for " + asked.String() + ", longer than the retry policy allows"
@@ -246,14 +246,14 @@ func (c *Client) attempt(ctx context.Context, call *call, query string, n int) (
 	ctx, watch := newWatch(ctx, c.cfg.stall)
 	req, err := c.newRequest(ctx, call, query, watch)
 	if err != nil {
-		err = call.presentable(watch.cause(err)) // a token source may repeat what it was told
+		err = call.sanitize(watch.explain(err)) // a token source may repeat what it was told
 		watch.stop()
 		return nil, err
 	}
 	call.secrets = append(call.secrets, secretsOf(req.Header.Get("Authorization"))...)
 	resp, err := c.cfg.httpClient.Do(req)
 	if err != nil {
-		err = call.presentable(watch.cause(plainTransportError(err)))
+		err = call.sanitize(watch.explain(plainTransportError(err)))
 		watch.stop()
 		c.logAttempt(ctx, call, n, 0, began, err)
 		return nil, err
@@ -261,7 +261,7 @@ func (c *Client) attempt(ctx context.Context, call *call, query string, n int) (
 	c.followClock(resp)
 	c.logAttempt(ctx, call, n, resp.StatusCode, began, nil)
 	limit := c.cfg.maxBody
-	if call.keep {
+	if call.keepBody {
 		limit = -1
 	}
 	receive(resp, call, watch, limit)
@@ -327,7 +327,7 @@ func (p *payload) attach(req *http.Request, watch *watch) error {
 			return err
 		}
 		req.Body, req.ContentLength = rc, p.size
-		if !p.once {
+		if !p.oneShot {
 			req.GetBody = open // for a connection that the platform closed before it was used again
 		}
 		if p.size == 0 {

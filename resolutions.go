@@ -22,7 +22,7 @@ type DNSResolution struct {
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s *IndicatorsService) HostResolutions(ctx context.Context, host Resource, opts *RelatedOptions) iter.Seq2[DNSResolution, error] {
 	o := copyOf(opts)
-	t, err := s.c.placeOf(host, o.Owner)
+	t, err := s.c.relatedTarget(host, o.Owner)
 	if err == nil {
 		err = t.mustBe(TypeHost)
 	}
@@ -37,7 +37,7 @@ func (s *IndicatorsService) HostResolutions(ctx context.Context, host Resource, 
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s *IndicatorsService) AddressResolutions(ctx context.Context, address Resource, opts *RelatedOptions) iter.Seq2[*Host, error] {
 	o := copyOf(opts)
-	t, err := s.c.placeOf(address, o.Owner)
+	t, err := s.c.relatedTarget(address, o.Owner)
 	if err == nil {
 		err = t.mustBe(TypeAddress)
 	}

@@ -69,7 +69,7 @@ func (p RetryPolicy) backoff(n int) time.Duration {
 // once.
 func sleep(ctx context.Context, d time.Duration) error {
 	if ctx.Err() != nil {
-		return endOf(ctx)
+		return contextErr(ctx)
 	}
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < d {
 		return fmt.Errorf("%w: it would pass during the wait of %s before the next attempt", context.DeadlineExceeded, d.Round(time.Millisecond))
@@ -80,7 +80,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-t.C:
 		return nil
 	case <-ctx.Done():
-		return endOf(ctx)
+		return contextErr(ctx)
 	}
 }
 
@@ -142,8 +142,8 @@ func neverConnected(err error) bool {
 	return ok
 }
 
-// hopeless reports whether err is a transport error that waiting does not cure.
-func hopeless(err error) bool {
+// permanent reports whether err is a transport error that waiting does not cure.
+func permanent(err error) bool {
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return true
 	}

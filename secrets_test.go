@@ -332,13 +332,13 @@ func TestNoPieceOfACredentialIsShown(t *testing.T) {
 		d, err := threatconnect.DataStoreOf[struct{}](c, threatconnect.DataStoreLocal, "x")
 		require.NoError(t, err)
 		_, err = d.List(t.Context())
-		require.ErrorIs(t, err, threatconnect.ErrResponse)
+		require.ErrorIs(t, err, threatconnect.ErrBadResponse)
 		assert.NotContains(t, err.Error(), "SECRET")
 	})
 	t.Run("the password of a trigger", func(t *testing.T) {
 		t.Parallel()
 		for _, echo := range []string{"user:" + proxyPassword, base64.StdEncoding.EncodeToString([]byte("user:" + proxyPassword)), eachByte(proxyPassword, "&#%d;")} {
-			trigger, err := threatconnect.NewTrigger("https://tc.example/api/playbook/"+secretTrigger, &threatconnect.TriggerOptions{
+			trigger, err := threatconnect.NewPlaybookTrigger("https://tc.example/api/playbook/"+secretTrigger, &threatconnect.PlaybookTriggerOptions{
 				Username: "user", Password: proxyPassword, Retry: threatconnect.RetryPolicy{MaxAttempts: 1},
 				HTTPClient: &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) { return nil, errors.New("gateway: " + echo) })},
 			})
@@ -419,11 +419,13 @@ func TestNothingThatIsMadeShowsASecret(t *testing.T) {
 			}
 		}
 	}
-	trigger, err := threatconnect.NewTrigger("https://tc.example/api/playbook/"+secretTrigger, &threatconnect.TriggerOptions{Username: "user", Password: proxyPassword})
+	trigger, err := threatconnect.NewPlaybookTrigger("https://tc.example/api/playbook/"+secretTrigger, &threatconnect.PlaybookTriggerOptions{Username: "user", Password: proxyPassword})
 	require.NoError(t, err)
 	s.show(trigger)
 	s.show(*trigger)
-	s.show(struct{ t *threatconnect.Trigger }{trigger})
+	s.show(struct {
+		t *threatconnect.PlaybookTrigger
+	}{trigger})
 
 	// What is refused.
 	for _, f := range []func() error{
@@ -452,7 +454,7 @@ func TestNothingThatIsMadeShowsASecret(t *testing.T) {
 		func() error { _, err := threatconnect.CanonicalURL(secretURL + "\x00"); return err },
 		func() error { _, err := threatconnect.ParseIndicator(secretIndic + " and more"); return err },
 		func() error {
-			_, err := threatconnect.NewTrigger("http://tc.example/api/playbook/"+secretTrigger, nil)
+			_, err := threatconnect.NewPlaybookTrigger("http://tc.example/api/playbook/"+secretTrigger, nil)
 			return err
 		},
 	} {
@@ -597,7 +599,7 @@ func TestNoFieldHoldsACredential(t *testing.T) {
 
 	proxied, err := threatconnect.NewClient("https://tc.example", threatconnect.Token(secretToken), threatconnect.WithProxy("http://user:"+proxyPassword+"@proxy.example"))
 	require.NoError(t, err)
-	trigger, err := threatconnect.NewTrigger("https://tc.example/api/playbook/"+secretTrigger, &threatconnect.TriggerOptions{Username: "user", Password: proxyPassword})
+	trigger, err := threatconnect.NewPlaybookTrigger("https://tc.example/api/playbook/"+secretTrigger, &threatconnect.PlaybookTriggerOptions{Username: "user", Password: proxyPassword})
 	require.NoError(t, err)
 	for _, v := range []any{fromEnv, proxied, trigger, threatconnect.Token(secretToken), threatconnect.HMAC("access", secretKey)} {
 		n := 0

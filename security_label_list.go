@@ -204,7 +204,7 @@ func (s *SecurityLabelsService) Victim(ctx context.Context, label string, victim
 // with returns where a security label is, and where the thing is that may carry it. Both are in the owner
 // that the thing names.
 func (s *SecurityLabelsService) with(label string, r Resource) (t, thing target, err error) {
-	if thing, err = s.c.placeOf(r, ""); err != nil {
+	if thing, err = s.c.relatedTarget(r, ""); err != nil {
 		return t, thing, err
 	}
 	t, err = s.c.labeled(label, thing.owner)

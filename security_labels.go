@@ -40,7 +40,7 @@ func (s *SecurityLabelsService) On(ctx context.Context, on Labelable) ([]Securit
 	return listOn(ctx, s.c, t, "securityLabel", readSecurityLabel)
 }
 
-// Apply puts security labels on a resource, or on an attribute that an [AttributeRef] names. The
+// Add puts security labels on a resource, or on an attribute that an [AttributeRef] names. The
 // labels must exist in the owner; only batch files create them. It costs one request a name and
 // stops at the first error; a request whose outcome is not known is tried again, because a label
 // that is there already stays as it is.
@@ -49,7 +49,7 @@ func (s *SecurityLabelsService) On(ctx context.Context, on Labelable) ([]Securit
 //	API: POST /v2/{resource}/attributes/{attributeId}/securityLabels/{securityLabelName}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
-func (s *SecurityLabelsService) Apply(ctx context.Context, on Labelable, names ...string) error {
+func (s *SecurityLabelsService) Add(ctx context.Context, on Labelable, names ...string) error {
 	return s.each(ctx, http.MethodPost, on, names)
 }
 

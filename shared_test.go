@@ -45,7 +45,7 @@ func TestAThousandGoroutinesDoEverythingAtOnce(t *testing.T) {
 	calls := []func(n int) error{
 		func(n int) error { // create, read, delete
 			h := threatconnect.NewHost(fmt.Sprintf("own%d.example", n))
-			if _, err := client.Indicators.Hosts.Create(t.Context(), h); err != nil && !errors.Is(err, threatconnect.ErrResponse) && !strings.Contains(err.Error(), "reset") {
+			if _, err := client.Indicators.Hosts.Create(t.Context(), h); err != nil && !errors.Is(err, threatconnect.ErrBadResponse) && !strings.Contains(err.Error(), "reset") {
 				return err // a POST is not tried again
 			}
 			return nil
@@ -103,7 +103,7 @@ func TestAThousandGoroutinesDoEverythingAtOnce(t *testing.T) {
 		},
 		func(int) error {
 			var w bytes.Buffer
-			if _, err := client.Groups.Download(t.Context(), ref, &w); err != nil && !errors.Is(err, threatconnect.ErrResponse) {
+			if _, err := client.Groups.Download(t.Context(), ref, &w); err != nil && !errors.Is(err, threatconnect.ErrBadResponse) {
 				return err // a download that broke off is not tried again
 			}
 			return nil

@@ -22,7 +22,7 @@ func (c *Client) download(ctx context.Context, call *call, w io.Writer, check fu
 	if w == nil {
 		return 0, &ValidationError{Field: "writer", Rule: "is nil"}
 	}
-	call.keep, call.header = true, anyType()
+	call.keepBody, call.header = true, anyType()
 	to := &sink{w: w}
 	err := c.do(ctx, call, func(resp *http.Response) error {
 		defer resp.Body.Close()
@@ -38,7 +38,7 @@ func (c *Client) download(ctx context.Context, call *call, w io.Writer, check fu
 		}
 		_, err = io.Copy(to, src)
 		if to.n > 0 || to.err != nil {
-			call.body.once = true
+			call.body.oneShot = true
 		}
 		switch {
 		case to.err != nil:
@@ -46,9 +46,9 @@ func (c *Client) download(ctx context.Context, call *call, w io.Writer, check fu
 		case err != nil:
 			return err
 		case resp.ContentLength >= 0 && to.n != resp.ContentLength:
-			return fmt.Errorf("%w: %d of %d bytes came", ErrResponse, to.n, resp.ContentLength)
+			return fmt.Errorf("%w: %d of %d bytes came", ErrBadResponse, to.n, resp.ContentLength)
 		case to.n == 0:
-			return fmt.Errorf("%w: it is empty", ErrResponse)
+			return fmt.Errorf("%w: it is empty", ErrBadResponse)
 		}
 		return nil
 	})
@@ -76,7 +76,7 @@ func (s *sink) Write(p []byte) (int, error) {
 func (c *Client) open(ctx context.Context, call *call) (*bufio.Reader, *http.Response, error) {
 	var src *bufio.Reader
 	var resp *http.Response
-	call.keep, call.header = true, anyType()
+	call.keepBody, call.header = true, anyType()
 	err := c.do(ctx, call, func(r *http.Response) error {
 		var err error
 		src, err = contentOf(call, r)
@@ -98,7 +98,7 @@ func contentOf(call *call, resp *http.Response) (*bufio.Reader, error) {
 	typ = strings.TrimSpace(typ)
 	if typ == "text/html" || typ == "" && looksLikeHTML(head) {
 		e := newAPIError(call, resp, head)
-		return nil, fmt.Errorf("%w: %s", ErrResponse, e.Hint)
+		return nil, fmt.Errorf("%w: %s", ErrBadResponse, e.Hint)
 	}
 	if err == io.EOF && (typ == "" || strings.HasSuffix(typ, "json")) {
 		if env, bad := readEnvelope(head, 0, nil, nil); bad == nil && !env.success() && env.message != "" {
@@ -116,7 +116,7 @@ func looksLikeHTML(head []byte) bool {
 // checkPDF refuses what is not a PDF file. Some bytes may stand before its mark.
 func checkPDF(head []byte) error {
 	if !bytes.Contains(head[:min(len(head), 1024)], []byte("%PDF-")) {
-		return fmt.Errorf("%w: it is not a PDF file", ErrResponse)
+		return fmt.Errorf("%w: it is not a PDF file", ErrBadResponse)
 	}
 	return nil
 }

@@ -236,7 +236,7 @@ func (s *TagsService) Victim(ctx context.Context, tag string, victim Resource) (
 // with returns where a tag is, and where the thing is that may carry it. Both are in the owner
 // that the thing names.
 func (s *TagsService) with(tag string, r Resource) (t, thing target, err error) {
-	if thing, err = s.c.placeOf(r, ""); err != nil {
+	if thing, err = s.c.relatedTarget(r, ""); err != nil {
 		return t, thing, err
 	}
 	t, err = s.c.tagged(tag, thing.owner)

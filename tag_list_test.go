@@ -90,7 +90,7 @@ func TestWhatCarriesATagOrALabelIsRead(t *testing.T) {
 		require.ErrorIs(t, second(c.Tags.Group(ctx, "Phishing", plain)), threatconnect.ErrNotFound)
 		require.ErrorIs(t, relatedErr(c.Tags.Groups(ctx, "Unknown", nil)), threatconnect.ErrNotFound)
 		require.ErrorIs(t, relatedErr(c.Tags.Groups(ctx, "Phishing", &threatconnect.RelatedGroupOptions{
-			RelatedOptions: threatconnect.RelatedOptions{Owner: "Nobody"}})), threatconnect.ErrOwner)
+			RelatedOptions: threatconnect.RelatedOptions{Owner: "Nobody"}})), threatconnect.ErrOwnerRefused)
 
 		l := c.SecurityLabels
 		assert.Len(t, all(t, l.Groups(ctx, labels[0], nil)), 1)
@@ -122,8 +122,8 @@ func TestSecurityLabelsAreListedAppliedAndDeleted(t *testing.T) {
 		require.NoError(t, err)
 		assert.NotEmpty(t, label.Description)
 
-		require.NoError(t, l.Apply(ctx, relatedHost, "TLP:RED"))
-		err = l.Apply(ctx, relatedHost, "TLP:PINK")
+		require.NoError(t, l.Add(ctx, relatedHost, "TLP:RED"))
+		err = l.Add(ctx, relatedHost, "TLP:PINK")
 		require.ErrorIs(t, err, threatconnect.ErrNotFound)
 		assert.ErrorContains(t, err, "the owner needs to have the security label")
 		err = l.Remove(ctx, relatedHost, "TLP:GREEN")
@@ -162,7 +162,7 @@ func TestTagsAndLabelsThatCannotBeAreRefusedUnsent(t *testing.T) {
 		"a broken text":     second(c.Tags.Create(ctx, threatconnect.Tag{Name: "x", Description: "\xff"}, nil)),
 		"taking off":        c.Tags.Remove(ctx, relatedHost, "fine", long),
 		"a tag of nothing":  second(c.Tags.Task(ctx, "x", nil)),
-		"a label on no one": c.SecurityLabels.Apply(ctx, nil, "x"),
+		"a label on no one": c.SecurityLabels.Add(ctx, nil, "x"),
 		"labels on no one":  second(c.SecurityLabels.On(ctx, nil)),
 		"labels before":     second(c.SecurityLabels.List(ctx, &threatconnect.SecurityLabelListOptions{ListOptions: threatconnect.ListOptions{Start: -1}})),
 		"label's group":     second(c.SecurityLabels.Group(ctx, " ", relatedIncident)),

@@ -81,7 +81,7 @@ func (c *Client) writeEach(ctx context.Context, method string, t target, what st
 		}
 	}
 	for _, r := range routes {
-		if _, err := c.exchange(ctx, &call{method: method, route: r, query: ownerQuery(t.owner), repeats: true}, nil, nil); err != nil {
+		if _, err := c.exchange(ctx, &call{method: method, route: r, query: ownerQuery(t.owner), idempotentPOST: true}, nil, nil); err != nil {
 			return err
 		}
 	}

@@ -330,7 +330,7 @@ func readTask(r *wire.Reader) *Task {
 		case "attribute":
 			t.Attributes = readList(r, readAttribute)
 		default:
-			keep(&t.Extra, key, r)
+			keepExtra(&t.Extra, key, r)
 		}
 	}
 	return t

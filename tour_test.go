@@ -142,8 +142,8 @@ func (w *tour) things() {
 	w.task2 = got[*threatconnect.Task](w)(w.c.Tasks.Get(w.ctx, second.ID, nil))
 	w.victim = got[*threatconnect.Victim](w)(w.c.Victims.Create(w.ctx, &threatconnect.Victim{Name: "Tour"}))
 	w.victim2 = got[*threatconnect.Victim](w)(w.c.Victims.Create(w.ctx, &threatconnect.Victim{Name: "Tour 2"}))
-	w.asset = got[threatconnect.VictimAsset](w)(w.c.VictimAssets.Create(w.ctx, w.victim, &threatconnect.VictimEmailAddress{Address: "a@tour.example"}))
-	got[threatconnect.VictimAsset](w)(w.c.VictimAssets.Create(w.ctx, w.victim2, &threatconnect.VictimEmailAddress{Address: "b@tour.example"}))
+	w.asset = got[threatconnect.VictimAsset](w)(w.c.VictimAssets.Add(w.ctx, w.victim, &threatconnect.VictimEmailAddress{Address: "a@tour.example"}))
+	got[threatconnect.VictimAsset](w)(w.c.VictimAssets.Add(w.ctx, w.victim2, &threatconnect.VictimEmailAddress{Address: "b@tour.example"}))
 }
 
 func (w *tour) indicators() {
@@ -202,14 +202,14 @@ func (w *tour) groups() {
 func (w *tour) metadata(r threatconnect.Resource) {
 	w.ok(w.c.Tags.Add(w.ctx, r, "Tour", "Second"), w.c.Tags.Remove(w.ctx, r, "Second"))
 	got[[]threatconnect.Tag](w)(w.c.Tags.On(w.ctx, r))
-	w.ok(w.c.SecurityLabels.Apply(w.ctx, r, "TLP:AMBER", "TLP:RED"), w.c.SecurityLabels.Remove(w.ctx, r, "TLP:RED"))
+	w.ok(w.c.SecurityLabels.Add(w.ctx, r, "TLP:AMBER", "TLP:RED"), w.c.SecurityLabels.Remove(w.ctx, r, "TLP:RED"))
 	got[[]threatconnect.SecurityLabel](w)(w.c.SecurityLabels.On(w.ctx, r))
 	a := got[*threatconnect.Attribute](w)(w.c.Attributes.Add(w.ctx, r, threatconnect.Attribute{Type: "Description", Value: "a"}))
 	got[[]threatconnect.Attribute](w)(w.c.Attributes.On(w.ctx, r))
 	got[*threatconnect.Attribute](w)(w.c.Attributes.Get(w.ctx, r, a.ID))
 	got[*threatconnect.Attribute](w)(w.c.Attributes.Update(w.ctx, r, threatconnect.Attribute{ID: a.ID, Value: "b"}))
 	ref := threatconnect.AttributeRef{On: r, ID: a.ID}
-	w.ok(w.c.SecurityLabels.Apply(w.ctx, ref, "TLP:GREEN"))
+	w.ok(w.c.SecurityLabels.Add(w.ctx, ref, "TLP:GREEN"))
 	got[[]threatconnect.SecurityLabel](w)(w.c.SecurityLabels.On(w.ctx, ref))
 	w.ok(w.c.SecurityLabels.Remove(w.ctx, ref, "TLP:GREEN"), w.c.Attributes.Remove(w.ctx, r, a.ID))
 }
@@ -325,13 +325,13 @@ func (w *tour) people() {
 		threatconnect.AdversaryAssetHandle: "tour", threatconnect.AdversaryAssetPhoneNumber: "555-0100", threatconnect.AdversaryAssetURL: "http://tour.example",
 	} {
 		s := w.c.AdversaryAssets
-		a := got[*threatconnect.AdversaryAsset](w)(s.Create(w.ctx, adversary, threatconnect.AdversaryAsset{Type: typ, Value: value}))
+		a := got[*threatconnect.AdversaryAsset](w)(s.Add(w.ctx, adversary, threatconnect.AdversaryAsset{Type: typ, Value: value}))
 		got[[]threatconnect.AdversaryAsset](w)(s.On(w.ctx, adversary))
 		got[[]threatconnect.AdversaryAsset](w)(s.OfType(w.ctx, adversary, typ))
 		got[*threatconnect.AdversaryAsset](w)(s.Get(w.ctx, adversary, typ, a.ID))
 		a.Type = typ
 		got[*threatconnect.AdversaryAsset](w)(s.Update(w.ctx, adversary, *a))
-		w.ok(s.Delete(w.ctx, adversary, typ, a.ID))
+		w.ok(s.Remove(w.ctx, adversary, typ, a.ID))
 	}
 }
 
@@ -412,7 +412,7 @@ func (w *tour) deletions() {
 		w.ok(s.Link(w.ctx, r, w.victim), s.Unlink(w.ctx, r, w.victim))
 	}
 	w.ok(
-		w.c.VictimAssets.Delete(w.ctx, w.victim, typ, assetID),
+		w.c.VictimAssets.Remove(w.ctx, w.victim, typ, assetID),
 		w.c.Victims.Delete(w.ctx, w.victim.ID, nil),
 		w.c.Tasks.Delete(w.ctx, w.task.ID, nil),
 		w.c.Indicators.Delete(w.ctx, w.host),

@@ -12,13 +12,13 @@ import (
 	"strings"
 )
 
-// Trigger starts a playbook through its HTTP trigger. It is made by [NewTrigger] and is safe for
+// PlaybookTrigger starts a playbook through its HTTP trigger. It is made by [NewPlaybookTrigger] and is safe for
 // concurrent use.
 //
 // A trigger is not a part of the API: it has an address of its own and takes no signature. A
-// Trigger knows no API credentials and can send none. Its address lets whoever knows it start the
+// PlaybookTrigger knows no API credentials and can send none. Its address lets whoever knows it start the
 // playbook, and is therefore never shown, not even in errors.
-type Trigger struct {
+type PlaybookTrigger struct {
 	hidden
 	send    func(context.Context, []byte) (*http.Response, error)
 	call    func() *call // what errors are cleared of
@@ -26,9 +26,9 @@ type Trigger struct {
 	maxBody int64
 }
 
-// TriggerOptions says how a trigger is fired. Nil and the zero value fire it without credentials of
+// PlaybookTriggerOptions says how a trigger is fired. Nil and the zero value fire it without credentials of
 // its own, over https only.
-type TriggerOptions struct {
+type PlaybookTriggerOptions struct {
 	// Username and Password are those that the trigger asks for (basic authentication); both empty
 	// sends none.
 	Username, Password string
@@ -37,7 +37,7 @@ type TriggerOptions struct {
 	// HTTPClient is sent with: its transport, timeout and cookie jar. Nil makes one that takes the
 	// proxy from the environment.
 	HTTPClient *http.Client
-	// Retry says how often and how patiently to connect; see [Trigger.Fire].
+	// Retry says how often and how patiently to connect; see [PlaybookTrigger.Fire].
 	Retry RetryPolicy
 	// MaxBody is the largest answer that is read, in bytes; 0 means 1 MiB.
 	MaxBody int64
@@ -46,8 +46,8 @@ type TriggerOptions struct {
 	PlainHTTP bool
 }
 
-// TriggerResponse is what a playbook answers.
-type TriggerResponse struct {
+// PlaybookTriggerResponse is what a playbook answers.
+type PlaybookTriggerResponse struct {
 	StatusCode int
 	Header     http.Header
 	Body       []byte
@@ -55,9 +55,9 @@ type TriggerResponse struct {
 
 const triggerRoute = "(playbook trigger)" // what stands for the address in errors
 
-// NewTrigger returns the trigger at rawURL, as the playbook shows it. It sends nothing. Its errors
+// NewPlaybookTrigger returns the trigger at rawURL, as the playbook shows it. It sends nothing. Its errors
 // never hold the address.
-func NewTrigger(rawURL string, opts *TriggerOptions) (*Trigger, error) {
+func NewPlaybookTrigger(rawURL string, opts *PlaybookTriggerOptions) (*PlaybookTrigger, error) {
 	o := copyOf(opts)
 	u, err := triggerURL(rawURL, o.PlainHTTP)
 	if err != nil {
@@ -80,7 +80,7 @@ func NewTrigger(rawURL string, opts *TriggerOptions) (*Trigger, error) {
 			header.Set(name, v)
 		}
 	}
-	t := &Trigger{retry: o.Retry.withDefaults(), maxBody: o.MaxBody, call: func() *call { return o.call(u) }}
+	t := &PlaybookTrigger{retry: o.Retry.withDefaults(), maxBody: o.MaxBody, call: func() *call { return o.call(u) }}
 	if t.maxBody == 0 {
 		t.maxBody = 1 << 20
 	}
@@ -95,7 +95,7 @@ func NewTrigger(rawURL string, opts *TriggerOptions) (*Trigger, error) {
 		}
 		resp, err := client.Do(req)
 		if err != nil {
-			return nil, t.call().presentable(ended(ctx, plainTransportError(err)))
+			return nil, t.call().sanitize(withContextErr(ctx, plainTransportError(err)))
 		}
 		resp.Request = req
 		return resp, nil
@@ -105,7 +105,7 @@ func NewTrigger(rawURL string, opts *TriggerOptions) (*Trigger, error) {
 
 // call is what stands for the trigger in errors: what others write into them is cleared of the
 // address, as a whole and in its parts, and of the credentials.
-func (o *TriggerOptions) call(u *url.URL) *call {
+func (o *PlaybookTriggerOptions) call(u *url.URL) *call {
 	secret := []string{u.String(), u.RequestURI(), u.Path, o.Password}
 	for part := range strings.SplitSeq(u.Path, "/") {
 		if len(part) > len("playbook") {
@@ -119,7 +119,7 @@ func (o *TriggerOptions) call(u *url.URL) *call {
 	return &call{method: http.MethodPost, route: route{template: triggerRoute}, private: secret, secrets: []string{o.Password, basic, o.Header.Get("Authorization")}}
 }
 
-func (o *TriggerOptions) check() error {
+func (o *PlaybookTriggerOptions) check() error {
 	switch {
 	case o.MaxBody < 0:
 		return &ValidationError{Field: "trigger body limit", Rule: "is negative"}
@@ -167,14 +167,14 @@ func triggerURL(s string, plainHTTP bool) (*url.URL, error) {
 // A playbook may act on every request, so that one is sent again only when the connection was never
 // made, as often as the options' retry policy says. A redirect is not followed. An answer of 300 or
 // more is returned together with an [*APIError]; an answer over the size limit is an error that
-// matches [ErrBodyTooLarge]. Nothing but ctx ends the wait for a slow playbook: give it a deadline.
-func (t *Trigger) Fire(ctx context.Context, payload any) (*TriggerResponse, error) {
+// matches [ErrResponseTooLarge]. Nothing but ctx ends the wait for a slow playbook: give it a deadline.
+func (t *PlaybookTrigger) Fire(ctx context.Context, payload any) (*PlaybookTriggerResponse, error) {
 	body, err := triggerBody(payload)
 	if err != nil {
 		return nil, err
 	}
 	if ctx.Err() != nil {
-		return nil, &RequestError{Method: http.MethodPost, Route: triggerRoute, Err: endOf(ctx)}
+		return nil, &RequestError{Method: http.MethodPost, Route: triggerRoute, Err: contextErr(ctx)}
 	}
 	for attempt := 1; ; attempt++ {
 		resp, err := t.send(ctx, body)
@@ -182,7 +182,7 @@ func (t *Trigger) Fire(ctx context.Context, payload any) (*TriggerResponse, erro
 			return t.answer(ctx, resp, attempt)
 		}
 		failed := &RequestError{Method: http.MethodPost, Route: triggerRoute, Attempts: attempt, Err: err}
-		if attempt >= t.retry.MaxAttempts || ctx.Err() != nil || !neverConnected(err) || hopeless(err) {
+		if attempt >= t.retry.MaxAttempts || ctx.Err() != nil || !neverConnected(err) || permanent(err) {
 			return nil, failed
 		}
 		if err := sleep(ctx, t.retry.backoff(attempt)); err != nil {
@@ -208,7 +208,7 @@ func triggerBody(payload any) ([]byte, error) {
 }
 
 // answer reads what the playbook answered.
-func (t *Trigger) answer(ctx context.Context, resp *http.Response, attempt int) (*TriggerResponse, error) {
+func (t *PlaybookTrigger) answer(ctx context.Context, resp *http.Response, attempt int) (*PlaybookTriggerResponse, error) {
 	defer resp.Body.Close()
 	fail := func(err error) error {
 		return &RequestError{Method: http.MethodPost, Route: triggerRoute, Attempts: attempt, Err: err}
@@ -216,13 +216,13 @@ func (t *Trigger) answer(ctx context.Context, resp *http.Response, attempt int) 
 	text, err := io.ReadAll(io.LimitReader(resp.Body, t.maxBody+1))
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return nil, fail(t.call().presentable(ended(ctx, err)))
+		return nil, fail(t.call().sanitize(withContextErr(ctx, err)))
 	case err != nil:
-		return nil, fail(t.call().presentable(fmt.Errorf("%w: the body broke off: %w", ErrResponse, err)))
+		return nil, fail(t.call().sanitize(fmt.Errorf("%w: the body broke off: %w", ErrBadResponse, err)))
 	case int64(len(text)) > t.maxBody:
-		return nil, fail(ErrBodyTooLarge)
+		return nil, fail(ErrResponseTooLarge)
 	}
-	out := &TriggerResponse{StatusCode: resp.StatusCode, Header: resp.Header, Body: text}
+	out := &PlaybookTriggerResponse{StatusCode: resp.StatusCode, Header: resp.Header, Body: text}
 	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
 		return out, nil
 	}

@@ -20,12 +20,12 @@ import (
 
 const triggerAt = "https://tc.example.com/api/playbook/s3cret-path?key=s3cret-key"
 
-func mockedTrigger(t *testing.T, opts TriggerOptions) (*Trigger, *httpmock.MockTransport) {
+func mockedTrigger(t *testing.T, opts PlaybookTriggerOptions) (*PlaybookTrigger, *httpmock.MockTransport) {
 	t.Helper()
 	mock := httpmock.NewMockTransport()
 	opts.HTTPClient = &http.Client{Transport: mock}
 	opts.Retry.BaseDelay, opts.Retry.MaxDelay = 1, 1
-	trigger, err := NewTrigger(triggerAt, &opts)
+	trigger, err := NewPlaybookTrigger(triggerAt, &opts)
 	require.NoError(t, err)
 	return trigger, mock
 }
@@ -33,16 +33,16 @@ func mockedTrigger(t *testing.T, opts TriggerOptions) (*Trigger, *httpmock.MockT
 func TestTriggerPostsJSONWithoutAnySignature(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
-		opts    TriggerOptions
+		opts    PlaybookTriggerOptions
 		payload any
 		body    string
 		auth    string
 	}{
-		"a value":                  {TriggerOptions{}, map[string]any{"host": "www.example.com"}, `{"host":"www.example.com"}`, ""},
-		"raw bytes":                {TriggerOptions{}, []byte("as it is"), "as it is", ""},
-		"raw JSON":                 {TriggerOptions{}, json.RawMessage(`{ }`), "{ }", ""},
-		"nothing":                  {TriggerOptions{}, nil, "{}", ""},
-		"with basic authorization": {TriggerOptions{Username: "user", Password: "p:ss"}, nil, "{}", "Basic dXNlcjpwOnNz"},
+		"a value":                  {PlaybookTriggerOptions{}, map[string]any{"host": "www.example.com"}, `{"host":"www.example.com"}`, ""},
+		"raw bytes":                {PlaybookTriggerOptions{}, []byte("as it is"), "as it is", ""},
+		"raw JSON":                 {PlaybookTriggerOptions{}, json.RawMessage(`{ }`), "{ }", ""},
+		"nothing":                  {PlaybookTriggerOptions{}, nil, "{}", ""},
+		"with basic authorization": {PlaybookTriggerOptions{Username: "user", Password: "p:ss"}, nil, "{}", "Basic dXNlcjpwOnNz"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -59,7 +59,7 @@ func TestTriggerPostsJSONWithoutAnySignature(t *testing.T) {
 			assert.Empty(t, got[0].header.Get("Timestamp"))
 		})
 	}
-	trigger, mock := mockedTrigger(t, TriggerOptions{Header: http.Header{"X-Alert": {"1"}, "Content-Type": {"text/plain"}}})
+	trigger, mock := mockedTrigger(t, PlaybookTriggerOptions{Header: http.Header{"X-Alert": {"1"}, "Content-Type": {"text/plain"}}})
 	var got []sentContent
 	mock.RegisterNoResponder(recording(&got, httpmock.NewStringResponder(204, "")))
 	_, err := trigger.Fire(t.Context(), []byte("x"))
@@ -83,13 +83,13 @@ func TestTriggerAnswersOfOtherKinds(t *testing.T) {
 		"wrong password":      {httpmock.NewStringResponder(401, "Unauthorized"), ErrUnauthorized, 401},
 		"switched off":        {httpmock.NewStringResponder(404, ""), ErrNotFound, 404},
 		"a failed playbook":   {httpmock.NewStringResponder(500, `{"message":"step 3 failed"}`), ErrServer, 500},
-		"a large answer":      {httpmock.NewStringResponder(200, strings.Repeat("x", 101)), ErrBodyTooLarge, 0},
+		"a large answer":      {httpmock.NewStringResponder(200, strings.Repeat("x", 101)), ErrResponseTooLarge, 0},
 		"just the limit":      {httpmock.NewStringResponder(200, strings.Repeat("x", 100)), nil, 200},
 		"a broken connection": {httpmock.NewErrorResponder(&net.OpError{Op: "read", Err: io.ErrUnexpectedEOF}), io.ErrUnexpectedEOF, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			trigger, mock := mockedTrigger(t, TriggerOptions{MaxBody: 100})
+			trigger, mock := mockedTrigger(t, PlaybookTriggerOptions{MaxBody: 100})
 			mock.RegisterNoResponder(tc.answer)
 			resp, err := trigger.Fire(t.Context(), nil)
 			require.ErrorIs(t, err, tc.err)
@@ -109,7 +109,7 @@ func TestTriggerAnswersOfOtherKinds(t *testing.T) {
 func TestTriggerRepeatsOnlyWhatWasNeverConnected(t *testing.T) {
 	t.Parallel()
 	refused := httpmock.NewErrorResponder(&net.OpError{Op: "dial", Err: io.ErrClosedPipe})
-	trigger, mock := mockedTrigger(t, TriggerOptions{})
+	trigger, mock := mockedTrigger(t, PlaybookTriggerOptions{})
 	var got []sentContent
 	mock.RegisterNoResponder(recording(&got, refused, refused, httpmock.NewStringResponder(200, "")))
 	_, err := trigger.Fire(t.Context(), nil)
@@ -117,7 +117,7 @@ func TestTriggerRepeatsOnlyWhatWasNeverConnected(t *testing.T) {
 	assert.Len(t, got, 3)
 
 	got = nil
-	trigger, mock = mockedTrigger(t, TriggerOptions{Retry: RetryPolicy{MaxAttempts: 2}})
+	trigger, mock = mockedTrigger(t, PlaybookTriggerOptions{Retry: RetryPolicy{MaxAttempts: 2}})
 	mock.RegisterNoResponder(recording(&got, refused))
 	_, err = trigger.Fire(t.Context(), nil)
 	require.ErrorIs(t, err, io.ErrClosedPipe)
@@ -134,21 +134,21 @@ func TestTriggerRefusesBadAddresses(t *testing.T) {
 	t.Parallel()
 	for _, bad := range []string{"", "tc.example.com", "ftp://tc.example.com/s3cret", "http://tc.example.com/s3cret", "https://user:s3cret@tc.example.com/",
 		"https://tc.example.com/s3cret#x", "https:///s3cret", "https:s3cret", "https://tc.example.com/%zzs3cret"} {
-		_, err := NewTrigger(bad, nil)
+		_, err := NewPlaybookTrigger(bad, nil)
 		require.ErrorIs(t, err, ErrValidation, bad)
 		assert.NotContains(t, err.Error(), "s3cret")
 	}
-	for _, o := range []TriggerOptions{{MaxBody: -1}, {Username: "a:b"}, {Header: http.Header{"authorization": {"x"}}}, {Header: http.Header{"X": {"a\r\nb"}}}, {Retry: RetryPolicy{MaxAttempts: -1}}} {
-		_, err := NewTrigger(triggerAt, &o)
+	for _, o := range []PlaybookTriggerOptions{{MaxBody: -1}, {Username: "a:b"}, {Header: http.Header{"authorization": {"x"}}}, {Header: http.Header{"X": {"a\r\nb"}}}, {Retry: RetryPolicy{MaxAttempts: -1}}} {
+		_, err := NewPlaybookTrigger(triggerAt, &o)
 		require.ErrorIs(t, err, ErrValidation)
 	}
-	_, err := NewTrigger("http://tc.example.com/x", &TriggerOptions{PlainHTTP: true})
+	_, err := NewPlaybookTrigger("http://tc.example.com/x", &PlaybookTriggerOptions{PlainHTTP: true})
 	require.NoError(t, err)
 }
 
 func TestTriggerShowsNothing(t *testing.T) {
 	t.Parallel()
-	trigger, err := NewTrigger(triggerAt, &TriggerOptions{Username: "s3cret-user", Password: "s3cret-password"})
+	trigger, err := NewPlaybookTrigger(triggerAt, &PlaybookTriggerOptions{Username: "s3cret-user", Password: "s3cret-password"})
 	require.NoError(t, err)
 	j, err := json.Marshal(trigger)
 	require.NoError(t, err)
@@ -172,7 +172,7 @@ func TestTriggerErrorsHoldNothingOfItsAddress(t *testing.T) {
 			return resp, nil
 		},
 	} {
-		trigger, mock := mockedTrigger(t, TriggerOptions{Username: "user", Password: "s3cret-password", Retry: RetryPolicy{MaxAttempts: 1}})
+		trigger, mock := mockedTrigger(t, PlaybookTriggerOptions{Username: "user", Password: "s3cret-password", Retry: RetryPolicy{MaxAttempts: 1}})
 		mock.RegisterNoResponder(answer)
 		_, err := trigger.Fire(t.Context(), nil)
 		require.Error(t, err, name)
@@ -196,7 +196,7 @@ func TestTriggerWaitsAsLongAsTheContext(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
 	defer srv.Close()
 	defer close(release)
-	trigger, err := NewTrigger(srv.URL, nil)
+	trigger, err := NewPlaybookTrigger(srv.URL, nil)
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()

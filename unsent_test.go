@@ -68,7 +68,7 @@ func TestALinkOfThePlatformIsNeverFetched(t *testing.T) {
 	_, _ = threatconnect.Collect(c.Indicators.All(t.Context(), &threatconnect.IndicatorListOptions{ListOptions: threatconnect.ListOptions{Limit: 1}}))
 	_, _ = threatconnect.Collect(c.Groups.All(t.Context(), nil))
 	_, err = c.Tags.On(t.Context(), h)
-	require.True(t, err == nil || errors.Is(err, threatconnect.ErrResponse))
+	require.True(t, err == nil || errors.Is(err, threatconnect.ErrBadResponse))
 	_, _ = c.Attributes.On(t.Context(), h)
 	require.Greater(t, s.count(), 5)
 	for _, req := range s.sent {

@@ -265,7 +265,7 @@ func kindsOfValues() []kindOfValue {
 			return err
 		}), threatconnect.CanonicalSecurityLabel, inPath(2)},
 		kindOfValue{"a label on something", "/v2/groups/{type}/{id}/securityLabels/{securityLabelName}", said(func(ctx context.Context, c *client, v string) error {
-			return c.SecurityLabels.Apply(ctx, incident, v)
+			return c.SecurityLabels.Add(ctx, incident, v)
 		}), threatconnect.CanonicalSecurityLabel, inPath(5)},
 		kindOfValue{"a label in a body", "/v2/groups/{type}/{id}/publish", said(func(ctx context.Context, c *client, v string) error {
 			return c.Groups.Publish(ctx, incident, &threatconnect.PublishOptions{ExcludeLabels: []string{v}})
@@ -318,7 +318,7 @@ func kindsOfValues() []kindOfValue {
 			return err
 		}), nil, inBody("name")},
 		kindOfValue{"an asset of a victim", "/v2/victims/{id}/victimAssets/{victimAssetType}", said(func(ctx context.Context, c *client, v string) error {
-			_, err := c.VictimAssets.Create(ctx, threatconnect.VictimRef{ID: 1}, &threatconnect.VictimEmailAddress{Address: v})
+			_, err := c.VictimAssets.Add(ctx, threatconnect.VictimRef{ID: 1}, &threatconnect.VictimEmailAddress{Address: v})
 			return err
 		}), nil, inBody("address")},
 		kindOfValue{"the message of a notification", "/v2/notifications", said(func(ctx context.Context, c *client, v string) error {

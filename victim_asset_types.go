@@ -244,7 +244,7 @@ func readVictimAsset(def *victimAssetDef) func(*wire.Reader) VictimAsset {
 			case "webSite":
 				f.webSite = r.Text()
 			default:
-				keep(&f.meta.Extra, key, r)
+				keepExtra(&f.meta.Extra, key, r)
 			}
 		}
 		def := def

@@ -81,13 +81,13 @@ func (s *VictimAssetsService) Get(ctx context.Context, victim Resource, t Victim
 	}, []string{def.entity, "victimAsset"}, readVictimAsset(def))
 }
 
-// Create gives a victim an asset and returns it as the platform stored it, with its id. It costs one
+// Add gives a victim an asset and returns it as the platform stored it, with its id. It costs one
 // request and is not tried again after an unknown outcome, because that could create it twice.
 //
 //	API: POST /v2/victims/{id}/victimAssets/{victimAssetType}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
-func (s *VictimAssetsService) Create(ctx context.Context, victim Resource, asset VictimAsset) (VictimAsset, error) {
+func (s *VictimAssetsService) Add(ctx context.Context, victim Resource, asset VictimAsset) (VictimAsset, error) {
 	return s.send(ctx, http.MethodPost, victim, asset)
 }
 
@@ -101,12 +101,12 @@ func (s *VictimAssetsService) Update(ctx context.Context, victim Resource, asset
 	return s.send(ctx, http.MethodPut, victim, asset)
 }
 
-// Delete deletes one asset of a victim. It costs one request.
+// Remove deletes one asset of a victim. It costs one request.
 //
 //	API: DELETE /v2/victims/{id}/victimAssets/{victimAssetType}/{assetId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
-func (s *VictimAssetsService) Delete(ctx context.Context, victim Resource, t VictimAssetType, assetID int64) error {
+func (s *VictimAssetsService) Remove(ctx context.Context, victim Resource, t VictimAssetType, assetID int64) error {
 	on, def, err := s.at(victim, t)
 	if err != nil {
 		return err

@@ -40,7 +40,7 @@ func TestVictimAssetsOfEveryKindAreReadAndWritten(t *testing.T) {
 				peopleCall{method: "DELETE", target: at + "/7?owner=Example"},
 			)
 			victim := threatconnect.VictimRef{ID: 41, Owner: "Example"}
-			made, err := client.VictimAssets.Create(t.Context(), victim, k.asset)
+			made, err := client.VictimAssets.Add(t.Context(), victim, k.asset)
 			require.NoError(t, err)
 			assert.Equal(t, threatconnect.VictimAssetMeta{ID: 7, WebLink: "w"}, *made.Meta())
 			changed, err := client.VictimAssets.Update(t.Context(), victim, made)
@@ -60,7 +60,7 @@ func TestVictimAssetsOfEveryKindAreReadAndWritten(t *testing.T) {
 			require.NoError(t, err)
 			made.Meta().WebLink = ""
 			assert.Equal(t, []threatconnect.VictimAsset{made}, long)
-			require.NoError(t, client.VictimAssets.Delete(t.Context(), victim, typ, 7))
+			require.NoError(t, client.VictimAssets.Remove(t.Context(), victim, typ, 7))
 		})
 	}
 }
@@ -112,7 +112,7 @@ func TestVictimAssetThatThePlatformWouldRefuseIsNotSent(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := s.Create(t.Context(), c.victim, c.asset)
+			_, err := s.Add(t.Context(), c.victim, c.asset)
 			peopleRefused(t, err, c.field, "secret")
 		})
 	}
@@ -126,15 +126,15 @@ func TestVictimAssetThatThePlatformWouldRefuseIsNotSent(t *testing.T) {
 	peopleRefused(t, err, "victim asset type", "")
 	_, err = s.On(t.Context(), threatconnect.VictimRef{})
 	peopleRefused(t, err, "victim id", "")
-	peopleRefused(t, s.Delete(t.Context(), victim, threatconnect.VictimAssetPhone, 0), "victim asset id", "")
-	peopleRefused(t, s.Delete(t.Context(), victim, "Callsign", 1), "victim asset type", "")
+	peopleRefused(t, s.Remove(t.Context(), victim, threatconnect.VictimAssetPhone, 0), "victim asset id", "")
+	peopleRefused(t, s.Remove(t.Context(), victim, "Callsign", 1), "victim asset type", "")
 }
 
 func TestNothingOfAVictimAssetStandsInAnError(t *testing.T) {
 	t.Parallel()
 	client := peopleWire(t, peopleCall{method: "POST", target: "/v2/victims/41/victimAssets/networkAccounts", body: `{"account":"jo.example","network":"CORP"}`,
 		status: http.StatusBadRequest, answer: `{"status":"Failure","message":"jo.example in CORP: no"}`})
-	_, err := client.VictimAssets.Create(t.Context(), threatconnect.VictimRef{ID: 41}, &threatconnect.VictimNetworkAccount{Account: "jo.example", Network: "CORP"})
+	_, err := client.VictimAssets.Add(t.Context(), threatconnect.VictimRef{ID: 41}, &threatconnect.VictimNetworkAccount{Account: "jo.example", Network: "CORP"})
 	require.ErrorIs(t, err, threatconnect.ErrBadRequest)
 	assert.NotContains(t, err.Error(), "jo.example")
 	assert.NotContains(t, err.Error(), "CORP")

@@ -246,7 +246,7 @@ func readVictimOf(owner string) func(*wire.Reader) *Victim {
 			case "attribute":
 				v.Attributes = readList(r, readAttribute)
 			default:
-				keep(&v.Extra, key, r)
+				keepExtra(&v.Extra, key, r)
 			}
 		}
 		return v

@@ -72,10 +72,10 @@ func TestIDsThatAreSentHave64Bits(t *testing.T) {
 		"DELETE /v2/tasks/N":      func(ctx context.Context, c *tc.Client) error { return c.Tasks.Delete(ctx, id, nil) },
 		"DELETE /v2/victims/N":    func(ctx context.Context, c *tc.Client) error { return c.Victims.Delete(ctx, id, nil) },
 		"DELETE /v2/victims/N/victimAssets/phoneNumbers/N": func(ctx context.Context, c *tc.Client) error {
-			return c.VictimAssets.Delete(ctx, victim, tc.VictimAssetPhone, id)
+			return c.VictimAssets.Remove(ctx, victim, tc.VictimAssetPhone, id)
 		},
 		"DELETE /v2/groups/adversaries/N/adversaryAssets/handles/N": func(ctx context.Context, c *tc.Client) error {
-			return c.AdversaryAssets.Delete(ctx, group, tc.AdversaryAssetHandle, id)
+			return c.AdversaryAssets.Remove(ctx, group, tc.AdversaryAssetHandle, id)
 		},
 		"POST /v2/tasks/N/victims/N":             func(ctx context.Context, c *tc.Client) error { return c.Associations.Link(ctx, task, victim) },
 		"GET /v2/customMetrics/N":                dropped(func(ctx context.Context, c *tc.Client) (*tc.Metric, error) { return c.Metrics.GetByID(ctx, id) }),

@@ -300,8 +300,8 @@ func TestCreateNamesWhatIsMissingOnTheInstance(t *testing.T) {
 		kind    error
 		hint    string
 	}{
-		"no batch API":                         {[]threatconnecttest.Option{threatconnecttest.WithBatchOff()}, threatconnect.ErrBatchOff, storage},
-		"no batch API, as older instances say": {[]threatconnecttest.Option{threatconnecttest.WithBatchOff(), threatconnecttest.WithOddities(threatconnecttest.OddityForbiddenBatch)}, threatconnect.ErrBatchOff, storage},
+		"no batch API":                         {[]threatconnecttest.Option{threatconnecttest.WithBatchOff()}, threatconnect.ErrBatchDisabled, storage},
+		"no batch API, as older instances say": {[]threatconnecttest.Option{threatconnecttest.WithBatchOff(), threatconnecttest.WithOddities(threatconnecttest.OddityForbiddenBatch)}, threatconnect.ErrBatchDisabled, storage},
 		"no permission":                        {nil, threatconnect.ErrUnauthorized, permission},
 		"no permission, as older instances say": {[]threatconnecttest.Option{threatconnecttest.WithOddities(threatconnecttest.OddityForbiddenBatch)},
 			threatconnect.ErrForbidden, permission},

@@ -13,12 +13,12 @@ import (
 // The same parts give the same xid on every run, which is what finds a group again. Their order
 // matters, and because a hyphen joins them, ("a-b") and ("a", "b") give the same: begin with parts
 // that keep your feeds and types apart, as in XID("acme-feed", "Incident", incidentID). What TcEx
-// makes of a single text that is not in a list is [XIDOf].
-func XID(parts ...string) string { return XIDOf(XIDOf(strings.Join(parts, "-"))) }
+// makes of a single text that is not in a list is [XIDFromText].
+func XID(parts ...string) string { return XIDFromText(XIDFromText(strings.Join(parts, "-"))) }
 
-// XIDOf returns the xid that TcEx makes of one text that is not in a list: its SHA-256 in
+// XIDFromText returns the xid that TcEx makes of one text that is not in a list: its SHA-256 in
 // hexadecimal digits. Compare [XID], which hashes twice.
-func XIDOf(text string) string {
+func XIDFromText(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:])
 }

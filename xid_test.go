@@ -25,7 +25,7 @@ func TestXIDsAreThoseOfTcEx(t *testing.T) {
 		"ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb": "a",
 		"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad": "abc",
 	} {
-		assert.Equal(t, want, threatconnect.XIDOf(text), text)
+		assert.Equal(t, want, threatconnect.XIDFromText(text), text)
 	}
 }
 

@@ -68,7 +68,7 @@ const DefaultLimit = 128 << 20
 func (r *Reader) Limit(n int64) { r.limit, r.left = n, cmp.Or(n, DefaultLimit) }
 
 // Spend records that a value of n bytes is made of the text. Beyond the limit it records an error that
-// matches [ErrTooLarge].
+// matches [ErrRequestTooLarge].
 func (r *Reader) Spend(n int) {
 	if r.left -= int64(n); r.left < 0 {
 		r.fail(r.i, whatMemory)

@@ -81,7 +81,7 @@ func isRefusal(err error) bool {
 func isAboutRequest(err error) bool {
 	switch statusOf(err) {
 	case 0:
-		return errors.Is(err, threatconnect.ErrResponse)
+		return errors.Is(err, threatconnect.ErrBadResponse)
 	case http.StatusUnauthorized, http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return false
 	}

@@ -46,7 +46,7 @@ func (c *config) run(ctx context.Context, e *command.Env, client *threatconnect.
 		p, n, err := c.exportOwner(ctx, client, owner, last.Owners[owner], out)
 		if err != nil {
 			out.abort()
-			if errors.Is(err, threatconnect.ErrOwner) {
+			if errors.Is(err, threatconnect.ErrOwnerRefused) {
 				err = fmt.Errorf("owner %q: %w", owner, err)
 			}
 			return err

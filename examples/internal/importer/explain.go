@@ -22,13 +22,13 @@ func explain(ctx context.Context, err error) string {
 		return "the platform refuses the time of this machine: set its clock"
 	case errors.Is(err, threatconnect.ErrSignature):
 		return "the platform refuses the signature: check TC_SECRET_KEY, and set it in single quotes so that the shell leaves it alone"
-	case errors.Is(err, threatconnect.ErrToken):
+	case errors.Is(err, threatconnect.ErrTokenRefused):
 		return "the platform refuses the token: get a new one for TC_TOKEN"
-	case errors.Is(err, threatconnect.ErrOwner):
+	case errors.Is(err, threatconnect.ErrOwnerRefused):
 		return "there is no owner of this name that the API user can see: check TC_OWNER or -owner"
-	case errors.Is(err, threatconnect.ErrBatchOff):
+	case errors.Is(err, threatconnect.ErrBatchDisabled):
 		return "the instance has no batch API: ask its administrator to switch it on"
-	case errors.Is(err, threatconnect.ErrResponse) && errors.Is(err, threatconnect.ErrNotFound):
+	case errors.Is(err, threatconnect.ErrBadResponse) && errors.Is(err, threatconnect.ErrNotFound):
 		return "there is no API at the base URL: is /api missing at its end?"
 	}
 	return plain(err)
