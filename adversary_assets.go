@@ -66,8 +66,8 @@ func adversaryAssetDefOf(t AdversaryAssetType) *adversaryAssetDef {
 type AdversaryAssetsService struct{ service }
 
 // target is where the assets of an adversary are.
-func (s *AdversaryAssetsService) target(adversary Resource) (target, error) {
-	t, err := s.c.targetOf(adversary)
+func (s AdversaryAssetsService) target(ctx context.Context, adversary Resource) (target, error) {
+	t, err := s.c.targetOf(ctx, adversary)
 	if err == nil && (t.kind != kindGroup || t.typ != string(GroupAdversary)) {
 		err = &ValidationError{Field: "resource", Rule: "want an adversary", Fix: "only adversaries have these assets; victims have client.VictimAssets"}
 	}
@@ -75,12 +75,12 @@ func (s *AdversaryAssetsService) target(adversary Resource) (target, error) {
 }
 
 // at returns where the assets of a kind are, the kind, and the owner.
-func (s *AdversaryAssetsService) at(adversary Resource, t AdversaryAssetType) (target, *adversaryAssetDef, error) {
+func (s AdversaryAssetsService) at(ctx context.Context, adversary Resource, t AdversaryAssetType) (target, *adversaryAssetDef, error) {
 	def := adversaryAssetDefOf(t)
 	if def == nil {
 		return target{}, nil, &ValidationError{Field: "adversary asset type", Rule: fmt.Sprintf("%s is not one of the three kinds", quoteForeign(string(t))), Fix: "use one of the AdversaryAsset constants"}
 	}
-	on, err := s.target(adversary)
+	on, err := s.target(ctx, adversary)
 	return on, def, err
 }
 
@@ -89,8 +89,8 @@ func (s *AdversaryAssetsService) at(adversary Resource, t AdversaryAssetType) (t
 //	API: GET /v2/groups/adversaries/{id}/adversaryAssets
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
-func (s *AdversaryAssetsService) On(ctx context.Context, adversary Resource) ([]AdversaryAsset, error) {
-	on, err := s.target(adversary)
+func (s AdversaryAssetsService) On(ctx context.Context, adversary Resource) ([]AdversaryAsset, error) {
+	on, err := s.target(ctx, adversary)
 	if err != nil {
 		return nil, err
 	}
@@ -104,8 +104,8 @@ func (s *AdversaryAssetsService) On(ctx context.Context, adversary Resource) ([]
 //	API: GET /v2/groups/adversaries/{id}/adversaryAssets/urls
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
-func (s *AdversaryAssetsService) OfType(ctx context.Context, adversary Resource, t AdversaryAssetType) ([]AdversaryAsset, error) {
-	on, def, err := s.at(adversary, t)
+func (s AdversaryAssetsService) OfType(ctx context.Context, adversary Resource, t AdversaryAssetType) ([]AdversaryAsset, error) {
+	on, def, err := s.at(ctx, adversary, t)
 	if err != nil {
 		return nil, err
 	}
@@ -120,8 +120,8 @@ func (s *AdversaryAssetsService) OfType(ctx context.Context, adversary Resource,
 //	API: GET /v2/groups/adversaries/{id}/adversaryAssets/urls/{assetId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
-func (s *AdversaryAssetsService) Get(ctx context.Context, adversary Resource, t AdversaryAssetType, assetID int64) (*AdversaryAsset, error) {
-	on, def, err := s.at(adversary, t)
+func (s AdversaryAssetsService) Get(ctx context.Context, adversary Resource, t AdversaryAssetType, assetID int64) (*AdversaryAsset, error) {
+	on, def, err := s.at(ctx, adversary, t)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +143,7 @@ func (s *AdversaryAssetsService) Get(ctx context.Context, adversary Resource, t 
 //	API: POST /v2/groups/adversaries/{id}/adversaryAssets/urls
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
-func (s *AdversaryAssetsService) Add(ctx context.Context, adversary Resource, asset AdversaryAsset) (*AdversaryAsset, error) {
+func (s AdversaryAssetsService) Add(ctx context.Context, adversary Resource, asset AdversaryAsset) (*AdversaryAsset, error) {
 	return s.send(ctx, http.MethodPost, adversary, asset)
 }
 
@@ -155,7 +155,7 @@ func (s *AdversaryAssetsService) Add(ctx context.Context, adversary Resource, as
 //	API: PUT /v2/groups/adversaries/{id}/adversaryAssets/urls/{assetId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
-func (s *AdversaryAssetsService) Update(ctx context.Context, adversary Resource, asset AdversaryAsset) (*AdversaryAsset, error) {
+func (s AdversaryAssetsService) Update(ctx context.Context, adversary Resource, asset AdversaryAsset) (*AdversaryAsset, error) {
 	return s.send(ctx, http.MethodPut, adversary, asset)
 }
 
@@ -166,8 +166,8 @@ func (s *AdversaryAssetsService) Update(ctx context.Context, adversary Resource,
 //	API: DELETE /v2/groups/adversaries/{id}/adversaryAssets/urls/{assetId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
-func (s *AdversaryAssetsService) Remove(ctx context.Context, adversary Resource, t AdversaryAssetType, assetID int64) error {
-	on, def, err := s.at(adversary, t)
+func (s AdversaryAssetsService) Remove(ctx context.Context, adversary Resource, t AdversaryAssetType, assetID int64) error {
+	on, def, err := s.at(ctx, adversary, t)
 	if err != nil {
 		return err
 	}
@@ -179,8 +179,8 @@ func (s *AdversaryAssetsService) Remove(ctx context.Context, adversary Resource,
 
 var errAdversaryAssetID = &ValidationError{Field: "adversary asset id", Rule: "want a positive number", Fix: "create the asset first, or list the assets to learn its id"}
 
-func (s *AdversaryAssetsService) send(ctx context.Context, method string, adversary Resource, asset AdversaryAsset) (*AdversaryAsset, error) {
-	on, def, err := s.at(adversary, asset.Type)
+func (s AdversaryAssetsService) send(ctx context.Context, method string, adversary Resource, asset AdversaryAsset) (*AdversaryAsset, error) {
+	on, def, err := s.at(ctx, adversary, asset.Type)
 	if err != nil {
 		return nil, err
 	}

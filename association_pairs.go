@@ -2,6 +2,7 @@ package threatconnect
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -99,14 +100,17 @@ func (k kind) named() string {
 
 // bothTargets returns where two things are that belong together, both in the owner that either
 // names, or in the client's default owner when neither does.
-func (c *Client) bothTargets(a, b Resource) (ta, tb target, err error) {
+func (c *Client) bothTargets(ctx context.Context, a, b Resource) (ta, tb target, err error) {
+	if err := cmp.Or(c.usable(), checkContext(ctx)); err != nil {
+		return ta, tb, err
+	}
 	if isNil(a) || isNil(b) {
 		return ta, tb, errNilResource
 	}
-	if ta, err = a.target(); err != nil {
+	if ta, err = a.target(ctx, c); err != nil {
 		return ta, tb, err
 	}
-	if tb, err = b.target(); err != nil {
+	if tb, err = b.target(ctx, c); err != nil {
 		return ta, tb, err
 	}
 	switch {

@@ -21,13 +21,15 @@ type RelatedVictimAssetOptions struct {
 //	API: GET /v2/victims/{id}/tasks
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
-func (s *AssociationsService) Tasks(ctx context.Context, resource Resource, opts *RelatedOptions) iter.Seq2[*Task, error] {
+func (s AssociationsService) Tasks(ctx context.Context, resource Resource, opts *RelatedOptions) iter.Seq2[*Task, error] {
 	o := copyOf(opts)
-	t, err := s.c.relatedTarget(resource, o.Owner)
-	if err == nil {
-		err = t.mustHaveTasks()
-	}
-	return relatedTasks(ctx, s.c, t, err, o)
+	return relatedTo(func() (target, error) {
+		t, err := s.c.targetOf(ctx, resource)
+		if err == nil {
+			err = t.mustHaveTasks()
+		}
+		return t, err
+	}, func(t target) iter.Seq2[*Task, error] { return relatedTasks(ctx, s.c, t, o) })
 }
 
 // Task reads one task that is associated with a task or a victim. One that is not is an error that
@@ -37,8 +39,8 @@ func (s *AssociationsService) Tasks(ctx context.Context, resource Resource, opts
 //	API: GET /v2/victims/{id}/tasks/{associatedTaskId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
-func (s *AssociationsService) Task(ctx context.Context, resource, task Resource) (*Task, error) {
-	t, other, err := s.c.bothTargets(resource, task)
+func (s AssociationsService) Task(ctx context.Context, resource, task Resource) (*Task, error) {
+	t, other, err := s.c.bothTargets(ctx, resource, task)
 	if err == nil {
 		err = t.mustHaveTasks()
 	}
@@ -69,10 +71,10 @@ func (t target) mustHaveTasks() error {
 //	API: GET /v2/victims/{id}/victims
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
-func (s *AssociationsService) Victims(ctx context.Context, resource Resource, opts *RelatedOptions) iter.Seq2[*Victim, error] {
+func (s AssociationsService) Victims(ctx context.Context, resource Resource, opts *RelatedOptions) iter.Seq2[*Victim, error] {
 	o := copyOf(opts)
-	t, err := s.c.relatedTarget(resource, o.Owner)
-	return relatedVictims(ctx, s.c, t, err, o)
+	return relatedTo(func() (target, error) { return s.c.targetOf(ctx, resource) },
+		func(t target) iter.Seq2[*Victim, error] { return relatedVictims(ctx, s.c, t, o) })
 }
 
 // Victim reads one victim that is associated with a resource. One that is not is an error that
@@ -84,8 +86,8 @@ func (s *AssociationsService) Victims(ctx context.Context, resource Resource, op
 //	API: GET /v2/victims/{id}/victims/{associatedVictimId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
-func (s *AssociationsService) Victim(ctx context.Context, resource, victim Resource) (*Victim, error) {
-	t, v, err := s.c.bothTargets(resource, victim)
+func (s AssociationsService) Victim(ctx context.Context, resource, victim Resource) (*Victim, error) {
+	t, v, err := s.c.bothTargets(ctx, resource, victim)
 	if err != nil {
 		return nil, err
 	}
@@ -100,18 +102,20 @@ func (s *AssociationsService) Victim(ctx context.Context, resource, victim Resou
 //	API: GET /v2/{resource}/victimAssets/{victimAssetType}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
-func (s *AssociationsService) VictimAssets(ctx context.Context, resource Resource, opts *RelatedVictimAssetOptions) iter.Seq2[VictimAsset, error] {
+func (s AssociationsService) VictimAssets(ctx context.Context, resource Resource, opts *RelatedVictimAssetOptions) iter.Seq2[VictimAsset, error] {
 	o := copyOf(opts)
-	t, err := s.c.relatedTarget(resource, o.Owner)
-	r, keys := t.route.under("victimAssets"), []string{"victimAsset"}
-	if o.Type == "" {
-		return related(ctx, s.c, t, err, o.ListOptions, r, keys, readVictimAsset(nil))
-	}
-	def := victimAssetDefOf(o.Type)
-	if def == nil {
-		def, err = &victimAssetDef{}, errVictimAssetType(o.Type)
-	}
-	return related(ctx, s.c, t, err, o.ListOptions, r.under(def.branch), append(keys, def.entity), readVictimAsset(def))
+	return relatedTo(func() (target, error) { return s.c.targetOf(ctx, resource) },
+		func(t target) iter.Seq2[VictimAsset, error] {
+			r, keys := t.route.under("victimAssets"), []string{"victimAsset"}
+			if o.Type == "" {
+				return related(ctx, s.c, t, o.RelatedOptions, r, keys, readVictimAsset(nil))
+			}
+			def := victimAssetDefOf(o.Type)
+			if def == nil {
+				return failing[VictimAsset](errVictimAssetType(o.Type))
+			}
+			return related(ctx, s.c, t, o.RelatedOptions, r.under(def.branch), append(keys, def.entity), readVictimAsset(def))
+		})
 }
 
 // VictimAsset reads one asset of a victim that is associated with a resource. One that is not is an
@@ -120,8 +124,8 @@ func (s *AssociationsService) VictimAssets(ctx context.Context, resource Resourc
 //	API: GET /v2/{resource}/victimAssets/{victimAssetType}/{assetId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
-func (s *AssociationsService) VictimAsset(ctx context.Context, resource Resource, typ VictimAssetType, assetID int64) (VictimAsset, error) {
-	t, def, err := s.victimAsset(resource, typ, assetID)
+func (s AssociationsService) VictimAsset(ctx context.Context, resource Resource, typ VictimAssetType, assetID int64) (VictimAsset, error) {
+	t, def, err := s.victimAsset(ctx, resource, typ, assetID)
 	if err != nil {
 		return nil, err
 	}
@@ -137,8 +141,8 @@ func (s *AssociationsService) VictimAsset(ctx context.Context, resource Resource
 //	API: DELETE /v2/tasks/{id}/victimAssets/{victimAssetType}/{assetId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
-func (s *AssociationsService) UnlinkVictimAsset(ctx context.Context, resource Resource, typ VictimAssetType, assetID int64) error {
-	t, _, err := s.victimAsset(resource, typ, assetID)
+func (s AssociationsService) UnlinkVictimAsset(ctx context.Context, resource Resource, typ VictimAssetType, assetID int64) error {
+	t, _, err := s.victimAsset(ctx, resource, typ, assetID)
 	if err == nil && t.kind == kindVictim {
 		err = &ValidationError{Field: "resource", Rule: "is a victim, whose assets are its own", Fix: "to delete one, use client.VictimAssets.Remove"}
 	}
@@ -149,8 +153,8 @@ func (s *AssociationsService) UnlinkVictimAsset(ctx context.Context, resource Re
 }
 
 // victimAsset returns where an asset is below a resource.
-func (s *AssociationsService) victimAsset(resource Resource, typ VictimAssetType, assetID int64) (target, *victimAssetDef, error) {
-	t, err := s.c.relatedTarget(resource, "")
+func (s AssociationsService) victimAsset(ctx context.Context, resource Resource, typ VictimAssetType, assetID int64) (target, *victimAssetDef, error) {
+	t, err := s.c.targetOf(ctx, resource)
 	if err != nil {
 		return target{}, nil, err
 	}
@@ -169,9 +173,9 @@ func errVictimAssetType(t VictimAssetType) error {
 	return &ValidationError{Field: "victim asset type", Rule: quoteForeign(string(t)) + " is not one of the five kinds", Fix: "use one of the VictimAsset constants"}
 }
 
-// relatedTasks reads the tasks that hang together with what is at t.
-func relatedTasks(ctx context.Context, c *Client, t target, err error, o RelatedOptions) iter.Seq2[*Task, error] {
-	return related(ctx, c, t, err, o.ListOptions, t.route.under("tasks"), []string{"task"}, readTask)
+// relatedTasks reads the tasks that are related to the thing at t.
+func relatedTasks(ctx context.Context, c *Client, t target, o RelatedOptions) iter.Seq2[*Task, error] {
+	return related(ctx, c, t, o, t.route.under("tasks"), []string{"task"}, readTask)
 }
 
 func relatedTask(ctx context.Context, c *Client, t, task target) (*Task, error) {
@@ -181,9 +185,9 @@ func relatedTask(ctx context.Context, c *Client, t, task target) (*Task, error) 
 	return one(ctx, c, &call{method: http.MethodGet, route: t.route.join(task.route), query: ownerQuery(t.owner)}, []string{"task"}, readTask)
 }
 
-// relatedVictims reads the victims that hang together with what is at t.
-func relatedVictims(ctx context.Context, c *Client, t target, err error, o RelatedOptions) iter.Seq2[*Victim, error] {
-	return related(ctx, c, t, err, o.ListOptions, t.route.under("victims"), []string{"victim"}, readVictimOf(t.owner))
+// relatedVictims reads the victims that are related to the thing at t.
+func relatedVictims(ctx context.Context, c *Client, t target, o RelatedOptions) iter.Seq2[*Victim, error] {
+	return related(ctx, c, t, o, t.route.under("victims"), []string{"victim"}, readVictimOf(t.owner))
 }
 
 func relatedVictim(ctx context.Context, c *Client, t, victim target) (*Victim, error) {

@@ -21,8 +21,8 @@ type AssociationTypeInfo struct {
 //	API: GET /v2/types/associationTypes
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
-func (s *TypesService) Associations(ctx context.Context) ([]AssociationTypeInfo, error) {
-	return listAll(ctx, s.c, at("v2", "types", "associationTypes"), "", []string{"associationType"}, readAssociationType)
+func (s TypesService) Associations(ctx context.Context) ([]AssociationTypeInfo, error) {
+	return listAll(ctx, s.c, at("v2", "types", "associationTypes"), []string{"associationType"}, readAssociationType)
 }
 
 // Association reads one association type by its name, as in "ASN to CIDR". It costs one request.
@@ -30,7 +30,7 @@ func (s *TypesService) Associations(ctx context.Context) ([]AssociationTypeInfo,
 //	API: GET /v2/types/associationTypes/{associationType}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
-func (s *TypesService) Association(ctx context.Context, name string) (*AssociationTypeInfo, error) {
+func (s TypesService) Association(ctx context.Context, name string) (*AssociationTypeInfo, error) {
 	return one(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "types", "associationTypes", value(name))}, []string{"associationType"},
 		pointer(readAssociationType))
 }

@@ -37,8 +37,8 @@ type AssociationsService struct{ service }
 //	API: POST /v2/victims/{id}/groups/{associatedGroupType}/{associatedGroupId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
-func (s *AssociationsService) Link(ctx context.Context, a, b Resource) error {
-	ta, tb, err := s.c.bothTargets(a, b)
+func (s AssociationsService) Link(ctx context.Context, a, b Resource) error {
+	ta, tb, err := s.c.bothTargets(ctx, a, b)
 	if err != nil {
 		return err
 	}
@@ -75,8 +75,8 @@ func (s *AssociationsService) Link(ctx context.Context, a, b Resource) error {
 //	API: DELETE /v2/victims/{id}/groups/{associatedGroupType}/{associatedGroupId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
-func (s *AssociationsService) Unlink(ctx context.Context, a, b Resource) error {
-	parent, child, err := s.c.bothTargets(a, b)
+func (s AssociationsService) Unlink(ctx context.Context, a, b Resource) error {
+	parent, child, err := s.c.bothTargets(ctx, a, b)
 	if err != nil {
 		return err
 	}
@@ -96,8 +96,8 @@ func (s *AssociationsService) Unlink(ctx context.Context, a, b Resource) error {
 //	API: POST /v2/indicators/{type}/{indicator}/associations/{associationType}/indicators/{targetType}/{targetId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
-func (s *AssociationsService) LinkIndicators(ctx context.Context, a, b Resource, as AssociationType) error {
-	ta, tb, err := s.bothIndicators(a, b)
+func (s AssociationsService) LinkIndicators(ctx context.Context, a, b Resource, as AssociationType) error {
+	ta, tb, err := s.bothIndicators(ctx, a, b)
 	if err != nil {
 		return err
 	}
@@ -115,8 +115,8 @@ func (s *AssociationsService) LinkIndicators(ctx context.Context, a, b Resource,
 //	API: POST /v2/indicators/files/{indicator}/actions/{fileAction}/indicators/{associatedIndicatorType}/{associatedIndicator}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
-func (s *AssociationsService) LinkFileAction(ctx context.Context, file, indicator Resource, action FileAction) error {
-	tf, ti, err := s.bothIndicators(file, indicator)
+func (s AssociationsService) LinkFileAction(ctx context.Context, file, indicator Resource, action FileAction) error {
+	tf, ti, err := s.bothIndicators(ctx, file, indicator)
 	if err == nil {
 		err = tf.mustBe(TypeFile)
 	}
@@ -130,8 +130,8 @@ func (s *AssociationsService) LinkFileAction(ctx context.Context, file, indicato
 }
 
 // bothIndicators is bothTargets for two indicators.
-func (s *AssociationsService) bothIndicators(a, b Resource) (ta, tb target, err error) {
-	if ta, tb, err = s.c.bothTargets(a, b); err != nil {
+func (s AssociationsService) bothIndicators(ctx context.Context, a, b Resource) (ta, tb target, err error) {
+	if ta, tb, err = s.c.bothTargets(ctx, a, b); err != nil {
 		return ta, tb, err
 	}
 	for _, t := range []target{ta, tb} {
@@ -154,7 +154,7 @@ func (t target) mustBe(want IndicatorType) error {
 	return &ValidationError{Field: "indicator", Rule: "want an indicator of the type " + string(want) + ", not " + have}
 }
 
-func (s *AssociationsService) link(ctx context.Context, parent target, r route) error {
+func (s AssociationsService) link(ctx context.Context, parent target, r route) error {
 	_, err := s.c.exchange(ctx, &call{method: http.MethodPost, route: r, query: ownerQuery(parent.owner), idempotentPOST: true}, nil, nil)
 	return err
 }
@@ -166,10 +166,10 @@ func (s *AssociationsService) link(ctx context.Context, parent target, r route) 
 //	API: GET /v2/{resource}/groups/{associatedGroupType}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
-func (s *AssociationsService) Groups(ctx context.Context, resource Resource, opts *RelatedGroupOptions) iter.Seq2[Group, error] {
+func (s AssociationsService) Groups(ctx context.Context, resource Resource, opts *RelatedGroupOptions) iter.Seq2[Group, error] {
 	o := copyOf(opts)
-	t, err := s.c.relatedTarget(resource, o.Owner)
-	return relatedGroups(ctx, s.c, t, err, o)
+	return relatedTo(func() (target, error) { return s.c.targetOf(ctx, resource) },
+		func(t target) iter.Seq2[Group, error] { return relatedGroups(ctx, s.c, t, o) })
 }
 
 // Group reads one group that is associated with a resource. One that is not is an error that
@@ -178,8 +178,8 @@ func (s *AssociationsService) Groups(ctx context.Context, resource Resource, opt
 //	API: GET /v2/{resource}/groups/{associatedGroupType}/{associatedGroupId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
-func (s *AssociationsService) Group(ctx context.Context, resource, group Resource) (Group, error) {
-	t, g, err := s.c.bothTargets(resource, group)
+func (s AssociationsService) Group(ctx context.Context, resource, group Resource) (Group, error) {
+	t, g, err := s.c.bothTargets(ctx, resource, group)
 	if err != nil {
 		return nil, err
 	}
@@ -194,10 +194,10 @@ func (s *AssociationsService) Group(ctx context.Context, resource, group Resourc
 //	API: GET /v2/{resource}/indicators/{associatedIndicatorType}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
-func (s *AssociationsService) Indicators(ctx context.Context, resource Resource, opts *RelatedIndicatorOptions) iter.Seq2[Indicator, error] {
+func (s AssociationsService) Indicators(ctx context.Context, resource Resource, opts *RelatedIndicatorOptions) iter.Seq2[Indicator, error] {
 	o := copyOf(opts)
-	t, err := s.c.relatedTarget(resource, o.Owner)
-	return relatedIndicators(ctx, s.c, t, err, o)
+	return relatedTo(func() (target, error) { return s.c.targetOf(ctx, resource) },
+		func(t target) iter.Seq2[Indicator, error] { return relatedIndicators(ctx, s.c, t, t.route, o) })
 }
 
 // IndicatorsBy reads the indicators that are associated with an indicator by one association type,
@@ -207,17 +207,17 @@ func (s *AssociationsService) Indicators(ctx context.Context, resource Resource,
 //	API: GET /v2/indicators/{type}/{indicator}/associations/{associationType}/indicators/{targetType}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
-func (s *AssociationsService) IndicatorsBy(ctx context.Context, indicator Resource, as AssociationType, opts *RelatedIndicatorOptions) iter.Seq2[Indicator, error] {
+func (s AssociationsService) IndicatorsBy(ctx context.Context, indicator Resource, as AssociationType, opts *RelatedIndicatorOptions) iter.Seq2[Indicator, error] {
 	o := copyOf(opts)
-	t, err := s.c.relatedTarget(indicator, o.Owner)
-	if err == nil && t.kind != kindIndicator {
-		err = &ValidationError{Field: "resource", Rule: "want an indicator, not " + t.kind.named()}
-	}
-	r := t.route.under("associations", value(as))
-	if err == nil {
-		t, err = aboutAssociation(t, as)
-	}
-	return relatedIndicatorsAt(ctx, s.c, t, err, r, o)
+	return relatedTo(func() (target, error) { return s.c.targetOfKind(ctx, indicator, kindIndicator) },
+		func(t target) iter.Seq2[Indicator, error] {
+			r := t.route.under("associations", value(as))
+			t, err := aboutAssociation(t, as)
+			if err != nil {
+				return failing[Indicator](err)
+			}
+			return relatedIndicators(ctx, s.c, t, r, o)
+		})
 }
 
 // IndicatorsByAction reads the indicators that a file does something to, one request a page, each
@@ -226,12 +226,15 @@ func (s *AssociationsService) IndicatorsBy(ctx context.Context, indicator Resour
 //	API: GET /v2/indicators/files/{indicator}/actions/{fileAction}/indicators
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
-func (s *AssociationsService) IndicatorsByAction(ctx context.Context, file Resource, action FileAction, opts *RelatedOptions) iter.Seq2[Indicator, error] {
+func (s AssociationsService) IndicatorsByAction(ctx context.Context, file Resource, action FileAction, opts *RelatedOptions) iter.Seq2[Indicator, error] {
 	o := copyOf(opts)
-	t, err := s.c.relatedTarget(file, o.Owner)
-	r := t.route.under("actions", value(action))
-	if err == nil {
-		t, err = aboutAction(t, action)
-	}
-	return relatedIndicatorsAt(ctx, s.c, t, err, r, RelatedIndicatorOptions{RelatedOptions: o})
+	return relatedTo(func() (target, error) { return s.c.targetOf(ctx, file) },
+		func(t target) iter.Seq2[Indicator, error] {
+			r := t.route.under("actions", value(action))
+			t, err := aboutAction(t, action)
+			if err != nil {
+				return failing[Indicator](err)
+			}
+			return relatedIndicators(ctx, s.c, t, r, RelatedIndicatorOptions{RelatedOptions: o})
+		})
 }

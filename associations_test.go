@@ -82,14 +82,14 @@ func TestGroupsAndIndicatorsAreLinkedReadAndUnlinked(t *testing.T) {
 		groups := all(t, a.Groups(ctx, host, nil))
 		require.Len(t, groups, 2)
 		assert.Equal(t, "Example Organization", groups[0].Meta().Owner.Name)
-		incidents := all(t, c.Groups.Incidents.AssociatedWith(ctx, host, nil))
+		incidents := all(t, c.Associations.Groups(ctx, host, &threatconnect.RelatedGroupOptions{Type: threatconnect.GroupIncident}))
 		require.Len(t, incidents, 1)
-		assert.Equal(t, time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC), incidents[0].EventDate.UTC())
+		assert.Equal(t, time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC), incidents[0].(*threatconnect.Incident).EventDate.UTC())
 		assert.Len(t, all(t, a.Groups(ctx, threat, &threatconnect.RelatedGroupOptions{Type: threatconnect.GroupIncident})), 1)
 		assert.Len(t, all(t, a.Indicators(ctx, incident, nil)), 2)
-		cidrs := all(t, c.Indicators.CIDRs.AssociatedWith(ctx, incident, nil))
+		cidrs := all(t, c.Associations.Indicators(ctx, incident, &threatconnect.RelatedIndicatorOptions{Type: threatconnect.TypeCIDR}))
 		require.Len(t, cidrs, 1)
-		assert.Equal(t, "192.0.2.0/24", cidrs[0].Block)
+		assert.Equal(t, "192.0.2.0/24", cidrs[0].(*threatconnect.CIDR).Block)
 
 		one, err := a.Group(ctx, host, threat)
 		require.NoError(t, err)
@@ -169,7 +169,7 @@ func TestAnIndicatorIsReadInEveryOwnerThatHasIt(t *testing.T) {
 			seedIndicators(t, srv, threatconnecttest.IndicatorRecord{Owner: owner, Type: "Host", Summary: "www.example.com", Rating: new(float64(i))})
 		}
 		ctx := t.Context()
-		seq := c.Indicators.AcrossOwners(ctx, relatedHost, &threatconnect.IndicatorGetOptions{Include: threatconnect.IncludeTags})
+		seq := c.Indicators.AcrossOwners(ctx, relatedHost, &threatconnect.IndicatorGetOptions{Include: threatconnect.Include{Tags: true}})
 		before := len(srv.Requests())
 		found := all(t, seq)
 		require.Len(t, found, 3)
@@ -193,7 +193,6 @@ func TestAnIndicatorIsReadInEveryOwnerThatHasIt(t *testing.T) {
 			break
 		}
 		assert.Empty(t, all(t, c.Indicators.AcrossOwners(ctx, relatedMutex, nil)))
-		require.ErrorIs(t, relatedErr(c.Indicators.AcrossOwners(ctx, relatedHost, &threatconnect.IndicatorGetOptions{Owner: "x"})), threatconnect.ErrValidation)
 		require.ErrorIs(t, relatedErr(c.Indicators.AcrossOwners(ctx, relatedIncident, nil)), threatconnect.ErrValidation)
 		require.ErrorIs(t, relatedErr(c.Indicators.AcrossOwners(ctx, nil, nil)), threatconnect.ErrValidation)
 	})

@@ -35,8 +35,6 @@ func TestEveryLinkGoesWhereThePlatformHasIt(t *testing.T) {
 		"victim to group":        {victim, relatedIncident, "/v2/victims/22/groups/incidents/54321"},
 		"victim and indicator":   {victim, relatedHost, "/v2/indicators/hosts/www.example.com/victims/22"},
 		"victim and task":        {victim, task, "/v2/tasks/11/victims/22"},
-		"a custom indicator": {relatedIncident, threatconnect.IndicatorRef{Type: "Beacon", Branch: "beacons", Value: "a/b"},
-			"/v2/groups/incidents/54321/indicators/beacons/a%2Fb"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -85,8 +83,6 @@ func TestLinksThatThePlatformDoesNotHaveAreRefusedUnsent(t *testing.T) {
 		"victim and victim": {a.Link(ctx, victim, threatconnect.VictimRef{ID: 23}),
 			"association: a victim and a victim cannot be linked; a victim can be linked with a group, an indicator or a task"},
 		"undoing task and task": {a.Unlink(ctx, task, threatconnect.TaskRef{ID: 12}), "a task and a task cannot be linked"},
-		"an attribute": {a.Link(ctx, threatconnect.AttributeRef{On: relatedHost, ID: 1}, relatedIncident),
-			"association: an attribute and a group cannot be linked; link the thing that it hangs on"},
 		"two indicators": {a.Link(ctx, relatedURL, relatedHost),
 			"association: two indicators are not just linked, but in a certain way; use LinkIndicators with urlHost"},
 		"two indicators with several ways": {a.Link(ctx, relatedFile, relatedURL), "use LinkIndicators with fileDownload or LinkFileAction with traffic"},
@@ -178,7 +174,7 @@ func TestAssociationsAreReadAtTheirPaths(t *testing.T) {
 			return relatedErr(c.Associations.Indicators(t.Context(), relatedIncident, &threatconnect.RelatedIndicatorOptions{Type: threatconnect.TypeCIDR}))
 		},
 		"/v2/indicators/hosts/www.example.com/indicators/urls" + relatedPage: func(c client) error {
-			return relatedErr(c.Indicators.URLs.AssociatedWith(t.Context(), relatedHost, nil))
+			return relatedErr(c.Associations.Indicators(t.Context(), relatedHost, &threatconnect.RelatedIndicatorOptions{Type: threatconnect.TypeURL}))
 		},
 		"/v2/indicators/urls/http%3A%2F%2Fwww.example.com%2Fa%3Fb/associations/urlHost/indicators" + relatedPage: func(c client) error {
 			return relatedErr(c.Associations.IndicatorsBy(t.Context(), relatedURL, threatconnect.AssociationURLHost, nil))
@@ -237,10 +233,14 @@ func TestOneAssociatedThingIsRead(t *testing.T) {
 }
 
 // An instance's own types have services that read what is associated in their own fields.
+// typesPage is the request that learns the types of the instance.
+const typesPage = "/v2/types/indicatorTypes?includeAdditional=true&resultLimit=500"
+
 func TestCustomIndicatorsAreReadInTheirOwnFields(t *testing.T) {
 	t.Parallel()
 	list := `{"status":"Success","data":{"resultCount":1,"beacon":[{"id":9,"Net":"a b","Port":"443"}]}}`
 	c := relatedScript(t,
+		relatedStep{target: typesPage, answer: `{"data":{"indicatorType":[{"name":"Beacon","custom":"true","apiBranch":"beacons","apiEntity":"beacon","value1Label":"Net","value2Label":"Port"}]}}`},
 		relatedStep{target: "/v2/groups/incidents/54321/indicators/beacons" + relatedPage, answer: list},
 		relatedStep{target: "/v2/tags/C2/indicators/beacons" + relatedPage, answer: list},
 		relatedStep{target: "/v2/securityLabels/TLP%3ARED/indicators/beacons" + relatedPage, answer: list},
@@ -248,17 +248,15 @@ func TestCustomIndicatorsAreReadInTheirOwnFields(t *testing.T) {
 			answer: `{"status":"Success","data":{"beacon":{"id":9,"Net":"a b","Port":"443"}}}`},
 	)
 	ctx := t.Context()
-	beacons, err := c.Indicators.Custom(threatconnect.IndicatorTypeInfo{Name: "Beacon", Branch: "beacons", Entity: "beacon",
-		Values: []threatconnect.ValueInfo{{Label: "Net"}, {Label: "Port"}}})
-	require.NoError(t, err)
-	for _, seq := range []iter.Seq2[*threatconnect.CustomIndicator, error]{
-		beacons.AssociatedWith(ctx, relatedIncident, nil), beacons.Tagged(ctx, "C2", nil), beacons.Labeled(ctx, "TLP:RED", nil),
+	beacons := &threatconnect.RelatedIndicatorOptions{Type: "Beacon"}
+	for _, seq := range []iter.Seq2[threatconnect.Indicator, error]{
+		c.Associations.Indicators(ctx, relatedIncident, beacons), c.Tags.Indicators(ctx, "C2", beacons), c.SecurityLabels.Indicators(ctx, "TLP:RED", beacons),
 	} {
 		found := all(t, seq)
 		require.Len(t, found, 1)
-		assert.Equal(t, [3]string{"a b", "443"}, found[0].Values)
+		assert.Equal(t, [3]string{"a b", "443"}, found[0].(*threatconnect.CustomIndicator).Values)
 	}
-	one, err := c.SecurityLabels.Indicator(ctx, "TLP:RED", threatconnect.IndicatorRef{Type: "Beacon", Branch: "beacons", Value: "a b : 443"})
+	one, err := c.SecurityLabels.Indicator(ctx, "TLP:RED", threatconnect.IndicatorRef{Type: "Beacon", Value: "a b : 443"})
 	require.NoError(t, err)
 	assert.Equal(t, int64(9), one.Meta().ID)
 }

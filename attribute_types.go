@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"net/url"
 
-	"github.com/google/go-querystring/query"
-
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
@@ -33,11 +31,10 @@ type AttributeTypeInfo struct {
 // those of the client's default owner.
 type AttributeTypeListOptions struct {
 	ListOptions
-	Owner         string `url:"owner,omitempty"`         // empty means the client's default owner
-	System        *bool  `url:"system,omitempty"`        // whether the platform brought them; nil for both
-	AllowMarkdown *bool  `url:"allowMarkdown,omitempty"` // whether their values may be Markdown; nil for both
-	MaxLength     int64  `url:"maxLength,omitempty"`     // how long their values may be; 0 for any
-	Rules         bool   `url:"-"`                       // read the validation rules too
+	System        *bool `url:"system,omitempty"`        // whether the platform brought them; nil for both
+	AllowMarkdown *bool `url:"allowMarkdown,omitempty"` // whether their values may be Markdown; nil for both
+	MaxLength     int64 `url:"maxLength,omitempty"`     // how long their values may be; 0 for any
+	Rules         bool  `url:"-"`                       // read the validation rules too
 }
 
 // Attributes reads the attribute types of an owner, one request a page, each when it is needed. An
@@ -46,23 +43,22 @@ type AttributeTypeListOptions struct {
 //	API: GET /v2/types/attributeTypes
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/attributes/attributes.html
-func (s *TypesService) Attributes(ctx context.Context, opts *AttributeTypeListOptions) iter.Seq2[AttributeTypeInfo, error] {
+func (s TypesService) Attributes(ctx context.Context, opts *AttributeTypeListOptions) iter.Seq2[AttributeTypeInfo, error] {
 	o := copyOf(opts)
-	o.Owner = s.c.ownerOr(o.Owner)
 	return pages(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[AttributeTypeInfo], error) {
 		if o.MaxLength < 0 {
 			return nil, &ValidationError{Field: "maximum length", Rule: "want 1 or more, or 0 for any"}
 		}
 		o := o
 		o.Start, o.Limit = start, limit
-		q, err := query.Values(o)
+		q, err := optionQuery(o, s.c.Owner())
 		if err != nil {
 			return nil, err
 		}
 		if o.Rules {
 			q.Set("includes", "validationRule")
 		}
-		return list(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "types", "attributeTypes"), query: q}, limit,
+		return list(ctx, s.c.with(o.CallOptions), &call{method: http.MethodGet, route: at("v2", "types", "attributeTypes"), query: q}, limit,
 			[]string{"attributeType"}, readAttributeType)
 	})
 }
@@ -75,7 +71,7 @@ func (s *TypesService) Attributes(ctx context.Context, opts *AttributeTypeListOp
 //	API: GET /v2/types/attributeTypes
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/attributes/attributes.html
-func (s *TypesService) AttributeLengths(ctx context.Context, opts *AttributeTypeListOptions) (map[string]int, error) {
+func (s TypesService) AttributeLengths(ctx context.Context, opts *AttributeTypeListOptions) (map[string]int, error) {
 	lengths := map[string]int{}
 	for t, err := range s.Attributes(ctx, opts) {
 		if err != nil {
@@ -94,7 +90,7 @@ func (s *TypesService) AttributeLengths(ctx context.Context, opts *AttributeType
 //	API: GET /v2/types/attributeTypes/{attributeTypeName}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/attributes/attributes.html
-func (s *TypesService) Attribute(ctx context.Context, name string) (*AttributeTypeInfo, error) {
+func (s TypesService) Attribute(ctx context.Context, name string) (*AttributeTypeInfo, error) {
 	return one(ctx, s.c, &call{
 		method: http.MethodGet,
 		route:  at("v2", "types", "attributeTypes", value(name)),

@@ -35,8 +35,8 @@ type AttributesService struct{ service }
 //	API: GET /v2/{resource}/attributes
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/attributes/attributes.html
-func (s *AttributesService) On(ctx context.Context, resource Resource) ([]Attribute, error) {
-	t, err := s.c.targetOf(resource)
+func (s AttributesService) On(ctx context.Context, resource Resource) ([]Attribute, error) {
+	t, err := s.c.targetOf(ctx, resource)
 	if err != nil {
 		return nil, err
 	}
@@ -48,8 +48,8 @@ func (s *AttributesService) On(ctx context.Context, resource Resource) ([]Attrib
 //	API: GET /v2/{resource}/attributes/{attributeId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/attributes/attributes.html
-func (s *AttributesService) Get(ctx context.Context, resource Resource, attributeID int64) (*Attribute, error) {
-	t, err := s.c.targetOf(AttributeRef{resource, attributeID})
+func (s AttributesService) Get(ctx context.Context, resource Resource, attributeID int64) (*Attribute, error) {
+	t, err := s.c.targetOf(ctx, AttributeRef{resource, attributeID})
 	if err != nil {
 		return nil, err
 	}
@@ -62,8 +62,8 @@ func (s *AttributesService) Get(ctx context.Context, resource Resource, attribut
 //	API: POST /v2/{resource}/attributes
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/attributes/attributes.html
-func (s *AttributesService) Add(ctx context.Context, resource Resource, attribute Attribute) (*Attribute, error) {
-	t, err := s.c.targetOf(resource)
+func (s AttributesService) Add(ctx context.Context, resource Resource, attribute Attribute) (*Attribute, error) {
+	t, err := s.c.targetOf(ctx, resource)
 	if err != nil {
 		return nil, err
 	}
@@ -82,8 +82,8 @@ func (s *AttributesService) Add(ctx context.Context, resource Resource, attribut
 //	API: PUT /v2/{resource}/attributes/{attributeId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/attributes/attributes.html
-func (s *AttributesService) Update(ctx context.Context, resource Resource, attribute Attribute) (*Attribute, error) {
-	t, err := s.c.targetOf(AttributeRef{resource, attribute.ID})
+func (s AttributesService) Update(ctx context.Context, resource Resource, attribute Attribute) (*Attribute, error) {
+	t, err := s.c.targetOf(ctx, AttributeRef{resource, attribute.ID})
 	if err != nil {
 		return nil, err
 	}
@@ -98,15 +98,15 @@ func (s *AttributesService) Update(ctx context.Context, resource Resource, attri
 //	API: DELETE /v2/{resource}/attributes/{attributeId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/attributes/attributes.html
-func (s *AttributesService) Remove(ctx context.Context, resource Resource, attributeID int64) error {
-	t, err := s.c.targetOf(AttributeRef{resource, attributeID})
+func (s AttributesService) Remove(ctx context.Context, resource Resource, attributeID int64) error {
+	t, err := s.c.targetOf(ctx, AttributeRef{resource, attributeID})
 	if err != nil {
 		return err
 	}
 	return s.c.write(ctx, http.MethodDelete, t.route, t.owner)
 }
 
-func (s *AttributesService) send(ctx context.Context, method string, r route, owner string, a Attribute, m mode) (*Attribute, error) {
+func (s AttributesService) send(ctx context.Context, method string, r route, owner string, a Attribute, m mode) (*Attribute, error) {
 	var w wire.Writer
 	a.write(&w, m)
 	body, err := written(&w, "attribute")

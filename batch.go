@@ -39,7 +39,7 @@ func jobRoute(jobID int64) (route, error) {
 //	API: POST /v2/batch
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/batch_api/batch_api.html
-func (s *BatchService) Create(ctx context.Context, config BatchConfig) (int64, error) {
+func (s BatchService) Create(ctx context.Context, config BatchConfig) (int64, error) {
 	config, err := config.withDefaults()
 	if err != nil {
 		return 0, err
@@ -47,7 +47,7 @@ func (s *BatchService) Create(ctx context.Context, config BatchConfig) (int64, e
 	return s.create(ctx, config.body())
 }
 
-func (s *BatchService) create(ctx context.Context, body []byte) (int64, error) {
+func (s BatchService) create(ctx context.Context, body []byte) (int64, error) {
 	st, err := s.c.batch(ctx, &call{method: http.MethodPost, route: at("v2", "batch"), body: jsonBody(body), idempotentPOST: true})
 	if err != nil {
 		return 0, notMade(err)
@@ -65,7 +65,7 @@ func (s *BatchService) create(ctx context.Context, body []byte) (int64, error) {
 //	API: POST /v2/batch/{id}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/batch_api/batch_api.html
-func (s *BatchService) Upload(ctx context.Context, jobID int64, content io.ReadSeeker) (*BatchStatus, error) {
+func (s BatchService) Upload(ctx context.Context, jobID int64, content io.ReadSeeker) (*BatchStatus, error) {
 	body, err := seekerPayload(content)
 	if err != nil {
 		return nil, err
@@ -73,7 +73,7 @@ func (s *BatchService) Upload(ctx context.Context, jobID int64, content io.ReadS
 	return s.upload(ctx, jobID, body)
 }
 
-func (s *BatchService) upload(ctx context.Context, jobID int64, body payload) (*BatchStatus, error) {
+func (s BatchService) upload(ctx context.Context, jobID int64, body payload) (*BatchStatus, error) {
 	r, err := jobRoute(jobID)
 	if err != nil {
 		return nil, err
@@ -113,7 +113,7 @@ func seekerPayload(content io.ReadSeeker) (payload, error) {
 //	API: GET /v2/batch/{id}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/batch_api/batch_api.html
-func (s *BatchService) Status(ctx context.Context, jobID int64) (*BatchStatus, error) {
+func (s BatchService) Status(ctx context.Context, jobID int64) (*BatchStatus, error) {
 	r, err := jobRoute(jobID)
 	if err != nil {
 		return nil, err
@@ -132,7 +132,7 @@ func (s *BatchService) Status(ctx context.Context, jobID int64) (*BatchStatus, e
 //	API: GET /v2/batch/{id}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/batch_api/batch_api.html
-func (s *BatchService) Wait(ctx context.Context, jobID int64) (*BatchStatus, error) {
+func (s BatchService) Wait(ctx context.Context, jobID int64) (*BatchStatus, error) {
 	for p := (pause{}); ; {
 		st, err := s.Status(ctx, jobID)
 		if err != nil || st.State == JobCompleted {
@@ -152,7 +152,7 @@ func (s *BatchService) Wait(ctx context.Context, jobID int64) (*BatchStatus, err
 //	API: POST /v2/batch/createAndUpload
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/batch_api/batch_api.html
-func (s *BatchService) CreateAndUpload(ctx context.Context, config BatchConfig, content io.ReadSeeker) (*BatchStatus, error) {
+func (s BatchService) CreateAndUpload(ctx context.Context, config BatchConfig, content io.ReadSeeker) (*BatchStatus, error) {
 	config, err := config.withDefaults()
 	if err != nil {
 		return nil, err

@@ -303,14 +303,13 @@ func checkLabels(labels []SecurityLabel) error {
 
 // batchDefOf returns the definition that an indicator is imported by. A custom type needs none.
 func batchDefOf(ind Indicator) (*indicatorDef, error) {
-	c, ok := ind.(*CustomIndicator)
-	if !ok || c.def != nil || indicatorDefOf(c.TypeName) != nil {
-		return defOf(ind)
+	if def := indicatorDefOf(ind.Type()); def != nil {
+		return def, nil
 	}
-	if err := verbatimError("indicator type", string(c.TypeName)); err != nil {
+	if err := verbatimError("indicator type", string(ind.Type())); err != nil {
 		return nil, err
 	}
-	return &indicatorDef{typ: c.TypeName}, nil
+	return &indicatorDef{typ: ind.Type()}, nil
 }
 
 // values writes the values of a custom indicator one by one, because a summary of several is

@@ -38,9 +38,6 @@ func TestItemsAreWrittenAsThePlatformReadsThem(t *testing.T) {
 		`"externalDateExpires":"2026-02-28T20:02:03Z","externalLastModified":"2026-02-28T20:02:03Z",`
 	const hangers = `"attribute":[{"type":"Description","value":"a \"text\"","displayed":true,"source":"report","pinned":false,` +
 		`"securityLabel":[{"name":"TLP:GREEN"}]}],"tag":[{"name":"Phishing"}],"securityLabel":[{"name":"Own","description":"new","color":"ff00aa"}]`
-	labels := customDef(&IndicatorTypeInfo{Name: "Pair", Values: []ValueInfo{{Label: "Left"}, {Label: "Right"}}})
-	pair := labels.new().(*CustomIndicator)
-	pair.Values = [3]string{"a : b", "c"}
 	for name, c := range map[string]struct {
 		item BatchItem
 		want string
@@ -68,7 +65,6 @@ func TestItemsAreWrittenAsThePlatformReadsThem(t *testing.T) {
 		"a hashtag":           {NewHashtag("#x"), `{"type":"Hashtag","summary":"#x"}`},
 		"a custom type":       {NewCustomIndicator("Wallet", "w-1"), `{"type":"Wallet","summary":"w-1"}`},
 		"two custom values":   {NewCustomIndicator("Pair", "a", "b"), `{"type":"Pair","value1":"a","value2":"b"}`},
-		"custom values known": {pair, `{"type":"Pair","Left":"a : b","Right":"c"}`},
 		"a link of indicators": {
 			&Association{From: IndicatorEnd(NewURL("http://Example.com/")), To: IndicatorEnd(NewHost("Example.com")), Type: "URL Host"},
 			`{"type_1":"URL","ref_1":"http://example.com/","type_2":"Host","ref_2":"example.com","associationType":"URL Host"}`,

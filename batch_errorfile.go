@@ -29,7 +29,7 @@ type BatchResultOptions struct {
 //	API: GET /v2/batch/{id}/errors
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/batch_api/batch_api.html
-func (s *BatchService) Errors(ctx context.Context, jobID int64) iter.Seq2[BatchItemError, error] {
+func (s BatchService) Errors(ctx context.Context, jobID int64) iter.Seq2[BatchItemError, error] {
 	return s.errorSeq(ctx, jobID, "errors", nil)
 }
 
@@ -40,7 +40,7 @@ func (s *BatchService) Errors(ctx context.Context, jobID int64) iter.Seq2[BatchI
 //	API: GET /v2/batch/{id}/results
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/batch_api/batch_api.html
-func (s *BatchService) Results(ctx context.Context, jobID int64, opts *BatchResultOptions) iter.Seq2[BatchItemError, error] {
+func (s BatchService) Results(ctx context.Context, jobID int64, opts *BatchResultOptions) iter.Seq2[BatchItemError, error] {
 	o := copyOf(opts)
 	if o.Code != "" && !strings.HasPrefix(string(o.Code), "0x") {
 		return func(yield func(BatchItemError, error) bool) {
@@ -51,7 +51,7 @@ func (s *BatchService) Results(ctx context.Context, jobID int64, opts *BatchResu
 }
 
 // errorSeq reads a list of errors. No list is an empty one.
-func (s *BatchService) errorSeq(ctx context.Context, jobID int64, what string, o *BatchResultOptions) iter.Seq2[BatchItemError, error] {
+func (s BatchService) errorSeq(ctx context.Context, jobID int64, what string, o *BatchResultOptions) iter.Seq2[BatchItemError, error] {
 	return func(yield func(BatchItemError, error) bool) {
 		left, used := false, 0
 		err := s.readErrors(ctx, jobID, what, o, &used, func(e *jobError) bool {
@@ -67,7 +67,7 @@ func (s *BatchService) errorSeq(ctx context.Context, jobID int64, what string, o
 // readErrors reads one of the lists of errors of a job and gives each to use, until use returns
 // false. A list that breaks off is asked for again and goes on where it was: used counts the errors
 // that were given.
-func (s *BatchService) readErrors(ctx context.Context, jobID int64, what string, o *BatchResultOptions, used *int, use func(*jobError) bool) error {
+func (s BatchService) readErrors(ctx context.Context, jobID int64, what string, o *BatchResultOptions, used *int, use func(*jobError) bool) error {
 	r, err := jobRoute(jobID)
 	if err != nil {
 		return err

@@ -18,7 +18,7 @@ import (
 // passed over. When they are others, what is in the spool is brought to its end, nothing of the
 // sequence is added, and the error matches [ErrSpoolOther]: the spool is empty then, and the next
 // Import begins anew.
-func (s *BatchService) Import(ctx context.Context, config BatchConfig, items iter.Seq2[BatchItem, error]) (BatchStats, error) {
+func (s BatchService) Import(ctx context.Context, config BatchConfig, items iter.Seq2[BatchItem, error]) (BatchStats, error) {
 	open := s.NewWriter
 	if config.Spool != nil {
 		open = func(config BatchConfig) (*BatchWriter, error) { return s.Resume(ctx, config) }

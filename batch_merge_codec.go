@@ -25,7 +25,6 @@ type itemCodec struct {
 	bad     bool // what is read was not written by a codec
 	types   []func() BatchItem
 	numbers map[reflect.Type]byte
-	def     *indicatorDef // the one that was read last
 }
 
 // What stands in place of the number of a type.

@@ -1,7 +1,5 @@
 package threatconnect
 
-import "slices"
-
 // item writes or reads the fields of a batch item.
 func (c *itemCodec) item(item BatchItem) {
 	outer := c.begin()
@@ -116,7 +114,6 @@ func (c *itemCodec) ownOfIndicator(ind Indicator) {
 	case *CustomIndicator:
 		codeField(c, &i.TypeName)
 		c.raw(&i.Raw)
-		c.definition(&i.def)
 	}
 }
 
@@ -224,37 +221,6 @@ func (c *itemCodec) reference(r *IndicatorRef) {
 	codeField(c, &r.Type)
 	codeField(c, &r.Value)
 	codeField(c, &r.Owner)
-	codeField(c, &r.Branch)
+	c.bool(&r.asRead)
 	c.end(outer)
-}
-
-// definition is one of the instance's own types: what is written is what it is made from.
-func (c *itemCodec) definition(p **indicatorDef) {
-	if !c.has(*p == nil) {
-		return
-	}
-	var info IndicatorTypeInfo
-	if !c.reading {
-		info = IndicatorTypeInfo{Name: (*p).typ, Branch: (*p).branch, Entity: (*p).entity}
-		for _, key := range (*p).keys {
-			info.Values = append(info.Values, ValueInfo{Key: key})
-		}
-	}
-	outer := c.begin()
-	codeField(c, &info.Name)
-	codeField(c, &info.Branch)
-	codeField(c, &info.Entity)
-	codeList(c, &info.Values, func(c *itemCodec, v *ValueInfo) { codeText(c, &v.Key) })
-	c.end(outer)
-	if c.reading {
-		if !c.def.madeFrom(&info) {
-			c.def = customDef(&info)
-		}
-		*p = c.def
-	}
-}
-
-// madeFrom reports whether d is what customDef makes from info.
-func (d *indicatorDef) madeFrom(info *IndicatorTypeInfo) bool {
-	return d != nil && d.typ == info.Name && d.branch == info.Branch && d.entity == info.Entity && slices.Equal(d.keys, info.Labels())
 }

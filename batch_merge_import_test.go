@@ -75,7 +75,7 @@ func TestMergedItemsGoInOnceWithEverything(t *testing.T) {
 	assert.EqualValues(t, 13, stats.Indicators.Succeeded)
 	assert.EqualValues(t, 1, stats.Associations.Succeeded)
 	seen := 0
-	for ind, err := range client.Indicators.All(context.Background(), &threatconnect.IndicatorListOptions{Include: threatconnect.IncludeTags | threatconnect.IncludeAttributes}) {
+	for ind, err := range client.Indicators.All(context.Background(), &threatconnect.IndicatorListOptions{Include: threatconnect.Include{Tags: true, Attributes: true}}) {
 		require.NoError(t, err)
 		m := ind.Meta()
 		assert.Equal(t, new(4.0), m.Rating)

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"strconv"
-	"strings"
 )
 
 // The first byte of a key says what the items with it are.
@@ -84,7 +83,7 @@ func plainType(item BatchItem) BatchItem {
 		return item
 	}
 	def := indicatorDefOf(c.TypeName)
-	if def == nil || c.def != nil && strings.Join(c.def.keys, "\x00") != strings.Join(def.keys, "\x00") {
+	if def == nil {
 		return item
 	}
 	if _, err := def.canonical(c.Values); err != nil {

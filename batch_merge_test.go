@@ -110,9 +110,8 @@ func TestIndicatorsOfOneTypeAndValueBecomeOne(t *testing.T) {
 
 func TestSameValueOfAnotherTypeIsAnotherThing(t *testing.T) {
 	t.Parallel()
-	wallet := customDef(&IndicatorTypeInfo{Name: "Wallet", Values: []ValueInfo{{Label: "Number"}, {Label: "Chain"}}})
-	known := wallet.new().(*CustomIndicator)
-	known.Values, known.Rating = [3]string{"w", "main"}, new(2.0)
+	known := NewCustomIndicator("Wallet", "w", "main")
+	known.Rating = new(2.0)
 	got, origins, _ := mergedOf(t, MergeOptions{},
 		NewMutex("x"), NewUserAgent("x"), NewMutex("X"), NewHashtag("x"), // letter case counts
 		NewCustomIndicator("Wallet", "w", "main"), NewCustomIndicator("Wallet", "w : main"), known,
@@ -122,7 +121,6 @@ func TestSameValueOfAnotherTypeIsAnotherThing(t *testing.T) {
 	assert.Equal(t, []MergeOrigin{{0, 1}, {1, 1}, {2, 1}, {3, 1}, {4, 2}, {5, 1}, {7, 2}, {9, 2}, {11, 1}}, origins)
 	assert.Equal(t, &Host{HostName: "A.example", DNSActive: new(true)}, got[6], "a custom indicator of a type of this package is one")
 	assert.Equal(t, new(2.0), got[4].(*CustomIndicator).Rating)
-	assert.NotNil(t, got[4].(*CustomIndicator).def)
 }
 
 func TestGroupsOfOneXIDBecomeOne(t *testing.T) {

@@ -20,7 +20,7 @@ import (
 // another instance, or with other settings, is [ErrSpoolOther]; a spool that somebody else uses is
 // [ErrSpoolLocked]; one that cannot be read matches [ErrSpool]. When the import ends before its end
 // the error is a [*BatchError], and what is left stays in the spool.
-func (s *BatchService) Resume(ctx context.Context, config BatchConfig) (*BatchWriter, error) {
+func (s BatchService) Resume(ctx context.Context, config BatchConfig) (*BatchWriter, error) {
 	for {
 		w, err := s.newWriter(config)
 		if err != nil {
@@ -45,7 +45,7 @@ func (s *BatchService) Resume(ctx context.Context, config BatchConfig) (*BatchWr
 }
 
 // finishOther brings an import of another name to its end.
-func (s *BatchService) finishOther(ctx context.Context, config BatchConfig) error {
+func (s BatchService) finishOther(ctx context.Context, config BatchConfig) error {
 	w, err := s.Resume(ctx, config)
 	if err != nil {
 		return err

@@ -25,7 +25,7 @@ import (
 //
 // All methods are safe for concurrent use. A writer has goroutines between Add and Close only.
 type BatchWriter struct {
-	s    *BatchService
+	s    BatchService
 	cfg  BatchConfig
 	body []byte // of the request that makes a job
 
@@ -75,14 +75,17 @@ type BatchWriter struct {
 // NewWriter makes a writer. It sends nothing before the first job is full. The error is a
 // [*ValidationError]. A writer whose import survives the end of the process is made with
 // [BatchService.Resume].
-func (s *BatchService) NewWriter(config BatchConfig) (*BatchWriter, error) {
+func (s BatchService) NewWriter(config BatchConfig) (*BatchWriter, error) {
 	if config.Spool != nil {
 		return nil, &ValidationError{Field: "batch spool", Rule: "may hold an import already", Fix: "use Resume, which goes on with it or begins a new one"}
 	}
 	return s.newWriter(config)
 }
 
-func (s *BatchService) newWriter(config BatchConfig) (*BatchWriter, error) {
+func (s BatchService) newWriter(config BatchConfig) (*BatchWriter, error) {
+	if err := s.c.usable(); err != nil {
+		return nil, err
+	}
 	cfg, err := config.withDefaults()
 	if err != nil {
 		return nil, err

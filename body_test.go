@@ -325,7 +325,7 @@ func TestAConnectionIsUsedAgain(t *testing.T) {
 	// answer; one that is not to be used again is replaced.
 	c := newClient(t, srv.URL, threatconnect.WithTransport(&http.Transport{MaxConnsPerHost: 1}))
 	for i := range 12 {
-		_ = c.Indicators.Hosts.Delete(t.Context(), "www.example.com"[i%3:], nil)
+		_ = c.Indicators.Hosts.Delete(t.Context(), "www.example.com"[i%3:])
 	}
 	assert.Len(t, addrs, 1)
 }

@@ -65,7 +65,7 @@ var ErrBulkFailed = errors.New("threatconnect: the bulk report failed")
 //	API: GET /v2/indicators/bulk/
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s *BulkService) Status(ctx context.Context, owner string) (*BulkStatus, error) {
+func (s BulkService) Status(ctx context.Context, owner string) (*BulkStatus, error) {
 	return one(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "indicators", "bulk"), query: ownerQuery(s.c.ownerOr(owner))},
 		[]string{"bulkStatus"}, pointer(readBulkStatus))
 }
@@ -80,7 +80,7 @@ func (s *BulkService) Status(ctx context.Context, owner string) (*BulkStatus, er
 //	API: GET /v2/indicators/bulk/{format}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s *BulkService) JSON(ctx context.Context, owner string) iter.Seq2[Indicator, error] {
+func (s BulkService) JSON(ctx context.Context, owner string) iter.Seq2[Indicator, error] {
 	return func(yield func(Indicator, error) bool) {
 		call := s.report(owner, BulkJSON)
 		src, resp, err := s.c.open(ctx, call)
@@ -121,7 +121,7 @@ func (s *BulkService) JSON(ctx context.Context, owner string) iter.Seq2[Indicato
 //	API: GET /v2/indicators/bulk/{format}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s *BulkService) CSV(ctx context.Context, owner string) iter.Seq2[BulkRow, error] {
+func (s BulkService) CSV(ctx context.Context, owner string) iter.Seq2[BulkRow, error] {
 	return func(yield func(BulkRow, error) bool) {
 		call := s.report(owner, BulkCSV)
 		src, resp, err := s.c.open(ctx, call)
@@ -149,7 +149,7 @@ func (s *BulkService) CSV(ctx context.Context, owner string) iter.Seq2[BulkRow, 
 //	API: GET /v2/indicators/bulk/{format}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s *BulkService) Run(ctx context.Context, owner string, format BulkFormat) error {
+func (s BulkService) Run(ctx context.Context, owner string, format BulkFormat) error {
 	if format != BulkJSON && format != BulkCSV {
 		return &ValidationError{Field: "bulk format", Rule: "want json or csv"}
 	}
@@ -176,7 +176,7 @@ func (s *BulkService) Run(ctx context.Context, owner string, format BulkFormat) 
 //	API: GET /v2/indicators/bulk/
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s *BulkService) Wait(ctx context.Context, owner string, before *BulkStatus) (*BulkStatus, error) {
+func (s BulkService) Wait(ctx context.Context, owner string, before *BulkStatus) (*BulkStatus, error) {
 	old := copyOf(before)
 	const longest = 20 * time.Second
 	for wait := time.Second; ; wait = min(wait*3/2, longest) {
@@ -197,7 +197,7 @@ func (s *BulkService) Wait(ctx context.Context, owner string, before *BulkStatus
 	}
 }
 
-func (s *BulkService) report(owner string, format BulkFormat) *call {
+func (s BulkService) report(owner string, format BulkFormat) *call {
 	return &call{method: http.MethodGet, route: at("v2", "indicators", "bulk", string(format)), query: ownerQuery(s.c.ownerOr(owner))}
 }
 

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"hash/maphash"
+	"iter"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/google/go-querystring/query"
 
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
@@ -28,6 +31,37 @@ func ownerQuery(owner string) url.Values {
 		return nil
 	}
 	return url.Values{"owner": {owner}}
+}
+
+// checkContext refuses a nil context.
+func checkContext(ctx context.Context) error {
+	if ctx == nil {
+		return &ValidationError{Field: "context", Rule: "is nil", Fix: "use context.Background()"}
+	}
+	return nil
+}
+
+// optionQuery turns the options of a call into a query for an owner.
+func optionQuery(opts any, owner string) (url.Values, error) {
+	q, err := query.Values(opts)
+	if err == nil && owner != "" {
+		q.Set("owner", owner)
+	}
+	return q, err
+}
+
+// deferred returns a sequence that is built when it is ranged over, because building it can send
+// requests.
+func deferred[T any](build func() iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) { build()(yield) }
+}
+
+// failing returns a sequence of nothing but an error.
+func failing[T any](err error) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var zero T
+		yield(zero, err)
+	}
 }
 
 // anyKey stands for whatever key there is under data.
@@ -120,8 +154,8 @@ func (c *Client) write(ctx context.Context, method string, r route, owner string
 }
 
 // listAll reads a whole list that is short by nature, a page at a time.
-func listAll[T any](ctx context.Context, c *Client, r route, owner string, keys []string, read func(*wire.Reader) T) ([]T, error) {
-	return Collect(related(ctx, c, target{owner: owner}, nil, ListOptions{}, r, keys, read))
+func listAll[T any](ctx context.Context, c *Client, r route, keys []string, read func(*wire.Reader) T) ([]T, error) {
+	return Collect(related(ctx, c, target{}, RelatedOptions{}, r, keys, read))
 }
 
 // listOn reads all that hangs on something: what is the key of one of them, and its plural is where
@@ -132,7 +166,7 @@ func listOn[T any](ctx context.Context, c *Client, t target, what string, read f
 
 // listBelow reads all that there is below something.
 func listBelow[T any](ctx context.Context, c *Client, t target, branch string, keys []string, read func(*wire.Reader) T) ([]T, error) {
-	return Collect(related(ctx, c, t, nil, ListOptions{}, t.route.under(branch), keys, read))
+	return Collect(related(ctx, c, t, RelatedOptions{}, t.route.under(branch), keys, read))
 }
 
 // written returns what w holds, or why a field of what cannot be written.

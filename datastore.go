@@ -75,7 +75,10 @@ func (r *DataStoreRequest) check() error {
 //	API: POST /v2/exchange/db/{domain}/{dataType}/_mappings
 //
 // See https://docs.threatconnect.com/en/latest/tcex/module_datastore.html
-func (s *DataStoreService) Do(ctx context.Context, r DataStoreRequest) ([]byte, error) {
+func (s DataStoreService) Do(ctx context.Context, r DataStoreRequest) ([]byte, error) {
+	if err := s.c.usable(); err != nil {
+		return nil, err
+	}
 	if _, hmac := s.c.cfg.credentials.(*hmacCredentials); hmac {
 		return nil, errDataStoreNeedsToken
 	}
@@ -127,7 +130,7 @@ var errDataStoreNeedsToken = &ValidationError{
 // DataStore keeps values of type T in one data type of the DataStore. It is made by [DataStoreOf]
 // and is safe for concurrent use. Values are encoded and decoded with [encoding/json].
 type DataStore[T any] struct {
-	s      *DataStoreService
+	s      DataStoreService
 	domain DataStoreDomain
 	typ    string
 }
@@ -135,8 +138,8 @@ type DataStore[T any] struct {
 // DataStoreOf returns the values of type T that a data type of a domain holds. It sends nothing. A
 // client that signs with [HMAC] is refused, because the DataStore takes API tokens only.
 func DataStoreOf[T any](client *Client, domain DataStoreDomain, dataType string) (*DataStore[T], error) {
-	if client == nil {
-		return nil, &ValidationError{Field: "client", Rule: "is nil"}
+	if err := client.usable(); err != nil {
+		return nil, err
 	}
 	if _, hmac := client.cfg.credentials.(*hmacCredentials); hmac {
 		return nil, errDataStoreNeedsToken

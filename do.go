@@ -45,19 +45,8 @@ func (c *Client) Do(ctx context.Context, r Request) (*http.Response, error) {
 			return nil, &ValidationError{Field: "path", Rule: "holds a . or .. segment", Fix: "escape values with PathSegment"}
 		}
 	}
-	for name, values := range r.Header {
-		if strings.Trim(name, headerNameChars) != "" || name == "" {
-			return nil, &ValidationError{Field: "header name", Rule: "want letters, digits and hyphens"}
-		}
-		switch http.CanonicalHeaderKey(name) {
-		case "Authorization", "Timestamp":
-			return nil, &ValidationError{Field: "header", Rule: "Authorization and Timestamp are the client's to set"}
-		}
-		for _, v := range values {
-			if strings.ContainsFunc(v, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
-				return nil, &ValidationError{Field: "header", Rule: "holds a control character"}
-			}
-		}
+	if err := checkHeader(r.Header); err != nil {
+		return nil, err
 	}
 	call := &call{
 		method:   r.Method,

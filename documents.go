@@ -39,8 +39,8 @@ type UploadOptions struct {
 //	API: PUT /v2/groups/reports/{id}/upload
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
-func (s *GroupsService) Upload(ctx context.Context, document Resource, content Content, opts *UploadOptions) error {
-	t, err := s.c.uploadTarget(document)
+func (s GroupsService) Upload(ctx context.Context, document Resource, content Content, opts *UploadOptions) error {
+	t, err := s.c.uploadTarget(ctx, document)
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (s *GroupsService) Upload(ctx context.Context, document Resource, content C
 }
 
 // uploadTarget returns the document or report that r is, by id or xid.
-func (c *Client) uploadTarget(r Resource) (target, error) {
+func (c *Client) uploadTarget(ctx context.Context, r Resource) (target, error) {
 	var t target
 	var err error
 	if g, ok := r.(Group); ok && !isNil(g) && groupDefOf(g.Type()) != nil && g.Meta().ID == 0 && g.Meta().XID != "" {
@@ -66,7 +66,7 @@ func (c *Client) uploadTarget(r Resource) (target, error) {
 			route: groupDefOf(g.Type()).collection().under(value(xid)),
 			owner: c.ownerOr(g.Meta().Owner.Name),
 		}
-	} else if t, err = c.targetOf(r); err != nil {
+	} else if t, err = c.targetOf(ctx, r); err != nil {
 		return t, err
 	}
 	if t.kind != kindGroup || t.typ != string(GroupDocument) && t.typ != string(GroupReport) {
@@ -124,8 +124,8 @@ func contentExists(err error) bool {
 //	API: GET /v2/groups/signatures/{id}/download
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
-func (s *GroupsService) Download(ctx context.Context, group Resource, w io.Writer) (int64, error) {
-	t, err := s.c.groupTarget(group)
+func (s GroupsService) Download(ctx context.Context, group Resource, w io.Writer) (int64, error) {
+	t, err := s.c.targetOfKind(ctx, group, kindGroup)
 	if err != nil {
 		return 0, err
 	}
@@ -141,8 +141,8 @@ func (s *GroupsService) Download(ctx context.Context, group Resource, w io.Write
 //	API: GET /v2/groups/signatures/{id}/download
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
-func (s *GroupsService) SignatureText(ctx context.Context, signatureID int64, opts *OwnerOptions) (string, error) {
-	t, err := s.c.targetOf(GroupRef{Type: GroupSignature, ID: signatureID, Owner: copyOf(opts).Owner})
+func (s GroupsService) SignatureText(ctx context.Context, signatureID int64) (string, error) {
+	t, err := s.c.targetOf(ctx, GroupRef{Type: GroupSignature, ID: signatureID})
 	if err != nil {
 		return "", err
 	}
@@ -174,8 +174,8 @@ func (t *textSink) Write(p []byte) (int, error) {
 //	API: GET /v2/groups/{type}/{id}/pdf
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
-func (s *GroupsService) PDF(ctx context.Context, group Resource, w io.Writer) (int64, error) {
-	t, err := s.c.groupTarget(group)
+func (s GroupsService) PDF(ctx context.Context, group Resource, w io.Writer) (int64, error) {
+	t, err := s.c.targetOfKind(ctx, group, kindGroup)
 	if err != nil {
 		return 0, err
 	}
@@ -200,8 +200,8 @@ type PublishOptions struct {
 //	API: POST /v2/groups/{type}/{id}/publish
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
-func (s *GroupsService) Publish(ctx context.Context, group Resource, opts *PublishOptions) error {
-	t, err := s.c.groupTarget(group)
+func (s GroupsService) Publish(ctx context.Context, group Resource, opts *PublishOptions) error {
+	t, err := s.c.targetOfKind(ctx, group, kindGroup)
 	if err != nil {
 		return err
 	}
@@ -228,13 +228,4 @@ func (s *GroupsService) Publish(ctx context.Context, group Resource, opts *Publi
 		method: http.MethodPost, route: t.route.under("publish"), query: ownerQuery(t.owner), body: jsonBody(w.Buf), private: o.ExcludeLabels,
 	}, nil, nil)
 	return err
-}
-
-// groupTarget returns where r is, and refuses what is not a group.
-func (c *Client) groupTarget(r Resource) (target, error) {
-	t, err := c.targetOf(r)
-	if err == nil && t.kind != kindGroup {
-		err = &ValidationError{Field: "resource", Rule: "want a group, not a " + string(t.kind)}
-	}
-	return t, err
 }

@@ -144,7 +144,7 @@ func TestSignaturesReportsAndPublications(t *testing.T) {
 	rule := threatconnect.NewSignature("Example", "example.yar", threatconnect.SignatureYARA, "rule example { condition: false } // <é>")
 	made, err := client.Groups.Signatures.Create(t.Context(), rule)
 	require.NoError(t, err)
-	text, err := client.Groups.SignatureText(t.Context(), made.ID, nil)
+	text, err := client.Groups.SignatureText(t.Context(), made.ID)
 	require.NoError(t, err)
 	assert.Equal(t, rule.FileText, text)
 

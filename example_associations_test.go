@@ -24,11 +24,13 @@ func ExampleAssociationsService_Link() {
 	if err := client.Associations.Link(ctx, host, incident); err != nil {
 		log.Fatal(err)
 	}
-	for incident, err := range client.Groups.Incidents.AssociatedWith(ctx, host, nil) {
+	for group, err := range client.Associations.Groups(ctx, host, &threatconnect.RelatedGroupOptions{Type: threatconnect.GroupIncident}) {
 		if err != nil {
 			log.Fatal(err)
 		}
-		fmt.Println(incident.Name, incident.EventDate.Format(time.DateOnly))
+		if incident, ok := group.(*threatconnect.Incident); ok {
+			fmt.Println(incident.Name, incident.EventDate.Format(time.DateOnly))
+		}
 	}
 	// Output: Phish 42 2026-01-02
 }

@@ -43,7 +43,7 @@ func ExampleGroupsService_SignatureText() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	text, err := client.Groups.SignatureText(ctx, signature.ID, nil)
+	text, err := client.Groups.SignatureText(ctx, signature.ID)
 	if err != nil {
 		log.Fatal(err)
 	}

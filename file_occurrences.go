@@ -18,8 +18,8 @@ type FileOccurrencesService struct{ service }
 //	API: GET /v2/indicators/files/{indicator}/fileOccurrences
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s *FileOccurrencesService) On(ctx context.Context, file Resource) ([]FileOccurrence, error) {
-	t, err := s.c.typedTarget(file, TypeFile)
+func (s FileOccurrencesService) On(ctx context.Context, file Resource) ([]FileOccurrence, error) {
+	t, err := s.c.targetOfType(ctx, file, TypeFile)
 	if err != nil {
 		return nil, err
 	}
@@ -31,8 +31,8 @@ func (s *FileOccurrencesService) On(ctx context.Context, file Resource) ([]FileO
 //	API: GET /v2/indicators/files/{indicator}/fileOccurrences/{fileOccurrenceId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s *FileOccurrencesService) Get(ctx context.Context, file Resource, occurrenceID int64) (*FileOccurrence, error) {
-	t, err := s.occurrence(file, occurrenceID)
+func (s FileOccurrencesService) Get(ctx context.Context, file Resource, occurrenceID int64) (*FileOccurrence, error) {
+	t, err := s.occurrence(ctx, file, occurrenceID)
 	if err != nil {
 		return nil, err
 	}
@@ -46,8 +46,8 @@ func (s *FileOccurrencesService) Get(ctx context.Context, file Resource, occurre
 //	API: POST /v2/indicators/files/{indicator}/fileOccurrences
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s *FileOccurrencesService) Add(ctx context.Context, file Resource, occurrence FileOccurrence) (*FileOccurrence, error) {
-	t, err := s.c.typedTarget(file, TypeFile)
+func (s FileOccurrencesService) Add(ctx context.Context, file Resource, occurrence FileOccurrence) (*FileOccurrence, error) {
+	t, err := s.c.targetOfType(ctx, file, TypeFile)
 	if err != nil {
 		return nil, err
 	}
@@ -61,8 +61,8 @@ func (s *FileOccurrencesService) Add(ctx context.Context, file Resource, occurre
 //	API: PUT /v2/indicators/files/{indicator}/fileOccurrences/{fileOccurrenceId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s *FileOccurrencesService) Update(ctx context.Context, file Resource, occurrence FileOccurrence) (*FileOccurrence, error) {
-	t, err := s.occurrence(file, occurrence.ID)
+func (s FileOccurrencesService) Update(ctx context.Context, file Resource, occurrence FileOccurrence) (*FileOccurrence, error) {
+	t, err := s.occurrence(ctx, file, occurrence.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -74,8 +74,8 @@ func (s *FileOccurrencesService) Update(ctx context.Context, file Resource, occu
 //	API: DELETE /v2/indicators/files/{indicator}/fileOccurrences/{fileOccurrenceId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s *FileOccurrencesService) Remove(ctx context.Context, file Resource, occurrenceID int64) error {
-	t, err := s.occurrence(file, occurrenceID)
+func (s FileOccurrencesService) Remove(ctx context.Context, file Resource, occurrenceID int64) error {
+	t, err := s.occurrence(ctx, file, occurrenceID)
 	if err != nil {
 		return err
 	}
@@ -83,8 +83,8 @@ func (s *FileOccurrencesService) Remove(ctx context.Context, file Resource, occu
 }
 
 // occurrence returns where an occurrence of a file is.
-func (s *FileOccurrencesService) occurrence(file Resource, occurrenceID int64) (target, error) {
-	t, err := s.c.typedTarget(file, TypeFile)
+func (s FileOccurrencesService) occurrence(ctx context.Context, file Resource, occurrenceID int64) (target, error) {
+	t, err := s.c.targetOfType(ctx, file, TypeFile)
 	if err == nil && occurrenceID <= 0 {
 		err = &ValidationError{Field: "file occurrence id", Rule: "want a positive number", Fix: "list the occurrences of the file to learn their ids"}
 	}
@@ -95,7 +95,7 @@ func (s *FileOccurrencesService) occurrence(file Resource, occurrenceID int64) (
 	return t, nil
 }
 
-func (s *FileOccurrencesService) send(ctx context.Context, method string, t target, o FileOccurrence) (*FileOccurrence, error) {
+func (s FileOccurrencesService) send(ctx context.Context, method string, t target, o FileOccurrence) (*FileOccurrence, error) {
 	if o.FileName == "" && o.Path == "" && o.Date.IsZero() {
 		return nil, &ValidationError{Field: "file occurrence", Rule: "is empty", Fix: "set its file name, its path or its date"}
 	}
@@ -106,13 +106,4 @@ func (s *FileOccurrencesService) send(ctx context.Context, method string, t targ
 	}
 	return one(ctx, s.c, &call{method: method, route: t.route, query: ownerQuery(t.owner), body: jsonBody(w.Buf), private: []string{o.FileName, o.Path}},
 		[]string{"fileOccurrence"}, pointer(readFileOccurrence))
-}
-
-// typedTarget returns where an indicator is, and refuses what is not of the type.
-func (c *Client) typedTarget(r Resource, typ IndicatorType) (target, error) {
-	t, err := c.relatedTarget(r, "")
-	if err == nil {
-		err = t.mustBe(typ)
-	}
-	return t, err
 }

@@ -27,14 +27,14 @@ func TestFiltersOnTheWire(t *testing.T) {
 		"filters=confidence%3D-1,threatAssessScore%3E1000&":  {threatconnect.ByConfidence.Is(-1), threatconnect.ByThreatAssessScore.Above(1000)},
 	} {
 		s := &script{steps: steps{answer(200, successes)}}
-		_, err := clientOf(t, s).Indicators.List(t.Context(), &threatconnect.IndicatorListOptions{Filters: f, Include: threatconnect.IncludeAdditional})
+		_, err := clientOf(t, s).Indicators.List(t.Context(), &threatconnect.IndicatorListOptions{Filters: f, Include: threatconnect.Include{}})
 		require.NoError(t, err)
 		assert.Equal(t, want+"includeAdditional=true", s.sent[0].URL.RawQuery)
 	}
 	s := &script{steps: steps{answer(200, successes)}}
-	_, err := clientOf(t, s).Indicators.List(t.Context(), &threatconnect.IndicatorListOptions{
-		Filters: threatconnect.Filters{threatconnect.ByActive.Is(true), threatconnect.ByActive.Is(false)}, Any: true, Owner: "Example Source", ModifiedSince: at,
-		Include: threatconnect.IncludeAll, ListOptions: threatconnect.ListOptions{Start: 5, Limit: 7}})
+	_, err := clientOf(t, s).InOwner("Example Source").Indicators.List(t.Context(), &threatconnect.IndicatorListOptions{
+		Filters: threatconnect.Filters{threatconnect.ByActive.Is(true), threatconnect.ByActive.Is(false)}, Any: true, ModifiedSince: at,
+		Include: threatconnect.Include{Tags: true, Attributes: true, Labels: true}, ListOptions: threatconnect.ListOptions{Start: 5, Limit: 7}})
 	require.NoError(t, err)
 	assert.Equal(t, "filters=active%3Dtrue,active%3Dfalse&includeAdditional=true&includeAttributes=true&includeTags=true&includes=labels&modifiedSince=2026-01-02T08%3A04%3A05Z&"+
 		"orParams=true&owner=Example%20Source&resultLimit=7&resultStart=5", s.sent[0].URL.RawQuery)
@@ -74,15 +74,15 @@ func TestFiltersOfOneTypeOnly(t *testing.T) {
 	t.Parallel()
 	s := &script{steps: steps{answer(200, successes)}}
 	c := clientOf(t, s)
-	_, err := c.Indicators.Hosts.List(t.Context(), &threatconnect.IndicatorListOptions{Include: threatconnect.IncludeNone, Filters: threatconnect.Filters{threatconnect.ByDNSActive.Is(true), threatconnect.ByWhoisActive.Is(false)}})
+	_, err := c.Indicators.Hosts.List(t.Context(), &threatconnect.IndicatorListOptions{Include: threatconnect.Include{OmitAdditional: true}, Filters: threatconnect.Filters{threatconnect.ByDNSActive.Is(true), threatconnect.ByWhoisActive.Is(false)}})
 	require.NoError(t, err)
-	_, err = c.Indicators.Addresses.List(t.Context(), &threatconnect.IndicatorListOptions{Include: threatconnect.IncludeNone, Filters: threatconnect.Filters{threatconnect.ByASN.Is(64500), threatconnect.ByCountryCode.Is("NL")}})
+	_, err = c.Indicators.Addresses.List(t.Context(), &threatconnect.IndicatorListOptions{Include: threatconnect.Include{OmitAdditional: true}, Filters: threatconnect.Filters{threatconnect.ByASN.Is(64500), threatconnect.ByCountryCode.Is("NL")}})
 	require.NoError(t, err)
-	_, err = c.Groups.Campaigns.List(t.Context(), &threatconnect.GroupListOptions{Include: threatconnect.IncludeNone, Filters: threatconnect.Filters{threatconnect.ByFirstSeen.After(time.Unix(0, 0))}})
+	_, err = c.Groups.Campaigns.List(t.Context(), &threatconnect.GroupListOptions{Include: threatconnect.Include{OmitAdditional: true}, Filters: threatconnect.Filters{threatconnect.ByFirstSeen.After(time.Unix(0, 0))}})
 	require.NoError(t, err)
-	_, err = c.Groups.Documents.List(t.Context(), &threatconnect.GroupListOptions{Include: threatconnect.IncludeNone, Filters: threatconnect.Filters{threatconnect.ByFileType.Is("pdf"), threatconnect.ByName.StartsWith("A")}})
+	_, err = c.Groups.Documents.List(t.Context(), &threatconnect.GroupListOptions{Include: threatconnect.Include{OmitAdditional: true}, Filters: threatconnect.Filters{threatconnect.ByFileType.Is("pdf"), threatconnect.ByName.StartsWith("A")}})
 	require.NoError(t, err)
-	_, err = c.Groups.Incidents.List(t.Context(), &threatconnect.GroupListOptions{Include: threatconnect.IncludeNone, Filters: threatconnect.Filters{threatconnect.ByEventDate.Before(time.Unix(0, 0))}})
+	_, err = c.Groups.Incidents.List(t.Context(), &threatconnect.GroupListOptions{Include: threatconnect.Include{OmitAdditional: true}, Filters: threatconnect.Filters{threatconnect.ByEventDate.Before(time.Unix(0, 0))}})
 	require.NoError(t, err)
 	for i, want := range []string{
 		"/api/v2/indicators/hosts?filters=dnsActive%3Dtrue,whoisActive%3Dfalse", "/api/v2/indicators/addresses?filters=asn%3D64500,countryCode%3DNL",
@@ -96,12 +96,11 @@ func TestFiltersOfOneTypeOnly(t *testing.T) {
 func TestWhatIsIncluded(t *testing.T) {
 	t.Parallel()
 	for i, want := range map[threatconnect.Include]string{
-		0:                               "includeAdditional=true",
-		threatconnect.IncludeAdditional: "includeAdditional=true",
-		threatconnect.IncludeTags:       "includeAdditional=true&includeTags=true",
-		threatconnect.IncludeNone:       "",
-		threatconnect.IncludeNone | threatconnect.IncludeTags | threatconnect.IncludeLabels: "includeTags=true&includes=labels",
-		threatconnect.IncludeAll: "includeAdditional=true&includeAttributes=true&includeTags=true&includes=labels",
+		threatconnect.Include{}:                                               "includeAdditional=true",
+		threatconnect.Include{Tags: true}:                                     "includeAdditional=true&includeTags=true",
+		threatconnect.Include{OmitAdditional: true}:                           "",
+		threatconnect.Include{OmitAdditional: true, Tags: true, Labels: true}: "includeTags=true&includes=labels",
+		threatconnect.Include{Tags: true, Attributes: true, Labels: true}:     "includeAdditional=true&includeAttributes=true&includeTags=true&includes=labels",
 	} {
 		s := &script{steps: steps{answer(200, `{"data":{"host":{},"incident":{}}}`)}}
 		c := clientOf(t, s)

@@ -1,6 +1,7 @@
 package threatconnect
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -51,32 +52,75 @@ func (d *groupDef) collection() route { return at("v2", "groups", d.branch) }
 func (d *groupDef) at(n int64) route { return d.collection().under(id(n)) }
 
 // target is the same for all types: the type and the id say where a group is.
-func (g *Adversary) target() (target, error)      { return targetOfGroup(g) }
-func (g *AttackPattern) target() (target, error)  { return targetOfGroup(g) }
-func (g *Campaign) target() (target, error)       { return targetOfGroup(g) }
-func (g *CourseOfAction) target() (target, error) { return targetOfGroup(g) }
-func (g *Document) target() (target, error)       { return targetOfGroup(g) }
-func (g *Email) target() (target, error)          { return targetOfGroup(g) }
-func (g *Event) target() (target, error)          { return targetOfGroup(g) }
-func (g *Incident) target() (target, error)       { return targetOfGroup(g) }
-func (g *IntrusionSet) target() (target, error)   { return targetOfGroup(g) }
-func (g *Malware) target() (target, error)        { return targetOfGroup(g) }
-func (g *Report) target() (target, error)         { return targetOfGroup(g) }
-func (g *Signature) target() (target, error)      { return targetOfGroup(g) }
-func (g *Tactic) target() (target, error)         { return targetOfGroup(g) }
-func (g *Threat) target() (target, error)         { return targetOfGroup(g) }
-func (g *Tool) target() (target, error)           { return targetOfGroup(g) }
-func (g *Vulnerability) target() (target, error)  { return targetOfGroup(g) }
-func (g *UnknownGroup) target() (target, error)   { return targetOfGroup(g) }
+func (g *Adversary) target(ctx context.Context, c *Client) (target, error) {
+	return targetOfGroup(ctx, c, g)
+}
+func (g *AttackPattern) target(ctx context.Context, c *Client) (target, error) {
+	return targetOfGroup(ctx, c, g)
+}
+func (g *Campaign) target(ctx context.Context, c *Client) (target, error) {
+	return targetOfGroup(ctx, c, g)
+}
+func (g *CourseOfAction) target(ctx context.Context, c *Client) (target, error) {
+	return targetOfGroup(ctx, c, g)
+}
+func (g *Document) target(ctx context.Context, c *Client) (target, error) {
+	return targetOfGroup(ctx, c, g)
+}
+func (g *Email) target(ctx context.Context, c *Client) (target, error) {
+	return targetOfGroup(ctx, c, g)
+}
+func (g *Event) target(ctx context.Context, c *Client) (target, error) {
+	return targetOfGroup(ctx, c, g)
+}
+func (g *Incident) target(ctx context.Context, c *Client) (target, error) {
+	return targetOfGroup(ctx, c, g)
+}
+func (g *IntrusionSet) target(ctx context.Context, c *Client) (target, error) {
+	return targetOfGroup(ctx, c, g)
+}
+func (g *Malware) target(ctx context.Context, c *Client) (target, error) {
+	return targetOfGroup(ctx, c, g)
+}
+func (g *Report) target(ctx context.Context, c *Client) (target, error) {
+	return targetOfGroup(ctx, c, g)
+}
+func (g *Signature) target(ctx context.Context, c *Client) (target, error) {
+	return targetOfGroup(ctx, c, g)
+}
+func (g *Tactic) target(ctx context.Context, c *Client) (target, error) {
+	return targetOfGroup(ctx, c, g)
+}
+func (g *Threat) target(ctx context.Context, c *Client) (target, error) {
+	return targetOfGroup(ctx, c, g)
+}
+func (g *Tool) target(ctx context.Context, c *Client) (target, error) {
+	return targetOfGroup(ctx, c, g)
+}
+func (g *Vulnerability) target(ctx context.Context, c *Client) (target, error) {
+	return targetOfGroup(ctx, c, g)
+}
+func (g *UnknownGroup) target(ctx context.Context, c *Client) (target, error) {
+	return targetOfGroup(ctx, c, g)
+}
 
-func targetOfGroup(g Group) (target, error) {
+func targetOfGroup(ctx context.Context, c *Client, g Group) (target, error) {
 	if isNil(g) {
 		return target{}, errNilGroup
 	}
-	return GroupRef{Type: g.Type(), ID: g.Meta().ID, Owner: g.Meta().Owner.Name}.target()
+	return groupRefOf(g).target(ctx, c)
 }
 
 var errNilGroup = &ValidationError{Field: "group", Rule: "is nil"}
+
+// knownGroupDef returns the definition of a type, or refuses a type that this package does not know.
+func knownGroupDef(t GroupType) (*groupDef, error) {
+	def := groupDefOf(t)
+	if def == nil {
+		return nil, &ValidationError{Field: "group type", Rule: quoteForeign(string(t)) + " is not one of the sixteen group types"}
+	}
+	return def, nil
+}
 
 // specificGroup is a group type with fields beyond the common ones.
 type specificGroup interface {

@@ -16,6 +16,9 @@ type Group interface {
 	Type() GroupType
 	// Meta returns what all types have in common. It is never nil.
 	Meta() *GroupMeta
+	// Ref returns the reference to the group. One that was not read or created has no id, and its
+	// reference is refused.
+	Ref() GroupRef
 }
 
 // GroupMeta is what groups of all types have in common. Fields marked "read only" are never sent.
@@ -28,14 +31,14 @@ type GroupMeta struct {
 	WebLink      string    `json:"webLink,omitzero"`      // read only; never fetched
 	// XID is an id of your own, unique in the whole instance. Batch files need it and find the
 	// group by it again; a second import with the same xid overwrites the group. Read with
-	// IncludeAdditional.
+	// includeAdditional.
 	XID string `json:"xid,omitzero"`
 
-	Tags           []Tag           `json:"tag,omitzero"`           // read with IncludeTags, written by batch files
-	Attributes     []Attribute     `json:"attribute,omitzero"`     // read with IncludeAttributes, written by batch files
-	SecurityLabels []SecurityLabel `json:"securityLabel,omitzero"` // read with IncludeLabels, written by batch files
+	Tags           []Tag           `json:"tag,omitzero"`           // read with Include.Tags, written by batch files
+	Attributes     []Attribute     `json:"attribute,omitzero"`     // read with Include.Attributes, written by batch files
+	SecurityLabels []SecurityLabel `json:"securityLabel,omitzero"` // read with Include.Labels, written by batch files
 
-	// Additional is what IncludeAdditional adds; nil when the platform sent none of it.
+	// Additional is what includeAdditional adds; nil when the platform sent none of it.
 	Additional *GroupAdditional `json:"additional,omitzero"`
 
 	FirstSeen time.Time `json:"firstSeen,omitzero"` // a campaign's in every request, any group's in batch files
@@ -53,7 +56,7 @@ type GroupMeta struct {
 	Extra map[string]json.RawMessage `json:"extra,omitzero"`
 }
 
-// GroupAdditional is what reads with [IncludeAdditional] add.
+// GroupAdditional is what reads with includeAdditional add.
 type GroupAdditional struct {
 	CreatedBy         string  `json:"createdBy,omitzero"`        // display name of the user who made it
 	CommunityOrSource bool    `json:"communityOrSource"`         // whether its owner is one
@@ -62,6 +65,8 @@ type GroupAdditional struct {
 
 // Meta returns m.
 func (m *GroupMeta) Meta() *GroupMeta { return m }
+
+func (*GroupMeta) resource() {}
 
 func (m *GroupMeta) additional() *GroupAdditional {
 	if m.Additional == nil {

@@ -75,7 +75,7 @@ type Event struct {
 type Incident struct {
 	GroupMeta
 	EventDate time.Time      `json:"eventDate,omitzero"` // required
-	Status    IncidentStatus `json:"status,omitzero"`    // read with IncludeAdditional
+	Status    IncidentStatus `json:"status,omitzero"`    // read with includeAdditional
 }
 
 // IntrusionSet is a group of attacks with a common hand.
@@ -304,3 +304,61 @@ func (*Vulnerability) Type() GroupType { return GroupVulnerability }
 
 // Type returns the name of the type that this package does not know.
 func (g *UnknownGroup) Type() GroupType { return g.TypeName }
+
+// Ref returns the reference to the group.
+func (g *Adversary) Ref() GroupRef { return groupRefOf(g) }
+
+// Ref returns the reference to the group.
+func (g *AttackPattern) Ref() GroupRef { return groupRefOf(g) }
+
+// Ref returns the reference to the group.
+func (g *Campaign) Ref() GroupRef { return groupRefOf(g) }
+
+// Ref returns the reference to the group.
+func (g *CourseOfAction) Ref() GroupRef { return groupRefOf(g) }
+
+// Ref returns the reference to the group.
+func (g *Document) Ref() GroupRef { return groupRefOf(g) }
+
+// Ref returns the reference to the group.
+func (g *Email) Ref() GroupRef { return groupRefOf(g) }
+
+// Ref returns the reference to the group.
+func (g *Event) Ref() GroupRef { return groupRefOf(g) }
+
+// Ref returns the reference to the group.
+func (g *Incident) Ref() GroupRef { return groupRefOf(g) }
+
+// Ref returns the reference to the group.
+func (g *IntrusionSet) Ref() GroupRef { return groupRefOf(g) }
+
+// Ref returns the reference to the group.
+func (g *Malware) Ref() GroupRef { return groupRefOf(g) }
+
+// Ref returns the reference to the group.
+func (g *Report) Ref() GroupRef { return groupRefOf(g) }
+
+// Ref returns the reference to the group.
+func (g *Signature) Ref() GroupRef { return groupRefOf(g) }
+
+// Ref returns the reference to the group.
+func (g *Tactic) Ref() GroupRef { return groupRefOf(g) }
+
+// Ref returns the reference to the group.
+func (g *Threat) Ref() GroupRef { return groupRefOf(g) }
+
+// Ref returns the reference to the group.
+func (g *Tool) Ref() GroupRef { return groupRefOf(g) }
+
+// Ref returns the reference to the group.
+func (g *Vulnerability) Ref() GroupRef { return groupRefOf(g) }
+
+// Ref returns the reference to the group.
+func (g *UnknownGroup) Ref() GroupRef { return groupRefOf(g) }
+
+func groupRefOf(g Group) GroupRef {
+	if isNil(g) {
+		return GroupRef{}
+	}
+	return GroupRef{Type: g.Type(), ID: g.Meta().ID, Owner: g.Meta().Owner.Name}
+}

@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"net/url"
 
-	"github.com/google/go-querystring/query"
-
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
@@ -17,76 +15,77 @@ import (
 type GroupsService struct {
 	service
 
-	Adversaries     *TypedGroups[*Adversary]      // persons and organizations that attack
-	AttackPatterns  *TypedGroups[*AttackPattern]  // ways to attack
-	Campaigns       *TypedGroups[*Campaign]       // series of attacks
-	CoursesOfAction *TypedGroups[*CourseOfAction] // things to do against attacks
-	Documents       *TypedGroups[*Document]       // files kept on the platform
-	Emails          *TypedGroups[*Email]          // e-mails
-	Events          *TypedGroups[*Event]          // things that happened and may become incidents
-	Incidents       *TypedGroups[*Incident]       // attacks that happened
-	IntrusionSets   *TypedGroups[*IntrusionSet]   // attacks with a common hand
-	Malware         *TypedGroups[*Malware]        // malware and families of it
-	Reports         *TypedGroups[*Report]         // reports
-	Signatures      *TypedGroups[*Signature]      // detection rules
-	Tactics         *TypedGroups[*Tactic]         // attackers' goals
-	Threats         *TypedGroups[*Threat]         // threats
-	Tools           *TypedGroups[*Tool]           // legitimate programs that attackers use
-	Vulnerabilities *TypedGroups[*Vulnerability]  // weaknesses
+	Adversaries     TypedGroups[*Adversary]      // persons and organizations that attack
+	AttackPatterns  TypedGroups[*AttackPattern]  // ways to attack
+	Campaigns       TypedGroups[*Campaign]       // series of attacks
+	CoursesOfAction TypedGroups[*CourseOfAction] // things to do against attacks
+	Documents       TypedGroups[*Document]       // files kept on the platform
+	Emails          TypedGroups[*Email]          // e-mails
+	Events          TypedGroups[*Event]          // things that happened and may become incidents
+	Incidents       TypedGroups[*Incident]       // attacks that happened
+	IntrusionSets   TypedGroups[*IntrusionSet]   // attacks with a common hand
+	Malware         TypedGroups[*Malware]        // malware and families of it
+	Reports         TypedGroups[*Report]         // reports
+	Signatures      TypedGroups[*Signature]      // detection rules
+	Tactics         TypedGroups[*Tactic]         // attackers' goals
+	Threats         TypedGroups[*Threat]         // threats
+	Tools           TypedGroups[*Tool]           // legitimate programs that attackers use
+	Vulnerabilities TypedGroups[*Vulnerability]  // weaknesses
 }
 
-func newGroupsService(s service) *GroupsService {
-	return &GroupsService{
+func newGroupsService(s service) GroupsService {
+	return GroupsService{
 		service:         s,
-		Adversaries:     typedGroups[*Adversary](s, GroupAdversary),
-		AttackPatterns:  typedGroups[*AttackPattern](s, GroupAttackPattern),
-		Campaigns:       typedGroups[*Campaign](s, GroupCampaign),
-		CoursesOfAction: typedGroups[*CourseOfAction](s, GroupCourseOfAction),
-		Documents:       typedGroups[*Document](s, GroupDocument),
-		Emails:          typedGroups[*Email](s, GroupEmail),
-		Events:          typedGroups[*Event](s, GroupEvent),
-		Incidents:       typedGroups[*Incident](s, GroupIncident),
-		IntrusionSets:   typedGroups[*IntrusionSet](s, GroupIntrusionSet),
-		Malware:         typedGroups[*Malware](s, GroupMalware),
-		Reports:         typedGroups[*Report](s, GroupReport),
-		Signatures:      typedGroups[*Signature](s, GroupSignature),
-		Tactics:         typedGroups[*Tactic](s, GroupTactic),
-		Threats:         typedGroups[*Threat](s, GroupThreat),
-		Tools:           typedGroups[*Tool](s, GroupTool),
-		Vulnerabilities: typedGroups[*Vulnerability](s, GroupVulnerability),
+		Adversaries:     TypedGroups[*Adversary]{s, GroupAdversary},
+		AttackPatterns:  TypedGroups[*AttackPattern]{s, GroupAttackPattern},
+		Campaigns:       TypedGroups[*Campaign]{s, GroupCampaign},
+		CoursesOfAction: TypedGroups[*CourseOfAction]{s, GroupCourseOfAction},
+		Documents:       TypedGroups[*Document]{s, GroupDocument},
+		Emails:          TypedGroups[*Email]{s, GroupEmail},
+		Events:          TypedGroups[*Event]{s, GroupEvent},
+		Incidents:       TypedGroups[*Incident]{s, GroupIncident},
+		IntrusionSets:   TypedGroups[*IntrusionSet]{s, GroupIntrusionSet},
+		Malware:         TypedGroups[*Malware]{s, GroupMalware},
+		Reports:         TypedGroups[*Report]{s, GroupReport},
+		Signatures:      TypedGroups[*Signature]{s, GroupSignature},
+		Tactics:         TypedGroups[*Tactic]{s, GroupTactic},
+		Threats:         TypedGroups[*Threat]{s, GroupThreat},
+		Tools:           TypedGroups[*Tool]{s, GroupTool},
+		Vulnerabilities: TypedGroups[*Vulnerability]{s, GroupVulnerability},
 	}
 }
 
-// GroupGetOptions says how one group is read. Nil and the zero value read the additional fields
-// from the client's default owner.
+// GroupGetOptions selects what one group is read with. Nil and the zero value read the additional
+// fields.
 type GroupGetOptions struct {
-	Owner   string  `url:"owner,omitempty"` // empty means the client's default owner
-	Include Include `url:"include"`         // see Include
+	CallOptions
+	Include Include `url:"include"`
 }
 
-// GroupListOptions says which groups are listed. Nil and the zero value list those of the client's
-// default owner.
+// GroupListOptions selects groups of a list. Nil and the zero value list all of the client's default
+// owner, with the additional fields.
 type GroupListOptions struct {
 	ListOptions
-	Owner   string  `url:"owner,omitempty"`    // empty means the client's default owner
 	Filters Filters `url:"filters,omitempty"`  // conditions; see the By constants
-	Any     bool    `url:"orParams,omitempty"` // list what meets any filter instead of all of them
-	Include Include `url:"include"`            // see Include
+	Any     bool    `url:"orParams,omitempty"` // select what meets any filter, not all of them
+	Include Include `url:"include"`
 }
 
 // TypedGroups reads and writes the groups of one type. It is safe for concurrent use.
 type TypedGroups[T Group] struct {
 	service
-	def *groupDef
-}
-
-func typedGroups[T Group](s service, t GroupType) *TypedGroups[T] {
-	return &TypedGroups[T]{service: s, def: groupDefOf(t)}
+	typ GroupType
 }
 
 // ref names a group of the type.
-func (s *TypedGroups[T]) ref(groupID int64, owner string) GroupRef {
-	return GroupRef{Type: s.def.typ, ID: groupID, Owner: owner}
+func (s TypedGroups[T]) ref(groupID int64) GroupRef { return GroupRef{Type: s.typ, ID: groupID} }
+
+// definition returns the definition of the service's type.
+func (s TypedGroups[T]) definition() (*groupDef, error) {
+	if err := s.c.usable(); err != nil {
+		return nil, err
+	}
+	return knownGroupDef(s.typ)
 }
 
 // Get reads one group. One that the owner does not have is an error that matches [ErrNotFound]. It
@@ -95,9 +94,8 @@ func (s *TypedGroups[T]) ref(groupID int64, owner string) GroupRef {
 //	API: GET /v2/groups/{type}/{id}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
-func (s *TypedGroups[T]) Get(ctx context.Context, groupID int64, opts *GroupGetOptions) (T, error) {
-	o := copyOf(opts)
-	return getGroup[T](ctx, s.c, s.def, s.ref(groupID, o.Owner), o.Include)
+func (s TypedGroups[T]) Get(ctx context.Context, groupID int64, opts *GroupGetOptions) (T, error) {
+	return getGroup[T](ctx, s.c, s.ref(groupID), opts)
 }
 
 // List reads one page of the type's groups, with one request.
@@ -105,7 +103,7 @@ func (s *TypedGroups[T]) Get(ctx context.Context, groupID int64, opts *GroupGetO
 //	API: GET /v2/groups/{type}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
-func (s *TypedGroups[T]) List(ctx context.Context, opts *GroupListOptions) (*Page[T], error) {
+func (s TypedGroups[T]) List(ctx context.Context, opts *GroupListOptions) (*Page[T], error) {
 	o := copyOf(opts)
 	p, err := s.page(ctx, o, o.Start, o.Limit)
 	if err != nil {
@@ -120,20 +118,24 @@ func (s *TypedGroups[T]) List(ctx context.Context, opts *GroupListOptions) (*Pag
 //	API: GET /v2/groups/{type}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
-func (s *TypedGroups[T]) All(ctx context.Context, opts *GroupListOptions) iter.Seq2[T, error] {
+func (s TypedGroups[T]) All(ctx context.Context, opts *GroupListOptions) iter.Seq2[T, error] {
 	o := copyOf(opts)
 	return pages(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[T], error) { return s.page(ctx, o, start, limit) })
 }
 
-func (s *TypedGroups[T]) page(ctx context.Context, o GroupListOptions, start, limit int) (*page[T], error) {
+func (s TypedGroups[T]) page(ctx context.Context, o GroupListOptions, start, limit int) (*page[T], error) {
+	def, err := s.definition()
+	if err != nil {
+		return nil, err
+	}
 	o.Start, o.Limit = start, limit
-	q, err := s.c.groupQuery(o, s.def.typ)
+	q, err := s.c.groupQuery(o, def.typ)
 	if err != nil {
 		return nil, err
 	}
 	var seen interner
-	return list(ctx, s.c, &call{method: http.MethodGet, route: s.def.collection(), query: q}, limit, []string{s.def.entity, "group"},
-		func(r *wire.Reader) T { return seen.group(r, s.def).(T) })
+	return list(ctx, s.c.with(o.CallOptions), &call{method: http.MethodGet, route: def.collection(), query: q}, limit, []string{def.entity, "group"},
+		func(r *wire.Reader) T { return seen.group(r, def).(T) })
 }
 
 // Create creates a group in the owner that it names, or in the client's default owner, and returns
@@ -146,8 +148,13 @@ func (s *TypedGroups[T]) page(ctx context.Context, o GroupListOptions, start, li
 //	API: POST /v2/groups/{type}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
-func (s *TypedGroups[T]) Create(ctx context.Context, group T) (T, error) {
-	return createGroup(ctx, s.c, s.def, group)
+func (s TypedGroups[T]) Create(ctx context.Context, group T) (T, error) {
+	def, err := s.definition()
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	return createGroup(ctx, s.c, def, group)
 }
 
 // Update changes the fields of a group that are set; its id says which one it is. It returns the
@@ -156,8 +163,13 @@ func (s *TypedGroups[T]) Create(ctx context.Context, group T) (T, error) {
 //	API: PUT /v2/groups/{type}/{id}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
-func (s *TypedGroups[T]) Update(ctx context.Context, group T) (T, error) {
-	return updateGroup(ctx, s.c, s.def, group)
+func (s TypedGroups[T]) Update(ctx context.Context, group T) (T, error) {
+	def, err := s.definition()
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	return updateGroup(ctx, s.c, def, group)
 }
 
 // Delete deletes one group. It costs one request.
@@ -165,8 +177,8 @@ func (s *TypedGroups[T]) Update(ctx context.Context, group T) (T, error) {
 //	API: DELETE /v2/groups/{type}/{id}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
-func (s *TypedGroups[T]) Delete(ctx context.Context, groupID int64, opts *OwnerOptions) error {
-	return s.c.deleteGroup(ctx, s.ref(groupID, copyOf(opts).Owner))
+func (s TypedGroups[T]) Delete(ctx context.Context, groupID int64) error {
+	return s.c.deleteGroup(ctx, s.ref(groupID))
 }
 
 // List reads one page of the groups of all types, with one request.
@@ -174,7 +186,7 @@ func (s *TypedGroups[T]) Delete(ctx context.Context, groupID int64, opts *OwnerO
 //	API: GET /v2/groups
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
-func (s *GroupsService) List(ctx context.Context, opts *GroupListOptions) (*Page[Group], error) {
+func (s GroupsService) List(ctx context.Context, opts *GroupListOptions) (*Page[Group], error) {
 	o := copyOf(opts)
 	p, err := s.page(ctx, o, o.Start, o.Limit)
 	if err != nil {
@@ -189,34 +201,27 @@ func (s *GroupsService) List(ctx context.Context, opts *GroupListOptions) (*Page
 //	API: GET /v2/groups
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
-func (s *GroupsService) All(ctx context.Context, opts *GroupListOptions) iter.Seq2[Group, error] {
+func (s GroupsService) All(ctx context.Context, opts *GroupListOptions) iter.Seq2[Group, error] {
 	o := copyOf(opts)
 	return pages(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[Group], error) { return s.page(ctx, o, start, limit) })
 }
 
-func (s *GroupsService) page(ctx context.Context, o GroupListOptions, start, limit int) (*page[Group], error) {
+func (s GroupsService) page(ctx context.Context, o GroupListOptions, start, limit int) (*page[Group], error) {
 	o.Start, o.Limit = start, limit
 	q, err := s.c.groupQuery(o, "")
 	if err != nil {
 		return nil, err
 	}
-	return list(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "groups"), query: q}, limit, []string{"group"}, new(interner).anyGroup)
+	return list(ctx, s.c.with(o.CallOptions), &call{method: http.MethodGet, route: at("v2", "groups"), query: q}, limit, []string{"group"}, new(interner).anyGroup)
 }
 
-// Get reads the group that ref names, with one request.
+// Get reads a group, or the one that a [GroupRef] names. It costs one request.
 //
 //	API: GET /v2/groups/{type}/{id}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
-func (s *GroupsService) Get(ctx context.Context, ref GroupRef, opts *GroupGetOptions) (Group, error) {
-	if _, err := ref.target(); err != nil {
-		return nil, err
-	}
-	o := copyOf(opts)
-	if o.Owner != "" {
-		ref.Owner = o.Owner
-	}
-	return getGroup[Group](ctx, s.c, groupDefOf(ref.Type), ref, o.Include)
+func (s GroupsService) Get(ctx context.Context, group Resource, opts *GroupGetOptions) (Group, error) {
+	return getGroup[Group](ctx, s.c, group, opts)
 }
 
 // Create creates a group of any type; see [TypedGroups.Create].
@@ -224,11 +229,15 @@ func (s *GroupsService) Get(ctx context.Context, ref GroupRef, opts *GroupGetOpt
 //	API: POST /v2/groups/{type}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
-func (s *GroupsService) Create(ctx context.Context, group Group) (Group, error) {
+func (s GroupsService) Create(ctx context.Context, group Group) (Group, error) {
 	if isNil(group) {
 		return nil, errNilGroup
 	}
-	return createGroup(ctx, s.c, groupDefOf(group.Type()), group)
+	def, err := knownGroupDef(group.Type())
+	if err != nil {
+		return nil, err
+	}
+	return createGroup(ctx, s.c, def, group)
 }
 
 // Update changes a group of any type; see [TypedGroups.Update].
@@ -236,11 +245,15 @@ func (s *GroupsService) Create(ctx context.Context, group Group) (Group, error) 
 //	API: PUT /v2/groups/{type}/{id}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
-func (s *GroupsService) Update(ctx context.Context, group Group) (Group, error) {
+func (s GroupsService) Update(ctx context.Context, group Group) (Group, error) {
 	if isNil(group) {
 		return nil, errNilGroup
 	}
-	return updateGroup(ctx, s.c, groupDefOf(group.Type()), group)
+	def, err := knownGroupDef(group.Type())
+	if err != nil {
+		return nil, err
+	}
+	return updateGroup(ctx, s.c, def, group)
 }
 
 // Delete deletes a group, or the one that a [GroupRef] names. It costs one request.
@@ -248,32 +261,31 @@ func (s *GroupsService) Update(ctx context.Context, group Group) (Group, error) 
 //	API: DELETE /v2/groups/{type}/{id}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
-func (s *GroupsService) Delete(ctx context.Context, group Resource) error {
+func (s GroupsService) Delete(ctx context.Context, group Resource) error {
 	return s.c.deleteGroup(ctx, group)
 }
 
 func (c *Client) deleteGroup(ctx context.Context, group Resource) error {
-	t, err := c.targetOf(group)
-	if err == nil && t.kind != kindGroup {
-		err = &ValidationError{Field: "resource", Rule: "want a group, not a " + string(t.kind)}
-	}
+	t, err := c.targetOfKind(ctx, group, kindGroup)
 	if err != nil {
 		return err
 	}
 	return c.write(ctx, http.MethodDelete, t.route, t.owner)
 }
 
-func getGroup[T Group](ctx context.Context, c *Client, def *groupDef, ref GroupRef, include Include) (T, error) {
+func getGroup[T Group](ctx context.Context, c *Client, group Resource, opts *GroupGetOptions) (T, error) {
 	var zero T
-	t, err := c.targetOf(ref)
+	t, err := c.targetOfKind(ctx, group, kindGroup)
 	if err != nil {
 		return zero, err
 	}
-	q, err := query.Values(GroupGetOptions{Owner: t.owner, Include: include})
+	o := copyOf(opts)
+	q, err := optionQuery(o, t.owner)
 	if err != nil {
 		return zero, err
 	}
-	return one(ctx, c, &call{method: http.MethodGet, route: t.route, query: q}, []string{def.entity, "group"},
+	def := groupDefOf(GroupType(t.typ))
+	return one(ctx, c.with(o.CallOptions), &call{method: http.MethodGet, route: t.route, query: q}, []string{def.entity, "group"},
 		func(r *wire.Reader) T { return readGroup(r, def).(T) })
 }
 
@@ -297,7 +309,7 @@ func updateGroup[T Group](ctx context.Context, c *Client, def *groupDef, g T) (T
 	if err != nil {
 		return zero, err
 	}
-	t, err := c.targetOf(g)
+	t, err := c.targetOf(ctx, g)
 	if err != nil {
 		return zero, err
 	}
@@ -322,6 +334,5 @@ func (c *Client) groupQuery(o GroupListOptions, t GroupType) (url.Values, error)
 	if err := o.Filters.check(name, fields...); err != nil {
 		return nil, err
 	}
-	o.Owner = c.ownerOr(o.Owner)
-	return query.Values(o)
+	return optionQuery(o, c.Owner())
 }

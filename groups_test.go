@@ -67,7 +67,7 @@ func TestEveryGroupTypeOnTheWire(t *testing.T) {
 			require.NoError(t, err)
 			_, err = c.Groups.Get(t.Context(), threatconnect.GroupRef{Type: got.Type(), ID: 7, Owner: "Third"}, nil)
 			require.NoError(t, err)
-			_, err = c.Groups.Get(t.Context(), threatconnect.GroupRef{Type: got.Type(), ID: 7, Owner: "Third"}, &threatconnect.GroupGetOptions{Owner: "Fourth", Include: threatconnect.IncludeTags})
+			_, err = c.Groups.Get(t.Context(), threatconnect.GroupRef{Type: got.Type(), ID: 7, Owner: "Fourth"}, &threatconnect.GroupGetOptions{Include: threatconnect.Include{Tags: true}})
 			require.NoError(t, err)
 			require.NoError(t, c.Groups.Delete(t.Context(), got))
 		})
@@ -137,7 +137,7 @@ func TestGroupsThatAreNotSent(t *testing.T) {
 	for _, id := range []int64{0, -1} {
 		_, err = c.Groups.Threats.Get(t.Context(), id, nil)
 		require.ErrorIs(t, err, threatconnect.ErrValidation)
-		require.ErrorIs(t, c.Groups.Threats.Delete(t.Context(), id, nil), threatconnect.ErrValidation)
+		require.ErrorIs(t, c.Groups.Threats.Delete(t.Context(), id), threatconnect.ErrValidation)
 	}
 	_, err = c.Groups.Get(t.Context(), threatconnect.GroupRef{Type: "Case File", ID: 7}, nil)
 	require.ErrorIs(t, err, threatconnect.ErrValidation)

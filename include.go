@@ -2,43 +2,45 @@ package threatconnect
 
 import "net/url"
 
-// Include says what indicators and groups are read with. Values are combined with |.
-//
-// The zero value reads with [IncludeAdditional], because what it adds (counts, status, xid) is
-// otherwise missing without a sign that it is. To read without anything, say [IncludeNone].
-type Include uint8
+// Include selects what indicators and groups are read with, beyond their own fields. The zero value
+// reads the additional fields (counts, status, ThreatAssess scores, xid) and nothing else, because
+// without them they would be missing without a sign that they are.
+type Include struct {
+	Tags       bool // read the tags
+	Attributes bool // read the attributes
+	Labels     bool // read the security labels
+	// OmitAdditional leaves out the additional fields: the platform answers with its short form.
+	OmitAdditional bool
+}
 
-const (
-	// IncludeAdditional reads the fields that the platform leaves out of its short form. It is part
-	// of every value but IncludeNone.
-	IncludeAdditional Include = 1 << iota
-	// IncludeTags reads the tags.
-	IncludeTags
-	// IncludeAttributes reads the attributes.
-	IncludeAttributes
-	// IncludeLabels reads the security labels.
-	IncludeLabels
-	// IncludeNone leaves out the additional fields: alone it reads the short form, with IncludeTags
-	// the short form and the tags.
-	IncludeNone
-
-	// IncludeAll reads everything.
-	IncludeAll = IncludeAdditional | IncludeTags | IncludeAttributes | IncludeLabels
-)
-
-// EncodeValues writes what is included into a query.
+// EncodeValues writes the selection into a query.
 func (i Include) EncodeValues(_ string, q *url.Values) error {
-	if i&IncludeNone == 0 {
+	if !i.OmitAdditional {
 		q.Set("includeAdditional", "true")
 	}
-	if i&IncludeTags != 0 {
-		q.Set("includeTags", "true")
-	}
-	if i&IncludeAttributes != 0 {
-		q.Set("includeAttributes", "true")
-	}
-	if i&IncludeLabels != 0 {
+	i.attached(*q)
+	if i.Labels {
 		q.Set("includes", "labels")
 	}
+	return nil
+}
+
+// attached adds to a query the parts that tasks and victims know as well.
+func (i Include) attached(q url.Values) {
+	if i.Tags {
+		q.Set("includeTags", "true")
+	}
+	if i.Attributes {
+		q.Set("includeAttributes", "true")
+	}
+}
+
+// attachedOnly is attached for a noun that knows nothing else. It refuses security labels, which
+// would be missing without a sign that they are.
+func (i Include) attachedOnly(noun string, q url.Values) error {
+	if i.Labels {
+		return &ValidationError{Field: noun, Rule: "cannot be read with security labels", Fix: "read them with client.SecurityLabels.On"}
+	}
+	i.attached(q)
 	return nil
 }

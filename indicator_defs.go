@@ -1,6 +1,7 @@
 package threatconnect
 
 import (
+	"context"
 	"strings"
 
 	"github.com/threatconnect-go/threatconnect/internal/wire"
@@ -48,7 +49,7 @@ func indicatorDefOf(t IndicatorType) *indicatorDef {
 // customDef is the definition of one of the instance's own types.
 func customDef(info *IndicatorTypeInfo) *indicatorDef {
 	def := &indicatorDef{typ: info.Name, branch: info.Branch, entity: info.Entity, keys: info.Labels()}
-	def.new = func() Indicator { return &CustomIndicator{TypeName: info.Name, def: def} }
+	def.new = func() Indicator { return &CustomIndicator{TypeName: info.Name} }
 	n := len(def.keys)
 	def.canon = func(v [3]string) ([3]string, error) {
 		for i, s := range v {
@@ -162,12 +163,6 @@ func (d *indicatorDef) pathOf(v [3]string) (string, error) {
 
 // pathValue returns the path segment for an indicator that is named by one text.
 func (d *indicatorDef) pathValue(s string) (string, error) {
-	if d.new == nil { // known by its branch only
-		if s == "" {
-			return "", &ValidationError{Field: string(d.typ), Rule: "is empty"}
-		}
-		return s, nil
-	}
 	v := [3]string{s}
 	if d.split != nil {
 		var err error
@@ -205,36 +200,14 @@ func (d *indicatorDef) collection() route {
 	return at("v2", "indicators", d.branch)
 }
 
-// defOf returns the definition that an indicator is sent by.
-func defOf(ind Indicator) (*indicatorDef, error) {
-	if c, ok := ind.(*CustomIndicator); ok && c != nil && c.def != nil {
-		return c.def, nil
-	}
-	if def := indicatorDefOf(ind.Type()); def != nil {
-		return def, nil
-	}
-	return nil, &ValidationError{
-		Field: "indicator type",
-		Rule:  "is not a type of this package",
-		Fix:   "read the type with client.Types and use client.Indicators.Custom, or name the indicator with an IndicatorRef that has a Branch",
-	}
-}
-
 // targetOfIndicator returns where an indicator is.
-func targetOfIndicator(ind Indicator) (target, error) {
+func targetOfIndicator(ctx context.Context, c *Client, ind Indicator) (target, error) {
 	if isNil(ind) {
-		return target{}, &ValidationError{Field: "indicator", Rule: "is nil"}
+		return target{}, errNilIndicator
 	}
-	def, err := defOf(ind)
+	def, err := c.definition(ctx, ind.Type())
 	if err != nil {
 		return target{}, err
-	}
-	if def.branch == "" {
-		return target{}, &ValidationError{
-			Field: string(def.typ),
-			Rule:  "has no documented place outside batch files",
-			Fix:   "read the type with client.Types and use an IndicatorRef that has a Branch",
-		}
 	}
 	path, err := def.pathTo(ind)
 	if err != nil {
@@ -243,15 +216,34 @@ func targetOfIndicator(ind Indicator) (target, error) {
 	return target{kind: kindIndicator, typ: string(def.typ), route: def.at(path), owner: ind.Meta().Owner.Name}, nil
 }
 
+var errNilIndicator = &ValidationError{Field: "indicator", Rule: "is nil"}
+
+// refOf returns the reference to an indicator.
+func refOf(ind Indicator) IndicatorRef {
+	if isNil(ind) {
+		return IndicatorRef{}
+	}
+	m := ind.Meta()
+	return IndicatorRef{Type: ind.Type(), Value: ind.Summary(), Owner: m.Owner.Name, asRead: m.ID != 0}
+}
+
+// pathOfRef returns the path segment of the indicator that r names.
+func (d *indicatorDef) pathOfRef(r IndicatorRef) (string, error) {
+	if !r.asRead {
+		return d.pathValue(r.Value)
+	}
+	return d.pathOf(d.valuesOf(r.Value))
+}
+
 // pathTo returns the path segment of an indicator. One that was read is found again by just the
 // value that the platform gave, whatever form it has.
 func (d *indicatorDef) pathTo(ind Indicator) (string, error) {
-	v := ind.values()
-	if ind.Meta().ID == 0 {
-		var err error
-		if v, err = d.canonical(v); err != nil {
-			return "", err
-		}
+	if ind.Meta().ID != 0 {
+		return d.pathOfRef(refOf(ind))
+	}
+	v, err := d.canonical(ind.values())
+	if err != nil {
+		return "", err
 	}
 	return d.pathOf(v)
 }

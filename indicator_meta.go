@@ -19,6 +19,8 @@ type Indicator interface {
 	Summary() string
 	// Meta returns what all types have in common. It is never nil.
 	Meta() *IndicatorMeta
+	// Ref returns the reference to the indicator, by which it is found again as it was read.
+	Ref() IndicatorRef
 
 	values() [3]string
 	setValues([3]string)
@@ -50,8 +52,8 @@ type IndicatorMeta struct {
 	LastModified time.Time `json:"lastModified,omitzero"` // read only; moved by create, import, rating and confidence, not by tags or attributes
 	Rating       *float64  `json:"rating,omitzero"`       // threat rating of the owner, 0 (unknown) to 5 (critical)
 	Confidence   *int      `json:"confidence,omitzero"`   // confidence of the owner, 0 (unknown) to 100 (confirmed)
-	Active       *bool     `json:"active,omitzero"`       // read with IncludeAdditional
-	ActiveLocked *bool     `json:"activeLocked,omitzero"` // whether CAL must leave Active alone; read with IncludeAdditional
+	Active       *bool     `json:"active,omitzero"`       // read with includeAdditional
+	ActiveLocked *bool     `json:"activeLocked,omitzero"` // whether CAL must leave Active alone; read with includeAdditional
 	Private      *bool     `json:"privateFlag,omitzero"`  // address, e-mail address, file, host and URL only; the instance must allow it
 
 	ThreatAssessRating     *float64 `json:"threatAssessRating,omitzero"`     // read only, 0 to 5, over all owners
@@ -63,11 +65,11 @@ type IndicatorMeta struct {
 	Source                 string   `json:"source,omitzero"`                 // read only: value of the default Source attribute
 	WebLink                string   `json:"webLink,omitzero"`                // read only; never fetched
 
-	Tags           []Tag           `json:"tag,omitzero"`           // read with IncludeTags, written by batch files
-	Attributes     []Attribute     `json:"attribute,omitzero"`     // read with IncludeAttributes, written by batch files
-	SecurityLabels []SecurityLabel `json:"securityLabel,omitzero"` // read with IncludeLabels, written by batch files
+	Tags           []Tag           `json:"tag,omitzero"`           // read with Include.Tags, written by batch files
+	Attributes     []Attribute     `json:"attribute,omitzero"`     // read with Include.Attributes, written by batch files
+	SecurityLabels []SecurityLabel `json:"securityLabel,omitzero"` // read with Include.Labels, written by batch files
 
-	// Additional is what IncludeAdditional adds; nil when the platform sent none of it.
+	// Additional is what includeAdditional adds; nil when the platform sent none of it.
 	Additional *IndicatorAdditional `json:"additional,omitzero"`
 
 	// The fields from here on are written by batch files only.
@@ -85,7 +87,7 @@ type IndicatorMeta struct {
 	Extra map[string]json.RawMessage `json:"extra,omitzero"`
 }
 
-// IndicatorAdditional is what reads with [IncludeAdditional] add.
+// IndicatorAdditional is what reads with includeAdditional add.
 type IndicatorAdditional struct {
 	ObservationCount  int64     `json:"observationCount"`                   // how often all users have seen it
 	LastObserved      time.Time `json:"lastObserved,omitzero"`              // zero when never
@@ -97,6 +99,8 @@ type IndicatorAdditional struct {
 
 // Meta returns m.
 func (m *IndicatorMeta) Meta() *IndicatorMeta { return m }
+
+func (*IndicatorMeta) resource() {}
 
 // isNil reports whether an interface holds nothing, or a nil pointer.
 func isNil(v any) bool {

@@ -15,7 +15,7 @@ import (
 //	API: GET /v2/indicators/{type}/{indicator}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s *IndicatorsService) AcrossOwners(ctx context.Context, indicator Resource, opts *IndicatorGetOptions) iter.Seq2[Indicator, error] {
+func (s IndicatorsService) AcrossOwners(ctx context.Context, indicator Resource, opts *IndicatorGetOptions) iter.Seq2[Indicator, error] {
 	o := copyOf(opts)
 	return func(yield func(Indicator, error) bool) {
 		if err := s.acrossOwners(ctx, indicator, o, yield); err != nil {
@@ -25,15 +25,8 @@ func (s *IndicatorsService) AcrossOwners(ctx context.Context, indicator Resource
 }
 
 // acrossOwners returns the error that ends the sequence, or nil when it is over.
-func (s *IndicatorsService) acrossOwners(ctx context.Context, indicator Resource, o IndicatorGetOptions, yield func(Indicator, error) bool) error {
-	if o.Owner != "" {
-		return &ValidationError{Field: "owner", Rule: "is named in a read of all owners", Fix: "leave it empty, or use Get"}
-	}
-	t, err := s.c.relatedTarget(indicator, "")
-	if err != nil {
-		return err
-	}
-	def, err := defOfResource(indicator, t)
+func (s IndicatorsService) acrossOwners(ctx context.Context, indicator Resource, o IndicatorGetOptions, yield func(Indicator, error) bool) error {
+	t, def, err := s.c.indicatorAt(ctx, indicator)
 	if err != nil {
 		return err
 	}
@@ -42,8 +35,7 @@ func (s *IndicatorsService) acrossOwners(ctx context.Context, indicator Resource
 		return err
 	}
 	for _, owner := range owners {
-		o.Owner = owner.Name
-		ind, err := getIndicator[Indicator](ctx, s.c, def, t.route, &o)
+		ind, err := getIndicator[Indicator](ctx, s.c, def, t.route, owner.Name, &o)
 		switch {
 		case isGone(err):
 			continue
@@ -62,19 +54,4 @@ func (s *IndicatorsService) acrossOwners(ctx context.Context, indicator Resource
 func isGone(err error) bool {
 	api, ok := errors.AsType[*APIError](err)
 	return ok && api.Message != "" && errors.Is(api, ErrNotFound)
-}
-
-// defOfResource returns the definition by which the indicator at t is read.
-func defOfResource(r Resource, t target) (*indicatorDef, error) {
-	if ind, ok := r.(Indicator); ok {
-		return defOf(ind)
-	}
-	if t.kind != kindIndicator {
-		return nil, &ValidationError{Field: "resource", Rule: "want an indicator, not " + t.kind.named()}
-	}
-	typ := IndicatorType(t.typ)
-	if def := indicatorDefOf(typ); def != nil {
-		return def, nil
-	}
-	return &indicatorDef{typ: typ, new: func() Indicator { return &CustomIndicator{TypeName: typ} }}, nil
 }

@@ -116,17 +116,20 @@ func giveOwn(ind Indicator, def *indicatorDef) {
 	}
 }
 
-// setSummary sets the values that a summary stands for. One that cannot be taken apart is kept
-// whole, so that nothing is lost.
+// setSummary sets the values that a summary stands for.
 func setSummary(ind Indicator, def *indicatorDef, summary string) {
-	v := [3]string{summary}
-	if def.split != nil {
-		split, err := def.split(summary)
-		if err == nil {
-			v = split
+	ind.setValues(def.valuesOf(summary))
+}
+
+// valuesOf returns the values that a summary of the platform stands for. A summary that cannot be
+// split is kept whole, so that nothing is lost.
+func (d *indicatorDef) valuesOf(summary string) [3]string {
+	if d.split != nil {
+		if v, err := d.split(summary); err == nil {
+			return v
 		}
 	}
-	ind.setValues(v)
+	return [3]string{summary}
 }
 
 // rawOf returns a copy of the value that r is at, without taking it.

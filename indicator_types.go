@@ -1,6 +1,7 @@
 package threatconnect
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
 
@@ -167,8 +168,6 @@ type CustomIndicator struct {
 	// Raw is the JSON that the indicator was read from; nil in one that was not read.
 	Raw json.RawMessage `json:"-"`
 	IndicatorMeta
-
-	def *indicatorDef // of the service that it was read with; nil when it came from a mixed list
 }
 
 // NewCustomIndicator returns an indicator of a custom type to create or import. A type has as many
@@ -316,21 +315,85 @@ func ParseIndicator(s string) (Indicator, error) {
 	return ind, nil
 }
 
-// target is the same for all: the type's definition says where an indicator with these values is.
-func (a *Address) target() (target, error)      { return targetOfIndicator(a) }
-func (e *EmailAddress) target() (target, error) { return targetOfIndicator(e) }
-func (f *File) target() (target, error)         { return targetOfIndicator(f) }
-func (h *Host) target() (target, error)         { return targetOfIndicator(h) }
-func (u *URL) target() (target, error)          { return targetOfIndicator(u) }
-func (a *ASN) target() (target, error)          { return targetOfIndicator(a) }
-func (c *CIDR) target() (target, error)         { return targetOfIndicator(c) }
-func (m *Mutex) target() (target, error)        { return targetOfIndicator(m) }
-func (k *RegistryKey) target() (target, error)  { return targetOfIndicator(k) }
-func (u *UserAgent) target() (target, error)    { return targetOfIndicator(u) }
-func (s *EmailSubject) target() (target, error) { return targetOfIndicator(s) }
-func (h *Hashtag) target() (target, error)      { return targetOfIndicator(h) }
+// Ref returns the reference to the indicator.
+func (a *Address) Ref() IndicatorRef { return refOf(a) }
 
-func (c *CustomIndicator) target() (target, error) { return targetOfIndicator(c) }
+// Ref returns the reference to the indicator.
+func (e *EmailAddress) Ref() IndicatorRef { return refOf(e) }
+
+// Ref returns the reference to the indicator.
+func (f *File) Ref() IndicatorRef { return refOf(f) }
+
+// Ref returns the reference to the indicator.
+func (h *Host) Ref() IndicatorRef { return refOf(h) }
+
+// Ref returns the reference to the indicator.
+func (u *URL) Ref() IndicatorRef { return refOf(u) }
+
+// Ref returns the reference to the indicator.
+func (a *ASN) Ref() IndicatorRef { return refOf(a) }
+
+// Ref returns the reference to the indicator.
+func (c *CIDR) Ref() IndicatorRef { return refOf(c) }
+
+// Ref returns the reference to the indicator.
+func (m *Mutex) Ref() IndicatorRef { return refOf(m) }
+
+// Ref returns the reference to the indicator.
+func (k *RegistryKey) Ref() IndicatorRef { return refOf(k) }
+
+// Ref returns the reference to the indicator.
+func (u *UserAgent) Ref() IndicatorRef { return refOf(u) }
+
+// Ref returns the reference to the indicator.
+func (s *EmailSubject) Ref() IndicatorRef { return refOf(s) }
+
+// Ref returns the reference to the indicator.
+func (h *Hashtag) Ref() IndicatorRef { return refOf(h) }
+
+// Ref returns the reference to the indicator.
+func (c *CustomIndicator) Ref() IndicatorRef { return refOf(c) }
+
+// target is the same for all: the definition of the type says where an indicator with these values is.
+func (a *Address) target(ctx context.Context, c *Client) (target, error) {
+	return targetOfIndicator(ctx, c, a)
+}
+func (e *EmailAddress) target(ctx context.Context, c *Client) (target, error) {
+	return targetOfIndicator(ctx, c, e)
+}
+func (f *File) target(ctx context.Context, c *Client) (target, error) {
+	return targetOfIndicator(ctx, c, f)
+}
+func (h *Host) target(ctx context.Context, c *Client) (target, error) {
+	return targetOfIndicator(ctx, c, h)
+}
+func (u *URL) target(ctx context.Context, c *Client) (target, error) {
+	return targetOfIndicator(ctx, c, u)
+}
+func (a *ASN) target(ctx context.Context, c *Client) (target, error) {
+	return targetOfIndicator(ctx, c, a)
+}
+func (b *CIDR) target(ctx context.Context, c *Client) (target, error) {
+	return targetOfIndicator(ctx, c, b)
+}
+func (m *Mutex) target(ctx context.Context, c *Client) (target, error) {
+	return targetOfIndicator(ctx, c, m)
+}
+func (k *RegistryKey) target(ctx context.Context, c *Client) (target, error) {
+	return targetOfIndicator(ctx, c, k)
+}
+func (u *UserAgent) target(ctx context.Context, c *Client) (target, error) {
+	return targetOfIndicator(ctx, c, u)
+}
+func (s *EmailSubject) target(ctx context.Context, c *Client) (target, error) {
+	return targetOfIndicator(ctx, c, s)
+}
+func (h *Hashtag) target(ctx context.Context, c *Client) (target, error) {
+	return targetOfIndicator(ctx, c, h)
+}
+func (i *CustomIndicator) target(ctx context.Context, c *Client) (target, error) {
+	return targetOfIndicator(ctx, c, i)
+}
 
 // own reads a field that only this type has.
 func (f *File) own(key []byte, r *wire.Reader) bool {

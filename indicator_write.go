@@ -6,27 +6,23 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/google/go-querystring/query"
-
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// withDef calls f with the definition that an indicator is sent by.
-func withDef(ind Indicator, f func(*indicatorDef) (Indicator, error)) (Indicator, error) {
-	if _, err := targetOfIndicator(ind); err != nil {
-		return nil, err
-	}
-	def, err := defOf(ind)
+// indicatorAt returns where an indicator is, and the definition that it is read by.
+func (c *Client) indicatorAt(ctx context.Context, r Resource) (target, *indicatorDef, error) {
+	t, err := c.targetOfKind(ctx, r, kindIndicator)
 	if err != nil {
-		return nil, err
+		return target{}, nil, err
 	}
-	return f(def)
+	def, err := c.definition(ctx, IndicatorType(t.typ))
+	return t, def, err
 }
 
 // deletedSegment ends the path of the list of a type's deleted indicators.
 const deletedSegment = "/deleted"
 
-func getIndicator[T Indicator](ctx context.Context, c *Client, def *indicatorDef, r route, opts *IndicatorGetOptions) (T, error) {
+func getIndicator[T Indicator](ctx context.Context, c *Client, def *indicatorDef, r route, owner string, opts *IndicatorGetOptions) (T, error) {
 	var zero T
 	if strings.HasSuffix(r.path, deletedSegment) {
 		return zero, &ValidationError{
@@ -36,22 +32,15 @@ func getIndicator[T Indicator](ctx context.Context, c *Client, def *indicatorDef
 		}
 	}
 	o := copyOf(opts)
-	o.Owner = c.ownerOr(o.Owner)
-	q, err := query.Values(o)
+	q, err := optionQuery(o, owner)
 	if err != nil {
 		return zero, err
 	}
-	return one(ctx, c, &call{method: http.MethodGet, route: r, query: q}, def.singleKeys(), func(r *wire.Reader) T { return readIndicator(r, def).(T) })
+	return one(ctx, c.with(o.CallOptions), &call{method: http.MethodGet, route: r, query: q}, def.singleKeys(), func(r *wire.Reader) T { return readIndicator(r, def).(T) })
 }
 
-// singleKeys are the JSON keys under which one indicator can come. No key is known of a type that
-// is named by its branch only: what comes under data is it.
-func (d *indicatorDef) singleKeys() []string {
-	if d.entity == "" {
-		return []string{anyKey}
-	}
-	return []string{d.entity, "indicator"}
-}
+// singleKeys are the JSON keys under which one indicator can come.
+func (d *indicatorDef) singleKeys() []string { return []string{d.entity, "indicator"} }
 
 func createIndicator[T Indicator](ctx context.Context, c *Client, def *indicatorDef, ind T) (T, error) {
 	var zero T
@@ -148,8 +137,7 @@ func (c *Client) indicatorQuery(o IndicatorListOptions, t IndicatorType) (url.Va
 	if err := o.Filters.check(name, fields...); err != nil {
 		return nil, err
 	}
-	o.Owner = c.ownerOr(o.Owner)
-	q, err := query.Values(o)
+	q, err := optionQuery(o, c.Owner())
 	if err == nil && !o.ModifiedSince.IsZero() {
 		q.Set("modifiedSince", o.ModifiedSince.UTC().Format(filterTime))
 	}

@@ -16,82 +16,99 @@ import (
 type IndicatorsService struct {
 	service
 
-	Addresses      *TypedIndicators[*Address]      // IPv4 and IPv6 addresses
-	EmailAddresses *TypedIndicators[*EmailAddress] // e-mail addresses
-	Files          *TypedIndicators[*File]         // files, by their hashes
-	Hosts          *TypedIndicators[*Host]         // host names
-	URLs           *TypedIndicators[*URL]          // URLs
-	ASNs           *TypedIndicators[*ASN]          // autonomous system numbers
-	CIDRs          *TypedIndicators[*CIDR]         // blocks of addresses
-	Mutexes        *TypedIndicators[*Mutex]        // names of mutexes
-	RegistryKeys   *TypedIndicators[*RegistryKey]  // values in the Windows registry
-	UserAgents     *TypedIndicators[*UserAgent]    // User-Agent headers
+	Addresses      TypedIndicators[*Address]      // IPv4 and IPv6 addresses
+	EmailAddresses TypedIndicators[*EmailAddress] // e-mail addresses
+	Files          TypedIndicators[*File]         // files, by their hashes
+	Hosts          TypedIndicators[*Host]         // host names
+	URLs           TypedIndicators[*URL]          // URLs
+	ASNs           TypedIndicators[*ASN]          // autonomous system numbers
+	CIDRs          TypedIndicators[*CIDR]         // blocks of addresses
+	Mutexes        TypedIndicators[*Mutex]        // names of mutexes
+	RegistryKeys   TypedIndicators[*RegistryKey]  // values in the Windows registry
+	UserAgents     TypedIndicators[*UserAgent]    // User-Agent headers
+	EmailSubjects  TypedIndicators[*EmailSubject] // subjects of e-mails, where the instance has the type
+	Hashtags       TypedIndicators[*Hashtag]      // hashtags, where the instance has the type
 }
 
-func newIndicatorsService(s service) *IndicatorsService {
-	return &IndicatorsService{
+func newIndicatorsService(s service) IndicatorsService {
+	return IndicatorsService{
 		service:        s,
-		Addresses:      typedIndicators[*Address](s, TypeAddress),
-		EmailAddresses: typedIndicators[*EmailAddress](s, TypeEmailAddress),
-		Files:          typedIndicators[*File](s, TypeFile),
-		Hosts:          typedIndicators[*Host](s, TypeHost),
-		URLs:           typedIndicators[*URL](s, TypeURL),
-		ASNs:           typedIndicators[*ASN](s, TypeASN),
-		CIDRs:          typedIndicators[*CIDR](s, TypeCIDR),
-		Mutexes:        typedIndicators[*Mutex](s, TypeMutex),
-		RegistryKeys:   typedIndicators[*RegistryKey](s, TypeRegistryKey),
-		UserAgents:     typedIndicators[*UserAgent](s, TypeUserAgent),
+		Addresses:      TypedIndicators[*Address]{s, TypeAddress},
+		EmailAddresses: TypedIndicators[*EmailAddress]{s, TypeEmailAddress},
+		Files:          TypedIndicators[*File]{s, TypeFile},
+		Hosts:          TypedIndicators[*Host]{s, TypeHost},
+		URLs:           TypedIndicators[*URL]{s, TypeURL},
+		ASNs:           TypedIndicators[*ASN]{s, TypeASN},
+		CIDRs:          TypedIndicators[*CIDR]{s, TypeCIDR},
+		Mutexes:        TypedIndicators[*Mutex]{s, TypeMutex},
+		RegistryKeys:   TypedIndicators[*RegistryKey]{s, TypeRegistryKey},
+		UserAgents:     TypedIndicators[*UserAgent]{s, TypeUserAgent},
+		EmailSubjects:  TypedIndicators[*EmailSubject]{s, TypeEmailSubject},
+		Hashtags:       TypedIndicators[*Hashtag]{s, TypeHashtag},
 	}
 }
 
-// IndicatorGetOptions says how one indicator is read. Nil and the zero value read the additional
-// fields from the client's default owner.
+// IndicatorGetOptions selects what one indicator is read with. Nil and the zero value read the
+// additional fields.
 type IndicatorGetOptions struct {
-	Owner   string  `url:"owner,omitempty"` // empty means the client's default owner
-	Include Include `url:"include"`         // see Include
+	CallOptions
+	Include Include `url:"include"`
 }
 
-// IndicatorListOptions says which indicators are listed. Nil and the zero value list the active
-// ones of the client's default owner.
+// IndicatorListOptions selects indicators of a list. Nil and the zero value list the active ones, with
+// the additional fields.
 type IndicatorListOptions struct {
 	ListOptions
-	Owner         string    `url:"owner,omitempty"`    // empty means the client's default owner
 	Filters       Filters   `url:"filters,omitempty"`  // conditions; see the By constants
-	Any           bool      `url:"orParams,omitempty"` // list what meets any filter instead of all of them
+	Any           bool      `url:"orParams,omitempty"` // select what meets any filter, not all of them
 	ModifiedSince time.Time `url:"-"`                  // last modified at this time or later; for lists of all types only
-	Include       Include   `url:"include"`            // see Include
+	Include       Include   `url:"include"`
 }
 
-// OwnerOptions names the owner of a call. Nil and the zero value mean the client's default owner.
-type OwnerOptions struct {
-	Owner string `url:"owner,omitempty"`
-}
-
-// TypedIndicators reads and writes the indicators of one type. It is safe for concurrent use.
+// TypedIndicators reads and writes the indicators of one type, in the client's default owner. It is
+// safe for concurrent use.
 //
-// Values may be given in any form that the type's Canonical function takes and are sent in its
-// canonical form; what it refuses is a [*ValidationError] and is not sent.
+// Values are accepted in any form that the Canonical function of the type accepts, and are sent in
+// canonical form. Invalid values return a [*ValidationError] before anything is sent.
 type TypedIndicators[T Indicator] struct {
 	service
-	def *indicatorDef
+	typ IndicatorType
 }
 
-func typedIndicators[T Indicator](s service, t IndicatorType) *TypedIndicators[T] {
-	return &TypedIndicators[T]{service: s, def: indicatorDefOf(t)}
+// Custom returns the service for one of the instance's own indicator types, by its name. It sends
+// nothing; the first call of the service reads the types of the instance with one request. If the
+// instance has no such type, or the type has a service of its own as [IndicatorsService.Hosts], every
+// call returns a [*ValidationError].
+func (s IndicatorsService) Custom(name IndicatorType) TypedIndicators[*CustomIndicator] {
+	return TypedIndicators[*CustomIndicator]{service: s.service, typ: name}
 }
 
-// Custom returns the service for one of the instance's own indicator types, as client.Types lists
-// them. It sends nothing.
-func (s *IndicatorsService) Custom(info IndicatorTypeInfo) (*TypedIndicators[*CustomIndicator], error) {
-	switch {
-	case info.Name == "":
-		return nil, &ValidationError{Field: "indicator type name", Rule: "is empty"}
-	case info.Branch == "" || info.Entity == "":
-		return nil, &ValidationError{Field: "indicator type", Rule: "has no branch or no entity", Fix: "read it with client.Types"}
-	case len(info.Labels()) == 0:
-		return nil, &ValidationError{Field: "indicator type", Rule: "has no value labels", Fix: "read it with client.Types, additional fields included"}
+// definition returns the definition of the service's type.
+func (s TypedIndicators[T]) definition(ctx context.Context) (*indicatorDef, error) {
+	if err := s.c.usable(); err != nil {
+		return nil, err
 	}
-	return &TypedIndicators[*CustomIndicator]{service: s.service, def: customDef(&info)}, nil
+	def, err := s.c.definition(ctx, s.typ)
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := def.new().(T); !ok {
+		return nil, &ValidationError{Field: "indicator type", Rule: string(s.typ) + " is a type of this package", Fix: "use the service of the type, a field of client.Indicators"}
+	}
+	return def, nil
+}
+
+// at returns the definition of the service's type, and the route of the indicator with a value.
+func (s TypedIndicators[T]) at(ctx context.Context, indicator string) (*indicatorDef, route, error) {
+	def, err := s.definition(ctx)
+	if err != nil {
+		return nil, route{}, err
+	}
+	path, err := def.pathValue(indicator)
+	if err != nil {
+		return nil, route{}, err
+	}
+	return def, def.at(path), nil
 }
 
 // Get reads one indicator, by its value; a file by any one of its hashes or by its summary. An
@@ -101,13 +118,13 @@ func (s *IndicatorsService) Custom(info IndicatorTypeInfo) (*TypedIndicators[*Cu
 //	API: GET /v2/indicators/{type}/{indicator}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s *TypedIndicators[T]) Get(ctx context.Context, indicator string, opts *IndicatorGetOptions) (T, error) {
-	var zero T
-	path, err := s.def.pathValue(indicator)
+func (s TypedIndicators[T]) Get(ctx context.Context, indicator string, opts *IndicatorGetOptions) (T, error) {
+	def, r, err := s.at(ctx, indicator)
 	if err != nil {
+		var zero T
 		return zero, err
 	}
-	return getIndicator[T](ctx, s.c, s.def, s.def.at(path), opts)
+	return getIndicator[T](ctx, s.c, def, r, s.c.Owner(), opts)
 }
 
 // List reads one page of the type's indicators, with one request.
@@ -115,7 +132,7 @@ func (s *TypedIndicators[T]) Get(ctx context.Context, indicator string, opts *In
 //	API: GET /v2/indicators/{type}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s *TypedIndicators[T]) List(ctx context.Context, opts *IndicatorListOptions) (*Page[T], error) {
+func (s TypedIndicators[T]) List(ctx context.Context, opts *IndicatorListOptions) (*Page[T], error) {
 	o := copyOf(opts)
 	p, err := s.page(ctx, o, o.Start, o.Limit)
 	if err != nil {
@@ -130,23 +147,27 @@ func (s *TypedIndicators[T]) List(ctx context.Context, opts *IndicatorListOption
 //	API: GET /v2/indicators/{type}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s *TypedIndicators[T]) All(ctx context.Context, opts *IndicatorListOptions) iter.Seq2[T, error] {
+func (s TypedIndicators[T]) All(ctx context.Context, opts *IndicatorListOptions) iter.Seq2[T, error] {
 	o := copyOf(opts)
 	return pages(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[T], error) { return s.page(ctx, o, start, limit) })
 }
 
-func (s *TypedIndicators[T]) page(ctx context.Context, o IndicatorListOptions, start, limit int) (*page[T], error) {
+func (s TypedIndicators[T]) page(ctx context.Context, o IndicatorListOptions, start, limit int) (*page[T], error) {
 	if !o.ModifiedSince.IsZero() {
 		return nil, &ValidationError{Field: "modified since", Rule: "is known to lists of all types only", Fix: "use client.Indicators.All and look at the type"}
 	}
+	def, err := s.definition(ctx)
+	if err != nil {
+		return nil, err
+	}
 	o.Start, o.Limit = start, limit
-	q, err := s.c.indicatorQuery(o, s.def.typ)
+	q, err := s.c.indicatorQuery(o, def.typ)
 	if err != nil {
 		return nil, err
 	}
 	var seen interner
-	return list(ctx, s.c, &call{method: http.MethodGet, route: s.def.collection(), query: q}, limit, []string{s.def.entity, "indicator"},
-		func(r *wire.Reader) T { return seen.indicator(r, s.def).(T) })
+	return list(ctx, s.c.with(o.CallOptions), &call{method: http.MethodGet, route: def.collection(), query: q}, limit, []string{def.entity, "indicator"},
+		func(r *wire.Reader) T { return seen.indicator(r, def).(T) })
 }
 
 // Create creates an indicator in the owner that it names, or in the client's default owner, and
@@ -159,8 +180,13 @@ func (s *TypedIndicators[T]) page(ctx context.Context, o IndicatorListOptions, s
 //	API: POST /v2/indicators/{type}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s *TypedIndicators[T]) Create(ctx context.Context, indicator T) (T, error) {
-	return createIndicator(ctx, s.c, s.def, indicator)
+func (s TypedIndicators[T]) Create(ctx context.Context, indicator T) (T, error) {
+	def, err := s.definition(ctx)
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	return createIndicator(ctx, s.c, def, indicator)
 }
 
 // Update changes the fields of an indicator that are set; its value says which one it is and cannot
@@ -170,8 +196,13 @@ func (s *TypedIndicators[T]) Create(ctx context.Context, indicator T) (T, error)
 //	API: PUT /v2/indicators/{type}/{indicator}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s *TypedIndicators[T]) Update(ctx context.Context, indicator T) (T, error) {
-	return updateIndicator(ctx, s.c, s.def, indicator)
+func (s TypedIndicators[T]) Update(ctx context.Context, indicator T) (T, error) {
+	def, err := s.definition(ctx)
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	return updateIndicator(ctx, s.c, def, indicator)
 }
 
 // Delete deletes one indicator from one owner, by its value. It costs one request.
@@ -179,13 +210,12 @@ func (s *TypedIndicators[T]) Update(ctx context.Context, indicator T) (T, error)
 //	API: DELETE /v2/indicators/{type}/{indicator}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s *TypedIndicators[T]) Delete(ctx context.Context, indicator string, opts *OwnerOptions) error {
-	path, err := s.def.pathValue(indicator)
+func (s TypedIndicators[T]) Delete(ctx context.Context, indicator string) error {
+	_, r, err := s.at(ctx, indicator)
 	if err != nil {
 		return err
 	}
-	o := copyOf(opts)
-	return s.c.write(ctx, http.MethodDelete, s.def.at(path), s.c.ownerOr(o.Owner))
+	return s.c.write(ctx, http.MethodDelete, r, s.c.Owner())
 }
 
 // List reads one page of the indicators of all types, with one request.
@@ -193,7 +223,7 @@ func (s *TypedIndicators[T]) Delete(ctx context.Context, indicator string, opts 
 //	API: GET /v2/indicators
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s *IndicatorsService) List(ctx context.Context, opts *IndicatorListOptions) (*Page[Indicator], error) {
+func (s IndicatorsService) List(ctx context.Context, opts *IndicatorListOptions) (*Page[Indicator], error) {
 	o := copyOf(opts)
 	p, err := s.page(ctx, o, o.Start, o.Limit)
 	if err != nil {
@@ -208,41 +238,34 @@ func (s *IndicatorsService) List(ctx context.Context, opts *IndicatorListOptions
 //	API: GET /v2/indicators
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s *IndicatorsService) All(ctx context.Context, opts *IndicatorListOptions) iter.Seq2[Indicator, error] {
+func (s IndicatorsService) All(ctx context.Context, opts *IndicatorListOptions) iter.Seq2[Indicator, error] {
 	o := copyOf(opts)
 	return pages(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[Indicator], error) {
 		return s.page(ctx, o, start, limit)
 	})
 }
 
-func (s *IndicatorsService) page(ctx context.Context, o IndicatorListOptions, start, limit int) (*page[Indicator], error) {
+func (s IndicatorsService) page(ctx context.Context, o IndicatorListOptions, start, limit int) (*page[Indicator], error) {
 	o.Start, o.Limit = start, limit
 	q, err := s.c.indicatorQuery(o, "")
 	if err != nil {
 		return nil, err
 	}
-	return list(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "indicators"), query: q}, limit, []string{"indicator"}, new(interner).anyIndicator)
+	return list(ctx, s.c.with(o.CallOptions), &call{method: http.MethodGet, route: at("v2", "indicators"), query: q}, limit, []string{"indicator"}, new(interner).anyIndicator)
 }
 
-// Get reads the indicator that ref names, with one request.
+// Get reads an indicator, or the one that an [IndicatorRef] names, from its owner or from the client's
+// default owner. It costs one request.
 //
 //	API: GET /v2/indicators/{type}/{indicator}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s *IndicatorsService) Get(ctx context.Context, ref IndicatorRef, opts *IndicatorGetOptions) (Indicator, error) {
-	t, err := ref.target()
+func (s IndicatorsService) Get(ctx context.Context, indicator Resource, opts *IndicatorGetOptions) (Indicator, error) {
+	t, def, err := s.c.indicatorAt(ctx, indicator)
 	if err != nil {
 		return nil, err
 	}
-	def := indicatorDefOf(ref.Type)
-	if def == nil {
-		def = &indicatorDef{typ: ref.Type, branch: ref.Branch, new: func() Indicator { return &CustomIndicator{TypeName: ref.Type} }}
-	}
-	o := copyOf(opts)
-	if o.Owner == "" {
-		o.Owner = ref.Owner
-	}
-	return getIndicator[Indicator](ctx, s.c, def, t.route, &o)
+	return getIndicator[Indicator](ctx, s.c, def, t.route, t.owner, opts)
 }
 
 // Create creates an indicator of any type; see [TypedIndicators.Create].
@@ -250,10 +273,15 @@ func (s *IndicatorsService) Get(ctx context.Context, ref IndicatorRef, opts *Ind
 //	API: POST /v2/indicators/{type}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s *IndicatorsService) Create(ctx context.Context, indicator Indicator) (Indicator, error) {
-	return withDef(indicator, func(def *indicatorDef) (Indicator, error) {
-		return createIndicator(ctx, s.c, def, indicator)
-	})
+func (s IndicatorsService) Create(ctx context.Context, indicator Indicator) (Indicator, error) {
+	if isNil(indicator) {
+		return nil, errNilIndicator
+	}
+	def, err := s.c.definition(ctx, indicator.Type())
+	if err != nil {
+		return nil, err
+	}
+	return createIndicator(ctx, s.c, def, indicator)
 }
 
 // Update changes an indicator of any type; see [TypedIndicators.Update].
@@ -261,10 +289,15 @@ func (s *IndicatorsService) Create(ctx context.Context, indicator Indicator) (In
 //	API: PUT /v2/indicators/{type}/{indicator}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s *IndicatorsService) Update(ctx context.Context, indicator Indicator) (Indicator, error) {
-	return withDef(indicator, func(def *indicatorDef) (Indicator, error) {
-		return updateIndicator(ctx, s.c, def, indicator)
-	})
+func (s IndicatorsService) Update(ctx context.Context, indicator Indicator) (Indicator, error) {
+	if isNil(indicator) {
+		return nil, errNilIndicator
+	}
+	def, err := s.c.definition(ctx, indicator.Type())
+	if err != nil {
+		return nil, err
+	}
+	return updateIndicator(ctx, s.c, def, indicator)
 }
 
 // Delete deletes an indicator, or the one that an [IndicatorRef] names, from the owner that it
@@ -273,8 +306,8 @@ func (s *IndicatorsService) Update(ctx context.Context, indicator Indicator) (In
 //	API: DELETE /v2/indicators/{type}/{indicator}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s *IndicatorsService) Delete(ctx context.Context, indicator Resource) error {
-	t, err := s.c.indicatorTarget(indicator)
+func (s IndicatorsService) Delete(ctx context.Context, indicator Resource) error {
+	t, err := s.c.targetOfKind(ctx, indicator, kindIndicator)
 	if err != nil {
 		return err
 	}

@@ -81,7 +81,7 @@ func TestAHostWithAllThatCanBeRead(t *testing.T) {
 		"tag":[{"name":"Phishing","webLink":"w"}],"attribute":{"id":"1","type":"Description","value":"v","displayed":true,"dateAdded":"2026-01-02T03:04:05Z"},"securityLabel":[{"name":"TLP:AMBER","description":"x"}],
 		"observationCount":3,"lastObserved":"2026-01-02T03:04:05-05:00Z","falsePositiveCount":"1","falsePositiveLastReported":null,"communityOrSource":true,
 		"additionalOwners":[{"id":"9","name":"Other","type":"Community"}]}}}`})
-	h, err := c.Indicators.Hosts.Get(t.Context(), "www.example.com", &threatconnect.IndicatorGetOptions{Include: threatconnect.IncludeAll})
+	h, err := c.Indicators.Hosts.Get(t.Context(), "www.example.com", &threatconnect.IndicatorGetOptions{Include: threatconnect.Include{Tags: true, Attributes: true, Labels: true}})
 	require.NoError(t, err)
 	assert.Equal(t, []any{true, false, true, false}, []any{*h.DNSActive, *h.WhoisActive, *h.Active, *h.ActiveLocked})
 	assert.Equal(t, []any{0.0, 0, 3.0, 18.33, 412, 500, 1}, []any{*h.Rating, *h.Confidence, *h.ThreatAssessRating, *h.ThreatAssessConfidence, *h.ThreatAssessScore, *h.CALScore, *h.CALStatus})
@@ -133,23 +133,19 @@ func TestMixedListsOfIndicators(t *testing.T) {
 	assert.Equal(t, `{"deep":[1,2]}`, string(u.Extra["custom"]))
 	assert.Equal(t, "Invoice : Urgent", got[5].(*threatconnect.EmailSubject).Subject)
 	assert.Equal(t, "typeless", got[6].Summary())
-
-	_, err = c.Indicators.Create(t.Context(), u)
-	require.ErrorIs(t, err, threatconnect.ErrValidation, "the place of an unknown type is not known")
 }
 
 func TestCustomTypes(t *testing.T) {
 	t.Parallel()
-	info := threatconnect.IndicatorTypeInfo{Name: "Wallet", Branch: "wallets", Entity: "wallet", Values: []threatconnect.ValueInfo{{Label: "Coin"}, {Label: "Id"}}}
 	const one = `{"status":"Success","data":{"wallet":{"id":7,"Coin":"BTC","Id":"1/a","x":1}}}`
 	c := relatedScript(t,
+		relatedStep{target: typesPage, answer: `{"data":{"indicatorType":[{"name":"Wallet","custom":"true","apiBranch":"wallets","apiEntity":"wallet","value1Label":"Coin","value2Label":"Id"}]}}`},
 		relatedStep{method: "POST", target: "/v2/indicators/wallets?owner=Example%20Source", body: `{"Coin":"BTC","Id":"1/a","rating":3}`, answer: one},
 		relatedStep{target: "/v2/indicators/wallets/BTC%20%3A%201%2Fa?includeAdditional=true&owner=Example%20Source", answer: one},
 		relatedStep{target: "/v2/indicators/wallets/BTC%20%3A%201%2Fa?includeAdditional=true&owner=Example%20Source", answer: one},
 		relatedStep{target: "/v2/indicators/wallets?includeAdditional=true&owner=Example%20Source", answer: `{"status":"Success","data":{"wallet":[{"summary":"ETH : 2"}]}}`},
 	)
-	s, err := c.Indicators.Custom(info)
-	require.NoError(t, err)
+	s := c.Indicators.Custom("Wallet")
 	w := threatconnect.NewCustomIndicator("Wallet", "BTC", "1/a")
 	w.Rating = new(3.0)
 	got, err := s.Create(t.Context(), w)
@@ -159,7 +155,7 @@ func TestCustomTypes(t *testing.T) {
 	assert.JSONEq(t, `{"id":7,"Coin":"BTC","Id":"1/a","x":1}`, string(got.Raw))
 	_, err = s.Get(t.Context(), "BTC : 1/a", nil)
 	require.NoError(t, err)
-	raw, err := c.Indicators.Get(t.Context(), threatconnect.IndicatorRef{Type: "Wallet", Branch: "wallets", Value: "BTC : 1/a"}, nil)
+	raw, err := c.Indicators.Get(t.Context(), threatconnect.IndicatorRef{Type: "Wallet", Value: "BTC : 1/a"}, nil)
 	require.NoError(t, err)
 	assert.Contains(t, string(raw.(*threatconnect.CustomIndicator).Raw), `"Coin":"BTC"`)
 	page, err := s.List(t.Context(), nil)
@@ -173,9 +169,9 @@ func TestCustomTypes(t *testing.T) {
 		_, err := s.Create(t.Context(), bad)
 		require.ErrorIs(t, err, threatconnect.ErrValidation, name)
 	}
-	for _, bad := range []threatconnect.IndicatorTypeInfo{{}, {Name: "Wallet"}, {Name: "Wallet", Branch: "wallets", Entity: "wallet"}} {
-		_, err := c.Indicators.Custom(bad)
-		require.ErrorIs(t, err, threatconnect.ErrValidation)
+	for _, bad := range []threatconnect.IndicatorType{"", "Purse", threatconnect.TypeHost} {
+		_, err := c.Indicators.Custom(bad).Get(t.Context(), "x", nil)
+		require.ErrorIs(t, err, threatconnect.ErrValidation, bad)
 	}
 }
 
@@ -209,8 +205,6 @@ func TestIndicatorsThatAreNotSent(t *testing.T) {
 	}
 	_, err := c.Indicators.Hosts.Update(t.Context(), threatconnect.NewHost("a.example"))
 	require.ErrorContains(t, err, "has nothing to update")
-	_, err = c.Indicators.Create(t.Context(), threatconnect.NewEmailSubject("x"))
-	require.ErrorContains(t, err, "no documented place outside batch files")
 	_, err = c.Indicators.Create(t.Context(), nil)
 	require.ErrorIs(t, err, threatconnect.ErrValidation)
 	require.ErrorIs(t, c.Indicators.Delete(t.Context(), threatconnect.GroupRef{Type: threatconnect.GroupThreat, ID: 1}), threatconnect.ErrValidation)
@@ -223,8 +217,6 @@ func TestIndicatorsThatAreNotSent(t *testing.T) {
 	f.Occurrences = []threatconnect.FileOccurrence{{FileName: "x"}}
 	_, err = c.Indicators.Files.Create(t.Context(), f)
 	require.ErrorIs(t, err, threatconnect.ErrValidation)
-	_, err = c.Indicators.Get(t.Context(), threatconnect.IndicatorRef{Type: "Wallet", Value: "x"}, nil)
-	require.ErrorContains(t, err, "set Branch")
 }
 
 func TestNewFileTellsTheHashByItsLength(t *testing.T) {
@@ -282,5 +274,5 @@ func TestAnIndicatorThatIsNamedLikeAListIsNotRead(t *testing.T) {
 	require.ErrorIs(t, err, threatconnect.ErrValidation)
 	_, err = c.Indicators.Get(t.Context(), threatconnect.IndicatorRef{Type: threatconnect.TypeUserAgent, Value: "deleted"}, nil)
 	require.ErrorIs(t, err, threatconnect.ErrValidation)
-	require.NoError(t, c.Indicators.Mutexes.Delete(t.Context(), "deleted", nil), "to delete one is another method")
+	require.NoError(t, c.Indicators.Mutexes.Delete(t.Context(), "deleted"), "to delete one is another method")
 }

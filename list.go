@@ -8,6 +8,7 @@ import (
 
 // ListOptions says which part of a list is asked for.
 type ListOptions struct {
+	CallOptions
 	// Start is the offset of the first item, from 0. Offsets move when the data changes.
 	Start int `url:"resultStart,omitempty"`
 	// Limit is the number of items a page: 1 to 10,000, on old instances to 500. 0 means the

@@ -35,7 +35,7 @@ type LogHandler struct {
 
 // logBuffer is what a handler and those derived from it share.
 type logBuffer struct {
-	logs  *LogsService
+	logs  LogsService
 	batch int
 	most  int
 	turn  chan struct{} // held by the one who sends
@@ -53,7 +53,7 @@ type logBuffer struct {
 // nothing. Close it in the end, or what it holds is lost.
 //
 // A negative number in the options is a [*ValidationError].
-func (s *LogsService) NewHandler(opts *LogHandlerOptions) (*LogHandler, error) {
+func (s LogsService) NewHandler(opts *LogHandlerOptions) (*LogHandler, error) {
 	o := copyOf(opts)
 	if o.Buffer < 0 || o.Batch < 0 {
 		return nil, &ValidationError{Field: "log handler", Rule: "has a negative buffer or batch", Fix: "leave it 0 for its default"}

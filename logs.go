@@ -38,7 +38,7 @@ type LogEntry struct {
 //	API: POST /v2/logs/app
 //
 // See https://docs.threatconnect.com/en/latest/tcex/tcex_docs/tcex.logger.html
-func (s *LogsService) Send(ctx context.Context, entries ...LogEntry) error {
+func (s LogsService) Send(ctx context.Context, entries ...LogEntry) error {
 	if len(entries) == 0 {
 		return nil
 	}

@@ -81,8 +81,8 @@ type MetricsService struct{ service }
 //	API: GET /v2/customMetrics
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/custom_metrics/custom_metrics.html
-func (s *MetricsService) List(ctx context.Context) ([]Metric, error) {
-	return listAll(ctx, s.c, at("v2", "customMetrics"), "", []string{"customMetricConfig"}, readMetric)
+func (s MetricsService) List(ctx context.Context) ([]Metric, error) {
+	return listAll(ctx, s.c, at("v2", "customMetrics"), []string{"customMetricConfig"}, readMetric)
 }
 
 // Get reads one metric by its name. One that does not exist is an error that matches [ErrNotFound].
@@ -91,7 +91,7 @@ func (s *MetricsService) List(ctx context.Context) ([]Metric, error) {
 //	API: GET /v2/customMetrics/{metricId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/custom_metrics/custom_metrics.html
-func (s *MetricsService) Get(ctx context.Context, name string) (*Metric, error) {
+func (s MetricsService) Get(ctx context.Context, name string) (*Metric, error) {
 	r, err := metricNamed(name)
 	if err != nil {
 		return nil, err
@@ -104,14 +104,14 @@ func (s *MetricsService) Get(ctx context.Context, name string) (*Metric, error) 
 //	API: GET /v2/customMetrics/{metricId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/custom_metrics/custom_metrics.html
-func (s *MetricsService) GetByID(ctx context.Context, metricID int64) (*Metric, error) {
+func (s MetricsService) GetByID(ctx context.Context, metricID int64) (*Metric, error) {
 	if metricID <= 0 {
 		return nil, &ValidationError{Field: "metric id", Rule: "want a positive number"}
 	}
 	return s.get(ctx, at("v2", "customMetrics", id(metricID)))
 }
 
-func (s *MetricsService) get(ctx context.Context, r route) (*Metric, error) {
+func (s MetricsService) get(ctx context.Context, r route) (*Metric, error) {
 	return one(ctx, s.c, &call{method: http.MethodGet, route: r}, []string{"customMetricConfig"}, pointer(readMetric))
 }
 
@@ -121,7 +121,7 @@ func (s *MetricsService) get(ctx context.Context, r route) (*Metric, error) {
 //	API: POST /v2/customMetrics
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/custom_metrics/custom_metrics.html
-func (s *MetricsService) Create(ctx context.Context, metric Metric) (*Metric, error) {
+func (s MetricsService) Create(ctx context.Context, metric Metric) (*Metric, error) {
 	name, err := trimmedName("metric name", metric.Name, maxMetricName)
 	if err != nil {
 		return nil, err
@@ -160,7 +160,7 @@ func (s *MetricsService) Create(ctx context.Context, metric Metric) (*Metric, er
 //	API: DELETE /v2/customMetrics/{metricId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/custom_metrics/custom_metrics.html
-func (s *MetricsService) Delete(ctx context.Context, name string) error {
+func (s MetricsService) Delete(ctx context.Context, name string) error {
 	r, err := metricNamed(name)
 	if err != nil {
 		return err
@@ -174,7 +174,7 @@ func (s *MetricsService) Delete(ctx context.Context, name string) error {
 //	API: POST /v2/customMetrics/{metricId}/data
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/custom_metrics/custom_metrics.html
-func (s *MetricsService) Add(ctx context.Context, name string, point MetricPoint) error {
+func (s MetricsService) Add(ctx context.Context, name string, point MetricPoint) error {
 	call, err := point.call(name)
 	if err != nil {
 		return err
@@ -188,7 +188,7 @@ func (s *MetricsService) Add(ctx context.Context, name string, point MetricPoint
 //	API: POST /v2/customMetrics/{metricId}/data
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/custom_metrics/custom_metrics.html
-func (s *MetricsService) AddAndRead(ctx context.Context, name string, point MetricPoint) (*MetricReading, error) {
+func (s MetricsService) AddAndRead(ctx context.Context, name string, point MetricPoint) (*MetricReading, error) {
 	call, err := point.call(name)
 	if err != nil {
 		return nil, err

@@ -48,7 +48,7 @@ type NotificationsService struct{ service }
 //	API: POST /v2/notifications
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/notifications/notifications.html
-func (s *NotificationsService) Send(ctx context.Context, notification Notification) error {
+func (s NotificationsService) Send(ctx context.Context, notification Notification) error {
 	body, err := notification.body()
 	if err != nil {
 		return err

@@ -7,8 +7,6 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/google/go-querystring/query"
-
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
@@ -55,12 +53,18 @@ type DeletedIndicator struct {
 	DateAdded time.Time     `json:"dateAdded,omitzero"` // when the indicator had been added
 }
 
-// DeletedOptions says which deleted indicators are listed. Nil and the zero value list all that the
-// platform still remembers of the client's default owner.
+// Ref returns the reference to the indicator, as it was named before it was deleted.
+func (d DeletedIndicator) Ref() IndicatorRef {
+	return IndicatorRef{Type: d.Type, Value: d.Summary, Owner: d.Owner, asRead: true}
+}
+
+// DeletedOptions selects deleted indicators. Nil and the zero value list all that the platform still
+// remembers of the client's default owner.
 type DeletedOptions struct {
 	ListOptions
-	Owner string    `url:"owner,omitempty"` // empty means the client's default owner
-	Since time.Time `url:"-"`               // deleted at this time or later; zero for all. Not documented by the platform: TcEx sends it
+	// Since, if not zero, selects what was deleted at this time or later. The platform does not document
+	// the parameter; its own library sends it.
+	Since time.Time `url:"-"`
 }
 
 // Deleted lists the indicators that were deleted from an owner, for as long as the platform
@@ -69,8 +73,8 @@ type DeletedOptions struct {
 //	API: GET /v2/indicators/deleted
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s *IndicatorsService) Deleted(ctx context.Context, opts *DeletedOptions) iter.Seq2[DeletedIndicator, error] {
-	return s.c.deleted(ctx, at("v2", "indicators", "deleted"), nil, opts)
+func (s IndicatorsService) Deleted(ctx context.Context, opts *DeletedOptions) iter.Seq2[DeletedIndicator, error] {
+	return s.c.deleted(ctx, at("v2", "indicators", "deleted"), opts)
 }
 
 // Deleted lists the indicators of the type that were deleted from an owner; see
@@ -84,28 +88,30 @@ func (s *IndicatorsService) Deleted(ctx context.Context, opts *DeletedOptions) i
 //	API: GET /v2/indicators/{custom Indicator type}/deleted
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s *TypedIndicators[T]) Deleted(ctx context.Context, opts *DeletedOptions) iter.Seq2[DeletedIndicator, error] {
-	return s.c.deleted(ctx, s.def.collection().under("deleted"), s.def, opts)
+func (s TypedIndicators[T]) Deleted(ctx context.Context, opts *DeletedOptions) iter.Seq2[DeletedIndicator, error] {
+	return deferred(func() iter.Seq2[DeletedIndicator, error] {
+		def, err := s.definition(ctx)
+		if err != nil {
+			return failing[DeletedIndicator](err)
+		}
+		return s.c.deleted(ctx, def.collection().under("deleted"), opts, def.entity)
+	})
 }
 
-func (c *Client) deleted(ctx context.Context, r route, def *indicatorDef, opts *DeletedOptions) iter.Seq2[DeletedIndicator, error] {
+func (c *Client) deleted(ctx context.Context, r route, opts *DeletedOptions, keys ...string) iter.Seq2[DeletedIndicator, error] {
 	o := copyOf(opts)
-	o.Owner = c.ownerOr(o.Owner)
-	keys := []string{"indicator"}
-	if def != nil {
-		keys = append(keys, def.entity)
-	}
+	keys = append([]string{"indicator"}, keys...)
 	return pages(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[DeletedIndicator], error) {
 		o := o // the sequence may be ranged over in several goroutines
 		o.Start, o.Limit = start, limit
-		q, err := query.Values(o)
+		q, err := optionQuery(o, c.Owner())
 		if err != nil {
 			return nil, err
 		}
 		if !o.Since.IsZero() {
 			q.Set("deletedSince", o.Since.UTC().Format(filterTime))
 		}
-		return list(ctx, c, &call{method: http.MethodGet, route: r, query: q}, limit, keys, readDeleted)
+		return list(ctx, c.with(o.CallOptions), &call{method: http.MethodGet, route: r, query: q}, limit, keys, readDeleted)
 	})
 }
 
@@ -115,8 +121,8 @@ func (c *Client) deleted(ctx context.Context, r route, def *indicatorDef, opts *
 //	API: GET /v2/indicators/{type}/{indicator}/owners
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s *IndicatorsService) Owners(ctx context.Context, indicator Resource) ([]Owner, error) {
-	t, err := s.c.indicatorTarget(indicator)
+func (s IndicatorsService) Owners(ctx context.Context, indicator Resource) ([]Owner, error) {
+	t, err := s.c.targetOfKind(ctx, indicator, kindIndicator)
 	if err != nil {
 		return nil, err
 	}
@@ -133,8 +139,8 @@ func (s *IndicatorsService) Owners(ctx context.Context, indicator Resource) ([]O
 //	API: GET /v2/indicators/{type}/{indicator}/observations
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s *IndicatorsService) Observations(ctx context.Context, indicator Resource) ([]Observation, error) {
-	t, err := s.c.indicatorTarget(indicator)
+func (s IndicatorsService) Observations(ctx context.Context, indicator Resource) ([]Observation, error) {
+	t, err := s.c.targetOfKind(ctx, indicator, kindIndicator)
 	if err != nil {
 		return nil, err
 	}
@@ -148,8 +154,8 @@ func (s *IndicatorsService) Observations(ctx context.Context, indicator Resource
 //	API: POST /v2/indicators/{type}/{indicator}/observations
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s *IndicatorsService) Observe(ctx context.Context, indicator Resource, observation Observation) error {
-	t, err := s.c.indicatorTarget(indicator)
+func (s IndicatorsService) Observe(ctx context.Context, indicator Resource, observation Observation) error {
+	t, err := s.c.targetOfKind(ctx, indicator, kindIndicator)
 	if err != nil {
 		return err
 	}
@@ -175,8 +181,8 @@ func (s *IndicatorsService) Observe(ctx context.Context, indicator Resource, obs
 //	API: GET /v2/indicators/{type}/{indicator}/observationCount
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s *IndicatorsService) ObservationCount(ctx context.Context, indicator Resource) (*ObservationCount, error) {
-	t, err := s.c.indicatorTarget(indicator)
+func (s IndicatorsService) ObservationCount(ctx context.Context, indicator Resource) (*ObservationCount, error) {
+	t, err := s.c.targetOfKind(ctx, indicator, kindIndicator)
 	if err != nil {
 		return nil, err
 	}
@@ -191,8 +197,8 @@ func (s *IndicatorsService) ObservationCount(ctx context.Context, indicator Reso
 //	API: POST /v2/indicators/{type}/{indicator}/falsePositive
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s *IndicatorsService) ReportFalsePositive(ctx context.Context, indicator Resource) (*FalsePositives, error) {
-	t, err := s.c.indicatorTarget(indicator)
+func (s IndicatorsService) ReportFalsePositive(ctx context.Context, indicator Resource) (*FalsePositives, error) {
+	t, err := s.c.targetOfKind(ctx, indicator, kindIndicator)
 	if err != nil {
 		return nil, err
 	}
@@ -207,8 +213,8 @@ func (s *IndicatorsService) ReportFalsePositive(ctx context.Context, indicator R
 //	API: GET /v2/indicators/observed
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s *IndicatorsService) Observed(ctx context.Context, day time.Time, opts *OwnerOptions) ([]ObservedIndicator, error) {
-	q := ownerQuery(s.c.ownerOr(copyOf(opts).Owner))
+func (s IndicatorsService) Observed(ctx context.Context, day time.Time) ([]ObservedIndicator, error) {
+	q := ownerQuery(s.c.Owner())
 	if !day.IsZero() {
 		if q == nil {
 			q = url.Values{}

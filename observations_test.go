@@ -34,13 +34,13 @@ func TestObservationsOnTheWire(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, &threatconnect.FalsePositives{Count: 1, LastReported: day}, false1)
 	// The day is that of the time's own zone, whatever it is in UTC.
-	observed, err := c.Indicators.Observed(t.Context(), day.In(time.FixedZone("", -5*3600)), &threatconnect.OwnerOptions{Owner: "Another Source"})
+	observed, err := c.InOwner("Another Source").Indicators.Observed(t.Context(), day.In(time.FixedZone("", -5*3600)))
 	require.NoError(t, err)
 	assert.Equal(t, []threatconnect.ObservedIndicator{{Summary: "www.example.com", Count: 3, LastObserved: day, ByUser: []threatconnect.ObservedBy{{UserName: "ada", Count: 1}}}}, observed)
 	gone, err := threatconnect.Collect(c.Indicators.Deleted(t.Context(), &threatconnect.DeletedOptions{Since: day}))
 	require.NoError(t, err)
 	assert.Equal(t, []threatconnect.DeletedIndicator{{Type: threatconnect.TypeHost, Summary: "www.example.com", Owner: "Example Source", DateAdded: day}}, gone)
-	gone, err = threatconnect.Collect(c.Indicators.Hosts.Deleted(t.Context(), &threatconnect.DeletedOptions{Owner: "Another Source"}))
+	gone, err = threatconnect.Collect(c.InOwner("Another Source").Indicators.Hosts.Deleted(t.Context(), nil))
 	require.NoError(t, err)
 	assert.Empty(t, gone)
 
@@ -59,7 +59,7 @@ func TestIndicatorTypesOnTheWire(t *testing.T) {
 			{"name":"Host","custom":"false","parsable":"true","apiBranch":"hosts","apiEntity":"host","keys":{"key1":"hostName"},"regexes":"x"}]}}`},
 		relatedStep{target: "/v2/types/indicatorTypes/user%2FAgent?includeAdditional=true", answer: `{"data":{"indicatorType":{"name":"User Agent"}}}`},
 	)
-	got, err := c.Types.Indicators(t.Context())
+	got, err := threatconnect.Collect(c.Types.Indicators(t.Context()))
 	require.NoError(t, err)
 	require.Len(t, got, 2)
 	assert.Equal(t, []string{"Key Name", "Value Name", "Value Type"}, got[0].Labels())

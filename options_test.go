@@ -97,11 +97,11 @@ func TestWhatOptionsSend(t *testing.T) {
 	assert.Equal(t, "createActivityLog=false", s.sent[0].URL.RawQuery)
 	assert.Equal(t, "application/json", s.sent[0].Header.Get("Accept"))
 
-	// An owner of a call is a query value like any other.
-	_, err = c.Indicators.Hosts.List(t.Context(), &threatconnect.IndicatorListOptions{Owner: "A\r\nX-Evil: 1 & owner=B", Include: threatconnect.IncludeNone})
+	// An owner is a query value like any other.
+	_, err = c.InOwner("A & owner=B").Indicators.Hosts.List(t.Context(), &threatconnect.IndicatorListOptions{Include: threatconnect.Include{OmitAdditional: true}})
 	require.NoError(t, err)
-	assert.Equal(t, "createActivityLog=false&owner=A%0D%0AX-Evil%3A%201%20%26%20owner%3DB", s.sent[1].URL.RawQuery)
+	assert.Equal(t, "createActivityLog=false&owner=A%20%26%20owner%3DB", s.sent[1].URL.RawQuery)
 	q, err := url.ParseQuery(s.sent[1].URL.RawQuery)
 	require.NoError(t, err)
-	assert.Equal(t, []string{"A\r\nX-Evil: 1 & owner=B"}, q["owner"])
+	assert.Equal(t, []string{"A & owner=B"}, q["owner"])
 }

@@ -49,8 +49,8 @@ type OwnersService struct{ service }
 //	API: GET /v2/owners
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/owners/owners.html
-func (s *OwnersService) List(ctx context.Context) ([]Owner, error) {
-	return listAll(ctx, s.c, at("v2", "owners"), "", []string{"owner"}, readOwner)
+func (s OwnersService) List(ctx context.Context) ([]Owner, error) {
+	return listAll(ctx, s.c, at("v2", "owners"), []string{"owner"}, readOwner)
 }
 
 // Get reads one owner by its id, with one request.
@@ -58,7 +58,7 @@ func (s *OwnersService) List(ctx context.Context) ([]Owner, error) {
 //	API: GET /v2/owners/{id}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/owners/owners.html
-func (s *OwnersService) Get(ctx context.Context, ownerID int64) (*Owner, error) {
+func (s OwnersService) Get(ctx context.Context, ownerID int64) (*Owner, error) {
 	if ownerID < 0 {
 		return nil, &ValidationError{Field: "owner id", Rule: "want 0 or more"}
 	}
@@ -70,7 +70,7 @@ func (s *OwnersService) Get(ctx context.Context, ownerID int64) (*Owner, error) 
 //	API: GET /v2/owners/mine
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/owners/owners.html
-func (s *OwnersService) Mine(ctx context.Context) (*Owner, error) {
+func (s OwnersService) Mine(ctx context.Context) (*Owner, error) {
 	return one(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "owners", "mine")}, []string{"owner"}, pointer(readOwner))
 }
 
@@ -80,9 +80,9 @@ func (s *OwnersService) Mine(ctx context.Context) (*Owner, error) {
 //	API: GET /v2/owners/mine/members
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/owners/owners.html
-func (s *OwnersService) Members(ctx context.Context) (*Members, error) {
+func (s OwnersService) Members(ctx context.Context) (*Members, error) {
 	m := &Members{}
-	users, err := listAll(ctx, s.c, at("v2", "owners", "mine", "members"), "", []string{"user", "members"}, func(r *wire.Reader) User {
+	users, err := listAll(ctx, s.c, at("v2", "owners", "mine", "members"), []string{"user", "members"}, func(r *wire.Reader) User {
 		u := readUser(r)
 		m.Anonymous = m.Anonymous || u.UserName == "" && u.Pseudonym != ""
 		return u
@@ -99,11 +99,11 @@ func (s *OwnersService) Members(ctx context.Context) (*Members, error) {
 //	API: GET /v2/owners/{id}/metrics
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/owners/owners.html
-func (s *OwnersService) Metrics(ctx context.Context, ownerID int64) ([]OwnerMetric, error) {
+func (s OwnersService) Metrics(ctx context.Context, ownerID int64) ([]OwnerMetric, error) {
 	if ownerID < 0 {
 		return nil, &ValidationError{Field: "owner id", Rule: "want 0 or more"}
 	}
-	return listAll(ctx, s.c, at("v2", "owners", id(ownerID), "metrics"), "", []string{"ownerMetric"}, readOwnerMetric)
+	return listAll(ctx, s.c, at("v2", "owners", id(ownerID), "metrics"), []string{"ownerMetric"}, readOwnerMetric)
 }
 
 // AllMetrics reads the daily numbers of all owners that the API user can see. It costs one request
@@ -112,8 +112,8 @@ func (s *OwnersService) Metrics(ctx context.Context, ownerID int64) ([]OwnerMetr
 //	API: GET /v2/owners/metrics
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/owners/owners.html
-func (s *OwnersService) AllMetrics(ctx context.Context) ([]OwnerMetric, error) {
-	return listAll(ctx, s.c, at("v2", "owners", "metrics"), "", []string{"ownerMetric"}, readOwnerMetric)
+func (s OwnersService) AllMetrics(ctx context.Context) ([]OwnerMetric, error) {
+	return listAll(ctx, s.c, at("v2", "owners", "metrics"), []string{"ownerMetric"}, readOwnerMetric)
 }
 
 // Whoami reads the API user that the client's credentials belong to, with one request. It is the
@@ -122,7 +122,7 @@ func (s *OwnersService) AllMetrics(ctx context.Context) ([]OwnerMetric, error) {
 //	API: GET /v2/whoami
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/owners/owners.html
-func (s *OwnersService) Whoami(ctx context.Context) (*User, error) {
+func (s OwnersService) Whoami(ctx context.Context) (*User, error) {
 	return one(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "whoami")}, []string{"user"}, pointer(readUser))
 }
 

@@ -80,7 +80,7 @@ func TestLifeOfATask(t *testing.T) {
 			require.NoError(t, err)
 			assert.Len(t, users, 2)
 			userID, _ := srv.UserID(peopleAnalyst)
-			for _, s := range []*threatconnect.TaskUsersService{client.Tasks.Assignees, client.Tasks.Escalatees} {
+			for _, s := range []threatconnect.TaskUsersService{client.Tasks.Assignees, client.Tasks.Escalatees} {
 				require.NoError(t, s.Add(ctx, task, peopleAnalyst))
 				all, err := s.On(ctx, task)
 				require.NoError(t, err)
@@ -100,7 +100,7 @@ func TestLifeOfATask(t *testing.T) {
 			_, err = client.Attributes.Add(ctx, task, threatconnect.Attribute{Type: "Description", Value: "v"})
 			require.NoError(t, err)
 			require.NoError(t, client.SecurityLabels.Add(ctx, task, "TLP:AMBER+STRICT"))
-			got, err := client.Tasks.Get(ctx, task.ID, &threatconnect.TaskGetOptions{Include: threatconnect.IncludeAll})
+			got, err := client.Tasks.Get(ctx, task.ID, &threatconnect.TaskGetOptions{Include: threatconnect.Include{Tags: true, Attributes: true}})
 			require.NoError(t, err)
 			assert.Equal(t, "Phishing", got.Tags[0].Name)
 			assert.Equal(t, "v", got.Attributes[0].Value)
@@ -114,7 +114,7 @@ func TestLifeOfATask(t *testing.T) {
 			require.NoError(t, err)
 			assert.Len(t, p.Items, 1)
 
-			require.NoError(t, client.Tasks.Delete(ctx, task.ID, nil))
+			require.NoError(t, client.Tasks.Delete(ctx, task.ID))
 			_, err = client.Tasks.Get(ctx, task.ID, nil)
 			require.ErrorIs(t, err, threatconnect.ErrNotFound)
 			_, err = client.Tasks.Assignees.On(ctx, task)
@@ -175,14 +175,14 @@ func TestLifeOfAVictim(t *testing.T) {
 			require.NoError(t, client.Tags.Add(ctx, victim, "VIP"))
 			assert.Equal(t, []string{"VIP"}, srv.Victims("Example Source")[0].Tags)
 
-			got, err := client.Victims.Get(ctx, victim.ID, &threatconnect.VictimGetOptions{Include: threatconnect.IncludeTags})
+			got, err := client.Victims.Get(ctx, victim.ID, &threatconnect.VictimGetOptions{Include: threatconnect.Include{Tags: true}})
 			require.NoError(t, err)
 			assert.Equal(t, "VIP", got.Tags[0].Name)
 			listed, err := threatconnect.Collect(client.Victims.All(ctx, &threatconnect.VictimListOptions{
 				Filters: threatconnect.Filters{threatconnect.ByName.Is("Jo Example")}}))
 			require.NoError(t, err)
 			require.Len(t, listed, 1)
-			require.NoError(t, client.Victims.Delete(ctx, listed[0].ID, nil))
+			require.NoError(t, client.Victims.Delete(ctx, listed[0].ID))
 			_, err = client.VictimAssets.On(ctx, victim)
 			require.ErrorIs(t, err, threatconnect.ErrNotFound)
 

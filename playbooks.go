@@ -83,7 +83,7 @@ func (o *PlaybookSearchOptions) check() error {
 //	API: GET /v2/playbooks
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/playbooks/playbooks.html
-func (s *PlaybooksService) List(ctx context.Context) ([]Playbook, error) {
+func (s PlaybooksService) List(ctx context.Context) ([]Playbook, error) {
 	found, err := s.list(ctx, &call{method: http.MethodGet, route: at("v2", "playbooks")}, 0)
 	if err != nil {
 		return nil, err
@@ -96,7 +96,7 @@ func (s *PlaybooksService) List(ctx context.Context) ([]Playbook, error) {
 //	API: GET /v2/playbooks/search
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/playbooks/playbooks.html
-func (s *PlaybooksService) Search(ctx context.Context, opts *PlaybookSearchOptions) (*Page[Playbook], error) {
+func (s PlaybooksService) Search(ctx context.Context, opts *PlaybookSearchOptions) (*Page[Playbook], error) {
 	o := copyOf(opts)
 	p, err := s.page(ctx, o, o.Start, o.Limit)
 	if err != nil {
@@ -111,14 +111,14 @@ func (s *PlaybooksService) Search(ctx context.Context, opts *PlaybookSearchOptio
 //	API: GET /v2/playbooks/search
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/playbooks/playbooks.html
-func (s *PlaybooksService) SearchAll(ctx context.Context, opts *PlaybookSearchOptions) iter.Seq2[Playbook, error] {
+func (s PlaybooksService) SearchAll(ctx context.Context, opts *PlaybookSearchOptions) iter.Seq2[Playbook, error] {
 	o := copyOf(opts)
 	return pages(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[Playbook], error) {
 		return s.page(ctx, o, start, limit)
 	})
 }
 
-func (s *PlaybooksService) page(ctx context.Context, o PlaybookSearchOptions, start, limit int) (*page[Playbook], error) {
+func (s PlaybooksService) page(ctx context.Context, o PlaybookSearchOptions, start, limit int) (*page[Playbook], error) {
 	o.Start, o.Limit = start, limit
 	if err := o.check(); err != nil {
 		return nil, err
@@ -149,7 +149,7 @@ func (s *PlaybooksService) page(ctx context.Context, o PlaybookSearchOptions, st
 //	API: GET /v2/playbooks/{idOrGroupXid}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/playbooks/playbooks.html
-func (s *PlaybooksService) Get(ctx context.Context, idOrXID string) (*Playbook, error) {
+func (s PlaybooksService) Get(ctx context.Context, idOrXID string) (*Playbook, error) {
 	r, err := playbookRoute(idOrXID)
 	if err != nil {
 		return nil, err
@@ -164,7 +164,7 @@ func (s *PlaybooksService) Get(ctx context.Context, idOrXID string) (*Playbook, 
 //	API: POST /v2/playbooks
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/playbooks/playbooks.html
-func (s *PlaybooksService) Import(ctx context.Context, pbx []byte) (*Playbook, error) {
+func (s PlaybooksService) Import(ctx context.Context, pbx []byte) (*Playbook, error) {
 	return s.upload(ctx, at("v2", "playbooks"), pbx)
 }
 
@@ -175,7 +175,7 @@ func (s *PlaybooksService) Import(ctx context.Context, pbx []byte) (*Playbook, e
 //	API: POST /v2/playbooks/{idOrGroupXid}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/playbooks/playbooks.html
-func (s *PlaybooksService) AddVersion(ctx context.Context, idOrXID string, pbx []byte) (*Playbook, error) {
+func (s PlaybooksService) AddVersion(ctx context.Context, idOrXID string, pbx []byte) (*Playbook, error) {
 	r, err := playbookRoute(idOrXID)
 	if err != nil {
 		return nil, err
@@ -183,7 +183,7 @@ func (s *PlaybooksService) AddVersion(ctx context.Context, idOrXID string, pbx [
 	return s.upload(ctx, r, pbx)
 }
 
-func (s *PlaybooksService) upload(ctx context.Context, r route, pbx []byte) (*Playbook, error) {
+func (s PlaybooksService) upload(ctx context.Context, r route, pbx []byte) (*Playbook, error) {
 	text := wire.NewReader(pbx)
 	if text.Kind() != wire.Object {
 		return nil, &ValidationError{Field: "playbook", Rule: "is not a JSON object", Fix: "give the .pbx file that Export writes, not a .tcxp file"}
@@ -213,7 +213,7 @@ const (
 //	API: GET /v2/playbooks/{idOrGroupXid}/export
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/playbooks/playbooks.html
-func (s *PlaybooksService) Export(ctx context.Context, idOrXID string, format PlaybookFormat, w io.Writer) (int64, error) {
+func (s PlaybooksService) Export(ctx context.Context, idOrXID string, format PlaybookFormat, w io.Writer) (int64, error) {
 	r, err := playbookRoute(idOrXID)
 	if err != nil {
 		return 0, err
@@ -235,7 +235,7 @@ func (s *PlaybooksService) Export(ctx context.Context, idOrXID string, format Pl
 //	API: POST /v2/playbooks/{idOrGroupXid}/activate
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/playbooks/playbooks.html
-func (s *PlaybooksService) Activate(ctx context.Context, idOrXID string) error {
+func (s PlaybooksService) Activate(ctx context.Context, idOrXID string) error {
 	return s.change(ctx, http.MethodPost, idOrXID, "activate")
 }
 
@@ -245,7 +245,7 @@ func (s *PlaybooksService) Activate(ctx context.Context, idOrXID string) error {
 //	API: POST /v2/playbooks/{idOrGroupXid}/deactivate
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/playbooks/playbooks.html
-func (s *PlaybooksService) Deactivate(ctx context.Context, idOrXID string) error {
+func (s PlaybooksService) Deactivate(ctx context.Context, idOrXID string) error {
 	return s.change(ctx, http.MethodPost, idOrXID, "deactivate")
 }
 
@@ -254,11 +254,11 @@ func (s *PlaybooksService) Deactivate(ctx context.Context, idOrXID string) error
 //	API: DELETE /v2/playbooks/{idOrGroupXid}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/playbooks/playbooks.html
-func (s *PlaybooksService) Delete(ctx context.Context, idOrXID string) error {
+func (s PlaybooksService) Delete(ctx context.Context, idOrXID string) error {
 	return s.change(ctx, http.MethodDelete, idOrXID, "")
 }
 
-func (s *PlaybooksService) change(ctx context.Context, method, idOrXID, what string) error {
+func (s PlaybooksService) change(ctx context.Context, method, idOrXID, what string) error {
 	r, err := playbookRoute(idOrXID)
 	if err != nil {
 		return err
@@ -280,7 +280,7 @@ func playbookRoute(idOrXID string) (route, error) {
 }
 
 // list sends a call that is about all playbooks from start on, of which none can be missing.
-func (s *PlaybooksService) list(ctx context.Context, call *call, start int) (*foundPlaybooks, error) {
+func (s PlaybooksService) list(ctx context.Context, call *call, start int) (*foundPlaybooks, error) {
 	found, err := s.send(ctx, call)
 	if nothingThere(err, start) {
 		return &foundPlaybooks{items: []Playbook{}, env: envelope{count: 0}}, nil
@@ -289,7 +289,7 @@ func (s *PlaybooksService) list(ctx context.Context, call *call, start int) (*fo
 }
 
 // one sends a call that is about one playbook.
-func (s *PlaybooksService) one(ctx context.Context, call *call) (*Playbook, error) {
+func (s PlaybooksService) one(ctx context.Context, call *call) (*Playbook, error) {
 	found, err := s.send(ctx, call)
 	if err != nil {
 		return nil, err
@@ -302,7 +302,7 @@ func (s *PlaybooksService) one(ctx context.Context, call *call) (*Playbook, erro
 
 // send sends a call and reads what playbooks its answer holds. How the platform wraps them is not
 // documented: any wrapping is taken.
-func (s *PlaybooksService) send(ctx context.Context, call *call) (*foundPlaybooks, error) {
+func (s PlaybooksService) send(ctx context.Context, call *call) (*foundPlaybooks, error) {
 	var found *foundPlaybooks
 	err := s.c.do(ctx, call, func(resp *http.Response) error {
 		buf := s.c.buffer()

@@ -123,14 +123,14 @@ func TestPlaybookChanges(t *testing.T) {
 	for name, tc := range map[string]struct {
 		method, path string
 		body         string
-		call         func(*PlaybooksService) error
+		call         func(PlaybooksService) error
 		sent         int // how often it is sent when the first answer is 502
 	}{
-		"activate":    {"POST", "/f%2F0/activate", "", func(s *PlaybooksService) error { return s.Activate(t.Context(), "f/0") }, 2},
-		"deactivate":  {"POST", "/7/deactivate", "", func(s *PlaybooksService) error { return s.Deactivate(t.Context(), "7") }, 2},
-		"delete":      {"DELETE", "/7", "", func(s *PlaybooksService) error { return s.Delete(t.Context(), "7") }, 2},
-		"import":      {"POST", "", string(pbx), func(s *PlaybooksService) error { _, err := s.Import(t.Context(), pbx); return err }, 1},
-		"new version": {"POST", "/7", string(pbx), func(s *PlaybooksService) error { _, err := s.AddVersion(t.Context(), "7", pbx); return err }, 1},
+		"activate":    {"POST", "/f%2F0/activate", "", func(s PlaybooksService) error { return s.Activate(t.Context(), "f/0") }, 2},
+		"deactivate":  {"POST", "/7/deactivate", "", func(s PlaybooksService) error { return s.Deactivate(t.Context(), "7") }, 2},
+		"delete":      {"DELETE", "/7", "", func(s PlaybooksService) error { return s.Delete(t.Context(), "7") }, 2},
+		"import":      {"POST", "", string(pbx), func(s PlaybooksService) error { _, err := s.Import(t.Context(), pbx); return err }, 1},
+		"new version": {"POST", "/7", string(pbx), func(s PlaybooksService) error { _, err := s.AddVersion(t.Context(), "7", pbx); return err }, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

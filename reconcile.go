@@ -153,7 +153,7 @@ type ReconcileReport struct {
 //
 // Where an API user must not delete, deprecation rules of the owner are the alternative: they lower
 // the confidence of what a feed does not confirm, until it is inactive or gone.
-func (s *BatchService) Reconcile(ctx context.Context, config ReconcileConfig, current iter.Seq2[BatchItem, error]) (*ReconcileReport, error) {
+func (s BatchService) Reconcile(ctx context.Context, config ReconcileConfig, current iter.Seq2[BatchItem, error]) (*ReconcileReport, error) {
 	cfg, err := config.withDefaults()
 	if err != nil {
 		return nil, err
@@ -161,7 +161,7 @@ func (s *BatchService) Reconcile(ctx context.Context, config ReconcileConfig, cu
 	if current == nil {
 		return nil, &ValidationError{Field: "current set", Rule: "is nil"}
 	}
-	r := newReconciliation(s, cfg)
+	r := newReconciliation(s.c.InOwner(config.Owner).Batch, cfg)
 	defer r.close()
 	err = r.run(ctx, current)
 	return r.outcome(), err
@@ -214,7 +214,7 @@ func (c *ReconcileConfig) batch() BatchConfig {
 // list says how the owner's indicators are listed.
 func (c *ReconcileConfig) list() *IndicatorListOptions {
 	o := &IndicatorListOptions{
-		ListOptions: ListOptions{Limit: c.PageSize, Ahead: c.Ahead}, Owner: c.Owner, Filters: c.Filters, Include: IncludeNone,
+		ListOptions: ListOptions{Limit: c.PageSize, Ahead: c.Ahead}, Filters: c.Filters, Include: Include{OmitAdditional: true},
 	}
 	if c.Inactive {
 		o.Filters, o.Any = Filters{ByActive.Is(true), ByActive.Is(false)}, true

@@ -213,7 +213,7 @@ func TestReconcileNeverRemovesWhatTheFeedHoldsHoweverTheListMoves(t *testing.T) 
 			for range random.IntN(6) {
 				n := name()
 				if random.IntN(2) == 0 {
-					_ = other.Indicators.Hosts.Delete(t.Context(), n, &threatconnect.OwnerOptions{Owner: batchOwner}) // it may be gone
+					_ = other.InOwner(batchOwner).Indicators.Hosts.Delete(t.Context(), n) // it may be gone
 					removedByOthers[n] = true
 					continue
 				}

@@ -13,7 +13,7 @@ import (
 
 // reconciliation is one run of Reconcile.
 type reconciliation struct {
-	s      *BatchService
+	s      BatchService
 	cfg    ReconcileConfig
 	set    *indicatorSet
 	counts map[IndicatorType]*ReconcileCounts // of the types in question
@@ -21,7 +21,7 @@ type reconciliation struct {
 	report ReconcileReport
 }
 
-func newReconciliation(s *BatchService, cfg ReconcileConfig) *reconciliation {
+func newReconciliation(s BatchService, cfg ReconcileConfig) *reconciliation {
 	r := &reconciliation{s: s, cfg: cfg, set: newIndicatorSet(cfg.Dir, cfg.MaxBytes), counts: map[IndicatorType]*ReconcileCounts{}}
 	r.any = len(cfg.Types) == 0
 	for _, t := range cfg.Types {
@@ -155,7 +155,7 @@ func (r *reconciliation) readOwner(ctx context.Context) error {
 			rest = append(rest, t)
 			continue
 		}
-		if err := r.readList(t, typedIndicators[Indicator](r.s.service, t).All(ctx, r.cfg.list())); err != nil {
+		if err := r.readList(t, (TypedIndicators[Indicator]{r.s.service, t}).All(ctx, r.cfg.list())); err != nil {
 			return err
 		}
 	}

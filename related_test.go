@@ -148,16 +148,18 @@ func TestNothingRelatedIsEmptyAndNothingToRelateToIsAnError(t *testing.T) {
 	}
 }
 
-func TestAnOptionsOwnerComesBeforeTheResourcesOwner(t *testing.T) {
+func TestTheOwnerOfAResourceComesBeforeThatOfTheClient(t *testing.T) {
 	t.Parallel()
 	const empty = `{"status":"Success","data":{"resultCount":0,"incident":[]}}`
 	c := relatedScript(t,
 		relatedStep{target: "/v2/groups/incidents/7/groups/incidents?owner=Example%20Community&resultLimit=500", answer: empty},
 		relatedStep{target: "/v2/groups/incidents/7/groups/incidents?owner=Other&resultLimit=500", answer: empty},
 	)
+	incidents := &threatconnect.RelatedGroupOptions{Type: threatconnect.GroupIncident}
 	ref := threatconnect.GroupRef{Type: threatconnect.GroupIncident, ID: 7, Owner: "Example Community"}
-	require.NoError(t, relatedErr(c.Groups.Incidents.AssociatedWith(t.Context(), ref, nil)))
-	require.NoError(t, relatedErr(c.Groups.Incidents.AssociatedWith(t.Context(), ref, &threatconnect.RelatedOptions{Owner: "Other"})))
+	require.NoError(t, relatedErr(c.Associations.Groups(t.Context(), ref, incidents)))
+	ref.Owner = ""
+	require.NoError(t, relatedErr(c.InOwner("Other").Associations.Groups(t.Context(), ref, incidents)))
 }
 
 func TestAListOfOneTypeHasTheTypesOwnFields(t *testing.T) {
@@ -168,15 +170,14 @@ func TestAListOfOneTypeHasTheTypesOwnFields(t *testing.T) {
 		relatedStep{target: "/v2/securityLabels/TLP%3AAMBER%2BSTRICT/indicators/files?owner=Example%20Source&resultLimit=500",
 			answer: `{"status":"Success","data":{"resultCount":1,"file":[{"id":6,"md5":"D41D8CD98F00B204E9800998ECF8427E","size":12}]}}`},
 	)
-	incidents, err := threatconnect.Collect(c.Groups.Incidents.Tagged(t.Context(), " Nation State ", nil))
+	incidents, err := threatconnect.Collect(c.Tags.Groups(t.Context(), " Nation State ", &threatconnect.RelatedGroupOptions{Type: threatconnect.GroupIncident}))
 	require.NoError(t, err)
 	require.Len(t, incidents, 1)
-	assert.Equal(t, 2026, incidents[0].EventDate.Year())
-	files, err := threatconnect.Collect(c.Indicators.Files.Labeled(t.Context(), "TLP:AMBER+STRICT", nil))
+	assert.Equal(t, 2026, incidents[0].(*threatconnect.Incident).EventDate.Year())
+	files, err := threatconnect.Collect(c.SecurityLabels.Indicators(t.Context(), "TLP:AMBER+STRICT", &threatconnect.RelatedIndicatorOptions{Type: threatconnect.TypeFile}))
 	require.NoError(t, err)
 	require.Len(t, files, 1)
-	require.NotNil(t, files[0].Size)
-	assert.Equal(t, int64(12), *files[0].Size)
+	assert.Equal(t, new(int64(12)), files[0].(*threatconnect.File).Size)
 }
 
 func TestRelationsThatCannotBeReadAreRefusedUnsent(t *testing.T) {
@@ -186,17 +187,14 @@ func TestRelationsThatCannotBeReadAreRefusedUnsent(t *testing.T) {
 	var noHost *threatconnect.Host
 	var noRef *threatconnect.IndicatorRef
 	for name, err := range map[string]error{
-		"resource: is nil":          relatedErr(c.Associations.Groups(ctx, nil, nil)),
-		"resource: is nil ":         relatedErr(c.Associations.Groups(ctx, noHost, nil)),
-		"resource: is nil  ":        relatedErr(c.Associations.Groups(ctx, noRef, nil)),
-		"resource: is an attribute": relatedErr(c.Associations.Groups(ctx, threatconnect.AttributeRef{On: relatedHost, ID: 1}, nil)),
-		"host name: ":               relatedErr(c.Associations.Groups(ctx, threatconnect.IndicatorRef{Type: threatconnect.TypeHost, Value: "not a host"}, nil)),
-		"group type: ":              relatedErr(c.Associations.Groups(ctx, relatedHost, &threatconnect.RelatedGroupOptions{Type: "Rumor"})),
-		"indicator type: ":          relatedErr(c.Tags.Indicators(ctx, "x", &threatconnect.RelatedIndicatorOptions{Type: "Rumor"})),
-		"indicator type: \"Hashtag": relatedErr(c.Tags.Indicators(ctx, "x", &threatconnect.RelatedIndicatorOptions{Type: threatconnect.TypeHashtag})),
-		"list limit: ":              relatedErr(c.Indicators.Hosts.AssociatedWith(ctx, relatedIncident, &threatconnect.RelatedOptions{ListOptions: threatconnect.ListOptions{Limit: 10_001}})),
-		"security label: ":          relatedErr(c.Groups.Threats.Labeled(ctx, " ", nil)),
-		"tag: ":                     relatedErr(c.Indicators.URLs.Tagged(ctx, "", nil)),
+		"resource: is nil":   relatedErr(c.Associations.Groups(ctx, nil, nil)),
+		"resource: is nil ":  relatedErr(c.Associations.Groups(ctx, noHost, nil)),
+		"resource: is nil  ": relatedErr(c.Associations.Groups(ctx, noRef, nil)),
+		"host name: ":        relatedErr(c.Associations.Groups(ctx, threatconnect.IndicatorRef{Type: threatconnect.TypeHost, Value: "not a host"}, nil)),
+		"group type: ":       relatedErr(c.Associations.Groups(ctx, relatedHost, &threatconnect.RelatedGroupOptions{Type: "Rumor"})),
+		"list limit: ":       relatedErr(c.Associations.Tasks(ctx, threatconnect.TaskRef{ID: 1}, &threatconnect.RelatedOptions{ListOptions: threatconnect.ListOptions{Limit: 10_001}})),
+		"security label: ":   relatedErr(c.SecurityLabels.Groups(ctx, " ", &threatconnect.RelatedGroupOptions{Type: threatconnect.GroupThreat})),
+		"tag: ":              relatedErr(c.Tags.Indicators(ctx, "", &threatconnect.RelatedIndicatorOptions{Type: threatconnect.TypeURL})),
 	} {
 		require.ErrorIs(t, err, threatconnect.ErrValidation, name)
 		assert.ErrorContains(t, err, "threatconnect: "+strings.TrimRight(name, " "))

@@ -2,11 +2,13 @@ package threatconnect
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -46,11 +48,14 @@ func jsonBody(b []byte) payload { return payload{contentType: jsonType, bytes: b
 // do sends a call until it succeeds or trying again makes no sense, and gives the answer of a
 // success to consume. An error of consume that matches [ErrBadResponse] counts as a broken answer.
 func (c *Client) do(ctx context.Context, call *call, consume func(*http.Response) error) error {
+	if err := cmp.Or(c.usable(), checkContext(ctx)); err != nil {
+		return err
+	}
 	if call.route.err != nil {
 		return call.route.err
 	}
 	query := c.query(call)
-	t := try{policy: c.cfg.retry}
+	t := try{policy: c.retryPolicy()}
 	for {
 		if c.cfg.limiter != nil {
 			if err := c.cfg.limiter.Wait(ctx); err != nil {
@@ -225,11 +230,19 @@ func (c *Client) shouldRetry(ctx context.Context, call *call, t *try, resp *http
 	return again, asked + backoff
 }
 
+// retryPolicy returns the policy for the calls of c.
+func (c *Client) retryPolicy() RetryPolicy {
+	if c.defaults.Retry != nil {
+		return *c.defaults.Retry
+	}
+	return c.cfg.retry
+}
+
 // query returns the call's query as it is signed and sent.
 func (c *Client) query(call *call) string {
 	q := call.query
-	if c.cfg.activityLog != nil {
-		with := url.Values{"createActivityLog": {strconv.FormatBool(*c.cfg.activityLog)}}
+	if on := cmp.Or(c.defaults.ActivityLog, c.cfg.activityLog); on != nil {
+		with := url.Values{"createActivityLog": {strconv.FormatBool(*on)}}
 		for k, v := range q {
 			with[k] = v
 		}
@@ -277,9 +290,8 @@ func (c *Client) newRequest(ctx context.Context, call *call, query string, watch
 		return nil, &ValidationError{Field: "path", Rule: "holds a % that is not followed by two hexadecimal digits", Fix: "escape values with PathSegment"}
 	}
 	header := make(http.Header, 8)
-	for k, v := range call.header {
-		header[k] = v
-	}
+	maps.Copy(header, c.defaults.Header)
+	maps.Copy(header, call.header)
 	if _, ok := header["Accept"]; !ok {
 		header["Accept"] = []string{"application/json"}
 	}

@@ -20,13 +20,12 @@ type DNSResolution struct {
 //	API: GET /v2/indicators/hosts/{indicator}/dnsResolutions
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s *IndicatorsService) HostResolutions(ctx context.Context, host Resource, opts *RelatedOptions) iter.Seq2[DNSResolution, error] {
+func (s IndicatorsService) HostResolutions(ctx context.Context, host Resource, opts *RelatedOptions) iter.Seq2[DNSResolution, error] {
 	o := copyOf(opts)
-	t, err := s.c.relatedTarget(host, o.Owner)
-	if err == nil {
-		err = t.mustBe(TypeHost)
-	}
-	return related(ctx, s.c, t, err, o.ListOptions, t.route.under("dnsResolutions"), []string{"dnsResolution"}, readResolution)
+	return relatedTo(func() (target, error) { return s.c.targetOfType(ctx, host, TypeHost) },
+		func(t target) iter.Seq2[DNSResolution, error] {
+			return related(ctx, s.c, t, o, t.route.under("dnsResolutions"), []string{"dnsResolution"}, readResolution)
+		})
 }
 
 // AddressResolutions reads the hosts that have resolved to an address, one request a page, each
@@ -35,14 +34,13 @@ func (s *IndicatorsService) HostResolutions(ctx context.Context, host Resource, 
 //	API: GET /v2/indicators/addresses/{indicator}/dnsResolutions
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s *IndicatorsService) AddressResolutions(ctx context.Context, address Resource, opts *RelatedOptions) iter.Seq2[*Host, error] {
+func (s IndicatorsService) AddressResolutions(ctx context.Context, address Resource, opts *RelatedOptions) iter.Seq2[*Host, error] {
 	o := copyOf(opts)
-	t, err := s.c.relatedTarget(address, o.Owner)
-	if err == nil {
-		err = t.mustBe(TypeAddress)
-	}
-	return related(ctx, s.c, t, err, o.ListOptions, t.route.under("dnsResolutions"), []string{"indicator", "host"},
-		func(r *wire.Reader) *Host { return readIndicator(r, indicatorDefOf(TypeHost)).(*Host) })
+	return relatedTo(func() (target, error) { return s.c.targetOfType(ctx, address, TypeAddress) },
+		func(t target) iter.Seq2[*Host, error] {
+			return related(ctx, s.c, t, o, t.route.under("dnsResolutions"), []string{"indicator", "host"},
+				func(r *wire.Reader) *Host { return readIndicator(r, indicatorDefOf(TypeHost)).(*Host) })
+		})
 }
 
 func readResolution(r *wire.Reader) DNSResolution {

@@ -1,24 +1,31 @@
 package threatconnect
 
-import "fmt"
+import (
+	"cmp"
+	"context"
+)
 
-// Resource is anything that tags, attributes, security labels and associations can hang on: every
-// [Indicator] and [Group], every [*Task] and [*Victim], and the references [IndicatorRef],
-// [GroupRef], [TaskRef] and [VictimRef], which name a thing without reading it first.
+// Resource is anything that tags, attributes and associations can be attached to: every [Indicator]
+// and [Group], every [*Task] and [*Victim], and the references [IndicatorRef], [GroupRef], [TaskRef]
+// and [VictimRef], which name a thing without reading it first.
 //
-// A resource that was read knows its owner, so that what is hung on it lands in that owner. One
-// that names no owner is looked for in the client's default owner.
+// A resource that was read knows its owner, and what is attached to it lands in that owner. One that
+// names no owner is looked for in the client's default owner.
 type Resource interface {
-	// target returns where the resource is, or why that cannot be said.
-	target() (target, error)
+	Labelable
+	// resource is what an attribute has not: attributes and associations of its own.
+	resource()
 }
 
-// Labelable is what security labels can be applied to: every [Resource], and [AttributeRef].
+// Labelable is anything that security labels can be attached to: every [Resource], and
+// [AttributeRef].
 type Labelable interface {
-	target() (target, error)
+	// target returns where the thing is. It asks the platform for its indicator types if the thing is of
+	// a type that this package does not know.
+	target(ctx context.Context, c *Client) (target, error)
 }
 
-// kind says which of the platform's kinds of resources something is.
+// kind is one of the platform's kinds of resources.
 type kind string
 
 const (
@@ -27,6 +34,8 @@ const (
 	kindTask      kind = "task"
 	kindVictim    kind = "victim"
 	kindAttribute kind = "attribute"
+	kindTag       kind = "tag"
+	kindLabel     kind = "security label"
 )
 
 // target is where a resource is.
@@ -37,46 +46,40 @@ type target struct {
 	owner string
 }
 
-// IndicatorRef names an indicator by its type and value.
+// IndicatorRef names an indicator by its type and value. It is comparable.
 type IndicatorRef struct {
-	Type  IndicatorType // as in TypeHost
-	Value string        // in any form that Get takes; a file is named by one of its hashes
+	Type  IndicatorType // as in TypeHost, or the name of a type of the instance's own
+	Value string        // in any form that Get accepts; a file is named by one of its hashes
 	Owner string        // empty means the client's default owner
-	// Branch is the path segment of a custom type, as [IndicatorTypeInfo] has it. It stays empty
-	// for the types of this package.
-	Branch string
+
+	asRead bool // the platform wrote the value, so it is sent as it is
 }
 
-func (r IndicatorRef) target() (target, error) {
-	def := indicatorDefOf(r.Type)
-	if (def == nil || def.branch == "") && r.Branch == "" {
-		return target{}, &ValidationError{
-			Field: "indicator type",
-			Rule:  fmt.Sprintf("%s has no place that this package knows", quoteForeign(string(r.Type))),
-			Fix:   "set Branch to the path segment that client.Types lists for it",
-		}
+func (r IndicatorRef) target(ctx context.Context, c *Client) (target, error) {
+	def, err := c.definition(ctx, r.Type)
+	if err != nil {
+		return target{}, err
 	}
-	if def == nil || def.branch == "" {
-		def = &indicatorDef{typ: r.Type, branch: r.Branch}
-	}
-	path, err := def.pathValue(r.Value)
+	path, err := def.pathOfRef(r)
 	if err != nil {
 		return target{}, err
 	}
 	return target{kind: kindIndicator, typ: string(r.Type), route: def.at(path), owner: r.Owner}, nil
 }
 
-// GroupRef names a group by its type and id.
+func (IndicatorRef) resource() {}
+
+// GroupRef names a group by its type and id. It is comparable.
 type GroupRef struct {
 	Type  GroupType // as in GroupIncident
 	ID    int64
 	Owner string // empty means the client's default owner
 }
 
-func (r GroupRef) target() (target, error) {
-	def := groupDefOf(r.Type)
-	if def == nil {
-		return target{}, &ValidationError{Field: "group type", Rule: fmt.Sprintf("%s is not one of the sixteen group types", quoteForeign(string(r.Type)))}
+func (r GroupRef) target(context.Context, *Client) (target, error) {
+	def, err := knownGroupDef(r.Type)
+	if err != nil {
+		return target{}, err
 	}
 	if r.ID <= 0 {
 		return target{}, &ValidationError{Field: string(r.Type) + " id", Rule: "want a positive number", Fix: "create the group first, or read it to learn its id"}
@@ -84,17 +87,19 @@ func (r GroupRef) target() (target, error) {
 	return target{kind: kindGroup, typ: string(r.Type), route: def.at(r.ID), owner: r.Owner}, nil
 }
 
+func (GroupRef) resource() {}
+
 // AttributeRef names an attribute of a resource, for the security labels on it.
 type AttributeRef struct {
 	On Resource
 	ID int64
 }
 
-func (r AttributeRef) target() (target, error) {
+func (r AttributeRef) target(ctx context.Context, c *Client) (target, error) {
 	if isNil(r.On) {
 		return target{}, errNilResource
 	}
-	t, err := r.On.target()
+	t, err := r.On.target(ctx, c)
 	if err != nil {
 		return target{}, err
 	}
@@ -106,12 +111,15 @@ func (r AttributeRef) target() (target, error) {
 
 var errNilResource = &ValidationError{Field: "resource", Rule: "is nil"}
 
-// targetOf returns where l is, with the client's default owner filled in.
-func (c *Client) targetOf(l Labelable) (target, error) {
+// targetOf returns where l is. Without an owner of its own, l is in the client's default owner.
+func (c *Client) targetOf(ctx context.Context, l Labelable) (target, error) {
+	if err := cmp.Or(c.usable(), checkContext(ctx)); err != nil {
+		return target{}, err
+	}
 	if isNil(l) {
 		return target{}, errNilResource
 	}
-	t, err := l.target()
+	t, err := l.target(ctx, c)
 	if err != nil {
 		return target{}, err
 	}
@@ -119,11 +127,20 @@ func (c *Client) targetOf(l Labelable) (target, error) {
 	return t, nil
 }
 
-// indicatorTarget returns where r is, and refuses what is not an indicator.
-func (c *Client) indicatorTarget(r Resource) (target, error) {
-	t, err := c.targetOf(r)
-	if err == nil && t.kind != kindIndicator {
-		err = &ValidationError{Field: "resource", Rule: "want an indicator, not a " + string(t.kind)}
+// targetOfKind is targetOf for a resource that must be of a kind.
+func (c *Client) targetOfKind(ctx context.Context, r Resource, want kind) (target, error) {
+	t, err := c.targetOf(ctx, r)
+	if err == nil && t.kind != want {
+		err = &ValidationError{Field: "resource", Rule: "want " + want.named() + ", not " + t.kind.named()}
+	}
+	return t, err
+}
+
+// targetOfType is targetOf for an indicator that must be of a type.
+func (c *Client) targetOfType(ctx context.Context, r Resource, typ IndicatorType) (target, error) {
+	t, err := c.targetOf(ctx, r)
+	if err == nil {
+		err = t.mustBe(typ)
 	}
 	return t, err
 }

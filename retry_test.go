@@ -35,7 +35,7 @@ var calls = map[string]func(context.Context, *threatconnect.Client) error{
 		return err
 	},
 	"DELETE": func(ctx context.Context, c *threatconnect.Client) error {
-		return c.Indicators.Hosts.Delete(ctx, "www.example.com", nil)
+		return c.Indicators.Hosts.Delete(ctx, "www.example.com")
 	},
 	"POST": func(ctx context.Context, c *threatconnect.Client) error {
 		_, err := c.Indicators.Hosts.Create(ctx, threatconnect.NewHost("www.example.com"))

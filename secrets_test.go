@@ -414,7 +414,7 @@ func TestNothingThatIsMadeShowsASecret(t *testing.T) {
 		for _, opts := range [][]threatconnect.Option{{threatconnect.WithProxy(proxy)}, {threatconnect.WithProxy("socks5://user:" + proxyPassword + "@proxy.example:1080"), threatconnect.WithOwner("Example Source")}} {
 			c, err := threatconnect.NewClient("https://tc.example/api", creds, opts...)
 			require.NoError(t, err)
-			for _, v := range []any{creds, opts, c, *c.Indicators, c.Indicators.Hosts, c.Batch, struct{ c *threatconnect.Client }{c}, []any{c, creds}, map[string]any{"x": creds}} {
+			for _, v := range []any{creds, opts, c, c.Indicators, c.Indicators.Hosts, c.Batch, struct{ c *threatconnect.Client }{c}, []any{c, creds}, map[string]any{"x": creds}} {
 				s.show(v)
 			}
 		}

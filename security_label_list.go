@@ -5,8 +5,6 @@ import (
 	"iter"
 	"net/http"
 
-	"github.com/google/go-querystring/query"
-
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
@@ -14,7 +12,6 @@ import (
 // of the client's default owner.
 type SecurityLabelListOptions struct {
 	ListOptions
-	Owner   string  `url:"owner,omitempty"`    // empty means the client's default owner
 	Filters Filters `url:"filters,omitempty"`  // conditions: ByName
 	Any     bool    `url:"orParams,omitempty"` // list what meets any filter instead of all of them
 }
@@ -24,7 +21,7 @@ type SecurityLabelListOptions struct {
 //	API: GET /v2/securityLabels
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
-func (s *SecurityLabelsService) List(ctx context.Context, opts *SecurityLabelListOptions) (*Page[SecurityLabel], error) {
+func (s SecurityLabelsService) List(ctx context.Context, opts *SecurityLabelListOptions) (*Page[SecurityLabel], error) {
 	o := copyOf(opts)
 	p, err := s.page(ctx, o, o.Start, o.Limit)
 	if err != nil {
@@ -39,14 +36,14 @@ func (s *SecurityLabelsService) List(ctx context.Context, opts *SecurityLabelLis
 //	API: GET /v2/securityLabels
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
-func (s *SecurityLabelsService) All(ctx context.Context, opts *SecurityLabelListOptions) iter.Seq2[SecurityLabel, error] {
+func (s SecurityLabelsService) All(ctx context.Context, opts *SecurityLabelListOptions) iter.Seq2[SecurityLabel, error] {
 	o := copyOf(opts)
 	return pages(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[SecurityLabel], error) {
 		return s.page(ctx, o, start, limit)
 	})
 }
 
-func (s *SecurityLabelsService) page(ctx context.Context, o SecurityLabelListOptions, start, limit int) (*page[SecurityLabel], error) {
+func (s SecurityLabelsService) page(ctx context.Context, o SecurityLabelListOptions, start, limit int) (*page[SecurityLabel], error) {
 	o.Start, o.Limit = start, limit
 	if err := o.check(); err != nil {
 		return nil, err
@@ -54,12 +51,11 @@ func (s *SecurityLabelsService) page(ctx context.Context, o SecurityLabelListOpt
 	if err := o.Filters.check("security labels", "name"); err != nil {
 		return nil, err
 	}
-	o.Owner = s.c.ownerOr(o.Owner)
-	q, err := query.Values(o)
+	q, err := optionQuery(o, s.c.Owner())
 	if err != nil {
 		return nil, err
 	}
-	return list(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "securityLabels"), query: q}, limit, []string{"securityLabel"}, readSecurityLabel)
+	return list(ctx, s.c.with(o.CallOptions), &call{method: http.MethodGet, route: at("v2", "securityLabels"), query: q}, limit, []string{"securityLabel"}, readSecurityLabel)
 }
 
 // Get reads one security label of an owner. One that the owner does not have is an error that
@@ -68,8 +64,8 @@ func (s *SecurityLabelsService) page(ctx context.Context, o SecurityLabelListOpt
 //	API: GET /v2/securityLabels/{securityLabelName}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
-func (s *SecurityLabelsService) Get(ctx context.Context, name string, opts *OwnerOptions) (*SecurityLabel, error) {
-	t, err := s.c.labeled(name, copyOf(opts).Owner)
+func (s SecurityLabelsService) Get(ctx context.Context, name string) (*SecurityLabel, error) {
+	t, err := s.c.labeled(name, "")
 	if err != nil {
 		return nil, err
 	}
@@ -82,8 +78,8 @@ func (s *SecurityLabelsService) Get(ctx context.Context, name string, opts *Owne
 //	API: DELETE /v2/securityLabels/{securityLabelName}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
-func (s *SecurityLabelsService) Delete(ctx context.Context, name string, opts *OwnerOptions) error {
-	t, err := s.c.labeled(name, copyOf(opts).Owner)
+func (s SecurityLabelsService) Delete(ctx context.Context, name string) error {
+	t, err := s.c.labeled(name, "")
 	if err != nil {
 		return err
 	}
@@ -97,10 +93,10 @@ func (s *SecurityLabelsService) Delete(ctx context.Context, name string, opts *O
 //	API: GET /v2/securityLabels/{securityLabelName}/groups/{groupType}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
-func (s *SecurityLabelsService) Groups(ctx context.Context, label string, opts *RelatedGroupOptions) iter.Seq2[Group, error] {
+func (s SecurityLabelsService) Groups(ctx context.Context, label string, opts *RelatedGroupOptions) iter.Seq2[Group, error] {
 	o := copyOf(opts)
-	t, err := s.c.labeled(label, o.Owner)
-	return relatedGroups(ctx, s.c, t, err, o)
+	return relatedTo(func() (target, error) { return s.c.labeled(label, "") },
+		func(t target) iter.Seq2[Group, error] { return relatedGroups(ctx, s.c, t, o) })
 }
 
 // Group reads one group that carries a security label. One that does not is an error that matches
@@ -109,8 +105,8 @@ func (s *SecurityLabelsService) Groups(ctx context.Context, label string, opts *
 //	API: GET /v2/securityLabels/{securityLabelName}/groups/{groupType}/{groupId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
-func (s *SecurityLabelsService) Group(ctx context.Context, label string, group Resource) (Group, error) {
-	t, g, err := s.with(label, group)
+func (s SecurityLabelsService) Group(ctx context.Context, label string, group Resource) (Group, error) {
+	t, g, err := s.with(ctx, label, group)
 	if err != nil {
 		return nil, err
 	}
@@ -124,10 +120,10 @@ func (s *SecurityLabelsService) Group(ctx context.Context, label string, group R
 //	API: GET /v2/securityLabels/{securityLabelName}/indicators/{indicatorType}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
-func (s *SecurityLabelsService) Indicators(ctx context.Context, label string, opts *RelatedIndicatorOptions) iter.Seq2[Indicator, error] {
+func (s SecurityLabelsService) Indicators(ctx context.Context, label string, opts *RelatedIndicatorOptions) iter.Seq2[Indicator, error] {
 	o := copyOf(opts)
-	t, err := s.c.labeled(label, o.Owner)
-	return relatedIndicators(ctx, s.c, t, err, o)
+	return relatedTo(func() (target, error) { return s.c.labeled(label, "") },
+		func(t target) iter.Seq2[Indicator, error] { return relatedIndicators(ctx, s.c, t, t.route, o) })
 }
 
 // Indicator reads one indicator that carries a security label. One that does not is an error that
@@ -136,12 +132,15 @@ func (s *SecurityLabelsService) Indicators(ctx context.Context, label string, op
 //	API: GET /v2/securityLabels/{securityLabelName}/indicators/{indicatorType}/{indicator}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
-func (s *SecurityLabelsService) Indicator(ctx context.Context, label string, indicator Resource) (Indicator, error) {
-	t, i, err := s.with(label, indicator)
+func (s SecurityLabelsService) Indicator(ctx context.Context, label string, indicator Resource) (Indicator, error) {
+	t, i, err := s.with(ctx, label, indicator)
 	if err != nil {
 		return nil, err
 	}
-	def, err := defOfResource(indicator, i)
+	if i.kind != kindIndicator {
+		return nil, &ValidationError{Field: "indicator", Rule: "want an indicator, not " + i.kind.named()}
+	}
+	def, err := s.c.definition(ctx, IndicatorType(i.typ))
 	if err != nil {
 		return nil, err
 	}
@@ -155,10 +154,10 @@ func (s *SecurityLabelsService) Indicator(ctx context.Context, label string, ind
 //	API: GET /v2/securityLabels/{securityLabelName}/tasks
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
-func (s *SecurityLabelsService) Tasks(ctx context.Context, label string, opts *RelatedOptions) iter.Seq2[*Task, error] {
+func (s SecurityLabelsService) Tasks(ctx context.Context, label string, opts *RelatedOptions) iter.Seq2[*Task, error] {
 	o := copyOf(opts)
-	t, err := s.c.labeled(label, o.Owner)
-	return relatedTasks(ctx, s.c, t, err, o)
+	return relatedTo(func() (target, error) { return s.c.labeled(label, "") },
+		func(t target) iter.Seq2[*Task, error] { return relatedTasks(ctx, s.c, t, o) })
 }
 
 // Task reads one task that carries a security label. One that does not is an error that matches
@@ -167,8 +166,8 @@ func (s *SecurityLabelsService) Tasks(ctx context.Context, label string, opts *R
 //	API: GET /v2/securityLabels/{securityLabelName}/tasks/{taskId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
-func (s *SecurityLabelsService) Task(ctx context.Context, label string, task Resource) (*Task, error) {
-	t, other, err := s.with(label, task)
+func (s SecurityLabelsService) Task(ctx context.Context, label string, task Resource) (*Task, error) {
+	t, other, err := s.with(ctx, label, task)
 	if err != nil {
 		return nil, err
 	}
@@ -181,10 +180,10 @@ func (s *SecurityLabelsService) Task(ctx context.Context, label string, task Res
 //	API: GET /v2/securityLabels/{securityLabelName}/victims
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
-func (s *SecurityLabelsService) Victims(ctx context.Context, label string, opts *RelatedOptions) iter.Seq2[*Victim, error] {
+func (s SecurityLabelsService) Victims(ctx context.Context, label string, opts *RelatedOptions) iter.Seq2[*Victim, error] {
 	o := copyOf(opts)
-	t, err := s.c.labeled(label, o.Owner)
-	return relatedVictims(ctx, s.c, t, err, o)
+	return relatedTo(func() (target, error) { return s.c.labeled(label, "") },
+		func(t target) iter.Seq2[*Victim, error] { return relatedVictims(ctx, s.c, t, o) })
 }
 
 // Victim reads one victim that carries a security label. One that does not is an error that matches
@@ -193,8 +192,8 @@ func (s *SecurityLabelsService) Victims(ctx context.Context, label string, opts 
 //	API: GET /v2/securityLabels/{securityLabelName}/victims/{victimId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
-func (s *SecurityLabelsService) Victim(ctx context.Context, label string, victim Resource) (*Victim, error) {
-	t, other, err := s.with(label, victim)
+func (s SecurityLabelsService) Victim(ctx context.Context, label string, victim Resource) (*Victim, error) {
+	t, other, err := s.with(ctx, label, victim)
 	if err != nil {
 		return nil, err
 	}
@@ -203,8 +202,8 @@ func (s *SecurityLabelsService) Victim(ctx context.Context, label string, victim
 
 // with returns where a security label is, and where the thing is that may carry it. Both are in the owner
 // that the thing names.
-func (s *SecurityLabelsService) with(label string, r Resource) (t, thing target, err error) {
-	if thing, err = s.c.relatedTarget(r, ""); err != nil {
+func (s SecurityLabelsService) with(ctx context.Context, label string, r Resource) (t, thing target, err error) {
+	if thing, err = s.c.targetOf(ctx, r); err != nil {
 		return t, thing, err
 	}
 	t, err = s.c.labeled(label, thing.owner)

@@ -32,8 +32,8 @@ type SecurityLabelsService struct{ service }
 //	API: GET /v2/{resource}/attributes/{attributeId}/securityLabels
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
-func (s *SecurityLabelsService) On(ctx context.Context, on Labelable) ([]SecurityLabel, error) {
-	t, err := s.c.targetOf(on)
+func (s SecurityLabelsService) On(ctx context.Context, on Labelable) ([]SecurityLabel, error) {
+	t, err := s.c.targetOf(ctx, on)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +49,7 @@ func (s *SecurityLabelsService) On(ctx context.Context, on Labelable) ([]Securit
 //	API: POST /v2/{resource}/attributes/{attributeId}/securityLabels/{securityLabelName}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
-func (s *SecurityLabelsService) Add(ctx context.Context, on Labelable, names ...string) error {
+func (s SecurityLabelsService) Add(ctx context.Context, on Labelable, names ...string) error {
 	return s.each(ctx, http.MethodPost, on, names)
 }
 
@@ -60,12 +60,12 @@ func (s *SecurityLabelsService) Add(ctx context.Context, on Labelable, names ...
 //	API: DELETE /v2/{resource}/attributes/{attributeId}/securityLabels/{securityLabelName}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
-func (s *SecurityLabelsService) Remove(ctx context.Context, on Labelable, names ...string) error {
+func (s SecurityLabelsService) Remove(ctx context.Context, on Labelable, names ...string) error {
 	return s.each(ctx, http.MethodDelete, on, names)
 }
 
-func (s *SecurityLabelsService) each(ctx context.Context, method string, on Labelable, names []string) error {
-	t, err := s.c.targetOf(on)
+func (s SecurityLabelsService) each(ctx context.Context, method string, on Labelable, names []string) error {
+	t, err := s.c.targetOf(ctx, on)
 	if err != nil {
 		return err
 	}

@@ -74,7 +74,7 @@ var shapeCalls = map[string]shapeCall{
 		return c.Indicators.Deleted(ctx, nil)
 	}),
 	"indicators_observed": read(func(ctx context.Context, c *tc.Client) ([]tc.ObservedIndicator, error) {
-		return c.Indicators.Observed(ctx, shapeDay, nil)
+		return c.Indicators.Observed(ctx, shapeDay)
 	}),
 	"observations": read(func(ctx context.Context, c *tc.Client) ([]tc.Observation, error) {
 		return c.Indicators.Observations(ctx, shapeHost)
@@ -141,10 +141,10 @@ var shapeCalls = map[string]shapeCall{
 		return c.SecurityLabels.On(ctx, shapeHost)
 	}),
 	"label_one": read(func(ctx context.Context, c *tc.Client) (*tc.SecurityLabel, error) {
-		return c.SecurityLabels.Get(ctx, "TLP:AMBER+STRICT", nil)
+		return c.SecurityLabels.Get(ctx, "TLP:AMBER+STRICT")
 	}),
 	"tags_list":  read(func(ctx context.Context, c *tc.Client) (*tc.Page[tc.Tag], error) { return c.Tags.List(ctx, nil) }),
-	"tag_one":    read(func(ctx context.Context, c *tc.Client) (*tc.Tag, error) { return c.Tags.Get(ctx, "Crime", nil) }),
+	"tag_one":    read(func(ctx context.Context, c *tc.Client) (*tc.Tag, error) { return c.Tags.Get(ctx, "Crime") }),
 	"tasks_list": read(func(ctx context.Context, c *tc.Client) (*tc.Page[*tc.Task], error) { return c.Tasks.List(ctx, nil) }),
 	"task_one":   read(func(ctx context.Context, c *tc.Client) (*tc.Task, error) { return c.Tasks.Get(ctx, 402, nil) }),
 	"task_groups_under_task": each(func(ctx context.Context, c *tc.Client) iter.Seq2[tc.Group, error] {
@@ -177,10 +177,10 @@ var shapeCalls = map[string]shapeCall{
 		return c.Types.Association(ctx, "ASN to CIDR")
 	}),
 	"indicator_types": read(func(ctx context.Context, c *tc.Client) ([]tc.IndicatorTypeInfo, error) {
-		return c.Types.Indicators(ctx)
+		return tc.Collect(c.Types.Indicators(ctx))
 	}),
 	"indicator_types_additional": read(func(ctx context.Context, c *tc.Client) ([]tc.IndicatorTypeInfo, error) {
-		return c.Types.Indicators(ctx)
+		return tc.Collect(c.Types.Indicators(ctx))
 	}),
 	"attribute_types": each(func(ctx context.Context, c *tc.Client) iter.Seq2[tc.AttributeTypeInfo, error] {
 		return c.Types.Attributes(ctx, nil)

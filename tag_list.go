@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"net/url"
 
-	"github.com/google/go-querystring/query"
-
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
@@ -15,7 +13,6 @@ import (
 // default owner.
 type TagListOptions struct {
 	ListOptions
-	Owner    string  `url:"owner,omitempty"`    // empty means the client's default owner
 	Filters  Filters `url:"filters,omitempty"`  // conditions: ByName, ByWeight
 	Any      bool    `url:"orParams,omitempty"` // list what meets any filter instead of all of them
 	Detailed bool    `url:"detailed,omitempty"` // read the descriptions too
@@ -26,7 +23,7 @@ type TagListOptions struct {
 //	API: GET /v2/tags
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
-func (s *TagsService) List(ctx context.Context, opts *TagListOptions) (*Page[Tag], error) {
+func (s TagsService) List(ctx context.Context, opts *TagListOptions) (*Page[Tag], error) {
 	o := copyOf(opts)
 	p, err := s.page(ctx, o, o.Start, o.Limit)
 	if err != nil {
@@ -41,12 +38,12 @@ func (s *TagsService) List(ctx context.Context, opts *TagListOptions) (*Page[Tag
 //	API: GET /v2/tags
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
-func (s *TagsService) All(ctx context.Context, opts *TagListOptions) iter.Seq2[Tag, error] {
+func (s TagsService) All(ctx context.Context, opts *TagListOptions) iter.Seq2[Tag, error] {
 	o := copyOf(opts)
 	return pages(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[Tag], error) { return s.page(ctx, o, start, limit) })
 }
 
-func (s *TagsService) page(ctx context.Context, o TagListOptions, start, limit int) (*page[Tag], error) {
+func (s TagsService) page(ctx context.Context, o TagListOptions, start, limit int) (*page[Tag], error) {
 	o.Start, o.Limit = start, limit
 	if err := o.check(); err != nil {
 		return nil, err
@@ -54,12 +51,11 @@ func (s *TagsService) page(ctx context.Context, o TagListOptions, start, limit i
 	if err := o.Filters.check("tags", "name", "weight"); err != nil {
 		return nil, err
 	}
-	o.Owner = s.c.ownerOr(o.Owner)
-	q, err := query.Values(o)
+	q, err := optionQuery(o, s.c.Owner())
 	if err != nil {
 		return nil, err
 	}
-	return list(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "tags"), query: q}, limit, []string{"tag"}, readTag)
+	return list(ctx, s.c.with(o.CallOptions), &call{method: http.MethodGet, route: at("v2", "tags"), query: q}, limit, []string{"tag"}, readTag)
 }
 
 // Get reads one tag of an owner. One that the owner does not have is an error that matches
@@ -68,8 +64,8 @@ func (s *TagsService) page(ctx context.Context, o TagListOptions, start, limit i
 //	API: GET /v2/tags/{tagName}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
-func (s *TagsService) Get(ctx context.Context, name string, opts *OwnerOptions) (*Tag, error) {
-	t, err := s.c.tagged(name, copyOf(opts).Owner)
+func (s TagsService) Get(ctx context.Context, name string) (*Tag, error) {
+	t, err := s.c.tagged(name, "")
 	if err != nil {
 		return nil, err
 	}
@@ -83,13 +79,13 @@ func (s *TagsService) Get(ctx context.Context, name string, opts *OwnerOptions) 
 //	API: POST /v2/tags
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
-func (s *TagsService) Create(ctx context.Context, tag Tag, opts *OwnerOptions) (*Tag, error) {
+func (s TagsService) Create(ctx context.Context, tag Tag) (*Tag, error) {
 	name, err := CanonicalTag(tag.Name)
 	if err != nil {
 		return nil, err
 	}
 	tag.Name = name
-	return s.send(ctx, http.MethodPost, at("v2", "tags"), ownerQuery(s.c.ownerOr(copyOf(opts).Owner)), tag)
+	return s.send(ctx, http.MethodPost, at("v2", "tags"), ownerQuery(s.c.Owner()), tag)
 }
 
 // Update changes the tag that name names: its name to tag.Name and its description, whichever is
@@ -99,8 +95,8 @@ func (s *TagsService) Create(ctx context.Context, tag Tag, opts *OwnerOptions) (
 //	API: PUT /v2/tags/{tagName}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
-func (s *TagsService) Update(ctx context.Context, name string, tag Tag, opts *OwnerOptions) (*Tag, error) {
-	t, err := s.c.tagged(name, copyOf(opts).Owner)
+func (s TagsService) Update(ctx context.Context, name string, tag Tag) (*Tag, error) {
+	t, err := s.c.tagged(name, "")
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +111,7 @@ func (s *TagsService) Update(ctx context.Context, name string, tag Tag, opts *Ow
 	return s.send(ctx, http.MethodPut, t.route, ownerQuery(t.owner), tag)
 }
 
-func (s *TagsService) send(ctx context.Context, method string, r route, q url.Values, tag Tag) (*Tag, error) {
+func (s TagsService) send(ctx context.Context, method string, r route, q url.Values, tag Tag) (*Tag, error) {
 	var w wire.Writer
 	w.BeginObject()
 	text(&w, "name", tag.Name)
@@ -133,8 +129,8 @@ func (s *TagsService) send(ctx context.Context, method string, r route, q url.Va
 //	API: DELETE /v2/tags/{tagName}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
-func (s *TagsService) Delete(ctx context.Context, name string, opts *OwnerOptions) error {
-	t, err := s.c.tagged(name, copyOf(opts).Owner)
+func (s TagsService) Delete(ctx context.Context, name string) error {
+	t, err := s.c.tagged(name, "")
 	if err != nil {
 		return err
 	}
@@ -148,10 +144,10 @@ func (s *TagsService) Delete(ctx context.Context, name string, opts *OwnerOption
 //	API: GET /v2/tags/{tagName}/groups/{associatedGroupType}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
-func (s *TagsService) Groups(ctx context.Context, tag string, opts *RelatedGroupOptions) iter.Seq2[Group, error] {
+func (s TagsService) Groups(ctx context.Context, tag string, opts *RelatedGroupOptions) iter.Seq2[Group, error] {
 	o := copyOf(opts)
-	t, err := s.c.tagged(tag, o.Owner)
-	return relatedGroups(ctx, s.c, t, err, o)
+	return relatedTo(func() (target, error) { return s.c.tagged(tag, "") },
+		func(t target) iter.Seq2[Group, error] { return relatedGroups(ctx, s.c, t, o) })
 }
 
 // Group reads one group that carries a tag. One that does not is an error that matches
@@ -160,8 +156,8 @@ func (s *TagsService) Groups(ctx context.Context, tag string, opts *RelatedGroup
 //	API: GET /v2/tags/{tagName}/groups/{associatedGroupType}/{associatedGroupId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
-func (s *TagsService) Group(ctx context.Context, tag string, group Resource) (Group, error) {
-	t, g, err := s.with(tag, group)
+func (s TagsService) Group(ctx context.Context, tag string, group Resource) (Group, error) {
+	t, g, err := s.with(ctx, tag, group)
 	if err != nil {
 		return nil, err
 	}
@@ -175,10 +171,10 @@ func (s *TagsService) Group(ctx context.Context, tag string, group Resource) (Gr
 //	API: GET /v2/tags/{tagName}/indicators/{associatedIndicatorType}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
-func (s *TagsService) Indicators(ctx context.Context, tag string, opts *RelatedIndicatorOptions) iter.Seq2[Indicator, error] {
+func (s TagsService) Indicators(ctx context.Context, tag string, opts *RelatedIndicatorOptions) iter.Seq2[Indicator, error] {
 	o := copyOf(opts)
-	t, err := s.c.tagged(tag, o.Owner)
-	return relatedIndicators(ctx, s.c, t, err, o)
+	return relatedTo(func() (target, error) { return s.c.tagged(tag, "") },
+		func(t target) iter.Seq2[Indicator, error] { return relatedIndicators(ctx, s.c, t, t.route, o) })
 }
 
 // Tasks reads the tasks that carry a tag, one request a page, each when it is needed. An error
@@ -187,10 +183,10 @@ func (s *TagsService) Indicators(ctx context.Context, tag string, opts *RelatedI
 //	API: GET /v2/tags/{tagName}/tasks
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
-func (s *TagsService) Tasks(ctx context.Context, tag string, opts *RelatedOptions) iter.Seq2[*Task, error] {
+func (s TagsService) Tasks(ctx context.Context, tag string, opts *RelatedOptions) iter.Seq2[*Task, error] {
 	o := copyOf(opts)
-	t, err := s.c.tagged(tag, o.Owner)
-	return relatedTasks(ctx, s.c, t, err, o)
+	return relatedTo(func() (target, error) { return s.c.tagged(tag, "") },
+		func(t target) iter.Seq2[*Task, error] { return relatedTasks(ctx, s.c, t, o) })
 }
 
 // Task reads one task that carries a tag. One that does not is an error that matches
@@ -199,8 +195,8 @@ func (s *TagsService) Tasks(ctx context.Context, tag string, opts *RelatedOption
 //	API: GET /v2/tags/{tagName}/tasks/{associatedTaskId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
-func (s *TagsService) Task(ctx context.Context, tag string, task Resource) (*Task, error) {
-	t, other, err := s.with(tag, task)
+func (s TagsService) Task(ctx context.Context, tag string, task Resource) (*Task, error) {
+	t, other, err := s.with(ctx, tag, task)
 	if err != nil {
 		return nil, err
 	}
@@ -213,10 +209,10 @@ func (s *TagsService) Task(ctx context.Context, tag string, task Resource) (*Tas
 //	API: GET /v2/tags/{tagName}/victims
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
-func (s *TagsService) Victims(ctx context.Context, tag string, opts *RelatedOptions) iter.Seq2[*Victim, error] {
+func (s TagsService) Victims(ctx context.Context, tag string, opts *RelatedOptions) iter.Seq2[*Victim, error] {
 	o := copyOf(opts)
-	t, err := s.c.tagged(tag, o.Owner)
-	return relatedVictims(ctx, s.c, t, err, o)
+	return relatedTo(func() (target, error) { return s.c.tagged(tag, "") },
+		func(t target) iter.Seq2[*Victim, error] { return relatedVictims(ctx, s.c, t, o) })
 }
 
 // Victim reads one victim that carries a tag. One that does not is an error that matches
@@ -225,8 +221,8 @@ func (s *TagsService) Victims(ctx context.Context, tag string, opts *RelatedOpti
 //	API: GET /v2/tags/{tagName}/victims/{associatedVictimId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
-func (s *TagsService) Victim(ctx context.Context, tag string, victim Resource) (*Victim, error) {
-	t, other, err := s.with(tag, victim)
+func (s TagsService) Victim(ctx context.Context, tag string, victim Resource) (*Victim, error) {
+	t, other, err := s.with(ctx, tag, victim)
 	if err != nil {
 		return nil, err
 	}
@@ -235,8 +231,8 @@ func (s *TagsService) Victim(ctx context.Context, tag string, victim Resource) (
 
 // with returns where a tag is, and where the thing is that may carry it. Both are in the owner
 // that the thing names.
-func (s *TagsService) with(tag string, r Resource) (t, thing target, err error) {
-	if thing, err = s.c.relatedTarget(r, ""); err != nil {
+func (s TagsService) with(ctx context.Context, tag string, r Resource) (t, thing target, err error) {
+	if thing, err = s.c.targetOf(ctx, r); err != nil {
 		return t, thing, err
 	}
 	t, err = s.c.tagged(tag, thing.owner)

@@ -18,7 +18,7 @@ func TestTagsAreWrittenAndListed(t *testing.T) {
 	forEveryOddity(t, func(t *testing.T, srv *threatconnecttest.Server, c *threatconnect.Client) {
 		ctx := t.Context()
 		assert.Empty(t, all(t, c.Tags.All(ctx, nil)))
-		made, err := c.Tags.Create(ctx, threatconnect.Tag{Name: " Nation State ", Description: "Paid by one"}, nil)
+		made, err := c.Tags.Create(ctx, threatconnect.Tag{Name: " Nation State ", Description: "Paid by one"})
 		require.NoError(t, err)
 		assert.Equal(t, "Nation State", made.Name)
 		assert.Equal(t, "Paid by one", made.Description)
@@ -39,12 +39,12 @@ func TestTagsAreWrittenAndListed(t *testing.T) {
 		assert.Len(t, page.Items, 1)
 		assert.True(t, page.More)
 
-		renamed, err := c.Tags.Update(ctx, "Nation State", threatconnect.Tag{Name: "State"}, nil)
+		renamed, err := c.Tags.Update(ctx, "Nation State", threatconnect.Tag{Name: "State"})
 		require.NoError(t, err)
 		assert.Equal(t, "State", renamed.Name)
-		_, err = c.Tags.Get(ctx, "Nation State", nil)
+		_, err = c.Tags.Get(ctx, "Nation State")
 		require.ErrorIs(t, err, threatconnect.ErrNotFound)
-		described, err := c.Tags.Update(ctx, "State", threatconnect.Tag{Description: "New"}, nil)
+		described, err := c.Tags.Update(ctx, "State", threatconnect.Tag{Description: "New"})
 		require.NoError(t, err)
 		assert.Equal(t, "State", described.Name)
 		record, _ := srv.Indicator("Example Organization", "Host", "www.example.com")
@@ -56,8 +56,8 @@ func TestTagsAreWrittenAndListed(t *testing.T) {
 		on, err := c.Tags.On(ctx, mail)
 		require.NoError(t, err)
 		assert.Empty(t, on)
-		require.NoError(t, c.Tags.Delete(ctx, "A/B", nil))
-		require.ErrorIs(t, c.Tags.Delete(ctx, "A/B", nil), threatconnect.ErrNotFound)
+		require.NoError(t, c.Tags.Delete(ctx, "A/B"))
+		require.ErrorIs(t, c.Tags.Delete(ctx, "A/B"), threatconnect.ErrNotFound)
 		record, _ = srv.Indicator("Example Organization", "Host", "www.example.com")
 		assert.Equal(t, []string{"State"}, record.Tags)
 	})
@@ -78,10 +78,10 @@ func TestWhatCarriesATagOrALabelIsRead(t *testing.T) {
 		ctx := t.Context()
 
 		assert.Len(t, all(t, c.Tags.Groups(ctx, "Phishing", nil)), 1)
-		assert.Len(t, all(t, c.Groups.Incidents.Tagged(ctx, "Phishing", nil)), 1)
-		assert.Empty(t, all(t, c.Groups.Threats.Tagged(ctx, "Phishing", nil)))
+		assert.Len(t, all(t, c.Tags.Groups(ctx, "Phishing", &threatconnect.RelatedGroupOptions{Type: threatconnect.GroupIncident})), 1)
+		assert.Empty(t, all(t, c.Tags.Groups(ctx, "Phishing", &threatconnect.RelatedGroupOptions{Type: threatconnect.GroupThreat})))
 		assert.Len(t, all(t, c.Tags.Indicators(ctx, "Phishing", nil)), 2)
-		urls := all(t, c.Indicators.URLs.Tagged(ctx, "Phishing", nil))
+		urls := all(t, c.Tags.Indicators(ctx, "Phishing", &threatconnect.RelatedIndicatorOptions{Type: threatconnect.TypeURL}))
 		require.Len(t, urls, 1)
 		assert.Equal(t, relatedURL.Value, urls[0].Summary())
 		group, err := c.Tags.Group(ctx, "Phishing", incident)
@@ -89,14 +89,13 @@ func TestWhatCarriesATagOrALabelIsRead(t *testing.T) {
 		assert.Equal(t, "Phish", group.Meta().Name)
 		require.ErrorIs(t, second(c.Tags.Group(ctx, "Phishing", plain)), threatconnect.ErrNotFound)
 		require.ErrorIs(t, relatedErr(c.Tags.Groups(ctx, "Unknown", nil)), threatconnect.ErrNotFound)
-		require.ErrorIs(t, relatedErr(c.Tags.Groups(ctx, "Phishing", &threatconnect.RelatedGroupOptions{
-			RelatedOptions: threatconnect.RelatedOptions{Owner: "Nobody"}})), threatconnect.ErrOwnerRefused)
+		require.ErrorIs(t, relatedErr(c.InOwner("Nobody").Tags.Groups(ctx, "Phishing", nil)), threatconnect.ErrOwnerRefused)
 
 		l := c.SecurityLabels
 		assert.Len(t, all(t, l.Groups(ctx, labels[0], nil)), 1)
-		assert.Len(t, all(t, c.Groups.Incidents.Labeled(ctx, labels[0], nil)), 1)
+		assert.Len(t, all(t, c.SecurityLabels.Groups(ctx, labels[0], &threatconnect.RelatedGroupOptions{Type: threatconnect.GroupIncident})), 1)
 		assert.Len(t, all(t, l.Indicators(ctx, labels[0], nil)), 2)
-		assert.Len(t, all(t, c.Indicators.Hosts.Labeled(ctx, labels[0], nil)), 1)
+		assert.Len(t, all(t, c.SecurityLabels.Indicators(ctx, labels[0], &threatconnect.RelatedIndicatorOptions{Type: threatconnect.TypeHost})), 1)
 		group, err = l.Group(ctx, labels[0], incident)
 		require.NoError(t, err)
 		assert.Equal(t, "Phish", group.Meta().Name)
@@ -118,7 +117,7 @@ func TestSecurityLabelsAreListedAppliedAndDeleted(t *testing.T) {
 		page, err := l.List(ctx, &threatconnect.SecurityLabelListOptions{ListOptions: threatconnect.ListOptions{Limit: 2}})
 		require.NoError(t, err)
 		assert.Len(t, page.Items, 2)
-		label, err := l.Get(ctx, "TLP:RED", nil)
+		label, err := l.Get(ctx, "TLP:RED")
 		require.NoError(t, err)
 		assert.NotEmpty(t, label.Description)
 
@@ -129,8 +128,8 @@ func TestSecurityLabelsAreListedAppliedAndDeleted(t *testing.T) {
 		err = l.Remove(ctx, relatedHost, "TLP:GREEN")
 		require.ErrorIs(t, err, threatconnect.ErrNotFound)
 		assert.NotContains(t, err.Error(), "the owner needs to have the security label")
-		require.NoError(t, l.Delete(ctx, "TLP:RED", nil))
-		require.ErrorIs(t, second(l.Get(ctx, "TLP:RED", nil)), threatconnect.ErrNotFound)
+		require.NoError(t, l.Delete(ctx, "TLP:RED"))
+		require.ErrorIs(t, second(l.Get(ctx, "TLP:RED")), threatconnect.ErrNotFound)
 		on, err := l.On(ctx, relatedHost)
 		require.NoError(t, err)
 		assert.Empty(t, on)
@@ -144,12 +143,12 @@ func TestTagsAndLabelsThatCannotBeAreRefusedUnsent(t *testing.T) {
 	long := strings.Repeat("\u00fc", 129)
 	for name, err := range map[string]error{
 		"adding":            c.Tags.Add(ctx, relatedHost, "fine", long),
-		"creating":          second(c.Tags.Create(ctx, threatconnect.Tag{Name: long}, nil)),
-		"getting":           second(c.Tags.Get(ctx, long, nil)),
-		"renaming":          second(c.Tags.Update(ctx, "old", threatconnect.Tag{Name: long}, nil)),
-		"renaming from":     second(c.Tags.Update(ctx, long, threatconnect.Tag{Name: "new"}, nil)),
-		"renaming to":       second(c.Tags.Update(ctx, "old", threatconnect.Tag{}, nil)),
-		"deleting":          c.Tags.Delete(ctx, long, nil),
+		"creating":          second(c.Tags.Create(ctx, threatconnect.Tag{Name: long})),
+		"getting":           second(c.Tags.Get(ctx, long)),
+		"renaming":          second(c.Tags.Update(ctx, "old", threatconnect.Tag{Name: long})),
+		"renaming from":     second(c.Tags.Update(ctx, long, threatconnect.Tag{Name: "new"})),
+		"renaming to":       second(c.Tags.Update(ctx, "old", threatconnect.Tag{})),
+		"deleting":          c.Tags.Delete(ctx, long),
 		"groups":            relatedErr(c.Tags.Groups(ctx, long, nil)),
 		"a group":           second(c.Tags.Group(ctx, long, relatedIncident)),
 		"no group":          second(c.Tags.Group(ctx, "x", relatedHost)),
@@ -159,7 +158,7 @@ func TestTagsAndLabelsThatCannotBeAreRefusedUnsent(t *testing.T) {
 		"victims":           relatedErr(c.Tags.Victims(ctx, "", nil)),
 		"a strange field":   relatedErr(c.Tags.All(ctx, &threatconnect.TagListOptions{Filters: threatconnect.Filters{threatconnect.ByRating.Above(1)}})),
 		"too many at once":  second(c.Tags.List(ctx, &threatconnect.TagListOptions{ListOptions: threatconnect.ListOptions{Limit: 10_001}})),
-		"a broken text":     second(c.Tags.Create(ctx, threatconnect.Tag{Name: "x", Description: "\xff"}, nil)),
+		"a broken text":     second(c.Tags.Create(ctx, threatconnect.Tag{Name: "x", Description: "\xff"})),
 		"taking off":        c.Tags.Remove(ctx, relatedHost, "fine", long),
 		"a tag of nothing":  second(c.Tags.Task(ctx, "x", nil)),
 		"a label on no one": c.SecurityLabels.Add(ctx, nil, "x"),
@@ -168,8 +167,8 @@ func TestTagsAndLabelsThatCannotBeAreRefusedUnsent(t *testing.T) {
 		"label's group":     second(c.SecurityLabels.Group(ctx, " ", relatedIncident)),
 		"a label's field": relatedErr(c.SecurityLabels.All(ctx, &threatconnect.SecurityLabelListOptions{
 			Filters: threatconnect.Filters{threatconnect.ByWeight.Above(1)}})),
-		"a label":        second(c.SecurityLabels.Get(ctx, "", nil)),
-		"no label":       c.SecurityLabels.Delete(ctx, "a\nb", nil),
+		"a label":        second(c.SecurityLabels.Get(ctx, "")),
+		"no label":       c.SecurityLabels.Delete(ctx, "a\nb"),
 		"no indicator":   second(c.SecurityLabels.Indicator(ctx, "x", relatedIncident)),
 		"label's task":   second(c.SecurityLabels.Task(ctx, "x", relatedIncident)),
 		"label's victim": second(c.SecurityLabels.Victim(ctx, "x", nil)),
@@ -211,9 +210,9 @@ func TestTasksAndVictimsThatCarryATagOrALabelAreRead(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, "Example Community", v.Owner.Name)
 	}
-	_, err := c.Tags.Create(ctx, threatconnect.Tag{Name: "A/B", Description: "x"}, nil)
+	_, err := c.Tags.Create(ctx, threatconnect.Tag{Name: "A/B", Description: "x"})
 	require.NoError(t, err)
-	_, err = c.Tags.Update(ctx, "A/B", threatconnect.Tag{Name: "C"}, nil)
+	_, err = c.Tags.Update(ctx, "A/B", threatconnect.Tag{Name: "C"})
 	require.NoError(t, err)
 }
 
@@ -234,7 +233,7 @@ func FuzzTagsComeBackAsTheyWereSent(f *testing.F) {
 		want, err := threatconnect.CanonicalTag(name)
 		srv := threatconnecttest.New()
 		c, ctx := srv.Client(), t.Context()
-		made, got := c.Tags.Create(ctx, threatconnect.Tag{Name: name}, nil)
+		made, got := c.Tags.Create(ctx, threatconnect.Tag{Name: name})
 		if err != nil {
 			require.ErrorIs(t, got, threatconnect.ErrValidation)
 			assert.Empty(t, srv.Requests())
@@ -243,13 +242,13 @@ func FuzzTagsComeBackAsTheyWereSent(f *testing.F) {
 		require.NoError(t, got)
 		assert.Equal(t, want, made.Name)
 		if want == "." || want == ".." { // which no path can hold
-			require.ErrorIs(t, c.Tags.Delete(ctx, name, nil), threatconnect.ErrValidation)
+			require.ErrorIs(t, c.Tags.Delete(ctx, name), threatconnect.ErrValidation)
 			return
 		}
 		seedIndicators(t, srv, threatconnecttest.IndicatorRecord{Type: "Host", Summary: "www.example.com"})
 		require.NoError(t, c.Tags.Add(ctx, relatedHost, name))
-		assert.Len(t, all(t, c.Indicators.Hosts.Tagged(ctx, name, nil)), 1)
-		require.NoError(t, c.Tags.Delete(ctx, name, nil))
-		require.ErrorIs(t, second(c.Tags.Get(ctx, name, nil)), threatconnect.ErrNotFound)
+		assert.Len(t, all(t, c.Tags.Indicators(ctx, name, &threatconnect.RelatedIndicatorOptions{Type: threatconnect.TypeHost})), 1)
+		require.NoError(t, c.Tags.Delete(ctx, name))
+		require.ErrorIs(t, second(c.Tags.Get(ctx, name)), threatconnect.ErrNotFound)
 	})
 }

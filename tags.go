@@ -28,8 +28,8 @@ type TagsService struct{ service }
 //	API: GET /v2/{resource}/tags
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
-func (s *TagsService) On(ctx context.Context, resource Resource) ([]Tag, error) {
-	t, err := s.c.targetOf(resource)
+func (s TagsService) On(ctx context.Context, resource Resource) ([]Tag, error) {
+	t, err := s.c.targetOf(ctx, resource)
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +44,7 @@ func (s *TagsService) On(ctx context.Context, resource Resource) ([]Tag, error) 
 //	API: POST /v2/{resource}/tags/{tagName}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
-func (s *TagsService) Add(ctx context.Context, resource Resource, names ...string) error {
+func (s TagsService) Add(ctx context.Context, resource Resource, names ...string) error {
 	return s.each(ctx, http.MethodPost, resource, names)
 }
 
@@ -54,12 +54,12 @@ func (s *TagsService) Add(ctx context.Context, resource Resource, names ...strin
 //	API: DELETE /v2/{resource}/tags/{tagName}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
-func (s *TagsService) Remove(ctx context.Context, resource Resource, names ...string) error {
+func (s TagsService) Remove(ctx context.Context, resource Resource, names ...string) error {
 	return s.each(ctx, http.MethodDelete, resource, names)
 }
 
-func (s *TagsService) each(ctx context.Context, method string, resource Resource, names []string) error {
-	t, err := s.c.targetOf(resource)
+func (s TagsService) each(ctx context.Context, method string, resource Resource, names []string) error {
+	t, err := s.c.targetOf(ctx, resource)
 	if err != nil {
 		return err
 	}

@@ -15,12 +15,8 @@ type TaskUsersService struct {
 }
 
 // target is where the users of a task are.
-func (s *TaskUsersService) target(task Resource) (target, error) {
-	t, err := s.c.targetOf(task)
-	if err == nil && t.kind != kindTask {
-		err = &ValidationError{Field: "resource", Rule: "want a task, not a " + string(t.kind)}
-	}
-	return t, err
+func (s TaskUsersService) target(ctx context.Context, task Resource) (target, error) {
+	return s.c.targetOfKind(ctx, task, kindTask)
 }
 
 // On lists the users of a task. It costs one request a 500 users.
@@ -29,8 +25,8 @@ func (s *TaskUsersService) target(task Resource) (target, error) {
 //	API: GET /v2/tasks/{id}/escalatees
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tasks/tasks.html
-func (s *TaskUsersService) On(ctx context.Context, task Resource) ([]User, error) {
-	t, err := s.target(task)
+func (s TaskUsersService) On(ctx context.Context, task Resource) ([]User, error) {
+	t, err := s.target(ctx, task)
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +40,7 @@ func (s *TaskUsersService) On(ctx context.Context, task Resource) ([]User, error
 //	API: GET /v2/tasks/{id}/escalatees/{userName}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tasks/tasks.html
-func (s *TaskUsersService) Get(ctx context.Context, task Resource, userName string) (*User, error) {
+func (s TaskUsersService) Get(ctx context.Context, task Resource, userName string) (*User, error) {
 	name, err := trimmedName("user name", userName, 0)
 	if err != nil {
 		return nil, err
@@ -59,15 +55,15 @@ func (s *TaskUsersService) Get(ctx context.Context, task Resource, userName stri
 //	API: GET /v2/tasks/{id}/escalatees/{escalateeId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tasks/tasks.html
-func (s *TaskUsersService) GetByID(ctx context.Context, task Resource, userID int64) (*User, error) {
+func (s TaskUsersService) GetByID(ctx context.Context, task Resource, userID int64) (*User, error) {
 	if userID <= 0 {
 		return nil, &ValidationError{Field: "user id", Rule: "want a positive number"}
 	}
 	return s.get(ctx, task, id(userID))
 }
 
-func (s *TaskUsersService) get(ctx context.Context, task Resource, segment any) (*User, error) {
-	t, err := s.target(task)
+func (s TaskUsersService) get(ctx context.Context, task Resource, segment any) (*User, error) {
+	t, err := s.target(ctx, task)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +78,7 @@ func (s *TaskUsersService) get(ctx context.Context, task Resource, segment any) 
 //	API: POST /v2/tasks/{id}/escalatees/{userName}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tasks/tasks.html
-func (s *TaskUsersService) Add(ctx context.Context, task Resource, userNames ...string) error {
+func (s TaskUsersService) Add(ctx context.Context, task Resource, userNames ...string) error {
 	return s.each(ctx, http.MethodPost, task, userNames)
 }
 
@@ -93,12 +89,12 @@ func (s *TaskUsersService) Add(ctx context.Context, task Resource, userNames ...
 //	API: DELETE /v2/tasks/{id}/escalatees/{userName}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tasks/tasks.html
-func (s *TaskUsersService) Remove(ctx context.Context, task Resource, userNames ...string) error {
+func (s TaskUsersService) Remove(ctx context.Context, task Resource, userNames ...string) error {
 	return s.each(ctx, http.MethodDelete, task, userNames)
 }
 
-func (s *TaskUsersService) each(ctx context.Context, method string, task Resource, userNames []string) error {
-	t, err := s.target(task)
+func (s TaskUsersService) each(ctx context.Context, method string, task Resource, userNames []string) error {
+	t, err := s.target(ctx, task)
 	if err != nil {
 		return err
 	}

@@ -12,9 +12,9 @@ import (
 
 func TestUsersOfATaskAreReadAndChanged(t *testing.T) {
 	t.Parallel()
-	for branch, users := range map[string]func(*threatconnect.Client) *threatconnect.TaskUsersService{
-		"assignees":  func(c *threatconnect.Client) *threatconnect.TaskUsersService { return c.Tasks.Assignees },
-		"escalatees": func(c *threatconnect.Client) *threatconnect.TaskUsersService { return c.Tasks.Escalatees },
+	for branch, users := range map[string]func(*threatconnect.Client) threatconnect.TaskUsersService{
+		"assignees":  func(c *threatconnect.Client) threatconnect.TaskUsersService { return c.Tasks.Assignees },
+		"escalatees": func(c *threatconnect.Client) threatconnect.TaskUsersService { return c.Tasks.Escalatees },
 	} {
 		t.Run(branch, func(t *testing.T) {
 			t.Parallel()

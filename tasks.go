@@ -5,10 +5,7 @@ import (
 	"encoding/json"
 	"iter"
 	"net/http"
-	"net/url"
 	"time"
-
-	"github.com/google/go-querystring/query"
 
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
@@ -49,29 +46,42 @@ type Task struct {
 	DateAdded    time.Time   `json:"dateAdded,omitzero"`    // read only
 	LastModified time.Time   `json:"lastModified,omitzero"` // read only; Update is the only call that fills it in
 	WebLink      string      `json:"webLink,omitzero"`      // read only; never fetched
-	Tags         []Tag       `json:"tag,omitzero"`          // read only, with IncludeTags
-	Attributes   []Attribute `json:"attribute,omitzero"`    // read only, with IncludeAttributes
+	Tags         []Tag       `json:"tag,omitzero"`          // read only, with Include.Tags
+	Attributes   []Attribute `json:"attribute,omitzero"`    // read only, with Include.Attributes
 
 	// Extra holds what the platform sent beyond the fields of this package.
 	Extra map[string]json.RawMessage `json:"extra,omitzero"`
 }
 
-func (t *Task) target() (target, error) {
+// Ref returns the reference to the task. One that was not read or created has no id, and its reference
+// is refused.
+func (t *Task) Ref() TaskRef {
+	if t == nil {
+		return TaskRef{}
+	}
+	return TaskRef{ID: t.ID, Owner: t.Owner.Name}
+}
+
+func (t *Task) target(ctx context.Context, c *Client) (target, error) {
 	if t == nil {
 		return target{}, errNilTask
 	}
-	return TaskRef{ID: t.ID, Owner: t.Owner.Name}.target()
+	return t.Ref().target(ctx, c)
 }
+
+func (*Task) resource() {}
 
 var errNilTask = &ValidationError{Field: "task", Rule: "is nil"}
 
-// TaskRef names a task by its id.
+// TaskRef names a task by its id. It is comparable.
 type TaskRef struct {
 	ID    int64
 	Owner string // empty means the client's default owner
 }
 
-func (r TaskRef) target() (target, error) {
+func (TaskRef) resource() {}
+
+func (r TaskRef) target(context.Context, *Client) (target, error) {
 	if r.ID <= 0 {
 		return target{}, &ValidationError{Field: "task id", Rule: "want a positive number", Fix: "create the task first, or read it to learn its id"}
 	}
@@ -82,33 +92,31 @@ func (r TaskRef) target() (target, error) {
 type TasksService struct {
 	service
 
-	Assignees  *TaskUsersService // those who have to do a task
-	Escalatees *TaskUsersService // those who are told when it is not done in time
+	Assignees  TaskUsersService // those who have to do a task
+	Escalatees TaskUsersService // those who are told when it is not done in time
 }
 
-func newTasksService(s service) *TasksService {
-	return &TasksService{
+func newTasksService(s service) TasksService {
+	return TasksService{
 		service:    s,
-		Assignees:  &TaskUsersService{s, "assignees"},
-		Escalatees: &TaskUsersService{s, "escalatees"},
+		Assignees:  TaskUsersService{s, "assignees"},
+		Escalatees: TaskUsersService{s, "escalatees"},
 	}
 }
 
-// TaskGetOptions says how one task is read. Nil and the zero value read it from the client's
-// default owner, without tags and attributes.
+// TaskGetOptions selects what one task is read with. Nil and the zero value read it without tags and
+// attributes.
 type TaskGetOptions struct {
-	Owner   string  // empty means the client's default owner
-	Include Include // IncludeTags, IncludeAttributes; the platform has nothing else to add to a task
+	CallOptions
+	Include Include `url:"-"` // Tags and Attributes; Labels is refused, and there are no additional fields
 }
 
-// TaskListOptions says which tasks are listed. Nil and the zero value list those of the client's
-// default owner.
+// TaskListOptions selects tasks of a list. Nil and the zero value list all of the client's default owner.
 type TaskListOptions struct {
 	ListOptions
-	Owner   string  `url:"owner,omitempty"`    // empty means the client's default owner
 	Filters Filters `url:"filters,omitempty"`  // conditions; see the By constants
-	Any     bool    `url:"orParams,omitempty"` // list what meets any filter instead of all of them
-	Include Include `url:"-"`                  // IncludeTags, IncludeAttributes; the platform has nothing else to add to a task
+	Any     bool    `url:"orParams,omitempty"` // select what meets any filter, not all of them
+	Include Include `url:"-"`                  // Tags and Attributes; Labels is refused, and there are no additional fields
 }
 
 // Get reads one task. One that the owner does not have is an error that matches [ErrNotFound]. It
@@ -117,13 +125,20 @@ type TaskListOptions struct {
 //	API: GET /v2/tasks/{id}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tasks/tasks.html
-func (s *TasksService) Get(ctx context.Context, taskID int64, opts *TaskGetOptions) (*Task, error) {
+func (s TasksService) Get(ctx context.Context, taskID int64, opts *TaskGetOptions) (*Task, error) {
 	o := copyOf(opts)
-	t, err := s.c.targetOf(TaskRef{ID: taskID, Owner: o.Owner})
+	t, err := s.c.targetOf(ctx, TaskRef{ID: taskID})
 	if err != nil {
 		return nil, err
 	}
-	return one(ctx, s.c, &call{method: http.MethodGet, route: t.route, query: o.Include.hung(ownerQuery(t.owner))}, []string{"task"}, readTask)
+	q, err := optionQuery(o, t.owner)
+	if err != nil {
+		return nil, err
+	}
+	if err := o.Include.attachedOnly("task", q); err != nil {
+		return nil, err
+	}
+	return one(ctx, s.c.with(o.CallOptions), &call{method: http.MethodGet, route: t.route, query: q}, []string{"task"}, readTask)
 }
 
 // List reads one page of tasks, with one request.
@@ -131,7 +146,7 @@ func (s *TasksService) Get(ctx context.Context, taskID int64, opts *TaskGetOptio
 //	API: GET /v2/tasks
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tasks/tasks.html
-func (s *TasksService) List(ctx context.Context, opts *TaskListOptions) (*Page[*Task], error) {
+func (s TasksService) List(ctx context.Context, opts *TaskListOptions) (*Page[*Task], error) {
 	o := copyOf(opts)
 	p, err := s.page(ctx, o, o.Start, o.Limit)
 	if err != nil {
@@ -145,12 +160,12 @@ func (s *TasksService) List(ctx context.Context, opts *TaskListOptions) (*Page[*
 //	API: GET /v2/tasks
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tasks/tasks.html
-func (s *TasksService) All(ctx context.Context, opts *TaskListOptions) iter.Seq2[*Task, error] {
+func (s TasksService) All(ctx context.Context, opts *TaskListOptions) iter.Seq2[*Task, error] {
 	o := copyOf(opts)
 	return pages(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[*Task], error) { return s.page(ctx, o, start, limit) })
 }
 
-func (s *TasksService) page(ctx context.Context, o TaskListOptions, start, limit int) (*page[*Task], error) {
+func (s TasksService) page(ctx context.Context, o TaskListOptions, start, limit int) (*page[*Task], error) {
 	o.Start, o.Limit = start, limit
 	if err := o.check(); err != nil {
 		return nil, err
@@ -158,12 +173,14 @@ func (s *TasksService) page(ctx context.Context, o TaskListOptions, start, limit
 	if err := o.Filters.check("tasks", "name", "dateAdded", "status", "assignee", "escalatee", "overdue", "escalated", "dueDate", "reminded"); err != nil {
 		return nil, err
 	}
-	o.Owner = s.c.ownerOr(o.Owner)
-	q, err := query.Values(o)
+	q, err := optionQuery(o, s.c.Owner())
 	if err != nil {
 		return nil, err
 	}
-	return list(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "tasks"), query: o.Include.hung(q)}, limit, []string{"task"}, readTask)
+	if err := o.Include.attachedOnly("task", q); err != nil {
+		return nil, err
+	}
+	return list(ctx, s.c.with(o.CallOptions), &call{method: http.MethodGet, route: at("v2", "tasks"), query: q}, limit, []string{"task"}, readTask)
 }
 
 // Create creates a task in the owner that it names, or in the client's default owner, and returns
@@ -175,7 +192,7 @@ func (s *TasksService) page(ctx context.Context, o TaskListOptions, start, limit
 //	API: POST /v2/tasks
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tasks/tasks.html
-func (s *TasksService) Create(ctx context.Context, task *Task) (*Task, error) {
+func (s TasksService) Create(ctx context.Context, task *Task) (*Task, error) {
 	body, err := task.body(modeCreate)
 	if err != nil {
 		return nil, err
@@ -195,12 +212,12 @@ func (s *TasksService) Create(ctx context.Context, task *Task) (*Task, error) {
 //	API: PUT /v2/tasks/{id}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tasks/tasks.html
-func (s *TasksService) Update(ctx context.Context, task *Task) (*Task, error) {
+func (s TasksService) Update(ctx context.Context, task *Task) (*Task, error) {
 	body, err := task.body(modeUpdate)
 	if err != nil {
 		return nil, err
 	}
-	t, err := s.c.targetOf(task)
+	t, err := s.c.targetOf(ctx, task)
 	if err != nil {
 		return nil, err
 	}
@@ -212,8 +229,8 @@ func (s *TasksService) Update(ctx context.Context, task *Task) (*Task, error) {
 //	API: DELETE /v2/tasks/{id}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tasks/tasks.html
-func (s *TasksService) Delete(ctx context.Context, taskID int64, opts *OwnerOptions) error {
-	t, err := s.c.targetOf(TaskRef{ID: taskID, Owner: copyOf(opts).Owner})
+func (s TasksService) Delete(ctx context.Context, taskID int64) error {
+	t, err := s.c.targetOf(ctx, TaskRef{ID: taskID})
 	if err != nil {
 		return err
 	}
@@ -271,20 +288,6 @@ func flag(w *wire.Writer, key string, v *bool) {
 		w.Key(key)
 		w.Bool(*v)
 	}
-}
-
-// hung adds to a query what can be read with a task or a victim.
-func (i Include) hung(q url.Values) url.Values {
-	if i&(IncludeTags|IncludeAttributes) != 0 && q == nil {
-		q = url.Values{}
-	}
-	if i&IncludeTags != 0 {
-		q.Set("includeTags", "true")
-	}
-	if i&IncludeAttributes != 0 {
-		q.Set("includeAttributes", "true")
-	}
-	return q
 }
 
 func readTask(r *wire.Reader) *Task {

@@ -52,7 +52,7 @@ func TestTaskKeepsWhatThePackageDoesNotName(t *testing.T) {
 			"tag":[{"name":"Phishing"}],"attribute":{"id":"5","type":"Description","value":"v"},"lastModified":"2026-03-04T10:00:00",
 			"reminderDate":"2026-03-03T10:00:00Z","escalationDate":"2026-03-05T10:00:00Z","description":"d","webLink":"w","dateAdded":"2026-03-01"}}}`,
 	})
-	got, err := client.Tasks.Get(t.Context(), 31, &threatconnect.TaskGetOptions{Owner: "Example Organization", Include: threatconnect.IncludeAll})
+	got, err := client.InOwner("Example Organization").Tasks.Get(t.Context(), 31, &threatconnect.TaskGetOptions{Include: threatconnect.Include{Tags: true, Attributes: true}})
 	require.NoError(t, err)
 	assert.Equal(t, `"x-1"`, string(got.Extra["xid"]))
 	assert.Equal(t, "Phishing", got.Tags[0].Name)
@@ -73,8 +73,8 @@ func TestTasksAreListedWithEveryFilter(t *testing.T) {
 			"reminded%3Dtrue,dueDate%3C2026-01-02T03%3A04%3A05Z,dateAdded%3E2026-01-02T03%3A04%3A05Z&orParams=true&owner=Example&resultLimit=2&resultStart=4",
 		answer: `{"status":"Success","data":{"resultCount":9,"task":[{"id":"1","name":"a","ownerName":"Example"},{"id":2,"name":"b"}]}}`,
 	})
-	p, err := client.Tasks.List(t.Context(), &threatconnect.TaskListOptions{
-		ListOptions: threatconnect.ListOptions{Start: 4, Limit: 2}, Owner: "Example", Any: true,
+	p, err := client.InOwner("Example").Tasks.List(t.Context(), &threatconnect.TaskListOptions{
+		ListOptions: threatconnect.ListOptions{Start: 4, Limit: 2}, Any: true,
 		Filters: threatconnect.Filters{
 			threatconnect.ByName.StartsWith("Call"), threatconnect.ByStatus.IsNot(string(threatconnect.TaskNotStarted)),
 			threatconnect.ByAssignee.Is("john@example.com"), threatconnect.ByEscalatee.Is("x"), threatconnect.ByOverdue.Is(true),
@@ -134,7 +134,7 @@ func TestTaskIsCreatedAndUpdatedWithWhatIsSet(t *testing.T) {
 	require.NoError(t, err)
 	_, err = client.Tasks.Create(t.Context(), &threatconnect.Task{Name: "x"})
 	require.NoError(t, err)
-	require.NoError(t, client.Tasks.Delete(t.Context(), 31, &threatconnect.OwnerOptions{Owner: "Example"}))
+	require.NoError(t, client.InOwner("Example").Tasks.Delete(t.Context(), 31))
 }
 
 func TestTaskThatThePlatformWouldRefuseIsNotSent(t *testing.T) {
@@ -171,7 +171,7 @@ func TestTaskThatThePlatformWouldRefuseIsNotSent(t *testing.T) {
 	}
 	_, err := tasks.Get(t.Context(), 0, nil)
 	peopleRefused(t, err, "task id", "")
-	peopleRefused(t, tasks.Delete(t.Context(), -1, nil), "task id", "")
+	peopleRefused(t, tasks.Delete(t.Context(), -1), "task id", "")
 }
 
 func TestTaskIsAResource(t *testing.T) {

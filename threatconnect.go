@@ -17,54 +17,64 @@ const Version = "0.1.0"
 // Client talks to one ThreatConnect instance as one API user.
 //
 // Make one with [NewClient] and keep it: it holds the connection pool. Its services are the fields
-// below. A Client and its services are safe for concurrent use and never change after NewClient.
+// below. A Client and its services are safe for concurrent use and never change. Services are values
+// that may be copied; the zero Client and the zero value of a service return an error from every call.
 // Printing a Client shows its base URL and default owner, never a credential.
 type Client struct {
 	// Indicators reads and writes addresses, hosts, URLs, files and the other indicator types.
-	Indicators *IndicatorsService
+	Indicators IndicatorsService
 	// Batch imports indicators, groups and associations in any number.
-	Batch *BatchService
+	Batch BatchService
 	// Groups reads and writes incidents, reports, adversaries and the other group types.
-	Groups *GroupsService
+	Groups GroupsService
 	// Owners lists the organizations, communities and sources that the API user sees.
-	Owners *OwnersService
+	Owners OwnersService
 	// Tags reads and writes tags, puts them on resources and takes them off.
-	Tags *TagsService
+	Tags TagsService
 	// Associations links resources and reads what is linked.
-	Associations *AssociationsService
+	Associations AssociationsService
 	// Attributes reads and writes the attributes of resources.
-	Attributes *AttributesService
+	Attributes AttributesService
 	// FileOccurrences reads and writes where files were found.
-	FileOccurrences *FileOccurrencesService
+	FileOccurrences FileOccurrencesService
 	// SecurityLabels applies security labels to resources and their attributes.
-	SecurityLabels *SecurityLabelsService
+	SecurityLabels SecurityLabelsService
 	// Tasks reads and writes tasks, their assignees and escalatees.
-	Tasks *TasksService
+	Tasks TasksService
 	// Victims reads and writes victims.
-	Victims *VictimsService
+	Victims VictimsService
 	// VictimAssets reads and writes the addresses, accounts and numbers of victims.
-	VictimAssets *VictimAssetsService
+	VictimAssets VictimAssetsService
 	// AdversaryAssets reads and writes the handles, numbers and URLs of adversaries.
-	AdversaryAssets *AdversaryAssetsService
+	AdversaryAssets AdversaryAssetsService
 	// Types lists the instance's types of indicators, attributes and associations.
-	Types *TypesService
+	Types TypesService
 	// Bulk reads the daily reports of all indicators of a community or source.
-	Bulk *BulkService
+	Bulk BulkService
 	// Playbooks lists, exports, imports and switches playbooks.
-	Playbooks *PlaybooksService
+	Playbooks PlaybooksService
 	// DataStore sends single requests to the DataStore; DataStoreOf is the typed way.
-	DataStore *DataStoreService
+	DataStore DataStoreService
 	// Logs sends an app's log to the platform.
-	Logs *LogsService
+	Logs LogsService
 	// Metrics keeps custom metrics for dashboards.
-	Metrics *MetricsService
+	Metrics MetricsService
 	// Notifications sends messages to users of the platform.
-	Notifications *NotificationsService
+	Notifications NotificationsService
 
+	*core                // shared by all copies
+	owner    string      // the default owner; empty means the API user's organization
+	defaults CallOptions // for calls whose own options say nothing
+	err      error       // why every call fails: the copy was asked for with something invalid
+}
+
+// core is what a client and its copies share.
+type core struct {
 	cfg     config
 	offset  atomic.Int64 // server clock minus ours in nanoseconds, 0 while ours is right
 	buffers sync.Pool    // of *bytes.Buffer, for answers
 	seed    maphash.Seed // of the fingerprints of pages
+	types   typeTable    // the instance's own indicator types
 }
 
 // service is what every service is: a client to send with.
@@ -113,29 +123,34 @@ func NewClient(baseURL string, credentials Credentials, options ...Option) (*Cli
 	cfg.proxy, cfg.tls = nil, nil // the HTTP client has them; a proxy's password stands nowhere else
 	cfg.userAgent = strings.TrimSpace(cfg.product + " threatconnect-go/" + Version)
 
-	c := &Client{cfg: cfg, seed: maphash.MakeSeed()}
+	return newClient(&core{cfg: cfg, seed: maphash.MakeSeed(), types: newTypeTable()}, cfg.owner, CallOptions{}, nil), nil
+}
+
+// newClient returns a client over a core, with its services.
+func newClient(shared *core, owner string, defaults CallOptions, err error) *Client {
+	c := &Client{core: shared, owner: owner, defaults: defaults, err: err}
 	s := service{c}
 	c.Indicators = newIndicatorsService(s)
-	c.Batch = &BatchService{s}
+	c.Batch = BatchService{s}
 	c.Groups = newGroupsService(s)
-	c.Owners = &OwnersService{s}
-	c.Tags = &TagsService{s}
-	c.Associations = &AssociationsService{s}
-	c.Attributes = &AttributesService{s}
-	c.FileOccurrences = &FileOccurrencesService{s}
-	c.SecurityLabels = &SecurityLabelsService{s}
+	c.Owners = OwnersService{s}
+	c.Tags = TagsService{s}
+	c.Associations = AssociationsService{s}
+	c.Attributes = AttributesService{s}
+	c.FileOccurrences = FileOccurrencesService{s}
+	c.SecurityLabels = SecurityLabelsService{s}
 	c.Tasks = newTasksService(s)
-	c.Victims = &VictimsService{s}
-	c.VictimAssets = &VictimAssetsService{s}
-	c.AdversaryAssets = &AdversaryAssetsService{s}
-	c.Metrics = &MetricsService{s}
-	c.Notifications = &NotificationsService{s}
-	c.Types = &TypesService{s}
-	c.Bulk = &BulkService{s}
-	c.Playbooks = &PlaybooksService{s}
-	c.DataStore = &DataStoreService{s}
-	c.Logs = &LogsService{s}
-	return c, nil
+	c.Victims = VictimsService{s}
+	c.VictimAssets = VictimAssetsService{s}
+	c.AdversaryAssets = AdversaryAssetsService{s}
+	c.Metrics = MetricsService{s}
+	c.Notifications = NotificationsService{s}
+	c.Types = TypesService{s}
+	c.Bulk = BulkService{s}
+	c.Playbooks = PlaybooksService{s}
+	c.DataStore = DataStoreService{s}
+	c.Logs = LogsService{s}
+	return c
 }
 
 // NewClientFromEnv makes a client from the environment. It sends nothing.
@@ -171,30 +186,91 @@ func NewClientFromEnv(options ...Option) (*Client, error) {
 	return NewClient(base, credentials, options...)
 }
 
-// BaseURL returns the base URL as the client uses it.
-func (c *Client) BaseURL() string { return c.cfg.base.String() }
+// InOwner returns a copy of the client with another default owner: the name of an organization,
+// community or source. With "" the platform uses the API user's organization. The copy shares the
+// connections, the clock and the settings of the client; making one costs nothing and sends nothing.
+// If name cannot be sent, every call of the copy returns a [*ValidationError].
+//
+//	err := client.InOwner("Example Source").Indicators.Hosts.Delete(ctx, "evil.example")
+func (c *Client) InOwner(name string) *Client {
+	if err := c.usable(); err != nil {
+		return newClient(nil, "", CallOptions{}, err)
+	}
+	var err error
+	if name != "" {
+		err = checkHeaderText("owner", name)
+	}
+	return newClient(c.core, name, c.defaults, err)
+}
 
-// Owner returns the default owner that [WithOwner] set, or "" when the platform is to use the API
-// user's organization.
-func (c *Client) Owner() string { return c.cfg.owner }
+// With returns a copy of the client whose calls use o where their own options say nothing. It is the
+// way to give call options to methods that take no options, as Create and Add. The copy shares the
+// connections, the clock and the settings of the client; making one costs nothing and sends nothing.
+// If o is invalid, every call of the copy returns a [*ValidationError].
+func (c *Client) With(o CallOptions) *Client {
+	if err := c.usable(); err != nil {
+		return newClient(nil, "", CallOptions{}, err)
+	}
+	return newClient(c.core, c.owner, o.over(c.defaults), o.check())
+}
+
+// with is With for the options of one call: it needs no services.
+func (c *Client) with(o CallOptions) *Client {
+	if c == nil || c.core == nil || c.err != nil || o.isZero() {
+		return c
+	}
+	return &Client{core: c.core, owner: c.owner, defaults: o.over(c.defaults), err: o.check()}
+}
+
+// usable returns why the client cannot send: it was not made by [NewClient], or is an invalid copy.
+func (c *Client) usable() error {
+	switch {
+	case c == nil:
+		return errNoClient
+	case c.err != nil:
+		return c.err
+	case c.core == nil:
+		return errNoClient
+	}
+	return nil
+}
+
+var errNoClient = &ValidationError{Field: "client", Rule: "was not made with NewClient", Fix: "make one with NewClient and use its services"}
+
+// BaseURL returns the base URL as the client uses it.
+func (c *Client) BaseURL() string {
+	if c.usable() != nil {
+		return ""
+	}
+	return c.cfg.base.String()
+}
+
+// Owner returns the default owner that [WithOwner] or [Client.InOwner] set, or "" when the platform
+// uses the API user's organization.
+func (c *Client) Owner() string { return c.ownerOr("") }
 
 // UserAgent returns the User-Agent header that the client sends.
-func (c *Client) UserAgent() string { return c.cfg.userAgent }
+func (c *Client) UserAgent() string {
+	if c.usable() != nil {
+		return ""
+	}
+	return c.cfg.userAgent
+}
 
 // ownerOr returns owner, or the client's default when it is empty.
 func (c *Client) ownerOr(owner string) string {
-	if owner != "" {
+	if owner != "" || c == nil {
 		return owner
 	}
-	return c.cfg.owner
+	return c.owner
 }
 
 // String returns the base URL and the default owner.
 func (c *Client) String() string {
-	if c == nil {
-		return "threatconnect.Client(nil)"
+	if c.usable() != nil {
+		return "threatconnect.Client(unusable)"
 	}
-	return fmt.Sprintf("threatconnect.Client(%s, owner %q)", c.BaseURL(), c.cfg.owner)
+	return fmt.Sprintf("threatconnect.Client(%s, owner %q)", c.BaseURL(), c.owner)
 }
 
 // Format prints the same for every verb, so that no verb reaches the credentials.

@@ -217,7 +217,7 @@ func TestAClientPrintsItsBaseURLAndOwner(t *testing.T) {
 	require.NoError(t, json.Unmarshal(text, &back))
 	assert.Equal(t, want, back["client"])
 	var none *threatconnect.Client
-	assert.Equal(t, "threatconnect.Client(nil)", fmt.Sprint(none))
+	assert.Equal(t, "threatconnect.Client(unusable)", fmt.Sprint(none))
 }
 
 func TestNewClientRefuses(t *testing.T) {

@@ -66,9 +66,9 @@ func TestAttributeTypesAreListed(t *testing.T) {
 		require.NoError(t, err)
 		assert.Len(t, lengths, len(types))
 		assert.EqualValues(t, one.MaxLength, lengths["Description"])
-		require.ErrorIs(t, second(c.Types.AttributeLengths(ctx, &threatconnect.AttributeTypeListOptions{Owner: "Nobody"})), threatconnect.ErrOwnerRefused)
+		require.ErrorIs(t, second(c.InOwner("Nobody").Types.AttributeLengths(ctx, nil)), threatconnect.ErrOwnerRefused)
 		require.ErrorIs(t, second(c.Types.Attribute(ctx, "No such")), threatconnect.ErrNotFound)
-		require.ErrorIs(t, relatedErr(c.Types.Attributes(ctx, &threatconnect.AttributeTypeListOptions{Owner: "Nobody"})), threatconnect.ErrOwnerRefused)
+		require.ErrorIs(t, relatedErr(c.InOwner("Nobody").Types.Attributes(ctx, nil)), threatconnect.ErrOwnerRefused)
 	})
 }
 

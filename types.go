@@ -3,6 +3,7 @@ package threatconnect
 import (
 	"cmp"
 	"context"
+	"iter"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -44,21 +45,22 @@ func (t *IndicatorTypeInfo) Labels() []string {
 // TypesService reads what types an instance has. It is safe for concurrent use.
 type TypesService struct{ service }
 
-// Indicators lists the indicator types of the instance with their keys and regular expressions. It
-// costs one request a 500 types.
+// Indicators returns an iterator over the indicator types of the instance, with their keys and regular
+// expressions. It costs one request per 500 types. If a request fails, the iterator yields the error and
+// stops.
 //
 //	API: GET /v2/types/indicatorTypes
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s *TypesService) Indicators(ctx context.Context) ([]IndicatorTypeInfo, error) {
-	return Collect(pages(ctx, ListOptions{}, func(ctx context.Context, start, limit int) (*page[IndicatorTypeInfo], error) {
+func (s TypesService) Indicators(ctx context.Context) iter.Seq2[IndicatorTypeInfo, error] {
+	return pages(ctx, ListOptions{}, func(ctx context.Context, start, limit int) (*page[IndicatorTypeInfo], error) {
 		q := url.Values{"includeAdditional": {"true"}, "resultLimit": {strconv.Itoa(limit)}}
 		if start > 0 {
 			q.Set("resultStart", strconv.Itoa(start))
 		}
 		return list(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "types", "indicatorTypes"), query: q}, limit,
 			[]string{"indicatorType", "indicator"}, readIndicatorType)
-	}))
+	})
 }
 
 // Indicator reads one indicator type, by its entity, as in "host" or "registryKey". It costs one
@@ -67,7 +69,7 @@ func (s *TypesService) Indicators(ctx context.Context) ([]IndicatorTypeInfo, err
 //	API: GET /v2/types/indicatorTypes/{indicatorType}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s *TypesService) Indicator(ctx context.Context, entity string) (*IndicatorTypeInfo, error) {
+func (s TypesService) Indicator(ctx context.Context, entity string) (*IndicatorTypeInfo, error) {
 	return one(ctx, s.c, &call{
 		method: http.MethodGet,
 		route:  at("v2", "types", "indicatorTypes", value(entity)),

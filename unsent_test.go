@@ -26,7 +26,7 @@ func TestIdentifiersThatAreNotSent(t *testing.T) {
 			require.ErrorIs(t, c.Indicators.Delete(t.Context(), threatconnect.IndicatorRef{Type: typ, Value: v}), threatconnect.ErrValidation, "%s %q", typ, v)
 		}
 		require.ErrorIs(t, c.Tags.Remove(t.Context(), group, v), threatconnect.ErrValidation, "tag %q", v)
-		require.ErrorIs(t, c.Tags.Delete(t.Context(), v, nil), threatconnect.ErrValidation, "tag %q", v)
+		require.ErrorIs(t, c.Tags.Delete(t.Context(), v), threatconnect.ErrValidation, "tag %q", v)
 		require.ErrorIs(t, c.SecurityLabels.Remove(t.Context(), group, v), threatconnect.ErrValidation, "label %q", v)
 	}
 	require.ErrorIs(t, c.Tasks.Assignees.Remove(t.Context(), threatconnect.TaskRef{ID: 1}, ".."), threatconnect.ErrValidation)

@@ -148,7 +148,7 @@ func said(f func(ctx context.Context, c *threatconnect.Client, v string) error) 
 
 // typedKinds are the two ways to name an indicator of a type: in the body of a new one, and in the
 // path.
-func typedKinds[T threatconnect.Indicator](name, branch, field string, s func(*threatconnect.Client) *threatconnect.TypedIndicators[T],
+func typedKinds[T threatconnect.Indicator](name, branch, field string, s func(*threatconnect.Client) threatconnect.TypedIndicators[T],
 	make func(string) T, want func(string) (string, error),
 ) []kindOfValue {
 	return []kindOfValue{
@@ -190,16 +190,16 @@ func typedKinds[T threatconnect.Indicator](name, branch, field string, s func(*t
 func kindsOfValues() []kindOfValue {
 	var kinds []kindOfValue
 	type client = threatconnect.Client
-	kinds = append(kinds, typedKinds("an address", "addresses", "ip", func(c *client) *threatconnect.TypedIndicators[*threatconnect.Address] { return c.Indicators.Addresses }, threatconnect.NewAddress, threatconnect.CanonicalAddress)...)
-	kinds = append(kinds, typedKinds("an e-mail address", "emailAddresses", "address", func(c *client) *threatconnect.TypedIndicators[*threatconnect.EmailAddress] {
+	kinds = append(kinds, typedKinds("an address", "addresses", "ip", func(c *client) threatconnect.TypedIndicators[*threatconnect.Address] { return c.Indicators.Addresses }, threatconnect.NewAddress, threatconnect.CanonicalAddress)...)
+	kinds = append(kinds, typedKinds("an e-mail address", "emailAddresses", "address", func(c *client) threatconnect.TypedIndicators[*threatconnect.EmailAddress] {
 		return c.Indicators.EmailAddresses
 	}, threatconnect.NewEmailAddress, threatconnect.CanonicalEmailAddress)...)
-	kinds = append(kinds, typedKinds("a host", "hosts", "hostName", func(c *client) *threatconnect.TypedIndicators[*threatconnect.Host] { return c.Indicators.Hosts }, threatconnect.NewHost, threatconnect.CanonicalHost)...)
-	kinds = append(kinds, typedKinds("a URL", "urls", "text", func(c *client) *threatconnect.TypedIndicators[*threatconnect.URL] { return c.Indicators.URLs }, threatconnect.NewURL, threatconnect.CanonicalURL)...)
-	kinds = append(kinds, typedKinds("an ASN", "asns", "AS Number", func(c *client) *threatconnect.TypedIndicators[*threatconnect.ASN] { return c.Indicators.ASNs }, threatconnect.NewASN, threatconnect.CanonicalASN)...)
-	kinds = append(kinds, typedKinds("a CIDR", "cidrBlocks", "Block", func(c *client) *threatconnect.TypedIndicators[*threatconnect.CIDR] { return c.Indicators.CIDRs }, threatconnect.NewCIDR, threatconnect.CanonicalCIDR)...)
-	kinds = append(kinds, typedKinds("a mutex", "mutexes", "Mutex", func(c *client) *threatconnect.TypedIndicators[*threatconnect.Mutex] { return c.Indicators.Mutexes }, threatconnect.NewMutex, threatconnect.CanonicalMutex)...)
-	kinds = append(kinds, typedKinds("a user agent", "userAgents", "User Agent String", func(c *client) *threatconnect.TypedIndicators[*threatconnect.UserAgent] {
+	kinds = append(kinds, typedKinds("a host", "hosts", "hostName", func(c *client) threatconnect.TypedIndicators[*threatconnect.Host] { return c.Indicators.Hosts }, threatconnect.NewHost, threatconnect.CanonicalHost)...)
+	kinds = append(kinds, typedKinds("a URL", "urls", "text", func(c *client) threatconnect.TypedIndicators[*threatconnect.URL] { return c.Indicators.URLs }, threatconnect.NewURL, threatconnect.CanonicalURL)...)
+	kinds = append(kinds, typedKinds("an ASN", "asns", "AS Number", func(c *client) threatconnect.TypedIndicators[*threatconnect.ASN] { return c.Indicators.ASNs }, threatconnect.NewASN, threatconnect.CanonicalASN)...)
+	kinds = append(kinds, typedKinds("a CIDR", "cidrBlocks", "Block", func(c *client) threatconnect.TypedIndicators[*threatconnect.CIDR] { return c.Indicators.CIDRs }, threatconnect.NewCIDR, threatconnect.CanonicalCIDR)...)
+	kinds = append(kinds, typedKinds("a mutex", "mutexes", "Mutex", func(c *client) threatconnect.TypedIndicators[*threatconnect.Mutex] { return c.Indicators.Mutexes }, threatconnect.NewMutex, threatconnect.CanonicalMutex)...)
+	kinds = append(kinds, typedKinds("a user agent", "userAgents", "User Agent String", func(c *client) threatconnect.TypedIndicators[*threatconnect.UserAgent] {
 		return c.Indicators.UserAgents
 	}, threatconnect.NewUserAgent, threatconnect.CanonicalUserAgent)...)
 	host, incident := threatconnect.IndicatorRef{Type: threatconnect.TypeHost, Value: "www.example.com"}, threatconnect.GroupRef{Type: threatconnect.GroupIncident, ID: 1}
@@ -237,7 +237,7 @@ func kindsOfValues() []kindOfValue {
 			if v == "" {
 				return &threatconnect.ValidationError{Field: "none"} // an empty owner is the client's own
 			}
-			_, err := c.Indicators.Hosts.List(ctx, &threatconnect.IndicatorListOptions{Owner: v})
+			_, err := c.InOwner(v).Indicators.Hosts.List(ctx, nil)
 			return err
 		}), nil, inQuery("owner")},
 		kindOfValue{"a filter's value", "/v2/indicators", said(func(ctx context.Context, c *client, v string) error {
@@ -250,18 +250,18 @@ func kindsOfValues() []kindOfValue {
 			return v, nil
 		}, func(r *rawRequest) string { return strings.TrimPrefix(r.query.Get("filters"), "summary=") }},
 		kindOfValue{"a tag in a path", "/v2/tags/{tagName}", said(func(ctx context.Context, c *client, v string) error {
-			_, err := c.Tags.Get(ctx, v, nil)
+			_, err := c.Tags.Get(ctx, v)
 			return err
 		}), threatconnect.CanonicalTag, inPath(2)},
 		kindOfValue{"a tag on something", "/v2/indicators/{type}/{indicator}/tags/{tagName}", said(func(ctx context.Context, c *client, v string) error {
 			return c.Tags.Add(ctx, host, v)
 		}), threatconnect.CanonicalTag, inPath(5)},
 		kindOfValue{"a tag in a body", "/v2/tags", said(func(ctx context.Context, c *client, v string) error {
-			_, err := c.Tags.Create(ctx, threatconnect.Tag{Name: v}, nil)
+			_, err := c.Tags.Create(ctx, threatconnect.Tag{Name: v})
 			return err
 		}), threatconnect.CanonicalTag, inBody("name")},
 		kindOfValue{"a label in a path", "/v2/securityLabels/{securityLabelName}", said(func(ctx context.Context, c *client, v string) error {
-			_, err := c.SecurityLabels.Get(ctx, v, nil)
+			_, err := c.SecurityLabels.Get(ctx, v)
 			return err
 		}), threatconnect.CanonicalSecurityLabel, inPath(2)},
 		kindOfValue{"a label on something", "/v2/groups/{type}/{id}/securityLabels/{securityLabelName}", said(func(ctx context.Context, c *client, v string) error {

@@ -14,8 +14,8 @@ import (
 type VictimAssetsService struct{ service }
 
 // target is where the assets of a victim are.
-func (s *VictimAssetsService) target(victim Resource) (target, error) {
-	t, err := s.c.targetOf(victim)
+func (s VictimAssetsService) target(ctx context.Context, victim Resource) (target, error) {
+	t, err := s.c.targetOf(ctx, victim)
 	if err == nil && t.kind != kindVictim {
 		err = &ValidationError{Field: "resource", Rule: "want a victim, not a " + string(t.kind)}
 	}
@@ -23,12 +23,12 @@ func (s *VictimAssetsService) target(victim Resource) (target, error) {
 }
 
 // at returns where the assets of a kind are, the kind, and the owner.
-func (s *VictimAssetsService) at(victim Resource, t VictimAssetType) (target, *victimAssetDef, error) {
+func (s VictimAssetsService) at(ctx context.Context, victim Resource, t VictimAssetType) (target, *victimAssetDef, error) {
 	def := victimAssetDefOf(t)
 	if def == nil {
 		return target{}, nil, &ValidationError{Field: "victim asset type", Rule: fmt.Sprintf("%s is not one of the five kinds", quoteForeign(string(t))), Fix: "use one of the VictimAsset constants"}
 	}
-	on, err := s.target(victim)
+	on, err := s.target(ctx, victim)
 	return on, def, err
 }
 
@@ -38,8 +38,8 @@ func (s *VictimAssetsService) at(victim Resource, t VictimAssetType) (target, *v
 //	API: GET /v2/victims/{id}/victimAssets
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
-func (s *VictimAssetsService) On(ctx context.Context, victim Resource) ([]VictimAsset, error) {
-	on, err := s.target(victim)
+func (s VictimAssetsService) On(ctx context.Context, victim Resource) ([]VictimAsset, error) {
+	on, err := s.target(ctx, victim)
 	if err != nil {
 		return nil, err
 	}
@@ -52,8 +52,8 @@ func (s *VictimAssetsService) On(ctx context.Context, victim Resource) ([]Victim
 //	API: GET /v2/victims/{id}/victimAssets/{victimAssetType}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
-func (s *VictimAssetsService) OfType(ctx context.Context, victim Resource, t VictimAssetType) ([]VictimAsset, error) {
-	on, def, err := s.at(victim, t)
+func (s VictimAssetsService) OfType(ctx context.Context, victim Resource, t VictimAssetType) ([]VictimAsset, error) {
+	on, def, err := s.at(ctx, victim, t)
 	if err != nil {
 		return nil, err
 	}
@@ -66,8 +66,8 @@ func (s *VictimAssetsService) OfType(ctx context.Context, victim Resource, t Vic
 //	API: GET /v2/victims/{id}/victimAssets/{victimAssetType}/{assetId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
-func (s *VictimAssetsService) Get(ctx context.Context, victim Resource, t VictimAssetType, assetID int64) (VictimAsset, error) {
-	on, def, err := s.at(victim, t)
+func (s VictimAssetsService) Get(ctx context.Context, victim Resource, t VictimAssetType, assetID int64) (VictimAsset, error) {
+	on, def, err := s.at(ctx, victim, t)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +87,7 @@ func (s *VictimAssetsService) Get(ctx context.Context, victim Resource, t Victim
 //	API: POST /v2/victims/{id}/victimAssets/{victimAssetType}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
-func (s *VictimAssetsService) Add(ctx context.Context, victim Resource, asset VictimAsset) (VictimAsset, error) {
+func (s VictimAssetsService) Add(ctx context.Context, victim Resource, asset VictimAsset) (VictimAsset, error) {
 	return s.send(ctx, http.MethodPost, victim, asset)
 }
 
@@ -97,7 +97,7 @@ func (s *VictimAssetsService) Add(ctx context.Context, victim Resource, asset Vi
 //	API: PUT /v2/victims/{id}/victimAssets/{victimAssetType}/{assetId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
-func (s *VictimAssetsService) Update(ctx context.Context, victim Resource, asset VictimAsset) (VictimAsset, error) {
+func (s VictimAssetsService) Update(ctx context.Context, victim Resource, asset VictimAsset) (VictimAsset, error) {
 	return s.send(ctx, http.MethodPut, victim, asset)
 }
 
@@ -106,8 +106,8 @@ func (s *VictimAssetsService) Update(ctx context.Context, victim Resource, asset
 //	API: DELETE /v2/victims/{id}/victimAssets/{victimAssetType}/{assetId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
-func (s *VictimAssetsService) Remove(ctx context.Context, victim Resource, t VictimAssetType, assetID int64) error {
-	on, def, err := s.at(victim, t)
+func (s VictimAssetsService) Remove(ctx context.Context, victim Resource, t VictimAssetType, assetID int64) error {
+	on, def, err := s.at(ctx, victim, t)
 	if err != nil {
 		return err
 	}
@@ -122,11 +122,11 @@ var (
 	errVictimAssetID  = &ValidationError{Field: "victim asset id", Rule: "want a positive number", Fix: "create the asset first, or list the assets to learn its id"}
 )
 
-func (s *VictimAssetsService) send(ctx context.Context, method string, victim Resource, asset VictimAsset) (VictimAsset, error) {
+func (s VictimAssetsService) send(ctx context.Context, method string, victim Resource, asset VictimAsset) (VictimAsset, error) {
 	if isNil(asset) {
 		return nil, errNilVictimAsset
 	}
-	on, def, err := s.at(victim, asset.Type())
+	on, def, err := s.at(ctx, victim, asset.Type())
 	if err != nil {
 		return nil, err
 	}

@@ -6,8 +6,6 @@ import (
 	"iter"
 	"net/http"
 
-	"github.com/google/go-querystring/query"
-
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
@@ -29,29 +27,42 @@ type Victim struct {
 	// name.
 	Owner Owner `json:"owner,omitzero"`
 
-	Tags       []Tag       `json:"tag,omitzero"`       // read only, with IncludeTags
-	Attributes []Attribute `json:"attribute,omitzero"` // read only, with IncludeAttributes
+	Tags       []Tag       `json:"tag,omitzero"`       // read only, with Include.Tags
+	Attributes []Attribute `json:"attribute,omitzero"` // read only, with Include.Attributes
 
 	// Extra holds what the platform sent beyond the fields of this package.
 	Extra map[string]json.RawMessage `json:"extra,omitzero"`
 }
 
-func (v *Victim) target() (target, error) {
+// Ref returns the reference to the victim. One that was not read or created has no id, and its reference
+// is refused.
+func (v *Victim) Ref() VictimRef {
+	if v == nil {
+		return VictimRef{}
+	}
+	return VictimRef{ID: v.ID, Owner: v.Owner.Name}
+}
+
+func (v *Victim) target(ctx context.Context, c *Client) (target, error) {
 	if v == nil {
 		return target{}, errNilVictim
 	}
-	return VictimRef{ID: v.ID, Owner: v.Owner.Name}.target()
+	return v.Ref().target(ctx, c)
 }
+
+func (*Victim) resource() {}
 
 var errNilVictim = &ValidationError{Field: "victim", Rule: "is nil"}
 
-// VictimRef names a victim by its id.
+// VictimRef names a victim by its id. It is comparable.
 type VictimRef struct {
 	ID    int64
 	Owner string // empty means the client's default owner
 }
 
-func (r VictimRef) target() (target, error) {
+func (VictimRef) resource() {}
+
+func (r VictimRef) target(context.Context, *Client) (target, error) {
 	if r.ID <= 0 {
 		return target{}, &ValidationError{Field: "victim id", Rule: "want a positive number", Fix: "create the victim first, or read it to learn its id"}
 	}
@@ -64,21 +75,19 @@ func (r VictimRef) target() (target, error) {
 // [VictimAssetsService].
 type VictimsService struct{ service }
 
-// VictimGetOptions says how one victim is read. Nil and the zero value read it from the client's
-// default owner, without tags and attributes.
+// VictimGetOptions selects what one victim is read with. Nil and the zero value read it without tags and
+// attributes.
 type VictimGetOptions struct {
-	Owner   string  // empty means the client's default owner
-	Include Include // IncludeTags, IncludeAttributes; the platform has nothing else to add to a victim
+	CallOptions
+	Include Include `url:"-"` // Tags and Attributes; Labels is refused, and there are no additional fields
 }
 
-// VictimListOptions says which victims are listed. Nil and the zero value list those of the
-// client's default owner.
+// VictimListOptions selects victims of a list. Nil and the zero value list all of the client's default owner.
 type VictimListOptions struct {
 	ListOptions
-	Owner   string  `url:"owner,omitempty"`    // empty means the client's default owner
 	Filters Filters `url:"filters,omitempty"`  // conditions: ByName only
-	Any     bool    `url:"orParams,omitempty"` // list what meets any filter instead of all of them
-	Include Include `url:"-"`                  // IncludeTags, IncludeAttributes; the platform has nothing else to add to a victim
+	Any     bool    `url:"orParams,omitempty"` // select what meets any filter, not all of them
+	Include Include `url:"-"`                  // Tags and Attributes; Labels is refused, and there are no additional fields
 }
 
 // Get reads one victim. One that the owner does not have is an error that matches [ErrNotFound]. It
@@ -87,13 +96,20 @@ type VictimListOptions struct {
 //	API: GET /v2/victims/{id}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
-func (s *VictimsService) Get(ctx context.Context, victimID int64, opts *VictimGetOptions) (*Victim, error) {
+func (s VictimsService) Get(ctx context.Context, victimID int64, opts *VictimGetOptions) (*Victim, error) {
 	o := copyOf(opts)
-	t, err := s.c.targetOf(VictimRef{ID: victimID, Owner: o.Owner})
+	t, err := s.c.targetOf(ctx, VictimRef{ID: victimID})
 	if err != nil {
 		return nil, err
 	}
-	return one(ctx, s.c, &call{method: http.MethodGet, route: t.route, query: o.Include.hung(ownerQuery(t.owner))}, []string{"victim"}, readVictimOf(t.owner))
+	q, err := optionQuery(o, t.owner)
+	if err != nil {
+		return nil, err
+	}
+	if err := o.Include.attachedOnly("victim", q); err != nil {
+		return nil, err
+	}
+	return one(ctx, s.c.with(o.CallOptions), &call{method: http.MethodGet, route: t.route, query: q}, []string{"victim"}, readVictimOf(t.owner))
 }
 
 // List reads one page of victims, with one request.
@@ -101,7 +117,7 @@ func (s *VictimsService) Get(ctx context.Context, victimID int64, opts *VictimGe
 //	API: GET /v2/victims
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
-func (s *VictimsService) List(ctx context.Context, opts *VictimListOptions) (*Page[*Victim], error) {
+func (s VictimsService) List(ctx context.Context, opts *VictimListOptions) (*Page[*Victim], error) {
 	o := copyOf(opts)
 	p, err := s.page(ctx, o, o.Start, o.Limit)
 	if err != nil {
@@ -115,14 +131,14 @@ func (s *VictimsService) List(ctx context.Context, opts *VictimListOptions) (*Pa
 //	API: GET /v2/victims
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
-func (s *VictimsService) All(ctx context.Context, opts *VictimListOptions) iter.Seq2[*Victim, error] {
+func (s VictimsService) All(ctx context.Context, opts *VictimListOptions) iter.Seq2[*Victim, error] {
 	o := copyOf(opts)
 	return pages(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[*Victim], error) {
 		return s.page(ctx, o, start, limit)
 	})
 }
 
-func (s *VictimsService) page(ctx context.Context, o VictimListOptions, start, limit int) (*page[*Victim], error) {
+func (s VictimsService) page(ctx context.Context, o VictimListOptions, start, limit int) (*page[*Victim], error) {
 	o.Start, o.Limit = start, limit
 	if err := o.check(); err != nil {
 		return nil, err
@@ -130,12 +146,14 @@ func (s *VictimsService) page(ctx context.Context, o VictimListOptions, start, l
 	if err := o.Filters.check("victims", "name"); err != nil {
 		return nil, err
 	}
-	o.Owner = s.c.ownerOr(o.Owner)
-	q, err := query.Values(o)
+	q, err := optionQuery(o, s.c.Owner())
 	if err != nil {
 		return nil, err
 	}
-	return list(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "victims"), query: o.Include.hung(q)}, limit, []string{"victim"}, readVictimOf(o.Owner))
+	if err := o.Include.attachedOnly("victim", q); err != nil {
+		return nil, err
+	}
+	return list(ctx, s.c.with(o.CallOptions), &call{method: http.MethodGet, route: at("v2", "victims"), query: q}, limit, []string{"victim"}, readVictimOf(s.c.Owner()))
 }
 
 // Create creates a victim in the owner that it names, or in the client's default owner, and returns
@@ -147,7 +165,7 @@ func (s *VictimsService) page(ctx context.Context, o VictimListOptions, start, l
 //	API: POST /v2/victims
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
-func (s *VictimsService) Create(ctx context.Context, victim *Victim) (*Victim, error) {
+func (s VictimsService) Create(ctx context.Context, victim *Victim) (*Victim, error) {
 	if victim == nil {
 		return nil, errNilVictim
 	}
@@ -164,11 +182,11 @@ func (s *VictimsService) Create(ctx context.Context, victim *Victim) (*Victim, e
 //	API: PUT /v2/victims/{id}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
-func (s *VictimsService) Update(ctx context.Context, victim *Victim) (*Victim, error) {
+func (s VictimsService) Update(ctx context.Context, victim *Victim) (*Victim, error) {
 	if victim == nil {
 		return nil, errNilVictim
 	}
-	t, err := s.c.targetOf(victim)
+	t, err := s.c.targetOf(ctx, victim)
 	if err != nil {
 		return nil, err
 	}
@@ -180,15 +198,15 @@ func (s *VictimsService) Update(ctx context.Context, victim *Victim) (*Victim, e
 //	API: DELETE /v2/victims/{id}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
-func (s *VictimsService) Delete(ctx context.Context, victimID int64, opts *OwnerOptions) error {
-	t, err := s.c.targetOf(VictimRef{ID: victimID, Owner: copyOf(opts).Owner})
+func (s VictimsService) Delete(ctx context.Context, victimID int64) error {
+	t, err := s.c.targetOf(ctx, VictimRef{ID: victimID})
 	if err != nil {
 		return err
 	}
 	return s.c.write(ctx, http.MethodDelete, t.route, t.owner)
 }
 
-func (s *VictimsService) send(ctx context.Context, method string, r route, owner string, v *Victim) (*Victim, error) {
+func (s VictimsService) send(ctx context.Context, method string, r route, owner string, v *Victim) (*Victim, error) {
 	name, err := trimmedName("victim name", v.Name, 0)
 	if err != nil {
 		return nil, err

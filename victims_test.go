@@ -21,8 +21,8 @@ func TestVictimRemembersTheOwnerItWasAskedForIn(t *testing.T) {
 		peopleCall{method: "GET", target: "/v2/victims?filters=name%5EJo&includeTags=true&orParams=true&owner=Example&resultLimit=1",
 			answer: `{"status":"Success","data":{"resultCount":2,"victim":{"id":41,"name":"Jo"}}}`},
 	)
-	opts := &threatconnect.VictimGetOptions{Owner: "Example Source", Include: threatconnect.IncludeTags | threatconnect.IncludeAttributes}
-	got, err := client.Victims.Get(t.Context(), 41, opts)
+	opts := &threatconnect.VictimGetOptions{Include: threatconnect.Include{Tags: true, Attributes: true}}
+	got, err := client.InOwner("Example Source").Victims.Get(t.Context(), 41, opts)
 	require.NoError(t, err)
 	extra := got.Extra
 	got.Extra = nil
@@ -37,8 +37,8 @@ func TestVictimRemembersTheOwnerItWasAskedForIn(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, got.Owner)
 
-	p, err := client.Victims.List(t.Context(), &threatconnect.VictimListOptions{
-		ListOptions: threatconnect.ListOptions{Limit: 1}, Owner: "Example", Any: true, Include: threatconnect.IncludeTags,
+	p, err := client.InOwner("Example").Victims.List(t.Context(), &threatconnect.VictimListOptions{
+		ListOptions: threatconnect.ListOptions{Limit: 1}, Any: true, Include: threatconnect.Include{Tags: true},
 		Filters: threatconnect.Filters{threatconnect.ByName.StartsWith("Jo")},
 	})
 	require.NoError(t, err)
@@ -76,7 +76,7 @@ func TestVictimIsCreatedAndUpdatedWithItsName(t *testing.T) {
 	require.NoError(t, err)
 	_, err = client.Victims.Create(t.Context(), &threatconnect.Victim{Name: "Jo"})
 	require.NoError(t, err)
-	require.NoError(t, client.Victims.Delete(t.Context(), 41, nil))
+	require.NoError(t, client.Victims.Delete(t.Context(), 41))
 }
 
 func TestVictimThatThePlatformWouldRefuseIsNotSent(t *testing.T) {
@@ -112,7 +112,7 @@ func TestVictimThatThePlatformWouldRefuseIsNotSent(t *testing.T) {
 	peopleRefused(t, err, "filter on overdue", "")
 	_, err = victims.List(t.Context(), &threatconnect.VictimListOptions{ListOptions: threatconnect.ListOptions{Start: -1}})
 	peopleRefused(t, err, "list start", "")
-	peopleRefused(t, victims.Delete(t.Context(), 0, nil), "victim id", "")
+	peopleRefused(t, victims.Delete(t.Context(), 0), "victim id", "")
 	var none *threatconnect.Victim
 	_, err = peopleWire(t).Tags.On(t.Context(), none)
 	peopleRefused(t, err, "resource", "")

@@ -69,8 +69,8 @@ func TestIDsThatAreSentHave64Bits(t *testing.T) {
 			return c.Attributes.Get(ctx, group, id)
 		}),
 		"POST /v2/tasks/N/tags/x": func(ctx context.Context, c *tc.Client) error { return c.Tags.Add(ctx, task, "x") },
-		"DELETE /v2/tasks/N":      func(ctx context.Context, c *tc.Client) error { return c.Tasks.Delete(ctx, id, nil) },
-		"DELETE /v2/victims/N":    func(ctx context.Context, c *tc.Client) error { return c.Victims.Delete(ctx, id, nil) },
+		"DELETE /v2/tasks/N":      func(ctx context.Context, c *tc.Client) error { return c.Tasks.Delete(ctx, id) },
+		"DELETE /v2/victims/N":    func(ctx context.Context, c *tc.Client) error { return c.Victims.Delete(ctx, id) },
 		"DELETE /v2/victims/N/victimAssets/phoneNumbers/N": func(ctx context.Context, c *tc.Client) error {
 			return c.VictimAssets.Remove(ctx, victim, tc.VictimAssetPhone, id)
 		},

@@ -40,7 +40,7 @@ func TestTheClientReadsEveryOddity(t *testing.T) {
 				require.NoError(t, client.Tags.Add(ctx, in, "A/B"), "%T", in)
 			}
 			all, err := threatconnect.Collect(client.Indicators.All(ctx, &threatconnect.IndicatorListOptions{
-				Include: threatconnect.IncludeTags | threatconnect.IncludeAdditional}))
+				Include: threatconnect.Include{Tags: true}}))
 			require.NoError(t, err)
 			assert.Len(t, all, len(made))
 			host := threatconnect.NewHost("www.example.com")

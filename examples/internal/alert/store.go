@@ -94,7 +94,7 @@ func (h *handler) associate(ctx context.Context, event threatconnect.GroupRef, r
 func (h *handler) event(ctx context.Context, a *alert, r *report) (threatconnect.GroupRef, error) {
 	name := a.name()
 	filters := threatconnect.Filters{threatconnect.ByName.Is(name)}
-	for e, err := range h.client.Groups.Events.All(ctx, &threatconnect.GroupListOptions{Owner: h.owner, Filters: filters}) {
+	for e, err := range h.client.InOwner(h.owner).Groups.Events.All(ctx, &threatconnect.GroupListOptions{Filters: filters}) {
 		if err != nil {
 			return threatconnect.GroupRef{}, err
 		}

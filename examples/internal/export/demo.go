@@ -74,5 +74,5 @@ func changeDemo(ctx context.Context, client *threatconnect.Client) error {
 	if _, err := client.Indicators.Addresses.Update(ctx, off); err != nil {
 		return err
 	}
-	return client.Indicators.Hosts.Delete(ctx, "login.invoices.example", &threatconnect.OwnerOptions{Owner: owner})
+	return client.InOwner(owner).Indicators.Hosts.Delete(ctx, "login.invoices.example")
 }

@@ -115,7 +115,7 @@ func TestExportGoesOnFromTheLastRun(t *testing.T) {
 	assert.Equal(t, []string{"changed late.example"}, i.export(t), "what becomes visible late, with an earlier date, is in the overlap")
 	assert.Empty(t, i.export(t))
 
-	require.NoError(t, i.client.Indicators.Hosts.Delete(t.Context(), "old.example", &threatconnect.OwnerOptions{Owner: owner}))
+	require.NoError(t, i.client.InOwner(owner).Indicators.Hosts.Delete(t.Context(), "old.example"))
 	assert.Equal(t, []string{"deleted old.example"}, i.export(t))
 	assert.Empty(t, i.export(t))
 
@@ -128,7 +128,7 @@ func TestExportOfWhatWasDeletedAndCreatedAnewEndsAsChanged(t *testing.T) {
 	i := newInstance(t)
 	i.add(t, "Host", "back.example", 3, time.Minute)
 	assert.Len(t, i.export(t), 1)
-	require.NoError(t, i.client.Indicators.Hosts.Delete(t.Context(), "back.example", &threatconnect.OwnerOptions{Owner: owner}))
+	require.NoError(t, i.client.InOwner(owner).Indicators.Hosts.Delete(t.Context(), "back.example"))
 	i.add(t, "Host", "back.example", 3, time.Minute) // in the same second as before: its key is known
 	assert.Equal(t, []string{"deleted back.example", "changed back.example"}, i.export(t))
 	assert.Empty(t, i.export(t))
@@ -209,7 +209,7 @@ func TestExportKeepsABlockListComplete(t *testing.T) {
 	i.add(t, "Host", "a.example", 3, 0)
 	i.add(t, "Host", "c.example", 3, 0)
 	i.add(t, "Host", "e.example", 3, 0)
-	require.NoError(t, i.client.Indicators.Hosts.Delete(t.Context(), "b.example", &threatconnect.OwnerOptions{Owner: owner}))
+	require.NoError(t, i.client.InOwner(owner).Indicators.Hosts.Delete(t.Context(), "b.example"))
 	want := md5 + "\n" + sha1 + "\na.example\nc.example\nd.example\ne.example\n"
 	assert.Equal(t, want, list())
 	assert.Equal(t, want, list(), "nothing has changed")

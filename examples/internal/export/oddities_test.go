@@ -7,7 +7,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/threatconnect-go/threatconnect"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
@@ -20,7 +19,7 @@ func TestExportReadsInstancesOfAllKinds(t *testing.T) {
 		assert.Equal(t, []string{"changed one.example"}, i.export(t), "oddity %b", odd)
 		assert.Empty(t, i.export(t), "oddity %b", odd)
 		i.SetOddities(0)
-		require.NoError(t, i.client.Indicators.Hosts.Delete(t.Context(), "one.example", &threatconnect.OwnerOptions{Owner: owner}))
+		require.NoError(t, i.client.InOwner(owner).Indicators.Hosts.Delete(t.Context(), "one.example"))
 		i.SetOddities(odd)
 		assert.Equal(t, []string{"deleted one.example"}, i.export(t), "oddity %b", odd)
 		assert.Empty(t, i.export(t), "oddity %b", odd)

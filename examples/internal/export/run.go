@@ -86,6 +86,7 @@ func (n *counts) report(owner string, p progress) string {
 // deletion was just written is written again even when the last run has already exported it, because
 // its creation may lie in the overlap as well.
 func (c *config) exportOwner(ctx context.Context, client *threatconnect.Client, owner string, last progress, out sink) (progress, counts, error) {
+	client = client.InOwner(owner)
 	var n counts
 	first := last.Cursor.IsZero()
 	since := time.Time{}
@@ -99,7 +100,7 @@ func (c *config) exportOwner(ctx context.Context, client *threatconnect.Client, 
 	began := time.Now()
 	w := newWindow(c.overlap)
 	gone := map[uint64]bool{}
-	for d, err := range client.Indicators.Deleted(ctx, &threatconnect.DeletedOptions{Owner: owner, Since: since}) {
+	for d, err := range client.Indicators.Deleted(ctx, &threatconnect.DeletedOptions{Since: since}) {
 		if err != nil {
 			return last, n, err
 		}
@@ -118,7 +119,7 @@ func (c *config) exportOwner(ctx context.Context, client *threatconnect.Client, 
 			return last, n, err
 		}
 	}
-	opts := &threatconnect.IndicatorListOptions{Owner: owner, ModifiedSince: since, Include: threatconnect.IncludeTags}
+	opts := &threatconnect.IndicatorListOptions{ModifiedSince: since, Include: threatconnect.Include{Tags: true}}
 	if !first { // one that is inactive now must be withdrawn
 		opts.Filters = threatconnect.Filters{threatconnect.ByActive.Is(true), threatconnect.ByActive.Is(false)}
 		opts.Any = true

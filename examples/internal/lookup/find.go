@@ -81,15 +81,14 @@ func (f *finder) one(ctx context.Context, read reading, v string) *finding {
 	if r.ref, r.refused = read(v); r.refused != nil {
 		return r
 	}
-	opts := &threatconnect.IndicatorGetOptions{Include: threatconnect.IncludeTags}
+	opts := &threatconnect.IndicatorGetOptions{Include: threatconnect.Include{Tags: true}}
 	var err error
 	if len(f.owners) == 0 {
 		r.found, err = threatconnect.Collect(f.client.Indicators.AcrossOwners(ctx, r.ref, opts))
 	}
 	for _, owner := range f.owners {
-		opts.Owner = owner
 		var ind threatconnect.Indicator
-		if ind, err = f.client.Indicators.Get(ctx, r.ref, opts); err == nil {
+		if ind, err = f.client.InOwner(owner).Indicators.Get(ctx, r.ref, opts); err == nil {
 			r.found = append(r.found, ind)
 		} else if isGone(err) {
 			err = nil

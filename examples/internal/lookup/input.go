@@ -137,18 +137,17 @@ func typeOf(ctx context.Context, client *threatconnect.Client, named string) (re
 	if _, read, ok := value.As(named); ok {
 		return readWith(read), nil
 	}
-	types, err := client.Types.Indicators(ctx)
-	if err != nil {
-		return nil, err
-	}
 	names := value.Names()
-	for _, t := range types {
+	for t, err := range client.Types.Indicators(ctx) {
+		if err != nil {
+			return nil, err
+		}
 		if !t.Custom || t.Branch == "" {
 			continue
 		}
 		if value.PlainName(string(t.Name)) == value.PlainName(named) {
 			return func(v string) (threatconnect.IndicatorRef, error) {
-				return threatconnect.IndicatorRef{Type: t.Name, Branch: t.Branch, Value: v}, nil
+				return threatconnect.IndicatorRef{Type: t.Name, Value: v}, nil
 			}, nil
 		}
 		if _, _, ok := value.As(string(t.Name)); !ok {

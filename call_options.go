@@ -1,0 +1,82 @@
+package threatconnect
+
+import (
+	"maps"
+	"net/http"
+	"strings"
+)
+
+// CallOptions change how one call is sent. They are part of every options struct; [Client.With] gives
+// them to methods that have none. The zero value changes nothing.
+type CallOptions struct {
+	// Retry, if not nil, replaces the client's retry policy.
+	Retry *RetryPolicy `url:"-"`
+	// ActivityLog, if not nil, says whether the platform writes the call to the owner's activity log,
+	// as [WithActivityLog] does for all calls.
+	ActivityLog *bool `url:"-"`
+	// Header holds further headers, which are sent with every attempt. Authorization, Timestamp,
+	// User-Agent and the headers of the connection cannot be set.
+	Header http.Header `url:"-"`
+}
+
+func (o CallOptions) isZero() bool {
+	return o.Retry == nil && o.ActivityLog == nil && len(o.Header) == 0
+}
+
+func (o CallOptions) check() error {
+	if o.Retry != nil {
+		if err := o.Retry.check(); err != nil {
+			return err
+		}
+	}
+	return checkHeader(o.Header)
+}
+
+// over returns o with the options of defaults where o says nothing. The result shares no memory with o.
+func (o CallOptions) over(defaults CallOptions) CallOptions {
+	merged := defaults
+	if o.Retry != nil {
+		policy := o.Retry.withDefaults()
+		merged.Retry = &policy
+	}
+	if o.ActivityLog != nil {
+		on := *o.ActivityLog
+		merged.ActivityLog = &on
+	}
+	if len(o.Header) > 0 {
+		merged.Header = merged.Header.Clone()
+		if merged.Header == nil {
+			merged.Header = make(http.Header, len(o.Header))
+		}
+		maps.Copy(merged.Header, canonicalHeader(o.Header))
+	}
+	return merged
+}
+
+// canonicalHeader returns a copy of h with canonical names.
+func canonicalHeader(h http.Header) http.Header {
+	canonical := make(http.Header, len(h))
+	for name, values := range h {
+		canonical[http.CanonicalHeaderKey(name)] = append([]string(nil), values...)
+	}
+	return canonical
+}
+
+// checkHeader refuses headers of a caller that the client sets itself, or that cannot be sent.
+func checkHeader(h http.Header) error {
+	for name, values := range h {
+		if strings.Trim(name, headerNameChars) != "" || name == "" {
+			return &ValidationError{Field: "header name", Rule: "want letters, digits and hyphens"}
+		}
+		switch http.CanonicalHeaderKey(name) {
+		case "Authorization", "Timestamp":
+			return &ValidationError{Field: "header", Rule: "Authorization and Timestamp are the client's to set"}
+		}
+		for _, v := range values {
+			if strings.ContainsFunc(v, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
+				return &ValidationError{Field: "header", Rule: "holds a control character"}
+			}
+		}
+	}
+	return nil
+}

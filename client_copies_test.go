@@ -1,0 +1,180 @@
+package threatconnect_test
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect"
+)
+
+func TestACopyOfAClientHasAnotherOwner(t *testing.T) {
+	t.Parallel()
+	s := &script{steps: steps{answer(200, `{"data":{"host":{}}}`)}}
+	c := clientOf(t, s, threatconnect.WithOwner("First"))
+	other := c.InOwner("Second & Third")
+	for _, call := range []struct {
+		client *threatconnect.Client
+		query  string
+	}{{other, "owner=Second%20%26%20Third"}, {c, "owner=First"}, {other.InOwner(""), ""}} {
+		s.sent = nil
+		_, err := call.client.Indicators.Hosts.Get(t.Context(), "a.example", &threatconnect.IndicatorGetOptions{Include: threatconnect.Include{OmitAdditional: true}})
+		require.NoError(t, err)
+		assert.Equal(t, call.query, s.sent[0].URL.RawQuery)
+	}
+	assert.Equal(t, "First", c.Owner())
+	assert.Equal(t, "Second & Third", other.Owner())
+	s.sent = nil
+	bad := c.InOwner("a\r\nb")
+	require.ErrorIs(t, bad.Indicators.Hosts.Delete(t.Context(), "a.example"), threatconnect.ErrValidation)
+	require.ErrorIs(t, bad.InOwner("fine").Indicators.Hosts.Delete(t.Context(), "a.example"), threatconnect.ErrValidation)
+	assert.Empty(t, s.sent)
+}
+
+func TestOptionsOfACall(t *testing.T) {
+	t.Parallel()
+	busy := answer(503, "busy")
+	s := &script{steps: steps{busy}}
+	c := clientOf(t, s, threatconnect.WithActivityLog(true), threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 2, BaseDelay: 1}))
+	once := threatconnect.CallOptions{
+		Retry: &threatconnect.RetryPolicy{MaxAttempts: 1}, ActivityLog: new(false), Header: http.Header{"x-request-id": {"7"}},
+	}
+	get := func(c *threatconnect.Client, o threatconnect.CallOptions) http.Header {
+		s.sent = nil
+		_, err := c.Indicators.Hosts.Get(t.Context(), "a.example", &threatconnect.IndicatorGetOptions{CallOptions: o, Include: threatconnect.Include{OmitAdditional: true}})
+		require.ErrorIs(t, err, threatconnect.ErrUnavailable)
+		return s.sent[0].Header
+	}
+	assert.Empty(t, get(c, threatconnect.CallOptions{})["X-Request-Id"])
+	assert.Len(t, s.sent, 2)
+	assert.Equal(t, "createActivityLog=true", s.sent[0].URL.RawQuery)
+
+	assert.Equal(t, []string{"7"}, get(c, once)["X-Request-Id"])
+	assert.Len(t, s.sent, 1)
+	assert.Equal(t, "createActivityLog=false", s.sent[0].URL.RawQuery)
+
+	// A copy brings the options to every call; those of a call come before them.
+	copied := c.With(once)
+	once.Header.Set("x-request-id", "changed")
+	*once.ActivityLog = true
+	*once.Retry = threatconnect.RetryPolicy{MaxAttempts: 5}
+	assert.Equal(t, []string{"7"}, get(copied, threatconnect.CallOptions{})["X-Request-Id"])
+	assert.Equal(t, "createActivityLog=false", s.sent[0].URL.RawQuery)
+	header := get(copied.InOwner(""), threatconnect.CallOptions{ActivityLog: new(true), Header: http.Header{"X-Other": {"8"}}})
+	assert.Equal(t, []any{[]string{"7"}, []string{"8"}}, []any{header["X-Request-Id"], header["X-Other"]})
+	assert.Equal(t, "createActivityLog=true", s.sent[0].URL.RawQuery)
+	assert.Len(t, s.sent, 1)
+
+	s.sent = nil
+	for _, bad := range []threatconnect.CallOptions{
+		{Retry: &threatconnect.RetryPolicy{MaxAttempts: -1}}, {Header: http.Header{"Authorization": {"x"}}}, {Header: http.Header{"X-A": {"a\r\nb"}}},
+	} {
+		_, err := c.Groups.List(t.Context(), &threatconnect.GroupListOptions{ListOptions: threatconnect.ListOptions{CallOptions: bad}})
+		require.ErrorIs(t, err, threatconnect.ErrValidation)
+		require.ErrorIs(t, c.With(bad).Tags.Add(t.Context(), relatedHost, "x"), threatconnect.ErrValidation)
+	}
+	assert.Empty(t, s.sent)
+}
+
+// A client that was not made by NewClient, its services, and a nil context return errors: nothing
+// panics, whatever is called.
+func TestZeroValuesAndANilContextReturnErrors(t *testing.T) {
+	t.Parallel()
+	var nilClient *threatconnect.Client
+	working := clientOf(t, &script{steps: steps{answer(200, successes)}})
+	for name, of := range map[string]struct {
+		client *threatconnect.Client
+		ctx    context.Context
+	}{
+		"a zero client":       {new(threatconnect.Client), t.Context()},
+		"a nil client's copy": {nilClient.InOwner("x"), t.Context()},
+		"a nil client's with": {nilClient.With(threatconnect.CallOptions{ActivityLog: new(true)}), t.Context()},
+		"a nil context":       {working, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			v := reflect.ValueOf(of.client).Elem()
+			for i := range v.NumField() {
+				if v.Type().Field(i).IsExported() {
+					callEveryMethod(t, v.Type().Field(i).Name, v.Field(i), of.ctx)
+				}
+			}
+			_, err := of.client.Do(of.ctx, threatconnect.Request{Method: "GET", Path: "/v2/owners"})
+			require.ErrorIs(t, err, threatconnect.ErrValidation)
+			_ = of.client.String() + of.client.BaseURL() + of.client.UserAgent() + of.client.Owner()
+		})
+	}
+}
+
+// callEveryMethod calls the methods of a service, and of the services that it holds, with arguments
+// that are fine apart from the context.
+func callEveryMethod(t *testing.T, name string, service reflect.Value, ctx context.Context) {
+	if service.Kind() != reflect.Struct {
+		return
+	}
+	for i := range service.NumField() {
+		if f := service.Type().Field(i); f.IsExported() {
+			callEveryMethod(t, name+"."+f.Name, service.Field(i), ctx)
+		}
+	}
+	for i := range service.NumMethod() {
+		method := service.Method(i)
+		called := name + "." + service.Type().Method(i).Name
+		typ := method.Type()
+		if typ.NumIn() == 0 || typ.In(0) != reflect.TypeFor[context.Context]() {
+			continue
+		}
+		args := []reflect.Value{reflect.Zero(typ.In(0))}
+		if ctx != nil {
+			args[0] = reflect.ValueOf(ctx)
+		}
+		for n := 1; n < typ.NumIn(); n++ {
+			if typ.IsVariadic() && n == typ.NumIn()-1 {
+				args = append(args, fineArgument(typ.In(n).Elem()))
+				break
+			}
+			args = append(args, fineArgument(typ.In(n)))
+		}
+		var results []reflect.Value
+		if !assert.NotPanics(t, func() { results = method.Call(args) }, called) {
+			continue
+		}
+		last := results[len(results)-1]
+		if last.Kind() == reflect.Func {
+			last = firstErrorOf(t, called, last)
+		}
+		err, ok := last.Interface().(error)
+		assert.True(t, ok && err != nil, "%s returned no error", called)
+	}
+}
+
+// firstErrorOf ranges over a sequence and returns its first error.
+func firstErrorOf(t *testing.T, called string, seq reflect.Value) reflect.Value {
+	var got error
+	assert.NotPanics(t, func() {
+		for _, err := range seq.Seq2() {
+			got, _ = err.Interface().(error)
+			break
+		}
+	}, called)
+	return reflect.ValueOf(&got).Elem()
+}
+
+func fineArgument(typ reflect.Type) reflect.Value {
+	for _, v := range []any{
+		"a.example", int64(7), relatedHost, threatconnect.Filters{}, threatconnect.NewIncident("a", time.Unix(1, 0)),
+	} {
+		if reflect.TypeOf(v).AssignableTo(typ) {
+			return reflect.ValueOf(v)
+		}
+	}
+	if typ.Kind() == reflect.Pointer && typ.Elem().Kind() == reflect.Struct {
+		return reflect.New(typ.Elem())
+	}
+	return reflect.Zero(typ)
+}
