@@ -6,6 +6,7 @@ require (
 	github.com/nlnwa/whatwg-url v0.6.2
 	github.com/stretchr/testify v1.12.1
 	github.com/threatconnect-go/threatconnect v0.0.0
+	golang.org/x/mod v0.42.0
 )
 
 require (

@@ -1,0 +1,231 @@
+// Command release publishes the committed files to a module proxy in a temporary folder, as a release
+// would, and uses what it published: it installs the command and builds a program that imports the
+// packages. It fails if the go.mod or go.sum file of the command is not tidy, or if importers would
+// depend on other modules than those that are allowed.
+//
+//	go -C tools run ./release
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/mod/module"
+	"golang.org/x/mod/zip"
+)
+
+const (
+	rootModule    = "github.com/threatconnect-go/threatconnect"
+	commandModule = rootModule + "/cmd/threatconnect"
+
+	// version is one that is never released, so that no proxy has another module of this name.
+	version = "v0.999.0"
+)
+
+// dependencies are the modules that importers of the root module may depend on.
+var dependencies = []string{rootModule, "github.com/google/go-querystring", "golang.org/x/net", "golang.org/x/text"}
+
+func main() {
+	if err := run(".."); err != nil {
+		fmt.Fprintln(os.Stderr, "release:", err)
+		os.Exit(1)
+	}
+}
+
+// run checks the commit that is checked out in the repository that a folder belongs to.
+func run(repository string) (err error) {
+	work, err := os.MkdirTemp("", "release")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
+	top, err := command(repository, nil, "git", "rev-parse", "--show-toplevel")
+	if err != nil {
+		return err
+	}
+	source, proxy, bin := filepath.Join(work, "source"), filepath.Join(work, "proxy"), filepath.Join(work, "bin")
+	if _, err := command(work, nil, "git", "clone", "--quiet", top, source); err != nil {
+		return err
+	}
+
+	// Modules come from the temporary proxy, then from the module cache, then from where this machine
+	// gets them. They go into a temporary module cache, because the module cache must never get a
+	// release that is none.
+	settings, err := command(repository, nil, "go", "env", "GOMODCACHE", "GOPROXY")
+	if err != nil {
+		return err
+	}
+	modcache, proxies, _ := strings.Cut(settings, "\n")
+	env := []string{
+		"GOPROXY=file://" + filepath.ToSlash(proxy) + ",file://" + filepath.ToSlash(modcache) + "/cache/download," + proxies,
+		"GOMODCACHE=" + filepath.Join(work, "modcache"),
+		"GONOSUMDB=" + rootModule, // the checksum database does not know the version
+		"GOFLAGS=-modcacherw",
+		"GOWORK=off",
+		"GOBIN=" + bin,
+	}
+
+	if err := publish(proxy, rootModule, source); err != nil {
+		return err
+	}
+	if err := checkConsumer(filepath.Join(work, "consumer"), source, env); err != nil {
+		return err
+	}
+	folder := filepath.Join(source, "cmd", "threatconnect")
+	if err := tidy(folder, env); err != nil {
+		return err
+	}
+	if err := publish(proxy, commandModule, folder); err != nil {
+		return err
+	}
+	if _, err := command(work, env, "go", "install", commandModule+"@"+version); err != nil {
+		return err
+	}
+	out, err := command(work, nil, filepath.Join(bin, "threatconnect"), "version")
+	if err != nil {
+		return err
+	}
+	if first, _, _ := strings.Cut(out, "\n"); first != "threatconnect "+version {
+		return fmt.Errorf("the installed command prints %q as its version, and not %q", first, "threatconnect "+version)
+	}
+	fmt.Printf("go install %s@%s works, and prints:\n%s\n", commandModule, version, out)
+	return nil
+}
+
+// publish adds a module to a proxy.
+func publish(proxy, path, folder string) error {
+	dir := filepath.Join(proxy, filepath.FromSlash(path), "@v")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	mod, err := os.ReadFile(filepath.Join(folder, "go.mod"))
+	if err != nil {
+		return err
+	}
+	info, err := json.Marshal(map[string]any{"Version": version, "Time": time.Unix(0, 0).UTC()})
+	if err != nil {
+		return err
+	}
+	for suffix, text := range map[string][]byte{"list": []byte(version + "\n"), version + ".info": info, version + ".mod": mod} {
+		if err := os.WriteFile(filepath.Join(dir, suffix), text, 0o600); err != nil {
+			return err
+		}
+	}
+	f, err := os.Create(filepath.Join(dir, version+".zip"))
+	if err != nil {
+		return err
+	}
+	return errors.Join(zip.CreateFromDir(f, module.Version{Path: path, Version: version}, folder), f.Close())
+}
+
+// consumer imports all packages of the root module.
+const consumer = `package main
+
+import (
+	"fmt"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/threatconnecttest"
+)
+
+func main() { fmt.Println(threatconnect.Version, threatconnecttest.New().BaseURL()) }
+`
+
+// checkConsumer builds a module that imports the root module, and checks which modules it depends on.
+func checkConsumer(dir, source string, env []string) error {
+	sums, err := os.ReadFile(filepath.Join(source, "go.sum")) // verifies the dependencies
+	if err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return err
+	}
+	for name, text := range map[string]string{
+		"main.go": consumer,
+		"go.mod":  "module consumer\n\ngo 1.26.0\n\nrequire " + rootModule + " " + version + "\n",
+		"go.sum":  string(sums),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	if _, err := command(dir, env, "go", "mod", "tidy"); err != nil {
+		return err
+	}
+	if _, err := command(dir, env, "go", "build", "-o", os.DevNull, "."); err != nil {
+		return err
+	}
+	out, err := command(dir, env, "go", "list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}}{{end}}{{end}}", ".")
+	if err != nil {
+		return err
+	}
+	got := slices.Compact(slices.Sorted(slices.Values(strings.Fields(out))))
+	if want := slices.Sorted(slices.Values(dependencies)); !slices.Equal(got, want) {
+		return fmt.Errorf("importers depend on the modules %v, and not on %v", got, want)
+	}
+	return nil
+}
+
+// tidy makes the module of the command require the published version of the root module, and tidies it.
+// It returns an error if that changes more than the lines about the root module.
+func tidy(dir string, env []string) error {
+	files := []string{filepath.Join(dir, "go.mod"), filepath.Join(dir, "go.sum")}
+	var before []string
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		before = append(before, withoutRoot(string(text)))
+	}
+	if err := os.WriteFile(files[1], []byte(before[1]), 0o600); err != nil {
+		return err
+	}
+	if _, err := command(dir, env, "go", "mod", "edit", "-require="+rootModule+"@"+version); err != nil {
+		return err
+	}
+	if _, err := command(dir, env, "go", "mod", "tidy"); err != nil {
+		return err
+	}
+	for i, file := range files {
+		after, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		if text := withoutRoot(string(after)); text != before[i] {
+			return fmt.Errorf("cmd/threatconnect/%s is not tidy: replace it, apart from the lines about %s, by\n%s",
+				filepath.Base(file), rootModule, text)
+		}
+	}
+	return nil
+}
+
+// withoutRoot returns a go.mod or go.sum file without the lines about the root module.
+func withoutRoot(text string) string {
+	var kept strings.Builder
+	for line := range strings.Lines(text) {
+		if fields := strings.Fields(line); !slices.Contains(fields[:min(2, len(fields))], rootModule) {
+			kept.WriteString(line)
+		}
+	}
+	return kept.String()
+}
+
+// command runs a command in a folder and returns what it prints on standard output.
+func command(dir string, env []string, name string, args ...string) (string, error) {
+	cmd := exec.Command(name, args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), env...)
+	out, err := cmd.Output()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return "", fmt.Errorf("%s %s: %w\n%s", filepath.Base(name), strings.Join(args, " "), err, exit.Stderr)
+	}
+	return strings.TrimSpace(string(out)), err
+}
