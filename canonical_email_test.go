@@ -40,6 +40,7 @@ func TestCanonicalEmailAddress(t *testing.T) {
 		{name: "a quoted name that begins as a host does stays", in: `"evil.example.com/login"@example.com`, want: `"evil.example.com/login"@example.com`},
 		{name: "an address literal is refused", in: "user@[192.0.2.1]", rule: "is an IP address"},
 		{name: "a domain of one label is refused", in: "root@localhost", rule: "has one label only"},
+		{name: "a domain whose last label is no top-level domain is refused", in: "cfree@1577_2873.v2", rule: "has a last label that is not two or more letters"},
 		{name: "a defanged domain is refused", in: "user@example[.]com", rule: "is defanged"},
 		{name: "a defanged @ is refused", in: "user[at]example.com", rule: "is defanged"},
 		{name: "a line break is refused", in: "us\ner@example.com", rule: "holds a control character"},

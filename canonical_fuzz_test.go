@@ -31,7 +31,7 @@ func canonicalSeeds() []string {
 		"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
 		"D41D8CD98F00B204E9800998ECF8427E :  : ", " : da39a3ee5e6b4b0d3255bfef95601890afd80709 : ",
 		`HKLM\Software\.NETFramework : Version : REG_SZ`, `hklm:\x`, `HKEY_USERS\a : b :   : reg_sz`, `HKCU\a :   : REG_DWORD`, `HKCU\a : : REG_DWORD`,
-		`HKCU\a : REG_DWORD`, "HKU", "invoice.pdf", "a/b.example", "Global\\{GUID}", "x\x00y", "\xff", "\u0085", "tag\u2028name", `\ [.]`, `\[.]\x`,
+		`HKCU\a : REG_DWORD`, "HKU", "invoice.pdf", "a/b.example", "Global\\{GUID}", "OpenSSH_6.4p1", "x@t6.php", "B.V.", "x\x00y", "\xff", "\u0085", "tag\u2028name", `\ [.]`, `\[.]\x`,
 		strings.Repeat("a.", 130) + "example", strings.Repeat("a", 64) + ".example", strings.Repeat("ä", 60) + ".example",
 	}
 }
@@ -96,6 +96,7 @@ func FuzzCanonicalHost(f *testing.F) {
 		for _, label := range strings.Split(out, ".") {
 			require.Regexp(t, `^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$`, label)
 		}
+		require.Regexp(t, `\.([a-z]{2,}|xn--[a-z0-9-]+)$`, out, "the form of a top-level domain")
 		if lookup, err := idna.Lookup.ToASCII(strings.TrimSpace(s)); err == nil {
 			assert.Equal(t, strings.TrimSuffix(lookup, "."), out, "the stricter profile agrees where it accepts")
 		}

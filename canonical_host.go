@@ -30,8 +30,8 @@ var hostProfile = idna.New(
 // internationalized labels in their IDNA form, and without a final dot.
 //
 // White space around the name is dropped. A name has at least two labels of 1 to 63 letters,
-// digits, hyphens and underscores, none with a hyphen at either end, a last label that is not a
-// number, and at most 253 octets. IP addresses, ports, user information, paths, wildcards, percent
+// digits, hyphens and underscores, none with a hyphen at either end. The last one is two or more
+// letters, or an internationalized label. A name has at most 253 octets. IP addresses, ports, user information, paths, wildcards, percent
 // signs and defanged names are refused with a [*ValidationError] that says what to use instead. So
 // are numbers that some programs read as an IPv4 address, as in 0x7f000001, and the punctuation and
 // symbols of the text around a name: typographic quotes, dashes, bullets, the number of a footnote,
@@ -76,6 +76,10 @@ func canonicalHost(field, name string) (string, error) {
 	}
 	if !ascii && holdsForeignSign(given) {
 		return "", refuse(field, "holds punctuation or a symbol that no name has", "remove it: it may be a typographic quote, a dash or a trademark sign")
+	}
+	if last := name[strings.LastIndexByte(name, '.')+1:]; !isTopLevelName(last) && !isEncodedLabel(last) {
+		return "", refuse(field, "has a last label that is not two or more letters, as every top-level domain is",
+			"correct the name: it may be a file name, a version or an abbreviation")
 	}
 	return name, nil
 }
@@ -175,7 +179,7 @@ func isPlainHost(s string) bool {
 		}
 	}
 	last := s[start:]
-	return start > 0 && last != "" && len(last) <= maxLabelLength && !isEncodedLabel(last) && !isNumber(last)
+	return start > 0 && len(last) <= maxLabelLength && isTopLevelName(last)
 }
 
 // classifyHost reports whether s is ASCII and whether one of its labels claims to be IDNA.
@@ -206,6 +210,17 @@ func isEncodedLabel(label string) bool {
 func isStableHost(mapped string) bool {
 	again, err := hostProfile.ToASCII(mapped)
 	return err == nil && again == mapped
+}
+
+// isTopLevelName reports whether a label is two or more lower-case letters, as every top-level domain is
+// that IDNA does not encode.
+func isTopLevelName(label string) bool {
+	for i := 0; i < len(label); i++ {
+		if label[i] < 'a' || label[i] > 'z' {
+			return false
+		}
+	}
+	return len(label) >= 2
 }
 
 // isNumber reports whether a label is a decimal, octal or hexadecimal number to programs that read
@@ -272,22 +287,21 @@ func checkHost(field, s string) error {
 		return refuse(field, "is longer than 253 octets", "check that it is one name")
 	}
 	labels := 0
+	var label string
 	for rest, more := s, true; more; labels++ {
-		var label string
 		label, rest, more = strings.Cut(rest, ".")
 		if err := checkLabel(field, label); err != nil {
 			return err
 		}
-		if more || !isNumber(label) {
-			continue
-		}
+	}
+	switch {
+	case isNumber(label):
 		if _, err := netip.ParseAddr(s); err == nil {
 			return refuseAddress(field)
 		}
 		return refuse(field, "ends in a number, so that it can be read as an IPv4 address",
 			"use an Address, written as four decimal numbers without leading zeros")
-	}
-	if labels < 2 {
+	case labels < 2:
 		return refuse(field, "has one label only", "use the full name with its domain")
 	}
 	return nil

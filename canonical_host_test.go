@@ -13,6 +13,7 @@ func TestCanonicalHost(t *testing.T) {
 	t.Parallel()
 	label63 := strings.Repeat("a", 63)
 	const sign = "holds punctuation or a symbol that no name has"
+	const topLevel = "has a last label that is not two or more letters"
 	host253 := strings.Repeat(label63+".", 3) + strings.Repeat("b", 61)
 	runCanonicalCases(t, CanonicalHost, []canonicalCase{
 		{name: "a plain name stays", in: "www.example.com", want: "www.example.com"},
@@ -50,6 +51,18 @@ func TestCanonicalHost(t *testing.T) {
 		{name: "a name of 253 octets passes", in: host253, want: host253},
 		{name: "a name of 253 octets and a final dot passes", in: host253 + ".", want: host253},
 
+		{name: "a last label of two letters passes", in: "example.ch", want: "example.ch"},
+		{name: "a last label of many letters passes", in: "example.travelersinsurance", want: "example.travelersinsurance"},
+		{name: "an encoded last label with digits passes", in: "example.xn--p1ai", want: "example.xn--p1ai"},
+		{name: "a last label beyond ASCII is encoded", in: "пример.РФ", want: "xn--e1afmkfd.xn--p1ai"},
+
+		{name: "a last label with a digit is refused", in: "cytrox.stix2", rule: topLevel},
+		{name: "a last label with a digit in front is refused", in: "www.7z", rule: topLevel},
+		{name: "a last label with a hyphen is refused", in: "cmd.exe-based", rule: topLevel},
+		{name: "a last label with an underscore is refused", in: "www.example_x", rule: topLevel},
+		{name: "a last label of one letter is refused", in: "B.V.", rule: topLevel},
+		{name: "a version is refused", in: "OpenSSH_6.4p1", rule: topLevel},
+		{name: "a wide last label with a digit is refused", in: "www.ｅ1", rule: topLevel},
 		{name: "nothing is refused", in: "", rule: "is blank"},
 		{name: "white space alone is refused", in: " \t", rule: "is blank"},
 		{name: "254 octets are refused", in: host253 + "b", rule: "is longer than 253 octets"},

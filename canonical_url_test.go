@@ -58,6 +58,7 @@ func TestCanonicalURL(t *testing.T) {
 		{name: "no host is refused", in: "http:///path", rule: "is blank"},
 		{name: "user information without a host is refused", in: "http://user@/path", rule: "is blank"},
 		{name: "one label is refused", in: "http://localhost/", rule: "has one label only"},
+		{name: "a host whose last label is no top-level domain is refused", in: "http://cytrox.stix2/x", rule: "has a last label that is not two or more letters"},
 		{name: "a space before the host is refused", in: "http:// example.com/", rule: "holds white space"},
 		{name: "a space after the host is refused", in: "http://example.com /", rule: "holds white space"},
 		{name: "a space before the port is refused", in: "http://example.com :80/", rule: "holds white space"},

@@ -170,10 +170,10 @@ func detectHost(s string) (string, error) {
 // top-level domain. Extensions that are both (.zip, .com, .sh, .app) are left to the domain.
 func isFileExtension(label string) bool {
 	switch label {
-	case "7z", "apk", "asp", "aspx", "bat", "bin", "cfg", "cgi", "class", "cmd", "conf", "csv", "dat", "dll", "dmg",
+	case "apk", "asp", "aspx", "bat", "bin", "cfg", "cgi", "class", "cmd", "conf", "csv", "dat", "dll", "dmg",
 		"doc", "docm", "docx", "elf", "eml", "exe", "gif", "gz", "hta", "htm", "html", "img", "ini", "iso", "jar",
 		"jpeg", "jpg", "js", "json", "jse", "jsp", "lnk", "log", "msi", "ocx", "odt", "pdf", "php", "png", "ppt",
-		"pptx", "ps1", "rar", "rtf", "scr", "svg", "swf", "sys", "tar", "tmp", "txt", "vbe", "vbs", "wsf", "xls",
+		"pptx", "rar", "rtf", "scr", "svg", "swf", "sys", "tar", "tmp", "txt", "vbe", "vbs", "wsf", "xls",
 		"xlsb", "xlsm", "xlsx", "xml":
 		return true
 	}

@@ -74,6 +74,7 @@ var anyHost = []class{
 	refusedWith("characters that no host name has", "holds a character that no host name has", "holds a wildcard"),
 	refusedWith("punctuation beyond ASCII", "holds punctuation or a symbol that no name has", "ends with a typographic quote"),
 	refusedWith("lengths of DNS", "has a label longer than", "is longer than 253", "has an empty label"),
+	refusedWith("no top-level domain", "has a last label that is not two or more letters"),
 	refusedWith("hyphens at the ends of labels", "has a label with a hyphen"),
 	refusedWith("unstable or invalid IDNA", "is not a valid internationalized name", "holds a capital sharp s"),
 	{"underscores beside other scripts", func(d *Disagreement) bool {
