@@ -19,7 +19,9 @@ import (
 //	IP address         Address; IPv4 in any other notation than a.b.c.d is refused
 //	@                  EmailAddress, unless a /, ? or # stands before it, as in a URL without its scheme
 //	AS or ASN, digits  ASN
-//	name.name          Host, unless it ends as a file name does
+//	name.name          Host
+//
+// Hosts and email addresses that end as file names do are refused.
 //
 // Mutexes, user agents, email subjects and hashtags have no form of their own, so they are refused
 // here, as is anything else that is not recognized.
@@ -42,7 +44,7 @@ func detect(s string) (t IndicatorType, values []string, err error) {
 	case TypeAddress:
 		value, err = CanonicalAddress(s)
 	case TypeEmailAddress:
-		value, err = CanonicalEmailAddress(s)
+		value, err = notFileName(CanonicalEmailAddress(s))
 	case TypeASN:
 		value, err = CanonicalASN(s)
 	case TypeHost:
@@ -155,15 +157,16 @@ func detectHost(s string) (string, error) {
 		return "", refuse("indicator", "is not recognized: it may be a URL without its scheme, or a path",
 			"write http:// or https:// before it if it is a URL")
 	}
-	host, err := CanonicalHost(s)
-	if err != nil {
-		return "", err
-	}
-	if isFileExtension(host[strings.LastIndexByte(host, '.')+1:]) {
+	return notFileName(CanonicalHost(s))
+}
+
+// notFileName refuses a host, or the host at the end of an email address, that ends as file names do.
+func notFileName(value string, err error) (string, error) {
+	if err == nil && isFileExtension(value[strings.LastIndexByte(value, '.')+1:]) {
 		return "", refuse("indicator", "is not recognized: it ends as the name of a file does",
-			"give the file's hash, or use a Host if it is one")
+			"give the file's hash, or use a Host or an EmailAddress if it is one")
 	}
-	return host, nil
+	return value, err
 }
 
 // isFileExtension reports whether a last label is a common extension of file names and no

@@ -35,6 +35,7 @@ func TestDetect(t *testing.T) {
 		{"an IPv4 block", "192.0.2.0/24", TypeCIDR, []string{"192.0.2.0/24"}},
 		{"an IPv6 block", "2001:db8::/32", TypeCIDR, []string{"2001:db8:0:0:0:0:0:0/32"}},
 		{"an email address", "User@Example.com", TypeEmailAddress, []string{"User@example.com"}},
+		{"an email address below a domain that is an extension too", "user@files.zip", TypeEmailAddress, []string{"user@files.zip"}},
 		{"a defanged email address", "user [at] example [dot] com", TypeEmailAddress, []string{"user@example.com"}},
 		{"an email address in angle brackets", "<user@example.com>", TypeEmailAddress, []string{"user@example.com"}},
 		{"an email address with a quoted slash", `"a/b?c#d"@example.com`, TypeEmailAddress, []string{`"a/b?c#d"@example.com`}},
@@ -138,8 +139,10 @@ func TestDetectRefusesTheNamesOfFiles(t *testing.T) {
 	t.Parallel()
 	for extension := range strings.FieldsSeq(`apk asp aspx bat bin cfg cgi class cmd conf csv dat dll dmg doc docm docx elf eml exe gif gz hta htm html
 		img ini iso jar jpeg jpg js json jse jsp lnk log msi ocx odt pdf php png ppt pptx rar rtf scr svg swf sys tar tmp txt vbe vbs wsf xls xlsb xlsm xlsx xml`) {
-		_, _, err := detect("Invoice." + strings.ToUpper(extension))
-		requireRule(t, err, "is not recognized: it ends as the name of a file does")
+		for _, value := range []string{"Invoice." + strings.ToUpper(extension), "user@invoice." + extension, "user[@]invoice[.]" + extension} {
+			_, _, err := detect(value)
+			requireRule(t, err, "is not recognized: it ends as the name of a file does")
+		}
 	}
 }
 
