@@ -39,20 +39,10 @@ func asnDigits(s string) string {
 		}
 		s = strings.TrimLeft(s, " ")
 	}
-	if !isDigits(s) {
+	if !allDigits(s) {
 		return ""
 	}
 	return s
 }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
-
-// isDigits reports whether s is one or more decimal digits.
-func isDigits(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if !isDigit(s[i]) {
-			return false
-		}
-	}
-	return s != ""
-}

@@ -240,7 +240,7 @@ func FuzzDetect(f *testing.F) {
 			return
 		}
 		require.NotEmpty(t, values)
-		again, sameValues, err := detect(strings.Join(values, " : "))
+		again, sameValues, err := detect(joinValues(values))
 		if kind == TypeRegistryKey && err != nil {
 			return // the summary of the values is ambiguous
 		}

@@ -12,8 +12,8 @@ const (
 	sha256Length = 64
 )
 
-// summarySeparator stands between the values of an indicator that has several.
-const summarySeparator = " : "
+// valueSeparator stands between the values of an indicator that has several.
+const valueSeparator = " : "
 
 // CanonicalHash returns an MD5, SHA-1 or SHA-256 hash in upper case, which is how the platform
 // hands hashes out: what was read from it and what is about to be written compare equal.
@@ -61,7 +61,7 @@ func JoinFileSummary(md5, sha1, sha256 string) string {
 		case s == "":
 			s = hash
 		default:
-			s += summarySeparator + hash
+			s += valueSeparator + hash
 		}
 	}
 	return s

@@ -76,6 +76,35 @@ func TestSplitFileSummary(t *testing.T) {
 	}
 }
 
+func TestTheHashesOfAFileAreChecked(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name     string
+		in, want [3]string
+		rule     string
+	}{
+		{name: "all three", in: [3]string{strings.ToLower(emptyMD5), emptySHA1, " " + emptySHA256}, want: [3]string{emptyMD5, emptySHA1, emptySHA256}},
+		{name: "the first alone", in: [3]string{emptyMD5}, want: [3]string{emptyMD5}},
+		{name: "the last alone", in: [3]string{"", "", emptySHA256}, want: [3]string{"", "", emptySHA256}},
+		{name: "none", rule: "has no hash"},
+		{name: "text", in: [3]string{"none"}, rule: "is not hexadecimal"},
+		{name: "a SHA-1 as the MD5", in: [3]string{emptySHA1}, rule: "has the length of another hash"},
+		{name: "an MD5 as the SHA-1", in: [3]string{"", emptyMD5}, rule: "has the length of another hash"},
+		{name: "a SHA-1 as the SHA-256", in: [3]string{emptyMD5, "", emptySHA1}, rule: "has the length of another hash"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := canonHashes(tc.in)
+			if tc.rule != "" {
+				requireRule(t, err, tc.rule)
+				return
+			}
+			require.NoError(t, err)
+			assert.Equal(t, tc.want, got)
+		})
+	}
+}
+
 func TestCanonicalHashKnowsEveryByte(t *testing.T) {
 	t.Parallel()
 	for c := range 256 {

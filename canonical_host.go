@@ -229,7 +229,7 @@ func isNumber(label string) bool {
 	if len(label) >= 2 && label[0] == '0' && label[1]|0x20 == 'x' {
 		return label == "0x" || label == "0X" || isHex(label[2:])
 	}
-	return isDigits(label)
+	return allDigits(label)
 }
 
 // checkHostBytes refuses what is no host name before any mapping, so that the rule can say what it

@@ -114,7 +114,7 @@ func JoinRegistrySummary(key, valueName, valueType string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	summary := k + summarySeparator + n + summarySeparator + t
+	summary := k + valueSeparator + n + valueSeparator + t
 	if _, _, _, err := SplitRegistrySummary(summary); err != nil {
 		return "", err
 	}
@@ -127,17 +127,17 @@ func JoinRegistrySummary(key, valueName, valueType string) (string, error) {
 // A summary that can be read in two ways, because one of its values holds " : ", is refused with a
 // [*ValidationError], and so is what [CanonicalRegistryKey] refuses.
 func SplitRegistrySummary(summary string) (key, valueName, valueType string, err error) {
-	end := strings.LastIndex(summary, summarySeparator)
+	end := strings.LastIndex(summary, valueSeparator)
 	if end < 0 {
 		return "", "", "", refuseIncomplete()
 	}
-	rest, valueType := summary[:end], summary[end+len(summarySeparator):]
-	i := strings.Index(rest, summarySeparator)
+	rest, valueType := summary[:end], summary[end+len(valueSeparator):]
+	i := strings.Index(rest, valueSeparator)
 	switch {
-	case i >= 0 && strings.Contains(rest[i+1:], summarySeparator):
+	case i >= 0 && strings.Contains(rest[i+1:], valueSeparator):
 		return "", "", "", refuseAmbiguous()
 	case i >= 0:
-		key, valueName = rest[:i], rest[i+len(summarySeparator):]
+		key, valueName = rest[:i], rest[i+len(valueSeparator):]
 	case strings.HasSuffix(rest, " :"): // an empty value name whose spaces were merged
 		key = strings.TrimSuffix(rest, " :")
 	default:

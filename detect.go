@@ -7,8 +7,8 @@ import (
 
 // detect tells the type of a bare indicator value and returns its values in canonical form.
 //
-// The value may be defanged; see [Refang]. A file has one value for every hash that it is given
-// with, in the order MD5, SHA-1, SHA-256; a registry key has its three; every other type has one.
+// The value may be defanged; see [Refang]. The values of a file are its MD5, SHA-1 and SHA-256, ""
+// for each that is not known; a registry key has its three; every other type has one.
 // What a value reads as is decided by its form alone, in this order, and a value that has the form
 // of a type and breaks one of its rules is refused, never tried as another type:
 //
@@ -25,40 +25,37 @@ import (
 //
 // Mutexes, user agents, email subjects and hashtags have no form of their own, so they are refused
 // here, as is anything else that is not recognized.
-func detect(s string) (t IndicatorType, values []string, err error) {
+func detect(s string) (t IndicatorType, values [3]string, err error) {
 	s = Refang(s)
 	if s == "" {
-		return "", nil, refuse("indicator", "is blank", "give it a value")
+		return "", values, refuse("indicator", "is blank", "give it a value")
 	}
 	t = formOf(s)
-	var value string
+	var v [3]string
 	switch t {
 	case TypeURL:
-		value, err = CanonicalURL(s)
+		v[0], err = CanonicalURL(s)
 	case TypeRegistryKey:
-		values, err = detectRegistryKey(s)
+		v[0], v[1], v[2], err = SplitRegistrySummary(s)
 	case TypeFile:
-		values, err = detectFile(s)
+		v[0], v[1], v[2], err = SplitFileSummary(s)
 	case TypeCIDR:
-		value, err = CanonicalCIDR(s)
+		v[0], err = CanonicalCIDR(s)
 	case TypeAddress:
-		value, err = CanonicalAddress(s)
+		v[0], err = CanonicalAddress(s)
 	case TypeEmailAddress:
-		value, err = notFileName(CanonicalEmailAddress(s))
+		v[0], err = notFileName(CanonicalEmailAddress(s))
 	case TypeASN:
-		value, err = CanonicalASN(s)
+		v[0], err = CanonicalASN(s)
 	case TypeHost:
-		value, err = detectHost(s)
+		v[0], err = detectHost(s)
 	default:
 		err = refuseUnrecognized()
 	}
 	if err != nil {
-		return "", nil, err
+		return "", values, err
 	}
-	if values == nil {
-		values = []string{value}
-	}
-	return t, values, nil
+	return t, v, nil
 }
 
 // formOf returns the type whose form s has, or "".
@@ -127,28 +124,6 @@ func isAddressLike(s string) bool {
 	}
 	_, err := netip.ParseAddrPort(s)
 	return err == nil
-}
-
-func detectRegistryKey(s string) ([]string, error) {
-	key, name, valueType, err := SplitRegistrySummary(s)
-	if err != nil {
-		return nil, err
-	}
-	return []string{key, name, valueType}, nil
-}
-
-func detectFile(s string) ([]string, error) {
-	md5, sha1, sha256, err := SplitFileSummary(s)
-	if err != nil {
-		return nil, err
-	}
-	var hashes []string
-	for _, hash := range [...]string{md5, sha1, sha256} {
-		if hash != "" {
-			hashes = append(hashes, hash)
-		}
-	}
-	return hashes, nil
 }
 
 // detectHost refuses names of files, which have the form of host names, and URLs without a scheme.

@@ -15,40 +15,40 @@ func TestDetect(t *testing.T) {
 	for _, tc := range []struct {
 		name, in string
 		kind     IndicatorType
-		want     []string
+		want     [3]string
 	}{
-		{"a URL", "http://example.com/x", TypeURL, []string{"http://example.com/x"}},
-		{"a defanged URL", "hxxps://Example[.]com/X", TypeURL, []string{"https://example.com/X"}},
-		{"a URL of an address", "http://192.0.2.1:81/x", TypeURL, []string{"http://192.0.2.1:81/x"}},
-		{"a host", "www.example.com", TypeHost, []string{"www.example.com"}},
-		{"a host in capitals", "WWW.EXAMPLE.COM.", TypeHost, []string{"www.example.com"}},
-		{"a defanged host", "www[.]example[.]com", TypeHost, []string{"www.example.com"}},
-		{"an internationalized host", "münchen.example", TypeHost, []string{"xn--mnchen-3ya.example"}},
-		{"a host with ideographic dots", "日本語。example", TypeHost, []string{"xn--wgv71a119e.example"}},
-		{"a host with a half-width ideographic dot", "日本語｡example", TypeHost, []string{"xn--wgv71a119e.example"}},
-		{"a host below a domain that is an extension too", "files.zip", TypeHost, []string{"files.zip"}},
-		{"an IPv4 address", "192.0.2.1", TypeAddress, []string{"192.0.2.1"}},
-		{"a defanged IPv4 address", "192[.]0[.]2[.]1", TypeAddress, []string{"192.0.2.1"}},
-		{"an IPv6 address", "2001:DB8::1", TypeAddress, []string{"2001:db8:0:0:0:0:0:1"}},
-		{"an IPv6 address of four-digit groups", "2001:0db8:aaaa:bbbb:cccc:dddd:eeee:ffff", TypeAddress, []string{"2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff"}},
-		{"an IPv4 address inside IPv6", "::ffff:192.0.2.1", TypeAddress, []string{"192.0.2.1"}},
-		{"an IPv4 block", "192.0.2.0/24", TypeCIDR, []string{"192.0.2.0/24"}},
-		{"an IPv6 block", "2001:db8::/32", TypeCIDR, []string{"2001:db8:0:0:0:0:0:0/32"}},
-		{"an email address", "User@Example.com", TypeEmailAddress, []string{"User@example.com"}},
-		{"an email address below a domain that is an extension too", "user@files.zip", TypeEmailAddress, []string{"user@files.zip"}},
-		{"a defanged email address", "user [at] example [dot] com", TypeEmailAddress, []string{"user@example.com"}},
-		{"an email address in angle brackets", "<user@example.com>", TypeEmailAddress, []string{"user@example.com"}},
-		{"an email address with a quoted slash", `"a/b?c#d"@example.com`, TypeEmailAddress, []string{`"a/b?c#d"@example.com`}},
-		{"an MD5", "d41d8cd98f00b204e9800998ecf8427e", TypeFile, []string{emptyMD5}},
-		{"a SHA-1", emptySHA1, TypeFile, []string{emptySHA1}},
-		{"a SHA-256", emptySHA256, TypeFile, []string{emptySHA256}},
-		{"an MD5 of decimal digits", "12345678901234567890123456789012", TypeFile, []string{"12345678901234567890123456789012"}},
-		{"a file summary", emptyMD5 + " :  : " + emptySHA256, TypeFile, []string{emptyMD5, emptySHA256}},
-		{"a file summary with an empty place in front", " : " + emptySHA1 + " : ", TypeFile, []string{emptySHA1}},
-		{"an ASN", "ASN64496", TypeASN, []string{"ASN64496"}},
-		{"an ASN with one N less", "as 64496", TypeASN, []string{"ASN64496"}},
-		{"a registry key", `HKLM\SOFTWARE\.NETFramework : V : REG_SZ`, TypeRegistryKey, []string{`HKEY_LOCAL_MACHINE\SOFTWARE\.NETFramework`, "V", "REG_SZ"}},
-		{"a registry key with an address in it", `HKCU\http://example.com :   : REG_SZ`, TypeRegistryKey, []string{`HKEY_CURRENT_USER\http://example.com`, " ", "REG_SZ"}},
+		{"a URL", "http://example.com/x", TypeURL, [3]string{"http://example.com/x"}},
+		{"a defanged URL", "hxxps://Example[.]com/X", TypeURL, [3]string{"https://example.com/X"}},
+		{"a URL of an address", "http://192.0.2.1:81/x", TypeURL, [3]string{"http://192.0.2.1:81/x"}},
+		{"a host", "www.example.com", TypeHost, [3]string{"www.example.com"}},
+		{"a host in capitals", "WWW.EXAMPLE.COM.", TypeHost, [3]string{"www.example.com"}},
+		{"a defanged host", "www[.]example[.]com", TypeHost, [3]string{"www.example.com"}},
+		{"an internationalized host", "münchen.example", TypeHost, [3]string{"xn--mnchen-3ya.example"}},
+		{"a host with ideographic dots", "日本語。example", TypeHost, [3]string{"xn--wgv71a119e.example"}},
+		{"a host with a half-width ideographic dot", "日本語｡example", TypeHost, [3]string{"xn--wgv71a119e.example"}},
+		{"a host below a domain that is an extension too", "files.zip", TypeHost, [3]string{"files.zip"}},
+		{"an IPv4 address", "192.0.2.1", TypeAddress, [3]string{"192.0.2.1"}},
+		{"a defanged IPv4 address", "192[.]0[.]2[.]1", TypeAddress, [3]string{"192.0.2.1"}},
+		{"an IPv6 address", "2001:DB8::1", TypeAddress, [3]string{"2001:db8:0:0:0:0:0:1"}},
+		{"an IPv6 address of four-digit groups", "2001:0db8:aaaa:bbbb:cccc:dddd:eeee:ffff", TypeAddress, [3]string{"2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff"}},
+		{"an IPv4 address inside IPv6", "::ffff:192.0.2.1", TypeAddress, [3]string{"192.0.2.1"}},
+		{"an IPv4 block", "192.0.2.0/24", TypeCIDR, [3]string{"192.0.2.0/24"}},
+		{"an IPv6 block", "2001:db8::/32", TypeCIDR, [3]string{"2001:db8:0:0:0:0:0:0/32"}},
+		{"an email address", "User@Example.com", TypeEmailAddress, [3]string{"User@example.com"}},
+		{"an email address below a domain that is an extension too", "user@files.zip", TypeEmailAddress, [3]string{"user@files.zip"}},
+		{"a defanged email address", "user [at] example [dot] com", TypeEmailAddress, [3]string{"user@example.com"}},
+		{"an email address in angle brackets", "<user@example.com>", TypeEmailAddress, [3]string{"user@example.com"}},
+		{"an email address with a quoted slash", `"a/b?c#d"@example.com`, TypeEmailAddress, [3]string{`"a/b?c#d"@example.com`}},
+		{"an MD5", "d41d8cd98f00b204e9800998ecf8427e", TypeFile, [3]string{emptyMD5}},
+		{"a SHA-1", emptySHA1, TypeFile, [3]string{"", emptySHA1}},
+		{"a SHA-256", emptySHA256, TypeFile, [3]string{"", "", emptySHA256}},
+		{"an MD5 of decimal digits", "12345678901234567890123456789012", TypeFile, [3]string{"12345678901234567890123456789012"}},
+		{"a file summary", emptyMD5 + " :  : " + emptySHA256, TypeFile, [3]string{emptyMD5, "", emptySHA256}},
+		{"a file summary with an empty place in front", " : " + emptySHA1 + " : ", TypeFile, [3]string{"", emptySHA1}},
+		{"an ASN", "ASN64496", TypeASN, [3]string{"ASN64496"}},
+		{"an ASN with one N less", "as 64496", TypeASN, [3]string{"ASN64496"}},
+		{"a registry key", `HKLM\SOFTWARE\.NETFramework : V : REG_SZ`, TypeRegistryKey, [3]string{`HKEY_LOCAL_MACHINE\SOFTWARE\.NETFramework`, "V", "REG_SZ"}},
+		{"a registry key with an address in it", `HKCU\http://example.com :   : REG_SZ`, TypeRegistryKey, [3]string{`HKEY_CURRENT_USER\http://example.com`, " ", "REG_SZ"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -130,7 +130,7 @@ func TestDetectRefuses(t *testing.T) {
 			kind, values, err := detect(tc.in)
 			requireRule(t, err, tc.rule)
 			assert.Empty(t, kind)
-			assert.Nil(t, values)
+			assert.Empty(t, values)
 		})
 	}
 }

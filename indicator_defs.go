@@ -72,9 +72,6 @@ func customDef(info *IndicatorTypeInfo) *indicatorDef {
 	return def
 }
 
-// valueSeparator stands between the values of an indicator that has several.
-const valueSeparator = " : "
-
 func joinValues(v [3]string) string {
 	n := 3
 	for n > 1 && v[n-1] == "" {
@@ -91,24 +88,24 @@ func canonFirst(f func(string) (string, error)) func([3]string) ([3]string, erro
 }
 
 func canonHashes(v [3]string) ([3]string, error) {
-	names := [3]string{"MD5", "SHA-1", "SHA-256"}
-	lengths := [3]int{32, 40, 64}
-	found := false
-	for i, s := range v {
-		if s == "" {
+	if v == [3]string{} {
+		return v, &ValidationError{Field: "file", Rule: "has no hash", Fix: "give an MD5, a SHA-1 or a SHA-256"}
+	}
+	for i, kind := range [...]struct {
+		name   string
+		length int
+	}{{"MD5", md5Length}, {"SHA-1", sha1Length}, {"SHA-256", sha256Length}} {
+		if v[i] == "" {
 			continue
 		}
-		h, err := CanonicalHash(s)
+		hash, err := CanonicalHash(v[i])
 		if err != nil {
 			return v, err
 		}
-		if len(h) != lengths[i] {
-			return v, &ValidationError{Field: "file " + names[i], Rule: "is a hash of another kind, as its length shows"}
+		if len(hash) != kind.length {
+			return v, &ValidationError{Field: "file " + kind.name, Rule: "has the length of another hash", Fix: "set the field of that hash"}
 		}
-		v[i], found = h, true
-	}
-	if !found {
-		return v, &ValidationError{Field: "file", Rule: "has no hash", Fix: "give an MD5, a SHA-1 or a SHA-256"}
+		v[i] = hash
 	}
 	return v, nil
 }

@@ -297,21 +297,12 @@ func (c *CustomIndicator) setValues(v [3]string) { c.Values = v }
 // The other types are free text and cannot be told by their value. What is not recognized, and what
 // looks like something but breaks its rules, is a [*ValidationError] that names the rule.
 func ParseIndicator(s string) (Indicator, error) {
-	t, found, err := detect(s)
+	t, values, err := detect(s)
 	if err != nil {
 		return nil, err
 	}
-	def := indicatorDefOf(t)
-	ind := def.new()
-	var v [3]string
-	if t == TypeFile {
-		for _, hash := range found {
-			v[map[int]int{32: 0, 40: 1, 64: 2}[len(hash)]] = hash
-		}
-	} else {
-		copy(v[:], found)
-	}
-	ind.setValues(v)
+	ind := indicatorDefOf(t).new()
+	ind.setValues(values)
 	return ind, nil
 }
 
