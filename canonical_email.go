@@ -52,6 +52,9 @@ func checkLocalPart(field, local string) error {
 	if local == "" {
 		return refuse(field, "has nothing before the @", "write it as in user@example.com")
 	}
+	if strings.ContainsFunc(local, isInvisible) {
+		return refuse(field, "holds an invisible character before the @", "remove it")
+	}
 	if isQuoted(local) {
 		return nil
 	}

@@ -43,6 +43,9 @@ func TestCanonicalEmailAddress(t *testing.T) {
 		{name: "a domain whose last label is no top-level domain is refused", in: "cfree@1577_2873.v2", rule: "has a last label that is not two or more letters"},
 		{name: "a defanged domain is refused", in: "user@example[.]com", rule: "is defanged"},
 		{name: "a defanged @ is refused", in: "user[at]example.com", rule: "is defanged"},
+		{name: "a soft hyphen in the name is refused", in: "us\u00ader@example.com", rule: "holds an invisible character"},
+		{name: "a joiner in a word of the name is refused", in: "نامه\u200cای@example.com", rule: "holds an invisible character"},
+		{name: "a joiner in a quoted name is refused", in: "\"نامه\u200cای\"@example.com", rule: "holds an invisible character"},
 		{name: "a line break is refused", in: "us\ner@example.com", rule: "holds a control character"},
 	})
 }

@@ -59,8 +59,52 @@ func TestCanonicalTag(t *testing.T) {
 		{name: "a C1 control character is refused", in: "a\u0080b", rule: "holds a control character"},
 		{name: "a delete character is refused", in: "a\x7fb", rule: "holds a control character"},
 		{name: "bytes that are not UTF-8 are refused", in: "a\xffb", rule: "is not valid UTF-8"},
+		{name: "a line separator is refused", in: "a\u2028b", rule: "holds an invisible character"},
+		{name: "a no-break space is white space and stays", in: "a\u00a0b", want: "a\u00a0b"},
+		{name: "a byte order mark is no white space and is refused", in: "\ufeffPhishing", rule: "holds an invisible character"},
+		{name: "a joiner between the letters of a Persian word stays", in: "می\u200cخواهم", want: "می\u200cخواهم"},
+		{name: "joiners and variation selectors of emoji stay", in: "❤\ufe0f\u200d🔥 1\ufe0f\u20e3", want: "❤\ufe0f\u200d🔥 1\ufe0f\u20e3"},
+		{name: "a joiner in front is refused", in: "\u200dمی", rule: "holds an invisible character"},
+		{name: "a joiner at the end is refused", in: "می\u200c", rule: "holds an invisible character"},
+		{name: "two joiners are refused", in: "می\u200c\u200cخواهم", rule: "holds an invisible character"},
+		{name: "a joiner behind ASCII is refused", in: "a\u200dم", rule: "holds an invisible character"},
+		{name: "a joiner before ASCII is refused", in: "م\u200da", rule: "holds an invisible character"},
+		{name: "a joiner behind a Cyrillic letter is refused", in: "а\u200dб", rule: "holds an invisible character"},
+		{name: "a variation selector in front is refused", in: "\ufe0f❤", rule: "holds an invisible character"},
+		{name: "a variation selector behind a letter is refused", in: "a\ufe0f", rule: "holds an invisible character"},
+		{name: "two variation selectors are refused", in: "❤\ufe0f\ufe0f", rule: "holds an invisible character"},
+		{name: "a visible format character of Arabic stays", in: "\u0600١", want: "\u0600١"},
 		{name: "a written replacement character is text", in: "a\ufffdb", want: "a\ufffdb"},
 	})
+}
+
+// An invisible character makes a value another one than the one that is seen.
+func TestNoInvisibleCharacterIsKeptOrDropped(t *testing.T) {
+	t.Parallel()
+	values := map[string]string{
+		"CanonicalAddress": "192.0.2.1", "CanonicalASN": "ASN64496", "CanonicalCIDR": "192.0.2.0/24", "CanonicalEmailAddress": "user@example.com",
+		"CanonicalEmailSubject": "Invoice", "CanonicalGroupName": "Operation", "CanonicalHash": emptyMD5, "CanonicalHashtag": "#example",
+		"CanonicalHost": "www.example.com", "CanonicalMutex": `Global\M`, "CanonicalSecurityLabel": "TLP:RED", "CanonicalTag": "Phishing",
+		"CanonicalURL": "http://www.example.com/path?query#fragment", "CanonicalUserAgent": "curl/8",
+	}
+	for name, canonical := range canonicalFunctions() {
+		value := values[name]
+		_, err := canonical(value)
+		require.NoError(t, err, name)
+		for _, r := range "\u00ad\u034f\u061c\u115f\u180e\u200b\u200c\u200d\u200e\u200f\u2028\u202a\u202e\u2060\u2066\u2069\u3164\ufe0f\ufeff\uffa0\U000e0041\U000e0100" {
+			for _, hidden := range []string{string(r) + value, value[:2] + string(r) + value[2:], value + string(r)} {
+				got, err := canonical(hidden)
+				if r == '\u2028' && strings.TrimSpace(hidden) == value && err == nil { // white space at an edge
+					assert.Equal(t, value, got, name)
+					continue
+				}
+				require.ErrorIs(t, err, ErrValidation, "%s of %+q", name, hidden)
+				if _, err := ParseIndicator(hidden); r != '\u2028' {
+					require.ErrorIs(t, err, ErrValidation, "%+q", hidden)
+				}
+			}
+		}
+	}
 }
 
 func TestCanonicalGroupName(t *testing.T) {

@@ -56,6 +56,9 @@ func CanonicalURL(rawURL string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if strings.ContainsFunc(tail, isInvisible) {
+		return "", refuse(field, "holds an invisible character", "remove it, or percent-encode it if it is part of the URL")
+	}
 	if last, _ := utf8.DecodeLastRuneInString(tail); isTypographicQuote(last) {
 		return "", refuse(field, "ends with a typographic quote", "remove it, or percent-encode it if it is part of the URL")
 	}

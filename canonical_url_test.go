@@ -85,6 +85,10 @@ func TestCanonicalURL(t *testing.T) {
 		{name: "a signed port is refused", in: "http://example.com:+80/", rule: "has a port outside"},
 		{name: "a port with an underscore is refused", in: "http://example.com:8_0/", rule: "has a port outside"},
 		{name: "a port that is no number is refused", in: "http://example.com:http/", rule: "has a port outside"},
+		{name: "an invisible character in the path is refused", in: "http://example.com/x\u200b", rule: "holds an invisible character"},
+		{name: "a joiner in a word of the path is refused", in: "http://example.com/نامه\u200cای", rule: "holds an invisible character"},
+		{name: "a variation selector in the query is refused", in: "http://example.com/?❤\ufe0f", rule: "holds an invisible character"},
+		{name: "a joiner in the host is encoded", in: "http://نامه\u200cای.example/", want: "http://xn--mgba3gch31f060k.example/"},
 		{name: "a line break is refused", in: "http://example.com/a\r\nb", rule: "holds a control character"},
 		{name: "bytes that are not UTF-8 are refused", in: "http://example.com/\xff", rule: "is not valid UTF-8"},
 	})

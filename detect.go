@@ -50,7 +50,9 @@ func detect(s string) (t IndicatorType, values [3]string, err error) {
 	case TypeHost:
 		v[0], err = detectHost(s)
 	default:
-		err = refuseUnrecognized()
+		if err = checkText("indicator", s); err == nil {
+			err = refuseUnrecognized()
+		}
 	}
 	if err != nil {
 		return "", values, err

@@ -124,6 +124,8 @@ func TestDetectRefuses(t *testing.T) {
 		{"a version of a program", "OpenSSH_6.4p1", topLevel},
 		{"a file whose extension has a digit", "invoice.7z", topLevel},
 		{"an abbreviation", "B.V.", topLevel},
+		{"a hash behind a byte order mark", "\ufeff" + emptyMD5, "holds an invisible character"},
+		{"a host behind a byte order mark", "\ufeffwww.example.com", "holds an invisible character"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

@@ -70,6 +70,7 @@ var anyHost = []class{
 	refusedWith("percent-encoded host", "is percent-encoded"),
 	refusedWith("defanged", "is defanged"),
 	refusedWith("white space and control characters", "holds a control character", "holds white space"),
+	refusedWith("invisible characters", "holds an invisible character"),
 	refusedWith("invalid UTF-8", "is not valid UTF-8"),
 	refusedWith("characters that no host name has", "holds a character that no host name has", "holds a wildcard"),
 	refusedWith("punctuation beyond ASCII", "holds punctuation or a symbol that no name has", "ends with a typographic quote"),
