@@ -4,7 +4,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-	"unicode/utf8"
+	"unicode"
 )
 
 // CanonicalURL returns a URL in the form that the platform accepts: scheme and host in lower case,
@@ -13,11 +13,13 @@ import (
 // The scheme is http, https, ftp or sftp. The host follows [CanonicalHost], or is an IPv4 address,
 // or an IPv6 address in brackets, which comes out in the short form of RFC 5952. A port is from 1
 // to 65535 and is kept, also when it is the default of its scheme. White space around the URL is
-// dropped. Path, query and fragment are kept byte for byte: letter case, percent signs, spaces and
-// non-ASCII text mean what they mean. A typographic quote at the end belongs to the text around the
-// URL and is refused; write it percent-encoded if it is part of the path. Control characters,
-// invalid UTF-8, defanged URLs and backslashes before the path, which browsers read as its
-// beginning, are refused with a [*ValidationError].
+// dropped. Path, query and fragment are kept byte for byte: nothing is encoded, decoded or resolved.
+//
+// White space, double and back quotes, angle brackets and invisible characters inside a URL, and
+// punctuation beyond ASCII at its end, usually belong to the text around it, as in
+// "http://example.com/x (a comment)". They return a [*ValidationError] unless they are
+// percent-encoded. So do backslashes, which browsers read as slashes. Control characters, invalid
+// UTF-8 and defanged URLs return one too.
 //
 // User information is the one thing that is lost: the platform does not take it, and what it
 // holds, if anything, is a credential.
@@ -56,16 +58,36 @@ func CanonicalURL(rawURL string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if strings.ContainsFunc(tail, isInvisible) {
-		return "", refuse(field, "holds an invisible character", "remove it, or percent-encode it if it is part of the URL")
-	}
-	if last, _ := utf8.DecodeLastRuneInString(tail); isTypographicQuote(last) {
-		return "", refuse(field, "ends with a typographic quote", "remove it, or percent-encode it if it is part of the URL")
+	if err := checkURLTail(field, tail); err != nil {
+		return "", err
 	}
 	if newScheme == scheme && newHostPort == authority {
 		return s, nil
 	}
 	return newScheme + "://" + newHostPort + tail, nil
+}
+
+// checkURLTail refuses a path, query and fragment with a character that is no part of a URL, because it
+// more likely belongs to the text around it, or because programs read it differently.
+func checkURLTail(field, tail string) error {
+	const fix = "percent-encode it if it is part of the URL, or remove it"
+	last := rune(-1)
+	for _, last = range tail {
+		switch {
+		case last == '"', last == '`', last == '<', last == '>':
+			return refuse(field, "holds a quote or an angle bracket", fix+" and what follows")
+		case last == '\\':
+			return refuse(field, "holds a backslash, which browsers read as a slash", "write / or %5C")
+		case unicode.IsSpace(last):
+			return refuse(field, "holds white space", "write a space as %20 if it is part of the URL, or remove it and what follows")
+		case isInvisible(last):
+			return refuse(field, "holds an invisible character", fix)
+		}
+	}
+	if isForeignPunctuation(last) {
+		return refuse(field, "ends with punctuation beyond ASCII", fix)
+	}
+	return nil
 }
 
 // canonicalHostPort returns the canonical spelling of a host with or without a port.

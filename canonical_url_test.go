@@ -8,6 +8,7 @@ import (
 
 func TestCanonicalURL(t *testing.T) {
 	t.Parallel()
+	const endsWithPunctuation, foreign = "ends with punctuation beyond ASCII", "holds a quote or an angle bracket"
 	runCanonicalCases(t, CanonicalURL, []canonicalCase{
 		{name: "a canonical URL stays", in: "https://www.example.com/a?b=c#d", want: "https://www.example.com/a?b=c#d"},
 		{name: "a URL without a path gets none", in: "http://example.com", want: "http://example.com"},
@@ -15,7 +16,9 @@ func TestCanonicalURL(t *testing.T) {
 		{name: "FTP passes", in: "ftp://example.com/x", want: "ftp://example.com/x"},
 		{name: "SFTP passes", in: "SFTP://example.com/x", want: "sftp://example.com/x"},
 		{name: "white space around it goes", in: " http://example.com/ \n", want: "http://example.com/"},
-		{name: "spaces inside the path stay", in: "http://example.com/a b?x=1&y=%2F#frag", want: "http://example.com/a b?x=1&y=%2F#frag"},
+		{name: "brackets, braces, bars and carets stay", in: "http://example.com/{a}|^?b[]=c#[d]", want: "http://example.com/{a}|^?b[]=c#[d]"},
+		{name: "all that RFC 3986 allows stays", in: "http://example.com/-._~!$&'()*+,;=:@%20?/?-._~!$&'()*+,;=:@%20#/?-._~!$&'()*+,;=:@%20", want: "http://example.com/-._~!$&'()*+,;=:@%20?/?-._~!$&'()*+,;=:@%20#/?-._~!$&'()*+,;=:@%20"},
+		{name: "a number sign in the fragment stays", in: "http://example.com/#a#b", want: "http://example.com/#a#b"},
 		{name: "percent signs stay as they are", in: "http://example.com/%2f%2F%zz%", want: "http://example.com/%2f%2F%zz%"},
 		{name: "non-ASCII in the path stays", in: "http://example.com/é/☕", want: "http://example.com/é/☕"},
 		{name: "dots in the path are not resolved", in: "http://example.com/a/../b//c/./", want: "http://example.com/a/../b//c/./"},
@@ -41,9 +44,28 @@ func TestCanonicalURL(t *testing.T) {
 
 		{name: "a typographic quote behind the host is refused", in: "http://example.com”", rule: "holds punctuation"},
 		{name: "typographic quotes around the host are refused", in: "http://“example.com”/x", rule: "holds punctuation"},
-		{name: "a typographic quote behind the path is refused", in: "http://example.com/x”", rule: "ends with a typographic quote"},
-		{name: "a low quote behind the query is refused", in: "http://example.com?x„", rule: "ends with a typographic quote"},
-		{name: "an angle quote behind the fragment is refused", in: "http://example.com#x»", rule: "ends with a typographic quote"},
+		{name: "a typographic quote behind the path is refused", in: "http://example.com/x”", rule: endsWithPunctuation},
+		{name: "a low quote behind the query is refused", in: "http://example.com?x„", rule: endsWithPunctuation},
+		{name: "an angle quote behind the fragment is refused", in: "http://example.com#x»", rule: endsWithPunctuation},
+		{name: "an ornamental quote behind the path is refused", in: "http://example.com/x❞", rule: endsWithPunctuation},
+		{name: "a wide bracket behind the path is refused", in: "http://example.com/x）", rule: endsWithPunctuation},
+		{name: "a corner bracket behind the path is refused", in: "http://example.com/「x」", rule: endsWithPunctuation},
+		{name: "an ellipsis behind the path is refused", in: "http://example.com/x…", rule: endsWithPunctuation},
+		{name: "an ideographic full stop behind the path is refused", in: "http://example.com/x。", rule: endsWithPunctuation},
+		{name: "an emoji behind the path stays", in: "http://example.com/☕", want: "http://example.com/☕"},
+
+		{name: "a comment behind the path is refused", in: "http://example.com/favicon.ico (IP: 192.0.2.90)", rule: "holds white space"},
+		{name: "a space in the path is refused", in: "http://example.com/a b", rule: "holds white space"},
+		{name: "a space in the query is refused", in: "http://example.com?a b", rule: "holds white space"},
+		{name: "a space in the fragment is refused", in: "http://example.com#a b", rule: "holds white space"},
+		{name: "a no-break space in the path is refused", in: "http://example.com/a\u00a0b", rule: "holds white space"},
+		{name: "an opening angle bracket is refused", in: "http://example.com/a<br", rule: foreign},
+		{name: "a closing angle bracket is refused", in: "http://example.com?a>", rule: foreign},
+		{name: "a quote is refused", in: `http://example.com/a"`, rule: foreign},
+		{name: "a back quote is refused", in: "http://example.com#a`", rule: foreign},
+		{name: "a backslash in the path is refused", in: `http://example.com/a\@b`, rule: "holds a backslash"},
+		{name: "a backslash in the query is refused", in: `http://example.com?a\b`, rule: "holds a backslash"},
+		{name: "escaped dots in the path are refused", in: `http://example.com/a\.b`, rule: "holds a backslash"},
 		{name: "a typographic quote in front is refused", in: "“http://example.com/x", rule: "has no scheme"},
 		{name: "nothing is refused", in: "", rule: "is blank"},
 		{name: "a missing scheme is refused", in: "example.com/path", rule: "has no scheme"},
@@ -70,7 +92,6 @@ func TestCanonicalURL(t *testing.T) {
 		{name: "a backslash and a dot before the @ are refused", in: `http://evil.example\.@www.example.com/`, rule: "holds a path behind a backslash"},
 		{name: "a defanged host before a backslash and an @ is refused", in: `http://evil[.]example\@www.example.com/`, rule: "holds a path behind a backslash"},
 		{name: "escaped dots are refused", in: `http://www\.example\.com/`, rule: "is defanged"},
-		{name: "a backslash in the path stays", in: `http://example.com/a\@b`, want: `http://example.com/a\@b`},
 		{name: "a percent sign in the host is refused", in: "http://exa%6dple.com/", rule: "is percent-encoded"},
 		{name: "an octal IPv4 host is refused", in: "http://0300.0.2.1/", rule: "ends in a number"},
 		{name: "an integer host is refused", in: "http://3221225985/", rule: "ends in a number"},
@@ -97,7 +118,7 @@ func TestCanonicalURL(t *testing.T) {
 func TestCanonicalURLDoesNotAllocateForCanonicalURLs(t *testing.T) {
 	for _, url := range []string{
 		"http://www.example.com/path/to/file.bin?x=%20#Frag",
-		"https://www.long-name-of-a-host.example.com:8443/a b/é",
+		"https://www.long-name-of-a-host.example.com:8443/a[b]/é",
 		"http://192.0.2.1:8080/bin.sh",
 	} {
 		_, err := CanonicalURL(url)

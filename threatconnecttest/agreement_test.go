@@ -24,7 +24,7 @@ func TestCanonicalFormsOfTheClientAreTaken(t *testing.T) {
 		{"CIDR", threatconnect.CanonicalCIDR, []string{"192.0.2.0/24", "2001:db8:1234::/48", "2001:0db8::/32"}},
 		{"ASN", threatconnect.CanonicalASN, []string{"64496", "AS64497", "asn 64498", "ASN64499"}},
 		{"Host", threatconnect.CanonicalHost, []string{"WWW.Example.com.", "b\u00fccher.example", "r3---sn-x.example.net", "\u65e5\u672c\u8a9e\u3002jp"}},
-		{"URL", threatconnect.CanonicalURL, []string{"HTTP://EXAMPLE.com/A b?x=%2F#y", "https://u:p@b\u00fccher.example:8443/\u00e9", "ftp://192.0.2.1/",
+		{"URL", threatconnect.CanonicalURL, []string{"HTTP://EXAMPLE.com/A[b]?x=%2F#y", "https://u:p@b\u00fccher.example:8443/\u00e9", "ftp://192.0.2.1/",
 			"http://[2001:DB8::1]:80/", "sftp://a_b.www.example.com"}},
 		{"EmailAddress", threatconnect.CanonicalEmailAddress, []string{"Bad.Guy@B\u00fccher.example", "a+b@example.com"}},
 		{"Mutex", threatconnect.CanonicalMutex, []string{`Global\Example `}},

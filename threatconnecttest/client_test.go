@@ -31,7 +31,7 @@ func TestTheClientReadsEveryOddity(t *testing.T) {
 			made := []threatconnect.Indicator{
 				threatconnect.NewAddress("2001:db8::1"), threatconnect.NewEmailAddress("Bad@example.com"),
 				threatconnect.NewFile("d41d8cd98f00b204e9800998ecf8427e"), threatconnect.NewHost("WWW.example.com"),
-				threatconnect.NewURL("http://example.com/A b?x=%2F"), threatconnect.NewASN("64496"), threatconnect.NewCIDR("2001:db8::/32"),
+				threatconnect.NewURL("http://example.com/A[b]?x=%2F"), threatconnect.NewASN("64496"), threatconnect.NewCIDR("2001:db8::/32"),
 				threatconnect.NewMutex(`Global\x`), threatconnect.NewRegistryKey(`HKLM\Software`, "", "REG_SZ"), threatconnect.NewUserAgent("Example/1.0"),
 			}
 			for _, in := range made {

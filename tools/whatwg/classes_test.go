@@ -49,6 +49,7 @@ var (
 		"slashes before the host":            "http:///a.example/",
 		"other schemes":                      "mailto:a@b.example",
 		"port 0 and its spellings":           "http://example.com:0/",
+		"quotes and angle brackets":          "http://example.com/<a>",
 		"backslashes":                        `http://example.com\a`,
 		"final dot":                          "http://example.com./",
 	}

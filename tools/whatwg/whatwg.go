@@ -73,7 +73,7 @@ var anyHost = []class{
 	refusedWith("invisible characters", "holds an invisible character"),
 	refusedWith("invalid UTF-8", "is not valid UTF-8"),
 	refusedWith("characters that no host name has", "holds a character that no host name has", "holds a wildcard"),
-	refusedWith("punctuation beyond ASCII", "holds punctuation or a symbol that no name has", "ends with a typographic quote"),
+	refusedWith("punctuation beyond ASCII", "holds punctuation or a symbol that no name has", "ends with punctuation beyond ASCII"),
 	refusedWith("lengths of DNS", "has a label longer than", "is longer than 253", "has an empty label"),
 	refusedWith("no top-level domain", "has a last label that is not two or more letters"),
 	refusedWith("hyphens at the ends of labels", "has a label with a hyphen"),
@@ -97,8 +97,10 @@ var urlClasses = append([]class{
 	refusedWith("other schemes", "has a scheme other than", "has no scheme"),
 	refusedWith("slashes before the host", "is blank"),
 	refusedWith("port 0 and its spellings", "has a port outside 1 to 65535"),
+	refusedWith("quotes and angle brackets", "holds a quote or an angle bracket"),
 	{"backslashes", func(d *Disagreement) bool {
-		return !d.Ours.Taken() && d.Standard.Taken() && strings.Contains(authority(d.Input), `\`)
+		return !d.Ours.Taken() && d.Standard.Taken() &&
+			(strings.Contains(authority(d.Input), `\`) || strings.HasPrefix(d.Ours.Rule, "holds a backslash"))
 	}},
 	{"final dot", func(d *Disagreement) bool {
 		return d.Ours.Taken() && d.Standard.Taken() && withoutFinalDot(d.Standard.Value) == d.Ours.Value

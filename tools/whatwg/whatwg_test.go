@@ -12,7 +12,7 @@ func seeds() []string {
 		"http://example.com", "HTTP://User:Pw@Example.COM:080/A b?c=%2F#D", "https://[2001:DB8::1]:443/[.]x", "http://[::ffff:192.0.2.1]/", "http://[fe80::1%25eth0]/",
 		"http://192.0.2.1:/", "ftp://\u00e4.example/\u00e4", "http://example.com\\x", "http://a@b@example.com/", "http://", `http://evil.example\@example.com/`, `http://evil.example\.@example.com/x`, `https://evil.example\a:b@example.com:8080`, "http:///x", "sftp://example.com?x",
 		"hxxp://evil[.]example/", "http://example.com:0/", "http://example.com:65536", "http://example.com./a/../b", "http:example.com", "http:\\\\example.com",
-		"http://example.com/%2e%2e/x", "http://ex\nample.com/", "http://exam!ple.com/", "http://a-.example/", "http://\xff.example/", "http://0\\::", "http:// 0.A", "http://0.a /", "openssh_6.4p1", "http://x.7z/", "\uff45_x.example", "http://\uff45_.A/", "http://a.example/\xff", "mailto:a@b.example",
+		"http://example.com/%2e%2e/x", "http://ex\nample.com/", "http://exam!ple.com/", "http://a-.example/", "http://\xff.example/", "http://0\\::", "http:// 0.A", "http://0.a /", "openssh_6.4p1", "http://a.example/x y", `http://a.example/x\y`, `http://a.example/x"`, "http://a.example/<x>`", "http://a.example/{x}|^[y]%zz", "http://a.example/x\uff09", "http://x.7z/", "\uff45_x.example", "http://\uff45_.A/", "http://a.example/\xff", "mailto:a@b.example",
 	}
 }
 

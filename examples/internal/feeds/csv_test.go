@@ -14,7 +14,7 @@ func TestURLhausReadsBothForms(t *testing.T) {
 	t.Parallel()
 	found, bad := read(t, URLhaus, strings.Join([]string{
 		"# id,dateadded,url,url_status,last_online,threat,tags,urlhaus_link,reporter",
-		`"2","2026-01-02 03:04:05","http://WWW.example.com:81/a,b?q=""1""","online","2026-01-03 00:00:00","malware_download","elf,mips","https://feed.example/2/","someone"`,
+		`"2","2026-01-02 03:04:05","http://WWW.example.com:81/a,b?q=1","online","2026-01-03 00:00:00","malware_download","elf,""mips""","https://feed.example/2/","someone"`,
 		`"1","2026-01-01 03:04:05","http://198.51.100.7/","offline","malware_download","None","https://feed.example/1/","someone"`,
 		`"0","","https://www.example.org/","","","","","",""`,
 		`"x","2026-01-02 03:04:05","not a url","online","","malware_download","","",""`,
@@ -28,7 +28,7 @@ func TestURLhausReadsBothForms(t *testing.T) {
 	}, "\n"))
 	assert.Equal(t, []string{
 		"2 Threat Malware download",
-		`2 URL http://www.example.com:81/a,b?q="1"`,
+		"2 URL http://www.example.com:81/a,b?q=1",
 		"3 URL http://198.51.100.7/",
 		"4 URL https://www.example.org/",
 	}, shown(found))
@@ -49,7 +49,7 @@ func TestURLhausReadsBothForms(t *testing.T) {
 	assert.Equal(t, []string{group.XID}, second.GroupXIDs)
 	assert.Equal(t, time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), first.ExternalDateAdded)
 	assert.Equal(t, time.Date(2026, 1, 3, 0, 0, 0, 0, time.UTC), first.LastSeen)
-	assert.Equal(t, []string{"elf", "mips"}, []string{first.Tags[0].Name, first.Tags[1].Name})
+	assert.Equal(t, []string{"elf", `"mips"`}, []string{first.Tags[0].Name, first.Tags[1].Name})
 	assert.Equal(t, "Threat: malware_download. Status: online.", first.Attributes[0].Value)
 	assert.Equal(t, "https://feed.example/2/", first.Attributes[1].Value)
 	assert.Empty(t, second.Tags)
