@@ -1,10 +1,12 @@
 package threatconnect_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -192,9 +194,12 @@ func TestATokenSourceThatFailsSendsNothing(t *testing.T) {
 		"two lines": func(context.Context) (string, time.Time, error) { return "tok3n\nx", time.Time{}, nil },
 	} {
 		s := &script{steps: steps{answer(200, whoami)}}
-		c, err := threatconnect.NewClient("https://tc.example", threatconnect.TokenFunc(source), threatconnect.WithTransport(s))
+		var log bytes.Buffer
+		c, err := threatconnect.NewClient("https://tc.example", threatconnect.TokenFunc(source), threatconnect.WithTransport(s),
+			threatconnect.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))))
 		require.NoError(t, err)
 		_, err = c.Owners.Whoami(t.Context())
+		assert.Empty(t, log.String(), "a record stands for a request")
 		if name == "an error" {
 			require.ErrorIs(t, err, vault)
 			assert.EqualError(t, err, "threatconnect: GET /v2/whoami: the request was not sent: token source: vault is sealed")

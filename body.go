@@ -18,9 +18,12 @@ var errStalled = errors.New("no byte moved within the stall timeout")
 // watch ends an attempt in which nothing moves. Its clock runs while the attempt is sent and waited
 // for, and during every read of the answer; a caller that takes its time between reads stalls
 // nothing.
+//
+// A watch is also the context of the attempt's request: so RouteFrom costs no allocation.
 type watch struct {
-	parent context.Context // of the call
-	ctx    context.Context // of the attempt
+	context.Context
+	parent context.Context // of the attempt, before it was watched
+	call   *call
 	cancel context.CancelCauseFunc
 	after  time.Duration
 
@@ -30,13 +33,21 @@ type watch struct {
 }
 
 // newWatch starts to watch an attempt; 0 watches nothing but still lets the attempt be ended.
-func newWatch(ctx context.Context, after time.Duration) (context.Context, *watch) {
-	w := &watch{parent: ctx, after: after}
-	w.ctx, w.cancel = context.WithCancelCause(ctx)
+func newWatch(ctx context.Context, call *call, after time.Duration) *watch {
+	w := &watch{parent: ctx, call: call, after: after}
+	w.Context, w.cancel = context.WithCancelCause(ctx)
 	if after > 0 {
 		w.timer = time.AfterFunc(after, func() { w.cancel(errStalled) })
 	}
-	return w.ctx, w
+	return w
+}
+
+// Value returns the attempt's call for [RouteFrom], and otherwise what the caller's context holds.
+func (w *watch) Value(key any) any {
+	if _, ok := key.(routeKey); ok {
+		return w.call
+	}
+	return w.Context.Value(key)
 }
 
 // moved says that a byte of the request moved.
@@ -75,7 +86,7 @@ func (w *watch) explain(err error) error {
 		return err
 	case w.parent.Err() != nil:
 		return withContextErr(w.parent, err)
-	case errors.Is(context.Cause(w.ctx), errStalled):
+	case errors.Is(context.Cause(w.Context), errStalled):
 		return fmt.Errorf("%w of %s", errStalled, w.after)
 	}
 	return err
@@ -112,15 +123,14 @@ type body struct {
 	raw    io.ReadCloser
 	from   io.Reader // raw, or what decompresses it
 	watch  *watch
-	call   *call // what errors are cleared of
 	left   int64 // how many bytes may still come; below 0 for any number
 	closed sync.Once
 }
 
 // receive puts a body around that of an answer. limit caps it; below 0 it is not capped.
-func receive(resp *http.Response, call *call, watch *watch, limit int64) {
+func receive(resp *http.Response, watch *watch, limit int64) {
 	watch.rest(true)
-	b := &body{raw: resp.Body, from: resp.Body, watch: watch, call: call, left: limit}
+	b := &body{raw: resp.Body, from: resp.Body, watch: watch, left: limit}
 	if enc := strings.ToLower(resp.Header.Get("Content-Encoding")); enc != "" && enc != "identity" && !resp.Uncompressed {
 		b.from = &unzip{raw: b.raw, encoding: enc}
 		resp.Header.Del("Content-Encoding")
@@ -160,7 +170,7 @@ func (b *body) failed(err error) error {
 	if err == nil || err == io.EOF {
 		return err
 	}
-	err = b.call.sanitize(b.watch.explain(err))
+	err = b.watch.call.sanitize(b.watch.explain(err))
 	if b.watch.parent.Err() != nil {
 		return err
 	}

@@ -142,12 +142,16 @@
 //
 // [BatchService.Reconcile] removes what an owner has and a feed has not any more.
 //
-// # Logging
+// # Logging, tracing and metrics
 //
-// Nothing is logged without [WithLogger]. With it there is one Debug record an attempt (method, route,
-// attempt, duration, and status or error) and one Warn record when the clock is found to be wrong;
-// never a value, a header or a body. Package net/http itself writes to the standard logger when a
-// server sends what nobody asked for.
+// Nothing is logged without [WithLogger]. It writes a Debug record for each attempt (method, route,
+// attempt, duration, and status or error) and a Warn record when the clock is found to be wrong.
+// Records hold no value, header or body. Package net/http itself writes to the standard logger when
+// a server sends a response that nobody asked for.
+//
+// [WithObserver] reports the start and the end of each call and each attempt, and the waits between
+// attempts. [RouteFrom] gives a transport the route of its request, so that a span gets a name
+// without an indicator in it.
 //
 // # Testing
 //

@@ -30,6 +30,7 @@ type config struct {
 	proxy        *url.URL
 	tls          *tls.Config
 	logger       *slog.Logger
+	observers    []Observer // the logger's included
 	retry        RetryPolicy
 	limiter      Limiter
 	now          func() time.Time
@@ -126,9 +127,9 @@ func WithTLSConfig(t *tls.Config) Option {
 	}
 }
 
-// WithLogger writes one Debug record a request (method, route, status, attempt, duration; never a
-// value, a body or a header) and one Warn record when the clock is found to be wrong. Without it
-// nothing is logged, nor with nil.
+// WithLogger writes a Debug record for each attempt (method, route, attempt, duration, and status or
+// error; no value, body or header) and a Warn record when the clock is found to be wrong. Without it
+// nothing is logged, nor with nil. See [WithObserver] for tracing and metrics.
 func WithLogger(l *slog.Logger) Option {
 	return func(c *config) error {
 		c.logger = l

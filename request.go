@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"maps"
 	"net/http"
 	"net/url"
@@ -54,8 +53,17 @@ func (c *Client) do(ctx context.Context, call *call, consume func(*http.Response
 	if call.route.err != nil {
 		return call.route.err
 	}
-	query := c.query(call)
 	t := try{policy: c.retryPolicy()}
+	began := c.cfg.now()
+	ctx = c.callStart(ctx, call)
+	err := c.retry(ctx, call, &t, consume)
+	c.callEnd(ctx, call, t.attempts, began, err)
+	return err
+}
+
+// retry sends a call until it succeeds or trying again makes no sense.
+func (c *Client) retry(ctx context.Context, call *call, t *try, consume func(*http.Response) error) error {
+	query := c.query(call)
 	for {
 		if c.cfg.limiter != nil {
 			if err := c.cfg.limiter.Wait(ctx); err != nil {
@@ -66,26 +74,16 @@ func (c *Client) do(ctx context.Context, call *call, consume func(*http.Response
 			return t.finish(ctx, call, contextErr(ctx))
 		}
 		t.attempts++
-		resp, err := c.attempt(ctx, call, query, t.attempts)
+		resp, err := c.attempt(ctx, call, query, t.attempts, consume)
 		if err == nil {
-			err = c.accept(resp, call, consume)
-			if !call.keepBody || err != nil {
-				_ = resp.Body.Close()
-			}
-			if err == nil {
-				return nil
-			}
+			return nil
 		}
-		if api, ok := err.(*APIError); ok && resp != nil {
-			api.Attempts = t.attempts
-		} else {
-			err = hideForeign(err)
-		}
-		again, wait := c.shouldRetry(ctx, call, &t, resp, err)
+		again, wait := c.shouldRetry(ctx, call, t, resp, err)
 		if !again {
 			return t.finish(ctx, call, err)
 		}
 		t.last = err
+		c.waitStart(ctx, call, t.attempts, wait, err)
 		if err := sleep(ctx, wait); err != nil {
 			return t.finish(ctx, call, err)
 		}
@@ -253,11 +251,31 @@ func (c *Client) query(call *call) string {
 
 var errUnsent = errors.New("the request was not sent")
 
-// attempt signs and sends a call once. The answer's body is decompressed, watched and capped.
-func (c *Client) attempt(ctx context.Context, call *call, query string, n int) (*http.Response, error) {
+// attempt sends a call once and gives the answer of a success to consume. The answer is not nil when
+// there was one.
+func (c *Client) attempt(ctx context.Context, call *call, query string, n int, consume func(*http.Response) error) (*http.Response, error) {
 	began := c.cfg.now()
-	ctx, watch := newWatch(ctx, c.cfg.stall)
-	req, err := c.newRequest(ctx, call, query, watch)
+	ctx = c.attemptStart(ctx, call, n)
+	resp, err := c.send(ctx, call, query)
+	if err == nil {
+		err = c.accept(resp, call, consume)
+		if !call.keepBody || err != nil {
+			_ = resp.Body.Close()
+		}
+	}
+	if api, ok := err.(*APIError); ok && resp != nil {
+		api.Attempts = n
+	} else if err != nil {
+		err = hideForeign(err)
+	}
+	c.attemptEnd(ctx, call, n, began, resp, err)
+	return resp, err
+}
+
+// send signs and sends a call once. The answer's body is decompressed, watched and capped.
+func (c *Client) send(ctx context.Context, call *call, query string) (*http.Response, error) {
+	watch := newWatch(ctx, call, c.cfg.stall)
+	req, err := c.newRequest(watch, query)
 	if err != nil {
 		err = call.sanitize(watch.explain(err)) // a token source may repeat what it was told
 		watch.stop()
@@ -268,22 +286,21 @@ func (c *Client) attempt(ctx context.Context, call *call, query string, n int) (
 	if err != nil {
 		err = call.sanitize(watch.explain(plainTransportError(err)))
 		watch.stop()
-		c.logAttempt(ctx, call, n, 0, began, err)
 		return nil, err
 	}
 	c.followClock(resp)
-	c.logAttempt(ctx, call, n, resp.StatusCode, began, nil)
 	limit := c.cfg.maxBody
 	if call.keepBody {
 		limit = -1
 	}
-	receive(resp, call, watch, limit)
+	receive(resp, watch, limit)
 	resp.Request = req
 	return resp, nil
 }
 
 // newRequest builds and signs one attempt.
-func (c *Client) newRequest(ctx context.Context, call *call, query string, watch *watch) (*http.Request, error) {
+func (c *Client) newRequest(watch *watch, query string) (*http.Request, error) {
+	call := watch.call
 	escaped := c.cfg.base.EscapedPath() + call.route.path
 	path, err := url.PathUnescape(escaped)
 	if err != nil {
@@ -304,14 +321,14 @@ func (c *Client) newRequest(ctx context.Context, call *call, query string, watch
 		Proto:      "HTTP/1.1",
 		ProtoMajor: 1,
 		ProtoMinor: 1,
-	}).WithContext(ctx)
+	}).WithContext(watch)
 	if req.URL.EscapedPath() != escaped {
 		return nil, &ValidationError{Field: "path", Rule: "holds a character that must be escaped", Fix: "escape values with PathSegment"}
 	}
 	if err := call.body.attach(req, watch); err != nil {
 		return nil, err
 	}
-	if err := c.cfg.credentials.authorize(ctx, req, c.now()); err != nil {
+	if err := c.cfg.credentials.authorize(watch, req, c.now()); err != nil {
 		if req.Body != nil {
 			_ = req.Body.Close()
 		}
@@ -366,24 +383,4 @@ func plainTransportError(err error) error {
 		return fmt.Errorf("%w: its Location is not a URL", ErrRedirect)
 	}
 	return err
-}
-
-// logAttempt writes the Debug record of one attempt.
-func (c *Client) logAttempt(ctx context.Context, call *call, n, status int, began time.Time, err error) {
-	l := c.cfg.logger
-	if l == nil || !l.Enabled(ctx, slog.LevelDebug) {
-		return
-	}
-	attrs := []slog.Attr{
-		slog.String("method", call.method),
-		slog.String("route", call.route.template),
-		slog.Int("attempt", n),
-		slog.Duration("duration", c.cfg.now().Sub(began)),
-	}
-	if err != nil {
-		attrs = append(attrs, slog.String("error", strings.TrimPrefix(err.Error(), "threatconnect: ")))
-	} else {
-		attrs = append(attrs, slog.Int("status", status))
-	}
-	l.LogAttrs(ctx, slog.LevelDebug, "threatconnect request", attrs...)
 }

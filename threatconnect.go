@@ -120,6 +120,9 @@ func NewClient(baseURL string, credentials Credentials, options ...Option) (*Cli
 	if cfg.httpClient, err = cfg.buildHTTPClient(); err != nil {
 		return nil, err
 	}
+	if cfg.logger != nil {
+		cfg.observers = append(cfg.observers, logObserver(cfg.logger))
+	}
 	cfg.proxy, cfg.tls = nil, nil // the HTTP client has them; a proxy's password stands nowhere else
 	cfg.userAgent = strings.TrimSpace(cfg.product + " threatconnect-go/" + Version)
 

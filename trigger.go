@@ -85,7 +85,7 @@ func NewPlaybookTrigger(rawURL string, opts *PlaybookTriggerOptions) (*PlaybookT
 		t.maxBody = 1 << 20
 	}
 	t.send = func(ctx context.Context, body []byte) (*http.Response, error) {
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(body))
+		req, err := http.NewRequestWithContext(context.WithValue(ctx, routeKey{}, t.call()), http.MethodPost, u.String(), bytes.NewReader(body))
 		if err != nil {
 			return nil, fmt.Errorf("%w: the address cannot be used", errUnsent)
 		}
