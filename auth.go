@@ -15,8 +15,9 @@ import (
 	"unicode/utf8"
 )
 
-// Credentials prove to the platform which API user sends a request. They are made by [HMAC],
-// [Token] and [TokenFunc], are safe for concurrent use, and print as [REDACTED].
+// Credentials prove to the platform which API user sends a request. Make them with [HMAC],
+// [HMACFunc], [SignerFunc], [Token] or [TokenFunc]. They are safe for concurrent use and print as
+// [REDACTED].
 type Credentials interface {
 	// check refuses credentials that cannot work, without showing them.
 	check() error
@@ -33,18 +34,17 @@ const redacted = "[REDACTED]"
 // where neither fmt nor reflection finds them.
 type hidden struct{}
 
-func (hidden) String() string                            { return redacted }
-func (hidden) GoString() string                          { return redacted }
-func (hidden) Format(f fmt.State, _ rune)                { fmt.Fprint(f, redacted) }
-func (hidden) MarshalText() ([]byte, error)              { return []byte(redacted), nil }
-func (hidden) MarshalJSON() ([]byte, error)              { return []byte(`"` + redacted + `"`), nil }
-func (hidden) renew(context.Context, *http.Request) bool { return false }
+func (hidden) String() string               { return redacted }
+func (hidden) GoString() string             { return redacted }
+func (hidden) Format(f fmt.State, _ rune)   { fmt.Fprint(f, redacted) }
+func (hidden) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+func (hidden) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
 
-// HMAC signs every request with an API user's access id and secret key.
+// HMAC signs each attempt of a call with an API user's access id and secret key.
 //
-// Both are checked by [NewClient]: blank ones, white space or quotes around them and control
-// characters inside them are refused, because they are what a shell or a copy and paste leaves
-// behind, and the platform answers them with misleading errors.
+// [NewClient] checks both. It refuses empty ones, white space or quotes around them and control
+// characters in them, because a shell or a copy and paste leaves these behind, and the platform
+// answers them with misleading errors.
 func HMAC(accessID, secretKey string) Credentials {
 	type signer struct {
 		mac hash.Hash
@@ -52,16 +52,8 @@ func HMAC(accessID, secretKey string) Credentials {
 	}
 	pool := &sync.Pool{New: func() any { return &signer{mac: hmac.New(sha256.New, []byte(secretKey))} }}
 	return &hmacCredentials{
-		checked: func() error {
-			if err := checkSecret("access id", accessID); err != nil {
-				return err
-			}
-			if strings.ContainsRune(accessID, ':') {
-				return &ValidationError{Field: "access id", Rule: "holds a colon", Fix: "is it the secret key?"}
-			}
-			return checkSecret("secret key", secretKey)
-		},
-		header: func(method, requestURI, timestamp string) string {
+		checked: func() error { return checkHMAC(accessID, secretKey) },
+		header: func(_ context.Context, method, requestURI, timestamp string) (string, error) {
 			s := pool.Get().(*signer)
 			defer pool.Put(s)
 			s.mac.Reset()
@@ -69,29 +61,101 @@ func HMAC(accessID, secretKey string) Credentials {
 			s.mac.Write(s.buf)
 			s.buf = s.mac.Sum(s.buf[:0])
 			n := len(s.buf)
-			s.buf = append(s.buf, "TC "...)
+			s.buf = append(s.buf, hmacScheme...)
 			s.buf = append(s.buf, accessID...)
 			s.buf = append(s.buf, ':')
 			s.buf = base64.StdEncoding.AppendEncode(s.buf, s.buf[:n])
-			return string(s.buf[n:])
+			return string(s.buf[n:]), nil
 		},
 	}
 }
 
+// HMACFunc signs each attempt of a call with the access id and secret key that source returns, so
+// that keys can rotate while a client is in use.
+//
+// source is called for every attempt, with the context of the attempt, and from several goroutines
+// at once: it must be safe for concurrent use, and should cache the key. Its error, and a key that
+// [HMAC] would refuse, fails the call before the attempt is sent and is not retried. Nor is a
+// refused signature: source should return a new key before the old one is revoked. NewClient does not
+// call source.
+func HMACFunc(source func(ctx context.Context) (accessID, secretKey string, err error)) Credentials {
+	return &hmacCredentials{
+		checked: func() error {
+			if source == nil {
+				return &ValidationError{Field: "key source", Rule: "is nil"}
+			}
+			return nil
+		},
+		header: func(ctx context.Context, method, requestURI, timestamp string) (string, error) {
+			accessID, secretKey, err := source(ctx)
+			if err != nil {
+				return "", fmt.Errorf("key source: %w", err)
+			}
+			if err := checkHMAC(accessID, secretKey); err != nil {
+				return "", err
+			}
+			return hmacScheme + accessID + ":" + sign(secretKey, appendSigned(nil, method, requestURI, timestamp)), nil
+		},
+	}
+}
+
+// SignerFunc signs each attempt of a call with the signature that signer returns, for a secret key
+// that must stay in a key management service or a hardware security module.
+//
+// signer returns the access id and the signature: the HMAC-SHA256 of signed, keyed with the secret
+// key, in standard base64 with padding. signed is the text that [Sign] describes; it holds the path
+// and the query of the request, and so indicators. signer is called for every attempt, with the
+// context of the attempt, and from several goroutines at once: it must be safe for concurrent use.
+// Its error, and a signature in another form, fails the call before the attempt is sent and is not
+// retried. NewClient does not call signer.
+func SignerFunc(signer func(ctx context.Context, signed string) (accessID, signature string, err error)) Credentials {
+	return &hmacCredentials{
+		checked: func() error {
+			if signer == nil {
+				return &ValidationError{Field: "signer", Rule: "is nil"}
+			}
+			return nil
+		},
+		header: func(ctx context.Context, method, requestURI, timestamp string) (string, error) {
+			accessID, signature, err := signer(ctx, string(appendSigned(nil, method, requestURI, timestamp)))
+			if err != nil {
+				return "", fmt.Errorf("signer: %w", err)
+			}
+			if err := checkAccessID(accessID); err != nil {
+				return "", err
+			}
+			// Decode skips line breaks, but they cannot be in a header.
+			mac, err := base64.StdEncoding.Strict().DecodeString(signature)
+			if err != nil || len(mac) != sha256.Size || len(signature) != base64.StdEncoding.EncodedLen(sha256.Size) {
+				return "", &ValidationError{Field: "signature from the signer", Rule: "is not 32 bytes in standard base64 with padding", Fix: "return the base64 of the raw HMAC-SHA256"}
+			}
+			return hmacScheme + accessID + ":" + signature, nil
+		},
+	}
+}
+
+const hmacScheme = "TC "
+
 type hmacCredentials struct {
 	hidden
 	checked func() error
-	header  func(method, requestURI, timestamp string) string
+	header  func(ctx context.Context, method, requestURI, timestamp string) (string, error)
 }
 
 func (h *hmacCredentials) check() error { return h.checked() }
 
-func (h *hmacCredentials) authorize(_ context.Context, req *http.Request, now time.Time) error {
+func (h *hmacCredentials) authorize(ctx context.Context, req *http.Request, now time.Time) error {
 	timestamp := strconv.FormatInt(now.Unix(), 10)
-	values := []string{timestamp, h.header(req.Method, req.URL.RequestURI(), timestamp)}
+	authorization, err := h.header(ctx, req.Method, req.URL.RequestURI(), timestamp)
+	if err != nil {
+		return err
+	}
+	values := []string{timestamp, authorization}
 	req.Header["Timestamp"], req.Header["Authorization"] = values[:1:1], values[1:]
 	return nil
 }
+
+func (h *hmacCredentials) renew(context.Context, *http.Request) bool { return false }
 
 // Sign returns the signature of a request: base64 of the HMAC-SHA256, keyed with secretKey, of
 // requestURI, method and the Unix seconds of at, joined with colons.
@@ -100,8 +164,12 @@ func (h *hmacCredentials) authorize(_ context.Context, req *http.Request, now ti
 // and the query if there is one. A client does this by itself; Sign is for checking another tool's
 // signature against this one.
 func Sign(secretKey, method, requestURI string, at time.Time) string {
+	return sign(secretKey, appendSigned(nil, method, requestURI, strconv.FormatInt(at.Unix(), 10)))
+}
+
+func sign(secretKey string, signed []byte) string {
 	mac := hmac.New(sha256.New, []byte(secretKey))
-	mac.Write(appendSigned(nil, method, requestURI, strconv.FormatInt(at.Unix(), 10)))
+	mac.Write(signed)
 	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
 
@@ -202,6 +270,23 @@ func (t *tokenCredentials) authorize(ctx context.Context, req *http.Request, _ t
 
 func (t *tokenCredentials) renew(ctx context.Context, req *http.Request) bool {
 	return t.renews && t.stale(ctx, strings.TrimPrefix(req.Header.Get("Authorization"), tokenScheme))
+}
+
+func checkHMAC(accessID, secretKey string) error {
+	if err := checkAccessID(accessID); err != nil {
+		return err
+	}
+	return checkSecret("secret key", secretKey)
+}
+
+func checkAccessID(s string) error {
+	if err := checkSecret("access id", s); err != nil {
+		return err
+	}
+	if strings.ContainsRune(s, ':') {
+		return &ValidationError{Field: "access id", Rule: "holds a colon", Fix: "is it the secret key?"}
+	}
+	return nil
 }
 
 // checkSecret refuses a credential that was damaged on its way here.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -255,4 +256,96 @@ func TestContentIsClosedWhenARequestCannotBeSigned(t *testing.T) {
 	require.ErrorIs(t, err, sealed)
 	assert.True(t, body.closed)
 	assert.Zero(t, s.count())
+}
+
+// signedWith returns the Authorization header of a request that is signed with a key.
+func signedWith(req *http.Request, accessID, secretKey string) string {
+	unix, _ := strconv.ParseInt(req.Header.Get("Timestamp"), 10, 64)
+	return "TC " + accessID + ":" + threatconnect.Sign(secretKey, req.Method, req.URL.RequestURI(), time.Unix(unix, 0))
+}
+
+func TestKeysRotateBetweenAttempts(t *testing.T) {
+	t.Parallel()
+	type key struct{}
+	n := 0
+	s := &script{steps: steps{answer(503, "busy"), answer(200, whoami)}}
+	c, err := threatconnect.NewClient("https://tc.example/api", threatconnect.HMACFunc(func(ctx context.Context) (string, string, error) {
+		assert.Equal(t, "attempt", ctx.Value(key{}))
+		n++
+		return fmt.Sprintf("access%d", n), fmt.Sprintf("s3cr3t%d", n), nil
+	}), threatconnect.WithTransport(s), quick, threatconnect.WithObserver(threatconnect.Observer{
+		AttemptStart: func(ctx context.Context, _ threatconnect.Attempt) context.Context {
+			return context.WithValue(ctx, key{}, "attempt")
+		},
+	}))
+	require.NoError(t, err)
+	_, err = c.Owners.Whoami(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 2, s.count())
+	for i, req := range s.sent {
+		assert.Equal(t, signedWith(req, fmt.Sprintf("access%d", i+1), fmt.Sprintf("s3cr3t%d", i+1)), req.Header.Get("Authorization"))
+	}
+}
+
+func TestAKeyStaysWithItsSigner(t *testing.T) {
+	t.Parallel()
+	s := &script{steps: steps{answer(200, `{"status":"Success","data":{"host":{"id":1,"hostName":"www.example.com"}}}`)}}
+	c, err := threatconnect.NewClient("https://tc.example/api", threatconnect.SignerFunc(func(_ context.Context, signed string) (string, string, error) {
+		uri, rest, _ := strings.Cut(signed, ":")
+		method, unix, _ := strings.Cut(rest, ":")
+		n, err := strconv.ParseInt(unix, 10, 64)
+		return "access", threatconnect.Sign("s3cr3t", method, uri, time.Unix(n, 0)), err
+	}), threatconnect.WithTransport(s))
+	require.NoError(t, err)
+	_, err = c.Indicators.Hosts.Get(t.Context(), "www.example.com", nil)
+	require.NoError(t, err)
+	assert.Equal(t, signedWith(s.sent[0], "access", "s3cr3t"), s.sent[0].Header.Get("Authorization"))
+}
+
+func TestKeySourcesAndSignersThatFailSendNothing(t *testing.T) {
+	t.Parallel()
+	vault := errors.New("vault is sealed")
+	mac := threatconnect.Sign("s3cr3t", "GET", "/", time.Unix(0, 0))
+	keys := func(id, key string, err error) threatconnect.Credentials {
+		return threatconnect.HMACFunc(func(context.Context) (string, string, error) { return id, key, err })
+	}
+	signer := func(id, signature string, err error) threatconnect.Credentials {
+		return threatconnect.SignerFunc(func(context.Context, string) (string, string, error) { return id, signature, err })
+	}
+	for name, tc := range map[string]struct {
+		creds threatconnect.Credentials
+		want  string // the start of the error
+	}{
+		"a key source that fails": {keys("", "", vault), "threatconnect: GET /v2/whoami: the request was not sent: key source: vault is sealed"},
+		"a signer that fails":     {signer("", "", vault), "threatconnect: GET /v2/whoami: the request was not sent: signer: vault is sealed"},
+		"no access id":            {keys("", "s3cr3t", nil), "the request was not sent: threatconnect: access id: is empty"},
+		"a secret key as id":      {keys("s3cr3t:x", "s3cr3t", nil), "the request was not sent: threatconnect: access id: holds a colon"},
+		"a key with a line break": {keys("access", "s3cr3t\n", nil), "the request was not sent: threatconnect: secret key: has white space around it"},
+		"no id of the signer":     {signer("", mac, nil), "the request was not sent: threatconnect: access id: is empty"},
+		"no signature":            {signer("access", "", nil), "the request was not sent: threatconnect: signature from the signer: "},
+		"hexadecimal":             {signer("access", strings.Repeat("0a", 32), nil), "the request was not sent: threatconnect: signature from the signer: "},
+		"no padding":              {signer("access", strings.TrimSuffix(mac, "="), nil), "the request was not sent: threatconnect: signature from the signer: "},
+		"a line break":            {signer("access", mac[:9]+"\n"+mac[9:], nil), "the request was not sent: threatconnect: signature from the signer: "},
+		"base64 for URLs":         {signer("access", "-_"+mac[2:], nil), "the request was not sent: threatconnect: signature from the signer: "},
+		"bits too many":           {signer("access", mac[:42]+"B=", nil), "the request was not sent: threatconnect: signature from the signer: "},
+		"SHA-1":                   {signer("access", "2jmj7l5rSw0yVb/vlWAYkK/YBwk=", nil), "the request was not sent: threatconnect: signature from the signer: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &script{steps: steps{answer(200, whoami)}}
+			c, err := threatconnect.NewClient("https://tc.example", tc.creds, threatconnect.WithTransport(s))
+			require.NoError(t, err)
+			_, err = c.Owners.Whoami(t.Context())
+			require.Error(t, err)
+			assert.True(t, strings.HasPrefix(err.Error(), tc.want), err)
+			assert.NotContains(t, err.Error(), "s3cr3t")
+			assert.NotContains(t, err.Error(), mac[:12])
+			assert.NotContains(t, shown(tc.creds), "s3cr3t")
+			assert.Zero(t, s.count())
+		})
+	}
+	for field, creds := range map[string]threatconnect.Credentials{"key source": threatconnect.HMACFunc(nil), "signer": threatconnect.SignerFunc(nil)} {
+		_, err := threatconnect.NewClient("https://tc.example", creds)
+		require.EqualError(t, err, "threatconnect: "+field+": is nil")
+	}
 }

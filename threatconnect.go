@@ -86,7 +86,7 @@ type service struct{ c *Client }
 // it: https://app.threatconnect.com/api, or https://tc.example.com/api for an instance of your
 // own. White space around it, slashes at its end and a pasted /v2 are taken off; nothing is added
 // and nothing is guessed. It must be https unless the host is a loopback address or
-// [WithPlainHTTP] is given. Credentials are made by [HMAC], [Token] or [TokenFunc].
+// [WithPlainHTTP] is given. See [Credentials] for how to make them.
 //
 // Every error is a [*ValidationError] that names the argument or option and never shows its value.
 func NewClient(baseURL string, credentials Credentials, options ...Option) (*Client, error) {
