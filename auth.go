@@ -187,18 +187,19 @@ func appendSigned(b []byte, method, requestURI, timestamp string) []byte {
 func Token(token string) Credentials {
 	return &tokenCredentials{
 		checked: func() error { return checkSecret("token", token) },
-		current: func(context.Context) (string, error) { return token, nil },
+		current: func(context.Context, time.Time) (string, error) { return token, nil },
 		stale:   func(context.Context, string) bool { return false },
 	}
 }
 
-// TokenFunc sends the token that source returns, and keeps it until 15 seconds before expires, or
-// for good when expires is zero.
+// TokenFunc sends the token that source returns, and keeps it until 15 seconds before expires by the
+// platform's clock, or for good when expires is zero.
 //
-// When the platform refuses a token, source is asked once more and the request is sent again with
-// what it returns. Calls to source never overlap; a caller that waits for one stops waiting when
-// its context ends. Source is given the context of the call that asked, and its error fails that
-// call. NewClient does not call source.
+// When the platform refuses a token, source is called once more and the request is sent again with
+// the new token. Calls to source never overlap; a caller that waits for one stops waiting when its
+// context ends. source gets the context of the attempt that needs the token, and may take as long as
+// that allows: the stall timeout does not apply. Its error fails the call before the attempt is sent
+// and is not retried. NewClient does not call source.
 func TokenFunc(source func(ctx context.Context) (token string, expires time.Time, err error)) Credentials {
 	const early = 15 * time.Second
 	turn := make(chan struct{}, 1) // held by the one who reads or writes what follows
@@ -212,14 +213,14 @@ func TokenFunc(source func(ctx context.Context) (token string, expires time.Time
 			}
 			return nil
 		},
-		current: func(ctx context.Context) (string, error) {
+		current: func(ctx context.Context, now time.Time) (string, error) {
 			select {
 			case turn <- struct{}{}:
 			case <-ctx.Done():
 				return "", contextErr(ctx)
 			}
 			defer func() { <-turn }()
-			if token != "" && (expires.IsZero() || time.Until(expires) > early) {
+			if token != "" && (expires.IsZero() || expires.Sub(now) > early) {
 				return token, nil
 			}
 			t, e, err := source(ctx)
@@ -251,7 +252,7 @@ type tokenCredentials struct {
 	hidden
 	renews  bool
 	checked func() error
-	current func(context.Context) (string, error)
+	current func(ctx context.Context, now time.Time) (string, error)
 	stale   func(ctx context.Context, refused string) bool
 }
 
@@ -259,8 +260,8 @@ const tokenScheme = "TC-Token "
 
 func (t *tokenCredentials) check() error { return t.checked() }
 
-func (t *tokenCredentials) authorize(ctx context.Context, req *http.Request, _ time.Time) error {
-	token, err := t.current(ctx)
+func (t *tokenCredentials) authorize(ctx context.Context, req *http.Request, now time.Time) error {
+	token, err := t.current(ctx, now)
 	if err != nil {
 		return err
 	}

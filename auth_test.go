@@ -171,6 +171,63 @@ func TestATokenSourceIsAskedWhenATokenEnds(t *testing.T) {
 	})
 }
 
+func TestATokenIsKeptByThePlatformsClock(t *testing.T) {
+	t.Parallel()
+	const ahead = 2 * time.Hour // of this machine's clock
+	for name, tc := range map[string]struct {
+		opts []threatconnect.Option
+		want int // calls of the source in 5 calls
+	}{
+		"from the first answer on": {want: 1},
+		"without correction":       {opts: []threatconnect.Option{threatconnect.WithoutClockCorrection()}, want: 5},
+		"a clock of the caller":    {opts: []threatconnect.Option{threatconnect.WithClock(func() time.Time { return time.Now().Add(-ahead) })}, want: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				asked := 0
+				s := &script{steps: steps{func(*http.Request) (*http.Response, error) {
+					return reply(200, whoami, "Date", time.Now().Add(-ahead).UTC().Format(http.TimeFormat)), nil
+				}}}
+				c, err := threatconnect.NewClient("https://tc.example", threatconnect.TokenFunc(func(context.Context) (string, time.Time, error) {
+					asked++
+					return "token", time.Now().Add(time.Hour - ahead), nil
+				}), append(tc.opts, threatconnect.WithTransport(s))...)
+				require.NoError(t, err)
+				for range 5 {
+					_, err := c.Owners.Whoami(t.Context())
+					require.NoError(t, err)
+				}
+				assert.Equal(t, tc.want, asked)
+			})
+		})
+	}
+}
+
+func TestATokenSourceMayTakeLongerThanTheStallTimeout(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{steps: steps{func(req *http.Request) (*http.Response, error) { // the timeout counts from here on
+			<-req.Context().Done()
+			return nil, req.Context().Err()
+		}}}
+		c, err := threatconnect.NewClient("https://tc.example", threatconnect.TokenFunc(func(ctx context.Context) (string, time.Time, error) {
+			select {
+			case <-time.After(3 * time.Minute):
+				return "token", time.Time{}, nil
+			case <-ctx.Done():
+				return "", time.Time{}, ctx.Err()
+			}
+		}), threatconnect.WithTransport(s), threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1}))
+		require.NoError(t, err)
+		began := time.Now()
+		_, err = c.Owners.Whoami(t.Context())
+		require.ErrorContains(t, err, "no byte moved within the stall timeout of 2m0s")
+		assert.Equal(t, 5*time.Minute, time.Since(began))
+		assert.Equal(t, 1, s.count())
+	})
+}
+
 func TestATokenIsRenewedOnceACall(t *testing.T) {
 	t.Parallel()
 	n := 0

@@ -32,14 +32,21 @@ type watch struct {
 	paused bool        // the clock is stopped: the answer is there and nobody reads it
 }
 
-// newWatch starts to watch an attempt; 0 watches nothing but still lets the attempt be ended.
+// newWatch returns the watch of an attempt. Its clock runs from start on; 0 means that no clock ever
+// does, but stop still ends the attempt.
 func newWatch(ctx context.Context, call *call, after time.Duration) *watch {
 	w := &watch{parent: ctx, call: call, after: after}
 	w.Context, w.cancel = context.WithCancelCause(ctx)
-	if after > 0 {
-		w.timer = time.AfterFunc(after, func() { w.cancel(errStalled) })
-	}
 	return w
+}
+
+// start starts the clock.
+func (w *watch) start() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.after > 0 {
+		w.timer = time.AfterFunc(w.after, func() { w.cancel(errStalled) })
+	}
 }
 
 // Value returns the attempt's call for [RouteFrom], and otherwise what the caller's context holds.
@@ -86,7 +93,7 @@ func (w *watch) explain(err error) error {
 		return err
 	case w.parent.Err() != nil:
 		return withContextErr(w.parent, err)
-	case errors.Is(context.Cause(w.Context), errStalled):
+	case errors.Is(context.Cause(w.Context), errStalled) && !errors.Is(err, errUnsent):
 		return fmt.Errorf("%w of %s", errStalled, w.after)
 	}
 	return err

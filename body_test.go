@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -411,4 +412,26 @@ func TestALargePageIsRead(t *testing.T) {
 	owners, err := clientOf(t, &script{steps: steps{answer(200, `{"status":"Success","data":{"owner":[`+strings.Repeat(owner+",", 99_999)+owner+`]}}`)}}).Owners.List(t.Context())
 	require.NoError(t, err)
 	require.Len(t, owners, 100_000)
+}
+
+func TestAStallDoesNotHideThatNothingWasSent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		gone := errors.New("the file is gone")
+		opened := 0
+		content := threatconnect.Content{Open: func() (io.ReadCloser, error) {
+			if opened++; opened == 2 {
+				return nil, gone
+			}
+			return io.NopCloser(strings.NewReader("x")), nil
+		}}
+		s := &script{steps: steps{func(req *http.Request) (*http.Response, error) {
+			<-req.Context().Done()
+			_, err := req.GetBody() // as package net/http does on another connection
+			return nil, err
+		}}}
+		err := clientOf(t, s).Groups.Upload(t.Context(), threatconnect.GroupRef{Type: threatconnect.GroupDocument, ID: 1}, content, &threatconnect.UploadOptions{Replace: true})
+		require.ErrorIs(t, err, gone)
+		assert.Equal(t, 1, s.count())
+	})
 }

@@ -17,9 +17,11 @@ const (
 // now is the platform's time as far as it is known.
 func (c *Client) now() time.Time { return c.cfg.now().Add(time.Duration(c.offset.Load())) }
 
-// followClock keeps the offset true once there is one, and drops it when our clock is right again.
+// followClock keeps the offset true once there is one, and drops it when our clock is right again. A
+// token has no timestamp that could be refused, so with a token the first answer sets the offset.
 func (c *Client) followClock(resp *http.Response) {
-	if c.offset.Load() == 0 {
+	_, isToken := c.cfg.credentials.(*tokenCredentials)
+	if c.offset.Load() == 0 && !(isToken && c.cfg.correctClock) {
 		return
 	}
 	if off, ok := c.serverOffset(resp); ok && off.Abs() <= mostOffset {

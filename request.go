@@ -282,6 +282,7 @@ func (c *Client) send(ctx context.Context, call *call, query string) (*http.Resp
 		return nil, err
 	}
 	call.secrets = append(call.secrets, secretsOf(req.Header.Get("Authorization"))...)
+	watch.start()
 	resp, err := c.cfg.httpClient.Do(req)
 	if err != nil {
 		err = call.sanitize(watch.explain(plainTransportError(err)))
