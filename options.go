@@ -112,12 +112,19 @@ func WithProxy(proxyURL string) Option {
 	}
 }
 
-// WithTLSConfig sends with a copy of t, as for an instance behind a private certificate authority.
-// Versions below TLS 1.2 are refused.
+// WithTLSConfig sends with a copy of t, for example for an instance behind a private certificate
+// authority. The minimum version is raised to TLS 1.2. A maximum version below that is a
+// [*ValidationError], and so is InsecureSkipVerify without VerifyConnection or VerifyPeerCertificate.
 func WithTLSConfig(t *tls.Config) Option {
 	return func(c *config) error {
 		if t == nil {
 			return &ValidationError{Field: "TLS config", Rule: "is nil"}
+		}
+		if t.InsecureSkipVerify && t.VerifyConnection == nil && t.VerifyPeerCertificate == nil {
+			return &ValidationError{Field: "TLS config", Rule: "has InsecureSkipVerify set", Fix: "set RootCAs to trust a private certificate authority, or VerifyConnection to verify in another way"}
+		}
+		if t.MaxVersion != 0 && t.MaxVersion < tls.VersionTLS12 {
+			return &ValidationError{Field: "TLS config", Rule: "has a MaxVersion below TLS 1.2", Fix: "leave it 0"}
 		}
 		c.tls = t.Clone()
 		if c.tls.MinVersion < tls.VersionTLS12 {

@@ -28,6 +28,8 @@ func TestOptionsThatAreRefused(t *testing.T) {
 		"a nil HTTP client":             {threatconnect.WithHTTPClient(nil)},
 		"a nil transport":               {threatconnect.WithTransport(nil)},
 		"a nil TLS config":              {threatconnect.WithTLSConfig(nil)},
+		"TLS without verification":      {threatconnect.WithTLSConfig(&tls.Config{InsecureSkipVerify: true})},
+		"TLS 1.1 at most":               {threatconnect.WithTLSConfig(&tls.Config{MaxVersion: tls.VersionTLS11})},
 		"a nil clock":                   {threatconnect.WithClock(nil)},
 		"a proxy without a scheme":      {threatconnect.WithProxy("proxy.example:3128")},
 		"a proxy without a host":        {threatconnect.WithProxy("http://")},

@@ -76,7 +76,10 @@ func TestTLSFailuresAreNotTriedAgain(t *testing.T) {
 		"TLS 1.0":               {&tls.Config{Certificates: []tls.Certificate{good}, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10}, &tls.Config{RootCAs: roots}, "protocol version"},
 		"TLS 1.1":               {&tls.Config{Certificates: []tls.Certificate{good}, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}, &tls.Config{RootCAs: roots}, "protocol version"},
 		"TLS 1.1 that is asked": {&tls.Config{Certificates: []tls.Certificate{good}, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}, &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS10}, "protocol version"},
-		"a client certificate":  {&tls.Config{Certificates: []tls.Certificate{good}, ClientAuth: tls.RequireAnyClientCert}, &tls.Config{RootCAs: roots}, "certificate required"},
+		"a name of its own": {&tls.Config{Certificates: []tls.Certificate{other}}, &tls.Config{InsecureSkipVerify: true, VerifyConnection: func(s tls.ConnectionState) error {
+			return s.PeerCertificates[0].VerifyHostname("other.example")
+		}}, ""},
+		"a client certificate": {&tls.Config{Certificates: []tls.Certificate{good}, ClientAuth: tls.RequireAnyClientCert}, &tls.Config{RootCAs: roots}, "certificate required"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
