@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -89,27 +90,53 @@ func WithTransport(t http.RoundTripper) Option {
 }
 
 // WithProxy sends through the proxy at proxyURL (http, https or socks5; a user name and password
-// in it must be percent-encoded). Without it the proxy comes from HTTPS_PROXY and NO_PROXY.
+// in it must be percent-encoded). Without it the proxy comes from HTTPS_PROXY and NO_PROXY, and an
+// HTTPS_PROXY that is not such a URL is a [*ValidationError]; its scheme may be missing.
 func WithProxy(proxyURL string) Option {
 	return func(c *config) error {
-		bad := func(rule string) error {
-			return &ValidationError{Field: "proxy URL", Rule: rule, Fix: "write it as in http://user:password@proxy.example:3128, the password percent-encoded"}
-		}
-		u, err := url.Parse(strings.TrimSpace(proxyURL))
+		u, err := parseProxy("proxy URL", proxyURL)
 		if err != nil {
-			return bad("is not a URL")
-		}
-		switch u.Scheme {
-		case "http", "https", "socks5", "socks5h":
-		default:
-			return bad("has a scheme other than http, https and socks5")
-		}
-		if u.Hostname() == "" {
-			return bad("has no host")
+			return err
 		}
 		c.proxy = u
 		return nil
 	}
+}
+
+func parseProxy(field, proxyURL string) (*url.URL, error) {
+	bad := func(rule string) error {
+		return &ValidationError{Field: field, Rule: rule, Fix: "write it as in http://user:password@proxy.example:3128, the password percent-encoded"}
+	}
+	u, err := url.Parse(strings.TrimSpace(proxyURL))
+	if err != nil {
+		return nil, bad("is not a URL")
+	}
+	switch u.Scheme {
+	case "http", "https", "socks5", "socks5h":
+	default:
+		return nil, bad("has a scheme other than http, https and socks5")
+	}
+	if u.Hostname() == "" {
+		return nil, bad("has no host")
+	}
+	return u, nil
+}
+
+// checkProxyEnv refuses a proxy in the environment that package net/http would ignore: requests
+// would then go out without it.
+func checkProxyEnv() error {
+	for _, name := range []string{"HTTPS_PROXY", "https_proxy"} {
+		v := os.Getenv(name)
+		if v == "" {
+			continue
+		}
+		if !strings.Contains(v, "://") {
+			v = "http://" + v
+		}
+		_, err := parseProxy(name, v)
+		return err // the first one counts
+	}
+	return nil
 }
 
 // WithTLSConfig sends with a copy of t, for example for an instance behind a private certificate
@@ -263,6 +290,11 @@ func (c *config) buildHTTPClient() (*http.Client, error) {
 		}
 		h.Transport = c.transport
 	default:
+		if c.proxy == nil {
+			if err := checkProxyEnv(); err != nil {
+				return nil, err
+			}
+		}
 		h.Transport = newTransport(c.proxy, c.tls)
 	}
 	h.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

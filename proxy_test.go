@@ -179,3 +179,38 @@ func TestAProxyWithACertificateThatNobodyKnows(t *testing.T) {
 	assert.Equal(t, 1, r.Attempts)
 	assert.NotContains(t, err.Error(), proxyPassword)
 }
+
+func TestAnUnusableProxyInTheEnvironmentIsRefused(t *testing.T) {
+	for _, tc := range []struct {
+		name, value string
+		refused     bool
+	}{
+		{"HTTPS_PROXY", `corp\jdoe:` + proxyPassword + `@proxy.example:3128`, true},
+		{"https_proxy", "http://user:" + proxyPassword + "%@proxy.example", true},
+		{"HTTPS_PROXY", "http://", true},
+		{"HTTPS_PROXY", "proxy.example:3128", false},
+		{"https_proxy", "socks5://user:" + proxyPassword + "@proxy.example", false},
+		{"NO_PROXY", "*", false},
+	} {
+		t.Run(tc.name+"="+tc.value, func(t *testing.T) {
+			t.Setenv("HTTPS_PROXY", "")
+			t.Setenv("https_proxy", "")
+			t.Setenv(tc.name, tc.value)
+			creds := threatconnect.HMAC("id", "key")
+			_, err := threatconnect.NewClient("https://tc.example", creds)
+			_, ofTrigger := threatconnect.NewPlaybookTrigger("https://tc.example/api/playbook/x", nil)
+			assert.Equal(t, err, ofTrigger)
+			if !tc.refused {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorIs(t, err, threatconnect.ErrValidation)
+			assert.ErrorContains(t, err, tc.name)
+			assert.NotContains(t, err.Error(), proxyPassword)
+			_, err = threatconnect.NewClient("https://tc.example", creds, threatconnect.WithProxy("http://proxy.example"))
+			require.NoError(t, err)
+			_, err = threatconnect.NewClient("https://tc.example", creds, threatconnect.WithTransport(&script{}))
+			require.NoError(t, err)
+		})
+	}
+}
