@@ -200,7 +200,7 @@ func (s AdversaryAssetsService) send(ctx context.Context, method string, adversa
 	w.Key(def.field)
 	w.Text(v)
 	w.EndObject()
-	return one(ctx, s.c, &call{method: method, route: r, query: ownerQuery(on.owner), body: jsonBody(w.Buf), private: []string{v}},
+	return one(ctx, s.c, &call{method: method, route: r, query: ownerQuery(on.owner), body: jsonBody(w.Buf)},
 		[]string{def.entity, "bucketAsset"}, pointer(readAdversaryAsset(def)))
 }
 

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"mime"
 	"net/http"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -38,37 +40,40 @@ func (c *Client) accept(resp *http.Response, call *call, consume func(*http.Resp
 // newAPIError describes an answer that is not a success.
 func newAPIError(call *call, resp *http.Response, text []byte) *APIError {
 	e := &APIError{Method: call.method, Route: call.route.template, StatusCode: resp.StatusCode}
-	html := isHTML(resp, text)
 	switch {
-	case html:
+	case e.Is(ErrRedirect):
+		e.Hint = "redirects are not followed, because a signature is good for one path only: put the address that the platform is really at into the base URL"
+		if to, err := resp.Location(); err == nil {
+			e.Foreign = call.foreign(to.Scheme + "://" + to.Host)
+			e.Hint += " (APIError.Foreign names it)"
+		}
+	case isHTML(resp, text):
+		e.HTML, e.Foreign = true, call.foreign(string(text))
 		e.Hint = "an HTML page came instead of the API's answer: is /api missing from the base URL, or is a proxy or login page in between?"
-		e.kinds = append(e.kinds, ErrBadResponse)
 	default:
-		var status string
-		e.Message, status = failureMessage(text)
-		// A gateway that does not know a path uses other words or another form.
-		e.missing = (status == "Failure" || status == "Error") && saysNotFound(e.Message) ||
-			strings.TrimSpace(string(text)) == notFoundSentence
+		message, known := failureMessage(text)
+		var s *sentence
+		whole := false
+		if known {
+			if s, e.Message, whole = sentenceOf(message, e.StatusCode); s != nil {
+				e.Hint = s.hint
+			}
+		}
+		if !whole {
+			e.Foreign = call.foreign(message)
+		}
 	}
-	e.classify(resp, call)
-	e.Message = cut(call.redact(e.Message), 4<<10)
-	if e.StatusCode == http.StatusNotFound && e.Hint == "" && (e.Message == "" || !e.missing && !strings.Contains(e.Route, "{}")) {
+	if e.StatusCode == http.StatusNotFound && e.Hint == "" && e.Message == "" {
 		e.Hint = "is /api missing from the base URL, or did something else answer in the platform's place?"
 	}
 	return e
 }
 
-// notFoundSentence is what the platform writes about what is not there.
-const notFoundSentence = "The requested resource was not found"
-
-func saysNotFound(message string) bool {
-	return strings.Contains(strings.ToLower(message), "requested resource was not found")
-}
-
-// failureMessage finds the platform's words in an error answer: the message or description of a
-// JSON object, or the text itself. It also returns the status in that object.
-func failureMessage(text []byte) (message, status string) {
-	var description string
+// failureMessage finds the message of an error answer: that of a JSON object, or the text itself. known
+// says whether it has a form that the platform gives to its errors: a JSON object with a status in
+// words, or a text.
+func failureMessage(text []byte) (message string, known bool) {
+	var description, status string
 	r := wire.NewReader(text)
 	if r.Kind() == wire.Object {
 		for r.Object(); r.NextKey(); {
@@ -89,75 +94,12 @@ func failureMessage(text []byte) (message, status string) {
 		}
 		switch {
 		case message != "":
-			return message, status
+			return message, status != ""
 		case description != "":
-			return description, status
-		case r.Err() == nil && status != "":
-			return status, status
+			return description, status != ""
 		}
 	}
-	return strings.TrimSpace(string(text)), status
-}
-
-// classify finds the Err values that describe the answer, and what can be done about it.
-func (e *APIError) classify(resp *http.Response, call *call) {
-	switch e.StatusCode {
-	case http.StatusBadRequest:
-		e.kinds = append(e.kinds, ErrBadRequest)
-	case http.StatusUnauthorized:
-		e.kinds = append(e.kinds, ErrUnauthorized)
-	case http.StatusForbidden:
-		e.kinds = append(e.kinds, ErrForbidden)
-	case http.StatusNotFound:
-		e.kinds = append(e.kinds, ErrNotFound)
-	case http.StatusRequestEntityTooLarge:
-		e.kinds = append(e.kinds, ErrRequestTooLarge)
-	case http.StatusTooManyRequests:
-		e.kinds = append(e.kinds, ErrRateLimited)
-	case http.StatusServiceUnavailable:
-		e.kinds = append(e.kinds, ErrUnavailable)
-	}
-	if e.StatusCode >= 500 {
-		e.kinds = append(e.kinds, ErrServer)
-	}
-	if e.StatusCode >= 300 && e.StatusCode < 400 {
-		e.kinds = append(e.kinds, ErrRedirect)
-		e.Message = ""
-		e.Hint = "redirects are not followed, because a signature is good for one path only: put the address that the platform is really at into the base URL"
-		if to, err := resp.Location(); err == nil {
-			e.Hint += ", perhaps " + quoteForeign(call.redact(to.Scheme+"://"+to.Host))
-		}
-	}
-	message := strings.ToLower(e.Message)
-	says := func(text string, kind error, hint string) {
-		if strings.Contains(message, text) {
-			e.kinds = append(e.kinds, kind)
-			if e.Hint == "" {
-				e.Hint = hint
-			}
-		}
-	}
-	says("signature data did not match", ErrSignature, "check the secret key: a shell expands $ and ! in it unless it stands in single quotes")
-	says("timestamp out of acceptable", ErrClockSkew, "")
-	says("invalid timestamp", ErrClockSkew, "")
-	says("owner was not found", ErrOwnerRefused, "list the owners that the API user can see with client.Owners")
-	says("owners of the requested objects were different", ErrOwnerRefused, "things in different owners cannot be linked")
-	says("already exists", ErrExists, "")
-	says("file size greater than allowable", ErrRequestTooLarge, "")
-	says("not been licensed", ErrNotLicensed, "ask the platform's administrator to license the API")
-	says("batchjobenabled", ErrBatchDisabled, "ask the platform's administrator to switch on batchJobEnabled and document storage")
-	if saysNotFound(message) {
-		e.kinds = append(e.kinds, ErrNotFound)
-	}
-	if e.StatusCode == http.StatusForbidden && strings.Contains(message, "https") && e.Hint == "" {
-		e.Hint = "the platform takes https:// only: does a proxy on the way, or the base URL, speak http://?"
-	}
-	says("access denied", ErrForbidden, "check the access id, and that the API user can see the owner")
-	if strings.HasPrefix(resp.Request.Header.Get("Authorization"), tokenScheme) && e.StatusCode == http.StatusUnauthorized &&
-		(message == "unauthorized" || strings.Contains(message, "token")) {
-		e.kinds = append(e.kinds, ErrTokenRefused)
-		e.Hint = "the token has expired or was regenerated"
-	}
+	return strings.TrimSpace(string(text)), true
 }
 
 // isHTML reports whether an answer is a page for people.
@@ -172,12 +114,20 @@ func isHTML(resp *http.Response, text []byte) bool {
 	return strings.HasPrefix(strings.ToLower(resp.Header.Get("Content-Type")), "text/html")
 }
 
-// cut shortens s to at most n bytes.
-func cut(s string, n int) string {
-	if len(s) > n {
-		return s[:n]
+// contentType returns the content type of an answer for an error text: a known one, because the header
+// is foreign text.
+func contentType(resp *http.Response) string {
+	header := resp.Header.Get("Content-Type")
+	typ, _, err := mime.ParseMediaType(header)
+	switch {
+	case header == "":
+		return "not given"
+	case err != nil:
+		return "not valid"
+	case slices.Contains([]string{"application/json", "application/octet-stream", "application/pdf", "application/xml", "application/zip", "text/csv", "text/html", "text/plain", "text/xml"}, typ):
+		return strconv.Quote(typ)
 	}
-	return s
+	return "unknown"
 }
 
 // envelope is what an answer says beside its data.
@@ -226,7 +176,7 @@ func (c *Client) exchange(ctx context.Context, call *call, keys []string, read f
 				e := newAPIError(call, resp, text)
 				return fmt.Errorf("%w: %s", ErrBadResponse, e.Hint)
 			}
-			return fmt.Errorf("%w (content type %s)", unreadable(err), quoteForeign(call.redact(resp.Header.Get("Content-Type"))))
+			return fmt.Errorf("%w (content type %s)", unreadable(err), contentType(resp))
 		}
 		if !env.success() {
 			return newAPIError(call, resp, text)

@@ -113,7 +113,7 @@ func (s AttributesService) send(ctx context.Context, method string, r route, own
 	if err != nil {
 		return nil, err
 	}
-	got, err := one(ctx, s.c, &call{method: method, route: r, query: ownerQuery(owner), body: jsonBody(body), private: []string{a.Value}},
+	got, err := one(ctx, s.c, &call{method: method, route: r, query: ownerQuery(owner), body: jsonBody(body)},
 		[]string{"attribute"}, pointer(readAttribute))
 	if api, ok := errors.AsType[*APIError](err); ok && a.Type != "" && api.Hint == "" && (api.StatusCode == http.StatusBadRequest || api.StatusCode == http.StatusNotFound) {
 		api.Hint = "its type is " + quoteForeign(a.Type) + "; client.Types lists the types of the instance and how long their values can be"

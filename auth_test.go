@@ -101,7 +101,7 @@ func TestATokenNeedsNoTimestamp(t *testing.T) {
 
 func TestARefusedTokenIsTokenRefused(t *testing.T) {
 	t.Parallel()
-	for message, want := range map[string]bool{"Unauthorized": true, `{"status":"Failure","message":"The token has expired"}`: true, "The requested host was not updated - access was denied": false} {
+	for message, want := range map[string]bool{"Unauthorized": true, `{"status":"Failure","message":"Unauthorized"}`: true, `{"status":"Failure","message":"The owner token is not Unauthorized"}`: false, "The requested host was not updated - access was denied": false} {
 		s := &script{steps: steps{answer(401, message)}}
 		c, err := threatconnect.NewClient("https://tc.example", threatconnect.Token("t"), threatconnect.WithTransport(s))
 		require.NoError(t, err)

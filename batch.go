@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -185,19 +184,15 @@ func (s BatchService) CreateAndUpload(ctx context.Context, config BatchConfig, c
 	return st, notMade(err)
 }
 
-// notMade says of a job that was refused what the platform does not: a 401 without a word about the
-// signature is about permissions, and older instances say in other words that they have no batch API.
+// notMade adds to the error of a job that was refused what the platform does not say: a 401 without a
+// known sentence is about permissions.
 func notMade(err error) error {
 	api, ok := errors.AsType[*APIError](err)
 	if !ok || api.Hint != "" {
 		return err
 	}
-	switch message := strings.ToLower(api.Message); {
-	case strings.Contains(message, "document storage not enabled"):
-		api.kinds = append(api.kinds, ErrBatchDisabled)
-		api.Hint = "ask the platform's administrator to switch on batchJobEnabled and document storage"
-	case api.StatusCode == http.StatusUnauthorized || strings.Contains(message, "not authorized for batch"):
-		api.Hint = "the API user may not import into this owner: it needs the role of a Standard User in an organization, of an Editor in a community or source"
+	if api.StatusCode == http.StatusUnauthorized {
+		api.Hint = hintBatchRole
 	}
 	return err
 }

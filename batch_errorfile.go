@@ -176,7 +176,7 @@ func (e *jobError) item(jobID int64) BatchItemError {
 	if ref == "" && len(e.source.refs) > 0 {
 		ref = e.source.refs[0]
 	}
-	return BatchItemError{Seq: -1, Type: e.source.typ, Ref: cutText(ref), Code: e.code, Severity: e.severity, Reason: e.reason, Cause: e.cause, JobID: jobID}
+	return BatchItemError{Seq: -1, Type: e.source.typ, Ref: cutText(ref, maxItemText), Code: e.code, Severity: e.severity, Reason: e.reason, Cause: e.cause, JobID: jobID}
 }
 
 // readJobError reads an entry. The two lists use errorReason for different things: where there is
@@ -186,7 +186,7 @@ func readJobError(text []byte) jobError {
 	var reason, message string
 	words := func(r *wire.Reader) string {
 		all := r.Text()
-		kept := cutText(all)
+		kept := cutText(all, maxItemText)
 		e.cut = e.cut || len(kept) < len(all)
 		return kept
 	}
@@ -196,7 +196,7 @@ func readJobError(text []byte) jobError {
 		case "code":
 			e.code = BatchCode(r.Text())
 		case "severity":
-			e.severity = cutText(r.Text())
+			e.severity = cutText(r.Text(), maxItemText)
 		case "errorReason":
 			reason = words(r)
 		case "errorMessage":
@@ -235,7 +235,7 @@ func readSource(r *wire.Reader) sourceRef {
 	for r.Object(); r.NextKey(); {
 		switch key := string(r.Key()); key {
 		case "type":
-			s.typ = cutText(r.Text())
+			s.typ = cutText(r.Text(), maxItemText)
 		case "xid":
 			s.xid = r.Text()
 		case "summary", "ip", "address", "hostName", "text", "md5", "sha1", "sha256", "name", "AS Number", "Block", "Mutex", "User Agent String", "Subject", "Hashtag", "ref_1":
@@ -270,11 +270,13 @@ func tidyCode(c BatchCode) BatchCode {
 	return ""
 }
 
-// cutText keeps the first KiB of a text of the platform.
-func cutText(s string) string {
-	const most = 1 << 10
-	if len(s) <= most {
+// maxItemText is how much of a text of the platform a [BatchItemError] keeps.
+const maxItemText = 1 << 10
+
+// cutText keeps at most n bytes of a text, and whole runes.
+func cutText(s string, n int) string {
+	if len(s) <= n {
 		return s
 	}
-	return strings.ToValidUTF8(s[:most], "")
+	return strings.ToValidUTF8(s[:n], "")
 }

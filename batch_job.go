@@ -247,7 +247,7 @@ func (w *BatchWriter) await(ctx context.Context, ev BatchEvent) (*BatchStatus, e
 			w.mu.Unlock()
 			return st, nil
 		case took > w.cfg.WaitFor:
-			return nil, fmt.Errorf("%w: %s is %s after %s", ErrBatchWait, jobName(ev.JobID), quoteForeign(string(st.State)), took.Round(time.Second))
+			return nil, fmt.Errorf("%w: %s is %s after %s", ErrBatchWait, jobName(ev.JobID), st.State.known(), took.Round(time.Second))
 		}
 		w.tell(ev, BatchRunning)
 		if err := sleep(ctx, p.next()); err != nil {

@@ -21,6 +21,15 @@ const (
 	JobCompleted BatchState = "Completed"
 )
 
+// known returns the state for an error text, if it is a known one.
+func (s BatchState) known() string {
+	switch s {
+	case JobCreated, JobQueued, JobRunning, JobCompleted:
+		return string(s)
+	}
+	return "in an unknown state"
+}
+
 // BatchStatus says how a batch job stands. Counts that the platform leaves out are 0; one below 0 or
 // above 2147483647 is an unusable answer, on every platform.
 type BatchStatus struct {
@@ -159,7 +168,7 @@ func (c *Client) batch(ctx context.Context, call *call) (*BatchStatus, error) {
 		case err != nil && isHTML(resp, buf.Bytes()):
 			return errPage
 		case err != nil:
-			return fmt.Errorf("%w: %w (content type %s)", ErrBadResponse, err, quoteForeign(call.redact(resp.Header.Get("Content-Type"))))
+			return fmt.Errorf("%w: %w (content type %s)", ErrBadResponse, err, contentType(resp))
 		case a.refused():
 			return newAPIError(call, resp, buf.Bytes())
 		case a.State == "" && a.ID == 0:

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -99,7 +100,7 @@ func (w *watch) explain(err error) error {
 	return err
 }
 
-// withContextErr makes sure that an error of something whose context has withContextErr says so, whatever cause the
+// withContextErr makes sure that an error of something whose context has ended says so, whatever cause the
 // context was given.
 func withContextErr(ctx context.Context, err error) error {
 	if why := ctx.Err(); why != nil && !errors.Is(err, why) {
@@ -121,6 +122,9 @@ func (s *sending) Read(p []byte) (int, error) {
 	n, err := s.ReadCloser.Read(p)
 	if n > 0 {
 		s.watch.moved()
+	}
+	if err != nil && err != io.EOF {
+		err = &contentError{err}
 	}
 	return n, err
 }
@@ -177,7 +181,7 @@ func (b *body) failed(err error) error {
 	if err == nil || err == io.EOF {
 		return err
 	}
-	err = b.watch.call.sanitize(b.watch.explain(err))
+	err = b.watch.explain(b.watch.call.transportError(b.watch.Context, err))
 	if b.watch.parent.Err() != nil {
 		return err
 	}
@@ -193,6 +197,15 @@ func (b *body) Close() error {
 	return err
 }
 
+// knownEncoding returns the name of a content encoding for an error text, if it is a known one.
+func knownEncoding(encoding string) string {
+	switch encoding {
+	case "br", "compress", "deflate", "zstd":
+		return strconv.Quote(encoding)
+	}
+	return "of an unknown name"
+}
+
 // unzip undoes a gzip encoding that the transport left in place.
 type unzip struct {
 	raw      io.Reader
@@ -203,7 +216,7 @@ type unzip struct {
 func (u *unzip) Read(p []byte) (int, error) {
 	if u.from == nil {
 		if u.encoding != "gzip" && u.encoding != "x-gzip" {
-			return 0, fmt.Errorf("content encoding %s was not asked for", quoteForeign(u.encoding))
+			return 0, ownError("content encoding " + knownEncoding(u.encoding) + " was not asked for")
 		}
 		br := bufio.NewReader(u.raw)
 		if _, err := br.Peek(1); err != nil {

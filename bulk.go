@@ -107,7 +107,7 @@ func (s BulkService) JSON(ctx context.Context, owner string) iter.Seq2[Indicator
 		case err != nil:
 			yield(nil, brokenReport(call, asResponseError(err)))
 		case !env.success():
-			yield(nil, brokenReport(call, fmt.Errorf("%w: it says %s", ErrBadResponse, quoteForeign(call.redact(env.message)))))
+			yield(nil, brokenReport(call, fmt.Errorf("%w: it says %s", ErrBadResponse, knownSentence(env.message))))
 		case !elements.Found():
 			yield(nil, brokenReport(call, fmt.Errorf("%w: it holds no list of indicators", ErrBadResponse)))
 		}

@@ -129,7 +129,7 @@ func list[T any](ctx context.Context, c *Client, call *call, limit int, keys []s
 // or a failure in the platform's own form and words. It can be believed of the first page only.
 func nothingThere(err error, start int) bool {
 	api, ok := err.(*APIError)
-	return ok && api.missing && start == 0 && (api.StatusCode == http.StatusNotFound || api.StatusCode == http.StatusOK)
+	return ok && api.Message == sentenceNotFound && start == 0 && (api.StatusCode == http.StatusNotFound || api.StatusCode == http.StatusOK)
 }
 
 // fingerprint tells a page from others: by the id of its first item, because the rest of the same

@@ -176,7 +176,7 @@ func TestAFailureCountsWhereverItStands(t *testing.T) {
 		_, err := clientOf(t, &script{steps: steps{answer(200, body)}}).Owners.Whoami(t.Context())
 		var api *threatconnect.APIError
 		require.ErrorAs(t, err, &api, body)
-		assert.Equal(t, "no", api.Message)
+		assert.Equal(t, "no", string(api.Foreign))
 		require.Error(t, calls["DELETE"](t.Context(), clientOf(t, &script{steps: steps{answer(200, body)}})))
 	}
 }

@@ -323,11 +323,21 @@ func readDataAnswer(text []byte) (*dataAnswer, error) {
 	}
 	switch {
 	case a.fault != "" && (a.status == "404" || strings.Contains(a.fault, "not_found")):
-		return &a, fmt.Errorf("%w: the DataStore says %s", ErrNotFound, quoteForeign(a.fault))
+		return &a, fmt.Errorf("%w: the DataStore answers with %s", ErrNotFound, knownFault(a.fault))
 	case a.fault != "":
-		return &a, fmt.Errorf("%w: the DataStore says %s", ErrBadResponse, quoteForeign(a.fault))
+		return &a, fmt.Errorf("%w: the DataStore answers with %s", ErrBadResponse, knownFault(a.fault))
 	}
 	return &a, nil
+}
+
+// knownFault returns the type of an error of Elasticsearch for an error text, if it is a known one.
+func knownFault(fault string) string {
+	switch fault {
+	case "index_not_found_exception", "resource_not_found_exception", "document_missing_exception", "parsing_exception", "mapper_parsing_exception", "illegal_argument_exception",
+		"search_phase_execution_exception", "version_conflict_engine_exception", "resource_already_exists_exception", "query_shard_exception", "security_exception":
+		return fault
+	}
+	return "an error of an unknown type; DataStoreService.Do returns the answer"
 }
 
 func readDataObject(r *wire.Reader) dataAnswer {

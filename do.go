@@ -26,9 +26,6 @@ type Request struct {
 // other call: retries, clock correction, limits, errors. It costs one request when nothing goes
 // wrong.
 //
-// Errors are cleared of the values in Path and Query; of those in Body they are not, so that the
-// platform's words can repeat them.
-//
 // The answer of a success comes with its body open and uncapped; the caller closes it. An answer
 // of 300 or more is an [*APIError].
 func (c *Client) Do(ctx context.Context, r Request) (*http.Response, error) {
@@ -54,11 +51,6 @@ func (c *Client) Do(ctx context.Context, r Request) (*http.Response, error) {
 		query:    r.Query,
 		header:   http.Header{},
 		keepBody: true,
-	}
-	for name, values := range r.Query {
-		if name != "owner" {
-			call.private = append(call.private, values...)
-		}
 	}
 	for name, values := range r.Header {
 		call.header[http.CanonicalHeaderKey(name)] = values
@@ -87,9 +79,6 @@ func ownRoute(path string) route {
 	for i, s := range segs {
 		if i > 2 || strings.Trim(s, headerNameChars) != "" {
 			segs[i] = "{}"
-			if plain, err := url.PathUnescape(s); err == nil {
-				r.values = append(r.values, plain)
-			}
 		}
 	}
 	r.template = strings.Join(segs, "/")

@@ -40,12 +40,13 @@
 //
 // # Errors
 //
-// Three kinds of errors come back. A [*ValidationError] was refused before anything was sent. An
-// [*APIError] is an answer that says no. A [*RequestError] is a call that ended without an answer.
-// Match them with errors.Is and the Err values. Their texts hold routes, never values: credentials
-// cannot reach a log through them, nor can the indicators that a call is about. What the platform
-// itself says is cleared of them, quoted and cut; about a batch file, or a body given to
-// [Client.Do], its words can repeat what is in there.
+// Calls return three types of errors. A [*ValidationError] describes invalid input; nothing was sent.
+// An [*APIError] is an error response from the platform. A [*RequestError] describes a call that ended
+// without a response. Match them with errors.Is and the Err values.
+//
+// Their texts hold routes, never values or credentials, and can be logged. An APIError quotes only
+// sentences that the platform is known to write. Any other text of a response can repeat values; it is
+// in [APIError.Foreign], which prints as its length.
 //
 // # Retries
 //

@@ -103,13 +103,11 @@ func (c *Client) upload(ctx context.Context, t target, content Content, o Upload
 }
 
 // contentExists reports whether a first upload was refused because there is content already. The
-// status alone does not say so: it is that of a refused signature or permission as well.
+// platform answers 401 then, in words that are not documented; a refused signature and a missing
+// permission have the same status and sentences of their own.
 func contentExists(err error) bool {
-	api, ok := errors.AsType[*APIError](err)
-	if !ok || api.StatusCode < 400 || api.StatusCode >= 500 {
-		return false
-	}
-	return errors.Is(err, ErrExists) || strings.Contains(strings.ToLower(api.Message), "exists")
+	api, ok := err.(*APIError)
+	return ok && (api.Is(ErrExists) || api.StatusCode == http.StatusUnauthorized && api.Message == "" && api.Foreign != "" && !api.HTML)
 }
 
 // Download writes the content of a document, or the text of a signature, to w and returns how many
@@ -225,7 +223,7 @@ func (s GroupsService) Publish(ctx context.Context, group Resource, opts *Publis
 		return err
 	}
 	_, err = s.c.exchange(ctx, &call{
-		method: http.MethodPost, route: t.route.under("publish"), query: ownerQuery(t.owner), body: jsonBody(w.Buf), private: o.ExcludeLabels,
+		method: http.MethodPost, route: t.route.under("publish"), query: ownerQuery(t.owner), body: jsonBody(w.Buf),
 	}, nil, nil)
 	return err
 }

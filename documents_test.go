@@ -106,6 +106,8 @@ func TestUploadOfContentThatExists(t *testing.T) {
 		err     error
 	}{
 		"is put when the platform says that it exists":    {BytesContent([]byte("example")), nil, []httpmock.Responder{exists, ok}, "POST PUT", nil},
+		"is put after a 401 in unknown words":             {BytesContent([]byte("example")), nil, []httpmock.Responder{jsonReply(401, `{"status":"Failure","message":"There is a file"}`), ok}, "POST PUT", nil},
+		"is not what the words of a value mean":           {BytesContent([]byte("example")), nil, []httpmock.Responder{jsonReply(403, `{"status":"Failure","message":"No access to the document x already exists"}`)}, "POST", ErrForbidden},
 		"is put at once when asked to":                    {BytesContent([]byte("example")), &UploadOptions{Replace: true}, []httpmock.Responder{ok}, "PUT", nil},
 		"is put at once from a stream":                    {stream(), &UploadOptions{Replace: true}, []httpmock.Responder{ok}, "PUT", nil},
 		"is an error for a stream that is used up":        {stream(), nil, []httpmock.Responder{exists}, "POST", ErrExists},

@@ -3,14 +3,17 @@ package threatconnect
 import (
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
 
 // Errors that an API call can match with [errors.Is]. An [*APIError] matches every one that
-// describes it: a refused timestamp matches both [ErrUnauthorized], when the status was 401, and
-// [ErrClockSkew]. Where the status does not tell, the platform's message decides.
+// its status or its message stands for: a refused timestamp with status 401 matches both
+// [ErrUnauthorized] and [ErrClockSkew].
 var (
 	ErrBadRequest       = errors.New("threatconnect: bad request")              // 400
 	ErrUnauthorized     = errors.New("threatconnect: unauthorized")             // 401: bad credentials, or no permission for this
@@ -21,7 +24,7 @@ var (
 	ErrUnavailable      = errors.New("threatconnect: service unavailable")      // 503
 	ErrSignature        = errors.New("threatconnect: signature refused")        // the secret key is wrong, or something changed the request on its way
 	ErrClockSkew        = errors.New("threatconnect: clock skew")               // the timestamp was more than five minutes off
-	ErrTokenRefused     = errors.New("threatconnect: token refused")            // the API token has expired or was regenerated
+	ErrTokenRefused     = errors.New("threatconnect: token refused")            // the API token has expired or was regenerated, or the call takes API tokens only
 	ErrOwnerRefused     = errors.New("threatconnect: owner refused")            // the owner does not exist, or the API user cannot see it
 	ErrExists           = errors.New("threatconnect: already exists")           // the thing to create is there
 	ErrRequestTooLarge  = errors.New("threatconnect: too large")                // the platform refuses a body of this size
@@ -55,33 +58,40 @@ func (e *ValidationError) Error() string {
 // Is reports whether target is [ErrValidation].
 func (e *ValidationError) Is(target error) bool { return target == ErrValidation }
 
-// APIError is an answer of the platform that says that a call did not succeed.
+// APIError is an error response from the platform, or from something else that answered in its place.
 //
-// Its text holds the method, the route with {} in place of every value, the status and the
-// platform's own words, quoted, cut to 300 bytes and stripped of control characters. It never
-// holds a credential. Match it with [errors.Is] and the Err values of this package.
+// Match it with [errors.Is] and the Err values of this package. The exported fields alone decide what
+// it matches, so that an APIError from a test or from JSON matches the same values.
+//
+// Its text holds the method, the route with {} in place of every value, the status, and Message. It
+// never holds Foreign, a value of the call or a credential, and so it can be logged.
 type APIError struct {
 	Method     string        // the HTTP method
 	Route      string        // the path with {} in place of every value
-	StatusCode int           // the HTTP status; 200 when the body says failure
-	Message    string        // the platform's words, cut to 4 KiB and with {} in place of the call's own values
+	StatusCode int           // the HTTP status; below 300 when only the body says that the call failed
+	Message    string        // the sentence of the response, if the platform is known to write it; empty otherwise
+	Foreign    ForeignText   // the text of the response if Message does not hold all of it; it can repeat values
+	HTML       bool          // whether an HTML page came in place of the API's response
 	Attempts   int           // how many times the request was sent
 	RetryAfter time.Duration // how long the platform asked to wait; 0 when it did not say
-	Hint       string        // how to put it right, when that is known; may be empty
-
-	kinds   []error
-	missing bool // the platform itself says that what was asked for is not there
+	Hint       string        // how to fix it, when that is known; may be empty
 }
 
-// Error names the call, the status, the platform's words and, when known, the way out.
+// Error names the call, the status, the platform's sentence if it is a known one, and the fix if it is
+// known.
 func (e *APIError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "threatconnect: %s %s: %d", e.Method, e.Route, e.StatusCode)
 	if text := http.StatusText(e.StatusCode); text != "" {
 		b.WriteString(" " + text)
 	}
-	if e.Message != "" {
+	switch {
+	case e.Message != "":
 		b.WriteString(": " + quoteForeign(e.Message))
+	case e.Foreign == leftOut:
+		b.WriteString(": message " + leftOut)
+	case e.Foreign != "" && !e.HTML:
+		fmt.Fprintf(&b, ": unrecognized message (%d bytes, see APIError.Foreign)", len(e.Foreign))
 	}
 	if e.Attempts > 1 {
 		fmt.Fprintf(&b, " (after %d attempts)", e.Attempts)
@@ -92,12 +102,58 @@ func (e *APIError) Error() string {
 	return b.String()
 }
 
-// Is reports whether target is one of this package's Err values that describes the answer.
+// Is reports whether target is an Err value of this package that the status or the message stands for.
 func (e *APIError) Is(target error) bool {
-	for _, k := range e.kinds {
-		if k == target {
-			return true
-		}
+	var byStatus bool
+	switch target {
+	case ErrBadRequest:
+		byStatus = e.StatusCode == http.StatusBadRequest
+	case ErrUnauthorized:
+		byStatus = e.StatusCode == http.StatusUnauthorized
+	case ErrForbidden:
+		byStatus = e.StatusCode == http.StatusForbidden
+	case ErrNotFound:
+		byStatus = e.StatusCode == http.StatusNotFound
+	case ErrRequestTooLarge:
+		byStatus = e.StatusCode == http.StatusRequestEntityTooLarge
+	case ErrRateLimited:
+		byStatus = e.StatusCode == http.StatusTooManyRequests
+	case ErrUnavailable:
+		byStatus = e.StatusCode == http.StatusServiceUnavailable
+	case ErrServer:
+		byStatus = e.StatusCode >= 500
+	case ErrRedirect:
+		byStatus = e.StatusCode >= 300 && e.StatusCode < 400
+	case ErrBadResponse:
+		byStatus = e.HTML
 	}
-	return false
+	if byStatus || e.Message == "" {
+		return byStatus
+	}
+	s, _, _ := sentenceOf(e.Message, e.StatusCode)
+	return s != nil && slices.Contains(s.kinds, target)
 }
+
+// ForeignText is text from a response that this package does not know. It can repeat values of the
+// call, such as an indicator; it holds no credential and at most 4 KiB.
+//
+// Package fmt, encoding/json and log/slog print only its length. Convert it to a string to read it, as
+// in string(err.Foreign).
+type ForeignText string
+
+// String returns the length of the text in words, or "" when there is none.
+func (t ForeignText) String() string {
+	if t == "" || t == leftOut {
+		return string(t)
+	}
+	return fmt.Sprintf("(%d bytes of foreign text)", len(t))
+}
+
+// Format writes what String returns, for every verb.
+func (t ForeignText) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, t.String()) }
+
+// MarshalText returns what String returns.
+func (t ForeignText) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
+// LogValue returns what String returns.
+func (t ForeignText) LogValue() slog.Value { return slog.StringValue(t.String()) }

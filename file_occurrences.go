@@ -104,6 +104,6 @@ func (s FileOccurrencesService) send(ctx context.Context, method string, t targe
 	if err := w.Err(); err != nil {
 		return nil, &ValidationError{Field: "file occurrence", Rule: err.Error()}
 	}
-	return one(ctx, s.c, &call{method: method, route: t.route, query: ownerQuery(t.owner), body: jsonBody(w.Buf), private: []string{o.FileName, o.Path}},
+	return one(ctx, s.c, &call{method: method, route: t.route, query: ownerQuery(t.owner), body: jsonBody(w.Buf)},
 		[]string{"fileOccurrence"}, pointer(readFileOccurrence))
 }

@@ -49,8 +49,8 @@ func (s IndicatorsService) acrossOwners(ctx context.Context, indicator Resource,
 	return nil
 }
 
-// isGone reports whether the platform itself says that something is not there, as opposed to
-// whatever else answers 404.
+// isGone reports whether the platform itself says that something is not there. A 404 of something
+// else has no known sentence.
 func isGone(err error) bool {
 	api, ok := errors.AsType[*APIError](err)
 	return ok && api.Message != "" && errors.Is(api, ErrNotFound)

@@ -44,16 +44,15 @@ func (d *indicatorDef) singleKeys() []string { return []string{d.entity, "indica
 
 func createIndicator[T Indicator](ctx context.Context, c *Client, def *indicatorDef, ind T) (T, error) {
 	var zero T
-	body, v, err := indicatorBody(def, ind, modeCreate)
+	body, _, err := indicatorBody(def, ind, modeCreate)
 	if err != nil {
 		return zero, err
 	}
 	return one(ctx, c, &call{
-		method:  http.MethodPost,
-		route:   def.collection(),
-		query:   ownerQuery(c.ownerOr(ind.Meta().Owner.Name)),
-		body:    jsonBody(body),
-		private: v[:],
+		method: http.MethodPost,
+		route:  def.collection(),
+		query:  ownerQuery(c.ownerOr(ind.Meta().Owner.Name)),
+		body:   jsonBody(body),
 	}, def.singleKeys(), func(r *wire.Reader) T { return readIndicator(r, def).(T) })
 }
 

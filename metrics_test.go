@@ -69,7 +69,7 @@ func TestMetricPointsAreAddedWithAndWithoutAnAnswer(t *testing.T) {
 	_, err = client.Metrics.AddAndRead(t.Context(), "alerts", two)
 	var refusal *threatconnect.APIError
 	require.ErrorAs(t, err, &refusal)
-	assert.Equal(t, "no", refusal.Message)
+	assert.Equal(t, "no", string(refusal.Foreign))
 	_, err = client.Metrics.AddAndRead(t.Context(), "alerts", two)
 	require.ErrorIs(t, err, threatconnect.ErrBadResponse)
 }

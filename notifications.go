@@ -54,10 +54,9 @@ func (s NotificationsService) Send(ctx context.Context, notification Notificatio
 		return err
 	}
 	_, err = s.c.exchange(ctx, &call{
-		method:  http.MethodPost,
-		route:   at("v2", "notifications"),
-		body:    jsonBody(body),
-		private: append([]string{notification.Message}, notification.Recipients...),
+		method: http.MethodPost,
+		route:  at("v2", "notifications"),
+		body:   jsonBody(body),
 	}, nil, nil)
 	return err
 }

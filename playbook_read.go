@@ -30,7 +30,7 @@ func readPlaybooks(call *call, resp *http.Response, text []byte) (*foundPlaybook
 		f.collect(r, 0)
 		r.End()
 		if err := r.Err(); err != nil {
-			return nil, fmt.Errorf("%w (content type %s)", unreadable(err), quoteForeign(call.redact(resp.Header.Get("Content-Type"))))
+			return nil, fmt.Errorf("%w (content type %s)", unreadable(err), contentType(resp))
 		}
 	}
 	switch {

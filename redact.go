@@ -1,11 +1,13 @@
 package threatconnect
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"html"
-	"net/url"
+	"net"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -17,30 +19,21 @@ import (
 // leftOut stands for a foreign text of which nothing can be shown.
 const leftOut = "(left out, because it repeats a credential)"
 
-// redact makes text that somebody else wrote safe to show. A text with a piece of a credential is left
-// out as a whole. Of any other text, the call's own values are replaced by {}: those in the path, in
-// the filters and in the body, as they are and percent-encoded, in upper and lower case; and so is
-// what looks like a signature.
+// foreign returns text of a response for [APIError.Foreign]: in valid UTF-8, cut to 4 KiB, and without
+// what looks like a signature. Text that holds a piece of a credential is left out as a whole.
+func (c *call) foreign(text string) ForeignText {
+	const most = 4 << 10
+	text = cutText(strings.ToValidUTF8(text[:min(len(text), 2*most)], "\uFFFD"), most)
+	return ForeignText(c.redact(text))
+}
+
+// redact makes text that somebody else wrote free of credentials: it leaves out a text with a piece of
+// one as a whole, and replaces by {} what looks like a signature.
 func (c *call) redact(text string) string {
 	if revealsAny(text, c.secrets) {
 		return leftOut
 	}
-	text = withoutSignatures(text)
-	values := slices.Concat(c.route.values, c.private)
-	for f := range strings.SplitSeq(c.query.Get(filtersKey), ",") {
-		if i := strings.IndexAny(f, "=<>^!"); i >= 0 {
-			values = append(values, f[i+1:])
-		}
-	}
-	for _, v := range values {
-		if len(v) <= 2 || len(text) == 0 {
-			continue
-		}
-		for _, form := range []string{v, PathSegment(v), url.QueryEscape(v)} {
-			text = replaceFold(text, form, "{}")
-		}
-	}
-	return text
+	return withoutSignatures(text)
 }
 
 // secretsOf returns what of an Authorization header must not be shown: the token, or the access id
@@ -184,27 +177,139 @@ func isBase64(r rune) bool {
 	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '+' || r == '/'
 }
 
-// replaceFold replaces old in s, in whatever case its ASCII letters are.
-func replaceFold(s, old, with string) string {
-	re, err := regexp.Compile("(?i)" + regexp.QuoteMeta(old))
-	if err != nil { // not UTF-8, or too long for an expression
-		return strings.ReplaceAll(s, old, with)
-	}
-	return re.ReplaceAllLiteralString(s, with)
-}
-
-// sanitize makes the text of a transport error fit to be shown: it can hold what the other side
-// wrote, and a caller's own transport may put a path into it. The error itself stays below it.
+// sanitize clears the text of an error of the caller's own code, such as a token source, of
+// credentials. The error itself stays below it.
 func (c *call) sanitize(err error) error {
 	text := err.Error()
-	clean := printable(c.redact(userInfo.ReplaceAllLiteralString(text, "://{}@")))
-	if len(clean) > 300 {
-		clean = strings.ToValidUTF8(clean[:300], "") + " (cut)"
-	}
+	clean := shorten(printable(c.redact(userInfo.ReplaceAllLiteralString(text, "://{}@"))))
 	if clean == text {
 		return err
 	}
 	return &cleanError{text: clean, err: err}
+}
+
+// transportError gives an error of a transport or of a body a text that can be shown. A transport of the
+// caller's own can put the URL into its errors, and errors about a broken response quote the response:
+// only texts of known types and known texts are shown. The error itself stays below the new one.
+func (c *call) transportError(ctx context.Context, err error) error {
+	if err == context.Cause(ctx) {
+		return err // the caller's own
+	}
+	text := knownErrorText(err)
+	if text == "" {
+		text = unrecognizedError(err)
+	}
+	text = shorten(printable(c.redact(text)))
+	if text == err.Error() {
+		return err
+	}
+	return &cleanError{text: text, err: err}
+}
+
+func unrecognizedError(err error) string {
+	return fmt.Sprintf("an unrecognized error of type %T (errors.Unwrap returns it)", err)
+}
+
+// knownErrorText returns what can be shown of a transport error: its text if its type is known not to
+// hold foreign text, the known part of its text, or that of the errors in it. Empty means nothing.
+func knownErrorText(err error) string {
+	switch e := err.(type) {
+	case *contentError, *proxyError, ownError, *APIError, *RequestError, *ValidationError:
+		return err.Error()
+	case *net.OpError:
+		known := *e
+		if e.Err != nil {
+			text := knownErrorText(e.Err)
+			if text == "" {
+				text = unrecognizedError(e.Err)
+			}
+			known.Err = ownError(text)
+		}
+		return known.Error()
+	}
+	var below []string
+	switch e := err.(type) {
+	case interface{ Unwrap() error }:
+		if inner := e.Unwrap(); inner != nil {
+			below = append(below, knownErrorText(inner))
+		}
+	case interface{ Unwrap() []error }:
+		for _, inner := range e.Unwrap() {
+			below = append(below, knownErrorText(inner))
+		}
+	}
+	if !slices.Contains(below, "") && isPlainType(err) {
+		return err.Error()
+	}
+	text := err.Error()
+	if len(below) == 0 && slices.Contains(transportTexts, text) {
+		return text
+	}
+	for _, begin := range transportPrefixes {
+		if strings.HasPrefix(text, begin) {
+			below = slices.Insert(below, 0, begin)
+			break
+		}
+	}
+	return strings.Join(slices.DeleteFunc(below, func(s string) bool { return s == "" }), ": ")
+}
+
+// isPlainType reports whether the errors of a type hold no text but that of the standard library, of
+// the system and of the certificate: addresses, names of hosts, reasons.
+func isPlainType(err error) bool {
+	t := reflect.TypeOf(err)
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch t.PkgPath() {
+	case "net", "syscall", "context", "internal/poll", "crypto/tls", "crypto/x509", "compress/flate":
+		return true
+	case "os":
+		return t.Name() == "SyscallError"
+	}
+	return false
+}
+
+// transportTexts are texts of errors of the standard library that have no type of their own.
+var transportTexts = []string{
+	"EOF", "unexpected EOF", "context canceled", "context deadline exceeded", "io: read/write on closed pipe",
+	"net/http: TLS handshake timeout", "net/http: timeout awaiting response headers", "net/http: request canceled", "net/http: request canceled while waiting for connection",
+	"http: server gave HTTP response to HTTPS client", "http: server closed idle connection", "http: read on closed response body", "http: invalid byte in chunk length",
+	"http: chunk length too large", "http: suspiciously long trailer after chunked body", "malformed chunked encoding", "header line too long",
+	"http2: timeout awaiting response headers", "http2: client connection lost", "http2: client connection force closed via ClientConn.Close", "http2: client conn is closed", "http2: client conn not usable",
+	"http2: response body closed", "http2: server replied with more than declared Content-Length; truncated", "http2: invalid response", "http2: response header list larger than advertised limit",
+	"gzip: invalid header", "gzip: invalid checksum", "Proxy Authentication Required", "username/password authentication failed", "no acceptable authentication methods",
+	"tls: first record does not look like a TLS handshake", "tls: client certificate private key does not implement crypto.Signer",
+}
+
+// transportPrefixes are how errors of the standard library begin that go on with foreign text, or with
+// the text of another error.
+var transportPrefixes = []string{
+	"malformed HTTP response", "malformed HTTP status code", "malformed HTTP version", "malformed MIME header", "bad Content-Length", "unsupported transfer encoding", "too many transfer encodings",
+	"net/http: HTTP/1.x transport connection broken", "net/http: server response headers exceeded", "net/http: request canceled", "http: ContentLength=", "http: server gave",
+	"http2: server sent GOAWAY and closed the connection", "http2: Transport: cannot retry", "http2: response header list larger", "stream error", "connection error",
+	"tls: server selected unsupported protocol version", "tls: failed to verify certificate", "tls: unsupported", "tls: invalid", "tls: no supported", "context deadline exceeded",
+	"timeout: no recent network activity", "failed to parse Location header",
+}
+
+// ownError is an error whose text is this package's own.
+type ownError string
+
+func (e ownError) Error() string { return string(e) }
+
+// contentError is an error of reading content that the caller gave.
+type contentError struct{ err error }
+
+func (e *contentError) Error() string { return e.err.Error() }
+func (e *contentError) Unwrap() error { return e.err }
+
+// shorten cuts the text of an error to 300 bytes.
+func shorten(s string) string {
+	const most = 300
+	if len(s) > most {
+		return cutText(s, most) + " (cut)"
+	}
+	return s
 }
 
 // userInfo is what stands before the host in a URL: a transport of the caller's own can name its

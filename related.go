@@ -119,7 +119,6 @@ func (r route) join(other route) route {
 	const version = "/v2"
 	other.path = strings.TrimPrefix(other.path, version)
 	other.template = strings.TrimPrefix(other.template, version)
-	other.values = append(r.values[:len(r.values):len(r.values)], other.values...)
 	other.path, other.template = r.path+other.path, r.template+other.template
 	if r.err != nil {
 		other.err = r.err

@@ -37,8 +37,5 @@ func FuzzBothEndsStayApartInAPath(f *testing.F) {
 		if r.template != "/v2/indicators/mutexes/{}/indicators/urls/{}" {
 			t.Error(r.template)
 		}
-		if len(r.values) != 2 || r.values[0] != a || r.values[1] != b {
-			t.Errorf("%q", r.values)
-		}
 	})
 }

@@ -22,7 +22,6 @@ type call struct {
 	query          url.Values
 	header         http.Header
 	body           payload
-	private        []string // values in the body that must not show in an error
 	secrets        []string // credentials of all attempts, of which no piece may show
 	idempotentPOST bool     // a POST that does no harm when it is done twice
 	requireItem    bool     // an answer without the thing that is asked for is a broken one
@@ -204,7 +203,7 @@ func (c *Client) shouldRetry(ctx context.Context, call *call, t *try, resp *http
 		return true, 0
 	case call.body.oneShot:
 		return false, 0
-	case errors.Is(err, ErrTokenRefused):
+	case errors.Is(err, ErrTokenRefused) || api.StatusCode == http.StatusUnauthorized && api.Message == "" && !api.HTML:
 		if t.renewed || !c.cfg.credentials.renew(ctx, resp.Request) {
 			return false, 0
 		}
@@ -219,7 +218,7 @@ func (c *Client) shouldRetry(ctx context.Context, call *call, t *try, resp *http
 	case http.StatusBadGateway, http.StatusGatewayTimeout:
 		again = idempotent
 	case http.StatusInternalServerError:
-		again = (call.method == http.MethodGet || call.idempotentPOST) && !strings.Contains(api.Message, "Could not find resource")
+		again = (call.method == http.MethodGet || call.idempotentPOST) && api.Message != sentenceNoPath
 	}
 	if again && asked > t.policy.MaxWait {
 		api.Hint = "the platform asks to wait for " + asked.String() + ", longer than the retry policy allows"
@@ -285,7 +284,7 @@ func (c *Client) send(ctx context.Context, call *call, query string) (*http.Resp
 	watch.start()
 	resp, err := c.cfg.httpClient.Do(req)
 	if err != nil {
-		err = call.sanitize(watch.explain(plainTransportError(err)))
+		err = watch.explain(call.transportError(watch.Context, plainTransportError(err)))
 		watch.stop()
 		return nil, err
 	}

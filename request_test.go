@@ -19,9 +19,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -268,21 +270,41 @@ func TestNothingFollowsARedirect(t *testing.T) {
 	assert.Zero(t, reached.Load())
 }
 
+// echo is an error of a type of the caller's own.
+type echo string
+
+func (e echo) Error() string { return string(e) }
+
 func TestTransportErrorsAreFitToBeShown(t *testing.T) {
 	t.Parallel()
-	long := strings.Repeat("x", 5000)
-	for in, want := range map[string]string{
-		"malformed HTTP response \"\x1b[31m\nwww.example.com\"": `malformed HTTP response "[31m {}"`,
-		"cannot reach WWW.EXAMPLE.COM":                          "cannot reach {}",
-		long:                                                    long[:300] + " (cut)",
-		"plain":                                                 "plain",
-		`proxyconnect to "http://user:pr0xyPass@proxy.example:3128" failed`: `proxyconnect to "http://{}@proxy.example:3128" failed`,
+	const unknown = "an unrecognized error of type *errors.errorString (errors.Unwrap returns it)"
+	evil := errors.New("cannot reach www.example.com")
+	for _, tc := range []struct {
+		err  error
+		want string
+	}{
+		{errors.New("malformed HTTP response \"\x1b[31m\nwww.example.com\""), "malformed HTTP response"},
+		{errors.New("net/http: HTTP/1.x transport connection broken: www.example.com"), "net/http: HTTP/1.x transport connection broken"},
+		{fmt.Errorf("net/http: HTTP/1.x transport connection broken: %w", io.ErrUnexpectedEOF), "net/http: HTTP/1.x transport connection broken: unexpected EOF"},
+		{errors.New("net/http: TLS handshake timeout"), "net/http: TLS handshake timeout"},
+		{evil, unknown},
+		{echo("www.example.com"), "an unrecognized error of type threatconnect_test.echo (errors.Unwrap returns it)"},
+		{errors.New(`proxyconnect to "http://user:pr0xyPass@proxy.example:3128" failed`), unknown},
+		{fmt.Errorf("GET www.example.com giving up: %w", syscall.ECONNRESET), "connection reset by peer"},
+		{errors.Join(evil, io.ErrUnexpectedEOF), "unexpected EOF"},
+		{&net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)}, "read tcp: read: connection reset by peer"},
+		{&net.OpError{Op: "read", Net: "tcp", Err: evil}, "read tcp: " + unknown},
+		{&os.PathError{Op: "open", Path: "www.example.com", Err: syscall.ENOENT}, "no such file or directory"},
+		{&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}, "tls: failed to verify certificate: x509: certificate signed by unknown authority"},
+		{&tls.CertificateVerificationError{Err: evil}, "tls: failed to verify certificate"},
+		{&url.Error{Op: "Get", URL: "www.example.com", Err: io.ErrUnexpectedEOF}, "unexpected EOF"},
 	} {
-		inner := errors.New(in)
-		s := &script{steps: steps{fails(inner)}}
-		err := calls["DELETE"](t.Context(), clientOf(t, s, quick))
-		require.ErrorIs(t, err, inner)
-		assert.EqualError(t, err, "threatconnect: DELETE /v2/indicators/hosts/{}: "+want+" (after 3 attempts)")
+		s := &script{steps: steps{fails(tc.err)}}
+		err := calls["DELETE"](t.Context(), clientOf(t, s, threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1})))
+		if _, ok := tc.err.(*url.Error); !ok {
+			require.ErrorIs(t, err, tc.err, "the error itself stays")
+		}
+		assert.EqualError(t, err, "threatconnect: DELETE /v2/indicators/hosts/{}: "+tc.want)
 	}
 }
 

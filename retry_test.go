@@ -236,7 +236,7 @@ func TestADeadlineBeforeTheRetryAfterFailsAtOnceWithBothErrors(t *testing.T) {
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.ErrorIs(t, err, threatconnect.ErrRateLimited)
 		assert.ErrorContains(t, err, "threatconnect: GET /v2/whoami: context deadline exceeded: it would pass during the wait of 1m0")
-		assert.ErrorContains(t, err, `before that: GET /v2/whoami: 429 Too Many Requests: "slow down"`)
+		assert.ErrorContains(t, err, `before that: GET /v2/whoami: 429 Too Many Requests: unrecognized message (9 bytes, see APIError.Foreign)`)
 	})
 }
 
@@ -317,7 +317,7 @@ func TestNoCallSendsMoreThanSixRequests(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		busy := answer(503, "busy")
-		skew := answer(401, `{"message":"Timestamp out of acceptable time range"}`, "Date", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat))
+		skew := answer(401, `{"status":"Failure","message":"Timestamp out of acceptable time range"}`, "Date", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat))
 		for name, s := range map[string]*script{"late": {steps: steps{busy, busy, busy, busy, skew}}, "early": {steps: steps{skew, busy}}, "always": {steps: steps{skew}}} {
 			_, err := clientOf(t, s).Owners.Whoami(t.Context())
 			require.Error(t, err)

@@ -17,7 +17,6 @@ type id int64
 type route struct {
 	path     string
 	template string
-	values   []string // what {} stands for, so that messages can be cleared of it
 	err      error
 }
 
@@ -48,7 +47,6 @@ func at(parts ...any) route {
 			}
 			p.WriteString(PathSegment(string(part)))
 			t.WriteString("{}")
-			r.values = append(r.values, string(part))
 		}
 	}
 	r.path, r.template = p.String(), t.String()
@@ -65,7 +63,6 @@ func (r route) under(parts ...any) route {
 	return route{
 		path:     r.path + below.path,
 		template: r.template + below.template,
-		values:   append(r.values[:len(r.values):len(r.values)], below.values...),
 		err:      err,
 	}
 }

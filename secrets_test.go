@@ -259,6 +259,15 @@ var spellings = map[string]func(string) string{
 	"as a header, in a page":       func(s string) string { return "<b>Authorization</b>" + `"authorization": "` + s[:7] + `"` },
 }
 
+// foreignIn returns the text of an error and the foreign text that it holds.
+func foreignIn(err error) string {
+	text := err.Error()
+	if api, ok := errors.AsType[*threatconnect.APIError](err); ok {
+		text += string(api.Foreign)
+	}
+	return text
+}
+
 func eachByte(s, format string) string {
 	var b strings.Builder
 	for i := range len(s) {
@@ -285,10 +294,10 @@ func TestNoPieceOfACredentialIsShown(t *testing.T) {
 			require.NoError(t, err)
 			_, err = c.Owners.Whoami(t.Context())
 			require.ErrorIs(t, err, threatconnect.ErrBadRequest)
-			assert.EqualError(t, err, `threatconnect: GET /v2/whoami: 400 Bad Request: "(left out, because it repeats a credential)"`)
+			assert.EqualError(t, err, `threatconnect: GET /v2/whoami: 400 Bad Request: message (left out, because it repeats a credential)`)
 			var api *threatconnect.APIError
 			require.ErrorAs(t, err, &api)
-			assert.NotContains(t, api.Message, "headers")
+			assert.Equal(t, "(left out, because it repeats a credential)", string(api.Foreign))
 		})
 	}
 	t.Run("the access id", func(t *testing.T) {
@@ -296,7 +305,7 @@ func TestNoPieceOfACredentialIsShown(t *testing.T) {
 		c, err := threatconnect.NewClient("https://tc.example/api", threatconnect.HMAC("ACCESSID-12345", "s3cret"), threatconnect.WithTransport(hostile(func(s string) string { return s[:12] })))
 		require.NoError(t, err)
 		_, err = c.Owners.Whoami(t.Context())
-		assert.NotContains(t, err.Error(), "ACCESSID")
+		assert.NotContains(t, foreignIn(err), "ACCESSID")
 	})
 	t.Run("a piece of the signature", func(t *testing.T) {
 		t.Parallel()
@@ -306,7 +315,7 @@ func TestNoPieceOfACredentialIsShown(t *testing.T) {
 			piece = signature[10:20]
 			return piece
 		})).Owners.Whoami(t.Context())
-		assert.NotContains(t, err.Error(), piece)
+		assert.NotContains(t, foreignIn(err), piece)
 	})
 	t.Run("the token of the attempt before", func(t *testing.T) {
 		t.Parallel()
@@ -323,7 +332,7 @@ func TestNoPieceOfACredentialIsShown(t *testing.T) {
 		require.NoError(t, err)
 		_, err = c.Owners.Whoami(t.Context())
 		require.ErrorIs(t, err, threatconnect.ErrBadRequest)
-		assert.NotContains(t, err.Error(), "c0ffee")
+		assert.NotContains(t, foreignIn(err), "c0ffee")
 	})
 	t.Run("a kind of error of the DataStore", func(t *testing.T) {
 		t.Parallel()
@@ -344,8 +353,7 @@ func TestNoPieceOfACredentialIsShown(t *testing.T) {
 			})
 			require.NoError(t, err)
 			_, err = trigger.Fire(t.Context(), nil)
-			require.ErrorContains(t, err, "left out")
-			assert.NotContains(t, err.Error(), "gateway")
+			assert.EqualError(t, err, "threatconnect: POST (playbook trigger): an unrecognized error of type *errors.errorString (errors.Unwrap returns it)")
 		}
 	})
 	t.Run("the words of a token source", func(t *testing.T) {
@@ -363,7 +371,7 @@ func TestNoPieceOfACredentialIsShown(t *testing.T) {
 		c, err := threatconnect.NewClient("https://tc.example/api", threatconnect.Token(token), threatconnect.WithTransport(hostile(func(string) string { return "Unauthorized: the token has expired %zz &amp; \\u12" })))
 		require.NoError(t, err)
 		_, err = c.Owners.Whoami(t.Context())
-		assert.ErrorContains(t, err, "the token has expired")
+		assert.Contains(t, foreignIn(err), "the token has expired")
 	})
 }
 

@@ -120,7 +120,7 @@ func (s TagsService) send(ctx context.Context, method string, r route, q url.Val
 	if err := w.Err(); err != nil {
 		return nil, &ValidationError{Field: "tag description", Rule: err.Error()}
 	}
-	return one(ctx, s.c, &call{method: method, route: r, query: q, body: jsonBody(w.Buf), private: []string{tag.Description}}, []string{"tag"}, pointer(readTag))
+	return one(ctx, s.c, &call{method: method, route: r, query: q, body: jsonBody(w.Buf)}, []string{"tag"}, pointer(readTag))
 }
 
 // Delete deletes a tag of an owner, and with it takes it off everything that carries it. It costs

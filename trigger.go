@@ -95,7 +95,7 @@ func NewPlaybookTrigger(rawURL string, opts *PlaybookTriggerOptions) (*PlaybookT
 		}
 		resp, err := client.Do(req)
 		if err != nil {
-			return nil, t.call().sanitize(withContextErr(ctx, plainTransportError(err)))
+			return nil, withContextErr(ctx, t.call().transportError(ctx, plainTransportError(err)))
 		}
 		resp.Request = req
 		return resp, nil
@@ -103,20 +103,19 @@ func NewPlaybookTrigger(rawURL string, opts *PlaybookTriggerOptions) (*PlaybookT
 	return t, nil
 }
 
-// call is what stands for the trigger in errors: what others write into them is cleared of the
-// address, as a whole and in its parts, and of the credentials.
+// call stands for the trigger in errors. The parts of the address are credentials as the password is.
 func (o *PlaybookTriggerOptions) call(u *url.URL) *call {
-	secret := []string{u.String(), u.RequestURI(), u.Path, o.Password}
+	basic := base64.StdEncoding.EncodeToString([]byte(o.Username + ":" + o.Password))
+	secrets := []string{o.Password, basic, o.Header.Get("Authorization")}
 	for part := range strings.SplitSeq(u.Path, "/") {
-		if len(part) > len("playbook") {
-			secret = append(secret, part)
+		if part != "playbook" {
+			secrets = append(secrets, part)
 		}
 	}
 	for _, values := range u.Query() {
-		secret = append(secret, values...)
+		secrets = append(secrets, values...)
 	}
-	basic := base64.StdEncoding.EncodeToString([]byte(o.Username + ":" + o.Password))
-	return &call{method: http.MethodPost, route: route{template: triggerRoute}, private: secret, secrets: []string{o.Password, basic, o.Header.Get("Authorization")}}
+	return &call{method: http.MethodPost, route: route{template: triggerRoute}, secrets: secrets}
 }
 
 func (o *PlaybookTriggerOptions) check() error {
@@ -216,9 +215,9 @@ func (t *PlaybookTrigger) answer(ctx context.Context, resp *http.Response, attem
 	text, err := io.ReadAll(io.LimitReader(resp.Body, t.maxBody+1))
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return nil, fail(t.call().sanitize(withContextErr(ctx, err)))
+		return nil, fail(withContextErr(ctx, t.call().transportError(ctx, err)))
 	case err != nil:
-		return nil, fail(t.call().sanitize(fmt.Errorf("%w: the body broke off: %w", ErrBadResponse, err)))
+		return nil, fail(fmt.Errorf("%w: the body broke off: %w", ErrBadResponse, t.call().transportError(ctx, err)))
 	case int64(len(text)) > t.maxBody:
 		return nil, fail(ErrResponseTooLarge)
 	}

@@ -155,10 +155,9 @@ func (s VictimAssetsService) send(ctx context.Context, method string, victim Res
 		return nil, &ValidationError{Field: "victim asset", Rule: err.Error()}
 	}
 	return one(ctx, s.c, &call{
-		method:  method,
-		route:   r,
-		query:   ownerQuery(on.owner),
-		body:    jsonBody(w.Buf),
-		private: []string{required, f[1].value},
+		method: method,
+		route:  r,
+		query:  ownerQuery(on.owner),
+		body:   jsonBody(w.Buf),
 	}, []string{def.entity, "victimAsset"}, readVictimAsset(def))
 }

@@ -225,11 +225,10 @@ func (s VictimsService) send(ctx context.Context, method string, r route, owner 
 		return nil, &ValidationError{Field: "victim", Rule: err.Error()}
 	}
 	return one(ctx, s.c, &call{
-		method:  method,
-		route:   r,
-		query:   ownerQuery(owner),
-		body:    jsonBody(w.Buf),
-		private: []string{name, v.Description, v.Org, v.Suborg, v.WorkLocation, v.Nationality},
+		method: method,
+		route:  r,
+		query:  ownerQuery(owner),
+		body:   jsonBody(w.Buf),
 	}, []string{"victim"}, readVictimOf(owner))
 }
 

@@ -1,6 +1,7 @@
 package threatconnect_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -331,5 +332,8 @@ func TestCreateNamesWhatIsMissingOnTheInstance(t *testing.T) {
 	require.ErrorAs(t, err, &b)
 	assert.EqualValues(t, 1, b.Stats.Indicators.Unprocessed)
 	assert.Equal(t, 1, m.GetTotalCallCount())
-	assert.Contains(t, err.Error(), "You may not create indicators")
+	api, ok := errors.AsType[*threatconnect.APIError](err)
+	require.True(t, ok)
+	assert.Equal(t, "You may not create indicators in this owner", string(api.Foreign))
+	assert.Contains(t, err.Error(), permission)
 }
