@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -69,7 +70,7 @@ func TestObserversSeeCallsAttemptsAndWaits(t *testing.T) {
 		}
 		s := &script{steps: steps{
 			slowly(answer(503, "busy with very-evil.example", "Retry-After", "7")),
-			slowly(func(*http.Request) (*http.Response, error) { return nil, errors.New("reset") }),
+			slowly(func(*http.Request) (*http.Response, error) { return nil, syscall.ECONNRESET }),
 			slowly(answer(200, `{"status":"Success","data":{"host":{"id":1,"hostName":"very-evil.example"}}}`)),
 		}}
 		c := clientOf(t, s, threatconnect.WithObserver(r.observer("a")), threatconnect.WithObserver(threatconnect.Observer{
@@ -82,7 +83,7 @@ func TestObserversSeeCallsAttemptsAndWaits(t *testing.T) {
 		took := time.Since(began)
 		const (
 			start = "{Method:GET Route:/v2/indicators/hosts/{} Attempts:0 Duration:0s Err:<nil>}"
-			busy  = `threatconnect: GET /v2/indicators/hosts/{}: 503 Service Unavailable: "busy with {}"`
+			busy  = `threatconnect: GET /v2/indicators/hosts/{}: 503 Service Unavailable: unrecognized message (27 bytes, see APIError.Foreign)`
 		)
 		attempt := func(n int) string {
 			return fmt.Sprintf("{Method:GET Route:/v2/indicators/hosts/{} Number:%d Status:0 Duration:0s Err:<nil>}", n)
@@ -95,8 +96,8 @@ func TestObserversSeeCallsAttemptsAndWaits(t *testing.T) {
 			"a wait true 7s after 1: " + busy + " in /a/b", "b wait true 7s after 1: " + busy + " in /a/b",
 			"a attempt starts " + attempt(2) + " in /a/b", "b attempt starts " + attempt(2) + " in /a/b/2",
 			"sent to /v2/indicators/hosts/{} in /a/b/2/2",
-			"b attempt 2 ends with 0 after 1s: reset in /a/b/2/2", "a attempt 2 ends with 0 after 1s: reset in /a/b/2/2",
-			"a wait true 0s after 2: reset in /a/b", "b wait true 0s after 2: reset in /a/b",
+			"b attempt 2 ends with 0 after 1s: connection reset by peer in /a/b/2/2", "a attempt 2 ends with 0 after 1s: connection reset by peer in /a/b/2/2",
+			"a wait true 0s after 2: connection reset by peer in /a/b", "b wait true 0s after 2: connection reset by peer in /a/b",
 			"a attempt starts " + attempt(3) + " in /a/b", "b attempt starts " + attempt(3) + " in /a/b/3",
 			"sent to /v2/indicators/hosts/{} in /a/b/3/3",
 			"b attempt 3 ends with 200 after 1s: <nil> in /a/b/3/3", "a attempt 3 ends with 200 after 1s: <nil> in /a/b/3/3",
