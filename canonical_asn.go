@@ -8,11 +8,11 @@ import (
 // CanonicalASN returns the number of an autonomous system in the form that the platform accepts,
 // as in ASN64496.
 //
-// The number is from 0 to 4294967295, alone or after AS or ASN in any letter case, with or without
-// spaces between. Leading zeros and white space around it are dropped. Anything else, also two
-// numbers with a dot between, is refused with a [*ValidationError].
+// The input is a number from 0 to 4294967295, alone or after AS or ASN in any letter case, with or
+// without spaces in between. CanonicalASN drops leading zeros and surrounding white space. Anything
+// else returns a [*ValidationError], including the asdot notation (1.10).
 //
-// A canonical ASN costs no allocation.
+// It does not allocate for a canonical ASN.
 func CanonicalASN(asn string) (string, error) {
 	const field = "ASN"
 	s := strings.TrimSpace(asn)
@@ -30,7 +30,7 @@ func CanonicalASN(asn string) (string, error) {
 	return "ASN" + strconv.FormatUint(n, 10), nil
 }
 
-// asnDigits returns the digits of an ASN in any spelling, or "".
+// asnDigits returns the digits of an ASN in any spelling, or "" if s is none.
 func asnDigits(s string) string {
 	if len(s) >= 2 && strings.EqualFold(s[:2], "AS") {
 		s = s[2:]

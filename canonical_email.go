@@ -5,15 +5,16 @@ import "strings"
 // CanonicalEmailAddress returns an email address with its domain in the form that the platform
 // accepts: lower-case ASCII, IDNA.
 //
-// The part before the @ is kept byte for byte, letter case included, since only the receiving
-// server knows what it means; it may be quoted and it may be non-ASCII, but unless it is quoted it
-// holds no typographic quotes or other punctuation beyond ASCII. The domain follows
-// [CanonicalHost]. White space around the address is dropped. Display names, comments, address
-// lists, mailto: and defanged addresses are refused with a [*ValidationError]. So is an address that
-// begins with a host and a slash, question mark or number sign, as a URL without its scheme does: if
-// it is an address, quote the part before the @.
+// The part before the @ is kept byte for byte, including letter case, because only the receiving
+// server can interpret it. It may be quoted and it may be non-ASCII; unless it is quoted, it has no
+// punctuation beyond ASCII. The domain follows [CanonicalHost]. Surrounding white space is dropped.
 //
-// An address with a plain lower-case domain costs no allocation.
+// Display names, comments, address lists, mailto: URLs and defanged addresses return a
+// [*ValidationError]. So does an address that begins with a host and a slash, question mark or number
+// sign, because it is more likely a URL without its scheme. If it is an address, quote the part
+// before the @.
+//
+// It does not allocate for an address with a plain lower-case domain.
 func CanonicalEmailAddress(address string) (string, error) {
 	const field = "email address"
 	s := strings.TrimSpace(address)
@@ -47,7 +48,7 @@ func CanonicalEmailAddress(address string) (string, error) {
 	return local + "@" + canonicalDomain, nil
 }
 
-// checkLocalPart refuses what cannot stand before the @ of an address.
+// checkLocalPart checks the part of an address before the @.
 func checkLocalPart(field, local string) error {
 	if local == "" {
 		return refuse(field, "has nothing before the @", "write it as in user@example.com")
@@ -74,13 +75,13 @@ func checkLocalPart(field, local string) error {
 			return refuse(field, "has a character that cannot stand before the @", "give the bare address")
 		}
 	}
-	if holdsForeignPunctuation(local) {
+	if hasForeignPunctuation(local) {
 		return refuse(field, "holds punctuation beyond ASCII before the @", "remove it: it may be a typographic quote")
 	}
 	return nil
 }
 
-// isQuoted reports whether s is one quoted string of RFC 5322.
+// isQuoted reports whether s is a single quoted string of RFC 5322.
 func isQuoted(s string) bool {
 	if len(s) < 2 || s[0] != '"' || s[len(s)-1] != '"' {
 		return false

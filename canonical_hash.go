@@ -5,21 +5,21 @@ import (
 	"strings"
 )
 
-// Lengths, in hexadecimal digits, that tell the hashes of a file apart.
+// The lengths of hashes in hexadecimal digits.
 const (
 	md5Length    = 32
 	sha1Length   = 40
 	sha256Length = 64
 )
 
-// valueSeparator stands between the values of an indicator that has several.
+// valueSeparator separates the values of an indicator in its summary.
 const valueSeparator = " : "
 
-// CanonicalHash returns an MD5, SHA-1 or SHA-256 hash in upper case, which is how the platform
-// hands hashes out: what was read from it and what is about to be written compare equal.
+// CanonicalHash returns an MD5, SHA-1 or SHA-256 hash in upper case. The platform returns hashes in
+// this form, so canonical hashes can be compared with those read from it.
 //
-// The length tells the hash: 32, 40 or 64 hexadecimal digits. White space around it is dropped.
-// Anything else is refused with a [*ValidationError]. An upper-case hash costs no allocation.
+// A hash has 32, 40 or 64 hexadecimal digits. Surrounding white space is dropped. Anything else
+// returns a [*ValidationError]. It does not allocate for an upper-case hash.
 func CanonicalHash(hash string) (string, error) {
 	const field = "hash"
 	s := strings.TrimSpace(hash)
@@ -33,14 +33,14 @@ func CanonicalHash(hash string) (string, error) {
 	return "", refuse(field, "is not 32, 40 or 64 digits long", "give an MD5, SHA-1 or SHA-256")
 }
 
-// upperHex returns hexadecimal digits in upper case: 64 of them at most, and a multiple of eight.
+// upperHex returns up to 64 hexadecimal digits, a multiple of eight, in upper case.
 func upperHex(s string) string {
-	const bit = 0x2020202020202020 // that tells a lower-case letter
+	const bit = 0x2020202020202020 // set in lower-case letters
 	var out [sha256Length]byte
-	in := []byte(s) // which copies nothing
+	in := []byte(s) // does not copy
 	for i := 0; i+8 <= len(in); i += 8 {
 		x := binary.LittleEndian.Uint64(in[i : i+8])
-		binary.LittleEndian.PutUint64(out[i:i+8], x&^(x>>1&bit)) // a letter is what has 0x40
+		binary.LittleEndian.PutUint64(out[i:i+8], x&^(x>>1&bit)) // letters have 0x40
 	}
 	if upper := out[:len(s)]; string(upper) != s {
 		return string(upper)
@@ -48,11 +48,11 @@ func upperHex(s string) string {
 	return s
 }
 
-// JoinFileSummary returns the summary of a file: its hashes in the order MD5, SHA-1, SHA-256, with
-// " : " between them.
+// JoinFileSummary returns the summary of a file: its hashes in the order MD5, SHA-1, SHA-256,
+// separated by " : ".
 //
-// Hashes that are empty are left out, so that the summary of a file with one hash is that hash.
-// The hashes are not checked; see [CanonicalHash].
+// It omits empty hashes, so the summary of a file with one hash is that hash. It does not check the
+// hashes; see [CanonicalHash].
 func JoinFileSummary(md5, sha1, sha256 string) string {
 	s := md5
 	for _, hash := range [...]string{sha1, sha256} {
@@ -67,13 +67,13 @@ func JoinFileSummary(md5, sha1, sha256 string) string {
 	return s
 }
 
-// SplitFileSummary returns the hashes that the summary of a file holds, in canonical form, and ""
-// for those that it does not.
+// SplitFileSummary returns the hashes in the summary of a file in canonical form, and "" for each
+// missing one.
 //
-// It takes every form that the platform and its clients write: one hash alone, or up to three with
-// colons between, with any spaces, with or without empty places for missing ones. Length tells the
-// hashes, not their place. A summary without a hash, or with two of one kind, is refused with a
-// [*ValidationError].
+// It accepts every form that the platform and its clients write: a single hash, or up to three hashes
+// separated by colons and spaces, with or without empty places for missing ones. The length of a hash
+// determines its type; the order does not matter. A summary without a hash, or with two of one type,
+// returns a [*ValidationError].
 func SplitFileSummary(summary string) (md5, sha1, sha256 string, err error) {
 	const field = "file summary"
 	for rest, more := summary, true; more; {
@@ -106,15 +106,15 @@ func SplitFileSummary(summary string) (md5, sha1, sha256 string, err error) {
 
 // isHex reports whether s is one or more hexadecimal digits.
 func isHex(s string) bool {
-	b := []byte(s) // which copies nothing
+	b := []byte(s) // does not copy
 	for ; len(b) >= 8; b = b[8:] {
 		if !isHexWord(binary.LittleEndian.Uint64(b)) {
 			return false
 		}
 	}
 	for _, c := range b {
-		// Below zero is what is a digit, or a letter up to f: one branch instead of four, none of which
-		// could be foretold.
+		// The first term is negative for digits, the second for letters up to f. One branch replaces four
+		// that the processor cannot predict.
 		if (int(c-'0')-10)|(int(c|0x20-'a')-6) >= 0 {
 			return false
 		}
@@ -122,9 +122,9 @@ func isHex(s string) bool {
 	return s != ""
 }
 
-// isHexWord is isHex of eight bytes. In each sum the highest bit of a byte says whether that byte is
-// at least, or more than, what the sum compares it with. A byte above 0x7f comes out as neither a
-// digit nor a letter; its carry comes too late to save it.
+// isHexWord is isHex of eight bytes. In each sum, the highest bit of a byte tells whether the byte is
+// at least (or greater than) the value compared with. A byte above 0x7f is neither a digit nor a letter;
+// its carry changes only the bytes above it.
 func isHexWord(x uint64) bool {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	lower := x | ones*0x20

@@ -15,9 +15,9 @@ const (
 	labelDots      = ".。．｡"
 )
 
-// hostProfile maps host names as browsers do: UTS #46, non-transitional. It is lenient where real
-// names are (underscores, hyphens in the third and fourth place) and lets any ASCII through, which
-// is why checkHost runs after it.
+// hostProfile maps host names as browsers do: UTS #46, non-transitional. It accepts underscores and
+// hyphens in the third and fourth place, which real names have, and any other ASCII, so checkHost runs
+// after it.
 var hostProfile = idna.New(
 	idna.MapForLookup(),
 	idna.BidiRule(),
@@ -29,16 +29,17 @@ var hostProfile = idna.New(
 // CanonicalHost returns a host name in the form that the platform accepts: lower-case ASCII, with
 // internationalized labels in their IDNA form, and without a final dot.
 //
-// White space around the name is dropped. A name has at least two labels of 1 to 63 letters,
-// digits, hyphens and underscores, none with a hyphen at either end. The last one is two or more
-// letters, or an internationalized label. A name has at most 253 octets. IP addresses, ports, user information, paths, wildcards, percent
-// signs and defanged names are refused with a [*ValidationError] that says what to use instead. So
-// are numbers that some programs read as an IPv4 address, as in 0x7f000001, and the punctuation and
-// symbols of the text around a name: typographic quotes, dashes, bullets, the number of a footnote,
-// and ™, which IDNA would turn into tm. Emoji are accepted, and so are names that merely look like
-// another one.
+// A name has at most 253 octets and at least two labels. Each label has 1 to 63 letters, digits,
+// hyphens and underscores, without a hyphen at either end. The last label is two or more letters or
+// an internationalized label. Surrounding white space is dropped.
 //
-// A plain lower-case name costs no allocation.
+// IP addresses, ports, user information, paths, wildcards, percent signs and defanged names return a
+// [*ValidationError] that says what to use instead. So do numbers that some programs read as an IPv4
+// address, such as 0x7f000001, and punctuation and symbols from the surrounding text: typographic
+// quotes, dashes, bullets, footnote numbers, and ™, which IDNA maps to tm. Emoji are accepted, and so
+// are names that look like another name.
+//
+// It does not allocate for a plain lower-case name.
 func CanonicalHost(name string) (string, error) {
 	if isPlainHost(name) {
 		return name, nil
@@ -46,8 +47,8 @@ func CanonicalHost(name string) (string, error) {
 	return canonicalHost("host name", strings.TrimSpace(name))
 }
 
-// canonicalHost is CanonicalHost for a host name that is called field. White space around it is
-// refused: where a name is a part of something, it does not stand around it.
+// canonicalHost is CanonicalHost with the name of the field for errors. It refuses surrounding white
+// space, because the name can be a part of another value.
 func canonicalHost(field, name string) (string, error) {
 	if isPlainHost(name) {
 		return name, nil
@@ -55,7 +56,7 @@ func canonicalHost(field, name string) (string, error) {
 	if strings.TrimSpace(name) != name {
 		return "", refuse(field, "holds white space around it", "remove it")
 	}
-	if err := checkHostBytes(field, name); err != nil {
+	if err := checkHostInput(field, name); err != nil {
 		return "", err
 	}
 	given := name
@@ -74,7 +75,7 @@ func canonicalHost(field, name string) (string, error) {
 	if err := checkHost(field, name); err != nil {
 		return "", err
 	}
-	if !ascii && holdsForeignSign(given) {
+	if !ascii && hasForeignSymbol(given) {
 		return "", refuse(field, "holds punctuation or a symbol that no name has", "remove it: it may be a typographic quote, a dash or a trademark sign")
 	}
 	if last := name[strings.LastIndexByte(name, '.')+1:]; !isTopLevelName(last) && !isEncodedLabel(last) {
@@ -84,18 +85,18 @@ func canonicalHost(field, name string) (string, error) {
 	return name, nil
 }
 
-// holdsForeignSign reports whether a valid host name that is not ASCII holds a sign that belongs to the
-// text around it: punctuation, a symbol or number that IDNA turns into something else, as it turns ™
-// into tm, or a symbol in the top-level domain. Emoji are symbols, so the others stay.
-func holdsForeignSign(name string) bool {
+// hasForeignSymbol reports whether a valid host name that is not ASCII has a character of the text
+// around it: punctuation, a symbol or number that IDNA maps to another one, as it maps ™ to tm, or a
+// symbol in the top-level domain. Other symbols can be emoji.
+func hasForeignSymbol(name string) bool {
 	lastDot := strings.LastIndexAny(strings.TrimRight(name, labelDots), labelDots)
-	return holdsForeignPunctuation(name) ||
-		strings.ContainsFunc(name, becomesAnother) ||
+	return hasForeignPunctuation(name) ||
+		strings.ContainsFunc(name, isMappedSymbol) ||
 		strings.ContainsFunc(name[max(lastDot, 0):], unicode.IsSymbol)
 }
 
-// becomesAnother reports whether r is a symbol or a number that IDNA does not keep.
-func becomesAnother(r rune) bool {
+// isMappedSymbol reports whether r is a symbol or a number beyond ASCII that IDNA maps to another one.
+func isMappedSymbol(r rune) bool {
 	if r < utf8.RuneSelf || !unicode.In(r, unicode.S, unicode.No) {
 		return false
 	}
@@ -103,9 +104,9 @@ func becomesAnother(r rune) bool {
 	return kept != string(r)
 }
 
-// holdsForeignPunctuation reports whether s holds punctuation beyond ASCII, or one of the symbols that
-// are used like it, other than where the letters around it show that it is part of a word.
-func holdsForeignPunctuation(s string) bool {
+// hasForeignPunctuation reports whether s has punctuation beyond ASCII, or symbols used like it, that
+// is not part of a word.
+func hasForeignPunctuation(s string) bool {
 	before := rune(-1)
 	for i, r := range s {
 		if r >= utf8.RuneSelf {
@@ -120,12 +121,12 @@ func holdsForeignPunctuation(s string) bool {
 }
 
 // isForeignPunctuation reports whether r is punctuation beyond ASCII, or a mathematical sign, an accent
-// or an ornament that looks like it and is no emoji.
+// or an ornament that looks like punctuation and is not an emoji.
 func isForeignPunctuation(r rune) bool {
 	switch {
 	case isTypographicQuote(r):
 		return true
-	case strings.ContainsRune("↔◻◼◽◾⤴⤵🏻🏼🏽🏾🏿", r): // emoji, or parts of them
+	case strings.ContainsRune("↔◻◼◽◾⤴⤵🏻🏼🏽🏾🏿", r): // emoji and skin tones
 		return false
 	}
 	return r >= utf8.RuneSelf && unicode.In(r, unicode.P, unicode.Sm, unicode.Sk)
@@ -136,8 +137,8 @@ func isTypographicQuote(r rune) bool {
 	return r >= utf8.RuneSelf && unicode.In(r, unicode.Quotation_Mark, unicode.Pi, unicode.Pf) || '❛' <= r && r <= '❠' || '🙶' <= r && r <= '🙸'
 }
 
-// isWordPunctuation reports whether punctuation beyond ASCII is part of a name between two letters.
-// IDNA 2008 allows the same, except for the wide forms of dot, hyphen and underscore.
+// isWordPunctuation reports whether punctuation beyond ASCII is part of a word. The rules are those of
+// IDNA 2008; in addition, the wide forms of dot, hyphen and underscore map to ASCII.
 func isWordPunctuation(before, r, after rune) bool {
 	switch r {
 	case '。', '．', '｡', '－', '＿':
@@ -156,12 +157,12 @@ func isWordPunctuation(before, r, after rune) bool {
 
 func isJapanese(r rune) bool { return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana) }
 
-// isPlainHost reports whether s is a canonical host name that IDNA need not look at.
+// isPlainHost reports whether s is a canonical host name without internationalized labels.
 func isPlainHost(s string) bool {
 	if len(s) > maxHostLength {
 		return false
 	}
-	start := 0 // of the current label
+	start := 0 // start of the current label
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {
 		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '_':
@@ -182,7 +183,7 @@ func isPlainHost(s string) bool {
 	return start > 0 && len(last) <= maxLabelLength && isTopLevelName(last)
 }
 
-// classifyHost reports whether s is ASCII and whether one of its labels claims to be IDNA.
+// classifyHost reports whether s is ASCII and whether one of its labels has the prefix of IDNA.
 func classifyHost(s string) (ascii, encoded bool) {
 	ascii = true
 	start := 0
@@ -200,20 +201,20 @@ func classifyHost(s string) (ascii, encoded bool) {
 	return ascii, encoded
 }
 
-// isEncodedLabel reports whether a label begins as IDNA labels do, in any letter case.
+// isEncodedLabel reports whether a label has the prefix of IDNA (xn--), in any letter case.
 func isEncodedLabel(label string) bool {
 	return len(label) >= 4 && label[2] == '-' && label[3] == '-' && label[0]|0x20 == 'x' && label[1]|0x20 == 'n'
 }
 
-// isStableHost reports whether mapping an already mapped name changes nothing. The letter-like symbols
-// of Hebrew letters, for one, are mapped to letters that break the bidi rule the next time.
+// isStableHost reports whether mapping a mapped name again changes nothing. Letter-like symbols such as
+// ℵ map to Hebrew letters, which break the bidi rule in the second pass.
 func isStableHost(mapped string) bool {
 	again, err := hostProfile.ToASCII(mapped)
 	return err == nil && again == mapped
 }
 
-// isTopLevelName reports whether a label is two or more lower-case letters, as every top-level domain is
-// that IDNA does not encode.
+// isTopLevelName reports whether a label has the form of a top-level domain that is not encoded: two or
+// more lower-case letters.
 func isTopLevelName(label string) bool {
 	for i := 0; i < len(label); i++ {
 		if label[i] < 'a' || label[i] > 'z' {
@@ -232,9 +233,8 @@ func isNumber(label string) bool {
 	return allDigits(label)
 }
 
-// checkHostBytes refuses what is no host name before any mapping, so that the rule can say what it
-// is instead.
-func checkHostBytes(field, s string) error {
+// checkHostInput checks a name before any mapping, so that the error can say what the value is instead.
+func checkHostInput(field, s string) error {
 	if s == "" {
 		return refuse(field, "is blank", "give it a value")
 	}
@@ -258,7 +258,7 @@ func checkHostBytes(field, s string) error {
 	return nil
 }
 
-// checkHostRune refuses the characters that no mapping makes part of a host name.
+// checkHostRune refuses characters that no mapping makes part of a host name.
 func checkHostRune(field string, r rune) error {
 	switch {
 	case r == '@':
@@ -281,7 +281,7 @@ func checkHostRune(field string, r rune) error {
 	return nil
 }
 
-// checkHost checks a lower-case ASCII name after all mapping.
+// checkHost checks a lower-case ASCII name after mapping.
 func checkHost(field, s string) error {
 	if len(s) > maxHostLength {
 		return refuse(field, "is longer than 253 octets", "check that it is one name")

@@ -9,22 +9,21 @@ import (
 // CanonicalAddress returns an IP address in the form that the platform accepts: IPv4 as four
 // decimal numbers, IPv6 as eight groups in lower case, without leading zeros and without "::".
 //
-// Eight groups are what the platform wants of IPv6 blocks, and the form under which clients find
-// the addresses that it holds; the short form of RFC 5952 is accepted as input, like any other.
-// An IPv4 address inside IPv6 (::ffff:192.0.2.1) stands for the IPv4 address and becomes it; no
-// packet ever carries it otherwise. White space around the address is dropped.
+// The platform requires eight groups for IPv6 blocks and finds addresses by them. The input may be in
+// any form, including the short form of RFC 5952. An IPv4-mapped IPv6 address (::ffff:192.0.2.1)
+// becomes the IPv4 address. Surrounding white space is dropped.
 //
-// Ports, zones, brackets and defanged addresses are refused with a [*ValidationError], and so are
-// IPv4 addresses in any notation but four decimal numbers without leading zeros: programs do not
-// agree on what 010.0.0.1 or 10.1 mean.
+// Ports, zones, brackets and defanged addresses return a [*ValidationError]. So do IPv4 addresses that
+// are not four decimal numbers without leading zeros, because programs disagree on the meaning of
+// 010.0.0.1 and 10.1.
 //
-// IPv4, and IPv6 that is canonical already, cost no allocation.
+// It does not allocate for IPv4 addresses and canonical IPv6 addresses.
 func CanonicalAddress(address string) (string, error) {
 	const field = "address"
 	s := strings.TrimSpace(address)
 	addr, err := netip.ParseAddr(s)
 	if err != nil {
-		return "", explainAddress(field, s)
+		return "", addressError(field, s)
 	}
 	if addr.Zone() != "" {
 		return "", refuse(field, "has a zone", "drop the zone: it means something on one machine only")
@@ -42,11 +41,11 @@ func CanonicalAddress(address string) (string, error) {
 // 192.0.2.0/24, IPv6 as 2001:db8:0:0:0:0:0:0/32, in eight groups, lower case, without leading zeros
 // and without "::".
 //
-// White space around the block is dropped. Blocks whose address is not the first of the block are
-// refused with a [*ValidationError], since it cannot be told whether the block or the single address
-// was meant; so are lengths over 32 or 128, leading zeros, zones, and IPv4 blocks written as IPv6.
+// Surrounding white space is dropped. A block with host bits, such as 192.0.2.1/24, returns a
+// [*ValidationError], because it can mean the block or the address. So do lengths over 32 or 128,
+// leading zeros, zones, and IPv4 blocks written as IPv6.
 //
-// IPv4, and IPv6 that is canonical already, cost no allocation.
+// It does not allocate for IPv4 blocks and canonical IPv6 blocks.
 func CanonicalCIDR(block string) (string, error) {
 	const field = "CIDR block"
 	s := strings.TrimSpace(block)
@@ -56,7 +55,7 @@ func CanonicalCIDR(block string) (string, error) {
 	}
 	addr, err := netip.ParseAddr(ip)
 	if err != nil {
-		return "", explainAddress(field, ip)
+		return "", addressError(field, ip)
 	}
 	switch {
 	case addr.Zone() != "":
@@ -79,9 +78,9 @@ func CanonicalCIDR(block string) (string, error) {
 	return longIPv6(addr, "/"+bits, s), nil
 }
 
-// longIPv6 writes addr as eight groups and suffix after it. It returns same, without allocating,
-// when that is the text.
-func longIPv6(addr netip.Addr, suffix, same string) string {
+// longIPv6 returns addr as eight groups, followed by suffix. If the result equals given, it returns given
+// and does not allocate.
+func longIPv6(addr netip.Addr, suffix, given string) string {
 	var buf [len("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128")]byte
 	out := buf[:0]
 	b := addr.As16()
@@ -92,14 +91,14 @@ func longIPv6(addr netip.Addr, suffix, same string) string {
 		out = strconv.AppendUint(out, uint64(b[i])<<8|uint64(b[i+1]), 16)
 	}
 	out = append(out, suffix...)
-	if string(out) == same {
-		return same
+	if string(out) == given {
+		return given
 	}
 	return string(out)
 }
 
-// explainAddress says why s is not an IP address.
-func explainAddress(field, s string) error {
+// addressError returns the error that says why s is not an IP address.
+func addressError(field, s string) error {
 	if s == "" {
 		return refuse(field, "is blank", "give it a value")
 	}
@@ -123,8 +122,8 @@ func explainAddress(field, s string) error {
 	return refuse(field, "is neither an IPv4 nor an IPv6 address", "correct it, or use a Host for a name")
 }
 
-// isLooseIPv4 reports whether s is made of numbers as an IPv4 address is, in any notation and of
-// any count: 10.1, 0x7f000001, 010.0.0.1, 3232235777, 1.2.3.4.5.
+// isLooseIPv4 reports whether s is numbers separated by dots, in any notation and number, as in 10.1,
+// 0x7f000001, 010.0.0.1, 3232235777 and 1.2.3.4.5.
 func isLooseIPv4(s string) bool {
 	s = strings.TrimSuffix(s, ".")
 	for more := true; more; {

@@ -2,11 +2,11 @@ package threatconnect
 
 import "strings"
 
-// registryHive is a root of the registry with its full name, which the platform wants, and the
-// abbreviation that tools write, if there is one.
+// registryHive is a root of the registry: the full name, which the platform requires, and the
+// abbreviation that tools write, or "".
 type registryHive struct{ full, short string }
 
-// registryHives lists the roots that the platform knows.
+// registryHives returns the roots that the platform accepts.
 func registryHives() [9]registryHive {
 	return [...]registryHive{
 		{"HKEY_LOCAL_MACHINE", "HKLM"},
@@ -21,7 +21,7 @@ func registryHives() [9]registryHive {
 	}
 }
 
-// registryValueTypes lists the types that the platform knows.
+// registryValueTypes returns the value types that the platform accepts.
 func registryValueTypes() [11]string {
 	return [...]string{
 		"REG_SZ", "REG_DWORD", "REG_BINARY", "REG_EXPAND_SZ", "REG_MULTI_SZ", "REG_NONE", "REG_QWORD",
@@ -32,12 +32,12 @@ func registryValueTypes() [11]string {
 // CanonicalRegistryKey returns the three values of a registry key in the form that the platform
 // accepts.
 //
-// The key begins with a hive, which comes out with its full name in upper case: HKLM\Software and
-// hklm:\Software become HKEY_LOCAL_MACHINE\Software. What follows it is kept byte for byte. The
-// value name is kept byte for byte too; an empty one, the default value of a key, becomes a single
-// space, which the platform asks for. The value type is one of the eleven that the platform knows,
-// as in REG_SZ, in any letter case; an empty one is refused, since no type would be a safe guess.
-// Everything else is refused with a [*ValidationError].
+// The key begins with a hive. The result has its full name in upper case: HKLM\Software and
+// hklm:\Software become HKEY_LOCAL_MACHINE\Software. The rest of the key is kept byte for byte, and
+// so is the value name. An empty value name is the default value of the key and becomes a single
+// space, as the platform requires. The value type is one of the eleven that the platform accepts, such
+// as REG_SZ, in any letter case. Anything else returns a [*ValidationError], including an empty value
+// type, because no type is a safe guess.
 func CanonicalRegistryKey(key, valueName, valueType string) (k, n, t string, err error) {
 	k, err = canonicalRegistryPath(key)
 	if err != nil {
@@ -74,8 +74,8 @@ func canonicalRegistryPath(key string) (string, error) {
 	return hive + rest, nil
 }
 
-// splitHive returns the full name of the hive that a key begins with, or "", and what follows it:
-// nothing, or a backslash and the rest.
+// splitHive returns the full name of the hive that a key begins with, or "", and the rest of the key,
+// which is empty or begins with a backslash.
 func splitHive(key string) (hive, rest string) {
 	end := strings.IndexByte(key, '\\')
 	if end < 0 {
@@ -105,10 +105,10 @@ func registryValueType(s string) string {
 }
 
 // JoinRegistrySummary returns the summary of a registry key: its three values in canonical form,
-// with " : " between them. The platform addresses the key by it.
+// separated by " : ". The platform addresses the key by it.
 //
-// It refuses with a [*ValidationError] what [CanonicalRegistryKey] refuses, and values that could
-// not be told apart in the summary because they hold " : " themselves.
+// Values that [CanonicalRegistryKey] refuses return a [*ValidationError]. So do values that contain
+// " : " and make the summary ambiguous.
 func JoinRegistrySummary(key, valueName, valueType string) (string, error) {
 	k, n, t, err := CanonicalRegistryKey(key, valueName, valueType)
 	if err != nil {
@@ -121,11 +121,11 @@ func JoinRegistrySummary(key, valueName, valueType string) (string, error) {
 	return summary, nil
 }
 
-// SplitRegistrySummary returns the three values that the summary of a registry key holds, in
-// canonical form: key name, value name and value type.
+// SplitRegistrySummary returns the three values in the summary of a registry key in canonical form:
+// key name, value name and value type.
 //
-// A summary that can be read in two ways, because one of its values holds " : ", is refused with a
-// [*ValidationError], and so is what [CanonicalRegistryKey] refuses.
+// An ambiguous summary, in which a value contains " : ", returns a [*ValidationError]. So do values
+// that [CanonicalRegistryKey] refuses.
 func SplitRegistrySummary(summary string) (key, valueName, valueType string, err error) {
 	end := strings.LastIndex(summary, valueSeparator)
 	if end < 0 {
@@ -138,7 +138,7 @@ func SplitRegistrySummary(summary string) (key, valueName, valueType string, err
 		return "", "", "", refuseAmbiguous()
 	case i >= 0:
 		key, valueName = rest[:i], rest[i+len(valueSeparator):]
-	case strings.HasSuffix(rest, " :"): // an empty value name whose spaces were merged
+	case strings.HasSuffix(rest, " :"): // an empty value name after its spaces were merged
 		key = strings.TrimSuffix(rest, " :")
 	default:
 		return "", "", "", refuseIncomplete()

@@ -10,10 +10,10 @@ import (
 // CanonicalURL returns a URL in the form that the platform accepts: scheme and host in lower case,
 // the host in its IDNA form, and no user information.
 //
-// The scheme is http, https, ftp or sftp. The host follows [CanonicalHost], or is an IPv4 address,
-// or an IPv6 address in brackets, which comes out in the short form of RFC 5952. A port is from 1
-// to 65535 and is kept, also when it is the default of its scheme. White space around the URL is
-// dropped. Path, query and fragment are kept byte for byte: nothing is encoded, decoded or resolved.
+// The scheme is http, https, ftp or sftp. The host follows [CanonicalHost], or is an IPv4 address or
+// an IPv6 address in brackets, which is returned in the short form of RFC 5952. The port is from 1
+// to 65535 and is kept, even if it is the default of the scheme. Path, query and fragment are kept
+// byte for byte: nothing is encoded, decoded or resolved. Surrounding white space is dropped.
 //
 // White space, double and back quotes, angle brackets and invisible characters inside a URL, and
 // punctuation beyond ASCII at its end, usually belong to the text around it, as in
@@ -21,10 +21,9 @@ import (
 // percent-encoded. So do backslashes, which browsers read as slashes. Control characters, invalid
 // UTF-8 and defanged URLs return one too.
 //
-// User information is the one thing that is lost: the platform does not take it, and what it
-// holds, if anything, is a credential.
+// User information is dropped, because the platform does not accept it and it can be a credential.
 //
-// A URL that is canonical already costs no allocation.
+// It does not allocate for a canonical URL.
 func CanonicalURL(rawURL string) (string, error) {
 	const field = "URL"
 	s := strings.TrimSpace(rawURL)
@@ -50,7 +49,7 @@ func CanonicalURL(rawURL string) (string, error) {
 	}
 	end := authorityEnd(rest)
 	authority, tail := rest[:end], rest[end:]
-	if isCutByBackslash(authority) {
+	if hasAmbiguousBackslash(authority) {
 		return "", refuse("URL host", "holds a path behind a backslash", "write / for the backslash if it begins the path")
 	}
 	hostPort := authority[strings.LastIndexByte(authority, '@')+1:]
@@ -67,8 +66,8 @@ func CanonicalURL(rawURL string) (string, error) {
 	return newScheme + "://" + newHostPort + tail, nil
 }
 
-// checkURLTail refuses a path, query and fragment with a character that is no part of a URL, because it
-// more likely belongs to the text around it, or because programs read it differently.
+// checkURLTail checks path, query and fragment. It refuses characters outside RFC 3986 that usually
+// belong to the text around a URL, and those that programs interpret differently.
 func checkURLTail(field, tail string) error {
 	const fix = "percent-encode it if it is part of the URL, or remove it"
 	last := rune(-1)
@@ -90,7 +89,7 @@ func checkURLTail(field, tail string) error {
 	return nil
 }
 
-// canonicalHostPort returns the canonical spelling of a host with or without a port.
+// canonicalHostPort returns the canonical form of a host with or without a port.
 func canonicalHostPort(s string) (string, error) {
 	if isPlainHost(s) {
 		return s, nil
@@ -131,7 +130,7 @@ func isScheme(s string) bool {
 	return s != ""
 }
 
-// urlScheme returns the canonical spelling of a scheme that URL indicators can have, or "".
+// urlScheme returns a scheme of URL indicators in lower case, or "" for any other.
 func urlScheme(s string) string {
 	for _, scheme := range [...]string{"http", "https", "ftp", "sftp"} {
 		if s == scheme || len(s) == len(scheme) && strings.EqualFold(s, scheme) {
@@ -141,7 +140,7 @@ func urlScheme(s string) string {
 	return ""
 }
 
-// authorityEnd returns where path, query or fragment begin in what follows "://".
+// authorityEnd returns the index of the path, query or fragment in s, the part of a URL after "://".
 func authorityEnd(s string) int {
 	for i := 0; i < len(s); i++ {
 		if c := s[i]; c == '/' || c == '?' || c == '#' {
@@ -151,15 +150,15 @@ func authorityEnd(s string) int {
 	return len(s)
 }
 
-// isCutByBackslash reports whether a backslash decides which host an authority names. Browsers read it
-// as the slash that begins the path, so the host ends there; others read on to the last @. It does not
-// when every dot is escaped and there is no @: then the name was written as a regular expression.
-func isCutByBackslash(authority string) bool {
+// hasAmbiguousBackslash reports whether the host of an authority depends on how a backslash is read.
+// To browsers it begins the path, so the host ends there; other programs read on to the last @. If
+// every dot is escaped and there is no @, the name is a regular expression and not ambiguous.
+func hasAmbiguousBackslash(authority string) bool {
 	return strings.IndexByte(authority, '\\') >= 0 &&
 		(strings.Count(authority, ".") != strings.Count(authority, `\.`) || strings.IndexByte(refangMarks(authority), '@') >= 0)
 }
 
-// splitPort cuts the port, with its colon, off a host. IPv6 hosts keep their brackets.
+// splitPort splits a host from its port, which keeps its colon. IPv6 hosts keep their brackets.
 func splitPort(s string) (host, port string, err error) {
 	if strings.HasPrefix(s, "[") {
 		end := strings.IndexByte(s, ']') + 1
@@ -178,8 +177,8 @@ func splitPort(s string) (host, port string, err error) {
 	return s[:i], s[i:], nil
 }
 
-// canonicalURLHost returns the canonical spelling of a host name, an IPv4 address, or an IPv6
-// address in brackets.
+// canonicalURLHost returns the canonical form of a host name, an IPv4 address, or an IPv6 address in
+// brackets.
 func canonicalURLHost(host string) (string, error) {
 	const field = "URL host"
 	if isPlainHost(host) {
@@ -202,7 +201,7 @@ func canonicalURLHost(host string) (string, error) {
 	return canonicalHost(field, host)
 }
 
-// shortIPv6 writes an IPv6 address in the short form without an IPv4 part.
+// shortIPv6 returns an IPv6 address in the short form of RFC 5952, without dotted decimal numbers.
 func shortIPv6(addr netip.Addr) string {
 	if !addr.Is4In6() {
 		return addr.String()
@@ -212,8 +211,8 @@ func shortIPv6(addr netip.Addr) string {
 	return "::ffff:" + group(12) + ":" + group(14)
 }
 
-// canonicalURLPort checks a port with its colon in front. A colon without a port is dropped, and so
-// are leading zeros.
+// canonicalURLPort checks a port that begins with its colon. It drops leading zeros, and a colon without
+// a port.
 func canonicalURLPort(port string) (string, error) {
 	if port == "" || port == ":" {
 		return "", nil

@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// detect tells the type of a bare indicator value and returns its values in canonical form.
+// detect returns the type of a single indicator value and its identifying values in canonical form.
 //
-// The value may be defanged; see [Refang]. The values of a file are its MD5, SHA-1 and SHA-256, ""
-// for each that is not known; a registry key has its three; every other type has one.
-// What a value reads as is decided by its form alone, in this order, and a value that has the form
-// of a type and breaks one of its rules is refused, never tried as another type:
+// The value may be defanged; see [Refang]. The values of a file are its MD5, SHA-1 and SHA-256, with ""
+// for each unknown one; a registry key has three values; every other type has one. The form of a value
+// alone determines its type, in the following order. A value that has the form of a type and breaks
+// one of its rules is refused; detect does not try another type:
 //
 //	scheme://          URL
 //	hive\              Registry Key, as key name : value name : value type
@@ -21,10 +21,10 @@ import (
 //	AS or ASN, digits  ASN
 //	name.name          Host
 //
-// Hosts and email addresses that end as file names do are refused.
+// Hosts and email addresses that end in the extension of a file name are refused.
 //
-// Mutexes, user agents, email subjects and hashtags have no form of their own, so they are refused
-// here, as is anything else that is not recognized.
+// Mutexes, user agents, email subjects and hashtags have no form of their own, so detect refuses them
+// like any other unrecognized value.
 func detect(s string) (t IndicatorType, values [3]string, err error) {
 	s = Refang(s)
 	if s == "" {
@@ -60,10 +60,10 @@ func detect(s string) (t IndicatorType, values [3]string, err error) {
 	return t, v, nil
 }
 
-// formOf returns the type whose form s has, or "".
+// formOf returns the type that s has the form of, or "".
 func formOf(s string) IndicatorType {
 	if isPlainHost(s) {
-		return TypeHost // the commonest, and of no other form
+		return TypeHost // the most common type; no other has this form
 	}
 	if _, separator := schemeOf(s); separator != "" {
 		return TypeURL
@@ -85,7 +85,7 @@ func formOf(s string) IndicatorType {
 	switch {
 	case isEmailAddressLike(s):
 		return TypeEmailAddress
-	case asnDigits(s) != "": // digits alone have been taken for an address
+	case asnDigits(s) != "": // digits alone are an address, above
 		return TypeASN
 	case strings.ContainsAny(s, labelDots) && !strings.ContainsAny(s, " \t\\"):
 		return TypeHost
@@ -93,14 +93,15 @@ func formOf(s string) IndicatorType {
 	return ""
 }
 
-// isEmailAddressLike reports whether s has an @, and no path in front of it as a URL without its scheme
-// has. A slash in an email address has to be quoted.
+// isEmailAddressLike reports whether s has an @ that is not in the path, query or fragment of a URL
+// without its scheme. An email address with a slash has to be quoted.
 func isEmailAddressLike(s string) bool {
 	at := strings.IndexByte(s, '@')
 	return at >= 0 && (s[0] == '"' || authorityEnd(s) > at)
 }
 
-// isHashLike reports whether s is hexadecimal with one part as long as a hash, or one digit short of it.
+// isHashLike reports whether s is hexadecimal parts separated by colons, one of which has at least as
+// many digits as an MD5 that lost one.
 func isHashLike(s string) bool {
 	found := false
 	for rest, more := s, true; more; {
@@ -115,8 +116,8 @@ func isHashLike(s string) bool {
 	return found
 }
 
-// isAddressLike reports whether s is an IP address, an IPv4 address in another notation, or one of
-// them with a port.
+// isAddressLike reports whether s is an IP address, an IPv4 address in another notation, or an address
+// in brackets or with a port.
 func isAddressLike(s string) bool {
 	if _, err := netip.ParseAddr(s); err == nil || isLooseIPv4(s) {
 		return true
@@ -128,7 +129,8 @@ func isAddressLike(s string) bool {
 	return err == nil
 }
 
-// detectHost refuses names of files, which have the form of host names, and URLs without a scheme.
+// detectHost returns a canonical host. It refuses file names and URLs without a scheme, which have the
+// form of a host.
 func detectHost(s string) (string, error) {
 	if authorityEnd(s) < len(s) {
 		return "", refuse("indicator", "is not recognized: it may be a URL without its scheme, or a path",
@@ -137,7 +139,7 @@ func detectHost(s string) (string, error) {
 	return notFileName(CanonicalHost(s))
 }
 
-// notFileName refuses a host, or the host at the end of an email address, that ends as file names do.
+// notFileName refuses a host or an email address that ends in the extension of a file name.
 func notFileName(value string, err error) (string, error) {
 	if err == nil && isFileExtension(value[strings.LastIndexByte(value, '.')+1:]) {
 		return "", refuse("indicator", "is not recognized: it ends as the name of a file does",
@@ -146,8 +148,8 @@ func notFileName(value string, err error) (string, error) {
 	return value, err
 }
 
-// isFileExtension reports whether a last label is a common extension of file names and no
-// top-level domain. Extensions that are both (.zip, .com, .sh, .app) are left to the domain.
+// isFileExtension reports whether a last label is a common file name extension. Extensions that are also
+// top-level domains (.zip, .com, .sh, .app) are not included.
 func isFileExtension(label string) bool {
 	switch label {
 	case "apk", "asp", "aspx", "bat", "bin", "cfg", "cgi", "class", "cmd", "conf", "csv", "dat", "dll", "dmg",

@@ -59,8 +59,8 @@ type File struct {
 	IndicatorMeta
 }
 
-// NewFile returns a file to create. White space around hash is dropped. The length of hash tells
-// whether it is an MD5, SHA-1 or SHA-256; a hash of another length is refused when the file is sent.
+// NewFile returns a new file with the given MD5, SHA-1 or SHA-256, which its length determines.
+// Surrounding white space is dropped. A hash of another length is an error when the file is sent.
 func NewFile(hash string) *File {
 	hash = strings.TrimSpace(hash)
 	switch len(hash) {
@@ -290,12 +290,13 @@ func (h *Hashtag) setValues(v [3]string)      { h.Hashtag = v[0] }
 
 func (c *CustomIndicator) setValues(v [3]string) { c.Values = v }
 
-// ParseIndicator recognizes a bare value, defanged or not, and returns the indicator that it is, in
-// canonical form: an address, a block of addresses, a host, a URL, an e-mail address, a file (a hash
-// or a joined summary), an autonomous system number or a registry value.
+// ParseIndicator returns the indicator for a single value, defanged or not, in canonical form: an
+// address, a CIDR block, a host, a URL, an email address, a file (a hash or a summary with several), an
+// ASN or a registry key (its summary).
 //
-// The other types are free text and cannot be told by their value. What is not recognized, and what
-// looks like something but breaks its rules, is a [*ValidationError] that names the rule.
+// Values of other types are free text, so their type cannot be recognized. Unrecognized values, and
+// values that have the form of a type but break its rules, return a [*ValidationError]. ParseIndicator
+// does no I/O and is safe for concurrent use.
 func ParseIndicator(s string) (Indicator, error) {
 	t, values, err := detect(s)
 	if err != nil {

@@ -2,30 +2,29 @@ package threatconnect
 
 import "strings"
 
-// Refang undoes the spellings that reports use to keep people from clicking on an indicator, and
-// returns everything else byte for byte.
+// Refang returns a defanged indicator in its plain form and keeps everything else byte for byte.
 //
-// Undone, in any letter case:
+// It undoes, in any letter case:
 //
 //   - white space, angle brackets and double, single and back quotes around the whole value
 //   - the schemes hxxp, hxxps, hxtp, hxtps, htxp, htxps (http and https), fxp and sfxp (ftp and
-//     sftp), when what separates a scheme from a host follows
+//     sftp), before the separator of scheme and host
 //   - that separator written [://], (://), {://}, [:]//, (:)//, {:}//, :[//] or [:][//]
 //   - a dot written [.], (.), {.}, [dot], (dot) or {dot}
 //   - an at sign written [@], (@), {@}, [at], (at) or {at}
 //   - a colon written [:], (:) or {:}
 //   - white space around any of these three
-//   - a dot written \. as regular expressions have it, unless a backslash stands before something
-//     other than a dot. The host of a URL must have every dot written so, and no @ before it:
-//     otherwise the backslash can begin the path
+//   - a dot written \. as in regular expressions, unless a backslash precedes any other character.
+//     In a URL, every dot of the host must be written so and no @ may precede it, because a
+//     backslash can also begin the path
 //
-// In a value with a scheme, only the scheme, its separator and what follows up to the path are
-// touched: path, query and fragment may hold the same characters for reasons of their own, and
-// so may registry keys, which are not touched at all. The brackets of an IPv6 address stay.
+// In a value with a scheme, Refang changes the scheme, the separator and the host only. Path, query,
+// fragment and registry keys can contain the same characters with another meaning, so it keeps them.
+// The brackets of an IPv6 address stay.
 //
-// Refang is for one value, not for running text, where "(at)" may be a word. It does not check
-// what comes out: pass that to a Canonical function. It is idempotent and safe for concurrent use,
-// and a value that needs nothing costs no allocation.
+// Refang expects a single value, not running text, in which "(at)" can be a word. It does not check
+// the result: pass it to a Canonical function. It is idempotent, safe for concurrent use, and does not
+// allocate for a value that is not defanged.
 func Refang(s string) string {
 	for {
 		refanged := refangOnce(s)
@@ -36,14 +35,14 @@ func Refang(s string) string {
 	}
 }
 
-// refangOnce can leave something to do when undoing one spelling completes another.
+// refangOnce undoes one layer: its result can be another defanged value.
 func refangOnce(s string) string {
 	s = unwrap(s)
 	if scheme, separator := schemeOf(s); separator != "" {
 		rest := s[len(scheme)+len(separator):]
 		end := authorityEnd(rest)
 		authority := rest[:end]
-		if !isCutByBackslash(authority) {
+		if !hasAmbiguousBackslash(authority) {
 			authority = refangMarks(authority)
 		}
 		plain := plainScheme(scheme)
@@ -58,7 +57,7 @@ func refangOnce(s string) string {
 	return refangMarks(s)
 }
 
-// isDefanged reports whether Refang has something to undo in s.
+// isDefanged reports whether Refang changes s.
 func isDefanged(s string) bool { return Refang(s) != s }
 
 // unwrap removes white space and pairs of quotes and angle brackets around s.
@@ -77,8 +76,8 @@ func unwrap(s string) string {
 	}
 }
 
-// schemeOf returns the scheme that s begins with and what separates it from the host. The separator
-// is "" when s has no scheme.
+// schemeOf returns the scheme at the start of s and the separator between scheme and host, or "" for
+// both if s has no scheme.
 func schemeOf(s string) (scheme, separator string) {
 	end := strings.IndexAny(s, ":[({")
 	if end < 0 || !isScheme(s[:end]) {
@@ -94,7 +93,7 @@ func schemeOf(s string) (scheme, separator string) {
 	return "", ""
 }
 
-// plainScheme undoes the spelling of a defanged scheme. Other schemes are returned as they are.
+// plainScheme returns the plain form of a defanged scheme, and any other scheme unchanged.
 func plainScheme(scheme string) string {
 	if len(scheme) < len("fxp") || len(scheme) > len("hxxps") {
 		return scheme
@@ -112,25 +111,25 @@ func plainScheme(scheme string) string {
 	return scheme
 }
 
-// refangMarks undoes the spellings of dots, at signs and colons. It builds the result like a stack,
-// so that nested brackets need no second pass.
+// refangMarks replaces the marks for dots, at signs and colons. It builds the result as a stack, so
+// nested brackets need no second pass.
 func refangMarks(s string) string {
 	if !strings.ContainsAny(s, `])}\`) {
 		return s
 	}
 	escaped := escapesDotsOnly(s)
 	out := make([]byte, 0, len(s))
-	skip := false // white space, after a mark
+	skip := false // whether to skip white space, after a mark
 	for i := 0; i < len(s); i++ {
 		c := s[i]
-		if skip && isBlank(c) {
+		if skip && isSpaceOrTab(c) {
 			continue
 		}
 		skip = false
 		out = append(out, c)
 		if mark, length := markAtEnd(out); length > 0 {
 			out = out[:len(out)-length]
-			for len(out) > 0 && isBlank(out[len(out)-1]) {
+			for len(out) > 0 && isSpaceOrTab(out[len(out)-1]) {
 				out = out[:len(out)-1]
 			}
 			out = append(out, mark)
@@ -146,8 +145,8 @@ func refangMarks(s string) string {
 	return string(out)
 }
 
-// markAtEnd returns the character that a mark at the end of out stands for, and the length of the
-// mark, which is 0 when there is none.
+// markAtEnd returns the character that the mark at the end of out stands for, and the length of the
+// mark, or 0 if there is none.
 func markAtEnd(out []byte) (mark byte, length int) {
 	var open byte
 	switch out[len(out)-1] {
@@ -177,7 +176,7 @@ func markAtEnd(out []byte) (mark byte, length int) {
 	return 0, 0
 }
 
-// escapesDotsOnly reports whether s has backslashes, and only before a dot or the bracket of a mark.
+// escapesDotsOnly reports whether s has backslashes, all of them before a dot or the bracket of a mark.
 func escapesDotsOnly(s string) bool {
 	found := false
 	for i := 0; i < len(s); i++ {
@@ -192,4 +191,4 @@ func escapesDotsOnly(s string) bool {
 	return found
 }
 
-func isBlank(c byte) bool { return c == ' ' || c == '\t' }
+func isSpaceOrTab(c byte) bool { return c == ' ' || c == '\t' }
