@@ -98,6 +98,7 @@ func (s DataStoreService) Do(ctx context.Context, r DataStoreRequest) ([]byte, e
 		header:         http.Header{"Db-Method": {r.Method}},
 		body:           payload{contentType: jsonType, bytes: r.Body},
 		idempotentPOST: r.Method != http.MethodPost || r.ID != "",
+		readOnly:       r.Method == http.MethodGet || r.ID == "_search",
 	}
 	var answer []byte
 	err := s.c.do(ctx, call, func(resp *http.Response) error {

@@ -63,6 +63,8 @@
 //     that does no harm when it is done twice is treated like GET; its method says so.
 //   - A download is tried again as long as nothing of it was written, and a body that can be read once
 //     only is sent once.
+//   - A write whose response was lost may have taken effect. Its error says so and matches
+//     [ErrOutcomeUnknown].
 //   - What waiting does not cure is not tried again: TLS failures, names that do not exist, a proxy
 //     or redirect that refuses, an API without license, a batch API that is switched off.
 //

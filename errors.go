@@ -34,6 +34,7 @@ var (
 	ErrBadResponse      = errors.New("threatconnect: unusable answer")          // an answer that is not what the API promises: HTML, broken JSON, a cut body
 	ErrResponseTooLarge = errors.New("threatconnect: answer over the size cap") // an answer larger than the client reads
 	ErrValidation       = errors.New("threatconnect: invalid input")            // refused before anything was sent; see [ValidationError]
+	ErrOutcomeUnknown   = errors.New("threatconnect: outcome unknown")          // a write got no usable response, and may have taken effect; check before you repeat it
 )
 
 // ValidationError is input that was refused before anything was sent.
@@ -99,8 +100,13 @@ func (e *APIError) Error() string {
 	if e.Hint != "" {
 		b.WriteString("; " + e.Hint)
 	}
+	if e.Is(ErrOutcomeUnknown) {
+		b.WriteString("; " + mayHaveHappened)
+	}
 	return b.String()
 }
+
+const mayHaveHappened = "it may have taken effect: check before you repeat it"
 
 // Is reports whether target is an Err value of this package that the status or the message stands for.
 func (e *APIError) Is(target error) bool {
@@ -126,12 +132,23 @@ func (e *APIError) Is(target error) bool {
 		byStatus = e.StatusCode >= 300 && e.StatusCode < 400
 	case ErrBadResponse:
 		byStatus = e.HTML
+	case ErrOutcomeUnknown:
+		byStatus = isWrite(e.Method) && lostByGateway(e.StatusCode)
 	}
 	if byStatus || e.Message == "" {
 		return byStatus
 	}
 	s, _, _ := sentenceOf(e.Message, e.StatusCode)
 	return s != nil && slices.Contains(s.kinds, target)
+}
+
+func isWrite(method string) bool {
+	return method == http.MethodPost || method == http.MethodPut || method == http.MethodDelete
+}
+
+// lostByGateway reports whether a status says that a gateway got no response from the platform.
+func lostByGateway(status int) bool {
+	return status == http.StatusBadGateway || status == http.StatusGatewayTimeout
 }
 
 // ForeignText is text from a response that this package does not know. It can repeat values of the

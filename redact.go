@@ -207,7 +207,7 @@ func (c *call) transportError(ctx context.Context, err error) error {
 }
 
 func unrecognizedError(err error) string {
-	return fmt.Sprintf("an unrecognized error of type %T (errors.Unwrap returns it)", err)
+	return fmt.Sprintf("an unrecognized error of type %T (unwrap RequestError.Err to read it)", err)
 }
 
 // knownErrorText returns what can be shown of a transport error: its text if its type is known not to

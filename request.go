@@ -26,6 +26,7 @@ type call struct {
 	idempotentPOST bool     // a POST that does no harm when it is done twice
 	requireItem    bool     // an answer without the thing that is asked for is a broken one
 	keepBody       bool     // the answer's body is left open for the caller
+	readOnly       bool     // a POST that changes nothing
 	allowEmpty     bool     // the platform is not known to answer anything: an empty answer is a success
 }
 
@@ -77,6 +78,7 @@ func (c *Client) retry(ctx context.Context, call *call, t *try, consume func(*ht
 		if err == nil {
 			return nil
 		}
+		t.reached = t.reached || mayHaveReached(call, resp, err)
 		again, wait := c.shouldRetry(ctx, call, t, resp, err)
 		if !again {
 			return t.finish(ctx, call, err)
@@ -95,6 +97,7 @@ type try struct {
 	attempts  int
 	corrected bool // the clock was corrected for this call
 	renewed   bool // the token was renewed for this call
+	reached   bool // an attempt of a write may have reached the platform and got no usable response
 	last      error
 }
 
@@ -107,7 +110,20 @@ func (t *try) finish(ctx context.Context, call *call, err error) error {
 	if _, ok := errors.AsType[*ValidationError](err); ok {
 		return err
 	}
-	return &RequestError{Method: call.method, Route: call.route.template, Attempts: t.attempts, Err: hideForeign(withContextErr(ctx, err)), Last: t.last}
+	return &RequestError{Method: call.method, Route: call.route.template, Attempts: t.attempts, Err: hideForeign(withContextErr(ctx, err)), Last: t.last, OutcomeUnknown: t.reached}
+}
+
+// mayHaveReached reports whether the platform may have done what an attempt asked for although err came
+// in place of its response.
+func mayHaveReached(call *call, resp *http.Response, err error) bool {
+	if !isWrite(call.method) || call.readOnly {
+		return false
+	}
+	if resp != nil {
+		api, ok := err.(*APIError)
+		return !ok || lostByGateway(api.StatusCode)
+	}
+	return !errors.Is(err, errUnsent) && !errors.Is(err, ErrValidation) && !errors.Is(err, ErrRedirect) && !neverConnected(err) && !refusedConnection(err)
 }
 
 // hideForeign hides an [*APIError] that is not the answer to the call which err ended. The caller's token
@@ -149,6 +165,16 @@ type RequestError struct {
 	Attempts int    // how many times the request was sent
 	Err      error  // why the call ended
 	Last     error  // how the attempt before it ended; nil when there was none
+
+	// OutcomeUnknown reports whether a POST, PUT or DELETE may have taken effect although no response
+	// says so: the connection broke, or the context ended, after the request may have been sent. The
+	// error then matches [ErrOutcomeUnknown].
+	OutcomeUnknown bool
+}
+
+// Is reports whether target is [ErrOutcomeUnknown] and the outcome is unknown.
+func (e *RequestError) Is(target error) bool {
+	return target == ErrOutcomeUnknown && e.OutcomeUnknown
 }
 
 // Error names the call, the reason and the outcome of the attempt before.
@@ -158,7 +184,10 @@ func (e *RequestError) Error() string {
 		s += " (after " + strconv.Itoa(e.Attempts) + " attempts)"
 	}
 	if e.Last != nil && e.Last.Error() != e.Err.Error() {
-		s += "; before that: " + strings.TrimPrefix(e.Last.Error(), "threatconnect: ")
+		s += "; before that: " + strings.TrimSuffix(strings.TrimPrefix(e.Last.Error(), "threatconnect: "), "; "+mayHaveHappened)
+	}
+	if e.OutcomeUnknown {
+		s += "; " + mayHaveHappened
 	}
 	return s
 }

@@ -277,7 +277,7 @@ func (e echo) Error() string { return string(e) }
 
 func TestTransportErrorsAreFitToBeShown(t *testing.T) {
 	t.Parallel()
-	const unknown = "an unrecognized error of type *errors.errorString (errors.Unwrap returns it)"
+	const unknown = "an unrecognized error of type *errors.errorString (unwrap RequestError.Err to read it)"
 	evil := errors.New("cannot reach www.example.com")
 	for _, tc := range []struct {
 		err  error
@@ -288,7 +288,7 @@ func TestTransportErrorsAreFitToBeShown(t *testing.T) {
 		{fmt.Errorf("net/http: HTTP/1.x transport connection broken: %w", io.ErrUnexpectedEOF), "net/http: HTTP/1.x transport connection broken: unexpected EOF"},
 		{errors.New("net/http: TLS handshake timeout"), "net/http: TLS handshake timeout"},
 		{evil, unknown},
-		{echo("www.example.com"), "an unrecognized error of type threatconnect_test.echo (errors.Unwrap returns it)"},
+		{echo("www.example.com"), "an unrecognized error of type threatconnect_test.echo (unwrap RequestError.Err to read it)"},
 		{errors.New(`proxyconnect to "http://user:pr0xyPass@proxy.example:3128" failed`), unknown},
 		{fmt.Errorf("GET www.example.com giving up: %w", syscall.ECONNRESET), "connection reset by peer"},
 		{errors.Join(evil, io.ErrUnexpectedEOF), "unexpected EOF"},
@@ -300,11 +300,11 @@ func TestTransportErrorsAreFitToBeShown(t *testing.T) {
 		{&url.Error{Op: "Get", URL: "www.example.com", Err: io.ErrUnexpectedEOF}, "unexpected EOF"},
 	} {
 		s := &script{steps: steps{fails(tc.err)}}
-		err := calls["DELETE"](t.Context(), clientOf(t, s, threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1})))
+		err := calls["GET"](t.Context(), clientOf(t, s, threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1})))
 		if _, ok := tc.err.(*url.Error); !ok {
 			require.ErrorIs(t, err, tc.err, "the error itself stays")
 		}
-		assert.EqualError(t, err, "threatconnect: DELETE /v2/indicators/hosts/{}: "+tc.want)
+		assert.EqualError(t, err, "threatconnect: GET /v2/whoami: "+tc.want)
 	}
 }
 

@@ -142,21 +142,30 @@ func neverConnected(err error) bool {
 	return ok
 }
 
-// permanent reports whether err is a transport error that waiting does not cure.
-func permanent(err error) bool {
+// refusedConnection reports whether err says that a connection was made and could not be used: no
+// request was sent over it, and waiting does not help.
+func refusedConnection(err error) bool {
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return true
 	}
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return true
 	}
-	if errors.Is(err, http.ErrSchemeMismatch) || errors.Is(err, ErrRedirect) {
+	if errors.Is(err, http.ErrSchemeMismatch) {
 		return true
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" {
 		return true // a TLS alert: the other side does not want this handshake or certificate
 	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
+		return true
+	}
+	return false
+}
+
+// permanent reports whether err is a transport error that waiting does not cure.
+func permanent(err error) bool {
+	if refusedConnection(err) || errors.Is(err, ErrRedirect) {
 		return true
 	}
 	if p, ok := errors.AsType[*proxyError](err); ok {

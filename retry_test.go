@@ -2,6 +2,8 @@ package threatconnect_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -113,6 +115,69 @@ func TestWhatIsTriedAgain(t *testing.T) {
 			})
 		}
 	}
+}
+
+func TestALostWriteSaysThatItMayHaveTakenEffect(t *testing.T) {
+	t.Parallel()
+	const words = "; it may have taken effect: check before you repeat it"
+	for name, tc := range map[string]struct {
+		first   func(*http.Request) (*http.Response, error)
+		unknown bool
+	}{
+		"connection reset":      {fails(syscall.ECONNRESET), true},
+		"unexpected EOF":        {fails(io.ErrUnexpectedEOF), true},
+		"of a caller's own":     {fails(errors.New("lost")), true},
+		"half an answer":        {answer(200, `{"status":"Succ`), true},
+		"a page with 200":       {answer(200, "<html>log in</html>", "Content-Type", "text/html"), true},
+		"502":                   {answer(502, ""), true},
+		"504":                   {answer(504, "<html>timeout</html>"), true},
+		"500":                   {answer(500, "{}"), false},
+		"503":                   {answer(503, ""), false},
+		"404":                   {answer(404, ""), false},
+		"429":                   {answer(429, ""), false},
+		"a failure with 200":    {answer(200, `{"status":"Failure","message":"No"}`), false},
+		"a redirect":            {answer(302, "", "Location", "https://other.example/"), false},
+		"connection refused":    {fails(refused()), false},
+		"a name not there":      {fails(&net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", IsNotFound: true}}), false},
+		"a name, by the caller": {fails(&net.DNSError{Err: "no such host", IsNotFound: true}), false},
+		"a wrong certificate":   {fails(&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}), false},
+	} {
+		for verb, call := range calls {
+			err := call(t.Context(), clientOf(t, &script{steps: steps{tc.first}}, quick))
+			require.Error(t, err)
+			unknown := tc.unknown && verb != "GET"
+			assert.Equal(t, unknown, errors.Is(err, threatconnect.ErrOutcomeUnknown), "%s of a %s: %v", name, verb, err)
+			assert.Equal(t, unknown, strings.HasSuffix(err.Error(), words), "%s of a %s: %v", name, verb, err)
+			assert.LessOrEqual(t, strings.Count(err.Error(), words), 1)
+			if lost, ok := errors.AsType[*threatconnect.RequestError](err); ok {
+				assert.Equal(t, unknown, lost.OutcomeUnknown)
+			}
+		}
+	}
+	t.Run("of an attempt before the last", func(t *testing.T) {
+		t.Parallel()
+		c := clientOf(t, &script{steps: steps{fails(syscall.ECONNRESET), fails(refused())}}, quick)
+		require.ErrorIs(t, calls["DELETE"](t.Context(), c), threatconnect.ErrOutcomeUnknown)
+		require.NotErrorIs(t, calls["GET"](t.Context(), c), threatconnect.ErrOutcomeUnknown)
+		c = clientOf(t, &script{steps: steps{fails(syscall.ECONNRESET), answer(404, "")}}, quick)
+		require.NotErrorIs(t, calls["PUT"](t.Context(), c), threatconnect.ErrOutcomeUnknown, "the platform says how it is")
+	})
+	t.Run("of a call that was not sent", func(t *testing.T) {
+		t.Parallel()
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		require.NotErrorIs(t, calls["POST"](ctx, clientOf(t, &script{steps: steps{answer(200, "{}")}})), threatconnect.ErrOutcomeUnknown)
+		c, err := threatconnect.NewClient("https://tc.example", threatconnect.TokenFunc(func(context.Context) (string, time.Time, error) { return "", time.Time{}, syscall.ECONNRESET }))
+		require.NoError(t, err)
+		require.NotErrorIs(t, calls["POST"](t.Context(), c), threatconnect.ErrOutcomeUnknown)
+	})
+	t.Run("of a context that ends while the answer is due", func(t *testing.T) {
+		t.Parallel()
+		ctx, cancel := context.WithCancel(t.Context())
+		err := calls["POST"](ctx, clientOf(t, roundTripper(func(*http.Request) (*http.Response, error) { cancel(); return nil, ctx.Err() })))
+		require.ErrorIs(t, err, context.Canceled)
+		require.ErrorIs(t, err, threatconnect.ErrOutcomeUnknown)
+	})
 }
 
 func TestAttemptsAreCountedAndBounded(t *testing.T) {

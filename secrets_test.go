@@ -353,7 +353,7 @@ func TestNoPieceOfACredentialIsShown(t *testing.T) {
 			})
 			require.NoError(t, err)
 			_, err = trigger.Fire(t.Context(), nil)
-			assert.EqualError(t, err, "threatconnect: POST (playbook trigger): an unrecognized error of type *errors.errorString (errors.Unwrap returns it)")
+			assert.EqualError(t, err, "threatconnect: POST (playbook trigger): an unrecognized error of type *errors.errorString (unwrap RequestError.Err to read it); it may have taken effect: check before you repeat it")
 		}
 	})
 	t.Run("the words of a token source", func(t *testing.T) {

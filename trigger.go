@@ -180,7 +180,7 @@ func (t *PlaybookTrigger) Fire(ctx context.Context, payload any) (*PlaybookTrigg
 		if err == nil {
 			return t.answer(ctx, resp, attempt)
 		}
-		failed := &RequestError{Method: http.MethodPost, Route: triggerRoute, Attempts: attempt, Err: err}
+		failed := &RequestError{Method: http.MethodPost, Route: triggerRoute, Attempts: attempt, Err: err, OutcomeUnknown: mayHaveReached(t.call(), nil, err)}
 		if attempt >= t.retry.MaxAttempts || ctx.Err() != nil || !neverConnected(err) || permanent(err) {
 			return nil, failed
 		}
@@ -210,7 +210,7 @@ func triggerBody(payload any) ([]byte, error) {
 func (t *PlaybookTrigger) answer(ctx context.Context, resp *http.Response, attempt int) (*PlaybookTriggerResponse, error) {
 	defer resp.Body.Close()
 	fail := func(err error) error {
-		return &RequestError{Method: http.MethodPost, Route: triggerRoute, Attempts: attempt, Err: err}
+		return &RequestError{Method: http.MethodPost, Route: triggerRoute, Attempts: attempt, Err: err, OutcomeUnknown: true}
 	}
 	text, err := io.ReadAll(io.LimitReader(resp.Body, t.maxBody+1))
 	switch {

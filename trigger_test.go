@@ -176,6 +176,7 @@ func TestTriggerErrorsHoldNothingOfItsAddress(t *testing.T) {
 		mock.RegisterNoResponder(answer)
 		_, err := trigger.Fire(t.Context(), nil)
 		require.Error(t, err, name)
+		assert.Equal(t, name != "a refusal that repeats it" && name != "a broken Location", errors.Is(err, ErrOutcomeUnknown), name)
 		text, jerr := json.Marshal(err)
 		require.NoError(t, jerr)
 		for _, shown := range []string{err.Error(), fmt.Sprintf("%+v %#v %q", err, err, err), string(text)} {
