@@ -122,7 +122,7 @@ func TestAnAnswerMustSaySomething(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			once := threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1})
-			tags, err := threatconnect.Collect(clientOf(t, &script{steps: steps{answer(200, first), answer(200, body)}}, once).
+			tags, err := untilError(clientOf(t, &script{steps: steps{answer(200, first), answer(200, body)}}, once).
 				Tags.All(t.Context(), &threatconnect.TagListOptions{ListOptions: threatconnect.ListOptions{Limit: 2}}))
 			require.ErrorIs(t, err, threatconnect.ErrBadResponse)
 			assert.Len(t, tags, 2, "what came before is good")

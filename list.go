@@ -49,14 +49,14 @@ type Page[T any] struct {
 	More  bool  // whether there may be items after these
 }
 
-// Collect reads a sequence to its end and returns its items. On an error it returns the items
-// before it together with the error. The slice grows with the sequence: for lists of unknown size,
-// range over the sequence instead.
+// Collect reads a sequence to its end and returns its items, in a slice that is not nil. If the
+// sequence yields an error, Collect returns nil and the error. The slice grows with the sequence: range
+// over a list of unknown size instead.
 func Collect[T any](seq iter.Seq2[T, error]) ([]T, error) {
 	items := []T{}
 	for item, err := range seq {
 		if err != nil {
-			return items, err
+			return nil, err
 		}
 		items = append(items, item)
 	}

@@ -85,7 +85,7 @@ func (n *numbers) fetch(ctx context.Context, start, limit int) (*page[int], erro
 func (n *numbers) all(t *testing.T, o ListOptions) ([]int, error) {
 	t.Helper()
 	n.begins = time.Now()
-	got, err := Collect(pages(t.Context(), o, n.fetch))
+	got, err := untilError(pages(t.Context(), o, n.fetch))
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	assert.Zero(t, n.open, "requests after the end of the loop")
@@ -214,6 +214,18 @@ func span(start, limit, n int) []int {
 	return s
 }
 
+// untilError returns what a sequence yields before its error, and the error.
+func untilError[T any](seq iter.Seq2[T, error]) ([]T, error) {
+	items := []T{}
+	for item, err := range seq {
+		if err != nil {
+			return items, err
+		}
+		items = append(items, item)
+	}
+	return items, nil
+}
+
 func TestPagesAheadGiveWhatComesBeforeAnError(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
@@ -295,7 +307,7 @@ func TestPagesAheadEndWithTheContext(t *testing.T) {
 		n := &numbers{list: upTo(10_000), took: func(start int) time.Duration { return time.Duration(start+1) * time.Millisecond }}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		got, err := Collect(pages(ctx, ListOptions{Limit: 100, Ahead: 4}, n.fetch))
+		got, err := untilError(pages(ctx, ListOptions{Limit: 100, Ahead: 4}, n.fetch))
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.Equal(t, upTo(len(got)), got)
 		assert.Zero(t, n.open)

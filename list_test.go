@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -68,7 +69,7 @@ func span(start, limit, n int) []int {
 
 func hosts(t *testing.T, p *tagPages, o threatconnect.ListOptions) ([]*threatconnect.Host, error) {
 	t.Helper()
-	return threatconnect.Collect(clientOf(t, p).Indicators.Hosts.All(t.Context(), &threatconnect.IndicatorListOptions{ListOptions: o}))
+	return untilError(clientOf(t, p).Indicators.Hosts.All(t.Context(), &threatconnect.IndicatorListOptions{ListOptions: o}))
 }
 
 func TestListsAreReadToTheirEnd(t *testing.T) {
@@ -218,7 +219,7 @@ func TestForeignAnswersEndNoList(t *testing.T) {
 					}
 					return p.RoundTrip(r)
 				})
-				got, err := threatconnect.Collect(clientOf(t, rt, quick).Indicators.Hosts.All(t.Context(), &threatconnect.IndicatorListOptions{ListOptions: threatconnect.ListOptions{Ahead: ahead}}))
+				got, err := untilError(clientOf(t, rt, quick).Indicators.Hosts.All(t.Context(), &threatconnect.IndicatorListOptions{ListOptions: threatconnect.ListOptions{Ahead: ahead}}))
 				require.Error(t, err)
 				assert.Len(t, got, 1000)
 			})
@@ -228,16 +229,16 @@ func TestForeignAnswersEndNoList(t *testing.T) {
 			c := clientOf(t, &script{steps: steps{step}}, quick)
 			host := threatconnect.IndicatorRef{Type: threatconnect.TypeHost, Value: "a.example"}
 			for what, list := range map[string]func() error{
-				"indicators": func() error { _, err := threatconnect.Collect(c.Indicators.All(t.Context(), nil)); return err },
+				"indicators": func() error { _, err := untilError(c.Indicators.All(t.Context(), nil)); return err },
 				"a page":     func() error { _, err := c.Groups.List(t.Context(), nil); return err },
 				"owners":     func() error { _, err := c.Owners.List(t.Context()); return err },
 				"tags":       func() error { _, err := c.Tags.On(t.Context(), host); return err },
 				"groups of an indicator": func() error {
-					_, err := threatconnect.Collect(c.Associations.Groups(t.Context(), host, nil))
+					_, err := untilError(c.Associations.Groups(t.Context(), host, nil))
 					return err
 				},
 				"playbooks":       func() error { _, err := c.Playbooks.List(t.Context()); return err },
-				"found playbooks": func() error { _, err := threatconnect.Collect(c.Playbooks.SearchAll(t.Context(), nil)); return err },
+				"found playbooks": func() error { _, err := untilError(c.Playbooks.SearchAll(t.Context(), nil)); return err },
 			} {
 				require.Error(t, list(), what)
 			}
@@ -252,11 +253,11 @@ func TestNotFoundIsNotTheEndOfAList(t *testing.T) {
 	host := threatconnect.IndicatorRef{Type: threatconnect.TypeHost, Value: "a.example"}
 	for name, read := range map[string]func(c *threatconnect.Client) (int, error){
 		"hosts": func(c *threatconnect.Client) (int, error) {
-			got, err := threatconnect.Collect(c.Indicators.Hosts.All(t.Context(), nil))
+			got, err := untilError(c.Indicators.Hosts.All(t.Context(), nil))
 			return len(got), err
 		},
 		"below an indicator": func(c *threatconnect.Client) (int, error) {
-			got, err := threatconnect.Collect(c.Associations.Indicators(t.Context(), host, &threatconnect.RelatedIndicatorOptions{Type: threatconnect.TypeHost}))
+			got, err := untilError(c.Associations.Indicators(t.Context(), host, &threatconnect.RelatedIndicatorOptions{Type: threatconnect.TypeHost}))
 			return len(got), err
 		},
 	} {
@@ -290,7 +291,7 @@ func TestALiveScoreDoesNotHideARepeatedPage(t *testing.T) {
 		}
 		return reply(200, fmt.Sprintf(`{"status":"Success","took":%d,"data":{"host":[%s]}}`, n, strings.Join(items, ","))), nil
 	})
-	got, err := threatconnect.Collect(clientOf(t, rt).Indicators.Hosts.All(t.Context(), nil))
+	got, err := untilError(clientOf(t, rt).Indicators.Hosts.All(t.Context(), nil))
 	require.ErrorIs(t, err, threatconnect.ErrBadResponse)
 	assert.Len(t, got, 500)
 	assert.LessOrEqual(t, n, 3)
@@ -535,14 +536,26 @@ func TestSequences(t *testing.T) {
 	})
 }
 
-func TestCollectKeepsWhatCameBeforeTheError(t *testing.T) {
+// untilError returns what a sequence yields before its error, and the error.
+func untilError[T any](seq iter.Seq2[T, error]) ([]T, error) {
+	items := []T{}
+	for item, err := range seq {
+		if err != nil {
+			return items, err
+		}
+		items = append(items, item)
+	}
+	return items, nil
+}
+
+func TestCollectReturnsAllItemsOrNone(t *testing.T) {
 	t.Parallel()
 	boom := errors.New("boom")
 	got, err := threatconnect.Collect(func(yield func(int, error) bool) {
 		_ = yield(1, nil) && yield(2, nil) && yield(0, boom)
 	})
 	require.ErrorIs(t, err, boom)
-	assert.Equal(t, []int{1, 2}, got)
+	assert.Nil(t, got, "a part of a list must not be taken for the whole")
 	none, err := threatconnect.Collect(func(func(int, error) bool) {})
 	require.NoError(t, err)
 	assert.NotNil(t, none)
