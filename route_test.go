@@ -220,20 +220,3 @@ func BenchmarkAuthorize(b *testing.B) {
 		}
 	}
 }
-
-// A call clears messages of the values in its route, so no route may change those of another.
-func TestRoutesFromOneRouteDoNotShareValues(t *testing.T) {
-	t.Parallel()
-	common := at("v2", value("a"), value("b"), value("c"))
-	require.Greater(t, cap(common.values), len(common.values), "there is room to share")
-	for name, extend := range map[string]func(v value) route{
-		"join":  func(v value) route { return common.join(at("v2", "groups", v)) },
-		"under": func(v value) route { return common.under("groups", v) },
-	} {
-		first, second := extend("first"), extend("second")
-		assert.Equal(t, []string{"a", "b", "c", "first"}, first.values, name)
-		assert.Equal(t, []string{"a", "b", "c", "second"}, second.values, name)
-		assert.Equal(t, "/v2/a/b/c/groups/first", first.path, name)
-		assert.Equal(t, "/v2/{}/{}/{}/groups/{}", second.template, name)
-	}
-}
