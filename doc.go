@@ -107,7 +107,7 @@
 //   - Of a batch import, Concurrency+1 jobs of 2,000,000 bytes each, or one larger item; 16 bytes and the map around them
 //     for every group; 1 MiB of associations that wait, what is more being in temporary files; the
 //     first 1,000 errors of items.
-//   - Of a [LogHandler], 10,000 entries; what finds no room is dropped and counted.
+//   - Of a [LogHandler], 10,000 entries or 16 MiB of messages; further ones are dropped and counted.
 //
 // # What is on disk
 //

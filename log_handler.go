@@ -2,7 +2,9 @@ package threatconnect
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"net/http"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,11 +21,14 @@ type LogHandlerOptions struct {
 	Batch  int          // how many entries a request carries at most; 0 means 500
 }
 
+// mostLogBytes bounds the messages that wait, whatever their number.
+const mostLogBytes = 16 << 20
+
 // LogHandler is a [slog.Handler] that sends records to the platform. It is made by
 // [LogsService.NewHandler] and is safe for concurrent use.
 //
-// Logging never waits and never sends: records go into a buffer, and one that finds it full is
-// dropped and counted. What is in the buffer is sent by [LogHandler.Flush] and [LogHandler.Close],
+// Logging never waits and never sends: records go into a buffer. When it is full, because of their
+// number or because their messages take 16 MiB, new records are dropped and counted. What is in the buffer is sent by [LogHandler.Flush] and [LogHandler.Close],
 // and in the background only after [LogHandler.Start]. A message is sent with the record's
 // attributes behind it, as key=value.
 type LogHandler struct {
@@ -43,6 +48,7 @@ type logBuffer struct {
 
 	mu      sync.Mutex
 	waiting []LogEntry
+	bytes   int // of the messages that wait
 	dropped int64
 	closed  bool
 	stop    context.CancelFunc // ends the background; nil when there is none
@@ -126,8 +132,8 @@ func (h *LogHandler) WithGroup(name string) slog.Handler {
 	return &with
 }
 
-// Dropped returns how many records were lost: because the buffer was full, because sending them
-// failed, or because they came after Close.
+// Dropped returns how many records were lost: because the buffer was full, because a request failed
+// that may have arrived, or because the handler was closed.
 func (h *LogHandler) Dropped() int64 { return h.b.lost() }
 
 func (b *logBuffer) lost() int64 {
@@ -176,8 +182,10 @@ func (b *logBuffer) background(ctx context.Context, interval time.Duration) {
 	}
 }
 
-// Flush sends what the buffer holds, one request a batch. Entries whose request fails are dropped
-// and counted, because nobody knows whether they arrived; the rest stays for the next time.
+// Flush sends the records in the buffer, with a request for each batch. It stops at the first request
+// that fails. Its records stay in the buffer when they are known not to have arrived: when the request
+// was not sent, or the platform refused it with 401, 403, 429 or 503. Otherwise they are dropped and
+// counted, because to send them again could write them twice.
 func (h *LogHandler) Flush(ctx context.Context) error { return h.b.flush(ctx) }
 
 func (b *logBuffer) flush(ctx context.Context) error {
@@ -197,9 +205,11 @@ func (b *logBuffer) flush(ctx context.Context) error {
 			return contextErr(ctx)
 		}
 		if err := b.logs.Send(context.WithValue(ctx, sendingLogs{}, true), entries...); err != nil {
-			b.mu.Lock()
-			b.dropped += int64(len(entries))
-			b.mu.Unlock()
+			if notArrived(err) {
+				b.putBack(entries)
+			} else {
+				b.drop(len(entries))
+			}
 			return err
 		}
 	}
@@ -230,19 +240,20 @@ func (b *logBuffer) close(ctx context.Context) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.dropped += int64(len(b.waiting))
-	b.waiting = nil
+	b.waiting, b.bytes = nil, 0
 	return err
 }
 
 // keep puts an entry into the buffer if there is room.
 func (b *logBuffer) keep(e LogEntry) {
 	b.mu.Lock()
-	if b.closed || len(b.waiting) >= b.most {
+	if b.closed || len(b.waiting) >= b.most || b.bytes+len(e.Message) > mostLogBytes {
 		b.dropped++
 		b.mu.Unlock()
 		return
 	}
 	b.waiting = append(b.waiting, e)
+	b.bytes += len(e.Message)
 	complete := len(b.waiting) >= b.batch
 	b.mu.Unlock()
 	if complete {
@@ -260,6 +271,7 @@ func (b *logBuffer) take() []LogEntry {
 	n := min(len(b.waiting), b.batch)
 	entries := b.waiting[:n:n]
 	b.waiting = b.waiting[n:]
+	b.bytes -= messageBytes(entries)
 	return entries
 }
 
@@ -267,6 +279,36 @@ func (b *logBuffer) putBack(entries []LogEntry) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.waiting = append(entries, b.waiting...)
+	b.bytes += messageBytes(entries)
+}
+
+func (b *logBuffer) drop(n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.dropped += int64(n)
+}
+
+func messageBytes(entries []LogEntry) (n int) {
+	for i := range entries {
+		n += len(entries[i].Message)
+	}
+	return n
+}
+
+// notArrived reports whether err says that the platform has taken nothing, and would perhaps take it
+// later.
+func notArrived(err error) bool {
+	if api, ok := errors.AsType[*APIError](err); ok {
+		switch api.StatusCode {
+		case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests, http.StatusServiceUnavailable:
+			return true
+		}
+		return false
+	}
+	if request, ok := errors.AsType[*RequestError](err); ok && request.Attempts == 0 {
+		return true // its context ended, or the limiter refused it
+	}
+	return errors.Is(err, errUnsent) || neverConnected(err)
 }
 
 // logLevel is the platform's level for one of slog's.

@@ -3,8 +3,13 @@ package threatconnect
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"io"
 	"log/slog"
+	"net"
 	"net/http"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -43,7 +48,7 @@ type logSink struct {
 	mu      sync.Mutex
 	entries []map[string]any
 	batches []int
-	fail    bool
+	refuse  int // the status of every answer; 0 means success
 }
 
 func (s *logSink) answer(req *http.Request) (*http.Response, error) {
@@ -53,8 +58,8 @@ func (s *logSink) answer(req *http.Request) (*http.Response, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.fail {
-		return httpmock.NewStringResponse(500, ""), nil
+	if s.refuse != 0 {
+		return httpmock.NewStringResponse(s.refuse, ""), nil
 	}
 	s.entries = append(s.entries, entries...)
 	s.batches = append(s.batches, len(entries))
@@ -142,7 +147,7 @@ func TestLogHandlerDropsRatherThanWaits(t *testing.T) {
 	require.ErrorIs(t, h.Start(t.Context(), 0), ErrValidation)
 
 	h, sink = logHandler(t, &LogHandlerOptions{Batch: 2})
-	sink.fail = true
+	sink.refuse = 500
 	for range 3 {
 		slog.New(h).Info("x")
 	}
@@ -156,6 +161,92 @@ func TestLogHandlerDropsRatherThanWaits(t *testing.T) {
 	c, _ := contentClient(t)
 	_, err := c.Logs.NewHandler(&LogHandlerOptions{Buffer: -1})
 	require.ErrorIs(t, err, ErrValidation)
+}
+
+func TestLogHandlerKeepsWhatDidNotArrive(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		status int
+		kept   bool
+	}{{400, false}, {401, true}, {403, true}, {408, false}, {413, false}, {429, true}, {500, false}, {502, false}, {503, true}, {504, false}} {
+		t.Run(strconv.Itoa(tc.status), func(t *testing.T) {
+			t.Parallel()
+			h, sink := logHandler(t, &LogHandlerOptions{Batch: 2})
+			l := slog.New(h)
+			l.Info("1")
+			l.Info("2")
+			l.Info("3")
+			sink.refuse = tc.status
+			require.Error(t, h.Flush(t.Context()))
+			sink.refuse = 0
+			l.Info("4")
+			require.NoError(t, h.Flush(t.Context()))
+			if tc.kept {
+				assert.Equal(t, []string{"INFO 1", "INFO 2", "INFO 3", "INFO 4"}, sink.messages(), "in their order")
+				assert.Zero(t, h.Dropped())
+			} else {
+				assert.Equal(t, []string{"INFO 3", "INFO 4"}, sink.messages())
+				assert.Equal(t, int64(2), h.Dropped())
+			}
+		})
+	}
+	for name, fail := range map[string]error{
+		"no connection": &net.OpError{Op: "dial", Err: errors.New("refused")},
+		"not sent":      errUnsent,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, mock := contentClient(t, WithRetry(RetryPolicy{MaxAttempts: 1}))
+			mock.RegisterResponder("POST", logsPath, httpmock.NewErrorResponder(fail))
+			h, err := c.Logs.NewHandler(nil)
+			require.NoError(t, err)
+			slog.New(h).Info("x")
+			require.ErrorIs(t, h.Flush(t.Context()), fail)
+			assert.Zero(t, h.Dropped())
+			mock.RegisterResponder("POST", logsPath, httpmock.NewErrorResponder(io.ErrUnexpectedEOF))
+			require.ErrorIs(t, h.Flush(t.Context()), io.ErrUnexpectedEOF)
+			assert.Equal(t, int64(1), h.Dropped(), "it may have arrived")
+		})
+	}
+	t.Run("a limiter", func(t *testing.T) {
+		t.Parallel()
+		ctx, cancel := context.WithCancel(t.Context())
+		h, sink := logHandler(t, nil, WithLimiter(limitFunc(func(ctx context.Context) error {
+			cancel()
+			return ctx.Err()
+		})))
+		slog.New(h).Info("x")
+		require.ErrorIs(t, h.Flush(ctx), context.Canceled)
+		assert.Zero(t, h.Dropped())
+		assert.Empty(t, sink.batches)
+	})
+}
+
+// limitFunc is a function that is a Limiter.
+type limitFunc func(context.Context) error
+
+func (f limitFunc) Wait(ctx context.Context) error { return f(ctx) }
+
+func TestLogHandlerBoundsTheBytesOfMessages(t *testing.T) {
+	t.Parallel()
+	h, sink := logHandler(t, &LogHandlerOptions{Batch: 1})
+	l := slog.New(h)
+	big := strings.Repeat("x", mostLogBytes/2)
+	for range 3 {
+		l.Info(big)
+	}
+	l.Info("y")
+	assert.Equal(t, int64(2), h.Dropped())
+	sink.refuse = 503
+	require.Error(t, h.Flush(t.Context()))
+	l.Info("y")
+	assert.Equal(t, int64(3), h.Dropped(), "what is put back counts")
+	sink.refuse = 0
+	require.NoError(t, h.Flush(t.Context()))
+	l.Info("z")
+	require.NoError(t, h.Flush(t.Context()))
+	assert.Equal(t, []int{1, 1, 1}, sink.batches)
+	assert.Equal(t, int64(3), h.Dropped(), "what was sent does not")
 }
 
 func TestLogHandlerSendsInTheBackgroundOnlyWhenStarted(t *testing.T) {

@@ -38,7 +38,7 @@ func TestThePromisesHaveTheNumbersOfTheCode(t *testing.T) {
 		"Concurrency+1 jobs of 2,000,000 bytes each":                     config.MaxBytes == 2_000_000,
 		"1 MiB of associations that wait":                                heldInMemory == 1<<20,
 		"the first 1,000 errors of items":                                mostItemErrors == 1000,
-		"Of a [LogHandler], 10,000 entries":                              log.b.most == 10_000,
+		"Of a [LogHandler], 10,000 entries or 16 MiB of messages":        log.b.most == 10_000 && mostLogBytes == 16<<20,
 		"no byte moves for 2 minutes is ended ([WithStallTimeout])":      defaultStall == 2*time.Minute,
 		"sits an outage out for 10 minutes, and waits for a job for 2 h": config.RetryFor == 10*time.Minute && config.WaitFor == 2*time.Hour,
 	} {
