@@ -3,6 +3,7 @@ package threatconnect
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -176,7 +177,11 @@ func (c *Client) exchange(ctx context.Context, call *call, keys []string, read f
 				e := newAPIError(call, resp, text)
 				return fmt.Errorf("%w: %s", ErrBadResponse, e.Hint)
 			}
-			return fmt.Errorf("%w (content type %s)", unreadable(err), contentType(resp))
+			err = fmt.Errorf("%w (content type %s)", unreadable(err), contentType(resp))
+			if (env.data || env.found) && json.Valid(text) {
+				err = &formError{err}
+			}
+			return err
 		}
 		if !env.success() {
 			return newAPIError(call, resp, text)
@@ -193,6 +198,12 @@ func (c *Client) exchange(ctx context.Context, call *call, keys []string, read f
 	})
 	return env, err
 }
+
+// formError is an answer of the platform, complete, that this package cannot read. Another attempt would
+// get the same.
+type formError struct{ error }
+
+func (e *formError) Unwrap() error { return e.error }
 
 // unreadable marks an error of reading an answer as what it is for the caller.
 func unreadable(err error) error {

@@ -94,7 +94,13 @@ func TestBrokenAnswersToARead(t *testing.T) {
 		"garbage behind the JSON": {func(w http.ResponseWriter) { _, _ = io.WriteString(w, whoami+"}") }, threatconnect.ErrBadResponse, "JSON at byte", 3},
 		"100,000 brackets":        {func(w http.ResponseWriter) { _, _ = io.WriteString(w, `{"data":`+strings.Repeat("[", 100_000)) }, threatconnect.ErrBadResponse, "JSON at byte", 3},
 		"100,000 objects":         {func(w http.ResponseWriter) { _, _ = io.WriteString(w, strings.Repeat(`{"data":`, 100_000)) }, threatconnect.ErrBadResponse, "JSON at byte", 3},
-		"a list":                  {func(w http.ResponseWriter) { _, _ = io.WriteString(w, "[]") }, threatconnect.ErrBadResponse, "want an object", 3},
+		"a field of another form": {func(w http.ResponseWriter) {
+			_, _ = io.WriteString(w, `{"status":"Success","data":{"user":{"userName":{"a":1}}}}`)
+		}, threatconnect.ErrBadResponse, "want a text", 1},
+		"a field of another form that is cut": {func(w http.ResponseWriter) {
+			_, _ = io.WriteString(w, `{"status":"Success","data":{"user":{"userName":{"a":1}`)
+		}, threatconnect.ErrBadResponse, "want a text", 3},
+		"a list": {func(w http.ResponseWriter) { _, _ = io.WriteString(w, "[]") }, threatconnect.ErrBadResponse, "want an object", 3},
 		"a login page": {func(w http.ResponseWriter) {
 			w.Header().Set("Content-Type", "text/html")
 			_, _ = io.WriteString(w, "\n<!DOCTYPE html><title>Log in</title>")

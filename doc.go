@@ -56,8 +56,8 @@
 // call at once.
 //
 //   - GET, PUT and DELETE are tried again after transport errors, 429, 502, 503 and 504.
-//   - GET and PUT are tried again after an answer that broke off or cannot be read; a DELETE is not,
-//     because it has been done.
+//   - GET and PUT are tried again after an answer that broke off or is not the platform's; a DELETE is
+//     not, because it has been done. A complete answer with a field that cannot be read is final.
 //   - GET is tried again after 500.
 //   - POST is tried again when no connection was made, and after 429 and 503 with a Retry-After. One
 //     that does no harm when it is done twice is treated like GET; its method says so.

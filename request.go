@@ -206,11 +206,12 @@ func (c *Client) shouldRetry(ctx context.Context, call *call, t *try, resp *http
 	left := t.attempts < t.policy.MaxAttempts
 	idempotent := call.method != http.MethodPost || call.idempotentPOST
 	api, answered := errors.AsType[*APIError](err)
+	_, ofForm := errors.AsType[*formError](err)
 	if !answered {
 		switch {
 		case !left || call.body.oneShot || ctx.Err() != nil:
 			return false, 0
-		case errors.Is(err, ErrResponseTooLarge) || errors.Is(err, ErrValidation) || errors.Is(err, errUnsent):
+		case errors.Is(err, ErrResponseTooLarge) || errors.Is(err, ErrValidation) || errors.Is(err, errUnsent) || ofForm:
 			return false, 0
 		case errors.Is(err, ErrBadResponse):
 			// The platform has done what it was asked to. A PUT can be done again; a DELETE would be

@@ -17,7 +17,7 @@ import (
 // the defaults given at the fields.
 //
 // Every attempt is signed anew. GET, PUT and DELETE are tried again after transport errors and
-// after 429, 502, 503 and 504; GET and PUT also after an answer that was cut off or was not JSON,
+// after 429, 502, 503 and 504; GET and PUT also after an answer that was cut off or is not the platform's,
 // and GET after 500. POST is tried again only when the connection was never made, after 429 and 503
 // with a Retry-After header, and where the method says that doing it twice does no harm. What cannot
 // change by waiting is not tried again: a failed certificate check, an instance without API license,

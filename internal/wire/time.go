@@ -13,8 +13,8 @@ import "time"
 //	2017-07-13T17:50                 without seconds
 //	2017-07-13                       a date, which is its midnight in UTC
 //
-// A space or a t may stand for the T, and a z for the Z. The result is in UTC, in the years 0 to
-// 9999. Anything else, also "", is a [*Error].
+// A space or a t may stand for the T, and a z for the Z. Second 60, a leap second, is the second after
+// 59. The result is in UTC, in the years 0 to 9999. Anything else, also "", is a [*Error].
 func ParseTime(s string) (time.Time, error) {
 	t, ok := parseTime([]byte(s))
 	if !ok {
@@ -47,7 +47,7 @@ func parseTime(b []byte) (time.Time, bool) {
 		p.expect(':')
 		minute = p.number(2, 2, 59)
 		if p.accept(':') {
-			second = p.number(2, 2, 59)
+			second = p.number(2, 2, 60)
 			if p.accept('.') || p.accept(',') {
 				nano = p.fraction()
 			}
@@ -58,9 +58,6 @@ func parseTime(b []byte) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	t := time.Date(year, time.Month(month), day, hour, minute, second, nano, time.UTC)
-	if offset == 0 {
-		return t, true
-	}
 	return inRange(t.Add(-time.Duration(offset) * time.Second))
 }
 
