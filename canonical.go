@@ -87,9 +87,6 @@ func verbatim(field, s string) (string, error) {
 
 // isBlankText reports whether s is nothing but white space.
 func isBlankText(s string) bool {
-	if s != "" && ' ' < s[0] && s[0] < utf8.RuneSelf {
-		return false
-	}
 	return strings.TrimSpace(s) == ""
 }
 
@@ -122,7 +119,7 @@ func checkText(field, s string) error {
 		}
 		r, size := utf8.DecodeRuneInString(s[i:])
 		switch {
-		case r == utf8.RuneError && size == 1:
+		case size == 1:
 			return refuse(field, "is not valid UTF-8", "convert it to UTF-8")
 		case unicode.IsControl(r):
 			return refuse(field, "holds a control character", "remove it")

@@ -10,6 +10,8 @@ func TestCanonicalASN(t *testing.T) {
 		{name: "AS becomes ASN", in: "AS64496", want: "ASN64496"},
 		{name: "spaces go", in: " AS  64496 ", want: "ASN64496"},
 		{name: "lower case becomes upper case", in: "asn 64496", want: "ASN64496"},
+		{name: "a space behind the letters goes", in: "ASN 64496", want: "ASN64496"},
+		{name: "a number of one digit gets its letters", in: "7", want: "ASN7"},
 		{name: "leading zeros go", in: "ASN00064496", want: "ASN64496"},
 		{name: "many leading zeros go", in: "AS00000000000000000000000000001", want: "ASN1"},
 		{name: "zero passes", in: "AS000", want: "ASN0"},
@@ -17,6 +19,7 @@ func TestCanonicalASN(t *testing.T) {
 
 		{name: "a number over 32 bits is refused", in: "ASN4294967296", rule: "is larger than 4294967295"},
 		{name: "a huge number is refused", in: "99999999999999999999999", rule: "is larger than 4294967295"},
+		{name: "two letters alone are refused", in: "AS", rule: "is not a number after ASN"},
 		{name: "letters alone are refused", in: "ASN", rule: "is not a number after ASN"},
 		{name: "nothing is refused", in: "", rule: "is not a number after ASN"},
 		{name: "a hyphen is refused", in: "ASN-1", rule: "is not a number after ASN"},

@@ -14,6 +14,19 @@ func TestCanonicalEmailAddress(t *testing.T) {
 		{name: "a non-ASCII name stays", in: "jörg@example.com", want: "jörg@example.com"},
 		{name: "a quoted name stays", in: `"a @ \"b\""@Example.com`, want: `"a @ \"b\""@example.com`},
 
+		{name: "an empty quoted name stays", in: `""@example.com`, want: `""@example.com`},
+		{name: "a name that only ends with a quote is refused", in: `a"@example.com`, rule: "has more than one address"},
+		{name: "a name that only begins with a quote is refused", in: `"a@example.com`, rule: "has more than one address"},
+		{name: "a quote alone is refused", in: `"@example.com`, rule: "has more than one address"},
+		{name: "a quote inside quotes is refused", in: `"a"b"@example.com`, rule: "has more than one address"},
+		{name: "a space is refused", in: "a b@example.com", rule: "has more than one address"},
+		{name: "an opening angle bracket is refused", in: "<a@example.com", rule: "has more than one address"},
+		{name: "a closing angle bracket is refused", in: "a>@example.com", rule: "has more than one address"},
+		{name: "an opening parenthesis is refused", in: "(a@example.com", rule: "has more than one address"},
+		{name: "a closing parenthesis is refused", in: "a)@example.com", rule: "has more than one address"},
+		{name: "a comma is refused", in: "a,b@example.com", rule: "has more than one address"},
+		{name: "a backslash is refused", in: `a\b@example.com`, rule: "has a character that cannot stand before the @"},
+
 		{name: "an emoji and a middle dot in the name stay", in: "☕l·l@example.com", want: "☕l·l@example.com"},
 		{name: "typographic quotes in a quoted name stay", in: `"“a”"@example.com`, want: `"“a”"@example.com`},
 

@@ -124,17 +124,12 @@ func hasForeignPunctuation(s string) bool {
 // or an ornament that looks like punctuation and is not an emoji.
 func isForeignPunctuation(r rune) bool {
 	switch {
-	case isTypographicQuote(r):
-		return true
-	case strings.ContainsRune("↔◻◼◽◾⤴⤵🏻🏼🏽🏾🏿", r): // emoji and skin tones
+	case r < utf8.RuneSelf, strings.ContainsRune("↔◻◼◽◾⤴⤵🏻🏼🏽🏾🏿", r): // emoji and skin tones
 		return false
+	case '❛' <= r && r <= '❠', '🙶' <= r && r <= '🙸': // ornamental quotes
+		return true
 	}
-	return r >= utf8.RuneSelf && unicode.In(r, unicode.P, unicode.Sm, unicode.Sk)
-}
-
-// isTypographicQuote reports whether r is a quotation mark beyond ASCII.
-func isTypographicQuote(r rune) bool {
-	return r >= utf8.RuneSelf && unicode.In(r, unicode.Quotation_Mark, unicode.Pi, unicode.Pf) || '❛' <= r && r <= '❠' || '🙶' <= r && r <= '🙸'
+	return unicode.In(r, unicode.P, unicode.Sm, unicode.Sk, unicode.Quotation_Mark)
 }
 
 // isWordPunctuation reports whether punctuation beyond ASCII is part of a word. The rules are those of
@@ -241,7 +236,7 @@ func checkHostInput(field, s string) error {
 	if err := checkText(field, s); err != nil {
 		return err
 	}
-	if addr, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]")); err == nil && addr.IsValid() {
+	if _, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]")); err == nil {
 		return refuseAddress(field)
 	}
 	if isDefanged(s) {

@@ -28,8 +28,10 @@ func TestCanonicalHost(t *testing.T) {
 		{name: "sharp s is not turned into ss", in: "straße.example", want: "xn--strae-oqa.example"},
 		{name: "an ideographic dot is a dot", in: "日本語。example", want: "xn--wgv71a119e.example"},
 		{name: "a final ideographic dot goes", in: "日本語.example。", want: "xn--wgv71a119e.example"},
+		{name: "a wide dot is a dot", in: "www．example．com", want: "www.example.com"},
 		{name: "wide letters become plain", in: "ｅｘａｍｐｌｅ.example", want: "example.example"},
 		{name: "an emoji is encoded", in: "☕.example", want: "xn--53h.example"},
+		{name: "an emoji of a later block is encoded", in: "🤖.example", want: "xn--yp9h.example"},
 		{name: "an emoji with a skin tone is encoded", in: "👍🏽.example", want: "xn--on8h5e.example"},
 		{name: "an emoji that is a mathematical symbol is encoded", in: "a↔️b.example", want: "xn--ab-4zu.example"},
 		{name: "an emoji that is an arrow is encoded", in: "⤴.example", want: "xn--zri.example"},
@@ -37,8 +39,10 @@ func TestCanonicalHost(t *testing.T) {
 		{name: "a middle dot between kana is encoded", in: "コーヒー・ア.example", want: "xn--cck7a2f6gdb.example"},
 		{name: "a middle dot between a letter and a Han character is encoded", in: "a・例.example", want: "xn--a-iju668i.example"},
 		{name: "a middle dot between Hiragana is encoded", in: "い・え.example", want: "xn--n8ji05c.example"},
+		{name: "a middle dot between a Han character and a letter is encoded", in: "例・a.example", want: "xn--a-hju568i.example"},
 		{name: "a half-width middle dot between kana is encoded", in: "ｱ･ｳ.example", want: "xn--ccki8w.example"},
 		{name: "a Hebrew mark behind a letter is encoded", in: "צה״ל.example", want: "xn--8dbq2a9c.example"},
+		{name: "a Hebrew apostrophe behind a letter is encoded", in: "צ׳ה.example", want: "xn--8db9azb.example"},
 		{name: "a Tibetan mark behind a letter is encoded", in: "བོད་.example", want: "xn--nbd3loa6m.example"},
 		{name: "a wide hyphen and a wide underscore become plain", in: "ａ－ｂ＿ｃ.example", want: "a-b_c.example"},
 		{name: "an encoded name that holds a quote stays", in: "xn--nidlogin-2p3d.apollo.r-e.kr", want: "xn--nidlogin-2p3d.apollo.r-e.kr"},
@@ -62,6 +66,12 @@ func TestCanonicalHost(t *testing.T) {
 		{name: "a last label with a hyphen is refused", in: "cmd.exe-based", rule: topLevel},
 		{name: "a last label with an underscore is refused", in: "www.example_x", rule: topLevel},
 		{name: "a last label of one letter is refused", in: "B.V.", rule: topLevel},
+		{name: "a last label that is encoded in nothing but its hyphens is refused", in: "www.ab--c", rule: topLevel},
+		{name: "a last label that begins almost as an encoded one is refused", in: "www.xm--p1ai", rule: topLevel},
+		{name: "a last label that begins with another letter than an encoded one is refused", in: "www.yn--p1ai", rule: topLevel},
+		{name: "a last label with another character for the first hyphen is refused", in: "www.xna-p1ai", rule: topLevel},
+		{name: "a last label with another character for the second hyphen is refused", in: "www.xn-ap1ai", rule: topLevel},
+		{name: "a last label of 64 letters is refused", in: "www." + label63 + "a", rule: "has a label longer than 63 octets"},
 		{name: "a version is refused", in: "OpenSSH_6.4p1", rule: topLevel},
 		{name: "a wide last label with a digit is refused", in: "www.ｅ1", rule: topLevel},
 		{name: "nothing is refused", in: "", rule: "is blank"},
@@ -100,6 +110,9 @@ func TestCanonicalHost(t *testing.T) {
 		{name: "user information is refused", in: "user@example.com", rule: "holds an @"},
 		{name: "a URL is refused", in: "http://example.com", rule: "is a URL"},
 		{name: "a path is refused", in: "example.com/path", rule: "holds a path"},
+		{name: "a query is refused", in: "example.com?x", rule: "holds a path"},
+		{name: "a fragment is refused", in: "example.com#x", rule: "holds a path"},
+		{name: "a backslash is refused", in: `example.com\path`, rule: "holds a path"},
 		{name: "a wildcard is refused", in: "*.example.com", rule: "holds a wildcard"},
 		{name: "a percent sign is refused", in: "exa%6dple.com", rule: "is percent-encoded"},
 		{name: "a space inside is refused", in: "exa mple.com", rule: "holds white space"},
@@ -121,6 +134,8 @@ func TestCanonicalHost(t *testing.T) {
 		{name: "a middle dot behind an l is refused", in: "l·b.example", rule: sign},
 		{name: "a kana middle dot as a bullet is refused", in: "・例え.example", rule: sign},
 		{name: "a kana middle dot without kana is refused", in: "a・b.example", rule: sign},
+		{name: "a kana middle dot before a digit is refused", in: "ア・1.example", rule: sign},
+		{name: "a kana middle dot behind a digit is refused", in: "1・ア.example", rule: sign},
 		{name: "a Hebrew mark behind a digit is refused", in: "א1״ב.example", rule: sign},
 		{name: "a Tibetan mark behind another letter is refused", in: "a་b.example", rule: sign},
 		{name: "a dash is refused", in: "www–example.com", rule: sign},
@@ -140,6 +155,20 @@ func TestCanonicalHost(t *testing.T) {
 		{name: "a character that maps to a slash is refused", in: "a℀b.example", rule: "holds a path"},
 		{name: "a wide colon is refused", in: "a：80.example", rule: "holds a port"},
 	})
+}
+
+func TestNamesHaveLettersDigitsHyphensUnderscoresAndDots(t *testing.T) {
+	t.Parallel()
+	for c := range rune(utf8.RuneSelf) {
+		name := "a" + string(c) + "b.example"
+		got, err := CanonicalHost(name)
+		if c == '-' || c == '_' || c == '.' || unicode.IsLetter(c) || unicode.IsDigit(c) {
+			assert.NoError(t, err, "%q", name)
+			assert.Equal(t, strings.ToLower(name), got)
+			continue
+		}
+		assert.Error(t, err, "%q", name)
+	}
 }
 
 // Punctuation beyond ASCII comes from the text around a name: quotes, dashes, bullets.

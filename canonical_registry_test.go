@@ -81,6 +81,7 @@ func TestRegistrySummary(t *testing.T) {
 		{name: "two values are refused", in: `HKU\x : REG_SZ`, rule: incomplete},
 		{name: "one value is refused", in: `HKU\x`, rule: incomplete},
 		{name: "an unknown type is refused", in: `HKU\x : V : SZ`, rule: "is not one of the platform's"},
+		{name: "an empty key is refused", in: " : V : REG_SZ", rule: "does not begin with a hive"},
 		{name: "an unknown hive is refused", in: `x : V : REG_SZ`, rule: "does not begin with a hive"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -101,6 +102,8 @@ func TestRegistrySummary(t *testing.T) {
 
 func TestJoinRegistrySummaryRefusesWhatCannotBeSplit(t *testing.T) {
 	t.Parallel()
+	_, err := JoinRegistrySummary(`HKU\a`, "v", "SZ")
+	requireRule(t, err, "is not one of the platform's")
 	for _, tc := range []struct{ name, key, value string }{
 		{"a separator in the key", `HKU\a : b`, "v"},
 		{"a separator in the value name", `HKU\a`, "v : w"},

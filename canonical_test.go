@@ -73,6 +73,7 @@ func TestCanonicalTag(t *testing.T) {
 		{name: "a variation selector in front is refused", in: "\ufe0f❤", rule: "holds an invisible character"},
 		{name: "a variation selector behind a letter is refused", in: "a\ufe0f", rule: "holds an invisible character"},
 		{name: "two variation selectors are refused", in: "❤\ufe0f\ufe0f", rule: "holds an invisible character"},
+		{name: "a zero-width space behind an emoji is refused", in: "❤\u200b", rule: "holds an invisible character"},
 		{name: "a visible format character of Arabic stays", in: "\u0600١", want: "\u0600١"},
 		{name: "a written replacement character is text", in: "a\ufffdb", want: "a\ufffdb"},
 	})
@@ -139,6 +140,7 @@ func TestCanonicalKeepsTextWhoseEveryByteCounts(t *testing.T) {
 			runCanonicalCases(t, canonical, []canonicalCase{
 				{name: "case, spaces and separators stay", in: ` Global\Mx : [.] hxxp:// %41 é `, want: ` Global\Mx : [.] hxxp:// %41 é `},
 				{name: "blank is refused", in: "  ", rule: "is blank"},
+				{name: "a no-break space alone is blank", in: "\u00a0", rule: "is blank"},
 				{name: "a line break is refused", in: "a\r\n b", rule: "holds a control character"},
 				{name: "bytes that are not UTF-8 are refused", in: "\xc3", rule: "is not valid UTF-8"},
 			})

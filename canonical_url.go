@@ -94,10 +94,7 @@ func canonicalHostPort(s string) (string, error) {
 	if isPlainHost(s) {
 		return s, nil
 	}
-	switch {
-	case strings.TrimSpace(s) != s:
-		return "", refuse("URL", "holds white space around its host", "remove it")
-	case refangMarks(s) != s:
+	if refangMarks(s) != s {
 		return "", refuse("URL", "is defanged", "pass it through Refang first")
 	}
 	host, port, err := splitPort(s)
@@ -133,7 +130,7 @@ func isScheme(s string) bool {
 // urlScheme returns a scheme of URL indicators in lower case, or "" for any other.
 func urlScheme(s string) string {
 	for _, scheme := range [...]string{"http", "https", "ftp", "sftp"} {
-		if s == scheme || len(s) == len(scheme) && strings.EqualFold(s, scheme) {
+		if strings.EqualFold(s, scheme) {
 			return scheme
 		}
 	}
@@ -189,8 +186,8 @@ func canonicalURLHost(host string) (string, error) {
 	}
 	if inner, ok := strings.CutPrefix(host, "["); ok {
 		inner, ok = strings.CutSuffix(inner, "]")
-		addr, err := netip.ParseAddr(inner)
-		if !ok || err != nil || !addr.Is6() {
+		addr, _ := netip.ParseAddr(inner)
+		if !ok || !addr.Is6() {
 			return "", refuse(field, "is not an IPv6 address in brackets", "correct what the brackets hold")
 		}
 		if addr.Zone() != "" {

@@ -119,10 +119,7 @@ func isHashLike(s string) bool {
 // isAddressLike reports whether s is an IP address, an IPv4 address in another notation, or an address
 // in brackets or with a port.
 func isAddressLike(s string) bool {
-	if _, err := netip.ParseAddr(s); err == nil || isLooseIPv4(s) {
-		return true
-	}
-	if _, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
+	if _, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil || isLooseIPv4(s) {
 		return true
 	}
 	_, err := netip.ParseAddrPort(s)
@@ -141,7 +138,7 @@ func detectHost(s string) (string, error) {
 
 // notFileName refuses a host or an email address that ends in the extension of a file name.
 func notFileName(value string, err error) (string, error) {
-	if err == nil && isFileExtension(value[strings.LastIndexByte(value, '.')+1:]) {
+	if isFileExtension(value[strings.LastIndexByte(value, '.')+1:]) {
 		return "", refuse("indicator", "is not recognized: it ends as the name of a file does",
 			"give the file's hash, or use a Host or an EmailAddress if it is one")
 	}

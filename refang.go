@@ -95,9 +95,6 @@ func schemeOf(s string) (scheme, separator string) {
 
 // plainScheme returns the plain form of a defanged scheme, and any other scheme unchanged.
 func plainScheme(scheme string) string {
-	if len(scheme) < len("fxp") || len(scheme) > len("hxxps") {
-		return scheme
-	}
 	switch strings.ToLower(scheme) {
 	case "hxxp", "hxtp", "htxp":
 		return "http"
