@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -25,6 +24,15 @@ type Attribute struct {
 	// SecurityLabels are the labels on the attribute. They are written by batch files; elsewhere
 	// they are applied to an AttributeRef.
 	SecurityLabels []SecurityLabel `json:"securityLabel,omitzero"`
+}
+
+// AttributeUpdate says which fields of an attribute change, and to what. A nil field stays as it is; a pointer to
+// "" clears Source. The platform needs Value in every update, even if it does not change; an update without it
+// returns a [*ValidationError].
+type AttributeUpdate struct {
+	Value     *string // required
+	Displayed *bool   // whether it is the default one; the platform ignores it unless the type is Description or Source
+	Source    *string // where it comes from
 }
 
 // AttributesService reads and writes the attributes of resources. It is safe for concurrent use.
@@ -73,24 +81,41 @@ func (s AttributesService) Add(ctx context.Context, resource Resource, attribute
 	if attribute.Pinned != nil || len(attribute.SecurityLabels) > 0 {
 		return nil, &ValidationError{Field: "attribute", Rule: "carries Pinned or SecurityLabels, which batch files only can bring", Fix: "apply labels to an AttributeRef afterwards"}
 	}
-	return s.send(ctx, http.MethodPost, t.route.under("attributes"), t.owner, attribute, modeCreate)
+	var w wire.Writer
+	attribute.write(&w, modeCreate)
+	body, err := written(&w, "attribute")
+	if err != nil {
+		return nil, err
+	}
+	got, err := one(ctx, s.c, &call{method: http.MethodPost, route: t.route.under("attributes"), query: ownerQuery(t.owner), body: jsonBody(body)},
+		[]string{"attribute"}, pointer(readAttribute))
+	if api, ok := errors.AsType[*APIError](err); ok && api.Hint == "" && (api.StatusCode == http.StatusBadRequest || api.StatusCode == http.StatusNotFound) {
+		api.Hint = "its type is " + quoteForeign(attribute.Type) + "; client.Types lists the types of the instance and how long their values can be"
+	}
+	return got, err
 }
 
-// Update changes value, Displayed and Source of the attribute that attribute.ID names; its type
-// cannot change. The value is required. It costs one request.
+// Update changes one attribute of a resource, by its id. It sends the fields that update sets and no other, and
+// returns the attribute as the platform answers it. The type of an attribute cannot change. It costs one
+// request.
 //
 //	API: PUT /v2/{resource}/attributes/{attributeId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/attributes/attributes.html
-func (s AttributesService) Update(ctx context.Context, resource Resource, attribute Attribute) (*Attribute, error) {
-	t, err := s.c.targetOf(ctx, AttributeRef{resource, attribute.ID})
+func (s AttributesService) Update(ctx context.Context, resource Resource, attributeID int64, update AttributeUpdate) (*Attribute, error) {
+	t, err := s.c.targetOf(ctx, AttributeRef{resource, attributeID})
 	if err != nil {
 		return nil, err
 	}
-	if strings.TrimSpace(attribute.Value) == "" {
-		return nil, &ValidationError{Field: "attribute value", Rule: "is empty"}
+	body, err := updateBody("AttributeUpdate", "attribute", []updateField{
+		{name: "Value", key: "value", value: update.Value, filled: true, required: true},
+		{name: "Displayed", key: "displayed", value: update.Displayed},
+		{name: "Source", key: "source", value: update.Source},
+	})
+	if err != nil {
+		return nil, err
 	}
-	return s.send(ctx, http.MethodPut, t.route, t.owner, attribute, modeUpdate)
+	return one(ctx, s.c, &call{method: http.MethodPut, route: t.route, query: ownerQuery(t.owner), body: jsonBody(body)}, []string{"attribute"}, pointer(readAttribute))
 }
 
 // Remove takes an attribute off a resource. It costs one request.
@@ -104,21 +129,6 @@ func (s AttributesService) Remove(ctx context.Context, resource Resource, attrib
 		return err
 	}
 	return s.c.write(ctx, http.MethodDelete, t.route, t.owner)
-}
-
-func (s AttributesService) send(ctx context.Context, method string, r route, owner string, a Attribute, m mode) (*Attribute, error) {
-	var w wire.Writer
-	a.write(&w, m)
-	body, err := written(&w, "attribute")
-	if err != nil {
-		return nil, err
-	}
-	got, err := one(ctx, s.c, &call{method: method, route: r, query: ownerQuery(owner), body: jsonBody(body)},
-		[]string{"attribute"}, pointer(readAttribute))
-	if api, ok := errors.AsType[*APIError](err); ok && a.Type != "" && api.Hint == "" && (api.StatusCode == http.StatusBadRequest || api.StatusCode == http.StatusNotFound) {
-		api.Hint = "its type is " + quoteForeign(a.Type) + "; client.Types lists the types of the instance and how long their values can be"
-	}
-	return got, err
 }
 
 var errAttributeText = &ValidationError{Field: "attribute", Rule: "is not valid UTF-8"}
@@ -146,10 +156,8 @@ func (a *Attribute) checkRules() error {
 
 func (a *Attribute) write(w *wire.Writer, m mode) {
 	w.BeginObject()
-	if m != modeUpdate {
-		w.Name("type")
-		w.Text(a.Type)
-	}
+	w.Name("type")
+	w.Text(a.Type)
 	w.Name("value")
 	w.Text(a.Value)
 	flag(w, "displayed", a.Displayed)

@@ -36,7 +36,12 @@
 // # Optional fields
 //
 // A pointer is nil where the platform did not say, because 0 is a rating and false is a status.
-// new(4.0) and new(true) make one. Update sends what is set and leaves the rest alone.
+// new(4.0) and new(true) make one.
+//
+// Update takes a struct of pointers, as [IndicatorUpdate] or [GroupUpdate]. It sends the fields that are
+// set and no other; a pointer to the zero value clears a field.
+//
+//	client.Indicators.Hosts.Update(ctx, "evil.example", threatconnect.IndicatorUpdate{Rating: new(3.0)})
 //
 // # Errors
 //

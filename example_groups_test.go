@@ -20,8 +20,8 @@ func ExampleTypedGroups_Create() {
 	}
 	fmt.Println(incident.Name, incident.EventDate, incident.ID > 0)
 
-	incident.Status = threatconnect.IncidentOpen
-	if incident, err = client.Groups.Incidents.Update(ctx, incident); err != nil {
+	update := threatconnect.GroupUpdate{IncidentStatus: new(threatconnect.IncidentOpen)}
+	if incident, err = client.Groups.Incidents.Update(ctx, incident.ID, update); err != nil {
 		log.Fatal(err)
 	}
 	if err := client.Groups.Delete(ctx, incident); err != nil {

@@ -21,16 +21,39 @@ func ExampleTypedIndicators_Create() {
 	}
 	fmt.Println(created.HostName, *created.Rating, *created.Confidence)
 
-	// Only what is set is changed.
-	created.Rating = new(4.0)
-	updated, err := client.Indicators.Hosts.Update(ctx, created)
+	// Output: www.xn--bcher-kva.example 3 60
+}
+
+func ExampleTypedIndicators_Update() {
+	ctx := context.Background()
+	client := threatconnecttest.New().Client()
+
+	host := threatconnect.NewHost("evil.example")
+	host.Confidence = new(60)
+	if _, err := client.Indicators.Hosts.Create(ctx, host); err != nil {
+		log.Fatal(err)
+	}
+
+	// Fields that are nil stay as they are.
+	updated, err := client.Indicators.Hosts.Update(ctx, "evil.example", threatconnect.IndicatorUpdate{Rating: new(4.0)})
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(*updated.Rating, *updated.Confidence)
+
+	// 0 is a rating: unknown.
+	updated, err = client.Indicators.Hosts.Update(ctx, "evil.example", threatconnect.IndicatorUpdate{Rating: new(0.0)})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(*updated.Rating)
+
+	_, err = client.Indicators.Hosts.Update(ctx, "evil.example", threatconnect.IndicatorUpdate{Size: new(int64(512))})
+	fmt.Println(err)
 	// Output:
-	// www.xn--bcher-kva.example 3 60
 	// 4 60
+	// 0
+	// threatconnect: IndicatorUpdate.Size: is not a field of the type Host; leave it out, it is for File only
 }
 
 func ExampleIndicatorsService_All() {

@@ -24,7 +24,7 @@ func ExampleTasksService_Create() {
 	}
 	fmt.Println(task.Name, "is", task.Status, "and with", task.Assignees[0].FirstName)
 
-	done, err := client.Tasks.Update(ctx, &threatconnect.Task{ID: task.ID, Status: threatconnect.TaskCompleted})
+	done, err := client.Tasks.Update(ctx, task.ID, threatconnect.TaskUpdate{Status: new(threatconnect.TaskCompleted)})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -155,7 +155,7 @@ func (d *Document) writeOwn(w *wire.Writer, m mode) {
 }
 
 func (d *Document) checkOwn(m mode) error {
-	if d.Malware != nil && *d.Malware && d.Password == "" && m != modeUpdate {
+	if d.Malware != nil && *d.Malware && d.Password == "" {
 		return &ValidationError{Field: "document password", Rule: "is missing for malware", Fix: "set the password of the zip that holds it"}
 	}
 	return firstError(needs(m, modeCreate, "document file name", d.FileName), d.AISummary.check(m))
@@ -190,9 +190,6 @@ func (e *Email) writeOwn(w *wire.Writer, _ mode) {
 }
 
 func (e *Email) checkOwn(m mode) error {
-	if m == modeUpdate {
-		return nil
-	}
 	return firstError(needs(m, m, "email subject", e.Subject), needs(m, m, "email header", e.Header), needs(m, m, "email body", e.Body))
 }
 
@@ -219,16 +216,23 @@ func (e *Event) writeOwn(w *wire.Writer, m mode) {
 	e.AISummary.write(w, m)
 }
 
+// eventStatuses begin with those that single requests take.
+var eventStatuses = []EventStatus{
+	EventNeedsReview, EventFalsePositive, EventNoFurtherAction, EventEscalated,
+	EventCompleted, EventInProgress, EventNew, EventReopened,
+}
+
+const singleEventStatuses = 4
+
 func (e *Event) checkOwn(m mode) error {
-	single := []EventStatus{EventNeedsReview, EventFalsePositive, EventNoFurtherAction, EventEscalated}
-	all := append(single, EventCompleted, EventInProgress, EventNew, EventReopened)
-	if m == modeBatch {
-		single = all
+	statuses := eventStatuses
+	if m == modeCreate {
+		statuses = eventStatuses[:singleEventStatuses]
 	}
 	if e.EventType != "" && m == modeCreate {
 		return batchOnly("event type")
 	}
-	return firstError(needsTime(m, "event date", e.EventDate), oneOf("event status", e.Status, single), e.AISummary.check(m))
+	return firstError(needsTime(m, "event date", e.EventDate), oneOf("event status", e.Status, statuses), e.AISummary.check(m))
 }
 
 func (i *Incident) own(key []byte, r *wire.Reader) bool {
@@ -248,11 +252,13 @@ func (i *Incident) writeOwn(w *wire.Writer, _ mode) {
 	text(w, "status", string(i.Status))
 }
 
+var incidentStatuses = []IncidentStatus{
+	IncidentNew, IncidentOpen, IncidentStalled, IncidentContainmentAchieved, IncidentRestorationAchieved,
+	IncidentReported, IncidentClosed, IncidentRejected, IncidentDeleted,
+}
+
 func (i *Incident) checkOwn(m mode) error {
-	return firstError(needsTime(m, "incident event date", i.EventDate), oneOf("incident status", i.Status, []IncidentStatus{
-		IncidentNew, IncidentOpen, IncidentStalled, IncidentContainmentAchieved, IncidentRestorationAchieved,
-		IncidentReported, IncidentClosed, IncidentRejected, IncidentDeleted,
-	}))
+	return firstError(needsTime(m, "incident event date", i.EventDate), oneOf("incident status", i.Status, incidentStatuses))
 }
 
 func (p *Report) own(key []byte, r *wire.Reader) bool {
@@ -305,11 +311,7 @@ func (s *Signature) writeOwn(w *wire.Writer, _ mode) {
 }
 
 func (s *Signature) checkOwn(m mode) error {
-	err := firstError(needs(m, m, "signature file name", s.FileName), needs(m, m, "signature file type", string(s.FileType)))
-	if err == nil && m != modeUpdate {
-		err = needs(m, m, "signature text", s.FileText)
-	}
-	return err
+	return firstError(needs(m, m, "signature file name", s.FileName), needs(m, m, "signature file type", string(s.FileType)), needs(m, m, "signature text", s.FileText))
 }
 
 func (a *AISummary) own(key []byte, r *wire.Reader) bool {

@@ -191,8 +191,8 @@ func (m *GroupMeta) checkSingle(t GroupType) error {
 	return nil
 }
 
-// groupBody writes the body of a create or update.
-func groupBody(g Group, m mode) ([]byte, error) {
+// groupBody writes the body of a create.
+func groupBody(g Group) ([]byte, error) {
 	if isNil(g) {
 		return nil, errNilGroup
 	}
@@ -200,33 +200,24 @@ func groupBody(g Group, m mode) ([]byte, error) {
 	if _, unknown := g.(*UnknownGroup); unknown {
 		return nil, &ValidationError{Field: "group type", Rule: "is not a type of this package, so that it cannot be written"}
 	}
-	name := meta.Name
-	if name != "" || m == modeCreate || g.Type() == GroupSignature {
-		var err error
-		if name, err = CanonicalGroupName(name); err != nil {
-			return nil, err
-		}
+	name, err := CanonicalGroupName(meta.Name)
+	if err == nil {
+		err = meta.checkSingle(g.Type())
 	}
-	if m == modeCreate {
-		if err := meta.checkSingle(g.Type()); err != nil {
-			return nil, err
-		}
+	if err != nil {
+		return nil, err
 	}
 	var w wire.Writer
 	w.BeginObject()
-	empty := len(w.Buf)
 	text(&w, "name", name)
 	if g.Type() == GroupCampaign {
 		when(&w, "firstSeen", meta.FirstSeen)
 	}
 	if own, ok := g.(specificGroup); ok {
-		if err := own.checkOwn(m); err != nil {
+		if err := own.checkOwn(modeCreate); err != nil {
 			return nil, err
 		}
-		own.writeOwn(&w, m)
-	}
-	if len(w.Buf) == empty {
-		return nil, &ValidationError{Field: "group", Rule: "has nothing to update", Fix: "set its name or another field that can change"}
+		own.writeOwn(&w, modeCreate)
 	}
 	w.EndObject()
 	return written(&w, "group")

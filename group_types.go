@@ -88,7 +88,7 @@ type Malware struct{ GroupMeta }
 type Report struct {
 	GroupMeta
 	FileName    string         `json:"fileName,omitzero"`    // required
-	PublishDate time.Time      `json:"publishDate,omitzero"` // written by batch files only
+	PublishDate time.Time      `json:"publishDate,omitzero"` // written by batch files and by updates
 	Status      DocumentStatus `json:"status,omitzero"`      // read only
 	AISummary
 }

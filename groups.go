@@ -5,6 +5,7 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
@@ -69,6 +70,36 @@ type GroupListOptions struct {
 	Filters Filters `url:"filters,omitempty"`  // conditions; see the By constants
 	Any     bool    `url:"orParams,omitempty"` // select what meets any filter, not all of them
 	Include Include `url:"include"`
+}
+
+// GroupUpdate says which fields of a group change, and to what. A nil field stays as it is. A pointer to the
+// zero value clears the field: text is sent as "", a date or a status as null. The platform does not document
+// how a field of a group is cleared, so look at the returned group. Fields that the platform needs cannot be
+// cleared.
+//
+// Tags, attributes, security labels and associations have services of their own; the content of documents and
+// reports is uploaded. A field that the type of the group does not have, and an update without any field,
+// return a [*ValidationError].
+type GroupUpdate struct {
+	Name *string // 1 to 100 characters; a signature needs it in every update
+
+	EventDate      *time.Time      // Event and Incident
+	EventStatus    *EventStatus    // Event: one of the first four statuses
+	IncidentStatus *IncidentStatus // Incident
+	FirstSeen      *time.Time      // Campaign
+
+	FileName    *string        // Document, Report and Signature; a signature needs it in every update
+	Malware     *bool          // Document: whether the content is malware, a zip protected with Password
+	Password    *string        // Document: of the zip
+	PublishDate *time.Time     // Report; the platform does not document it, but its own library sends it
+	FileType    *SignatureType // Signature, which needs it in every update
+	FileText    *string        // Signature: the rule itself
+
+	Subject *string // Email
+	Header  *string // Email
+	Body    *string // Email
+	From    *string // Email
+	To      *string // Email
 }
 
 // TypedGroups reads and writes the groups of one type. It is safe for concurrent use.
@@ -157,19 +188,14 @@ func (s TypedGroups[T]) Create(ctx context.Context, group T) (T, error) {
 	return createGroup(ctx, s.c, def, group)
 }
 
-// Update changes the fields of a group that are set; its id says which one it is. It returns the
-// group as it is then, and costs one request.
+// Update changes one group, by its id, in the client's default owner. It sends the fields that update
+// sets and no other, and returns the group as the platform answers it. It costs one request.
 //
 //	API: PUT /v2/groups/{type}/{id}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
-func (s TypedGroups[T]) Update(ctx context.Context, group T) (T, error) {
-	def, err := s.definition()
-	if err != nil {
-		var zero T
-		return zero, err
-	}
-	return updateGroup(ctx, s.c, def, group)
+func (s TypedGroups[T]) Update(ctx context.Context, groupID int64, update GroupUpdate) (T, error) {
+	return updateGroup[T](ctx, s.c, s.ref(groupID), update)
 }
 
 // Delete deletes one group. It costs one request.
@@ -240,20 +266,15 @@ func (s GroupsService) Create(ctx context.Context, group Group) (Group, error) {
 	return createGroup(ctx, s.c, def, group)
 }
 
-// Update changes a group of any type; see [TypedGroups.Update].
+// Update changes a group of any type, or the one that a [GroupRef] names, in the owner that it names or in
+// the client's default owner. It sends the fields that update sets and no other: nothing that group holds
+// is sent. It returns the group as the platform answers it, and costs one request.
 //
 //	API: PUT /v2/groups/{type}/{id}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
-func (s GroupsService) Update(ctx context.Context, group Group) (Group, error) {
-	if isNil(group) {
-		return nil, errNilGroup
-	}
-	def, err := knownGroupDef(group.Type())
-	if err != nil {
-		return nil, err
-	}
-	return updateGroup(ctx, s.c, def, group)
+func (s GroupsService) Update(ctx context.Context, group Resource, update GroupUpdate) (Group, error) {
+	return updateGroup[Group](ctx, s.c, group, update)
 }
 
 // Delete deletes a group, or the one that a [GroupRef] names. It costs one request.
@@ -291,7 +312,7 @@ func getGroup[T Group](ctx context.Context, c *Client, group Resource, opts *Gro
 
 func createGroup[T Group](ctx context.Context, c *Client, def *groupDef, g T) (T, error) {
 	var zero T
-	body, err := groupBody(g, modeCreate)
+	body, err := groupBody(g)
 	if err != nil {
 		return zero, err
 	}
@@ -303,18 +324,58 @@ func createGroup[T Group](ctx context.Context, c *Client, def *groupDef, g T) (T
 	}, []string{def.entity, "group"}, func(r *wire.Reader) T { return readGroup(r, def).(T) })
 }
 
-func updateGroup[T Group](ctx context.Context, c *Client, def *groupDef, g T) (T, error) {
+func updateGroup[T Group](ctx context.Context, c *Client, group Resource, u GroupUpdate) (T, error) {
 	var zero T
-	body, err := groupBody(g, modeUpdate)
+	t, err := c.targetOfKind(ctx, group, kindGroup)
 	if err != nil {
 		return zero, err
 	}
-	t, err := c.targetOf(ctx, g)
+	body, err := u.body(GroupType(t.typ))
 	if err != nil {
 		return zero, err
 	}
+	def := groupDefOf(GroupType(t.typ))
 	return one(ctx, c, &call{method: http.MethodPut, route: t.route, query: ownerQuery(t.owner), body: jsonBody(body)},
 		[]string{def.entity, "group"}, func(r *wire.Reader) T { return readGroup(r, def).(T) })
+}
+
+// body returns the body of an update of a group of type t.
+func (u GroupUpdate) body(t GroupType) ([]byte, error) {
+	name, err := canonicalUpdate(u.Name, CanonicalGroupName)
+	if err == nil && u.EventStatus != nil {
+		err = oneOf("event status", *u.EventStatus, eventStatuses[:singleEventStatuses])
+	}
+	if err == nil && u.IncidentStatus != nil {
+		err = oneOf("incident status", *u.IncidentStatus, incidentStatuses)
+	}
+	if err != nil {
+		return nil, err
+	}
+	only := func(types ...GroupType) (names []string) {
+		for _, t := range types {
+			names = append(names, string(t))
+		}
+		return names
+	}
+	signature := t == GroupSignature
+	return updateBody("GroupUpdate", string(t), []updateField{
+		{name: "Name", key: "name", value: name, filled: true, required: signature},
+		{name: "EventDate", key: "eventDate", value: u.EventDate, filled: true, types: only(GroupEvent, GroupIncident)},
+		{name: "EventStatus", key: "status", value: (*nullableText)(u.EventStatus), types: only(GroupEvent)},
+		{name: "IncidentStatus", key: "status", value: (*nullableText)(u.IncidentStatus), types: only(GroupIncident)},
+		{name: "FirstSeen", key: "firstSeen", value: u.FirstSeen, types: only(GroupCampaign)},
+		{name: "FileName", key: "fileName", value: u.FileName, filled: true, required: signature, types: only(GroupDocument, GroupReport, GroupSignature)},
+		{name: "Malware", key: "malware", value: u.Malware, types: only(GroupDocument)},
+		{name: "Password", key: "password", value: u.Password, types: only(GroupDocument)},
+		{name: "PublishDate", key: "publishDate", value: u.PublishDate, types: only(GroupReport)},
+		{name: "FileType", key: "fileType", value: (*string)(u.FileType), filled: true, required: signature, types: only(GroupSignature)},
+		{name: "FileText", key: "fileText", value: u.FileText, filled: true, types: only(GroupSignature)},
+		{name: "Subject", key: "subject", value: u.Subject, filled: true, types: only(GroupEmail)},
+		{name: "Header", key: "header", value: u.Header, filled: true, types: only(GroupEmail)},
+		{name: "Body", key: "body", value: u.Body, filled: true, types: only(GroupEmail)},
+		{name: "From", key: "from", value: u.From, types: only(GroupEmail)},
+		{name: "To", key: "to", value: u.To, types: only(GroupEmail)},
+	})
 }
 
 // groupQuery checks list options and turns them into a query.

@@ -21,34 +21,38 @@ func TestEveryGroupTypeOnTheWire(t *testing.T) {
 	for _, tc := range []struct {
 		group          threatconnect.Group
 		branch, entity string
-		body, changed  string // what a create sends, and an update of what the platform answered
+		body           string // of a create
 	}{
-		{threatconnect.NewAdversary("A"), "adversaries", "adversary", `{"name":"A"}`, `{"name":"B"}`},
-		{threatconnect.NewAttackPattern("A"), "attackPatterns", "attackPattern", `{"name":"A"}`, `{"name":"B"}`},
-		{campaign, "campaigns", "campaign", `{"name":"A","firstSeen":` + date + `}`, `{"name":"B","firstSeen":` + date + `}`},
-		{threatconnect.NewCourseOfAction("A"), "coursesOfAction", "courseOfAction", `{"name":"A"}`, `{"name":"B"}`},
-		{document, "documents", "document", `{"name":"A","fileName":"a.zip","malware":true,"password":"infected"}`, `{"name":"B","fileName":"a.zip","malware":true,"password":"infected"}`},
-		{threatconnect.NewEmail("A", "s", "h", "b"), "emails", "email", `{"name":"A","subject":"s","header":"h","body":"b"}`, `{"name":"B","subject":"s","header":"h","body":"b"}`},
-		{threatconnect.NewEvent("A", day), "events", "event", `{"name":"A","eventDate":` + date + `}`, `{"name":"B","eventDate":` + date + `}`},
-		{threatconnect.NewIncident("A", day), "incidents", "incident", `{"name":"A","eventDate":` + date + `}`, `{"name":"B","eventDate":` + date + `}`},
-		{threatconnect.NewIntrusionSet("A"), "intrusionSets", "intrusionSet", `{"name":"A"}`, `{"name":"B"}`},
-		{threatconnect.NewMalware("A"), "malware", "malware", `{"name":"A"}`, `{"name":"B"}`},
-		{threatconnect.NewReport("A", "a.pdf"), "reports", "report", `{"name":"A","fileName":"a.pdf"}`, `{"name":"B","fileName":"a.pdf"}`},
-		{threatconnect.NewSignature("A", "a.yar", threatconnect.SignatureYARA, "rule"), "signatures", "signature", `{"name":"A","fileName":"a.yar","fileType":"YARA","fileText":"rule"}`,
-			`{"name":"B","fileName":"a.yar","fileType":"YARA","fileText":"rule"}`},
-		{threatconnect.NewTactic("A"), "tactics", "tactic", `{"name":"A"}`, `{"name":"B"}`},
-		{threatconnect.NewThreat("A"), "threats", "threat", `{"name":"A"}`, `{"name":"B"}`},
-		{threatconnect.NewTool("A"), "tools", "tool", `{"name":"A"}`, `{"name":"B"}`},
-		{threatconnect.NewVulnerability("A"), "vulnerabilities", "vulnerability", `{"name":"A"}`, `{"name":"B"}`},
+		{threatconnect.NewAdversary("A"), "adversaries", "adversary", `{"name":"A"}`},
+		{threatconnect.NewAttackPattern("A"), "attackPatterns", "attackPattern", `{"name":"A"}`},
+		{campaign, "campaigns", "campaign", `{"name":"A","firstSeen":` + date + `}`},
+		{threatconnect.NewCourseOfAction("A"), "coursesOfAction", "courseOfAction", `{"name":"A"}`},
+		{document, "documents", "document", `{"name":"A","fileName":"a.zip","malware":true,"password":"infected"}`},
+		{threatconnect.NewEmail("A", "s", "h", "b"), "emails", "email", `{"name":"A","subject":"s","header":"h","body":"b"}`},
+		{threatconnect.NewEvent("A", day), "events", "event", `{"name":"A","eventDate":` + date + `}`},
+		{threatconnect.NewIncident("A", day), "incidents", "incident", `{"name":"A","eventDate":` + date + `}`},
+		{threatconnect.NewIntrusionSet("A"), "intrusionSets", "intrusionSet", `{"name":"A"}`},
+		{threatconnect.NewMalware("A"), "malware", "malware", `{"name":"A"}`},
+		{threatconnect.NewReport("A", "a.pdf"), "reports", "report", `{"name":"A","fileName":"a.pdf"}`},
+		{threatconnect.NewSignature("A", "a.yar", threatconnect.SignatureYARA, "rule"), "signatures", "signature", `{"name":"A","fileName":"a.yar","fileType":"YARA","fileText":"rule"}`},
+		{threatconnect.NewTactic("A"), "tactics", "tactic", `{"name":"A"}`},
+		{threatconnect.NewThreat("A"), "threats", "threat", `{"name":"A"}`},
+		{threatconnect.NewTool("A"), "tools", "tool", `{"name":"A"}`},
+		{threatconnect.NewVulnerability("A"), "vulnerabilities", "vulnerability", `{"name":"A"}`},
 	} {
 		t.Run(tc.branch, func(t *testing.T) {
 			t.Parallel()
 			answer := `{"status":"Success","data":{"` + tc.entity + `":{"id":"7","type":"x","owner":{"id":0,"name":"Another Source"},"dateAdded":"2026-01-02T03:04:05",` +
 				`"createdBy":"Ada","xid":"x-1","future":1,` + tc.body[1:] + `}}`
 			at := "/v2/groups/" + tc.branch
+			update, updated := threatconnect.GroupUpdate{Name: new("B")}, `{"name":"B"}`
+			if tc.entity == "signature" {
+				update.FileName, update.FileType = new("b.yar"), new(threatconnect.SignatureYARA)
+				updated = `{"name":"B","fileName":"b.yar","fileType":"YARA"}`
+			}
 			c := relatedScript(t,
 				relatedStep{method: "POST", target: at + "?owner=Example%20Source", body: tc.body, status: 201, answer: answer},
-				relatedStep{method: "PUT", target: at + "/7?owner=Another%20Source", body: tc.changed, answer: answer},
+				relatedStep{method: "PUT", target: at + "/7?owner=Another%20Source", body: updated, answer: answer},
 				relatedStep{target: at + "/7?includeAdditional=true&owner=Third", answer: answer},
 				relatedStep{target: at + "/7?includeAdditional=true&includeTags=true&owner=Fourth", answer: answer},
 				relatedStep{method: "DELETE", target: at + "/7?owner=Another%20Source"},
@@ -62,8 +66,7 @@ func TestEveryGroupTypeOnTheWire(t *testing.T) {
 			assert.Equal(t, time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), m.DateAdded)
 			require.NotNil(t, m.Additional)
 			assert.Equal(t, "Ada", m.Additional.CreatedBy)
-			m.Name = "B"
-			_, err = c.Groups.Update(t.Context(), got)
+			_, err = c.Groups.Update(t.Context(), got, update)
 			require.NoError(t, err)
 			_, err = c.Groups.Get(t.Context(), threatconnect.GroupRef{Type: got.Type(), ID: 7, Owner: "Third"}, nil)
 			require.NoError(t, err)
@@ -95,7 +98,7 @@ func TestMixedListsOfGroups(t *testing.T) {
 	assert.JSONEq(t, `{"id":3,"type":"Case File","name":"c","shelf":{"row":7}}`, string(u.Raw))
 	assert.Equal(t, `{"row":7}`, string(u.Extra["shelf"]))
 	assert.Equal(t, threatconnect.GroupType(""), got[3].Type())
-	_, err = c.Groups.Update(t.Context(), u)
+	_, err = c.Groups.Update(t.Context(), u, threatconnect.GroupUpdate{Name: new("B")})
 	require.ErrorIs(t, err, threatconnect.ErrValidation)
 	require.ErrorIs(t, c.Groups.Delete(t.Context(), u), threatconnect.ErrValidation)
 }
@@ -128,18 +131,83 @@ func TestGroupsThatAreNotSent(t *testing.T) {
 		_, err := c.Groups.Create(t.Context(), g)
 		require.ErrorIs(t, err, threatconnect.ErrValidation, name)
 	}
-	_, err := c.Groups.Update(t.Context(), threatconnect.NewThreat("A"))
-	require.ErrorContains(t, err, "Threat id: want a positive number")
-	_, err = c.Groups.Threats.Update(t.Context(), &threatconnect.Threat{GroupMeta: threatconnect.GroupMeta{ID: 7}})
-	require.ErrorContains(t, err, "has nothing to update")
-	_, err = c.Groups.Update(t.Context(), nil)
-	require.ErrorIs(t, err, threatconnect.ErrValidation)
 	for _, id := range []int64{0, -1} {
-		_, err = c.Groups.Threats.Get(t.Context(), id, nil)
+		_, err := c.Groups.Threats.Get(t.Context(), id, nil)
 		require.ErrorIs(t, err, threatconnect.ErrValidation)
 		require.ErrorIs(t, c.Groups.Threats.Delete(t.Context(), id), threatconnect.ErrValidation)
 	}
-	_, err = c.Groups.Get(t.Context(), threatconnect.GroupRef{Type: "Case File", ID: 7}, nil)
+	_, err := c.Groups.Get(t.Context(), threatconnect.GroupRef{Type: "Case File", ID: 7}, nil)
 	require.ErrorIs(t, err, threatconnect.ErrValidation)
 	require.ErrorIs(t, c.Groups.Delete(t.Context(), relatedHost), threatconnect.ErrValidation)
+}
+
+func TestAGroupIsUpdatedWithTheFieldsThatAreSet(t *testing.T) {
+	t.Parallel()
+	day := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
+	const date = `"2026-01-02T03:04:05Z"`
+	for name, tc := range map[string]struct {
+		typ    threatconnect.GroupType
+		branch string
+		update threatconnect.GroupUpdate
+		body   string
+	}{
+		"a document": {threatconnect.GroupDocument, "documents", threatconnect.GroupUpdate{FileName: new("a.zip"), Malware: new(true), Password: new("infected")},
+			`{"fileName":"a.zip","malware":true,"password":"infected"}`},
+		"a document that is cleared": {threatconnect.GroupDocument, "documents", threatconnect.GroupUpdate{Malware: new(false), Password: new("")}, `{"malware":false,"password":""}`},
+		"an e-mail": {threatconnect.GroupEmail, "emails", threatconnect.GroupUpdate{Subject: new("s"), Header: new("h"), Body: new("b"), From: new("f"), To: new("")},
+			`{"subject":"s","header":"h","body":"b","from":"f","to":""}`},
+		"an event":             {threatconnect.GroupEvent, "events", threatconnect.GroupUpdate{EventDate: &day, EventStatus: new(threatconnect.EventEscalated)}, `{"eventDate":` + date + `,"status":"Escalated"}`},
+		"an event's status":    {threatconnect.GroupEvent, "events", threatconnect.GroupUpdate{EventStatus: new(threatconnect.EventStatus(""))}, `{"status":null}`},
+		"an incident":          {threatconnect.GroupIncident, "incidents", threatconnect.GroupUpdate{EventDate: &day, IncidentStatus: new(threatconnect.IncidentClosed)}, `{"eventDate":` + date + `,"status":"Closed"}`},
+		"an incident's status": {threatconnect.GroupIncident, "incidents", threatconnect.GroupUpdate{IncidentStatus: new(threatconnect.IncidentStatus(""))}, `{"status":null}`},
+		"a campaign":           {threatconnect.GroupCampaign, "campaigns", threatconnect.GroupUpdate{FirstSeen: &day}, `{"firstSeen":` + date + `}`},
+		"a campaign's date":    {threatconnect.GroupCampaign, "campaigns", threatconnect.GroupUpdate{FirstSeen: new(time.Time{})}, `{"firstSeen":null}`},
+		"a report":             {threatconnect.GroupReport, "reports", threatconnect.GroupUpdate{Name: new(" B "), FileName: new("b.pdf"), PublishDate: &day}, `{"name":"B","fileName":"b.pdf","publishDate":` + date + `}`},
+		"a signature":          {threatconnect.GroupSignature, "signatures", threatconnect.GroupUpdate{Name: new("B"), FileName: new("b.yar"), FileType: new(threatconnect.SignatureYARA), FileText: new("rule")}, `{"name":"B","fileName":"b.yar","fileType":"YARA","fileText":"rule"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := relatedScript(t, relatedStep{method: "PUT", target: "/v2/groups/" + tc.branch + "/7?owner=Another%20Source", body: tc.body,
+				answer: `{"data":{"group":{"id":7}}}`})
+			_, err := c.Groups.Update(t.Context(), threatconnect.GroupRef{Type: tc.typ, ID: 7, Owner: "Another Source"}, tc.update)
+			require.NoError(t, err)
+		})
+	}
+}
+
+func TestGroupUpdatesThatAreNotSent(t *testing.T) {
+	t.Parallel()
+	c := relatedScript(t)
+	for name, tc := range map[string]struct {
+		typ    threatconnect.GroupType
+		update threatconnect.GroupUpdate
+		want   string
+	}{
+		"no field":                        {threatconnect.GroupThreat, threatconnect.GroupUpdate{}, "GroupUpdate: sets no field"},
+		"a blank name":                    {threatconnect.GroupThreat, threatconnect.GroupUpdate{Name: new(" ")}, "group name"},
+		"a status of incidents":           {threatconnect.GroupEvent, threatconnect.GroupUpdate{IncidentStatus: new(threatconnect.IncidentNew)}, "GroupUpdate.IncidentStatus: is not a field of the type Event; leave it out, it is for Incident only"},
+		"a status of batch files":         {threatconnect.GroupEvent, threatconnect.GroupUpdate{EventStatus: new(threatconnect.EventReopened)}, "event status: want one of"},
+		"a status that is none":           {threatconnect.GroupIncident, threatconnect.GroupUpdate{IncidentStatus: new(threatconnect.IncidentStatus("Lost"))}, "incident status: want one of"},
+		"the date of a threat":            {threatconnect.GroupThreat, threatconnect.GroupUpdate{Name: new("A"), EventDate: new(time.Now())}, "GroupUpdate.EventDate: is not a field of the type Threat; leave it out, it is for Event or Incident only"},
+		"the publish date of a document":  {threatconnect.GroupDocument, threatconnect.GroupUpdate{PublishDate: new(time.Now())}, "GroupUpdate.PublishDate: is not a field of the type Document"},
+		"a required date that is cleared": {threatconnect.GroupIncident, threatconnect.GroupUpdate{EventDate: new(time.Time{})}, "GroupUpdate.EventDate: is empty, and the platform requires a value"},
+		"a required text that is cleared": {threatconnect.GroupEmail, threatconnect.GroupUpdate{Subject: new("")}, "GroupUpdate.Subject: is empty, and the platform requires a value"},
+		"a signature without a name":      {threatconnect.GroupSignature, threatconnect.GroupUpdate{FileText: new("rule")}, "GroupUpdate.Name: is missing, and the platform requires it in every update of the type Signature; set it too"},
+		"a signature without a type":      {threatconnect.GroupSignature, threatconnect.GroupUpdate{Name: new("A"), FileName: new("a.yar")}, "GroupUpdate.FileType: is missing"},
+		"text that is not UTF-8":          {threatconnect.GroupEmail, threatconnect.GroupUpdate{From: new("\xff")}, "GroupUpdate: has a field that cannot be sent"},
+		"a year that does not fit":        {threatconnect.GroupCampaign, threatconnect.GroupUpdate{FirstSeen: new(time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC))}, "GroupUpdate: has a field that cannot be sent"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := c.Groups.Update(t.Context(), threatconnect.GroupRef{Type: tc.typ, ID: 7}, tc.update)
+			require.ErrorIs(t, err, threatconnect.ErrValidation)
+			assert.ErrorContains(t, err, tc.want)
+		})
+	}
+	for name, r := range map[string]threatconnect.Resource{"nothing": nil, "a host": relatedHost, "a group without an id": threatconnect.NewThreat("A")} {
+		_, err := c.Groups.Update(t.Context(), r, threatconnect.GroupUpdate{Name: new("B")})
+		require.ErrorIs(t, err, threatconnect.ErrValidation, name)
+	}
+	_, err := c.Groups.Threats.Update(t.Context(), 0, threatconnect.GroupUpdate{Name: new("B")})
+	require.ErrorContains(t, err, "Threat id: want a positive number")
 }

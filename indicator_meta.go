@@ -37,7 +37,6 @@ type mode int
 
 const (
 	modeCreate mode = iota
-	modeUpdate
 	modeBatch
 )
 
@@ -196,16 +195,27 @@ func (m *IndicatorMeta) read(key []byte, r *wire.Reader) bool {
 
 // check refuses scores outside their ranges.
 func (m *IndicatorMeta) check() error {
-	if v := m.Rating; v != nil && !(*v >= 0 && *v <= 5) {
+	if err := checkRating(m.Rating); err != nil {
+		return err
+	}
+	return checkConfidence(m.Confidence)
+}
+
+func checkRating(v *float64) error {
+	if v != nil && !(*v >= 0 && *v <= 5) {
 		return &ValidationError{Field: "rating", Rule: "want 0 to 5"}
 	}
-	if v := m.Confidence; v != nil && (*v < 0 || *v > 100) {
+	return nil
+}
+
+func checkConfidence(v *int) error {
+	if v != nil && (*v < 0 || *v > 100) {
 		return &ValidationError{Field: "confidence", Rule: "want 0 to 100"}
 	}
 	return nil
 }
 
-// checkSingle refuses what a create or update request of one indicator cannot carry.
+// checkSingle refuses what a create request of one indicator cannot carry.
 func (m *IndicatorMeta) checkSingle() error {
 	bad := func(field, fix string) error {
 		return &ValidationError{Field: field, Rule: "cannot be sent when a single indicator is created", Fix: fix}

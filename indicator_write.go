@@ -44,7 +44,7 @@ func (d *indicatorDef) singleKeys() []string { return []string{d.entity, "indica
 
 func createIndicator[T Indicator](ctx context.Context, c *Client, def *indicatorDef, ind T) (T, error) {
 	var zero T
-	body, _, err := indicatorBody(def, ind, modeCreate)
+	body, err := indicatorBody(def, ind)
 	if err != nil {
 		return zero, err
 	}
@@ -56,68 +56,69 @@ func createIndicator[T Indicator](ctx context.Context, c *Client, def *indicator
 	}, def.singleKeys(), func(r *wire.Reader) T { return readIndicator(r, def).(T) })
 }
 
-func updateIndicator[T Indicator](ctx context.Context, c *Client, def *indicatorDef, ind T) (T, error) {
-	var zero T
-	body, _, err := indicatorBody(def, ind, modeUpdate)
+func updateIndicator[T Indicator](ctx context.Context, c *Client, def *indicatorDef, r route, owner string, u IndicatorUpdate) (T, error) {
+	body, err := u.body(def.typ)
 	if err != nil {
+		var zero T
 		return zero, err
 	}
-	path, err := def.pathTo(ind)
-	if err != nil {
-		return zero, err
-	}
-	return one(ctx, c, &call{
-		method: http.MethodPut,
-		route:  def.at(path),
-		query:  ownerQuery(c.ownerOr(ind.Meta().Owner.Name)),
-		body:   jsonBody(body),
-	}, def.singleKeys(), func(r *wire.Reader) T { return readIndicator(r, def).(T) })
+	return one(ctx, c, &call{method: http.MethodPut, route: r, query: ownerQuery(owner), body: jsonBody(body)}, def.singleKeys(),
+		func(r *wire.Reader) T { return readIndicator(r, def).(T) })
 }
 
-// indicatorBody writes the body of a create or update and returns the canonical values with it.
-func indicatorBody(def *indicatorDef, ind Indicator, m mode) ([]byte, [3]string, error) {
-	var v [3]string
+// body returns the body of an update of an indicator of type t.
+func (u IndicatorUpdate) body(t IndicatorType) ([]byte, error) {
+	if err := firstError(checkRating(u.Rating), checkConfidence(u.Confidence)); err != nil {
+		return nil, err
+	}
+	if u.Size != nil && *u.Size < 0 {
+		return nil, &ValidationError{Field: "IndicatorUpdate.Size", Rule: "is negative"}
+	}
+	private := []string{string(TypeAddress), string(TypeEmailAddress), string(TypeFile), string(TypeHost), string(TypeURL)}
+	host, file := []string{string(TypeHost)}, []string{string(TypeFile)}
+	return updateBody("IndicatorUpdate", string(t), []updateField{
+		{name: "Rating", key: "rating", value: u.Rating},
+		{name: "Confidence", key: "confidence", value: u.Confidence},
+		{name: "Active", key: "active", value: u.Active},
+		{name: "ActiveLocked", key: "activeLocked", value: u.ActiveLocked},
+		{name: "Private", key: "privateFlag", value: u.Private, types: private},
+		{name: "DNSActive", key: "dnsActive", value: (*boolText)(u.DNSActive), types: host},
+		{name: "WhoisActive", key: "whoisActive", value: (*boolText)(u.WhoisActive), types: host},
+		{name: "Size", key: "size", value: u.Size, types: file},
+	})
+}
+
+// indicatorBody writes the body of a create.
+func indicatorBody(def *indicatorDef, ind Indicator) ([]byte, error) {
 	if isNil(ind) {
-		return nil, v, &ValidationError{Field: "indicator", Rule: "is nil"}
+		return nil, errNilIndicator
 	}
 	if t := ind.Type(); t != def.typ && t != "" {
-		return nil, v, &ValidationError{Field: "indicator", Rule: "is of another type than the service is for", Fix: "take the service of its type, or client.Indicators"}
+		return nil, &ValidationError{Field: "indicator", Rule: "is of another type than the service is for", Fix: "take the service of its type, or client.Indicators"}
 	}
 	meta := ind.Meta()
-	err := meta.check()
-	if err == nil && m == modeCreate {
-		v, err = def.canonical(ind.values())
-	}
-	if err == nil && m == modeCreate {
-		err = meta.checkSingle()
-		if f, ok := ind.(*File); ok && err == nil && len(f.Occurrences) > 0 {
-			err = &ValidationError{Field: "file occurrences", Rule: "cannot be sent when a single file is created", Fix: "add them afterwards, or import the file with client.Batch"}
-		}
+	v, err := def.canonical(ind.values())
+	err = firstError(meta.check(), err, meta.checkSingle())
+	if f, ok := ind.(*File); ok && err == nil && len(f.Occurrences) > 0 {
+		err = &ValidationError{Field: "file occurrences", Rule: "cannot be sent when a single file is created", Fix: "add them afterwards, or import the file with client.Batch"}
 	}
 	if err != nil {
-		return nil, v, err
+		return nil, err
 	}
 	var w wire.Writer
 	w.BeginObject()
-	if m == modeCreate {
-		for i, key := range def.keys {
-			if v[i] != "" {
-				w.Key(key)
-				w.Text(v[i])
-			}
+	for i, key := range def.keys {
+		if v[i] != "" {
+			w.Key(key)
+			w.Text(v[i])
 		}
 	}
-	empty := len(w.Buf)
 	meta.write(&w)
 	if s, ok := ind.(specific); ok {
-		s.writeOwn(&w, m)
-	}
-	if m == modeUpdate && len(w.Buf) == empty {
-		return nil, v, &ValidationError{Field: "indicator", Rule: "has nothing to update", Fix: "set its rating, confidence or another field that can change"}
+		s.writeOwn(&w, modeCreate)
 	}
 	w.EndObject()
-	buf, err := written(&w, "indicator")
-	return buf, v, err
+	return written(&w, "indicator")
 }
 
 // indicatorQuery checks list options and turns them into a query.

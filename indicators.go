@@ -65,6 +65,28 @@ type IndicatorListOptions struct {
 	Include       Include   `url:"include"`
 }
 
+// IndicatorUpdate says which fields of an indicator change, and to what. A nil field stays as it is. A
+// pointer to the zero value clears the field: a rating or confidence of 0 means unknown.
+//
+// The value of an indicator cannot change. Tags, attributes, security labels and associations have
+// services of their own. A field that the type of the indicator does not have, and an update without any
+// field, return a [*ValidationError].
+type IndicatorUpdate struct {
+	Rating     *float64 // threat rating of the owner, 0 (unknown) to 5 (critical)
+	Confidence *int     // confidence of the owner, 0 (unknown) to 100 (confirmed)
+
+	// The platform documents these three for new indicators only. Its own library updates the first
+	// two. Look at the returned indicator, or read it, if the change matters.
+
+	Active       *bool // whether the indicator is active
+	ActiveLocked *bool // whether CAL must leave Active alone
+	Private      *bool // Address, EmailAddress, File, Host and URL only; the instance must allow it
+
+	DNSActive   *bool  // Host only: whether the platform resolves it
+	WhoisActive *bool  // Host only: whether the platform looks its registration up
+	Size        *int64 // File only: bytes
+}
+
 // TypedIndicators reads and writes the indicators of one type, in the client's default owner. It is
 // safe for concurrent use.
 //
@@ -189,20 +211,20 @@ func (s TypedIndicators[T]) Create(ctx context.Context, indicator T) (T, error) 
 	return createIndicator(ctx, s.c, def, indicator)
 }
 
-// Update changes the fields of an indicator that are set; its value says which one it is and cannot
-// change. It returns the indicator as it is then, and costs one request. What was read with it and
-// is not part of this operation (tags, attributes, counts) is left alone.
+// Update changes one indicator, by its value, in the client's default owner. It sends the fields that
+// update sets and no other, and returns the indicator as the platform answers it. A file is named by any
+// one of its hashes or by its summary. It costs one request.
 //
 //	API: PUT /v2/indicators/{type}/{indicator}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s TypedIndicators[T]) Update(ctx context.Context, indicator T) (T, error) {
-	def, err := s.definition(ctx)
+func (s TypedIndicators[T]) Update(ctx context.Context, indicator string, update IndicatorUpdate) (T, error) {
+	def, r, err := s.at(ctx, indicator)
 	if err != nil {
 		var zero T
 		return zero, err
 	}
-	return updateIndicator(ctx, s.c, def, indicator)
+	return updateIndicator[T](ctx, s.c, def, r, s.c.Owner(), update)
 }
 
 // Delete deletes one indicator from one owner, by its value. It costs one request.
@@ -284,20 +306,19 @@ func (s IndicatorsService) Create(ctx context.Context, indicator Indicator) (Ind
 	return createIndicator(ctx, s.c, def, indicator)
 }
 
-// Update changes an indicator of any type; see [TypedIndicators.Update].
+// Update changes an indicator of any type, or the one that an [IndicatorRef] names, in the owner that it
+// names or in the client's default owner. It sends the fields that update sets and no other: nothing that
+// indicator holds is sent. It returns the indicator as the platform answers it, and costs one request.
 //
 //	API: PUT /v2/indicators/{type}/{indicator}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s IndicatorsService) Update(ctx context.Context, indicator Indicator) (Indicator, error) {
-	if isNil(indicator) {
-		return nil, errNilIndicator
-	}
-	def, err := s.c.definition(ctx, indicator.Type())
+func (s IndicatorsService) Update(ctx context.Context, indicator Resource, update IndicatorUpdate) (Indicator, error) {
+	t, def, err := s.c.indicatorAt(ctx, indicator)
 	if err != nil {
 		return nil, err
 	}
-	return updateIndicator(ctx, s.c, def, indicator)
+	return updateIndicator[Indicator](ctx, s.c, def, t.route, t.owner, update)
 }
 
 // Delete deletes an indicator, or the one that an [IndicatorRef] names, from the owner that it

@@ -43,7 +43,7 @@ func TestEveryIndicatorTypeOnTheWire(t *testing.T) {
 			at := "/v2/indicators/" + tc.branch
 			c := relatedScript(t,
 				relatedStep{method: "POST", target: at + "?owner=Example%20Source", body: "{" + tc.body + `,"rating":3,"confidence":20}`, status: 201, answer: one},
-				relatedStep{method: "PUT", target: at + "/" + tc.path + "?owner=Example%20Source", body: `{"rating":4.5,"confidence":20,"active":true,"privateFlag":true}`, answer: one},
+				relatedStep{method: "PUT", target: at + "/" + tc.path + "?owner=Example%20Source", body: `{"rating":4.5}`, answer: one},
 				relatedStep{target: at + "/" + tc.path + "?includeAdditional=true&owner=Another%20Source", answer: one},
 				relatedStep{method: "DELETE", target: at + "/" + tc.path + "?owner=Example%20Source"},
 			)
@@ -62,8 +62,7 @@ func TestEveryIndicatorTypeOnTheWire(t *testing.T) {
 			assert.Nil(t, m.Additional)
 			assert.Equal(t, map[string]json.RawMessage{"future": json.RawMessage(`{"a":[1]}`)}, m.Extra)
 
-			m.Rating = new(4.5)
-			_, err = c.Indicators.Update(t.Context(), got)
+			_, err = c.Indicators.Update(t.Context(), got, threatconnect.IndicatorUpdate{Rating: new(4.5)})
 			require.NoError(t, err)
 			_, err = c.Indicators.Get(t.Context(), threatconnect.IndicatorRef{Type: ind.Type(), Value: ind.Summary(), Owner: "Another Source"}, nil)
 			require.NoError(t, err)
@@ -203,9 +202,7 @@ func TestIndicatorsThatAreNotSent(t *testing.T) {
 		require.ErrorIs(t, err, threatconnect.ErrValidation, name)
 		assert.NotContains(t, err.Error(), "s3cret")
 	}
-	_, err := c.Indicators.Hosts.Update(t.Context(), threatconnect.NewHost("a.example"))
-	require.ErrorContains(t, err, "has nothing to update")
-	_, err = c.Indicators.Create(t.Context(), nil)
+	_, err := c.Indicators.Create(t.Context(), nil)
 	require.ErrorIs(t, err, threatconnect.ErrValidation)
 	require.ErrorIs(t, c.Indicators.Delete(t.Context(), threatconnect.GroupRef{Type: threatconnect.GroupThreat, ID: 1}), threatconnect.ErrValidation)
 	var none *threatconnect.IndicatorRef
@@ -217,6 +214,80 @@ func TestIndicatorsThatAreNotSent(t *testing.T) {
 	f.Occurrences = []threatconnect.FileOccurrence{{FileName: "x"}}
 	_, err = c.Indicators.Files.Create(t.Context(), f)
 	require.ErrorIs(t, err, threatconnect.ErrValidation)
+}
+
+func TestAnIndicatorIsUpdatedWithTheFieldsThatAreSet(t *testing.T) {
+	t.Parallel()
+	const host, file = `{"data":{"host":{"hostName":"a.example"}}}`, `{"data":{"file":{}}}`
+	const hostAt, fileAt = "/v2/indicators/hosts/a.example?owner=Example%20Source", "/v2/indicators/files/" + md5A + "?owner=Another%20Source"
+	c := relatedScript(t,
+		relatedStep{method: "PUT", target: hostAt, body: `{"rating":3}`, answer: host},
+		relatedStep{method: "PUT", target: hostAt, body: `{"rating":0,"confidence":0,"active":false,"activeLocked":true,"privateFlag":false,"dnsActive":"true","whoisActive":"false"}`, answer: host},
+		relatedStep{method: "PUT", target: fileAt, body: `{"size":0}`, answer: file},
+	)
+	got, err := c.Indicators.Hosts.Update(t.Context(), "A.example", threatconnect.IndicatorUpdate{Rating: new(3.0)})
+	require.NoError(t, err)
+	assert.Equal(t, "a.example", got.HostName)
+	_, err = c.Indicators.Hosts.Update(t.Context(), "a.example", threatconnect.IndicatorUpdate{
+		Rating: new(0.0), Confidence: new(0), Active: new(false), ActiveLocked: new(true), Private: new(false), DNSActive: new(true), WhoisActive: new(false),
+	})
+	require.NoError(t, err)
+	_, err = c.Indicators.Update(t.Context(), threatconnect.IndicatorRef{Type: threatconnect.TypeFile, Value: md5A, Owner: "Another Source"}, threatconnect.IndicatorUpdate{Size: new(int64(0))})
+	require.NoError(t, err)
+}
+
+// What was read with an indicator is no part of an update, so that a tag that is put into the struct
+// cannot be taken for one that was sent.
+func TestAnUpdateLeavesAloneWhatItDoesNotSet(t *testing.T) {
+	t.Parallel()
+	client := threatconnecttest.New().Client()
+	_, err := client.Indicators.Hosts.Create(t.Context(), threatconnect.NewHost("a.example"))
+	require.NoError(t, err)
+	read, err := client.Indicators.Hosts.Get(t.Context(), "a.example", &threatconnect.IndicatorGetOptions{Include: threatconnect.Include{Tags: true}})
+	require.NoError(t, err)
+	_, err = client.Indicators.Hosts.Update(t.Context(), "a.example", threatconnect.IndicatorUpdate{DNSActive: new(true), Active: new(false)}) // somebody else's
+	require.NoError(t, err)
+
+	read.Tags = append(read.Tags, threatconnect.Tag{Name: "Phishing"})
+	_, err = client.Indicators.Update(t.Context(), read, threatconnect.IndicatorUpdate{Rating: new(3.0)})
+	require.NoError(t, err)
+	got, err := client.Indicators.Hosts.Get(t.Context(), "a.example", &threatconnect.IndicatorGetOptions{Include: threatconnect.Include{Tags: true}})
+	require.NoError(t, err)
+	assert.Empty(t, got.Tags)
+	assert.Equal(t, []any{3.0, true, false}, []any{*got.Rating, *got.DNSActive, *got.Active})
+}
+
+func TestIndicatorUpdatesThatAreNotSent(t *testing.T) {
+	t.Parallel()
+	c := relatedScript(t)
+	for name, tc := range map[string]struct {
+		typ    threatconnect.IndicatorType
+		update threatconnect.IndicatorUpdate
+		want   string
+	}{
+		"no field":              {threatconnect.TypeHost, threatconnect.IndicatorUpdate{}, "IndicatorUpdate: sets no field; set the fields that are to change"},
+		"a rating of 6":         {threatconnect.TypeHost, threatconnect.IndicatorUpdate{Rating: new(6.0)}, "rating: want 0 to 5"},
+		"a rating that is none": {threatconnect.TypeHost, threatconnect.IndicatorUpdate{Rating: new(math.NaN())}, "rating: want 0 to 5"},
+		"a confidence of -1":    {threatconnect.TypeHost, threatconnect.IndicatorUpdate{Confidence: new(-1)}, "confidence: want 0 to 100"},
+		"a negative size":       {threatconnect.TypeFile, threatconnect.IndicatorUpdate{Size: new(int64(-1))}, "IndicatorUpdate.Size: is negative"},
+		"the size of a host":    {threatconnect.TypeHost, threatconnect.IndicatorUpdate{Size: new(int64(1))}, "IndicatorUpdate.Size: is not a field of the type Host; leave it out, it is for File only"},
+		"the DNS of a file":     {threatconnect.TypeFile, threatconnect.IndicatorUpdate{DNSActive: new(true)}, "IndicatorUpdate.DNSActive: is not a field of the type File; leave it out, it is for Host only"},
+		"the WHOIS of a file":   {threatconnect.TypeFile, threatconnect.IndicatorUpdate{WhoisActive: new(true), Rating: new(1.0)}, "IndicatorUpdate.WhoisActive: is not a field of the type File"},
+		"a private mutex":       {threatconnect.TypeMutex, threatconnect.IndicatorUpdate{Private: new(false)}, "IndicatorUpdate.Private: is not a field of the type Mutex; leave it out, it is for Address, EmailAddress, File, Host or URL only"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := c.Indicators.Update(t.Context(), threatconnect.IndicatorRef{Type: tc.typ, Value: map[threatconnect.IndicatorType]string{
+				threatconnect.TypeHost: "a.example", threatconnect.TypeFile: md5A, threatconnect.TypeMutex: "m",
+			}[tc.typ]}, tc.update)
+			require.ErrorIs(t, err, threatconnect.ErrValidation)
+			assert.ErrorContains(t, err, tc.want)
+		})
+	}
+	for name, r := range map[string]threatconnect.Resource{"nothing": nil, "a group": relatedIncident, "a host without a name": threatconnect.NewHost("")} {
+		_, err := c.Indicators.Update(t.Context(), r, threatconnect.IndicatorUpdate{Rating: new(3.0)})
+		require.ErrorIs(t, err, threatconnect.ErrValidation, name)
+	}
 }
 
 func TestNewFileTellsTheHashByItsLength(t *testing.T) {

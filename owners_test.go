@@ -76,6 +76,7 @@ func TestTagsAttributesAndLabelsOnTheWire(t *testing.T) {
 		relatedStep{target: "/v2/groups/incidents/54321/securityLabels?owner=Example%20Source&resultLimit=500", answer: `{"data":{"securityLabel":{"name":"TLP:RED","color":"FF0000","dateAdded":"2026-01-02T03:04:05Z"}}}`},
 		relatedStep{method: "POST", target: at + "/attributes?owner=Example%20Source", body: `{"type":"Description","value":"v","displayed":true,"source":"me"}`, status: 201, answer: attribute},
 		relatedStep{method: "PUT", target: at + "/attributes/5?owner=Example%20Source", body: `{"value":"w"}`, answer: attribute},
+		relatedStep{method: "PUT", target: at + "/attributes/5?owner=Example%20Source", body: `{"value":"w","displayed":false,"source":""}`, answer: attribute},
 		relatedStep{method: "DELETE", target: at + "/attributes/5?owner=Example%20Source"},
 	)
 	require.NoError(t, c.Tags.Add(t.Context(), relatedHost, " Nation State", "a/b^%"))
@@ -99,7 +100,9 @@ func TestTagsAttributesAndLabelsOnTheWire(t *testing.T) {
 	a, err := c.Attributes.Add(t.Context(), relatedHost, threatconnect.Attribute{Type: "Description", Value: "v", Displayed: new(true), Source: "me"})
 	require.NoError(t, err)
 	assert.Equal(t, int64(5), a.ID)
-	_, err = c.Attributes.Update(t.Context(), relatedHost, threatconnect.Attribute{ID: 5, Value: "w"})
+	_, err = c.Attributes.Update(t.Context(), relatedHost, 5, threatconnect.AttributeUpdate{Value: new("w")})
+	require.NoError(t, err)
+	_, err = c.Attributes.Update(t.Context(), relatedHost, 5, threatconnect.AttributeUpdate{Value: new("w"), Displayed: new(false), Source: new("")})
 	require.NoError(t, err)
 	require.NoError(t, c.Attributes.Remove(t.Context(), relatedHost, 5))
 
@@ -116,8 +119,16 @@ func TestTagsAttributesAndLabelsOnTheWire(t *testing.T) {
 		_, err := c.Attributes.Add(t.Context(), relatedHost, bad)
 		require.ErrorIs(t, err, threatconnect.ErrValidation)
 	}
-	_, err = c.Attributes.Update(t.Context(), relatedHost, threatconnect.Attribute{Value: "v"})
+	_, err = c.Attributes.Update(t.Context(), relatedHost, 0, threatconnect.AttributeUpdate{Value: new("v")})
 	require.ErrorIs(t, err, threatconnect.ErrValidation)
-	_, err = c.Attributes.Update(t.Context(), relatedHost, threatconnect.Attribute{ID: 5, Value: "\xff"})
-	require.ErrorIs(t, err, threatconnect.ErrValidation)
+	for want, bad := range map[string]threatconnect.AttributeUpdate{
+		"AttributeUpdate: sets no field":                   {},
+		"AttributeUpdate.Value: is missing":                {Source: new("me")},
+		"AttributeUpdate.Value: is empty":                  {Value: new(" ")},
+		"AttributeUpdate: has a field that cannot be sent": {Value: new("\xff")},
+	} {
+		_, err = c.Attributes.Update(t.Context(), relatedHost, 5, bad)
+		require.ErrorIs(t, err, threatconnect.ErrValidation)
+		require.ErrorContains(t, err, want)
+	}
 }

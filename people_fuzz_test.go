@@ -61,7 +61,7 @@ func FuzzTaskBody(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name, description, user, status string, due int64) {
 		in := &Task{Name: name, Description: description, Status: TaskStatus(status), DueDate: time.Unix(due, 0),
 			Assignees: []User{{UserName: user}}, Reminded: new(true)}
-		body, err := in.body(modeCreate)
+		body, err := in.body()
 		if err != nil {
 			require.ErrorIs(t, err, ErrValidation)
 			if len(name) > 20 {

@@ -65,10 +65,9 @@ func TestLifeOfATask(t *testing.T) {
 			assert.True(t, *task.Overdue)
 			assert.Equal(t, "Alex", task.Assignees[0].FirstName)
 
-			task.Status, task.DueDate = threatconnect.TaskCompleted, due.Add(48*time.Hour)
-			task, err = client.Tasks.Update(ctx, task)
+			task, err = client.Tasks.Update(ctx, task.ID, threatconnect.TaskUpdate{Status: new(threatconnect.TaskCompleted), DueDate: new(due.Add(48 * time.Hour))})
 			require.NoError(t, err)
-			assert.False(t, *task.Overdue, "what was read must not be written back over what the platform keeps")
+			assert.False(t, *task.Overdue)
 			assert.Len(t, task.Assignees, 1)
 
 			users, err := client.Tasks.Escalatees.On(ctx, task)
@@ -141,11 +140,9 @@ func TestLifeOfAVictim(t *testing.T) {
 			victim, err := client.Victims.Create(ctx, &threatconnect.Victim{Name: "Jo Example", Description: "d", Org: "Example Inc"})
 			require.NoError(t, err)
 			assert.Equal(t, "Example Source", victim.Owner.Name)
-			victim.Nationality = "German"
-			victim, err = client.Victims.Update(ctx, victim)
+			victim, err = client.Victims.Update(ctx, victim.ID, threatconnect.VictimUpdate{Name: &victim.Name, Nationality: new("German"), Description: new("")})
 			require.NoError(t, err)
-			assert.Equal(t, "German", victim.Nationality)
-			assert.Equal(t, "Example Inc", victim.Org)
+			assert.Equal(t, []string{"German", "Example Inc", ""}, []string{victim.Nationality, victim.Org, victim.Description})
 
 			none, err := client.VictimAssets.On(ctx, victim)
 			require.NoError(t, err)

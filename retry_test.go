@@ -31,9 +31,7 @@ var calls = map[string]func(context.Context, *threatconnect.Client) error{
 		return err
 	},
 	"PUT": func(ctx context.Context, c *threatconnect.Client) error {
-		h := threatconnect.NewHost("www.example.com")
-		h.Rating = new(3.0)
-		_, err := c.Indicators.Hosts.Update(ctx, h)
+		_, err := c.Indicators.Hosts.Update(ctx, "www.example.com", threatconnect.IndicatorUpdate{Rating: new(3.0)})
 		return err
 	},
 	"DELETE": func(ctx context.Context, c *threatconnect.Client) error {

@@ -101,25 +101,49 @@ func (s TaskUsersService) each(ctx context.Context, method string, task Resource
 	return s.c.writeEach(ctx, method, t, s.branch, userNames, func(name string) (string, error) { return trimmedName("user name", name, 0) })
 }
 
-// writeTaskUsers writes users as the body of a task holds them: a list of objects.
+// writeTaskUsers writes users, if there are any, as the body of a task holds them.
 func writeTaskUsers(w *wire.Writer, key string, users []User) error {
 	if len(users) == 0 {
 		return nil
 	}
-	w.Key(key)
-	w.BeginArray()
+	names := make([]string, len(users))
 	for i := range users {
-		name, err := trimmedName("task "+key, users[i].UserName, 0)
-		if err != nil {
-			return err
+		names[i] = users[i].UserName
+	}
+	canonical, err := taskUserNames("task "+key, &names)
+	if err != nil {
+		return err
+	}
+	w.Key(key)
+	writeUserNames(w, *canonical)
+	return nil
+}
+
+// taskUserNames returns user names in canonical form; nil for nil.
+func taskUserNames(field string, names *[]string) (*[]string, error) {
+	if names == nil {
+		return nil, nil
+	}
+	canonical := make([]string, len(*names))
+	for i, name := range *names {
+		var err error
+		if canonical[i], err = trimmedName(field, name, 0); err != nil {
+			return nil, err
 		}
+	}
+	return &canonical, nil
+}
+
+// writeUserNames writes user names as a list of users.
+func writeUserNames(w *wire.Writer, names []string) {
+	w.BeginArray()
+	for _, name := range names {
 		w.BeginObject()
 		w.Key("userName")
 		w.Text(name)
 		w.EndObject()
 	}
 	w.EndArray()
-	return nil
 }
 
 // readTaskUsers reads the users of a task in every form that the documentation has: a list of

@@ -119,6 +119,21 @@ type TaskListOptions struct {
 	Include Include `url:"-"`                  // Tags and Attributes; Labels is refused, and there are no additional fields
 }
 
+// TaskUpdate says which fields of a task change, and to what. A nil field stays as it is. A pointer to the
+// zero value clears the field: text is sent as "", a date as null, users as an empty list. The platform does
+// not document how a field of a task is cleared, so read the task if it matters. Name and Status cannot be
+// cleared. An update without any field returns a [*ValidationError].
+type TaskUpdate struct {
+	Name           *string
+	Status         *TaskStatus
+	Description    *string // the platform does not send it back
+	DueDate        *time.Time
+	ReminderDate   *time.Time
+	EscalationDate *time.Time
+	Assignees      *[]string // user names, which replace all present ones; client.Tasks.Assignees adds and removes single ones
+	Escalatees     *[]string // user names, which replace all present ones; client.Tasks.Escalatees adds and removes single ones
+}
+
 // Get reads one task. One that the owner does not have is an error that matches [ErrNotFound]. It
 // costs one request.
 //
@@ -193,7 +208,7 @@ func (s TasksService) page(ctx context.Context, o TaskListOptions, start, limit 
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tasks/tasks.html
 func (s TasksService) Create(ctx context.Context, task *Task) (*Task, error) {
-	body, err := task.body(modeCreate)
+	body, err := task.body()
 	if err != nil {
 		return nil, err
 	}
@@ -205,19 +220,18 @@ func (s TasksService) Create(ctx context.Context, task *Task) (*Task, error) {
 	}, []string{"task"}, readTask)
 }
 
-// Update changes the fields of a task that are set; its id says which one it is. Assignees and
-// Escalatees, where there are any, replace those that the task had. It returns the task as the
-// platform answers it, which may leave fields out, and costs one request.
+// Update changes one task, by its id, in the client's default owner. It sends the fields that update sets and
+// no other. It returns the task as the platform answers it, which may leave fields out, and costs one request.
 //
 //	API: PUT /v2/tasks/{id}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tasks/tasks.html
-func (s TasksService) Update(ctx context.Context, task *Task) (*Task, error) {
-	body, err := task.body(modeUpdate)
+func (s TasksService) Update(ctx context.Context, taskID int64, update TaskUpdate) (*Task, error) {
+	t, err := s.c.targetOf(ctx, TaskRef{ID: taskID})
 	if err != nil {
 		return nil, err
 	}
-	t, err := s.c.targetOf(ctx, task)
+	body, err := update.body()
 	if err != nil {
 		return nil, err
 	}
@@ -237,19 +251,16 @@ func (s TasksService) Delete(ctx context.Context, taskID int64) error {
 	return s.c.write(ctx, http.MethodDelete, t.route, t.owner)
 }
 
-// body writes the body of a create or update.
-func (t *Task) body(m mode) ([]byte, error) {
+// body writes the body of a create.
+func (t *Task) body() ([]byte, error) {
 	if t == nil {
 		return nil, errNilTask
 	}
-	name := t.Name
-	if name != "" || m == modeCreate {
-		var err error
-		if name, err = trimmedName("task name", name, 0); err != nil {
-			return nil, err
-		}
+	name, err := canonicalTaskName(t.Name)
+	if err != nil {
+		return nil, err
 	}
-	if m == modeCreate && (len(t.Tags) > 0 || len(t.Attributes) > 0) {
+	if len(t.Tags) > 0 || len(t.Attributes) > 0 {
 		return nil, &ValidationError{Field: "task", Rule: "carries tags or attributes, which a task cannot be created with", Fix: "add them afterwards with client.Tags and client.Attributes"}
 	}
 	if err := oneOf("task status", t.Status, taskStatuses); err != nil {
@@ -257,29 +268,45 @@ func (t *Task) body(m mode) ([]byte, error) {
 	}
 	var w wire.Writer
 	w.BeginObject()
-	empty := len(w.Buf)
 	text(&w, "name", name)
 	text(&w, "description", t.Description)
 	text(&w, "status", string(t.Status))
 	when(&w, "dueDate", t.DueDate)
 	when(&w, "reminderDate", t.ReminderDate)
 	when(&w, "escalationDate", t.EscalationDate)
-	if m == modeCreate {
-		flag(&w, "escalated", t.Escalated)
-		flag(&w, "reminded", t.Reminded)
-		flag(&w, "overdue", t.Overdue)
-	}
+	flag(&w, "escalated", t.Escalated)
+	flag(&w, "reminded", t.Reminded)
+	flag(&w, "overdue", t.Overdue)
 	if err := firstError(writeTaskUsers(&w, "assignee", t.Assignees), writeTaskUsers(&w, "escalatee", t.Escalatees)); err != nil {
 		return nil, err
 	}
-	if len(w.Buf) == empty {
-		return nil, &ValidationError{Field: "task", Rule: "has nothing to update", Fix: "set its name or another field that can change"}
-	}
 	w.EndObject()
-	if err := w.Err(); err != nil {
-		return nil, &ValidationError{Field: "task", Rule: err.Error()}
+	return written(&w, "task")
+}
+
+func canonicalTaskName(name string) (string, error) { return trimmedName("task name", name, 0) }
+
+// body returns the body of an update.
+func (u TaskUpdate) body() ([]byte, error) {
+	name, err := canonicalUpdate(u.Name, canonicalTaskName)
+	if err == nil && u.Status != nil {
+		err = oneOf("task status", *u.Status, taskStatuses)
 	}
-	return w.Buf, nil
+	assignees, err1 := taskUserNames("task assignee", u.Assignees)
+	escalatees, err2 := taskUserNames("task escalatee", u.Escalatees)
+	if err := firstError(err, err1, err2); err != nil {
+		return nil, err
+	}
+	return updateBody("TaskUpdate", "Task", []updateField{
+		{name: "Name", key: "name", value: name, filled: true},
+		{name: "Description", key: "description", value: u.Description},
+		{name: "Status", key: "status", value: (*string)(u.Status), filled: true},
+		{name: "DueDate", key: "dueDate", value: u.DueDate},
+		{name: "ReminderDate", key: "reminderDate", value: u.ReminderDate},
+		{name: "EscalationDate", key: "escalationDate", value: u.EscalationDate},
+		{name: "Assignees", key: "assignee", value: assignees},
+		{name: "Escalatees", key: "escalatee", value: escalatees},
+	})
 }
 
 // flag writes a boolean that is set.

@@ -120,6 +120,7 @@ func TestTaskIsCreatedAndUpdatedWithWhatIsSet(t *testing.T) {
 		peopleCall{method: "POST", target: "/v2/tasks?owner=Example%20Organization", status: http.StatusCreated, answer: answer,
 			body: `{` + shared + `,"escalated":false,"reminded":true,"overdue":false` + users + `}`},
 		peopleCall{method: "PUT", target: "/v2/tasks/31?owner=Example%20Organization", answer: answer, body: `{` + shared + users + `}`},
+		peopleCall{method: "PUT", target: "/v2/tasks/31", answer: answer, body: `{"description":"","dueDate":null,"reminderDate":null,"escalationDate":null,"assignee":[],"escalatee":[]}`},
 		peopleCall{method: "PUT", target: "/v2/tasks/31", answer: answer, body: `{"status":"Completed"}`},
 		peopleCall{method: "POST", target: "/v2/tasks", answer: answer, body: `{"name":"x"}`},
 		peopleCall{method: "DELETE", target: "/v2/tasks/31?owner=Example"},
@@ -127,10 +128,16 @@ func TestTaskIsCreatedAndUpdatedWithWhatIsSet(t *testing.T) {
 	got, err := client.Tasks.Create(t.Context(), &full)
 	require.NoError(t, err)
 	assert.Equal(t, int64(31), got.ID)
-	full.ID = 31
-	_, err = client.Tasks.Update(t.Context(), &full)
+	_, err = client.InOwner("Example Organization").Tasks.Update(t.Context(), 31, threatconnect.TaskUpdate{
+		Name: &full.Name, Description: &full.Description, Status: &full.Status, DueDate: &at, ReminderDate: &at, EscalationDate: &at,
+		Assignees: &[]string{"analyst@example.com", " b "}, Escalatees: &[]string{"c"},
+	})
 	require.NoError(t, err)
-	_, err = client.Tasks.Update(t.Context(), &threatconnect.Task{ID: 31, Status: threatconnect.TaskCompleted})
+	_, err = client.Tasks.Update(t.Context(), 31, threatconnect.TaskUpdate{
+		Description: new(""), DueDate: new(time.Time{}), ReminderDate: new(time.Time{}), EscalationDate: new(time.Time{}), Assignees: &[]string{}, Escalatees: &[]string{},
+	})
+	require.NoError(t, err)
+	_, err = client.Tasks.Update(t.Context(), 31, threatconnect.TaskUpdate{Status: new(threatconnect.TaskCompleted)})
 	require.NoError(t, err)
 	_, err = client.Tasks.Create(t.Context(), &threatconnect.Task{Name: "x"})
 	require.NoError(t, err)
@@ -142,34 +149,45 @@ func TestTaskThatThePlatformWouldRefuseIsNotSent(t *testing.T) {
 	tasks := peopleWire(t).Tasks
 	for name, c := range map[string]struct {
 		task         *threatconnect.Task
-		update       bool
 		field, value string
 	}{
-		"nil":                       {nil, false, "task", ""},
-		"nil to update":             {nil, true, "task", ""},
-		"no name":                   {&threatconnect.Task{Name: " "}, false, "task name", ""},
-		"a control character":       {&threatconnect.Task{Name: "se\x00cret"}, false, "task name", "se"},
-		"an unknown status":         {&threatconnect.Task{Name: "n", Status: "Asleep"}, false, "task status", "Asleep"},
-		"a user without name":       {&threatconnect.Task{Name: "n", Assignees: []threatconnect.User{{FirstName: "Alex"}}}, false, "task assignee", "Alex"},
-		"a description not UTF-8":   {&threatconnect.Task{Name: "n", Description: "\xff"}, false, "task", ""},
-		"a year that dates lack":    {&threatconnect.Task{Name: "n", DueDate: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)}, false, "task", ""},
-		"tags":                      {&threatconnect.Task{Name: "n", Tags: []threatconnect.Tag{{Name: "t"}}}, false, "task", ""},
-		"attributes":                {&threatconnect.Task{Name: "n", Attributes: []threatconnect.Attribute{{}}}, false, "task", ""},
-		"an update without id":      {&threatconnect.Task{Name: "n"}, true, "task id", ""},
-		"an update without change":  {&threatconnect.Task{ID: 1, Overdue: new(true)}, true, "task", ""},
-		"an update to a blank name": {&threatconnect.Task{ID: 1, Name: " "}, true, "task name", ""},
+		"nil":                     {nil, "task", ""},
+		"no name":                 {&threatconnect.Task{Name: " "}, "task name", ""},
+		"a control character":     {&threatconnect.Task{Name: "se\x00cret"}, "task name", "se"},
+		"an unknown status":       {&threatconnect.Task{Name: "n", Status: "Asleep"}, "task status", "Asleep"},
+		"a user without name":     {&threatconnect.Task{Name: "n", Assignees: []threatconnect.User{{FirstName: "Alex"}}}, "task assignee", "Alex"},
+		"a description not UTF-8": {&threatconnect.Task{Name: "n", Description: "\xff"}, "task", ""},
+		"a year that dates lack":  {&threatconnect.Task{Name: "n", DueDate: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)}, "task", ""},
+		"tags":                    {&threatconnect.Task{Name: "n", Tags: []threatconnect.Tag{{Name: "t"}}}, "task", ""},
+		"attributes":              {&threatconnect.Task{Name: "n", Attributes: []threatconnect.Attribute{{}}}, "task", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			send := tasks.Create
-			if c.update {
-				send = tasks.Update
-			}
-			_, err := send(t.Context(), c.task)
+			_, err := tasks.Create(t.Context(), c.task)
 			peopleRefused(t, err, c.field, c.value)
 		})
 	}
-	_, err := tasks.Get(t.Context(), 0, nil)
+	for name, c := range map[string]struct {
+		update       threatconnect.TaskUpdate
+		field, value string
+	}{
+		"no field":          {threatconnect.TaskUpdate{}, "TaskUpdate", ""},
+		"a blank name":      {threatconnect.TaskUpdate{Name: new(" ")}, "task name", ""},
+		"an unknown status": {threatconnect.TaskUpdate{Status: new(threatconnect.TaskStatus("Asleep"))}, "task status", "Asleep"},
+		"no status":         {threatconnect.TaskUpdate{Status: new(threatconnect.TaskStatus(""))}, "TaskUpdate.Status", ""},
+		"a blank assignee":  {threatconnect.TaskUpdate{Assignees: &[]string{"secret", " "}}, "task assignee", "secret"},
+		"a blank escalatee": {threatconnect.TaskUpdate{Escalatees: &[]string{""}}, "task escalatee", ""},
+		"text not UTF-8":    {threatconnect.TaskUpdate{Description: new("\xff")}, "TaskUpdate", ""},
+	} {
+		t.Run("an update with "+name, func(t *testing.T) {
+			t.Parallel()
+			_, err := tasks.Update(t.Context(), 1, c.update)
+			peopleRefused(t, err, c.field, c.value)
+		})
+	}
+	_, err := tasks.Update(t.Context(), 0, threatconnect.TaskUpdate{Name: new("n")})
+	peopleRefused(t, err, "task id", "")
+	_, err = tasks.Get(t.Context(), 0, nil)
 	peopleRefused(t, err, "task id", "")
 	peopleRefused(t, tasks.Delete(t.Context(), -1), "task id", "")
 }

@@ -150,8 +150,7 @@ func (w *tour) indicators() {
 	got[*threatconnect.Page[threatconnect.Indicator]](w)(s.List(w.ctx, nil))
 	some(w, s.Hosts.All(w.ctx, nil))
 	got[*threatconnect.Host](w)(s.Hosts.Get(w.ctx, "tour.example", nil))
-	w.host.Confidence = new(50)
-	got[*threatconnect.Host](w)(s.Hosts.Update(w.ctx, w.host))
+	got[*threatconnect.Host](w)(s.Hosts.Update(w.ctx, "tour.example", threatconnect.IndicatorUpdate{Confidence: new(50)}))
 	got[[]threatconnect.Owner](w)(s.Owners(w.ctx, w.host))
 	w.ok(s.Observe(w.ctx, w.host, threatconnect.Observation{Count: 2}))
 	got[[]threatconnect.Observation](w)(s.Observations(w.ctx, w.host))
@@ -190,8 +189,7 @@ func (w *tour) groups() {
 	got[*threatconnect.Page[threatconnect.Group]](w)(s.List(w.ctx, nil))
 	some(w, s.Incidents.All(w.ctx, nil))
 	got[*threatconnect.Incident](w)(s.Incidents.Get(w.ctx, w.incident.ID, nil))
-	w.incident.Status = threatconnect.IncidentOpen
-	got[*threatconnect.Incident](w)(s.Incidents.Update(w.ctx, w.incident))
+	got[*threatconnect.Incident](w)(s.Incidents.Update(w.ctx, w.incident.ID, threatconnect.GroupUpdate{IncidentStatus: new(threatconnect.IncidentOpen)}))
 	w.ok(s.Publish(w.ctx, w.incident, nil))
 }
 
@@ -204,7 +202,7 @@ func (w *tour) metadata(r threatconnect.Resource) {
 	a := got[*threatconnect.Attribute](w)(w.c.Attributes.Add(w.ctx, r, threatconnect.Attribute{Type: "Description", Value: "a"}))
 	got[[]threatconnect.Attribute](w)(w.c.Attributes.On(w.ctx, r))
 	got[*threatconnect.Attribute](w)(w.c.Attributes.Get(w.ctx, r, a.ID))
-	got[*threatconnect.Attribute](w)(w.c.Attributes.Update(w.ctx, r, threatconnect.Attribute{ID: a.ID, Value: "b"}))
+	got[*threatconnect.Attribute](w)(w.c.Attributes.Update(w.ctx, r, a.ID, threatconnect.AttributeUpdate{Value: new("b")}))
 	ref := threatconnect.AttributeRef{On: r, ID: a.ID}
 	w.ok(w.c.SecurityLabels.Add(w.ctx, ref, "TLP:GREEN"))
 	got[[]threatconnect.SecurityLabel](w)(w.c.SecurityLabels.On(w.ctx, ref))
@@ -296,8 +294,7 @@ func (w *tour) people() {
 	tasks, assets := w.c.Tasks, w.c.VictimAssets
 	some(w, tasks.All(w.ctx, nil))
 	got[*threatconnect.Task](w)(tasks.Get(w.ctx, w.task.ID, nil))
-	w.task.Status = threatconnect.TaskInProgress
-	got[*threatconnect.Task](w)(tasks.Update(w.ctx, w.task))
+	got[*threatconnect.Task](w)(tasks.Update(w.ctx, w.task.ID, threatconnect.TaskUpdate{Status: new(threatconnect.TaskInProgress)}))
 	me := got[*threatconnect.User](w)(w.c.Owners.Whoami(w.ctx)).UserName
 	number, ok := w.srv.UserID(me)
 	require.True(w, ok)
@@ -310,7 +307,7 @@ func (w *tour) people() {
 	}
 	some(w, w.c.Victims.All(w.ctx, nil))
 	got[*threatconnect.Victim](w)(w.c.Victims.Get(w.ctx, w.victim.ID, nil))
-	got[*threatconnect.Victim](w)(w.c.Victims.Update(w.ctx, w.victim))
+	got[*threatconnect.Victim](w)(w.c.Victims.Update(w.ctx, w.victim.ID, threatconnect.VictimUpdate{Name: new("Tour")}))
 	typ, number := w.asset.Type(), w.asset.Meta().ID
 	got[[]threatconnect.VictimAsset](w)(assets.On(w.ctx, w.victim))
 	got[[]threatconnect.VictimAsset](w)(assets.OfType(w.ctx, w.victim, typ))

@@ -90,6 +90,18 @@ type VictimListOptions struct {
 	Include Include `url:"-"`                  // Tags and Attributes; Labels is refused, and there are no additional fields
 }
 
+// VictimUpdate says which fields of a victim change, and to what. A nil field stays as it is. A pointer to ""
+// clears the field. The platform needs Name in every update, even if it does not change; an update without it
+// returns a [*ValidationError].
+type VictimUpdate struct {
+	Name         *string // required
+	Description  *string
+	Org          *string // organization
+	Suborg       *string // department
+	WorkLocation *string // where the victim works
+	Nationality  *string // as in American
+}
+
 // Get reads one victim. One that the owner does not have is an error that matches [ErrNotFound]. It
 // costs one request.
 //
@@ -172,25 +184,49 @@ func (s VictimsService) Create(ctx context.Context, victim *Victim) (*Victim, er
 	if len(victim.Tags) > 0 || len(victim.Attributes) > 0 {
 		return nil, &ValidationError{Field: "victim", Rule: "carries tags or attributes, which a victim cannot be created with", Fix: "add them afterwards with client.Tags and client.Attributes"}
 	}
-	return s.send(ctx, http.MethodPost, at("v2", "victims"), s.c.ownerOr(victim.Owner.Name), victim)
+	name, err := canonicalVictimName(victim.Name)
+	if err != nil {
+		return nil, err
+	}
+	var w wire.Writer
+	w.BeginObject()
+	text(&w, "name", name)
+	text(&w, "description", victim.Description)
+	text(&w, "org", victim.Org)
+	text(&w, "suborg", victim.Suborg)
+	text(&w, "workLocation", victim.WorkLocation)
+	text(&w, "nationality", victim.Nationality)
+	w.EndObject()
+	body, err := written(&w, "victim")
+	if err != nil {
+		return nil, err
+	}
+	owner := s.c.ownerOr(victim.Owner.Name)
+	return one(ctx, s.c, &call{
+		method: http.MethodPost,
+		route:  at("v2", "victims"),
+		query:  ownerQuery(owner),
+		body:   jsonBody(body),
+	}, []string{"victim"}, readVictimOf(owner))
 }
 
-// Update changes the fields of a victim that are set; its id says which one it is. The name must be
-// set even when it stays. It returns the victim as the platform answers it, which may leave fields
-// out, and costs one request.
+// Update changes one victim, by its id, in the client's default owner. It sends the fields that update sets and
+// no other. It returns the victim as the platform answers it, which may leave fields out, and costs one
+// request.
 //
 //	API: PUT /v2/victims/{id}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
-func (s VictimsService) Update(ctx context.Context, victim *Victim) (*Victim, error) {
-	if victim == nil {
-		return nil, errNilVictim
-	}
-	t, err := s.c.targetOf(ctx, victim)
+func (s VictimsService) Update(ctx context.Context, victimID int64, update VictimUpdate) (*Victim, error) {
+	t, err := s.c.targetOf(ctx, VictimRef{ID: victimID})
 	if err != nil {
 		return nil, err
 	}
-	return s.send(ctx, http.MethodPut, t.route, t.owner, victim)
+	body, err := update.body()
+	if err != nil {
+		return nil, err
+	}
+	return one(ctx, s.c, &call{method: http.MethodPut, route: t.route, query: ownerQuery(t.owner), body: jsonBody(body)}, []string{"victim"}, readVictimOf(t.owner))
 }
 
 // Delete deletes one victim, with its assets. It costs one request.
@@ -206,30 +242,22 @@ func (s VictimsService) Delete(ctx context.Context, victimID int64) error {
 	return s.c.write(ctx, http.MethodDelete, t.route, t.owner)
 }
 
-func (s VictimsService) send(ctx context.Context, method string, r route, owner string, v *Victim) (*Victim, error) {
-	name, err := trimmedName("victim name", v.Name, 0)
+func canonicalVictimName(name string) (string, error) { return trimmedName("victim name", name, 0) }
+
+// body returns the body of an update.
+func (u VictimUpdate) body() ([]byte, error) {
+	name, err := canonicalUpdate(u.Name, canonicalVictimName)
 	if err != nil {
 		return nil, err
 	}
-	var w wire.Writer
-	w.BeginObject()
-	w.Key("name")
-	w.Text(name)
-	text(&w, "description", v.Description)
-	text(&w, "org", v.Org)
-	text(&w, "suborg", v.Suborg)
-	text(&w, "workLocation", v.WorkLocation)
-	text(&w, "nationality", v.Nationality)
-	w.EndObject()
-	if err := w.Err(); err != nil {
-		return nil, &ValidationError{Field: "victim", Rule: err.Error()}
-	}
-	return one(ctx, s.c, &call{
-		method: method,
-		route:  r,
-		query:  ownerQuery(owner),
-		body:   jsonBody(w.Buf),
-	}, []string{"victim"}, readVictimOf(owner))
+	return updateBody("VictimUpdate", "Victim", []updateField{
+		{name: "Name", key: "name", value: name, filled: true, required: true},
+		{name: "Description", key: "description", value: u.Description},
+		{name: "Org", key: "org", value: u.Org},
+		{name: "Suborg", key: "suborg", value: u.Suborg},
+		{name: "WorkLocation", key: "workLocation", value: u.WorkLocation},
+		{name: "Nationality", key: "nationality", value: u.Nationality},
+	})
 }
 
 // readVictimOf reads a victim of an owner. The platform does not say which one it has.

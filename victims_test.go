@@ -64,15 +64,20 @@ func TestVictimIsCreatedAndUpdatedWithItsName(t *testing.T) {
 	client := peopleWire(t,
 		peopleCall{method: "POST", target: "/v2/victims?owner=Example", status: http.StatusCreated, body: body, answer: answer},
 		peopleCall{method: "PUT", target: "/v2/victims/41?owner=Example", body: body, answer: answer},
+		peopleCall{method: "PUT", target: "/v2/victims/41", body: `{"name":"Jo","org":""}`, answer: answer},
 		peopleCall{method: "POST", target: "/v2/victims", body: `{"name":"Jo"}`, answer: answer},
 		peopleCall{method: "DELETE", target: "/v2/victims/41"},
 	)
-	v := &threatconnect.Victim{ID: 41, Name: " Jo ", Description: "d", Org: "o", Suborg: "s", WorkLocation: "w", Nationality: "n",
+	v := &threatconnect.Victim{Name: " Jo ", Description: "d", Org: "o", Suborg: "s", WorkLocation: "w", Nationality: "n",
 		Owner: threatconnect.Owner{Name: "Example"}}
 	got, err := client.Victims.Create(t.Context(), v)
 	require.NoError(t, err)
 	assert.Equal(t, "Example", got.Owner.Name)
-	_, err = client.Victims.Update(t.Context(), v)
+	_, err = client.InOwner("Example").Victims.Update(t.Context(), 41, threatconnect.VictimUpdate{
+		Name: &v.Name, Description: &v.Description, Org: &v.Org, Suborg: &v.Suborg, WorkLocation: &v.WorkLocation, Nationality: &v.Nationality,
+	})
+	require.NoError(t, err)
+	_, err = client.Victims.Update(t.Context(), 41, threatconnect.VictimUpdate{Name: new("Jo"), Org: new("")})
 	require.NoError(t, err)
 	_, err = client.Victims.Create(t.Context(), &threatconnect.Victim{Name: "Jo"})
 	require.NoError(t, err)
@@ -84,29 +89,38 @@ func TestVictimThatThePlatformWouldRefuseIsNotSent(t *testing.T) {
 	victims := peopleWire(t).Victims
 	for name, c := range map[string]struct {
 		victim *threatconnect.Victim
-		update bool
 		field  string
 	}{
-		"nil":                      {nil, false, "victim"},
-		"nil to update":            {nil, true, "victim"},
-		"no name":                  {&threatconnect.Victim{Org: "secret"}, false, "victim name"},
-		"an update without a name": {&threatconnect.Victim{ID: 1, Org: "secret"}, true, "victim name"},
-		"an update without an id":  {&threatconnect.Victim{Name: "secret"}, true, "victim id"},
-		"not UTF-8":                {&threatconnect.Victim{Name: "n", Org: "secret\xff"}, false, "victim"},
-		"tags":                     {&threatconnect.Victim{Name: "n", Tags: []threatconnect.Tag{{Name: "secret"}}}, false, "victim"},
-		"attributes":               {&threatconnect.Victim{Name: "n", Attributes: []threatconnect.Attribute{{}}}, false, "victim"},
+		"nil":        {nil, "victim"},
+		"no name":    {&threatconnect.Victim{Org: "secret"}, "victim name"},
+		"not UTF-8":  {&threatconnect.Victim{Name: "n", Org: "secret\xff"}, "victim"},
+		"tags":       {&threatconnect.Victim{Name: "n", Tags: []threatconnect.Tag{{Name: "secret"}}}, "victim"},
+		"attributes": {&threatconnect.Victim{Name: "n", Attributes: []threatconnect.Attribute{{}}}, "victim"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			send := victims.Create
-			if c.update {
-				send = victims.Update
-			}
-			_, err := send(t.Context(), c.victim)
+			_, err := victims.Create(t.Context(), c.victim)
 			peopleRefused(t, err, c.field, "secret")
 		})
 	}
-	_, err := victims.Get(t.Context(), 0, nil)
+	for name, c := range map[string]struct {
+		update threatconnect.VictimUpdate
+		field  string
+	}{
+		"no field":     {threatconnect.VictimUpdate{}, "VictimUpdate"},
+		"no name":      {threatconnect.VictimUpdate{Org: new("secret")}, "VictimUpdate.Name"},
+		"a blank name": {threatconnect.VictimUpdate{Name: new(" "), Org: new("secret")}, "victim name"},
+		"not UTF-8":    {threatconnect.VictimUpdate{Name: new("n"), Org: new("secret\xff")}, "VictimUpdate"},
+	} {
+		t.Run("an update with "+name, func(t *testing.T) {
+			t.Parallel()
+			_, err := victims.Update(t.Context(), 1, c.update)
+			peopleRefused(t, err, c.field, "secret")
+		})
+	}
+	_, err := victims.Update(t.Context(), 0, threatconnect.VictimUpdate{Name: new("secret")})
+	peopleRefused(t, err, "victim id", "secret")
+	_, err = victims.Get(t.Context(), 0, nil)
 	peopleRefused(t, err, "victim id", "")
 	_, err = victims.List(t.Context(), &threatconnect.VictimListOptions{Filters: threatconnect.Filters{threatconnect.ByOverdue.Is(true)}})
 	peopleRefused(t, err, "filter on overdue", "")

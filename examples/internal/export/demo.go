@@ -58,21 +58,18 @@ func fillDemo(srv *threatconnecttest.Server) error {
 
 // changeDemo changes what fillDemo has put into the server.
 func changeDemo(ctx context.Context, client *threatconnect.Client) error {
-	const owner = "Example Source"
+	client = client.InOwner("Example Source")
 	added := threatconnect.NewHost("cdn.invoices.example")
-	added.Owner.Name, added.Rating, added.Confidence = owner, new(4.0), new(75)
+	added.Rating, added.Confidence = new(4.0), new(75)
 	if _, err := client.Indicators.Hosts.Create(ctx, added); err != nil {
 		return err
 	}
-	rated := threatconnect.NewAddress("198.51.100.7")
-	rated.Owner.Name, rated.Rating = owner, new(4.0)
-	if _, err := client.Indicators.Addresses.Update(ctx, rated); err != nil {
+	if _, err := client.Indicators.Addresses.Update(ctx, "198.51.100.7", threatconnect.IndicatorUpdate{Rating: new(4.0)}); err != nil {
 		return err
 	}
-	off := threatconnect.NewAddress("203.0.113.42")
-	off.Owner.Name, off.Active, off.Rating = owner, new(false), new(3.0)
-	if _, err := client.Indicators.Addresses.Update(ctx, off); err != nil {
+	off := threatconnect.IndicatorUpdate{Active: new(false), Rating: new(3.0)}
+	if _, err := client.Indicators.Addresses.Update(ctx, "203.0.113.42", off); err != nil {
 		return err
 	}
-	return client.InOwner(owner).Indicators.Hosts.Delete(ctx, "login.invoices.example")
+	return client.Indicators.Hosts.Delete(ctx, "login.invoices.example")
 }

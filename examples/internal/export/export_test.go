@@ -144,9 +144,7 @@ func TestExportWithdrawsWhatIsNotWantedAnyMore(t *testing.T) {
 	assert.Equal(t, []string{"changed falling.example"}, i.export(t, wanted...))
 
 	for name, rating := range map[string]float64{"falling.example": 2, "rising.example": 3} {
-		h := threatconnect.NewHost(name)
-		h.Owner.Name, h.Rating = owner, &rating
-		_, err := i.client.Indicators.Hosts.Update(t.Context(), h)
+		_, err := i.client.InOwner(owner).Indicators.Hosts.Update(t.Context(), name, threatconnect.IndicatorUpdate{Rating: &rating})
 		require.NoError(t, err)
 	}
 	assert.ElementsMatch(t, []string{"withdrawn falling.example", "changed rising.example"}, i.export(t, wanted...))
