@@ -36,6 +36,39 @@ func TestACopyOfAClientHasAnotherOwner(t *testing.T) {
 	assert.Empty(t, s.sent)
 }
 
+// An owner is named in one way. What was read from an owner is not created in another one by mistake.
+func TestThingsAreCreatedInTheOwnerOfTheClient(t *testing.T) {
+	t.Parallel()
+	s := &script{steps: steps{answer(200, `{"data":{"host":{},"incident":{},"task":{},"victim":{}}}`)}}
+	from := threatconnect.Owner{Name: "First & Best"}
+	host, incident := threatconnect.NewHost("a.example"), threatconnect.NewIncident("A", time.Unix(1, 0))
+	host.Owner, incident.Owner = from, from
+	for name, create := range map[string]func(*threatconnect.Client) error{
+		"an indicator": func(c *threatconnect.Client) error { return second(c.Indicators.Create(t.Context(), host)) },
+		"a host":       func(c *threatconnect.Client) error { return second(c.Indicators.Hosts.Create(t.Context(), host)) },
+		"a group":      func(c *threatconnect.Client) error { return second(c.Groups.Create(t.Context(), incident)) },
+		"an incident":  func(c *threatconnect.Client) error { return second(c.Groups.Incidents.Create(t.Context(), incident)) },
+		"a task": func(c *threatconnect.Client) error {
+			return second(c.Tasks.Create(t.Context(), &threatconnect.Task{Name: "A", Owner: from}))
+		},
+		"a victim": func(c *threatconnect.Client) error {
+			return second(c.Victims.Create(t.Context(), &threatconnect.Victim{Name: "A", Owner: from}))
+		},
+	} {
+		c := clientOf(t, s, threatconnect.WithOwner("Second"))
+		s.sent = nil
+		for _, other := range []*threatconnect.Client{c, c.InOwner("")} {
+			err := create(other)
+			require.ErrorIs(t, err, threatconnect.ErrValidation, name)
+			require.ErrorContains(t, err, "owner: is not the client's owner")
+			assert.NotContains(t, err.Error(), "First")
+		}
+		assert.Empty(t, s.sent, name)
+		require.NoError(t, create(c.InOwner(from.Name)), name)
+		assert.Equal(t, "owner=First%20%26%20Best", s.sent[0].URL.RawQuery, name)
+	}
+}
+
 func TestOptionsOfACall(t *testing.T) {
 	t.Parallel()
 	busy := answer(503, "busy")

@@ -25,7 +25,7 @@ type Group interface {
 type GroupMeta struct {
 	ID           int64     `json:"id,omitzero"`           // read only
 	Name         string    `json:"name,omitzero"`         // required; 1 to 100 characters
-	Owner        Owner     `json:"owner,omitzero"`        // lists fill in the name only; to create in an owner, set the name
+	Owner        Owner     `json:"owner,omitzero"`        // where it was read from; lists fill in the name only
 	DateAdded    time.Time `json:"dateAdded,omitzero"`    // read only
 	LastModified time.Time `json:"lastModified,omitzero"` // read only
 	WebLink      string    `json:"webLink,omitzero"`      // read only; never fetched

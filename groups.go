@@ -169,12 +169,12 @@ func (s TypedGroups[T]) page(ctx context.Context, o GroupListOptions, start, lim
 		func(r *wire.Reader) T { return seen.group(r, def).(T) })
 }
 
-// Create creates a group in the owner that it names, or in the client's default owner, and returns
-// it as the platform stored it, with its id. It costs one request and is not tried again after an
-// unknown outcome, because that could create it twice; batch imports find a group again by its xid.
+// Create creates a group in the client's owner and returns it as the platform stored it, with its id. It
+// costs one request. It does not retry after an unknown outcome, because that could create the group
+// twice; batch imports find a group again by its xid.
 //
-// Tags, attributes and the other things that hang on a group are not part of this operation; a
-// group that carries some is refused.
+// Tags, attributes, security labels and associations are not part of this operation. A group that has some,
+// or one that was read from another owner, returns a [*ValidationError].
 //
 //	API: POST /v2/groups/{type}
 //
@@ -250,7 +250,7 @@ func (s GroupsService) Get(ctx context.Context, group Resource, opts *GroupGetOp
 	return getGroup[Group](ctx, s.c, group, opts)
 }
 
-// Create creates a group of any type; see [TypedGroups.Create].
+// Create creates a group of any type in the client's owner; see [TypedGroups.Create].
 //
 //	API: POST /v2/groups/{type}
 //
@@ -316,10 +316,14 @@ func createGroup[T Group](ctx context.Context, c *Client, def *groupDef, g T) (T
 	if err != nil {
 		return zero, err
 	}
+	owner, err := c.createOwner(g.Meta().Owner)
+	if err != nil {
+		return zero, err
+	}
 	return one(ctx, c, &call{
 		method: http.MethodPost,
 		route:  def.collection(),
-		query:  ownerQuery(c.ownerOr(g.Meta().Owner.Name)),
+		query:  ownerQuery(owner),
 		body:   jsonBody(body),
 	}, []string{def.entity, "group"}, func(r *wire.Reader) T { return readGroup(r, def).(T) })
 }

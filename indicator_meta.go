@@ -46,7 +46,7 @@ const (
 // and false is a status. Fields marked "read only" are never sent.
 type IndicatorMeta struct {
 	ID           int64     `json:"id,omitzero"`           // read only; 0 in deleted and observed indicators
-	Owner        Owner     `json:"owner,omitzero"`        // lists fill in the name only; to create in an owner, set the name
+	Owner        Owner     `json:"owner,omitzero"`        // where it was read from; lists fill in the name only
 	DateAdded    time.Time `json:"dateAdded,omitzero"`    // read only
 	LastModified time.Time `json:"lastModified,omitzero"` // read only; moved by create, import, rating and confidence, not by tags or attributes
 	Rating       *float64  `json:"rating,omitzero"`       // threat rating of the owner, 0 (unknown) to 5 (critical)

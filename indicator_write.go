@@ -48,10 +48,14 @@ func createIndicator[T Indicator](ctx context.Context, c *Client, def *indicator
 	if err != nil {
 		return zero, err
 	}
+	owner, err := c.createOwner(ind.Meta().Owner)
+	if err != nil {
+		return zero, err
+	}
 	return one(ctx, c, &call{
 		method: http.MethodPost,
 		route:  def.collection(),
-		query:  ownerQuery(c.ownerOr(ind.Meta().Owner.Name)),
+		query:  ownerQuery(owner),
 		body:   jsonBody(body),
 	}, def.singleKeys(), func(r *wire.Reader) T { return readIndicator(r, def).(T) })
 }

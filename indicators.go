@@ -192,12 +192,12 @@ func (s TypedIndicators[T]) page(ctx context.Context, o IndicatorListOptions, st
 		func(r *wire.Reader) T { return seen.indicator(r, def).(T) })
 }
 
-// Create creates an indicator in the owner that it names, or in the client's default owner, and
-// returns it as the platform stored it. It costs one request and is not tried again after an
-// unknown outcome; creating what exists already updates it.
+// Create creates an indicator in the client's owner and returns it as the platform stored it. If the owner
+// has the indicator already, Create updates it. It costs one request and does not retry after an unknown
+// outcome.
 //
-// Tags, attributes and the other things that hang on an indicator are not part of this operation;
-// an indicator that carries some is refused.
+// Tags, attributes, security labels and associations are not part of this operation. An indicator that has
+// some, or one that was read from another owner, returns a [*ValidationError].
 //
 //	API: POST /v2/indicators/{type}
 //
@@ -290,7 +290,7 @@ func (s IndicatorsService) Get(ctx context.Context, indicator Resource, opts *In
 	return getIndicator[Indicator](ctx, s.c, def, t.route, t.owner, opts)
 }
 
-// Create creates an indicator of any type; see [TypedIndicators.Create].
+// Create creates an indicator of any type in the client's owner; see [TypedIndicators.Create].
 //
 //	API: POST /v2/indicators/{type}
 //

@@ -324,9 +324,8 @@ func TestFlagsAndSizesAreSentAsThePlatformWantsThem(t *testing.T) {
 		relatedStep{method: "POST", target: "/v2/indicators/files?owner=Example%20Source", body: `{"md5":"D41D8CD98F00B204E9800998ECF8427E","size":0}`, answer: fileAnswer},
 	)
 	h := threatconnect.NewHost("a.example")
-	h.Owner.Name = "Another Source"
 	h.DNSActive, h.WhoisActive, h.Active, h.ActiveLocked, h.Private = new(true), new(false), new(false), new(true), new(false)
-	_, err := c.Indicators.Hosts.Create(t.Context(), h)
+	_, err := c.InOwner("Another Source").Indicators.Hosts.Create(t.Context(), h)
 	require.NoError(t, err)
 	f := threatconnect.NewFile("d41d8cd98f00b204e9800998ecf8427e")
 	f.Size = new(int64(0))

@@ -28,7 +28,7 @@ var taskStatuses = []TaskStatus{TaskNotStarted, TaskInProgress, TaskCompleted, T
 type Task struct {
 	ID             int64      `json:"id,omitzero"`             // read only
 	Name           string     `json:"name,omitzero"`           // required
-	Owner          Owner      `json:"owner,omitzero"`          // lists fill in the name only; to create in an owner, set the name
+	Owner          Owner      `json:"owner,omitzero"`          // where it was read from; lists fill in the name only
 	Status         TaskStatus `json:"status,omitzero"`         // empty means TaskNotStarted for a new task
 	Description    string     `json:"description,omitzero"`    // write only: the platform does not send it back
 	DueDate        time.Time  `json:"dueDate,omitzero"`        // when it has to be done
@@ -198,11 +198,11 @@ func (s TasksService) page(ctx context.Context, o TaskListOptions, start, limit 
 	return list(ctx, s.c.with(o.CallOptions), &call{method: http.MethodGet, route: at("v2", "tasks"), query: q}, limit, []string{"task"}, readTask)
 }
 
-// Create creates a task in the owner that it names, or in the client's default owner, and returns
-// it as the platform stored it, with its id. It costs one request and is not tried again after an
-// unknown outcome, because that could create it twice.
+// Create creates a task in the client's owner and returns it as the platform stored it, with its id. It costs
+// one request. It does not retry after an unknown outcome, because that could create the task twice.
 //
-// Tags and attributes are put on the created task; a task that carries some is refused.
+// Tags and attributes are not part of this operation. A task that has some, or one that was read from another
+// owner, returns a [*ValidationError].
 //
 //	API: POST /v2/tasks
 //
@@ -212,10 +212,14 @@ func (s TasksService) Create(ctx context.Context, task *Task) (*Task, error) {
 	if err != nil {
 		return nil, err
 	}
+	owner, err := s.c.createOwner(task.Owner)
+	if err != nil {
+		return nil, err
+	}
 	return one(ctx, s.c, &call{
 		method: http.MethodPost,
 		route:  at("v2", "tasks"),
-		query:  ownerQuery(s.c.ownerOr(task.Owner.Name)),
+		query:  ownerQuery(owner),
 		body:   jsonBody(body),
 	}, []string{"task"}, readTask)
 }

@@ -125,7 +125,7 @@ func TestTaskIsCreatedAndUpdatedWithWhatIsSet(t *testing.T) {
 		peopleCall{method: "POST", target: "/v2/tasks", answer: answer, body: `{"name":"x"}`},
 		peopleCall{method: "DELETE", target: "/v2/tasks/31?owner=Example"},
 	)
-	got, err := client.Tasks.Create(t.Context(), &full)
+	got, err := client.InOwner("Example Organization").Tasks.Create(t.Context(), &full)
 	require.NoError(t, err)
 	assert.Equal(t, int64(31), got.ID)
 	_, err = client.InOwner("Example Organization").Tasks.Update(t.Context(), 31, threatconnect.TaskUpdate{

@@ -268,6 +268,20 @@ func (c *Client) ownerOr(owner string) string {
 	return c.owner
 }
 
+// createOwner returns the owner in which something is created: the client's. An object that was read from
+// another one is refused.
+func (c *Client) createOwner(of Owner) (string, error) {
+	owner := c.Owner()
+	if of.Name != "" && of.Name != owner {
+		return "", &ValidationError{
+			Field: "owner",
+			Rule:  "is not the client's owner, in which things are created",
+			Fix:   "create it with client.InOwner, or clear its Owner to create it in the client's owner",
+		}
+	}
+	return owner, nil
+}
+
 // String returns the base URL and the default owner.
 func (c *Client) String() string {
 	if c.usable() != nil {

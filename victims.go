@@ -22,9 +22,8 @@ type Victim struct {
 	WorkLocation string `json:"workLocation,omitzero"` // where the victim works
 	Nationality  string `json:"nationality,omitzero"`  // as in American
 	WebLink      string `json:"webLink,omitzero"`      // read only; never fetched
-	// Owner is the owner that the victim was asked for in, because the platform does not send one;
-	// empty when that was the API user's organization by default. To create in an owner, set the
-	// name.
+	// Owner is the owner that the victim was read in, because the platform does not send one. It is
+	// empty if that was the API user's organization by default.
 	Owner Owner `json:"owner,omitzero"`
 
 	Tags       []Tag       `json:"tag,omitzero"`       // read only, with Include.Tags
@@ -168,11 +167,11 @@ func (s VictimsService) page(ctx context.Context, o VictimListOptions, start, li
 	return list(ctx, s.c.with(o.CallOptions), &call{method: http.MethodGet, route: at("v2", "victims"), query: q}, limit, []string{"victim"}, readVictimOf(s.c.Owner()))
 }
 
-// Create creates a victim in the owner that it names, or in the client's default owner, and returns
-// it as the platform stored it, with its id. It costs one request and is not tried again after an
-// unknown outcome, because that could create it twice.
+// Create creates a victim in the client's owner and returns it as the platform stored it, with its id. It
+// costs one request. It does not retry after an unknown outcome, because that could create the victim twice.
 //
-// Tags and attributes are put on the created victim; a victim that carries some is refused.
+// Tags and attributes are not part of this operation. A victim that has some, or one that was read from
+// another owner, returns a [*ValidationError].
 //
 //	API: POST /v2/victims
 //
@@ -201,7 +200,10 @@ func (s VictimsService) Create(ctx context.Context, victim *Victim) (*Victim, er
 	if err != nil {
 		return nil, err
 	}
-	owner := s.c.ownerOr(victim.Owner.Name)
+	owner, err := s.c.createOwner(victim.Owner)
+	if err != nil {
+		return nil, err
+	}
 	return one(ctx, s.c, &call{
 		method: http.MethodPost,
 		route:  at("v2", "victims"),

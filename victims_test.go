@@ -70,7 +70,7 @@ func TestVictimIsCreatedAndUpdatedWithItsName(t *testing.T) {
 	)
 	v := &threatconnect.Victim{Name: " Jo ", Description: "d", Org: "o", Suborg: "s", WorkLocation: "w", Nationality: "n",
 		Owner: threatconnect.Owner{Name: "Example"}}
-	got, err := client.Victims.Create(t.Context(), v)
+	got, err := client.InOwner("Example").Victims.Create(t.Context(), v)
 	require.NoError(t, err)
 	assert.Equal(t, "Example", got.Owner.Name)
 	_, err = client.InOwner("Example").Victims.Update(t.Context(), 41, threatconnect.VictimUpdate{

@@ -48,8 +48,8 @@ func (h *handler) store(ctx context.Context, r *report) error {
 			continue
 		}
 		m := v.ind.Meta()
-		m.Owner.Name, m.Rating, m.Confidence = h.owner, &h.rating, &h.confidence
-		_, err := h.client.Indicators.Create(ctx, v.ind)
+		m.Rating, m.Confidence = &h.rating, &h.confidence
+		_, err := h.client.InOwner(h.owner).Indicators.Create(ctx, v.ind)
 		switch {
 		case err == nil:
 			v.created = true
@@ -106,8 +106,8 @@ func (h *handler) event(ctx context.Context, a *alert, r *report) (threatconnect
 		}
 	}
 	event := threatconnect.NewEvent(name, a.when)
-	event.Owner.Name, event.Status = h.owner, threatconnect.EventNeedsReview
-	event, err := h.client.Groups.Events.Create(ctx, event)
+	event.Status = threatconnect.EventNeedsReview
+	event, err := h.client.InOwner(h.owner).Groups.Events.Create(ctx, event)
 	if err != nil {
 		return threatconnect.GroupRef{}, err
 	}
