@@ -120,19 +120,19 @@ func (s AdversaryAssetsService) OfType(ctx context.Context, adversary Resource, 
 //	API: GET /v2/groups/adversaries/{id}/adversaryAssets/urls/{assetId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
-func (s AdversaryAssetsService) Get(ctx context.Context, adversary Resource, t AdversaryAssetType, assetID int64) (*AdversaryAsset, error) {
+func (s AdversaryAssetsService) Get(ctx context.Context, adversary Resource, t AdversaryAssetType, assetID int64) (AdversaryAsset, error) {
 	on, def, err := s.at(ctx, adversary, t)
 	if err != nil {
-		return nil, err
+		return AdversaryAsset{}, err
 	}
 	if assetID <= 0 {
-		return nil, errAdversaryAssetID
+		return AdversaryAsset{}, errAdversaryAssetID
 	}
 	return one(ctx, s.c, &call{
 		method: http.MethodGet,
 		route:  on.route.under("adversaryAssets", def.branch, id(assetID)),
 		query:  ownerQuery(on.owner),
-	}, []string{def.entity, "bucketAsset"}, pointer(readAdversaryAsset(def)))
+	}, []string{def.entity, "bucketAsset"}, readAdversaryAsset(def))
 }
 
 // Add gives an adversary an asset and returns it as the platform stored it, with its id. It costs
@@ -143,7 +143,7 @@ func (s AdversaryAssetsService) Get(ctx context.Context, adversary Resource, t A
 //	API: POST /v2/groups/adversaries/{id}/adversaryAssets/urls
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
-func (s AdversaryAssetsService) Add(ctx context.Context, adversary Resource, asset AdversaryAsset) (*AdversaryAsset, error) {
+func (s AdversaryAssetsService) Add(ctx context.Context, adversary Resource, asset AdversaryAsset) (AdversaryAsset, error) {
 	return s.send(ctx, http.MethodPost, adversary, asset)
 }
 
@@ -155,7 +155,7 @@ func (s AdversaryAssetsService) Add(ctx context.Context, adversary Resource, ass
 //	API: PUT /v2/groups/adversaries/{id}/adversaryAssets/urls/{assetId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
-func (s AdversaryAssetsService) Update(ctx context.Context, adversary Resource, asset AdversaryAsset) (*AdversaryAsset, error) {
+func (s AdversaryAssetsService) Update(ctx context.Context, adversary Resource, asset AdversaryAsset) (AdversaryAsset, error) {
 	return s.send(ctx, http.MethodPut, adversary, asset)
 }
 
@@ -179,21 +179,21 @@ func (s AdversaryAssetsService) Remove(ctx context.Context, adversary Resource, 
 
 var errAdversaryAssetID = &ValidationError{Field: "adversary asset id", Rule: "want a positive number", Fix: "create the asset first, or list the assets to learn its id"}
 
-func (s AdversaryAssetsService) send(ctx context.Context, method string, adversary Resource, asset AdversaryAsset) (*AdversaryAsset, error) {
+func (s AdversaryAssetsService) send(ctx context.Context, method string, adversary Resource, asset AdversaryAsset) (AdversaryAsset, error) {
 	on, def, err := s.at(ctx, adversary, asset.Type)
 	if err != nil {
-		return nil, err
+		return AdversaryAsset{}, err
 	}
 	r := on.route.under("adversaryAssets", def.branch)
 	if method == http.MethodPut {
 		if asset.ID <= 0 {
-			return nil, errAdversaryAssetID
+			return AdversaryAsset{}, errAdversaryAssetID
 		}
 		r = r.under(id(asset.ID))
 	}
 	v, err := trimmedName("adversary asset "+def.field, asset.Value, 0)
 	if err != nil {
-		return nil, err
+		return AdversaryAsset{}, err
 	}
 	var w wire.Writer
 	w.BeginObject()
@@ -201,7 +201,7 @@ func (s AdversaryAssetsService) send(ctx context.Context, method string, adversa
 	w.Text(v)
 	w.EndObject()
 	return one(ctx, s.c, &call{method: method, route: r, query: ownerQuery(on.owner), body: jsonBody(w.Buf)},
-		[]string{def.entity, "bucketAsset"}, pointer(readAdversaryAsset(def)))
+		[]string{def.entity, "bucketAsset"}, readAdversaryAsset(def))
 }
 
 // readAdversaryAsset returns a reader of assets of a kind; nil means the kind that the element

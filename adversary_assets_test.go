@@ -36,13 +36,13 @@ func TestAdversaryAssetsOfEveryKindAreReadAndWritten(t *testing.T) {
 			want := threatconnect.AdversaryAsset{ID: 9, Type: k.typ, Value: k.value, WebLink: "w"}
 			made, err := client.AdversaryAssets.Add(t.Context(), adversary, threatconnect.AdversaryAsset{Type: k.typ, Value: " " + k.value})
 			require.NoError(t, err)
-			assert.Equal(t, want, *made)
-			made, err = client.AdversaryAssets.Update(t.Context(), adversary, *made)
+			assert.Equal(t, want, made)
+			made, err = client.AdversaryAssets.Update(t.Context(), adversary, made)
 			require.NoError(t, err)
-			assert.Equal(t, want, *made)
+			assert.Equal(t, want, made)
 			made, err = client.AdversaryAssets.Get(t.Context(), adversary, k.typ, 9)
 			require.NoError(t, err)
-			assert.Equal(t, want, *made)
+			assert.Equal(t, want, made)
 			want.WebLink = ""
 			for range 2 {
 				list, err := client.AdversaryAssets.OfType(t.Context(), adversary, k.typ)

@@ -30,9 +30,9 @@ func (s TypesService) Associations(ctx context.Context) ([]AssociationTypeInfo, 
 //	API: GET /v2/types/associationTypes/{associationType}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
-func (s TypesService) Association(ctx context.Context, name string) (*AssociationTypeInfo, error) {
+func (s TypesService) Association(ctx context.Context, name string) (AssociationTypeInfo, error) {
 	return one(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "types", "associationTypes", value(name))}, []string{"associationType"},
-		pointer(readAssociationType))
+		readAssociationType)
 }
 
 func readAssociationType(r *wire.Reader) AssociationTypeInfo {

@@ -90,12 +90,12 @@ func (s TypesService) AttributeLengths(ctx context.Context, opts *AttributeTypeL
 //	API: GET /v2/types/attributeTypes/{attributeTypeName}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/attributes/attributes.html
-func (s TypesService) Attribute(ctx context.Context, name string) (*AttributeTypeInfo, error) {
+func (s TypesService) Attribute(ctx context.Context, name string) (AttributeTypeInfo, error) {
 	return one(ctx, s.c, &call{
 		method: http.MethodGet,
 		route:  at("v2", "types", "attributeTypes", value(name)),
 		query:  url.Values{"includes": {"validationRule"}},
-	}, []string{"attributeType"}, pointer(readAttributeType))
+	}, []string{"attributeType"}, readAttributeType)
 }
 
 func readAttributeType(r *wire.Reader) AttributeTypeInfo {

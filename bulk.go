@@ -41,11 +41,11 @@ type BulkStatus struct {
 	Status      string    `json:"status,omitzero"`  // how that went: "Complete", "Failure" and others
 }
 
-func (s *BulkStatus) complete() bool {
+func (s BulkStatus) complete() bool {
 	return strings.EqualFold(s.Status, "Complete") || strings.EqualFold(s.Status, "Completed") || strings.EqualFold(s.Status, "Success")
 }
 
-func (s *BulkStatus) failed() bool {
+func (s BulkStatus) failed() bool {
 	return strings.EqualFold(s.Status, "Failure") || strings.EqualFold(s.Status, "Failed") || strings.EqualFold(s.Status, "Error")
 }
 
@@ -65,9 +65,9 @@ var ErrBulkFailed = errors.New("threatconnect: the bulk report failed")
 //	API: GET /v2/indicators/bulk/
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s BulkService) Status(ctx context.Context, owner string) (*BulkStatus, error) {
+func (s BulkService) Status(ctx context.Context, owner string) (BulkStatus, error) {
 	return one(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "indicators", "bulk"), query: ownerQuery(s.c.ownerOr(owner))},
-		[]string{"bulkStatus"}, pointer(readBulkStatus))
+		[]string{"bulkStatus"}, readBulkStatus)
 }
 
 // JSON reads the latest report of an owner, one indicator at a time, whatever its size. It costs
@@ -167,7 +167,7 @@ func (s BulkService) Run(ctx context.Context, owner string, format BulkFormat) e
 }
 
 // Wait returns when a report of an owner is complete that is newer than before, which
-// [BulkService.Status] has returned before [BulkService.Run]. A nil before takes any report. One
+// [BulkService.Status] has returned before [BulkService.Run]. A zero before takes any report. One
 // that could not be made is an error that matches [ErrBulkFailed].
 //
 // It asks at once and then in growing intervals of one to twenty seconds, and waits until ctx ends:
@@ -176,19 +176,18 @@ func (s BulkService) Run(ctx context.Context, owner string, format BulkFormat) e
 //	API: GET /v2/indicators/bulk/
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s BulkService) Wait(ctx context.Context, owner string, before *BulkStatus) (*BulkStatus, error) {
-	old := copyOf(before)
+func (s BulkService) Wait(ctx context.Context, owner string, before BulkStatus) (BulkStatus, error) {
 	const longest = 20 * time.Second
 	for wait := time.Second; ; wait = min(wait*3/2, longest) {
 		now, err := s.Status(ctx, owner)
 		if err != nil {
-			return nil, err
+			return BulkStatus{}, err
 		}
-		newer := now.LastRun.After(old.LastRun)
+		newer := now.LastRun.After(before.LastRun)
 		switch {
 		case newer && now.complete():
 			return now, nil
-		case now.failed() && (newer || !old.failed()):
+		case now.failed() && (newer || !before.failed()):
 			return now, ErrBulkFailed
 		}
 		if err := sleep(ctx, wait); err != nil {

@@ -33,7 +33,7 @@ func TestBulkStatusComesWithoutAnEnvelope(t *testing.T) {
 			mock.RegisterResponder("GET", bulkPath+"?owner=Example%20Source", jsonReply(200, text))
 			got, err := c.Bulk.Status(t.Context(), "")
 			require.NoError(t, err)
-			assert.Equal(t, &BulkStatus{Name: "Example Source", CSVEnabled: true, Status: "Complete",
+			assert.Equal(t, BulkStatus{Name: "Example Source", CSVEnabled: true, Status: "Complete",
 				NextRun: time.Date(2026, 3, 2, 1, 0, 0, 0, time.UTC), LastRun: time.Date(2026, 3, 1, 1, 0, 0, 123e6, time.UTC)}, got)
 		})
 	}
@@ -263,7 +263,7 @@ func TestBulkRunAndWait(t *testing.T) {
 		return jsonReply(200, `{"bulkStatus":{"lastRun":"2026-03-01T0`+lastRun+`:00:00Z","status":"`+status+`"}}`)
 	}
 	for name, tc := range map[string]struct {
-		before  *BulkStatus
+		before  BulkStatus
 		answers []httpmock.Responder
 		asked   int
 		after   time.Duration
@@ -271,12 +271,12 @@ func TestBulkRunAndWait(t *testing.T) {
 	}{
 		"a newer run":                     {bulkRun(1, "Complete"), []httpmock.Responder{status("1", "Complete"), status("1", "Running"), status("2", "Complete")}, 3, 2500 * time.Millisecond, nil},
 		"a newer run that is not done":    {bulkRun(1, "Complete"), []httpmock.Responder{status("2", "Running"), status("2", "Complete")}, 2, time.Second, nil},
-		"any run":                         {nil, []httpmock.Responder{status("1", "Complete")}, 1, 0, nil},
+		"any run":                         {BulkStatus{}, []httpmock.Responder{status("1", "Complete")}, 1, 0, nil},
 		"a failed run":                    {bulkRun(1, "Complete"), []httpmock.Responder{status("2", "Failure")}, 1, 0, ErrBulkFailed},
 		"a failure that moves no date":    {bulkRun(1, "Complete"), []httpmock.Responder{status("1", "Complete"), status("1", "Failure")}, 2, time.Second, ErrBulkFailed},
 		"an old failure, then a good run": {bulkRun(1, "Failure"), []httpmock.Responder{status("1", "Failure"), status("2", "Complete")}, 2, time.Second, nil},
 		"no end":                          {bulkRun(1, "Complete"), []httpmock.Responder{status("1", "Running")}, 15, 0, context.DeadlineExceeded},
-		"no owner":                        {nil, []httpmock.Responder{jsonReply(403, `{"status":"Failure","message":"The requested owner was not found"}`)}, 1, 0, ErrOwnerRefused},
+		"no owner":                        {BulkStatus{}, []httpmock.Responder{jsonReply(403, `{"status":"Failure","message":"The requested owner was not found"}`)}, 1, 0, ErrOwnerRefused},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -309,8 +309,8 @@ func TestBulkRunAndWait(t *testing.T) {
 	require.ErrorIs(t, c.Bulk.Run(t.Context(), "Example Source", "xml"), ErrValidation)
 }
 
-func bulkRun(hour int, status string) *BulkStatus {
-	return &BulkStatus{LastRun: time.Date(2026, 3, 1, hour, 0, 0, 0, time.UTC), Status: status}
+func bulkRun(hour int, status string) BulkStatus {
+	return BulkStatus{LastRun: time.Date(2026, 3, 1, hour, 0, 0, 0, time.UTC), Status: status}
 }
 
 func FuzzBulkRows(f *testing.F) {

@@ -104,7 +104,7 @@ func TestOneThingMustBeThere(t *testing.T) {
 			s := &script{steps: []func(*http.Request) (*http.Response, error){answer(200, body)}}
 			u, err := clientOf(t, s, threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1})).Owners.Whoami(t.Context())
 			require.ErrorIs(t, err, threatconnect.ErrBadResponse)
-			assert.Nil(t, u)
+			assert.Zero(t, u)
 		})
 	}
 }

@@ -118,7 +118,7 @@ var awaits = map[string]func(t *testing.T, ctx context.Context) error{
 		return lastError(clientOf(t, s).Bulk.CSV(ctx, "Example Source"))
 	},
 	"the end of a bulk report's making": func(t *testing.T, ctx context.Context) error {
-		_, err := clientOf(t, &script{steps: steps{answer(200, `{"bulkStatus":{"name":"x","status":"Running"}}`)}}).Bulk.Wait(ctx, "Example Source", nil)
+		_, err := clientOf(t, &script{steps: steps{answer(200, `{"bulkStatus":{"name":"x","status":"Running"}}`)}}).Bulk.Wait(ctx, "Example Source", threatconnect.BulkStatus{})
 		return err
 	},
 	"the next error of a job": func(t *testing.T, ctx context.Context) error {

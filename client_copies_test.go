@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -141,6 +142,61 @@ func TestZeroValuesAndANilContextReturnErrors(t *testing.T) {
 			require.ErrorIs(t, err, threatconnect.ErrValidation)
 			_ = of.client.String() + of.client.BaseURL() + of.client.UserAgent() + of.client.Owner()
 		})
+	}
+}
+
+// A noun is a value in every method, or a pointer in every method.
+func TestANounIsAValueOrAPointerEverywhere(t *testing.T) {
+	t.Parallel()
+	value, pointer := map[reflect.Type]string{}, map[reflect.Type]string{}
+	client := reflect.TypeFor[threatconnect.Client]()
+	for i := range client.NumField() {
+		if f := client.Field(i); f.IsExported() {
+			nounsOf(f.Name, f.Type, value, pointer)
+		}
+	}
+	require.Contains(t, value, reflect.TypeFor[threatconnect.Tag]())
+	require.Contains(t, pointer, reflect.TypeFor[threatconnect.Task]())
+	delete(value, reflect.TypeFor[threatconnect.Attribute]()) // becomes a value with AttributeUpdate
+	for noun, method := range value {
+		assert.NotContains(t, pointer, noun, "%s is a value in %s and a pointer in %s", noun, method, pointer[noun])
+	}
+}
+
+// nounsOf finds the structs that the methods of a service take and return.
+func nounsOf(name string, service reflect.Type, value, pointer map[reflect.Type]string) {
+	if service.Kind() != reflect.Struct {
+		return
+	}
+	for i := range service.NumField() {
+		if f := service.Field(i); f.IsExported() {
+			nounsOf(name+"."+f.Name, f.Type, value, pointer)
+		}
+	}
+	var add func(method string, typ reflect.Type)
+	add = func(method string, typ reflect.Type) {
+		page := typ.Kind() == reflect.Pointer && strings.HasPrefix(typ.Elem().Name(), "Page[")
+		switch {
+		case page:
+			add(method, typ.Elem().Field(0).Type)
+		case typ.Kind() == reflect.Func && typ.CanSeq2():
+			add(method, typ.In(0).In(0)) // what yield takes
+		case typ.Kind() == reflect.Slice:
+			add(method, typ.Elem())
+		case typ.Kind() == reflect.Struct:
+			value[typ] = method
+		case typ.Kind() == reflect.Pointer && typ.Elem().Kind() == reflect.Struct:
+			pointer[typ.Elem()] = method
+		}
+	}
+	for i := range service.NumMethod() {
+		m := service.Method(i)
+		for n := 1; n < m.Type.NumIn(); n++ {
+			add(name+"."+m.Name, m.Type.In(n))
+		}
+		for n := range m.Type.NumOut() {
+			add(name+"."+m.Name, m.Type.Out(n))
+		}
 	}
 }
 

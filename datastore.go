@@ -161,13 +161,13 @@ type DataRecord[T any] struct {
 
 // Get reads one record, with one request. One that is not there is an error that matches
 // [ErrNotFound].
-func (d *DataStore[T]) Get(ctx context.Context, recordID string) (*DataRecord[T], error) {
+func (d *DataStore[T]) Get(ctx context.Context, recordID string) (DataRecord[T], error) {
 	a, err := d.do(ctx, http.MethodGet, recordID, nil)
 	if err != nil {
-		return nil, err
+		return DataRecord[T]{}, err
 	}
 	if a.found != nil && !*a.found {
-		return nil, fmt.Errorf("%w: the DataStore has no such record", ErrNotFound)
+		return DataRecord[T]{}, fmt.Errorf("%w: the DataStore has no such record", ErrNotFound)
 	}
 	return recordOf[T](a)
 }
@@ -272,7 +272,7 @@ func (d *DataStore[T]) hits(ctx context.Context, what string, body []byte, from 
 		if err != nil {
 			return nil, err
 		}
-		p.Items = append(p.Items, *r)
+		p.Items = append(p.Items, r)
 	}
 	p.More = len(p.Items) > 0 && (p.Total < 0 || p.Total-from > int64(len(p.Items)))
 	return p, nil
@@ -302,13 +302,13 @@ type dataAnswer struct {
 }
 
 // recordOf decodes the value of a record.
-func recordOf[T any](a *dataAnswer) (*DataRecord[T], error) {
-	r := &DataRecord[T]{ID: a.id, Version: a.version}
+func recordOf[T any](a *dataAnswer) (DataRecord[T], error) {
+	r := DataRecord[T]{ID: a.id, Version: a.version}
 	if a.source == nil {
-		return nil, fmt.Errorf("%w: it holds no record", ErrBadResponse)
+		return DataRecord[T]{}, fmt.Errorf("%w: it holds no record", ErrBadResponse)
 	}
 	if err := json.Unmarshal(a.source, &r.Value); err != nil {
-		return nil, fmt.Errorf("threatconnect: the record does not fit its type: %w", err)
+		return DataRecord[T]{}, fmt.Errorf("threatconnect: the record does not fit its type: %w", err)
 	}
 	return r, nil
 }

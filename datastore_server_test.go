@@ -28,7 +28,7 @@ func TestDataStoreAgainstTheServer(t *testing.T) {
 	require.NoError(t, store.Put(t.Context(), "a/1", sighting{"www.example.com", 2}))
 	got, err := store.Get(t.Context(), "a/1")
 	require.NoError(t, err)
-	assert.Equal(t, &threatconnect.DataRecord[sighting]{ID: "a/1", Version: 2, Value: sighting{"www.example.com", 2}}, got)
+	assert.Equal(t, threatconnect.DataRecord[sighting]{ID: "a/1", Version: 2, Value: sighting{"www.example.com", 2}}, got)
 	id, err := store.Create(t.Context(), sighting{"www.example.net", 1})
 	require.NoError(t, err)
 	list, err := store.List(t.Context())

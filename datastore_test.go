@@ -68,7 +68,7 @@ func TestDataStoreIsAlwaysAPost(t *testing.T) {
 		want                          any
 	}{
 		"get": {"/a%2Fb", "GET", "", `{"_id":"a/b","_version":"3","found":true,"_source":{"name":"x","hits":2}}`,
-			func(d *DataStore[watched]) (any, error) { return d.Get(t.Context(), "a/b") }, &DataRecord[watched]{ID: "a/b", Version: 3, Value: watched{"x", 2}}},
+			func(d *DataStore[watched]) (any, error) { return d.Get(t.Context(), "a/b") }, DataRecord[watched]{ID: "a/b", Version: 3, Value: watched{"x", 2}}},
 		"put": {"/a%2Fb", "PUT", `{"name":"x"}`, written,
 			func(d *DataStore[watched]) (any, error) { return nil, d.Put(t.Context(), "a/b", watched{Name: "x"}) }, nil},
 		"create": {"/", "POST", `{"name":"x"}`, written,

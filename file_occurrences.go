@@ -31,12 +31,12 @@ func (s FileOccurrencesService) On(ctx context.Context, file Resource) ([]FileOc
 //	API: GET /v2/indicators/files/{indicator}/fileOccurrences/{fileOccurrenceId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s FileOccurrencesService) Get(ctx context.Context, file Resource, occurrenceID int64) (*FileOccurrence, error) {
+func (s FileOccurrencesService) Get(ctx context.Context, file Resource, occurrenceID int64) (FileOccurrence, error) {
 	t, err := s.occurrence(ctx, file, occurrenceID)
 	if err != nil {
-		return nil, err
+		return FileOccurrence{}, err
 	}
-	return one(ctx, s.c, &call{method: http.MethodGet, route: t.route, query: ownerQuery(t.owner)}, []string{"fileOccurrence"}, pointer(readFileOccurrence))
+	return one(ctx, s.c, &call{method: http.MethodGet, route: t.route, query: ownerQuery(t.owner)}, []string{"fileOccurrence"}, readFileOccurrence)
 }
 
 // Add adds an occurrence to a file and returns it with its id. The platform answers dates in UTC.
@@ -46,10 +46,10 @@ func (s FileOccurrencesService) Get(ctx context.Context, file Resource, occurren
 //	API: POST /v2/indicators/files/{indicator}/fileOccurrences
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s FileOccurrencesService) Add(ctx context.Context, file Resource, occurrence FileOccurrence) (*FileOccurrence, error) {
+func (s FileOccurrencesService) Add(ctx context.Context, file Resource, occurrence FileOccurrence) (FileOccurrence, error) {
 	t, err := s.c.targetOfType(ctx, file, TypeFile)
 	if err != nil {
-		return nil, err
+		return FileOccurrence{}, err
 	}
 	t.route = t.route.under("fileOccurrences")
 	return s.send(ctx, http.MethodPost, t, occurrence)
@@ -61,10 +61,10 @@ func (s FileOccurrencesService) Add(ctx context.Context, file Resource, occurren
 //	API: PUT /v2/indicators/files/{indicator}/fileOccurrences/{fileOccurrenceId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s FileOccurrencesService) Update(ctx context.Context, file Resource, occurrence FileOccurrence) (*FileOccurrence, error) {
+func (s FileOccurrencesService) Update(ctx context.Context, file Resource, occurrence FileOccurrence) (FileOccurrence, error) {
 	t, err := s.occurrence(ctx, file, occurrence.ID)
 	if err != nil {
-		return nil, err
+		return FileOccurrence{}, err
 	}
 	return s.send(ctx, http.MethodPut, t, occurrence)
 }
@@ -95,15 +95,15 @@ func (s FileOccurrencesService) occurrence(ctx context.Context, file Resource, o
 	return t, nil
 }
 
-func (s FileOccurrencesService) send(ctx context.Context, method string, t target, o FileOccurrence) (*FileOccurrence, error) {
+func (s FileOccurrencesService) send(ctx context.Context, method string, t target, o FileOccurrence) (FileOccurrence, error) {
 	if o.FileName == "" && o.Path == "" && o.Date.IsZero() {
-		return nil, &ValidationError{Field: "file occurrence", Rule: "is empty", Fix: "set its file name, its path or its date"}
+		return FileOccurrence{}, &ValidationError{Field: "file occurrence", Rule: "is empty", Fix: "set its file name, its path or its date"}
 	}
 	var w wire.Writer
 	o.write(&w)
 	if err := w.Err(); err != nil {
-		return nil, &ValidationError{Field: "file occurrence", Rule: err.Error()}
+		return FileOccurrence{}, &ValidationError{Field: "file occurrence", Rule: err.Error()}
 	}
 	return one(ctx, s.c, &call{method: method, route: t.route, query: ownerQuery(t.owner), body: jsonBody(w.Buf)},
-		[]string{"fileOccurrence"}, pointer(readFileOccurrence))
+		[]string{"fileOccurrence"}, readFileOccurrence)
 }

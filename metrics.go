@@ -91,10 +91,10 @@ func (s MetricsService) List(ctx context.Context) ([]Metric, error) {
 //	API: GET /v2/customMetrics/{metricId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/custom_metrics/custom_metrics.html
-func (s MetricsService) Get(ctx context.Context, name string) (*Metric, error) {
+func (s MetricsService) Get(ctx context.Context, name string) (Metric, error) {
 	r, err := metricNamed(name)
 	if err != nil {
-		return nil, err
+		return Metric{}, err
 	}
 	return s.get(ctx, r)
 }
@@ -104,15 +104,15 @@ func (s MetricsService) Get(ctx context.Context, name string) (*Metric, error) {
 //	API: GET /v2/customMetrics/{metricId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/custom_metrics/custom_metrics.html
-func (s MetricsService) GetByID(ctx context.Context, metricID int64) (*Metric, error) {
+func (s MetricsService) GetByID(ctx context.Context, metricID int64) (Metric, error) {
 	if metricID <= 0 {
-		return nil, &ValidationError{Field: "metric id", Rule: "want a positive number"}
+		return Metric{}, &ValidationError{Field: "metric id", Rule: "want a positive number"}
 	}
 	return s.get(ctx, at("v2", "customMetrics", id(metricID)))
 }
 
-func (s MetricsService) get(ctx context.Context, r route) (*Metric, error) {
-	return one(ctx, s.c, &call{method: http.MethodGet, route: r}, []string{"customMetricConfig"}, pointer(readMetric))
+func (s MetricsService) get(ctx context.Context, r route) (Metric, error) {
+	return one(ctx, s.c, &call{method: http.MethodGet, route: r}, []string{"customMetricConfig"}, readMetric)
 }
 
 // Create creates a metric and returns it with its id. It costs one request and is not tried again
@@ -121,21 +121,21 @@ func (s MetricsService) get(ctx context.Context, r route) (*Metric, error) {
 //	API: POST /v2/customMetrics
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/custom_metrics/custom_metrics.html
-func (s MetricsService) Create(ctx context.Context, metric Metric) (*Metric, error) {
+func (s MetricsService) Create(ctx context.Context, metric Metric) (Metric, error) {
 	name, err := trimmedName("metric name", metric.Name, maxMetricName)
 	if err != nil {
-		return nil, err
+		return Metric{}, err
 	}
 	switch {
 	case metric.DataType == "":
-		return nil, &ValidationError{Field: "metric data type", Rule: "is missing", Fix: "use one of the constants, as MetricSum"}
+		return Metric{}, &ValidationError{Field: "metric data type", Rule: "is missing", Fix: "use one of the constants, as MetricSum"}
 	case metric.Interval == "":
-		return nil, &ValidationError{Field: "metric interval", Rule: "is missing", Fix: "use one of the constants, as MetricDaily"}
+		return Metric{}, &ValidationError{Field: "metric interval", Rule: "is missing", Fix: "use one of the constants, as MetricDaily"}
 	case utf8.RuneCountInString(metric.Description) > maxMetricDescription:
-		return nil, &ValidationError{Field: "metric description", Rule: "is longer than 500 characters", Fix: "shorten it"}
+		return Metric{}, &ValidationError{Field: "metric description", Rule: "is longer than 500 characters", Fix: "shorten it"}
 	}
 	if err := firstError(oneOf("metric data type", metric.DataType, metricDataTypes), oneOf("metric interval", metric.Interval, metricIntervals)); err != nil {
-		return nil, err
+		return Metric{}, err
 	}
 	var w wire.Writer
 	w.BeginObject()
@@ -150,9 +150,9 @@ func (s MetricsService) Create(ctx context.Context, metric Metric) (*Metric, err
 	text(&w, "description", metric.Description)
 	w.EndObject()
 	if err := w.Err(); err != nil {
-		return nil, &ValidationError{Field: "metric description", Rule: err.Error()}
+		return Metric{}, &ValidationError{Field: "metric description", Rule: err.Error()}
 	}
-	return one(ctx, s.c, &call{method: http.MethodPost, route: at("v2", "customMetrics"), body: jsonBody(w.Buf)}, []string{"customMetricConfig"}, pointer(readMetric))
+	return one(ctx, s.c, &call{method: http.MethodPost, route: at("v2", "customMetrics"), body: jsonBody(w.Buf)}, []string{"customMetricConfig"}, readMetric)
 }
 
 // Delete deletes a metric, by its name, with all of its values. It costs one request.
@@ -188,10 +188,10 @@ func (s MetricsService) Add(ctx context.Context, name string, point MetricPoint)
 //	API: POST /v2/customMetrics/{metricId}/data
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/custom_metrics/custom_metrics.html
-func (s MetricsService) AddAndRead(ctx context.Context, name string, point MetricPoint) (*MetricReading, error) {
+func (s MetricsService) AddAndRead(ctx context.Context, name string, point MetricPoint) (MetricReading, error) {
 	call, err := point.call(name)
 	if err != nil {
-		return nil, err
+		return MetricReading{}, err
 	}
 	call.query = url.Values{"returnValue": {"true"}}
 	var m MetricReading
@@ -217,9 +217,9 @@ func (s MetricsService) AddAndRead(ctx context.Context, name string, point Metri
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return MetricReading{}, err
 	}
-	return &m, nil
+	return m, nil
 }
 
 // metricNamed is where the metric of a name is.

@@ -181,13 +181,13 @@ func (s IndicatorsService) Observe(ctx context.Context, indicator Resource, obse
 //	API: GET /v2/indicators/{type}/{indicator}/observationCount
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s IndicatorsService) ObservationCount(ctx context.Context, indicator Resource) (*ObservationCount, error) {
+func (s IndicatorsService) ObservationCount(ctx context.Context, indicator Resource) (ObservationCount, error) {
 	t, err := s.c.targetOfKind(ctx, indicator, kindIndicator)
 	if err != nil {
-		return nil, err
+		return ObservationCount{}, err
 	}
 	return one(ctx, s.c, &call{method: http.MethodGet, route: t.route.under("observationCount"), query: ownerQuery(t.owner)}, []string{"observationCount"},
-		pointer(readObservationCount))
+		readObservationCount)
 }
 
 // ReportFalsePositive reports an indicator as a false positive and returns the count that it has
@@ -197,13 +197,13 @@ func (s IndicatorsService) ObservationCount(ctx context.Context, indicator Resou
 //	API: POST /v2/indicators/{type}/{indicator}/falsePositive
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s IndicatorsService) ReportFalsePositive(ctx context.Context, indicator Resource) (*FalsePositives, error) {
+func (s IndicatorsService) ReportFalsePositive(ctx context.Context, indicator Resource) (FalsePositives, error) {
 	t, err := s.c.targetOfKind(ctx, indicator, kindIndicator)
 	if err != nil {
-		return nil, err
+		return FalsePositives{}, err
 	}
 	return one(ctx, s.c, &call{method: http.MethodPost, route: t.route.under("falsePositive"), query: ownerQuery(t.owner), idempotentPOST: true}, []string{"falsePositive"},
-		pointer(readFalsePositives))
+		readFalsePositives)
 }
 
 // Observed lists the indicators that were seen on a day, the date that day has in its own time zone;

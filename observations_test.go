@@ -29,10 +29,10 @@ func TestObservationsOnTheWire(t *testing.T) {
 	assert.Equal(t, []threatconnect.Observation{{Count: 2, Date: day}}, seen)
 	count, err := c.Indicators.ObservationCount(t.Context(), relatedHost)
 	require.NoError(t, err)
-	assert.Equal(t, &threatconnect.ObservationCount{Count: 9, LastObserved: day, YourCount: 2}, count)
+	assert.Equal(t, threatconnect.ObservationCount{Count: 9, LastObserved: day, YourCount: 2}, count)
 	false1, err := c.Indicators.ReportFalsePositive(t.Context(), relatedHost)
 	require.NoError(t, err)
-	assert.Equal(t, &threatconnect.FalsePositives{Count: 1, LastReported: day}, false1)
+	assert.Equal(t, threatconnect.FalsePositives{Count: 1, LastReported: day}, false1)
 	// The day is that of the time's own zone, whatever it is in UTC.
 	observed, err := c.InOwner("Another Source").Indicators.Observed(t.Context(), day.In(time.FixedZone("", -5*3600)))
 	require.NoError(t, err)

@@ -58,11 +58,11 @@ func (s OwnersService) List(ctx context.Context) ([]Owner, error) {
 //	API: GET /v2/owners/{id}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/owners/owners.html
-func (s OwnersService) Get(ctx context.Context, ownerID int64) (*Owner, error) {
+func (s OwnersService) Get(ctx context.Context, ownerID int64) (Owner, error) {
 	if ownerID < 0 {
-		return nil, &ValidationError{Field: "owner id", Rule: "want 0 or more"}
+		return Owner{}, &ValidationError{Field: "owner id", Rule: "want 0 or more"}
 	}
-	return one(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "owners", id(ownerID))}, []string{"owner"}, pointer(readOwner))
+	return one(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "owners", id(ownerID))}, []string{"owner"}, readOwner)
 }
 
 // Mine reads the API user's own organization, with one request.
@@ -70,8 +70,8 @@ func (s OwnersService) Get(ctx context.Context, ownerID int64) (*Owner, error) {
 //	API: GET /v2/owners/mine
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/owners/owners.html
-func (s OwnersService) Mine(ctx context.Context) (*Owner, error) {
-	return one(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "owners", "mine")}, []string{"owner"}, pointer(readOwner))
+func (s OwnersService) Mine(ctx context.Context) (Owner, error) {
+	return one(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "owners", "mine")}, []string{"owner"}, readOwner)
 }
 
 // Members reads the users of the API user's own organization. It costs one request a 500 users. An
@@ -80,15 +80,15 @@ func (s OwnersService) Mine(ctx context.Context) (*Owner, error) {
 //	API: GET /v2/owners/mine/members
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/owners/owners.html
-func (s OwnersService) Members(ctx context.Context) (*Members, error) {
-	m := &Members{}
+func (s OwnersService) Members(ctx context.Context) (Members, error) {
+	var m Members
 	users, err := listAll(ctx, s.c, at("v2", "owners", "mine", "members"), []string{"user", "members"}, func(r *wire.Reader) User {
 		u := readUser(r)
 		m.Anonymous = m.Anonymous || u.UserName == "" && u.Pseudonym != ""
 		return u
 	})
 	if err != nil {
-		return nil, err
+		return Members{}, err
 	}
 	m.Users = users
 	return m, nil
@@ -122,8 +122,8 @@ func (s OwnersService) AllMetrics(ctx context.Context) ([]OwnerMetric, error) {
 //	API: GET /v2/whoami
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/owners/owners.html
-func (s OwnersService) Whoami(ctx context.Context) (*User, error) {
-	return one(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "whoami")}, []string{"user"}, pointer(readUser))
+func (s OwnersService) Whoami(ctx context.Context) (User, error) {
+	return one(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "whoami")}, []string{"user"}, readUser)
 }
 
 func readOwner(r *wire.Reader) Owner {

@@ -214,7 +214,7 @@ func TestLifeOfAnAdversarysAssets(t *testing.T) {
 				made, err := client.AdversaryAssets.Add(ctx, adversary, threatconnect.AdversaryAsset{Type: typ, Value: v + "x"})
 				require.NoError(t, err)
 				made.Value = v
-				made, err = client.AdversaryAssets.Update(ctx, adversary, *made)
+				made, err = client.AdversaryAssets.Update(ctx, adversary, made)
 				require.NoError(t, err)
 				assert.Equal(t, v, made.Value)
 				got, err := client.AdversaryAssets.Get(ctx, adversary, typ, made.ID)
@@ -222,7 +222,7 @@ func TestLifeOfAnAdversarysAssets(t *testing.T) {
 				assert.Equal(t, made, got)
 				of, err := client.AdversaryAssets.OfType(ctx, adversary, typ)
 				require.NoError(t, err)
-				assert.Equal(t, []threatconnect.AdversaryAsset{*made}, of)
+				assert.Equal(t, []threatconnect.AdversaryAsset{made}, of)
 			}
 			all, err := client.AdversaryAssets.On(ctx, adversary)
 			require.NoError(t, err)

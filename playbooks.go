@@ -48,7 +48,7 @@ type Playbook struct {
 }
 
 // Ref returns what names the playbook in calls: its group xid or, without one, its id.
-func (p *Playbook) Ref() string {
+func (p Playbook) Ref() string {
 	if p.GroupXID != "" || p.ID == 0 {
 		return p.GroupXID
 	}
@@ -149,10 +149,10 @@ func (s PlaybooksService) page(ctx context.Context, o PlaybookSearchOptions, sta
 //	API: GET /v2/playbooks/{idOrGroupXid}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/playbooks/playbooks.html
-func (s PlaybooksService) Get(ctx context.Context, idOrXID string) (*Playbook, error) {
+func (s PlaybooksService) Get(ctx context.Context, idOrXID string) (Playbook, error) {
 	r, err := playbookRoute(idOrXID)
 	if err != nil {
-		return nil, err
+		return Playbook{}, err
 	}
 	return s.one(ctx, &call{method: http.MethodGet, route: r, requireItem: true})
 }
@@ -164,7 +164,7 @@ func (s PlaybooksService) Get(ctx context.Context, idOrXID string) (*Playbook, e
 //	API: POST /v2/playbooks
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/playbooks/playbooks.html
-func (s PlaybooksService) Import(ctx context.Context, pbx []byte) (*Playbook, error) {
+func (s PlaybooksService) Import(ctx context.Context, pbx []byte) (Playbook, error) {
 	return s.upload(ctx, at("v2", "playbooks"), pbx)
 }
 
@@ -175,23 +175,23 @@ func (s PlaybooksService) Import(ctx context.Context, pbx []byte) (*Playbook, er
 //	API: POST /v2/playbooks/{idOrGroupXid}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/playbooks/playbooks.html
-func (s PlaybooksService) AddVersion(ctx context.Context, idOrXID string, pbx []byte) (*Playbook, error) {
+func (s PlaybooksService) AddVersion(ctx context.Context, idOrXID string, pbx []byte) (Playbook, error) {
 	r, err := playbookRoute(idOrXID)
 	if err != nil {
-		return nil, err
+		return Playbook{}, err
 	}
 	return s.upload(ctx, r, pbx)
 }
 
-func (s PlaybooksService) upload(ctx context.Context, r route, pbx []byte) (*Playbook, error) {
+func (s PlaybooksService) upload(ctx context.Context, r route, pbx []byte) (Playbook, error) {
 	text := wire.NewReader(pbx)
 	if text.Kind() != wire.Object {
-		return nil, &ValidationError{Field: "playbook", Rule: "is not a JSON object", Fix: "give the .pbx file that Export writes, not a .tcxp file"}
+		return Playbook{}, &ValidationError{Field: "playbook", Rule: "is not a JSON object", Fix: "give the .pbx file that Export writes, not a .tcxp file"}
 	}
 	text.Skip()
 	text.End()
 	if err := text.Err(); err != nil {
-		return nil, &ValidationError{Field: "playbook", Rule: "is not JSON: " + err.Error()}
+		return Playbook{}, &ValidationError{Field: "playbook", Rule: "is not JSON: " + err.Error()}
 	}
 	return s.one(ctx, &call{method: http.MethodPost, route: r, body: jsonBody(pbx)})
 }
@@ -289,15 +289,15 @@ func (s PlaybooksService) list(ctx context.Context, call *call, start int) (*fou
 }
 
 // one sends a call that is about one playbook.
-func (s PlaybooksService) one(ctx context.Context, call *call) (*Playbook, error) {
+func (s PlaybooksService) one(ctx context.Context, call *call) (Playbook, error) {
 	found, err := s.send(ctx, call)
 	if err != nil {
-		return nil, err
+		return Playbook{}, err
 	}
 	if len(found.items) == 0 {
-		return &Playbook{}, nil
+		return Playbook{}, nil
 	}
-	return &found.items[0], nil
+	return found.items[0], nil
 }
 
 // send sends a call and reads what playbooks its answer holds. How the platform wraps them is not

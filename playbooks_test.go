@@ -38,7 +38,7 @@ func TestPlaybooksAreFoundInAnyWrapping(t *testing.T) {
 			assert.Equal(t, []Playbook{want}, list)
 			got, err := c.Playbooks.Get(t.Context(), "f0e1")
 			require.NoError(t, err)
-			assert.Equal(t, &want, got)
+			assert.Equal(t, want, got)
 			assert.Equal(t, "f0e1", got.Ref())
 		})
 	}
@@ -83,7 +83,7 @@ func TestPlaybooksWithoutSense(t *testing.T) {
 	assert.Len(t, list[0].Extra, 3)
 	assert.Equal(t, "5", list[1].Ref())
 	assert.Len(t, list[1].Extra, 1)
-	assert.Equal(t, "9", (&Playbook{ID: 9}).Ref())
+	assert.Equal(t, "9", Playbook{ID: 9}.Ref())
 }
 
 func TestPlaybookSearch(t *testing.T) {

@@ -64,12 +64,12 @@ func (s SecurityLabelsService) page(ctx context.Context, o SecurityLabelListOpti
 //	API: GET /v2/securityLabels/{securityLabelName}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
-func (s SecurityLabelsService) Get(ctx context.Context, name string) (*SecurityLabel, error) {
+func (s SecurityLabelsService) Get(ctx context.Context, name string) (SecurityLabel, error) {
 	t, err := s.c.labeled(name, "")
 	if err != nil {
-		return nil, err
+		return SecurityLabel{}, err
 	}
-	return one(ctx, s.c, &call{method: http.MethodGet, route: t.route, query: ownerQuery(t.owner)}, []string{"securityLabel"}, pointer(readSecurityLabel))
+	return one(ctx, s.c, &call{method: http.MethodGet, route: t.route, query: ownerQuery(t.owner)}, []string{"securityLabel"}, readSecurityLabel)
 }
 
 // Delete deletes a security label of an owner, and with it takes it off everything that carries it.

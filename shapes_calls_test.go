@@ -23,10 +23,10 @@ var (
 // shapeCalls has the call that reads each body of testdata/shapes.
 var shapeCalls = map[string]shapeCall{
 	"owners_list":             read(func(ctx context.Context, c *tc.Client) ([]tc.Owner, error) { return c.Owners.List(ctx) }),
-	"owner_one":               read(func(ctx context.Context, c *tc.Client) (*tc.Owner, error) { return c.Owners.Mine(ctx) }),
-	"owner_members":           read(func(ctx context.Context, c *tc.Client) (*tc.Members, error) { return c.Owners.Members(ctx) }),
-	"owner_members_anonymous": read(func(ctx context.Context, c *tc.Client) (*tc.Members, error) { return c.Owners.Members(ctx) }),
-	"whoami":                  read(func(ctx context.Context, c *tc.Client) (*tc.User, error) { return c.Owners.Whoami(ctx) }),
+	"owner_one":               read(func(ctx context.Context, c *tc.Client) (tc.Owner, error) { return c.Owners.Mine(ctx) }),
+	"owner_members":           read(func(ctx context.Context, c *tc.Client) (tc.Members, error) { return c.Owners.Members(ctx) }),
+	"owner_members_anonymous": read(func(ctx context.Context, c *tc.Client) (tc.Members, error) { return c.Owners.Members(ctx) }),
+	"whoami":                  read(func(ctx context.Context, c *tc.Client) (tc.User, error) { return c.Owners.Whoami(ctx) }),
 	"owner_metrics":           read(func(ctx context.Context, c *tc.Client) ([]tc.OwnerMetric, error) { return c.Owners.Metrics(ctx, 7) }),
 	"indicators_list": read(func(ctx context.Context, c *tc.Client) (*tc.Page[tc.Indicator], error) {
 		return c.Indicators.List(ctx, nil)
@@ -79,10 +79,10 @@ var shapeCalls = map[string]shapeCall{
 	"observations": read(func(ctx context.Context, c *tc.Client) ([]tc.Observation, error) {
 		return c.Indicators.Observations(ctx, shapeHost)
 	}),
-	"observation_count": read(func(ctx context.Context, c *tc.Client) (*tc.ObservationCount, error) {
+	"observation_count": read(func(ctx context.Context, c *tc.Client) (tc.ObservationCount, error) {
 		return c.Indicators.ObservationCount(ctx, shapeHost)
 	}),
-	"false_positives": read(func(ctx context.Context, c *tc.Client) (*tc.FalsePositives, error) {
+	"false_positives": read(func(ctx context.Context, c *tc.Client) (tc.FalsePositives, error) {
 		return c.Indicators.ReportFalsePositive(ctx, shapeHost)
 	}),
 	"address_resolutions": each(func(ctx context.Context, c *tc.Client) iter.Seq2[*tc.Host, error] {
@@ -97,7 +97,7 @@ var shapeCalls = map[string]shapeCall{
 	"file_occurrences_lone": read(func(ctx context.Context, c *tc.Client) ([]tc.FileOccurrence, error) {
 		return c.FileOccurrences.On(ctx, shapeFile)
 	}),
-	"bulk_status": read(func(ctx context.Context, c *tc.Client) (*tc.BulkStatus, error) {
+	"bulk_status": read(func(ctx context.Context, c *tc.Client) (tc.BulkStatus, error) {
 		return c.Bulk.Status(ctx, "Example Source")
 	}),
 	"bulk_json": each(func(ctx context.Context, c *tc.Client) iter.Seq2[tc.Indicator, error] {
@@ -122,13 +122,13 @@ var shapeCalls = map[string]shapeCall{
 	"adversary_assets_list": read(func(ctx context.Context, c *tc.Client) ([]tc.AdversaryAsset, error) {
 		return c.AdversaryAssets.On(ctx, shapeAdversary)
 	}),
-	"adversary_handle_one": read(func(ctx context.Context, c *tc.Client) (*tc.AdversaryAsset, error) {
+	"adversary_handle_one": read(func(ctx context.Context, c *tc.Client) (tc.AdversaryAsset, error) {
 		return c.AdversaryAssets.Get(ctx, shapeAdversary, tc.AdversaryAssetHandle, 212)
 	}),
-	"adversary_phone_one": read(func(ctx context.Context, c *tc.Client) (*tc.AdversaryAsset, error) {
+	"adversary_phone_one": read(func(ctx context.Context, c *tc.Client) (tc.AdversaryAsset, error) {
 		return c.AdversaryAssets.Get(ctx, shapeAdversary, tc.AdversaryAssetPhoneNumber, 213)
 	}),
-	"adversary_url_one": read(func(ctx context.Context, c *tc.Client) (*tc.AdversaryAsset, error) {
+	"adversary_url_one": read(func(ctx context.Context, c *tc.Client) (tc.AdversaryAsset, error) {
 		return c.AdversaryAssets.Get(ctx, shapeAdversary, tc.AdversaryAssetURL, 214)
 	}),
 	"attributes_list": read(func(ctx context.Context, c *tc.Client) ([]tc.Attribute, error) {
@@ -140,11 +140,11 @@ var shapeCalls = map[string]shapeCall{
 	"labels_list": read(func(ctx context.Context, c *tc.Client) ([]tc.SecurityLabel, error) {
 		return c.SecurityLabels.On(ctx, shapeHost)
 	}),
-	"label_one": read(func(ctx context.Context, c *tc.Client) (*tc.SecurityLabel, error) {
+	"label_one": read(func(ctx context.Context, c *tc.Client) (tc.SecurityLabel, error) {
 		return c.SecurityLabels.Get(ctx, "TLP:AMBER+STRICT")
 	}),
 	"tags_list":  read(func(ctx context.Context, c *tc.Client) (*tc.Page[tc.Tag], error) { return c.Tags.List(ctx, nil) }),
-	"tag_one":    read(func(ctx context.Context, c *tc.Client) (*tc.Tag, error) { return c.Tags.Get(ctx, "Crime") }),
+	"tag_one":    read(func(ctx context.Context, c *tc.Client) (tc.Tag, error) { return c.Tags.Get(ctx, "Crime") }),
 	"tasks_list": read(func(ctx context.Context, c *tc.Client) (*tc.Page[*tc.Task], error) { return c.Tasks.List(ctx, nil) }),
 	"task_one":   read(func(ctx context.Context, c *tc.Client) (*tc.Task, error) { return c.Tasks.Get(ctx, 402, nil) }),
 	"task_groups_under_task": each(func(ctx context.Context, c *tc.Client) iter.Seq2[tc.Group, error] {
@@ -173,7 +173,7 @@ var shapeCalls = map[string]shapeCall{
 	"association_types": read(func(ctx context.Context, c *tc.Client) ([]tc.AssociationTypeInfo, error) {
 		return c.Types.Associations(ctx)
 	}),
-	"association_type_one": read(func(ctx context.Context, c *tc.Client) (*tc.AssociationTypeInfo, error) {
+	"association_type_one": read(func(ctx context.Context, c *tc.Client) (tc.AssociationTypeInfo, error) {
 		return c.Types.Association(ctx, "ASN to CIDR")
 	}),
 	"indicator_types": read(func(ctx context.Context, c *tc.Client) ([]tc.IndicatorTypeInfo, error) {
@@ -199,8 +199,8 @@ var shapeCalls = map[string]shapeCall{
 		return c.Batch.Errors(ctx, 603)
 	}),
 	"metrics_list": read(func(ctx context.Context, c *tc.Client) ([]tc.Metric, error) { return c.Metrics.List(ctx) }),
-	"metric_one":   read(func(ctx context.Context, c *tc.Client) (*tc.Metric, error) { return c.Metrics.Get(ctx, "Calls") }),
-	"metric_reading": read(func(ctx context.Context, c *tc.Client) (*tc.MetricReading, error) {
+	"metric_one":   read(func(ctx context.Context, c *tc.Client) (tc.Metric, error) { return c.Metrics.Get(ctx, "Calls") }),
+	"metric_reading": read(func(ctx context.Context, c *tc.Client) (tc.MetricReading, error) {
 		return c.Metrics.AddAndRead(ctx, "Mails", tc.MetricPoint{Value: new(int64)})
 	}),
 	"playbooks_list": read(func(ctx context.Context, c *tc.Client) ([]tc.Playbook, error) { return c.Playbooks.List(ctx) }),

@@ -64,12 +64,12 @@ func (s TagsService) page(ctx context.Context, o TagListOptions, start, limit in
 //	API: GET /v2/tags/{tagName}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
-func (s TagsService) Get(ctx context.Context, name string) (*Tag, error) {
+func (s TagsService) Get(ctx context.Context, name string) (Tag, error) {
 	t, err := s.c.tagged(name, "")
 	if err != nil {
-		return nil, err
+		return Tag{}, err
 	}
-	return one(ctx, s.c, &call{method: http.MethodGet, route: t.route, query: ownerQuery(t.owner)}, []string{"tag"}, pointer(readTag))
+	return one(ctx, s.c, &call{method: http.MethodGet, route: t.route, query: ownerQuery(t.owner)}, []string{"tag"}, readTag)
 }
 
 // Create creates a tag in an owner and returns it. There is need for it only where a tag has a
@@ -79,10 +79,10 @@ func (s TagsService) Get(ctx context.Context, name string) (*Tag, error) {
 //	API: POST /v2/tags
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
-func (s TagsService) Create(ctx context.Context, tag Tag) (*Tag, error) {
+func (s TagsService) Create(ctx context.Context, tag Tag) (Tag, error) {
 	name, err := CanonicalTag(tag.Name)
 	if err != nil {
-		return nil, err
+		return Tag{}, err
 	}
 	tag.Name = name
 	return s.send(ctx, http.MethodPost, at("v2", "tags"), ownerQuery(s.c.Owner()), tag)
@@ -95,32 +95,32 @@ func (s TagsService) Create(ctx context.Context, tag Tag) (*Tag, error) {
 //	API: PUT /v2/tags/{tagName}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
-func (s TagsService) Update(ctx context.Context, name string, tag Tag) (*Tag, error) {
+func (s TagsService) Update(ctx context.Context, name string, tag Tag) (Tag, error) {
 	t, err := s.c.tagged(name, "")
 	if err != nil {
-		return nil, err
+		return Tag{}, err
 	}
 	switch {
 	case tag.Name != "":
 		if tag.Name, err = CanonicalTag(tag.Name); err != nil {
-			return nil, err
+			return Tag{}, err
 		}
 	case tag.Description == "":
-		return nil, &ValidationError{Field: "tag", Rule: "has nothing to update", Fix: "set its name or its description"}
+		return Tag{}, &ValidationError{Field: "tag", Rule: "has nothing to update", Fix: "set its name or its description"}
 	}
 	return s.send(ctx, http.MethodPut, t.route, ownerQuery(t.owner), tag)
 }
 
-func (s TagsService) send(ctx context.Context, method string, r route, q url.Values, tag Tag) (*Tag, error) {
+func (s TagsService) send(ctx context.Context, method string, r route, q url.Values, tag Tag) (Tag, error) {
 	var w wire.Writer
 	w.BeginObject()
 	text(&w, "name", tag.Name)
 	text(&w, "description", tag.Description)
 	w.EndObject()
 	if err := w.Err(); err != nil {
-		return nil, &ValidationError{Field: "tag description", Rule: err.Error()}
+		return Tag{}, &ValidationError{Field: "tag description", Rule: err.Error()}
 	}
-	return one(ctx, s.c, &call{method: method, route: r, query: q, body: jsonBody(w.Buf)}, []string{"tag"}, pointer(readTag))
+	return one(ctx, s.c, &call{method: method, route: r, query: q, body: jsonBody(w.Buf)}, []string{"tag"}, readTag)
 }
 
 // Delete deletes a tag of an owner, and with it takes it off everything that carries it. It costs

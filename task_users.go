@@ -40,10 +40,10 @@ func (s TaskUsersService) On(ctx context.Context, task Resource) ([]User, error)
 //	API: GET /v2/tasks/{id}/escalatees/{userName}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tasks/tasks.html
-func (s TaskUsersService) Get(ctx context.Context, task Resource, userName string) (*User, error) {
+func (s TaskUsersService) Get(ctx context.Context, task Resource, userName string) (User, error) {
 	name, err := trimmedName("user name", userName, 0)
 	if err != nil {
-		return nil, err
+		return User{}, err
 	}
 	return s.get(ctx, task, value(name))
 }
@@ -55,19 +55,19 @@ func (s TaskUsersService) Get(ctx context.Context, task Resource, userName strin
 //	API: GET /v2/tasks/{id}/escalatees/{escalateeId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tasks/tasks.html
-func (s TaskUsersService) GetByID(ctx context.Context, task Resource, userID int64) (*User, error) {
+func (s TaskUsersService) GetByID(ctx context.Context, task Resource, userID int64) (User, error) {
 	if userID <= 0 {
-		return nil, &ValidationError{Field: "user id", Rule: "want a positive number"}
+		return User{}, &ValidationError{Field: "user id", Rule: "want a positive number"}
 	}
 	return s.get(ctx, task, id(userID))
 }
 
-func (s TaskUsersService) get(ctx context.Context, task Resource, segment any) (*User, error) {
+func (s TaskUsersService) get(ctx context.Context, task Resource, segment any) (User, error) {
 	t, err := s.target(ctx, task)
 	if err != nil {
-		return nil, err
+		return User{}, err
 	}
-	return one(ctx, s.c, &call{method: http.MethodGet, route: t.route.under(s.branch, segment), query: ownerQuery(t.owner)}, []string{"user"}, pointer(readUser))
+	return one(ctx, s.c, &call{method: http.MethodGet, route: t.route.under(s.branch, segment), query: ownerQuery(t.owner)}, []string{"user"}, readUser)
 }
 
 // Add adds users to a task, by their user names. All names are checked before the first is sent. It

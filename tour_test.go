@@ -116,12 +116,12 @@ func drained[T any](w *tour, seq iter.Seq2[T, error]) {
 func (w *tour) owners() {
 	s := w.c.Owners
 	list := got[[]threatconnect.Owner](w)(s.List(w.ctx))
-	got[*threatconnect.Owner](w)(s.Get(w.ctx, list[0].ID))
-	got[*threatconnect.Owner](w)(s.Mine(w.ctx))
-	got[*threatconnect.Members](w)(s.Members(w.ctx))
+	got[threatconnect.Owner](w)(s.Get(w.ctx, list[0].ID))
+	got[threatconnect.Owner](w)(s.Mine(w.ctx))
+	got[threatconnect.Members](w)(s.Members(w.ctx))
 	got[[]threatconnect.OwnerMetric](w)(s.Metrics(w.ctx, list[0].ID))
 	got[[]threatconnect.OwnerMetric](w)(s.AllMetrics(w.ctx))
-	got[*threatconnect.User](w)(s.Whoami(w.ctx))
+	got[threatconnect.User](w)(s.Whoami(w.ctx))
 }
 
 // things makes what the rest of the walk is about.
@@ -154,20 +154,20 @@ func (w *tour) indicators() {
 	got[[]threatconnect.Owner](w)(s.Owners(w.ctx, w.host))
 	w.ok(s.Observe(w.ctx, w.host, threatconnect.Observation{Count: 2}))
 	got[[]threatconnect.Observation](w)(s.Observations(w.ctx, w.host))
-	got[*threatconnect.ObservationCount](w)(s.ObservationCount(w.ctx, w.host))
-	got[*threatconnect.FalsePositives](w)(s.ReportFalsePositive(w.ctx, w.host))
+	got[threatconnect.ObservationCount](w)(s.ObservationCount(w.ctx, w.host))
+	got[threatconnect.FalsePositives](w)(s.ReportFalsePositive(w.ctx, w.host))
 	got[[]threatconnect.ObservedIndicator](w)(s.Observed(w.ctx, time.Time{}))
 	drained(w, s.HostResolutions(w.ctx, w.host, nil))
 	drained(w, s.AddressResolutions(w.ctx, w.address, nil))
 
-	o := got[*threatconnect.FileOccurrence](w)(w.c.FileOccurrences.Add(w.ctx, w.file, threatconnect.FileOccurrence{FileName: "a.bin"}))
+	o := got[threatconnect.FileOccurrence](w)(w.c.FileOccurrences.Add(w.ctx, w.file, threatconnect.FileOccurrence{FileName: "a.bin"}))
 	got[[]threatconnect.FileOccurrence](w)(w.c.FileOccurrences.On(w.ctx, w.file))
-	got[*threatconnect.FileOccurrence](w)(w.c.FileOccurrences.Get(w.ctx, w.file, o.ID))
-	got[*threatconnect.FileOccurrence](w)(w.c.FileOccurrences.Update(w.ctx, w.file, *o))
+	got[threatconnect.FileOccurrence](w)(w.c.FileOccurrences.Get(w.ctx, w.file, o.ID))
+	got[threatconnect.FileOccurrence](w)(w.c.FileOccurrences.Update(w.ctx, w.file, o))
 	w.ok(w.c.FileOccurrences.Remove(w.ctx, w.file, o.ID))
 
 	some(w, w.c.Types.Indicators(w.ctx))
-	got[*threatconnect.IndicatorTypeInfo](w)(w.c.Types.Indicator(w.ctx, "host"))
+	got[threatconnect.IndicatorTypeInfo](w)(w.c.Types.Indicator(w.ctx, "host"))
 	wallets := s.Custom("Wallet")
 	got[*threatconnect.CustomIndicator](w)(wallets.Create(w.ctx, threatconnect.NewCustomIndicator("Wallet", "w1")))
 	drained(w, wallets.Deleted(w.ctx, nil))
@@ -179,9 +179,9 @@ func (w *tour) indicators() {
 	drained(w, s.EmailAddresses.Deleted(w.ctx, nil))
 
 	associations := got[[]threatconnect.AssociationTypeInfo](w)(w.c.Types.Associations(w.ctx))
-	got[*threatconnect.AssociationTypeInfo](w)(w.c.Types.Association(w.ctx, associations[0].Name))
+	got[threatconnect.AssociationTypeInfo](w)(w.c.Types.Association(w.ctx, associations[0].Name))
 	attributes := some(w, w.c.Types.Attributes(w.ctx, nil))
-	got[*threatconnect.AttributeTypeInfo](w)(w.c.Types.Attribute(w.ctx, attributes[0].Name))
+	got[threatconnect.AttributeTypeInfo](w)(w.c.Types.Attribute(w.ctx, attributes[0].Name))
 }
 
 func (w *tour) groups() {
@@ -281,12 +281,12 @@ func (w *tour) reverse() {
 	got[*threatconnect.Victim](w)(labels.Victim(w.ctx, label, w.victim))
 
 	some(w, tags.All(w.ctx, nil))
-	got[*threatconnect.Tag](w)(tags.Create(w.ctx, threatconnect.Tag{Name: "Old"}))
-	got[*threatconnect.Tag](w)(tags.Update(w.ctx, "Old", threatconnect.Tag{Name: "New"}))
-	got[*threatconnect.Tag](w)(tags.Get(w.ctx, "New"))
+	got[threatconnect.Tag](w)(tags.Create(w.ctx, threatconnect.Tag{Name: "Old"}))
+	got[threatconnect.Tag](w)(tags.Update(w.ctx, "Old", threatconnect.Tag{Name: "New"}))
+	got[threatconnect.Tag](w)(tags.Get(w.ctx, "New"))
 	w.ok(tags.Delete(w.ctx, "New"))
 	some(w, labels.All(w.ctx, nil))
-	got[*threatconnect.SecurityLabel](w)(labels.Get(w.ctx, label))
+	got[threatconnect.SecurityLabel](w)(labels.Get(w.ctx, label))
 	w.ok(labels.Delete(w.ctx, "TLP:WHITE"))
 }
 
@@ -295,14 +295,14 @@ func (w *tour) people() {
 	some(w, tasks.All(w.ctx, nil))
 	got[*threatconnect.Task](w)(tasks.Get(w.ctx, w.task.ID, nil))
 	got[*threatconnect.Task](w)(tasks.Update(w.ctx, w.task.ID, threatconnect.TaskUpdate{Status: new(threatconnect.TaskInProgress)}))
-	me := got[*threatconnect.User](w)(w.c.Owners.Whoami(w.ctx)).UserName
+	me := got[threatconnect.User](w)(w.c.Owners.Whoami(w.ctx)).UserName
 	number, ok := w.srv.UserID(me)
 	require.True(w, ok)
 	for _, users := range []threatconnect.TaskUsersService{tasks.Assignees, tasks.Escalatees} {
 		w.ok(users.Add(w.ctx, w.task, me))
 		got[[]threatconnect.User](w)(users.On(w.ctx, w.task))
-		got[*threatconnect.User](w)(users.Get(w.ctx, w.task, me))
-		got[*threatconnect.User](w)(users.GetByID(w.ctx, w.task, number))
+		got[threatconnect.User](w)(users.Get(w.ctx, w.task, me))
+		got[threatconnect.User](w)(users.GetByID(w.ctx, w.task, number))
 		w.ok(users.Remove(w.ctx, w.task, me))
 	}
 	some(w, w.c.Victims.All(w.ctx, nil))
@@ -319,12 +319,12 @@ func (w *tour) people() {
 		threatconnect.AdversaryAssetHandle: "tour", threatconnect.AdversaryAssetPhoneNumber: "555-0100", threatconnect.AdversaryAssetURL: "http://tour.example",
 	} {
 		s := w.c.AdversaryAssets
-		a := got[*threatconnect.AdversaryAsset](w)(s.Add(w.ctx, adversary, threatconnect.AdversaryAsset{Type: typ, Value: value}))
+		a := got[threatconnect.AdversaryAsset](w)(s.Add(w.ctx, adversary, threatconnect.AdversaryAsset{Type: typ, Value: value}))
 		got[[]threatconnect.AdversaryAsset](w)(s.On(w.ctx, adversary))
 		got[[]threatconnect.AdversaryAsset](w)(s.OfType(w.ctx, adversary, typ))
-		got[*threatconnect.AdversaryAsset](w)(s.Get(w.ctx, adversary, typ, a.ID))
+		got[threatconnect.AdversaryAsset](w)(s.Get(w.ctx, adversary, typ, a.ID))
 		a.Type = typ
-		got[*threatconnect.AdversaryAsset](w)(s.Update(w.ctx, adversary, *a))
+		got[threatconnect.AdversaryAsset](w)(s.Update(w.ctx, adversary, a))
 		w.ok(s.Remove(w.ctx, adversary, typ, a.ID))
 	}
 }
@@ -344,7 +344,7 @@ func (w *tour) contents() {
 	got[int64](w)(s.PDF(w.ctx, w.incident, io.Discard))
 
 	w.ok(w.srv.SetBulkReports("Example Organization", threatconnecttest.BulkReports{JSON: true, CSV: true}))
-	got[*threatconnect.BulkStatus](w)(w.c.Bulk.Status(w.ctx, "Example Organization"))
+	got[threatconnect.BulkStatus](w)(w.c.Bulk.Status(w.ctx, "Example Organization"))
 	some(w, w.c.Bulk.JSON(w.ctx, "Example Organization"))
 	some(w, w.c.Bulk.CSV(w.ctx, "Example Organization"))
 }
@@ -363,26 +363,26 @@ func (w *tour) batch() {
 
 func (w *tour) rest() {
 	metrics := w.c.Metrics
-	got[*threatconnect.Metric](w)(metrics.Create(w.ctx, threatconnect.Metric{Name: "Tour", DataType: threatconnect.MetricSum, Interval: threatconnect.MetricDaily}))
+	got[threatconnect.Metric](w)(metrics.Create(w.ctx, threatconnect.Metric{Name: "Tour", DataType: threatconnect.MetricSum, Interval: threatconnect.MetricDaily}))
 	got[[]threatconnect.Metric](w)(metrics.List(w.ctx))
-	got[*threatconnect.Metric](w)(metrics.Get(w.ctx, "Tour"))
+	got[threatconnect.Metric](w)(metrics.Get(w.ctx, "Tour"))
 	w.ok(metrics.Add(w.ctx, "Tour", threatconnect.MetricPoint{Value: new(int64(1))}), metrics.Delete(w.ctx, "Tour"))
 	w.ok(w.c.Notifications.Send(w.ctx, threatconnect.Notification{Type: "Tour", Priority: threatconnect.PriorityLow, Message: "hello", Organization: true}))
 
 	playbooks := w.c.Playbooks
 	pbx := []byte(`{"name":"Tour","definitionVersion":"1.0.0"}`)
-	p := got[*threatconnect.Playbook](w)(playbooks.Import(w.ctx, pbx))
+	p := got[threatconnect.Playbook](w)(playbooks.Import(w.ctx, pbx))
 	name := fmt.Sprint(p.ID)
-	got[*threatconnect.Playbook](w)(playbooks.AddVersion(w.ctx, name, pbx))
+	got[threatconnect.Playbook](w)(playbooks.AddVersion(w.ctx, name, pbx))
 	got[[]threatconnect.Playbook](w)(playbooks.List(w.ctx))
 	some(w, playbooks.SearchAll(w.ctx, &threatconnect.PlaybookSearchOptions{Name: "Tour"}))
-	got[*threatconnect.Playbook](w)(playbooks.Get(w.ctx, name))
+	got[threatconnect.Playbook](w)(playbooks.Get(w.ctx, name))
 	got[int64](w)(playbooks.Export(w.ctx, name, threatconnect.PlaybookPBX, new(bytes.Buffer)))
 	w.ok(playbooks.Activate(w.ctx, name), playbooks.Deactivate(w.ctx, name), playbooks.Delete(w.ctx, name))
 
 	store := got[*threatconnect.DataStore[map[string]string]](w)(threatconnect.DataStoreOf[map[string]string](w.tokens, threatconnect.DataStoreOrganization, "tour"))
 	w.ok(store.Put(w.ctx, "a", map[string]string{"b": "c"}))
-	got[*threatconnect.DataRecord[map[string]string]](w)(store.Get(w.ctx, "a"))
+	got[threatconnect.DataRecord[map[string]string]](w)(store.Get(w.ctx, "a"))
 	got[*threatconnect.Page[threatconnect.DataRecord[map[string]string]]](w)(store.List(w.ctx))
 	got[*threatconnect.Page[threatconnect.DataRecord[map[string]string]]](w)(store.Search(w.ctx, map[string]any{"query": map[string]any{"match_all": map[string]any{}}}))
 	w.ok(store.SetMappings(w.ctx, map[string]any{"properties": map[string]any{}}))

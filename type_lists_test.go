@@ -119,7 +119,7 @@ func TestFileOccurrencesAreWrittenAndRead(t *testing.T) {
 		assert.Equal(t, "b.dll", got.FileName)
 		on, err = o.On(ctx, relatedFile)
 		require.NoError(t, err)
-		assert.Equal(t, []threatconnect.FileOccurrence{*got}, on)
+		assert.Equal(t, []threatconnect.FileOccurrence{got}, on)
 		require.NoError(t, o.Remove(ctx, relatedFile, made.ID))
 		require.ErrorIs(t, second(o.Get(ctx, relatedFile, made.ID)), threatconnect.ErrNotFound)
 		require.ErrorIs(t, o.Remove(ctx, relatedFile, made.ID), threatconnect.ErrNotFound)

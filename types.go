@@ -32,7 +32,7 @@ type ValueInfo struct {
 }
 
 // Labels returns the JSON keys of the values that identify an indicator of the type.
-func (t *IndicatorTypeInfo) Labels() []string {
+func (t IndicatorTypeInfo) Labels() []string {
 	labels := make([]string, 0, len(t.Values))
 	for _, v := range t.Values {
 		if key := cmp.Or(v.Key, v.Label); key != "" {
@@ -69,12 +69,12 @@ func (s TypesService) Indicators(ctx context.Context) iter.Seq2[IndicatorTypeInf
 //	API: GET /v2/types/indicatorTypes/{indicatorType}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s TypesService) Indicator(ctx context.Context, entity string) (*IndicatorTypeInfo, error) {
+func (s TypesService) Indicator(ctx context.Context, entity string) (IndicatorTypeInfo, error) {
 	return one(ctx, s.c, &call{
 		method: http.MethodGet,
 		route:  at("v2", "types", "indicatorTypes", value(entity)),
 		query:  url.Values{"includeAdditional": {"true"}},
-	}, []string{"indicatorType", "indicator"}, pointer(readIndicatorType))
+	}, []string{"indicatorType", "indicator"}, readIndicatorType)
 }
 
 func readIndicatorType(r *wire.Reader) IndicatorTypeInfo {

@@ -59,7 +59,7 @@ func TestIDsThatAreSentHave64Bits(t *testing.T) {
 	const id = math.MaxInt64 - 1
 	group, task, victim := tc.GroupRef{Type: tc.GroupAdversary, ID: id}, tc.TaskRef{ID: id}, tc.VictimRef{ID: id}
 	for want, call := range map[string]func(ctx context.Context, c *tc.Client) error{
-		"GET /v2/owners/N":                         dropped(func(ctx context.Context, c *tc.Client) (*tc.Owner, error) { return c.Owners.Get(ctx, id) }),
+		"GET /v2/owners/N":                         dropped(func(ctx context.Context, c *tc.Client) (tc.Owner, error) { return c.Owners.Get(ctx, id) }),
 		"GET /v2/owners/N/metrics?resultLimit=500": dropped(func(ctx context.Context, c *tc.Client) ([]tc.OwnerMetric, error) { return c.Owners.Metrics(ctx, id) }),
 		"GET /v2/groups/incidents/N?includeAdditional=true": dropped(func(ctx context.Context, c *tc.Client) (*tc.Incident, error) {
 			return c.Groups.Incidents.Get(ctx, id, nil)
@@ -78,7 +78,7 @@ func TestIDsThatAreSentHave64Bits(t *testing.T) {
 			return c.AdversaryAssets.Remove(ctx, group, tc.AdversaryAssetHandle, id)
 		},
 		"POST /v2/tasks/N/victims/N":             func(ctx context.Context, c *tc.Client) error { return c.Associations.Link(ctx, task, victim) },
-		"GET /v2/customMetrics/N":                dropped(func(ctx context.Context, c *tc.Client) (*tc.Metric, error) { return c.Metrics.GetByID(ctx, id) }),
+		"GET /v2/customMetrics/N":                dropped(func(ctx context.Context, c *tc.Client) (tc.Metric, error) { return c.Metrics.GetByID(ctx, id) }),
 		"GET /v2/batch/N?includeAdditional=true": dropped(func(ctx context.Context, c *tc.Client) (*tc.BatchStatus, error) { return c.Batch.Status(ctx, id) }),
 		"DELETE /v2/indicators/files/D41D8CD98F00B204E9800998ECF8427E/fileOccurrences/N": func(ctx context.Context, c *tc.Client) error {
 			return c.FileOccurrences.Remove(ctx, tc.NewFile("d41d8cd98f00b204e9800998ecf8427e"), id)
