@@ -308,7 +308,7 @@ func TestContentIsClosedWhenARequestCannotBeSigned(t *testing.T) {
 	c, err := threatconnect.NewClient("https://tc.example/api", threatconnect.TokenFunc(func(context.Context) (string, time.Time, error) { return "", time.Time{}, sealed }), threatconnect.WithTransport(s))
 	require.NoError(t, err)
 	body := &closes{Reader: strings.NewReader("x")}
-	err = c.Groups.Upload(t.Context(), threatconnect.GroupRef{Type: threatconnect.GroupDocument, ID: 1},
+	err = c.Groups.Documents.Upload(t.Context(), 1,
 		threatconnect.Content{Open: func() (io.ReadCloser, error) { return body, nil }}, nil)
 	require.ErrorIs(t, err, sealed)
 	assert.True(t, body.closed)

@@ -122,7 +122,7 @@ func (w *BatchWriter) uploadFile(ctx context.Context, f *jobFile) error {
 		}
 		return rc, err
 	}
-	t := target{kind: kindGroup, typ: string(f.typ), route: groupDefOf(f.typ).collection().under(value(f.xid)), owner: w.cfg.Owner}
+	t := targetOfXID(groupDefOf(f.typ), f.xid, w.cfg.Owner)
 	try := func() error { return w.s.c.upload(ctx, t, content, UploadOptions{Malware: f.malware}) }
 	if f.content.OneShot {
 		return try()

@@ -37,7 +37,7 @@ func contentOf(t *testing.T, srv *threatconnecttest.Server, xid string) string {
 	g, ok := srv.Group(xid)
 	require.True(t, ok, xid)
 	var got bytes.Buffer
-	_, err := srv.Client().Groups.Download(t.Context(), threatconnect.GroupRef{Type: threatconnect.GroupDocument, ID: g.ID, Owner: batchOwner}, &got)
+	_, err := srv.Client().InOwner(batchOwner).Groups.Documents.Download(t.Context(), g.ID, &got)
 	require.NoError(t, err)
 	return got.String()
 }

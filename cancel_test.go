@@ -130,7 +130,7 @@ var awaits = map[string]func(t *testing.T, ctx context.Context) error{
 	},
 	"a download": func(t *testing.T, ctx context.Context) error {
 		s := &script{steps: steps{breath(strings.Repeat("x", 64<<10), "application/octet-stream")}}
-		_, err := clientOf(t, s).Groups.Download(ctx, threatconnect.GroupRef{Type: threatconnect.GroupDocument, ID: 1}, io.Discard)
+		_, err := clientOf(t, s).Groups.Documents.Download(ctx, 1, io.Discard)
 		return err
 	},
 	"a stream of one's own": func(t *testing.T, ctx context.Context) error {

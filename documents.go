@@ -11,68 +11,163 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// UploadOptions says how a content is uploaded. Nil and the zero value upload what is not malware,
-// whether there is content already or not.
+// DocumentsService reads and writes documents and their content. It is safe for concurrent use.
+type DocumentsService struct{ TypedGroups[*Document] }
+
+// ReportsService reads and writes reports and their content. It is safe for concurrent use.
+type ReportsService struct{ TypedGroups[*Report] }
+
+// SignaturesService reads and writes signatures and their text. It is safe for concurrent use.
+type SignaturesService struct{ TypedGroups[*Signature] }
+
+// UploadOptions says how content is uploaded. Nil and the zero value upload content that is not malware,
+// whether or not there is content already.
 type UploadOptions struct {
-	// Malware says that the content is malware: it must then be a zip whose files are protected with
-	// the document's password. A [*Document] whose Malware is true needs no saying.
+	CallOptions
+	// Malware says that the content is malware. It must then be a zip whose files are protected with the
+	// document's password.
 	Malware bool
-	// Replace says that there is content already. It saves a request where the platform does not
-	// take the content of a document that has some, and is the way to replace content that can be
-	// read only once.
+	// Replace says that there is content already. It saves a request where the platform refuses a
+	// first upload of content that exists, and is the way to replace content that can be read only once.
 	Replace bool
 }
 
-// Upload uploads the content of a document or report, and replaces what it has. document is a
-// [*Document], a [*Report] or a [GroupRef] of one of these types. One that has an XID and no ID, as
-// after a batch import, is named by its xid, which must not look like an id.
+// Upload uploads the content of a document, by the document's id, and replaces the content that it has.
 //
-// The content is streamed. It is refused before anything is sent when it is empty, and when it is
-// malware and not a zip that is protected with a password. The platform takes more than 5 GB only
-// where its administrator has made room for it. It costs one request, and a second one
-// when the platform says that there is content already. Repeating an upload does no harm, so that
-// it is tried again after an unknown outcome, unless the content can be read only once.
+// The content is streamed. Empty content, and malware that is not a zip protected with a password, return a
+// [*ValidationError] before anything is sent. The platform takes more than 5 GB only if its administrator has
+// made room for it. Upload costs one request, and a second one if the platform says that there is content
+// already. It is idempotent and retries after an unknown outcome, unless the content can be read only once.
 //
 //	API: POST /v2/groups/documents/{id}/upload
 //	API: PUT /v2/groups/documents/{id}/upload
+//
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
+func (s DocumentsService) Upload(ctx context.Context, documentID int64, content Content, opts *UploadOptions) error {
+	return s.upload(ctx, documentID, content, opts)
+}
+
+// UploadByXID is [DocumentsService.Upload] for a document that is named by its xid, as after a batch import,
+// which reports no ids. An xid of digits only is refused, because the platform would take it for an id.
+//
+//	API: POST /v2/groups/documents/{id}/upload
+//	API: PUT /v2/groups/documents/{id}/upload
+//
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
+func (s DocumentsService) UploadByXID(ctx context.Context, xid string, content Content, opts *UploadOptions) error {
+	return s.uploadByXID(ctx, xid, content, opts)
+}
+
+// Download writes the content of a document to w, by the document's id, and returns how many bytes that were.
+//
+// The content is streamed, whatever its size. A transfer that breaks off, an empty answer, and a page or a
+// failure in place of the content are errors; w may then hold a part. Download costs one request and retries
+// only while nothing has been written to w.
+//
+//	API: GET /v2/groups/documents/{id}/download
+//
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
+func (s DocumentsService) Download(ctx context.Context, documentID int64, w io.Writer) (int64, error) {
+	return s.download(ctx, documentID, w)
+}
+
+// Upload uploads the content of a report, by the report's id; see [DocumentsService.Upload].
+//
 //	API: POST /v2/groups/reports/{id}/upload
 //	API: PUT /v2/groups/reports/{id}/upload
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
-func (s GroupsService) Upload(ctx context.Context, document Resource, content Content, opts *UploadOptions) error {
-	t, err := s.c.uploadTarget(ctx, document)
+func (s ReportsService) Upload(ctx context.Context, reportID int64, content Content, opts *UploadOptions) error {
+	return s.upload(ctx, reportID, content, opts)
+}
+
+// UploadByXID is [ReportsService.Upload] for a report that is named by its xid; see
+// [DocumentsService.UploadByXID].
+//
+//	API: POST /v2/groups/reports/{id}/upload
+//	API: PUT /v2/groups/reports/{id}/upload
+//
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
+func (s ReportsService) UploadByXID(ctx context.Context, xid string, content Content, opts *UploadOptions) error {
+	return s.uploadByXID(ctx, xid, content, opts)
+}
+
+// Download writes the content of a report to w, by the report's id; see [DocumentsService.Download]. The
+// platform does not document the operation, but its own libraries use it. For a PDF file about a group of any
+// type, use [GroupsService.PDF].
+//
+//	API: GET /v2/groups/reports/{id}/download
+//
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
+func (s ReportsService) Download(ctx context.Context, reportID int64, w io.Writer) (int64, error) {
+	return s.download(ctx, reportID, w)
+}
+
+// Download writes the text of a signature to w, by the signature's id; see [DocumentsService.Download].
+//
+//	API: GET /v2/groups/signatures/{id}/download
+//
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
+func (s SignaturesService) Download(ctx context.Context, signatureID int64, w io.Writer) (int64, error) {
+	return s.download(ctx, signatureID, w)
+}
+
+// Text returns the text of a signature, by the signature's id; the signature itself is read without it. It
+// costs one request. A text that is larger than the client's limit for responses returns
+// [ErrResponseTooLarge].
+//
+//	API: GET /v2/groups/signatures/{id}/download
+//
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
+func (s SignaturesService) Text(ctx context.Context, signatureID int64) (string, error) {
+	if err := s.c.usable(); err != nil {
+		return "", err
+	}
+	w := &textSink{most: s.c.cfg.maxBody}
+	if _, err := s.download(ctx, signatureID, w); err != nil {
+		return "", err
+	}
+	return w.String(), nil
+}
+
+// upload uploads the content of a group, by its id.
+func (s TypedGroups[T]) upload(ctx context.Context, groupID int64, content Content, opts *UploadOptions) error {
+	t, err := s.c.targetOf(ctx, s.ref(groupID))
 	if err != nil {
 		return err
 	}
 	o := copyOf(opts)
-	if d, ok := document.(*Document); ok && d.Malware != nil && *d.Malware {
-		o.Malware = true
-	}
-	return s.c.upload(ctx, t, content, o)
+	return s.c.with(o.CallOptions).upload(ctx, t, content, o)
 }
 
-// uploadTarget returns the document or report that r is, by id or xid.
-func (c *Client) uploadTarget(ctx context.Context, r Resource) (target, error) {
-	var t target
-	var err error
-	if g, ok := r.(Group); ok && !isNil(g) && groupDefOf(g.Type()) != nil && g.Meta().ID == 0 && g.Meta().XID != "" {
-		xid := g.Meta().XID
-		if allDigits(xid) {
-			return t, &ValidationError{Field: "xid", Rule: "consists of digits only, so that the platform would take it for an id", Fix: "set the group's ID instead"}
-		}
-		t = target{
-			kind:  kindGroup,
-			typ:   string(g.Type()),
-			route: groupDefOf(g.Type()).collection().under(value(xid)),
-			owner: c.ownerOr(g.Meta().Owner.Name),
-		}
-	} else if t, err = c.targetOf(ctx, r); err != nil {
-		return t, err
+// uploadByXID uploads the content of a group, by its xid.
+func (s TypedGroups[T]) uploadByXID(ctx context.Context, xid string, content Content, opts *UploadOptions) error {
+	def, err := s.definition()
+	if err != nil {
+		return err
 	}
-	if t.kind != kindGroup || t.typ != string(GroupDocument) && t.typ != string(GroupReport) {
-		return t, &ValidationError{Field: "resource", Rule: "want a document or report, because nothing else has content to upload"}
+	switch {
+	case isBlankText(xid):
+		return &ValidationError{Field: "xid", Rule: "is empty"}
+	case allDigits(xid):
+		return &ValidationError{Field: "xid", Rule: "consists of digits only, so that the platform would take it for an id", Fix: "read the group and upload by its id"}
 	}
-	return t, nil
+	o := copyOf(opts)
+	return s.c.with(o.CallOptions).upload(ctx, targetOfXID(def, xid, s.c.Owner()), content, o)
+}
+
+// targetOfXID returns where a document or report is that is named by its xid.
+func targetOfXID(def *groupDef, xid, owner string) target {
+	return target{kind: kindGroup, typ: string(def.typ), route: def.collection().under(value(xid)), owner: owner}
+}
+
+// download writes the content of a group to w, by its id.
+func (s TypedGroups[T]) download(ctx context.Context, groupID int64, w io.Writer) (int64, error) {
+	t, err := s.c.targetOf(ctx, s.ref(groupID))
+	if err != nil {
+		return 0, err
+	}
+	return s.c.download(ctx, &call{method: http.MethodGet, route: t.route.under("download"), query: ownerQuery(t.owner)}, w, nil)
 }
 
 func (c *Client) upload(ctx context.Context, t target, content Content, o UploadOptions) error {
@@ -110,48 +205,6 @@ func contentExists(err error) bool {
 	return ok && (api.Is(ErrExists) || api.StatusCode == http.StatusUnauthorized && api.Message == "" && api.Foreign != "" && !api.HTML)
 }
 
-// Download writes the content of a document, or the text of a signature, to w and returns how many
-// bytes that were. group is a [*Document], a [*Signature] or a [GroupRef] of one of these types;
-// the platform offers no other content (for reports there is [GroupsService.PDF]).
-//
-// The content is streamed, whatever its size. A transfer that breaks off, an empty answer, a page
-// or a failure in place of the content are errors; w may then hold a part. It costs one request,
-// which is tried again only as long as w has got nothing.
-//
-//	API: GET /v2/groups/documents/{id}/download
-//	API: GET /v2/groups/signatures/{id}/download
-//
-// See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
-func (s GroupsService) Download(ctx context.Context, group Resource, w io.Writer) (int64, error) {
-	t, err := s.c.targetOfKind(ctx, group, kindGroup)
-	if err != nil {
-		return 0, err
-	}
-	if t.typ != string(GroupDocument) && t.typ != string(GroupSignature) {
-		return 0, &ValidationError{Field: "resource", Rule: "want a document or signature, because nothing else has content to download"}
-	}
-	return s.c.download(ctx, &call{method: http.MethodGet, route: t.route.under("download"), query: ownerQuery(t.owner)}, w, nil)
-}
-
-// SignatureText reads the text of a signature, which does not come with the signature itself. It
-// costs one request.
-//
-//	API: GET /v2/groups/signatures/{id}/download
-//
-// See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
-func (s GroupsService) SignatureText(ctx context.Context, signatureID int64) (string, error) {
-	t, err := s.c.targetOf(ctx, GroupRef{Type: GroupSignature, ID: signatureID})
-	if err != nil {
-		return "", err
-	}
-	w := &textSink{most: s.c.cfg.maxBody}
-	_, err = s.c.download(ctx, &call{method: http.MethodGet, route: t.route.under("download"), query: ownerQuery(t.owner)}, w, nil)
-	if err != nil {
-		return "", err
-	}
-	return w.String(), nil
-}
-
 // textSink holds a text up to a size.
 type textSink struct {
 	strings.Builder
@@ -165,9 +218,9 @@ func (t *textSink) Write(p []byte) (int, error) {
 	return t.Builder.Write(p)
 }
 
-// PDF writes the platform's report about a group, a PDF file, to w and returns how many bytes that
-// were. There is none of documents and e-mails, which are refused. What [GroupsService.Download]
-// says about transfers holds here too. It costs one request.
+// PDF writes the platform's report about a group of any type, a PDF file, to w and returns how many bytes that
+// were. Documents and e-mails have none and return a [*ValidationError]. Transfers, errors and retries are those
+// of [DocumentsService.Download]. It costs one request.
 //
 //	API: GET /v2/groups/{type}/{id}/pdf
 //
@@ -186,14 +239,13 @@ func (s GroupsService) PDF(ctx context.Context, group Resource, w io.Writer) (in
 // PublishOptions says what is left out when a group is published. Nil and the zero value leave
 // nothing out.
 type PublishOptions struct {
-	// ExcludeLabels are the names of security labels: what carries one of them is not published.
-	ExcludeLabels []string
-	// ExcludeUnlabeled leaves out what carries no security label.
-	ExcludeUnlabeled bool
+	CallOptions
+	ExcludeLabels    []string // names of security labels: items with one of them are not published
+	ExcludeUnlabeled bool     // whether items without a security label are not published
 }
 
-// Publish publishes a group and what is associated with it. It costs one request, which is not
-// tried again after an unknown outcome.
+// Publish publishes a group and the items that are associated with it. It costs one request and does not
+// retry after an unknown outcome.
 //
 //	API: POST /v2/groups/{type}/{id}/publish
 //
@@ -222,7 +274,7 @@ func (s GroupsService) Publish(ctx context.Context, group Resource, opts *Publis
 	if err := w.Err(); err != nil {
 		return err
 	}
-	_, err = s.c.exchange(ctx, &call{
+	_, err = s.c.with(o.CallOptions).exchange(ctx, &call{
 		method: http.MethodPost, route: t.route.under("publish"), query: ownerQuery(t.owner), body: jsonBody(w.Buf),
 	}, nil, nil)
 	return err

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -37,14 +38,12 @@ func TestContentGoesUpAndComesDown(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			srv, client, g := contentWorld(t, nil, opts...)
-			document := threatconnect.GroupRef{Type: threatconnect.GroupDocument, ID: g.ID}
-			byXID := &threatconnect.Document{GroupMeta: threatconnect.GroupMeta{XID: g.XID}}
 			var w bytes.Buffer
-			_, err := client.Groups.Download(t.Context(), document, &w)
+			_, err := client.Groups.Documents.Download(t.Context(), g.ID, &w)
 			require.ErrorIs(t, err, threatconnect.ErrNotFound)
 
-			require.NoError(t, client.Groups.Upload(t.Context(), byXID, threatconnect.BytesContent(first), nil))
-			n, err := client.Groups.Download(t.Context(), document, &w)
+			require.NoError(t, client.Groups.Documents.UploadByXID(t.Context(), g.XID, threatconnect.BytesContent(first), nil))
+			n, err := client.Groups.Documents.Download(t.Context(), g.ID, &w)
 			require.NoError(t, err)
 			assert.Equal(t, int64(len(first)), n)
 			assert.Equal(t, first, w.Bytes())
@@ -52,7 +51,7 @@ func TestContentGoesUpAndComesDown(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, threatconnect.DocumentSuccess, got.Status)
 
-			require.NoError(t, client.Groups.Upload(t.Context(), got, threatconnect.ReaderContent(bytes.NewReader(second), 0), nil))
+			require.NoError(t, client.Groups.Documents.Upload(t.Context(), got.ID, threatconnect.ReaderContent(bytes.NewReader(second), 0), nil))
 			record, _ := srv.Group(g.XID)
 			assert.Equal(t, second, record.Content)
 		})
@@ -68,7 +67,7 @@ func TestUploadSurvivesFaults(t *testing.T) {
 			t.Parallel()
 			srv, client, g := contentWorld(t, nil)
 			srv.Inject(threatconnecttest.Fault{Kind: kind, Method: http.MethodPost, Times: 2})
-			require.NoError(t, client.Groups.Upload(t.Context(), threatconnect.GroupRef{Type: threatconnect.GroupDocument, ID: g.ID}, threatconnect.BytesContent(content), nil))
+			require.NoError(t, client.Groups.Documents.Upload(t.Context(), g.ID, threatconnect.BytesContent(content), nil))
 			record, _ := srv.Group(g.XID)
 			assert.Equal(t, content, record.Content)
 			assert.Equal(t, 2, srv.FaultCounts()[kind])
@@ -81,12 +80,12 @@ func TestUploadSurvivesFaults(t *testing.T) {
 	// first one's content.
 	srv, client, g := contentWorld(t, nil, threatconnecttest.WithoutUpdateIfExists())
 	srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultLostReply, Method: http.MethodPost})
-	require.NoError(t, client.Groups.Upload(t.Context(), threatconnect.GroupRef{Type: threatconnect.GroupDocument, ID: g.ID}, threatconnect.BytesContent(content), nil))
+	require.NoError(t, client.Groups.Documents.Upload(t.Context(), g.ID, threatconnect.BytesContent(content), nil))
 	require.Len(t, srv.Requests(), 3)
 	assert.Equal(t, http.MethodPut, srv.Requests()[2].Method)
 
 	wrong := srv.ClientAs(threatconnect.HMAC(srv.AccessID(), "wrong"), threatconnect.WithOwner("Example Source"))
-	err := wrong.Groups.Upload(t.Context(), threatconnect.GroupRef{Type: threatconnect.GroupDocument, ID: g.ID}, threatconnect.BytesContent(content), nil)
+	err := wrong.Groups.Documents.Upload(t.Context(), g.ID, threatconnect.BytesContent(content), nil)
 	require.ErrorIs(t, err, threatconnect.ErrSignature)
 	require.Len(t, srv.Requests(), 4, "a refused signature is no reason to put")
 }
@@ -101,14 +100,11 @@ func TestMalwareGoesUpInAProtectedZipOnly(t *testing.T) {
 	require.NoError(t, z.Close())
 
 	srv, client, g := contentWorld(t, map[string]string{"malware": "true", "password": "TCInfected"})
-	document, err := client.Groups.Documents.Get(t.Context(), g.ID, nil)
-	require.NoError(t, err)
-	before := len(srv.Requests())
-	require.ErrorIs(t, client.Groups.Upload(t.Context(), document, threatconnect.BytesContent([]byte("MZ")), nil), threatconnect.ErrValidation)
-	assert.Len(t, srv.Requests(), before)
-	ref := threatconnect.GroupRef{Type: threatconnect.GroupDocument, ID: g.ID}
-	require.ErrorIs(t, client.Groups.Upload(t.Context(), ref, threatconnect.BytesContent([]byte("MZ")), nil), threatconnect.ErrBadRequest, "the platform looks as well")
-	require.NoError(t, client.Groups.Upload(t.Context(), document, threatconnect.BytesContent(b.Bytes()), nil))
+	malware := &threatconnect.UploadOptions{Malware: true}
+	require.ErrorIs(t, client.Groups.Documents.Upload(t.Context(), g.ID, threatconnect.BytesContent([]byte("MZ")), malware), threatconnect.ErrValidation)
+	assert.Empty(t, srv.Requests())
+	require.ErrorIs(t, client.Groups.Documents.Upload(t.Context(), g.ID, threatconnect.BytesContent([]byte("MZ")), nil), threatconnect.ErrBadRequest, "the platform looks as well")
+	require.NoError(t, client.Groups.Documents.Upload(t.Context(), g.ID, threatconnect.BytesContent(b.Bytes()), malware))
 }
 
 func TestDownloadOverFaults(t *testing.T) {
@@ -121,11 +117,10 @@ func TestDownloadOverFaults(t *testing.T) {
 		t.Run(fmt.Sprint(kind), func(t *testing.T) {
 			t.Parallel()
 			srv, client, g := contentWorld(t, nil)
-			ref := threatconnect.GroupRef{Type: threatconnect.GroupDocument, ID: g.ID}
-			require.NoError(t, client.Groups.Upload(t.Context(), ref, threatconnect.BytesContent(content), nil))
+			require.NoError(t, client.Groups.Documents.Upload(t.Context(), g.ID, threatconnect.BytesContent(content), nil))
 			srv.Inject(threatconnecttest.Fault{Kind: kind, Method: http.MethodGet})
 			var w bytes.Buffer
-			n, err := client.Groups.Download(t.Context(), ref, &w)
+			n, err := client.Groups.Documents.Download(t.Context(), g.ID, &w)
 			if whole {
 				require.NoError(t, err)
 				assert.Equal(t, content, w.Bytes())
@@ -144,9 +139,23 @@ func TestSignaturesReportsAndPublications(t *testing.T) {
 	rule := threatconnect.NewSignature("Example", "example.yar", threatconnect.SignatureYARA, "rule example { condition: false } // <é>")
 	made, err := client.Groups.Signatures.Create(t.Context(), rule)
 	require.NoError(t, err)
-	text, err := client.Groups.SignatureText(t.Context(), made.ID)
+	text, err := client.Groups.Signatures.Text(t.Context(), made.ID)
 	require.NoError(t, err)
 	assert.Equal(t, rule.FileText, text)
+
+	report, err := client.Groups.Reports.Create(t.Context(), threatconnect.NewReport("Example", "example.txt"))
+	require.NoError(t, err)
+	var content bytes.Buffer
+	_, err = client.Groups.Reports.Download(t.Context(), report.ID, &content)
+	require.ErrorIs(t, err, threatconnect.ErrNotFound)
+	require.NoError(t, client.Groups.Reports.Upload(t.Context(), report.ID, threatconnect.BytesContent([]byte("A report.")), nil))
+	_, err = client.Groups.Reports.Download(t.Context(), report.ID, &content)
+	require.NoError(t, err)
+	assert.Equal(t, "A report.", content.String())
+	published := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	report, err = client.Groups.Reports.Update(t.Context(), report.ID, threatconnect.GroupUpdate{PublishDate: &published})
+	require.NoError(t, err)
+	assert.Equal(t, published, report.PublishDate)
 
 	var pdf bytes.Buffer
 	n, err := client.Groups.PDF(t.Context(), made, &pdf)

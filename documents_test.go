@@ -66,25 +66,32 @@ func TestUploadSendsBytesAsTheyAre(t *testing.T) {
 	t.Parallel()
 	text := "\x00\xff\r\nexample" + strings.Repeat("x", 100_000)
 	for name, tc := range map[string]struct {
-		document Resource
-		content  Content
-		path     string
-		query    string
-		size     int64
+		upload  func(*Client, Content) error
+		content Content
+		path    string
+		query   string
+		size    int64
 	}{
-		"a document by its id": {GroupRef{Type: GroupDocument, ID: 12, Owner: "Example Source"}, BytesContent([]byte(text)),
+		"a document by its id": {func(c *Client, content Content) error {
+			return c.InOwner("Example Source").Groups.Documents.Upload(t.Context(), 12, content, nil)
+		}, BytesContent([]byte(text)),
 			"/v2/groups/documents/12/upload", "owner=Example%20Source&updateIfExists=true", int64(len(text))},
-		"a report of unknown size": {&Report{GroupMeta: GroupMeta{ID: 13}}, ReaderContent(strings.NewReader(text), 0),
+		"a report of unknown size": {func(c *Client, content Content) error { return c.Groups.Reports.Upload(t.Context(), 13, content, nil) }, ReaderContent(strings.NewReader(text), 0),
 			"/v2/groups/reports/13/upload", "updateIfExists=true", -1},
-		"a document by an awkward xid": {&Document{GroupMeta: GroupMeta{XID: "feed/4 2?:é"}}, BytesContent([]byte(text)),
+		"a document by an awkward xid": {func(c *Client, content Content) error {
+			return c.Groups.Documents.UploadByXID(t.Context(), "feed/4 2?:é", content, nil)
+		}, BytesContent([]byte(text)),
 			"/v2/groups/documents/feed%2F4%202%3F%3A%C3%A9/upload", "updateIfExists=true", int64(len(text))},
+		"a report by its xid": {func(c *Client, content Content) error {
+			return c.InOwner("Example Source").Groups.Reports.UploadByXID(t.Context(), "4-2", content, nil)
+		}, BytesContent([]byte(text)), "/v2/groups/reports/4-2/upload", "owner=Example%20Source&updateIfExists=true", int64(len(text))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c, mock := contentClient(t)
 			var got []sentContent
 			mock.RegisterResponder("POST", contentBase+tc.path+"?"+tc.query, recording(&got, jsonReply(200, `{"status":"Success"}`)))
-			require.NoError(t, c.Groups.Upload(t.Context(), tc.document, tc.content, nil))
+			require.NoError(t, tc.upload(c, tc.content))
 			require.Len(t, got, 1)
 			assert.Equal(t, "application/octet-stream", got[0].contentType)
 			assert.Equal(t, tc.size, got[0].size)
@@ -127,7 +134,7 @@ func TestUploadOfContentThatExists(t *testing.T) {
 			c, mock := contentClient(t)
 			var got []sentContent
 			mock.RegisterNoResponder(recording(&got, tc.answers...))
-			err := c.Groups.Upload(t.Context(), GroupRef{Type: GroupDocument, ID: 12}, tc.content, tc.opts)
+			err := c.Groups.Documents.Upload(t.Context(), 12, tc.content, tc.opts)
 			require.ErrorIs(t, err, tc.err)
 			var methods []string
 			for _, s := range got {
@@ -143,17 +150,14 @@ func TestUploadRefusesBeforeSending(t *testing.T) {
 	t.Parallel()
 	c, mock := contentClient(t)
 	some := BytesContent([]byte("example"))
-	yes := true
 	for name, err := range map[string]error{
-		"an incident":               c.Groups.Upload(t.Context(), GroupRef{Type: GroupIncident, ID: 1}, some, nil),
-		"a host":                    c.Groups.Upload(t.Context(), IndicatorRef{Type: TypeHost, Value: "www.example.com"}, some, nil),
-		"nothing":                   c.Groups.Upload(t.Context(), nil, some, nil),
-		"a nil document":            c.Groups.Upload(t.Context(), (*Document)(nil), some, nil),
-		"a document without id":     c.Groups.Upload(t.Context(), &Document{}, some, nil),
-		"an xid that is like an id": c.Groups.Upload(t.Context(), &Document{GroupMeta: GroupMeta{XID: "42"}}, some, nil),
-		"no bytes":                  c.Groups.Upload(t.Context(), GroupRef{Type: GroupReport, ID: 1}, BytesContent(nil), nil),
-		"bare malware":              c.Groups.Upload(t.Context(), GroupRef{Type: GroupDocument, ID: 1}, some, &UploadOptions{Malware: true}),
-		"a malware document":        c.Groups.Upload(t.Context(), &Document{GroupMeta: GroupMeta{ID: 1}, Malware: &yes}, some, nil),
+		"a document without id":     c.Groups.Documents.Upload(t.Context(), 0, some, nil),
+		"a report with a wrong id":  c.Groups.Reports.Upload(t.Context(), -1, some, nil),
+		"a document without an xid": c.Groups.Documents.UploadByXID(t.Context(), " ", some, nil),
+		"an xid that is like an id": c.Groups.Documents.UploadByXID(t.Context(), "42", some, nil),
+		"no bytes":                  c.Groups.Reports.Upload(t.Context(), 1, BytesContent(nil), nil),
+		"bare malware":              c.Groups.Documents.Upload(t.Context(), 1, some, &UploadOptions{Malware: true}),
+		"bare malware by its xid":   c.Groups.Documents.UploadByXID(t.Context(), "x", some, &UploadOptions{Malware: true}),
 	} {
 		assert.ErrorIs(t, err, ErrValidation, name)
 	}
@@ -176,7 +180,7 @@ func TestUploadOfAWrongSizeNeverArrives(t *testing.T) {
 			c, err := NewClient(srv.URL, Token("t"), WithRetry(RetryPolicy{BaseDelay: 1}))
 			require.NoError(t, err)
 			opened := 0
-			err = c.Groups.Upload(t.Context(), GroupRef{Type: GroupDocument, ID: 1}, Content{Size: size, Open: func() (io.ReadCloser, error) {
+			err = c.Groups.Documents.Upload(t.Context(), 1, Content{Size: size, Open: func() (io.ReadCloser, error) {
 				opened++
 				return io.NopCloser(strings.NewReader(strings.Repeat("x", 100_000))), nil
 			}}, nil)
@@ -200,7 +204,7 @@ func TestUploadStreams(t *testing.T) { // not in parallel: it measures what is a
 	require.NoError(t, err)
 	content := ReaderContent(io.LimitReader(zeros{}, size), 0)
 	before := allocated()
-	require.NoError(t, c.Groups.Upload(t.Context(), GroupRef{Type: GroupDocument, ID: 1}, content, nil))
+	require.NoError(t, c.Groups.Documents.Upload(t.Context(), 1, content, nil))
 	assert.Equal(t, int64(size), came.Load())
 	assert.Less(t, allocated()-before, uint64(size/4), "the content was held in memory")
 }
@@ -230,7 +234,7 @@ func TestDownloadTellsContentFromWhatIsNone(t *testing.T) {
 			c, mock := contentClient(t)
 			mock.RegisterResponder("GET", contentBase+"/v2/groups/documents/12/download?owner=Example%20Source", tc.answer)
 			var w bytes.Buffer
-			n, err := c.Groups.Download(t.Context(), GroupRef{Type: GroupDocument, ID: 12, Owner: "Example Source"}, &w)
+			n, err := c.InOwner("Example Source").Groups.Documents.Download(t.Context(), 12, &w)
 			require.ErrorIs(t, err, tc.err)
 			assert.Equal(t, tc.want, w.String())
 			assert.Equal(t, int64(len(tc.want)), n)
@@ -297,7 +301,7 @@ func TestDownloadRepeatsOnlyWhatNobodyHasSeen(t *testing.T) {
 			c, mock := contentClient(t)
 			var got []sentContent
 			mock.RegisterNoResponder(recording(&got, tc.answers...))
-			n, err := c.Groups.Download(t.Context(), GroupRef{Type: GroupDocument, ID: 12}, tc.to)
+			n, err := c.Groups.Documents.Download(t.Context(), 12, tc.to)
 			require.ErrorIs(t, err, tc.err)
 			assert.Len(t, got, tc.calls)
 			if tc.err == nil {
@@ -321,7 +325,7 @@ func TestSlowReadersDoNotStallAStream(t *testing.T) {
 		time.Sleep(50 * time.Millisecond)
 		return len(p), nil
 	})
-	n, err := c.Groups.Download(t.Context(), GroupRef{Type: GroupDocument, ID: 12}, slow)
+	n, err := c.Groups.Documents.Download(t.Context(), 12, slow)
 	require.NoError(t, err)
 	assert.Equal(t, int64(len(text)), n)
 }
@@ -348,17 +352,19 @@ func TestSignatureText(t *testing.T) {
 	c, mock := contentClient(t, WithMaxResponseBytes(64))
 	text := httpmock.NewStringResponder(200, `{"status":"Failure","message":"a rule can look like this"}`).HeaderSet(http.Header{"Content-Type": {"text/plain"}})
 	mock.RegisterResponder("GET", contentBase+"/v2/groups/signatures/5/download", text)
-	got, err := c.Groups.SignatureText(t.Context(), 5)
+	got, err := c.Groups.Signatures.Text(t.Context(), 5)
 	require.NoError(t, err)
 	assert.Contains(t, got, "a rule can look like this")
 	mock.RegisterResponder("GET", contentBase+"/v2/groups/signatures/6/download", httpmock.NewStringResponder(200, strings.Repeat("x", 65)))
-	_, err = c.Groups.SignatureText(t.Context(), 6)
+	_, err = c.Groups.Signatures.Text(t.Context(), 6)
 	require.ErrorIs(t, err, ErrResponseTooLarge)
-	_, err = c.Groups.SignatureText(t.Context(), 0)
+	_, err = c.Groups.Signatures.Text(t.Context(), 0)
 	require.ErrorIs(t, err, ErrValidation)
-	_, err = c.Groups.Download(t.Context(), GroupRef{Type: GroupReport, ID: 1}, io.Discard)
-	require.ErrorIs(t, err, ErrValidation, "the platform has no download of reports")
-	_, err = c.Groups.Download(t.Context(), GroupRef{Type: GroupDocument, ID: 1}, nil)
+	var w bytes.Buffer
+	_, err = c.Groups.Signatures.Download(t.Context(), 5, &w)
+	require.NoError(t, err)
+	assert.Equal(t, got, w.String())
+	_, err = c.Groups.Documents.Download(t.Context(), 1, nil)
 	require.ErrorIs(t, err, ErrValidation)
 }
 

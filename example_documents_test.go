@@ -11,7 +11,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-func ExampleGroupsService_Upload() {
+func ExampleDocumentsService_Upload() {
 	client := threatconnecttest.New().Client()
 	ctx := context.Background()
 
@@ -21,10 +21,10 @@ func ExampleGroupsService_Upload() {
 	}
 	// For a file, use threatconnect.FileContent: it is streamed, and opened again when a try fails.
 	content := threatconnect.ReaderContent(strings.NewReader("seen on www.example.com\n"), 0)
-	if err := client.Groups.Upload(ctx, document, content, nil); err != nil {
+	if err := client.Groups.Documents.Upload(ctx, document.ID, content, nil); err != nil {
 		log.Fatal(err)
 	}
-	n, err := client.Groups.Download(ctx, document, os.Stdout)
+	n, err := client.Groups.Documents.Download(ctx, document.ID, os.Stdout)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func ExampleGroupsService_Upload() {
 	// 24 bytes
 }
 
-func ExampleGroupsService_SignatureText() {
+func ExampleSignaturesService_Text() {
 	client := threatconnecttest.New().Client()
 	ctx := context.Background()
 
@@ -43,7 +43,7 @@ func ExampleGroupsService_SignatureText() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	text, err := client.Groups.SignatureText(ctx, signature.ID)
+	text, err := client.Groups.Signatures.Text(ctx, signature.ID)
 	if err != nil {
 		log.Fatal(err)
 	}

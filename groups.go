@@ -20,14 +20,14 @@ type GroupsService struct {
 	AttackPatterns  TypedGroups[*AttackPattern]  // ways to attack
 	Campaigns       TypedGroups[*Campaign]       // series of attacks
 	CoursesOfAction TypedGroups[*CourseOfAction] // things to do against attacks
-	Documents       TypedGroups[*Document]       // files kept on the platform
+	Documents       DocumentsService             // files kept on the platform
 	Emails          TypedGroups[*Email]          // e-mails
 	Events          TypedGroups[*Event]          // things that happened and may become incidents
 	Incidents       TypedGroups[*Incident]       // attacks that happened
 	IntrusionSets   TypedGroups[*IntrusionSet]   // attacks with a common hand
 	Malware         TypedGroups[*Malware]        // malware and families of it
-	Reports         TypedGroups[*Report]         // reports
-	Signatures      TypedGroups[*Signature]      // detection rules
+	Reports         ReportsService               // reports
+	Signatures      SignaturesService            // detection rules
 	Tactics         TypedGroups[*Tactic]         // attackers' goals
 	Threats         TypedGroups[*Threat]         // threats
 	Tools           TypedGroups[*Tool]           // legitimate programs that attackers use
@@ -41,14 +41,14 @@ func newGroupsService(s service) GroupsService {
 		AttackPatterns:  TypedGroups[*AttackPattern]{s, GroupAttackPattern},
 		Campaigns:       TypedGroups[*Campaign]{s, GroupCampaign},
 		CoursesOfAction: TypedGroups[*CourseOfAction]{s, GroupCourseOfAction},
-		Documents:       TypedGroups[*Document]{s, GroupDocument},
+		Documents:       DocumentsService{TypedGroups[*Document]{s, GroupDocument}},
 		Emails:          TypedGroups[*Email]{s, GroupEmail},
 		Events:          TypedGroups[*Event]{s, GroupEvent},
 		Incidents:       TypedGroups[*Incident]{s, GroupIncident},
 		IntrusionSets:   TypedGroups[*IntrusionSet]{s, GroupIntrusionSet},
 		Malware:         TypedGroups[*Malware]{s, GroupMalware},
-		Reports:         TypedGroups[*Report]{s, GroupReport},
-		Signatures:      TypedGroups[*Signature]{s, GroupSignature},
+		Reports:         ReportsService{TypedGroups[*Report]{s, GroupReport}},
+		Signatures:      SignaturesService{TypedGroups[*Signature]{s, GroupSignature}},
 		Tactics:         TypedGroups[*Tactic]{s, GroupTactic},
 		Threats:         TypedGroups[*Threat]{s, GroupThreat},
 		Tools:           TypedGroups[*Tool]{s, GroupTool},

@@ -141,7 +141,7 @@ func takeTCP(conn *net.TCPConn) { takeRequest(conn) }
 func TestAConnectionThatIsResetAfterAnUpload(t *testing.T) {
 	t.Parallel()
 	content := threatconnect.BytesContent(bytes.Repeat([]byte("x"), 1<<20))
-	document := threatconnect.GroupRef{Type: threatconnect.GroupDocument, ID: 7}
+	const document = 7
 	for name, tc := range map[string]struct {
 		call func(context.Context, *threatconnect.Client) error
 		want int32
@@ -151,10 +151,10 @@ func TestAConnectionThatIsResetAfterAnUpload(t *testing.T) {
 			return err
 		}, 1},
 		"a document, which may": {func(ctx context.Context, c *threatconnect.Client) error {
-			return c.Groups.Upload(ctx, document, content, nil)
+			return c.Groups.Documents.Upload(ctx, document, content, nil)
 		}, 3},
 		"a document that can be read once": {func(ctx context.Context, c *threatconnect.Client) error {
-			return c.Groups.Upload(ctx, document, threatconnect.ReaderContent(io.LimitReader(endless{}, 1<<20), 1<<20), nil)
+			return c.Groups.Documents.Upload(ctx, document, threatconnect.ReaderContent(io.LimitReader(endless{}, 1<<20), 1<<20), nil)
 		}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -168,7 +168,7 @@ func TestAConnectionThatIsResetAfterAnUpload(t *testing.T) {
 
 func TestAServerThatDoesNotReadAnUpload(t *testing.T) {
 	t.Parallel()
-	document := threatconnect.GroupRef{Type: threatconnect.GroupDocument, ID: 7}
+	const document = 7
 	const size = 64 << 20 // more than the buffers on the way hold
 	for name, content := range map[string]threatconnect.Content{
 		"that can be read again": {Open: func() (io.ReadCloser, error) { return io.NopCloser(io.LimitReader(endless{}, size)), nil }, Size: size},
@@ -181,7 +181,7 @@ func TestAServerThatDoesNotReadAnUpload(t *testing.T) {
 				<-t.Context().Done()
 			})
 			began := time.Now()
-			err := newClient(t, base, threatconnect.WithStallTimeout(200*time.Millisecond)).Groups.Upload(soon(t), document, content, nil)
+			err := newClient(t, base, threatconnect.WithStallTimeout(200*time.Millisecond)).Groups.Documents.Upload(soon(t), document, content, nil)
 			require.ErrorContains(t, err, "no byte moved within the stall timeout")
 			assert.Less(t, time.Since(began), 10*time.Second)
 			want := int32(3)
@@ -199,7 +199,7 @@ func TestAServerThatDoesNotReadAnUpload(t *testing.T) {
 			_, _ = io.WriteString(conn, "HTTP/1.1 413 Request Entity Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 			_, _ = io.Copy(io.Discard, r)
 		})
-		err := newClient(t, base).Groups.Upload(soon(t), document, threatconnect.ReaderContent(io.LimitReader(endless{}, size), size), nil)
+		err := newClient(t, base).Groups.Documents.Upload(soon(t), document, threatconnect.ReaderContent(io.LimitReader(endless{}, size), size), nil)
 		require.ErrorIs(t, err, threatconnect.ErrRequestTooLarge)
 		assert.EqualValues(t, 1, conns.Load())
 	})

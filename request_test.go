@@ -377,7 +377,7 @@ func TestErrorsOfOtherCallsAreNotTheAnswer(t *testing.T) {
 		_, err := c.Owners.Whoami(ctx)
 		return err
 	}
-	document := threatconnect.GroupRef{Type: threatconnect.GroupDocument, ID: 1}
+	const document = 1
 	for name, tc := range map[string]struct {
 		transport http.RoundTripper
 		option    threatconnect.Option
@@ -405,7 +405,7 @@ func TestErrorsOfOtherCallsAreNotTheAnswer(t *testing.T) {
 			transport: &script{steps: steps{answer(503, "busy", "Retry-After", "0")}},
 			call: func(ctx context.Context, c *threatconnect.Client) error {
 				opened := 0
-				return c.Groups.Upload(ctx, document, threatconnect.Content{Open: func() (io.ReadCloser, error) {
+				return c.Groups.Documents.Upload(ctx, document, threatconnect.Content{Open: func() (io.ReadCloser, error) {
 					if opened++; opened > 1 {
 						return nil, others
 					}
@@ -416,7 +416,7 @@ func TestErrorsOfOtherCallsAreNotTheAnswer(t *testing.T) {
 		"a writer": {
 			transport: &script{steps: steps{answer(200, "content", "Content-Type", "application/octet-stream")}},
 			call: func(ctx context.Context, c *threatconnect.Client) error {
-				_, err := c.Groups.Download(ctx, document, writerFunc(func([]byte) (int, error) { return 0, others }))
+				_, err := c.Groups.Documents.Download(ctx, document, writerFunc(func([]byte) (int, error) { return 0, others }))
 				return err
 			},
 		},

@@ -175,7 +175,7 @@ var revealing = map[string]func(context.Context, *threatconnect.Client) error{
 		return err
 	},
 	"a download": func(ctx context.Context, c *threatconnect.Client) error {
-		_, err := c.Groups.Download(ctx, threatconnect.GroupRef{Type: threatconnect.GroupDocument, ID: 1}, io.Discard)
+		_, err := c.Groups.Documents.Download(ctx, 1, io.Discard)
 		return err
 	},
 	"a job": func(ctx context.Context, c *threatconnect.Client) error {

@@ -36,8 +36,7 @@ func TestAThousandGoroutinesDoEverythingAtOnce(t *testing.T) {
 	document, err := srv.AddGroup(threatconnecttest.GroupRecord{Type: "Document", Owner: batchOwner, Name: "Example", XID: "x", Fields: map[string]string{"fileName": "x.bin"}})
 	require.NoError(t, err)
 	content := bytes.Repeat([]byte("x"), 10_000)
-	ref := threatconnect.GroupRef{Type: threatconnect.GroupDocument, ID: document.ID}
-	require.NoError(t, client.Groups.Upload(t.Context(), ref, threatconnect.BytesContent(content), nil))
+	require.NoError(t, client.Groups.Documents.Upload(t.Context(), document.ID, threatconnect.BytesContent(content), nil))
 	all := client.Indicators.Hosts.All(t.Context(), &threatconnect.IndicatorListOptions{
 		Filters: threatconnect.Filters{threatconnect.BySummary.StartsWith("seed")}, ListOptions: threatconnect.ListOptions{Limit: 7, Ahead: 2},
 	})
@@ -103,7 +102,7 @@ func TestAThousandGoroutinesDoEverythingAtOnce(t *testing.T) {
 		},
 		func(int) error {
 			var w bytes.Buffer
-			if _, err := client.Groups.Download(t.Context(), ref, &w); err != nil && !errors.Is(err, threatconnect.ErrBadResponse) {
+			if _, err := client.Groups.Documents.Download(t.Context(), document.ID, &w); err != nil && !errors.Is(err, threatconnect.ErrBadResponse) {
 				return err // a download that broke off is not tried again
 			}
 			return nil

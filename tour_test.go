@@ -334,13 +334,13 @@ func (w *tour) contents() {
 	document := got[*threatconnect.Document](w)(s.Documents.Create(w.ctx, threatconnect.NewDocument("Tour", "tour.txt")))
 	report := got[*threatconnect.Report](w)(s.Reports.Create(w.ctx, threatconnect.NewReport("Tour", "tour.pdf")))
 	signature := got[*threatconnect.Signature](w)(s.Signatures.Create(w.ctx, threatconnect.NewSignature("Tour", "tour.yar", threatconnect.SignatureYARA, "rule tour {}")))
-	for _, r := range []threatconnect.Resource{document, report} {
-		for _, content := range []string{"first", "second"} { // POST, then PUT
-			w.ok(s.Upload(w.ctx, r, threatconnect.BytesContent([]byte(content)), nil))
-		}
+	for _, content := range []string{"first", "second"} { // POST, then PUT
+		w.ok(s.Documents.Upload(w.ctx, document.ID, threatconnect.BytesContent([]byte(content)), nil))
+		w.ok(s.Reports.Upload(w.ctx, report.ID, threatconnect.BytesContent([]byte(content)), nil))
 	}
-	got[int64](w)(s.Download(w.ctx, document, io.Discard))
-	got[string](w)(s.SignatureText(w.ctx, signature.ID))
+	got[int64](w)(s.Documents.Download(w.ctx, document.ID, io.Discard))
+	got[int64](w)(s.Reports.Download(w.ctx, report.ID, io.Discard))
+	got[string](w)(s.Signatures.Text(w.ctx, signature.ID))
 	got[int64](w)(s.PDF(w.ctx, w.incident, io.Discard))
 
 	w.ok(w.srv.SetBulkReports("Example Organization", threatconnecttest.BulkReports{JSON: true, CSV: true}))

@@ -286,9 +286,7 @@ func kindsOfValues() []kindOfValue {
 			return err
 		}), verbatim, inBody("fileName")},
 		kindOfValue{"an xid", "/v2/groups/documents/{id}/upload", said(func(ctx context.Context, c *client, v string) error {
-			d := threatconnect.NewDocument("x", "y")
-			d.XID = v
-			return c.Groups.Upload(ctx, d, threatconnect.BytesContent([]byte("x")), nil)
+			return c.Groups.Documents.UploadByXID(ctx, v, threatconnect.BytesContent([]byte("x")), nil)
 		}), verbatim, inPath(3)},
 		kindOfValue{"the value of an attribute", "/v2/groups/{type}/{id}/attributes", said(func(ctx context.Context, c *client, v string) error {
 			_, err := c.Attributes.Add(ctx, incident, threatconnect.Attribute{Type: "Description", Value: v})

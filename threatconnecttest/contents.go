@@ -20,7 +20,6 @@ const (
 
 func contentRoutes() []route {
 	routes := []route{
-		{method: "GET", pattern: "/v2/groups/documents/{id}/download", handle: (*call).downloadDocument},
 		{method: "GET", pattern: "/v2/groups/signatures/{id}/download", handle: (*call).downloadSignature},
 		{method: "GET", pattern: "/v2/groups/{type}/{id}/pdf", handle: (*call).reportGroup},
 		{method: "POST", pattern: "/v2/groups/{type}/{id}/publish", handle: (*call).publishGroup},
@@ -28,6 +27,7 @@ func contentRoutes() []route {
 	for _, branch := range []string{"documents", "reports"} {
 		upload := func(c *call) *answer { return c.uploadContent(groupTypeByBranch(branch)) }
 		routes = append(routes,
+			route{method: "GET", pattern: "/v2/groups/" + branch + "/{id}/download", handle: func(c *call) *answer { return c.downloadContent(groupTypeByBranch(branch)) }},
 			route{method: "POST", pattern: "/v2/groups/" + branch + "/{id}/upload", handle: upload},
 			route{method: "PUT", pattern: "/v2/groups/" + branch + "/{id}/upload", handle: upload})
 	}
@@ -99,8 +99,8 @@ func protectedZip(b []byte) bool {
 	return false
 }
 
-func (c *call) downloadDocument() *answer {
-	g, bad := c.groupOfType(groupTypeByBranch("documents"))
+func (c *call) downloadContent(t *groupType) *answer {
+	g, bad := c.groupOfType(t)
 	if bad != nil {
 		return bad
 	}
