@@ -2,6 +2,7 @@ package threatconnect
 
 import (
 	"context"
+	"iter"
 	"net/http"
 
 	"github.com/threatconnect-go/threatconnect/internal/wire"
@@ -15,14 +16,18 @@ type AssociationTypeInfo struct {
 	FileAction bool            `json:"fileAction"` // whether it is something that a file does
 }
 
-// Associations lists the association types of the instance: the group types, those between two
-// indicators, and the file actions. It costs one request a 500 types.
+// Associations returns an iterator over the association types of the instance: the group types, those
+// between two indicators, and the file actions. It requests a page only when the loop reaches it. If a
+// request fails, the iterator yields the error and stops.
 //
 //	API: GET /v2/types/associationTypes
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
-func (s TypesService) Associations(ctx context.Context) ([]AssociationTypeInfo, error) {
-	return listAll(ctx, s.c, at("v2", "types", "associationTypes"), []string{"associationType"}, readAssociationType)
+func (s TypesService) Associations(ctx context.Context, opts *ListOptions) iter.Seq2[AssociationTypeInfo, error] {
+	return lister[AssociationTypeInfo]{
+		client: s.c, options: copyOf(opts), route: at("v2", "types", "associationTypes"),
+		keys: []string{"associationType"}, read: readAssociationType,
+	}.all(ctx)
 }
 
 // Association reads one association type by its name, as in "ASN to CIDR". It costs one request.

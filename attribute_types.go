@@ -45,22 +45,17 @@ type AttributeTypeListOptions struct {
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/attributes/attributes.html
 func (s TypesService) Attributes(ctx context.Context, opts *AttributeTypeListOptions) iter.Seq2[AttributeTypeInfo, error] {
 	o := copyOf(opts)
-	return pages(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[AttributeTypeInfo], error) {
-		if o.MaxLength < 0 {
-			return nil, &ValidationError{Field: "maximum length", Rule: "want 1 or more, or 0 for any"}
-		}
-		o := o
-		o.Start, o.Limit = start, limit
-		q, err := optionQuery(o, s.c.Owner())
-		if err != nil {
-			return nil, err
-		}
-		if o.Rules {
-			q.Set("includes", "validationRule")
-		}
-		return list(ctx, s.c.with(o.CallOptions), &call{method: http.MethodGet, route: at("v2", "types", "attributeTypes"), query: q}, limit,
-			[]string{"attributeType"}, readAttributeType)
-	})
+	q, err := optionQuery(o, s.c.Owner())
+	if err == nil && o.MaxLength < 0 {
+		err = &ValidationError{Field: "maximum length", Rule: "want 1 or more, or 0 for any"}
+	}
+	if o.Rules {
+		q.Set("includes", "validationRule")
+	}
+	return lister[AttributeTypeInfo]{
+		client: s.c, options: o.ListOptions, route: at("v2", "types", "attributeTypes"), query: q,
+		keys: []string{"attributeType"}, read: readAttributeType, err: err,
+	}.all(ctx)
 }
 
 // AttributeLengths reads how long the values of each attribute type of an owner may be, in

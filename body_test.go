@@ -364,7 +364,7 @@ func TestAnswersAreBoundedInMemory(t *testing.T) {
 		"hosts":      {repeat(`{"data":{"host":[`, "{}", "]}}"), func(c *threatconnect.Client) error { _, err := c.Indicators.Hosts.List(t.Context(), nil); return err }},
 		"groups":     {repeat(`{"data":{"group":[`, "{}", "]}}"), func(c *threatconnect.Client) error { _, err := c.Groups.List(t.Context(), nil); return err }},
 		"tags":       {repeat(`{"data":{"tag":[`, "{}", "]}}"), func(c *threatconnect.Client) error { _, err := c.Tags.List(t.Context(), nil); return err }},
-		"owners":     {repeat(`{"data":{"owner":[`, "{}", "]}}"), func(c *threatconnect.Client) error { _, err := c.Owners.List(t.Context()); return err }},
+		"owners":     {repeat(`{"data":{"owner":[`, "{}", "]}}"), func(c *threatconnect.Client) error { _, err := c.Owners.List(t.Context(), nil); return err }},
 		"tasks":      {repeat(`{"data":{"task":[`, "{}", "]}}"), func(c *threatconnect.Client) error { _, err := c.Tasks.List(t.Context(), nil); return err }},
 		"additional fields": {repeat(`{"data":{"indicator":[`, `{"lastObserved":null,"a":1}`, "]}}"),
 			func(c *threatconnect.Client) error { _, err := c.Indicators.List(t.Context(), nil); return err }},
@@ -390,7 +390,7 @@ func TestAnswersAreBoundedInMemory(t *testing.T) {
 	}
 	t.Run("playbooks", func(t *testing.T) {
 		s := &script{steps: steps{answer(200, repeat("[", `{"id":1}`, "]"))}}
-		_, err := clientOf(t, s).Playbooks.List(t.Context())
+		_, err := clientOf(t, s).Playbooks.List(t.Context(), nil)
 		require.ErrorIs(t, err, threatconnect.ErrResponseTooLarge)
 	})
 	t.Run("records of the DataStore", func(t *testing.T) {
@@ -417,9 +417,9 @@ func TestALargePageIsRead(t *testing.T) {
 	require.Len(t, page.Items, 10_000)
 
 	owner := `{"id":1,"name":"Example Source"}`
-	owners, err := clientOf(t, &script{steps: steps{answer(200, `{"status":"Success","data":{"owner":[`+strings.Repeat(owner+",", 99_999)+owner+`]}}`)}}).Owners.List(t.Context())
+	owners, err := clientOf(t, &script{steps: steps{answer(200, `{"status":"Success","data":{"owner":[`+strings.Repeat(owner+",", 99_999)+owner+`]}}`)}}).Owners.List(t.Context(), nil)
 	require.NoError(t, err)
-	require.Len(t, owners, 100_000)
+	require.Len(t, owners.Items, 100_000)
 }
 
 func TestAStallDoesNotHideThatNothingWasSent(t *testing.T) {

@@ -153,11 +153,6 @@ func (c *Client) write(ctx context.Context, method string, r route, owner string
 	return err
 }
 
-// listAll reads a whole list that is short by nature, a page at a time.
-func listAll[T any](ctx context.Context, c *Client, r route, keys []string, read func(*wire.Reader) T) ([]T, error) {
-	return Collect(related(ctx, c, target{}, RelatedOptions{}, r, keys, read))
-}
-
 // listOn reads all that hangs on something: what is the key of one of them, and its plural is where
 // they are.
 func listOn[T any](ctx context.Context, c *Client, t target, what string, read func(*wire.Reader) T) ([]T, error) {

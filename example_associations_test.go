@@ -123,7 +123,7 @@ func ExampleFileOccurrencesService() {
 
 func ExampleTypesService_Associations() {
 	client := threatconnecttest.New().Client()
-	types, err := client.Types.Associations(context.Background())
+	types, err := threatconnect.Collect(client.Types.Associations(context.Background(), nil))
 	if err != nil {
 		log.Fatal(err)
 	}

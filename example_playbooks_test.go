@@ -34,8 +34,8 @@ func ExamplePlaybooksService_Export() {
 	if err := playbooks.Activate(ctx, playbook.Ref()); err != nil {
 		log.Fatal(err)
 	}
-	active := &threatconnect.PlaybookSearchOptions{Status: threatconnect.PlaybookActive}
-	for playbook, err := range playbooks.SearchAll(ctx, active) {
+	active := &threatconnect.PlaybookListOptions{Status: threatconnect.PlaybookActive}
+	for playbook, err := range playbooks.All(ctx, active) {
 		if err != nil {
 			log.Fatal(err)
 		}

@@ -29,7 +29,7 @@ func TestFiltersOnTheWire(t *testing.T) {
 		s := &script{steps: steps{answer(200, successes)}}
 		_, err := clientOf(t, s).Indicators.List(t.Context(), &threatconnect.IndicatorListOptions{Filters: f, Include: threatconnect.Include{}})
 		require.NoError(t, err)
-		assert.Equal(t, want+"includeAdditional=true", s.sent[0].URL.RawQuery)
+		assert.Equal(t, want+"includeAdditional=true&resultLimit=500", s.sent[0].URL.RawQuery)
 	}
 	s := &script{steps: steps{answer(200, successes)}}
 	_, err := clientOf(t, s).InOwner("Example Source").Indicators.List(t.Context(), &threatconnect.IndicatorListOptions{
@@ -89,7 +89,7 @@ func TestFiltersOfOneTypeOnly(t *testing.T) {
 		"/api/v2/groups/campaigns?filters=firstSeen%3E1970-01-01T00%3A00%3A00Z", "/api/v2/groups/documents?filters=fileType%3Dpdf,name%5EA",
 		"/api/v2/groups/incidents?filters=eventDate%3C1970-01-01T00%3A00%3A00Z",
 	} {
-		assert.Equal(t, want, s.sent[i].URL.RequestURI())
+		assert.Equal(t, want+"&resultLimit=500", s.sent[i].URL.RequestURI())
 	}
 }
 

@@ -136,11 +136,7 @@ func (s TypedGroups[T]) Get(ctx context.Context, groupID int64, opts *GroupGetOp
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
 func (s TypedGroups[T]) List(ctx context.Context, opts *GroupListOptions) (*Page[T], error) {
 	o := copyOf(opts)
-	p, err := s.page(ctx, o, o.Start, o.Limit)
-	if err != nil {
-		return nil, err
-	}
-	return &p.Page, nil
+	return onePage(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[T], error) { return s.page(ctx, o, start, limit) })
 }
 
 // All reads all of the type's groups, one request a page, each when it is needed. An error ends
@@ -214,11 +210,7 @@ func (s TypedGroups[T]) Delete(ctx context.Context, groupID int64) error {
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
 func (s GroupsService) List(ctx context.Context, opts *GroupListOptions) (*Page[Group], error) {
 	o := copyOf(opts)
-	p, err := s.page(ctx, o, o.Start, o.Limit)
-	if err != nil {
-		return nil, err
-	}
-	return &p.Page, nil
+	return onePage(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[Group], error) { return s.page(ctx, o, start, limit) })
 }
 
 // All reads the groups of all types, one request a page, each when it is needed. An error ends the

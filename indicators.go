@@ -156,11 +156,7 @@ func (s TypedIndicators[T]) Get(ctx context.Context, indicator string, opts *Ind
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s TypedIndicators[T]) List(ctx context.Context, opts *IndicatorListOptions) (*Page[T], error) {
 	o := copyOf(opts)
-	p, err := s.page(ctx, o, o.Start, o.Limit)
-	if err != nil {
-		return nil, err
-	}
-	return &p.Page, nil
+	return onePage(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[T], error) { return s.page(ctx, o, start, limit) })
 }
 
 // All reads all of the type's indicators, one request a page, each when it is needed. An error ends
@@ -247,11 +243,9 @@ func (s TypedIndicators[T]) Delete(ctx context.Context, indicator string) error 
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s IndicatorsService) List(ctx context.Context, opts *IndicatorListOptions) (*Page[Indicator], error) {
 	o := copyOf(opts)
-	p, err := s.page(ctx, o, o.Start, o.Limit)
-	if err != nil {
-		return nil, err
-	}
-	return &p.Page, nil
+	return onePage(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[Indicator], error) {
+		return s.page(ctx, o, start, limit)
+	})
 }
 
 // All reads the indicators of all types, one request a page, each when it is needed. An error ends

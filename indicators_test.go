@@ -142,7 +142,7 @@ func TestCustomTypes(t *testing.T) {
 		relatedStep{method: "POST", target: "/v2/indicators/wallets?owner=Example%20Source", body: `{"Coin":"BTC","Id":"1/a","rating":3}`, answer: one},
 		relatedStep{target: "/v2/indicators/wallets/BTC%20%3A%201%2Fa?includeAdditional=true&owner=Example%20Source", answer: one},
 		relatedStep{target: "/v2/indicators/wallets/BTC%20%3A%201%2Fa?includeAdditional=true&owner=Example%20Source", answer: one},
-		relatedStep{target: "/v2/indicators/wallets?includeAdditional=true&owner=Example%20Source", answer: `{"status":"Success","data":{"wallet":[{"summary":"ETH : 2"}]}}`},
+		relatedStep{target: "/v2/indicators/wallets?includeAdditional=true&owner=Example%20Source&resultLimit=500", answer: `{"status":"Success","data":{"wallet":[{"summary":"ETH : 2"}]}}`},
 	)
 	s := c.Indicators.Custom("Wallet")
 	w := threatconnect.NewCustomIndicator("Wallet", "BTC", "1/a")

@@ -1,19 +1,27 @@
 package threatconnect
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
+	"maps"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// ListOptions says which part of a list is asked for.
+// ListOptions selects the part of a list to read. Nil and the zero value select all of it for All and
+// the first page for List.
 type ListOptions struct {
 	CallOptions
 	// Start is the offset of the first item, from 0. Offsets move when the data changes.
 	Start int `url:"resultStart,omitempty"`
-	// Limit is the number of items a page: 1 to 10,000, on old instances to 500. 0 means the
-	// platform's 100 for List, and 500 for All. Where the platform does not say how long a list is,
-	// a page of 100 items or more is not taken for the last: All then sends one more request.
+	// Limit is the number of items per page: 1 to 10,000, on old instances to 500. 0 means 500. If the
+	// platform does not send the size of a list, All does not take a page of 100 items or more for the
+	// last and sends one more request.
 	Limit int `url:"resultLimit,omitempty"`
 	// Ahead is how many pages All asks for at the same time, while the items before them are used:
 	// 0 to 32. 0 means that a page is asked for when it is needed. The first page always comes
@@ -26,7 +34,7 @@ type ListOptions struct {
 const (
 	maxPageSize     = 10_000
 	minPageCap      = 100 // the platform's default: no version cuts pages to fewer items than this
-	defaultPageSize = 500 // for All: what every version of the platform accepts
+	defaultPageSize = 500 // every version of the platform accepts it
 	maxAhead        = 32
 )
 
@@ -73,13 +81,62 @@ type page[T any] struct {
 	print uint64 // fingerprint, by which a repeated page is recognized
 }
 
+// onePage fetches the page that o selects.
+func onePage[T any](ctx context.Context, o ListOptions, fetch fetchPage[T]) (*Page[T], error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	p, err := fetch(ctx, o.Start, cmp.Or(o.Limit, defaultPageSize))
+	if err != nil {
+		return nil, err
+	}
+	return &p.Page, nil
+}
+
+// lister reads a list of the platform: one page of it, or all.
+type lister[T any] struct {
+	client  *Client // with the options of the call
+	options ListOptions
+	route   route
+	query   url.Values // without start and limit
+	keys    []string   // under which the items can be
+	read    func(*wire.Reader) T
+	err     error // why the list cannot be read
+}
+
+func (l lister[T]) list(ctx context.Context) (*Page[T], error) {
+	return onePage(ctx, l.options, l.page)
+}
+
+func (l lister[T]) all(ctx context.Context) iter.Seq2[T, error] { return pages(ctx, l.options, l.page) }
+
+func (l lister[T]) page(ctx context.Context, start, limit int) (*page[T], error) {
+	if l.err != nil {
+		return nil, l.err
+	}
+	call := &call{method: http.MethodGet, route: l.route, query: pageQuery(l.query, start, limit)}
+	return list(ctx, l.client.with(l.options.CallOptions), call, limit, l.keys, l.read)
+}
+
+// pageQuery returns a copy of the query of a list that selects one page.
+func pageQuery(q url.Values, start, limit int) url.Values {
+	q = maps.Clone(q)
+	if q == nil {
+		q = make(url.Values, 2)
+	}
+	q.Del("resultStart")
+	if start > 0 {
+		q.Set("resultStart", strconv.Itoa(start))
+	}
+	q.Set("resultLimit", strconv.Itoa(limit))
+	return q
+}
+
 // pages iterates over all items from o.Start on. It asks for nothing before it is ranged over, and
 // for a page only when the items before it were taken, or o.Ahead pages sooner. It can be ranged
 // over any number of times.
 func pages[T any](ctx context.Context, o ListOptions, fetch fetchPage[T]) iter.Seq2[T, error] {
-	if o.Limit == 0 {
-		o.Limit = defaultPageSize
-	}
+	o.Limit = cmp.Or(o.Limit, defaultPageSize)
 	return func(yield func(T, error) bool) {
 		if err := o.check(); err != nil {
 			var zero T

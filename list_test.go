@@ -231,14 +231,14 @@ func TestForeignAnswersEndNoList(t *testing.T) {
 			for what, list := range map[string]func() error{
 				"indicators": func() error { _, err := untilError(c.Indicators.All(t.Context(), nil)); return err },
 				"a page":     func() error { _, err := c.Groups.List(t.Context(), nil); return err },
-				"owners":     func() error { _, err := c.Owners.List(t.Context()); return err },
+				"owners":     func() error { _, err := c.Owners.List(t.Context(), nil); return err },
 				"tags":       func() error { _, err := c.Tags.On(t.Context(), host); return err },
 				"groups of an indicator": func() error {
 					_, err := untilError(c.Associations.Groups(t.Context(), host, nil))
 					return err
 				},
-				"playbooks":       func() error { _, err := c.Playbooks.List(t.Context()); return err },
-				"found playbooks": func() error { _, err := untilError(c.Playbooks.SearchAll(t.Context(), nil)); return err },
+				"playbooks":       func() error { _, err := c.Playbooks.List(t.Context(), nil); return err },
+				"found playbooks": func() error { _, err := untilError(c.Playbooks.All(t.Context(), nil)); return err },
 			} {
 				require.Error(t, list(), what)
 			}
@@ -360,6 +360,51 @@ func TestListOptionsOutOfRange(t *testing.T) {
 	assert.Empty(t, p.asked)
 }
 
+// List and All ask for pages of the same size, in every service.
+func TestTheDefaultLimitIsTheSameForListAndAll(t *testing.T) {
+	t.Parallel()
+	s := &script{steps: steps{answer(200, successes)}}
+	c := clientOf(t, s)
+	ctx := t.Context()
+	for name, call := range map[string]func() (any, error){
+		"indicators":           func() (any, error) { return c.Indicators.List(ctx, nil) },
+		"all indicators":       func() (any, error) { return threatconnect.Collect(c.Indicators.All(ctx, nil)) },
+		"hosts":                func() (any, error) { return c.Indicators.Hosts.List(ctx, nil) },
+		"groups":               func() (any, error) { return c.Groups.List(ctx, nil) },
+		"incidents":            func() (any, error) { return c.Groups.Incidents.List(ctx, nil) },
+		"tasks":                func() (any, error) { return c.Tasks.List(ctx, nil) },
+		"victims":              func() (any, error) { return c.Victims.List(ctx, nil) },
+		"tags":                 func() (any, error) { return c.Tags.List(ctx, nil) },
+		"all tags":             func() (any, error) { return threatconnect.Collect(c.Tags.All(ctx, nil)) },
+		"labels":               func() (any, error) { return c.SecurityLabels.List(ctx, nil) },
+		"owners":               func() (any, error) { return c.Owners.List(ctx, nil) },
+		"all owners":           func() (any, error) { return threatconnect.Collect(c.Owners.All(ctx, nil)) },
+		"owner metrics":        func() (any, error) { return threatconnect.Collect(c.Owners.Metrics(ctx, 7, nil)) },
+		"metrics":              func() (any, error) { return c.Metrics.List(ctx, nil) },
+		"all metrics":          func() (any, error) { return threatconnect.Collect(c.Metrics.All(ctx, nil)) },
+		"all playbooks":        func() (any, error) { return threatconnect.Collect(c.Playbooks.All(ctx, nil)) },
+		"playbooks of a name":  func() (any, error) { return c.Playbooks.List(ctx, &threatconnect.PlaybookListOptions{Name: "a"}) },
+		"types of indicators":  func() (any, error) { return threatconnect.Collect(c.Types.Indicators(ctx, nil)) },
+		"types of attributes":  func() (any, error) { return threatconnect.Collect(c.Types.Attributes(ctx, nil)) },
+		"types of association": func() (any, error) { return threatconnect.Collect(c.Types.Associations(ctx, nil)) },
+	} {
+		s.sent = nil
+		_, err := call()
+		require.NoError(t, err, name)
+		require.Len(t, s.sent, 1, name)
+		assert.Equal(t, "500", s.sent[0].URL.Query().Get("resultLimit"), name)
+		assert.False(t, s.sent[0].URL.Query().Has("resultStart"), name)
+	}
+	// Options are copied: what happens to them after the call changes nothing.
+	opts := &threatconnect.TagListOptions{Filters: threatconnect.Filters{threatconnect.ByName.Is("a")}}
+	all := c.Tags.All(ctx, opts)
+	opts.Filters[0] = threatconnect.ByName.Is("b")
+	s.sent = nil
+	_, err := threatconnect.Collect(all)
+	require.NoError(t, err)
+	assert.Equal(t, "name=a", s.sent[0].URL.Query().Get("filters"))
+}
+
 func TestALimitThatThePlatformRefusesIsSaid(t *testing.T) {
 	t.Parallel()
 	const old = "The resultStart and resultLimit query parameters must be integers and the maximum value for resultLimit is 500"
@@ -432,7 +477,7 @@ func TestNothingFoundIsAnEmptyList(t *testing.T) {
 	// A page that is not the API's, and a thing that may be missing, are no empty lists.
 	_, err := threatconnect.Collect(clientOf(t, &script{steps: steps{answer(404, "<html>")}}).Indicators.All(t.Context(), nil))
 	require.ErrorIs(t, err, threatconnect.ErrNotFound)
-	_, err = clientOf(t, &script{steps: steps{answer(404, `{"message":"The requested resource was not found"}`)}}).Owners.Metrics(t.Context(), 7)
+	_, err = threatconnect.Collect(clientOf(t, &script{steps: steps{answer(404, `{"message":"The requested resource was not found"}`)}}).Owners.Metrics(t.Context(), 7, nil))
 	require.ErrorIs(t, err, threatconnect.ErrNotFound)
 }
 

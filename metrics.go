@@ -3,6 +3,7 @@ package threatconnect
 import (
 	"context"
 	"fmt"
+	"iter"
 	"net/http"
 	"net/url"
 	"time"
@@ -76,13 +77,27 @@ const (
 // Metrics have no owner to choose and cannot be changed, only deleted and created anew.
 type MetricsService struct{ service }
 
-// List reads all metrics. It costs one request a 500 metrics.
+// List reads one page of the metrics. It costs one request.
 //
 //	API: GET /v2/customMetrics
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/custom_metrics/custom_metrics.html
-func (s MetricsService) List(ctx context.Context) ([]Metric, error) {
-	return listAll(ctx, s.c, at("v2", "customMetrics"), []string{"customMetricConfig"}, readMetric)
+func (s MetricsService) List(ctx context.Context, opts *ListOptions) (*Page[Metric], error) {
+	return s.lister(opts).list(ctx)
+}
+
+// All returns an iterator over the metrics and requests a page only when the loop reaches it. If a
+// request fails, the iterator yields the error and stops.
+//
+//	API: GET /v2/customMetrics
+//
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/custom_metrics/custom_metrics.html
+func (s MetricsService) All(ctx context.Context, opts *ListOptions) iter.Seq2[Metric, error] {
+	return s.lister(opts).all(ctx)
+}
+
+func (s MetricsService) lister(opts *ListOptions) lister[Metric] {
+	return lister[Metric]{client: s.c, options: copyOf(opts), route: at("v2", "customMetrics"), keys: []string{"customMetricConfig"}, read: readMetric}
 }
 
 // Get reads one metric by its name. One that does not exist is an error that matches [ErrNotFound].

@@ -26,9 +26,9 @@ func TestMetricsAreReadAndWritten(t *testing.T) {
 		peopleCall{method: "DELETE", target: "/v2/customMetrics/alerts%2Fday"},
 	)
 	want := threatconnect.Metric{ID: 3, Name: "alerts/day", DataType: threatconnect.MetricSum, Interval: threatconnect.MetricDaily, Keyed: true, Description: "d"}
-	all, err := client.Metrics.List(t.Context())
+	all, err := client.Metrics.List(t.Context(), nil)
 	require.NoError(t, err)
-	assert.Equal(t, []threatconnect.Metric{want}, all)
+	assert.Equal(t, []threatconnect.Metric{want}, all.Items)
 	got, err := client.Metrics.Get(t.Context(), " alerts/day")
 	require.NoError(t, err)
 	assert.Equal(t, want, got)
@@ -131,9 +131,9 @@ func TestLifeOfAMetric(t *testing.T) {
 			t.Parallel()
 			srv := threatconnecttest.New(threatconnecttest.WithOddities(odd))
 			client, ctx := srv.Client(), t.Context()
-			none, err := client.Metrics.List(ctx)
+			none, err := client.Metrics.List(ctx, nil)
 			require.NoError(t, err)
-			assert.Empty(t, none)
+			assert.Empty(t, none.Items)
 			made, err := client.Metrics.Create(ctx, threatconnect.Metric{Name: "Alerts / day", DataType: threatconnect.MetricSum, Interval: threatconnect.MetricDaily, Keyed: true})
 			require.NoError(t, err)
 			_, err = client.Metrics.Create(ctx, made)

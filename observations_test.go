@@ -59,7 +59,7 @@ func TestIndicatorTypesOnTheWire(t *testing.T) {
 			{"name":"Host","custom":"false","parsable":"true","apiBranch":"hosts","apiEntity":"host","keys":{"key1":"hostName"},"regexes":"x"}]}}`},
 		relatedStep{target: "/v2/types/indicatorTypes/user%2FAgent?includeAdditional=true", answer: `{"data":{"indicatorType":{"name":"User Agent"}}}`},
 	)
-	got, err := threatconnect.Collect(c.Types.Indicators(t.Context()))
+	got, err := threatconnect.Collect(c.Types.Indicators(t.Context(), nil))
 	require.NoError(t, err)
 	require.Len(t, got, 2)
 	assert.Equal(t, []string{"Key Name", "Value Name", "Value Type"}, got[0].Labels())

@@ -102,7 +102,7 @@ func TestWhatOptionsSend(t *testing.T) {
 	// An owner is a query value like any other.
 	_, err = c.InOwner("A & owner=B").Indicators.Hosts.List(t.Context(), &threatconnect.IndicatorListOptions{Include: threatconnect.Include{OmitAdditional: true}})
 	require.NoError(t, err)
-	assert.Equal(t, "createActivityLog=false&owner=A%20%26%20owner%3DB", s.sent[1].URL.RawQuery)
+	assert.Equal(t, "createActivityLog=false&owner=A%20%26%20owner%3DB&resultLimit=500", s.sent[1].URL.RawQuery)
 	q, err := url.ParseQuery(s.sent[1].URL.RawQuery)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"A & owner=B"}, q["owner"])

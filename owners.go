@@ -2,6 +2,7 @@ package threatconnect
 
 import (
 	"context"
+	"iter"
 	"net/http"
 
 	"github.com/threatconnect-go/threatconnect/internal/wire"
@@ -44,13 +45,27 @@ type Members struct {
 // OwnersService reads owners and users. It is safe for concurrent use.
 type OwnersService struct{ service }
 
-// List reads all owners that the API user can see. It costs one request a 500 owners.
+// List reads one page of the owners that the API user can see. It costs one request.
 //
 //	API: GET /v2/owners
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/owners/owners.html
-func (s OwnersService) List(ctx context.Context) ([]Owner, error) {
-	return listAll(ctx, s.c, at("v2", "owners"), []string{"owner"}, readOwner)
+func (s OwnersService) List(ctx context.Context, opts *ListOptions) (*Page[Owner], error) {
+	return s.lister(opts).list(ctx)
+}
+
+// All returns an iterator over the owners that the API user can see and requests a page only when the
+// loop reaches it. If a request fails, the iterator yields the error and stops.
+//
+//	API: GET /v2/owners
+//
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/owners/owners.html
+func (s OwnersService) All(ctx context.Context, opts *ListOptions) iter.Seq2[Owner, error] {
+	return s.lister(opts).all(ctx)
+}
+
+func (s OwnersService) lister(opts *ListOptions) lister[Owner] {
+	return lister[Owner]{client: s.c, options: copyOf(opts), route: at("v2", "owners"), keys: []string{"owner"}, read: readOwner}
 }
 
 // Get reads one owner by its id, with one request.
@@ -60,7 +75,7 @@ func (s OwnersService) List(ctx context.Context) ([]Owner, error) {
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/owners/owners.html
 func (s OwnersService) Get(ctx context.Context, ownerID int64) (Owner, error) {
 	if ownerID < 0 {
-		return Owner{}, &ValidationError{Field: "owner id", Rule: "want 0 or more"}
+		return Owner{}, errOwnerID
 	}
 	return one(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "owners", id(ownerID))}, []string{"owner"}, readOwner)
 }
@@ -82,11 +97,14 @@ func (s OwnersService) Mine(ctx context.Context) (Owner, error) {
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/owners/owners.html
 func (s OwnersService) Members(ctx context.Context) (Members, error) {
 	var m Members
-	users, err := listAll(ctx, s.c, at("v2", "owners", "mine", "members"), []string{"user", "members"}, func(r *wire.Reader) User {
-		u := readUser(r)
-		m.Anonymous = m.Anonymous || u.UserName == "" && u.Pseudonym != ""
-		return u
-	})
+	users, err := Collect(lister[User]{
+		client: s.c, route: at("v2", "owners", "mine", "members"), keys: []string{"user", "members"},
+		read: func(r *wire.Reader) User {
+			u := readUser(r)
+			m.Anonymous = m.Anonymous || u.UserName == "" && u.Pseudonym != ""
+			return u
+		},
+	}.all(ctx))
 	if err != nil {
 		return Members{}, err
 	}
@@ -94,27 +112,35 @@ func (s OwnersService) Members(ctx context.Context) (Members, error) {
 	return m, nil
 }
 
-// Metrics reads the daily numbers of one owner, one element a day, with one request.
+// Metrics returns an iterator over the daily numbers of one owner. The platform keeps 15 to 30 days. It
+// requests a page only when the loop reaches it. If a request fails, the iterator yields the error and
+// stops.
 //
 //	API: GET /v2/owners/{id}/metrics
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/owners/owners.html
-func (s OwnersService) Metrics(ctx context.Context, ownerID int64) ([]OwnerMetric, error) {
+func (s OwnersService) Metrics(ctx context.Context, ownerID int64, opts *ListOptions) iter.Seq2[OwnerMetric, error] {
 	if ownerID < 0 {
-		return nil, &ValidationError{Field: "owner id", Rule: "want 0 or more"}
+		return failing[OwnerMetric](errOwnerID)
 	}
-	return listAll(ctx, s.c, at("v2", "owners", id(ownerID), "metrics"), []string{"ownerMetric"}, readOwnerMetric)
+	return s.metrics(ctx, at("v2", "owners", id(ownerID), "metrics"), opts)
 }
 
-// AllMetrics reads the daily numbers of all owners that the API user can see. It costs one request
-// a 500 elements.
+// AllMetrics returns an iterator over the daily numbers of all owners that the API user can see; see
+// Metrics.
 //
 //	API: GET /v2/owners/metrics
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/owners/owners.html
-func (s OwnersService) AllMetrics(ctx context.Context) ([]OwnerMetric, error) {
-	return listAll(ctx, s.c, at("v2", "owners", "metrics"), []string{"ownerMetric"}, readOwnerMetric)
+func (s OwnersService) AllMetrics(ctx context.Context, opts *ListOptions) iter.Seq2[OwnerMetric, error] {
+	return s.metrics(ctx, at("v2", "owners", "metrics"), opts)
 }
+
+func (s OwnersService) metrics(ctx context.Context, r route, opts *ListOptions) iter.Seq2[OwnerMetric, error] {
+	return lister[OwnerMetric]{client: s.c, options: copyOf(opts), route: r, keys: []string{"ownerMetric"}, read: readOwnerMetric}.all(ctx)
+}
+
+var errOwnerID = &ValidationError{Field: "owner id", Rule: "want 0 or more"}
 
 // Whoami reads the API user that the client's credentials belong to, with one request. It is the
 // cheapest way to see whether base URL and credentials are right.

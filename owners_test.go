@@ -22,9 +22,9 @@ func TestOwnersOnTheWire(t *testing.T) {
 		relatedStep{target: "/v2/owners/metrics?resultLimit=500", answer: `{"status":"Success","data":{"ownerMetric":{"owner":{"id":3,"name":"Example Source"},"metricDate":"2026-01-02T00:00:00Z","totalHost":7}}}`},
 		relatedStep{target: "/v2/whoami", answer: whoami},
 	)
-	owners, err := c.Owners.List(t.Context())
+	owners, err := c.Owners.List(t.Context(), nil)
 	require.NoError(t, err)
-	assert.Equal(t, []threatconnect.Owner{{Name: "Example Org", Type: threatconnect.OwnerOrganization}, {ID: 3, Name: "Example Source", Type: threatconnect.OwnerSource}}, owners)
+	assert.Equal(t, []threatconnect.Owner{{Name: "Example Org", Type: threatconnect.OwnerOrganization}, {ID: 3, Name: "Example Source", Type: threatconnect.OwnerSource}}, owners.Items)
 	o, err := c.Owners.Get(t.Context(), 0)
 	require.NoError(t, err)
 	assert.Equal(t, "Example Org", o.Name)
@@ -36,14 +36,14 @@ func TestOwnersOnTheWire(t *testing.T) {
 	m, err = c.Owners.Members(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, threatconnect.Members{Anonymous: true, Users: []threatconnect.User{{Pseudonym: "wolf"}, {Pseudonym: "fox"}}}, m)
-	days, err := c.Owners.Metrics(t.Context(), 3)
+	days, err := threatconnect.Collect(c.Owners.Metrics(t.Context(), 3, nil))
 	require.NoError(t, err)
 	require.Len(t, days, 1)
 	assert.Equal(t, int64(5_000_000_000), days[0].Indicators, "more than 32 bits hold")
 	assert.InDelta(t, 2.5, days[0].AverageIndicatorRating, 0)
 	assert.Equal(t, time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC), days[0].Date)
 	assert.Equal(t, "1", string(days[0].Extra["totalFuture"]))
-	days, err = c.Owners.AllMetrics(t.Context())
+	days, err = threatconnect.Collect(c.Owners.AllMetrics(t.Context(), nil))
 	require.NoError(t, err)
 	assert.Equal(t, []any{"Example Source", int64(7)}, []any{days[0].Owner.Name, days[0].Hosts})
 	u, err := c.Owners.Whoami(t.Context())
@@ -52,7 +52,7 @@ func TestOwnersOnTheWire(t *testing.T) {
 
 	_, err = c.Owners.Get(t.Context(), -1)
 	require.ErrorIs(t, err, threatconnect.ErrValidation)
-	_, err = c.Owners.Metrics(t.Context(), -1)
+	_, err = threatconnect.Collect(c.Owners.Metrics(t.Context(), -1, nil))
 	require.ErrorIs(t, err, threatconnect.ErrValidation)
 }
 

@@ -1,6 +1,7 @@
 package threatconnect
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -55,18 +56,18 @@ func (p Playbook) Ref() string {
 	return strconv.FormatInt(p.ID, 10)
 }
 
-// PlaybookSearchOptions says which playbooks are searched for. Nil and the zero value find all.
-type PlaybookSearchOptions struct {
+// PlaybookListOptions selects playbooks. Nil and the zero value select all.
+type PlaybookListOptions struct {
 	ListOptions
 	Name          string         `url:"name,omitempty"`
 	TriggerType   string         `url:"triggerType,omitempty"`
 	Status        PlaybookStatus `url:"status,omitempty"`
 	SortOn        string         `url:"sortOn,omitempty"`        // "name" or "triggerType"
-	SortAscending *bool          `url:"sortAscending,omitempty"` // nil leaves it to the platform
+	SortAscending *bool          `url:"sortAscending,omitempty"` // nil leaves the order to the platform
 	Labels        []string       `url:"labels,comma,omitempty"`  // without commas in them
 }
 
-func (o *PlaybookSearchOptions) check() error {
+func (o *PlaybookListOptions) check() error {
 	for _, l := range o.Labels {
 		if strings.Contains(l, ",") {
 			return &ValidationError{Field: "playbook label", Rule: "holds a comma, which separates labels"}
@@ -74,67 +75,65 @@ func (o *PlaybookSearchOptions) check() error {
 	}
 	return firstError(
 		oneOf("playbook status", o.Status, []PlaybookStatus{PlaybookActive, PlaybookInactive, PlaybookDraft, PlaybookArchive}),
-		oneOf("playbook sort field", o.SortOn, []string{"name", "triggerType"}),
-		o.ListOptions.check())
+		oneOf("playbook sort field", o.SortOn, []string{"name", "triggerType"}))
 }
 
-// List reads the playbooks that the API user can see, with one request.
+// List reads one page of the playbooks that the API user can see. It costs one request. Without
+// options it reads the platform's short list, which is not paged and may end after 100 playbooks; More
+// then reports whether it may have been cut.
 //
 //	API: GET /v2/playbooks
-//
-// See https://docs.threatconnect.com/en/latest/rest_api/v2/playbooks/playbooks.html
-func (s PlaybooksService) List(ctx context.Context) ([]Playbook, error) {
-	found, err := s.list(ctx, &call{method: http.MethodGet, route: at("v2", "playbooks")}, 0)
-	if err != nil {
-		return nil, err
-	}
-	return found.items, nil
-}
-
-// Search reads one page of the playbooks that meet the options, with one request.
-//
 //	API: GET /v2/playbooks/search
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/playbooks/playbooks.html
-func (s PlaybooksService) Search(ctx context.Context, opts *PlaybookSearchOptions) (*Page[Playbook], error) {
+func (s PlaybooksService) List(ctx context.Context, opts *PlaybookListOptions) (*Page[Playbook], error) {
 	o := copyOf(opts)
-	p, err := s.page(ctx, o, o.Start, o.Limit)
+	q, err := query.Values(o)
+	if err != nil || len(q) > 0 {
+		return onePage(ctx, o.ListOptions, s.search(o))
+	}
+	p, err := s.page(ctx, o.CallOptions, at("v2", "playbooks"), nil, 0, minPageCap)
 	if err != nil {
 		return nil, err
 	}
 	return &p.Page, nil
 }
 
-// SearchAll reads all playbooks that meet the options, one request a page, each when it is needed.
-// An error ends the sequence.
+// All returns an iterator over the playbooks that the API user can see and requests a page only when
+// the loop reaches it. If a request fails, the iterator yields the error and stops.
 //
 //	API: GET /v2/playbooks/search
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/playbooks/playbooks.html
-func (s PlaybooksService) SearchAll(ctx context.Context, opts *PlaybookSearchOptions) iter.Seq2[Playbook, error] {
+func (s PlaybooksService) All(ctx context.Context, opts *PlaybookListOptions) iter.Seq2[Playbook, error] {
 	o := copyOf(opts)
-	return pages(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[Playbook], error) {
-		return s.page(ctx, o, start, limit)
-	})
+	return pages(ctx, o.ListOptions, s.search(o))
 }
 
-func (s PlaybooksService) page(ctx context.Context, o PlaybookSearchOptions, start, limit int) (*page[Playbook], error) {
-	o.Start, o.Limit = start, limit
-	if err := o.check(); err != nil {
-		return nil, err
-	}
+// search returns the fetcher of the playbooks that o selects.
+func (s PlaybooksService) search(o PlaybookListOptions) fetchPage[Playbook] {
 	q, err := query.Values(o)
+	err = cmp.Or(o.check(), err)
+	return func(ctx context.Context, start, limit int) (*page[Playbook], error) {
+		if err != nil {
+			return nil, err
+		}
+		return s.page(ctx, o.CallOptions, at("v2", "playbooks", "search"), pageQuery(q, start, limit), start, limit)
+	}
+}
+
+// page reads one page of playbooks. The first can be missing as a whole, which is an empty list.
+func (s PlaybooksService) page(ctx context.Context, o CallOptions, r route, q url.Values, start, limit int) (*page[Playbook], error) {
+	s.c = s.c.with(o)
+	p := &page[Playbook]{Page: Page[Playbook]{Items: []Playbook{}}}
+	found, err := s.send(ctx, &call{method: http.MethodGet, route: r, query: q})
+	if nothingThere(err, start) {
+		return p, nil
+	}
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.list(ctx, &call{method: http.MethodGet, route: at("v2", "playbooks", "search"), query: q}, start)
-	if err != nil {
-		return nil, err
-	}
-	if limit == 0 {
-		limit = minPageCap
-	}
-	p := &page[Playbook]{Page: Page[Playbook]{Items: found.items, Total: found.env.count}}
+	p.Items, p.Total = found.items, found.env.count
 	if len(found.items) > 0 {
 		raw := found.items[0].Raw
 		p.print = s.c.fingerprint(raw, wire.NewReader(raw))
@@ -277,15 +276,6 @@ func playbookRoute(idOrXID string) (route, error) {
 		return route{}, &ValidationError{Field: "playbook", Rule: "cannot be named search", Fix: "give its id"}
 	}
 	return at("v2", "playbooks", value(idOrXID)), nil
-}
-
-// list sends a call that is about all playbooks from start on, of which none can be missing.
-func (s PlaybooksService) list(ctx context.Context, call *call, start int) (*foundPlaybooks, error) {
-	found, err := s.send(ctx, call)
-	if nothingThere(err, start) {
-		return &foundPlaybooks{items: []Playbook{}, env: envelope{count: 0}}, nil
-	}
-	return found, err
 }
 
 // one sends a call that is about one playbook.

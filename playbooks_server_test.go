@@ -20,9 +20,9 @@ func TestPlaybooksAgainstTheServer(t *testing.T) {
 			t.Parallel()
 			srv := threatconnecttest.New(threatconnecttest.WithOddities(odd))
 			client := srv.Client()
-			none, err := client.Playbooks.List(t.Context())
+			none, err := client.Playbooks.List(t.Context(), nil)
 			require.NoError(t, err)
-			assert.Empty(t, none)
+			assert.Empty(t, none.Items)
 
 			made, err := client.Playbooks.Import(t.Context(), []byte(`{"name":"Triage","jobList":[]}`))
 			require.NoError(t, err)
@@ -46,7 +46,7 @@ func TestPlaybooksAgainstTheServer(t *testing.T) {
 				_, err := srv.AddPlaybook(threatconnecttest.Playbook{Name: fmt.Sprintf("Alert %d", n), Status: "Active", TriggerType: "WebHook", Labels: []string{"alerts"}})
 				require.NoError(t, err)
 			}
-			found, err := threatconnect.Collect(client.Playbooks.SearchAll(t.Context(), &threatconnect.PlaybookSearchOptions{
+			found, err := threatconnect.Collect(client.Playbooks.All(t.Context(), &threatconnect.PlaybookListOptions{
 				ListOptions: threatconnect.ListOptions{Limit: 2}, Name: "alert", Status: threatconnect.PlaybookActive, Labels: []string{"alerts"}, SortOn: "name"}))
 			require.NoError(t, err)
 			assert.Len(t, found, 5)

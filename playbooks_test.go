@@ -33,9 +33,9 @@ func TestPlaybooksAreFoundInAnyWrapping(t *testing.T) {
 			c, mock := contentClient(t)
 			mock.RegisterResponder("GET", playbooksPath, jsonReply(200, text))
 			mock.RegisterResponder("GET", playbooksPath+"/f0e1", jsonReply(200, text))
-			list, err := c.Playbooks.List(t.Context())
+			list, err := c.Playbooks.List(t.Context(), nil)
 			require.NoError(t, err)
-			assert.Equal(t, []Playbook{want}, list)
+			assert.Equal(t, []Playbook{want}, list.Items)
 			got, err := c.Playbooks.Get(t.Context(), "f0e1")
 			require.NoError(t, err)
 			assert.Equal(t, want, got)
@@ -63,11 +63,11 @@ func TestPlaybooksWithoutSense(t *testing.T) {
 			t.Parallel()
 			c, mock := contentClient(t)
 			mock.RegisterNoResponder(tc.answer)
-			list, err := c.Playbooks.List(t.Context())
+			list, err := c.Playbooks.List(t.Context(), nil)
 			require.ErrorIs(t, err, tc.list)
 			if tc.list == nil {
-				assert.NotNil(t, list)
-				assert.Empty(t, list)
+				assert.NotNil(t, list.Items)
+				assert.Empty(t, list.Items)
 			}
 			_, err = c.Playbooks.Get(t.Context(), "7")
 			require.ErrorIs(t, err, tc.get)
@@ -76,8 +76,9 @@ func TestPlaybooksWithoutSense(t *testing.T) {
 	odd := `[{"id":"not-a-number","name":["x"],"status":{"y":1},"labels":"a, b,"},{"groupXid":5,"labels":[{"name":"a"}]}]`
 	c, mock := contentClient(t)
 	mock.RegisterNoResponder(jsonReply(200, odd))
-	list, err := c.Playbooks.List(t.Context())
+	page, err := c.Playbooks.List(t.Context(), nil)
 	require.NoError(t, err)
+	list := page.Items
 	require.Len(t, list, 2)
 	assert.Equal(t, []string{"a", "b"}, list[0].Labels)
 	assert.Len(t, list[0].Extra, 3)
@@ -92,7 +93,7 @@ func TestPlaybookSearch(t *testing.T) {
 	yes := true
 	mock.RegisterResponder("GET", playbooksPath+"/search?labels=a%2Cb%20c&name=Tri%20age&resultLimit=1&resultStart=2&sortAscending=true&sortOn=name&status=Active&triggerType=WebHook",
 		jsonReply(200, `{"status":"Success","data":{"playbook":[`+onePlaybook+`]}}`))
-	p, err := c.Playbooks.Search(t.Context(), &PlaybookSearchOptions{ListOptions: ListOptions{Start: 2, Limit: 1}, Name: "Tri age", TriggerType: "WebHook",
+	p, err := c.Playbooks.List(t.Context(), &PlaybookListOptions{ListOptions: ListOptions{Start: 2, Limit: 1}, Name: "Tri age", TriggerType: "WebHook",
 		Status: PlaybookActive, SortOn: "name", SortAscending: &yes, Labels: []string{"a", "b c"}})
 	require.NoError(t, err)
 	assert.Len(t, p.Items, 1)
@@ -101,15 +102,15 @@ func TestPlaybookSearch(t *testing.T) {
 
 	mock.RegisterResponder("GET", playbooksPath+"/search?resultLimit=2", jsonReply(200, `{"status":"Success","data":{"resultCount":3,"playbook":[{"id":1},{"id":2}]}}`))
 	mock.RegisterResponder("GET", playbooksPath+"/search?resultLimit=2&resultStart=2", jsonReply(200, `{"status":"Success","data":{"playbook":[{"id":3}]}}`))
-	seq := c.Playbooks.SearchAll(t.Context(), &PlaybookSearchOptions{ListOptions: ListOptions{Limit: 2}})
+	seq := c.Playbooks.All(t.Context(), &PlaybookListOptions{ListOptions: ListOptions{Limit: 2}})
 	for range 2 {
 		all, err := Collect(seq)
 		require.NoError(t, err)
 		assert.Len(t, all, 3)
 	}
 	before := mock.GetTotalCallCount()
-	for _, bad := range []PlaybookSearchOptions{{Status: "Asleep"}, {SortOn: "id"}, {Labels: []string{"a,b"}}, {ListOptions: ListOptions{Limit: -1}}} {
-		_, err := c.Playbooks.Search(t.Context(), &bad)
+	for _, bad := range []PlaybookListOptions{{Status: "Asleep"}, {SortOn: "id"}, {Labels: []string{"a,b"}}, {ListOptions: ListOptions{Limit: -1}}} {
+		_, err := c.Playbooks.List(t.Context(), &bad)
 		require.ErrorIs(t, err, ErrValidation)
 	}
 	assert.Equal(t, before, mock.GetTotalCallCount())

@@ -1,6 +1,7 @@
 package threatconnect
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"net/http"
@@ -22,12 +23,7 @@ type SecurityLabelListOptions struct {
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
 func (s SecurityLabelsService) List(ctx context.Context, opts *SecurityLabelListOptions) (*Page[SecurityLabel], error) {
-	o := copyOf(opts)
-	p, err := s.page(ctx, o, o.Start, o.Limit)
-	if err != nil {
-		return nil, err
-	}
-	return &p.Page, nil
+	return s.lister(opts).list(ctx)
 }
 
 // All reads all of an owner's security labels, one request a page, each when it is needed. An error
@@ -37,25 +33,17 @@ func (s SecurityLabelsService) List(ctx context.Context, opts *SecurityLabelList
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
 func (s SecurityLabelsService) All(ctx context.Context, opts *SecurityLabelListOptions) iter.Seq2[SecurityLabel, error] {
-	o := copyOf(opts)
-	return pages(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[SecurityLabel], error) {
-		return s.page(ctx, o, start, limit)
-	})
+	return s.lister(opts).all(ctx)
 }
 
-func (s SecurityLabelsService) page(ctx context.Context, o SecurityLabelListOptions, start, limit int) (*page[SecurityLabel], error) {
-	o.Start, o.Limit = start, limit
-	if err := o.check(); err != nil {
-		return nil, err
-	}
-	if err := o.Filters.check("security labels", "name"); err != nil {
-		return nil, err
-	}
+func (s SecurityLabelsService) lister(opts *SecurityLabelListOptions) lister[SecurityLabel] {
+	o := copyOf(opts)
 	q, err := optionQuery(o, s.c.Owner())
-	if err != nil {
-		return nil, err
+	err = cmp.Or(o.Filters.check("security labels", "name"), err)
+	return lister[SecurityLabel]{
+		client: s.c, options: o.ListOptions, route: at("v2", "securityLabels"), query: q,
+		keys: []string{"securityLabel"}, read: readSecurityLabel, err: err,
 	}
-	return list(ctx, s.c.with(o.CallOptions), &call{method: http.MethodGet, route: at("v2", "securityLabels"), query: q}, limit, []string{"securityLabel"}, readSecurityLabel)
 }
 
 // Get reads one security label of an owner. One that the owner does not have is an error that

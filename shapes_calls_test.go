@@ -22,12 +22,14 @@ var (
 
 // shapeCalls has the call that reads each body of testdata/shapes.
 var shapeCalls = map[string]shapeCall{
-	"owners_list":             read(func(ctx context.Context, c *tc.Client) ([]tc.Owner, error) { return c.Owners.List(ctx) }),
+	"owners_list":             read(func(ctx context.Context, c *tc.Client) (*tc.Page[tc.Owner], error) { return c.Owners.List(ctx, nil) }),
 	"owner_one":               read(func(ctx context.Context, c *tc.Client) (tc.Owner, error) { return c.Owners.Mine(ctx) }),
 	"owner_members":           read(func(ctx context.Context, c *tc.Client) (tc.Members, error) { return c.Owners.Members(ctx) }),
 	"owner_members_anonymous": read(func(ctx context.Context, c *tc.Client) (tc.Members, error) { return c.Owners.Members(ctx) }),
 	"whoami":                  read(func(ctx context.Context, c *tc.Client) (tc.User, error) { return c.Owners.Whoami(ctx) }),
-	"owner_metrics":           read(func(ctx context.Context, c *tc.Client) ([]tc.OwnerMetric, error) { return c.Owners.Metrics(ctx, 7) }),
+	"owner_metrics": each(func(ctx context.Context, c *tc.Client) iter.Seq2[tc.OwnerMetric, error] {
+		return c.Owners.Metrics(ctx, 7, nil)
+	}),
 	"indicators_list": read(func(ctx context.Context, c *tc.Client) (*tc.Page[tc.Indicator], error) {
 		return c.Indicators.List(ctx, nil)
 	}),
@@ -171,16 +173,16 @@ var shapeCalls = map[string]shapeCall{
 		return c.VictimAssets.Get(ctx, shapeVictim, tc.VictimAssetWebSite, 511)
 	}),
 	"association_types": read(func(ctx context.Context, c *tc.Client) ([]tc.AssociationTypeInfo, error) {
-		return c.Types.Associations(ctx)
+		return tc.Collect(c.Types.Associations(ctx, nil))
 	}),
 	"association_type_one": read(func(ctx context.Context, c *tc.Client) (tc.AssociationTypeInfo, error) {
 		return c.Types.Association(ctx, "ASN to CIDR")
 	}),
 	"indicator_types": read(func(ctx context.Context, c *tc.Client) ([]tc.IndicatorTypeInfo, error) {
-		return tc.Collect(c.Types.Indicators(ctx))
+		return tc.Collect(c.Types.Indicators(ctx, nil))
 	}),
 	"indicator_types_additional": read(func(ctx context.Context, c *tc.Client) ([]tc.IndicatorTypeInfo, error) {
-		return tc.Collect(c.Types.Indicators(ctx))
+		return tc.Collect(c.Types.Indicators(ctx, nil))
 	}),
 	"attribute_types": each(func(ctx context.Context, c *tc.Client) iter.Seq2[tc.AttributeTypeInfo, error] {
 		return c.Types.Attributes(ctx, nil)
@@ -198,12 +200,14 @@ var shapeCalls = map[string]shapeCall{
 	"batch_errors": each(func(ctx context.Context, c *tc.Client) iter.Seq2[tc.BatchItemError, error] {
 		return c.Batch.Errors(ctx, 603)
 	}),
-	"metrics_list": read(func(ctx context.Context, c *tc.Client) ([]tc.Metric, error) { return c.Metrics.List(ctx) }),
+	"metrics_list": read(func(ctx context.Context, c *tc.Client) (*tc.Page[tc.Metric], error) { return c.Metrics.List(ctx, nil) }),
 	"metric_one":   read(func(ctx context.Context, c *tc.Client) (tc.Metric, error) { return c.Metrics.Get(ctx, "Calls") }),
 	"metric_reading": read(func(ctx context.Context, c *tc.Client) (tc.MetricReading, error) {
 		return c.Metrics.AddAndRead(ctx, "Mails", tc.MetricPoint{Value: new(int64)})
 	}),
-	"playbooks_list": read(func(ctx context.Context, c *tc.Client) ([]tc.Playbook, error) { return c.Playbooks.List(ctx) }),
+	"playbooks_list": read(func(ctx context.Context, c *tc.Client) (*tc.Page[tc.Playbook], error) {
+		return c.Playbooks.List(ctx, nil)
+	}),
 	"data_store_record": read(func(ctx context.Context, c *tc.Client) (json.RawMessage, error) {
 		return c.DataStore.Do(ctx, tc.DataStoreRequest{Method: http.MethodGet, Domain: tc.DataStoreLocal, Type: "example", ID: "last"})
 	}),

@@ -1,6 +1,7 @@
 package threatconnect
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"net/http"
@@ -24,12 +25,7 @@ type TagListOptions struct {
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
 func (s TagsService) List(ctx context.Context, opts *TagListOptions) (*Page[Tag], error) {
-	o := copyOf(opts)
-	p, err := s.page(ctx, o, o.Start, o.Limit)
-	if err != nil {
-		return nil, err
-	}
-	return &p.Page, nil
+	return s.lister(opts).list(ctx)
 }
 
 // All reads all of an owner's tags, one request a page, each when it is needed. An error ends the
@@ -39,23 +35,14 @@ func (s TagsService) List(ctx context.Context, opts *TagListOptions) (*Page[Tag]
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
 func (s TagsService) All(ctx context.Context, opts *TagListOptions) iter.Seq2[Tag, error] {
-	o := copyOf(opts)
-	return pages(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[Tag], error) { return s.page(ctx, o, start, limit) })
+	return s.lister(opts).all(ctx)
 }
 
-func (s TagsService) page(ctx context.Context, o TagListOptions, start, limit int) (*page[Tag], error) {
-	o.Start, o.Limit = start, limit
-	if err := o.check(); err != nil {
-		return nil, err
-	}
-	if err := o.Filters.check("tags", "name", "weight"); err != nil {
-		return nil, err
-	}
+func (s TagsService) lister(opts *TagListOptions) lister[Tag] {
+	o := copyOf(opts)
 	q, err := optionQuery(o, s.c.Owner())
-	if err != nil {
-		return nil, err
-	}
-	return list(ctx, s.c.with(o.CallOptions), &call{method: http.MethodGet, route: at("v2", "tags"), query: q}, limit, []string{"tag"}, readTag)
+	err = cmp.Or(o.Filters.check("tags", "name", "weight"), err)
+	return lister[Tag]{client: s.c, options: o.ListOptions, route: at("v2", "tags"), query: q, keys: []string{"tag"}, read: readTag, err: err}
 }
 
 // Get reads one tag of an owner. One that the owner does not have is an error that matches

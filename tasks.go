@@ -163,11 +163,7 @@ func (s TasksService) Get(ctx context.Context, taskID int64, opts *TaskGetOption
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tasks/tasks.html
 func (s TasksService) List(ctx context.Context, opts *TaskListOptions) (*Page[*Task], error) {
 	o := copyOf(opts)
-	p, err := s.page(ctx, o, o.Start, o.Limit)
-	if err != nil {
-		return nil, err
-	}
-	return &p.Page, nil
+	return onePage(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[*Task], error) { return s.page(ctx, o, start, limit) })
 }
 
 // All reads all tasks, one request a page, each when it is needed. An error ends the sequence.

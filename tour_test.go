@@ -115,12 +115,13 @@ func drained[T any](w *tour, seq iter.Seq2[T, error]) {
 
 func (w *tour) owners() {
 	s := w.c.Owners
-	list := got[[]threatconnect.Owner](w)(s.List(w.ctx))
+	list := got[*threatconnect.Page[threatconnect.Owner]](w)(s.List(w.ctx, nil)).Items
+	some(w, s.All(w.ctx, nil))
 	got[threatconnect.Owner](w)(s.Get(w.ctx, list[0].ID))
 	got[threatconnect.Owner](w)(s.Mine(w.ctx))
 	got[threatconnect.Members](w)(s.Members(w.ctx))
-	got[[]threatconnect.OwnerMetric](w)(s.Metrics(w.ctx, list[0].ID))
-	got[[]threatconnect.OwnerMetric](w)(s.AllMetrics(w.ctx))
+	some(w, s.Metrics(w.ctx, list[0].ID, nil))
+	some(w, s.AllMetrics(w.ctx, nil))
 	got[threatconnect.User](w)(s.Whoami(w.ctx))
 }
 
@@ -166,7 +167,7 @@ func (w *tour) indicators() {
 	got[threatconnect.FileOccurrence](w)(w.c.FileOccurrences.Update(w.ctx, w.file, o))
 	w.ok(w.c.FileOccurrences.Remove(w.ctx, w.file, o.ID))
 
-	some(w, w.c.Types.Indicators(w.ctx))
+	some(w, w.c.Types.Indicators(w.ctx, nil))
 	got[threatconnect.IndicatorTypeInfo](w)(w.c.Types.Indicator(w.ctx, "host"))
 	wallets := s.Custom("Wallet")
 	got[*threatconnect.CustomIndicator](w)(wallets.Create(w.ctx, threatconnect.NewCustomIndicator("Wallet", "w1")))
@@ -178,7 +179,7 @@ func (w *tour) indicators() {
 	drained(w, s.Files.Deleted(w.ctx, nil))
 	drained(w, s.EmailAddresses.Deleted(w.ctx, nil))
 
-	associations := got[[]threatconnect.AssociationTypeInfo](w)(w.c.Types.Associations(w.ctx))
+	associations := some(w, w.c.Types.Associations(w.ctx, nil))
 	got[threatconnect.AssociationTypeInfo](w)(w.c.Types.Association(w.ctx, associations[0].Name))
 	attributes := some(w, w.c.Types.Attributes(w.ctx, nil))
 	got[threatconnect.AttributeTypeInfo](w)(w.c.Types.Attribute(w.ctx, attributes[0].Name))
@@ -364,7 +365,8 @@ func (w *tour) batch() {
 func (w *tour) rest() {
 	metrics := w.c.Metrics
 	got[threatconnect.Metric](w)(metrics.Create(w.ctx, threatconnect.Metric{Name: "Tour", DataType: threatconnect.MetricSum, Interval: threatconnect.MetricDaily}))
-	got[[]threatconnect.Metric](w)(metrics.List(w.ctx))
+	got[*threatconnect.Page[threatconnect.Metric]](w)(metrics.List(w.ctx, nil))
+	some(w, metrics.All(w.ctx, nil))
 	got[threatconnect.Metric](w)(metrics.Get(w.ctx, "Tour"))
 	w.ok(metrics.Add(w.ctx, "Tour", threatconnect.MetricPoint{Value: new(int64(1))}), metrics.Delete(w.ctx, "Tour"))
 	w.ok(w.c.Notifications.Send(w.ctx, threatconnect.Notification{Type: "Tour", Priority: threatconnect.PriorityLow, Message: "hello", Organization: true}))
@@ -374,8 +376,8 @@ func (w *tour) rest() {
 	p := got[threatconnect.Playbook](w)(playbooks.Import(w.ctx, pbx))
 	name := fmt.Sprint(p.ID)
 	got[threatconnect.Playbook](w)(playbooks.AddVersion(w.ctx, name, pbx))
-	got[[]threatconnect.Playbook](w)(playbooks.List(w.ctx))
-	some(w, playbooks.SearchAll(w.ctx, &threatconnect.PlaybookSearchOptions{Name: "Tour"}))
+	got[*threatconnect.Page[threatconnect.Playbook]](w)(playbooks.List(w.ctx, nil))
+	some(w, playbooks.All(w.ctx, &threatconnect.PlaybookListOptions{Name: "Tour"}))
 	got[threatconnect.Playbook](w)(playbooks.Get(w.ctx, name))
 	got[int64](w)(playbooks.Export(w.ctx, name, threatconnect.PlaybookPBX, new(bytes.Buffer)))
 	w.ok(playbooks.Activate(w.ctx, name), playbooks.Deactivate(w.ctx, name), playbooks.Delete(w.ctx, name))

@@ -15,7 +15,7 @@ import (
 func TestAssociationTypesAreReadAndTheConstantsAreAmongThem(t *testing.T) {
 	t.Parallel()
 	forEveryOddity(t, func(t *testing.T, _ *threatconnecttest.Server, c *threatconnect.Client) {
-		types, err := c.Types.Associations(t.Context())
+		types, err := threatconnect.Collect(c.Types.Associations(t.Context(), nil))
 		require.NoError(t, err)
 		branches := map[threatconnect.AssociationType]threatconnect.AssociationTypeInfo{}
 		for _, info := range types {

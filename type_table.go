@@ -76,7 +76,7 @@ func (c *Client) definition(ctx context.Context, typ IndicatorType) (*indicatorD
 // loadTypes reads the types of the instance.
 func (c *Client) loadTypes(ctx context.Context) error {
 	s := &typeSnapshot{defs: make(map[IndicatorType]*indicatorDef), at: c.cfg.now()}
-	for info, err := range (TypesService{service{c}}).Indicators(ctx) {
+	for info, err := range (TypesService{service{c}}).Indicators(ctx, nil) {
 		if err != nil {
 			return err
 		}

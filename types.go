@@ -6,7 +6,6 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
-	"strconv"
 
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
@@ -52,15 +51,11 @@ type TypesService struct{ service }
 //	API: GET /v2/types/indicatorTypes
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s TypesService) Indicators(ctx context.Context) iter.Seq2[IndicatorTypeInfo, error] {
-	return pages(ctx, ListOptions{}, func(ctx context.Context, start, limit int) (*page[IndicatorTypeInfo], error) {
-		q := url.Values{"includeAdditional": {"true"}, "resultLimit": {strconv.Itoa(limit)}}
-		if start > 0 {
-			q.Set("resultStart", strconv.Itoa(start))
-		}
-		return list(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "types", "indicatorTypes"), query: q}, limit,
-			[]string{"indicatorType", "indicator"}, readIndicatorType)
-	})
+func (s TypesService) Indicators(ctx context.Context, opts *ListOptions) iter.Seq2[IndicatorTypeInfo, error] {
+	return lister[IndicatorTypeInfo]{
+		client: s.c, options: copyOf(opts), route: at("v2", "types", "indicatorTypes"), query: url.Values{"includeAdditional": {"true"}},
+		keys: []string{"indicatorType", "indicator"}, read: readIndicatorType,
+	}.all(ctx)
 }
 
 // Indicator reads one indicator type, by its entity, as in "host" or "registryKey". It costs one

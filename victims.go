@@ -130,11 +130,9 @@ func (s VictimsService) Get(ctx context.Context, victimID int64, opts *VictimGet
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
 func (s VictimsService) List(ctx context.Context, opts *VictimListOptions) (*Page[*Victim], error) {
 	o := copyOf(opts)
-	p, err := s.page(ctx, o, o.Start, o.Limit)
-	if err != nil {
-		return nil, err
-	}
-	return &p.Page, nil
+	return onePage(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[*Victim], error) {
+		return s.page(ctx, o, start, limit)
+	})
 }
 
 // All reads all victims, one request a page, each when it is needed. An error ends the sequence.

@@ -59,8 +59,10 @@ func TestIDsThatAreSentHave64Bits(t *testing.T) {
 	const id = math.MaxInt64 - 1
 	group, task, victim := tc.GroupRef{Type: tc.GroupAdversary, ID: id}, tc.TaskRef{ID: id}, tc.VictimRef{ID: id}
 	for want, call := range map[string]func(ctx context.Context, c *tc.Client) error{
-		"GET /v2/owners/N":                         dropped(func(ctx context.Context, c *tc.Client) (tc.Owner, error) { return c.Owners.Get(ctx, id) }),
-		"GET /v2/owners/N/metrics?resultLimit=500": dropped(func(ctx context.Context, c *tc.Client) ([]tc.OwnerMetric, error) { return c.Owners.Metrics(ctx, id) }),
+		"GET /v2/owners/N": dropped(func(ctx context.Context, c *tc.Client) (tc.Owner, error) { return c.Owners.Get(ctx, id) }),
+		"GET /v2/owners/N/metrics?resultLimit=500": dropped(func(ctx context.Context, c *tc.Client) ([]tc.OwnerMetric, error) {
+			return tc.Collect(c.Owners.Metrics(ctx, id, nil))
+		}),
 		"GET /v2/groups/incidents/N?includeAdditional=true": dropped(func(ctx context.Context, c *tc.Client) (*tc.Incident, error) {
 			return c.Groups.Incidents.Get(ctx, id, nil)
 		}),

@@ -241,7 +241,7 @@ func TestTypesAreReadInEveryShapeOfTheWire(t *testing.T) {
 		srv := threatconnecttest.New(threatconnecttest.WithOddities(shape), threatconnecttest.WithIndicatorType(threatconnecttest.IndicatorType{
 			Name: "Wallet", Branch: "wallets", Entity: "wallet", Fields: []string{"Number", "Chain"},
 		}))
-		types, err := threatconnect.Collect(srv.Client().Types.Indicators(t.Context()))
+		types, err := threatconnect.Collect(srv.Client().Types.Indicators(t.Context(), nil))
 		require.NoError(t, err, name)
 		custom := map[threatconnect.IndicatorType]bool{}
 		for _, info := range types {

@@ -75,7 +75,7 @@ func Run(ctx context.Context, e *command.Env) int {
 
 // checkOwner refuses an owner that is not there and says which owners there are.
 func (h *handler) checkOwner(ctx context.Context) error {
-	owners, err := h.client.Owners.List(ctx)
+	owners, err := threatconnect.Collect(h.client.Owners.All(ctx, nil))
 	if err != nil {
 		return err
 	}

@@ -138,7 +138,7 @@ func typeOf(ctx context.Context, client *threatconnect.Client, named string) (re
 		return readWith(read), nil
 	}
 	names := value.Names()
-	for t, err := range client.Types.Indicators(ctx) {
+	for t, err := range client.Types.Indicators(ctx, nil) {
 		if err != nil {
 			return nil, err
 		}

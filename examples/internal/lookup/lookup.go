@@ -147,7 +147,7 @@ func checkOwners(ctx context.Context, client *threatconnect.Client, names []stri
 	if len(names) == 0 {
 		return nil
 	}
-	owners, err := client.Owners.List(ctx)
+	owners, err := threatconnect.Collect(client.Owners.All(ctx, nil))
 	if err != nil {
 		return err
 	}
@@ -164,7 +164,7 @@ func checkOwners(ctx context.Context, client *threatconnect.Client, names []stri
 }
 
 func listOwners(ctx context.Context, e *command.Env, client *threatconnect.Client, asJSON bool) error {
-	owners, err := client.Owners.List(ctx)
+	owners, err := threatconnect.Collect(client.Owners.All(ctx, nil))
 	if err != nil {
 		return err
 	}
