@@ -1,9 +1,12 @@
 package threatconnect_test
 
 import (
-	"errors"
+	"fmt"
 	"iter"
+	"net/http"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -179,13 +182,17 @@ func TestAnIndicatorIsReadInEveryOwnerThatHasIt(t *testing.T) {
 			assert.NotNil(t, ind.Meta().Tags)
 		}
 
-		// The one in the community goes away while they are read.
-		var owners []string
-		for ind, err := range c.Indicators.AcrossOwners(ctx, found[0], nil) {
-			require.NoError(t, err)
-			if len(owners) == 0 {
-				require.NoError(t, c.Indicators.Delete(ctx, found[1]))
+		// The one in the community goes away after the owners were listed.
+		deleting := srv.Client(threatconnect.WithTransport(roundTripper(func(req *http.Request) (*http.Response, error) {
+			resp, err := srv.RoundTrip(req)
+			if strings.HasSuffix(req.URL.Path, "/owners") {
+				assert.NoError(t, c.Indicators.Delete(ctx, found[1]))
 			}
+			return resp, err
+		})))
+		var owners []string
+		for ind, err := range deleting.Indicators.AcrossOwners(ctx, found[0], nil) {
+			require.NoError(t, err)
 			owners = append(owners, ind.Meta().Owner.Name)
 		}
 		assert.Equal(t, []string{"Example Organization", "Example Source"}, owners)
@@ -200,15 +207,42 @@ func TestAnIndicatorIsReadInEveryOwnerThatHasIt(t *testing.T) {
 
 func TestAnErrorInOneOwnerEndsTheReadOfAll(t *testing.T) {
 	t.Parallel()
-	c := relatedScript(t,
-		relatedStep{target: "/v2/indicators/hosts/www.example.com/owners?includes=additional",
-			answer: `{"status":"Success","data":{"owner":[{"id":1,"name":"A"},{"id":2,"name":"B"}]}}`},
-		relatedStep{target: "/v2/indicators/hosts/www.example.com?includeAdditional=true&owner=A", status: 400, answer: `{"status":"Failure","message":"no"}`})
-	n := 0
-	for _, err := range c.Indicators.AcrossOwners(t.Context(), relatedHost, nil) {
-		n++
-		var api *threatconnect.APIError
-		require.True(t, errors.As(err, &api))
-	}
-	assert.Equal(t, 1, n)
+	c := clientOf(t, roundTripper(func(req *http.Request) (*http.Response, error) {
+		switch owner := req.URL.Query().Get("owner"); owner {
+		case "":
+			return reply(200, `{"status":"Success","data":{"owner":[{"id":1,"name":"A"},{"id":2,"name":"B"},{"id":3,"name":"C"}]}}`), nil
+		case "B":
+			return reply(400, `{"status":"Failure","message":"no"}`), nil
+		default:
+			return reply(200, `{"status":"Success","data":{"host":{"id":1,"owner":{"name":"`+owner+`"},"hostName":"www.example.com"}}}`), nil
+		}
+	}))
+	found, err := threatconnect.Collect(c.Indicators.AcrossOwners(t.Context(), relatedHost, nil))
+	require.ErrorIs(t, err, threatconnect.ErrBadRequest)
+	require.Len(t, found, 1, "an error comes in the turn of its owner")
+	assert.Equal(t, "A", found[0].Meta().Owner.Name)
+}
+
+// 40 owners at 50 ms per request take three rounds of 16 requests, and one request before them.
+func TestOwnersAreReadInParallel(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var want []string
+		srv := threatconnecttest.New()
+		for i := range 40 {
+			name := fmt.Sprintf("Source %02d", 39-i)
+			want = append(want, name)
+			_, err := srv.AddOwner(threatconnecttest.Owner{Name: name, Type: "Source"})
+			require.NoError(t, err)
+			seedIndicators(t, srv, threatconnecttest.IndicatorRecord{Owner: name, Type: "Host", Summary: "www.example.com"})
+		}
+		srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultDelay, Delay: 50 * time.Millisecond, Times: -1})
+		began := time.Now()
+		var got []string
+		for _, ind := range all(t, srv.Client().Indicators.AcrossOwners(t.Context(), relatedHost, nil)) {
+			got = append(got, ind.Meta().Owner.Name)
+		}
+		assert.Equal(t, want, got)
+		assert.Equal(t, 200*time.Millisecond, time.Since(began))
+	})
 }

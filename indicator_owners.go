@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 )
 
-// AcrossOwners reads an indicator in every owner that has it and that the API user can see, one
-// after the other. No owner having it is an empty sequence. It costs one request, and one an owner
-// when it is that one's turn. An owner that has lost the indicator in between is left out. The
-// owners that the indicator and the options name play no part: options that name one are refused.
+// AcrossOwners returns an iterator over an indicator in every owner that has it and that the API user
+// can see, in the order in which the platform lists the owners. If no owner has it, the iterator yields
+// nothing. The owner of the indicator and the client's default owner play no part.
+//
+// It costs one request, and one request per owner; up to 16 of them are sent at the same time, ahead
+// of the loop. An owner that has lost the indicator in between is left out. If a request fails, the
+// iterator yields the error in the turn of its owner and stops. No goroutine is left when the loop ends.
 //
 //	API: GET /v2/indicators/{type}/{indicator}/owners
 //	API: GET /v2/indicators/{type}/{indicator}
@@ -17,36 +21,81 @@ import (
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s IndicatorsService) AcrossOwners(ctx context.Context, indicator Resource, opts *IndicatorGetOptions) iter.Seq2[Indicator, error] {
 	o := copyOf(opts)
-	return func(yield func(Indicator, error) bool) {
-		if err := s.acrossOwners(ctx, indicator, o, yield); err != nil {
-			yield(nil, err)
+	return deferred(func() iter.Seq2[Indicator, error] {
+		t, def, err := s.c.indicatorAt(ctx, indicator)
+		if err != nil {
+			return failing[Indicator](err)
 		}
+		r := ownersReader{c: s.c.with(o.CallOptions), get: IndicatorGetOptions{Include: o.Include}, slots: make(chan struct{}, defaultParallel)}
+		owners, err := r.owners(ctx, indicator)
+		if err != nil {
+			return failing[Indicator](err)
+		}
+		return r.read(ctx, def, t.route, owners)
+	})
+}
+
+// ownersReader reads indicators in several owners, with as many requests at the same time as there are
+// slots.
+type ownersReader struct {
+	c     *Client
+	get   IndicatorGetOptions
+	slots chan struct{}
+}
+
+// slot waits until one more request may be sent. The caller sends it and calls free.
+func (r *ownersReader) slot(ctx context.Context) (free func(), err error) {
+	select {
+	case r.slots <- struct{}{}:
+		return func() { <-r.slots }, nil
+	case <-ctx.Done():
+		return nil, contextErr(ctx)
 	}
 }
 
-// acrossOwners returns the error that ends the sequence, or nil when it is over.
-func (s IndicatorsService) acrossOwners(ctx context.Context, indicator Resource, o IndicatorGetOptions, yield func(Indicator, error) bool) error {
-	t, def, err := s.c.indicatorAt(ctx, indicator)
+// owners returns the names of the owners that have an indicator.
+func (r *ownersReader) owners(ctx context.Context, indicator Resource) ([]string, error) {
+	free, err := r.slot(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	owners, err := s.Owners(ctx, indicator)
+	defer free()
+	owners, err := IndicatorsService{service: service{r.c}}.Owners(ctx, indicator)
 	if err != nil && !isGone(err) {
-		return err
+		return nil, err
 	}
-	for _, owner := range owners {
-		ind, err := getIndicator[Indicator](ctx, s.c, def, t.route, owner.Name, &o)
-		switch {
-		case isGone(err):
-			continue
-		case err != nil:
-			return err
-		}
-		if !yield(ind, nil) {
-			return nil
+	names := make([]string, len(owners))
+	for i, owner := range owners {
+		names[i] = owner.Name
+	}
+	return names, nil
+}
+
+// read yields the indicator at a route in each of the owners that have it, in the order of the owners,
+// up to the first error.
+func (r *ownersReader) read(ctx context.Context, def *indicatorDef, at route, owners []string) iter.Seq2[Indicator, error] {
+	type answer struct {
+		indicator Indicator
+		err       error
+	}
+	return func(yield func(Indicator, error) bool) {
+		for a := range inOrder(ctx, cap(r.slots), slices.Values(owners), func(ctx context.Context, owner string) (a answer) {
+			free, err := r.slot(ctx)
+			if err != nil {
+				return answer{err: err}
+			}
+			defer free()
+			a.indicator, a.err = getIndicator[Indicator](ctx, r.c, def, at, owner, &r.get)
+			return a
+		}) {
+			if isGone(a.err) {
+				continue
+			}
+			if !yield(a.indicator, a.err) || a.err != nil {
+				return
+			}
 		}
 	}
-	return nil
 }
 
 // isGone reports whether the platform itself says that something is not there. A 404 of something
