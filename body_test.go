@@ -438,7 +438,7 @@ func TestAStallDoesNotHideThatNothingWasSent(t *testing.T) {
 			_, err := req.GetBody() // as package net/http does on another connection
 			return nil, err
 		}}}
-		err := clientOf(t, s).Groups.Upload(t.Context(), threatconnect.GroupRef{Type: threatconnect.GroupDocument, ID: 1}, content, &threatconnect.UploadOptions{Replace: true})
+		err := clientOf(t, s).Groups.Documents.Upload(t.Context(), 1, content, &threatconnect.UploadOptions{Replace: true})
 		require.ErrorIs(t, err, gone)
 		assert.Equal(t, 1, s.count())
 	})

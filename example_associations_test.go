@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"slices"
 	"time"
 
 	"github.com/threatconnect-go/threatconnect"
@@ -150,4 +151,38 @@ func ExampleSecurityLabelsService_Indicators() {
 		fmt.Println(indicator.Summary(), err)
 	}
 	// Output: login.example.com <nil>
+}
+
+func ExampleIndicatorsService_Lookup() {
+	srv := threatconnecttest.New()
+	for _, record := range []threatconnecttest.IndicatorRecord{
+		{Owner: "Example Organization", Type: "Address", Summary: "192.0.2.7", Rating: new(2.0)},
+		{Owner: "Example Source", Type: "Address", Summary: "192.0.2.7", Rating: new(5.0)},
+	} {
+		if _, err := srv.AddIndicator(record); err != nil {
+			log.Fatal(err)
+		}
+	}
+	ctx, client := context.Background(), srv.Client()
+
+	values := []string{"192[.]0[.]2[.]7", "hxxps://evil[.]example/login", "a sentence"}
+	for result, err := range client.Indicators.Lookup(ctx, slices.Values(values), &threatconnect.LookupOptions{AllOwners: true}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		switch {
+		case result.Err != nil:
+			fmt.Printf("%q: %v\n", result.Value, result.Err)
+		case len(result.Found) == 0:
+			fmt.Printf("%s: not found\n", result.Ref.Value)
+		}
+		for _, indicator := range result.Found {
+			fmt.Printf("%s: %s rates it %g\n", result.Ref.Value, indicator.Meta().Owner.Name, *indicator.Meta().Rating)
+		}
+	}
+	// Output:
+	// 192.0.2.7: Example Organization rates it 2
+	// 192.0.2.7: Example Source rates it 5
+	// https://evil.example/login: not found
+	// "a sentence": threatconnect: indicator: is not recognized as an address, block, host, URL, email address, hash, ASN or registry key; use a Mutex, UserAgent or another type by name if it is one
 }

@@ -78,16 +78,21 @@ func (r *ownersReader) read(ctx context.Context, def *indicatorDef, at route, ow
 		indicator Indicator
 		err       error
 	}
+	get := func(ctx context.Context, owner string) (a answer) {
+		free, err := r.slot(ctx)
+		if err != nil {
+			return answer{err: err}
+		}
+		defer free()
+		a.indicator, a.err = getIndicator[Indicator](ctx, r.c, def, at, owner, &r.get)
+		return a
+	}
 	return func(yield func(Indicator, error) bool) {
-		for a := range inOrder(ctx, cap(r.slots), slices.Values(owners), func(ctx context.Context, owner string) (a answer) {
-			free, err := r.slot(ctx)
-			if err != nil {
-				return answer{err: err}
-			}
-			defer free()
-			a.indicator, a.err = getIndicator[Indicator](ctx, r.c, def, at, owner, &r.get)
-			return a
-		}) {
+		answers := inOrder(ctx, cap(r.slots), slices.Values(owners), get)
+		if len(owners) == 1 { // no goroutine for the commonest case
+			answers = func(yield func(answer) bool) { yield(get(ctx, owners[0])) }
+		}
+		for a := range answers {
 			if isGone(a.err) {
 				continue
 			}

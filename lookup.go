@@ -1,0 +1,238 @@
+package threatconnect
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"net/http"
+	"slices"
+)
+
+// LookupOptions selects how values are looked up. Nil and the zero value recognize the type of each
+// value and look in the client's default owner.
+type LookupOptions struct {
+	CallOptions
+	// Owners names the owners to look in, in place of the client's default owner.
+	Owners []string
+	// AllOwners looks in all owners that the API user can see. It costs one more request per value and
+	// cannot be combined with Owners.
+	AllOwners bool
+	// Type, if not empty, is the type of all values. It is for types that cannot be recognized by a
+	// value: mutexes, user agents, hashtags and the instance's own types.
+	Type IndicatorType
+	// Parallel is the number of requests at the same time, 1 to 64. 0 means 16.
+	Parallel int
+	// Include selects what indicators are read with.
+	Include Include
+}
+
+func (o LookupOptions) check() error {
+	for _, owner := range o.Owners {
+		if err := checkHeaderText("owner", owner); err != nil {
+			return err
+		}
+	}
+	switch {
+	case o.AllOwners && len(o.Owners) > 0:
+		return &ValidationError{Field: "lookup", Rule: "names owners and asks for all of them", Fix: "set Owners or AllOwners"}
+	case o.Parallel < 0 || o.Parallel > maxParallel:
+		return &ValidationError{Field: "lookup parallel", Rule: "want 1 to 64, or 0 for the default"}
+	}
+	return nil
+}
+
+// LookupResult is the result of looking up one value.
+type LookupResult struct {
+	Index int          // position of the value, from 0
+	Value string       // the value as it was given
+	Ref   IndicatorRef // the indicator that the value was taken for; zero if it was not recognized
+	Found []Indicator  // the indicator in each owner that has it, in the order of the owners; empty if none has it
+	// Err is the error that belongs to this value only: a [*ValidationError] if the value was not
+	// recognized, otherwise the error of a request. Found can then lack owners.
+	Err error
+}
+
+// ThreatAssessScore returns the highest ThreatAssess score of the indicators found, 0 to 1000. ok is
+// false if the platform sent none, as for a value that was not found.
+func (r LookupResult) ThreatAssessScore() (score int, ok bool) {
+	for _, indicator := range r.Found {
+		if s := indicator.Meta().ThreatAssessScore; s != nil {
+			score, ok = max(score, *s), true
+		}
+	}
+	return score, ok
+}
+
+// Lookup looks up any number of values and returns an iterator over the results, in the order of the
+// values. A value is recognized as [ParseIndicator] does, defanged or not. A value that no owner has,
+// and one that is not recognized, is a result as well.
+//
+//	for result, err := range client.Indicators.Lookup(ctx, slices.Values(values), nil) {
+//		if err != nil {
+//			return err // the rest was not looked up
+//		}
+//		fmt.Println(result.Value, len(result.Found) > 0, result.Err)
+//	}
+//
+// Lookup sends one request per value and owner, up to [LookupOptions].Parallel at the same time. It
+// does not deduplicate: a value that is given twice is looked up twice. Memory is bounded by the
+// results that are ready before their turn, fewer than twice Parallel.
+//
+// An error that further values would meet as well ends the iterator: the context has ended, the
+// platform cannot be reached or is unavailable, it refuses the credentials or the owner, its rate limit
+// is exhausted. The iterator yields the error together with the value that met it, and stops. Other
+// errors are in [LookupResult].Err, and the iterator goes on: the value is invalid, the platform refuses
+// it or fails on it (400, 413, 414, 500), a firewall in front of the platform forbids it, or the answer
+// cannot be read.
+//
+// Values are taken in the goroutine of the loop, and only when there is room for their results. While
+// values waits for the next one, as for a line of a terminal, results that become ready wait with it;
+// with Parallel 1, every result is yielded before the next value is taken. When the loop ends,
+// requests in flight are cancelled and no goroutine is left. A panic of the client's transport
+// continues in the goroutine of the loop.
+//
+//	API: GET /v2/indicators/{type}/{indicator}
+//	API: GET /v2/indicators/{type}/{indicator}/owners
+//
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
+func (s IndicatorsService) Lookup(ctx context.Context, values iter.Seq[string], opts *LookupOptions) iter.Seq2[LookupResult, error] {
+	o := copyOf(opts)
+	o.Owners = slices.Clone(o.Owners)
+	return func(yield func(LookupResult, error) bool) {
+		l, err := s.newLookup(ctx, values, o)
+		if err != nil {
+			yield(LookupResult{}, err)
+			return
+		}
+		most := 2*cap(l.slots) - 1 // requests in flight, and results that wait for a slower one before them
+		for r := range inOrder(ctx, most, numbered(values), l.find) {
+			if !yield(r.LookupResult, r.err) || r.err != nil {
+				return
+			}
+		}
+	}
+}
+
+// lookup is a lookup of many values.
+type lookup struct {
+	ownersReader
+	typ       IndicatorType
+	names     []string // of the owners to look in
+	allOwners bool
+}
+
+func (s IndicatorsService) newLookup(ctx context.Context, values iter.Seq[string], o LookupOptions) (*lookup, error) {
+	if err := checkContext(ctx); err != nil {
+		return nil, err
+	}
+	c := s.c.with(o.CallOptions)
+	if err := c.usable(); err != nil {
+		return nil, err
+	}
+	if values == nil {
+		return nil, &ValidationError{Field: "values", Rule: "are nil"}
+	}
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	if o.Type != "" {
+		if _, err := c.definition(ctx, o.Type); err != nil {
+			return nil, err
+		}
+	}
+	if o.Parallel == 0 {
+		o.Parallel = defaultParallel
+	}
+	if len(o.Owners) == 0 {
+		o.Owners = []string{c.Owner()}
+	}
+	return &lookup{
+		ownersReader: ownersReader{c: c, get: IndicatorGetOptions{Include: o.Include}, slots: make(chan struct{}, o.Parallel)},
+		typ:          o.Type, names: o.Owners, allOwners: o.AllOwners,
+	}, nil
+}
+
+type numberedValue struct {
+	index int
+	value string
+}
+
+func numbered(values iter.Seq[string]) iter.Seq[numberedValue] {
+	return func(yield func(numberedValue) bool) {
+		n := numberedValue{index: -1}
+		for n.value = range values {
+			n.index++
+			if !yield(n) {
+				return
+			}
+		}
+	}
+}
+
+// lookedUp is a result, or the error that ends the lookup.
+type lookedUp struct {
+	LookupResult
+	err error
+}
+
+// find looks up one value.
+func (l *lookup) find(ctx context.Context, v numberedValue) lookedUp {
+	r := lookedUp{LookupResult: LookupResult{Index: v.index, Value: v.value}}
+	err := l.findIn(ctx, &r.LookupResult)
+	switch {
+	case ctx.Err() != nil:
+		r.err = contextErr(ctx)
+	case err != nil && concernsOneValue(err):
+		r.Err = err
+	default:
+		r.err = err
+	}
+	return r
+}
+
+func (l *lookup) findIn(ctx context.Context, r *LookupResult) error {
+	ref := IndicatorRef{Type: l.typ, Value: r.Value}
+	if l.typ == "" {
+		ind, err := ParseIndicator(r.Value)
+		if err != nil {
+			return err
+		}
+		ref = ind.Ref()
+	}
+	t, def, err := l.c.indicatorAt(ctx, ref)
+	if err != nil {
+		return err
+	}
+	r.Ref = ref
+	names := l.names
+	if l.allOwners {
+		if names, err = l.owners(ctx, ref); err != nil {
+			return err
+		}
+	}
+	r.Found, err = Collect(l.read(ctx, def, t.route, names))
+	return err
+}
+
+// concernsOneValue reports whether other values can be looked up in spite of an error.
+func concernsOneValue(err error) bool {
+	switch e := err.(type) {
+	case *ValidationError:
+		return true
+	case *RequestError:
+		return errors.Is(e.Err, ErrBadResponse) || errors.Is(e.Err, ErrResponseTooLarge)
+	case *APIError:
+		for _, of := range []error{ErrOwnerRefused, ErrSignature, ErrClockSkew, ErrTokenRefused, ErrNotLicensed} {
+			if e.Is(of) {
+				return false
+			}
+		}
+		switch e.StatusCode {
+		case http.StatusOK, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong, http.StatusInternalServerError:
+			return true
+		case http.StatusForbidden:
+			return e.Message == "" // a page that is not the platform's: a firewall forbids the value, as a URL with an attack in it
+		}
+	}
+	return false
+}
