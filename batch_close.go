@@ -40,7 +40,12 @@ func (w *BatchWriter) release(ctx context.Context, ready func(wait uint64) bool)
 //
 // It returns nil when all items that were added went in, and a [*BatchError] otherwise. Items that
 // Add refused are not in it: Add has said so. Closing again returns the same.
-func (w *BatchWriter) Close(ctx context.Context) error { return w.close(ctx, nil) }
+func (w *BatchWriter) Close(ctx context.Context) error {
+	if err := checkContext(ctx); err != nil {
+		return err
+	}
+	return w.close(ctx, nil)
+}
 
 // close closes the writer; source is what ended the items before their end.
 func (w *BatchWriter) close(ctx context.Context, source error) error {

@@ -19,6 +19,9 @@ import (
 // sequence is added, and the error matches [ErrSpoolOther]: the spool is empty then, and the next
 // Import begins anew.
 func (s BatchService) Import(ctx context.Context, config BatchConfig, items iter.Seq2[BatchItem, error]) (BatchStats, error) {
+	if err := checkContext(ctx); err != nil {
+		return BatchStats{}, err
+	}
 	open := s.NewWriter
 	if config.Spool != nil {
 		open = func(config BatchConfig) (*BatchWriter, error) { return s.Resume(ctx, config) }

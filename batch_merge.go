@@ -90,6 +90,9 @@ type MergeStats struct {
 func MergeItems(ctx context.Context, items iter.Seq2[BatchItem, error], opts *MergeOptions) iter.Seq2[BatchItem, error] {
 	return func(yield func(BatchItem, error) bool) {
 		o, err := copyOf(opts).withDefaults()
+		if err == nil {
+			err = checkContext(ctx)
+		}
 		if err == nil && items == nil {
 			err = &ValidationError{Field: "batch items", Rule: "are nil"}
 		}

@@ -21,6 +21,9 @@ import (
 // [ErrSpoolLocked]; one that cannot be read matches [ErrSpool]. When the import ends before its end
 // the error is a [*BatchError], and what is left stays in the spool.
 func (s BatchService) Resume(ctx context.Context, config BatchConfig) (*BatchWriter, error) {
+	if err := checkContext(ctx); err != nil {
+		return nil, err
+	}
 	for {
 		w, err := s.newWriter(config)
 		if err != nil {

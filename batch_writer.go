@@ -135,6 +135,9 @@ func (w *BatchWriter) Format(f fmt.State, _ rune) {
 
 // fill takes the right to fill jobs; done gives it back.
 func (w *BatchWriter) fill(ctx context.Context) error {
+	if err := checkContext(ctx); err != nil {
+		return err
+	}
 	if ctx.Err() != nil {
 		return contextErr(ctx)
 	}

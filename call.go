@@ -33,14 +33,6 @@ func ownerQuery(owner string) url.Values {
 	return url.Values{"owner": {owner}}
 }
 
-// checkContext refuses a nil context.
-func checkContext(ctx context.Context) error {
-	if ctx == nil {
-		return &ValidationError{Field: "context", Rule: "is nil", Fix: "use context.Background()"}
-	}
-	return nil
-}
-
 // optionQuery turns the options of a call into a query for an owner.
 func optionQuery(opts any, owner string) (url.Values, error) {
 	q, err := query.Values(opts)

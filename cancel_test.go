@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -267,4 +268,97 @@ func TestNothingIsSentWithAContextThatHasEnded(t *testing.T) {
 
 func logRecord(message string) slog.Record {
 	return slog.NewRecord(time.Now(), slog.LevelInfo, message, 0)
+}
+
+// TestANilContextIsRefused gives every method that takes a context none.
+func TestANilContextIsRefused(t *testing.T) {
+	t.Parallel()
+	var missing context.Context
+	s := &script{steps: steps{answer(200, whoami)}}
+	client, err := threatconnect.NewClient("https://tc.example/api", threatconnect.Token("tok3n"), threatconnect.WithTransport(s))
+	require.NoError(t, err)
+	refused := func(t *testing.T, err error) {
+		t.Helper()
+		require.ErrorIs(t, err, threatconnect.ErrValidation)
+		assert.ErrorContains(t, err, "context")
+		assert.ErrorContains(t, err, "is nil; use context.Background() if there is no other")
+	}
+	for name, call := range shapeCalls {
+		t.Run(name, func(t *testing.T) {
+			_, err := call(missing, client)
+			refused(t, err)
+		})
+	}
+	for name, call := range calls {
+		t.Run(name, func(t *testing.T) { refused(t, call(missing, client)) })
+	}
+
+	// Methods whose other arguments are refused as well must not panic either.
+	services := reflect.ValueOf(client).Elem()
+	n := 0
+	for i := range services.NumField() {
+		service := services.Field(i)
+		if !service.CanInterface() {
+			continue
+		}
+		for m := range service.NumMethod() {
+			method := service.Method(m)
+			typ := method.Type()
+			if typ.NumIn() == 0 || typ.In(0) != reflect.TypeFor[context.Context]() {
+				continue
+			}
+			n++
+			var args []reflect.Value
+			for a := range typ.NumIn() {
+				if a < typ.NumIn()-1 || !typ.IsVariadic() {
+					args = append(args, reflect.Zero(typ.In(a)))
+				}
+			}
+			name := service.Type().String() + "." + service.Type().Method(m).Name
+			require.NotPanics(t, func() {
+				out := method.Call(args)
+				if seq := out[len(out)-1]; seq.Kind() == reflect.Func {
+					for _, err := range seq.Seq2() {
+						require.ErrorIs(t, err.Interface().(error), threatconnect.ErrValidation, name)
+					}
+					return
+				}
+				if err, _ := out[len(out)-1].Interface().(error); !strings.HasSuffix(name, "LogsService.Send") { // nothing to send is no error
+					require.ErrorIs(t, err, threatconnect.ErrValidation, name)
+				}
+			}, name)
+		}
+	}
+	assert.Greater(t, n, 80)
+	assert.Zero(t, s.count(), "nothing is sent")
+
+	none := func(func(threatconnect.BatchItem, error) bool) {}
+	_, err = client.Batch.Import(missing, appendConfig(), none)
+	refused(t, err)
+	_, err = client.Batch.Resume(missing, appendConfig())
+	refused(t, err)
+	_, err = client.Batch.Reconcile(missing, threatconnect.ReconcileConfig{Owner: "Example Source"}, none)
+	refused(t, err)
+	for _, err := range threatconnect.MergeItems(missing, none, nil) {
+		refused(t, err)
+	}
+	for _, err := range client.Indicators.All(missing, &threatconnect.IndicatorListOptions{ListOptions: threatconnect.ListOptions{Ahead: 3}}) {
+		refused(t, err)
+	}
+	w, err := client.Batch.NewWriter(appendConfig())
+	require.NoError(t, err)
+	refused(t, w.Add(missing, threatconnect.NewHost("www.example.com")))
+	refused(t, w.Flush(missing))
+	refused(t, w.Close(missing))
+	require.NoError(t, w.Close(t.Context()), "the writer goes on")
+	h, err := client.Logs.NewHandler(nil)
+	require.NoError(t, err)
+	refused(t, h.Start(missing, 0))
+	refused(t, h.Flush(missing))
+	refused(t, h.Close(missing))
+	require.NoError(t, h.Close(t.Context()))
+	trigger, err := threatconnect.NewPlaybookTrigger("https://tc.example/api/playbook/x", nil)
+	require.NoError(t, err)
+	_, err = trigger.Fire(missing, nil)
+	refused(t, err)
 }

@@ -1,6 +1,7 @@
 package threatconnect
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -58,6 +59,14 @@ func (e *ValidationError) Error() string {
 
 // Is reports whether target is [ErrValidation].
 func (e *ValidationError) Is(target error) bool { return target == ErrValidation }
+
+// checkContext returns an error for a nil context, with which package context would panic.
+func checkContext(ctx context.Context) error {
+	if ctx == nil {
+		return &ValidationError{Field: "context", Rule: "is nil", Fix: "use context.Background() if there is no other"}
+	}
+	return nil
+}
 
 // APIError is an error response from the platform, or from something else that answered in its place.
 //

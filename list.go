@@ -138,7 +138,11 @@ func pageQuery(q url.Values, start, limit int) url.Values {
 func pages[T any](ctx context.Context, o ListOptions, fetch fetchPage[T]) iter.Seq2[T, error] {
 	o.Limit = cmp.Or(o.Limit, defaultPageSize)
 	return func(yield func(T, error) bool) {
-		if err := o.check(); err != nil {
+		err := checkContext(ctx)
+		if err == nil {
+			err = o.check()
+		}
+		if err != nil {
 			var zero T
 			yield(zero, err)
 			return

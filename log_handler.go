@@ -146,6 +146,9 @@ func (b *logBuffer) lost() int64 {
 // (0 means ten seconds), until ctx ends or the handler is closed. Errors are counted by
 // [LogHandler.Dropped] only. Starting twice is a [*ValidationError].
 func (h *LogHandler) Start(ctx context.Context, interval time.Duration) error {
+	if err := checkContext(ctx); err != nil {
+		return err
+	}
 	return h.b.start(ctx, interval)
 }
 
@@ -186,7 +189,12 @@ func (b *logBuffer) background(ctx context.Context, interval time.Duration) {
 // that fails. Its records stay in the buffer when they are known not to have arrived: when the request
 // was not sent, or the platform refused it with 401, 403, 429 or 503. Otherwise they are dropped and
 // counted, because to send them again could write them twice.
-func (h *LogHandler) Flush(ctx context.Context) error { return h.b.flush(ctx) }
+func (h *LogHandler) Flush(ctx context.Context) error {
+	if err := checkContext(ctx); err != nil {
+		return err
+	}
+	return h.b.flush(ctx)
+}
 
 func (b *logBuffer) flush(ctx context.Context) error {
 	select {
@@ -218,7 +226,12 @@ func (b *logBuffer) flush(ctx context.Context) error {
 // Close ends what [LogHandler.Start] began and sends what the buffer holds. Records that come
 // afterwards are dropped and counted. When ctx ends first, what is left stays unsent and is
 // counted. Closing twice does no harm.
-func (h *LogHandler) Close(ctx context.Context) error { return h.b.close(ctx) }
+func (h *LogHandler) Close(ctx context.Context) error {
+	if err := checkContext(ctx); err != nil {
+		return err
+	}
+	return h.b.close(ctx)
+}
 
 func (b *logBuffer) close(ctx context.Context) error {
 	b.mu.Lock()

@@ -155,6 +155,9 @@ type ReconcileReport struct {
 // the confidence of what a feed does not confirm, until it is inactive or gone.
 func (s BatchService) Reconcile(ctx context.Context, config ReconcileConfig, current iter.Seq2[BatchItem, error]) (*ReconcileReport, error) {
 	cfg, err := config.withDefaults()
+	if err == nil {
+		err = checkContext(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -168,6 +168,9 @@ func triggerURL(s string, plainHTTP bool) (*url.URL, error) {
 // more is returned together with an [*APIError]; an answer over the size limit is an error that
 // matches [ErrResponseTooLarge]. Nothing but ctx ends the wait for a slow playbook: give it a deadline.
 func (t *PlaybookTrigger) Fire(ctx context.Context, payload any) (*PlaybookTriggerResponse, error) {
+	if err := checkContext(ctx); err != nil {
+		return nil, err
+	}
 	body, err := triggerBody(payload)
 	if err != nil {
 		return nil, err
