@@ -217,7 +217,7 @@ func TestAnErrorInOneOwnerEndsTheReadOfAll(t *testing.T) {
 			return reply(200, `{"status":"Success","data":{"host":{"id":1,"owner":{"name":"`+owner+`"},"hostName":"www.example.com"}}}`), nil
 		}
 	}))
-	found, err := threatconnect.Collect(c.Indicators.AcrossOwners(t.Context(), relatedHost, nil))
+	found, err := untilError(c.Indicators.AcrossOwners(t.Context(), relatedHost, nil))
 	require.ErrorIs(t, err, threatconnect.ErrBadRequest)
 	require.Len(t, found, 1, "an error comes in the turn of its owner")
 	assert.Equal(t, "A", found[0].Meta().Owner.Name)
