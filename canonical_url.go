@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // CanonicalURL returns a URL in the form that the platform accepts: scheme and host in lower case,
@@ -77,6 +78,7 @@ func checkURLTail(field, tail string) error {
 			return refuse(field, "holds a quote or an angle bracket", fix+" and what follows")
 		case last == '\\':
 			return refuse(field, "holds a backslash, which browsers read as a slash", "write / or %5C")
+		case ' ' < last && last < utf8.RuneSelf: // other visible ASCII
 		case unicode.IsSpace(last):
 			return refuse(field, "holds white space", "write a space as %20 if it is part of the URL, or remove it and what follows")
 		case isInvisible(last):
