@@ -193,12 +193,20 @@ func (e *Email) checkOwn(m mode) error {
 	return firstError(needs(m, m, "email subject", e.Subject), needs(m, m, "email header", e.Header), needs(m, m, "email body", e.Body))
 }
 
+// statusOf returns the status of an event or incident: empty if the platform wrote that there is none.
+func statusOf[T ~string](v T) T {
+	if v == "None" {
+		return ""
+	}
+	return v
+}
+
 func (e *Event) own(key []byte, r *wire.Reader) bool {
 	switch string(key) {
 	case "eventDate":
 		e.EventDate = r.Time()
 	case "status":
-		e.Status = EventStatus(r.Text())
+		e.Status = statusOf(EventStatus(r.Text()))
 	case "eventType":
 		e.EventType = r.Text()
 	default:
@@ -209,7 +217,7 @@ func (e *Event) own(key []byte, r *wire.Reader) bool {
 
 func (e *Event) writeOwn(w *wire.Writer, m mode) {
 	when(w, "eventDate", e.EventDate)
-	text(w, "status", string(e.Status))
+	text(w, "status", string(statusOf(e.Status)))
 	if m == modeBatch {
 		text(w, "eventType", e.EventType)
 	}
@@ -232,7 +240,7 @@ func (e *Event) checkOwn(m mode) error {
 	if e.EventType != "" && m == modeCreate {
 		return batchOnly("event type")
 	}
-	return firstError(needsTime(m, "event date", e.EventDate), oneOf("event status", e.Status, statuses), e.AISummary.check(m))
+	return firstError(needsTime(m, "event date", e.EventDate), oneOf("event status", statusOf(e.Status), statuses), e.AISummary.check(m))
 }
 
 func (i *Incident) own(key []byte, r *wire.Reader) bool {
@@ -240,7 +248,7 @@ func (i *Incident) own(key []byte, r *wire.Reader) bool {
 	case "eventDate":
 		i.EventDate = r.Time()
 	case "status":
-		i.Status = IncidentStatus(r.Text())
+		i.Status = statusOf(IncidentStatus(r.Text()))
 	default:
 		return false
 	}
@@ -249,7 +257,7 @@ func (i *Incident) own(key []byte, r *wire.Reader) bool {
 
 func (i *Incident) writeOwn(w *wire.Writer, _ mode) {
 	when(w, "eventDate", i.EventDate)
-	text(w, "status", string(i.Status))
+	text(w, "status", string(statusOf(i.Status)))
 }
 
 var incidentStatuses = []IncidentStatus{
@@ -258,7 +266,7 @@ var incidentStatuses = []IncidentStatus{
 }
 
 func (i *Incident) checkOwn(m mode) error {
-	return firstError(needsTime(m, "incident event date", i.EventDate), oneOf("incident status", i.Status, incidentStatuses))
+	return firstError(needsTime(m, "incident event date", i.EventDate), oneOf("incident status", statusOf(i.Status), incidentStatuses))
 }
 
 func (p *Report) own(key []byte, r *wire.Reader) bool {

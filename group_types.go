@@ -66,7 +66,7 @@ type Email struct {
 type Event struct {
 	GroupMeta
 	EventDate time.Time   `json:"eventDate,omitzero"` // required
-	Status    EventStatus `json:"status,omitzero"`
+	Status    EventStatus `json:"status,omitzero"` // empty if there is none, also where the platform writes "None"
 	EventType string      `json:"eventType,omitzero"` // written by batch files only
 	AISummary
 }
@@ -75,7 +75,7 @@ type Event struct {
 type Incident struct {
 	GroupMeta
 	EventDate time.Time      `json:"eventDate,omitzero"` // required
-	Status    IncidentStatus `json:"status,omitzero"`    // read with includeAdditional
+	Status    IncidentStatus `json:"status,omitzero"`    // empty if there is none, also where the platform writes "None"; read with includeAdditional
 }
 
 // IntrusionSet is a group of attacks with a common hand.

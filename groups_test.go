@@ -1,6 +1,7 @@
 package threatconnect_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -101,6 +102,27 @@ func TestMixedListsOfGroups(t *testing.T) {
 	_, err = c.Groups.Update(t.Context(), u, threatconnect.GroupUpdate{Name: new("B")})
 	require.ErrorIs(t, err, threatconnect.ErrValidation)
 	require.ErrorIs(t, c.Groups.Delete(t.Context(), u), threatconnect.ErrValidation)
+}
+
+// The platform writes "None" for an event or incident without a status.
+func TestAStatusThatIsNoneIsNone(t *testing.T) {
+	t.Parallel()
+	const date = `"eventDate":"2026-01-02T03:04:05Z"`
+	answer := func(entity string) string {
+		return `{"data":{"` + entity + `":{"name":"A",` + date + `,"status":"None"}}}`
+	}
+	at := "/v2/groups/%s?owner=Example%%20Source"
+	c := relatedScript(t,
+		relatedStep{method: "POST", target: fmt.Sprintf(at, "events"), body: `{"name":"A",` + date + `}`, answer: answer("event")},
+		relatedStep{method: "POST", target: fmt.Sprintf(at, "incidents"), body: `{"name":"A",` + date + `}`, answer: answer("incident")},
+	)
+	day := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	event, err := c.Groups.Events.Create(t.Context(), &threatconnect.Event{GroupMeta: threatconnect.GroupMeta{Name: "A"}, EventDate: day, Status: "None"})
+	require.NoError(t, err)
+	assert.Empty(t, event.Status)
+	incident, err := c.Groups.Incidents.Create(t.Context(), &threatconnect.Incident{GroupMeta: threatconnect.GroupMeta{Name: "A"}, EventDate: day, Status: "None"})
+	require.NoError(t, err)
+	assert.Empty(t, incident.Status)
 }
 
 func TestGroupsThatAreNotSent(t *testing.T) {
