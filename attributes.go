@@ -10,12 +10,12 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// Attribute is a typed piece of text that hangs on a resource.
+// An Attribute is a typed text value attached to a resource.
 type Attribute struct {
 	ID           int64     `json:"id,omitzero"`           // read only
-	Type         string    `json:"type"`                  // name of the attribute type, as in Description; the instance and the kind of resource say which there are
+	Type         string    `json:"type"`                  // name of the attribute type, as in Description; client.Types.Attributes lists them
 	Value        string    `json:"value"`                 // required
-	Displayed    *bool     `json:"displayed,omitzero"`    // whether it is the default one; for Description and Source only
+	Displayed    *bool     `json:"displayed,omitzero"`    // whether it is the default one; sent for Description and Source only, because the platform ignores it elsewhere
 	Source       string    `json:"source,omitzero"`       // where it comes from
 	Pinned       *bool     `json:"pinned,omitzero"`       // written by batch files only
 	DateAdded    time.Time `json:"dateAdded,omitzero"`    // read only
@@ -35,10 +35,11 @@ type AttributeUpdate struct {
 	Source    *string // where it comes from
 }
 
-// AttributesService reads and writes the attributes of resources. It is safe for concurrent use.
+// AttributesService reads and changes the attributes of resources, which can be indicators, groups, tasks and
+// victims. It is safe for concurrent use.
 type AttributesService struct{ service }
 
-// On lists the attributes of a resource, xids included. It costs one request a 500 attributes.
+// On lists the attributes of a resource, with their xids. It costs one request per 500 attributes.
 //
 //	API: GET /v2/{resource}/attributes
 //
@@ -51,7 +52,8 @@ func (s AttributesService) On(ctx context.Context, resource Resource) ([]Attribu
 	return listOn(ctx, s.c, t, "attribute", readAttribute)
 }
 
-// Get reads one attribute of a resource, with one request.
+// Get returns one attribute of a resource, by the attribute's id. If the resource has no such attribute, the
+// error matches [ErrNotFound]. It costs one request.
 //
 //	API: GET /v2/{resource}/attributes/{attributeId}
 //
@@ -64,8 +66,8 @@ func (s AttributesService) Get(ctx context.Context, resource Resource, attribute
 	return one(ctx, s.c, &call{method: http.MethodGet, route: t.route, query: ownerQuery(t.owner)}, []string{"attribute"}, pointer(readAttribute))
 }
 
-// Add puts an attribute on a resource and returns it with its id. It costs one request and is not
-// tried again after an unknown outcome: the platform would add it a second time.
+// Add attaches an attribute to a resource and returns it with its id. It costs one request. It does not retry
+// after an unknown outcome, because that could add the attribute twice.
 //
 //	API: POST /v2/{resource}/attributes
 //
@@ -118,7 +120,7 @@ func (s AttributesService) Update(ctx context.Context, resource Resource, attrib
 	return one(ctx, s.c, &call{method: http.MethodPut, route: t.route, query: ownerQuery(t.owner), body: jsonBody(body)}, []string{"attribute"}, pointer(readAttribute))
 }
 
-// Remove takes an attribute off a resource. It costs one request.
+// Remove deletes an attribute of a resource, by the attribute's id. It costs one request.
 //
 //	API: DELETE /v2/{resource}/attributes/{attributeId}
 //
@@ -148,8 +150,6 @@ func (a *Attribute) checkRules() error {
 		return &ValidationError{Field: "attribute type", Rule: "is empty"}
 	case isBlankText(a.Value):
 		return &ValidationError{Field: "attribute value", Rule: "is empty"}
-	case a.Displayed != nil && *a.Displayed && a.Type != "Description" && a.Type != "Source":
-		return &ValidationError{Field: "attribute", Rule: "is displayed, which only Description and Source can be"}
 	}
 	return nil
 }
@@ -160,13 +160,21 @@ func (a *Attribute) write(w *wire.Writer, m mode) {
 	w.Text(a.Type)
 	w.Name("value")
 	w.Text(a.Value)
-	flag(w, "displayed", a.Displayed)
+	flag(w, "displayed", a.displayed())
 	text(w, "source", a.Source)
 	if m == modeBatch {
 		flag(w, "pinned", a.Pinned)
 		writeLabels(w, a.SecurityLabels)
 	}
 	w.EndObject()
+}
+
+// displayed returns Displayed, or nil for a type of which the platform ignores it.
+func (a *Attribute) displayed() *bool {
+	if a.Type == "Description" || a.Type == "Source" {
+		return a.Displayed
+	}
+	return nil
 }
 
 // writeLabels writes the security labels of something in a batch file.

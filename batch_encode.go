@@ -244,7 +244,7 @@ func (e *encoder) hangers(attributes []Attribute, tags []Tag, labels []SecurityL
 			if err := a.checkRules(); err != nil {
 				return err
 			}
-			if e.version == BatchV1 && (a.Displayed != nil || a.Pinned != nil || a.Source != "" || len(a.SecurityLabels) > 0) {
+			if e.version == BatchV1 && (a.displayed() != nil || a.Pinned != nil || a.Source != "" || len(a.SecurityLabels) > 0) {
 				return &ValidationError{Field: "attribute", Rule: "carries more than type and value, which V1 files cannot", Fix: "use BatchV2"}
 			}
 			if err := checkLabels(a.SecurityLabels); err != nil {

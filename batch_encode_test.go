@@ -47,6 +47,10 @@ func TestItemsAreWrittenAsThePlatformReadsThem(t *testing.T) {
 			`{"type":"Host","summary":"www.example.com","xid":"i-1",` + tail + `"flag1":true,"flag2":false,` + dates + hangers +
 				`,"associatedGroups":[{"groupXid":"x-1"},{"groupXid":"x-2"}]}`,
 		},
+		"an attribute that cannot be displayed": {
+			&Host{HostName: "a.example", IndicatorMeta: IndicatorMeta{Attributes: []Attribute{{Type: "Additional Analysis and Context", Value: "v", Displayed: new(true), Source: "s"}}}},
+			`{"type":"Host","summary":"a.example","attribute":[{"type":"Additional Analysis and Context","value":"v","source":"s"}]}`,
+		},
 		"a file": {
 			&File{MD5: "d41d8cd98f00b204e9800998ecf8427e", SHA256: "E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855", Size: new(int64(0)),
 				Occurrences: []FileOccurrence{{FileName: "a.exe", Path: `C:\`, Date: at}, {Path: "/tmp"}}},
@@ -225,7 +229,7 @@ func TestItemsThatCannotBeImportedAreRefused(t *testing.T) {
 		"association type":      &Association{From: IndicatorEnd(NewHost("a.example")), To: IndicatorEnd(NewHost("b.example"))},
 		"association end 1":     &Association{To: GroupEnd("x")},
 		"association end 2":     &Association{From: GroupEnd("x"), To: AssociationEnd{GroupXID: "x", ID: 3}},
-		"attribute":             host(IndicatorMeta{Attributes: []Attribute{{Type: "Other", Value: "v", Displayed: new(true)}}}),
+		"attribute value":       host(IndicatorMeta{Attributes: []Attribute{{Type: "Other"}}}),
 		"AI summary":            &Report{GroupMeta: GroupMeta{Name: "n", XID: "x"}, AISummary: AISummary{Insights: "i"}},
 		"associated indicators": host(IndicatorMeta{Associated: []IndicatorRef{{Type: TypeHost, Value: "b.example"}}}),
 		"document password":     &Document{GroupMeta: GroupMeta{Name: "n", XID: "x"}, Malware: new(true)},

@@ -66,7 +66,7 @@ type Email struct {
 type Event struct {
 	GroupMeta
 	EventDate time.Time   `json:"eventDate,omitzero"` // required
-	Status    EventStatus `json:"status,omitzero"` // empty if there is none, also where the platform writes "None"
+	Status    EventStatus `json:"status,omitzero"`    // empty if there is none, also where the platform writes "None"
 	EventType string      `json:"eventType,omitzero"` // written by batch files only
 	AISummary
 }

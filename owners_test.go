@@ -75,6 +75,7 @@ func TestTagsAttributesAndLabelsOnTheWire(t *testing.T) {
 		relatedStep{method: "DELETE", target: "/v2/groups/incidents/54321/attributes/5/securityLabels/TLP%3ARED?owner=Example%20Source"},
 		relatedStep{target: "/v2/groups/incidents/54321/securityLabels?owner=Example%20Source&resultLimit=500", answer: `{"data":{"securityLabel":{"name":"TLP:RED","color":"FF0000","dateAdded":"2026-01-02T03:04:05Z"}}}`},
 		relatedStep{method: "POST", target: at + "/attributes?owner=Example%20Source", body: `{"type":"Description","value":"v","displayed":true,"source":"me"}`, status: 201, answer: attribute},
+		relatedStep{method: "POST", target: at + "/attributes?owner=Example%20Source", body: `{"type":"External Date Created","value":"v"}`, status: 201, answer: attribute},
 		relatedStep{method: "PUT", target: at + "/attributes/5?owner=Example%20Source", body: `{"value":"w"}`, answer: attribute},
 		relatedStep{method: "PUT", target: at + "/attributes/5?owner=Example%20Source", body: `{"value":"w","displayed":false,"source":""}`, answer: attribute},
 		relatedStep{method: "DELETE", target: at + "/attributes/5?owner=Example%20Source"},
@@ -100,6 +101,8 @@ func TestTagsAttributesAndLabelsOnTheWire(t *testing.T) {
 	a, err := c.Attributes.Add(t.Context(), relatedHost, threatconnect.Attribute{Type: "Description", Value: "v", Displayed: new(true), Source: "me"})
 	require.NoError(t, err)
 	assert.Equal(t, int64(5), a.ID)
+	_, err = c.Attributes.Add(t.Context(), relatedHost, threatconnect.Attribute{Type: "External Date Created", Value: "v", Displayed: new(true)})
+	require.NoError(t, err)
 	_, err = c.Attributes.Update(t.Context(), relatedHost, 5, threatconnect.AttributeUpdate{Value: new("w")})
 	require.NoError(t, err)
 	_, err = c.Attributes.Update(t.Context(), relatedHost, 5, threatconnect.AttributeUpdate{Value: new("w"), Displayed: new(false), Source: new("")})
@@ -115,7 +118,7 @@ func TestTagsAttributesAndLabelsOnTheWire(t *testing.T) {
 	}
 	require.ErrorIs(t, c.SecurityLabels.Add(t.Context(), nil, "x"), threatconnect.ErrValidation)
 	require.ErrorIs(t, c.SecurityLabels.Add(t.Context(), threatconnect.AttributeRef{ID: 1}, "x"), threatconnect.ErrValidation)
-	for _, bad := range []threatconnect.Attribute{{}, {Type: "Description"}, {Value: "v"}, {Type: "T", Value: "\xff"}, {Type: "T", Value: "v", Displayed: new(true)}, {Type: "T", Value: "v", Pinned: new(true)}} {
+	for _, bad := range []threatconnect.Attribute{{}, {Type: "Description"}, {Value: "v"}, {Type: "T", Value: "\xff"}, {Type: "T", Value: "v", Pinned: new(true)}} {
 		_, err := c.Attributes.Add(t.Context(), relatedHost, bad)
 		require.ErrorIs(t, err, threatconnect.ErrValidation)
 	}
