@@ -16,10 +16,14 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// BulkService reads the bulk reports of communities and sources: all indicators of an owner in one
-// answer, made once a day where the owner has it switched on. It is safe for concurrent use.
+// BulkService reads bulk reports: all indicators of a community or source in one response. It is the
+// cheapest way to read a whole owner. The platform writes the reports once a day, for owners that have
+// them switched on.
 //
-// An owner that is "" means the client's default owner in every method.
+// The reports are those of the client's owner, which must be set with [WithOwner] or [Client.InOwner]:
+// an organization has no reports. The service is safe for concurrent use.
+//
+//	for indicator, err := range client.InOwner("Example Source").Bulk.JSON(ctx) {
 type BulkService struct{ service }
 
 // BulkFormat is a format of bulk reports.
@@ -31,14 +35,14 @@ const (
 	BulkCSV  BulkFormat = "csv"  // type, value, rating and confidence only
 )
 
-// BulkStatus says what bulk reports an owner has.
+// BulkStatus tells which bulk reports an owner has.
 type BulkStatus struct {
-	Name        string    `json:"name"` // of the owner
+	Name        string    `json:"name"` // the name of the owner
 	CSVEnabled  bool      `json:"csvEnabled"`
 	JSONEnabled bool      `json:"jsonEnabled"`
-	NextRun     time.Time `json:"nextRun,omitzero"` // when the next report is due
-	LastRun     time.Time `json:"lastRun,omitzero"` // when the last one was made; zero when there is none
-	Status      string    `json:"status,omitzero"`  // how that went: "Complete", "Failure" and others
+	NextRun     time.Time `json:"nextRun,omitzero"` // when the platform writes the next report
+	LastRun     time.Time `json:"lastRun,omitzero"` // when it wrote the last report; zero if there is none
+	Status      string    `json:"status,omitzero"`  // the result of the last run, as in "Complete" or "Failure"
 }
 
 func (s BulkStatus) complete() bool {
@@ -52,37 +56,44 @@ func (s BulkStatus) failed() bool {
 // BulkRow is one indicator of a CSV report.
 type BulkRow struct {
 	Type       IndicatorType
-	Value      string   // as one text; of a file, the hashes that the report has
+	Value      string   // the value as one string; for a file, the hashes that the report has
 	Rating     *float64 // 0 to 5; nil when it is not set
 	Confidence *int     // 0 to 100; nil when it is not set
 }
 
-// ErrBulkFailed is matched by the error of a bulk report that could not be made.
+// ErrBulkFailed is matched by the error of a bulk report that the platform could not write.
 var ErrBulkFailed = errors.New("threatconnect: the bulk report failed")
 
-// Status reads what bulk reports an owner has and when they were made, with one request.
+// Status returns which bulk reports the owner has and when they were written. It costs one request.
 //
 //	API: GET /v2/indicators/bulk/
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s BulkService) Status(ctx context.Context, owner string) (BulkStatus, error) {
-	return one(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "indicators", "bulk"), query: ownerQuery(s.c.ownerOr(owner))},
-		[]string{"bulkStatus"}, readBulkStatus)
+func (s BulkService) Status(ctx context.Context) (BulkStatus, error) {
+	call, err := s.call(at("v2", "indicators", "bulk"))
+	if err != nil {
+		return BulkStatus{}, err
+	}
+	return one(ctx, s.c, call, []string{"bulkStatus"}, readBulkStatus)
 }
 
-// JSON reads the latest report of an owner, one indicator at a time, whatever its size. It costs
-// one request, sent when the sequence is ranged over.
+// JSON returns an iterator over the latest JSON report. It costs one request, sent when the loop starts,
+// and holds one indicator in memory at a time. If the report breaks off or is not one, the iterator
+// yields the error and stops; the indicators before it are valid.
 //
-// The report holds the attributes and tags of the indicators, but no file sizes, file occurrences,
-// associations and DNS resolutions, and of every file one hash at least. A report that breaks off,
-// or that is not one, ends the sequence with an error; what came before it is good.
+// The report holds attributes and tags, but no file sizes, file occurrences, associations or DNS
+// resolutions, and at least one hash of every file.
 //
 //	API: GET /v2/indicators/bulk/{format}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s BulkService) JSON(ctx context.Context, owner string) iter.Seq2[Indicator, error] {
+func (s BulkService) JSON(ctx context.Context) iter.Seq2[Indicator, error] {
 	return func(yield func(Indicator, error) bool) {
-		call := s.report(owner, BulkJSON)
+		call, err := s.report(BulkJSON)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
 		src, resp, err := s.c.open(ctx, call)
 		if err != nil {
 			yield(nil, err)
@@ -114,16 +125,20 @@ func (s BulkService) JSON(ctx context.Context, owner string) iter.Seq2[Indicator
 	}
 }
 
-// CSV reads the latest report of an owner, one row at a time, whatever its size. It costs one
-// request, sent when the sequence is ranged over. A report that breaks off, or that is not one, ends
-// the sequence with an error; what came before it is good.
+// CSV returns an iterator over the rows of the latest CSV report. It costs one request, sent when the
+// loop starts, and holds one row in memory at a time. If the report breaks off or is not one, the
+// iterator yields the error and stops; the rows before it are valid.
 //
 //	API: GET /v2/indicators/bulk/{format}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s BulkService) CSV(ctx context.Context, owner string) iter.Seq2[BulkRow, error] {
+func (s BulkService) CSV(ctx context.Context) iter.Seq2[BulkRow, error] {
 	return func(yield func(BulkRow, error) bool) {
-		call := s.report(owner, BulkCSV)
+		call, err := s.report(BulkCSV)
+		if err != nil {
+			yield(BulkRow{}, err)
+			return
+		}
 		src, resp, err := s.c.open(ctx, call)
 		if err != nil {
 			yield(BulkRow{}, err)
@@ -143,19 +158,19 @@ func (s BulkService) CSV(ctx context.Context, owner string) iter.Seq2[BulkRow, e
 	}
 }
 
-// Run makes the platform build a new report of an owner, with one request. It returns at once:
-// until [BulkService.Wait] says so, reports are still the old ones.
+// Run asks the platform to write a new report. It costs one request and does not wait: reports are the
+// old ones until [BulkService.Wait] returns.
 //
 //	API: GET /v2/indicators/bulk/{format}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s BulkService) Run(ctx context.Context, owner string, format BulkFormat) error {
+func (s BulkService) Run(ctx context.Context, format BulkFormat) error {
 	if format != BulkJSON && format != BulkCSV {
 		return &ValidationError{Field: "bulk format", Rule: "want json or csv"}
 	}
-	call := s.report(owner, format)
-	if call.query == nil {
-		call.query = make(map[string][]string, 1)
+	call, err := s.report(format)
+	if err != nil {
+		return err
 	}
 	call.query.Set("runNow", "true")
 	_, resp, err := s.c.open(ctx, call)
@@ -166,20 +181,20 @@ func (s BulkService) Run(ctx context.Context, owner string, format BulkFormat) e
 	return nil
 }
 
-// Wait returns when a report of an owner is complete that is newer than before, which
-// [BulkService.Status] has returned before [BulkService.Run]. A zero before takes any report. One
-// that could not be made is an error that matches [ErrBulkFailed].
+// Wait polls until a report newer than before is complete and returns its status. Before is what
+// [BulkService.Status] returned before [BulkService.Run]; the zero value accepts any report. If the
+// report could not be written, the error matches [ErrBulkFailed].
 //
-// It asks at once and then in growing intervals of one to twenty seconds, and waits until ctx ends:
-// give it a deadline. Every time costs one request.
+// The interval between requests grows from 1 to 20 seconds. Wait has no timeout of its own: give ctx a
+// deadline.
 //
 //	API: GET /v2/indicators/bulk/
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s BulkService) Wait(ctx context.Context, owner string, before BulkStatus) (BulkStatus, error) {
+func (s BulkService) Wait(ctx context.Context, before BulkStatus) (BulkStatus, error) {
 	const longest = 20 * time.Second
 	for wait := time.Second; ; wait = min(wait*3/2, longest) {
-		now, err := s.Status(ctx, owner)
+		now, err := s.Status(ctx)
 		if err != nil {
 			return BulkStatus{}, err
 		}
@@ -196,9 +211,23 @@ func (s BulkService) Wait(ctx context.Context, owner string, before BulkStatus) 
 	}
 }
 
-func (s BulkService) report(owner string, format BulkFormat) *call {
-	return &call{method: http.MethodGet, route: at("v2", "indicators", "bulk", string(format)), query: ownerQuery(s.c.ownerOr(owner))}
+// report returns the call that reads a report.
+func (s BulkService) report(format BulkFormat) (*call, error) {
+	return s.call(at("v2", "indicators", "bulk", string(format)))
 }
+
+// call returns a call about the reports of the client's owner.
+func (s BulkService) call(r route) (*call, error) {
+	if err := s.c.usable(); err != nil {
+		return nil, err
+	}
+	if s.c.owner == "" {
+		return nil, errBulkOwner
+	}
+	return &call{method: http.MethodGet, route: r, query: ownerQuery(s.c.owner)}, nil
+}
+
+var errBulkOwner = &ValidationError{Field: "owner", Rule: "is empty, and bulk reports belong to a community or source", Fix: `use client.InOwner("Example Source").Bulk`}
 
 // brokenReport names the call that a stream broke in.
 func brokenReport(call *call, err error) error {

@@ -31,7 +31,7 @@ func TestBulkStatusComesWithoutAnEnvelope(t *testing.T) {
 			t.Parallel()
 			c, mock := contentClient(t, WithOwner("Example Source"))
 			mock.RegisterResponder("GET", bulkPath+"?owner=Example%20Source", jsonReply(200, text))
-			got, err := c.Bulk.Status(t.Context(), "")
+			got, err := c.Bulk.Status(t.Context())
 			require.NoError(t, err)
 			assert.Equal(t, BulkStatus{Name: "Example Source", CSVEnabled: true, Status: "Complete",
 				NextRun: time.Date(2026, 3, 2, 1, 0, 0, 0, time.UTC), LastRun: time.Date(2026, 3, 1, 1, 0, 0, 123e6, time.UTC)}, got)
@@ -39,8 +39,25 @@ func TestBulkStatusComesWithoutAnEnvelope(t *testing.T) {
 	}
 	c, mock := contentClient(t)
 	mock.RegisterNoResponder(jsonReply(200, `{"status":"Success"}`))
-	_, err := c.Bulk.Status(t.Context(), "Example Source")
+	_, err := c.InOwner("Example Source").Bulk.Status(t.Context())
 	require.ErrorIs(t, err, ErrBadResponse)
+}
+
+func TestBulkReportsBelongToAnOwner(t *testing.T) {
+	t.Parallel()
+	c, mock := contentClient(t)
+	mock.RegisterNoResponder(jsonReply(200, `{"status":"Success"}`))
+	const want = `threatconnect: owner: is empty, and bulk reports belong to a community or source; use client.InOwner("Example Source").Bulk`
+	_, err := c.Bulk.Status(t.Context())
+	require.EqualError(t, err, want)
+	_, err = Collect(c.Bulk.JSON(t.Context()))
+	require.EqualError(t, err, want)
+	_, err = Collect(c.Bulk.CSV(t.Context()))
+	require.EqualError(t, err, want)
+	require.EqualError(t, c.Bulk.Run(t.Context(), BulkJSON), want)
+	_, err = c.Bulk.Wait(t.Context(), BulkStatus{})
+	require.EqualError(t, err, want)
+	assert.Zero(t, mock.GetTotalCallCount())
 }
 
 func TestBulkJSON(t *testing.T) {
@@ -71,7 +88,7 @@ func TestBulkJSON(t *testing.T) {
 			t.Parallel()
 			c, mock := contentClient(t)
 			mock.RegisterResponder("GET", bulkPath+"/json?owner=Example%20Source", tc.answer)
-			seq := c.Bulk.JSON(t.Context(), "Example Source")
+			seq := c.InOwner("Example Source").Bulk.JSON(t.Context())
 			assert.Zero(t, mock.GetTotalCallCount(), "nothing is sent before the loop")
 			for range 2 { // a sequence can be ranged over twice
 				var got []string
@@ -90,7 +107,7 @@ func TestBulkJSON(t *testing.T) {
 	}
 	c, mock := contentClient(t)
 	mock.RegisterNoResponder(jsonReply(200, `{"indicator":[`+two+`]}`))
-	all, err := Collect(c.Bulk.JSON(t.Context(), ""))
+	all, err := Collect(c.InOwner("Example Source").Bulk.JSON(t.Context()))
 	require.NoError(t, err)
 	host := all[0].(*Host)
 	assert.InDelta(t, 3.0, *host.Rating, 0)
@@ -134,7 +151,7 @@ func TestBulkCSV(t *testing.T) {
 			mock.RegisterResponder("GET", bulkPath+"/csv?owner=Example%20Source", httpmock.NewStringResponder(200, tc.text).HeaderSet(csvType))
 			var got []BulkRow
 			var err error
-			for row, e := range c.Bulk.CSV(t.Context(), "Example Source") {
+			for row, e := range c.InOwner("Example Source").Bulk.CSV(t.Context()) {
 				if err = e; err == nil {
 					got = append(got, row)
 				}
@@ -148,7 +165,7 @@ func TestBulkCSV(t *testing.T) {
 	}
 	c, mock := contentClient(t)
 	mock.RegisterNoResponder(jsonReply(200, `{"status":"Failure","message":"no report"}`))
-	_, err := Collect(c.Bulk.CSV(t.Context(), ""))
+	_, err := Collect(c.InOwner("Example Source").Bulk.CSV(t.Context()))
 	_, api := errors.AsType[*APIError](err)
 	assert.True(t, api, "%v", err)
 }
@@ -178,7 +195,7 @@ func TestBulkNeedsMemoryForOneElement(t *testing.T) { // not in parallel: it mea
 		return resp, nil
 	})
 	count, most, start := 0, uint64(0), heapHeld()
-	for _, err := range c.Bulk.JSON(t.Context(), "") {
+	for _, err := range c.InOwner("Example Source").Bulk.JSON(t.Context()) {
 		require.NoError(t, err)
 		if count++; count%10_000 == 0 {
 			most = max(most, heapHeld())
@@ -193,7 +210,7 @@ func TestBulkRowsEnd(t *testing.T) { // not in parallel: it measures what is all
 	long := strings.Repeat("x", 200<<10)
 	c, mock := contentClient(t)
 	mock.RegisterNoResponder(httpmock.NewStringResponder(200, head+"User Agent,"+long+"\nUser Agent,"+long+"\n").HeaderSet(http.Header{"Content-Type": {"text/csv"}}))
-	got, err := Collect(c.Bulk.CSV(t.Context(), ""))
+	got, err := Collect(c.InOwner("Example Source").Bulk.CSV(t.Context()))
 	require.NoError(t, err)
 	assert.Len(t, got, 3, "long rows are rows")
 
@@ -211,7 +228,7 @@ func TestBulkRowsEnd(t *testing.T) { // not in parallel: it measures what is all
 			return resp, nil
 		})
 		before := allocated()
-		_, err := Collect(c.Bulk.CSV(t.Context(), ""))
+		_, err := Collect(c.InOwner("Example Source").Bulk.CSV(t.Context()))
 		require.ErrorIs(t, err, ErrBadResponse, name)
 		require.ErrorIs(t, err, errHugeRow, name)
 		assert.Less(t, allocated()-before, uint64(64<<20), name)
@@ -231,7 +248,7 @@ func TestBulkStopsWhenToldTo(t *testing.T) {
 	c, mock := contentClient(t)
 	var closed bool
 	mock.RegisterNoResponder(endless(&closed))
-	for range c.Bulk.JSON(t.Context(), "") {
+	for range c.InOwner("Example Source").Bulk.JSON(t.Context()) {
 		break
 	}
 	assert.True(t, closed, "leaving the loop ends the transfer")
@@ -240,7 +257,7 @@ func TestBulkStopsWhenToldTo(t *testing.T) {
 	defer cancel()
 	var last error
 	n := 0
-	for _, err := range c.Bulk.JSON(ctx, "") {
+	for _, err := range c.InOwner("Example Source").Bulk.JSON(ctx) {
 		if n++; n == 5 {
 			cancel()
 		}
@@ -287,7 +304,7 @@ func TestBulkRunAndWait(t *testing.T) {
 				began := time.Now()
 				ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 				defer cancel()
-				now, err := c.Bulk.Wait(ctx, "", tc.before)
+				now, err := c.InOwner("Example Source").Bulk.Wait(ctx, tc.before)
 				require.ErrorIs(t, err, tc.err)
 				assert.Len(t, got, tc.asked)
 				if tc.err == nil {
@@ -304,9 +321,9 @@ func TestBulkRunAndWait(t *testing.T) {
 		resp.Body = &closing{Reader: strings.NewReader(`{"indicator":[` + strings.Repeat(" ", 1<<20)), closed: &closed}
 		return resp, nil
 	})
-	require.NoError(t, c.Bulk.Run(t.Context(), "Example Source", BulkJSON))
+	require.NoError(t, c.InOwner("Example Source").Bulk.Run(t.Context(), BulkJSON))
 	assert.True(t, closed, "the old report is not read")
-	require.ErrorIs(t, c.Bulk.Run(t.Context(), "Example Source", "xml"), ErrValidation)
+	require.ErrorIs(t, c.InOwner("Example Source").Bulk.Run(t.Context(), "xml"), ErrValidation)
 }
 
 func bulkRun(hour int, status string) BulkStatus {

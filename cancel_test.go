@@ -112,14 +112,14 @@ var awaits = map[string]func(t *testing.T, ctx context.Context) error{
 	},
 	"the next of a bulk report": func(t *testing.T, ctx context.Context) error {
 		s := &script{steps: steps{breath(`{"indicator":[{"type":"Host","summary":"a.example"},`, "application/json")}}
-		return lastError(clientOf(t, s).Bulk.JSON(ctx, "Example Source"))
+		return lastError(clientOf(t, s).InOwner("Example Source").Bulk.JSON(ctx))
 	},
 	"the next row of a bulk report": func(t *testing.T, ctx context.Context) error {
 		s := &script{steps: steps{breath("Type,Value\nHost,a.example\n"+strings.Repeat(" ", 8<<10), "text/csv")}}
-		return lastError(clientOf(t, s).Bulk.CSV(ctx, "Example Source"))
+		return lastError(clientOf(t, s).InOwner("Example Source").Bulk.CSV(ctx))
 	},
 	"the end of a bulk report's making": func(t *testing.T, ctx context.Context) error {
-		_, err := clientOf(t, &script{steps: steps{answer(200, `{"bulkStatus":{"name":"x","status":"Running"}}`)}}).Bulk.Wait(ctx, "Example Source", threatconnect.BulkStatus{})
+		_, err := clientOf(t, &script{steps: steps{answer(200, `{"bulkStatus":{"name":"x","status":"Running"}}`)}}).InOwner("Example Source").Bulk.Wait(ctx, threatconnect.BulkStatus{})
 		return err
 	},
 	"the next error of a job": func(t *testing.T, ctx context.Context) error {

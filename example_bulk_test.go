@@ -27,7 +27,7 @@ func bulkExampleServer() *threatconnecttest.Server {
 func ExampleBulkService_JSON() {
 	client := bulkExampleServer().Client()
 
-	for indicator, err := range client.Bulk.JSON(context.Background(), "Example Source") {
+	for indicator, err := range client.InOwner("Example Source").Bulk.JSON(context.Background()) {
 		if err != nil {
 			log.Fatal(err) // what came before is good
 		}
@@ -39,7 +39,7 @@ func ExampleBulkService_JSON() {
 func ExampleBulkService_CSV() {
 	client := bulkExampleServer().Client()
 
-	for row, err := range client.Bulk.CSV(context.Background(), "Example Source") {
+	for row, err := range client.InOwner("Example Source").Bulk.CSV(context.Background()) {
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -54,15 +54,16 @@ func ExampleBulkService_Wait() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
 	defer cancel()
 
-	before, err := client.Bulk.Status(ctx, "Example Source")
+	reports := client.InOwner("Example Source").Bulk
+	before, err := reports.Status(ctx)
 	if err != nil {
 		log.Fatal(err)
 	}
 	srv.SetClockOffset(time.Minute) // so that this example need not wait for the next second
-	if err := client.Bulk.Run(ctx, "Example Source", threatconnect.BulkJSON); err != nil {
+	if err := reports.Run(ctx, threatconnect.BulkJSON); err != nil {
 		log.Fatal(err)
 	}
-	now, err := client.Bulk.Wait(ctx, "Example Source", before)
+	now, err := reports.Wait(ctx, before)
 	if err != nil {
 		log.Fatal(err)
 	}

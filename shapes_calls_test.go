@@ -100,10 +100,10 @@ var shapeCalls = map[string]shapeCall{
 		return c.FileOccurrences.On(ctx, shapeFile)
 	}),
 	"bulk_status": read(func(ctx context.Context, c *tc.Client) (tc.BulkStatus, error) {
-		return c.Bulk.Status(ctx, "Example Source")
+		return c.InOwner("Example Source").Bulk.Status(ctx)
 	}),
 	"bulk_json": each(func(ctx context.Context, c *tc.Client) iter.Seq2[tc.Indicator, error] {
-		return c.Bulk.JSON(ctx, "Example Source")
+		return c.InOwner("Example Source").Bulk.JSON(ctx)
 	}),
 	"groups_list": read(func(ctx context.Context, c *tc.Client) (*tc.Page[tc.Group], error) { return c.Groups.List(ctx, nil) }),
 	"incidents_list_strings": read(func(ctx context.Context, c *tc.Client) (*tc.Page[*tc.Incident], error) {

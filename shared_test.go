@@ -189,7 +189,7 @@ func TestAStreamThatIsLeftClosesItsConnectionAndAListKeepsIt(t *testing.T) {
 		}
 	}
 	assert.Len(t, conns, 1, "a page is read whole, so that its connection is used again")
-	for _, err := range c.Bulk.JSON(t.Context(), "Example Source") {
+	for _, err := range c.InOwner("Example Source").Bulk.JSON(t.Context()) {
 		require.NoError(t, err)
 		break
 	}
@@ -200,7 +200,7 @@ func TestAStreamThatIsLeftClosesItsConnectionAndAListKeepsIt(t *testing.T) {
 	}
 	func() {
 		defer func() { assert.Equal(t, "mine", recover()) }()
-		for range c.Bulk.JSON(t.Context(), "Example Source") {
+		for range c.InOwner("Example Source").Bulk.JSON(t.Context()) {
 			panic("mine")
 		}
 	}()

@@ -345,9 +345,9 @@ func (w *tour) contents() {
 	got[int64](w)(s.PDF(w.ctx, w.incident, io.Discard))
 
 	w.ok(w.srv.SetBulkReports("Example Organization", threatconnecttest.BulkReports{JSON: true, CSV: true}))
-	got[threatconnect.BulkStatus](w)(w.c.Bulk.Status(w.ctx, "Example Organization"))
-	some(w, w.c.Bulk.JSON(w.ctx, "Example Organization"))
-	some(w, w.c.Bulk.CSV(w.ctx, "Example Organization"))
+	got[threatconnect.BulkStatus](w)(w.c.InOwner("Example Organization").Bulk.Status(w.ctx))
+	some(w, w.c.InOwner("Example Organization").Bulk.JSON(w.ctx))
+	some(w, w.c.InOwner("Example Organization").Bulk.CSV(w.ctx))
 }
 
 func (w *tour) batch() {

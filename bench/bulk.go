@@ -13,7 +13,7 @@ func bulk(ctx context.Context, t task) error {
 		return err
 	}
 	n := 0
-	for ind, err := range c.Bulk.JSON(ctx, "") {
+	for ind, err := range c.Bulk.JSON(ctx) {
 		if err != nil {
 			return err
 		}
