@@ -52,7 +52,8 @@ type GroupMeta struct {
 	GroupXIDs            []string       `json:"associatedGroupXid,omitzero"`   // groups to associate with, by xid
 	Associated           []IndicatorRef `json:"-"`                             // indicators to associate with
 
-	// Extra holds what the platform sent beyond the fields of this package.
+	// Extra holds the members that this package has no field for, and those that do not fit their
+	// field, which is then zero: Extra["rating"], or Extra["attribute.dateAdded"] for one inside.
 	Extra map[string]json.RawMessage `json:"extra,omitzero"`
 }
 
@@ -137,6 +138,7 @@ func (l *interner) group(r *wire.Reader, def *groupDef) Group {
 func (l *interner) groupInto(r *wire.Reader, g Group) {
 	meta := g.Meta()
 	own, _ := g.(specificGroup)
+	before := r.Keep()
 	for r.Object(); r.NextKey(); {
 		key := r.Key()
 		switch {
@@ -150,6 +152,7 @@ func (l *interner) groupInto(r *wire.Reader, g Group) {
 			keepExtra(&meta.Extra, key, r)
 		}
 	}
+	keepMisfits(&meta.Extra, r.Kept(before))
 }
 
 // anyGroup looks for the type of an element first, and then reads it as what it is.

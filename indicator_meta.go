@@ -2,6 +2,7 @@ package threatconnect
 
 import (
 	"encoding/json"
+	"maps"
 	"reflect"
 	"time"
 
@@ -82,7 +83,8 @@ type IndicatorMeta struct {
 	GroupXIDs            []string       `json:"associatedGroups,omitzero"`     // groups to associate with, by xid
 	Associated           []IndicatorRef `json:"-"`                             // indicators to associate with; see BatchConfig
 
-	// Extra holds what the platform sent beyond the fields of this package.
+	// Extra holds the members that this package has no field for, and those that do not fit their
+	// field, which is then zero: Extra["rating"], or Extra["attribute.dateAdded"] for one inside.
 	Extra map[string]json.RawMessage `json:"extra,omitzero"`
 }
 
@@ -250,6 +252,15 @@ func (m *IndicatorMeta) write(w *wire.Writer) {
 	flag(w, "active", m.Active)
 	flag(w, "activeLocked", m.ActiveLocked)
 	flag(w, "privateFlag", m.Private)
+}
+
+// keepMisfits stores the fields that a reader kept because they do not fit.
+func keepMisfits(extra *map[string]json.RawMessage, kept map[string]json.RawMessage) {
+	if *extra == nil {
+		*extra = kept
+		return
+	}
+	maps.Copy(*extra, kept)
 }
 
 // keepExtra stores a field that this package does not name.

@@ -39,6 +39,7 @@ func (l *interner) indicator(r *wire.Reader, def *indicatorDef) Indicator {
 		custom.Raw = rawOf(r)
 	}
 	summary := ""
+	before := r.Keep()
 	for r.Object(); r.NextKey(); {
 		key := r.Key()
 		switch {
@@ -57,6 +58,7 @@ func (l *interner) indicator(r *wire.Reader, def *indicatorDef) Indicator {
 			keepExtra(&meta.Extra, key, r)
 		}
 	}
+	keepMisfits(&meta.Extra, r.Kept(before))
 	if summary != "" && ind.Summary() == "" {
 		setSummary(ind, def, summary)
 	}
@@ -70,6 +72,7 @@ func (l *interner) anyIndicator(r *wire.Reader) Indicator {
 	var m IndicatorMeta
 	var typ IndicatorType
 	summary := ""
+	before := r.Keep()
 	for r.Object(); r.NextKey(); {
 		switch key := r.Key(); string(key) {
 		case "type":
@@ -84,6 +87,7 @@ func (l *interner) anyIndicator(r *wire.Reader) Indicator {
 			}
 		}
 	}
+	keepMisfits(&m.Extra, r.Kept(before))
 	def := indicatorDefOf(typ)
 	if def == nil {
 		return &CustomIndicator{TypeName: typ, Values: [3]string{summary}, Raw: rawOf(&start), IndicatorMeta: m}

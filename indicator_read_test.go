@@ -3,8 +3,12 @@ package threatconnect
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
@@ -68,4 +72,55 @@ func BenchmarkReadIndicators(b *testing.B) {
 			}
 		}
 	})
+}
+
+// TestAFieldThatCannotBeReadCostsOnlyItself reads lists in which one scalar is not what its field holds.
+func TestAFieldThatCannotBeReadCostsOnlyItself(t *testing.T) {
+	t.Parallel()
+	text := []byte(`{"id":1,"hostName":"a.example","summary":"a.example","rating":{"value":3},"confidence":50.5,"dateAdded":"2016-12-31T24:00:00Z","active":"maybe",
+		"attribute":[{"id":7,"type":"Source","value":"x","dateAdded":"soon"}],"tag":[{"name":["x"]}],"ownerName":"Example Source","other":1}`)
+	extra := map[string]json.RawMessage{
+		"rating": []byte(`{"value":3}`), "confidence": []byte("50.5"), "dateAdded": []byte(`"2016-12-31T24:00:00Z"`), "active": []byte(`"maybe"`),
+		"attribute.dateAdded": []byte(`"soon"`), "tag.name": []byte(`["x"]`), "other": []byte("1"),
+	}
+	for name, read := range map[string]func(*wire.Reader) Indicator{
+		"a type": func(r *wire.Reader) Indicator { return readIndicator(r, indicatorDefOf(TypeHost)) },
+		"any":    readAnyIndicator,
+	} {
+		r := wire.NewReader([]byte(`[` + strings.Replace(string(text), "{", `{"type":"Host",`, 1) + `,{"id":2,"type":"Host","summary":"b.example"}]`))
+		var all []*Host
+		for r.Array(); r.NextElem(); {
+			all = append(all, read(r).(*Host))
+		}
+		r.End()
+		require.NoError(t, r.Err(), name)
+		require.Len(t, all, 2)
+		h := all[0]
+		assert.Equal(t, int64(1), h.ID)
+		assert.Equal(t, "a.example", h.HostName)
+		assert.Equal(t, "Example Source", h.Owner.Name)
+		assert.Nil(t, h.Rating)
+		assert.Nil(t, h.Confidence)
+		assert.True(t, h.DateAdded.IsZero())
+		require.Len(t, h.Attributes, 1)
+		assert.Equal(t, "x", h.Attributes[0].Value)
+		assert.Equal(t, extra, h.Extra, name)
+		assert.Nil(t, all[1].Extra, name)
+	}
+	group := readGroup(wire.NewReader([]byte(`{"id":1,"name":"x","dateAdded":"soon"}`)), groupDefOf(GroupIncident))
+	assert.Equal(t, map[string]json.RawMessage{"dateAdded": []byte(`"soon"`)}, group.Meta().Extra)
+	assert.Equal(t, "x", group.Meta().Name)
+	task := readTask(wire.NewReader([]byte(`{"id":1,"name":"x","overdue":"perhaps"}`)))
+	assert.Equal(t, map[string]json.RawMessage{"overdue": []byte(`"perhaps"`)}, task.Extra)
+	victim := readVictimOf("")(wire.NewReader([]byte(`{"id":1.5,"name":"x"}`)))
+	assert.Equal(t, map[string]json.RawMessage{"id": []byte("1.5")}, victim.Extra)
+	for _, cut := range []string{`{"id":1,"dateAdded":"soon`, `{"id":1,"rating":{"a":`, `{"id":1,"rating":nul}`, `{"id":1,"rating":[1,}`} {
+		r := wire.NewReader([]byte(cut))
+		readIndicator(r, indicatorDefOf(TypeHost))
+		require.Error(t, r.Err(), "what is not JSON stays an error")
+	}
+	r := wire.NewReader([]byte(`{"name":{}}`))
+	r.Limit(50)
+	readGroup(r, groupDefOf(GroupIncident))
+	require.ErrorIs(t, r.Err(), wire.ErrRequestTooLarge, "what is kept counts")
 }

@@ -49,7 +49,8 @@ type Task struct {
 	Tags         []Tag       `json:"tag,omitzero"`          // read only, with Include.Tags
 	Attributes   []Attribute `json:"attribute,omitzero"`    // read only, with Include.Attributes
 
-	// Extra holds what the platform sent beyond the fields of this package.
+	// Extra holds the members that this package has no field for, and those that do not fit their
+	// field, which is then zero: Extra["rating"], or Extra["attribute.dateAdded"] for one inside.
 	Extra map[string]json.RawMessage `json:"extra,omitzero"`
 }
 
@@ -319,6 +320,7 @@ func flag(w *wire.Writer, key string, v *bool) {
 
 func readTask(r *wire.Reader) *Task {
 	t := new(Task)
+	before := r.Keep()
 	for r.Object(); r.NextKey(); {
 		switch key := r.Key(); string(key) {
 		case "id":
@@ -363,5 +365,6 @@ func readTask(r *wire.Reader) *Task {
 			keepExtra(&t.Extra, key, r)
 		}
 	}
+	keepMisfits(&t.Extra, r.Kept(before))
 	return t
 }

@@ -29,7 +29,8 @@ type Victim struct {
 	Tags       []Tag       `json:"tag,omitzero"`       // read only, with Include.Tags
 	Attributes []Attribute `json:"attribute,omitzero"` // read only, with Include.Attributes
 
-	// Extra holds what the platform sent beyond the fields of this package.
+	// Extra holds the members that this package has no field for, and those that do not fit their
+	// field, which is then zero: Extra["rating"], or Extra["attribute.dateAdded"] for one inside.
 	Extra map[string]json.RawMessage `json:"extra,omitzero"`
 }
 
@@ -264,6 +265,7 @@ func (u VictimUpdate) body() ([]byte, error) {
 func readVictimOf(owner string) func(*wire.Reader) *Victim {
 	return func(r *wire.Reader) *Victim {
 		v := &Victim{Owner: Owner{Name: owner}}
+		before := r.Keep()
 		for r.Object(); r.NextKey(); {
 			switch key := r.Key(); string(key) {
 			case "id":
@@ -294,6 +296,7 @@ func readVictimOf(owner string) func(*wire.Reader) *Victim {
 				keepExtra(&v.Extra, key, r)
 			}
 		}
+		keepMisfits(&v.Extra, r.Kept(before))
 		return v
 	}
 }

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"cmp"
+	"encoding/json"
 	"unicode/utf8"
 )
 
@@ -48,8 +49,11 @@ type Reader struct {
 	want  bool   // a value is due
 	depth int
 	stack [maxDepth]uint8
+	from  int   // where the scalar that was read last begins
 	left  int64 // how much may still be spent
 	limit int64 // how much may be spent on one text; 0 means DefaultLimit
+
+	misfits Misfits
 }
 
 // NewReader returns a Reader of b. A UTF-8 byte order mark before the text is skipped.
@@ -80,6 +84,7 @@ func (r *Reader) Spend(n int) {
 func (r *Reader) Reset(b []byte) {
 	r.left = cmp.Or(r.limit, DefaultLimit)
 	r.b, r.i, r.err, r.key, r.want, r.depth = b, 0, nil, nil, true, 0
+	r.misfits = Misfits{}
 	if len(b) >= 3 && b[0] == 0xef && b[1] == 0xbb && b[2] == 0xbf {
 		r.i = 3
 	}
@@ -91,6 +96,49 @@ func (r *Reader) Err() error {
 		return nil
 	}
 	return r.err
+}
+
+// Misfits is what [Reader.Keep] keeps.
+type Misfits struct {
+	depth  int                        // of the object whose keys values go under; 0 keeps nothing
+	key    []byte                     // the key of that object that is being read
+	values map[string]json.RawMessage // nil when all values fit
+}
+
+// Keep makes scalars that do not fit be kept, instead of being errors. It is called before Object.
+// While the object is read, a scalar method that is at a valid JSON value of another form returns what
+// it returns for null, and the value is stored under its key; one inside of nested objects goes under
+// both keys, joined by a dot. Keep returns what was kept before, for [Reader.Kept].
+func (r *Reader) Keep() (before Misfits) {
+	before, r.misfits = r.misfits, Misfits{depth: r.depth + 1}
+	return before
+}
+
+// Kept ends what Keep began, after the object was read, and returns the values that were kept, or nil.
+func (r *Reader) Kept(before Misfits) map[string]json.RawMessage {
+	values := r.misfits.values
+	r.misfits = before
+	return values
+}
+
+// misfit deals with the value at r.b[r.from:r.i], which has been read and does not fit.
+func (r *Reader) misfit(want string) {
+	m := &r.misfits
+	if m.depth == 0 || r.err != nil || r.depth < m.depth {
+		r.fail(r.i, want)
+		return
+	}
+	name := string(m.key)
+	if r.depth > m.depth && string(r.key) != name {
+		name += "." + string(r.key)
+	}
+	const entry = 100 // bytes of a map's entry
+	raw := r.b[r.from:r.i]
+	r.Spend(entry + len(name) + len(raw))
+	if m.values == nil {
+		m.values = make(map[string]json.RawMessage, 2)
+	}
+	m.values[name] = append(json.RawMessage(nil), raw...)
 }
 
 // Fail records what as the error at the current place, unless there is an error already. It must
@@ -229,6 +277,9 @@ func (r *Reader) NextKey() bool {
 	}
 	r.i++
 	r.key, r.want = key, true
+	if r.depth == r.misfits.depth {
+		r.misfits.key = key
+	}
 	return true
 }
 

@@ -13,6 +13,7 @@ func (r *Reader) scalar(want string) ([]byte, Kind) {
 		return nil, None
 	}
 	from := r.i
+	r.from = from
 	kind := kinds[r.b[from]]
 	switch kind {
 	case String:
@@ -29,6 +30,14 @@ func (r *Reader) scalar(want string) ([]byte, Kind) {
 		}
 		r.i = end
 		return r.b[from:end], kind
+	}
+	if kind != None && r.misfits.depth > 0 {
+		r.want = true
+		if r.Raw() == nil {
+			return nil, None
+		}
+		r.misfit(want)
+		return nil, None
 	}
 	r.fail(from, want)
 	return nil, None
@@ -95,7 +104,7 @@ func (r *Reader) Int64Ptr() *int64 {
 func (r *Reader) int() (int, bool) {
 	v, ok := r.integer()
 	if int64(int(v)) != v {
-		r.Fail("want a whole number that fits an int")
+		r.misfit("want a whole number that fits an int")
 		return 0, false
 	}
 	return int(v), ok
@@ -112,7 +121,7 @@ func (r *Reader) integer() (int64, bool) {
 			return v, true
 		}
 	}
-	r.Fail(wantInteger)
+	r.misfit(wantInteger)
 	return 0, false
 }
 
@@ -141,7 +150,7 @@ func (r *Reader) float() (float64, bool) {
 			return v, true
 		}
 	}
-	r.Fail(wantFloat)
+	r.misfit(wantFloat)
 	return 0, false
 }
 
@@ -179,7 +188,7 @@ func (r *Reader) boolean() (v, ok bool) {
 			return false, true
 		}
 	}
-	r.Fail(wantBool)
+	r.misfit(wantBool)
 	return false, false
 }
 
@@ -204,7 +213,7 @@ func (r *Reader) Time() time.Time {
 		}
 	}
 	if !ok {
-		r.Fail(wantTime)
+		r.misfit(wantTime)
 		return time.Time{}
 	}
 	return t
