@@ -22,16 +22,16 @@
 // # Owners
 //
 // Everything belongs to an owner: an organization, a community or a source. [WithOwner] sets the
-// default, every options struct can name another one, and a resource that was read knows its own.
-// Where none is named, nothing is sent and the platform uses the API user's organization. Batch
-// imports have no default: they name their owner.
+// default owner, [Client.InOwner] returns a client with another one, and a resource that was read
+// knows its own. Without an owner, nothing is sent and the platform uses the API user's organization.
+// Batch imports have no default: they name their owner.
 //
 // # Lists
 //
-// List reads one page. All is an iterator over all of them: it asks for a page when it is needed,
-// can be left at any time, can be ranged over again, and ends with the error that it yields, if
-// there is one. Offsets move when the data changes while it is read; an item can then be missed or
-// come twice.
+// List returns a page. All returns an iterator over all pages and requests a page only when the loop
+// reaches it. The loop can end at any time, and the iterator can be ranged over again. If a request
+// fails, the iterator yields the error and stops. Offsets move when the data changes while it is read,
+// so an item can be missed or repeated.
 //
 // # Optional fields
 //
