@@ -13,9 +13,9 @@ type RelatedVictimAssetOptions struct {
 	Type VictimAssetType `url:"-"` // leaves out the assets of other kinds
 }
 
-// Tasks reads the tasks that are associated with a task or a victim, one request a page, each when
-// it is needed. An error ends the sequence. The platform has no such list for groups and
-// indicators: ask the tasks.
+// Tasks returns an iterator over the tasks that are associated with a task or a victim and requests a page only
+// when the loop reaches it. If a request fails, the iterator yields the error and stops. The platform documents
+// no such list for groups and indicators, which are refused: list tasks and read what each is associated with.
 //
 //	API: GET /v2/tasks/{id}/tasks
 //	API: GET /v2/victims/{id}/tasks
@@ -50,14 +50,14 @@ func (s AssociationsService) Task(ctx context.Context, resource, task Resource) 
 	return relatedTask(ctx, s.c, t, other)
 }
 
-// mustHaveTasks refuses what the platform does not list the tasks of.
+// mustHaveTasks refuses resources for which the platform documents no list of tasks.
 func (t target) mustHaveTasks() error {
 	if t.kind == kindTask || t.kind == kindVictim {
 		return nil
 	}
 	return &ValidationError{
 		Field: "resource",
-		Rule:  "the platform does not list the tasks of " + t.kind.named(),
+		Rule:  "listing the tasks of " + t.kind.named() + " is not documented by the platform",
 		Fix:   "list tasks with client.Tasks and ask each for what it is associated with",
 	}
 }

@@ -14,9 +14,6 @@ import (
 // sent: groups with groups, indicators, victims and tasks; indicators also with victims and tasks;
 // victims also with tasks. Two indicators are linked in a certain way, which LinkIndicators and
 // LinkFileAction are told.
-//
-// The lists that a type of the package has a service for are there too, in that type:
-// client.Groups.Incidents.AssociatedWith, client.Indicators.Hosts.AssociatedWith.
 type AssociationsService struct{ service }
 
 // Link associates two resources, in whichever direction the platform has it. Both must exist, and a
@@ -60,8 +57,9 @@ func (s AssociationsService) Link(ctx context.Context, a, b Resource) error {
 	return err
 }
 
-// Unlink undoes an association, also one between two indicators, whatever its type or action is.
-// One that is not there is an error that matches [ErrNotFound]. It costs one request.
+// Unlink undoes an association. Between two indicators it undoes all associations, whatever their types and
+// actions are; [AssociationsService.UnlinkFileAction] undoes one. If there is no association, the error matches
+// [ErrNotFound]. It costs one request.
 //
 //	API: DELETE /v2/groups/{type}/{id}/groups/{associatedGroupType}/{associatedGroupId}
 //	API: DELETE /v2/groups/{type}/{id}/indicators/{associatedIndicatorType}/{associatedIndicator}
@@ -116,6 +114,31 @@ func (s AssociationsService) LinkIndicators(ctx context.Context, a, b Resource, 
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
 func (s AssociationsService) LinkFileAction(ctx context.Context, file, indicator Resource, action FileAction) error {
+	t, r, err := s.fileAction(ctx, file, indicator, action)
+	if err != nil {
+		return err
+	}
+	return s.link(ctx, t, r)
+}
+
+// UnlinkFileAction undoes one file action between a file and an indicator. Other associations of the two remain,
+// while [AssociationsService.Unlink] undoes them all. If there is no such association, the error matches
+// [ErrNotFound]. It costs one request. The platform does not document the operation, but its own library uses
+// it.
+//
+//	API: DELETE /v2/indicators/files/{indicator}/actions/{fileAction}/indicators/{associatedIndicatorType}/{associatedIndicator}
+//
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
+func (s AssociationsService) UnlinkFileAction(ctx context.Context, file, indicator Resource, action FileAction) error {
+	t, r, err := s.fileAction(ctx, file, indicator, action)
+	if err != nil {
+		return err
+	}
+	return s.c.write(ctx, http.MethodDelete, r, t.owner)
+}
+
+// fileAction returns where a file is, and the route of one of its actions.
+func (s AssociationsService) fileAction(ctx context.Context, file, indicator Resource, action FileAction) (target, route, error) {
 	tf, ti, err := s.bothIndicators(ctx, file, indicator)
 	if err == nil {
 		err = tf.mustBe(TypeFile)
@@ -124,9 +147,9 @@ func (s AssociationsService) LinkFileAction(ctx context.Context, file, indicator
 		err = checkAction(action, IndicatorType(ti.typ))
 	}
 	if err != nil {
-		return err
+		return target{}, route{}, err
 	}
-	return s.link(ctx, tf, tf.route.under("actions", value(action)).join(ti.route))
+	return tf, tf.route.under("actions", value(action)).join(ti.route), nil
 }
 
 // bothIndicators is bothTargets for two indicators.
@@ -220,13 +243,15 @@ func (s AssociationsService) IndicatorsBy(ctx context.Context, indicator Resourc
 		})
 }
 
-// IndicatorsByAction reads the indicators that a file does something to, one request a page, each
-// when it is needed. An error ends the sequence.
+// IndicatorsByAction returns an iterator over the indicators that a file does something to and requests a page
+// only when the loop reaches it. If a request fails, the iterator yields the error and stops. The platform does
+// not document the list of one type.
 //
 //	API: GET /v2/indicators/files/{indicator}/actions/{fileAction}/indicators
+//	API: GET /v2/indicators/files/{indicator}/actions/{fileAction}/indicators/{associatedIndicatorType}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
-func (s AssociationsService) IndicatorsByAction(ctx context.Context, file Resource, action FileAction, opts *RelatedOptions) iter.Seq2[Indicator, error] {
+func (s AssociationsService) IndicatorsByAction(ctx context.Context, file Resource, action FileAction, opts *RelatedIndicatorOptions) iter.Seq2[Indicator, error] {
 	o := copyOf(opts)
 	return relatedTo(func() (target, error) { return s.c.targetOf(ctx, file) },
 		func(t target) iter.Seq2[Indicator, error] {
@@ -235,6 +260,6 @@ func (s AssociationsService) IndicatorsByAction(ctx context.Context, file Resour
 			if err != nil {
 				return failing[Indicator](err)
 			}
-			return relatedIndicators(ctx, s.c, t, r, RelatedIndicatorOptions{RelatedOptions: o})
+			return relatedIndicators(ctx, s.c, t, r, o)
 		})
 }

@@ -115,6 +115,7 @@ func TestTwoIndicatorsAreLinkedReadAndUnlinked(t *testing.T) {
 			threatconnecttest.IndicatorRecord{Type: "CIDR", Summary: "192.0.2.0/24"},
 			threatconnecttest.IndicatorRecord{Type: "Address", Summary: "192.0.2.7"},
 			threatconnecttest.IndicatorRecord{Type: "File", Summary: relatedFile.Value},
+			threatconnecttest.IndicatorRecord{Type: "Host", Summary: relatedHost.Value},
 			threatconnecttest.IndicatorRecord{Type: "Mutex", Summary: relatedMutex.Value})
 		a, ctx := c.Associations, t.Context()
 		require.NoError(t, a.LinkIndicators(ctx, relatedASN, relatedCIDR, threatconnect.AssociationASNToCIDR))
@@ -135,6 +136,18 @@ func TestTwoIndicatorsAreLinkedReadAndUnlinked(t *testing.T) {
 
 		require.NoError(t, a.Unlink(ctx, relatedCIDR, relatedASN))
 		assert.Len(t, all(t, a.Indicators(ctx, relatedCIDR, nil)), 1)
+
+		// Of two actions between a file and a host, one ends.
+		require.NoError(t, a.LinkFileAction(ctx, relatedFile, relatedHost, threatconnect.FileActionTraffic))
+		require.NoError(t, a.LinkFileAction(ctx, relatedFile, relatedHost, threatconnect.FileActionDNSQuery))
+		hosts := &threatconnect.RelatedIndicatorOptions{Type: threatconnect.TypeHost}
+		require.Len(t, all(t, a.IndicatorsByAction(ctx, relatedFile, threatconnect.FileActionTraffic, hosts)), 1)
+		assert.Empty(t, all(t, a.IndicatorsByAction(ctx, relatedFile, threatconnect.FileActionMutex, hosts)))
+		require.NoError(t, a.UnlinkFileAction(ctx, relatedFile, relatedHost, threatconnect.FileActionTraffic))
+		assert.Empty(t, all(t, a.IndicatorsByAction(ctx, relatedFile, threatconnect.FileActionTraffic, hosts)))
+		assert.Len(t, all(t, a.IndicatorsByAction(ctx, relatedFile, threatconnect.FileActionDNSQuery, nil)), 1)
+		assert.Len(t, all(t, a.Indicators(ctx, relatedHost, nil)), 1)
+		require.ErrorIs(t, a.UnlinkFileAction(ctx, relatedFile, relatedHost, threatconnect.FileActionTraffic), threatconnect.ErrNotFound)
 	})
 }
 

@@ -102,8 +102,8 @@ func TestLinksThatThePlatformDoesNotHaveAreRefusedUnsent(t *testing.T) {
 		"no action": {a.LinkFileAction(ctx, relatedFile, relatedMutex, ""), "file action: is empty; use LinkFileAction with mutex"},
 		"a wrong action": {a.LinkFileAction(ctx, relatedFile, relatedHost, threatconnect.FileActionDrop),
 			"file action: drop is done to File, not to Host; use LinkFileAction with traffic or LinkFileAction with dnsQuery"},
-		"tasks of a group":           {relatedErr(a.Tasks(ctx, relatedIncident, nil)), "the platform does not list the tasks of a group"},
-		"a task of a host":           {second(a.Task(ctx, relatedHost, task)), "the platform does not list the tasks of an indicator"},
+		"tasks of a group":           {relatedErr(a.Tasks(ctx, relatedIncident, nil)), "listing the tasks of a group is not documented"},
+		"a task of a host":           {second(a.Task(ctx, relatedHost, task)), "listing the tasks of an indicator is not documented"},
 		"a group in place of a task": {second(a.Task(ctx, victim, relatedIncident)), "task: want a task, not a group"},
 		"a task in place of a group": {second(a.Group(ctx, victim, task)), "group: want a group, not a task"},
 		"a host in place of a victim": {second(a.Victim(ctx, relatedIncident, relatedHost)),
@@ -118,13 +118,15 @@ func TestLinksThatThePlatformDoesNotHaveAreRefusedUnsent(t *testing.T) {
 		"an action without a name": {relatedErr(a.IndicatorsByAction(ctx, relatedFile, "", nil)), "file action: is empty"},
 		"assets of a strange kind": {relatedErr(a.VictimAssets(ctx, relatedIncident, &threatconnect.RelatedVictimAssetOptions{Type: "Pet"})),
 			`"Pet" is not one of the five kinds`},
-		"an asset of nothing":    {second(a.VictimAsset(ctx, nil, threatconnect.VictimAssetPhone, 1)), "resource: is nil"},
-		"a group of nothing":     {second(a.Group(ctx, nil, relatedIncident)), "resource: is nil"},
-		"a victim of nothing":    {second(a.Victim(ctx, nil, victim)), "resource: is nil"},
-		"a victim without an id": {second(a.Victim(ctx, relatedIncident, threatconnect.VictimRef{})), "victim id: want a positive number"},
-		"a group without an id":  {a.Link(ctx, threatconnect.GroupRef{Type: threatconnect.GroupThreat}, relatedHost), "Threat id: want a positive number"},
-		"ways between nothing":   {a.LinkIndicators(ctx, relatedHost, nil, threatconnect.AssociationURLHost), "resource: is nil"},
-		"an action of a host":    {relatedErr(a.IndicatorsByAction(ctx, relatedHost, threatconnect.FileActionDrop, nil)), "want an indicator of the type File"},
+		"an asset of nothing":                      {second(a.VictimAsset(ctx, nil, threatconnect.VictimAssetPhone, 1)), "resource: is nil"},
+		"a group of nothing":                       {second(a.Group(ctx, nil, relatedIncident)), "resource: is nil"},
+		"a victim of nothing":                      {second(a.Victim(ctx, nil, victim)), "resource: is nil"},
+		"a victim without an id":                   {second(a.Victim(ctx, relatedIncident, threatconnect.VictimRef{})), "victim id: want a positive number"},
+		"a group without an id":                    {a.Link(ctx, threatconnect.GroupRef{Type: threatconnect.GroupThreat}, relatedHost), "Threat id: want a positive number"},
+		"ways between nothing":                     {a.LinkIndicators(ctx, relatedHost, nil, threatconnect.AssociationURLHost), "resource: is nil"},
+		"an action that ends at no such indicator": {a.UnlinkFileAction(ctx, relatedFile, relatedHost, threatconnect.FileActionMutex), "file action: mutex is done to Mutex, not to Host"},
+		"an action of a host that ends":            {a.UnlinkFileAction(ctx, relatedHost, relatedMutex, threatconnect.FileActionMutex), "want an indicator of the type File"},
+		"an action of a host":                      {relatedErr(a.IndicatorsByAction(ctx, relatedHost, threatconnect.FileActionDrop, nil)), "want an indicator of the type File"},
 	} {
 		require.ErrorIs(t, test.err, threatconnect.ErrValidation, name)
 		assert.ErrorContains(t, test.err, test.want, name)
@@ -185,6 +187,10 @@ func TestAssociationsAreReadAtTheirPaths(t *testing.T) {
 		},
 		"/v2/indicators/files/D41D8CD98F00B204E9800998ECF8427E/actions/drop/indicators" + relatedPage: func(c client) error {
 			return relatedErr(c.Associations.IndicatorsByAction(t.Context(), relatedFile, threatconnect.FileActionDrop, nil))
+		},
+		"/v2/indicators/files/D41D8CD98F00B204E9800998ECF8427E/actions/traffic/indicators/hosts" + relatedPage: func(c client) error {
+			return relatedErr(c.Associations.IndicatorsByAction(t.Context(), relatedFile, threatconnect.FileActionTraffic,
+				&threatconnect.RelatedIndicatorOptions{Type: threatconnect.TypeHost}))
 		},
 		"/v2/tasks/11/tasks" + relatedPage:                 func(c client) error { return relatedErr(c.Associations.Tasks(t.Context(), task, nil)) },
 		"/v2/victims/22/tasks" + relatedPage:               func(c client) error { return relatedErr(c.Associations.Tasks(t.Context(), victim, nil)) },

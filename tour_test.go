@@ -254,6 +254,8 @@ func (w *tour) associations() {
 	some(w, s.IndicatorsBy(w.ctx, w.url, threatconnect.AssociationURLHost, &threatconnect.RelatedIndicatorOptions{Type: threatconnect.TypeHost}))
 	w.ok(s.LinkFileAction(w.ctx, w.file, w.host, threatconnect.FileActionDNSQuery))
 	some(w, s.IndicatorsByAction(w.ctx, w.file, threatconnect.FileActionDNSQuery, nil))
+	some(w, s.IndicatorsByAction(w.ctx, w.file, threatconnect.FileActionDNSQuery, &threatconnect.RelatedIndicatorOptions{Type: threatconnect.TypeHost}))
+	w.ok(s.UnlinkFileAction(w.ctx, w.file, w.host, threatconnect.FileActionDNSQuery))
 	w.ok(s.Unlink(w.ctx, w.url, w.host))
 }
 

@@ -190,6 +190,16 @@ func wayRoutes() []route {
 		{method: "POST", pattern: ways + "/{targetType}/{targetId}", handle: func(c *call) *answer {
 			return c.linkWay((*call).indicatorHolder, target, "associationType")
 		}},
+		{method: "GET", pattern: actions + "/{associatedIndicatorType}", handle: func(c *call) *answer {
+			t, bad := c.indicatorType("associatedIndicatorType")
+			if bad != nil {
+				return bad
+			}
+			return c.listWay(file, "fileAction", t)
+		}},
+		{method: "DELETE", pattern: actions + "/{associatedIndicatorType}/{associatedIndicator}", handle: func(c *call) *answer {
+			return c.unlinkWay(file, (*call).otherIndicator, "fileAction")
+		}},
 		{method: "GET", pattern: actions, handle: func(c *call) *answer { return c.listWay(file, "fileAction", nil) }},
 		{method: "POST", pattern: actions + "/{associatedIndicatorType}/{associatedIndicator}", handle: func(c *call) *answer {
 			return c.linkWay(file, (*call).otherIndicator, "fileAction")
@@ -232,4 +242,19 @@ func (c *call) linkWay(find func(*call) (holder, *answer), other func(*call) (li
 		}
 	}
 	return fail(http.StatusBadRequest, msgMalformed)
+}
+
+// unlinkWay undoes one association of two indicators; others stay.
+func (c *call) unlinkWay(find func(*call) (holder, *answer), other func(*call) (linked, *answer), param string) *answer {
+	a, b, bad := c.ends(find, other)
+	if bad != nil {
+		return bad
+	}
+	ways := c.way(param)
+	if len(ways) == 0 || !slices.Contains(a.links(), link{b, ways[0].name}) {
+		return missing()
+	}
+	a.hangers().unlinkAs(b, ways[0].name)
+	b.hangers().unlinkAs(a, ways[0].name)
+	return success(http.StatusOK)
 }

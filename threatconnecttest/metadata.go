@@ -49,6 +49,11 @@ func (m *metadata) unlink(other linked) {
 	}
 }
 
+// unlinkAs removes one association with another thing.
+func (m *metadata) unlinkAs(other linked, label string) {
+	m.linked = slices.DeleteFunc(m.linked, func(l link) bool { return l == link{other, label} })
+}
+
 // associate links two things. It is idempotent, and does nothing when both ends are the same thing,
 // as when two linked files are merged. A link between an indicator and a group is stored with the
 // indicator only, because a group may have a million indicators and is rarely asked for them.
