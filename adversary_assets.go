@@ -31,12 +31,23 @@ type AdversaryAsset struct {
 	Extra map[string]json.RawMessage `json:"extra,omitzero"`
 }
 
+// AdversaryAssetUpdate holds the fields of an asset that [AdversaryAssetsService.Update] changes. Nil
+// fields stay as they are.
+type AdversaryAssetUpdate struct {
+	Value *string // the handle, number or URL; cannot be cleared
+}
+
 // adversaryAssetDef is what the platform knows a kind of adversary assets by.
 type adversaryAssetDef struct {
 	typ    AdversaryAssetType
 	branch string // path segment
 	entity string // JSON key of one asset
 	field  string // JSON key of its value
+}
+
+// canonical returns the value of an asset as it is sent.
+func (d *adversaryAssetDef) canonical(v string) (string, error) {
+	return trimmedName("adversary asset "+d.field, v, 0)
 }
 
 // adversaryAssetDefs is the table of the kinds. It is not written to.
@@ -144,19 +155,49 @@ func (s AdversaryAssetsService) Get(ctx context.Context, adversary Resource, t A
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
 func (s AdversaryAssetsService) Add(ctx context.Context, adversary Resource, asset AdversaryAsset) (AdversaryAsset, error) {
-	return s.send(ctx, http.MethodPost, adversary, asset)
+	on, def, err := s.at(ctx, adversary, asset.Type)
+	if err != nil {
+		return AdversaryAsset{}, err
+	}
+	v, err := def.canonical(asset.Value)
+	if err != nil {
+		return AdversaryAsset{}, err
+	}
+	var w wire.Writer
+	w.BeginObject()
+	w.Key(def.field)
+	w.Text(v)
+	w.EndObject()
+	on.route = on.route.under("adversaryAssets", def.branch)
+	return s.send(ctx, http.MethodPost, on, def, w.Buf)
 }
 
-// Update changes the value of an asset of an adversary; its id says which one it is. It costs one
-// request.
+// Update changes the value of an asset of an adversary and returns the asset. It sends the fields that
+// the update sets; an update that sets none is a [*ValidationError]. It costs one request.
 //
 //	API: PUT /v2/groups/adversaries/{id}/adversaryAssets/handles/{assetId}
 //	API: PUT /v2/groups/adversaries/{id}/adversaryAssets/phoneNumbers/{assetId}
 //	API: PUT /v2/groups/adversaries/{id}/adversaryAssets/urls/{assetId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
-func (s AdversaryAssetsService) Update(ctx context.Context, adversary Resource, asset AdversaryAsset) (AdversaryAsset, error) {
-	return s.send(ctx, http.MethodPut, adversary, asset)
+func (s AdversaryAssetsService) Update(ctx context.Context, adversary Resource, t AdversaryAssetType, assetID int64, update AdversaryAssetUpdate) (AdversaryAsset, error) {
+	on, def, err := s.at(ctx, adversary, t)
+	if err != nil {
+		return AdversaryAsset{}, err
+	}
+	if assetID <= 0 {
+		return AdversaryAsset{}, errAdversaryAssetID
+	}
+	v, err := canonicalUpdate(update.Value, def.canonical)
+	if err != nil {
+		return AdversaryAsset{}, err
+	}
+	body, err := updateBody("AdversaryAssetUpdate", string(def.typ), []updateField{{name: "Value", key: def.field, value: v, filled: true}})
+	if err != nil {
+		return AdversaryAsset{}, err
+	}
+	on.route = on.route.under("adversaryAssets", def.branch, id(assetID))
+	return s.send(ctx, http.MethodPut, on, def, body)
 }
 
 // Remove deletes one asset of an adversary. It costs one request.
@@ -179,28 +220,8 @@ func (s AdversaryAssetsService) Remove(ctx context.Context, adversary Resource, 
 
 var errAdversaryAssetID = &ValidationError{Field: "adversary asset id", Rule: "want a positive number", Fix: "create the asset first, or list the assets to learn its id"}
 
-func (s AdversaryAssetsService) send(ctx context.Context, method string, adversary Resource, asset AdversaryAsset) (AdversaryAsset, error) {
-	on, def, err := s.at(ctx, adversary, asset.Type)
-	if err != nil {
-		return AdversaryAsset{}, err
-	}
-	r := on.route.under("adversaryAssets", def.branch)
-	if method == http.MethodPut {
-		if asset.ID <= 0 {
-			return AdversaryAsset{}, errAdversaryAssetID
-		}
-		r = r.under(id(asset.ID))
-	}
-	v, err := trimmedName("adversary asset "+def.field, asset.Value, 0)
-	if err != nil {
-		return AdversaryAsset{}, err
-	}
-	var w wire.Writer
-	w.BeginObject()
-	w.Key(def.field)
-	w.Text(v)
-	w.EndObject()
-	return one(ctx, s.c, &call{method: method, route: r, query: ownerQuery(on.owner), body: jsonBody(w.Buf)},
+func (s AdversaryAssetsService) send(ctx context.Context, method string, t target, def *adversaryAssetDef, body []byte) (AdversaryAsset, error) {
+	return one(ctx, s.c, &call{method: method, route: t.route, query: ownerQuery(t.owner), body: jsonBody(body)},
 		[]string{def.entity, "bucketAsset"}, readAdversaryAsset(def))
 }
 

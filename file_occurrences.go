@@ -3,9 +3,19 @@ package threatconnect
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
+
+// FileOccurrenceUpdate holds the fields of an occurrence that [FileOccurrencesService.Update] changes. Nil
+// fields stay as they are. The platform does not document how a field is cleared: "" is sent as an empty
+// text, and the zero time as null.
+type FileOccurrenceUpdate struct {
+	FileName *string
+	Path     *string
+	Date     *time.Time
+}
 
 // FileOccurrencesService reads and writes where files were found. It is safe for concurrent use.
 //
@@ -51,22 +61,39 @@ func (s FileOccurrencesService) Add(ctx context.Context, file Resource, occurren
 	if err != nil {
 		return FileOccurrence{}, err
 	}
+	if occurrence.FileName == "" && occurrence.Path == "" && occurrence.Date.IsZero() {
+		return FileOccurrence{}, &ValidationError{Field: "file occurrence", Rule: "is empty", Fix: "set its file name, its path or its date"}
+	}
 	t.route = t.route.under("fileOccurrences")
-	return s.send(ctx, http.MethodPost, t, occurrence)
+	var w wire.Writer
+	occurrence.write(&w)
+	body, err := written(&w, "file occurrence")
+	if err != nil {
+		return FileOccurrence{}, err
+	}
+	return s.send(ctx, http.MethodPost, t, body)
 }
 
-// Update changes the fields that are set of the occurrence that occurrence.ID names, and returns
-// it as it is then. It costs one request.
+// Update changes an occurrence of a file and returns it. It sends the fields that the update sets; an
+// update that sets none is a [*ValidationError]. It costs one request.
 //
 //	API: PUT /v2/indicators/files/{indicator}/fileOccurrences/{fileOccurrenceId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s FileOccurrencesService) Update(ctx context.Context, file Resource, occurrence FileOccurrence) (FileOccurrence, error) {
-	t, err := s.occurrence(ctx, file, occurrence.ID)
+func (s FileOccurrencesService) Update(ctx context.Context, file Resource, occurrenceID int64, update FileOccurrenceUpdate) (FileOccurrence, error) {
+	t, err := s.occurrence(ctx, file, occurrenceID)
 	if err != nil {
 		return FileOccurrence{}, err
 	}
-	return s.send(ctx, http.MethodPut, t, occurrence)
+	body, err := updateBody("FileOccurrenceUpdate", "file occurrence", []updateField{
+		{name: "FileName", key: "fileName", value: update.FileName},
+		{name: "Path", key: "path", value: update.Path},
+		{name: "Date", key: "date", value: update.Date},
+	})
+	if err != nil {
+		return FileOccurrence{}, err
+	}
+	return s.send(ctx, http.MethodPut, t, body)
 }
 
 // Remove takes an occurrence off a file. It costs one request.
@@ -95,15 +122,6 @@ func (s FileOccurrencesService) occurrence(ctx context.Context, file Resource, o
 	return t, nil
 }
 
-func (s FileOccurrencesService) send(ctx context.Context, method string, t target, o FileOccurrence) (FileOccurrence, error) {
-	if o.FileName == "" && o.Path == "" && o.Date.IsZero() {
-		return FileOccurrence{}, &ValidationError{Field: "file occurrence", Rule: "is empty", Fix: "set its file name, its path or its date"}
-	}
-	var w wire.Writer
-	o.write(&w)
-	if err := w.Err(); err != nil {
-		return FileOccurrence{}, &ValidationError{Field: "file occurrence", Rule: err.Error()}
-	}
-	return one(ctx, s.c, &call{method: method, route: t.route, query: ownerQuery(t.owner), body: jsonBody(w.Buf)},
-		[]string{"fileOccurrence"}, readFileOccurrence)
+func (s FileOccurrencesService) send(ctx context.Context, method string, t target, body []byte) (FileOccurrence, error) {
+	return one(ctx, s.c, &call{method: method, route: t.route, query: ownerQuery(t.owner), body: jsonBody(body)}, []string{"fileOccurrence"}, readFileOccurrence)
 }

@@ -151,7 +151,7 @@ func TestLifeOfAVictim(t *testing.T) {
 				made, err := client.VictimAssets.Add(ctx, victim, k.asset)
 				require.NoError(t, err)
 				require.NotZero(t, made.Meta().ID)
-				again, err := client.VictimAssets.Update(ctx, victim, made)
+				again, err := client.VictimAssets.Update(ctx, victim, made.Type(), made.Meta().ID, assetUpdate(made))
 				require.NoError(t, err)
 				assert.Equal(t, made, again)
 				got, err := client.VictimAssets.Get(ctx, victim, made.Type(), made.Meta().ID)
@@ -213,8 +213,7 @@ func TestLifeOfAnAdversarysAssets(t *testing.T) {
 			} {
 				made, err := client.AdversaryAssets.Add(ctx, adversary, threatconnect.AdversaryAsset{Type: typ, Value: v + "x"})
 				require.NoError(t, err)
-				made.Value = v
-				made, err = client.AdversaryAssets.Update(ctx, adversary, made)
+				made, err = client.AdversaryAssets.Update(ctx, adversary, typ, made.ID, threatconnect.AdversaryAssetUpdate{Value: &v})
 				require.NoError(t, err)
 				assert.Equal(t, v, made.Value)
 				got, err := client.AdversaryAssets.Get(ctx, adversary, typ, made.ID)

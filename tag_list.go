@@ -5,7 +5,6 @@ import (
 	"context"
 	"iter"
 	"net/http"
-	"net/url"
 
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
@@ -71,43 +70,46 @@ func (s TagsService) Create(ctx context.Context, tag Tag) (Tag, error) {
 	if err != nil {
 		return Tag{}, err
 	}
-	tag.Name = name
-	return s.send(ctx, http.MethodPost, at("v2", "tags"), ownerQuery(s.c.Owner()), tag)
+	var w wire.Writer
+	w.BeginObject()
+	text(&w, "name", name)
+	text(&w, "description", tag.Description)
+	w.EndObject()
+	body, err := written(&w, "tag")
+	if err != nil {
+		return Tag{}, err
+	}
+	return s.send(ctx, http.MethodPost, target{route: at("v2", "tags"), owner: s.c.Owner()}, body)
 }
 
-// Update changes the tag that name names: its name to tag.Name and its description, whichever is
-// set. Everything that carries the tag carries it under the new name then. It returns the tag as it
-// is then, and costs one request.
+// Update renames a tag of the owner or changes its description, and returns the changed tag. Everything
+// that has the tag has it under the new name. Update sends the fields that the update sets; an update
+// that sets none is a [*ValidationError]. It costs one request.
 //
 //	API: PUT /v2/tags/{tagName}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
-func (s TagsService) Update(ctx context.Context, name string, tag Tag) (Tag, error) {
+func (s TagsService) Update(ctx context.Context, name string, update TagUpdate) (Tag, error) {
 	t, err := s.c.tagged(name, "")
 	if err != nil {
 		return Tag{}, err
 	}
-	switch {
-	case tag.Name != "":
-		if tag.Name, err = CanonicalTag(tag.Name); err != nil {
-			return Tag{}, err
-		}
-	case tag.Description == "":
-		return Tag{}, &ValidationError{Field: "tag", Rule: "has nothing to update", Fix: "set its name or its description"}
+	newName, err := canonicalUpdate(update.Name, CanonicalTag)
+	if err != nil {
+		return Tag{}, err
 	}
-	return s.send(ctx, http.MethodPut, t.route, ownerQuery(t.owner), tag)
+	body, err := updateBody("TagUpdate", "tag", []updateField{
+		{name: "Name", key: "name", value: newName, filled: true},
+		{name: "Description", key: "description", value: update.Description},
+	})
+	if err != nil {
+		return Tag{}, err
+	}
+	return s.send(ctx, http.MethodPut, t, body)
 }
 
-func (s TagsService) send(ctx context.Context, method string, r route, q url.Values, tag Tag) (Tag, error) {
-	var w wire.Writer
-	w.BeginObject()
-	text(&w, "name", tag.Name)
-	text(&w, "description", tag.Description)
-	w.EndObject()
-	if err := w.Err(); err != nil {
-		return Tag{}, &ValidationError{Field: "tag description", Rule: err.Error()}
-	}
-	return one(ctx, s.c, &call{method: method, route: r, query: q, body: jsonBody(w.Buf)}, []string{"tag"}, readTag)
+func (s TagsService) send(ctx context.Context, method string, t target, body []byte) (Tag, error) {
+	return one(ctx, s.c, &call{method: method, route: t.route, query: ownerQuery(t.owner), body: jsonBody(body)}, []string{"tag"}, readTag)
 }
 
 // Delete deletes a tag of an owner, and with it takes it off everything that carries it. It costs

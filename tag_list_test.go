@@ -39,14 +39,17 @@ func TestTagsAreWrittenAndListed(t *testing.T) {
 		assert.Len(t, page.Items, 1)
 		assert.True(t, page.More)
 
-		renamed, err := c.Tags.Update(ctx, "Nation State", threatconnect.Tag{Name: "State"})
+		renamed, err := c.Tags.Update(ctx, "Nation State", threatconnect.TagUpdate{Name: new("State")})
 		require.NoError(t, err)
 		assert.Equal(t, "State", renamed.Name)
 		_, err = c.Tags.Get(ctx, "Nation State")
 		require.ErrorIs(t, err, threatconnect.ErrNotFound)
-		described, err := c.Tags.Update(ctx, "State", threatconnect.Tag{Description: "New"})
+		described, err := c.Tags.Update(ctx, "State", threatconnect.TagUpdate{Description: new("New")})
 		require.NoError(t, err)
 		assert.Equal(t, "State", described.Name)
+		cleared, err := c.Tags.Update(ctx, "State", threatconnect.TagUpdate{Description: new("")})
+		require.NoError(t, err)
+		assert.Empty(t, cleared.Description)
 		record, _ := srv.Indicator("Example Organization", "Host", "www.example.com")
 		assert.Equal(t, []string{"A/B", "State"}, record.Tags)
 
@@ -145,9 +148,10 @@ func TestTagsAndLabelsThatCannotBeAreRefusedUnsent(t *testing.T) {
 		"adding":            c.Tags.Add(ctx, relatedHost, "fine", long),
 		"creating":          second(c.Tags.Create(ctx, threatconnect.Tag{Name: long})),
 		"getting":           second(c.Tags.Get(ctx, long)),
-		"renaming":          second(c.Tags.Update(ctx, "old", threatconnect.Tag{Name: long})),
-		"renaming from":     second(c.Tags.Update(ctx, long, threatconnect.Tag{Name: "new"})),
-		"renaming to":       second(c.Tags.Update(ctx, "old", threatconnect.Tag{})),
+		"renaming":          second(c.Tags.Update(ctx, "old", threatconnect.TagUpdate{Name: &long})),
+		"renaming from":     second(c.Tags.Update(ctx, long, threatconnect.TagUpdate{Name: new("new")})),
+		"changing nothing":  second(c.Tags.Update(ctx, "old", threatconnect.TagUpdate{})),
+		"clearing the name": second(c.Tags.Update(ctx, "old", threatconnect.TagUpdate{Name: new(" ")})),
 		"deleting":          c.Tags.Delete(ctx, long),
 		"groups":            relatedErr(c.Tags.Groups(ctx, long, nil)),
 		"a group":           second(c.Tags.Group(ctx, long, relatedIncident)),
@@ -212,7 +216,7 @@ func TestTasksAndVictimsThatCarryATagOrALabelAreRead(t *testing.T) {
 	}
 	_, err := c.Tags.Create(ctx, threatconnect.Tag{Name: "A/B", Description: "x"})
 	require.NoError(t, err)
-	_, err = c.Tags.Update(ctx, "A/B", threatconnect.Tag{Name: "C"})
+	_, err = c.Tags.Update(ctx, "A/B", threatconnect.TagUpdate{Name: new("C")})
 	require.NoError(t, err)
 }
 

@@ -14,6 +14,12 @@ type Tag struct {
 	WebLink     string `json:"webLink,omitzero"`     // read only; never fetched
 }
 
+// TagUpdate holds the fields of a tag that [TagsService.Update] changes. Nil fields stay as they are.
+type TagUpdate struct {
+	Name        *string // 1 to 128 characters; cannot be cleared
+	Description *string // "" clears it
+}
+
 // TagsService reads and writes the tags of an owner, puts them on resources and takes them off. It
 // is safe for concurrent use.
 //

@@ -164,7 +164,7 @@ func (w *tour) indicators() {
 	o := got[threatconnect.FileOccurrence](w)(w.c.FileOccurrences.Add(w.ctx, w.file, threatconnect.FileOccurrence{FileName: "a.bin"}))
 	got[[]threatconnect.FileOccurrence](w)(w.c.FileOccurrences.On(w.ctx, w.file))
 	got[threatconnect.FileOccurrence](w)(w.c.FileOccurrences.Get(w.ctx, w.file, o.ID))
-	got[threatconnect.FileOccurrence](w)(w.c.FileOccurrences.Update(w.ctx, w.file, o))
+	got[threatconnect.FileOccurrence](w)(w.c.FileOccurrences.Update(w.ctx, w.file, o.ID, threatconnect.FileOccurrenceUpdate{Path: new("/tmp")}))
 	w.ok(w.c.FileOccurrences.Remove(w.ctx, w.file, o.ID))
 
 	some(w, w.c.Types.Indicators(w.ctx, nil))
@@ -285,7 +285,7 @@ func (w *tour) reverse() {
 
 	some(w, tags.All(w.ctx, nil))
 	got[threatconnect.Tag](w)(tags.Create(w.ctx, threatconnect.Tag{Name: "Old"}))
-	got[threatconnect.Tag](w)(tags.Update(w.ctx, "Old", threatconnect.Tag{Name: "New"}))
+	got[threatconnect.Tag](w)(tags.Update(w.ctx, "Old", threatconnect.TagUpdate{Name: new("New")}))
 	got[threatconnect.Tag](w)(tags.Get(w.ctx, "New"))
 	w.ok(tags.Delete(w.ctx, "New"))
 	some(w, labels.All(w.ctx, nil))
@@ -315,7 +315,7 @@ func (w *tour) people() {
 	got[[]threatconnect.VictimAsset](w)(assets.On(w.ctx, w.victim))
 	got[[]threatconnect.VictimAsset](w)(assets.OfType(w.ctx, w.victim, typ))
 	got[threatconnect.VictimAsset](w)(assets.Get(w.ctx, w.victim, typ, number))
-	got[threatconnect.VictimAsset](w)(assets.Update(w.ctx, w.victim, w.asset))
+	got[threatconnect.VictimAsset](w)(assets.Update(w.ctx, w.victim, w.asset.Type(), w.asset.Meta().ID, assetUpdate(w.asset)))
 
 	adversary := got[*threatconnect.Adversary](w)(w.c.Groups.Adversaries.Create(w.ctx, threatconnect.NewAdversary("Tour")))
 	for typ, value := range map[threatconnect.AdversaryAssetType]string{
@@ -327,7 +327,7 @@ func (w *tour) people() {
 		got[[]threatconnect.AdversaryAsset](w)(s.OfType(w.ctx, adversary, typ))
 		got[threatconnect.AdversaryAsset](w)(s.Get(w.ctx, adversary, typ, a.ID))
 		a.Type = typ
-		got[threatconnect.AdversaryAsset](w)(s.Update(w.ctx, adversary, a))
+		got[threatconnect.AdversaryAsset](w)(s.Update(w.ctx, adversary, typ, a.ID, threatconnect.AdversaryAssetUpdate{Value: &a.Value}))
 		w.ok(s.Remove(w.ctx, adversary, typ, a.ID))
 	}
 }

@@ -111,7 +111,7 @@ func TestFileOccurrencesAreWrittenAndRead(t *testing.T) {
 		require.NoError(t, err)
 		assert.NotZero(t, made.ID)
 		assert.True(t, at.Equal(made.Date), made.Date)
-		changed, err := o.Update(ctx, relatedFile, threatconnect.FileOccurrence{ID: made.ID, FileName: "b.dll"})
+		changed, err := o.Update(ctx, relatedFile, made.ID, threatconnect.FileOccurrenceUpdate{FileName: new("b.dll")})
 		require.NoError(t, err)
 		assert.Equal(t, `C:\Windows`, changed.Path)
 		got, err := o.Get(ctx, relatedFile, made.ID)
@@ -129,9 +129,9 @@ func TestFileOccurrencesAreWrittenAndRead(t *testing.T) {
 			"a group":      second(o.Add(ctx, relatedIncident, threatconnect.FileOccurrence{Path: "x"})),
 			"nothing":      o.Remove(ctx, nil, 1),
 			"no id":        second(o.Get(ctx, relatedFile, 0)),
-			"no id to set": second(o.Update(ctx, relatedFile, threatconnect.FileOccurrence{Path: "x"})),
+			"no id to set": second(o.Update(ctx, relatedFile, 0, threatconnect.FileOccurrenceUpdate{Path: new("x")})),
 			"no field":     second(o.Add(ctx, relatedFile, threatconnect.FileOccurrence{})),
-			"no change":    second(o.Update(ctx, relatedFile, threatconnect.FileOccurrence{ID: 1})),
+			"no change":    second(o.Update(ctx, relatedFile, 1, threatconnect.FileOccurrenceUpdate{})),
 			"a broken one": second(o.Add(ctx, relatedFile, threatconnect.FileOccurrence{Path: "\xff"})),
 		} {
 			require.ErrorIs(t, err, threatconnect.ErrValidation, name)
@@ -146,6 +146,7 @@ func TestFileOccurrencesOnTheWire(t *testing.T) {
 		relatedStep{target: base + relatedPage, answer: `{"status":"Success","data":{"fileOccurrence":{"id":7,"path":"/tmp","date":"2026-01-02T03:04:05Z"}}}`},
 		relatedStep{method: "POST", target: base + relatedOwner, body: `{"fileName":"a b","date":"2026-01-02T03:04:05Z"}`, status: 502, answer: "bad gateway"},
 		relatedStep{method: "PUT", target: base + "/7" + relatedOwner, body: `{"path":"/var"}`, answer: `{"status":"Success","data":{"fileOccurrence":{"id":7}}}`},
+		relatedStep{method: "PUT", target: base + "/7" + relatedOwner, body: `{"fileName":"","date":null}`, answer: `{"status":"Success","data":{"fileOccurrence":{"id":7}}}`},
 	)
 	on, err := c.FileOccurrences.On(t.Context(), relatedFile)
 	require.NoError(t, err)
@@ -153,7 +154,9 @@ func TestFileOccurrencesOnTheWire(t *testing.T) {
 	assert.Equal(t, "/tmp", on[0].Path)
 	_, err = c.FileOccurrences.Add(t.Context(), relatedFile, threatconnect.FileOccurrence{FileName: "a b", Date: on[0].Date})
 	require.ErrorIs(t, err, threatconnect.ErrServer, "adding is not repeated")
-	_, err = c.FileOccurrences.Update(t.Context(), relatedFile, threatconnect.FileOccurrence{ID: 7, Path: "/var"})
+	_, err = c.FileOccurrences.Update(t.Context(), relatedFile, 7, threatconnect.FileOccurrenceUpdate{Path: new("/var")})
+	require.NoError(t, err)
+	_, err = c.FileOccurrences.Update(t.Context(), relatedFile, 7, threatconnect.FileOccurrenceUpdate{FileName: new(""), Date: new(time.Time)})
 	require.NoError(t, err)
 }
 

@@ -81,6 +81,31 @@ type VictimWebSite struct {
 	URL string `json:"webSite,omitzero"` // required
 }
 
+// VictimAssetUpdate holds the fields of an asset that [VictimAssetsService.Update] changes. Nil fields stay
+// as they are; a pointer to "" clears a field. The first field of a type is required in every update and
+// cannot be cleared.
+type VictimAssetUpdate struct {
+	Address     *string // of an e-mail address
+	AddressType *string // of an e-mail address
+	Account     *string // of a network account, or of an account in a social network
+	Network     *string // of a network account, or of an account in a social network
+	Number      *string // of a phone
+	URL         *string // of a web site
+}
+
+func (u *VictimAssetUpdate) fields() []updateField {
+	email, phone, site := []string{string(VictimAssetEmailAddress)}, []string{string(VictimAssetPhone)}, []string{string(VictimAssetWebSite)}
+	account := []string{string(VictimAssetNetworkAccount), string(VictimAssetSocialNetwork)}
+	return []updateField{
+		{name: "Address", key: "address", value: u.Address, types: email, filled: true},
+		{name: "AddressType", key: "addressType", value: u.AddressType, types: email},
+		{name: "Account", key: "account", value: u.Account, types: account, filled: true},
+		{name: "Network", key: "network", value: u.Network, types: account},
+		{name: "Number", key: "phoneType", value: u.Number, types: phone, filled: true},
+		{name: "URL", key: "webSite", value: u.URL, types: site, filled: true},
+	}
+}
+
 // UnknownVictimAsset is a victim asset of a kind that this package does not know. It can be read
 // and not written.
 type UnknownVictimAsset struct {

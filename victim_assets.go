@@ -88,17 +88,66 @@ func (s VictimAssetsService) Get(ctx context.Context, victim Resource, t VictimA
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
 func (s VictimAssetsService) Add(ctx context.Context, victim Resource, asset VictimAsset) (VictimAsset, error) {
-	return s.send(ctx, http.MethodPost, victim, asset)
+	if isNil(asset) {
+		return nil, errNilVictimAsset
+	}
+	on, def, err := s.at(ctx, victim, asset.Type())
+	if err != nil {
+		return nil, err
+	}
+	if _, unknown := asset.(*UnknownVictimAsset); unknown {
+		return nil, &ValidationError{Field: "victim asset", Rule: "is of no kind that this package can write"}
+	}
+	f := asset.fields()
+	required, err := trimmedName("victim asset "+def.value, f[0].value, 0)
+	if err != nil {
+		return nil, err
+	}
+	var w wire.Writer
+	w.BeginObject()
+	w.Key(f[0].key)
+	w.Text(required)
+	text(&w, f[1].key, f[1].value)
+	w.EndObject()
+	body, err := written(&w, "victim asset")
+	if err != nil {
+		return nil, err
+	}
+	on.route = on.route.under("victimAssets", def.branch)
+	return s.send(ctx, http.MethodPost, on, def, body)
 }
 
-// Update changes an asset of a victim; its id says which one it is. Its main value must be set even
-// when it stays. It costs one request.
+// Update changes an asset of a victim and returns the asset. It sends the fields that the update sets.
+// The platform requires the main value of an asset in every update, even if it does not change: an
+// update without it, or with a field of another type, is a [*ValidationError]. It costs one request.
 //
 //	API: PUT /v2/victims/{id}/victimAssets/{victimAssetType}/{assetId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
-func (s VictimAssetsService) Update(ctx context.Context, victim Resource, asset VictimAsset) (VictimAsset, error) {
-	return s.send(ctx, http.MethodPut, victim, asset)
+func (s VictimAssetsService) Update(ctx context.Context, victim Resource, t VictimAssetType, assetID int64, update VictimAssetUpdate) (VictimAsset, error) {
+	on, def, err := s.at(ctx, victim, t)
+	if err != nil {
+		return nil, err
+	}
+	if assetID <= 0 {
+		return nil, errVictimAssetID
+	}
+	fields := update.fields()
+	for i := range fields {
+		f := &fields[i]
+		f.required = f.filled && f.has(string(def.typ))
+		if v := f.value.(*string); v != nil && f.filled {
+			if f.value, err = canonicalUpdate(v, func(s string) (string, error) { return trimmedName("VictimAssetUpdate."+f.name, s, 0) }); err != nil {
+				return nil, err
+			}
+		}
+	}
+	body, err := updateBody("VictimAssetUpdate", string(def.typ), fields)
+	if err != nil {
+		return nil, err
+	}
+	on.route = on.route.under("victimAssets", def.branch, id(assetID))
+	return s.send(ctx, http.MethodPut, on, def, body)
 }
 
 // Remove deletes one asset of a victim. It costs one request.
@@ -122,42 +171,7 @@ var (
 	errVictimAssetID  = &ValidationError{Field: "victim asset id", Rule: "want a positive number", Fix: "create the asset first, or list the assets to learn its id"}
 )
 
-func (s VictimAssetsService) send(ctx context.Context, method string, victim Resource, asset VictimAsset) (VictimAsset, error) {
-	if isNil(asset) {
-		return nil, errNilVictimAsset
-	}
-	on, def, err := s.at(ctx, victim, asset.Type())
-	if err != nil {
-		return nil, err
-	}
-	if _, unknown := asset.(*UnknownVictimAsset); unknown {
-		return nil, &ValidationError{Field: "victim asset", Rule: "is of no kind that this package can write"}
-	}
-	r := on.route.under("victimAssets", def.branch)
-	if method == http.MethodPut {
-		if asset.Meta().ID <= 0 {
-			return nil, errVictimAssetID
-		}
-		r = r.under(id(asset.Meta().ID))
-	}
-	f := asset.fields()
-	required, err := trimmedName("victim asset "+def.value, f[0].value, 0)
-	if err != nil {
-		return nil, err
-	}
-	var w wire.Writer
-	w.BeginObject()
-	w.Key(f[0].key)
-	w.Text(required)
-	text(&w, f[1].key, f[1].value)
-	w.EndObject()
-	if err := w.Err(); err != nil {
-		return nil, &ValidationError{Field: "victim asset", Rule: err.Error()}
-	}
-	return one(ctx, s.c, &call{
-		method: method,
-		route:  r,
-		query:  ownerQuery(on.owner),
-		body:   jsonBody(w.Buf),
-	}, []string{def.entity, "victimAsset"}, readVictimAsset(def))
+func (s VictimAssetsService) send(ctx context.Context, method string, t target, def *victimAssetDef, body []byte) (VictimAsset, error) {
+	return one(ctx, s.c, &call{method: method, route: t.route, query: ownerQuery(t.owner), body: jsonBody(body)},
+		[]string{def.entity, "victimAsset"}, readVictimAsset(def))
 }

@@ -22,6 +22,23 @@ var victimAssetKinds = []struct {
 	{&threatconnect.VictimWebSite{URL: "https://example.com/jo"}, "webSites", "victimWebSite", `{"webSite":"https://example.com/jo"}`},
 }
 
+// assetUpdate returns an update that sets every field of an asset to what it is.
+func assetUpdate(asset threatconnect.VictimAsset) threatconnect.VictimAssetUpdate {
+	switch a := asset.(type) {
+	case *threatconnect.VictimEmailAddress:
+		return threatconnect.VictimAssetUpdate{Address: &a.Address, AddressType: &a.AddressType}
+	case *threatconnect.VictimNetworkAccount:
+		return threatconnect.VictimAssetUpdate{Account: &a.Account, Network: &a.Network}
+	case *threatconnect.VictimPhone:
+		return threatconnect.VictimAssetUpdate{Number: &a.Number}
+	case *threatconnect.VictimSocialNetwork:
+		return threatconnect.VictimAssetUpdate{Account: &a.Account, Network: &a.Network}
+	case *threatconnect.VictimWebSite:
+		return threatconnect.VictimAssetUpdate{URL: &a.URL}
+	}
+	return threatconnect.VictimAssetUpdate{}
+}
+
 func TestVictimAssetsOfEveryKindAreReadAndWritten(t *testing.T) {
 	t.Parallel()
 	for _, k := range victimAssetKinds {
@@ -43,7 +60,7 @@ func TestVictimAssetsOfEveryKindAreReadAndWritten(t *testing.T) {
 			made, err := client.VictimAssets.Add(t.Context(), victim, k.asset)
 			require.NoError(t, err)
 			assert.Equal(t, threatconnect.VictimAssetMeta{ID: 7, WebLink: "w"}, *made.Meta())
-			changed, err := client.VictimAssets.Update(t.Context(), victim, made)
+			changed, err := client.VictimAssets.Update(t.Context(), victim, typ, 7, assetUpdate(made))
 			require.NoError(t, err)
 			assert.Equal(t, made, changed)
 			got, err := client.VictimAssets.Get(t.Context(), victim, typ, 7)
@@ -116,8 +133,29 @@ func TestVictimAssetThatThePlatformWouldRefuseIsNotSent(t *testing.T) {
 			peopleRefused(t, err, c.field, "secret")
 		})
 	}
-	_, err := s.Update(t.Context(), victim, &threatconnect.VictimPhone{Number: "secret"})
-	peopleRefused(t, err, "victim asset id", "secret")
+	for name, c := range map[string]struct {
+		typ    threatconnect.VictimAssetType
+		id     int64
+		update threatconnect.VictimAssetUpdate
+		field  string
+	}{
+		"no id":                  {threatconnect.VictimAssetPhone, 0, threatconnect.VictimAssetUpdate{Number: new("secret")}, "victim asset id"},
+		"an unknown type":        {"Callsign", 7, threatconnect.VictimAssetUpdate{Number: new("secret")}, "victim asset type"},
+		"nothing":                {threatconnect.VictimAssetPhone, 7, threatconnect.VictimAssetUpdate{}, "VictimAssetUpdate"},
+		"no main value":          {threatconnect.VictimAssetSocialNetwork, 7, threatconnect.VictimAssetUpdate{Network: new("secret")}, "VictimAssetUpdate.Account"},
+		"a blank main value":     {threatconnect.VictimAssetPhone, 7, threatconnect.VictimAssetUpdate{Number: new(" ")}, "VictimAssetUpdate.Number"},
+		"a field of other types": {threatconnect.VictimAssetEmailAddress, 7, threatconnect.VictimAssetUpdate{Address: new("a"), Network: new("secret")}, "VictimAssetUpdate.Network"},
+		"not UTF-8":              {threatconnect.VictimAssetEmailAddress, 7, threatconnect.VictimAssetUpdate{Address: new("a"), AddressType: new("secret\xff")}, "VictimAssetUpdate"},
+	} {
+		t.Run("updating "+name, func(t *testing.T) {
+			t.Parallel()
+			_, err := s.Update(t.Context(), victim, c.typ, c.id, c.update)
+			peopleRefused(t, err, c.field, "secret")
+		})
+	}
+	_, err := s.Update(t.Context(), victim, threatconnect.VictimAssetEmailAddress, 7, threatconnect.VictimAssetUpdate{AddressType: new("Work")})
+	require.EqualError(t, err, "threatconnect: VictimAssetUpdate.Address: is missing, and the platform requires it in every update of the type EmailAddress; "+
+		"set it too, to its present value if it does not change")
 	_, err = s.Get(t.Context(), victim, threatconnect.VictimAssetPhone, 0)
 	peopleRefused(t, err, "victim asset id", "")
 	_, err = s.Get(t.Context(), victim, "Callsign", 1)
