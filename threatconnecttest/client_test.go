@@ -58,7 +58,7 @@ func TestTheClientReadsEveryOddity(t *testing.T) {
 			groups, err := threatconnect.Collect(client.Groups.All(ctx, nil))
 			require.NoError(t, err)
 			assert.Len(t, groups, 1)
-			everyone, err := client.Owners.List(ctx)
+			everyone, err := threatconnect.Collect(client.Owners.All(ctx, nil))
 			require.NoError(t, err)
 			assert.Len(t, everyone, 3)
 			_, err = client.Groups.Threats.Get(ctx, 99, nil)
