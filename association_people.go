@@ -6,11 +6,11 @@ import (
 	"net/http"
 )
 
-// RelatedVictimAssetOptions is [RelatedOptions] for the assets of victims. Nil and the zero value
-// read assets of all kinds.
+// RelatedVictimAssetOptions is [RelatedOptions] for the assets of victims. Nil and the zero value select assets of
+// all kinds.
 type RelatedVictimAssetOptions struct {
 	RelatedOptions
-	Type VictimAssetType `url:"-"` // leaves out the assets of other kinds
+	Type VictimAssetType `url:"-"` // selects the assets of one kind
 }
 
 // Tasks returns an iterator over the tasks that are associated with a task or a victim and requests a page only
@@ -32,8 +32,8 @@ func (s AssociationsService) Tasks(ctx context.Context, resource Resource, opts 
 	}, func(t target) iter.Seq2[*Task, error] { return relatedTasks(ctx, s.c, t, o) })
 }
 
-// Task reads one task that is associated with a task or a victim. One that is not is an error that
-// matches [ErrNotFound]. It costs one request.
+// Task returns one task that is associated with a task or a victim. If it is not associated, the error matches
+// [ErrNotFound]. It costs one request.
 //
 //	API: GET /v2/tasks/{id}/tasks/{associatedTaskId}
 //	API: GET /v2/victims/{id}/tasks/{associatedTaskId}
@@ -62,8 +62,9 @@ func (t target) mustHaveTasks() error {
 	}
 }
 
-// Victims reads the victims that are associated with a resource, one request a page, each when it
-// is needed. An error ends the sequence. With a victim are listed those that share a group with it.
+// Victims returns an iterator over the victims that are associated with a resource and requests a page
+// only when the loop reaches it. If a request fails, the iterator yields the error and stops. For a
+// victim, these are the victims that share a group with it.
 //
 //	API: GET /v2/groups/{type}/{id}/victims
 //	API: GET /v2/indicators/{type}/{indicator}/victims
@@ -77,8 +78,8 @@ func (s AssociationsService) Victims(ctx context.Context, resource Resource, opt
 		func(t target) iter.Seq2[*Victim, error] { return relatedVictims(ctx, s.c, t, o) })
 }
 
-// Victim reads one victim that is associated with a resource. One that is not is an error that
-// matches [ErrNotFound]. It costs one request.
+// Victim returns one victim that is associated with a resource. If it is not associated, the error matches
+// [ErrNotFound]. It costs one request.
 //
 //	API: GET /v2/groups/{type}/{id}/victims/{victimId}
 //	API: GET /v2/indicators/{type}/{indicator}/victims/{associatedVictimId}
@@ -94,9 +95,10 @@ func (s AssociationsService) Victim(ctx context.Context, resource, victim Resour
 	return relatedVictim(ctx, s.c, t, v)
 }
 
-// VictimAssets reads the assets of victims that are associated with a resource, or those that a
-// victim has, one request a page, each when it is needed. An error ends the sequence. The list has
-// the id and the main value of each.
+// VictimAssets returns an iterator over the assets of the victims that are associated with a resource, or over
+// those of a victim, and requests a page
+// only when the loop reaches it. If a request fails, the iterator yields the error and stops. The list
+// has the id and the main value of each asset.
 //
 //	API: GET /v2/{resource}/victimAssets
 //	API: GET /v2/{resource}/victimAssets/{victimAssetType}
@@ -118,8 +120,8 @@ func (s AssociationsService) VictimAssets(ctx context.Context, resource Resource
 		})
 }
 
-// VictimAsset reads one asset of a victim that is associated with a resource. One that is not is an
-// error that matches [ErrNotFound]. It costs one request.
+// VictimAsset returns one asset of a victim that is associated with a resource. If it is not associated, the
+// error matches [ErrNotFound]. It costs one request.
 //
 //	API: GET /v2/{resource}/victimAssets/{victimAssetType}/{assetId}
 //
@@ -132,9 +134,8 @@ func (s AssociationsService) VictimAsset(ctx context.Context, resource Resource,
 	return one(ctx, s.c, &call{method: http.MethodGet, route: t.route, query: ownerQuery(t.owner)}, []string{def.entity, "victimAsset"}, readVictimAsset(def))
 }
 
-// UnlinkVictimAsset undoes the association of a resource with an asset of a victim. The platform
-// has no way to make one: assets come with the victim that is linked. To delete an asset of a
-// victim itself, use client.VictimAssets.Remove. It costs one request.
+// UnlinkVictimAsset undoes the association of a resource with an asset of a victim. Such associations are made
+// with those of the victim. To delete the asset itself, use client.VictimAssets.Remove. It costs one request.
 //
 //	API: DELETE /v2/groups/{type}/{id}/victimAssets/{victimAssetType}/{assetId}
 //	API: DELETE /v2/indicators/{type}/{indicator}/victimAssets/{victimAssetType}/{assetId}

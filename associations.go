@@ -9,19 +9,18 @@ import (
 
 // AssociationsService links resources and reads what is linked. It is safe for concurrent use.
 //
-// Both ends of an association are in one owner: the one that either of them names, or the client's
-// default owner when neither does. What can be linked is known and checked before anything is
-// sent: groups with groups, indicators, victims and tasks; indicators also with victims and tasks;
-// victims also with tasks. Two indicators are linked in a certain way, which LinkIndicators and
-// LinkFileAction are told.
+// Both ends of an association are in one owner: the one that either of them names, or the client's default owner
+// if neither does. Groups can be linked with groups, indicators, victims and tasks; indicators also with victims
+// and tasks; victims also with tasks. Other pairs return a [*ValidationError] before anything is sent. An
+// association of two indicators has a type or a file action; see [AssociationsService.LinkIndicators] and
+// [AssociationsService.LinkFileAction].
 type AssociationsService struct{ service }
 
-// Link associates two resources, in whichever direction the platform has it. Both must exist, and a
-// victim must have an asset. To link twice does no harm, so that the request may be tried again. It
-// costs one request.
+// Link associates two resources, in either order. Both must exist, and a victim must have an asset. Link is
+// idempotent and retries after an unknown outcome. It costs one request.
 //
-// Two indicators are refused with the ways that there are between their types; see
-// [AssociationsService.LinkIndicators] and [AssociationsService.LinkFileAction].
+// Two indicators return a [*ValidationError] that names the association types and file actions between their
+// types.
 //
 //	API: POST /v2/groups/{type}/{id}/groups/{associatedGroupType}/{associatedGroupId}
 //	API: POST /v2/groups/{type}/{id}/indicators/{associatedIndicatorType}/{associatedIndicator}
@@ -86,10 +85,10 @@ func (s AssociationsService) Unlink(ctx context.Context, a, b Resource) error {
 	return s.c.write(ctx, http.MethodDelete, parent.route.join(child.route), parent.owner)
 }
 
-// LinkIndicators associates two indicators in a way that has a type, as in AssociationURLHost for a
-// URL and its host, in either order. A type that is not between indicators of these types is
-// refused before sending; one of the instance's own is sent as it is. To link twice does no harm,
-// so that the request may be tried again. It costs one request.
+// LinkIndicators associates two indicators by an association type, as in AssociationURLHost for a URL and its
+// host, in either order. A type that is not for indicators of these types returns a [*ValidationError]; an
+// association type of the instance's own is sent as it is. LinkIndicators is idempotent and retries after an
+// unknown outcome. It costs one request.
 //
 //	API: POST /v2/indicators/{type}/{indicator}/associations/{associationType}/indicators/{targetType}/{targetId}
 //
@@ -105,10 +104,10 @@ func (s AssociationsService) LinkIndicators(ctx context.Context, a, b Resource, 
 	return s.link(ctx, ta, ta.route.under("associations", value(as)).join(tb.route))
 }
 
-// LinkFileAction associates a file with an indicator that it does something to, as in
-// FileActionDrop for a file that it writes. An action that is not done to indicators of that type
-// is refused before sending; one of the instance's own is sent as it is. To link twice does no
-// harm, so that the request may be tried again. It costs one request.
+// LinkFileAction associates a file with an indicator by a file action, as in FileActionDrop for a file that it
+// writes. An action that is not for indicators of that type returns a [*ValidationError]; an action of the
+// instance's own is sent as it is. LinkFileAction is idempotent and retries after an unknown outcome. It costs
+// one request.
 //
 //	API: POST /v2/indicators/files/{indicator}/actions/{fileAction}/indicators/{associatedIndicatorType}/{associatedIndicator}
 //
@@ -182,8 +181,8 @@ func (s AssociationsService) link(ctx context.Context, parent target, r route) e
 	return err
 }
 
-// Groups reads the groups that are associated with a resource, one request a page, each when it is
-// needed. An error ends the sequence.
+// Groups returns an iterator over the groups that are associated with a resource and requests a page
+// only when the loop reaches it. If a request fails, the iterator yields the error and stops.
 //
 //	API: GET /v2/{resource}/groups
 //	API: GET /v2/{resource}/groups/{associatedGroupType}
@@ -195,8 +194,8 @@ func (s AssociationsService) Groups(ctx context.Context, resource Resource, opts
 		func(t target) iter.Seq2[Group, error] { return relatedGroups(ctx, s.c, t, o) })
 }
 
-// Group reads one group that is associated with a resource. One that is not is an error that
-// matches [ErrNotFound]. It costs one request.
+// Group returns one group that is associated with a resource. If it is not associated, the error matches
+// [ErrNotFound]. It costs one request.
 //
 //	API: GET /v2/{resource}/groups/{associatedGroupType}/{associatedGroupId}
 //
@@ -209,9 +208,9 @@ func (s AssociationsService) Group(ctx context.Context, resource, group Resource
 	return relatedGroup(ctx, s.c, t, g)
 }
 
-// Indicators reads the indicators that are associated with a resource, one request a page, each
-// when it is needed. An error ends the sequence. With a victim are listed the indicators that share
-// a group with it.
+// Indicators returns an iterator over the indicators that are associated with a resource and requests a page
+// only when the loop reaches it. If a request fails, the iterator yields the error and stops. For a victim, these are
+// the indicators that share a group with it. The additional fields are not read.
 //
 //	API: GET /v2/{resource}/indicators
 //	API: GET /v2/{resource}/indicators/{associatedIndicatorType}
@@ -223,8 +222,9 @@ func (s AssociationsService) Indicators(ctx context.Context, resource Resource, 
 		func(t target) iter.Seq2[Indicator, error] { return relatedIndicators(ctx, s.c, t, t.route, o) })
 }
 
-// IndicatorsBy reads the indicators that are associated with an indicator by one association type,
-// one request a page, each when it is needed. An error ends the sequence.
+// IndicatorsBy returns an iterator over the indicators that are associated with an indicator by one association
+// type and requests a page
+// only when the loop reaches it. If a request fails, the iterator yields the error and stops.
 //
 //	API: GET /v2/indicators/{type}/{indicator}/associations/{associationType}/indicators/
 //	API: GET /v2/indicators/{type}/{indicator}/associations/{associationType}/indicators/{targetType}

@@ -9,17 +9,16 @@ import (
 	"os"
 )
 
-// Content is what is uploaded. It is streamed and never held in memory as a whole.
+// Content is content to upload. It is streamed and never held in memory as a whole.
 //
-// [BytesContent], [FileContent] and [ReaderContent] make one.
+// [BytesContent], [FileContent] and [ReaderContent] return one.
 type Content struct {
-	// Open returns the content from its start. It is called once for every attempt, and what it
-	// returned is closed.
+	// Open returns the content from its start. It is called for every attempt, and its result is closed.
 	Open func() (io.ReadCloser, error)
-	// Size is how many bytes there are; more or fewer are an error, and the platform does not get
-	// a complete request then. 0 means that it is not known.
+	// Size is the number of bytes, 0 if it is not known. Content that has more or fewer bytes is an error, and
+	// the platform gets no complete request.
 	Size int64
-	// OneShot says that Open can be called only once. The upload is then tried only once.
+	// OneShot says that Open can be called only once. The upload is then not retried.
 	OneShot bool
 }
 
@@ -28,8 +27,8 @@ func BytesContent(b []byte) Content {
 	return Content{Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }, Size: int64(len(b))}
 }
 
-// FileContent returns the content of a file, which is opened anew for every attempt and must not
-// change in between. The error is that of [os.Stat].
+// FileContent returns the content of a file, which is opened for every attempt and must not change in between.
+// The error is that of [os.Stat].
 func FileContent(name string) (Content, error) {
 	info, err := os.Stat(name)
 	if err != nil {
@@ -41,12 +40,12 @@ func FileContent(name string) (Content, error) {
 	return Content{Open: func() (io.ReadCloser, error) { return os.Open(name) }, Size: info.Size()}, nil
 }
 
-// ReaderContent returns what r holds from where it stands. size is how many bytes that is, 0 when
-// it is not known.
+// ReaderContent returns the content of r from its present offset. size is the number of bytes, 0 if it is not
+// known.
 //
-// A reader that can be read at any place ([os.File], [bytes.Reader], [strings.Reader]) is read anew
-// for every attempt. Any other can be read once only, so that the upload is tried only once. It is
-// never closed.
+// A reader that is an [io.ReaderAt] and an [io.Seeker], as [os.File], [bytes.Reader] and [strings.Reader] are, is
+// read again for every attempt. Content of any other reader is OneShot, so that the upload is not retried. The
+// reader is never closed.
 func ReaderContent(r io.Reader, size int64) Content {
 	if at, ok := r.(interface {
 		io.ReaderAt

@@ -28,7 +28,7 @@ const (
 	GroupVulnerability  GroupType = "Vulnerability"
 )
 
-// Adversary is a person or an organization that attacks.
+// Adversary is a person or an organization that carries out attacks.
 type Adversary struct{ GroupMeta }
 
 // AttackPattern is a way to attack, as in MITRE ATT&CK.
@@ -37,10 +37,10 @@ type AttackPattern struct{ GroupMeta }
 // Campaign is a series of attacks. Its FirstSeen can be filtered by.
 type Campaign struct{ GroupMeta }
 
-// CourseOfAction is something to do against an attack.
+// CourseOfAction is a measure against an attack.
 type CourseOfAction struct{ GroupMeta }
 
-// Document is a file that is kept on the platform. Its content is uploaded on its own.
+// Document is a file on the platform. Its content is uploaded separately; see [DocumentsService.Upload].
 type Document struct {
 	GroupMeta
 	FileName string         `json:"fileName,omitzero"` // required
@@ -62,7 +62,7 @@ type Email struct {
 	Score   *float64 `json:"score,omitzero"` // read only
 }
 
-// Event is something that happened and may become an incident.
+// Event is an occurrence that may become an incident.
 type Event struct {
 	GroupMeta
 	EventDate time.Time   `json:"eventDate,omitzero"` // required
@@ -78,13 +78,13 @@ type Incident struct {
 	Status    IncidentStatus `json:"status,omitzero"`    // empty if there is none, also where the platform writes "None"; read with includeAdditional
 }
 
-// IntrusionSet is a group of attacks with a common hand.
+// IntrusionSet is a group of attacks by a common actor.
 type IntrusionSet struct{ GroupMeta }
 
-// Malware is a malware or a family of it.
+// Malware is a piece of malware or a malware family.
 type Malware struct{ GroupMeta }
 
-// Report is a report. Its content is uploaded on its own.
+// Report is a report. Its content is uploaded separately; see [ReportsService.Upload].
 type Report struct {
 	GroupMeta
 	FileName    string         `json:"fileName,omitzero"`    // required
@@ -93,7 +93,7 @@ type Report struct {
 	AISummary
 }
 
-// Signature is a detection rule. Its text travels with it.
+// Signature is a detection rule. Its text is sent with it, and read with [SignaturesService.Text].
 type Signature struct {
 	GroupMeta
 	FileName string        `json:"fileName,omitzero"` // required, on update too
@@ -129,10 +129,10 @@ type AISummary struct {
 	AILastRetrieval time.Time `json:"aiLastRetrievalDate,omitzero"` // when it was fetched
 }
 
-// DocumentStatus says where the content of a document is.
+// DocumentStatus is the status of the content of a document or report.
 type DocumentStatus string
 
-// The states of a document's content.
+// The statuses of the content of a document or report.
 const (
 	DocumentSuccess        DocumentStatus = "Success"
 	DocumentAwaitingUpload DocumentStatus = "Awaiting Upload"
@@ -141,10 +141,10 @@ const (
 	DocumentNone           DocumentStatus = "None"
 )
 
-// EventStatus says how far an event has been looked at.
+// EventStatus is the status of an event.
 type EventStatus string
 
-// The states of an event. Single requests take the first four, batch files all of them.
+// The statuses of an event. Single requests take the first four, batch files all of them.
 const (
 	EventNeedsReview     EventStatus = "Needs Review"
 	EventFalsePositive   EventStatus = "False Positive"
@@ -156,10 +156,10 @@ const (
 	EventReopened        EventStatus = "Reopened"
 )
 
-// IncidentStatus says how far an incident has come.
+// IncidentStatus is the status of an incident.
 type IncidentStatus string
 
-// The states of an incident.
+// The statuses of an incident.
 const (
 	IncidentNew                 IncidentStatus = "New"
 	IncidentOpen                IncidentStatus = "Open"
@@ -172,7 +172,7 @@ const (
 	IncidentDeleted             IncidentStatus = "Deleted"
 )
 
-// SignatureType says which tool a signature is for.
+// SignatureType is the tool that a signature is for.
 type SignatureType string
 
 // The kinds of signatures.

@@ -18,14 +18,14 @@ type GroupsService struct {
 
 	Adversaries     TypedGroups[*Adversary]      // persons and organizations that attack
 	AttackPatterns  TypedGroups[*AttackPattern]  // ways to attack
-	Campaigns       TypedGroups[*Campaign]       // series of attacks
-	CoursesOfAction TypedGroups[*CourseOfAction] // things to do against attacks
+	Campaigns       TypedGroups[*Campaign]       // series of related attacks
+	CoursesOfAction TypedGroups[*CourseOfAction] // measures against attacks
 	Documents       DocumentsService             // files kept on the platform
 	Emails          TypedGroups[*Email]          // e-mails
-	Events          TypedGroups[*Event]          // things that happened and may become incidents
+	Events          TypedGroups[*Event]          // occurrences that may become incidents
 	Incidents       TypedGroups[*Incident]       // attacks that happened
-	IntrusionSets   TypedGroups[*IntrusionSet]   // attacks with a common hand
-	Malware         TypedGroups[*Malware]        // malware and families of it
+	IntrusionSets   TypedGroups[*IntrusionSet]   // attacks by a common actor
+	Malware         TypedGroups[*Malware]        // malware and malware families
 	Reports         ReportsService               // reports
 	Signatures      SignaturesService            // detection rules
 	Tactics         TypedGroups[*Tactic]         // attackers' goals
@@ -56,19 +56,18 @@ func newGroupsService(s service) GroupsService {
 	}
 }
 
-// GroupGetOptions selects what one group is read with. Nil and the zero value read the additional
-// fields.
+// GroupGetOptions selects what is read with a group. Nil and the zero value read the additional fields.
 type GroupGetOptions struct {
 	CallOptions
 	Include Include `url:"include"`
 }
 
-// GroupListOptions selects groups of a list. Nil and the zero value list all of the client's default
-// owner, with the additional fields.
+// GroupListOptions selects the groups of a list. Nil and the zero value select all of the client's default owner
+// and read the additional fields.
 type GroupListOptions struct {
 	ListOptions
 	Filters Filters `url:"filters,omitempty"`  // conditions; see the By constants
-	Any     bool    `url:"orParams,omitempty"` // select what meets any filter, not all of them
+	Any     bool    `url:"orParams,omitempty"` // select items that match any filter, not all of them
 	Include Include `url:"include"`
 }
 
@@ -102,7 +101,8 @@ type GroupUpdate struct {
 	To      *string // Email
 }
 
-// TypedGroups reads and writes the groups of one type. It is safe for concurrent use.
+// TypedGroups reads and writes the groups of one type, in the client's default owner. It is safe for concurrent
+// use.
 type TypedGroups[T Group] struct {
 	service
 	typ GroupType
@@ -119,8 +119,8 @@ func (s TypedGroups[T]) definition() (*groupDef, error) {
 	return knownGroupDef(s.typ)
 }
 
-// Get reads one group. One that the owner does not have is an error that matches [ErrNotFound]. It
-// costs one request.
+// Get returns one group, by its id, from the client's owner. If the owner does not have the group, the error
+// matches [ErrNotFound]. It costs one request.
 //
 //	API: GET /v2/groups/{type}/{id}
 //
@@ -129,7 +129,7 @@ func (s TypedGroups[T]) Get(ctx context.Context, groupID int64, opts *GroupGetOp
 	return getGroup[T](ctx, s.c, s.ref(groupID), opts)
 }
 
-// List reads one page of the type's groups, with one request.
+// List returns one page of the type's groups in the client's owner. It costs one request.
 //
 //	API: GET /v2/groups/{type}
 //
@@ -139,8 +139,8 @@ func (s TypedGroups[T]) List(ctx context.Context, opts *GroupListOptions) (*Page
 	return onePage(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[T], error) { return s.page(ctx, o, start, limit) })
 }
 
-// All reads all of the type's groups, one request a page, each when it is needed. An error ends
-// the sequence.
+// All returns an iterator over all groups of the type in the client's owner and requests a page
+// only when the loop reaches it. If a request fails, the iterator yields the error and stops.
 //
 //	API: GET /v2/groups/{type}
 //
@@ -194,7 +194,8 @@ func (s TypedGroups[T]) Update(ctx context.Context, groupID int64, update GroupU
 	return updateGroup[T](ctx, s.c, s.ref(groupID), update)
 }
 
-// Delete deletes one group. It costs one request.
+// Delete deletes one group, by its id, from the client's owner. If the owner does not have the group, the error
+// matches [ErrNotFound]. It costs one request.
 //
 //	API: DELETE /v2/groups/{type}/{id}
 //
@@ -203,7 +204,7 @@ func (s TypedGroups[T]) Delete(ctx context.Context, groupID int64) error {
 	return s.c.deleteGroup(ctx, s.ref(groupID))
 }
 
-// List reads one page of the groups of all types, with one request.
+// List returns one page of the groups of all types in the client's owner. It costs one request.
 //
 //	API: GET /v2/groups
 //
@@ -213,8 +214,8 @@ func (s GroupsService) List(ctx context.Context, opts *GroupListOptions) (*Page[
 	return onePage(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[Group], error) { return s.page(ctx, o, start, limit) })
 }
 
-// All reads the groups of all types, one request a page, each when it is needed. An error ends the
-// sequence.
+// All returns an iterator over the groups of all types in the client's owner and requests a page
+// only when the loop reaches it. If a request fails, the iterator yields the error and stops.
 //
 //	API: GET /v2/groups
 //
@@ -233,7 +234,8 @@ func (s GroupsService) page(ctx context.Context, o GroupListOptions, start, limi
 	return list(ctx, s.c.with(o.CallOptions), &call{method: http.MethodGet, route: at("v2", "groups"), query: q}, limit, []string{"group"}, new(interner).anyGroup)
 }
 
-// Get reads a group, or the one that a [GroupRef] names. It costs one request.
+// Get returns a group of any type, or the one that a [GroupRef] names, from the owner that it names or from the
+// client's default owner. It costs one request.
 //
 //	API: GET /v2/groups/{type}/{id}
 //
@@ -269,7 +271,8 @@ func (s GroupsService) Update(ctx context.Context, group Resource, update GroupU
 	return updateGroup[Group](ctx, s.c, group, update)
 }
 
-// Delete deletes a group, or the one that a [GroupRef] names. It costs one request.
+// Delete deletes a group of any type, or the one that a [GroupRef] names, from the owner that it names or from
+// the client's default owner. It costs one request.
 //
 //	API: DELETE /v2/groups/{type}/{id}
 //

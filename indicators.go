@@ -48,19 +48,18 @@ func newIndicatorsService(s service) IndicatorsService {
 	}
 }
 
-// IndicatorGetOptions selects what one indicator is read with. Nil and the zero value read the
-// additional fields.
+// IndicatorGetOptions selects what is read with an indicator. Nil and the zero value read the additional fields.
 type IndicatorGetOptions struct {
 	CallOptions
 	Include Include `url:"include"`
 }
 
-// IndicatorListOptions selects indicators of a list. Nil and the zero value list the active ones, with
+// IndicatorListOptions selects the indicators of a list. Nil and the zero value select the active ones and read
 // the additional fields.
 type IndicatorListOptions struct {
 	ListOptions
 	Filters       Filters   `url:"filters,omitempty"`  // conditions; see the By constants
-	Any           bool      `url:"orParams,omitempty"` // select what meets any filter, not all of them
+	Any           bool      `url:"orParams,omitempty"` // select items that match any filter, not all of them
 	ModifiedSince time.Time `url:"-"`                  // last modified at this time or later; for lists of all types only
 	Include       Include   `url:"include"`
 }
@@ -133,8 +132,8 @@ func (s TypedIndicators[T]) at(ctx context.Context, indicator string) (*indicato
 	return def, def.at(path), nil
 }
 
-// Get reads one indicator, by its value; a file by any one of its hashes or by its summary. An
-// indicator that the owner does not have is an error that matches [ErrNotFound]. It costs one
+// Get returns one indicator, by its value, from the client's owner. A file is named by any one of its hashes or
+// by its summary. If the owner does not have the indicator, the error matches [ErrNotFound]. It costs one
 // request.
 //
 //	API: GET /v2/indicators/{type}/{indicator}
@@ -149,7 +148,7 @@ func (s TypedIndicators[T]) Get(ctx context.Context, indicator string, opts *Ind
 	return getIndicator[T](ctx, s.c, def, r, s.c.Owner(), opts)
 }
 
-// List reads one page of the type's indicators, with one request.
+// List returns one page of the type's indicators in the client's owner. It costs one request.
 //
 //	API: GET /v2/indicators/{type}
 //
@@ -159,8 +158,8 @@ func (s TypedIndicators[T]) List(ctx context.Context, opts *IndicatorListOptions
 	return onePage(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[T], error) { return s.page(ctx, o, start, limit) })
 }
 
-// All reads all of the type's indicators, one request a page, each when it is needed. An error ends
-// the sequence.
+// All returns an iterator over all indicators of the type in the client's owner and requests a page
+// only when the loop reaches it. If a request fails, the iterator yields the error and stops.
 //
 //	API: GET /v2/indicators/{type}
 //
@@ -223,7 +222,8 @@ func (s TypedIndicators[T]) Update(ctx context.Context, indicator string, update
 	return updateIndicator[T](ctx, s.c, def, r, s.c.Owner(), update)
 }
 
-// Delete deletes one indicator from one owner, by its value. It costs one request.
+// Delete deletes one indicator, by its value, from the client's owner; other owners keep theirs. If the owner
+// does not have it, the error matches [ErrNotFound]. It costs one request.
 //
 //	API: DELETE /v2/indicators/{type}/{indicator}
 //
@@ -236,7 +236,7 @@ func (s TypedIndicators[T]) Delete(ctx context.Context, indicator string) error 
 	return s.c.write(ctx, http.MethodDelete, r, s.c.Owner())
 }
 
-// List reads one page of the indicators of all types, with one request.
+// List returns one page of the indicators of all types in the client's owner. It costs one request.
 //
 //	API: GET /v2/indicators
 //
@@ -248,8 +248,8 @@ func (s IndicatorsService) List(ctx context.Context, opts *IndicatorListOptions)
 	})
 }
 
-// All reads the indicators of all types, one request a page, each when it is needed. An error ends
-// the sequence.
+// All returns an iterator over the indicators of all types in the client's owner and requests a page
+// only when the loop reaches it. If a request fails, the iterator yields the error and stops.
 //
 //	API: GET /v2/indicators
 //
@@ -270,8 +270,9 @@ func (s IndicatorsService) page(ctx context.Context, o IndicatorListOptions, sta
 	return list(ctx, s.c.with(o.CallOptions), &call{method: http.MethodGet, route: at("v2", "indicators"), query: q}, limit, []string{"indicator"}, new(interner).anyIndicator)
 }
 
-// Get reads an indicator, or the one that an [IndicatorRef] names, from its owner or from the client's
-// default owner. It costs one request.
+// Get returns an indicator of any type, or the one that an [IndicatorRef] names, from the owner that it names or
+// from the client's default owner. If the owner does not have it, the error matches [ErrNotFound]. It costs one
+// request.
 //
 //	API: GET /v2/indicators/{type}/{indicator}
 //
@@ -315,8 +316,8 @@ func (s IndicatorsService) Update(ctx context.Context, indicator Resource, updat
 	return updateIndicator[Indicator](ctx, s.c, def, t.route, t.owner, update)
 }
 
-// Delete deletes an indicator, or the one that an [IndicatorRef] names, from the owner that it
-// names or from the client's default owner. It costs one request.
+// Delete deletes an indicator of any type, or the one that an [IndicatorRef] names, from the owner that it names
+// or from the client's default owner. It costs one request.
 //
 //	API: DELETE /v2/indicators/{type}/{indicator}
 //

@@ -10,13 +10,13 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// Observation says that an indicator was seen.
+// Observation is a sighting of an indicator.
 type Observation struct {
 	Count int64     `json:"count"`                 // how often; 1 or more
 	Date  time.Time `json:"dateObserved,omitzero"` // when; zero means now when it is added
 }
 
-// ObservationCount says how often an indicator was seen.
+// ObservationCount is how often an indicator was observed.
 type ObservationCount struct {
 	Count            int64     `json:"count"`                     // by all users
 	LastObserved     time.Time `json:"lastObserved,omitzero"`     // by all users; zero when never
@@ -24,13 +24,13 @@ type ObservationCount struct {
 	YourLastObserved time.Time `json:"yourLastObserved,omitzero"` // by the API user's organization; zero when never
 }
 
-// FalsePositives says how often an indicator was reported as a false positive.
+// FalsePositives is how often an indicator was reported as a false positive.
 type FalsePositives struct {
 	Count        int64     `json:"count"`
 	LastReported time.Time `json:"lastReported,omitzero"` // zero when never
 }
 
-// ObservedIndicator is an indicator that was seen lately.
+// ObservedIndicator is an indicator that was observed recently.
 type ObservedIndicator struct {
 	Summary      string       `json:"summary"`
 	Count        int64        `json:"observationCount"`
@@ -38,14 +38,14 @@ type ObservedIndicator struct {
 	ByUser       []ObservedBy `json:"userObservedList,omitzero"`
 }
 
-// ObservedBy says how often a user has seen an indicator.
+// ObservedBy is how often a user has observed an indicator.
 type ObservedBy struct {
 	UserName     string    `json:"userName"`
 	Count        int64     `json:"count"`
 	LastObserved time.Time `json:"userLastObservedDate,omitzero"`
 }
 
-// DeletedIndicator is what the platform remembers of an indicator that was deleted.
+// DeletedIndicator is the platform's record of an indicator that was deleted.
 type DeletedIndicator struct {
 	Type      IndicatorType `json:"type"`
 	Summary   string        `json:"summary"`
@@ -58,17 +58,18 @@ func (d DeletedIndicator) Ref() IndicatorRef {
 	return IndicatorRef{Type: d.Type, Value: d.Summary, Owner: d.Owner, asRead: true}
 }
 
-// DeletedOptions selects deleted indicators. Nil and the zero value list all that the platform still
-// remembers of the client's default owner.
+// DeletedOptions selects deleted indicators. Nil and the zero value select all that the platform still remembers
+// of the client's default owner.
 type DeletedOptions struct {
 	ListOptions
-	// Since, if not zero, selects what was deleted at this time or later. The platform does not document
-	// the parameter; its own library sends it.
+	// Since, if not zero, selects indicators that were deleted at this time or later. The platform does not
+	// document the parameter; its own library sends it.
 	Since time.Time `url:"-"`
 }
 
-// Deleted lists the indicators that were deleted from an owner, for as long as the platform
-// remembers them (a setting of the instance, in days). It costs one request a page.
+// Deleted returns an iterator over the indicators that were deleted from the client's owner and requests a page
+// only when the loop reaches it. If a request fails, the iterator yields the error and stops. The platform
+// remembers deleted indicators for some days, a setting of the instance.
 //
 //	API: GET /v2/indicators/deleted
 //
@@ -77,7 +78,7 @@ func (s IndicatorsService) Deleted(ctx context.Context, opts *DeletedOptions) it
 	return s.c.deleted(ctx, at("v2", "indicators", "deleted"), opts)
 }
 
-// Deleted lists the indicators of the type that were deleted from an owner; see
+// Deleted returns an iterator over the indicators of the type that were deleted from the client's owner; see
 // [IndicatorsService.Deleted].
 //
 //	API: GET /v2/indicators/hosts/deleted
@@ -115,8 +116,8 @@ func (c *Client) deleted(ctx context.Context, r route, opts *DeletedOptions, key
 	})
 }
 
-// Owners lists the owners that have an indicator, with the indicator's id in each of them as
-// ItemID. The owner that the indicator names plays no part. It costs one request.
+// Owners returns the owners that have an indicator, with the indicator's id in each of them as ItemID. The owner
+// that the indicator names does not matter. It costs one request.
 //
 //	API: GET /v2/indicators/{type}/{indicator}/owners
 //
@@ -134,7 +135,7 @@ func (s IndicatorsService) Owners(ctx context.Context, indicator Resource) ([]Ow
 	return p.Items, nil
 }
 
-// Observations lists when an indicator was seen. It costs one request a 500 observations.
+// Observations returns the observations of an indicator. It costs one request per 500 observations.
 //
 //	API: GET /v2/indicators/{type}/{indicator}/observations
 //
@@ -147,9 +148,9 @@ func (s IndicatorsService) Observations(ctx context.Context, indicator Resource)
 	return listOn(ctx, s.c, t, "observation", readObservation)
 }
 
-// Observe says that an indicator was seen. The API user must be one that is included in
-// observations. It costs one request and is not tried again after an unknown outcome, because it
-// would count twice.
+// Observe adds an observation of an indicator. The API user must be included in observations, a setting of the
+// user. It costs one request. It does not retry after an unknown outcome, because that could count the
+// observation twice.
 //
 //	API: POST /v2/indicators/{type}/{indicator}/observations
 //
@@ -176,7 +177,7 @@ func (s IndicatorsService) Observe(ctx context.Context, indicator Resource, obse
 	return err
 }
 
-// ObservationCount reads how often an indicator was seen, with one request.
+// ObservationCount returns how often an indicator was observed. It costs one request.
 //
 //	API: GET /v2/indicators/{type}/{indicator}/observationCount
 //
@@ -190,8 +191,8 @@ func (s IndicatorsService) ObservationCount(ctx context.Context, indicator Resou
 		readObservationCount)
 }
 
-// ReportFalsePositive reports an indicator as a false positive and returns the count that it has
-// then. The platform counts one report a user, indicator and day, so that it may be tried again. It
+// ReportFalsePositive reports an indicator as a false positive and returns the new count. It is idempotent,
+// because the platform counts one report per user, indicator and day, and retries after an unknown outcome. It
 // costs one request.
 //
 //	API: POST /v2/indicators/{type}/{indicator}/falsePositive
@@ -206,9 +207,9 @@ func (s IndicatorsService) ReportFalsePositive(ctx context.Context, indicator Re
 		readFalsePositives)
 }
 
-// Observed lists the indicators that were seen on a day, the date that day has in its own time zone;
-// the zero day means all of yesterday and today so far. The platform sends at most 20,000 (a setting of the instance) in one answer. It
-// costs one request.
+// Observed returns the indicators that were observed on a day: the date of day in day's own time zone. The zero
+// day means yesterday and today so far. The platform sends at most 20,000 indicators, a setting of the instance.
+// It costs one request.
 //
 //	API: GET /v2/indicators/observed
 //

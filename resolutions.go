@@ -8,14 +8,15 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// DNSResolution is what a host resolved to at a time.
+// DNSResolution is a DNS resolution of a host: its addresses at a time.
 type DNSResolution struct {
 	Date      time.Time  `json:"resolutionDate,omitzero"`
 	Addresses []*Address `json:"addresses"` // never nil
 }
 
-// HostResolutions reads what a host has resolved to, one request a page, each when it is needed. An
-// error ends the sequence. The platform resolves a host while its DNSActive is true.
+// HostResolutions returns an iterator over the DNS resolutions of a host and requests a page
+// only when the loop reaches it. If a request fails, the iterator yields the error and stops. The platform resolves a
+// host while its DNSActive is true.
 //
 //	API: GET /v2/indicators/hosts/{indicator}/dnsResolutions
 //
@@ -28,8 +29,8 @@ func (s IndicatorsService) HostResolutions(ctx context.Context, host Resource, o
 		})
 }
 
-// AddressResolutions reads the hosts that have resolved to an address, one request a page, each
-// when it is needed. An error ends the sequence.
+// AddressResolutions returns an iterator over the hosts that have resolved to an address and requests a page
+// only when the loop reaches it. If a request fails, the iterator yields the error and stops.
 //
 //	API: GET /v2/indicators/addresses/{indicator}/dnsResolutions
 //

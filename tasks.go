@@ -10,7 +10,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// TaskStatus says how far a task is.
+// TaskStatus is the status of a task.
 type TaskStatus string
 
 // The statuses of tasks. The platform gives a new task TaskNotStarted.
@@ -24,18 +24,18 @@ const (
 
 var taskStatuses = []TaskStatus{TaskNotStarted, TaskInProgress, TaskCompleted, TaskWaiting, TaskDeferred}
 
-// Task is something that people have to do. It is a [Resource].
+// Task is work that is assigned to users. It is a [Resource].
 type Task struct {
 	ID             int64      `json:"id,omitzero"`             // read only
 	Name           string     `json:"name,omitzero"`           // required
 	Owner          Owner      `json:"owner,omitzero"`          // where it was read from; lists fill in the name only
 	Status         TaskStatus `json:"status,omitzero"`         // empty means TaskNotStarted for a new task
 	Description    string     `json:"description,omitzero"`    // write only: the platform does not send it back
-	DueDate        time.Time  `json:"dueDate,omitzero"`        // when it has to be done
+	DueDate        time.Time  `json:"dueDate,omitzero"`        // when it is due
 	ReminderDate   time.Time  `json:"reminderDate,omitzero"`   // when the assignees are reminded
-	EscalationDate time.Time  `json:"escalationDate,omitzero"` // when the escalatees are told
-	Assignees      []User     `json:"assignee,omitzero"`       // who has to do it; only the user names are sent
-	Escalatees     []User     `json:"escalatee,omitzero"`      // who is told when it is not done; only the user names are sent
+	EscalationDate time.Time  `json:"escalationDate,omitzero"` // when the escalatees are told that it is late
+	Assignees      []User     `json:"assignee,omitzero"`       // users who do it; only the user names are sent
+	Escalatees     []User     `json:"escalatee,omitzero"`      // users who are told when it is late; only the user names are sent
 
 	// The platform keeps these three up to date. They are nil where it did not say, and sent only
 	// by Create, for tasks that come from another system.
@@ -93,8 +93,8 @@ func (r TaskRef) target(context.Context, *Client) (target, error) {
 type TasksService struct {
 	service
 
-	Assignees  TaskUsersService // those who have to do a task
-	Escalatees TaskUsersService // those who are told when it is not done in time
+	Assignees  TaskUsersService // users who do a task
+	Escalatees TaskUsersService // users who are told when a task is late
 }
 
 func newTasksService(s service) TasksService {
@@ -105,18 +105,17 @@ func newTasksService(s service) TasksService {
 	}
 }
 
-// TaskGetOptions selects what one task is read with. Nil and the zero value read it without tags and
-// attributes.
+// TaskGetOptions selects what is read with a task. Nil and the zero value read neither tags nor attributes.
 type TaskGetOptions struct {
 	CallOptions
 	Include Include `url:"-"` // Tags and Attributes; Labels is refused, and there are no additional fields
 }
 
-// TaskListOptions selects tasks of a list. Nil and the zero value list all of the client's default owner.
+// TaskListOptions selects the tasks of a list. Nil and the zero value select all of the client's default owner.
 type TaskListOptions struct {
 	ListOptions
 	Filters Filters `url:"filters,omitempty"`  // conditions; see the By constants
-	Any     bool    `url:"orParams,omitempty"` // select what meets any filter, not all of them
+	Any     bool    `url:"orParams,omitempty"` // select items that match any filter, not all of them
 	Include Include `url:"-"`                  // Tags and Attributes; Labels is refused, and there are no additional fields
 }
 
@@ -135,8 +134,8 @@ type TaskUpdate struct {
 	Escalatees     *[]string // user names, which replace all present ones; client.Tasks.Escalatees adds and removes single ones
 }
 
-// Get reads one task. One that the owner does not have is an error that matches [ErrNotFound]. It
-// costs one request.
+// Get returns one task, by its id, from the client's owner. If the owner does not have the task, the error
+// matches [ErrNotFound]. It costs one request.
 //
 //	API: GET /v2/tasks/{id}
 //
@@ -157,7 +156,7 @@ func (s TasksService) Get(ctx context.Context, taskID int64, opts *TaskGetOption
 	return one(ctx, s.c.with(o.CallOptions), &call{method: http.MethodGet, route: t.route, query: q}, []string{"task"}, readTask)
 }
 
-// List reads one page of tasks, with one request.
+// List returns one page of the tasks of the client's owner. It costs one request.
 //
 //	API: GET /v2/tasks
 //
@@ -167,7 +166,8 @@ func (s TasksService) List(ctx context.Context, opts *TaskListOptions) (*Page[*T
 	return onePage(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[*Task], error) { return s.page(ctx, o, start, limit) })
 }
 
-// All reads all tasks, one request a page, each when it is needed. An error ends the sequence.
+// All returns an iterator over all tasks of the client's owner and requests a page
+// only when the loop reaches it. If a request fails, the iterator yields the error and stops.
 //
 //	API: GET /v2/tasks
 //
@@ -239,7 +239,8 @@ func (s TasksService) Update(ctx context.Context, taskID int64, update TaskUpdat
 	return one(ctx, s.c, &call{method: http.MethodPut, route: t.route, query: ownerQuery(t.owner), body: jsonBody(body)}, []string{"task"}, readTask)
 }
 
-// Delete deletes one task. It costs one request.
+// Delete deletes one task, by its id, from the client's owner. If the owner does not have the task, the error
+// matches [ErrNotFound]. It costs one request.
 //
 //	API: DELETE /v2/tasks/{id}
 //

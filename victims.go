@@ -11,8 +11,8 @@ import (
 
 // Victim is a person or an organization that was attacked. It is a [Resource].
 //
-// Feeds do not bring victims: batch files have no place for them, and the platform asks feed
-// integrations to leave them out. They are for alerts and for what analysts do.
+// Victims are for alerts and for analysts. Batch files cannot hold them, and the platform asks feed integrations
+// not to create them.
 type Victim struct {
 	ID           int64  `json:"id,omitzero"`           // read only
 	Name         string `json:"name,omitzero"`         // required, to update as well
@@ -75,18 +75,18 @@ func (r VictimRef) target(context.Context, *Client) (target, error) {
 // [VictimAssetsService].
 type VictimsService struct{ service }
 
-// VictimGetOptions selects what one victim is read with. Nil and the zero value read it without tags and
-// attributes.
+// VictimGetOptions selects what is read with a victim. Nil and the zero value read neither tags nor attributes.
 type VictimGetOptions struct {
 	CallOptions
 	Include Include `url:"-"` // Tags and Attributes; Labels is refused, and there are no additional fields
 }
 
-// VictimListOptions selects victims of a list. Nil and the zero value list all of the client's default owner.
+// VictimListOptions selects the victims of a list. Nil and the zero value select all of the client's default
+// owner.
 type VictimListOptions struct {
 	ListOptions
 	Filters Filters `url:"filters,omitempty"`  // conditions: ByName only
-	Any     bool    `url:"orParams,omitempty"` // select what meets any filter, not all of them
+	Any     bool    `url:"orParams,omitempty"` // select items that match any filter, not all of them
 	Include Include `url:"-"`                  // Tags and Attributes; Labels is refused, and there are no additional fields
 }
 
@@ -102,8 +102,8 @@ type VictimUpdate struct {
 	Nationality  *string // as in American
 }
 
-// Get reads one victim. One that the owner does not have is an error that matches [ErrNotFound]. It
-// costs one request.
+// Get returns one victim, by its id, from the client's owner. If the owner does not have the victim, the error
+// matches [ErrNotFound]. It costs one request.
 //
 //	API: GET /v2/victims/{id}
 //
@@ -124,7 +124,7 @@ func (s VictimsService) Get(ctx context.Context, victimID int64, opts *VictimGet
 	return one(ctx, s.c.with(o.CallOptions), &call{method: http.MethodGet, route: t.route, query: q}, []string{"victim"}, readVictimOf(t.owner))
 }
 
-// List reads one page of victims, with one request.
+// List returns one page of the victims of the client's owner. It costs one request.
 //
 //	API: GET /v2/victims
 //
@@ -136,7 +136,8 @@ func (s VictimsService) List(ctx context.Context, opts *VictimListOptions) (*Pag
 	})
 }
 
-// All reads all victims, one request a page, each when it is needed. An error ends the sequence.
+// All returns an iterator over all victims of the client's owner and requests a page
+// only when the loop reaches it. If a request fails, the iterator yields the error and stops.
 //
 //	API: GET /v2/victims
 //
@@ -230,7 +231,7 @@ func (s VictimsService) Update(ctx context.Context, victimID int64, update Victi
 	return one(ctx, s.c, &call{method: http.MethodPut, route: t.route, query: ownerQuery(t.owner), body: jsonBody(body)}, []string{"victim"}, readVictimOf(t.owner))
 }
 
-// Delete deletes one victim, with its assets. It costs one request.
+// Delete deletes one victim and its assets, by the victim's id, from the client's owner. It costs one request.
 //
 //	API: DELETE /v2/victims/{id}
 //
