@@ -309,7 +309,7 @@ func TestContentIsClosedWhenARequestCannotBeSigned(t *testing.T) {
 	require.NoError(t, err)
 	body := &closes{Reader: strings.NewReader("x")}
 	err = c.Groups.Documents.Upload(t.Context(), 1,
-		threatconnect.Content{Open: func() (io.ReadCloser, error) { return body, nil }}, nil)
+		threatconnect.Content{Open: func() (io.ReadCloser, error) { return body, nil }, Size: -1}, nil)
 	require.ErrorIs(t, err, sealed)
 	assert.True(t, body.closed)
 	assert.Zero(t, s.count())

@@ -34,7 +34,7 @@ func (g *GroupContent) check() error {
 		return bad("is of no document or report, because nothing else has content to upload", "add the group as it is")
 	case g.Content.Open == nil:
 		return errNoContent
-	case g.Content.Size < 0:
+	case g.Content.Size < -1:
 		return errContentSize
 	case allDigits(g.Group.Meta().XID):
 		return bad("is of a group whose xid consists of digits only, so that the platform would take it for an id", "make the xid with XID")
@@ -109,7 +109,7 @@ func (w *BatchWriter) uploadFile(ctx context.Context, f *jobFile) error {
 		if err != nil {
 			return fmt.Errorf("threatconnect: open a group's content again: %w", err)
 		}
-		if again.Open == nil || again.Size < 0 {
+		if again.Open == nil || again.Size < -1 {
 			return errNoContent
 		}
 		f.content = again

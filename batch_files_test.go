@@ -103,7 +103,7 @@ func TestContentsThatFailAreToldOneByOne(t *testing.T) {
 	malware.Malware, malware.Password = new(true), "TCInfected"
 	addAll(t, w,
 		&threatconnect.GroupContent{Group: refused, Content: threatconnect.BytesContent([]byte("saved in part, so that it gets its content"))},
-		&threatconnect.GroupContent{Group: batchDocument("d-2"), Content: threatconnect.Content{Open: func() (io.ReadCloser, error) { return nil, gone }}},
+		&threatconnect.GroupContent{Group: batchDocument("d-2"), Content: threatconnect.Content{Open: func() (io.ReadCloser, error) { return nil, gone }, Size: -1}},
 		&threatconnect.GroupContent{Group: malware, Content: threatconnect.BytesContent([]byte("not a zip"))},
 		&threatconnect.GroupContent{Group: batchDocument("d-4"), Content: threatconnect.ReaderContent(strings.NewReader("short"), 99)},
 		&threatconnect.GroupContent{Group: batchDocument("d-5"), Content: threatconnect.BytesContent([]byte("fifth"))},
@@ -166,7 +166,7 @@ func TestContentsAreTriedAgainWhenTheyCanBeOpenedAgain(t *testing.T) {
 		addAll(t, w, &threatconnect.GroupContent{Group: batchDocument("d-1"), Content: threatconnect.Content{Open: func() (io.ReadCloser, error) {
 			opened++
 			return io.NopCloser(strings.NewReader("text")), nil
-		}}})
+		}, Size: -1}})
 		require.NoError(t, w.Close(t.Context()))
 		assert.Equal(t, "text", contentOf(t, srv, "d-1"))
 		assert.GreaterOrEqual(t, opened, 13)
@@ -182,7 +182,7 @@ func TestGroupContentRefusesWhatHasNone(t *testing.T) {
 		"a nil document":    &threatconnect.GroupContent{Group: (*threatconnect.Document)(nil), Content: content},
 		"a threat":          &threatconnect.GroupContent{Group: batchGroup("x-1"), Content: content},
 		"no content":        &threatconnect.GroupContent{Group: batchDocument("d-1")},
-		"a negative size":   &threatconnect.GroupContent{Group: batchDocument("d-1"), Content: threatconnect.Content{Open: content.Open, Size: -1}},
+		"a negative size":   &threatconnect.GroupContent{Group: batchDocument("d-1"), Content: threatconnect.Content{Open: content.Open, Size: -2}},
 		"an xid of digits":  &threatconnect.GroupContent{Group: digits, Content: content},
 		"nil":               (*threatconnect.GroupContent)(nil),
 		"a group of no xid": &threatconnect.GroupContent{Group: batchDocument(""), Content: content},

@@ -15,8 +15,9 @@ import (
 type Content struct {
 	// Open returns the content from its start. It is called for every attempt, and its result is closed.
 	Open func() (io.ReadCloser, error)
-	// Size is the number of bytes, 0 if it is not known. Content that has more or fewer bytes is an error, and
-	// the platform gets no complete request.
+	// Size is the number of bytes, or -1 if it is not known. If the content has more or fewer bytes, the
+	// upload fails, and the platform does not receive a complete request. 0 is empty content, which the
+	// platform does not store: an upload of it is refused.
 	Size int64
 	// OneShot says that Open can be called only once. The upload is then not retried.
 	OneShot bool
@@ -40,8 +41,8 @@ func FileContent(name string) (Content, error) {
 	return Content{Open: func() (io.ReadCloser, error) { return os.Open(name) }, Size: info.Size()}, nil
 }
 
-// ReaderContent returns the content of r from its present offset. size is the number of bytes, 0 if it is not
-// known.
+// ReaderContent returns the content of r from its current position. size is the number of bytes, or -1
+// if it is not known.
 //
 // A reader that is an [io.ReaderAt] and an [io.Seeker], as [os.File], [bytes.Reader] and [strings.Reader] are, is
 // read again for every attempt. Content of any other reader is OneShot, so that the upload is not retried. The
@@ -62,8 +63,8 @@ func ReaderContent(r io.Reader, size int64) Content {
 
 var (
 	errNoContent    = &ValidationError{Field: "content", Rule: "is missing", Fix: "make it with BytesContent, FileContent or ReaderContent"}
-	errContentEmpty = &ValidationError{Field: "content", Rule: "is empty", Fix: "the platform keeps no empty files: leave the upload out"}
-	errContentSize  = &ValidationError{Field: "content size", Rule: "is negative"}
+	errContentEmpty = &ValidationError{Field: "content", Rule: "is empty", Fix: "the platform keeps no empty files: leave the upload out, or set the size to -1 if it is not known"}
+	errContentSize  = &ValidationError{Field: "content size", Rule: "want 0 or more, or -1 if it is not known"}
 	errContentShort = &ValidationError{Field: "content", Rule: "holds fewer bytes than its size says"}
 	errContentLong  = &ValidationError{Field: "content", Rule: "holds more bytes than its size says"}
 	errNotEncrypted = &ValidationError{Field: "content", Rule: "is malware and not a zip that is protected with a password", Fix: "zip it with the password that the document has"}
@@ -81,7 +82,9 @@ func newUploading(content Content, malware bool) (*uploading, error) {
 	switch {
 	case content.Open == nil:
 		return nil, errNoContent
-	case content.Size < 0:
+	case content.Size == 0:
+		return nil, errContentEmpty
+	case content.Size < -1:
 		return nil, errContentSize
 	}
 	u := &uploading{content: content, malware: malware}
@@ -92,11 +95,7 @@ func newUploading(content Content, malware bool) (*uploading, error) {
 
 // payload is the body of a request that carries the content.
 func (u *uploading) payload() payload {
-	size := u.content.Size
-	if size == 0 {
-		size = -1
-	}
-	return payload{contentType: "application/octet-stream", open: u.open, size: size, oneShot: u.content.OneShot}
+	return payload{contentType: "application/octet-stream", open: u.open, size: u.content.Size, oneShot: u.content.OneShot}
 }
 
 func (u *uploading) open() (io.ReadCloser, error) {

@@ -81,7 +81,7 @@ func TestContentIsSentWholeOrNotAtAll(t *testing.T) {
 		err  error
 	}{
 		"size known":               {"0123456789", 10, nil},
-		"size not known":           {"0123456789", 0, nil},
+		"size not known":           {"0123456789", -1, nil},
 		"fewer bytes than promise": {"0123456789", 11, errContentShort},
 		"more bytes than promised": {"0123456789", 9, errContentLong},
 		"one byte":                 {"0", 1, nil},
@@ -116,11 +116,12 @@ func TestWhatCannotBeUploadedIsRefused(t *testing.T) {
 	}{
 		"nothing":                  {Content{}, errNoContent},
 		"no bytes":                 {BytesContent(nil), errContentEmpty},
-		"no bytes from a reader":   {ReaderContent(strings.NewReader(""), 0), errContentEmpty},
-		"a negative size":          {ReaderContent(strings.NewReader("x"), -1), errContentSize},
-		"what cannot be opened":    {Content{Open: func() (io.ReadCloser, error) { return nil, broken }}, broken},
-		"an opener without result": {Content{Open: func() (io.ReadCloser, error) { return nil, nil }}, errNoContent},
-		"what cannot be read":      {ReaderContent(iotest.ErrReader(broken), 0), broken},
+		"no bytes from a reader":   {ReaderContent(strings.NewReader(""), -1), errContentEmpty},
+		"a size of 0":              {ReaderContent(strings.NewReader("x"), 0), errContentEmpty},
+		"a negative size":          {ReaderContent(strings.NewReader("x"), -2), errContentSize},
+		"what cannot be opened":    {Content{Open: func() (io.ReadCloser, error) { return nil, broken }, Size: -1}, broken},
+		"an opener without result": {Content{Open: func() (io.ReadCloser, error) { return nil, nil }, Size: -1}, errNoContent},
+		"what cannot be read":      {ReaderContent(iotest.ErrReader(broken), -1), broken},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -144,12 +145,12 @@ func TestReadersAreReadAnewWhereTheyStand(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, "not that", string(got))
 	}
-	assert.True(t, ReaderContent(bufio.NewReader(r), 0).OneShot, "a stream can be read only once")
+	assert.True(t, ReaderContent(bufio.NewReader(r), -1).OneShot, "a stream can be read only once")
 	in, out, err := os.Pipe()
 	require.NoError(t, err)
 	defer in.Close()
 	defer out.Close()
-	assert.True(t, ReaderContent(in, 0).OneShot, "a pipe is a file that can be read only once")
+	assert.True(t, ReaderContent(in, -1).OneShot, "a pipe is a file that can be read only once")
 }
 
 func TestFilesAreOpenedForEveryAttempt(t *testing.T) {

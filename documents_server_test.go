@@ -51,7 +51,7 @@ func TestContentGoesUpAndComesDown(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, threatconnect.DocumentSuccess, got.Status)
 
-			require.NoError(t, client.Groups.Documents.Upload(t.Context(), got.ID, threatconnect.ReaderContent(bytes.NewReader(second), 0), nil))
+			require.NoError(t, client.Groups.Documents.Upload(t.Context(), got.ID, threatconnect.ReaderContent(bytes.NewReader(second), -1), nil))
 			record, _ := srv.Group(g.XID)
 			assert.Equal(t, second, record.Content)
 		})

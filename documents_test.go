@@ -76,7 +76,7 @@ func TestUploadSendsBytesAsTheyAre(t *testing.T) {
 			return c.InOwner("Example Source").Groups.Documents.Upload(t.Context(), 12, content, nil)
 		}, BytesContent([]byte(text)),
 			"/v2/groups/documents/12/upload", "owner=Example%20Source&updateIfExists=true", int64(len(text))},
-		"a report of unknown size": {func(c *Client, content Content) error { return c.Groups.Reports.Upload(t.Context(), 13, content, nil) }, ReaderContent(strings.NewReader(text), 0),
+		"a report of unknown size": {func(c *Client, content Content) error { return c.Groups.Reports.Upload(t.Context(), 13, content, nil) }, ReaderContent(strings.NewReader(text), -1),
 			"/v2/groups/reports/13/upload", "updateIfExists=true", -1},
 		"a document by an awkward xid": {func(c *Client, content Content) error {
 			return c.Groups.Documents.UploadByXID(t.Context(), "feed/4 2?:é", content, nil)
@@ -202,7 +202,7 @@ func TestUploadStreams(t *testing.T) { // not in parallel: it measures what is a
 	defer srv.Close()
 	c, err := NewClient(srv.URL, Token("t"))
 	require.NoError(t, err)
-	content := ReaderContent(io.LimitReader(zeros{}, size), 0)
+	content := ReaderContent(io.LimitReader(zeros{}, size), -1)
 	before := allocated()
 	require.NoError(t, c.Groups.Documents.Upload(t.Context(), 1, content, nil))
 	assert.Equal(t, int64(size), came.Load())

@@ -20,7 +20,7 @@ func ExampleDocumentsService_Upload() {
 		log.Fatal(err)
 	}
 	// For a file, use threatconnect.FileContent: it is streamed, and opened again when a try fails.
-	content := threatconnect.ReaderContent(strings.NewReader("seen on www.example.com\n"), 0)
+	content := threatconnect.ReaderContent(strings.NewReader("seen on www.example.com\n"), -1)
 	if err := client.Groups.Documents.Upload(ctx, document.ID, content, nil); err != nil {
 		log.Fatal(err)
 	}

@@ -410,7 +410,7 @@ func TestErrorsOfOtherCallsAreNotTheAnswer(t *testing.T) {
 						return nil, others
 					}
 					return io.NopCloser(strings.NewReader("content")), nil
-				}}, nil)
+				}, Size: -1}, nil)
 			},
 		},
 		"a writer": {
