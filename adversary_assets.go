@@ -23,7 +23,7 @@ const (
 // AdversaryAsset is a handle, a phone number or a URL of an adversary.
 type AdversaryAsset struct {
 	ID      int64              `json:"id,omitzero"` // read only
-	Type    AdversaryAssetType `json:"type"`        // required; a kind that this package does not know stands as the platform wrote it
+	Type    AdversaryAssetType `json:"type"`        // required; an unknown type is kept as the platform sent it
 	Value   string             `json:"name"`        // required: the handle, the number or the URL
 	WebLink string             `json:"webLink,omitzero"`
 
@@ -71,9 +71,11 @@ func adversaryAssetDefOf(t AdversaryAssetType) *adversaryAssetDef {
 	return nil
 }
 
-// AdversaryAssetsService reads and writes the assets of adversaries. It is safe for concurrent use.
+// AdversaryAssetsService manages the assets of adversaries: their handles, phone numbers and URLs. Its
+// methods take an adversary, which is an [*Adversary] or a [GroupRef] of the type [GroupAdversary], and
+// refuse other resources before anything is sent.
 //
-// The adversary is an [*Adversary], or a [GroupRef] of the type [GroupAdversary].
+// The service is safe for concurrent use.
 type AdversaryAssetsService struct{ service }
 
 // target is where the assets of an adversary are.
@@ -95,7 +97,7 @@ func (s AdversaryAssetsService) at(ctx context.Context, adversary Resource, t Ad
 	return on, def, err
 }
 
-// On lists the assets of an adversary, of all kinds. It costs one request a 500 assets.
+// On returns the assets of an adversary, of all types. It costs one request per 500 assets.
 //
 //	API: GET /v2/groups/adversaries/{id}/adversaryAssets
 //
@@ -108,7 +110,7 @@ func (s AdversaryAssetsService) On(ctx context.Context, adversary Resource) ([]A
 	return listBelow(ctx, s.c, on, "adversaryAssets", []string{"bucketAsset"}, readAdversaryAsset(nil))
 }
 
-// OfType lists the assets of an adversary that are of one kind. It costs one request a 500 assets.
+// OfType returns the assets of an adversary that are of one type; see On.
 //
 //	API: GET /v2/groups/adversaries/{id}/adversaryAssets/handles
 //	API: GET /v2/groups/adversaries/{id}/adversaryAssets/phoneNumbers
@@ -123,8 +125,8 @@ func (s AdversaryAssetsService) OfType(ctx context.Context, adversary Resource, 
 	return listBelow(ctx, s.c, on, "adversaryAssets/"+def.branch, []string{def.entity, "bucketAsset"}, readAdversaryAsset(def))
 }
 
-// Get reads one asset of an adversary. One that the adversary does not have is an error that
-// matches [ErrNotFound]. It costs one request.
+// Get reads one asset of an adversary. If the adversary does not have it, the error matches
+// [ErrNotFound]. It costs one request.
 //
 //	API: GET /v2/groups/adversaries/{id}/adversaryAssets/handles/{assetId}
 //	API: GET /v2/groups/adversaries/{id}/adversaryAssets/phoneNumbers/{assetId}
@@ -146,8 +148,8 @@ func (s AdversaryAssetsService) Get(ctx context.Context, adversary Resource, t A
 	}, []string{def.entity, "bucketAsset"}, readAdversaryAsset(def))
 }
 
-// Add gives an adversary an asset and returns it as the platform stored it, with its id. It costs
-// one request and is not tried again after an unknown outcome, because that could create it twice.
+// Add creates an asset of an adversary and returns it with its id. It costs one request and is not
+// retried after an unknown outcome, because a retry could create a second one.
 //
 //	API: POST /v2/groups/adversaries/{id}/adversaryAssets/handles
 //	API: POST /v2/groups/adversaries/{id}/adversaryAssets/phoneNumbers

@@ -17,13 +17,14 @@ type FileOccurrenceUpdate struct {
 	Date     *time.Time
 }
 
-// FileOccurrencesService reads and writes where files were found. It is safe for concurrent use.
+// FileOccurrencesService manages the occurrences of files: the names, paths and dates with which they
+// were found. Its methods take a file, which is a [*File] or an [IndicatorRef] of [TypeFile] with one of
+// its hashes, and refuse other resources before anything is sent.
 //
-// Its methods take a file: a [*File], or an [IndicatorRef] of [TypeFile] that names it by one of its
-// hashes. Other resources are refused before anything is sent.
+// The service is safe for concurrent use.
 type FileOccurrencesService struct{ service }
 
-// On lists the occurrences of a file. It costs one request a 500 occurrences.
+// On returns the occurrences of a file. It costs one request per 500 occurrences.
 //
 //	API: GET /v2/indicators/files/{indicator}/fileOccurrences
 //
@@ -36,7 +37,8 @@ func (s FileOccurrencesService) On(ctx context.Context, file Resource) ([]FileOc
 	return listOn(ctx, s.c, t, "fileOccurrence", readFileOccurrence)
 }
 
-// Get reads one occurrence of a file, with one request.
+// Get reads one occurrence of a file. If the file does not have it, the error matches [ErrNotFound]. It
+// costs one request.
 //
 //	API: GET /v2/indicators/files/{indicator}/fileOccurrences/{fileOccurrenceId}
 //
@@ -49,9 +51,9 @@ func (s FileOccurrencesService) Get(ctx context.Context, file Resource, occurren
 	return one(ctx, s.c, &call{method: http.MethodGet, route: t.route, query: ownerQuery(t.owner)}, []string{"fileOccurrence"}, readFileOccurrence)
 }
 
-// Add adds an occurrence to a file and returns it with its id. The platform answers dates in UTC.
-// It costs one request and is not tried again after an unknown outcome: the platform would add it a
-// second time.
+// Add creates an occurrence of a file and returns it with its id. The platform returns dates in UTC. It
+// costs one request and is not retried after an unknown outcome, because a retry could create a second
+// one.
 //
 //	API: POST /v2/indicators/files/{indicator}/fileOccurrences
 //
@@ -96,7 +98,7 @@ func (s FileOccurrencesService) Update(ctx context.Context, file Resource, occur
 	return s.send(ctx, http.MethodPut, t, body)
 }
 
-// Remove takes an occurrence off a file. It costs one request.
+// Remove deletes an occurrence of a file. It costs one request.
 //
 //	API: DELETE /v2/indicators/files/{indicator}/fileOccurrences/{fileOccurrenceId}
 //

@@ -9,15 +9,15 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// SecurityLabelListOptions says which security labels are listed. Nil and the zero value list those
-// of the client's default owner.
+// SecurityLabelListOptions selects security labels of the client's owner. Nil and the zero value select
+// all.
 type SecurityLabelListOptions struct {
 	ListOptions
-	Filters Filters `url:"filters,omitempty"`  // conditions: ByName
-	Any     bool    `url:"orParams,omitempty"` // list what meets any filter instead of all of them
+	Filters Filters `url:"filters,omitempty"`  // conditions on ByName
+	Any     bool    `url:"orParams,omitempty"` // select labels that match any filter instead of all
 }
 
-// List reads one page of an owner's security labels, with one request.
+// List reads one page of the owner's security labels. It costs one request.
 //
 //	API: GET /v2/securityLabels
 //
@@ -26,8 +26,8 @@ func (s SecurityLabelsService) List(ctx context.Context, opts *SecurityLabelList
 	return s.lister(opts).list(ctx)
 }
 
-// All reads all of an owner's security labels, one request a page, each when it is needed. An error
-// ends the sequence.
+// All returns an iterator over the owner's security labels and requests a page only when the loop reaches
+// it. If a request fails, the iterator yields the error and stops.
 //
 //	API: GET /v2/securityLabels
 //
@@ -46,8 +46,8 @@ func (s SecurityLabelsService) lister(opts *SecurityLabelListOptions) lister[Sec
 	}
 }
 
-// Get reads one security label of an owner. One that the owner does not have is an error that
-// matches [ErrNotFound]. It costs one request.
+// Get reads one security label of the owner. If the owner does not have it, the error matches
+// [ErrNotFound]. It costs one request.
 //
 //	API: GET /v2/securityLabels/{securityLabelName}
 //
@@ -60,8 +60,8 @@ func (s SecurityLabelsService) Get(ctx context.Context, name string) (SecurityLa
 	return one(ctx, s.c, &call{method: http.MethodGet, route: t.route, query: ownerQuery(t.owner)}, []string{"securityLabel"}, readSecurityLabel)
 }
 
-// Delete deletes a security label of an owner, and with it takes it off everything that carries it.
-// Only a batch file can bring it back. It costs one request.
+// Delete deletes a security label of the owner and detaches it from everything that has it. Only a batch
+// import can create it again. It costs one request.
 //
 //	API: DELETE /v2/securityLabels/{securityLabelName}
 //
@@ -74,8 +74,8 @@ func (s SecurityLabelsService) Delete(ctx context.Context, name string) error {
 	return s.c.write(ctx, http.MethodDelete, t.route, t.owner)
 }
 
-// Groups reads the groups that carry a security label, one request a page, each when it is needed.
-// An error ends the sequence.
+// Groups returns an iterator over the groups that have a security label. It requests a page only
+// when the loop reaches it. If a request fails, the iterator yields the error and stops.
 //
 //	API: GET /v2/securityLabels/{securityLabelName}/groups
 //	API: GET /v2/securityLabels/{securityLabelName}/groups/{groupType}
@@ -87,7 +87,7 @@ func (s SecurityLabelsService) Groups(ctx context.Context, label string, opts *R
 		func(t target) iter.Seq2[Group, error] { return relatedGroups(ctx, s.c, t, o) })
 }
 
-// Group reads one group that carries a security label. One that does not is an error that matches
+// Group reads one group that has a security label. If it does not have it, the error matches
 // [ErrNotFound]. It costs one request.
 //
 //	API: GET /v2/securityLabels/{securityLabelName}/groups/{groupType}/{groupId}
@@ -101,8 +101,8 @@ func (s SecurityLabelsService) Group(ctx context.Context, label string, group Re
 	return relatedGroup(ctx, s.c, t, g)
 }
 
-// Indicators reads the indicators that carry a security label, one request a page, each when it is
-// needed. An error ends the sequence.
+// Indicators returns an iterator over the indicators that have a security label. It requests a page only
+// when the loop reaches it. If a request fails, the iterator yields the error and stops.
 //
 //	API: GET /v2/securityLabels/{securityLabelName}/indicators
 //	API: GET /v2/securityLabels/{securityLabelName}/indicators/{indicatorType}
@@ -114,8 +114,8 @@ func (s SecurityLabelsService) Indicators(ctx context.Context, label string, opt
 		func(t target) iter.Seq2[Indicator, error] { return relatedIndicators(ctx, s.c, t, t.route, o) })
 }
 
-// Indicator reads one indicator that carries a security label. One that does not is an error that
-// matches [ErrNotFound]. It costs one request.
+// Indicator reads one indicator that has a security label. If it does not have it, the error matches
+// [ErrNotFound]. It costs one request.
 //
 //	API: GET /v2/securityLabels/{securityLabelName}/indicators/{indicatorType}/{indicator}
 //
@@ -136,8 +136,8 @@ func (s SecurityLabelsService) Indicator(ctx context.Context, label string, indi
 		func(r *wire.Reader) Indicator { return readIndicator(r, def) })
 }
 
-// Tasks reads the tasks that carry a security label, one request a page, each when it is needed. An error
-// ends the sequence.
+// Tasks returns an iterator over the tasks that have a security label. It requests a page only
+// when the loop reaches it. If a request fails, the iterator yields the error and stops.
 //
 //	API: GET /v2/securityLabels/{securityLabelName}/tasks
 //
@@ -148,7 +148,7 @@ func (s SecurityLabelsService) Tasks(ctx context.Context, label string, opts *Re
 		func(t target) iter.Seq2[*Task, error] { return relatedTasks(ctx, s.c, t, o) })
 }
 
-// Task reads one task that carries a security label. One that does not is an error that matches
+// Task reads one task that has a security label. If it does not have it, the error matches
 // [ErrNotFound]. It costs one request.
 //
 //	API: GET /v2/securityLabels/{securityLabelName}/tasks/{taskId}
@@ -162,8 +162,8 @@ func (s SecurityLabelsService) Task(ctx context.Context, label string, task Reso
 	return relatedTask(ctx, s.c, t, other)
 }
 
-// Victims reads the victims that carry a security label, one request a page, each when it is needed. An
-// error ends the sequence.
+// Victims returns an iterator over the victims that have a security label. It requests a page only
+// when the loop reaches it. If a request fails, the iterator yields the error and stops.
 //
 //	API: GET /v2/securityLabels/{securityLabelName}/victims
 //
@@ -174,7 +174,7 @@ func (s SecurityLabelsService) Victims(ctx context.Context, label string, opts *
 		func(t target) iter.Seq2[*Victim, error] { return relatedVictims(ctx, s.c, t, o) })
 }
 
-// Victim reads one victim that carries a security label. One that does not is an error that matches
+// Victim reads one victim that has a security label. If it does not have it, the error matches
 // [ErrNotFound]. It costs one request.
 //
 //	API: GET /v2/securityLabels/{securityLabelName}/victims/{victimId}

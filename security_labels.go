@@ -9,24 +9,24 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// SecurityLabel says how something may be shared, as in TLP:AMBER.
+// SecurityLabel tells how something may be shared, as in TLP:AMBER.
 type SecurityLabel struct {
 	Name string `json:"name"`
-	// Description and Color are needed in a batch file that brings a label which the owner does not
-	// have yet. Color is six hexadecimal digits without #.
+	// Description and Color are required in a batch file for a label that the owner does not have. Color
+	// is six hexadecimal digits without #.
 	Description string    `json:"description,omitzero"`
 	Color       string    `json:"color,omitzero"`
 	DateAdded   time.Time `json:"dateAdded,omitzero"` // read only
 }
 
-// SecurityLabelsService reads the security labels of an owner, and applies them to resources and to
-// their attributes. It is safe for concurrent use.
+// SecurityLabelsService attaches the security labels of an owner to resources and to attributes, and
+// finds what has a label. Only batch imports create labels.
 //
-// Labels are created by batch files only.
+// The service is safe for concurrent use.
 type SecurityLabelsService struct{ service }
 
-// On lists the security labels of a resource, or of an attribute that an [AttributeRef] names. It
-// costs one request a 500 labels.
+// On returns the security labels of a resource, or of an attribute that an [AttributeRef] names. It costs
+// one request per 500 labels.
 //
 //	API: GET /v2/{resource}/securityLabels
 //	API: GET /v2/{resource}/attributes/{attributeId}/securityLabels
@@ -40,10 +40,9 @@ func (s SecurityLabelsService) On(ctx context.Context, on Labelable) ([]Security
 	return listOn(ctx, s.c, t, "securityLabel", readSecurityLabel)
 }
 
-// Add puts security labels on a resource, or on an attribute that an [AttributeRef] names. The
-// labels must exist in the owner; only batch files create them. It costs one request a name and
-// stops at the first error; a request whose outcome is not known is tried again, because a label
-// that is there already stays as it is.
+// Add attaches security labels to a resource, or to an attribute that an [AttributeRef] names. The labels
+// must exist in the owner. Add checks all names before it sends the first, costs one request per name and
+// stops at the first error. It is idempotent and is retried.
 //
 //	API: POST /v2/{resource}/securityLabels/{securityLabelName}
 //	API: POST /v2/{resource}/attributes/{attributeId}/securityLabels/{securityLabelName}
@@ -53,8 +52,8 @@ func (s SecurityLabelsService) Add(ctx context.Context, on Labelable, names ...s
 	return s.each(ctx, http.MethodPost, on, names)
 }
 
-// Remove takes security labels off a resource, or off an attribute that an [AttributeRef] names. It
-// costs one request a name and stops at the first error.
+// Remove detaches security labels from a resource, or from an attribute that an [AttributeRef] names. It
+// costs one request per name and stops at the first error.
 //
 //	API: DELETE /v2/{resource}/securityLabels/{securityLabelName}
 //	API: DELETE /v2/{resource}/attributes/{attributeId}/securityLabels/{securityLabelName}

@@ -9,16 +9,15 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// TagListOptions says which tags are listed. Nil and the zero value list those of the client's
-// default owner.
+// TagListOptions selects tags of the client's owner. Nil and the zero value select all.
 type TagListOptions struct {
 	ListOptions
-	Filters  Filters `url:"filters,omitempty"`  // conditions: ByName, ByWeight
-	Any      bool    `url:"orParams,omitempty"` // list what meets any filter instead of all of them
-	Detailed bool    `url:"detailed,omitempty"` // read the descriptions too
+	Filters  Filters `url:"filters,omitempty"`  // conditions on ByName and ByWeight
+	Any      bool    `url:"orParams,omitempty"` // select tags that match any filter instead of all
+	Detailed bool    `url:"detailed,omitempty"` // read the descriptions as well
 }
 
-// List reads one page of an owner's tags, with one request. ATT&CK tags are not among them.
+// List reads one page of the owner's tags, without ATT&CK tags. It costs one request.
 //
 //	API: GET /v2/tags
 //
@@ -27,8 +26,8 @@ func (s TagsService) List(ctx context.Context, opts *TagListOptions) (*Page[Tag]
 	return s.lister(opts).list(ctx)
 }
 
-// All reads all of an owner's tags, one request a page, each when it is needed. An error ends the
-// sequence. ATT&CK tags are not among them.
+// All returns an iterator over the owner's tags, without ATT&CK tags. It requests a page only when the
+// loop reaches it. If a request fails, the iterator yields the error and stops.
 //
 //	API: GET /v2/tags
 //
@@ -44,8 +43,8 @@ func (s TagsService) lister(opts *TagListOptions) lister[Tag] {
 	return lister[Tag]{client: s.c, options: o.ListOptions, route: at("v2", "tags"), query: q, keys: []string{"tag"}, read: readTag, err: err}
 }
 
-// Get reads one tag of an owner. One that the owner does not have is an error that matches
-// [ErrNotFound]. It costs one request.
+// Get reads one tag of the owner. If the owner does not have it, the error matches [ErrNotFound]. It
+// costs one request.
 //
 //	API: GET /v2/tags/{tagName}
 //
@@ -58,9 +57,9 @@ func (s TagsService) Get(ctx context.Context, name string) (Tag, error) {
 	return one(ctx, s.c, &call{method: http.MethodGet, route: t.route, query: ownerQuery(t.owner)}, []string{"tag"}, readTag)
 }
 
-// Create creates a tag in an owner and returns it. There is need for it only where a tag has a
-// description: [TagsService.Add] creates the tags that do not exist. It costs one request and is
-// not tried again after an unknown outcome.
+// Create creates a tag in the owner and returns it. Only tags with a description need it:
+// [TagsService.Add] creates tags that do not exist. It costs one request and is not retried after an
+// unknown outcome.
 //
 //	API: POST /v2/tags
 //
@@ -112,8 +111,7 @@ func (s TagsService) send(ctx context.Context, method string, t target, body []b
 	return one(ctx, s.c, &call{method: method, route: t.route, query: ownerQuery(t.owner), body: jsonBody(body)}, []string{"tag"}, readTag)
 }
 
-// Delete deletes a tag of an owner, and with it takes it off everything that carries it. It costs
-// one request.
+// Delete deletes a tag of the owner and detaches it from everything that has it. It costs one request.
 //
 //	API: DELETE /v2/tags/{tagName}
 //
@@ -126,8 +124,8 @@ func (s TagsService) Delete(ctx context.Context, name string) error {
 	return s.c.write(ctx, http.MethodDelete, t.route, t.owner)
 }
 
-// Groups reads the groups that carry a tag, one request a page, each when it is needed. An error
-// ends the sequence.
+// Groups returns an iterator over the groups that have a tag. It requests a page only
+// when the loop reaches it. If a request fails, the iterator yields the error and stops.
 //
 //	API: GET /v2/tags/{tagName}/groups
 //	API: GET /v2/tags/{tagName}/groups/{associatedGroupType}
@@ -139,7 +137,7 @@ func (s TagsService) Groups(ctx context.Context, tag string, opts *RelatedGroupO
 		func(t target) iter.Seq2[Group, error] { return relatedGroups(ctx, s.c, t, o) })
 }
 
-// Group reads one group that carries a tag. One that does not is an error that matches
+// Group reads one group that has a tag. If it does not have it, the error matches
 // [ErrNotFound]. It costs one request.
 //
 //	API: GET /v2/tags/{tagName}/groups/{associatedGroupType}/{associatedGroupId}
@@ -153,8 +151,8 @@ func (s TagsService) Group(ctx context.Context, tag string, group Resource) (Gro
 	return relatedGroup(ctx, s.c, t, g)
 }
 
-// Indicators reads the indicators that carry a tag, one request a page, each when it is needed. An
-// error ends the sequence.
+// Indicators returns an iterator over the indicators that have a tag. It requests a page only
+// when the loop reaches it. If a request fails, the iterator yields the error and stops.
 //
 //	API: GET /v2/tags/{tagName}/indicators
 //	API: GET /v2/tags/{tagName}/indicators/{associatedIndicatorType}
@@ -166,8 +164,8 @@ func (s TagsService) Indicators(ctx context.Context, tag string, opts *RelatedIn
 		func(t target) iter.Seq2[Indicator, error] { return relatedIndicators(ctx, s.c, t, t.route, o) })
 }
 
-// Tasks reads the tasks that carry a tag, one request a page, each when it is needed. An error
-// ends the sequence.
+// Tasks returns an iterator over the tasks that have a tag. It requests a page only
+// when the loop reaches it. If a request fails, the iterator yields the error and stops.
 //
 //	API: GET /v2/tags/{tagName}/tasks
 //
@@ -178,7 +176,7 @@ func (s TagsService) Tasks(ctx context.Context, tag string, opts *RelatedOptions
 		func(t target) iter.Seq2[*Task, error] { return relatedTasks(ctx, s.c, t, o) })
 }
 
-// Task reads one task that carries a tag. One that does not is an error that matches
+// Task reads one task that has a tag. If it does not have it, the error matches
 // [ErrNotFound]. It costs one request.
 //
 //	API: GET /v2/tags/{tagName}/tasks/{associatedTaskId}
@@ -192,8 +190,8 @@ func (s TagsService) Task(ctx context.Context, tag string, task Resource) (*Task
 	return relatedTask(ctx, s.c, t, other)
 }
 
-// Victims reads the victims that carry a tag, one request a page, each when it is needed. An
-// error ends the sequence.
+// Victims returns an iterator over the victims that have a tag. It requests a page only
+// when the loop reaches it. If a request fails, the iterator yields the error and stops.
 //
 //	API: GET /v2/tags/{tagName}/victims
 //
@@ -204,7 +202,7 @@ func (s TagsService) Victims(ctx context.Context, tag string, opts *RelatedOptio
 		func(t target) iter.Seq2[*Victim, error] { return relatedVictims(ctx, s.c, t, o) })
 }
 
-// Victim reads one victim that carries a tag. One that does not is an error that matches
+// Victim reads one victim that has a tag. If it does not have it, the error matches
 // [ErrNotFound]. It costs one request.
 //
 //	API: GET /v2/tags/{tagName}/victims/{associatedVictimId}

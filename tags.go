@@ -7,10 +7,10 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// Tag is a word that hangs on resources.
+// Tag is a word attached to resources.
 type Tag struct {
 	Name        string `json:"name"`                 // 1 to 128 characters
-	Description string `json:"description,omitzero"` // read where the platform sends it; not part of batch files
+	Description string `json:"description,omitzero"` // missing in some lists; not part of batch files
 	WebLink     string `json:"webLink,omitzero"`     // read only; never fetched
 }
 
@@ -20,16 +20,18 @@ type TagUpdate struct {
 	Description *string // "" clears it
 }
 
-// TagsService reads and writes the tags of an owner, puts them on resources and takes them off. It
-// is safe for concurrent use.
+// TagsService manages the tags of an owner and attaches them to resources. Most programs need only Add,
+// Remove and On, which take a resource; Groups, Indicators, Tasks and Victims find what has a tag.
 //
-// A tag that matches an ATT&CK technique or a normalization rule of the instance is converted by
-// the platform: what On lists can differ from what was added. An ATT&CK tag is named by the
-// technique's name alone (Phishing, not T1566 - Phishing); List and All leave it out, and what
-// carries it cannot be read.
+// The platform converts tags that match an ATT&CK technique or a normalization rule of the instance, so
+// On can return other tags than were added. An ATT&CK tag is named by the technique's name alone
+// (Phishing, not T1566 - Phishing). List and All do not return ATT&CK tags, and the platform does not
+// list what has one.
+//
+// The service is safe for concurrent use.
 type TagsService struct{ service }
 
-// On lists the tags of a resource. It costs one request a 500 tags.
+// On returns the tags of a resource. It costs one request per 500 tags.
 //
 //	API: GET /v2/{resource}/tags
 //
@@ -42,10 +44,9 @@ func (s TagsService) On(ctx context.Context, resource Resource) ([]Tag, error) {
 	return listOn(ctx, s.c, t, "tag", readTag)
 }
 
-// Add puts tags on a resource; those that do not exist are created. All names are checked before
-// the first is sent. It costs one request a name and stops at the first error; a request whose
-// outcome is not known is tried again, because a tag that is there already stays as it is. A tag
-// should be the bare word: the owner already says which source it comes from.
+// Add attaches tags to a resource and creates the tags that do not exist. It checks all names before it
+// sends the first, costs one request per name and stops at the first error. Add is idempotent and is
+// retried. Use the bare word as the name: the owner already tells the source.
 //
 //	API: POST /v2/{resource}/tags/{tagName}
 //
@@ -54,7 +55,7 @@ func (s TagsService) Add(ctx context.Context, resource Resource, names ...string
 	return s.each(ctx, http.MethodPost, resource, names)
 }
 
-// Remove takes tags off a resource; the tags themselves stay. It costs one request a name and
+// Remove detaches tags from a resource; the tags stay in the owner. It costs one request per name and
 // stops at the first error.
 //
 //	API: DELETE /v2/{resource}/tags/{tagName}

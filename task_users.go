@@ -7,8 +7,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// TaskUsersService reads and changes the assignees or the escalatees of tasks. It is safe for
-// concurrent use.
+// TaskUsersService manages the assignees or the escalatees of tasks. Its methods take a task, which is a
+// [*Task] or a [TaskRef]. The service is safe for concurrent use.
 type TaskUsersService struct {
 	service
 	branch string
@@ -19,7 +19,7 @@ func (s TaskUsersService) target(ctx context.Context, task Resource) (target, er
 	return s.c.targetOfKind(ctx, task, kindTask)
 }
 
-// On lists the users of a task. It costs one request a 500 users.
+// On returns the users of a task. It costs one request per 500 users.
 //
 //	API: GET /v2/tasks/{id}/assignees
 //	API: GET /v2/tasks/{id}/escalatees
@@ -33,8 +33,8 @@ func (s TaskUsersService) On(ctx context.Context, task Resource) ([]User, error)
 	return listBelow(ctx, s.c, t, s.branch, []string{"user"}, readUser)
 }
 
-// Get reads a user of a task by the user name. A user that the task does not have is an error that
-// matches [ErrNotFound]. It costs one request.
+// Get reads a user of a task by the user name. If the task does not have the user, the error matches
+// [ErrNotFound]. It costs one request.
 //
 //	API: GET /v2/tasks/{id}/assignees/{userName}
 //	API: GET /v2/tasks/{id}/escalatees/{userName}
@@ -48,8 +48,8 @@ func (s TaskUsersService) Get(ctx context.Context, task Resource, userName strin
 	return s.get(ctx, task, value(name))
 }
 
-// GetByID reads a user of a task by the user's id. The platform documents the path and no answer
-// holds such an id: it has to be known from elsewhere. It costs one request.
+// GetByID reads a user of a task by the user's id. No response of the platform holds such an id: it must
+// be known from elsewhere. It costs one request.
 //
 //	API: GET /v2/tasks/{id}/assignees/{assigneeId}
 //	API: GET /v2/tasks/{id}/escalatees/{escalateeId}
@@ -70,9 +70,8 @@ func (s TaskUsersService) get(ctx context.Context, task Resource, segment any) (
 	return one(ctx, s.c, &call{method: http.MethodGet, route: t.route.under(s.branch, segment), query: ownerQuery(t.owner)}, []string{"user"}, readUser)
 }
 
-// Add adds users to a task, by their user names. All names are checked before the first is sent. It
-// costs one request a name and stops at the first error. A user who is there already stays, so that
-// a request may be tried again.
+// Add adds users to a task by their user names. It checks all names before it sends the first, costs one
+// request per name and stops at the first error. Add is idempotent and is retried.
 //
 //	API: POST /v2/tasks/{id}/assignees/{userName}
 //	API: POST /v2/tasks/{id}/escalatees/{userName}
@@ -82,7 +81,7 @@ func (s TaskUsersService) Add(ctx context.Context, task Resource, userNames ...s
 	return s.each(ctx, http.MethodPost, task, userNames)
 }
 
-// Remove takes users off a task, by their user names. It costs one request a name and stops at the
+// Remove removes users from a task by their user names. It costs one request per name and stops at the
 // first error.
 //
 //	API: DELETE /v2/tasks/{id}/assignees/{userName}

@@ -8,9 +8,11 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// VictimAssetsService reads and writes the assets of victims. It is safe for concurrent use.
+// VictimAssetsService manages the assets of victims: their e-mail addresses, accounts, phone numbers and
+// web sites. Its methods take a victim, which is a [*Victim] or a [VictimRef], and refuse other
+// resources before anything is sent.
 //
-// The victim is a [*Victim] or a [VictimRef].
+// The service is safe for concurrent use.
 type VictimAssetsService struct{ service }
 
 // target is where the assets of a victim are.
@@ -32,8 +34,8 @@ func (s VictimAssetsService) at(ctx context.Context, victim Resource, t VictimAs
 	return on, def, err
 }
 
-// On lists the assets of a victim, of all kinds. The list has the id and the main value of each; a
-// network or an address type has to be read with Get. It costs one request a 500 assets.
+// On returns the assets of a victim, of all types. They have an id and the main value only: Get reads the
+// network or address type as well. It costs one request per 500 assets.
 //
 //	API: GET /v2/victims/{id}/victimAssets
 //
@@ -46,8 +48,7 @@ func (s VictimAssetsService) On(ctx context.Context, victim Resource) ([]VictimA
 	return listBelow(ctx, s.c, on, "victimAssets", []string{"victimAsset"}, readVictimAsset(nil))
 }
 
-// OfType lists the assets of a victim that are of one kind; see On. It costs one request a 500
-// assets.
+// OfType returns the assets of a victim that are of one type; see On.
 //
 //	API: GET /v2/victims/{id}/victimAssets/{victimAssetType}
 //
@@ -60,8 +61,8 @@ func (s VictimAssetsService) OfType(ctx context.Context, victim Resource, t Vict
 	return listBelow(ctx, s.c, on, "victimAssets/"+def.branch, []string{def.entity, "victimAsset"}, readVictimAsset(def))
 }
 
-// Get reads one asset of a victim. One that the victim does not have is an error that matches
-// [ErrNotFound]. It costs one request.
+// Get reads one asset of a victim. If the victim does not have it, the error matches [ErrNotFound]. It
+// costs one request.
 //
 //	API: GET /v2/victims/{id}/victimAssets/{victimAssetType}/{assetId}
 //
@@ -81,8 +82,8 @@ func (s VictimAssetsService) Get(ctx context.Context, victim Resource, t VictimA
 	}, []string{def.entity, "victimAsset"}, readVictimAsset(def))
 }
 
-// Add gives a victim an asset and returns it as the platform stored it, with its id. It costs one
-// request and is not tried again after an unknown outcome, because that could create it twice.
+// Add creates an asset of a victim and returns it with its id. It costs one request and is not retried
+// after an unknown outcome, because a retry could create a second one.
 //
 //	API: POST /v2/victims/{id}/victimAssets/{victimAssetType}
 //
