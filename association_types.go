@@ -8,12 +8,12 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// AssociationTypeInfo is a way in which things are associated, as the instance has it.
+// AssociationTypeInfo describes a type of associations of the instance.
 type AssociationTypeInfo struct {
-	Name       string          `json:"name"`       // what batch files name it by; more than one type can have the same
-	Branch     AssociationType `json:"apiBranch"`  // its path segment; of a file action, convert it to FileAction
+	Name       string          `json:"name"`       // the name in batch files; several types can have the same
+	Branch     AssociationType `json:"apiBranch"`  // its path segment; convert that of a file action to FileAction
 	Custom     bool            `json:"custom"`     // whether it is the instance's own
-	FileAction bool            `json:"fileAction"` // whether it is something that a file does
+	FileAction bool            `json:"fileAction"` // whether it is an action of a file
 }
 
 // Associations returns an iterator over the association types of the instance: the group types, those

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// AttackMatrix is one of MITRE ATT&CK's collections, as tags abbreviate it.
+// AttackMatrix is a matrix of MITRE ATT&CK, as abbreviated in tags.
 type AttackMatrix string
 
 // The matrices.
@@ -18,8 +18,7 @@ const (
 type AttackTactic struct {
 	Matrix AttackMatrix
 	Name   string // as in "Privilege Escalation"
-	// Abbreviation is what stands in tags, as in PRI. It is empty for the tactics that came after
-	// the list of abbreviations was made.
+	// Abbreviation is the short form in tags, as in PRI. It is empty for newer tactics, which have none.
 	Abbreviation string
 }
 
@@ -92,7 +91,7 @@ func attackKey(s string) string {
 	return strings.Join(strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return r == ' ' || r == '-' || r == '_' }), " ")
 }
 
-// AttackTag is what a MITRE ATT&CK tag says.
+// AttackTag is the meaning of a MITRE ATT&CK tag.
 //
 // The platform knows tags of three forms, and String writes the one that the fields make:
 //

@@ -11,34 +11,32 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// AttributeTypeInfo is a type of attributes, as the instance has it.
-//
-// The platform documents its fields without showing one: what it sends beyond them is in Extra.
+// AttributeTypeInfo describes a type of attributes of the instance.
 type AttributeTypeInfo struct {
-	Name          string `json:"name"`          // what Attribute.Type names
-	System        *bool  `json:"system"`        // whether the platform brought it; nil when it did not say
-	AllowMarkdown *bool  `json:"allowMarkdown"` // whether its values may be Markdown; nil when the platform did not say
-	MaxLength     int64  `json:"maxLength"`     // how long its values may be, in characters; 0 when the platform did not say
-	// ValidationRule is what the platform checks its values by, as it sends it. Nil when the rules
-	// were not asked for, or there is none.
+	Name          string `json:"name"`          // the name, as in Attribute.Type
+	System        *bool  `json:"system"`        // whether it comes with the platform; nil if unknown
+	AllowMarkdown *bool  `json:"allowMarkdown"` // whether its values may be Markdown; nil if unknown
+	MaxLength     int64  `json:"maxLength"`     // the maximum length of its values in characters; 0 if unknown
+	// ValidationRule is the rule by which the platform checks values, as JSON. It is nil if there is none or
+	// if it was not requested.
 	ValidationRule json.RawMessage `json:"validationRule,omitzero"`
 
 	// Extra holds what the platform sent beyond the fields of this package.
 	Extra map[string]json.RawMessage `json:"extra,omitzero"`
 }
 
-// AttributeTypeListOptions says which attribute types are listed. Nil and the zero value list all
-// those of the client's default owner.
+// AttributeTypeListOptions selects attribute types of the client's owner. Nil and the zero value select
+// all.
 type AttributeTypeListOptions struct {
 	ListOptions
-	System        *bool `url:"system,omitempty"`        // whether the platform brought them; nil for both
+	System        *bool `url:"system,omitempty"`        // whether they come with the platform; nil for both
 	AllowMarkdown *bool `url:"allowMarkdown,omitempty"` // whether their values may be Markdown; nil for both
-	MaxLength     int64 `url:"maxLength,omitempty"`     // how long their values may be; 0 for any
-	Rules         bool  `url:"-"`                       // read the validation rules too
+	MaxLength     int64 `url:"maxLength,omitempty"`     // the maximum length of their values; 0 for any
+	Rules         bool  `url:"-"`                       // read the validation rules as well
 }
 
-// Attributes reads the attribute types of an owner, one request a page, each when it is needed. An
-// error ends the sequence.
+// Attributes returns an iterator over the attribute types of the owner. It requests a page only when the
+// loop reaches it. If a request fails, the iterator yields the error and stops.
 //
 //	API: GET /v2/types/attributeTypes
 //
@@ -58,10 +56,9 @@ func (s TypesService) Attributes(ctx context.Context, opts *AttributeTypeListOpt
 	}.all(ctx)
 }
 
-// AttributeLengths reads how long the values of each attribute type of an owner may be, in
-// characters, by the name of the type: what [MergeOptions] cuts values to. Types of which the
-// platform does not say it are left out. It costs one request a page. Nil options are those of
-// Attributes.
+// AttributeLengths returns the maximum length of the values of each attribute type of the owner, in
+// characters, by the name of the type. [MergeOptions] cuts values to these lengths. Types of unknown
+// length are left out. It costs one request per page.
 //
 //	API: GET /v2/types/attributeTypes
 //

@@ -427,7 +427,7 @@ func TestAStallDoesNotHideThatNothingWasSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gone := errors.New("the file is gone")
 		opened := 0
-		content := threatconnect.Content{Open: func() (io.ReadCloser, error) {
+		content := threatconnect.Content{Size: -1, Open: func() (io.ReadCloser, error) {
 			if opened++; opened == 2 {
 				return nil, gone
 			}

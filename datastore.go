@@ -12,14 +12,14 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// DataStoreService sends single requests to the DataStore, the Elasticsearch behind the platform in
-// which apps keep data of their own. It is safe for concurrent use. [DataStoreOf] is the typed way.
+// DataStoreService sends single requests to the DataStore, an Elasticsearch in which apps of the platform
+// store data of their own. Most programs use [DataStoreOf] instead, which encodes and decodes values.
 //
-// The DataStore takes API tokens only: a client that signs with [HMAC] is refused before anything
-// is sent.
+// The DataStore accepts API tokens only: a client with [HMAC] credentials is refused before anything is
+// sent. The service is safe for concurrent use.
 type DataStoreService struct{ service }
 
-// DataStoreDomain says who shares a data type of the DataStore.
+// DataStoreDomain is the scope in which a data type of the DataStore is shared.
 type DataStoreDomain string
 
 // The domains.
@@ -62,12 +62,12 @@ func (r *DataStoreRequest) check() error {
 	return nil
 }
 
-// Do sends one request and returns the body of the answer as it came: what Elasticsearch answered,
-// without an envelope, and in some answers no JSON although their content type says so. A record
-// or data type that is not there is an error that matches [ErrNotFound].
+// Do sends one request and returns the body of Elasticsearch's response without changes. Some responses
+// are no JSON although their content type says so. If the record or the data type does not exist, the
+// error matches [ErrNotFound].
 //
-// It costs one request. POST without an id makes another record each time and is not tried again
-// after an unknown outcome; everything else is, because repeating it does no harm.
+// It costs one request. A POST without an id creates another record each time and is not retried after
+// an unknown outcome; all other requests are idempotent and are retried.
 //
 //	API: POST /v2/exchange/db/{domain}/{dataType}/{rid}
 //	API: POST /v2/exchange/db/{domain}/{dataType}/
@@ -128,16 +128,16 @@ var errDataStoreNeedsToken = &ValidationError{
 	Fix:   "make the client with Token or TokenFunc",
 }
 
-// DataStore keeps values of type T in one data type of the DataStore. It is made by [DataStoreOf]
-// and is safe for concurrent use. Values are encoded and decoded with [encoding/json].
+// DataStore stores values of type T in one data type of the DataStore, encoded with [encoding/json]. It
+// is made by [DataStoreOf] and is safe for concurrent use.
 type DataStore[T any] struct {
 	s      DataStoreService
 	domain DataStoreDomain
 	typ    string
 }
 
-// DataStoreOf returns the values of type T that a data type of a domain holds. It sends nothing. A
-// client that signs with [HMAC] is refused, because the DataStore takes API tokens only.
+// DataStoreOf returns the store of the values of type T in a data type of a domain. It sends nothing. It
+// refuses a client with [HMAC] credentials, because the DataStore accepts API tokens only.
 func DataStoreOf[T any](client *Client, domain DataStoreDomain, dataType string) (*DataStore[T], error) {
 	if err := client.usable(); err != nil {
 		return nil, err
@@ -155,12 +155,11 @@ func DataStoreOf[T any](client *Client, domain DataStoreDomain, dataType string)
 // DataRecord is one record of the DataStore.
 type DataRecord[T any] struct {
 	ID      string // unique in the data type
-	Version int64  // counts up with every change; 0 where the DataStore does not say
+	Version int64  // grows with every change; 0 if unknown
 	Value   T
 }
 
-// Get reads one record, with one request. One that is not there is an error that matches
-// [ErrNotFound].
+// Get reads one record. If it does not exist, the error matches [ErrNotFound]. It costs one request.
 func (d *DataStore[T]) Get(ctx context.Context, recordID string) (DataRecord[T], error) {
 	a, err := d.do(ctx, http.MethodGet, recordID, nil)
 	if err != nil {
@@ -172,8 +171,8 @@ func (d *DataStore[T]) Get(ctx context.Context, recordID string) (DataRecord[T],
 	return recordOf[T](a)
 }
 
-// Create makes a record with an id that the DataStore chooses, and returns that id. It costs one
-// request and is not tried again after an unknown outcome.
+// Create creates a record with an id that the DataStore chooses, and returns the id. It costs one request
+// and is not retried after an unknown outcome.
 func (d *DataStore[T]) Create(ctx context.Context, v T) (recordID string, err error) {
 	body, err := json.Marshal(v)
 	if err != nil {
@@ -190,7 +189,7 @@ func (d *DataStore[T]) Create(ctx context.Context, v T) (recordID string, err er
 	return a.id, err
 }
 
-// Put makes a record with an id of your own, or replaces the one that has it. It costs one request.
+// Put creates the record with an id, or replaces it. It costs one request.
 func (d *DataStore[T]) Put(ctx context.Context, recordID string, v T) error {
 	body, err := json.Marshal(v)
 	if err != nil {
@@ -200,8 +199,7 @@ func (d *DataStore[T]) Put(ctx context.Context, recordID string, v T) error {
 	return err
 }
 
-// Delete deletes a record, with one request. One that is not there is an error that matches
-// [ErrNotFound].
+// Delete deletes a record. If it does not exist, the error matches [ErrNotFound]. It costs one request.
 func (d *DataStore[T]) Delete(ctx context.Context, recordID string) error {
 	_, err := d.do(ctx, http.MethodDelete, recordID, nil)
 	return err
@@ -222,16 +220,15 @@ func (d *DataStore[T]) do(ctx context.Context, method, recordID string, body []b
 	return readDataAnswer(answer)
 }
 
-// List reads the records that Elasticsearch lists without being asked for any in particular: the
-// first ten, unless the instance has another default. It costs one request.
+// List reads the records that Elasticsearch returns without a query: the first ten, unless the instance
+// has another default. It costs one request.
 func (d *DataStore[T]) List(ctx context.Context) (*Page[DataRecord[T]], error) {
 	return d.hits(ctx, "", nil, 0)
 }
 
-// Search reads the records that an Elasticsearch query finds. query is its JSON, or anything that
-// [encoding/json] turns into it, as in map[string]any{"query": ..., "from": 0, "size": 100}. More
-// of the page reports whether there are records after these, counted from the query's from. It costs
-// one request.
+// Search reads the records that match an Elasticsearch query. query is its JSON, or a value that
+// [encoding/json] encodes as such, as in map[string]any{"query": ..., "from": 0, "size": 100}. More of
+// the page reports whether there are records after these. It costs one request.
 func (d *DataStore[T]) Search(ctx context.Context, query any) (*Page[DataRecord[T]], error) {
 	body, err := json.Marshal(query)
 	if err != nil {
@@ -278,8 +275,8 @@ func (d *DataStore[T]) hits(ctx context.Context, what string, body []byte, from 
 	return p, nil
 }
 
-// SetMappings tells Elasticsearch how to index the data type. mappings is its JSON, or anything
-// that [encoding/json] turns into it, as in map[string]any{"dynamic": false}. It costs one request.
+// SetMappings sets how Elasticsearch indexes the data type. mappings is its JSON, or a value that
+// [encoding/json] encodes as such, as in map[string]any{"dynamic": false}. It costs one request.
 func (d *DataStore[T]) SetMappings(ctx context.Context, mappings any) error {
 	body, err := json.Marshal(mappings)
 	if err != nil {

@@ -22,16 +22,25 @@
 // # Owners
 //
 // Everything belongs to an owner: an organization, a community or a source. [WithOwner] sets the
-// default owner, [Client.InOwner] returns a client with another one, and a resource that was read
-// knows its own. Without an owner, nothing is sent and the platform uses the API user's organization.
-// Batch imports have no default: they name their owner.
+// default, [Client.InOwner] returns a copy of the client with another one, and a resource that was read
+// knows its own. Without an owner, the platform uses the API user's organization. Batch imports and bulk
+// reports require an owner.
 //
 // # Lists
 //
-// List returns a page. All returns an iterator over all pages and requests a page only when the loop
-// reaches it. The loop can end at any time, and the iterator can be ranged over again. If a request
-// fails, the iterator yields the error and stops. Offsets move when the data changes while it is read,
-// so an item can be missed or repeated.
+// List reads one page. All returns an iterator over all items and requests a page only when the loop
+// reaches it. The loop may be left at any time, and the iterator can be ranged over again. If a request
+// fails, the iterator yields the error and stops. Offsets move when the data changes while it is read: an
+// item can then be missed or come twice.
+//
+// Methods named for what they list, as [TagsService.Indicators], return an iterator as All does. On returns
+// a slice of what is attached to one resource.
+//
+// # Options
+//
+// The client takes functions, as [WithOwner]. Everything else takes a struct, whose zero value, or nil,
+// stands for the defaults. It is copied: changing it after the call has no effect. The options of calls
+// hold [CallOptions]; [Client.With] sets these for methods without options.
 //
 // # Optional fields
 //

@@ -53,7 +53,7 @@ func (o ListOptions) check() error {
 // Page is one page of a list.
 type Page[T any] struct {
 	Items []T   // never nil
-	Total int64 // size of the whole list; -1 when the platform did not say, as on every page but the first
+	Total int64 // size of the whole list; -1 if unknown, as on every page but the first
 	More  bool  // whether there may be items after these
 }
 

@@ -8,11 +8,11 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// LogsService sends an app's log to the platform, where it is shown with the app's run. It is safe
-// for concurrent use. For [log/slog], see [LogsService.NewHandler].
+// LogsService sends the log of an app to the platform, which shows it with the app's run. Programs that
+// log with [log/slog] use [LogsService.NewHandler]. The service is safe for concurrent use.
 type LogsService struct{ service }
 
-// LogLevel says how grave a log entry is.
+// LogLevel is the severity of a log entry.
 type LogLevel string
 
 // The levels.
@@ -31,9 +31,8 @@ type LogEntry struct {
 	Message string    // must not be empty
 }
 
-// Send sends entries in the order in which they are given, with one request. Without any, it sends
-// nothing. It is not tried again after an unknown outcome, because entries would then be there
-// twice.
+// Send sends entries in their order. It costs one request, and none without entries. It is not retried
+// after an unknown outcome, because the entries could arrive twice.
 //
 //	API: POST /v2/logs/app
 //

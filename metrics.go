@@ -12,13 +12,13 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// MetricDataType says how the values of an interval make up the value of a metric.
+// MetricDataType is the function that combines the values of an interval.
 type MetricDataType string
 
 // The data types of metrics.
 const (
-	MetricAverage MetricDataType = "Average" // the mean, weighted where weights are given
-	MetricCount   MetricDataType = "Count"   // how many values there are
+	MetricAverage MetricDataType = "Average" // the mean, weighted if the points have weights
+	MetricCount   MetricDataType = "Count"   // the number of values
 	MetricFirst   MetricDataType = "First"
 	MetricLast    MetricDataType = "Last"
 	MetricMax     MetricDataType = "Max"
@@ -28,7 +28,7 @@ const (
 
 var metricDataTypes = []MetricDataType{MetricAverage, MetricCount, MetricFirst, MetricLast, MetricMax, MetricMin, MetricSum}
 
-// MetricInterval is the time over which the values of a metric are put together.
+// MetricInterval is the time over which a metric combines values.
 type MetricInterval string
 
 // The intervals of metrics.
@@ -42,28 +42,28 @@ const (
 
 var metricIntervals = []MetricInterval{MetricHourly, MetricDaily, MetricWeekly, MetricMonthly, MetricYearly}
 
-// Metric is a number over time that an integration keeps on the platform for dashboards.
+// Metric is a number over time that an integration stores on the platform for dashboards.
 type Metric struct {
 	ID          int64          `json:"id,omitzero"`          // read only
-	Name        string         `json:"name"`                 // required; 1 to 45 characters, no other metric has it; of digits alone it would be taken for an id
+	Name        string         `json:"name"`                 // required and unique; 1 to 45 characters; the platform takes a name of digits for an id
 	DataType    MetricDataType `json:"dataType"`             // required
 	Interval    MetricInterval `json:"interval"`             // required
-	Keyed       bool           `json:"keyedValues"`          // whether there is a value for each of several keys
+	Keyed       bool           `json:"keyedValues"`          // whether each value has a key
 	Description string         `json:"description,omitzero"` // up to 500 characters
 }
 
-// MetricPoint is a value that is added to a metric.
+// MetricPoint is one value of a metric.
 type MetricPoint struct {
 	Value  *int64    `json:"value,omitzero"`  // nil only for metrics of the type MetricCount
-	Key    string    `json:"name,omitzero"`   // required for keyed metrics; no place in others
+	Key    string    `json:"name,omitzero"`   // required for keyed metrics, and for no others
 	Date   time.Time `json:"date,omitzero"`   // zero means now
-	Weight int       `json:"weight,omitzero"` // in an average; 0 leaves it to the platform
+	Weight int       `json:"weight,omitzero"` // weight in an average; 0 leaves it to the platform
 }
 
-// MetricReading is what a metric stands at in an interval.
+// MetricReading is the value of a metric in an interval.
 type MetricReading struct {
 	Value float64   `json:"value"`
-	Date  time.Time `json:"date"` // the hour that the value is in
+	Date  time.Time `json:"date"` // the hour of the value
 }
 
 const (
@@ -71,10 +71,11 @@ const (
 	maxMetricDescription = 500
 )
 
-// MetricsService reads and writes the custom metrics of the API user's organization. It is safe for
-// concurrent use.
+// MetricsService manages the custom metrics of the API user's organization, which dashboards show. Create
+// a metric once, then add a value with Add after each run. The client's owner does not count. A metric
+// cannot be changed: delete it and create another.
 //
-// Metrics have no owner to choose and cannot be changed, only deleted and created anew.
+// The service is safe for concurrent use.
 type MetricsService struct{ service }
 
 // List reads one page of the metrics. It costs one request.
@@ -100,8 +101,8 @@ func (s MetricsService) lister(opts *ListOptions) lister[Metric] {
 	return lister[Metric]{client: s.c, options: copyOf(opts), route: at("v2", "customMetrics"), keys: []string{"customMetricConfig"}, read: readMetric}
 }
 
-// Get reads one metric by its name. One that does not exist is an error that matches [ErrNotFound].
-// It costs one request.
+// Get reads one metric by its name. If it does not exist, the error matches [ErrNotFound]. It costs one
+// request.
 //
 //	API: GET /v2/customMetrics/{metricId}
 //
@@ -130,8 +131,8 @@ func (s MetricsService) get(ctx context.Context, r route) (Metric, error) {
 	return one(ctx, s.c, &call{method: http.MethodGet, route: r}, []string{"customMetricConfig"}, readMetric)
 }
 
-// Create creates a metric and returns it with its id. It costs one request and is not tried again
-// after an unknown outcome; Get tells whether the metric is there.
+// Create creates a metric and returns it with its id. It costs one request and is not retried after an
+// unknown outcome; Get tells whether the metric exists.
 //
 //	API: POST /v2/customMetrics
 //
@@ -170,7 +171,7 @@ func (s MetricsService) Create(ctx context.Context, metric Metric) (Metric, erro
 	return one(ctx, s.c, &call{method: http.MethodPost, route: at("v2", "customMetrics"), body: jsonBody(w.Buf)}, []string{"customMetricConfig"}, readMetric)
 }
 
-// Delete deletes a metric, by its name, with all of its values. It costs one request.
+// Delete deletes the metric of a name with all of its values. It costs one request.
 //
 //	API: DELETE /v2/customMetrics/{metricId}
 //
@@ -183,8 +184,8 @@ func (s MetricsService) Delete(ctx context.Context, name string) error {
 	return s.c.write(ctx, http.MethodDelete, r, "")
 }
 
-// Add adds a value to a metric, by its name. It costs one request and is not tried again after an
-// unknown outcome, because the value would count twice.
+// Add adds a value to the metric of a name. It costs one request and is not retried after an unknown
+// outcome, because the value could count twice.
 //
 //	API: POST /v2/customMetrics/{metricId}/data
 //
@@ -198,7 +199,7 @@ func (s MetricsService) Add(ctx context.Context, name string, point MetricPoint)
 	return err
 }
 
-// AddAndRead adds a value to a metric as Add does, and returns what the metric stands at then.
+// AddAndRead adds a value as Add does and returns the new value of the metric in its interval.
 //
 //	API: POST /v2/customMetrics/{metricId}/data
 //

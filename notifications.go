@@ -9,7 +9,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// NotificationPriority says how loud a notification is. It is taken in any case.
+// NotificationPriority is the priority of a notification. Upper and lower case are the same.
 type NotificationPriority string
 
 // The priorities of notifications.
@@ -21,10 +21,10 @@ const (
 
 var notificationPriorities = []NotificationPriority{PriorityLow, PriorityMedium, PriorityHigh}
 
-// Notification is a message to users of the platform. Exactly one of Recipients, Organization and
-// OwnerID says who gets it; API users and banned members never do.
+// Notification is a message to users of the platform. Exactly one of Recipients, Organization and OwnerID
+// must be set. API users and banned members never receive notifications.
 type Notification struct {
-	Type     string               `json:"notificationType"` // required; what users subscribe to: up to 50 characters, not "System"
+	Type     string               `json:"notificationType"` // required; users subscribe to it; up to 50 characters, not "System"
 	Priority NotificationPriority `json:"priority"`         // required
 	Message  string               `json:"message"`          // required; Markdown, up to 64 KiB
 
@@ -38,12 +38,13 @@ const (
 	maxNotificationMessage = 64 << 10 // bytes
 )
 
-// NotificationsService sends notifications to users of the platform. It is safe for concurrent use.
+// NotificationsService sends messages to users of the platform. The client's owner does not count. The
+// service is safe for concurrent use.
 type NotificationsService struct{ service }
 
-// Send sends a notification. A recipient that the platform does not know is an error that matches
-// [ErrBadRequest], and then nobody gets it. It costs one request and is not tried again after an
-// unknown outcome, because the users would get it twice.
+// Send sends a notification. If the platform does not know a recipient, the error matches
+// [ErrBadRequest] and nobody receives it. It costs one request and is not retried after an unknown
+// outcome, because the users could receive it twice.
 //
 //	API: POST /v2/notifications
 //

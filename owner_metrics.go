@@ -7,9 +7,9 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// OwnerMetric is what an owner held on one day.
+// OwnerMetric holds the numbers of an owner on one day.
 type OwnerMetric struct {
-	Owner                      Owner     `json:"owner,omitzero"` // where the platform names it
+	Owner                      Owner     `json:"owner,omitzero"` // the zero value if the platform does not send it
 	Date                       time.Time `json:"metricDate"`     // the day, in UTC
 	Indicators                 int64     `json:"totalIndicator"` // of all types
 	Hosts                      int64     `json:"totalHost"`

@@ -8,28 +8,28 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// OwnerType says what kind of owner something has.
+// OwnerType is the type of an owner.
 type OwnerType string
 
-// The kinds of owners.
+// The types of owners.
 const (
 	OwnerOrganization OwnerType = "Organization"
 	OwnerCommunity    OwnerType = "Community"
 	OwnerSource       OwnerType = "Source"
 )
 
-// Owner is an organization, a community or a source. Everything on the platform has one.
+// Owner is an organization, a community or a source. Every indicator, group, task and victim has one.
 type Owner struct {
-	ID   int64     `json:"id,omitzero"` // 0 where only the name is known; an owner's id can be 0 as well
-	Name string    `json:"name"`        // what every owner option of this package takes
+	ID   int64     `json:"id,omitzero"` // 0 if only the name is known; an owner can also have the id 0
+	Name string    `json:"name"`        // the name that [Client.InOwner] takes
 	Type OwnerType `json:"type,omitzero"`
-	// ItemID is the id of the indicator that was asked about in this owner; 0 elsewhere.
+	// ItemID is the id of the indicator in this owner, set by [IndicatorsService.Owners] only.
 	ItemID int64 `json:"itemId,omitzero"`
 }
 
 // User is a user of the platform.
 type User struct {
-	UserName  string `json:"userName,omitzero"` // of an API user: the access id
+	UserName  string `json:"userName,omitzero"` // for an API user, the access id
 	FirstName string `json:"firstName,omitzero"`
 	LastName  string `json:"lastName,omitzero"`
 	Pseudonym string `json:"pseudonym,omitzero"` // from Whoami, and in anonymous organizations
@@ -42,7 +42,10 @@ type Members struct {
 	Users     []User // never nil
 }
 
-// OwnersService reads owners and users. It is safe for concurrent use.
+// OwnersService reads the owners that the API user can see, their daily numbers, and users. Programs that
+// let people choose an owner need All; Whoami checks base URL and credentials.
+//
+// The service is safe for concurrent use.
 type OwnersService struct{ service }
 
 // List reads one page of the owners that the API user can see. It costs one request.
@@ -68,7 +71,7 @@ func (s OwnersService) lister(opts *ListOptions) lister[Owner] {
 	return lister[Owner]{client: s.c, options: copyOf(opts), route: at("v2", "owners"), keys: []string{"owner"}, read: readOwner}
 }
 
-// Get reads one owner by its id, with one request.
+// Get reads one owner by its id. It costs one request.
 //
 //	API: GET /v2/owners/{id}
 //
@@ -80,7 +83,7 @@ func (s OwnersService) Get(ctx context.Context, ownerID int64) (Owner, error) {
 	return one(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "owners", id(ownerID))}, []string{"owner"}, readOwner)
 }
 
-// Mine reads the API user's own organization, with one request.
+// Mine reads the API user's own organization. It costs one request.
 //
 //	API: GET /v2/owners/mine
 //
@@ -89,8 +92,8 @@ func (s OwnersService) Mine(ctx context.Context) (Owner, error) {
 	return one(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "owners", "mine")}, []string{"owner"}, readOwner)
 }
 
-// Members reads the users of the API user's own organization. It costs one request a 500 users. An
-// anonymous organization answers with pseudonyms.
+// Members reads the users of the API user's own organization. An anonymous organization shows pseudonyms
+// only. It costs one request per 500 users.
 //
 //	API: GET /v2/owners/mine/members
 //
@@ -142,8 +145,8 @@ func (s OwnersService) metrics(ctx context.Context, r route, opts *ListOptions) 
 
 var errOwnerID = &ValidationError{Field: "owner id", Rule: "want 0 or more"}
 
-// Whoami reads the API user that the client's credentials belong to, with one request. It is the
-// cheapest way to see whether base URL and credentials are right.
+// Whoami reads the API user that the client's credentials belong to. It costs one request and is the
+// cheapest check of base URL and credentials.
 //
 //	API: GET /v2/whoami
 //

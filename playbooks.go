@@ -16,14 +16,14 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// PlaybooksService manages playbooks. It is safe for concurrent use. To start one from outside, see
-// [PlaybookTrigger].
+// PlaybooksService lists, exports, imports, activates and deletes playbooks. To start a playbook, use a
+// [PlaybookTrigger]. Methods name a playbook by its id or its group xid, as [Playbook.Ref] returns it.
+// The client's owner does not count.
 //
-// Where a method takes idOrXID, it is a playbook's id or its group xid, as [Playbook.Ref] returns
-// it.
+// The service is safe for concurrent use.
 type PlaybooksService struct{ service }
 
-// PlaybookStatus says whether a playbook runs.
+// PlaybookStatus is the state of a playbook.
 type PlaybookStatus string
 
 // The states of a playbook.
@@ -34,8 +34,8 @@ const (
 	PlaybookArchive  PlaybookStatus = "Archive"
 )
 
-// Playbook is a playbook as lists show it. The platform's documentation does not show one: fields
-// that it does not name are in Extra, and all of it is in Raw.
+// Playbook is a playbook as lists show it. The platform does not document all of its fields: the others
+// are in Extra, and the whole JSON is in Raw.
 type Playbook struct {
 	ID          int64                      `json:"id,omitzero"`
 	GroupXID    string                     `json:"groupXid,omitzero"` // the same for all versions
@@ -44,11 +44,11 @@ type Playbook struct {
 	Status      PlaybookStatus             `json:"status,omitzero"`
 	TriggerType string                     `json:"triggerType,omitzero"`
 	Labels      []string                   `json:"labels,omitzero"`
-	Extra       map[string]json.RawMessage `json:"-"` // what the platform sent beyond these fields
+	Extra       map[string]json.RawMessage `json:"-"` // further fields that the platform sent
 	Raw         json.RawMessage            `json:"-"` // the JSON that it was read from
 }
 
-// Ref returns what names the playbook in calls: its group xid or, without one, its id.
+// Ref returns the playbook's group xid or, without one, its id, as the methods of [PlaybooksService] take it.
 func (p Playbook) Ref() string {
 	if p.GroupXID != "" || p.ID == 0 {
 		return p.GroupXID
@@ -142,8 +142,7 @@ func (s PlaybooksService) page(ctx context.Context, o CallOptions, r route, q ur
 	return p, nil
 }
 
-// Get reads one playbook, with one request. One that is not there is an error that matches
-// [ErrNotFound].
+// Get reads one playbook. If it does not exist, the error matches [ErrNotFound]. It costs one request.
 //
 //	API: GET /v2/playbooks/{idOrGroupXid}
 //
@@ -156,9 +155,9 @@ func (s PlaybooksService) Get(ctx context.Context, idOrXID string) (Playbook, er
 	return s.one(ctx, &call{method: http.MethodGet, route: r, requireItem: true})
 }
 
-// Import creates a playbook from an exported .pbx file, which is JSON. It costs one request and is
-// not tried again after an unknown outcome. The fields of what it returns are empty as far as the
-// platform does not answer with the playbook.
+// Import creates a playbook from an exported .pbx file, which is JSON, and returns it. If the platform
+// does not send the new playbook, the result is the zero value. It costs one request and is not retried
+// after an unknown outcome.
 //
 //	API: POST /v2/playbooks
 //
@@ -167,9 +166,9 @@ func (s PlaybooksService) Import(ctx context.Context, pbx []byte) (Playbook, err
 	return s.upload(ctx, at("v2", "playbooks"), pbx)
 }
 
-// AddVersion makes an exported .pbx file a new major version of a playbook. It costs one request
-// and is not tried again after an unknown outcome. The fields of what it returns are empty as far
-// as the platform does not answer with the playbook.
+// AddVersion creates a new major version of a playbook from an exported .pbx file and returns it. If the
+// platform does not send the playbook, the result is the zero value. It costs one request and is not
+// retried after an unknown outcome.
 //
 //	API: POST /v2/playbooks/{idOrGroupXid}
 //
@@ -195,7 +194,7 @@ func (s PlaybooksService) upload(ctx context.Context, r route, pbx []byte) (Play
 	return s.one(ctx, &call{method: http.MethodPost, route: r, body: jsonBody(pbx)})
 }
 
-// PlaybookFormat is a format that playbooks are exported in.
+// PlaybookFormat is a file format of exported playbooks.
 type PlaybookFormat string
 
 // The formats of exported playbooks.
@@ -204,10 +203,9 @@ const (
 	PlaybookContentPack PlaybookFormat = "tcxp" // a content pack
 )
 
-// Export writes a playbook to w and returns how many bytes that were. An empty format means
-// [PlaybookPBX]. A transfer that breaks off and a page or failure in place of the file are errors;
-// w may then hold a part. It costs one request, which is tried again only as long as w has got
-// nothing.
+// Export writes a playbook to w and returns the number of bytes. An empty format means [PlaybookPBX]. If
+// the transfer breaks off, w may hold a part of the file. It costs one request, which is retried only
+// before the first byte is written.
 //
 //	API: GET /v2/playbooks/{idOrGroupXid}/export
 //
@@ -228,8 +226,7 @@ func (s PlaybooksService) Export(ctx context.Context, idOrXID string, format Pla
 	return s.c.download(ctx, &call{method: http.MethodGet, route: r.under("export"), query: q}, w, nil)
 }
 
-// Activate lets a playbook run. It costs one request; repeating it does no harm, so that it is
-// tried again after an unknown outcome.
+// Activate activates a playbook. It is idempotent and is retried. It costs one request.
 //
 //	API: POST /v2/playbooks/{idOrGroupXid}/activate
 //
@@ -238,8 +235,7 @@ func (s PlaybooksService) Activate(ctx context.Context, idOrXID string) error {
 	return s.change(ctx, http.MethodPost, idOrXID, "activate")
 }
 
-// Deactivate stops a playbook from running. It costs one request; repeating it does no harm, so
-// that it is tried again after an unknown outcome.
+// Deactivate deactivates a playbook. It is idempotent and is retried. It costs one request.
 //
 //	API: POST /v2/playbooks/{idOrGroupXid}/deactivate
 //

@@ -10,7 +10,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// IndicatorTypeInfo is an indicator type as the instance has it.
+// IndicatorTypeInfo describes an indicator type of the instance.
 type IndicatorTypeInfo struct {
 	Name           IndicatorType `json:"name"`
 	Branch         string        `json:"apiBranch"`               // path segment of its indicators
@@ -41,12 +41,14 @@ func (t IndicatorTypeInfo) Labels() []string {
 	return labels
 }
 
-// TypesService reads what types an instance has. It is safe for concurrent use.
+// TypesService reads the types of an instance: of indicators, of attributes and of associations. Most
+// programs need it for two things only: AttributeLengths for feeds with long texts, and Indicators for
+// the types of the instance's own. The service is safe for concurrent use.
 type TypesService struct{ service }
 
 // Indicators returns an iterator over the indicator types of the instance, with their keys and regular
-// expressions. It costs one request per 500 types. If a request fails, the iterator yields the error and
-// stops.
+// expressions. It requests a page only when the loop reaches it. If a request fails, the iterator yields
+// the error and stops.
 //
 //	API: GET /v2/types/indicatorTypes
 //
