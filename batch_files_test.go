@@ -103,7 +103,7 @@ func TestContentsThatFailAreToldOneByOne(t *testing.T) {
 	malware.Malware, malware.Password = new(true), "TCInfected"
 	addAll(t, w,
 		&threatconnect.GroupContent{Group: refused, Content: threatconnect.BytesContent([]byte("saved in part, so that it gets its content"))},
-		&threatconnect.GroupContent{Group: batchDocument("d-2"), Content: threatconnect.Content{Size: -1, Open: func() (io.ReadCloser, error) { return nil, gone }, Size: -1}},
+		&threatconnect.GroupContent{Group: batchDocument("d-2"), Content: threatconnect.Content{Open: func() (io.ReadCloser, error) { return nil, gone }, Size: -1}},
 		&threatconnect.GroupContent{Group: malware, Content: threatconnect.BytesContent([]byte("not a zip"))},
 		&threatconnect.GroupContent{Group: batchDocument("d-4"), Content: threatconnect.ReaderContent(strings.NewReader("short"), 99)},
 		&threatconnect.GroupContent{Group: batchDocument("d-5"), Content: threatconnect.BytesContent([]byte("fifth"))},
@@ -163,7 +163,7 @@ func TestContentsAreTriedAgainWhenTheyCanBeOpenedAgain(t *testing.T) {
 		w, err := srv.Client().Batch.NewWriter(appendConfig())
 		require.NoError(t, err)
 		opened := 0
-		addAll(t, w, &threatconnect.GroupContent{Group: batchDocument("d-1"), Content: threatconnect.Content{Size: -1, Open: func() (io.ReadCloser, error) {
+		addAll(t, w, &threatconnect.GroupContent{Group: batchDocument("d-1"), Content: threatconnect.Content{Open: func() (io.ReadCloser, error) {
 			opened++
 			return io.NopCloser(strings.NewReader("text")), nil
 		}, Size: -1}})
