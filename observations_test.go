@@ -57,7 +57,9 @@ func TestIndicatorTypesOnTheWire(t *testing.T) {
 			{"name":"Registry Key","custom":"true","parsable":"false","apiBranch":"registryKeys","apiEntity":"registryKey","casePreference":"sensitive","value1Label":"Key Name","value1Type":"text","value2Label":"Value Name",
 			 "value3Label":"Value Type","value3Type":"selectone","value3Option":"REG_SZ;REG_DWORD","regexes":["a","b"]},
 			{"name":"Host","custom":"false","parsable":"true","apiBranch":"hosts","apiEntity":"host","keys":{"key1":"hostName"},"regexes":"x"}]}}`},
-		relatedStep{target: "/v2/types/indicatorTypes/user%2FAgent?includeAdditional=true", answer: `{"data":{"indicatorType":{"name":"User Agent"}}}`},
+		relatedStep{target: "/v2/types/indicatorTypes/userAgent?includeAdditional=true", answer: `{"data":{"indicatorType":{"name":"User Agent"}}}`},
+		relatedStep{target: "/v2/types/indicatorTypes?includeAdditional=true&resultLimit=500", answer: `{"data":{"resultCount":1,"indicatorType":[{"name":"Crypto Wallet","custom":"true","apiBranch":"wallets","apiEntity":"wallet","value1Label":"Chain"}]}}`},
+		relatedStep{target: "/v2/types/indicatorTypes/wallet?includeAdditional=true", answer: `{"data":{"indicatorType":{"name":"Crypto Wallet"}}}`},
 	)
 	got, err := threatconnect.Collect(c.Types.Indicators(t.Context(), nil))
 	require.NoError(t, err)
@@ -67,9 +69,12 @@ func TestIndicatorTypesOnTheWire(t *testing.T) {
 	assert.Equal(t, "REG_SZ;REG_DWORD", got[0].Values[2].Option)
 	assert.Equal(t, []string{"a", "b"}, got[0].Regexes)
 	assert.Equal(t, []any{[]string{"hostName"}, true, false, []string{"x"}}, []any{got[1].Labels(), got[1].Parsable, got[1].Custom, got[1].Regexes})
-	one, err := c.Types.Indicator(t.Context(), "user/Agent")
+	one, err := c.Types.Indicator(t.Context(), threatconnect.TypeUserAgent)
 	require.NoError(t, err)
 	assert.Equal(t, threatconnect.TypeUserAgent, one.Name)
+	one, err = c.Types.Indicator(t.Context(), "Crypto Wallet")
+	require.NoError(t, err)
+	assert.EqualValues(t, "Crypto Wallet", one.Name)
 	_, err = c.Types.Indicator(t.Context(), "")
 	require.ErrorIs(t, err, threatconnect.ErrValidation)
 }

@@ -168,7 +168,7 @@ func (w *tour) indicators() {
 	w.ok(w.c.FileOccurrences.Remove(w.ctx, w.file, o.ID))
 
 	some(w, w.c.Types.Indicators(w.ctx, nil))
-	got[threatconnect.IndicatorTypeInfo](w)(w.c.Types.Indicator(w.ctx, "host"))
+	got[threatconnect.IndicatorTypeInfo](w)(w.c.Types.Indicator(w.ctx, threatconnect.TypeHost))
 	wallets := s.Custom("Wallet")
 	got[*threatconnect.CustomIndicator](w)(wallets.Create(w.ctx, threatconnect.NewCustomIndicator("Wallet", "w1")))
 	drained(w, wallets.Deleted(w.ctx, nil))

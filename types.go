@@ -14,7 +14,7 @@ import (
 type IndicatorTypeInfo struct {
 	Name           IndicatorType `json:"name"`
 	Branch         string        `json:"apiBranch"`               // path segment of its indicators
-	Entity         string        `json:"apiEntity"`               // JSON key of one of them; what Get takes
+	Entity         string        `json:"apiEntity"`               // JSON key of one of them
 	Custom         bool          `json:"custom"`                  // whether it is not one of the five that the platform began with
 	Parsable       bool          `json:"parsable"`                // whether the platform finds it in text
 	CasePreference string        `json:"casePreference,omitzero"` // upper, lower or sensitive; of custom types
@@ -60,16 +60,20 @@ func (s TypesService) Indicators(ctx context.Context, opts *ListOptions) iter.Se
 	}.all(ctx)
 }
 
-// Indicator reads one indicator type, by its entity, as in "host" or "registryKey". It costs one
-// request.
+// Indicator reads one indicator type by its name, as in [TypeHost]. It costs one request. For a type of
+// the instance's own, it first learns the types of the instance, unless the client did before.
 //
 //	API: GET /v2/types/indicatorTypes/{indicatorType}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s TypesService) Indicator(ctx context.Context, entity string) (IndicatorTypeInfo, error) {
+func (s TypesService) Indicator(ctx context.Context, name IndicatorType) (IndicatorTypeInfo, error) {
+	def, err := s.c.definition(ctx, name)
+	if err != nil {
+		return IndicatorTypeInfo{}, err
+	}
 	return one(ctx, s.c, &call{
 		method: http.MethodGet,
-		route:  at("v2", "types", "indicatorTypes", value(entity)),
+		route:  at("v2", "types", "indicatorTypes", value(def.entity)),
 		query:  url.Values{"includeAdditional": {"true"}},
 	}, []string{"indicatorType", "indicator"}, readIndicatorType)
 }
