@@ -2,6 +2,7 @@ package threatconnect_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log"
 
@@ -124,4 +125,49 @@ func ExampleAttributesService_Add() {
 	}
 	fmt.Println(a.ID > 0, a.Value)
 	// Output: true Seen in a phishing mail.
+}
+
+func ExampleClient_Changes() {
+	srv := threatconnecttest.New()
+	client, ctx := srv.Client(), context.Background()
+	hosts := client.Indicators.Hosts
+	for _, name := range []string{"evil.example", "worse.example"} {
+		if _, err := hosts.Create(ctx, threatconnect.NewHost(name)); err != nil {
+			log.Fatal(err)
+		}
+	}
+
+	var saved []byte // a program keeps it in a file or in the DataStore
+	run := func() {
+		var cursor threatconnect.Cursor
+		if saved != nil {
+			if err := json.Unmarshal(saved, &cursor); err != nil {
+				log.Fatal(err)
+			}
+		}
+		changes := client.Changes(ctx, cursor, nil)
+		for change, err := range changes.All() {
+			switch {
+			case err != nil:
+				log.Fatal(err) // the next run begins where this one began
+			case change.Deleted:
+				fmt.Println("unblock", change.Ref.Value)
+			default:
+				fmt.Println("block", change.Ref.Value)
+			}
+		}
+		var err error
+		if saved, err = json.Marshal(changes.Cursor()); err != nil {
+			log.Fatal(err)
+		}
+	}
+	run()
+	if err := hosts.Delete(ctx, "evil.example"); err != nil {
+		log.Fatal(err)
+	}
+	run()
+	// Output:
+	// block evil.example
+	// block worse.example
+	// unblock evil.example
 }

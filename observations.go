@@ -101,19 +101,21 @@ func (s TypedIndicators[T]) Deleted(ctx context.Context, opts *DeletedOptions) i
 
 func (c *Client) deleted(ctx context.Context, r route, opts *DeletedOptions, keys ...string) iter.Seq2[DeletedIndicator, error] {
 	o := copyOf(opts)
-	keys = append([]string{"indicator"}, keys...)
 	return pages(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[DeletedIndicator], error) {
-		o := o // the sequence may be ranged over in several goroutines
-		o.Start, o.Limit = start, limit
-		q, err := optionQuery(o, c.Owner())
-		if err != nil {
-			return nil, err
-		}
-		if !o.Since.IsZero() {
-			q.Set("deletedSince", o.Since.UTC().Format(filterTime))
-		}
-		return list(ctx, c.with(o.CallOptions), &call{method: http.MethodGet, route: r, query: q}, limit, keys, readDeleted)
+		return c.deletedPage(ctx, r, o, start, limit, keys...)
 	})
+}
+
+func (c *Client) deletedPage(ctx context.Context, r route, o DeletedOptions, start, limit int, keys ...string) (*page[DeletedIndicator], error) {
+	o.Start, o.Limit = start, limit
+	q, err := optionQuery(o, c.Owner())
+	if err != nil {
+		return nil, err
+	}
+	if !o.Since.IsZero() {
+		q.Set("deletedSince", o.Since.UTC().Format(filterTime))
+	}
+	return list(ctx, c.with(o.CallOptions), &call{method: http.MethodGet, route: r, query: q}, limit, append([]string{"indicator"}, keys...), readDeleted)
 }
 
 // Owners returns the owners that have an indicator, with the indicator's id in each of them as ItemID. The owner

@@ -405,7 +405,7 @@ func TestErrorsOfOtherCallsAreNotTheAnswer(t *testing.T) {
 			transport: &script{steps: steps{answer(503, "busy", "Retry-After", "0")}},
 			call: func(ctx context.Context, c *threatconnect.Client) error {
 				opened := 0
-				return c.Groups.Documents.Upload(ctx, document, threatconnect.Content{Size: -1, Open: func() (io.ReadCloser, error) {
+				return c.Groups.Documents.Upload(ctx, document, threatconnect.Content{Open: func() (io.ReadCloser, error) {
 					if opened++; opened > 1 {
 						return nil, others
 					}

@@ -1,0 +1,262 @@
+package threatconnect_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/threatconnecttest"
+)
+
+// changesSince reads changes to the end, as "+value" and "-value", and returns the next cursor by way of JSON.
+func changesSince(t *testing.T, c *threatconnect.Client, cursor threatconnect.Cursor, opts *threatconnect.ChangeOptions) ([]string, threatconnect.Cursor) {
+	t.Helper()
+	changes := c.Changes(t.Context(), cursor, opts)
+	got := []string{}
+	for change, err := range changes.All() {
+		require.NoError(t, err)
+		assert.Equal(t, change.Deleted, change.Indicator == nil)
+		got = append(got, map[bool]string{true: "-", false: "+"}[change.Deleted]+change.Ref.Value)
+	}
+	b, err := json.Marshal(changes.Cursor())
+	require.NoError(t, err)
+	var next threatconnect.Cursor
+	require.NoError(t, json.Unmarshal(b, &next))
+	assert.False(t, next.IsZero())
+	return got, next
+}
+
+func TestChangesFromRunToRun(t *testing.T) {
+	t.Parallel()
+	for name, odd := range relatedOddities {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				srv := threatconnecttest.New(threatconnecttest.WithOddities(odd))
+				c, ctx := srv.Client(), t.Context()
+				hosts := c.Indicators.Hosts
+				create := func(names ...string) {
+					for _, name := range names {
+						_, err := hosts.Create(ctx, threatconnect.NewHost(name))
+						require.NoError(t, err)
+					}
+				}
+				var cursor threatconnect.Cursor
+				next := func(want ...string) {
+					t.Helper()
+					var got []string
+					got, cursor = changesSince(t, c, cursor, nil)
+					assert.ElementsMatch(t, want, got)
+				}
+				next() // an owner without indicators
+				create("gone.example")
+				require.NoError(t, hosts.Delete(ctx, "gone.example"))
+				create("a.example", "b.example", "c.example")
+				next("+a.example", "+b.example", "+c.example")
+				next()
+
+				time.Sleep(time.Minute) // within the overlap
+				require.NoError(t, hosts.Delete(ctx, "a.example"))
+				require.NoError(t, hosts.Delete(ctx, "b.example"))
+				create("b.example", "d.example")
+				next("-a.example", "-b.example", "+b.example", "+d.example")
+				next()
+
+				time.Sleep(time.Hour)
+				create("e.example")
+				next("+e.example")
+				time.Sleep(time.Hour)
+				next()
+				create("a.example")
+				next("+a.example")
+				next()
+			})
+		})
+	}
+}
+
+// A change in the second in which the last run has read is delivered, and so are one that becomes
+// visible late and an indicator that is inactive.
+func TestChangesThatAreHardToSee(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := threatconnecttest.New()
+		c := srv.Client()
+		rate := func(rating float64) {
+			host := threatconnect.NewHost("a.example")
+			host.Rating = &rating
+			_, err := c.Indicators.Hosts.Create(t.Context(), host)
+			require.NoError(t, err)
+		}
+		rate(1)
+		got, cursor := changesSince(t, c, threatconnect.Cursor{}, nil)
+		assert.Equal(t, []string{"+a.example"}, got)
+		rate(2)
+		got, cursor = changesSince(t, c, cursor, nil)
+		assert.Equal(t, []string{"+a.example"}, got)
+
+		time.Sleep(time.Hour)
+		rate(3)
+		_, cursor = changesSince(t, c, cursor, nil)
+		seedIndicators(t, srv,
+			threatconnecttest.IndicatorRecord{Type: "Host", Summary: "late.example", LastModified: time.Now().Add(-9 * time.Minute)},
+			threatconnecttest.IndicatorRecord{Type: "Host", Summary: "inactive.example", Inactive: true})
+		got, cursor = changesSince(t, c, cursor, nil)
+		assert.ElementsMatch(t, []string{"+late.example", "+inactive.example"}, got)
+		got, _ = changesSince(t, c, cursor, nil)
+		assert.Empty(t, got)
+	})
+}
+
+// The cursor moves only when the loop has seen everything.
+func TestARunOfChangesThatEndsEarlyIsRepeated(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New()
+	for i := range 30 {
+		seedIndicators(t, srv, threatconnecttest.IndicatorRecord{Type: "Host", Summary: fmt.Sprintf("h%d.example", i)})
+	}
+	c := srv.Client(threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1}))
+	_, cursor := changesSince(t, c, threatconnect.Cursor{}, nil)
+	seedIndicators(t, srv, threatconnecttest.IndicatorRecord{Type: "Host", Summary: "new.example"})
+	opts := &threatconnect.ChangeOptions{Limit: 10}
+	changes := c.Changes(t.Context(), cursor, opts)
+	assert.Equal(t, cursor, changes.Cursor())
+	for _, err := range changes.All() {
+		require.NoError(t, err)
+		break
+	}
+	assert.Equal(t, cursor, changes.Cursor())
+	srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Route: "/v2/indicators", Skip: 2, Status: http.StatusServiceUnavailable})
+	require.ErrorIs(t, relatedErr(changes.All()), threatconnect.ErrUnavailable)
+	assert.Equal(t, cursor, changes.Cursor())
+	var got []string
+	for change, err := range changes.All() { // again, from where the run began
+		require.NoError(t, err)
+		assert.Equal(t, cursor, changes.Cursor())
+		got = append(got, change.Ref.Value)
+	}
+	assert.Equal(t, []string{"new.example"}, got)
+	assert.NotEqual(t, cursor, changes.Cursor())
+}
+
+func TestChangesThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	s := &script{steps: steps{answer(200, successes)}}
+	c := clientOf(t, s)
+	ctx := t.Context()
+	_, cursor := changesSince(t, threatconnecttest.New().Client(), threatconnect.Cursor{}, nil)
+	for name, changes := range map[string]*threatconnect.Changes{
+		"cursor: is of another owner": c.Changes(ctx, cursor, nil),
+		"cursor: has a source":        c.Changes(ctx, threatconnect.Cursor{Source: strings.Repeat("a", 4097)}, nil),
+		"cursor: is of another ":      c.InOwner("B").Changes(ctx, threatconnect.Cursor{Source: "https://tc.example/api/v2/indicators?owner=A"}, nil),
+		"change overlap:":             c.Changes(ctx, threatconnect.Cursor{}, &threatconnect.ChangeOptions{Overlap: 25 * time.Hour}),
+		"change limit:":               c.Changes(ctx, threatconnect.Cursor{}, &threatconnect.ChangeOptions{Limit: 1}),
+		"header":                      c.Changes(ctx, threatconnect.Cursor{}, &threatconnect.ChangeOptions{CallOptions: threatconnect.CallOptions{Header: http.Header{"Timestamp": {"1"}}}}),
+		"context:":                    c.Changes(nil, threatconnect.Cursor{}, nil), //nolint:staticcheck // a nil context is the case
+		"client:":                     new(threatconnect.Client).Changes(ctx, threatconnect.Cursor{}, nil),
+		"client: was":                 (*threatconnect.Client)(nil).Changes(ctx, threatconnect.Cursor{}, nil),
+		"client: was not":             new(threatconnect.Changes),
+	} {
+		err := relatedErr(changes.All())
+		require.ErrorIs(t, err, threatconnect.ErrValidation, name)
+		assert.ErrorContains(t, err, "threatconnect: "+name)
+	}
+	assert.Empty(t, s.sent)
+}
+
+// Programs add, rate, delete and create again while an owner's changes are read, page after page. A copy
+// that is kept by the changes alone ends as the owner's indicators do, and nothing is delivered twice.
+func TestNoChangeIsLostWhileOthersWrite(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(8) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) { followWriters(t, seed) })
+		})
+	}
+}
+
+func followWriters(t *testing.T, seed uint64) {
+	srv := threatconnecttest.New()
+	c := srv.Client()
+	if seed%2 == 1 { // a clock that is wrong, which no signature shows
+		c = srv.ClientAs(threatconnect.Token(srv.Token()), threatconnect.WithClock(func() time.Time { return time.Now().Add(time.Hour) }))
+	}
+	var record sync.Mutex
+	for i := range 150 {
+		seedIndicators(t, srv, threatconnecttest.IndicatorRecord{Type: "Host", Summary: fmt.Sprintf("h%d.example", i), Rating: new(float64(i % 6)), LastModified: time.Now().Add(-time.Duration(i) * time.Hour)})
+	}
+	srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultDelay, Method: http.MethodGet, Delay: 900 * time.Millisecond, Times: -1})
+	ctx, stop := context.WithCancel(t.Context())
+	var writers sync.WaitGroup
+	for w := range uint64(2) {
+		random := rand.New(rand.NewPCG(seed, w))
+		writers.Go(func() {
+			for ctx.Err() == nil {
+				time.Sleep(time.Duration(1+random.IntN(2000)) * time.Millisecond)
+				record.Lock()
+				host := threatconnect.NewHost(fmt.Sprintf("h%d.example", random.IntN(200)))
+				host.Rating = new(float64(random.IntN(6)))
+				var err error
+				if random.IntN(3) > 0 {
+					if err = c.Indicators.Delete(t.Context(), host); errors.Is(err, threatconnect.ErrNotFound) {
+						err = nil
+					}
+				} else {
+					_, err = c.Indicators.Hosts.Create(t.Context(), host)
+				}
+				assert.NoError(t, err)
+				record.Unlock()
+			}
+		})
+	}
+	replica := map[string]float64{}
+	delivered := map[string]bool{}
+	var cursor threatconnect.Cursor
+	follow := func() {
+		changes := c.Changes(t.Context(), cursor, &threatconnect.ChangeOptions{Limit: 10, Overlap: 2 * time.Second})
+		gone := map[string]bool{}
+		for change, err := range changes.All() {
+			require.NoError(t, err)
+			value := change.Ref.Value
+			if change.Deleted {
+				delete(replica, value)
+				gone[value] = true
+				continue
+			}
+			m := change.Indicator.Meta()
+			what := fmt.Sprint(value, m.ID, m.LastModified, *m.Rating)
+			assert.False(t, delivered[what] && !gone[value], "%s was delivered twice", what)
+			delivered[what] = true
+			replica[value] = *m.Rating
+		}
+		cursor = changes.Cursor()
+	}
+	for range 6 {
+		follow()
+		time.Sleep(20 * time.Second)
+	}
+	stop()
+	writers.Wait()
+	follow()
+	want := map[string]float64{}
+	for _, i := range srv.Indicators("Example Organization") {
+		want[i.Summary] = *i.Rating
+	}
+	assert.Equal(t, want, replica)
+	assert.LessOrEqual(t, len(cursor.Seen), 500)
+	assert.True(t, slices.IsSorted(cursor.Seen))
+}
