@@ -144,7 +144,7 @@ func (b *logBuffer) lost() int64 {
 
 // Start sends in the background whenever a batch is complete, and what there is every interval
 // (0 means ten seconds), until ctx ends or the handler is closed. Errors are counted by
-// [LogHandler.Dropped] only. Starting twice is a [*ValidationError].
+// [LogHandler.Dropped] only. Starting twice is a [*ValidationError], unless ctx has ended in between.
 func (h *LogHandler) Start(ctx context.Context, interval time.Duration) error {
 	if err := checkContext(ctx); err != nil {
 		return err
@@ -161,17 +161,24 @@ func (b *logBuffer) start(ctx context.Context, interval time.Duration) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.closed || b.stop != nil {
-		return &ValidationError{Field: "log handler", Rule: "is started or closed already"}
+	if b.done != nil {
+		select {
+		case <-b.done: // its context has ended
+		default:
+			return &ValidationError{Field: "log handler", Rule: "is started already"}
+		}
+	}
+	if b.closed {
+		return &ValidationError{Field: "log handler", Rule: "is closed"}
 	}
 	ctx, b.stop = context.WithCancel(ctx)
 	b.done = make(chan struct{})
-	go b.background(ctx, interval)
+	go b.background(ctx, b.done, interval)
 	return nil
 }
 
-func (b *logBuffer) background(ctx context.Context, interval time.Duration) {
-	defer close(b.done)
+func (b *logBuffer) background(ctx context.Context, done chan<- struct{}, interval time.Duration) {
+	defer close(done)
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for {
@@ -185,7 +192,8 @@ func (b *logBuffer) background(ctx context.Context, interval time.Duration) {
 	}
 }
 
-// Flush sends the records in the buffer, with a request for each batch. It stops at the first request
+// Flush sends the records that are in the buffer when it is called, with a request for each batch. It
+// stops at the first request
 // that fails. Its records stay in the buffer when they are known not to have arrived: when the request
 // was not sent, or the platform refused it with 401, 403, 429 or 503. Otherwise they are dropped and
 // counted, because to send them again could write them twice.
@@ -203,11 +211,15 @@ func (b *logBuffer) flush(ctx context.Context) error {
 		return contextErr(ctx)
 	}
 	defer func() { <-b.turn }()
-	for {
-		entries := b.take()
+	b.mu.Lock()
+	left := len(b.waiting)
+	b.mu.Unlock()
+	for left > 0 {
+		entries := b.take(left)
 		if len(entries) == 0 {
-			return nil
+			return nil // somebody else has closed the handler
 		}
+		left -= len(entries)
 		if err := ctx.Err(); err != nil {
 			b.putBack(entries)
 			return contextErr(ctx)
@@ -221,6 +233,7 @@ func (b *logBuffer) flush(ctx context.Context) error {
 			return err
 		}
 	}
+	return nil
 }
 
 // Close ends what [LogHandler.Start] began and sends what the buffer holds. Records that come
@@ -277,11 +290,11 @@ func (b *logBuffer) keep(e LogEntry) {
 	}
 }
 
-// take takes a batch out of the buffer.
-func (b *logBuffer) take() []LogEntry {
+// take takes a batch of at most n entries out of the buffer.
+func (b *logBuffer) take(n int) []LogEntry {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	n := min(len(b.waiting), b.batch)
+	n = min(n, b.batch, len(b.waiting))
 	entries := b.waiting[:n:n]
 	b.waiting = b.waiting[n:]
 	b.bytes -= messageBytes(entries)

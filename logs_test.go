@@ -277,6 +277,44 @@ func TestLogHandlerSendsInTheBackgroundOnlyWhenStarted(t *testing.T) {
 	})
 }
 
+func TestLogHandlerStartsAgainAfterItsContext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h, sink := logHandler(t, nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		require.NoError(t, h.Start(ctx, time.Minute))
+		cancel()
+		synctest.Wait()
+		require.NoError(t, h.Start(t.Context(), time.Minute))
+		require.ErrorIs(t, h.Start(t.Context(), time.Minute), ErrValidation)
+		slog.New(h).Info("x")
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		assert.Len(t, sink.messages(), 1)
+		require.NoError(t, h.Close(t.Context()))
+	})
+}
+
+func TestFlushEndsUnderSteadyLoad(t *testing.T) {
+	t.Parallel()
+	c, mock := contentClient(t)
+	h, err := c.Logs.NewHandler(&LogHandlerOptions{Batch: 2})
+	require.NoError(t, err)
+	l := slog.New(h)
+	mock.RegisterResponder("POST", logsPath, func(*http.Request) (*http.Response, error) {
+		l.Info("another one")
+		if mock.GetTotalCallCount() > 10 {
+			return nil, errors.New("without end")
+		}
+		return httpmock.NewStringResponse(200, `{"status":"Success"}`), nil
+	})
+	for range 3 {
+		l.Info("x")
+	}
+	require.NoError(t, h.Flush(t.Context()))
+	assert.Equal(t, 2, mock.GetTotalCallCount())
+}
+
 // A client that logs its own requests through the handler must not send logs about sending logs.
 func TestLogHandlerDoesNotFeedItself(t *testing.T) {
 	t.Parallel()
