@@ -25,8 +25,9 @@ func (w *walk[T]) ahead(ctx context.Context, most, limit int) bool {
 		running.Wait()
 	}()
 	type answer struct {
-		page *page[T]
-		err  error
+		page     *page[T]
+		err      error
+		panicked any
 	}
 	size := len(p.Items)       // less than limit where the platform allows less
 	begin := w.start + size    // of the next page that is asked for
@@ -37,8 +38,12 @@ func (w *walk[T]) ahead(ctx context.Context, most, limit int) bool {
 				c, at := make(chan answer, 1), begin
 				coming = append(coming, c)
 				running.Go(func() {
-					p, err := w.fetch(ctx, at, size)
-					c <- answer{p, err}
+					var a answer
+					defer func() {
+						a.panicked = recover() // of the caller's transport, limiter or token source
+						c <- a
+					}()
+					a.page, a.err = w.fetch(ctx, at, size)
 				})
 			}
 		}
@@ -50,6 +55,9 @@ func (w *walk[T]) ahead(ctx context.Context, most, limit int) bool {
 			return true
 		}
 		a := <-coming[0]
+		if a.panicked != nil {
+			panic(a.panicked) // in the goroutine that can recover it
+		}
 		coming, p, err = coming[1:], a.page, a.err
 	}
 }

@@ -355,3 +355,22 @@ func TestPagesAheadGiveWhatPagesOneAfterAnotherDo(t *testing.T) {
 		})
 	}
 }
+
+func TestAPanicInAPageAheadReachesTheLoop(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := &numbers{list: upTo(100), odd: func(start, limit int) ([]int, error) {
+			if start >= 30 {
+				panic("mine")
+			}
+			return span(start, limit, 100), nil
+		}}
+		n := 0
+		assert.PanicsWithValue(t, "mine", func() {
+			for range pages(t.Context(), ListOptions{Limit: 10, Ahead: 4}, p.fetch) {
+				n++
+			}
+		})
+		assert.Equal(t, 30, n)
+	})
+}
