@@ -7,6 +7,7 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -15,14 +16,36 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// copyOf returns what opts points to, or the zero value, so that what the caller does with it
-// afterwards changes nothing.
+// copyOf returns a copy of opts, or the zero value when it is nil. Its slices and its pointers to
+// numbers, texts and booleans are copied too, so that later changes by the caller have no effect.
 func copyOf[T any](opts *T) T {
 	if opts == nil {
 		var zero T
 		return zero
 	}
-	return *opts
+	o := *opts
+	if v := reflect.ValueOf(&o).Elem(); v.Kind() == reflect.Struct {
+		copyFields(v)
+	}
+	return o
+}
+
+func copyFields(v reflect.Value) {
+	for i := range v.NumField() {
+		switch f := v.Field(i); {
+		case !f.CanSet() || f.IsZero():
+		case f.Kind() == reflect.Struct:
+			copyFields(f)
+		case f.Kind() == reflect.Slice:
+			c := reflect.MakeSlice(f.Type(), f.Len(), f.Len())
+			reflect.Copy(c, f)
+			f.Set(c)
+		case f.Kind() == reflect.Pointer && f.Elem().Comparable() && f.Elem().Kind() != reflect.Struct:
+			p := reflect.New(f.Type().Elem())
+			p.Elem().Set(f.Elem())
+			f.Set(p)
+		}
+	}
 }
 
 // ownerQuery is the query of a call that takes nothing but an owner.

@@ -212,3 +212,14 @@ func TestAThousandGoroutinesShareAClient(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+func TestOptionsAreCopied(t *testing.T) {
+	t.Parallel()
+	s := &script{steps: steps{answer(200, `{"status":"Success","data":{"resultCount":0,"host":[]}}`)}}
+	o := &threatconnect.IndicatorListOptions{Filters: threatconnect.Filters{threatconnect.ByRating.Above(3)}}
+	all := clientOf(t, s).Indicators.Hosts.All(t.Context(), o)
+	o.Filters[0] = threatconnect.ByRating.Below(1)
+	_, err := threatconnect.Collect(all)
+	require.NoError(t, err)
+	assert.Equal(t, "rating>3", s.sent[0].URL.Query().Get("filters"))
+}
