@@ -48,6 +48,9 @@ func FileContent(name string) (Content, error) {
 // read again for every attempt. Content of any other reader is OneShot, so that the upload is not retried. The
 // reader is never closed.
 func ReaderContent(r io.Reader, size int64) Content {
+	if isNil(r) {
+		return Content{} // refused when it is uploaded
+	}
 	if at, ok := r.(interface {
 		io.ReaderAt
 		io.Seeker
@@ -183,7 +186,8 @@ func (b *contentBody) Read(p []byte) (int, error) {
 
 func (b *contentBody) Close() error { return b.closer.Close() }
 
-// checkEncryptedZip refuses what is not a zip whose first file is encrypted. Folders before it,
+// checkEncryptedZip refuses what is not a zip whose first file is encrypted. The files after it can be
+// beyond the window. Folders before it,
 // which are never encrypted, are passed over as far as the window goes.
 func checkEncryptedZip(src *bufio.Reader) error {
 	const (

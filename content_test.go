@@ -131,6 +131,15 @@ func TestWhatCannotBeUploadedIsRefused(t *testing.T) {
 	}
 }
 
+func TestAReaderThatIsNilIsNoContent(t *testing.T) {
+	t.Parallel()
+	var file *os.File
+	for _, r := range []io.Reader{nil, file} {
+		_, err := newUploading(ReaderContent(r, 0), false)
+		require.ErrorIs(t, err, errNoContent)
+	}
+}
+
 func TestReadersAreReadAnewWhereTheyStand(t *testing.T) {
 	t.Parallel()
 	r := strings.NewReader("skip this, not that")

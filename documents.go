@@ -25,7 +25,7 @@ type SignaturesService struct{ TypedGroups[*Signature] }
 type UploadOptions struct {
 	CallOptions
 	// Malware says that the content is malware. It must then be a zip whose files are protected with the
-	// document's password.
+	// document's password. Only the first file of the zip is checked for encryption.
 	Malware bool
 	// Replace says that there is content already. It saves a request where the platform refuses a
 	// first upload of content that exists, and is the way to replace content that can be read only once.
