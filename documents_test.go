@@ -222,6 +222,8 @@ func TestDownloadTellsContentFromWhatIsNone(t *testing.T) {
 		"a document that is JSON":             {jsonReply(200, `{"status":"Success","rows":[1]}`), `{"status":"Success","rows":[1]}`, nil},
 		"JSON that reads like a failure":      {httpmock.NewStringResponder(200, `{"status":"Failure","message":"x"}`).HeaderSet(octets), `{"status":"Failure","message":"x"}`, nil},
 		"no content type":                     {httpmock.NewStringResponder(200, "example"), "example", nil},
+		"a file that is HTML":                 {httpmock.NewStringResponder(200, "<html>kit</html>").HeaderSet(http.Header{"Content-Type": {"text/html"}, "Content-Disposition": {`attachment; filename="kit.html"`}}), "<html>kit</html>", nil},
+		"JSON with a status of its own":       {jsonReply(200, `{"status":"offline","message":"x"}`), `{"status":"offline","message":"x"}`, nil},
 		"a login page":                        {httpmock.NewStringResponder(200, "<html>Sign in</html>").HeaderSet(http.Header{"Content-Type": {"text/html;charset=utf-8"}}), "", ErrBadResponse},
 		"a login page without a content type": {httpmock.NewStringResponder(200, "\n<!DOCTYPE html><html>Sign in</html>"), "", ErrBadResponse},
 		"a failure with status 200":           {jsonReply(200, `{"status":"Failure","message":"The requested resource was not found"}`), "", ErrNotFound},

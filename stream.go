@@ -96,16 +96,23 @@ func contentOf(call *call, resp *http.Response) (*bufio.Reader, error) {
 	}
 	typ, _, _ := strings.Cut(strings.ToLower(resp.Header.Get("Content-Type")), ";")
 	typ = strings.TrimSpace(typ)
-	if typ == "text/html" || typ == "" && looksLikeHTML(head) {
+	// A document can be HTML itself. An attachment is a document, a login page is not one.
+	isFile := resp.Header.Get("Content-Disposition") != ""
+	if !isFile && (typ == "text/html" || typ == "" && looksLikeHTML(head)) {
 		e := newAPIError(call, resp, head)
 		return nil, fmt.Errorf("%w: %s", ErrBadResponse, e.Hint)
 	}
 	if err == io.EOF && (typ == "" || strings.HasSuffix(typ, "json")) {
-		if env, bad := readEnvelope(head, 0, nil, nil); bad == nil && !env.success() && env.message != "" {
+		if env, bad := readEnvelope(head, 0, nil, nil); bad == nil && isFailure(env.status) && env.message != "" {
 			return nil, newAPIError(call, resp, head)
 		}
 	}
 	return src, nil
+}
+
+// isFailure reports whether a status is one that the platform gives a failure. Others are content.
+func isFailure(status string) bool {
+	return status == "Failure" || status == "Error" || status == "Invalid"
 }
 
 func looksLikeHTML(head []byte) bool {
