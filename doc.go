@@ -86,7 +86,7 @@
 // with the platform's time, whatever its method: it was refused unprocessed. The offset is kept for
 // the client's next calls, follows every answer, and is dropped when the clock is right again. One
 // further than 24 hours is not believed. A refused token is renewed once a call, where a [TokenFunc]
-// can. Neither counts as one of the 5 attempts, so that no call sends more than 6 requests; package
+// can. Either is done once a call, even as a sixth attempt, so that no call sends more than 6 requests; package
 // net/http may send one of them again over a new connection when the old one was closed while it
 // was idle.
 //

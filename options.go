@@ -192,6 +192,9 @@ type Limiter interface {
 // limits nothing.
 func WithLimiter(l Limiter) Option {
 	return func(c *config) error {
+		if isNil(l) {
+			l = nil
+		}
 		c.limiter = l
 		return nil
 	}

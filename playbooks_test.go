@@ -149,6 +149,13 @@ func TestPlaybookChanges(t *testing.T) {
 			assert.Equal(t, tc.body, got[0].body)
 		})
 	}
+	t.Run("delete after a failure of the server", func(t *testing.T) {
+		t.Parallel()
+		c, mock := contentClient(t)
+		mock.RegisterResponder("DELETE", playbooksPath+"/7", httpmock.NewStringResponder(500, ""))
+		require.ErrorIs(t, c.Playbooks.Delete(t.Context(), "7"), ErrServer)
+		assert.Equal(t, 1, mock.GetTotalCallCount())
+	})
 	c, mock := contentClient(t)
 	for _, bad := range []string{"", "[]", `{"a":`, `{} {}`, "PK\x03\x04"} {
 		_, err := c.Playbooks.Import(t.Context(), []byte(bad))

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -248,13 +249,13 @@ func (c *Client) shouldRetry(ctx context.Context, call *call, t *try, resp *http
 	case http.StatusBadGateway, http.StatusGatewayTimeout:
 		again = idempotent
 	case http.StatusInternalServerError:
-		again = (call.method == http.MethodGet || call.idempotentPOST) && api.Message != sentenceNoPath
+		again = (call.method == http.MethodGet || call.method == http.MethodPost && call.idempotentPOST) && api.Message != sentenceNoPath
 	}
 	if again && asked > t.policy.MaxWait {
 		api.Hint = "the platform asks to wait for " + asked.String() + ", longer than the retry policy allows"
 		return false, 0
 	}
-	return again, asked + backoff
+	return again, asked + min(backoff, math.MaxInt64-asked)
 }
 
 // retryPolicy returns the policy for the calls of c.

@@ -24,7 +24,7 @@ import (
 // a batch API that is switched off.
 //
 // A DELETE whose first answer was lost can end with [ErrNotFound], because the first attempt did
-// the work. One corrected clock and one renewed token a call are not counted as attempts to retry.
+// the work. One retry with a corrected clock or a renewed token is made even when it exceeds MaxAttempts.
 type RetryPolicy struct {
 	MaxAttempts int           // attempts in all, the first one included; 0 means 5, 1 turns retries off
 	BaseDelay   time.Duration // upper bound of the first wait, doubled each time; 0 means 250 ms. The wait is random between 0 and the bound.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"strings"
@@ -427,6 +428,13 @@ type limiter func(context.Context) error
 
 func (l limiter) Wait(ctx context.Context) error { return l(ctx) }
 
+type pointerLimiter struct{ asked int }
+
+func (l *pointerLimiter) Wait(context.Context) error {
+	l.asked++
+	return nil
+}
+
 func TestTheLimiterIsAskedBeforeEveryAttempt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -435,6 +443,10 @@ func TestTheLimiterIsAskedBeforeEveryAttempt(t *testing.T) {
 		_, err := clientOf(t, s, threatconnect.WithLimiter(limiter(func(context.Context) error { n++; return nil }))).Owners.Whoami(t.Context())
 		require.NoError(t, err)
 		assert.Equal(t, 2, n)
+
+		var none *pointerLimiter
+		_, err = clientOf(t, &script{steps: steps{answer(200, whoami)}}, threatconnect.WithLimiter(none)).Owners.Whoami(t.Context())
+		require.NoError(t, err, "nil limits nothing, also in a variable of its type")
 
 		full := errors.New("no more today")
 		s = &script{steps: steps{answer(200, whoami)}}
@@ -459,5 +471,17 @@ func FuzzRetryAfter(f *testing.F) {
 			}
 			assert.Less(t, time.Since(began), 2*time.Minute+time.Second)
 		})
+	})
+}
+
+func TestTheLongestRetryAfterIsNotTakenForNone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{steps: steps{answer(503, "busy", "Retry-After", "Fri, 31 Dec 9999 23:59:59 GMT")}}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		_, err := clientOf(t, s, threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 20, MaxWait: math.MaxInt64})).Owners.Whoami(ctx)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Equal(t, 1, s.count())
 	})
 }
