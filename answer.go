@@ -288,7 +288,7 @@ func (c *Client) release(b *bytes.Buffer) {
 // readBody reads an answer into buf.
 func readBody(resp *http.Response, buf *bytes.Buffer) error {
 	if n := resp.ContentLength; n > 0 {
-		const most = 64 << 20 // what is only promised is not worth more memory than this
+		const most = 1 << 20 // what is only promised is not worth more memory than this
 		buf.Grow(int(min(n, most)) + bytes.MinRead)
 	}
 	_, err := buf.ReadFrom(resp.Body)

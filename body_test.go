@@ -443,3 +443,30 @@ func TestAStallDoesNotHideThatNothingWasSent(t *testing.T) {
 		assert.Equal(t, 1, s.count())
 	})
 }
+
+// TestAPromisedLengthIsNotAllocated is not parallel, because it measures what is allocated.
+func TestAPromisedLengthIsNotAllocated(t *testing.T) {
+	c := clientOf(t, roundTripper(func(req *http.Request) (*http.Response, error) {
+		resp, err := answer(200, whoami)(req)
+		resp.ContentLength = 64 << 20
+		return resp, err
+	}))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := c.Owners.Whoami(t.Context())
+	runtime.ReadMemStats(&after)
+	require.NoError(t, err)
+	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(8<<20))
+}
+
+func TestAnAttemptTimeoutEndsWhatTrickles(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{steps: steps{trickling(200, whoami)}}
+		began := time.Now()
+		_, err := clientOf(t, s, threatconnect.WithAttemptTimeout(5*time.Second), threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 2, BaseDelay: 1, MaxDelay: 1})).Owners.Whoami(t.Context())
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Equal(t, 10*time.Second, time.Since(began))
+		assert.Equal(t, 2, s.count(), "it is retried")
+	})
+}

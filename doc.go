@@ -135,7 +135,7 @@
 // # Time
 //
 // An attempt in which no byte moves for 2 minutes is ended ([WithStallTimeout]). What moves, however
-// slowly, is read until the context ends: give it a deadline. A batch import sits an outage out for
+// slowly, is read until the context ends or the attempt's own timeout ([WithAttemptTimeout]). A batch import sits an outage out for
 // 10 minutes, and waits for a job for 2 hours.
 //
 // When its context ends, a call returns at once with an error that matches the context's error and

@@ -39,6 +39,7 @@ type config struct {
 	plainHTTP    bool
 	maxBody      int64
 	stall        time.Duration
+	timeout      time.Duration // of an attempt; 0 for none
 	activityLog  *bool
 }
 
@@ -257,6 +258,21 @@ func WithStallTimeout(d time.Duration) Option {
 	}
 }
 
+// WithAttemptTimeout ends an attempt that takes longer than d, from connecting to the last byte of the
+// response's body, the pauses of a caller that reads a stream included. The attempt counts as a
+// transport error. The default is 0: no limit besides the stall timeout, so that a server that sends a
+// byte now and then keeps a call until its context ends. It cannot be combined with [WithHTTPClient],
+// which has a timeout of its own.
+func WithAttemptTimeout(d time.Duration) Option {
+	return func(c *config) error {
+		if d < 0 {
+			return &ValidationError{Field: "attempt timeout", Rule: "want 0 or more"}
+		}
+		c.timeout = d
+		return nil
+	}
+}
+
 // WithActivityLog says with every call whether the platform is to write it to the owner's activity
 // log. Without it nothing is sent and the platform decides. Imports of many items are best left
 // out of the log.
@@ -272,7 +288,7 @@ func (c *config) buildHTTPClient() (*http.Client, error) {
 	clash := func(a, b string) error {
 		return &ValidationError{Field: a, Rule: "cannot be combined with " + b, Fix: "set it on the transport that you give"}
 	}
-	h := &http.Client{}
+	h := &http.Client{Timeout: c.timeout}
 	switch {
 	case c.httpClient != nil:
 		switch {
@@ -282,6 +298,8 @@ func (c *config) buildHTTPClient() (*http.Client, error) {
 			return nil, clash("WithHTTPClient", "WithProxy")
 		case c.tls != nil:
 			return nil, clash("WithHTTPClient", "WithTLSConfig")
+		case c.timeout != 0:
+			return nil, clash("WithHTTPClient", "WithAttemptTimeout")
 		}
 		*h = *c.httpClient
 	case c.transport != nil:

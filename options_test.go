@@ -39,6 +39,8 @@ func TestOptionsThatAreRefused(t *testing.T) {
 		"a negative wait":               {threatconnect.WithRetry(threatconnect.RetryPolicy{MaxWait: -1})},
 		"a cap of nothing":              {threatconnect.WithMaxResponseBytes(0)},
 		"a negative stall timeout":      {threatconnect.WithStallTimeout(-1)},
+		"a negative attempt timeout":    {threatconnect.WithAttemptTimeout(-1)},
+		"an HTTP client and a timeout":  {threatconnect.WithHTTPClient(h), threatconnect.WithAttemptTimeout(1)},
 		"an HTTP client and transport":  {threatconnect.WithHTTPClient(h), threatconnect.WithTransport(rt)},
 		"an HTTP client and a proxy":    {threatconnect.WithHTTPClient(h), threatconnect.WithProxy("http://proxy.example")},
 		"an HTTP client and TLS config": {threatconnect.WithHTTPClient(h), threatconnect.WithTLSConfig(&tls.Config{})},
