@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"strings"
@@ -16,8 +17,8 @@ import (
 // concurrent use.
 //
 // A trigger is not a part of the API: it has an address of its own and takes no signature. A
-// PlaybookTrigger knows no API credentials and can send none. Its address lets whoever knows it start the
-// playbook, and is therefore never shown, not even in errors.
+// PlaybookTrigger knows no API credentials and can send none. Whoever knows its address can start the
+// playbook. Errors therefore never show the path and the query of the address; they can show its host.
 type PlaybookTrigger struct {
 	hidden
 	send    func(context.Context, []byte) (*http.Response, error)
@@ -56,7 +57,7 @@ type PlaybookTriggerResponse struct {
 const triggerRoute = "(playbook trigger)" // what stands for the address in errors
 
 // NewPlaybookTrigger returns the trigger at rawURL, as the playbook shows it. It sends nothing. Its errors
-// never hold the address.
+// never hold the path or the query of the address.
 func NewPlaybookTrigger(rawURL string, opts *PlaybookTriggerOptions) (*PlaybookTrigger, error) {
 	o := copyOf(opts)
 	u, err := triggerURL(rawURL, o.PlainHTTP)
@@ -215,7 +216,7 @@ func (t *PlaybookTrigger) answer(ctx context.Context, resp *http.Response, attem
 	fail := func(err error) error {
 		return &RequestError{Method: http.MethodPost, Route: triggerRoute, Attempts: attempt, Err: err, OutcomeUnknown: true}
 	}
-	text, err := io.ReadAll(io.LimitReader(resp.Body, t.maxBody+1))
+	text, err := io.ReadAll(io.LimitReader(resp.Body, min(t.maxBody, math.MaxInt64-1)+1))
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return nil, fail(withContextErr(ctx, t.call().transportError(ctx, err)))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -204,4 +205,13 @@ func TestTriggerWaitsAsLongAsTheContext(t *testing.T) {
 	_, err = trigger.Fire(ctx, nil)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	assert.NotContains(t, err.Error(), srv.URL)
+}
+
+func TestATriggerReadsAnAnswerOfAnySize(t *testing.T) {
+	t.Parallel()
+	trigger, mock := mockedTrigger(t, PlaybookTriggerOptions{MaxBody: math.MaxInt64})
+	mock.RegisterNoResponder(httpmock.NewStringResponder(200, "hello"))
+	resp, err := trigger.Fire(t.Context(), nil)
+	require.NoError(t, err)
+	assert.Equal(t, "hello", string(resp.Body))
 }
