@@ -3,7 +3,6 @@ package threatconnect
 import (
 	"maps"
 	"net/http"
-	"strings"
 )
 
 // CallOptions change how one call is sent. They are part of every options struct; [Client.With] gives
@@ -29,7 +28,7 @@ func (o CallOptions) check() error {
 			return err
 		}
 	}
-	return checkHeader(o.Header)
+	return checkCallHeader(o.Header)
 }
 
 // over returns o with the options of defaults where o says nothing. The result shares no memory with o.
@@ -62,20 +61,14 @@ func canonicalHeader(h http.Header) http.Header {
 	return canonical
 }
 
-// checkHeader refuses headers of a caller that the client sets itself, or that cannot be sent.
-func checkHeader(h http.Header) error {
-	for name, values := range h {
-		if strings.Trim(name, headerNameChars) != "" || name == "" {
-			return &ValidationError{Field: "header name", Rule: "want letters, digits and hyphens"}
-		}
-		switch http.CanonicalHeaderKey(name) {
-		case "Authorization", "Timestamp":
-			return &ValidationError{Field: "header", Rule: "Authorization and Timestamp are the client's to set"}
-		}
-		for _, v := range values {
-			if strings.ContainsFunc(v, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
-				return &ValidationError{Field: "header", Rule: "holds a control character"}
-			}
+// checkCallHeader checks further headers of a call.
+func checkCallHeader(h http.Header) error {
+	if err := checkHeader("header", h); err != nil {
+		return err
+	}
+	for _, name := range []string{"Authorization", "Timestamp", "User-Agent"} {
+		if headerHas(h, name) {
+			return &ValidationError{Field: "header", Rule: name + " is the client's to set", Fix: "leave it out"}
 		}
 	}
 	return nil

@@ -16,7 +16,8 @@ type Request struct {
 	Path string
 	// Query holds the query parameters; the owner is not added.
 	Query url.Values
-	// Header holds further headers; Authorization and Timestamp are set by the client.
+	// Header holds further headers. Those that the client or package net/http sets are refused:
+	// Authorization, Timestamp, User-Agent, Host, Content-Length and other fields about the connection.
 	Header http.Header
 	// Body is sent as JSON unless Header says otherwise. Nil sends none.
 	Body []byte
@@ -27,7 +28,7 @@ type Request struct {
 // wrong.
 //
 // The answer of a success comes with its body open and uncapped; the caller closes it. An answer
-// of 300 or more is an [*APIError].
+// of 300 or more is an [*APIError]. The response's Request lacks the credentials.
 func (c *Client) Do(ctx context.Context, r Request) (*http.Response, error) {
 	switch r.Method {
 	case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete:
@@ -38,11 +39,11 @@ func (c *Client) Do(ctx context.Context, r Request) (*http.Response, error) {
 		return nil, &ValidationError{Field: "path", Rule: "want an escaped path that begins with / and holds no ? or #", Fix: "escape values with PathSegment and give the query in Query"}
 	}
 	for seg := range strings.SplitSeq(r.Path, "/") {
-		if seg == "." || seg == ".." {
-			return nil, &ValidationError{Field: "path", Rule: "holds a . or .. segment", Fix: "escape values with PathSegment"}
+		if isStep(seg) {
+			return nil, &ValidationError{Field: "path", Rule: "has a . or .. segment, which a server can take for a step in the path", Fix: "find the item in a list, or write it with a batch import"}
 		}
 	}
-	if err := checkHeader(r.Header); err != nil {
+	if err := checkCallHeader(r.Header); err != nil {
 		return nil, err
 	}
 	call := &call{
@@ -64,9 +65,49 @@ func (c *Client) Do(ctx context.Context, r Request) (*http.Response, error) {
 	var resp *http.Response
 	err := c.do(ctx, call, func(r *http.Response) error {
 		resp = r
+		// The caller may log the response: its request must not show the credentials.
+		resp.Request = r.Request.Clone(r.Request.Context())
+		resp.Request.Header.Del("Authorization")
+		resp.Request.Header.Del("Timestamp")
 		return nil
 	})
 	return resp, err
+}
+
+// checkHeader refuses a header that cannot be sent as it is. Package net/http leaves out some fields
+// without a word.
+func checkHeader(field string, h http.Header) error {
+	seen := make(map[string]bool, len(h))
+	for name, values := range h {
+		if strings.Trim(name, headerNameChars) != "" || name == "" {
+			return &ValidationError{Field: field + " name", Rule: "want letters, digits and hyphens"}
+		}
+		canonical := http.CanonicalHeaderKey(name)
+		switch canonical {
+		case "Host", "Content-Length", "Transfer-Encoding", "Trailer", "Connection":
+			return &ValidationError{Field: field, Rule: canonical + " cannot be set", Fix: "leave it out"}
+		}
+		if seen[canonical] {
+			return &ValidationError{Field: field, Rule: "has the same name twice in upper and lower case", Fix: "put both values under one name"}
+		}
+		seen[canonical] = true
+		for _, v := range values {
+			if strings.ContainsFunc(v, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
+				return &ValidationError{Field: field, Rule: "holds a control character"}
+			}
+		}
+	}
+	return nil
+}
+
+// headerHas reports whether h has a field of a name, in whatever case.
+func headerHas(h http.Header, name string) bool {
+	for key := range h {
+		if http.CanonicalHeaderKey(key) == name {
+			return true
+		}
+	}
+	return false
 }
 
 const headerNameChars = "-_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"

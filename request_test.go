@@ -323,6 +323,12 @@ func TestDoRefusesWhatItCannotSend(t *testing.T) {
 		"a fragment in the path":  {Method: "GET", Path: "/v2/owners#x"},
 		"a step up":               {Method: "GET", Path: "/v2/../owners"},
 		"a dot":                   {Method: "GET", Path: "/v2/./owners"},
+		"an escaped step up":      {Method: "GET", Path: "/v2/%2e./owners"},
+		"a step of PathSegment":   {Method: "GET", Path: "/v2/tags/" + threatconnect.PathSegment("..")},
+		"a host":                  {Method: "GET", Path: "/v2/owners", Header: http.Header{"Host": {"other.example"}}},
+		"a length":                {Method: "GET", Path: "/v2/owners", Header: http.Header{"content-length": {"1"}}},
+		"a user agent":            {Method: "GET", Path: "/v2/owners", Header: http.Header{"User-Agent": {"x"}}},
+		"a header twice":          {Method: "GET", Path: "/v2/owners", Header: http.Header{"X-A": {"1"}, "x-a": {"2"}}},
 		"a bare percent sign":     {Method: "GET", Path: "/v2/100%"},
 		"a space":                 {Method: "GET", Path: "/v2/a b"},
 		"a line break":            {Method: "GET", Path: "/v2/a\r\nb"},
@@ -339,6 +345,11 @@ func TestDoRefusesWhatItCannotSend(t *testing.T) {
 	assert.Zero(t, s.count())
 }
 
+func routeOf(req *http.Request) string {
+	route, _ := threatconnect.RouteFrom(req.Context())
+	return route
+}
+
 func TestDoSendsWhatItIsGiven(t *testing.T) {
 	t.Parallel()
 	s := &script{steps: steps{answer(200, "a,b\n", "Content-Type", "text/csv"), answer(404, `{"status":"Failure","message":"The requested resource was not found"}`)}}
@@ -353,6 +364,11 @@ func TestDoSendsWhatItIsGiven(t *testing.T) {
 	require.NoError(t, resp.Body.Close())
 	assert.Equal(t, "a,b\n", string(text))
 	sent := s.sent[0]
+	assert.NotEmpty(t, sent.Header.Get("Authorization"))
+	assert.Equal(t, "/v2/tags/{}", routeOf(resp.Request))
+	assert.Equal(t, "text/csv", resp.Request.Header.Get("Accept"))
+	assert.Empty(t, resp.Request.Header.Values("Authorization"), "a response that is logged must not show it")
+	assert.Empty(t, resp.Request.Header.Values("Timestamp"))
 	assert.Equal(t, "https://tc.example/api/v2/tags/Nation%20State%2F..?x=1%202", sent.URL.String())
 	assert.Equal(t, "text/csv", sent.Header.Get("Accept"))
 	assert.Equal(t, "application/json; charset=utf-8", sent.Header.Get("Content-Type"))

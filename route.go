@@ -53,6 +53,12 @@ func at(parts ...any) route {
 	return r
 }
 
+// isStep reports whether a segment of a path is a step, also when it is escaped.
+func isStep(segment string) bool {
+	plain, err := url.PathUnescape(segment)
+	return err == nil && (plain == "." || plain == "..")
+}
+
 // under returns the route of something below r.
 func (r route) under(parts ...any) route {
 	below := at(parts...)

@@ -333,7 +333,7 @@ func parseBaseURL(s string, plainHTTP bool) (*url.URL, error) {
 		path = strings.TrimRight(p, "/")
 	}
 	for seg := range strings.SplitSeq(path, "/") {
-		if seg == "." || seg == ".." {
+		if isStep(seg) {
 			return nil, bad("has a . or .. in its path", example)
 		}
 	}

@@ -74,6 +74,7 @@ func TestBaseURL(t *testing.T) {
 		"https://tc.ex ample/api":        "is not a URL",
 		"https://tc.example/a\npi":       "is not a URL",
 		"https://tc.example/a/../api":    "has a . or ..",
+		"https://tc.example/a/%2e%2E/b":  "has a . or ..",
 		"https://tc.example/./api":       "has a . or ..",
 		"https://tc.example/%zz":         "is not a URL",
 		"https://[2001:db8::1/api":       "is not a URL",

@@ -126,18 +126,11 @@ func (o *PlaybookTriggerOptions) check() error {
 	case strings.Contains(o.Username, ":"):
 		return &ValidationError{Field: "trigger user name", Rule: "holds a colon, which ends the user name in basic authentication"}
 	}
-	for name, values := range o.Header {
-		if strings.Trim(name, headerNameChars) != "" || name == "" {
-			return &ValidationError{Field: "trigger header name", Rule: "want letters, digits and hyphens"}
-		}
-		if http.CanonicalHeaderKey(name) == "Authorization" {
-			return &ValidationError{Field: "trigger header", Rule: "Authorization is set by Username and Password"}
-		}
-		for _, v := range values {
-			if strings.ContainsFunc(v, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
-				return &ValidationError{Field: "trigger header", Rule: "holds a control character"}
-			}
-		}
+	if err := checkHeader("trigger header", o.Header); err != nil {
+		return err
+	}
+	if headerHas(o.Header, "Authorization") {
+		return &ValidationError{Field: "trigger header", Rule: "Authorization is set by Username and Password"}
 	}
 	return o.Retry.check()
 }

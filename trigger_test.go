@@ -139,7 +139,7 @@ func TestTriggerRefusesBadAddresses(t *testing.T) {
 		require.ErrorIs(t, err, ErrValidation, bad)
 		assert.NotContains(t, err.Error(), "s3cret")
 	}
-	for _, o := range []PlaybookTriggerOptions{{MaxBody: -1}, {Username: "a:b"}, {Header: http.Header{"authorization": {"x"}}}, {Header: http.Header{"X": {"a\r\nb"}}}, {Retry: RetryPolicy{MaxAttempts: -1}}} {
+	for _, o := range []PlaybookTriggerOptions{{MaxBody: -1}, {Username: "a:b"}, {Header: http.Header{"authorization": {"x"}}}, {Header: http.Header{"X": {"a\r\nb"}}}, {Header: http.Header{"Host": {"x"}}}, {Header: http.Header{"x-a": {"1"}, "X-A": {"2"}}}, {Retry: RetryPolicy{MaxAttempts: -1}}} {
 		_, err := NewPlaybookTrigger(triggerAt, &o)
 		require.ErrorIs(t, err, ErrValidation)
 	}
