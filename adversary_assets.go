@@ -3,7 +3,6 @@ package threatconnect
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"strings"
 
@@ -82,7 +81,7 @@ type AdversaryAssetsService struct{ service }
 func (s AdversaryAssetsService) target(ctx context.Context, adversary Resource) (target, error) {
 	t, err := s.c.targetOf(ctx, adversary)
 	if err == nil && (t.kind != kindGroup || t.typ != string(GroupAdversary)) {
-		err = &ValidationError{Field: "resource", Rule: "want an adversary", Fix: "only adversaries have these assets; victims have client.VictimAssets"}
+		err = &ValidationError{Field: "resource", Rule: "must be an adversary", Fix: "only adversaries have these assets; victims have client.VictimAssets"}
 	}
 	return t, err
 }
@@ -91,7 +90,7 @@ func (s AdversaryAssetsService) target(ctx context.Context, adversary Resource) 
 func (s AdversaryAssetsService) at(ctx context.Context, adversary Resource, t AdversaryAssetType) (target, *adversaryAssetDef, error) {
 	def := adversaryAssetDefOf(t)
 	if def == nil {
-		return target{}, nil, &ValidationError{Field: "adversary asset type", Rule: fmt.Sprintf("%s is not one of the three kinds", quoteForeign(string(t))), Fix: "use one of the AdversaryAsset constants"}
+		return target{}, nil, &ValidationError{Field: "adversary asset type", Rule: "must be one of the three types, not " + quoteForeign(string(t)), Fix: "use one of the AdversaryAsset constants"}
 	}
 	on, err := s.target(ctx, adversary)
 	return on, def, err
@@ -220,7 +219,7 @@ func (s AdversaryAssetsService) Remove(ctx context.Context, adversary Resource, 
 	return s.c.write(ctx, http.MethodDelete, on.route.under("adversaryAssets", def.branch, id(assetID)), on.owner)
 }
 
-var errAdversaryAssetID = &ValidationError{Field: "adversary asset id", Rule: "want a positive number", Fix: "create the asset first, or list the assets to learn its id"}
+var errAdversaryAssetID = &ValidationError{Field: "adversary asset id", Rule: "must be a positive number", Fix: "create the asset first, or list the assets to learn its id"}
 
 func (s AdversaryAssetsService) send(ctx context.Context, method string, t target, def *adversaryAssetDef, body []byte) (AdversaryAsset, error) {
 	return one(ctx, s.c, &call{method: method, route: t.route, query: ownerQuery(t.owner), body: jsonBody(body)},

@@ -115,9 +115,9 @@ func (c *Client) bothTargets(ctx context.Context, a, b Resource) (ta, tb target,
 	}
 	switch {
 	case ta.owner != "" && tb.owner != "" && ta.owner != tb.owner:
-		err = &ValidationError{Field: "owner", Rule: "the two things are in different owners, between which nothing can be associated", Fix: "copy one of them into the other's owner"}
+		err = &ValidationError{Field: "association", Rule: "cannot be made between different owners", Fix: "copy one of them into the other's owner"}
 	case ta.route.path == tb.route.path:
-		err = &ValidationError{Field: "association", Rule: "a thing cannot be associated with itself"}
+		err = &ValidationError{Field: "association", Rule: "cannot be made between a thing and itself"}
 	}
 	owner := c.ownerOr(cmp.Or(ta.owner, tb.owner))
 	ta.owner, tb.owner = owner, owner
@@ -134,7 +134,7 @@ func documented(a, b target) (parent, child target, err error) {
 	}
 	return a, b, &ValidationError{
 		Field: "association",
-		Rule:  fmt.Sprintf("%s and %s cannot be linked", a.kind.named(), b.kind.named()),
+		Rule:  fmt.Sprintf("cannot be made between %s and %s", a.kind.named(), b.kind.named()),
 		Fix:   linkableWith(a.kind),
 	}
 }
@@ -182,7 +182,7 @@ func checkAssociation(as AssociationType, a, b IndicatorType) error {
 	}
 	return &ValidationError{
 		Field: "association type",
-		Rule:  fmt.Sprintf("%s is between %s, not between %s and %s", as, alternatives(ends), a, b),
+		Rule:  fmt.Sprintf("must fit the ends: %s is between %s, not between %s and %s", as, alternatives(ends), a, b),
 		Fix:   waysBetween(a, b),
 	}
 }
@@ -208,7 +208,7 @@ func checkAction(action FileAction, to IndicatorType) error {
 	}
 	return &ValidationError{
 		Field: "file action",
-		Rule:  fmt.Sprintf("%s is done to %s, not to %s", action, alternatives(types), to),
+		Rule:  fmt.Sprintf("must fit the indicator: %s is done to %s, not to %s", action, alternatives(types), to),
 		Fix:   waysBetween(TypeFile, to),
 	}
 }
@@ -228,7 +228,7 @@ func aboutAssociation(t target, as AssociationType) (target, error) {
 	case as == "":
 		return t, &ValidationError{Field: "association type", Rule: "is empty", Fix: "use one of the Association constants, or a branch that client.Types.Associations lists"}
 	case known:
-		return t, &ValidationError{Field: "association type", Rule: fmt.Sprintf("%s has no end that is of the type %s", as, t.typ)}
+		return t, &ValidationError{Field: "association type", Rule: fmt.Sprintf("must fit the ends: no end of %s is of the type %s", as, t.typ)}
 	}
 	t.route = route{}
 	return t, nil

@@ -171,7 +171,7 @@ func (s AssociationsService) victimAsset(ctx context.Context, resource Resource,
 }
 
 func errVictimAssetType(t VictimAssetType) error {
-	return &ValidationError{Field: "victim asset type", Rule: quoteForeign(string(t)) + " is not one of the five kinds", Fix: "use one of the VictimAsset constants"}
+	return &ValidationError{Field: "victim asset type", Rule: "must be one of the five types, not " + quoteForeign(string(t)), Fix: "use one of the VictimAsset constants"}
 }
 
 // relatedTasks reads the tasks that are related to the thing at t.
@@ -181,7 +181,7 @@ func relatedTasks(ctx context.Context, c *Client, t target, o RelatedOptions) it
 
 func relatedTask(ctx context.Context, c *Client, t, task target) (*Task, error) {
 	if task.kind != kindTask {
-		return nil, &ValidationError{Field: "task", Rule: "want a task, not " + task.kind.named()}
+		return nil, &ValidationError{Field: "task", Rule: "must be a task, not " + task.kind.named()}
 	}
 	return one(ctx, c, &call{method: http.MethodGet, route: t.route.join(task.route), query: ownerQuery(t.owner)}, []string{"task"}, readTask)
 }
@@ -193,7 +193,7 @@ func relatedVictims(ctx context.Context, c *Client, t target, o RelatedOptions) 
 
 func relatedVictim(ctx context.Context, c *Client, t, victim target) (*Victim, error) {
 	if victim.kind != kindVictim {
-		return nil, &ValidationError{Field: "victim", Rule: "want a victim, not " + victim.kind.named()}
+		return nil, &ValidationError{Field: "victim", Rule: "must be a victim, not " + victim.kind.named()}
 	}
 	return one(ctx, c, &call{method: http.MethodGet, route: t.route.join(victim.route), query: ownerQuery(t.owner)}, []string{"victim"}, readVictimOf(t.owner))
 }

@@ -41,7 +41,7 @@ func (s AssociationsService) Link(ctx context.Context, a, b Resource) error {
 	if ta.kind == kindIndicator && tb.kind == kindIndicator {
 		return &ValidationError{
 			Field: "association",
-			Rule:  "two indicators are not just linked, but in a certain way",
+			Rule:  "needs a type or a file action between two indicators",
 			Fix:   waysBetween(IndicatorType(ta.typ), IndicatorType(tb.typ)),
 		}
 	}
@@ -158,7 +158,7 @@ func (s AssociationsService) bothIndicators(ctx context.Context, a, b Resource) 
 	}
 	for _, t := range []target{ta, tb} {
 		if t.kind != kindIndicator {
-			return ta, tb, &ValidationError{Field: "association", Rule: "want two indicators, and one is " + t.kind.named(), Fix: "use Link"}
+			return ta, tb, &ValidationError{Field: "association", Rule: "must be between two indicators, and one end is " + t.kind.named(), Fix: "use Link"}
 		}
 	}
 	return ta, tb, nil
@@ -173,7 +173,7 @@ func (t target) mustBe(want IndicatorType) error {
 	if t.kind == kindIndicator {
 		have += " of the type " + t.typ
 	}
-	return &ValidationError{Field: "indicator", Rule: "want an indicator of the type " + string(want) + ", not " + have}
+	return &ValidationError{Field: "indicator", Rule: "must be an indicator of the type " + string(want) + ", not " + have}
 }
 
 func (s AssociationsService) link(ctx context.Context, parent target, r route) error {

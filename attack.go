@@ -145,9 +145,9 @@ func (t AttackTag) check() error {
 	bad := func(field, rule, fix string) error { return &ValidationError{Field: field, Rule: rule, Fix: fix} }
 	switch {
 	case t.Matrix != AttackEnterprise && t.Matrix != AttackPRE:
-		return bad("ATT&CK matrix", "want ENT or PRE", "")
+		return bad("ATT&CK matrix", "must be ENT or PRE", "")
 	case !isTechniqueID(t.TechniqueID):
-		return bad("ATT&CK technique id", "want T and four digits, and three more behind a point for a sub-technique", "write it as in T1546.011")
+		return bad("ATT&CK technique id", "must be T and four digits, and three more behind a point for a sub-technique", "write it as in T1546.011")
 	case strings.TrimSpace(t.Technique) == "":
 		return bad("ATT&CK technique", "has no name", "")
 	case t.Tactic != AttackTactic{} && t.Tactic.Matrix != t.Matrix:

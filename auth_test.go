@@ -85,7 +85,7 @@ func TestDamagedCredentialsAreRefused(t *testing.T) {
 		}
 	}
 	_, err = threatconnect.NewClient("https://tc.example", threatconnect.HMAC("a:b", good))
-	assert.EqualError(t, err, "threatconnect: access id: holds a colon; is it the secret key?")
+	assert.EqualError(t, err, "threatconnect: access id holds a colon; is it the secret key?")
 }
 
 func TestATokenNeedsNoTimestamp(t *testing.T) {

@@ -26,7 +26,7 @@ const octetStream = "application/octet-stream"
 
 func jobRoute(jobID int64) (route, error) {
 	if jobID <= 0 {
-		return route{}, &ValidationError{Field: "batch job id", Rule: "want a positive number"}
+		return route{}, &ValidationError{Field: "batch job id", Rule: "must be a positive number"}
 	}
 	return at("v2", "batch", id(jobID)), nil
 }

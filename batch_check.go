@@ -38,7 +38,7 @@ func (e *encoder) checkIndicator(ind Indicator) error {
 		!meta.ExternalLastModified.IsZero() || f != nil && (f.Size != nil || len(f.Occurrences) > 0) || h != nil && (h.DNSActive != nil || h.WhoisActive != nil):
 		return &ValidationError{Field: "indicator", Rule: "carries what V1 files cannot", Fix: "use BatchV2"}
 	case meta.Rating != nil && *meta.Rating != math.Trunc(*meta.Rating):
-		return &ValidationError{Field: "rating", Rule: "want a whole number in a V1 file", Fix: "use BatchV2"}
+		return &ValidationError{Field: "rating", Rule: "must be a whole number in a V1 file", Fix: "use BatchV2"}
 	}
 	return nil
 }

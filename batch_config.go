@@ -223,13 +223,13 @@ func (c *BatchConfig) check() error {
 	case err != nil:
 		return err
 	case c.Version == BatchV1 && (c.FileMerge != "" || c.HashCollision != "" || c.PlaybookTriggers != nil):
-		return bad("version", "V1 knows no file merge mode, hash collision mode and playbook triggers", "use BatchV2")
+		return bad("version", "cannot be V1 with a file merge mode, a hash collision mode or playbook triggers", "use BatchV2")
 	case c.MaxItems < 1 || c.MaxItems > maxBatchItems:
-		return bad("items", "want 1 to 25,000, or 0 for the default", "set MaxItems")
+		return bad("items", "must be from 1 to 25,000, or 0 for the default", "set MaxItems")
 	case c.MaxBytes < minBatchBytes || c.MaxBytes > maxBatchBytes:
-		return bad("bytes", "want 1,024 to 1,073,741,824, or 0 for the default", "set MaxBytes")
+		return bad("bytes", "must be from 1,024 to 1,073,741,824, or 0 for the default", "set MaxBytes")
 	case c.Concurrency < 1 || c.Concurrency > maxConcurrency:
-		return bad("concurrency", "want 1 to "+strconv.Itoa(maxConcurrency)+", or 0 for the default", "set Concurrency")
+		return bad("concurrency", "must be from 1 to "+strconv.Itoa(maxConcurrency)+", or 0 for the default", "set Concurrency")
 	case c.Spool == nil && c.Run != "":
 		return bad("run", "is set without a spool", "set Spool, or leave Run empty")
 	case c.Expect < 0:

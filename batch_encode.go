@@ -295,7 +295,7 @@ func checkLabels(labels []SecurityLabel) error {
 			return &ValidationError{Field: "security label", Rule: "has white space around it", Fix: "remove it"}
 		}
 		if c := labels[i].Color; c != "" && (len(c) != 6 || !isHex(c)) {
-			return &ValidationError{Field: "security label color", Rule: "want six hexadecimal digits without #"}
+			return &ValidationError{Field: "security label color", Rule: "must be six hexadecimal digits without #"}
 		}
 	}
 	return nil

@@ -44,7 +44,7 @@ func (s BatchService) Results(ctx context.Context, jobID int64, opts *BatchResul
 	o := copyOf(opts)
 	if o.Code != "" && !strings.HasPrefix(string(o.Code), "0x") {
 		return func(yield func(BatchItemError, error) bool) {
-			yield(BatchItemError{}, &ValidationError{Field: "batch code", Rule: "want a code that begins with 0x"})
+			yield(BatchItemError{}, &ValidationError{Field: "batch code", Rule: "must begin with 0x"})
 		}
 	}
 	return s.errorSeq(ctx, jobID, "results", &o)

@@ -138,7 +138,7 @@ func (o MergeOptions) withDefaults() (MergeOptions, error) {
 		o.Version = BatchV2
 	}
 	if o.MaxBytes < minMergeBytes || o.MaxBytes > maxMergeBytes {
-		return o, &ValidationError{Field: "merge bytes", Rule: "want 1,048,576 to 1,073,741,824, or 0 for the default", Fix: "set MaxBytes"}
+		return o, &ValidationError{Field: "merge bytes", Rule: "must be from 1,048,576 to 1,073,741,824, or 0 for the default", Fix: "set MaxBytes"}
 	}
 	for _, n := range o.MaxLengths {
 		if n < 0 {

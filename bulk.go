@@ -166,7 +166,7 @@ func (s BulkService) CSV(ctx context.Context) iter.Seq2[BulkRow, error] {
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s BulkService) Run(ctx context.Context, format BulkFormat) error {
 	if format != BulkJSON && format != BulkCSV {
-		return &ValidationError{Field: "bulk format", Rule: "want json or csv"}
+		return &ValidationError{Field: "bulk format", Rule: "must be json or csv"}
 	}
 	call, err := s.report(format)
 	if err != nil {

@@ -46,12 +46,12 @@ func (r *DataStoreRequest) check() error {
 	switch r.Method {
 	case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete:
 	default:
-		return bad("DataStore method", "want GET, POST, PUT or DELETE", "")
+		return bad("DataStore method", "must be GET, POST, PUT or DELETE", "")
 	}
 	switch r.Domain {
 	case DataStoreLocal, DataStoreOrganization, DataStoreSystem:
 	default:
-		return bad("DataStore domain", "want local, organization or system", "")
+		return bad("DataStore domain", "must be local, organization or system", "")
 	}
 	switch {
 	case r.Type == "":
@@ -124,7 +124,7 @@ func (s DataStoreService) Do(ctx context.Context, r DataStoreRequest) ([]byte, e
 
 var errDataStoreNeedsToken = &ValidationError{
 	Field: "credentials",
-	Rule:  "are an access id and secret key, and the DataStore takes API tokens only",
+	Rule:  "must be an API token for the DataStore, not an access id and secret key",
 	Fix:   "make the client with Token or TokenFunc",
 }
 

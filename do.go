@@ -33,10 +33,10 @@ func (c *Client) Do(ctx context.Context, r Request) (*http.Response, error) {
 	switch r.Method {
 	case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete:
 	default:
-		return nil, &ValidationError{Field: "method", Rule: "want GET, POST, PUT or DELETE"}
+		return nil, &ValidationError{Field: "method", Rule: "must be GET, POST, PUT or DELETE"}
 	}
 	if !strings.HasPrefix(r.Path, "/") || strings.ContainsAny(r.Path, "?#") {
-		return nil, &ValidationError{Field: "path", Rule: "want an escaped path that begins with / and holds no ? or #", Fix: "escape values with PathSegment and give the query in Query"}
+		return nil, &ValidationError{Field: "path", Rule: "must be an escaped path that begins with / and holds no ? or #", Fix: "escape values with PathSegment and give the query in Query"}
 	}
 	for seg := range strings.SplitSeq(r.Path, "/") {
 		if isStep(seg) {

@@ -231,7 +231,7 @@ func (s GroupsService) PDF(ctx context.Context, group Resource, w io.Writer) (in
 		return 0, err
 	}
 	if t.typ == string(GroupDocument) || t.typ == string(GroupEmail) {
-		return 0, &ValidationError{Field: "resource", Rule: "want a group that is neither a document nor an e-mail, because of these there are no PDF reports"}
+		return 0, &ValidationError{Field: "resource", Rule: "must be a group that is neither a document nor an e-mail, because of these there are no PDF reports"}
 	}
 	return s.c.download(ctx, &call{method: http.MethodGet, route: t.route.under("pdf"), query: ownerQuery(t.owner)}, w, checkPDF)
 }

@@ -38,19 +38,20 @@ var (
 	ErrOutcomeUnknown   = errors.New("threatconnect: outcome unknown")          // a write got no usable response, and may have taken effect; check before you repeat it
 )
 
-// ValidationError is input that was refused before anything was sent.
+// ValidationError describes invalid input. Nothing was sent.
 //
-// It matches [ErrValidation]. Its text names the field and the rule and never holds the value, so
-// that it can be logged.
+// It matches [ErrValidation]. Its text never holds the value, and so it can be logged. The fields are
+// text for people, which can change: Field and Rule read as one sentence, as in "rating must be from 0
+// to 5".
 type ValidationError struct {
-	Field string // what was wrong: "host name", "rating", "tag"
-	Rule  string // what is wanted, or what is wrong with it
-	Fix   string // how to put it right; may be empty
+	Field string // the invalid input, as in "host name", "rating" or "tag"
+	Rule  string // the rule that it breaks; begins with a verb
+	Fix   string // how to fix it; may be empty
 }
 
-// Error says which field was refused, by which rule, and how to put it right.
+// Error returns the field, the rule and the fix as a sentence.
 func (e *ValidationError) Error() string {
-	s := "threatconnect: " + e.Field + ": " + e.Rule
+	s := "threatconnect: " + e.Field + " " + e.Rule
 	if e.Fix != "" {
 		s += "; " + e.Fix
 	}

@@ -53,7 +53,7 @@ func ExampleAssociationsService_LinkIndicators() {
 		fmt.Println(other.Type(), other.Summary(), err)
 	}
 	// Output:
-	// threatconnect: association: two indicators are not just linked, but in a certain way; use LinkIndicators with urlHost
+	// threatconnect: association needs a type or a file action between two indicators; use LinkIndicators with urlHost
 	// <nil>
 	// URL http://login.example.com/kit <nil>
 }

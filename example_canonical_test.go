@@ -23,7 +23,7 @@ func ExampleCanonicalHost() {
 	fmt.Println(errors.Is(err, threatconnect.ErrValidation), err)
 	// Output:
 	// xn--sterreich-z7a.icom.museum <nil>
-	// true threatconnect: host name: ends in a number, so that it can be read as an IPv4 address; use an Address, written as four decimal numbers without leading zeros
+	// true threatconnect: host name ends in a number, so that it can be read as an IPv4 address; use an Address, written as four decimal numbers without leading zeros
 }
 
 func ExampleCanonicalCIDR() {

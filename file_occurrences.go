@@ -115,7 +115,7 @@ func (s FileOccurrencesService) Remove(ctx context.Context, file Resource, occur
 func (s FileOccurrencesService) occurrence(ctx context.Context, file Resource, occurrenceID int64) (target, error) {
 	t, err := s.c.targetOfType(ctx, file, TypeFile)
 	if err == nil && occurrenceID <= 0 {
-		err = &ValidationError{Field: "file occurrence id", Rule: "want a positive number", Fix: "list the occurrences of the file to learn their ids"}
+		err = &ValidationError{Field: "file occurrence id", Rule: "must be a positive number", Fix: "list the occurrences of the file to learn their ids"}
 	}
 	if err != nil {
 		return target{}, err

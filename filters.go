@@ -48,7 +48,7 @@ func (f Filters) check(list string, fields ...string) error {
 			return &ValidationError{Field: "filter", Rule: "is empty", Fix: "write it with one of the By constants"}
 		}
 		if !slices.Contains(fields, x.field) {
-			return &ValidationError{Field: "filter on " + x.field, Rule: "the list of " + list + " has no such field", Fix: "use one of " + strings.Join(fields, ", ")}
+			return &ValidationError{Field: "filter on " + x.field, Rule: "is not known to the list of " + list, Fix: "use one of " + strings.Join(fields, ", ")}
 		}
 	}
 	return nil

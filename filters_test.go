@@ -64,7 +64,7 @@ func TestFiltersThatAreRefused(t *testing.T) {
 		assert.NotContains(t, err.Error(), "s3cret")
 	}
 	_, err := c.Groups.List(t.Context(), &threatconnect.GroupListOptions{Filters: threatconnect.Filters{threatconnect.ByRating.Above(1)}})
-	require.EqualError(t, err, "threatconnect: filter on rating: the list of groups has no such field; use one of name, dateAdded")
+	require.EqualError(t, err, "threatconnect: filter on rating is not known to the list of groups; use one of name, dateAdded")
 	_, err = c.Indicators.Hosts.List(t.Context(), &threatconnect.IndicatorListOptions{ModifiedSince: time.Unix(1, 0)})
 	require.ErrorIs(t, err, threatconnect.ErrValidation)
 	assert.Zero(t, s.count())

@@ -380,7 +380,7 @@ func oneOf[T ~string](field string, v T, known []T) error {
 	if v == "" || slices.Contains(known, v) {
 		return nil
 	}
-	return &ValidationError{Field: field, Rule: fmt.Sprintf("want one of %q", known)}
+	return &ValidationError{Field: field, Rule: fmt.Sprintf("must be one of %q", known)}
 }
 
 func firstError(errs ...error) error {

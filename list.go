@@ -41,11 +41,11 @@ const (
 func (o ListOptions) check() error {
 	switch {
 	case o.Start < 0:
-		return &ValidationError{Field: "list start", Rule: "want 0 or more"}
+		return &ValidationError{Field: "list start", Rule: "must be 0 or more"}
 	case o.Limit < 0 || o.Limit > maxPageSize:
-		return &ValidationError{Field: "list limit", Rule: "want 1 to 10,000, or 0 for the default"}
+		return &ValidationError{Field: "list limit", Rule: "must be from 1 to 10,000, or 0 for the default"}
 	case o.Ahead < 0 || o.Ahead > maxAhead:
-		return &ValidationError{Field: "list ahead", Rule: "want 0 to 32"}
+		return &ValidationError{Field: "list ahead", Rule: "must be from 0 to 32"}
 	}
 	return nil
 }

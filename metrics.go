@@ -254,7 +254,7 @@ func (p *MetricPoint) call(name string) (*call, error) {
 		return nil, err
 	}
 	if p.Weight < 0 {
-		return nil, &ValidationError{Field: "metric weight", Rule: "want 1 or more, or 0 for none"}
+		return nil, &ValidationError{Field: "metric weight", Rule: "must be 1 or more, or 0 for none"}
 	}
 	key := p.Key
 	if key != "" {
@@ -276,7 +276,7 @@ func (p *MetricPoint) call(name string) (*call, error) {
 	}
 	w.EndObject()
 	if err := w.Err(); err != nil {
-		return nil, &ValidationError{Field: "metric date", Rule: err.Error()}
+		return nil, &ValidationError{Field: "metric date", Rule: "cannot be written: " + err.Error()}
 	}
 	return &call{method: http.MethodPost, route: r.under("data"), body: jsonBody(w.Buf)}, nil
 }

@@ -126,10 +126,10 @@ func (n *Notification) audience() (string, error) {
 		}
 	}
 	if named != 1 {
-		return "", &ValidationError{Field: "notification audience", Rule: "want exactly one of Recipients, Organization and OwnerID", Fix: "send one notification for each audience"}
+		return "", &ValidationError{Field: "notification audience", Rule: "must be exactly one of Recipients, Organization and OwnerID", Fix: "send one notification for each audience"}
 	}
 	if n.OwnerID != nil && *n.OwnerID < 0 {
-		return "", &ValidationError{Field: "notification owner id", Rule: "want 0 or more"}
+		return "", &ValidationError{Field: "notification owner id", Rule: "must be 0 or more"}
 	}
 	names := make([]string, len(n.Recipients))
 	for i, name := range n.Recipients {

@@ -163,7 +163,7 @@ func (s IndicatorsService) Observe(ctx context.Context, indicator Resource, obse
 		return err
 	}
 	if observation.Count < 1 {
-		return &ValidationError{Field: "observation count", Rule: "want 1 or more"}
+		return &ValidationError{Field: "observation count", Rule: "must be 1 or more"}
 	}
 	var w wire.Writer
 	w.BeginObject()

@@ -238,7 +238,7 @@ func WithPlainHTTP() Option {
 func WithMaxResponseBytes(n int64) Option {
 	return func(c *config) error {
 		if n <= 0 {
-			return &ValidationError{Field: "response size cap", Rule: "want more than 0 bytes"}
+			return &ValidationError{Field: "response size cap", Rule: "must be more than 0 bytes"}
 		}
 		c.maxBody = n
 		return nil
@@ -251,7 +251,7 @@ func WithMaxResponseBytes(n int64) Option {
 func WithStallTimeout(d time.Duration) Option {
 	return func(c *config) error {
 		if d < 0 {
-			return &ValidationError{Field: "stall timeout", Rule: "want 0 or more"}
+			return &ValidationError{Field: "stall timeout", Rule: "must be 0 or more"}
 		}
 		c.stall = d
 		return nil

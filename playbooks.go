@@ -221,7 +221,7 @@ func (s PlaybooksService) Export(ctx context.Context, idOrXID string, format Pla
 	case PlaybookContentPack:
 		q = url.Values{"format": {string(format)}}
 	default:
-		return 0, &ValidationError{Field: "playbook format", Rule: "want pbx or tcxp"}
+		return 0, &ValidationError{Field: "playbook format", Rule: "must be pbx or tcxp"}
 	}
 	return s.c.download(ctx, &call{method: http.MethodGet, route: r.under("export"), query: q}, w, nil)
 }

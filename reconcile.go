@@ -195,9 +195,9 @@ func (c ReconcileConfig) withDefaults() (ReconcileConfig, error) {
 	case c.Inactive && len(c.Filters) > 0:
 		return bad("filters", "cannot be combined with Inactive", "leave out one of them")
 	case math.IsNaN(c.MaxShare) || c.MaxShare < 0 || c.MaxShare > 1:
-		return bad("share", "want more than 0 and at most 1, or 0 for the default", "set MaxShare")
+		return bad("share", "must be more than 0 and at most 1, or 0 for the default", "set MaxShare")
 	case c.MaxBytes < minReconcileBytes || c.MaxBytes > 1<<30:
-		return bad("bytes", "want 262,144 to 1,073,741,824, or 0 for the default", "set MaxBytes")
+		return bad("bytes", "must be from 262,144 to 1,073,741,824, or 0 for the default", "set MaxBytes")
 	}
 	if err := (ListOptions{Limit: c.PageSize, Ahead: c.Ahead}).check(); err != nil {
 		return c, err

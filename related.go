@@ -94,7 +94,7 @@ func relatedGroups(ctx context.Context, c *Client, t target, o RelatedGroupOptio
 // relatedGroup reads one group that is related to the thing at t.
 func relatedGroup(ctx context.Context, c *Client, t, group target) (Group, error) {
 	if group.kind != kindGroup {
-		return nil, &ValidationError{Field: "group", Rule: "want a group, not " + group.kind.named()}
+		return nil, &ValidationError{Field: "group", Rule: "must be a group, not " + group.kind.named()}
 	}
 	def := groupDefOf(GroupType(group.typ))
 	return one(ctx, c, &call{method: http.MethodGet, route: t.route.join(group.route), query: ownerQuery(t.owner)}, []string{def.entity, "group"},

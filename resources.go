@@ -82,7 +82,7 @@ func (r GroupRef) target(context.Context, *Client) (target, error) {
 		return target{}, err
 	}
 	if r.ID <= 0 {
-		return target{}, &ValidationError{Field: string(r.Type) + " id", Rule: "want a positive number", Fix: "create the group first, or read it to learn its id"}
+		return target{}, &ValidationError{Field: string(r.Type) + " id", Rule: "must be a positive number", Fix: "create the group first, or read it to learn its id"}
 	}
 	return target{kind: kindGroup, typ: string(r.Type), route: def.at(r.ID), owner: r.Owner}, nil
 }
@@ -104,7 +104,7 @@ func (r AttributeRef) target(ctx context.Context, c *Client) (target, error) {
 		return target{}, err
 	}
 	if r.ID <= 0 {
-		return target{}, &ValidationError{Field: "attribute id", Rule: "want a positive number"}
+		return target{}, &ValidationError{Field: "attribute id", Rule: "must be a positive number"}
 	}
 	return target{kind: kindAttribute, route: t.route.under("attributes", id(r.ID)), owner: t.owner}, nil
 }

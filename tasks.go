@@ -84,7 +84,7 @@ func (TaskRef) resource() {}
 
 func (r TaskRef) target(context.Context, *Client) (target, error) {
 	if r.ID <= 0 {
-		return target{}, &ValidationError{Field: "task id", Rule: "want a positive number", Fix: "create the task first, or read it to learn its id"}
+		return target{}, &ValidationError{Field: "task id", Rule: "must be a positive number", Fix: "create the task first, or read it to learn its id"}
 	}
 	return target{kind: kindTask, route: at("v2", "tasks", id(r.ID)), owner: r.Owner}, nil
 }

@@ -225,9 +225,9 @@ func TestNewClientRefuses(t *testing.T) {
 	t.Parallel()
 	creds := threatconnect.HMAC("id", "key")
 	_, err := threatconnect.NewClient("https://tc.example", nil)
-	assert.EqualError(t, err, "threatconnect: credentials: are missing; make them with HMAC, Token or TokenFunc")
+	assert.EqualError(t, err, "threatconnect: credentials are missing; make them with HMAC, Token or TokenFunc")
 	_, err = threatconnect.NewClient("https://tc.example", creds, nil)
-	assert.EqualError(t, err, "threatconnect: option: is nil")
+	assert.EqualError(t, err, "threatconnect: option is nil")
 	_, err = threatconnect.NewClient("https://tc.example", threatconnect.TokenFunc(nil))
 	require.ErrorIs(t, err, threatconnect.ErrValidation)
 	var v *threatconnect.ValidationError

@@ -2,7 +2,6 @@ package threatconnect
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 
 	"github.com/threatconnect-go/threatconnect/internal/wire"
@@ -19,7 +18,7 @@ type VictimAssetsService struct{ service }
 func (s VictimAssetsService) target(ctx context.Context, victim Resource) (target, error) {
 	t, err := s.c.targetOf(ctx, victim)
 	if err == nil && t.kind != kindVictim {
-		err = &ValidationError{Field: "resource", Rule: "want a victim, not a " + string(t.kind)}
+		err = &ValidationError{Field: "resource", Rule: "must be a victim, not " + t.kind.named()}
 	}
 	return t, err
 }
@@ -28,7 +27,7 @@ func (s VictimAssetsService) target(ctx context.Context, victim Resource) (targe
 func (s VictimAssetsService) at(ctx context.Context, victim Resource, t VictimAssetType) (target, *victimAssetDef, error) {
 	def := victimAssetDefOf(t)
 	if def == nil {
-		return target{}, nil, &ValidationError{Field: "victim asset type", Rule: fmt.Sprintf("%s is not one of the five kinds", quoteForeign(string(t))), Fix: "use one of the VictimAsset constants"}
+		return target{}, nil, &ValidationError{Field: "victim asset type", Rule: "must be one of the five types, not " + quoteForeign(string(t)), Fix: "use one of the VictimAsset constants"}
 	}
 	on, err := s.target(ctx, victim)
 	return on, def, err
@@ -169,7 +168,7 @@ func (s VictimAssetsService) Remove(ctx context.Context, victim Resource, t Vict
 
 var (
 	errNilVictimAsset = &ValidationError{Field: "victim asset", Rule: "is nil"}
-	errVictimAssetID  = &ValidationError{Field: "victim asset id", Rule: "want a positive number", Fix: "create the asset first, or list the assets to learn its id"}
+	errVictimAssetID  = &ValidationError{Field: "victim asset id", Rule: "must be a positive number", Fix: "create the asset first, or list the assets to learn its id"}
 )
 
 func (s VictimAssetsService) send(ctx context.Context, method string, t target, def *victimAssetDef, body []byte) (VictimAsset, error) {

@@ -64,7 +64,7 @@ func (VictimRef) resource() {}
 
 func (r VictimRef) target(context.Context, *Client) (target, error) {
 	if r.ID <= 0 {
-		return target{}, &ValidationError{Field: "victim id", Rule: "want a positive number", Fix: "create the victim first, or read it to learn its id"}
+		return target{}, &ValidationError{Field: "victim id", Rule: "must be a positive number", Fix: "create the victim first, or read it to learn its id"}
 	}
 	return target{kind: kindVictim, route: at("v2", "victims", id(r.ID)), owner: r.Owner}, nil
 }

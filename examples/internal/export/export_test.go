@@ -358,7 +358,7 @@ func TestExportRefuses(t *testing.T) {
 		"a state of another instance":           {[]string{"-state", other}, "another instance"},
 		"a state of another selection":          {[]string{"-state", filtered, "-min-rating", "2"}, "[rating 3], not [rating 2]"},
 		"a state in a place that is not there":  {[]string{"-state", i.path("no/such/dir")}, "could not be remembered"},
-		"a DataStore with a signing client":     {[]string{"-state", "datastore:local/export/cursor"}, "API tokens only"},
+		"a DataStore with a signing client":     {[]string{"-state", "datastore:local/export/cursor"}, "must be an API token"},
 		"a DataStore without a record":          {[]string{"-state", "datastore:local/export"}, "datastore:DOMAIN/TYPE/ID"},
 		"a reset of nothing":                    {[]string{"-state", "none", "-reset"}, "there is no -state"},
 		"an owner that is not there":            {[]string{"-state", "none", "-owner", "Nobody"}, `owner "Nobody"`},

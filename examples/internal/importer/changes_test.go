@@ -178,7 +178,7 @@ func TestTheStateCanBeKeptOnThePlatform(t *testing.T) {
 	r.state = "datastore:organization/feed/example"
 	_, res := r.run(aHost(1, 1))
 	assert.Equal(t, 1, res.exit)
-	assert.Contains(t, res.stderr, "API tokens only")
+	assert.Contains(t, res.stderr, "must be an API token")
 	assert.Zero(t, r.srv.IndicatorCount(owner), "nothing is sent before that is clear")
 	r.env = env{vars: map[string]string{"TC_BASE_URL": r.env.vars["TC_BASE_URL"], "TC_TOKEN": r.srv.Token(), "TC_OWNER": owner}}
 	s, _ := r.run(aHost(1, 1))

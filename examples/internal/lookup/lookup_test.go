@@ -121,7 +121,7 @@ func TestLookupInTheTestServer(t *testing.T) {
 			args:   []string{"not-an-indicator", "203.0.113.42"},
 			code:   command.Error,
 			stdout: []string{"not-an-indicator", "(refused)", "203.0.113.42"},
-			stderr: []string{`"not-an-indicator": indicator: is not recognized`, "-type", "1 of 2 values found, 1 refused"},
+			stderr: []string{`"not-an-indicator": indicator is not recognized`, "-type", "1 of 2 values found, 1 refused"},
 		},
 		{
 			name:   "a URL without its scheme that has an email address in it",

@@ -1,0 +1,110 @@
+package threatconnect
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestRulesAreReadAsSentences reads the source: the rule of every ValidationError begins with a verb,
+// because its text is "field rule".
+func TestRulesAreReadAsSentences(t *testing.T) {
+	t.Parallel()
+	verbs := strings.Fields("is are was has have holds hold must cannot can needs carries begins consists names belongs ends takes may repeats does")
+	fset := token.NewFileSet()
+	names, err := filepath.Glob("*.go")
+	require.NoError(t, err)
+	var files []*ast.File
+	for _, name := range names {
+		if !strings.HasSuffix(name, "_test.go") {
+			file, err := parser.ParseFile(fset, name, nil, parser.SkipObjectResolution)
+			require.NoError(t, err)
+			files = append(files, file)
+		}
+	}
+	positions := map[string]int{} // of the parameter "rule" in functions
+	for _, file := range files {
+		for _, d := range file.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok {
+				if i := ruleParameter(f.Type); i >= 0 {
+					positions[f.Name.Name] = i
+				}
+			}
+		}
+	}
+	n := 0
+	check := func(e ast.Expr) {
+		text, ok := leadingText(e)
+		if !ok {
+			return // a parameter: looked at where it is given
+		}
+		n++
+		verb, _, _ := strings.Cut(text, " ")
+		assert.Contains(t, verbs, verb, "%s: %q does not begin with a verb", fset.Position(e.Pos()), text)
+	}
+	for _, file := range files {
+		for _, d := range file.Decls {
+			local := map[string]int{}
+			ast.Inspect(d, func(node ast.Node) bool {
+				switch node := node.(type) {
+				case *ast.AssignStmt:
+					if f, ok := node.Rhs[0].(*ast.FuncLit); ok && ruleParameter(f.Type) >= 0 {
+						local[node.Lhs[0].(*ast.Ident).Name] = ruleParameter(f.Type)
+					}
+				case *ast.KeyValueExpr:
+					if key, ok := node.Key.(*ast.Ident); ok && key.Name == "Rule" {
+						check(node.Value)
+					}
+				case *ast.CallExpr:
+					if f, ok := node.Fun.(*ast.Ident); ok {
+						i, found := local[f.Name]
+						if !found {
+							i, found = positions[f.Name]
+						}
+						if found {
+							check(node.Args[i])
+						}
+					}
+				}
+				return true
+			})
+		}
+	}
+	assert.Greater(t, n, 300)
+}
+
+// ruleParameter returns the position of the parameter "rule", or -1.
+func ruleParameter(f *ast.FuncType) int {
+	var names []string
+	for _, field := range f.Params.List {
+		for _, name := range field.Names {
+			names = append(names, name.Name)
+		}
+	}
+	return slices.Index(names, "rule")
+}
+
+// leadingText returns the text that an expression begins with; ok is false for a bare variable.
+func leadingText(e ast.Expr) (text string, ok bool) {
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		text, err := strconv.Unquote(e.Value)
+		return text, err == nil
+	case *ast.BinaryExpr:
+		text, _ := leadingText(e.X)
+		return text, true
+	case *ast.CallExpr:
+		if f, ok := e.Fun.(*ast.SelectorExpr); ok && f.Sel.Name == "Sprintf" {
+			return leadingText(e.Args[0])
+		}
+	}
+	return "", false
+}
