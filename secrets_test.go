@@ -398,6 +398,9 @@ func FuzzNoPieceOfATokenIsShown(f *testing.F) {
 			two = "as it is" // what is left may be shorter than a piece
 		}
 		told := spellings[two](spellings[one](token))
+		if len("x"+before+told) > 4<<10 {
+			return // what is cut off is not shown
+		}
 		s := &script{steps: steps{answer(400, "x"+before+told+after, "Content-Type", "text/plain")}}
 		c, err := threatconnect.NewClient("https://tc.example/api", creds, threatconnect.WithTransport(s))
 		if err != nil {
