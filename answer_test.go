@@ -198,7 +198,7 @@ func TestForeignTextIsNotShown(t *testing.T) {
 				out += shown(api.Foreign) + shown(*api) + shown(map[string]any{"foreign": api.Foreign, "err": api}) + shown([]any{api})
 			}
 			for _, form := range []string{echo, strings.Map(letters, echo), fmt.Sprintf("%x", echo), "evil"} {
-				if len(form) > 2 { // what is shorter is a part of other words as well
+				if len(form) > 4 { // what is shorter is a part of other words and numbers as well
 					assert.False(t, strings.Contains(strings.ToLower(out), strings.ToLower(form)), "%s: %q is shown", name, form)
 				}
 			}

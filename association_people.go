@@ -57,7 +57,7 @@ func (t target) mustHaveTasks() error {
 	}
 	return &ValidationError{
 		Field: "resource",
-		Rule:  "listing the tasks of " + t.kind.named() + " is not documented by the platform",
+		Rule:  "is " + t.kind.named() + ", and the platform does not document how to list the tasks of one",
 		Fix:   "list tasks with client.Tasks and ask each for what it is associated with",
 	}
 }

@@ -45,7 +45,7 @@ func (s TypesService) Attributes(ctx context.Context, opts *AttributeTypeListOpt
 	o := copyOf(opts)
 	q, err := optionQuery(o, s.c.Owner())
 	if err == nil && o.MaxLength < 0 {
-		err = &ValidationError{Field: "maximum length", Rule: "want 1 or more, or 0 for any"}
+		err = &ValidationError{Field: "maximum length", Rule: "must be 1 or more, or 0 for any"}
 	}
 	if o.Rules {
 		q.Set("includes", "validationRule")

@@ -58,12 +58,12 @@ func (s AttributesService) On(ctx context.Context, resource Resource) ([]Attribu
 //	API: GET /v2/{resource}/attributes/{attributeId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/attributes/attributes.html
-func (s AttributesService) Get(ctx context.Context, resource Resource, attributeID int64) (*Attribute, error) {
+func (s AttributesService) Get(ctx context.Context, resource Resource, attributeID int64) (Attribute, error) {
 	t, err := s.c.targetOf(ctx, AttributeRef{resource, attributeID})
 	if err != nil {
-		return nil, err
+		return Attribute{}, err
 	}
-	return one(ctx, s.c, &call{method: http.MethodGet, route: t.route, query: ownerQuery(t.owner)}, []string{"attribute"}, pointer(readAttribute))
+	return one(ctx, s.c, &call{method: http.MethodGet, route: t.route, query: ownerQuery(t.owner)}, []string{"attribute"}, readAttribute)
 }
 
 // Add attaches an attribute to a resource and returns it with its id. It costs one request. It does not retry
@@ -72,25 +72,25 @@ func (s AttributesService) Get(ctx context.Context, resource Resource, attribute
 //	API: POST /v2/{resource}/attributes
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/attributes/attributes.html
-func (s AttributesService) Add(ctx context.Context, resource Resource, attribute Attribute) (*Attribute, error) {
+func (s AttributesService) Add(ctx context.Context, resource Resource, attribute Attribute) (Attribute, error) {
 	t, err := s.c.targetOf(ctx, resource)
 	if err != nil {
-		return nil, err
+		return Attribute{}, err
 	}
 	if err := attribute.check(); err != nil {
-		return nil, err
+		return Attribute{}, err
 	}
 	if attribute.Pinned != nil || len(attribute.SecurityLabels) > 0 {
-		return nil, &ValidationError{Field: "attribute", Rule: "carries Pinned or SecurityLabels, which batch files only can bring", Fix: "apply labels to an AttributeRef afterwards"}
+		return Attribute{}, &ValidationError{Field: "attribute", Rule: "carries Pinned or SecurityLabels, which batch files only can bring", Fix: "apply labels to an AttributeRef afterwards"}
 	}
 	var w wire.Writer
 	attribute.write(&w, modeCreate)
 	body, err := written(&w, "attribute")
 	if err != nil {
-		return nil, err
+		return Attribute{}, err
 	}
 	got, err := one(ctx, s.c, &call{method: http.MethodPost, route: t.route.under("attributes"), query: ownerQuery(t.owner), body: jsonBody(body)},
-		[]string{"attribute"}, pointer(readAttribute))
+		[]string{"attribute"}, readAttribute)
 	if api, ok := errors.AsType[*APIError](err); ok && api.Hint == "" && (api.StatusCode == http.StatusBadRequest || api.StatusCode == http.StatusNotFound) {
 		api.Hint = "its type is " + quoteForeign(attribute.Type) + "; client.Types lists the types of the instance and how long their values can be"
 	}
@@ -104,10 +104,10 @@ func (s AttributesService) Add(ctx context.Context, resource Resource, attribute
 //	API: PUT /v2/{resource}/attributes/{attributeId}
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/attributes/attributes.html
-func (s AttributesService) Update(ctx context.Context, resource Resource, attributeID int64, update AttributeUpdate) (*Attribute, error) {
+func (s AttributesService) Update(ctx context.Context, resource Resource, attributeID int64, update AttributeUpdate) (Attribute, error) {
 	t, err := s.c.targetOf(ctx, AttributeRef{resource, attributeID})
 	if err != nil {
-		return nil, err
+		return Attribute{}, err
 	}
 	body, err := updateBody("AttributeUpdate", "attribute", []updateField{
 		{name: "Value", key: "value", value: update.Value, filled: true, required: true},
@@ -115,9 +115,9 @@ func (s AttributesService) Update(ctx context.Context, resource Resource, attrib
 		{name: "Source", key: "source", value: update.Source},
 	})
 	if err != nil {
-		return nil, err
+		return Attribute{}, err
 	}
-	return one(ctx, s.c, &call{method: http.MethodPut, route: t.route, query: ownerQuery(t.owner), body: jsonBody(body)}, []string{"attribute"}, pointer(readAttribute))
+	return one(ctx, s.c, &call{method: http.MethodPut, route: t.route, query: ownerQuery(t.owner), body: jsonBody(body)}, []string{"attribute"}, readAttribute)
 }
 
 // Remove deletes an attribute of a resource, by the attribute's id. It costs one request.

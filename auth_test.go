@@ -375,17 +375,17 @@ func TestKeySourcesAndSignersThatFailSendNothing(t *testing.T) {
 	}{
 		"a key source that fails": {keys("", "", vault), "threatconnect: GET /v2/whoami: the request was not sent: key source: vault is sealed"},
 		"a signer that fails":     {signer("", "", vault), "threatconnect: GET /v2/whoami: the request was not sent: signer: vault is sealed"},
-		"no access id":            {keys("", "s3cr3t", nil), "the request was not sent: threatconnect: access id: is empty"},
-		"a secret key as id":      {keys("s3cr3t:x", "s3cr3t", nil), "the request was not sent: threatconnect: access id: holds a colon"},
-		"a key with a line break": {keys("access", "s3cr3t\n", nil), "the request was not sent: threatconnect: secret key: has white space around it"},
-		"no id of the signer":     {signer("", mac, nil), "the request was not sent: threatconnect: access id: is empty"},
-		"no signature":            {signer("access", "", nil), "the request was not sent: threatconnect: signature from the signer: "},
-		"hexadecimal":             {signer("access", strings.Repeat("0a", 32), nil), "the request was not sent: threatconnect: signature from the signer: "},
-		"no padding":              {signer("access", strings.TrimSuffix(mac, "="), nil), "the request was not sent: threatconnect: signature from the signer: "},
-		"a line break":            {signer("access", mac[:9]+"\n"+mac[9:], nil), "the request was not sent: threatconnect: signature from the signer: "},
-		"base64 for URLs":         {signer("access", "-_"+mac[2:], nil), "the request was not sent: threatconnect: signature from the signer: "},
-		"bits too many":           {signer("access", mac[:42]+"B=", nil), "the request was not sent: threatconnect: signature from the signer: "},
-		"SHA-1":                   {signer("access", "2jmj7l5rSw0yVb/vlWAYkK/YBwk=", nil), "the request was not sent: threatconnect: signature from the signer: "},
+		"no access id":            {keys("", "s3cr3t", nil), "the request was not sent: threatconnect: access id is empty"},
+		"a secret key as id":      {keys("s3cr3t:x", "s3cr3t", nil), "the request was not sent: threatconnect: access id holds a colon"},
+		"a key with a line break": {keys("access", "s3cr3t\n", nil), "the request was not sent: threatconnect: secret key has white space around it"},
+		"no id of the signer":     {signer("", mac, nil), "the request was not sent: threatconnect: access id is empty"},
+		"no signature":            {signer("access", "", nil), "the request was not sent: threatconnect: signature from the signer "},
+		"hexadecimal":             {signer("access", strings.Repeat("0a", 32), nil), "the request was not sent: threatconnect: signature from the signer "},
+		"no padding":              {signer("access", strings.TrimSuffix(mac, "="), nil), "the request was not sent: threatconnect: signature from the signer "},
+		"a line break":            {signer("access", mac[:9]+"\n"+mac[9:], nil), "the request was not sent: threatconnect: signature from the signer "},
+		"base64 for URLs":         {signer("access", "-_"+mac[2:], nil), "the request was not sent: threatconnect: signature from the signer "},
+		"bits too many":           {signer("access", mac[:42]+"B=", nil), "the request was not sent: threatconnect: signature from the signer "},
+		"SHA-1":                   {signer("access", "2jmj7l5rSw0yVb/vlWAYkK/YBwk=", nil), "the request was not sent: threatconnect: signature from the signer "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -403,6 +403,6 @@ func TestKeySourcesAndSignersThatFailSendNothing(t *testing.T) {
 	}
 	for field, creds := range map[string]threatconnect.Credentials{"key source": threatconnect.HMACFunc(nil), "signer": threatconnect.SignerFunc(nil)} {
 		_, err := threatconnect.NewClient("https://tc.example", creds)
-		require.EqualError(t, err, "threatconnect: "+field+": is nil")
+		require.EqualError(t, err, "threatconnect: "+field+" is nil")
 	}
 }

@@ -47,7 +47,7 @@ func TestBulkReportsBelongToAnOwner(t *testing.T) {
 	t.Parallel()
 	c, mock := contentClient(t)
 	mock.RegisterNoResponder(jsonReply(200, `{"status":"Success"}`))
-	const want = `threatconnect: owner: is empty, and bulk reports belong to a community or source; use client.InOwner("Example Source").Bulk`
+	const want = `threatconnect: owner is empty, and bulk reports belong to a community or source; use client.InOwner("Example Source").Bulk`
 	_, err := c.Bulk.Status(t.Context())
 	require.EqualError(t, err, want)
 	_, err = Collect(c.Bulk.JSON(t.Context()))

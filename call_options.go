@@ -68,7 +68,7 @@ func checkCallHeader(h http.Header) error {
 	}
 	for _, name := range []string{"Authorization", "Timestamp", "User-Agent"} {
 		if headerHas(h, name) {
-			return &ValidationError{Field: "header", Rule: name + " is the client's to set", Fix: "leave it out"}
+			return &ValidationError{Field: "header", Rule: "has " + name + ", which the client sets", Fix: "leave it out"}
 		}
 	}
 	return nil

@@ -30,9 +30,9 @@ type ChangeOptions struct {
 func (o ChangeOptions) check() error {
 	switch {
 	case o.Overlap < 0 || o.Overlap > 24*time.Hour:
-		return &ValidationError{Field: "change overlap", Rule: "want up to 24 hours, or 0 for the default"}
+		return &ValidationError{Field: "change overlap", Rule: "must be up to 24 hours, or 0 for the default"}
 	case o.Limit < 0 || o.Limit == 1 || o.Limit > maxPageSize:
-		return &ValidationError{Field: "change limit", Rule: "want 2 to 10,000, or 0 for the default"}
+		return &ValidationError{Field: "change limit", Rule: "must be 2 to 10,000, or 0 for the default"}
 	}
 	return nil
 }

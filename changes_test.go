@@ -159,16 +159,16 @@ func TestChangesThatCannotBeRead(t *testing.T) {
 	ctx := t.Context()
 	_, cursor := changesSince(t, threatconnecttest.New().Client(), threatconnect.Cursor{}, nil)
 	for name, changes := range map[string]*threatconnect.Changes{
-		"cursor: is of another owner": c.Changes(ctx, cursor, nil),
-		"cursor: has a source":        c.Changes(ctx, threatconnect.Cursor{Source: strings.Repeat("a", 4097)}, nil),
-		"cursor: is of another ":      c.InOwner("B").Changes(ctx, threatconnect.Cursor{Source: "https://tc.example/api/v2/indicators?owner=A"}, nil),
-		"change overlap:":             c.Changes(ctx, threatconnect.Cursor{}, &threatconnect.ChangeOptions{Overlap: 25 * time.Hour}),
-		"change limit:":               c.Changes(ctx, threatconnect.Cursor{}, &threatconnect.ChangeOptions{Limit: 1}),
-		"header":                      c.Changes(ctx, threatconnect.Cursor{}, &threatconnect.ChangeOptions{CallOptions: threatconnect.CallOptions{Header: http.Header{"Timestamp": {"1"}}}}),
-		"context:":                    c.Changes(nil, threatconnect.Cursor{}, nil), //nolint:staticcheck // a nil context is the case
-		"client:":                     new(threatconnect.Client).Changes(ctx, threatconnect.Cursor{}, nil),
-		"client: was":                 (*threatconnect.Client)(nil).Changes(ctx, threatconnect.Cursor{}, nil),
-		"client: was not":             new(threatconnect.Changes),
+		"cursor is of another owner": c.Changes(ctx, cursor, nil),
+		"cursor has a source":        c.Changes(ctx, threatconnect.Cursor{Source: strings.Repeat("a", 4097)}, nil),
+		"cursor is of another ":      c.InOwner("B").Changes(ctx, threatconnect.Cursor{Source: "https://tc.example/api/v2/indicators?owner=A"}, nil),
+		"change overlap ":            c.Changes(ctx, threatconnect.Cursor{}, &threatconnect.ChangeOptions{Overlap: 25 * time.Hour}),
+		"change limit ":              c.Changes(ctx, threatconnect.Cursor{}, &threatconnect.ChangeOptions{Limit: 1}),
+		"header":                     c.Changes(ctx, threatconnect.Cursor{}, &threatconnect.ChangeOptions{CallOptions: threatconnect.CallOptions{Header: http.Header{"Timestamp": {"1"}}}}),
+		"context ":                   c.Changes(nil, threatconnect.Cursor{}, nil), //nolint:staticcheck // a nil context is the case
+		"client ":                    new(threatconnect.Client).Changes(ctx, threatconnect.Cursor{}, nil),
+		"client was":                 (*threatconnect.Client)(nil).Changes(ctx, threatconnect.Cursor{}, nil),
+		"client was not":             new(threatconnect.Changes),
 	} {
 		err := relatedErr(changes.All())
 		require.ErrorIs(t, err, threatconnect.ErrValidation, name)

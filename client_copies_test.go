@@ -61,7 +61,7 @@ func TestThingsAreCreatedInTheOwnerOfTheClient(t *testing.T) {
 		for _, other := range []*threatconnect.Client{c, c.InOwner("")} {
 			err := create(other)
 			require.ErrorIs(t, err, threatconnect.ErrValidation, name)
-			require.ErrorContains(t, err, "owner: is not the client's owner")
+			require.ErrorContains(t, err, "owner is not the client's owner")
 			assert.NotContains(t, err.Error(), "First")
 		}
 		assert.Empty(t, s.sent, name)

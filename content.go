@@ -67,7 +67,7 @@ func ReaderContent(r io.Reader, size int64) Content {
 var (
 	errNoContent    = &ValidationError{Field: "content", Rule: "is missing", Fix: "make it with BytesContent, FileContent or ReaderContent"}
 	errContentEmpty = &ValidationError{Field: "content", Rule: "is empty", Fix: "the platform keeps no empty files: leave the upload out, or set the size to -1 if it is not known"}
-	errContentSize  = &ValidationError{Field: "content size", Rule: "want 0 or more, or -1 if it is not known"}
+	errContentSize  = &ValidationError{Field: "content size", Rule: "must be 0 or more, or -1 if it is not known"}
 	errContentShort = &ValidationError{Field: "content", Rule: "holds fewer bytes than its size says"}
 	errContentLong  = &ValidationError{Field: "content", Rule: "holds more bytes than its size says"}
 	errNotEncrypted = &ValidationError{Field: "content", Rule: "is malware and not a zip that is protected with a password", Fix: "zip it with the password that the document has"}

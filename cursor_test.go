@@ -64,7 +64,7 @@ func TestACursorThatCannotBeTrustedIsAnError(t *testing.T) {
 			got := want
 			err := json.Unmarshal([]byte(text), &got)
 			require.ErrorIs(t, err, threatconnect.ErrValidation)
-			assert.Contains(t, err.Error(), "threatconnect: cursor: ")
+			assert.Contains(t, err.Error(), "threatconnect: cursor ")
 			assert.Equal(t, want, got)
 			if name == "a later version" {
 				assert.Contains(t, err.Error(), "has version 2")

@@ -80,12 +80,12 @@ func checkHeader(field string, h http.Header) error {
 	seen := make(map[string]bool, len(h))
 	for name, values := range h {
 		if strings.Trim(name, headerNameChars) != "" || name == "" {
-			return &ValidationError{Field: field + " name", Rule: "want letters, digits and hyphens"}
+			return &ValidationError{Field: field + " name", Rule: "must be letters, digits and hyphens"}
 		}
 		canonical := http.CanonicalHeaderKey(name)
 		switch canonical {
 		case "Host", "Content-Length", "Transfer-Encoding", "Trailer", "Connection":
-			return &ValidationError{Field: field, Rule: canonical + " cannot be set", Fix: "leave it out"}
+			return &ValidationError{Field: field, Rule: "has " + canonical + ", which cannot be set", Fix: "leave it out"}
 		}
 		if seen[canonical] {
 			return &ValidationError{Field: field, Rule: "has the same name twice in upper and lower case", Fix: "put both values under one name"}

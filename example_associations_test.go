@@ -184,5 +184,5 @@ func ExampleIndicatorsService_Lookup() {
 	// 192.0.2.7: Example Organization rates it 2
 	// 192.0.2.7: Example Source rates it 5
 	// https://evil.example/login: not found
-	// "a sentence": threatconnect: indicator: is not recognized as an address, block, host, URL, email address, hash, ASN or registry key; use a Mutex, UserAgent or another type by name if it is one
+	// "a sentence": threatconnect: indicator is not recognized as an address, block, host, URL, email address, hash, ASN or registry key; use a Mutex, UserAgent or another type by name if it is one
 }

@@ -54,7 +54,7 @@ func ExampleTypedIndicators_Update() {
 	// Output:
 	// 4 60
 	// 0
-	// threatconnect: IndicatorUpdate.Size: is not a field of the type Host; leave it out, it is for File only
+	// threatconnect: IndicatorUpdate.Size is not a field of the type Host; leave it out, it is for File only
 }
 
 func ExampleIndicatorsService_All() {

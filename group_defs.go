@@ -117,7 +117,7 @@ var errNilGroup = &ValidationError{Field: "group", Rule: "is nil"}
 func knownGroupDef(t GroupType) (*groupDef, error) {
 	def := groupDefOf(t)
 	if def == nil {
-		return nil, &ValidationError{Field: "group type", Rule: quoteForeign(string(t)) + " is not one of the sixteen group types"}
+		return nil, &ValidationError{Field: "group type", Rule: "is " + quoteForeign(string(t)) + ", not one of the sixteen group types"}
 	}
 	return def, nil
 }

@@ -205,19 +205,19 @@ func TestGroupUpdatesThatAreNotSent(t *testing.T) {
 		update threatconnect.GroupUpdate
 		want   string
 	}{
-		"no field":                        {threatconnect.GroupThreat, threatconnect.GroupUpdate{}, "GroupUpdate: sets no field"},
+		"no field":                        {threatconnect.GroupThreat, threatconnect.GroupUpdate{}, "GroupUpdate has no field set"},
 		"a blank name":                    {threatconnect.GroupThreat, threatconnect.GroupUpdate{Name: new(" ")}, "group name"},
-		"a status of incidents":           {threatconnect.GroupEvent, threatconnect.GroupUpdate{IncidentStatus: new(threatconnect.IncidentNew)}, "GroupUpdate.IncidentStatus: is not a field of the type Event; leave it out, it is for Incident only"},
-		"a status of batch files":         {threatconnect.GroupEvent, threatconnect.GroupUpdate{EventStatus: new(threatconnect.EventReopened)}, "event status: want one of"},
-		"a status that is none":           {threatconnect.GroupIncident, threatconnect.GroupUpdate{IncidentStatus: new(threatconnect.IncidentStatus("Lost"))}, "incident status: want one of"},
-		"the date of a threat":            {threatconnect.GroupThreat, threatconnect.GroupUpdate{Name: new("A"), EventDate: new(time.Now())}, "GroupUpdate.EventDate: is not a field of the type Threat; leave it out, it is for Event or Incident only"},
-		"the publish date of a document":  {threatconnect.GroupDocument, threatconnect.GroupUpdate{PublishDate: new(time.Now())}, "GroupUpdate.PublishDate: is not a field of the type Document"},
-		"a required date that is cleared": {threatconnect.GroupIncident, threatconnect.GroupUpdate{EventDate: new(time.Time{})}, "GroupUpdate.EventDate: is empty, and the platform requires a value"},
-		"a required text that is cleared": {threatconnect.GroupEmail, threatconnect.GroupUpdate{Subject: new("")}, "GroupUpdate.Subject: is empty, and the platform requires a value"},
-		"a signature without a name":      {threatconnect.GroupSignature, threatconnect.GroupUpdate{FileText: new("rule")}, "GroupUpdate.Name: is missing, and the platform requires it in every update of the type Signature; set it too"},
-		"a signature without a type":      {threatconnect.GroupSignature, threatconnect.GroupUpdate{Name: new("A"), FileName: new("a.yar")}, "GroupUpdate.FileType: is missing"},
-		"text that is not UTF-8":          {threatconnect.GroupEmail, threatconnect.GroupUpdate{From: new("\xff")}, "GroupUpdate: has a field that cannot be sent"},
-		"a year that does not fit":        {threatconnect.GroupCampaign, threatconnect.GroupUpdate{FirstSeen: new(time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC))}, "GroupUpdate: has a field that cannot be sent"},
+		"a status of incidents":           {threatconnect.GroupEvent, threatconnect.GroupUpdate{IncidentStatus: new(threatconnect.IncidentNew)}, "GroupUpdate.IncidentStatus is not a field of the type Event; leave it out, it is for Incident only"},
+		"a status of batch files":         {threatconnect.GroupEvent, threatconnect.GroupUpdate{EventStatus: new(threatconnect.EventReopened)}, "event status must be one of"},
+		"a status that is none":           {threatconnect.GroupIncident, threatconnect.GroupUpdate{IncidentStatus: new(threatconnect.IncidentStatus("Lost"))}, "incident status must be one of"},
+		"the date of a threat":            {threatconnect.GroupThreat, threatconnect.GroupUpdate{Name: new("A"), EventDate: new(time.Now())}, "GroupUpdate.EventDate is not a field of the type Threat; leave it out, it is for Event or Incident only"},
+		"the publish date of a document":  {threatconnect.GroupDocument, threatconnect.GroupUpdate{PublishDate: new(time.Now())}, "GroupUpdate.PublishDate is not a field of the type Document"},
+		"a required date that is cleared": {threatconnect.GroupIncident, threatconnect.GroupUpdate{EventDate: new(time.Time{})}, "GroupUpdate.EventDate is empty, and the platform requires a value"},
+		"a required text that is cleared": {threatconnect.GroupEmail, threatconnect.GroupUpdate{Subject: new("")}, "GroupUpdate.Subject is empty, and the platform requires a value"},
+		"a signature without a name":      {threatconnect.GroupSignature, threatconnect.GroupUpdate{FileText: new("rule")}, "GroupUpdate.Name is missing, and the platform requires it in every update of the type Signature; set it too"},
+		"a signature without a type":      {threatconnect.GroupSignature, threatconnect.GroupUpdate{Name: new("A"), FileName: new("a.yar")}, "GroupUpdate.FileType is missing"},
+		"text that is not UTF-8":          {threatconnect.GroupEmail, threatconnect.GroupUpdate{From: new("\xff")}, "GroupUpdate has a field that cannot be sent"},
+		"a year that does not fit":        {threatconnect.GroupCampaign, threatconnect.GroupUpdate{FirstSeen: new(time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC))}, "GroupUpdate has a field that cannot be sent"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -231,5 +231,5 @@ func TestGroupUpdatesThatAreNotSent(t *testing.T) {
 		require.ErrorIs(t, err, threatconnect.ErrValidation, name)
 	}
 	_, err := c.Groups.Threats.Update(t.Context(), 0, threatconnect.GroupUpdate{Name: new("B")})
-	require.ErrorContains(t, err, "Threat id: want a positive number")
+	require.ErrorContains(t, err, "Threat id must be a positive number")
 }

@@ -205,14 +205,14 @@ func (m *IndicatorMeta) check() error {
 
 func checkRating(v *float64) error {
 	if v != nil && !(*v >= 0 && *v <= 5) {
-		return &ValidationError{Field: "rating", Rule: "want 0 to 5"}
+		return &ValidationError{Field: "rating", Rule: "must be 0 to 5"}
 	}
 	return nil
 }
 
 func checkConfidence(v *int) error {
 	if v != nil && (*v < 0 || *v > 100) {
-		return &ValidationError{Field: "confidence", Rule: "want 0 to 100"}
+		return &ValidationError{Field: "confidence", Rule: "must be 0 to 100"}
 	}
 	return nil
 }

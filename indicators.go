@@ -114,7 +114,7 @@ func (s TypedIndicators[T]) definition(ctx context.Context) (*indicatorDef, erro
 		return nil, err
 	}
 	if _, ok := def.new().(T); !ok {
-		return nil, &ValidationError{Field: "indicator type", Rule: string(s.typ) + " is a type of this package", Fix: "use the service of the type, a field of client.Indicators"}
+		return nil, &ValidationError{Field: "indicator type", Rule: "is " + string(s.typ) + ", which has a service of its own", Fix: "use the service of the type, a field of client.Indicators"}
 	}
 	return def, nil
 }

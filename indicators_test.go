@@ -265,15 +265,15 @@ func TestIndicatorUpdatesThatAreNotSent(t *testing.T) {
 		update threatconnect.IndicatorUpdate
 		want   string
 	}{
-		"no field":              {threatconnect.TypeHost, threatconnect.IndicatorUpdate{}, "IndicatorUpdate: sets no field; set the fields that are to change"},
-		"a rating of 6":         {threatconnect.TypeHost, threatconnect.IndicatorUpdate{Rating: new(6.0)}, "rating: want 0 to 5"},
-		"a rating that is none": {threatconnect.TypeHost, threatconnect.IndicatorUpdate{Rating: new(math.NaN())}, "rating: want 0 to 5"},
-		"a confidence of -1":    {threatconnect.TypeHost, threatconnect.IndicatorUpdate{Confidence: new(-1)}, "confidence: want 0 to 100"},
-		"a negative size":       {threatconnect.TypeFile, threatconnect.IndicatorUpdate{Size: new(int64(-1))}, "IndicatorUpdate.Size: is negative"},
-		"the size of a host":    {threatconnect.TypeHost, threatconnect.IndicatorUpdate{Size: new(int64(1))}, "IndicatorUpdate.Size: is not a field of the type Host; leave it out, it is for File only"},
-		"the DNS of a file":     {threatconnect.TypeFile, threatconnect.IndicatorUpdate{DNSActive: new(true)}, "IndicatorUpdate.DNSActive: is not a field of the type File; leave it out, it is for Host only"},
-		"the WHOIS of a file":   {threatconnect.TypeFile, threatconnect.IndicatorUpdate{WhoisActive: new(true), Rating: new(1.0)}, "IndicatorUpdate.WhoisActive: is not a field of the type File"},
-		"a private mutex":       {threatconnect.TypeMutex, threatconnect.IndicatorUpdate{Private: new(false)}, "IndicatorUpdate.Private: is not a field of the type Mutex; leave it out, it is for Address, EmailAddress, File, Host or URL only"},
+		"no field":              {threatconnect.TypeHost, threatconnect.IndicatorUpdate{}, "IndicatorUpdate has no field set; set the fields that are to change"},
+		"a rating of 6":         {threatconnect.TypeHost, threatconnect.IndicatorUpdate{Rating: new(6.0)}, "rating must be 0 to 5"},
+		"a rating that is none": {threatconnect.TypeHost, threatconnect.IndicatorUpdate{Rating: new(math.NaN())}, "rating must be 0 to 5"},
+		"a confidence of -1":    {threatconnect.TypeHost, threatconnect.IndicatorUpdate{Confidence: new(-1)}, "confidence must be 0 to 100"},
+		"a negative size":       {threatconnect.TypeFile, threatconnect.IndicatorUpdate{Size: new(int64(-1))}, "IndicatorUpdate.Size is negative"},
+		"the size of a host":    {threatconnect.TypeHost, threatconnect.IndicatorUpdate{Size: new(int64(1))}, "IndicatorUpdate.Size is not a field of the type Host; leave it out, it is for File only"},
+		"the DNS of a file":     {threatconnect.TypeFile, threatconnect.IndicatorUpdate{DNSActive: new(true)}, "IndicatorUpdate.DNSActive is not a field of the type File; leave it out, it is for Host only"},
+		"the WHOIS of a file":   {threatconnect.TypeFile, threatconnect.IndicatorUpdate{WhoisActive: new(true), Rating: new(1.0)}, "IndicatorUpdate.WhoisActive is not a field of the type File"},
+		"a private mutex":       {threatconnect.TypeMutex, threatconnect.IndicatorUpdate{Private: new(false)}, "IndicatorUpdate.Private is not a field of the type Mutex; leave it out, it is for Address, EmailAddress, File, Host or URL only"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

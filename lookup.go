@@ -36,7 +36,7 @@ func (o LookupOptions) check() error {
 	case o.AllOwners && len(o.Owners) > 0:
 		return &ValidationError{Field: "lookup", Rule: "names owners and asks for all of them", Fix: "set Owners or AllOwners"}
 	case o.Parallel < 0 || o.Parallel > maxParallel:
-		return &ValidationError{Field: "lookup parallel", Rule: "want 1 to 64, or 0 for the default"}
+		return &ValidationError{Field: "lookup parallel", Rule: "must be 1 to 64, or 0 for the default"}
 	}
 	return nil
 }

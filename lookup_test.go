@@ -111,10 +111,10 @@ func TestLookupRefusesOptionsThatContradict(t *testing.T) {
 	c := clientOf(t, s)
 	values := slices.Values([]string{"a.example"})
 	for name, seq := range map[string]iter.Seq2[threatconnect.LookupResult, error]{
-		"values: are nil":  c.Indicators.Lookup(t.Context(), nil, nil),
-		"lookup: names":    c.Indicators.Lookup(t.Context(), values, &threatconnect.LookupOptions{Owners: []string{"A"}, AllOwners: true}),
-		"lookup parallel:": c.Indicators.Lookup(t.Context(), values, &threatconnect.LookupOptions{Parallel: 65}),
-		"owner:":           c.Indicators.Lookup(t.Context(), values, &threatconnect.LookupOptions{Owners: []string{"a\nb"}}),
+		"values are nil":   c.Indicators.Lookup(t.Context(), nil, nil),
+		"lookup names":     c.Indicators.Lookup(t.Context(), values, &threatconnect.LookupOptions{Owners: []string{"A"}, AllOwners: true}),
+		"lookup parallel ": c.Indicators.Lookup(t.Context(), values, &threatconnect.LookupOptions{Parallel: 65}),
+		"owner ":           c.Indicators.Lookup(t.Context(), values, &threatconnect.LookupOptions{Owners: []string{"a\nb"}}),
 		"header":           c.Indicators.Lookup(t.Context(), values, &threatconnect.LookupOptions{CallOptions: threatconnect.CallOptions{Header: http.Header{"Timestamp": {"1"}}}}),
 	} {
 		err := relatedErr(seq)

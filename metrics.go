@@ -122,7 +122,7 @@ func (s MetricsService) Get(ctx context.Context, name string) (Metric, error) {
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/custom_metrics/custom_metrics.html
 func (s MetricsService) GetByID(ctx context.Context, metricID int64) (Metric, error) {
 	if metricID <= 0 {
-		return Metric{}, &ValidationError{Field: "metric id", Rule: "want a positive number"}
+		return Metric{}, &ValidationError{Field: "metric id", Rule: "must be a positive number"}
 	}
 	return s.get(ctx, at("v2", "customMetrics", id(metricID)))
 }

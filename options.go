@@ -266,7 +266,7 @@ func WithStallTimeout(d time.Duration) Option {
 func WithAttemptTimeout(d time.Duration) Option {
 	return func(c *config) error {
 		if d < 0 {
-			return &ValidationError{Field: "attempt timeout", Rule: "want 0 or more"}
+			return &ValidationError{Field: "attempt timeout", Rule: "must be 0 or more"}
 		}
 		c.timeout = d
 		return nil

@@ -143,7 +143,7 @@ func (s OwnersService) metrics(ctx context.Context, r route, opts *ListOptions) 
 	return lister[OwnerMetric]{client: s.c, options: copyOf(opts), route: r, keys: []string{"ownerMetric"}, read: readOwnerMetric}.all(ctx)
 }
 
-var errOwnerID = &ValidationError{Field: "owner id", Rule: "want 0 or more"}
+var errOwnerID = &ValidationError{Field: "owner id", Rule: "must be 0 or more"}
 
 // Whoami reads the API user that the client's credentials belong to. It costs one request and is the
 // cheapest check of base URL and credentials.

@@ -125,10 +125,10 @@ func TestTagsAttributesAndLabelsOnTheWire(t *testing.T) {
 	_, err = c.Attributes.Update(t.Context(), relatedHost, 0, threatconnect.AttributeUpdate{Value: new("v")})
 	require.ErrorIs(t, err, threatconnect.ErrValidation)
 	for want, bad := range map[string]threatconnect.AttributeUpdate{
-		"AttributeUpdate: sets no field":                   {},
-		"AttributeUpdate.Value: is missing":                {Source: new("me")},
-		"AttributeUpdate.Value: is empty":                  {Value: new(" ")},
-		"AttributeUpdate: has a field that cannot be sent": {Value: new("\xff")},
+		"AttributeUpdate has no field set":                {},
+		"AttributeUpdate.Value is missing":                {Source: new("me")},
+		"AttributeUpdate.Value is empty":                  {Value: new(" ")},
+		"AttributeUpdate has a field that cannot be sent": {Value: new("\xff")},
 	} {
 		_, err = c.Attributes.Update(t.Context(), relatedHost, 5, bad)
 		require.ErrorIs(t, err, threatconnect.ErrValidation)

@@ -187,14 +187,14 @@ func TestRelationsThatCannotBeReadAreRefusedUnsent(t *testing.T) {
 	var noHost *threatconnect.Host
 	var noRef *threatconnect.IndicatorRef
 	for name, err := range map[string]error{
-		"resource: is nil":   relatedErr(c.Associations.Groups(ctx, nil, nil)),
-		"resource: is nil ":  relatedErr(c.Associations.Groups(ctx, noHost, nil)),
-		"resource: is nil  ": relatedErr(c.Associations.Groups(ctx, noRef, nil)),
-		"host name: ":        relatedErr(c.Associations.Groups(ctx, threatconnect.IndicatorRef{Type: threatconnect.TypeHost, Value: "not a host"}, nil)),
-		"group type: ":       relatedErr(c.Associations.Groups(ctx, relatedHost, &threatconnect.RelatedGroupOptions{Type: "Rumor"})),
-		"list limit: ":       relatedErr(c.Associations.Tasks(ctx, threatconnect.TaskRef{ID: 1}, &threatconnect.RelatedOptions{ListOptions: threatconnect.ListOptions{Limit: 10_001}})),
-		"security label: ":   relatedErr(c.SecurityLabels.Groups(ctx, " ", &threatconnect.RelatedGroupOptions{Type: threatconnect.GroupThreat})),
-		"tag: ":              relatedErr(c.Tags.Indicators(ctx, "", &threatconnect.RelatedIndicatorOptions{Type: threatconnect.TypeURL})),
+		"resource is nil":   relatedErr(c.Associations.Groups(ctx, nil, nil)),
+		"resource is nil ":  relatedErr(c.Associations.Groups(ctx, noHost, nil)),
+		"resource is nil  ": relatedErr(c.Associations.Groups(ctx, noRef, nil)),
+		"host name ":        relatedErr(c.Associations.Groups(ctx, threatconnect.IndicatorRef{Type: threatconnect.TypeHost, Value: "not a host"}, nil)),
+		"group type ":       relatedErr(c.Associations.Groups(ctx, relatedHost, &threatconnect.RelatedGroupOptions{Type: "Rumor"})),
+		"list limit ":       relatedErr(c.Associations.Tasks(ctx, threatconnect.TaskRef{ID: 1}, &threatconnect.RelatedOptions{ListOptions: threatconnect.ListOptions{Limit: 10_001}})),
+		"security label ":   relatedErr(c.SecurityLabels.Groups(ctx, " ", &threatconnect.RelatedGroupOptions{Type: threatconnect.GroupThreat})),
+		"tag ":              relatedErr(c.Tags.Indicators(ctx, "", &threatconnect.RelatedIndicatorOptions{Type: threatconnect.TypeURL})),
 	} {
 		require.ErrorIs(t, err, threatconnect.ErrValidation, name)
 		assert.ErrorContains(t, err, "threatconnect: "+strings.TrimRight(name, " "))

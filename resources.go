@@ -131,7 +131,7 @@ func (c *Client) targetOf(ctx context.Context, l Labelable) (target, error) {
 func (c *Client) targetOfKind(ctx context.Context, r Resource, want kind) (target, error) {
 	t, err := c.targetOf(ctx, r)
 	if err == nil && t.kind != want {
-		err = &ValidationError{Field: "resource", Rule: "want " + want.named() + ", not " + t.kind.named()}
+		err = &ValidationError{Field: "resource", Rule: "must be " + want.named() + ", not " + t.kind.named()}
 	}
 	return t, err
 }

@@ -126,7 +126,7 @@ func (s SecurityLabelsService) Indicator(ctx context.Context, label string, indi
 		return nil, err
 	}
 	if i.kind != kindIndicator {
-		return nil, &ValidationError{Field: "indicator", Rule: "want an indicator, not " + i.kind.named()}
+		return nil, &ValidationError{Field: "indicator", Rule: "must be an indicator, not " + i.kind.named()}
 	}
 	def, err := s.c.definition(ctx, IndicatorType(i.typ))
 	if err != nil {

@@ -136,7 +136,7 @@ var shapeCalls = map[string]shapeCall{
 	"attributes_list": read(func(ctx context.Context, c *tc.Client) ([]tc.Attribute, error) {
 		return c.Attributes.On(ctx, shapeHost)
 	}),
-	"attribute_one": read(func(ctx context.Context, c *tc.Client) (*tc.Attribute, error) {
+	"attribute_one": read(func(ctx context.Context, c *tc.Client) (tc.Attribute, error) {
 		return c.Attributes.Get(ctx, shapeHost, 302)
 	}),
 	"labels_list": read(func(ctx context.Context, c *tc.Client) ([]tc.SecurityLabel, error) {

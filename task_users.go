@@ -57,7 +57,7 @@ func (s TaskUsersService) Get(ctx context.Context, task Resource, userName strin
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tasks/tasks.html
 func (s TaskUsersService) GetByID(ctx context.Context, task Resource, userID int64) (User, error) {
 	if userID <= 0 {
-		return User{}, &ValidationError{Field: "user id", Rule: "want a positive number"}
+		return User{}, &ValidationError{Field: "user id", Rule: "must be a positive number"}
 	}
 	return s.get(ctx, task, id(userID))
 }

@@ -200,10 +200,10 @@ func (w *tour) metadata(r threatconnect.Resource) {
 	got[[]threatconnect.Tag](w)(w.c.Tags.On(w.ctx, r))
 	w.ok(w.c.SecurityLabels.Add(w.ctx, r, "TLP:AMBER", "TLP:RED"), w.c.SecurityLabels.Remove(w.ctx, r, "TLP:RED"))
 	got[[]threatconnect.SecurityLabel](w)(w.c.SecurityLabels.On(w.ctx, r))
-	a := got[*threatconnect.Attribute](w)(w.c.Attributes.Add(w.ctx, r, threatconnect.Attribute{Type: "Description", Value: "a"}))
+	a := got[threatconnect.Attribute](w)(w.c.Attributes.Add(w.ctx, r, threatconnect.Attribute{Type: "Description", Value: "a"}))
 	got[[]threatconnect.Attribute](w)(w.c.Attributes.On(w.ctx, r))
-	got[*threatconnect.Attribute](w)(w.c.Attributes.Get(w.ctx, r, a.ID))
-	got[*threatconnect.Attribute](w)(w.c.Attributes.Update(w.ctx, r, a.ID, threatconnect.AttributeUpdate{Value: new("b")}))
+	got[threatconnect.Attribute](w)(w.c.Attributes.Get(w.ctx, r, a.ID))
+	got[threatconnect.Attribute](w)(w.c.Attributes.Update(w.ctx, r, a.ID, threatconnect.AttributeUpdate{Value: new("b")}))
 	ref := threatconnect.AttributeRef{On: r, ID: a.ID}
 	w.ok(w.c.SecurityLabels.Add(w.ctx, ref, "TLP:GREEN"))
 	got[[]threatconnect.SecurityLabel](w)(w.c.SecurityLabels.On(w.ctx, ref))

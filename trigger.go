@@ -130,7 +130,7 @@ func (o *PlaybookTriggerOptions) check() error {
 		return err
 	}
 	if headerHas(o.Header, "Authorization") {
-		return &ValidationError{Field: "trigger header", Rule: "Authorization is set by Username and Password"}
+		return &ValidationError{Field: "trigger header", Rule: "has Authorization, which Username and Password set"}
 	}
 	return o.Retry.check()
 }

@@ -68,7 +68,7 @@ func (c *Client) definition(ctx context.Context, typ IndicatorType) (*indicatorD
 		}
 	}
 	if def == nil {
-		return nil, &ValidationError{Field: "indicator type", Rule: quoteForeign(string(typ)) + " is not a type that this instance has", Fix: "list its types with client.Types.Indicators"}
+		return nil, &ValidationError{Field: "indicator type", Rule: "is " + quoteForeign(string(typ)) + ", which this instance does not have", Fix: "list its types with client.Types.Indicators"}
 	}
 	return def, nil
 }

@@ -71,7 +71,7 @@ func TestTypesThatTheInstanceDoesNotHaveAreAskedForOnceAMinute(t *testing.T) {
 	for _, typ := range []threatconnect.IndicatorType{"Purse", "Broken", "Purse"} {
 		_, err := c.Indicators.Get(t.Context(), threatconnect.IndicatorRef{Type: typ, Value: "x"}, nil)
 		require.ErrorIs(t, err, threatconnect.ErrValidation)
-		assert.ErrorContains(t, err, "is not a type that this instance has")
+		assert.ErrorContains(t, err, "which this instance does not have")
 	}
 	assert.Len(t, s.sent, 1)
 	now = now.Add(time.Minute)
@@ -84,7 +84,7 @@ func TestTypesThatTheInstanceDoesNotHaveAreAskedForOnceAMinute(t *testing.T) {
 	assert.Equal(t, "#a", got.Hashtag)
 	assert.Len(t, s.sent, 3, "a type that is known stays known")
 	_, err = c.Indicators.Custom(threatconnect.TypeHost).Get(t.Context(), "a.example", nil)
-	require.ErrorContains(t, err, "is a type of this package")
+	require.ErrorContains(t, err, "which has a service of its own")
 }
 
 func TestTypesAreReadByOneCallAtATime(t *testing.T) {

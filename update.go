@@ -80,7 +80,7 @@ func updateBody(update, typ string, fields []updateField) ([]byte, error) {
 		return &ValidationError{Field: update + "." + f.name, Rule: rule, Fix: fix}
 	}
 	if !slices.ContainsFunc(fields, func(f updateField) bool { return f.set() }) {
-		return nil, &ValidationError{Field: update, Rule: "sets no field", Fix: "set the fields that are to change"}
+		return nil, &ValidationError{Field: update, Rule: "has no field set", Fix: "set the fields that are to change"}
 	}
 	var w wire.Writer
 	w.BeginObject()

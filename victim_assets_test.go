@@ -154,7 +154,7 @@ func TestVictimAssetThatThePlatformWouldRefuseIsNotSent(t *testing.T) {
 		})
 	}
 	_, err := s.Update(t.Context(), victim, threatconnect.VictimAssetEmailAddress, 7, threatconnect.VictimAssetUpdate{AddressType: new("Work")})
-	require.EqualError(t, err, "threatconnect: VictimAssetUpdate.Address: is missing, and the platform requires it in every update of the type EmailAddress; "+
+	require.EqualError(t, err, "threatconnect: VictimAssetUpdate.Address is missing, and the platform requires it in every update of the type EmailAddress; "+
 		"set it too, to its present value if it does not change")
 	_, err = s.Get(t.Context(), victim, threatconnect.VictimAssetPhone, 0)
 	peopleRefused(t, err, "victim asset id", "")

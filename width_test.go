@@ -67,7 +67,7 @@ func TestIDsThatAreSentHave64Bits(t *testing.T) {
 			return c.Groups.Incidents.Get(ctx, id, nil)
 		}),
 		"DELETE /v2/groups/adversaries/N": func(ctx context.Context, c *tc.Client) error { return c.Groups.Delete(ctx, group) },
-		"GET /v2/groups/adversaries/N/attributes/N": dropped(func(ctx context.Context, c *tc.Client) (*tc.Attribute, error) {
+		"GET /v2/groups/adversaries/N/attributes/N": dropped(func(ctx context.Context, c *tc.Client) (tc.Attribute, error) {
 			return c.Attributes.Get(ctx, group, id)
 		}),
 		"POST /v2/tasks/N/tags/x": func(ctx context.Context, c *tc.Client) error { return c.Tags.Add(ctx, task, "x") },
