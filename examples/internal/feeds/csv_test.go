@@ -34,8 +34,8 @@ func TestURLhausReadsBothForms(t *testing.T) {
 	}, shown(found))
 	assert.Equal(t, []string{
 		"5 URL has no scheme",
-		"6 dateadded must be a date as in 2026-01-02 or 2026-01-02 03:04:05",
-		"7 last_online must be a date as in 2026-01-02 or 2026-01-02 03:04:05",
+		"6 dateadded: want a date as in 2026-01-02 or 2026-01-02 03:04:05",
+		"7 last_online: want a date as in 2026-01-02 or 2026-01-02 03:04:05",
 		"8 has 3 columns, want the 8 or 9 of URLhaus",
 		"9 has text after the closing quote of a value",
 		"10 has a quote inside a value that is not quoted",

@@ -196,7 +196,7 @@ func TestALineThatIsTooLongCostsOnlyItself(t *testing.T) {
 func TestLineErrorsNameLineRuleAndWayOut(t *testing.T) {
 	t.Parallel()
 	assert.EqualError(t, &LineError{Line: 3, Object: "malware--1", Rule: "is bad", Fix: "mend it"}, "line 3: malware--1: is bad; mend it")
-	assert.EqualError(t, &LineError{Line: 3, Rule: "is bad"}, "line 3 is bad")
+	assert.EqualError(t, &LineError{Line: 3, Rule: "is bad"}, "line 3: is bad")
 }
 
 func TestListsAreReadInConstantMemory(t *testing.T) {

@@ -168,7 +168,7 @@ func TestLookupInTheTestServer(t *testing.T) {
 			name:   "too many at a time",
 			args:   []string{"-parallel", "33"},
 			code:   command.Error,
-			stderr: []string{"-parallel must be 1 to 32"},
+			stderr: []string{"-parallel: want 1 to 32"},
 		},
 		{
 			name:   "credentials without an instance",
