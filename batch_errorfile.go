@@ -14,9 +14,9 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// BatchResultOptions says which of a job's errors are asked for. Nil and the zero value ask for
-// all.
+// BatchResultOptions selects errors of a job. Nil and the zero value select all.
 type BatchResultOptions struct {
+	CallOptions
 	Code     BatchCode // one code; empty means any
 	Contains string    // words that the reason or the message has; empty means any
 	Severity string    // info, warn or error; empty means any
@@ -47,7 +47,7 @@ func (s BatchService) Results(ctx context.Context, jobID int64, opts *BatchResul
 			yield(BatchItemError{}, &ValidationError{Field: "batch code", Rule: "must begin with 0x"})
 		}
 	}
-	return s.errorSeq(ctx, jobID, "results", &o)
+	return BatchService{service{s.c.with(o.CallOptions)}}.errorSeq(ctx, jobID, "results", &o)
 }
 
 // errorSeq reads a list of errors. No list is an empty one.

@@ -266,3 +266,36 @@ func fineArgument(typ reflect.Type) reflect.Value {
 	}
 	return reflect.Zero(typ)
 }
+
+// Every options struct of a method that calls the platform has the options of a call.
+func TestEveryOptionsStructHasCallOptions(t *testing.T) {
+	t.Parallel()
+	seen := map[reflect.Type]bool{}
+	var visit func(v reflect.Value)
+	visit = func(v reflect.Value) {
+		for i := range v.NumField() {
+			if f := v.Type().Field(i); f.IsExported() && f.Type.Kind() == reflect.Struct {
+				visit(v.Field(i))
+			}
+		}
+		for i := range v.NumMethod() {
+			for in := range v.Method(i).Type().Ins() {
+				if in.Kind() == reflect.Pointer && strings.HasSuffix(in.Elem().Name(), "Options") {
+					seen[in.Elem()] = true
+				}
+			}
+		}
+	}
+	client := clientOf(t, &script{})
+	visit(reflect.ValueOf(struct{ *threatconnect.Client }{client}))
+	visit(reflect.ValueOf(client).Elem())
+	require.Contains(t, seen, reflect.TypeFor[threatconnect.ChangeOptions]())
+	require.Greater(t, len(seen), 15)
+	for typ := range seen {
+		if typ == reflect.TypeFor[threatconnect.LogHandlerOptions]() {
+			continue // of a thing, not of a call
+		}
+		field, ok := typ.FieldByName("CallOptions")
+		assert.True(t, ok && field.Anonymous, typ)
+	}
+}

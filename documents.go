@@ -11,13 +11,22 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// DocumentsService reads and writes documents and their content. It is safe for concurrent use.
+// DocumentsService reads and writes documents, as [TypedGroups] does, and their content. Create a
+// document first, then upload its content:
+//
+//	document, err := client.Groups.Documents.Create(ctx, threatconnect.NewDocument("Analysis", "analysis.txt"))
+//	...
+//	err = client.Groups.Documents.Upload(ctx, document.ID, threatconnect.BytesContent(text), nil)
+//
+// The service is safe for concurrent use.
 type DocumentsService struct{ TypedGroups[*Document] }
 
-// ReportsService reads and writes reports and their content. It is safe for concurrent use.
+// ReportsService reads and writes reports, as [TypedGroups] does, and their content, as
+// [DocumentsService] does. It is safe for concurrent use.
 type ReportsService struct{ TypedGroups[*Report] }
 
-// SignaturesService reads and writes signatures and their text. It is safe for concurrent use.
+// SignaturesService reads and writes signatures, as [TypedGroups] does, and reads their text, which does
+// not come with the signature itself. It is safe for concurrent use.
 type SignaturesService struct{ TypedGroups[*Signature] }
 
 // UploadOptions says how content is uploaded. Nil and the zero value upload content that is not malware,

@@ -10,9 +10,17 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// GroupsService reads and writes groups. It is safe for concurrent use.
+// GroupsService reads and writes groups: incidents, reports, adversaries and the other types.
 //
-// The typed services are the fields; the methods of the service itself work on groups of any type.
+// A program that knows the type uses the service of the type, a field, which takes an id and returns
+// the type's own struct:
+//
+//	incident, err := client.Groups.Incidents.Get(ctx, 54321, nil)
+//
+// Documents, reports and signatures also have content. The methods of GroupsService itself work on
+// groups of any type; Get, Update and Delete take a [Resource], in the owner that it names. Tags,
+// attributes, security labels and associations have services of their own. The service is safe for
+// concurrent use.
 type GroupsService struct {
 	service
 

@@ -9,10 +9,17 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// IndicatorsService reads and writes indicators. It is safe for concurrent use.
+// IndicatorsService reads and writes indicators: addresses, hosts, URLs, files and the other types.
 //
-// The typed services are the fields; the methods of the service itself work on indicators of any
-// type.
+// A program that knows the type uses the service of the type, a field, which takes a value and returns
+// the type's own struct:
+//
+//	host, err := client.Indicators.Hosts.Get(ctx, "evil.example", nil)
+//
+// The methods of IndicatorsService itself work on indicators of any type, including the instance's own
+// types ([IndicatorsService.Custom]). Get, Update and Delete take a [Resource], in the owner that it
+// names; [IndicatorsService.Lookup] takes any number of values. Tags, attributes, security labels and
+// associations have services of their own. The service is safe for concurrent use.
 type IndicatorsService struct {
 	service
 

@@ -89,7 +89,10 @@ func (r TaskRef) target(context.Context, *Client) (target, error) {
 	return target{kind: kindTask, route: at("v2", "tasks", id(r.ID)), owner: r.Owner}, nil
 }
 
-// TasksService reads and writes tasks. It is safe for concurrent use.
+// TasksService reads and writes tasks, in the client's default owner: work that users have to do by a
+// date. [TasksService.Assignees] do a task, and [TasksService.Escalatees] are told when it is late. A
+// task is a [Resource]: tags, attributes and associations have services of their own. The service is
+// safe for concurrent use.
 type TasksService struct {
 	service
 
