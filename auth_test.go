@@ -406,3 +406,31 @@ func TestKeySourcesAndSignersThatFailSendNothing(t *testing.T) {
 		require.EqualError(t, err, "threatconnect: "+field+" is nil")
 	}
 }
+
+func TestALateRefusalOfAnOldTokenKeepsTheNewOne(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var asked, sent atomic.Int32
+		rt := roundTripper(func(req *http.Request) (*http.Response, error) {
+			if req.Header.Get("Authorization") != "TC-Token token-1" {
+				return reply(200, whoami), nil
+			}
+			time.Sleep(time.Duration(sent.Add(1)) * time.Minute)
+			return reply(401, "Unauthorized"), nil
+		})
+		c, err := threatconnect.NewClient("https://tc.example", threatconnect.TokenFunc(func(context.Context) (string, time.Time, error) {
+			return fmt.Sprintf("token-%d", asked.Add(1)), time.Time{}, nil
+		}), threatconnect.WithTransport(rt), threatconnect.WithStallTimeout(0))
+		require.NoError(t, err)
+		var wg sync.WaitGroup
+		for range 2 {
+			wg.Go(func() {
+				_, err := c.Owners.Whoami(t.Context())
+				assert.NoError(t, err)
+			})
+		}
+		wg.Wait()
+		assert.Equal(t, int32(2), sent.Load())
+		assert.Equal(t, int32(2), asked.Load())
+	})
+}

@@ -470,3 +470,40 @@ func TestAnAttemptTimeoutEndsWhatTrickles(t *testing.T) {
 		assert.Equal(t, 2, s.count(), "it is retried")
 	})
 }
+
+// counting counts the bytes that are read of an endless body.
+type counting struct {
+	endless
+	n *int64
+}
+
+func (c counting) Read(p []byte) (int, error) {
+	n, err := c.endless.Read(p)
+	*c.n += int64(n)
+	return n, err
+}
+
+func TestAnEndlessRefusalIsReadTo64KiB(t *testing.T) {
+	t.Parallel()
+	var read int64
+	c := clientOf(t, roundTripper(func(req *http.Request) (*http.Response, error) {
+		resp := reply(400, "")
+		resp.Body, resp.ContentLength = counting{n: &read}, -1
+		return resp, nil
+	}))
+	_, err := c.Owners.Whoami(t.Context())
+	require.ErrorIs(t, err, threatconnect.ErrBadRequest)
+	assert.LessOrEqual(t, read, int64(64<<10))
+}
+
+func TestAnAttemptEndsWithItsErrorOrItsBody(t *testing.T) {
+	t.Parallel()
+	s := &script{steps: steps{func(*http.Request) (*http.Response, error) { return nil, errors.New("reset") }, answer(200, whoami)}}
+	resp, err := clientOf(t, s, quick).Do(t.Context(), threatconnect.Request{Method: "GET", Path: "/v2/whoami"})
+	require.NoError(t, err)
+	require.Equal(t, 2, s.count())
+	require.Error(t, s.sent[0].Context().Err(), "the timer of an attempt that failed would be left behind")
+	require.NoError(t, s.sent[1].Context().Err())
+	require.NoError(t, resp.Body.Close())
+	require.Error(t, s.sent[1].Context().Err())
+}

@@ -3,8 +3,10 @@ package threatconnect_test
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -134,4 +136,35 @@ func TestAClockThatJumpsDuringAWaitIsReadAgain(t *testing.T) {
 			assert.Less(t, time.Since(began), 9*time.Second, "the wait is not measured by that clock")
 		})
 	}
+}
+
+func TestABodyThatCanBeReadOnceIsNotSentWithACorrectedClock(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{steps: steps{(&skewed{ahead: time.Hour}).RoundTrip}}
+		pipe := struct{ io.Reader }{strings.NewReader("example")}
+		err := clientOf(t, s).Groups.Upload(t.Context(), threatconnect.GroupRef{Type: threatconnect.GroupDocument, ID: 1}, threatconnect.ReaderContent(pipe, 0), nil)
+		require.ErrorIs(t, err, threatconnect.ErrClockSkew)
+		require.Equal(t, 1, s.count())
+		assert.Nil(t, s.sent[0].GetBody, "package net/http must not send half of it again")
+	})
+}
+
+func TestADateTwoDaysOffIsNotFollowed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const ahead = time.Hour
+		p := &skewed{ahead: ahead}
+		date := func(*http.Request) (*http.Response, error) {
+			return reply(200, whoami, "Date", time.Now().Add(48*time.Hour).UTC().Format(http.TimeFormat)), nil
+		}
+		s := &script{steps: steps{p.RoundTrip, p.RoundTrip, date, p.RoundTrip}}
+		c := clientOf(t, s)
+		for range 3 {
+			_, err := c.Owners.Whoami(t.Context())
+			require.NoError(t, err)
+		}
+		require.Equal(t, 4, s.count())
+		assert.Equal(t, strconv.FormatInt(time.Now().Add(ahead).Unix(), 10), s.sent[3].Header.Get("Timestamp"))
+	})
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -195,5 +197,31 @@ func FuzzEncryptedZip(f *testing.F) {
 		if err == nil {
 			assert.True(t, bytes.HasPrefix(b, []byte("PK\x03\x04")))
 		}
+	})
+}
+
+func TestAHugeBufferIsNotKept(t *testing.T) {
+	t.Parallel()
+	c, err := NewClient("https://tc.example", Token("token"))
+	require.NoError(t, err)
+	huge := bytes.NewBuffer(make([]byte, 0, 17<<20))
+	c.release(huge)
+	assert.NotSame(t, huge, c.buffer())
+}
+
+func TestASentByteDoesNotStartTheClockOfACallerThatRests(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatch(t.Context(), &call{}, time.Minute)
+		defer w.stop()
+		w.start()
+		w.rest(true)
+		w.moved() // the rest of an upload, after an early answer
+		time.Sleep(time.Hour)
+		require.NoError(t, w.Err())
+		w.rest(false)
+		w.moved()
+		time.Sleep(time.Hour)
+		require.Error(t, w.Err())
 	})
 }

@@ -1,6 +1,8 @@
 package sorter
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
@@ -110,6 +112,18 @@ func TestErrorsOfFilesComeBack(t *testing.T) {
 	require.Len(t, all(t, s), 20_000, "as it was")
 
 	require.ErrorIs(t, New(t.TempDir(), 0).Add(make([]byte, minLimit+1), nil), errTooLarge)
+}
+
+func TestALengthThatWasChangedIsNotAllocated(t *testing.T) {
+	t.Parallel()
+	for name, lengths := range map[string][2]uint64{"key": {1 << 62, 1}, "value": {1, 1 << 62}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			text := binary.AppendUvarint(binary.AppendUvarint(nil, lengths[0]), lengths[1])
+			_, err := (&reader{in: bufio.NewReader(bytes.NewReader(text))}).next()
+			require.ErrorIs(t, err, errChanged)
+		})
+	}
 }
 
 func FuzzSorter(f *testing.F) {
