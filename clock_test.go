@@ -143,7 +143,7 @@ func TestABodyThatCanBeReadOnceIsNotSentWithACorrectedClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{steps: steps{(&skewed{ahead: time.Hour}).RoundTrip}}
 		pipe := struct{ io.Reader }{strings.NewReader("example")}
-		err := clientOf(t, s).Groups.Upload(t.Context(), threatconnect.GroupRef{Type: threatconnect.GroupDocument, ID: 1}, threatconnect.ReaderContent(pipe, 0), nil)
+		err := clientOf(t, s).Groups.Documents.Upload(t.Context(), 1, threatconnect.ReaderContent(pipe, -1), nil)
 		require.ErrorIs(t, err, threatconnect.ErrClockSkew)
 		require.Equal(t, 1, s.count())
 		assert.Nil(t, s.sent[0].GetBody, "package net/http must not send half of it again")
