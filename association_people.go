@@ -6,10 +6,10 @@ import (
 	"net/http"
 )
 
-// RelatedVictimAssetOptions is [RelatedOptions] for the assets of victims. Nil and the zero value select assets of
+// RelatedVictimAssetOptions is [ListOptions] for the assets of victims. Nil and the zero value select assets of
 // all kinds.
 type RelatedVictimAssetOptions struct {
-	RelatedOptions
+	ListOptions
 	Type VictimAssetType `url:"-"` // selects the assets of one kind
 }
 
@@ -21,7 +21,7 @@ type RelatedVictimAssetOptions struct {
 //	API: GET /v2/victims/{id}/tasks
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
-func (s AssociationsService) Tasks(ctx context.Context, resource Resource, opts *RelatedOptions) iter.Seq2[*Task, error] {
+func (s AssociationsService) Tasks(ctx context.Context, resource Resource, opts *ListOptions) iter.Seq2[*Task, error] {
 	o := copyOf(opts)
 	return relatedTo(func() (target, error) {
 		t, err := s.c.targetOf(ctx, resource)
@@ -72,7 +72,7 @@ func (t target) mustHaveTasks() error {
 //	API: GET /v2/victims/{id}/victims
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
-func (s AssociationsService) Victims(ctx context.Context, resource Resource, opts *RelatedOptions) iter.Seq2[*Victim, error] {
+func (s AssociationsService) Victims(ctx context.Context, resource Resource, opts *ListOptions) iter.Seq2[*Victim, error] {
 	o := copyOf(opts)
 	return relatedTo(func() (target, error) { return s.c.targetOf(ctx, resource) },
 		func(t target) iter.Seq2[*Victim, error] { return relatedVictims(ctx, s.c, t, o) })
@@ -110,13 +110,13 @@ func (s AssociationsService) VictimAssets(ctx context.Context, resource Resource
 		func(t target) iter.Seq2[VictimAsset, error] {
 			r, keys := t.route.under("victimAssets"), []string{"victimAsset"}
 			if o.Type == "" {
-				return related(ctx, s.c, t, o.RelatedOptions, r, keys, readVictimAsset(nil))
+				return related(ctx, s.c, t, o.ListOptions, r, keys, readVictimAsset(nil))
 			}
 			def := victimAssetDefOf(o.Type)
 			if def == nil {
 				return failing[VictimAsset](errVictimAssetType(o.Type))
 			}
-			return related(ctx, s.c, t, o.RelatedOptions, r.under(def.branch), append(keys, def.entity), readVictimAsset(def))
+			return related(ctx, s.c, t, o.ListOptions, r.under(def.branch), append(keys, def.entity), readVictimAsset(def))
 		})
 }
 
@@ -175,7 +175,7 @@ func errVictimAssetType(t VictimAssetType) error {
 }
 
 // relatedTasks reads the tasks that are related to the thing at t.
-func relatedTasks(ctx context.Context, c *Client, t target, o RelatedOptions) iter.Seq2[*Task, error] {
+func relatedTasks(ctx context.Context, c *Client, t target, o ListOptions) iter.Seq2[*Task, error] {
 	return related(ctx, c, t, o, t.route.under("tasks"), []string{"task"}, readTask)
 }
 
@@ -187,7 +187,7 @@ func relatedTask(ctx context.Context, c *Client, t, task target) (*Task, error) 
 }
 
 // relatedVictims reads the victims that are related to the thing at t.
-func relatedVictims(ctx context.Context, c *Client, t target, o RelatedOptions) iter.Seq2[*Victim, error] {
+func relatedVictims(ctx context.Context, c *Client, t target, o ListOptions) iter.Seq2[*Victim, error] {
 	return related(ctx, c, t, o, t.route.under("victims"), []string{"victim"}, readVictimOf(t.owner))
 }
 

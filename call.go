@@ -176,7 +176,7 @@ func listOn[T any](ctx context.Context, c *Client, t target, what string, read f
 
 // listBelow reads all that there is below something.
 func listBelow[T any](ctx context.Context, c *Client, t target, branch string, keys []string, read func(*wire.Reader) T) ([]T, error) {
-	return Collect(related(ctx, c, t, RelatedOptions{}, t.route.under(branch), keys, read))
+	return Collect(related(ctx, c, t, ListOptions{}, t.route.under(branch), keys, read))
 }
 
 // written returns what w holds, or why a field of what cannot be written.

@@ -10,27 +10,22 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// RelatedOptions selects a part of a list of what is related to a resource, a tag or a security label.
-// Nil and the zero value read all of it.
+// RelatedGroupOptions selects groups that are related to a resource, a tag or a security label. Nil and
+// the zero value read groups of all types.
 //
 // The list is read in the owner that the resource names, and otherwise in the client's default owner.
-type RelatedOptions struct {
-	ListOptions
-}
-
-// RelatedGroupOptions is [RelatedOptions] for groups. Nil and the zero value read groups of all
-// types.
 type RelatedGroupOptions struct {
-	RelatedOptions
+	ListOptions
 	// Type selects the groups of one type. A list of one type has the fields of the type, as the date
 	// of an incident; a list of all types has what they have in common.
 	Type GroupType `url:"-"`
 }
 
-// RelatedIndicatorOptions is [RelatedOptions] for indicators. Nil and the zero value read
-// indicators of all types.
+// RelatedIndicatorOptions selects indicators that are related to a resource, a tag or a security label.
+// Nil and the zero value read indicators of all types. The list is read in the same owner as for
+// [RelatedGroupOptions].
 type RelatedIndicatorOptions struct {
-	RelatedOptions
+	ListOptions
 	// Type selects the indicators of one type. A list of one type has the fields of the type, as the
 	// size of a file; a list of all types has what they have in common. A list never has the additional
 	// fields: read an indicator with Get for those.
@@ -41,9 +36,9 @@ type RelatedIndicatorOptions struct {
 //
 // 404 means an empty list on some versions of the platform, and a missing t on all of them: one more
 // request tells. A t without a route is not asked for.
-func related[T any](ctx context.Context, c *Client, t target, o RelatedOptions, r route, keys []string, read func(*wire.Reader) T) iter.Seq2[T, error] {
+func related[T any](ctx context.Context, c *Client, t target, o ListOptions, r route, keys []string, read func(*wire.Reader) T) iter.Seq2[T, error] {
 	c = c.with(o.CallOptions)
-	return pages(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[T], error) {
+	return pages(ctx, o, func(ctx context.Context, start, limit int) (*page[T], error) {
 		q, err := optionQuery(ListOptions{Start: start, Limit: limit}, t.owner)
 		if err != nil {
 			return nil, err
@@ -81,13 +76,13 @@ func relatedGroups(ctx context.Context, c *Client, t target, o RelatedGroupOptio
 		if t.kind == kindTask {
 			keys = append(keys, "task") // under which the documentation shows the groups of a task
 		}
-		return related(ctx, c, t, o.RelatedOptions, t.route.under("groups"), keys, readAnyGroup)
+		return related(ctx, c, t, o.ListOptions, t.route.under("groups"), keys, readAnyGroup)
 	}
 	def, err := knownGroupDef(o.Type)
 	if err != nil {
 		return failing[Group](err)
 	}
-	return related(ctx, c, t, o.RelatedOptions, t.route.join(def.collection()), []string{def.entity, "group"},
+	return related(ctx, c, t, o.ListOptions, t.route.join(def.collection()), []string{def.entity, "group"},
 		func(r *wire.Reader) Group { return readGroup(r, def) })
 }
 
@@ -104,13 +99,13 @@ func relatedGroup(ctx context.Context, c *Client, t, group target) (Group, error
 // relatedIndicators reads the indicators that are related to the thing at t: the lists below r.
 func relatedIndicators(ctx context.Context, c *Client, t target, r route, o RelatedIndicatorOptions) iter.Seq2[Indicator, error] {
 	if o.Type == "" {
-		return related(ctx, c, t, o.RelatedOptions, r.under("indicators"), []string{"indicator"}, readAnyIndicator)
+		return related(ctx, c, t, o.ListOptions, r.under("indicators"), []string{"indicator"}, readAnyIndicator)
 	}
 	def, err := c.definition(ctx, o.Type)
 	if err != nil {
 		return failing[Indicator](err)
 	}
-	return related(ctx, c, t, o.RelatedOptions, r.join(def.collection()), []string{def.entity, "indicator"},
+	return related(ctx, c, t, o.ListOptions, r.join(def.collection()), []string{def.entity, "indicator"},
 		func(r *wire.Reader) Indicator { return readIndicator(r, def) })
 }
 

@@ -96,7 +96,7 @@ func TestListsThatHangTogetherWithSomethingArePaged(t *testing.T) {
 			answer: `{"status":"Success","data":{"group":{"id":3,"name":"Three","type":"Mystery"}}}`},
 	)
 	groups, err := threatconnect.Collect(c.Associations.Groups(t.Context(), relatedHost,
-		&threatconnect.RelatedGroupOptions{RelatedOptions: threatconnect.RelatedOptions{ListOptions: threatconnect.ListOptions{Limit: 2}}}))
+		&threatconnect.RelatedGroupOptions{ListOptions: threatconnect.ListOptions{Limit: 2}}))
 	require.NoError(t, err)
 	require.Len(t, groups, 3)
 	incident, ok := groups[0].(*threatconnect.Incident)
@@ -192,7 +192,7 @@ func TestRelationsThatCannotBeReadAreRefusedUnsent(t *testing.T) {
 		"resource is nil  ": relatedErr(c.Associations.Groups(ctx, noRef, nil)),
 		"host name ":        relatedErr(c.Associations.Groups(ctx, threatconnect.IndicatorRef{Type: threatconnect.TypeHost, Value: "not a host"}, nil)),
 		"group type ":       relatedErr(c.Associations.Groups(ctx, relatedHost, &threatconnect.RelatedGroupOptions{Type: "Rumor"})),
-		"list limit ":       relatedErr(c.Associations.Tasks(ctx, threatconnect.TaskRef{ID: 1}, &threatconnect.RelatedOptions{ListOptions: threatconnect.ListOptions{Limit: 10_001}})),
+		"list limit ":       relatedErr(c.Associations.Tasks(ctx, threatconnect.TaskRef{ID: 1}, &threatconnect.ListOptions{Limit: 10_001})),
 		"security label ":   relatedErr(c.SecurityLabels.Groups(ctx, " ", &threatconnect.RelatedGroupOptions{Type: threatconnect.GroupThreat})),
 		"tag ":              relatedErr(c.Tags.Indicators(ctx, "", &threatconnect.RelatedIndicatorOptions{Type: threatconnect.TypeURL})),
 	} {

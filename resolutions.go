@@ -21,7 +21,7 @@ type DNSResolution struct {
 //	API: GET /v2/indicators/hosts/{indicator}/dnsResolutions
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s IndicatorsService) HostResolutions(ctx context.Context, host Resource, opts *RelatedOptions) iter.Seq2[DNSResolution, error] {
+func (s IndicatorsService) HostResolutions(ctx context.Context, host Resource, opts *ListOptions) iter.Seq2[DNSResolution, error] {
 	o := copyOf(opts)
 	return relatedTo(func() (target, error) { return s.c.targetOfType(ctx, host, TypeHost) },
 		func(t target) iter.Seq2[DNSResolution, error] {
@@ -35,7 +35,7 @@ func (s IndicatorsService) HostResolutions(ctx context.Context, host Resource, o
 //	API: GET /v2/indicators/addresses/{indicator}/dnsResolutions
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
-func (s IndicatorsService) AddressResolutions(ctx context.Context, address Resource, opts *RelatedOptions) iter.Seq2[*Host, error] {
+func (s IndicatorsService) AddressResolutions(ctx context.Context, address Resource, opts *ListOptions) iter.Seq2[*Host, error] {
 	o := copyOf(opts)
 	return relatedTo(func() (target, error) { return s.c.targetOfType(ctx, address, TypeAddress) },
 		func(t target) iter.Seq2[*Host, error] {

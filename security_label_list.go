@@ -142,7 +142,7 @@ func (s SecurityLabelsService) Indicator(ctx context.Context, label string, indi
 //	API: GET /v2/securityLabels/{securityLabelName}/tasks
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
-func (s SecurityLabelsService) Tasks(ctx context.Context, label string, opts *RelatedOptions) iter.Seq2[*Task, error] {
+func (s SecurityLabelsService) Tasks(ctx context.Context, label string, opts *ListOptions) iter.Seq2[*Task, error] {
 	o := copyOf(opts)
 	return relatedTo(func() (target, error) { return s.c.labeled(label, "") },
 		func(t target) iter.Seq2[*Task, error] { return relatedTasks(ctx, s.c, t, o) })
@@ -168,7 +168,7 @@ func (s SecurityLabelsService) Task(ctx context.Context, label string, task Reso
 //	API: GET /v2/securityLabels/{securityLabelName}/victims
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
-func (s SecurityLabelsService) Victims(ctx context.Context, label string, opts *RelatedOptions) iter.Seq2[*Victim, error] {
+func (s SecurityLabelsService) Victims(ctx context.Context, label string, opts *ListOptions) iter.Seq2[*Victim, error] {
 	o := copyOf(opts)
 	return relatedTo(func() (target, error) { return s.c.labeled(label, "") },
 		func(t target) iter.Seq2[*Victim, error] { return relatedVictims(ctx, s.c, t, o) })

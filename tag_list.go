@@ -170,7 +170,7 @@ func (s TagsService) Indicators(ctx context.Context, tag string, opts *RelatedIn
 //	API: GET /v2/tags/{tagName}/tasks
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
-func (s TagsService) Tasks(ctx context.Context, tag string, opts *RelatedOptions) iter.Seq2[*Task, error] {
+func (s TagsService) Tasks(ctx context.Context, tag string, opts *ListOptions) iter.Seq2[*Task, error] {
 	o := copyOf(opts)
 	return relatedTo(func() (target, error) { return s.c.tagged(tag, "") },
 		func(t target) iter.Seq2[*Task, error] { return relatedTasks(ctx, s.c, t, o) })
@@ -196,7 +196,7 @@ func (s TagsService) Task(ctx context.Context, tag string, task Resource) (*Task
 //	API: GET /v2/tags/{tagName}/victims
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
-func (s TagsService) Victims(ctx context.Context, tag string, opts *RelatedOptions) iter.Seq2[*Victim, error] {
+func (s TagsService) Victims(ctx context.Context, tag string, opts *ListOptions) iter.Seq2[*Victim, error] {
 	o := copyOf(opts)
 	return relatedTo(func() (target, error) { return s.c.tagged(tag, "") },
 		func(t target) iter.Seq2[*Victim, error] { return relatedVictims(ctx, s.c, t, o) })

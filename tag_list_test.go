@@ -222,8 +222,8 @@ func TestTasksAndVictimsThatCarryATagOrALabelAreRead(t *testing.T) {
 
 // carriers is what tags and security labels have in common.
 type carriers interface {
-	Tasks(context.Context, string, *threatconnect.RelatedOptions) iter.Seq2[*threatconnect.Task, error]
-	Victims(context.Context, string, *threatconnect.RelatedOptions) iter.Seq2[*threatconnect.Victim, error]
+	Tasks(context.Context, string, *threatconnect.ListOptions) iter.Seq2[*threatconnect.Task, error]
+	Victims(context.Context, string, *threatconnect.ListOptions) iter.Seq2[*threatconnect.Victim, error]
 	Task(context.Context, string, threatconnect.Resource) (*threatconnect.Task, error)
 	Victim(context.Context, string, threatconnect.Resource) (*threatconnect.Victim, error)
 }
