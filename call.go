@@ -186,11 +186,3 @@ func written(w *wire.Writer, what string) ([]byte, error) {
 	}
 	return w.Buf, nil
 }
-
-// pointer makes a reader of pointers out of a reader of values.
-func pointer[T any](read func(*wire.Reader) T) func(*wire.Reader) *T {
-	return func(r *wire.Reader) *T {
-		v := read(r)
-		return &v
-	}
-}

