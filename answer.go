@@ -215,7 +215,7 @@ func unreadable(err error) error {
 
 // readEnvelope reads an answer: an envelope around the data, or the data bare. Where several of the
 // keys are there, the one that stands first in keys counts, and read may be called for the others
-// before it: it has to begin anew each time. limit caps the memory of what is read; 0 is the default.
+// before it: it has to start over each time. limit caps the memory of what is read; 0 is the default.
 func readEnvelope(text []byte, limit int64, keys []string, read func(*wire.Reader)) (envelope, error) {
 	env := envelope{count: -1}
 	if len(bytes.TrimSpace(text)) == 0 {

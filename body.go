@@ -67,7 +67,7 @@ func (w *watch) moved() {
 	}
 }
 
-// rest stops the clock, or starts it anew.
+// rest stops the clock, or starts it again.
 func (w *watch) rest(rests bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

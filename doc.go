@@ -64,38 +64,35 @@
 //
 // # Retries
 //
-// A call is tried up to 5 times ([RetryPolicy]), and each attempt is signed anew. Between two of them
-// it waits for a random time below a bound that doubles from 250 ms to 20 s, on top of the Retry-After
-// that the platform asks for. A Retry-After over 2 minutes, or over the context's deadline, fails the
-// call at once.
+// A call is retried until it has made 5 attempts ([RetryPolicy]); each attempt is signed again. Between
+// two attempts it waits for a random time up to a bound, which doubles from 250 ms to 20 s, in addition
+// to the Retry-After that the platform asks for. If Retry-After is over 2 minutes, or the wait would
+// pass the deadline of the context, the call fails at once.
 //
-//   - GET, PUT and DELETE are tried again after transport errors, 429, 502, 503 and 504.
-//   - GET and PUT are tried again after an answer that broke off or is not the platform's; a DELETE is
-//     not, because it has been done. A complete answer with a field that cannot be read is final.
-//   - GET is tried again after 500.
-//   - POST is tried again when no connection was made, and after 429 and 503 with a Retry-After. One
-//     that does no harm when it is done twice is treated like GET; its method says so.
-//   - A download is tried again as long as nothing of it was written, and a body that can be read once
-//     only is sent once.
-//   - A write whose response was lost may have taken effect. Its error says so and matches
-//     [ErrOutcomeUnknown].
-//   - What waiting does not cure is not tried again: TLS failures, names that do not exist, a proxy
-//     or redirect that refuses, an API without license, a batch API that is switched off.
+//   - GET, PUT and DELETE are retried after transport errors, 429, 502, 503 and 504.
+//   - GET and PUT are retried after a response that broke off or cannot be read. DELETE is not, because
+//     it has taken effect.
+//   - GET is retried after 500.
+//   - POST is retried if no connection was made, and after 429 and 503 with a Retry-After. An idempotent
+//     POST is retried like GET; its method says so.
+//   - A download is retried as long as nothing of it was written. A body that can be read only once is
+//     sent once.
+//   - Permanent failures are not retried: TLS failures, names that do not exist, a proxy or redirect that
+//     refuses, an API without a license, a batch API that is switched off.
 //
-// A refused timestamp is measured against the answer's Date header, and the call is signed once more
-// with the platform's time, whatever its method: it was refused unprocessed. The offset is kept for
-// the client's next calls, follows every answer, and is dropped when the clock is right again. One
-// further than 24 hours is not believed. A refused token is renewed once a call, where a [TokenFunc]
-// can. Either is done once a call, even as a sixth attempt, so that no call sends more than 6 requests; package
-// net/http may send one of them again over a new connection when the old one was closed while it
-// was idle.
+// If the platform refuses a timestamp, the call measures the offset of this machine's clock from the
+// Date header and signs once more with the platform's time. This is safe for any method, because a
+// refused request is not processed. The client keeps the offset for its next calls, updates it with
+// every response, and drops it when the clock is right again. It does not believe an offset over 24
+// hours. A refused token is renewed once per call if its source can ([TokenFunc]). Both are attempts like
+// others, but are made even after the fifth, so a call sends at most 6 requests; package net/http may
+// send one of them again over a new connection if the old one was closed while it was idle.
 //
-// # Once and twice
+// # Delivery guarantees
 //
-// A call that is tried again happens at least once when it succeeds; one that is not tried again,
-// at most once. After an error that is no answer nobody knows whether a call happened: a
-// [*RequestError] of a POST says no more than that. A DELETE whose first answer was lost can end
-// with [ErrNotFound].
+// A call that is retried takes effect at least once if it succeeds; one that is not retried, at most
+// once. If a write gets no usable response, the error matches [ErrOutcomeUnknown]: the write may have
+// taken effect. A DELETE whose first response was lost can end with [ErrNotFound].
 //
 // The file of a batch job is uploaded exactly once: after a lost answer the job's status decides
 // whether it is sent again. Every item that a [BatchWriter] took is counted as succeeded, failed, not
@@ -109,11 +106,11 @@
 // import with a name ([BatchConfig].Run) stays done when the process ends after Close and before it has
 // noted that.
 //
-// # What is in memory
+// # Memory use
 //
-//   - An answer up to 64 MiB ([WithMaxResponseBytes]), counted after decompression, and twice that for
-//     what it is decoded to; what is larger is [ErrResponseTooLarge]. Of an answer that says no, 64 KiB,
-//     and no longer than 15 seconds.
+//   - A response up to 64 MiB ([WithMaxResponseBytes]), counted after decompression, and twice that for
+//     the decoded values; a larger one is [ErrResponseTooLarge]. Of an error response, 64 KiB, read for up
+//     to 15 seconds.
 //   - Response headers up to 1 MiB.
 //   - Of a list, a page; with [ListOptions].Ahead, that many pages more, 32 at most.
 //   - Of a stream, one element: 16 MiB of a JSON report, 256 KiB of a CSV report, 1 MiB of a list of
@@ -123,7 +120,7 @@
 //     first 1,000 errors of items.
 //   - Of a [LogHandler], 10,000 entries or 16 MiB of messages; further ones are dropped and counted.
 //
-// # What is on disk
+// # Disk use
 //
 // Nothing, but temporary files and what the caller asks for. Temporary files hold associations of an
 // import beyond 1 MiB, what [MergeItems] and [BatchService.Reconcile] sort, and are without a name
@@ -157,7 +154,7 @@
 // [BatchConfig].Spool lets an import survive its process, [MergeItems] makes one of what a feed holds
 // several times, and [GroupContent] brings the files of documents and reports along.
 //
-// [BatchService.Reconcile] removes what an owner has and a feed has not any more.
+// [BatchService.Reconcile] deletes indicators that are in the owner but no longer in the feed.
 //
 // # Logging, tracing and metrics
 //

@@ -24,7 +24,7 @@ type call struct {
 	header         http.Header
 	body           payload
 	secrets        []string // credentials of all attempts, of which no piece may show
-	idempotentPOST bool     // a POST that does no harm when it is done twice
+	idempotentPOST bool     // a POST that may be retried like GET
 	requireItem    bool     // an answer without the thing that is asked for is a broken one
 	keepBody       bool     // the answer's body is left open for the caller
 	readOnly       bool     // a POST that changes nothing

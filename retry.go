@@ -13,23 +13,22 @@ import (
 	"time"
 )
 
-// RetryPolicy says how often and how patiently a call is tried again. The zero value stands for
-// the defaults given at the fields.
+// RetryPolicy controls how often and how patiently a call is retried. The zero value stands for the
+// defaults given at the fields.
 //
-// Every attempt is signed anew. GET, PUT and DELETE are tried again after transport errors and
-// after 429, 502, 503 and 504; GET and PUT also after an answer that was cut off or is not the platform's,
-// and GET after 500. POST is tried again only when the connection was never made, after 429 and 503
-// with a Retry-After header, and where the method says that doing it twice does no harm. What cannot
-// change by waiting is not tried again: a failed certificate check, an instance without API license,
-// a batch API that is switched off.
+// Every attempt is signed again. GET, PUT and DELETE are retried after transport errors and after 429,
+// 502, 503 and 504; GET and PUT also after a response that was cut off or is not the platform's, and GET
+// after 500. POST is retried only if the connection was never made, after 429 and 503 with a
+// Retry-After header, and if its method says that it is idempotent. Permanent failures are not retried:
+// a failed certificate check, an instance without an API license, a batch API that is switched off.
 //
-// A DELETE whose first answer was lost can end with [ErrNotFound], because the first attempt did
-// the work. One retry with a corrected clock or a renewed token is made even when it exceeds MaxAttempts.
+// A DELETE whose first response was lost can end with [ErrNotFound], because the first attempt took
+// effect. One retry with a corrected clock or a renewed token is made even if it exceeds MaxAttempts.
 type RetryPolicy struct {
-	MaxAttempts int           // attempts in all, the first one included; 0 means 5, 1 turns retries off
+	MaxAttempts int           // number of attempts, including the first; 0 means 5, 1 turns retries off
 	BaseDelay   time.Duration // upper bound of the first wait, doubled each time; 0 means 250 ms. The wait is random between 0 and the bound.
-	MaxDelay    time.Duration // upper bound of every wait; 0 means 20 s. A Retry-After is waited for on top of it.
-	MaxWait     time.Duration // longest Retry-After that is waited for; a longer one fails the call at once; 0 means 2 minutes
+	MaxDelay    time.Duration // upper bound of every wait; 0 means 20 s. A Retry-After is added to the wait.
+	MaxWait     time.Duration // longest Retry-After that a call waits for; a longer one fails it at once; 0 means 2 minutes
 }
 
 func (p RetryPolicy) check() error {
