@@ -142,9 +142,10 @@ func (b *logBuffer) lost() int64 {
 	return b.dropped
 }
 
-// Start sends in the background whenever a batch is complete, and what there is every interval
-// (0 means ten seconds), until ctx ends or the handler is closed. Errors are counted by
-// [LogHandler.Dropped] only. Starting twice is a [*ValidationError], unless ctx has ended in between.
+// Start begins to send in the background: whenever a batch is complete, and the records in the buffer
+// every interval (0 means 10 seconds), until ctx ends or the handler is closed. Errors are visible in
+// [LogHandler.Dropped] only. A second Start returns a [*ValidationError], unless the context of the first
+// has ended.
 func (h *LogHandler) Start(ctx context.Context, interval time.Duration) error {
 	if err := checkContext(ctx); err != nil {
 		return err
@@ -192,11 +193,10 @@ func (b *logBuffer) background(ctx context.Context, done chan<- struct{}, interv
 	}
 }
 
-// Flush sends the records that are in the buffer when it is called, with a request for each batch. It
-// stops at the first request
-// that fails. Its records stay in the buffer when they are known not to have arrived: when the request
-// was not sent, or the platform refused it with 401, 403, 429 or 503. Otherwise they are dropped and
-// counted, because to send them again could write them twice.
+// Flush sends the records that are in the buffer when it is called, with a request per batch. It stops
+// at the first request that fails. The records of that request stay in the buffer if they are known not
+// to have arrived: the request was not sent, or the platform refused it with 401, 403, 429 or 503.
+// Otherwise they are dropped and counted, because sending them again could write them twice.
 func (h *LogHandler) Flush(ctx context.Context) error {
 	if err := checkContext(ctx); err != nil {
 		return err
@@ -236,9 +236,9 @@ func (b *logBuffer) flush(ctx context.Context) error {
 	return nil
 }
 
-// Close ends what [LogHandler.Start] began and sends what the buffer holds. Records that come
-// afterwards are dropped and counted. When ctx ends first, what is left stays unsent and is
-// counted. Closing twice does no harm.
+// Close stops the background sending of [LogHandler.Start] and sends the records in the buffer. Later
+// records are dropped and counted. If ctx ends first, the rest is dropped and counted. Close is
+// idempotent.
 func (h *LogHandler) Close(ctx context.Context) error {
 	if err := checkContext(ctx); err != nil {
 		return err
