@@ -34,6 +34,8 @@ func copyFields(v reflect.Value) {
 	for i := range v.NumField() {
 		switch f := v.Field(i); {
 		case !f.CanSet() || f.IsZero():
+		case f.Type() == reflect.TypeFor[CallOptions]():
+			f.Set(reflect.ValueOf(f.Interface().(CallOptions).clone()))
 		case f.Kind() == reflect.Struct:
 			copyFields(f)
 		case f.Kind() == reflect.Slice:

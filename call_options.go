@@ -31,16 +31,26 @@ func (o CallOptions) check() error {
 	return checkCallHeader(o.Header)
 }
 
-// over returns o with the options of defaults where o says nothing. The result shares no memory with o.
-func (o CallOptions) over(defaults CallOptions) CallOptions {
-	merged := defaults
+// clone returns a copy of o that shares no memory with it.
+func (o CallOptions) clone() CallOptions {
 	if o.Retry != nil {
-		policy := o.Retry.withDefaults()
-		merged.Retry = &policy
+		o.Retry = new(*o.Retry)
 	}
 	if o.ActivityLog != nil {
-		on := *o.ActivityLog
-		merged.ActivityLog = &on
+		o.ActivityLog = new(*o.ActivityLog)
+	}
+	o.Header = o.Header.Clone()
+	return o
+}
+
+// over returns o with the options of defaults where o says nothing. The result shares no memory with o.
+func (o CallOptions) over(defaults CallOptions) CallOptions {
+	o, merged := o.clone(), defaults
+	if o.Retry != nil {
+		merged.Retry = new(o.Retry.withDefaults())
+	}
+	if o.ActivityLog != nil {
+		merged.ActivityLog = o.ActivityLog
 	}
 	if len(o.Header) > 0 {
 		merged.Header = merged.Header.Clone()

@@ -216,10 +216,14 @@ func TestAThousandGoroutinesShareAClient(t *testing.T) {
 func TestOptionsAreCopied(t *testing.T) {
 	t.Parallel()
 	s := &script{steps: steps{answer(200, `{"status":"Success","data":{"resultCount":0,"host":[]}}`)}}
-	o := &threatconnect.IndicatorListOptions{Filters: threatconnect.Filters{threatconnect.ByRating.Above(3)}}
+	o := &threatconnect.IndicatorListOptions{Filters: threatconnect.Filters{threatconnect.ByRating.Above(3)}, ListOptions: threatconnect.ListOptions{
+		CallOptions: threatconnect.CallOptions{Retry: &threatconnect.RetryPolicy{}, ActivityLog: new(true), Header: http.Header{"X-A": {"1"}}}}}
 	all := clientOf(t, s).Indicators.Hosts.All(t.Context(), o)
 	o.Filters[0] = threatconnect.ByRating.Below(1)
+	o.Retry.MaxAttempts, *o.ActivityLog, o.Header["X-A"][0] = -1, false, "2"
 	_, err := threatconnect.Collect(all)
 	require.NoError(t, err)
 	assert.Equal(t, "rating>3", s.sent[0].URL.Query().Get("filters"))
+	assert.Equal(t, "true", s.sent[0].URL.Query().Get("createActivityLog"))
+	assert.Equal(t, "1", s.sent[0].Header.Get("X-A"))
 }
