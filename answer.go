@@ -285,11 +285,25 @@ func (c *Client) release(b *bytes.Buffer) {
 	}
 }
 
-// readBody reads an answer into buf.
+// readBody reads an answer into buf. The length that the answer promises is allocated at once, but only
+// after its first 128 KiB have come: a promise alone is not worth memory.
 func readBody(resp *http.Response, buf *bytes.Buffer) error {
-	if n := resp.ContentLength; n > 0 {
-		const most = 1 << 20 // what is only promised is not worth more memory than this
-		buf.Grow(int(min(n, most)) + bytes.MinRead)
+	const (
+		first = 128 << 10
+		most  = 64 << 20
+	)
+	n := min(resp.ContentLength, most)
+	if n > 0 {
+		buf.Grow(int(min(n, first)) + bytes.MinRead)
+	}
+	if n > first {
+		if _, err := io.CopyN(buf, resp.Body, first); err != nil {
+			if err == io.EOF {
+				return nil // shorter than promised, which its reader notices
+			}
+			return err
+		}
+		buf.Grow(int(n-first) + bytes.MinRead)
 	}
 	_, err := buf.ReadFrom(resp.Body)
 	return err
