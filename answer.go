@@ -207,7 +207,7 @@ func (e *formError) Unwrap() error { return e.error }
 
 // unreadable marks an error of reading an answer as what it is for the caller.
 func unreadable(err error) error {
-	if errors.Is(err, wire.ErrRequestTooLarge) {
+	if errors.Is(err, wire.ErrTooLarge) {
 		return fmt.Errorf("%w: its values take more than twice the cap in memory: ask for fewer items, or raise WithMaxResponseBytes", ErrResponseTooLarge)
 	}
 	return fmt.Errorf("%w: %w", ErrBadResponse, err)

@@ -256,11 +256,13 @@ func (m *IndicatorMeta) write(w *wire.Writer) {
 
 // keepMisfits stores the fields that a reader kept because they do not fit.
 func keepMisfits(extra *map[string]json.RawMessage, kept map[string]json.RawMessage) {
-	if *extra == nil {
+	switch {
+	case kept == nil:
+	case *extra == nil:
 		*extra = kept
-		return
+	default:
+		maps.Copy(*extra, kept)
 	}
-	maps.Copy(*extra, kept)
 }
 
 // keepExtra stores a field that this package does not name.

@@ -122,5 +122,5 @@ func TestAFieldThatCannotBeReadCostsOnlyItself(t *testing.T) {
 	r := wire.NewReader([]byte(`{"name":{}}`))
 	r.Limit(50)
 	readGroup(r, groupDefOf(GroupIncident))
-	require.ErrorIs(t, r.Err(), wire.ErrRequestTooLarge, "what is kept counts")
+	require.ErrorIs(t, r.Err(), wire.ErrTooLarge, "what is kept counts")
 }

@@ -72,7 +72,7 @@ const DefaultLimit = 128 << 20
 func (r *Reader) Limit(n int64) { r.limit, r.left = n, cmp.Or(n, DefaultLimit) }
 
 // Spend records that a value of n bytes is made of the text. Beyond the limit it records an error that
-// matches [ErrRequestTooLarge].
+// matches [ErrTooLarge].
 func (r *Reader) Spend(n int) {
 	if r.left -= int64(n); r.left < 0 {
 		r.fail(r.i, whatMemory)
@@ -101,7 +101,7 @@ func (r *Reader) Err() error {
 // Misfits is what [Reader.Keep] keeps.
 type Misfits struct {
 	depth  int                        // of the object whose keys values go under; 0 keeps nothing
-	key    []byte                     // the key of that object that is being read
+	key    int                        // where the key of that object stands that is being read
 	values map[string]json.RawMessage // nil when all values fit
 }
 
@@ -128,7 +128,8 @@ func (r *Reader) misfit(want string) {
 		r.fail(r.i, want)
 		return
 	}
-	name := string(m.key)
+	key, _ := (&Reader{b: r.b, i: m.key}).quoted(new([]byte)) // once more: few values do not fit
+	name := string(key)
 	if r.depth > m.depth && string(r.key) != name {
 		name += "." + string(r.key)
 	}
@@ -266,6 +267,9 @@ func (r *Reader) NextKey() bool {
 		r.fail(at(r.b, r.i, whatKey))
 		return false
 	}
+	if r.depth == r.misfits.depth {
+		r.misfits.key = r.i
+	}
 	key, ok := r.quoted(&r.kbuf)
 	if !ok {
 		return false
@@ -277,9 +281,6 @@ func (r *Reader) NextKey() bool {
 	}
 	r.i++
 	r.key, r.want = key, true
-	if r.depth == r.misfits.depth {
-		r.misfits.key = key
-	}
 	return true
 }
 

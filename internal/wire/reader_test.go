@@ -277,7 +277,7 @@ func TestReaderLimitsWhatIsSpent(t *testing.T) {
 	for range 2 { // Reset keeps the limit
 		r.Reset(texts)
 		assert.Nil(t, r.Strings())
-		require.ErrorIs(t, r.Err(), ErrRequestTooLarge)
+		require.ErrorIs(t, r.Err(), ErrTooLarge)
 	}
 	r.Limit(100 * 32)
 	for range 2 { // and forgets what was spent
@@ -294,7 +294,7 @@ func TestReaderLimitsWhatIsSpent(t *testing.T) {
 	r.Spend(DefaultLimit)
 	require.NoError(t, r.Err())
 	r.Spend(1)
-	require.ErrorIs(t, r.Err(), ErrRequestTooLarge)
+	require.ErrorIs(t, r.Err(), ErrTooLarge)
 }
 
 func TestReaderResetForgetsTheError(t *testing.T) {

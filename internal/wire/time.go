@@ -58,6 +58,9 @@ func parseTime(b []byte) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	t := time.Date(year, time.Month(month), day, hour, minute, second, nano, time.UTC)
+	if offset == 0 && second < 60 {
+		return t, true
+	}
 	return inRange(t.Add(-time.Duration(offset) * time.Second))
 }
 

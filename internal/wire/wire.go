@@ -11,13 +11,13 @@ import (
 	"strconv"
 )
 
-// ErrRequestTooLarge is matched by the error of a text whose values take more memory than the reader may
+// ErrTooLarge is matched by the error of a text whose values take more memory than the reader may
 // use; see [Reader.Limit].
-var ErrRequestTooLarge = errors.New("wire: too large")
+var ErrTooLarge = errors.New("wire: too large")
 
 // Error says what is wrong with a JSON text and where. It never holds any of the text.
 //
-// It matches [io.ErrUnexpectedEOF] when the text ended too early, and [ErrRequestTooLarge].
+// It matches [io.ErrUnexpectedEOF] when the text ended too early, and [ErrTooLarge].
 type Error struct {
 	Offset int64  // bytes from the start of the text
 	What   string // what was wanted or what is wrong
@@ -28,10 +28,10 @@ func (e *Error) Error() string {
 	return "JSON at byte " + strconv.FormatInt(e.Offset, 10) + ": " + e.What
 }
 
-// Is reports whether target is [io.ErrUnexpectedEOF] and the text ended too early, or [ErrRequestTooLarge]
+// Is reports whether target is [io.ErrUnexpectedEOF] and the text ended too early, or [ErrTooLarge]
 // and its values are.
 func (e *Error) Is(target error) bool {
-	return target == io.ErrUnexpectedEOF && e.What == whatEnd || target == ErrRequestTooLarge && e.What == whatMemory
+	return target == io.ErrUnexpectedEOF && e.What == whatEnd || target == ErrTooLarge && e.What == whatMemory
 }
 
 // Kind is the kind of a JSON value.
