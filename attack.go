@@ -155,7 +155,7 @@ func (t AttackTag) check() error {
 	case t.Tactic != AttackTactic{} && t.Tactic.Abbreviation == "":
 		return bad("ATT&CK tactic", "has no abbreviation", "leave it out, which writes NDT")
 	}
-	_, err := CanonicalTag(t.String())
+	_, err := canonicalTag(t.String())
 	return err
 }
 

@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/threatconnect-go/threatconnect/internal/wire"
+
+	"github.com/threatconnect-go/threatconnect/internal/canon"
 )
 
 // An Attribute is a typed text value attached to a resource.
@@ -146,9 +148,9 @@ func (a *Attribute) check() error {
 // checkRules is check of everything but the UTF-8, which writing looks at in any case.
 func (a *Attribute) checkRules() error {
 	switch {
-	case isBlankText(a.Type):
+	case canon.IsBlank(a.Type):
 		return &ValidationError{Field: "attribute type", Rule: "is empty"}
-	case isBlankText(a.Value):
+	case canon.IsBlank(a.Value):
 		return &ValidationError{Field: "attribute value", Rule: "is empty"}
 	}
 	return nil

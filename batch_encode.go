@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/threatconnect-go/threatconnect/internal/wire"
+
+	"github.com/threatconnect-go/threatconnect/internal/canon"
 )
 
 // section is one of the lists of a batch file, in the order in which they stand in it.
@@ -118,13 +120,13 @@ func (e *encoder) indicator(ind Indicator) error {
 	e.Name("type")
 	e.Text(string(def.typ))
 	plain := false
-	if _, custom := ind.(*CustomIndicator); custom && strings.Contains(summary, valueSeparator) {
+	if _, custom := ind.(*CustomIndicator); custom && strings.Contains(summary, canon.ValueSeparator) {
 		e.values(def, v)
 	} else {
 		e.Name("summary")
 		plain = e.Text(summary)
 	}
-	if !plain || isBlankText(summary) {
+	if !plain || canon.IsBlank(summary) {
 		if err := verbatimError(string(def.typ), summary); err != nil {
 			return err
 		}
@@ -278,8 +280,8 @@ func (e *encoder) tag(name string) error {
 	name = strings.TrimSpace(name)
 	e.BeginObject()
 	e.Name("name")
-	if plain := e.Text(name); !plain || name == "" || len(name) > maxTagLength {
-		if _, err := CanonicalTag(name); err != nil {
+	if plain := e.Text(name); !plain || name == "" || len(name) > canon.MaxTagLength {
+		if _, err := canonicalTag(name); err != nil {
 			return err
 		}
 	}
@@ -289,12 +291,12 @@ func (e *encoder) tag(name string) error {
 
 func checkLabels(labels []SecurityLabel) error {
 	for i := range labels {
-		if name, err := CanonicalSecurityLabel(labels[i].Name); err != nil {
+		if name, err := canonicalSecurityLabel(labels[i].Name); err != nil {
 			return err
 		} else if name != labels[i].Name {
 			return &ValidationError{Field: "security label", Rule: "has white space around it", Fix: "remove it"}
 		}
-		if c := labels[i].Color; c != "" && (len(c) != 6 || !isHex(c)) {
+		if c := labels[i].Color; c != "" && (len(c) != 6 || !canon.IsHex(c)) {
 			return &ValidationError{Field: "security label color", Rule: "must be six hexadecimal digits without #"}
 		}
 	}

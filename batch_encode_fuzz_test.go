@@ -39,7 +39,7 @@ func FuzzEncoderAgreesWithTheChecks(f *testing.F) {
 				err = verbatimError(string(def.typ), summary)
 			}
 		}
-		wantTag, tagErr := CanonicalTag(tag)
+		wantTag, tagErr := canonicalTag(tag)
 		want := firstError(err, attribute.check(), tagErr, verbatimError("associated group", xid))
 		require.Equal(t, want == nil, got == nil, "%v, want %v", got, want)
 		if want != nil {

@@ -1,9 +1,11 @@
 package threatconnect
 
+import "github.com/threatconnect-go/threatconnect/internal/canon"
+
 // group writes a group: its name, type and xid, and what it carries.
 func (e *encoder) group(g Group) error {
 	meta := g.Meta()
-	name, err := CanonicalGroupName(meta.Name)
+	name, err := canonicalGroupName(meta.Name)
 	switch _, unknown := g.(*UnknownGroup); {
 	case err != nil:
 		return err
@@ -11,7 +13,7 @@ func (e *encoder) group(g Group) error {
 		return &ValidationError{Field: "group", Rule: "cannot be in a V1 file", Fix: "use BatchV2"}
 	case unknown:
 		return &ValidationError{Field: "group type", Rule: "is not a type of this package, so that it cannot be written"}
-	case isBlankText(meta.XID):
+	case canon.IsBlank(meta.XID):
 		return &ValidationError{Field: "group xid", Rule: "is missing", Fix: "make one with XID of what identifies the group in the feed, so that the next run finds the group again"}
 	}
 	if err := checkText("group xid", meta.XID); err != nil {
@@ -128,7 +130,7 @@ func (e *encoder) listed(meta *GroupMeta) error {
 
 // refer reports whether a reference to a group can be written: the group came before.
 func (e *encoder) refer(xid string) (bool, error) {
-	if isBlankText(xid) {
+	if canon.IsBlank(xid) {
 		return false, &ValidationError{Field: "associated group", Rule: "has an empty xid"}
 	}
 	if err := checkText("associated group", xid); err != nil {

@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/threatconnect-go/threatconnect/internal/wire"
+
+	"github.com/threatconnect-go/threatconnect/internal/canon"
 )
 
 // BatchResultOptions selects errors of a job. Nil and the zero value select all.
@@ -256,7 +258,7 @@ func codeIn(s string) (BatchCode, string) {
 		return "", s
 	}
 	digits, rest, ok := strings.Cut(rest, ")")
-	if !ok || len(digits) > 8 || !isHex(digits) {
+	if !ok || len(digits) > 8 || !canon.IsHex(digits) {
 		return "", s
 	}
 	return BatchCode("0x" + digits), strings.TrimLeft(rest, ": ")
@@ -264,7 +266,7 @@ func codeIn(s string) (BatchCode, string) {
 
 // tidyCode writes a code as the constants have it.
 func tidyCode(c BatchCode) BatchCode {
-	if len(c) > 2 && len(c) <= 10 && (c[:2] == "0x" || c[:2] == "0X") && isHex(string(c[2:])) {
+	if len(c) > 2 && len(c) <= 10 && (c[:2] == "0x" || c[:2] == "0X") && canon.IsHex(string(c[2:])) {
 		return BatchCode("0x" + strings.ToUpper(string(c[2:])))
 	}
 	return ""

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/threatconnect-go/threatconnect/internal/wire"
+
+	"github.com/threatconnect-go/threatconnect/internal/canon"
 )
 
 // matcher finds the items of a part that errors are about. It is made when a job has errors, and
@@ -158,8 +160,8 @@ func nameOf(item []byte) itemName {
 		n.ref, n.xid = n.xid, ""
 	case len(n.values) > 0:
 		n.ref = joinValues([3]string(append(n.values, "", "", "")[:3]))
-	case n.typ == string(TypeFile) && strings.Contains(n.ref, valueSeparator):
-		n.hashes = strings.Split(n.ref, valueSeparator)
+	case n.typ == string(TypeFile) && strings.Contains(n.ref, canon.ValueSeparator):
+		n.hashes = strings.Split(n.ref, canon.ValueSeparator)
 	}
 	return n
 }

@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"strconv"
+
+	"github.com/threatconnect-go/threatconnect/internal/canon"
 )
 
 // The first byte of a key says what the items with it are.
@@ -19,7 +21,7 @@ const (
 func mergeKey(key []byte, item BatchItem) ([]byte, error) {
 	switch item := item.(type) {
 	case *File:
-		v, err := canonHashes(item.values())
+		v, err := canon.Hashes(item.values())
 		if err != nil {
 			return nil, err
 		}

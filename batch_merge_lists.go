@@ -76,7 +76,7 @@ type distinctLists struct {
 func newDistinctLists() *distinctLists {
 	d := new(distinctLists)
 	d.tags.key = func(t *Tag) string {
-		name, _ := CanonicalTag(t.Name)
+		name, _ := canonicalTag(t.Name)
 		return name
 	}
 	d.tags.again = func(have, more *Tag) { have.Description = cmp.Or(have.Description, more.Description) }

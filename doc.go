@@ -16,8 +16,9 @@
 //
 // Indicator values may be given as people write them and are sent as the platform wants them: hosts
 // and URLs in IDNA, IPv6 in full, ASN numbers with their prefix, registry hives by their long names.
-// The Canonical functions do that; what they refuse is a [*ValidationError] that names the rule.
-// [Refang] undoes hxxp and [.], and [ParseIndicator] recognizes a bare value of any type.
+// Invalid values return a [*ValidationError] that names the rule before anything is sent.
+// [ParseIndicator] recognizes a bare value of any type, defanged or not. Package ioc has all canonical
+// forms, finds indicators in text and excludes those that must not be shared.
 //
 // # Owners
 //

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/threatconnect-go/threatconnect/internal/wire"
+
+	"github.com/threatconnect-go/threatconnect/internal/canon"
 )
 
 // DocumentsService reads and writes documents, as [TypedGroups] does, and their content. Create a
@@ -156,7 +158,7 @@ func (s TypedGroups[T]) uploadByXID(ctx context.Context, xid string, content Con
 		return err
 	}
 	switch {
-	case isBlankText(xid):
+	case canon.IsBlank(xid):
 		return &ValidationError{Field: "xid", Rule: "is empty"}
 	case allDigits(xid):
 		return &ValidationError{Field: "xid", Rule: "consists of digits only, so that the platform would take it for an id", Fix: "read the group and upload by its id"}
@@ -270,7 +272,7 @@ func (s GroupsService) Publish(ctx context.Context, group Resource, opts *Publis
 	w.Key("securityLabelList")
 	w.BeginArray()
 	for _, name := range o.ExcludeLabels {
-		label, err := CanonicalSecurityLabel(name)
+		label, err := canonicalSecurityLabel(name)
 		if err != nil {
 			return err
 		}

@@ -203,7 +203,7 @@ func groupBody(g Group) ([]byte, error) {
 	if _, unknown := g.(*UnknownGroup); unknown {
 		return nil, &ValidationError{Field: "group type", Rule: "is not a type of this package, so that it cannot be written"}
 	}
-	name, err := CanonicalGroupName(meta.Name)
+	name, err := canonicalGroupName(meta.Name)
 	if err == nil {
 		err = meta.checkSingle(g.Type())
 	}

@@ -348,7 +348,7 @@ func updateGroup[T Group](ctx context.Context, c *Client, group Resource, u Grou
 
 // body returns the body of an update of a group of type t.
 func (u GroupUpdate) body(t GroupType) ([]byte, error) {
-	name, err := canonicalUpdate(u.Name, CanonicalGroupName)
+	name, err := canonicalUpdate(u.Name, canonicalGroupName)
 	if err == nil && u.EventStatus != nil {
 		err = oneOf("event status", *u.EventStatus, eventStatuses[:singleEventStatuses])
 	}

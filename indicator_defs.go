@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/threatconnect-go/threatconnect/internal/canon"
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
@@ -22,18 +23,18 @@ type indicatorDef struct {
 
 // indicatorDefs is the table of the types that every instance has. It is not written to.
 var indicatorDefs = [...]indicatorDef{
-	{TypeAddress, "addresses", "address", []string{"ip"}, func() Indicator { return new(Address) }, canonFirst(CanonicalAddress), nil},
-	{TypeEmailAddress, "emailAddresses", "emailAddress", []string{"address"}, func() Indicator { return new(EmailAddress) }, canonFirst(CanonicalEmailAddress), nil},
-	{TypeFile, "files", "file", []string{"md5", "sha1", "sha256"}, func() Indicator { return new(File) }, canonHashes, splitHashes},
-	{TypeHost, "hosts", "host", []string{"hostName"}, func() Indicator { return new(Host) }, canonFirst(CanonicalHost), nil},
-	{TypeURL, "urls", "url", []string{"text"}, func() Indicator { return new(URL) }, canonFirst(CanonicalURL), nil},
-	{TypeASN, "asns", "asn", []string{"AS Number"}, func() Indicator { return new(ASN) }, canonFirst(CanonicalASN), nil},
-	{TypeCIDR, "cidrBlocks", "cidrBlock", []string{"Block"}, func() Indicator { return new(CIDR) }, canonFirst(CanonicalCIDR), nil},
-	{TypeMutex, "mutexes", "mutex", []string{"Mutex"}, func() Indicator { return new(Mutex) }, canonFirst(CanonicalMutex), nil},
+	{TypeAddress, "addresses", "address", []string{"ip"}, func() Indicator { return new(Address) }, canonFirst(canon.Address), nil},
+	{TypeEmailAddress, "emailAddresses", "emailAddress", []string{"address"}, func() Indicator { return new(EmailAddress) }, canonFirst(canon.EmailAddress), nil},
+	{TypeFile, "files", "file", []string{"md5", "sha1", "sha256"}, func() Indicator { return new(File) }, canon.Hashes, splitHashes},
+	{TypeHost, "hosts", "host", []string{"hostName"}, func() Indicator { return new(Host) }, canonFirst(canon.Host), nil},
+	{TypeURL, "urls", "url", []string{"text"}, func() Indicator { return new(URL) }, canonFirst(canon.URL), nil},
+	{TypeASN, "asns", "asn", []string{"AS Number"}, func() Indicator { return new(ASN) }, canonFirst(canon.ASN), nil},
+	{TypeCIDR, "cidrBlocks", "cidrBlock", []string{"Block"}, func() Indicator { return new(CIDR) }, canonFirst(canon.CIDR), nil},
+	{TypeMutex, "mutexes", "mutex", []string{"Mutex"}, func() Indicator { return new(Mutex) }, canonFirst(canon.Mutex), nil},
 	{TypeRegistryKey, "registryKeys", "registryKey", []string{"Key Name", "Value Name", "Value Type"}, func() Indicator { return new(RegistryKey) }, canonRegistry, splitRegistry},
-	{TypeUserAgent, "userAgents", "userAgent", []string{"User Agent String"}, func() Indicator { return new(UserAgent) }, canonFirst(CanonicalUserAgent), nil},
-	{TypeEmailSubject, "", "emailSubject", []string{"Subject"}, func() Indicator { return new(EmailSubject) }, canonFirst(CanonicalEmailSubject), nil},
-	{TypeHashtag, "", "hashtag", []string{"Hashtag"}, func() Indicator { return new(Hashtag) }, canonFirst(CanonicalHashtag), nil},
+	{TypeUserAgent, "userAgents", "userAgent", []string{"User Agent String"}, func() Indicator { return new(UserAgent) }, canonFirst(canon.UserAgent), nil},
+	{TypeEmailSubject, "", "emailSubject", []string{"Subject"}, func() Indicator { return new(EmailSubject) }, canonFirst(canon.EmailSubject), nil},
+	{TypeHashtag, "", "hashtag", []string{"Hashtag"}, func() Indicator { return new(Hashtag) }, canonFirst(canon.Hashtag), nil},
 }
 
 // indicatorDefOf returns the definition of a type, or nil for one that this package does not know.
@@ -66,7 +67,7 @@ func customDef(info *IndicatorTypeInfo) *indicatorDef {
 	}
 	def.split = func(summary string) ([3]string, error) {
 		var v [3]string
-		copy(v[:], strings.SplitN(summary, valueSeparator, max(n, 1)))
+		copy(v[:], strings.SplitN(summary, canon.ValueSeparator, max(n, 1)))
 		return v, nil
 	}
 	return def
@@ -77,7 +78,7 @@ func joinValues(v [3]string) string {
 	for n > 1 && v[n-1] == "" {
 		n--
 	}
-	return strings.Join(v[:n], valueSeparator)
+	return strings.Join(v[:n], canon.ValueSeparator)
 }
 
 func canonFirst(f func(string) (string, error)) func([3]string) ([3]string, error) {
@@ -87,42 +88,19 @@ func canonFirst(f func(string) (string, error)) func([3]string) ([3]string, erro
 	}
 }
 
-func canonHashes(v [3]string) ([3]string, error) {
-	if v == [3]string{} {
-		return v, &ValidationError{Field: "file", Rule: "has no hash", Fix: "give an MD5, a SHA-1 or a SHA-256"}
-	}
-	for i, kind := range [...]struct {
-		name   string
-		length int
-	}{{"MD5", md5Length}, {"SHA-1", sha1Length}, {"SHA-256", sha256Length}} {
-		if v[i] == "" {
-			continue
-		}
-		hash, err := CanonicalHash(v[i])
-		if err != nil {
-			return v, err
-		}
-		if len(hash) != kind.length {
-			return v, &ValidationError{Field: "file " + kind.name, Rule: "has the length of another hash", Fix: "set the field of that hash"}
-		}
-		v[i] = hash
-	}
-	return v, nil
-}
-
 func splitHashes(summary string) (v [3]string, err error) {
-	v[0], v[1], v[2], err = SplitFileSummary(summary)
-	return v, err
+	v[0], v[1], v[2], err = canon.SplitFileSummary(summary)
+	return v, validation(err)
 }
 
 func canonRegistry(v [3]string) (_ [3]string, err error) {
-	v[0], v[1], v[2], err = CanonicalRegistryKey(v[0], v[1], v[2])
+	v[0], v[1], v[2], err = canon.RegistryKey(v[0], v[1], v[2])
 	return v, err
 }
 
 func splitRegistry(summary string) (v [3]string, err error) {
-	v[0], v[1], v[2], err = SplitRegistrySummary(summary)
-	return v, err
+	v[0], v[1], v[2], err = canon.SplitRegistrySummary(summary)
+	return v, validation(err)
 }
 
 // canonical returns the identifying values of ind as the platform wants them.
@@ -130,16 +108,17 @@ func (d *indicatorDef) canonical(values [3]string) ([3]string, error) {
 	if d.canon == nil {
 		return values, nil
 	}
-	return d.canon(values)
+	v, err := d.canon(values)
+	return v, validation(err)
 }
 
 // summary returns canonical values as the one text that stands for them.
 func (d *indicatorDef) summary(v [3]string) (string, error) {
 	switch d.typ {
 	case TypeFile:
-		return JoinFileSummary(v[0], v[1], v[2]), nil
+		return canon.JoinFileSummary(v[0], v[1], v[2]), nil
 	case TypeRegistryKey:
-		return JoinRegistrySummary(v[0], v[1], v[2])
+		return validated(canon.JoinRegistrySummary(v[0], v[1], v[2]))
 	}
 	return joinValues(v), nil
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/threatconnect-go/threatconnect/internal/wire"
+
+	"github.com/threatconnect-go/threatconnect/internal/canon"
 )
 
 // IndicatorType is the name of an indicator type, as lists and batch files write it.
@@ -30,21 +32,21 @@ const (
 
 // Address is an IPv4 or IPv6 address.
 type Address struct {
-	IP string `json:"ip"` // see CanonicalAddress
+	IP string `json:"ip"` // IPv4 as four decimal numbers, or IPv6
 	IndicatorMeta
 }
 
-// NewAddress returns an address to create, in any spelling that [CanonicalAddress] takes.
+// NewAddress returns an address to create: IPv4 as four decimal numbers, or IPv6 in any form.
 func NewAddress(ip string) *Address { return &Address{IP: ip} }
 
 // EmailAddress is an e-mail address.
 type EmailAddress struct {
-	Address string `json:"address"` // see CanonicalEmailAddress
+	Address string `json:"address"` // user@example.com
 	IndicatorMeta
 }
 
-// NewEmailAddress returns an e-mail address to create, in any spelling that
-// [CanonicalEmailAddress] takes.
+// NewEmailAddress returns an e-mail address to create, with a domain in any spelling that
+// [CanonicalHost] takes.
 func NewEmailAddress(address string) *EmailAddress { return &EmailAddress{Address: address} }
 
 // File is a file, known by one to three hashes.
@@ -64,9 +66,9 @@ type File struct {
 func NewFile(hash string) *File {
 	hash = strings.TrimSpace(hash)
 	switch len(hash) {
-	case sha1Length:
+	case canon.SHA1Length:
 		return &File{SHA1: hash}
-	case sha256Length:
+	case canon.SHA256Length:
 		return &File{SHA256: hash}
 	}
 	return &File{MD5: hash}
@@ -94,20 +96,20 @@ func NewURL(text string) *URL { return &URL{Text: text} }
 
 // ASN is an autonomous system number.
 type ASN struct {
-	Number string `json:"AS Number"` // see CanonicalASN
+	Number string `json:"AS Number"` // as in ASN64496
 	IndicatorMeta
 }
 
-// NewASN returns an autonomous system number to create, in any spelling that [CanonicalASN] takes.
+// NewASN returns an autonomous system number to create, as in 64496, AS64496 or ASN64496.
 func NewASN(number string) *ASN { return &ASN{Number: number} }
 
 // CIDR is a block of addresses.
 type CIDR struct {
-	Block string `json:"Block"` // see CanonicalCIDR
+	Block string `json:"Block"` // as in 192.0.2.0/24
 	IndicatorMeta
 }
 
-// NewCIDR returns a block of addresses to create, in any spelling that [CanonicalCIDR] takes.
+// NewCIDR returns a block of addresses to create, as in 192.0.2.0/24 or 2001:db8::/32.
 func NewCIDR(block string) *CIDR { return &CIDR{Block: block} }
 
 // Mutex is the name of a mutex. Its case matters.
@@ -228,7 +230,7 @@ func (a *Address) Summary() string { return a.IP }
 func (e *EmailAddress) Summary() string { return e.Address }
 
 // Summary returns the hashes that there are, joined with " : ".
-func (f *File) Summary() string { return JoinFileSummary(f.MD5, f.SHA1, f.SHA256) }
+func (f *File) Summary() string { return canon.JoinFileSummary(f.MD5, f.SHA1, f.SHA256) }
 
 // Summary returns the host name as it stands in the struct.
 func (h *Host) Summary() string { return h.HostName }
@@ -298,11 +300,11 @@ func (c *CustomIndicator) setValues(v [3]string) { c.Values = v }
 // values that have the form of a type but break its rules, return a [*ValidationError]. ParseIndicator
 // does no I/O and is safe for concurrent use.
 func ParseIndicator(s string) (Indicator, error) {
-	t, values, err := detect(s)
+	t, values, err := canon.Parse(s)
 	if err != nil {
-		return nil, err
+		return nil, validation(err)
 	}
-	ind := indicatorDefOf(t).new()
+	ind := indicatorDefOf(IndicatorType(t)).new()
 	ind.setValues(values)
 	return ind, nil
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/threatconnect-go/threatconnect/internal/sorter"
+
+	"github.com/threatconnect-go/threatconnect/internal/canon"
 )
 
 // indicatorSet compares the indicators of a current set with those of an owner, any number of them
@@ -102,7 +104,7 @@ func keysOf(t IndicatorType, v [3]string) iter.Seq[string] {
 				continue
 			}
 			none = false
-			if h, err := CanonicalHash(hash); err == nil {
+			if h, err := canon.Hash(hash); err == nil {
 				hash = h
 			}
 			if !yield(hash) {

@@ -110,12 +110,14 @@ func retryAfter(h http.Header, now time.Time) (d time.Duration, ok bool) {
 
 func allDigits(s string) bool {
 	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
+		if !isDigit(s[i]) {
 			return false
 		}
 	}
 	return s != ""
 }
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
 // proxyError is a proxy that refused to connect to the platform.
 type proxyError struct {

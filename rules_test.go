@@ -14,14 +14,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestRulesAreReadAsSentences reads the source: the rule of every ValidationError begins with a verb,
+// TestRulesAreReadAsSentences reads the source: the rule of every error about a value begins with a verb,
 // because its text is "field rule".
 func TestRulesAreReadAsSentences(t *testing.T) {
 	t.Parallel()
 	verbs := strings.Fields("is are was has have holds hold must cannot can needs carries begins consists names belongs ends takes may repeats does")
 	fset := token.NewFileSet()
-	names, err := filepath.Glob("*.go")
-	require.NoError(t, err)
+	var names []string
+	for _, pattern := range []string{"*.go", "internal/canon/*.go", "ioc/*.go"} {
+		found, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		names = append(names, found...)
+	}
 	var files []*ast.File
 	for _, name := range names {
 		if !strings.HasSuffix(name, "_test.go") {

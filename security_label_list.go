@@ -200,7 +200,7 @@ func (s SecurityLabelsService) with(ctx context.Context, label string, r Resourc
 
 // labeled returns where a security label is.
 func (c *Client) labeled(name, owner string) (target, error) {
-	name, err := CanonicalSecurityLabel(name)
+	name, err := canonicalSecurityLabel(name)
 	if err != nil {
 		return target{}, err
 	}

@@ -65,7 +65,7 @@ func (s TagsService) Get(ctx context.Context, name string) (Tag, error) {
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
 func (s TagsService) Create(ctx context.Context, tag Tag) (Tag, error) {
-	name, err := CanonicalTag(tag.Name)
+	name, err := canonicalTag(tag.Name)
 	if err != nil {
 		return Tag{}, err
 	}
@@ -93,7 +93,7 @@ func (s TagsService) Update(ctx context.Context, name string, update TagUpdate) 
 	if err != nil {
 		return Tag{}, err
 	}
-	newName, err := canonicalUpdate(update.Name, CanonicalTag)
+	newName, err := canonicalUpdate(update.Name, canonicalTag)
 	if err != nil {
 		return Tag{}, err
 	}
@@ -228,7 +228,7 @@ func (s TagsService) with(ctx context.Context, tag string, r Resource) (t, thing
 
 // tagged returns where a tag is.
 func (c *Client) tagged(name, owner string) (target, error) {
-	name, err := CanonicalTag(name)
+	name, err := canonicalTag(name)
 	if err != nil {
 		return target{}, err
 	}

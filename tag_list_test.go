@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/ioc"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
@@ -234,7 +235,7 @@ func FuzzTagsComeBackAsTheyWereSent(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
-		want, err := threatconnect.CanonicalTag(name)
+		want, err := ioc.CanonicalTag(name)
 		srv := threatconnecttest.New()
 		c, ctx := srv.Client(), t.Context()
 		made, got := c.Tags.Create(ctx, threatconnect.Tag{Name: name})

@@ -70,7 +70,7 @@ func (s TagsService) each(ctx context.Context, method string, resource Resource,
 	if err != nil {
 		return err
 	}
-	return s.c.writeEach(ctx, method, t, "tags", names, CanonicalTag)
+	return s.c.writeEach(ctx, method, t, "tags", names, canonicalTag)
 }
 
 // writeEach checks all names, then sends one request per name below a resource. Adding a name is

@@ -19,6 +19,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/canon"
+	"github.com/threatconnect-go/threatconnect/ioc"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
@@ -190,42 +192,36 @@ func typedKinds[T threatconnect.Indicator](name, branch, field string, s func(*t
 func kindsOfValues() []kindOfValue {
 	var kinds []kindOfValue
 	type client = threatconnect.Client
-	kinds = append(kinds, typedKinds("an address", "addresses", "ip", func(c *client) threatconnect.TypedIndicators[*threatconnect.Address] { return c.Indicators.Addresses }, threatconnect.NewAddress, threatconnect.CanonicalAddress)...)
+	kinds = append(kinds, typedKinds("an address", "addresses", "ip", func(c *client) threatconnect.TypedIndicators[*threatconnect.Address] { return c.Indicators.Addresses }, threatconnect.NewAddress, canonicalAs(ioc.TypeAddress))...)
 	kinds = append(kinds, typedKinds("an e-mail address", "emailAddresses", "address", func(c *client) threatconnect.TypedIndicators[*threatconnect.EmailAddress] {
 		return c.Indicators.EmailAddresses
-	}, threatconnect.NewEmailAddress, threatconnect.CanonicalEmailAddress)...)
+	}, threatconnect.NewEmailAddress, canonicalAs(ioc.TypeEmailAddress))...)
 	kinds = append(kinds, typedKinds("a host", "hosts", "hostName", func(c *client) threatconnect.TypedIndicators[*threatconnect.Host] { return c.Indicators.Hosts }, threatconnect.NewHost, threatconnect.CanonicalHost)...)
 	kinds = append(kinds, typedKinds("a URL", "urls", "text", func(c *client) threatconnect.TypedIndicators[*threatconnect.URL] { return c.Indicators.URLs }, threatconnect.NewURL, threatconnect.CanonicalURL)...)
-	kinds = append(kinds, typedKinds("an ASN", "asns", "AS Number", func(c *client) threatconnect.TypedIndicators[*threatconnect.ASN] { return c.Indicators.ASNs }, threatconnect.NewASN, threatconnect.CanonicalASN)...)
-	kinds = append(kinds, typedKinds("a CIDR", "cidrBlocks", "Block", func(c *client) threatconnect.TypedIndicators[*threatconnect.CIDR] { return c.Indicators.CIDRs }, threatconnect.NewCIDR, threatconnect.CanonicalCIDR)...)
-	kinds = append(kinds, typedKinds("a mutex", "mutexes", "Mutex", func(c *client) threatconnect.TypedIndicators[*threatconnect.Mutex] { return c.Indicators.Mutexes }, threatconnect.NewMutex, threatconnect.CanonicalMutex)...)
+	kinds = append(kinds, typedKinds("an ASN", "asns", "AS Number", func(c *client) threatconnect.TypedIndicators[*threatconnect.ASN] { return c.Indicators.ASNs }, threatconnect.NewASN, canonicalAs(ioc.TypeASN))...)
+	kinds = append(kinds, typedKinds("a CIDR", "cidrBlocks", "Block", func(c *client) threatconnect.TypedIndicators[*threatconnect.CIDR] { return c.Indicators.CIDRs }, threatconnect.NewCIDR, canonicalAs(ioc.TypeCIDR))...)
+	kinds = append(kinds, typedKinds("a mutex", "mutexes", "Mutex", func(c *client) threatconnect.TypedIndicators[*threatconnect.Mutex] { return c.Indicators.Mutexes }, threatconnect.NewMutex, canonicalAs(ioc.TypeMutex))...)
 	kinds = append(kinds, typedKinds("a user agent", "userAgents", "User Agent String", func(c *client) threatconnect.TypedIndicators[*threatconnect.UserAgent] {
 		return c.Indicators.UserAgents
-	}, threatconnect.NewUserAgent, threatconnect.CanonicalUserAgent)...)
+	}, threatconnect.NewUserAgent, canonicalAs(ioc.TypeUserAgent))...)
 	host, incident := threatconnect.IndicatorRef{Type: threatconnect.TypeHost, Value: "www.example.com"}, threatconnect.GroupRef{Type: threatconnect.GroupIncident, ID: 1}
 	return append(kinds,
 		kindOfValue{"the name of a registry value", "/v2/indicators/{type}", said(func(ctx context.Context, c *client, v string) error {
 			_, err := c.Indicators.RegistryKeys.Create(ctx, threatconnect.NewRegistryKey(`HKEY_USERS\x`, v, "REG_SZ"))
 			return err
 		}), func(v string) (string, error) {
-			_, name, _, err := threatconnect.CanonicalRegistryKey(`HKEY_USERS\x`, v, "REG_SZ")
+			_, name, _, err := canon.RegistryKey(`HKEY_USERS\x`, v, "REG_SZ")
 			return name, err
 		}, inBody("Value Name")},
 		kindOfValue{"a registry key", "/v2/indicators/{type}/{indicator}", said(func(ctx context.Context, c *client, v string) error {
 			_, err := c.Indicators.RegistryKeys.Get(ctx, v, nil)
 			return err
-		}), func(v string) (string, error) {
-			k, n, t, err := threatconnect.SplitRegistrySummary(v)
-			if err != nil {
-				return "", err
-			}
-			return threatconnect.JoinRegistrySummary(k, n, t)
-		}, inPath(3)},
+		}), canonicalAs(ioc.TypeRegistryKey), inPath(3)},
 		kindOfValue{"a hash", "/v2/indicators/{type}/{indicator}", said(func(ctx context.Context, c *client, v string) error {
 			_, err := c.Indicators.Files.Get(ctx, v, nil)
 			return err
 		}), func(v string) (string, error) {
-			md5, sha1, sha256, err := threatconnect.SplitFileSummary(v)
+			md5, sha1, sha256, err := ioc.SplitFileSummary(v)
 			for _, h := range []string{sha256, sha1, md5} {
 				if h != "" {
 					return h, err
@@ -252,31 +248,31 @@ func kindsOfValues() []kindOfValue {
 		kindOfValue{"a tag in a path", "/v2/tags/{tagName}", said(func(ctx context.Context, c *client, v string) error {
 			_, err := c.Tags.Get(ctx, v)
 			return err
-		}), threatconnect.CanonicalTag, inPath(2)},
+		}), ioc.CanonicalTag, inPath(2)},
 		kindOfValue{"a tag on something", "/v2/indicators/{type}/{indicator}/tags/{tagName}", said(func(ctx context.Context, c *client, v string) error {
 			return c.Tags.Add(ctx, host, v)
-		}), threatconnect.CanonicalTag, inPath(5)},
+		}), ioc.CanonicalTag, inPath(5)},
 		kindOfValue{"a tag in a body", "/v2/tags", said(func(ctx context.Context, c *client, v string) error {
 			_, err := c.Tags.Create(ctx, threatconnect.Tag{Name: v})
 			return err
-		}), threatconnect.CanonicalTag, inBody("name")},
+		}), ioc.CanonicalTag, inBody("name")},
 		kindOfValue{"a label in a path", "/v2/securityLabels/{securityLabelName}", said(func(ctx context.Context, c *client, v string) error {
 			_, err := c.SecurityLabels.Get(ctx, v)
 			return err
-		}), threatconnect.CanonicalSecurityLabel, inPath(2)},
+		}), ioc.CanonicalSecurityLabel, inPath(2)},
 		kindOfValue{"a label on something", "/v2/groups/{type}/{id}/securityLabels/{securityLabelName}", said(func(ctx context.Context, c *client, v string) error {
 			return c.SecurityLabels.Add(ctx, incident, v)
-		}), threatconnect.CanonicalSecurityLabel, inPath(5)},
+		}), ioc.CanonicalSecurityLabel, inPath(5)},
 		kindOfValue{"a label in a body", "/v2/groups/{type}/{id}/publish", said(func(ctx context.Context, c *client, v string) error {
 			return c.Groups.Publish(ctx, incident, &threatconnect.PublishOptions{ExcludeLabels: []string{v}})
-		}), threatconnect.CanonicalSecurityLabel, inBody("securityLabelList", 0)},
+		}), ioc.CanonicalSecurityLabel, inBody("securityLabelList", 0)},
 		kindOfValue{"the name of a group", "/v2/groups/{type}", func(ctx context.Context, c *client, v string) (string, error) {
 			t, err := c.Groups.Threats.Create(ctx, threatconnect.NewThreat(v))
 			if err != nil {
 				return "", err
 			}
 			return t.Name, nil
-		}, threatconnect.CanonicalGroupName, inBody("name")},
+		}, ioc.CanonicalGroupName, inBody("name")},
 		kindOfValue{"a file name", "/v2/groups/{type}", said(func(ctx context.Context, c *client, v string) error {
 			_, err := c.Groups.Documents.Create(ctx, threatconnect.NewDocument("x", v))
 			return err
@@ -431,4 +427,8 @@ func (k *kindOfValue) check(t *testing.T, v string) bool {
 		require.Equal(t, want, decoded, "%s %q in the answer", k.name, v)
 	}
 	return true
+}
+
+func canonicalAs(t ioc.Type) func(string) (string, error) {
+	return func(v string) (string, error) { return ioc.Canonical(t, v) }
 }

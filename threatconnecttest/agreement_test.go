@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/ioc"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
@@ -20,17 +21,17 @@ func TestCanonicalFormsOfTheClientAreTaken(t *testing.T) {
 		canonical func(string) (string, error)
 		inputs    []string
 	}{
-		{"Address", threatconnect.CanonicalAddress, []string{"192.0.2.1", "2001:db8::1", "2001:0DB8::A", "::ffff:192.0.2.7", "::"}},
-		{"CIDR", threatconnect.CanonicalCIDR, []string{"192.0.2.0/24", "2001:db8:1234::/48", "2001:0db8::/32"}},
-		{"ASN", threatconnect.CanonicalASN, []string{"64496", "AS64497", "asn 64498", "ASN64499"}},
+		{"Address", canonicalAs(ioc.TypeAddress), []string{"192.0.2.1", "2001:db8::1", "2001:0DB8::A", "::ffff:192.0.2.7", "::"}},
+		{"CIDR", canonicalAs(ioc.TypeCIDR), []string{"192.0.2.0/24", "2001:db8:1234::/48", "2001:0db8::/32"}},
+		{"ASN", canonicalAs(ioc.TypeASN), []string{"64496", "AS64497", "asn 64498", "ASN64499"}},
 		{"Host", threatconnect.CanonicalHost, []string{"WWW.Example.com.", "b\u00fccher.example", "r3---sn-x.example.net", "\u65e5\u672c\u8a9e\u3002jp"}},
 		{"URL", threatconnect.CanonicalURL, []string{"HTTP://EXAMPLE.com/A[b]?x=%2F#y", "https://u:p@b\u00fccher.example:8443/\u00e9", "ftp://192.0.2.1/",
 			"http://[2001:DB8::1]:80/", "sftp://a_b.www.example.com"}},
-		{"EmailAddress", threatconnect.CanonicalEmailAddress, []string{"Bad.Guy@B\u00fccher.example", "a+b@example.com"}},
-		{"Mutex", threatconnect.CanonicalMutex, []string{`Global\Example `}},
-		{"User Agent", threatconnect.CanonicalUserAgent, []string{" Example/1.0"}},
-		{"Hashtag", threatconnect.CanonicalHashtag, []string{"#example"}},
-		{"Email Subject", threatconnect.CanonicalEmailSubject, []string{"Re: Invoice : Urgent"}},
+		{"EmailAddress", canonicalAs(ioc.TypeEmailAddress), []string{"Bad.Guy@B\u00fccher.example", "a+b@example.com"}},
+		{"Mutex", canonicalAs(ioc.TypeMutex), []string{`Global\Example `}},
+		{"User Agent", canonicalAs(ioc.TypeUserAgent), []string{" Example/1.0"}},
+		{"Hashtag", canonicalAs(ioc.TypeHashtag), []string{"#example"}},
+		{"Email Subject", canonicalAs(ioc.TypeEmailSubject), []string{"Re: Invoice : Urgent"}},
 	} {
 		for _, in := range tc.inputs {
 			v, err := tc.canonical(in)
@@ -57,4 +58,8 @@ func TestTheClientOfAServer(t *testing.T) {
 	require.ErrorIs(t, err, threatconnect.ErrSignature)
 	_, err = srv.ClientAs(threatconnect.Token(srv.Token())).Indicators.Hosts.Get(t.Context(), "missing.example.com", nil)
 	require.ErrorIs(t, err, threatconnect.ErrNotFound)
+}
+
+func canonicalAs(t ioc.Type) func(string) (string, error) {
+	return func(v string) (string, error) { return ioc.Canonical(t, v) }
 }

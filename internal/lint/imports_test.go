@@ -23,14 +23,16 @@ const module = "github.com/threatconnect-go/threatconnect"
 // library. Every package has a row, and imports all that its row names.
 var allowedImports = map[string][]string{
 	module: {
+		module + "/internal/canon",
 		module + "/internal/sorter",
 		module + "/internal/wire",
 		"github.com/google/go-querystring/query",
-		"golang.org/x/net/idna",
 	},
+	module + "/internal/canon":    {"golang.org/x/net/idna"},
 	module + "/internal/lint":     {},
 	module + "/internal/sorter":   {},
 	module + "/internal/wire":     {},
+	module + "/ioc":               {module + "/internal/canon"},
 	module + "/threatconnecttest": {module},
 }
 

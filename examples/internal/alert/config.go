@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/threatconnect-go/threatconnect"
 	"github.com/threatconnect-go/threatconnect/examples/internal/command"
+	"github.com/threatconnect-go/threatconnect/ioc"
 )
 
 const name = "alert"
@@ -143,7 +143,7 @@ func parse(e *command.Env) (*config, error) {
 
 func (c *config) check() error {
 	for i, t := range c.tags {
-		tag, err := threatconnect.CanonicalTag(t)
+		tag, err := ioc.CanonicalTag(t)
 		if err != nil {
 			return fmt.Errorf("-tag: %s", command.Plain(err))
 		}

@@ -113,7 +113,9 @@ func (e *Env) FailUsage(name string, err error) int {
 }
 
 // Plain returns the text of an error without the name of the package that it comes from.
-func Plain(err error) string { return strings.TrimPrefix(err.Error(), "threatconnect: ") }
+func Plain(err error) string {
+	return strings.TrimPrefix(strings.TrimPrefix(err.Error(), "threatconnect: "), "ioc: ")
+}
 
 // Texts is a flag that may be repeated.
 type Texts []string

@@ -14,6 +14,7 @@ import (
 	"github.com/threatconnect-go/threatconnect"
 	"github.com/threatconnect-go/threatconnect/examples/internal/files"
 	"github.com/threatconnect-go/threatconnect/internal/sorter"
+	"github.com/threatconnect-go/threatconnect/ioc"
 )
 
 // blockValues returns the lines of a block list that an indicator stands for; none for types that
@@ -25,7 +26,7 @@ func blockValues(c *change) []string {
 		threatconnect.TypeHost, threatconnect.TypeURL:
 		values = []string{c.Indicator}
 	case threatconnect.TypeFile:
-		md5, sha1, sha256, err := threatconnect.SplitFileSummary(c.Indicator)
+		md5, sha1, sha256, err := ioc.SplitFileSummary(c.Indicator)
 		if err != nil {
 			return nil
 		}

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/ioc"
 )
 
 // Format is the format of a feed.
@@ -149,8 +150,10 @@ func (f *Feed) Entries() iter.Seq2[Entry, error] {
 
 // refused makes the error of a line out of what the SDK says against a value.
 func refused(line int, object string, err error) *LineError {
-	var v *threatconnect.ValidationError
-	if errors.As(err, &v) {
+	if v, ok := errors.AsType[*ioc.Error](err); ok {
+		err = (*threatconnect.ValidationError)(v)
+	}
+	if v, ok := errors.AsType[*threatconnect.ValidationError](err); ok {
 		return &LineError{Line: line, Object: object, Rule: v.Field + " " + v.Rule, Fix: v.Fix}
 	}
 	return &LineError{Line: line, Object: object, Rule: err.Error()}

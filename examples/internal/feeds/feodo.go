@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/ioc"
 )
 
 // feodo reads the CSV of Feodo Tracker: first_seen_utc, dst_ip, dst_port, c2_status, last_online,
@@ -33,7 +34,7 @@ func feodo(br *bufio.Reader, xid func(...string) string) iter.Seq2[Entry, error]
 		if a.Tags, err = tagsOf([]string{row.malware}); err != nil {
 			return nil, err
 		}
-		name, err := threatconnect.CanonicalGroupName(row.malware)
+		name, err := ioc.CanonicalGroupName(row.malware)
 		if err != nil {
 			return nil, err
 		}
@@ -68,7 +69,7 @@ func feodoRowOf(c []string) (feodoRow, error) {
 }
 
 func (r *feodoRow) indicator() (*threatconnect.Address, error) {
-	ip, err := threatconnect.CanonicalAddress(r.ip)
+	ip, err := ioc.Canonical(ioc.TypeAddress, r.ip)
 	if err != nil {
 		return nil, err
 	}

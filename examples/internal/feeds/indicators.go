@@ -4,39 +4,40 @@ import (
 	"errors"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/ioc"
 )
 
 // typed makes an indicator of a standard type out of its summary, in canonical form.
 func typed(t threatconnect.IndicatorType, summary string) (threatconnect.Indicator, error) {
 	switch t {
 	case threatconnect.TypeAddress:
-		return checked(summary, threatconnect.CanonicalAddress, threatconnect.NewAddress)
+		return checked(ioc.TypeAddress, summary, threatconnect.NewAddress)
 	case threatconnect.TypeEmailAddress:
-		return checked(summary, threatconnect.CanonicalEmailAddress, threatconnect.NewEmailAddress)
+		return checked(ioc.TypeEmailAddress, summary, threatconnect.NewEmailAddress)
 	case threatconnect.TypeHost:
-		return checked(summary, threatconnect.CanonicalHost, threatconnect.NewHost)
+		return checked(ioc.TypeHost, summary, threatconnect.NewHost)
 	case threatconnect.TypeURL:
-		return checked(summary, threatconnect.CanonicalURL, threatconnect.NewURL)
+		return checked(ioc.TypeURL, summary, threatconnect.NewURL)
 	case threatconnect.TypeASN:
-		return checked(summary, threatconnect.CanonicalASN, threatconnect.NewASN)
+		return checked(ioc.TypeASN, summary, threatconnect.NewASN)
 	case threatconnect.TypeCIDR:
-		return checked(summary, threatconnect.CanonicalCIDR, threatconnect.NewCIDR)
+		return checked(ioc.TypeCIDR, summary, threatconnect.NewCIDR)
 	case threatconnect.TypeMutex:
-		return checked(summary, threatconnect.CanonicalMutex, threatconnect.NewMutex)
+		return checked(ioc.TypeMutex, summary, threatconnect.NewMutex)
 	case threatconnect.TypeUserAgent:
-		return checked(summary, threatconnect.CanonicalUserAgent, threatconnect.NewUserAgent)
+		return checked(ioc.TypeUserAgent, summary, threatconnect.NewUserAgent)
 	case threatconnect.TypeEmailSubject:
-		return checked(summary, threatconnect.CanonicalEmailSubject, threatconnect.NewEmailSubject)
+		return checked(ioc.TypeEmailSubject, summary, threatconnect.NewEmailSubject)
 	case threatconnect.TypeHashtag:
-		return checked(summary, threatconnect.CanonicalHashtag, threatconnect.NewHashtag)
+		return checked(ioc.TypeHashtag, summary, threatconnect.NewHashtag)
 	case threatconnect.TypeFile:
-		md5, sha1, sha256, err := threatconnect.SplitFileSummary(summary)
+		md5, sha1, sha256, err := ioc.SplitFileSummary(summary)
 		if err != nil {
 			return nil, err
 		}
 		return &threatconnect.File{MD5: md5, SHA1: sha1, SHA256: sha256}, nil
 	case threatconnect.TypeRegistryKey:
-		key, name, valueType, err := threatconnect.SplitRegistrySummary(summary)
+		key, name, valueType, err := ioc.SplitRegistrySummary(summary)
 		if err != nil {
 			return nil, err
 		}
@@ -45,8 +46,8 @@ func typed(t threatconnect.IndicatorType, summary string) (threatconnect.Indicat
 	return nil, errors.New("has a type that is not one of the standard indicator types, as in Host or EmailAddress")
 }
 
-func checked[T threatconnect.Indicator](value string, canonical func(string) (string, error), make func(string) T) (threatconnect.Indicator, error) {
-	value, err := canonical(value)
+func checked[T threatconnect.Indicator](t ioc.Type, value string, make func(string) T) (threatconnect.Indicator, error) {
+	value, err := ioc.Canonical(t, value)
 	if err != nil {
 		return nil, err
 	}

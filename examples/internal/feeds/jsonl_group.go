@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/ioc"
 )
 
 // groupLine is a line that holds a group: the fields of all types together.
@@ -95,7 +96,7 @@ func (l *groupLine) group() (threatconnect.Group, error) {
 	case l.xid == "":
 		return nil, errors.New("has a group without xid")
 	}
-	name, err := threatconnect.CanonicalGroupName(l.name)
+	name, err := ioc.CanonicalGroupName(l.name)
 	if err != nil {
 		return nil, err
 	}

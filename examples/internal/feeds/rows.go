@@ -7,6 +7,7 @@ import (
 
 	"github.com/threatconnect-go/threatconnect"
 	"github.com/threatconnect-go/threatconnect/examples/internal/lines"
+	"github.com/threatconnect-go/threatconnect/ioc"
 )
 
 // rows reads the rows of a CSV feed, one a line, and leaves out blank lines, comments and the line
@@ -79,7 +80,7 @@ func text(attributeType, value string) threatconnect.Attribute {
 func tagsOf(names []string) ([]threatconnect.Tag, error) {
 	var tags []threatconnect.Tag
 	for _, name := range names {
-		name, err := threatconnect.CanonicalTag(name)
+		name, err := ioc.CanonicalTag(name)
 		if err != nil {
 			return nil, err
 		}

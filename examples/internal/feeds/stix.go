@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/ioc"
 )
 
 // stix reads STIX 2.0 and 2.1 bundles: one, or several that follow one another, as cat writes them.
@@ -236,7 +237,7 @@ func (b *bundle) group(o *stixObject) (threatconnect.Group, error) {
 		common.attributes = append(common.attributes, text("Description", full))
 		name = short
 	}
-	if name, err = threatconnect.CanonicalGroupName(name); err != nil {
+	if name, err = ioc.CanonicalGroupName(name); err != nil {
 		return nil, err
 	}
 	var g threatconnect.Group

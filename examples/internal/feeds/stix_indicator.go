@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/ioc"
 )
 
 // indicator makes the indicator that a comparison stands for.
@@ -72,7 +73,7 @@ func isPlainPath(s string) bool {
 
 // file makes a file out of one of the hashes that the platform keeps.
 func (c *comparison) file() (threatconnect.Indicator, error) {
-	hash, err := threatconnect.CanonicalHash(c.value)
+	hash, err := ioc.Canonical(ioc.TypeFile, c.value)
 	name := strings.ToUpper(strings.ReplaceAll(strings.TrimPrefix(c.path, "file:hashes."), "-", ""))
 	want := map[string]int{"MD5": 32, "SHA1": 40, "SHA256": 64}[name]
 	switch {

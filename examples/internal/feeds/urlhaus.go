@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/ioc"
 )
 
 // urlhaus reads the CSV of URLhaus: id, dateadded, url, url_status, last_online (missing in the
@@ -32,7 +33,7 @@ func urlhaus(br *bufio.Reader, xid func(...string) string) iter.Seq2[Entry, erro
 		if row.threat == "" {
 			return append(entries, Entry{Indicator: u}), nil
 		}
-		threat, err := threatconnect.CanonicalGroupName(capitalized(strings.ReplaceAll(row.threat, "_", " ")))
+		threat, err := ioc.CanonicalGroupName(capitalized(strings.ReplaceAll(row.threat, "_", " ")))
 		if err != nil {
 			return nil, err
 		}
@@ -65,7 +66,7 @@ func urlhausRowOf(c []string) (urlhausRow, error) {
 }
 
 func (r *urlhausRow) indicator() (*threatconnect.URL, error) {
-	canonical, err := threatconnect.CanonicalURL(r.url)
+	canonical, err := ioc.Canonical(ioc.TypeURL, r.url)
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/threatconnect-go/threatconnect"
 	"github.com/threatconnect-go/threatconnect/examples/internal/feeds"
 	"github.com/threatconnect-go/threatconnect/examples/internal/job"
+	"github.com/threatconnect-go/threatconnect/ioc"
 )
 
 // sample is the feed that is imported into the test server of the process when none is named.
@@ -160,7 +161,7 @@ func (c *config) setFormat(s string) error {
 }
 
 func (c *config) addTag(s string) error {
-	name, err := threatconnect.CanonicalTag(s)
+	name, err := ioc.CanonicalTag(s)
 	if err != nil {
 		return err
 	}

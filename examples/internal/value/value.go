@@ -2,10 +2,12 @@
 package value
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/ioc"
 )
 
 // Reader makes an indicator of a value, or refuses it.
@@ -25,16 +27,16 @@ type known struct {
 
 func types() []known {
 	return []known{
-		{threatconnect.TypeAddress, []string{"address", "ip", "ipv4", "ipv6"}, refanged(threatconnect.CanonicalAddress, threatconnect.NewAddress)},
-		{threatconnect.TypeASN, []string{"asn"}, refanged(threatconnect.CanonicalASN, threatconnect.NewASN)},
-		{threatconnect.TypeCIDR, []string{"cidr"}, refanged(threatconnect.CanonicalCIDR, threatconnect.NewCIDR)},
-		{threatconnect.TypeEmailAddress, []string{"emailaddress", "email"}, refanged(threatconnect.CanonicalEmailAddress, threatconnect.NewEmailAddress)},
+		{threatconnect.TypeAddress, []string{"address", "ip", "ipv4", "ipv6"}, refanged(threatconnect.TypeAddress, threatconnect.NewAddress)},
+		{threatconnect.TypeASN, []string{"asn"}, refanged(threatconnect.TypeASN, threatconnect.NewASN)},
+		{threatconnect.TypeCIDR, []string{"cidr"}, refanged(threatconnect.TypeCIDR, threatconnect.NewCIDR)},
+		{threatconnect.TypeEmailAddress, []string{"emailaddress", "email"}, refanged(threatconnect.TypeEmailAddress, threatconnect.NewEmailAddress)},
 		{threatconnect.TypeFile, []string{"file", "hash", "md5", "sha1", "sha256"}, file},
-		{threatconnect.TypeHost, []string{"host", "hostname", "domain"}, refanged(threatconnect.CanonicalHost, threatconnect.NewHost)},
-		{threatconnect.TypeMutex, []string{"mutex"}, plain(threatconnect.CanonicalMutex, threatconnect.NewMutex)},
+		{threatconnect.TypeHost, []string{"host", "hostname", "domain"}, refanged(threatconnect.TypeHost, threatconnect.NewHost)},
+		{threatconnect.TypeMutex, []string{"mutex"}, plain(threatconnect.TypeMutex, threatconnect.NewMutex)},
 		{threatconnect.TypeRegistryKey, []string{"registrykey"}, registryKey},
-		{threatconnect.TypeURL, []string{"url"}, refanged(threatconnect.CanonicalURL, threatconnect.NewURL)},
-		{threatconnect.TypeUserAgent, []string{"useragent"}, plain(threatconnect.CanonicalUserAgent, threatconnect.NewUserAgent)},
+		{threatconnect.TypeURL, []string{"url"}, refanged(threatconnect.TypeURL, threatconnect.NewURL)},
+		{threatconnect.TypeUserAgent, []string{"useragent"}, plain(threatconnect.TypeUserAgent, threatconnect.NewUserAgent)},
 	}
 }
 
@@ -65,34 +67,42 @@ func PlainName(s string) string {
 }
 
 // plain reads values of a type as they are.
-func plain[T threatconnect.Indicator](canonical func(string) (string, error), make func(string) T) Reader {
+func plain[T threatconnect.Indicator](t threatconnect.IndicatorType, make func(string) T) Reader {
 	return func(s string) (threatconnect.Indicator, error) {
-		s, err := canonical(s)
+		s, err := ioc.Canonical(ioc.Type(t), s)
 		if err != nil {
-			return nil, err
+			return nil, refusal(err)
 		}
 		return make(s), nil
 	}
 }
 
 // refanged reads values of a type that may be defanged.
-func refanged[T threatconnect.Indicator](canonical func(string) (string, error), make func(string) T) Reader {
-	read := plain(canonical, make)
-	return func(s string) (threatconnect.Indicator, error) { return read(threatconnect.Refang(s)) }
+func refanged[T threatconnect.Indicator](t threatconnect.IndicatorType, make func(string) T) Reader {
+	read := plain(t, make)
+	return func(s string) (threatconnect.Indicator, error) { return read(ioc.Refang(s)) }
 }
 
 func file(s string) (threatconnect.Indicator, error) {
-	md5, sha1, sha256, err := threatconnect.SplitFileSummary(threatconnect.Refang(s))
+	md5, sha1, sha256, err := ioc.SplitFileSummary(ioc.Refang(s))
 	if err != nil {
-		return nil, err
+		return nil, refusal(err)
 	}
 	return &threatconnect.File{MD5: md5, SHA1: sha1, SHA256: sha256}, nil
 }
 
 func registryKey(s string) (threatconnect.Indicator, error) {
-	key, name, typ, err := threatconnect.SplitRegistrySummary(s)
+	key, name, typ, err := ioc.SplitRegistrySummary(s)
 	if err != nil {
-		return nil, err
+		return nil, refusal(err)
 	}
 	return threatconnect.NewRegistryKey(key, name, typ), nil
+}
+
+// refusal returns the refusal of a value as the client's own error.
+func refusal(err error) error {
+	if refused, ok := errors.AsType[*ioc.Error](err); ok {
+		return (*threatconnect.ValidationError)(refused)
+	}
+	return err
 }

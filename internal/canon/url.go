@@ -1,4 +1,4 @@
-package threatconnect
+package canon
 
 import (
 	"net/netip"
@@ -8,30 +8,30 @@ import (
 	"unicode/utf8"
 )
 
-// CanonicalURL returns a URL in the form that the platform accepts: scheme and host in lower case,
+// URL returns a URL in the form that the platform accepts: scheme and host in lower case,
 // the host in its IDNA form, and no user information.
 //
-// The scheme is http, https, ftp or sftp. The host follows [CanonicalHost], or is an IPv4 address or
+// The scheme is http, https, ftp or sftp. The host follows [Host], or is an IPv4 address or
 // an IPv6 address in brackets, which is returned in the short form of RFC 5952. The port is from 1
 // to 65535 and is kept, even if it is the default of the scheme. Path, query and fragment are kept
 // byte for byte: nothing is encoded, decoded or resolved. Surrounding white space is dropped.
 //
 // White space, double and back quotes, angle brackets and invisible characters inside a URL, and
 // punctuation beyond ASCII at its end, usually belong to the text around it, as in
-// "http://example.com/x (a comment)". They return a [*ValidationError] unless they are
+// "http://example.com/x (a comment)". They return a [*Error] unless they are
 // percent-encoded. So do backslashes, which browsers read as slashes. Control characters, invalid
 // UTF-8 and defanged URLs return one too.
 //
 // User information is dropped, because the platform does not accept it and it can be a credential.
 //
 // It does not allocate for a canonical URL.
-func CanonicalURL(rawURL string) (string, error) {
+func URL(rawURL string) (string, error) {
 	const field = "URL"
 	s := strings.TrimSpace(rawURL)
 	if s == "" {
 		return "", refuse(field, "is blank", "give it a value")
 	}
-	if err := checkText(field, s); err != nil {
+	if err := CheckText(field, s); err != nil {
 		return "", err
 	}
 	scheme, rest, ok := strings.Cut(s, "://")

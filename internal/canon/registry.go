@@ -1,4 +1,4 @@
-package threatconnect
+package canon
 
 import "strings"
 
@@ -29,16 +29,16 @@ func registryValueTypes() [11]string {
 	}
 }
 
-// CanonicalRegistryKey returns the three values of a registry key in the form that the platform
+// RegistryKey returns the three values of a registry key in the form that the platform
 // accepts.
 //
 // The key begins with a hive. The result has its full name in upper case: HKLM\Software and
 // hklm:\Software become HKEY_LOCAL_MACHINE\Software. The rest of the key is kept byte for byte, and
 // so is the value name. An empty value name is the default value of the key and becomes a single
 // space, as the platform requires. The value type is one of the eleven that the platform accepts, such
-// as REG_SZ, in any letter case. Anything else returns a [*ValidationError], including an empty value
+// as REG_SZ, in any letter case. Anything else returns a [*Error], including an empty value
 // type, because no type is a safe guess.
-func CanonicalRegistryKey(key, valueName, valueType string) (k, n, t string, err error) {
+func RegistryKey(key, valueName, valueType string) (k, n, t string, err error) {
 	k, err = canonicalRegistryPath(key)
 	if err != nil {
 		return "", "", "", err
@@ -46,7 +46,7 @@ func CanonicalRegistryKey(key, valueName, valueType string) (k, n, t string, err
 	if valueName == "" {
 		valueName = " "
 	}
-	if err := checkText("registry value name", valueName); err != nil {
+	if err := CheckText("registry value name", valueName); err != nil {
 		return "", "", "", err
 	}
 	t = registryValueType(valueType)
@@ -60,7 +60,7 @@ func CanonicalRegistryKey(key, valueName, valueType string) (k, n, t string, err
 // canonicalRegistryPath expands and checks the hive of a key.
 func canonicalRegistryPath(key string) (string, error) {
 	const field = "registry key name"
-	if err := checkText(field, key); err != nil {
+	if err := CheckText(field, key); err != nil {
 		return "", err
 	}
 	hive, rest := splitHive(key)
@@ -107,14 +107,14 @@ func registryValueType(s string) string {
 // JoinRegistrySummary returns the summary of a registry key: its three values in canonical form,
 // separated by " : ". The platform addresses the key by it.
 //
-// Values that [CanonicalRegistryKey] refuses return a [*ValidationError]. So do values that contain
+// Values that [RegistryKey] refuses return a [*Error]. So do values that contain
 // " : " and make the summary ambiguous.
 func JoinRegistrySummary(key, valueName, valueType string) (string, error) {
-	k, n, t, err := CanonicalRegistryKey(key, valueName, valueType)
+	k, n, t, err := RegistryKey(key, valueName, valueType)
 	if err != nil {
 		return "", err
 	}
-	summary := k + valueSeparator + n + valueSeparator + t
+	summary := k + ValueSeparator + n + ValueSeparator + t
 	if _, _, _, err := SplitRegistrySummary(summary); err != nil {
 		return "", err
 	}
@@ -124,26 +124,26 @@ func JoinRegistrySummary(key, valueName, valueType string) (string, error) {
 // SplitRegistrySummary returns the three values in the summary of a registry key in canonical form:
 // key name, value name and value type.
 //
-// An ambiguous summary, in which a value contains " : ", returns a [*ValidationError]. So do values
-// that [CanonicalRegistryKey] refuses.
+// An ambiguous summary, in which a value contains " : ", returns a [*Error]. So do values
+// that [RegistryKey] refuses.
 func SplitRegistrySummary(summary string) (key, valueName, valueType string, err error) {
-	end := strings.LastIndex(summary, valueSeparator)
+	end := strings.LastIndex(summary, ValueSeparator)
 	if end < 0 {
 		return "", "", "", refuseIncomplete()
 	}
-	rest, valueType := summary[:end], summary[end+len(valueSeparator):]
-	i := strings.Index(rest, valueSeparator)
+	rest, valueType := summary[:end], summary[end+len(ValueSeparator):]
+	i := strings.Index(rest, ValueSeparator)
 	switch {
-	case i >= 0 && strings.Contains(rest[i+1:], valueSeparator):
+	case i >= 0 && strings.Contains(rest[i+1:], ValueSeparator):
 		return "", "", "", refuseAmbiguous()
 	case i >= 0:
-		key, valueName = rest[:i], rest[i+len(valueSeparator):]
+		key, valueName = rest[:i], rest[i+len(ValueSeparator):]
 	case strings.HasSuffix(rest, " :"): // an empty value name after its spaces were merged
 		key = strings.TrimSuffix(rest, " :")
 	default:
 		return "", "", "", refuseIncomplete()
 	}
-	return CanonicalRegistryKey(key, valueName, valueType)
+	return RegistryKey(key, valueName, valueType)
 }
 
 func refuseAmbiguous() error {

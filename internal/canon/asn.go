@@ -1,19 +1,19 @@
-package threatconnect
+package canon
 
 import (
 	"strconv"
 	"strings"
 )
 
-// CanonicalASN returns the number of an autonomous system in the form that the platform accepts,
+// ASN returns the number of an autonomous system in the form that the platform accepts,
 // as in ASN64496.
 //
 // The input is a number from 0 to 4294967295, alone or after AS or ASN in any letter case, with or
-// without spaces in between. CanonicalASN drops leading zeros and surrounding white space. Anything
-// else returns a [*ValidationError], including the asdot notation (1.10).
+// without spaces in between. ASN drops leading zeros and surrounding white space. Anything
+// else returns a [*Error], including the asdot notation (1.10).
 //
 // It does not allocate for a canonical ASN.
-func CanonicalASN(asn string) (string, error) {
+func ASN(asn string) (string, error) {
 	const field = "ASN"
 	s := strings.TrimSpace(asn)
 	digits := asnDigits(s)
@@ -46,3 +46,12 @@ func asnDigits(s string) string {
 }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+func allDigits(s string) bool {
+	for i := range len(s) {
+		if !isDigit(s[i]) {
+			return false
+		}
+	}
+	return s != ""
+}

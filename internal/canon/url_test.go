@@ -1,4 +1,4 @@
-package threatconnect
+package canon
 
 import (
 	"testing"
@@ -6,10 +6,10 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestCanonicalURL(t *testing.T) {
+func TestURL(t *testing.T) {
 	t.Parallel()
 	const endsWithPunctuation, foreign = "ends with punctuation beyond ASCII", "holds a quote or an angle bracket"
-	runCanonicalCases(t, CanonicalURL, []canonicalCase{
+	runCanonicalCases(t, URL, []canonicalCase{
 		{name: "a canonical URL stays", in: "https://www.example.com/a?b=c#d", want: "https://www.example.com/a?b=c#d"},
 		{name: "a URL without a path gets none", in: "http://example.com", want: "http://example.com"},
 		{name: "scheme and host become lower case, the rest keeps its case", in: "HTTP://Example.COM/Path?Query#Fragment", want: "http://example.com/Path?Query#Fragment"},
@@ -126,14 +126,14 @@ func TestCanonicalURL(t *testing.T) {
 	})
 }
 
-func TestCanonicalURLDoesNotAllocateForCanonicalURLs(t *testing.T) {
+func TestURLDoesNotAllocateForCanonicalURLs(t *testing.T) {
 	for _, url := range []string{
 		"http://www.example.com/path/to/file.bin?x=%20#Frag",
 		"https://www.long-name-of-a-host.example.com:8443/a[b]/é",
 		"http://192.0.2.1:8080/bin.sh",
 	} {
-		_, err := CanonicalURL(url)
+		_, err := URL(url)
 		assert.NoError(t, err)
-		assert.Zero(t, testing.AllocsPerRun(100, func() { _, _ = CanonicalURL(url) }), url)
+		assert.Zero(t, testing.AllocsPerRun(100, func() { _, _ = URL(url) }), url)
 	}
 }

@@ -1,4 +1,4 @@
-package threatconnect
+package canon
 
 import (
 	"strings"
@@ -9,13 +9,13 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestCanonicalHost(t *testing.T) {
+func TestHost(t *testing.T) {
 	t.Parallel()
 	label63 := strings.Repeat("a", 63)
 	const sign = "holds punctuation or a symbol that no name has"
 	const topLevel = "has a last label that is not two or more letters"
 	host253 := strings.Repeat(label63+".", 3) + strings.Repeat("b", 61)
-	runCanonicalCases(t, CanonicalHost, []canonicalCase{
+	runCanonicalCases(t, Host, []canonicalCase{
 		{name: "a plain name stays", in: "www.example.com", want: "www.example.com"},
 		{name: "capitals become lower case", in: "WWW.Example.COM", want: "www.example.com"},
 		{name: "white space around it goes", in: "\t www.example.com \n", want: "www.example.com"},
@@ -161,7 +161,7 @@ func TestNamesHaveLettersDigitsHyphensUnderscoresAndDots(t *testing.T) {
 	t.Parallel()
 	for c := range rune(utf8.RuneSelf) {
 		name := "a" + string(c) + "b.example"
-		got, err := CanonicalHost(name)
+		got, err := Host(name)
 		if c == '-' || c == '_' || c == '.' || unicode.IsLetter(c) || unicode.IsDigit(c) {
 			assert.NoError(t, err, "%q", name)
 			assert.Equal(t, strings.ToLower(name), got)
@@ -185,23 +185,23 @@ func TestNoPunctuationBeyondASCIIIsPartOfAName(t *testing.T) {
 			case strings.ContainsRune(dots, r) && name[0] == 'w': // a dot between labels or at the end
 			case r == '－' && name == "www.a－b.example", r == '＿': // which become a hyphen and an underscore
 			default:
-				_, err := CanonicalHost(name)
+				_, err := Host(name)
 				assert.Error(t, err, "%+q as a host", name)
-				_, err = CanonicalURL("http://" + name + "/x")
+				_, err = URL("http://" + name + "/x")
 				assert.Error(t, err, "%+q as the host of a URL", name)
-				_, err = CanonicalEmailAddress("user@" + name)
+				_, err = EmailAddress("user@" + name)
 				assert.Error(t, err, "%+q as the domain of an email address", name)
-				_, err = ParseIndicator(name)
+				_, _, err = Parse(name)
 				assert.Error(t, err, "%+q as anything", name)
 			}
 		}
 	}
 }
 
-func TestCanonicalHostDoesNotAllocateForPlainNames(t *testing.T) {
-	_, err := CanonicalHost("r3---sn-abc.a_b.example.com")
+func TestHostDoesNotAllocateForPlainNames(t *testing.T) {
+	_, err := Host("r3---sn-abc.a_b.example.com")
 	assert.NoError(t, err)
 	assert.Zero(t, testing.AllocsPerRun(100, func() {
-		_, _ = CanonicalHost("r3---sn-abc.a_b.example.com")
+		_, _ = Host("r3---sn-abc.a_b.example.com")
 	}))
 }

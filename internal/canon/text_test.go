@@ -1,4 +1,4 @@
-package threatconnect
+package canon
 
 import (
 	"strings"
@@ -39,15 +39,15 @@ func runCanonicalCases(t *testing.T, canonical func(string) (string, error), cas
 
 func requireRule(t *testing.T, err error, rule string) {
 	t.Helper()
-	var refusal *ValidationError
+	var refusal *Error
 	require.ErrorAs(t, err, &refusal)
 	assert.True(t, strings.HasPrefix(refusal.Rule, rule), "rule is %q, want %q", refusal.Rule, rule)
 	assert.NotEmpty(t, refusal.Fix)
 }
 
-func TestCanonicalTag(t *testing.T) {
+func TestTag(t *testing.T) {
 	t.Parallel()
-	runCanonicalCases(t, CanonicalTag, []canonicalCase{
+	runCanonicalCases(t, Tag, []canonicalCase{
 		{name: "a plain name stays", in: "Phishing", want: "Phishing"},
 		{name: "white space around it goes", in: " \tNation State\n", want: "Nation State"},
 		{name: "letter case and reserved characters stay", in: "a/B^%20#?", want: "a/B^%20#?"},
@@ -83,10 +83,10 @@ func TestCanonicalTag(t *testing.T) {
 func TestNoInvisibleCharacterIsKeptOrDropped(t *testing.T) {
 	t.Parallel()
 	values := map[string]string{
-		"CanonicalAddress": "192.0.2.1", "CanonicalASN": "ASN64496", "CanonicalCIDR": "192.0.2.0/24", "CanonicalEmailAddress": "user@example.com",
-		"CanonicalEmailSubject": "Invoice", "CanonicalGroupName": "Operation", "CanonicalHash": emptyMD5, "CanonicalHashtag": "#example",
-		"CanonicalHost": "www.example.com", "CanonicalMutex": `Global\M`, "CanonicalSecurityLabel": "TLP:RED", "CanonicalTag": "Phishing",
-		"CanonicalURL": "http://www.example.com/path?query#fragment", "CanonicalUserAgent": "curl/8",
+		"Address": "192.0.2.1", "ASN": "ASN64496", "CIDR": "192.0.2.0/24", "EmailAddress": "user@example.com",
+		"EmailSubject": "Invoice", "GroupName": "Operation", "Hash": emptyMD5, "Hashtag": "#example",
+		"Host": "www.example.com", "Mutex": `Global\M`, "SecurityLabel": "TLP:RED", "Tag": "Phishing",
+		"URL": "http://www.example.com/path?query#fragment", "UserAgent": "curl/8",
 	}
 	for name, canonical := range canonicalFunctions() {
 		value := values[name]
@@ -99,18 +99,18 @@ func TestNoInvisibleCharacterIsKeptOrDropped(t *testing.T) {
 					assert.Equal(t, value, got, name)
 					continue
 				}
-				require.ErrorIs(t, err, ErrValidation, "%s of %+q", name, hidden)
-				if _, err := ParseIndicator(hidden); r != '\u2028' {
-					require.ErrorIs(t, err, ErrValidation, "%+q", hidden)
+				require.Error(t, err, "%s of %+q", name, hidden)
+				if _, _, err := Parse(hidden); r != '\u2028' {
+					require.Error(t, err, "%+q", hidden)
 				}
 			}
 		}
 	}
 }
 
-func TestCanonicalGroupName(t *testing.T) {
+func TestGroupName(t *testing.T) {
 	t.Parallel()
-	runCanonicalCases(t, CanonicalGroupName, []canonicalCase{
+	runCanonicalCases(t, GroupName, []canonicalCase{
 		{name: "white space around it goes", in: " Operation X ", want: "Operation X"},
 		{name: "100 characters pass", in: strings.Repeat("ü", 100), want: strings.Repeat("ü", 100)},
 		{name: "101 characters are refused and not cut", in: strings.Repeat("a", 101), rule: "is longer than 100 characters"},
@@ -118,22 +118,22 @@ func TestCanonicalGroupName(t *testing.T) {
 	})
 }
 
-func TestCanonicalSecurityLabel(t *testing.T) {
+func TestSecurityLabel(t *testing.T) {
 	t.Parallel()
-	runCanonicalCases(t, CanonicalSecurityLabel, []canonicalCase{
+	runCanonicalCases(t, SecurityLabel, []canonicalCase{
 		{name: "colon, plus sign and case stay", in: "TLP:AMBER+STRICT", want: "TLP:AMBER+STRICT"},
 		{name: "white space around it goes", in: " tlp:green ", want: "tlp:green"},
 		{name: "a NUL is refused", in: "TLP\x00", rule: "holds a control character"},
 	})
 }
 
-func TestCanonicalKeepsTextWhoseEveryByteCounts(t *testing.T) {
+func TestKeepsTextWhoseEveryByteCounts(t *testing.T) {
 	t.Parallel()
 	for name, canonical := range map[string]func(string) (string, error){
-		"a mutex":          CanonicalMutex,
-		"a user agent":     CanonicalUserAgent,
-		"an email subject": CanonicalEmailSubject,
-		"a hashtag":        CanonicalHashtag,
+		"a mutex":          Mutex,
+		"a user agent":     UserAgent,
+		"an email subject": EmailSubject,
+		"a hashtag":        Hashtag,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

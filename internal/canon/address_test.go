@@ -1,4 +1,4 @@
-package threatconnect
+package canon
 
 import (
 	"testing"
@@ -6,10 +6,10 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestCanonicalAddress(t *testing.T) {
+func TestAddress(t *testing.T) {
 	t.Parallel()
 	const loose = "is not four decimal numbers"
-	runCanonicalCases(t, CanonicalAddress, []canonicalCase{
+	runCanonicalCases(t, Address, []canonicalCase{
 		{name: "IPv4 stays", in: "192.0.2.1", want: "192.0.2.1"},
 		{name: "white space around it goes", in: " 192.0.2.1 \r\n", want: "192.0.2.1"},
 		{name: "short IPv6 gets eight groups", in: "2001:db8::1", want: "2001:db8:0:0:0:0:0:1"},
@@ -40,9 +40,9 @@ func TestCanonicalAddress(t *testing.T) {
 	})
 }
 
-func TestCanonicalCIDR(t *testing.T) {
+func TestCIDR(t *testing.T) {
 	t.Parallel()
-	runCanonicalCases(t, CanonicalCIDR, []canonicalCase{
+	runCanonicalCases(t, CIDR, []canonicalCase{
 		{name: "an IPv4 block stays", in: "192.0.2.0/24", want: "192.0.2.0/24"},
 		{name: "a block of one address stays", in: "192.0.2.1/32", want: "192.0.2.1/32"},
 		{name: "the whole of IPv4 stays", in: "0.0.0.0/0", want: "0.0.0.0/0"},
@@ -68,10 +68,10 @@ func TestCanonicalCIDR(t *testing.T) {
 	})
 }
 
-func TestCanonicalAddressDoesNotAllocateForCanonicalAddresses(t *testing.T) {
+func TestAddressDoesNotAllocateForCanonicalAddresses(t *testing.T) {
 	for _, address := range []string{"203.0.113.255", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff"} {
-		_, err := CanonicalAddress(address)
+		_, err := Address(address)
 		assert.NoError(t, err)
-		assert.Zero(t, testing.AllocsPerRun(100, func() { _, _ = CanonicalAddress(address) }), address)
+		assert.Zero(t, testing.AllocsPerRun(100, func() { _, _ = Address(address) }), address)
 	}
 }

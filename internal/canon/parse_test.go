@@ -1,4 +1,4 @@
-package threatconnect
+package canon
 
 import (
 	"strings"
@@ -10,11 +10,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestDetect(t *testing.T) {
+func TestParse(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name, in string
-		kind     IndicatorType
+		kind     string
 		want     [3]string
 	}{
 		{"a URL", "http://example.com/x", TypeURL, [3]string{"http://example.com/x"}},
@@ -52,7 +52,7 @@ func TestDetect(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			kind, values, err := detect(tc.in)
+			kind, values, err := Parse(tc.in)
 			require.NoError(t, err)
 			assert.Equal(t, tc.kind, kind)
 			assert.Equal(t, tc.want, values)
@@ -60,7 +60,7 @@ func TestDetect(t *testing.T) {
 	}
 }
 
-func TestDetectRefuses(t *testing.T) {
+func TestParseRefuses(t *testing.T) {
 	t.Parallel()
 	const unknown, urlOrPath, loose = "is not recognized", "is not recognized: it may be a URL without its scheme", "is not four decimal numbers"
 	const topLevel = "has a last label that is not two or more letters"
@@ -132,7 +132,7 @@ func TestDetectRefuses(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			kind, values, err := detect(tc.in)
+			kind, values, err := Parse(tc.in)
 			requireRule(t, err, tc.rule)
 			assert.Empty(t, kind)
 			assert.Empty(t, values)
@@ -140,18 +140,18 @@ func TestDetectRefuses(t *testing.T) {
 	}
 }
 
-func TestDetectRefusesTheNamesOfFiles(t *testing.T) {
+func TestParseRefusesTheNamesOfFiles(t *testing.T) {
 	t.Parallel()
 	for extension := range strings.FieldsSeq(`apk asp aspx bat bin cfg cgi class cmd conf csv dat dll dmg doc docm docx elf eml exe gif gz hta htm html
 		img ini iso jar jpeg jpg js json jse jsp lnk log msi ocx odt pdf php png ppt pptx rar rtf scr svg swf sys tar tmp txt vbe vbs wsf xls xlsb xlsm xlsx xml`) {
 		for _, value := range []string{"Invoice." + strings.ToUpper(extension), "user@invoice." + extension, "user[@]invoice[.]" + extension} {
-			_, _, err := detect(value)
+			_, _, err := Parse(value)
 			requireRule(t, err, "is not recognized: it ends as the name of a file does")
 		}
 	}
 }
 
-func TestDetectRefusesWhatATypographicQuoteStandsAtTheEndOf(t *testing.T) {
+func TestParseRefusesWhatATypographicQuoteStandsAtTheEndOf(t *testing.T) {
 	t.Parallel()
 	for _, value := range []string{
 		"www.example.com", "münchen.example", "192.0.2.1", "2001:db8::1", "192.0.2.0/24", "http://example.com", "https://example.com/x?y#z", "user@example.com",
@@ -162,8 +162,8 @@ func TestDetectRefusesWhatATypographicQuoteStandsAtTheEndOf(t *testing.T) {
 				continue
 			}
 			for _, quoted := range []string{string(r) + value + string(r), string(r) + value, value + string(r)} {
-				_, _, err := detect(quoted)
-				assert.ErrorIs(t, err, ErrValidation, "%+q", quoted)
+				_, _, err := Parse(quoted)
+				assert.Error(t, err, "%+q", quoted)
 			}
 		}
 	}

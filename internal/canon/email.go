@@ -1,27 +1,27 @@
-package threatconnect
+package canon
 
 import "strings"
 
-// CanonicalEmailAddress returns an email address with its domain in the form that the platform
+// EmailAddress returns an email address with its domain in the form that the platform
 // accepts: lower-case ASCII, IDNA.
 //
 // The part before the @ is kept byte for byte, including letter case, because only the receiving
 // server can interpret it. It may be quoted and it may be non-ASCII; unless it is quoted, it has no
-// punctuation beyond ASCII. The domain follows [CanonicalHost]. Surrounding white space is dropped.
+// punctuation beyond ASCII. The domain follows [Host]. Surrounding white space is dropped.
 //
 // Display names, comments, address lists, mailto: URLs and defanged addresses return a
-// [*ValidationError]. So does an address that begins with a host and a slash, question mark or number
+// [*Error]. So does an address that begins with a host and a slash, question mark or number
 // sign, because it is more likely a URL without its scheme. If it is an address, quote the part
 // before the @.
 //
 // It does not allocate for an address with a plain lower-case domain.
-func CanonicalEmailAddress(address string) (string, error) {
+func EmailAddress(address string) (string, error) {
 	const field = "email address"
 	s := strings.TrimSpace(address)
 	if s == "" {
 		return "", refuse(field, "is blank", "give it a value")
 	}
-	if err := checkText(field, s); err != nil {
+	if err := CheckText(field, s); err != nil {
 		return "", err
 	}
 	at := strings.LastIndexByte(s, '@')

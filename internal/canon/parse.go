@@ -1,16 +1,32 @@
-package threatconnect
+package canon
 
 import (
 	"net/netip"
 	"strings"
 )
 
-// detect returns the type of a single indicator value and its identifying values in canonical form.
+// The types of indicators, by the names that the platform gives them.
+const (
+	TypeAddress      = "Address"
+	TypeEmailAddress = "EmailAddress"
+	TypeFile         = "File"
+	TypeHost         = "Host"
+	TypeURL          = "URL"
+	TypeASN          = "ASN"
+	TypeCIDR         = "CIDR"
+	TypeMutex        = "Mutex"
+	TypeRegistryKey  = "Registry Key"
+	TypeUserAgent    = "User Agent"
+	TypeEmailSubject = "Email Subject"
+	TypeHashtag      = "Hashtag"
+)
+
+// Parse returns the type of a single indicator value and its identifying values in canonical form.
 //
 // The value may be defanged; see [Refang]. The values of a file are its MD5, SHA-1 and SHA-256, with ""
 // for each unknown one; a registry key has three values; every other type has one. The form of a value
 // alone determines its type, in the following order. A value that has the form of a type and breaks
-// one of its rules is refused; detect does not try another type:
+// one of its rules is refused; Parse does not try another type:
 //
 //	scheme://          URL
 //	hive\              Registry Key, as key name : value name : value type
@@ -23,9 +39,9 @@ import (
 //
 // Hosts and email addresses that end in the extension of a file name are refused.
 //
-// Mutexes, user agents, email subjects and hashtags have no form of their own, so detect refuses them
+// Mutexes, user agents, email subjects and hashtags have no form of their own, so Parse refuses them
 // like any other unrecognized value.
-func detect(s string) (t IndicatorType, values [3]string, err error) {
+func Parse(s string) (t string, values [3]string, err error) {
 	s = Refang(s)
 	if s == "" {
 		return "", values, refuse("indicator", "is blank", "give it a value")
@@ -34,23 +50,23 @@ func detect(s string) (t IndicatorType, values [3]string, err error) {
 	var v [3]string
 	switch t {
 	case TypeURL:
-		v[0], err = CanonicalURL(s)
+		v[0], err = URL(s)
 	case TypeRegistryKey:
 		v[0], v[1], v[2], err = SplitRegistrySummary(s)
 	case TypeFile:
 		v[0], v[1], v[2], err = SplitFileSummary(s)
 	case TypeCIDR:
-		v[0], err = CanonicalCIDR(s)
+		v[0], err = CIDR(s)
 	case TypeAddress:
-		v[0], err = CanonicalAddress(s)
+		v[0], err = Address(s)
 	case TypeEmailAddress:
-		v[0], err = notFileName(CanonicalEmailAddress(s))
+		v[0], err = notFileName(EmailAddress(s))
 	case TypeASN:
-		v[0], err = CanonicalASN(s)
+		v[0], err = ASN(s)
 	case TypeHost:
 		v[0], err = detectHost(s)
 	default:
-		if err = checkText("indicator", s); err == nil {
+		if err = CheckText("indicator", s); err == nil {
 			err = refuseUnrecognized()
 		}
 	}
@@ -61,7 +77,7 @@ func detect(s string) (t IndicatorType, values [3]string, err error) {
 }
 
 // formOf returns the type that s has the form of, or "".
-func formOf(s string) IndicatorType {
+func formOf(s string) string {
 	if isPlainHost(s) {
 		return TypeHost // the most common type; no other has this form
 	}
@@ -108,10 +124,10 @@ func isHashLike(s string) bool {
 		var part string
 		part, rest, more = strings.Cut(rest, ":")
 		part = strings.TrimSpace(part)
-		if part != "" && !isHex(part) {
+		if part != "" && !IsHex(part) {
 			return false
 		}
-		found = found || len(part) >= md5Length-1
+		found = found || len(part) >= MD5Length-1
 	}
 	return found
 }
@@ -133,7 +149,7 @@ func detectHost(s string) (string, error) {
 		return "", refuse("indicator", "is not recognized: it may be a URL without its scheme, or a path",
 			"write http:// or https:// before it if it is a URL")
 	}
-	return notFileName(CanonicalHost(s))
+	return notFileName(Host(s))
 }
 
 // notFileName refuses a host or an email address that ends in the extension of a file name.

@@ -1,4 +1,4 @@
-package threatconnect
+package canon
 
 import (
 	"encoding/binary"
@@ -7,36 +7,60 @@ import (
 
 // The lengths of hashes in hexadecimal digits.
 const (
-	md5Length    = 32
-	sha1Length   = 40
-	sha256Length = 64
+	MD5Length    = 32
+	SHA1Length   = 40
+	SHA256Length = 64
 )
 
-// valueSeparator separates the values of an indicator in its summary.
-const valueSeparator = " : "
+// ValueSeparator separates the values of an indicator in its summary.
+const ValueSeparator = " : "
 
-// CanonicalHash returns an MD5, SHA-1 or SHA-256 hash in upper case. The platform returns hashes in
+// Hash returns an MD5, SHA-1 or SHA-256 hash in upper case. The platform returns hashes in
 // this form, so canonical hashes can be compared with those read from it.
 //
 // A hash has 32, 40 or 64 hexadecimal digits. Surrounding white space is dropped. Anything else
-// returns a [*ValidationError]. It does not allocate for an upper-case hash.
-func CanonicalHash(hash string) (string, error) {
+// returns a [*Error]. It does not allocate for an upper-case hash.
+func Hash(hash string) (string, error) {
 	const field = "hash"
 	s := strings.TrimSpace(hash)
-	if !isHex(s) {
+	if !IsHex(s) {
 		return "", refuse(field, "is not hexadecimal", "give an MD5, SHA-1 or SHA-256 in hexadecimal digits")
 	}
 	switch len(s) {
-	case md5Length, sha1Length, sha256Length:
+	case MD5Length, SHA1Length, SHA256Length:
 		return upperHex(s), nil
 	}
 	return "", refuse(field, "is not 32, 40 or 64 digits long", "give an MD5, SHA-1 or SHA-256")
 }
 
+// Hashes returns the MD5, SHA-1 and SHA-256 of a file in canonical form; "" stays for each missing one.
+func Hashes(v [3]string) ([3]string, error) {
+	if v == [3]string{} {
+		return v, refuse("file", "has no hash", "give an MD5, a SHA-1 or a SHA-256")
+	}
+	for i, kind := range [...]struct {
+		name   string
+		length int
+	}{{"MD5", MD5Length}, {"SHA-1", SHA1Length}, {"SHA-256", SHA256Length}} {
+		if v[i] == "" {
+			continue
+		}
+		hash, err := Hash(v[i])
+		if err != nil {
+			return v, err
+		}
+		if len(hash) != kind.length {
+			return v, refuse("file "+kind.name, "has the length of another hash", "set the field of that hash")
+		}
+		v[i] = hash
+	}
+	return v, nil
+}
+
 // upperHex returns up to 64 hexadecimal digits, a multiple of eight, in upper case.
 func upperHex(s string) string {
 	const bit = 0x2020202020202020 // set in lower-case letters
-	var out [sha256Length]byte
+	var out [SHA256Length]byte
 	in := []byte(s) // does not copy
 	for i := 0; i+8 <= len(in); i += 8 {
 		x := binary.LittleEndian.Uint64(in[i : i+8])
@@ -52,7 +76,7 @@ func upperHex(s string) string {
 // separated by " : ".
 //
 // It omits empty hashes, so the summary of a file with one hash is that hash. It does not check the
-// hashes; see [CanonicalHash].
+// hashes; see [Hash].
 func JoinFileSummary(md5, sha1, sha256 string) string {
 	s := md5
 	for _, hash := range [...]string{sha1, sha256} {
@@ -61,7 +85,7 @@ func JoinFileSummary(md5, sha1, sha256 string) string {
 		case s == "":
 			s = hash
 		default:
-			s += valueSeparator + hash
+			s += ValueSeparator + hash
 		}
 	}
 	return s
@@ -73,7 +97,7 @@ func JoinFileSummary(md5, sha1, sha256 string) string {
 // It accepts every form that the platform and its clients write: a single hash, or up to three hashes
 // separated by colons and spaces, with or without empty places for missing ones. The length of a hash
 // determines its type; the order does not matter. A summary without a hash, or with two of one type,
-// returns a [*ValidationError].
+// returns a [*Error].
 func SplitFileSummary(summary string) (md5, sha1, sha256 string, err error) {
 	const field = "file summary"
 	for rest, more := summary, true; more; {
@@ -82,15 +106,15 @@ func SplitFileSummary(summary string) (md5, sha1, sha256 string, err error) {
 		if strings.TrimSpace(part) == "" {
 			continue
 		}
-		hash, err := CanonicalHash(part)
+		hash, err := Hash(part)
 		if err != nil {
 			return "", "", "", err
 		}
 		slot := &md5
 		switch len(hash) {
-		case sha1Length:
+		case SHA1Length:
 			slot = &sha1
-		case sha256Length:
+		case SHA256Length:
 			slot = &sha256
 		}
 		if *slot != "" {
@@ -104,8 +128,8 @@ func SplitFileSummary(summary string) (md5, sha1, sha256 string, err error) {
 	return md5, sha1, sha256, nil
 }
 
-// isHex reports whether s is one or more hexadecimal digits.
-func isHex(s string) bool {
+// IsHex reports whether s is one or more hexadecimal digits.
+func IsHex(s string) bool {
 	b := []byte(s) // does not copy
 	for ; len(b) >= 8; b = b[8:] {
 		if !isHexWord(binary.LittleEndian.Uint64(b)) {
@@ -122,7 +146,7 @@ func isHex(s string) bool {
 	return s != ""
 }
 
-// isHexWord is isHex of eight bytes. In each sum, the highest bit of a byte tells whether the byte is
+// isHexWord is IsHex of eight bytes. In each sum, the highest bit of a byte tells whether the byte is
 // at least (or greater than) the value compared with. A byte above 0x7f is neither a digit nor a letter;
 // its carry changes only the bytes above it.
 func isHexWord(x uint64) bool {

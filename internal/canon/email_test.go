@@ -1,10 +1,10 @@
-package threatconnect
+package canon
 
 import "testing"
 
-func TestCanonicalEmailAddress(t *testing.T) {
+func TestEmailAddress(t *testing.T) {
 	t.Parallel()
-	runCanonicalCases(t, CanonicalEmailAddress, []canonicalCase{
+	runCanonicalCases(t, EmailAddress, []canonicalCase{
 		{name: "a plain address stays", in: "user@example.com", want: "user@example.com"},
 		{name: "only the domain becomes lower case", in: "Joe.User@Example.COM", want: "Joe.User@example.com"},
 		{name: "white space around it goes", in: " user@example.com\n", want: "user@example.com"},

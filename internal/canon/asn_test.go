@@ -1,10 +1,10 @@
-package threatconnect
+package canon
 
 import "testing"
 
-func TestCanonicalASN(t *testing.T) {
+func TestASN(t *testing.T) {
 	t.Parallel()
-	runCanonicalCases(t, CanonicalASN, []canonicalCase{
+	runCanonicalCases(t, ASN, []canonicalCase{
 		{name: "the canonical form stays", in: "ASN64496", want: "ASN64496"},
 		{name: "a bare number gets its letters", in: "64496", want: "ASN64496"},
 		{name: "AS becomes ASN", in: "AS64496", want: "ASN64496"},

@@ -1,4 +1,4 @@
-package threatconnect
+package canon
 
 import (
 	"net/netip"
@@ -26,7 +26,7 @@ var hostProfile = idna.New(
 	idna.VerifyDNSLength(true),
 )
 
-// CanonicalHost returns a host name in the form that the platform accepts: lower-case ASCII, with
+// Host returns a host name in the form that the platform accepts: lower-case ASCII, with
 // internationalized labels in their IDNA form, and without a final dot.
 //
 // A name has at most 253 octets and at least two labels. Each label has 1 to 63 letters, digits,
@@ -34,20 +34,20 @@ var hostProfile = idna.New(
 // an internationalized label. Surrounding white space is dropped.
 //
 // IP addresses, ports, user information, paths, wildcards, percent signs and defanged names return a
-// [*ValidationError] that says what to use instead. So do numbers that some programs read as an IPv4
+// [*Error] that says what to use instead. So do numbers that some programs read as an IPv4
 // address, such as 0x7f000001, and punctuation and symbols from the surrounding text: typographic
 // quotes, dashes, bullets, footnote numbers, and ™, which IDNA maps to tm. Emoji are accepted, and so
 // are names that look like another name.
 //
 // It does not allocate for a plain lower-case name.
-func CanonicalHost(name string) (string, error) {
+func Host(name string) (string, error) {
 	if isPlainHost(name) {
 		return name, nil
 	}
 	return canonicalHost("host name", strings.TrimSpace(name))
 }
 
-// canonicalHost is CanonicalHost with the name of the field for errors. It refuses surrounding white
+// canonicalHost is Host with the name of the field for errors. It refuses surrounding white
 // space, because the name can be a part of another value.
 func canonicalHost(field, name string) (string, error) {
 	if isPlainHost(name) {
@@ -223,7 +223,7 @@ func isTopLevelName(label string) bool {
 // IPv4 addresses leniently.
 func isNumber(label string) bool {
 	if len(label) >= 2 && label[0] == '0' && label[1]|0x20 == 'x' {
-		return label == "0x" || label == "0X" || isHex(label[2:])
+		return label == "0x" || label == "0X" || IsHex(label[2:])
 	}
 	return allDigits(label)
 }
@@ -233,7 +233,7 @@ func checkHostInput(field, s string) error {
 	if s == "" {
 		return refuse(field, "is blank", "give it a value")
 	}
-	if err := checkText(field, s); err != nil {
+	if err := CheckText(field, s); err != nil {
 		return err
 	}
 	if _, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]")); err == nil {

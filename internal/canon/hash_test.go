@@ -1,4 +1,4 @@
-package threatconnect
+package canon
 
 import (
 	"strings"
@@ -15,9 +15,9 @@ const (
 	emptySHA256 = "E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855"
 )
 
-func TestCanonicalHash(t *testing.T) {
+func TestHash(t *testing.T) {
 	t.Parallel()
-	runCanonicalCases(t, CanonicalHash, []canonicalCase{
+	runCanonicalCases(t, Hash, []canonicalCase{
 		{name: "an MD5 in capitals stays", in: emptyMD5, want: emptyMD5},
 		{name: "an MD5 in lower case gets capitals", in: strings.ToLower(emptyMD5), want: emptyMD5},
 		{name: "a SHA-1 gets capitals", in: strings.ToLower(emptySHA1), want: emptySHA1},
@@ -94,7 +94,7 @@ func TestTheHashesOfAFileAreChecked(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := canonHashes(tc.in)
+			got, err := Hashes(tc.in)
 			if tc.rule != "" {
 				requireRule(t, err, tc.rule)
 				return
@@ -105,11 +105,11 @@ func TestTheHashesOfAFileAreChecked(t *testing.T) {
 	}
 }
 
-func TestCanonicalHashKnowsEveryByte(t *testing.T) {
+func TestHashKnowsEveryByte(t *testing.T) {
 	t.Parallel()
 	for c := range 256 {
 		in := string([]byte{byte(c)}) + strings.Repeat("a", 39)
-		got, err := CanonicalHash(in)
+		got, err := Hash(in)
 		if !strings.Contains("0123456789abcdefABCDEF", in[:1]) {
 			require.Error(t, err, "byte %d", c)
 			continue
@@ -130,13 +130,13 @@ func TestHexadecimalDigitsAreSeenInEveryPlace(t *testing.T) {
 				if at > 0 {
 					b[at-1] = "f0\xff"[c%3]
 				}
-				if s := string(b); isHex(s) != slowly(s) {
-					t.Fatalf("%#x at %d of %d: %v", c, at, size, isHex(s))
+				if s := string(b); IsHex(s) != slowly(s) {
+					t.Fatalf("%#x at %d of %d: %v", c, at, size, IsHex(s))
 				}
 			}
 		}
 	}
-	for _, size := range []int{md5Length, sha1Length, sha256Length} {
+	for _, size := range []int{MD5Length, SHA1Length, SHA256Length} {
 		s := strings.Repeat("0123456789abcdefABCDEF", 3)[:size]
 		assert.Equal(t, strings.ToUpper(s), upperHex(s))
 	}

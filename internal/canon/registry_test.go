@@ -1,4 +1,4 @@
-package threatconnect
+package canon
 
 import (
 	"strings"
@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestCanonicalRegistryKey(t *testing.T) {
+func TestRegistryKey(t *testing.T) {
 	t.Parallel()
 	const noHive = "does not begin with a hive"
 	for _, tc := range []struct {
@@ -40,7 +40,7 @@ func TestCanonicalRegistryKey(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			k, n, vt, err := CanonicalRegistryKey(tc.key, tc.value, tc.kind)
+			k, n, vt, err := RegistryKey(tc.key, tc.value, tc.kind)
 			if tc.rule != "" {
 				requireRule(t, err, tc.rule)
 			} else {
@@ -51,11 +51,11 @@ func TestCanonicalRegistryKey(t *testing.T) {
 	}
 }
 
-func TestCanonicalRegistryKeyKnowsEveryHiveAndValueType(t *testing.T) {
+func TestRegistryKeyKnowsEveryHiveAndValueType(t *testing.T) {
 	t.Parallel()
 	for _, hive := range registryHives() {
 		for _, valueType := range registryValueTypes() {
-			k, _, vt, err := CanonicalRegistryKey(strings.ToLower(hive.full)+`\x`, "v", strings.ToLower(valueType))
+			k, _, vt, err := RegistryKey(strings.ToLower(hive.full)+`\x`, "v", strings.ToLower(valueType))
 			require.NoError(t, err)
 			assert.Equal(t, hive.full+`\x`, k)
 			assert.Equal(t, valueType, vt)

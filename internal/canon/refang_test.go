@@ -1,4 +1,4 @@
-package threatconnect
+package canon
 
 import (
 	"strings"

@@ -1,4 +1,4 @@
-package threatconnect
+package canon
 
 import (
 	"net/netip"
@@ -6,19 +6,19 @@ import (
 	"strings"
 )
 
-// CanonicalAddress returns an IP address in the form that the platform accepts: IPv4 as four
+// Address returns an IP address in the form that the platform accepts: IPv4 as four
 // decimal numbers, IPv6 as eight groups in lower case, without leading zeros and without "::".
 //
 // The platform requires eight groups for IPv6 blocks and finds addresses by them. The input may be in
 // any form, including the short form of RFC 5952. An IPv4-mapped IPv6 address (::ffff:192.0.2.1)
 // becomes the IPv4 address. Surrounding white space is dropped.
 //
-// Ports, zones, brackets and defanged addresses return a [*ValidationError]. So do IPv4 addresses that
+// Ports, zones, brackets and defanged addresses return a [*Error]. So do IPv4 addresses that
 // are not four decimal numbers without leading zeros, because programs disagree on the meaning of
 // 010.0.0.1 and 10.1.
 //
 // It does not allocate for IPv4 addresses and canonical IPv6 addresses.
-func CanonicalAddress(address string) (string, error) {
+func Address(address string) (string, error) {
 	const field = "address"
 	s := strings.TrimSpace(address)
 	addr, err := netip.ParseAddr(s)
@@ -37,16 +37,16 @@ func CanonicalAddress(address string) (string, error) {
 	return longIPv6(addr, "", s), nil
 }
 
-// CanonicalCIDR returns a block of IP addresses in the form that the platform accepts: IPv4 as
+// CIDR returns a block of IP addresses in the form that the platform accepts: IPv4 as
 // 192.0.2.0/24, IPv6 as 2001:db8:0:0:0:0:0:0/32, in eight groups, lower case, without leading zeros
 // and without "::".
 //
 // Surrounding white space is dropped. A block with host bits, such as 192.0.2.1/24, returns a
-// [*ValidationError], because it can mean the block or the address. So do lengths over 32 or 128,
+// [*Error], because it can mean the block or the address. So do lengths over 32 or 128,
 // leading zeros, zones, and IPv4 blocks written as IPv6.
 //
 // It does not allocate for IPv4 blocks and canonical IPv6 blocks.
-func CanonicalCIDR(block string) (string, error) {
+func CIDR(block string) (string, error) {
 	const field = "CIDR block"
 	s := strings.TrimSpace(block)
 	ip, bits, ok := strings.Cut(s, "/")
@@ -102,7 +102,7 @@ func addressError(field, s string) error {
 	if s == "" {
 		return refuse(field, "is blank", "give it a value")
 	}
-	if err := checkText(field, s); err != nil {
+	if err := CheckText(field, s); err != nil {
 		return err
 	}
 	switch {

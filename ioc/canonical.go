@@ -1,0 +1,140 @@
+package ioc
+
+import (
+	"strings"
+
+	"github.com/threatconnect-go/threatconnect/internal/canon"
+)
+
+// Canonical returns the one spelling of a value that the platform accepts: host names in lower case,
+// with internationalized labels in their IDNA form; IPv6 addresses and blocks as eight groups; hashes in
+// upper case; ASNs as in ASN64496; registry keys with the full name of their hive.
+//
+// The value of a file is one hash, or several with " : " between; the value of a registry key is its key
+// name, value name and value type with " : " between. It is not refanged: pass it through [Refang]
+// first. Values that break a rule of the type, and unknown types, return an [*Error]. Canonical is
+// idempotent and safe for concurrent use.
+func Canonical(t Type, value string) (string, error) {
+	v, err := canonical(t, value)
+	return v, public(err)
+}
+
+func canonical(t Type, value string) (string, error) {
+	switch t {
+	case TypeAddress:
+		return canon.Address(value)
+	case TypeEmailAddress:
+		return canon.EmailAddress(value)
+	case TypeFile:
+		md5, sha1, sha256, err := canon.SplitFileSummary(value)
+		return canon.JoinFileSummary(md5, sha1, sha256), err
+	case TypeHost:
+		return canon.Host(value)
+	case TypeURL:
+		return canon.URL(value)
+	case TypeASN:
+		return canon.ASN(value)
+	case TypeCIDR:
+		return canon.CIDR(value)
+	case TypeMutex:
+		return canon.Mutex(value)
+	case TypeRegistryKey:
+		key, name, valueType, err := canon.SplitRegistrySummary(value)
+		if err != nil {
+			return "", err
+		}
+		return canon.JoinRegistrySummary(key, name, valueType)
+	case TypeUserAgent:
+		return canon.UserAgent(value)
+	case TypeEmailSubject:
+		return canon.EmailSubject(value)
+	case TypeHashtag:
+		return canon.Hashtag(value)
+	case TypeVulnerability:
+		if id, ok := canonicalCVE(strings.TrimSpace(value)); ok {
+			return id, nil
+		}
+		return "", &canon.Error{Field: "vulnerability", Rule: "is not a CVE id", Fix: "write it as in CVE-2021-44228"}
+	}
+	return "", &canon.Error{Field: "type", Rule: "is not a type of this package", Fix: "use one of its constants"}
+}
+
+// canonicalCVE returns a CVE id in upper case. It reports false if s is none.
+func canonicalCVE(s string) (string, bool) {
+	if len(s) < len("CVE-1999-0001") || len(s) > len("CVE-1999-0123456789") || !strings.EqualFold(s[:4], "CVE-") || s[8] != '-' {
+		return "", false
+	}
+	for i := 4; i < len(s); i++ {
+		if i != 8 && (s[i] < '0' || s[i] > '9') {
+			return "", false
+		}
+	}
+	if s[4:8] < "1999" {
+		return "", false
+	}
+	return "CVE" + s[3:], true
+}
+
+// CanonicalTag returns the name of a tag without white space around it.
+//
+// A name has 1 to 128 characters. Blank and longer names, invalid UTF-8, control characters and
+// invisible characters return an [*Error].
+func CanonicalTag(name string) (string, error) {
+	v, err := canon.Tag(name)
+	return v, public(err)
+}
+
+// CanonicalSecurityLabel returns the name of a security label without white space around it.
+//
+// Letter case is significant and kept. Blank names, invalid UTF-8, control characters and invisible
+// characters return an [*Error].
+func CanonicalSecurityLabel(name string) (string, error) {
+	v, err := canon.SecurityLabel(name)
+	return v, public(err)
+}
+
+// CanonicalGroupName returns the name of a group without white space around it.
+//
+// A name has 1 to 100 characters. Blank and longer names, invalid UTF-8, control characters and
+// invisible characters return an [*Error]; it cuts nothing.
+func CanonicalGroupName(name string) (string, error) {
+	v, err := canon.GroupName(name)
+	return v, public(err)
+}
+
+// JoinFileSummary returns the value of a file: its hashes in the order MD5, SHA-1, SHA-256, separated by
+// " : ". It omits empty hashes. It does not check the hashes.
+func JoinFileSummary(md5, sha1, sha256 string) string {
+	return canon.JoinFileSummary(md5, sha1, sha256)
+}
+
+// SplitFileSummary returns the hashes in the value of a file in canonical form, and "" for each missing
+// one.
+//
+// It accepts every form that the platform and its clients write: a single hash, or up to three hashes
+// separated by colons and spaces, with or without empty places for missing ones. The length of a hash
+// determines its type; the order does not matter. A value without a hash, or with two of one type,
+// returns an [*Error].
+func SplitFileSummary(summary string) (md5, sha1, sha256 string, err error) {
+	md5, sha1, sha256, err = canon.SplitFileSummary(summary)
+	return md5, sha1, sha256, public(err)
+}
+
+// JoinRegistrySummary returns the value of a registry key: its key name, value name and value type in
+// canonical form, separated by " : ".
+//
+// The key name gets the full name of its hive: HKLM\Software becomes HKEY_LOCAL_MACHINE\Software. An
+// empty value name, the default value of the key, becomes a space. The value type is one of the eleven
+// that the platform accepts, such as REG_SZ, in any letter case. Anything else returns an [*Error]; so
+// do values that contain " : " and make the result ambiguous.
+func JoinRegistrySummary(key, valueName, valueType string) (string, error) {
+	v, err := canon.JoinRegistrySummary(key, valueName, valueType)
+	return v, public(err)
+}
+
+// SplitRegistrySummary returns the key name, value name and value type in the value of a registry key,
+// in canonical form. Ambiguous values, in which a part contains " : ", return an [*Error].
+func SplitRegistrySummary(summary string) (key, valueName, valueType string, err error) {
+	key, valueName, valueType, err = canon.SplitRegistrySummary(summary)
+	return key, valueName, valueType, public(err)
+}

@@ -1,0 +1,34 @@
+package ioc
+
+import "github.com/threatconnect-go/threatconnect/internal/canon"
+
+// Value is a recognized indicator.
+type Value struct {
+	Type  Type
+	Value string // in canonical form
+}
+
+// Parse recognizes a single value, defanged or not: an address, a CIDR block, a host, a URL, an email
+// address, a file (a hash or a summary with several), an ASN or a registry key (its summary).
+//
+// Values of other types are free text, so their type cannot be recognized. Unrecognized values, and
+// values that have the form of a type but break its rules, return an [*Error].
+func Parse(s string) (Value, error) {
+	t, v, err := canon.Parse(s)
+	if err != nil {
+		return Value{}, public(err)
+	}
+	value := v[0]
+	switch t {
+	case canon.TypeFile:
+		value = canon.JoinFileSummary(v[0], v[1], v[2])
+	case canon.TypeRegistryKey:
+		if value, err = canon.JoinRegistrySummary(v[0], v[1], v[2]); err != nil {
+			return Value{}, public(err)
+		}
+	}
+	return Value{Type: Type(t), Value: value}, nil
+}
+
+// Refang returns a defanged indicator in its plain form and keeps everything else byte for byte.
+func Refang(s string) string { return canon.Refang(s) }
