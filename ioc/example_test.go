@@ -2,6 +2,7 @@ package ioc_test
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/threatconnect-go/threatconnect/ioc"
 )
@@ -31,4 +32,58 @@ func ExampleRefang() {
 	// Output:
 	// https://www.example.com/a
 	// user@example.com
+}
+
+// A program that shares indicators leaves out what must not be shared.
+func ExampleExclusions() {
+	var x ioc.Exclusions
+	err := x.AddList("ours.txt", strings.NewReader("threatconnect.com # and every name below it\n8.8.8.0/24\n"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, s := range []string{
+		"hxxp://app[.]threatconnect[.]com/login", "8.8.8.8", "192.168.0.1", "d41d8cd98f00b204e9800998ecf8427e", "printer.local", "example.com", "185.199.108.153",
+	} {
+		v, err := ioc.Parse(s)
+		if err != nil {
+			fmt.Println(err)
+			continue
+		}
+		if reason, exclude := x.Exclude(string(v.Type), v.Value); exclude {
+			fmt.Println("excluded:", reason)
+			continue
+		}
+		fmt.Println("share:", v.Type, v.Value)
+	}
+	// Output:
+	// excluded: on list ours.txt
+	// excluded: on list ours.txt
+	// excluded: not a public address (private, RFC 1918)
+	// excluded: hash of an empty file
+	// excluded: not a public name (.local, RFC 6762)
+	// excluded: not a public name (example.com, documentation, RFC 2606)
+	// share: Address 185.199.108.153
+}
+
+// The lists of the project misp-warninglists are JSON files.
+func ExampleExclusions_AddWarningList() {
+	var x ioc.Exclusions
+	err := x.AddWarningList(strings.NewReader(`{
+		"name": "Common contact addresses",
+		"type": "regex",
+		"matching_attributes": ["email-src", "email-dst"],
+		"list": ["/^(abuse|noc|security|soc)@/i"]
+	}`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, list := range x.Lists() {
+		fmt.Println(list.Name, list.Types, list.Entries)
+	}
+	fmt.Println(x.Exclude("EmailAddress", "Abuse@provider.net"))
+	// Output:
+	// Common contact addresses [EmailAddress] 1
+	// on list Common contact addresses true
 }

@@ -1,0 +1,157 @@
+package ioc
+
+import (
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// typeSet is a set of types of indicators.
+type typeSet uint16
+
+// otherTypes is the member of a typeSet for the types that this package does not know.
+const otherTypes typeSet = 1 << 15
+
+const allTypes = ^typeSet(0)
+
+var listedTypes = [...]Type{
+	TypeAddress, TypeEmailAddress, TypeFile, TypeHost, TypeURL, TypeASN, TypeCIDR, TypeMutex,
+	TypeRegistryKey, TypeUserAgent, TypeEmailSubject, TypeHashtag, TypeVulnerability,
+}
+
+// setOf returns the set of one type, or the empty set for an unknown type.
+func setOf(t Type) typeSet {
+	for i := range listedTypes {
+		if listedTypes[i] == t {
+			return 1 << i
+		}
+	}
+	return 0
+}
+
+// types returns the members of a set that this package knows.
+func (s typeSet) types() []Type {
+	var types []Type
+	for i, t := range listedTypes {
+		if s&(1<<i) != 0 {
+			types = append(types, t)
+		}
+	}
+	return types
+}
+
+// exclusionSet holds the entries of all lists that apply to the same types. Each entry has the index of
+// its list.
+type exclusionSet struct {
+	types    typeSet
+	hosts    map[string]int // and everything below them
+	values   map[string]int // by valueKeys
+	blocks   []listedBlock  // sorted, no two overlap
+	parts    []listedPart   // sorted, none begins with another one
+	patterns []listedPattern
+}
+
+type listedBlock struct {
+	block netip.Prefix
+	list  int
+}
+
+type listedPart struct {
+	text string
+	list int
+}
+
+type listedPattern struct {
+	pattern *regexp.Regexp
+	list    int
+}
+
+func (b listedBlock) compare(c listedBlock) int { return b.block.Compare(c.block) }
+func (b listedBlock) covers(c listedBlock) bool {
+	return b.block.Bits() <= c.block.Bits() && b.block.Contains(c.block.Addr())
+}
+
+func (p listedPart) compare(q listedPart) int { return strings.Compare(p.text, q.text) }
+func (p listedPart) covers(q listedPart) bool { return strings.HasPrefix(q.text, p.text) }
+
+// overlapping returns the list of an entry that p contains or that contains p. It searches once: no two
+// entries overlap, so only the neighbors of p in the order can.
+func (s *exclusionSet) overlapping(p netip.Prefix) (list int, ok bool) {
+	i, _ := slices.BinarySearchFunc(s.blocks, p.Addr(), func(b listedBlock, ip netip.Addr) int {
+		return b.block.Addr().Compare(ip)
+	})
+	for _, b := range s.blocks[max(i-1, 0):min(i+1, len(s.blocks))] {
+		if b.block.Overlaps(p) {
+			return b.list, true
+		}
+	}
+	return 0, false
+}
+
+// matching returns the list of an entry that is a part of text or a regular expression that matches it.
+func (s *exclusionSet) matching(text string) (list int, ok bool) {
+	for rest := text; rest != "" && len(s.parts) > 0; rest = rest[1:] {
+		// Only the last entry up to rest can be a prefix of it: an entry between the two would begin with
+		// that prefix.
+		i, found := slices.BinarySearchFunc(s.parts, rest, func(p listedPart, rest string) int {
+			return strings.Compare(p.text, rest)
+		})
+		if found {
+			return s.parts[i].list, true
+		}
+		if i > 0 && strings.HasPrefix(rest, s.parts[i-1].text) {
+			return s.parts[i-1].list, true
+		}
+	}
+	for _, p := range s.patterns {
+		if p.pattern.MatchString(text) {
+			return p.list, true
+		}
+	}
+	return 0, false
+}
+
+// sort brings blocks and parts into order, after entries were appended.
+func (s *exclusionSet) sort() {
+	slices.SortStableFunc(s.blocks, listedBlock.compare)
+	slices.SortStableFunc(s.parts, listedPart.compare)
+	s.blocks = mergeSorted(s.blocks, nil, listedBlock.compare, listedBlock.covers)
+	s.parts = mergeSorted(s.parts, nil, listedPart.compare, listedPart.covers)
+}
+
+// merge adds the entries of a sorted set. It may keep the maps and slices of either set.
+func (s *exclusionSet) merge(other *exclusionSet) {
+	s.hosts = mergeMaps(s.hosts, other.hosts)
+	s.values = mergeMaps(s.values, other.values)
+	s.blocks = mergeSorted(s.blocks, other.blocks, listedBlock.compare, listedBlock.covers)
+	s.parts = mergeSorted(s.parts, other.parts, listedPart.compare, listedPart.covers)
+	s.patterns = append(s.patterns, other.patterns...)
+}
+
+func mergeMaps(a, b map[string]int) map[string]int {
+	if len(a) < len(b) {
+		a, b = b, a
+	}
+	for key, list := range b {
+		a[key] = list
+	}
+	return a
+}
+
+// mergeSorted merges two sorted slices without the entries that another one covers.
+func mergeSorted[T any](a, b []T, compare func(T, T) int, covers func(T, T) bool) []T {
+	merged := make([]T, 0, len(a)+len(b))
+	for len(a)+len(b) > 0 {
+		var next T
+		if len(b) == 0 || len(a) > 0 && compare(a[0], b[0]) <= 0 {
+			next, a = a[0], a[1:]
+		} else {
+			next, b = b[0], b[1:]
+		}
+		if n := len(merged); n == 0 || !covers(merged[n-1], next) {
+			merged = append(merged, next)
+		}
+	}
+	return merged
+}
