@@ -16,7 +16,7 @@ import (
 
 const (
 	maxEntryLength    = 4096 // bytes
-	maxListNameLength = 200  // characters
+	maxListNameLength = 255  // characters
 )
 
 // AddList adds a list with one value per line. The name appears in reasons and errors.

@@ -8,12 +8,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/threatconnect-go/threatconnect"
 	"github.com/threatconnect-go/threatconnect/examples/internal/command"
+	"github.com/threatconnect-go/threatconnect/ioc"
 )
 
 // handler handles alerts. One alert is handled at a time, so that an alert which comes twice at once
@@ -21,12 +23,13 @@ import (
 type handler struct {
 	*config
 	client     *threatconnect.Client
-	exclusions *exclusions
+	exclusions ioc.Exclusions
 	turn       chan struct{} // holds a token while an alert is handled
 }
 
 func newHandler(c *config, client *threatconnect.Client) (*handler, error) {
-	h := &handler{config: c, client: client, exclusions: newExclusions(), turn: make(chan struct{}, 1)}
+	h := &handler{config: c, client: client, turn: make(chan struct{}, 1)}
+	h.exclusions.AllowDocumentation = true // no real alert has such values, and the demo has no others
 	if c.excludeFile == "" {
 		return h, nil
 	}
@@ -35,7 +38,10 @@ func newHandler(c *config, client *threatconnect.Client) (*handler, error) {
 		return nil, fmt.Errorf("-exclude: %w", err)
 	}
 	defer f.Close()
-	return h, h.exclusions.read(f, c.excludeFile)
+	if err := h.exclusions.AddList(filepath.Base(c.excludeFile), f); err != nil {
+		return nil, fmt.Errorf("-exclude: %w", err)
+	}
+	return h, nil
 }
 
 // Run handles alerts and returns the exit code.

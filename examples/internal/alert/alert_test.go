@@ -402,11 +402,18 @@ func TestAlertExcludesWhatIsListed(t *testing.T) {
 	r := decided(t, env, demoAlert, "-exclude", list)
 	assert.Equal(t, refuse, actions(r)["203.0.113.42"])
 	assert.Equal(t, refuse, actions(r)["cdn.updates.example"])
+	r = decided(t, env, `{"indicators":["10.0.0.1","http://www.updates.example:8080/%zz","d41d8cd98f00b204e9800998ecf8427e","8.0.0.0/15"]}`, "-exclude", list)
+	var reasons []string
+	for _, v := range r.Indicators {
+		assert.Equal(t, refuse, v.Decision)
+		reasons = append(reasons, v.Because)
+	}
+	assert.Equal(t, []string{"not a public address (private, RFC 1918)", "on list exclude", "hash of an empty file", "block wider than /16"}, reasons)
 
 	require.NoError(t, os.WriteFile(list, []byte("ok.example\nnonsense\n"), 0o600))
 	bad := run(t, env, demoAlert, "-owner", demoOwner, "-exclude", list)
 	assert.Equal(t, command.Error, bad.code)
-	assert.Contains(t, bad.stderr, "line 2")
+	assert.Contains(t, bad.stderr, `-exclude: ioc: list "exclude", line 2: `)
 }
 
 func TestAlertRefuses(t *testing.T) {
@@ -633,7 +640,7 @@ func FuzzReadAlert(f *testing.F) {
 		require.NotEmpty(t, name)
 		require.NotContains(t, name, ",")
 		require.LessOrEqual(t, len(a.candidates), maxCandidates)
-		h := &handler{config: &config{}, exclusions: newExclusions()}
+		h := &handler{config: &config{}}
 		for _, v := range h.judge(a.candidates) {
 			require.True(t, v.Decision == refuse || v.Decision == "" && v.ind != nil)
 		}

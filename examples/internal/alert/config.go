@@ -52,9 +52,10 @@ When an indicator matters: one of these is reached, in any owner but -owner
   -store-unknown      store also what no owner knows
 Never stored are
   private, loopback, link-local, shared, multicast and reserved addresses, IPv6 addresses that stand for such
-    IPv4 addresses, and host names that are not public
+    IPv4 addresses, blocks wider than /16 (IPv6: /32), host names and AS numbers that are not public, and
+    hashes of files that everybody has, such as empty ones
   values in the file of -exclude FILE, one per line: a host includes its subdomains, a block its addresses
-  URLs and email addresses with such a host, and values whose host cannot be found out
+  URLs and email addresses with such a host, and values that cannot be checked
   what was reported as a false positive -max-false-positives N times or more; 3 if not given
   values that the platform refuses; the users are notified of them if there was a reason to store them
 

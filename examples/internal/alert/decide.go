@@ -124,8 +124,8 @@ func (h *handler) judge(candidates []candidate) []*verdict {
 			continue
 		}
 		seen[key] = true
-		if rule := h.exclusions.rule(ind); rule != "" {
-			v.Decision, v.Because = refuse, rule
+		if reason, exclude := h.exclusions.Exclude(string(v.Type), v.Indicator); exclude {
+			v.Decision, v.Because = refuse, reason
 		}
 		all = append(all, v)
 	}
