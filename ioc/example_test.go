@@ -1,8 +1,15 @@
 package ioc_test
 
 import (
+	"bytes"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect/ioc"
 )
@@ -86,4 +93,59 @@ func ExampleExclusions_AddWarningList() {
 	// Output:
 	// Common contact addresses [EmailAddress] 1
 	// on list Common contact addresses true
+}
+
+// loadExclusions is printed in docs/integrations.md.
+func loadExclusions(ours, lists string) (*ioc.Exclusions, error) {
+	x := &ioc.Exclusions{}
+	f, err := os.Open(ours) // one value per line
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if err := x.AddList("ours", f); err != nil {
+		return nil, err
+	}
+	files, err := filepath.Glob(filepath.Join(lists, "*", "list.json"))
+	if err != nil {
+		return nil, err
+	}
+	for _, file := range files { // of the project misp-warninglists
+		list, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		if err := x.AddWarningList(bytes.NewReader(list)); err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+	}
+	return x, nil
+}
+
+func TestExclusionsOfTheIntegrationsPage(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../docs/integrations.md")
+	require.NoError(t, err)
+	this, err := os.ReadFile("example_test.go")
+	require.NoError(t, err)
+	_, snippet, _ := strings.Cut(string(page), "```go\n")
+	snippet, _, _ = strings.Cut(snippet, "```")
+	require.Contains(t, string(this), "\n"+snippet+"\n")
+	require.True(t, strings.HasPrefix(snippet, "func loadExclusions("))
+
+	dir := t.TempDir()
+	ours := filepath.Join(dir, "ours.txt")
+	require.NoError(t, os.WriteFile(ours, []byte("ours.org\n"), 0o600))
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "top"), 0o700))
+	list := filepath.Join(dir, "top", "list.json")
+	require.NoError(t, os.WriteFile(list, []byte(`{"name": "top sites", "type": "hostname", "list": ["top.org"]}`), 0o600))
+	x, err := loadExclusions(ours, dir)
+	require.NoError(t, err)
+	for host, want := range map[string]string{"www.ours.org": "on list ours", "www.top.org": "on list top sites", "evil.org": ""} {
+		reason, _ := x.Exclude("Host", host)
+		assert.Equal(t, want, reason, host)
+	}
+	require.NoError(t, os.WriteFile(list, []byte(`{`), 0o600))
+	_, err = loadExclusions(ours, dir)
+	require.ErrorContains(t, err, list)
 }
