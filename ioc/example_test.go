@@ -36,9 +36,13 @@ func ExampleCanonical() {
 func ExampleRefang() {
 	fmt.Println(ioc.Refang("hxxps://www[.]example[.]com/a"))
 	fmt.Println(ioc.Refang("user [at] example [dot] com"))
+	fmt.Println(ioc.Refang("hxxp[://]example[.]com/login[.]php"))
+	fmt.Println(ioc.Refang("http://example.com/search[.]php")) // a plain URL keeps its path
 	// Output:
 	// https://www.example.com/a
 	// user@example.com
+	// http://example.com/login.php
+	// http://example.com/search[.]php
 }
 
 // A program that shares indicators leaves out what must not be shared.

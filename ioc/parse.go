@@ -31,4 +31,16 @@ func Parse(s string) (Value, error) {
 }
 
 // Refang returns a defanged indicator in its plain form and keeps everything else byte for byte.
+//
+// It undoes the usual ways to defang, in any letter case: schemes such as hxxp, htxxp and fxp; dots, at
+// signs, colons and slashes in brackets, as in [.], (dot), [at], [:] and [/], with or without spaces;
+// half brackets, as in example[.com; escaped dots, as in example\.com; and brackets around a whole
+// address. It also removes white space, quotes and angle brackets around the value.
+//
+// It keeps path, query and fragment of a URL whose scheme and host are plain. Otherwise it undoes [.],
+// [dot], [@], [at], [:] and [/] in them, too.
+//
+// Refang expects a single value, not running text; see [Extract]. It does not check the result. It is
+// idempotent, takes time in proportion to the length of s, does not allocate for a value that is not
+// defanged, and is safe for concurrent use.
 func Refang(s string) string { return canon.Refang(s) }

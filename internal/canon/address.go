@@ -106,7 +106,7 @@ func addressError(field, s string) error {
 		return err
 	}
 	switch {
-	case isDefanged(s):
+	case bracketedAddress(s) == "" && isDefanged(s):
 		return refuse(field, "is defanged", "pass it through Refang first")
 	case isLooseIPv4(s):
 		return refuse(field, "is not four decimal numbers from 0 to 255 without leading zeros",

@@ -28,7 +28,7 @@ func EmailAddress(address string) (string, error) {
 	if strings.TrimSpace(s[at+1:]) != s[at+1:] {
 		return "", refuse(field, "holds white space after the @", "remove it")
 	}
-	if isDefanged(s[at+1:]) {
+	if refangMarks(s[at+1:]) != s[at+1:] {
 		return "", refuse(field, "is defanged", "pass it through Refang first")
 	}
 	if at < 0 {

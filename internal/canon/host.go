@@ -44,7 +44,12 @@ func Host(name string) (string, error) {
 	if isPlainHost(name) {
 		return name, nil
 	}
-	return canonicalHost("host name", strings.TrimSpace(name))
+	const field = "host name"
+	name = strings.TrimSpace(name)
+	if unwrap(name) != name {
+		return "", refuse(field, "is defanged", "pass it through Refang first")
+	}
+	return canonicalHost(field, name)
 }
 
 // canonicalHost is Host with the name of the field for errors. It refuses surrounding white
@@ -239,7 +244,7 @@ func checkHostInput(field, s string) error {
 	if _, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]")); err == nil {
 		return refuseAddress(field)
 	}
-	if isDefanged(s) {
+	if refangMarks(s) != s {
 		return refuse(field, "is defanged", "pass it through Refang first")
 	}
 	if strings.Contains(s, "://") {

@@ -1,26 +1,36 @@
 package canon
 
-import "strings"
+import (
+	"net/netip"
+	"strings"
+	"unicode/utf8"
+)
 
 // Refang returns a defanged indicator in its plain form and keeps everything else byte for byte.
 //
 // It undoes, in any letter case:
 //
-//   - white space, angle brackets and double, single and back quotes around the whole value
-//   - the schemes hxxp, hxxps, hxtp, hxtps, htxp, htxps (http and https), fxp and sfxp (ftp and
-//     sftp), before the separator of scheme and host
-//   - that separator written [://], (://), {://}, [:]//, (:)//, {:}//, :[//] or [:][//]
+//   - white space, angle brackets, and double, single, back and typographic quotes around the value
+//   - square brackets around an IP address
+//   - the schemes http, https, ftp and sftp with an x for a t, and with one x or t too many, as in
+//     hxxp, hxtps, htxxp and fxp
+//   - the separator of scheme and host written [://], (://), {://}, [:]//, (:)//, {:}//, :[//],
+//     [:][//], :[/][/] or [:][/][/]
 //   - a dot written [.], (.), {.}, [dot], (dot) or {dot}
 //   - an at sign written [@], (@), {@}, [at], (at) or {at}
 //   - a colon written [:], (:) or {:}
-//   - white space around any of these three
+//   - white space inside and around any of these three
+//   - a dot between two letters or digits written [. or .]
 //   - a dot written \. as in regular expressions, unless a backslash precedes any other character.
 //     In a URL, every dot of the host must be written so and no @ may precede it, because a
 //     backslash can also begin the path
+//   - the slash of a path written [/]
+//   - in the path, query and fragment of a URL whose scheme or host is defanged: [.], [dot], [@],
+//     [at], [:] and [/]. Of a mark in several brackets, as in [[.]], it removes one pair of brackets
 //
-// In a value with a scheme, Refang changes the scheme, the separator and the host only. Path, query,
-// fragment and registry keys can contain the same characters with another meaning, so it keeps them.
-// The brackets of an IPv6 address stay.
+// A URL whose scheme and host are plain keeps its path, query and fragment, which can contain the same
+// characters with another meaning. So does a host with a path but without a scheme. Registry keys stay,
+// and so do the brackets of an IPv6 address in a URL.
 //
 // Refang expects a single value, not running text, in which "(at)" can be a word. It does not check
 // the result: pass it to a Canonical function. It is idempotent, safe for concurrent use, and does not
@@ -39,23 +49,36 @@ func Refang(s string) string {
 func refangOnce(s string) string {
 	s = unwrap(s)
 	if scheme, separator := schemeOf(s); separator != "" {
-		rest := s[len(scheme)+len(separator):]
-		end := authorityEnd(rest)
-		authority := rest[:end]
-		if !hasAmbiguousBackslash(authority) {
-			authority = refangMarks(authority)
-		}
-		plain := plainScheme(scheme)
-		if plain == scheme && separator == "://" && len(authority) == end {
+		authority, tail := splitTail(s[len(scheme)+len(separator):])
+		plain, host := plainScheme(scheme), refangHost(authority)
+		if plain == scheme && separator == "://" && host == authority && !strings.HasPrefix(tail, "[") {
 			return s
 		}
-		return plain + "://" + authority + rest[end:]
+		return plain + "://" + host + refangTail(tail)
 	}
 	if hive, _ := splitHive(s); hive != "" {
 		return s
 	}
-	return refangMarks(s)
+	if address := bracketedAddress(s); address != "" {
+		return address
+	}
+	authority, tail := splitTail(s)
+	if tail == "" {
+		return refangMarks(s)
+	}
+	switch host := refangHost(authority); {
+	case !isHostLike(host):
+		return refangMarks(s)
+	case host == authority && !strings.HasPrefix(tail, "["):
+		return s
+	default:
+		return host + refangTail(tail)
+	}
 }
+
+// IsDefanged reports whether Refang changes s, apart from white space, quotes and angle brackets around
+// it.
+func IsDefanged(s string) bool { return Refang(s) != unwrap(s) }
 
 // isDefanged reports whether Refang changes s.
 func isDefanged(s string) bool { return Refang(s) != s }
@@ -64,16 +87,59 @@ func isDefanged(s string) bool { return Refang(s) != s }
 func unwrap(s string) string {
 	for {
 		s = strings.TrimSpace(s)
-		if len(s) < 2 {
+		inner, ok := unquote(s)
+		if !ok {
 			return s
 		}
-		switch pair := s[:1] + s[len(s)-1:]; pair {
-		case "<>", `""`, "''", "``":
-			s = s[1 : len(s)-1]
-		default:
-			return s
+		s = inner
+	}
+}
+
+// unquote removes one pair of quotes or angle brackets around s. It reports false if there is none.
+func unquote(s string) (inner string, ok bool) {
+	if s == "" || isWordByte(s[0]) && s[0] < utf8.RuneSelf {
+		return s, false // as most values
+	}
+	for _, pair := range [...]struct{ left, right string }{
+		{"<", ">"}, {`"`, `"`}, {"'", "'"}, {"`", "`"}, {"“", "”"}, {"‘", "’"}, {"«", "»"}, {"‹", "›"}, {"„", "“"}, {"„", "”"}, {"‚", "‘"}, {"‚", "’"},
+	} {
+		if inner, ok := strings.CutPrefix(s, pair.left); ok {
+			if inner, ok := strings.CutSuffix(inner, pair.right); ok {
+				return inner, true
+			}
 		}
 	}
+	return s, false
+}
+
+// bracketedAddress returns the IP address in square brackets that s is, or "".
+func bracketedAddress(s string) string {
+	left, right := len(s)-len(strings.TrimLeft(s, "[")), len(s)-len(strings.TrimRight(s, "]"))
+	n := min(left, right) // an address can begin or end with a mark, but not both
+	if n == 0 {
+		return ""
+	}
+	inner := refangMarks(s[n : len(s)-n])
+	if addr, err := netip.ParseAddr(inner); err != nil || addr.Zone() != "" {
+		return ""
+	}
+	return inner
+}
+
+// splitTail splits a URL without its scheme before the path, query or fragment. A tail whose first slash
+// is defanged begins with a bracket.
+func splitTail(s string) (authority, tail string) {
+	end := authorityEnd(s)
+	if end > 0 && strings.HasPrefix(s[end-1:], "[/]") {
+		end--
+	}
+	return s[:end], s[end:]
+}
+
+// isHostLike reports whether what precedes a path is the host of a URL, with or without a port, rather
+// than a word of text or a part of an email address.
+func isHostLike(s string) bool {
+	return (strings.ContainsAny(s, labelDots) || strings.HasPrefix(s, "[")) && !strings.ContainsAny(s, "@\" \t")
 }
 
 // schemeOf returns the scheme at the start of s and the separator between scheme and host, or "" for
@@ -84,7 +150,7 @@ func schemeOf(s string) (scheme, separator string) {
 		return "", ""
 	}
 	for _, separator := range [...]string{
-		"://", "[://]", "(://)", "{://}", "[:]//", "(:)//", "{:}//", ":[//]", "[:][//]",
+		"://", "[://]", "(://)", "{://}", "[:]//", "(:)//", "{:}//", ":[//]", "[:][//]", ":[/][/]", "[:][/][/]",
 	} {
 		if strings.HasPrefix(s[end:], separator) {
 			return s[:end], separator
@@ -95,23 +161,38 @@ func schemeOf(s string) (scheme, separator string) {
 
 // plainScheme returns the plain form of a defanged scheme, and any other scheme unchanged.
 func plainScheme(scheme string) string {
-	switch strings.ToLower(scheme) {
-	case "hxxp", "hxtp", "htxp":
-		return "http"
-	case "hxxps", "hxtps", "htxps":
-		return "https"
-	case "fxp":
-		return "ftp"
-	case "sfxp":
-		return "sftp"
+	lower := strings.ToLower(scheme)
+	for _, plain := range [...]struct{ before, letters, after string }{
+		{"h", "tt", "p"}, {"h", "tt", "ps"}, {"f", "t", "p"}, {"sf", "t", "p"},
+	} {
+		letters, ok := strings.CutPrefix(lower, plain.before)
+		if !ok {
+			continue
+		}
+		letters, ok = strings.CutSuffix(letters, plain.after)
+		if extra := len(letters) - len(plain.letters); !ok || extra < 0 || extra > 1 {
+			continue
+		}
+		if strings.Trim(letters, "tx") == "" && strings.Contains(letters, "x") {
+			return plain.before + plain.letters + plain.after
+		}
 	}
 	return scheme
+}
+
+// refangHost replaces the marks of a host with or without a port and user information, unless it depends
+// on them where the host ends.
+func refangHost(authority string) string {
+	if hasAmbiguousBackslash(authority) {
+		return authority
+	}
+	return refangMarks(authority)
 }
 
 // refangMarks replaces the marks for dots, at signs and colons. It builds the result as a stack, so
 // nested brackets need no second pass.
 func refangMarks(s string) string {
-	if !strings.ContainsAny(s, `])}\`) {
+	if !strings.ContainsAny(s, `[])}\`) {
 		return s
 	}
 	escaped := escapesDotsOnly(s)
@@ -123,16 +204,19 @@ func refangMarks(s string) string {
 			continue
 		}
 		skip = false
+		beforeWord := i+1 < len(s) && isWordByte(s[i+1])
+		if c == ']' && beforeWord && endsInWordAnd(out, ".") {
+			continue
+		}
 		out = append(out, c)
 		if mark, length := markAtEnd(out); length > 0 {
-			out = out[:len(out)-length]
-			for len(out) > 0 && isSpaceOrTab(out[len(out)-1]) {
-				out = out[:len(out)-1]
-			}
-			out = append(out, mark)
+			out = append(trimSpaceRight(out[:len(out)-length]), mark)
 			c, skip = mark, true
 		}
 		for escaped && c == '.' && len(out) >= 2 && out[len(out)-2] == '\\' {
+			out = append(out[:len(out)-2], '.')
+		}
+		if c == '.' && beforeWord && endsInWordAnd(out, "[.") {
 			out = append(out[:len(out)-2], '.')
 		}
 	}
@@ -156,21 +240,98 @@ func markAtEnd(out []byte) (mark byte, length int) {
 	default:
 		return 0, 0
 	}
-	inner := out[:len(out)-1]
+	inner := trimSpaceRight(out[:len(out)-1])
 	for n := 1; n <= len("dot") && n < len(inner); n++ {
-		if inner[len(inner)-n-1] != open {
+		mark := markOf(inner[len(inner)-n:])
+		if mark == 0 {
 			continue
 		}
-		switch body := string(inner[len(inner)-n:]); {
-		case body == "." || strings.EqualFold(body, "dot"):
-			return '.', n + 2
-		case body == "@" || strings.EqualFold(body, "at"):
-			return '@', n + 2
-		case body == ":":
-			return ':', n + 2
+		before := trimSpaceRight(inner[:len(inner)-n])
+		if len(before) > 0 && before[len(before)-1] == open {
+			return mark, len(out) - len(before) + 1
 		}
 	}
 	return 0, 0
+}
+
+// markOf returns the character that the text in the brackets of a mark stands for, or 0.
+func markOf(text []byte) byte {
+	switch {
+	case len(text) == 1 && (text[0] == '.' || text[0] == '@' || text[0] == ':'):
+		return text[0]
+	case strings.EqualFold(string(text), "dot"):
+		return '.'
+	case strings.EqualFold(string(text), "at"):
+		return '@'
+	}
+	return 0
+}
+
+// endsInWordAnd reports whether b ends in a letter or digit followed by suffix.
+func endsInWordAnd(b []byte, suffix string) bool {
+	n := len(b) - len(suffix)
+	return n > 0 && string(b[n:]) == suffix && isWordByte(b[n-1])
+}
+
+// isWordByte reports whether c is a letter or digit of ASCII, or part of a character beyond it.
+func isWordByte(c byte) bool {
+	return 'a' <= c|0x20 && c|0x20 <= 'z' || isDigit(c) || c >= utf8.RuneSelf
+}
+
+func trimSpaceRight(b []byte) []byte {
+	for len(b) > 0 && isSpaceOrTab(b[len(b)-1]) {
+		b = b[:len(b)-1]
+	}
+	return b
+}
+
+// refangTail replaces the marks in path, query and fragment by the characters that they stand for. Of a
+// mark in several brackets, it removes one pair: that is how [Defang] writes a mark that is part of the
+// value.
+func refangTail(tail string) string {
+	return mapTailMarks(tail, func(out []byte, text string, depth int) []byte {
+		if depth > 1 {
+			return append(out, text[1:len(text)-1]...)
+		}
+		inner := []byte(text[1 : len(text)-1])
+		if mark := markOf(inner); mark != 0 {
+			inner = append(inner[:0], mark)
+		}
+		return append(out, inner...)
+	})
+}
+
+// mapTailMarks returns tail with each mark in square brackets replaced by what replace appends for it.
+// The text of a mark includes depth pairs of brackets.
+func mapTailMarks(tail string, replace func(out []byte, text string, depth int) []byte) string {
+	if !strings.Contains(tail, "]") {
+		return tail
+	}
+	out := make([]byte, 0, len(tail)+2)
+	for tail != "" {
+		start := strings.IndexByte(tail, '[')
+		if start < 0 {
+			break
+		}
+		inner := strings.TrimLeft(tail[start:], "[")
+		left := len(tail) - start - len(inner)
+		end := 0
+		for end <= len("dot") && end < len(inner) && inner[end] != ']' {
+			end++
+		}
+		right := len(inner[end:]) - len(strings.TrimLeft(inner[end:], "]"))
+		depth := min(left, right)
+		if depth == 0 || inner[:end] != "/" && markOf([]byte(inner[:end])) == 0 {
+			out = append(out, tail[:start+left]...)
+			tail = inner
+			continue
+		}
+		from, to := start+left-depth, start+left+end+depth
+		out = append(out, tail[:from]...)
+		out = replace(out, tail[from:to], depth)
+		tail = tail[to:]
+	}
+	return string(append(out, tail...))
 }
 
 // escapesDotsOnly reports whether s has backslashes, all of them before a dot or the bracket of a mark.

@@ -19,7 +19,7 @@ var (
 		"defanged":                           "evil(dot)example.com",
 		"white space and control characters": "exa\tmple.com",
 		"characters that no host name has":   "exam!ple.com",
-		"punctuation beyond ASCII":           "\u201cexample.com\u201d",
+		"punctuation beyond ASCII":           "\u201cexample.com",
 		"lengths of DNS":                     strings.Repeat("a", 64) + ".example",
 		"no top-level domain":                "cytrox.stix2",
 		"hyphens at the ends of labels":      "a-.example",
