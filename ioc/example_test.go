@@ -33,6 +33,16 @@ func ExampleCanonical() {
 	// HKEY_LOCAL_MACHINE\Software\Example : Version : REG_SZ <nil>
 }
 
+func ExampleDefang() {
+	fmt.Println(ioc.Defang("https://www.example.com/login.php"))
+	fmt.Println(ioc.Defang("user@example.com"))
+	fmt.Println(ioc.Defang("192.0.2.0/24"))
+	// Output:
+	// hxxps://www[.]example[.]com/login.php
+	// user[@]example[.]com
+	// 192[.]0[.]2[.]0/24
+}
+
 func ExampleRefang() {
 	fmt.Println(ioc.Refang("hxxps://www[.]example[.]com/a"))
 	fmt.Println(ioc.Refang("user [at] example [dot] com"))

@@ -30,7 +30,8 @@ func canonicalSeeds() []string {
 		"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
 		"D41D8CD98F00B204E9800998ECF8427E :  : ", " : da39a3ee5e6b4b0d3255bfef95601890afd80709 : ",
 		`HKLM\Software\.NETFramework : Version : REG_SZ`, `hklm:\x`, `HKEY_USERS\a : b :   : reg_sz`, `HKCU\a :   : REG_DWORD`, `HKCU\a : : REG_DWORD`,
-		`HKCU\a : REG_DWORD`, "HKU", "invoice.pdf", "a/b.example", "Global\\{GUID}", "OpenSSH_6.4p1", "x@t6.php", "B.V.", "x\x00y", "\xff", "\u0085", "tag\u2028name", `\ [.]`, `\[.]\x`,
+		`HKCU\a : REG_DWORD`, "HKU", "invoice.pdf", "a/b.example", "Global\\{GUID}", "OpenSSH_6.4p1", "x@t6.php", "B.V.", "x\x00y", "\xff", "\u0085", "tag\u2028name", `\ [.]`, `\[.]\x`, "evil[.com", "evil.]com", "evil[.[.]com", "http:[/][/]evil[.]com[/]x[/]y", "[192.0.2[.]1]", "[2001[:]db8[:][:]]", "hxxp://a[.]b/[[.]][dot]]", "http://a.example/[[.]]", "a.example/[.]",
+		"hxxp://a[.]b[/]c", "a[.]b[/]c[[/]]", "::ffff:192.0.2.0/120", "[::]:80", "fe80::1%a.b", `a.b\@c.example`, "a[@b.example", "tcp://[::1]/[.]", "“‘a.example’”", "a/b@c.example", "*.example",
 		strings.Repeat("a.", 130) + "example", strings.Repeat("a", 64) + ".example", strings.Repeat("ä", 60) + ".example",
 	}
 }
@@ -222,6 +223,37 @@ func FuzzRefang(f *testing.F) {
 		for _, canonical := range []func(string) (string, error){Host, Address, CIDR, ASN, Hash} {
 			if _, err := canonical(s); err == nil {
 				assert.Equal(t, strings.TrimSpace(s), out, "a value that is accepted as it is has nothing to refang")
+			}
+		}
+	})
+}
+
+// FuzzDefang checks that Refang undoes Defang, and that what is recognized has no link left.
+func FuzzDefang(f *testing.F) {
+	for _, s := range canonicalSeeds() {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		plain, defanged := Refang(s), Defang(s)
+		require.Equal(t, defanged, Defang(defanged), "idempotent")
+		if defanged != s {
+			require.Equal(t, defanged, Defang(plain))
+			if scheme, _ := schemeOf(plain); urlScheme(scheme) != "" {
+				plain = urlScheme(scheme) + plain[len(scheme):] // Defang loses the case of the scheme
+			}
+			require.Equal(t, plain, Refang(defanged))
+		}
+		for name, canonical := range canonicalFunctions() {
+			v, err := canonical(s)
+			if err != nil {
+				continue
+			}
+			switch name {
+			case "Address", "CIDR", "Host", "URL":
+				require.NotEqual(t, v, Defang(v), name)
+				require.Equal(t, v, Refang(Defang(v)), name)
+			case "ASN", "Hash":
+				require.Equal(t, v, Defang(v), name)
 			}
 		}
 	})

@@ -113,6 +113,60 @@ func TestRefang(t *testing.T) {
 	}
 }
 
+func TestDefang(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ name, in, want string }{
+		{"a host", "www.example.com", "www[.]example[.]com"},
+		{"a host with a port", "www.example.com:8080", "www[.]example[.]com:8080"},
+		{"a wildcard", "*.example.com", "*[.]example[.]com"},
+		{"a URL", "http://www.example.com/a.php?b=c.d#e.f", "hxxp://www[.]example[.]com/a.php?b=c.d#e.f"},
+		{"a URL with https", "https://example.com", "hxxps://example[.]com"},
+		{"a URL with ftp", "ftp://example.com/", "fxp://example[.]com/"},
+		{"a URL with sftp", "sftp://example.com/", "sfxp://example[.]com/"},
+		{"a URL with another scheme", "tcp://example.com:80/a[.]b", "tcp://example[.]com:80/a[[.]]b"},
+		{"a URL with another scheme and one label", "tcp://example/a[.]b", "tcp://example/a[.]b"},
+		{"a URL of an address", "http://192.0.2.1:8080/", "hxxp://192[.]0[.]2[.]1:8080/"},
+		{"a URL of an IPv6 address", "http://[2001:db8::1]:80/", "hxxp://[2001:db8::1]:80/"},
+		{"a URL with user information", "http://user.x@example.com/@", "hxxp://user[.]x[@]example[.]com/@"},
+		{"a URL with marks in its path", "http://example.com/[.][[dot]]?[at]=[x]&a[@&[:]", "hxxp://example[.]com/[[.]][[[dot]]]?[[at]]=[x]&a[@&[[:]]"},
+		{"a URL with a backslash before its path keeps its host", `http://example.com\.x/`, `hxxp://example.com\.x/`},
+		{"a URL with spaces in its host keeps it", "http://a .example/", "hxxp://a .example/"},
+		{"a URL without its scheme", "example.com/a.php?[.]", "example[.]com/a.php?[[.]]"},
+		{"an email address", "first.last@mail.example.com", "first.last[@]mail[.]example[.]com"},
+		{"an email address with a slash", "a/b@example.com", "a/b[@]example[.]com"},
+		{"an email address in quotes", `"a@b c"@example.com`, `"a@b c"[@]example[.]com`},
+		{"an IPv4 address", "192.0.2.1", "192[.]0[.]2[.]1"},
+		{"an IPv4 address with a port", "192.0.2.1:80", "192[.]0[.]2[.]1:80"},
+		{"an IPv6 address", "2001:db8:0:0:0:0:0:1", "2001[:]db8[:]0[:]0[:]0[:]0[:]0[:]1"},
+		{"a short IPv6 address", "::", "[:][:]"},
+		{"an IPv6 address with a port", "[2001:db8::1]:443", "[2001[:]db8[:][:]1][:]443"},
+		{"an IPv6 address that holds an IPv4 address", "::ffff:192.0.2.1", "[:][:]ffff[:]192[.]0[.]2[.]1"},
+		{"a URL of an IPv6 address without its scheme", "[2001:db8::1]/a.php?[.]", "[2001[:]db8[:][:]1]/a.php?[[.]]"},
+		{"an IPv6 address with a zone", "fe80::1%eth0.1", "fe80[:][:]1%eth0[.]1"},
+		{"an IPv6 address with a backslash in its zone stays", `fe80::1%a\.b\c`, `fe80::1%a\.b\c`},
+		{"slashes in brackets behind an IPv6 address stay", "::/a[/]b", "[:][:]/a[/]b"},
+		{"a path stays", "/tmp/a.b", "/tmp/a.b"},
+		{"an IPv4 block", "192.0.2.0/24", "192[.]0[.]2[.]0/24"},
+		{"an IPv6 block", "2001:db8:0:0:0:0:0:0/32", "2001[:]db8[:]0[:]0[:]0[:]0[:]0[:]0/32"},
+		{"a defanged value", "hxxp://example[.]com/a[.]b", "hxxp://example[.]com/a.b"},
+		{"white space and quotes around a value go", ` "example.com" `, "example[.]com"},
+		{"a hash stays", emptyMD5, emptyMD5},
+		{"a file summary stays", emptyMD5 + " : " + emptySHA1, emptyMD5 + " : " + emptySHA1},
+		{"an ASN stays", "ASN64496", "ASN64496"},
+		{"a registry key stays", `HKEY_USERS\a.b : c.d : REG_SZ`, `HKEY_USERS\a.b : c.d : REG_SZ`},
+		{"text stays", " see example.com and [.] ", " see example.com and [.] "},
+		{"a path of Windows stays", `C:\Users\a.b`, `C:\Users\a.b`},
+		{"white space beside an @ stays", "user @ example.com", "user @ example.com"},
+		{"nothing stays nothing", "", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			assert.Equal(t, tc.want, Defang(tc.in))
+			assert.Equal(t, tc.want, Defang(tc.want), "idempotent")
+		})
+	}
+}
+
 func TestRefangDoesNotAllocateWhenNothingIsDefanged(t *testing.T) {
 	for _, s := range []string{
 		"www.example.com", "http://www.example.com/a[.]b", "http://[2001:db8::1]/", "192.0.2.1", "192.0.2.0/24", "www.example.com/a[.]b", "user@example.com", emptyMD5,

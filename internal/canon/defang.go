@@ -1,0 +1,90 @@
+package canon
+
+import "strings"
+
+// Defang returns an indicator in a form that programs do not turn into a link.
+//
+// It writes the schemes http, https, ftp and sftp as hxxp, hxxps, fxp and sfxp; each dot of a host or an
+// IPv4 address as [.]; the @ of an email address as [@]; and each colon of an IPv6 address as [:], but
+// not in a URL. Path, query and fragment stay, except that a mark in them that [Refang] would undo,
+// such as [.], gets another pair of brackets. Hashes, ASNs, registry keys and text stay.
+//
+// A defanged value is refanged first, so Defang is idempotent. Refang undoes it.
+func Defang(s string) string {
+	plain := Refang(s)
+	switch t := formOf(plain); t {
+	case TypeURL:
+		scheme, rest, _ := strings.Cut(plain, "://")
+		authority, tail := splitTail(rest)
+		host := authority
+		if !strings.ContainsAny(authority, " \t\\") {
+			host = bracket(authority, ".@")
+		}
+		newScheme := scheme
+		if known := urlScheme(scheme); known != "" {
+			newScheme = strings.ReplaceAll(known, "t", "x")
+		}
+		if newScheme == scheme && host == authority {
+			return plain
+		}
+		return newScheme + "://" + host + defangTail(tail)
+	case TypeHost, TypeAddress, TypeCIDR:
+		authority, tail := splitTail(plain)
+		switch {
+		case strings.ContainsAny(authority, " \t\\"): // in the zone of an IPv6 address
+			return s
+		case !isHostLike(authority) && t == TypeHost:
+			if strings.Contains(plain, "@") {
+				return defangEmailAddress(s, plain)
+			}
+			return s // a path
+		}
+		chars := "."
+		if strings.Count(authority, ":") > 1 {
+			chars = ".:"
+		}
+		host := bracket(authority, chars)
+		if host != authority && isHostLike(authority) {
+			tail = defangTail(tail)
+		}
+		return host + tail
+	case TypeEmailAddress:
+		return defangEmailAddress(s, plain)
+	}
+	return s
+}
+
+// defangEmailAddress returns plain with the last @ and the dots behind it in brackets. It returns s if
+// Refang could not undo that.
+func defangEmailAddress(s, plain string) string {
+	at := strings.LastIndexByte(plain, '@')
+	local, domain := plain[:at], plain[at:]
+	if strings.ContainsAny(domain, " \t\\") || strings.TrimRight(local, " \t\\") != local {
+		return s
+	}
+	return local + bracket(domain, ".@")
+}
+
+// bracket returns s with each of the given characters in square brackets.
+func bracket(s, chars string) string {
+	if !strings.ContainsAny(s, chars) {
+		return s
+	}
+	out := make([]byte, 0, len(s)+8)
+	for i := range len(s) {
+		if strings.IndexByte(chars, s[i]) >= 0 {
+			out = append(out, '[', s[i], ']')
+		} else {
+			out = append(out, s[i])
+		}
+	}
+	return string(out)
+}
+
+// defangTail puts each mark in path, query and fragment into another pair of brackets, so that
+// [refangTail] restores it.
+func defangTail(tail string) string {
+	return mapTailMarks(tail, func(out []byte, text string, _ int) []byte {
+		return append(append(append(out, '['), text...), ']')
+	})
+}
