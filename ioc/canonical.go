@@ -14,10 +14,7 @@ import (
 // name, value name and value type with " : " between. It is not refanged: pass it through [Refang]
 // first. Values that break a rule of the type, and unknown types, return an [*Error]. Canonical is
 // idempotent and safe for concurrent use.
-func Canonical(t Type, value string) (string, error) {
-	v, err := canonical(t, value)
-	return v, public(err)
-}
+func Canonical(t Type, value string) (string, error) { return (*Parser)(nil).Canonical(t, value) }
 
 func canonical(t Type, value string) (string, error) {
 	switch t {

@@ -25,6 +25,18 @@ func ExampleParse() {
 	// ioc: address is not four decimal numbers from 0 to 255 without leading zeros; write it so; other notations mean different addresses to different programs
 }
 
+func ExampleParser() {
+	parser := &ioc.Parser{SplitPort: true, AssumeScheme: "http", MaskBlock: true}
+	for _, s := range []string{"192.0.2.1:443", "example.com/login", "192.0.2.1/24"} {
+		v, err := parser.Parse(s)
+		fmt.Println(v.Type, v.Value, v.Port, v.AssumedScheme, v.Address, err)
+	}
+	// Output:
+	// Address 192.0.2.1 443 false  <nil>
+	// URL http://example.com/login 0 true  <nil>
+	// CIDR 192.0.2.0/24 0 false 192.0.2.1 <nil>
+}
+
 func ExampleCanonical() {
 	fmt.Println(ioc.Canonical(ioc.TypeCIDR, "2001:0DB8:10::/48"))
 	fmt.Println(ioc.Canonical(ioc.TypeRegistryKey, `HKLM\Software\Example : Version : reg_sz`))

@@ -8,7 +8,8 @@
 //		fmt.Println(match.Type, match.Value, match.Offset)
 //	}
 //
-// [Parse] recognizes a single value, defanged or not. [Canonical] returns the one spelling of a value
+// [Parse] recognizes a single value, defanged or not; a [Parser] also takes what surrounds it, such as a
+// port. [Canonical] returns the one spelling of a value
 // that the platform accepts. [Extract] finds indicators in text. [Exclusions] tells which of them must
 // not be shared. [Defang] and [Refang] convert between the plain form and the one that no program turns
 // into a link.

@@ -2,33 +2,26 @@ package ioc
 
 import "github.com/threatconnect-go/threatconnect/internal/canon"
 
-// Value is a recognized indicator.
+// Value is a recognized indicator. Fields other than Type and Value are zero unless a [Parser] or the
+// input sets them.
 type Value struct {
 	Type  Type
 	Value string // in canonical form
+
+	Port          uint16 // port that followed an address or a host; see [Parser.SplitPort]
+	AssumedScheme bool   // whether the scheme of a URL is that of [Parser.AssumeScheme]
+	Address       string // address that a block was written with, in canonical form; see [Parser.MaskBlock]
+	Defanged      bool   // whether the input was defanged, rather than only in quotes or angle brackets
 }
 
 // Parse recognizes a single value, defanged or not: an address, a CIDR block, a host, a URL, an email
 // address, a file (a hash or a summary with several), an ASN or a registry key (its summary).
 //
 // Values of other types are free text, so their type cannot be recognized. Unrecognized values, and
-// values that have the form of a type but break its rules, return an [*Error].
-func Parse(s string) (Value, error) {
-	t, v, err := canon.Parse(s)
-	if err != nil {
-		return Value{}, public(err)
-	}
-	value := v[0]
-	switch t {
-	case canon.TypeFile:
-		value = canon.JoinFileSummary(v[0], v[1], v[2])
-	case canon.TypeRegistryKey:
-		if value, err = canon.JoinRegistrySummary(v[0], v[1], v[2]); err != nil {
-			return Value{}, public(err)
-		}
-	}
-	return Value{Type: Type(t), Value: value}, nil
-}
+// values that have the form of a type but break its rules, return an [*Error]. So do values with a port,
+// URLs without a scheme and blocks with host bits; a [Parser] can accept them. Parse is safe for
+// concurrent use.
+func Parse(s string) (Value, error) { return (*Parser)(nil).Parse(s) }
 
 // Refang returns a defanged indicator in its plain form and keeps everything else byte for byte.
 //

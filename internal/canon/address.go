@@ -66,11 +66,11 @@ func CIDR(block string) (string, error) {
 	prefix, err := netip.ParsePrefix(s)
 	if err != nil {
 		return "", refuse(field, "has a length that is not a number from 0 to "+strconv.Itoa(addr.BitLen()),
-			"correct the number after the slash")
+			"correct the number after the slash, or set AssumeScheme of an ioc.Parser if it is a URL")
 	}
 	if prefix.Masked() != prefix {
 		return "", refuse(field, "has an address that is not the first of the block",
-			"clear the bits after the length, or use an Address")
+			"clear the bits after the length, use an Address, or set MaskBlock of an ioc.Parser")
 	}
 	if addr.Is4() {
 		return s, nil
@@ -112,12 +112,12 @@ func addressError(field, s string) error {
 		return refuse(field, "is not four decimal numbers from 0 to 255 without leading zeros",
 			"write it so; other notations mean different addresses to different programs")
 	case strings.HasPrefix(s, "["):
-		return refuse(field, "has brackets", "write it without brackets and port")
+		return refuse(field, "has brackets", "write it without brackets and port, or set SplitPort of an ioc.Parser")
 	case strings.Contains(s, "/"):
 		return refuse(field, "holds a slash", "use a CIDR or a URL")
 	}
 	if _, err := netip.ParseAddrPort(s); err == nil {
-		return refuse(field, "has a port", "drop the port")
+		return refuse(field, "has a port", "drop the port, or set SplitPort of an ioc.Parser")
 	}
 	return refuse(field, "is neither an IPv4 nor an IPv6 address", "correct it, or use a Host for a name")
 }

@@ -266,7 +266,7 @@ func checkHostRune(field string, r rune) error {
 	case r == '/', r == '\\', r == '?', r == '#':
 		return refuse(field, "holds a path", "use a URL or a CIDR, or only the part before the path")
 	case r == ':':
-		return refuse(field, "holds a port", "drop the port, or use a URL")
+		return refuse(field, "holds a port", "drop the port, use a URL, or set SplitPort of an ioc.Parser")
 	case r == '*':
 		return refuse(field, "holds a wildcard", "use the name below the wildcard")
 	case r == '%':

@@ -147,7 +147,7 @@ func isAddressLike(s string) bool {
 func detectHost(s string) (string, error) {
 	if authorityEnd(s) < len(s) {
 		return "", refuse("indicator", "is not recognized: it may be a URL without its scheme, or a path",
-			"write http:// or https:// before it if it is a URL")
+			"write http:// or https:// before it if it is a URL, or set AssumeScheme of an ioc.Parser")
 	}
 	return notFileName(Host(s))
 }

@@ -76,9 +76,12 @@ func refangOnce(s string) string {
 	}
 }
 
-// IsDefanged reports whether Refang changes s, apart from white space, quotes and angle brackets around
-// it.
-func IsDefanged(s string) bool { return Refang(s) != unwrap(s) }
+// Undefang is [Refang] that also reports whether s was defanged, rather than only in quotes, angle
+// brackets or white space.
+func Undefang(s string) (plain string, defanged bool) {
+	plain = Refang(s)
+	return plain, plain != unwrap(s)
+}
 
 // isDefanged reports whether Refang changes s.
 func isDefanged(s string) bool { return Refang(s) != s }

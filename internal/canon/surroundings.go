@@ -1,0 +1,81 @@
+package canon
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// SplitPort splits a refanged address or host from the port behind it. An IPv6 address before a port is
+// in brackets. Port 0 means that there is none, and host is s. A port outside 1 to 65535 returns an
+// [*Error].
+func SplitPort(s string) (host string, port uint16, err error) {
+	i := strings.LastIndexByte(s, ':')
+	if i < 0 || !allDigits(s[i+1:]) || strings.Contains(s[:i], ":") && !strings.HasSuffix(s[:i], "]") {
+		return s, 0, nil
+	}
+	if t := formOf(s); t != TypeAddress && t != TypeHost {
+		return s, 0, nil
+	}
+	n, err := strconv.ParseUint(s[i+1:], 10, 16)
+	if err != nil || n == 0 {
+		return "", 0, refuse("indicator", "has a port outside 1 to 65535", "correct the port")
+	}
+	host = s[:i]
+	if strings.Contains(host, ":") {
+		host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	}
+	return host, uint16(n), nil
+}
+
+// IsSchemeless reports whether a refanged value has the form of a URL without its scheme: a host or an
+// address, with or without a port, and a path, query or fragment. A block of addresses has not.
+func IsSchemeless(s string) bool {
+	authority, tail := splitTail(s)
+	if tail == "" || !isHostLike(authority) {
+		return false
+	}
+	switch formOf(s) {
+	case TypeCIDR:
+		return !allDigits(tail[1:])
+	case TypeHost, "":
+		return true
+	}
+	return false
+}
+
+// AssumeScheme returns the canonical form of a URL without its scheme. It refuses what may be the name of
+// a file in a folder or in front of a query, as in index.php?x, and a port with its protocol, as in
+// 192.0.2.1:53/udp.
+func AssumeScheme(scheme, s string) (string, error) {
+	if urlScheme(scheme) == "" {
+		return "", refuse("scheme to assume", "is not http, https, ftp or sftp", "set AssumeScheme to one of these")
+	}
+	authority, tail := splitTail(s)
+	host, port, found := strings.Cut(authority, ":")
+	if _, err := notFileName(strings.ToLower(host), nil); err != nil {
+		return "", err
+	}
+	if found && port != "" && (tail == "/tcp" || tail == "/udp") {
+		return "", refuse("indicator", "is not recognized: it may be a port with its protocol", "write the scheme before it if it is a URL")
+	}
+	return URL(scheme + "://" + s)
+}
+
+// MaskBlock splits a refanged block with host bits, as in 192.0.2.1/24, into the canonical forms of block
+// and address. It reports false if s is not one.
+func MaskBlock(s string) (block, address string, ok bool) {
+	prefix, err := netip.ParsePrefix(s)
+	if err != nil || prefix.Addr().Is4In6() || prefix.Masked() == prefix {
+		return "", "", false
+	}
+	addr, masked := prefix.Addr(), prefix.Masked()
+	return longIP(masked.Addr()) + s[strings.IndexByte(s, '/'):], longIP(addr), true
+}
+
+func longIP(addr netip.Addr) string {
+	if addr.Is4() {
+		return addr.String()
+	}
+	return longIPv6(addr, "", "")
+}

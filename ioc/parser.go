@@ -1,0 +1,78 @@
+package ioc
+
+import "github.com/threatconnect-go/threatconnect/internal/canon"
+
+// Parser recognizes values, and brings them into canonical form, by options. The zero Parser and a nil
+// *Parser are [Parse] and [Canonical]. Its methods are safe for concurrent use as long as nobody changes
+// its fields.
+type Parser struct {
+	// SplitPort accepts the port of an address or a host, as in 192.0.2.1:443, [2001:db8::1]:443 and
+	// example.com:8080, and returns it as Value.Port. It is a number from 1 to 65535.
+	SplitPort bool
+
+	// AssumeScheme accepts URLs without a scheme, as in example.com/login and 192.0.2.1:8080/x, and gives
+	// them this one: http, https, ftp or sftp. Value.AssumedScheme tells them from others. Empty means
+	// that they are refused.
+	//
+	// A host without path, query and fragment stays a host. An address, a slash and digits are a block.
+	// Values with an @ before the path are refused, because they may be an email address, and so are
+	// those that begin with the name of a file, as in index.php?x.
+	AssumeScheme string
+
+	// MaskBlock accepts blocks with host bits, as in 192.0.2.1/24. Value.Value is the block, 192.0.2.0/24,
+	// and Value.Address the address.
+	MaskBlock bool
+}
+
+// Parse recognizes a single value as the function [Parse] does, and by the options of p.
+func (p *Parser) Parse(s string) (Value, error) {
+	if p == nil {
+		p = new(Parser)
+	}
+	v, err := p.parse(s)
+	if err != nil {
+		return Value{}, public(err)
+	}
+	return v, nil
+}
+
+func (p *Parser) parse(s string) (v Value, err error) {
+	s, v.Defanged = canon.Undefang(s)
+	if p.AssumeScheme != "" && canon.IsSchemeless(s) {
+		v.Type, v.AssumedScheme = TypeURL, true
+		v.Value, err = canon.AssumeScheme(p.AssumeScheme, s)
+		return v, err
+	}
+	if p.SplitPort {
+		if s, v.Port, err = canon.SplitPort(s); err != nil {
+			return v, err
+		}
+	}
+	if p.MaskBlock {
+		if block, address, ok := canon.MaskBlock(s); ok {
+			s, v.Address = block, address
+		}
+	}
+	t, values, err := canon.Parse(s)
+	v.Type = Type(t)
+	switch {
+	case err != nil:
+	case v.Type == TypeFile:
+		v.Value = canon.JoinFileSummary(values[0], values[1], values[2])
+	case v.Type == TypeRegistryKey:
+		v.Value, err = canon.JoinRegistrySummary(values[0], values[1], values[2])
+	default:
+		v.Value = values[0]
+	}
+	return v, err
+}
+
+// Canonical returns the canonical form of a value as the function [Canonical] does. The options for what
+// surrounds a value, SplitPort, AssumeScheme and MaskBlock, do not apply.
+func (p *Parser) Canonical(t Type, value string) (string, error) {
+	v, err := canonical(t, value)
+	if err != nil {
+		return "", public(err)
+	}
+	return v, nil
+}

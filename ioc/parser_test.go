@@ -1,0 +1,138 @@
+package ioc_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect/ioc"
+)
+
+func TestParserTakesWhatSurroundsAValue(t *testing.T) {
+	t.Parallel()
+	all := &ioc.Parser{SplitPort: true, AssumeScheme: "http", MaskBlock: true}
+	for _, tc := range []struct {
+		name, in string
+		want     ioc.Value
+	}{
+		{"the port of an IPv4 address", "192.0.2.1:443", ioc.Value{Type: ioc.TypeAddress, Value: "192.0.2.1", Port: 443}},
+		{"the port of an IPv6 address", "[2001:db8::1]:65535", ioc.Value{Type: ioc.TypeAddress, Value: "2001:db8:0:0:0:0:0:1", Port: 65535}},
+		{"the port of an IPv4 address in brackets", "[192.0.2.1]:1", ioc.Value{Type: ioc.TypeAddress, Value: "192.0.2.1", Port: 1}},
+		{"the port of a host", "Evil.example:08080", ioc.Value{Type: ioc.TypeHost, Value: "evil.example", Port: 8080}},
+		{"a defanged port", "evil[.]example[:]8080", ioc.Value{Type: ioc.TypeHost, Value: "evil.example", Port: 8080, Defanged: true}},
+		{"an IPv6 address without brackets has no port", "2001:db8::1:443", ioc.Value{Type: ioc.TypeAddress, Value: "2001:db8:0:0:0:0:1:443"}},
+		{"the port of a URL stays", "http://evil.example:8080/", ioc.Value{Type: ioc.TypeURL, Value: "http://evil.example:8080/"}},
+		{"a file summary has no port", "d41d8cd98f00b204e9800998ecf8427e:", ioc.Value{Type: ioc.TypeFile, Value: "D41D8CD98F00B204E9800998ECF8427E"}},
+
+		{"a path", "evil.example/login?x", ioc.Value{Type: ioc.TypeURL, Value: "http://evil.example/login?x", AssumedScheme: true}},
+		{"a slash", "Evil.example/", ioc.Value{Type: ioc.TypeURL, Value: "http://evil.example/", AssumedScheme: true}},
+		{"a query", "evil.example?x", ioc.Value{Type: ioc.TypeURL, Value: "http://evil.example?x", AssumedScheme: true}},
+		{"a fragment", "evil.example#x", ioc.Value{Type: ioc.TypeURL, Value: "http://evil.example#x", AssumedScheme: true}},
+		{"a port and a path", "evil.example:8080/x", ioc.Value{Type: ioc.TypeURL, Value: "http://evil.example:8080/x", AssumedScheme: true}},
+		{"a path behind an IPv4 address", "192.0.2.1/gate.php", ioc.Value{Type: ioc.TypeURL, Value: "http://192.0.2.1/gate.php", AssumedScheme: true}},
+		{"a slash behind an IPv4 address", "192.0.2.1/", ioc.Value{Type: ioc.TypeURL, Value: "http://192.0.2.1/", AssumedScheme: true}},
+		{"a path of digits and more behind an IPv4 address", "192.0.2.1/24/", ioc.Value{Type: ioc.TypeURL, Value: "http://192.0.2.1/24/", AssumedScheme: true}},
+		{"a path behind an IPv6 address", "[2001:db8::1]/x", ioc.Value{Type: ioc.TypeURL, Value: "http://[2001:db8::1]/x", AssumedScheme: true}},
+		{"an address in the path", "evil.example/login?email=user@victim.example", ioc.Value{Type: ioc.TypeURL, Value: "http://evil.example/login?email=user@victim.example", AssumedScheme: true}},
+		{"a defanged URL without its scheme", "evil[.]example/a[.]php", ioc.Value{Type: ioc.TypeURL, Value: "http://evil.example/a.php", AssumedScheme: true, Defanged: true}},
+		{"brackets in the path", "evil.example/a[.]php", ioc.Value{Type: ioc.TypeURL, Value: "http://evil.example/a[.]php", AssumedScheme: true}},
+		{"a host stays a host", "evil.example", ioc.Value{Type: ioc.TypeHost, Value: "evil.example"}},
+		{"a written scheme stays", "https://evil.example/x", ioc.Value{Type: ioc.TypeURL, Value: "https://evil.example/x"}},
+		{"a defanged scheme stays", "hxxps://evil.example/x", ioc.Value{Type: ioc.TypeURL, Value: "https://evil.example/x", Defanged: true}},
+
+		{"the host bits of an IPv4 block", "192.0.2.1/24", ioc.Value{Type: ioc.TypeCIDR, Value: "192.0.2.0/24", Address: "192.0.2.1"}},
+		{"the host bits of an IPv6 block", "2001:DB8::1/32", ioc.Value{Type: ioc.TypeCIDR, Value: "2001:db8:0:0:0:0:0:0/32", Address: "2001:db8:0:0:0:0:0:1"}},
+		{"a block without host bits", "192.0.2.0/24", ioc.Value{Type: ioc.TypeCIDR, Value: "192.0.2.0/24"}},
+		{"a block of one address", "192.0.2.1/32", ioc.Value{Type: ioc.TypeCIDR, Value: "192.0.2.1/32"}},
+
+		{"quotes do not defang", " “<evil.example>” ", ioc.Value{Type: ioc.TypeHost, Value: "evil.example"}},
+		{"brackets around an address defang it", "[192.0.2.1]", ioc.Value{Type: ioc.TypeAddress, Value: "192.0.2.1", Defanged: true}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := all.Parse(tc.in)
+			require.NoError(t, err)
+			assert.Equal(t, tc.want, got)
+			if (tc.want != ioc.Value{Type: tc.want.Type, Value: tc.want.Value, Defanged: tc.want.Defanged}) {
+				_, err = ioc.Parse(tc.in)
+				require.Error(t, err, "without options")
+			}
+		})
+	}
+}
+
+func TestParserRefusesAmbiguousSurroundings(t *testing.T) {
+	t.Parallel()
+	all := &ioc.Parser{SplitPort: true, AssumeScheme: "http", MaskBlock: true}
+	const file, local = "is not recognized: it ends as the name of a file does", "has a character that cannot stand before the @"
+	for _, tc := range []struct {
+		name, in, rule string
+	}{
+		{"port 0", "192.0.2.1:0", "has a port outside 1 to 65535"},
+		{"a port over 65535", "evil.example:65536", "has a port outside 1 to 65535"},
+		{"a port of many digits", "evil.example:99999999999999999999999", "has a port outside 1 to 65535"},
+		{"a port that is no number", "evil.example:http", "holds a port"},
+		{"a colon without a port", "evil.example:", "holds a port"},
+		{"a port of a single label", "localhost:80", "is not recognized as"},
+		{"a port of an octal address", "0300.0.2.1:80", "is not four decimal numbers"},
+		{"a port of an email address", "user@evil.example:25", "holds a port"},
+		{"a host in brackets with a port", "[evil.example]:80", "holds a character that no host name has"},
+		{"a zone with a port", "[fe80::1%eth0]:80", "has a zone"},
+		{"user information and a path", "user:pass@evil.example/x", local},
+		{"a user and a path", "user@evil.example/x", "holds a path"},
+		{"a relative path", "/tmp/x.y", "is not recognized"},
+		{"a relative URL", "//evil.example/x", "is not recognized"},
+		{"a user agent", "Mozilla/5.0", "is not recognized"},
+		{"a version and a number", "1.5/2", "is not four decimal numbers"},
+		{"a block with a wrong length", "192.0.2.1/33", "has a length that is not a number"},
+		{"a block with a leading zero", "192.0.2.1/024", "has a length that is not a number"},
+		{"a block of mapped addresses", "::ffff:192.0.2.1/120", "is an IPv4 block written as IPv6"},
+		{"a block of mapped and other addresses", "::ffff:192.0.2.1/64", "is an IPv4 block written as IPv6"},
+		{"a file and a query", "Index.PHP?id=1", file},
+		{"a file and a fragment", "report.pdf#page=2", file},
+		{"a file in a folder that looks like one", "setup.exe/x.dll", file},
+		{"a port with its protocol", "192.0.2.1:53/udp", "is not recognized: it may be a port with its protocol"},
+		{"a host, a port and its protocol", "evil.example:443/tcp", "is not recognized: it may be a port with its protocol"},
+		{"a comment behind the path", "evil.example/x (phishing)", "holds white space"},
+		{"a backslash", `evil.example\path`, "is not recognized"},
+		{"a backslash in the path", `evil.example/a\b`, "holds a backslash"},
+		{"another scheme", "file://evil.example/x", "has a scheme other than"},
+		{"a scheme with one slash", "http:/evil.example/x", "is not recognized"},
+		{"one label and a path", "intranet/x", "is not recognized"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := all.Parse(tc.in)
+			var refusal *ioc.Error
+			require.ErrorAs(t, err, &refusal)
+			assert.Contains(t, refusal.Rule, tc.rule)
+			assert.Zero(t, got)
+		})
+	}
+}
+
+func TestErrorsOfSurroundingsNameTheOption(t *testing.T) {
+	t.Parallel()
+	for in, field := range map[string]string{
+		"192.0.2.1:443": "SplitPort", "[2001:db8::1]:443": "SplitPort", "evil.example:8080": "SplitPort",
+		"evil.example/x": "AssumeScheme", "evil.example:80/x": "AssumeScheme", "192.0.2.1/x": "AssumeScheme",
+		"192.0.2.1/24": "MaskBlock",
+	} {
+		_, err := ioc.Parse(in)
+		var refusal *ioc.Error
+		require.ErrorAs(t, err, &refusal)
+		assert.Contains(t, refusal.Fix, field+" of an ioc.Parser", in)
+	}
+}
+
+func TestAssumeSchemeIsASchemeOfURLs(t *testing.T) {
+	t.Parallel()
+	for _, scheme := range []string{"gopher", "http://", "hxxp"} {
+		_, err := (&ioc.Parser{AssumeScheme: scheme}).Parse("evil.example/x")
+		require.EqualError(t, err, "ioc: scheme to assume is not http, https, ftp or sftp; set AssumeScheme to one of these")
+	}
+	v, err := (&ioc.Parser{AssumeScheme: "HTTPS"}).Parse("evil.example/x")
+	require.NoError(t, err)
+	assert.Equal(t, "https://evil.example/x", v.Value)
+}
