@@ -1,11 +1,28 @@
 package ioc
 
-import "github.com/threatconnect-go/threatconnect/internal/canon"
+import (
+	"regexp"
+	"strings"
+
+	"github.com/threatconnect-go/threatconnect/internal/canon"
+)
 
 // Parser recognizes values, and brings them into canonical form, by options. The zero Parser and a nil
 // *Parser are [Parse] and [Canonical]. Its methods are safe for concurrent use as long as nobody changes
 // its fields.
 type Parser struct {
+	// Strict refuses values that the platform is known to refuse, although they are unambiguous: hosts
+	// with an underscore or with an unusual top-level domain, such as a.travelersinsurance or setup.exe;
+	// URLs whose host is an IPv6 address, or whose path, query or fragment is not RFC 3986; and email
+	// addresses that are quoted or not ASCII before the @. It never changes the canonical form.
+	Strict bool
+
+	// Patterns are the regular expressions of an instance by type, as IndicatorTypeInfo.Patterns of the
+	// package threatconnect returns them. A canonical value is refused if its type has expressions
+	// and none of them matches it as a whole. Of a file, each hash is matched on its own. A type without
+	// expressions has no such rule.
+	Patterns map[Type][]*regexp.Regexp
+
 	// SplitPort accepts the port of an address or a host, as in 192.0.2.1:443, [2001:db8::1]:443 and
 	// example.com:8080, and returns it as Value.Port. It is a number from 1 to 65535.
 	SplitPort bool
@@ -30,6 +47,9 @@ func (p *Parser) Parse(s string) (Value, error) {
 		p = new(Parser)
 	}
 	v, err := p.parse(s)
+	if err == nil {
+		err = p.check(v.Type, v.Value)
+	}
 	if err != nil {
 		return Value{}, public(err)
 	}
@@ -67,10 +87,52 @@ func (p *Parser) parse(s string) (v Value, err error) {
 	return v, err
 }
 
-// Canonical returns the canonical form of a value as the function [Canonical] does. The options for what
-// surrounds a value, SplitPort, AssumeScheme and MaskBlock, do not apply.
+// check applies the options that refuse canonical values.
+func (p *Parser) check(t Type, value string) error {
+	if p.Strict {
+		if err := canon.CheckStrict(string(t), value); err != nil {
+			return err
+		}
+	}
+	patterns := p.Patterns[t]
+	if len(patterns) == 0 {
+		return nil
+	}
+	if t != TypeFile {
+		return matchAny(patterns, t, value)
+	}
+	for hash := range strings.SplitSeq(value, canon.ValueSeparator) {
+		if err := matchAny(patterns, t, hash); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// matchAny refuses a value that none of the expressions matches as a whole.
+func matchAny(patterns []*regexp.Regexp, t Type, value string) error {
+	for _, pattern := range patterns {
+		longest := *pattern // an alternative that matches less must not win
+		longest.Longest()
+		if match := longest.FindStringIndex(value); match != nil && match[0] == 0 && match[1] == len(value) {
+			return nil
+		}
+	}
+	return &canon.Error{Field: string(t), Rule: "is matched by none of the regular expressions of its type",
+		Fix: "correct it, or change the Patterns of the ioc.Parser"}
+}
+
+// Canonical returns the canonical form of a value as the function [Canonical] does, and refuses what
+// Strict and Patterns refuse. The options for what surrounds a value, SplitPort, AssumeScheme and
+// MaskBlock, do not apply.
 func (p *Parser) Canonical(t Type, value string) (string, error) {
+	if p == nil {
+		p = new(Parser)
+	}
 	v, err := canonical(t, value)
+	if err == nil {
+		err = p.check(t, v)
+	}
 	if err != nil {
 		return "", public(err)
 	}

@@ -1,6 +1,7 @@
 package ioc_test
 
 import (
+	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -135,4 +136,158 @@ func TestAssumeSchemeIsASchemeOfURLs(t *testing.T) {
 	v, err := (&ioc.Parser{AssumeScheme: "HTTPS"}).Parse("evil.example/x")
 	require.NoError(t, err)
 	assert.Equal(t, "https://evil.example/x", v.Value)
+}
+
+func TestStrictRefusesWhatThePlatformRefuses(t *testing.T) {
+	t.Parallel()
+	const topLevel, underscore, tail = "has a top-level domain", "holds an underscore", "holds a character after its host"
+	for _, tc := range []struct {
+		name, in, rule string
+	}{
+		{"a host", "www.r3---sn.example", ""},
+		{"a top-level domain of two letters", "a.ch", ""},
+		{"a top-level domain of 13 letters", "a.abcdefghijklm", ""},
+		{"a top-level domain of 14 letters", "a.abcdefghijklmn", topLevel},
+		{"an encoded top-level domain", "a.xn--p1ai", ""},
+		{"an encoded top-level domain of 22 characters", "a.xn--vermgensberatungen-g3b", ""},
+		{"an encoded top-level domain of 23 characters", "a.xn--vermgensberatungena-t6b", topLevel},
+		{"an underscore", "_dmarc.a.example", underscore},
+		{"an extension of a file as the top-level domain", "http://setup.exe/", "ends as the name of a file does"},
+		{"an email address", "first.last+x@a.example", ""},
+		{"an email address with an underscore", "a_b@a.example", ""},
+		{"an underscore in an email domain", "a@b_c.example", underscore},
+		{"a quoted email address", `"a"@b.example`, "is quoted or holds a character beyond ASCII"},
+		{"an email address beyond ASCII", "ä@b.example", "is quoted or holds a character beyond ASCII"},
+		{"a dot before the @", "a.@b.example", "has a dot at an end"},
+		{"two dots before the @", "a..b@b.example", "has a dot at an end"},
+		{"a URL", "https://www.example.com:8443/-._~!$&'()*+,;=:@%aF?/?#/?", ""},
+		{"a URL without a path", "https://www.example.com?x#", ""},
+		{"a URL of an IPv4 address", "http://192.0.2.1:80/", ""},
+		{"a URL of an IPv6 address", "http://[2001:db8::1]/", "is an IPv6 address"},
+		{"a URL with an underscore in the third label", "http://a_b.c_d.example.com/_", ""},
+		{"a URL with an underscore in the second label", "http://a_b.example/", underscore},
+		{"a URL with an unusual top-level domain", "http://a.abcdefghijklmn:80/", topLevel},
+		{"a bracket in a path", "http://a.example/[", tail},
+		{"a closing bracket in a query", "http://a.example/?]", tail},
+		{"a brace in a path", "http://a.example/{x}", tail},
+		{"a bar in a path", "http://a.example/|", tail},
+		{"a caret in a path", "http://a.example/^", tail},
+		{"a letter beyond ASCII in a path", "http://a.example/ä", tail},
+		{"two number signs", "http://a.example/#a#b", "has two number signs"},
+		{"a percent sign at the end", "http://a.example/%a", "has a percent sign without two hexadecimal digits"},
+		{"a percent sign before other characters", "http://a.example/%2g", "has a percent sign without two hexadecimal digits"},
+		{"an address", "2001:db8::1", ""},
+		{"a block", "2001:db8::/32", ""},
+		{"an ASN", "AS64496", ""},
+		{"a file", "d41d8cd98f00b204e9800998ecf8427e", ""},
+		{"a registry key", `HKLM\a_[ä] : b : REG_SZ`, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			want, err := ioc.Parse(tc.in)
+			require.NoError(t, err, "lenient")
+			strict := &ioc.Parser{Strict: true}
+			got, err := strict.Parse(tc.in)
+			canonical, canonicalErr := strict.Canonical(want.Type, tc.in)
+			if tc.rule == "" {
+				require.NoError(t, err)
+				assert.Equal(t, want, got)
+				require.NoError(t, canonicalErr)
+				assert.Equal(t, want.Value, canonical)
+				return
+			}
+			for _, err := range []error{err, canonicalErr} {
+				var refusal *ioc.Error
+				require.ErrorAs(t, err, &refusal)
+				assert.Contains(t, refusal.Rule, tc.rule)
+			}
+			assert.Zero(t, got)
+			assert.Empty(t, canonical)
+		})
+	}
+}
+
+func TestPatternsMatchWholeValues(t *testing.T) {
+	t.Parallel()
+	patterns := func(t ioc.Type, expressions ...string) *ioc.Parser {
+		p := &ioc.Parser{Patterns: map[ioc.Type][]*regexp.Regexp{t: {}}}
+		for _, e := range expressions {
+			p.Patterns[t] = append(p.Patterns[t], regexp.MustCompile(e))
+		}
+		return p
+	}
+	const md5, sha1 = `\b([a-fA-F\d]{32})\b`, `\b([a-fA-F\d]{40})\b`
+	const emptyMD5, emptySHA1 = "D41D8CD98F00B204E9800998ECF8427E", "DA39A3EE5E6B4B0D3255BFEF95601890AFD80709"
+	for _, tc := range []struct {
+		name   string
+		parser *ioc.Parser
+		in     string
+		ok     bool
+	}{
+		{"the whole value", patterns(ioc.TypeASN, `\b(ASN\d+)\b`), "AS64496", true},
+		{"a part of the value", patterns(ioc.TypeASN, `ASN\d{3}`), "AS64496", false},
+		{"the end of the value", patterns(ioc.TypeASN, `\d+`), "AS64496", false},
+		{"the longest of the alternatives", patterns(ioc.TypeASN, `ASN|ASN\d+`), "AS64496", true},
+		{"as little as possible", patterns(ioc.TypeASN, `ASN\d+?`), "AS64496", true},
+		{"the second expression", patterns(ioc.TypeASN, `x`, `ASN\d+`), "AS64496", true},
+		{"no expression", patterns(ioc.TypeASN), "AS64496", true},
+		{"an expression of another type", patterns(ioc.TypeHost, `x`), "AS64496", true},
+		{"each hash of a file", patterns(ioc.TypeFile, md5, sha1), emptyMD5 + " : " + emptySHA1, true},
+		{"one hash of a file", patterns(ioc.TypeFile, md5), emptyMD5 + " : " + emptySHA1, false},
+		{"the canonical form", patterns(ioc.TypeHost, `[a-z.]+`), "Example.COM", true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			want, err := ioc.Parse(tc.in)
+			require.NoError(t, err)
+			got, err := tc.parser.Parse(tc.in)
+			canonical, canonicalErr := tc.parser.Canonical(want.Type, tc.in)
+			if tc.ok {
+				require.NoError(t, err)
+				require.NoError(t, canonicalErr)
+				assert.Equal(t, want, got)
+				assert.Equal(t, want.Value, canonical)
+				return
+			}
+			assert.ErrorContains(t, err, "is matched by none of the regular expressions of its type")
+			assert.Equal(t, err, canonicalErr)
+		})
+	}
+}
+
+// FuzzParser checks that options take away or add nothing but what they are for.
+func FuzzParser(f *testing.F) {
+	for _, s := range []string{
+		"www.example.com", "_a.b.example", "setup.exe", "a.abcdefghijklmn", "192.0.2.1:443", "[2001:db8::1]:443", "evil.example/x", "192.0.2.1/24", "2001:db8::1/32", "192.0.2.1/x", "evil[.]example[:]80",
+		"http://a.example/[x]", "http://a_b.example/", "http://[::1]/", "hxxp://a[.]example/b[.]c", "a@b_c.example", `"a b"@c.example`, "AS1", "d41d8cd98f00b204e9800998ecf8427e", `HKLM\a : b : REG_SZ`, "index.php?x",
+	} {
+		f.Add(s)
+	}
+	around := &ioc.Parser{SplitPort: true, AssumeScheme: "https", MaskBlock: true}
+	strict := &ioc.Parser{Strict: true}
+	f.Fuzz(func(t *testing.T, s string) {
+		lenient, err := ioc.Parse(s)
+		if err == nil {
+			got, err := around.Parse(s)
+			require.NoError(t, err, "options for surroundings refuse nothing")
+			require.Equal(t, lenient, got)
+			require.Equal(t, ioc.Value{Type: got.Type, Value: got.Value, Defanged: got.Defanged}, got)
+		}
+		if got, err := strict.Parse(s); err == nil {
+			require.Equal(t, lenient, got, "strict accepts a part of what lenient accepts")
+		} else {
+			require.Zero(t, got)
+		}
+		if v, err := around.Parse(s); err == nil {
+			again, err := ioc.Canonical(v.Type, v.Value)
+			require.NoError(t, err)
+			require.Equal(t, v.Value, again, "the value is canonical")
+			if v.Address != "" {
+				address, err := ioc.Canonical(ioc.TypeAddress, v.Address)
+				require.NoError(t, err)
+				require.Equal(t, v.Address, address)
+			}
+			require.False(t, v.Port != 0 && v.Type != ioc.TypeAddress && v.Type != ioc.TypeHost)
+		}
+	})
 }

@@ -1,6 +1,7 @@
 package threatconnecttest_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -41,6 +42,43 @@ func TestCanonicalFormsOfTheClientAreTaken(t *testing.T) {
 			assert.Equal(t, v, got.Summary, in)
 		}
 	}
+}
+
+// FuzzStrictFormsAreTaken checks that the server takes, and keeps, what the strict rules accept.
+func FuzzStrictFormsAreTaken(f *testing.F) {
+	for _, s := range []string{
+		"www.example.com", "WWW.Example.com.", "bücher.example", "日本語。jp", "r3---sn-x.example.net", "_dmarc.example.com", "a_b.c.example", "a.abcdefghijklm", "a.abcdefghijklmn", "a.xn--p1ai",
+		"setup.exe", "style.css", "favicon.ico", "a.b.c.d.e.f.example", "xn--a.example", "OpenSSH_6.4p1", "cytrox.stix2", "B.V.",
+		"http://example.com/A[b]?x=%2F#y", "https://u:p@bücher.example:8443/é", "ftp://192.0.2.1/", "http://[2001:DB8::1]:80/", "sftp://a_b.www.example.com", "http://a_b.example/", "http://setup.exe/x",
+		"http://a.abcdefghijklmn/", "http://a.example/%zz", "http://a.example/#a#b", "http://a.example?x", "http://a.example:080/", "http://a.example/|^{}",
+		"192.0.2.1", "2001:db8::1", "::ffff:192.0.2.7", "192.0.2.0/24", "2001:db8::/32", "as 64496", "Bad.Guy@Bücher.example", "a+b@example.com", `"a b"@example.com`, `"a@b"@example.com`, "a..b@example.com", ".a@example.com",
+		"a/b@example.com", "ä@example.com", "a{b}'c@example.com", "x@t6.php", "x@a_b.example",
+		"d41d8cd98f00b204e9800998ecf8427e", "d41d8cd98f00b204e9800998ecf8427e : da39a3ee5e6b4b0d3255bfef95601890afd80709", `HKLM\Software\a : b : reg_sz`, `HKCU\a :   : REG_DWORD`,
+		`Global\Example `, " Example/1.0", "#example", "Re: Invoice : Urgent", "a : b : c : d",
+	} {
+		f.Add(s)
+	}
+	strict := &ioc.Parser{Strict: true}
+	f.Fuzz(func(t *testing.T, s string) {
+		srv := threatconnecttest.New()
+		for _, typ := range []ioc.Type{
+			ioc.TypeAddress, ioc.TypeEmailAddress, ioc.TypeFile, ioc.TypeHost, ioc.TypeURL, ioc.TypeASN, ioc.TypeCIDR, ioc.TypeMutex, ioc.TypeRegistryKey, ioc.TypeUserAgent, ioc.TypeEmailSubject, ioc.TypeHashtag,
+		} {
+			v, err := strict.Canonical(typ, s)
+			if err != nil {
+				continue
+			}
+			lenient, err := ioc.Canonical(typ, s)
+			require.NoError(t, err)
+			require.Equal(t, lenient, v)
+			got, err := srv.AddIndicator(threatconnecttest.IndicatorRecord{Type: string(typ), Summary: v})
+			require.NoError(t, err, "%s %q", typ, v)
+			if typ == ioc.TypeHashtag {
+				v = strings.ToLower(v) // as the platform keeps it
+			}
+			require.Equal(t, v, got.Summary)
+		}
+	})
 }
 
 func TestTheClientOfAServer(t *testing.T) {

@@ -165,8 +165,8 @@ func notFileName(value string, err error) (string, error) {
 // top-level domains (.zip, .com, .sh, .app) are not included.
 func isFileExtension(label string) bool {
 	switch label {
-	case "apk", "asp", "aspx", "bat", "bin", "cfg", "cgi", "class", "cmd", "conf", "csv", "dat", "dll", "dmg",
-		"doc", "docm", "docx", "elf", "eml", "exe", "gif", "gz", "hta", "htm", "html", "img", "ini", "iso", "jar",
+	case "apk", "asp", "aspx", "bat", "bin", "cfg", "cgi", "class", "cmd", "conf", "css", "csv", "dat", "dll", "dmg",
+		"doc", "docm", "docx", "elf", "eml", "exe", "gif", "gz", "hta", "htm", "html", "ico", "img", "ini", "iso", "jar",
 		"jpeg", "jpg", "js", "json", "jse", "jsp", "lnk", "log", "msi", "ocx", "odt", "pdf", "php", "png", "ppt",
 		"pptx", "rar", "rtf", "scr", "svg", "swf", "sys", "tar", "tmp", "txt", "vbe", "vbs", "wsf", "xls",
 		"xlsb", "xlsm", "xlsx", "xml":

@@ -145,7 +145,7 @@ func TestParseRefuses(t *testing.T) {
 
 func TestParseRefusesTheNamesOfFiles(t *testing.T) {
 	t.Parallel()
-	for extension := range strings.FieldsSeq(`apk asp aspx bat bin cfg cgi class cmd conf csv dat dll dmg doc docm docx elf eml exe gif gz hta htm html
+	for extension := range strings.FieldsSeq(`apk asp aspx bat bin cfg cgi class cmd conf css csv dat dll dmg doc docm docx elf eml exe gif gz hta htm html ico
 		img ini iso jar jpeg jpg js json jse jsp lnk log msi ocx odt pdf php png ppt pptx rar rtf scr svg swf sys tar tmp txt vbe vbs wsf xls xlsb xlsm xlsx xml`) {
 		for _, value := range []string{"Invoice." + strings.ToUpper(extension), "user@invoice." + extension, "user[@]invoice[.]" + extension} {
 			_, _, err := Parse(value)
