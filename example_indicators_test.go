@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"log"
+	"regexp"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/ioc"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
@@ -23,6 +25,33 @@ func ExampleTypedIndicators_Create() {
 	fmt.Println(created.HostName, *created.Rating, *created.Confidence)
 
 	// Output: www.xn--bcher-kva.example 3 60
+}
+
+// The regular expressions of an instance tell which values it accepts.
+func ExampleIndicatorTypeInfo_Patterns() {
+	ctx := context.Background()
+	client := threatconnecttest.New().Client()
+
+	parser := &ioc.Parser{Strict: true, Patterns: make(map[ioc.Type][]*regexp.Regexp)}
+	for info, err := range client.Types.Indicators(ctx, nil) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		patterns, err := info.Patterns()
+		if err != nil {
+			log.Print(err) // values of this type are not matched
+			continue
+		}
+		parser.Patterns[ioc.Type(info.Name)] = patterns
+	}
+	v, err := parser.Parse("as64496")
+	fmt.Println(v.Type, v.Value, err)
+	_, err = parser.Parse("_dmarc.example.com")
+	fmt.Println(err)
+
+	// Output:
+	// ASN ASN64496 <nil>
+	// ioc: host name holds an underscore where the platform allows none; correct it, or do without the strict rules
 }
 
 func ExampleTypedIndicators_Update() {

@@ -22,6 +22,40 @@ const walletTypes = `{"data":{"indicatorType":[
 	{"name":"Host","custom":"true","apiBranch":"elsewhere","apiEntity":"x","value1Label":"x"},
 	{"name":"Broken","custom":"true","apiEntity":"x","value1Label":"x"}]}}`
 
+func TestPatternsOfAnIndicatorType(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name    string
+		regexes []string
+		err     string
+	}{
+		{"none", nil, ""},
+		{"several", []string{`\b([a-fA-F\d]{32})\b`, `[]\[&a-z^]|[^]\]&x&]|a[&]&&|[a]\[[b]`}, ""},
+		{"brackets in quotes", []string{`[a]\Q[[&&\E[b]`, `\Q[[`}, ""},
+		{"a lookahead", []string{"a", `\b(?=.{4,253})[a-z]+`}, "threatconnect: compile regular expression 2 of the indicator type \"Wallet\": error parsing regexp: invalid or unsupported Perl syntax: `(?=`"},
+		{"a possessive quantifier", []string{`a++`}, "regular expression 1 of"},
+		{"a class inside a class", []string{`[a-d[m-p]]`}, "it has a class inside a class"},
+		{"an intersection", []string{`[a-z&&b-y]`}, "it has a class inside a class"},
+		{"an intersection behind quotes", []string{`\Q]\E[a&&b]`}, "it has a class inside a class"},
+		{"a class inside a class that begins with a bracket", []string{`[^][a]]`}, "it has a class inside a class"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := threatconnect.IndicatorTypeInfo{Name: "Wallet", Regexes: tc.regexes}.Patterns()
+			if tc.err != "" {
+				require.ErrorContains(t, err, tc.err)
+				assert.Nil(t, got)
+				return
+			}
+			require.NoError(t, err)
+			require.Len(t, got, len(tc.regexes))
+			for i, pattern := range got {
+				assert.Equal(t, tc.regexes[i], pattern.String())
+			}
+		})
+	}
+}
+
 // What comes out of a mixed list can be used as it is, whatever its type: the types of the instance
 // are read when the first one is needed, and only then.
 func TestCustomIndicatorsOfMixedListsAreResources(t *testing.T) {

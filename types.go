@@ -3,9 +3,13 @@ package threatconnect
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"iter"
 	"net/http"
 	"net/url"
+	"regexp"
+	"strings"
 
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
@@ -39,6 +43,59 @@ func (t IndicatorTypeInfo) Labels() []string {
 		}
 	}
 	return labels
+}
+
+// Patterns compiles the regular expressions of the type, which an ioc.Parser takes as Patterns. It returns
+// none for a type without expressions.
+//
+// The platform writes them for Java. An expression that package regexp cannot compile, such as one with a
+// lookahead, or that it would read differently, such as one with a class inside a class, returns an error
+// with its number, from 1, and no expressions: without one of them, values that the platform accepts
+// would be refused.
+func (t IndicatorTypeInfo) Patterns() ([]*regexp.Regexp, error) {
+	patterns := make([]*regexp.Regexp, len(t.Regexes))
+	for i, expression := range t.Regexes {
+		pattern, err := regexp.Compile(expression)
+		if err == nil && hasJavaClass(expression) {
+			err = errors.New("it has a class inside a class, which Go reads as characters")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("threatconnect: compile regular expression %d of the indicator type %q: %w; leave the type out, or write the expression in the syntax of Go",
+				i+1, t.Name, err)
+		}
+		patterns[i] = pattern
+	}
+	return patterns, nil
+}
+
+// hasJavaClass reports whether a valid expression has a character class with another one inside, or with
+// an intersection, as in [a-z&&[^x]]. Java reads these as sets, and Go as characters.
+func hasJavaClass(expression string) bool {
+	class := false
+	for i := 0; i < len(expression); i++ {
+		switch rest := expression[i:]; {
+		case strings.HasPrefix(rest, `\Q`):
+			end := strings.Index(rest, `\E`)
+			if end < 0 {
+				return false
+			}
+			i += end + 1
+		case rest[0] == '\\':
+			i++
+		case class && (rest[0] == '[' || strings.HasPrefix(rest, "&&")):
+			return true
+		case rest[0] == '[':
+			class = true
+			for _, first := range [...]string{"^", "]"} { // a bracket in front is a character
+				if strings.HasPrefix(expression[i+1:], first) {
+					i++
+				}
+			}
+		case rest[0] == ']':
+			class = false
+		}
+	}
+	return false
 }
 
 // TypesService reads the types of an instance: of indicators, of attributes and of associations. Most
