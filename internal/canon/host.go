@@ -70,6 +70,9 @@ func canonicalHost(field, name string) (string, error) {
 		name = strings.ToLower(name)
 	}
 	if !ascii || encoded {
+		if hasEndlessLabel(name) {
+			return "", refuseLongLabel(field)
+		}
 		mapped, err := hostProfile.ToASCII(name)
 		if err != nil || !isStableHost(mapped) {
 			return "", refuse(field, "is not a valid internationalized name (IDNA)", "correct the name")
@@ -206,6 +209,22 @@ func isEncodedLabel(label string) bool {
 	return len(label) >= 4 && label[2] == '-' && label[3] == '-' && label[0]|0x20 == 'x' && label[1]|0x20 == 'n'
 }
 
+// hasEndlessLabel reports whether a label has more characters than any mapping makes 63 octets of: at most
+// four, such as a letter and its marks, become one. To encode a label takes time in proportion to the
+// square of its length.
+func hasEndlessLabel(s string) bool {
+	n := 0
+	for _, r := range s {
+		if n++; strings.ContainsRune(labelDots, r) {
+			n = 0
+		}
+		if n > 4*maxLabelLength {
+			return true
+		}
+	}
+	return false
+}
+
 // isStableHost reports whether mapping a mapped name again changes nothing. Letter-like symbols such as
 // ℵ map to Hebrew letters, which break the bidi rule in the second pass.
 func isStableHost(mapped string) bool {
@@ -312,7 +331,7 @@ func checkLabel(field, label string) error {
 	case label == "":
 		return refuse(field, "has an empty label", "remove the dot that is too many")
 	case len(label) > maxLabelLength:
-		return refuse(field, "has a label longer than 63 octets", "check that it is one name")
+		return refuseLongLabel(field)
 	case label[0] == '-' || label[len(label)-1] == '-':
 		return refuse(field, "has a label with a hyphen at its end", "remove the hyphen")
 	}
@@ -322,6 +341,10 @@ func checkLabel(field, label string) error {
 		}
 	}
 	return nil
+}
+
+func refuseLongLabel(field string) error {
+	return refuse(field, "has a label longer than 63 octets", "check that it is one name")
 }
 
 func refuseAddress(field string) error {
