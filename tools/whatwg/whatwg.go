@@ -10,11 +10,13 @@ package whatwg
 import (
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/nlnwa/whatwg-url/url"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/ioc"
 )
 
 // Verdict is what one of the two makes of an input.
@@ -184,6 +186,113 @@ func URL(input string) (class string, unexplained *Disagreement) {
 		}
 	}
 	return judge(d, urlClasses, same)
+}
+
+// Strict holds a value that the strict rules accept as a host or URL against the standard, which has to
+// accept it and to keep it as it is: no character of it needs an escape. It returns nil for values that
+// the strict rules refuse.
+func Strict(t ioc.Type, input string) *Disagreement {
+	strict := &ioc.Parser{Strict: true}
+	v, err := strict.Canonical(t, input)
+	if err != nil {
+		return nil
+	}
+	d := &Disagreement{Input: input, Ours: Verdict{Value: v}}
+	if t == ioc.TypeHost {
+		v = "http://" + v + "/"
+	}
+	u, err := parse(v)
+	if err != nil {
+		d.Standard.Rule = err.Error()
+		return d
+	}
+	d.Standard.Value = u.Href(false)
+	if d.Standard.Value == v || normalized(v) == d.Standard.Value {
+		return nil
+	}
+	return d
+}
+
+// normalized returns a canonical URL with what the standard changes in every URL: it drops default ports,
+// resolves dots in paths, and escapes apostrophes in queries.
+func normalized(v string) string {
+	scheme, rest, _ := strings.Cut(v, "://")
+	rest, fragment, hasFragment := strings.Cut(rest, "#")
+	rest, query, hasQuery := strings.Cut(rest, "?")
+	host, path, _ := strings.Cut(rest, "/")
+	port := map[string]string{"http": ":80", "https": ":443", "ftp": ":21", "sftp": ":22"}[scheme]
+	out := scheme + "://" + strings.TrimSuffix(host, port) + resolved(path)
+	if hasQuery {
+		out += "?" + strings.ReplaceAll(query, "'", "%27")
+	}
+	if hasFragment {
+		out += "#" + fragment
+	}
+	return out
+}
+
+// resolved returns a path, given without its first slash, with its dot segments resolved.
+func resolved(path string) string {
+	var out []string
+	segments := strings.Split(path, "/")
+	for i, segment := range segments {
+		last := i == len(segments)-1
+		switch dots := strings.ReplaceAll(strings.ToLower(segment), "%2e", "."); {
+		case dots == "..":
+			out = out[:max(len(out)-1, 0)]
+		case dots != ".":
+			out = append(out, segment)
+			last = false
+		}
+		if last {
+			out = append(out, "")
+		}
+	}
+	return "/" + strings.Join(out, "/")
+}
+
+// AssumeScheme holds a value that is accepted as a URL without its scheme against the standard: it has to
+// be to the standard what http:// and the value are, and no URL of its own with one of the four schemes.
+// It returns nil for other values.
+func AssumeScheme(input string) *Disagreement {
+	v, err := (&ioc.Parser{AssumeScheme: "http"}).Parse(input)
+	if err != nil || !v.AssumedScheme {
+		return nil
+	}
+	plain := ioc.Refang(input)
+	if u, err := parse(plain); err == nil && canonicalScheme(u.Scheme()) {
+		return &Disagreement{Input: input, Ours: Verdict{Value: v.Value}, Standard: Verdict{Value: u.Href(false)}}
+	}
+	if got := ours(threatconnect.CanonicalURL, "http://"+plain); got.Value != v.Value {
+		return &Disagreement{Input: input, Ours: Verdict{Value: v.Value}, Standard: got}
+	}
+	_, d := URL("http://" + plain)
+	return d
+}
+
+// Defang checks that the standard makes no link of a defanged host or URL, and the same one of what is
+// refanged. It returns nil for values that are neither.
+func Defang(input string) *Disagreement {
+	for _, canonical := range []func(string) (string, error){threatconnect.CanonicalHost, threatconnect.CanonicalURL} {
+		v, err := canonical(input)
+		if err != nil {
+			continue
+		}
+		defanged := ioc.Defang(v)
+		if back := ioc.Refang(defanged); back != v {
+			return &Disagreement{Input: input, Ours: Verdict{Value: back}, Standard: Verdict{Value: v}}
+		}
+		for _, link := range []string{defanged, "http://" + defanged} {
+			if u, err := parse(link); err == nil && canonicalScheme(u.Scheme()) && strings.Contains(v, u.Hostname()) {
+				return &Disagreement{Input: input, Ours: Verdict{Value: link}, Standard: Verdict{Value: u.Href(false)}}
+			}
+		}
+	}
+	return nil
+}
+
+func canonicalScheme(s string) bool {
+	return slices.Contains([]string{"http", "https", "ftp", "sftp"}, s)
 }
 
 func judge(d *Disagreement, classes []class, same bool) (string, *Disagreement) {

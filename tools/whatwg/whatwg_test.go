@@ -1,6 +1,12 @@
 package whatwg
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/threatconnect-go/threatconnect/ioc"
+)
 
 func seeds() []string {
 	return []string{
@@ -36,4 +42,45 @@ func FuzzURL(f *testing.F) {
 			t.Errorf("%q: ours %+q, the standard %+q", d.Input, d.Ours, d.Standard)
 		}
 	})
+}
+
+func FuzzStrict(f *testing.F) {
+	for _, s := range append(seeds(), "http://a.example/a/../b/./%2E%2e/'?'#'", "https://a.example:443?x", "http://a.example#x", "http://a.example/../..", "http://a.example/{x}", "http://a.example/\u00e4?\u00e4#\u00e4", "sftp://a_b.c.example:22/x//y/.") {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		for _, typ := range []ioc.Type{ioc.TypeHost, ioc.TypeURL} {
+			if d := Strict(typ, s); d != nil {
+				t.Errorf("%q as %s: strict %+q, the standard %+q", d.Input, typ, d.Ours, d.Standard)
+			}
+		}
+	})
+}
+
+func FuzzAssumeScheme(f *testing.F) {
+	for _, s := range append(seeds(), "evil.example/x", "evil.example:8080/x?y#z", "192.0.2.1/gate.php", "[2001:db8::1]/x", "evil[.]example/a[.]b", "evil.example/@x", "http:/evil.example/x", "evil.example./x") {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if d := AssumeScheme(s); d != nil {
+			t.Errorf("%q: ours %+q, the standard %+q", d.Input, d.Ours, d.Standard)
+		}
+	})
+}
+
+func FuzzDefang(f *testing.F) {
+	for _, s := range append(seeds(), "http://a.example/[.]", "http://a.example/[[at]]?[:]#[/]", "http://[2001:db8::1]:80/a.b") {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if d := Defang(s); d != nil {
+			t.Errorf("%q: ours %+q, the standard %+q", d.Input, d.Ours, d.Standard)
+		}
+	})
+}
+
+// What the standard changes in every URL is all that a strict URL may differ in.
+func TestNormalizedIsWhatTheStandardChanges(t *testing.T) {
+	assert.Equal(t, "http://a.example/c/d?%27#'", normalized("http://a.example:80/a/../b/%2e%2E/./c/d?'#'"))
+	assert.Equal(t, "http://a.example/b/", normalized("http://a.example/a/../b/."))
 }
