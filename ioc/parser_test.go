@@ -1,7 +1,9 @@
 package ioc_test
 
 import (
+	"os"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -203,6 +205,29 @@ func TestStrictRefusesWhatThePlatformRefuses(t *testing.T) {
 			}
 			assert.Zero(t, got)
 			assert.Empty(t, canonical)
+		})
+	}
+}
+
+func TestTheDocumentedLevelsHold(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../docs/canonical.md")
+	require.NoError(t, err)
+	row := regexp.MustCompile("(?m)^\\| ([^|]+) \\| (\\w+) `([^|]+)` \\| ([a-z ]+) \\| (accepts|refuses) \\| (accepts|refuses) \\|$")
+	_, section, _ := strings.Cut(string(text), "\n## Lenient and strict\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	rows := row.FindAllStringSubmatch(section, -1)
+	require.Len(t, rows, strings.Count(section, "\n|")-2, "all rows but the two of the head")
+	verdict := map[bool]string{true: "accepts", false: "refuses"}
+	for _, cells := range rows {
+		t.Run(cells[1], func(t *testing.T) {
+			t.Parallel()
+			typ, value, platform, lenient, strict := ioc.Type(cells[2]), cells[3], cells[4], cells[5], cells[6]
+			_, err := ioc.Canonical(typ, value)
+			assert.Equal(t, lenient, verdict[err == nil], "lenient: %v", err)
+			_, err = (&ioc.Parser{Strict: true}).Canonical(typ, value)
+			assert.Equal(t, strict, verdict[err == nil], "strict: %v", err)
+			assert.Equal(t, strict, verdict[platform == "accepts"], "strict is what the platform is known to accept")
 		})
 	}
 }
