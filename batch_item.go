@@ -97,18 +97,7 @@ func summaryOf(t IndicatorType, summary string) (string, error) {
 	if def == nil {
 		return verbatim(string(t), summary)
 	}
-	v := [3]string{summary}
-	if def.split != nil {
-		var err error
-		if v, err = def.split(summary); err != nil {
-			return "", err
-		}
-	}
-	v, err := def.canonical(v)
-	if err != nil {
-		return "", err
-	}
-	return def.summary(v)
+	return def.summaryOf(summary)
 }
 
 // check refuses an association that names its type where it has none, or none where it needs one.

@@ -137,20 +137,34 @@ func (d *indicatorDef) pathOf(v [3]string) (string, error) {
 	return v[0], nil
 }
 
-// pathValue returns the path segment for an indicator that is named by one text.
-func (d *indicatorDef) pathValue(s string) (string, error) {
+// parse returns the canonical values of an indicator that is named by one text.
+func (d *indicatorDef) parse(s string) ([3]string, error) {
 	v := [3]string{s}
 	if d.split != nil {
 		var err error
 		if v, err = d.split(s); err != nil {
-			return "", err
+			return v, err
 		}
 	}
-	v, err := d.canonical(v)
+	return d.canonical(v)
+}
+
+// pathValue returns the path segment for an indicator that is named by one text.
+func (d *indicatorDef) pathValue(s string) (string, error) {
+	v, err := d.parse(s)
 	if err != nil {
 		return "", err
 	}
 	return d.pathOf(v)
+}
+
+// summaryOf returns the canonical summary of an indicator that is named by one text.
+func (d *indicatorDef) summaryOf(s string) (string, error) {
+	v, err := d.parse(s)
+	if err != nil {
+		return "", err
+	}
+	return d.summary(v)
 }
 
 // ownBranch reports whether the branch is the instance's own, and not one of the table.

@@ -24,6 +24,11 @@ type LookupOptions struct {
 	Parallel int
 	// Include selects what indicators are read with.
 	Include Include
+	// Exclude, if not nil, is called for each recognized value with the type and the canonical value of
+	// the indicator. If it returns true, the value is not looked up, and [LookupResult].Excluded is the
+	// reason. It is called from several goroutines, one call at a time, and not in the order of the
+	// values. A panic in it continues in the goroutine of the loop.
+	Exclude func(typ, value string) (reason string, exclude bool)
 }
 
 func (o LookupOptions) check() error {
@@ -47,6 +52,9 @@ type LookupResult struct {
 	Value string       // the value as it was given
 	Ref   IndicatorRef // the indicator that the value was taken for; zero if it was not recognized
 	Found []Indicator  // the indicator in each owner that has it, in the order of the owners; empty if none has it
+	// Excluded is the reason for which [LookupOptions].Exclude excluded the value, "no reason given" if the
+	// function gave none, and empty if the value was not excluded. No request was sent for an excluded value.
+	Excluded string
 	// Err is the error that belongs to this value only: a [*ValidationError] if the value was not
 	// recognized, otherwise the error of a request. Found can then lack owners.
 	Err error
@@ -65,7 +73,7 @@ func (r LookupResult) ThreatAssessScore() (score int, ok bool) {
 
 // Lookup looks up any number of values and returns an iterator over the results, in the order of the
 // values. A value is recognized as [ParseIndicator] does, defanged or not. A value that no owner has,
-// and one that is not recognized, is a result as well.
+// one that is excluded and one that is not recognized are results as well.
 //
 //	for result, err := range client.Indicators.Lookup(ctx, slices.Values(values), nil) {
 //		if err != nil {
@@ -119,6 +127,8 @@ type lookup struct {
 	typ       IndicatorType
 	names     []string // of the owners to look in
 	allOwners bool
+	exclude   func(typ, value string) (reason string, exclude bool)
+	asking    chan struct{} // held, by having put into it, while exclude is called
 }
 
 func (s IndicatorsService) newLookup(ctx context.Context, values iter.Seq[string], o LookupOptions) (*lookup, error) {
@@ -149,6 +159,7 @@ func (s IndicatorsService) newLookup(ctx context.Context, values iter.Seq[string
 	return &lookup{
 		ownersReader: ownersReader{c: c, get: IndicatorGetOptions{Include: o.Include}, slots: make(chan struct{}, o.Parallel)},
 		typ:          o.Type, names: o.Owners, allOwners: o.AllOwners,
+		exclude: o.Exclude, asking: make(chan struct{}, 1),
 	}, nil
 }
 
@@ -204,6 +215,11 @@ func (l *lookup) findIn(ctx context.Context, r *LookupResult) error {
 		return err
 	}
 	r.Ref = ref
+	if l.exclude != nil {
+		if r.Excluded, err = l.exclusion(ctx, def, ref.Value); err != nil || r.Excluded != "" {
+			return err
+		}
+	}
 	names := l.names
 	if l.allOwners {
 		if names, err = l.owners(ctx, ref); err != nil {
@@ -212,6 +228,21 @@ func (l *lookup) findIn(ctx context.Context, r *LookupResult) error {
 	}
 	r.Found, err = Collect(l.read(ctx, def, t.route, names))
 	return err
+}
+
+// exclusion returns the reason for which a value is excluded, and empty if it is not.
+func (l *lookup) exclusion(ctx context.Context, def *indicatorDef, value string) (string, error) {
+	summary, err := def.summaryOf(value)
+	if err != nil {
+		return "", err
+	}
+	select {
+	case l.asking <- struct{}{}:
+		defer func() { <-l.asking }()
+	case <-ctx.Done():
+		return "", contextErr(ctx)
+	}
+	return exclusion(l.exclude, def.typ, summary), nil
 }
 
 // concernsOneValue reports whether other values can be looked up in spite of an error.

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -103,6 +104,64 @@ func TestLookupReadsWithTheOptionsOfTheCall(t *testing.T) {
 	assert.Equal(t, 700, score)
 	_, ok = threatconnect.LookupResult{Found: []threatconnect.Indicator{threatconnect.NewHost("a.example")}}.ThreatAssessScore()
 	assert.False(t, ok)
+}
+
+func TestLookupSendsNothingForExcludedValues(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var sent []string
+		var sending sync.Mutex
+		c := clientOf(t, roundTripper(func(req *http.Request) (*http.Response, error) {
+			sending.Lock()
+			defer sending.Unlock()
+			sent = append(sent, req.URL.EscapedPath())
+			return reply(404, relatedMissing), nil
+		}))
+		var asked []string // without a lock: one call runs at a time
+		exclude := func(typ, value string) (string, bool) {
+			time.Sleep(time.Second)
+			asked = append(asked, typ+" "+value)
+			if value == "10.0.0.1" {
+				return "private", true
+			}
+			return "", strings.Contains(value, "excluded")
+		}
+		values := []string{"10[.]0.0.1", "192.0.2.1", "not an indicator", "http://Excluded.example/A", sha256A + " : " + md5A, "Bücher.example"}
+		began := time.Now()
+		results := all(t, c.Indicators.Lookup(t.Context(), slices.Values(values), &threatconnect.LookupOptions{Exclude: exclude}))
+		assert.Equal(t, 5*time.Second, time.Since(began), "one call at a time")
+		assert.ElementsMatch(t, []string{"Address 10.0.0.1", "Address 192.0.2.1", "URL http://excluded.example/A", "File " + md5A + " : " + sha256A, "Host xn--bcher-kva.example"}, asked)
+		assert.ElementsMatch(t, []string{"/api/v2/indicators/addresses/192.0.2.1", "/api/v2/indicators/files/" + sha256A, "/api/v2/indicators/hosts/xn--bcher-kva.example"}, sent)
+		var got []string
+		for _, r := range results {
+			got = append(got, r.Excluded)
+			assert.Empty(t, r.Found)
+			assert.Equal(t, r.Index == 2, r.Err != nil)
+			assert.Equal(t, r.Index == 2, r.Ref == threatconnect.IndicatorRef{})
+		}
+		assert.Equal(t, []string{"private", "", "", "no reason given", "", ""}, got)
+
+		asked, sent = nil, nil
+		opts := &threatconnect.LookupOptions{Type: threatconnect.TypeHost, AllOwners: true, Parallel: 1, Exclude: exclude}
+		results = all(t, c.Indicators.Lookup(t.Context(), slices.Values([]string{"WWW.Excluded.example", "a b"}), opts))
+		assert.Equal(t, []string{"Host www.excluded.example"}, asked, "a value that breaks a rule of its type is not an indicator")
+		assert.Empty(t, sent)
+		assert.Equal(t, "no reason given", results[0].Excluded)
+		require.ErrorIs(t, results[1].Err, threatconnect.ErrValidation)
+
+		var calls atomic.Int64
+		var left int64
+		opts = &threatconnect.LookupOptions{Exclude: func(string, string) (string, bool) {
+			time.Sleep(time.Second)
+			calls.Add(1)
+			return "", true
+		}}
+		for range c.Indicators.Lookup(t.Context(), countedHosts(20, new(atomic.Int64)), opts) {
+			left = calls.Load()
+			break
+		}
+		assert.LessOrEqual(t, calls.Load(), left+1, "the call that runs is the last one when the loop is left")
+	})
 }
 
 func TestLookupRefusesOptionsThatContradict(t *testing.T) {
@@ -358,8 +417,8 @@ func TestALookupThatIsLeft(t *testing.T) {
 	}
 }
 
-// What happens in a transport can be recovered from by whoever ranges over the results, as if it had
-// been called there.
+// What happens in a transport or a function of the options can be recovered from by whoever ranges over
+// the results, as if it had been called there.
 func TestAPanicOfATransportEndsTheLoopOfALookup(t *testing.T) {
 	t.Parallel()
 	for name, opts := range map[string]*threatconnect.LookupOptions{"in one owner": nil, "in all owners": {AllOwners: true}} {
@@ -384,6 +443,12 @@ func TestAPanicOfATransportEndsTheLoopOfALookup(t *testing.T) {
 			assert.Equal(t, 1, n)
 		})
 	}
+	assert.PanicsWithValue(t, "the exclusions", func() {
+		opts := &threatconnect.LookupOptions{Exclude: func(string, string) (string, bool) { panic("the exclusions") }}
+		for r := range clientOf(t, &script{}).Indicators.Lookup(t.Context(), countedHosts(5, new(atomic.Int64)), opts) {
+			assert.Fail(t, "a result", r)
+		}
+	})
 	ended := make(chan bool)
 	go func() {
 		defer close(ended)
