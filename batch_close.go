@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -38,7 +39,7 @@ func (w *BatchWriter) release(ctx context.Context, ready func(wait uint64) bool)
 // names the jobs that it leaves on the platform. What is in a spool stays there until it is in, and
 // [BatchService.Resume] goes on with it.
 //
-// It returns nil when all items that were added went in, and a [*BatchError] otherwise. Items that
+// It returns nil when all items that were added went in or were excluded, and a [*BatchError] otherwise. Items that
 // Add refused are not in it: Add has said so. Closing again returns the same.
 func (w *BatchWriter) Close(ctx context.Context) error {
 	if err := checkContext(ctx); err != nil {
@@ -111,10 +112,17 @@ func (w *BatchWriter) drop() {
 func (w *BatchWriter) Stats() BatchStats {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.standing()
+	return w.stats()
 }
 
-// standing is Stats with mu held.
+// stats is Stats with mu held.
+func (w *BatchWriter) stats() BatchStats {
+	s := w.standing()
+	s.ExclusionReasons = maps.Clone(w.exclusions.reasons)
+	return s
+}
+
+// standing is stats without the reasons of exclusions.
 func (w *BatchWriter) standing() BatchStats {
 	o := &w.outcome
 	s := BatchStats{
@@ -125,6 +133,8 @@ func (w *BatchWriter) standing() BatchStats {
 	s.Groups.Added = w.taken[kindOfGroup].Load()
 	s.Associations.Added = w.taken[kindOfAssociation].Load()
 	s.Links.Added = w.taken[kindOfLink].Load()
+	x := &w.exclusions.kinds
+	s.Indicators.Excluded, s.Associations.Excluded, s.Links.Excluded = x[kindOfIndicator], x[kindOfAssociation], x[kindOfLink]
 	s.Contents.Added = w.contents.Load()
 	return s
 }
@@ -186,5 +196,5 @@ func (w *BatchWriter) finalError() error {
 	if w.ended == nil && len(o.items) == 0 && len(o.lost) == 0 {
 		return nil
 	}
-	return &BatchError{Stats: w.standing(), Items: slices.Clip(o.items), More: o.more, Jobs: o.lost, Err: w.ended, Kept: w.spool.kept()}
+	return &BatchError{Stats: w.stats(), Items: slices.Clip(o.items), More: o.more, Jobs: o.lost, Err: w.ended, Kept: w.spool.kept()}
 }

@@ -138,11 +138,22 @@ type BatchConfig struct {
 	// OpenContent opens the content of a document or report that a process before has added and not
 	// uploaded. Nil means that such contents are errors.
 	OpenContent func(t GroupType, xid string) (Content, error)
+	// Exclude, if not nil, is called for each indicator that is added, that is an end of an association,
+	// or that a group lists, with its type and canonical summary. If it returns true, the indicator is not
+	// imported (or not deleted), an association with it is left out, and a group is imported without it.
+	// Groups are never excluded, and an end that is named by its id is not checked. Exclusions are
+	// not errors: BatchStats counts them, by reason as well, and OnEvent gets each one as BatchExcluded.
+	//
+	// A file can be added with several hashes and be referred to by one of them: exclude it under each.
+	// Exclude is called by Add, one call at a time; a panic in it continues in the caller of Add. A resumed
+	// import keeps the decisions of the earlier process. A reason is counted and shown with the counts, so
+	// it should name the rule and not the value.
+	Exclude func(typ, value string) (reason string, exclude bool)
 	// Expect is how many items will be added, for the estimate in events; 0 means that it is not
 	// known.
 	Expect int64
-	// OnEvent is told how the import gets on. It is called from other goroutines, one call at a
-	// time, and must not call the writer. Nil means nobody is.
+	// OnEvent, if not nil, is called with the progress of the import and with each exclusion, from several
+	// goroutines, one call at a time. It must not call the writer.
 	OnEvent func(BatchEvent)
 	// OnError is told every item that failed, as soon as it is known and without a limit. It is
 	// called like OnEvent. Nil means nobody is.

@@ -35,6 +35,10 @@ type encoder struct {
 	xid   string
 	links []link // references that must wait for what they refer to
 
+	exclude  func(typ, value string) (reason string, exclude bool) // as in BatchConfig
+	asking   bool                                                  // whether exclude is being called
+	excluded []BatchExclusion                                      // of indicators that the item is or refers to
+
 	content  Content // of the group; nothing to open when it has none
 	fileType GroupType
 	malware  bool // whether the content is
@@ -53,13 +57,19 @@ type link struct {
 func (e *encoder) encode(item BatchItem) (s section, err error) {
 	if !ownItem(item) {
 		defer func() { // what embeds an item of this package may embed nil, or answer with a panic
-			if recover() != nil {
+			if p := recover(); p != nil {
+				if e.asking {
+					panic(p)
+				}
 				err = &ValidationError{Field: "batch item", Rule: "is of another package's type and cannot be read"}
 			}
 		}()
 	}
 	e.Writer = wire.Writer{Buf: e.Buf[:0]}
 	e.after, e.xid, e.links, e.content = 0, "", e.links[:0], Content{}
+	if e.exclude != nil {
+		e.asking, e.excluded = false, e.excluded[:0]
+	}
 	s, err = e.item(item)
 	if err == nil && e.Err() != nil {
 		err = &ValidationError{Field: "batch item", Rule: "holds text that is not UTF-8, or a number or date that cannot be written"}
@@ -135,7 +145,27 @@ func (e *encoder) indicator(ind Indicator) error {
 		err = e.carried(ind, summary)
 	}
 	e.EndObject()
+	if err == nil {
+		e.excludes(def.typ, summary, false)
+	}
 	return err
+}
+
+// excludes reports whether an indicator that the item is, or refers to, is excluded.
+func (e *encoder) excludes(t IndicatorType, summary string, reference bool) bool {
+	return e.exclude != nil && summary != "" && e.ask(t, summary, reference)
+}
+
+// ask calls exclude and keeps an exclusion.
+func (e *encoder) ask(t IndicatorType, summary string, reference bool) bool {
+	e.asking = true
+	reason := exclusion(e.exclude, t, summary)
+	e.asking = false
+	if reason == "" {
+		return false
+	}
+	e.excluded = append(e.excluded, BatchExclusion{Indicator: IndicatorRef{Type: t, Value: summary}, Reference: reference, Reason: reason})
+	return true
 }
 
 // carried writes what an indicator carries.
@@ -215,14 +245,17 @@ func (e *encoder) association(a *Association) error {
 		return err
 	}
 	e.BeginObject()
-	if _, err := a.From.write(&e.Writer, "1"); err != nil {
+	from, err := a.From.write(&e.Writer, "1")
+	if err != nil {
 		return err
 	}
-	if _, err := a.To.write(&e.Writer, "2"); err != nil {
+	to, err := a.To.write(&e.Writer, "2")
+	if err != nil {
 		return err
 	}
 	text(&e.Writer, "associationType", a.Type)
 	e.EndObject()
+	_ = e.excludes(a.From.Indicator, from, true) || e.excludes(a.To.Indicator, to, true)
 	return nil
 }
 

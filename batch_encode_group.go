@@ -100,20 +100,23 @@ func (e *encoder) groupLinks(meta *GroupMeta) error {
 
 // listed writes the indicators that a group lists, or makes links of them.
 func (e *encoder) listed(meta *GroupMeta) error {
-	if e.carry && len(meta.Associated) > 0 {
-		e.Name("associatedIndicators")
-		e.BeginArray()
-		e.after = allBefore // where the indicators are is not known
-	}
+	empty := true
 	for i := range meta.Associated {
 		ref := &meta.Associated[i]
 		summary, err := summaryOf(ref.Type, ref.Value)
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
-		}
-		if !e.carry {
+		case e.excludes(ref.Type, summary, true):
+			continue
+		case !e.carry:
 			e.links = append(e.links, link{ind: ref.Type, ref: summary, xid: meta.XID})
 			continue
+		case empty:
+			e.Name("associatedIndicators")
+			e.BeginArray()
+			e.after = allBefore // where the indicators are is not known
+			empty = false
 		}
 		e.BeginObject()
 		e.Name("summary")
@@ -122,7 +125,7 @@ func (e *encoder) listed(meta *GroupMeta) error {
 		e.Text(string(ref.Type))
 		e.EndObject()
 	}
-	if e.carry && len(meta.Associated) > 0 {
+	if !empty {
 		e.EndArray()
 	}
 	return nil

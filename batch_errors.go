@@ -218,6 +218,9 @@ func (e *BatchError) Error() string {
 	if t.Unknown > 0 {
 		fmt.Fprintf(&b, ", the end of %d was not seen", t.Unknown)
 	}
+	if t.Excluded > 0 {
+		fmt.Fprintf(&b, ", %d were excluded", t.Excluded)
+	}
 	if n := e.Stats.Contents.Failed + e.Stats.Contents.Unprocessed; n > 0 {
 		fmt.Fprintf(&b, ", %d contents were not uploaded", n)
 	}

@@ -16,17 +16,22 @@ const (
 	// BatchContentUploaded comes after the job, once for each content of a document or report that
 	// is on the platform.
 	BatchContentUploaded BatchPhase = "content uploaded"
+	// BatchExcluded comes when an item is added, before it would be in a job, once for each indicator
+	// that is excluded.
+	BatchExcluded BatchPhase = "excluded"
 )
 
 // BatchEvent is a step of an import.
 type BatchEvent struct {
 	Phase BatchPhase
-	Job   int64      // the writer's own number of the job, from 1
+	Job   int64      // the writer's own number of the job, from 1; 0 in BatchExcluded
 	JobID int64      // the id of the job on the platform; 0 before BatchCreated
 	Items int        // items in the file
 	Bytes int64      // size of the file; of a content, as far as it is known
 	XID   string     // the group whose content was uploaded; empty in the other phases
 	Stats BatchStats // how the import stands
+	// Excluded is the exclusion, and nil in the phases other than BatchExcluded.
+	Excluded *BatchExclusion
 
 	// Elapsed is how long the writer has been at work.
 	Elapsed time.Duration
@@ -53,8 +58,8 @@ func (w *BatchWriter) tell(ev BatchEvent, phase BatchPhase) {
 	w.mu.Unlock()
 	t := ev.Stats.Total()
 	done := t.done()
-	if ev.Elapsed > 0 && done > before {
-		ev.Rate = float64(done-before) / ev.Elapsed.Seconds()
+	if processed := done - t.Excluded - before; ev.Elapsed > 0 && processed > 0 {
+		ev.Rate = float64(processed) / ev.Elapsed.Seconds()
 		rest := max(w.cfg.Expect-ev.Stats.Invalid, t.Added) - done
 		ev.Left = time.Duration(float64(rest) / ev.Rate * float64(time.Second))
 	}

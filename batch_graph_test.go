@@ -2,6 +2,7 @@ package threatconnect_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -100,6 +102,17 @@ func randomGraph(random *rand.Rand, groups, hosts, links int) (graph, []threatco
 	return g, items
 }
 
+// without takes hosts out of the graph.
+func (g *graph) without(hosts map[string]bool) {
+	for h := range hosts {
+		for other := range g.pairs[h] {
+			delete(g.pairs[strings.TrimPrefix(other, "Host: ")], "Host: "+h)
+		}
+		delete(g.hosts, h)
+		delete(g.pairs, h)
+	}
+}
+
 func names(m map[string]bool) []string {
 	if len(m) == 0 {
 		return nil
@@ -184,6 +197,81 @@ func TestRandomGraphsHold(t *testing.T) {
 		}
 	}
 	assert.Positive(t, duplicates)
+}
+
+// Whatever is excluded, all else goes in, nothing dangles, and the counts add up, also when the process
+// ends and another one goes on.
+func TestRandomGraphsHoldWithoutWhatIsExcluded(t *testing.T) {
+	t.Parallel()
+	total, deaths := int64(0), 0
+	for seed := range uint64(40) {
+		synctest.Test(t, func(t *testing.T) {
+			random := rand.New(rand.NewPCG(seed, 5))
+			srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Duration(random.IntN(5)) * time.Second))
+			hosts := 3 + random.IntN(30)
+			want, items := randomGraph(random, 3+random.IntN(12), hosts, random.IntN(150))
+			excluded := map[string]bool{}
+			for n := range hosts {
+				if random.IntN(3) == 0 {
+					excluded[fmt.Sprintf("h%d.example", n)] = true
+				}
+			}
+			want.without(excluded)
+			told := int64(0)
+			cfg := appendConfig()
+			cfg.MaxItems, cfg.Concurrency = 1+random.IntN(12), 1+random.IntN(4)
+			cfg.Exclude = func(_, value string) (string, bool) { return value[:2], excluded[value] }
+			cfg.OnEvent = func(e threatconnect.BatchEvent) {
+				if e.Phase == threatconnect.BatchExcluded {
+					told++
+				}
+			}
+			died := seed%2 == 1
+			if died {
+				cfg.Spool, cfg.Run = newMemSpool(), "today"
+				ctx, kill := context.WithCancel(t.Context())
+				defer kill()
+				d := &death{moments: random.IntN(40), srv: srv, kill: kill}
+				_, err := srv.Client(threatconnect.WithTransport(d)).Batch.Import(ctx, cfg, sequence(items))
+				died = err != nil
+			}
+			stats, err := srv.Client().Batch.Import(t.Context(), cfg, sequence(items))
+			require.NoError(t, err, "seed %d: %+v", seed, stats)
+			for _, g := range srv.Groups(batchOwner) {
+				require.Equal(t, names(want.groups[g.XID]), sorted(g.Groups), "seed %d, %s", seed, g.XID)
+			}
+			for _, h := range srv.Indicators(batchOwner) {
+				require.False(t, excluded[h.Summary], "seed %d, %s", seed, h.Summary)
+				require.Equal(t, names(want.hosts[h.Summary]), sorted(h.Groups), "seed %d, %s", seed, h.Summary)
+				require.Equal(t, names(want.pairs[h.Summary]), sorted(h.Associated), "seed %d, %s", seed, h.Summary)
+			}
+			counts := []threatconnect.BatchCounts{stats.Indicators, stats.Groups, stats.Associations, stats.Links}
+			sum, reasons := int64(0), int64(0)
+			for _, c := range counts {
+				require.Equal(t, c.Added, c.Succeeded+c.Excluded, "seed %d", seed)
+				sum += c.Excluded
+			}
+			for _, n := range stats.ExclusionReasons {
+				reasons += n
+			}
+			require.EqualValues(t, len(excluded), stats.Indicators.Excluded, "seed %d", seed)
+			require.Zero(t, stats.Groups.Excluded)
+			require.Equal(t, sum, stats.Total().Excluded+stats.Links.Excluded)
+			require.Equal(t, sum, reasons)
+			if died {
+				deaths++
+				require.GreaterOrEqual(t, told, sum, "seed %d", seed) // some can be told again
+			} else {
+				require.Equal(t, sum, told)
+			}
+			total += sum
+		})
+		if t.Failed() {
+			return
+		}
+	}
+	assert.Positive(t, total)
+	assert.Positive(t, deaths)
 }
 
 func TestGroupsCarryTheirIndicatorsWhenTheyAreToldTo(t *testing.T) {

@@ -87,6 +87,9 @@ func (w *BatchWriter) replay() *replay {
 	}
 	r := &replay{left: w.spool.from, want: w.spool.fromSum, known: newKnownGroups(w.cfg.GroupsInOwner)}
 	r.encoder = encoder{version: w.cfg.Version, action: w.cfg.Action, known: &r.known, carry: w.cfg.GroupsCarryIndicators}
+	if r.encoder.carry {
+		r.encoder.exclude = w.cfg.Exclude // what a group carries is in the checksum
+	}
 	return r
 }
 

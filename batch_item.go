@@ -50,9 +50,9 @@ func IndicatorEnd(ind Indicator) AssociationEnd {
 // GroupEnd names a group as the end of an association, by its xid.
 func GroupEnd(xid string) AssociationEnd { return AssociationEnd{GroupXID: xid} }
 
-// write writes an end under the keys that end in which. It returns the xid of a group that is
+// write writes an end under the keys that end in which. It returns the summary of an indicator that is
 // referred to by it.
-func (e *AssociationEnd) write(w *wire.Writer, which string) (xid string, err error) {
+func (e *AssociationEnd) write(w *wire.Writer, which string) (summary string, err error) {
 	bad := func(rule, fix string) error {
 		return &ValidationError{Field: "association end " + which, Rule: rule, Fix: fix}
 	}
@@ -71,8 +71,9 @@ func (e *AssociationEnd) write(w *wire.Writer, which string) (xid string, err er
 	case e.ID > 0:
 	case e.Indicator != "":
 		ref, err = summaryOf(e.Indicator, e.Summary)
+		summary = ref
 	case e.GroupXID != "":
-		typ, ref, xid = string(e.GroupType), e.GroupXID, e.GroupXID
+		typ, ref = string(e.GroupType), e.GroupXID
 		err = checkText("association xid", ref)
 	default:
 		return "", bad("names nothing", "set Indicator and Summary, GroupXID, or ID")
@@ -87,7 +88,7 @@ func (e *AssociationEnd) write(w *wire.Writer, which string) (xid string, err er
 	} else {
 		text(w, "ref_"+which, ref)
 	}
-	return xid, nil
+	return summary, nil
 }
 
 // summaryOf brings the summary of an indicator that is referred to into the form that it has in

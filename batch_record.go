@@ -15,6 +15,7 @@ type importRecord struct {
 	taken                 [itemKinds]int64
 	files                 int64 // contents that were added
 	outcome               outcome
+	exclusions            exclusions
 }
 
 func (rec *importRecord) encode() []byte {
@@ -28,6 +29,7 @@ func (rec *importRecord) encode() []byte {
 			w.int(n)
 		}
 		rec.outcome.encode(&w)
+		rec.exclusions.encode(&w)
 	}
 	return w.b
 }
@@ -41,6 +43,7 @@ func (rec *importRecord) decode(text []byte) bool {
 			rec.taken[k] = r.int()
 		}
 		rec.outcome.decode(&r)
+		rec.exclusions.decode(&r)
 	}
 	return r.end()
 }
@@ -55,6 +58,7 @@ type segment struct {
 	taken                                [itemKinds]int64
 	items                                [itemKinds]int64 // of the job
 	sum                                  uint32           // of all items
+	exclusions                           exclusions
 
 	groups   []string  // xids
 	held     [][]byte  // associations that were put aside
@@ -72,6 +76,7 @@ func (g *segment) encode() []byte {
 		w.int(g.taken[k])
 		w.int(g.items[k])
 	}
+	g.exclusions.encode(&w)
 	w.int(int64(len(g.groups)))
 	for _, xid := range g.groups {
 		w.text(xid)
@@ -104,6 +109,7 @@ func (g *segment) decode(text []byte) bool {
 	for k := range itemKinds {
 		g.taken[k], g.items[k] = r.int(), r.int()
 	}
+	g.exclusions.decode(&r)
 	for range r.size() {
 		g.groups = append(g.groups, r.text())
 	}

@@ -27,12 +27,13 @@ func TestRecordsAreReadAsTheyWereWritten(t *testing.T) {
 	t.Parallel()
 	imp := importRecord{run: "today", instance: "https://tc.example.com/api", config: "{}", finished: true, added: 1, invalid: 2, again: 3, files: 4, outcome: someOutcome()}
 	imp.taken = [itemKinds]int64{1, 2, 3, 4}
+	imp.exclusions = exclusions{kinds: [itemKinds]int64{5, 0, 1, 2}, reasons: map[string]int64{"private": 7, "": 1}}
 	var gotImport importRecord
 	require.True(t, gotImport.decode(imp.encode()))
 	assert.Equal(t, imp, gotImport)
 
 	seg := segment{number: 5, job: true, after: 4, added: 10, invalid: 1, again: 2, waited: 3, files: 1, taken: [itemKinds]int64{4, 3, 2, 1}, items: [itemKinds]int64{1, 1, 1, 1},
-		sum: 0xfffffffe, groups: []string{"x-1", ""}, held: [][]byte{[]byte("abc")}, released: []int64{3, 1, 2}, contents: []jobFile{{pos: 2, typ: GroupReport, xid: "x", malware: true}}}
+		sum: 0xfffffffe, groups: []string{"x-1", ""}, held: [][]byte{[]byte("abc")}, released: []int64{3, 1, 2}, contents: []jobFile{{pos: 2, typ: GroupReport, xid: "x", malware: true}}, exclusions: imp.exclusions}
 	gotSegment := segment{number: 5}
 	require.True(t, gotSegment.decode(seg.encode()))
 	assert.Equal(t, seg, gotSegment)

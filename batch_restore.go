@@ -126,7 +126,7 @@ func (r *restoring) note(err error) { r.w.note(nil, BatchItemError{Seq: -1, Err:
 // take takes a segment over.
 func (r *restoring) take(g segment) {
 	w := r.w
-	w.added, w.invalid, w.again, w.waited = g.added, g.invalid, g.again, g.waited
+	w.added, w.invalid, w.again, w.waited, w.exclusions = g.added, g.invalid, g.again, g.waited, g.exclusions
 	w.spool.sum = g.sum
 	w.contents.Store(g.files)
 	for k := range g.taken {

@@ -151,7 +151,7 @@ func (w *BatchWriter) begun(ctx context.Context) (rec importRecord, found bool, 
 
 // restoreOutcome takes over how an import has ended.
 func (w *BatchWriter) restoreOutcome(rec importRecord) {
-	w.added, w.invalid, w.again, w.outcome = rec.added, rec.invalid, rec.again, rec.outcome
+	w.added, w.invalid, w.again, w.outcome, w.exclusions = rec.added, rec.invalid, rec.again, rec.outcome, rec.exclusions
 	w.spool.from = rec.added
 	w.contents.Store(rec.files)
 	for k := range rec.taken {

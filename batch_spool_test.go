@@ -335,6 +335,62 @@ func TestOtherItemsAreNotTakenForThoseOfTheProcessBefore(t *testing.T) {
 	}
 }
 
+// A list of exclusions can change from one process to the next: the items are the same nevertheless.
+func TestAResumedImportKeepsTheExclusionsOfTheProcessBefore(t *testing.T) {
+	t.Parallel()
+	for requests := range 12 {
+		synctest.Test(t, func(t *testing.T) {
+			srv := threatconnecttest.New()
+			cfg := appendConfig()
+			cfg.MaxItems, cfg.Spool, cfg.Run = 7, newMemSpool(), "today"
+			cfg.Exclude = func(_, value string) (string, bool) { return "before", strings.HasSuffix(value, "1.example") }
+			interrupt(t, srv, cfg, feed(40), requests)
+			cfg.Exclude = func(_, value string) (string, bool) { return "after", strings.HasSuffix(value, "2.example") }
+			stats, err := srv.Client().Batch.Import(t.Context(), cfg, sequence(feed(40)))
+			var b *threatconnect.BatchError
+			require.ErrorAs(t, err, &b)
+			require.NoError(t, b.Err)
+			assert.EqualValues(t, 40, stats.Indicators.Added)
+			assert.EqualValues(t, 4, stats.Indicators.Excluded, "%v", stats.ExclusionReasons)
+			assert.EqualValues(t, 36, stats.Indicators.Succeeded)
+			assert.Equal(t, 36, srv.IndicatorCount(batchOwner))
+			assert.Equal(t, stats.Total().Excluded, stats.ExclusionReasons["before"]+stats.ExclusionReasons["after"])
+			again, _ := srv.Client().Batch.Import(t.Context(), cfg, sequence(feed(40)))
+			assert.Equal(t, stats, again, "the counts of an import that has ended are kept")
+		})
+	}
+}
+
+// What a group carries is a part of it, so that other exclusions make other items.
+func TestAResumedImportOfGroupsThatCarryTheirIndicators(t *testing.T) {
+	t.Parallel()
+	for name, other := range map[string]error{"h1.example": nil, "h2.example": threatconnect.ErrSpoolOther} {
+		synctest.Test(t, func(t *testing.T) {
+			srv := threatconnecttest.New()
+			var items []threatconnect.BatchItem
+			for n := range 20 {
+				g := batchGroup(fmt.Sprintf("x-%d", n))
+				for h := range 3 {
+					g.Associated = append(g.Associated, threatconnect.IndicatorRef{Type: threatconnect.TypeHost, Value: fmt.Sprintf("h%d.example", h)})
+				}
+				items = append(items, g)
+			}
+			items = append([]threatconnect.BatchItem{batchHost(0), batchHost(1), batchHost(2)}, items...)
+			cfg := appendConfig()
+			cfg.MaxItems, cfg.Spool, cfg.Run, cfg.GroupsCarryIndicators = 7, newMemSpool(), "today", true
+			cfg.Exclude = func(_, value string) (string, bool) { return "good", value == "h1.example" }
+			interrupt(t, srv, cfg, items, 5)
+			cfg.Exclude = func(_, value string) (string, bool) { return "good", value == name }
+			stats, err := srv.Client().Batch.Import(t.Context(), cfg, sequence(items))
+			require.ErrorIs(t, err, other)
+			if other == nil {
+				assert.Equal(t, threatconnect.BatchCounts{Added: 20, Excluded: 20}, stats.Links)
+				assert.Equal(t, map[string]int64{"good": 21}, stats.ExclusionReasons)
+			}
+		})
+	}
+}
+
 func TestResumeGoesOnWhereTheProcessBeforeEnded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

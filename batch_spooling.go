@@ -104,7 +104,7 @@ func (w *BatchWriter) keep(ctx context.Context, j *batchJob) error {
 		g.taken[k] = w.taken[k].Load()
 	}
 	w.mu.Lock()
-	g.invalid, g.again = w.invalid, w.again
+	g.invalid, g.again, g.exclusions = w.invalid, w.again, w.exclusions
 	w.mu.Unlock()
 	if j == nil {
 		g.number = w.made + 1
@@ -205,7 +205,7 @@ func (w *BatchWriter) clearSpool(ctx context.Context, remember bool) error {
 		rec.taken[k] = w.taken[k].Load()
 	}
 	w.mu.Lock()
-	rec.invalid, rec.again, rec.outcome = w.invalid, w.again, w.outcome
+	rec.invalid, rec.again, rec.outcome, rec.exclusions = w.invalid, w.again, w.outcome, w.exclusions
 	w.mu.Unlock()
 	if err := s.write(ctx, recordImport, rec.encode()); err != nil {
 		return err

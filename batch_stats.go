@@ -8,6 +8,7 @@ type BatchCounts struct {
 	Failed      int64 // refused by the platform, or saved only in part
 	Unprocessed int64 // not looked at by the platform, because the job or the import ended before
 	Unknown     int64 // in a job that was uploaded and whose end was not seen
+	Excluded    int64 // kept out by BatchConfig.Exclude
 }
 
 func (c *BatchCounts) plus(d BatchCounts) {
@@ -16,17 +17,20 @@ func (c *BatchCounts) plus(d BatchCounts) {
 	c.Failed += d.Failed
 	c.Unprocessed += d.Unprocessed
 	c.Unknown += d.Unknown
+	c.Excluded += d.Excluded
 }
 
 // done returns how many items are settled, one way or the other.
-func (c *BatchCounts) done() int64 { return c.Succeeded + c.Failed + c.Unprocessed + c.Unknown }
+func (c *BatchCounts) done() int64 {
+	return c.Succeeded + c.Failed + c.Unprocessed + c.Unknown + c.Excluded
+}
 
 // BatchStats says how an import stands.
 type BatchStats struct {
 	Indicators, Groups, Associations BatchCounts
 	// Links are references between groups, and from items to groups, that could not travel with
 	// their item because what they refer to came later. They go as associations of their own and
-	// are not items.
+	// are not items. References of groups to excluded indicators are counted here as well.
 	Links BatchCounts
 	// Contents are those of documents and reports; see [GroupContent]. Not processed are those whose
 	// group did not go in. They are not items.
@@ -37,6 +41,9 @@ type BatchStats struct {
 	Duplicates int64
 	Jobs       int64 // jobs that were uploaded
 	Bytes      int64 // bytes of their files
+	// ExclusionReasons counts the exclusions in the counts above by reason. It has up to 100 reasons and
+	// "other", which counts the rest. It is nil without exclusions and in a [BatchEvent].
+	ExclusionReasons map[string]int64
 }
 
 // Total returns the sum over all kinds of items. Links, contents and invalid items are not in it.

@@ -56,18 +56,19 @@ type BatchWriter struct {
 	contents atomic.Int64            // contents that were added
 
 	// mu guards what follows and is never held while anything is waited for.
-	mu       sync.Mutex
-	invalid  int64 // items that Add refused
-	again    int64 // associations that were left out as duplicates
-	outcome  outcome
-	queue    []*batchJob   // encoded jobs, in order
-	open     []*batchJob   // jobs that are under way
-	changed  chan struct{} // closed when a job has ended, and replaced
-	ended    error         // why the import has ended before its end
-	stopping bool          // whether what was added is not sent either
-	pace     float64       // seconds that the last job took for each byte
-	began    time.Time     // of the first item
-	before   int64         // items that were done before that, by another process
+	mu         sync.Mutex
+	invalid    int64 // items that Add refused
+	again      int64 // associations that were left out as duplicates
+	outcome    outcome
+	exclusions exclusions
+	queue      []*batchJob   // encoded jobs, in order
+	open       []*batchJob   // jobs that are under way
+	changed    chan struct{} // closed when a job has ended, and replaced
+	ended      error         // why the import has ended before its end
+	stopping   bool          // whether what was added is not sent either
+	pace       float64       // seconds that the last job took for each byte
+	began      time.Time     // of the first item
+	before     int64         // items that were done before that, by another process
 
 	telling sync.Mutex // held while the caller's functions are called
 }
@@ -107,7 +108,7 @@ func (s BatchService) newWriter(config BatchConfig) (*BatchWriter, error) {
 		w.cfg.GroupsInOwner = nil
 	}
 	w.work, w.stop = context.WithCancelCause(context.Background())
-	w.encoder = encoder{version: cfg.Version, action: cfg.Action, known: &w.groups, carry: cfg.GroupsCarryIndicators}
+	w.encoder = encoder{version: cfg.Version, action: cfg.Action, known: &w.groups, carry: cfg.GroupsCarryIndicators, exclude: cfg.Exclude}
 	return w, nil
 }
 
@@ -160,7 +161,8 @@ func (w *BatchWriter) done() { <-w.filling }
 // waits while Concurrency+1 encoded jobs are there, or until ctx ends; after an error of ctx the
 // item was not added.
 //
-// An item that breaks a rule is a [*ValidationError], counted as invalid, and hurts nothing else.
+// An item that breaks a rule is a [*ValidationError], counted as invalid, and hurts nothing else. An
+// item that [BatchConfig].Exclude excludes is counted and reported, and Add returns nil.
 // After an error that ended the import Add returns an error that matches [ErrBatchHalted].
 func (w *BatchWriter) Add(ctx context.Context, item BatchItem) error {
 	if err := w.fill(ctx); err != nil {
@@ -183,7 +185,25 @@ func (w *BatchWriter) Add(ctx context.Context, item BatchItem) error {
 		return err
 	}
 	w.start()
+	if list != inGroups && len(w.encoder.excluded) > 0 {
+		w.spool.digest(w.encoder.Buf)
+		w.added++
+		w.leaveOut(kindOf(list, w.added))
+		return nil
+	}
 	return w.take(ctx, list)
+}
+
+// leaveOut counts and reports the exclusions of the item that was added last.
+func (w *BatchWriter) leaveOut(kind itemKind) {
+	for _, x := range w.encoder.excluded {
+		x.Seq = w.added - 1
+		w.taken[kind].Add(1)
+		w.mu.Lock()
+		w.exclusions.add(kind, x.Reason)
+		w.mu.Unlock()
+		w.tell(BatchEvent{Excluded: &x}, BatchExcluded)
+	}
 }
 
 // take puts what the encoder has written into a job, and aside what must wait for the end: links and
@@ -225,6 +245,7 @@ func (w *BatchWriter) take(ctx context.Context, list section) error {
 	}
 	w.spool.digest(e.Buf)
 	w.added++
+	w.leaveOut(kindOfLink)
 	w.sendFull(ctx)
 	w.keepHeld(ctx)
 	return nil

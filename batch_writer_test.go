@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -238,6 +239,142 @@ func TestInvalidItemsLeaveTheRestAlone(t *testing.T) {
 	assert.Equal(t, 2, srv.IndicatorCount(batchOwner))
 }
 
+// excluding is BatchConfig.Exclude for the hosts with these numbers. It notes what it is asked about.
+func excluding(asked *[]string, hosts ...int) func(typ, value string) (string, bool) {
+	return func(typ, value string) (string, bool) {
+		*asked = append(*asked, typ+" "+value)
+		for _, n := range hosts {
+			if value == fmt.Sprintf("h%d.example", n) {
+				return "known good", true
+			}
+		}
+		return "not asked for", false
+	}
+}
+
+func TestExcludedIndicatorsAndReferencesToThemAreLeftOut(t *testing.T) {
+	t.Parallel()
+	end := func(n int) threatconnect.AssociationEnd {
+		return threatconnect.AssociationEnd{Indicator: threatconnect.TypeHost, Summary: fmt.Sprintf("H%d.example", n)}
+	}
+	ref := func(n int) threatconnect.IndicatorRef {
+		return threatconnect.IndicatorRef{Type: threatconnect.TypeHost, Value: end(n).Summary}
+	}
+	pair := func(from, to int) *threatconnect.Association {
+		return &threatconnect.Association{From: end(from), To: end(to), Type: "Host to Indicators"}
+	}
+	for _, carry := range []bool{false, true} {
+		t.Run(fmt.Sprintf("carry %t", carry), func(t *testing.T) {
+			t.Parallel()
+			srv := threatconnecttest.New()
+			cfg := appendConfig()
+			cfg.MaxItems, cfg.GroupsCarryIndicators = 1, carry
+			var asked []string
+			cfg.Exclude = excluding(&asked, 1, 3)
+			var told []threatconnect.BatchExclusion
+			cfg.OnEvent = func(e threatconnect.BatchEvent) {
+				require.Equal(t, e.Phase == threatconnect.BatchExcluded, e.Excluded != nil)
+				if e.Excluded != nil {
+					told = append(told, *e.Excluded)
+					assert.EqualValues(t, len(told), e.Stats.Indicators.Excluded+e.Stats.Associations.Excluded+e.Stats.Links.Excluded)
+				}
+			}
+			w, err := srv.Client().Batch.NewWriter(cfg)
+			require.NoError(t, err)
+			g := batchGroup("x-1")
+			g.Associated = []threatconnect.IndicatorRef{ref(1), ref(2), ref(3)}
+			only := batchGroup("x-2")
+			only.Associated = []threatconnect.IndicatorRef{ref(3)}
+			addAll(t, w, pair(1, 2), batchHost(1, "x-1"), batchHost(2), only, pair(2, 3), batchHost(3), g,
+				&threatconnect.Association{From: threatconnect.GroupEnd("x-1"), To: end(3)}, &threatconnect.Association{From: threatconnect.GroupEnd("x-1"), To: threatconnect.GroupEnd("x-2")})
+			require.NoError(t, w.Close(t.Context()))
+
+			stats := w.Stats()
+			assert.Equal(t, threatconnect.BatchCounts{Added: 3, Succeeded: 1, Excluded: 2}, stats.Indicators)
+			assert.Equal(t, threatconnect.BatchCounts{Added: 2, Succeeded: 2}, stats.Groups)
+			assert.Equal(t, threatconnect.BatchCounts{Added: 4, Succeeded: 1, Excluded: 3}, stats.Associations)
+			links := threatconnect.BatchCounts{Added: 4, Succeeded: 1, Excluded: 3}
+			if carry {
+				links = threatconnect.BatchCounts{Added: 3, Excluded: 3}
+			}
+			assert.Equal(t, links, stats.Links)
+			assert.Equal(t, map[string]int64{"known good": 8}, stats.ExclusionReasons)
+			host := func(n int) threatconnect.IndicatorRef {
+				return threatconnect.IndicatorRef{Type: threatconnect.TypeHost, Value: fmt.Sprintf("h%d.example", n)}
+			}
+			assert.Equal(t, []threatconnect.BatchExclusion{
+				{Seq: 0, Indicator: host(1), Reference: true, Reason: "known good"}, {Seq: 1, Indicator: host(1), Reason: "known good"},
+				{Seq: 3, Indicator: host(3), Reference: true, Reason: "known good"}, {Seq: 4, Indicator: host(3), Reference: true, Reason: "known good"},
+				{Seq: 5, Indicator: host(3), Reason: "known good"},
+				{Seq: 6, Indicator: host(1), Reference: true, Reason: "known good"}, {Seq: 6, Indicator: host(3), Reference: true, Reason: "known good"},
+				{Seq: 7, Indicator: host(3), Reference: true, Reason: "known good"},
+			}, told)
+			assert.Equal(t, []string{"Host h1.example", "Host h1.example", "Host h2.example", "Host h3.example", "Host h2.example", "Host h3.example", "Host h3.example",
+				"Host h1.example", "Host h2.example", "Host h3.example", "Host h3.example"}, asked)
+			assert.Equal(t, 1, srv.IndicatorCount(batchOwner))
+			got, ok := srv.Indicator(batchOwner, "Host", "h2.example")
+			require.True(t, ok)
+			assert.Equal(t, []string{"x-1"}, got.Groups)
+			assert.Empty(t, got.Associated)
+			for _, j := range srv.Jobs() {
+				assert.Zero(t, j.Errors)
+			}
+		})
+	}
+}
+
+func TestExclusionsSendNothing(t *testing.T) {
+	t.Parallel()
+	for _, action := range []threatconnect.BatchAction{threatconnect.BatchCreate, threatconnect.BatchDelete} {
+		srv := threatconnecttest.New()
+		cfg := appendConfig()
+		cfg.Action = action
+		cfg.Exclude = func(_, value string) (string, bool) { return strings.TrimSuffix(value, ".example"), true }
+		stats, err := srv.Client().Batch.Import(t.Context(), cfg, func(yield func(threatconnect.BatchItem, error) bool) {
+			for n := range 150 {
+				_ = yield(batchHost(n%120), nil)
+			}
+			yield(threatconnect.NewHost("no host"), nil)
+		})
+		require.ErrorIs(t, err, threatconnect.ErrValidation)
+		assert.ErrorContains(t, err, "1 of 151 items failed, 150 were excluded; the first: ")
+		assert.Equal(t, threatconnect.BatchCounts{Added: 150, Excluded: 150}, stats.Total())
+		assert.Empty(t, srv.Requests())
+		require.Len(t, stats.ExclusionReasons, 101)
+		assert.EqualValues(t, 2, stats.ExclusionReasons["h29"])
+		assert.EqualValues(t, 1, stats.ExclusionReasons["h99"])
+		assert.EqualValues(t, 20, stats.ExclusionReasons["other"])
+	}
+}
+
+// foreignHost is an item of another package.
+type foreignHost struct{ *threatconnect.Host }
+
+func TestAPanicOfExcludeIsThatOfAdd(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New()
+	cfg := appendConfig()
+	cfg.GroupsCarryIndicators = true
+	calls := 0
+	cfg.Exclude = func(string, string) (string, bool) {
+		if calls++; calls <= 2 {
+			panic("mine")
+		}
+		return "", calls == 3
+	}
+	w, err := srv.Client().Batch.NewWriter(cfg)
+	require.NoError(t, err)
+	for _, item := range []threatconnect.BatchItem{batchHost(0), foreignHost{batchHost(0)}} {
+		assert.PanicsWithValue(t, "mine", func() { _ = w.Add(t.Context(), item) })
+	}
+	require.ErrorIs(t, w.Add(t.Context(), foreignHost{}), threatconnect.ErrValidation, "its own panic is another")
+	addAll(t, w, batchHost(0), foreignHost{batchHost(1)})
+	require.NoError(t, w.Close(t.Context()))
+	assert.Equal(t, threatconnect.BatchCounts{Added: 2, Succeeded: 1, Excluded: 1}, w.Stats().Indicators)
+	assert.Equal(t, map[string]int64{"no reason given": 1}, w.Stats().ExclusionReasons)
+	assert.EqualValues(t, 1, w.Stats().Invalid)
+}
+
 func TestImportNamesInvalidItems(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.New()
@@ -409,6 +546,9 @@ func TestAnImportWhoseItemsPanicLeavesNothingBehind(t *testing.T) {
 	for name, wrong := range map[string]func(*threatconnect.BatchConfig, func(threatconnect.BatchItem, error) bool){
 		"in the sequence": func(_ *threatconnect.BatchConfig, yield func(threatconnect.BatchItem, error) bool) { panic("mine") },
 		"in OnError":      func(_ *threatconnect.BatchConfig, yield func(threatconnect.BatchItem, error) bool) { yield(nil, nil) },
+		"in Exclude": func(_ *threatconnect.BatchConfig, yield func(threatconnect.BatchItem, error) bool) {
+			yield(batchHost(1), nil)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -420,6 +560,12 @@ func TestAnImportWhoseItemsPanicLeavesNothingBehind(t *testing.T) {
 					if e.Err != nil {
 						panic("mine")
 					}
+				}
+				cfg.Exclude = func(_, value string) (string, bool) {
+					if value == "h1.example" {
+						panic("mine")
+					}
+					return "", false
 				}
 				assert.PanicsWithValue(t, "mine", func() {
 					_, _ = srv.Client().Batch.Import(t.Context(), cfg, func(yield func(threatconnect.BatchItem, error) bool) {
@@ -441,6 +587,8 @@ func TestAddIsSafeForConcurrentUse(t *testing.T) {
 	srv := threatconnecttest.New()
 	cfg := appendConfig()
 	cfg.MaxItems, cfg.Concurrency = 7, 3
+	var asked []string // without a lock: one call runs at a time
+	cfg.Exclude = excluding(&asked, 399)
 	w, err := srv.Client().Batch.NewWriter(cfg)
 	require.NoError(t, err)
 	var wg sync.WaitGroup
@@ -456,7 +604,8 @@ func TestAddIsSafeForConcurrentUse(t *testing.T) {
 	}
 	wg.Wait()
 	require.NoError(t, w.Close(t.Context()))
-	assert.Equal(t, 400, srv.IndicatorCount(batchOwner))
+	assert.Len(t, asked, 400)
+	assert.Equal(t, 399, srv.IndicatorCount(batchOwner))
 	for _, h := range srv.Indicators(batchOwner) {
 		assert.Len(t, h.Groups, 1)
 		assert.Len(t, h.Attributes, 1)

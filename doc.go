@@ -154,6 +154,7 @@
 // [BatchService] imports any number of items, in memory bounded by the size of a job.
 // [BatchConfig].Spool lets an import survive its process, [MergeItems] makes one of what a feed holds
 // several times, and [GroupContent] brings the files of documents and reports along.
+// [BatchConfig].Exclude keeps indicators that are not malicious out of an owner.
 //
 // [BatchService.Reconcile] deletes indicators that are in the owner but no longer in the feed.
 //
