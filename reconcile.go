@@ -45,6 +45,12 @@ type ReconcileConfig struct {
 	// back. Nil means that the first one is the end: it could be the very value that keeps an
 	// indicator.
 	OnInvalid func(item BatchItem, err error) error
+	// Exclude, if not nil, is called for each indicator of the current set with its type and canonical
+	// summary. If it returns true, the indicator does not count as part of the set, so it is removed from
+	// the owner: use the function that the feed is imported with; see [BatchConfig]. MaxShare limits
+	// the damage of a function that excludes too much. A type of which everything is excluded is only
+	// looked at if Types has it. A panic continues in the caller of Reconcile.
+	Exclude func(typ, value string) (reason string, exclude bool)
 	// OnStale is told every indicator that is going to be removed, or would be in a dry run: its type
 	// and its value as the platform lists it. Nil means nobody is.
 	OnStale func(t IndicatorType, summary string)
@@ -124,6 +130,10 @@ type ReconcileReport struct {
 	Ignored int64
 	Invalid int64 // items of the current set without a canonical form, which OnInvalid left out
 	Jobs    int64 // batch jobs that removed
+	// Excluded is the number of indicators of the current set that Exclude excluded, and
+	// ExclusionReasons counts them by reason: up to 100 reasons, and the rest as "other".
+	Excluded         int64
+	ExclusionReasons map[string]int64
 }
 
 // Reconcile removes from an owner the indicators that a feed does not hold any more: those of the
@@ -140,6 +150,9 @@ type ReconcileReport struct {
 // Values are compared in canonical form. What the platform lists in no canonical form is compared
 // as it is; e-mail addresses, hashtags and custom types, whose letter case the platform may have
 // changed, are compared without it. A file is in the set when any of its hashes is.
+//
+// An indicator that [ReconcileConfig].Exclude excludes is not in the set. If an earlier import brought it
+// in, it is stale.
 //
 // Lists are read while others write. What they miss stays until a later run. What is added or
 // changed between its list and its removal is removed nevertheless, unless the current set has it;

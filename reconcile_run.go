@@ -19,6 +19,8 @@ type reconciliation struct {
 	counts map[IndicatorType]*ReconcileCounts // of the types in question
 	any    bool                               // the types in question are those that occur
 	report ReconcileReport
+
+	exclusions exclusions // of the current set
 }
 
 func newReconciliation(s BatchService, cfg ReconcileConfig) *reconciliation {
@@ -91,6 +93,7 @@ func (r *reconciliation) outcome() *ReconcileReport {
 		r.report.Types[t] = *c
 	}
 	r.report.Total = r.total()
+	r.report.Excluded, r.report.ExclusionReasons = r.exclusions.kinds[kindOfIndicator], r.exclusions.reasons
 	return &r.report
 }
 
@@ -110,7 +113,7 @@ func (r *reconciliation) readCurrent(ctx context.Context, current iter.Seq2[Batc
 	if r.total().Current == 0 {
 		return &ValidationError{
 			Field: "current set", Rule: "holds no indicator of the types that may be removed",
-			Fix: "look whether the feed is whole; to empty an owner, import with BatchDelete",
+			Fix: "look whether the feed is whole and whether Exclude leaves out too much; to empty an owner, import with BatchDelete",
 		}
 	}
 	return nil
@@ -122,7 +125,14 @@ func (r *reconciliation) addCurrent(item BatchItem) error {
 		r.report.Ignored++
 		return nil
 	}
-	t, values, err := currentValues(item)
+	def, values, err := currentValues(item)
+	reason := ""
+	if err == nil && r.cfg.Exclude != nil {
+		var summary string
+		if summary, err = def.summary(values); err == nil {
+			reason = exclusion(r.cfg.Exclude, def.typ, summary)
+		}
+	}
 	if err != nil {
 		if r.cfg.OnInvalid == nil {
 			return err
@@ -130,10 +140,14 @@ func (r *reconciliation) addCurrent(item BatchItem) error {
 		r.report.Invalid++
 		return r.cfg.OnInvalid(item, err)
 	}
+	t := def.typ
 	c := r.counts[t]
 	switch {
 	case c == nil && !r.any:
 		r.report.Ignored++
+		return nil
+	case reason != "":
+		r.exclusions.add(kindOfIndicator, reason)
 		return nil
 	case c == nil && len(r.counts) == mostReconcileTypes:
 		return &ValidationError{Field: "current set", Rule: fmt.Sprintf("holds more than %d types of indicators", mostReconcileTypes), Fix: "name those that may be removed with Types"}

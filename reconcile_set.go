@@ -44,21 +44,21 @@ func (s *indicatorSet) close() {
 	s.files.Close()
 }
 
-// currentValues returns the type and the canonical values of an indicator of a current set.
-func currentValues(item BatchItem) (IndicatorType, [3]string, error) {
+// currentValues returns the definition and the canonical values of an indicator of a current set.
+func currentValues(item BatchItem) (*indicatorDef, [3]string, error) {
 	ind, ok := item.(Indicator)
 	if !ok || isNil(ind) {
-		return "", [3]string{}, &ValidationError{Field: "item of the current set", Rule: "is nil"}
+		return nil, [3]string{}, &ValidationError{Field: "item of the current set", Rule: "is nil"}
 	}
 	def, err := batchDefOf(ind)
 	if err != nil {
-		return "", [3]string{}, err
+		return nil, [3]string{}, err
 	}
 	v, err := def.canonical(ind.values())
 	if err == nil {
 		err = verbatimError(string(def.typ), joinValues(v))
 	}
-	return def.typ, v, err
+	return def, v, err
 }
 
 func (s *indicatorSet) addCurrent(t IndicatorType, v [3]string) error {

@@ -402,6 +402,70 @@ func TestReconcileLeavesInvalidItemsOutWhenItIsToldTo(t *testing.T) {
 	require.ErrorIs(t, err, enough)
 }
 
+// What is excluded from the import of a feed is not in the feed: it goes when an earlier import, without
+// the exclusion, brought it in.
+func TestReconcileRemovesWhatIsExcluded(t *testing.T) {
+	t.Parallel()
+	owner := []string{"Host|a.example", "Host|bad.example", "Host|good.example", "File|" + md5A + " : " + sha1A + " : " + sha256A, "Address|10.0.0.1"}
+	feed := setOf(threatconnect.NewHost("A.example"), threatconnect.NewHost("Good.example"), threatconnect.NewHost("bad.example"), threatconnect.NewHost("other.example"),
+		threatconnect.NewFile(strings.ToLower(sha1A)), threatconnect.NewFile(md5B), threatconnect.NewAddress("10.0.0.1"), batchGroup("x-1"))
+	all := threatconnect.ReconcileCounts{Current: 4, Listed: 4, Stale: 2, Removed: 2}
+	for name, test := range map[string]struct {
+		change func(*threatconnect.ReconcileConfig)
+		err    error
+		gone   []string
+		total  threatconnect.ReconcileCounts
+	}{
+		"of the types that are left": {func(*threatconnect.ReconcileConfig) {}, nil, []string{"Host|good.example", owner[3]}, all},
+		"of a type that is named": {func(c *threatconnect.ReconcileConfig) {
+			c.Types = []threatconnect.IndicatorType{threatconnect.TypeAddress, threatconnect.TypeHost}
+		}, nil, []string{"Address|10.0.0.1", "Host|good.example"}, threatconnect.ReconcileCounts{Current: 3, Listed: 4, Stale: 2, Removed: 2}},
+		"up to the largest share": {func(c *threatconnect.ReconcileConfig) { c.MaxShare = 0.4 }, threatconnect.ErrReconcileShare, nil,
+			threatconnect.ReconcileCounts{Current: 4, Listed: 4, Stale: 2, Unprocessed: 2}},
+		"not if all is excluded": {func(c *threatconnect.ReconcileConfig) {
+			c.Exclude = func(string, string) (string, bool) { return "", true }
+		}, threatconnect.ErrValidation, nil, threatconnect.ReconcileCounts{}},
+		"not if Exclude panics": {func(c *threatconnect.ReconcileConfig) {
+			c.Exclude = func(string, string) (string, bool) { panic("mine") }
+		}, nil, nil, threatconnect.ReconcileCounts{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := holding(t, owner...)
+			before := held(srv)
+			cfg := sweep()
+			var asked []string
+			cfg.Exclude = func(typ, value string) (string, bool) {
+				asked = append(asked, typ+"|"+value)
+				return map[string]string{"Host": "allowed"}[typ], slices.Contains([]string{"good.example", sha1A, "10.0.0.1"}, value)
+			}
+			test.change(&cfg)
+			reconcile := func() {
+				report, err := srv.Client().Batch.Reconcile(t.Context(), cfg, feed)
+				require.ErrorIs(t, err, test.err)
+				assert.Equal(t, test.total, report.Total)
+				if len(asked) == 0 {
+					assert.EqualValues(t, 7, report.Excluded)
+					assert.Equal(t, map[string]int64{"no reason given": 7}, report.ExclusionReasons)
+					return
+				}
+				assert.Equal(t, []string{"Host|a.example", "Host|good.example", "Host|bad.example", "Host|other.example", "File|" + sha1A, "File|" + md5B, "Address|10.0.0.1"}, asked)
+				assert.EqualValues(t, 1, report.ExclusionReasons["allowed"])
+				assert.Equal(t, report.Excluded-1, report.ExclusionReasons["no reason given"])
+			}
+			if name == "not if Exclude panics" {
+				assert.PanicsWithValue(t, "mine", reconcile)
+			} else {
+				reconcile()
+			}
+			for _, item := range held(srv) {
+				before = slices.DeleteFunc(before, func(s string) bool { return s == item })
+			}
+			assert.ElementsMatch(t, test.gone, before)
+		})
+	}
+}
+
 func TestReconcileSparesWhatChangedLately(t *testing.T) {
 	t.Parallel()
 	srv := holding(t)
