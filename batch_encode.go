@@ -35,6 +35,9 @@ type encoder struct {
 	xid   string
 	links []link // references that must wait for what they refer to
 
+	owner     string   // whose name tags should not repeat; empty if nobody wants to know
+	ownerTags []string // tags of the item that do
+
 	exclude  func(typ, value string) (reason string, exclude bool) // as in BatchConfig
 	asking   bool                                                  // whether exclude is being called
 	excluded []BatchExclusion                                      // of indicators that the item is or refers to
@@ -67,8 +70,8 @@ func (e *encoder) encode(item BatchItem) (s section, err error) {
 	}
 	e.Writer = wire.Writer{Buf: e.Buf[:0]}
 	e.after, e.xid, e.links, e.content = 0, "", e.links[:0], Content{}
-	if e.exclude != nil {
-		e.asking, e.excluded = false, e.excluded[:0]
+	if e.exclude != nil || e.owner != "" {
+		e.asking, e.excluded, e.ownerTags = false, e.excluded[:0], e.ownerTags[:0]
 	}
 	s, err = e.item(item)
 	if err == nil && e.Err() != nil {
@@ -319,6 +322,9 @@ func (e *encoder) tag(name string) error {
 		}
 	}
 	e.EndObject()
+	if e.owner != "" && repeatsOwner(name, e.owner) {
+		e.ownerTags = append(e.ownerTags, name)
+	}
 	return nil
 }
 

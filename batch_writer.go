@@ -3,6 +3,7 @@ package threatconnect
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,6 +33,7 @@ type BatchWriter struct {
 	// filling is held, by having put into it, while a job is filled. It may be waited for.
 	filling chan struct{}
 	encoder encoder
+	warner  ownerTagWarner
 	linker  encoder // writes links
 	groups  knownGroups
 	held    held
@@ -109,6 +111,9 @@ func (s BatchService) newWriter(config BatchConfig) (*BatchWriter, error) {
 	}
 	w.work, w.stop = context.WithCancelCause(context.Background())
 	w.encoder = encoder{version: cfg.Version, action: cfg.Action, known: &w.groups, carry: cfg.GroupsCarryIndicators, exclude: cfg.Exclude}
+	if w.warner.logger = s.c.cfg.logger; w.warner.logger != nil {
+		w.encoder.owner = cfg.Owner
+	}
 	return w, nil
 }
 
@@ -162,7 +167,8 @@ func (w *BatchWriter) done() { <-w.filling }
 // item was not added.
 //
 // An item that breaks a rule is a [*ValidationError], counted as invalid, and hurts nothing else. An
-// item that [BatchConfig].Exclude excludes is counted and reported, and Add returns nil.
+// item that [BatchConfig].Exclude excludes is counted and reported, and Add returns nil. A tag that
+// repeats the owner's name is logged as a warning, once, if the client has a logger.
 // After an error that ended the import Add returns an error that matches [ErrBatchHalted].
 func (w *BatchWriter) Add(ctx context.Context, item BatchItem) error {
 	if err := w.fill(ctx); err != nil {
@@ -190,6 +196,9 @@ func (w *BatchWriter) Add(ctx context.Context, item BatchItem) error {
 		w.added++
 		w.leaveOut(kindOf(list, w.added))
 		return nil
+	}
+	for _, name := range w.encoder.ownerTags {
+		w.warner.warn(ctx, name, slog.Int64("item", w.added))
 	}
 	return w.take(ctx, list)
 }

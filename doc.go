@@ -161,7 +161,8 @@
 // # Logging, tracing and metrics
 //
 // Nothing is logged without [WithLogger]. It writes a Debug record for each attempt (method, route,
-// attempt, duration, and status or error) and a Warn record when the clock is found to be wrong.
+// attempt, duration, and status or error) and a Warn record when the clock is found to be wrong or a
+// tag repeats the owner's name.
 // Records hold no value, header or body. Package net/http itself writes to the standard logger when
 // a server sends a response that nobody asked for.
 //

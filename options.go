@@ -163,8 +163,10 @@ func WithTLSConfig(t *tls.Config) Option {
 }
 
 // WithLogger writes a Debug record for each attempt (method, route, attempt, duration, and status or
-// error; no value, body or header) and a Warn record when the clock is found to be wrong. Without it
-// nothing is logged, nor with nil. See [WithObserver] for tracing and metrics.
+// error; no value, body or header), a Warn record when the clock is found to be wrong, and a Warn
+// record when a tag repeats the name of the owner that it is added in (the route or the number of the
+// item, not the tag): once per tag for a call of Tags.Add and for a [BatchWriter], up to 100 tags.
+// Without it nothing is logged, nor with nil. See [WithObserver] for tracing and metrics.
 func WithLogger(l *slog.Logger) Option {
 	return func(c *config) error {
 		c.logger = l

@@ -1,8 +1,11 @@
 package threatconnect_test
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"iter"
+	"log/slog"
 	"strings"
 	"testing"
 
@@ -13,6 +16,87 @@ import (
 	"github.com/threatconnect-go/threatconnect/ioc"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
+
+// warnings collects records, without their times.
+func warnings() (*slog.Logger, func() []string) {
+	var log bytes.Buffer
+	h := slog.NewTextHandler(&log, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}})
+	return slog.New(h), func() []string {
+		defer log.Reset()
+		return strings.Split(strings.TrimSuffix(log.String(), "\n"), "\n")
+	}
+}
+
+const ownerTagRecord = `level=WARN msg="threatconnect: a tag repeats the owner's name, which the resource has already: use the bare word" `
+
+func TestTagsThatRepeatTheOwnersNameAreWarnedOf(t *testing.T) {
+	t.Parallel()
+	logger, logged := warnings()
+	s := &script{steps: steps{answer(200, successes)}}
+	c := clientOf(t, s, threatconnect.WithLogger(logger))
+	threat := threatconnect.GroupRef{Type: threatconnect.GroupThreat, ID: 7, Owner: " Beispiel Größe"}
+	for tag, warned := range map[string]bool{
+		"Beispiel Größe": true, " beispiel GRÖSSE": false, "BEISPIEL GRÖßE ": true, "Beispiel Größe: Phishing": true, "Beispiel größe-Phishing": true, "Beispiel Größe - Phishing": true,
+		"Beispiel Größe Phishing": false, "Beispiel Größen": false, "Beispiel": false, "Beispiel Größ": false, "Phishing: Beispiel Größe": false, "Größe": false,
+	} {
+		want := []string{""}
+		if warned {
+			want = []string{ownerTagRecord + "route=/v2/groups/threats/{}/tags/{}"}
+		}
+		require.NoError(t, c.Tags.Add(t.Context(), threat, tag))
+		assert.Equal(t, want, logged(), tag)
+	}
+	sent := len(s.sent)
+	require.NoError(t, c.Tags.Add(t.Context(), threat, "Beispiel Größe", "beispiel größe ", "Beispiel Größe: a", "b"))
+	assert.Len(t, logged(), 2, "once for each tag")
+	assert.Len(t, s.sent, sent+4, "they are added")
+	require.NoError(t, c.Tags.Remove(t.Context(), threat, "Beispiel Größe"))
+	threat.Owner = ""
+	require.NoError(t, c.Tags.Add(t.Context(), threat, "Beispiel Größe", "-x"), "the owner is not known")
+	assert.Equal(t, []string{""}, logged())
+	require.NoError(t, c.InOwner("Beispiel Größe").Tags.Add(t.Context(), threat, "Beispiel Größe"), "the client's owner")
+	assert.Len(t, logged()[0], len(ownerTagRecord+"route=/v2/groups/threats/{}/tags/{}"))
+	require.NoError(t, clientOf(t, s).InOwner("X").Tags.Add(t.Context(), threat, "X"), "nobody listens")
+}
+
+func TestTagsOfAnImportThatRepeatTheOwnersNameAreWarnedOf(t *testing.T) {
+	t.Parallel()
+	logger, logged := warnings()
+	c := threatconnecttest.New().Client(threatconnect.WithLogger(logger))
+	host := func(n int, tags ...string) *threatconnect.Host {
+		h := batchHost(n)
+		for _, tag := range tags {
+			h.Tags = append(h.Tags, threatconnect.Tag{Name: tag})
+		}
+		return h
+	}
+	g := batchGroup("x-1")
+	g.Tags = []threatconnect.Tag{{Name: batchOwner}}
+	items := []threatconnect.BatchItem{host(0, batchOwner+": excluded"), host(1, "Example"), host(2, "example source", "Example Source: Phishing"), g,
+		threatconnect.NewHost("no host"), host(3, "EXAMPLE SOURCE", "Example Source- Bot")}
+	cfg := appendConfig()
+	cfg.Exclude = func(_, value string) (string, bool) { return "", value == "h0.example" }
+	_, err := c.Batch.Import(t.Context(), cfg, sequence(items))
+	require.ErrorIs(t, err, threatconnect.ErrValidation)
+	assert.Equal(t, []string{ownerTagRecord + "item=2", ownerTagRecord + "item=2", ownerTagRecord + "item=5"}, logged())
+
+	_, err = c.Batch.Import(t.Context(), appendConfig(), func(yield func(threatconnect.BatchItem, error) bool) {
+		for n := range 150 {
+			_ = yield(host(n, fmt.Sprintf("Example Source: %d", n)), nil)
+		}
+	})
+	require.NoError(t, err)
+	assert.Len(t, logged(), 100)
+	cfg.Action = threatconnect.BatchDelete
+	_, err = c.Batch.Import(t.Context(), cfg, sequence(items[3:4]))
+	require.NoError(t, err)
+	assert.Equal(t, []string{""}, logged(), "a deletion has no tags")
+}
 
 func TestTagsAreWrittenAndListed(t *testing.T) {
 	t.Parallel()

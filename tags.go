@@ -2,7 +2,10 @@ package threatconnect
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
@@ -46,7 +49,8 @@ func (s TagsService) On(ctx context.Context, resource Resource) ([]Tag, error) {
 
 // Add attaches tags to a resource and creates the tags that do not exist. It checks all names before it
 // sends the first, costs one request per name and stops at the first error. Add is idempotent and is
-// retried. Use the bare word as the name: the owner already tells the source.
+// retried. Use the bare word as the name: the owner already tells the source. A name that repeats the
+// owner's name is added all the same, and logged as a warning if the client has a logger.
 //
 //	API: POST /v2/{resource}/tags/{tagName}
 //
@@ -70,7 +74,57 @@ func (s TagsService) each(ctx context.Context, method string, resource Resource,
 	if err != nil {
 		return err
 	}
+	if method == http.MethodPost {
+		w := ownerTagWarner{logger: s.c.cfg.logger}
+		for _, name := range names {
+			if repeatsOwner(name, t.owner) {
+				w.warn(ctx, name, slog.String("route", t.route.template+"/tags/{}"))
+			}
+		}
+	}
 	return s.c.writeEach(ctx, method, t, "tags", names, canonicalTag)
+}
+
+// repeatsOwner reports whether a tag is the name of its owner, or begins with it and a colon or hyphen.
+// Letter case and the spaces around both are ignored.
+func repeatsOwner(tag, owner string) bool {
+	tag, owner = strings.TrimSpace(tag), strings.TrimSpace(owner)
+	end := len(tag)
+	left := utf8.RuneCountInString(owner)
+	for i := range tag {
+		if left == 0 {
+			end = i
+			break
+		}
+		left--
+	}
+	if owner == "" || !strings.EqualFold(tag[:end], owner) {
+		return false
+	}
+	rest := strings.TrimSpace(tag[end:])
+	return rest == "" || rest[0] == ':' || rest[0] == '-'
+}
+
+// ownerTagWarner logs tags that repeat the name of their owner, each once. It has no mutex.
+type ownerTagWarner struct {
+	logger *slog.Logger // nil logs nothing
+	warned map[string]bool
+}
+
+// mostOwnerTags is how many tags an ownerTagWarner logs.
+const mostOwnerTags = 100
+
+// warn logs a tag without its name, which somebody else may have written.
+func (w *ownerTagWarner) warn(ctx context.Context, name string, where slog.Attr) {
+	name = strings.ToLower(strings.TrimSpace(name))
+	if w.logger == nil || w.warned[name] || len(w.warned) == mostOwnerTags {
+		return
+	}
+	if w.warned == nil {
+		w.warned = make(map[string]bool)
+	}
+	w.warned[name] = true
+	w.logger.LogAttrs(ctx, slog.LevelWarn, "threatconnect: a tag repeats the owner's name, which the resource has already: use the bare word", where)
 }
 
 // writeEach checks all names, then sends one request per name below a resource. Adding a name is
