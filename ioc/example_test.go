@@ -175,3 +175,43 @@ func TestExclusionsOfTheIntegrationsPage(t *testing.T) {
 	_, err = loadExclusions(ours, dir)
 	require.ErrorContains(t, err, list)
 }
+
+func ExampleExtract() {
+	report := `Version 4.2.0.1 of the loader (setup.sh, Trojan.Agent.BT) connects to
+hxxps://cdn[.]evil-update[.]com/a[.]php and to 203.0.113.7:8443. It exploits CVE-2021-44228.`
+	for match, err := range ioc.Extract(strings.NewReader(report)) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Printf("line %d: %s %s, defanged %t, port %d\n", match.Line, match.Type, match.Value.Value, match.Defanged, match.Port)
+	}
+	// Output:
+	// line 2: URL https://cdn.evil-update.com/a.php, defanged true, port 0
+	// line 2: Address 203.0.113.7, defanged false, port 8443
+	// line 2: Vulnerability CVE-2021-44228, defanged false, port 0
+}
+
+func ExampleParser_Extract() {
+	parser := &ioc.Parser{AssumeScheme: "http", Strict: true}
+	for match, err := range parser.Extract(strings.NewReader("evil-update[.]com/gate.php and my_host.evil-update[.]com")) {
+		fmt.Println(match.Type, match.Value.Value, err)
+	}
+	// Output: URL http://evil-update.com/gate.php <nil>
+}
+
+func ExampleExclusions_extract() {
+	var exclusions ioc.Exclusions
+	for match, err := range ioc.Extract(strings.NewReader("from 10.1.2.3 to 198.18.5.6 and evil-update[.]com")) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		reason, exclude := exclusions.Exclude(string(match.Type), match.Value.Value)
+		fmt.Println(match.Type, match.Value.Value, exclude, reason)
+	}
+	// Output:
+	// Address 10.1.2.3 true not a public address (private, RFC 1918)
+	// Address 198.18.5.6 true not a public address (reserved for benchmarks, RFC 2544)
+	// Host evil-update.com false
+}

@@ -154,16 +154,16 @@ func detectHost(s string) (string, error) {
 
 // notFileName refuses a host or an email address that ends in the extension of a file name.
 func notFileName(value string, err error) (string, error) {
-	if isFileExtension(value[strings.LastIndexByte(value, '.')+1:]) {
+	if IsFileExtension(value[strings.LastIndexByte(value, '.')+1:]) {
 		return "", refuse("indicator", "is not recognized: it ends as the name of a file does",
 			"give the file's hash, or use a Host or an EmailAddress if it is one")
 	}
 	return value, err
 }
 
-// isFileExtension reports whether a last label is a common file name extension. Extensions that are also
+// IsFileExtension reports whether a last label is a common file name extension. Extensions that are also
 // top-level domains (.zip, .com, .sh, .app) are not included.
-func isFileExtension(label string) bool {
+func IsFileExtension(label string) bool {
 	switch label {
 	case "apk", "asp", "aspx", "bat", "bin", "cfg", "cgi", "class", "cmd", "conf", "css", "csv", "dat", "dll", "dmg",
 		"doc", "docm", "docx", "elf", "eml", "exe", "gif", "gz", "hta", "htm", "html", "ico", "img", "ini", "iso", "jar",

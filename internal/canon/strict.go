@@ -42,7 +42,7 @@ func checkStrictHost(field, name, lastLabels string) error {
 	switch {
 	case len(topLevel) < 2 || len(topLevel) > longest:
 		return refuse(field, "has a top-level domain that is not 2 to 13 letters, or 2 to 22 characters after xn--", strictFix)
-	case isFileExtension(topLevel):
+	case IsFileExtension(topLevel):
 		return refuse(field, "ends as the name of a file does", "give the file's hash, or do without the strict rules")
 	case strings.Contains(lastLabels, "_"):
 		return refuse(field, "holds an underscore where the platform allows none", strictFix)

@@ -1,0 +1,48 @@
+package ioc
+
+import "bytes"
+
+// armor blanks blocks of encoded data, as of PGP and certificates: from a line "-----BEGIN …" to the
+// line "-----END …", or to a line that is not encoded data.
+type armor struct {
+	inside  bool
+	headers bool // whether headers of the block can follow
+}
+
+// blank overwrites the lines of blocks in a text with spaces. The text continues the previous one.
+func (a *armor) blank(text []byte) {
+	if !a.inside && !bytes.Contains(text, []byte("-----BEGIN ")) {
+		return
+	}
+	for line := range bytes.Lines(text) {
+		trimmed := bytes.TrimSpace(line)
+		switch {
+		case bytes.HasPrefix(trimmed, []byte("-----BEGIN ")):
+			a.inside = !bytes.Contains(trimmed, []byte("SIGNED MESSAGE"))
+			a.headers = true
+		case bytes.HasPrefix(trimmed, []byte("-----END ")):
+			a.inside = false
+		case !a.inside:
+		case len(trimmed) == 0:
+			a.headers = false
+		case isBase64(trimmed) || a.headers && bytes.Contains(trimmed, []byte(": ")):
+			for i := range line {
+				if line[i] != '\n' {
+					line[i] = ' '
+				}
+			}
+		default:
+			a.inside = false
+		}
+	}
+}
+
+// isBase64 reports whether a line is encoded data.
+func isBase64(line []byte) bool {
+	for _, c := range line {
+		if !isAlnum(c) && c != '+' && c != '/' && c != '=' {
+			return false
+		}
+	}
+	return len(line) <= 80
+}

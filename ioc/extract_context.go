@@ -1,0 +1,121 @@
+package ioc
+
+import (
+	"bytes"
+	"unicode"
+	"unicode/utf8"
+)
+
+// nearby are the words in front of a value, the nearest one first.
+type nearby struct {
+	t      []byte
+	places [8][2]int
+	n      int
+	keyed  bool // whether the nearest word is the name of a field, and what follows is its value
+}
+
+func (w *nearby) word(i int) []byte { return w.t[w.places[i][0]:w.places[i][1]] }
+
+// meaningAt returns the meaning of a word. A name with dots that is not the name of a field can only say
+// that a hash is not that of a file.
+func (w *nearby) meaningAt(i int) meaning {
+	word := w.word(i)
+	m := meaningOfTerm(word)
+	if bytes.IndexByte(word, '.') >= 0 && (i > 0 || !w.keyed) {
+		if m == ofOther && bytes.Contains(word, []byte("hash")) || bytes.Contains(word, []byte("print")) {
+			return ofOther // as in ja3.hash, pe.imphash and s.thumbprint
+		}
+		return noMeaning
+	}
+	return m
+}
+
+// meaning returns the first meaning among the nearest words, and how many words are nearer.
+func (w *nearby) meaning(most int) (meaning, int) {
+	for i := range min(w.n, most) {
+		if m := w.meaningAt(i); m != noMeaning {
+			return m, i
+		}
+	}
+	return noMeaning, most
+}
+
+// wordsBefore returns the words in front of a place, in the same sentence and line, or in the line before
+// if the place begins a line.
+func (s *scanner) wordsBefore(at int) nearby {
+	const farthest = 100
+	w := nearby{t: s.t}
+	lowest := max(0, at-farthest)
+	lines := 0
+	for i := at; i > lowest && w.n < len(w.places); {
+		start := s.termStart(i, lowest)
+		if start < i {
+			if term := s.t[start:i]; bytes.ContainsFunc(term, func(r rune) bool { return r > '9' }) {
+				w.keyed = w.keyed || w.n == 0 && isKey(s.t[i:at])
+				w.places[w.n] = [2]int{start, i}
+				w.n++
+			}
+			i = start
+			continue
+		}
+		switch s.t[i-1] {
+		case '\n':
+			if lines++; lines == 2 || w.n > 0 || len(bytes.Trim(s.t[i:at], " \t")) > 0 || !isWordByte(s.before(i-1)) && s.before(i-1) != ':' {
+				return w
+			}
+		case '>': // of an element
+			if start := bytes.LastIndexByte(s.t[lowest:i], '<'); start >= 0 && bytes.IndexByte(s.t[lowest+start:i], '\n') < 0 && isLetter(s.after(lowest+start+1)) || start >= 0 && s.after(lowest+start+1) == '/' {
+				i = lowest + start + 1
+			}
+		case '.', '!', '?':
+			if w.n > 0 && byteKinds[s.after(i)] == tokenEnd {
+				return w
+			}
+		}
+		i--
+	}
+	return w
+}
+
+// isKey reports whether the text between a term and a value makes the term the name of a field.
+func isKey(between []byte) bool {
+	switch string(bytes.Trim(between, " \"'")) {
+	case ":", "=", "\":", "\":\"":
+		return true
+	}
+	return false
+}
+
+// isNear reports whether the nearest word is directly in front of a place.
+func (w *nearby) isNear(at int) bool {
+	const farthest = 4
+	return w.n > 0 && at-w.places[0][1] <= farthest && !bytes.ContainsAny(w.t[w.places[0][1]:at], ";.>") &&
+		(w.t[at-1] != '(' || w.places[0][1] < at-1) // of a function
+}
+
+// termStart returns where the term begins that ends at a place: letters, digits, and dots, hyphens and
+// underscores between them.
+func (s *scanner) termStart(end, lowest int) int {
+	i := end
+	for i > lowest {
+		c := s.t[i-1]
+		switch {
+		case isAlnum(c), c == '_', c == '&' && i < end && i-1 > lowest && s.t[i]|0x20 == 'c' && s.t[i-2]|0x20 == 'c':
+			i--
+		case (c == '.' || c == '-') && i < end && i-1 > lowest && isAlnum(s.t[i-2]):
+			i--
+		case c >= utf8.RuneSelf:
+			r, size := utf8.DecodeLastRune(s.t[lowest:i])
+			if !unicode.In(r, unicode.L, unicode.M) {
+				return i
+			}
+			i -= size
+		default:
+			return i
+		}
+	}
+	return i
+}
+
+// isBetweenWords reports whether r separates words.
+func isBetweenWords(r rune) bool { return !unicode.In(r, unicode.L, unicode.M, unicode.N) }

@@ -1,0 +1,42 @@
+package ioc
+
+import (
+	"github.com/threatconnect-go/threatconnect/internal/canon"
+)
+
+// email finds the email address with the word from a in front of its @. It returns where it ends, or 0.
+func (s *scanner) email(start, a, at, end int) int {
+	b := s.wordEnd(at+1, end)
+	for a > start && isLocalByte(s.t[a-1]) {
+		a--
+	}
+	for a < at && !isWordByte(s.t[a]) && (s.t[a] != '_' || s.t[b-1] == '_') {
+		a++
+	}
+	from, to := s.trim(at+1, b)
+	if a == at || from != at+1 || to == from {
+		return 0
+	}
+	if s.after(to) == ':' && isWordByte(s.after(to+1)) && !isDigit(s.after(to+1)) {
+		return end // git@github.com:owner/repository
+	}
+	domain, _ := s.publicName(s.t[from:to], s.x.plain.isDefanged(a, to))
+	if domain == "" {
+		return 0
+	}
+	address, err := canon.EmailAddress(string(s.t[a:from]) + domain)
+	if err != nil {
+		return 0
+	}
+	s.add(TypeEmailAddress, address, a, to)
+	return to
+}
+
+// isLocalByte reports whether c can stand before the @ of an email address in a text.
+func isLocalByte(c byte) bool {
+	switch c {
+	case '.', '-', '_', '+', '%', '~', '!', '$':
+		return true
+	}
+	return isAlnum(c)
+}

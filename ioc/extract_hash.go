@@ -1,0 +1,243 @@
+package ioc
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/threatconnect-go/threatconnect/internal/canon"
+)
+
+// hashes finds the hashes in a word.
+func (s *scanner) hashes(a, b int) {
+	if s.before(a) == '\\' && a-1 != s.lineStart && s.after(b) != '.' { // of a mutex or a registry key
+		return
+	}
+	for a < b {
+		end := a
+		for end < b && isAlnum(s.t[end]) {
+			end++
+		}
+		if end > a && s.isFileHash(a, end) {
+			if value, err := canon.Hash(string(s.t[a:end])); err == nil {
+				s.add(TypeFile, value, a, end)
+			}
+		}
+		a = end + 1
+	}
+}
+
+// isFileHash reports whether the letters and digits from a to b are the hash of a file.
+func (s *scanner) isFileHash(a, b int) bool {
+	switch b - a {
+	case canon.MD5Length, canon.SHA1Length, canon.SHA256Length:
+	default:
+		return false
+	}
+	word := s.t[a:b]
+	if !canon.IsHex(string(word)) || isDotted(word) || bytes.Count(word, word[:1]) == len(word) {
+		return false
+	}
+	if !s.isHashPlace(a, b) {
+		return false
+	}
+	switch s.column(a) {
+	case ofOther:
+		return false
+	case ofHash:
+		return true
+	}
+	return s.isDigest(a, b)
+}
+
+// isHashPlace reports whether the characters around the letters and digits from a to b can stand around
+// the hash of a file.
+func (s *scanner) isHashPlace(a, b int) bool {
+	before, after := s.before(a), s.after(b)
+	switch {
+	case before == '+', after == '+', after == '=' && before != '=', before == '/' && after == '/': // encoded data, paths
+		return false
+	case before == '-' && s.before(a-1) == '-': // a boundary
+		return false
+	case after == ':' && isAlnum(s.after(b+1)): // of a password
+		return false
+	case before == '=' && s.before(a-1) == ']', before == '[' && isAlnum(s.before(a-1)): // BuildID[sha1]=, US[…]
+		return false
+	case before == '-' && after == '-': // of a longer id
+		return false
+	case before == ' ' && after == ' ' && s.before(a-1) == '{' && s.after(b+1) == '}': // of a rule of YARA
+		return false
+	case before == ':' && isWordByte(s.before(a-1)):
+		start := s.termStart(a-1, max(0, a-32))
+		w := s.wordsBefore(start)
+		m, _ := w.meaning(1)
+		return s.before(start) != '@' && s.isHashKey(s.t[start:a-1]) && (m != ofOther || !w.isNear(start) || w.places[0][0] < s.lineStart) // but the digest of a container
+	case before == ' ' && isLetter(s.before(a-1)): // an option, as in -p
+		start := a - 1
+		for start > 0 && isLetter(s.t[start-1]) {
+			start--
+		}
+		return s.before(start) != '-' || s.before(start-1) != ' ' && s.before(start-1) != '-' || s.isHashKey(s.t[start:a-1])
+	}
+	return true
+}
+
+// isHashKey reports whether the name of a field is that of a hash.
+func (s *scanner) isHashKey(name []byte) bool {
+	return meaningOfTerm(name) == ofHash || len(name) <= len("hash_sha256") && bytes.Contains(bytes.ToLower(name), []byte("hash")) && meaningOfTerm(name) == noMeaning
+}
+
+// isDigest reports whether the words in front of a hash allow it to be that of a file.
+func (s *scanner) isDigest(a, b int) bool {
+	if s.hashEnd > 0 && len(bytes.TrimSpace(s.t[s.hashEnd:a])) == 0 { // one line after the other
+		s.hashEnd = b
+		return s.digest
+	}
+	if rest := s.t[b:]; bytes.HasPrefix(rest, []byte("  ")) && isWordByte(s.after(b+2)) || bytes.HasPrefix(rest, []byte(" *")) {
+		return true // of md5sum and the like
+	}
+	w := s.wordsBefore(a)
+	digest := true
+	if quote := s.before(a); w.keyed && s.after(b) != '.' && (quote == '"' || quote == '\'') && !isKeyOfHash(w.word(0)) {
+		return false
+	}
+	for i := range min(w.n, 6) {
+		word := w.word(i)
+		m := w.meaningAt(i)
+		if len(word) >= canon.MD5Length || m == ofHash && i == 0 {
+			digest = (b-a != canon.SHA1Length || !s.isOfCertificate(a)) && (i > 0 || !w.hasOther(1, 2))
+			break
+		}
+		if m == ofOther || m == ofVersion && b-a == canon.SHA1Length || i == 0 && s.before(a) == '=' && w.places[0][1] == a-1 && !isKeyOfHash(word) {
+			digest = false
+			break
+		}
+	}
+	if w.n == 0 {
+		digest = !s.isBlob(a) && !s.isDump(a)
+	}
+	if digest && (s.after(s.lineStart) == '|' || s.isCommented(b)) {
+		digest = !s.isRowOfOther(b)
+	}
+	s.hashEnd, s.digest = b, digest
+	return digest
+}
+
+// hasOther reports whether one of the words from first to last says that a hash is not that of a file.
+func (w *nearby) hasOther(first, last int) bool {
+	for i := first; i <= last && i < w.n; i++ {
+		if w.meaningAt(i) == ofOther {
+			return true
+		}
+	}
+	return false
+}
+
+// isKeyOfHash reports whether the name of a field in JSON or source code allows its value to be the hash of
+// a file.
+func isKeyOfHash(name []byte) bool {
+	lower := bytes.ToLower(name)
+	for _, part := range [...]string{"hash", "md5", "sha", "file", "sample", "value", "indicator", "ioc", "observable", "resource", "payload", "malware", "binary"} {
+		if bytes.Contains(lower, []byte(part)) {
+			return true
+		}
+	}
+	return false
+}
+
+// isOfCertificate reports whether the sentence in front of a place is about a certificate.
+func (s *scanner) isOfCertificate(a int) bool {
+	sentence := s.t[max(s.lineStart, a-120):a]
+	if i := bytes.LastIndex(sentence, []byte(". ")); i >= 0 {
+		sentence = sentence[i:]
+	}
+	return bytes.Contains(sentence, []byte("ertificate")) || bytes.Contains(sentence, []byte("ingerprint"))
+}
+
+// isCommented reports whether a comment or parentheses follow a value.
+func (s *scanner) isCommented(b int) bool {
+	rest := bytes.TrimLeft(s.t[b:min(len(s.t), b+8)], "'\"` ;")
+	return bytes.HasPrefix(rest, []byte("#")) || bytes.HasPrefix(rest, []byte("//")) || bytes.HasPrefix(rest, []byte("("))
+}
+
+// isRowOfOther reports whether the next cells of a table, or a comment, say that hexadecimal digits are a key or
+// the like.
+func (s *scanner) isRowOfOther(b int) bool {
+	row := s.t[b:min(len(s.t), b+60)]
+	if end := bytes.IndexByte(row, '\n'); end >= 0 {
+		row = row[:end]
+	}
+	for word := range bytes.FieldsFuncSeq(row, isBetweenWords) {
+		switch string(bytes.ToLower(word)) {
+		case "certificado", "certificat", "certificate", "empreinte", "fingerprint", "huella", "iv",
+			"key", "mutex", "nonce", "salt", "thumbprint", "zertifikat", "отпечаток", "сертификата":
+			return true
+		}
+	}
+	return false
+}
+
+// isBlob reports whether the line in front of a block says that it is data.
+func (s *scanner) isBlob(a int) bool {
+	before := bytes.TrimRight(s.t[max(0, a-120):a], " \t\n\r`")
+	line := before[bytes.LastIndexByte(before, '\n')+1:]
+	if s.fenced && len(bytes.TrimSpace(s.t[s.lineStart:a])) == 0 && s.isUnnamed(a) {
+		return true
+	}
+	other := false
+	for word := range bytes.FieldsFuncSeq(line, isBetweenWords) {
+		switch string(bytes.ToLower(word)) {
+		case "file", "files", "hash", "hashes", "indicators", "iocs", "md5", "sample", "samples", "sha",
+			"sha1", "sha256":
+			return false
+		case "config", "configuration", "stream", "packet", "memory", "decoded", "decrypted", "hexadecimal", "base64", "xor":
+			other = true
+		}
+		other = other || meaningOfTerm(word) == ofOther
+	}
+	return other
+}
+
+// isUnnamed reports whether a block of several lines begins at a that no word near it calls hashes.
+func (s *scanner) isUnnamed(a int) bool {
+	const near = 300
+	if a < near {
+		return false
+	}
+	lines := 0
+	for line := range bytes.Lines(s.t[a:min(len(s.t), a+near)]) {
+		if !canon.IsHex(string(bytes.TrimSpace(line))) {
+			break
+		}
+		lines++
+	}
+	if lines < 2 {
+		return false
+	}
+	for word := range bytes.FieldsFuncSeq(s.t[a-near:a], isBetweenWords) {
+		lower := string(bytes.ToLower(word))
+		for _, name := range [...]string{"hash", "sha", "md5", "ioc", "indicator", "sample", "file", "sum", "digest", "хеш", "хэш", "哈希", "ハッシュ"} {
+			if strings.Contains(lower, name) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// isDump reports whether the line at a is the first one of a block of hexadecimal data: a line of the block
+// has a length that no hash has.
+func (s *scanner) isDump(a int) bool {
+	rest := s.t[a:]
+	for line := range bytes.Lines(rest) {
+		line = bytes.TrimSpace(line)
+		if !canon.IsHex(string(line)) {
+			return false
+		}
+		switch len(line) {
+		case canon.MD5Length, canon.SHA1Length, canon.SHA256Length:
+		default:
+			return true
+		}
+	}
+	return false
+}

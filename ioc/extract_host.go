@@ -1,0 +1,320 @@
+package ioc
+
+import (
+	"bytes"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/net/publicsuffix"
+
+	"github.com/threatconnect-go/threatconnect/internal/canon"
+)
+
+const maxHostLength = 253
+
+// publicName returns the canonical form of a host name that ends in a public suffix, and the suffix. It
+// returns "" for both if word is none, or is a public suffix itself. A defanged name can have one of the
+// names that are resolved outside the DNS.
+func (s *scanner) publicName(word []byte, defanged bool) (name, suffix string) {
+	const longest = 4 * maxHostLength // in another script
+	if len(word) > longest || !defanged && !s.hasPublicLabel(word) {
+		return "", ""
+	}
+	name, err := canon.Host(string(word))
+	if err != nil {
+		return "", ""
+	}
+	suffix, icann := publicsuffix.PublicSuffix(name)
+	switch {
+	case icann && suffix != name:
+		return name, suffix
+	case !icann && strings.Contains(suffix, "."): // a suffix of a company, below one of ICANN
+		return name, suffix
+	case defanged && isAlternativeRoot(suffix):
+		return name, suffix
+	}
+	return "", ""
+}
+
+// hasPublicLabel reports whether the last label of a word can be a top-level domain of ICANN. It refuses
+// most words without the cost of a canonical form.
+func (s *scanner) hasPublicLabel(word []byte) bool {
+	const most, below = 5000, "a.b." // below a top-level domain that has rules only for names below it
+	label := word[bytes.LastIndexByte(word, '.')+1:]
+	if len(label) < 2 || isDigit(label[0]) {
+		return false
+	}
+	var buf [longestWord]byte
+	for _, c := range label {
+		if c >= utf8.RuneSelf || c == '-' {
+			return true // see the canonical form
+		}
+	}
+	name := lower(label, &buf)
+	public, known := s.x.labels[string(name)]
+	if !known {
+		_, public = publicsuffix.PublicSuffix(below + string(name))
+		if s.x.labels == nil {
+			s.x.labels = map[string]bool{}
+		}
+		if len(s.x.labels) < most {
+			s.x.labels[string(name)] = public
+		}
+	}
+	return public
+}
+
+// host finds the host in the word from a to b. It returns where to continue, or 0 if there is none.
+func (s *scanner) host(a, b, end int) int {
+	defanged := s.x.plain.isDefanged(a, b)
+	name, suffix := s.publicName(s.t[a:b], defanged)
+	if name == "" || !defanged && !s.isHost(a, b, name, suffix) || defanged && s.isInPath(a) {
+		for _, to := range [...]int{s.gluedSentence(a, b), s.gluedWord(a, b)} {
+			if to > 0 {
+				return s.host(a, to, end)
+			}
+		}
+		return 0
+	}
+	s.hostEnd = b
+	return s.addNamed(TypeHost, name, a, b, end)
+}
+
+// isInPath reports whether a name is behind another part of a path.
+func (s *scanner) isInPath(a int) bool {
+	before := s.before(a)
+	return (before == '\\' || before == '/') && isWordByte(s.before(a-1))
+}
+
+// gluedSentence returns the end of a name behind which a sentence begins without a space, as in
+// example.com.The, or 0.
+func (s *scanner) gluedSentence(a, b int) int {
+	i := bytes.LastIndexByte(s.t[a:b], '.')
+	if i < 0 || bytes.IndexByte(s.t[a:a+i], '.') < 0 {
+		return 0
+	}
+	if c := s.t[a+i+1 : b]; len(c) < 2 || !isCapital(c[0]) || c[1] < 'a' || bytes.ContainsFunc(c[1:], unicode.IsUpper) {
+		return 0
+	}
+	return a + i
+}
+
+// gluedWord returns the end of a name in ASCII behind which a hyphen and a word in another script follow, or 0.
+func (s *scanner) gluedWord(a, b int) int {
+	dot := a + bytes.LastIndexByte(s.t[a:b], '.') + 1
+	if i := bytes.IndexByte(s.t[dot:b], '-'); i > 0 && s.t[b-1] >= utf8.RuneSelf && s.after(dot+i+1) >= utf8.RuneSelf {
+		return dot + i
+	}
+	return 0
+}
+
+// isHost reports whether the word from a to b, a name with a public suffix, is a host and not the name of
+// a file, of a detection, or of something in source code.
+func (s *scanner) isHost(a, b int, name, suffix string) bool {
+	word := s.t[a:b]
+	last := word[bytes.LastIndexByte(word, '.')+1:]
+	first := word[:max(bytes.IndexByte(word, '.'), 0)]
+	if !s.isHostPlace(a, b) {
+		s.noteFile(a, b, name)
+		return false
+	}
+	if s.x.files[name] || !isHostSpelling(word, first, last) || isReversed(first, last, word) || isDetection(first) {
+		return false
+	}
+	dots := strings.Count(name, ".")
+	w := s.wordsBefore(a)
+	cue, distance := w.meaning(2)
+	if cue == ofAddress && distance == 0 && w.isNear(a) { // the server evil.example
+		cue = ofHost
+	}
+	if distance == 0 && !w.isNear(a) {
+		cue = noMeaning
+	}
+	port, _ := s.port(b, len(s.t))
+	if strings.HasPrefix(name, "www.") || s.before(a) == '/' || isService(name) {
+		return true
+	}
+	switch s.column(a) {
+	case ofFile:
+		return false
+	case ofHost:
+		return cue != ofFile || !w.isNear(a)
+	}
+	if dots > 1 && isDoubleExtension(name) {
+		return false
+	}
+	kind, own := kindOf(last), ownLabel(name, suffix)
+	if dots == 1 && isIdentifier(first) && (cue != ofHost || distance > 0) {
+		return false
+	}
+	if s.isCode() && !s.isQuoted(a, b) && !strings.Contains(own, "-") {
+		return false
+	}
+	if strings.Contains(suffix, ".") {
+		return true
+	}
+	if kind != plainSuffix && s.after(b) == '"' && s.after(b+1) == ':' && !strings.ContainsAny(own, "-0123456789") { // the name of a field in JSON
+		return false
+	}
+	switch kind {
+	case fileSuffix:
+		if !strings.ContainsFunc(own, unicode.IsLetter) {
+			return false
+		}
+		marked := port > 0 && !isNumber(s.t[b+1:]) || s.isQuoted(a, b) && strings.ContainsAny(own, "-0123456789")
+		return (cue == ofHost && distance < 2 || marked && dots > 1) && !s.isLinkTarget(a, b)
+	case brandSuffix, wordSuffix:
+		const long = 8
+		if kind == brandSuffix && len(own) >= long && !isIdentifier([]byte(own)) {
+			return true
+		}
+		if strings.Contains(own, "_") || len(own) == 1 && dots == 1 {
+			return false
+		}
+		return cue == ofHost || cue == ofPlace && distance == 0 || !isIdentifier(first) && (strings.ContainsAny(own, "-0123456789") || s.isAlone(a, b) && string(last) != "app" && string(last) != "cc")
+	case countrySuffix:
+		return dots > 1 || len(first) > 2 || cue == ofHost || s.isAlone(a, b)
+	}
+	return dots > 1 || string(last) != "com" || cue != ofFile && !s.isHashed(b)
+}
+
+// isHostPlace reports whether the characters around the word from a to b can stand around a host.
+func (s *scanner) isHostPlace(a, b int) bool {
+	switch before := s.before(a); before {
+	case '/':
+		if s.before(a-1) != '/' {
+			return false
+		}
+	case '\\':
+		if s.before(a-1) != '\\' || a > 2 && byteKinds[s.before(a-2)] != tokenEnd {
+			return false
+		}
+	case '$', '#', '%', '@', '^', '&', '-':
+		return false
+	case ' ':
+		if bytes.HasSuffix(s.t[:a], []byte("─ ")) { // of a tree of files
+			return false
+		}
+	case '[':
+		if a-1 == s.lineStart && s.after(b) == ']' && s.after(b+1) <= ' ' { // a section of a configuration
+			return false
+		}
+	case '=':
+		if c := s.before(a - 1); c == '=' || c == '!' {
+			return false
+		}
+	case '~', '_':
+		return s.after(b) == before
+	case ':':
+		if s.before(a-1) == ':' {
+			return false
+		}
+	case '.':
+		if c := s.before(a - 1); byteKinds[c] != tokenEnd && bytes.IndexByte([]byte("*'(,|="), c) < 0 { // but .example.com and *.example.com
+			return false
+		}
+	}
+	switch after := s.after(b); after {
+	case '(', '$', '{':
+		return false
+	case '\\':
+		return !isAlnum(s.after(b + 1))
+	case '=': // but example.com=192.0.2.1
+		return b+1 < len(s.t) && isDigit(s.t[b+1]) && s.isAddress(b+1, len(s.t))
+	case '!':
+		return !isWordByte(s.after(b+1)) && s.after(b+1) != '='
+	case ':':
+		return s.after(b+1) != ':' && !isLetter(s.after(b+1)) && (s.after(b+1) != ' ' || s.after(b+2) != '{')
+	case '[':
+		return s.after(b+1) == '.'
+	case '-':
+		return !isAlnum(s.after(b + 1))
+	case ' ':
+		return s.after(b+1) != '=' || isDigit(s.after(b+3))
+	case '|': // in MISP, the name of a file and its hash
+		return s.after(s.lineStart) == '|' || !s.isHashed(b+1)
+	case '/':
+		return !bytes.HasSuffix(s.t[a:b], []byte(".k8s.io")) && !bytes.HasSuffix(s.t[a:b], []byte("kubernetes.io")) // groups of an API
+	}
+	return true
+}
+
+// isHostSpelling reports whether the letter case of a word is that of a host: the last label in lower
+// case, or everything in capitals.
+func isHostSpelling(word, first, last []byte) bool {
+	lower := bytes.ContainsFunc(word, func(r rune) bool { return 'a' <= r && r <= 'z' })
+	for _, c := range last {
+		if isCapital(c) {
+			return !lower && kindOf(last) == plainSuffix && (!bytes.Equal(last, []byte("NET")) || bytes.IndexByte(word, '-') >= 0 || bytes.Count(word, []byte(".")) > 1)
+		}
+	}
+	if kind := kindOf(last); kind != plainSuffix || bytes.Equal(last, []byte("info")) {
+		capitals := 0
+		for _, c := range first {
+			if isCapital(c) {
+				capitals++
+			}
+		}
+		if capitals > 0 && (kind > countrySuffix || capitals == len(first) || !isCapital(first[0])) { // MANIFEST.in, hkdfParams.info
+			return false
+		}
+	}
+	for rest := word[len(first):]; ; { // capitals behind the first label: classes and detections
+		i := bytes.IndexByte(rest, '.')
+		if i < 0 {
+			return true
+		}
+		rest = rest[i+1:]
+		if len(rest) > 0 && isCapital(rest[0]) {
+			return false
+		}
+	}
+}
+
+// ownLabel returns the label in front of the public suffix of a name.
+func ownLabel(name, suffix string) string {
+	rest := strings.TrimSuffix(name, "."+suffix)
+	return rest[strings.LastIndexByte(rest, '.')+1:]
+}
+
+// isDoubleExtension reports whether a name is that of a file with a second extension, as in
+// invoice.pdf.com.
+func isDoubleExtension(name string) bool {
+	rest := name[:strings.LastIndexByte(name, '.')]
+	return canon.IsFileExtension(rest[strings.LastIndexByte(rest, '.')+1:])
+}
+
+// isHashed reports whether the hash of a file follows a name.
+func (s *scanner) isHashed(b int) bool {
+	const farthest = 4
+	i := b
+	for i < len(s.t) && i < b+farthest && bytes.IndexByte([]byte("`'\",: ()\t"), s.t[i]) >= 0 {
+		i++
+	}
+	end := i
+	for end < len(s.t) && (isAlnum(s.t[end]) || s.t[end] == '-') {
+		end++
+	}
+	word := bytes.ReplaceAll(s.t[i:min(end, i+canon.SHA256Length+1)], []byte("-"), nil)
+	return meaningOf(word) == ofHash || len(word) >= canon.MD5Length && canon.IsHex(string(word))
+}
+
+// noteFile remembers the name at the end of a path: what was a file once is one in the rest of the text.
+func (s *scanner) noteFile(a, b int, name string) {
+	const most = 1000
+	before, after := s.before(a), s.after(b)
+	if before != '\\' && before != '/' || after == '/' || after == '\\' || len(s.x.files) == most {
+		return
+	}
+	if s.x.files == nil {
+		s.x.files = map[string]bool{}
+	}
+	s.x.files[name] = true
+}
+
+// isNumber reports whether the number of a line in a file begins a text, as in main.rs:42:7.
+func isNumber(text []byte) bool {
+	text = bytes.TrimLeft(text, "0123456789")
+	return len(text) > 0 && text[0] == ':'
+}

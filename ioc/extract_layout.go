@@ -1,0 +1,252 @@
+package ioc
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// table is the header of a table: what its columns mean for the values in them.
+type table struct {
+	columns   []meaning
+	separator byte  // of columns; 0 if the columns of a text are aligned
+	starts    []int // of aligned columns, from the start of the line
+	cells     int   // separators of the current line, up to cellsEnd
+	cellsEnd  int
+}
+
+// line begins a line. A line like |---|---| makes the previous one the header of a table; a line of words
+// with tabs, commas, semicolons or two spaces between them is a header itself. A table ends with the first
+// line that has no separator.
+func (s *scanner) line(start int) {
+	const longest = 1000
+	previous := s.t[s.lineStart:start]
+	s.lineStart = start
+	line := s.t[start:min(len(s.t), start+longest)]
+	if end := bytes.IndexByte(line, '\n'); end >= 0 {
+		line = line[:end]
+	}
+	s.codeBlock(line)
+	t := &s.table
+	if len(line) > 2 && line[0] == '|' && len(bytes.Trim(line, "|-: \r")) == 0 {
+		t.header(previous, '|')
+		return
+	}
+	if len(t.columns) > 0 {
+		switch {
+		case t.separator == 0 && len(bytes.TrimSpace(line)) > 0, t.separator != 0 && bytes.IndexByte(line, t.separator) >= 0:
+			return
+		}
+		t.columns = t.columns[:0]
+	}
+	if len(line) > longestHeader {
+		return
+	}
+	for _, separator := range [...]byte{'\t', ',', ';', 0} {
+		if isHeader(line, separator) {
+			t.header(line, separator)
+			return
+		}
+	}
+}
+
+// codeBlock begins or ends a block of source code: a fenced block of Markdown that names a language, or a script
+// or a style sheet in HTML.
+func (s *scanner) codeBlock(line []byte) {
+	switch trimmed := bytes.TrimSpace(line); {
+	case bytes.HasPrefix(trimmed, []byte("```")):
+		s.fenced = !s.fenced
+		s.inCode = s.fenced && isLanguage(bytes.TrimLeft(trimmed, "`"))
+	case bytes.Contains(line, []byte("</script")), bytes.Contains(line, []byte("</style")):
+		s.inCode = false
+		s.codeStart, s.code = s.lineStart+1, true // the line itself
+	case bytes.Contains(line, []byte("<script")), bytes.Contains(line, []byte("<style")):
+		s.inCode = true
+	}
+}
+
+// isLanguage reports whether a word is the name of a programming language, in which names are not hosts
+// unless they are quoted.
+func isLanguage(name []byte) bool {
+	switch string(bytes.ToLower(name)) {
+	case "c", "c#", "c++", "cpp", "cs", "csharp", "css", "go", "groovy", "java", "javascript", "js", "jsx", "kotlin", "lua", "objc", "perl", "php",
+		"powershell", "ps1", "py", "python", "ruby", "rust", "scala", "swift", "ts", "tsx", "typescript", "vb", "vba", "vbs", "vbscript":
+		return true
+	}
+	return false
+}
+
+// longestHeader is the length of the longest line that names the columns of a table without bars.
+const longestHeader = 300
+
+// isHeader reports whether a line consists of at least three short names of columns.
+func isHeader(line []byte, separator byte) bool {
+	const longest = 28
+	cells := 0
+	for rest := line; len(rest) > 0; {
+		var cell []byte
+		cell, rest = cutCell(rest, separator)
+		cell = bytes.Trim(cell, " \"'\r#")
+		if len(cell) == 0 || len(cell) > longest || isDigit(cell[0]) {
+			return false
+		}
+		for _, c := range cell {
+			if !isWordByte(c) && c != ' ' && c != '_' && c != '-' && c != '(' && c != ')' && c != '/' {
+				return false
+			}
+		}
+		cells++
+	}
+	return cells > 2
+}
+
+// cutCell divides a line behind its first cell. Aligned cells have two spaces between them.
+func cutCell(line []byte, separator byte) (cell, rest []byte) {
+	if separator != 0 {
+		cell, rest, _ = bytes.Cut(line, []byte{separator})
+		return cell, rest
+	}
+	cell, rest, _ = bytes.Cut(bytes.TrimLeft(line, " "), []byte("  "))
+	return cell, bytes.TrimLeft(rest, " ")
+}
+
+// header begins a table.
+func (t *table) header(line []byte, separator byte) {
+	t.columns, t.starts, t.separator = t.columns[:0], t.starts[:0], separator
+	hashes := false
+	for rest := line; len(rest) > 0; {
+		var cell []byte
+		cell, rest = cutCell(rest, separator)
+		m := noMeaning
+		for word := range bytes.FieldsFuncSeq(cell, func(r rune) bool { return isBetweenWords(r) && r != '-' && r != '_' }) {
+			next := meaningOfTerm(word)
+			switch {
+			case next == noMeaning && hashes && bytes.EqualFold(word, []byte("name")):
+				m = ofFile
+			case m == noMeaning:
+				m = next
+			case m == ofHash && (next == ofOther || next == ofSection): // as in MD5 of the section
+				m = ofOther
+			}
+		}
+		hashes = hashes || m == ofHash
+		t.columns = append(t.columns, m)
+		if separator == 0 {
+			t.starts = append(t.starts, bytes.Index(line, cell))
+		}
+	}
+}
+
+// column returns the meaning of the column of a table that a place is in.
+func (s *scanner) column(at int) meaning {
+	t := &s.table
+	if len(t.columns) == 0 {
+		return noMeaning
+	}
+	if t.separator == 0 {
+		if i := slices.Index(t.starts, at-s.lineStart); i >= 0 {
+			return t.columns[i]
+		}
+		return noMeaning
+	}
+	if t.cellsEnd < s.lineStart || t.cellsEnd > at {
+		t.cells, t.cellsEnd = 0, s.lineStart
+	}
+	t.cells += bytes.Count(s.t[t.cellsEnd:at], []byte{t.separator})
+	t.cellsEnd = at
+	if t.separator == ',' && bytes.IndexByte(s.t[s.lineStart:at], '"') >= 0 && s.before(at) != '"' {
+		return noMeaning // in a cell with commas of its own
+	}
+	if t.cells < len(t.columns) {
+		return t.columns[t.cells]
+	}
+	return noMeaning
+}
+
+// isAlone reports whether the word from a to b has a line or a cell of a table for itself.
+func (s *scanner) isAlone(a, b int) bool {
+	if s.before(a) == '>' && s.after(b) == '<' {
+		return true
+	}
+	start := a
+	for a > 0 && (isBlank(s.t[a-1]) || strings.IndexByte("*-_`'\"", s.t[a-1]) >= 0) {
+		a--
+	}
+	for b < len(s.t) && (isBlank(s.t[b]) || strings.IndexByte("*_`'\"\r", s.t[b]) >= 0) {
+		b++
+	}
+	before, after := s.before(a), s.after(b)
+	switch {
+	case before == ',' && s.before(start) != ',': // of a list in a sentence
+		return false
+	case a > 0 && strings.IndexByte("\n\t|,;", before) < 0, b < len(s.t) && strings.IndexByte("\n\t|,;", after) < 0:
+		return false
+	}
+	return before == after || a == 0 || b == len(s.t) || before == '\n' || after == '\n'
+}
+
+// isCell reports whether a value that begins at a is a cell of a table with a separator.
+func (s *scanner) isCell(a int, separator byte) bool {
+	before := s.before(a)
+	return before == separator || a == 0 || before == '\n'
+}
+
+// isQuoted reports whether the word from a to b has quotes around it.
+func (s *scanner) isQuoted(a, b int) bool {
+	before, after := s.before(a), s.after(b)
+	return (before == after || after == '/' || after == ':') && (before == '"' || before == '\'' || before == '`')
+}
+
+// isCode reports whether the current line is source code.
+func (s *scanner) isCode() bool {
+	if s.codeStart != s.lineStart+1 {
+		s.codeStart, s.code = s.lineStart+1, s.inCode || s.looksLikeCode()
+	}
+	return s.code
+}
+
+func (s *scanner) looksLikeCode() bool {
+	const longest = 200 // longer lines are paragraphs
+	line := s.t[s.lineStart:min(len(s.t), s.lineStart+longest)]
+	end := bytes.IndexByte(line, '\n')
+	if end < 0 {
+		if len(line) == longest {
+			return false
+		}
+		end = len(line)
+	}
+	line = line[:end]
+	line = bytes.TrimSpace(line)
+	if len(line) == 0 || line[0] == '|' {
+		return false
+	}
+	switch line[len(line)-1] {
+	case '{', ';':
+		return true
+	}
+	for _, operator := range [...]string{" := ", " == ", " != ", " && ", " || ", " = ", "();", ") {", "()", " += ", "func ", "return ", "if (", "import "} {
+		if bytes.Contains(line, []byte(operator)) {
+			return true
+		}
+	}
+	return false
+}
+
+// isHeading reports whether the numbers from a to b begin a line, as those of a heading or of a change
+// log do.
+func (s *scanner) isHeading(a, b int) bool {
+	if len(bytes.Trim(s.t[s.lineStart:a], " \t#*=")) > 0 {
+		return false
+	}
+	if bytes.Contains(s.t[s.lineStart:a], []byte("##")) {
+		return true
+	}
+	rest := bytes.TrimLeft(s.t[b:min(len(s.t), b+8)], " .")
+	return len(rest) > 1 && len(rest) < 8 && (isCapital(rest[0]) || rest[0] >= utf8.RuneSelf || rest[0] == '2' && rest[1] == '0')
+}
+
+// isLinkTarget reports whether the word from a to b is the target of a link in Markdown.
+func (s *scanner) isLinkTarget(a, b int) bool {
+	return s.after(b) == '#' || bytes.HasSuffix(s.t[:a], []byte("](")) || bytes.HasSuffix(s.t[:a], []byte("]: "))
+}

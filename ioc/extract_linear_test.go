@@ -1,0 +1,39 @@
+package ioc
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// Extract takes time in proportion to the length of a text, whatever is in it. Windows bound the length
+// of what is looked at together, so the patterns are as long as a window and a small part of one.
+func TestExtractIsLinear(t *testing.T) {
+	for _, pattern := range []string{
+		"a@", "a.", "a-", "1.", "1.2.3.4 ", "1.2.3.4,", "1:", "::", ":1", "a:1:", "[.]", "[", "](", "a[.]b ", "(at)", " [.] ",
+		"http://", "http://a.b/,", "http://a.example/(", "http://a.example/) ", "hxxp://a.b/;", "://", "\\", "\\n", "\\.", "a\\.b", "&amp;", "&#", "&",
+		"0123456789abcdef", "d41d8cd98f00b204e9800998ecf8427e\n", "d41d8cd98f00b204e9800998ecf8427e ", "| 1.2.3.4 ", "|---", "\n|-|\n|a", "AS1", "CVE-", "CVE-2021-44228",
+		"-----BEGIN x-----\n", "example.com ", "example.com.The ", "com.example ", "例。", "a。b", "é.", "xn--", "☕", "“", " ", "\t", "_", "*", "~", "....", "www.a.example/..", "version 1.2.3.4, 1.2.3.5 ",
+		"a.b.c.d.e.f.g.", "x = y.name ", "%s%d", "/a/b", "a_b-c.", "\"", "'", "{}", "$", "#", "=", "...http://a.b",
+	} {
+		t.Run(pattern, func(t *testing.T) {
+			const short = windowSize / 8
+			head := "| version |\n|---|\n| see example.com "
+			least := func(size int) time.Duration {
+				text := head + strings.Repeat(pattern, size/len(pattern)) + " ."
+				best := time.Hour
+				for range 5 {
+					start := time.Now()
+					for range Extract(strings.NewReader(text)) {
+					}
+					best = min(best, time.Since(start))
+				}
+				return best
+			}
+			once, eightTimes := least(short), least(8*short-64)
+			assert.Less(t, eightTimes, 32*max(once, 50*time.Microsecond), "8 times the text takes %v instead of %v", eightTimes, once)
+		})
+	}
+}

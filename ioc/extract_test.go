@@ -1,0 +1,257 @@
+package ioc
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// values returns the indicators of a text as type and value.
+func values(t *testing.T, text string) []string {
+	t.Helper()
+	found := []string{}
+	for _, m := range extractAll(t, text) {
+		found = append(found, string(m.Type)+" "+m.Value.Value)
+	}
+	return found
+}
+
+func TestExtractFinds(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name, text string
+		want       []string
+	}{
+		{"every type", "C2 http://a.example/x at 192.0.2.1 or 2001:db8::1, net 192.0.2.0/24 of AS64496, mail from a@b.example, CVE-2021-44228, host www.c.example, " +
+			"d41d8cd98f00b204e9800998ecf8427e", []string{
+			"URL http://a.example/x", "Address 192.0.2.1", "Address 2001:db8:0:0:0:0:0:1", "CIDR 192.0.2.0/24", "ASN ASN64496",
+			"Vulnerability CVE-2021-44228", "File D41D8CD98F00B204E9800998ECF8427E"}},
+		{"a defanged URL", "see hxxps://www[.]evil-site[.]com/a[.]php", []string{"URL https://www.evil-site.com/a.php"}},
+		{"a URL with brackets in its path", "http://www.evil-site.com/a[.]b", []string{"URL http://www.evil-site.com/a[.]b"}},
+		{"spaced marks", "user [at] evil-site [dot] com, evil-site [ . ] net", []string{"EmailAddress user@evil-site.com", "Host evil-site.net"}},
+		{"half brackets", "evil-site[.com evil-site.]net evil].[evil-site.org", []string{"Host evil-site.com", "Host evil-site.net", "Host evil.evil-site.org"}},
+		{"marks in Markdown", `evil-site\[.\]com evil\_site.com evil\-site.net`, []string{"Host evil-site.com", "Host evil_site.com", "Host evil-site.net"}},
+		{"marks in HTML", "evil-site&#91;.&#93;com &lt;http://evil-site.com/?a=1&amp;b=2&gt;", []string{"Host evil-site.com", "URL http://evil-site.com/?a=1&b=2"}},
+		{"escapes of JSON", `{"u":"http:\/\/evil-site.com\/a?b=1\u0026c=2","t":"to\nevil-site.net\tnow"}`, []string{"URL http://evil-site.com/a?b=1&c=2", "Host evil-site.net"}},
+		{"an ideographic full stop", "evil-site。com", []string{"Host evil-site.com"}},
+		{"markup", "**http://evil-site.com/**, `evil-site.com`, _evil-site.net_, ~~evil-site.org~~ <a href=\"http://evil-site.com/a\">", []string{
+			"URL http://evil-site.com/", "Host evil-site.com", "Host evil-site.net", "Host evil-site.org", "URL http://evil-site.com/a"}},
+		{"links", "[http://evil-site.com/a](http://evil-site.com/b) (http://evil-site.com/c_(d)). [x]: http://evil-site.com/e", []string{
+			"URL http://evil-site.com/a", "URL http://evil-site.com/b", "URL http://evil-site.com/c_(d)", "URL http://evil-site.com/e"}},
+		{"cells", "|http://evil-site.com/a|evil-site.com|\n\"http://evil-site.com/b,c\",1\nhttp://evil-site.com/d,1\nhttp://evil-site.com/e;x", []string{
+			"URL http://evil-site.com/a", "Host evil-site.com", "URL http://evil-site.com/b,c", "URL http://evil-site.com/d", "URL http://evil-site.com/e"}},
+		{"text without spaces", "攻击者使用evil-site.com和192.0.2.1。请访问http://evil-site.com/a下载", []string{"Host evil-site.com", "Address 192.0.2.1", "URL http://evil-site.com/a"}},
+		{"other scripts", "домен пример.рф и „münchen.de“", []string{"Host xn--e1afmkfd.xn--p1ai", "Host xn--mnchen-3ya.de"}},
+		{"ports and paths", "192.0.2.1:8080, [2001:db8::1]:443, evil-site.com:81/x, evil-site.net/login?e=a@b.com", []string{
+			"Address 192.0.2.1", "Address 2001:db8:0:0:0:0:0:1", "Host evil-site.com", "Host evil-site.net"}},
+		{"a block with bits after its length", "192.0.2.1/24", []string{"Address 192.0.2.1"}},
+		{"two addresses", "192.0.2.1/192.0.2.2 192.0.2.3-192.0.2.4", []string{"Address 192.0.2.1", "Address 192.0.2.2", "Address 192.0.2.3", "Address 192.0.2.4"}},
+		{"other schemes", "tcp://192.0.2.1:443 ${jndi:ldap://192.0.2.2:1389/a} xhttp://evil-site.com/", []string{"Address 192.0.2.1", "Address 192.0.2.2", "URL http://evil-site.com/"}},
+		{"a cut URL", "http://evil-site.com/abc... http://evil-site.net/abc[...] http://192.0.2.1/a…", []string{"Host evil-site.com", "Host evil-site.net", "Address 192.0.2.1"}},
+		{"a sentence without a space", "on www.evil-site.com.The next", []string{"Host www.evil-site.com"}},
+		{"ASNs", "AS64496 ASN64497 ASN 64498 ASN: 64499 AS 64500", []string{"ASN ASN64496", "ASN ASN64497", "ASN ASN64498", "ASN ASN64499", "ASN ASN64500"}},
+		{"typographic hyphens", "CVE\u20112021\u201144228", []string{"Vulnerability CVE-2021-44228"}},
+		{"wildcards", "*.evil-site.com .evil-site.net", []string{"Host evil-site.com", "Host evil-site.net"}},
+		{"names of files that are defanged or called domains", "update[.]zip, the domain invoice.zip", []string{"Host update.zip", "Host invoice.zip"}},
+		{"a name of the dark web", "abcdefghij[.]onion", []string{"Host abcdefghij.onion"}},
+		{"the name of a file that is a hash", "d41d8cd98f00b204e9800998ecf8427e.exe VirusShare_d41d8cd98f00b204e9800998ecf8427e", []string{
+			"File D41D8CD98F00B204E9800998ECF8427E", "File D41D8CD98F00B204E9800998ECF8427E"}},
+		{"Java", "db.evil-site.net/192.0.2.1:5432", []string{"Host db.evil-site.net", "Address 192.0.2.1"}},
+		{"user information", "root@192.0.2.1 http://user:pass@evil-site.com/", []string{"Address 192.0.2.1", "URL http://evil-site.com/"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			assert.Equal(t, tc.want, values(t, tc.text))
+		})
+	}
+}
+
+func TestExtractLeavesOut(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ name, text string }{
+		{"versions", "version 3.4.5.6, v3.4.5.6, Chrome/91.0.4.1, foo==3.4.5.6, KittyPanel 4.1.0.2, fixed in 7.1.2.3, 9.8.7.6 and later"},
+		{"a version that the text has called one", "Version 10.1.2.3 is out. It was 10.1.2.3 before."},
+		{"sections", "§ 3.1.2.4, section 3.1.2.5, ch. 7.2.3.1\n\n## 2.1.3.4 Results\n"},
+		{"object identifiers", "1.3.6.1 1.3.6.1.4.1.311.2"},
+		{"names of files", "setup.sh README.md libc.so notes.zip run.py build.rs main.cc invoice.pdf.com MANIFEST.in"},
+		{"paths", `/opt/evil.app/run C:\Users\evil.com \evil.com ./a.sh lib/evil.com`},
+		{"detections", "Trojan.Agent.bt Win32/Agent.AI Agent.BT Backdoor.Linux.Mirai.ba"},
+		{"source code", "System.IO os.name this.run app.run() com.example.app java.net java.net.* x = a.name\nreturn e.target\nstd::string a::b R.id.host"},
+		{"abbreviations", "e.g. i.e. U.S. a.m. z.B. d.h."},
+		{"a sentence without a space", "the end.In this"},
+		{"other hashes", "imphash: d41d8cd98f00b204e9800998ecf8427e, JA3 d41d8cd98f00b204e9800998ecf8427e; commit da39a3ee5e6b4b0d3255bfef95601890afd80709, " +
+			"thumbprint da39a3ee5e6b4b0d3255bfef95601890afd80709"},
+		{"other hexadecimal", "550e8400-e29b-41d4-a716-446655440000 d41d8cd98f00b204e9800998ecf8427ed 0xd41d8cd98f00b204e9800998ecf8427e 00:1a:2b:3c:4d:5e " +
+			"00:1a:2b:ff:fe:3c:4d:5e 12:34:56 00000000000000000000000000000000 12345678901234567890123456789012"},
+		{"a column of other hashes", "| Imphash |\n|---|\n| d41d8cd98f00b204e9800998ecf8427e |\n"},
+		{"a dump", "The blob:\n\n" + strings.Repeat("d41d8cd98f00b204e9800998ecf8427ed41d8cd98f00b204e9800998ecf8427e\n", 3) + "d41d8c\n"},
+		{"armor", "-----BEGIN PGP SIGNATURE-----\nVersion: 192.0.2.1\nComment: https://www.example.com\n\niQEzBAEB\n-----END PGP SIGNATURE-----\n"},
+		{"public suffixes", "co.uk .co.uk com.br"},
+		{"suffixes that nobody has", "evil.example evil.local www.evil.nosuch"},
+		{"a remote repository", "git@github.com:owner/repository.git"},
+		{"nothing", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			assert.Empty(t, values(t, tc.text))
+		})
+	}
+}
+
+func TestExtractTellsWhereAndHow(t *testing.T) {
+	t.Parallel()
+	text := "one\nhxxp://evil[.]com/a[.]b and\n\n evil&#46;com:443 x [dot] evil-site [dot] com."
+	found := extractAll(t, text)
+	require.Len(t, found, 3)
+	assert.Equal(t, Match{Value: Value{Type: TypeURL, Value: "http://evil.com/a.b", Defanged: true}, Offset: 4, Length: 23, Line: 2}, found[0])
+	assert.Equal(t, Match{Value: Value{Type: TypeHost, Value: "evil.com", Port: 443}, Offset: 34, Length: 12, Line: 4}, found[1])
+	assert.Equal(t, "x [dot] evil-site [dot] com", text[found[2].Offset:found[2].Offset+int64(found[2].Length)])
+	assert.True(t, found[2].Defanged)
+}
+
+func TestExtractByTheOptionsOfAParser(t *testing.T) {
+	t.Parallel()
+	text := "www[.]evil-site[.]com/login, 192.0.2.1:81/a[.]b, evil-site.net, 192.0.2.1/24, http://evil-site.com/{x}, a_b.evil-site.com"
+	found := func(p *Parser) (all []Value) {
+		for m, err := range p.Extract(strings.NewReader(text)) {
+			require.NoError(t, err)
+			all = append(all, m.Value)
+		}
+		return all
+	}
+	assert.Equal(t, []Value{
+		{Type: TypeHost, Value: "www.evil-site.com", Defanged: true}, {Type: TypeAddress, Value: "192.0.2.1", Port: 81}, {Type: TypeHost, Value: "evil-site.net"},
+		{Type: TypeAddress, Value: "192.0.2.1"}, {Type: TypeURL, Value: "http://evil-site.com/{x}"}, {Type: TypeHost, Value: "a_b.evil-site.com"},
+	}, found(nil))
+	assert.Equal(t, []Value{
+		{Type: TypeURL, Value: "https://www.evil-site.com/login", Defanged: true, AssumedScheme: true},
+		{Type: TypeURL, Value: "https://192.0.2.1:81/a[.]b", Defanged: true, AssumedScheme: true}, {Type: TypeHost, Value: "evil-site.net"},
+		{Type: TypeCIDR, Value: "192.0.2.0/24", Address: "192.0.2.1"}, {Type: TypeURL, Value: "http://evil-site.com/{x}"}, {Type: TypeHost, Value: "a_b.evil-site.com"},
+	}, found(&Parser{AssumeScheme: "https", MaskBlock: true}))
+	assert.Equal(t, []Value{
+		{Type: TypeHost, Value: "www.evil-site.com", Defanged: true}, {Type: TypeAddress, Value: "192.0.2.1", Port: 81},
+		{Type: TypeAddress, Value: "192.0.2.1"},
+	}, found(&Parser{Strict: true, Patterns: map[Type][]*regexp.Regexp{TypeHost: {regexp.MustCompile(`www\..*`)}}}))
+}
+
+// A window ends behind a line, a word or a cell, so that the places of indicators make no difference.
+func TestExtractReadsLongTexts(t *testing.T) {
+	t.Parallel()
+	for _, separator := range []string{"\n", " ", ",", "\"", "\r\n"} {
+		for shift := range 3 {
+			var b strings.Builder
+			b.WriteString(strings.Repeat("x", shift) + separator)
+			want := 0
+			for b.Len() < 4*windowSize {
+				fmt.Fprintf(&b, "192.0.2.%d%swww.evil-site%d.com%s", want%256, separator, want, separator)
+				want++
+			}
+			text := b.String()
+			hosts, addresses := 0, 0
+			for _, m := range extractAll(t, text) {
+				written := text[m.Offset : m.Offset+int64(m.Length)]
+				require.Equal(t, m.Value.Value, written)
+				if m.Type == TypeHost {
+					assert.Equal(t, fmt.Sprintf("www.evil-site%d.com", hosts), written)
+					hosts++
+				} else {
+					addresses++
+				}
+				require.Equal(t, 1+strings.Count(text[:m.Offset], "\n"), m.Line)
+			}
+			assert.Equal(t, want, hosts, "separator %q", separator)
+			assert.Equal(t, want, addresses, "separator %q", separator)
+		}
+	}
+}
+
+// A run that is longer than a window is skipped, and what is around it is found.
+func TestExtractSkipsLongRuns(t *testing.T) {
+	t.Parallel()
+	run := strings.Repeat("QUJD", windowSize)
+	assert.Equal(t, []string{"Address 192.0.2.1", "Address 192.0.2.2"}, values(t, "192.0.2.1 "+run+"http://evil-site.com/ 192.0.2.2"))
+}
+
+func TestExtractReturnsErrorsOfTheReader(t *testing.T) {
+	t.Parallel()
+	failed := errors.New("failed")
+	var found []string
+	var last error
+	for m, err := range Extract(io.MultiReader(strings.NewReader("192.0.2.1 and"), iotest.ErrReader(failed))) {
+		if err != nil {
+			last = err
+			continue
+		}
+		found = append(found, m.Value.Value)
+	}
+	assert.Equal(t, []string{"192.0.2.1"}, found)
+	assert.ErrorIs(t, last, failed)
+
+	for _, err := range Extract(nil) {
+		assert.ErrorContains(t, err, "text has no reader")
+	}
+	for _, utf16 := range []string{"\xff\xfea\x00", "\xfe\xff\x00a"} {
+		for _, err := range Extract(strings.NewReader(utf16)) {
+			assert.ErrorContains(t, err, "text is in UTF-16; convert it to UTF-8")
+		}
+	}
+	for _, err := range Extract(iotest.TimeoutReader(iotest.OneByteReader(strings.NewReader("192.0.2.1")))) {
+		assert.ErrorIs(t, err, iotest.ErrTimeout)
+	}
+	for _, err := range Extract(idleReader{}) {
+		assert.ErrorIs(t, err, io.ErrNoProgress)
+	}
+}
+
+// idleReader returns neither bytes nor errors.
+type idleReader struct{}
+
+func (idleReader) Read([]byte) (int, error) { return 0, nil }
+
+func TestExtractStopsWithTheLoop(t *testing.T) {
+	t.Parallel()
+	for range Extract(strings.NewReader(strings.Repeat("192.0.2.1\n", 10))) {
+		break
+	}
+}
+
+// Memory does not grow with the text: what is kept are a window and some names of the text.
+func TestExtractKeepsAWindow(t *testing.T) {
+	const size, most = 8 << 20, 2 << 20
+	heap := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before, highest, found := heap(), uint64(0), 0
+	line := "The host www.evil-site.com is no address. Version 10.1.2.3 of it is one.\n"
+	for _, err := range Extract(io.LimitReader(&repeated{text: line}, size)) {
+		require.NoError(t, err)
+		if found++; found%20000 == 0 {
+			highest = max(highest, heap())
+		}
+	}
+	assert.Greater(t, found, 100_000)
+	assert.Less(t, highest, before+most)
+}
+
+// repeated is an endless text of one line.
+type repeated struct {
+	text string
+	at   int
+}
+
+func (r *repeated) Read(p []byte) (int, error) {
+	n := copy(p, r.text[r.at:])
+	r.at = (r.at + n) % len(r.text)
+	return n, nil
+}

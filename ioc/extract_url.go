@@ -1,0 +1,248 @@
+package ioc
+
+import (
+	"bytes"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/threatconnect-go/threatconnect/internal/canon"
+)
+
+// schemeStart returns where the scheme begins that ends at a separator, or the separator if there is
+// none.
+func (s *scanner) schemeStart(start, separator int) int {
+	const longest = 12
+	i := separator
+	for i > start && separator-i < longest && (isAlnum(s.t[i-1]) || s.t[i-1] == '+' || s.t[i-1] == '*') {
+		i--
+	}
+	for i < separator && !isLetter(s.t[i]) {
+		i++
+	}
+	return i
+}
+
+// webScheme returns the scheme of a URL indicator, plain or defanged, in its plain form; "" for any other
+// scheme. changed tells whether it was defanged.
+func webScheme(scheme []byte) (plain string, changed bool) {
+	switch string(bytes.ToLower(scheme)) {
+	case "http":
+		return "http", false
+	case "https":
+		return "https", false
+	case "ftp":
+		return "ftp", false
+	case "sftp":
+		return "sftp", false
+	case "hxxp", "hxtp", "htxp", "htxxp", "hxxtp", "h**p", "hxxxp":
+		return "http", true
+	case "hxxps", "hxtps", "htxps", "htxxps", "hxxtps", "h**ps", "hxxxps":
+		return "https", true
+	case "fxp":
+		return "ftp", true
+	case "sfxp":
+		return "sftp", true
+	}
+	return "", false
+}
+
+// url finds the URL with the scheme from a and the host from b. It returns where to continue.
+func (s *scanner) url(a, b, end int) int {
+	scheme, defanged := webScheme(s.t[a : b-len("://")])
+	if scheme == "" {
+		scheme, a = s.gluedScheme(a, b)
+	}
+	if scheme == "" {
+		return b // as in tcp://192.0.2.1:443: what follows is a host or an address
+	}
+	to := s.urlEnd(a, b, end)
+	for to > b {
+		if s.isCut(to) {
+			if next := s.hostOfURL(b, to); next > 0 {
+				return max(next, to)
+			}
+			return to
+		}
+		if value, err := canon.URL(scheme + "://" + s.urlText(a, b, to, defanged)); err == nil {
+			m := s.add(TypeURL, value, a, to)
+			m.Defanged = m.Defanged || defanged
+			return to
+		}
+		shorter := b
+		for shorter < to && s.t[shorter] < utf8.RuneSelf {
+			shorter++
+		}
+		if shorter == to {
+			return to
+		}
+		to = s.trimURL(a, b, shorter) // text in another script directly behind the URL
+	}
+	return b
+}
+
+// gluedScheme returns the scheme of a URL that directly follows other letters, and where it begins.
+func (s *scanner) gluedScheme(a, b int) (string, int) {
+	word := s.t[a : b-len("://")]
+	for _, scheme := range [...]string{"https", "http", "hxxps", "hxxp"} {
+		if len(word) > len(scheme) && bytes.EqualFold(word[len(word)-len(scheme):], []byte(scheme)) {
+			plain, _ := webScheme([]byte(scheme))
+			return plain, b - len("://") - len(scheme)
+		}
+	}
+	return "", a
+}
+
+// urlText returns a URL behind its scheme. Marks of defanged values in path, query and fragment are
+// undone only if the scheme or the host is defanged, too.
+func (s *scanner) urlText(a, b, to int, defanged bool) string {
+	p := &s.x.plain
+	if i := bytes.IndexAny(s.t[b:to], "/?#"); !defanged && i >= 0 && p.isDefanged(b+i, to) && !p.isDefanged(a, b+i) {
+		return string(s.t[b:b+i]) + string(s.x.windows.window[p.source(b+i):p.sourceEnd(to)])
+	}
+	return string(s.t[b:to])
+}
+
+// hostOfURL adds the host of a URL of which the rest is missing.
+func (s *scanner) hostOfURL(b, to int) int {
+	host := s.t[b:to]
+	if i := bytes.IndexAny(host, "/?#"); i >= 0 {
+		host = host[:i]
+	}
+	if i := bytes.LastIndexByte(host, '@'); i >= 0 {
+		b, host = b+i+1, host[i+1:]
+	}
+	i := bytes.IndexByte(host, ':')
+	if i < 0 {
+		i = len(host)
+	}
+	to = b + i
+	if isDotted(host[:i]) {
+		return s.ipv4(b, to, to)
+	}
+	if value, err := canon.Host(string(bytes.TrimRight(host[:i], "."))); err == nil {
+		s.add(TypeHost, value, b, to)
+	}
+	return to
+}
+
+// isCut reports whether an ellipsis stands for the rest of a URL that ends at i.
+func (s *scanner) isCut(i int) bool {
+	rest := s.t[i:]
+	return bytes.HasPrefix(rest, []byte("..")) || bytes.HasPrefix(rest, []byte("…")) || bytes.HasPrefix(rest, []byte("[..")) || bytes.HasPrefix(rest, []byte("[…"))
+}
+
+// urlEnd returns the end of the URL with the scheme from a and the host from b: what follows belongs to
+// the text around it.
+func (s *scanner) urlEnd(a, b, end int) int {
+	opened := s.before(a)
+	var round, square, curly int // open brackets
+	path := false                // whether the host has ended
+	for i := b; i < end; i++ {
+		c := s.t[i]
+		switch c {
+		case '/', '?', '#':
+			path = true
+		case '\\', '|', '^':
+			return s.trimURL(a, b, i)
+		case '\'':
+			if opened == '\'' || !isAlnum(s.after(i+1)) || s.after(i+1)|0x20 == 's' && !isAlnum(s.after(i+2)) {
+				return s.trimURL(a, b, i)
+			}
+		case ',':
+			if s.isCell(a, c) || s.startsURL(i+1, end) {
+				return s.trimURL(a, b, i)
+			}
+		case ';':
+			if s.isCell(a, c) || opened == '+' || s.startsURL(i+1, end) {
+				return s.trimURL(a, b, i)
+			}
+		case '&':
+			if s.after(i+1) == '&' { // of a shell
+				return s.trimURL(a, b, i)
+			}
+		case '*':
+			if opened == '*' || s.after(i+1) == '*' {
+				return s.trimURL(a, b, i)
+			}
+		case '(':
+			round++
+		case ')':
+			if round--; round < 0 {
+				return s.trimURL(a, b, i)
+			}
+		case '[':
+			if i > b && !isIndex(s.t[i:end]) {
+				return s.trimURL(a, b, i)
+			}
+			square++
+		case ']':
+			if square--; square < 0 || s.after(i+1) == '(' {
+				return s.trimURL(a, b, i)
+			}
+		case '{':
+			curly++
+		case '}':
+			if curly--; curly < 0 {
+				return s.trimURL(a, b, i)
+			}
+		default:
+			if c >= utf8.RuneSelf {
+				r, size := utf8.DecodeRune(s.t[i:end])
+				if !s.isURLRune(r, i+size, path) {
+					return s.trimURL(a, b, i)
+				}
+				i += size - 1
+			}
+		}
+	}
+	return s.trimURL(a, b, end)
+}
+
+// isIndex reports whether a text begins with the index of a parameter, as in ?a[0]=1. Other brackets in a
+// URL are markup.
+func isIndex(text []byte) bool {
+	const longest = 16
+	i := 1
+	for i < len(text) && i < longest && (isAlnum(text[i]) || text[i] == '_') {
+		i++
+	}
+	return i+1 < len(text) && text[i] == ']' && bytes.IndexByte([]byte("=[&"), text[i+1]) >= 0
+}
+
+// isURLRune reports whether a URL has r, a character beyond ASCII in front of i. A path in a script that is
+// written without spaces is the text behind the URL.
+func (s *scanner) isURLRune(r rune, i int, path bool) bool {
+	switch {
+	case isWideDot(r):
+		return !path && isAlnum(s.after(i))
+	case path && isSpaceless(r):
+		return false
+	}
+	return unicode.In(r, unicode.L, unicode.M, unicode.Nd)
+}
+
+// startsURL reports whether a URL begins at i.
+func (s *scanner) startsURL(i, end int) bool {
+	const longest = len("hxxps://")
+	scheme, _, found := bytes.Cut(s.t[min(i, end):min(i+longest, end)], []byte("://"))
+	plain, _ := webScheme(scheme)
+	return found && plain != ""
+}
+
+// trimURL drops punctuation of the text around a URL from its end.
+func (s *scanner) trimURL(a, b, to int) int {
+	for to > b {
+		switch c := s.t[to-1]; c {
+		case '.', ',', ';', ':', '!', '?', '\'', '*', '(', '[', '{', '$':
+			to--
+		case '_', '~':
+			if s.before(a) != c {
+				return to
+			}
+			to--
+		default:
+			return to
+		}
+	}
+	return to
+}
