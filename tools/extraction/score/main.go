@@ -7,13 +7,14 @@
 package main
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"path/filepath"
 
+	"github.com/threatconnect-go/threatconnect/ioc"
 	"github.com/threatconnect-go/threatconnect/tools/extraction"
 )
 
@@ -28,17 +29,19 @@ func main() {
 	}
 }
 
-// extractor returns the extraction function that the command scores.
-func extractor() (extraction.Func, error) {
-	return nil, errors.New("the extractor is not there yet: connect it in the function extractor")
+// extract is the extraction function that the command scores.
+func extract(r io.Reader) iter.Seq2[extraction.Found, error] {
+	return func(yield func(extraction.Found, error) bool) {
+		for match, err := range ioc.Extract(r) {
+			if !yield(extraction.Found{Type: string(match.Type), Value: match.Value.Value}, err) {
+				return
+			}
+		}
+	}
 }
 
 // run scores the extractor on the set in a folder.
 func run(w io.Writer, folder string, verbose bool) error {
-	extract, err := extractor()
-	if err != nil {
-		return err
-	}
 	set, err := extraction.Load(os.DirFS(folder))
 	if err != nil {
 		return fmt.Errorf("load the labeled set: %w", err)
