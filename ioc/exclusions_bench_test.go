@@ -10,7 +10,7 @@ import (
 )
 
 // listedHost returns the host with a number on lists of benchmarks.
-func listedHost(n int) string { return fmt.Sprintf("%x.site-%d.com", n*2654435761%4096, n) }
+func listedHost(n int) string { return fmt.Sprintf("%x.site-%d.com", uint64(n)*2654435761%4096, n) }
 
 func million(b *testing.B) []string {
 	b.Helper()
