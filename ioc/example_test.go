@@ -184,7 +184,7 @@ hxxps://cdn[.]evil-update[.]com/a[.]php and to 203.0.113.7:8443. It exploits CVE
 			fmt.Println(err)
 			return
 		}
-		fmt.Printf("line %d: %s %s, defanged %t, port %d\n", match.Line, match.Type, match.Value.Value, match.Defanged, match.Port)
+		fmt.Printf("line %d: %s %s, defanged %t, port %d\n", match.Line, match.Type, match.Value, match.Defanged, match.Port)
 	}
 	// Output:
 	// line 2: URL https://cdn.evil-update.com/a.php, defanged true, port 0
@@ -195,7 +195,7 @@ hxxps://cdn[.]evil-update[.]com/a[.]php and to 203.0.113.7:8443. It exploits CVE
 func ExampleParser_Extract() {
 	parser := &ioc.Parser{AssumeScheme: "http", Strict: true}
 	for match, err := range parser.Extract(strings.NewReader("evil-update[.]com/gate.php and my_host.evil-update[.]com")) {
-		fmt.Println(match.Type, match.Value.Value, err)
+		fmt.Println(match.Type, match.Value, err)
 	}
 	// Output: URL http://evil-update.com/gate.php <nil>
 }
@@ -207,8 +207,8 @@ func ExampleExclusions_extract() {
 			fmt.Println(err)
 			return
 		}
-		reason, exclude := exclusions.Exclude(string(match.Type), match.Value.Value)
-		fmt.Println(match.Type, match.Value.Value, exclude, reason)
+		reason, exclude := exclusions.Exclude(string(match.Type), match.Value)
+		fmt.Println(match.Type, match.Value, exclude, reason)
 	}
 	// Output:
 	// Address 10.1.2.3 true not a public address (private, RFC 1918)

@@ -231,7 +231,7 @@ func (l *listing) addValue(value string) error {
 }
 
 // addKey adds a canonical value as a whole.
-func (l *listing) addKey(v Value) {
+func (l *listing) addKey(v Indicator) {
 	keys := valueKeys(v.Type, v.Value)
 	if v.Type == TypeRegistryKey {
 		keys = keys[:1] // not every value of the key

@@ -8,10 +8,10 @@ import (
 
 // Match is an indicator that was found in a text.
 type Match struct {
-	Value        // Port is set without [Parser.SplitPort]
-	Offset int64 // bytes of the text before the indicator
-	Length int   // bytes that the indicator takes in the text
-	Line   int   // number of the line, from 1
+	Indicator       // Port is set without [Parser.SplitPort]
+	Offset    int64 // bytes of the text before the indicator
+	Length    int   // bytes that the indicator takes in the text
+	Line      int   // number of the line, from 1
 }
 
 // Extract finds indicators in a text and returns an iterator over them, in the order of the text. The

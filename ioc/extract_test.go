@@ -19,7 +19,7 @@ func values(t *testing.T, text string) []string {
 	t.Helper()
 	found := []string{}
 	for _, m := range extractAll(t, text) {
-		found = append(found, string(m.Type)+" "+m.Value.Value)
+		found = append(found, string(m.Type)+" "+m.Value)
 	}
 	return found
 }
@@ -111,8 +111,8 @@ func TestExtractTellsWhereAndHow(t *testing.T) {
 	text := "one\nhxxp://evil[.]com/a[.]b and\n\n evil&#46;com:443 x [dot] evil-site [dot] com."
 	found := extractAll(t, text)
 	require.Len(t, found, 3)
-	assert.Equal(t, Match{Value: Value{Type: TypeURL, Value: "http://evil.com/a.b", Defanged: true}, Offset: 4, Length: 23, Line: 2}, found[0])
-	assert.Equal(t, Match{Value: Value{Type: TypeHost, Value: "evil.com", Port: 443}, Offset: 34, Length: 12, Line: 4}, found[1])
+	assert.Equal(t, Match{Indicator: Indicator{Type: TypeURL, Value: "http://evil.com/a.b", Defanged: true}, Offset: 4, Length: 23, Line: 2}, found[0])
+	assert.Equal(t, Match{Indicator: Indicator{Type: TypeHost, Value: "evil.com", Port: 443}, Offset: 34, Length: 12, Line: 4}, found[1])
 	assert.Equal(t, "x [dot] evil-site [dot] com", text[found[2].Offset:found[2].Offset+int64(found[2].Length)])
 	assert.True(t, found[2].Defanged)
 }
@@ -120,23 +120,23 @@ func TestExtractTellsWhereAndHow(t *testing.T) {
 func TestExtractByTheOptionsOfAParser(t *testing.T) {
 	t.Parallel()
 	text := "www[.]evil-site[.]com/login, 192.0.2.1:81/a[.]b, evil-site.net, 192.0.2.1/24, http://evil-site.com/{x}, a_b.evil-site.com"
-	found := func(p *Parser) (all []Value) {
+	found := func(p *Parser) (all []Indicator) {
 		for m, err := range p.Extract(strings.NewReader(text)) {
 			require.NoError(t, err)
-			all = append(all, m.Value)
+			all = append(all, m.Indicator)
 		}
 		return all
 	}
-	assert.Equal(t, []Value{
+	assert.Equal(t, []Indicator{
 		{Type: TypeHost, Value: "www.evil-site.com", Defanged: true}, {Type: TypeAddress, Value: "192.0.2.1", Port: 81}, {Type: TypeHost, Value: "evil-site.net"},
 		{Type: TypeAddress, Value: "192.0.2.1"}, {Type: TypeURL, Value: "http://evil-site.com/{x}"}, {Type: TypeHost, Value: "a_b.evil-site.com"},
 	}, found(nil))
-	assert.Equal(t, []Value{
+	assert.Equal(t, []Indicator{
 		{Type: TypeURL, Value: "https://www.evil-site.com/login", Defanged: true, AssumedScheme: true},
 		{Type: TypeURL, Value: "https://192.0.2.1:81/a[.]b", Defanged: true, AssumedScheme: true}, {Type: TypeHost, Value: "evil-site.net"},
 		{Type: TypeCIDR, Value: "192.0.2.0/24", Address: "192.0.2.1"}, {Type: TypeURL, Value: "http://evil-site.com/{x}"}, {Type: TypeHost, Value: "a_b.evil-site.com"},
 	}, found(&Parser{AssumeScheme: "https", MaskBlock: true}))
-	assert.Equal(t, []Value{
+	assert.Equal(t, []Indicator{
 		{Type: TypeHost, Value: "www.evil-site.com", Defanged: true}, {Type: TypeAddress, Value: "192.0.2.1", Port: 81},
 		{Type: TypeAddress, Value: "192.0.2.1"},
 	}, found(&Parser{Strict: true, Patterns: map[Type][]*regexp.Regexp{TypeHost: {regexp.MustCompile(`www\..*`)}}}))
@@ -158,7 +158,7 @@ func TestExtractReadsLongTexts(t *testing.T) {
 			hosts, addresses := 0, 0
 			for _, m := range extractAll(t, text) {
 				written := text[m.Offset : m.Offset+int64(m.Length)]
-				require.Equal(t, m.Value.Value, written)
+				require.Equal(t, m.Value, written)
 				if m.Type == TypeHost {
 					assert.Equal(t, fmt.Sprintf("www.evil-site%d.com", hosts), written)
 					hosts++
@@ -190,7 +190,7 @@ func TestExtractReturnsErrorsOfTheReader(t *testing.T) {
 			last = err
 			continue
 		}
-		found = append(found, m.Value.Value)
+		found = append(found, m.Value)
 	}
 	assert.Equal(t, []string{"192.0.2.1"}, found)
 	assert.ErrorIs(t, last, failed)

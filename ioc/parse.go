@@ -2,9 +2,9 @@ package ioc
 
 import "github.com/threatconnect-go/threatconnect/internal/canon"
 
-// Value is a recognized indicator. Fields other than Type and Value are zero unless a [Parser] or the
+// Indicator is a recognized indicator. Fields other than Type and Value are zero unless a [Parser] or the
 // input sets them.
-type Value struct {
+type Indicator struct {
 	Type  Type
 	Value string // in canonical form
 
@@ -21,7 +21,7 @@ type Value struct {
 // values that have the form of a type but break its rules, return an [*Error]. So do values with a port,
 // URLs without a scheme and blocks with host bits; a [Parser] can accept them. Parse is safe for
 // concurrent use.
-func Parse(s string) (Value, error) { return (*Parser)(nil).Parse(s) }
+func Parse(s string) (Indicator, error) { return (*Parser)(nil).Parse(s) }
 
 // Refang returns a defanged indicator in its plain form and keeps everything else byte for byte.
 //

@@ -24,11 +24,11 @@ type Parser struct {
 	Patterns map[Type][]*regexp.Regexp
 
 	// SplitPort accepts the port of an address or a host, as in 192.0.2.1:443, [2001:db8::1]:443 and
-	// example.com:8080, and returns it as Value.Port. It is a number from 1 to 65535.
+	// example.com:8080, and returns it as Indicator.Port. It is a number from 1 to 65535.
 	SplitPort bool
 
 	// AssumeScheme accepts URLs without a scheme, as in example.com/login and 192.0.2.1:8080/x, and gives
-	// them this one: http, https, ftp or sftp. Value.AssumedScheme tells them from others. Empty means
+	// them this one: http, https, ftp or sftp. Indicator.AssumedScheme tells them from others. Empty means
 	// that they are refused.
 	//
 	// A host without path, query and fragment stays a host. An address, a slash and digits are a block.
@@ -36,13 +36,13 @@ type Parser struct {
 	// those that begin with the name of a file, as in index.php?x.
 	AssumeScheme string
 
-	// MaskBlock accepts blocks with host bits, as in 192.0.2.1/24. Value.Value is the block, 192.0.2.0/24,
-	// and Value.Address the address.
+	// MaskBlock accepts blocks with host bits, as in 192.0.2.1/24. Indicator.Value is the block, 192.0.2.0/24,
+	// and Indicator.Address the address.
 	MaskBlock bool
 }
 
 // Parse recognizes a single value as the function [Parse] does, and by the options of p.
-func (p *Parser) Parse(s string) (Value, error) {
+func (p *Parser) Parse(s string) (Indicator, error) {
 	if p == nil {
 		p = new(Parser)
 	}
@@ -51,12 +51,12 @@ func (p *Parser) Parse(s string) (Value, error) {
 		err = p.check(v.Type, v.Value)
 	}
 	if err != nil {
-		return Value{}, public(err)
+		return Indicator{}, public(err)
 	}
 	return v, nil
 }
 
-func (p *Parser) parse(s string) (v Value, err error) {
+func (p *Parser) parse(s string) (v Indicator, err error) {
 	s, v.Defanged = canon.Undefang(s)
 	if p.AssumeScheme != "" && canon.IsSchemeless(s) {
 		v.Type, v.AssumedScheme = TypeURL, true

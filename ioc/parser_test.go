@@ -17,47 +17,47 @@ func TestParserTakesWhatSurroundsAValue(t *testing.T) {
 	all := &ioc.Parser{SplitPort: true, AssumeScheme: "http", MaskBlock: true}
 	for _, tc := range []struct {
 		name, in string
-		want     ioc.Value
+		want     ioc.Indicator
 	}{
-		{"the port of an IPv4 address", "192.0.2.1:443", ioc.Value{Type: ioc.TypeAddress, Value: "192.0.2.1", Port: 443}},
-		{"the port of an IPv6 address", "[2001:db8::1]:65535", ioc.Value{Type: ioc.TypeAddress, Value: "2001:db8:0:0:0:0:0:1", Port: 65535}},
-		{"the port of an IPv4 address in brackets", "[192.0.2.1]:1", ioc.Value{Type: ioc.TypeAddress, Value: "192.0.2.1", Port: 1}},
-		{"the port of a host", "Evil.example:08080", ioc.Value{Type: ioc.TypeHost, Value: "evil.example", Port: 8080}},
-		{"a defanged port", "evil[.]example[:]8080", ioc.Value{Type: ioc.TypeHost, Value: "evil.example", Port: 8080, Defanged: true}},
-		{"an IPv6 address without brackets has no port", "2001:db8::1:443", ioc.Value{Type: ioc.TypeAddress, Value: "2001:db8:0:0:0:0:1:443"}},
-		{"the port of a URL stays", "http://evil.example:8080/", ioc.Value{Type: ioc.TypeURL, Value: "http://evil.example:8080/"}},
-		{"a file summary has no port", "d41d8cd98f00b204e9800998ecf8427e:", ioc.Value{Type: ioc.TypeFile, Value: "D41D8CD98F00B204E9800998ECF8427E"}},
+		{"the port of an IPv4 address", "192.0.2.1:443", ioc.Indicator{Type: ioc.TypeAddress, Value: "192.0.2.1", Port: 443}},
+		{"the port of an IPv6 address", "[2001:db8::1]:65535", ioc.Indicator{Type: ioc.TypeAddress, Value: "2001:db8:0:0:0:0:0:1", Port: 65535}},
+		{"the port of an IPv4 address in brackets", "[192.0.2.1]:1", ioc.Indicator{Type: ioc.TypeAddress, Value: "192.0.2.1", Port: 1}},
+		{"the port of a host", "Evil.example:08080", ioc.Indicator{Type: ioc.TypeHost, Value: "evil.example", Port: 8080}},
+		{"a defanged port", "evil[.]example[:]8080", ioc.Indicator{Type: ioc.TypeHost, Value: "evil.example", Port: 8080, Defanged: true}},
+		{"an IPv6 address without brackets has no port", "2001:db8::1:443", ioc.Indicator{Type: ioc.TypeAddress, Value: "2001:db8:0:0:0:0:1:443"}},
+		{"the port of a URL stays", "http://evil.example:8080/", ioc.Indicator{Type: ioc.TypeURL, Value: "http://evil.example:8080/"}},
+		{"a file summary has no port", "d41d8cd98f00b204e9800998ecf8427e:", ioc.Indicator{Type: ioc.TypeFile, Value: "D41D8CD98F00B204E9800998ECF8427E"}},
 
-		{"a path", "evil.example/login?x", ioc.Value{Type: ioc.TypeURL, Value: "http://evil.example/login?x", AssumedScheme: true}},
-		{"a slash", "Evil.example/", ioc.Value{Type: ioc.TypeURL, Value: "http://evil.example/", AssumedScheme: true}},
-		{"a query", "evil.example?x", ioc.Value{Type: ioc.TypeURL, Value: "http://evil.example?x", AssumedScheme: true}},
-		{"a fragment", "evil.example#x", ioc.Value{Type: ioc.TypeURL, Value: "http://evil.example#x", AssumedScheme: true}},
-		{"a port and a path", "evil.example:8080/x", ioc.Value{Type: ioc.TypeURL, Value: "http://evil.example:8080/x", AssumedScheme: true}},
-		{"a path behind an IPv4 address", "192.0.2.1/gate.php", ioc.Value{Type: ioc.TypeURL, Value: "http://192.0.2.1/gate.php", AssumedScheme: true}},
-		{"a slash behind an IPv4 address", "192.0.2.1/", ioc.Value{Type: ioc.TypeURL, Value: "http://192.0.2.1/", AssumedScheme: true}},
-		{"a path of digits and more behind an IPv4 address", "192.0.2.1/24/", ioc.Value{Type: ioc.TypeURL, Value: "http://192.0.2.1/24/", AssumedScheme: true}},
-		{"a path behind an IPv6 address", "[2001:db8::1]/x", ioc.Value{Type: ioc.TypeURL, Value: "http://[2001:db8::1]/x", AssumedScheme: true}},
-		{"an address in the path", "evil.example/login?email=user@victim.example", ioc.Value{Type: ioc.TypeURL, Value: "http://evil.example/login?email=user@victim.example", AssumedScheme: true}},
-		{"a defanged URL without its scheme", "evil[.]example/a[.]php", ioc.Value{Type: ioc.TypeURL, Value: "http://evil.example/a.php", AssumedScheme: true, Defanged: true}},
-		{"brackets in the path", "evil.example/a[.]php", ioc.Value{Type: ioc.TypeURL, Value: "http://evil.example/a[.]php", AssumedScheme: true}},
-		{"a host stays a host", "evil.example", ioc.Value{Type: ioc.TypeHost, Value: "evil.example"}},
-		{"a written scheme stays", "https://evil.example/x", ioc.Value{Type: ioc.TypeURL, Value: "https://evil.example/x"}},
-		{"a defanged scheme stays", "hxxps://evil.example/x", ioc.Value{Type: ioc.TypeURL, Value: "https://evil.example/x", Defanged: true}},
+		{"a path", "evil.example/login?x", ioc.Indicator{Type: ioc.TypeURL, Value: "http://evil.example/login?x", AssumedScheme: true}},
+		{"a slash", "Evil.example/", ioc.Indicator{Type: ioc.TypeURL, Value: "http://evil.example/", AssumedScheme: true}},
+		{"a query", "evil.example?x", ioc.Indicator{Type: ioc.TypeURL, Value: "http://evil.example?x", AssumedScheme: true}},
+		{"a fragment", "evil.example#x", ioc.Indicator{Type: ioc.TypeURL, Value: "http://evil.example#x", AssumedScheme: true}},
+		{"a port and a path", "evil.example:8080/x", ioc.Indicator{Type: ioc.TypeURL, Value: "http://evil.example:8080/x", AssumedScheme: true}},
+		{"a path behind an IPv4 address", "192.0.2.1/gate.php", ioc.Indicator{Type: ioc.TypeURL, Value: "http://192.0.2.1/gate.php", AssumedScheme: true}},
+		{"a slash behind an IPv4 address", "192.0.2.1/", ioc.Indicator{Type: ioc.TypeURL, Value: "http://192.0.2.1/", AssumedScheme: true}},
+		{"a path of digits and more behind an IPv4 address", "192.0.2.1/24/", ioc.Indicator{Type: ioc.TypeURL, Value: "http://192.0.2.1/24/", AssumedScheme: true}},
+		{"a path behind an IPv6 address", "[2001:db8::1]/x", ioc.Indicator{Type: ioc.TypeURL, Value: "http://[2001:db8::1]/x", AssumedScheme: true}},
+		{"an address in the path", "evil.example/login?email=user@victim.example", ioc.Indicator{Type: ioc.TypeURL, Value: "http://evil.example/login?email=user@victim.example", AssumedScheme: true}},
+		{"a defanged URL without its scheme", "evil[.]example/a[.]php", ioc.Indicator{Type: ioc.TypeURL, Value: "http://evil.example/a.php", AssumedScheme: true, Defanged: true}},
+		{"brackets in the path", "evil.example/a[.]php", ioc.Indicator{Type: ioc.TypeURL, Value: "http://evil.example/a[.]php", AssumedScheme: true}},
+		{"a host stays a host", "evil.example", ioc.Indicator{Type: ioc.TypeHost, Value: "evil.example"}},
+		{"a written scheme stays", "https://evil.example/x", ioc.Indicator{Type: ioc.TypeURL, Value: "https://evil.example/x"}},
+		{"a defanged scheme stays", "hxxps://evil.example/x", ioc.Indicator{Type: ioc.TypeURL, Value: "https://evil.example/x", Defanged: true}},
 
-		{"the host bits of an IPv4 block", "192.0.2.1/24", ioc.Value{Type: ioc.TypeCIDR, Value: "192.0.2.0/24", Address: "192.0.2.1"}},
-		{"the host bits of an IPv6 block", "2001:DB8::1/32", ioc.Value{Type: ioc.TypeCIDR, Value: "2001:db8:0:0:0:0:0:0/32", Address: "2001:db8:0:0:0:0:0:1"}},
-		{"a block without host bits", "192.0.2.0/24", ioc.Value{Type: ioc.TypeCIDR, Value: "192.0.2.0/24"}},
-		{"a block of one address", "192.0.2.1/32", ioc.Value{Type: ioc.TypeCIDR, Value: "192.0.2.1/32"}},
+		{"the host bits of an IPv4 block", "192.0.2.1/24", ioc.Indicator{Type: ioc.TypeCIDR, Value: "192.0.2.0/24", Address: "192.0.2.1"}},
+		{"the host bits of an IPv6 block", "2001:DB8::1/32", ioc.Indicator{Type: ioc.TypeCIDR, Value: "2001:db8:0:0:0:0:0:0/32", Address: "2001:db8:0:0:0:0:0:1"}},
+		{"a block without host bits", "192.0.2.0/24", ioc.Indicator{Type: ioc.TypeCIDR, Value: "192.0.2.0/24"}},
+		{"a block of one address", "192.0.2.1/32", ioc.Indicator{Type: ioc.TypeCIDR, Value: "192.0.2.1/32"}},
 
-		{"quotes do not defang", " “<evil.example>” ", ioc.Value{Type: ioc.TypeHost, Value: "evil.example"}},
-		{"brackets around an address defang it", "[192.0.2.1]", ioc.Value{Type: ioc.TypeAddress, Value: "192.0.2.1", Defanged: true}},
+		{"quotes do not defang", " “<evil.example>” ", ioc.Indicator{Type: ioc.TypeHost, Value: "evil.example"}},
+		{"brackets around an address defang it", "[192.0.2.1]", ioc.Indicator{Type: ioc.TypeAddress, Value: "192.0.2.1", Defanged: true}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			got, err := all.Parse(tc.in)
 			require.NoError(t, err)
 			assert.Equal(t, tc.want, got)
-			if (tc.want != ioc.Value{Type: tc.want.Type, Value: tc.want.Value, Defanged: tc.want.Defanged}) {
+			if (tc.want != ioc.Indicator{Type: tc.want.Type, Value: tc.want.Value, Defanged: tc.want.Defanged}) {
 				_, err = ioc.Parse(tc.in)
 				require.Error(t, err, "without options")
 			}
@@ -296,7 +296,7 @@ func FuzzParser(f *testing.F) {
 			got, err := around.Parse(s)
 			require.NoError(t, err, "options for surroundings refuse nothing")
 			require.Equal(t, lenient, got)
-			require.Equal(t, ioc.Value{Type: got.Type, Value: got.Value, Defanged: got.Defanged}, got)
+			require.Equal(t, ioc.Indicator{Type: got.Type, Value: got.Value, Defanged: got.Defanged}, got)
 		}
 		if got, err := strict.Parse(s); err == nil {
 			require.Equal(t, lenient, got, "strict accepts a part of what lenient accepts")

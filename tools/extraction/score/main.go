@@ -33,7 +33,7 @@ func main() {
 func extract(r io.Reader) iter.Seq2[extraction.Found, error] {
 	return func(yield func(extraction.Found, error) bool) {
 		for match, err := range ioc.Extract(r) {
-			if !yield(extraction.Found{Type: string(match.Type), Value: match.Value.Value}, err) {
+			if !yield(extraction.Found{Type: string(match.Type), Value: match.Value}, err) {
 				return
 			}
 		}
