@@ -119,7 +119,13 @@ func (s *scanner) isHost(a, b int, name, suffix string) bool {
 		s.noteFile(a, b, name)
 		return false
 	}
-	if s.x.files[name] || !isHostSpelling(word, first, last) || isReversed(first, last, word) || isDetection(first) {
+	if !isHostSpelling(word, first, last) {
+		return false
+	}
+	if s.isHostList(a, b) {
+		return true
+	}
+	if s.x.files[name] || isReversed(first, last, word) || isDetection(first) {
 		return false
 	}
 	dots := strings.Count(name, ".")
@@ -141,10 +147,10 @@ func (s *scanner) isHost(a, b int, name, suffix string) bool {
 	case ofHost:
 		return cue != ofFile || !w.isNear(a)
 	}
-	if dots > 1 && isDoubleExtension(name) {
+	kind, own := kindOf(last), ownLabel(name, suffix)
+	if dots > 1 && canon.IsFileExtension(own) { // as in invoice.pdf.com
 		return false
 	}
-	kind, own := kindOf(last), ownLabel(name, suffix)
 	if dots == 1 && isIdentifier(first) && (cue != ofHost || distance > 0) {
 		return false
 	}
@@ -276,13 +282,6 @@ func isHostSpelling(word, first, last []byte) bool {
 func ownLabel(name, suffix string) string {
 	rest := strings.TrimSuffix(name, "."+suffix)
 	return rest[strings.LastIndexByte(rest, '.')+1:]
-}
-
-// isDoubleExtension reports whether a name is that of a file with a second extension, as in
-// invoice.pdf.com.
-func isDoubleExtension(name string) bool {
-	rest := name[:strings.LastIndexByte(name, '.')]
-	return canon.IsFileExtension(rest[strings.LastIndexByte(rest, '.')+1:])
 }
 
 // isHashed reports whether the hash of a file follows a name.

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/threatconnect-go/threatconnect/internal/canon"
 )
 
 // table is the header of a table: what its columns mean for the values in them.
@@ -184,6 +186,77 @@ func (s *scanner) isAlone(a, b int) bool {
 		return false
 	}
 	return before == after || a == 0 || b == len(s.t) || before == '\n' || after == '\n'
+}
+
+// isHostList reports whether the word from a to b has a line for itself, and the lines around it are mostly
+// hosts, so that it is one, too.
+func (s *scanner) isHostList(a, b int) bool {
+	end := s.lineEnd(b)
+	if len(trimItem(s.t[s.lineStart:end])) != b-a {
+		return false
+	}
+	if s.listStart <= a && a < s.listEnd {
+		return s.hostList
+	}
+	const around = 8
+	hosts, others := 0, 0
+	count := func(line []byte) {
+		name := trimItem(line)
+		switch kind := s.kindOfLine(name); kind {
+		case plainSuffix, countrySuffix:
+			hosts++
+		case fileSuffix:
+			others++
+		}
+	}
+	from := s.lineStart
+	for range around {
+		if from == 0 {
+			break
+		}
+		start := bytes.LastIndexByte(s.t[:from-1], '\n') + 1
+		count(s.t[start : from-1])
+		from = start
+	}
+	to := end
+	for range around {
+		if to >= len(s.t) {
+			break
+		}
+		next := s.lineEnd(to + 1)
+		count(s.t[to+1 : next])
+		to = next
+	}
+	s.listStart, s.listEnd, s.hostList = a, (end+to)/2, hosts > 2 && hosts > 2*others
+	return s.hostList
+}
+
+// lineEnd returns the end of the line that a place is in.
+func (s *scanner) lineEnd(at int) int {
+	if i := bytes.IndexByte(s.t[min(at, len(s.t)):], '\n'); i >= 0 {
+		return at + i
+	}
+	return len(s.t)
+}
+
+// trimItem returns the text of an item of a list.
+func trimItem(line []byte) []byte { return bytes.Trim(line, " \t\r*-\"'`,;") }
+
+// kindOfLine returns the kind of the last label of a line that is one name with a public suffix, brandSuffix
+// for any other line, and fileSuffix for the name of a file.
+func (s *scanner) kindOfLine(name []byte) suffixKind {
+	const longest = 80
+	dot := bytes.LastIndexByte(name, '.')
+	switch {
+	case dot < 1 || len(name) > longest || bytes.ContainsAny(name, " \t|:/@\\()=<>"):
+		return brandSuffix
+	case canon.IsFileExtension(string(name[dot+1:])), !s.hasPublicLabel(name):
+		return fileSuffix
+	}
+	if kind := kindOf(name[dot+1:]); kind < brandSuffix {
+		return kind
+	}
+	return brandSuffix
 }
 
 // isCell reports whether a value that begins at a is a cell of a table with a separator.

@@ -64,8 +64,17 @@ func isReversed(first, last, word []byte) bool {
 		return true
 	}
 	kind := kindOf(last)
-	return len(first) == 2 && bytes.Count(word, []byte(".")) > 1 && kind >= brandSuffix && bytes.IndexByte(word, '-') < 0 ||
+	return isCountryOfPackages(first) && bytes.Count(word, []byte(".")) > 1 && kind >= brandSuffix && bytes.IndexByte(word, '-') < 0 ||
 		len(word) > 3 && len(first) == 1 && word[3] == '.'
+}
+
+// isCountryOfPackages reports whether names of packages begin with a top-level domain.
+func isCountryOfPackages(label []byte) bool {
+	switch string(label) {
+	case "at", "br", "ch", "cn", "cz", "de", "dk", "es", "eu", "fi", "fr", "io", "it", "jp", "nl", "pl", "pt", "ru", "se", "tr", "uk":
+		return true
+	}
+	return false
 }
 
 // isDetection reports whether a name begins as those that scanners give to malware.

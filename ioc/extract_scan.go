@@ -18,6 +18,9 @@ type scanner struct {
 	table      table // that the line belongs to
 	inCode     bool  // whether the line is in a block of source code
 	fenced     bool  // whether the line is in a fenced block of Markdown
+	listStart  int   // of the lines that isHostList was asked about last
+	listEnd    int   // and their end
+	hostList   bool  // what it said
 	codeStart  int   // of the last line that isCode was asked about, plus one
 	code       bool  // what it said
 	hostEnd    int   // of the last host
@@ -198,7 +201,7 @@ func (s *scanner) word(start, a, b, end int) int {
 		return whole
 	case isDotted(word):
 		return max(whole, s.ipv4(a, b, end))
-	case hyphen > len("1.1.1") && isDotted(word[:hyphen]): // a range
+	case hyphen > len("1.1.1") && bytes.Count(word[:hyphen], []byte(".")) == 3 && isDotted(word[:hyphen]): // a range
 		return max(a+hyphen+1, s.ipv4(a, a+hyphen, end))
 	case dot > len("1.1.1") && dot+1 < len(word) && isCapital(word[dot+1]) && isDotted(word[:dot]): // a sentence behind an address
 		return max(a+dot+1, s.ipv4(a, a+dot, end))
@@ -275,9 +278,9 @@ func (s *scanner) add(t Type, value string, a, b int) *Match {
 	p := &s.x.plain
 	offset := p.source(a)
 	s.x.found = append(s.x.found, Match{
-		Value:  Value{Type: t, Value: value, Defanged: p.isDefanged(a, b)},
-		Offset: int64(offset),
-		Length: p.sourceEnd(b) - offset,
+		Indicator: Indicator{Type: t, Value: value, Defanged: p.isDefanged(a, b)},
+		Offset:    int64(offset),
+		Length:    p.sourceEnd(b) - offset,
 	})
 	return &s.x.found[len(s.x.found)-1]
 }
