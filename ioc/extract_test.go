@@ -65,6 +65,9 @@ func TestExtractFinds(t *testing.T) {
 		{"the name of a file that is a hash", "d41d8cd98f00b204e9800998ecf8427e.exe VirusShare_d41d8cd98f00b204e9800998ecf8427e", []string{
 			"File D41D8CD98F00B204E9800998ECF8427E", "File D41D8CD98F00B204E9800998ECF8427E"}},
 		{"Java", "db.evil-site.net/192.0.2.1:5432", []string{"Host db.evil-site.net", "Address 192.0.2.1"}},
+		{"a list of hosts", "evil-a.com\nevil-b.net\n* evil-c.org\nevil.pl\nevil.app\n", []string{
+			"Host evil-a.com", "Host evil-b.net", "Host evil-c.org", "Host evil.pl", "Host evil.app"}},
+		{"a host in a field", "[domain-name:value='evil.pl'] {\"domain\": \"evil.app\"}", []string{"Host evil.pl", "Host evil.app"}},
 		{"user information", "root@192.0.2.1 http://user:pass@evil-site.com/", []string{"Address 192.0.2.1", "URL http://evil-site.com/"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -82,6 +85,7 @@ func TestExtractLeavesOut(t *testing.T) {
 		{"sections", "§ 3.1.2.4, section 3.1.2.5, ch. 7.2.3.1\n\n## 2.1.3.4 Results\n"},
 		{"object identifiers", "1.3.6.1 1.3.6.1.4.1.311.2"},
 		{"names of files", "setup.sh README.md libc.so notes.zip run.py build.rs main.cc invoice.pdf.com MANIFEST.in"},
+		{"a list of files", "a.exe\nb.dll\nevil.pl\nevil.sh\nc.txt\n"},
 		{"paths", `/opt/evil.app/run C:\Users\evil.com \evil.com ./a.sh lib/evil.com`},
 		{"detections", "Trojan.Agent.bt Win32/Agent.AI Agent.BT Backdoor.Linux.Mirai.ba"},
 		{"source code", "System.IO os.name this.run app.run() com.example.app java.net java.net.* x = a.name\nreturn e.target\nstd::string a::b R.id.host"},

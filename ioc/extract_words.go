@@ -68,12 +68,14 @@ func meaningOf(word []byte) meaning {
 		"servers", "serveur", "serveurs", "servidor", "servidores", "source", "src", "ssh", "subnet",
 		"traffic", "dirección", "endereço", "endereços", "адрес", "адреса", "сервер", "сервера":
 		return ofAddress
-	case "domain", "domaine", "domaines", "domains", "dominio", "dominios", "fqdn", "host", "hostname",
-		"hostnames", "hosts", "queried", "queries", "query", "redirected", "redirects", "registered",
-		"registrar", "resolution", "resolve", "resolved", "resolves", "resolving", "sinkhole",
-		"sinkholed", "site", "sites", "sitio", "subdomain", "subdomains", "url", "urls", "visit",
-		"visited", "visiting", "visits", "webseite", "website", "websites", "whois", "domäne",
-		"domänen", "domínio", "domínios", "домен", "домена", "домены", "сайт", "сайта":
+	case "domain", "domain-name", "domain_name", "domaine", "domaines", "domainname", "domains",
+		"dominio", "dominios", "fqdn", "host", "host-name", "host_name", "hostname", "hostnames",
+		"hosts", "qname", "queried", "queries", "query", "redirected", "redirects", "registered",
+		"registrar", "resolution", "resolve", "resolved", "resolves", "resolving", "rrname",
+		"server_name", "servername", "sinkhole", "sinkholed", "site", "sites", "sitio", "sni",
+		"subdomain", "subdomains", "url", "urls", "visit", "visited", "visiting", "visits", "webseite",
+		"website", "websites", "whois", "domäne", "domänen", "domínio", "domínios", "домен", "домена",
+		"домены", "сайт", "сайта":
 		return ofHost
 	case "archive", "archives", "archivo", "archivos", "arquivo", "arquivos", "as", "attachment",
 		"attachments", "bash", "binary", "chmod", "copied", "copies", "created", "creates", "datei",
