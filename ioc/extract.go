@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"io"
 	"iter"
+
+	"github.com/threatconnect-go/threatconnect/internal/canon"
 )
 
 // Match is an indicator that was found in a text.
@@ -50,6 +52,12 @@ func (p *Parser) Extract(r io.Reader) iter.Seq2[Match, error] {
 		x := extractor{windows: windows{r: r}}
 		if p != nil {
 			x.parser = *p
+		}
+		if scheme := x.parser.AssumeScheme; scheme != "" {
+			if err := canon.CheckAssumedScheme(scheme); err != nil {
+				yield(Match{}, public(err))
+				return
+			}
 		}
 		for x.windows.next() {
 			x.extract()

@@ -210,6 +210,9 @@ func TestExtractReturnsErrorsOfTheReader(t *testing.T) {
 	for _, err := range Extract(iotest.TimeoutReader(iotest.OneByteReader(strings.NewReader("192.0.2.1")))) {
 		assert.ErrorIs(t, err, iotest.ErrTimeout)
 	}
+	for _, err := range (&Parser{AssumeScheme: "gopher"}).Extract(strings.NewReader("")) {
+		assert.ErrorContains(t, err, "scheme to assume is not http, https, ftp or sftp")
+	}
 	for _, err := range Extract(idleReader{}) {
 		assert.ErrorIs(t, err, io.ErrNoProgress)
 	}

@@ -22,28 +22,17 @@ func (s *scanner) schemeStart(start, separator int) int {
 	return i
 }
 
-// webScheme returns the scheme of a URL indicator, plain or defanged, in its plain form; "" for any other
-// scheme. changed tells whether it was defanged.
-func webScheme(scheme []byte) (plain string, changed bool) {
-	switch string(bytes.ToLower(scheme)) {
-	case "http":
-		return "http", false
-	case "https":
-		return "https", false
-	case "ftp":
-		return "ftp", false
-	case "sftp":
-		return "sftp", false
-	case "hxxp", "hxtp", "htxp", "htxxp", "hxxtp", "h**p", "hxxxp":
-		return "http", true
-	case "hxxps", "hxtps", "htxps", "htxxps", "hxxtps", "h**ps", "hxxxps":
-		return "https", true
-	case "fxp":
-		return "ftp", true
-	case "sfxp":
-		return "sftp", true
+// webScheme returns the plain form of a scheme of URL indicators and whether it is defanged, and "" for any
+// other scheme.
+func webScheme(scheme []byte) (plain string, defanged bool) {
+	const longest = len("htxxps")
+	if len(scheme) > longest {
+		return "", false
 	}
-	return "", false
+	if bytes.IndexByte(scheme, '*') >= 0 { // h**p
+		scheme = bytes.ReplaceAll(scheme, []byte("*"), []byte("x"))
+	}
+	return canon.WebScheme(string(scheme))
 }
 
 // url finds the URL with the scheme from a and the host from b. It returns where to continue.

@@ -183,6 +183,21 @@ func plainScheme(scheme string) string {
 	return scheme
 }
 
+// WebScheme returns the plain form of a scheme of URL indicators and whether it is defanged, and "" for any
+// other scheme.
+func WebScheme(scheme string) (plain string, defanged bool) {
+	plain = plainScheme(scheme)
+	return urlScheme(plain), plain != scheme
+}
+
+// CheckAssumedScheme returns an error for a scheme that URLs cannot be given.
+func CheckAssumedScheme(scheme string) error {
+	if urlScheme(scheme) == "" {
+		return refuse("scheme to assume", "is not http, https, ftp or sftp", "set AssumeScheme to one of these")
+	}
+	return nil
+}
+
 // refangHost replaces the marks of a host with or without a port and user information, unless it depends
 // on them where the host ends.
 func refangHost(authority string) string {

@@ -48,8 +48,8 @@ func IsSchemeless(s string) bool {
 // a file in a folder or in front of a query, as in index.php?x, and a port with its protocol, as in
 // 192.0.2.1:53/udp.
 func AssumeScheme(scheme, s string) (string, error) {
-	if urlScheme(scheme) == "" {
-		return "", refuse("scheme to assume", "is not http, https, ftp or sftp", "set AssumeScheme to one of these")
+	if err := CheckAssumedScheme(scheme); err != nil {
+		return "", err
 	}
 	authority, tail := splitTail(s)
 	host, port, found := strings.Cut(authority, ":")
