@@ -65,11 +65,21 @@ func (s *scanner) hasPublicLabel(word []byte) bool {
 	return public
 }
 
+// dottedName is a word that ends in a public suffix, so that it can be a host.
+type dottedName struct {
+	a, b         int
+	name, suffix string // in canonical form
+	own          string // the label in front of the suffix
+	first, last  []byte // labels, as they are written
+	dots         int
+	kind         suffixKind
+}
+
 // host finds the host in the word from a to b. It returns where to continue, or 0 if there is none.
 func (s *scanner) host(a, b, end int) int {
 	defanged := s.x.plain.isDefanged(a, b)
 	name, suffix := s.publicName(s.t[a:b], defanged)
-	if name == "" || !defanged && !s.isHost(a, b, name, suffix) || defanged && s.isInPath(a) {
+	if name == "" || !s.isHost(a, b, name, suffix, defanged) {
 		for _, to := range [...]int{s.gluedSentence(a, b), s.gluedWord(a, b)} {
 			if to > 0 {
 				return s.host(a, to, end)
@@ -79,6 +89,139 @@ func (s *scanner) host(a, b, end int) int {
 	}
 	s.hostEnd = b
 	return s.addNamed(TypeHost, name, a, b, end)
+}
+
+// isHost reports whether the word from a to b, a name with a public suffix, is a host and not the name of
+// a file, of a detection, or of something in source code.
+func (s *scanner) isHost(a, b int, name, suffix string, defanged bool) bool {
+	if defanged {
+		return !s.isInPath(a)
+	}
+	word := s.t[a:b]
+	n := dottedName{
+		a: a, b: b, name: name, suffix: suffix, own: ownLabel(name, suffix), dots: strings.Count(name, "."),
+		first: word[:max(bytes.IndexByte(word, '.'), 0)], last: word[bytes.LastIndexByte(word, '.')+1:],
+	}
+	n.kind = kindOf(n.last)
+	switch {
+	case !s.isHostPlace(a, b):
+		s.noteFile(a, b, name)
+		return false
+	case !isHostSpelling(word, n.first, n.last):
+		return false
+	case s.isHostList(a, b):
+		return true
+	case s.x.files[name] || isReversed(n.first, n.last, word) || isDetection(n.first):
+		return false
+	case strings.HasPrefix(name, "www.") || s.before(a) == '/' || isService(name):
+		return true
+	}
+	cue, distance := s.hostCue(a)
+	switch s.column(a) {
+	case ofFile:
+		return false
+	case ofHost:
+		return cue != ofFile || distance > 0
+	}
+	switch {
+	case n.dots > 1 && canon.IsFileExtension(n.own): // as in invoice.pdf.com
+		return false
+	case n.dots == 1 && isIdentifier(n.first) && (cue != ofHost || distance > 0):
+		return false
+	case s.isCode() && !s.isQuoted(a, b) && !strings.Contains(n.own, "-"):
+		return false
+	case strings.Contains(suffix, "."):
+		return true
+	case n.kind != plainSuffix && s.after(b) == '"' && s.after(b+1) == ':' && !n.isMarked(): // the name of a field in JSON
+		return false
+	}
+	if s.isEnumerated(a) && cue != ofFile {
+		cue = max(cue, ofPlace)
+		if s.hostNamed {
+			cue = ofHost
+		}
+	}
+	s.hostNamed = cue == ofHost
+	return s.suits(&n, cue)
+}
+
+// hostCue returns what the nearest words in front of a name say, and how many words are nearer.
+func (s *scanner) hostCue(a int) (cue meaning, distance int) {
+	w := s.wordsBefore(a)
+	cue, distance = w.meaning(2)
+	near := w.isNear(a)
+	switch {
+	case distance == 0 && !near:
+		return noMeaning, distance
+	case cue == ofAddress && distance == 0: // the server evil.example
+		return ofHost, distance
+	case cue == ofPlace && distance > 0:
+		return noMeaning, distance
+	case cue == noMeaning && s.isArgument(&w):
+		return ofHost, distance
+	}
+	return cue, distance
+}
+
+// isArgument reports whether the words in front of a name are a network command and its options.
+func (s *scanner) isArgument(w *nearby) bool {
+	for i := range w.n {
+		word := w.word(i)
+		switch string(word) {
+		case "curl", "dig", "host", "nc", "nmap", "nslookup", "ping", "ssh", "telnet", "tracert", "traceroute", "wget":
+			return w.places[i][0] >= s.lineStart
+		}
+		if len(word) > 2 || s.before(w.places[i][0]) != '-' {
+			return false
+		}
+	}
+	return false
+}
+
+// isEnumerated reports whether a name follows a host in a list.
+func (s *scanner) isEnumerated(a int) bool {
+	const farthest = 8
+	if s.hostEnd == 0 || a-s.hostEnd > farthest {
+		return false
+	}
+	switch string(bytes.Trim(s.t[s.hostEnd:a], " `\"'*\n")) {
+	case ",", "and", "or", ", and", ";", "und", "et", "и", "、", "，":
+		return true
+	}
+	return false
+}
+
+// isMarked reports whether a name has a hyphen or a digit, which words of source code rarely have.
+func (n *dottedName) isMarked() bool { return strings.ContainsAny(n.own, "-0123456789") }
+
+// suits reports whether a name is a host by what else its last label can mean.
+func (s *scanner) suits(n *dottedName, cue meaning) bool {
+	port, _ := s.port(n.b, len(s.t))
+	below := n.dots > 1 && (isSubdomain(n.first) && !isIdentifier([]byte(n.own)) || strings.Contains(n.own, "-")) // as in cdn.evil-site.sh
+	switch n.kind {
+	case fileSuffix:
+		if !strings.ContainsFunc(n.own, unicode.IsLetter) || s.isLinkTarget(n.a, n.b) {
+			return false
+		}
+		marked := port > 0 && !isNumber(s.t[n.b+1:]) || s.isQuoted(n.a, n.b) && n.isMarked()
+		return cue == ofHost || below || marked && n.dots > 1
+	case brandSuffix, wordSuffix:
+		const long = 8
+		switch {
+		case n.kind == brandSuffix && len(n.own) >= long && !isIdentifier([]byte(n.own)):
+			return true
+		case strings.Contains(n.own, "_"), len(n.own) == 1 && n.dots == 1:
+			return false
+		case cue == ofHost, cue == ofPlace, below:
+			return true
+		case isIdentifier(n.first):
+			return false
+		}
+		return n.isMarked() || s.isAlone(n.a, n.b) && string(n.last) != "app" && string(n.last) != "cc"
+	case countrySuffix:
+		return n.dots > 1 || len(n.own) > 2 || cue == ofHost || s.isAlone(n.a, n.b)
+	}
+	return n.dots > 1 || string(n.last) != "com" || cue != ofFile && !s.isHashed(n.b)
 }
 
 // isInPath reports whether a name is behind another part of a path.
@@ -109,82 +252,6 @@ func (s *scanner) gluedWord(a, b int) int {
 	return 0
 }
 
-// isHost reports whether the word from a to b, a name with a public suffix, is a host and not the name of
-// a file, of a detection, or of something in source code.
-func (s *scanner) isHost(a, b int, name, suffix string) bool {
-	word := s.t[a:b]
-	last := word[bytes.LastIndexByte(word, '.')+1:]
-	first := word[:max(bytes.IndexByte(word, '.'), 0)]
-	if !s.isHostPlace(a, b) {
-		s.noteFile(a, b, name)
-		return false
-	}
-	if !isHostSpelling(word, first, last) {
-		return false
-	}
-	if s.isHostList(a, b) {
-		return true
-	}
-	if s.x.files[name] || isReversed(first, last, word) || isDetection(first) {
-		return false
-	}
-	dots := strings.Count(name, ".")
-	w := s.wordsBefore(a)
-	cue, distance := w.meaning(2)
-	if cue == ofAddress && distance == 0 && w.isNear(a) { // the server evil.example
-		cue = ofHost
-	}
-	if distance == 0 && !w.isNear(a) {
-		cue = noMeaning
-	}
-	port, _ := s.port(b, len(s.t))
-	if strings.HasPrefix(name, "www.") || s.before(a) == '/' || isService(name) {
-		return true
-	}
-	switch s.column(a) {
-	case ofFile:
-		return false
-	case ofHost:
-		return cue != ofFile || !w.isNear(a)
-	}
-	kind, own := kindOf(last), ownLabel(name, suffix)
-	if dots > 1 && canon.IsFileExtension(own) { // as in invoice.pdf.com
-		return false
-	}
-	if dots == 1 && isIdentifier(first) && (cue != ofHost || distance > 0) {
-		return false
-	}
-	if s.isCode() && !s.isQuoted(a, b) && !strings.Contains(own, "-") {
-		return false
-	}
-	if strings.Contains(suffix, ".") {
-		return true
-	}
-	if kind != plainSuffix && s.after(b) == '"' && s.after(b+1) == ':' && !strings.ContainsAny(own, "-0123456789") { // the name of a field in JSON
-		return false
-	}
-	switch kind {
-	case fileSuffix:
-		if !strings.ContainsFunc(own, unicode.IsLetter) {
-			return false
-		}
-		marked := port > 0 && !isNumber(s.t[b+1:]) || s.isQuoted(a, b) && strings.ContainsAny(own, "-0123456789")
-		return (cue == ofHost && distance < 2 || marked && dots > 1) && !s.isLinkTarget(a, b)
-	case brandSuffix, wordSuffix:
-		const long = 8
-		if kind == brandSuffix && len(own) >= long && !isIdentifier([]byte(own)) {
-			return true
-		}
-		if strings.Contains(own, "_") || len(own) == 1 && dots == 1 {
-			return false
-		}
-		return cue == ofHost || cue == ofPlace && distance == 0 || !isIdentifier(first) && (strings.ContainsAny(own, "-0123456789") || s.isAlone(a, b) && string(last) != "app" && string(last) != "cc")
-	case countrySuffix:
-		return dots > 1 || len(first) > 2 || cue == ofHost || s.isAlone(a, b)
-	}
-	return dots > 1 || string(last) != "com" || cue != ofFile && !s.isHashed(b)
-}
-
 // isHostPlace reports whether the characters around the word from a to b can stand around a host.
 func (s *scanner) isHostPlace(a, b int) bool {
 	switch before := s.before(a); before {
@@ -199,7 +266,7 @@ func (s *scanner) isHostPlace(a, b int) bool {
 	case '$', '#', '%', '@', '^', '&', '-':
 		return false
 	case ' ':
-		if bytes.HasSuffix(s.t[:a], []byte("─ ")) { // of a tree of files
+		if bytes.HasSuffix(s.t[:a], []byte("─ ")) || bytes.HasSuffix(s.t[:a], []byte("-- ")) { // of a tree of files
 			return false
 		}
 	case '[':

@@ -71,7 +71,8 @@ func isReversed(first, last, word []byte) bool {
 // isCountryOfPackages reports whether names of packages begin with a top-level domain.
 func isCountryOfPackages(label []byte) bool {
 	switch string(label) {
-	case "at", "br", "ch", "cn", "cz", "de", "dk", "es", "eu", "fi", "fr", "io", "it", "jp", "nl", "pl", "pt", "ru", "se", "tr", "uk":
+	case "at", "br", "ch", "cn", "cz", "de", "dk", "es", "eu", "fi", "fr", "io", "it", "jp", "nl", "pl",
+		"pt", "ru", "se", "tr", "uk":
 		return true
 	}
 	return false
@@ -88,6 +89,18 @@ func isDetection(first []byte) bool {
 		"riskware", "rootkit", "script", "spyware", "suspicious", "troj", "trojan", "trojandownloader",
 		"trojanspy", "trojware", "unix", "vba", "vbs", "virus", "w2km", "w32", "w64", "w97m", "win32",
 		"win64", "worm", "x97m":
+		return true
+	}
+	return false
+}
+
+// isSubdomain reports whether a first label is one that hosts often have.
+func isSubdomain(label []byte) bool {
+	var buf [longestWord]byte
+	switch string(lower(bytes.TrimRight(label, "0123456789"), &buf)) {
+	case "api", "cdn", "cpanel", "dl", "down", "download", "edge", "ftp", "gw", "images", "imap", "img",
+		"login", "mail", "mx", "ns", "panel", "pop", "portal", "pull", "secure", "smtp", "sso",
+		"static", "status", "up", "update", "updates", "vpn", "webmail", "ww", "www":
 		return true
 	}
 	return false

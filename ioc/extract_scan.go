@@ -23,6 +23,7 @@ type scanner struct {
 	hostList   bool  // what it said
 	codeStart  int   // of the last line that isCode was asked about, plus one
 	code       bool  // what it said
+	hostNamed  bool  // whether a word said that the last host is one
 	hostEnd    int   // of the last host
 	versionEnd int   // of the last version
 	version    byte  // its first number
