@@ -151,29 +151,32 @@ func (s *scanner) hostCue(a int) (cue meaning, distance int) {
 	cue, distance = w.meaning(2)
 	near := w.isNear(a)
 	switch {
+	case s.isArgument(a):
+		return ofHost, 0
 	case distance == 0 && !near:
 		return noMeaning, distance
 	case cue == ofAddress && distance == 0: // the server evil.example
 		return ofHost, distance
 	case cue == ofPlace && distance > 0:
 		return noMeaning, distance
-	case cue == noMeaning && s.isArgument(&w):
-		return ofHost, distance
 	}
 	return cue, distance
 }
 
-// isArgument reports whether the words in front of a name are a network command and its options.
-func (s *scanner) isArgument(w *nearby) bool {
-	for i := range w.n {
-		word := w.word(i)
-		switch string(word) {
-		case "curl", "dig", "host", "nc", "nmap", "nslookup", "ping", "ssh", "telnet", "tracert", "traceroute", "wget":
-			return w.places[i][0] >= s.lineStart
-		}
-		if len(word) > 2 || s.before(w.places[i][0]) != '-' {
-			return false
-		}
+// isArgument reports whether a name is an argument of a network command.
+func (s *scanner) isArgument(a int) bool {
+	const farthest = 100
+	command := s.t[max(s.lineStart, a-farthest):a]
+	if i := bytes.LastIndexAny(command, ";&|`$#") + 1; i > 0 {
+		command = command[i:]
+	}
+	name, _, found := bytes.Cut(bytes.TrimLeft(command, " "), []byte(" "))
+	if !found {
+		return false
+	}
+	switch string(name) {
+	case "curl", "dig", "host", "nc", "nmap", "nslookup", "ping", "ssh", "telnet", "tracert", "traceroute", "wget":
+		return s.before(a) == ' '
 	}
 	return false
 }
@@ -197,14 +200,15 @@ func (n *dottedName) isMarked() bool { return strings.ContainsAny(n.own, "-01234
 // suits reports whether a name is a host by what else its last label can mean.
 func (s *scanner) suits(n *dottedName, cue meaning) bool {
 	port, _ := s.port(n.b, len(s.t))
+	quoted := s.isQuoted(n.a, n.b) && s.after(n.b+1) != ':'
 	below := n.dots > 1 && (isSubdomain(n.first) && !isIdentifier([]byte(n.own)) || strings.Contains(n.own, "-")) // as in cdn.evil-site.sh
 	switch n.kind {
 	case fileSuffix:
 		if !strings.ContainsFunc(n.own, unicode.IsLetter) || s.isLinkTarget(n.a, n.b) {
 			return false
 		}
-		marked := port > 0 && !isNumber(s.t[n.b+1:]) || s.isQuoted(n.a, n.b) && n.isMarked()
-		return cue == ofHost || below || marked && n.dots > 1
+		marked := port > 0 && !isNumber(s.t[n.b+1:]) || quoted && n.isMarked()
+		return cue == ofHost || below || marked && n.dots > 1 || quoted && port > 0
 	case brandSuffix, wordSuffix:
 		const long = 8
 		switch {
@@ -212,7 +216,7 @@ func (s *scanner) suits(n *dottedName, cue meaning) bool {
 			return true
 		case strings.Contains(n.own, "_"), len(n.own) == 1 && n.dots == 1:
 			return false
-		case cue == ofHost, cue == ofPlace, below:
+		case cue == ofHost, cue == ofPlace, below, quoted && port > 0:
 			return true
 		case isIdentifier(n.first):
 			return false

@@ -168,8 +168,10 @@ func (s *scanner) column(at int) meaning {
 
 // isAlone reports whether the word from a to b has a line or a cell of a table for itself.
 func (s *scanner) isAlone(a, b int) bool {
-	if s.before(a) == '>' && s.after(b) == '<' {
-		return true
+	if s.before(a) == '>' && s.after(b) == '<' { // in HTML
+		tag := s.t[max(s.lineStart, a-40):a]
+		tag = tag[bytes.LastIndexByte(tag, '<')+1:]
+		return bytes.HasPrefix(tag, []byte("td")) || bytes.HasPrefix(tag, []byte("li"))
 	}
 	start := a
 	for a > 0 && (isBlank(s.t[a-1]) || strings.IndexByte("*-_`'\"", s.t[a-1]) >= 0) {
