@@ -201,7 +201,7 @@ func (n *dottedName) isMarked() bool { return strings.ContainsAny(n.own, "-01234
 func (s *scanner) suits(n *dottedName, cue meaning) bool {
 	port, _ := s.port(n.b, len(s.t))
 	quoted := s.isQuoted(n.a, n.b) && s.after(n.b+1) != ':'
-	below := n.dots > 1 && (isSubdomain(n.first) && !isIdentifier([]byte(n.own)) || strings.Contains(n.own, "-")) // as in cdn.evil-site.sh
+	below := n.dots > 1 && (s.after(n.b) == '/' && !isIdentifier(n.first) || isSubdomain(n.first) && !isIdentifier([]byte(n.own)) || strings.Contains(n.own, "-")) // as in cdn.evil-site.sh
 	switch n.kind {
 	case fileSuffix:
 		if !strings.ContainsFunc(n.own, unicode.IsLetter) || s.isLinkTarget(n.a, n.b) {
@@ -303,8 +303,8 @@ func (s *scanner) isHostPlace(a, b int) bool {
 		return !isWordByte(s.after(b+1)) && s.after(b+1) != '='
 	case ':':
 		return s.after(b+1) != ':' && !isLetter(s.after(b+1)) && (s.after(b+1) != ' ' || s.after(b+2) != '{')
-	case '[':
-		return s.after(b+1) == '.'
+	case '[': // as in mx.example.com[192.0.2.1]
+		return s.after(b+1) == '.' || isDigit(s.after(b+1))
 	case '-':
 		return !isAlnum(s.after(b + 1))
 	case ' ':

@@ -119,6 +119,11 @@ func meaningOfTerm(term []byte) meaning {
 	if m := meaningOf(term); m != noMeaning {
 		return m
 	}
+	if i := bytes.LastIndexByte(term, '.'); i >= 0 {
+		if m := meaningOf(term[i+1:]); m != noMeaning {
+			return m
+		}
+	}
 	term = bytes.TrimLeft(term, "&_")
 	last := term
 	for i := len(term) - 1; i >= 0; i-- {
@@ -135,6 +140,8 @@ func meaningOfTerm(term []byte) meaning {
 	switch name := lower(term, &buf); {
 	case (m == ofHash || m == noMeaning) && isOtherHash(name):
 		return ofOther
+	case m == noMeaning && bytes.HasPrefix(name, []byte("dns.")):
+		return ofHost
 	case bytes.HasSuffix(name, []byte("version")):
 		return ofVersion
 	case m == noMeaning && (bytes.HasPrefix(name, []byte("process.")) || bytes.HasPrefix(name, []byte("file."))): // names of fields

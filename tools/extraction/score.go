@@ -2,7 +2,8 @@
 // testdata and compares what the function finds with the labels.
 //
 // The set has two halves with the same kinds of texts. Tune on dev, and run heldout only to judge the
-// result. Each half has sentences (sentences.jsonl, one JSON object per line) and documents. The labels
+// result. A third part, names, has documents in which nearly every line has a name with dots, and most of
+// them are not hosts. A part has sentences (sentences.jsonl, one JSON object per line) and documents. The labels
 // of the document report.md are in report.want, one per line: a type, a space and a canonical value.
 package extraction
 
@@ -62,12 +63,18 @@ func Load(folder fs.FS) (Set, error) {
 	if err != nil {
 		return Set{}, err
 	}
+	if len(sentences)+len(documents) == 0 {
+		return Set{}, errors.New("the folder has no texts")
+	}
 	return Set{Sentences: sentences, Documents: documents}, nil
 }
 
 func loadSentences(folder fs.FS) (texts []Text, err error) {
 	file, err := folder.Open(sentencesFile)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist): // a set of documents only
+		return nil, nil
+	case err != nil:
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()

@@ -4,6 +4,7 @@
 //	go -C tools run ./extraction/score                 score on the half to tune on
 //	go -C tools run ./extraction/score -v              also list every mistake
 //	go -C tools run ./extraction/score -set heldout    score on the half to judge on
+//	go -C tools run ./extraction/score -set names      score on documents full of names with dots
 package main
 
 import (
@@ -19,7 +20,7 @@ import (
 )
 
 func main() {
-	set := flag.String("set", "dev", "half of the labeled set: dev or heldout")
+	set := flag.String("set", "dev", "part of the labeled set: dev, heldout or names")
 	data := flag.String("data", filepath.Join("extraction", "testdata"), "folder of the labeled set")
 	verbose := flag.Bool("v", false, "list what is missing and what is extra")
 	flag.Parse()
