@@ -77,9 +77,7 @@ type dottedName struct {
 
 // host finds the host in the word from a to b. It returns where to continue, or 0 if there is none.
 func (s *scanner) host(a, b, end int) int {
-	defanged := s.x.plain.isDefanged(a, b)
-	name, suffix := s.publicName(s.t[a:b], defanged)
-	if name == "" || !s.isHost(a, b, name, suffix, defanged) {
+	if !s.isHost(a, b) {
 		for _, to := range [...]int{s.gluedSentence(a, b), s.gluedWord(a, b)} {
 			if to > 0 {
 				return s.host(a, to, end)
@@ -88,32 +86,35 @@ func (s *scanner) host(a, b, end int) int {
 		return 0
 	}
 	s.hostEnd = b
-	return s.addNamed(TypeHost, name, a, b, end)
+	return s.addNamed(TypeHost, s.hostName, a, b, end)
 }
 
-// isHost reports whether the word from a to b, a name with a public suffix, is a host and not the name of
-// a file, of a detection, or of something in source code.
-func (s *scanner) isHost(a, b int, name, suffix string, defanged bool) bool {
-	if defanged {
-		return !s.isInPath(a)
-	}
+// isHost reports whether the word from a to b is a name with a public suffix and a host, and not the name of a
+// file, of a detection, or of something in source code. It sets hostName.
+func (s *scanner) isHost(a, b int) bool {
 	word := s.t[a:b]
-	n := dottedName{
-		a: a, b: b, name: name, suffix: suffix, own: ownLabel(name, suffix), dots: strings.Count(name, "."),
-		first: word[:max(bytes.IndexByte(word, '.'), 0)], last: word[bytes.LastIndexByte(word, '.')+1:],
-	}
-	n.kind = kindOf(n.last)
+	n := dottedName{a: a, b: b, first: word[:max(bytes.IndexByte(word, '.'), 0)], last: word[bytes.LastIndexByte(word, '.')+1:]}
+	defanged := s.x.plain.isDefanged(a, b)
 	switch {
-	case !s.isHostPlace(a, b):
-		s.noteFile(a, b, name)
+	case defanged && s.isInPath(a), !defanged && !s.hasPublicLabel(word):
 		return false
-	case !isHostSpelling(word, n.first, n.last):
+	case !defanged && !s.isHostPlace(a, b):
+		s.noteFile(a, b)
 		return false
+	case !defanged && !isHostSpelling(word, n.first, n.last):
+		return false
+	}
+	n.name, n.suffix = s.publicName(word, defanged)
+	if s.hostName = n.name; n.name == "" || defanged {
+		return n.name != ""
+	}
+	n.own, n.dots, n.kind = ownLabel(n.name, n.suffix), strings.Count(n.name, "."), kindOf(n.last)
+	switch {
 	case s.isHostList(a, b):
 		return true
-	case s.x.files[name] || isReversed(n.first, n.last, word) || isDetection(n.first):
+	case s.x.files[n.name] || isReversed(n.first, n.last, word) || isDetection(n.first):
 		return false
-	case strings.HasPrefix(name, "www.") || s.before(a) == '/' || isService(name):
+	case strings.HasPrefix(n.name, "www.") || s.before(a) == '/' || isService(n.name):
 		return true
 	}
 	cue, distance := s.hostCue(a)
@@ -130,7 +131,7 @@ func (s *scanner) isHost(a, b int, name, suffix string, defanged bool) bool {
 		return false
 	case s.isCode() && !s.isQuoted(a, b) && !strings.Contains(n.own, "-"):
 		return false
-	case strings.Contains(suffix, "."):
+	case strings.Contains(n.suffix, "."):
 		return true
 	case n.kind != plainSuffix && s.after(b) == '"' && s.after(b+1) == ':' && !n.isMarked(): // the name of a field in JSON
 		return false
@@ -371,7 +372,7 @@ func (s *scanner) isHashed(b int) bool {
 }
 
 // noteFile remembers the name at the end of a path: what was a file once is one in the rest of the text.
-func (s *scanner) noteFile(a, b int, name string) {
+func (s *scanner) noteFile(a, b int) {
 	const most = 1000
 	before, after := s.before(a), s.after(b)
 	if before != '\\' && before != '/' || after == '/' || after == '\\' || len(s.x.files) == most {
@@ -380,7 +381,7 @@ func (s *scanner) noteFile(a, b int, name string) {
 	if s.x.files == nil {
 		s.x.files = map[string]bool{}
 	}
-	s.x.files[name] = true
+	s.x.files[strings.ToLower(string(s.t[a:b]))] = true
 }
 
 // isNumber reports whether the number of a line in a file begins a text, as in main.rs:42:7.

@@ -15,20 +15,21 @@ type scanner struct {
 	t          []byte
 	x          *extractor
 	lineStart  int
-	table      table // that the line belongs to
-	inCode     bool  // whether the line is in a block of source code
-	fenced     bool  // whether the line is in a fenced block of Markdown
-	listStart  int   // of the lines that isHostList was asked about last
-	listEnd    int   // and their end
-	hostList   bool  // what it said
-	codeStart  int   // of the last line that isCode was asked about, plus one
-	code       bool  // what it said
-	hostNamed  bool  // whether a word said that the last host is one
-	hostEnd    int   // of the last host
-	versionEnd int   // of the last version
-	version    byte  // its first number
-	hashEnd    int   // of the last hash
-	digest     bool  // whether the last hash is that of a file
+	table      table  // that the line belongs to
+	inCode     bool   // whether the line is in a block of source code
+	fenced     bool   // whether the line is in a fenced block of Markdown
+	listStart  int    // of the lines that isHostList was asked about last
+	listEnd    int    // and their end
+	hostList   bool   // what it said
+	codeStart  int    // of the last line that isCode was asked about, plus one
+	code       bool   // what it said
+	hostName   string // of the last word that isHost was asked about, in canonical form
+	hostNamed  bool   // whether a word said that the last host is one
+	hostEnd    int    // of the last host
+	versionEnd int    // of the last version
+	version    byte   // its first number
+	hashEnd    int    // of the last hash
+	digest     bool   // whether the last hash is that of a file
 }
 
 // What a byte says about the token that it is in.

@@ -20,6 +20,9 @@ const (
 	ofOther           // hexadecimal digits are something else than the hash of a file
 )
 
+// shortestCompound is the length of the shortest word that is searched for parts.
+const shortestCompound = 8
+
 // longestWord is the length of the longest word that can have a meaning.
 const longestWord = 40
 
@@ -136,6 +139,9 @@ func meaningOfTerm(term []byte) meaning {
 		}
 	}
 	m := meaningOf(last)
+	if m == noMeaning && len(last) == len(term) && len(term) < shortestCompound {
+		return noMeaning
+	}
 	var buf [longestWord]byte
 	switch name := lower(term, &buf); {
 	case (m == ofHash || m == noMeaning) && isOtherHash(name):
