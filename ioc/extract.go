@@ -83,8 +83,11 @@ type extractor struct {
 	lines   int     // line breaks before the current window
 	// versions are four numbers that the text has called a version.
 	versions map[[4]byte]bool
-	files    map[string]bool // names that were the end of a path
+	files    map[string]bool // names that were the end of a path, or behind a hash
+	domains  map[string]bool // names below a public suffix that URLs, email addresses and defanged hosts had
 	labels   map[string]bool // last labels, and whether ICANN has them
+	layout   layout
+	inLine   bool // whether the window begins within a line
 }
 
 // extract finds the indicators of the current window.
@@ -93,7 +96,7 @@ func (x *extractor) extract() {
 	window := x.windows.window
 	x.armor.blank(window)
 	x.plain.read(window)
-	s := scanner{t: x.plain.text, x: x}
+	s := scanner{t: x.plain.text, x: x, layout: &x.layout}
 	s.scan()
 	at, line := 0, x.lines+1
 	for i := range x.found {
@@ -104,6 +107,7 @@ func (x *extractor) extract() {
 		m.Offset += x.windows.offset
 	}
 	x.lines = line - 1 + bytes.Count(window[at:], newline)
+	x.inLine = !bytes.HasSuffix(window, newline)
 }
 
 var newline = []byte("\n")

@@ -29,6 +29,7 @@ func (s *scanner) email(start, a, at, end int) int {
 		return 0
 	}
 	s.add(TypeEmailAddress, address, a, to)
+	s.x.noteDomain(domain)
 	return to
 }
 

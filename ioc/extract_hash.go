@@ -40,7 +40,7 @@ func (s *scanner) isFileHash(a, b int) bool {
 	if !s.isHashPlace(a, b) {
 		return false
 	}
-	switch s.column(a) {
+	switch s.place(a, b) {
 	case ofOther:
 		return false
 	case ofHash:
@@ -93,7 +93,8 @@ func (s *scanner) isDigest(a, b int) bool {
 		return s.digest
 	}
 	if rest := s.t[b:]; bytes.HasPrefix(rest, []byte("  ")) && isWordByte(s.after(b+2)) || bytes.HasPrefix(rest, []byte(" *")) {
-		return true // of md5sum and the like
+		s.hashEnd, s.digest = b, true // of md5sum and the like
+		return true
 	}
 	w := s.wordsBefore(a)
 	digest := true

@@ -86,6 +86,9 @@ func (s *scanner) host(a, b, end int) int {
 		return 0
 	}
 	s.hostEnd = b
+	if s.x.plain.isDefanged(a, b) {
+		s.x.noteDomain(s.hostName)
+	}
 	return s.addNamed(TypeHost, s.hostName, a, b, end)
 }
 
@@ -99,7 +102,9 @@ func (s *scanner) isHost(a, b int) bool {
 	case defanged && s.isInPath(a), !defanged && !s.hasPublicLabel(word):
 		return false
 	case !defanged && !s.isHostPlace(a, b):
-		s.noteFile(a, b)
+		if s.endsPath(a, b) {
+			s.x.noteFile(s.t[a:b])
+		}
 		return false
 	case !defanged && !isHostSpelling(word, n.first, n.last):
 		return false
@@ -112,13 +117,16 @@ func (s *scanner) isHost(a, b int) bool {
 	switch {
 	case s.isHostList(a, b):
 		return true
+	case n.kind >= wordSuffix && s.isBehindHash(a):
+		s.x.noteFile(s.t[a:b])
+		return false
 	case s.x.files[n.name] || isReversed(n.first, n.last, word) || isDetection(n.first):
 		return false
 	case strings.HasPrefix(n.name, "www.") || s.before(a) == '/' || isService(n.name):
 		return true
 	}
 	cue, distance := s.hostCue(a)
-	switch s.column(a) {
+	switch s.place(a, b) {
 	case ofFile:
 		return false
 	case ofHost:
@@ -143,7 +151,7 @@ func (s *scanner) isHost(a, b int) bool {
 		}
 	}
 	s.hostNamed = cue == ofHost
-	return s.suits(&n, cue)
+	return s.x.domains[n.own+"."+n.suffix] || s.suits(&n, cue)
 }
 
 // hostCue returns what the nearest words in front of a name say, and how many words are nearer.
@@ -203,6 +211,7 @@ func (s *scanner) suits(n *dottedName, cue meaning) bool {
 	port, _ := s.port(n.b, len(s.t))
 	quoted := s.isQuoted(n.a, n.b) && s.after(n.b+1) != ':'
 	below := n.dots > 1 && (s.after(n.b) == '/' && !isIdentifier(n.first) || isSubdomain(n.first) && !isIdentifier([]byte(n.own)) || strings.Contains(n.own, "-")) // as in cdn.evil-site.sh
+	path := s.after(n.b) == '/' && isAlnum(s.after(n.b+1)) && (n.kind == brandSuffix || s.startsLine(n.a))
 	switch n.kind {
 	case fileSuffix:
 		if !strings.ContainsFunc(n.own, unicode.IsLetter) || s.isLinkTarget(n.a, n.b) {
@@ -217,7 +226,7 @@ func (s *scanner) suits(n *dottedName, cue meaning) bool {
 			return true
 		case strings.Contains(n.own, "_"), len(n.own) == 1 && n.dots == 1:
 			return false
-		case cue == ofHost, cue == ofPlace, below, quoted && port > 0:
+		case cue == ofHost, cue == ofPlace, below, quoted && port > 0, path && string(n.last) != "app", n.dots > 1 && bytes.IndexByte(n.first, '-') > 0:
 			return true
 		case isIdentifier(n.first):
 			return false
@@ -371,17 +380,16 @@ func (s *scanner) isHashed(b int) bool {
 	return meaningOf(word) == ofHash || len(word) >= canon.MD5Length && canon.IsHex(string(word))
 }
 
-// noteFile remembers the name at the end of a path: what was a file once is one in the rest of the text.
-func (s *scanner) noteFile(a, b int) {
-	const most = 1000
+// endsPath reports whether the word from a to b is the last part of a path.
+func (s *scanner) endsPath(a, b int) bool {
 	before, after := s.before(a), s.after(b)
-	if before != '\\' && before != '/' || after == '/' || after == '\\' || len(s.x.files) == most {
-		return
-	}
-	if s.x.files == nil {
-		s.x.files = map[string]bool{}
-	}
-	s.x.files[strings.ToLower(string(s.t[a:b]))] = true
+	return (before == '\\' || before == '/') && after != '/' && after != '\\'
+}
+
+// isBehindHash reports whether the hash of a file and white space are in front of a name, as in the output of
+// md5sum.
+func (s *scanner) isBehindHash(a int) bool {
+	return s.hashEnd > s.lineStart && s.hashEnd < a && len(bytes.Trim(s.t[s.hashEnd:a], " \t*")) == 0
 }
 
 // isNumber reports whether the number of a line in a file begins a text, as in main.rs:42:7.

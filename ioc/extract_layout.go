@@ -9,6 +9,14 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/canon"
 )
 
+// layout is what earlier lines of a text say about a line.
+type layout struct {
+	table   table   // that the line belongs to
+	inCode  bool    // whether the line is in a block of source code
+	fenced  bool    // whether the line is in a fenced block of Markdown
+	heading meaning // of the section that the line is in
+}
+
 // table is the header of a table: what its columns mean for the values in them.
 type table struct {
 	columns   []meaning
@@ -30,6 +38,9 @@ func (s *scanner) line(start int) {
 		line = line[:end]
 	}
 	s.codeBlock(line)
+	if len(line) > 1 && line[0] == '#' && !s.fenced {
+		s.heading = meaningOfHeading(line)
+	}
 	t := &s.table
 	if len(line) > 2 && line[0] == '|' && len(bytes.Trim(line, "|-: \r")) == 0 {
 		t.header(previous, '|')
@@ -164,6 +175,47 @@ func (s *scanner) column(at int) meaning {
 		return t.columns[t.cells]
 	}
 	return noMeaning
+}
+
+// meaningOfHeading returns what a heading says about the items of the lists below it, and nothing if it says
+// different things.
+func meaningOfHeading(line []byte) meaning {
+	all, last := noMeaning, noMeaning
+	for word := range bytes.FieldsFuncSeq(line, func(r rune) bool { return isBetweenWords(r) && r != '-' && r != '_' }) {
+		m := meaningOfTerm(word)
+		if m == ofAddress {
+			m = ofHost
+		}
+		last = m
+		switch {
+		case m == noMeaning, m == ofPlace, m == ofOther:
+		case all == noMeaning:
+			all = m
+		case all != m:
+			return noMeaning
+		}
+	}
+	if last == ofOther { // as in RC4 keys, but not in key findings
+		return ofOther
+	}
+	return all
+}
+
+// place returns the meaning of the column of a table or, for an item of a list, of the section, that the word from
+// a to b is in.
+func (s *scanner) place(a, b int) meaning {
+	if m := s.column(a); m != noMeaning || s.heading == noMeaning {
+		return m
+	}
+	if !s.startsLine(a) || byteKinds[s.after(b)] == 0 && s.after(b) != ',' {
+		return noMeaning
+	}
+	return s.heading
+}
+
+// startsLine reports whether nothing but the mark of a list, a quotation or emphasis is in front of a place in its line.
+func (s *scanner) startsLine(a int) bool {
+	return len(bytes.Trim(s.t[s.lineStart:a], " \t*-`'\"+>")) == 0
 }
 
 // isAlone reports whether the word from a to b has a line or a cell of a table for itself.

@@ -12,12 +12,10 @@ import (
 // tokens are separated by white space, quotes and angle brackets; a token has URLs and words, and a word
 // is letters, digits, dots, hyphens and underscores.
 type scanner struct {
-	t          []byte
-	x          *extractor
+	t []byte
+	x *extractor
+	*layout
 	lineStart  int
-	table      table  // that the line belongs to
-	inCode     bool   // whether the line is in a block of source code
-	fenced     bool   // whether the line is in a fenced block of Markdown
 	listStart  int    // of the lines that isHostList was asked about last
 	listEnd    int    // and their end
 	hostList   bool   // what it said
@@ -60,6 +58,11 @@ var byteKinds = func() (kinds [256]byte) {
 // scan finds the indicators of the text.
 func (s *scanner) scan() {
 	const shortest = len("AS1")
+	s.table.cells, s.table.cellsEnd = 0, 0
+	s.inCode = s.inCode && s.fenced // a <script that nobody closes ends with the window
+	if !s.x.inLine {
+		s.line(0)
+	}
 	for i := 0; i < len(s.t); {
 		start, kinds := i, byte(0)
 		for i < len(s.t) {
@@ -75,7 +78,7 @@ func (s *scanner) scan() {
 		}
 		for i < len(s.t) && byteKinds[s.t[i]] == tokenEnd {
 			i++
-			if s.t[i-1] == '\n' {
+			if s.t[i-1] == '\n' && i < len(s.t) {
 				s.line(i)
 			}
 		}

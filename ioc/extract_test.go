@@ -68,6 +68,13 @@ func TestExtractFinds(t *testing.T) {
 		{"a list of hosts", "evil-a.com\nevil-b.net\n* evil-c.org\nevil.pl\nevil.app\n", []string{
 			"Host evil-a.com", "Host evil-b.net", "Host evil-c.org", "Host evil.pl", "Host evil.app"}},
 		{"a host in a field", "[domain-name:value='evil.pl'] {\"domain\": \"evil.app\"}", []string{"Host evil.pl", "Host evil.app"}},
+		{"a list in a section of hosts", "### C2 domains\n\n- evil.sh\n* `evil.zip`\n", []string{"Host evil.sh", "Host evil.zip"}},
+		{"a domain that is known to be one", "evil.me is at hxxps://a.evil.me/x, so evil.me is no file; mail to a@evil.sh from evil.sh", []string{
+			"URL https://a.evil.me/x", "Host evil.me", "EmailAddress a@evil.sh", "Host evil.sh"}},
+		{"a path at the start of a line", "> evil.network/bin.exe\n", []string{"Host evil.network"}},
+		{"a hyphen below a domain", "the xmail-verfo.evil.me of a letter", []string{"Host xmail-verfo.evil.me"}},
+		{"a URL with a placeholder", "https://api.evil-site.org/bot<TOKEN>/send http://192.0.2.1:443/login/<chacha20_path> http://evil-site.com/a<br>", []string{
+			"Host api.evil-site.org", "Address 192.0.2.1", "URL http://evil-site.com/a"}},
 		{"user information", "root@192.0.2.1 http://user:pass@evil-site.com/", []string{"Address 192.0.2.1", "URL http://evil-site.com/"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -85,6 +92,7 @@ func TestExtractLeavesOut(t *testing.T) {
 		{"sections", "§ 3.1.2.4, section 3.1.2.5, ch. 7.2.3.1\n\n## 2.1.3.4 Results\n"},
 		{"object identifiers", "1.3.6.1 1.3.6.1.4.1.311.2"},
 		{"names of files", "setup.sh README.md libc.so notes.zip run.py build.rs main.cc invoice.pdf.com MANIFEST.in"},
+		{"sections of versions, keys and files", "#### Versions\n- 4.5.4.1\n#### RC4 keys\n- d41d8cd98f00b204e9800998ecf8427e\n## Files\n- `evil.link`\n"},
 		{"a list of files", "a.exe\nb.dll\nevil.pl\nevil.sh\nc.txt\n"},
 		{"paths", `/opt/evil.app/run C:\Users\evil.com \evil.com ./a.sh lib/evil.com`},
 		{"detections", "Trojan.Agent.bt Win32/Agent.AI Agent.BT Backdoor.Linux.Mirai.ba"},
@@ -108,6 +116,24 @@ func TestExtractLeavesOut(t *testing.T) {
 			assert.Empty(t, values(t, tc.text))
 		})
 	}
+}
+
+// A name behind a hash is that of a file, as in the output of sha256sum.
+func TestExtractKnowsWhatWasHashed(t *testing.T) {
+	t.Parallel()
+	assert.Equal(t, []string{"File D41D8CD98F00B204E9800998ECF8427E", "Host evil-site.net"}, values(t, "d41d8cd98f00b204e9800998ecf8427e  evil-site.net"))
+	assert.Equal(t, []string{"File D41D8CD98F00B204E9800998ECF8427E"}, values(t, "# Modules of the C2\nd41d8cd98f00b204e9800998ecf8427e  module.py\nmodule.py"))
+}
+
+// A heading holds for the text below it, also in the next window, and not for the next section.
+func TestExtractKnowsTheSection(t *testing.T) {
+	t.Parallel()
+	text := "## Domains\n" + strings.Repeat("nothing\n", windowSize/4) + "evil.zip\n## More\nevil.zip\n"
+	assert.Equal(t, []string{"Host evil.zip"}, values(t, text))
+	table := "name,imphash,size\n" + strings.Repeat("a,d41d8cd98f00b204e9800998ecf8427e,1\n", windowSize/16)
+	assert.Zero(t, len(values(t, table)), "the header of a table holds, too")
+	assert.Equal(t, []string{"Address 10.2.3.4"}, values(t, "## Versions of servers\n- 10.2.3.4\n"), "a heading that says two things says nothing")
+	assert.Equal(t, []string{"File D41D8CD98F00B204E9800998ECF8427E"}, values(t, "## Key findings\n- d41d8cd98f00b204e9800998ecf8427e\n"))
 }
 
 func TestExtractTellsWhereAndHow(t *testing.T) {

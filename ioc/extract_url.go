@@ -2,6 +2,7 @@ package ioc
 
 import (
 	"bytes"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -55,6 +56,7 @@ func (s *scanner) url(a, b, end int) int {
 		if value, err := canon.URL(scheme + "://" + s.urlText(a, b, to, defanged)); err == nil {
 			m := s.add(TypeURL, value, a, to)
 			m.Defanged = m.Defanged || defanged
+			s.x.noteDomain(hostOf(value))
 			return to
 		}
 		shorter := b
@@ -91,6 +93,17 @@ func (s *scanner) urlText(a, b, to int, defanged bool) string {
 	return string(s.t[b:to])
 }
 
+// hostOf returns the host of a URL in canonical form, without its port.
+func hostOf(url string) string {
+	_, host, _ := strings.Cut(url, "://")
+	if i := strings.IndexAny(host, "/?#"); i >= 0 {
+		host = host[:i]
+	}
+	host = host[strings.LastIndexByte(host, '@')+1:]
+	host, _, _ = strings.Cut(host, ":")
+	return host
+}
+
 // hostOfURL adds the host of a URL of which the rest is missing.
 func (s *scanner) hostOfURL(b, to int) int {
 	host := s.t[b:to]
@@ -114,10 +127,30 @@ func (s *scanner) hostOfURL(b, to int) int {
 	return to
 }
 
-// isCut reports whether an ellipsis stands for the rest of a URL that ends at i.
+// isCut reports whether an ellipsis or a name in angle brackets stands for the rest of a URL that ends at i.
 func (s *scanner) isCut(i int) bool {
 	rest := s.t[i:]
-	return bytes.HasPrefix(rest, []byte("..")) || bytes.HasPrefix(rest, []byte("…")) || bytes.HasPrefix(rest, []byte("[..")) || bytes.HasPrefix(rest, []byte("[…"))
+	return bytes.HasPrefix(rest, []byte("..")) || bytes.HasPrefix(rest, []byte("…")) || bytes.HasPrefix(rest, []byte("[..")) || bytes.HasPrefix(rest, []byte("[…")) || isPlaceholder(rest)
+}
+
+// isPlaceholder reports whether a name in angle brackets, which is no element of HTML, begins a text.
+func isPlaceholder(text []byte) bool {
+	const longest = 40
+	if len(text) < 3 || text[0] != '<' || !isLetter(text[1]) {
+		return false
+	}
+	name, _, found := bytes.Cut(text[1:min(len(text), longest)], []byte(">"))
+	if !found || bytes.ContainsFunc(name, func(r rune) bool { return r != '_' && r != '-' && r != ' ' && isBetweenWords(r) }) {
+		return false
+	}
+	switch string(bytes.ToLower(name)) {
+	case "a", "abbr", "b", "big", "blockquote", "br", "center", "cite", "code", "dd", "del", "div", "dl", "dt", "em", "font", "h1",
+		"h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "ins", "kbd", "label", "li", "mark", "ol", "p", "pre", "q", "s", "samp",
+		"small", "span", "strike", "strong", "sub", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "time", "tr", "tt",
+		"u", "ul", "var", "wbr":
+		return false
+	}
+	return true
 }
 
 // urlEnd returns the end of the URL with the scheme from a and the host from b: what follows belongs to

@@ -35,6 +35,9 @@ func (s *scanner) isVersionPlace(a, b int, octets [4]byte) bool {
 	case ofVersion, ofProduct:
 		return true
 	}
+	if after := s.after(b); (after == '/' || after == ':') && s.isArgument(a) {
+		return false
+	}
 	if s.isLater(b) || s.isHeading(a, b) && max(octets[0], octets[1], octets[2], octets[3]) < 32 {
 		return true
 	}
@@ -79,7 +82,7 @@ func (s *scanner) isVersionPlace(a, b int, octets [4]byte) bool {
 	if product {
 		bits += 6
 	}
-	if s.isAlone(a, b) {
+	if s.isAlone(a, b) && s.place(a, b) != ofVersion {
 		bits -= 8
 	}
 	if port > 0 {
