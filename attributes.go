@@ -7,9 +7,8 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/threatconnect-go/threatconnect/internal/wire"
-
 	"github.com/threatconnect-go/threatconnect/internal/canon"
+	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
 // An Attribute is a typed text value attached to a resource.

@@ -155,8 +155,8 @@ type BatchConfig struct {
 	// OnEvent, if not nil, is called with the progress of the import and with each exclusion, from several
 	// goroutines, one call at a time. It must not call the writer.
 	OnEvent func(BatchEvent)
-	// OnError is told every item that failed, as soon as it is known and without a limit. It is
-	// called like OnEvent. Nil means nobody is.
+	// OnError, if not nil, is called for each item that failed, as soon as it is known and without a limit. It
+	// is called like OnEvent.
 	OnError func(BatchItemError)
 }
 

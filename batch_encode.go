@@ -4,9 +4,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/threatconnect-go/threatconnect/internal/wire"
-
 	"github.com/threatconnect-go/threatconnect/internal/canon"
+	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
 // section is one of the lists of a batch file, in the order in which they stand in it.
@@ -258,7 +257,9 @@ func (e *encoder) association(a *Association) error {
 	}
 	text(&e.Writer, "associationType", a.Type)
 	e.EndObject()
-	_ = e.excludes(a.From.Indicator, from, true) || e.excludes(a.To.Indicator, to, true)
+	if !e.excludes(a.From.Indicator, from, true) {
+		e.excludes(a.To.Indicator, to, true)
+	}
 	return nil
 }
 

@@ -11,9 +11,8 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/threatconnect-go/threatconnect/internal/wire"
-
 	"github.com/threatconnect-go/threatconnect/internal/canon"
+	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
 // BatchResultOptions selects errors of a job. Nil and the zero value select all.

@@ -10,9 +10,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/threatconnect-go/threatconnect/internal/wire"
-
 	"github.com/threatconnect-go/threatconnect/internal/canon"
+	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
 // matcher finds the items of a part that errors are about. It is made when a job has errors, and

@@ -166,7 +166,7 @@ func (w *BatchWriter) done() { <-w.filling }
 // waits while Concurrency+1 encoded jobs are there, or until ctx ends; after an error of ctx the
 // item was not added.
 //
-// An item that breaks a rule is a [*ValidationError], counted as invalid, and hurts nothing else. An
+// An item that breaks a rule returns a [*ValidationError] and is counted as invalid; the import continues. An
 // item that [BatchConfig].Exclude excludes is counted and reported, and Add returns nil. A tag that
 // repeats the owner's name is logged as a warning, once, if the client has a logger.
 // After an error that ended the import Add returns an error that matches [ErrBatchHalted].

@@ -37,6 +37,23 @@ func CanonicalHost(name string) (string, error) { return validated(canon.Host(na
 // It does not allocate for a canonical URL.
 func CanonicalURL(rawURL string) (string, error) { return validated(canon.URL(rawURL)) }
 
+// ParseIndicator returns the indicator for a single value, defanged or not, in canonical form: an
+// address, a CIDR block, a host, a URL, an email address, a file (a hash or a summary with several), an
+// ASN or a registry key (its summary).
+//
+// Values of other types are free text, so their type cannot be recognized. Unrecognized values, and
+// values that have the form of a type but break its rules, return a [*ValidationError]. ParseIndicator
+// does no I/O and is safe for concurrent use.
+func ParseIndicator(s string) (Indicator, error) {
+	t, values, err := canon.Parse(s)
+	if err != nil {
+		return nil, validation(err)
+	}
+	ind := indicatorDefOf(IndicatorType(t)).new()
+	ind.setValues(values)
+	return ind, nil
+}
+
 func canonicalTag(name string) (string, error) { return validated(canon.Tag(name)) }
 
 func canonicalSecurityLabel(name string) (string, error) { return validated(canon.SecurityLabel(name)) }

@@ -8,9 +8,8 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/threatconnect-go/threatconnect/internal/wire"
-
 	"github.com/threatconnect-go/threatconnect/internal/canon"
+	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
 // DocumentsService reads and writes documents, as [TypedGroups] does, and their content. Create a

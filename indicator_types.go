@@ -5,9 +5,8 @@ import (
 	"encoding/json"
 	"strings"
 
-	"github.com/threatconnect-go/threatconnect/internal/wire"
-
 	"github.com/threatconnect-go/threatconnect/internal/canon"
+	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
 // IndicatorType is the name of an indicator type, as lists and batch files write it.
@@ -291,23 +290,6 @@ func (s *EmailSubject) setValues(v [3]string) { s.Subject = v[0] }
 func (h *Hashtag) setValues(v [3]string)      { h.Hashtag = v[0] }
 
 func (c *CustomIndicator) setValues(v [3]string) { c.Values = v }
-
-// ParseIndicator returns the indicator for a single value, defanged or not, in canonical form: an
-// address, a CIDR block, a host, a URL, an email address, a file (a hash or a summary with several), an
-// ASN or a registry key (its summary).
-//
-// Values of other types are free text, so their type cannot be recognized. Unrecognized values, and
-// values that have the form of a type but break its rules, return a [*ValidationError]. ParseIndicator
-// does no I/O and is safe for concurrent use.
-func ParseIndicator(s string) (Indicator, error) {
-	t, values, err := canon.Parse(s)
-	if err != nil {
-		return nil, validation(err)
-	}
-	ind := indicatorDefOf(IndicatorType(t)).new()
-	ind.setValues(values)
-	return ind, nil
-}
 
 // Ref returns the reference to the indicator.
 func (a *Address) Ref() IndicatorRef { return refOf(a) }

@@ -113,7 +113,7 @@ func (r *reconciliation) readCurrent(ctx context.Context, current iter.Seq2[Batc
 	if r.total().Current == 0 {
 		return &ValidationError{
 			Field: "current set", Rule: "holds no indicator of the types that may be removed",
-			Fix: "look whether the feed is whole and whether Exclude leaves out too much; to empty an owner, import with BatchDelete",
+			Fix: "check whether the feed is complete and whether Exclude excludes too much; to empty an owner, import with BatchDelete",
 		}
 	}
 	return nil

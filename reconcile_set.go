@@ -6,9 +6,8 @@ import (
 	"iter"
 	"strings"
 
-	"github.com/threatconnect-go/threatconnect/internal/sorter"
-
 	"github.com/threatconnect-go/threatconnect/internal/canon"
+	"github.com/threatconnect-go/threatconnect/internal/sorter"
 )
 
 // indicatorSet compares the indicators of a current set with those of an owner, any number of them

@@ -230,7 +230,7 @@ func TestCheckLabel(t *testing.T) {
 		"unknown type":      {Found{"Domain", "a.com"}, "the canonical label is Host a.com"},
 		"short IPv6":        {Found{"Address", "2001:db8::1"}, "the canonical label is Address 2001:db8:0:0:0:0:0:1"},
 		"no indicator":      {Found{"Host", "a b"}, "is not recognized"},
-		"no CVE id":         {Found{"Vulnerability", "CVE-2021-XXXX"}, "is not a CVE id"},
+		"no CVE id":         {Found{"Vulnerability", "CVE-2021-12"}, "is not a CVE id"},
 		"CVE id, lowercase": {Found{"Vulnerability", "cve-2021-44228"}, "is not a CVE id"},
 	} {
 		t.Run(name, func(t *testing.T) {
