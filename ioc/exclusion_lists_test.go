@@ -134,6 +134,11 @@ func TestWarningListsExcludeWhatTheyExcludeInMISP(t *testing.T) {
 			map[string]Type{"good.org": TypeHost, `x"y\`: TypeMutex},
 			map[string]Type{"www.good.org": TypeHost},
 		},
+		"a byte order mark": {
+			"\ufeff" + `{"name": "w", "list": ["good.org"]}`,
+			map[string]Type{"good.org": TypeHost},
+			map[string]Type{"evil.org": TypeHost},
+		},
 		"ALL": {
 			warningJSON("string", []string{"ip-dst", "ALL"}, "good.org", "1x"),
 			map[string]Type{"good.org": TypeHost, "1x": "Coin"},
@@ -194,13 +199,13 @@ func TestWarningListsThatCannotBeReadAddNothing(t *testing.T) {
 		"a member in other case":    {`{"name": "w", "List": ["secret"]}`, `warning list "w": has no list`},
 		"invalid UTF-8":             {"{\"name\": \"w\", \"list\": [\"secret\xff\"]}", `entry 1: is not valid UTF-8`},
 		"an array":                  {`["secret"]`, `warning list: is not a JSON object`},
-		"text":                      {`secret`, `warning list: is malformed JSON at byte 1`},
-		"nothing":                   {``, `warning list: ends too early`},
-		"data after the end":        {`{"name": "w", "list": []} {"secret": 1}`, `warning list "w": has data after its end`},
-		"half a list":               {`{"name": "w", "list": ["secret", "sec`, `warning list "w": ends too early`},
-		"half an object":            {`{"name": "w", "list": ["secret"]`, `warning list "w": ends too early`},
-		"a trailing comma":          {`{"name": "w", "list": ["secret",]}`, `warning list "w": is malformed JSON at byte`},
-		"deep arrays":               {`{"name": "w", "secret": ` + strings.Repeat("[", 1<<20), `warning list "w": is malformed JSON at byte`},
+		"text":                      {`secret`, `warning list: is malformed, JSON at byte 0: want an object; download it again`},
+		"nothing":                   {``, `warning list: is malformed, JSON at byte 0: unexpected end; download it again`},
+		"data after the end":        {`{"name": "w", "list": []} {"secret": 1}`, `warning list "w": is malformed, JSON at byte 26: text after the value`},
+		"half a list":               {`{"name": "w", "list": ["secret", "sec`, `warning list "w": is malformed, JSON at byte 37: unexpected end`},
+		"half an object":            {`{"name": "w", "list": ["secret"]`, `warning list "w": is malformed, JSON at byte 32: unexpected end`},
+		"a trailing comma":          {`{"name": "w", "list": ["secret",]}`, `warning list "w": is malformed, JSON at byte`},
+		"deep arrays":               {`{"name": "w", "secret": ` + strings.Repeat("[", 1<<20), `warning list "w": is malformed, JSON at byte`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -216,7 +221,7 @@ func TestWarningListsThatCannotBeReadAddNothing(t *testing.T) {
 		})
 	}
 	err := (&Exclusions{}).AddWarningList(io.MultiReader(strings.NewReader(`{"name": "w", "list": ["secret`), iotest.ErrReader(errors.New("connection reset"))))
-	require.EqualError(t, err, `ioc: warning list "w": was not read to its end: connection reset`)
+	require.EqualError(t, err, `ioc: warning list: was not read to its end: connection reset`)
 }
 
 func TestListsTellsWhatWasAdded(t *testing.T) {

@@ -1,0 +1,315 @@
+package ioc
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"regexp"
+	"regexp/syntax"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/threatconnect-go/threatconnect/internal/canon"
+	"github.com/threatconnect-go/threatconnect/internal/wire"
+)
+
+// AddWarningList adds a warning list of MISP: a JSON object with the members name, type, list and
+// matching_attributes, as in the lists/*/list.json files of the project misp-warninglists.
+//
+// The attributes determine the types of indicators that the list applies to; a list without attributes,
+// or with ALL, applies to every type, and a list whose attributes have no equivalent to none. The type
+// determines what an entry excludes, as in MISP:
+//
+//   - string (default): the value that equals it. Addresses and blocks exclude what overlaps them.
+//   - substring: values that contain it, in this letter case
+//   - hostname: the host and all names below it, also in URLs and email addresses
+//   - cidr: addresses and blocks that overlap it, also in URLs and email addresses
+//   - regex: values that the Perl-compatible expression matches, as in /^abuse@/i. It has delimiters
+//     and may have the modifiers i, m, s, U, u, g and D. Expressions outside the syntax of package
+//     regexp, such as lookaheads, return an error.
+//
+// MISP writes some values in another form. Substrings and expressions are matched against lower-case
+// hashes, short IPv6 addresses (RFC 5952), and AS numbers both as ASN64496 and AS64496.
+//
+// Malformed lists return an error with the name of the list and the number of the entry, if known, and
+// never with its text. Either all entries are added or none. After an error, Exclude excludes every
+// value. To go on without the list, make an Exclusions without it.
+//
+// AddWarningList holds the whole list in memory; limit the reader to limit that. One million hosts need
+// about a second and 80 MB. It is not safe for concurrent use.
+func (x *Exclusions) AddWarningList(r io.Reader) error {
+	text, err := io.ReadAll(r)
+	if err != nil {
+		return x.fail("", fmt.Errorf("ioc: warning list: was not read to its end: %w", err))
+	}
+	w, err := readWarningList(text)
+	where := "warning list"
+	if w.name != "" {
+		where = fmt.Sprintf("warning list %q", w.name)
+	}
+	if err != nil {
+		return x.fail(w.name, listError(where, err))
+	}
+	l := x.newListing(w.types(), len(w.entries))
+	add, err := l.adder(w.kind)
+	if err != nil {
+		return x.fail(w.name, listError(where, err))
+	}
+	for i, entry := range w.entries {
+		if l.types == 0 {
+			l.entries++ // and excludes nothing, whatever its syntax
+			continue
+		}
+		if entry == "" { // MISP skips them: a part of every value
+			continue
+		}
+		if err = checkEntry(entry); err == nil {
+			err = add(entry)
+		}
+		if err != nil {
+			return x.fail(w.name, listError(fmt.Sprintf("%s, entry %d", where, i+1), err))
+		}
+	}
+	x.add(w.name, l)
+	return nil
+}
+
+// warningList is a list of MISP.
+type warningList struct {
+	name, kind string
+	attributes []string
+	entries    []string
+}
+
+// readWarningList reads a warning list. The name is set with an error too, if it was read.
+func readWarningList(text []byte) (w warningList, err error) {
+	w.kind = "string"
+	r := wire.NewReader(text)
+	if kind := r.Kind(); kind != wire.Object && kind != wire.None {
+		return w, errors.New("is not a JSON object; use a list.json file of MISP")
+	}
+	seen := map[string]bool{}
+	for r.Object(); r.NextKey(); {
+		member := string(r.Key())
+		if seen[member] {
+			return w, errors.New("has a member twice; remove one of them")
+		}
+		seen[member] = true
+		switch member {
+		case "name":
+			if w.name, err = textMember(r, member); err == nil && r.Err() == nil {
+				w.name, err = canon.Name("name", w.name, maxListNameLength)
+			}
+		case "type":
+			w.kind, err = textMember(r, member)
+		case "matching_attributes":
+			w.attributes, err = textsMember(r, member)
+		case "list":
+			w.entries, err = textsMember(r, member)
+		default:
+			r.Skip()
+		}
+		if err != nil {
+			return w, err
+		}
+	}
+	r.End()
+	if err := r.Err(); err != nil {
+		return w, fmt.Errorf("is malformed, %w; download it again", err)
+	}
+	for _, required := range [...]string{"name", "list"} {
+		if !seen[required] {
+			return w, errors.New("has no " + required + "; give it the member")
+		}
+	}
+	return w, nil
+}
+
+// textMember reads a member that has to be text.
+func textMember(r *wire.Reader, member string) (string, error) {
+	if kind := r.Kind(); kind != wire.String && kind != wire.None {
+		return "", errors.New("has a " + member + " that is not text; write it in quotes")
+	}
+	return r.Text(), nil
+}
+
+// textsMember reads a member that has to be an array of texts.
+func textsMember(r *wire.Reader, member string) ([]string, error) {
+	if kind := r.Kind(); kind != wire.Array && kind != wire.None {
+		return nil, errors.New("has a " + member + " that is not an array; write it in brackets")
+	}
+	var texts []string
+	for r.Array(); r.NextElem(); {
+		if kind := r.Kind(); kind != wire.String && kind != wire.None {
+			return nil, fmt.Errorf("has a %s whose entry %d is not text; write it in quotes", member, len(texts)+1)
+		}
+		texts = append(texts, r.Text())
+	}
+	return texts, nil
+}
+
+// types returns the types of indicators that the list applies to.
+func (w *warningList) types() typeSet {
+	var types typeSet
+	if len(w.attributes) == 0 {
+		return allTypes
+	}
+	for _, attribute := range w.attributes {
+		for name := range strings.SplitSeq(strings.ToLower(attribute), "|") {
+			switch name {
+			case "all":
+				return allTypes
+			case "ip-src", "ip-dst", "ip":
+				types |= setOf(TypeAddress) | setOf(TypeCIDR)
+			case "domain", "hostname":
+				types |= setOf(TypeHost)
+			case "url", "uri", "link":
+				types |= setOf(TypeURL)
+			case "email", "email-src", "email-dst", "email-reply-to", "target-email", "whois-registrant-email", "dns-soa-email":
+				types |= setOf(TypeEmailAddress)
+			case "md5", "sha1", "sha256", "malware-sample":
+				types |= setOf(TypeFile)
+			case "as":
+				types |= setOf(TypeASN)
+			case "mutex":
+				types |= setOf(TypeMutex)
+			case "regkey":
+				types |= setOf(TypeRegistryKey)
+			case "user-agent", "http-user-agent":
+				types |= setOf(TypeUserAgent)
+			case "email-subject":
+				types |= setOf(TypeEmailSubject)
+			case "vulnerability":
+				types |= setOf(TypeVulnerability)
+			}
+		}
+	}
+	return types
+}
+
+// adder returns the function that adds an entry of a warning list of a type.
+func (l *listing) adder(kind string) (func(entry string) error, error) {
+	var add func(string) error
+	switch kind {
+	case "string":
+		add = l.addString
+	case "substring":
+		add = func(entry string) error {
+			set := l.set(l.types)
+			set.parts = append(set.parts, listedPart{entry, l.id})
+			return nil
+		}
+	case "hostname":
+		add = l.addHostname
+	case "cidr":
+		add = func(entry string) error { return l.addBlock(l.types, strings.TrimSpace(entry)) }
+	case "regex":
+		add = l.addPattern
+	default:
+		return nil, errors.New("has an unknown type; use string, substring, hostname, cidr or regex")
+	}
+	return func(entry string) error {
+		l.entries++
+		return add(entry)
+	}, nil
+}
+
+// addString adds an entry that excludes the value that equals it. Entries without a canonical form
+// equal values of other types only.
+func (l *listing) addString(entry string) error {
+	v, err := Parse(entry)
+	if err == nil {
+		switch v.Type {
+		case TypeAddress, TypeCIDR:
+			if err := l.addBlock(l.types&(setOf(TypeAddress)|setOf(TypeCIDR)), v.Value); err != nil {
+				return err
+			}
+		default:
+			l.addKey(v)
+		}
+	} else if host, err := canon.Host(entry); err == nil { // such as a name that looks like a file's
+		l.addWhole(host)
+	} else if key, _, _, err := canon.RegistryKey(entry, "", "REG_NONE"); err == nil {
+		l.addWhole(strings.ToLower(key))
+	}
+	const verbatim = TypeFile // as hashes are the longest lists, and always recognized
+	if err != nil || v.Type != verbatim {
+		l.addWhole(entry)
+	}
+	return nil
+}
+
+// addHostname adds a host and all names below it. An entry that no host can have at its end, such as
+// one with a hyphen before a dot, excludes nothing, as in MISP.
+func (l *listing) addHostname(entry string) error {
+	name := strings.Trim(strings.TrimPrefix(strings.TrimSpace(entry), "*."), ".")
+	host, err := canon.Host(name)
+	if err != nil {
+		if _, err := netip.ParseAddr(name); err == nil {
+			return l.addBlock(l.types, name)
+		}
+		if name == "" || strings.ContainsFunc(name, func(r rune) bool { return !isHostRune(r) }) {
+			return err
+		}
+		host = strings.ToLower(name) // a top-level domain, or a name with labels that no host has
+	}
+	l.addHost(host)
+	return nil
+}
+
+func isHostRune(r rune) bool {
+	return 'a' <= r|0x20 && r|0x20 <= 'z' || '0' <= r && r <= '9' || r == '-' || r == '_' || r == '.'
+}
+
+// addPattern adds a regular expression with delimiters.
+func (l *listing) addPattern(entry string) error {
+	expression, err := fromDelimited(entry)
+	if err != nil {
+		return err
+	}
+	pattern, err := regexp.Compile(expression)
+	if err != nil {
+		const fix = "write it in the syntax of RE2, without lookaheads and backreferences"
+		if e, ok := errors.AsType[*syntax.Error](err); ok { // without the expression
+			return fmt.Errorf("is not a supported regular expression (%s); %s", e.Code, fix)
+		}
+		return errors.New("is not a supported regular expression; " + fix)
+	}
+	set := l.set(l.types)
+	set.patterns = append(set.patterns, listedPattern{pattern, l.id})
+	return nil
+}
+
+// fromDelimited returns a Perl-compatible regular expression with delimiters and modifiers in the
+// syntax of package regexp.
+func fromDelimited(s string) (string, error) {
+	s = strings.TrimLeft(s, " \t\r\n\v\f")
+	const fix = "write it as in /^abuse@/i"
+	if s == "" || s[0] >= utf8.RuneSelf || s[0] == '\\' || s[0] != '_' && isHostRune(rune(s[0])) && s[0] != '-' && s[0] != '.' {
+		return "", errors.New("has no delimiter; " + fix)
+	}
+	end := s[0]
+	if i := strings.IndexByte("([{<", end); i >= 0 {
+		end = ")]}>"[i]
+	}
+	last := strings.LastIndexByte(s[1:], end)
+	if last < 0 {
+		return "", errors.New("has no closing delimiter; " + fix)
+	}
+	expression := s[1 : 1+last]
+	flags := ""
+	for _, modifier := range strings.TrimRight(s[last+2:], "\r\n ") {
+		switch modifier {
+		case 'i', 'm', 's', 'U':
+			flags += string(modifier)
+		case 'u', 'g', 'D': // change nothing about whether a value matches
+		default:
+			return "", errors.New("has a modifier other than i, m, s, U, u, g and D; remove it")
+		}
+	}
+	if flags != "" {
+		expression = "(?" + flags + ")" + expression
+	}
+	return expression, nil
+}
