@@ -119,9 +119,7 @@ func unchecked(err error) string {
 // hashes, or "".
 func (x *Exclusions) ruleOf(types typeSet, t Type, v string) string {
 	switch t {
-	case TypeAddress:
-		return x.ruleOfHost(types, v)
-	case TypeHost:
+	case TypeAddress, TypeHost:
 		return x.ruleOfHost(types, v)
 	case TypeURL:
 		return x.ruleOfHost(types, hostOfURL(v))

@@ -2,7 +2,6 @@ package ioc
 
 import (
 	"bytes"
-	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -48,7 +47,7 @@ func (s *scanner) url(a, b, end int) int {
 	to := s.urlEnd(a, b, end)
 	for to > b {
 		if s.isCut(to) {
-			if next := s.hostOfURL(b, to); next > 0 {
+			if next := s.addHostOfURL(b, to); next > 0 {
 				return max(next, to)
 			}
 			return to
@@ -56,7 +55,7 @@ func (s *scanner) url(a, b, end int) int {
 		if value, err := canon.URL(scheme + "://" + s.urlText(a, b, to, defanged)); err == nil {
 			m := s.add(TypeURL, value, a, to)
 			m.Defanged = m.Defanged || defanged
-			s.x.noteDomain(hostOf(value))
+			s.x.noteDomain(hostOfURL(value))
 			return to
 		}
 		shorter := b
@@ -93,19 +92,8 @@ func (s *scanner) urlText(a, b, to int, defanged bool) string {
 	return string(s.t[b:to])
 }
 
-// hostOf returns the host of a URL in canonical form, without its port.
-func hostOf(url string) string {
-	_, host, _ := strings.Cut(url, "://")
-	if i := strings.IndexAny(host, "/?#"); i >= 0 {
-		host = host[:i]
-	}
-	host = host[strings.LastIndexByte(host, '@')+1:]
-	host, _, _ = strings.Cut(host, ":")
-	return host
-}
-
-// hostOfURL adds the host of a URL of which the rest is missing.
-func (s *scanner) hostOfURL(b, to int) int {
+// addHostOfURL adds the host of a URL of which the rest is missing.
+func (s *scanner) addHostOfURL(b, to int) int {
 	host := s.t[b:to]
 	if i := bytes.IndexAny(host, "/?#"); i >= 0 {
 		host = host[:i]
