@@ -141,6 +141,6 @@ func ExampleMergeItems() {
 	// 2 of 3 are left
 	// number 0 is made of 2
 	// number 1 is made of 1
-	// number 1 of the feed: threatconnect: host name holds white space; give one name
+	// number 1 of the feed: threatconnect: host name holds white space; remove it, or give one name
 	// 1 went in: true
 }

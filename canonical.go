@@ -34,7 +34,8 @@ func CanonicalHost(name string) (string, error) { return validated(canon.Host(na
 //
 // User information is dropped, because the platform does not accept it and it can be a credential.
 //
-// It does not allocate for a canonical URL.
+// It does not allocate for a canonical URL whose host is an IPv4 address or a name without
+// internationalized labels.
 func CanonicalURL(rawURL string) (string, error) { return validated(canon.URL(rawURL)) }
 
 // ParseIndicator returns the indicator for a single value, defanged or not, in canonical form: an
@@ -73,7 +74,7 @@ func validated(s string, err error) (string, error) { return s, validation(err) 
 // validation returns the refusal of a value as a [*ValidationError].
 func validation(err error) error {
 	if refusal, ok := err.(*canon.Error); ok {
-		return &ValidationError{Field: refusal.Field, Rule: refusal.Rule, Fix: refusal.Fix}
+		return (*ValidationError)(refusal)
 	}
 	return err
 }

@@ -51,7 +51,7 @@ func ExampleIndicatorTypeInfo_Patterns() {
 
 	// Output:
 	// ASN ASN64496 <nil>
-	// ioc: host name holds an underscore where the platform allows none; correct it, or do without the strict rules
+	// ioc: host name holds an underscore where the platform allows none; correct it, or clear Strict of the ioc.Parser
 }
 
 func ExampleTypedIndicators_Update() {

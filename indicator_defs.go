@@ -55,7 +55,7 @@ func customDef(info *IndicatorTypeInfo) *indicatorDef {
 	def.canon = func(v [3]string) ([3]string, error) {
 		for i, s := range v {
 			switch {
-			case i < n && strings.TrimSpace(s) == "":
+			case i < n && canon.IsBlank(s):
 				return v, &ValidationError{Field: string(info.Name) + " " + def.keys[i], Rule: "is empty"}
 			case i >= n && s != "":
 				return v, &ValidationError{Field: string(info.Name), Rule: "has more values than the type has labels"}
@@ -103,7 +103,7 @@ func splitRegistry(summary string) (v [3]string, err error) {
 	return v, validation(err)
 }
 
-// canonical returns the identifying values of ind as the platform wants them.
+// canonical returns the canonical form of identifying values.
 func (d *indicatorDef) canonical(values [3]string) ([3]string, error) {
 	if d.canon == nil {
 		return values, nil

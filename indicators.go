@@ -96,7 +96,7 @@ type IndicatorUpdate struct {
 // TypedIndicators reads and writes the indicators of one type, in the client's default owner. It is
 // safe for concurrent use.
 //
-// Values are accepted in any form that the Canonical function of the type accepts, and are sent in
+// Values are accepted in any form that ioc.Canonical accepts, and are sent in
 // canonical form. Invalid values return a [*ValidationError] before anything is sent.
 type TypedIndicators[T Indicator] struct {
 	service

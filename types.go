@@ -49,9 +49,9 @@ func (t IndicatorTypeInfo) Labels() []string {
 // none for a type without expressions.
 //
 // The platform writes them for Java. An expression that package regexp cannot compile, such as one with a
-// lookahead, or that it would read differently, such as one with a class inside a class, returns an error
-// with its number, from 1, and no expressions: without one of them, values that the platform accepts
-// would be refused.
+// lookahead, returns an error with its number, from 1, and no expressions: without one of them, values
+// that the platform accepts would be refused. So does one with a class inside a class or an intersection
+// of classes, which Go would read as characters.
 func (t IndicatorTypeInfo) Patterns() ([]*regexp.Regexp, error) {
 	patterns := make([]*regexp.Regexp, len(t.Regexes))
 	for i, expression := range t.Regexes {

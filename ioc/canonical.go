@@ -11,58 +11,32 @@ import (
 // upper case; ASNs as in ASN64496; registry keys with the full name of their hive.
 //
 // The value of a file is one hash, or several with " : " between; the value of a registry key is its key
-// name, value name and value type with " : " between. It is not refanged: pass it through [Refang]
-// first. Values that break a rule of the type, and unknown types, return an [*Error]. Canonical is
+// name, value name and value type with " : " between. Canonical does not refang: pass a defanged value
+// through [Refang] first. Values that break a rule of the type, and unknown types, return an [*Error]. Canonical is
 // idempotent and safe for concurrent use.
 func Canonical(t Type, value string) (string, error) { return (*Parser)(nil).Canonical(t, value) }
 
 func canonical(t Type, value string) (string, error) {
-	switch t {
-	case TypeAddress:
-		return canon.Address(value)
-	case TypeEmailAddress:
-		return canon.EmailAddress(value)
-	case TypeFile:
-		md5, sha1, sha256, err := canon.SplitFileSummary(value)
-		return canon.JoinFileSummary(md5, sha1, sha256), err
-	case TypeHost:
-		return canon.Host(value)
-	case TypeURL:
-		return canon.URL(value)
-	case TypeASN:
-		return canon.ASN(value)
-	case TypeCIDR:
-		return canon.CIDR(value)
-	case TypeMutex:
-		return canon.Mutex(value)
-	case TypeRegistryKey:
-		key, name, valueType, err := canon.SplitRegistrySummary(value)
-		if err != nil {
-			return "", err
-		}
-		return canon.JoinRegistrySummary(key, name, valueType)
-	case TypeUserAgent:
-		return canon.UserAgent(value)
-	case TypeEmailSubject:
-		return canon.EmailSubject(value)
-	case TypeHashtag:
-		return canon.Hashtag(value)
-	case TypeVulnerability:
+	if t == TypeVulnerability {
 		if id, ok := canonicalCVE(strings.TrimSpace(value)); ok {
 			return id, nil
 		}
 		return "", &canon.Error{Field: "vulnerability", Rule: "is not a CVE id", Fix: "write it as in CVE-2021-44228"}
 	}
-	return "", &canon.Error{Field: "type", Rule: "is not a type of this package", Fix: "use one of its constants"}
+	values, err := canon.Values(string(t), value)
+	if err != nil {
+		return "", err
+	}
+	return canon.Summary(string(t), values)
 }
 
-// canonicalCVE returns a CVE id in upper case. It reports false if s is none.
+// canonicalCVE returns a CVE id in upper case. It reports false if s is not a CVE id.
 func canonicalCVE(s string) (string, bool) {
 	if len(s) < len("CVE-1999-0001") || len(s) > len("CVE-1999-0123456789") || !strings.EqualFold(s[:4], "CVE-") || s[8] != '-' {
 		return "", false
 	}
 	for i := 4; i < len(s); i++ {
-		if i != 8 && (s[i] < '0' || s[i] > '9') {
+		if i != 8 && !isDigit(s[i]) {
 			return "", false
 		}
 	}
@@ -77,8 +51,7 @@ func canonicalCVE(s string) (string, bool) {
 // A name has 1 to 128 characters. Blank and longer names, invalid UTF-8, control characters and
 // invisible characters return an [*Error].
 func CanonicalTag(name string) (string, error) {
-	v, err := canon.Tag(name)
-	return v, public(err)
+	return refused(canon.Tag(name))
 }
 
 // CanonicalSecurityLabel returns the name of a security label without white space around it.
@@ -86,8 +59,7 @@ func CanonicalTag(name string) (string, error) {
 // Letter case is significant and kept. Blank names, invalid UTF-8, control characters and invisible
 // characters return an [*Error].
 func CanonicalSecurityLabel(name string) (string, error) {
-	v, err := canon.SecurityLabel(name)
-	return v, public(err)
+	return refused(canon.SecurityLabel(name))
 }
 
 // CanonicalGroupName returns the name of a group without white space around it.
@@ -95,8 +67,7 @@ func CanonicalSecurityLabel(name string) (string, error) {
 // A name has 1 to 100 characters. Blank and longer names, invalid UTF-8, control characters and
 // invisible characters return an [*Error]; it cuts nothing.
 func CanonicalGroupName(name string) (string, error) {
-	v, err := canon.GroupName(name)
-	return v, public(err)
+	return refused(canon.GroupName(name))
 }
 
 // JoinFileSummary returns the value of a file: its hashes in the order MD5, SHA-1, SHA-256, separated by
@@ -125,8 +96,7 @@ func SplitFileSummary(summary string) (md5, sha1, sha256 string, err error) {
 // that the platform accepts, such as REG_SZ, in any letter case. Anything else returns an [*Error]; so
 // do values that contain " : " and make the result ambiguous.
 func JoinRegistrySummary(key, valueName, valueType string) (string, error) {
-	v, err := canon.JoinRegistrySummary(key, valueName, valueType)
-	return v, public(err)
+	return refused(canon.JoinRegistrySummary(key, valueName, valueType))
 }
 
 // SplitRegistrySummary returns the key name, value name and value type in the value of a registry key,

@@ -298,7 +298,7 @@ func TestListsAreReadInLinearTime(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			requireLinear(t, func(n int) func() {
+			requireLinear(t, 32<<10, 16, func(n int) func() {
 				text := list(n)
 				return func() {
 					x := &Exclusions{}

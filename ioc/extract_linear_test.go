@@ -3,9 +3,6 @@ package ioc
 import (
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/stretchr/testify/assert"
 )
 
 // Extract takes time in proportion to the length of a text, whatever is in it. Windows bound the length
@@ -19,21 +16,14 @@ func TestExtractIsLinear(t *testing.T) {
 		"a.b.c.d.e.f.g.", "x = y.name ", "%s%d", "/a/b", "a_b-c.", "\"", "'", "{}", "$", "#", "=", "...http://a.b",
 	} {
 		t.Run(pattern, func(t *testing.T) {
-			const short = windowSize / 8
 			head := "| version |\n|---|\n| see example.com "
-			least := func(size int) time.Duration {
-				text := head + strings.Repeat(pattern, size/len(pattern)) + " ."
-				best := time.Hour
-				for range 5 {
-					start := time.Now()
+			requireLinear(t, windowSize/8, 8, func(n int) func() {
+				text := head + strings.Repeat(pattern, (n-64)/len(pattern)) + " ."
+				return func() {
 					for range Extract(strings.NewReader(text)) {
 					}
-					best = min(best, time.Since(start))
 				}
-				return best
-			}
-			once, eightTimes := least(short), least(8*short-64)
-			assert.Less(t, eightTimes, 32*max(once, 50*time.Microsecond), "8 times the text takes %v instead of %v", eightTimes, once)
+			})
 		})
 	}
 }

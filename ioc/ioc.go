@@ -8,14 +8,12 @@
 //		fmt.Println(match.Type, match.Value, match.Offset)
 //	}
 //
-// [Parse] recognizes a single value, defanged or not; a [Parser] also takes what surrounds it, such as a
-// port. [Canonical] returns the one spelling of a value
-// that the platform accepts. [Extract] finds indicators in text. [Exclusions] tells which of them must
-// not be shared. [Defang] and [Refang] convert between the plain form and the one that no program turns
-// into a link.
+// [Parse] recognizes a single value, defanged or not; a [Parser] also accepts ports, missing schemes and
+// host bits. [Canonical] returns the one spelling of a value that the platform accepts. [Extract] finds
+// indicators in text. [Exclusions] tells which of them must not be shared. [Defang] and [Refang] convert
+// between the plain form and one that programs do not turn into a link.
 //
-// Values are never changed into other values. What is ambiguous is refused with an [*Error] that names
-// the rule.
+// Values are never changed into other values. Ambiguous values return an [*Error] that names the rule.
 package ioc
 
 import "github.com/threatconnect-go/threatconnect/internal/canon"
@@ -57,3 +55,5 @@ func public(err error) error {
 	}
 	return err
 }
+
+func refused(s string, err error) (string, error) { return s, public(err) }

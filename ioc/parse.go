@@ -44,9 +44,9 @@ func Refang(s string) string { return canon.Refang(s) }
 // It writes the schemes http, https, ftp and sftp as hxxp, hxxps, fxp and sfxp; each dot of a host or an
 // IPv4 address as [.]; the @ of an email address as [@]; and each colon of an IPv6 address as [:], but
 // not in a URL. Path, query and fragment stay, except that a mark in them that [Refang] would undo, such
-// as [.], gets another pair of brackets. Hashes, ASNs, registry keys and text stay. A name of a file has
-// the form of a host.
+// as [.], gets another pair of brackets. Hashes, ASNs, registry keys and text stay. A file name has the
+// form of a host, so Defang defangs it, too.
 //
-// [Refang] returns the canonical form that was defanged. A defanged value is refanged first, so Defang
+// Refang(Defang(v)) returns v for every canonical value v. A defanged value is refanged first, so Defang
 // is idempotent. It takes time in proportion to the length of s and is safe for concurrent use.
 func Defang(s string) string { return canon.Defang(s) }

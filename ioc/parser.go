@@ -7,8 +7,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/canon"
 )
 
-// Parser recognizes values, and brings them into canonical form, by options. The zero Parser and a nil
-// *Parser are [Parse] and [Canonical]. Its methods are safe for concurrent use as long as nobody changes
+// Parser recognizes values and returns their canonical forms. The zero Parser and a nil *Parser behave
+// like [Parse] and [Canonical]. Its methods are safe for concurrent use as long as nobody changes
 // its fields.
 type Parser struct {
 	// Strict refuses values that the platform is known to refuse, although they are unambiguous: hosts
@@ -41,7 +41,7 @@ type Parser struct {
 	MaskBlock bool
 }
 
-// Parse recognizes a single value as the function [Parse] does, and by the options of p.
+// Parse is like the function [Parse], with the options of p.
 func (p *Parser) Parse(s string) (Indicator, error) {
 	if p == nil {
 		p = new(Parser)
@@ -74,16 +74,11 @@ func (p *Parser) parse(s string) (v Indicator, err error) {
 		}
 	}
 	t, values, err := canon.Parse(s)
-	v.Type = Type(t)
-	switch {
-	case err != nil:
-	case v.Type == TypeFile:
-		v.Value = canon.JoinFileSummary(values[0], values[1], values[2])
-	case v.Type == TypeRegistryKey:
-		v.Value, err = canon.JoinRegistrySummary(values[0], values[1], values[2])
-	default:
-		v.Value = values[0]
+	if err != nil {
+		return v, err
 	}
+	v.Type = Type(t)
+	v.Value, err = canon.Summary(t, values)
 	return v, err
 }
 
@@ -122,9 +117,8 @@ func matchAny(patterns []*regexp.Regexp, t Type, value string) error {
 		Fix: "correct it, or change the Patterns of the ioc.Parser"}
 }
 
-// Canonical returns the canonical form of a value as the function [Canonical] does, and refuses what
-// Strict and Patterns refuse. The options for what surrounds a value, SplitPort, AssumeScheme and
-// MaskBlock, do not apply.
+// Canonical is like the function [Canonical] and also applies Strict and Patterns. It ignores SplitPort,
+// AssumeScheme and MaskBlock.
 func (p *Parser) Canonical(t Type, value string) (string, error) {
 	if p == nil {
 		p = new(Parser)

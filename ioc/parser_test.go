@@ -129,6 +129,33 @@ func TestErrorsOfSurroundingsNameTheOption(t *testing.T) {
 	}
 }
 
+// The strict rules hold for values with something around them, too, and the expressions of the caller stay as they
+// are.
+func TestParserChecksWhatItTakesOut(t *testing.T) {
+	t.Parallel()
+	_, err := (&ioc.Parser{Strict: true, AssumeScheme: "http"}).Parse("evil.example/{x}")
+	require.ErrorContains(t, err, "RFC 3986")
+	_, err = (&ioc.Parser{Strict: true, SplitPort: true}).Parse("a_b.example:80")
+	require.ErrorContains(t, err, "holds an underscore")
+	expression := regexp.MustCompile("a|a.example")
+	value, err := (&ioc.Parser{Patterns: map[ioc.Type][]*regexp.Regexp{ioc.TypeHost: {expression}}}).Canonical(ioc.TypeHost, "a.example")
+	require.NoError(t, err)
+	assert.Equal(t, "a.example", value)
+	assert.Equal(t, "a", expression.FindString("a.example"), "the expression is the caller's")
+}
+
+func TestPortsWithAProtocolAreNoPaths(t *testing.T) {
+	t.Parallel()
+	parser := &ioc.Parser{SplitPort: true, AssumeScheme: "http"}
+	for _, s := range []string{"192.0.2.1:53/udp", "192.0.2.1:53/UDP", "evil.example:443/TCP"} {
+		_, err := parser.Parse(s)
+		require.ErrorContains(t, err, "it may be a port with its protocol", s)
+	}
+	v, err := parser.Parse("[2001:db8::1]/tcp")
+	require.NoError(t, err)
+	assert.Equal(t, "http://[2001:db8::1]/tcp", v.Value)
+}
+
 func TestAssumeSchemeIsASchemeOfURLs(t *testing.T) {
 	t.Parallel()
 	for _, scheme := range []string{"gopher", "http://", "hxxp"} {

@@ -13,7 +13,7 @@ import (
 // any form, including the short form of RFC 5952. An IPv4-mapped IPv6 address (::ffff:192.0.2.1)
 // becomes the IPv4 address. Surrounding white space is dropped.
 //
-// Ports, zones, brackets and defanged addresses return a [*Error]. So do IPv4 addresses that
+// Ports, zones, brackets and defanged addresses return an [*Error]. So do IPv4 addresses that
 // are not four decimal numbers without leading zeros, because programs disagree on the meaning of
 // 010.0.0.1 and 10.1.
 //
@@ -26,7 +26,7 @@ func Address(address string) (string, error) {
 		return "", addressError(field, s)
 	}
 	if addr.Zone() != "" {
-		return "", refuse(field, "has a zone", "drop the zone: it means something on one machine only")
+		return "", refuseZone(field)
 	}
 	if addr.Is4() {
 		return s, nil // netip takes no other spelling of IPv4 than the canonical one
@@ -59,7 +59,7 @@ func CIDR(block string) (string, error) {
 	}
 	switch {
 	case addr.Zone() != "":
-		return "", refuse(field, "has a zone", "drop the zone: it means something on one machine only")
+		return "", refuseZone(field)
 	case addr.Is4In6():
 		return "", refuse(field, "is an IPv4 block written as IPv6", "write it as IPv4")
 	}
@@ -100,14 +100,14 @@ func longIPv6(addr netip.Addr, suffix, given string) string {
 // addressError returns the error that says why s is not an IP address.
 func addressError(field, s string) error {
 	if s == "" {
-		return refuse(field, "is blank", "give it a value")
+		return refuseBlank(field)
 	}
 	if err := CheckText(field, s); err != nil {
 		return err
 	}
 	switch {
 	case bracketedAddress(s) == "" && isDefanged(s):
-		return refuse(field, "is defanged", "pass it through Refang first")
+		return refuseDefanged(field)
 	case isLooseIPv4(s):
 		return refuse(field, "is not four decimal numbers from 0 to 255 without leading zeros",
 			"write it so; other notations mean different addresses to different programs")

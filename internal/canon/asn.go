@@ -10,7 +10,7 @@ import (
 //
 // The input is a number from 0 to 4294967295, alone or after AS or ASN in any letter case, with or
 // without spaces in between. ASN drops leading zeros and surrounding white space. Anything
-// else returns a [*Error], including the asdot notation (1.10).
+// else returns an [*Error], including the asdot notation (1.10).
 //
 // It does not allocate for a canonical ASN.
 func ASN(asn string) (string, error) {
@@ -30,7 +30,7 @@ func ASN(asn string) (string, error) {
 	return "ASN" + strconv.FormatUint(n, 10), nil
 }
 
-// asnDigits returns the digits of an ASN in any spelling, or "" if s is none.
+// asnDigits returns the digits of an ASN in any spelling, or "" if s is not an ASN.
 func asnDigits(s string) string {
 	if len(s) >= 2 && strings.EqualFold(s[:2], "AS") {
 		s = s[2:]
@@ -46,6 +46,8 @@ func asnDigits(s string) string {
 }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 
 func allDigits(s string) bool {
 	for i := range len(s) {

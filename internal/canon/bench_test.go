@@ -32,7 +32,7 @@ func BenchmarkCanonical(b *testing.B) {
 	}
 }
 
-func BenchmarkDetect(b *testing.B) {
+func BenchmarkParse(b *testing.B) {
 	for name, in := range map[string]string{
 		"host":          "static.cdn-3.files.example.com",
 		"IPv4":          "203.0.113.217",

@@ -14,3 +14,13 @@ func (e *Error) Error() string { return e.Field + " " + e.Rule + "; " + e.Fix }
 func refuse(field, rule, fix string) error {
 	return &Error{Field: field, Rule: rule, Fix: fix}
 }
+
+func refuseBlank(field string) error { return refuse(field, "is blank", "give it a value") }
+
+func refuseDefanged(field string) error {
+	return refuse(field, "is defanged", "pass it through ioc.Refang first")
+}
+
+func refuseZone(field string) error {
+	return refuse(field, "has a zone", "drop the zone: it means something on one machine only")
+}

@@ -19,7 +19,7 @@ const ValueSeparator = " : "
 // this form, so canonical hashes can be compared with those read from it.
 //
 // A hash has 32, 40 or 64 hexadecimal digits. Surrounding white space is dropped. Anything else
-// returns a [*Error]. It does not allocate for an upper-case hash.
+// returns an [*Error]. It does not allocate for an upper-case hash.
 func Hash(hash string) (string, error) {
 	const field = "hash"
 	s := strings.TrimSpace(hash)
@@ -33,7 +33,7 @@ func Hash(hash string) (string, error) {
 	return "", refuse(field, "is not 32, 40 or 64 digits long", "give an MD5, SHA-1 or SHA-256")
 }
 
-// Hashes returns the MD5, SHA-1 and SHA-256 of a file in canonical form; "" stays for each missing one.
+// Hashes returns the MD5, SHA-1 and SHA-256 of a file in canonical form. Empty hashes stay empty.
 func Hashes(v [3]string) ([3]string, error) {
 	if v == [3]string{} {
 		return v, refuse("file", "has no hash", "give an MD5, a SHA-1 or a SHA-256")
@@ -97,7 +97,7 @@ func JoinFileSummary(md5, sha1, sha256 string) string {
 // It accepts every form that the platform and its clients write: a single hash, or up to three hashes
 // separated by colons and spaces, with or without empty places for missing ones. The length of a hash
 // determines its type; the order does not matter. A summary without a hash, or with two of one type,
-// returns a [*Error].
+// returns an [*Error].
 func SplitFileSummary(summary string) (md5, sha1, sha256 string, err error) {
 	const field = "file summary"
 	for rest, more := summary, true; more; {

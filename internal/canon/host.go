@@ -47,7 +47,7 @@ func Host(name string) (string, error) {
 	const field = "host name"
 	name = strings.TrimSpace(name)
 	if unwrap(name) != name {
-		return "", refuse(field, "is defanged", "pass it through Refang first")
+		return "", refuseDefanged(field)
 	}
 	return canonicalHost(field, name)
 }
@@ -58,9 +58,6 @@ func canonicalHost(field, name string) (string, error) {
 	if isPlainHost(name) {
 		return name, nil
 	}
-	if strings.TrimSpace(name) != name {
-		return "", refuse(field, "holds white space around it", "remove it")
-	}
 	if err := checkHostInput(field, name); err != nil {
 		return "", err
 	}
@@ -70,7 +67,7 @@ func canonicalHost(field, name string) (string, error) {
 		name = strings.ToLower(name)
 	}
 	if !ascii || encoded {
-		if hasEndlessLabel(name) {
+		if hasOverlongLabel(name) {
 			return "", refuseLongLabel(field)
 		}
 		mapped, err := hostProfile.ToASCII(name)
@@ -137,7 +134,7 @@ func isForeignPunctuation(r rune) bool {
 	case '❛' <= r && r <= '❠', '🙶' <= r && r <= '🙸': // ornamental quotes
 		return true
 	}
-	return unicode.In(r, unicode.P, unicode.Sm, unicode.Sk, unicode.Quotation_Mark)
+	return unicode.In(r, unicode.P, unicode.Sm, unicode.Sk)
 }
 
 // isWordPunctuation reports whether punctuation beyond ASCII is part of a word. The rules are those of
@@ -209,10 +206,10 @@ func isEncodedLabel(label string) bool {
 	return len(label) >= 4 && label[2] == '-' && label[3] == '-' && label[0]|0x20 == 'x' && label[1]|0x20 == 'n'
 }
 
-// hasEndlessLabel reports whether a label has more characters than any mapping makes 63 octets of: at most
-// four, such as a letter and its marks, become one. To encode a label takes time in proportion to the
-// square of its length.
-func hasEndlessLabel(s string) bool {
+// hasOverlongLabel reports whether a label cannot fit into 63 octets: mappings turn at most four
+// characters, such as a letter and its marks, into one. It runs before the encoding, which takes quadratic
+// time.
+func hasOverlongLabel(s string) bool {
 	n := 0
 	for _, r := range s {
 		if n++; strings.ContainsRune(labelDots, r) {
@@ -255,7 +252,7 @@ func isNumber(label string) bool {
 // checkHostInput checks a name before any mapping, so that the error can say what the value is instead.
 func checkHostInput(field, s string) error {
 	if s == "" {
-		return refuse(field, "is blank", "give it a value")
+		return refuseBlank(field)
 	}
 	if err := CheckText(field, s); err != nil {
 		return err
@@ -264,7 +261,7 @@ func checkHostInput(field, s string) error {
 		return refuseAddress(field)
 	}
 	if refangMarks(s) != s {
-		return refuse(field, "is defanged", "pass it through Refang first")
+		return refuseDefanged(field)
 	}
 	if strings.Contains(s, "://") {
 		return refuse(field, "is a URL", "use a URL, or only the host part of it")
@@ -293,7 +290,7 @@ func checkHostRune(field string, r rune) error {
 	case r == 'ẞ': // UTS #46 mapped it to ss before revision 31
 		return refuse(field, "holds a capital sharp s, which programs turn into ss or ß", "write the one that is meant")
 	case unicode.IsSpace(r):
-		return refuse(field, "holds white space", "give one name")
+		return refuse(field, "holds white space", "remove it, or give one name")
 	case r < utf8.RuneSelf && !isHostByte(byte(r)):
 		return refuse(field, "holds a character that no host name has", "use letters, digits, hyphens, underscores and dots")
 	}
@@ -352,5 +349,5 @@ func refuseAddress(field string) error {
 }
 
 func isHostByte(c byte) bool {
-	return 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '.'
+	return isLetter(c) || isDigit(c) || c == '-' || c == '_' || c == '.'
 }

@@ -200,6 +200,13 @@ func TestNoPunctuationBeyondASCIIIsPartOfAName(t *testing.T) {
 	}
 }
 
+// Mappings make one character of four, so that a label can have 4 times 63.
+func TestHostTakesLongLabelsThatMappingsShorten(t *testing.T) {
+	t.Parallel()
+	_, err := Host(strings.Repeat("\u1100\u1161\u11a8\ufe0f", 50) + ".example")
+	assert.NoError(t, err)
+}
+
 func TestHostDoesNotAllocateForPlainNames(t *testing.T) {
 	_, err := Host("r3---sn-abc.a_b.example.com")
 	assert.NoError(t, err)

@@ -44,36 +44,68 @@ const (
 func Parse(s string) (t string, values [3]string, err error) {
 	s = Refang(s)
 	if s == "" {
-		return "", values, refuse("indicator", "is blank", "give it a value")
+		return "", values, refuseBlank("indicator")
 	}
-	t = formOf(s)
-	var v [3]string
-	switch t {
-	case TypeURL:
-		v[0], err = URL(s)
-	case TypeRegistryKey:
-		v[0], v[1], v[2], err = SplitRegistrySummary(s)
-	case TypeFile:
-		v[0], v[1], v[2], err = SplitFileSummary(s)
-	case TypeCIDR:
-		v[0], err = CIDR(s)
-	case TypeAddress:
-		v[0], err = Address(s)
-	case TypeEmailAddress:
-		v[0], err = notFileName(EmailAddress(s))
-	case TypeASN:
-		v[0], err = ASN(s)
-	case TypeHost:
-		v[0], err = detectHost(s)
-	default:
+	switch t = formOf(s); t {
+	case "":
 		if err = CheckText("indicator", s); err == nil {
 			err = refuseUnrecognized()
 		}
+	case TypeHost:
+		values[0], err = parseHost(s)
+	case TypeEmailAddress:
+		values[0], err = notFileName(EmailAddress(s))
+	default:
+		values, err = Values(t, s)
 	}
 	if err != nil {
-		return "", values, err
+		return "", [3]string{}, err
 	}
-	return t, v, nil
+	return t, values, nil
+}
+
+// Values returns the identifying values of an indicator of type t in canonical form, as [Parse] does.
+func Values(t, s string) (v [3]string, err error) {
+	switch t {
+	case TypeFile:
+		v[0], v[1], v[2], err = SplitFileSummary(s)
+	case TypeRegistryKey:
+		v[0], v[1], v[2], err = SplitRegistrySummary(s)
+	case TypeAddress:
+		v[0], err = Address(s)
+	case TypeASN:
+		v[0], err = ASN(s)
+	case TypeCIDR:
+		v[0], err = CIDR(s)
+	case TypeEmailAddress:
+		v[0], err = EmailAddress(s)
+	case TypeEmailSubject:
+		v[0], err = EmailSubject(s)
+	case TypeHashtag:
+		v[0], err = Hashtag(s)
+	case TypeHost:
+		v[0], err = Host(s)
+	case TypeMutex:
+		v[0], err = Mutex(s)
+	case TypeURL:
+		v[0], err = URL(s)
+	case TypeUserAgent:
+		v[0], err = UserAgent(s)
+	default:
+		err = refuse("type", "is not a type of this package", "use one of its constants")
+	}
+	return v, err
+}
+
+// Summary returns the text that names an indicator with these canonical values.
+func Summary(t string, v [3]string) (string, error) {
+	switch t {
+	case TypeFile:
+		return JoinFileSummary(v[0], v[1], v[2]), nil
+	case TypeRegistryKey:
+		return JoinRegistrySummary(v[0], v[1], v[2])
+	}
+	return v[0], nil
 }
 
 // formOf returns the type that s has the form of, or "".
@@ -142,9 +174,9 @@ func isAddressLike(s string) bool {
 	return err == nil
 }
 
-// detectHost returns a canonical host. It refuses file names and URLs without a scheme, which have the
+// parseHost returns a canonical host. It refuses file names and URLs without a scheme, which have the
 // form of a host.
-func detectHost(s string) (string, error) {
+func parseHost(s string) (string, error) {
 	if authorityEnd(s) < len(s) {
 		return "", refuse("indicator", "is not recognized: it may be a URL without its scheme, or a path",
 			"write http:// or https:// before it if it is a URL, or set AssumeScheme of an ioc.Parser")

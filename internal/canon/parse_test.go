@@ -1,6 +1,8 @@
 package canon
 
 import (
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"unicode"
@@ -8,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/net/publicsuffix"
 )
 
 func TestParse(t *testing.T) {
@@ -169,5 +172,28 @@ func TestParseRefusesWhatATypographicQuoteStandsAtTheEndOf(t *testing.T) {
 				assert.Error(t, err, "%+q", quoted)
 			}
 		}
+	}
+}
+
+// Extensions are refused as last labels, so none of them may be one.
+func TestNoFileExtensionIsATopLevelDomain(t *testing.T) {
+	t.Parallel()
+	source, err := os.ReadFile("parse.go")
+	require.NoError(t, err)
+	_, list, _ := strings.Cut(string(source), "func IsFileExtension")
+	extensions := regexp.MustCompile(`"(\w+)"`).FindAllStringSubmatch(list[:strings.Index(list, "}")], -1)
+	require.Greater(t, len(extensions), 50)
+	for _, extension := range extensions {
+		assert.True(t, IsFileExtension(extension[1]))
+		_, icann := publicsuffix.PublicSuffix("a.b." + extension[1])
+		assert.False(t, icann, extension[1])
+	}
+}
+
+func TestCanonicalValuesDoNotAllocate(t *testing.T) {
+	for value, canonical := range map[string]func(string) (string, error){
+		"ASN64496": ASN, "ASN0": ASN, "joe@example.com": EmailAddress, emptySHA256: Hash, "192.0.2.0/24": CIDR, "2001:db8:0:0:0:0:0:0/32": CIDR,
+	} {
+		assert.Zero(t, testing.AllocsPerRun(100, func() { _, _ = canonical(value) }), value)
 	}
 }

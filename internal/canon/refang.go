@@ -33,7 +33,7 @@ import (
 // and so do the brackets of an IPv6 address in a URL.
 //
 // Refang expects a single value, not running text, in which "(at)" can be a word. It does not check
-// the result: pass it to a Canonical function. It is idempotent, safe for concurrent use, and does not
+// the result; [Parse] does. It is idempotent, safe for concurrent use, and does not
 // allocate for a value that is not defanged.
 func Refang(s string) string {
 	for {
@@ -133,13 +133,15 @@ func bracketedAddress(s string) string {
 // is defanged begins with a bracket.
 func splitTail(s string) (authority, tail string) {
 	end := authorityEnd(s)
-	if end > 0 && strings.HasPrefix(s[end-1:], "[/]") {
-		end--
+	if end == len(s) || s[end] != '/' {
+		return s[:end], s[end:]
 	}
-	return s[:end], s[end:]
+	before, after := s[:end], s[end+1:]
+	n := min(len(before)-len(strings.TrimRight(before, "[")), len(after)-len(strings.TrimLeft(after, "]")))
+	return s[:end-n], s[end-n:]
 }
 
-// isHostLike reports whether what precedes a path is the host of a URL, with or without a port, rather
+// isHostLike reports whether the text before a path is the host of a URL, with or without a port, rather
 // than a word of text or a part of an email address.
 func isHostLike(s string) bool {
 	return (strings.ContainsAny(s, labelDots) || strings.HasPrefix(s, "[")) && !strings.ContainsAny(s, "@\" \t")
@@ -190,7 +192,7 @@ func WebScheme(scheme string) (plain string, defanged bool) {
 	return urlScheme(plain), plain != scheme
 }
 
-// CheckAssumedScheme returns an error for a scheme that URLs cannot be given.
+// CheckAssumedScheme returns an error unless scheme is http, https, ftp or sftp, in any letter case.
 func CheckAssumedScheme(scheme string) error {
 	if urlScheme(scheme) == "" {
 		return refuse("scheme to assume", "is not http, https, ftp or sftp", "set AssumeScheme to one of these")
@@ -198,8 +200,8 @@ func CheckAssumedScheme(scheme string) error {
 	return nil
 }
 
-// refangHost replaces the marks of a host with or without a port and user information, unless it depends
-// on them where the host ends.
+// refangHost replaces the marks of a host with or without a port and user information, unless the marks
+// decide where the host ends.
 func refangHost(authority string) string {
 	if hasAmbiguousBackslash(authority) {
 		return authority
@@ -293,7 +295,7 @@ func endsInWordAnd(b []byte, suffix string) bool {
 
 // isWordByte reports whether c is a letter or digit of ASCII, or part of a character beyond it.
 func isWordByte(c byte) bool {
-	return 'a' <= c|0x20 && c|0x20 <= 'z' || isDigit(c) || c >= utf8.RuneSelf
+	return isLetter(c) || isDigit(c) || c >= utf8.RuneSelf
 }
 
 func trimSpaceRight(b []byte) []byte {
@@ -307,7 +309,11 @@ func trimSpaceRight(b []byte) []byte {
 // mark in several brackets, it removes one pair: that is how [Defang] writes a mark that is part of the
 // value.
 func refangTail(tail string) string {
-	return mapTailMarks(tail, func(out []byte, text string, depth int) []byte {
+	slash := ""
+	if n := len(tail) - len(strings.TrimLeft(tail, "[")); n > 0 {
+		slash, tail = "/", tail[2*n+1:]
+	}
+	return slash + mapTailMarks(tail, func(out []byte, text string, depth int) []byte {
 		if depth > 1 {
 			return append(out, text[1:len(text)-1]...)
 		}

@@ -167,6 +167,23 @@ func TestDefang(t *testing.T) {
 	}
 }
 
+func TestDefangKeepsTheRest(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"http://a\t.example/": "hxxp://a\t.example/", "例。example/[.]": "例。example/[.]", "user@ example.com": "user@ example.com", `a\.b\@c.example`: `a\.b\@c.example`,
+	} {
+		assert.Equal(t, want, Defang(in), in)
+	}
+}
+
+// Of brackets around a slash, each pair is a mark; in the rest of the path, one pair of each mark is removed.
+func TestRefangUndoesNestedSlashes(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{"a.example[[/]][[.]]x": "a.example/[.]x", "hxxp://a.example[[/]]x[.]y": "http://a.example/x.y", "a.example[/]x": "a.example/x"} {
+		assert.Equal(t, want, Refang(in), in)
+	}
+}
+
 func TestRefangDoesNotAllocateWhenNothingIsDefanged(t *testing.T) {
 	for _, s := range []string{
 		"www.example.com", "http://www.example.com/a[.]b", "http://[2001:db8::1]/", "192.0.2.1", "192.0.2.0/24", "www.example.com/a[.]b", "user@example.com", emptyMD5,

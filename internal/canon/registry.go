@@ -36,7 +36,7 @@ func registryValueTypes() [11]string {
 // hklm:\Software become HKEY_LOCAL_MACHINE\Software. The rest of the key is kept byte for byte, and
 // so is the value name. An empty value name is the default value of the key and becomes a single
 // space, as the platform requires. The value type is one of the eleven that the platform accepts, such
-// as REG_SZ, in any letter case. Anything else returns a [*Error], including an empty value
+// as REG_SZ, in any letter case. Anything else returns an [*Error], including an empty value
 // type, because no type is a safe guess.
 func RegistryKey(key, valueName, valueType string) (k, n, t string, err error) {
 	k, err = canonicalRegistryPath(key)
@@ -77,6 +77,9 @@ func canonicalRegistryPath(key string) (string, error) {
 // splitHive returns the full name of the hive that a key begins with, or "", and the rest of the key,
 // which is empty or begins with a backslash.
 func splitHive(key string) (hive, rest string) {
+	if len(key) < len("HKU") || !strings.EqualFold(key[:2], "HK") {
+		return "", "" // as most values
+	}
 	end := strings.IndexByte(key, '\\')
 	if end < 0 {
 		end = len(key)
@@ -107,7 +110,7 @@ func registryValueType(s string) string {
 // JoinRegistrySummary returns the summary of a registry key: its three values in canonical form,
 // separated by " : ". The platform addresses the key by it.
 //
-// Values that [RegistryKey] refuses return a [*Error]. So do values that contain
+// Values that [RegistryKey] refuses return an [*Error]. So do values that contain
 // " : " and make the summary ambiguous.
 func JoinRegistrySummary(key, valueName, valueType string) (string, error) {
 	k, n, t, err := RegistryKey(key, valueName, valueType)
@@ -124,7 +127,7 @@ func JoinRegistrySummary(key, valueName, valueType string) (string, error) {
 // SplitRegistrySummary returns the three values in the summary of a registry key in canonical form:
 // key name, value name and value type.
 //
-// An ambiguous summary, in which a value contains " : ", returns a [*Error]. So do values
+// An ambiguous summary, in which a value contains " : ", returns an [*Error]. So do values
 // that [RegistryKey] refuses.
 func SplitRegistrySummary(summary string) (key, valueName, valueType string, err error) {
 	end := strings.LastIndex(summary, ValueSeparator)

@@ -31,7 +31,7 @@ func CheckStrict(t, value string) error {
 }
 
 // strictFix is how to fix what only the strict rules refuse.
-const strictFix = "correct it, or do without the strict rules"
+const strictFix = "correct it, or clear Strict of the ioc.Parser"
 
 // checkStrictHost checks a canonical host name. The given last labels of it have no underscores.
 func checkStrictHost(field, name, lastLabels string) error {
@@ -40,10 +40,10 @@ func checkStrictHost(field, name, lastLabels string) error {
 		topLevel, longest = encoded, 22
 	}
 	switch {
-	case len(topLevel) < 2 || len(topLevel) > longest:
+	case len(topLevel) > longest:
 		return refuse(field, "has a top-level domain that is not 2 to 13 letters, or 2 to 22 characters after xn--", strictFix)
 	case IsFileExtension(topLevel):
-		return refuse(field, "ends as the name of a file does", "give the file's hash, or do without the strict rules")
+		return refuse(field, "ends as the name of a file does", "give the file's hash, or clear Strict of the ioc.Parser")
 	case strings.Contains(lastLabels, "_"):
 		return refuse(field, "holds an underscore where the platform allows none", strictFix)
 	}
@@ -54,7 +54,7 @@ func checkStrictHost(field, name, lastLabels string) error {
 func checkStrictURLHost(hostPort string) error {
 	const field = "URL host"
 	if strings.HasPrefix(hostPort, "[") {
-		return refuse(field, "is an IPv6 address", "use an Address, or do without the strict rules")
+		return refuse(field, "is an IPv6 address", "use an Address, or clear Strict of the ioc.Parser")
 	}
 	host, _, _ := strings.Cut(hostPort, ":")
 	lastDot := strings.LastIndexByte(host, '.')
@@ -66,35 +66,31 @@ func checkStrictURLHost(hostPort string) error {
 
 // checkStrictLocalPart checks the part of an email address before the @: a dot-atom of RFC 5322.
 func checkStrictLocalPart(local string) error {
-	for atom := range strings.SplitSeq(local, ".") {
-		for i := range len(atom) {
-			if c := atom[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`"(),:;<>@[\]`, c) >= 0 {
-				return refuse("email address", "is quoted or holds a character beyond ASCII before the @", strictFix)
-			}
-		}
-		if atom == "" {
-			return refuse("email address", "has a dot at an end of the part before the @, or two in a row", strictFix)
-		}
+	switch {
+	case local[0] == '"' || !isPrintableASCII(local):
+		return refuse("email address", "is quoted or holds a character beyond ASCII before the @", strictFix)
+	case local[0] == '.' || strings.HasSuffix(local, ".") || strings.Contains(local, ".."):
+		return refuse("email address", "has a dot at an end of the part before the @, or two in a row", strictFix)
 	}
 	return nil
 }
 
 // checkStrictTail checks path, query and fragment of a canonical URL against RFC 3986.
 func checkStrictTail(tail string) error {
-	const field, fix = "URL", "percent-encode it if it is part of the URL, or do without the strict rules"
+	const field, fix = "URL", "percent-encode it if it is part of the URL, or clear Strict of the ioc.Parser"
 	fragment := false
 	for i := 0; i < len(tail); i++ {
 		switch c := tail[i]; {
 		case c == '%':
 			if i+2 >= len(tail) || !IsHex(tail[i+1:i+3]) {
-				return refuse(field, "has a percent sign without two hexadecimal digits", "write it as %25, or do without the strict rules")
+				return refuse(field, "has a percent sign without two hexadecimal digits", "write it as %25, or clear Strict of the ioc.Parser")
 			}
 		case c == '#':
 			if fragment {
 				return refuse(field, "has two number signs", fix)
 			}
 			fragment = true
-		case !isDigit(c) && (c|0x20 < 'a' || c|0x20 > 'z') && strings.IndexByte("-._~!$&'()*+,;=:@/?", c) < 0:
+		case !isDigit(c) && !isLetter(c) && strings.IndexByte("-._~!$&'()*+,;=:@/?", c) < 0:
 			return refuse(field, "holds a character after its host that RFC 3986 does not allow", fix)
 		}
 	}

@@ -2,7 +2,6 @@ package canon
 
 import (
 	"net/netip"
-	"strconv"
 	"strings"
 )
 
@@ -17,19 +16,19 @@ func SplitPort(s string) (host string, port uint16, err error) {
 	if t := formOf(s); t != TypeAddress && t != TypeHost {
 		return s, 0, nil
 	}
-	n, err := strconv.ParseUint(s[i+1:], 10, 16)
-	if err != nil || n == 0 {
-		return "", 0, refuse("indicator", "has a port outside 1 to 65535", "correct the port")
+	port, err = parsePort("indicator", s[i+1:])
+	if err != nil {
+		return "", 0, err
 	}
 	host = s[:i]
 	if strings.Contains(host, ":") {
 		host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
 	}
-	return host, uint16(n), nil
+	return host, port, nil
 }
 
 // IsSchemeless reports whether a refanged value has the form of a URL without its scheme: a host or an
-// address, with or without a port, and a path, query or fragment. A block of addresses has not.
+// address, with or without a port, and a path, query or fragment. It reports false for a block of addresses.
 func IsSchemeless(s string) bool {
 	authority, tail := splitTail(s)
 	if tail == "" || !isHostLike(authority) {
@@ -44,19 +43,21 @@ func IsSchemeless(s string) bool {
 	return false
 }
 
-// AssumeScheme returns the canonical form of a URL without its scheme. It refuses what may be the name of
-// a file in a folder or in front of a query, as in index.php?x, and a port with its protocol, as in
-// 192.0.2.1:53/udp.
+// AssumeScheme returns the canonical form of a URL without its scheme. It refuses file names, as in
+// index.php?x, and ports with a protocol, as in 192.0.2.1:53/udp.
 func AssumeScheme(scheme, s string) (string, error) {
 	if err := CheckAssumedScheme(scheme); err != nil {
 		return "", err
 	}
 	authority, tail := splitTail(s)
-	host, port, found := strings.Cut(authority, ":")
+	host, port, err := splitHostPort(authority)
+	if err != nil {
+		return "", err
+	}
 	if _, err := notFileName(strings.ToLower(host), nil); err != nil {
 		return "", err
 	}
-	if found && port != "" && (tail == "/tcp" || tail == "/udp") {
+	if len(port) > 1 && (strings.EqualFold(tail, "/tcp") || strings.EqualFold(tail, "/udp")) {
 		return "", refuse("indicator", "is not recognized: it may be a port with its protocol", "write the scheme before it if it is a URL")
 	}
 	return URL(scheme + "://" + s)
@@ -69,13 +70,7 @@ func MaskBlock(s string) (block, address string, ok bool) {
 	if err != nil || prefix.Addr().Is4In6() || prefix.Masked() == prefix {
 		return "", "", false
 	}
-	addr, masked := prefix.Addr(), prefix.Masked()
-	return longIP(masked.Addr()) + s[strings.IndexByte(s, '/'):], longIP(addr), true
-}
-
-func longIP(addr netip.Addr) string {
-	if addr.Is4() {
-		return addr.String()
-	}
-	return longIPv6(addr, "", "")
+	block, _ = CIDR(prefix.Masked().String())
+	address, _ = Address(prefix.Addr().String())
+	return block, address, true
 }

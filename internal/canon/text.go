@@ -16,7 +16,7 @@ const (
 // Mutex checks the name of a mutex and returns it unchanged.
 //
 // Mutex names are case-sensitive and spaces are significant, so it trims nothing. Blank names,
-// invalid UTF-8, control characters and invisible characters return a [*Error].
+// invalid UTF-8, control characters and invisible characters return an [*Error].
 func Mutex(name string) (string, error) { return Verbatim("mutex", name) }
 
 // UserAgent checks a user agent string and returns it unchanged.
@@ -43,13 +43,13 @@ func Hashtag(hashtag string) (string, error) { return Verbatim("hashtag", hashta
 // Tag returns the name of a tag without white space around it.
 //
 // A name has 1 to 128 characters. Blank and longer names, invalid UTF-8, control characters and
-// invisible characters return a [*Error].
+// invisible characters return an [*Error].
 func Tag(name string) (string, error) { return Name("tag", name, MaxTagLength) }
 
 // SecurityLabel returns the name of a security label without white space around it.
 //
 // Letter case is significant and kept. Blank names, invalid UTF-8, control characters and invisible
-// characters return a [*Error].
+// characters return an [*Error].
 func SecurityLabel(name string) (string, error) {
 	return Name("security label", name, 0)
 }
@@ -57,7 +57,7 @@ func SecurityLabel(name string) (string, error) {
 // GroupName returns the name of a group without white space around it.
 //
 // A name has 1 to 100 characters. Blank and longer names, invalid UTF-8, control characters and
-// invisible characters return a [*Error]; it cuts nothing.
+// invisible characters return an [*Error]; it cuts nothing.
 func GroupName(name string) (string, error) {
 	return Name("group name", name, maxGroupNameLength)
 }
@@ -65,7 +65,7 @@ func GroupName(name string) (string, error) {
 // Verbatim checks text in which every byte is significant.
 func Verbatim(field, s string) (string, error) {
 	if IsBlank(s) {
-		return "", refuse(field, "is blank", "give it a value")
+		return "", refuseBlank(field)
 	}
 	if err := CheckText(field, s); err != nil {
 		return "", err
@@ -78,8 +78,8 @@ func IsBlank(s string) bool {
 	return strings.TrimSpace(s) == ""
 }
 
-// Name checks a name that people read, without white space around it. 0 for maxLength means no
-// limit.
+// Name returns s without surrounding white space and checks that it has at most maxLength characters; 0
+// means no limit.
 func Name(field, s string, maxLength int) (string, error) {
 	s, err := Verbatim(field, strings.TrimSpace(s))
 	if err != nil {

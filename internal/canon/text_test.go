@@ -108,6 +108,14 @@ func TestNoInvisibleCharacterIsKeptOrDropped(t *testing.T) {
 	}
 }
 
+func TestJoinersAreRefusedInScriptsWithoutThem(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"α\u200dβ", "é\u200dê", "я\u200dя"} {
+		_, err := Tag(name)
+		assert.ErrorContains(t, err, "invisible", name)
+	}
+}
+
 func TestGroupName(t *testing.T) {
 	t.Parallel()
 	runCanonicalCases(t, GroupName, []canonicalCase{

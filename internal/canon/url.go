@@ -18,18 +18,19 @@ import (
 //
 // White space, double and back quotes, angle brackets and invisible characters inside a URL, and
 // punctuation beyond ASCII at its end, usually belong to the text around it, as in
-// "http://example.com/x (a comment)". They return a [*Error] unless they are
+// "http://example.com/x (a comment)". They return an [*Error] unless they are
 // percent-encoded. So do backslashes, which browsers read as slashes. Control characters, invalid
 // UTF-8 and defanged URLs return one too.
 //
 // User information is dropped, because the platform does not accept it and it can be a credential.
 //
-// It does not allocate for a canonical URL.
+// It does not allocate for a canonical URL whose host is an IPv4 address or a name without
+// internationalized labels.
 func URL(rawURL string) (string, error) {
 	const field = "URL"
 	s := strings.TrimSpace(rawURL)
 	if s == "" {
-		return "", refuse(field, "is blank", "give it a value")
+		return "", refuseBlank(field)
 	}
 	if err := CheckText(field, s); err != nil {
 		return "", err
@@ -37,14 +38,14 @@ func URL(rawURL string) (string, error) {
 	scheme, rest, ok := strings.Cut(s, "://")
 	if !ok || !isScheme(scheme) {
 		if isDefanged(s) {
-			return "", refuse(field, "is defanged", "pass it through Refang first")
+			return "", refuseDefanged(field)
 		}
 		return "", refuse(field, "has no scheme", "write http://, https://, ftp:// or sftp:// before it")
 	}
 	newScheme := urlScheme(scheme)
 	if newScheme == "" {
 		if plainScheme(scheme) != scheme {
-			return "", refuse(field, "is defanged", "pass it through Refang first")
+			return "", refuseDefanged(field)
 		}
 		return "", refuse(field, "has a scheme other than http, https, ftp and sftp", "use one of these")
 	}
@@ -97,9 +98,9 @@ func canonicalHostPort(s string) (string, error) {
 		return s, nil
 	}
 	if refangMarks(s) != s {
-		return "", refuse("URL", "is defanged", "pass it through Refang first")
+		return "", refuseDefanged("URL")
 	}
-	host, port, err := splitPort(s)
+	host, port, err := splitHostPort(s)
 	if err != nil {
 		return "", err
 	}
@@ -121,8 +122,7 @@ func canonicalHostPort(s string) (string, error) {
 func isScheme(s string) bool {
 	for i := 0; i < len(s); i++ {
 		c := s[i]
-		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
-		if !letter && (i == 0 || !isDigit(c) && c != '+' && c != '-' && c != '.') {
+		if !isLetter(c) && (i == 0 || !isDigit(c) && c != '+' && c != '-' && c != '.') {
 			return false
 		}
 	}
@@ -157,8 +157,8 @@ func hasAmbiguousBackslash(authority string) bool {
 		(strings.Count(authority, ".") != strings.Count(authority, `\.`) || strings.IndexByte(refangMarks(authority), '@') >= 0)
 }
 
-// splitPort splits a host from its port, which keeps its colon. IPv6 hosts keep their brackets.
-func splitPort(s string) (host, port string, err error) {
+// splitHostPort splits a host from its port, which keeps its colon. IPv6 hosts keep their brackets.
+func splitHostPort(s string) (host, port string, err error) {
 	if strings.HasPrefix(s, "[") {
 		end := strings.IndexByte(s, ']') + 1
 		if port := s[end:]; end > 0 && (port == "" || port[0] == ':') {
@@ -193,7 +193,7 @@ func canonicalURLHost(host string) (string, error) {
 			return "", refuse(field, "is not an IPv6 address in brackets", "correct what the brackets hold")
 		}
 		if addr.Zone() != "" {
-			return "", refuse(field, "has a zone", "drop the zone: it means something on one machine only")
+			return "", refuseZone(field)
 		}
 		return "[" + shortIPv6(addr) + "]", nil
 	}
@@ -216,13 +216,20 @@ func canonicalURLPort(port string) (string, error) {
 	if port == "" || port == ":" {
 		return "", nil
 	}
-	digits := port[1:]
-	n, err := strconv.ParseUint(digits, 10, 16)
-	if err != nil || n == 0 {
-		return "", refuse("URL", "has a port outside 1 to 65535", "correct the port")
+	n, err := parsePort("URL", port[1:])
+	if err != nil {
+		return "", err
 	}
-	if digits[0] == '0' {
-		return ":" + strconv.FormatUint(n, 10), nil
+	if port[1] == '0' {
+		return ":" + strconv.Itoa(int(n)), nil
 	}
 	return port, nil
+}
+
+func parsePort(field, digits string) (uint16, error) {
+	n, err := strconv.ParseUint(digits, 10, 16)
+	if err != nil || n == 0 {
+		return 0, refuse(field, "has a port outside 1 to 65535", "correct the port")
+	}
+	return uint16(n), nil
 }

@@ -32,7 +32,7 @@ var allowedImports = map[string][]string{
 	module + "/internal/lint":     {},
 	module + "/internal/sorter":   {},
 	module + "/internal/wire":     {},
-	module + "/ioc":               {module + "/internal/canon", "golang.org/x/net/publicsuffix"},
+	module + "/ioc":               {module + "/internal/canon", module + "/internal/wire", "golang.org/x/net/publicsuffix"},
 	module + "/threatconnecttest": {module},
 }
 

@@ -188,9 +188,8 @@ func URL(input string) (class string, unexplained *Disagreement) {
 	return judge(d, urlClasses, same)
 }
 
-// Strict holds a value that the strict rules accept as a host or URL against the standard, which has to
-// accept it and to keep it as it is: no character of it needs an escape. It returns nil for values that
-// the strict rules refuse.
+// Strict checks that the standard accepts a host or URL that the strict rules accept, and changes no
+// character of it. It returns nil for values that the strict rules refuse.
 func Strict(t ioc.Type, input string) *Disagreement {
 	strict := &ioc.Parser{Strict: true}
 	v, err := strict.Canonical(t, input)
@@ -207,7 +206,7 @@ func Strict(t ioc.Type, input string) *Disagreement {
 		return d
 	}
 	d.Standard.Value = u.Href(false)
-	if d.Standard.Value == v || normalized(v) == d.Standard.Value {
+	if normalized(v) == d.Standard.Value {
 		return nil
 	}
 	return d
@@ -251,9 +250,9 @@ func resolved(path string) string {
 	return "/" + strings.Join(out, "/")
 }
 
-// AssumeScheme holds a value that is accepted as a URL without its scheme against the standard: it has to
-// be to the standard what http:// and the value are, and no URL of its own with one of the four schemes.
-// It returns nil for other values.
+// AssumeScheme checks that the standard reads http:// and the value as the URL that ioc returns, and does
+// not read the value alone as a URL with one of the four schemes. It returns nil for values that ioc does not
+// accept as URLs without a scheme.
 func AssumeScheme(input string) *Disagreement {
 	v, err := (&ioc.Parser{AssumeScheme: "http"}).Parse(input)
 	if err != nil || !v.AssumedScheme {
@@ -270,8 +269,8 @@ func AssumeScheme(input string) *Disagreement {
 	return d
 }
 
-// Defang checks that the standard makes no link of a defanged host or URL, and the same one of what is
-// refanged. It returns nil for values that are neither.
+// Defang checks that the standard does not read a defanged host or URL as a link, and that Refang restores
+// it. It returns nil for other values.
 func Defang(input string) *Disagreement {
 	for _, canonical := range []func(string) (string, error){threatconnect.CanonicalHost, threatconnect.CanonicalURL} {
 		v, err := canonical(input)
