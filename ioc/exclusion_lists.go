@@ -39,15 +39,15 @@ func (x *Exclusions) AddList(name string, r io.Reader) error {
 	var text strings.Builder
 	_, err = io.Copy(&text, r)
 	if err != nil {
-		return x.fail(name, fmt.Errorf("ioc: list %q, after line %d: %w", name, strings.Count(text.String(), "\n"), err))
+		return x.fail(name, &listError{fmt.Sprintf("list %q, after line %d", name, strings.Count(text.String(), "\n")), err})
 	}
-	l := x.newListing(allTypes, strings.Count(text.String(), "\n")+1)
+	l := x.newListing(allTypes)
 	n := 0
 	for line := range strings.SplitSeq(strings.TrimPrefix(text.String(), "\ufeff"), "\n") {
 		n++
 		if value := withoutComment(line); value != "" {
 			if err := l.addValue(value); err != nil {
-				return x.fail(name, listError(fmt.Sprintf("list %q, line %d", name, n), err))
+				return x.fail(name, &listError{fmt.Sprintf("list %q, line %d", name, n), err})
 			}
 		}
 	}
@@ -71,38 +71,34 @@ func withoutComment(line string) string {
 	}
 }
 
-// fail makes Exclude exclude everything.
+// fail makes Exclude exclude every value, and returns err.
 func (x *Exclusions) fail(name string, err error) error {
 	if x.unread == "" {
-		x.unread = strings.TrimSpace("cannot be checked: a list was not added: " + name)
+		x.unread = "cannot be checked: a list was not added"
+		if name != "" {
+			x.unread += ": " + name
+		}
 	}
 	return err
 }
 
-// listError returns an error with the place that it is about.
-func listError(where string, err error) error {
-	if e, ok := err.(*Error); ok {
-		err = (*canon.Error)(e) // without the name of the package
-	}
-	return fmt.Errorf("ioc: %s: %w", where, err)
+// listError is an error about a place in a list.
+type listError struct {
+	where string
+	err   error
 }
+
+func (e *listError) Error() string {
+	return "ioc: " + e.where + ": " + strings.TrimPrefix(e.err.Error(), "ioc: ")
+}
+
+func (e *listError) Unwrap() error { return e.err }
 
 // add adds the entries of a list.
 func (x *Exclusions) add(name string, l *listing) {
 	x.lists = append(x.lists, ExclusionList{Name: name, Types: l.types.types(), Entries: l.entries})
 	for _, added := range l.sets {
-		added.sort()
-		found := false
-		for _, s := range x.sets {
-			if s.types == added.types {
-				s.merge(added)
-				found = true
-				break
-			}
-		}
-		if !found {
-			x.sets = append(x.sets, added)
-		}
+		setFor(&x.sets, added.types).merge(added)
 	}
 }
 
@@ -110,43 +106,25 @@ func (x *Exclusions) add(name string, l *listing) {
 type listing struct {
 	types   typeSet
 	id      int
-	size    int // at least as many as there are entries
 	entries int
 	sets    []*exclusionSet
 }
 
-func (x *Exclusions) newListing(types typeSet, size int) *listing {
-	return &listing{types: types, id: len(x.lists), size: size}
+func (x *Exclusions) newListing(types typeSet) *listing {
+	return &listing{types: types, id: len(x.lists)}
 }
 
 // set returns the set of the entries that apply to types only.
-func (l *listing) set(types typeSet) *exclusionSet {
-	for _, s := range l.sets {
-		if s.types == types {
-			return s
-		}
-	}
-	s := &exclusionSet{types: types}
-	l.sets = append(l.sets, s)
-	return s
-}
+func (l *listing) set(types typeSet) *exclusionSet { return setFor(&l.sets, types) }
 
 // addHost adds a host and all names below it.
 func (l *listing) addHost(host string) {
-	s := l.set(l.types)
-	if s.hosts == nil {
-		s.hosts = make(map[string]int, l.size)
-	}
-	s.hosts[host] = l.id
+	l.set(l.types).hosts[host] = l.id
 }
 
 // addWhole adds the key of a value.
 func (l *listing) addWhole(key string) {
-	s := l.set(l.types)
-	if s.values == nil {
-		s.values = make(map[string]int, l.size)
-	}
-	s.values[key] = l.id
+	l.set(l.types).values[key] = l.id
 }
 
 // addValue adds a line of a plain list.

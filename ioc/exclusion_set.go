@@ -1,6 +1,7 @@
 package ioc
 
 import (
+	"maps"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -14,6 +15,8 @@ type typeSet uint16
 const otherTypes typeSet = 1 << 15
 
 const allTypes = ^typeSet(0)
+
+var addressTypes = setOf(TypeAddress) | setOf(TypeCIDR)
 
 var listedTypes = [...]Type{
 	TypeAddress, TypeEmailAddress, TypeFile, TypeHost, TypeURL, TypeASN, TypeCIDR, TypeMutex,
@@ -112,44 +115,58 @@ func (s *exclusionSet) matching(text string) (list int, ok bool) {
 	return 0, false
 }
 
-// sort brings blocks and parts into order, after entries were appended.
-func (s *exclusionSet) sort() {
-	slices.SortStableFunc(s.blocks, listedBlock.compare)
-	slices.SortStableFunc(s.parts, listedPart.compare)
-	s.blocks = mergeSorted(s.blocks, nil, listedBlock.compare, listedBlock.covers)
-	s.parts = mergeSorted(s.parts, nil, listedPart.compare, listedPart.covers)
-}
-
-// merge adds the entries of a sorted set. It may keep the maps and slices of either set.
+// merge adds the entries of another set. Of equal entries, those that were added first remain. It may
+// keep the maps and slices of either set.
 func (s *exclusionSet) merge(other *exclusionSet) {
+	slices.SortStableFunc(other.blocks, listedBlock.compare)
+	slices.SortStableFunc(other.parts, listedPart.compare)
 	s.hosts = mergeMaps(s.hosts, other.hosts)
 	s.values = mergeMaps(s.values, other.values)
-	s.blocks = mergeSorted(s.blocks, other.blocks, listedBlock.compare, listedBlock.covers)
-	s.parts = mergeSorted(s.parts, other.parts, listedPart.compare, listedPart.covers)
+	s.blocks = mergeSorted(s.blocks, other.blocks)
+	s.parts = mergeSorted(s.parts, other.parts)
 	s.patterns = append(s.patterns, other.patterns...)
 }
 
-func mergeMaps(a, b map[string]int) map[string]int {
-	if len(a) < len(b) {
-		a, b = b, a
+// setFor returns the set of the entries that apply to types only, and adds it to sets if it is missing.
+func setFor(sets *[]*exclusionSet, types typeSet) *exclusionSet {
+	for _, s := range *sets {
+		if s.types == types {
+			return s
+		}
 	}
-	for key, list := range b {
-		a[key] = list
+	s := &exclusionSet{types: types, hosts: map[string]int{}, values: map[string]int{}}
+	*sets = append(*sets, s)
+	return s
+}
+
+// mergeMaps merges two maps, into the larger one. The first map determines the value of a key in both.
+func mergeMaps(first, next map[string]int) map[string]int {
+	if len(first) < len(next) {
+		maps.Copy(next, first)
+		return next
 	}
-	return a
+	for key, list := range next {
+		if _, ok := first[key]; !ok {
+			first[key] = list
+		}
+	}
+	return first
 }
 
 // mergeSorted merges two sorted slices without the entries that another one covers.
-func mergeSorted[T any](a, b []T, compare func(T, T) int, covers func(T, T) bool) []T {
+func mergeSorted[T interface {
+	compare(T) int
+	covers(T) bool
+}](a, b []T) []T {
 	merged := make([]T, 0, len(a)+len(b))
 	for len(a)+len(b) > 0 {
 		var next T
-		if len(b) == 0 || len(a) > 0 && compare(a[0], b[0]) <= 0 {
+		if len(b) == 0 || len(a) > 0 && a[0].compare(b[0]) <= 0 {
 			next, a = a[0], a[1:]
 		} else {
 			next, b = b[0], b[1:]
 		}
-		if n := len(merged); n == 0 || !covers(merged[n-1], next) {
+		if n := len(merged); n == 0 || !merged[n-1].covers(next) {
 			merged = append(merged, next)
 		}
 	}

@@ -41,7 +41,7 @@ import (
 func (x *Exclusions) AddWarningList(r io.Reader) error {
 	text, err := io.ReadAll(r)
 	if err != nil {
-		return x.fail("", fmt.Errorf("ioc: warning list: was not read to its end: %w", err))
+		return x.fail("", &listError{"warning list", fmt.Errorf("was not read to its end: %w", err)})
 	}
 	w, err := readWarningList(text)
 	where := "warning list"
@@ -49,26 +49,26 @@ func (x *Exclusions) AddWarningList(r io.Reader) error {
 		where = fmt.Sprintf("warning list %q", w.name)
 	}
 	if err != nil {
-		return x.fail(w.name, listError(where, err))
+		return x.fail(w.name, &listError{where, public(err)})
 	}
-	l := x.newListing(w.types(), len(w.entries))
+	l := x.newListing(w.types())
 	add, err := l.adder(w.kind)
 	if err != nil {
-		return x.fail(w.name, listError(where, err))
+		return x.fail(w.name, &listError{where, public(err)})
 	}
 	for i, entry := range w.entries {
-		if l.types == 0 {
-			l.entries++ // and excludes nothing, whatever its syntax
-			continue
-		}
 		if entry == "" { // MISP skips them: a part of every value
 			continue
+		}
+		l.entries++
+		if l.types == 0 {
+			continue // whatever its syntax
 		}
 		if err = checkEntry(entry); err == nil {
 			err = add(entry)
 		}
 		if err != nil {
-			return x.fail(w.name, listError(fmt.Sprintf("%s, entry %d", where, i+1), err))
+			return x.fail(w.name, &listError{fmt.Sprintf("%s, entry %d", where, i+1), public(err)})
 		}
 	}
 	x.add(w.name, l)
@@ -161,7 +161,7 @@ func (w *warningList) types() typeSet {
 			case "all":
 				return allTypes
 			case "ip-src", "ip-dst", "ip":
-				types |= setOf(TypeAddress) | setOf(TypeCIDR)
+				types |= addressTypes
 			case "domain", "hostname":
 				types |= setOf(TypeHost)
 			case "url", "uri", "link":
@@ -190,29 +190,26 @@ func (w *warningList) types() typeSet {
 
 // adder returns the function that adds an entry of a warning list of a type.
 func (l *listing) adder(kind string) (func(entry string) error, error) {
-	var add func(string) error
 	switch kind {
 	case "string":
-		add = l.addString
+		return l.addString, nil
 	case "substring":
-		add = func(entry string) error {
-			set := l.set(l.types)
-			set.parts = append(set.parts, listedPart{entry, l.id})
-			return nil
-		}
+		return l.addPart, nil
 	case "hostname":
-		add = l.addHostname
+		return l.addHostname, nil
 	case "cidr":
-		add = func(entry string) error { return l.addBlock(l.types, strings.TrimSpace(entry)) }
+		return func(entry string) error { return l.addBlock(l.types, strings.TrimSpace(entry)) }, nil
 	case "regex":
-		add = l.addPattern
-	default:
-		return nil, errors.New("has an unknown type; use string, substring, hostname, cidr or regex")
+		return l.addPattern, nil
 	}
-	return func(entry string) error {
-		l.entries++
-		return add(entry)
-	}, nil
+	return nil, errors.New("has an unknown type; use string, substring, hostname, cidr or regex")
+}
+
+// addPart adds an entry that excludes values that contain it.
+func (l *listing) addPart(entry string) error {
+	set := l.set(l.types)
+	set.parts = append(set.parts, listedPart{entry, l.id})
+	return nil
 }
 
 // addString adds an entry that excludes the value that equals it. Entries without a canonical form
@@ -222,8 +219,10 @@ func (l *listing) addString(entry string) error {
 	if err == nil {
 		switch v.Type {
 		case TypeAddress, TypeCIDR:
-			if err := l.addBlock(l.types&(setOf(TypeAddress)|setOf(TypeCIDR)), v.Value); err != nil {
-				return err
+			if types := l.types & addressTypes; types != 0 {
+				if err := l.addBlock(types, v.Value); err != nil {
+					return err
+				}
 			}
 		default:
 			l.addKey(v)
@@ -233,8 +232,7 @@ func (l *listing) addString(entry string) error {
 	} else if key, _, _, err := canon.RegistryKey(entry, "", "REG_NONE"); err == nil {
 		l.addWhole(strings.ToLower(key))
 	}
-	const verbatim = TypeFile // as hashes are the longest lists, and always recognized
-	if err != nil || v.Type != verbatim {
+	if v.Type != TypeFile || l.types != setOf(TypeFile) { // a mutex can look like a hash
 		l.addWhole(entry)
 	}
 	return nil
@@ -286,7 +284,7 @@ func (l *listing) addPattern(entry string) error {
 func fromDelimited(s string) (string, error) {
 	s = strings.TrimLeft(s, " \t\r\n\v\f")
 	const fix = "write it as in /^abuse@/i"
-	if s == "" || s[0] >= utf8.RuneSelf || s[0] == '\\' || s[0] != '_' && isHostRune(rune(s[0])) && s[0] != '-' && s[0] != '.' {
+	if s == "" || s[0] >= utf8.RuneSelf || s[0] == '\\' || isAlnum(s[0]) {
 		return "", errors.New("has no delimiter; " + fix)
 	}
 	end := s[0]
@@ -298,18 +296,14 @@ func fromDelimited(s string) (string, error) {
 		return "", errors.New("has no closing delimiter; " + fix)
 	}
 	expression := s[1 : 1+last]
-	flags := ""
 	for _, modifier := range strings.TrimRight(s[last+2:], "\r\n ") {
 		switch modifier {
-		case 'i', 'm', 's', 'U':
-			flags += string(modifier)
-		case 'u', 'g', 'D': // change nothing about whether a value matches
+		case 'i':
+			expression = "(?i)" + expression
+		case 'm', 's', 'U', 'u', 'g', 'D': // do not change whether a value, which is one line, matches
 		default:
 			return "", errors.New("has a modifier other than i, m, s, U, u, g and D; remove it")
 		}
-	}
-	if flags != "" {
-		expression = "(?" + flags + ")" + expression
 	}
 	return expression, nil
 }

@@ -44,9 +44,9 @@ type Exclusions struct {
 	// MinIPv4Bits and MinIPv6Bits are the shortest prefix lengths of blocks that may be shared. 0 means
 	// 16 and 32; 1 permits every block that contains no reserved address.
 	MinIPv4Bits, MinIPv6Bits int
-	// OtherTypes are the types of indicators of the instance's own that may be shared, as the platform
-	// names them. Their values are checked against warning lists that apply to all types only. Values
-	// of any other unknown type are excluded.
+	// OtherTypes names the custom indicator types of the instance that may be shared. Their values are
+	// only checked against warning lists that apply to all types. Values of any other unknown type are
+	// excluded.
 	OtherTypes []string
 
 	lists  []ExclusionList
@@ -74,7 +74,7 @@ func (x *Exclusions) Lists() []ExclusionList {
 // there is one, as in "not a public address (private, RFC 1918)" and "on list cdn.txt". The reason never
 // contains the value.
 //
-// The value is brought into canonical form first. Exclude fails closed: it excludes values that have no
+// Exclude converts the value to canonical form first. It fails closed: it excludes values that have no
 // canonical form, defanged values, values of unknown types that OtherTypes does not name, and every
 // value once a list could not be added. A file is excluded if any of its hashes is.
 //
@@ -197,7 +197,7 @@ func isAddress(host string) bool {
 func (x *Exclusions) ruleOfBlock(types typeSet, p netip.Prefix) string {
 	for i := range reservedBlocks {
 		b := &reservedBlocks[i]
-		if b.block.Addr().Is4() == p.Addr().Is4() && b.block.Overlaps(p) && !(b.documentation && x.AllowDocumentation) {
+		if b.block.Overlaps(p) && !(b.documentation && x.AllowDocumentation) {
 			return "not a public address (" + b.rule + ")"
 		}
 	}

@@ -164,6 +164,32 @@ func TestExclusionsExcludeWhatMustNotBeShared(t *testing.T) {
 	}
 }
 
+// The first and last values of reserved ranges are excluded, and their neighbors are not.
+func TestReservedRangesEndWhereTheyEnd(t *testing.T) {
+	t.Parallel()
+	for typ, values := range map[Type]map[string]bool{
+		TypeAddress: {
+			"9.255.255.255": false, "11.0.0.0": false, "192.0.0.1": true, "192.0.1.0": false, "198.17.255.255": false, "198.19.255.255": true, "198.20.0.0": false, "223.255.255.255": false,
+			"100:0:0:1::1": true, "200::1": true, "1000::1": true, "1fff::1": true, "2000::1": false, "2001:1ff::1": true, "2001:200::1": false, "3fff:fff::1": true, "3fff:1000::1": false, "4000::1": true, "fbff::1": true,
+		},
+		TypeASN: {
+			"0": true, "1": false, "23455": false, "23456": true, "23457": false, "64495": false, "64496": true, "64511": true, "64512": true, "65534": true, "65535": true, "65551": true, "65552": false,
+			"4199999999": false, "4200000000": true, "4294967294": true, "4294967295": true,
+		},
+		TypeHost: {"a.test": true, "a.invalid": true, "a.lan": true, "a.lan.org": false},
+	} {
+		for value, want := range values {
+			reason, exclude := (&Exclusions{}).Exclude(string(typ), value)
+			assert.Equal(t, want, exclude, "%s %s: %s", typ, value, reason)
+		}
+	}
+	reason, _ := (&Exclusions{}).Exclude("Address", "::")
+	assert.Equal(t, "not a public address (unspecified, RFC 4291)", reason)
+	const empty = "d41d8cd98f00b204e9800998ecf8427e"
+	reason, _ = excluding(t, &Exclusions{}, empty).Exclude("File", empty)
+	assert.Equal(t, "hash of an empty file", reason, "a rule explains more than a list")
+}
+
 func TestExclusionsKnowDocumentation(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
@@ -348,7 +374,6 @@ func TestExclusionsFindWhatASearchThroughAllFinds(t *testing.T) {
 				other.blocks = append(other.blocks, listedBlock{b, list})
 				other.parts = append(other.parts, listedPart{p, list})
 			}
-			other.sort()
 			s.merge(other)
 		}
 		for range 100 {
