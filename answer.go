@@ -163,7 +163,7 @@ func (c *Client) exchange(ctx context.Context, call *call, keys []string, read f
 	err := c.do(ctx, call, func(resp *http.Response) error {
 		buf := c.buffer()
 		defer c.release(buf)
-		if err := readBody(resp, buf); err != nil {
+		if err := c.readBody(resp, buf); err != nil {
 			return err
 		}
 		text := buf.Bytes()
@@ -285,14 +285,14 @@ func (c *Client) release(b *bytes.Buffer) {
 	}
 }
 
-// readBody reads an answer into buf. The length that the answer promises is allocated at once, but only
-// after its first 128 KiB have come: a promise alone is not worth memory.
-func readBody(resp *http.Response, buf *bytes.Buffer) error {
+// readBody reads a response into buf. It allocates for Content-Length only after the first 128 KiB have
+// arrived, so that a header alone costs no memory.
+func (c *Client) readBody(resp *http.Response, buf *bytes.Buffer) error {
 	const (
 		first = 128 << 10
 		most  = 64 << 20
 	)
-	n := min(resp.ContentLength, most)
+	n := min(resp.ContentLength, most, c.cfg.maxBody)
 	if n > 0 {
 		buf.Grow(int(min(n, first)) + bytes.MinRead)
 	}

@@ -39,8 +39,8 @@ func (w *BatchWriter) release(ctx context.Context, ready func(wait uint64) bool)
 // names the jobs that it leaves on the platform. What is in a spool stays there until it is in, and
 // [BatchService.Resume] goes on with it.
 //
-// It returns nil when all items that were added went in or were excluded, and a [*BatchError] otherwise. Items that
-// Add refused are not in it: Add has said so. Closing again returns the same.
+// It returns nil if all items that were added are on the platform or were excluded, and a [*BatchError]
+// otherwise. The error does not contain the items that Add refused. Closing again returns the same.
 func (w *BatchWriter) Close(ctx context.Context) error {
 	if err := checkContext(ctx); err != nil {
 		return err

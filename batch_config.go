@@ -146,7 +146,8 @@ type BatchConfig struct {
 	//
 	// A file can be added with several hashes and be referred to by one of them: exclude it under each.
 	// Exclude is called by Add, one call at a time; a panic in it continues in the caller of Add. A resumed
-	// import keeps the decisions of the earlier process. A reason is counted and shown with the counts, so
+	// import keeps the decisions of the earlier process; with GroupsCarryIndicators it also calls Exclude
+	// for the items of that process. A reason is counted and shown with the counts, so
 	// it should name the rule and not the value.
 	Exclude func(typ, value string) (reason string, exclude bool)
 	// Expect is how many items will be added, for the estimate in events; 0 means that it is not

@@ -34,8 +34,8 @@ type encoder struct {
 	xid   string
 	links []link // references that must wait for what they refer to
 
-	owner     string   // whose name tags should not repeat; empty if nobody wants to know
-	ownerTags []string // tags of the item that do
+	owner     string   // empty if tags are not compared with it
+	ownerTags []string // tags of the item that repeat the name of the owner
 
 	exclude  func(typ, value string) (reason string, exclude bool) // as in BatchConfig
 	asking   bool                                                  // whether exclude is being called

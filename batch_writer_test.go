@@ -368,11 +368,32 @@ func TestAPanicOfExcludeIsThatOfAdd(t *testing.T) {
 		assert.PanicsWithValue(t, "mine", func() { _ = w.Add(t.Context(), item) })
 	}
 	require.ErrorIs(t, w.Add(t.Context(), foreignHost{}), threatconnect.ErrValidation, "its own panic is another")
+	require.ErrorIs(t, w.Add(t.Context(), threatconnect.NewHost("no host")), threatconnect.ErrValidation)
+	require.Equal(t, 2, calls, "an invalid item is not asked about")
 	addAll(t, w, batchHost(0), foreignHost{batchHost(1)})
 	require.NoError(t, w.Close(t.Context()))
 	assert.Equal(t, threatconnect.BatchCounts{Added: 2, Succeeded: 1, Excluded: 1}, w.Stats().Indicators)
 	assert.Equal(t, map[string]int64{"no reason given": 1}, w.Stats().ExclusionReasons)
-	assert.EqualValues(t, 1, w.Stats().Invalid)
+	assert.EqualValues(t, 2, w.Stats().Invalid)
+}
+
+func TestReasonsOfExclusionsAreCut(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New()
+	cfg := appendConfig()
+	cfg.Exclude = func(string, string) (string, bool) { return strings.Repeat("ä", 151), true }
+	cut := strings.Repeat("ä", 150) + " (cut)"
+	cfg.OnEvent = func(e threatconnect.BatchEvent) {
+		if e.Excluded != nil {
+			assert.Equal(t, cut, e.Excluded.Reason)
+		}
+	}
+	_, err := srv.Client().Batch.Import(t.Context(), cfg, func(yield func(threatconnect.BatchItem, error) bool) {
+		_ = yield(batchHost(0), nil) && yield(threatconnect.NewHost("no host"), nil)
+	})
+	var failed *threatconnect.BatchError
+	require.ErrorAs(t, err, &failed)
+	assert.Equal(t, map[string]int64{cut: 1}, failed.Stats.ExclusionReasons)
 }
 
 func TestImportNamesInvalidItems(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -224,4 +225,31 @@ func TestASentByteDoesNotStartTheClockOfACallerThatRests(t *testing.T) {
 		time.Sleep(time.Hour)
 		require.Error(t, w.Err())
 	})
+}
+
+// A promised length costs no memory before the first bytes arrive, and none beyond the response cap.
+func TestReadBodyAllocatesWhatMayArrive(t *testing.T) {
+	t.Parallel()
+	const first = 128 << 10
+	for name, tc := range map[string]struct {
+		promised      int64
+		arrives, most int // bytes
+	}{
+		"nothing is promised":            {-1, 1 << 20, 4 << 20},
+		"what is promised":               {1 << 20, 1 << 20, 1<<20 + 64<<10},
+		"a promise alone":                {50 << 20, 0, 256 << 10},
+		"a promise after less than that": {50 << 20, first - 1, 256 << 10},
+		"a promise beyond the cap":       {50 << 20, first + 1, 2<<20 + 64<<10},
+		"more than promised":             {10, 1 << 20, 4 << 20},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, _ := contentClient(t, WithMaxResponseBytes(2<<20))
+			var buf bytes.Buffer
+			body := io.NopCloser(io.LimitReader(zeros{}, int64(tc.arrives)))
+			require.NoError(t, c.readBody(&http.Response{ContentLength: tc.promised, Body: body}, &buf))
+			assert.Equal(t, tc.arrives, buf.Len())
+			assert.LessOrEqual(t, buf.Cap(), tc.most)
+		})
+	}
 }

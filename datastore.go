@@ -104,7 +104,7 @@ func (s DataStoreService) Do(ctx context.Context, r DataStoreRequest) ([]byte, e
 	err := s.c.do(ctx, call, func(resp *http.Response) error {
 		buf := s.c.buffer()
 		defer s.c.release(buf)
-		if err := readBody(resp, buf); err != nil {
+		if err := s.c.readBody(resp, buf); err != nil {
 			return err
 		}
 		if strings.HasPrefix(strings.ToLower(resp.Header.Get("Content-Type")), "text/html") {

@@ -132,8 +132,8 @@
 //
 // # Time
 //
-// An attempt that transfers no data for 2 minutes times out ([WithStallTimeout]). What moves, however
-// slowly, is read until the context ends or the attempt's own timeout ([WithAttemptTimeout]). A batch import
+// An attempt that transfers no data for 2 minutes times out ([WithStallTimeout]). A slow
+// response is read until the context ends or the attempt timeout ([WithAttemptTimeout]) expires. A batch import
 // retries through an outage of up to 10 minutes, and waits for a job for 2 hours.
 //
 // When its context ends, a call returns at once with an error that matches the context's error and

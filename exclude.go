@@ -14,7 +14,8 @@ type BatchExclusion struct {
 	// Reference is true if the item only refers to the indicator: an association, which is left out, or a
 	// group, which is imported without the reference.
 	Reference bool
-	// Reason is the function's reason, cut to 300 bytes, or "no reason given".
+	// Reason is the reason that the function returned, or "no reason given" if it returned none. Of a
+	// longer reason it has the first 300 bytes and " (cut)".
 	Reason string
 }
 

@@ -52,8 +52,9 @@ type LookupResult struct {
 	Value string       // the value as it was given
 	Ref   IndicatorRef // the indicator that the value was taken for; zero if it was not recognized
 	Found []Indicator  // the indicator in each owner that has it, in the order of the owners; empty if none has it
-	// Excluded is the reason for which [LookupOptions].Exclude excluded the value, "no reason given" if the
-	// function gave none, and empty if the value was not excluded. No request was sent for an excluded value.
+	// Excluded is the reason that [LookupOptions].Exclude returned for an excluded value, or "no reason
+	// given" if it returned none. Of a longer reason it has the first 300 bytes and " (cut)". It is empty
+	// for a value that was not excluded. No request is sent for an excluded value.
 	Excluded string
 	// Err is the error that belongs to this value only: a [*ValidationError] if the value was not
 	// recognized, otherwise the error of a request. Found can then lack owners.
@@ -128,7 +129,7 @@ type lookup struct {
 	names     []string // of the owners to look in
 	allOwners bool
 	exclude   func(typ, value string) (reason string, exclude bool)
-	asking    chan struct{} // held, by having put into it, while exclude is called
+	asking    chan struct{} // is full while exclude is called
 }
 
 func (s IndicatorsService) newLookup(ctx context.Context, values iter.Seq[string], o LookupOptions) (*lookup, error) {

@@ -214,7 +214,7 @@ func (s MetricsService) AddAndRead(ctx context.Context, name string, point Metri
 	err = s.c.do(ctx, call, func(resp *http.Response) error {
 		buf := s.c.buffer()
 		defer s.c.release(buf)
-		if err := readBody(resp, buf); err != nil {
+		if err := s.c.readBody(resp, buf); err != nil {
 			return err
 		}
 		// The answer is the bare reading, so that its two fields are what is looked for.

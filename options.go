@@ -166,7 +166,7 @@ func WithTLSConfig(t *tls.Config) Option {
 // error; no value, body or header), a Warn record when the clock is found to be wrong, and a Warn
 // record when a tag repeats the name of the owner that it is added in (the route or the number of the
 // item, not the tag): once per tag for a call of Tags.Add and for a [BatchWriter], up to 100 tags.
-// Without it nothing is logged, nor with nil. See [WithObserver] for tracing and metrics.
+// Without a logger, or with nil, the client logs nothing. See [WithObserver] for tracing and metrics.
 func WithLogger(l *slog.Logger) Option {
 	return func(c *config) error {
 		c.logger = l

@@ -293,7 +293,7 @@ func (s PlaybooksService) send(ctx context.Context, call *call) (*foundPlaybooks
 	err := s.c.do(ctx, call, func(resp *http.Response) error {
 		buf := s.c.buffer()
 		defer s.c.release(buf)
-		if err := readBody(resp, buf); err != nil {
+		if err := s.c.readBody(resp, buf); err != nil {
 			return err
 		}
 		var err error

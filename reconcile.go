@@ -48,8 +48,8 @@ type ReconcileConfig struct {
 	// Exclude, if not nil, is called for each indicator of the current set with its type and canonical
 	// summary. If it returns true, the indicator does not count as part of the set, so it is removed from
 	// the owner: use the function that the feed is imported with; see [BatchConfig]. MaxShare limits
-	// the damage of a function that excludes too much. A type of which everything is excluded is only
-	// looked at if Types has it. A panic continues in the caller of Reconcile.
+	// the damage of a function that excludes too much. If every indicator of a type is
+	// excluded, Reconcile deletes indicators of that type only if Types names it. A panic continues in the caller of Reconcile.
 	Exclude func(typ, value string) (reason string, exclude bool)
 	// OnStale is told every indicator that is going to be removed, or would be in a dry run: its type
 	// and its value as the platform lists it. Nil means nobody is.

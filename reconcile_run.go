@@ -125,14 +125,7 @@ func (r *reconciliation) addCurrent(item BatchItem) error {
 		r.report.Ignored++
 		return nil
 	}
-	def, values, err := currentValues(item)
-	reason := ""
-	if err == nil && r.cfg.Exclude != nil {
-		var summary string
-		if summary, err = def.summary(values); err == nil {
-			reason = exclusion(r.cfg.Exclude, def.typ, summary)
-		}
-	}
+	def, values, summary, err := currentValues(item)
 	if err != nil {
 		if r.cfg.OnInvalid == nil {
 			return err
@@ -141,6 +134,7 @@ func (r *reconciliation) addCurrent(item BatchItem) error {
 		return r.cfg.OnInvalid(item, err)
 	}
 	t := def.typ
+	reason := exclusion(r.cfg.Exclude, t, summary)
 	c := r.counts[t]
 	switch {
 	case c == nil && !r.any:

@@ -43,21 +43,23 @@ func (s *indicatorSet) close() {
 	s.files.Close()
 }
 
-// currentValues returns the definition and the canonical values of an indicator of a current set.
-func currentValues(item BatchItem) (*indicatorDef, [3]string, error) {
+// currentValues returns the definition, the canonical values and the summary of an indicator of a
+// current set.
+func currentValues(item BatchItem) (def *indicatorDef, v [3]string, summary string, err error) {
 	ind, ok := item.(Indicator)
 	if !ok || isNil(ind) {
-		return nil, [3]string{}, &ValidationError{Field: "item of the current set", Rule: "is nil"}
+		return nil, v, "", &ValidationError{Field: "item of the current set", Rule: "is nil"}
 	}
-	def, err := batchDefOf(ind)
-	if err != nil {
-		return nil, [3]string{}, err
+	if def, err = batchDefOf(ind); err == nil {
+		v, err = def.canonical(ind.values())
 	}
-	v, err := def.canonical(ind.values())
 	if err == nil {
 		err = verbatimError(string(def.typ), joinValues(v))
 	}
-	return def, v, err
+	if err == nil {
+		summary, err = def.summary(v)
+	}
+	return def, v, summary, err
 }
 
 func (s *indicatorSet) addCurrent(t IndicatorType, v [3]string) error {

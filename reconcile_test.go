@@ -396,6 +396,16 @@ func TestReconcileLeavesInvalidItemsOutWhenItIsToldTo(t *testing.T) {
 	assert.EqualValues(t, 2, report.Invalid)
 	assert.Equal(t, []string{"Host|a.example"}, held(srv))
 
+	// A hook does not change what is valid.
+	unsummarizable := setOf(threatconnect.NewRegistryKey(`HKLM\a`, "b : c", "REG_SZ"), threatconnect.NewHost("a.example"))
+	for _, exclude := range []func(string, string) (string, bool){nil, func(string, string) (string, bool) { return "", false }} {
+		cfg.Exclude = exclude
+		report, err := srv.Client().Batch.Reconcile(t.Context(), cfg, unsummarizable)
+		require.NoError(t, err)
+		assert.EqualValues(t, 1, report.Invalid)
+		assert.EqualValues(t, 1, report.Total.Current)
+	}
+
 	enough := errors.New("enough")
 	cfg.OnInvalid = func(threatconnect.BatchItem, error) error { return enough }
 	_, err = srv.Client().Batch.Reconcile(t.Context(), cfg, feed)

@@ -105,7 +105,8 @@ func repeatsOwner(tag, owner string) bool {
 	return rest == "" || rest[0] == ':' || rest[0] == '-'
 }
 
-// ownerTagWarner logs tags that repeat the name of their owner, each once. It has no mutex.
+// ownerTagWarner logs tags that repeat the name of their owner, each once. It is not safe for concurrent
+// use.
 type ownerTagWarner struct {
 	logger *slog.Logger // nil logs nothing
 	warned map[string]bool
