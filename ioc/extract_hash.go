@@ -181,7 +181,7 @@ func (s *scanner) isRowOfOther(b int) bool {
 func (s *scanner) isBlob(a int) bool {
 	before := bytes.TrimRight(s.t[max(0, a-120):a], " \t\n\r`")
 	line := before[bytes.LastIndexByte(before, '\n')+1:]
-	if s.fenced && len(bytes.TrimSpace(s.t[s.lineStart:a])) == 0 && s.isUnnamed(a) {
+	if s.fenced && s.isFirst(a, " \t") && s.isUnnamed(a) {
 		return true
 	}
 	other := false

@@ -372,7 +372,8 @@ func (s *scanner) endsPath(a, b int) bool {
 // isBehindHash reports whether the hash of a file and white space are in front of a name, as in the output of
 // md5sum.
 func (s *scanner) isBehindHash(a int) bool {
-	return s.hashEnd > s.lineStart && s.hashEnd < a && len(bytes.Trim(s.t[s.hashEnd:a], " \t*")) == 0
+	const farthest = 100
+	return s.hashEnd > s.lineStart && s.hashEnd < a && a-s.hashEnd <= farthest && len(bytes.Trim(s.t[s.hashEnd:a], " \t*")) == 0
 }
 
 // isNumber reports whether the number of a line in a file begins a text, as in main.rs:42:7.

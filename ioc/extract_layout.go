@@ -118,7 +118,14 @@ func (s *scanner) place(a, b int) meaning {
 
 // startsLine reports whether nothing but the mark of a list, a quotation or emphasis is in front of a place in its line.
 func (s *scanner) startsLine(a int) bool {
-	return len(bytes.Trim(s.t[s.lineStart:a], " \t*-`'\"+>")) == 0
+	return s.isFirst(a, " \t*-`'\"+>")
+}
+
+// isFirst reports whether nothing but marks is in front of a place in its line, and not many of them: each word
+// of a line asks this.
+func (s *scanner) isFirst(a int, marks string) bool {
+	const farthest = 100
+	return a-s.lineStart <= farthest && len(bytes.Trim(s.t[s.lineStart:a], marks)) == 0
 }
 
 // isAlone reports whether the word from a to b has a line or a cell of a table for itself.
@@ -148,8 +155,11 @@ func (s *scanner) isAlone(a, b int) bool {
 // isHostList reports whether the word from a to b has a line for itself, and the lines around it are mostly
 // hosts, so that it is one, too.
 func (s *scanner) isHostList(a, b int) bool {
+	if !s.isFirst(a, itemMarks) {
+		return false
+	}
 	end := s.lineEnd(b)
-	if len(trimItem(s.t[s.lineStart:end])) != b-a {
+	if len(trimItem(s.t[b:end])) > 0 {
 		return false
 	}
 	if s.listStart <= a && a < s.listEnd {
@@ -196,8 +206,10 @@ func (s *scanner) lineEnd(at int) int {
 	return len(s.t)
 }
 
-// trimItem returns the text of an item of a list.
-func trimItem(line []byte) []byte { return bytes.Trim(line, " \t\r*-\"'`,;") }
+// itemMarks are the characters around the text of an item of a list.
+const itemMarks = " \t\r*-\"'`,;"
+
+func trimItem(line []byte) []byte { return bytes.Trim(line, itemMarks) }
 
 // kindOfLine returns the kind of the last label of a line that is one name with a public suffix, brandSuffix
 // for any other line, and fileSuffix for the name of a file.
@@ -260,7 +272,7 @@ func (s *scanner) looksLikeCode() bool {
 // isHeading reports whether the numbers from a to b begin a line, as those of a heading or of a change
 // log do.
 func (s *scanner) isHeading(a, b int) bool {
-	if len(bytes.Trim(s.t[s.lineStart:a], " \t#*=")) > 0 {
+	if !s.isFirst(a, " \t#*=") {
 		return false
 	}
 	if bytes.Contains(s.t[s.lineStart:a], []byte("##")) {

@@ -18,12 +18,28 @@ func TestExtractIsLinear(t *testing.T) {
 		t.Run(pattern, func(t *testing.T) {
 			head := "| version |\n|---|\n| see example.com "
 			requireLinear(t, windowSize/8, 8, func(n int) func() {
-				text := head + strings.Repeat(pattern, (n-64)/len(pattern)) + " ."
-				return func() {
-					for range Extract(strings.NewReader(text)) {
-					}
-				}
+				return extracting(head + strings.Repeat(pattern, (n-64)/len(pattern)) + " .")
 			})
 		})
+	}
+	for _, pattern := range []string{"example.com ", "example.sh ", "1.2.3.4 ", "d41d8cd98f00b204e9800998ecf8427e ", "'a.com',"} {
+		for name, head := range map[string]string{
+			"spaces": " ", "spaces behind a hash": "d41d8cd98f00b204e9800998ecf8427e ", "marks of a list": "-", "a table with commas": "md5,host,name\n", "a code block": "```\n ",
+		} {
+			t.Run(pattern+" behind "+name, func(t *testing.T) {
+				requireLinear(t, windowSize/8, 8, func(n int) func() {
+					before := head + strings.Repeat(head[len(head)-1:], n/2)
+					return extracting(before + strings.Repeat(pattern, (n-len(before))/len(pattern)))
+				})
+			})
+		}
+	}
+}
+
+// extracting returns a function that extracts from a text.
+func extracting(text string) func() {
+	return func() {
+		for range Extract(strings.NewReader(text)) {
+		}
 	}
 }

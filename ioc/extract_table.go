@@ -11,6 +11,7 @@ type table struct {
 	separator byte  // of columns; 0 if the columns of a text are aligned
 	starts    []int // of aligned columns, from the start of the line
 	cells     int   // separators of the current line, up to cellsEnd
+	quoted    bool  // whether a quote is there
 	cellsEnd  int
 }
 
@@ -88,11 +89,12 @@ func (s *scanner) column(at int) meaning {
 		return noMeaning
 	}
 	if t.cellsEnd < s.lineStart || t.cellsEnd > at {
-		t.cells, t.cellsEnd = 0, s.lineStart
+		t.cells, t.quoted, t.cellsEnd = 0, false, s.lineStart
 	}
 	t.cells += bytes.Count(s.t[t.cellsEnd:at], []byte{t.separator})
+	t.quoted = t.quoted || bytes.IndexByte(s.t[t.cellsEnd:at], '"') >= 0
 	t.cellsEnd = at
-	if t.separator == ',' && bytes.IndexByte(s.t[s.lineStart:at], '"') >= 0 && s.before(at) != '"' {
+	if t.separator == ',' && t.quoted && s.before(at) != '"' {
 		return noMeaning // in a cell with commas of its own
 	}
 	if t.cells < len(t.columns) {
