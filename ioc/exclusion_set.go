@@ -122,8 +122,8 @@ func (s *exclusionSet) merge(other *exclusionSet) {
 	slices.SortStableFunc(other.parts, listedPart.compare)
 	s.hosts = mergeMaps(s.hosts, other.hosts)
 	s.values = mergeMaps(s.values, other.values)
-	s.blocks = mergeSorted(s.blocks, other.blocks)
-	s.parts = mergeSorted(s.parts, other.parts)
+	s.blocks = mergeSorted(s.blocks, other.blocks, listedBlock.compare, listedBlock.covers)
+	s.parts = mergeSorted(s.parts, other.parts, listedPart.compare, listedPart.covers)
 	s.patterns = append(s.patterns, other.patterns...)
 }
 
@@ -154,19 +154,16 @@ func mergeMaps(first, next map[string]int) map[string]int {
 }
 
 // mergeSorted merges two sorted slices without the entries that another one covers.
-func mergeSorted[T interface {
-	compare(T) int
-	covers(T) bool
-}](a, b []T) []T {
+func mergeSorted[T any](a, b []T, compare func(T, T) int, covers func(T, T) bool) []T {
 	merged := make([]T, 0, len(a)+len(b))
 	for len(a)+len(b) > 0 {
 		var next T
-		if len(b) == 0 || len(a) > 0 && a[0].compare(b[0]) <= 0 {
+		if len(b) == 0 || len(a) > 0 && compare(a[0], b[0]) <= 0 {
 			next, a = a[0], a[1:]
 		} else {
 			next, b = b[0], b[1:]
 		}
-		if n := len(merged); n == 0 || !merged[n-1].covers(next) {
+		if n := len(merged); n == 0 || !covers(merged[n-1], next) {
 			merged = append(merged, next)
 		}
 	}
