@@ -2,7 +2,6 @@ package ioc
 
 import (
 	"bytes"
-	"strings"
 
 	"github.com/threatconnect-go/threatconnect/internal/canon"
 )
@@ -60,9 +59,7 @@ func (s *scanner) isHashPlace(a, b int) bool {
 		return false
 	case after == ':' && isAlnum(s.after(b+1)): // of a password
 		return false
-	case before == '=' && s.before(a-1) == ']', before == '[' && isAlnum(s.before(a-1)): // BuildID[sha1]=, US[…]
-		return false
-	case before == '-' && after == '-': // of a longer id
+	case before == '[' && isAlnum(s.before(a-1)): // US[…]
 		return false
 	case before == ' ' && after == ' ' && s.before(a-1) == '{' && s.after(b+1) == '}': // of a rule of YARA
 		return false
@@ -116,7 +113,7 @@ func (s *scanner) isDigest(a, b int) bool {
 	if w.n == 0 {
 		digest = !s.isBlob(a) && !s.isDump(a)
 	}
-	if digest && (s.after(s.lineStart) == '|' || s.isCommented(b)) {
+	if digest && s.after(s.lineStart) == '|' {
 		digest = !s.isRowOfOther(b)
 	}
 	s.hashEnd, s.digest = b, digest
@@ -154,14 +151,7 @@ func (s *scanner) isOfCertificate(a int) bool {
 	return bytes.Contains(sentence, []byte("ertificate")) || bytes.Contains(sentence, []byte("ingerprint"))
 }
 
-// isCommented reports whether a comment or parentheses follow a value.
-func (s *scanner) isCommented(b int) bool {
-	rest := bytes.TrimLeft(s.t[b:min(len(s.t), b+8)], "'\"` ;")
-	return bytes.HasPrefix(rest, []byte("#")) || bytes.HasPrefix(rest, []byte("//")) || bytes.HasPrefix(rest, []byte("("))
-}
-
-// isRowOfOther reports whether the next cells of a table, or a comment, say that hexadecimal digits are a key or
-// the like.
+// isRowOfOther reports whether the next cells of a table say that hexadecimal digits are a key or the like.
 func (s *scanner) isRowOfOther(b int) bool {
 	row := s.t[b:min(len(s.t), b+60)]
 	if end := bytes.IndexByte(row, '\n'); end >= 0 {
@@ -181,48 +171,16 @@ func (s *scanner) isRowOfOther(b int) bool {
 func (s *scanner) isBlob(a int) bool {
 	before := bytes.TrimRight(s.t[max(0, a-120):a], " \t\n\r`")
 	line := before[bytes.LastIndexByte(before, '\n')+1:]
-	if s.fenced && s.isFirst(a, " \t") && s.isUnnamed(a) {
-		return true
-	}
 	other := false
 	for word := range bytes.FieldsFuncSeq(line, isBetweenWords) {
 		switch string(bytes.ToLower(word)) {
 		case "file", "files", "hash", "hashes", "indicators", "iocs", "md5", "sample", "samples", "sha",
 			"sha1", "sha256":
 			return false
-		case "config", "configuration", "stream", "packet", "memory", "decoded", "decrypted", "hexadecimal", "base64", "xor":
-			other = true
 		}
 		other = other || meaningOfTerm(word) == ofOther
 	}
 	return other
-}
-
-// isUnnamed reports whether a block of several lines begins at a that no word near it calls hashes.
-func (s *scanner) isUnnamed(a int) bool {
-	const near = 300
-	if a < near {
-		return false
-	}
-	lines := 0
-	for line := range bytes.Lines(s.t[a:min(len(s.t), a+near)]) {
-		if !canon.IsHex(string(bytes.TrimSpace(line))) {
-			break
-		}
-		lines++
-	}
-	if lines < 2 {
-		return false
-	}
-	for word := range bytes.FieldsFuncSeq(s.t[a-near:a], isBetweenWords) {
-		lower := string(bytes.ToLower(word))
-		for _, name := range [...]string{"hash", "sha", "md5", "ioc", "indicator", "sample", "file", "sum", "digest", "хеш", "хэш", "哈希", "ハッシュ"} {
-			if strings.Contains(lower, name) {
-				return false
-			}
-		}
-	}
-	return true
 }
 
 // isDump reports whether the line at a is the first one of a block of hexadecimal data: a line of the block

@@ -19,7 +19,7 @@ const maxHostLength = 253
 // names that are resolved outside the DNS.
 func (s *scanner) publicName(word []byte, defanged bool) (name, suffix string) {
 	const longest = 4 * maxHostLength // in another script
-	if len(word) > longest || !defanged && !s.hasPublicLabel(word) {
+	if len(word) > longest {
 		return "", ""
 	}
 	name, err := canon.Host(string(word))
@@ -100,7 +100,7 @@ func (s *scanner) isHost(a, b int) bool {
 	n := dottedName{a: a, b: b, first: word[:max(bytes.IndexByte(word, '.'), 0)], last: word[bytes.LastIndexByte(word, '.')+1:]}
 	defanged := s.x.plain.isDefanged(a, b)
 	switch {
-	case defanged && s.isInPath(a), !defanged && !s.hasPublicLabel(word):
+	case !defanged && !s.hasPublicLabel(word):
 		return false
 	case !defanged && !s.isHostPlace(a, b):
 		if s.endsPath(a, b) {
@@ -165,8 +165,6 @@ func (s *scanner) hostCue(a int) (cue meaning, distance int) {
 		return noMeaning, distance
 	case cue == ofAddress && distance == 0: // the server evil.example
 		return ofHost, distance
-	case cue == ofPlace && distance > 0:
-		return noMeaning, distance
 	}
 	return cue, distance
 }
@@ -191,15 +189,14 @@ func (n *dottedName) isMarked() bool { return strings.ContainsAny(n.own, "-01234
 func (s *scanner) suits(n *dottedName, cue meaning) bool {
 	port, _ := s.port(n.b, len(s.t))
 	quoted := s.isQuoted(n.a, n.b) && s.after(n.b+1) != ':'
-	below := n.dots > 1 && (s.after(n.b) == '/' && !isIdentifier(n.first) || isSubdomain(n.first) && !isIdentifier([]byte(n.own)) || strings.Contains(n.own, "-")) // as in cdn.evil-site.sh
+	below := n.dots > 1 && (isSubdomain(n.first) && !isIdentifier([]byte(n.own)) || strings.Contains(n.own, "-")) // as in cdn.evil-site.sh
 	path := s.after(n.b) == '/' && isAlnum(s.after(n.b+1)) && (n.kind == brandSuffix || s.startsLine(n.a))
 	switch n.kind {
 	case fileSuffix:
-		if !strings.ContainsFunc(n.own, unicode.IsLetter) || s.isLinkTarget(n.a, n.b) {
+		if !strings.ContainsFunc(n.own, unicode.IsLetter) {
 			return false
 		}
-		marked := port > 0 && !isNumber(s.t[n.b+1:]) || quoted && n.isMarked()
-		return cue == ofHost || below || marked && n.dots > 1 || quoted && port > 0
+		return cue == ofHost || below
 	case brandSuffix, wordSuffix:
 		const long = 8
 		switch {
@@ -209,20 +206,12 @@ func (s *scanner) suits(n *dottedName, cue meaning) bool {
 			return false
 		case cue == ofHost, cue == ofPlace, below, port > 0 && (quoted || n.dots > 1), path && string(n.last) != "app", n.dots > 1 && bytes.IndexByte(n.first, '-') > 0:
 			return true
-		case isIdentifier(n.first):
-			return false
 		}
 		return n.isMarked() || s.isAlone(n.a, n.b) && string(n.last) != "app" && string(n.last) != "cc"
 	case countrySuffix:
 		return n.dots > 1 || len(n.own) > 2 || cue == ofHost || s.isAlone(n.a, n.b)
 	}
 	return n.dots > 1 || string(n.last) != "com" || cue != ofFile && !s.isHashed(n.b)
-}
-
-// isInPath reports whether a name is behind another part of a path.
-func (s *scanner) isInPath(a int) bool {
-	before := s.before(a)
-	return (before == '\\' || before == '/') && isWordByte(s.before(a-1))
 }
 
 // gluedSentence returns the end of a name behind which a sentence begins without a space, as in
@@ -232,7 +221,7 @@ func (s *scanner) gluedSentence(a, b int) int {
 	if i < 0 || bytes.IndexByte(s.t[a:a+i], '.') < 0 {
 		return 0
 	}
-	if c := s.t[a+i+1 : b]; len(c) < 2 || !isCapital(c[0]) || c[1] < 'a' || bytes.ContainsFunc(c[1:], unicode.IsUpper) {
+	if c := s.t[a+i+1 : b]; len(c) < 2 || !isCapital(c[0]) || bytes.ContainsFunc(c[1:], unicode.IsUpper) {
 		return 0
 	}
 	return a + i
@@ -274,8 +263,6 @@ func (s *scanner) isHostPlace(a, b int) bool {
 		if c := s.before(a - 1); c == '=' || c == '!' {
 			return false
 		}
-	case '~', '_':
-		return s.after(b) == before
 	case ':':
 		if s.before(a-1) == ':' {
 			return false
@@ -288,18 +275,16 @@ func (s *scanner) isHostPlace(a, b int) bool {
 	switch after := s.after(b); after {
 	case '(', '$', '{':
 		return false
-	case '\\':
+	case '\\': // of an account
 		return !isAlnum(s.after(b + 1))
 	case '=': // but example.com=192.0.2.1
-		return b+1 < len(s.t) && isDigit(s.t[b+1]) && s.isAddress(b+1, len(s.t))
+		return isDigit(s.after(b + 1))
 	case '!':
 		return !isWordByte(s.after(b+1)) && s.after(b+1) != '='
 	case ':':
 		return s.after(b+1) != ':' && !isLetter(s.after(b+1)) && (s.after(b+1) != ' ' || s.after(b+2) != '{')
 	case '[': // as in mx.example.com[192.0.2.1]
 		return s.after(b+1) == '.' || isDigit(s.after(b+1))
-	case '-':
-		return !isAlnum(s.after(b + 1))
 	case ' ':
 		return s.after(b+1) != '=' || isDigit(s.after(b+3))
 	case '|': // in MISP, the name of a file and its hash
@@ -316,17 +301,17 @@ func isHostSpelling(word, first, last []byte) bool {
 	lower := bytes.ContainsFunc(word, func(r rune) bool { return 'a' <= r && r <= 'z' })
 	for _, c := range last {
 		if isCapital(c) {
-			return !lower && kindOf(last) == plainSuffix && (!bytes.Equal(last, []byte("NET")) || bytes.IndexByte(word, '-') >= 0 || bytes.Count(word, []byte(".")) > 1)
+			return !lower && kindOf(last) == plainSuffix && (!bytes.Equal(last, []byte("NET")) || bytes.Count(word, []byte(".")) > 1)
 		}
 	}
-	if kind := kindOf(last); kind != plainSuffix || bytes.Equal(last, []byte("info")) {
+	if kind := kindOf(last); kind != plainSuffix {
 		capitals := 0
 		for _, c := range first {
 			if isCapital(c) {
 				capitals++
 			}
 		}
-		if capitals > 0 && (kind > countrySuffix || capitals == len(first) || !isCapital(first[0])) { // MANIFEST.in, hkdfParams.info
+		if capitals > 0 && kind > countrySuffix { // MANIFEST.in
 			return false
 		}
 	}
@@ -365,8 +350,8 @@ func (s *scanner) isHashed(b int) bool {
 
 // endsPath reports whether the word from a to b is the last part of a path.
 func (s *scanner) endsPath(a, b int) bool {
-	before, after := s.before(a), s.after(b)
-	return (before == '\\' || before == '/') && after != '/' && after != '\\'
+	before := s.before(a)
+	return before == '\\' || before == '/'
 }
 
 // isBehindHash reports whether the hash of a file and white space are in front of a name, as in the output of
@@ -374,10 +359,4 @@ func (s *scanner) endsPath(a, b int) bool {
 func (s *scanner) isBehindHash(a int) bool {
 	const farthest = 100
 	return s.hashEnd > s.lineStart && s.hashEnd < a && a-s.hashEnd <= farthest && len(bytes.Trim(s.t[s.hashEnd:a], " \t*")) == 0
-}
-
-// isNumber reports whether the number of a line in a file begins a text, as in main.rs:42:7.
-func isNumber(text []byte) bool {
-	text = bytes.TrimLeft(text, "0123456789")
-	return len(text) > 0 && text[0] == ':'
 }

@@ -17,8 +17,8 @@ type layout struct {
 }
 
 // line begins a line. A line like |---|---| makes the previous one the header of a table; a line of words
-// with tabs, commas, semicolons or two spaces between them is a header itself. A table ends with the first
-// line that has no separator.
+// with tabs, commas or semicolons between them is a header itself. A table ends with the first line that
+// has no separator.
 func (s *scanner) line(start int) {
 	const longest = 1000
 	previous := s.t[s.lineStart:start]
@@ -37,8 +37,7 @@ func (s *scanner) line(start int) {
 		return
 	}
 	if len(t.columns) > 0 {
-		switch {
-		case t.separator == 0 && len(bytes.TrimSpace(line)) > 0, t.separator != 0 && bytes.IndexByte(line, t.separator) >= 0:
+		if bytes.IndexByte(line, t.separator) >= 0 {
 			return
 		}
 		t.columns = t.columns[:0]
@@ -46,7 +45,7 @@ func (s *scanner) line(start int) {
 	if len(line) > longestHeader {
 		return
 	}
-	for _, separator := range [...]byte{'\t', ',', ';', 0} {
+	for _, separator := range [...]byte{'\t', ',', ';'} {
 		if isHeader(line, separator) {
 			t.header(line, separator)
 			return
@@ -261,7 +260,7 @@ func (s *scanner) looksLikeCode() bool {
 	case '{', ';':
 		return true
 	}
-	for _, operator := range [...]string{" := ", " == ", " != ", " && ", " || ", " = ", "();", ") {", "()", " += ", "func ", "return ", "if (", "import "} {
+	for _, operator := range [...]string{" := ", " == ", " != ", " && ", " || ", " = ", ") {", "()", " += ", "func ", "return ", "if (", "import "} {
 		if bytes.Contains(line, []byte(operator)) {
 			return true
 		}
@@ -280,9 +279,4 @@ func (s *scanner) isHeading(a, b int) bool {
 	}
 	rest := bytes.TrimLeft(s.t[b:min(len(s.t), b+8)], " .")
 	return len(rest) > 1 && len(rest) < 8 && (isCapital(rest[0]) || rest[0] >= utf8.RuneSelf || rest[0] == '2' && rest[1] == '0')
-}
-
-// isLinkTarget reports whether the word from a to b is the target of a link in Markdown.
-func (s *scanner) isLinkTarget(a, b int) bool {
-	return s.after(b) == '#' || bytes.HasSuffix(s.t[:a], []byte("](")) || bytes.HasSuffix(s.t[:a], []byte("]: "))
 }

@@ -1,17 +1,13 @@
 package ioc
 
-import (
-	"bytes"
-	"slices"
-)
+import "bytes"
 
 // table is the header of a table: what its columns mean for the values in them.
 type table struct {
 	columns   []meaning
-	separator byte  // of columns; 0 if the columns of a text are aligned
-	starts    []int // of aligned columns, from the start of the line
-	cells     int   // separators of the current line, up to cellsEnd
-	quoted    bool  // whether a quote is there
+	separator byte // of columns
+	cells     int  // separators of the current line, up to cellsEnd
+	quoted    bool // whether a quote is there
 	cellsEnd  int
 }
 
@@ -24,7 +20,7 @@ func isHeader(line []byte, separator byte) bool {
 	cells := 0
 	for rest := line; len(rest) > 0; {
 		var cell []byte
-		cell, rest = cutCell(rest, separator)
+		cell, rest, _ = bytes.Cut(rest, []byte{separator})
 		cell = bytes.Trim(cell, " \"'\r#")
 		if len(cell) == 0 || len(cell) > longest || isDigit(cell[0]) {
 			return false
@@ -39,23 +35,13 @@ func isHeader(line []byte, separator byte) bool {
 	return cells > 2
 }
 
-// cutCell divides a line behind its first cell. Aligned cells have two spaces between them.
-func cutCell(line []byte, separator byte) (cell, rest []byte) {
-	if separator != 0 {
-		cell, rest, _ = bytes.Cut(line, []byte{separator})
-		return cell, rest
-	}
-	cell, rest, _ = bytes.Cut(bytes.TrimLeft(line, " "), []byte("  "))
-	return cell, bytes.TrimLeft(rest, " ")
-}
-
 // header begins a table.
 func (t *table) header(line []byte, separator byte) {
-	t.columns, t.starts, t.separator = t.columns[:0], t.starts[:0], separator
+	t.columns, t.separator = t.columns[:0], separator
 	hashes := false
 	for rest := line; len(rest) > 0; {
 		var cell []byte
-		cell, rest = cutCell(rest, separator)
+		cell, rest, _ = bytes.Cut(rest, []byte{separator})
 		m := noMeaning
 		for word := range bytes.FieldsFuncSeq(cell, func(r rune) bool { return isBetweenWords(r) && r != '-' && r != '_' }) {
 			next := meaningOfTerm(word)
@@ -70,9 +56,6 @@ func (t *table) header(line []byte, separator byte) {
 		}
 		hashes = hashes || m == ofHash
 		t.columns = append(t.columns, m)
-		if separator == 0 {
-			t.starts = append(t.starts, bytes.Index(line, cell))
-		}
 	}
 }
 
@@ -80,12 +63,6 @@ func (t *table) header(line []byte, separator byte) {
 func (s *scanner) column(at int) meaning {
 	t := &s.table
 	if len(t.columns) == 0 {
-		return noMeaning
-	}
-	if t.separator == 0 {
-		if i := slices.Index(t.starts, at-s.lineStart); i >= 0 {
-			return t.columns[i]
-		}
 		return noMeaning
 	}
 	if t.cellsEnd < s.lineStart || t.cellsEnd > at {

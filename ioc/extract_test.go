@@ -64,6 +64,7 @@ func TestExtractFinds(t *testing.T) {
 		{"a name of the dark web", "abcdefghij[.]onion", []string{"Host abcdefghij.onion"}},
 		{"the name of a file that is a hash", "d41d8cd98f00b204e9800998ecf8427e.exe VirusShare_d41d8cd98f00b204e9800998ecf8427e", []string{
 			"File D41D8CD98F00B204E9800998ECF8427E", "File D41D8CD98F00B204E9800998ECF8427E"}},
+		{"a file of MISP", "invoice.com|d41d8cd98f00b204e9800998ecf8427e", []string{"File D41D8CD98F00B204E9800998ECF8427E"}},
 		{"Java", "db.evil-site.net/192.0.2.1:5432", []string{"Host db.evil-site.net", "Address 192.0.2.1"}},
 		{"a list of hosts", "evil-a.com\nevil-b.net\n* evil-c.org\nevil.pl\nevil.app\n", []string{
 			"Host evil-a.com", "Host evil-b.net", "Host evil-c.org", "Host evil.pl", "Host evil.app"}},
@@ -107,6 +108,9 @@ func TestExtractLeavesOut(t *testing.T) {
 			"thumbprint da39a3ee5e6b4b0d3255bfef95601890afd80709"},
 		{"other hexadecimal", "550e8400-e29b-41d4-a716-446655440000 d41d8cd98f00b204e9800998ecf8427ed 0xd41d8cd98f00b204e9800998ecf8427e 00:1a:2b:3c:4d:5e " +
 			"00:1a:2b:ff:fe:3c:4d:5e 12:34:56 00000000000000000000000000000000 12345678901234567890123456789012"},
+		{"encoded data, boundaries and longer ids", "x+d41d8cd98f00b204e9800998ecf8427e d41d8cd98f00b204e9800998ecf8427e+x d41d8cd98f00b204e9800998ecf8427e== --d41d8cd98f00b204e9800998ecf8427e " +
+			"id-d41d8cd98f00b204e9800998ecf8427e-1 BuildID[sha1]=da39a3ee5e6b4b0d3255bfef95601890afd80709"},
+		{"an account and a method", `the account evil.com\user calls load(x).evil.com`},
 		{"a column of other hashes", "| Imphash |\n|---|\n| d41d8cd98f00b204e9800998ecf8427e |\n"},
 		{"a dump", "The blob:\n\n" + strings.Repeat("d41d8cd98f00b204e9800998ecf8427ed41d8cd98f00b204e9800998ecf8427e\n", 3) + "d41d8c\n"},
 		{"armor", "-----BEGIN PGP SIGNATURE-----\nVersion: 192.0.2.1\nComment: https://www.example.com\n\niQEzBAEB\n-----END PGP SIGNATURE-----\n"},

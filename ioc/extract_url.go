@@ -13,7 +13,7 @@ import (
 func (s *scanner) schemeStart(start, separator int) int {
 	const longest = 12
 	i := separator
-	for i > start && separator-i < longest && (isAlnum(s.t[i-1]) || s.t[i-1] == '+' || s.t[i-1] == '*') {
+	for i > start && separator-i < longest && (isAlnum(s.t[i-1]) || s.t[i-1] == '*') {
 		i--
 	}
 	for i < separator && !isLetter(s.t[i]) {

@@ -68,12 +68,10 @@ func (s *scanner) isVersionPlace(a, b int, octets [4]byte) bool {
 			if i < 2 && !product {
 				return false
 			}
-			bits -= near
 		case ofPlace:
-			if i > 0 || !w.isNear(a) {
+			if i > 0 {
 				continue
 			}
-			bits -= 4
 		default:
 			continue
 		}
@@ -88,7 +86,7 @@ func (s *scanner) isVersionPlace(a, b int, octets [4]byte) bool {
 	if port > 0 {
 		bits -= 12
 	}
-	return bits >= 8 || s.isStatus(a)
+	return bits >= 8
 }
 
 // isDefangedVersion reports whether the word in front of defanged numbers makes them a version: some tools
@@ -113,9 +111,6 @@ func surprise(octets [4]byte) int {
 		bits += 12
 	} else if octets[0] < 32 {
 		bits += 3
-	}
-	if octets[3] == 0 && octets[0] < 32 {
-		bits += 8
 	}
 	if octets[0] == 10 || octets[0] == 192 && octets[1] == 168 || octets[0] == 172 && octets[1]&0xf0 == 16 {
 		return bits - 8
@@ -204,9 +199,4 @@ func (s *scanner) isLater(at int) bool {
 		return false
 	}
 	return false
-}
-
-// isStatus reports whether an SMTP status is in front of a place, as in 554 5.7.1.
-func (s *scanner) isStatus(a int) bool {
-	return a >= 4 && s.t[a-1] == ' ' && isDigit(s.t[a-2]) && isDigit(s.t[a-3]) && s.t[a-4] == s.t[a] && (s.t[a] == '4' || s.t[a] == '5')
 }
