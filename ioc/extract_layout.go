@@ -57,7 +57,7 @@ func (s *scanner) line(start int) {
 // or a style sheet in HTML.
 func (s *scanner) codeBlock(line []byte) {
 	switch trimmed := bytes.TrimSpace(line); {
-	case bytes.HasPrefix(trimmed, []byte("```")):
+	case bytes.HasPrefix(trimmed, []byte("```")) && bytes.IndexByte(bytes.TrimLeft(trimmed, "`"), '`') < 0:
 		s.fenced = !s.fenced
 		s.inCode = s.fenced && isLanguage(bytes.TrimLeft(trimmed, "`"))
 	case bytes.Contains(line, []byte("</script")), bytes.Contains(line, []byte("</style")):

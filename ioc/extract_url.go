@@ -92,7 +92,8 @@ func (s *scanner) urlText(a, b, to int, defanged bool) string {
 	return string(s.t[b:to])
 }
 
-// addHostOfURL adds the host of a URL of which the rest is missing.
+// addHostOfURL adds the host of a URL of which the rest is missing. As in a whole URL, its suffix does not have
+// to be public.
 func (s *scanner) addHostOfURL(b, to int) int {
 	host := s.t[b:to]
 	if i := bytes.IndexAny(host, "/?#"); i >= 0 {
@@ -100,6 +101,9 @@ func (s *scanner) addHostOfURL(b, to int) int {
 	}
 	if i := bytes.LastIndexByte(host, '@'); i >= 0 {
 		b, host = b+i+1, host[i+1:]
+	}
+	if i := bytes.IndexByte(host, ']'); i > 0 && host[0] == '[' {
+		return s.ipv6(b+1, b+i)
 	}
 	i := bytes.IndexByte(host, ':')
 	if i < 0 {
@@ -132,10 +136,11 @@ func isPlaceholder(text []byte) bool {
 		return false
 	}
 	switch string(bytes.ToLower(name)) {
-	case "a", "abbr", "b", "big", "blockquote", "br", "center", "cite", "code", "dd", "del", "div", "dl", "dt", "em", "font", "h1",
-		"h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "ins", "kbd", "label", "li", "mark", "ol", "p", "pre", "q", "s", "samp",
-		"small", "span", "strike", "strong", "sub", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "time", "tr", "tt",
-		"u", "ul", "var", "wbr":
+	case "a", "abbr", "article", "b", "big", "blockquote", "body", "br", "button", "center", "cite", "code", "dd", "del", "details",
+		"div", "dl", "dt", "em", "font", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "head", "header", "hr", "html", "i",
+		"iframe", "img", "input", "ins", "kbd", "label", "li", "link", "main", "mark", "meta", "nav", "ol", "option", "p", "pre",
+		"q", "s", "samp", "script", "section", "select", "small", "span", "strike", "strong", "style", "sub", "summary", "sup",
+		"svg", "table", "tbody", "td", "textarea", "tfoot", "th", "thead", "time", "title", "tr", "tt", "u", "ul", "var", "wbr":
 		return false
 	}
 	return true
