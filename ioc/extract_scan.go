@@ -296,8 +296,10 @@ func (s *scanner) addNamed(t Type, value string, a, b, end int) int {
 	port, to := s.port(b, end)
 	next := s.path(to, end)
 	if scheme := s.x.parser.AssumeScheme; scheme != "" && next > to {
-		if url, err := canon.AssumeScheme(scheme, s.urlText(a, a, next, s.x.plain.isDefanged(a, b))); err == nil {
-			s.add(TypeURL, url, a, next).AssumedScheme = true
+		defanged := s.x.plain.isDefanged(a, b)
+		if url, err := canon.AssumeScheme(scheme, s.urlText(a, to, next, defanged)); err == nil {
+			m := s.add(TypeURL, url, a, next)
+			m.AssumedScheme, m.Defanged = true, defanged
 			return next
 		}
 	}

@@ -58,6 +58,14 @@ func TestExtractFinds(t *testing.T) {
 		{"a cut URL", "http://evil-site.com/abc... http://evil-site.net/abc[...] http://192.0.2.1/a… http://[2001:db8::1]:80/a... http://evil.example/…", []string{
 			"Host evil-site.com", "Host evil-site.net", "Address 192.0.2.1", "Address 2001:db8:0:0:0:0:0:1", "Host evil.example"}},
 		{"a sentence without a space", "on www.evil-site.com.The next", []string{"Host www.evil-site.com"}},
+		{"ports and lengths that are none", "198.51.100.0/24/5 198.51.100.1:70000 evil-site.com:70000 198.51.100.7^ 198.51.100.7.", []string{
+			"Address 198.51.100.0", "Address 198.51.100.1", "Host evil-site.com", "Address 198.51.100.7", "Address 198.51.100.7"}},
+		{"IPv6", "[2001:db8::1], 2001:db8::2. ::1 2001:db8::/32 2001:db8::3/32", []string{
+			"Address 2001:db8:0:0:0:0:0:1", "Address 2001:db8:0:0:0:0:0:2", "Address 0:0:0:0:0:0:0:1", "CIDR 2001:db8:0:0:0:0:0:0/32", "Address 2001:db8:0:0:0:0:0:3"}},
+		{"a loopback address is no version", "version 127.0.0.1", []string{"Address 127.0.0.1"}},
+		{"other full stops", "evil｡com evil-site．com", []string{"Host evil.com", "Host evil-site.com"}},
+		{"a name that was defanged before", "evil[.]me was seen; evil.me is back", []string{"Host evil.me", "Host evil.me"}},
+		{"email addresses", `user.name+tag@evil-site.com, <mailto:a@evil-site.com>, "a b"@evil-site.com`, []string{"EmailAddress user.name+tag@evil-site.com", "EmailAddress a@evil-site.com"}},
 		{"ASNs", "AS64496 ASN64497 ASN 64498 ASN: 64499 AS 64500", []string{"ASN ASN64496", "ASN ASN64497", "ASN ASN64498", "ASN ASN64499", "ASN ASN64500"}},
 		{"typographic hyphens", "CVE\u20112021\u201144228", []string{"Vulnerability CVE-2021-44228"}},
 		{"wildcards", "*.evil-site.com .evil-site.net", []string{"Host evil-site.com", "Host evil-site.net"}},
@@ -119,6 +127,11 @@ func TestExtractLeavesOut(t *testing.T) {
 		{"armor", "-----BEGIN PGP SIGNATURE-----\nVersion: 192.0.2.1\nComment: https://www.example.com\n\niQEzBAEB\n-----END PGP SIGNATURE-----\n"},
 		{"public suffixes", "co.uk .co.uk com.br"},
 		{"suffixes that nobody has", "evil.example evil.local www.evil.nosuch"},
+		{"addresses with zones", "fe80::1%eth0 fe80::2%25x"},
+		{"longer ids", "CVE-2021-44228a aCVE-2021-44228 AS400 BAS 64496 AS64496x as 64500"},
+		{"parts of words", `x198.51.100.7 198.51.100.7x _198.51.100.7 -198.51.100.7 1-198.51.100.7 1.2.3.4.5 \198.51.100.7 >=198.51.100.7 a::b`},
+		{"a user", "evil-site.com:alice"},
+		{"halves of marks", "a].b a[.]b [.]b ]. [."},
 		{"a remote repository", "git@github.com:owner/repository.git"},
 		{"nothing", ""},
 	} {
@@ -156,6 +169,17 @@ func TestExtractTellsWhereAndHow(t *testing.T) {
 	assert.Equal(t, Match{Indicator: Indicator{Type: TypeHost, Value: "evil.com", Port: 443}, Offset: 34, Length: 12, Line: 4}, found[1])
 	assert.Equal(t, "x [dot] evil-site [dot] com", text[found[2].Offset:found[2].Offset+int64(found[2].Length)])
 	assert.True(t, found[2].Defanged)
+	for text, want := range map[string]bool{
+		"hxxp://evil.com/a[.]b": true, "http://evil[.]com/a": true, "http://evil.com/a": false, "http://evil.com/a[.]b": false, "evil[.]com": true, "evil.com": false,
+		"198[.]51.100.7": true, "198.51.100.7": false, "a[at]evil.com": true, "a@evil.com": false,
+	} {
+		found := extractAll(t, text)
+		require.Len(t, found, 1, text)
+		assert.Equal(t, want, found[0].Defanged, text)
+		parsed, err := Parse(text)
+		require.NoError(t, err)
+		assert.Equal(t, parsed, found[0].Indicator)
+	}
 }
 
 func TestExtractByTheOptionsOfAParser(t *testing.T) {
@@ -174,7 +198,7 @@ func TestExtractByTheOptionsOfAParser(t *testing.T) {
 	}, found(nil))
 	assert.Equal(t, []Indicator{
 		{Type: TypeURL, Value: "https://www.evil-site.com/login", Defanged: true, AssumedScheme: true},
-		{Type: TypeURL, Value: "https://192.0.2.1:81/a[.]b", Defanged: true, AssumedScheme: true}, {Type: TypeHost, Value: "evil-site.net"},
+		{Type: TypeURL, Value: "https://192.0.2.1:81/a[.]b", AssumedScheme: true}, {Type: TypeHost, Value: "evil-site.net"},
 		{Type: TypeCIDR, Value: "192.0.2.0/24", Address: "192.0.2.1"}, {Type: TypeURL, Value: "http://evil-site.com/{x}"}, {Type: TypeHost, Value: "a_b.evil-site.com"},
 	}, found(&Parser{AssumeScheme: "https", MaskBlock: true}))
 	assert.Equal(t, []Indicator{

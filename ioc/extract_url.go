@@ -52,9 +52,13 @@ func (s *scanner) url(a, b, end int) int {
 			}
 			return to
 		}
-		if value, err := canon.URL(scheme + "://" + s.urlText(a, b, to, defanged)); err == nil {
-			m := s.add(TypeURL, value, a, to)
-			m.Defanged = m.Defanged || defanged
+		host := to
+		if i := bytes.IndexAny(s.t[b:to], "/?#"); i >= 0 {
+			host = b + i
+		}
+		defanged := defanged || s.x.plain.isDefanged(a, host)
+		if value, err := canon.URL(scheme + "://" + s.urlText(b, host, to, defanged)); err == nil {
+			s.add(TypeURL, value, a, to).Defanged = defanged
 			s.x.noteDomain(hostOfURL(value))
 			return to
 		}
@@ -82,12 +86,12 @@ func (s *scanner) gluedScheme(a, b int) (string, int) {
 	return "", a
 }
 
-// urlText returns a URL behind its scheme. Marks of defanged values in path, query and fragment are
-// undone only if the scheme or the host is defanged, too.
-func (s *scanner) urlText(a, b, to int, defanged bool) string {
+// urlText returns the text from b to to of a URL whose path, query and fragment begin at path. Marks of defanged
+// values in them are undone only if the URL is defanged in front of them, too.
+func (s *scanner) urlText(b, path, to int, defanged bool) string {
 	p := &s.x.plain
-	if i := bytes.IndexAny(s.t[b:to], "/?#"); !defanged && i >= 0 && p.isDefanged(b+i, to) && !p.isDefanged(a, b+i) {
-		return string(s.t[b:b+i]) + string(s.x.windows.window[p.source(b+i):p.sourceEnd(to)])
+	if !defanged && p.isDefanged(path, to) {
+		return string(s.t[b:path]) + string(s.x.windows.window[p.source(path):p.sourceEnd(to)])
 	}
 	return string(s.t[b:to])
 }
