@@ -10,7 +10,7 @@ import (
 
 // Match is an indicator that was found in a text.
 type Match struct {
-	Indicator       // Port is set without [Parser.SplitPort]
+	Indicator       // Port is set even if [Parser.SplitPort] is false
 	Offset    int64 // bytes of the text before the indicator
 	Length    int   // bytes that the indicator takes in the text
 	Line      int   // number of the line, from 1
@@ -42,7 +42,7 @@ func Extract(r io.Reader) iter.Seq2[Match, error] { return (*Parser)(nil).Extrac
 
 // Extract finds indicators in a text as the function [Extract] does, and by the options of p: AssumeScheme
 // finds URLs without a scheme in place of their hosts, MaskBlock finds blocks in place of addresses with
-// the length of one, and Strict and Patterns leave out what they refuse.
+// the length of one, and Strict and Patterns drop the values that they reject.
 func (p *Parser) Extract(r io.Reader) iter.Seq2[Match, error] {
 	return func(yield func(Match, error) bool) {
 		if r == nil {

@@ -9,7 +9,7 @@ import (
 // mostNames is how many files, and how many domains, of a text are remembered.
 const mostNames = 1000
 
-// noteFile remembers the name of a file: what was a file once is one in the rest of the text.
+// noteFile remembers the name of a file, so that it is not a host in the rest of the text.
 func (x *extractor) noteFile(name []byte) {
 	if x.files == nil {
 		x.files = map[string]bool{}
@@ -19,8 +19,8 @@ func (x *extractor) noteFile(name []byte) {
 	}
 }
 
-// noteDomain remembers the domain of a host that is one without doubt: the same name is one in the rest of the
-// text.
+// noteDomain remembers the domain of a host that is one without doubt, so that the domain is a host in the rest
+// of the text.
 func (x *extractor) noteDomain(host string) {
 	dot := strings.LastIndexByte(host, '.')
 	if last := host[dot+1:]; dot < 0 || len(x.domains) == mostNames || isDigit(last[0]) || kindOf([]byte(last)) == plainSuffix {

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// isVersion reports whether the numbers from a to b are those of a version or of a section. What was one
-// stays one in the rest of the text.
+// isVersion reports whether the numbers from a to b are those of a version or of a section. Numbers that were a
+// version once are not an address in the rest of the text.
 func (s *scanner) isVersion(a, b int, addr netip.Addr) bool {
 	const most = 1000
 	octets := addr.As4()

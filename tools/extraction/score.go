@@ -1,9 +1,9 @@
 // Package extraction measures how well a function finds indicators in text. It has a labeled set in
 // testdata and compares what the function finds with the labels.
 //
-// The set has two halves with the same kinds of texts. Tune on dev, and run heldout only to judge the
-// result. A third part, names, has documents in which nearly every line has a name with dots, and most of
-// them are not hosts. A part has sentences (sentences.jsonl, one JSON object per line) and documents. The labels
+// The set has three parts. dev and heldout have the same kinds of texts: tune on dev, and run heldout only
+// to judge the result. names has documents in which nearly every line has a name with dots, and most of
+// these names are not hosts. A part has sentences (sentences.jsonl, one JSON object per line) and documents. The labels
 // of the document report.md are in report.want, one per line: a type, a space and a canonical value.
 package extraction
 

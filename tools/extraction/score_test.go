@@ -145,10 +145,15 @@ func TestLoad(t *testing.T) {
 		},
 	}, set)
 
+	set, err = Load(fstest.MapFS{sentencesFile: file(`{"text":"a"}`)})
+	require.NoError(t, err)
+	assert.Equal(t, Set{Sentences: []Text{{"sentences.jsonl:1", "a", []Found{}}}}, set)
+
 	for name, tc := range map[string]struct {
 		folder fstest.MapFS
 		want   string
 	}{
+		"a line too long":     {fstest.MapFS{sentencesFile: file(strings.Repeat("x", 1<<17))}, "bufio.Scanner: token too long"},
 		"no texts":            {fstest.MapFS{}, "the folder has no texts"},
 		"line without JSON":   {fstest.MapFS{sentencesFile: file("{}\n\n")}, "sentences.jsonl:2: unexpected end of JSON input"},
 		"no space in a label": {fstest.MapFS{sentencesFile: file(`{"want":["a.com"]}`)}, `sentences.jsonl:1: the label "a.com" is not a type, a space and a value`},

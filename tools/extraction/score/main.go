@@ -1,9 +1,9 @@
 // Command score prints how well the extractor finds the indicators of the labeled set: counts,
 // precision, recall and F1 for each type and for all types, for sentences and for documents.
 //
-//	go -C tools run ./extraction/score                 score on the half to tune on
+//	go -C tools run ./extraction/score                 score on the part to tune on
 //	go -C tools run ./extraction/score -v              also list every mistake
-//	go -C tools run ./extraction/score -set heldout    score on the half to judge on
+//	go -C tools run ./extraction/score -set heldout    score on the part to judge on
 //	go -C tools run ./extraction/score -set names      score on documents full of names with dots
 package main
 
