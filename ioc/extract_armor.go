@@ -2,8 +2,8 @@ package ioc
 
 import "bytes"
 
-// armor blanks blocks of encoded data, as of PGP and certificates: from a line "-----BEGIN …" to the
-// line "-----END …", or to a line that is not encoded data.
+// armor blanks blocks of encoded data, as of PGP and certificates: what follows a line "-----BEGIN …", up to the
+// first line that is not encoded data, such as "-----END …".
 type armor struct {
 	inside  bool
 	headers bool // whether headers of the block can follow
@@ -20,8 +20,6 @@ func (a *armor) blank(text []byte) {
 		case bytes.HasPrefix(trimmed, []byte("-----BEGIN ")):
 			a.inside = !bytes.Contains(trimmed, []byte("SIGNED MESSAGE"))
 			a.headers = true
-		case bytes.HasPrefix(trimmed, []byte("-----END ")):
-			a.inside = false
 		case !a.inside:
 		case len(trimmed) == 0:
 			a.headers = false

@@ -21,15 +21,15 @@ func kindOf(label []byte) suffixKind {
 	var buf [longestWord]byte
 	switch string(lower(label, &buf)) {
 	case "bar", "box", "cab", "cat", "dot", "foo", "hm", "inc", "java", "md", "mm", "mov", "ms", "one",
-		"pages", "pl", "pm", "ps", "pub", "py", "rs", "sc", "sh", "so", "target", "tf", "tm", "zip":
+		"pl", "pm", "ps", "pub", "py", "rs", "sc", "sh", "so", "target", "tf", "tm", "zip":
 		return fileSuffix
 	case "am", "app", "as", "at", "be", "by", "call", "cc", "data", "date", "do", "events", "final",
-		"form", "group", "host", "id", "in", "is", "it", "link", "map", "me", "my", "name", "new",
-		"next", "no", "now", "null", "open", "property", "query", "read", "run", "save", "search",
-		"select", "size", "store", "stream", "style", "tab", "to", "total", "us", "watch", "zone":
+		"group", "host", "id", "in", "is", "it", "link", "map", "me", "my", "name", "new",
+		"next", "no", "now", "open", "property", "read", "run", "save", "search",
+		"select", "store", "stream", "style", "tab", "to", "total", "us", "watch", "zone":
 		return wordSuffix
 	case "accountant", "aero", "amsterdam", "arpa", "asia", "berlin", "bet", "biz", "buzz", "casino",
-		"cfd", "click", "cloud", "club", "com", "coop", "cricket", "crypto", "cyou", "edu", "eu",
+		"cfd", "click", "cloud", "club", "com", "coop", "cricket", "cyou", "edu", "eu",
 		"faith", "gdn", "gmbh", "gov", "guru", "icu", "jobs", "kim", "llc", "lol", "london", "ltd",
 		"mil", "mobi", "moe", "monster", "moscow", "museum", "net", "ninja", "nyc", "onl", "online",
 		"org", "pics", "poker", "porn", "pw", "ren", "rocks", "sbs", "sex", "shop", "site", "su",
