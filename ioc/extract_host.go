@@ -278,7 +278,7 @@ func (s *scanner) isHostPlace(a, b int) bool {
 	case '\\': // of an account
 		return !isAlnum(s.after(b + 1))
 	case '=': // but example.com=192.0.2.1
-		return isDigit(s.after(b + 1))
+		return s.isAddress(b+1, len(s.t))
 	case '!':
 		return !isWordByte(s.after(b+1)) && s.after(b+1) != '='
 	case ':':

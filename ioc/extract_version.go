@@ -112,6 +112,9 @@ func surprise(octets [4]byte) int {
 	} else if octets[0] < 32 {
 		bits += 3
 	}
+	if octets[3] == 0 && octets[0] < 32 {
+		bits += 8
+	}
 	if octets[0] == 10 || octets[0] == 192 && octets[1] == 168 || octets[0] == 172 && octets[1]&0xf0 == 16 {
 		return bits - 8
 	}
