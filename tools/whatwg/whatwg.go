@@ -80,9 +80,12 @@ var anyHost = []class{
 	refusedWith("no top-level domain", "has a last label that is not two or more letters"),
 	refusedWith("hyphens at the ends of labels", "has a label with a hyphen"),
 	refusedWith("unstable or invalid IDNA", "is not a valid internationalized name", "holds a capital sharp s"),
-	{"underscores beside other scripts", func(d *Disagreement) bool {
-		return d.Ours.Taken() && !d.Standard.Taken() && strings.Contains(d.Standard.Rule, "disallowed rune U+005F")
-	}},
+	{"underscores beside other scripts", isMixedUnderscore},
+}
+
+// isMixedUnderscore reports whether the standard refuses only the underscore in a name with letters beyond ASCII.
+func isMixedUnderscore(d *Disagreement) bool {
+	return d.Ours.Taken() && !d.Standard.Taken() && strings.Contains(d.Standard.Rule, "disallowed rune U+005F")
 }
 
 // hostClasses are the ways in which host names differ.
@@ -189,7 +192,8 @@ func URL(input string) (class string, unexplained *Disagreement) {
 }
 
 // Strict checks that the standard accepts a host or URL that the strict rules accept, and changes no
-// character of it. It returns nil for values that the strict rules refuse.
+// character of it, except for underscores beside other scripts. It returns nil for values that the strict
+// rules refuse.
 func Strict(t ioc.Type, input string) *Disagreement {
 	strict := &ioc.Parser{Strict: true}
 	v, err := strict.Canonical(t, input)
@@ -202,7 +206,9 @@ func Strict(t ioc.Type, input string) *Disagreement {
 	}
 	u, err := parse(v)
 	if err != nil {
-		d.Standard.Rule = err.Error()
+		if d.Standard.Rule = err.Error(); isMixedUnderscore(d) {
+			return nil
+		}
 		return d
 	}
 	d.Standard.Value = u.Href(false)
