@@ -187,10 +187,7 @@ func (n *dottedName) isMarked() bool { return strings.ContainsAny(n.own, "-01234
 
 // suits reports whether a name is a host by what else its last label can mean.
 func (s *scanner) suits(n *dottedName, cue meaning) bool {
-	port, _ := s.port(n.b, len(s.t))
-	quoted := s.isQuoted(n.a, n.b) && s.after(n.b+1) != ':'
 	below := n.dots > 1 && (isSubdomain(n.first) && !isIdentifier([]byte(n.own)) || strings.Contains(n.own, "-")) // as in cdn.evil-site.sh
-	path := s.after(n.b) == '/' && isAlnum(s.after(n.b+1)) && (n.kind == brandSuffix || s.startsLine(n.a))
 	switch n.kind {
 	case fileSuffix:
 		if !strings.ContainsFunc(n.own, unicode.IsLetter) {
@@ -199,6 +196,9 @@ func (s *scanner) suits(n *dottedName, cue meaning) bool {
 		return cue == ofHost || below
 	case brandSuffix, wordSuffix:
 		const long = 8
+		port, _ := s.port(n.b, len(s.t))
+		quoted := s.isQuoted(n.a, n.b) && s.after(n.b+1) != ':'
+		path := s.after(n.b) == '/' && isAlnum(s.after(n.b+1)) && (n.kind == brandSuffix || s.startsLine(n.a))
 		switch {
 		case n.kind == brandSuffix && len(n.own) >= long && !isIdentifier([]byte(n.own)):
 			return true

@@ -120,8 +120,8 @@ func (s *scanner) startsLine(a int) bool {
 	return s.isFirst(a, " \t*-`'\"+>")
 }
 
-// isFirst reports whether nothing but marks is in front of a place in its line, and not many of them: each word
-// of a line asks this.
+// isFirst reports whether nothing but marks is in front of a place in its line. More than 100 bytes of them are
+// not marks of a list; without this limit, the time of a line would be quadratic.
 func (s *scanner) isFirst(a int, marks string) bool {
 	const farthest = 100
 	return a-s.lineStart <= farthest && len(bytes.Trim(s.t[s.lineStart:a], marks)) == 0

@@ -58,7 +58,7 @@ var byteKinds = func() (kinds [256]byte) {
 // scan finds the indicators of the text.
 func (s *scanner) scan() {
 	const shortest = len("AS1")
-	s.table.cells, s.table.quoted, s.table.cellsEnd = 0, false, 0
+	s.table.cellsEnd = 0
 	s.inCode = s.inCode && s.fenced // a <script that nobody closes ends with the window
 	if !s.x.inLine {
 		s.line(0)

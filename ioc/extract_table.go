@@ -65,7 +65,7 @@ func (s *scanner) column(at int) meaning {
 	if len(t.columns) == 0 {
 		return noMeaning
 	}
-	if t.cellsEnd < s.lineStart || t.cellsEnd > at {
+	if t.cellsEnd <= s.lineStart || t.cellsEnd > at {
 		t.cells, t.quoted, t.cellsEnd = 0, false, s.lineStart
 	}
 	t.cells += bytes.Count(s.t[t.cellsEnd:at], []byte{t.separator})

