@@ -70,7 +70,7 @@ const (
 	HashSplit          HashCollisionMode = "Split"
 )
 
-// BatchConfig says how a batch import is done. Owner and, to create, Attributes are required; the
+// BatchConfig configures a batch import. Owner and, to create, Attributes are required; the
 // zero value of every other field stands for its default.
 type BatchConfig struct {
 	// Owner is the name of the owner that everything goes into. The client's default owner is not
@@ -121,8 +121,8 @@ type BatchConfig struct {
 	// version of the platform reads, in place of associations at the end, which need version 7.8.2. The
 	// indicators must then be in the owner or be added before the group that lists them.
 	GroupsCarryIndicators bool
-	// RetryFor is how long an outage of the platform is sat out before the import ends; 0 means 10
-	// minutes. It is counted anew from every answer.
+	// RetryFor is the longest outage of the platform that the import waits for; 0 means 10 minutes. Each
+	// response of the platform starts the time again.
 	RetryFor time.Duration
 	// WaitFor is how long one job may take from its upload to its end; 0 means 2 hours.
 	WaitFor time.Duration
@@ -147,8 +147,8 @@ type BatchConfig struct {
 	// A file can be added with several hashes and be referred to by one of them: exclude it under each.
 	// Exclude is called by Add, one call at a time; a panic in it continues in the caller of Add. A resumed
 	// import keeps the decisions of the earlier process; with GroupsCarryIndicators it also calls Exclude
-	// for the items of that process. A reason is counted and shown with the counts, so
-	// it should name the rule and not the value.
+	// for the items of that process. A reason is counted and shown with the counts, so it should name the rule
+	// and not the value.
 	Exclude func(typ, value string) (reason string, exclude bool)
 	// Expect is how many items will be added, for the estimate in events; 0 means that it is not
 	// known.

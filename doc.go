@@ -132,9 +132,9 @@
 //
 // # Time
 //
-// An attempt that transfers no data for 2 minutes times out ([WithStallTimeout]). A slow
-// response is read until the context ends or the attempt timeout ([WithAttemptTimeout]) expires. A batch import
-// retries through an outage of up to 10 minutes, and waits for a job for 2 hours.
+// An attempt that transfers no data for 2 minutes times out ([WithStallTimeout]). A slow response is read
+// until the context ends or the attempt timeout ([WithAttemptTimeout]) expires. A batch import retries
+// through an outage of up to 10 minutes, and waits for a job for 2 hours.
 //
 // When its context ends, a call returns at once with an error that matches the context's error and
 // its cause. It leaves no goroutine and no request behind; whether the platform has done what it

@@ -215,7 +215,7 @@ func WithClock(now func() time.Time) Option {
 }
 
 // WithoutClockCorrection makes a refused timestamp an error that matches [ErrClockSkew], instead
-// of signing once more with the offset measured from the platform's answer.
+// of signing once more with the offset measured from the platform's response.
 func WithoutClockCorrection() Option {
 	return func(c *config) error {
 		c.correctClock = false
@@ -232,11 +232,11 @@ func WithPlainHTTP() Option {
 	}
 }
 
-// WithMaxResponseBytes caps how much of one answer is read into memory, after decompression, at n
-// bytes. What the answer is decoded to may take twice as much. The default is 64 MiB, enough for a
-// page of 10,000 indicators with the usual tags and attributes. An answer beyond either cap is an
-// error that matches [ErrResponseTooLarge] and is not retried. Streams (downloads, bulk reports) are not
-// held in memory and not capped.
+// WithMaxResponseBytes limits the size of a response that is read into memory to n bytes, after
+// decompression. The decoded values may take twice as much. The default is 64 MiB, enough for a page of
+// 10,000 indicators with the usual tags and attributes. A larger response returns an error that matches
+// [ErrResponseTooLarge] and is not retried. Streams (downloads, bulk reports) are not held in memory and
+// have no limit.
 func WithMaxResponseBytes(n int64) Option {
 	return func(c *config) error {
 		if n <= 0 {

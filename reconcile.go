@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// ReconcileConfig says how an owner is brought down to what a feed holds. Owner is required; the
-// zero value of every other field stands for its default.
+// ReconcileConfig configures [BatchService.Reconcile]. Owner is required; the zero value of every other field is
+// its default.
 type ReconcileConfig struct {
 	// Owner is the name of the owner that indicators are removed from. The client's default owner is
 	// not used: what is removed from the wrong owner is gone.
@@ -21,11 +21,10 @@ type ReconcileConfig struct {
 	// occur in the current set: a feed of hosts removes no addresses. Name a type here when the feed
 	// may have lost its last indicator of it, and set MaxShare to 1 to remove all of that type.
 	Types []IndicatorType
-	// Filters say which indicators of the owner are looked at at all; what they leave out is neither
-	// counted nor removed. With several types, use only fields that all of them have.
+	// Filters select the indicators of the owner that are compared; others are neither counted nor removed. With several types, use only fields that all of them have.
 	Filters Filters
-	// Inactive looks at indicators that are not active too, which lists otherwise leave out. It
-	// cannot be combined with Filters, because the platform has no way to ask for that.
+	// Inactive includes inactive indicators, which lists otherwise omit. It cannot be combined with Filters,
+	// because the platform does not support that.
 	Inactive bool
 	// ModifiedBefore, if it is set, spares indicators that were last modified in the second of this
 	// time or later, and indicators without a modification time. Set it to the start of a run to spare
@@ -40,19 +39,20 @@ type ReconcileConfig struct {
 	MaxShare float64
 	// DryRun reports and removes nothing.
 	DryRun bool
-	// OnInvalid is told every indicator of the current set that has no canonical form. When it returns
-	// nil, the item is left out; when it returns an error, nothing is removed and that error comes
-	// back. Nil means that the first one is the end: it could be the very value that keeps an
-	// indicator.
+	// OnInvalid, if not nil, is called for each indicator of the current set that has no canonical form. If it
+	// returns nil, the item is left out of the set. If it returns an error, Reconcile removes nothing and
+	// returns that error. If OnInvalid is nil, the first such indicator is an error, because it may stand for
+	// one that the owner has.
 	OnInvalid func(item BatchItem, err error) error
 	// Exclude, if not nil, is called for each indicator of the current set with its type and canonical
 	// summary. If it returns true, the indicator does not count as part of the set, so it is removed from
 	// the owner: use the function that the feed is imported with; see [BatchConfig]. MaxShare limits
 	// the damage of a function that excludes too much. If every indicator of a type is
-	// excluded, Reconcile deletes indicators of that type only if Types names it. A panic continues in the caller of Reconcile.
+	// excluded, Reconcile deletes indicators of that type only if Types names it. A panic continues in the
+	// caller of Reconcile.
 	Exclude func(typ, value string) (reason string, exclude bool)
-	// OnStale is told every indicator that is going to be removed, or would be in a dry run: its type
-	// and its value as the platform lists it. Nil means nobody is.
+	// OnStale, if not nil, is called for each indicator that is going to be removed, or would be without
+	// DryRun, with its type and its value as the platform lists it.
 	OnStale func(t IndicatorType, summary string)
 
 	// MaxBytes is how many bytes of indicators are sorted in memory: 256 KiB to 1 GiB; 0 means 16
