@@ -124,7 +124,7 @@ func NewClient(baseURL string, credentials Credentials, options ...Option) (*Cli
 		cfg.observers = append(cfg.observers, logObserver(cfg.logger))
 	}
 	cfg.proxy, cfg.tls = nil, nil // the HTTP client has them; a proxy's password stands nowhere else
-	cfg.userAgent = strings.TrimSpace(cfg.product + " threatconnect-go/" + Version)
+	cfg.userAgent = strings.TrimLeft(cfg.product+" threatconnect-go/"+Version, " ")
 
 	return newClient(&core{cfg: cfg, seed: maphash.MakeSeed(), types: newTypeTable()}, cfg.owner, CallOptions{}, nil), nil
 }

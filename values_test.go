@@ -347,7 +347,7 @@ func hostileValues() []string {
 	return []string{
 		"www.example.com", "http://example.com/a?b=c#d%2F%252f", "192.0.2.1", "2001:db8::1", "2001:db8::/32", "AS64496", "bad@example.com", "D41D8CD98F00B204E9800998ECF8427E", `HKEY_USERS\x : a : REG_SZ`,
 		"", ".", "..", "...", " ", "\t", "a..", "../../groups", "a//b", "/", "//", "?", "#", "%", "%%", "%2", "%2e%2e", "+", "a+b c", ";", `\`, "~!*'()", ":@&=$,", "|^`{}[]<>\"",
-		"\x00", "a\x00b", "\r\n", "a\r\nX-Evil: 1", "a\nb", "\xff\xfe", "\xc3\x28", "\xed\xa0\x80", "\u00e9", "\u65e5\u672c\u8a9e", "\U0001f600", "\u202e", "\u2028", "\u0085", "\x7f", "\ufeff", "\u017f", "\u0130",
+		"\x00", "a\x00b", "\r\n", "a\r\nX-Evil: 1", "a\nb", "\xff\xfe", "\xc3\x28", "\xed\xa0\x80", "\u00e9", "\u65e5\u672c\u8a9e", "\U0001f600", "\u202e", "\u2028", "\u2000x", "\u0085", "\x7f", "\ufeff", "\u017f", "\u0130",
 		"TLP:AMBER+STRICT", "1", "007", "9223372036854775807", "deleted", "search", "observed", "bulk", "mine", "metrics", "null", "true", "_search", "a,b=c", " a ", "{}",
 		"http://example.com/" + strings.Repeat("a/%\u00e9?", 1366), strings.Repeat("x", 8192),
 	}
