@@ -220,7 +220,7 @@ func (c *BatchConfig) check() error {
 		attributes = []WriteType{WriteAppend, WriteReplace, WriteStatic}
 	}
 	err := firstError(
-		checkHeaderText("batch owner", c.Owner),
+		checkVerbatim("batch owner", c.Owner),
 		checkText("batch run", c.Run),
 		oneOf("batch action", c.Action, []BatchAction{BatchCreate, BatchDelete}),
 		oneOf("batch version", c.Version, []BatchVersion{BatchV1, BatchV2}),

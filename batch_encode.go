@@ -139,7 +139,7 @@ func (e *encoder) indicator(ind Indicator) error {
 		plain = e.Text(summary)
 	}
 	if !plain || canon.IsBlank(summary) {
-		if err := verbatimError(string(def.typ), summary); err != nil {
+		if err := checkVerbatim(string(def.typ), summary); err != nil {
 			return err
 		}
 	}
@@ -348,7 +348,7 @@ func batchDefOf(ind Indicator) (*indicatorDef, error) {
 	if def := indicatorDefOf(ind.Type()); def != nil {
 		return def, nil
 	}
-	if err := verbatimError("indicator type", string(ind.Type())); err != nil {
+	if err := checkVerbatim("indicator type", string(ind.Type())); err != nil {
 		return nil, err
 	}
 	return &indicatorDef{typ: ind.Type()}, nil
@@ -363,9 +363,4 @@ func (e *encoder) values(def *indicatorDef, v [3]string) {
 		}
 		text(&e.Writer, key, v[i])
 	}
-}
-
-func verbatimError(field, s string) error {
-	_, err := verbatim(field, s)
-	return err
 }

@@ -36,11 +36,11 @@ func FuzzEncoderAgreesWithTheChecks(f *testing.F) {
 		summary := ""
 		if err == nil {
 			if summary, err = def.summary(v); err == nil {
-				err = verbatimError(string(def.typ), summary)
+				err = checkVerbatim(string(def.typ), summary)
 			}
 		}
 		wantTag, tagErr := canonicalTag(tag)
-		want := firstError(err, attribute.check(), tagErr, verbatimError("associated group", xid))
+		want := firstError(err, attribute.check(), tagErr, checkVerbatim("associated group", xid))
 		require.Equal(t, want == nil, got == nil, "%v, want %v", got, want)
 		if want != nil {
 			require.ErrorIs(t, got, ErrValidation)

@@ -67,6 +67,12 @@ func trimmedName(field, name string, maxLength int) (string, error) {
 
 func verbatim(field, s string) (string, error) { return validated(canon.Verbatim(field, s)) }
 
+// checkVerbatim checks text in which every byte is significant, such as a value of a header or query.
+func checkVerbatim(field, s string) error {
+	_, err := verbatim(field, s)
+	return err
+}
+
 func checkText(field, s string) error { return validation(canon.CheckText(field, s)) }
 
 func validated(s string, err error) (string, error) { return s, validation(err) }

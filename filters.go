@@ -175,7 +175,7 @@ func textFilter(field, op, v string) Filter {
 		f.err = &ValidationError{Field: "filter on " + field, Rule: "has an empty value"}
 	case strings.Contains(v, ","):
 		f.err = &ValidationError{Field: "filter on " + field, Rule: "has a comma in its value, which the platform reads as the start of the next filter"}
-	case checkHeaderText("", v) != nil:
+	case checkVerbatim("", v) != nil:
 		f.err = &ValidationError{Field: "filter on " + field, Rule: "has a control character or invalid UTF-8 in its value"}
 	}
 	return f

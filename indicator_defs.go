@@ -59,7 +59,7 @@ func customDef(info *IndicatorTypeInfo) *indicatorDef {
 				return v, &ValidationError{Field: string(info.Name) + " " + def.keys[i], Rule: "is empty"}
 			case i >= n && s != "":
 				return v, &ValidationError{Field: string(info.Name), Rule: "has more values than the type has labels"}
-			case s != "" && checkHeaderText("", s) != nil:
+			case s != "" && checkVerbatim("", s) != nil:
 				return v, &ValidationError{Field: string(info.Name) + " " + def.keys[i], Rule: "holds a control character or invalid UTF-8"}
 			}
 		}

@@ -33,7 +33,7 @@ type LookupOptions struct {
 
 func (o LookupOptions) check() error {
 	for _, owner := range o.Owners {
-		if err := checkHeaderText("owner", owner); err != nil {
+		if err := checkVerbatim("owner", owner); err != nil {
 			return err
 		}
 	}

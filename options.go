@@ -52,7 +52,7 @@ type Option func(*config) error
 func WithOwner(name string) Option {
 	return func(c *config) error {
 		c.owner = name
-		return checkHeaderText("owner", name)
+		return checkVerbatim("owner", name)
 	}
 }
 
@@ -61,7 +61,7 @@ func WithOwner(name string) Option {
 func WithUserAgent(product string) Option {
 	return func(c *config) error {
 		c.product = product
-		return checkHeaderText("user agent", product)
+		return checkVerbatim("user agent", product)
 	}
 }
 
@@ -352,12 +352,6 @@ func newTransport(proxy *url.URL, t *tls.Config) *http.Transport {
 		tr.Proxy = http.ProxyURL(proxy)
 	}
 	return tr
-}
-
-// checkHeaderText refuses text that cannot travel in a header or query without harm.
-func checkHeaderText(field, s string) error {
-	_, err := verbatim(field, s)
-	return err
 }
 
 // checkPort refuses a port that is not a number from 1 to 65535.

@@ -196,7 +196,7 @@ func (c ReconcileConfig) withDefaults() (ReconcileConfig, error) {
 	}
 	c.Types = slices.Compact(slices.Sorted(slices.Values(c.Types)))
 	for _, t := range c.Types {
-		if err := checkHeaderText("reconcile type", string(t)); err != nil {
+		if err := checkVerbatim("reconcile type", string(t)); err != nil {
 			return c, err
 		}
 	}

@@ -54,7 +54,7 @@ func currentValues(item BatchItem) (def *indicatorDef, v [3]string, summary stri
 		v, err = def.canonical(ind.values())
 	}
 	if err == nil {
-		err = verbatimError(string(def.typ), joinValues(v))
+		err = checkVerbatim(string(def.typ), joinValues(v))
 	}
 	if err == nil {
 		summary, err = def.summary(v)

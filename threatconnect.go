@@ -201,7 +201,7 @@ func (c *Client) InOwner(name string) *Client {
 	}
 	var err error
 	if name != "" {
-		err = checkHeaderText("owner", name)
+		err = checkVerbatim("owner", name)
 	}
 	return newClient(c.core, name, c.defaults, err)
 }
