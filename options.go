@@ -57,7 +57,8 @@ func WithOwner(name string) Option {
 }
 
 // WithUserAgent puts the integration's own product in front of the User-Agent header, as in
-// "acme-feed/1.4.2".
+// "acme-feed/1.4.2". Leading spaces are dropped. A product that is blank, not UTF-8 or has control or
+// invisible characters returns a [*ValidationError].
 func WithUserAgent(product string) Option {
 	return func(c *config) error {
 		c.product = product

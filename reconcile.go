@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// ReconcileConfig configures [BatchService.Reconcile]. Owner is required; the zero value of every other field is
-// its default.
+// ReconcileConfig configures [BatchService.Reconcile]. Owner is required; the zero value of every other
+// field is its default.
 type ReconcileConfig struct {
 	// Owner is the name of the owner that indicators are removed from. The client's default owner is
 	// not used: what is removed from the wrong owner is gone.
@@ -21,7 +21,8 @@ type ReconcileConfig struct {
 	// occur in the current set: a feed of hosts removes no addresses. Name a type here when the feed
 	// may have lost its last indicator of it, and set MaxShare to 1 to remove all of that type.
 	Types []IndicatorType
-	// Filters select the indicators of the owner that are compared; others are neither counted nor removed. With several types, use only fields that all of them have.
+	// Filters select the indicators of the owner that are compared; others are neither counted nor removed.
+	// With several types, use only fields that all of them have.
 	Filters Filters
 	// Inactive includes inactive indicators, which lists otherwise omit. It cannot be combined with Filters,
 	// because the platform does not support that.

@@ -12,8 +12,8 @@ import (
 //
 // The value of a file is one hash, or several with " : " between; the value of a registry key is its key
 // name, value name and value type with " : " between. Canonical does not refang: pass a defanged value
-// through [Refang] first. Values that break a rule of the type, and unknown types, return an [*Error]. Canonical is
-// idempotent and safe for concurrent use.
+// through [Refang] first. Values that break a rule of the type, and unknown types, return an [*Error].
+// Canonical is idempotent and safe for concurrent use.
 func Canonical(t Type, value string) (string, error) { return (*Parser)(nil).Canonical(t, value) }
 
 func canonical(t Type, value string) (string, error) {
