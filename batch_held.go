@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/threatconnect-go/threatconnect/internal/sorter"
+	"github.com/threatconnect-go/threatconnect/internal/extsort"
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
@@ -40,7 +40,7 @@ func (k *knownGroups) job(xid string) (number int64, known bool) {
 // held keeps associations that must wait for what they refer to: a part of them in memory, and what
 // is more in temporary files.
 type held struct {
-	sorter *sorter.Sorter // by what they link, so that those which say the same are neighbors
+	sorter *extsort.Sorter // by what they link, so that those which say the same are neighbors
 	count  int
 }
 
@@ -80,7 +80,7 @@ func readWaiting(b []byte) (e waiting, ok bool) {
 // add keeps an association.
 func (h *held) add(e waiting) error {
 	if h.sorter == nil {
-		h.sorter = sorter.New("", heldInMemory)
+		h.sorter = extsort.New("", heldInMemory)
 	}
 	if err := h.sorter.Add(linkKey(e.item), e.append(nil)); err != nil {
 		return fmt.Errorf("threatconnect: keep associations that wait for their groups: %w", err)

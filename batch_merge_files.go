@@ -6,7 +6,7 @@ import (
 	"encoding/hex"
 	"iter"
 
-	"github.com/threatconnect-go/threatconnect/internal/sorter"
+	"github.com/threatconnect-go/threatconnect/internal/extsort"
 )
 
 // fileHashes are the hashes of a file: a byte whose bits say which there are, and room for an MD5,
@@ -118,13 +118,13 @@ const fileRounds = 3
 // fileLinker finds out which files are merged.
 type fileLinker struct {
 	ctx  context.Context
-	make func() *sorter.Sorter
+	make func() *extsort.Sorter
 }
 
 // clusters reads hashes of files, which are the keys of a sorter, and returns a sorter with what is
 // known about each: fileCluster.value under the hashes. Files that share no hash with other ones
 // are not in it. It closes the one that it reads.
-func (l *fileLinker) clusters(files *sorter.Sorter) (*sorter.Sorter, error) {
+func (l *fileLinker) clusters(files *extsort.Sorter) (*extsort.Sorter, error) {
 	known := files
 	for round := range fileRounds {
 		links := l.make()
@@ -144,7 +144,7 @@ func (l *fileLinker) clusters(files *sorter.Sorter) (*sorter.Sorter, error) {
 }
 
 // spread puts every cluster under each of its own hashes.
-func (l *fileLinker) spread(known, links *sorter.Sorter) error {
+func (l *fileLinker) spread(known, links *extsort.Sorter) error {
 	var key, value []byte
 	for f, err := range l.each(known) {
 		if err != nil {
@@ -164,7 +164,7 @@ func (l *fileLinker) spread(known, links *sorter.Sorter) error {
 }
 
 // each returns the clusters in a sorter, one for each set of own hashes.
-func (l *fileLinker) each(known *sorter.Sorter) iter.Seq2[*fileCluster, error] {
+func (l *fileLinker) each(known *extsort.Sorter) iter.Seq2[*fileCluster, error] {
 	return func(yield func(*fileCluster, error) bool) {
 		var last, f fileCluster
 		any := false
@@ -190,7 +190,7 @@ func (l *fileLinker) each(known *sorter.Sorter) iter.Seq2[*fileCluster, error] {
 }
 
 // learn tells the files that share a hash what is known about the others.
-func (l *fileLinker) learn(links, known *sorter.Sorter, first bool) error {
+func (l *fileLinker) learn(links, known *extsort.Sorter, first bool) error {
 	h := sharing{known: known, first: first}
 	for rec, err := range records(l.ctx, links) {
 		if err != nil {
@@ -216,7 +216,7 @@ func (l *fileLinker) learn(links, known *sorter.Sorter, first bool) error {
 // and a choice of two others, so that there are four at most; once something does, nothing
 // has to wait any more.
 type sharing struct {
-	known *sorter.Sorter
+	known *extsort.Sorter
 	first bool // whether it is the first round, in which nothing is known but own hashes
 	hash  []byte
 	sum   fileCluster

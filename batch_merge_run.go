@@ -6,7 +6,7 @@ import (
 	"encoding/binary"
 	"iter"
 
-	"github.com/threatconnect-go/threatconnect/internal/sorter"
+	"github.com/threatconnect-go/threatconnect/internal/extsort"
 )
 
 // merge is one run of MergeItems. Its steps are read, merge and pass.
@@ -18,9 +18,9 @@ type merge struct {
 	codec  *itemCodec
 	merger *itemMerger
 
-	in    *shelf         // items by what they are; files by their hashes, each time with their label first
-	files *sorter.Sorter // hashes of files
-	out   *shelf         // items by their place
+	in    *shelf          // items by what they are; files by their hashes, each time with their label first
+	files *extsort.Sorter // hashes of files
+	out   *shelf          // items by their place
 	aside mergedContents
 
 	open   bool // whether an item is being merged
@@ -39,8 +39,10 @@ func newMerge(ctx context.Context, o MergeOptions) *merge {
 	return m
 }
 
-func (m *merge) shelf() *shelf          { return newShelf(m.opts.Dir, m.opts.MaxBytes/mergeShelves) }
-func (m *merge) sorter() *sorter.Sorter { return sorter.New(m.opts.Dir, m.opts.MaxBytes/mergeShelves) }
+func (m *merge) shelf() *shelf { return newShelf(m.opts.Dir, m.opts.MaxBytes/mergeShelves) }
+func (m *merge) sorter() *extsort.Sorter {
+	return extsort.New(m.opts.Dir, m.opts.MaxBytes/mergeShelves)
+}
 
 func (m *merge) close() {
 	m.in.Close()

@@ -5,13 +5,13 @@ import (
 	"encoding/binary"
 	"iter"
 
-	"github.com/threatconnect-go/threatconnect/internal/sorter"
+	"github.com/threatconnect-go/threatconnect/internal/extsort"
 )
 
 // shelf keeps encoded items in the order of their keys, in bounded memory. An item of any size has
 // a place: it is cut into records that lie behind each other.
 type shelf struct {
-	*sorter.Sorter
+	*extsort.Sorter
 	buf []byte
 }
 
@@ -29,7 +29,7 @@ const (
 	shelfLast = 0
 )
 
-func newShelf(dir string, limit int) *shelf { return &shelf{Sorter: sorter.New(dir, limit)} }
+func newShelf(dir string, limit int) *shelf { return &shelf{Sorter: extsort.New(dir, limit)} }
 
 // add puts an item under a key.
 func (s *shelf) add(key []byte, seq, count int64, content []byte) error {
@@ -81,11 +81,11 @@ func (s *shelf) items(ctx context.Context) iter.Seq2[shelved, error] {
 }
 
 // records returns the records of a sorter in their order until the context ends.
-func records(ctx context.Context, s *sorter.Sorter) iter.Seq2[sorter.Record, error] {
-	return func(yield func(sorter.Record, error) bool) {
+func records(ctx context.Context, s *extsort.Sorter) iter.Seq2[extsort.Record, error] {
+	return func(yield func(extsort.Record, error) bool) {
 		for rec, err := range s.Sorted() {
 			if err == nil && ctx.Err() != nil {
-				rec, err = sorter.Record{}, context.Cause(ctx)
+				rec, err = extsort.Record{}, context.Cause(ctx)
 			}
 			if !yield(rec, err) || err != nil {
 				return

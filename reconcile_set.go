@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/threatconnect-go/threatconnect/internal/canon"
-	"github.com/threatconnect-go/threatconnect/internal/sorter"
+	"github.com/threatconnect-go/threatconnect/internal/extsort"
 )
 
 // indicatorSet compares the indicators of a current set with those of an owner, any number of them
@@ -16,8 +16,8 @@ import (
 // Both are sorted by type and value, so that what belongs together stands together. A file stands
 // there once for each of its hashes, and is decided on when all of them are known.
 type indicatorSet struct {
-	all   *sorter.Sorter // records as addRecord writes them
-	files *sorter.Sorter // listed files by their summaries, each with a verdict for each hash
+	all   *extsort.Sorter // records as addRecord writes them
+	files *extsort.Sorter // listed files by their summaries, each with a verdict for each hash
 	buf   []byte
 }
 
@@ -35,7 +35,7 @@ const (
 )
 
 func newIndicatorSet(dir string, maxBytes int) *indicatorSet {
-	return &indicatorSet{all: sorter.New(dir, maxBytes/4*3), files: sorter.New(dir, maxBytes/4)}
+	return &indicatorSet{all: extsort.New(dir, maxBytes/4*3), files: extsort.New(dir, maxBytes/4)}
 }
 
 func (s *indicatorSet) close() {
@@ -266,7 +266,7 @@ type group struct {
 }
 
 // add takes the next record. It returns the listed indicator before it when that is decided on.
-func (g *group) add(rec sorter.Record) (before verdict, decided bool) {
+func (g *group) add(rec extsort.Record) (before verdict, decided bool) {
 	r := readRecord(rec.Key)
 	before, decided = g.last, g.waits
 	another := !bytes.Equal(r.head, g.head)

@@ -24,13 +24,13 @@ const module = "github.com/threatconnect-go/threatconnect"
 var allowedImports = map[string][]string{
 	module: {
 		module + "/internal/canon",
-		module + "/internal/sorter",
+		module + "/internal/extsort",
 		module + "/internal/wire",
 		"github.com/google/go-querystring/query",
 	},
 	module + "/internal/canon":    {"golang.org/x/net/idna"},
 	module + "/internal/lint":     {},
-	module + "/internal/sorter":   {},
+	module + "/internal/extsort":  {},
 	module + "/internal/wire":     {},
 	module + "/ioc":               {module + "/internal/canon", module + "/internal/wire", "golang.org/x/net/publicsuffix"},
 	module + "/threatconnecttest": {module},

@@ -19,7 +19,7 @@ import (
 	"sync"
 
 	"github.com/threatconnect-go/threatconnect"
-	"github.com/threatconnect-go/threatconnect/internal/sorter"
+	"github.com/threatconnect-go/threatconnect/internal/extsort"
 )
 
 // Run is one import that sends only what has changed. Make it with [Start], ask it about every item
@@ -41,11 +41,11 @@ type Run struct {
 	groupIDs     map[string]id // of a few xids
 	now          asked
 
-	records *sorter.Sorter // item -> remember or drop
-	sends   *sorter.Sorter // sequence number -> item and the groups that it refers to
+	records *extsort.Sorter // item -> remember or drop
+	sends   *extsort.Sorter // sequence number -> item and the groups that it refers to
 
 	mu       sync.Mutex // guards what follows
-	failures *sorter.Sorter
+	failures *extsort.Sorter
 	doubt    bool // something has failed and nobody knows what
 	err      error
 }
@@ -78,7 +78,7 @@ const (
 func Start(ctx context.Context, store Store, h Header, full bool, dir string) (*Run, error) {
 	r := &Run{
 		store: store, header: h, name: rand.Text(), groupIDs: map[string]id{},
-		records: sorter.New(dir, recordsBytes), sends: sorter.New(dir, sendsBytes), failures: sorter.New(dir, failuresBytes),
+		records: extsort.New(dir, recordsBytes), sends: extsort.New(dir, sendsBytes), failures: extsort.New(dir, failuresBytes),
 	}
 	why := r.load(ctx, dir)
 	if full && (why == nil || isReason(why)) {

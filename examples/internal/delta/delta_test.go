@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
-	"github.com/threatconnect-go/threatconnect/internal/sorter"
+	"github.com/threatconnect-go/threatconnect/internal/extsort"
 )
 
 var about = Header{Instance: "https://tc.example/api", Owner: "Example Source", Settings: "x"}
@@ -420,7 +420,7 @@ func TestErrorsOfTheSortersAreErrorsOfSave(t *testing.T) {
 	r := start(t, s, false)
 	require.NoError(t, r.Begin(t.Context()))
 	r.records.Close()
-	r.records = sorter.New(filepath.Join(t.TempDir(), "none"), 0)
+	r.records = extsort.New(filepath.Join(t.TempDir(), "none"), 0)
 	for n := range 5000 {
 		assert.False(t, r.Unchanged(host(n, 1)))
 		r.Sent(int64(n))

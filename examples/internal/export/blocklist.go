@@ -13,7 +13,7 @@ import (
 
 	"github.com/threatconnect-go/threatconnect"
 	"github.com/threatconnect-go/threatconnect/examples/internal/files"
-	"github.com/threatconnect-go/threatconnect/internal/sorter"
+	"github.com/threatconnect-go/threatconnect/internal/extsort"
 	"github.com/threatconnect-go/threatconnect/ioc"
 )
 
@@ -79,7 +79,7 @@ type entry struct {
 }
 
 // lastOf yields every value once, sorted. Of those with the same value, the last one counts.
-func lastOf(s *sorter.Sorter) iter.Seq2[entry, error] {
+func lastOf(s *extsort.Sorter) iter.Seq2[entry, error] {
 	return func(yield func(entry, error) bool) {
 		var e entry
 		for rec, err := range s.Sorted() {
@@ -101,15 +101,15 @@ func lastOf(s *sorter.Sorter) iter.Seq2[entry, error] {
 // blocklist keeps a block list complete: it merges the changes into the list that is there.
 type blocklist struct {
 	path   string
-	sorter *sorter.Sorter // values, each with a mark
-	old    *os.File       // nil when the list begins anew
+	sorter *extsort.Sorter // values, each with a mark
+	old    *os.File        // nil when the list begins anew
 }
 
 func openBlocklist(path string, first bool) (*blocklist, error) {
 	if _, err := files.Target(path); err != nil { // before anything is exported
 		return nil, err
 	}
-	b := &blocklist{path: path, sorter: sorter.New("", sortedBytes)}
+	b := &blocklist{path: path, sorter: extsort.New("", sortedBytes)}
 	if first {
 		return b, nil
 	}

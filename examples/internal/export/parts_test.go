@@ -12,13 +12,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
-	"github.com/threatconnect-go/threatconnect/internal/sorter"
+	"github.com/threatconnect-go/threatconnect/internal/extsort"
 )
 
 // sortedBy runs entries through the sorter of a block list.
 func sortedBy(t *testing.T, entries []entry) []entry {
 	t.Helper()
-	b := blocklist{sorter: sorter.New("", 0)}
+	b := blocklist{sorter: extsort.New("", 0)}
 	defer b.abort()
 	for _, e := range entries {
 		action := deleted

@@ -1,4 +1,4 @@
-package sorter
+package extsort
 
 import (
 	"bufio"

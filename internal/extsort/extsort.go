@@ -1,5 +1,5 @@
-// Package sorter sorts any number of records in bounded memory.
-package sorter
+// Package extsort sorts any number of records in bounded memory.
+package extsort
 
 import (
 	"bytes"
