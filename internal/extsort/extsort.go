@@ -1,4 +1,4 @@
-// Package extsort sorts any number of records in bounded memory.
+// Package extsort sorts any number of records in bounded memory, with temporary files.
 package extsort
 
 import (
@@ -9,15 +9,18 @@ import (
 	"slices"
 )
 
-// Sorter sorts records by their keys. Those with equal keys stay in the order in which they were
-// added. Make one with [New], add everything, read it sorted, and close it. It is not safe for
-// concurrent use.
+// Sorter sorts records by their keys. The sort is stable: records with equal keys stay in the order
+// in which they were added, and callers rely on that. Make a Sorter with [New], add everything, read
+// it sorted, and close it. It is not safe for concurrent use.
+//
+// Records that do not fit in memory are written to sorted files, called runs. The newest fanIn runs
+// of one level are merged into a run of the next, so n records are written O(log n) times each.
 type Sorter struct {
 	dir   string
 	limit int
 	text  []byte // keys and values in memory, one behind the other
 	items []item
-	runs  []*run // sorted parts on disk, the oldest first
+	runs  []*run // the oldest first, so their levels never rise
 	ended error  // what made it unusable
 }
 
@@ -28,12 +31,12 @@ const (
 	itemBytes = 12
 	minLimit  = 64 << 10
 	maxLimit  = 1 << 30
-	mostRuns  = 32 // runs on disk; more are merged into one
+	fanIn     = 32 // runs that are merged into one
 )
 
-// New returns a sorter that keeps at most about limit bytes in memory, 64 KiB to 1 GiB, and what
-// is more in temporary files in dir, or in the system's place for them when dir is empty. The
-// files have no name while they are open, where the system allows that.
+// New returns a sorter that keeps at most about limit bytes in memory, 64 KiB to 1 GiB, and the rest
+// in temporary files in dir, or in the system's directory for them if dir is empty. Reading takes up
+// to 1 MiB more. The files have no name while they are open, where the system allows that.
 func New(dir string, limit int) *Sorter {
 	return &Sorter{dir: dir, limit: min(max(limit, minLimit), maxLimit)}
 }
@@ -87,19 +90,22 @@ func (s *Sorter) spill() error {
 		return err
 	}
 	s.text, s.items = s.text[:0], s.items[:0]
-	if len(s.runs) < mostRuns {
-		return nil
+	for n := len(s.runs); n >= fanIn && s.runs[n-fanIn].level == s.runs[n-1].level; n = len(s.runs) {
+		if err := s.join(n - fanIn); err != nil {
+			return err
+		}
 	}
-	return s.join()
+	return nil
 }
 
-// join makes one run of all.
-func (s *Sorter) join() error {
+// join merges the runs from the given one to the newest.
+func (s *Sorter) join(from int) error {
 	joined, err := newRun(s.dir)
 	if err != nil {
 		return err
 	}
-	old := s.runs
+	old := s.runs[from:]
+	joined.level = old[0].level + 1
 	s.runs = append(s.runs, joined)
 	for rec, err := range merge(sources(old)) {
 		if err == nil {
@@ -115,7 +121,7 @@ func (s *Sorter) join() error {
 	for _, r := range old {
 		r.discard()
 	}
-	s.runs = append(s.runs[:0], joined)
+	s.runs = append(s.runs[:from], joined)
 	return nil
 }
 
@@ -142,7 +148,7 @@ func (s *Sorter) Sorted() iter.Seq2[Record, error] {
 func sources(runs []*run) []source {
 	all := make([]source, len(runs), len(runs)+1)
 	for i, r := range runs {
-		all[i] = r.reader()
+		all[i] = r.reader(min(runBuffer, fanIn*runBuffer/len(runs)))
 	}
 	return all
 }

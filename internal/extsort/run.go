@@ -14,8 +14,9 @@ import (
 	"slices"
 )
 
-// run is a sorted part on disk.
+// run is a sorted file. One of level n holds records that were written n+1 times.
 type run struct {
+	level int
 	file  *os.File
 	named bool          // the file still has a name, because an open one cannot be removed here
 	out   *bufio.Writer // nil when it is complete
@@ -76,14 +77,14 @@ type source interface {
 	next() (Record, error)
 }
 
-// reader reads a run from its begin.
+// reader reads a run from its beginning.
 type reader struct {
 	in  *bufio.Reader
 	buf []byte
 }
 
-func (r *run) reader() *reader {
-	return &reader{in: bufio.NewReaderSize(io.NewSectionReader(r.file, 0, r.size), runBuffer)}
+func (r *run) reader(buffer int) *reader {
+	return &reader{in: bufio.NewReaderSize(io.NewSectionReader(r.file, 0, r.size), buffer)}
 }
 
 func (r *reader) next() (Record, error) {
