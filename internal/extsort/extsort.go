@@ -3,6 +3,7 @@ package extsort
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
 	"iter"
@@ -68,9 +69,15 @@ func (s *Sorter) Add(key, value []byte) error {
 func (s *Sorter) keyOf(it item) []byte   { return s.text[it.from : it.from+it.key] }
 func (s *Sorter) valueOf(it item) []byte { return s.text[it.from+it.key:][:it.value] }
 
-// order sorts what is in memory.
+// order sorts what is in memory. Positions in text keep equal keys in order, which is faster than a
+// stable sort.
 func (s *Sorter) order() {
-	slices.SortStableFunc(s.items, func(a, b item) int { return bytes.Compare(s.keyOf(a), s.keyOf(b)) })
+	slices.SortFunc(s.items, func(a, b item) int {
+		if c := bytes.Compare(s.keyOf(a), s.keyOf(b)); c != 0 {
+			return c
+		}
+		return cmp.Compare(a.from, b.from)
+	})
 }
 
 // spill moves what is in memory to a run on disk.
