@@ -18,8 +18,8 @@ import (
 type run struct {
 	level int
 	file  *os.File
-	named bool          // the file still has a name, because an open one cannot be removed here
-	out   *bufio.Writer // nil when it is complete
+	named bool // the file still has a name, because an open one cannot be removed here
+	out   *bufio.Writer
 	size  int64
 }
 
@@ -41,14 +41,25 @@ func newRun(dir string) (*run, error) {
 // add writes a record: the lengths of key and value, a checksum, and both.
 func (r *run) add(key, value []byte) error {
 	var buf [2*binary.MaxVarintLen32 + sumBytes]byte
-	head := binary.AppendUvarint(binary.AppendUvarint(buf[:0], uint64(len(key))), uint64(len(value)))
-	head = binary.LittleEndian.AppendUint32(head, crc32.Update(crc32.Checksum(key, castagnoli), castagnoli, value))
-	for _, b := range [3][]byte{head, key, value} {
-		n, err := r.out.Write(b)
-		r.size += int64(n)
-		if err != nil {
-			return fmt.Errorf("write a temporary file: %w", err)
+	for _, b := range [3][]byte{appendHead(buf[:0], key, value), key, value} {
+		if err := r.write(b); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// appendHead appends what stands in front of a key and a value.
+func appendHead(b, key, value []byte) []byte {
+	b = binary.AppendUvarint(binary.AppendUvarint(b, uint64(len(key))), uint64(len(value)))
+	return binary.LittleEndian.AppendUint32(b, crc32.Update(crc32.Checksum(key, castagnoli), castagnoli, value))
+}
+
+func (r *run) write(b []byte) error {
+	n, err := r.out.Write(b)
+	r.size += int64(n)
+	if err != nil {
+		return fmt.Errorf("write a temporary file: %w", err)
 	}
 	return nil
 }
@@ -57,7 +68,6 @@ func (r *run) flush() error {
 	if err := r.out.Flush(); err != nil {
 		return fmt.Errorf("write a temporary file: %w", err)
 	}
-	r.out = nil
 	return nil
 }
 
