@@ -25,9 +25,6 @@ func (f *filler) fill(t *testing.T, v reflect.Value) {
 	case *json.RawMessage:
 		*p = json.RawMessage(fmt.Sprintf(`{"n":%d}`, f.n))
 		return
-	case **indicatorDef:
-		*p = customDef(&IndicatorTypeInfo{Name: "Wallet", Branch: "wallets", Entity: "wallet", Values: []ValueInfo{{Key: "a"}, {Label: "b"}}})
-		return
 	}
 	switch v.Kind() {
 	case reflect.String:
@@ -100,17 +97,27 @@ func leaves(v reflect.Value, path string, visit func(path string, v reflect.Valu
 	}
 }
 
-func TestItemsSurviveTheCodecWithEveryField(t *testing.T) {
+// oneOfEachType returns an empty item of each type that can be written to a file.
+func oneOfEachType() []BatchItem {
+	items := []BatchItem{new(CustomIndicator), new(UnknownGroup), new(Association)}
+	for i := range indicatorDefs {
+		items = append(items, indicatorDefs[i].new())
+	}
+	for i := range groupDefs {
+		items = append(items, groupDefs[i].new())
+	}
+	return items
+}
+
+func TestEveryFieldSurvivesAMerge(t *testing.T) {
 	t.Parallel()
-	c := newItemCodec()
-	require.Len(t, c.types, len(indicatorDefs)+len(groupDefs)+3)
-	for _, make := range c.types {
-		item := make()
+	for _, item := range oneOfEachType() {
 		t.Run(strings.TrimPrefix(fmt.Sprintf("%T", item), "*threatconnect."), func(t *testing.T) {
-			requireRoundTrip(t, c, item) // empty
+			t.Parallel()
+			requireSurvives(t, item) // empty
 			filled := reflect.ValueOf(item).Elem()
 			new(filler).fill(t, filled)
-			requireRoundTrip(t, c, item)
+			requireSurvives(t, item)
 			var paths []string
 			leaves(filled, "", func(path string, _ reflect.Value) { paths = append(paths, path) })
 			require.NotEmpty(t, paths)
@@ -121,7 +128,7 @@ func TestItemsSurviveTheCodecWithEveryField(t *testing.T) {
 						was := reflect.New(v.Type()).Elem()
 						was.Set(v)
 						v.SetZero()
-						requireRoundTrip(t, c, item)
+						requireSurvives(t, item)
 						v.Set(was)
 					}
 					i++
@@ -131,82 +138,39 @@ func TestItemsSurviveTheCodecWithEveryField(t *testing.T) {
 	}
 }
 
-func requireRoundTrip(t *testing.T, c *itemCodec, item BatchItem) {
+// requireSurvives merges an item with nothing else.
+func requireSurvives(t *testing.T, item BatchItem) {
 	t.Helper()
-	b := append([]byte(nil), c.encode(item)...)
-	got, err := c.decode(b)
-	require.NoError(t, err)
-	require.Equal(t, item, got)
-	require.Equal(t, b, c.encode(got))
-	for _, cut := range []int{0, 1, len(b) / 2, len(b) - 1} {
-		if _, err := c.decode(b[:cut]); err == nil {
-			require.LessOrEqual(t, cut, 1, "a part of an item is none")
-		}
+	n := 0
+	for got, err := range MergeItems(t.Context(), sequence([]BatchItem{item}, nil), &MergeOptions{MaxBytes: mergeBytes}) {
+		require.NoError(t, err)
+		require.Equal(t, item, got)
+		n++
 	}
-	_, err = c.decode(append(b, 0))
-	require.ErrorIs(t, err, errCodec, "more than an item is none")
+	require.Equal(t, 1, n)
 }
 
-func TestCodecTellsEmptyFromUnsetAndKeepsMoments(t *testing.T) {
+func TestAMergeTellsEmptyFromUnsetAndKeepsMoments(t *testing.T) {
 	t.Parallel()
-	c := newItemCodec()
-	h := &Host{HostName: "a.example"}
+	h := &Host{HostName: "not a host, so that nothing is merged"}
 	h.Tags, h.GroupXIDs, h.Rating, h.Active = []Tag{}, []string{""}, new(0.0), new(false)
 	h.Extra = map[string]json.RawMessage{"": nil, "a": {}, "b": json.RawMessage("1")}
 	h.Additional = new(IndicatorAdditional)
-	requireRoundTrip(t, c, h)
+	requireSurvives(t, h)
 	h.FirstSeen = time.Date(2026, 3, 1, 1, 2, 3, 4, time.FixedZone("", 5*3600))
 	h.LastSeen = time.Date(-290, 1, 1, 0, 0, 0, 0, time.UTC)
 	h.ExternalDateAdded = time.Date(290_000, 1, 1, 0, 0, 0, 999_999_999, time.UTC)
-	got, err := c.decode(c.encode(h))
-	require.NoError(t, err)
-	assert.True(t, h.FirstSeen.Equal(got.(*Host).FirstSeen))
-	assert.Equal(t, h.LastSeen, got.(*Host).LastSeen)
-	assert.Equal(t, h.ExternalDateAdded, got.(*Host).ExternalDateAdded)
+	all, _, _ := mergedOf(t, MergeOptions{}, h)
+	got := all[0].(*Host)
+	assert.True(t, h.FirstSeen.Equal(got.FirstSeen))
+	assert.Equal(t, h.LastSeen, got.LastSeen)
+	assert.Equal(t, h.ExternalDateAdded, got.ExternalDateAdded)
 }
 
-func TestCodecKeepsThePlaceOfWhatIsNoItem(t *testing.T) {
+func TestAMergeKeepsFieldsThatTheLastItemLeavesOut(t *testing.T) {
 	t.Parallel()
-	type embedding struct{ *Host }
-	c := newItemCodec()
-	for _, item := range []BatchItem{nil, (*Host)(nil), (*Association)(nil)} {
-		got, err := c.decode(c.encode(item))
-		require.NoError(t, err)
-		require.Nil(t, got)
-	}
-	got, err := c.decode(c.encode(embedding{NewHost("a.example")}))
-	require.NoError(t, err)
-	require.Equal(t, foreignItem{}, got)
-}
-
-func TestCodecSetsOverWhatIsThere(t *testing.T) {
-	t.Parallel()
-	c := newItemCodec()
-	have := &Report{FileName: "old.pdf", GroupMeta: GroupMeta{Name: "old", XID: "x"}}
-	require.NoError(t, c.decodeOver(have, c.encode(&Report{FileName: "new.pdf", GroupMeta: GroupMeta{Name: "new"}})))
-	require.Equal(t, &Report{FileName: "new.pdf", GroupMeta: GroupMeta{Name: "new", XID: "x"}}, have)
-}
-
-func FuzzItemCodec(f *testing.F) {
-	c := newItemCodec()
-	for _, make := range c.types {
-		item := make()
-		new(filler).fill(new(testing.T), reflect.ValueOf(item).Elem())
-		f.Add(append([]byte(nil), c.encode(item)...))
-	}
-	f.Add([]byte{codecNil})
-	f.Add([]byte{codecForeign})
-	f.Add([]byte("\n!\x02\x01\t000000000\x00\x02\t000000000\x00\x00")) // extra members, one of which has an empty name
-	f.Fuzz(func(t *testing.T, b []byte) {
-		c := newItemCodec()
-		item, err := c.decode(b)
-		if err != nil {
-			require.ErrorIs(t, err, errCodec)
-			return
-		}
-		again, err := c.decode(append([]byte(nil), c.encode(item)...))
-		require.NoError(t, err)
-		once := append([]byte(nil), c.encode(item)...)
-		require.Equal(t, once, c.encode(again))
-	})
+	got, _, _ := mergedOf(t, MergeOptions{},
+		&Report{FileName: "old.pdf", GroupMeta: GroupMeta{Name: "old", XID: "x"}, Status: "s"},
+		&Report{FileName: "new.pdf", GroupMeta: GroupMeta{Name: "new", XID: "x"}})
+	require.Equal(t, []BatchItem{&Report{FileName: "new.pdf", GroupMeta: GroupMeta{Name: "new", XID: "x"}, Status: "s"}}, got)
 }

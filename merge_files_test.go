@@ -205,7 +205,7 @@ func checkClusters(t *testing.T, files []*File) {
 		f.Tags = []Tag{{Name: fmt.Sprint(i)}}
 		items[i] = f
 	}
-	got, _, _ := mergedOf(t, MergeOptions{MaxBytes: minMergeBytes}, items...)
+	got, _, _ := mergedOf(t, MergeOptions{MaxBytes: 1 << 20}, items...)
 	first := clustersInMemory(files)
 	where := map[int]*File{}
 	n := 0
