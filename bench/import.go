@@ -47,14 +47,20 @@ func importSpooled(ctx context.Context, t task) error {
 	return err
 }
 
-// importMerged merges what is there more than once first, which here is nothing.
-func importMerged(ctx context.Context, t task) error {
+func importRepeats(ctx context.Context, t task) error { return t.importItems(ctx, repeats(t.n)) }
+
+// importMerged merges duplicates first, of which there are none here.
+func importMerged(ctx context.Context, t task) error { return t.mergeItems(ctx, feed(t.n)) }
+
+func importRepeatsMerged(ctx context.Context, t task) error { return t.mergeItems(ctx, repeats(t.n)) }
+
+func (t task) mergeItems(ctx context.Context, items iter.Seq[threatconnect.BatchItem]) error {
 	c, err := t.client()
 	if err != nil {
 		return err
 	}
 	_, err = c.Batch.Import(ctx, threatconnect.BatchConfig{Owner: owner, Attributes: threatconnect.WriteReplace},
-		threatconnect.MergeItems(ctx, threatconnect.BatchItems(feed(t.n)), nil))
+		threatconnect.MergeItems(ctx, threatconnect.BatchItems(items), nil))
 	return err
 }
 

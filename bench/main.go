@@ -71,7 +71,7 @@ func compare(rounds int, only, profile string) error {
 		}
 	}
 	for _, r := range chosen {
-		if strings.HasPrefix(r.bare.name, "post ") && b.files[r.bare.n] == "" {
+		if strings.HasPrefix(r.bare.name, "post") && b.files[r.bare.n] == "" {
 			if err := b.prepare(r.bare.n, tmp); err != nil {
 				return err
 			}
