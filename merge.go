@@ -1,10 +1,14 @@
 package threatconnect
 
 import (
+	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"iter"
+
+	"github.com/threatconnect-go/threatconnect/internal/extsort"
 )
 
 // MergeOptions says how [MergeItems] merges. Nil and the zero value merge with the defaults and cut
@@ -104,7 +108,7 @@ func MergeItems(ctx context.Context, items iter.Seq2[BatchItem, error], opts *Me
 		defer m.close()
 		source, err := m.read(items)
 		if err == nil {
-			err = m.merge()
+			err = m.plan()
 		}
 		if err != nil {
 			yield(nil, errors.Join(source, fmt.Errorf("threatconnect: merge batch items: %w", err)))
@@ -126,7 +130,7 @@ const (
 	defaultMergeBytes = 8 << 20
 	minMergeBytes     = 1 << 20
 	maxMergeBytes     = 1 << 30
-	mergeShelves      = 4  // that are filled or read at the same time
+	mergeParts        = 4  // of the memory, for a log or a sorter each
 	mergedPart        = 16 // which part of the memory a merged item may have
 )
 
@@ -146,4 +150,312 @@ func (o MergeOptions) withDefaults() (MergeOptions, error) {
 		}
 	}
 	return o, oneOf("merge batch version", o.Version, []BatchVersion{BatchV1, BatchV2})
+}
+
+// merge is one run of MergeItems. Its steps are read, plan and pass. Items are written once, to a
+// log in the order in which they come, and read once, in that order. What is sorted is their keys.
+// An item that repeats one before it is read where that one is passed on.
+type merge struct {
+	ctx    context.Context
+	opts   MergeOptions
+	stats  MergeStats
+	rules  encoder
+	codec  *itemCodec
+	merger *itemMerger
+	aside  mergedContents
+	buf    []byte
+
+	log     *extsort.Log    // all items
+	index   *extsort.Sorter // key and number of each valid item: where it is in the log
+	hashes  *extsort.Sorter // each hash of a file with all hashes of that file
+	repeats *extsort.Sorter // number of an item: where the next one is that is merged into it
+	invalid bits            // items that break a rule
+	merged  bits            // items that are merged into one before them
+
+	group mergeGroup // that plan is about
+}
+
+// mergeGroup is items that become one.
+type mergeGroup struct {
+	key     mergeKey
+	first   []byte  // number of the first item, as a key of repeats
+	pending []int64 // where the items are in the log that are not in the merger yet
+	begun   bool    // whether the merger holds the others
+	size    int     // of the merged item, at most
+}
+
+func newMerge(ctx context.Context, o MergeOptions) *merge {
+	m := &merge{ctx: ctx, opts: o, codec: newItemCodec(), aside: newMergedContents()}
+	m.merger = newItemMerger(m.codec, o.Version)
+	m.rules = encoder{version: o.Version, action: BatchCreate, known: new(knownGroups)}
+	*m.rules.known = newKnownGroups(nil)
+	m.log = extsort.NewLog(o.Dir, o.MaxBytes/mergeParts)
+	m.index, m.hashes, m.repeats = m.sorter(), m.sorter(), m.sorter()
+	return m
+}
+
+func (m *merge) sorter() *extsort.Sorter { return extsort.New(m.opts.Dir, m.opts.MaxBytes/mergeParts) }
+
+func (m *merge) close() {
+	m.log.Close()
+	m.index.Close()
+	m.hashes.Close()
+	m.repeats.Close()
+}
+
+// read writes all items to the log. It returns the error of the sequence, and its own.
+func (m *merge) read(items iter.Seq2[BatchItem, error]) (source, err error) {
+	for item, err := range items {
+		if err != nil {
+			return err, nil
+		}
+		if m.ctx.Err() != nil {
+			return nil, context.Cause(m.ctx)
+		}
+		if err := m.add(m.aside.take(plainType(item))); err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
+}
+
+func (m *merge) add(item BatchItem) error {
+	n := m.stats.Read
+	m.stats.Read++
+	content := m.codec.encode(item)
+	valid := content[0] >= codecTypes
+	if valid {
+		_, err := m.rules.encode(item)
+		valid = err == nil
+	}
+	switch {
+	case !valid:
+		m.stats.Invalid++
+		m.stats.Items++
+		m.invalid.set(n)
+		if content[0] == codecForeign {
+			m.aside.odd[n] = item
+		}
+	case len(m.opts.MaxLengths) > 0:
+		own, err := m.codec.decode(content) // the caller's is not changed
+		if err != nil {
+			return err
+		}
+		if cut := cutValues(own, m.opts.MaxLengths); cut > 0 {
+			m.stats.Cut += cut
+			content = m.codec.encode(own)
+		}
+	}
+	at, err := m.log.Add(content)
+	if err != nil || !valid {
+		return err
+	}
+	key, hashes, err := mergeKeyOf(item)
+	if err == nil && hashes != nil {
+		err = addHashes(m.hashes, hashes)
+	}
+	if err != nil {
+		return err
+	}
+	m.buf = binary.AppendUvarint(binary.AppendUvarint(m.buf[:0], uint64(at)), uint64(len(content)))
+	return m.index.Add(key.with(n+1), m.buf)
+}
+
+// plan finds the items that are merged, and counts.
+func (m *merge) plan() error {
+	if err := m.labelFiles(); err != nil {
+		return err
+	}
+	files := m.sorter() // those that share a hash with others, under the label of their cluster
+	defer files.Close()
+	var own, label mergeKey
+	torn := false
+	for rec, err := range records(m.ctx, m.index) {
+		if err != nil {
+			return err
+		}
+		key, n := splitKey(rec.Key)
+		switch {
+		case n == 0:
+			own, torn = key, rec.Value[0] != 0
+			copy(label[:], rec.Value[1:])
+			continue
+		case key != own:
+			err = m.member(key, n-1, rec.Value)
+		default:
+			if torn {
+				m.stats.Torn++
+			}
+			err = files.Add(label.with(n), rec.Value)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	m.index.Close()
+	for rec, err := range records(m.ctx, files) {
+		if err != nil {
+			return err
+		}
+		key, n := splitKey(rec.Key)
+		if err := m.member(key, n-1, rec.Value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// labelFiles puts a record with the number 0 in front of files that share a hash with others.
+func (m *merge) labelFiles() error {
+	linker := fileLinker{ctx: m.ctx, make: m.sorter}
+	known, err := linker.clusters(m.hashes)
+	if err != nil {
+		return err
+	}
+	defer known.Close()
+	for f, err := range linker.each(known) {
+		if err != nil {
+			return err
+		}
+		value := make([]byte, 1, 1+len(mergeKey{}))
+		if f.torn {
+			value[0] = 1
+		}
+		label := keyOf(keyCluster, string(f.label(nil)))
+		if err := m.index.Add(f.own.key().with(0), append(value, label[:]...)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// member takes the next item of a group, or the first one of the next group.
+func (m *merge) member(key mergeKey, n int64, where []byte) error {
+	at, used := binary.Uvarint(where)
+	size, _ := binary.Uvarint(where[used:])
+	g := &m.group
+	same := g.first != nil && key == g.key
+	if same {
+		fits, err := m.fits(int(size))
+		if err != nil {
+			return err
+		}
+		if fits {
+			g.pending = append(g.pending, int64(at))
+			m.merged.set(n)
+			return m.repeats.Add(g.first, where[:used])
+		}
+		m.stats.Full++
+	}
+	m.stats.Items++
+	*g = mergeGroup{key: key, first: binary.BigEndian.AppendUint64(g.first[:0], uint64(n)), pending: append(g.pending[:0], int64(at)), size: int(size)}
+	return nil
+}
+
+// fits reports whether an item of a size can be merged into the group. Sizes add up to more than
+// what comes of it, so the merged item is made and measured where they are too much.
+func (m *merge) fits(size int) (bool, error) {
+	g, most := &m.group, m.opts.MaxBytes/mergedPart
+	if g.size += size; g.size <= most {
+		return true, nil
+	}
+	for _, at := range g.pending {
+		if err := m.mergeAt(at, g.begun); err != nil {
+			return false, err
+		}
+		g.begun = true
+	}
+	g.pending = g.pending[:0]
+	g.size = len(m.codec.encode(m.merger.item))
+	if g.size > most/2 { // so that measuring again is a long way off
+		return false, nil
+	}
+	g.size += size
+	return true, nil
+}
+
+// mergeAt merges an item of the log into the one in the merger, or begins with it.
+func (m *merge) mergeAt(at int64, more bool) error {
+	content, err := m.log.At(at)
+	if err != nil {
+		return err
+	}
+	item, err := m.codec.decode(content)
+	if err != nil {
+		return err
+	}
+	if more {
+		return m.merger.add(item, content)
+	}
+	m.merger.begin(item)
+	return nil
+}
+
+// pass passes everything on. It reports whether more is wanted.
+func (m *merge) pass(yield func(BatchItem, error) bool) (bool, error) {
+	next, stop := iter.Pull2(records(m.ctx, m.repeats))
+	defer stop()
+	repeat, err, any := next()
+	n := int64(-1)
+	for content, logErr := range m.log.All() {
+		if err = cmp.Or(err, logErr, m.ctx.Err()); err != nil {
+			break
+		}
+		if n++; m.merged.has(n) {
+			continue
+		}
+		var item BatchItem
+		if item, err = m.codec.decode(content); err != nil {
+			break
+		}
+		from := MergeOrigin{First: n, Count: 1}
+		if !m.invalid.has(n) {
+			m.merger.begin(item)
+			for ; err == nil && any && int64(binary.BigEndian.Uint64(repeat.Key)) == n; from.Count++ {
+				at, _ := binary.Uvarint(repeat.Value)
+				if err = m.mergeAt(int64(at), true); err == nil {
+					repeat, err, any = next()
+				}
+			}
+			if err != nil {
+				break
+			}
+		}
+		if m.opts.OnItem != nil {
+			m.opts.OnItem(from)
+		}
+		if !yield(m.aside.give(item, n), nil) {
+			return false, nil
+		}
+	}
+	if m.ctx.Err() != nil {
+		err = context.Cause(m.ctx)
+	}
+	return true, err
+}
+
+// bits is a set of numbers, one bit for each up to the largest.
+type bits []uint64
+
+func (b *bits) set(n int64) {
+	for int64(len(*b)) <= n/64 {
+		*b = append(*b, 0)
+	}
+	(*b)[n/64] |= 1 << (n % 64)
+}
+
+func (b bits) has(n int64) bool { return n/64 < int64(len(b)) && b[n/64]&(1<<(n%64)) != 0 }
+
+// records returns the records of a sorter in their order until the context ends.
+func records(ctx context.Context, s *extsort.Sorter) iter.Seq2[extsort.Record, error] {
+	return func(yield func(extsort.Record, error) bool) {
+		for rec, err := range s.Sorted() {
+			if err == nil && ctx.Err() != nil {
+				rec, err = extsort.Record{}, context.Cause(ctx)
+			}
+			if !yield(rec, err) || err != nil {
+				return
+			}
+		}
+	}
 }

@@ -3,11 +3,110 @@ package threatconnect
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"iter"
+	"strconv"
 
+	"github.com/threatconnect-go/threatconnect/internal/canon"
 	"github.com/threatconnect-go/threatconnect/internal/extsort"
 )
+
+// mergeKey is a sum of what identifies an item: items with the same key are the same thing. It is
+// as hard to make two with one key as to break half of SHA-256.
+type mergeKey [16]byte
+
+// What the items of a key are.
+const (
+	keyIndicator   = 'I' // indicators other than files, with one type and value
+	keyGroup       = 'G' // groups with one type and xid
+	keyAssociation = 'A' // associations of one type between the same two ends
+	keyFile        = 'F' // files with the same hashes
+	keyCluster     = 'C' // files that are merged because of their hashes
+)
+
+// mergeKeyOf returns the key of an item that has passed the encoder, and the hashes of a file.
+func mergeKeyOf(item BatchItem) (key mergeKey, hashes *fileHashes, err error) {
+	switch item := item.(type) {
+	case *File:
+		v, err := canon.Hashes(item.values())
+		if err != nil {
+			return key, nil, err
+		}
+		h := hashesOf(v)
+		return h.key(), &h, nil
+	case Indicator:
+		def, err := batchDefOf(item)
+		if err != nil {
+			return key, nil, err
+		}
+		v, err := def.canonical(item.values())
+		return keyOf(keyIndicator, string(def.typ), v[0], v[1], v[2]), nil, err
+	case Group:
+		return keyOf(keyGroup, string(item.Type()), item.Meta().XID), nil, nil
+	case *Association:
+		from, err := item.From.name()
+		if err != nil {
+			return key, nil, err
+		}
+		to, err := item.To.name()
+		return keyOf(keyAssociation, item.Type, min(from, to), max(from, to)), nil, err
+	}
+	return key, nil, errCodec
+}
+
+// keyOf returns the key of a kind and texts.
+func keyOf(kind byte, texts ...string) mergeKey {
+	all := append(make([]byte, 0, 256), kind)
+	for _, s := range texts {
+		all = append(binary.AppendUvarint(all, uint64(len(s))), s...)
+	}
+	sum := sha256.Sum256(all)
+	return mergeKey(sum[:])
+}
+
+// with returns the key with a number behind it, by which items with one key are in order.
+func (k mergeKey) with(n int64) []byte { return binary.BigEndian.AppendUint64(k[:], uint64(n)) }
+
+// splitKey undoes with.
+func splitKey(b []byte) (k mergeKey, n int64) {
+	return mergeKey(b), int64(binary.BigEndian.Uint64(b[len(k):]))
+}
+
+// name is what an end of an association is the same by.
+func (e *AssociationEnd) name() (string, error) {
+	switch {
+	case e.ID > 0 && e.Indicator == "":
+		return "group id " + strconv.FormatInt(e.ID, 10), nil
+	case e.ID > 0:
+		return "indicator id " + strconv.FormatInt(e.ID, 10), nil
+	case e.Indicator == "":
+		return "group xid " + e.GroupXID, nil
+	}
+	summary, err := summaryOf(e.Indicator, e.Summary)
+	return "indicator " + strconv.Quote(string(e.Indicator)) + " " + summary, err
+}
+
+// plainType turns a custom indicator of a type that this package knows into one of that type, so
+// that it is merged with those. Any other item is returned as it is.
+func plainType(item BatchItem) BatchItem {
+	c, ok := item.(*CustomIndicator)
+	if !ok || c == nil {
+		return item
+	}
+	def := indicatorDefOf(c.TypeName)
+	if def == nil {
+		return item
+	}
+	if _, err := def.canonical(c.Values); err != nil {
+		return item
+	}
+	ind := def.new()
+	ind.setValues(c.Values)
+	*ind.Meta() = c.IndicatorMeta
+	return ind
+}
 
 // fileHashes are the hashes of a file: a byte whose bits say which there are, and room for an MD5,
 // a SHA-1 and a SHA-256.
@@ -64,6 +163,21 @@ func (h *fileHashes) add(other *fileHashes) bool {
 	return true
 }
 
+// key is the key of files with these hashes.
+func (h *fileHashes) key() mergeKey { return keyOf(keyFile, string(h[:])) }
+
+// addHashes adds each hash of a file, with all of them behind it, to what clusters reads.
+func addHashes(links *extsort.Sorter, h *fileHashes) error {
+	for i := range hashSpans {
+		if hash := h.hash(i); hash != nil {
+			if err := links.Add(append(hash, h[:]...), nil); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // fileCluster is what is known about the files that have certain hashes.
 type fileCluster struct {
 	own  fileHashes // theirs
@@ -99,6 +213,10 @@ func (f *fileCluster) value(b []byte) []byte {
 
 func (f *fileCluster) read(own, value []byte) {
 	copy(f.own[:], own)
+	if len(value) == 0 { // nothing is known but these
+		*f = fileCluster{own: f.own, all: f.own}
+		return
+	}
 	f.torn, f.alone = value[0]&1 != 0, value[0]&2 != 0
 	copy(f.all[:], value[1:])
 }
@@ -121,17 +239,17 @@ type fileLinker struct {
 	make func() *extsort.Sorter
 }
 
-// clusters reads hashes of files, which are the keys of a sorter, and returns a sorter with what is
-// known about each: fileCluster.value under the hashes. Files that share no hash with other ones
-// are not in it. It closes the one that it reads.
-func (l *fileLinker) clusters(files *extsort.Sorter) (*extsort.Sorter, error) {
-	known := files
+// clusters reads what addHashes has written, closes it, and returns a sorter with what is known about
+// files that share a hash with others: fileCluster.value under the hashes.
+func (l *fileLinker) clusters(links *extsort.Sorter) (known *extsort.Sorter, err error) {
 	for round := range fileRounds {
-		links := l.make()
-		err := l.spread(known, links)
-		known.Close()
+		if round > 0 {
+			links = l.make()
+			err = l.spread(known, links)
+			known.Close()
+		}
+		known = l.make()
 		if err == nil {
-			known = l.make()
 			err = l.learn(links, known, round == 0)
 		}
 		links.Close()
@@ -192,10 +310,15 @@ func (l *fileLinker) each(known *extsort.Sorter) iter.Seq2[*fileCluster, error] 
 // learn tells the files that share a hash what is known about the others.
 func (l *fileLinker) learn(links, known *extsort.Sorter, first bool) error {
 	h := sharing{known: known, first: first}
+	var last []byte
 	for rec, err := range records(l.ctx, links) {
 		if err != nil {
 			return err
 		}
+		if bytes.Equal(rec.Key, last) {
+			continue // the same file again
+		}
+		last = append(last[:0], rec.Key...)
 		hash, own := rec.Key[:len(rec.Key)-len(fileHashes{})], rec.Key[len(rec.Key)-len(fileHashes{}):]
 		if !bytes.Equal(hash, h.hash) {
 			if err := h.end(); err != nil {

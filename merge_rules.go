@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // itemMerger makes one item of several that are the same thing. MergeItems says by which rules.
@@ -137,4 +138,226 @@ func latest(a, b time.Time) time.Time {
 		return b
 	}
 	return a
+}
+
+// distinct collects things, those with equal keys once.
+type distinct[K comparable, T any] struct {
+	key   func(*T) K
+	again func(have, more *T) // takes over what another one with the same key has; nil takes nothing
+	at    map[K]int
+	list  []T
+}
+
+// begin begins another collection.
+func (d *distinct[K, T]) begin() {
+	if d.at == nil || len(d.at) > 1000 { // a large map takes long to clear
+		d.at = make(map[K]int)
+	}
+	clear(d.at)
+	d.list = nil
+}
+
+// add adds a list and returns what there is then.
+func (d *distinct[K, T]) add(list []T) []T {
+	for i := range list {
+		k := d.key(&list[i])
+		n, ok := d.at[k]
+		switch {
+		case !ok:
+			d.at[k] = len(d.list)
+			d.list = append(d.list, list[i])
+		case d.again != nil:
+			d.again(&d.list[n], &list[i])
+		}
+	}
+	return d.list
+}
+
+// itemLists are the lists of an item, of which a merged one has all members.
+type itemLists struct {
+	tags        *[]Tag
+	labels      *[]SecurityLabel
+	attributes  *[]Attribute
+	groups      *[]string
+	indicators  *[]IndicatorRef
+	occurrences *[]FileOccurrence
+}
+
+// listsOf returns the lists of an indicator or a group.
+func listsOf(item BatchItem) itemLists {
+	l := itemLists{occurrences: new([]FileOccurrence)}
+	switch item := item.(type) {
+	case Indicator:
+		m := item.Meta()
+		l.tags, l.labels, l.attributes, l.groups, l.indicators = &m.Tags, &m.SecurityLabels, &m.Attributes, &m.GroupXIDs, &m.Associated
+	case Group:
+		m := item.Meta()
+		l.tags, l.labels, l.attributes, l.groups, l.indicators = &m.Tags, &m.SecurityLabels, &m.Attributes, &m.GroupXIDs, &m.Associated
+	}
+	if f, ok := item.(*File); ok {
+		l.occurrences = &f.Occurrences
+	}
+	return l
+}
+
+// distinctLists are the lists of a merged item while it is merged. What stands in them has passed
+// the encoder, so that it has a canonical form.
+type distinctLists struct {
+	tags        distinct[string, Tag]
+	labels      distinct[string, SecurityLabel]
+	attributes  distinct[[2]string, Attribute]
+	groups      distinct[string, string]
+	indicators  distinct[IndicatorRef, IndicatorRef]
+	occurrences distinct[FileOccurrence, FileOccurrence]
+}
+
+func newDistinctLists() *distinctLists {
+	d := new(distinctLists)
+	d.tags.key = func(t *Tag) string {
+		name, _ := canonicalTag(t.Name)
+		return name
+	}
+	d.tags.again = func(have, more *Tag) { have.Description = cmp.Or(have.Description, more.Description) }
+	d.labels.key, d.labels.again = labelName, mergeLabel
+	d.attributes.key = func(a *Attribute) [2]string { return [2]string{a.Type, a.Value} }
+	d.attributes.again = mergeAttribute
+	d.groups.key = func(xid *string) string { return *xid }
+	d.indicators.key = func(r *IndicatorRef) IndicatorRef {
+		same := *r
+		same.Value, _ = summaryOf(r.Type, r.Value)
+		return same
+	}
+	d.occurrences.key = func(o *FileOccurrence) FileOccurrence {
+		return FileOccurrence{FileName: o.FileName, Path: o.Path, Date: o.Date}
+	}
+	return d
+}
+
+func (d *distinctLists) begin() {
+	d.tags.begin()
+	d.labels.begin()
+	d.attributes.begin()
+	d.groups.begin()
+	d.indicators.begin()
+	d.occurrences.begin()
+}
+
+// add adds what is in some lists, and puts all that there is then into others.
+func (d *distinctLists) add(all, from itemLists) {
+	*all.tags = d.tags.add(*from.tags)
+	*all.labels = d.labels.add(*from.labels)
+	*all.attributes = d.attributes.add(*from.attributes)
+	*all.groups = d.groups.add(*from.groups)
+	*all.indicators = d.indicators.add(*from.indicators)
+	*all.occurrences = d.occurrences.add(*from.occurrences)
+}
+
+func labelName(l *SecurityLabel) string { return l.Name }
+
+func mergeLabel(have, more *SecurityLabel) {
+	have.Description, have.Color = cmp.Or(have.Description, more.Description), cmp.Or(have.Color, more.Color)
+}
+
+func mergeAttribute(have, more *Attribute) {
+	have.Displayed, have.Pinned = either(have.Displayed, more.Displayed), either(have.Pinned, more.Pinned)
+	have.Source = cmp.Or(have.Source, more.Source)
+	if len(more.SecurityLabels) > 0 {
+		d := distinct[string, SecurityLabel]{key: labelName, again: mergeLabel}
+		d.begin()
+		d.add(have.SecurityLabels)
+		have.SecurityLabels = d.add(more.SecurityLabels)
+	}
+}
+
+// cutMark is what stands at the end of a value that was cut.
+const cutMark = "..."
+
+// cutValue returns at most so many characters of a text, the mark of the cut included, and whether it
+// was cut. A limit that has no room for the mark cuts without one.
+func cutValue(s string, limit int) (string, bool) {
+	if len(s) <= limit || utf8.RuneCountInString(s) <= limit {
+		return s, false
+	}
+	mark := cutMark
+	if limit <= len(mark) {
+		mark = ""
+	}
+	end := 0
+	for range limit - len(mark) {
+		_, size := utf8.DecodeRuneInString(s[end:])
+		end += size
+	}
+	return s[:end] + mark, true
+}
+
+// cutValues cuts the values of an item's attributes to the limits of their types, and returns how
+// many it has cut.
+func cutValues(item BatchItem, limits map[string]int) (cut int64) {
+	apply := func(attribute string, value *string) {
+		limit, ok := limits[attribute]
+		if !ok || limit == 0 {
+			return
+		}
+		if s, shorter := cutValue(*value, limit); shorter {
+			*value = s
+			cut++
+		}
+	}
+	var attributes []Attribute
+	switch item := item.(type) {
+	case Indicator:
+		m := item.Meta()
+		attributes = m.Attributes
+		apply("Description", &m.Description)
+		apply("Source", &m.Source)
+	case Group:
+		attributes = item.Meta().Attributes
+	}
+	for i := range attributes {
+		apply(attributes[i].Type, &attributes[i].Value)
+	}
+	return cut
+}
+
+// mergedContents keeps what cannot be written to a file while items are merged: the contents of
+// documents and reports, and items that cannot be written at all. Of contents it keeps how to open
+// them, which is as much for each as for one.
+type mergedContents struct {
+	contents map[contentOwner]Content
+	odd      map[int64]BatchItem // by their place; the writer refuses them
+}
+
+// contentOwner is a group that has a content.
+type contentOwner struct {
+	typ GroupType
+	xid string
+}
+
+func newMergedContents() mergedContents {
+	return mergedContents{map[contentOwner]Content{}, map[int64]BatchItem{}}
+}
+
+// take returns the group of an item that has a content, after it has kept that. Any other item is
+// returned as it is.
+func (c *mergedContents) take(item BatchItem) BatchItem {
+	g, ok := item.(*GroupContent)
+	if !ok || g == nil || g.check() != nil {
+		return item
+	}
+	c.contents[contentOwner{g.Group.Type(), g.Group.Meta().XID}] = g.Content
+	return g.Group
+}
+
+// give returns the item at a place with the content that was taken from it, or from one that it was
+// merged with.
+func (c *mergedContents) give(item BatchItem, place int64) BatchItem {
+	if odd, ok := c.odd[place]; ok {
+		return odd
+	}
+	if g, ok := item.(Group); ok && len(c.contents) > 0 {
+		if content, ok := c.contents[contentOwner{g.Type(), g.Meta().XID}]; ok {
+			return &GroupContent{Group: g, Content: content}
+		}
+	}
+	return item
 }
