@@ -154,6 +154,7 @@ func TestALengthThatWasChangedIsNotAllocated(t *testing.T) {
 
 func FuzzSorter(f *testing.F) {
 	f.Add([]byte("b\x00a\x00a\x00"), uint16(3))
+	f.Add([]byte("12345678b\x0012345678a\x0012345678\x001234567\x0012345679"), uint16(300))
 	f.Fuzz(func(t *testing.T, text []byte, times uint16) {
 		s := New(t.TempDir(), 0)
 		defer s.Close()
