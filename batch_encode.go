@@ -30,6 +30,8 @@ type encoder struct {
 	carry   bool // groups carry the indicators that they list
 	wire.Writer
 
+	canonical [3]string // values of the indicator that was encoded last
+
 	after int64 // number of the last job that a group which the item refers to is in; 0 for none, or allBefore
 	xid   string
 	links []link // references that must wait for what they refer to
@@ -121,6 +123,7 @@ func (e *encoder) indicator(ind Indicator) error {
 	if err != nil {
 		return err
 	}
+	e.canonical = v
 	summary, err := def.summary(v)
 	if err != nil {
 		return err

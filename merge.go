@@ -250,7 +250,7 @@ func (m *merge) add(item BatchItem) error {
 	if err != nil || !valid {
 		return err
 	}
-	key, hashes, err := mergeKeyOf(item)
+	key, hashes, err := mergeKeyOf(item, m.rules.canonical)
 	if err == nil && hashes != nil {
 		err = addHashes(m.hashes, hashes)
 	}

@@ -19,7 +19,8 @@ import (
 // fields of a struct for both directions, so that they cannot differ. Reading sets what was
 // written and leaves the other fields as they are.
 type itemCodec struct {
-	buf     []byte // what was written, or what is left to read
+	buf     []byte // what was written
+	text    string // what is left to read; texts of an item are parts of it
 	reading bool
 	field   byte // number of the field that came last
 	bad     bool // what is read was not written by a codec
@@ -96,20 +97,16 @@ func (c *itemCodec) decode(b []byte) (BatchItem, error) {
 
 // decodeOver sets the fields of an item that are set in another one of the same type.
 func (c *itemCodec) decodeOver(item BatchItem, b []byte) error {
-	c.reading, c.bad = true, false
-	mine := c.buf
-	c.buf = b[1:]
+	c.reading, c.bad, c.text = true, false, string(b[1:])
 	c.item(item)
-	ok := !c.bad && len(c.buf) == 0
-	c.buf = mine
-	if !ok {
+	if c.bad || c.text != "" {
 		return errCodec
 	}
 	return nil
 }
 
 // spoil ends the reading of what no codec has written.
-func (c *itemCodec) spoil() { c.bad, c.buf = true, nil }
+func (c *itemCodec) spoil() { c.bad, c.text = true, "" }
 
 // begin begins a struct; end ends it, with what begin returned.
 func (c *itemCodec) begin() (outer byte) {
@@ -122,10 +119,10 @@ func (c *itemCodec) end(outer byte) {
 	switch {
 	case !c.reading:
 		c.buf = append(c.buf, 0)
-	case len(c.buf) == 0 || c.buf[0] != 0:
+	case c.text == "" || c.text[0] != 0:
 		c.spoil()
 	default:
-		c.buf = c.buf[1:]
+		c.text = c.text[1:]
 	}
 }
 
@@ -138,10 +135,10 @@ func (c *itemCodec) has(unset bool) bool {
 			c.buf = append(c.buf, c.field)
 		}
 		return !unset
-	case len(c.buf) == 0 || c.buf[0] != c.field:
+	case c.text == "" || c.text[0] != c.field:
 		return false
 	}
-	c.buf = c.buf[1:]
+	c.text = c.text[1:]
 	return true
 }
 
@@ -152,12 +149,16 @@ func (c *itemCodec) uint64(p *uint64) {
 		c.buf = binary.AppendUvarint(c.buf, *p)
 		return
 	}
-	v, n := binary.Uvarint(c.buf)
-	if n <= 0 {
-		c.spoil()
-		return
+	*p = 0
+	for i := range min(len(c.text), binary.MaxVarintLen64) {
+		b := c.text[i]
+		*p |= uint64(b&0x7f) << (7 * i)
+		if b < 0x80 {
+			c.text = c.text[i+1:]
+			return
+		}
 	}
-	*p, c.buf = v, c.buf[n:]
+	c.spoil()
 }
 
 func (c *itemCodec) int64(p *int64) {
@@ -200,29 +201,20 @@ func (c *itemCodec) time(p *time.Time) {
 func (c *itemCodec) length(n int) int {
 	v := uint64(n)
 	c.uint64(&v)
-	if c.reading && v > uint64(len(c.buf)) {
+	if c.reading && v > uint64(len(c.text)) {
 		c.spoil()
 		return 0
 	}
 	return int(v)
 }
 
-// bytes writes s, or returns what is read instead.
-func (c *itemCodec) bytes(s string) []byte {
-	n := c.length(len(s))
-	if !c.reading {
-		c.buf = append(c.buf, s...)
-		return nil
-	}
-	b := c.buf[:n]
-	c.buf = c.buf[n:]
-	return b
-}
-
 func codeText[S ~string](c *itemCodec, p *S) {
-	if b := c.bytes(string(*p)); c.reading {
-		*p = S(b)
+	n := c.length(len(*p))
+	if !c.reading {
+		c.buf = append(c.buf, *p...)
+		return
 	}
+	*p, c.text = S(c.text[:n]), c.text[n:]
 }
 
 // codeSet is a field that is not set when it is zero.
@@ -271,8 +263,9 @@ func (c *itemCodec) raw(p *json.RawMessage) {
 	if !c.has(*p == nil) {
 		return
 	}
-	if b := c.bytes(string(*p)); c.reading {
-		*p = append(json.RawMessage{}, b...)
+	text := string(*p)
+	if codeText(c, &text); c.reading {
+		*p = json.RawMessage(text)
 	}
 }
 

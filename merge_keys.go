@@ -9,7 +9,6 @@ import (
 	"iter"
 	"strconv"
 
-	"github.com/threatconnect-go/threatconnect/internal/canon"
 	"github.com/threatconnect-go/threatconnect/internal/extsort"
 )
 
@@ -26,23 +25,15 @@ const (
 	keyCluster     = 'C' // files that are merged because of their hashes
 )
 
-// mergeKeyOf returns the key of an item that has passed the encoder, and the hashes of a file.
-func mergeKeyOf(item BatchItem) (key mergeKey, hashes *fileHashes, err error) {
+// mergeKeyOf returns the key of an item that has passed the encoder, with the canonical values of
+// an indicator, and the hashes of a file.
+func mergeKeyOf(item BatchItem, canonical [3]string) (key mergeKey, hashes *fileHashes, err error) {
 	switch item := item.(type) {
 	case *File:
-		v, err := canon.Hashes(item.values())
-		if err != nil {
-			return key, nil, err
-		}
-		h := hashesOf(v)
+		h := hashesOf(canonical)
 		return h.key(), &h, nil
 	case Indicator:
-		def, err := batchDefOf(item)
-		if err != nil {
-			return key, nil, err
-		}
-		v, err := def.canonical(item.values())
-		return keyOf(keyIndicator, string(def.typ), v[0], v[1], v[2]), nil, err
+		return keyOf(keyIndicator, string(item.Type()), canonical[0], canonical[1], canonical[2]), nil, nil
 	case Group:
 		return keyOf(keyGroup, string(item.Type()), item.Meta().XID), nil, nil
 	case *Association:

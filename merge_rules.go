@@ -2,6 +2,7 @@ package threatconnect
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -25,9 +26,7 @@ func (m *itemMerger) begin(item BatchItem) {
 	if _, ok := item.(*Association); ok {
 		return
 	}
-	m.lists.begin()
-	all := listsOf(item)
-	m.lists.add(all, all)
+	m.lists.begin(listsOf(item))
 }
 
 // add adds another item of the same type, which was decoded from content. What no rule is about
@@ -144,33 +143,61 @@ func latest(a, b time.Time) time.Time {
 type distinct[K comparable, T any] struct {
 	key   func(*T) K
 	again func(have, more *T) // takes over what another one with the same key has; nil takes nothing
-	at    map[K]int
 	list  []T
+	keys  []K       // of the list; that of the first one may be missing as long as it is the only one
+	at    map[K]int // places of the keys, once they are many
 }
 
-// begin begins another collection.
-func (d *distinct[K, T]) begin() {
-	if d.at == nil || len(d.at) > 1000 { // a large map takes long to clear
-		d.at = make(map[K]int)
+const fewKeys = 16 // that are compared one by one
+
+// begin begins another collection with a list, which it changes, and returns what there is then.
+func (d *distinct[K, T]) begin(list []T) []T {
+	d.list, d.keys, d.at = nil, d.keys[:0], nil
+	if len(list) == 1 {
+		d.list = list[:1:1]
+		return d.list
 	}
-	clear(d.at)
-	d.list = nil
+	d.list = list[:0:len(list)]
+	if d.add(list); len(d.list) == 0 {
+		d.list = nil
+	}
+	return d.list
 }
 
 // add adds a list and returns what there is then.
 func (d *distinct[K, T]) add(list []T) []T {
+	if len(list) > 0 && len(d.list) == 1 && len(d.keys) == 0 {
+		d.keys = append(d.keys, d.key(&d.list[0]))
+	}
 	for i := range list {
 		k := d.key(&list[i])
-		n, ok := d.at[k]
+		n := d.find(k)
 		switch {
-		case !ok:
-			d.at[k] = len(d.list)
+		case n < 0:
+			d.keys = append(d.keys, k)
 			d.list = append(d.list, list[i])
 		case d.again != nil:
 			d.again(&d.list[n], &list[i])
 		}
 	}
 	return d.list
+}
+
+// find returns the place of a key, or -1.
+func (d *distinct[K, T]) find(k K) int {
+	if len(d.keys) <= fewKeys {
+		return slices.Index(d.keys, k)
+	}
+	if d.at == nil {
+		d.at = make(map[K]int)
+	}
+	for n := len(d.at); n < len(d.keys); n++ {
+		d.at[d.keys[n]] = n
+	}
+	if n, ok := d.at[k]; ok {
+		return n
+	}
+	return -1
 }
 
 // itemLists are the lists of an item, of which a merged one has all members.
@@ -180,12 +207,11 @@ type itemLists struct {
 	attributes  *[]Attribute
 	groups      *[]string
 	indicators  *[]IndicatorRef
-	occurrences *[]FileOccurrence
+	occurrences *[]FileOccurrence // nil in what is no file
 }
 
 // listsOf returns the lists of an indicator or a group.
-func listsOf(item BatchItem) itemLists {
-	l := itemLists{occurrences: new([]FileOccurrence)}
+func listsOf(item BatchItem) (l itemLists) {
 	switch item := item.(type) {
 	case Indicator:
 		m := item.Meta()
@@ -233,13 +259,16 @@ func newDistinctLists() *distinctLists {
 	return d
 }
 
-func (d *distinctLists) begin() {
-	d.tags.begin()
-	d.labels.begin()
-	d.attributes.begin()
-	d.groups.begin()
-	d.indicators.begin()
-	d.occurrences.begin()
+// begin begins with the lists of an item.
+func (d *distinctLists) begin(all itemLists) {
+	*all.tags = d.tags.begin(*all.tags)
+	*all.labels = d.labels.begin(*all.labels)
+	*all.attributes = d.attributes.begin(*all.attributes)
+	*all.groups = d.groups.begin(*all.groups)
+	*all.indicators = d.indicators.begin(*all.indicators)
+	if all.occurrences != nil {
+		*all.occurrences = d.occurrences.begin(*all.occurrences)
+	}
 }
 
 // add adds what is in some lists, and puts all that there is then into others.
@@ -249,7 +278,9 @@ func (d *distinctLists) add(all, from itemLists) {
 	*all.attributes = d.attributes.add(*from.attributes)
 	*all.groups = d.groups.add(*from.groups)
 	*all.indicators = d.indicators.add(*from.indicators)
-	*all.occurrences = d.occurrences.add(*from.occurrences)
+	if all.occurrences != nil {
+		*all.occurrences = d.occurrences.add(*from.occurrences)
+	}
 }
 
 func labelName(l *SecurityLabel) string { return l.Name }
@@ -263,8 +294,7 @@ func mergeAttribute(have, more *Attribute) {
 	have.Source = cmp.Or(have.Source, more.Source)
 	if len(more.SecurityLabels) > 0 {
 		d := distinct[string, SecurityLabel]{key: labelName, again: mergeLabel}
-		d.begin()
-		d.add(have.SecurityLabels)
+		d.begin(have.SecurityLabels)
 		have.SecurityLabels = d.add(more.SecurityLabels)
 	}
 }
