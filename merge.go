@@ -163,7 +163,6 @@ type merge struct {
 	codec  *itemCodec
 	merger *itemMerger
 	aside  mergedContents
-	buf    []byte
 
 	log     *extsort.Log    // all items
 	index   *extsort.Sorter // key and number of each valid item: where it is in the log
@@ -203,62 +202,142 @@ func (m *merge) close() {
 	m.repeats.Close()
 }
 
-// read writes all items to the log. It returns the error of the sequence, and its own.
+// read writes all items to the log, in a goroutine of its own, a little behind the sequence. It
+// returns the error of the sequence, and its own.
 func (m *merge) read(items iter.Seq2[BatchItem, error]) (source, err error) {
+	full, free, stored := make(chan *arrivals, 1), make(chan *arrivals, 2), make(chan error, 1)
+	free <- new(arrivals)
+	free <- new(arrivals)
+	go func() { stored <- m.store(full, free) }()
+	var failed error // of store, once it is known
+	defer func() {
+		close(full)
+		if failed == nil {
+			failed = <-stored
+		}
+		err = cmp.Or(err, failed)
+	}()
+	now := <-free
 	for item, err := range items {
 		if err != nil {
-			return err, nil
+			source = err
+			break
 		}
 		if m.ctx.Err() != nil {
 			return nil, context.Cause(m.ctx)
 		}
-		if err := m.add(m.aside.take(plainType(item))); err != nil {
+		if err := m.add(now, m.aside.take(plainType(item))); err != nil {
 			return nil, err
 		}
+		if len(now.text) < batchBytes {
+			continue
+		}
+		select {
+		case full <- now:
+		case failed = <-stored:
+			return nil, nil
+		}
+		select {
+		case now = <-free:
+		case failed = <-stored:
+			return nil, nil
+		}
 	}
-	return nil, nil
+	select {
+	case full <- now:
+	case failed = <-stored:
+	}
+	return source, nil
 }
 
-func (m *merge) add(item BatchItem) error {
-	n := m.stats.Read
+// arrivals are items on their way to the log.
+type arrivals struct {
+	text  []byte // the items, encoded
+	items []arrival
+}
+
+type arrival struct {
+	end    int // of the item in the text
+	n      int64
+	valid  bool
+	key    mergeKey
+	hashes *fileHashes // of a file
+}
+
+func (m *merge) add(to *arrivals, item BatchItem) (err error) {
+	a := arrival{n: m.stats.Read}
 	m.stats.Read++
 	content := m.codec.encode(item)
-	valid := content[0] >= codecTypes
-	if valid {
+	if content[0] >= codecTypes {
 		_, err := m.rules.encode(item)
-		valid = err == nil
+		a.valid = err == nil
 	}
-	switch {
-	case !valid:
+	if !a.valid {
 		m.stats.Invalid++
 		m.stats.Items++
-		m.invalid.set(n)
+		m.invalid.set(a.n)
 		if content[0] == codecForeign {
-			m.aside.odd[n] = item
+			m.aside.odd[a.n] = item
 		}
-	case len(m.opts.MaxLengths) > 0:
-		own, err := m.codec.decode(content) // the caller's is not changed
-		if err != nil {
+	} else {
+		if a.key, a.hashes, err = mergeKeyOf(item, m.rules.canonical); err != nil {
 			return err
 		}
-		if cut := cutValues(own, m.opts.MaxLengths); cut > 0 {
-			m.stats.Cut += cut
-			content = m.codec.encode(own)
+		if content, err = m.cut(content); err != nil {
+			return err
 		}
 	}
-	at, err := m.log.Add(content)
-	if err != nil || !valid {
-		return err
+	to.text = append(to.text, content...)
+	a.end = len(to.text)
+	to.items = append(to.items, a)
+	return nil
+}
+
+// cut cuts the values of an encoded item; the caller's is not changed.
+func (m *merge) cut(content []byte) ([]byte, error) {
+	if len(m.opts.MaxLengths) == 0 {
+		return content, nil
 	}
-	key, hashes, err := mergeKeyOf(item, m.rules.canonical)
-	if err == nil && hashes != nil {
-		err = addHashes(m.hashes, hashes)
-	}
+	item, err := m.codec.decode(content)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	m.buf = binary.AppendUvarint(binary.AppendUvarint(m.buf[:0], uint64(at)), uint64(len(content)))
-	return m.index.Add(key.with(n+1), m.buf)
+	cut := cutValues(item, m.opts.MaxLengths)
+	if cut == 0 {
+		return content, nil
+	}
+	m.stats.Cut += cut
+	return m.codec.encode(item), nil
+}
+
+// store writes items to the log, and where they are to the index, until there are no more.
+func (m *merge) store(full <-chan *arrivals, free chan<- *arrivals) error {
+	var where []byte
+	for batch := range full {
+		begin := 0
+		for i := range batch.items {
+			a := &batch.items[i]
+			content := batch.text[begin:a.end]
+			begin = a.end
+			at, err := m.log.Add(content)
+			if err == nil && a.hashes != nil {
+				err = addHashes(m.hashes, a.hashes)
+			}
+			if err == nil && a.valid {
+				where = binary.AppendUvarint(binary.AppendUvarint(where[:0], uint64(at)), uint64(len(content)))
+				err = m.index.Add(a.key.with(a.n+1), where)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if cap(batch.text) > 4*batchBytes {
+			batch.text = nil // one large item is no reason to keep its room
+		}
+		batch.text, batch.items = batch.text[:0], batch.items[:0]
+		free <- batch
+	}
+	return nil
 }
 
 // plan finds the items that are merged, and counts.
@@ -343,7 +422,7 @@ func (m *merge) member(key mergeKey, n int64, where []byte) error {
 		if fits {
 			g.pending = append(g.pending, int64(at))
 			m.merged.set(n)
-			return m.repeats.Add(g.first, where[:used])
+			return m.repeats.Add(g.first, where)
 		}
 		m.stats.Full++
 	}
@@ -391,48 +470,101 @@ func (m *merge) mergeAt(at int64, more bool) error {
 	return nil
 }
 
-// pass passes everything on. It reports whether more is wanted.
+// merged is an item that goes out.
+type merged struct {
+	item BatchItem
+	from MergeOrigin
+}
+
+// pass passes everything on. It reports whether more is wanted. The items are read and merged in a
+// goroutine of their own, a little ahead of the caller.
 func (m *merge) pass(yield func(BatchItem, error) bool) (bool, error) {
+	ahead, stop := make(chan []merged, 1), make(chan struct{})
+	var err error
+	go func() {
+		defer close(ahead)
+		err = m.prepare(func(batch []merged) bool {
+			select {
+			case ahead <- batch:
+				return true
+			case <-stop:
+				return false
+			}
+		})
+	}()
+	defer func() {
+		close(stop)
+		for range ahead { // until the goroutine has ended
+		}
+	}()
+	for batch := range ahead {
+		for _, next := range batch {
+			if m.ctx.Err() != nil {
+				return true, context.Cause(m.ctx)
+			}
+			if m.opts.OnItem != nil {
+				m.opts.OnItem(next.from)
+			}
+			if !yield(m.aside.give(next.item, next.from.First), nil) {
+				return false, nil
+			}
+		}
+	}
+	return true, err
+}
+
+// prepare calls give with all items that go out, in batches of about batchBytes, until it returns
+// false.
+func (m *merge) prepare(give func([]merged) bool) error {
 	next, stop := iter.Pull2(records(m.ctx, m.repeats))
 	defer stop()
-	repeat, err, any := next()
-	n := int64(-1)
+	repeat, err, more := next()
+	var batch []merged
+	n, size := int64(-1), 0
 	for content, logErr := range m.log.All() {
-		if err = cmp.Or(err, logErr, m.ctx.Err()); err != nil {
-			break
+		if m.ctx.Err() != nil {
+			logErr = context.Cause(m.ctx)
+		}
+		if err := cmp.Or(err, logErr); err != nil {
+			return err
 		}
 		if n++; m.merged.has(n) {
 			continue
 		}
-		var item BatchItem
-		if item, err = m.codec.decode(content); err != nil {
-			break
+		item, err2 := m.codec.decode(content)
+		if err2 != nil {
+			return err2
 		}
 		from := MergeOrigin{First: n, Count: 1}
+		size += len(content)
 		if !m.invalid.has(n) {
 			m.merger.begin(item)
-			for ; err == nil && any && int64(binary.BigEndian.Uint64(repeat.Key)) == n; from.Count++ {
-				at, _ := binary.Uvarint(repeat.Value)
+			for ; err == nil && more && int64(binary.BigEndian.Uint64(repeat.Key)) == n; from.Count++ {
+				at, used := binary.Uvarint(repeat.Value)
+				length, _ := binary.Uvarint(repeat.Value[used:])
+				size += int(length)
 				if err = m.mergeAt(int64(at), true); err == nil {
-					repeat, err, any = next()
+					repeat, err, more = next()
 				}
 			}
 			if err != nil {
-				break
+				return err
 			}
 		}
-		if m.opts.OnItem != nil {
-			m.opts.OnItem(from)
-		}
-		if !yield(m.aside.give(item, n), nil) {
-			return false, nil
+		if batch = append(batch, merged{item, from}); size >= batchBytes {
+			if !give(batch) {
+				return nil
+			}
+			batch, size = make([]merged, 0, len(batch)), 0
 		}
 	}
-	if m.ctx.Err() != nil {
-		err = context.Cause(m.ctx)
+	if len(batch) > 0 {
+		give(batch)
 	}
-	return true, err
+	return nil
 }
+
+const batchBytes = 32 << 10 // of encoded items that go from one goroutine to the other at a time
 
 // bits is a set of numbers, one bit for each up to the largest.
 type bits []uint64
