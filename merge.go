@@ -459,15 +459,14 @@ func (m *merge) mergeAt(at int64, more bool) error {
 	if err != nil {
 		return err
 	}
-	item, err := m.codec.decode(content)
-	if err != nil {
-		return err
-	}
 	if more {
-		return m.merger.add(item, content)
+		return m.merger.add(content)
 	}
-	m.merger.begin(item)
-	return nil
+	item, err := m.codec.decode(content)
+	if err == nil {
+		m.merger.begin(item)
+	}
+	return err
 }
 
 // merged is an item that goes out.

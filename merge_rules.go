@@ -29,34 +29,30 @@ func (m *itemMerger) begin(item BatchItem) {
 	m.lists.begin(listsOf(item))
 }
 
-// add adds another item of the same type, which was decoded from content. What no rule is about
-// is that of the last one that sets it, as content has it.
-func (m *itemMerger) add(item BatchItem, content []byte) error {
+// add merges another item of the same type, which the codec has encoded as content. Fields without a
+// rule are those of the last item that sets them, so they are decoded over what is there.
+func (m *itemMerger) add(content []byte) error {
 	switch have := m.item.(type) {
 	case Indicator:
-		more, ok := item.(Indicator)
-		if !ok {
-			return errCodec
-		}
 		was, values := *have.Meta(), have.values()
-		if err := m.codec.decodeOver(have, content); err != nil {
+		if err := m.over(content); err != nil {
 			return err
 		}
-		m.indicator(have, &was, values, more)
+		m.indicator(have, &was, values)
 	case Group:
-		more, ok := item.(Group)
-		if !ok {
-			return errCodec
-		}
-		was, meta, m2 := *have.Meta(), have.Meta(), more.Meta()
-		if err := m.codec.decodeOver(have, content); err != nil {
+		was, meta := *have.Meta(), have.Meta()
+		if err := m.over(content); err != nil {
 			return err
 		}
-		meta.FirstSeen, meta.LastSeen = earliest(was.FirstSeen, m2.FirstSeen), latest(was.LastSeen, m2.LastSeen)
-		meta.ExternalDateAdded, meta.ExternalDateExpires = earliest(was.ExternalDateAdded, m2.ExternalDateAdded), latest(was.ExternalDateExpires, m2.ExternalDateExpires)
-		meta.ExternalLastModified = latest(was.ExternalLastModified, m2.ExternalLastModified)
-		m.lists.add(listsOf(have), listsOf(more))
+		meta.FirstSeen, meta.LastSeen = earliest(was.FirstSeen, meta.FirstSeen), latest(was.LastSeen, meta.LastSeen)
+		meta.ExternalDateAdded, meta.ExternalDateExpires = earliest(was.ExternalDateAdded, meta.ExternalDateAdded), latest(was.ExternalDateExpires, meta.ExternalDateExpires)
+		meta.ExternalLastModified = latest(was.ExternalLastModified, meta.ExternalLastModified)
+		m.lists.add(listsOf(have))
 	case *Association:
+		item, err := m.codec.decode(content)
+		if err != nil {
+			return err
+		}
 		if more, ok := item.(*Association); ok {
 			have.merge(more)
 		}
@@ -64,24 +60,33 @@ func (m *itemMerger) add(item BatchItem, content []byte) error {
 	return nil
 }
 
+// over decodes an item over the merged one, whose lists are then those of that item.
+func (m *itemMerger) over(content []byte) error {
+	all := listsOf(m.item)
+	*all.tags, *all.labels, *all.attributes, *all.groups, *all.indicators = nil, nil, nil, nil, nil
+	if all.occurrences != nil {
+		*all.occurrences = nil
+	}
+	return m.codec.decodeOver(m.item, content)
+}
+
 // indicator applies the rules to what has the fields of the last one now. was and values are what
 // it had before.
-func (m *itemMerger) indicator(have Indicator, was *IndicatorMeta, values [3]string, more Indicator) {
-	a, b := have.Meta(), more.Meta()
-	a.Rating, a.Confidence = highest(was.Rating, b.Rating), highest(was.Confidence, b.Confidence)
-	a.Private = either(was.Private, b.Private)
-	a.FirstSeen, a.LastSeen = earliest(was.FirstSeen, b.FirstSeen), latest(was.LastSeen, b.LastSeen)
-	a.ExternalDateAdded, a.ExternalDateExpires = earliest(was.ExternalDateAdded, b.ExternalDateAdded), latest(was.ExternalDateExpires, b.ExternalDateExpires)
-	a.ExternalLastModified = latest(was.ExternalLastModified, b.ExternalLastModified)
-	a.Description = m.text("Description", was.Description, b.Description)
+func (m *itemMerger) indicator(have Indicator, was *IndicatorMeta, values [3]string) {
+	a := have.Meta()
+	a.Rating, a.Confidence = highest(was.Rating, a.Rating), highest(was.Confidence, a.Confidence)
+	a.Private = either(was.Private, a.Private)
+	a.FirstSeen, a.LastSeen = earliest(was.FirstSeen, a.FirstSeen), latest(was.LastSeen, a.LastSeen)
+	a.ExternalDateAdded, a.ExternalDateExpires = earliest(was.ExternalDateAdded, a.ExternalDateAdded), latest(was.ExternalDateExpires, a.ExternalDateExpires)
+	a.ExternalLastModified = latest(was.ExternalLastModified, a.ExternalLastModified)
+	a.Description = m.text("Description", was.Description, a.Description)
 	if m.version == BatchV1 { // which alone sends it
-		a.Source = m.text("Source", was.Source, b.Source)
+		a.Source = m.text("Source", was.Source, a.Source)
 	}
-	m.lists.add(listsOf(have), listsOf(more))
-	_, file := have.(*File)
-	for i, v := range more.values() {
-		if file && values[i] == "" {
-			values[i] = v
+	m.lists.add(listsOf(have))
+	if _, file := have.(*File); file {
+		for i, v := range have.values() {
+			values[i] = cmp.Or(values[i], v)
 		}
 	}
 	have.setValues(values)
@@ -271,15 +276,15 @@ func (d *distinctLists) begin(all itemLists) {
 	}
 }
 
-// add adds what is in some lists, and puts all that there is then into others.
-func (d *distinctLists) add(all, from itemLists) {
-	*all.tags = d.tags.add(*from.tags)
-	*all.labels = d.labels.add(*from.labels)
-	*all.attributes = d.attributes.add(*from.attributes)
-	*all.groups = d.groups.add(*from.groups)
-	*all.indicators = d.indicators.add(*from.indicators)
+// add adds the lists of an item, and puts all that there is then in their place.
+func (d *distinctLists) add(all itemLists) {
+	*all.tags = d.tags.add(*all.tags)
+	*all.labels = d.labels.add(*all.labels)
+	*all.attributes = d.attributes.add(*all.attributes)
+	*all.groups = d.groups.add(*all.groups)
+	*all.indicators = d.indicators.add(*all.indicators)
 	if all.occurrences != nil {
-		*all.occurrences = d.occurrences.add(*from.occurrences)
+		*all.occurrences = d.occurrences.add(*all.occurrences)
 	}
 }
 
