@@ -124,7 +124,7 @@
 // # Disk use
 //
 // Nothing, but temporary files and what the caller asks for. Temporary files hold associations of an
-// import beyond 1 MiB, what [MergeItems] and [BatchService.Reconcile] sort, and are without a name
+// import beyond 1 MiB, the items of [MergeItems] and what [BatchService.Reconcile] sorts, and have no name
 // where the system allows that. A [DirSpool] holds the items of the jobs that are not done, one
 // segment of bookkeeping and one of progress for each job until the import is done, and the outcome of
 // an import with a name. Only the user of the process can read any of them; they hold values in the

@@ -11,35 +11,33 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/extsort"
 )
 
-// MergeOptions says how [MergeItems] merges. Nil and the zero value merge with the defaults and cut
-// nothing.
+// MergeOptions configures [MergeItems]. Nil and the zero value merge with the defaults and cut nothing.
 type MergeOptions struct {
-	// MaxBytes is about how many bytes of items are kept in memory: 1 MiB to 1 GiB; 0 means 8 MiB.
-	// With the buffers of files, and garbage as it is collected by default, that makes a heap of up
-	// to three times as much, whatever the number of items; 25 MiB for 8. Temporary files take
-	// about twice the room of the items. Only an item that is large by itself needs more memory.
+	// MaxBytes is about how many bytes of items are kept in memory: 1 MiB to 1 GiB; 0 means 8 MiB. The
+	// heap grows to three to four times that, with the garbage and buffers of files, whatever the number
+	// of items. Besides that, memory holds two bits per item, and as much as a large item needs.
+	// Temporary files hold each item once, and about 70 bytes per item for sorting.
 	MaxBytes int
-	// Dir is the directory for temporary files, which hold the items; empty means the system's. They
-	// can be read by the user of the process only, and have no name where the system allows that.
+	// Dir is the directory for temporary files, which hold the items; empty means the system's. Only
+	// the user of the process can read them, and they have no name where the system allows that.
 	Dir string
-	// MaxLengths says how many characters the values of an attribute type may have. A longer value,
-	// and an indicator's description and source with it, is cut and ends in three dots. Types that
-	// are missing, and those of length 0, are not cut. TypesService.AttributeLengths reads the
-	// instance's.
+	// MaxLengths limits the number of characters in values of an attribute type. A longer value, and an
+	// indicator's longer description or source, is cut and ends in three dots. Types that are missing,
+	// and those of length 0, are not cut. TypesService.AttributeLengths reads the limits of an instance.
 	MaxLengths map[string]int
 	// Version is the format of the batch file that the items go into; empty means BatchV2. An item
 	// that breaks one of its rules is not merged.
 	Version BatchVersion
-	// OnMerged is told the counts, once, before the first item is passed on. Nil means nobody is.
+	// OnMerged, if not nil, is called once with the counts, before the first item is passed on.
 	OnMerged func(MergeStats)
-	// OnItem is told where an item comes from, just before it is passed on: the first call is about
-	// the item that Import and BatchItemError count as 0, and so on. Nil means nobody is.
+	// OnItem, if not nil, is called with the origin of each item, just before the item is passed on: the
+	// first call is about the item that Import and BatchItemError count as 0, and so on.
 	OnItem func(MergeOrigin)
 }
 
-// MergeOrigin says of which items one was made.
+// MergeOrigin tells which items one was made of.
 type MergeOrigin struct {
-	First int64 // how many items came before the first of them
+	First int64 // position of the first of them in the feed, from 0
 	Count int64 // how many they are
 }
 
@@ -47,50 +45,50 @@ type MergeOrigin struct {
 type MergeStats struct {
 	Read  int64 // items that came in
 	Items int64 // items that go out
-	// Invalid is how many break a rule of batch files. They go out as they came in, for the writer to
-	// refuse.
+	// Invalid counts items that break a rule of batch files. They go out as they came in, for the writer
+	// to refuse.
 	Invalid int64
-	// Torn is how many files belong to clusters in which two hashes of one kind differ.
+	// Torn counts files in clusters in which two hashes of one kind differ.
 	Torn int64
-	// Full is how often a merged item had become so large that the next one like it was left apart.
+	// Full counts how often a merged item had become so large that the next one like it was left apart.
 	Full int64
 	Cut  int64 // values of attributes that were cut
 }
 
-// MergeItems merges what is there more than once and returns what [BatchService.Import] takes. It
-// reads all items before it passes on the first, and passes them on in the order in which each came
-// first. Memory is bounded by MaxBytes, whatever the number of items; the rest is in temporary files
-// that are gone when the sequence ends. It sends nothing, costs no request, and works again each
-// time that it is ranged over.
+// MergeItems deduplicates a feed: it merges items that are about the same thing and returns a
+// sequence for [BatchService.Import]. It reads all items before it passes on the first, and keeps the
+// order in which each came first. Memory is bounded by MaxBytes, whatever the number of items; the
+// rest is in temporary files that are removed when the sequence ends. It sends no request. The
+// sequence can be ranged over again if items can. A goroutine works beside the caller until it ends.
 //
-// The same are indicators of one type and canonical value; files that have a hash in common, also
-// by way of other files; groups of one type and xid; and associations of one type between the same
-// two ends, in whichever direction. Of these becomes one, with
+// Merged are indicators of one type and canonical value; files that have a hash in common, also by
+// way of other files; groups of one type and xid; and associations of one type between the same two
+// ends, in either direction. The merged item has
 //
 //   - the highest rating and confidence,
 //   - all tags, security labels, groups, associated indicators, file occurrences and hashes, and
-//     all attributes that differ in type or value, each once. Attributes that do not are one: displayed
-//     or pinned if one of them is, with the labels of all and the first source that is set,
+//     all attributes that differ in type or value, each once. Attributes that do not differ become one:
+//     displayed or pinned if one of them is, with the labels of all and the first source that is set,
 //   - the first description of an indicator; others become attributes of the type Description,
 //   - the earliest date of being seen first and of being added outside, and the latest date of
 //     being seen last, changed and expiring,
 //   - the private flag if one has it,
 //   - and of every other field the last value that is set.
 //
-// An item that is alone is treated like that too: what it lists twice, it then has once.
+// An item that nothing repeats is deduplicated too: each member of its lists remains once.
 //
-// Where files that are connected so have two different hashes of one kind, the cluster is torn, and
-// chains are not believed. Its files are then merged by their strongest hash alone; and where files
-// that have that one differ in another, only those whose hashes are all the same.
+// A cluster of files that are connected by hashes is torn if two of its hashes of one kind differ.
+// Its files are then merged only if they have the same strongest hash; and where files with that hash
+// differ in another, only if all their hashes are the same.
 //
-// A merged item grows to a 16th of MaxBytes; what comes after that begins another one. An item that
+// A merged item grows to a 16th of MaxBytes; the next one like it begins another. An item that
 // breaks a rule of batch files, or is of another package's type, is passed on as it is, for the writer
-// to judge. Of several contents of one group ([GroupContent]) the last is uploaded; how to open them is
-// kept in memory, their content is not.
+// to refuse. Of several contents of one group ([GroupContent]) the last is uploaded; memory holds how
+// to open them, not their bytes.
 //
-// An error of items is passed on after what came before it, and ends the sequence. The others are a
-// [*ValidationError] of opts, what is wrong with the temporary files, and the cause of the end of
-// ctx; they are the only element, or the last.
+// An error of items is passed on after the items before it, and ends the sequence. Other errors are a
+// [*ValidationError] of opts, errors of temporary files, and the cause of the end of ctx; they are the
+// only element, or the last.
 func MergeItems(ctx context.Context, items iter.Seq2[BatchItem, error], opts *MergeOptions) iter.Seq2[BatchItem, error] {
 	return func(yield func(BatchItem, error) bool) {
 		o, err := copyOf(opts).withDefaults()
@@ -153,8 +151,8 @@ func (o MergeOptions) withDefaults() (MergeOptions, error) {
 }
 
 // merge is one run of MergeItems. Its steps are read, plan and pass. Items are written once, to a
-// log in the order in which they come, and read once, in that order. What is sorted is their keys.
-// An item that repeats one before it is read where that one is passed on.
+// log in the order in which they come, and read once, in that order; only their keys are sorted. An
+// item that repeats an earlier one is read when that one is passed on.
 type merge struct {
 	ctx    context.Context
 	opts   MergeOptions
@@ -169,7 +167,7 @@ type merge struct {
 	hashes  *extsort.Sorter // each hash of a file with all hashes of that file
 	repeats *extsort.Sorter // number of an item: where the next one is that is merged into it
 	invalid bits            // items that break a rule
-	merged  bits            // items that are merged into one before them
+	again   bits            // items that are merged into one before them
 
 	group mergeGroup // that plan is about
 }
@@ -421,7 +419,7 @@ func (m *merge) member(key mergeKey, n int64, where []byte) error {
 		}
 		if fits {
 			g.pending = append(g.pending, int64(at))
-			m.merged.set(n)
+			m.again.set(n)
 			return m.repeats.Add(g.first, where)
 		}
 		m.stats.Full++
@@ -527,7 +525,7 @@ func (m *merge) prepare(give func([]merged) bool) error {
 		if err := cmp.Or(err, logErr); err != nil {
 			return err
 		}
-		if n++; m.merged.has(n) {
+		if n++; m.again.has(n) {
 			continue
 		}
 		item, err2 := m.codec.decode(content)
