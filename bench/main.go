@@ -89,6 +89,11 @@ func compare(rounds int, only, profile string) error {
 		}
 		chosen[i].print()
 	}
+	if match.MatchString("sorting") {
+		if err := sorting(); err != nil {
+			return err
+		}
+	}
 	if match.MatchString("signing") {
 		return signing(rounds)
 	}

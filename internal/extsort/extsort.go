@@ -36,7 +36,8 @@ const (
 	itemBytes = 24
 	minLimit  = 64 << 10
 	maxLimit  = 1 << 30
-	fanIn     = 32 // runs that are merged into one
+	fanIn     = 48      // runs that are merged into one
+	readBytes = 1 << 20 // of the buffers of all runs that are read
 )
 
 // New returns a sorter that keeps at most about limit bytes in memory, 64 KiB to 1 GiB, and the rest
@@ -170,7 +171,7 @@ func (s *Sorter) Sorted() iter.Seq2[Record, error] {
 func sources(runs []*run) []source {
 	all := make([]source, len(runs), len(runs)+1)
 	for i, r := range runs {
-		all[i] = r.reader(min(runBuffer, fanIn*runBuffer/len(runs)))
+		all[i] = r.reader(min(runBuffer, readBytes/len(runs)))
 	}
 	return all
 }

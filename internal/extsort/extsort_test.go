@@ -61,7 +61,7 @@ func TestSortsAnyNumberAndKeepsTheOrderOfEqualKeys(t *testing.T) {
 	}
 }
 
-// Merging everything whenever there are fanIn runs would write each record 5.9 times as often here.
+// Merging everything whenever there are fanIn runs would write each record several times as often.
 func TestBytesWrittenPerRecordGrowSlowly(t *testing.T) {
 	t.Parallel()
 	perRecord := func(n int) float64 {
