@@ -310,7 +310,7 @@ func (m *merge) cut(content []byte) ([]byte, error) {
 
 // store writes items to the log, and where they are to the index, until there are no more.
 func (m *merge) store(full <-chan *arrivals, free chan<- *arrivals) error {
-	var where []byte
+	var value []byte
 	for batch := range full {
 		begin := 0
 		for i := range batch.items {
@@ -322,8 +322,8 @@ func (m *merge) store(full <-chan *arrivals, free chan<- *arrivals) error {
 				err = addHashes(m.hashes, a.hashes)
 			}
 			if err == nil && a.valid {
-				where = binary.AppendUvarint(binary.AppendUvarint(where[:0], uint64(at)), uint64(len(content)))
-				err = m.index.Add(a.key.with(a.n+1), where)
+				value = place{at, len(content)}.append(value[:0])
+				err = m.index.Add(a.key.with(a.n+1), value)
 			}
 			if err != nil {
 				return err
@@ -407,25 +407,22 @@ func (m *merge) labelFiles() error {
 }
 
 // member takes the next item of a group, or the first one of the next group.
-func (m *merge) member(key mergeKey, n int64, where []byte) error {
-	at, used := binary.Uvarint(where)
-	size, _ := binary.Uvarint(where[used:])
-	g := &m.group
-	same := g.first != nil && key == g.key
-	if same {
-		fits, err := m.fits(int(size))
+func (m *merge) member(key mergeKey, n int64, value []byte) error {
+	p, g := placeOf(value), &m.group
+	if g.first != nil && key == g.key {
+		fits, err := m.fits(p.size)
 		if err != nil {
 			return err
 		}
 		if fits {
-			g.pending = append(g.pending, int64(at))
+			g.pending = append(g.pending, p.at)
 			m.again.set(n)
-			return m.repeats.Add(g.first, where)
+			return m.repeats.Add(g.first, value)
 		}
 		m.stats.Full++
 	}
 	m.stats.Items++
-	*g = mergeGroup{key: key, first: binary.BigEndian.AppendUint64(g.first[:0], uint64(n)), pending: append(g.pending[:0], int64(at)), size: int(size)}
+	*g = mergeGroup{key: key, first: appendNumber(g.first[:0], n), pending: append(g.pending[:0], p.at), size: p.size}
 	return nil
 }
 
@@ -536,11 +533,10 @@ func (m *merge) prepare(give func([]merged) bool) error {
 		size += len(content)
 		if !m.invalid.has(n) {
 			m.merger.begin(item)
-			for ; err == nil && more && int64(binary.BigEndian.Uint64(repeat.Key)) == n; from.Count++ {
-				at, used := binary.Uvarint(repeat.Value)
-				length, _ := binary.Uvarint(repeat.Value[used:])
-				size += int(length)
-				if err = m.mergeAt(int64(at), true); err == nil {
+			for ; err == nil && more && numberOf(repeat.Key) == n; from.Count++ {
+				p := placeOf(repeat.Value)
+				size += p.size
+				if err = m.mergeAt(p.at, true); err == nil {
 					repeat, err, more = next()
 				}
 			}
@@ -562,6 +558,27 @@ func (m *merge) prepare(give func([]merged) bool) error {
 }
 
 const batchBytes = 32 << 10 // of encoded items that go from one goroutine to the other at a time
+
+// place is where an encoded item is in the log.
+type place struct {
+	at   int64
+	size int
+}
+
+func (p place) append(b []byte) []byte {
+	return binary.AppendUvarint(binary.AppendUvarint(b, uint64(p.at)), uint64(p.size))
+}
+
+func placeOf(b []byte) place {
+	at, n := binary.Uvarint(b)
+	size, _ := binary.Uvarint(b[n:])
+	return place{int64(at), int(size)}
+}
+
+// appendNumber appends a number so that bytes are in the order of numbers; numberOf undoes that.
+func appendNumber(b []byte, n int64) []byte { return binary.BigEndian.AppendUint64(b, uint64(n)) }
+
+func numberOf(b []byte) int64 { return int64(binary.BigEndian.Uint64(b)) }
 
 // bits is a set of numbers, one bit for each up to the largest.
 type bits []uint64

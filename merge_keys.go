@@ -58,11 +58,11 @@ func keyOf(kind byte, texts ...string) mergeKey {
 }
 
 // with returns the key with a number behind it, by which items with one key are in order.
-func (k mergeKey) with(n int64) []byte { return binary.BigEndian.AppendUint64(k[:], uint64(n)) }
+func (k mergeKey) with(n int64) []byte { return appendNumber(k[:], n) }
 
 // splitKey undoes with.
 func splitKey(b []byte) (k mergeKey, n int64) {
-	return mergeKey(b), int64(binary.BigEndian.Uint64(b[len(k):]))
+	return mergeKey(b), numberOf(b[len(k):])
 }
 
 // name is what an end of an association is the same by.
