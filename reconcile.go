@@ -55,6 +55,9 @@ type ReconcileConfig struct {
 	// OnStale, if not nil, is called for each indicator that is going to be removed, or would be without
 	// DryRun, with its type and its value as the platform lists it.
 	OnStale func(t IndicatorType, summary string)
+	// OnSpared, if not nil, is called for each indicator that is counted as Spared, like OnStale, with the
+	// reason in words.
+	OnSpared func(t IndicatorType, summary, reason string)
 
 	// MaxBytes is how many bytes of indicators are sorted in memory: 256 KiB to 1 GiB; 0 means 16
 	// MiB. What is more goes through temporary files.
@@ -90,9 +93,11 @@ var ErrReconcileShare = errors.New("threatconnect: too much would be removed")
 type ReconcileCounts struct {
 	Current int64 // in the current set, repetitions included
 	Listed  int64 // listed by the platform, each value once
-	// Spared are listed, not in the current set, and left alone nevertheless: they were modified in
-	// the second of ModifiedBefore or later, or are files that share a hash with another listed one, so that
-	// removing one could take the other along, or have no value by which they could be removed.
+	// Spared counts indicators that the current set does not have, but that are left alone:
+	//   - the current set has another spelling of the value;
+	//   - it was modified in the second of ModifiedBefore or later, or has no modification time;
+	//   - it is a file that shares a hash with another listed file, and deleting one could delete both;
+	//   - it has no value by which it could be deleted.
 	Spared      int64
 	Stale       int64 // listed, not in the current set, and not spared
 	Removed     int64 // gone from the owner
@@ -129,8 +134,10 @@ type ReconcileReport struct {
 	// Ignored are items of the current set that play no part: groups, associations, and indicators of
 	// types that are not looked at.
 	Ignored int64
-	Invalid int64 // items of the current set without a canonical form, which OnInvalid left out
-	Jobs    int64 // batch jobs that removed
+	// SparedReasons counts the spared indicators by the reason that OnSpared gets.
+	SparedReasons map[string]int64
+	Invalid       int64 // items of the current set without a canonical form, which OnInvalid left out
+	Jobs          int64 // batch jobs that removed
 	// Excluded is the number of indicators of the current set that Exclude excluded, and
 	// ExclusionReasons counts them by reason: up to 100 reasons, and the rest as "other".
 	Excluded         int64
@@ -148,9 +155,10 @@ type ReconcileReport struct {
 // [ErrReconcileShare], when too much is stale. The report tells the counts in that case too; it is
 // nil only when the configuration is refused with a [*ValidationError].
 //
-// Values are compared in canonical form. What the platform lists in no canonical form is compared
-// as it is; e-mail addresses, hashtags and custom types, whose letter case the platform may have
-// changed, are compared without it. A file is in the set when any of its hashes is.
+// Values are compared in canonical form. A value that differs from one of the current set only in
+// letter case, white space, percent escapes, the default port or slashes at the end of a path is spared,
+// because it may be the same value as the instance stored it. Letter case and white space never matter in
+// email addresses, hashtags and custom types. A file is in the set if any of its hashes is.
 //
 // An indicator that [ReconcileConfig].Exclude excludes is not in the set. If an earlier import brought it
 // in, it is stale.

@@ -43,8 +43,11 @@ func (r *reconciliation) run(ctx context.Context, current iter.Seq2[BatchItem, e
 	if err := r.readOwner(ctx); err != nil {
 		return fmt.Errorf("threatconnect: list what the owner has, nothing was removed: %w", err)
 	}
-	if err := r.set.join(r.counts); err != nil {
-		return fmt.Errorf("threatconnect: compare the owner with the current set, nothing was removed: %w", err)
+	for item, err := range r.set.decisions() {
+		if err != nil {
+			return fmt.Errorf("threatconnect: compare the owner with the current set, nothing was removed: %w", err)
+		}
+		r.count(item)
 	}
 	refused := r.tooMuch()
 	if r.cfg.DryRun {
@@ -75,6 +78,45 @@ func (r *reconciliation) tooMuch() error {
 		}
 	}
 	return nil
+}
+
+// count counts a listed indicator.
+func (r *reconciliation) count(item row) {
+	c := r.counts[item.typ]
+	c.Listed++
+	switch item.verdict {
+	case verdictKept:
+	case verdictStale:
+		c.Stale++
+	default:
+		r.spare(item.staleItem, item.verdict)
+	}
+}
+
+// spare counts and tells a listed indicator that is spared.
+func (r *reconciliation) spare(item staleItem, why verdict) {
+	r.counts[item.typ].Spared++
+	if r.report.SparedReasons == nil {
+		r.report.SparedReasons = make(map[string]int64)
+	}
+	r.report.SparedReasons[why.reason()]++
+	if r.cfg.OnSpared != nil {
+		r.cfg.OnSpared(item.typ, item.summary, why.reason())
+	}
+}
+
+// stale yields what is stale, by type.
+func (r *reconciliation) stale() iter.Seq2[staleItem, error] {
+	return func(yield func(staleItem, error) bool) {
+		for item, err := range r.set.decisions() {
+			if err == nil && item.verdict != verdictStale {
+				continue
+			}
+			if !yield(item.staleItem, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 func (r *reconciliation) total() ReconcileCounts {
@@ -190,11 +232,19 @@ func (r *reconciliation) readList(t IndicatorType, list iter.Seq2[Indicator, err
 				continue
 			}
 		}
-		if err := r.set.addListed(is, ind, r.recent(meta.LastModified)); err != nil {
+		if err := r.set.addListed(is, ind, r.verdict(meta)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// verdict returns what happens to a listed indicator that the current set does not have.
+func (r *reconciliation) verdict(m *IndicatorMeta) verdict {
+	if r.recent(m.LastModified) {
+		return sparedRecent
+	}
+	return verdictStale
 }
 
 // recent reports whether what was modified at a time of the platform is spared: also within the second
@@ -210,7 +260,7 @@ func (r *reconciliation) recent(modified time.Time) bool {
 
 // tell tells what is stale.
 func (r *reconciliation) tell() error {
-	for item, err := range r.set.stale() {
+	for item, err := range r.stale() {
 		switch {
 		case err != nil:
 			return fmt.Errorf("threatconnect: compare the owner with the current set: %w", err)
@@ -224,7 +274,7 @@ func (r *reconciliation) tell() error {
 
 // remove removes what is stale, type by type, so that each is counted for itself.
 func (r *reconciliation) remove(ctx context.Context) error {
-	next, stop := iter.Pull2(r.set.stale())
+	next, stop := iter.Pull2(r.stale())
 	defer stop()
 	var failed BatchError
 	var before int64

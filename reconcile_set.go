@@ -1,9 +1,11 @@
 package threatconnect
 
 import (
-	"bytes"
 	"encoding/binary"
+	"encoding/hex"
 	"iter"
+	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/threatconnect-go/threatconnect/internal/canon"
@@ -13,26 +15,39 @@ import (
 // indicatorSet compares the indicators of a current set with those of an owner, any number of them
 // in bounded memory.
 //
-// Both are sorted by type and value, so that what belongs together stands together. A file stands
-// there once for each of its hashes, and is decided on when all of them are known.
+// It sorts both by type and folded value, so that all spellings of a value are adjacent. A file has
+// a row for each of its hashes. A second sorter brings the verdicts on its hashes together.
 type indicatorSet struct {
-	all   *extsort.Sorter // records as addRecord writes them
-	files *extsort.Sorter // listed files by their summaries, each with a verdict for each hash
-	buf   []byte
+	all    *extsort.Sorter // rows
+	files  *extsort.Sorter // summaries of listed files, each with the verdict on one hash
+	joined bool            // whether files is complete
+	buf    []byte
 }
 
-// origins of records, in the order in which they are sorted.
+// verdict says what happens to a listed indicator. If several apply, the smallest one wins.
+type verdict byte
+
 const (
-	fromCurrent = 'c'
-	fromOwner   = 'o'
+	verdictKept verdict = iota
+	sparedSpelling
+	sparedRecent
+	sparedHash
+	sparedValue
+	verdictStale
 )
 
-// verdicts on a listed indicator, or on one hash of a listed file. The smaller one wins.
-const (
-	verdictKept   = 'k'
-	verdictSpared = 'p'
-	verdictStale  = 's'
-)
+// reason returns why a verdict spares, for people.
+func (v verdict) reason() string {
+	switch v {
+	case sparedSpelling:
+		return "is in the current set in another spelling"
+	case sparedRecent:
+		return "was modified lately, or at an unknown time"
+	case sparedHash:
+		return "shares a hash with another file"
+	}
+	return "has no value"
+}
 
 func newIndicatorSet(dir string, maxBytes int) *indicatorSet {
 	return &indicatorSet{all: extsort.New(dir, maxBytes/4*3), files: extsort.New(dir, maxBytes/4)}
@@ -63,20 +78,15 @@ func currentValues(item BatchItem) (def *indicatorDef, v [3]string, summary stri
 }
 
 func (s *indicatorSet) addCurrent(t IndicatorType, v [3]string) error {
-	for key := range keysOf(t, v) {
-		if err := s.addRecord(t, key, fromCurrent, "", 0); err != nil {
-			return err
-		}
-	}
-	return nil
+	return s.add(row{staleItem: staleItem{typ: t}, origin: fromCurrent}, v)
 }
 
-// addListed adds an indicator that the platform lists. recent ones are not stale.
-func (s *indicatorSet) addListed(t IndicatorType, ind Indicator, recent bool) error {
+// addListed adds an indicator that the platform lists. The verdict applies if the current set does
+// not have it.
+func (s *indicatorSet) addListed(t IndicatorType, ind Indicator, verdict verdict) error {
 	summary := ind.Summary()
-	verdict := byte(verdictStale)
-	if recent || summary == "" {
-		verdict = verdictSpared
+	if summary == "" {
+		verdict = min(verdict, sparedValue)
 	}
 	v := ind.values()
 	if def := indicatorDefOf(t); def != nil && t != TypeFile {
@@ -84,80 +94,10 @@ func (s *indicatorSet) addListed(t IndicatorType, ind Indicator, recent bool) er
 			v = c
 		}
 	}
-	for key := range keysOf(t, v) {
-		if err := s.addRecord(t, key, fromOwner, summary, verdict); err != nil {
-			return err
-		}
-	}
-	return nil
+	return s.add(row{staleItem: staleItem{t, summary}, origin: fromOwner, verdict: verdict}, v)
 }
 
-// keysOf yields the texts by which an indicator is compared: one, but of a file each of its hashes.
-func keysOf(t IndicatorType, v [3]string) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		if t != TypeFile {
-			yield(comparedAs(t, joinValues(v)))
-			return
-		}
-		none := true
-		for _, hash := range v {
-			if hash == "" {
-				continue
-			}
-			none = false
-			if h, err := canon.Hash(hash); err == nil {
-				hash = h
-			}
-			if !yield(hash) {
-				return
-			}
-		}
-		if none {
-			yield("")
-		}
-	}
-}
-
-// comparedAs returns a value without what the platform may change in it: for types whose letter
-// case is the instance's affair, that and the spaces around the values.
-func comparedAs(t IndicatorType, value string) string {
-	switch {
-	case t == TypeEmailAddress, t == TypeHashtag, indicatorDefOf(t) == nil:
-		value = strings.Join(strings.Fields(strings.ToLower(strings.ToUpper(value))), " ")
-		return strings.TrimRight(value, " :")
-	}
-	return value
-}
-
-// addRecord adds a record whose key is type, value, origin and summary, so that records of the same
-// type and value stand together, and those of one indicator next to each other.
-func (s *indicatorSet) addRecord(t IndicatorType, value string, origin byte, summary string, verdict byte) error {
-	b := s.buf[:0]
-	b = append(binary.AppendUvarint(b, uint64(len(t))), t...)
-	b = append(binary.AppendUvarint(b, uint64(len(value))), value...)
-	b = append(append(b, origin), summary...)
-	s.buf = b
-	return s.all.Add(b, []byte{verdict})
-}
-
-// record is a record of the sorter, taken apart. It is good until the next one is asked for.
-type record struct {
-	head    []byte // type and value with their lengths
-	typ     []byte
-	origin  byte
-	summary []byte
-}
-
-func readRecord(key []byte) record {
-	n, size := binary.Uvarint(key)
-	typ := key[size:][:n]
-	end := size + int(n)
-	n, size = binary.Uvarint(key[end:])
-	end += size + int(n)
-	return record{head: key[:end], typ: typ, origin: key[end], summary: key[end+1:]}
-}
-
-// staleItem is an indicator that is to be removed, as the platform lists it.
+// staleItem is an indicator as the platform lists it.
 type staleItem struct {
 	typ     IndicatorType
 	summary string
@@ -175,145 +115,240 @@ func (e *encoder) stale(item *staleItem) {
 	e.EndObject()
 }
 
-// join compares everything, counts it, and sorts the hashes of listed files back into files.
-func (s *indicatorSet) join(counts map[IndicatorType]*ReconcileCounts) error {
-	for v, err := range s.verdicts() {
-		if err != nil {
-			return err
-		}
-		if v.typ == TypeFile {
-			if err := s.files.Add([]byte(v.summary), []byte{v.verdict}); err != nil {
-				return err
-			}
-			continue
-		}
-		counts[v.typ].count(v.verdict)
+// row is an indicator under a key by which it is compared: its type and folded value, or one hash.
+type row struct {
+	staleItem // without a summary if it is of the current set
+	key       string
+	origin    byte
+	value     string // canonical value, or "" if it equals the folded one
+	verdict   verdict
+}
+
+// origins of rows, in the order in which they are sorted.
+const (
+	fromCurrent = 'c'
+	fromOwner   = 'o'
+)
+
+// add adds a row for each key of an indicator.
+func (s *indicatorSet) add(r row, v [3]string) error {
+	keys := v[:]
+	if r.typ != TypeFile {
+		keys = []string{joinValues(v)}
 	}
-	for v, err := range s.fileVerdicts() {
-		if err != nil {
+	if keys = slices.DeleteFunc(keys, func(key string) bool { return key == "" }); len(keys) == 0 {
+		keys = []string{""}
+	}
+	for _, value := range keys {
+		folded := foldedValue(r.typ, value)
+		switch {
+		case value == folded, r.typ == TypeFile:
+			value = ""
+		case r.typ == TypeEmailAddress, r.typ == TypeHashtag, indicatorDefOf(r.typ) == nil:
+			value = "" // the letter case of these types is a setting of the instance
+		}
+		b := s.buf[:0]
+		for _, text := range [...]string{string(r.typ), folded} {
+			b = append(binary.AppendUvarint(b, uint64(len(text))), text...)
+		}
+		b = append(binary.AppendUvarint(append(b, r.origin), uint64(len(value))), value...)
+		s.buf = append(b, r.summary...)
+		if err := s.all.Add(s.buf, []byte{byte(r.verdict)}); err != nil {
 			return err
 		}
-		counts[v.typ].count(v.verdict)
 	}
 	return nil
 }
 
-func (c *ReconcileCounts) count(verdict byte) {
-	c.Listed++
-	switch verdict {
-	case verdictSpared:
-		c.Spared++
-	case verdictStale:
-		c.Stale++
+func readRow(rec extsort.Record) row {
+	text, at := string(rec.Key), 0
+	next := func() string {
+		n, size := binary.Uvarint(rec.Key[at:])
+		from := at + size
+		at = from + int(n)
+		return text[from:at]
 	}
+	r := row{verdict: verdict(rec.Value[0])}
+	r.typ = IndicatorType(next())
+	_ = next() // the folded value
+	r.key, r.origin = text[:at], text[at]
+	at++
+	r.value = next()
+	r.summary = text[at:]
+	return r
 }
 
-// stale yields what is stale after join, by type. It can be ranged over again.
-func (s *indicatorSet) stale() iter.Seq2[staleItem, error] {
-	return func(yield func(staleItem, error) bool) {
-		for v, err := range s.verdicts() {
-			if err == nil && (v.typ == TypeFile || v.verdict != verdictStale) {
-				continue
-			}
-			if !yield(v.staleItem, err) || err != nil {
-				return
-			}
-		}
-		for v, err := range s.fileVerdicts() {
-			if err == nil && v.verdict != verdictStale {
-				continue
-			}
-			if !yield(v.staleItem, err) || err != nil {
-				return
-			}
-		}
-	}
+// sameAs reports whether two rows differ in nothing but the verdict.
+func (r row) sameAs(o row) bool {
+	o.verdict = r.verdict
+	return r == o
 }
 
-// verdict is a listed indicator, or one hash of a listed file, with what becomes of it.
-type verdict struct {
-	staleItem
-	verdict byte
-}
-
-// verdicts yields a verdict for every value that is listed and is in the current set or not, each
-// once however often it was listed.
-func (s *indicatorSet) verdicts() iter.Seq2[verdict, error] {
-	return func(yield func(verdict, error) bool) {
-		var g group
-		for rec, err := range s.all.Sorted() {
-			if err != nil {
-				yield(verdict{}, err)
-				return
-			}
-			if done, ok := g.add(rec); ok && !yield(done, nil) {
-				return
-			}
+// foldedValue returns a canonical value without what a platform may change in it: letter case, white
+// space, and of a URL also percent escapes, a default port and slashes at the end of the path.
+func foldedValue(t IndicatorType, value string) string {
+	switch t {
+	case TypeFile:
+		if hash, err := canon.Hash(value); err == nil {
+			return hash
 		}
-		if g.waits {
-			yield(g.last, nil)
+		return value
+	case TypeURL:
+		value = unescaped(value)
+	case TypeCIDR:
+		if block, err := netip.ParsePrefix(value); err == nil {
+			value = block.Masked().String()
 		}
 	}
-}
-
-// group goes through records of one type and value after the other. Those of the current set come
-// before those of the owner.
-type group struct {
-	head    []byte // type and value with their lengths
-	current bool   // whether the current set has it
-	waits   bool   // whether there is a listed indicator that may come once more
-	last    verdict
-}
-
-// add takes the next record. It returns the listed indicator before it when that is decided on.
-func (g *group) add(rec extsort.Record) (before verdict, decided bool) {
-	r := readRecord(rec.Key)
-	before, decided = g.last, g.waits
-	another := !bytes.Equal(r.head, g.head)
-	if another {
-		g.head = append(g.head[:0], r.head...)
-		g.current, g.waits = false, false
-	}
-	if r.origin == fromCurrent {
-		g.current = true
-		return before, decided
-	}
-	v := verdict{staleItem{IndicatorType(r.typ), string(r.summary)}, rec.Value[0]}
+	value = strings.Join(strings.Fields(strings.ToLower(strings.ToUpper(value))), "")
 	switch {
-	case g.current:
-		v.verdict = verdictKept
-	case g.waits && v.typ == TypeFile && v.summary != g.last.summary: // two files with the same hash
-		v.verdict, before.verdict = verdictSpared, verdictSpared
-	case g.waits && v.summary == g.last.summary:
-		v.verdict = min(v.verdict, g.last.verdict)
+	case t == TypeURL:
+		return foldedURL(value)
+	case t == TypeHashtag:
+		return strings.TrimLeft(value, "#")
+	case indicatorDefOf(t) == nil:
+		return strings.TrimRight(value, ":") // empty values at the end
 	}
-	decided = decided && (another || v.summary != g.last.summary)
-	g.last, g.waits = v, true
-	return before, decided
+	return value
 }
 
-// fileVerdicts yields the verdict on every listed file after join: it is kept when one of its
-// hashes is, and spared when one is.
-func (s *indicatorSet) fileVerdicts() iter.Seq2[verdict, error] {
-	return func(yield func(verdict, error) bool) {
-		var now verdict
+// unescaped decodes percent escapes until there are none.
+func unescaped(s string) string {
+	if !strings.Contains(s, "%") {
+		return s
+	}
+	out := make([]byte, 0, len(s))
+	for i := range len(s) {
+		out = append(out, s[i])
+		for n := len(out) - 3; n >= 0 && out[n] == '%'; n = len(out) - 3 {
+			b, err := hex.DecodeString(string(out[n+1:]))
+			if err != nil {
+				break
+			}
+			out = append(out[:n], b[0])
+		}
+	}
+	return string(out)
+}
+
+// foldedURL drops the default port of a URL, and the slashes at the end of its path.
+func foldedURL(s string) string {
+	cut := func(s, chars string) (before, after string) {
+		if i := strings.IndexAny(s, chars); i >= 0 {
+			return s[:i], s[i:]
+		}
+		return s, ""
+	}
+	scheme, rest, _ := strings.Cut(s, "://")
+	host, rest := cut(rest, "/?#")
+	path, rest := cut(rest, "?#")
+	port := map[string]string{"http": ":80", "https": ":443", "ftp": ":21", "sftp": ":22"}[scheme]
+	return scheme + "://" + strings.TrimSuffix(host, port) + strings.TrimRight(path, "/") + rest
+}
+
+// mostRows is how many rows of one key are decided on together.
+const mostRows = 100
+
+// decide returns the listed ones of rows, which have the same key, with their verdicts. Those of the
+// current set come first. There are more rows of the key if they are cut.
+func decide(rows []row, cut bool) []row {
+	n := 0
+	for n < len(rows) && rows[n].origin == fromCurrent {
+		n++
+	}
+	current, listed := rows[:n], rows[n:]
+	for i := range listed {
+		r := &listed[i]
+		switch {
+		case slices.ContainsFunc(current, func(c row) bool { return c.value == r.value }):
+			r.verdict = verdictKept
+		case len(current) > 0:
+			r.verdict = min(r.verdict, sparedSpelling)
+		case r.typ == TypeFile && (cut || len(listed) > 1): // removing one could take another along
+			r.verdict = min(r.verdict, sparedHash)
+		}
+	}
+	return listed
+}
+
+// decisions yields every listed indicator with its verdict, once however often it was listed, by type
+// and files last. It can be ranged over again, but the first time to the end.
+func (s *indicatorSet) decisions() iter.Seq2[row, error] {
+	return func(yield func(row, error) bool) {
+		for r, err := range s.decidedRows() {
+			if err == nil && r.typ == TypeFile {
+				if !s.joined {
+					err = s.files.Add([]byte(r.summary), []byte{byte(r.verdict)})
+				}
+				if err == nil {
+					continue
+				}
+			}
+			if !yield(r, err) || err != nil {
+				return
+			}
+		}
+		s.joined = true
+		var file row
 		for rec, err := range s.files.Sorted() {
 			if err != nil {
-				yield(verdict{}, err)
+				yield(row{}, err)
 				return
 			}
-			got := rec.Value[0]
-			if now.verdict == 0 || now.summary != string(rec.Key) {
-				if now.verdict != 0 && !yield(now, nil) {
-					return
-				}
-				now = verdict{staleItem{TypeFile, string(rec.Key)}, got}
+			verdict := verdict(rec.Value[0])
+			if file.typ != "" && file.summary == string(rec.Key) {
+				file.verdict = min(file.verdict, verdict)
 				continue
 			}
-			now.verdict = min(now.verdict, got)
+			if file.typ != "" && !yield(file, nil) {
+				return
+			}
+			file = row{staleItem: staleItem{TypeFile, string(rec.Key)}, verdict: verdict}
 		}
-		if now.verdict != 0 {
-			yield(now, nil)
+		if file.typ != "" {
+			yield(file, nil)
 		}
+	}
+}
+
+// decidedRows yields every listed row with its verdict, by type and key.
+func (s *indicatorSet) decidedRows() iter.Seq2[row, error] {
+	return func(yield func(row, error) bool) {
+		var rows []row // of one key, without repetitions
+		cut := false
+		tell := func() bool {
+			for _, r := range decide(rows, cut) {
+				if !yield(r, nil) {
+					return false
+				}
+			}
+			return true
+		}
+		for rec, err := range s.all.Sorted() {
+			if err != nil {
+				yield(row{}, err)
+				return
+			}
+			r := readRow(rec)
+			switch n := len(rows); {
+			case n > 0 && rows[n-1].sameAs(r):
+				rows[n-1].verdict = min(rows[n-1].verdict, r.verdict)
+				continue
+			case n > 0 && rows[0].key != r.key:
+				if !tell() {
+					return
+				}
+				rows, cut = rows[:0], false
+			case n == mostRows:
+				if cut = true; !tell() {
+					return
+				}
+				if rows = rows[:1]; rows[0].origin != fromCurrent { // one of the current set is enough to spare the others
+					rows = rows[:0]
+				}
+			}
+			rows = append(rows, r)
+		}
+		tell()
 	}
 }

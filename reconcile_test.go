@@ -70,8 +70,8 @@ const (
 var everyType = []string{
 	"Address|192.0.2.1", "Address|192.0.2.2", "EmailAddress|A.b@kept.example", "EmailAddress|a@gone.example",
 	"File|" + md5A + " : " + sha1A + " : " + sha256A, "File|" + md5B, "Host|xn--bcher-kva.example", "Host|gone.example",
-	"URL|http://kept.example/A", "URL|http://kept.example/a", "ASN|ASN1", "ASN|ASN2", "CIDR|192.0.2.0/24", "CIDR|198.51.100.0/24",
-	"Mutex|Kept", "Mutex|kept", `Registry Key|HKEY_LOCAL_MACHINE\Kept : v : REG_SZ`, `Registry Key|HKEY_LOCAL_MACHINE\Kept : w : REG_SZ`,
+	"URL|http://kept.example/A", "URL|http://gone.example/A", "ASN|ASN1", "ASN|ASN2", "CIDR|192.0.2.0/24", "CIDR|198.51.100.0/24",
+	"Mutex|Kept", "Mutex|gone", `Registry Key|HKEY_LOCAL_MACHINE\Kept : v : REG_SZ`, `Registry Key|HKEY_LOCAL_MACHINE\Kept : w : REG_SZ`,
 	"User Agent|kept/1", "User Agent|gone/1", "Email Subject|kept", "Email Subject|gone", "Hashtag|#kept", "Hashtag|#gone",
 	"Coin|btc : kept", "Coin|btc : gone",
 }
@@ -531,6 +531,58 @@ func TestReconcileSparesWhatHasNoTimeWhenModifiedBeforeIsSet(t *testing.T) {
 	assert.EqualValues(t, 1, report.Total.Spared)
 }
 
+// TestReconcileSparesOtherSpellings has values of a feed that the instance may have stored in another form.
+func TestReconcileSparesOtherSpellings(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		listed string
+		item   threatconnect.Indicator
+	}{
+		"space at the end":       {"User Agent|Mozilla/4.0", threatconnect.NewUserAgent("Mozilla/4.0 ")},
+		"space inside":           {"User Agent|Mozilla/4.0 (x)", threatconnect.NewUserAgent("Mozilla/4.0  (x)")},
+		"space at the start":     {`Mutex|Global\A`, threatconnect.NewMutex(` Global\A`)},
+		"case of a mutex":        {`Mutex|global\a`, threatconnect.NewMutex(`Global\A`)},
+		"case of a subject":      {"Email Subject|STRASSE", threatconnect.NewEmailSubject("Strasse")},
+		"case of a registry key": {`Registry Key|HKEY_LOCAL_MACHINE\SOFTWARE\A : v : REG_SZ`, threatconnect.NewRegistryKey(`HKLM\Software\A`, "v", "REG_SZ")},
+		"case of a path":         {"URL|http://e.example/A", threatconnect.NewURL("http://e.example/a")},
+		"escape of a letter":     {"URL|http://e.example/%7Ea", threatconnect.NewURL("http://e.example/~a")},
+		"escape of an escape":    {"URL|http://e.example/%257Ea", threatconnect.NewURL("http://e.example/~a")},
+		"escape of UTF-8":        {"URL|http://e.example/%c3%a9", threatconnect.NewURL("http://e.example/é")},
+		"default port":           {"URL|http://e.example:80/a", threatconnect.NewURL("http://e.example/a")},
+		"default port of TLS":    {"URL|https://e.example/?q", threatconnect.NewURL("https://e.example:443/?q")},
+		"slash behind the host":  {"URL|http://e.example", threatconnect.NewURL("http://e.example/")},
+		"slash behind the path":  {"URL|http://e.example/a?q=/", threatconnect.NewURL("http://e.example/a/?q=/")},
+		"host bits of a block":   {"CIDR|10.0.0.1/8", threatconnect.NewCIDR("10.0.0.0/8")},
+		"another port":           {"URL|http://e.example:443/a", threatconnect.NewURL("http://e.example/a")},
+		"another path":           {"URL|http://e.example/a/b", threatconnect.NewURL("http://e.example/a/")},
+		"another query":          {"URL|http://e.example/?a/", threatconnect.NewURL("http://e.example/?a")},
+		"another block":          {"CIDR|10.0.0.0/9", threatconnect.NewCIDR("10.0.0.0/8")},
+		"another mutex":          {"Mutex|a:", threatconnect.NewMutex("a")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := holding(t, c.listed)
+			cfg := sweep()
+			var spared []string
+			cfg.OnSpared = func(typ threatconnect.IndicatorType, summary, reason string) {
+				spared = append(spared, string(typ)+"|"+summary+": "+reason)
+			}
+			report, err := srv.Client().Batch.Reconcile(t.Context(), cfg, setOf(c.item))
+			require.NoError(t, err)
+			if strings.HasPrefix(name, "another") {
+				assert.Equal(t, threatconnect.ReconcileCounts{Current: 1, Listed: 1, Stale: 1, Removed: 1}, report.Total)
+				assert.Empty(t, spared)
+				return
+			}
+			const reason = "is in the current set in another spelling"
+			assert.Equal(t, threatconnect.ReconcileCounts{Current: 1, Listed: 1, Spared: 1}, report.Total)
+			assert.Equal(t, map[string]int64{reason: 1}, report.SparedReasons)
+			assert.Equal(t, []string{c.listed + ": " + reason}, spared)
+			assert.Equal(t, []string{c.listed}, held(srv))
+		})
+	}
+}
+
 func TestReconcileLooksAtWhatItIsToldTo(t *testing.T) {
 	t.Parallel()
 	srv := holding(t, "Host|a.example", "Host|b.example", "Host|c.test")
@@ -572,7 +624,7 @@ func TestReconcileJudgesOddListsCarefully(t *testing.T) {
 	}{
 		"values without a canonical form are compared as they are": {
 			`{"resultCount":3,"host":[{"hostName":"a b"},{"hostName":"A.Example"},{"hostName":"-x-"}]}`, threatconnect.NewHost("a.example"),
-			[]string{"-x-", "a b"}, threatconnect.ReconcileCounts{Current: 1, Listed: 3, Stale: 2, Unprocessed: 2},
+			[]string{"a b", "-x-"}, threatconnect.ReconcileCounts{Current: 1, Listed: 3, Stale: 2, Unprocessed: 2},
 		},
 		"what is listed twice is counted once": {
 			`{"resultCount":4,"host":[{"hostName":"b.example"},{"hostName":"a.example"},{"hostName":"b.example"},{"hostName":"a.example"}]}`, threatconnect.NewHost("a.example"),
