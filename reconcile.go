@@ -100,7 +100,7 @@ type ReconcileCounts struct {
 	//   - it has no value by which it could be deleted.
 	Spared      int64
 	Stale       int64 // listed, not in the current set, and not spared
-	Removed     int64 // gone from the owner
+	Removed     int64 // gone from the owner, also if somebody else deleted it first
 	Failed      int64 // refused by the platform
 	Unprocessed int64 // not looked at by the platform: a dry run, a refusal, or an error before
 	Unknown     int64 // in a job whose end was not seen
@@ -232,7 +232,7 @@ func (c ReconcileConfig) withDefaults() (ReconcileConfig, error) {
 func (c *ReconcileConfig) batch() BatchConfig {
 	return BatchConfig{
 		Owner: c.Owner, Action: BatchDelete,
-		Concurrency: c.Concurrency, RetryFor: c.RetryFor, WaitFor: c.WaitFor, OnEvent: c.OnEvent, OnError: c.OnError,
+		Concurrency: c.Concurrency, RetryFor: c.RetryFor, WaitFor: c.WaitFor, OnEvent: c.OnEvent,
 	}
 }
 

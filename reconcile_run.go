@@ -19,6 +19,7 @@ type reconciliation struct {
 	counts map[IndicatorType]*ReconcileCounts // of the types in question
 	any    bool                               // the types in question are those that occur
 	report ReconcileReport
+	failed BatchError // what went wrong while removing
 
 	exclusions exclusions // of the current set
 }
@@ -276,80 +277,78 @@ func (r *reconciliation) tell() error {
 func (r *reconciliation) remove(ctx context.Context) error {
 	next, stop := iter.Pull2(r.stale())
 	defer stop()
-	var failed BatchError
-	var before int64
-	for item, err, ok := next(); ok; {
-		if err != nil {
-			failed.Err = fmt.Errorf("threatconnect: compare the owner with the current set: %w", err)
-			break
-		}
+	item, err, ok := next()
+	for ok && err == nil && r.failed.Err == nil {
 		t := item.typ
-		cfg := r.cfg.batch()
-		if cfg.OnError != nil {
-			cfg.OnError = func(e BatchItemError) { r.cfg.OnError(after(e, before)) }
-		}
-		stats, importErr := r.s.Import(ctx, cfg, func(yield func(BatchItem, error) bool) {
+		r.removeByJobs(ctx, t, func(yield func(staleItem) bool) {
 			for ok && err == nil && item.typ == t {
 				if r.cfg.OnStale != nil {
-					r.cfg.OnStale(item.typ, item.summary)
+					r.cfg.OnStale(t, item.summary)
 				}
-				if !yield(&item, nil) {
+				if !yield(item) {
 					return
 				}
 				item, err, ok = next()
 			}
 		})
-		c := r.counts[t]
-		c.Removed, c.Failed, c.Unknown = stats.Indicators.Succeeded, stats.Indicators.Failed+stats.Invalid, stats.Indicators.Unknown
-		r.report.Jobs += stats.Jobs
-		if failed.add(importErr, stats, before); failed.Err != nil {
-			break
-		}
-		before += stats.Indicators.Added + stats.Invalid
 	}
-	if failed.Err == nil && len(failed.Items) == 0 && len(failed.Jobs) == 0 {
+	if err != nil {
+		r.failed.Err = fmt.Errorf("threatconnect: compare the owner with the current set: %w", err)
+	}
+	if all := r.failed.Stats.Indicators; r.failed.Err == nil && len(r.failed.Jobs) == 0 && all.Succeeded == all.Added && r.failed.Stats.Invalid == 0 {
 		return nil
 	}
-	return &failed
+	return &r.failed
 }
 
-// after returns the error of an item that before others were added to imports before.
-func after(e BatchItemError, before int64) BatchItemError {
-	if e.Seq >= 0 {
-		e.Seq += before
-	}
-	return e
-}
-
-// add adds what an import that came after others returned.
-func (e *BatchError) add(err error, stats BatchStats, before int64) {
-	e.Stats.plus(stats)
-	more, ok := errors.AsType[*BatchError](err)
-	if !ok {
-		e.Err = err // nil, or what kept the import from beginning
-		return
-	}
-	for _, item := range more.Items {
-		if len(e.Items) == mostItemErrors {
-			e.More++
-			continue
+// removeByJobs removes indicators of one type with batch jobs.
+func (r *reconciliation) removeByJobs(ctx context.Context, t IndicatorType, items iter.Seq[staleItem]) {
+	var gone int64 // deleted by somebody else
+	cfg := r.cfg.batch()
+	cfg.OnError = func(e BatchItemError) {
+		if e.Code == CodeNotFound {
+			gone++
+			return
 		}
-		e.Items = append(e.Items, after(item, before))
+		r.fail(e)
 	}
-	e.More += more.More
-	e.Jobs = append(e.Jobs, more.Jobs...)
-	e.Err = more.Err
+	stats, err := r.s.Import(ctx, cfg, func(yield func(BatchItem, error) bool) {
+		for item := range items {
+			if !yield(&item, nil) {
+				return
+			}
+		}
+	})
+	all := &stats.Indicators
+	gone = min(gone, all.Failed)
+	all.Succeeded += gone
+	all.Failed -= gone
+	c := r.counts[t]
+	c.Removed, c.Failed, c.Unknown = all.Succeeded, all.Failed+stats.Invalid, all.Unknown
+	r.report.Jobs += stats.Jobs
+	sum := &r.failed.Stats
+	sum.Indicators.plus(stats.Indicators)
+	sum.Invalid += stats.Invalid
+	sum.Jobs += stats.Jobs
+	sum.Bytes += stats.Bytes
+	if of, ok := errors.AsType[*BatchError](err); ok {
+		r.failed.Jobs = append(r.failed.Jobs, of.Jobs...)
+		err = of.Err
+	}
+	r.failed.Err = err
 }
 
-// plus adds the counts of another import.
-func (s *BatchStats) plus(t BatchStats) {
-	s.Indicators.plus(t.Indicators)
-	s.Groups.plus(t.Groups)
-	s.Associations.plus(t.Associations)
-	s.Links.plus(t.Links)
-	s.Contents.plus(t.Contents)
-	s.Invalid += t.Invalid
-	s.Duplicates += t.Duplicates
-	s.Jobs += t.Jobs
-	s.Bytes += t.Bytes
+// fail keeps and tells the error of an item. Its Seq counts from the items before those of its type.
+func (r *reconciliation) fail(e BatchItemError) {
+	if e.Seq >= 0 {
+		e.Seq += r.failed.Stats.Indicators.Added + r.failed.Stats.Invalid
+	}
+	if len(r.failed.Items) < mostItemErrors {
+		r.failed.Items = append(r.failed.Items, e)
+	} else {
+		r.failed.More++
+	}
+	if r.cfg.OnError != nil {
+		r.cfg.OnError(e)
+	}
 }

@@ -759,3 +759,60 @@ func TestReconcileTellsWhatCouldNotBeRemoved(t *testing.T) {
 		assert.Equal(t, threatconnect.ReconcileCounts{Current: 1, Listed: 3, Stale: 2, Removed: 1, Unprocessed: 1}, report.Total)
 	})
 }
+
+// TestReconcileTakesNotFoundForRemoved has hosts that somebody else deletes meanwhile: the platform says so
+// of each in the errors of the job.
+func TestReconcileTakesNotFoundForRemoved(t *testing.T) {
+	t.Parallel()
+	const refused = `{"errorReason":"Error (0x1005): h2.example could not be deleted","errorSource":"h2.example"}`
+	for name, c := range map[string]struct {
+		errors   []string // of h1.example to h3.example
+		want     threatconnect.ReconcileCounts
+		failures []int64
+	}{
+		"all are gone":   {[]string{"h1.example", "h2.example", "h3.example"}, threatconnect.ReconcileCounts{Current: 1, Listed: 4, Stale: 3, Removed: 3}, nil},
+		"one is gone":    {[]string{"h3.example"}, threatconnect.ReconcileCounts{Current: 1, Listed: 4, Stale: 3, Removed: 3}, nil},
+		"one is refused": {[]string{"h1.example", refused}, threatconnect.ReconcileCounts{Current: 1, Listed: 4, Stale: 3, Removed: 2, Failed: 1}, []int64{1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv := holding(t, "Host|h0.example", "Host|h1.example", "Host|h2.example", "Host|h3.example")
+				for i, e := range c.errors {
+					if e != refused {
+						c.errors[i] = fmt.Sprintf(`{"errorReason":"Error (0x1007): The Indicator %s was not found","errorSource":%q}`, e, e)
+					}
+				}
+				client := srv.Client(threatconnect.WithTransport(roundTrip(func(req *http.Request) (*http.Response, error) {
+					resp, err := srv.RoundTrip(req)
+					says := ""
+					switch {
+					case err != nil || req.Method != http.MethodGet:
+					case strings.HasSuffix(req.URL.Path, "/errors"):
+						says = "[" + strings.Join(c.errors, ",") + "]"
+					case strings.Contains(req.URL.Path, "/batch/"):
+						says = fmt.Sprintf(`{"status":"Success","data":{"batchStatus":{"id":1,"status":"Completed","successCount":%d,"errorCount":%d,"unprocessCount":0}}}`, 3-len(c.errors), len(c.errors))
+					}
+					if says == "" {
+						return resp, err
+					}
+					return httpmock.NewStringResponse(http.StatusOK, says), resp.Body.Close()
+				})))
+				var told []int64
+				cfg := sweep()
+				cfg.OnError = func(e threatconnect.BatchItemError) { told = append(told, e.Seq) }
+				report, err := client.Batch.Reconcile(t.Context(), cfg, setOf(threatconnect.NewHost("h0.example")))
+				assert.Equal(t, c.want, report.Total)
+				assert.Equal(t, c.failures, told)
+				if c.failures == nil {
+					require.NoError(t, err)
+					return
+				}
+				var b *threatconnect.BatchError
+				require.ErrorAs(t, err, &b)
+				require.Len(t, b.Items, 1)
+				assert.Equal(t, threatconnect.CodeIndicator, b.Items[0].Code)
+				assert.Equal(t, threatconnect.BatchCounts{Added: 3, Succeeded: 2, Failed: 1}, b.Stats.Indicators)
+			})
+		})
+	}
+}
