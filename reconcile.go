@@ -53,7 +53,7 @@ type ReconcileConfig struct {
 	// caller of Reconcile.
 	Exclude func(typ, value string) (reason string, exclude bool)
 	// OnStale, if not nil, is called for each indicator that is going to be removed, or would be without
-	// DryRun, with its type and its value as the platform lists it.
+	// DryRun, with its type and its value as the platform lists it. A file can still be spared afterwards.
 	OnStale func(t IndicatorType, summary string)
 	// OnSpared, if not nil, is called for each indicator that is counted as Spared, like OnStale, with the
 	// reason in words.
@@ -68,8 +68,9 @@ type ReconcileConfig struct {
 	// PageSize and Ahead say how the owner's lists are read; see ListOptions.
 	PageSize, Ahead int
 
-	// What follows is as in [BatchConfig], of the jobs that remove. Seq in the errors of items says
-	// how many were to be removed before.
+	// The fields below are as in [BatchConfig], for the jobs that remove. Seq in the errors of items counts
+	// the indicators that were to be removed before. Concurrency also limits how many files are removed at
+	// the same time, up to 16 if it is 0.
 
 	Concurrency int
 	RetryFor    time.Duration
@@ -97,6 +98,7 @@ type ReconcileCounts struct {
 	//   - the current set has another spelling of the value;
 	//   - it was modified in the second of ModifiedBefore or later, or has no modification time;
 	//   - it is a file that shares a hash with another listed file, and deleting one could delete both;
+	//   - it is a file that has got another hash since it was listed, because it was merged;
 	//   - it has no value by which it could be deleted.
 	Spared      int64
 	Stale       int64 // listed, not in the current set, and not spared
@@ -163,15 +165,17 @@ type ReconcileReport struct {
 // An indicator that [ReconcileConfig].Exclude excludes is not in the set. If an earlier import brought it
 // in, it is stale.
 //
-// Lists are read while others write. What they miss stays until a later run. What is added or
+// Lists are read while others write. What they miss stays until a later run. An indicator that is added or
 // changed between its list and its removal is removed nevertheless, unless the current set has it;
-// ModifiedBefore spares most of that. What the current set holds is never removed, however the
-// lists move.
+// ModifiedBefore spares most of these. What the current set holds is never removed, however the lists move,
+// with one exception: a file that merges with one of the current set between the two requests that remove it.
 //
-// It reads one list a type, and one of all types when there are custom ones, with one request a
-// page; then it removes with batch jobs of at most 25,000 indicators, for which the API user needs
-// the right to delete. Memory is bounded by MaxBytes and the jobs. When items or jobs failed, the
-// error is a [*BatchError].
+// It reads one list per type, and one of all types if there are custom ones, with a request per page. Then
+// it removes files one by one, with two requests each: the first reads the file again and the second
+// deletes it, if it still has only the hashes that were listed. It removes other types with batch jobs
+// of at most 25,000 indicators. The API user needs the right to delete. Memory is bounded by MaxBytes and the jobs.
+// An indicator that is not found is a success. If indicators or jobs failed, the error is a [*BatchError]. An
+// outage of the platform ends the removal of files after the retries of the client; RetryFor is for the jobs.
 //
 // Where an API user must not delete, deprecation rules of the owner are the alternative: they lower
 // the confidence of what a feed does not confirm, until it is inactive or gone.

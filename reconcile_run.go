@@ -1,6 +1,7 @@
 package threatconnect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -280,8 +281,12 @@ func (r *reconciliation) remove(ctx context.Context) error {
 	item, err, ok := next()
 	for ok && err == nil && r.failed.Err == nil {
 		t := item.typ
-		r.removeByJobs(ctx, t, func(yield func(staleItem) bool) {
-			for ok && err == nil && item.typ == t {
+		remove := r.removeByJobs
+		if t == TypeFile {
+			remove = r.removeFiles
+		}
+		remove(ctx, t, func(yield func(staleItem) bool) {
+			for ok && err == nil && item.typ == t && r.failed.Err == nil {
 				if r.cfg.OnStale != nil {
 					r.cfg.OnStale(t, item.summary)
 				}
@@ -336,6 +341,65 @@ func (r *reconciliation) removeByJobs(ctx context.Context, t IndicatorType, item
 		err = of.Err
 	}
 	r.failed.Err = err
+}
+
+// fileResult is what removeFile has done.
+type fileResult struct {
+	staleItem
+	spared verdict // verdictKept if it was not spared
+	err    error
+}
+
+// removeFiles removes files one by one, several at a time.
+func (r *reconciliation) removeFiles(ctx context.Context, t IndicatorType, files iter.Seq[staleItem]) {
+	all, c := &r.failed.Stats.Indicators, r.counts[t]
+	for f := range inOrder(ctx, cmp.Or(r.cfg.Concurrency, defaultParallel), files, r.removeFile) {
+		if f.err == nil && f.spared != verdictKept {
+			c.Stale--
+			r.spare(f.staleItem, f.spared)
+			continue
+		}
+		switch {
+		case f.err == nil:
+			all.Succeeded++
+			c.Removed++
+		case errors.Is(f.err, ErrBadRequest):
+			all.Failed++
+			c.Failed++
+			r.fail(BatchItemError{Type: string(t), Ref: f.summary, Err: f.err})
+		case errors.Is(f.err, ErrOutcomeUnknown):
+			all.Unknown++
+			c.Unknown++
+			r.failed.Err = cmp.Or(r.failed.Err, f.err)
+		default:
+			all.Unprocessed++
+			r.failed.Err = cmp.Or(r.failed.Err, f.err)
+		}
+		all.Added++
+	}
+}
+
+// removeFile removes a file unless it has changed since it was listed. It reads the file right before,
+// because files can merge: a hash that was stale may be a hash of a file that the current set has.
+func (r *reconciliation) removeFile(ctx context.Context, f staleItem) fileResult {
+	result := fileResult{staleItem: f}
+	ref := IndicatorRef{Type: f.typ, Value: f.summary, asRead: true}
+	file, err := r.s.c.Indicators.Get(ctx, ref, &IndicatorGetOptions{Include: Include{OmitAdditional: true}})
+	if err == nil {
+		known, now := indicatorDefOf(f.typ).valuesOf(f.summary), file.values()
+		switch {
+		case slices.ContainsFunc(now[:], func(hash string) bool { return hash != "" && !slices.Contains(known[:], hash) }):
+			result.spared = sparedMerged
+		case r.recent(file.Meta().LastModified):
+			result.spared = sparedRecent
+		default:
+			err = r.s.c.Indicators.Delete(ctx, ref)
+		}
+	}
+	if !errors.Is(err, ErrNotFound) {
+		result.err = err
+	}
+	return result
 }
 
 // fail keeps and tells the error of an item. Its Seq counts from the items before those of its type.

@@ -32,6 +32,7 @@ const (
 	sparedSpelling
 	sparedRecent
 	sparedHash
+	sparedMerged
 	sparedValue
 	verdictStale
 )
@@ -45,8 +46,10 @@ func (v verdict) reason() string {
 		return "was modified lately, or at an unknown time"
 	case sparedHash:
 		return "shares a hash with another file"
+	case sparedMerged:
+		return "has another hash since it was listed"
 	}
-	return "has no value"
+	return "has no value by which it could be removed"
 }
 
 func newIndicatorSet(dir string, maxBytes int) *indicatorSet {
@@ -84,15 +87,20 @@ func (s *indicatorSet) addCurrent(t IndicatorType, v [3]string) error {
 // addListed adds an indicator that the platform lists. The verdict applies if the current set does
 // not have it.
 func (s *indicatorSet) addListed(t IndicatorType, ind Indicator, verdict verdict) error {
-	summary := ind.Summary()
-	if summary == "" {
-		verdict = min(verdict, sparedValue)
-	}
-	v := ind.values()
-	if def := indicatorDefOf(t); def != nil && t != TypeFile {
+	summary, v, def := ind.Summary(), ind.values(), indicatorDefOf(t)
+	valid := summary != ""
+	switch {
+	case t == TypeFile:
+		hash, _ := def.pathOf(v)
+		_, err := canon.Hash(hash)
+		valid = err == nil
+	case def != nil:
 		if c, err := def.canonical(v); err == nil {
 			v = c
 		}
+	}
+	if !valid {
+		verdict = min(verdict, sparedValue)
 	}
 	return s.add(row{staleItem: staleItem{t, summary}, origin: fromOwner, verdict: verdict}, v)
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -118,7 +119,7 @@ func TestReconcileRemovesOfEveryTypeWhatTheFeedHasNot(t *testing.T) {
 					assert.Equal(t, threatconnect.ReconcileCounts{Current: 1, Listed: 2, Stale: 1, Removed: 1}, c, typ)
 				}
 				assert.InDelta(t, 0.5, report.Share, 0)
-				assert.EqualValues(t, 13, report.Jobs)
+				assert.EqualValues(t, 12, report.Jobs, "one of each type, and none of files")
 				left, err := os.ReadDir(cfg.Dir)
 				require.NoError(t, err)
 				assert.Empty(t, left)
@@ -129,9 +130,9 @@ func TestReconcileRemovesOfEveryTypeWhatTheFeedHasNot(t *testing.T) {
 
 func TestReconcileDeletesWithTheSmallestBody(t *testing.T) {
 	t.Parallel()
-	srv := holding(t, "Host|a.example", "Host|b.example", "Coin|btc : x", "File|"+md5A+" : "+sha1A)
+	srv := holding(t, "Host|a.example", "Host|b.example", "Coin|btc : x")
 	cfg := sweep()
-	cfg.Types = []threatconnect.IndicatorType{"Coin", "File", "Host"}
+	cfg.Types = []threatconnect.IndicatorType{"Coin", "Host"}
 	_, err := srv.Client().Batch.Reconcile(t.Context(), cfg, setOf(threatconnect.NewHost("a.example")))
 	require.NoError(t, err)
 	var bodies []string
@@ -143,7 +144,6 @@ func TestReconcileDeletesWithTheSmallestBody(t *testing.T) {
 	assert.Equal(t, []string{
 		`{"indicator":[{"type":"Coin","summary":"btc : x"}]}`,
 		`{"indicator":[{"type":"Host","summary":"b.example"}]}`,
-		`{"indicator":[{"type":"File","summary":"` + md5A + " : " + sha1A + `"}]}`,
 	}, bodies)
 	assert.Equal(t, []string{"Host|a.example"}, held(srv))
 	for _, j := range srv.Jobs() {
@@ -648,7 +648,7 @@ func TestReconcileJudgesOddListsCarefully(t *testing.T) {
 		},
 		"a file whose hash is none": {
 			`{"resultCount":2,"file":[{"md5":"12"},{}]}`, threatconnect.NewFile(sha1A),
-			[]string{"12"}, threatconnect.ReconcileCounts{Current: 1, Listed: 2, Spared: 1, Stale: 1, Unprocessed: 1},
+			nil, threatconnect.ReconcileCounts{Current: 1, Listed: 2, Spared: 2},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -813,6 +813,154 @@ func TestReconcileTakesNotFoundForRemoved(t *testing.T) {
 				assert.Equal(t, threatconnect.CodeIndicator, b.Items[0].Code)
 				assert.Equal(t, threatconnect.BatchCounts{Added: 3, Succeeded: 2, Failed: 1}, b.Stats.Indicators)
 			})
+		})
+	}
+}
+
+// meanwhile is a transport behind which somebody else does something between the lists and the request
+// that follows them.
+func meanwhile(srv *threatconnecttest.Server, do func()) http.RoundTripper {
+	var once sync.Once
+	return roundTrip(func(req *http.Request) (*http.Response, error) {
+		if req.Method != http.MethodGet || strings.Contains(req.URL.Path, "/files/") {
+			once.Do(do)
+		}
+		return srv.RoundTrip(req)
+	})
+}
+
+// TestReconcileReadsFilesAgainBeforeItRemovesThem has a file that changes after the list was read.
+func TestReconcileReadsFilesAgainBeforeItRemovesThem(t *testing.T) {
+	t.Parallel()
+	begin := time.Now().Add(-time.Hour)
+	ok := threatconnect.ReconcileCounts{Current: 1, Listed: 2, Stale: 1, Removed: 1}
+	spared := threatconnect.ReconcileCounts{Current: 1, Listed: 2, Spared: 1}
+	for name, c := range map[string]struct {
+		change func(ctx context.Context, c *threatconnect.Client) error
+		left   []string
+		want   threatconnect.ReconcileCounts
+		reason string
+	}{
+		"it stays as it was": {func(context.Context, *threatconnect.Client) error { return nil },
+			[]string{"File|" + sha256A}, ok, ""},
+		"it merges with a file of the set": {func(ctx context.Context, c *threatconnect.Client) error {
+			_, err := c.Batch.Import(ctx, appendConfig(), setOf(&threatconnect.File{MD5: md5A, SHA256: sha256A}))
+			return err
+		}, []string{"File|" + md5A + " : " + sha256A}, spared, "has another hash since it was listed"},
+		"it gets a hash": {func(ctx context.Context, c *threatconnect.Client) error {
+			_, err := c.Indicators.Files.Create(ctx, &threatconnect.File{MD5: md5A, SHA1: sha1A})
+			return err
+		}, []string{"File|" + md5A + " : " + sha1A, "File|" + sha256A}, spared, "has another hash since it was listed"},
+		"it is rated": {func(ctx context.Context, c *threatconnect.Client) error {
+			_, err := c.Indicators.Files.Update(ctx, md5A, threatconnect.IndicatorUpdate{Rating: new(5.0)})
+			return err
+		}, []string{"File|" + md5A, "File|" + sha256A}, spared, "was modified lately, or at an unknown time"},
+		"it is deleted": {func(ctx context.Context, c *threatconnect.Client) error {
+			return c.Indicators.Files.Delete(ctx, md5A)
+		}, []string{"File|" + sha256A}, ok, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := threatconnecttest.New()
+			for _, hash := range []string{md5A, sha256A} {
+				_, err := srv.AddIndicator(threatconnecttest.IndicatorRecord{Owner: batchOwner, Type: "File", Summary: hash, LastModified: begin.Add(-time.Hour)})
+				require.NoError(t, err)
+			}
+			other := srv.Client(threatconnect.WithOwner(batchOwner))
+			client := srv.Client(threatconnect.WithTransport(meanwhile(srv, func() { assert.NoError(t, c.change(t.Context(), other)) })))
+			cfg := sweep()
+			cfg.ModifiedBefore = begin
+			reason := ""
+			cfg.OnSpared = func(_ threatconnect.IndicatorType, summary, why string) {
+				assert.Equal(t, md5A, summary)
+				reason = why
+			}
+			report, err := client.Batch.Reconcile(t.Context(), cfg, setOf(threatconnect.NewFile(sha256A)))
+			require.NoError(t, err)
+			assert.ElementsMatch(t, c.left, held(srv))
+			assert.Equal(t, c.want, report.Total)
+			assert.Equal(t, c.reason, reason)
+		})
+	}
+}
+
+// TestReconcileTellsWhichFilesCouldNotBeRemoved has five stale files, of which the third cannot be removed.
+func TestReconcileTellsWhichFilesCouldNotBeRemoved(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		fault threatconnecttest.Fault
+		err   error
+		want  threatconnect.ReconcileCounts
+	}{
+		"the platform refuses it": {threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: http.StatusBadRequest}, threatconnect.ErrBadRequest,
+			threatconnect.ReconcileCounts{Removed: 4, Failed: 1}},
+		"a permission is missing": {threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: http.StatusForbidden}, threatconnect.ErrForbidden,
+			threatconnect.ReconcileCounts{Removed: 2, Unprocessed: 3}},
+		"the response is lost": {threatconnecttest.Fault{Kind: threatconnecttest.FaultReset}, threatconnect.ErrOutcomeUnknown,
+			threatconnect.ReconcileCounts{Removed: 2, Unknown: 1, Unprocessed: 2}},
+		"the response is lost and the file is gone": {threatconnecttest.Fault{Kind: threatconnecttest.FaultLostReply}, nil,
+			threatconnect.ReconcileCounts{Removed: 5}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv := threatconnecttest.New()
+				for n := range 5 {
+					hold(t, srv, fmt.Sprintf("File|%032X", n))
+				}
+				c.fault.Method, c.fault.Skip, c.fault.Times = http.MethodDelete, 2, 1
+				if c.fault.Kind == threatconnecttest.FaultReset {
+					c.fault.Times = -1
+				}
+				srv.Inject(c.fault)
+				var told []int64
+				cfg := sweep()
+				cfg.Concurrency = 1
+				cfg.OnError = func(e threatconnect.BatchItemError) { told = append(told, e.Seq) }
+				report, err := srv.Client().Batch.Reconcile(t.Context(), cfg, setOf(threatconnect.NewFile(sha256A)))
+				require.ErrorIs(t, err, c.err)
+				c.want.Current, c.want.Listed, c.want.Stale = 1, 5, 5
+				assert.Equal(t, c.want, report.Total)
+				if c.want.Failed > 0 {
+					assert.Equal(t, []int64{2}, told)
+				} else {
+					assert.Empty(t, told)
+				}
+			})
+		})
+	}
+}
+
+// TestReconcileRemovesFilesAtTheSameTime has as many requests under way as the configuration says.
+func TestReconcileRemovesFilesAtTheSameTime(t *testing.T) {
+	t.Parallel()
+	for concurrency, want := range map[int]int{0: 16, 1: 1, 3: 3} {
+		synctest.Test(t, func(t *testing.T) {
+			srv := threatconnecttest.New()
+			for n := range 40 {
+				hold(t, srv, fmt.Sprintf("File|%032X", n))
+			}
+			var mu sync.Mutex
+			running, most := 0, 0
+			add := func(n int) {
+				mu.Lock()
+				defer mu.Unlock()
+				running += n
+				most = max(most, running)
+			}
+			client := srv.Client(threatconnect.WithTransport(roundTrip(func(req *http.Request) (*http.Response, error) {
+				if req.Method == http.MethodDelete {
+					add(1)
+					defer add(-1)
+					time.Sleep(time.Second)
+				}
+				return srv.RoundTrip(req)
+			})))
+			cfg := sweep()
+			cfg.Concurrency = concurrency
+			report, err := client.Batch.Reconcile(t.Context(), cfg, setOf(threatconnect.NewFile(sha256A)))
+			require.NoError(t, err)
+			assert.EqualValues(t, 40, report.Total.Removed)
+			assert.Equal(t, want, most)
 		})
 	}
 }
