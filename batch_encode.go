@@ -106,8 +106,7 @@ func (e *encoder) item(item BatchItem) (section, error) {
 	case *Association:
 		return inAssociations, e.association(item)
 	case *staleItem:
-		e.stale(item)
-		return inIndicators, nil
+		return inIndicators, e.stale(item)
 	}
 	return 0, &ValidationError{Field: "batch item", Rule: "is of no type that can be imported"}
 }

@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -38,6 +39,8 @@ type ReconcileConfig struct {
 	// Types that the current set does not have counts as a share of 1. If a share is larger, the feed
 	// has probably lost a part of itself, and Reconcile removes nothing.
 	MaxShare float64
+	// Retire, if not nil, retires stale indicators instead of deleting them.
+	Retire *Retirement
 	// DryRun reports and removes nothing.
 	DryRun bool
 	// OnInvalid, if not nil, is called for each indicator of the current set that has no canonical form. If it
@@ -79,6 +82,40 @@ type ReconcileConfig struct {
 	OnError     func(BatchItemError)
 }
 
+// Retirement says how [BatchService.Reconcile] retires stale indicators. At least one field must be set.
+// Attributes, other tags and security labels stay.
+//
+// An indicator that has all of it already is counted as Retired, not as Stale: MaxShare leaves it out, and
+// nothing is sent. Lists omit inactive indicators, so after Deactivate it is not even listed, unless
+// Inactive is set. Reconcile does not undo a retirement if the feed has the indicator again: the import of
+// the feed must set the scores, and a tag stays.
+type Retirement struct {
+	ClearScores bool   // set rating and confidence to 0, which means unknown
+	Deactivate  bool   // set Active to false; CAL may set it again unless ActiveLocked is set
+	Tag         string // attach this tag
+}
+
+// meta returns what a retired indicator has.
+func (t *Retirement) meta() (m IndicatorMeta) {
+	if t.ClearScores {
+		m.Rating, m.Confidence = new(0.0), new(0)
+	}
+	if t.Deactivate {
+		m.Active = new(false)
+	}
+	if t.Tag != "" {
+		m.Tags = []Tag{{Name: t.Tag}}
+	}
+	return m
+}
+
+// done reports whether an indicator is retired.
+func (t *Retirement) done(m *IndicatorMeta) bool {
+	unknown := (m.Rating == nil || *m.Rating == 0) && (m.Confidence == nil || *m.Confidence == 0)
+	return (!t.ClearScores || unknown) && (!t.Deactivate || m.Active != nil && !*m.Active) &&
+		(t.Tag == "" || slices.ContainsFunc(m.Tags, func(tag Tag) bool { return strings.EqualFold(tag.Name, t.Tag) }))
+}
+
 const (
 	defaultMaxShare       = 0.2
 	defaultReconcileBytes = 16 << 20
@@ -101,25 +138,24 @@ type ReconcileCounts struct {
 	//   - it is a file that has got another hash since it was listed, because it was merged;
 	//   - it has no value by which it could be deleted.
 	Spared      int64
-	Stale       int64 // listed, not in the current set, and not spared
-	Removed     int64 // gone from the owner, also if somebody else deleted it first
+	Retired     int64 // listed, not in the current set, and retired already; see Retirement
+	Stale       int64 // listed, not in the current set, and neither spared nor retired
+	Removed     int64 // retired by this run, or gone from the owner, also if somebody else deleted it first
 	Failed      int64 // refused by the platform
 	Unprocessed int64 // not looked at by the platform: a dry run, a refusal, or an error before
 	Unknown     int64 // in a job whose end was not seen
 }
 
-// share returns how much of what is listed is stale, 0 to 1.
+// share returns how much of what is listed and not retired is stale, 0 to 1.
 func (c *ReconcileCounts) share() float64 {
-	if c.Listed == 0 {
-		return 0
-	}
-	return float64(c.Stale) / float64(c.Listed)
+	return float64(c.Stale) / float64(max(c.Listed-c.Retired, 1))
 }
 
 func (c *ReconcileCounts) plus(d ReconcileCounts) {
 	c.Current += d.Current
 	c.Listed += d.Listed
 	c.Spared += d.Spared
+	c.Retired += d.Retired
 	c.Stale += d.Stale
 	c.Removed += d.Removed
 	c.Failed += d.Failed
@@ -207,6 +243,16 @@ func (c ReconcileConfig) withDefaults() (ReconcileConfig, error) {
 	if c.MaxBytes == 0 {
 		c.MaxBytes = defaultReconcileBytes
 	}
+	if c.Retire != nil {
+		tag, err := c.Retire.Tag, error(nil)
+		if tag != "" {
+			tag, err = canonicalTag(tag)
+		}
+		if err != nil {
+			return c, err
+		}
+		c.Retire = &Retirement{c.Retire.ClearScores, c.Retire.Deactivate, tag}
+	}
 	c.Types = slices.Compact(slices.Sorted(slices.Values(c.Types)))
 	for _, t := range c.Types {
 		if err := checkVerbatim("reconcile type", string(t)); err != nil {
@@ -218,6 +264,8 @@ func (c ReconcileConfig) withDefaults() (ReconcileConfig, error) {
 		return bad("owner", "is missing", "set Owner; the client's default owner is not used where things are removed")
 	case len(c.Types) > mostReconcileTypes:
 		return bad("types", "are more than "+strconv.Itoa(mostReconcileTypes), "name fewer")
+	case c.Retire != nil && *c.Retire == Retirement{}:
+		return bad("retirement", "changes nothing", "set ClearScores, Deactivate or Tag, or leave Retire nil to delete")
 	case c.Inactive && len(c.Filters) > 0:
 		return bad("filters", "cannot be combined with Inactive", "leave out one of them")
 	case math.IsNaN(c.MaxShare) || c.MaxShare < 0 || c.MaxShare > 1:
@@ -234,16 +282,20 @@ func (c ReconcileConfig) withDefaults() (ReconcileConfig, error) {
 
 // batch is the configuration of the jobs that remove.
 func (c *ReconcileConfig) batch() BatchConfig {
-	return BatchConfig{
-		Owner: c.Owner, Action: BatchDelete,
-		Concurrency: c.Concurrency, RetryFor: c.RetryFor, WaitFor: c.WaitFor, OnEvent: c.OnEvent,
+	b := BatchConfig{Owner: c.Owner, Action: BatchDelete, Concurrency: c.Concurrency, RetryFor: c.RetryFor, WaitFor: c.WaitFor, OnEvent: c.OnEvent}
+	if c.Retire != nil {
+		b.Action, b.Attributes = BatchCreate, WriteStatic
 	}
+	return b
 }
 
 // list says how the owner's indicators are listed.
 func (c *ReconcileConfig) list() *IndicatorListOptions {
 	o := &IndicatorListOptions{
 		ListOptions: ListOptions{Limit: c.PageSize, Ahead: c.Ahead}, Filters: c.Filters, Include: Include{OmitAdditional: true},
+	}
+	if c.Retire != nil {
+		o.Include = Include{OmitAdditional: !c.Retire.Deactivate, Tags: c.Retire.Tag != ""}
 	}
 	if c.Inactive {
 		o.Filters, o.Any = Filters{ByActive.Is(true), ByActive.Is(false)}, true
@@ -254,5 +306,5 @@ func (c *ReconcileConfig) list() *IndicatorListOptions {
 // errTooMuch is what a share over the limit is refused with; of is the type, or empty for all types.
 func errTooMuch(c ReconcileCounts, of string, most float64) error {
 	return fmt.Errorf("%w: %d of the owner's %d indicators%s, and MaxShare allows %s of them; look whether the feed is whole, or allow more",
-		ErrReconcileShare, c.Stale, c.Listed, of, strconv.FormatFloat(most, 'g', -1, 64))
+		ErrReconcileShare, c.Stale, c.Listed-c.Retired, of, strconv.FormatFloat(most, 'g', -1, 64))
 }

@@ -88,6 +88,8 @@ func (r *reconciliation) count(item row) {
 	c.Listed++
 	switch item.verdict {
 	case verdictKept:
+	case verdictRetired:
+		c.Retired++
 	case verdictStale:
 		c.Stale++
 	default:
@@ -243,8 +245,11 @@ func (r *reconciliation) readList(t IndicatorType, list iter.Seq2[Indicator, err
 
 // verdict returns what happens to a listed indicator that the current set does not have.
 func (r *reconciliation) verdict(m *IndicatorMeta) verdict {
-	if r.recent(m.LastModified) {
+	switch {
+	case r.recent(m.LastModified):
 		return sparedRecent
+	case r.cfg.Retire != nil && r.cfg.Retire.done(m):
+		return verdictRetired
 	}
 	return verdictStale
 }
@@ -274,7 +279,7 @@ func (r *reconciliation) tell() error {
 	return nil
 }
 
-// remove removes what is stale, type by type, so that each is counted for itself.
+// remove deletes or retires what is stale, type by type, so that each is counted for itself.
 func (r *reconciliation) remove(ctx context.Context) error {
 	next, stop := iter.Pull2(r.stale())
 	defer stop()
@@ -306,12 +311,12 @@ func (r *reconciliation) remove(ctx context.Context) error {
 	return &r.failed
 }
 
-// removeByJobs removes indicators of one type with batch jobs.
+// removeByJobs deletes or retires indicators of one type with batch jobs.
 func (r *reconciliation) removeByJobs(ctx context.Context, t IndicatorType, items iter.Seq[staleItem]) {
 	var gone int64 // deleted by somebody else
 	cfg := r.cfg.batch()
 	cfg.OnError = func(e BatchItemError) {
-		if e.Code == CodeNotFound {
+		if e.Code == CodeNotFound && cfg.Action == BatchDelete {
 			gone++
 			return
 		}
@@ -319,6 +324,7 @@ func (r *reconciliation) removeByJobs(ctx context.Context, t IndicatorType, item
 	}
 	stats, err := r.s.Import(ctx, cfg, func(yield func(BatchItem, error) bool) {
 		for item := range items {
+			item.retire = r.cfg.Retire
 			if !yield(&item, nil) {
 				return
 			}
@@ -350,7 +356,7 @@ type fileResult struct {
 	err    error
 }
 
-// removeFiles removes files one by one, several at a time.
+// removeFiles deletes or retires files one by one, several at a time.
 func (r *reconciliation) removeFiles(ctx context.Context, t IndicatorType, files iter.Seq[staleItem]) {
 	all, c := &r.failed.Stats.Indicators, r.counts[t]
 	for f := range inOrder(ctx, cmp.Or(r.cfg.Concurrency, defaultParallel), files, r.removeFile) {
@@ -379,7 +385,7 @@ func (r *reconciliation) removeFiles(ctx context.Context, t IndicatorType, files
 	}
 }
 
-// removeFile removes a file unless it has changed since it was listed. It reads the file right before,
+// removeFile deletes or retires a file unless it has changed since it was listed. It reads the file right before,
 // because files can merge: a hash that was stale may be a hash of a file that the current set has.
 func (r *reconciliation) removeFile(ctx context.Context, f staleItem) fileResult {
 	result := fileResult{staleItem: f}
@@ -393,13 +399,33 @@ func (r *reconciliation) removeFile(ctx context.Context, f staleItem) fileResult
 		case r.recent(file.Meta().LastModified):
 			result.spared = sparedRecent
 		default:
-			err = r.s.c.Indicators.Delete(ctx, ref)
+			err = r.removeRef(ctx, ref)
 		}
 	}
 	if !errors.Is(err, ErrNotFound) {
 		result.err = err
 	}
 	return result
+}
+
+// removeRef deletes or retires an indicator.
+func (r *reconciliation) removeRef(ctx context.Context, ref IndicatorRef) error {
+	if r.cfg.Retire == nil {
+		return r.s.c.Indicators.Delete(ctx, ref)
+	}
+	m := r.cfg.Retire.meta()
+	update := IndicatorUpdate{Rating: m.Rating, Confidence: m.Confidence, Active: m.Active}
+	if update != (IndicatorUpdate{}) {
+		if _, err := r.s.c.Indicators.Update(ctx, ref, update); err != nil {
+			return err
+		}
+	}
+	for _, tag := range m.Tags {
+		if err := r.s.c.Tags.Add(ctx, ref, tag.Name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // fail keeps and tells the error of an item. Its Seq counts from the items before those of its type.

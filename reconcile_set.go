@@ -34,6 +34,7 @@ const (
 	sparedHash
 	sparedMerged
 	sparedValue
+	verdictRetired
 	verdictStale
 )
 
@@ -102,25 +103,32 @@ func (s *indicatorSet) addListed(t IndicatorType, ind Indicator, verdict verdict
 	if !valid {
 		verdict = min(verdict, sparedValue)
 	}
-	return s.add(row{staleItem: staleItem{t, summary}, origin: fromOwner, verdict: verdict}, v)
+	return s.add(row{staleItem: staleItem{typ: t, summary: summary}, origin: fromOwner, verdict: verdict}, v)
 }
 
 // staleItem is an indicator as the platform lists it.
 type staleItem struct {
 	typ     IndicatorType
 	summary string
+	retire  *Retirement // nil deletes it
 }
 
 func (*staleItem) batchItem() {}
 
 // stale writes an indicator that is to be removed by just the value that the platform gave.
-func (e *encoder) stale(item *staleItem) {
+func (e *encoder) stale(item *staleItem) (err error) {
 	e.BeginObject()
 	e.Key("type")
 	e.Text(string(item.typ))
 	e.Key("summary")
 	e.Text(item.summary)
+	if item.retire != nil {
+		m := item.retire.meta()
+		m.write(&e.Writer)
+		err = e.hangers(nil, m.Tags, nil)
+	}
 	e.EndObject()
+	return err
 }
 
 // row is an indicator under a key by which it is compared: its type and folded value, or one hash.
@@ -311,7 +319,7 @@ func (s *indicatorSet) decisions() iter.Seq2[row, error] {
 			if file.typ != "" && !yield(file, nil) {
 				return
 			}
-			file = row{staleItem: staleItem{TypeFile, string(rec.Key)}, verdict: verdict}
+			file = row{staleItem: staleItem{typ: TypeFile, summary: string(rec.Key)}, verdict: verdict}
 		}
 		if file.typ != "" {
 			yield(file, nil)

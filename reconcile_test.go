@@ -680,13 +680,15 @@ func TestReconcileJudgesOddListsCarefully(t *testing.T) {
 func TestReconcileConfigurationsThatMakeNoSense(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*threatconnect.ReconcileConfig){
-		"no owner":          func(c *threatconnect.ReconcileConfig) { c.Owner = "" },
-		"a share above 1":   func(c *threatconnect.ReconcileConfig) { c.MaxShare = 20 },
-		"a negative share":  func(c *threatconnect.ReconcileConfig) { c.MaxShare = -0.1 },
-		"too little memory": func(c *threatconnect.ReconcileConfig) { c.MaxBytes = 1 },
-		"an empty type":     func(c *threatconnect.ReconcileConfig) { c.Types = []threatconnect.IndicatorType{"Host", ""} },
-		"a large page":      func(c *threatconnect.ReconcileConfig) { c.PageSize = 10_001 },
-		"a concurrency":     func(c *threatconnect.ReconcileConfig) { c.Concurrency = 17 },
+		"no owner":                          func(c *threatconnect.ReconcileConfig) { c.Owner = "" },
+		"a share above 1":                   func(c *threatconnect.ReconcileConfig) { c.MaxShare = 20 },
+		"a negative share":                  func(c *threatconnect.ReconcileConfig) { c.MaxShare = -0.1 },
+		"too little memory":                 func(c *threatconnect.ReconcileConfig) { c.MaxBytes = 1 },
+		"an empty type":                     func(c *threatconnect.ReconcileConfig) { c.Types = []threatconnect.IndicatorType{"Host", ""} },
+		"a large page":                      func(c *threatconnect.ReconcileConfig) { c.PageSize = 10_001 },
+		"a concurrency":                     func(c *threatconnect.ReconcileConfig) { c.Concurrency = 17 },
+		"a retirement that changes nothing": func(c *threatconnect.ReconcileConfig) { c.Retire = &threatconnect.Retirement{} },
+		"a retirement with a bad tag":       func(c *threatconnect.ReconcileConfig) { c.Retire = &threatconnect.Retirement{Tag: " "} },
 		"filters and inactive": func(c *threatconnect.ReconcileConfig) {
 			c.Inactive, c.Filters = true, threatconnect.Filters{threatconnect.ByRating.Above(1)}
 		},
@@ -963,4 +965,92 @@ func TestReconcileRemovesFilesAtTheSameTime(t *testing.T) {
 			assert.Equal(t, want, most)
 		})
 	}
+}
+
+func TestReconcileRetires(t *testing.T) {
+	t.Parallel()
+	for name, retirement := range map[string]threatconnect.Retirement{
+		"scores":     {ClearScores: true},
+		"status":     {Deactivate: true},
+		"tag":        {Tag: " Stale "},
+		"everything": {ClearScores: true, Deactivate: true, Tag: "Stale"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := holding(t)
+			want := map[string]threatconnecttest.IndicatorRecord{}
+			for _, item := range []string{"Host|kept.example", "Host|gone.example", "Coin|btc : gone", "File|" + md5A + " : " + sha1A} {
+				typ, value, _ := strings.Cut(item, "|")
+				r, err := srv.AddIndicator(threatconnecttest.IndicatorRecord{
+					Owner: batchOwner, Type: typ, Summary: value, Rating: new(4.0), Confidence: new(90), Tags: []string{"Kept"}, Labels: []string{"TLP:AMBER"},
+					Attributes: []threatconnecttest.AttributeRecord{{Type: "Description", Value: "mine"}},
+				})
+				require.NoError(t, err)
+				r.LastModified = time.Time{}
+				if value != "kept.example" {
+					if retirement.ClearScores {
+						r.Rating, r.Confidence = new(0.0), new(0)
+					}
+					r.Inactive = retirement.Deactivate
+					if retirement.Tag != "" {
+						r.Tags = append(r.Tags, "Stale")
+					}
+				}
+				want[item] = r
+			}
+			cfg := sweep()
+			cfg.Types, cfg.Retire = []threatconnect.IndicatorType{"Coin", "File", "Host"}, &retirement
+			feed := setOf(threatconnect.NewHost("kept.example"))
+			client := srv.Client()
+			report, err := client.Batch.Reconcile(t.Context(), cfg, feed)
+			require.NoError(t, err)
+			assert.Equal(t, threatconnect.ReconcileCounts{Current: 1, Listed: 4, Stale: 3, Removed: 3}, report.Total)
+			got := map[string]threatconnecttest.IndicatorRecord{}
+			for _, r := range srv.Indicators(batchOwner) {
+				r.LastModified = time.Time{}
+				for i := range r.Attributes {
+					r.Attributes[i].ID = want[r.Type+"|"+r.Summary].Attributes[i].ID
+				}
+				got[r.Type+"|"+r.Summary] = r
+			}
+			assert.Equal(t, want, got, "nothing else has changed")
+			for _, q := range srv.Requests() {
+				assert.NotEqual(t, http.MethodDelete, q.Method)
+			}
+
+			jobs := len(srv.Jobs())
+			srv.ResetRequests()
+			report, err = client.Batch.Reconcile(t.Context(), cfg, feed)
+			require.NoError(t, err)
+			again := threatconnect.ReconcileCounts{Current: 1, Listed: 4, Retired: 3}
+			if retirement.Deactivate {
+				assert.Equal(t, threatconnect.ReconcileCounts{Current: 1, Listed: 1}, report.Total, "inactive ones are not listed")
+				cfg.Inactive = true
+				report, err = client.Batch.Reconcile(t.Context(), cfg, feed)
+				require.NoError(t, err)
+			}
+			assert.Equal(t, again, report.Total)
+			assert.Len(t, srv.Jobs(), jobs, "what is retired is not retired again")
+			for _, q := range srv.Requests() {
+				assert.Equal(t, http.MethodGet, q.Method)
+			}
+		})
+	}
+}
+
+// TestReconcileRefusesToRetireTooMuch has an owner most of which was retired before: it says nothing about
+// the rest.
+func TestReconcileRefusesToRetireTooMuch(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New()
+	for n := range 100 {
+		_, err := srv.AddIndicator(threatconnecttest.IndicatorRecord{Owner: batchOwner, Type: "Host", Summary: fmt.Sprintf("h%d.example", n), Tags: []string{"Stale", "Other"}[n/90 : n/90+1]})
+		require.NoError(t, err)
+	}
+	cfg := threatconnect.ReconcileConfig{Owner: batchOwner, Retire: &threatconnect.Retirement{Tag: "stale"}}
+	report, err := srv.Client().Batch.Reconcile(t.Context(), cfg, setOf(batchHost(90), batchHost(91)))
+	require.ErrorIs(t, err, threatconnect.ErrReconcileShare)
+	require.ErrorContains(t, err, "8 of the owner's 10 indicators")
+	assert.Equal(t, threatconnect.ReconcileCounts{Current: 2, Listed: 100, Retired: 90, Stale: 8, Unprocessed: 8}, report.Total)
+	assert.InDelta(t, 0.8, report.Share, 0)
 }
