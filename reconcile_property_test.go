@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -257,6 +258,158 @@ func TestReconcileNeverRemovesWhatTheFeedHoldsHoweverTheListMoves(t *testing.T) 
 	}
 	assert.Positive(t, missed, "the lists have moved")
 	assert.Positive(t, unlisted, "the lists have moved")
+}
+
+// spelling returns one of many spellings of the nth value of a type that the server keeps apart.
+func spelling(random *rand.Rand, typ string, n int) string {
+	one := func(spellings ...string) string { return spellings[random.IntN(len(spellings))] }
+	word := []byte(fmt.Sprintf("word%cx", 'a'+n))
+	for i := range word {
+		word[i] -= byte(random.IntN(2) * ('a' - 'A'))
+	}
+	w := string(word)
+	switch typ {
+	case "URL":
+		return fmt.Sprintf("http://e%d.example%s/%s%s%s", n, one("", ":80"), one("~", "%7E", "%7e", "%257e"), w, one("", "/", "//"))
+	case "Registry Key":
+		return `HKEY_LOCAL_MACHINE\` + w + " : v : REG_SZ"
+	case "Hashtag":
+		return one("", "#") + w
+	case "Coin":
+		return "btc : " + w
+	}
+	return one("", " ") + w + one(" ", "  ") + "(x)" + one("", " ")
+}
+
+// hashOf returns the nth hash of a kind.
+func hashOf(kind, n int) string { return fmt.Sprintf("%0*X", []int{32, 40, 64}[kind], n+1) }
+
+// TestReconcileNeverTouchesAnySpellingOfWhatTheFeedHolds deletes or retires while somebody else adds other
+// spellings and lets files merge. What the feed holds, in any spelling, must stay as it is.
+func TestReconcileNeverTouchesAnySpellingOfWhatTheFeedHolds(t *testing.T) {
+	t.Parallel()
+	const values = 12 // of each type
+	types := []string{"Coin", "Email Subject", "Hashtag", "Mutex", "Registry Key", "URL", "User Agent", "File"}
+	var total threatconnect.ReconcileCounts
+	reasons := map[string]int64{}
+	for seed := range uint64(60) {
+		random := rand.New(rand.NewPCG(seed, 2))
+		srv := holding(t)
+		other := srv.Client(threatconnect.WithOwner(batchOwner))
+		valueOf := map[string]int{} // of what the owner was given, by type and summary as the server keeps it
+		hashes := map[string]bool{} // that the owner was given
+		add := func() {
+			typ, n := types[random.IntN(len(types))], random.IntN(values)
+			r := threatconnecttest.IndicatorRecord{Owner: batchOwner, Type: typ, Rating: new(3.0)}
+			if typ == "File" {
+				r.Summary = hashOf(random.IntN(3), n)
+			} else {
+				r.Summary = spelling(random, typ, n)
+			}
+			if r, err := srv.AddIndicator(r); err == nil { // it may be there
+				valueOf[typ+"|"+r.Summary] = n
+				hashes[r.Summary] = typ == "File"
+			}
+		}
+		for range 150 {
+			add()
+		}
+		feed, current := map[string]bool{}, []threatconnect.BatchItem{threatconnect.NewHost("kept.example")}
+		for range 40 {
+			typ, n := types[random.IntN(len(types))], random.IntN(values)
+			item := threatconnect.BatchItem(threatconnect.NewFile(hashOf(n%3, n)))
+			key := hashOf(n%3, n)
+			if typ != "File" {
+				text := spelling(random, typ, n)
+				key = fmt.Sprint(typ, n)
+				switch typ {
+				case "Coin":
+					item = threatconnect.NewCustomIndicator("Coin", "BTC", text[len("btc : "):])
+				case "Email Subject":
+					item = threatconnect.NewEmailSubject(text)
+				case "Hashtag":
+					item = threatconnect.NewHashtag(text)
+				case "Mutex":
+					item = threatconnect.NewMutex(text)
+				case "Registry Key":
+					item = threatconnect.NewRegistryKey(strings.TrimSuffix(text, " : v : REG_SZ"), "v", "reg_sz")
+				case "URL":
+					item = threatconnect.NewURL("HTTP" + text[len("http"):])
+				case "User Agent":
+					item = threatconnect.NewUserAgent(text)
+				}
+			}
+			feed[key], current = true, append(current, item)
+		}
+		m := roundTrip(func(req *http.Request) (*http.Response, error) {
+			upload := isUpload(req)
+			if (req.Method == http.MethodGet && strings.Contains(req.URL.Path, "/indicators") || upload) && random.IntN(2) == 0 {
+				add()
+				n := random.IntN(values)
+				file := &threatconnect.File{MD5: hashOf(0, n), SHA1: hashOf(1, (n+1)%values), SHA256: hashOf(2, (n+5)%values)}
+				if random.IntN(2) == 0 {
+					file.SHA1 = ""
+				}
+				retired := false // a file that merges with a retired one gets its tag
+				for _, hash := range []string{file.MD5, file.SHA1, file.SHA256} {
+					have, _ := srv.Indicator(batchOwner, "File", hash)
+					retired = retired || slices.Contains(have.Tags, "Stale")
+				}
+				if !retired {
+					_, err := other.Batch.Import(t.Context(), appendConfig(), setOf(file))
+					assert.NoError(t, err)
+					hashes[file.MD5], hashes[file.SHA1], hashes[file.SHA256] = true, true, true
+				}
+			}
+			return srv.RoundTrip(req)
+		})
+		cfg := sweep()
+		cfg.PageSize, cfg.Concurrency = 7, 1 // or a file could merge between the two requests of another
+		for _, typ := range types {
+			cfg.Types = append(cfg.Types, threatconnect.IndicatorType(typ))
+		}
+		if seed%2 == 1 {
+			cfg.Retire = &threatconnect.Retirement{ClearScores: true, Tag: "Stale"}
+		}
+		report, err := srv.Client(threatconnect.WithTransport(m)).Batch.Reconcile(t.Context(), cfg, setOf(current...))
+		require.NoError(t, err, "seed %d", seed)
+		total.Removed += report.Total.Removed
+		for reason, n := range report.SparedReasons {
+			reasons[reason] += n
+		}
+
+		retired := map[string]bool{} // by value, or by hash
+		for _, r := range srv.Indicators(batchOwner) {
+			is := slices.Contains(r.Tags, "Stale") || r.Rating != nil && *r.Rating == 0
+			retired[r.Type+"|"+r.Summary] = is
+			for hash := range strings.SplitSeq(r.Summary, " : ") {
+				retired[hash] = is
+			}
+		}
+		for item, n := range valueOf {
+			typ, summary, _ := strings.Cut(item, "|")
+			key := item
+			if typ != "File" && !feed[fmt.Sprint(typ, n)] || typ == "File" && !feed[summary] {
+				continue
+			}
+			if typ == "File" {
+				key = summary
+			}
+			is, there := retired[key]
+			require.True(t, there, "seed %d: %s was removed", seed, item)
+			require.False(t, is, "seed %d: %s was retired", seed, item)
+		}
+		for hash, file := range hashes {
+			if file && feed[hash] {
+				is, there := retired[hash]
+				require.True(t, there, "seed %d: %s was removed", seed, hash)
+				require.False(t, is, "seed %d: %s was retired", seed, hash)
+			}
+		}
+	}
+	assert.Greater(t, total.Removed, int64(1000))
+	assert.Greater(t, reasons["is in the current set in another spelling"], int64(1000))
+	assert.Greater(t, reasons["has another hash since it was listed"], int64(20))
 }
 
 // BenchmarkReconcile reads an owner and finds the tenth part of it stale. held-KiB is what it has in
