@@ -182,6 +182,13 @@ func (r *reconciliation) addCurrent(item BatchItem) error {
 	t := def.typ
 	reason := exclusion(r.cfg.Exclude, t, summary)
 	c := r.counts[t]
+	if c == nil {
+		for other := range r.counts {
+			if strings.EqualFold(string(other), string(t)) {
+				return &ValidationError{Field: "indicator type", Rule: "differs only in letter case from another one of the current set or of Types", Fix: "write it as client.Types.Indicators lists it"}
+			}
+		}
+	}
 	switch {
 	case c == nil && !r.any:
 		r.report.Ignored++

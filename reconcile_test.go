@@ -379,6 +379,33 @@ func TestReconcileRemovesNothingWhenAnythingIsDoubtful(t *testing.T) {
 	}
 }
 
+// TestReconcileRefusesTwoSpellingsOfAType has a feed that writes a type in another way than Types or the
+// rest of the feed. The platform takes both for the same in batch files.
+func TestReconcileRefusesTwoSpellingsOfAType(t *testing.T) {
+	t.Parallel()
+	coin := threatconnect.NewCustomIndicator("Coin", "btc", "kept")
+	for name, c := range map[string]struct {
+		types []threatconnect.IndicatorType
+		feed  []threatconnect.BatchItem
+	}{
+		"of Types":            {[]threatconnect.IndicatorType{"Coin", "Host"}, []threatconnect.BatchItem{threatconnect.NewCustomIndicator("coin", "btc", "a")}},
+		"of the feed":         {nil, []threatconnect.BatchItem{coin, threatconnect.NewCustomIndicator("COIN", "btc", "a")}},
+		"of a built-in type":  {nil, []threatconnect.BatchItem{threatconnect.NewHost("kept.example"), threatconnect.NewCustomIndicator("host", "a.example")}},
+		"the other way round": {nil, []threatconnect.BatchItem{threatconnect.NewCustomIndicator("host", "a.example"), threatconnect.NewHost("kept.example")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := holding(t, "Coin|btc : a", "Host|a.example")
+			cfg := sweep()
+			cfg.Types = c.types
+			_, err := srv.Client().Batch.Reconcile(t.Context(), cfg, setOf(append(c.feed, coin)...))
+			require.ErrorIs(t, err, threatconnect.ErrValidation)
+			require.ErrorContains(t, err, "only in letter case")
+			assert.Len(t, held(srv), 2)
+		})
+	}
+}
+
 func TestReconcileLeavesInvalidItemsOutWhenItIsToldTo(t *testing.T) {
 	t.Parallel()
 	srv := holding(t, "Host|a.example", "Host|b.example")
