@@ -156,7 +156,7 @@
 // several times, and [GroupContent] brings the files of documents and reports along.
 // [BatchConfig].Exclude keeps indicators that are not malicious out of an owner.
 //
-// [BatchService.Reconcile] deletes indicators that are in the owner but no longer in the feed.
+// [BatchService.Reconcile] deletes or retires indicators that are in the owner but no longer in the feed.
 //
 // # Logging, tracing and metrics
 //

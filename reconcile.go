@@ -12,68 +12,62 @@ import (
 	"time"
 )
 
-// ReconcileConfig configures [BatchService.Reconcile]. Owner is required; the zero value of every other
-// field is its default.
+// ReconcileConfig configures [BatchService.Reconcile]. Only Owner is required. "Removed" means deleted, or
+// retired if Retire is set.
 type ReconcileConfig struct {
-	// Owner is the name of the owner that indicators are removed from. The client's default owner is
-	// not used: what is removed from the wrong owner is gone.
+	// Owner is the name of the owner whose indicators are compared. The client's default owner is not used.
 	Owner string
-	// Types are the types of indicators that may be removed, 100 at most. Empty means those that
-	// occur in the current set: a feed of hosts removes no addresses. Name a type here when the feed
-	// may have lost its last indicator of it, and set MaxShare to 1 to remove all of that type.
+	// Types are the indicator types that are compared, up to 100. Empty means the types in the current set:
+	// a feed of hosts removes no addresses. Name a type if the feed may have lost its last indicator of it,
+	// and set MaxShare to 1 to remove all of that type.
 	Types []IndicatorType
-	// Filters select the indicators of the owner that are compared; others are neither counted nor removed.
-	// With several types, use only fields that all of them have.
+	// Filters select the indicators of the owner that are compared. With several types, use fields that
+	// all of them have.
 	Filters Filters
-	// Inactive includes inactive indicators, which lists otherwise omit. It cannot be combined with Filters,
-	// because the platform does not support that.
+	// Inactive also compares inactive indicators, which lists omit. It cannot be combined with Filters.
 	Inactive bool
-	// ModifiedBefore, if it is set, spares indicators that were last modified in the second of this
-	// time or later, and indicators without a modification time. Set it to the start of a run to spare
-	// what others add to the owner during the run. It is compared with times of the platform, which
-	// are whole seconds. The client allows for a platform whose clock is behind once it has measured
-	// that, which it does when the clocks differ by minutes; choose an earlier time to allow for less.
+	// ModifiedBefore, if set, spares indicators that were modified in the second of this time or later, or
+	// have no modification time. Set it to the start of the run to spare what others add meanwhile.
+	// It allows for a platform whose clock is minutes behind once the client has measured that; choose
+	// an earlier time for a smaller difference.
 	ModifiedBefore time.Time
-	// MaxShare is the largest share of the owner's indicators that may be removed, from above 0 to 1;
-	// 0 means 0.2. It limits the share of all types together and the share of each type. A type in
-	// Types that the current set does not have counts as a share of 1. If a share is larger, the feed
-	// has probably lost a part of itself, and Reconcile removes nothing.
+	// MaxShare is the largest share of the listed indicators that may be removed, above 0 and up to 1; 0
+	// means 0.2. It applies to all types together and to each type. A type in Types that the current set
+	// lacks has a share of 1. If a share is larger, the feed has probably lost a part of itself, and nothing
+	// is removed.
 	MaxShare float64
 	// Retire, if not nil, retires stale indicators instead of deleting them.
 	Retire *Retirement
-	// DryRun reports and removes nothing.
+	// DryRun reports, calls OnStale and OnSpared, and removes nothing.
 	DryRun bool
-	// OnInvalid, if not nil, is called for each indicator of the current set that has no canonical form. If it
-	// returns nil, the item is left out of the set. If it returns an error, Reconcile removes nothing and
-	// returns that error. If OnInvalid is nil, the first such indicator is an error, because it may stand for
-	// one that the owner has.
+	// OnInvalid, if not nil, is called for each indicator of the current set without a canonical form. If it
+	// returns nil, the set leaves the indicator out; if it returns an error, Reconcile returns that error.
+	// If OnInvalid is nil, such an indicator is an error, because it may stand for one that the owner has.
 	OnInvalid func(item BatchItem, err error) error
 	// Exclude, if not nil, is called for each indicator of the current set with its type and canonical
-	// summary. If it returns true, the indicator does not count as part of the set, so it is removed from
-	// the owner: use the function that the feed is imported with; see [BatchConfig]. MaxShare limits
-	// the damage of a function that excludes too much. If every indicator of a type is
-	// excluded, Reconcile deletes indicators of that type only if Types names it. A panic continues in the
-	// caller of Reconcile.
+	// summary. If it returns true, the indicator is not in the set and is stale if the owner has it. Use the
+	// function that the feed is imported with; see [BatchConfig]. Types in which everything is excluded are
+	// only compared if Types names them. A panic continues in the caller of Reconcile.
 	Exclude func(typ, value string) (reason string, exclude bool)
-	// OnStale, if not nil, is called for each indicator that is going to be removed, or would be without
-	// DryRun, with its type and its value as the platform lists it. A file can still be spared afterwards.
+	// OnStale, if not nil, is called for each stale indicator before it is removed, with its value as
+	// the platform lists it. A file can still be spared afterwards.
 	OnStale func(t IndicatorType, summary string)
-	// OnSpared, if not nil, is called for each indicator that is counted as Spared, like OnStale, with the
-	// reason in words.
+	// OnSpared, if not nil, is called like OnStale for each spared indicator, with the reason in words; see
+	// [ReconcileCounts].
 	OnSpared func(t IndicatorType, summary, reason string)
 
-	// MaxBytes is how many bytes of indicators are sorted in memory: 256 KiB to 1 GiB; 0 means 16
-	// MiB. What is more goes through temporary files.
+	// MaxBytes limits the memory for sorting: 256 KiB to 1 GiB; 0 means 16 MiB. The rest goes into
+	// temporary files.
 	MaxBytes int
-	// Dir is where the temporary files are made; empty means the system's place for them. They are as
-	// large as the values of the current set and the owner together, and are gone afterwards.
+	// Dir is the directory of the temporary files; empty means that of the system. They are as large
+	// as all values of the current set and the owner, and are removed at the end.
 	Dir string
-	// PageSize and Ahead say how the owner's lists are read; see ListOptions.
+	// PageSize and Ahead control how lists are read; see [ListOptions].
 	PageSize, Ahead int
 
-	// The fields below are as in [BatchConfig], for the jobs that remove. Seq in the errors of items counts
-	// the indicators that were to be removed before. Concurrency also limits how many files are removed at
-	// the same time, up to 16 if it is 0.
+	// Concurrency is how many jobs (0 means 1) or files (0 means 16) are in progress at the same time. The
+	// other fields apply to the jobs as in [BatchConfig], but OnError also gets the errors of files. Seq
+	// counts the indicators that Reconcile tried to remove before.
 
 	Concurrency int
 	RetryFor    time.Duration
@@ -83,12 +77,11 @@ type ReconcileConfig struct {
 }
 
 // Retirement says how [BatchService.Reconcile] retires stale indicators. At least one field must be set.
-// Attributes, other tags and security labels stay.
 //
-// An indicator that has all of it already is counted as Retired, not as Stale: MaxShare leaves it out, and
-// nothing is sent. Lists omit inactive indicators, so after Deactivate it is not even listed, unless
-// Inactive is set. Reconcile does not undo a retirement if the feed has the indicator again: the import of
-// the feed must set the scores, and a tag stays.
+// Attributes, security labels and other tags stay as they are. An indicator that is already as these
+// fields say counts as Retired, is not sent again, and is left out of MaxShare. Lists omit inactive indicators,
+// so those are not even counted unless ReconcileConfig.Inactive is set. If the feed has an indicator again,
+// Reconcile does not undo its retirement: import its scores and status, and remove the tag.
 type Retirement struct {
 	ClearScores bool   // set rating and confidence to 0, which means unknown
 	Deactivate  bool   // set Active to false; CAL may set it again unless ActiveLocked is set
@@ -123,27 +116,27 @@ const (
 	mostReconcileTypes    = 100
 )
 
-// ErrReconcileShare says that more of an owner's indicators are stale than [ReconcileConfig] lets
-// go. Nothing was removed.
+// ErrReconcileShare is the error if more of an owner's indicators are stale than MaxShare allows. Nothing was
+// removed.
 var ErrReconcileShare = errors.New("threatconnect: too much would be removed")
 
-// ReconcileCounts counts indicators. Stale is, in the end, the sum of what stands below it.
+// ReconcileCounts counts indicators. Stale is the sum of the fields below it.
 type ReconcileCounts struct {
 	Current int64 // in the current set, repetitions included
 	Listed  int64 // listed by the platform, each value once
-	// Spared counts indicators that the current set does not have, but that are left alone:
-	//   - the current set has another spelling of the value;
-	//   - it was modified in the second of ModifiedBefore or later, or has no modification time;
-	//   - it is a file that shares a hash with another listed file, and deleting one could delete both;
-	//   - it is a file that has got another hash since it was listed, because it was merged;
-	//   - it has no value by which it could be deleted.
+	// Spared indicators are not in the current set, but
+	//   - the set has another spelling of the value,
+	//   - or they were modified in the second of ModifiedBefore or later, or at an unknown time,
+	//   - or they are files that share a hash with another listed file: deleting one could delete both,
+	//   - or they are files that have another hash since they were listed, because files were merged,
+	//   - or they have no value by which they could be removed.
 	Spared      int64
-	Retired     int64 // listed, not in the current set, and retired already; see Retirement
-	Stale       int64 // listed, not in the current set, and neither spared nor retired
-	Removed     int64 // retired by this run, or gone from the owner, also if somebody else deleted it first
+	Retired     int64 // not in the current set and already retired; see Retirement
+	Stale       int64 // not in the current set, not spared, and not already retired
+	Removed     int64 // deleted or retired, or found to be deleted by somebody else
 	Failed      int64 // refused by the platform
-	Unprocessed int64 // not looked at by the platform: a dry run, a refusal, or an error before
-	Unknown     int64 // in a job whose end was not seen
+	Unprocessed int64 // not sent, or not processed by the platform: a dry run, or an error before
+	Unknown     int64 // sent with an unknown outcome
 }
 
 // share returns how much of what is listed and not retired is stale, 0 to 1.
@@ -163,58 +156,55 @@ func (c *ReconcileCounts) plus(d ReconcileCounts) {
 	c.Unknown += d.Unknown
 }
 
-// ReconcileReport says what [BatchService.Reconcile] found and did.
+// ReconcileReport is the result of [BatchService.Reconcile].
 type ReconcileReport struct {
 	Total ReconcileCounts
-	Types map[IndicatorType]ReconcileCounts // of every type that was looked at
-	// Share is the stale part of all that is listed, 0 to 1. The share of each type may be larger.
+	Types map[IndicatorType]ReconcileCounts // of every type that was compared
+	// Share is the stale part of the listed indicators that are not already retired, 0 to 1. The share of a
+	// type may be larger.
 	Share float64
-	// Ignored are items of the current set that play no part: groups, associations, and indicators of
-	// types that are not looked at.
+	// Ignored counts groups, associations, and indicators of other types in the current set.
 	Ignored int64
 	// SparedReasons counts the spared indicators by the reason that OnSpared gets.
 	SparedReasons map[string]int64
-	Invalid       int64 // items of the current set without a canonical form, which OnInvalid left out
-	Jobs          int64 // batch jobs that removed
+	Invalid       int64 // items of the current set that OnInvalid left out
+	Jobs          int64 // batch jobs; files need none
 	// Excluded is the number of indicators of the current set that Exclude excluded, and
 	// ExclusionReasons counts them by reason: up to 100 reasons, and the rest as "other".
 	Excluded         int64
 	ExclusionReasons map[string]int64
 }
 
-// Reconcile removes from an owner the indicators that a feed does not hold any more: those of the
-// types in question that the platform lists and the current set does not have. The set is
-// everything that the feed holds now, not what changed. Groups and associations in it are ignored,
-// and no group is ever removed: lists do not reliably say by which xid a group came in.
+// Reconcile deletes indicators that are in an owner but no longer in a feed, or retires them if
+// [ReconcileConfig].Retire is set. The current set is everything that the feed holds now, not what changed. It
+// never removes groups, and ignores groups and associations in the set.
 //
-// Nothing at all is removed when the set ends with an error, holds no indicator of these types, or
-// holds an indicator without a canonical form ([ReconcileConfig].OnInvalid can let that pass); when
-// a list of the owner ends with an error or shows another owner's indicator; and, with
-// [ErrReconcileShare], when too much is stale. The report tells the counts in that case too; it is
-// nil only when the configuration is refused with a [*ValidationError].
+// Nothing is removed if the set ends with an error, has no indicator of the types, or has one without a
+// canonical form (unless OnInvalid allows that); if a list ends with an error or has an indicator of another
+// owner; or if too much is stale ([ErrReconcileShare]). The report has the counts in these cases too. It is nil
+// only if the configuration returns a [*ValidationError].
 //
-// Values are compared in canonical form. A value that differs from one of the current set only in
-// letter case, white space, percent escapes, the default port or slashes at the end of a path is spared,
-// because it may be the same value as the instance stored it. Letter case and white space never matter in
-// email addresses, hashtags and custom types. A file is in the set if any of its hashes is.
+// Values are compared in canonical form. A value that differs from one of the set only in letter
+// case, white space, percent escapes, the default port or slashes at the end of a path is spared,
+// because the instance may have stored it so. Email addresses, hashtags and custom types are compared without
+// letter case and white space. A file is in the set if any of its hashes is.
 //
-// An indicator that [ReconcileConfig].Exclude excludes is not in the set. If an earlier import brought it
-// in, it is stale.
+// Others may write meanwhile. Indicators that a list misses stay until a later run. Indicators that are added or
+// changed after they were listed can be removed; ModifiedBefore spares most of them. Indicators of the set are
+// never removed, with one exception: a file that merges with one of the set between the requests for that file.
+// A job that retires creates an indicator again if somebody deletes it meanwhile.
 //
-// Lists are read while others write. What they miss stays until a later run. An indicator that is added or
-// changed between its list and its removal is removed nevertheless, unless the current set has it;
-// ModifiedBefore spares most of these. What the current set holds is never removed, however the lists move,
-// with one exception: a file that merges with one of the current set between the two requests that remove it.
+// Reconcile reads a list per type with a request per page, and one list of all types if there are custom
+// types. It removes files one by one, because files can merge: it reads each again and deletes it only if it
+// has no other hash than before. That costs two requests per stale file, or up to three if they are retired, and
+// an outage ends it after the client's own retries. It removes other types with batch jobs of up to 25,000
+// indicators. The API user needs the right to delete, or to create if Retire is set.
 //
-// It reads one list per type, and one of all types if there are custom ones, with a request per page. Then
-// it removes files one by one, with two requests each: the first reads the file again and the second
-// deletes it, if it still has only the hashes that were listed. It removes other types with batch jobs
-// of at most 25,000 indicators. The API user needs the right to delete. Memory is bounded by MaxBytes and the jobs.
-// An indicator that is not found is a success. If indicators or jobs failed, the error is a [*BatchError]. An
-// outage of the platform ends the removal of files after the retries of the client; RetryFor is for the jobs.
+// "Not found" is a success. If indicators or jobs failed, the error is a [*BatchError]. Memory is bounded by
+// MaxBytes and the jobs.
 //
-// Where an API user must not delete, deprecation rules of the owner are the alternative: they lower
-// the confidence of what a feed does not confirm, until it is inactive or gone.
+// An API user without the right to delete can also rely on deprecation rules of the owner, which lower the
+// confidence of indicators that a feed does not confirm.
 func (s BatchService) Reconcile(ctx context.Context, config ReconcileConfig, current iter.Seq2[BatchItem, error]) (*ReconcileReport, error) {
 	cfg, err := config.withDefaults()
 	if err == nil {

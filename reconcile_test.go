@@ -798,10 +798,13 @@ func TestReconcileTakesNotFoundForRemoved(t *testing.T) {
 		errors   []string // of h1.example to h3.example
 		want     threatconnect.ReconcileCounts
 		failures []int64
+		retire   *threatconnect.Retirement
 	}{
-		"all are gone":   {[]string{"h1.example", "h2.example", "h3.example"}, threatconnect.ReconcileCounts{Current: 1, Listed: 4, Stale: 3, Removed: 3}, nil},
-		"one is gone":    {[]string{"h3.example"}, threatconnect.ReconcileCounts{Current: 1, Listed: 4, Stale: 3, Removed: 3}, nil},
-		"one is refused": {[]string{"h1.example", refused}, threatconnect.ReconcileCounts{Current: 1, Listed: 4, Stale: 3, Removed: 2, Failed: 1}, []int64{1}},
+		"all are gone":   {[]string{"h1.example", "h2.example", "h3.example"}, threatconnect.ReconcileCounts{Current: 1, Listed: 4, Stale: 3, Removed: 3}, nil, nil},
+		"one is gone":    {[]string{"h3.example"}, threatconnect.ReconcileCounts{Current: 1, Listed: 4, Stale: 3, Removed: 3}, nil, nil},
+		"one is refused": {[]string{"h1.example", refused}, threatconnect.ReconcileCounts{Current: 1, Listed: 4, Stale: 3, Removed: 2, Failed: 1}, []int64{1}, nil},
+		"one is gone that was to be retired": {[]string{"h2.example"}, threatconnect.ReconcileCounts{Current: 1, Listed: 4, Stale: 3, Removed: 2, Failed: 1}, []int64{1},
+			&threatconnect.Retirement{Tag: "Stale"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -828,6 +831,7 @@ func TestReconcileTakesNotFoundForRemoved(t *testing.T) {
 				})))
 				var told []int64
 				cfg := sweep()
+				cfg.Retire = c.retire
 				cfg.OnError = func(e threatconnect.BatchItemError) { told = append(told, e.Seq) }
 				report, err := client.Batch.Reconcile(t.Context(), cfg, setOf(threatconnect.NewHost("h0.example")))
 				assert.Equal(t, c.want, report.Total)
@@ -839,7 +843,7 @@ func TestReconcileTakesNotFoundForRemoved(t *testing.T) {
 				var b *threatconnect.BatchError
 				require.ErrorAs(t, err, &b)
 				require.Len(t, b.Items, 1)
-				assert.Equal(t, threatconnect.CodeIndicator, b.Items[0].Code)
+				assert.Equal(t, "h2.example", b.Items[0].Ref)
 				assert.Equal(t, threatconnect.BatchCounts{Added: 3, Succeeded: 2, Failed: 1}, b.Stats.Indicators)
 			})
 		})
