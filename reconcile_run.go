@@ -392,16 +392,19 @@ func (r *reconciliation) removeFiles(ctx context.Context, t IndicatorType, files
 	}
 }
 
-// removeFile deletes or retires a file unless it has changed since it was listed. It reads the file right before,
-// because files can merge: a hash that was stale may be a hash of a file that the current set has.
+// removeFile deletes or retires a file unless it has changed since it was listed. It reads the file again,
+// because files can merge: a hash that was stale may now belong to a file that the current set has.
 func (r *reconciliation) removeFile(ctx context.Context, f staleItem) fileResult {
 	result := fileResult{staleItem: f}
 	ref := IndicatorRef{Type: f.typ, Value: f.summary, asRead: true}
 	file, err := r.s.c.Indicators.Get(ctx, ref, &IndicatorGetOptions{Include: Include{OmitAdditional: true}})
 	if err == nil {
 		known, now := indicatorDefOf(f.typ).valuesOf(f.summary), file.values()
+		isNew := func(hash string) bool {
+			return hash != "" && !slices.ContainsFunc(known[:], func(k string) bool { return strings.EqualFold(k, hash) })
+		}
 		switch {
-		case slices.ContainsFunc(now[:], func(hash string) bool { return hash != "" && !slices.Contains(known[:], hash) }):
+		case slices.ContainsFunc(now[:], isNew):
 			result.spared = sparedMerged
 		case r.recent(file.Meta().LastModified):
 			result.spared = sparedRecent
@@ -427,12 +430,10 @@ func (r *reconciliation) removeRef(ctx context.Context, ref IndicatorRef) error 
 			return err
 		}
 	}
-	for _, tag := range m.Tags {
-		if err := r.s.c.Tags.Add(ctx, ref, tag.Name); err != nil {
-			return err
-		}
+	if r.cfg.Retire.Tag == "" {
+		return nil
 	}
-	return nil
+	return r.s.c.Tags.Add(ctx, ref, r.cfg.Retire.Tag)
 }
 
 // fail keeps and tells the error of an item. Its Seq counts from the items before those of its type.

@@ -1,9 +1,11 @@
 package threatconnect_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"net/http"
 	"os"
@@ -1084,4 +1086,31 @@ func TestReconcileRefusesToRetireTooMuch(t *testing.T) {
 	require.ErrorContains(t, err, "8 of the owner's 10 indicators")
 	assert.Equal(t, threatconnect.ReconcileCounts{Current: 2, Listed: 100, Retired: 90, Stale: 8, Unprocessed: 8}, report.Total)
 	assert.InDelta(t, 0.8, report.Share, 0)
+}
+
+// TestReconcileReadsHashesInAnyLetterCase has a platform that writes hashes in lower case.
+func TestReconcileReadsHashesInAnyLetterCase(t *testing.T) {
+	t.Parallel()
+	for name, written := range map[string]string{"always": "/files", "when one file is read": "/files/"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := holding(t, "File|"+md5A+" : "+sha1A, "File|"+sha256A)
+			client := srv.Client(threatconnect.WithTransport(roundTrip(func(req *http.Request) (*http.Response, error) {
+				resp, err := srv.RoundTrip(req)
+				if err != nil || req.Method != http.MethodGet || !strings.Contains(req.URL.Path, written) {
+					return resp, err
+				}
+				text, err := io.ReadAll(resp.Body)
+				for _, hash := range []string{md5A, sha1A, sha256A} {
+					text = bytes.ReplaceAll(text, []byte(hash), []byte(strings.ToLower(hash)))
+				}
+				resp.Body = io.NopCloser(bytes.NewReader(text))
+				return resp, err
+			})))
+			report, err := client.Batch.Reconcile(t.Context(), sweep(), setOf(threatconnect.NewFile(sha256A)))
+			require.NoError(t, err)
+			assert.Equal(t, threatconnect.ReconcileCounts{Current: 1, Listed: 2, Stale: 1, Removed: 1}, report.Total)
+			assert.Equal(t, []string{"File|" + sha256A}, held(srv))
+		})
+	}
 }
