@@ -255,7 +255,7 @@ func (c ReconcileConfig) withDefaults() (ReconcileConfig, error) {
 	case len(c.Types) > mostReconcileTypes:
 		return bad("types", "are more than "+strconv.Itoa(mostReconcileTypes), "name fewer")
 	case c.Retire != nil && *c.Retire == Retirement{}:
-		return bad("retirement", "changes nothing", "set ClearScores, Deactivate or Tag, or leave Retire nil to delete")
+		return bad("retirement", "has no field set", "set ClearScores, Deactivate or Tag, or leave Retire nil to delete")
 	case c.Inactive && len(c.Filters) > 0:
 		return bad("filters", "cannot be combined with Inactive", "leave out one of them")
 	case math.IsNaN(c.MaxShare) || c.MaxShare < 0 || c.MaxShare > 1:

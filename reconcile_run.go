@@ -185,7 +185,7 @@ func (r *reconciliation) addCurrent(item BatchItem) error {
 	if c == nil {
 		for other := range r.counts {
 			if strings.EqualFold(string(other), string(t)) {
-				return &ValidationError{Field: "indicator type", Rule: "differs only in letter case from another one of the current set or of Types", Fix: "write it as client.Types.Indicators lists it"}
+				return &ValidationError{Field: "indicator type", Rule: "is written in another letter case elsewhere in the current set or in Types", Fix: "write it as client.Types.Indicators lists it"}
 			}
 		}
 	}

@@ -402,7 +402,7 @@ func TestReconcileRefusesTwoSpellingsOfAType(t *testing.T) {
 			cfg.Types = c.types
 			_, err := srv.Client().Batch.Reconcile(t.Context(), cfg, setOf(append(c.feed, coin)...))
 			require.ErrorIs(t, err, threatconnect.ErrValidation)
-			require.ErrorContains(t, err, "only in letter case")
+			require.ErrorContains(t, err, "letter case elsewhere")
 			assert.Len(t, held(srv), 2)
 		})
 	}
