@@ -31,9 +31,10 @@ import (
 type memSpool struct {
 	mu      sync.Mutex
 	records map[string][]byte
+	newest  string // the record that was written last
 	open    bool
-	act     func() error // before and after every change; an error is the death of the process
-	refuse  func(name string) error
+	act     func() error            // before and after every change; an error is the death of the process
+	refuse  func(text []byte) error // before a record is written
 }
 
 func newMemSpool() *memSpool { return &memSpool{records: map[string][]byte{}} }
@@ -64,12 +65,7 @@ func (s *memSpool) Read(_ context.Context, name string) ([]byte, error) {
 	return bytes.Clone(text), nil
 }
 
-func (s *memSpool) change(name string, do func()) error {
-	if s.refuse != nil {
-		if err := s.refuse(name); err != nil {
-			return err
-		}
-	}
+func (s *memSpool) change(do func()) error {
 	if s.act != nil {
 		if err := s.act(); err != nil {
 			return err
@@ -89,14 +85,19 @@ func (s *memSpool) Write(ctx context.Context, name string, parts [][]byte) error
 		return ctx.Err()
 	}
 	text := bytes.Join(parts, nil)
-	return s.change(name, func() { s.records[name] = text })
+	if s.refuse != nil {
+		if err := s.refuse(text); err != nil {
+			return err
+		}
+	}
+	return s.change(func() { s.records[name], s.newest = text, name })
 }
 
 func (s *memSpool) Remove(ctx context.Context, name string) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return s.change(name, func() { delete(s.records, name) })
+	return s.change(func() { delete(s.records, name) })
 }
 
 func (s *memSpool) Close() error {
@@ -223,7 +224,7 @@ func importThroughDeath(t *testing.T, items []threatconnect.BatchItem, hosts, co
 	stats, err, _ := run(-1)
 	checkFeed(t, srv, hosts)
 	checkFeedStats(t, stats, err, hosts)
-	assert.Equal(t, []string{"import"}, spool.names(), "only the outcome is left")
+	assert.Len(t, spool.names(), 1, "only the outcome is left")
 	for _, j := range srv.Jobs() {
 		assert.Zero(t, j.RefusedUploads, "nothing was uploaded that was there")
 	}
@@ -509,52 +510,104 @@ func TestASpoolOfSomethingElseIsRefused(t *testing.T) {
 	})
 }
 
-func TestDamagedRecordsCostWhatIsInThemAndNoMore(t *testing.T) {
-	t.Parallel()
-	items := feed(40)
-	for _, damage := range []string{"payload-00000003", "progress-00000001", "segment-00000002", "segment-00000001", "import"} {
-		for how, change := range map[string]func([]byte) []byte{
-			"torn":    func(b []byte) []byte { return b[:len(b)/2] },
-			"flipped": func(b []byte) []byte { b[len(b)/2] ^= 1; return b },
-			"empty":   func([]byte) []byte { return nil },
-			"later":   func(b []byte) []byte { b[7]++; return b },
-		} {
+// damages are what can happen to a record. What is gone is nil.
+func damages() map[string]func(record []byte) []byte {
+	return map[string]func(b []byte) []byte{
+		"its first byte is flipped":    func(b []byte) []byte { b[0] ^= 1; return b },
+		"its version is a later one":   func(b []byte) []byte { b[7]++; return b },
+		"a byte in its middle flipped": func(b []byte) []byte { b[len(b)/2] ^= 1; return b },
+		"its last byte is flipped":     func(b []byte) []byte { b[len(b)-1] ^= 0x80; return b },
+		"its last byte is not there":   func(b []byte) []byte { return b[:len(b)-1] },
+		"its second half is not there": func(b []byte) []byte { return b[:len(b)/2] },
+		"it is empty":                  func([]byte) []byte { return []byte{} },
+		"it is gone":                   func([]byte) []byte { return nil },
+	}
+}
+
+// damaged is an import that was done again after a record of its spool was damaged.
+type damaged struct {
+	srv    *threatconnecttest.Server
+	record string
+	newest bool // whether it was the last one that was written
+	told   bool // whether an error matches ErrSpool
+	stats  threatconnect.BatchStats
+	err    error
+}
+
+// importThroughDamage imports a feed in processes that die at several moments, damages one of the records that each of
+// them leaves, and does the import again. check looks at what has become of it.
+func importThroughDamage(t *testing.T, items []threatconnect.BatchItem, damage func([]byte) []byte, check func(*testing.T, damaged)) {
+	t.Helper()
+	for _, moment := range []int{10, 30, 60, 100, 150} {
+		for at, records := 0, 1; at < records && !t.Failed(); at++ {
 			synctest.Test(t, func(t *testing.T) {
-				srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Hour))
+				srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Minute))
 				spool := newMemSpool()
 				cfg := appendConfig()
-				cfg.MaxItems, cfg.Concurrency, cfg.Spool = 7, 4, spool
-				ctx, stop := context.WithTimeout(t.Context(), time.Minute)
-				defer stop()
-				_, err := srv.Client().Batch.Import(ctx, cfg, sequence(items))
-				var b *threatconnect.BatchError
-				require.ErrorAs(t, err, &b)
-				assert.True(t, b.Kept)
-				assert.Contains(t, err.Error(), "resume")
-				require.Contains(t, spool.names(), damage)
-				spool.records[damage] = change(spool.records[damage])
-				var told []string
-				cfg.OnError = func(e threatconnect.BatchItemError) {
-					if errors.Is(&e, threatconnect.ErrSpoolRecord) {
-						told = append(told, e.Error())
-					}
-				}
-				w, err := srv.Client().Batch.Resume(t.Context(), cfg)
-				if damage == "import" {
-					require.ErrorIs(t, err, threatconnect.ErrSpoolRecord)
+				cfg.MaxItems, cfg.Concurrency, cfg.Spool, cfg.Run = 7, 4, spool, "today"
+				ctx, kill := context.WithCancel(t.Context())
+				defer kill()
+				d := &death{moments: moment, srv: srv, kill: kill}
+				spool.act = d.moment
+				_, err := srv.Client(threatconnect.WithTransport(d)).Batch.Import(ctx, cfg, sequence(items))
+				require.Error(t, err)
+				spool.act, spool.open = nil, false
+				names := spool.names()
+				if records = len(names); at >= records {
 					return
 				}
-				require.NoError(t, err)
-				require.Error(t, w.Close(t.Context()))
-				require.NotEmpty(t, told, "%s %s", damage, how)
-				assert.Contains(t, told[0], damage)
-				assert.Equal(t, []string{"damaged-" + damage}, slices.DeleteFunc(spool.names(), func(n string) bool { return strings.HasPrefix(n, "damaged-payload") && n != "damaged-"+damage }))
-				for _, h := range srv.Indicators(batchOwner) {
-					assert.Len(t, h.Attributes, 1)
+				name := names[at]
+				if text := damage(bytes.Clone(spool.records[name])); text != nil {
+					spool.records[name] = text
+				} else {
+					delete(spool.records, name)
 				}
-				assert.GreaterOrEqual(t, srv.IndicatorCount(batchOwner), 14, "the other jobs went on")
+
+				after := damaged{srv: srv, record: name, newest: name == spool.newest}
+				cfg.OnError = func(e threatconnect.BatchItemError) { after.told = after.told || errors.Is(&e, threatconnect.ErrSpool) }
+				after.stats, after.err = srv.Client().Batch.Import(t.Context(), cfg, sequence(items))
+				after.told = after.told || errors.Is(after.err, threatconnect.ErrSpool)
+				defer func() {
+					if t.Failed() {
+						t.Logf("moment %d, record %s: %v", moment, name, after.err)
+					}
+				}()
+				check(t, after)
 			})
 		}
+	}
+}
+
+// TestADamagedRecordIsToldAndHidesNothing: after the damage an import ends with every item once, or an error matches
+// ErrSpool, and what is not on the platform is not said to be.
+func TestADamagedRecordIsToldAndHidesNothing(t *testing.T) {
+	t.Parallel()
+	const hosts = 40
+	items := feed(hosts)
+	for what, damage := range damages() {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			tellings := 0
+			importThroughDamage(t, items, damage, func(t *testing.T, d damaged) {
+				for _, c := range []struct {
+					threatconnect.BatchCounts
+					there int
+				}{{d.stats.Indicators, d.srv.IndicatorCount(batchOwner)}, {d.stats.Groups, len(d.srv.Groups(batchOwner))}} {
+					assert.LessOrEqual(t, c.Succeeded, int64(c.there), "what has succeeded is on the platform")
+					assert.Equal(t, c.Added, c.Succeeded+c.Failed+c.Unprocessed+c.Unknown+c.Excluded)
+				}
+				switch {
+				case d.told:
+					tellings++
+				case what == "it is gone": // that a job was made for its items, say
+					checkFeedStats(t, d.stats, d.err, hosts)
+				default:
+					checkFeedStats(t, d.stats, d.err, hosts)
+					checkFeed(t, d.srv, hosts)
+				}
+			})
+			assert.Greater(t, tellings, 10)
+		})
 	}
 }
 
@@ -571,8 +624,8 @@ func TestASpoolThatTakesNoMoreEndsTheAddingOnly(t *testing.T) {
 		for n := range 10 {
 			addAll(t, w, batchHost(n))
 		}
-		spool.refuse = func(name string) error {
-			if strings.HasPrefix(name, "payload") {
+		spool.refuse = func(text []byte) error {
+			if len(text) > 500 { // which holds a job's items
 				return full
 			}
 			return nil
