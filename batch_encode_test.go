@@ -28,6 +28,16 @@ type batchFile struct{ Group, Indicator, Association []json.RawMessage }
 
 func (f *batchFile) items() int { return len(f.Group) + len(f.Indicator) + len(f.Association) }
 
+// all returns what was uploaded, in the order of the jobs.
+func (a *acceptor) all() (all batchFile) {
+	for _, f := range a.files {
+		all.Group = append(all.Group, f.Group...)
+		all.Indicator = append(all.Indicator, f.Indicator...)
+		all.Association = append(all.Association, f.Association...)
+	}
+	return all
+}
+
 func (a *acceptor) RoundTrip(req *http.Request) (*http.Response, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -52,7 +62,22 @@ func (a *acceptor) RoundTrip(req *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(answer)), Request: req}, nil
 }
 
-// encode imports one item and returns what was uploaded, and the error of Add.
+// uploaded imports items and returns what was uploaded of them, and what the writer says.
+func uploaded(t testing.TB, cfg tc.BatchConfig, items ...tc.BatchItem) (batchFile, tc.BatchStats) {
+	t.Helper()
+	var platform acceptor
+	client, err := tc.NewClient(batchBase, tc.Token("token"), tc.WithTransport(&platform))
+	require.NoError(t, err)
+	w, err := client.Batch.NewWriter(cfg)
+	require.NoError(t, err)
+	for _, item := range items {
+		require.NoError(t, w.Add(t.Context(), item))
+	}
+	require.NoError(t, w.Close(t.Context()))
+	return platform.all(), w.Stats()
+}
+
+// encode imports one item and returns what was uploaded of it, and the error of Add.
 func encode(t testing.TB, cfg tc.BatchConfig, item tc.BatchItem) (batchFile, error) {
 	t.Helper()
 	var platform acceptor
@@ -62,16 +87,11 @@ func encode(t testing.TB, cfg tc.BatchConfig, item tc.BatchItem) (batchFile, err
 	require.NoError(t, err)
 	err = w.Add(t.Context(), item)
 	require.NoError(t, w.Close(t.Context()))
-	var all batchFile
-	for _, f := range platform.files {
-		all.Group = append(all.Group, f.Group...)
-		all.Indicator = append(all.Indicator, f.Indicator...)
-		all.Association = append(all.Association, f.Association...)
-	}
+	file := platform.all()
 	if err != nil {
-		require.Zero(t, all.items(), "an item that is refused is not sent")
+		require.Zero(t, file.items(), "an item that is refused is not sent")
 	}
-	return all, err
+	return file, err
 }
 
 // encoded is an item as it stands in a batch file, and the associations that go with it. Groups with

@@ -1,83 +1,102 @@
-package threatconnect
+package threatconnect_test
 
 import (
-	"errors"
+	"context"
+	"encoding/json"
 	"fmt"
 	"os"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	tc "github.com/threatconnect-go/threatconnect"
 )
 
-func TestHeldAssociationsAreKeptBeyondMemory(t *testing.T) {
+// TestHeldAssociationsAreKeptBeyondMemory imports associations, which are sent at the end, and more of them than are kept
+// in memory. The first that sends them gives up in the middle.
+func TestHeldAssociationsAreKeptBeyondMemory(t *testing.T) { // not in parallel: it measures memory
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
 	t.Setenv("TMP", dir)
 	const n = 40_000
-	item := func(i int64) string {
-		return fmt.Sprintf(`{"ref_1":"host-%05d.example","ref_2":"some xid of a group"}`, i)
-	}
-	var h held
-	for i := range int64(n) {
-		require.NoError(t, h.add(waiting{index: i, seq: i, wait: uint64(i % 2), item: []byte(item(i))}))
-	}
-
-	// The even ones are ready; use fails in the middle, and nothing is lost.
-	full := errors.New("no room")
-	taken := int64(0)
-	err := h.take(func(wait uint64) bool { return wait == 0 }, func(e waiting, again bool) error {
-		if taken == n/4 {
-			return full
+	var platform acceptor
+	client, err := tc.NewClient(batchBase, tc.Token("token"), tc.WithTransport(&platform))
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	cfg := appendConfig()
+	cfg.MaxBytes = 200_000
+	cfg.OnEvent = func(e tc.BatchEvent) {
+		if e.Stats.Associations.Succeeded > 0 {
+			cancel()
 		}
-		require.EqualValues(t, 2*taken, e.seq)
-		require.Equal(t, item(e.seq), string(e.item))
-		require.False(t, again)
-		taken++
-		return nil
-	})
-	require.ErrorIs(t, err, full)
-	assert.Equal(t, n-n/4, h.count)
-	seen := map[int64]bool{}
-	require.NoError(t, h.take(func(uint64) bool { return true }, func(e waiting, _ bool) error {
-		require.Equal(t, item(e.seq), string(e.item))
-		require.Equal(t, e.seq, e.index)
-		seen[e.seq] = true
-		return nil
-	}))
-	assert.Len(t, seen, n-n/4)
-	assert.Zero(t, h.count)
-	assert.Nil(t, h.sorter)
+	}
+	w, err := client.Batch.NewWriter(cfg)
+	require.NoError(t, err)
+	padding := fmt.Sprintf("%0200d", 0)
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for i := range n {
+		item := &tc.Association{From: tc.IndicatorEnd(tc.NewMutex(fmt.Sprint(i, padding))), To: tc.AssociationEnd{GroupType: tc.GroupThreat, ID: 1}}
+		require.NoError(t, w.Add(t.Context(), item))
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	assert.Less(t, int64(after.HeapAlloc)-int64(before.HeapAlloc), int64(5<<20), "of 10 MB")
+
+	require.ErrorIs(t, w.Flush(ctx), context.Canceled)
+	require.NoError(t, w.Close(t.Context()))
+	assert.Equal(t, tc.BatchCounts{Added: n, Succeeded: n}, w.Stats().Associations)
+	seen := map[string]bool{}
+	for _, text := range platform.all().Association {
+		var item struct {
+			Ref string `json:"ref_1"`
+		}
+		require.NoError(t, json.Unmarshal(text, &item))
+		require.False(t, seen[item.Ref], "%s is sent once", item.Ref)
+		seen[item.Ref] = true
+	}
+	assert.Equal(t, n, len(seen)) // Len would print them
 	left, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	assert.Empty(t, left, "no file is left behind")
 }
 
-func TestAssociationsThatSayTheSameAreNeighbors(t *testing.T) {
+func TestAssociationsThatSayTheSameAreSentOnce(t *testing.T) {
 	t.Parallel()
-	for _, same := range [][]string{
-		{`{"ref_1":"x-1","ref_2":"x-2"}`, `{"ref_1":"x-2","ref_2":"x-1"}`, `{"type_1":"Threat","ref_1":"x-1","type_2":"Incident","ref_2":"x-2"}`},
-		{`{"type_1":"Host","ref_1":"a.example","ref_2":"x-1"}`, `{"type_1":"Threat","ref_1":"x-1","type_2":"Host","ref_2":"a.example"}`},
-		{`{"type_1":"Host","id_1":7,"type_2":"URL","id_2":9,"associationType":"URL Host"}`, `{"type_1":"URL","id_1":9,"type_2":"Host","id_2":7,"associationType":"URL Host"}`},
+	host := func(id int64) tc.AssociationEnd { return tc.AssociationEnd{Indicator: tc.TypeHost, ID: id} }
+	url := func(id int64) tc.AssociationEnd { return tc.AssociationEnd{Indicator: tc.TypeURL, ID: id} }
+	group := func(typ tc.GroupType, xid string) tc.AssociationEnd {
+		return tc.AssociationEnd{GroupType: typ, GroupXID: xid}
+	}
+	named := tc.IndicatorEnd(tc.NewHost("a.example"))
+	others := []tc.BatchItem{
+		&tc.Association{From: tc.GroupEnd("x-1"), To: tc.GroupEnd("x-3")},
+		&tc.Association{From: tc.AssociationEnd{GroupType: tc.GroupThreat, ID: 1}, To: tc.GroupEnd("x-2")},
+		&tc.Association{From: tc.IndicatorEnd(tc.NewMutex("a.example")), To: tc.GroupEnd("x-1")},
+		&tc.Association{From: host(7), To: url(9), Type: "Address to Indicators"},
+	}
+	for name, same := range map[string][]*tc.Association{
+		"groups": {
+			{From: tc.GroupEnd("x-1"), To: tc.GroupEnd("x-2")}, {From: tc.GroupEnd("x-2"), To: tc.GroupEnd("x-1")},
+			{From: group(tc.GroupThreat, "x-1"), To: group(tc.GroupIncident, "x-2")},
+		},
+		"a group and an indicator": {{From: named, To: tc.GroupEnd("x-1")}, {From: group(tc.GroupThreat, "x-1"), To: named}},
+		"indicators":               {{From: host(7), To: url(9), Type: "URL Host"}, {From: url(9), To: host(7), Type: "URL Host"}},
 	} {
-		var h held
-		for i, text := range same {
-			require.NoError(t, h.add(waiting{index: int64(i), seq: int64(i), item: []byte(text)}))
-		}
-		for i, text := range []string{
-			`{"ref_1":"x-1","ref_2":"x-3"}`, `{"id_1":1,"ref_2":"x-2"}`, `{"type_1":"URL","ref_1":"a.example","ref_2":"x-1"}`,
-			`{"type_1":"Host","id_1":7,"type_2":"URL","id_2":9,"associationType":"Address to Indicators"}`,
-		} {
-			require.NoError(t, h.add(waiting{index: int64(10 + i), seq: int64(10 + i), item: []byte(text)}))
-		}
-		var repeated []int64
-		require.NoError(t, h.take(func(uint64) bool { return true }, func(e waiting, again bool) error {
-			if again {
-				repeated = append(repeated, e.index)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			items := append([]tc.BatchItem{}, others...)
+			for _, a := range same {
+				items = append(items, a)
 			}
-			return nil
-		}))
-		want := []int64{1, 2}[:len(same)-1]
-		assert.Equal(t, want, repeated, "the first of several counts")
+			file, stats := uploaded(t, appendConfig(), items...)
+			assert.EqualValues(t, len(same)-1, stats.Duplicates)
+			assert.Len(t, file.Association, len(others)+1)
+			first, _ := encoded(t, tc.BatchCreate, same[0])
+			assert.Contains(t, file.Association, json.RawMessage(first), "the first of several counts")
+		})
 	}
 }

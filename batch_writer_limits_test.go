@@ -1,12 +1,16 @@
 package threatconnect_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -50,6 +54,86 @@ func TestImportsOfEverySizeGoIn(t *testing.T) {
 	cfg.MaxItems = 25_001
 	_, err := threatconnecttest.New().Client().Batch.NewWriter(cfg)
 	require.ErrorIs(t, err, threatconnect.ErrValidation)
+}
+
+// TestThePromisesOfAnImportAreKept imports with the defaults, and reads in the package's documentation what they are.
+func TestThePromisesOfAnImportAreKept(t *testing.T) { // not in parallel: it sets the place for temporary files
+	text, err := os.ReadFile("doc.go")
+	require.NoError(t, err)
+	doc := strings.Join(strings.Fields(strings.ReplaceAll(string(text), "\n//", " ")), " ")
+	within := func(t *testing.T, want, got time.Duration) {
+		t.Helper()
+		assert.InDelta(t, 1, got.Seconds()/want.Seconds(), 0.06, "%s, want %s", got, want)
+	}
+	for promise, keeps := range map[string]func(t *testing.T){
+		"Concurrency+1 jobs of 2,000,000 bytes each": func(t *testing.T) {
+			srv := threatconnecttest.New()
+			w, err := srv.Client().Batch.NewWriter(appendConfig())
+			require.NoError(t, err)
+			for n := range 2000 {
+				h := batchHost(n)
+				h.Attributes[0].Value = strings.Repeat("x", 1000)
+				addAll(t, w, h)
+			}
+			require.NoError(t, w.Close(t.Context()))
+			require.Len(t, srv.Jobs(), 2)
+			assert.LessOrEqual(t, srv.Jobs()[0].ContentSize, int64(2_000_000))
+			assert.Greater(t, srv.Jobs()[0].ContentSize, int64(1_990_000))
+		},
+		"1 MiB of associations that wait": func(t *testing.T) {
+			missing := filepath.Join(t.TempDir(), "is not there")
+			t.Setenv("TMPDIR", missing)
+			t.Setenv("TMP", missing)
+			client, err := threatconnect.NewClient(batchBase, threatconnect.Token("token"), threatconnect.WithTransport(new(acceptor)))
+			require.NoError(t, err)
+			for kib, fits := range map[int]bool{400: true, 4000: false} {
+				w, err := client.Batch.NewWriter(appendConfig())
+				require.NoError(t, err)
+				for n := range kib {
+					err = errors.Join(err, w.Add(t.Context(), &threatconnect.Association{
+						From: threatconnect.GroupEnd(fmt.Sprintf("x-%01000d", n)), To: threatconnect.AssociationEnd{GroupType: threatconnect.GroupThreat, ID: 1}}))
+				}
+				assert.Equal(t, fits, err == nil, "%d KiB: %.200v", kib, err)
+				err = w.Close(t.Context())
+				assert.Equal(t, fits, err == nil, "%d KiB: %.200v", kib, err)
+			}
+		},
+		"the first 1,000 errors of items": func(t *testing.T) {
+			srv := threatconnecttest.New()
+			w, err := srv.Client().Batch.NewWriter(appendConfig())
+			require.NoError(t, err)
+			for n := range 1003 {
+				h := batchHost(n)
+				h.Attributes[0].Type = "No Such Type"
+				addAll(t, w, h)
+			}
+			var b *threatconnect.BatchError
+			require.ErrorAs(t, w.Close(t.Context()), &b)
+			assert.Len(t, b.Items, 1000)
+			assert.Equal(t, 3, b.More)
+			for n, e := range b.Items {
+				assert.EqualValues(t, n, e.Seq)
+			}
+		},
+		"retries through an outage of up to 10 minutes, and waits for a job for 2 hours": func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(24 * time.Hour))
+				began := time.Now()
+				_, err := oneHost(t, srv, roundTrip(func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF }), nil)
+				require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+				within(t, 10*time.Minute, time.Since(began))
+				began = time.Now()
+				_, err = oneHost(t, srv, srv, nil)
+				require.ErrorIs(t, err, threatconnect.ErrBatchWait)
+				within(t, 2*time.Hour, time.Since(began))
+			})
+		},
+	} {
+		t.Run(promise, func(t *testing.T) {
+			assert.Contains(t, doc, promise)
+			keeps(t)
+		})
+	}
 }
 
 func TestAJobThatReportsOddlyIsFollowedToItsEnd(t *testing.T) {

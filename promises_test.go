@@ -20,27 +20,21 @@ func TestThePromisesHaveTheNumbersOfTheCode(t *testing.T) {
 	p := RetryPolicy{}.withDefaults()
 	log, err := (&LogsService{}).NewHandler(nil)
 	require.NoError(t, err)
-	config, err := BatchConfig{Owner: "x", Attributes: WriteAppend}.withDefaults()
-	require.NoError(t, err)
 	tr := newTransport(nil, nil)
 	for promise, holds := range map[string]bool{
-		"until it has made 5 attempts ([RetryPolicy])":                               p.MaxAttempts == 5,
-		"so a call sends at most 6 requests":                                         p.MaxAttempts+1 == 6,
-		"doubles from 250 ms to 20 s":                                                p.BaseDelay == 250*time.Millisecond && p.MaxDelay == 20*time.Second,
-		"If Retry-After is over 2 minutes":                                           p.MaxWait == 2*time.Minute,
-		"does not believe an offset over 24 hours":                                   mostOffset == 24*time.Hour,
-		"A response up to 64 MiB ([WithMaxResponseBytes])":                           defaultMaxBody == 64<<20,
-		"Response headers up to 1 MiB":                                               tr.MaxResponseHeaderBytes == 1<<20,
-		"that many pages more, 32 at most":                                           maxAhead == 32,
-		"256 KiB of a CSV report":                                                    mostRow == 256<<10,
-		"1 MiB of a list of errors":                                                  mostObject == 1<<20,
-		"buffers of 32 KiB, or 64 KiB for malware":                                   contentChunk == 32<<10 && zipWindow == 64<<10,
-		"Concurrency+1 jobs of 2,000,000 bytes each":                                 config.MaxBytes == 2_000_000,
-		"1 MiB of associations that wait":                                            heldInMemory == 1<<20,
-		"the first 1,000 errors of items":                                            mostItemErrors == 1000,
-		"Of a [LogHandler], 10,000 entries or 16 MiB of messages":                    log.b.most == 10_000 && mostLogBytes == 16<<20,
-		"transfers no data for 2 minutes times out ([WithStallTimeout])":             defaultStall == 2*time.Minute,
-		"retries through an outage of up to 10 minutes, and waits for a job for 2 h": config.RetryFor == 10*time.Minute && config.WaitFor == 2*time.Hour,
+		"until it has made 5 attempts ([RetryPolicy])":                   p.MaxAttempts == 5,
+		"so a call sends at most 6 requests":                             p.MaxAttempts+1 == 6,
+		"doubles from 250 ms to 20 s":                                    p.BaseDelay == 250*time.Millisecond && p.MaxDelay == 20*time.Second,
+		"If Retry-After is over 2 minutes":                               p.MaxWait == 2*time.Minute,
+		"does not believe an offset over 24 hours":                       mostOffset == 24*time.Hour,
+		"A response up to 64 MiB ([WithMaxResponseBytes])":               defaultMaxBody == 64<<20,
+		"Response headers up to 1 MiB":                                   tr.MaxResponseHeaderBytes == 1<<20,
+		"that many pages more, 32 at most":                               maxAhead == 32,
+		"256 KiB of a CSV report":                                        mostRow == 256<<10,
+		"1 MiB of a list of errors":                                      mostObject == 1<<20,
+		"buffers of 32 KiB, or 64 KiB for malware":                       contentChunk == 32<<10 && zipWindow == 64<<10,
+		"Of a [LogHandler], 10,000 entries or 16 MiB of messages":        log.b.most == 10_000 && mostLogBytes == 16<<20,
+		"transfers no data for 2 minutes times out ([WithStallTimeout])": defaultStall == 2*time.Minute,
 	} {
 		assert.True(t, holds, "the code does not hold %q", promise)
 		assert.Contains(t, doc, promise)
