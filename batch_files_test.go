@@ -246,6 +246,43 @@ func TestContentsSurviveTheirProcess(t *testing.T) {
 	}
 }
 
+// TestContentsOfRefusedGroupsAreNotUploadedByALaterProcess has a group over which the platform gives up its job, in a
+// process that dies at every moment.
+func TestContentsOfRefusedGroupsAreNotUploadedByALaterProcess(t *testing.T) {
+	t.Parallel()
+	bad := batchDocument("d-1")
+	bad.FileName = "poison"
+	var items []threatconnect.BatchItem
+	for _, d := range []*threatconnect.Document{batchDocument("d-0"), bad, batchDocument("d-2")} {
+		items = append(items, &threatconnect.GroupContent{Group: d, Content: threatconnect.BytesContent([]byte("text"))})
+	}
+	for moment, died := 0, true; died && !t.Failed(); moment++ {
+		synctest.Test(t, func(t *testing.T) {
+			srv := threatconnecttest.New()
+			cfg := appendConfig()
+			spool := newMemSpool()
+			cfg.Spool, cfg.Run = spool, "today"
+			cfg.OpenContent = func(threatconnect.GroupType, string) (threatconnect.Content, error) {
+				return threatconnect.BytesContent([]byte("text")), nil
+			}
+			ctx, kill := context.WithCancel(t.Context())
+			defer kill()
+			d := &death{moments: moment, srv: &poisoning{srv: srv}, kill: kill}
+			spool.act = d.moment
+			_, err := srv.Client(threatconnect.WithTransport(d)).Batch.Import(ctx, cfg, sequence(items))
+			require.Error(t, err)
+			died, spool.act, spool.open = d.dead, nil, false
+			stats, err := srv.Client(threatconnect.WithTransport(&poisoning{srv: srv})).Batch.Import(t.Context(), cfg, sequence(items))
+			require.Error(t, err)
+			assert.Equal(t, threatconnect.BatchCounts{Added: 3, Succeeded: 2, Failed: 1}, stats.Groups, "moment %d", moment)
+			assert.Equal(t, threatconnect.BatchCounts{Added: 3, Succeeded: 2, Unprocessed: 1}, stats.Contents, "moment %d", moment)
+			for _, u := range uploads(srv) {
+				assert.NotContains(t, u, "d-1", "moment %d", moment)
+			}
+		})
+	}
+}
+
 func TestContentsOfAnEarlierProcessNeedToBeOpenedAgain(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.New()

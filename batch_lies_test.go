@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -54,5 +55,41 @@ func TestCountsThatAreMadeUp(t *testing.T) {
 				assert.GreaterOrEqual(t, min(n.Succeeded, n.Failed, n.Unprocessed, n.Unknown), int64(0))
 			})
 		})
+	}
+}
+
+// A platform that counts the item which halted a job among those that it has not processed does not make the item one
+// of them.
+func TestAnItemThatFailedIsNotCountedAsUnprocessed(t *testing.T) {
+	t.Parallel()
+	count := regexp.MustCompile(`("unprocessCount":)\d+`)
+	srv := threatconnecttest.New()
+	cfg := appendConfig()
+	cfg.HaltOnError = true
+	told := map[int64]int{}
+	cfg.OnError = func(e threatconnect.BatchItemError) { told[e.Seq]++ }
+	w, err := srv.Client(threatconnect.WithTransport(roundTrip(func(req *http.Request) (*http.Response, error) {
+		resp, err := srv.RoundTrip(req)
+		if err != nil || req.Method != http.MethodGet || strings.HasSuffix(req.URL.Path, "/errors") {
+			return resp, err
+		}
+		text, err := io.ReadAll(resp.Body)
+		resp.Body = io.NopCloser(bytes.NewReader(count.ReplaceAll(text, []byte("${1}10"))))
+		resp.ContentLength = -1
+		resp.Header.Del("Content-Length")
+		return resp, err
+	}))).Batch.NewWriter(cfg)
+	require.NoError(t, err)
+	for n := range 10 {
+		h := batchHost(n)
+		if n == 0 {
+			h.Attributes[0].Type = "No Such Type"
+		}
+		addAll(t, w, h)
+	}
+	require.Error(t, w.Close(t.Context()))
+	assert.Equal(t, threatconnect.BatchCounts{Added: 10, Failed: 1, Unprocessed: 9}, w.Stats().Indicators)
+	for n := range int64(10) {
+		assert.Equal(t, 1, told[n], "item %d", n)
 	}
 }

@@ -1,6 +1,7 @@
 package threatconnect_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -64,6 +65,36 @@ func TestFlushSendsWhatCanBeSent(t *testing.T) {
 	require.NoError(t, w.Close(t.Context()))
 	h, _ = srv.Indicator(batchOwner, "Host", "h1.example")
 	assert.ElementsMatch(t, []string{"x-1", "x-2"}, h.Groups)
+	assert.Equal(t, threatconnect.BatchCounts{Added: 2, Succeeded: 2}, w.Stats().Links)
+}
+
+// TestFlushAfterAResumeSendsWhatCanBeSent has references of an earlier process that wait for groups.
+func TestFlushAfterAResumeSendsWhatCanBeSent(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New()
+	cfg := appendConfig()
+	cfg.MaxItems, cfg.Spool, cfg.Run = 1, newMemSpool(), "today"
+	w, err := srv.Client().Batch.Resume(t.Context(), cfg)
+	require.NoError(t, err)
+	addAll(t, w, batchHost(1, "x-1", "x-2"))
+	ended, end := context.WithCancel(t.Context())
+	end()
+	require.ErrorIs(t, w.Close(ended), context.Canceled)
+	w, err = srv.Client().Batch.Resume(t.Context(), cfg)
+	require.NoError(t, err)
+	groups := func() []string {
+		h, ok := srv.Indicator(batchOwner, "Host", "h1.example")
+		require.True(t, ok)
+		return h.Groups
+	}
+	require.NoError(t, w.Flush(t.Context()))
+	assert.Empty(t, groups())
+	for n, xid := range []string{"x-1", "x-2"} {
+		addAll(t, w, batchGroup(xid))
+		require.NoError(t, w.Flush(t.Context()))
+		assert.Len(t, groups(), n+1, "after %s", xid)
+	}
+	require.NoError(t, w.Close(t.Context()))
 	assert.Equal(t, threatconnect.BatchCounts{Added: 2, Succeeded: 2}, w.Stats().Links)
 }
 

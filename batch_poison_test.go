@@ -177,3 +177,24 @@ func TestPoisonThatNobodyCanNameIsBlamedOnNobody(t *testing.T) {
 	assert.Equal(t, []string{"-1  : 0x1003", "0 Host h0.example: unprocessed", "1 Host h1.example: unprocessed", "2 Host h2.example: unprocessed"}, failures(t, err))
 	assert.Equal(t, threatconnect.BatchCounts{Added: 3, Unprocessed: 3}, w.Stats().Indicators)
 }
+
+// TestErrorsThatNameNobodyStayErrorsWhenAJobIsGivenUp has an error that names no item before one that ends the job.
+func TestErrorsThatNameNobodyStayErrorsWhenAJobIsGivenUp(t *testing.T) {
+	t.Parallel()
+	p := &poisoning{srv: threatconnecttest.New(threatconnecttest.WithOddities(threatconnecttest.OddityPlainErrorFile)), hide: regexp.MustCompile(`h2\.example`)}
+	w, err := p.srv.Client(threatconnect.WithTransport(p)).Batch.NewWriter(appendConfig())
+	require.NoError(t, err)
+	for n := range 10 {
+		h := batchHost(n)
+		switch n {
+		case 2:
+			h.Attributes[0].Type = "No Such Type"
+		case 5:
+			h.Description = "poison"
+		}
+		addAll(t, w, h)
+	}
+	assert.ElementsMatch(t, []string{"-1  : 0x2001", "5 Host h5.example: 0x1003"}, failures(t, w.Close(t.Context())))
+	assert.Equal(t, threatconnect.BatchCounts{Added: 10, Succeeded: 8, Failed: 2}, w.Stats().Indicators)
+	assert.Equal(t, 9, p.srv.IndicatorCount(batchOwner))
+}
