@@ -82,7 +82,7 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request, path string, car
 		w.WriteHeader(http.StatusAccepted)
 		write(w, `{"status":"Queued"}`)
 	case isJob:
-		write(w, `{"status":"Success","data":{"batchStatus":{"id":`+job+`,"status":"Completed","errorCount":0,"successCount":1,"unprocessCount":0}}}`)
+		write(w, `{"status":"Success","data":{"batchStatus":{"id":`+job+`,"status":"Completed","errorCount":0,"unprocessCount":0}}}`)
 	case path == "indicators":
 		return s.page(w, r)
 	case path == "indicators/bulk/json":
