@@ -129,8 +129,12 @@ func (s *site) visit(n ast.Node) bool {
 		s.change("delete", n, "")
 	case *ast.ReturnStmt:
 		for _, result := range n.Results {
+			is := s.of(result)
+			if v := s.pkg.TypesInfo.Types[result].Value; v != nil {
+				is = v.ExactString()
+			}
 			for _, zero := range []string{"nil", "0", `""`, "false"} { // one of them has the type
-				if of := s.of(result); of != zero && swaps[of] != zero {
+				if is != zero && swaps[is] != zero {
 					s.change("zero", result, zero)
 				}
 			}
