@@ -29,6 +29,7 @@ var allowedImports = map[string][]string{
 		"github.com/google/go-querystring/query",
 	},
 	module + "/internal/canon":    {"golang.org/x/net/idna"},
+	module + "/internal/durable":  {},
 	module + "/internal/lint":     {},
 	module + "/internal/extsort":  {},
 	module + "/internal/wire":     {},

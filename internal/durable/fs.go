@@ -1,0 +1,86 @@
+package durable
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"runtime"
+)
+
+// FS is the part of a file system that a [Dir] uses.
+type FS interface {
+	// Mkdir makes a directory that only its user can use. It reports false if the path exists.
+	Mkdir(path string) (made bool, err error)
+	// OpenRoot opens a directory.
+	OpenRoot(path string) (Root, error)
+}
+
+// Root is an open directory. The names are those of files directly in it.
+type Root interface {
+	// Create creates a file that only its user can read. It fails if the name exists.
+	Create(name string) (File, error)
+	// Link gives a file a second name. It fails with an error that matches fs.ErrExist, and changes
+	// nothing, if that name exists.
+	Link(name, second string) error
+	Remove(name string) error
+	ReadDir() ([]fs.DirEntry, error)
+	Lstat(name string) (fs.FileInfo, error)
+	ReadFile(name string) ([]byte, error)
+	// Sync makes the changes of names in the directory durable.
+	Sync() error
+	Close() error
+}
+
+// File is a file that is being written.
+type File interface {
+	Write(p []byte) (int, error)
+	// Sync makes the content durable, but not the name.
+	Sync() error
+	Close() error
+}
+
+// OS is the file system of the operating system.
+type OS struct{}
+
+func (OS) Mkdir(path string) (bool, error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return false, nil
+	}
+	err := os.Mkdir(path, 0o700)
+	if errors.Is(err, fs.ErrExist) {
+		return false, nil // another process made it, or it is a file, which OpenRoot refuses
+	}
+	return err == nil, err
+}
+
+func (OS) OpenRoot(path string) (Root, error) {
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return nil, err
+	}
+	return osRoot{root}, nil
+}
+
+type osRoot struct{ *os.Root }
+
+func (r osRoot) Create(name string) (File, error) {
+	f, err := r.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+func (r osRoot) ReadDir() ([]fs.DirEntry, error) { return fs.ReadDir(r.FS(), ".") }
+
+// Sync does nothing on Windows, which has no sync for directories: NTFS logs changes of names in order.
+func (r osRoot) Sync() error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	f, err := r.Open(".")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
