@@ -1,0 +1,111 @@
+package item
+
+import (
+	"encoding/binary"
+	"errors"
+)
+
+var errPayload = errors.New("it holds something else than the items of a file")
+
+// Encode returns a text from which Decode makes the file again. The parts refer to the memory of the file.
+func (f *File) Encode() [][]byte {
+	parts := make([][]byte, 0, 2*Sections)
+	for s := range f.lists {
+		l := &f.lists[s]
+		b := binary.AppendUvarint(nil, uint64(len(l.items)))
+		last := placed{}
+		for _, it := range l.items {
+			b = binary.AppendVarint(b, it.seq-last.seq)
+			b = binary.AppendUvarint(b, uint64(it.end-last.end))
+			last = it
+		}
+		parts = append(parts, binary.AppendUvarint(b, uint64(len(l.text))), l.text)
+	}
+	return parts
+}
+
+// Decode makes the file from the text of Encode. It copies the text.
+func (f *File) Decode(text []byte) error {
+	f.Reset()
+	r := Reader{B: text}
+	for s := range f.lists {
+		l := &f.lists[s]
+		last := placed{}
+		for range r.Size() {
+			seq, size := last.seq+r.Int(), r.Uint()
+			least := uint64(1)
+			if last.end > 0 {
+				least++ // for the comma
+			}
+			if size < least || size > uint64(len(text))-uint64(last.end) {
+				return errPayload
+			}
+			last = placed{seq, last.end + uint32(size)}
+			l.items = append(l.items, last)
+		}
+		l.text = append(l.text, r.Bytes(int(min(r.Uint(), uint64(len(text)+1))))...)
+		if int(last.end) != len(l.text) {
+			return errPayload
+		}
+		f.size += len(l.text)
+	}
+	if r.Failed() || len(r.B) > 0 {
+		return errPayload
+	}
+	return nil
+}
+
+// Reader reads numbers and texts from the front of B. After the first that does not fit, all are zero and
+// Failed reports true.
+type Reader struct {
+	B   []byte
+	bad bool
+}
+
+func (r *Reader) fail() { r.B, r.bad = nil, true }
+
+// Failed reports whether something did not fit.
+func (r *Reader) Failed() bool { return r.bad }
+
+// Int reads a number.
+func (r *Reader) Int() int64 {
+	v, n := binary.Varint(r.B)
+	if n <= 0 {
+		r.fail()
+		return 0
+	}
+	r.B = r.B[n:]
+	return v
+}
+
+// Uint reads a number of 0 or more.
+func (r *Reader) Uint() uint64 {
+	v, n := binary.Uvarint(r.B)
+	if n <= 0 {
+		r.fail()
+		return 0
+	}
+	r.B = r.B[n:]
+	return v
+}
+
+// Size reads a number of things that have a byte at least.
+func (r *Reader) Size() int {
+	n := r.Uint()
+	if n > uint64(len(r.B)) {
+		r.fail()
+		return 0
+	}
+	return int(n)
+}
+
+// Bytes reads n bytes. They are a part of B.
+func (r *Reader) Bytes(n int) []byte {
+	if n < 0 || n > len(r.B) {
+		r.fail()
+		return nil
+	}
+	b := r.B[:n:n]
+	r.B = r.B[n:]
+	return b
+}

@@ -1,0 +1,244 @@
+package item
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestAFileReservesWhatItNeeds(t *testing.T) {
+	t.Parallel()
+	for name, size := range map[string]func(n int) int{
+		"small items":             func(int) int { return 50 },
+		"large items":             func(int) int { return 5000 },
+		"items that become large": func(n int) int { return 20 + n/10 },
+		"items that become small": func(n int) int { return 20 + 200_000/(1+n) },
+		"one that is huge":        func(n int) int { return map[bool]int{false: 50, true: 20 << 20}[n == 20_000] },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var f File
+			moved, room := 0, 0
+			item := make([]byte, 20<<20)
+			for n := range 25_000 {
+				text := item[:max(size(n), 1)]
+				f.Reserve(Indicators, len(text)+1, 1<<30, 25_000)
+				if f.Add(Indicators, int64(n), text); cap(f.lists[Indicators].text) != room {
+					room = cap(f.lists[Indicators].text)
+					moved++
+				}
+			}
+			require.LessOrEqual(t, room, 4*f.size)
+			require.LessOrEqual(t, moved, 25)
+		})
+	}
+}
+
+// sample is a file with items of all kinds.
+func sample() *File {
+	var f File
+	f.Add(Indicators, 5, []byte(`{"i":1}`))
+	f.Add(Groups, 3, []byte(`{}`))
+	f.Add(Associations, ^4, []byte(`{"l":1}`))
+	f.Add(Indicators, 6, []byte(`{"i":22}`))
+	f.Add(Associations, 9, []byte(`{"a":1}`))
+	f.Add(Indicators, 8, []byte(`{"i":333}`))
+	return &f
+}
+
+func body(f *File, p Part) string { return string(bytes.Join(f.Body(p), nil)) }
+
+func TestFile(t *testing.T) {
+	t.Parallel()
+	f := sample()
+	require.Equal(t, Part{0, 6}, f.All())
+	require.Equal(t, 6, f.All().Len())
+	require.Equal(t, 2, Part{1, 3}.Len())
+	require.Equal(t, 3, f.Len(Indicators))
+	require.Equal(t, [Kinds]int64{Indicator: 3, Group: 1, Association: 1, Link: 1}, f.Kinds(f.All()))
+	require.Equal(t, [Kinds]int64{Indicator: 2, Link: 1}, f.Kinds(Part{2, 5}))
+	require.EqualValues(t, 3, f.Low())
+	require.EqualValues(t, math.MaxInt64, new(File).Low())
+	require.Equal(t, `{"i":22}`, string(f.Entry(Indicators, 1)))
+	for pos, want := range []struct {
+		json    string
+		section Section
+		seq     int64
+		kind    Kind
+	}{
+		{`{}`, Groups, 3, Group}, {`{"i":1}`, Indicators, 5, Indicator}, {`{"i":22}`, Indicators, 6, Indicator},
+		{`{"i":333}`, Indicators, 8, Indicator}, {`{"l":1}`, Associations, ^4, Link}, {`{"a":1}`, Associations, 9, Association},
+	} {
+		section, json, seq := f.At(pos)
+		require.Equal(t, want.json, string(json))
+		require.Equal(t, want.section, section)
+		require.Equal(t, want.seq, seq)
+		require.Equal(t, want.kind, f.KindAt(pos))
+	}
+	require.Panics(t, func() { f.At(6) })
+}
+
+func TestBody(t *testing.T) {
+	t.Parallel()
+	f := sample()
+	for part, want := range map[Part]string{
+		{0, 6}: `{"group":[{}],"indicator":[{"i":1},{"i":22},{"i":333}],"association":[{"l":1},{"a":1}]}`,
+		{2, 5}: `{"indicator":[{"i":22},{"i":333}],"association":[{"l":1}]}`,
+		{0, 1}: `{"group":[{}]}`,
+	} {
+		require.Equal(t, want, body(f, part))
+		require.EqualValues(t, len(want), f.Bytes(part))
+	}
+	require.Equal(t, len(`{}`+`{"i":1},{"i":22},{"i":333}`+`{"l":1},{"a":1}`), f.Size())
+	require.LessOrEqual(t, len(body(f, f.All())), f.Size()+Frame)
+}
+
+func TestPosition(t *testing.T) {
+	t.Parallel()
+	f := sample()
+	for _, test := range []struct {
+		section Section
+		index   int
+		part    Part
+		want    int
+	}{
+		{Groups, 0, f.All(), 0},
+		{Indicators, 0, f.All(), 1},
+		{Indicators, 2, f.All(), 3},
+		{Associations, 1, f.All(), 5},
+		{Indicators, 0, Part{2, 5}, 2},
+		{Indicators, 1, Part{2, 5}, 3},
+		{Associations, 0, Part{2, 5}, 4},
+		{Indicators, 2, Part{2, 5}, -1},
+		{Indicators, -1, Part{2, 5}, -1},
+		{Groups, 0, Part{2, 5}, -1},
+		{Associations, 1, Part{2, 5}, -1},
+	} {
+		pos, ok := f.Position(test.section, test.index, test.part)
+		require.Equal(t, test.want >= 0, ok, "%+v", test)
+		require.Equal(t, max(test.want, 0), pos, "%+v", test)
+	}
+}
+
+func TestSplit(t *testing.T) {
+	t.Parallel()
+	f := sample()
+	require.Equal(t, []Part{{0, 6}}, f.Split(f.All(), 1000))
+	require.Equal(t, []Part{{2, 3}, {3, 4}}, f.Split(Part{2, 4}, 1), "items that are too large")
+	twoItems := Frame + int64(len(`{"i":1},{"i":22},`))
+	require.Equal(t, []Part{{1, 3}, {3, 4}}, f.Split(Part{1, 4}, twoItems))
+	require.Equal(t, []Part{{1, 2}, {2, 3}, {3, 4}}, f.Split(Part{1, 4}, twoItems-1))
+	nextTwo := Frame + int64(len(`{"i":333},{"l":1},`))
+	require.Equal(t, []Part{{1, 3}, {3, 5}, {5, 6}}, f.Split(Part{1, 6}, nextTwo))
+	require.Equal(t, []Part{{1, 3}, {3, 4}, {4, 6}}, f.Split(Part{1, 6}, nextTwo-1))
+	for limit := int64(Frame); limit < 200; limit++ {
+		at := 0
+		for _, p := range f.Split(f.All(), limit) {
+			require.Equal(t, at, p.From)
+			require.True(t, p.Len() == 1 || f.Bytes(p) <= limit, "%d bytes of at most %d", f.Bytes(p), limit)
+			at = p.To
+		}
+		require.Equal(t, 6, at)
+	}
+}
+
+func TestRewrite(t *testing.T) {
+	t.Parallel()
+	f := sample()
+	old := f.Rewrite(Indicators, nil, func(buf []byte, index int, json []byte) []byte {
+		return fmt.Appendf(buf, `[%d,%s]`, index, json)
+	})
+	require.Empty(t, old)
+	require.Positive(t, cap(old))
+	require.Equal(t, `{"indicator":[[0,{"i":1}],[1,{"i":22}],[2,{"i":333}]]}`, body(f, Part{1, 4}))
+	require.Equal(t, `{"i":22}`, string(f.Entry(Indicators, 1)[3:11]))
+	require.Equal(t, len(`{}`+`[0,{"i":1}],[1,{"i":22}],[2,{"i":333}]`+`{"l":1},{"a":1}`), f.Size())
+	require.Equal(t, sample().Kinds(Part{0, 6}), f.Kinds(f.All()))
+}
+
+func TestDecode(t *testing.T) {
+	t.Parallel()
+	f := sample()
+	text := bytes.Join(f.Encode(), nil)
+	got := sample() // what a file holds is lost
+	require.NoError(t, got.Decode(text))
+	require.Equal(t, f, got)
+	text[len(text)-1]++
+	require.Equal(t, sample(), f, "Decode copies")
+	require.Equal(t, `{"group":[{}]}`, body(got, Part{0, 1}))
+	text[len(text)-1]--
+
+	got.Reset()
+	require.Zero(t, got.Size())
+	require.Zero(t, got.Count())
+	require.NoError(t, got.Decode(bytes.Join(new(File).Encode(), nil)))
+	require.Zero(t, got.Count())
+	for n := range text {
+		require.Error(t, got.Decode(text[:n]), "the first %d bytes", n)
+	}
+	require.Error(t, got.Decode(append(slices.Clone(text), 0)), "a byte more")
+	groups := func(items uint64, sizes []uint64, text string) []byte {
+		b := binary.AppendUvarint(nil, items)
+		for _, size := range sizes {
+			b = binary.AppendUvarint(binary.AppendVarint(b, 0), size)
+		}
+		return append(append(binary.AppendUvarint(b, uint64(len(text))), text...), 0, 0, 0, 0)
+	}
+	require.NoError(t, got.Decode(groups(2, []uint64{1, 2}, "1,2")))
+	require.Error(t, got.Decode(groups(2, []uint64{1, 1}, "1,")), "an item without a byte")
+	require.Error(t, got.Decode(groups(1, []uint64{0}, "")), "an item without a byte")
+	require.Error(t, got.Decode(groups(1, []uint64{1<<32 + 1}, "1")), "a size of more than 32 bits")
+	changed := slices.Clone(text)
+	for i := range changed {
+		for bit := range 8 {
+			changed[i] ^= 1 << bit
+			if got.Decode(changed) == nil { // whatever it is, it is whole
+				size := 0
+				for s := range Sections {
+					for index := range got.Len(s) {
+						require.NotEmpty(t, got.Entry(s, index))
+						size += len(got.Entry(s, index))
+					}
+					size += max(got.Len(s)-1, 0)
+				}
+				require.Equal(t, size, got.Size())
+			}
+			changed[i] ^= 1 << bit
+		}
+	}
+}
+
+func TestReader(t *testing.T) {
+	t.Parallel()
+	text := binary.AppendUvarint(binary.AppendVarint(nil, -300), 300)
+	r := Reader{B: append(text, 2, 'a', 'b', 1)}
+	require.EqualValues(t, -300, r.Int())
+	require.EqualValues(t, 300, r.Uint())
+	require.Equal(t, "ab", string(r.Bytes(r.Size())))
+	require.Equal(t, []byte{1}, r.B)
+	require.False(t, r.Failed())
+	for name, read := range map[string]func(r *Reader) int{
+		"Int":         func(r *Reader) int { return int(r.Int()) },
+		"Uint":        func(r *Reader) int { return int(r.Uint()) },
+		"Size":        func(r *Reader) int { return r.Size() },
+		"Bytes":       func(r *Reader) int { return len(r.Bytes(4)) },
+		"Bytes below": func(r *Reader) int { return len(r.Bytes(-1)) },
+	} {
+		r := Reader{B: []byte{0x83, 0x80, 0x80}}
+		require.Zero(t, read(&r), name)
+		require.True(t, r.Failed(), name)
+		require.Zero(t, r.Uint(), name)
+	}
+	r = Reader{B: []byte{2, 1}}
+	require.Zero(t, r.Size(), "more things than bytes")
+	require.True(t, r.Failed())
+	r = Reader{B: []byte{1, 1}}
+	require.Equal(t, 1, r.Size())
+	require.Equal(t, []byte{1}, r.Bytes(1))
+	require.False(t, r.Failed())
+}
