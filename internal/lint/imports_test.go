@@ -28,14 +28,15 @@ var allowedImports = map[string][]string{
 		module + "/internal/wire",
 		"github.com/google/go-querystring/query",
 	},
-	module + "/internal/canon":         {"golang.org/x/net/idna"},
-	module + "/internal/durable":       {},
-	module + "/internal/importer/item": {module + "/internal/canon", module + "/internal/wire"},
-	module + "/internal/lint":          {},
-	module + "/internal/extsort":       {},
-	module + "/internal/wire":          {},
-	module + "/ioc":                    {module + "/internal/canon", module + "/internal/wire", "golang.org/x/net/publicsuffix"},
-	module + "/threatconnecttest":      {module},
+	module + "/internal/canon":              {"golang.org/x/net/idna"},
+	module + "/internal/durable":            {},
+	module + "/internal/importer/item":      {module + "/internal/canon", module + "/internal/wire"},
+	module + "/internal/importer/attribute": {module + "/internal/importer/item", module + "/internal/wire"},
+	module + "/internal/lint":               {},
+	module + "/internal/extsort":            {},
+	module + "/internal/wire":               {},
+	module + "/ioc":                         {module + "/internal/canon", module + "/internal/wire", "golang.org/x/net/publicsuffix"},
+	module + "/threatconnecttest":           {module},
 }
 
 // sources parses the files of the module, without tests and nested modules, for every platform. It

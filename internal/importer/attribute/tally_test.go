@@ -1,0 +1,275 @@
+package attribute
+
+import (
+	"fmt"
+	"math/bits"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect/internal/importer/item"
+)
+
+// mixed returns a file of some items of several kinds.
+func mixed(n int) *item.File {
+	var f item.File
+	for i := range n {
+		switch i % 4 {
+		case 0:
+			f.Add(item.Indicators, int64(i), []byte(`{}`))
+		case 1:
+			f.Add(item.Groups, int64(i), []byte(`{}`))
+		case 2:
+			f.Add(item.Associations, int64(i), []byte(`{}`))
+		case 3:
+			f.Add(item.Associations, ^int64(i), []byte(`{}`))
+		}
+	}
+	return &f
+}
+
+// totals adds up the counts of all kinds, links included.
+func totals(counts [item.Kinds]item.Counts) (all item.Counts) {
+	for k := range counts {
+		all.Plus(counts[k])
+	}
+	return all
+}
+
+// marks returns the first n bits as a list.
+func marks(set, n int) []bool {
+	m := make([]bool, n)
+	for i := range m {
+		m[i] = set>>i&1 == 1
+	}
+	return m
+}
+
+// TestVerdictsAreTrue has all that can become of the items of a small file, and all that the platform can say of it:
+// errors that name their item or not, and successes that are not counted. What is said of an item is what has become
+// of it, or that it is unknown.
+func TestVerdictsOfSmallFiles(t *testing.T) {
+	t.Parallel()
+	const most = 6
+	for n := range most + 1 {
+		f := mixed(n)
+		for processed := range n + 1 {
+			for failures := range 1 << processed { // of the items at the front
+				for named := range 1 << processed {
+					if named&^failures != 0 {
+						continue
+					}
+					nameless := bits.OnesCount(uint(failures &^ named))
+					successes := processed - bits.OnesCount(uint(failures))
+					for confirmed := range successes + 1 {
+						c := Counts{Success: confirmed, Errors: processed - successes, Unprocessed: n - processed}
+						v := Verdicts(f, f.All(), c, marks(named, n), nameless)
+						tally := Tally(f, f.All(), v, c, nameless)
+						about := fmt.Sprintf("%d of %d, failures %b, named %b, counts %+v: %v, %+v", processed, n, failures, named, c, v, tally)
+						require.Len(t, v, n, about)
+						for i := range v {
+							switch v[i] {
+							case item.Failed:
+								require.True(t, named>>i&1 == 1, about)
+							case item.Unprocessed:
+								require.GreaterOrEqual(t, i, processed, about)
+							case item.Succeeded:
+								require.True(t, i < processed && failures>>i&1 == 0, about)
+							default:
+								require.True(t, i < processed && named>>i&1 == 0 && (nameless > 0 || confirmed < successes), about)
+							}
+						}
+						sum := totals(tally)
+						require.EqualValues(t, processed-successes, sum.Failed, about)
+						require.EqualValues(t, n-processed, sum.Unprocessed, about)
+						require.LessOrEqual(t, sum.Succeeded, int64(confirmed), about)
+						if nameless == 0 && confirmed == successes {
+							require.EqualValues(t, confirmed, sum.Succeeded, about)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestCountsOfAnyKindAddUp has all counts, and errors, of a small part of a file, also those that contradict each
+// other.
+func TestCountsOfAnyKindAddUp(t *testing.T) {
+	t.Parallel()
+	const most, file = 4, 7
+	f := mixed(file)
+	for n := range most + 1 {
+		for from := range file - n + 1 {
+			part := item.Part{From: from, To: from + n}
+			kinds := f.Kinds(part)
+			for set := range 1 << n {
+				named := bits.OnesCount(uint(set))
+				for _, c := range counts(n + 1) {
+					for nameless := range n + 2 {
+						v := Verdicts(f, part, c, marks(set, n), nameless)
+						tally := Tally(f, part, v, c, nameless)
+						about := fmt.Sprintf("%v named %b, %d nameless, counts %+v: %v, %+v", part, set, nameless, c, v, tally)
+						tail := true // only unprocessed or named items follow
+						for i := n - 1; i >= 0; i-- {
+							require.Equal(t, set>>i&1 == 1, v[i] == item.Failed, about)
+							tail = tail && v[i] != item.Succeeded && v[i] != item.Unknown
+							require.True(t, tail || v[i] != item.Unprocessed, about)
+						}
+						for k := range tally {
+							require.Equal(t, kinds[k], tally[k].Total(), about)
+							require.True(t, tally[k].Succeeded >= 0 && tally[k].Failed >= 0 && tally[k].Unprocessed >= 0 && tally[k].Unknown >= 0, about)
+						}
+						sum := totals(tally)
+						require.LessOrEqual(t, sum.Succeeded, int64(c.Success), about)
+						require.LessOrEqual(t, sum.Unprocessed, int64(c.Unprocessed), about)
+						require.GreaterOrEqual(t, sum.Failed, int64(named), about)
+						require.LessOrEqual(t, sum.Failed, int64(named+nameless), about)
+						if c.Success > 0 && c.Success+c.Unprocessed > n {
+							require.Zero(t, sum.Unprocessed, about)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// counts returns all counts up to a number.
+func counts(most int) (all []Counts) {
+	for s := range most + 1 {
+		for u := range most + 1 {
+			all = append(all, Counts{Success: s, Unprocessed: u})
+		}
+	}
+	return all
+}
+
+func TestTallies(t *testing.T) {
+	t.Parallel()
+	const i, g, a, l = item.Indicator, item.Group, item.Association, item.Link
+	var f item.File
+	for n := range 2 {
+		f.Add(item.Groups, int64(n), []byte(`{}`))
+	}
+	for n := range 4 {
+		f.Add(item.Indicators, int64(n), []byte(`{}`))
+	}
+	f.Add(item.Associations, 0, []byte(`{}`))
+	f.Add(item.Associations, ^int64(0), []byte(`{}`))
+	for name, c := range map[string]struct {
+		counts   Counts
+		named    []int
+		nameless int
+		want     [item.Kinds]item.Counts
+	}{
+		"all":                          {Counts{Success: 8}, nil, 0, [item.Kinds]item.Counts{i: {Succeeded: 4}, g: {Succeeded: 2}, a: {Succeeded: 1}, l: {Succeeded: 1}}},
+		"more than there are":          {Counts{Success: 99}, nil, 0, [item.Kinds]item.Counts{i: {Succeeded: 4}, g: {Succeeded: 2}, a: {Succeeded: 1}, l: {Succeeded: 1}}},
+		"the whole file is refused":    {Counts{Errors: 1}, nil, 1, [item.Kinds]item.Counts{i: {Failed: 1, Unknown: 3}, g: {Unknown: 2}, a: {Unknown: 1}, l: {Unknown: 1}}},
+		"the same, and an item named":  {Counts{Errors: 1}, []int{3}, 0, [item.Kinds]item.Counts{i: {Failed: 1, Unknown: 3}, g: {Unknown: 2}, a: {Unknown: 1}, l: {Unknown: 1}}},
+		"one of them":                  {Counts{Success: 7, Errors: 1}, nil, 1, [item.Kinds]item.Counts{i: {Succeeded: 3, Failed: 1}, g: {Succeeded: 1, Unknown: 1}, a: {Unknown: 1}, l: {Unknown: 1}}},
+		"one that is named":            {Counts{Success: 7, Errors: 1}, []int{0}, 0, [item.Kinds]item.Counts{i: {Succeeded: 4}, g: {Succeeded: 1, Failed: 1}, a: {Succeeded: 1}, l: {Succeeded: 1}}},
+		"more failures than items":     {Counts{Errors: 20}, nil, 20, [item.Kinds]item.Counts{i: {Failed: 4}, g: {Failed: 2}, a: {Failed: 1}, l: {Failed: 1}}},
+		"one is missing":               {Counts{Success: 7}, nil, 0, [item.Kinds]item.Counts{i: {Succeeded: 3, Unknown: 1}, g: {Succeeded: 1, Unknown: 1}, a: {Unknown: 1}, l: {Unknown: 1}}},
+		"halted":                       {Counts{Success: 3, Errors: 1, Unprocessed: 4}, []int{3}, 0, [item.Kinds]item.Counts{i: {Succeeded: 1, Failed: 1, Unprocessed: 2}, g: {Succeeded: 2}, a: {Unprocessed: 1}, l: {Unprocessed: 1}}},
+		"halted, and nobody is named":  {Counts{Success: 3, Errors: 1, Unprocessed: 4}, nil, 1, [item.Kinds]item.Counts{i: {Succeeded: 1, Failed: 1, Unprocessed: 2}, g: {Succeeded: 1, Unknown: 1}, a: {Unprocessed: 1}, l: {Unprocessed: 1}}},
+		"nothing is processed":         {Counts{Unprocessed: 8}, nil, 0, [item.Kinds]item.Counts{i: {Unprocessed: 4}, g: {Unprocessed: 2}, a: {Unprocessed: 1}, l: {Unprocessed: 1}}},
+		"both more than there can be":  {Counts{Success: 5, Unprocessed: 4}, nil, 0, [item.Kinds]item.Counts{i: {Unknown: 4}, g: {Unknown: 2}, a: {Unknown: 1}, l: {Unknown: 1}}},
+		"the same, and an item failed": {Counts{Success: 5, Errors: 1, Unprocessed: 4}, []int{3}, 0, [item.Kinds]item.Counts{i: {Failed: 1, Unknown: 3}, g: {Unknown: 2}, a: {Unknown: 1}, l: {Unknown: 1}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			failed := make([]bool, f.Count())
+			for _, pos := range c.named {
+				failed[pos] = true
+			}
+			v := Verdicts(&f, f.All(), c.counts, failed, c.nameless)
+			require.Equal(t, c.want, Tally(&f, f.All(), v, c.counts, c.nameless))
+		})
+	}
+}
+
+// TestJobsThatAreGivenUpAreCutWhereTheyEnded has all jobs of a few items of which one is fatal.
+func TestJobsThatAreGivenUpAreCutWhereTheyEnded(t *testing.T) {
+	t.Parallel()
+	for n := 1; n <= 5; n++ {
+		for fatal := range n {
+			for failures := range fatal + 1 {
+				require.Equal(t, fatal, Processed(Counts{Success: fatal - failures, Errors: failures + 1}, n))
+			}
+		}
+		for _, c := range counts(n + 1) {
+			p := Processed(Counts{Success: c.Success, Errors: c.Unprocessed}, n)
+			require.True(t, p >= 0 && p < n, "an item is left that may be fatal: %d of %d for %+v", p, n, c)
+		}
+	}
+	for from := range 4 {
+		for to := from + 1; to < 9; to++ {
+			rest := item.Part{From: from, To: to}
+			for suspect := -1; suspect < to; suspect++ {
+				if suspect >= 0 && suspect < from {
+					continue
+				}
+				at := from
+				parts := Bisect(rest, suspect)
+				for _, p := range parts {
+					require.Equal(t, at, p.From, "in order, and each item once")
+					require.Positive(t, p.Len())
+					require.True(t, p.Len() == 1 || suspect < p.From || suspect >= p.To, "the suspect is alone")
+					at = p.To
+				}
+				require.Equal(t, to, at)
+				for _, p := range parts {
+					if suspect < 0 && rest.Len() > 1 {
+						require.LessOrEqual(t, p.Len(), (rest.Len()+1)/2)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestCodesSayWhatAnErrorCanBeAbout(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[string]struct {
+		about   [item.Sections]bool // groups, indicators, associations
+		links   bool
+		partial bool
+	}{
+		"":                {about: [item.Sections]bool{true, true, true}},
+		"0x1001":          {about: [item.Sections]bool{true, true, true}},
+		CodeSyntax:        {about: [item.Sections]bool{true, true, true}},
+		CodeIndicator:     {about: [item.Sections]bool{false, true, false}},
+		CodeGroup:         {about: [item.Sections]bool{true, false, false}},
+		CodeNotFound:      {about: [item.Sections]bool{true, true, true}, links: true},
+		CodeAssociation:   {about: [item.Sections]bool{true, true, true}, links: true},
+		CodeIndicatorLoss: {about: [item.Sections]bool{false, true, false}, partial: true},
+		CodeGroupLoss:     {about: [item.Sections]bool{true, false, false}, partial: true},
+		CodeHashMerge:     {about: [item.Sections]bool{false, true, false}, partial: true},
+		CodeHashMergeToo:  {about: [item.Sections]bool{false, true, false}, partial: true},
+		"0x3002":          {about: [item.Sections]bool{true, true, true}},
+	} {
+		e := Entry{Code: code}
+		for s, about := range want.about {
+			require.Equal(t, about, e.about(item.Section(s)), "%s %d", code, s)
+		}
+		require.Equal(t, want.links, e.links(), code)
+		require.Equal(t, want.partial, Partial(code), code)
+	}
+
+	const fatal, limit = "X. Encountered an UNEXPECTED Exception while processing batch job. Y", "This would exceed the number of allowed Indicators."
+	require.True(t, Fatal(fatal, "") && Fatal("", fatal))
+	require.False(t, Fatal("unexpected", limit))
+	require.True(t, Full("", limit, "") && Full("", "", limit) && Full(CodeLimit, "", ""))
+	require.False(t, Full(CodeSyntax, fatal, fatal))
+}
+
+func TestFailuresSayWhatEntriesSay(t *testing.T) {
+	t.Parallel()
+	e := Entry{Code: "c", Severity: "s", Reason: "r", Cause: "e", Source: Source{Type: "t", Refs: []string{"a", "b"}}}
+	want := item.Failure{Seq: -1, Type: "t", Name: "a", Code: "c", Severity: "s", Reason: "r", Cause: "e", Job: 7}
+	require.Equal(t, want, e.Failure(7))
+	e.Source.XID, want.Name = "x", "x"
+	require.Equal(t, want, e.Failure(7))
+	require.Equal(t, item.Failure{Seq: -1}, new(Entry).Failure(0))
+}

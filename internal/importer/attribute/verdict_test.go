@@ -1,0 +1,152 @@
+package attribute
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect/internal/importer/item"
+)
+
+func TestVerdicts(t *testing.T) {
+	t.Parallel()
+	const u, s, f, n = item.Unknown, item.Succeeded, item.Failed, item.Unprocessed
+	for name, test := range map[string]struct {
+		counts   Counts
+		failed   []int
+		nameless int
+		want     []item.Verdict
+		succeed  int64 // in the tally; the rest of what is neither failed nor unprocessed is unknown
+		fail     int64
+	}{
+		"all succeeded":          {Counts{Success: 4}, nil, 0, []item.Verdict{s, s, s, s}, 4, 0},
+		"one failed":             {Counts{Success: 3, Errors: 1}, []int{1}, 0, []item.Verdict{s, f, s, s}, 3, 1},
+		"more than there are":    {Counts{Success: 9}, []int{1}, 0, []item.Verdict{s, f, s, s}, 3, 1},
+		"unprocessed":            {Counts{Success: 1, Errors: 1, Unprocessed: 2}, []int{1}, 0, []item.Verdict{s, f, n, n}, 1, 1},
+		"a failure behind":       {Counts{Success: 2, Errors: 1, Unprocessed: 1}, []int{3}, 0, []item.Verdict{s, s, n, f}, 2, 1},
+		"one not confirmed":      {Counts{Success: 3}, nil, 0, []item.Verdict{u, u, u, u}, 3, 0},
+		"none confirmed":         {Counts{}, []int{0}, 0, []item.Verdict{f, u, u, u}, 0, 1},
+		"no count of successes":  {Counts{Errors: 1}, []int{0}, 0, []item.Verdict{f, u, u, u}, 0, 1},
+		"a nameless failure":     {Counts{Success: 3, Errors: 1}, nil, 1, []item.Verdict{u, u, u, u}, 3, 1},
+		"nameless, no successes": {Counts{Errors: 1}, nil, 1, []item.Verdict{u, u, u, u}, 0, 1},
+		"nameless and missing":   {Counts{Success: 1, Errors: 1}, nil, 1, []item.Verdict{u, u, u, u}, 1, 1},
+		"more nameless than all": {Counts{Errors: 9}, []int{0}, 8, []item.Verdict{f, u, u, u}, 0, 4},
+		"unprocessed, nameless":  {Counts{Success: 1, Errors: 1, Unprocessed: 2}, nil, 1, []item.Verdict{u, u, n, n}, 1, 1},
+		"all unprocessed":        {Counts{Unprocessed: 9}, nil, 0, []item.Verdict{n, n, n, n}, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var file item.File
+			for i := range 5 {
+				file.Add(item.Indicators, int64(i), []byte(`{"type":"Host"}`))
+			}
+			failed := make([]bool, 4)
+			for _, i := range test.failed {
+				failed[i] = true
+			}
+			part := item.Part{From: 1, To: 5}
+			got := Verdicts(&file, part, test.counts, failed, test.nameless)
+			require.Equal(t, test.want, got)
+			unprocessed := 0
+			for _, v := range test.want {
+				if v == n {
+					unprocessed++
+				}
+			}
+			tally := Tally(&file, part, got, test.counts, test.nameless)[item.Indicator]
+			assert.Equal(t, test.succeed, tally.Succeeded, "succeeded")
+			assert.Equal(t, test.fail, tally.Failed, "failed")
+			assert.EqualValues(t, unprocessed, tally.Unprocessed, "unprocessed")
+			assert.EqualValues(t, 4, tally.Total())
+		})
+	}
+}
+
+// The counts of a platform that tells the truth are not contradicted, whatever it leaves out.
+func TestVerdictsAreTrue(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(5_000) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		var f item.File
+		n := 1 + random.IntN(8)
+		for i := range n {
+			f.Add(item.Section(random.IntN(int(item.Sections))), int64(i-random.IntN(2)*(2*i+1)), []byte(`{}`))
+		}
+		truth, failed, nameless := make([]item.Verdict, n), make([]bool, n), 0
+		var c Counts
+		var apart [item.Sections]int
+		var kinds [item.Kinds]item.Counts
+		stop := random.IntN(2 * n)
+		for i := range truth {
+			switch {
+			case i >= stop:
+				truth[i] = item.Unprocessed
+				c.Unprocessed++
+			case random.IntN(4) > 0:
+				truth[i] = item.Succeeded
+				c.Success++
+				section, _, _ := f.At(i)
+				apart[section]++
+			default:
+				truth[i] = item.Failed
+				c.Errors++
+				if failed[i] = random.IntN(3) > 0; !failed[i] {
+					nameless++
+				}
+			}
+			kinds[f.KindAt(i)].Add(truth[i], 1)
+		}
+		whole := false
+		switch random.IntN(6) {
+		case 0:
+			c.Success -= random.IntN(c.Success + 1)
+		case 1:
+			c.Success = 0
+		case 2, 3:
+			c.Apart, whole = &apart, true
+		}
+		about := fmt.Sprintf("seed %d: %v, %+v, %d nameless", seed, truth, c, nameless)
+		got := Verdicts(&f, f.All(), c, failed, nameless)
+		for i := range got {
+			require.True(t, got[i] == truth[i] || got[i] == item.Unknown, "%s: %v", about, got)
+		}
+		tally, sum := Tally(&f, f.All(), got, c, nameless), item.Counts{}
+		for k := range tally {
+			require.Equal(t, kinds[k].Total(), tally[k].Total(), about)
+			require.LessOrEqual(t, tally[k].Succeeded, kinds[k].Succeeded, about)
+			require.Equal(t, kinds[k].Unprocessed, tally[k].Unprocessed, about)
+			require.GreaterOrEqual(t, min(tally[k].Unknown, tally[k].Succeeded), int64(0), about)
+			sum.Plus(tally[k])
+		}
+		require.EqualValues(t, c.Errors, sum.Failed, about)
+		if whole && (kinds[item.Association].Total() == 0 || kinds[item.Link].Total() == 0) { // nothing that the platform has confirmed is doubted
+			require.EqualValues(t, c.Success, sum.Succeeded, about)
+			require.Zero(t, sum.Unknown, about)
+		}
+	}
+}
+
+func TestProcessed(t *testing.T) {
+	t.Parallel()
+	assert.Equal(t, 0, Processed(Counts{Errors: 1}, 5))
+	assert.Equal(t, 0, Processed(Counts{}, 5))
+	assert.Equal(t, 3, Processed(Counts{Success: 3, Errors: 1}, 5))
+	assert.Equal(t, 4, Processed(Counts{Success: 3, Errors: 2}, 5))
+	assert.Equal(t, 4, Processed(Counts{Success: 9, Errors: 1}, 5), "the item that ended the job was not processed")
+}
+
+func TestBisect(t *testing.T) {
+	t.Parallel()
+	type parts = []item.Part
+	assert.Equal(t, parts{{From: 2, To: 4}, {From: 4, To: 6}}, Bisect(item.Part{From: 2, To: 6}, -1))
+	assert.Equal(t, parts{{From: 2, To: 3}, {From: 3, To: 5}}, Bisect(item.Part{From: 2, To: 5}, -1))
+	assert.Equal(t, parts{{From: 2, To: 3}}, Bisect(item.Part{From: 2, To: 3}, -1))
+	assert.Equal(t, parts{{From: 2, To: 4}, {From: 4, To: 5}, {From: 5, To: 6}}, Bisect(item.Part{From: 2, To: 6}, 4))
+	assert.Equal(t, parts{{From: 2, To: 3}, {From: 3, To: 6}}, Bisect(item.Part{From: 2, To: 6}, 2))
+	assert.Equal(t, parts{{From: 2, To: 5}, {From: 5, To: 6}}, Bisect(item.Part{From: 2, To: 6}, 5))
+	assert.Equal(t, parts{{From: 0, To: 1}, {From: 1, To: 2}}, Bisect(item.Part{From: 0, To: 2}, -1))
+	assert.Equal(t, parts{{From: 0, To: 1}, {From: 1, To: 4}}, Bisect(item.Part{From: 0, To: 4}, 0))
+}
