@@ -32,6 +32,7 @@ var allowedImports = map[string][]string{
 	module + "/internal/durable":            {},
 	module + "/internal/importer/item":      {module + "/internal/canon", module + "/internal/wire"},
 	module + "/internal/importer/attribute": {module + "/internal/importer/item", module + "/internal/wire"},
+	module + "/internal/importer/journal":   {module + "/internal/importer/item"},
 	module + "/internal/lint":               {},
 	module + "/internal/extsort":            {},
 	module + "/internal/wire":               {},

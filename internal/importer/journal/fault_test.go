@@ -1,0 +1,279 @@
+package journal
+
+import (
+	"context"
+	"io/fs"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"weak"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect/internal/importer/item"
+)
+
+// grow adds files and settles them until the next record makes the journal write a checkpoint.
+func grow(t *testing.T, j *Journal, s *memStore) {
+	t.Helper()
+	for len(j.live)-len(j.state.live()) < j.most {
+		mustDo(t, j, added(&j.state, false, 1))
+	}
+	s.ops = nil
+}
+
+// TestAnErrorSaysThatTheRecordIsNotThere lets the work fail that a journal does besides the record.
+func TestAnErrorSaysThatTheRecordIsNotThere(t *testing.T) {
+	t.Parallel()
+	for _, op := range []string{"remove", "create", "names"} {
+		t.Run(op, func(t *testing.T) {
+			t.Parallel()
+			for n := 1; ; n++ { // the operation of the kind that fails
+				store := newStore()
+				j := begin(t, store)
+				grow(t, j, store)
+				seen := 0
+				store.fail = func(o, _ string) fault {
+					if o == op {
+						if seen++; seen == n {
+							return refused
+						}
+					}
+					return none
+				}
+				failed := 0
+				for range 4 {
+					r := added(&j.state, true, 1)
+					if err := do(t.Context(), j, r); err != nil {
+						require.ErrorIs(t, err, ErrStore)
+						failed++
+						if op == "names" {
+							break // whether it is lost is not known
+						}
+						require.NoError(t, do(t.Context(), j, r), "it can be repeated")
+					}
+				}
+				require.LessOrEqual(t, failed, 1)
+				next := open(t, store.clone())
+				if op != "names" || failed == 0 {
+					assert.Equal(t, j.state.Made, next.state.Made)
+				}
+				if seen < n {
+					break
+				}
+			}
+		})
+	}
+}
+
+func TestARecordThatDoesNotFollowIsNotWritten(t *testing.T) {
+	t.Parallel()
+	store := newStore()
+	j := begin(t, store)
+	mustDo(t, j, added(&j.state, true, 1))
+	again := added(&State{}, true, 1)
+	for name, r := range map[string]*record{
+		"a file again":            again,
+		"fewer items":             {Added: &Added{}},
+		"a job for no file":       {Created: &Created{File: 7, Job: 1}},
+		"the outcome of no file":  {Settled: &Settled{File: 7}},
+		"content of no file":      {Attached: &Attached{File: 7}},
+		"content that is not one": {Attached: &Attached{File: 1}},
+	} {
+		slot := j.slot
+		require.ErrorIs(t, do(t.Context(), j, r), errOrder, name)
+		assert.Equal(t, slot, j.slot, name)
+	}
+	mustDo(t, j, settledAll(j.state.file(1)))
+	assert.Empty(t, open(t, store).state.Files)
+}
+
+// TestAContextThatEndsLeavesTheJournalUsable ends the context after the record was created.
+func TestAContextThatEndsLeavesTheJournalUsable(t *testing.T) {
+	t.Parallel()
+	store := newStore()
+	j := begin(t, store)
+	ctx, cancel := context.WithCancel(t.Context())
+	store.fail = func(op, _ string) fault {
+		if op == "names" {
+			cancel() // the record was created
+		}
+		return none
+	}
+	require.NoError(t, do(ctx, j, added(&j.state, true, 1)))
+	require.ErrorIs(t, do(ctx, j, added(&j.state, true, 1)), context.Canceled)
+	mustDo(t, j, added(&j.state, true, 1))
+	assert.Equal(t, int64(2), open(t, store).state.Made)
+}
+
+// TestAListThatHangsEnds uses a store that answers when the context ends.
+func TestAListThatHangsEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newStore()
+		j := begin(t, store)
+		j.store = hanging{store}
+		require.ErrorIs(t, do(t.Context(), j, added(&j.state, true, 1)), context.DeadlineExceeded)
+		require.ErrorIs(t, do(t.Context(), j, added(&j.state, true, 1)), context.DeadlineExceeded, "it is broken")
+	})
+}
+
+type hanging struct{ *memStore }
+
+func (hanging) Names(ctx context.Context) ([]string, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// TestATakeoverDuringACheckpoint lets the owner remove records while another process reads them.
+func TestATakeoverDuringACheckpoint(t *testing.T) {
+	t.Parallel()
+	store := newStore()
+	j := begin(t, store)
+	mustDo(t, j, added(&j.state, true, 1))
+	other := &memStore{records: store.records}
+	done := false
+	other.fail = func(op, _ string) fault {
+		if op == "read" && !done {
+			done = true
+			require.NoError(t, j.checkpoint(context.Background(), nil))
+		}
+		return none
+	}
+	next := open(t, other)
+	assert.Equal(t, int64(1), next.state.Made)
+	require.ErrorIs(t, do(t.Context(), j, added(&j.state, true, 1)), ErrLost)
+}
+
+// TestReplayKeepsNoItems counts the records that are in memory when the last one is read.
+func TestReplayKeepsNoItems(t *testing.T) {
+	t.Parallel()
+	store := newStore()
+	j := begin(t, store)
+	for range 10 {
+		r := added(&j.state, false, 1)
+		f := &item.File{}
+		f.Add(item.Indicators, 0, []byte(strings.Repeat("x", 100_000)))
+		r.Added.File, r.Added.Payload, r.Added.Kinds = j.state.Made+1, f, f.Kinds(f.All())
+		mustDo(t, j, r)
+	}
+	w := &watching{memStore: store}
+	next := open(t, w)
+	assert.Equal(t, int64(10), next.state.Made)
+	assert.LessOrEqual(t, w.most, 2)
+}
+
+type watching struct {
+	*memStore
+	texts []weak.Pointer[byte]
+	most  int
+}
+
+func (w *watching) Read(ctx context.Context, name string) ([]byte, error) {
+	runtime.GC()
+	n := 0
+	for _, p := range w.texts {
+		if p.Value() != nil {
+			n++
+		}
+	}
+	w.most = max(w.most, n)
+	text, err := w.memStore.Read(ctx, name)
+	if len(text) > 50_000 {
+		w.texts = append(w.texts, weak.Make(&text[0]))
+	}
+	return text, err
+}
+
+// TestOpeningOftenLeavesFewRecords opens an import again and again, as a job that dies soon does.
+func TestOpeningOftenLeavesFewRecords(t *testing.T) {
+	t.Parallel()
+	store := newStore()
+	begin(t, store)
+	for range 200 {
+		open(t, store)
+		require.LessOrEqual(t, len(store.slots()), 4*(testFiles-1)+20)
+	}
+}
+
+// TestRemovedRecordsAreTriedAgain lets Remove fail for a while.
+func TestRemovedRecordsAreTriedAgain(t *testing.T) {
+	t.Parallel()
+	store := newStore()
+	j := begin(t, store)
+	grow(t, j, store)
+	store.fail = func(op, _ string) fault {
+		if op == "remove" {
+			return refused
+		}
+		return none
+	}
+	r := added(&j.state, false, 1)
+	for range 50 {
+		require.ErrorIs(t, do(t.Context(), j, r), errIO)
+	}
+	assert.LessOrEqual(t, len(store.slots()), 4*(testFiles-1)+20, "one checkpoint is enough")
+	store.fail = nil
+	mustDo(t, j, r)
+	assert.LessOrEqual(t, len(store.slots()), 3)
+	assert.Equal(t, j.state.Totals, open(t, store).state.Totals)
+}
+
+// TestALostJournalRemovesNothing has something to remove when it is lost.
+func TestALostJournalRemovesNothing(t *testing.T) {
+	t.Parallel()
+	store := newStore()
+	j := begin(t, store)
+	grow(t, j, store)
+	next := open(t, store)
+	store.fail = func(op, _ string) fault {
+		if op == "remove" {
+			return refused
+		}
+		return none
+	}
+	require.Equal(t, ErrLost, do(t.Context(), j, added(&j.state, false, 1)))
+	j.base = j.slot // as if a checkpoint had replaced all of them
+	store.ops = nil
+	require.Equal(t, ErrLost, do(t.Context(), j, added(&j.state, false, 1)))
+	assert.Empty(t, store.ops)
+	store.fail = nil
+	mustDo(t, next, added(&next.state, false, 1))
+}
+
+func TestTheEnd(t *testing.T) {
+	t.Parallel()
+	store := newStore()
+	j := begin(t, store)
+	mustDo(t, j, added(&j.state, true, 3))
+	mustDo(t, j, settledAll(j.state.file(1)))
+	store.fail = func(op, _ string) fault {
+		if op == "create" {
+			return refused
+		}
+		return none
+	}
+	require.ErrorIs(t, j.End(t.Context(), End{Remember: true}), errIO)
+	assert.Nil(t, j.state.End, "the import has not ended")
+	store.fail = func(op, _ string) fault {
+		if op == "remove" {
+			return refused
+		}
+		return none
+	}
+	err := j.End(t.Context(), End{Remember: true})
+	require.ErrorIs(t, err, errIO)
+	require.ErrorContains(t, err, "remove the record slot-")
+	assert.Equal(t, &End{Remember: true}, j.state.End, "it has ended, but something is left")
+	store.fail = nil
+	next := open(t, store)
+	assert.Equal(t, &End{Remember: true}, next.state.End)
+	assert.Equal(t, int64(3), next.state.Outcome.Kinds[item.Indicator].Succeeded)
+	assert.Len(t, store.slots(), 1)
+	assert.NotErrorIs(t, next.Begin(t.Context(), Start{Run: "tomorrow"}), fs.ErrExist)
+	mustDo(t, next, added(&next.state, false, 1))
+	assert.Len(t, store.slots(), 2, "the outcome is gone")
+	assert.Equal(t, "tomorrow", open(t, store).state.Start.Run)
+}

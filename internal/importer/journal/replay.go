@@ -1,0 +1,241 @@
+package journal
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/threatconnect-go/threatconnect/internal/importer/item"
+)
+
+// takeovers is how often Open tries to take over a journal to which somebody else appends.
+const takeovers = 8
+
+// Open takes over the journal in a store, and computes its state from its records. files is the number of
+// files that can be open at the same time. The state of an empty store has no Start.
+func Open(ctx context.Context, store Store, files int, errs Errors) (*Journal, error) {
+	for range takeovers {
+		j := &Journal{store: store, errors: errs, token: rand.Text(), busy: make(chan struct{}, 1), most: 2*files + 16, live: map[int64]bool{}}
+		j.state.keep = true
+		j.state.Marks.Held = math.MaxInt64
+		err := j.replay(ctx)
+		if err == nil {
+			err = j.claim(ctx)
+		}
+		if errors.Is(err, ErrLost) {
+			continue // somebody else has appended in between
+		}
+		if err != nil {
+			return nil, err
+		}
+		return j, nil
+	}
+	return nil, ErrLost
+}
+
+// claim takes the journal over, and removes what earlier writers have replaced and not removed.
+func (j *Journal) claim(ctx context.Context) error {
+	if j.state.End != nil {
+		return j.checkpoint(ctx, j.state.End)
+	}
+	if err := j.append(ctx, &record{Owner: &owner{}}, nil); err != nil {
+		return err
+	}
+	return j.tidy(ctx)
+}
+
+// replay computes the state.
+func (j *Journal) replay(ctx context.Context) error {
+	names, err := j.store.Names(ctx)
+	if err != nil {
+		return fmt.Errorf("%w: list the records: %w", ErrStore, err)
+	}
+	for _, name := range names {
+		if slot, ok := slotOf(name); ok {
+			j.live[slot] = true
+			j.slot = max(j.slot, slot)
+		}
+	}
+	if j.slot == 0 {
+		return nil
+	}
+	type entry struct {
+		header
+		raw [][]byte
+	}
+	var entries []entry
+	for slot := j.slot; ; slot-- {
+		h, raw, err := j.read(ctx, slot)
+		if errors.Is(err, errMissing) {
+			return cmp.Or(j.newer(ctx, j.slot), err) // its owner may have replaced it
+		}
+		if err != nil {
+			return err
+		}
+		if h.Added != nil && len(raw) > addedParts {
+			var small [][]byte // the items are read when they are needed, and must not stay in memory
+			for _, part := range raw[:addedParts] {
+				small = append(small, bytes.Clone(part))
+			}
+			raw = small
+		}
+		entries = append(entries, entry{h, raw})
+		if j.base = slot; h.first() {
+			break
+		}
+		if slot == 1 && h.Owner == nil {
+			return damaged(slot, errOrder)
+		}
+		if slot == 1 {
+			break
+		}
+	}
+	for _, e := range slices.Backward(entries) {
+		err := j.restore(&e.record, e.raw)
+		if err == nil {
+			err = j.state.fits(&e.record)
+		}
+		if err != nil {
+			return damaged(e.Slot, err)
+		}
+		j.apply(e.Slot, &e.record)
+	}
+	return nil
+}
+
+// addedParts is how many raw parts an Added record has besides its items: links, groups, and released links.
+const addedParts = 3
+
+// restore takes the raw parts into a record.
+func (j *Journal) restore(r *record, raw [][]byte) error {
+	switch {
+	case r.Added != nil:
+		if len(raw) < addedParts || slices.ContainsFunc(raw, isNil) {
+			return errDamaged
+		}
+		a, ok := r.Added, false
+		if !links(raw[0], func(d Deferred) { a.Links = append(a.Links, d) }) {
+			return errContent
+		}
+		if a.Groups, ok = readNumbers[uint64](raw[1]); !ok {
+			return errContent
+		}
+		if a.Released, ok = readNumbers[int64](raw[2]); !ok {
+			return errContent
+		}
+	case r.Checkpoint != nil:
+		s := r.Checkpoint.State
+		if s == nil || len(raw) != 2 || slices.ContainsFunc(raw, isNil) {
+			return errDamaged
+		}
+		if slices.Contains(s.Files, nil) || slices.Contains(s.Links, nil) || slices.Contains(s.Groups, nil) {
+			return errContent
+		}
+		if c := s.lastLinks(); c != nil {
+			if c.data = raw[0]; !links(c.data, func(Deferred) {}) {
+				return errContent
+			}
+		}
+		if c := s.lastGroups(); c != nil {
+			if c.data = raw[1]; !c.each(func(uint64, int64) {}) {
+				return errContent
+			}
+		}
+	}
+	failures := r.failures()
+	for i := range failures {
+		if f := &failures[i]; f.Problem != nil {
+			f.Err, f.Problem = j.errors.Error(*f.Problem), nil
+		}
+	}
+	return nil
+}
+
+func isNil(part []byte) bool { return part == nil }
+
+// Payload reads the items of a file that is not settled.
+func (j *Journal) Payload(ctx context.Context, f *File, into *item.File) error {
+	h, raw, err := j.read(ctx, f.Slot)
+	if err != nil {
+		return err
+	}
+	if h.Added == nil || len(raw) <= addedParts {
+		return damaged(f.Slot, errContent)
+	}
+	if slices.ContainsFunc(raw[addedParts:], isNil) {
+		return damaged(f.Slot, errDamaged)
+	}
+	if into.Decode(slices.Concat(raw[addedParts:]...)) != nil {
+		return damaged(f.Slot, errContent)
+	}
+	n := into.Count()
+	for _, p := range f.Pieces {
+		if p.From < 0 || p.From > p.To || p.To > n {
+			return damaged(f.Slot, errContent)
+		}
+	}
+	return nil
+}
+
+// moved reads the data that was moved to the record of a slot.
+func (j *Journal) moved(ctx context.Context, slot int64) ([]byte, error) {
+	h, raw, err := j.read(ctx, slot)
+	switch {
+	case err != nil:
+		return nil, err
+	case h.Moved == nil || len(raw) != 1:
+		return nil, damaged(slot, errContent)
+	case raw[0] == nil:
+		return nil, damaged(slot, errDamaged)
+	}
+	return raw[0], nil
+}
+
+// Waiting yields the links that wait. Nothing may be written meanwhile.
+func (j *Journal) Waiting(ctx context.Context, use func(Deferred) error) error {
+	for _, c := range j.state.Links {
+		data := c.data
+		if c.Slot != 0 {
+			var err error
+			if data, err = j.moved(ctx, c.Slot); err != nil {
+				return err
+			}
+		}
+		var err error
+		ok := links(data, func(d Deferred) {
+			if err == nil && !c.Released.has(d.Index) {
+				err = use(d)
+			}
+		})
+		if !ok {
+			return damaged(c.Slot, errContent)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Known yields the hashes of the groups that were added, with the number of the file that each is in. Nothing may be
+// written meanwhile.
+func (j *Journal) Known(ctx context.Context, use func(hash uint64, file int64)) error {
+	for _, c := range j.state.Groups {
+		whole := *c
+		if c.Slot != 0 {
+			var err error
+			if whole.data, err = j.moved(ctx, c.Slot); err != nil {
+				return err
+			}
+		}
+		if !whole.each(use) {
+			return damaged(c.Slot, errContent)
+		}
+	}
+	return nil
+}
