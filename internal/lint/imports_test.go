@@ -33,6 +33,7 @@ var allowedImports = map[string][]string{
 	module + "/internal/importer/item":      {module + "/internal/canon", module + "/internal/wire"},
 	module + "/internal/importer/attribute": {module + "/internal/importer/item", module + "/internal/wire"},
 	module + "/internal/importer/journal":   {module + "/internal/importer/item"},
+	module + "/internal/importer/pack":      {module + "/internal/extsort", module + "/internal/importer/item", module + "/internal/importer/journal", module + "/internal/wire"},
 	module + "/internal/lint":               {},
 	module + "/internal/extsort":            {},
 	module + "/internal/wire":               {},
