@@ -34,6 +34,7 @@ var allowedImports = map[string][]string{
 	module + "/internal/importer/attribute": {module + "/internal/importer/item", module + "/internal/wire"},
 	module + "/internal/importer/journal":   {module + "/internal/importer/item"},
 	module + "/internal/importer/pack":      {module + "/internal/extsort", module + "/internal/importer/item", module + "/internal/importer/journal", module + "/internal/wire"},
+	module + "/internal/importer/deliver":   {module + "/internal/importer/attribute", module + "/internal/importer/item", module + "/internal/importer/journal"},
 	module + "/internal/lint":               {},
 	module + "/internal/extsort":            {},
 	module + "/internal/wire":               {},

@@ -1,0 +1,329 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/threatconnect-go/threatconnect/internal/importer/item"
+	"github.com/threatconnect-go/threatconnect/internal/importer/journal"
+)
+
+// Deliverer delivers files. Its methods are safe for concurrent use.
+type Deliverer struct {
+	Platform    Platform
+	Journal     *journal.Journal
+	MaxBytes    int64         // size at which files are closed
+	RetryFor    time.Duration // longest outage
+	WaitFor     time.Duration // longest time of a job
+	HaltOnError bool
+	Backoff     func(attempt int) time.Duration
+	Event       func(Event)
+	Failed      func(item.Failure)
+	Stopped     func() bool // whether the import has ended, so that nothing is sent any more
+
+	Pace    Pace
+	limit   atomic.Int64 // largest file that the instance takes; 0 if that is not known
+	reached atomic.Bool  // whether the platform has ever answered
+}
+
+// File is a file that is delivered. Only one goroutine uses it.
+type File struct {
+	*item.File
+	Number   int64
+	After    int64           // number of the last file that must be settled before it
+	Pieces   []journal.Piece // what is still to be sent or waited for, in order
+	Contents []journal.Content
+	Again    int   // how often parts were sent again because of items that end jobs
+	spare    int64 // a job that was created and has no file
+	sent     bool  // the first piece is on the platform
+	settled  Event // of the piece whose outcome is to be kept
+	last     int64 // the last job
+}
+
+// maxAgain is how often parts of a file are sent again to find the items that end jobs. If there are more of
+// them, it is not the items.
+const maxAgain = 64
+
+// Run delivers a file. The error ends the import: what comes after the file may refer to what is missing. What has
+// become of items is in the journal, besides the outcome that is returned: of items that a resumed import sends or waits
+// for again.
+func (d *Deliverer) Run(ctx context.Context, f *File) (left item.Outcome, err error) {
+	for len(f.Pieces) > 0 {
+		if d.Stopped() {
+			return d.Leave(f), nil
+		}
+		s, err := d.piece(ctx, f)
+		if s != nil {
+			s.File, s.Again = f.Number, f.Again
+			if jerr := d.Journal.Settle(ctx, s); jerr != nil {
+				return d.Leave(f), errors.Join(err, jerr)
+			}
+			if f.settled.Job != 0 {
+				d.tell(f.settled, Settled)
+				f.settled = Event{}
+			}
+			f.Pieces, f.sent = s.Pieces, false
+			for i := range f.Contents {
+				if slices.Contains(s.Refused, f.Contents[i].Position) {
+					f.Contents[i].Refused = true
+				}
+			}
+		}
+		if err != nil {
+			return d.Leave(f), err
+		}
+	}
+	return d.attach(ctx, f)
+}
+
+// Leave counts what is left of a file when the import ends.
+func (d *Deliverer) Leave(f *File) (o item.Outcome) {
+	for i, p := range f.Pieces {
+		if p.Job != 0 {
+			if o.Lost = append(o.Lost, p.Job); i == 0 && f.sent {
+				o.Jobs, o.Bytes = 1, f.Bytes(p.Part)
+			}
+		}
+		for pos := p.From; pos < p.To; pos++ {
+			if p.Job != 0 {
+				o.Kinds[f.KindAt(pos)].Unknown++
+				continue
+			}
+			o.Kinds[f.KindAt(pos)].Unprocessed++
+			d.note(&o, f.failure(pos, item.Failure{Unprocessed: true}))
+		}
+	}
+	o.Contents.Unprocessed += int64(len(f.Contents))
+	f.Pieces, f.Contents = nil, nil
+	return o
+}
+
+// note keeps a failure and tells it.
+func (d *Deliverer) note(o *item.Outcome, e item.Failure) {
+	o.Note(e)
+	d.Failed(e)
+}
+
+// failure says which item of the file a failure is about.
+func (f *File) failure(pos int, e item.Failure) item.Failure {
+	s, json, seq := f.At(pos)
+	e.Seq = max(seq, ^seq)
+	if s == item.Associations {
+		e.Type, e.Name = "Association", ""
+		return e
+	}
+	n := item.NameOf(json)
+	e.Type, e.Name = n.Type, n.Ref
+	return e
+}
+
+// piece brings the first piece of a file in. It returns what has become of it; nil means that it must be sent or
+// waited for again.
+//
+// What is in the journal on the way is enough to resume: the job, before it can get the file, and then what has become of
+// the items. Whether the job has the file need not be kept, because the platform knows.
+func (d *Deliverer) piece(ctx context.Context, f *File) (*journal.Settled, error) {
+	p := f.Pieces[0]
+	size := f.Bytes(p.Part)
+	if limit := d.fileLimit(); size > limit && p.Len() > 1 && p.Job == 0 {
+		return d.cut(f, f.Split(p.Part, limit)), nil
+	}
+	ev := Event{File: f.Number, Items: p.Len(), Bytes: size}
+	d.tell(ev, Queued)
+	u := upload{d: d, f: f, job: p.Job, unknown: p.Job != 0} // an earlier process may have uploaded it
+	if u.job == 0 {
+		if err := u.create(ctx); err != nil {
+			return nil, err
+		}
+	}
+	ev.Job = u.job
+	d.tell(ev, Created)
+	err := u.run(ctx)
+	ev.Job = u.job
+	switch fault := d.fault(err); {
+	case fault.TooLarge:
+		f.spare, f.Pieces[0].Job = u.job, 0
+		return d.tooLarge(f, size, fault.Limit, err), nil
+	case errors.Is(err, ErrLost):
+		return d.lose(f, u.job, size), err
+	case err != nil:
+		if !u.unknown {
+			f.Pieces[0].Job = 0
+		}
+		return nil, err
+	}
+	f.sent, f.last = true, u.job
+	d.tell(ev, Uploaded)
+	counts, err := d.await(ctx, ev)
+	if errors.Is(err, ErrLost) {
+		return d.lose(f, ev.Job, size), err
+	}
+	if err != nil {
+		return nil, err
+	}
+	s := settlement{d: d, f: f, part: p.Part, job: ev.Job, counts: counts, outcome: item.Outcome{Jobs: 1, Bytes: size}}
+	f.settled = ev
+	return s.settle(ctx)
+}
+
+// cut replaces the first piece of a file by smaller ones.
+func (d *Deliverer) cut(f *File, parts []item.Part) *journal.Settled {
+	s := &journal.Settled{}
+	for _, p := range parts {
+		s.Pieces = append(s.Pieces, journal.Piece{Part: p})
+	}
+	s.Pieces = append(s.Pieces, f.Pieces[1:]...)
+	return s
+}
+
+// lose says that what has become of the first piece will never be known.
+func (d *Deliverer) lose(f *File, job, size int64) *journal.Settled {
+	s := d.cut(f, nil)
+	p := f.Pieces[0]
+	s.Outcome.Jobs, s.Outcome.Bytes, s.Outcome.Lost = 1, size, []int64{job}
+	for pos := p.From; pos < p.To; pos++ {
+		s.Outcome.Kinds[f.KindAt(pos)].Unknown++
+		s.Refused = append(s.Refused, f.content(pos)...)
+	}
+	return s
+}
+
+// content returns the position of an item if it has content.
+func (f *File) content(pos int) []int {
+	if slices.ContainsFunc(f.Contents, func(c journal.Content) bool { return c.Position == pos }) {
+		return []int{pos}
+	}
+	return nil
+}
+
+// tooLarge learns the largest file that the platform takes, and cuts the first piece accordingly. An item that
+// is too large alone fails alone.
+func (d *Deliverer) tooLarge(f *File, size, limit int64, err error) *journal.Settled {
+	p := f.Pieces[0]
+	if p.Len() == 1 {
+		s := d.cut(f, nil)
+		s.Outcome.Kinds[f.KindAt(p.From)].Failed++
+		d.note(&s.Outcome, f.failure(p.From, item.Failure{Err: err}))
+		s.Refused = f.content(p.From)
+		return s
+	}
+	if limit <= 0 || limit >= size {
+		limit = size / 2
+	}
+	for have := d.limit.Load(); (have == 0 || limit < have) && !d.limit.CompareAndSwap(have, limit); have = d.limit.Load() {
+	}
+	d.tell(Event{File: f.Number, Items: p.Len(), Bytes: size}, Split)
+	return d.cut(f, f.Split(p.Part, limit))
+}
+
+// Limit returns the size at which a file is closed: what the platform is known to take, and at most MaxBytes.
+func (d *Deliverer) Limit() int64 {
+	if limit := d.limit.Load(); limit != 0 {
+		return min(limit, d.MaxBytes)
+	}
+	return d.MaxBytes
+}
+
+// fileLimit returns the size above which a file is cut.
+func (d *Deliverer) fileLimit() int64 {
+	if limit := d.limit.Load(); limit != 0 {
+		return limit
+	}
+	return math.MaxInt64 // only a limit of the platform cuts a file
+}
+
+// fault says what an error means; nothing if it is nil.
+func (d *Deliverer) fault(err error) Fault {
+	if err == nil {
+		return Fault{}
+	}
+	return d.Platform.Classify(err)
+}
+
+// retry makes a call that may be repeated until it succeeds, through an outage of up to RetryFor.
+func (d *Deliverer) retry(ctx context.Context, call func() error) error {
+	began := time.Now()
+	for n := 1; ; n++ {
+		err := call()
+		if err == nil {
+			d.reached.Store(true)
+			return nil
+		}
+		// A page for people passes if the API was there before. If it was not, the base URL is wrong.
+		fault := d.fault(err)
+		wait := max(d.Backoff(n), fault.RetryAfter)
+		if !fault.Passing || fault.Foreign && !d.reached.Load() || time.Since(began)+wait > d.RetryFor {
+			return err
+		}
+		if sleep(ctx, wait) != nil {
+			return err
+		}
+	}
+}
+
+// down reports whether a call has failed because the platform cannot be reached, so that a resumed import can make it.
+// If only that call fails, waiting for it would stop the import for good. Any answer about any job tells.
+func (d *Deliverer) down(ctx context.Context, job int64, err error) bool {
+	if !d.fault(err).Passing {
+		return false
+	}
+	_, err = d.Platform.Status(ctx, job)
+	return d.fault(err).Passing
+}
+
+// await polls a job until it is completed.
+func (d *Deliverer) await(ctx context.Context, ev Event) (counts statusCounts, err error) {
+	began := time.Now()
+	next := looks(d.Pace.expect(ev.Bytes))
+	running := time.Duration(0)
+	for {
+		if err := sleep(ctx, next()); err != nil {
+			return counts, fmt.Errorf("threatconnect: wait for %s: %w", jobName(ev.Job), err)
+		}
+		var st Status
+		err := d.retry(ctx, func() (err error) {
+			st, err = d.Platform.Status(ctx, ev.Job)
+			return err
+		})
+		took := time.Since(began)
+		switch {
+		case d.fault(err).NotFound:
+			return counts, fmt.Errorf("%w: %s: %w", ErrLost, jobName(ev.Job), err)
+		case err != nil:
+			return counts, err
+		case st.State == Completed:
+			d.Pace.learn(ev.Bytes, running, took)
+			return st.Counts, nil
+		case took > d.WaitFor:
+			return counts, fmt.Errorf("%w: %s is %s after %s", ErrWait, jobName(ev.Job), st.Name, took.Round(time.Second))
+		}
+		running = took
+		d.tell(ev, Running)
+	}
+}
+
+func (d *Deliverer) tell(ev Event, phase Phase) {
+	ev.Phase = phase
+	d.Event(ev)
+}
+
+// jobName returns the name of a job in errors.
+func jobName(job int64) string { return "batch job " + strconv.FormatInt(job, 10) }
+
+// sleep waits, or returns why ctx has ended.
+func sleep(ctx context.Context, wait time.Duration) error {
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return journal.ContextErr(ctx)
+	}
+}

@@ -1,0 +1,108 @@
+package deliver
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// wait simulates that a job of some duration is waited for. It returns when it is seen to be done, and the number of
+// looks.
+func wait(p *Pace, bytes int64, takes time.Duration) (seen time.Duration, n int) {
+	next := looks(p.expect(bytes))
+	running := time.Duration(0)
+	for at := next(); ; at += next() {
+		n++
+		if at >= takes {
+			p.learn(bytes, running, at)
+			return at, n
+		}
+		running = at
+	}
+}
+
+// sequence simulates jobs of about one size for a time, of which takes says how long one takes at a time.
+func sequence(random *rand.Rand, total time.Duration, takes func(at time.Duration) time.Duration) (overhead, perJob float64, most int) {
+	var p Pace
+	var work, spent time.Duration
+	jobs, sum := 0, 0
+	for spent < total {
+		d := takes(spent)
+		seen, n := wait(&p, 1<<20+int64(random.IntN(1<<17)), d)
+		work, spent = work+d, spent+seen
+		jobs, sum, most = jobs+1, sum+n, max(most, n)
+	}
+	return float64(spent) / float64(work), float64(sum) / float64(jobs), most
+}
+
+// TestJobsAreLookedAtWhenTheyAreDone simulates two hours of jobs. A job is waited for at most 12 % longer than it takes
+// on average, with few looks.
+func TestJobsAreLookedAtWhenTheyAreDone(t *testing.T) {
+	t.Parallel()
+	const minute = time.Minute
+	seconds := func(s float64) func(time.Duration) float64 { return func(time.Duration) float64 { return s } }
+	jumps := func(every time.Duration, low, high float64) func(time.Duration) float64 {
+		return func(at time.Duration) float64 {
+			if at/every%2 == 1 {
+				return high
+			}
+			return low
+		}
+	}
+	for name, c := range map[string]struct {
+		takes  func(at time.Duration) float64 // seconds
+		varies float64                        // by that part of it, up and down
+		perJob float64                        // looks
+	}{
+		"half a second":                   {seconds(0.5), 0.2, 5},
+		"a second":                        {seconds(1), 0.2, 6},
+		"three seconds":                   {seconds(3), 0.2, 6},
+		"three seconds, always":           {seconds(3), 0, 6},
+		"three seconds, more or less":     {seconds(3), 0.5, 7},
+		"ten seconds":                     {seconds(10), 0.2, 6},
+		"a minute":                        {seconds(60), 0.2, 7},
+		"a minute, always":                {seconds(60), 0, 7.5},
+		"jumps, twofold":                  {jumps(10*minute, 1, 2), 0.2, 6},
+		"jumps, tenfold":                  {jumps(10*minute, 1, 10), 0.2, 6},
+		"jumps, from the least to most":   {jumps(15*minute, 0.5, 60), 0.2, 6},
+		"jumps, from the most to least":   {jumps(15*minute, 60, 0.5), 0.2, 6},
+		"slow changes":                    {func(at time.Duration) float64 { return 0.5 + 59.5*math.Pow(math.Sin(at.Hours()*2), 2) }, 0.2, 6},
+		"a platform that is slow by day":  {func(at time.Duration) float64 { return math.Pow(60, at.Hours()/2) }, 0.2, 6},
+		"a platform that is getting fast": {func(at time.Duration) float64 { return math.Pow(60, 1-at.Hours()/2) }, 0.2, 6},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			random := rand.New(rand.NewPCG(1, 1))
+			overhead, perJob, most := sequence(random, 2*time.Hour, func(at time.Duration) time.Duration {
+				return time.Duration(c.takes(at) * (1 + c.varies*(2*random.Float64()-1)) * float64(time.Second))
+			})
+			require.LessOrEqual(t, overhead, 1.12)
+			require.LessOrEqual(t, perJob, c.perJob)
+			require.LessOrEqual(t, most, 25)
+		})
+	}
+}
+
+// TestALongJobIsLookedAtLessAndLessOften has jobs that nobody expected. They are seen soon after they are done, and the
+// number of looks grows with the logarithm of the time, up to a look each 20 seconds.
+func TestALongJobIsLookedAtLessAndLessOften(t *testing.T) {
+	t.Parallel()
+	for _, expected := range []time.Duration{0, time.Second, time.Minute} {
+		for _, takes := range []time.Duration{time.Millisecond, time.Second, time.Minute, 10 * time.Minute, 2 * time.Hour} {
+			var p Pace
+			if expected > 0 {
+				p.learn(1000, expected, expected)
+			}
+			seen, n := wait(&p, 1000, takes)
+			require.LessOrEqual(t, n, 25+int(takes/longLook), "%v, %v expected", takes, expected)
+			late := max(min(takes/2, longLook), firstStep, expected*3/4) // expected*3/4 is the first look
+			require.LessOrEqual(t, seen-takes, late, "%v, %v expected", takes, expected)
+			if takes >= time.Second && takes > 2*expected {
+				require.InEpsilon(t, takes, p.expect(1000), 0.3, "the next one is expected to take as long")
+			}
+		}
+	}
+}
