@@ -35,11 +35,17 @@ var allowedImports = map[string][]string{
 	module + "/internal/importer/journal":   {module + "/internal/importer/item"},
 	module + "/internal/importer/pack":      {module + "/internal/extsort", module + "/internal/importer/item", module + "/internal/importer/journal", module + "/internal/wire"},
 	module + "/internal/importer/deliver":   {module + "/internal/importer/attribute", module + "/internal/importer/item", module + "/internal/importer/journal"},
-	module + "/internal/lint":               {},
-	module + "/internal/extsort":            {},
-	module + "/internal/wire":               {},
-	module + "/ioc":                         {module + "/internal/canon", module + "/internal/wire", "golang.org/x/net/publicsuffix"},
-	module + "/threatconnecttest":           {module},
+	module + "/internal/importer": {
+		module + "/internal/importer/deliver",
+		module + "/internal/importer/item",
+		module + "/internal/importer/journal",
+		module + "/internal/importer/pack",
+	},
+	module + "/internal/lint":     {},
+	module + "/internal/extsort":  {},
+	module + "/internal/wire":     {},
+	module + "/ioc":               {module + "/internal/canon", module + "/internal/wire", "golang.org/x/net/publicsuffix"},
+	module + "/threatconnecttest": {module},
 }
 
 // sources parses the files of the module, without tests and nested modules, for every platform. It

@@ -1,0 +1,182 @@
+package importer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/threatconnect-go/threatconnect/internal/importer/deliver"
+	"github.com/threatconnect-go/threatconnect/internal/importer/item"
+	"github.com/threatconnect-go/threatconnect/internal/importer/journal"
+)
+
+// Close sends what is left, waits until everything is settled, and ends the import. If ctx ends before, Close stops
+// at once. source is why the items ended early; nil if they did not.
+func (e *Engine) Close(ctx context.Context, source error) {
+	last, err := e.flush(ctx, func(journal.Deferred) bool { return true })
+	if errors.Is(err, ErrEnded) {
+		err = nil // it is known, and what was sent before goes on
+	}
+	if e.packer.File() != nil || e.pending != nil {
+		if serr := e.send(ctx); serr != nil && err == nil && !errors.Is(serr, ErrEnded) {
+			err = serr
+		}
+	}
+	if err == nil {
+		err = e.Wait(ctx, last)
+	}
+	if err != nil {
+		e.halt(err)
+		e.stop(err)
+	}
+	e.running.Wait()
+	if source != nil {
+		e.halt(source)
+	}
+	e.drop()
+	e.finish(ctx)
+	e.stop(ErrEnded)
+	e.free = nil
+}
+
+// Abort stops an import whose caller does not come back.
+func (e *Engine) Abort(err error) {
+	e.halt(err)
+	e.stop(err)
+	e.running.Wait()
+	e.drop()
+	e.free = nil
+}
+
+// drop counts what was added and is not sent.
+func (e *Engine) drop() {
+	var left item.Outcome
+	if a := e.pending; a != nil && a.File != 0 {
+		left = e.deliverer.Leave(&deliver.File{File: a.Payload, Pieces: []journal.Piece{{Part: a.Payload.All()}}, Contents: a.Contents})
+	}
+	held, err := e.packer.Discard()
+	for k, n := range held {
+		left.Kinds[k].Unprocessed += n
+	}
+	e.mu.Lock()
+	e.left.Plus(&left)
+	e.mu.Unlock()
+	if err != nil {
+		e.halt(err)
+	}
+}
+
+// finish ends the journal, unless something is left to be resumed.
+func (e *Engine) finish(ctx context.Context) {
+	ended := e.Cause()
+	if !e.journal.Kept() || ended != nil && !errors.Is(ended, deliver.ErrHalted) {
+		return
+	}
+	if err := e.journal.End(ctx, journal.End{Remember: ended == nil && !e.forget}); err != nil {
+		e.end(err, false)
+	}
+}
+
+// Forget says that the outcome of the import is not the one that a later import of the same run returns.
+func (e *Engine) Forget() { e.forget = true }
+
+// halt ends the import: what is not under way is not sent.
+func (e *Engine) halt(err error) { e.end(err, true) }
+
+// end ends the import. The first reason stays. If stopping is false, what was added is still sent.
+func (e *Engine) end(err error, stopping bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.stopping = e.stopping || stopping
+	if e.ended == nil {
+		e.ended = err
+		e.over.Store(true)
+	}
+}
+
+func (e *Engine) stopped() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.stopping
+}
+
+// Ended returns an error that matches ErrEnded if the import has ended.
+func (e *Engine) Ended() error {
+	if !e.over.Load() {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", ErrEnded, e.Cause())
+}
+
+// Cause returns why the import has ended early, or nil.
+func (e *Engine) Cause() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.ended
+}
+
+// Stats is how far an import is.
+type Stats struct {
+	Totals    item.Totals
+	Outcome   item.Outcome
+	Watermark journal.Watermark
+	Elapsed   time.Duration // since the first item of this process
+	Before    int64         // items that were settled by earlier processes
+}
+
+// Stats returns how far the import is, without the reasons of exclusions. Its slices must not be changed.
+func (e *Engine) Stats() Stats {
+	e.mu.Lock()
+	s := Stats{Totals: e.totals, Before: e.before}
+	s.Totals.Reasons = nil
+	if !e.began.IsZero() {
+		s.Elapsed = time.Since(e.began)
+	}
+	left, refused := e.left, e.refused
+	e.mu.Unlock()
+	e.journal.View(func(state *journal.State) {
+		s.Outcome = state.Outcome
+		s.Outcome.Failures, s.Outcome.Lost = slices.Clip(s.Outcome.Failures), slices.Clip(s.Outcome.Lost)
+		s.Watermark = state.Marks.Watermark
+	})
+	s.Outcome.Plus(&refused)
+	s.Outcome.Plus(&left)
+	return s
+}
+
+// Reasons counts the exclusions by reason.
+func (e *Engine) Reasons() map[string]int64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return maps.Clone(e.totals.Reasons)
+}
+
+// Resumed returns what earlier processes have added.
+func (e *Engine) Resumed() item.Totals { return e.resumed }
+
+// Note keeps and reports a failure of an item that was refused.
+func (e *Engine) Note(f item.Failure) {
+	e.mu.Lock()
+	e.refused.Note(f)
+	e.mu.Unlock()
+	e.opts.Failed(f)
+}
+
+// Kept reports whether something is left in the store, so that the import can be resumed.
+func (e *Engine) Kept() bool {
+	kept := false
+	e.journal.View(func(s *journal.State) { kept = e.journal.Kept() && s.End == nil })
+	return kept
+}
+
+// Context returns the context of the import, which ends with it.
+func (e *Engine) Context() context.Context { return e.work }
+
+// Stop ends the import while another goroutine may be adding.
+func (e *Engine) Stop(err error) {
+	e.halt(err)
+	e.stop(err)
+}

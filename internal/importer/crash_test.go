@@ -1,0 +1,269 @@
+package importer_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/threatconnect-go/threatconnect/internal/durable"
+)
+
+// scenario is an import that is disturbed at each of its operations.
+type scenario struct {
+	setup
+	feed []step
+	slow int // how much longer it takes than the others; 0 for not at all
+}
+
+// scenarios returns the imports.
+func scenarios() map[string]scenario {
+	return map[string]scenario{
+		"plain": {setup: setup{maxItems: 3, concurrency: 2}, feed: slices.Concat(
+			hosts("a", 4), []step{group("g1"), host("b.example", "g1"), refuse(), exclude(host("c.example"), "private"), group("g2", "g1"), host("d.example", "g1", "g2")},
+		)},
+		"references forwards": {setup: setup{maxItems: 3, concurrency: 2, known: []string{"old"}}, feed: []step{
+			host("a.example", "g1", "old"), group("g2", "g3"), host("b.example", "g2"),
+			host("c.example", "g4"), listing("g5", "c.example", "z.example"), group("g3", "g1", "old"),
+			group("g1"), host("z.example", "g3"), group("g4", "g2"),
+		}},
+		"associations that wait": {setup: setup{maxItems: 3, concurrency: 2}, feed: []step{
+			host("a.example"), link("a.example", "g1"), host("b.example"), pair("a.example", "b.example"), flush(),
+			link("b.example", "g1"), group("g1"), flush(), link("b.example", "g1"), group("g2"), link("a.example", "g2"), link("a.example", "g1"),
+		}},
+		"an item that ends jobs": {setup: setup{maxItems: 8, concurrency: 1}, feed: []step{
+			host("a.example"), host("b.example"), host("poison.example"), host("c.example"), host("d.example"), host("poisonpath.example"), host("e.example"),
+			group("g1"), host("f.example", "g1"), group("poison-group"), host("g.example"),
+		}},
+		"files that are too large": {setup: setup{maxItems: 5, concurrency: 2, limit: 300}, feed: []step{
+			host("a.example").wide(100), host("b.example").wide(100), host("c.example").wide(100), group("g1"), host("d.example", "g1"),
+			host("e.example", "g2").wide(100), group("g2", "g1").wide(150), host("f.example").wide(10),
+		}},
+		"contents": {setup: setup{maxItems: 3, concurrency: 2}, feed: []step{
+			document("d1"), host("a.example", "d1"), document("bad-document"), document("d2"), group("g1", "d1"), document("d3"), host("b.example"),
+		}},
+		"many files": {setup: setup{maxItems: 1, concurrency: 1}, feed: append(hosts("a", 6), group("g1"), host("b.example", "g1"), host("bad.example"), refuse(), host("c.example", "g2"),
+			link("a1.example", "g2"), flush(), link("a2.example", "g2"), host("d.example"), group("g2", "g1")), slow: 4},
+		"links that do not fit in memory": {setup: setup{maxItems: 3, maxBytes: 2_000_000, concurrency: 1}, feed: []step{
+			host("a.example"), link("a.example", "g1").wide(350_000), host("b.example"), link("b.example", "g1").wide(350_000),
+			link("b.example", "g2").wide(350_000), group("g2"), flush(), host("c.example"), group("g1"),
+		}, slow: 20},
+		"halt at an error": {setup: setup{maxItems: 3, concurrency: 2, halt: true}, feed: slices.Concat(
+			hosts("a", 4), []step{host("bad.example")}, hosts("b", 6),
+		)},
+		"many refused items": {setup: setup{maxItems: 4, concurrency: 2}, feed: []step{
+			host("bad1.example"), host("a.example"), group("bad-group"), host("bad2.example"), refuse(), host("bad3.example"), host("bad4.example"),
+			group("g1"), host("b.example", "g1"), link("bad1.example", "g1"), host("bad5.example"), refuse(),
+		}},
+	}
+}
+
+// exhaustive says that all operations of all scenarios are disturbed. Otherwise some are.
+func exhaustive() bool { return os.Getenv("ENGINE_EXHAUSTIVE") == "1" }
+
+// stride returns how many operations there are from one that is disturbed to the next.
+func (s *scenario) stride(quick int) int {
+	if exhaustive() {
+		return 1
+	}
+	return quick * max(s.slow, 1)
+}
+
+// mostStates is how many states of the disk are looked at after a crash.
+const mostStates = 64
+
+// each runs a function for each scenario in its own bubble.
+func each(t *testing.T, f func(t *testing.T, s scenario) (states int)) {
+	for name, s := range scenarios() {
+		s.maxBytes = max(s.maxBytes, 100_000)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				t.Logf("%d states", f(t, s))
+			})
+		})
+	}
+}
+
+// whole runs a scenario undisturbed, and returns how many operations of the disk and calls of the platform it takes.
+func (s *scenario) whole(t *testing.T) (ops, calls int) {
+	w := newWorld(s.setup)
+	p, err := w.run(s.feed)
+	ops, calls = len(w.disk.Ops()), w.platform.calls
+	report(t, w, "undisturbed", s.finished(w, p, err))
+	return ops, calls
+}
+
+// finished returns what is wrong with a process that should have finished the import.
+func (s *scenario) finished(w *world, p *process, err error) error {
+	if err != nil && !s.halt {
+		return fmt.Errorf("the process has ended with %w", err)
+	}
+	return w.check(p, s.feed)
+}
+
+// resume finishes the import with the next process.
+func (s *scenario) resume(w *world) error {
+	p, err := w.run(s.feed)
+	return s.finished(w, p, err)
+}
+
+// report says where a state was wrong.
+func report(t *testing.T, w *world, at string, err error) {
+	t.Helper()
+	if err == nil {
+		return
+	}
+	ops := w.disk.Ops()
+	t.Fatalf("%s:\n%v\n\nplatform:\n%s\n\nlast operations of the disk:\n%s", at, err, strings.Join(w.platform.log, "\n"), strings.Join(ops[max(0, len(ops)-40):], "\n"))
+}
+
+// crashes resumes the import in each state of the disk.
+func (s *scenario) crashes(t *testing.T, w *world, at string) (states int) {
+	for i, disk := range w.disk.Crashes(mostStates, 1) {
+		after := w.after(disk)
+		report(t, after, fmt.Sprintf("%s, state %d", at, i), s.resume(after))
+		states++
+	}
+	return states
+}
+
+func TestACrashAtEachOperationOfTheDisk(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s scenario) (states int) {
+		n, _ := s.whole(t)
+		for i := 1; i <= n; i += s.stride(83) {
+			for _, applied := range []bool{false, true} {
+				w := newWorld(s.setup)
+				w.disk.FailAt(i, durable.ErrCrash, applied)
+				_, _ = w.run(s.feed)
+				states += s.crashes(t, w, fmt.Sprintf("crash at operation %d, applied %t", i, applied))
+			}
+		}
+		return states
+	})
+}
+
+func TestACrashAtEachCallOfThePlatform(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s scenario) (states int) {
+		_, n := s.whole(t)
+		for i := 1; i <= n; i += s.stride(5) {
+			for _, applied := range []bool{false, true} {
+				w := newWorld(s.setup)
+				w.platform.faults[i] = fault{death, applied}
+				_, _ = w.run(s.feed)
+				states += s.crashes(t, w, fmt.Sprintf("crash at call %d, applied %t", i, applied))
+			}
+		}
+		return states
+	})
+}
+
+func TestAFaultOfEachCallOfThePlatform(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s scenario) (states int) {
+		_, n := s.whole(t)
+		for i := 1; i <= n; i += s.stride(5) {
+			for _, f := range []fault{{lost, false}, {lost, true}, {outage, false}, {outage, true}, {collapse, false}, {collapse, true}} {
+				w := newWorld(s.setup)
+				w.platform.faults[i] = f
+				p, err := w.run(s.feed)
+				if f.kind == collapse && err != nil && p.Begun() && p.Kept() {
+					time.Sleep(24 * time.Hour)
+					p, err = w.run(s.feed)
+				}
+				report(t, w, fmt.Sprintf("fault %v of call %d", f, i), s.finished(w, p, err))
+				states++
+			}
+		}
+		return states
+	})
+}
+
+// finish finishes the import in this process or the next.
+func (s *scenario) finish(w *world, p *process, err error) error {
+	if err == nil || s.halt && p.Begun() && !p.Kept() {
+		return s.finished(w, p, err)
+	}
+	return s.resume(w)
+}
+
+func TestAnErrorOfEachOperationOfTheDisk(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s scenario) (states int) {
+		n, _ := s.whole(t)
+		for i := 1; i <= n; i += s.stride(41) {
+			for _, fault := range []error{syscall.EIO, syscall.ENOSPC} {
+				for _, applied := range []bool{false, true} {
+					w := newWorld(s.setup)
+					w.disk.FailAt(i, fault, applied)
+					p, err := w.run(s.feed)
+					report(t, w, fmt.Sprintf("%v at operation %d, applied %t", fault, i, applied), s.finish(w, p, err))
+					states++
+				}
+			}
+		}
+		return states
+	})
+}
+
+// more returns the next size of the disk to try.
+func (s *scenario) more(room int64) int64 {
+	share := int64(3)
+	switch {
+	case exhaustive():
+		share = 100 / int64(max(s.slow/4, 1))
+	case s.slow > 0:
+		share = 1
+	}
+	return room + max(int64(7*s.stride(150)), room/share)
+}
+
+func TestADiskThatIsFull(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s scenario) (states int) {
+		for room := int64(0); ; room = s.more(room) {
+			w := newWorld(s.setup)
+			w.disk.SetRoom(room)
+			p, err := w.run(s.feed)
+			ended := err == nil
+			w.disk.SetRoom(-1)
+			report(t, w, fmt.Sprintf("room for %d bytes", room), s.finish(w, p, err))
+			if states++; ended || s.halt && room > 100_000 {
+				return states
+			}
+		}
+	})
+}
+
+func TestAContextThatEndsAtEachOperationOfTheStore(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s scenario) (states int) {
+		count := 0
+		w := newWorld(s.setup)
+		_, _ = w.run(s.feed, func(p *process) { p.trap = func(string, bool) { count++ } })
+		for i := 1; i <= count; i += s.stride(7) {
+			w := newWorld(s.setup)
+			n := 0
+			p, err := w.run(s.feed, func(p *process) {
+				ctx, cancel := context.WithCancelCause(context.Background())
+				p.context = ctx
+				p.trap = func(string, bool) {
+					if n++; n == i {
+						cancel(errors.New("the caller does not wait"))
+					}
+				}
+			})
+			report(t, w, fmt.Sprintf("the context ends at %d", i), s.finish(w, p, err))
+			states++
+		}
+		return states
+	})
+}

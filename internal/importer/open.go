@@ -1,0 +1,143 @@
+package importer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/threatconnect-go/threatconnect/internal/importer/deliver"
+	"github.com/threatconnect-go/threatconnect/internal/importer/item"
+	"github.com/threatconnect-go/threatconnect/internal/importer/journal"
+)
+
+// OtherRun says that the store holds an import of another name that has not ended.
+type OtherRun struct{ Run string }
+
+func (e *OtherRun) Error() string {
+	return "threatconnect: batch spool holds an import of another name that has not ended"
+}
+
+// ErrOther says that the store holds the import of something else.
+var ErrOther = fmt.Errorf("%w holds the import of something else", journal.ErrStore)
+
+// Open goes on with the import in the store, or begins a new one. finished reports that the import has ended before:
+// its Stats are those of the end, and nothing can be added.
+//
+// After an error, Begun reports whether files of the import were sent; the import has ended then.
+func (e *Engine) Open(ctx context.Context) (finished bool, err error) {
+	j, err := journal.Open(ctx, e.opts.Store, e.opts.Concurrency+1, e.opts.Errors)
+	if err != nil {
+		return false, err
+	}
+	var begun journal.Start
+	var end *journal.End
+	j.View(func(s *journal.State) { begun, end = s.Start, s.End })
+	start := e.opts.Start
+	switch {
+	case begun.Run == "" || end != nil && (begun.Run != start.Run || !end.Remember):
+		start.Seed = seed()
+		if err := j.Begin(ctx, start); err != nil {
+			return false, err
+		}
+		e.use(j)
+		return false, nil
+	case end != nil:
+		e.use(j)
+		e.restoreTotals()
+		return true, nil
+	case begun.Run != start.Run:
+		return false, &OtherRun{begun.Run}
+	case begun.Instance != start.Instance:
+		return false, fmt.Errorf("%w: it is for another base URL: finish it there, or use another spool", ErrOther)
+	case begun.Settings != start.Settings:
+		return false, fmt.Errorf("%w: its owner, action or write types differ: finish it with those, or use another spool", ErrOther)
+	}
+	e.use(j)
+	if err := e.restore(ctx); err != nil {
+		e.Abort(err)
+		return false, err
+	}
+	return false, nil
+}
+
+// Begun reports whether the engine has an import.
+func (e *Engine) Begun() bool { return e.journal != nil }
+
+// restoreTotals takes over what was added.
+func (e *Engine) restoreTotals() {
+	e.journal.View(func(s *journal.State) {
+		e.totals, e.made = s.Totals.Clone(), s.Made
+		t := s.Outcome.Total()
+		e.before = t.Total() + e.totals.Excluded[item.Indicator] + e.totals.Excluded[item.Association]
+	})
+	e.resumed = e.totals
+	e.packer.Deferred, e.packer.Links = e.totals.Deferred, e.totals.Kinds[item.Link]
+}
+
+// restore goes on where the journal ends, and sends the files that are left.
+func (e *Engine) restore(ctx context.Context) error {
+	e.restoreTotals()
+	e.began = time.Now()
+	if err := e.journal.Known(ctx, e.packer.Restore); err != nil {
+		return err
+	}
+	if err := e.journal.Waiting(ctx, e.packer.Hold); err != nil {
+		return err
+	}
+	var files []journal.File
+	e.journal.View(func(s *journal.State) {
+		for _, f := range s.Files {
+			files = append(files, *f)
+		}
+	})
+	for i := range files {
+		if err := e.resend(ctx, &files[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resend goes on with a file. If its items cannot be read, they are unknown.
+func (e *Engine) resend(ctx context.Context, f *journal.File) error {
+	into, err := e.memory(ctx)
+	if err != nil {
+		return err
+	}
+	if err := e.journal.Payload(ctx, f, into); err != nil {
+		into.Reset()
+		e.free <- into
+		if !errors.Is(err, journal.ErrRecord) {
+			return err
+		}
+		return e.lose(ctx, f, err)
+	}
+	e.enqueue(&deliver.File{File: into, Number: f.Number, After: f.After, Pieces: f.Pieces, Contents: f.Contents, Again: f.Again})
+	return nil
+}
+
+// lose counts the items of a file that cannot be read.
+func (e *Engine) lose(ctx context.Context, f *journal.File, err error) error {
+	s := &journal.Settled{File: f.Number}
+	for k := range s.Outcome.Kinds {
+		s.Outcome.Kinds[k].Unknown = f.Unsettled[k]
+	}
+	for _, p := range f.Pieces {
+		if p.Job != 0 {
+			s.Outcome.Lost = append(s.Outcome.Lost, p.Job)
+		}
+	}
+	failure := item.Failure{Seq: -1, Err: err}
+	s.Outcome.Note(failure)
+	e.opts.Failed(failure)
+	if err := e.journal.Settle(ctx, s); err != nil {
+		return err
+	}
+	for range f.Contents {
+		if err := e.journal.Attach(ctx, &journal.Attached{File: f.Number, Outcome: item.Outcome{Contents: item.Counts{Unknown: 1}}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
