@@ -31,19 +31,18 @@ func jobRoute(jobID int64) (route, error) {
 	return at("v2", "batch", id(jobID)), nil
 }
 
-// Create makes a batch job and returns its id; the job then waits for its file. Of the
-// configuration, the fields of the BatchWriter play no part. It costs one request, which may be
-// tried again: a job that is made twice does nothing but exist.
+// Create creates a batch job, which then waits for its file, and returns its id. It costs one request and is
+// retried: a job without a file does nothing.
 //
 //	API: POST /v2/batch
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/batch_api/batch_api.html
-func (s BatchService) Create(ctx context.Context, config BatchConfig) (int64, error) {
-	config, err := config.withDefaults()
+func (s BatchService) Create(ctx context.Context, job BatchJob) (int64, error) {
+	job, err := job.withDefaults()
 	if err != nil {
 		return 0, err
 	}
-	return s.create(ctx, config.body())
+	return s.create(ctx, job.body())
 }
 
 func (s BatchService) create(ctx context.Context, body []byte) (int64, error) {
@@ -151,12 +150,12 @@ func (s BatchService) Wait(ctx context.Context, jobID int64) (*BatchStatus, erro
 //	API: POST /v2/batch/createAndUpload
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/batch_api/batch_api.html
-func (s BatchService) CreateAndUpload(ctx context.Context, config BatchConfig, content io.ReadSeeker) (*BatchStatus, error) {
-	config, err := config.withDefaults()
+func (s BatchService) CreateAndUpload(ctx context.Context, job BatchJob, content io.ReadSeeker) (*BatchStatus, error) {
+	job, err := job.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	if config.Action == BatchDelete {
+	if job.Action == BatchDelete {
 		return nil, &ValidationError{Field: "batch action", Rule: "cannot be Delete in one request", Fix: "use Create and Upload"}
 	}
 	file, err := seekerPayload(content)
@@ -164,7 +163,7 @@ func (s BatchService) CreateAndUpload(ctx context.Context, config BatchConfig, c
 		return nil, err
 	}
 	boundary := rand.Text() // nobody can know it and write it into the content
-	head := []byte("--" + boundary + "\r\nContent-Disposition: form-data; name=\"config\"; filename=\"config\"\r\n\r\n" + string(config.body()) +
+	head := []byte("--" + boundary + "\r\nContent-Disposition: form-data; name=\"config\"; filename=\"config\"\r\n\r\n" + string(job.body()) +
 		"\r\n--" + boundary + "\r\nContent-Disposition: form-data; name=\"content\"; filename=\"content\"\r\n\r\n")
 	tail := []byte("\r\n--" + boundary + "--\r\n")
 	body := payload{
@@ -221,20 +220,6 @@ const (
 func (p *pause) next() time.Duration {
 	p.last = min(max(p.last+p.last/2, firstPause), mostPause)
 	return p.last
-}
-
-// resultQuery is the query of Results.
-func (o *BatchResultOptions) query() url.Values {
-	q := url.Values{}
-	set := func(key, v string) {
-		if v != "" {
-			q.Set(key, v)
-		}
-	}
-	set("code", string(o.Code))
-	set("contains", o.Contains)
-	set("severity", o.Severity)
-	return q
 }
 
 // jobName is how a job is called in errors.

@@ -115,8 +115,8 @@ func BenchmarkBatchWriter(b *testing.B) {
 				b.Fatal(err)
 			}
 			cfg := appendConfig()
-			cfg.GroupsInOwner = []string{"group-1"}
-			w, err := c.Batch.NewWriter(cfg)
+			cfg.KnownGroup = func(string) bool { return true }
+			w, err := c.Batch.NewWriter(b.Context(), cfg)
 			if err != nil {
 				b.Fatal(err)
 			}

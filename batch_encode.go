@@ -1,40 +1,21 @@
 package threatconnect
 
 import (
-	"strconv"
 	"strings"
 
 	"github.com/threatconnect-go/threatconnect/internal/canon"
+	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// section is one of the lists of a batch file, in the order in which they stand in it.
-type section int
-
-const (
-	inGroups section = iota
-	inIndicators
-	inAssociations
-	sections // how many there are
-)
-
-// sectionKeys are the keys of the lists.
-var sectionKeys = [sections]string{"group", "indicator", "association"}
-
-// encoder writes one item at a time as the JSON of a batch file. An item only refers to groups that
-// came before it; references to others become links of their own.
+// encoder writes one item at a time as the JSON of a batch file. It leaves out the groups that the item refers
+// to: what becomes of such a reference is decided when the file is complete.
 type encoder struct {
-	version BatchVersion
-	action  BatchAction
-	known   *knownGroups
-	carry   bool // groups carry the indicators that they list
+	action BatchAction
 	wire.Writer
-
-	canonical [3]string // values of the indicator that was encoded last
-
-	after int64 // number of the last job that a group which the item refers to is in; 0 for none, or allBefore
-	xid   string
-	links []link // references that must wait for what they refer to
+	out       item.Encoded // the item; its JSON is that of the writer
+	typ, name string       // what the item is called in errors
+	canonical [3]string    // values of an indicator
 
 	owner     string   // empty if tags are not compared with it
 	ownerTags []string // tags of the item that repeat the name of the owner
@@ -43,24 +24,13 @@ type encoder struct {
 	asking   bool                                                  // whether exclude is being called
 	excluded []BatchExclusion                                      // of indicators that the item is or refers to
 
-	content  Content // of the group; nothing to open when it has none
-	fileType GroupType
-	malware  bool // whether the content is
+	content item.Content // of the group; out points to it
 }
 
-// link is an entry of the association list that must wait for the end of the import.
-type link struct {
-	to  string // the group that it must wait for; empty when it waits for the end in any case
-	ind IndicatorType
-	ref string // summary of the indicator, or xid of the group, that refers
-	xid string // the group at the other end
-}
-
-// encode writes an item into the encoder's buffer. After an error the buffer is of no use; the
-// next call makes it good again.
-func (e *encoder) encode(item BatchItem) (s section, err error) {
-	if !ownItem(item) {
-		defer func() { // what embeds an item of this package may embed nil, or answer with a panic
+// encode writes an item. The result is good until the next call, and after an error of no use.
+func (e *encoder) encode(in BatchItem) (out *item.Encoded, err error) {
+	if !ownItem(in) {
+		defer func() { // a type that embeds an item of this package may embed nil, or panic
 			if p := recover(); p != nil {
 				if e.asking {
 					panic(p)
@@ -70,20 +40,20 @@ func (e *encoder) encode(item BatchItem) (s section, err error) {
 		}()
 	}
 	e.Writer = wire.Writer{Buf: e.Buf[:0]}
-	e.after, e.xid, e.links, e.content = 0, "", e.links[:0], Content{}
-	if e.exclude != nil || e.owner != "" {
-		e.asking, e.excluded, e.ownerTags = false, e.excluded[:0], e.ownerTags[:0]
-	}
-	s, err = e.item(item)
+	e.out = item.Encoded{Refs: e.out.Refs[:0], Listed: e.out.Listed[:0]}
+	e.typ, e.name = "", ""
+	e.asking, e.excluded, e.ownerTags = false, e.excluded[:0], e.ownerTags[:0]
+	err = e.item(in)
 	if err == nil && e.Err() != nil {
 		err = &ValidationError{Field: "batch item", Rule: "holds text that is not UTF-8, or a number or date that cannot be written"}
 	}
-	return s, err
+	e.out.JSON = e.Buf
+	return &e.out, err
 }
 
 // ownItem reports whether the type of an item is one of this package.
-func ownItem(item BatchItem) bool {
-	switch item.(type) {
+func ownItem(in BatchItem) bool {
+	switch in.(type) {
 	case *Address, *EmailAddress, *File, *Host, *URL, *ASN, *CIDR, *Mutex, *RegistryKey, *UserAgent, *EmailSubject, *Hashtag, *CustomIndicator,
 		*Adversary, *AttackPattern, *Campaign, *CourseOfAction, *Document, *Email, *Event, *Incident, *IntrusionSet, *Malware, *Report,
 		*Signature, *Tactic, *Threat, *Tool, *Vulnerability, *UnknownGroup, *GroupContent, *Association:
@@ -92,28 +62,33 @@ func ownItem(item BatchItem) bool {
 	return false
 }
 
-func (e *encoder) item(item BatchItem) (section, error) {
-	if isNil(item) {
-		return 0, &ValidationError{Field: "batch item", Rule: "is nil"}
+func (e *encoder) item(in BatchItem) error {
+	if isNil(in) {
+		return &ValidationError{Field: "batch item", Rule: "is nil"}
 	}
-	switch item := item.(type) {
+	e.out.Section = item.Indicators
+	switch in := in.(type) {
 	case Indicator:
-		return inIndicators, e.indicator(item)
+		return e.indicator(in)
+	case *listedIndicator:
+		return e.listed(in)
 	case Group:
-		return inGroups, e.group(item)
+		e.out.Section = item.Groups
+		return e.group(in)
 	case *GroupContent:
-		return inGroups, e.groupContent(item)
+		e.out.Section = item.Groups
+		return e.groupContent(in)
 	case *Association:
-		return inAssociations, e.association(item)
-	case *staleItem:
-		return inIndicators, e.stale(item)
+		e.out.Section = item.Associations
+		return e.association(in)
 	}
-	return 0, &ValidationError{Field: "batch item", Rule: "is of no type that can be imported"}
+	return &ValidationError{Field: "batch item", Rule: "is of no type that can be imported"}
 }
 
 // indicator writes an indicator: its type and summary, and what it carries.
 func (e *encoder) indicator(ind Indicator) error {
 	meta := ind.Meta()
+	e.typ, e.name = string(ind.Type()), ind.Summary()
 	def, err := batchDefOf(ind)
 	if err != nil {
 		return err
@@ -130,6 +105,7 @@ func (e *encoder) indicator(ind Indicator) error {
 	if err := firstError(meta.check(), e.checkIndicator(ind)); err != nil {
 		return err
 	}
+	e.out.Type, e.out.Name = string(def.typ), summary
 	e.BeginObject()
 	e.Name("type")
 	e.Text(string(def.typ))
@@ -146,7 +122,7 @@ func (e *encoder) indicator(ind Indicator) error {
 		}
 	}
 	if e.action == BatchCreate {
-		err = e.carried(ind, summary)
+		err = e.carried(ind)
 	}
 	e.EndObject()
 	if err == nil {
@@ -173,15 +149,12 @@ func (e *encoder) ask(t IndicatorType, summary string, reference bool) bool {
 }
 
 // carried writes what an indicator carries.
-func (e *encoder) carried(ind Indicator, summary string) error {
+func (e *encoder) carried(ind Indicator) error {
 	meta := ind.Meta()
 	w := &e.Writer
 	text(w, "xid", meta.XID)
 	meta.write(w)
 	text(w, "description", meta.Description)
-	if e.version == BatchV1 {
-		text(w, "source", meta.Source)
-	}
 	if own, ok := ind.(specific); ok {
 		own.writeOwn(w, modeBatch)
 	}
@@ -193,58 +166,46 @@ func (e *encoder) carried(ind Indicator, summary string) error {
 	if err := e.hangers(meta.Attributes, meta.Tags, meta.SecurityLabels); err != nil {
 		return err
 	}
-	if e.version == BatchV1 {
-		return e.groupIDs(meta.GroupXIDs)
-	}
-	empty := true
 	for _, xid := range meta.GroupXIDs {
-		inline, err := e.refer(xid)
-		switch {
-		case err != nil:
+		if err := e.refer(xid); err != nil {
 			return err
-		case !inline:
-			e.links = append(e.links, link{to: xid, ind: ind.Type(), ref: summary, xid: xid})
-			continue
-		case empty:
-			e.Name("associatedGroups")
-			e.BeginArray()
-			empty = false
 		}
-		e.BeginObject()
-		e.Name("groupXid")
-		e.Text(xid)
-		e.EndObject()
-	}
-	if !empty {
-		e.EndArray()
 	}
 	return nil
 }
 
-// groupIDs writes the groups of a V1 indicator, which are named by their ids.
-func (e *encoder) groupIDs(ids []string) error {
-	for i, s := range ids {
-		n, err := strconv.ParseInt(s, 10, 64)
-		if err != nil || n <= 0 {
-			return &ValidationError{Field: "associated group", Rule: "is not the id of a group, by which V1 names groups", Fix: "use BatchV2 to name groups by xid"}
-		}
-		if i == 0 {
-			e.Name("associatedGroup")
-			e.BeginArray()
-		}
-		e.Int64(n)
+// checkIndicator refuses what an indicator cannot carry in a batch file.
+func (e *encoder) checkIndicator(ind Indicator) error {
+	meta := ind.Meta()
+	if e.action == BatchDelete {
+		return nil
 	}
-	if len(ids) > 0 {
-		e.EndArray()
+	if len(meta.Associated) > 0 {
+		return &ValidationError{Field: "associated indicators", Rule: "cannot be carried by an indicator", Fix: "add an Association, which names the association type"}
+	}
+	if meta.Private != nil && *meta.Private {
+		switch ind.Type() {
+		case TypeAddress, TypeEmailAddress, TypeFile, TypeHost, TypeURL:
+		default:
+			return &ValidationError{Field: "private flag", Rule: "is for addresses, e-mail addresses, files, hosts and URLs only"}
+		}
+	}
+	if f, ok := ind.(*File); ok {
+		for i := range f.Occurrences {
+			if o := &f.Occurrences[i]; o.FileName == "" && o.Path == "" && o.Date.IsZero() {
+				return &ValidationError{Field: "file occurrence", Rule: "has no file name, path or date"}
+			}
+		}
 	}
 	return nil
 }
 
 // association writes an association.
 func (e *encoder) association(a *Association) error {
-	if e.version == BatchV1 || e.action == BatchDelete {
-		return &ValidationError{Field: "association", Rule: "can only be created, in a V2 file"}
+	if e.action == BatchDelete {
+		return &ValidationError{Field: "association", Rule: "can only be created"}
 	}
+	e.typ = "Association"
 	if err := a.check(); err != nil {
 		return err
 	}
@@ -259,19 +220,16 @@ func (e *encoder) association(a *Association) error {
 	}
 	text(&e.Writer, "associationType", a.Type)
 	e.EndObject()
+	e.out.Key = item.LinkKey(a.From.key(from), a.To.key(to), a.Type)
+	for _, end := range []*AssociationEnd{&a.From, &a.To} {
+		if end.GroupXID != "" {
+			e.out.Refs = append(e.out.Refs, end.GroupXID)
+		}
+	}
 	if !e.excludes(a.From.Indicator, from, true) {
 		e.excludes(a.To.Indicator, to, true)
 	}
 	return nil
-}
-
-// link writes a link as an association.
-func (e *encoder) link(l link) {
-	e.BeginObject()
-	text(&e.Writer, "type_1", string(l.ind))
-	text(&e.Writer, "ref_1", l.ref)
-	text(&e.Writer, "ref_2", l.xid)
-	e.EndObject()
 }
 
 // hangers writes attributes, tags and security labels.
@@ -284,9 +242,6 @@ func (e *encoder) hangers(attributes []Attribute, tags []Tag, labels []SecurityL
 			a := &attributes[i]
 			if err := a.checkRules(); err != nil {
 				return err
-			}
-			if e.version == BatchV1 && (a.displayed() != nil || a.Pinned != nil || a.Source != "" || len(a.SecurityLabels) > 0) {
-				return &ValidationError{Field: "attribute", Rule: "carries more than type and value, which V1 files cannot", Fix: "use BatchV2"}
 			}
 			if err := checkLabels(a.SecurityLabels); err != nil {
 				return err
@@ -365,4 +320,32 @@ func (e *encoder) values(def *indicatorDef, v [3]string) {
 		}
 		text(&e.Writer, key, v[i])
 	}
+}
+
+// listedIndicator is an indicator as the platform lists it. It is written with that value and not in its canonical
+// form, so that exactly this indicator is deleted or changed.
+type listedIndicator struct {
+	typ     IndicatorType
+	summary string
+	change  *IndicatorMeta // what changes; nil if the indicator is deleted
+}
+
+func (*listedIndicator) batchItem() {}
+
+// listed writes an indicator as the platform lists it.
+func (e *encoder) listed(in *listedIndicator) error {
+	e.typ, e.name = string(in.typ), in.summary
+	e.out.Type, e.out.Name = e.typ, e.name
+	e.BeginObject()
+	e.Key("type")
+	e.Text(string(in.typ))
+	e.Key("summary")
+	e.Text(in.summary)
+	var err error
+	if in.change != nil {
+		in.change.write(&e.Writer)
+		err = e.hangers(nil, in.change.Tags, nil)
+	}
+	e.EndObject()
+	return err
 }

@@ -85,7 +85,7 @@ func FuzzEncoderAgreesWithTheChecks(f *testing.F) {
 		refused := err != nil || tagErr != nil || xidErr != nil || badAttribute
 
 		cfg := appendConfig()
-		cfg.GroupsInOwner = []string{xid}
+		cfg.KnownGroup = knows(xid)
 		file, err := encode(t, cfg, ind)
 		require.Equal(t, refused, err != nil, "%v", err)
 		if refused {
@@ -226,7 +226,7 @@ func FuzzWhatIsEncodedIsTheItem(f *testing.F) {
 			want = object{"type_1": "Mutex", "ref_1": value, "type_2": "Threat", "ref_2": xid}
 		}
 		cfg := appendConfig()
-		cfg.GroupsInOwner = []string{xid}
+		cfg.KnownGroup = knows(xid)
 		file, err := encode(t, cfg, item)
 		if err != nil {
 			require.ErrorIs(t, err, tc.ErrValidation)

@@ -1,16 +1,20 @@
 package threatconnect
 
-import "github.com/threatconnect-go/threatconnect/internal/canon"
+import (
+	"cmp"
+
+	"github.com/threatconnect-go/threatconnect/internal/canon"
+	"github.com/threatconnect-go/threatconnect/internal/importer/item"
+)
 
 // group writes a group: its name, type and xid, and what it carries.
 func (e *encoder) group(g Group) error {
 	meta := g.Meta()
+	e.typ, e.name = string(g.Type()), cmp.Or(meta.XID, meta.Name)
 	name, err := canonicalGroupName(meta.Name)
 	switch _, unknown := g.(*UnknownGroup); {
 	case err != nil:
 		return err
-	case e.version == BatchV1:
-		return &ValidationError{Field: "group", Rule: "cannot be in a V1 file", Fix: "use BatchV2"}
 	case unknown:
 		return &ValidationError{Field: "group type", Rule: "is not a type of this package, so that it cannot be written"}
 	case canon.IsBlank(meta.XID):
@@ -20,8 +24,7 @@ func (e *encoder) group(g Group) error {
 		return err
 	}
 	w := &e.Writer
-	e.xid = meta.XID
-	e.after, _ = e.known.job(meta.XID) // what is added again comes after what it changes
+	e.out.Name = meta.XID
 	e.BeginObject()
 	e.Name("name")
 	e.Text(name)
@@ -47,99 +50,54 @@ func (e *encoder) group(g Group) error {
 	if err := e.hangers(meta.Attributes, meta.Tags, meta.SecurityLabels); err != nil {
 		return err
 	}
-	if err := e.groupLinks(meta); err != nil {
-		return err
-	}
 	e.EndObject()
-	return nil
+	return e.groupLinks(meta)
 }
 
 // groupContent writes a group, and keeps what is to be uploaded for it.
-func (e *encoder) groupContent(item *GroupContent) error {
-	if err := item.check(); err != nil {
+func (e *encoder) groupContent(in *GroupContent) error {
+	if err := in.check(); err != nil {
 		return err
 	}
 	if e.action == BatchDelete {
 		return &ValidationError{Field: "group content", Rule: "has no place in a deletion", Fix: "add the group as it is"}
 	}
-	if err := e.group(item.Group); err != nil {
+	if err := e.group(in.Group); err != nil {
 		return err
 	}
-	e.content, e.fileType = item.Content, item.Group.Type()
-	d, ok := item.Group.(*Document)
-	e.malware = ok && d.Malware != nil && *d.Malware
+	d, ok := in.Group.(*Document)
+	e.content = item.Content{Type: string(in.Group.Type()), XID: e.out.Name, Malware: ok && d.Malware != nil && *d.Malware, Size: in.Content.Size, Open: in.Content}
+	e.out.Content = &e.content
 	return nil
 }
 
-// groupLinks writes what a group is associated with: groups that came before it, while indicators
-// and other groups become links.
+// groupLinks takes down what a group is associated with.
 func (e *encoder) groupLinks(meta *GroupMeta) error {
-	empty := true
 	for _, xid := range meta.GroupXIDs {
-		inline, err := e.refer(xid)
-		switch {
-		case err != nil:
+		if err := e.refer(xid); err != nil {
 			return err
-		case xid == meta.XID:
-			return &ValidationError{Field: "associated group", Rule: "is the group itself"}
-		case !inline:
-			e.links = append(e.links, link{to: xid, ref: meta.XID, xid: xid})
-			continue
-		case empty:
-			e.Name("associatedGroupXid")
-			e.BeginArray()
-			empty = false
 		}
-		e.Text(xid)
+		if xid == meta.XID {
+			return &ValidationError{Field: "associated group", Rule: "is the group itself"}
+		}
 	}
-	if !empty {
-		e.EndArray()
-	}
-	return e.listed(meta)
-}
-
-// listed writes the indicators that a group lists, or makes links of them.
-func (e *encoder) listed(meta *GroupMeta) error {
-	empty := true
 	for i := range meta.Associated {
 		ref := &meta.Associated[i]
 		summary, err := summaryOf(ref.Type, ref.Value)
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case e.excludes(ref.Type, summary, true):
-			continue
-		case !e.carry:
-			e.links = append(e.links, link{ind: ref.Type, ref: summary, xid: meta.XID})
-			continue
-		case empty:
-			e.Name("associatedIndicators")
-			e.BeginArray()
-			e.after = allBefore // where the indicators are is not known
-			empty = false
 		}
-		e.BeginObject()
-		e.Name("summary")
-		e.Text(summary)
-		e.Name("indicatorType")
-		e.Text(string(ref.Type))
-		e.EndObject()
-	}
-	if !empty {
-		e.EndArray()
+		excluded := e.excludes(ref.Type, summary, true)
+		e.out.Listed = append(e.out.Listed, item.Listed{End: item.End{Type: string(ref.Type), Name: summary}, Excluded: excluded})
 	}
 	return nil
 }
 
-// refer reports whether a reference to a group can be written: the group came before.
-func (e *encoder) refer(xid string) (bool, error) {
+// refer takes down a reference to a group.
+func (e *encoder) refer(xid string) error {
 	if canon.IsBlank(xid) {
-		return false, &ValidationError{Field: "associated group", Rule: "has an empty xid"}
+		return &ValidationError{Field: "associated group", Rule: "has an empty xid"}
 	}
-	if err := checkText("associated group", xid); err != nil {
-		return false, err
-	}
-	job, ok := e.known.job(xid)
-	e.after = max(e.after, job)
-	return ok, nil
+	e.out.Refs = append(e.out.Refs, xid)
+	return checkText("associated group", xid)
 }

@@ -68,7 +68,7 @@ func uploaded(t testing.TB, cfg tc.BatchConfig, items ...tc.BatchItem) (batchFil
 	var platform acceptor
 	client, err := tc.NewClient(batchBase, tc.Token("token"), tc.WithTransport(&platform))
 	require.NoError(t, err)
-	w, err := client.Batch.NewWriter(cfg)
+	w, err := client.Batch.NewWriter(t.Context(), cfg)
 	require.NoError(t, err)
 	for _, item := range items {
 		require.NoError(t, w.Add(t.Context(), item))
@@ -83,7 +83,7 @@ func encode(t testing.TB, cfg tc.BatchConfig, item tc.BatchItem) (batchFile, err
 	var platform acceptor
 	client, err := tc.NewClient(batchBase, tc.Token("token"), tc.WithTransport(&platform))
 	require.NoError(t, err)
-	w, err := client.Batch.NewWriter(cfg)
+	w, err := client.Batch.NewWriter(t.Context(), cfg)
 	require.NoError(t, err)
 	err = w.Add(t.Context(), item)
 	require.NoError(t, w.Close(t.Context()))
@@ -99,7 +99,7 @@ func encode(t testing.TB, cfg tc.BatchConfig, item tc.BatchItem) (batchFile, err
 func encoded(t testing.TB, action tc.BatchAction, item tc.BatchItem, known ...string) (string, []any) {
 	t.Helper()
 	cfg := appendConfig()
-	cfg.Action, cfg.GroupsInOwner = action, known
+	cfg.Action, cfg.KnownGroup = action, knows(known...)
 	all, err := encode(t, cfg, item)
 	require.NoError(t, err)
 	own := &all.Indicator
@@ -323,7 +323,7 @@ func TestItemsThatCannotBeImportedAreRefused(t *testing.T) {
 	var platform acceptor
 	client, err := tc.NewClient(batchBase, tc.Token("token"), tc.WithTransport(&platform))
 	require.NoError(t, err)
-	w, err := client.Batch.NewWriter(appendConfig())
+	w, err := client.Batch.NewWriter(t.Context(), appendConfig())
 	require.NoError(t, err)
 	host := func(m tc.IndicatorMeta) *tc.Host { return &tc.Host{HostName: "a.example", IndicatorMeta: m} }
 	for field, item := range map[string]tc.BatchItem{

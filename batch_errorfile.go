@@ -9,9 +9,11 @@ import (
 	"io"
 	"iter"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/threatconnect-go/threatconnect/internal/canon"
+	"github.com/threatconnect-go/threatconnect/internal/importer/attribute"
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
@@ -21,6 +23,20 @@ type BatchResultOptions struct {
 	Code     BatchCode // one code; empty means any
 	Contains string    // words that the reason or the message has; empty means any
 	Severity string    // info, warn or error; empty means any
+}
+
+// query returns the query of Results.
+func (o *BatchResultOptions) query() url.Values {
+	q := url.Values{}
+	set := func(key, v string) {
+		if v != "" {
+			q.Set(key, v)
+		}
+	}
+	set("code", string(o.Code))
+	set("contains", o.Contains)
+	set("severity", o.Severity)
+	return q
 }
 
 // Errors reads the error file of a completed job, which may not be there yet for some seconds after
@@ -55,8 +71,8 @@ func (s BatchService) Results(ctx context.Context, jobID int64, opts *BatchResul
 func (s BatchService) errorSeq(ctx context.Context, jobID int64, what string, o *BatchResultOptions) iter.Seq2[BatchItemError, error] {
 	return func(yield func(BatchItemError, error) bool) {
 		left, used := false, 0
-		err := s.readErrors(ctx, jobID, what, o, &used, func(e *jobError) bool {
-			left = !yield(e.item(jobID), nil)
+		err := s.readErrors(ctx, jobID, what, o, &used, func(e *attribute.Entry) bool {
+			left = !yield(batchItemError(e.Failure(jobID)), nil)
 			return !left
 		})
 		if err != nil && !left && !errors.Is(err, ErrNotFound) {
@@ -68,7 +84,7 @@ func (s BatchService) errorSeq(ctx context.Context, jobID int64, what string, o 
 // readErrors reads one of the lists of errors of a job and gives each to use, until use returns
 // false. A list that breaks off is asked for again and goes on where it was: used counts the errors
 // that were given.
-func (s BatchService) readErrors(ctx context.Context, jobID int64, what string, o *BatchResultOptions, used *int, use func(*jobError) bool) error {
+func (s BatchService) readErrors(ctx context.Context, jobID int64, what string, o *BatchResultOptions, used *int, use func(*attribute.Entry) bool) error {
 	r, err := jobRoute(jobID)
 	if err != nil {
 		return err
@@ -138,110 +154,68 @@ func refusedAnswer(text []byte) bool {
 	return err == nil && a.refused()
 }
 
-// jobError is an entry of a list of errors.
-type jobError struct {
-	code     BatchCode
-	severity string
-	reason   string // the words for people
-	cause    string // the exception
-	cut      bool   // whether words are missing
-	source   sourceRef
-}
-
-// links reports whether an error can be about an association.
-func (e *jobError) links() bool { return e.code == CodeAssociation || e.code == CodeNotFound }
-
-// about reports whether the code of an error allows that it is about an item of a list. One about an
-// association may also be about the item that refers.
-func (e *jobError) about(s section) bool {
-	switch e.code {
-	case CodeIndicator, CodeIndicatorLoss, CodeHashMerge, CodeHashMergeToo:
-		return s == inIndicators
-	case CodeGroup, CodeGroupLoss:
-		return s == inGroups
-	}
-	return true
-}
-
-// sourceRef is what an entry says about the item that it is about.
-type sourceRef struct {
-	typ, xid string
-	refs     []string // summaries, hashes, names
-}
-
-func (s *sourceRef) named() bool { return s.xid != "" || len(s.refs) > 0 }
-
-// item returns the error as callers see it, without the place of the item.
-func (e *jobError) item(jobID int64) BatchItemError {
-	ref := e.source.xid
-	if ref == "" && len(e.source.refs) > 0 {
-		ref = e.source.refs[0]
-	}
-	return BatchItemError{Seq: -1, Type: e.source.typ, Ref: cutText(ref, maxItemText), Code: e.code, Severity: e.severity, Reason: e.reason, Cause: e.cause, JobID: jobID}
-}
-
 // readJobError reads an entry. The two lists use errorReason for different things: where there is
 // an errorMessage, that is the one for people.
-func readJobError(text []byte) jobError {
-	var e jobError
+func readJobError(text []byte) attribute.Entry {
+	var e attribute.Entry
 	var reason, message string
 	words := func(r *wire.Reader) string {
 		all := r.Text()
 		kept := cutText(all, maxItemText)
-		e.cut = e.cut || len(kept) < len(all)
+		e.Cut = e.Cut || len(kept) < len(all)
 		return kept
 	}
 	r := wire.NewReader(text)
 	for r.Object(); r.NextKey(); {
 		switch string(r.Key()) {
 		case "code":
-			e.code = BatchCode(r.Text())
+			e.Code = r.Text()
 		case "severity":
-			e.severity = cutText(r.Text(), maxItemText)
+			e.Severity = cutText(r.Text(), maxItemText)
 		case "errorReason":
 			reason = words(r)
 		case "errorMessage":
 			message = words(r)
 		case "errorSource":
-			e.source = readSource(r)
+			e.Source = readSource(r)
 		default:
 			r.Skip()
 		}
 	}
-	e.reason = message
+	e.Reason = message
 	if message == "" {
-		e.reason = reason
+		e.Reason = reason
 	} else {
-		e.cause = reason
+		e.Cause = reason
 	}
-	if e.code == "" {
-		e.code, e.reason = codeIn(e.reason)
+	if e.Code == "" {
+		e.Code, e.Reason = codeIn(e.Reason)
 	}
-	if e.code == "" {
-		e.code, e.cause = codeIn(e.cause)
+	if e.Code == "" {
+		e.Code, e.Cause = codeIn(e.Cause)
 	}
-	e.code = tidyCode(e.code)
+	e.Code = tidyCode(e.Code)
 	return e
 }
 
 // readSource reads what an error is about: an item, or just a text.
-func readSource(r *wire.Reader) sourceRef {
-	var s sourceRef
+func readSource(r *wire.Reader) attribute.Source {
+	var s attribute.Source
 	if r.Kind() != wire.Object {
 		if t := r.Text(); t != "" {
-			s.refs = []string{t}
+			s.Refs = []string{t}
 		}
 		return s
 	}
 	for r.Object(); r.NextKey(); {
 		switch key := string(r.Key()); key {
 		case "type":
-			s.typ = cutText(r.Text(), maxItemText)
+			s.Type = cutText(r.Text(), maxItemText)
 		case "xid":
-			s.xid = r.Text()
+			s.XID = r.Text()
 		case "summary", "ip", "address", "hostName", "text", "md5", "sha1", "sha256", "name", "AS Number", "Block", "Mutex", "User Agent String", "Subject", "Hashtag", "ref_1":
 			if t := r.Text(); t != "" {
-				s.refs = append(s.refs, t)
+				s.Refs = append(s.Refs, t)
 			}
 		default:
 			r.Skip()
@@ -251,7 +225,7 @@ func readSource(r *wire.Reader) sourceRef {
 }
 
 // codeIn takes the code off the front of a text such as "Error (0x1005): words".
-func codeIn(s string) (BatchCode, string) {
+func codeIn(s string) (code, rest string) {
 	before, rest, ok := strings.Cut(s, "(0x")
 	if !ok || len(before) > 16 {
 		return "", s
@@ -260,13 +234,13 @@ func codeIn(s string) (BatchCode, string) {
 	if !ok || len(digits) > 8 || !canon.IsHex(digits) {
 		return "", s
 	}
-	return BatchCode("0x" + digits), strings.TrimLeft(rest, ": ")
+	return "0x" + digits, strings.TrimLeft(rest, ": ")
 }
 
 // tidyCode writes a code as the constants have it.
-func tidyCode(c BatchCode) BatchCode {
-	if len(c) > 2 && len(c) <= 10 && (c[:2] == "0x" || c[:2] == "0X") && canon.IsHex(string(c[2:])) {
-		return BatchCode("0x" + strings.ToUpper(string(c[2:])))
+func tidyCode(c string) string {
+	if len(c) > 2 && len(c) <= 10 && (c[:2] == "0x" || c[:2] == "0X") && canon.IsHex(c[2:]) {
+		return "0x" + strings.ToUpper(c[2:])
 	}
 	return ""
 }

@@ -6,15 +6,19 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/threatconnect-go/threatconnect/internal/importer"
+	"github.com/threatconnect-go/threatconnect/internal/importer/attribute"
+	"github.com/threatconnect-go/threatconnect/internal/importer/deliver"
+	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
 // Errors that a [BatchWriter] returns.
 var (
-	ErrBatchClosed = errors.New("threatconnect: batch writer is closed")   // Add or Flush after Close
-	ErrBatchHalted = errors.New("threatconnect: batch import has ended")   // an error before ended the import; it is wrapped with it
-	ErrBatchWait   = errors.New("threatconnect: batch job takes too long") // a job did not end within WaitFor
-	ErrBatchLost   = errors.New("threatconnect: batch job is gone")        // the platform does not know the job any more, and whether it was processed cannot be told
+	ErrBatchClosed = errors.New("threatconnect: batch writer is closed") // Add or Flush after Close
+	ErrBatchHalted = importer.ErrEnded                                   // an earlier error has ended the import; it is wrapped as well
+	ErrBatchWait   = deliver.ErrWait                                     // a job did not end within WaitFor
+	ErrBatchLost   = deliver.ErrLost                                     // the platform no longer knows the job, and whether it was processed is unknown
 )
 
 // BatchCode is the code of an error in a batch job, as in 0x1005.
@@ -80,9 +84,7 @@ func (c BatchCode) String() string {
 }
 
 // Partial reports whether the item was saved and only a part of it lost.
-func (c BatchCode) Partial() bool {
-	return strings.HasPrefix(string(c), "0x2") || c == CodeHashMergeToo
-}
+func (c BatchCode) Partial() bool { return attribute.Partial(string(c)) }
 
 // BatchItemError is an item of a batch job that did not go in, or not as a whole.
 //
@@ -166,30 +168,19 @@ func (e BatchItemError) MarshalJSON() ([]byte, error) {
 // Unwrap returns why the item was not sent.
 func (e *BatchItemError) Unwrap() error { return e.Err }
 
-// The words by which the platform says that an error ended the job.
-const (
-	fatalException = "encountered an unexpected exception while processing batch job"
-	fatalLimit     = "would exceed the number of allowed indicators"
-)
-
 // Fatal reports whether the error ended the job, so that items after it were not processed.
-func (e *BatchItemError) Fatal() bool { return e.poison() || e.limit() }
-
-// poison reports whether the platform stumbled over the item so that it gave up the job.
-func (e *BatchItemError) poison() bool {
-	return strings.Contains(strings.ToLower(e.Reason), fatalException) || strings.Contains(strings.ToLower(e.Cause), fatalException)
+func (e *BatchItemError) Fatal() bool {
+	return attribute.Fatal(e.Reason, e.Cause) || attribute.Full(string(e.Code), e.Reason, e.Cause)
 }
 
-// limit reports whether the owner is full.
-func (e *BatchItemError) limit() bool {
-	return e.Code == CodeIndicatorLimit || strings.Contains(strings.ToLower(e.Reason), fatalLimit) || strings.Contains(strings.ToLower(e.Cause), fatalLimit)
+// batchItemError returns a failure as callers see it.
+func batchItemError(f item.Failure) BatchItemError {
+	return BatchItemError{Seq: f.Seq, Type: f.Type, Ref: f.Name, Code: BatchCode(f.Code), Severity: f.Severity, Reason: f.Reason, Cause: f.Cause,
+		JobID: f.Job, Unprocessed: f.Unprocessed, Content: f.Content, Err: f.Err}
 }
 
-// mostItemErrors is how many errors of items a BatchError keeps.
-const mostItemErrors = 1000
-
-// BatchError says that an import did not go in as a whole. It unwraps to Err and to the errors of
-// the items.
+// BatchError says that an import did not succeed as a whole. It unwraps to Err, and not to the errors of
+// items, so that [errors.As] does not find one of many by chance: range over Items.
 type BatchError struct {
 	Stats BatchStats
 	// Items are the errors of items, the first 1,000 of them in the order in which they became
@@ -200,7 +191,7 @@ type BatchError struct {
 	// after them with client.Batch.Wait and client.Batch.Errors.
 	Jobs []int64
 	Err  error // what ended the import before its end; nil when nothing did
-	Kept bool  // whether what is left is in the spool, from where [BatchService.Resume] goes on
+	Kept bool  // whether what is left is in the spool, from where the next writer of the run goes on
 }
 
 // Error counts what went wrong and names the first reason. It holds no indicator values.
@@ -216,7 +207,7 @@ func (e *BatchError) Error() string {
 		fmt.Fprintf(&b, ", %d were not processed", t.Unprocessed)
 	}
 	if t.Unknown > 0 {
-		fmt.Fprintf(&b, ", the end of %d was not seen", t.Unknown)
+		fmt.Fprintf(&b, ", %d have an unknown outcome", t.Unknown)
 	}
 	if t.Excluded > 0 {
 		fmt.Fprintf(&b, ", %d were excluded", t.Excluded)
@@ -233,19 +224,10 @@ func (e *BatchError) Error() string {
 		b.WriteString("; the first: " + strings.TrimPrefix(e.Items[0].Error(), "threatconnect: "))
 	}
 	if e.Kept {
-		b.WriteString("; what is left is in the spool: resume the import")
+		b.WriteString("; what is left is in the spool: run the import again")
 	}
 	return b.String()
 }
 
-// Unwrap returns what ended the import and the errors of the items.
-func (e *BatchError) Unwrap() []error {
-	var errs []error
-	if e.Err != nil {
-		errs = append(errs, e.Err)
-	}
-	for i := range e.Items {
-		errs = append(errs, &e.Items[i])
-	}
-	return errs
-}
+// Unwrap returns what ended the import early.
+func (e *BatchError) Unwrap() error { return e.Err }

@@ -18,7 +18,7 @@ import (
 // jobs, and returns the stats.
 func sawtooth(t *testing.T, client *threatconnect.Client, cfg threatconnect.BatchConfig, hosts int) threatconnect.BatchStats {
 	t.Helper()
-	w, err := client.Batch.NewWriter(cfg)
+	w, err := client.Batch.NewWriter(t.Context(), cfg)
 	require.NoError(t, err)
 	group := func(n int) string { return fmt.Sprintf("x-%d", n) }
 	for n := range hosts {

@@ -61,7 +61,7 @@ func TestContentsFollowTheirGroups(t *testing.T) {
 			events = append(events, fmt.Sprint(e.XID, " ", e.Bytes, " ", e.Stats.Contents.Succeeded))
 		}
 	}
-	w, err := srv.Client().Batch.NewWriter(cfg)
+	w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
 	require.NoError(t, err)
 	addAll(t, w,
 		batchHost(1, "d-1"),
@@ -81,7 +81,7 @@ func TestContentsThatExistAreReplaced(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.New(threatconnecttest.WithoutUpdateIfExists())
 	for _, text := range []string{"first", "second"} {
-		w, err := srv.Client().Batch.NewWriter(appendConfig())
+		w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
 		require.NoError(t, err)
 		addAll(t, w, &threatconnect.GroupContent{Group: batchDocument("d-1"), Content: threatconnect.BytesContent([]byte(text))})
 		require.NoError(t, w.Close(t.Context()))
@@ -93,7 +93,7 @@ func TestContentsThatExistAreReplaced(t *testing.T) {
 func TestContentsThatFailAreToldOneByOne(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.New()
-	w, err := srv.Client().Batch.NewWriter(appendConfig())
+	w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
 	require.NoError(t, err)
 	gone := errors.New("the file is gone")
 	refused := batchDocument("d-1")
@@ -119,7 +119,7 @@ func TestContentsThatFailAreToldOneByOne(t *testing.T) {
 		}
 	}
 	assert.Equal(t, []string{"1 Document d-2", "2 Document d-3", "3 Document d-4"}, told)
-	require.ErrorIs(t, err, gone)
+	require.ErrorIs(t, &b.Items[1], gone)
 	assert.Equal(t, threatconnect.BatchCounts{Added: 5, Succeeded: 2, Failed: 3}, w.Stats().Contents)
 	assert.Contains(t, err.Error(), "3 contents were not uploaded")
 	assert.Equal(t, "fifth", contentOf(t, srv, "d-5"), "the rest went on")
@@ -129,7 +129,7 @@ func TestContentsOfRefusedGroupsAreNotUploaded(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.New()
 	p := &poisoning{srv: srv}
-	w, err := srv.Client(threatconnect.WithTransport(p)).Batch.NewWriter(appendConfig())
+	w, err := srv.Client(threatconnect.WithTransport(p)).Batch.NewWriter(t.Context(), appendConfig())
 	require.NoError(t, err)
 	bad := batchDocument("d-1")
 	bad.FileName = "poison"
@@ -145,7 +145,7 @@ func TestContentsOfRefusedGroupsAreNotUploaded(t *testing.T) {
 func TestContentsAreUploadedWhenAnIndicatorIsCalledLikeTheirGroup(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.New()
-	w, err := srv.Client().Batch.NewWriter(appendConfig())
+	w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
 	require.NoError(t, err)
 	addAll(t, w,
 		&threatconnect.GroupContent{Group: batchDocument("d-1"), Content: threatconnect.BytesContent([]byte("x"))},
@@ -160,7 +160,7 @@ func TestContentsAreTriedAgainWhenTheyCanBeOpenedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := threatconnecttest.New()
 		srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Route: "/v2/groups/documents/{id}/upload", Status: http.StatusServiceUnavailable, Times: 12})
-		w, err := srv.Client().Batch.NewWriter(appendConfig())
+		w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
 		require.NoError(t, err)
 		opened := 0
 		addAll(t, w, &threatconnect.GroupContent{Group: batchDocument("d-1"), Content: threatconnect.Content{Open: func() (io.ReadCloser, error) {
@@ -187,13 +187,13 @@ func TestGroupContentRefusesWhatHasNone(t *testing.T) {
 		"nil":               (*threatconnect.GroupContent)(nil),
 		"a group of no xid": &threatconnect.GroupContent{Group: batchDocument(""), Content: content},
 	} {
-		w, err := threatconnecttest.New().Client().Batch.NewWriter(appendConfig())
+		w, err := threatconnecttest.New().Client().Batch.NewWriter(t.Context(), appendConfig())
 		require.NoError(t, err)
 		require.ErrorIs(t, w.Add(t.Context(), item), threatconnect.ErrValidation, field)
 		require.NoError(t, w.Close(t.Context()))
 		assert.Zero(t, w.Stats().Contents)
 	}
-	w, err := threatconnecttest.New().Client().Batch.NewWriter(threatconnect.BatchConfig{Owner: batchOwner, Action: threatconnect.BatchDelete})
+	w, err := threatconnecttest.New().Client().Batch.NewWriter(t.Context(), threatconnect.BatchConfig{Owner: batchOwner, Action: threatconnect.BatchDelete})
 	require.NoError(t, err)
 	require.ErrorIs(t, w.Add(t.Context(), &threatconnect.GroupContent{Group: batchDocument("d-1"), Content: content}), threatconnect.ErrValidation)
 	require.NoError(t, w.Close(t.Context()))
@@ -211,7 +211,7 @@ func TestContentsSurviveTheirProcess(t *testing.T) {
 				ctx, kill := context.WithCancel(t.Context())
 				defer kill()
 				d := &death{moments: moments, srv: srv, kill: kill}
-				spool.act, spool.open = d.moment, false
+				spool.act = d.moment
 				cfg := appendConfig()
 				cfg.MaxItems, cfg.Spool, cfg.Run, cfg.OpenContent = 2, spool, "today", open
 				var items []threatconnect.BatchItem
@@ -271,7 +271,7 @@ func TestContentsOfRefusedGroupsAreNotUploadedByALaterProcess(t *testing.T) {
 			spool.act = d.moment
 			_, err := srv.Client(threatconnect.WithTransport(d)).Batch.Import(ctx, cfg, sequence(items))
 			require.Error(t, err)
-			died, spool.act, spool.open = d.dead, nil, false
+			died, spool.act = d.dead, nil
 			stats, err := srv.Client(threatconnect.WithTransport(&poisoning{srv: srv})).Batch.Import(t.Context(), cfg, sequence(items))
 			require.Error(t, err)
 			assert.Equal(t, threatconnect.BatchCounts{Added: 3, Succeeded: 2, Failed: 1}, stats.Groups, "moment %d", moment)
@@ -287,11 +287,11 @@ func TestContentsOfAnEarlierProcessNeedToBeOpenedAgain(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.New()
 	cfg := appendConfig()
-	cfg.Spool = newMemSpool()
+	cfg.Spool, cfg.Run = newMemSpool(), "today"
 	items := []threatconnect.BatchItem{&threatconnect.GroupContent{Group: batchDocument("d-1"), Content: threatconnect.BytesContent([]byte("x"))}}
 	interrupt(t, srv, cfg, items, 3) // created, uploaded, asked for
 	_, err := srv.Client().Batch.Import(t.Context(), cfg, sequence(items))
-	require.ErrorIs(t, err, threatconnect.ErrValidation)
+	require.ErrorIs(t, itemError(t, err), threatconnect.ErrValidation)
 	assert.ErrorContains(t, err, "OpenContent")
 }
 
@@ -311,7 +311,7 @@ func TestContentsGoThroughMerging(t *testing.T) {
 	}), &threatconnect.MergeOptions{OnItem: func(o threatconnect.MergeOrigin) { origins = append(origins, o) }})
 	stats, err := srv.Client().Batch.Import(t.Context(), appendConfig(), merged)
 	var v *threatconnect.ValidationError
-	require.ErrorAs(t, err, &v)
+	require.ErrorAs(t, itemError(t, err), &v)
 	assert.Equal(t, "content", v.Field, "the one without content is refused as what it is")
 	assert.EqualValues(t, 1, stats.Invalid)
 	assert.Equal(t, threatconnect.BatchCounts{Added: 1, Succeeded: 1}, stats.Contents)

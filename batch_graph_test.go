@@ -274,7 +274,7 @@ func TestRandomGraphsHoldWithoutWhatIsExcluded(t *testing.T) {
 	assert.Positive(t, deaths)
 }
 
-func TestGroupsCarryTheirIndicatorsWhenTheyAreToldTo(t *testing.T) {
+func TestIndicatorsCarryTheGroupsOfTheirFileThatListThem(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(20) {
 		synctest.Test(t, func(t *testing.T) {
@@ -297,7 +297,7 @@ func TestGroupsCarryTheirIndicatorsWhenTheyAreToldTo(t *testing.T) {
 			}
 			sent := &associations{srv: srv, seen: map[[3]string]int{}}
 			cfg := appendConfig()
-			cfg.MaxItems, cfg.Concurrency, cfg.GroupsCarryIndicators = 1+random.IntN(12), 1+random.IntN(4), true
+			cfg.Concurrency, cfg.Run = 1+random.IntN(4), "today"
 			cfg.Spool = newMemSpool()
 			stats, err := srv.Client(threatconnect.WithTransport(sent)).Batch.Import(t.Context(), cfg, sequence(items))
 			require.NoError(t, err, "seed %d", seed)

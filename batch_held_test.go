@@ -32,7 +32,7 @@ func TestHeldAssociationsAreKeptBeyondMemory(t *testing.T) { // not in parallel:
 			cancel()
 		}
 	}
-	w, err := client.Batch.NewWriter(cfg)
+	w, err := client.Batch.NewWriter(t.Context(), cfg)
 	require.NoError(t, err)
 	padding := fmt.Sprintf("%0200d", 0)
 	var before, after runtime.MemStats

@@ -2,112 +2,129 @@ package threatconnect
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
+
+	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 )
 
-// Import brings items into an owner and returns the counts. It makes a writer, adds the items,
-// closes the writer, and so costs three requests a job of about 5,000 indicators, and more while
-// the platform works.
+// Import imports items into an owner and returns the counts. It creates a writer, adds the items and closes the writer.
+// The cost is about six requests for a job of about 5,000 indicators, and more while the platform is busy.
 //
-// An item that breaks a rule is left out and the rest goes on; an error of the sequence ends the
-// import after what came before it. When items or the import failed, the error is a [*BatchError].
+// An item that breaks a rule is left out and the import continues; an error of the sequence ends the
+// import after the items before it. If items failed or the import ended early, the error is a [*BatchError].
 //
-// With a spool in the configuration, Import goes on with what [BatchService.Resume] finds there. The sequence must
-// then begin with the same items as that of the process before: they are compared by a checksum and
-// passed over. When they are others, what is in the spool is brought to its end, nothing of the
-// sequence is added, and the error matches [ErrSpoolOther]: the spool is empty then, and the next
-// Import begins anew.
+// With a spool, Import goes on with what is in it; see [BatchService.NewWriter]. The sequence is compared with the
+// items that the earlier process has added, by a checksum, and those are not added again. If the sequence does not
+// begin with them, because the feed has changed since, Import finishes what is in the spool and then imports the whole
+// sequence, ranging over it a second time. The counts are then those of the second part. A sequence that can be
+// ranged over only once returns an error that matches [ErrSpoolOther] in that case; the spool is finished
+// then, and the next Import starts from the first item.
 func (s BatchService) Import(ctx context.Context, config BatchConfig, items iter.Seq2[BatchItem, error]) (BatchStats, error) {
-	if err := checkContext(ctx); err != nil {
-		return BatchStats{}, err
-	}
-	open := s.NewWriter
-	if config.Spool != nil {
-		open = func(config BatchConfig) (*BatchWriter, error) { return s.Resume(ctx, config) }
-	}
-	w, err := open(config)
+	w, err := s.NewWriter(ctx, config)
 	if err != nil {
 		return BatchStats{}, err
 	}
-	if w.closed { // an import of this name has ended before
+	if w.closed { // the import has ended before
 		return w.Stats(), w.result
 	}
-	var source error
-	through := false
+	past, err := w.importAll(ctx, items, nil)
+	if !errors.Is(err, errFeedChanged) {
+		return w.Stats(), err
+	}
+	w.engine.Forget()
+	if err := w.finish(ctx); err != nil {
+		return w.Stats(), err
+	}
+	if w, err = s.NewWriter(ctx, config); err != nil {
+		return BatchStats{}, err
+	}
+	_, err = w.importAll(ctx, items, past)
+	return w.Stats(), err
+}
+
+var (
+	errFeedChanged = errors.New("threatconnect: the feed has changed since the import in the spool began")
+	errSingleUse   = fmt.Errorf("%w: the feed has changed since that import began, and its items cannot be read twice; what was in the spool is imported: import the feed again", ErrSpoolOther)
+)
+
+// importAll adds items and closes the writer. If they do not begin with those that an earlier process has added, the
+// error is errFeedChanged, and the writer is not closed; read then tells which items were read. again is that of a
+// first pass, after which the sequence must give the same items once more.
+func (w *BatchWriter) importAll(ctx context.Context, items iter.Seq2[BatchItem, error], again *prefix) (read *prefix, err error) {
+	returned := false
 	defer func() {
-		if !through { // the sequence panicked: nothing goes on behind the caller's back
+		if !returned { // the sequence panicked: nothing goes on in the background
 			ended, cancel := context.WithCancel(ctx)
 			cancel()
 			_ = w.Close(ended)
 		}
 	}()
-	past := w.replay()
-	for item, err := range items {
-		if source = err; err != nil {
+	var source error
+	read = &prefix{encoder: encoder{action: w.cfg.Action}}
+	resumed := w.engine.Resumed()
+	count := int64(0) // in this pass
+	for in, err := range items {
+		if err != nil {
+			source = err
 			break
 		}
-		if past.left > 0 {
-			if err := past.add(item); err != nil {
-				w.refuses(err, past.count-1)
-			}
-			if past.left == 0 && !past.same() {
-				source = errOtherItems
-				break
-			}
+		if count++; count <= resumed.Added || again != nil && count <= again.count {
+			read.add(in)
+		}
+		if again != nil && (count == 1 && read.first != again.first || count == again.count && read.sum != again.sum) {
+			source = errSingleUse
+			break
+		}
+		if count < resumed.Added {
 			continue
 		}
-		if err := w.Add(ctx, item); err != nil && !w.refuses(err, w.added-1) {
+		if count == resumed.Added {
+			if read.sum == resumed.Sum {
+				continue
+			}
+			break
+		}
+		if err := w.Add(ctx, in); err != nil && !w.refuses(err) {
 			break // Close says why
 		}
 	}
-	if source == nil && past.left > 0 {
-		source = errOtherItems
+	returned = true
+	if source == nil && again != nil && count < again.count {
+		source = errSingleUse
 	}
-	through = true
-	err = w.close(ctx, source)
-	return w.Stats(), err
+	if source == nil && resumed.Added > 0 && (count < resumed.Added || count == resumed.Added && read.sum != resumed.Sum) {
+		return read, errFeedChanged
+	}
+	return read, w.close(ctx, source)
 }
 
-var errOtherItems = fmt.Errorf("%w: the first items are not those of the process before; what it has added is in", ErrSpoolOther)
-
-// replay goes through the items again that an earlier process has added.
-type replay struct {
-	encoder encoder
-	known   knownGroups
-	left    int64 // items that are still to come
-	count   int64 // items that came
-	sum     uint32
-	want    uint32
+// prefix is a checksum of the first items of a sequence.
+type prefix struct {
+	encoder    encoder
+	summer     item.Summer
+	count      int64
+	first, sum item.Sum
 }
 
-func (w *BatchWriter) replay() *replay {
-	if w.spool == nil {
-		return &replay{}
-	}
-	r := &replay{left: w.spool.from, want: w.spool.fromSum, known: newKnownGroups(w.cfg.GroupsInOwner)}
-	r.encoder = encoder{version: w.cfg.Version, action: w.cfg.Action, known: &r.known, carry: w.cfg.GroupsCarryIndicators}
-	if r.encoder.carry {
-		r.encoder.exclude = w.cfg.Exclude // what a group carries is in the checksum
-	}
-	return r
-}
-
-// add takes the next item. The error is that of one that breaks a rule.
-func (r *replay) add(item BatchItem) error {
-	r.left--
-	r.count++
-	list, err := r.encoder.encode(item)
+func (p *prefix) add(in BatchItem) {
+	enc, err := p.encoder.encode(in)
 	if err != nil {
-		r.sum = nextSum(r.sum, nil)
-		return err
+		enc = nil
 	}
-	r.sum = nextSum(r.sum, r.encoder.Buf)
-	if list == inGroups {
-		r.known.jobs[r.known.hash(r.encoder.xid)] = 0
+	p.sum = p.summer.Next(p.sum, enc)
+	if p.count++; p.count == 1 {
+		p.first = p.sum
 	}
-	return nil
 }
 
-// same reports whether the items are those that were added before.
-func (r *replay) same() bool { return r.sum == r.want }
+// refuses reports whether an error is about one item only; Import then reports it and continues.
+func (w *BatchWriter) refuses(err error) bool {
+	e, ok := errors.AsType[*BatchItemError](err)
+	if !ok || errors.Is(err, ErrBatchHalted) {
+		return false
+	}
+	w.engine.Note(item.Failure{Seq: e.Seq, Type: e.Type, Name: e.Ref, Err: e.Err})
+	return true
+}

@@ -1,8 +1,10 @@
 package threatconnect
 
 import (
+	"strconv"
 	"strings"
 
+	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
@@ -89,6 +91,17 @@ func (e *AssociationEnd) write(w *wire.Writer, which string) (summary string, er
 		text(w, "ref_"+which, ref)
 	}
 	return summary, nil
+}
+
+// key returns the end for a key of associations. summary is that of an indicator, in its canonical form.
+func (e *AssociationEnd) key(summary string) item.End {
+	switch {
+	case e.ID > 0:
+		return item.End{Type: string(e.Indicator), Name: "#" + strconv.FormatInt(e.ID, 10)}
+	case e.Indicator != "":
+		return item.End{Type: string(e.Indicator), Name: "=" + summary}
+	}
+	return item.End{Name: "=" + e.GroupXID}
 }
 
 // summaryOf brings the summary of an indicator that is referred to into the form that it has in

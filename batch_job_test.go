@@ -25,7 +25,7 @@ func oneHost(t *testing.T, srv *threatconnecttest.Server, transport http.RoundTr
 	if change != nil {
 		change(&cfg)
 	}
-	w, err := srv.Client(threatconnect.WithTransport(transport)).Batch.NewWriter(cfg)
+	w, err := srv.Client(threatconnect.WithTransport(transport)).Batch.NewWriter(t.Context(), cfg)
 	require.NoError(t, err)
 	addAll(t, w, batchHost(1))
 	err = w.Close(t.Context())
@@ -236,7 +236,7 @@ func TestJobsAreLookedAtLessAndLessOften(t *testing.T) {
 						assert.LessOrEqual(t, time.Since(uploaded), duration*26/10+time.Second, "job %d", e.Job)
 					}
 				}
-				w, err := srv.Client().Batch.NewWriter(cfg)
+				w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
 				require.NoError(t, err)
 				for n := range 10 {
 					addAll(t, w, batchHost(n))
@@ -281,7 +281,7 @@ func TestDeletionTakesOutWhatIsNamed(t *testing.T) {
 		_ = yield(batchGroup("x-1"), nil) && yield(batchHost(1, "x-1", "x-unknown"), nil)
 	}
 	cfg := appendConfig()
-	cfg.GroupsInOwner = []string{"x-unknown"}
+	cfg.KnownGroup = knows("x-unknown")
 	_, err := srv.Client().Batch.Import(t.Context(), cfg, items)
 	require.Error(t, err, "the group is not in the owner, whatever was said")
 	require.Equal(t, 1, srv.IndicatorCount(batchOwner))
@@ -290,17 +290,4 @@ func TestDeletionTakesOutWhatIsNamed(t *testing.T) {
 	assert.EqualValues(t, 2, stats.Total().Succeeded)
 	assert.Zero(t, srv.IndicatorCount(batchOwner))
 	assert.Empty(t, srv.Groups(batchOwner))
-}
-
-func TestV1FilesGoIn(t *testing.T) {
-	t.Parallel()
-	srv := threatconnecttest.New()
-	stats, err := oneHost(t, srv, srv, func(c *threatconnect.BatchConfig) {
-		c.Version, c.Attributes = threatconnect.BatchV1, threatconnect.WriteReplace
-	})
-	require.NoError(t, err)
-	assert.EqualValues(t, 1, stats.Indicators.Succeeded)
-	h, ok := srv.Indicator(batchOwner, "Host", "h1.example")
-	require.True(t, ok)
-	assert.Equal(t, []string{"batch"}, h.Tags)
 }

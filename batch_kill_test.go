@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -18,7 +19,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
@@ -43,13 +43,25 @@ func beKilled() int {
 	}
 	cfg := appendConfig()
 	cfg.MaxItems, cfg.Concurrency, cfg.Spool, cfg.Run = 8, 2, threatconnect.NewDirSpool(os.Getenv(killedDir)), "today"
-	_, err = client.Batch.Import(context.Background(), cfg, threatconnect.BatchItems(slices.Values(feed(killedHosts))))
-	if b, ok := errors.AsType[*threatconnect.BatchError](err); !ok || b.Err != nil || len(b.Items) != killedHosts/10 {
-		fmt.Fprintf(os.Stderr, "want the items that break a rule and nothing else: %v\n", err)
-		return 1
+	cfg.RetryFor = time.Second
+	items := slices.Insert(feed(killedHosts), killedHosts/2, threatconnect.BatchItem(threatconnect.NewMutex(killedPoison)))
+	_, err = client.Batch.Import(context.Background(), cfg, threatconnect.BatchItems(slices.Values(items)))
+	b, ok := errors.AsType[*threatconnect.BatchError](err)
+	switch {
+	case ok && b.Err == nil && len(b.Items) == killedHosts/10+1:
+		return 0
+	case ok && b.Kept:
+		fmt.Fprintln(os.Stderr, err)
+		return killedAgain
 	}
-	return 0
+	fmt.Fprintf(os.Stderr, "want the items that break a rule, the one that ends jobs, and nothing else: %v\n", err)
+	return 1
 }
+
+const (
+	killedPoison = "ends its job" // the value of an item at which the platform gives up
+	killedAgain  = 3              // the code with which a process exits whose import can be resumed
+)
 
 // killer is a server that kills its client at a moment: before or after it has processed a request,
 // or some time after that, while the client writes to its disk.
@@ -57,6 +69,7 @@ type killer struct {
 	srv http.Handler
 
 	mu    sync.Mutex
+	down  int // requests until an outage; below zero there is none
 	after int // requests until then; below zero never
 	how   int
 	wait  time.Duration
@@ -66,9 +79,20 @@ type killer struct {
 func (k *killer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	k.mu.Lock()
 	k.after--
-	now, how, wait, kill := k.after == 0, k.how, k.wait, k.kill
+	k.down--
+	now, how, wait, kill, down := k.after == 0, k.how, k.wait, k.kill, k.down > -outage && k.down <= 0
 	k.mu.Unlock()
+	if r.Header.Get("Content-Type") == "application/octet-stream" {
+		text, err := io.ReadAll(r.Body)
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		text = bytes.Replace(text, []byte(`"summary":"`+killedPoison+`"`), []byte(`"summary":"`+killedPoison+`","firstSeen":"not a date"`), 1)
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(text)), int64(len(text))
+	}
 	switch {
+	case down && !now:
+		http.Error(w, "down", http.StatusServiceUnavailable)
 	case !now:
 		k.srv.ServeHTTP(w, r)
 	case how == 0:
@@ -84,9 +108,14 @@ func (k *killer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// outage is how many requests an outage refuses: more than a process makes before it gives up.
+const outage = 60
+
 // TestAnImportSurvivesBeingKilled kills real processes, with the signal that cannot be caught, at 200
-// seeded moments of an import, or at 20 with -short. The processes mostly wait for the server, so that
-// many imports run at the same time.
+// seeded moments of an import, or at 20 with -short. An item makes the platform give up its jobs, so that processes
+// also die while it is searched for. Every other import has an outage, at which processes end by themselves. Every
+// third one has many deaths, also right before its end. The processes mostly wait for the server, so that many imports
+// run at the same time.
 func TestAnImportSurvivesBeingKilled(t *testing.T) {
 	t.Parallel()
 	var killed, ended atomic.Int64
@@ -117,7 +146,14 @@ func killSeeded(t *testing.T, seed uint64, killed *atomic.Int64) {
 		polls = 0 // no waiting between two looks at a job
 	}
 	srv := threatconnecttest.New(threatconnecttest.WithBatchPolls(polls))
-	k := &killer{srv: srv}
+	k := &killer{srv: srv, down: -outage}
+	if seed%2 == 1 {
+		k.down = 10 + random.IntN(60)
+	}
+	moments := 25
+	if seed%3 == 2 {
+		moments = 12
+	}
 	web := httptest.NewServer(k)
 	defer web.Close()
 	dir := filepath.Join(t.TempDir(), "spool")
@@ -129,7 +165,7 @@ func killSeeded(t *testing.T, seed uint64, killed *atomic.Int64) {
 		var shot atomic.Bool
 		started := make(chan struct{})
 		k.mu.Lock()
-		k.after, k.how, k.wait = 1+random.IntN(25), random.IntN(3), time.Duration(random.IntN(3000))*time.Microsecond
+		k.after, k.how, k.wait = 1+random.IntN(moments), random.IntN(3), time.Duration(random.IntN(3000))*time.Microsecond
 		k.kill = func() {
 			<-started
 			shot.Store(true)
@@ -145,6 +181,8 @@ func killSeeded(t *testing.T, seed uint64, killed *atomic.Int64) {
 		case err == nil:
 			checkFeed(t, srv, killedHosts)
 			return
+		case cmd.ProcessState != nil && cmd.ProcessState.ExitCode() == killedAgain:
+			continue
 		case !shot.Load():
 			assert.Fail(t, "the process failed", "seed %d: %v: %s", seed, err, &stderr)
 			return
@@ -152,21 +190,4 @@ func killSeeded(t *testing.T, seed uint64, killed *atomic.Int64) {
 		killed.Add(1)
 	}
 	assert.Fail(t, "the import does not end", "seed %d", seed)
-}
-
-func TestDirSpoolIsLockedAgainstOtherProcesses(t *testing.T) {
-	t.Parallel()
-	srv := threatconnecttest.New()
-	web := httptest.NewServer(srv)
-	defer web.Close()
-	dir := filepath.Join(t.TempDir(), "spool")
-	spool := threatconnect.NewDirSpool(dir)
-	require.NoError(t, spool.Open(t.Context()))
-	defer spool.Close()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), killedDir+"="+dir, killedURL+"="+web.URL+"/api")
-	out, err := cmd.CombinedOutput()
-	require.Error(t, err)
-	assert.Contains(t, string(out), "in use by another")
-	assert.Zero(t, len(srv.Requests()))
 }

@@ -41,7 +41,7 @@ func TestCountsThatAreMadeUp(t *testing.T) {
 					resp.Header.Del("Content-Length")
 					return resp, err
 				})))
-				w, err := c.Batch.NewWriter(threatconnect.BatchConfig{Owner: "Example Source", Action: threatconnect.BatchCreate, Attributes: threatconnect.WriteAppend})
+				w, err := c.Batch.NewWriter(t.Context(), threatconnect.BatchConfig{Owner: "Example Source", Action: threatconnect.BatchCreate, Attributes: threatconnect.WriteAppend})
 				require.NoError(t, err)
 				for i := range 20 {
 					h := threatconnect.NewHost(fmt.Sprintf("a%d.example", i))
@@ -80,7 +80,7 @@ func TestAnItemThatFailedIsNotCountedAsUnprocessed(t *testing.T) {
 		resp.ContentLength = -1
 		resp.Header.Del("Content-Length")
 		return resp, err
-	}))).Batch.NewWriter(cfg)
+	}))).Batch.NewWriter(t.Context(), cfg)
 	require.NoError(t, err)
 	for n := range 10 {
 		h := batchHost(n)
@@ -178,12 +178,12 @@ func importWithRefusals(t *testing.T, seed uint64, check func(t *testing.T, stat
 		cfg := appendConfig()
 		cfg.MaxItems, cfg.Concurrency, cfg.HaltOnError = 3+random.IntN(40), 1+random.IntN(3), random.IntN(5) == 0
 		if random.IntN(2) == 0 {
-			cfg.GroupsInOwner = []string{"x-nowhere", "x-nowhere-else"} // they are not
+			cfg.KnownGroup = knows("x-nowhere", "x-nowhere-else") // they are not
 		}
 		cfg.OnError = func(e threatconnect.BatchItemError) {
 			assert.True(t, e.Seq < 0 || e.Unprocessed || bad[e.Seq], "item %d is named: %s %s: %s", e.Seq, e.Type, e.Ref, e.Code)
 		}
-		w, err := srv.Client(threatconnect.WithTransport(p)).Batch.NewWriter(cfg)
+		w, err := srv.Client(threatconnect.WithTransport(p)).Batch.NewWriter(t.Context(), cfg)
 		require.NoError(t, err)
 		for _, item := range items {
 			if err := w.Add(t.Context(), item); err != nil {

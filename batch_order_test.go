@@ -35,7 +35,7 @@ func TestJobsWaitForWhatTheyReferToAndForNothingElse(t *testing.T) {
 				srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Minute))
 				cfg := appendConfig()
 				cfg.MaxItems, cfg.Concurrency = 1, 4
-				w, err := srv.Client().Batch.NewWriter(cfg)
+				w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
 				require.NoError(t, err)
 				addAll(t, w, c.items...)
 				require.NoError(t, w.Close(t.Context()))
@@ -52,7 +52,7 @@ func TestJobsWaitForWhatTheyReferToAndForNothingElse(t *testing.T) {
 func TestFlushSendsWhatCanBeSent(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.New()
-	w, err := srv.Client().Batch.NewWriter(appendConfig())
+	w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
 	require.NoError(t, err)
 	addAll(t, w, batchHost(1, "x-1", "x-2"), batchGroup("x-1"))
 	require.NoError(t, w.Flush(t.Context()))
@@ -65,7 +65,45 @@ func TestFlushSendsWhatCanBeSent(t *testing.T) {
 	require.NoError(t, w.Close(t.Context()))
 	h, _ = srv.Indicator(batchOwner, "Host", "h1.example")
 	assert.ElementsMatch(t, []string{"x-1", "x-2"}, h.Groups)
-	assert.Equal(t, threatconnect.BatchCounts{Added: 2, Succeeded: 2}, w.Stats().Links)
+	assert.Equal(t, threatconnect.BatchCounts{Added: 1, Succeeded: 1}, w.Stats().Links, "the other reference is in the item")
+}
+
+func TestWhatWaitsIsSentAfterTheFlushInterval(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Second))
+		cfg := appendConfig()
+		cfg.FlushInterval = time.Minute
+		w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
+		require.NoError(t, err)
+		in := func(after time.Duration) (int, int64) {
+			time.Sleep(after)
+			synctest.Wait()
+			return srv.IndicatorCount(batchOwner), w.Watermark().Seq
+		}
+		addAll(t, w, batchHost(0))
+		time.Sleep(30 * time.Second)
+		addAll(t, w, batchHost(1)) // the first item counts
+		hosts, final := in(29 * time.Second)
+		assert.Equal(t, []int64{0, 0}, []int64{int64(hosts), final})
+		hosts, final = in(5 * time.Second)
+		assert.Equal(t, []int64{2, 2}, []int64{int64(hosts), final})
+
+		addAll(t, w, batchHost(2, "x-1"))
+		hosts, final = in(65 * time.Second)
+		assert.Equal(t, []int64{3, 2}, []int64{int64(hosts), final}, "its group was not added yet")
+		addAll(t, w, batchGroup("x-1"))
+		hosts, final = in(65 * time.Second)
+		assert.Equal(t, []int64{3, 4}, []int64{int64(hosts), final})
+		assert.Equal(t, threatconnect.BatchCounts{Added: 1, Succeeded: 1}, w.Stats().Links)
+
+		addAll(t, w, batchHost(3))
+		require.NoError(t, w.Close(t.Context()))
+		jobs := len(srv.Jobs())
+		in(2 * time.Minute)
+		assert.Len(t, srv.Jobs(), jobs, "nothing is sent after Close")
+		assert.Equal(t, threatconnect.BatchWatermark{Seq: 5}, w.Watermark())
+	})
 }
 
 // TestFlushAfterAResumeSendsWhatCanBeSent has references of an earlier process that wait for groups.
@@ -74,13 +112,13 @@ func TestFlushAfterAResumeSendsWhatCanBeSent(t *testing.T) {
 	srv := threatconnecttest.New()
 	cfg := appendConfig()
 	cfg.MaxItems, cfg.Spool, cfg.Run = 1, newMemSpool(), "today"
-	w, err := srv.Client().Batch.Resume(t.Context(), cfg)
+	w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
 	require.NoError(t, err)
 	addAll(t, w, batchHost(1, "x-1", "x-2"))
 	ended, end := context.WithCancel(t.Context())
 	end()
 	require.ErrorIs(t, w.Close(ended), context.Canceled)
-	w, err = srv.Client().Batch.Resume(t.Context(), cfg)
+	w, err = srv.Client().Batch.NewWriter(t.Context(), cfg)
 	require.NoError(t, err)
 	groups := func() []string {
 		h, ok := srv.Indicator(batchOwner, "Host", "h1.example")
@@ -104,7 +142,7 @@ func TestAnErrorFileThatBreaksOffIsReadOn(t *testing.T) {
 		srv := threatconnecttest.New(threatconnecttest.WithOddities(threatconnecttest.OddityPlainErrorFile))
 		srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultCutBody, Route: "/v2/batch/{id}/errors", Times: 7},
 			threatconnecttest.Fault{Kind: threatconnecttest.FaultTruncate, Route: "/v2/batch/{id}/errors", Times: 2})
-		w, err := srv.Client().Batch.NewWriter(appendConfig())
+		w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
 		require.NoError(t, err)
 		var want []string
 		for n := range 20 {
@@ -126,7 +164,7 @@ func TestErrorsThatThePlatformDoesNotListAreCounted(t *testing.T) {
 			return httpmock.NewStringResponse(200, `[]`), nil
 		}
 		return srv.RoundTrip(req)
-	}))).Batch.NewWriter(appendConfig())
+	}))).Batch.NewWriter(t.Context(), appendConfig())
 	require.NoError(t, err)
 	h := batchHost(1)
 	h.Attributes[0].Type = "No Such Type"

@@ -80,7 +80,7 @@ func TestPoisonousItemsAreFoundAndTheRestGoesIn(t *testing.T) {
 				p.hide = regexp.MustCompile(c.hide)
 			}
 			client := p.srv.Client(threatconnect.WithTransport(p))
-			w, err := client.Batch.NewWriter(appendConfig())
+			w, err := client.Batch.NewWriter(t.Context(), appendConfig())
 			require.NoError(t, err)
 			var want, groups []string
 			if !c.atStart {
@@ -121,7 +121,7 @@ func TestPoisonousItemsAreFoundAndTheRestGoesIn(t *testing.T) {
 func TestPoisonWithoutEndIsNotChasedWithoutEnd(t *testing.T) {
 	t.Parallel()
 	p := &poisoning{srv: threatconnecttest.New()}
-	w, err := p.srv.Client(threatconnect.WithTransport(p)).Batch.NewWriter(appendConfig())
+	w, err := p.srv.Client(threatconnect.WithTransport(p)).Batch.NewWriter(t.Context(), appendConfig())
 	require.NoError(t, err)
 	for n := range 2000 {
 		h := batchHost(n)
@@ -140,7 +140,7 @@ func TestPoisonHaltsAnImportThatHaltsOnErrors(t *testing.T) {
 	p := &poisoning{srv: threatconnecttest.New()}
 	cfg := appendConfig()
 	cfg.HaltOnError = true
-	w, err := p.srv.Client(threatconnect.WithTransport(p)).Batch.NewWriter(cfg)
+	w, err := p.srv.Client(threatconnect.WithTransport(p)).Batch.NewWriter(t.Context(), cfg)
 	require.NoError(t, err)
 	for n := range 5 {
 		h := batchHost(n)
@@ -163,7 +163,7 @@ func TestPoisonThatNobodyCanNameIsBlamedOnNobody(t *testing.T) {
 		hide: regexp.MustCompile(`( Last known JSON path[^"]*)|(,"errorSource":"[^"]*")`)}
 	cfg := appendConfig()
 	cfg.HaltOnError = true
-	w, err := p.srv.Client(threatconnect.WithTransport(p)).Batch.NewWriter(cfg)
+	w, err := p.srv.Client(threatconnect.WithTransport(p)).Batch.NewWriter(t.Context(), cfg)
 	require.NoError(t, err)
 	for n := range 3 {
 		h := batchHost(n)
@@ -182,7 +182,7 @@ func TestPoisonThatNobodyCanNameIsBlamedOnNobody(t *testing.T) {
 func TestErrorsThatNameNobodyStayErrorsWhenAJobIsGivenUp(t *testing.T) {
 	t.Parallel()
 	p := &poisoning{srv: threatconnecttest.New(threatconnecttest.WithOddities(threatconnecttest.OddityPlainErrorFile)), hide: regexp.MustCompile(`h2\.example`)}
-	w, err := p.srv.Client(threatconnect.WithTransport(p)).Batch.NewWriter(appendConfig())
+	w, err := p.srv.Client(threatconnect.WithTransport(p)).Batch.NewWriter(t.Context(), appendConfig())
 	require.NoError(t, err)
 	for n := range 10 {
 		h := batchHost(n)

@@ -1,9 +1,7 @@
 package threatconnect_test
 
 import (
-	"context"
 	"errors"
-	"io/fs"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -20,60 +18,16 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// files lists what is in a directory, without the lock.
+// files lists what is in a directory.
 func files(t *testing.T, dir string) []string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	var names []string
 	for _, e := range entries {
-		if e.Name() != "lock" {
-			names = append(names, e.Name())
-		}
+		names = append(names, e.Name())
 	}
 	return names
-}
-
-func TestSpoolsKeepRecords(t *testing.T) {
-	t.Parallel()
-	for name, spool := range map[string]threatconnect.Spool{
-		"directory": threatconnect.NewDirSpool(filepath.Join(t.TempDir(), "a", "b")),
-		"memory":    newMemSpool(),
-	} {
-		t.Run(name, func(t *testing.T) {
-			ctx := t.Context()
-			require.NoError(t, spool.Open(ctx))
-			require.ErrorIs(t, spool.Open(ctx), threatconnect.ErrSpoolLocked)
-			names, err := spool.Names(ctx)
-			require.NoError(t, err)
-			assert.Empty(t, names)
-			_, err = spool.Read(ctx, "import")
-			require.ErrorIs(t, err, fs.ErrNotExist)
-			require.NoError(t, spool.Remove(ctx, "import"), "what is not there is gone")
-			require.NoError(t, spool.Write(ctx, "import", [][]byte{[]byte("a"), nil, []byte("bc")}))
-			require.NoError(t, spool.Write(ctx, "payload-00000001", [][]byte{[]byte("x")}))
-			require.NoError(t, spool.Write(ctx, "import", [][]byte{[]byte("d")}))
-			got, err := spool.Read(ctx, "import")
-			require.NoError(t, err)
-			assert.Equal(t, "d", string(got))
-			names, err = spool.Names(ctx)
-			require.NoError(t, err)
-			assert.ElementsMatch(t, []string{"import", "payload-00000001"}, names)
-			ended, cancel := context.WithCancel(ctx)
-			cancel()
-			require.ErrorIs(t, spool.Write(ended, "import", [][]byte{[]byte("e")}), context.Canceled)
-			require.NoError(t, spool.Close())
-			require.NoError(t, spool.Close())
-			require.NoError(t, spool.Open(ctx))
-			got, err = spool.Read(ctx, "import")
-			require.NoError(t, err)
-			assert.Equal(t, "d", string(got))
-			require.NoError(t, spool.Remove(ctx, "import"))
-			_, err = spool.Read(ctx, "import")
-			require.ErrorIs(t, err, fs.ErrNotExist)
-			require.NoError(t, spool.Close())
-		})
-	}
 }
 
 // leftIn imports a part of a feed into a directory, as a process does that dies, and returns the names of the
@@ -180,7 +134,7 @@ func TestADirectoryThatCannotBeUsedIsAClearError(t *testing.T) {
 	for _, dir := range []string{"", file, filepath.Join(file, "spool"), readOnly} {
 		srv := threatconnecttest.New()
 		cfg := appendConfig()
-		cfg.Spool = threatconnect.NewDirSpool(dir)
+		cfg.Spool, cfg.Run = threatconnect.NewDirSpool(dir), "today"
 		_, err := srv.Client().Batch.Import(t.Context(), cfg, sequence([]threatconnect.BatchItem{batchHost(1)}))
 		require.ErrorIs(t, err, threatconnect.ErrSpool, dir)
 		assert.Empty(t, srv.Requests(), "nothing was sent that is not kept")
@@ -197,7 +151,7 @@ func TestAFullDiskIsAClearError(t *testing.T) {
 		return
 	}
 	srv := threatconnecttest.New()
-	web := httptest.NewServer(srv)
+	web := httptest.NewServer(&killer{srv: srv, after: -1, down: -outage})
 	defer web.Close()
 	dir := filepath.Join(t.TempDir(), "spool")
 	cmd := exec.Command(sh, "-c", "ulimit -f 1; exec \"$0\"", os.Args[0]) // 512 or 1,024 bytes
@@ -223,43 +177,19 @@ func TestAFullDiskIsAClearError(t *testing.T) {
 	checkFeed(t, srv, killedHosts)
 }
 
-func TestARecordThatCannotBeWrittenLeavesTheOneBefore(t *testing.T) {
+func TestAnImportLeavesOneFile(t *testing.T) {
 	t.Parallel()
+	srv := threatconnecttest.New()
 	dir := t.TempDir()
-	spool := threatconnect.NewDirSpool(dir)
-	require.NoError(t, spool.Open(t.Context()))
-	defer spool.Close()
-	require.NoError(t, spool.Write(t.Context(), "import", [][]byte{[]byte("old")}))
-	require.NoError(t, os.MkdirAll(filepath.Join(dir, "import.tmp", "in the way"), 0o700))
-	require.Error(t, spool.Write(t.Context(), "import", [][]byte{[]byte("new")}))
-	got, err := spool.Read(t.Context(), "import")
+	cfg := appendConfig()
+	cfg.MaxItems, cfg.Concurrency, cfg.Spool, cfg.Run = 8, 3, threatconnect.NewDirSpool(dir), "today"
+	items := slices.DeleteFunc(feed(40), func(in threatconnect.BatchItem) bool {
+		h, ok := in.(*threatconnect.Host)
+		return ok && strings.Contains(h.HostName, " ")
+	})
+	stats, err := srv.Client().Batch.Import(t.Context(), cfg, sequence(items))
 	require.NoError(t, err)
-	assert.Equal(t, "old", string(got))
-}
-
-func TestAnImportLeavesNoFiles(t *testing.T) {
-	t.Parallel()
-	for _, run := range []string{"", "today"} {
-		srv := threatconnecttest.New()
-		dir := t.TempDir()
-		cfg := appendConfig()
-		cfg.MaxItems, cfg.Concurrency, cfg.Spool, cfg.Run = 8, 3, threatconnect.NewDirSpool(dir), run
-		items := slices.DeleteFunc(feed(40), func(item threatconnect.BatchItem) bool {
-			h, ok := item.(*threatconnect.Host)
-			return ok && strings.Contains(h.HostName, " ")
-		})
-		stats, err := srv.Client().Batch.Import(t.Context(), cfg, sequence(items))
-		require.NoError(t, err)
-		assert.Greater(t, stats.Jobs, int64(5))
-		checkFeed(t, srv, 40)
-		left := 0
-		if run != "" {
-			left = 1 // the outcome
-		}
-		assert.Len(t, files(t, dir), left)
-	}
-	var closed threatconnect.Spool = threatconnect.NewDirSpool(t.TempDir())
-	_, err := closed.Names(t.Context())
-	require.Error(t, err, "it was not opened")
-	require.False(t, errors.Is(err, fs.ErrNotExist))
+	assert.Greater(t, stats.Jobs, int64(5))
+	checkFeed(t, srv, 40)
+	assert.Len(t, files(t, dir), 1, "the outcome")
 }

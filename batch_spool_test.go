@@ -31,23 +31,12 @@ import (
 type memSpool struct {
 	mu      sync.Mutex
 	records map[string][]byte
-	newest  string // the record that was written last
-	open    bool
+	newest  string                  // the record that was created last
 	act     func() error            // before and after every change; an error is the death of the process
-	refuse  func(text []byte) error // before a record is written
+	refuse  func(text []byte) error // before a record is created
 }
 
 func newMemSpool() *memSpool { return &memSpool{records: map[string][]byte{}} }
-
-func (s *memSpool) Open(context.Context) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.open {
-		return threatconnect.ErrSpoolLocked
-	}
-	s.open = true
-	return nil
-}
 
 func (s *memSpool) Names(context.Context) ([]string, error) {
 	s.mu.Lock()
@@ -65,22 +54,22 @@ func (s *memSpool) Read(_ context.Context, name string) ([]byte, error) {
 	return bytes.Clone(text), nil
 }
 
-func (s *memSpool) change(do func()) error {
+func (s *memSpool) change(do func() error) error {
 	if s.act != nil {
 		if err := s.act(); err != nil {
 			return err
 		}
 	}
 	s.mu.Lock()
-	do()
+	err := do()
 	s.mu.Unlock()
-	if s.act != nil {
+	if err == nil && s.act != nil {
 		return s.act()
 	}
-	return nil
+	return err
 }
 
-func (s *memSpool) Write(ctx context.Context, name string, parts [][]byte) error {
+func (s *memSpool) Create(ctx context.Context, name string, parts [][]byte) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -90,21 +79,23 @@ func (s *memSpool) Write(ctx context.Context, name string, parts [][]byte) error
 			return err
 		}
 	}
-	return s.change(func() { s.records[name], s.newest = text, name })
+	return s.change(func() error {
+		if _, ok := s.records[name]; ok {
+			return fs.ErrExist
+		}
+		s.records[name], s.newest = text, name
+		return nil
+	})
 }
 
 func (s *memSpool) Remove(ctx context.Context, name string) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return s.change(func() { delete(s.records, name) })
-}
-
-func (s *memSpool) Close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.open = false
-	return nil
+	return s.change(func() error {
+		delete(s.records, name)
+		return nil
+	})
 }
 
 // names lists what is left, in order.
@@ -210,7 +201,7 @@ func importThroughDeath(t *testing.T, items []threatconnect.BatchItem, hosts, co
 		ctx, kill := context.WithCancel(t.Context())
 		defer kill()
 		d := &death{moments: moments, srv: srv, kill: kill}
-		spool.act, spool.open = d.moment, false
+		spool.act = d.moment
 		cfg := appendConfig()
 		cfg.MaxItems, cfg.Concurrency, cfg.Spool, cfg.Run = 7, concurrency, spool, "today"
 		client := srv.Client(threatconnect.WithTransport(d))
@@ -273,7 +264,7 @@ func TestAnImportSurvivesManyDeathsAndFaults(t *testing.T) {
 			for deaths < 100 {
 				ctx, kill := context.WithCancel(t.Context())
 				d := &death{moments: random.IntN(120), srv: srv, kill: kill}
-				spool.act, spool.open = d.moment, false
+				spool.act = d.moment
 				cfg := appendConfig()
 				cfg.MaxItems, cfg.Concurrency, cfg.Spool, cfg.Run = 8, 1+int(seed%3), spool, "today"
 				client := srv.Client(threatconnect.WithTransport(d))
@@ -310,7 +301,9 @@ func interrupt(t *testing.T, srv *threatconnecttest.Server, cfg threatconnect.Ba
 	require.True(t, d.dead)
 }
 
-func TestOtherItemsAreNotTakenForThoseOfTheProcessBefore(t *testing.T) {
+// TestAFeedThatHasChangedIsImportedAfterWhatIsInTheSpool: what the process before has added is finished, and then
+// the whole feed is imported.
+func TestAFeedThatHasChangedIsImportedAfterWhatIsInTheSpool(t *testing.T) {
 	t.Parallel()
 	for name, items := range map[string][]threatconnect.BatchItem{
 		"another item":  append([]threatconnect.BatchItem{batchHost(99)}, feed(40)[1:]...),
@@ -322,16 +315,58 @@ func TestOtherItemsAreNotTakenForThoseOfTheProcessBefore(t *testing.T) {
 			srv := threatconnecttest.New()
 			cfg := appendConfig()
 			cfg.MaxItems, cfg.Spool, cfg.Run = 7, newMemSpool(), "today"
-			interrupt(t, srv, cfg, feed(40), 10)
-			before := srv.IndicatorCount(batchOwner)
-			_, err := srv.Client().Batch.Import(t.Context(), cfg, sequence(items))
+			interrupt(t, srv, cfg, feed(40), 12)
+			ran := 0
+			stats, err := srv.Client().Batch.Import(t.Context(), cfg, func(yield func(threatconnect.BatchItem, error) bool) {
+				ran++
+				sequence(items)(yield)
+			})
+			if err != nil {
+				failures(t, err) // of the items that break a rule
+			}
+			assert.Equal(t, 2, ran, name)
+			assert.EqualValues(t, len(items), stats.Total().Added+stats.Invalid, name)
+			_, ok := srv.Indicator(batchOwner, "Host", "h6.example")
+			assert.True(t, ok, "what was in the spool is in")
+			for _, in := range items {
+				if h, isHost := in.(*threatconnect.Host); isHost && !strings.Contains(h.HostName, " ") {
+					_, ok := srv.Indicator(batchOwner, "Host", h.HostName)
+					assert.True(t, ok, "%s: %s", name, h.HostName)
+				}
+			}
+			requests := len(srv.Requests())
+			again, _ := srv.Client().Batch.Import(t.Context(), cfg, sequence(items))
+			assert.Equal(t, stats, again, "that outcome is the one of the run")
+			assert.Len(t, srv.Requests(), requests)
+		})
+	}
+}
+
+func TestAChangedFeedThatCanBeReadOnceIsRefused(t *testing.T) {
+	t.Parallel()
+	for name, items := range map[string][]threatconnect.BatchItem{
+		"longer":  append([]threatconnect.BatchItem{batchHost(99)}, feed(40)[1:]...),
+		"shorter": feed(40)[3:8],
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			srv := threatconnecttest.New()
+			cfg := appendConfig()
+			cfg.MaxItems, cfg.Spool, cfg.Run = 7, newMemSpool(), "today"
+			interrupt(t, srv, cfg, feed(40), 12)
+			next, stop := iter.Pull2(sequence(items))
+			defer stop()
+			_, err := srv.Client().Batch.Import(t.Context(), cfg, func(yield func(threatconnect.BatchItem, error) bool) {
+				for in, err, ok := next(); ok && yield(in, err); in, err, ok = next() {
+				}
+			})
 			require.ErrorIs(t, err, threatconnect.ErrSpoolOther, name)
-			assert.GreaterOrEqual(t, srv.IndicatorCount(batchOwner), before)
 			_, ok := srv.Indicator(batchOwner, "Host", "h99.example")
 			assert.False(t, ok, "nothing of the other items is in")
-			assert.Empty(t, cfg.Spool.(*memSpool).names(), "what was there is done")
-			_, err = srv.Client().Batch.Import(t.Context(), cfg, sequence([]threatconnect.BatchItem{batchHost(99)}))
-			require.NoError(t, err, "the next import begins anew")
+			_, ok = srv.Indicator(batchOwner, "Host", "h6.example")
+			assert.True(t, ok, "what was in the spool is in")
+			stats, err := srv.Client().Batch.Import(t.Context(), cfg, sequence([]threatconnect.BatchItem{batchHost(99)}))
+			require.NoError(t, err, "the next import starts from its first item")
+			assert.EqualValues(t, 1, stats.Indicators.Succeeded)
 		})
 	}
 }
@@ -362,45 +397,15 @@ func TestAResumedImportKeepsTheExclusionsOfTheProcessBefore(t *testing.T) {
 	}
 }
 
-// What a group carries is a part of it, so that other exclusions make other items.
-func TestAResumedImportOfGroupsThatCarryTheirIndicators(t *testing.T) {
-	t.Parallel()
-	for name, other := range map[string]error{"h1.example": nil, "h2.example": threatconnect.ErrSpoolOther} {
-		synctest.Test(t, func(t *testing.T) {
-			srv := threatconnecttest.New()
-			var items []threatconnect.BatchItem
-			for n := range 20 {
-				g := batchGroup(fmt.Sprintf("x-%d", n))
-				for h := range 3 {
-					g.Associated = append(g.Associated, threatconnect.IndicatorRef{Type: threatconnect.TypeHost, Value: fmt.Sprintf("h%d.example", h)})
-				}
-				items = append(items, g)
-			}
-			items = append([]threatconnect.BatchItem{batchHost(0), batchHost(1), batchHost(2)}, items...)
-			cfg := appendConfig()
-			cfg.MaxItems, cfg.Spool, cfg.Run, cfg.GroupsCarryIndicators = 7, newMemSpool(), "today", true
-			cfg.Exclude = func(_, value string) (string, bool) { return "good", value == "h1.example" }
-			interrupt(t, srv, cfg, items, 5)
-			cfg.Exclude = func(_, value string) (string, bool) { return "good", value == name }
-			stats, err := srv.Client().Batch.Import(t.Context(), cfg, sequence(items))
-			require.ErrorIs(t, err, other)
-			if other == nil {
-				assert.Equal(t, threatconnect.BatchCounts{Added: 20, Excluded: 20}, stats.Links)
-				assert.Equal(t, map[string]int64{"good": 21}, stats.ExclusionReasons)
-			}
-		})
-	}
-}
-
 func TestResumeGoesOnWhereTheProcessBeforeEnded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := threatconnecttest.New()
 		cfg := appendConfig()
-		cfg.MaxItems, cfg.Spool = 7, newMemSpool()
+		cfg.MaxItems, cfg.Spool, cfg.Run = 7, newMemSpool(), "today"
 		items := feed(40)
 		interrupt(t, srv, cfg, items, 8)
-		w, err := srv.Client().Batch.Resume(t.Context(), cfg)
+		w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
 		require.NoError(t, err)
 		from := w.Resumed()
 		require.Positive(t, from)
@@ -410,35 +415,42 @@ func TestResumeGoesOnWhereTheProcessBeforeEnded(t *testing.T) {
 				require.ErrorIs(t, err, threatconnect.ErrValidation)
 			}
 		}
-		require.NoError(t, w.Close(t.Context()))
+		for _, told := range failures(t, w.Close(t.Context())) {
+			assert.Contains(t, told, "Host no host", "which the process before has refused")
+		}
 		checkFeed(t, srv, 40)
-		assert.Empty(t, cfg.Spool.(*memSpool).names(), "an import without a name leaves nothing")
+		assert.Len(t, cfg.Spool.(*memSpool).names(), 1, "the outcome is left")
 	})
 }
 
-func TestResumeOfAnEmptySpoolBeginsAnImport(t *testing.T) {
+func TestTheLastWriterOfASpoolOwnsItsImport(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.New()
 	cfg := appendConfig()
-	cfg.Spool = newMemSpool()
-	for n := range 2 {
-		w, err := srv.Client().Batch.Resume(t.Context(), cfg)
-		require.NoError(t, err)
-		assert.Zero(t, w.Resumed())
-		addAll(t, w, batchHost(n))
-		_, err = srv.Client().Batch.Resume(t.Context(), cfg)
-		require.ErrorIs(t, err, threatconnect.ErrSpoolLocked)
-		require.NoError(t, w.Close(t.Context()))
+	cfg.Spool, cfg.Run, cfg.MaxItems = newMemSpool(), "today", 2
+	first, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
+	require.NoError(t, err)
+	assert.Zero(t, first.Resumed())
+	addAll(t, first, batchHost(0), batchHost(1), batchHost(2))
+	require.NoError(t, first.Flush(t.Context()))
+
+	second, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
+	require.NoError(t, err)
+	assert.EqualValues(t, 3, second.Resumed())
+	addAll(t, first, batchHost(3))
+	require.ErrorIs(t, first.Flush(t.Context()), threatconnect.ErrSpoolLost)
+	require.ErrorIs(t, first.Add(t.Context(), batchHost(4)), threatconnect.ErrSpoolLost)
+	err = first.Close(t.Context())
+	require.ErrorIs(t, err, threatconnect.ErrSpoolLost)
+	require.ErrorIs(t, err, threatconnect.ErrSpool)
+
+	addAll(t, second, batchHost(3), batchHost(4))
+	require.NoError(t, second.Close(t.Context()))
+	for _, h := range srv.Indicators(batchOwner) {
+		assert.Len(t, h.Attributes, 1, h.Summary)
 	}
-	assert.Equal(t, 2, srv.IndicatorCount(batchOwner))
-	_, err := srv.Client().Batch.NewWriter(cfg)
-	require.ErrorIs(t, err, threatconnect.ErrValidation)
-	cfg.Spool = nil
-	_, err = srv.Client().Batch.Resume(t.Context(), cfg)
-	require.ErrorIs(t, err, threatconnect.ErrValidation)
-	cfg.Run = "today"
-	_, err = srv.Client().Batch.NewWriter(cfg)
-	require.ErrorIs(t, err, threatconnect.ErrValidation)
+	assert.Equal(t, 5, srv.IndicatorCount(batchOwner))
+	assert.EqualValues(t, 5, second.Stats().Indicators.Succeeded)
 }
 
 func TestAnImportWithANameIsDoneOnce(t *testing.T) {
@@ -456,7 +468,7 @@ func TestAnImportWithANameIsDoneOnce(t *testing.T) {
 	assert.Equal(t, first, again)
 	assert.Equal(t, err.Error(), err2.Error())
 	assert.Equal(t, []string{"1 Host h2.example: 0x2001"}, failures(t, err2)[1:])
-	w, err := srv.Client().Batch.Resume(t.Context(), cfg)
+	w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
 	require.NoError(t, err)
 	require.ErrorIs(t, w.Add(t.Context(), batchHost(1)), threatconnect.ErrBatchClosed)
 	assert.EqualValues(t, 3, w.Resumed())
@@ -494,19 +506,20 @@ func TestASpoolOfSomethingElseIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := threatconnecttest.New()
 		cfg := appendConfig()
-		cfg.MaxItems, cfg.Spool = 7, newMemSpool()
+		cfg.MaxItems, cfg.Spool, cfg.Run = 7, newMemSpool(), "today"
 		interrupt(t, srv, cfg, feed(40), 8)
-		before := cfg.Spool.(*memSpool).names()
 		other := cfg
 		other.Owner = "Example Community"
-		_, err := srv.Client().Batch.Resume(t.Context(), other)
+		_, err := srv.Client().Batch.NewWriter(t.Context(), other)
 		require.ErrorIs(t, err, threatconnect.ErrSpoolOther)
 		assert.Contains(t, err.Error(), "owner")
 		elsewhere, err := threatconnect.NewClient("https://other.example.com/api", threatconnect.HMAC("id", "key"), threatconnect.WithTransport(srv))
 		require.NoError(t, err)
-		_, err = elsewhere.Batch.Resume(t.Context(), cfg)
+		_, err = elsewhere.Batch.NewWriter(t.Context(), cfg)
 		require.ErrorIs(t, err, threatconnect.ErrSpoolOther)
-		assert.Equal(t, before, cfg.Spool.(*memSpool).names())
+		_, err = srv.Client().Batch.Import(t.Context(), cfg, sequence(feed(40)))
+		failures(t, err)
+		checkFeed(t, srv, 40)
 	})
 }
 
@@ -514,7 +527,7 @@ func TestASpoolOfSomethingElseIsRefused(t *testing.T) {
 func damages() map[string]func(record []byte) []byte {
 	return map[string]func(b []byte) []byte{
 		"its first byte is flipped":    func(b []byte) []byte { b[0] ^= 1; return b },
-		"its version is a later one":   func(b []byte) []byte { b[7]++; return b },
+		"its version is a later one":   func(b []byte) []byte { b[9]++; return b },
 		"a byte in its middle flipped": func(b []byte) []byte { b[len(b)/2] ^= 1; return b },
 		"its last byte is flipped":     func(b []byte) []byte { b[len(b)-1] ^= 0x80; return b },
 		"its last byte is not there":   func(b []byte) []byte { return b[:len(b)-1] },
@@ -551,7 +564,7 @@ func importThroughDamage(t *testing.T, items []threatconnect.BatchItem, damage f
 				spool.act = d.moment
 				_, err := srv.Client(threatconnect.WithTransport(d)).Batch.Import(ctx, cfg, sequence(items))
 				require.Error(t, err)
-				spool.act, spool.open = nil, false
+				spool.act = nil
 				names := spool.names()
 				if records = len(names); at >= records {
 					return
@@ -618,14 +631,14 @@ func TestASpoolThatTakesNoMoreEndsTheAddingOnly(t *testing.T) {
 		srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Minute))
 		spool := newMemSpool()
 		cfg := appendConfig()
-		cfg.MaxItems, cfg.Concurrency, cfg.Spool = 5, 2, spool
-		w, err := srv.Client().Batch.Resume(t.Context(), cfg)
+		cfg.MaxItems, cfg.Concurrency, cfg.Spool, cfg.Run = 5, 2, spool, "today"
+		w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
 		require.NoError(t, err)
 		for n := range 10 {
 			addAll(t, w, batchHost(n))
 		}
 		spool.refuse = func(text []byte) error {
-			if len(text) > 500 { // which holds a job's items
+			if bytes.Contains(text, []byte(".example")) { // which holds a job's items
 				return full
 			}
 			return nil
@@ -643,7 +656,7 @@ func TestASpoolThatTakesNoMoreEndsTheAddingOnly(t *testing.T) {
 		assert.Equal(t, threatconnect.BatchCounts{Added: 15, Succeeded: 10, Unprocessed: 5}, w.Stats().Indicators)
 
 		spool.refuse = nil
-		w, err = srv.Client().Batch.Resume(t.Context(), cfg)
+		w, err = srv.Client().Batch.NewWriter(t.Context(), cfg)
 		require.NoError(t, err)
 		require.EqualValues(t, 10, w.Resumed())
 		for n := 10; n < 20; n++ {
@@ -677,7 +690,7 @@ func TestAnImportSurvivesEveryWriteThatFails(t *testing.T) {
 					defer cancel()
 					writes := 0
 					spool := &refusingSpool{memSpool: newMemSpool(), written: c.written, refuse: func(name string) error {
-						if writes++; writes != at {
+						if writes++; writes < at || writes > at+1 { // it is tried twice
 							return nil
 						}
 						if record = name; c.cancels {
@@ -691,9 +704,7 @@ func TestAnImportSurvivesEveryWriteThatFails(t *testing.T) {
 					if record == "" {
 						return
 					}
-					if c.cancels {
-						require.Error(t, err)
-					} else {
+					if !c.cancels && !c.written {
 						require.ErrorIs(t, err, full)
 						require.ErrorIs(t, err, threatconnect.ErrSpool)
 					}
@@ -723,14 +734,14 @@ type refusingSpool struct {
 	refuse  func(name string) error
 }
 
-func (s *refusingSpool) Write(ctx context.Context, name string, parts [][]byte) error {
+func (s *refusingSpool) Create(ctx context.Context, name string, parts [][]byte) error {
 	s.mu.Lock()
 	refused := s.refuse(name)
 	s.mu.Unlock()
 	if refused != nil && !s.written {
 		return refused
 	}
-	if err := s.memSpool.Write(context.WithoutCancel(ctx), name, parts); err != nil {
+	if err := s.memSpool.Create(context.WithoutCancel(ctx), name, parts); err != nil {
 		return err
 	}
 	return refused
@@ -820,7 +831,7 @@ func TestAnImportThatWasHaltedCanBeDoneAgain(t *testing.T) {
 	var b *threatconnect.BatchError
 	require.ErrorAs(t, err, &b)
 	assert.False(t, b.Kept)
-	assert.Empty(t, cfg.Spool.(*memSpool).names())
+	assert.Len(t, cfg.Spool.(*memSpool).names(), 1)
 	stats, err := srv.Client().Batch.Import(t.Context(), cfg, sequence([]threatconnect.BatchItem{batchHost(1), batchHost(2)}))
 	require.NoError(t, err)
 	assert.EqualValues(t, 2, stats.Indicators.Succeeded)

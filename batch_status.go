@@ -69,6 +69,12 @@ func (s *BatchStatus) errors() int {
 	return max(s.Errors, int(min(apart, mostCounted)))
 }
 
+// successes returns the largest count of successes that the status knows.
+func (s *BatchStatus) successes() int {
+	apart := int64(s.SuccessIndicators) + int64(s.SuccessGroups) + int64(s.SuccessAssociations)
+	return max(s.Success, int(min(apart, mostCounted)))
+}
+
 // read reads a member of a status.
 func (s *BatchStatus) read(key []byte, r *wire.Reader) {
 	switch string(key) {

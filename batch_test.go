@@ -47,26 +47,26 @@ func answering(bodies *[]string, status int, text string) httpmock.Responder {
 func TestCreateSendsTheWholeConfiguration(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		config threatconnect.BatchConfig
+		config threatconnect.BatchJob
 		want   string
 	}{
 		"the least": {
-			threatconnect.BatchConfig{Owner: "Example Source", Attributes: threatconnect.WriteReplace},
+			threatconnect.BatchJob{Owner: "Example Source", Attributes: threatconnect.WriteReplace},
 			`{"version":"V2","owner":"Example Source","action":"Create","haltOnError":false,"attributeWriteType":"Replace","tagWriteType":"Append","securityLabelWriteType":"Append"}`,
 		},
 		"everything": {
-			threatconnect.BatchConfig{Owner: "S", Action: threatconnect.BatchCreate, Attributes: threatconnect.WriteSingleton, Tags: threatconnect.WriteReplace,
+			threatconnect.BatchJob{Owner: "S", Action: threatconnect.BatchCreate, Attributes: threatconnect.WriteSingleton, Tags: threatconnect.WriteReplace,
 				Labels: threatconnect.WriteReplace, HaltOnError: true, FileMerge: threatconnect.DistributeFiles,
 				HashCollision: threatconnect.HashSplit, PlaybookTriggers: new(true)},
 			`{"version":"V2","owner":"S","action":"Create","haltOnError":true,"attributeWriteType":"Singleton","tagWriteType":"Replace",` +
 				`"securityLabelWriteType":"Replace","fileMergeMode":"Distribute","hashCollisionMode":"Split","playbookTriggersEnabled":"true"}`,
 		},
 		"a deletion": {
-			threatconnect.BatchConfig{Owner: "S", Action: threatconnect.BatchDelete},
+			threatconnect.BatchJob{Owner: "S", Action: threatconnect.BatchDelete},
 			`{"version":"V2","owner":"S","action":"Delete","haltOnError":false,"attributeWriteType":"Static","tagWriteType":"Append","securityLabelWriteType":"Append"}`,
 		},
 		"V1": {
-			threatconnect.BatchConfig{Owner: "S", Version: threatconnect.BatchV1, Attributes: threatconnect.WriteStatic},
+			threatconnect.BatchJob{Owner: "S", Version: threatconnect.BatchV1, Attributes: threatconnect.WriteStatic},
 			`{"version":"V1","owner":"S","action":"Create","haltOnError":false,"attributeWriteType":"Static"}`,
 		},
 	} {
@@ -90,29 +90,38 @@ func TestCreateRefusesConfigurationsThatMakeNoSense(t *testing.T) {
 		"batch action":               func(c *threatconnect.BatchConfig) { c.Action = "Update" },
 		"batch tag write type":       func(c *threatconnect.BatchConfig) { c.Tags = threatconnect.WriteSingleton },
 		"batch label write type":     func(c *threatconnect.BatchConfig) { c.Labels = "append" },
-		"batch version":              func(c *threatconnect.BatchConfig) { c.Version = "V3" },
 		"batch items":                func(c *threatconnect.BatchConfig) { c.MaxItems = 25_001 },
 		"batch bytes":                func(c *threatconnect.BatchConfig) { c.MaxBytes = 1023 },
 		"batch concurrency":          func(c *threatconnect.BatchConfig) { c.Concurrency = 17 },
-		"batch waits":                func(c *threatconnect.BatchConfig) { c.WaitFor = -1 },
+		"batch waits":                func(c *threatconnect.BatchConfig) { c.FlushInterval = -1 },
+		"batch run":                  func(c *threatconnect.BatchConfig) { c.Spool = newMemSpool() },
 		"batch file merge mode":      func(c *threatconnect.BatchConfig) { c.FileMerge = "Both" },
 		"batch hash collision mode":  func(c *threatconnect.BatchConfig) { c.HashCollision = "Best" },
 	} {
 		config := good
 		change(&config)
 		var v *threatconnect.ValidationError
-		_, err := client.Batch.Create(t.Context(), config)
+		_, err := client.Batch.NewWriter(t.Context(), config)
 		require.ErrorAs(t, err, &v, field)
 		assert.Equal(t, field, v.Field)
-		_, err = client.Batch.NewWriter(config)
-		require.ErrorAs(t, err, &v, field)
 		_, err = client.Batch.Import(t.Context(), config, nil)
 		require.ErrorAs(t, err, &v, field)
+		switch field {
+		case "batch items", "batch bytes", "batch concurrency", "batch waits", "batch run":
+			continue
+		}
+		_, err = client.Batch.Create(t.Context(), threatconnect.BatchJob{Owner: config.Owner, Action: config.Action, Attributes: config.Attributes,
+			Tags: config.Tags, Labels: config.Labels, FileMerge: config.FileMerge, HashCollision: config.HashCollision})
+		require.ErrorAs(t, err, &v, field)
+		assert.Equal(t, field, v.Field)
 	}
-	v1 := good
-	v1.Version, v1.HashCollision = threatconnect.BatchV1, threatconnect.HashSplit
-	_, err := client.Batch.NewWriter(v1)
-	require.ErrorIs(t, err, threatconnect.ErrValidation)
+	for _, job := range []threatconnect.BatchJob{
+		{Owner: "S", Attributes: threatconnect.WriteAppend, Version: "V3"},
+		{Owner: "S", Attributes: threatconnect.WriteStatic, Version: threatconnect.BatchV1, HashCollision: threatconnect.HashSplit},
+	} {
+		_, err := client.Batch.Create(t.Context(), job)
+		require.ErrorIs(t, err, threatconnect.ErrValidation)
+	}
 }
 
 func TestAnswersAboutJobsAreReadInEveryShape(t *testing.T) {
@@ -153,7 +162,7 @@ func TestCreateReadsIDsInEveryShape(t *testing.T) {
 	for _, text := range []string{`{"batchId":"123"}`, `{"status":"Success","data":{"batchId":123}}`, `{"status":"Success","data":{"batchId":"123"}}`} {
 		m, client := batchMock(t)
 		m.RegisterResponder("POST", batchBase+"/v2/batch", httpmock.NewStringResponder(201, text))
-		id, err := client.Batch.Create(t.Context(), appendConfig())
+		id, err := client.Batch.Create(t.Context(), appendJob())
 		require.NoError(t, err)
 		assert.EqualValues(t, 123, id)
 	}
@@ -219,10 +228,10 @@ func TestCreateAndUploadSendsTwoPlainParts(t *testing.T) {
 		assert.Equal(t, io.EOF, err)
 		return httpmock.NewStringResponse(200, `{"status":"Success","data":{"batchStatus":{"status":"Completed","successCount":1}}}`), nil
 	})
-	st, err := client.Batch.CreateAndUpload(t.Context(), appendConfig(), strings.NewReader(file))
+	st, err := client.Batch.CreateAndUpload(t.Context(), appendJob(), strings.NewReader(file))
 	require.NoError(t, err)
 	assert.Equal(t, threatconnect.BatchStatus{State: threatconnect.JobCompleted, Success: 1}, *st, "done at once: no id")
-	_, err = client.Batch.CreateAndUpload(t.Context(), threatconnect.BatchConfig{Owner: "S", Action: threatconnect.BatchDelete}, strings.NewReader(file))
+	_, err = client.Batch.CreateAndUpload(t.Context(), threatconnect.BatchJob{Owner: "S", Action: threatconnect.BatchDelete}, strings.NewReader(file))
 	require.ErrorIs(t, err, threatconnect.ErrValidation)
 }
 
@@ -232,7 +241,7 @@ func TestTheServerTakesJobsOfBothWays(t *testing.T) {
 		srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Minute))
 		client := srv.Client()
 		file := `{"indicator":[{"type":"Host","summary":"a.example"},{"type":"Host","summary":"not a host"}]}`
-		id, err := client.Batch.Create(t.Context(), appendConfig())
+		id, err := client.Batch.Create(t.Context(), appendJob())
 		require.NoError(t, err)
 		_, err = client.Batch.Upload(t.Context(), id, strings.NewReader(file))
 		require.NoError(t, err)
@@ -252,7 +261,7 @@ func TestTheServerTakesJobsOfBothWays(t *testing.T) {
 			assert.EqualValues(t, -1, e.Seq)
 			assert.NotContains(t, e.Error(), "not a host")
 		}
-		st, err = client.Batch.CreateAndUpload(t.Context(), appendConfig(), strings.NewReader(file))
+		st, err = client.Batch.CreateAndUpload(t.Context(), appendJob(), strings.NewReader(file))
 		require.NoError(t, err)
 		ctx, cancel := context30s(t)
 		defer cancel()

@@ -43,7 +43,7 @@ func TestEveryTypeArrivesWithWhatItCarries(t *testing.T) {
 	srv := threatconnecttest.New(threatconnecttest.WithIndicatorType(threatconnecttest.IndicatorType{
 		Name: "Wallet", Branch: "wallets", Entity: "wallet", Fields: []string{"Number", "Chain"},
 	}))
-	w, err := srv.Client().Batch.NewWriter(appendConfig())
+	w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
 	require.NoError(t, err)
 	groups, indicators := everyGroup(), everyIndicator()
 	xid := func(n int) string { return threatconnect.XID("every", fmt.Sprint(n)) }

@@ -2,135 +2,134 @@ package threatconnect
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
+
+	"github.com/threatconnect-go/threatconnect/internal/importer"
+	"github.com/threatconnect-go/threatconnect/internal/importer/deliver"
+	"github.com/threatconnect-go/threatconnect/internal/importer/item"
+	"github.com/threatconnect-go/threatconnect/internal/importer/journal"
 )
 
-// BatchWriter imports items as they come. Make one with [BatchService.NewWriter] and close it.
+// BatchWriter imports items as they come. Create one with [BatchService.NewWriter] and close it.
 //
-// Add encodes an item at once into the current job. A job that is full is created, uploaded and
-// watched in the background, so that memory is bounded by the size of Concurrency+1 jobs, whatever
-// the number of items. Every item ends up in the counts of Stats, and every one that failed with
-// OnError and in the error of Close.
+// Add encodes an item into the current job. A job that is full is created, uploaded and polled in the
+// background, so memory is bounded by Concurrency+1 jobs, whatever the number of items. Every item is counted
+// in Stats. Every item that failed is reported to OnError and in the error of Close.
 //
-// Items are processed in the order in which they were added, jobs beside each other when
-// Concurrency is above 1; groups come before the indicators of their job. What refers to a group is
-// processed after that group, in whatever order they were added. Associations come last.
+// Jobs are processed in the order of their items, up to Concurrency at a time. Groups come before indicators
+// within a job. Whatever refers to a group is processed after the group, in whatever order they were added.
+// Associations come last.
 //
-// A file is uploaded exactly once: after a lost answer the writer asks the platform how the job
-// stands before it sends anything again. A file that is too large for the instance is cut, and an
-// item that makes the platform give up a job is found and left out.
+// A file is uploaded exactly once: after a lost response the writer asks the platform for the state of the job
+// before it sends anything again. A file that is too large for the instance is split. An item that makes the
+// platform give up a job is found and left out.
 //
-// All methods are safe for concurrent use. A writer has goroutines between Add and Close only.
+// All methods are safe for concurrent use. A writer has goroutines only between the first Add and the end of Close.
 type BatchWriter struct {
-	s    BatchService
-	cfg  BatchConfig
-	body []byte // of the request that makes a job
+	s      BatchService
+	cfg    BatchConfig
+	engine *importer.Engine
+	warner ownerTagWarner
 
-	// filling is held, by having put into it, while a job is filled. It may be waited for.
-	filling chan struct{}
+	filling chan struct{} // holds an element while items are added; may be waited for
 	encoder encoder
-	warner  ownerTagWarner
-	linker  encoder // writes links
-	groups  knownGroups
-	held    held
-	waited  int64 // associations that were held so far
-	current *batchJob
-	added   int64 // items
-	made    int64 // jobs
-	started bool
+	timer   *time.Timer // of FlushInterval
+	waiting bool        // the timer runs
 	closed  bool
-	result  error     // of Close
-	spool   *spooling // nil when nothing is kept
+	result  error // of Close
 
-	free     chan *batchJob // jobs whose memory can be used; never more than Concurrency+1
-	unmade   int            // jobs that may still be allocated
-	work     context.Context
-	stop     context.CancelCauseFunc
-	running  sync.WaitGroup
-	reached  atomic.Bool             // whether the API has ever answered
-	over     atomic.Bool             // whether nothing more is added, because the import has ended before its end
-	limit    atomic.Int64            // largest file that the instance takes, as far as known
-	taken    [itemKinds]atomic.Int64 // items that were added
-	contents atomic.Int64            // contents that were added
-
-	// mu guards what follows and is never held while anything is waited for.
-	mu         sync.Mutex
-	invalid    int64 // items that Add refused
-	again      int64 // associations that were left out as duplicates
-	outcome    outcome
-	exclusions exclusions
-	queue      []*batchJob   // encoded jobs, in order
-	open       []*batchJob   // jobs that are under way
-	changed    chan struct{} // closed when a job has ended, and replaced
-	ended      error         // why the import has ended before its end
-	stopping   bool          // whether what was added is not sent either
-	pace       float64       // seconds that the last job took for each byte
-	began      time.Time     // of the first item
-	before     int64         // items that were done before that, by another process
-
-	telling sync.Mutex // held while the caller's functions are called
+	telling sync.Mutex // held while functions of the caller are called
 }
 
-// NewWriter makes a writer. It sends nothing before the first job is full. The error is a
-// [*ValidationError]. A writer whose import survives the end of the process is made with
-// [BatchService.Resume].
-func (s BatchService) NewWriter(config BatchConfig) (*BatchWriter, error) {
-	if config.Spool != nil {
-		return nil, &ValidationError{Field: "batch spool", Rule: "may hold an import already", Fix: "use Resume, which goes on with it or begins a new one"}
-	}
-	return s.newWriter(config)
-}
-
-func (s BatchService) newWriter(config BatchConfig) (*BatchWriter, error) {
-	if err := s.c.usable(); err != nil {
+// NewWriter returns a writer. Without a spool it sends nothing, and its errors are a [*ValidationError].
+//
+// With a spool, the writer survives the process: it goes on with the import in the spool. The jobs that an
+// earlier process has left are sent first, and NewWriter returns when the last of them is being processed. A
+// job that the platform has received is not sent again. Add the items from [BatchWriter.Resumed] on, or
+// none, and close the writer; [BatchService.Import] does that. Events and errors that were reported shortly before
+// the process ended can be reported again.
+//
+// If the import of that name has ended before, the writer is closed, and Close returns the same outcome. An import of
+// another name in the spool is finished first. One for another instance, or with another owner, action or
+// write types, is [ErrSpoolOther]. A spool that cannot be read matches [ErrSpool]. If the import
+// ends early, the error is a [*BatchError], and what is left stays in the spool.
+func (s BatchService) NewWriter(ctx context.Context, config BatchConfig) (*BatchWriter, error) {
+	if err := firstError(checkContext(ctx), s.c.usable()); err != nil {
 		return nil, err
 	}
-	cfg, err := config.withDefaults()
+	for {
+		w, err := s.newWriter(ctx, config)
+		other, ok := errors.AsType[*importer.OtherRun](err)
+		if !ok {
+			return w, err
+		}
+		before := config
+		before.Run = other.Run
+		if err := s.finish(ctx, before); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// finish finishes an import that is in a spool.
+func (s BatchService) finish(ctx context.Context, config BatchConfig) error {
+	w, err := s.newWriter(ctx, config)
+	if err != nil {
+		return err
+	}
+	return w.finish(ctx)
+}
+
+// finish closes the writer. Errors of items are not errors: they were reported.
+func (w *BatchWriter) finish(ctx context.Context) error {
+	err := w.Close(ctx)
+	if b, ok := errors.AsType[*BatchError](err); ok && !b.Kept {
+		return nil
+	}
+	return err
+}
+
+func (s BatchService) newWriter(ctx context.Context, config BatchConfig) (*BatchWriter, error) {
+	cfg, job, err := config.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	w := &BatchWriter{
-		s:       s,
-		cfg:     cfg,
-		body:    cfg.body(),
-		filling: make(chan struct{}, 1),
-		groups:  newKnownGroups(cfg.GroupsInOwner),
-		free:    make(chan *batchJob, cfg.Concurrency+1),
-		unmade:  cfg.Concurrency + 1,
-		changed: make(chan struct{}),
-	}
-	w.limit.Store(int64(cfg.MaxBytes))
-	if cfg.Spool != nil {
-		w.spool = &spooling{spool: cfg.Spool, run: cfg.Run, instance: s.c.cfg.base.String()}
-	} else {
-		w.cfg.GroupsInOwner = nil
-	}
-	w.work, w.stop = context.WithCancelCause(context.Background())
-	w.encoder = encoder{version: cfg.Version, action: cfg.Action, known: &w.groups, carry: cfg.GroupsCarryIndicators, exclude: cfg.Exclude}
+	w := &BatchWriter{s: s, cfg: cfg, filling: make(chan struct{}, 1)}
+	w.encoder = encoder{action: cfg.Action, exclude: cfg.Exclude}
 	if w.warner.logger = s.c.cfg.logger; w.warner.logger != nil {
 		w.encoder.owner = cfg.Owner
+	}
+	p := &batchPlatform{s: s, owner: cfg.Owner, body: job.body(), openContent: cfg.OpenContent}
+	opts := importer.Options{
+		Platform: p, Errors: p, Start: journal.Start{Run: cfg.Run, Instance: s.c.cfg.base.String(), Settings: job.settings()},
+		MaxItems: cfg.MaxItems, MaxBytes: cfg.MaxBytes, Concurrency: cfg.Concurrency, RetryFor: cfg.RetryFor, WaitFor: cfg.WaitFor,
+		HaltOnError: cfg.HaltOnError, Known: cfg.KnownGroup, Event: w.event, Failed: w.failed,
+		Backoff: func(attempt int) time.Duration { return s.c.cfg.retry.backoff(attempt + 2) },
+	}
+	opts.Store = cfg.Spool
+	w.engine = importer.New(opts)
+	if cfg.Spool == nil {
+		w.engine.Begin()
+		return w, nil
+	}
+	finished, err := w.engine.Open(ctx)
+	if err != nil && !w.engine.Begun() {
+		return nil, err
+	}
+	if finished || err != nil {
+		w.closed, w.result = true, w.outcome()
+	}
+	if err != nil {
+		return nil, w.result
 	}
 	return w, nil
 }
 
-// start remembers when the import began.
-func (w *BatchWriter) start() {
-	if w.started {
-		return
-	}
-	w.started = true
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.began.IsZero() {
-		w.began = time.Now()
-	}
-}
-
-// Format prints the owner for every verb, so that no verb shows the items that are held.
+// Format prints the owner for every verb, so that no verb shows items.
 func (w *BatchWriter) Format(f fmt.State, _ rune) {
 	if w == nil {
 		fmt.Fprint(f, "threatconnect.BatchWriter(nil)")
@@ -139,8 +138,8 @@ func (w *BatchWriter) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "threatconnect.BatchWriter(owner %q)", w.cfg.Owner)
 }
 
-// fill takes the right to fill jobs; done gives it back.
-func (w *BatchWriter) fill(ctx context.Context) error {
+// lock takes the right to add items; unlock gives it back.
+func (w *BatchWriter) lock(ctx context.Context) error {
 	if err := checkContext(ctx); err != nil {
 		return err
 	}
@@ -150,224 +149,210 @@ func (w *BatchWriter) fill(ctx context.Context) error {
 	select {
 	case w.filling <- struct{}{}:
 		return nil
-	default:
-	}
-	select {
-	case w.filling <- struct{}{}:
-		return nil
 	case <-ctx.Done():
 		return contextErr(ctx)
 	}
 }
 
-func (w *BatchWriter) done() { <-w.filling }
+func (w *BatchWriter) unlock() { <-w.filling }
 
-// Add adds an item: an [Indicator], a [Group] or an [*Association]. It keeps nothing of it. It
-// waits while Concurrency+1 encoded jobs are there, or until ctx ends; after an error of ctx the
-// item was not added.
+// Add adds an item: an [Indicator], a [Group], a [*GroupContent] or an [*Association]. It keeps nothing of it. It
+// waits while Concurrency+1 jobs are in memory, or until ctx ends; after an error of ctx the item was not added.
 //
-// An item that breaks a rule returns a [*ValidationError] and is counted as invalid; the import continues. An
+// An item that breaks a rule returns a [*BatchItemError] that names it and wraps a [*ValidationError]. It is counted as
+// invalid, and the import continues. An
 // item that [BatchConfig].Exclude excludes is counted and reported, and Add returns nil. A tag that
 // repeats the owner's name is logged as a warning, once, if the client has a logger.
 // After an error that ended the import Add returns an error that matches [ErrBatchHalted].
-func (w *BatchWriter) Add(ctx context.Context, item BatchItem) error {
-	if err := w.fill(ctx); err != nil {
+func (w *BatchWriter) Add(ctx context.Context, in BatchItem) error {
+	if err := w.lock(ctx); err != nil {
 		return fmt.Errorf("threatconnect: add to a batch import: %w", err)
 	}
-	defer w.done()
+	defer w.unlock()
 	if w.closed {
 		return ErrBatchClosed
 	}
-	if err := w.halted(); err != nil {
+	if err := w.engine.Ended(); err != nil {
 		return err
 	}
-	list, err := w.encoder.encode(item)
+	seq := w.engine.Added()
+	enc, err := w.encoder.encode(in)
 	if err != nil {
-		w.mu.Lock()
-		w.invalid++
-		w.mu.Unlock()
-		w.spool.digest(nil)
-		w.added++
-		return err
+		w.engine.Refuse()
+		return &BatchItemError{Seq: seq, Type: w.encoder.typ, Ref: w.encoder.name, Err: err}
 	}
-	w.start()
-	if list != inGroups && len(w.encoder.excluded) > 0 {
-		w.spool.digest(w.encoder.Buf)
-		w.added++
-		w.leaveOut(kindOf(list, w.added))
+	if excluded := w.encoder.excluded; enc.Section != item.Groups && len(excluded) > 0 {
+		w.engine.Leave(enc, excluded[0].Reason)
+		w.tellExcluded(seq, excluded[0])
 		return nil
 	}
-	for _, name := range w.encoder.ownerTags {
-		w.warner.warn(ctx, name, slog.Int64("item", w.added))
-	}
-	return w.take(ctx, list)
-}
-
-// leaveOut counts and reports the exclusions of the item that was added last.
-func (w *BatchWriter) leaveOut(kind itemKind) {
-	for _, x := range w.encoder.excluded {
-		x.Seq = w.added - 1
-		w.taken[kind].Add(1)
-		w.mu.Lock()
-		w.exclusions.add(kind, x.Reason)
-		w.mu.Unlock()
-		w.tell(BatchEvent{Excluded: &x}, BatchExcluded)
-	}
-}
-
-// take puts what the encoder has written into a job, and aside what must wait for the end: links and
-// associations.
-func (w *BatchWriter) take(ctx context.Context, list section) error {
-	e := &w.encoder
-	if list == inAssociations {
-		if err := w.hold(w.added, 0, e.Buf); err != nil {
-			return err
-		}
-		w.spool.digest(e.Buf)
-		w.added++
-		w.keepHeld(ctx)
-		return nil
-	}
-	if err := w.put(ctx, list, w.added, e.Buf, e.after); err != nil {
+	if err := w.engine.Add(ctx, enc); err != nil {
 		return fmt.Errorf("threatconnect: add to a batch import: %w", err)
 	}
-	w.taken[kindOf(list, w.added)].Add(1)
-	if list == inGroups {
-		w.groups.jobs[w.groups.hash(e.xid)] = w.current.number
-		w.spool.group(e.xid)
-		if e.content.Open != nil {
-			w.contents.Add(1)
-			w.current.addFile(jobFile{pos: len(w.current.lists[inGroups].items) - 1, typ: e.fileType, xid: e.xid, malware: e.malware, content: e.content})
-		}
+	for _, x := range w.encoder.excluded {
+		w.engine.Exclude(x.Reason)
+		w.tellExcluded(seq, x)
 	}
-	for _, l := range e.links {
-		w.linker.Reset()
-		w.linker.link(l)
-		wait := uint64(0)
-		if l.to != "" {
-			wait = w.groups.hash(l.to)
-		}
-		if err := w.hold(^w.added, wait, w.linker.Buf); err != nil {
-			w.spool.stop(err) // the job holds an item that was not added
-			return err
-		}
+	for _, name := range w.encoder.ownerTags {
+		w.warner.warn(ctx, name, slog.Int64("item", seq))
 	}
-	w.spool.digest(e.Buf)
-	w.added++
-	w.leaveOut(kindOfLink)
-	w.sendFull(ctx)
-	w.keepHeld(ctx)
+	w.startTimer()
 	return nil
 }
 
-// hold puts an association aside. What cannot be kept ends the import.
-func (w *BatchWriter) hold(seq int64, wait uint64, item []byte) error {
-	e := waiting{index: w.waited, seq: seq, wait: wait, item: item}
-	if err := w.held.add(e); err != nil {
-		w.halt(err)
-		return err
-	}
-	w.waited++
-	w.spool.held(e)
-	w.taken[kindOf(inAssociations, seq)].Add(1)
-	return nil
+// tellExcluded reports an exclusion of the item that was added last.
+func (w *BatchWriter) tellExcluded(seq int64, x BatchExclusion) {
+	x.Seq = seq
+	w.tell(BatchEvent{Phase: BatchExcluded, Excluded: &x})
 }
 
-// put adds an item to the current job, or to a new one when the current one has no room. The item
-// is processed after the job with the number after; allBefore stands for all jobs before its own.
-func (w *BatchWriter) put(ctx context.Context, list section, seq int64, item []byte, after int64) error {
-	if j := w.current; j != nil && j.size+len(item)+fileFrame > w.most() && j.count() > 0 {
-		if err := firstError(w.send(ctx), w.halted()); err != nil {
-			return err
+// startTimer makes sure that what was added is sent after FlushInterval.
+func (w *BatchWriter) startTimer() {
+	if w.cfg.FlushInterval == 0 || w.waiting || !w.engine.Unsent() {
+		return
+	}
+	w.waiting = true
+	w.timer = time.AfterFunc(w.cfg.FlushInterval, func() {
+		if w.lock(context.Background()) != nil {
+			return
 		}
-	}
-	if err := w.begin(ctx); err != nil {
-		return err
-	}
-	j := w.current
-	j.reserve(list, len(item)+1, w.cfg.MaxBytes+fileFrame, w.cfg.MaxItems)
-	j.add(list, seq, item)
-	if after == allBefore {
-		after = j.number - 1
-	}
-	if after < j.number {
-		j.after = max(j.after, after)
-	}
-	return nil
-}
-
-const allBefore = -1
-
-// most is how many bytes a job may have.
-func (w *BatchWriter) most() int { return int(min(w.limit.Load(), int64(w.cfg.MaxBytes))) }
-
-// begin makes sure that there is a job to fill.
-func (w *BatchWriter) begin(ctx context.Context) error {
-	if w.current != nil {
-		return nil
-	}
-	j, err := w.memory(ctx)
-	if err != nil {
-		return err
-	}
-	w.made++
-	j.begin(w.made)
-	w.current = j
-	return nil
-}
-
-// memory returns the memory of a job, as soon as there is some.
-func (w *BatchWriter) memory(ctx context.Context) (*batchJob, error) {
-	select {
-	case j := <-w.free:
-		return j, nil
-	default:
-	}
-	if w.unmade > 0 {
-		w.unmade--
-		return new(batchJob), nil
-	}
-	select {
-	case j := <-w.free:
-		return j, nil
-	case <-ctx.Done():
-		return nil, contextErr(ctx)
-	}
-}
-
-// sendFull sends the current job when nothing more goes into it. What cannot be kept now, because ctx
-// has ended, is sent later.
-func (w *BatchWriter) sendFull(ctx context.Context) {
-	if j := w.current; j != nil && (j.count() >= w.cfg.MaxItems || j.size+fileFrame >= w.most()) {
-		_ = w.send(ctx)
-	}
+		defer w.unlock()
+		w.waiting = false
+		if !w.closed {
+			_, _ = w.engine.Flush(w.engine.Context()) // what ends the import comes back from the next call
+		}
+	})
 }
 
 // Flush sends what was added and waits until the platform has processed it. References to groups
 // that were not added yet keep waiting for them. Errors of items are not errors of Flush: it
 // returns what ended the import, if anything did, or the error of ctx.
 func (w *BatchWriter) Flush(ctx context.Context) error {
-	if err := w.fill(ctx); err != nil {
+	if err := w.lock(ctx); err != nil {
 		return fmt.Errorf("threatconnect: flush a batch import: %w", err)
 	}
 	if w.closed {
-		w.done()
+		w.unlock()
 		return ErrBatchClosed
 	}
-	err := w.release(ctx, func(wait uint64) bool {
-		_, known := w.groups.jobs[wait]
-		return wait == 0 || known
-	})
-	if w.current != nil {
-		err = firstError(err, w.send(ctx))
-	}
-	last := w.made
-	w.done()
+	last, err := w.engine.Flush(ctx)
+	w.unlock()
 	if err == nil {
-		err = w.wait(ctx, last)
+		err = w.engine.Wait(ctx, last)
 	}
 	if err != nil {
 		return fmt.Errorf("threatconnect: flush a batch import: %w", err)
 	}
-	return w.halted()
+	return w.engine.Ended()
+}
+
+// Close sends what is left, waits until the platform has processed everything, and ends the
+// writer's goroutines. If ctx ends before that, Close stops at once and its error
+// names the jobs that it leaves on the platform. What is in a spool stays there, and the next writer of the
+// spool goes on with it.
+//
+// It returns nil if all items that were added are on the platform or were excluded, and a [*BatchError]
+// otherwise. The error does not contain the items that Add refused. Closing again returns the same.
+func (w *BatchWriter) Close(ctx context.Context) error {
+	if err := checkContext(ctx); err != nil {
+		return err
+	}
+	return w.close(ctx, nil)
+}
+
+// close closes the writer; source is what ended the items early.
+func (w *BatchWriter) close(ctx context.Context, source error) error {
+	if err := w.lock(ctx); err != nil {
+		w.engine.Stop(err) // so that whoever adds items returns
+		w.filling <- struct{}{}
+	}
+	defer w.unlock()
+	if w.closed {
+		return w.result
+	}
+	w.closed = true
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+	w.engine.Close(ctx, source)
+	w.encoder = encoder{}
+	w.result = w.outcome()
+	return w.result
+}
+
+// outcome returns the error of Close.
+func (w *BatchWriter) outcome() error {
+	st := w.engine.Stats()
+	cause := w.engine.Cause()
+	o := &st.Outcome
+	if full, ok := errors.AsType[deliver.FullError](cause); ok {
+		e := batchItemError(full.Failure)
+		cause = &e
+	}
+	if cause == nil && len(o.Failures) == 0 && len(o.Lost) == 0 {
+		return nil
+	}
+	b := &BatchError{Stats: w.Stats(), More: int(o.More), Jobs: o.Lost, Err: cause, Kept: w.engine.Kept()}
+	for _, f := range o.Failures {
+		b.Items = append(b.Items, batchItemError(f))
+	}
+	return b
+}
+
+// Resumed returns how many items earlier processes have added to the import, those that were refused
+// included. They are done, or in the spool, and must not be added again. It is 0 without a spool.
+func (w *BatchWriter) Resumed() int64 { return w.engine.Resumed().Added }
+
+// Stats returns how far the import is.
+func (w *BatchWriter) Stats() BatchStats {
+	st := w.engine.Stats()
+	stats := batchStats(&st)
+	stats.ExclusionReasons = w.engine.Reasons()
+	return stats
+}
+
+// Watermark returns up to which item the outcome of the import is final. A consumer of a queue can commit the offset of
+// the last item before it. It moves when jobs are done and stops for good at an item that was not processed.
+func (w *BatchWriter) Watermark() BatchWatermark { return BatchWatermark(w.engine.Stats().Watermark) }
+
+var batchPhases = [...]BatchPhase{
+	deliver.Queued: BatchQueued, deliver.Created: BatchCreated, deliver.Uploaded: BatchUploaded, deliver.Running: BatchRunning,
+	deliver.Settled: BatchCompleted, deliver.Split: BatchSplit, deliver.Attached: BatchContentUploaded,
+}
+
+// event reports a step of a job.
+func (w *BatchWriter) event(ev deliver.Event) {
+	w.tell(BatchEvent{Phase: batchPhases[ev.Phase], Job: ev.File, JobID: ev.Job, Items: ev.Items, Bytes: ev.Bytes, XID: ev.XID})
+}
+
+// tell reports a step of the import.
+func (w *BatchWriter) tell(ev BatchEvent) {
+	if w.cfg.OnEvent == nil {
+		return
+	}
+	st := w.engine.Stats()
+	ev.Stats, ev.Watermark, ev.Elapsed, ev.Rate = batchStats(&st), BatchWatermark(st.Watermark), st.Elapsed, rate(&st)
+	w.telling.Lock()
+	defer w.telling.Unlock()
+	w.cfg.OnEvent(ev)
+}
+
+// rate returns how many items per second the platform has processed in this process.
+func rate(st *importer.Stats) float64 {
+	o := st.Outcome.Total()
+	processed := o.Total() - st.Before
+	if st.Elapsed <= 0 || processed <= 0 {
+		return 0
+	}
+	return float64(processed) / st.Elapsed.Seconds()
+}
+
+// failed reports the error of an item.
+func (w *BatchWriter) failed(f item.Failure) {
+	if w.cfg.OnError == nil {
+		return
+	}
+	w.telling.Lock()
+	defer w.telling.Unlock()
+	w.cfg.OnError(batchItemError(f))
 }

@@ -52,7 +52,7 @@ func TestImportsOfEverySizeGoIn(t *testing.T) {
 	}
 	cfg := appendConfig()
 	cfg.MaxItems = 25_001
-	_, err := threatconnecttest.New().Client().Batch.NewWriter(cfg)
+	_, err := threatconnecttest.New().Client().Batch.NewWriter(t.Context(), cfg)
 	require.ErrorIs(t, err, threatconnect.ErrValidation)
 }
 
@@ -68,7 +68,7 @@ func TestThePromisesOfAnImportAreKept(t *testing.T) { // not in parallel: it set
 	for promise, keeps := range map[string]func(t *testing.T){
 		"Concurrency+1 jobs of 2,000,000 bytes each": func(t *testing.T) {
 			srv := threatconnecttest.New()
-			w, err := srv.Client().Batch.NewWriter(appendConfig())
+			w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
 			require.NoError(t, err)
 			for n := range 2000 {
 				h := batchHost(n)
@@ -87,7 +87,7 @@ func TestThePromisesOfAnImportAreKept(t *testing.T) { // not in parallel: it set
 			client, err := threatconnect.NewClient(batchBase, threatconnect.Token("token"), threatconnect.WithTransport(new(acceptor)))
 			require.NoError(t, err)
 			for kib, fits := range map[int]bool{400: true, 4000: false} {
-				w, err := client.Batch.NewWriter(appendConfig())
+				w, err := client.Batch.NewWriter(t.Context(), appendConfig())
 				require.NoError(t, err)
 				for n := range kib {
 					err = errors.Join(err, w.Add(t.Context(), &threatconnect.Association{
@@ -100,7 +100,7 @@ func TestThePromisesOfAnImportAreKept(t *testing.T) { // not in parallel: it set
 		},
 		"the first 1,000 errors of items": func(t *testing.T) {
 			srv := threatconnecttest.New()
-			w, err := srv.Client().Batch.NewWriter(appendConfig())
+			w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
 			require.NoError(t, err)
 			for n := range 1003 {
 				h := batchHost(n)
@@ -200,7 +200,7 @@ func TestThingsThatComeTwiceAreSentTwiceAndTheLastOneCounts(t *testing.T) {
 		srv := threatconnecttest.New()
 		cfg := appendConfig()
 		cfg.MaxItems = maxItems
-		w, err := srv.Client().Batch.NewWriter(cfg)
+		w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
 		require.NoError(t, err)
 		rated := func(rating float64) *threatconnect.Host {
 			h := threatconnect.NewHost("h.example")

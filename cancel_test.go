@@ -42,7 +42,7 @@ func slowJobs(t *testing.T) *threatconnect.BatchWriter {
 	srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Hour))
 	cfg := appendConfig()
 	cfg.MaxItems = 1
-	w, err := srv.Client().Batch.NewWriter(cfg)
+	w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		ended, cancel := context.WithCancel(context.Background())
@@ -258,7 +258,7 @@ func TestNothingIsSentWithAContextThatHasEnded(t *testing.T) {
 	require.ErrorIs(t, fire(t, ctx, roundTripper(answer(200, ""))), context.Canceled)
 
 	srv := threatconnecttest.New()
-	w, err := srv.Client().Batch.NewWriter(appendConfig())
+	w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
 	require.NoError(t, err)
 	require.ErrorIs(t, w.Add(ctx, batchHost(0)), context.Canceled)
 	require.ErrorIs(t, w.Flush(ctx), context.Canceled)
@@ -335,7 +335,7 @@ func TestANilContextIsRefused(t *testing.T) {
 	none := func(func(threatconnect.BatchItem, error) bool) {}
 	_, err = client.Batch.Import(missing, appendConfig(), none)
 	refused(t, err)
-	_, err = client.Batch.Resume(missing, appendConfig())
+	_, err = client.Batch.NewWriter(missing, appendConfig())
 	refused(t, err)
 	_, err = client.Batch.Reconcile(missing, threatconnect.ReconcileConfig{Owner: "Example Source"}, none)
 	refused(t, err)
@@ -345,7 +345,7 @@ func TestANilContextIsRefused(t *testing.T) {
 	for _, err := range client.Indicators.All(missing, &threatconnect.IndicatorListOptions{ListOptions: threatconnect.ListOptions{Ahead: 3}}) {
 		refused(t, err)
 	}
-	w, err := client.Batch.NewWriter(appendConfig())
+	w, err := client.Batch.NewWriter(t.Context(), appendConfig())
 	require.NoError(t, err)
 	refused(t, w.Add(missing, threatconnect.NewHost("www.example.com")))
 	refused(t, w.Flush(missing))

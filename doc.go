@@ -95,17 +95,20 @@
 // once. If a write gets no usable response, the error matches [ErrOutcomeUnknown]: the write may have
 // taken effect. A DELETE whose first response was lost can end with [ErrNotFound].
 //
-// The file of a batch job is uploaded exactly once: after a lost answer the job's status decides
-// whether it is sent again. Every item that a [BatchWriter] took is counted as succeeded, failed, not
-// processed or unknown, and items that come twice are sent twice, in their order; associations that
-// come twice are sent once. Contents of documents and reports are uploaded at least once, which leaves
-// the last. A log entry is sent at most once.
+// The file of a batch job is uploaded exactly once: after a lost response, the status of the job decides
+// whether it is sent again. Every item that a [BatchWriter] accepted is counted once: as succeeded, failed,
+// not processed, unknown or excluded. An item has succeeded only if the platform has confirmed it. Items that
+// are added twice are sent twice, in their order; associations that are added twice are sent once. Contents
+// of documents and reports are uploaded at least once, and the last upload stays. A log entry is sent at
+// most once.
 //
-// That ends with the process, unless the import is kept in a [Spool]: then every item before
-// [BatchWriter.Resumed] goes in exactly once, whatever ends the process or the machine, and those
-// after it are to be added again. What is told (events, errors of items) can then be told twice. An
-// import with a name ([BatchConfig].Run) stays done when the process ends after Close and before it has
-// noted that.
+// With a [Spool], this also holds if the process or the machine fails. Every item before
+// [BatchWriter.Resumed] is imported exactly once; the items from there on must be added again, as
+// [BatchService.Import] does. Events and errors of items can be reported twice. If the import of a name
+// ([BatchConfig].Run) has ended, importing under that name again sends nothing and returns its outcome.
+//
+// [BatchWriter.Watermark] says up to which item the outcome is final, so that the consumer of a queue can
+// commit its offset.
 //
 // # Memory use
 //
@@ -116,19 +119,19 @@
 //   - Of a list, a page; with [ListOptions].Ahead, that many pages more, 32 at most.
 //   - Of a stream, one element: 16 MiB of a JSON report, 256 KiB of a CSV report, 1 MiB of a list of
 //     errors. Downloads and uploads pass through buffers of 32 KiB, or 64 KiB for malware.
-//   - Of a batch import, Concurrency+1 jobs of 2,000,000 bytes each, or one larger item; 16 bytes and the map around them
-//     for every group; 1 MiB of associations that wait, what is more being in temporary files; the
-//     first 1,000 errors of items.
+//   - Of a batch import, Concurrency+1 jobs of 2,000,000 bytes each, or one larger item; about 30 bytes for
+//     each group; 1 MiB of associations that wait (more are in temporary files); the first 1,000 errors of
+//     items. With a spool, up to 4 MiB more.
 //   - Of a [LogHandler], 10,000 entries or 16 MiB of messages; further ones are dropped and counted.
 //
 // # Disk use
 //
-// Nothing, but temporary files and what the caller asks for. Temporary files hold associations of an
-// import beyond 1 MiB, the items of [MergeItems] and what [BatchService.Reconcile] sorts, and have no name
-// where the system allows that. A [DirSpool] holds the items of the jobs that are not done, one
-// segment of bookkeeping and one of progress for each job until the import is done, and the outcome of
-// an import with a name. Only the user of the process can read any of them; they hold values in the
-// clear.
+// Only temporary files, and what the caller asks for. Temporary files hold associations of an
+// import beyond 1 MiB, the items of [MergeItems] and what [BatchService.Reconcile] sorts. They have no name
+// if the system allows that. A [DirSpool] holds up to 4×Concurrency+20 records, which include the items of the
+// jobs that are not done; a record of 1 MiB for each 130,000 groups and for each MiB of associations that
+// wait; and, after the end, one record with the outcome. Only the user of the process can read these files;
+// they hold values in the clear.
 //
 // # Time
 //
@@ -138,11 +141,10 @@
 //
 // When its context ends, a call returns at once with an error that matches the context's error and
 // its cause. It leaves no goroutine and no request behind; whether the platform has done what it
-// was asked to is not known. A [BatchWriter] that is closed with such a context names in
-// [BatchError].Jobs the jobs that it leaves on the platform, where they go on, and leaves in its
-// spool what is not in. A client starts no
-// goroutine that outlives a call; a BatchWriter has some until Close, and a LogHandler one from Start
-// to Close.
+// was asked to is not known. A [BatchWriter] that is closed with such a context lists in
+// [BatchError].Jobs the jobs that continue on the platform. What is not done stays in its
+// spool. A client starts no goroutine that outlives a call; a BatchWriter has some until Close, and a
+// LogHandler one from Start to Close.
 //
 // # Redirects and links
 //
@@ -152,8 +154,8 @@
 // # Batch
 //
 // [BatchService] imports any number of items, in memory bounded by the size of a job.
-// [BatchConfig].Spool lets an import survive its process, [MergeItems] makes one of what a feed holds
-// several times, and [GroupContent] brings the files of documents and reports along.
+// [BatchConfig].Spool lets an import survive its process, [MergeItems] deduplicates a feed,
+// and [GroupContent] imports the files of documents and reports.
 // [BatchConfig].Exclude keeps indicators that are not malicious out of an owner.
 //
 // [BatchService.Reconcile] deletes or retires indicators that are in the owner but no longer in the feed.

@@ -27,7 +27,7 @@ func ExampleBatchWriter() {
 	client := threatconnecttest.New().Client()
 	ctx := context.Background()
 
-	w, err := client.Batch.NewWriter(threatconnect.BatchConfig{Owner: "Example Source", Attributes: threatconnect.WriteReplace})
+	w, err := client.Batch.NewWriter(ctx, threatconnect.BatchConfig{Owner: "Example Source", Attributes: threatconnect.WriteReplace})
 	if err != nil {
 		fmt.Println(err)
 		return

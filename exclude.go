@@ -1,10 +1,5 @@
 package threatconnect
 
-import (
-	"maps"
-	"slices"
-)
-
 // BatchExclusion is an indicator that [BatchConfig].Exclude kept out of an import.
 type BatchExclusion struct {
 	// Seq is how many items were added before the item, as in [BatchItemError].
@@ -33,51 +28,4 @@ func exclusion(hook func(typ, value string) (reason string, exclude bool), t Ind
 		return "no reason given"
 	}
 	return shorten(reason)
-}
-
-// The limits of the counts of reasons.
-const (
-	mostReasons  = 100
-	otherReasons = "other" // counts the reasons beyond mostReasons
-)
-
-// exclusions counts exclusions by kind and by reason. The zero value is ready for use.
-type exclusions struct {
-	kinds   [itemKinds]int64
-	reasons map[string]int64
-}
-
-func (x *exclusions) add(kind itemKind, reason string) {
-	x.kinds[kind]++
-	if _, known := x.reasons[reason]; !known && len(x.reasons) >= mostReasons {
-		reason = otherReasons
-	}
-	if x.reasons == nil {
-		x.reasons = make(map[string]int64)
-	}
-	x.reasons[reason]++
-}
-
-func (x *exclusions) encode(w *recordWriter) {
-	for _, n := range x.kinds {
-		w.int(n)
-	}
-	w.int(int64(len(x.reasons)))
-	for _, reason := range slices.Sorted(maps.Keys(x.reasons)) {
-		w.text(reason)
-		w.int(x.reasons[reason])
-	}
-}
-
-func (x *exclusions) decode(r *recordReader) {
-	for k := range x.kinds {
-		x.kinds[k] = r.int()
-	}
-	for range r.size() {
-		if x.reasons == nil {
-			x.reasons = make(map[string]int64)
-		}
-		reason := r.text()
-		x.reasons[reason] = r.int()
-	}
 }

@@ -97,6 +97,11 @@ func TestFaultsNameTestsThatExist(t *testing.T) {
 		}
 		assert.Contains(t, []string{"survived", "refused on purpose", "taken on purpose"}, row.result, "row %d is open", row.number)
 	}
+	architecture, err := os.ReadFile("ARCHITECTURE.md")
+	require.NoError(t, err)
+	for _, m := range testName.FindAllStringSubmatch(string(text)+string(architecture), -1) {
+		assert.True(t, functions[m[1]], "%s does not exist", m[1])
+	}
 }
 
 func TestFaultsAreReadAsTheyAreWritten(t *testing.T) {

@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"hash"
+
+	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 )
 
 // Fingerprint stands for an item of an import without holding anything of it: two items have the
@@ -20,46 +22,45 @@ type Fingerprint struct {
 // calls and is not safe for concurrent use.
 type Fingerprinter struct {
 	whole, name encoder
-	groups      knownGroups
 	sum         hash.Hash
 }
 
 // Of returns the fingerprint of an item. An item that breaks a rule is a [*ValidationError], as it
 // is when it is added to a [BatchWriter], and so is a [*GroupContent], because what its content holds
 // is not looked at.
-func (f *Fingerprinter) Of(item BatchItem) (Fingerprint, error) {
+func (f *Fingerprinter) Of(in BatchItem) (Fingerprint, error) {
 	if f.sum == nil {
-		f.groups = newKnownGroups(nil) // none: all references are links
-		f.whole = encoder{version: BatchV2, action: BatchCreate, known: &f.groups}
-		f.name = encoder{version: BatchV2, action: BatchDelete, known: &f.groups}
+		f.whole = encoder{action: BatchCreate}
+		f.name = encoder{action: BatchDelete}
 		f.sum = sha256.New()
 	}
-	if _, ok := item.(*GroupContent); ok {
+	if _, ok := in.(*GroupContent); ok {
 		return Fingerprint{}, &ValidationError{Field: "group content", Rule: "has no fingerprint", Fix: "send it every time, or make the fingerprint of its group and compare the content yourself"}
 	}
-	list, err := f.whole.encode(item)
+	enc, err := f.whole.encode(in)
 	if err != nil {
 		return Fingerprint{}, err
 	}
 	f.sum.Reset()
-	f.add(f.whole.Buf)
-	for i := range f.whole.links {
-		l := &f.whole.links[i]
-		f.add([]byte(l.ind))
-		f.add([]byte(l.ref))
-		f.add([]byte(l.xid))
+	f.add(enc.JSON)
+	for _, xid := range enc.Refs {
+		f.add([]byte(xid))
+	}
+	for i := range enc.Listed {
+		f.add([]byte(enc.Listed[i].Type))
+		f.add([]byte(enc.Listed[i].Name))
 	}
 	var p Fingerprint
 	f.end(&p.Content)
-	switch list {
-	case inIndicators:
-		if _, err := f.name.encode(item); err != nil {
+	switch enc.Section {
+	case item.Indicators:
+		if enc, err = f.name.encode(in); err != nil {
 			return Fingerprint{}, err
 		}
-		f.add(f.name.Buf)
-	case inGroups:
+		f.add(enc.JSON)
+	case item.Groups:
 		f.add([]byte("group"))
-		f.add([]byte(f.whole.xid))
+		f.add([]byte(enc.Name))
 	default:
 		p.Item = p.Content
 		return p, nil

@@ -217,7 +217,7 @@ func FuzzCreateAndUpload(f *testing.F) {
 			}
 			return reply(200, `{"status":"Success","data":{"batchStatus":{"id":1,"status":"Completed"}}}`), nil
 		}), threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1}))
-		_, err := c.Batch.CreateAndUpload(context.WithoutCancel(t.Context()), threatconnect.BatchConfig{Owner: owner, Action: threatconnect.BatchCreate, Attributes: threatconnect.WriteAppend}, bytes.NewReader(content))
+		_, err := c.Batch.CreateAndUpload(context.WithoutCancel(t.Context()), threatconnect.BatchJob{Owner: owner, Action: threatconnect.BatchCreate, Attributes: threatconnect.WriteAppend}, bytes.NewReader(content))
 		if len(parts) == 0 {
 			require.ErrorIs(t, err, threatconnect.ErrValidation)
 			return

@@ -25,9 +25,6 @@ type MergeOptions struct {
 	// indicator's longer description or source, is cut and ends in three dots. Types that are missing,
 	// and those of length 0, are not cut. TypesService.AttributeLengths reads the limits of an instance.
 	MaxLengths map[string]int
-	// Version is the format of the batch file that the items go into; empty means BatchV2. An item
-	// that breaks one of its rules is not merged.
-	Version BatchVersion
 	// OnMerged, if not nil, is called once with the counts, before the first item is passed on.
 	OnMerged func(MergeStats)
 	// OnItem, if not nil, is called with the origin of each item, just before the item is passed on: the
@@ -136,9 +133,6 @@ func (o MergeOptions) withDefaults() (MergeOptions, error) {
 	if o.MaxBytes == 0 {
 		o.MaxBytes = defaultMergeBytes
 	}
-	if o.Version == "" {
-		o.Version = BatchV2
-	}
 	if o.MaxBytes < minMergeBytes || o.MaxBytes > maxMergeBytes {
 		return o, &ValidationError{Field: "merge bytes", Rule: "must be from 1,048,576 to 1,073,741,824, or 0 for the default", Fix: "set MaxBytes"}
 	}
@@ -147,7 +141,7 @@ func (o MergeOptions) withDefaults() (MergeOptions, error) {
 			return o, &ValidationError{Field: "merge attribute length", Rule: "is negative", Fix: "leave out the types whose values are not to be cut"}
 		}
 	}
-	return o, oneOf("merge batch version", o.Version, []BatchVersion{BatchV1, BatchV2})
+	return o, nil
 }
 
 // merge is one run of MergeItems. Its steps are read, plan and pass. Items are written once, to a
@@ -183,9 +177,8 @@ type mergeGroup struct {
 
 func newMerge(ctx context.Context, o MergeOptions) *merge {
 	m := &merge{ctx: ctx, opts: o, codec: newItemCodec(), aside: newMergedContents()}
-	m.merger = newItemMerger(m.codec, o.Version)
-	m.rules = encoder{version: o.Version, action: BatchCreate, known: new(knownGroups)}
-	*m.rules.known = newKnownGroups(nil)
+	m.merger = newItemMerger(m.codec)
+	m.rules = encoder{action: BatchCreate}
 	m.log = extsort.NewLog(o.Dir, o.MaxBytes/mergeParts)
 	m.index, m.hashes, m.repeats = m.sorter(), m.sorter(), m.sorter()
 	return m

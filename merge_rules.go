@@ -10,14 +10,13 @@ import (
 
 // itemMerger makes one item of several that are the same thing. MergeItems says by which rules.
 type itemMerger struct {
-	codec   *itemCodec
-	version BatchVersion
-	lists   *distinctLists
-	item    BatchItem
+	codec *itemCodec
+	lists *distinctLists
+	item  BatchItem
 }
 
-func newItemMerger(codec *itemCodec, version BatchVersion) *itemMerger {
-	return &itemMerger{codec: codec, version: version, lists: newDistinctLists()}
+func newItemMerger(codec *itemCodec) *itemMerger {
+	return &itemMerger{codec: codec, lists: newDistinctLists()}
 }
 
 // begin begins with the first item, which becomes the merged one.
@@ -80,9 +79,6 @@ func (m *itemMerger) indicator(have Indicator, was *IndicatorMeta, values [3]str
 	a.ExternalDateAdded, a.ExternalDateExpires = earliest(was.ExternalDateAdded, a.ExternalDateAdded), latest(was.ExternalDateExpires, a.ExternalDateExpires)
 	a.ExternalLastModified = latest(was.ExternalLastModified, a.ExternalLastModified)
 	a.Description = m.text("Description", was.Description, a.Description)
-	if m.version == BatchV1 { // which alone sends it
-		a.Source = m.text("Source", was.Source, a.Source)
-	}
 	m.lists.add(listsOf(have))
 	if _, file := have.(*File); file {
 		for i, v := range have.values() {

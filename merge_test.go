@@ -190,10 +190,6 @@ func TestWhatBreaksARuleGoesThroughInItsPlace(t *testing.T) {
 		assert.True(t, ownItem(item), "%T", item)
 	}
 	assert.False(t, ownItem(embedding{}))
-
-	seen := &Host{HostName: "a.example", IndicatorMeta: IndicatorMeta{FirstSeen: time.Unix(0, 0)}}
-	_, origins, _ = mergedOf(t, MergeOptions{Version: BatchV1}, seen, NewHost("a.example"), NewHost("a.example"))
-	assert.Equal(t, []MergeOrigin{{0, 1}, {1, 2}}, origins, "V1 has rules of its own")
 }
 
 func TestValuesAreCutToTheirLimitOnRequest(t *testing.T) {
@@ -222,15 +218,12 @@ func TestValuesAreCutToTheirLimitOnRequest(t *testing.T) {
 	assert.Equal(t, []Attribute{{Type: "Note", Value: "0123456789"}, {Type: "Note", Value: "0123456..."}, {Type: "Note", Value: "ääääääääää"}}, got[0].(*Report).Attributes)
 }
 
-func TestSourcesAreAttributesWhereTheyAreSent(t *testing.T) {
+func TestTheLastSourceStaysBecauseItIsNotSent(t *testing.T) {
 	t.Parallel()
 	a, b := NewHost("a.example"), NewHost("a.example")
 	a.Source, b.Source, b.Description = "one", "two", " "
 	a.Description = "d"
-	got, _, _ := mergedOf(t, MergeOptions{Version: BatchV1}, a, b)
-	assert.Equal(t, "one", got[0].(*Host).Source)
-	assert.Equal(t, []Attribute{{Type: "Source", Value: "two"}}, got[0].(*Host).Attributes, "and a blank description is none")
-	got, _, _ = mergedOf(t, MergeOptions{}, a, b)
+	got, _, _ := mergedOf(t, MergeOptions{}, a, b)
 	assert.Equal(t, "two", got[0].(*Host).Source)
 	assert.Empty(t, got[0].(*Host).Attributes)
 }
@@ -321,7 +314,7 @@ func onlyError(t *testing.T, items iter.Seq2[BatchItem, error]) error {
 
 func TestWhatStopsTheMergeIsTold(t *testing.T) {
 	t.Parallel()
-	for _, o := range []MergeOptions{{MaxBytes: 1}, {MaxBytes: 1<<30 + 1}, {MaxBytes: -1}, {MaxLengths: map[string]int{"a": -1}}, {Version: "V3"}} {
+	for _, o := range []MergeOptions{{MaxBytes: 1}, {MaxBytes: 1<<30 + 1}, {MaxBytes: -1}, {MaxLengths: map[string]int{"a": -1}}} {
 		require.ErrorIs(t, onlyError(t, MergeItems(t.Context(), sequence(nil, nil), &o)), ErrValidation)
 	}
 	require.ErrorIs(t, onlyError(t, MergeItems(t.Context(), nil, nil)), ErrValidation)

@@ -88,8 +88,12 @@ type Retirement struct {
 	Tag         string // attach this tag
 }
 
-// meta returns what a retired indicator has.
-func (t *Retirement) meta() (m IndicatorMeta) {
+// meta returns what a retired indicator has; nil if t is nil.
+func (t *Retirement) meta() *IndicatorMeta {
+	if t == nil {
+		return nil
+	}
+	m := new(IndicatorMeta)
 	if t.ClearScores {
 		m.Rating, m.Confidence = new(0.0), new(0)
 	}
@@ -266,7 +270,7 @@ func (c ReconcileConfig) withDefaults() (ReconcileConfig, error) {
 	if err := (ListOptions{Limit: c.PageSize, Ahead: c.Ahead}).check(); err != nil {
 		return c, err
 	}
-	_, err := c.batch().withDefaults()
+	_, _, err := c.batch().withDefaults()
 	return c, err
 }
 

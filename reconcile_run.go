@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 	"iter"
 	"maps"
 	"slices"
@@ -22,7 +23,8 @@ type reconciliation struct {
 	report ReconcileReport
 	failed BatchError // what went wrong while removing
 
-	exclusions exclusions // of the current set
+	excluded int64        // of the current set
+	reasons  item.Reasons // of those
 }
 
 func newReconciliation(s BatchService, cfg ReconcileConfig) *reconciliation {
@@ -93,12 +95,12 @@ func (r *reconciliation) count(item row) {
 	case verdictStale:
 		c.Stale++
 	default:
-		r.spare(item.staleItem, item.verdict)
+		r.spare(item.listedIndicator, item.verdict)
 	}
 }
 
 // spare counts and tells a listed indicator that is spared.
-func (r *reconciliation) spare(item staleItem, why verdict) {
+func (r *reconciliation) spare(item listedIndicator, why verdict) {
 	r.counts[item.typ].Spared++
 	if r.report.SparedReasons == nil {
 		r.report.SparedReasons = make(map[string]int64)
@@ -110,13 +112,13 @@ func (r *reconciliation) spare(item staleItem, why verdict) {
 }
 
 // stale yields what is stale, by type.
-func (r *reconciliation) stale() iter.Seq2[staleItem, error] {
-	return func(yield func(staleItem, error) bool) {
+func (r *reconciliation) stale() iter.Seq2[listedIndicator, error] {
+	return func(yield func(listedIndicator, error) bool) {
 		for item, err := range r.set.decisions() {
 			if err == nil && item.verdict != verdictStale {
 				continue
 			}
-			if !yield(item.staleItem, err) || err != nil {
+			if !yield(item.listedIndicator, err) || err != nil {
 				return
 			}
 		}
@@ -139,7 +141,7 @@ func (r *reconciliation) outcome() *ReconcileReport {
 		r.report.Types[t] = *c
 	}
 	r.report.Total = r.total()
-	r.report.Excluded, r.report.ExclusionReasons = r.exclusions.kinds[kindOfIndicator], r.exclusions.reasons
+	r.report.Excluded, r.report.ExclusionReasons = r.excluded, r.reasons
 	return &r.report
 }
 
@@ -194,7 +196,8 @@ func (r *reconciliation) addCurrent(item BatchItem) error {
 		r.report.Ignored++
 		return nil
 	case reason != "":
-		r.exclusions.add(kindOfIndicator, reason)
+		r.excluded++
+		r.reasons.Add(reason)
 		return nil
 	case c == nil && len(r.counts) == mostReconcileTypes:
 		return &ValidationError{Field: "current set", Rule: fmt.Sprintf("holds more than %d types of indicators", mostReconcileTypes), Fix: "name those that may be removed with Types"}
@@ -297,7 +300,7 @@ func (r *reconciliation) remove(ctx context.Context) error {
 		if t == TypeFile {
 			remove = r.removeFiles
 		}
-		remove(ctx, t, func(yield func(staleItem) bool) {
+		remove(ctx, t, func(yield func(listedIndicator) bool) {
 			for ok && err == nil && item.typ == t && r.failed.Err == nil {
 				if r.cfg.OnStale != nil {
 					r.cfg.OnStale(t, item.summary)
@@ -319,7 +322,7 @@ func (r *reconciliation) remove(ctx context.Context) error {
 }
 
 // removeByJobs deletes or retires indicators of one type with batch jobs.
-func (r *reconciliation) removeByJobs(ctx context.Context, t IndicatorType, items iter.Seq[staleItem]) {
+func (r *reconciliation) removeByJobs(ctx context.Context, t IndicatorType, items iter.Seq[listedIndicator]) {
 	var gone int64 // deleted by somebody else
 	cfg := r.cfg.batch()
 	cfg.OnError = func(e BatchItemError) {
@@ -331,7 +334,7 @@ func (r *reconciliation) removeByJobs(ctx context.Context, t IndicatorType, item
 	}
 	stats, err := r.s.Import(ctx, cfg, func(yield func(BatchItem, error) bool) {
 		for item := range items {
-			item.retire = r.cfg.Retire
+			item.change = r.cfg.Retire.meta()
 			if !yield(&item, nil) {
 				return
 			}
@@ -358,18 +361,18 @@ func (r *reconciliation) removeByJobs(ctx context.Context, t IndicatorType, item
 
 // fileResult is what removeFile has done.
 type fileResult struct {
-	staleItem
+	listedIndicator
 	spared verdict // verdictKept if it was not spared
 	err    error
 }
 
 // removeFiles deletes or retires files one by one, several at a time.
-func (r *reconciliation) removeFiles(ctx context.Context, t IndicatorType, files iter.Seq[staleItem]) {
+func (r *reconciliation) removeFiles(ctx context.Context, t IndicatorType, files iter.Seq[listedIndicator]) {
 	all, c := &r.failed.Stats.Indicators, r.counts[t]
 	for f := range inOrder(ctx, cmp.Or(r.cfg.Concurrency, defaultParallel), files, r.removeFile) {
 		if f.err == nil && f.spared != verdictKept {
 			c.Stale--
-			r.spare(f.staleItem, f.spared)
+			r.spare(f.listedIndicator, f.spared)
 			continue
 		}
 		switch {
@@ -394,8 +397,8 @@ func (r *reconciliation) removeFiles(ctx context.Context, t IndicatorType, files
 
 // removeFile deletes or retires a file unless it has changed since it was listed. It reads the file again,
 // because files can merge: a hash that was stale may now belong to a file that the current set has.
-func (r *reconciliation) removeFile(ctx context.Context, f staleItem) fileResult {
-	result := fileResult{staleItem: f}
+func (r *reconciliation) removeFile(ctx context.Context, f listedIndicator) fileResult {
+	result := fileResult{listedIndicator: f}
 	ref := IndicatorRef{Type: f.typ, Value: f.summary, asRead: true}
 	file, err := r.s.c.Indicators.Get(ctx, ref, &IndicatorGetOptions{Include: Include{OmitAdditional: true}})
 	if err == nil {
@@ -441,7 +444,7 @@ func (r *reconciliation) fail(e BatchItemError) {
 	if e.Seq >= 0 {
 		e.Seq += r.failed.Stats.Indicators.Added + r.failed.Stats.Invalid
 	}
-	if len(r.failed.Items) < mostItemErrors {
+	if len(r.failed.Items) < item.MaxFailures {
 		r.failed.Items = append(r.failed.Items, e)
 	} else {
 		r.failed.More++

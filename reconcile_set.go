@@ -82,7 +82,7 @@ func currentValues(item BatchItem) (def *indicatorDef, v [3]string, summary stri
 }
 
 func (s *indicatorSet) addCurrent(t IndicatorType, v [3]string) error {
-	return s.add(row{staleItem: staleItem{typ: t}, origin: fromCurrent}, v)
+	return s.add(row{listedIndicator: listedIndicator{typ: t}, origin: fromCurrent}, v)
 }
 
 // addListed adds an indicator that the platform lists. The verdict applies if the current set does
@@ -103,41 +103,16 @@ func (s *indicatorSet) addListed(t IndicatorType, ind Indicator, verdict verdict
 	if !valid {
 		verdict = min(verdict, sparedValue)
 	}
-	return s.add(row{staleItem: staleItem{typ: t, summary: summary}, origin: fromOwner, verdict: verdict}, v)
-}
-
-// staleItem is an indicator as the platform lists it.
-type staleItem struct {
-	typ     IndicatorType
-	summary string
-	retire  *Retirement // nil deletes it
-}
-
-func (*staleItem) batchItem() {}
-
-// stale writes an indicator that is to be removed by just the value that the platform gave.
-func (e *encoder) stale(item *staleItem) (err error) {
-	e.BeginObject()
-	e.Key("type")
-	e.Text(string(item.typ))
-	e.Key("summary")
-	e.Text(item.summary)
-	if item.retire != nil {
-		m := item.retire.meta()
-		m.write(&e.Writer)
-		err = e.hangers(nil, m.Tags, nil)
-	}
-	e.EndObject()
-	return err
+	return s.add(row{listedIndicator: listedIndicator{typ: t, summary: summary}, origin: fromOwner, verdict: verdict}, v)
 }
 
 // row is an indicator under a key by which it is compared: its type and folded value, or one hash.
 type row struct {
-	staleItem // without a summary if it is of the current set
-	key       string
-	origin    byte
-	value     string // canonical value, or "" if it equals the folded one
-	verdict   verdict
+	listedIndicator // without a summary if it is of the current set
+	key             string
+	origin          byte
+	value           string // canonical value, or "" if it equals the folded one
+	verdict         verdict
 }
 
 // origins of rows, in the order in which they are sorted.
@@ -319,7 +294,7 @@ func (s *indicatorSet) decisions() iter.Seq2[row, error] {
 			if file.typ != "" && !yield(file, nil) {
 				return
 			}
-			file = row{staleItem: staleItem{typ: TypeFile, summary: string(rec.Key)}, verdict: verdict}
+			file = row{listedIndicator: listedIndicator{typ: TypeFile, summary: string(rec.Key)}, verdict: verdict}
 		}
 		if file.typ != "" {
 			yield(file, nil)

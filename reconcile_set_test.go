@@ -12,10 +12,10 @@ func TestDecide(t *testing.T) {
 	t.Parallel()
 	is := func(value string) row { return row{origin: fromCurrent, value: value} }
 	has := func(value, summary string, v verdict) row {
-		return row{origin: fromOwner, value: value, staleItem: staleItem{typ: "Mutex", summary: summary}, verdict: v}
+		return row{origin: fromOwner, value: value, listedIndicator: listedIndicator{typ: "Mutex", summary: summary}, verdict: v}
 	}
 	file := func(summary string, v verdict) row {
-		return row{origin: fromOwner, staleItem: staleItem{typ: TypeFile, summary: summary}, verdict: v}
+		return row{origin: fromOwner, listedIndicator: listedIndicator{typ: TypeFile, summary: summary}, verdict: v}
 	}
 	for name, c := range map[string]struct {
 		rows []row

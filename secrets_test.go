@@ -179,7 +179,7 @@ var revealing = map[string]func(context.Context, *threatconnect.Client) error{
 		return err
 	},
 	"a job": func(ctx context.Context, c *threatconnect.Client) error {
-		_, err := c.Batch.Create(ctx, appendConfig())
+		_, err := c.Batch.Create(ctx, appendJob())
 		return err
 	},
 }
@@ -482,7 +482,7 @@ func TestNothingThatIsMadeShowsASecret(t *testing.T) {
 		s.show(&e)
 		s.show([]threatconnect.BatchItemError{e})
 	}
-	w, err := srv.Client().Batch.NewWriter(cfg)
+	w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
 	require.NoError(t, err)
 	host := threatconnect.NewHost(secretIndic)
 	host.Attributes = []threatconnect.Attribute{{Type: "No Such Type", Value: secretRating}}

@@ -17,7 +17,7 @@ var (
 	shapeFile      = tc.NewFile("d41d8cd98f00b204e9800998ecf8427e")
 	shapeAdversary = tc.GroupRef{Type: tc.GroupAdversary, ID: 1}
 	shapeVictim    = tc.VictimRef{ID: 501}
-	shapeJob       = tc.BatchConfig{Owner: "Example Source", Action: tc.BatchCreate, Attributes: tc.WriteAppend}
+	shapeJob       = tc.BatchJob{Owner: "Example Source", Action: tc.BatchCreate, Attributes: tc.WriteAppend}
 )
 
 // shapeCalls has the call that reads each body of testdata/shapes.

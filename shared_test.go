@@ -123,7 +123,7 @@ func TestAWriterIsSharedClosedAndUsedAfterItsEnd(t *testing.T) {
 	srv := threatconnecttest.New()
 	cfg := appendConfig()
 	cfg.MaxItems, cfg.Concurrency = 10, 4
-	w, err := srv.Client().Batch.NewWriter(cfg)
+	w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
 	require.NoError(t, err)
 	var added, late atomic.Int64
 	var wg sync.WaitGroup

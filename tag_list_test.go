@@ -82,7 +82,7 @@ func TestTagsOfAnImportThatRepeatTheOwnersNameAreWarnedOf(t *testing.T) {
 	cfg := appendConfig()
 	cfg.Exclude = func(_, value string) (string, bool) { return "", value == "h0.example" }
 	_, err := c.Batch.Import(t.Context(), cfg, sequence(items))
-	require.ErrorIs(t, err, threatconnect.ErrValidation)
+	require.ErrorIs(t, itemError(t, err), threatconnect.ErrValidation)
 	assert.Equal(t, []string{ownerTagRecord + "item=2", ownerTagRecord + "item=2", ownerTagRecord + "item=5"}, logged())
 
 	_, err = c.Batch.Import(t.Context(), appendConfig(), func(yield func(threatconnect.BatchItem, error) bool) {

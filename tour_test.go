@@ -354,7 +354,7 @@ func (w *tour) contents() {
 
 func (w *tour) batch() {
 	s := w.c.Batch
-	config := threatconnect.BatchConfig{Owner: "Example Source", Attributes: threatconnect.WriteReplace}
+	config := threatconnect.BatchJob{Owner: "Example Source", Attributes: threatconnect.WriteReplace}
 	const content = `{"indicator":[{"type":"Host","summary":"batch.example"},{"type":"Host","summary":"not a host"}]}`
 	jobID := got[int64](w)(s.Create(w.ctx, config))
 	got[*threatconnect.BatchStatus](w)(s.Upload(w.ctx, jobID, strings.NewReader(content)))

@@ -45,7 +45,7 @@ func TestImportsEndAlikeInEveryShapeOfTheWire(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				srv := threatconnecttest.New(threatconnecttest.WithOddities(shape), threatconnecttest.WithBatchDuration(time.Minute),
 					threatconnecttest.WithLateErrors(1), threatconnecttest.WithBatchLimit(3000))
-				w, err := srv.Client().Batch.NewWriter(appendConfig())
+				w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
 				require.NoError(t, err)
 				bad := []threatconnect.Attribute{{Type: "No Such Type", Value: "x"}}
 				file := threatconnect.NewFile("d41d8cd98f00b204e9800998ecf8427e")
@@ -86,7 +86,7 @@ func TestTheOperationsOfBatchReadEveryShapeOfTheWire(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				srv := threatconnecttest.New(threatconnecttest.WithOddities(shape), threatconnecttest.WithBatchDuration(time.Minute))
 				client := srv.Client()
-				id, err := client.Batch.Create(t.Context(), appendConfig())
+				id, err := client.Batch.Create(t.Context(), appendJob())
 				require.NoError(t, err)
 				assert.EqualValues(t, 1, id)
 				st, err := client.Batch.Upload(t.Context(), id, strings.NewReader(file))
@@ -121,13 +121,13 @@ func TestAJobThatIsDoneAtOnceTellsItsCounts(t *testing.T) {
 	const file = `{"indicator":[{"type":"Host","summary":"a.example"},{"type":"Host","summary":"not a host"}]}`
 	for name, shape := range everyShape() {
 		srv := threatconnecttest.New(threatconnecttest.WithOddities(shape), threatconnecttest.WithSynchronousBatch(1000))
-		st, err := srv.Client().Batch.CreateAndUpload(t.Context(), appendConfig(), strings.NewReader(file))
+		st, err := srv.Client().Batch.CreateAndUpload(t.Context(), appendJob(), strings.NewReader(file))
 		require.NoError(t, err, name)
 		assert.Equal(t, threatconnect.BatchStatus{State: threatconnect.JobCompleted, Success: 1, Errors: 1, SuccessIndicators: 1, ErrorIndicators: 1}, *st,
 			"%s: there is no id to ask for the errors by", name)
 
 		large := strings.NewReader(file + strings.Repeat(" ", 1000))
-		st, err = srv.Client().Batch.CreateAndUpload(t.Context(), appendConfig(), large)
+		st, err = srv.Client().Batch.CreateAndUpload(t.Context(), appendJob(), large)
 		require.NoError(t, err, name)
 		assert.EqualValues(t, 1, st.ID, name)
 	}
@@ -144,7 +144,7 @@ func TestAssociationsAloneAreImportedAndTheirErrorsTold(t *testing.T) {
 		link := func(from, to string) *threatconnect.Association {
 			return &threatconnect.Association{From: threatconnect.GroupEnd(from), To: threatconnect.GroupEnd(to)}
 		}
-		w, err := srv.Client().Batch.NewWriter(appendConfig())
+		w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
 		require.NoError(t, err)
 		addAll(t, w, link("x-1", "x-2"), link("x-3", "x-1"), link("x-2", "x-nowhere"), link("x-2", "x-1"))
 		err = w.Close(t.Context())
@@ -159,7 +159,7 @@ func TestAssociationsAloneAreImportedAndTheirErrorsTold(t *testing.T) {
 func TestFilesHoldTheirListsInOrder(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.New(threatconnecttest.WithRecordedBodies(1 << 20))
-	w, err := srv.Client().Batch.NewWriter(appendConfig())
+	w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
 	require.NoError(t, err)
 	addAll(t, w,
 		&threatconnect.Association{From: threatconnect.IndicatorEnd(batchHost(1)), To: threatconnect.GroupEnd("x-2")},
@@ -183,7 +183,7 @@ func TestGroupsThatComeFirstNeedNoAssociations(t *testing.T) {
 	srv := threatconnecttest.New(threatconnecttest.WithRecordedBodies(1 << 20))
 	cfg := appendConfig()
 	cfg.MaxItems = 2
-	w, err := srv.Client().Batch.NewWriter(cfg)
+	w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
 	require.NoError(t, err)
 	addAll(t, w, batchGroup("x-1"), batchGroup("x-2", "x-1"), batchGroup("x-3", "x-1", "x-2"))
 	for n := range 6 {
@@ -214,7 +214,7 @@ func TestJobsKeepTheirLimitsWhateverIsConnected(t *testing.T) {
 		srv := threatconnecttest.New()
 		cfg := appendConfig()
 		limit(&cfg)
-		w, err := srv.Client().Batch.NewWriter(cfg)
+		w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
 		require.NoError(t, err)
 		xid := func(n int) string { return fmt.Sprintf("x-%02d", n%groups) }
 		for n := range groups { // a ring with spokes, forwards and backwards
@@ -265,7 +265,7 @@ func TestContentsWaitForAnEndThatIsSeen(t *testing.T) {
 				return nil, fmt.Errorf("read: connection reset by peer") // the end of the job is never seen
 			}
 			return srv.RoundTrip(req)
-		}))).Batch.NewWriter(cfg)
+		}))).Batch.NewWriter(t.Context(), cfg)
 		require.NoError(t, err)
 		addAll(t, w, &threatconnect.GroupContent{Group: batchDocument("d-1"), Content: threatconnect.BytesContent([]byte("text"))})
 		err = w.Close(t.Context())
@@ -308,7 +308,7 @@ func TestCreateNamesWhatIsMissingOnTheInstance(t *testing.T) {
 			threatconnect.ErrForbidden, permission},
 	} {
 		srv := threatconnecttest.New(append(c.options, threatconnecttest.WithOwner(threatconnecttest.Owner{Name: "Feed", ReadOnly: true}))...)
-		cfg := appendConfig()
+		cfg := appendJob()
 		cfg.Owner = "Feed"
 		_, err := srv.Client().Batch.Create(t.Context(), cfg)
 		require.ErrorIs(t, err, c.kind, name)
@@ -319,7 +319,7 @@ func TestCreateNamesWhatIsMissingOnTheInstance(t *testing.T) {
 		assert.Len(t, srv.Requests(), 2, "%s: waiting does not help", name)
 	}
 	wrong := threatconnecttest.New().ClientAs(threatconnect.HMAC("some-id", "wrong"))
-	_, err := wrong.Batch.Create(t.Context(), appendConfig())
+	_, err := wrong.Batch.Create(t.Context(), appendJob())
 	require.ErrorIs(t, err, threatconnect.ErrUnauthorized)
 	assert.NotContains(t, err.Error(), permission, "a refused signature is no missing permission")
 	m, client := batchMock(t)

@@ -98,7 +98,7 @@ func importDate(t *testing.T, c *tc.Client, at time.Time) error {
 	t.Helper()
 	h := tc.NewHost("a.example")
 	h.FirstSeen = at
-	w, err := c.Batch.NewWriter(tc.BatchConfig{Owner: "Example Source", Action: tc.BatchCreate, Attributes: tc.WriteAppend})
+	w, err := c.Batch.NewWriter(t.Context(), tc.BatchConfig{Owner: "Example Source", Action: tc.BatchCreate, Attributes: tc.WriteAppend})
 	require.NoError(t, err)
 	require.NoError(t, w.Add(t.Context(), h))
 	return w.Close(t.Context())

@@ -42,8 +42,9 @@ func importSpooled(ctx context.Context, t task) error {
 	if err != nil {
 		return err
 	}
-	_, err = c.Batch.Import(ctx, threatconnect.BatchConfig{Owner: owner, Attributes: threatconnect.WriteReplace, Spool: threatconnect.NewDirSpool(dir)},
-		threatconnect.BatchItems(feed(t.n)))
+	_, err = c.Batch.Import(ctx, threatconnect.BatchConfig{
+		Owner: owner, Attributes: threatconnect.WriteReplace, Spool: threatconnect.NewDirSpool(dir), Run: "measured",
+	}, threatconnect.BatchItems(feed(t.n)))
 	return err
 }
 
@@ -69,7 +70,7 @@ func (t task) importItems(ctx context.Context, items iter.Seq[threatconnect.Batc
 	if err != nil {
 		return err
 	}
-	w, err := c.Batch.NewWriter(threatconnect.BatchConfig{Owner: owner, Attributes: threatconnect.WriteReplace})
+	w, err := c.Batch.NewWriter(ctx, threatconnect.BatchConfig{Owner: owner, Attributes: threatconnect.WriteReplace})
 	if err != nil {
 		return err
 	}

@@ -29,6 +29,7 @@ const (
 // and what is read was rendered before. It checks no signature.
 type server struct {
 	jobs    atomic.Int64
+	items   sync.Map // id of a job -> number of its items
 	buffers sync.Pool
 	keep    string // directory that uploads are kept in; empty drops them
 	list    rendered
@@ -76,13 +77,16 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request, path string, car
 		write(w, `{"status":"Success","data":{"batchId":`+strconv.FormatInt(s.jobs.Add(1), 10)+`}}`)
 		return err
 	case r.Method == http.MethodPost && isJob:
-		if err := s.take(r, job, careful); err != nil {
+		n := itemCounter{Reader: r.Body}
+		if err := s.take(&n, r.ContentLength, job, careful); err != nil {
 			return err
 		}
+		s.items.Store(job, n.items)
 		w.WriteHeader(http.StatusAccepted)
 		write(w, `{"status":"Queued"}`)
 	case isJob:
-		write(w, `{"status":"Success","data":{"batchStatus":{"id":`+job+`,"status":"Completed","errorCount":0,"unprocessCount":0}}}`)
+		n, _ := s.items.Load(job)
+		write(w, fmt.Sprintf(`{"status":"Success","data":{"batchStatus":{"id":%s,"status":"Completed","errorCount":0,"successCount":%d,"unprocessCount":0}}}`, job, n))
 	case path == "indicators":
 		return s.page(w, r)
 	case path == "indicators/bulk/json":
@@ -100,22 +104,48 @@ func write(w http.ResponseWriter, text string) {
 	_, _ = io.WriteString(w, text)
 }
 
-// take reads what is uploaded.
-func (s *server) take(r *http.Request, job string, careful bool) error {
+// itemCounter counts the items of the batch file that is read through it.
+type itemCounter struct {
+	io.Reader
+	items int
+	text  []byte // the end of what was read before, where a key may begin
+}
+
+func (c *itemCounter) Read(b []byte) (int, error) {
+	n, err := c.Reader.Read(b)
+	before := countItems(c.text)
+	c.text = append(c.text, b[:n]...)
+	c.items += countItems(c.text) - before
+	c.text = append(c.text[:0], c.text[max(len(c.text)-len(indicatorKey)+1, 0):]...)
+	return n, err
+}
+
+// Each indicator has the one key, each group the other.
+const (
+	indicatorKey = `"summary":`
+	groupKey     = `"xid":`
+)
+
+func countItems(text []byte) int {
+	return bytes.Count(text, []byte(indicatorKey)) + bytes.Count(text, []byte(groupKey))
+}
+
+// take reads a batch file.
+func (s *server) take(file io.Reader, size int64, job string, careful bool) error {
 	switch {
 	case s.keep != "":
 		f, err := os.Create(filepath.Join(s.keep, fmt.Sprintf("%06s.json", job)))
 		if err != nil {
 			return err
 		}
-		_, err = io.Copy(f, r.Body)
+		_, err = io.Copy(f, file)
 		return errors.Join(err, f.Close())
 	case careful:
 		buf := s.buffers.Get().(*bytes.Buffer)
 		defer s.buffers.Put(buf)
 		buf.Reset()
-		buf.Grow(int(r.ContentLength) + bytes.MinRead)
-		if _, err := buf.ReadFrom(r.Body); err != nil {
+		buf.Grow(int(size) + bytes.MinRead)
+		if _, err := buf.ReadFrom(file); err != nil {
 			return err
 		}
 		if !json.Valid(buf.Bytes()) {
@@ -123,7 +153,7 @@ func (s *server) take(r *http.Request, job string, careful bool) error {
 		}
 		return nil
 	}
-	_, err := io.Copy(io.Discard, r.Body)
+	_, err := io.Copy(io.Discard, file)
 	return err
 }
 

@@ -40,4 +40,8 @@
 // [Server.Indicators], [Server.Groups] and [Server.Jobs] show what clients have made of it, and
 // [Server.Requests] what they sent. For imports whose memory is measured there is
 // [WithoutContents].
+//
+// # Spools
+//
+// [TestSpool] tests an implementation of [threatconnect.Spool].
 package threatconnecttest

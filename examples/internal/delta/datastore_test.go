@@ -40,7 +40,7 @@ func TestTheStateCanLiveInTheDataStore(t *testing.T) {
 	r := start(t, s, false)
 	groups, err := r.Groups()
 	require.NoError(t, err)
-	assert.Equal(t, []string{"x-1"}, groups)
+	assert.Equal(t, map[string]bool{"x-1": true}, groups)
 	r.Close()
 	assert.Equal(t, []int{1}, run(t, s, host(0, 1), host(0, 2)))
 	assert.Len(t, srv.DataStore("local", "feed"), 2, "chunks that are not needed any more are gone")

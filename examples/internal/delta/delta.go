@@ -134,13 +134,13 @@ func (r *Run) forget() {
 func (r *Run) Why() string { return r.why }
 
 // Groups returns the xids of the groups that went in before.
-func (r *Run) Groups() ([]string, error) {
-	var all []string
+func (r *Run) Groups() (map[string]bool, error) {
+	all := make(map[string]bool)
 	for xid, err := range r.old.groups() {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, xid)
+		all[xid] = true
 	}
 	return all, nil
 }

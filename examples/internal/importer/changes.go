@@ -12,9 +12,8 @@ import (
 // everything is sent and nothing is remembered.
 type changes struct{ run *delta.Run }
 
-// startChanges looks at the state that -state names. It returns the xids of the groups that are in
-// the owner already.
-func (r *run) startChanges(ctx context.Context, client *threatconnect.Client) ([]string, error) {
+// startChanges opens the state that -state names. known reports whether a group was in the owner before the import.
+func (r *run) startChanges(ctx context.Context, client *threatconnect.Client) (known func(xid string) bool, err error) {
 	if r.cfg.state == "" {
 		return nil, nil
 	}
@@ -31,7 +30,7 @@ func (r *run) startChanges(ctx context.Context, client *threatconnect.Client) ([
 	if r.sum.Full = d.Why(); r.sum.Full != "" {
 		r.report.line("Sending everything, for the state cannot be gone on from: %s", r.sum.Full)
 	}
-	known, err := d.Groups()
+	groups, err := d.Groups()
 	if err == nil {
 		err = d.Begin(ctx)
 	}
@@ -40,7 +39,7 @@ func (r *run) startChanges(ctx context.Context, client *threatconnect.Client) ([
 		return nil, fmt.Errorf("-state: %w", err)
 	}
 	r.changes = &changes{d}
-	return known, nil
+	return func(xid string) bool { return groups[xid] }, nil
 }
 
 func (c *changes) unchanged(item threatconnect.BatchItem) bool {

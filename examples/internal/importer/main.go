@@ -103,13 +103,13 @@ func load(ctx context.Context, c *config, p Process, s *summary) error {
 		return err
 	}
 	defer r.changes.close()
-	w, err := client.Batch.NewWriter(threatconnect.BatchConfig{
-		Owner:         c.Owner,
-		Attributes:    c.attributes,
-		MaxBytes:      c.maxBytes,
-		GroupsInOwner: known,
-		OnEvent:       rep.event,
-		OnError:       r.refused,
+	w, err := client.Batch.NewWriter(ctx, threatconnect.BatchConfig{
+		Owner:      c.Owner,
+		Attributes: c.attributes,
+		MaxBytes:   c.maxBytes,
+		KnownGroup: known,
+		OnEvent:    rep.event,
+		OnError:    r.refused,
 	})
 	if err != nil {
 		return err

@@ -1,0 +1,282 @@
+package threatconnect_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/jarcoal/httpmock"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/threatconnecttest"
+)
+
+// completed is a platform that completes every job with the same counts, written as JSON members, and the same list of
+// errors. It processes nothing.
+func completed(counts, errorList string) http.RoundTripper {
+	return roundTrip(func(req *http.Request) (*http.Response, error) {
+		if req.Body != nil {
+			if _, err := io.Copy(io.Discard, req.Body); err != nil {
+				return nil, err
+			}
+		}
+		text := `{"status":"Success","data":{"batchStatus":{"id":7,"status":"Completed",` + counts + `}}}`
+		switch {
+		case req.Method == http.MethodPost && strings.HasSuffix(req.URL.Path, "/batch"):
+			text = `{"status":"Success","data":{"batchId":7}}`
+		case req.Method == http.MethodPost:
+			text = `{"status":"Queued"}`
+		case strings.HasSuffix(req.URL.Path, "/errors"), strings.HasSuffix(req.URL.Path, "/results"):
+			text = errorList
+		}
+		return httpmock.NewStringResponse(200, text), nil
+	})
+}
+
+// TestOnlyWhatThePlatformConfirmsHasSucceeded has jobs that are completed and have processed nothing, or less than was
+// uploaded.
+func TestOnlyWhatThePlatformConfirmsHasSucceeded(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		counts, errors string
+		want           threatconnect.BatchCounts
+	}{
+		"the file is broken": {`"errorCount":1,"successCount":0,"unprocessCount":0`,
+			`[{"errorReason":"Error (0x1003): com.google.gson.stream.MalformedJsonException: Unterminated object","errorSource":""}]`,
+			threatconnect.BatchCounts{Added: 1000, Failed: 1, Unknown: 999}},
+		"a permission is missing": {`"errorCount":1,"successCount":0,"unprocessCount":0`,
+			`[{"errorReason":"Error (0x1002): not authorised to write to this owner"}]`,
+			threatconnect.BatchCounts{Added: 1000, Failed: 1, Unknown: 999}},
+		"an internal error": {`"errorCount":1,"successCount":0,"unprocessCount":0`, `[{"errorReason":"Error (0x1004): internal error"}]`,
+			threatconnect.BatchCounts{Added: 1000, Failed: 1, Unknown: 999}},
+		"nothing was processed":    {`"errorCount":0,"successCount":0,"unprocessCount":0`, `[]`, threatconnect.BatchCounts{Added: 1000, Unknown: 1000}},
+		"a part was processed":     {`"errorCount":0,"successCount":600,"unprocessCount":0`, `[]`, threatconnect.BatchCounts{Added: 1000, Succeeded: 600, Unknown: 400}},
+		"a part was not looked at": {`"errorCount":0,"successCount":600,"unprocessCount":300`, `[]`, threatconnect.BatchCounts{Added: 1000, Succeeded: 600, Unprocessed: 300, Unknown: 100}},
+		"an error that names nobody": {`"errorCount":1,"successCount":998,"unprocessCount":0`, `[{"errorReason":"Error (0x1005): bad"}]`,
+			threatconnect.BatchCounts{Added: 1000, Succeeded: 998, Failed: 1, Unknown: 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w, err := threatconnecttest.New().Client(threatconnect.WithTransport(completed(c.counts, c.errors))).Batch.NewWriter(t.Context(), appendConfig())
+				require.NoError(t, err)
+				for n := range 1000 {
+					addAll(t, w, batchHost(n))
+				}
+				err = w.Close(t.Context())
+				assert.Equal(t, c.want, w.Stats().Indicators)
+				var b *threatconnect.BatchError
+				require.ErrorAs(t, err, &b)
+				for _, e := range b.Items {
+					assert.True(t, e.Seq < 0 || e.Unprocessed, "nobody is blamed")
+				}
+			})
+		})
+	}
+}
+
+// TestSeveralErrorsOfAnItemAreOneFailure has an item of which the platform lists three errors and counts them all.
+func TestSeveralErrorsOfAnItemAreOneFailure(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		entry := `{"errorReason":"Error (0x1007): the group was not found","errorSource":{"type":"Host","summary":"h7.example"}}`
+		platform := completed(`"errorCount":3,"successCount":9,"unprocessCount":0`, "["+entry+","+entry+","+entry+"]")
+		w, err := threatconnecttest.New().Client(threatconnect.WithTransport(platform)).Batch.NewWriter(t.Context(), appendConfig())
+		require.NoError(t, err)
+		for n := range 10 {
+			addAll(t, w, batchHost(n))
+		}
+		var b *threatconnect.BatchError
+		require.ErrorAs(t, w.Close(t.Context()), &b)
+		assert.Equal(t, threatconnect.BatchCounts{Added: 10, Succeeded: 9, Failed: 1}, w.Stats().Indicators)
+		for _, e := range b.Items {
+			assert.EqualValues(t, 7, e.Seq)
+		}
+	})
+}
+
+// resumed lets processes die at several moments of an import, and does it again with a configuration that has changed:
+// every item is in once.
+func resumed(t *testing.T, change func(*threatconnecttest.Server, *threatconnect.BatchConfig)) {
+	t.Helper()
+	for requests := 4; requests < 24; requests += 4 {
+		synctest.Test(t, func(t *testing.T) {
+			srv := threatconnecttest.New()
+			cfg := appendConfig()
+			cfg.MaxItems, cfg.Spool, cfg.Run = 7, newMemSpool(), "today"
+			interrupt(t, srv, cfg, feed(40), requests)
+			change(srv, &cfg)
+			stats, err := srv.Client().Batch.Import(t.Context(), cfg, sequence(feed(40)))
+			require.NotErrorIs(t, err, threatconnect.ErrSpoolOther)
+			checkFeed(t, srv, 40)
+			checkFeedStats(t, stats, err, 40)
+		})
+	}
+}
+
+func TestAResumedImportKnowsMoreGroups(t *testing.T) {
+	t.Parallel()
+	known := 0
+	resumed(t, func(srv *threatconnecttest.Server, cfg *threatconnect.BatchConfig) {
+		var xids []string
+		for _, g := range srv.Groups(batchOwner) { // what the owner has now
+			xids = append(xids, g.XID)
+			known++
+		}
+		cfg.KnownGroup = knows(xids...)
+	})
+	assert.Greater(t, known, 5)
+}
+
+func TestAResumedImportHaltsOnErrorsFromNowOn(t *testing.T) {
+	t.Parallel()
+	resumed(t, func(_ *threatconnecttest.Server, cfg *threatconnect.BatchConfig) { cfg.HaltOnError = true })
+}
+
+func TestFlushKeepsAssociationsOfGroupsThatComeLater(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New()
+	w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
+	require.NoError(t, err)
+	link := &threatconnect.Association{From: threatconnect.IndicatorEnd(batchHost(1)), To: threatconnect.GroupEnd("x-1")}
+	both := &threatconnect.Association{From: threatconnect.GroupEnd("x-1"), To: threatconnect.GroupEnd("x-2")}
+	addAll(t, w, batchHost(1), batchGroup("x-2"), link, both)
+	require.NoError(t, w.Flush(t.Context()))
+	addAll(t, w, batchGroup("x-1"))
+	require.NoError(t, w.Flush(t.Context()))
+	assert.EqualValues(t, 2, w.Stats().Associations.Succeeded, "nothing holds them any longer")
+	require.NoError(t, w.Close(t.Context()))
+	h, ok := srv.Indicator(batchOwner, "Host", "h1.example")
+	require.True(t, ok)
+	assert.Equal(t, []string{"x-1"}, h.Groups)
+}
+
+func TestAWriterThatOnlyFlushesDoesNotFillItsSpool(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New()
+	spool := newMemSpool()
+	cfg := appendConfig()
+	cfg.Spool, cfg.Run = spool, "for ever"
+	w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
+	require.NoError(t, err)
+	for n := range 200 {
+		addAll(t, w, batchGroup(fmt.Sprintf("x-%d", n)), batchHost(n, fmt.Sprintf("x-%d", n)))
+		require.NoError(t, w.Flush(t.Context()))
+		require.LessOrEqual(t, len(spool.names()), 40, "after %d jobs", n+1)
+	}
+	require.NoError(t, w.Close(t.Context()))
+	assert.Equal(t, 200, srv.IndicatorCount(batchOwner))
+}
+
+// TestAnErrorOfAnImportIsNotThatOfAnItem: errors.As and errors.Is look at what ended the import and not into its
+// items, of which they would find any.
+func TestAnErrorOfAnImportIsNotThatOfAnItem(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New()
+	bad := batchHost(1)
+	bad.Attributes[0].Type = "No Such Type"
+	ended := errors.New("the feed broke off")
+	for _, end := range []error{nil, ended} {
+		_, err := srv.Client().Batch.Import(t.Context(), appendConfig(), func(yield func(threatconnect.BatchItem, error) bool) {
+			_ = yield(threatconnect.NewHost("no host"), nil) && yield(bad, nil) && end != nil && yield(nil, end)
+		})
+		var b *threatconnect.BatchError
+		require.ErrorAs(t, err, &b)
+		require.Len(t, b.Items, 2)
+		require.NotErrorIs(t, err, threatconnect.ErrValidation)
+		var item *threatconnect.BatchItemError
+		assert.False(t, errors.As(err, &item))
+		assert.Equal(t, end != nil, errors.Is(err, ended))
+		assert.ErrorIs(t, &b.Items[0], threatconnect.ErrValidation, "the error of the item is")
+	}
+}
+
+// TestADamagedRecordRepeatsNothing: no item is sent twice because of a record that is damaged or gone. Only of the
+// newest record nobody can know that it was there.
+func TestADamagedRecordRepeatsNothing(t *testing.T) {
+	t.Parallel()
+	items := feed(40)
+	for what, damage := range damages() {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			importThroughDamage(t, items, damage, func(t *testing.T, d damaged) {
+				if d.newest && what == "it is gone" {
+					return
+				}
+				for _, h := range d.srv.Indicators(batchOwner) {
+					require.Len(t, h.Attributes, 1, "%s was imported once", h.Summary)
+				}
+				for _, g := range d.srv.Groups(batchOwner) {
+					require.Len(t, g.Attributes, 1, "%s was imported once", g.XID)
+				}
+			})
+		})
+	}
+}
+
+// TestAnImportTakesAsLongAsThePlatform imports in jobs whose durations vary by 20 percent, one at a time.
+func TestAnImportTakesAsLongAsThePlatform(t *testing.T) {
+	t.Parallel()
+	for duration, most := range map[time.Duration]float64{
+		500 * time.Millisecond: 1.30, 2 * time.Second: 1.12, 5 * time.Second: 1.12, 8 * time.Second: 1.12,
+		15 * time.Second: 1.12, 30 * time.Second: 1.12, time.Minute: 1.12,
+	} {
+		t.Run(duration.String(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				random := rand.New(rand.NewPCG(1, 1))
+				var platform acceptor
+				var done, began time.Time
+				var total time.Duration
+				polls, mostPolls := 0, 0
+				transport := roundTrip(func(req *http.Request) (*http.Response, error) {
+					if isUpload(req) {
+						d := time.Duration(float64(duration) * (0.8 + 0.4*random.Float64()))
+						total, done, polls = total+d, time.Now().Add(d), 0
+					}
+					if req.Method != http.MethodGet {
+						return platform.RoundTrip(req)
+					}
+					polls++
+					mostPolls = max(mostPolls, polls)
+					if time.Now().Before(done) {
+						return httpmock.NewStringResponse(200, `{"status":"Running"}`), nil
+					}
+					return platform.RoundTrip(req)
+				})
+				client, err := threatconnect.NewClient(batchBase, threatconnect.Token("token"), threatconnect.WithTransport(transport))
+				require.NoError(t, err)
+				cfg := appendConfig()
+				cfg.MaxItems = 10
+				w, err := client.Batch.NewWriter(t.Context(), cfg)
+				require.NoError(t, err)
+				began = time.Now()
+				for n := range 400 {
+					addAll(t, w, batchHost(n))
+				}
+				require.NoError(t, w.Close(t.Context()))
+				assert.LessOrEqual(t, time.Since(began).Seconds()/total.Seconds(), most)
+				assert.LessOrEqual(t, mostPolls, 25)
+			})
+		})
+	}
+}
+
+// TestWhatHasSucceededIsOnThePlatform is about imports whose lists of errors get lost now and then, and do not name the
+// items.
+func TestWhatHasSucceededIsOnThePlatform(t *testing.T) {
+	t.Parallel()
+	for seed := uint64(0); seed < 200; seed++ {
+		importWithRefusals(t, seed, func(t *testing.T, stats threatconnect.BatchStats, whole int64) {
+			assert.LessOrEqual(t, stats.Indicators.Succeeded, whole)
+		})
+	}
+}
