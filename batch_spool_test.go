@@ -501,6 +501,23 @@ func TestAnUnfinishedImportOfAnotherNameIsFinishedFirst(t *testing.T) {
 	})
 }
 
+func TestARefusedSpoolStaysWithItsOwner(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New()
+	cfg := appendConfig()
+	cfg.MaxItems, cfg.Spool, cfg.Run = 2, newMemSpool(), "today"
+	w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
+	require.NoError(t, err)
+	addAll(t, w, batchHost(0), batchHost(1))
+	other := cfg
+	other.Attributes = threatconnect.WriteReplace
+	_, err = srv.Client().Batch.NewWriter(t.Context(), other)
+	require.ErrorIs(t, err, threatconnect.ErrSpoolOther)
+	addAll(t, w, batchHost(2))
+	require.NoError(t, w.Close(t.Context()), "a process with other settings has not ended the import")
+	assert.Equal(t, 3, srv.IndicatorCount(batchOwner))
+}
+
 func TestASpoolOfSomethingElseIsRefused(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

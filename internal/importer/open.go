@@ -26,7 +26,7 @@ var ErrOther = fmt.Errorf("%w holds the import of something else", journal.ErrSt
 //
 // After an error, Begun reports whether files of the import were sent; the import has ended then.
 func (e *Engine) Open(ctx context.Context) (finished bool, err error) {
-	j, err := journal.Open(ctx, e.opts.Store, e.opts.Concurrency+1, e.opts.Errors)
+	j, err := journal.Open(ctx, e.opts.Store, e.opts.Concurrency+1, e.opts.Errors, e.refuse)
 	if err != nil {
 		return false, err
 	}
@@ -46,12 +46,6 @@ func (e *Engine) Open(ctx context.Context) (finished bool, err error) {
 		e.use(j)
 		e.restoreTotals()
 		return true, nil
-	case begun.Run != start.Run:
-		return false, &OtherRun{begun.Run}
-	case begun.Instance != start.Instance:
-		return false, fmt.Errorf("%w: it is for another base URL: finish it there, or use another spool", ErrOther)
-	case begun.Settings != start.Settings:
-		return false, fmt.Errorf("%w: its owner, action or write types differ: finish it with those, or use another spool", ErrOther)
 	}
 	e.use(j)
 	if err := e.restore(ctx); err != nil {
@@ -59,6 +53,22 @@ func (e *Engine) Open(ctx context.Context) (finished bool, err error) {
 		return false, err
 	}
 	return false, nil
+}
+
+// refuse returns an error for an import that has not ended and is not the one of the options.
+func (e *Engine) refuse(s *journal.State) error {
+	begun, start := s.Start, e.opts.Start
+	switch {
+	case begun.Run == "" || s.End != nil:
+		return nil
+	case begun.Instance != start.Instance:
+		return fmt.Errorf("%w: it is for another base URL: finish it there, or use another spool", ErrOther)
+	case begun.Settings != start.Settings:
+		return fmt.Errorf("%w: its owner, action or write types differ: finish it with those, or use another spool", ErrOther)
+	case begun.Run != start.Run:
+		return &OtherRun{begun.Run}
+	}
+	return nil
 }
 
 // Begun reports whether the engine has an import.

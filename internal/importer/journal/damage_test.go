@@ -76,7 +76,7 @@ func TestEveryDamagedRecordIsTold(t *testing.T) {
 					}
 				}
 				names := store.slots()
-				j, err := Open(t.Context(), store, testFiles, testErrors{})
+				j, err := Open(t.Context(), store, testFiles, testErrors{}, nil)
 				if err != nil && what == "is missing" && slot == whole.slots()[len(whole.slots())-1] {
 					t.Fatal("a record that is not there yet is not missing")
 				}
@@ -204,7 +204,7 @@ func TestAGapIsDamage(t *testing.T) {
 	mustDo(t, j, added(&j.state, true, 1))
 	name := slotName(j.slot)
 	store.records[slotName(j.slot+2)] = frame(fmt.Sprintf(`{"Slot":%d,"Owner":{}}`, j.slot+2))
-	_, err := Open(t.Context(), store, testFiles, testErrors{})
+	_, err := Open(t.Context(), store, testFiles, testErrors{}, nil)
 	require.ErrorIs(t, err, ErrRecord)
 	require.ErrorContains(t, err, slotName(j.slot+1)+" is missing")
 	require.Equal(t, ErrLost, do(t.Context(), j, added(&j.state, true, 1)), "its writer does not go on, either")
@@ -216,7 +216,7 @@ func TestTheFirstRecordBeginsAnImport(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	store.records[slotName(1)] = frame(`{"Slot":1,"Settled":{"File":1}}`)
-	_, err := Open(t.Context(), store, testFiles, testErrors{})
+	_, err := Open(t.Context(), store, testFiles, testErrors{}, nil)
 	require.ErrorIs(t, err, ErrRecord)
 	require.ErrorIs(t, err, errOrder)
 	store.records[slotName(1)] = frame(`{"Slot":1,"Owner":{}}`)
@@ -238,7 +238,7 @@ func TestErrorsOfTheStoreAreNotDamage(t *testing.T) {
 			}
 			return none
 		}
-		_, err := Open(t.Context(), store, testFiles, testErrors{})
+		_, err := Open(t.Context(), store, testFiles, testErrors{}, nil)
 		require.ErrorIs(t, err, ErrStore, op)
 		require.ErrorIs(t, err, errIO, op)
 		require.NotErrorIs(t, err, ErrRecord, op)

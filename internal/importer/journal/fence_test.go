@@ -34,7 +34,7 @@ func newProcess(name string, store *memStore, n int) *process {
 	p.next, p.stop = iter.Pull(func(yield func(struct{}) bool) {
 		mine := &stepping{store, func() bool { return yield(struct{}{}) }, p}
 		var j *Journal
-		if j, p.err = Open(context.Background(), mine, testFiles, testErrors{}); p.err != nil {
+		if j, p.err = Open(context.Background(), mine, testFiles, testErrors{}, nil); p.err != nil {
 			return
 		}
 		p.acked = append(p.acked, j.slot)
@@ -369,7 +369,7 @@ func TestATakeoverEndsWhenTheOwnerIsTooBusy(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	j := begin(t, store)
-	_, err := Open(t.Context(), busyStore{&memStore{records: store.records}, j}, testFiles, testErrors{})
+	_, err := Open(t.Context(), busyStore{&memStore{records: store.records}, j}, testFiles, testErrors{}, nil)
 	require.ErrorIs(t, err, ErrLost)
 	mustDo(t, j, added(&j.state, true, 1))
 }
@@ -403,7 +403,7 @@ func dirImport(t *testing.T, fsys *durable.Mem, todo []*record) (taken []*record
 			}
 			var err error
 			if j == nil || j.broken != nil {
-				if j, err = Open(t.Context(), durable.NewDir(fsys, dirPath), testFiles, testErrors{}); err != nil {
+				if j, err = Open(t.Context(), durable.NewDir(fsys, dirPath), testFiles, testErrors{}, nil); err != nil {
 					require.ErrorIs(t, err, ErrStore)
 					require.NotErrorIs(t, err, ErrRecord)
 					continue

@@ -167,7 +167,7 @@ func (testErrors) Error(p item.Problem) error {
 const testFiles = 3 // open at the same time: a concurrency of 2
 
 func open(t require.TestingT, s Store) *Journal {
-	j, err := Open(context.Background(), s, testFiles, testErrors{})
+	j, err := Open(context.Background(), s, testFiles, testErrors{}, nil)
 	require.NoError(t, err)
 	return j
 }

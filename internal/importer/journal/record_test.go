@@ -134,7 +134,7 @@ func TestRecordsOfOtherVersions(t *testing.T) {
 			store := newStore()
 			store.records[slotName(1)] = frame(`{"Slot":1,"Start":{"Run":"today"}}`)
 			store.records[slotName(2)] = test.text
-			_, err := Open(t.Context(), store, testFiles, testErrors{})
+			_, err := Open(t.Context(), store, testFiles, testErrors{}, nil)
 			require.ErrorIs(t, err, ErrRecord)
 			require.ErrorIs(t, err, test.want)
 			assert.ErrorContains(t, err, "slot-0000000002")
@@ -235,7 +235,7 @@ func replay(t *testing.T, texts ...[]byte) {
 	for i, text := range texts {
 		store.records[slotName(int64(i+1))] = text
 	}
-	j, err := Open(t.Context(), store, testFiles, testErrors{})
+	j, err := Open(t.Context(), store, testFiles, testErrors{}, nil)
 	if err != nil {
 		require.ErrorIs(t, err, ErrStore)
 		require.Nil(t, j)

@@ -16,14 +16,18 @@ import (
 // takeovers is how often Open tries to take over a journal to which somebody else appends.
 const takeovers = 8
 
-// Open takes over the journal in a store, and computes its state from its records. files is the number of
-// files that can be open at the same time. The state of an empty store has no Start.
-func Open(ctx context.Context, store Store, files int, errs Errors) (*Journal, error) {
+// Open computes the state of the journal in a store from its records, and takes the journal over unless refuse, if not
+// nil, returns an error for the state. files is the number of files that can be open at the same time. The state of an
+// empty store has no Start.
+func Open(ctx context.Context, store Store, files int, errs Errors, refuse func(*State) error) (*Journal, error) {
 	for range takeovers {
 		j := &Journal{store: store, errors: errs, token: rand.Text(), busy: make(chan struct{}, 1), most: 2*files + 16, live: map[int64]bool{}}
 		j.state.keep = true
 		j.state.Marks.Held = math.MaxInt64
 		err := j.replay(ctx)
+		if err == nil && refuse != nil {
+			err = refuse(&j.state) // before the owner loses it
+		}
 		if err == nil {
 			err = j.claim(ctx)
 		}
