@@ -86,21 +86,18 @@ type BatchJob struct {
 // BatchConfig configures a batch import. Owner and, to create, Attributes are required; the zero value of
 // every other field stands for its default.
 type BatchConfig struct {
-	// Owner is the name of the owner that everything is imported into. The client's default owner is not
-	// used, because an import into the wrong owner is hard to undo.
+	// Owner is the name of the owner that everything is imported into. The client's default owner is not used.
 	Owner string
 	// Action is BatchCreate or BatchDelete; empty means BatchCreate.
 	Action BatchAction
-	// Attributes says what happens to attributes. It has no default for BatchCreate, because each type has
-	// a drawback: WriteAppend duplicates attributes on every run, WriteReplace deletes analysts' work,
-	// WriteSingleton needs a newer instance, WriteStatic imports no new values.
+	// Attributes says what happens to attributes. It has no default for BatchCreate, because each
+	// [WriteType] has a drawback.
 	Attributes WriteType
 	// Tags and Labels are WriteAppend or WriteReplace, for tags and security labels; empty means
 	// WriteAppend. They are always sent, because the platform's default is to replace.
 	Tags, Labels WriteType
-	// HaltOnError ends the import at the first item that the platform refuses. The items after it are
-	// reported as not processed. What was imported stays, and the spool is emptied: the next import starts
-	// from the first item, so WriteAppend repeats attributes.
+	// HaltOnError ends the import at the first item that the platform refuses. What was imported stays, and
+	// the spool is emptied: the next import starts from the first item, so WriteAppend repeats attributes.
 	HaltOnError bool
 	// FileMerge, HashCollision and PlaybookTriggers are sent if they are set; see [BatchJob].
 	FileMerge        FileMergeMode
@@ -122,10 +119,10 @@ type BatchConfig struct {
 	RetryFor time.Duration
 	// WaitFor is how long a job may take from its upload to its end; 0 means 2 hours.
 	WaitFor time.Duration
-	// KnownGroup, if not nil, reports whether the owner has a group with an xid. Items can then refer to the
-	// group directly; references to groups that are neither known nor added are sent as
-	// associations at the end of the import, which needs version 7.8.2 of the platform.
-	// It is called by Add, Flush and Close, one call at a time.
+	// KnownGroup, if not nil, reports whether the owner has a group with an xid, so that items can refer to it
+	// directly. References to groups that are neither known nor added are sent as associations at the end of
+	// the import, which needs version 7.8.2 of the platform. It is called by Add, Flush and Close, and after
+	// FlushInterval, one call at a time.
 	KnownGroup func(xid string) bool
 
 	// Spool, if not nil, keeps the import until it is done, so that it survives the process and the
@@ -138,16 +135,9 @@ type BatchConfig struct {
 	// uploaded. Nil means that such content is reported as an error.
 	OpenContent func(t GroupType, xid string) (Content, error)
 
-	// Exclude, if not nil, is called with the type and canonical summary of each indicator that is added,
-	// is an end of an association, or is listed by a group. If it returns true, the indicator is not imported
-	// (or not deleted), an association with it is left out, and a group is imported without it.
-	// Groups and ends that are named by their id are not checked. Exclusions are not errors:
-	// BatchStats counts them, also by reason, and OnEvent gets each one as BatchExcluded.
-	//
-	// A file can be added with several hashes and referred to by one of them: exclude it under each.
-	// Exclude is called by Add, one call at a time; a panic in it continues in the caller of Add. A resumed
-	// import keeps the decisions of the earlier process. Reasons are counted and printed, so a reason should
-	// name the rule and not the value.
+	// Exclude, if not nil, reports whether an indicator, given by its type and canonical summary, is left
+	// out, and why; see [BatchExclusion]. It is called by Add, one call at a time. Reasons are counted and
+	// printed, so a reason should name the rule and not the value.
 	Exclude func(typ, value string) (reason string, exclude bool)
 	// OnEvent, if not nil, is called with the progress of the import and with each exclusion; OnError with
 	// each error of an item, without a limit. They are called from several goroutines, one call at a
