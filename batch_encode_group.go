@@ -87,6 +87,9 @@ func (e *encoder) groupLinks(meta *GroupMeta) error {
 		if err != nil {
 			return err
 		}
+		if err := firstError(checkEnd("associated indicator", summary), checkEnd("group xid", meta.XID)); err != nil {
+			return err
+		}
 		excluded := e.excludes(ref.Type, summary, true)
 		e.out.Listed = append(e.out.Listed, item.Listed{End: item.End{Type: string(ref.Type), Name: summary}, Excluded: excluded})
 	}
@@ -99,5 +102,5 @@ func (e *encoder) refer(xid string) error {
 		return &ValidationError{Field: "associated group", Rule: "has an empty xid"}
 	}
 	e.out.Refs = append(e.out.Refs, xid)
-	return checkText("associated group", xid)
+	return firstError(checkText("associated group", xid), checkEnd("associated group", xid), checkEnd("name of the item", e.out.Name))
 }

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	tc "github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
 // TestHeldAssociationsAreKeptBeyondMemory imports associations, which are sent at the end, and more of them than are kept
@@ -99,4 +101,25 @@ func TestAssociationsThatSayTheSameAreSentOnce(t *testing.T) {
 			assert.Contains(t, file.Association, json.RawMessage(first), "the first of several counts")
 		})
 	}
+}
+
+func TestAnEndThatIsTooLongIsRefusedAlone(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New()
+	w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
+	require.NoError(t, err)
+	long := strings.Repeat("\x01", 64<<10) // which JSON makes six times as long
+	mutex := tc.NewMutex("m")
+	mutex.GroupXIDs = []string{long + "1"}
+	listing := batchGroup("x-1")
+	listing.Associated = []tc.IndicatorRef{{Type: tc.TypeMutex, Value: "a" + strings.Repeat("b", 64<<10)}}
+	for _, in := range []tc.BatchItem{mutex, listing,
+		&tc.Association{From: tc.GroupEnd(strings.Repeat("x", 64<<10+1)), To: tc.GroupEnd("x-2")}} {
+		require.ErrorIs(t, w.Add(t.Context(), in), tc.ErrValidation)
+	}
+	longest := strings.Repeat("é", 32<<10)
+	addAll(t, w, &tc.Association{From: tc.GroupEnd(longest), To: tc.GroupEnd(longest)}, batchHost(1))
+	require.Error(t, w.Close(t.Context()), "there is no such group")
+	assert.EqualValues(t, 3, w.Stats().Invalid)
+	assert.EqualValues(t, 1, w.Stats().Indicators.Succeeded, "the rest is imported")
 }

@@ -80,7 +80,7 @@ func (e *AssociationEnd) write(w *wire.Writer, which string) (summary string, er
 	default:
 		return "", bad("names nothing", "set Indicator and Summary, GroupXID, or ID")
 	}
-	if err != nil {
+	if err = firstError(err, checkEnd("association end "+which, ref)); err != nil {
 		return "", err
 	}
 	text(w, "type_"+which, typ)
@@ -91,6 +91,17 @@ func (e *AssociationEnd) write(w *wire.Writer, which string) (summary string, er
 		text(w, "ref_"+which, ref)
 	}
 	return summary, nil
+}
+
+// maxEnd is how many bytes the name of an end of an association, or of a reference, may have. Ends are kept in
+// memory and sorted while they wait for each other.
+const maxEnd = 64 << 10
+
+func checkEnd(field, name string) error {
+	if len(name) > maxEnd {
+		return &ValidationError{Field: field, Rule: "is longer than 65,536 bytes, and is an end of an association"}
+	}
+	return nil
 }
 
 // key returns the end for a key of associations. summary is that of an indicator, in its canonical form.
