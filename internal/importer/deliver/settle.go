@@ -184,6 +184,9 @@ func (s *settlement) unlisted(err error) {
 // an item that ends a job alone, or that the platform names, is blamed.
 func (s *settlement) bisect() (*journal.Settled, error) {
 	processed := attribute.Processed(s.counts, s.part.Len())
+	if s.poisoned >= 0 { // nothing behind the item that the platform names was processed, whatever the counts say
+		processed = min(processed, s.poisoned-s.part.From)
+	}
 	rest := item.Part{From: s.part.From + processed, To: s.part.To}
 	s.count(item.Part{From: s.part.From, To: rest.From}, attribute.Counts{Success: s.counts.Success, Apart: s.counts.Apart})
 	s.f.Again++
