@@ -825,8 +825,12 @@ func TestLinksThatCannotBeHeldRepeatNoItem(t *testing.T) {
 		items[1].(*threatconnect.Host).GroupXIDs = append(items[1].(*threatconnect.Host).GroupXIDs, xid)
 		items = append(items, batchGroup(xid))
 	}
-	_, err := srv.Client().Batch.Import(t.Context(), cfg, sequence(items))
+	stats, err := srv.Client().Batch.Import(t.Context(), cfg, sequence(items))
 	require.ErrorIs(t, err, fs.ErrNotExist)
+	for _, c := range []threatconnect.BatchCounts{stats.Indicators, stats.Groups, stats.Links} {
+		assert.Positive(t, stats.Links.Added)
+		assert.Equal(t, c.Added, c.Succeeded+c.Failed+c.Unprocessed+c.Unknown, "what could not be held is counted")
+	}
 
 	setTemporary(temporary)
 	_, err = srv.Client().Batch.Import(t.Context(), cfg, sequence(items))

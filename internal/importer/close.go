@@ -36,7 +36,9 @@ func (e *Engine) Close(ctx context.Context, source error) {
 	if source != nil {
 		e.halt(source)
 	}
-	e.drop()
+	if err := e.drop(); err != nil {
+		e.halt(err)
+	}
 	e.finish(ctx)
 	e.stop(ErrEnded)
 	e.free = nil
@@ -47,12 +49,14 @@ func (e *Engine) Abort(err error) {
 	e.halt(err)
 	e.stop(err)
 	e.running.Wait()
-	e.drop()
 	e.free = nil
+	if _, err := e.packer.Discard(); err != nil {
+		e.halt(err)
+	}
 }
 
 // drop counts what was added and is not sent.
-func (e *Engine) drop() {
+func (e *Engine) drop() error {
 	var left item.Outcome
 	if a := e.pending; a != nil && a.File != 0 {
 		left = e.deliverer.Leave(&deliver.File{File: a.Payload, Pieces: []journal.Piece{{Part: a.Payload.All()}}, Contents: a.Contents})
@@ -61,12 +65,16 @@ func (e *Engine) drop() {
 	for k, n := range held {
 		left.Kinds[k].Unprocessed += n
 	}
+	var settled [item.Kinds]item.Counts
+	e.journal.View(func(s *journal.State) { settled = s.Outcome.Kinds })
 	e.mu.Lock()
+	defer e.mu.Unlock()
 	e.left.Plus(&left)
-	e.mu.Unlock()
-	if err != nil {
-		e.halt(err)
+	for k := range settled { // what cannot be read back was not sent
+		missing := e.totals.Kinds[k] - e.totals.Excluded[k] - settled[k].Total() - e.left.Kinds[k].Total()
+		e.left.Kinds[k].Unprocessed += max(missing, 0)
 	}
+	return err
 }
 
 // finish ends the journal, unless something is left to be resumed.
