@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/threatconnect-go/threatconnect/internal/importer/deliver"
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 	"github.com/threatconnect-go/threatconnect/internal/importer/journal"
 )
@@ -272,5 +273,35 @@ func TestContentThatCannotBeUploadedHasFailed(t *testing.T) {
 		p, err := w.run(feed)
 		require.NoError(t, err)
 		require.Equal(t, item.Counts{Succeeded: 1, Failed: 1}, p.Stats().Outcome.Contents)
+	})
+}
+
+// The file of a job that is gone may have been processed, so it is not sent again.
+func TestAJobThatIsGoneIsUnknown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		feed := hosts("a", 2)
+		w := newWorld(setup{maxItems: 2, maxBytes: 10_000, concurrency: 1})
+		w.platform.trap = func(op string) fault {
+			if op == "status 1" {
+				return fault{kind: death}
+			}
+			return fault{}
+		}
+		_, err := w.run(feed)
+		require.Error(t, err)
+		w.platform.trap = nil
+		w.platform.work(time.Now().Add(time.Hour))
+		delete(w.platform.jobs, 1)
+
+		p, err := w.run(feed)
+		require.ErrorIs(t, err, deliver.ErrLost)
+		require.NoError(t, p.balance())
+		require.Equal(t, item.Counts{Unknown: 2}, p.Stats().Outcome.Kinds[item.Indicator])
+		require.Equal(t, []int64{1}, p.Stats().Outcome.Lost)
+		p, err = w.run(feed)
+		require.NoError(t, err)
+		require.Equal(t, item.Counts{Unknown: 2}, p.Stats().Outcome.Kinds[item.Indicator])
+		require.Equal(t, map[string]int{"Host a0.example": 1, "Host a1.example": 1}, w.platform.arrived)
 	})
 }
