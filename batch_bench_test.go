@@ -134,3 +134,29 @@ func BenchmarkBatchWriter(b *testing.B) {
 		})
 	}
 }
+
+// TestAddedItemsAllocateNothing adds items after a job is full, so that their memory has the room of that job.
+func TestAddedItemsAllocateNothing(t *testing.T) { // not in parallel: it counts allocations
+	for name, spool := range map[string]threatconnect.Spool{"without a spool": nil, "with a spool": newMemSpool()} {
+		t.Run(name, func(t *testing.T) {
+			var platform acceptor
+			client, err := threatconnect.NewClient(batchBase, threatconnect.Token("token"), threatconnect.WithTransport(&platform))
+			require.NoError(t, err)
+			cfg := appendConfig()
+			cfg.MaxItems = 20_000
+			if cfg.Spool = spool; spool != nil {
+				cfg.Run = "today"
+			}
+			w, err := client.Batch.NewWriter(t.Context(), cfg)
+			require.NoError(t, err)
+			h := batchHost(1, "x-1")
+			addAll(t, w, batchGroup("x-1"))
+			for range 2*cfg.MaxItems - 1 {
+				addAll(t, w, h)
+			}
+			require.NoError(t, w.Flush(t.Context()))
+			require.Zero(t, testing.AllocsPerRun(cfg.MaxItems/2, func() { addAll(t, w, h) }))
+			require.NoError(t, w.Close(t.Context()))
+		})
+	}
+}

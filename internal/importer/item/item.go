@@ -106,7 +106,8 @@ func (s *Summer) Next(sum Sum, e *Encoded) Sum {
 		s.hash = sha256.New()
 	}
 	s.hash.Reset()
-	s.hash.Write(sum[:])
+	s.buf = append(s.buf[:0], sum[:]...) // the sum itself would have to be allocated
+	s.hash.Write(s.buf)
 	if e != nil {
 		s.buf = append(s.buf[:0], byte(e.Section)+1)
 		s.hash.Write(s.buf)
