@@ -38,15 +38,6 @@ const (
 	BatchDelete BatchAction = "Delete" // delete what is there: indicators by type and value, groups by xid
 )
 
-// BatchVersion is the format of a batch file.
-type BatchVersion string
-
-// The formats. [BatchWriter] writes BatchV2; files in either format can be uploaded as they are.
-const (
-	BatchV1 BatchVersion = "V1" // a list of indicators
-	BatchV2 BatchVersion = "V2" // groups, indicators and associations
-)
-
 // FileMergeMode says what happens to several files that one incoming file matches.
 type FileMergeMode string
 
@@ -80,7 +71,9 @@ type BatchJob struct {
 	FileMerge        FileMergeMode     // empty sends nothing; the platform's default is MergeFiles
 	HashCollision    HashCollisionMode // empty sends nothing; the platform's default is HashFavorIncoming
 	PlaybookTriggers *bool             // nil sends nothing
-	Version          BatchVersion      // empty means BatchV2
+	// V1 says that the file is in the format of version 1 of the batch API, a list of indicators, which knows no
+	// WriteSingleton, FileMerge, HashCollision and PlaybookTriggers. The [BatchWriter] writes version 2.
+	V1 bool
 }
 
 // BatchConfig configures a batch import. Owner and, to create, Attributes are required; the zero value of
@@ -170,7 +163,6 @@ func badBatch(field, rule, fix string) error {
 func (j BatchJob) withDefaults() (BatchJob, error) {
 	j.Action = cmp.Or(j.Action, BatchCreate)
 	j.Tags, j.Labels = cmp.Or(j.Tags, WriteAppend), cmp.Or(j.Labels, WriteAppend)
-	j.Version = cmp.Or(j.Version, BatchV2)
 	if j.Action == BatchDelete {
 		j.Attributes = cmp.Or(j.Attributes, WriteStatic) // required by the platform and without meaning here
 	}
@@ -181,13 +173,12 @@ func (j BatchJob) withDefaults() (BatchJob, error) {
 		return j, badBatch("attribute write type", "is missing", "choose one of the WriteType values; their comments say what each does to existing attributes")
 	}
 	attributes := []WriteType{WriteAppend, WriteReplace, WriteSingleton, WriteStatic}
-	if j.Version == BatchV1 {
+	if j.V1 {
 		attributes = []WriteType{WriteAppend, WriteReplace, WriteStatic}
 	}
 	err := firstError(
 		checkVerbatim("batch owner", j.Owner),
 		oneOf("batch action", j.Action, []BatchAction{BatchCreate, BatchDelete}),
-		oneOf("batch version", j.Version, []BatchVersion{BatchV1, BatchV2}),
 		oneOf("batch attribute write type", j.Attributes, attributes),
 		oneOf("batch tag write type", j.Tags, []WriteType{WriteAppend, WriteReplace}),
 		oneOf("batch label write type", j.Labels, []WriteType{WriteAppend, WriteReplace}),
@@ -195,8 +186,8 @@ func (j BatchJob) withDefaults() (BatchJob, error) {
 		oneOf("batch hash collision mode", j.HashCollision,
 			[]HashCollisionMode{HashFavorIncoming, HashFavorExisting, HashIgnoreIncoming, HashIgnoreExisting, HashSplit}),
 	)
-	if err == nil && j.Version == BatchV1 && (j.FileMerge != "" || j.HashCollision != "" || j.PlaybookTriggers != nil) {
-		err = badBatch("version", "cannot be V1 with a file merge mode, a hash collision mode or playbook triggers", "use BatchV2")
+	if err == nil && j.V1 && (j.FileMerge != "" || j.HashCollision != "" || j.PlaybookTriggers != nil) {
+		err = badBatch("version", "cannot be 1 with a file merge mode, a hash collision mode or playbook triggers", "leave V1 false")
 	}
 	return j, err
 }
@@ -238,13 +229,17 @@ func (j *BatchJob) settings() string {
 func (j *BatchJob) body() []byte {
 	var w wire.Writer
 	w.BeginObject()
-	text(&w, "version", string(j.Version))
+	if j.V1 {
+		text(&w, "version", "V1")
+	} else {
+		text(&w, "version", "V2") // without it, the platform assumes V1
+	}
 	text(&w, "owner", j.Owner)
 	text(&w, "action", string(j.Action))
 	w.Key("haltOnError")
 	w.Bool(j.HaltOnError)
 	text(&w, "attributeWriteType", string(j.Attributes))
-	if j.Version == BatchV2 {
+	if !j.V1 {
 		text(&w, "tagWriteType", string(j.Tags))
 		text(&w, "securityLabelWriteType", string(j.Labels))
 		text(&w, "fileMergeMode", string(j.FileMerge))

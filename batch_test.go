@@ -66,7 +66,7 @@ func TestCreateSendsTheWholeConfiguration(t *testing.T) {
 			`{"version":"V2","owner":"S","action":"Delete","haltOnError":false,"attributeWriteType":"Static","tagWriteType":"Append","securityLabelWriteType":"Append"}`,
 		},
 		"V1": {
-			threatconnect.BatchJob{Owner: "S", Version: threatconnect.BatchV1, Attributes: threatconnect.WriteStatic},
+			threatconnect.BatchJob{Owner: "S", V1: true, Attributes: threatconnect.WriteStatic},
 			`{"version":"V1","owner":"S","action":"Create","haltOnError":false,"attributeWriteType":"Static"}`,
 		},
 	} {
@@ -116,8 +116,8 @@ func TestCreateRefusesConfigurationsThatMakeNoSense(t *testing.T) {
 		assert.Equal(t, field, v.Field)
 	}
 	for _, job := range []threatconnect.BatchJob{
-		{Owner: "S", Attributes: threatconnect.WriteAppend, Version: "V3"},
-		{Owner: "S", Attributes: threatconnect.WriteStatic, Version: threatconnect.BatchV1, HashCollision: threatconnect.HashSplit},
+		{Owner: "S", Attributes: threatconnect.WriteSingleton, V1: true},
+		{Owner: "S", Attributes: threatconnect.WriteStatic, V1: true, HashCollision: threatconnect.HashSplit},
 	} {
 		_, err := client.Batch.Create(t.Context(), job)
 		require.ErrorIs(t, err, threatconnect.ErrValidation)

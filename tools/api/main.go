@@ -24,7 +24,7 @@ import (
 
 // budget is the highest number of exported names of the root package, without fields and methods.
 // The goal is 450, when the canonical forms and the import engine have packages of their own.
-const budget = 538
+const budget = 539
 
 const updateHint = "to accept the change, run: go -C tools run ./api -update"
 
