@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -22,12 +23,16 @@ type poisoning struct {
 	srv     *threatconnecttest.Server
 	hide    *regexp.Regexp // what the error file does not say
 	atStart bool           // the platform reads a whole file before it processes anything
+
+	mu      sync.Mutex
 	uploads int
 }
 
 func (p *poisoning) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.Header.Get("Content-Type") == "application/octet-stream" {
+		p.mu.Lock()
 		p.uploads++
+		p.mu.Unlock()
 		text, err := io.ReadAll(req.Body)
 		if err != nil {
 			return nil, err

@@ -74,8 +74,11 @@ func (s *memSpool) Create(ctx context.Context, name string, parts [][]byte) erro
 		return ctx.Err()
 	}
 	text := bytes.Join(parts, nil)
-	if s.refuse != nil {
-		if err := s.refuse(text); err != nil {
+	s.mu.Lock()
+	refuse := s.refuse
+	s.mu.Unlock()
+	if refuse != nil {
+		if err := refuse(text); err != nil {
 			return err
 		}
 	}
@@ -654,12 +657,14 @@ func TestASpoolThatTakesNoMoreEndsTheAddingOnly(t *testing.T) {
 		for n := range 10 {
 			addAll(t, w, batchHost(n))
 		}
+		spool.mu.Lock()
 		spool.refuse = func(text []byte) error {
 			if bytes.Contains(text, []byte(".example")) { // which holds a job's items
 				return full
 			}
 			return nil
 		}
+		spool.mu.Unlock()
 		n := 10
 		for ; err == nil; n++ {
 			err = w.Add(t.Context(), batchHost(n))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/threatconnect-go/threatconnect/internal/importer/deliver"
@@ -123,7 +124,7 @@ func (e *Engine) resend(ctx context.Context, f *journal.File) error {
 		}
 		return e.lose(ctx, f, err)
 	}
-	e.enqueue(&deliver.File{File: into, Number: f.Number, After: f.After, Pieces: f.Pieces, Contents: f.Contents, Again: f.Again})
+	e.enqueue(&deliver.File{File: into, Number: f.Number, After: f.After, Pieces: slices.Clone(f.Pieces), Contents: slices.Clone(f.Contents), Again: f.Again})
 	return nil
 }
 
