@@ -43,7 +43,7 @@ var allowedImports = map[string][]string{
 		module + "/internal/importer/journal",
 		module + "/internal/importer/pack",
 	},
-	module + "/internal/importer/attribute": {module + "/internal/importer/item", module + "/internal/wire"},
+	module + "/internal/importer/attribute": {module + "/internal/importer/item"},
 	module + "/internal/importer/deliver":   {module + "/internal/importer/attribute", module + "/internal/importer/item", module + "/internal/importer/journal"},
 	module + "/internal/importer/item":      {module + "/internal/canon", module + "/internal/wire"},
 	module + "/internal/importer/journal":   {module + "/internal/importer/item"},
