@@ -141,10 +141,6 @@ func (*batchPlatform) Problem(err error) item.Problem {
 	if v, ok := errors.AsType[*ValidationError](err); ok {
 		return item.Problem{Field: v.Field, Rule: v.Rule, Fix: v.Fix}
 	}
-	if errors.Is(err, deliver.ErrGroup) {
-		err = errGroupMissing
-		return item.Problem{Field: errGroupMissing.Field, Rule: errGroupMissing.Rule}
-	}
 	return item.Problem{Text: err.Error()}
 }
 
@@ -155,8 +151,6 @@ func (*batchPlatform) Error(p item.Problem) error {
 	}
 	return errors.New(p.Text)
 }
-
-var errGroupMissing = &ValidationError{Field: "group content", Rule: "was not uploaded, because its group did not go in"}
 
 // partsReader reads one part after the other.
 func partsReader(parts [][]byte) io.Reader {

@@ -9,8 +9,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/journal"
 )
 
-// ErrGroup says that content was not uploaded because its group is not on the platform.
-var ErrGroup = errors.New("threatconnect: group content: was not uploaded, because its group is not on the platform")
+// errGroup says that content was not uploaded because its group is not on the platform.
+var errGroup = errors.New("threatconnect: group content was not uploaded, because its group is not on the platform")
 
 // attach uploads the contents of a file's groups, one after the other.
 func (d *Deliverer) attach(ctx context.Context, f *File) (left item.Outcome, err error) {
@@ -19,7 +19,7 @@ func (d *Deliverer) attach(ctx context.Context, f *File) (left item.Outcome, err
 			return d.Leave(f), nil
 		}
 		c := f.Contents[0]
-		again, err := false, ErrGroup
+		again, err := false, errGroup
 		if !c.Refused {
 			again, err = d.upload(ctx, c.Content)
 		}
