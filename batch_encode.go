@@ -25,6 +25,9 @@ type encoder struct {
 	excluded []BatchExclusion                                      // of indicators that the item is or refers to
 
 	content item.Content // of the group; out points to it
+
+	limits map[string]int // as in MergeOptions.MaxLengths
+	cut    int64          // values of the item that were cut
 }
 
 // encode writes an item. The result is good until the next call, and after an error of no use.
@@ -43,6 +46,7 @@ func (e *encoder) encode(in BatchItem) (out *item.Encoded, err error) {
 	e.out = item.Encoded{Refs: e.out.Refs[:0], Listed: e.out.Listed[:0]}
 	e.typ, e.name = "", ""
 	e.asking, e.excluded, e.ownerTags = false, e.excluded[:0], e.ownerTags[:0]
+	e.cut = 0
 	err = e.item(in)
 	if err == nil && e.Err() != nil {
 		err = &ValidationError{Field: "batch item", Rule: "holds text that is not UTF-8, or a number or date that cannot be written"}
@@ -56,20 +60,22 @@ func ownItem(in BatchItem) bool {
 	switch in.(type) {
 	case *Address, *EmailAddress, *File, *Host, *URL, *ASN, *CIDR, *Mutex, *RegistryKey, *UserAgent, *EmailSubject, *Hashtag, *CustomIndicator,
 		*Adversary, *AttackPattern, *Campaign, *CourseOfAction, *Document, *Email, *Event, *Incident, *IntrusionSet, *Malware, *Report,
-		*Signature, *Tactic, *Threat, *Tool, *Vulnerability, *UnknownGroup, *GroupContent, *Association:
+		*Signature, *Tactic, *Threat, *Tool, *Vulnerability, *UnknownGroup, *GroupContent, *Association, *mergedItem:
 		return true
 	}
 	return false
 }
 
 func (e *encoder) item(in BatchItem) error {
+	e.out.Section = item.Indicators
 	if isNil(in) {
 		return &ValidationError{Field: "batch item", Rule: "is nil"}
 	}
-	e.out.Section = item.Indicators
 	switch in := in.(type) {
 	case Indicator:
 		return e.indicator(in)
+	case *mergedItem:
+		return e.merged(in)
 	case *listedIndicator:
 		return e.listed(in)
 	case Group:
@@ -154,7 +160,7 @@ func (e *encoder) carried(ind Indicator) error {
 	w := &e.Writer
 	text(w, "xid", meta.XID)
 	meta.write(w)
-	text(w, "description", meta.Description)
+	text(w, "description", e.shortened("Description", meta.Description))
 	if own, ok := ind.(specific); ok {
 		own.writeOwn(w, modeBatch)
 	}
@@ -200,12 +206,14 @@ func (e *encoder) checkIndicator(ind Indicator) error {
 	return nil
 }
 
+var errDeletedAssociation = &ValidationError{Field: "association", Rule: "can only be created"}
+
 // association writes an association.
 func (e *encoder) association(a *Association) error {
-	if e.action == BatchDelete {
-		return &ValidationError{Field: "association", Rule: "can only be created"}
-	}
 	e.typ = "Association"
+	if e.action == BatchDelete {
+		return errDeletedAssociation
+	}
 	if err := a.check(); err != nil {
 		return err
 	}
@@ -246,6 +254,10 @@ func (e *encoder) hangers(attributes []Attribute, tags []Tag, labels []SecurityL
 			if err := checkLabels(a.SecurityLabels); err != nil {
 				return err
 			}
+			if value := e.shortened(a.Type, a.Value); len(value) != len(a.Value) {
+				short := *a
+				short.Value, a = value, &short
+			}
 			if a.write(&e.Writer, modeBatch); before == nil && e.Err() != nil {
 				return errAttributeText
 			}
@@ -284,6 +296,19 @@ func (e *encoder) tag(name string) error {
 		e.ownerTags = append(e.ownerTags, name)
 	}
 	return nil
+}
+
+// shortened returns at most as many characters of an attribute's value as its type may have.
+func (e *encoder) shortened(attribute, value string) string {
+	limit := e.limits[attribute]
+	if limit == 0 {
+		return value
+	}
+	short, cut := cutValue(value, limit)
+	if cut {
+		e.cut++
+	}
+	return short
 }
 
 func checkLabels(labels []SecurityLabel) error {

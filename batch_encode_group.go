@@ -54,21 +54,28 @@ func (e *encoder) group(g Group) error {
 	return e.groupLinks(meta)
 }
 
+var errDeletedContent = &ValidationError{Field: "group content", Rule: "has no place in a deletion", Fix: "add the group as it is"}
+
 // groupContent writes a group, and keeps what is to be uploaded for it.
 func (e *encoder) groupContent(in *GroupContent) error {
 	if err := in.check(); err != nil {
 		return err
 	}
 	if e.action == BatchDelete {
-		return &ValidationError{Field: "group content", Rule: "has no place in a deletion", Fix: "add the group as it is"}
+		return errDeletedContent
 	}
 	if err := e.group(in.Group); err != nil {
 		return err
 	}
 	d, ok := in.Group.(*Document)
-	e.content = item.Content{Type: string(in.Group.Type()), XID: e.out.Name, Malware: ok && d.Malware != nil && *d.Malware, Size: in.Content.Size, Open: in.Content}
-	e.out.Content = &e.content
+	e.upload(in.Group.Type(), ok && d.Malware != nil && *d.Malware, in.Content)
 	return nil
+}
+
+// upload keeps what is to be uploaded for the group.
+func (e *encoder) upload(t GroupType, malware bool, c Content) {
+	e.content = item.Content{Type: string(t), XID: e.out.Name, Malware: malware, Size: c.Size, Open: c}
+	e.out.Content = &e.content
 }
 
 // groupLinks takes down what a group is associated with.

@@ -282,8 +282,12 @@ func TestExcludedIndicatorsAndReferencesToThemAreLeftOut(t *testing.T) {
 	pair := func(from, to int) *threatconnect.Association {
 		return &threatconnect.Association{From: end(from), To: end(to), Type: "Host to Indicators"}
 	}
-	for _, maxItems := range []int{1, 25_000} {
-		t.Run(fmt.Sprintf("%d items in a job", maxItems), func(t *testing.T) {
+	for _, c := range []struct {
+		maxItems int
+		merged   bool
+	}{{1, false}, {25_000, false}, {1, true}, {25_000, true}} {
+		maxItems := c.maxItems
+		t.Run(fmt.Sprintf("%d items in a job, merged: %t", maxItems, c.merged), func(t *testing.T) {
 			t.Parallel()
 			srv := threatconnecttest.New()
 			cfg := appendConfig()
@@ -304,8 +308,14 @@ func TestExcludedIndicatorsAndReferencesToThemAreLeftOut(t *testing.T) {
 			g.Associated = []threatconnect.IndicatorRef{ref(1), ref(2), ref(3)}
 			only := batchGroup("x-2")
 			only.Associated = []threatconnect.IndicatorRef{ref(3)}
-			addAll(t, w, pair(1, 2), batchHost(1, "x-1"), batchHost(2), only, pair(2, 3), batchHost(3), g,
-				&threatconnect.Association{From: threatconnect.GroupEnd("x-1"), To: end(3)}, &threatconnect.Association{From: threatconnect.GroupEnd("x-1"), To: threatconnect.GroupEnd("x-2")})
+			items := []threatconnect.BatchItem{
+				pair(1, 2), batchHost(1, "x-1"), batchHost(2), only, pair(2, 3), batchHost(3), g,
+				&threatconnect.Association{From: threatconnect.GroupEnd("x-1"), To: end(3)}, &threatconnect.Association{From: threatconnect.GroupEnd("x-1"), To: threatconnect.GroupEnd("x-2")},
+			}
+			if c.merged {
+				items = merged(t, items)
+			}
+			addAll(t, w, items...)
 			require.NoError(t, w.Close(t.Context()))
 
 			stats := w.Stats()

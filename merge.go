@@ -3,28 +3,33 @@ package threatconnect
 import (
 	"cmp"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"iter"
 
 	"github.com/threatconnect-go/threatconnect/internal/extsort"
+	"github.com/threatconnect-go/threatconnect/internal/filehash"
+	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 )
 
 // MergeOptions configures [MergeItems]. Nil and the zero value merge with the defaults and cut nothing.
 type MergeOptions struct {
 	// MaxBytes is about how many bytes of items are kept in memory: 1 MiB to 1 GiB; 0 means 8 MiB. The
 	// heap grows to three to four times that, with the garbage and buffers of files, whatever the number
-	// of items. Besides that, memory holds two bits per item, and as much as a large item needs.
+	// of items. Besides that, memory holds a bit per item, and as much as a large item needs.
 	// Temporary files hold each item once, and about 70 bytes per item for sorting.
 	MaxBytes int
 	// Dir is the directory for temporary files, which hold the items; empty means the system's. Only
 	// the user of the process can read them, and they have no name where the system allows that.
 	Dir string
 	// MaxLengths limits the number of characters in values of an attribute type. A longer value, and an
-	// indicator's longer description or source, is cut and ends in three dots. Types that are missing,
+	// indicator's longer description, is cut and ends in three dots. Types that are missing,
 	// and those of length 0, are not cut. TypesService.AttributeLengths reads the limits of an instance.
 	MaxLengths map[string]int
+	// Rating is the threat rating, 0 to 5, of indicators that nothing in the feed rates; nil leaves it out.
+	Rating *float64
+	// Confidence is the confidence, 0 to 100, of indicators of which the feed gives none; nil leaves it out.
+	Confidence *int
 	// OnMerged, if not nil, is called once with the counts, before the first item is passed on.
 	OnMerged func(MergeStats)
 	// OnItem, if not nil, is called with the origin of each item, just before the item is passed on: the
@@ -42,8 +47,7 @@ type MergeOrigin struct {
 type MergeStats struct {
 	Read  int64 // items that came in
 	Items int64 // items that go out
-	// Invalid counts items that break a rule of batch files. They go out as they came in, for the writer
-	// to refuse.
+	// Invalid counts items that break a rule of batch files. They go out for the import to report them.
 	Invalid int64
 	// Torn counts files in clusters in which two hashes of one kind differ.
 	Torn int64
@@ -57,6 +61,10 @@ type MergeStats struct {
 // order in which each came first. Memory is bounded by MaxBytes, whatever the number of items; the
 // rest is in temporary files that are removed when the sequence ends. It sends no request. The
 // sequence can be ranged over again if items can. A goroutine works beside the caller until it ends.
+//
+// What comes out is written as it stands in a batch file and is of no exported type: it is for
+// imports, [BatchService.Reconcile] and [Fingerprinter]. Change items, or leave them out, before they
+// are merged.
 //
 // Merged are indicators of one type and canonical value; files that have a hash in common, also by
 // way of other files; groups of one type and xid; and associations of one type between the same two
@@ -79,8 +87,7 @@ type MergeStats struct {
 // differ in another, only if all their hashes are the same.
 //
 // A merged item grows to a 16th of MaxBytes; the next one like it begins another. An item that
-// breaks a rule of batch files, or is of another package's type, is passed on as it is, for the writer
-// to refuse. Of several contents of one group ([GroupContent]) the last is uploaded; memory holds how
+// breaks a rule of batch files keeps its place, and the import reports it as invalid. Of several contents of one group ([GroupContent]) the last is uploaded; memory holds how
 // to open them, not their bytes.
 //
 // An error of items is passed on after the items before it, and ends the sequence. Other errors are a
@@ -141,26 +148,25 @@ func (o MergeOptions) withDefaults() (MergeOptions, error) {
 			return o, &ValidationError{Field: "merge attribute length", Rule: "is negative", Fix: "leave out the types whose values are not to be cut"}
 		}
 	}
-	return o, nil
+	return o, (&IndicatorMeta{Rating: o.Rating, Confidence: o.Confidence}).check()
 }
 
 // merge is one run of MergeItems. Its steps are read, plan and pass. Items are written once, to a
 // log in the order in which they come, and read once, in that order; only their keys are sorted. An
 // item that repeats an earlier one is read when that one is passed on.
 type merge struct {
-	ctx    context.Context
-	opts   MergeOptions
-	stats  MergeStats
-	rules  encoder
-	codec  *itemCodec
-	merger *itemMerger
-	aside  mergedContents
+	ctx      context.Context
+	opts     MergeOptions
+	stats    MergeStats
+	encoder  encoder
+	merger   itemMerger
+	buf      []byte
+	contents map[contentOwner]*Content // the last of each group
 
 	log     *extsort.Log    // all items
 	index   *extsort.Sorter // key and number of each valid item: where it is in the log
 	hashes  *extsort.Sorter // each hash of a file with all hashes of that file
 	repeats *extsort.Sorter // number of an item: where the next one is that is merged into it
-	invalid bits            // items that break a rule
 	again   bits            // items that are merged into one before them
 
 	group mergeGroup // that plan is about
@@ -176,9 +182,9 @@ type mergeGroup struct {
 }
 
 func newMerge(ctx context.Context, o MergeOptions) *merge {
-	m := &merge{ctx: ctx, opts: o, codec: newItemCodec(), aside: newMergedContents()}
-	m.merger = newItemMerger(m.codec)
-	m.rules = encoder{action: BatchCreate}
+	m := &merge{ctx: ctx, opts: o, contents: map[contentOwner]*Content{}}
+	m.encoder = encoder{action: BatchCreate, limits: o.MaxLengths}
+	m.merger.defaults = IndicatorMeta{Rating: o.Rating, Confidence: o.Confidence}
 	m.log = extsort.NewLog(o.Dir, o.MaxBytes/mergeParts)
 	m.index, m.hashes, m.repeats = m.sorter(), m.sorter(), m.sorter()
 	return m
@@ -217,7 +223,7 @@ func (m *merge) read(items iter.Seq2[BatchItem, error]) (source, err error) {
 		if m.ctx.Err() != nil {
 			return nil, context.Cause(m.ctx)
 		}
-		if err := m.add(now, m.aside.take(plainType(item))); err != nil {
+		if err := m.add(now, plainType(item)); err != nil {
 			return nil, err
 		}
 		if len(now.text) < batchBytes {
@@ -252,53 +258,55 @@ type arrival struct {
 	n      int64
 	valid  bool
 	key    mergeKey
-	hashes *fileHashes // of a file
+	hashes *filehash.Hashes // of a file
 }
 
-func (m *merge) add(to *arrivals, item BatchItem) (err error) {
+func (m *merge) add(to *arrivals, in BatchItem) error {
 	a := arrival{n: m.stats.Read}
 	m.stats.Read++
-	content := m.codec.encode(item)
-	if content[0] >= codecTypes {
-		_, err := m.rules.encode(item)
-		a.valid = err == nil
-	}
-	if !a.valid {
+	e := &m.encoder
+	enc, err := e.encode(in)
+	switch refused, ok := errors.AsType[*ValidationError](err); {
+	case ok:
 		m.stats.Invalid++
 		m.stats.Items++
-		m.invalid.set(a.n)
-		if content[0] == codecForeign {
-			m.aside.odd[a.n] = item
-		}
-	} else {
-		if a.key, a.hashes, err = mergeKeyOf(item, m.rules.canonical); err != nil {
-			return err
-		}
-		if content, err = m.cut(content); err != nil {
+		to.text = appendRefused(to.text, e.out.Section, e.typ, e.name, refused)
+	case err != nil:
+		return err
+	default:
+		a.valid = true
+		if err := m.addValid(to, &a, in, enc); err != nil {
 			return err
 		}
 	}
-	to.text = append(to.text, content...)
 	a.end = len(to.text)
 	to.items = append(to.items, a)
 	return nil
 }
 
-// cut cuts the values of an encoded item; the caller's is not changed.
-func (m *merge) cut(content []byte) ([]byte, error) {
-	if len(m.opts.MaxLengths) == 0 {
-		return content, nil
+func (m *merge) addValid(to *arrivals, a *arrival, in BatchItem, enc *item.Encoded) (err error) {
+	e := &m.encoder
+	if _, merged := in.(*mergedItem); merged && enc.Section == item.Indicators {
+		if e.canonical, err = e.valuesIn(); err != nil {
+			return err
+		}
 	}
-	item, err := m.codec.decode(content)
-	if err != nil {
-		return nil, err
+	a.key, a.hashes = e.mergeKey()
+	if enc.Content != nil {
+		content := enc.Content.Open.(Content)
+		m.contents[contentOwner{e.typ, enc.Name}] = &content
 	}
-	cut := cutValues(item, m.opts.MaxLengths)
-	if cut == 0 {
-		return content, nil
+	m.stats.Cut += e.cut
+	from := len(to.text)
+	to.text = appendMerged(to.text, e.typ, enc)
+	if !e.repeatsItself(in) {
+		return nil
 	}
-	m.stats.Cut += cut
-	return m.codec.encode(item), nil
+	if err := m.merger.begin(string(to.text[from:])); err != nil {
+		return err
+	}
+	to.text = m.merger.append(to.text[:from])
+	return nil
 }
 
 // store writes items to the log, and where they are to the index, until there are no more.
@@ -312,7 +320,7 @@ func (m *merge) store(full <-chan *arrivals, free chan<- *arrivals) error {
 			begin = a.end
 			at, err := m.log.Add(content)
 			if err == nil && a.hashes != nil {
-				err = addHashes(m.hashes, a.hashes)
+				err = a.hashes.AddTo(m.hashes)
 			}
 			if err == nil && a.valid {
 				value = place{at, len(content)}.append(value[:0])
@@ -340,7 +348,7 @@ func (m *merge) plan() error {
 	defer files.Close()
 	var own, label mergeKey
 	torn := false
-	for rec, err := range records(m.ctx, m.index) {
+	for rec, err := range m.index.SortedUntil(m.ctx) {
 		if err != nil {
 			return err
 		}
@@ -363,7 +371,7 @@ func (m *merge) plan() error {
 		}
 	}
 	m.index.Close()
-	for rec, err := range records(m.ctx, files) {
+	for rec, err := range files.SortedUntil(m.ctx) {
 		if err != nil {
 			return err
 		}
@@ -377,22 +385,16 @@ func (m *merge) plan() error {
 
 // labelFiles puts a record with the number 0 in front of files that share a hash with others.
 func (m *merge) labelFiles() error {
-	linker := fileLinker{ctx: m.ctx, make: m.sorter}
-	known, err := linker.clusters(m.hashes)
-	if err != nil {
-		return err
-	}
-	defer known.Close()
-	for f, err := range linker.each(known) {
+	for f, err := range filehash.Clusters(m.ctx, m.sorter, m.hashes) {
 		if err != nil {
 			return err
 		}
 		value := make([]byte, 1, 1+len(mergeKey{}))
-		if f.torn {
+		if f.Torn {
 			value[0] = 1
 		}
-		label := keyOf(keyCluster, string(f.label(nil)))
-		if err := m.index.Add(f.own.key().with(0), append(value, label[:]...)); err != nil {
+		label := keyOf(keyCluster, string(f.AppendLabel(nil)))
+		if err := m.index.Add(fileKey(&f.Own).with(0), append(value, label[:]...)); err != nil {
 			return err
 		}
 	}
@@ -433,7 +435,8 @@ func (m *merge) fits(size int) (bool, error) {
 		g.begun = true
 	}
 	g.pending = g.pending[:0]
-	g.size = len(m.codec.encode(m.merger.item))
+	m.buf = m.merger.append(m.buf[:0])
+	g.size = len(m.buf)
 	if g.size > most/2 { // so that measuring again is a long way off
 		return false, nil
 	}
@@ -444,157 +447,11 @@ func (m *merge) fits(size int) (bool, error) {
 // mergeAt merges an item of the log into the one in the merger, or begins with it.
 func (m *merge) mergeAt(at int64, more bool) error {
 	content, err := m.log.At(at)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case more:
+		return m.merger.add(string(content))
 	}
-	if more {
-		return m.merger.add(content)
-	}
-	item, err := m.codec.decode(content)
-	if err == nil {
-		m.merger.begin(item)
-	}
-	return err
-}
-
-// merged is an item that goes out.
-type merged struct {
-	item BatchItem
-	from MergeOrigin
-}
-
-// pass passes everything on. It reports whether more is wanted. The items are read and merged in a
-// goroutine of their own, a little ahead of the caller.
-func (m *merge) pass(yield func(BatchItem, error) bool) (bool, error) {
-	ahead, stop := make(chan []merged, 1), make(chan struct{})
-	var err error
-	go func() {
-		defer close(ahead)
-		err = m.prepare(func(batch []merged) bool {
-			select {
-			case ahead <- batch:
-				return true
-			case <-stop:
-				return false
-			}
-		})
-	}()
-	defer func() {
-		close(stop)
-		for range ahead { // until the goroutine has ended
-		}
-	}()
-	for batch := range ahead {
-		for _, next := range batch {
-			if m.ctx.Err() != nil {
-				return true, context.Cause(m.ctx)
-			}
-			if m.opts.OnItem != nil {
-				m.opts.OnItem(next.from)
-			}
-			if !yield(m.aside.give(next.item, next.from.First), nil) {
-				return false, nil
-			}
-		}
-	}
-	return true, err
-}
-
-// prepare calls give with all items that go out, in batches of about batchBytes, until it returns
-// false.
-func (m *merge) prepare(give func([]merged) bool) error {
-	next, stop := iter.Pull2(records(m.ctx, m.repeats))
-	defer stop()
-	repeat, err, more := next()
-	var batch []merged
-	n, size := int64(-1), 0
-	for content, logErr := range m.log.All() {
-		if m.ctx.Err() != nil {
-			logErr = context.Cause(m.ctx)
-		}
-		if err := cmp.Or(err, logErr); err != nil {
-			return err
-		}
-		if n++; m.again.has(n) {
-			continue
-		}
-		item, err2 := m.codec.decode(content)
-		if err2 != nil {
-			return err2
-		}
-		from := MergeOrigin{First: n, Count: 1}
-		size += len(content)
-		if !m.invalid.has(n) {
-			m.merger.begin(item)
-			for ; err == nil && more && numberOf(repeat.Key) == n; from.Count++ {
-				p := placeOf(repeat.Value)
-				size += p.size
-				if err = m.mergeAt(p.at, true); err == nil {
-					repeat, err, more = next()
-				}
-			}
-			if err != nil {
-				return err
-			}
-		}
-		if batch = append(batch, merged{item, from}); size >= batchBytes {
-			if !give(batch) {
-				return nil
-			}
-			batch, size = make([]merged, 0, len(batch)), 0
-		}
-	}
-	if len(batch) > 0 {
-		give(batch)
-	}
-	return nil
-}
-
-const batchBytes = 32 << 10 // of encoded items that go from one goroutine to the other at a time
-
-// place is where an encoded item is in the log.
-type place struct {
-	at   int64
-	size int
-}
-
-func (p place) append(b []byte) []byte {
-	return binary.AppendUvarint(binary.AppendUvarint(b, uint64(p.at)), uint64(p.size))
-}
-
-func placeOf(b []byte) place {
-	at, n := binary.Uvarint(b)
-	size, _ := binary.Uvarint(b[n:])
-	return place{int64(at), int(size)}
-}
-
-// appendNumber appends a number so that bytes are in the order of numbers; numberOf undoes that.
-func appendNumber(b []byte, n int64) []byte { return binary.BigEndian.AppendUint64(b, uint64(n)) }
-
-func numberOf(b []byte) int64 { return int64(binary.BigEndian.Uint64(b)) }
-
-// bits is a set of numbers, one bit for each up to the largest.
-type bits []uint64
-
-func (b *bits) set(n int64) {
-	for int64(len(*b)) <= n/64 {
-		*b = append(*b, 0)
-	}
-	(*b)[n/64] |= 1 << (n % 64)
-}
-
-func (b bits) has(n int64) bool { return n/64 < int64(len(b)) && b[n/64]&(1<<(n%64)) != 0 }
-
-// records returns the records of a sorter in their order until the context ends.
-func records(ctx context.Context, s *extsort.Sorter) iter.Seq2[extsort.Record, error] {
-	return func(yield func(extsort.Record, error) bool) {
-		for rec, err := range s.Sorted() {
-			if err == nil && ctx.Err() != nil {
-				rec, err = extsort.Record{}, context.Cause(ctx)
-			}
-			if !yield(rec, err) || err != nil {
-				return
-			}
-		}
-	}
+	return m.merger.begin(string(content))
 }

@@ -2,13 +2,13 @@ package threatconnect
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -109,15 +109,73 @@ func oneOfEachType() []BatchItem {
 	return items
 }
 
+// keepRules gives a filled item values that the rules of batch files allow, in place of those that they do not.
+func keepRules(in BatchItem) {
+	labels := func(all []SecurityLabel) {
+		for i := range all {
+			all[i].Color = fmt.Sprintf("00ff%02d", i)
+		}
+	}
+	attributes := func(all []Attribute) {
+		all[0].Type = "Description" // has more fields than others
+		for i := range all {
+			labels(all[i].SecurityLabels)
+		}
+	}
+	switch in := in.(type) {
+	case Indicator:
+		if v, ok := map[IndicatorType][3]string{
+			TypeAddress: {"192.0.2.1"}, TypeEmailAddress: {"a@b.example"}, TypeHost: {"a.example"}, TypeURL: {"https://a.example/x"},
+			TypeFile: {strings.Repeat("1", 32), strings.Repeat("2", 40), strings.Repeat("3", 64)}, TypeASN: {"ASN64496"}, TypeCIDR: {"192.0.2.0/24"},
+			TypeRegistryKey: {`HKEY_LOCAL_MACHINE\a`, "v", "REG_SZ"},
+		}[in.Type()]; ok {
+			in.setValues(v)
+		}
+		m := in.Meta()
+		m.Rating, m.Confidence, m.Associated = new(2.5), new(50), nil
+		switch in.Type() {
+		case TypeAddress, TypeEmailAddress, TypeFile, TypeHost, TypeURL:
+		default:
+			m.Private = new(false)
+		}
+		if f, ok := in.(*File); ok {
+			f.Size = new(int64(12))
+		}
+		labels(m.SecurityLabels)
+		attributes(m.Attributes)
+	case Group:
+		m := in.Meta()
+		for i := range m.Associated {
+			m.Associated[i] = IndicatorRef{Type: TypeMutex, Value: fmt.Sprint("mutex ", i)}
+		}
+		labels(m.SecurityLabels)
+		attributes(m.Attributes)
+		switch g := in.(type) {
+		case *Event:
+			g.Status = EventEscalated
+		case *Incident:
+			g.Status = IncidentOpen
+		}
+	case *Association:
+		in.From = AssociationEnd{Indicator: TypeMutex, Summary: "m"}
+		in.To = AssociationEnd{Indicator: TypeMutex, Summary: "n"}
+	}
+}
+
 func TestEveryFieldSurvivesAMerge(t *testing.T) {
 	t.Parallel()
-	for _, item := range oneOfEachType() {
-		t.Run(strings.TrimPrefix(fmt.Sprintf("%T", item), "*threatconnect."), func(t *testing.T) {
+	for _, in := range oneOfEachType() {
+		t.Run(strings.TrimPrefix(fmt.Sprintf("%T", in), "*threatconnect."), func(t *testing.T) {
 			t.Parallel()
-			requireSurvives(t, item) // empty
-			filled := reflect.ValueOf(item).Elem()
+			requireSurvives(t, in) // empty
+			filled := reflect.ValueOf(in).Elem()
 			new(filler).fill(t, filled)
-			requireSurvives(t, item)
+			requireSurvives(t, in)
+			keepRules(in)
+			if _, unknown := in.(*UnknownGroup); !unknown {
+				require.NoError(t, writtenOf(t, in, BatchCreate).err)
+			}
+			requireSurvives(t, in)
 			var paths []string
 			leaves(filled, "", func(path string, _ reflect.Value) { paths = append(paths, path) })
 			require.NotEmpty(t, paths)
@@ -128,7 +186,7 @@ func TestEveryFieldSurvivesAMerge(t *testing.T) {
 						was := reflect.New(v.Type()).Elem()
 						was.Set(v)
 						v.SetZero()
-						requireSurvives(t, item)
+						requireSurvives(t, in)
 						v.Set(was)
 					}
 					i++
@@ -138,39 +196,64 @@ func TestEveryFieldSurvivesAMerge(t *testing.T) {
 	}
 }
 
-// requireSurvives merges an item with nothing else.
-func requireSurvives(t *testing.T, item BatchItem) {
+// requireSurvives merges an item with nothing else, and with itself and a part of itself.
+func requireSurvives(t *testing.T, in BatchItem) {
 	t.Helper()
-	n := 0
-	for got, err := range MergeItems(t.Context(), sequence([]BatchItem{item}, nil), &MergeOptions{MaxBytes: mergeBytes}) {
-		require.NoError(t, err)
-		require.Equal(t, item, got)
-		n++
+	got, _, _ := mergedOf(t, MergeOptions{MaxBytes: mergeBytes}, in)
+	require.Len(t, got, 1)
+	requireItem(t, in, got[0])
+	if writtenOf(t, in, BatchCreate).err != nil {
+		return
 	}
-	require.Equal(t, 1, n)
+	got, _, _ = mergedOf(t, MergeOptions{MaxBytes: mergeBytes}, in, got[0], bare(in), in)
+	require.Len(t, got, 1)
+	requireItem(t, in, got[0])
 }
 
-func TestAMergeTellsEmptyFromUnsetAndKeepsMoments(t *testing.T) {
-	t.Parallel()
-	h := &Host{HostName: "not a host, so that nothing is merged"}
-	h.Tags, h.GroupXIDs, h.Rating, h.Active = []Tag{}, []string{""}, new(0.0), new(false)
-	h.Extra = map[string]json.RawMessage{"": nil, "a": {}, "b": json.RawMessage("1")}
-	h.Additional = new(IndicatorAdditional)
-	requireSurvives(t, h)
-	h.FirstSeen = time.Date(2026, 3, 1, 1, 2, 3, 4, time.FixedZone("", 5*3600))
-	h.LastSeen = time.Date(-290, 1, 1, 0, 0, 0, 0, time.UTC)
-	h.ExternalDateAdded = time.Date(290_000, 1, 1, 0, 0, 0, 999_999_999, time.UTC)
-	all, _, _ := mergedOf(t, MergeOptions{}, h)
-	got := all[0].(*Host)
-	assert.True(t, h.FirstSeen.Equal(got.FirstSeen))
-	assert.Equal(t, h.LastSeen, got.LastSeen)
-	assert.Equal(t, h.ExternalDateAdded, got.ExternalDateAdded)
+// bare returns an item with nothing but what identifies it.
+func bare(in BatchItem) BatchItem {
+	out := reflect.New(reflect.TypeOf(in).Elem()).Interface().(BatchItem)
+	switch out := out.(type) {
+	case Indicator:
+		if c, ok := out.(*CustomIndicator); ok {
+			c.TypeName = in.(*CustomIndicator).TypeName
+		}
+		out.setValues(in.(Indicator).values())
+	case Group:
+		reflect.ValueOf(out).Elem().Set(reflect.ValueOf(in).Elem())
+		*out.Meta() = GroupMeta{Name: out.Meta().Name, XID: out.Meta().XID}
+	case *Association:
+		*out = *in.(*Association)
+	}
+	return out
 }
 
 func TestAMergeKeepsFieldsThatTheLastItemLeavesOut(t *testing.T) {
 	t.Parallel()
+	day := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	got, _, _ := mergedOf(t, MergeOptions{},
-		&Report{FileName: "old.pdf", GroupMeta: GroupMeta{Name: "old", XID: "x"}, Status: "s"},
+		&Report{FileName: "old.pdf", GroupMeta: GroupMeta{Name: "old", XID: "x"}, PublishDate: day},
 		&Report{FileName: "new.pdf", GroupMeta: GroupMeta{Name: "new", XID: "x"}})
-	require.Equal(t, []BatchItem{&Report{FileName: "new.pdf", GroupMeta: GroupMeta{Name: "new", XID: "x"}, Status: "s"}}, got)
+	require.Len(t, got, 1)
+	requireItem(t, &Report{FileName: "new.pdf", GroupMeta: GroupMeta{Name: "new", XID: "x"}, PublishDate: day}, got[0])
+}
+
+func TestATextThatIsCutOffIsNoItem(t *testing.T) {
+	t.Parallel()
+	g := NewThreat("t")
+	g.XID, g.GroupXIDs, g.Associated = "x", []string{"y", "z"}, []IndicatorRef{{Type: TypeMutex, Value: "m"}}
+	for _, in := range []BatchItem{NewHost("a.example"), g, NewHost("no host")} {
+		e := encoder{action: BatchCreate}
+		enc, err := e.encode(in)
+		text := string(appendMerged(nil, e.typ, enc))
+		json := len(text) - len(enc.JSON)
+		if refused, ok := errors.AsType[*ValidationError](err); ok {
+			text = string(appendRefused(nil, e.out.Section, e.typ, e.name, refused))
+			json = len(text) - 1
+		}
+		for n := range json + 1 {
+			_, err := e.encode(&mergedItem{text: text[:n]})
+			require.ErrorIs(t, err, errMerged, "%d of %d bytes", n, len(text))
+		}
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -57,6 +58,16 @@ func itemsOf(items []threatconnect.BatchItem) iter.Seq2[threatconnect.BatchItem,
 	}
 }
 
+// merged returns what MergeItems makes of items.
+func merged(t *testing.T, items []threatconnect.BatchItem) (all []threatconnect.BatchItem) {
+	t.Helper()
+	for item, err := range threatconnect.MergeItems(t.Context(), itemsOf(items), nil) {
+		require.NoError(t, err)
+		all = append(all, item)
+	}
+	return all
+}
+
 func TestMergedItemsGoInOnceWithEverything(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.New(threatconnecttest.WithIndicatorType(threatconnecttest.IndicatorType{
@@ -85,6 +96,28 @@ func TestMergedItemsGoInOnceWithEverything(t *testing.T) {
 		seen++
 	}
 	assert.Equal(t, 13, seen)
+}
+
+func TestMergedItemsAreDeleted(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New(threatconnecttest.WithIndicatorType(threatconnecttest.IndicatorType{
+		Name: "Wallet", Branch: "wallets", Entity: "wallet", Fields: []string{"Number", "Chain"},
+	}))
+	client := srv.Client()
+	items := repeating(rand.New(rand.NewPCG(1, 1)), 2)
+	items = slices.DeleteFunc(items, func(item threatconnect.BatchItem) bool {
+		_, link := item.(*threatconnect.Association)
+		return link
+	})
+	_, err := client.Batch.Import(t.Context(), appendConfig(), threatconnect.MergeItems(t.Context(), itemsOf(items), nil))
+	require.NoError(t, err)
+	require.Equal(t, 13, srv.IndicatorCount(batchOwner))
+	cfg := threatconnect.BatchConfig{Owner: batchOwner, Action: threatconnect.BatchDelete}
+	stats, err := client.Batch.Import(t.Context(), cfg, threatconnect.MergeItems(t.Context(), itemsOf(items), nil))
+	require.NoError(t, err)
+	assert.EqualValues(t, 16, stats.Groups.Succeeded)
+	assert.EqualValues(t, 13, stats.Indicators.Succeeded)
+	assert.Zero(t, srv.IndicatorCount(batchOwner))
 }
 
 func TestValuesThatAreCutToTheInstancesLimitsGoIn(t *testing.T) {

@@ -5,12 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 	"iter"
 	"maps"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 )
 
 // reconciliation is one run of Reconcile.
@@ -167,19 +168,25 @@ func (r *reconciliation) readCurrent(ctx context.Context, current iter.Seq2[Batc
 	return nil
 }
 
-func (r *reconciliation) addCurrent(item BatchItem) error {
-	switch item.(type) {
+func (r *reconciliation) addCurrent(in BatchItem) error {
+	ignored := false
+	switch in := in.(type) {
 	case Group, *GroupContent, *Association:
+		ignored = true
+	case *mergedItem:
+		ignored = in.section() != item.Indicators
+	}
+	if ignored {
 		r.report.Ignored++
 		return nil
 	}
-	def, values, summary, err := currentValues(item)
+	def, values, summary, err := currentValues(in)
 	if err != nil {
 		if r.cfg.OnInvalid == nil {
 			return err
 		}
 		r.report.Invalid++
-		return r.cfg.OnInvalid(item, err)
+		return r.cfg.OnInvalid(in, err)
 	}
 	t := def.typ
 	reason := exclusion(r.cfg.Exclude, t, summary)

@@ -65,6 +65,9 @@ func (s *indicatorSet) close() {
 // currentValues returns the definition, the canonical values and the summary of an indicator of a
 // current set.
 func currentValues(item BatchItem) (def *indicatorDef, v [3]string, summary string, err error) {
+	if merged, ok := item.(*mergedItem); ok {
+		return merged.indicator()
+	}
 	ind, ok := item.(Indicator)
 	if !ok || isNil(ind) {
 		return nil, v, "", &ValidationError{Field: "item of the current set", Rule: "is nil"}

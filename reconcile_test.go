@@ -92,9 +92,13 @@ func keptOfEveryType() []threatconnect.BatchItem {
 
 func TestReconcileRemovesOfEveryTypeWhatTheFeedHasNot(t *testing.T) {
 	t.Parallel()
-	for name, odd := range map[string]threatconnecttest.Oddity{"as usual": 0, "every oddity": threatconnecttest.OddityAllOddities} {
+	for name, odd := range map[string]threatconnecttest.Oddity{"as usual": 0, "every oddity": threatconnecttest.OddityAllOddities, "a merged feed": 0} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
+				feed := append(keptOfEveryType(), batchGroup("x"), &threatconnect.GroupContent{}, &threatconnect.Association{})
+				if name == "a merged feed" {
+					feed = merged(t, feed)
+				}
 				srv := holding(t, everyType...)
 				srv.SetOddities(odd)
 				var told []string
@@ -102,8 +106,9 @@ func TestReconcileRemovesOfEveryTypeWhatTheFeedHasNot(t *testing.T) {
 				cfg.Dir = t.TempDir()
 				cfg.OnStale = func(typ threatconnect.IndicatorType, summary string) { told = append(told, string(typ)+"|"+summary) }
 				cfg.OnError = func(e threatconnect.BatchItemError) { t.Error(e) }
-				report, err := srv.Client().Batch.Reconcile(t.Context(), cfg, setOf(keptOfEveryType()...))
+				report, err := srv.Client().Batch.Reconcile(t.Context(), cfg, setOf(feed...))
 				require.NoError(t, err)
+				assert.EqualValues(t, 3, report.Ignored)
 				var kept, gone []string
 				for i, item := range everyType {
 					if i%2 == 0 {

@@ -81,11 +81,13 @@ func TestTagsOfAnImportThatRepeatTheOwnersNameAreWarnedOf(t *testing.T) {
 		threatconnect.NewHost("no host"), host(3, "EXAMPLE SOURCE", "Example Source- Bot")}
 	cfg := appendConfig()
 	cfg.Exclude = func(_, value string) (string, bool) { return "", value == "h0.example" }
-	_, err := c.Batch.Import(t.Context(), cfg, sequence(items))
-	require.ErrorIs(t, itemError(t, err), threatconnect.ErrValidation)
-	assert.Equal(t, []string{ownerTagRecord + "item=2", ownerTagRecord + "item=2", ownerTagRecord + "item=5"}, logged())
+	for _, items := range [][]threatconnect.BatchItem{items, merged(t, items)} {
+		_, err := c.Batch.Import(t.Context(), cfg, sequence(items))
+		require.ErrorIs(t, itemError(t, err), threatconnect.ErrValidation)
+		assert.Equal(t, []string{ownerTagRecord + "item=2", ownerTagRecord + "item=2", ownerTagRecord + "item=5"}, logged())
+	}
 
-	_, err = c.Batch.Import(t.Context(), appendConfig(), func(yield func(threatconnect.BatchItem, error) bool) {
+	_, err := c.Batch.Import(t.Context(), appendConfig(), func(yield func(threatconnect.BatchItem, error) bool) {
 		for n := range 150 {
 			_ = yield(host(n, fmt.Sprintf("Example Source: %d", n)), nil)
 		}

@@ -4,6 +4,7 @@ package extsort
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -146,6 +147,20 @@ func (s *Sorter) join(from int) error {
 	}
 	s.runs = append(s.runs[:from], joined)
 	return nil
+}
+
+// SortedUntil returns the records as Sorted does until ctx ends; the cause of that is the last element.
+func (s *Sorter) SortedUntil(ctx context.Context) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		for rec, err := range s.Sorted() {
+			if err == nil && ctx.Err() != nil {
+				rec, err = Record{}, context.Cause(ctx)
+			}
+			if !yield(rec, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 // Record is a key with its value. Both are good until the next record is asked for.

@@ -17,7 +17,7 @@ func (r *run) addMerged(ctx context.Context, feed *feeds.Feed, w writer) error {
 	entries := func(yield func(threatconnect.BatchItem, error) bool) {
 		err := r.each(ctx, feed, func(e feeds.Entry) error {
 			lines.add(e.Line)
-			if !yield(itemOf(e), nil) {
+			if !yield(r.itemOf(e), nil) {
 				return errEnough
 			}
 			return nil
@@ -28,6 +28,7 @@ func (r *run) addMerged(ctx context.Context, feed *feeds.Feed, w writer) error {
 	}
 	line := 0
 	merged := threatconnect.MergeItems(ctx, entries, &threatconnect.MergeOptions{
+		Rating: &r.cfg.rating, Confidence: &r.cfg.confidence,
 		OnMerged: func(s threatconnect.MergeStats) { r.merged(s.Read - s.Items) },
 		OnItem:   func(o threatconnect.MergeOrigin) { line = lines.line(o.First) },
 	})

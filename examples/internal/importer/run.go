@@ -60,7 +60,7 @@ func (r *run) addAll(ctx context.Context, feed *feeds.Feed, w writer) error {
 	if r.cfg.merge {
 		return r.addMerged(ctx, feed, w)
 	}
-	return r.each(ctx, feed, func(e feeds.Entry) error { return r.add(ctx, itemOf(e), e.Line, w) })
+	return r.each(ctx, feed, func(e feeds.Entry) error { return r.add(ctx, r.itemOf(e), e.Line, w) })
 }
 
 // each calls use with the entries that can be used, and leaves out the others.
@@ -86,16 +86,29 @@ func (r *run) each(ctx context.Context, feed *feeds.Feed, use func(feeds.Entry) 
 	return nil
 }
 
-func itemOf(e feeds.Entry) threatconnect.BatchItem {
+// itemOf returns what an entry is, with what the configuration says and the feed does not.
+func (r *run) itemOf(e feeds.Entry) threatconnect.BatchItem {
 	if e.Indicator == nil {
+		m := e.Group.Meta()
+		m.Tags = append(m.Tags, r.cfg.tags...)
 		return e.Group
+	}
+	m := e.Indicator.Meta()
+	m.Tags = append(m.Tags, r.cfg.tags...)
+	if r.cfg.merge {
+		return e.Indicator // MergeItems completes it
+	}
+	if m.Rating == nil {
+		m.Rating = &r.cfg.rating
+	}
+	if m.Confidence == nil {
+		m.Confidence = &r.cfg.confidence
 	}
 	return e.Indicator
 }
 
 // add adds what stands on a line. An item that the writer refuses is left out.
 func (r *run) add(ctx context.Context, item threatconnect.BatchItem, line int, w writer) error {
-	r.complete(item)
 	if r.current != nil {
 		r.current(item)
 	}
@@ -124,24 +137,6 @@ func (r *run) add(ctx context.Context, item threatconnect.BatchItem, line int, w
 		return err
 	}
 	return nil
-}
-
-// complete gives an item what the configuration says and the feed does not.
-func (r *run) complete(item threatconnect.BatchItem) {
-	switch item := item.(type) {
-	case threatconnect.Group:
-		m := item.Meta()
-		m.Tags = append(m.Tags, r.cfg.tags...)
-	case threatconnect.Indicator:
-		m := item.Meta()
-		m.Tags = append(m.Tags, r.cfg.tags...)
-		if m.Rating == nil {
-			m.Rating = &r.cfg.rating
-		}
-		if m.Confidence == nil {
-			m.Confidence = &r.cfg.confidence
-		}
-	}
 }
 
 // leaveOut counts and reports an entry that is not imported.

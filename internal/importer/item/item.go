@@ -89,6 +89,12 @@ func LinkKey(a, b End, kind string) string {
 	return strings.Join([]string{a.Type, a.Name, b.Type, b.Name, kind}, "\x00")
 }
 
+// LinkEnds returns the ends of a key from LinkKey.
+func LinkEnds(key string) [2]End {
+	parts := append(strings.Split(key, "\x00"), "", "", "", "")
+	return [2]End{{parts[0], parts[1]}, {parts[2], parts[3]}}
+}
+
 // Sum is a checksum over a sequence of items. It depends on what was added, and not on how the items were
 // sent.
 type Sum [16]byte
