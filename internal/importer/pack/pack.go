@@ -36,10 +36,11 @@ type Packer struct {
 	file     *item.File // the open file; nil if there is none
 	number   int64
 	after    int64
-	size     int // bytes of the file once all references are in it
-	refs     []ref
-	listed   []ref // from indicators, as groups list them
-	inline   []ref
+	size     int            // bytes of the file once all references are in it
+	refs     []ref          // that Resolve decides on
+	listed   []ref          // from indicators, as groups list them
+	inline   []ref          // that are written by Close
+	carrying []bool         // for each indicator whether its references were written by Add
 	first    map[uint64]int // hash of a group in the file -> index of its first occurrence
 	contents []journal.Content
 	quoted   wire.Writer // scratch
@@ -81,7 +82,7 @@ func (p *Packer) Restore(hash uint64, file int64) { p.groups[hash] = file }
 // Open begins a file in f, which is empty.
 func (p *Packer) Open(f *item.File, number int64) {
 	p.file, p.number, p.after, p.size = f, number, 0, 0
-	p.refs, p.listed, p.inline, p.contents = p.refs[:0], p.listed[:0], p.inline[:0], nil
+	p.refs, p.listed, p.inline, p.carrying, p.contents = p.refs[:0], p.listed[:0], p.inline[:0], p.carrying[:0], nil
 	clear(p.first)
 }
 
@@ -137,10 +138,19 @@ func (p *Packer) Drop(d journal.Deferred) {
 
 // Add adds an item that is not an association to the open file. seq is how many items were added before it.
 func (p *Packer) Add(seq int64, e *item.Encoded, maxBytes, maxItems int) {
-	p.size += p.Need(e)
-	p.file.Reserve(e.Section, len(e.JSON)+1, maxBytes+item.Frame, maxItems)
+	need := p.Need(e)
+	p.size += need
+	p.file.Reserve(e.Section, need, maxBytes+item.Frame, maxItems)
 	index := p.file.Len(e.Section)
-	p.file.Add(e.Section, seq, e.JSON)
+	json, carries := e.JSON, false
+	if e.Section == item.Indicators {
+		json, carries = p.carryAll(e)
+		p.carrying = append(p.carrying, carries)
+	}
+	p.file.Add(e.Section, seq, json)
+	if carries {
+		return
+	}
 	if e.Section == item.Groups {
 		h := p.hash(e.Name)
 		if n := p.groups[h]; n != p.number {
@@ -166,6 +176,27 @@ func (p *Packer) Add(seq int64, e *item.Encoded, maxBytes, maxItems int) {
 			p.listed = append(p.listed, ref{seq: seq, from: l.End, xid: e.Name})
 		}
 	}
+}
+
+// carryAll writes the references of an indicator into it if all groups are in this file, in one before it, or in the
+// owner. Otherwise it returns the indicator as it is.
+func (p *Packer) carryAll(e *item.Encoded) (json []byte, carries bool) {
+	if len(e.Refs) == 0 {
+		return e.JSON, false
+	}
+	buf, after := append(p.spare[:0], e.JSON[:len(e.JSON)-1]...), p.after
+	for i, xid := range e.Refs {
+		n, known := p.groups[p.hash(xid)]
+		if !known && (p.Known == nil || !p.Known(xid)) {
+			return e.JSON, false
+		}
+		if n != p.number {
+			after = max(after, n)
+		}
+		buf = p.reference(append(buf, separator(item.Indicators, i == 0)...), item.Indicators, xid)
+	}
+	p.spare, p.after = append(buf, "]}"...), after
+	return p.spare, true
 }
 
 // Associate puts an association aside.
@@ -299,26 +330,42 @@ func (p *Packer) carryIn(s item.Section) {
 	if len(refs) == 0 || refs[0].section != s {
 		return
 	}
-	open, before, behind := `,"associatedGroups":[`, `{"groupXid":`, `}`
-	if s == item.Groups {
-		open, before, behind = `,"associatedGroupXid":[`, "", ""
-	}
-	p.spare = p.file.Rewrite(s, p.spare, func(buf []byte, index int, json []byte) []byte {
+	p.spare = p.file.Rewrite(s, slices.Grow(p.spare[:0], p.size), func(buf []byte, index int, json []byte) []byte {
 		if len(refs) == 0 || refs[0].section != s || refs[0].index != index {
 			return append(buf, json...)
 		}
-		buf = append(append(buf, json[:len(json)-1]...), open...)
-		for i := 0; len(refs) > 0 && refs[0].section == s && refs[0].index == index; i++ {
-			if i > 0 {
-				buf = append(buf, ',')
-			}
-			buf = append(buf, before...)
-			p.quote(refs[0].xid)
-			buf = append(append(buf, p.quoted.Buf...), behind...)
+		end := len(json) - 1
+		first := s == item.Groups || !p.carrying[index]
+		if !first {
+			end = len(json) - len("]}")
+		}
+		buf = append(buf, json[:end]...)
+		for ; len(refs) > 0 && refs[0].section == s && refs[0].index == index; first = false {
+			buf = p.reference(append(buf, separator(s, first)...), s, refs[0].xid)
 			refs = refs[1:]
 		}
 		return append(buf, "]}"...)
 	})
+}
+
+// separator is what stands before a reference in an item.
+func separator(s item.Section, first bool) string {
+	switch {
+	case !first:
+		return ","
+	case s == item.Groups:
+		return `,"associatedGroupXid":[`
+	}
+	return `,"associatedGroups":[`
+}
+
+// reference appends a reference to a group.
+func (p *Packer) reference(buf []byte, s item.Section, xid string) []byte {
+	p.quote(xid)
+	if s == item.Groups {
+		return append(buf, p.quoted.Buf...)
+	}
+	return append(append(append(buf, `{"groupXid":`...), p.quoted.Buf...), '}')
 }
 
 func sectionStart(refs []ref, s item.Section) int {
