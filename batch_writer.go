@@ -149,6 +149,11 @@ func (w *BatchWriter) lock(ctx context.Context) error {
 	select {
 	case w.filling <- struct{}{}:
 		return nil
+	default:
+	}
+	select {
+	case w.filling <- struct{}{}:
+		return nil
 	case <-ctx.Done():
 		return contextErr(ctx)
 	}
