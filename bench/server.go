@@ -108,15 +108,20 @@ func write(w http.ResponseWriter, text string) {
 type itemCounter struct {
 	io.Reader
 	items int
-	text  []byte // the end of what was read before, where a key may begin
+	seam  []byte // the end of what was read before, where a key may begin, and room for the beginning of what follows
 }
 
 func (c *itemCounter) Read(b []byte) (int, error) {
 	n, err := c.Reader.Read(b)
-	before := countItems(c.text)
-	c.text = append(c.text, b[:n]...)
-	c.items += countItems(c.text) - before
-	c.text = append(c.text[:0], c.text[max(len(c.text)-len(indicatorKey)+1, 0):]...)
+	keep := len(indicatorKey) - 1
+	before := countItems(c.seam)
+	c.seam = append(c.seam, b[:min(n, keep)]...)
+	c.items += countItems(c.seam) - before - countItems(b[:min(n, keep)]) + countItems(b[:n])
+	if n >= keep {
+		c.seam = append(c.seam[:0], b[n-keep:n]...)
+	} else {
+		c.seam = append(c.seam[:0], c.seam[max(len(c.seam)-keep, 0):]...)
+	}
 	return n, err
 }
 
