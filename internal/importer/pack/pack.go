@@ -28,6 +28,7 @@ type Packer struct {
 
 	seed      []byte
 	hasher    hash.Hash
+	sum       []byte           // scratch
 	groups    map[uint64]int64 // hash of a group's xid -> number of the file that it was added to last; 0 if it is settled
 	held      held
 	releasing int64 // smallest sequence number of what Release goes through; math.MaxInt64 otherwise
@@ -68,12 +69,12 @@ func New(seed []byte) *Packer {
 
 // hash returns the hash of a group's xid; it is never 0.
 func (p *Packer) hash(xid string) uint64 {
-	var sum [sha256.Size]byte
 	p.hasher.Reset()
 	p.hasher.Write(p.seed)
 	p.quoted.Buf = append(p.quoted.Buf[:0], xid...)
 	p.hasher.Write(p.quoted.Buf)
-	return binary.LittleEndian.Uint64(p.hasher.Sum(sum[:0])) | 1
+	p.sum = p.hasher.Sum(p.sum[:0])
+	return binary.LittleEndian.Uint64(p.sum) | 1
 }
 
 // Restore says that a group is in a file, or in a settled one if that is 0.
