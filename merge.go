@@ -255,14 +255,13 @@ type arrivals struct {
 
 type arrival struct {
 	end    int // of the item in the text
-	n      int64
 	valid  bool
 	key    mergeKey
 	hashes *filehash.Hashes // of a file
 }
 
 func (m *merge) add(to *arrivals, in BatchItem) error {
-	a := arrival{n: m.stats.Read}
+	var a arrival
 	m.stats.Read++
 	e := &m.encoder
 	enc, err := e.encode(in)
@@ -312,10 +311,12 @@ func (m *merge) addValid(to *arrivals, a *arrival, in BatchItem, enc *item.Encod
 // store writes items to the log, and where they are to the index, until there are no more.
 func (m *merge) store(full <-chan *arrivals, free chan<- *arrivals) error {
 	var value []byte
+	n := int64(0)
 	for batch := range full {
 		begin := 0
 		for i := range batch.items {
 			a := &batch.items[i]
+			n++
 			content := batch.text[begin:a.end]
 			begin = a.end
 			at, err := m.log.Add(content)
@@ -324,7 +325,7 @@ func (m *merge) store(full <-chan *arrivals, free chan<- *arrivals) error {
 			}
 			if err == nil && a.valid {
 				value = place{at, len(content)}.append(value[:0])
-				err = m.index.Add(a.key.with(a.n+1), value)
+				err = m.index.Add(a.key.with(n), value)
 			}
 			if err != nil {
 				return err
