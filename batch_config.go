@@ -77,64 +77,49 @@ type BatchJob struct {
 }
 
 // BatchConfig configures a batch import. Owner and, to create, Attributes are required; the zero value of
-// every other field stands for its default.
+// every other field stands for its default. The functions can be called from several goroutines, each except
+// OpenContent one call at a time, and must not call the writer.
 type BatchConfig struct {
-	// Owner is the name of the owner that everything is imported into. The client's default owner is not used.
-	Owner string
-	// Action is BatchCreate or BatchDelete; empty means BatchCreate.
-	Action BatchAction
-	// Attributes says what happens to attributes. It has no default for BatchCreate, because each
-	// [WriteType] has a drawback.
-	Attributes WriteType
-	// Tags and Labels are WriteAppend or WriteReplace, for tags and security labels; empty means
-	// WriteAppend. They are always sent, because the platform's default is to replace.
-	Tags, Labels WriteType
-	// HaltOnError ends the import at the first item that the platform refuses. What was imported stays, and
-	// the spool is emptied: the next import starts from the first item, so WriteAppend repeats attributes.
-	HaltOnError bool
-	// FileMerge, HashCollision and PlaybookTriggers are sent if they are set; see [BatchJob].
-	FileMerge        FileMergeMode
-	HashCollision    HashCollisionMode
-	PlaybookTriggers *bool
+	Owner        string      // name of the owner; the client's default is not used
+	Action       BatchAction // BatchCreate or BatchDelete; empty means BatchCreate
+	Attributes   WriteType   // has no default for BatchCreate; see WriteType
+	Tags, Labels WriteType   // WriteAppend or WriteReplace; empty means WriteAppend
+	// HaltOnError ends the import at the first item that the platform refuses. What was imported stays. The
+	// spool is emptied: the next import starts from the first item, so WriteAppend repeats attributes.
+	HaltOnError      bool
+	FileMerge        FileMergeMode     // empty sends nothing; see BatchJob
+	HashCollision    HashCollisionMode // likewise
+	PlaybookTriggers *bool             // nil sends nothing
 
-	// MaxItems and MaxBytes limit a job: to 1 to 25,000 items (0 means 25,000, the platform's limit), and to
-	// a file of 1 KiB to 1 GiB (0 means 2,000,000 bytes, about 5,000 indicators). An instance that
-	// allows less is obeyed. A single item may be larger.
+	// MaxItems and MaxBytes limit a job to 1 to 25,000 items (0 means 25,000) and a file of 1 KiB to 1 GiB
+	// (0 means 2,000,000 bytes, about 5,000 indicators). A single item may be larger.
 	MaxItems, MaxBytes int
-	// FlushInterval sends what was added, as Flush does, when an item has waited this long for its job to
-	// fill; 0 means never. Use it for streams that do not end.
+	// FlushInterval, for streams that do not end, sends what was added when an item has waited this long for its
+	// job to fill; 0 means never.
 	FlushInterval time.Duration
-	// Concurrency is how many jobs are processed at the same time: 1 to 16; 0 means 1, which keeps the order
-	// of all items. Up to Concurrency+1 jobs are in memory, and about 30 bytes for each group.
+	// Concurrency is the number of jobs in progress: 1 to 16; 0 means 1, which keeps the order of all items. Up
+	// to Concurrency+1 jobs are in memory.
 	Concurrency int
-	// RetryFor is the longest outage of the platform that the import waits for; 0 means 10 minutes.
-	// Each response of the platform starts the time again.
-	RetryFor time.Duration
-	// WaitFor is how long a job may take from its upload to its end; 0 means 2 hours.
-	WaitFor time.Duration
-	// KnownGroup, if not nil, reports whether the owner has a group with an xid, so that items can refer to it
-	// directly. References to groups that are neither known nor added are sent as associations at the end of
-	// the import, which needs version 7.8.2 of the platform. It is called by Add, Flush and Close, and after
-	// FlushInterval, one call at a time.
+	RetryFor    time.Duration // longest outage of the platform to retry through; 0 means 10 minutes
+	WaitFor     time.Duration // limit of a job's time from upload to end; 0 means 2 hours
+	// KnownGroup, if not nil, reports whether the owner has a group, so that items can refer to it directly.
+	// References to other groups that are not added become associations at the end of the import, which need
+	// platform version 7.8.2.
 	KnownGroup func(xid string) bool
 
-	// Spool, if not nil, keeps the import until it is done, so that it survives the process and the
-	// machine. It holds the items as they are sent.
+	// Spool, if not nil, keeps the import with its items, so that it survives the process and the machine.
 	Spool Spool
-	// Run is the name of the import in the spool, such as the date of a daily feed. It is required with a
-	// Spool. The outcome of a run that has ended is kept: to do the import again, use another name.
+	// Run names the import in the spool, such as the date of a daily feed. It is required with a Spool. An
+	// import that has ended is not repeated under its name.
 	Run string
-	// OpenContent opens the content of a document or report that an earlier process has added and not
-	// uploaded. Nil means that such content is reported as an error.
+	// OpenContent opens content that an earlier process added and did not upload; nil reports an error.
 	OpenContent func(t GroupType, xid string) (Content, error)
 
-	// Exclude, if not nil, reports whether an indicator, given by its type and canonical summary, is left
-	// out, and why; see [BatchExclusion]. It is called by Add, one call at a time. Reasons are counted and
-	// printed, so a reason should name the rule and not the value.
+	// Exclude, if not nil, reports whether an indicator, given by its type and canonical summary, is left out,
+	// and why; see [BatchExclusion].
 	Exclude func(typ, value string) (reason string, exclude bool)
-	// OnEvent, if not nil, is called with the progress of the import and with each exclusion; OnError with
-	// each error of an item, without a limit. They are called from several goroutines, one call at a
-	// time, and must not call the writer.
+	// OnEvent, if not nil, is called with the progress of the import and with each exclusion; OnError with each
+	// error of an item, without a limit.
 	OnEvent func(BatchEvent)
 	OnError func(BatchItemError)
 }

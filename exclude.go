@@ -5,7 +5,8 @@ package threatconnect
 // Exclude is called for each indicator that is added, is an end of an association, or is listed by a group. An
 // excluded indicator is not imported (or not deleted), an association with it is left out, and a group is imported
 // without it. Groups and ends that are named by their id are not checked. Exclusions are not errors: [BatchStats]
-// counts them, also by reason, and OnEvent gets each one as BatchExcluded.
+// counts them, also by reason, and OnEvent gets each one as BatchExcluded. A reason is printed, so it should name
+// the rule and not the value.
 //
 // A file can be added with several hashes and referred to by one of them: exclude it under each. A panic in Exclude
 // continues in the caller of Add. A resumed import keeps the decisions of the earlier process.

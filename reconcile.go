@@ -15,65 +15,45 @@ import (
 // ReconcileConfig configures [BatchService.Reconcile]. Only Owner is required. "Removed" means deleted, or
 // retired if Retire is set.
 type ReconcileConfig struct {
-	// Owner is the name of the owner whose indicators are compared. The client's default owner is not used.
-	Owner string
-	// Types are the indicator types that are compared, up to 100. Empty means the types in the current set:
-	// a feed of hosts removes no addresses. Name a type if the feed may have lost its last indicator of it,
-	// and set MaxShare to 1 to remove all of that type.
+	Owner string // name of the owner; the client's default is not used
+	// Types are the indicator types to compare, up to 100; empty means those in the current set. Name a type if
+	// the feed may have lost its last indicator of it, and set MaxShare to 1 to remove all of that type.
 	Types []IndicatorType
-	// Filters select the indicators of the owner that are compared. With several types, use fields that
-	// all of them have.
+	// Filters select the owner's indicators to compare. With several types, use fields that all of them have.
 	Filters Filters
 	// Inactive also compares inactive indicators, which lists omit. It cannot be combined with Filters.
 	Inactive bool
-	// ModifiedBefore, if set, spares indicators that were modified in the second of this time or later, or
-	// have no modification time. Set it to the start of the run to spare what others add meanwhile.
-	// It allows for a platform whose clock is minutes behind once the client has measured that; choose
-	// an earlier time for a smaller difference.
+	// ModifiedBefore, if set, spares indicators that were modified in that second or later, or at an unknown
+	// time. Set it to the start of the run to spare what others add meanwhile.
 	ModifiedBefore time.Time
-	// MaxShare is the largest share of the listed indicators that may be removed, above 0 and up to 1; 0
-	// means 0.2. It applies to all types together and to each type. A type in Types that the current set
-	// lacks has a share of 1. If a share is larger, the feed has probably lost a part of itself, and nothing
-	// is removed.
+	// MaxShare is the largest share of the listed indicators that may be removed, of all and of each type: above
+	// 0 and up to 1; 0 means 0.2. A type in Types that the current set lacks has a share of 1. If a share is
+	// larger, the feed has probably lost a part of itself, and nothing is removed.
 	MaxShare float64
-	// Retire, if not nil, retires stale indicators instead of deleting them.
-	Retire *Retirement
-	// DryRun reports, calls OnStale and OnSpared, and removes nothing.
-	DryRun bool
-	// OnInvalid, if not nil, is called for each indicator of the current set without a canonical form. If it
-	// returns nil, the set leaves the indicator out; if it returns an error, Reconcile returns that error.
-	// If OnInvalid is nil, such an indicator is an error, because it may stand for one that the owner has.
+	Retire   *Retirement // if not nil, stale indicators are retired instead of deleted
+	DryRun   bool        // report, call OnStale and OnSpared, and remove nothing
+	// OnInvalid decides on an indicator of the current set without a canonical form, which may stand for one that
+	// the owner has: nil leaves it out, an error ends Reconcile. If OnInvalid is nil, the indicator is an
+	// error.
 	OnInvalid func(item BatchItem, err error) error
-	// Exclude, if not nil, is called for each indicator of the current set with its type and canonical
-	// summary. If it returns true, the indicator is not in the set and is stale if the owner has it. Use the
-	// function that the feed is imported with; see [BatchConfig]. Types in which everything is excluded are
-	// only compared if Types names them. A panic continues in the caller of Reconcile.
+	// Exclude, if not nil, keeps indicators out of the current set as in [BatchConfig], so they are stale if the
+	// owner has them. Use the function that the feed is imported with.
 	Exclude func(typ, value string) (reason string, exclude bool)
-	// OnStale, if not nil, is called for each stale indicator before it is removed, with its value as
-	// the platform lists it. A file can still be spared afterwards.
-	OnStale func(t IndicatorType, summary string)
-	// OnSpared, if not nil, is called like OnStale for each spared indicator, with the reason in words; see
-	// [ReconcileCounts].
+	// OnStale, if not nil, is called for each stale indicator before it is removed, with its value as listed;
+	// OnSpared for each spared one, with the reason in words. A file can be spared after OnStale.
+	OnStale  func(t IndicatorType, summary string)
 	OnSpared func(t IndicatorType, summary, reason string)
 
-	// MaxBytes limits the memory for sorting: 256 KiB to 1 GiB; 0 means 16 MiB. The rest goes into
-	// temporary files.
-	MaxBytes int
-	// Dir is the directory of the temporary files; empty means that of the system. They are as large
-	// as all values of the current set and the owner, and are removed at the end.
-	Dir string
-	// PageSize and Ahead control how lists are read; see [ListOptions].
-	PageSize, Ahead int
+	MaxBytes        int    // limit of the memory for sorting: 256 KiB to 1 GiB; 0 means 16 MiB
+	Dir             string // directory of temporary files; empty means that of the system
+	PageSize, Ahead int    // see ListOptions
 
-	// Concurrency is how many jobs (0 means 1) or files (0 means 16) are in progress at the same time. The
-	// other fields apply to the jobs as in [BatchConfig], but OnError also gets the errors of files. Seq
-	// counts the indicators that Reconcile tried to remove before.
-
-	Concurrency int
-	RetryFor    time.Duration
-	WaitFor     time.Duration
-	OnEvent     func(BatchEvent)
-	OnError     func(BatchItemError)
+	Concurrency int // number of jobs (0 means 1) or files (0 means 16) in progress
+	// RetryFor, WaitFor and OnEvent apply to jobs, OnError to jobs and files; see [BatchConfig]. Seq counts the
+	// indicators that Reconcile tried to remove before.
+	RetryFor, WaitFor time.Duration
+	OnEvent           func(BatchEvent)
+	OnError           func(BatchItemError)
 }
 
 // Retirement says how [BatchService.Reconcile] retires stale indicators. At least one field must be set.
@@ -191,12 +171,14 @@ type ReconcileReport struct {
 // Values are compared in canonical form. A value that differs from one of the set only in letter
 // case, white space, percent escapes, the default port or slashes at the end of a path is spared,
 // because the instance may have stored it so. Email addresses, hashtags and custom types are compared without
-// letter case and white space. A file is in the set if any of its hashes is.
+// letter case and white space. A file is in the set if any of its hashes is. A type is not compared if everything
+// of it is excluded, unless Types names it. A panic in Exclude continues in the caller.
 //
 // Others may write meanwhile. Indicators that a list misses stay until a later run. Indicators that are added or
-// changed after they were listed can be removed; ModifiedBefore spares most of them. Indicators of the set are
-// never removed, with one exception: a file that merges with one of the set between the requests for that file.
-// A job that retires creates an indicator again if somebody deletes it meanwhile.
+// changed after they were listed can be removed; ModifiedBefore spares most of them. It allows for a platform whose
+// clock is minutes behind once the client has measured that; choose an earlier time for a smaller difference.
+// Indicators of the set are never removed, with one exception: a file that merges with one of the set between the
+// requests for that file. A job that retires creates an indicator again if somebody deletes it meanwhile.
 //
 // Reconcile reads a list per type with a request per page, and one list of all types if there are custom
 // types. It removes files one by one, because files can merge: it reads each again and deletes it only if it
@@ -205,7 +187,7 @@ type ReconcileReport struct {
 // indicators. The API user needs the right to delete, or to create if Retire is set.
 //
 // "Not found" is a success. If indicators or jobs failed, the error is a [*BatchError]. Memory is bounded by
-// MaxBytes and the jobs.
+// MaxBytes and the jobs. Temporary files are as large as all values of the current set and the owner.
 //
 // An API user without the right to delete can also rely on deprecation rules of the owner, which lower the
 // confidence of indicators that a feed does not confirm.
