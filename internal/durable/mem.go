@@ -66,7 +66,7 @@ func NewMem() *Mem {
 func (m *Mem) Ops() []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return append([]string(nil), m.ops...)
+	return slices.Clone(m.ops)
 }
 
 // FailAt makes operation n of this Mem, counted from 1, return an error. If applied is true, the
@@ -201,24 +201,28 @@ func (r *memRoot) Create(name string) (File, error) {
 	return &memFile{r.m, n, name}, nil
 }
 
+// file runs one operation on a file, which must exist. Its second name, if any, is recorded as well.
+func (r *memRoot) file(op, name, second string, apply func(*memNode) error) error {
+	return r.m.do(strings.TrimRight(op+" "+name+" "+second, " "), func() error {
+		if n := r.n.names[name]; n != nil {
+			return apply(n)
+		}
+		return pathErr(op, name, fs.ErrNotExist)
+	})
+}
+
 func (r *memRoot) Link(name, second string) error {
-	return r.m.do("link "+name+" "+second, func() error {
-		switch {
-		case r.n.names[name] == nil:
-			return pathErr("link", name, fs.ErrNotExist)
-		case r.n.names[second] != nil:
+	return r.file("link", name, second, func(n *memNode) error {
+		if r.n.names[second] != nil {
 			return pathErr("link", second, fs.ErrExist)
 		}
-		r.n.set(second, r.n.names[name])
+		r.n.set(second, n)
 		return nil
 	})
 }
 
 func (r *memRoot) Remove(name string) error {
-	return r.m.do("remove "+name, func() error {
-		if r.n.names[name] == nil {
-			return pathErr("remove", name, fs.ErrNotExist)
-		}
+	return r.file("remove", name, "", func(*memNode) error {
 		r.n.set(name, nil)
 		return nil
 	})
@@ -227,7 +231,7 @@ func (r *memRoot) Remove(name string) error {
 func (r *memRoot) ReadDir() (entries []fs.DirEntry, err error) {
 	err = r.m.do("list "+r.path, func() error {
 		for name, n := range r.n.names {
-			entries = append(entries, fs.FileInfoToDirEntry(n.info(name)))
+			entries = append(entries, fs.FileInfoToDirEntry(memInfo{name, *n}))
 		}
 		return nil
 	})
@@ -235,22 +239,16 @@ func (r *memRoot) ReadDir() (entries []fs.DirEntry, err error) {
 }
 
 func (r *memRoot) Lstat(name string) (info fs.FileInfo, err error) {
-	err = r.m.do("stat "+name, func() error {
-		if r.n.names[name] == nil {
-			return pathErr("stat", name, fs.ErrNotExist)
-		}
-		info = r.n.names[name].info(name)
+	err = r.file("stat", name, "", func(n *memNode) error {
+		info = memInfo{name, *n}
 		return nil
 	})
 	return info, err
 }
 
 func (r *memRoot) ReadFile(name string) (data []byte, err error) {
-	err = r.m.do("read "+name, func() error {
-		if r.n.names[name] == nil {
-			return pathErr("read", name, fs.ErrNotExist)
-		}
-		data = bytes.Clone(r.n.names[name].data)
+	err = r.file("read", name, "", func(n *memNode) error {
+		data = bytes.Clone(n.data)
 		return nil
 	})
 	return data, err
@@ -305,19 +303,14 @@ func (f *memFile) Close() error {
 	return f.m.do("close "+f.name, func() error { return nil })
 }
 
-func (n *memNode) info(name string) fs.FileInfo {
-	return memInfo{name, n.dir, int64(len(n.data)), n.mod}
-}
-
+// memInfo describes a file or directory as it was when it was read.
 type memInfo struct {
 	name string
-	dir  bool
-	size int64
-	mod  time.Time
+	memNode
 }
 
 func (i memInfo) Name() string       { return i.name }
-func (i memInfo) Size() int64        { return i.size }
+func (i memInfo) Size() int64        { return int64(len(i.data)) }
 func (i memInfo) ModTime() time.Time { return i.mod }
 func (i memInfo) IsDir() bool        { return i.dir }
 func (i memInfo) Sys() any           { return nil }
@@ -336,65 +329,63 @@ func (i memInfo) Mode() fs.FileMode {
 func (m *Mem) Crashes(most int, seed uint64) []*Mem {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	c := &memChoices{files: map[*memNode]int{}, names: map[*memNode]map[string]int{}}
+	c := &memChoices{index: map[memChoice]int{}}
 	c.collect(m.top)
 	total := 1
 	for _, n := range c.sizes {
 		total = min(total*n, most+1)
 	}
 	pick := make([]int, len(c.sizes))
+	random := rand.New(rand.NewPCG(seed, uint64(len(m.ops))))
 	var states []*Mem
-	state := func() {
+	for n := range min(total, most) {
+		rest := n
+		for i, size := range c.sizes {
+			switch {
+			case total <= most:
+				pick[i], rest = rest%size, rest/size
+			case n == 0:
+				pick[i] = 0
+			case n == 1:
+				pick[i] = size - 1
+			default:
+				pick[i] = random.IntN(size)
+			}
+		}
 		s := NewMem()
 		s.top, s.now = c.build(m.top, pick, map[*memNode]*memNode{}), m.now
 		states = append(states, s)
 	}
-	if total <= most {
-		for range total {
-			state()
-			for i := range pick { // the next combination
-				if pick[i]++; pick[i] < c.sizes[i] {
-					break
-				}
-				pick[i] = 0
-			}
-		}
-	} else {
-		random := rand.New(rand.NewPCG(seed, uint64(len(m.ops))))
-		for n := range most {
-			for i, size := range c.sizes {
-				switch n {
-				case 0:
-					pick[i] = 0
-				case 1:
-					pick[i] = size - 1
-				default:
-					pick[i] = random.IntN(size)
-				}
-			}
-			state()
-		}
-	}
 	return states
 }
 
-// memChoices are the things that a crash decides: of which file or name each is, and how many values
-// it can have. Value 0 is the durable one, the last is the newest.
+// memChoices are the decisions of a crash, each with the number of values that it can have. Value 0 is the
+// durable one, and the last is the newest.
 type memChoices struct {
 	sizes []int
-	files map[*memNode]int
-	names map[*memNode]map[string]int
+	index map[memChoice]int
+}
+
+// memChoice is the content of a file, or the node of a name in a directory.
+type memChoice struct {
+	node *memNode
+	name string // empty means the content
+}
+
+func (c *memChoices) add(choice memChoice, size int) {
+	if _, seen := c.index[choice]; !seen {
+		c.index[choice] = len(c.sizes)
+		c.sizes = append(c.sizes, size)
+	}
 }
 
 func (c *memChoices) collect(n *memNode) {
 	if !n.dir {
-		if _, seen := c.files[n]; !seen && !bytes.Equal(n.data, n.synced) {
-			c.files[n] = len(c.sizes)
-			c.sizes = append(c.sizes, len(n.contents()))
+		if !bytes.Equal(n.data, n.synced) {
+			c.add(memChoice{node: n}, len(n.contents()))
 		}
 		return
 	}
-	c.names[n] = map[string]int{}
 	for _, name := range slices.Sorted(maps.Keys(n.durable)) {
 		c.collect(n.durable[name])
 	}
@@ -402,10 +393,7 @@ func (c *memChoices) collect(n *memNode) {
 		if change.node != nil {
 			c.collect(change.node)
 		}
-		if _, seen := c.names[n][change.name]; !seen {
-			c.names[n][change.name] = len(c.sizes)
-			c.sizes = append(c.sizes, len(n.values(change.name)))
-		}
+		c.add(memChoice{n, change.name}, len(n.values(change.name)))
 	}
 }
 
@@ -440,26 +428,22 @@ func (c *memChoices) build(n *memNode, pick []int, built map[*memNode]*memNode) 
 	built[n] = b
 	if !n.dir {
 		b.synced = n.synced
-		if i, open := c.files[n]; open {
+		if i, open := c.index[memChoice{node: n}]; open {
 			b.synced = n.contents()[pick[i]]
 		}
 		b.data = b.synced
 		return b
 	}
 	*b = *newMemDir()
-	keep := func(name string, child *memNode) {
+	children := maps.Clone(n.durable)
+	for _, change := range n.changes {
+		children[change.name] = n.values(change.name)[pick[c.index[memChoice{n, change.name}]]]
+	}
+	for name, child := range children {
 		if child != nil {
 			b.durable[name] = c.build(child, pick, built)
 			b.names[name] = b.durable[name]
 		}
-	}
-	for name, child := range n.durable {
-		if _, open := c.names[n][name]; !open {
-			keep(name, child)
-		}
-	}
-	for name, i := range c.names[n] {
-		keep(name, n.values(name)[pick[i]])
 	}
 	return b
 }
