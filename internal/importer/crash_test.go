@@ -1,8 +1,6 @@
 package importer_test
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -102,7 +100,7 @@ func (s *scenario) whole(t *testing.T) (ops, calls int) {
 
 // finished returns what is wrong with a process that should have finished the import.
 func (s *scenario) finished(w *world, p *process, err error) error {
-	if err != nil && !s.halt {
+	if err != nil && !(s.halt && p.Begun()) {
 		return fmt.Errorf("the process has ended with %w", err)
 	}
 	return w.check(p, s.feed)
@@ -134,59 +132,6 @@ func (s *scenario) crashes(t *testing.T, w *world, at string) (states int) {
 	return states
 }
 
-func TestACrashAtEachOperationOfTheDisk(t *testing.T) {
-	t.Parallel()
-	each(t, func(t *testing.T, s scenario) (states int) {
-		n, _ := s.whole(t)
-		for i := 1; i <= n; i += s.stride(83) {
-			for _, applied := range []bool{false, true} {
-				w := newWorld(s.setup)
-				w.disk.FailAt(i, durable.ErrCrash, applied)
-				_, _ = w.run(s.feed)
-				states += s.crashes(t, w, fmt.Sprintf("crash at operation %d, applied %t", i, applied))
-			}
-		}
-		return states
-	})
-}
-
-func TestACrashAtEachCallOfThePlatform(t *testing.T) {
-	t.Parallel()
-	each(t, func(t *testing.T, s scenario) (states int) {
-		_, n := s.whole(t)
-		for i := 1; i <= n; i += s.stride(5) {
-			for _, applied := range []bool{false, true} {
-				w := newWorld(s.setup)
-				w.platform.faults[i] = fault{death, applied}
-				_, _ = w.run(s.feed)
-				states += s.crashes(t, w, fmt.Sprintf("crash at call %d, applied %t", i, applied))
-			}
-		}
-		return states
-	})
-}
-
-func TestAFaultOfEachCallOfThePlatform(t *testing.T) {
-	t.Parallel()
-	each(t, func(t *testing.T, s scenario) (states int) {
-		_, n := s.whole(t)
-		for i := 1; i <= n; i += s.stride(5) {
-			for _, f := range []fault{{lost, false}, {lost, true}, {outage, false}, {outage, true}, {collapse, false}, {collapse, true}} {
-				w := newWorld(s.setup)
-				w.platform.faults[i] = f
-				p, err := w.run(s.feed)
-				if f.kind == collapse && err != nil && p.Begun() && p.Kept() {
-					time.Sleep(24 * time.Hour)
-					p, err = w.run(s.feed)
-				}
-				report(t, w, fmt.Sprintf("fault %v of call %d", f, i), s.finished(w, p, err))
-				states++
-			}
-		}
-		return states
-	})
-}
-
 // finish finishes the import in this process or the next.
 func (s *scenario) finish(w *world, p *process, err error) error {
 	if err == nil || s.halt && p.Begun() && !p.Kept() {
@@ -195,22 +140,75 @@ func (s *scenario) finish(w *world, p *process, err error) error {
 	return s.resume(w)
 }
 
+// atEach runs a scenario for each fault at each of n operations, or at some of them.
+func atEach[F any](s *scenario, n, quick int, faults []F, run func(w *world, at string, i int, f F) (states int)) (states int) {
+	for i := 1; i <= n; i += s.stride(quick) {
+		for _, f := range faults {
+			states += run(newWorld(s.setup), fmt.Sprintf("%+v at operation %d", f, i), i, f)
+		}
+	}
+	return states
+}
+
+// diskFault is what happens to an operation of the disk.
+type diskFault struct {
+	err     error
+	applied bool // the operation does its work nevertheless
+}
+
+func TestACrashAtEachOperationOfTheDisk(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s scenario) int {
+		n, _ := s.whole(t)
+		return atEach(&s, n, 83, []diskFault{{durable.ErrCrash, false}, {durable.ErrCrash, true}}, func(w *world, at string, i int, f diskFault) int {
+			w.disk.FailAt(i, f.err, f.applied)
+			_, _ = w.run(s.feed)
+			return s.crashes(t, w, at)
+		})
+	})
+}
+
+func TestACrashAtEachCallOfThePlatform(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s scenario) int {
+		_, n := s.whole(t)
+		return atEach(&s, n, 5, []fault{{death, false}, {death, true}}, func(w *world, at string, i int, f fault) int {
+			w.platform.faults[i] = f
+			_, _ = w.run(s.feed)
+			return s.crashes(t, w, at)
+		})
+	})
+}
+
+func TestAFaultOfEachCallOfThePlatform(t *testing.T) {
+	t.Parallel()
+	faults := []fault{{lost, false}, {lost, true}, {outage, false}, {outage, true}, {collapse, false}, {collapse, true}}
+	each(t, func(t *testing.T, s scenario) int {
+		_, n := s.whole(t)
+		return atEach(&s, n, 5, faults, func(w *world, at string, i int, f fault) int {
+			w.platform.faults[i] = f
+			p, err := w.run(s.feed)
+			if f.kind == collapse && err != nil && p.Begun() && p.Kept() {
+				time.Sleep(24 * time.Hour)
+				p, err = w.run(s.feed)
+			}
+			report(t, w, at, s.finished(w, p, err))
+			return 1
+		})
+	})
+}
+
 func TestAnErrorOfEachOperationOfTheDisk(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, s scenario) (states int) {
+	faults := []diskFault{{syscall.EIO, false}, {syscall.EIO, true}, {syscall.ENOSPC, false}, {syscall.ENOSPC, true}}
+	each(t, func(t *testing.T, s scenario) int {
 		n, _ := s.whole(t)
-		for i := 1; i <= n; i += s.stride(41) {
-			for _, fault := range []error{syscall.EIO, syscall.ENOSPC} {
-				for _, applied := range []bool{false, true} {
-					w := newWorld(s.setup)
-					w.disk.FailAt(i, fault, applied)
-					p, err := w.run(s.feed)
-					report(t, w, fmt.Sprintf("%v at operation %d, applied %t", fault, i, applied), s.finish(w, p, err))
-					states++
-				}
-			}
-		}
-		return states
+		return atEach(&s, n, 41, faults, func(w *world, at string, i int, f diskFault) int {
+			w.disk.FailAt(i, f.err, f.applied)
+			p, err := w.run(s.feed)
+			report(t, w, at, s.finish(w, p, err))
+			return 1
+		})
 	})
 }
 
@@ -245,25 +243,12 @@ func TestADiskThatIsFull(t *testing.T) {
 
 func TestAContextThatEndsAtEachOperationOfTheStore(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, s scenario) (states int) {
-		count := 0
-		w := newWorld(s.setup)
-		_, _ = w.run(s.feed, func(p *process) { p.trap = func(string, bool) { count++ } })
-		for i := 1; i <= count; i += s.stride(7) {
-			w := newWorld(s.setup)
-			n := 0
-			p, err := w.run(s.feed, func(p *process) {
-				ctx, cancel := context.WithCancelCause(context.Background())
-				p.context = ctx
-				p.trap = func(string, bool) {
-					if n++; n == i {
-						cancel(errors.New("the caller does not wait"))
-					}
-				}
-			})
-			report(t, w, fmt.Sprintf("the context ends at %d", i), s.finish(w, p, err))
-			states++
-		}
-		return states
+	each(t, func(t *testing.T, s scenario) int {
+		n := newWorld(s.setup).stores(s.feed)
+		return atEach(&s, n, 7, []string{"the context ends"}, func(w *world, at string, i int, _ string) int {
+			p, err := w.run(s.feed, contextEnds(i-1))
+			report(t, w, at, s.finish(w, p, err))
+			return 1
+		})
 	})
 }

@@ -2,8 +2,8 @@ package importer_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"math"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -20,7 +20,7 @@ func TestTheWatermarkIsFinalIfTheLastFileIsFullOfLinks(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		feed := []step{host("a.example"), link("a.example", "g1"), host("b.example"), link("b.example", "g1"), group("g1"), host("c.example")}
-		w := newWorld(setup{maxItems: 2, maxBytes: 10_000, concurrency: 1})
+		w := newSmallWorld(2)
 		p, err := w.run(feed)
 		require.NoError(t, err)
 		require.NoError(t, w.check(p, feed))
@@ -31,30 +31,13 @@ func TestTheWatermarkIsFinalIfTheLastFileIsFullOfLinks(t *testing.T) {
 // who goes on with another one.
 func impatiently(t *testing.T, feed []step) {
 	synctest.Test(t, func(t *testing.T) {
-		count := 0
-		_, _ = newWorld(setup{maxItems: 1, maxBytes: 10_000, concurrency: 1}).run(feed, func(p *process) { p.trap = func(string, bool) { count++ } })
-		for n := range count {
-			w := newWorld(setup{maxItems: 1, maxBytes: 10_000, concurrency: 1})
+		for n := range newSmallWorld(1).stores(feed) {
+			w := newSmallWorld(1)
 			p, err := w.run(feed, contextEnds(n))
 			require.NoError(t, err, n)
 			require.NoError(t, w.check(p, feed), n)
 		}
 	})
-}
-
-// contextEnds ends the context of the caller at an operation of the store.
-func contextEnds(n int) func(*process) {
-	return func(p *process) {
-		ctx, cancel := context.WithCancelCause(context.Background())
-		p.context = ctx
-		at := 0
-		p.trap = func(string, bool) {
-			if at == n {
-				cancel(errors.New("the caller does not wait"))
-			}
-			at++
-		}
-	}
 }
 
 func TestARefusedItemIsNamedIfTheFileBeforeItWasKeptLater(t *testing.T) {
@@ -78,7 +61,7 @@ func TestARemovalThatFailsDamagesNothing(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				feed := hosts("a", 9)
-				w := newWorld(setup{maxItems: 1, maxBytes: 10_000, concurrency: 1})
+				w := newSmallWorld(1)
 				p, err := w.run(feed, func(p *process) {
 					removals := 0
 					p.trap = func(name string, after bool) {
@@ -99,54 +82,66 @@ func TestARemovalThatFailsDamagesNothing(t *testing.T) {
 	}
 }
 
-// An outage while the errors of a job are read must lose neither the names of the refused items nor what an item that
-// ended the job has kept from being processed.
-func TestAnOutageWhileErrorsAreReadLosesNothing(t *testing.T) {
+// An outage after a job must lose neither the names of the refused items, nor what an item that ended the job has kept
+// from being processed, nor content.
+func TestAnOutageAfterAJobLosesNothing(t *testing.T) {
 	t.Parallel()
-	for name, kind := range map[string]faultKind{"short": outage, "long": collapse} {
+	refused := []step{host("a.example"), host("bad.example"), host("b.example"), host("poison.example"), host("c.example"), host("d.example")}
+	documents := []step{document("d1"), document("d2"), host("a.example")}
+	for name, test := range map[string]struct {
+		feed []step
+		op   string
+		kind faultKind
+		want string // the error of the process; empty if it goes on
+	}{
+		"short, while errors are read":     {refused, "errors 1", outage, ""},
+		"long, while errors are read":      {refused, "errors 1", collapse, "read the errors of batch job 1"},
+		"short, while content is uploaded": {documents, "attach d1", outage, ""},
+		"long, while content is uploaded":  {documents, "attach d1", collapse, "upload the content of a group"},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				feed := []step{host("a.example"), host("bad.example"), host("b.example"), host("poison.example"), host("c.example"), host("d.example")}
-				w := newWorld(setup{maxItems: 10, maxBytes: 10_000, concurrency: 1})
-				w.platform.trap = func(op string) fault {
-					if op == "errors 1" {
-						w.platform.trap = nil
-						return fault{kind: kind}
-					}
-					return fault{}
-				}
-				p, err := w.run(feed)
-				if kind == collapse {
-					require.ErrorContains(t, err, "read the errors of batch job 1")
+				w := newSmallWorld(10)
+				w.platform.failAt(test.op, test.kind, 1)
+				p, err := w.run(test.feed)
+				if test.want != "" {
+					require.ErrorContains(t, err, test.want)
 					require.NoError(t, p.balance())
 					time.Sleep(24 * time.Hour)
-					p, err = w.run(feed)
+					p, err = w.run(test.feed)
 				}
 				require.NoError(t, err)
-				require.NoError(t, w.check(p, feed))
+				require.NoError(t, w.check(p, test.feed))
 			})
 		})
 	}
 }
 
-// A list of errors that fails for good does not stop the import. The platform has counted what it could not list.
-func TestErrorsThatCannotBeReadDoNotStopAnImport(t *testing.T) {
+// A call about one job or group that never succeeds does not stop the import: a list of errors, of which the platform
+// has counted what it could not list, or content.
+func TestACallThatNeverSucceedsDoesNotStopAnImport(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		feed := []step{host("a.example"), host("bad.example"), host("b.example")}
-		w := newWorld(setup{maxItems: 10, maxBytes: 10_000, concurrency: 1})
-		w.platform.trap = func(op string) fault {
-			if op == "errors 1" {
-				return fault{kind: lost}
-			}
-			return fault{}
-		}
-		p, err := w.run(feed)
-		require.NoError(t, err)
-		require.Equal(t, item.Counts{Failed: 1, Succeeded: 2}, p.Stats().Outcome.Kinds[item.Indicator])
-		require.Len(t, p.Stats().Outcome.Failures, 1)
-	})
+	for name, test := range map[string]struct {
+		feed                 []step
+		indicators, contents item.Counts
+	}{
+		"errors 1":  {[]step{host("a.example"), host("bad.example"), host("b.example")}, item.Counts{Failed: 1, Succeeded: 2}, item.Counts{}},
+		"attach d1": {[]step{document("d1"), document("d2"), host("a.example")}, item.Counts{Succeeded: 1}, item.Counts{Succeeded: 1, Failed: 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newSmallWorld(10)
+				w.platform.failAt(name, lost, math.MaxInt)
+				p, err := w.run(test.feed)
+				require.NoError(t, err)
+				require.Equal(t, test.indicators, p.Stats().Outcome.Kinds[item.Indicator])
+				require.Equal(t, test.contents, p.Stats().Outcome.Contents)
+				require.Len(t, p.Stats().Outcome.Failures, 1)
+			})
+		})
+	}
 }
 
 // A process that has lost its import finds out at its next record, whatever the other one has done by then: the record
@@ -159,7 +154,7 @@ func TestAProcessFindsOutThatAnotherHasFinishedItsImport(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx := context.Background()
 				feed := hosts("a", 3)
-				w := newWorld(setup{maxItems: 1, maxBytes: 10_000, concurrency: 1})
+				w := newSmallWorld(1)
 				first, _, err := w.start(ctx)
 				require.NoError(t, err)
 				second, _, err := w.start(ctx)
@@ -193,7 +188,7 @@ func TestAnImportIsOpenedWhileItsRecordsAreReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()
 		feed := hosts("a", 30)
-		w := newWorld(setup{maxItems: 1, maxBytes: 10_000, concurrency: 1})
+		w := newSmallWorld(1)
 		first, _, err := w.start(ctx)
 		require.NoError(t, err)
 		for i := range 3 {
@@ -223,7 +218,7 @@ func TestProcessesThatDieAtOnceDoNotFillTheSpool(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()
-		w := newWorld(setup{maxItems: 1, maxBytes: 10_000, concurrency: 1})
+		w := newSmallWorld(1)
 		for range 100 {
 			p, _, err := w.start(ctx)
 			require.NoError(t, err)
@@ -236,61 +231,15 @@ func TestProcessesThatDieAtOnceDoNotFillTheSpool(t *testing.T) {
 	})
 }
 
-func TestAnOutageWhileContentIsUploadedLosesNothing(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		feed := []step{document("d1"), document("d2"), host("a.example")}
-		w := newWorld(setup{maxItems: 10, maxBytes: 10_000, concurrency: 1})
-		w.platform.trap = func(op string) fault {
-			if op == "attach d1" {
-				w.platform.trap = nil
-				return fault{kind: collapse}
-			}
-			return fault{}
-		}
-		p, err := w.run(feed)
-		require.ErrorContains(t, err, "upload the content of a group")
-		require.NoError(t, p.balance())
-		time.Sleep(24 * time.Hour)
-		p, err = w.run(feed)
-		require.NoError(t, err)
-		require.NoError(t, w.check(p, feed))
-	})
-}
-
-// Content that the platform never takes does not stop the import.
-func TestContentThatCannotBeUploadedHasFailed(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		feed := []step{document("d1"), document("d2"), host("a.example")}
-		w := newWorld(setup{maxItems: 10, maxBytes: 10_000, concurrency: 1})
-		w.platform.trap = func(op string) fault {
-			if op == "attach d1" {
-				return fault{kind: lost}
-			}
-			return fault{}
-		}
-		p, err := w.run(feed)
-		require.NoError(t, err)
-		require.Equal(t, item.Counts{Succeeded: 1, Failed: 1}, p.Stats().Outcome.Contents)
-	})
-}
-
 // The file of a job that is gone may have been processed, so it is not sent again.
 func TestAJobThatIsGoneIsUnknown(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		feed := hosts("a", 2)
-		w := newWorld(setup{maxItems: 2, maxBytes: 10_000, concurrency: 1})
-		w.platform.trap = func(op string) fault {
-			if op == "status 1" {
-				return fault{kind: death}
-			}
-			return fault{}
-		}
+		w := newSmallWorld(2)
+		w.platform.failAt("status 1", death, 1)
 		_, err := w.run(feed)
 		require.Error(t, err)
-		w.platform.trap = nil
 		w.platform.work(time.Now().Add(time.Hour))
 		delete(w.platform.jobs, 1)
 

@@ -157,6 +157,11 @@ func newWorld(s setup) *world {
 	return &world{s, p, durable.NewMem(), 0}
 }
 
+// newSmallWorld returns a world in which files have up to n items and are sent one after the other.
+func newSmallWorld(n int) *world {
+	return newWorld(setup{maxItems: n, maxBytes: 10_000, concurrency: 1})
+}
+
 // after returns a world that goes on with a disk.
 func (w *world) after(disk *durable.Mem) *world {
 	return &world{w.setup, w.platform.clone(), disk, w.starts}
@@ -289,6 +294,27 @@ func (w *world) run(feed []step, options ...func(*process)) (*process, error) {
 	}
 	p.Close(ctx, nil)
 	return p, errors.Join(p.Cause(), p.balance())
+}
+
+// stores runs a feed and returns how many operations of the store it begins and ends.
+func (w *world) stores(feed []step) (n int) {
+	_, _ = w.run(feed, func(p *process) { p.trap = func(string, bool) { n++ } })
+	return n
+}
+
+// contextEnds ends the context of the caller at an operation of the store.
+func contextEnds(n int) func(*process) {
+	return func(p *process) {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		p.context = ctx
+		at := 0
+		p.trap = func(string, bool) {
+			if at == n {
+				cancel(errors.New("the caller does not wait"))
+			}
+			at++
+		}
+	}
 }
 
 // balance compares the counts of a process that has ended, for whatever reason, with what was added.

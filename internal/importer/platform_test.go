@@ -60,6 +60,17 @@ const (
 	refusal                       // the platform says that it has not taken the request
 )
 
+// failAt makes the next calls of an operation fail.
+func (p *platform) failAt(op string, kind faultKind, times int) {
+	p.trap = func(at string) fault {
+		if at != op || times == 0 {
+			return fault{}
+		}
+		times--
+		return fault{kind: kind}
+	}
+}
+
 // callError is an error of a call.
 type callError struct {
 	deliver.Fault
