@@ -203,12 +203,12 @@ func (s BatchService) Reconcile(ctx context.Context, config ReconcileConfig, cur
 		return nil, &ValidationError{Field: "current set", Rule: "is nil"}
 	}
 	r := newReconciliation(s.c.InOwner(config.Owner).Batch, cfg)
-	defer r.close()
+	defer r.set.close()
 	err = r.run(ctx, current)
 	return r.outcome(), err
 }
 
-// withDefaults fills in what is not set and refuses what makes no sense.
+// withDefaults fills in defaults and checks the configuration.
 func (c ReconcileConfig) withDefaults() (ReconcileConfig, error) {
 	bad := func(field, rule, fix string) (ReconcileConfig, error) {
 		return c, &ValidationError{Field: "reconcile " + field, Rule: rule, Fix: fix}
@@ -256,7 +256,7 @@ func (c ReconcileConfig) withDefaults() (ReconcileConfig, error) {
 	return c, err
 }
 
-// batch is the configuration of the jobs that remove.
+// batch returns the configuration of the jobs that remove indicators.
 func (c *ReconcileConfig) batch() BatchConfig {
 	b := BatchConfig{Owner: c.Owner, Action: BatchDelete, Concurrency: c.Concurrency, RetryFor: c.RetryFor, WaitFor: c.WaitFor, OnEvent: c.OnEvent}
 	if c.Retire != nil {
@@ -265,7 +265,7 @@ func (c *ReconcileConfig) batch() BatchConfig {
 	return b
 }
 
-// list says how the owner's indicators are listed.
+// list returns the options of the owner's lists.
 func (c *ReconcileConfig) list() *IndicatorListOptions {
 	o := &IndicatorListOptions{
 		ListOptions: ListOptions{Limit: c.PageSize, Ahead: c.Ahead}, Filters: c.Filters, Include: Include{OmitAdditional: true},
@@ -279,7 +279,7 @@ func (c *ReconcileConfig) list() *IndicatorListOptions {
 	return o
 }
 
-// errTooMuch is what a share over the limit is refused with; of is the type, or empty for all types.
+// errTooMuch returns the error for a share above MaxShare; of names the type, or is empty for all types.
 func errTooMuch(c ReconcileCounts, of string, most float64) error {
 	return fmt.Errorf("%w: %d of the owner's %d indicators%s, and MaxShare allows %s of them; look whether the feed is whole, or allow more",
 		ErrReconcileShare, c.Stale, c.Listed-c.Retired, of, strconv.FormatFloat(most, 'g', -1, 64))

@@ -19,25 +19,18 @@ type reconciliation struct {
 	s      BatchService
 	cfg    ReconcileConfig
 	set    *indicatorSet
-	counts map[IndicatorType]*ReconcileCounts // of the types in question
-	any    bool                               // the types in question are those that occur
+	counts map[IndicatorType]*ReconcileCounts // of each type that is compared
 	report ReconcileReport
 	failed BatchError // what went wrong while removing
-
-	excluded int64        // of the current set
-	reasons  item.Reasons // of those
 }
 
 func newReconciliation(s BatchService, cfg ReconcileConfig) *reconciliation {
 	r := &reconciliation{s: s, cfg: cfg, set: newIndicatorSet(cfg.Dir, cfg.MaxBytes), counts: map[IndicatorType]*ReconcileCounts{}}
-	r.any = len(cfg.Types) == 0
 	for _, t := range cfg.Types {
 		r.counts[t] = new(ReconcileCounts)
 	}
 	return r
 }
-
-func (r *reconciliation) close() { r.set.close() }
 
 // run reads the current set, then the owner's lists, compares, and removes. Nothing is removed
 // before everything has been read and counted.
@@ -64,8 +57,8 @@ func (r *reconciliation) run(ctx context.Context, current iter.Seq2[BatchItem, e
 	return r.remove(ctx)
 }
 
-// tooMuch refuses a share that is too large, of all that is listed or of one type. A type that the
-// current set has lost is stale as a whole, also when some of it is spared.
+// tooMuch returns an error if the share of all types or of one type is above MaxShare. The share of a type that
+// the current set lacks is 1, even if some of its indicators are spared.
 func (r *reconciliation) tooMuch() error {
 	total := r.total()
 	r.report.Share = total.share()
@@ -100,19 +93,16 @@ func (r *reconciliation) count(item row) {
 	}
 }
 
-// spare counts and tells a listed indicator that is spared.
-func (r *reconciliation) spare(item listedIndicator, why verdict) {
-	r.counts[item.typ].Spared++
-	if r.report.SparedReasons == nil {
-		r.report.SparedReasons = make(map[string]int64)
-	}
-	r.report.SparedReasons[why.reason()]++
+// spare counts and reports a listed indicator that is spared.
+func (r *reconciliation) spare(listed listedIndicator, why verdict) {
+	r.counts[listed.typ].Spared++
+	(*item.Reasons)(&r.report.SparedReasons).Add(why.reason())
 	if r.cfg.OnSpared != nil {
-		r.cfg.OnSpared(item.typ, item.summary, why.reason())
+		r.cfg.OnSpared(listed.typ, listed.summary, why.reason())
 	}
 }
 
-// stale yields what is stale, by type.
+// stale returns an iterator over the stale indicators, by type.
 func (r *reconciliation) stale() iter.Seq2[listedIndicator, error] {
 	return func(yield func(listedIndicator, error) bool) {
 		for item, err := range r.set.decisions() {
@@ -134,15 +124,14 @@ func (r *reconciliation) total() ReconcileCounts {
 	return t
 }
 
-// outcome is the report.
+// outcome returns the report.
 func (r *reconciliation) outcome() *ReconcileReport {
 	r.report.Types = make(map[IndicatorType]ReconcileCounts, len(r.counts))
 	for t, c := range r.counts {
 		c.Unprocessed = c.Stale - c.Removed - c.Failed - c.Unknown
 		r.report.Types[t] = *c
 	}
-	r.report.Total = r.total()
-	r.report.Excluded, r.report.ExclusionReasons = r.excluded, r.reasons
+	r.report.Total, r.report.Jobs = r.total(), r.failed.Stats.Jobs
 	return &r.report
 }
 
@@ -199,12 +188,12 @@ func (r *reconciliation) addCurrent(in BatchItem) error {
 		}
 	}
 	switch {
-	case c == nil && !r.any:
+	case c == nil && len(r.cfg.Types) > 0:
 		r.report.Ignored++
 		return nil
 	case reason != "":
-		r.excluded++
-		r.reasons.Add(reason)
+		r.report.Excluded++
+		(*item.Reasons)(&r.report.ExclusionReasons).Add(reason)
 		return nil
 	case c == nil && len(r.counts) == mostReconcileTypes:
 		return &ValidationError{Field: "current set", Rule: fmt.Sprintf("holds more than %d types of indicators", mostReconcileTypes), Fix: "name those that may be removed with Types"}
@@ -216,8 +205,8 @@ func (r *reconciliation) addCurrent(in BatchItem) error {
 	return r.set.addCurrent(t, values)
 }
 
-// readOwner reads the owner's lists: one of each type, because only there a file comes with all of
-// its hashes, and one of all types for those that have no list of their own.
+// readOwner reads the owner's lists: one per type, because only the list of files has all hashes of a file, and
+// one of all types for types without a list.
 func (r *reconciliation) readOwner(ctx context.Context) error {
 	var rest []IndicatorType
 	for _, t := range slices.Sorted(maps.Keys(r.counts)) {
@@ -236,7 +225,7 @@ func (r *reconciliation) readOwner(ctx context.Context) error {
 	return r.readList("", r.s.c.Indicators.All(ctx, r.cfg.list()))
 }
 
-// readList reads a list of indicators of one type, or of all types when t is empty.
+// readList reads a list of indicators of one type, or of all types if t is empty.
 func (r *reconciliation) readList(t IndicatorType, list iter.Seq2[Indicator, error]) error {
 	for ind, err := range list {
 		if err != nil {
@@ -271,9 +260,9 @@ func (r *reconciliation) verdict(m *IndicatorMeta) verdict {
 	return verdictStale
 }
 
-// recent reports whether what was modified at a time of the platform is spared: also within the second
-// of ModifiedBefore, because the platform's times are whole seconds, and by the platform's clock where
-// that is known to be behind.
+// recent reports whether an indicator that was modified at a time is spared. It includes the second of
+// ModifiedBefore, because the platform's times are whole seconds, and allows for a platform whose clock is known to
+// be behind.
 func (r *reconciliation) recent(modified time.Time) bool {
 	if r.cfg.ModifiedBefore.IsZero() {
 		return false
@@ -282,7 +271,7 @@ func (r *reconciliation) recent(modified time.Time) bool {
 	return modified.IsZero() || !modified.Before(r.cfg.ModifiedBefore.Add(behind).Truncate(time.Second))
 }
 
-// tell tells what is stale.
+// tell calls OnStale for each stale indicator.
 func (r *reconciliation) tell() error {
 	for item, err := range r.stale() {
 		switch {
@@ -296,7 +285,7 @@ func (r *reconciliation) tell() error {
 	return nil
 }
 
-// remove deletes or retires what is stale, type by type, so that each is counted for itself.
+// remove deletes or retires stale indicators, type by type, so that each type has its own counts.
 func (r *reconciliation) remove(ctx context.Context) error {
 	next, stop := iter.Pull2(r.stale())
 	defer stop()
@@ -347,18 +336,10 @@ func (r *reconciliation) removeByJobs(ctx context.Context, t IndicatorType, item
 			}
 		}
 	})
-	all := &stats.Indicators
-	gone = min(gone, all.Failed)
-	all.Succeeded += gone
-	all.Failed -= gone
-	c := r.counts[t]
-	c.Removed, c.Failed, c.Unknown = all.Succeeded, all.Failed+stats.Invalid, all.Unknown
-	r.report.Jobs += stats.Jobs
-	sum := &r.failed.Stats
-	sum.Indicators.plus(stats.Indicators)
-	sum.Invalid += stats.Invalid
-	sum.Jobs += stats.Jobs
-	sum.Bytes += stats.Bytes
+	gone = min(gone, stats.Indicators.Failed)
+	stats.Indicators.Succeeded += gone
+	stats.Indicators.Failed -= gone
+	r.tried(t, stats)
 	if of, ok := errors.AsType[*BatchError](err); ok {
 		r.failed.Jobs = append(r.failed.Jobs, of.Jobs...)
 		err = of.Err
@@ -366,7 +347,18 @@ func (r *reconciliation) removeByJobs(ctx context.Context, t IndicatorType, item
 	r.failed.Err = err
 }
 
-// fileResult is what removeFile has done.
+// tried counts the indicators of one type that Reconcile has tried to remove.
+func (r *reconciliation) tried(t IndicatorType, stats BatchStats) {
+	c, n := r.counts[t], stats.Indicators
+	c.Removed, c.Failed, c.Unknown = n.Succeeded, n.Failed+stats.Invalid, n.Unknown
+	sum := &r.failed.Stats
+	sum.Indicators.plus(n)
+	sum.Invalid += stats.Invalid
+	sum.Jobs += stats.Jobs
+	sum.Bytes += stats.Bytes
+}
+
+// fileResult is the result of removeFile.
 type fileResult struct {
 	listedIndicator
 	spared verdict // verdictKept if it was not spared
@@ -375,31 +367,29 @@ type fileResult struct {
 
 // removeFiles deletes or retires files one by one, several at a time.
 func (r *reconciliation) removeFiles(ctx context.Context, t IndicatorType, files iter.Seq[listedIndicator]) {
-	all, c := &r.failed.Stats.Indicators, r.counts[t]
+	var n BatchCounts
 	for f := range inOrder(ctx, cmp.Or(r.cfg.Concurrency, defaultParallel), files, r.removeFile) {
 		if f.err == nil && f.spared != verdictKept {
-			c.Stale--
+			r.counts[t].Stale--
 			r.spare(f.listedIndicator, f.spared)
 			continue
 		}
 		switch {
 		case f.err == nil:
-			all.Succeeded++
-			c.Removed++
+			n.Succeeded++
 		case errors.Is(f.err, ErrBadRequest):
-			all.Failed++
-			c.Failed++
-			r.fail(BatchItemError{Type: string(t), Ref: f.summary, Err: f.err})
+			n.Failed++
+			r.fail(BatchItemError{Seq: n.Added, Type: string(t), Ref: f.summary, Err: f.err})
 		case errors.Is(f.err, ErrOutcomeUnknown):
-			all.Unknown++
-			c.Unknown++
+			n.Unknown++
 			r.failed.Err = cmp.Or(r.failed.Err, f.err)
 		default:
-			all.Unprocessed++
+			n.Unprocessed++
 			r.failed.Err = cmp.Or(r.failed.Err, f.err)
 		}
-		all.Added++
+		n.Added++
 	}
+	r.tried(t, BatchStats{Indicators: n})
 }
 
 // removeFile deletes or retires a file unless it has changed since it was listed. It reads the file again,
@@ -446,7 +436,7 @@ func (r *reconciliation) removeRef(ctx context.Context, ref IndicatorRef) error 
 	return r.s.c.Tags.Add(ctx, ref, r.cfg.Retire.Tag)
 }
 
-// fail keeps and tells the error of an item. Its Seq counts from the items before those of its type.
+// fail keeps and reports the error of an item. It adds the items of earlier types to Seq.
 func (r *reconciliation) fail(e BatchItemError) {
 	if e.Seq >= 0 {
 		e.Seq += r.failed.Stats.Indicators.Added + r.failed.Stats.Invalid

@@ -38,7 +38,7 @@ const (
 	verdictStale
 )
 
-// reason returns why a verdict spares, for people.
+// reason returns the reason of a verdict that spares, in words.
 func (v verdict) reason() string {
 	switch v {
 	case sparedSpelling:
@@ -240,7 +240,7 @@ func foldedURL(s string) string {
 	return scheme + "://" + strings.TrimSuffix(host, port) + strings.TrimRight(path, "/") + rest
 }
 
-// mostRows is how many rows of one key are decided on together.
+// mostRows is the largest number of rows of one key that are decided on together.
 const mostRows = 100
 
 // decide returns the listed ones of rows, which have the same key, with their verdicts. Those of the
@@ -265,8 +265,8 @@ func decide(rows []row, cut bool) []row {
 	return listed
 }
 
-// decisions yields every listed indicator with its verdict, once however often it was listed, by type
-// and files last. It can be ranged over again, but the first time to the end.
+// decisions returns an iterator over the listed indicators with their verdicts, each once, by type and files last. It
+// can be ranged over again if the first loop has reached the end.
 func (s *indicatorSet) decisions() iter.Seq2[row, error] {
 	return func(yield func(row, error) bool) {
 		for r, err := range s.decidedRows() {
