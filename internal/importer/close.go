@@ -29,8 +29,7 @@ func (e *Engine) Close(ctx context.Context, source error) {
 		err = e.Wait(ctx, last)
 	}
 	if err != nil {
-		e.halt(err)
-		e.stop(err)
+		e.Stop(err)
 	}
 	e.running.Wait()
 	if source != nil {
@@ -46,8 +45,7 @@ func (e *Engine) Close(ctx context.Context, source error) {
 
 // Abort stops an import whose caller does not come back.
 func (e *Engine) Abort(err error) {
-	e.halt(err)
-	e.stop(err)
+	e.Stop(err)
 	e.running.Wait()
 	e.free = nil
 	if _, err := e.packer.Discard(); err != nil {
@@ -59,7 +57,7 @@ func (e *Engine) Abort(err error) {
 func (e *Engine) drop() error {
 	var left item.Outcome
 	if a := e.pending; a != nil && a.File != 0 {
-		left = e.deliverer.Leave(&deliver.File{File: a.Payload, Pieces: []journal.Piece{{Part: a.Payload.All()}}, Contents: a.Contents})
+		left = e.deliverer.Leave(fileOf(a))
 	}
 	held, err := e.packer.Discard()
 	for k, n := range held {

@@ -273,15 +273,16 @@ func (e *Engine) send(ctx context.Context) error {
 	if a.File == 0 {
 		return nil
 	}
-	n := 0
-	for _, k := range a.Kinds {
-		n += int(k)
-	}
-	e.enqueue(&deliver.File{File: a.Payload, Number: a.File, After: a.After, Pieces: []journal.Piece{{Part: item.Part{To: n}}}, Contents: a.Contents})
+	e.enqueue(fileOf(a))
 	if err := e.packer.Err(); err != nil {
 		e.halt(err)
 	}
 	return nil
+}
+
+// fileOf returns a closed file as it is delivered.
+func fileOf(a *journal.Added) *deliver.File {
+	return &deliver.File{File: a.Payload, Number: a.File, After: a.After, Pieces: []journal.Piece{{Part: a.Payload.All()}}, Contents: a.Contents}
 }
 
 // Flush sends what was added, besides links that wait for a group that was not added. It returns the number

@@ -108,13 +108,12 @@ func TestFind(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			pos, fresh, ok := New(f, f.All()).Find(&test.entry)
+			pos, ok := New(f, f.All()).Find(&test.entry)
 			if test.want == none {
 				require.False(t, ok, "found %d", pos)
 				return
 			}
 			require.True(t, ok)
-			require.True(t, fresh)
 			require.Equal(t, test.want, pos)
 		})
 	}
@@ -124,18 +123,14 @@ func TestFindAgain(t *testing.T) {
 	t.Parallel()
 	f := file(`{"type":"Host","summary":"a"}`, `{"type":"Host","summary":"a"}`, `{"type":"Host","summary":"b"}`)
 	m := New(f, item.Part{From: 0, To: 3})
-	for _, want := range []struct {
-		pos   int
-		fresh bool
-	}{{0, true}, {1, true}, {0, false}, {0, false}} {
-		pos, fresh, ok := m.Find(&Entry{Source: Source{Refs: []string{"a"}}})
+	for _, want := range []int{0, 1, 0, 0} {
+		pos, ok := m.Find(&Entry{Source: Source{Refs: []string{"a"}}})
 		require.True(t, ok)
-		require.Equal(t, want.pos, pos)
-		require.Equal(t, want.fresh, fresh)
+		require.Equal(t, want, pos)
 	}
 	part := New(f, item.Part{From: 1, To: 3})
-	pos, fresh, ok := part.Find(&Entry{Source: Source{Refs: []string{"a"}}})
-	require.True(t, ok && fresh)
+	pos, ok := part.Find(&Entry{Source: Source{Refs: []string{"a"}}})
+	require.True(t, ok)
 	require.Equal(t, 1, pos, "the first of the part")
 	pos, ok = part.Told(&Entry{Code: CodeSyntax, Reason: "Last known JSON path: '$.indicator[1]'"})
 	require.True(t, ok)
@@ -149,9 +144,9 @@ func TestTooManyAlike(t *testing.T) {
 		for i := range n {
 			f.Add(item.Indicators, int64(i), []byte(`{"type":"Host","summary":"qq"}`))
 		}
-		_, _, ok := New(&f, f.All()).Find(&Entry{Source: Source{Refs: []string{"qq"}}})
+		_, ok := New(&f, f.All()).Find(&Entry{Source: Source{Refs: []string{"qq"}}})
 		assert.Equal(t, want, ok, "%d by source", n)
-		_, _, ok = New(&f, f.All()).Find(&Entry{Reason: "qq"})
+		_, ok = New(&f, f.All()).Find(&Entry{Reason: "qq"})
 		assert.Equal(t, want, ok, "%d by words", n)
 	}
 }
@@ -159,7 +154,7 @@ func TestTooManyAlike(t *testing.T) {
 func TestWordsThatOverlap(t *testing.T) {
 	t.Parallel()
 	f := file(`{"type":"Mutex","summary":"qq","description":"qqq"}`, `{"type":"Mutex","summary":"other","description":"qq"}`)
-	_, _, ok := New(f, f.All()).Find(&Entry{Reason: "qq"})
+	_, ok := New(f, f.All()).Find(&Entry{Reason: "qq"})
 	assert.False(t, ok, "two items hold it")
 }
 
@@ -168,12 +163,12 @@ func TestWordsAreLookedForRarely(t *testing.T) {
 	f := file(`{"type":"Mutex","summary":"qq"}`)
 	m := New(f, f.All())
 	for range 999 {
-		_, _, ok := m.Find(&Entry{Reason: "zz"})
+		_, ok := m.Find(&Entry{Reason: "zz"})
 		require.False(t, ok)
 	}
-	_, _, ok := m.Find(&Entry{Reason: "qq"})
+	_, ok := m.Find(&Entry{Reason: "qq"})
 	assert.True(t, ok)
-	_, _, ok = m.Find(&Entry{Reason: "qq"})
+	_, ok = m.Find(&Entry{Reason: "qq"})
 	assert.False(t, ok, "a list with many such errors would take forever")
 }
 

@@ -115,18 +115,15 @@ func (m *Matcher) called(kind nameKind, name string) iter.Seq[int] {
 	}
 }
 
-// Find returns the position in the file of the item that an error is about. fresh is false if an error was
-// found for the item before.
-func (m *Matcher) Find(e *Entry) (pos int, fresh, ok bool) {
+// Find returns the position in the file of the item that an error is about.
+func (m *Matcher) Find(e *Entry) (pos int, ok bool) {
 	if pos, ok = m.Told(e); !ok && !e.Source.named() {
 		pos, ok = m.byWords(e)
 	}
-	if !ok {
-		return 0, false, false
+	if ok {
+		m.taken[pos-m.part.From] = true
 	}
-	fresh = !m.taken[pos-m.part.From]
-	m.taken[pos-m.part.From] = true
-	return pos, fresh, true
+	return pos, ok
 }
 
 // Told returns the position of the item that an error names as its source or by its place in the file.

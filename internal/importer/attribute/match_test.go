@@ -50,12 +50,12 @@ func TestErrorsFindTheirItems(t *testing.T) {
 		"not by a path that leads to nowhere": {Entry{Reason: "Last known JSON path: '$.indicator[9]'"}, -1},
 	} {
 		m := New(&c, c.All())
-		pos, fresh, ok := m.Find(&find.e)
+		pos, ok := m.Find(&find.e)
 		if find.want < 0 {
 			assert.False(t, ok, name)
 			continue
 		}
-		assert.True(t, ok && fresh, name)
+		assert.True(t, ok, name)
 		assert.Equal(t, find.want, pos, name)
 	}
 
@@ -68,8 +68,8 @@ func TestErrorsFindTheirItems(t *testing.T) {
 	for _, want := range []int{1, 0, 2, 3} {
 		to := map[int]string{0: "x-2", 1: "x-3", 2: "x-2", 3: "x-4"}[want]
 		from := map[bool]string{true: "x-2", false: "x-1"}[want == 3]
-		pos, fresh, ok := ends.Find(&Entry{Code: CodeNotFound, Reason: "The Group with xid '" + to + "' was not found", Source: Source{Refs: []string{from}}})
-		assert.True(t, ok && fresh)
+		pos, ok := ends.Find(&Entry{Code: CodeNotFound, Reason: "The Group with xid '" + to + "' was not found", Source: Source{Refs: []string{from}}})
+		assert.True(t, ok)
 		assert.Equal(t, want, pos, "an association is found by both ends")
 	}
 
@@ -77,17 +77,16 @@ func TestErrorsFindTheirItems(t *testing.T) {
 	e := Entry{Code: CodeIndicator, Source: Source{Refs: []string{"a.example"}}}
 	var found []int
 	for range 2 {
-		pos, fresh, _ := m.Find(&e)
-		assert.True(t, fresh)
+		pos, _ := m.Find(&e)
 		found = append(found, pos)
 	}
 	assert.Equal(t, []int{i, i + 2}, found, "the same value twice is two items")
 
 	half := New(&c, item.Part{From: 3, To: 5})
-	pos, _, ok := half.Find(&Entry{Reason: "Last known JSON path: '$.indicator[0]'"})
+	pos, ok := half.Find(&Entry{Reason: "Last known JSON path: '$.indicator[0]'"})
 	assert.True(t, ok)
 	assert.Equal(t, 3, pos, "paths count from the start of the file that was sent")
-	_, _, ok = half.Find(&Entry{Source: Source{XID: "x-1"}})
+	_, ok = half.Find(&Entry{Source: Source{XID: "x-1"}})
 	assert.False(t, ok, "what is not in the file is not found")
 }
 
@@ -256,7 +255,7 @@ func TestErrorsAreNotBlamedOnOtherItems(t *testing.T) {
 					items.Add(item.Section(s), int64(n), []byte(json))
 				}
 			}
-			pos, _, ok := New(&items, items.All()).Find(&c.err)
+			pos, ok := New(&items, items.All()).Find(&c.err)
 			if !ok {
 				pos = nobody
 			}
@@ -322,7 +321,7 @@ func TestErrorsOfRandomFeedsAreNotBlamedOnOtherItems(t *testing.T) {
 			e.Cause = "java.lang.Exception: \"" + said(bad.attribute) + "\""
 		}
 		m := New(&items, items.All())
-		if pos, _, ok := m.Find(&e); ok {
+		if pos, ok := m.Find(&e); ok {
 			known++
 			require.Equal(t, m.identity(at), m.identity(pos), "%+v of %s", e, bytes.Join(items.Body(items.All()), nil))
 		}
@@ -350,9 +349,11 @@ func TestErrorsOfManyEqualItemsAreReadInTime(t *testing.T) {
 			{Code: CodeIndicator, Reason: "Mutex a : b is not valid"},
 		} {
 			for n := range errors {
-				_, fresh, ok := m.Find(&e)
+				pos, ok := m.Find(&e)
 				require.Equal(t, alike <= mostAlike && (n < mostLooks || e.Source.named()), ok, name)
-				require.Equal(t, n < mostAlike && ok && e.Source.named(), fresh, name)
+				if ok && n < mostAlike && e.Source.named() {
+					require.Equal(t, n, pos, name)
+				}
 			}
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/threatconnect-go/threatconnect/internal/importer/attribute"
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 	"github.com/threatconnect-go/threatconnect/internal/importer/journal"
 )
@@ -278,7 +279,7 @@ func (d *Deliverer) down(ctx context.Context, job int64, err error) bool {
 }
 
 // await polls a job until it is completed.
-func (d *Deliverer) await(ctx context.Context, ev Event) (counts statusCounts, err error) {
+func (d *Deliverer) await(ctx context.Context, ev Event) (counts attribute.Counts, err error) {
 	began := time.Now()
 	next := looks(d.Pace.expect(ev.Bytes))
 	running := time.Duration(0)

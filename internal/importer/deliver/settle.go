@@ -10,8 +10,6 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/journal"
 )
 
-type statusCounts = attribute.Counts
-
 // settlement finds out what the platform did with the items of a piece whose job is completed.
 type settlement struct {
 	d       *Deliverer
@@ -152,7 +150,7 @@ func (s *settlement) entry(e attribute.Entry) {
 	if attribute.Full(e.Code, e.Reason, e.Cause) {
 		s.full = &item.Failure{Seq: -1, Code: attribute.CodeLimit, Job: s.job}
 	}
-	pos, _, known := s.matcher.Find(&e)
+	pos, known := s.matcher.Find(&e)
 	if known {
 		failure = s.f.failure(pos, failure)
 		s.failed[pos-s.part.From] = true

@@ -68,19 +68,13 @@ func (r *Reader) fail() { r.B, r.bad = nil, true }
 func (r *Reader) Failed() bool { return r.bad }
 
 // Int reads a number.
-func (r *Reader) Int() int64 {
-	v, n := binary.Varint(r.B)
-	if n <= 0 {
-		r.fail()
-		return 0
-	}
-	r.B = r.B[n:]
-	return v
-}
+func (r *Reader) Int() int64 { return number(r, binary.Varint) }
 
 // Uint reads a number of 0 or more.
-func (r *Reader) Uint() uint64 {
-	v, n := binary.Uvarint(r.B)
+func (r *Reader) Uint() uint64 { return number(r, binary.Uvarint) }
+
+func number[T int64 | uint64](r *Reader, decode func([]byte) (T, int)) T {
+	v, n := decode(r.B)
 	if n <= 0 {
 		r.fail()
 		return 0
