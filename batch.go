@@ -84,11 +84,11 @@ func seekerPayload(content io.ReadSeeker) (payload, error) {
 	if isNil(content) {
 		return payload{}, &ValidationError{Field: "batch content", Rule: "is nil"}
 	}
+	to := int64(0)
 	from, err := content.Seek(0, io.SeekCurrent)
-	if err != nil {
-		return payload{}, fmt.Errorf("threatconnect: find the size of the batch file: %w", err)
+	if err == nil {
+		to, err = content.Seek(0, io.SeekEnd)
 	}
-	to, err := content.Seek(0, io.SeekEnd)
 	if err == nil {
 		_, err = content.Seek(from, io.SeekStart)
 	}
@@ -186,11 +186,7 @@ func (s BatchService) CreateAndUpload(ctx context.Context, job BatchJob, content
 // notMade adds to the error of a job that was refused what the platform does not say: a 401 without a
 // known sentence is about permissions.
 func notMade(err error) error {
-	api, ok := errors.AsType[*APIError](err)
-	if !ok || api.Hint != "" {
-		return err
-	}
-	if api.StatusCode == http.StatusUnauthorized {
+	if api, ok := errors.AsType[*APIError](err); ok && api.Hint == "" && api.StatusCode == http.StatusUnauthorized {
 		api.Hint = hintBatchRole
 	}
 	return err

@@ -28,14 +28,11 @@ type BatchResultOptions struct {
 // query returns the query of Results.
 func (o *BatchResultOptions) query() url.Values {
 	q := url.Values{}
-	set := func(key, v string) {
+	for key, v := range map[string]string{"code": string(o.Code), "contains": o.Contains, "severity": o.Severity} {
 		if v != "" {
 			q.Set(key, v)
 		}
 	}
-	set("code", string(o.Code))
-	set("contains", o.Contains)
-	set("severity", o.Severity)
 	return q
 }
 

@@ -45,39 +45,27 @@ const (
 
 // String says what the code means, as in "0x1005 invalid indicator".
 func (c BatchCode) String() string {
-	meaning := ""
-	switch c {
-	case "":
+	meaning, known := map[BatchCode]string{
+		CodeGeneral:        "general error",
+		CodePermission:     "permission error",
+		CodeSyntax:         "JSON syntax error",
+		CodeInternal:       "internal error",
+		CodeIndicator:      "invalid indicator",
+		CodeGroup:          "invalid group",
+		CodeNotFound:       "item not found",
+		CodeIndicatorLimit: "indicator limit",
+		CodeAssociation:    "association error",
+		CodeDuplicate:      "duplicate item",
+		CodeFileIO:         "file I/O error",
+		CodeIndicatorLoss:  "indicator saved in part",
+		CodeGroupLoss:      "group saved in part",
+		CodeHashMerge:      "file hash merge error",
+		CodeHashMergeToo:   "file hash merge error",
+	}[c]
+	switch {
+	case c == "":
 		return "no code"
-	case CodeGeneral:
-		meaning = "general error"
-	case CodePermission:
-		meaning = "permission error"
-	case CodeSyntax:
-		meaning = "JSON syntax error"
-	case CodeInternal:
-		meaning = "internal error"
-	case CodeIndicator:
-		meaning = "invalid indicator"
-	case CodeGroup:
-		meaning = "invalid group"
-	case CodeNotFound:
-		meaning = "item not found"
-	case CodeIndicatorLimit:
-		meaning = "indicator limit"
-	case CodeAssociation:
-		meaning = "association error"
-	case CodeDuplicate:
-		meaning = "duplicate item"
-	case CodeFileIO:
-		meaning = "file I/O error"
-	case CodeIndicatorLoss:
-		meaning = "indicator saved in part"
-	case CodeGroupLoss:
-		meaning = "group saved in part"
-	case CodeHashMerge, CodeHashMergeToo:
-		meaning = "file hash merge error"
-	default:
+	case !known:
 		return "unknown code"
 	}
 	return string(c) + " " + meaning
@@ -86,32 +74,30 @@ func (c BatchCode) String() string {
 // Partial reports whether the item was saved and only a part of it lost.
 func (c BatchCode) Partial() bool { return attribute.Partial(string(c)) }
 
-// BatchItemError is an item of a batch job that did not go in, or not as a whole.
+// BatchItemError is the error of an item that was not imported, or only in part.
 //
-// Its text, its JSON and what fmt and slog print of it hold neither the item nor the platform's words,
-// which repeat the item; they are in the fields.
+// Its text, its JSON and the output of fmt and slog contain neither the item nor the platform's words, which repeat
+// the item. The fields do.
 type BatchItemError struct {
-	// Seq is how many items were added before the item, as BatchWriter.Add and Import count them.
-	// It is -1 when the item is not known: in errors from BatchService.Errors, and when the platform
-	// does not name the item or several items of the job fit what it says.
+	// Seq is the number of items that were added before the item. It is -1 if the item is not known: in errors
+	// from BatchService.Errors, and if the platform does not name exactly one item of the job.
 	Seq int64
-	// Type and Ref name the item: the type and summary of an indicator, the type and xid of a
-	// group, "Association" and nothing. They are empty when the item is not known.
+	// Type and Ref name the item: the type and summary of an indicator, the type and xid of a group, or
+	// "Association" and nothing. They are empty if the item is not known.
 	Type, Ref string
-	Code      BatchCode // empty when there is none
-	Severity  string    // Error or Warning; empty when the platform did not say
-	Reason    string    // the platform's words, at most 1 KiB
-	Cause     string    // the exception behind it, where the platform names one, at most 1 KiB
-	JobID     int64     // the job on the platform; 0 when there was none
-	// Unprocessed says that the platform has not looked at the item: an error before it ended the
-	// job or the import. It can be added to another import as it is.
+	Code      BatchCode // empty if there is none
+	Severity  string    // Error or Warning; empty if the platform omits it
+	Reason    string    // the platform's words, up to 1 KiB
+	Cause     string    // the exception, if the platform names one, up to 1 KiB
+	JobID     int64     // the job on the platform; 0 if there was none
+	// Unprocessed says that the platform did not process the item, because an earlier error ended the job or the
+	// import. The item can be added to another import as it is.
 	Unprocessed bool
-	// Content says that the item is in and its content is not, which Err says why; see
-	// [GroupContent].
+	// Content says that the item was imported without its content, for the reason in Err; see [GroupContent].
 	Content bool
-	// Err is why the item was not sent, as a *ValidationError, or why its content or a record of a
-	// spool is not there. It is nil when the platform refused the item. One that an earlier
-	// process kept in a spool is a *ValidationError or only its text.
+	// Err is why the item was not sent, as a *ValidationError, or why its content or a record of a spool is
+	// missing. It is nil if the platform refused the item. If an earlier process kept it in a spool, it is a
+	// *ValidationError or only its text.
 	Err error
 }
 
@@ -144,8 +130,8 @@ func (e BatchItemError) Format(f fmt.State, verb rune) {
 	fmt.Fprintf(f, fmt.FormatString(f, verb), e.Error())
 }
 
-// MarshalJSON writes what the text says, with the numbers in members of their own. What names the
-// item is left out: write the fields yourself where they are wanted.
+// MarshalJSON writes the text and the numbers. It omits what names the item; write those fields yourself if you want
+// them.
 func (e BatchItemError) MarshalJSON() ([]byte, error) {
 	var w wire.Writer
 	w.BeginObject()
@@ -173,47 +159,37 @@ func (e *BatchItemError) Fatal() bool {
 	return attribute.Fatal(e.Reason, e.Cause) || attribute.Full(string(e.Code), e.Reason, e.Cause)
 }
 
-// batchItemError returns a failure as callers see it.
+// batchItemError returns a failure as a BatchItemError.
 func batchItemError(f item.Failure) BatchItemError {
 	return BatchItemError{Seq: f.Seq, Type: f.Type, Ref: f.Name, Code: BatchCode(f.Code), Severity: f.Severity, Reason: f.Reason, Cause: f.Cause,
 		JobID: f.Job, Unprocessed: f.Unprocessed, Content: f.Content, Err: f.Err}
 }
 
-// BatchError says that an import did not succeed as a whole. It unwraps to Err, and not to the errors of
-// items, so that [errors.As] does not find one of many by chance: range over Items.
+// BatchError is the error of an import that did not succeed as a whole. It unwraps to Err and not to the errors of
+// items, so that [errors.As] does not find one of many by chance; range over Items instead.
 type BatchError struct {
 	Stats BatchStats
-	// Items are the errors of items, the first 1,000 of them in the order in which they became
-	// known. BatchConfig.OnError is told all.
+	// Items are the first 1,000 errors of items, in the order in which they became known.
+	// BatchConfig.OnError gets all.
 	Items []BatchItemError
-	More  int // how many errors of items there were beyond those
-	// Jobs are the ids of jobs whose end was not seen: they were uploaded, or may have been. Look
-	// after them with client.Batch.Wait and client.Batch.Errors.
+	More  int // number of further errors of items
+	// Jobs are the ids of jobs with an unknown outcome that were uploaded, or may have been. Check them with
+	// client.Batch.Wait and client.Batch.Errors.
 	Jobs []int64
-	Err  error // what ended the import before its end; nil when nothing did
-	Kept bool  // whether what is left is in the spool, from where the next writer of the run goes on
+	Err  error // why the import ended early; nil if it did not
+	Kept bool  // whether the rest of the import is in the spool, so that the next writer of the run resumes it
 }
 
-// Error counts what went wrong and names the first reason. It holds no indicator values.
+// Error returns the counts and the first reason. It contains no indicator values.
 func (e *BatchError) Error() string {
 	var b strings.Builder
-	b.WriteString("threatconnect: batch import: ")
 	t := e.Stats.Total()
-	fmt.Fprintf(&b, "%d of %d items failed", t.Failed+int64(e.Stats.Invalid), t.Added+int64(e.Stats.Invalid))
-	if n := e.Stats.Links.Failed; n > 0 {
-		fmt.Fprintf(&b, ", %d references failed", n)
-	}
-	if t.Unprocessed > 0 {
-		fmt.Fprintf(&b, ", %d were not processed", t.Unprocessed)
-	}
-	if t.Unknown > 0 {
-		fmt.Fprintf(&b, ", %d have an unknown outcome", t.Unknown)
-	}
-	if t.Excluded > 0 {
-		fmt.Fprintf(&b, ", %d were excluded", t.Excluded)
-	}
-	if n := e.Stats.Contents.Failed + e.Stats.Contents.Unprocessed; n > 0 {
-		fmt.Fprintf(&b, ", %d contents were not uploaded", n)
+	fmt.Fprintf(&b, "threatconnect: batch import: %d of %d items failed", t.Failed+e.Stats.Invalid, t.Added+e.Stats.Invalid)
+	for _, text := range tallies(
+		tally{e.Stats.Links.Failed, "references failed"}, tally{t.Unprocessed, "were not processed"}, tally{t.Unknown, "have an unknown outcome"},
+		tally{t.Excluded, "were excluded"}, tally{e.Stats.Contents.Failed + e.Stats.Contents.Unprocessed, "contents were not uploaded"},
+	) {
+		b.WriteString(", " + text)
 	}
 	if len(e.Jobs) > 0 {
 		fmt.Fprintf(&b, " (look at jobs %v)", e.Jobs)

@@ -142,9 +142,7 @@ func (s *objectScanner) word(c byte) error {
 		_, _ = s.src.Discard(1) // it was peeked at
 		s.buf = append(s.buf, next[0])
 	}
-	switch w := string(s.buf[from:]); {
-	case w == "true" || w == "false" || w == "null" || allDigits(w):
-	default:
+	if w := string(s.buf[from:]); w != "true" && w != "false" && w != "null" && !allDigits(w) {
 		s.buf = s.buf[:from]
 		s.buf = append(s.buf, '"')
 		for i := range len(w) {

@@ -8,15 +8,14 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 )
 
-// BatchCounts counts items of one kind. What was added is, once the writer is closed, the sum of
-// the others.
+// BatchCounts counts items of one kind. Once the writer is closed, Added is the sum of the others.
 type BatchCounts struct {
-	Added       int64 // taken by Add
-	Succeeded   int64 // processed without an error
+	Added       int64 // accepted by Add
+	Succeeded   int64 // confirmed by the platform
 	Failed      int64 // refused by the platform, or saved only in part
-	Unprocessed int64 // not looked at by the platform, because the job or the import ended before
-	Unknown     int64 // uploaded, and not confirmed by the platform one way or the other
-	Excluded    int64 // kept out by BatchConfig.Exclude
+	Unprocessed int64 // not sent, or not processed by the platform, because the job or the import ended before
+	Unknown     int64 // uploaded with an unknown outcome
+	Excluded    int64 // excluded by BatchConfig.Exclude
 }
 
 func (c *BatchCounts) plus(d BatchCounts) {
@@ -28,24 +27,21 @@ func (c *BatchCounts) plus(d BatchCounts) {
 	c.Excluded += d.Excluded
 }
 
-// BatchStats says how an import stands.
+// BatchStats are the counts of an import.
 type BatchStats struct {
 	Indicators, Groups, Associations BatchCounts
-	// Links are references of items that are sent as associations of their own: to a group of a later job, and
-	// from a group to an indicator of another job. They are not items. References of groups to excluded
-	// indicators are counted here as well.
+	// Links are references that are sent as associations: to a group of a later job, and from a group to an
+	// indicator of another job. They include references of groups to excluded indicators. They are not items.
 	Links BatchCounts
-	// Contents are those of documents and reports; see [GroupContent]. Not processed are those whose
-	// group did not go in. They are not items.
-	Contents BatchCounts
-	Invalid  int64 // items that Add refused because they break a rule; they are not in the counts above
-	// Duplicates are associations and links that say the same as another one; they are sent once and
-	// are not in the counts above.
-	Duplicates int64
+	// Contents are those of documents and reports; see [GroupContent]. Contents of groups that were not imported
+	// are unprocessed. They are not items.
+	Contents   BatchCounts
+	Invalid    int64 // items that Add refused because they break a rule; not in the counts above
+	Duplicates int64 // associations and links that repeat another one, so they are not sent; not in the counts above
 	Jobs       int64 // jobs that were uploaded
 	Bytes      int64 // bytes of their files
-	// ExclusionReasons counts the exclusions in the counts above by reason. It has up to 100 reasons and
-	// "other", which counts the rest. It is nil without exclusions and in a [BatchEvent].
+	// ExclusionReasons counts the exclusions in the counts above by reason: up to 100 reasons, and the rest as
+	// "other". It is nil without exclusions and in a [BatchEvent].
 	ExclusionReasons map[string]int64
 }
 
@@ -69,13 +65,11 @@ func (s BatchStats) String() string {
 			parts = append(parts, c.name+" "+c.String())
 		}
 	}
-	for _, n := range []struct {
-		name string
-		n    int64
-	}{{"invalid", s.Invalid}, {"duplicates", s.Duplicates}} {
-		if n.n > 0 {
-			parts = append(parts, fmt.Sprintf("%s %d", n.name, n.n))
-		}
+	if s.Invalid > 0 {
+		parts = append(parts, fmt.Sprintf("invalid %d", s.Invalid))
+	}
+	if s.Duplicates > 0 {
+		parts = append(parts, fmt.Sprintf("duplicates %d", s.Duplicates))
 	}
 	if len(parts) == 0 {
 		parts = append(parts, "no items")
@@ -85,20 +79,28 @@ func (s BatchStats) String() string {
 
 // String returns the counts, as in "980 of 1000 (15 failed, 5 unknown)".
 func (c BatchCounts) String() string {
-	var rest []string
-	for _, n := range []struct {
-		name string
-		n    int64
-	}{{"failed", c.Failed}, {"unprocessed", c.Unprocessed}, {"unknown", c.Unknown}, {"excluded", c.Excluded}} {
-		if n.n > 0 {
-			rest = append(rest, fmt.Sprintf("%d %s", n.n, n.name))
-		}
-	}
 	text := fmt.Sprintf("%d of %d", c.Succeeded, c.Added)
+	rest := tallies(tally{c.Failed, "failed"}, tally{c.Unprocessed, "unprocessed"}, tally{c.Unknown, "unknown"}, tally{c.Excluded, "excluded"})
 	if len(rest) > 0 {
 		text += " (" + strings.Join(rest, ", ") + ")"
 	}
 	return text
+}
+
+// tally is a number and what it counts.
+type tally struct {
+	n  int64
+	of string
+}
+
+// tallies returns the numbers above 0, as in "15 failed".
+func tallies(all ...tally) (texts []string) {
+	for _, t := range all {
+		if t.n > 0 {
+			texts = append(texts, fmt.Sprintf("%d %s", t.n, t.of))
+		}
+	}
+	return texts
 }
 
 // batchStats returns the counts of an import, without the reasons of exclusions.

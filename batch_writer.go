@@ -104,14 +104,12 @@ func (s BatchService) newWriter(ctx context.Context, config BatchConfig) (*Batch
 		w.encoder.owner = cfg.Owner
 	}
 	p := &batchPlatform{s: s, owner: cfg.Owner, body: job.body(), openContent: cfg.OpenContent}
-	opts := importer.Options{
-		Platform: p, Errors: p, Start: journal.Start{Run: cfg.Run, Instance: s.c.cfg.base.String(), Settings: job.settings()},
+	w.engine = importer.New(importer.Options{
+		Platform: p, Errors: p, Store: cfg.Spool, Start: journal.Start{Run: cfg.Run, Instance: s.c.cfg.base.String(), Settings: job.settings()},
 		MaxItems: cfg.MaxItems, MaxBytes: cfg.MaxBytes, Concurrency: cfg.Concurrency, RetryFor: cfg.RetryFor, WaitFor: cfg.WaitFor,
 		HaltOnError: cfg.HaltOnError, Known: cfg.KnownGroup, Event: w.event, Failed: w.failed,
 		Backoff: func(attempt int) time.Duration { return s.c.cfg.retry.backoff(attempt + 2) },
-	}
-	opts.Store = cfg.Spool
-	w.engine = importer.New(opts)
+	})
 	if cfg.Spool == nil {
 		w.engine.Begin()
 		return w, nil
