@@ -17,9 +17,8 @@ import (
 // BatchService imports indicators, groups and associations in batch jobs. It is safe for concurrent
 // use.
 //
-// [BatchService.Import] and [BatchService.NewWriter] are for importing; the other methods are the
-// platform's operations one by one, for files that you make yourself and for jobs that somebody
-// else has started.
+// Use [BatchService.Import] and [BatchService.NewWriter] to import. The other methods are single operations of the
+// platform, for files that you encode yourself and for jobs that somebody else has started.
 type BatchService struct{ service }
 
 const octetStream = "application/octet-stream"
@@ -56,9 +55,9 @@ func (s BatchService) create(ctx context.Context, body []byte) (int64, error) {
 	return st.ID, nil
 }
 
-// Upload gives a job its file, from where content stands to its end, and so starts it. It costs one
-// request and is never sent again: after an error that leaves open whether it arrived, ask Status,
-// which says JobCreated as long as the job has no file.
+// Upload uploads the file of a job, from the current offset of content to its end, which starts the job. It costs one
+// request and is never retried. After an error with an unknown outcome, call Status: the state is JobCreated as long
+// as the job has no file.
 //
 //	API: POST /v2/batch/{id}
 //
@@ -79,7 +78,7 @@ func (s BatchService) upload(ctx context.Context, jobID int64, body payload) (*B
 	return s.c.batch(ctx, &call{method: http.MethodPost, route: r, body: body})
 }
 
-// seekerPayload is a body that is read from where content stands.
+// seekerPayload returns a body that is read from the current offset of content.
 func seekerPayload(content io.ReadSeeker) (payload, error) {
 	if isNil(content) {
 		return payload{}, &ValidationError{Field: "batch content", Rule: "is nil"}
@@ -106,7 +105,7 @@ func seekerPayload(content io.ReadSeeker) (payload, error) {
 	}, nil
 }
 
-// Status asks how a job stands, with the counts for each kind of items. It costs one request.
+// Status returns the state of a job, with the counts of each kind of items. It costs one request.
 //
 //	API: GET /v2/batch/{id}
 //
@@ -123,9 +122,8 @@ func (s BatchService) Status(ctx context.Context, jobID int64) (*BatchStatus, er
 	return st, err
 }
 
-// Wait asks how a job stands until it is completed: at once, then after a quarter of a second, then
-// less and less often down to every 20 seconds. It costs one request each time and has no end but
-// that of ctx. A completed job can have errors: look at the counts.
+// Wait polls a job until it is completed or ctx ends: at once, after 250 ms, and then with a backoff of up to 20
+// seconds. Each poll costs one request. A completed job can have errors: check the counts.
 //
 //	API: GET /v2/batch/{id}
 //
@@ -142,10 +140,9 @@ func (s BatchService) Wait(ctx context.Context, jobID int64) (*BatchStatus, erro
 	}
 }
 
-// CreateAndUpload makes a job and gives it its file in one request. The answer of a job that the
-// platform has processed at once, as it does with small ones, is complete and has no id: its errors
-// cannot be read. It cannot delete. It costs one request and is never sent again, because the
-// platform could do the job twice; [BatchWriter] therefore does not use it.
+// CreateAndUpload creates a job and uploads its file in one request. If the platform processes a small job at once, the
+// status is complete and has no id, so the errors cannot be read. It cannot delete. It costs one request and is never
+// retried, because the platform could process the job twice; [BatchWriter] does not use it for that reason.
 //
 //	API: POST /v2/batch/createAndUpload
 //
@@ -183,8 +180,7 @@ func (s BatchService) CreateAndUpload(ctx context.Context, job BatchJob, content
 	return st, notMade(err)
 }
 
-// notMade adds to the error of a job that was refused what the platform does not say: a 401 without a
-// known sentence is about permissions.
+// notMade adds a hint to the error of a job that was refused: a 401 without a known sentence is about permissions.
 func notMade(err error) error {
 	if api, ok := errors.AsType[*APIError](err); ok && api.Hint == "" && api.StatusCode == http.StatusUnauthorized {
 		api.Hint = hintBatchRole
@@ -192,7 +188,7 @@ func notMade(err error) error {
 	return err
 }
 
-// BatchItems turns a sequence of things of one type into what [BatchService.Import] takes, as in
+// BatchItems converts a sequence of items of one type into one for [BatchService.Import], as in
 // BatchItems(slices.Values(hosts)).
 func BatchItems[T BatchItem](items iter.Seq[T]) iter.Seq2[BatchItem, error] {
 	return func(yield func(BatchItem, error) bool) {
@@ -204,7 +200,7 @@ func BatchItems[T BatchItem](items iter.Seq[T]) iter.Seq2[BatchItem, error] {
 	}
 }
 
-// pause says how long to wait between looks at a job.
+// pause is the backoff between polls of a job.
 type pause struct{ last time.Duration }
 
 const (
@@ -212,11 +208,11 @@ const (
 	mostPause  = 20 * time.Second
 )
 
-// next returns the wait before the next look: half as long again as the one before.
+// next returns the wait before the next poll: 1.5 times the one before.
 func (p *pause) next() time.Duration {
 	p.last = min(max(p.last+p.last/2, firstPause), mostPause)
 	return p.last
 }
 
-// jobName is how a job is called in errors.
+// jobName returns the name of a job in errors.
 func jobName(jobID int64) string { return "batch job " + strconv.FormatInt(jobID, 10) }

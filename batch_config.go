@@ -9,23 +9,21 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// WriteType says what a batch job does with attributes, tags or security labels that an item has
-// already.
+// WriteType says what a batch job does with existing attributes, tags or security labels of an item.
 type WriteType string
 
-// The write types. Tags and security labels know WriteAppend and WriteReplace only.
+// The write types. Tags and security labels support only WriteAppend and WriteReplace. The default for them is
+// WriteAppend, which is always sent because the platform's default is to replace.
 const (
-	// WriteAppend adds what comes in. Attributes are not compared: every run adds them again, so
-	// that an import that is repeated daily gives an attribute 365 times a year. Tags and labels
-	// exist once, however often they are added.
+	// WriteAppend adds the new ones. The platform does not deduplicate attributes, so a daily import adds
+	// the same attribute 365 times a year. It does deduplicate tags and labels.
 	WriteAppend WriteType = "Append"
-	// WriteReplace removes what is there and adds what comes in. What analysts added by hand to an
-	// item of the import is gone after every run.
+	// WriteReplace removes the existing ones and adds the new ones. Every run removes what analysts added by hand.
 	WriteReplace WriteType = "Replace"
-	// WriteSingleton replaces the attributes of the types that come in and leaves those of other
-	// types alone. Older instances and V1 do not know it.
+	// WriteSingleton replaces existing attributes that have the type of a new one, and keeps the others. Older
+	// instances and V1 do not support it.
 	WriteSingleton WriteType = "Singleton"
-	// WriteStatic leaves the attributes that are there alone and ignores those that come in.
+	// WriteStatic keeps the existing attributes and ignores the new ones.
 	WriteStatic WriteType = "Static"
 )
 
@@ -34,20 +32,20 @@ type BatchAction string
 
 // The actions.
 const (
-	BatchCreate BatchAction = "Create" // create what is not there, update what is
-	BatchDelete BatchAction = "Delete" // delete what is there: indicators by type and value, groups by xid
+	BatchCreate BatchAction = "Create" // create items, or update those that exist
+	BatchDelete BatchAction = "Delete" // delete indicators by type and value, and groups by xid
 )
 
-// FileMergeMode says what happens to several files that one incoming file matches.
+// FileMergeMode says what happens if a new file matches several existing files.
 type FileMergeMode string
 
 // The modes.
 const (
-	MergeFiles      FileMergeMode = "Merge"      // they become one
-	DistributeFiles FileMergeMode = "Distribute" // each of them is updated
+	MergeFiles      FileMergeMode = "Merge"      // merge the existing files
+	DistributeFiles FileMergeMode = "Distribute" // update each of them
 )
 
-// HashCollisionMode says which hash wins when an incoming file contradicts one that is there.
+// HashCollisionMode says which hash wins if a new file contradicts an existing one.
 type HashCollisionMode string
 
 // The modes.
@@ -71,8 +69,8 @@ type BatchJob struct {
 	FileMerge        FileMergeMode     // empty sends nothing; the platform's default is MergeFiles
 	HashCollision    HashCollisionMode // empty sends nothing; the platform's default is HashFavorIncoming
 	PlaybookTriggers *bool             // nil sends nothing
-	// V1 says that the file is in the format of version 1 of the batch API, a list of indicators, which knows no
-	// WriteSingleton, FileMerge, HashCollision and PlaybookTriggers. The [BatchWriter] writes version 2.
+	// V1 says that the file is in the format of version 1 of the batch API: a list of indicators. It cannot be
+	// combined with WriteSingleton, FileMerge, HashCollision and PlaybookTriggers. [BatchWriter] writes version 2.
 	V1 bool
 }
 
@@ -205,12 +203,12 @@ func (c BatchConfig) withDefaults() (BatchConfig, BatchJob, error) {
 	return c, job, err
 }
 
-// settings returns what must not change while an import goes on. What changes nothing of an item may change.
+// settings returns the fields that must not change when an import is resumed, because they change items.
 func (j *BatchJob) settings() string {
 	return strings.Join([]string{j.Owner, string(j.Action), string(j.Attributes), string(j.Tags), string(j.Labels)}, "\x00")
 }
 
-// body writes the configuration as the platform expects it.
+// body returns the configuration as the JSON of a request.
 func (j *BatchJob) body() []byte {
 	var w wire.Writer
 	w.BeginObject()

@@ -36,9 +36,9 @@ func (o *BatchResultOptions) query() url.Values {
 	return q
 }
 
-// Errors reads the error file of a completed job, which may not be there yet for some seconds after
-// the job has ended. A job without errors has none. It costs one request and reads as it is ranged
-// over; the error of the sequence, if any, is its last element. Seq is -1 in all of them.
+// Errors returns an iterator over the error file of a completed job. The file can be missing for some seconds after
+// the end of the job; a job without errors has none. It costs one request and is read while the loop runs. If the
+// request fails, the iterator yields the error and stops. Seq is -1 in all elements.
 //
 //	API: GET /v2/batch/{id}/errors
 //
@@ -47,9 +47,9 @@ func (s BatchService) Errors(ctx context.Context, jobID int64) iter.Seq2[BatchIt
 	return s.errorSeq(ctx, jobID, "errors", nil)
 }
 
-// Results reads the errors of a completed job with their severity and cause, which newer instances
-// have. A job without errors has none. It costs one request and reads as it is ranged over; the
-// error of the sequence, if any, is its last element. Seq is -1 in all of them.
+// Results returns an iterator over the errors of a completed job with their severity and cause, which newer instances
+// support. It costs one request and is read while the loop runs. If the request fails, the iterator yields the error
+// and stops. Seq is -1 in all elements.
 //
 //	API: GET /v2/batch/{id}/results
 //
@@ -64,7 +64,7 @@ func (s BatchService) Results(ctx context.Context, jobID int64, opts *BatchResul
 	return BatchService{service{s.c.with(o.CallOptions)}}.errorSeq(ctx, jobID, "results", &o)
 }
 
-// errorSeq reads a list of errors. No list is an empty one.
+// errorSeq returns an iterator over a list of errors. A missing list is an empty one.
 func (s BatchService) errorSeq(ctx context.Context, jobID int64, what string, o *BatchResultOptions) iter.Seq2[BatchItemError, error] {
 	return func(yield func(BatchItemError, error) bool) {
 		left, used := false, 0
@@ -78,9 +78,8 @@ func (s BatchService) errorSeq(ctx context.Context, jobID int64, what string, o 
 	}
 }
 
-// readErrors reads one of the lists of errors of a job and gives each to use, until use returns
-// false. A list that breaks off is asked for again and goes on where it was: used counts the errors
-// that were given.
+// readErrors reads one of the lists of errors of a job and calls use for each, until use returns false. A retry of an
+// interrupted list skips the errors that use has got, which used counts.
 func (s BatchService) readErrors(ctx context.Context, jobID int64, what string, o *BatchResultOptions, used *int, use func(*attribute.Entry) bool) error {
 	r, err := jobRoute(jobID)
 	if err != nil {
@@ -129,7 +128,7 @@ func (s BatchService) readErrors(ctx context.Context, jobID int64, what string, 
 	})
 }
 
-// capped reads what is unpacked up to a size; what is larger is an error and not an end.
+// capped reads up to a number of bytes, and then returns an error instead of io.EOF.
 type capped struct {
 	src  io.Reader
 	left int64
@@ -144,15 +143,15 @@ func (c *capped) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// refusedAnswer reports whether what should be the list of errors says that there is none: some
-// instances do so with the status of a success.
+// refusedAnswer reports whether a response that should be the list of errors is an error: some instances send one with
+// the status code of a success.
 func refusedAnswer(text []byte) bool {
 	a, err := readBatchAnswer(text)
 	return err == nil && a.refused()
 }
 
-// readJobError reads an entry. The two lists use errorReason for different things: where there is
-// an errorMessage, that is the one for people.
+// readJobError reads an entry. The two lists differ in the meaning of errorReason: if there is an errorMessage, that is
+// the text for people, and errorReason is the exception.
 func readJobError(text []byte) attribute.Entry {
 	var e attribute.Entry
 	var reason, message string
@@ -195,7 +194,7 @@ func readJobError(text []byte) attribute.Entry {
 	return e
 }
 
-// readSource reads what an error is about: an item, or just a text.
+// readSource reads the source of an error: an item or a text.
 func readSource(r *wire.Reader) attribute.Source {
 	var s attribute.Source
 	if r.Kind() != wire.Object {
@@ -221,7 +220,7 @@ func readSource(r *wire.Reader) attribute.Source {
 	return s
 }
 
-// codeIn takes the code off the front of a text such as "Error (0x1005): words".
+// codeIn cuts the code from the start of a text such as "Error (0x1005): words".
 func codeIn(s string) (code, rest string) {
 	before, rest, ok := strings.Cut(s, "(0x")
 	if !ok || len(before) > 16 {
@@ -234,7 +233,7 @@ func codeIn(s string) (code, rest string) {
 	return "0x" + digits, strings.TrimLeft(rest, ": ")
 }
 
-// tidyCode writes a code as the constants have it.
+// tidyCode returns a code as the constants spell it, or "" if it is none.
 func tidyCode(c string) string {
 	if len(c) > 2 && len(c) <= 10 && (c[:2] == "0x" || c[:2] == "0X") && canon.IsHex(c[2:]) {
 		return "0x" + strings.ToUpper(c[2:])
@@ -242,10 +241,10 @@ func tidyCode(c string) string {
 	return ""
 }
 
-// maxItemText is how much of a text of the platform a [BatchItemError] keeps.
+// maxItemText is the largest number of bytes of a text of the platform that a [BatchItemError] keeps.
 const maxItemText = 1 << 10
 
-// cutText keeps at most n bytes of a text, and whole runes.
+// cutText returns up to n bytes of a text, without a partial rune at the end.
 func cutText(s string, n int) string {
 	if len(s) <= n {
 		return s

@@ -6,16 +6,16 @@ import (
 	"io"
 )
 
-// objectScanner finds the objects of a list in a text that may be less than JSON: with keys without
-// quotes, with commas too many, with or without a list around them, and writes each as JSON.
+// objectScanner reads the objects of a list from a text that is nearly JSON, and returns each as JSON. Keys can lack
+// quotes, commas can be repeated, and the brackets of the list can be missing.
 type objectScanner struct {
 	src   *bufio.Reader
 	buf   []byte
 	begun bool
-	list  bool // the list has begun and its end is due
+	list  bool // in a list that must have an end
 }
 
-// mostObject is how large one object may be.
+// mostObject is the largest size of an object in bytes.
 const mostObject = 1 << 20
 
 var (
@@ -24,7 +24,7 @@ var (
 	errHugeEntry = errors.New("an object in it is larger than 1 MiB")
 )
 
-// next returns the next object, good until the call after it, or io.EOF at the end.
+// next returns the next object, which is valid until the next call, or io.EOF at the end.
 func (s *objectScanner) next() ([]byte, error) {
 	for {
 		c, err := s.src.ReadByte()
@@ -51,7 +51,7 @@ func (s *objectScanner) next() ([]byte, error) {
 	}
 }
 
-// object reads to the end of the object that has begun.
+// object reads the rest of an object.
 func (s *objectScanner) object() ([]byte, error) {
 	depth, last := 1, byte('{')
 	for depth > 0 {
@@ -93,8 +93,7 @@ func (s *objectScanner) object() ([]byte, error) {
 	return s.buf, nil
 }
 
-// text reads a string, the quote before it being taken. Control characters that JSON wants escaped
-// are escaped.
+// text reads a string after its first quote. It replaces control characters by spaces.
 func (s *objectScanner) text(quote byte) error {
 	s.buf = append(s.buf, '"')
 	for len(s.buf) <= mostObject {
@@ -127,7 +126,7 @@ func (s *objectScanner) text(quote byte) error {
 	return errHugeEntry
 }
 
-// word reads what stands without quotes: a number or literal, or a key or text that lacks them.
+// word reads a text without quotes: a number, a literal, or a key or string that lacks them.
 func (s *objectScanner) word(c byte) error {
 	from := len(s.buf)
 	s.buf = append(s.buf, c)

@@ -9,8 +9,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// BatchState is how far the platform is with a job. There is none for failure: a job ends as
-// JobCompleted, whatever went wrong.
+// BatchState is the state of a job. There is no state for a failure: every job ends as JobCompleted.
 type BatchState string
 
 // The states. The platform may send others.
@@ -21,7 +20,7 @@ const (
 	JobCompleted BatchState = "Completed"
 )
 
-// known returns the state for an error text, if it is a known one.
+// known returns the state for an error text, which contains only known states.
 func (s BatchState) known() string {
 	switch s {
 	case JobCreated, JobQueued, JobRunning, JobCompleted:
@@ -30,14 +29,14 @@ func (s BatchState) known() string {
 	return "in an unknown state"
 }
 
-// BatchStatus says how a batch job stands. Counts that the platform leaves out are 0; one below 0 or
-// above 2147483647 is an unusable answer, on every platform.
+// BatchStatus is the state of a batch job with its counts. Counts that the platform omits are 0. A count below 0 or
+// above 2147483647 makes the response match ErrBadResponse.
 type BatchStatus struct {
-	ID          int64      `json:"id,omitzero"` // 0 in a job that createAndUpload has processed at once
+	ID          int64      `json:"id,omitzero"` // 0 if createAndUpload has processed the job at once
 	State       BatchState `json:"status"`
 	Success     int        `json:"successCount"`
-	Errors      int        `json:"errorCount"`     // a job that is completed with errors has failed in part
-	Unprocessed int        `json:"unprocessCount"` // what a halted job has not looked at
+	Errors      int        `json:"errorCount"`
+	Unprocessed int        `json:"unprocessCount"` // items that a halted job has not processed
 
 	SuccessIndicators   int `json:"successIndicatorCount"`
 	ErrorIndicators     int `json:"errorIndicatorCount"`
@@ -47,12 +46,11 @@ type BatchStatus struct {
 	ErrorAssociations   int `json:"errorAssociationCount"`
 }
 
-// mostCounted is the largest count that is believed: no file of a job holds as many items, and sums
-// of a few such counts fit an int64.
+// mostCounted is the largest valid count. No file has as many items, and a sum of a few such counts fits in an int64.
 const mostCounted = 1<<31 - 1
 
-// readCount reads a count of items. What is none is a broken answer, because the writer goes by the
-// counts to find the items that a job has not processed.
+// readCount reads a count of items. An invalid one fails the response, because the writer finds unprocessed items by
+// the counts.
 func readCount(r *wire.Reader) int {
 	n := r.Int64()
 	if n < 0 || n > mostCounted {
@@ -62,14 +60,14 @@ func readCount(r *wire.Reader) int {
 	return int(n)
 }
 
-// errors returns the largest count of errors that the status knows: some versions count those of
+// errors returns the larger of the count of errors and the sum of its parts, because some versions count errors of
 // associations apart.
 func (s *BatchStatus) errors() int {
 	apart := int64(s.ErrorIndicators) + int64(s.ErrorGroups) + int64(s.ErrorAssociations)
 	return max(s.Errors, int(min(apart, mostCounted)))
 }
 
-// successes returns the largest count of successes that the status knows.
+// successes returns the larger of the count of successes and the sum of its parts.
 func (s *BatchStatus) successes() int {
 	apart := int64(s.SuccessIndicators) + int64(s.SuccessGroups) + int64(s.SuccessAssociations)
 	return max(s.Success, int(min(apart, mostCounted)))
@@ -105,8 +103,8 @@ func (s *BatchStatus) read(key []byte, r *wire.Reader) {
 	}
 }
 
-// batchAnswer is an answer about a job: in an envelope, or bare with the state where other answers
-// say whether the call has succeeded.
+// batchAnswer is a response about a job: in an envelope, or bare, with the state in the field that says whether other
+// calls succeeded.
 type batchAnswer struct {
 	BatchStatus
 	word string // the status of the envelope
@@ -149,7 +147,7 @@ func readBatchAnswer(text []byte) (batchAnswer, error) {
 	return a, r.Err()
 }
 
-// refused reports whether the answer says that the call did not succeed.
+// refused reports whether the response says that the call failed.
 func (a *batchAnswer) refused() bool {
 	switch a.word {
 	case "Failure", "Error", "Invalid", "Not Authorized":
@@ -158,8 +156,7 @@ func (a *batchAnswer) refused() bool {
 	return false
 }
 
-// batch sends a call about a job. An answer that says neither how the job stands nor what its id is
-// is a broken one.
+// batch sends a call about a job. A response with neither a state nor an id is invalid.
 func (c *Client) batch(ctx context.Context, call *call) (*BatchStatus, error) {
 	var a batchAnswer
 	err := c.do(ctx, call, func(resp *http.Response) error {
@@ -188,5 +185,5 @@ func (c *Client) batch(ctx context.Context, call *call) (*BatchStatus, error) {
 	return &a.BatchStatus, nil
 }
 
-// errPage is a page for people in the place of an answer.
+// errPage is the error for an HTML page instead of a response.
 var errPage = fmt.Errorf("%w: an HTML page came instead of the API's answer: is /api missing from the base URL, or is a proxy or login page in between?", ErrBadResponse)

@@ -163,10 +163,9 @@ func (w *BatchWriter) unlock() { <-w.filling }
 // waits while Concurrency+1 jobs are in memory, or until ctx ends; after an error of ctx the item was not added.
 //
 // An item that breaks a rule returns a [*BatchItemError] that names it and wraps a [*ValidationError]. It is counted as
-// invalid, and the import continues. An
-// item that [BatchConfig].Exclude excludes is counted and reported, and Add returns nil. A tag that
-// repeats the owner's name is logged as a warning, once, if the client has a logger.
-// After an error that ended the import Add returns an error that matches [ErrBatchHalted].
+// invalid, and the import continues. An item that [BatchConfig].Exclude excludes is counted and reported, and Add
+// returns nil. A tag that repeats the owner's name is logged as a warning, once, if the client has a logger. After an
+// error that ended the import, Add returns an error that matches [ErrBatchHalted].
 func (w *BatchWriter) Add(ctx context.Context, in BatchItem) error {
 	if err := w.lock(ctx); err != nil {
 		return fmt.Errorf("threatconnect: add to a batch import: %w", err)
