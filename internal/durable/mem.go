@@ -17,8 +17,8 @@ import (
 // ErrCrash is the error of every operation of a [Mem] after the process that uses it died.
 var ErrCrash = errors.New("the process has died")
 
-// Mem is a file system in memory for tests. It records its operations, can fail or stop at any of
-// them, and knows in which states a failure of the machine could leave the disk.
+// Mem is a file system in memory for tests. It records its operations, can fail or crash at any of them, and lists the
+// states in which a failure of the machine could leave the disk.
 //
 // It promises no more than POSIX does: a file keeps its content after Sync of the file, and its name
 // after Sync of the directory. It is safe for concurrent use.
@@ -62,15 +62,15 @@ func NewMem() *Mem {
 	return &Mem{top: newMemDir(), faults: map[int]memFault{}, room: -1, now: time.Unix(1_700_000_000, 0)}
 }
 
-// Ops returns the operations so far, each as its kind and the names it is about.
+// Ops returns the operations so far, each with its kind and names.
 func (m *Mem) Ops() []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.Clone(m.ops)
 }
 
-// FailAt makes operation n of this Mem, counted from 1, return an error. If applied is true, the
-// operation does its work all the same. After [ErrCrash] all later operations fail with it, too.
+// FailAt makes operation n of this Mem, counted from 1, return an error. If applied is true, the operation takes
+// effect. After [ErrCrash], all later operations fail with it.
 func (m *Mem) FailAt(n int, err error, applied bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

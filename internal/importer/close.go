@@ -14,7 +14,7 @@ import (
 )
 
 // Close sends what is left, waits until everything is settled, and ends the import. If ctx ends before, Close stops
-// at once. source is why the items ended early; nil if they did not.
+// at once. source is the error that ended the items early, or nil.
 func (e *Engine) Close(ctx context.Context, source error) {
 	last, err := e.flush(ctx, func(journal.Deferred) bool { return true })
 	if errors.Is(err, ErrEnded) {
@@ -43,7 +43,7 @@ func (e *Engine) Close(ctx context.Context, source error) {
 	e.free = nil
 }
 
-// Abort stops an import whose caller does not come back.
+// Abort stops an import that its caller cannot close.
 func (e *Engine) Abort(err error) {
 	e.Stop(err)
 	e.running.Wait()
@@ -86,10 +86,10 @@ func (e *Engine) finish(ctx context.Context) {
 	}
 }
 
-// Forget says that the outcome of the import is not the one that a later import of the same run returns.
+// Forget makes a later import of the same run begin again instead of returning the outcome of this one.
 func (e *Engine) Forget() { e.forget = true }
 
-// halt ends the import: what is not under way is not sent.
+// halt ends the import. Deliveries finish their current piece and send nothing more.
 func (e *Engine) halt(err error) { e.end(err, true) }
 
 // end ends the import. The first reason stays. If stopping is false, what was added is still sent.
@@ -124,7 +124,7 @@ func (e *Engine) Cause() error {
 	return e.ended
 }
 
-// Stats is how far an import is.
+// Stats are the counts of an import.
 type Stats struct {
 	Totals    item.Totals
 	Outcome   item.Outcome
@@ -133,7 +133,7 @@ type Stats struct {
 	Before    int64         // items that were settled by earlier processes
 }
 
-// Stats returns how far the import is, without the reasons of exclusions. Its slices must not be changed.
+// Stats returns the counts of the import, without the reasons of exclusions. Its slices must not be changed.
 func (e *Engine) Stats() Stats {
 	e.mu.Lock()
 	s := Stats{Totals: e.totals, Before: e.before}
@@ -160,7 +160,7 @@ func (e *Engine) Reasons() map[string]int64 {
 	return maps.Clone(e.totals.Reasons)
 }
 
-// Resumed returns what earlier processes have added.
+// Resumed returns the totals of what earlier processes have added.
 func (e *Engine) Resumed() item.Totals { return e.resumed }
 
 // Note keeps and reports a failure of an item that was refused.
@@ -171,7 +171,7 @@ func (e *Engine) Note(f item.Failure) {
 	e.opts.Failed(f)
 }
 
-// Kept reports whether something is left in the store, so that the import can be resumed.
+// Kept reports whether the store has an import that can be resumed.
 func (e *Engine) Kept() bool {
 	kept := false
 	e.journal.View(func(s *journal.State) { kept = e.journal.Kept() && s.End == nil })

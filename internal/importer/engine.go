@@ -1,9 +1,9 @@
-// Package importer is the engine of batch imports. It takes encoded items, puts them into files, and brings the files to
-// the platform, each item exactly once, also when the process dies on the way.
+// Package importer is the engine of batch imports. It packs encoded items into files and delivers the files to the
+// platform, each item exactly once, even if the process dies.
 //
 // Its packages import each other in one direction: item holds the data, journal the state, attribute and pack decide,
-// deliver talks to the platform through an interface, and the Engine connects them. None knows HTTP or the types
-// of indicators and groups.
+// deliver calls the platform through an interface, and the Engine connects them. They do not depend on HTTP or on the
+// types of indicators and groups.
 package importer
 
 import (
@@ -22,7 +22,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/pack"
 )
 
-// ErrEnded says that an error before has ended the import. It is wrapped together with that error.
+// ErrEnded says that an earlier error has ended the import. It is wrapped together with that error.
 var ErrEnded = errors.New("threatconnect: batch import has ended")
 
 // Options are the options of an engine.
@@ -103,7 +103,7 @@ func seed() []byte {
 	return b
 }
 
-// use takes the journal of an import that has begun.
+// use sets the journal of an import that has begun.
 func (e *Engine) use(j *journal.Journal) {
 	e.journal = j
 	var s []byte
@@ -116,7 +116,7 @@ func (e *Engine) use(j *journal.Journal) {
 	}
 }
 
-// Add adds an item. After an error it was not added. It waits while Concurrency+1 files are there, or until ctx ends.
+// Add adds an item. After an error it was not added. It waits while Concurrency+1 files are in use, or until ctx ends.
 func (e *Engine) Add(ctx context.Context, enc *item.Encoded) error {
 	if err := e.Ended(); err != nil {
 		return err
@@ -153,7 +153,7 @@ func (e *Engine) count(enc *item.Encoded, k item.Kind) {
 	})
 }
 
-// next counts an item, and takes it into the sum of all items. enc is nil for one that was refused.
+// next counts an item and adds it to the checksum of all items. enc is nil for one that was refused.
 func (e *Engine) next(enc *item.Encoded, change func(*item.Totals)) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -189,7 +189,7 @@ func (e *Engine) Exclude(reason string) {
 	e.totals.Exclude(item.Link, reason)
 }
 
-// Added returns how many items were added, those that were refused included.
+// Added returns the number of items that were added, including refused ones.
 func (e *Engine) Added() int64 { return e.totals.Added }
 
 // Unsent reports whether something was added that is in no file yet, or in one that is not complete.
@@ -216,7 +216,7 @@ func (e *Engine) room(ctx context.Context, need int) error {
 	return nil
 }
 
-// memory returns the memory of a file, as soon as there is some.
+// memory waits for the memory of a file.
 func (e *Engine) memory(ctx context.Context) (*item.File, error) {
 	select {
 	case f := <-e.free:
@@ -235,8 +235,8 @@ func (e *Engine) memory(ctx context.Context) (*item.File, error) {
 	}
 }
 
-// sendFull sends the open file if nothing more goes into it, and keeps links if there are many. What cannot be kept
-// now, because ctx has ended, is kept later.
+// sendFull sends the open file if it is full, and writes links into the journal if there are many. If ctx ends before,
+// a later call does that.
 func (e *Engine) sendFull(ctx context.Context) {
 	const maxPending = 1 << 20
 	f := e.packer.File()
@@ -245,8 +245,8 @@ func (e *Engine) sendFull(ctx context.Context) {
 	}
 }
 
-// send closes the open file, writes what was added into the journal, and lets the file be delivered. If ctx ends
-// before, the file is sent later. If the journal takes no more, nothing more is added.
+// send closes the open file, writes what was added into the journal, and queues the file for delivery. If ctx ends
+// before, the file is sent later. After an error of the journal, nothing more is added.
 func (e *Engine) send(ctx context.Context) error {
 	if e.pending == nil {
 		a := e.packer.Close()
@@ -280,13 +280,13 @@ func (e *Engine) send(ctx context.Context) error {
 	return nil
 }
 
-// fileOf returns a closed file as it is delivered.
+// fileOf returns a closed file for delivery.
 func fileOf(a *journal.Added) *deliver.File {
 	return &deliver.File{File: a.Payload, Number: a.File, After: a.After, Pieces: []journal.Piece{{Part: a.Payload.All()}}, Contents: a.Contents}
 }
 
-// Flush sends what was added, besides links that wait for a group that was not added. It returns the number
-// of the last file for Wait.
+// Flush sends what was added, except links that wait for a group that was not added. It returns the number of the last
+// file, for Wait.
 func (e *Engine) Flush(ctx context.Context) (last int64, err error) {
 	return e.flush(ctx, e.packer.Ready)
 }
@@ -336,7 +336,7 @@ func (e *Engine) release(ctx context.Context, d journal.Deferred, again bool) er
 	return nil
 }
 
-// enqueue lets a file be delivered.
+// enqueue queues a file for delivery.
 func (e *Engine) enqueue(f *deliver.File) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -344,8 +344,8 @@ func (e *Engine) enqueue(f *deliver.File) {
 	e.dispatch()
 }
 
-// dispatch starts the deliveries that can be started: as many as the options allow, each after those that it must
-// follow. It is called with mu held.
+// dispatch starts queued deliveries, up to Concurrency at a time, each after the files that it must follow. It is
+// called with mu held.
 func (e *Engine) dispatch() {
 	for i := 0; i < len(e.queue) && len(e.open) < e.opts.Concurrency; {
 		f := e.queue[i]
