@@ -47,7 +47,6 @@ func (f *File) Decode(text []byte) error {
 		if int(last.end) != len(l.text) {
 			return errPayload
 		}
-		f.size += len(l.text)
 	}
 	if r.Failed() || len(r.B) > 0 {
 		return errPayload

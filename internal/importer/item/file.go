@@ -6,10 +6,7 @@ import (
 
 // File is the content of one batch file: encoded items in the order in which they stand in it. A File is
 // written to until it is closed and only read after that.
-type File struct {
-	lists [Sections]list
-	size  int // bytes of all items with the commas between them
-}
+type File struct{ lists [Sections]list }
 
 // list is one list of a file.
 type list struct {
@@ -35,13 +32,11 @@ const Frame = 64
 // Add adds an item to one of the lists.
 func (f *File) Add(s Section, seq int64, item []byte) {
 	l := &f.lists[s]
-	had := len(l.text)
-	if had > 0 {
+	if len(l.text) > 0 {
 		l.text = append(l.text, ',')
 	}
 	l.text = append(l.text, item...)
 	l.items = append(l.items, placed{seq, uint32(len(l.text))})
-	f.size += len(l.text) - had
 }
 
 // Reserve makes room for n more bytes in one of the lists. It doubles a small list. A larger one gets the
@@ -69,11 +64,7 @@ func (f *File) Reset() {
 	for s := range f.lists {
 		f.lists[s].text, f.lists[s].items = f.lists[s].text[:0], f.lists[s].items[:0]
 	}
-	f.size = 0
 }
-
-// Size returns the number of bytes of all items with the commas between them.
-func (f *File) Size() int { return f.size }
 
 // Count returns the number of items.
 func (f *File) Count() int {
@@ -220,7 +211,6 @@ func (f *File) Rewrite(s Section, buf []byte, edit func(buf []byte, index int, j
 		l.items[i].end = uint32(len(buf))
 		begin = end + 1
 	}
-	f.size += len(buf) - len(l.text)
 	old, l.text = l.text, buf
 	return old[:0]
 }
