@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -122,4 +124,40 @@ func TestAnEndThatIsTooLongIsRefusedAlone(t *testing.T) {
 	require.Error(t, w.Close(t.Context()), "there is no such group")
 	assert.EqualValues(t, 3, w.Stats().Invalid)
 	assert.EqualValues(t, 1, w.Stats().Indicators.Succeeded, "the rest is imported")
+}
+
+// TestAFlushThatCannotKeepWhatWaitsEndsTheImport takes the place for temporary files away after more was held than there
+// is memory for.
+func TestAFlushThatCannotKeepWhatWaitsEndsTheImport(t *testing.T) {
+	temporary := os.TempDir()
+	setTemporary := func(dir string) {
+		t.Setenv("TMPDIR", dir)
+		t.Setenv("TMP", dir)
+	}
+	srv := threatconnecttest.New()
+	cfg := appendConfig()
+	cfg.Spool, cfg.Run = newMemSpool(), "today"
+	host := batchHost(0)
+	items := []tc.BatchItem{host}
+	for n := range 10_000 {
+		xid := fmt.Sprintf("x-%090d", n)
+		host.GroupXIDs = append(host.GroupXIDs, xid)
+		items = append(items, batchGroup(xid))
+	}
+	w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
+	require.NoError(t, err)
+	addAll(t, w, host)
+	require.NoError(t, w.Flush(t.Context()), "no group is there, so all keep waiting")
+	setTemporary(filepath.Join(t.TempDir(), "is not there"))
+	require.ErrorIs(t, w.Flush(t.Context()), fs.ErrNotExist)
+	setTemporary(temporary)
+	require.ErrorIs(t, w.Add(t.Context(), items[1]), tc.ErrBatchHalted)
+	var b *tc.BatchError
+	require.ErrorAs(t, w.Close(t.Context()), &b)
+	require.ErrorIs(t, b.Err, fs.ErrNotExist)
+	assert.True(t, b.Kept)
+
+	stats, err := srv.Client().Batch.Import(t.Context(), cfg, sequence(items))
+	require.NoError(t, err)
+	assert.Equal(t, tc.BatchCounts{Added: 10_000, Succeeded: 10_000}, stats.Links)
 }

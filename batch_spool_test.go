@@ -838,8 +838,9 @@ func TestLinksThatCannotBeHeldRepeatNoItem(t *testing.T) {
 	}
 
 	setTemporary(temporary)
-	_, err = srv.Client().Batch.Import(t.Context(), cfg, sequence(items))
+	stats, err = srv.Client().Batch.Import(t.Context(), cfg, sequence(items))
 	require.NoError(t, err)
+	assert.Equal(t, stats.Links.Added, stats.Links.Succeeded, "the record of the file has them all")
 	require.Equal(t, 2, srv.IndicatorCount(batchOwner))
 	for _, h := range srv.Indicators(batchOwner) {
 		assert.Len(t, h.Attributes, 1, "%s was imported once", h.Summary)

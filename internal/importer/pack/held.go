@@ -94,8 +94,8 @@ func (p *Packer) Ready(d journal.Deferred) bool {
 	return true
 }
 
-// Release gives what is ready to use, which calls Link or Drop for it, and keeps the rest. After an error it keeps what
-// use has not taken. again says that the link says the same as the one before.
+// Release gives what is ready to use, which calls Link or Drop for it, and keeps the rest. After an error of use it keeps
+// what use has not taken; another error stays in Err. again says that the link says the same as the one before.
 func (p *Packer) Release(ready func(journal.Deferred) bool, use func(d journal.Deferred, again bool) error) error {
 	if p.held.sorter == nil {
 		return nil
@@ -108,16 +108,15 @@ func (p *Packer) Release(ready func(journal.Deferred) bool, use func(d journal.D
 	var first error
 	var last []byte
 	err := old.each(func(key []byte, d journal.Deferred) {
-		if first == nil && ready(d) {
+		if first == nil && p.err == nil && ready(d) {
 			if first = use(d, last != nil && bytes.Equal(last, key)); first == nil {
 				last = append(last[:0], key...)
 				return
 			}
 		}
 		d.Key = string(key)
-		if err := p.held.add(d); err != nil && first == nil {
-			first = err
-		}
+		p.fail(p.held.add(d))
 	})
-	return errors.Join(first, err)
+	p.fail(err)
+	return errors.Join(first, p.err)
 }

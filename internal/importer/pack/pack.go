@@ -32,7 +32,7 @@ type Packer struct {
 	groups    map[uint64]int64 // hash of a group's xid -> number of the file that it was added to last; 0 if it is settled
 	held      held
 	releasing int64 // smallest sequence number of what Release goes through; math.MaxInt64 otherwise
-	err       error // why links could not be put aside
+	err       error // why something that waits is not held any more
 
 	file     *item.File // the open file; nil if there is none
 	number   int64
@@ -214,14 +214,14 @@ func (p *Packer) Associate(seq int64, e *item.Encoded) error {
 	return p.err
 }
 
-// wait puts a link or an association aside.
+// wait puts a link or an association aside. If that fails, the record still gets a link, because its item is in a file,
+// and no association, because it was not added.
 func (p *Packer) wait(d journal.Deferred) {
 	d.Index = p.Deferred
 	if err := p.held.add(d); err != nil {
-		if p.err == nil {
-			p.err = err
+		if p.fail(err); d.Seq >= 0 {
+			return
 		}
-		return
 	}
 	p.Deferred++
 	if p.Keep {
@@ -389,5 +389,11 @@ func (p *Packer) PendingBytes() int {
 // Held returns the smallest sequence number of what waits, or math.MaxInt64 if nothing waits.
 func (p *Packer) Held() int64 { return min(p.held.low(), p.releasing) }
 
-// Err returns why a link could not be put aside.
+// Err returns why something that waits is not held any more. Then only another process can go on, with the records.
 func (p *Packer) Err() error { return p.err }
+
+func (p *Packer) fail(err error) {
+	if p.err == nil {
+		p.err = err
+	}
+}

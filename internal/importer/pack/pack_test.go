@@ -665,13 +665,19 @@ func TestWhatCannotBePutAsideIsAnError(t *testing.T) {
 	t.Setenv("TMPDIR", bad)
 	never := func(journal.Deferred) bool { return false }
 	require.ErrorContains(t, p.Release(never, nil), "keep associations that wait for their groups")
+	require.Error(t, p.Err())
 
 	t.Setenv("TMPDIR", good)
 	p = New(nil)
+	p.Keep = true
 	p.Open(new(item.File), 1)
 	p.Add(0, host("h", "x"+strings.Repeat(large, 4)), 1<<30, 10) // more than the memory for all
-	require.NotNil(t, p.Close().Payload)
+	a := p.Close()
+	require.NotNil(t, a.Payload)
 	require.Error(t, p.Err())
+	require.Len(t, a.Links, 1, "another process goes on with it")
+	require.Error(t, p.Associate(1, associate("h", "x1")))
+	require.Empty(t, p.Close().Links, "it was not added")
 }
 
 // TestTemporaryFilesThatOthersChangeAreAnError has something in the memory for what waits that is no link.
@@ -687,4 +693,5 @@ func TestTemporaryFilesThatOthersChangeAreAnError(t *testing.T) {
 	require.NoError(t, p.held.sorter.Add([]byte("key"), []byte{0x80}))
 	use := func(journal.Deferred, bool) error { return nil }
 	require.ErrorIs(t, p.Release(p.Ready, use), errHeld)
+	require.ErrorIs(t, p.Err(), errHeld, "what was not read is not there any more")
 }
