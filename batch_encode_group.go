@@ -97,8 +97,11 @@ func (e *encoder) groupLinks(meta *GroupMeta) error {
 		if err := firstError(checkEnd("associated indicator", summary), checkEnd("group xid", meta.XID)); err != nil {
 			return err
 		}
-		excluded := e.excludes(ref.Type, summary, true)
-		e.out.Listed = append(e.out.Listed, item.Listed{End: item.End{Type: string(ref.Type), Name: summary}, Excluded: excluded})
+		listed := item.Listed{End: item.End{Type: string(ref.Type), Name: summary}}
+		if e.excludes(ref.Type, summary, true) {
+			listed.Excluded = e.excluded[len(e.excluded)-1].Reason
+		}
+		e.out.Listed = append(e.out.Listed, listed)
 	}
 	return nil
 }

@@ -374,6 +374,23 @@ func TestAChangedFeedThatCanBeReadOnceIsRefused(t *testing.T) {
 	}
 }
 
+// The record of a file says everything about the item that fills it.
+func TestExclusionsOfAnItemThatFillsItsJobAreKept(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New()
+	cfg := appendConfig()
+	cfg.MaxItems, cfg.Spool, cfg.Run = 1, newMemSpool(), "today"
+	cfg.Exclude = func(_, value string) (string, bool) { return "known good", true }
+	g := batchGroup("x-1")
+	g.Associated = []threatconnect.IndicatorRef{{Type: threatconnect.TypeHost, Value: "h1.example"}, {Type: threatconnect.TypeHost, Value: "h2.example"}}
+	for range 2 { // the second time, it has ended before
+		stats, err := srv.Client().Batch.Import(t.Context(), cfg, sequence([]threatconnect.BatchItem{g}))
+		require.NoError(t, err)
+		assert.Equal(t, threatconnect.BatchCounts{Added: 2, Excluded: 2}, stats.Links)
+		assert.Equal(t, map[string]int64{"known good": 2}, stats.ExclusionReasons)
+	}
+}
+
 // A list of exclusions can change from one process to the next: the items are the same nevertheless.
 func TestAResumedImportKeepsTheExclusionsOfTheProcessBefore(t *testing.T) {
 	t.Parallel()

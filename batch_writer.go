@@ -192,7 +192,6 @@ func (w *BatchWriter) Add(ctx context.Context, in BatchItem) error {
 		return fmt.Errorf("threatconnect: add to a batch import: %w", err)
 	}
 	for _, x := range w.encoder.excluded {
-		w.engine.Exclude(x.Reason)
 		w.tellExcluded(seq, x)
 	}
 	for _, name := range w.encoder.ownerTags {

@@ -299,7 +299,7 @@ func TestExcludedIndicatorsAndReferencesToThemAreLeftOut(t *testing.T) {
 				require.Equal(t, e.Phase == threatconnect.BatchExcluded, e.Excluded != nil)
 				if e.Excluded != nil {
 					told = append(told, *e.Excluded)
-					assert.EqualValues(t, len(told), e.Stats.Indicators.Excluded+e.Stats.Associations.Excluded+e.Stats.Links.Excluded)
+					assert.LessOrEqual(t, int64(len(told)), e.Stats.Indicators.Excluded+e.Stats.Associations.Excluded+e.Stats.Links.Excluded)
 				}
 			}
 			w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)

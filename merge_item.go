@@ -156,8 +156,9 @@ func (e *encoder) excludesMerged() {
 		e.excludes(IndicatorType(e.out.Type), e.out.Name, false)
 	case item.Groups:
 		for i := range e.out.Listed {
-			l := &e.out.Listed[i]
-			l.Excluded = e.excludes(IndicatorType(l.Type), l.Name, true)
+			if l := &e.out.Listed[i]; e.excludes(IndicatorType(l.Type), l.Name, true) {
+				l.Excluded = e.excluded[len(e.excluded)-1].Reason
+			}
 		}
 	default:
 		for _, end := range item.LinkEnds(e.out.Key) {

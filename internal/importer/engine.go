@@ -43,7 +43,7 @@ type Options struct {
 	Failed      func(item.Failure)
 }
 
-// Engine is one import. One goroutine at a time may call Add, Refuse, Exclude, Flush and Close; the other methods are
+// Engine is one import. One goroutine at a time may call Add, Refuse, Leave, Flush and Close; the other methods are
 // safe for concurrent use.
 type Engine struct {
 	opts      Options
@@ -150,6 +150,11 @@ func (e *Engine) count(enc *item.Encoded, k item.Kind) {
 		if enc.Content != nil {
 			t.Contents++
 		}
+		for i := range enc.Listed {
+			if reason := enc.Listed[i].Excluded; reason != "" {
+				t.Exclude(item.Link, reason)
+			}
+		}
 	})
 }
 
@@ -178,15 +183,6 @@ func (e *Engine) Leave(enc *item.Encoded, reason string) {
 		t.Kinds[k]++
 		t.Exclude(k, reason)
 	})
-}
-
-// Exclude counts a reference that is excluded from the item that was added last.
-func (e *Engine) Exclude(reason string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.packer.Links++
-	e.totals.Kinds[item.Link]++
-	e.totals.Exclude(item.Link, reason)
 }
 
 // Added returns the number of items that were added, including refused ones.

@@ -64,10 +64,10 @@ type Encoded struct {
 // End is one end of an association: an indicator by type and summary, or a group by its xid and no type.
 type End struct{ Type, Name string }
 
-// Listed is an indicator that a group lists. One that is excluded counts in a Sum only.
+// Listed is an indicator that a group lists. One that is excluded is only counted.
 type Listed struct {
 	End
-	Excluded bool
+	Excluded string // the reason; empty if it is not
 }
 
 // Content is the content of a document or report.

@@ -70,7 +70,7 @@ func TestSum(t *testing.T) {
 		assert.False(t, known, "%s has the sum of %s", name, other)
 		seen[got] = name
 	}
-	excluded := with(func(e *Encoded) { e.Listed = []Listed{{End{"Host", "a"}, true}} })
+	excluded := with(func(e *Encoded) { e.Listed = []Listed{{End{"Host", "a"}, "a reason"}} })
 	assert.Equal(t, sum(&one, sequences["listed"]), sum(&one, []*Encoded{excluded}), "the list of exclusions may change")
 }
 

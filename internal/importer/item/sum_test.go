@@ -84,7 +84,7 @@ func TestSumsDoNotDependOnHowItemsAreSent(t *testing.T) {
 	e := Encoded{Section: Groups, JSON: []byte(`{}`), Refs: []string{"x"}, Listed: []Listed{{End: End{"Host", "a"}}}}
 	var s Summer
 	want := s.Next(Sum{}, &e)
-	e.Listed[0].Excluded, e.Key, e.Content = true, "k", &Content{Open: 1}
+	e.Listed[0].Excluded, e.Key, e.Content = "a reason", "k", &Content{Open: 1}
 	require.Equal(t, want, s.Next(Sum{}, &e))
 	require.NotEqual(t, want, s.Next(Sum{1}, &e), "it goes on from what was added before")
 }

@@ -173,8 +173,10 @@ func (p *Packer) Add(seq int64, e *item.Encoded, maxBytes, maxItems int) {
 		p.refs = append(p.refs, ref{section: e.Section, index: index, seq: seq, from: from, xid: xid})
 	}
 	for i := range e.Listed {
-		if l := &e.Listed[i]; !l.Excluded {
+		if l := &e.Listed[i]; l.Excluded == "" {
 			p.listed = append(p.listed, ref{seq: seq, from: l.End, xid: e.Name})
+		} else {
+			p.Links++
 		}
 	}
 }
