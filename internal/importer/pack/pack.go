@@ -317,11 +317,13 @@ func (p *Packer) Close() *journal.Added {
 	return a
 }
 
-// carry puts the references into the items that carry them.
+// carry puts the references into the items that carry them. An item can have one twice: its own, and that of a group.
 func (p *Packer) carry() {
-	slices.SortStableFunc(p.inline, func(a, b ref) int {
-		return cmp.Or(cmp.Compare(a.section, b.section), cmp.Compare(a.index, b.index))
-	})
+	order := func(a, b ref) int {
+		return cmp.Or(cmp.Compare(a.section, b.section), cmp.Compare(a.index, b.index), cmp.Compare(a.xid, b.xid))
+	}
+	slices.SortFunc(p.inline, order)
+	p.inline = slices.CompactFunc(p.inline, func(a, b ref) bool { return order(a, b) == 0 })
 	p.carryIn(item.Groups)
 	p.carryIn(item.Indicators)
 	p.inline = p.inline[:0]
