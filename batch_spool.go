@@ -24,6 +24,9 @@ var (
 // takes the import over by creating the next record. The writer before then finds that record and stops with
 // ErrSpoolLost, so no locks are needed, and two processes cannot import the same items.
 //
+// Names, Read and Remove are retried up to 3 times within about 2 seconds; a Create that fails is repeated once, if
+// the record is not there.
+//
 // An implementation must be safe for concurrent use. A name has 1 to 64 lower-case letters, digits and hyphens.
 type Spool interface {
 	// Create keeps a record that consists of some parts. If there is a record of the name, it changes nothing

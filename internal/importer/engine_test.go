@@ -66,7 +66,7 @@ func TestARemovalThatFailsDamagesNothing(t *testing.T) {
 					removals := 0
 					p.trap = func(name string, after bool) {
 						if name == "remove" && !after {
-							if removals++; removals == 2*op+1 {
+							if removals++; removals > 2*op && removals <= 2*op+4 { // it is tried 4 times
 								w.disk.FailAt(len(w.disk.Ops())+2, syscall.EIO, false) // after the directory was opened
 							}
 						}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -226,6 +227,10 @@ func TestTheFirstRecordBeginsAnImport(t *testing.T) {
 
 func TestErrorsOfTheStoreAreNotDamage(t *testing.T) {
 	t.Parallel()
+	synctest.Test(t, errorsOfTheStoreAreNotDamage)
+}
+
+func errorsOfTheStoreAreNotDamage(t *testing.T) {
 	whole, _ := middle(t, 4)
 	for _, op := range []string{"names", "read", "create", "remove"} {
 		store := whole.clone()

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 	"weak"
 
 	"github.com/stretchr/testify/assert"
@@ -64,6 +65,45 @@ func TestAnErrorSaysThatTheRecordIsNotThere(t *testing.T) {
 					break
 				}
 			}
+		})
+	}
+}
+
+// TestAStoreThatFailsForAMomentIsAskedAgain lets each operation of a kind fail, three times or for good.
+func TestAStoreThatFailsForAMomentIsAskedAgain(t *testing.T) {
+	t.Parallel()
+	for _, op := range []string{"names", "read", "remove"} {
+		t.Run(op, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				store := newStore()
+				j := begin(t, store)
+				grow(t, j, store)
+				j.store = patient{store}
+				failures, times := 0, 3
+				store.fail = func(o, name string) fault {
+					if o == "create" && op == "read" && failures == 0 {
+						return refused // so that the journal reads what is there
+					}
+					if o == op && failures < times {
+						failures++
+						return refused
+					}
+					return none
+				}
+				began := time.Now()
+				mustDo(t, j, added(&j.state, true, 1))
+				assert.Equal(t, 3, failures)
+				assert.Equal(t, 2100*time.Millisecond, time.Since(began))
+				assert.Equal(t, j.state.Made, open(t, store).state.Made)
+
+				j = open(t, store)
+				j.store = patient{store}
+				grow(t, j, store)
+				failures, times = 0, 1<<40
+				require.ErrorIs(t, do(t.Context(), j, added(&j.state, true, 1)), errIO)
+				assert.Equal(t, 4, failures)
+			})
 		})
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"syscall"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -448,9 +449,14 @@ func TestADiskThatFails(t *testing.T) {
 		require.Contains(t, want, text(t, &j.state))
 		mustDo(t, j, added(&j.state, false, 1))
 	}
-	for _, applied := range []bool{false, true} {
-		t.Run(fmt.Sprint("EIO ", applied), func(t *testing.T) {
+	run := func(name string, test func(t *testing.T)) { // errors are waited for
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			synctest.Test(t, test)
+		})
+	}
+	for _, applied := range []bool{false, true} {
+		run(fmt.Sprint("EIO ", applied), func(t *testing.T) {
 			for n := 1; n <= total; n += 5 {
 				fsys := durable.NewMem()
 				fsys.FailAt(n, syscall.EIO, applied)
@@ -459,8 +465,7 @@ func TestADiskThatFails(t *testing.T) {
 				find(t, fsys, taken, nil)
 			}
 		})
-		t.Run(fmt.Sprint("death ", applied), func(t *testing.T) {
-			t.Parallel()
+		run(fmt.Sprint("death ", applied), func(t *testing.T) {
 			for n := 1; n <= total; n += 11 {
 				fsys := durable.NewMem()
 				fsys.FailAt(n, durable.ErrCrash, applied)
@@ -474,8 +479,7 @@ func TestADiskThatFails(t *testing.T) {
 			}
 		})
 	}
-	t.Run("ENOSPC", func(t *testing.T) {
-		t.Parallel()
+	run("ENOSPC", func(t *testing.T) {
 		failed := 0
 		for room := int64(0); room < 20_000; room += 397 {
 			fsys := durable.NewMem()

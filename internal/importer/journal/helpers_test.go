@@ -166,9 +166,11 @@ func (testErrors) Error(p item.Problem) error {
 
 const testFiles = 3 // open at the same time: a concurrency of 2
 
+// open opens the journal in a store, and then does not repeat what fails.
 func open(t require.TestingT, s Store) *Journal {
 	j, err := Open(context.Background(), s, testFiles, testErrors{}, nil)
 	require.NoError(t, err)
+	j.store = s
 	return j
 }
 

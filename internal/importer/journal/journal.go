@@ -29,6 +29,39 @@ type Store interface {
 	Remove(ctx context.Context, name string) error
 }
 
+// patient is a store that repeats what is safe to repeat: one that is remote can fail for a moment.
+type patient struct{ Store }
+
+func (p patient) Names(ctx context.Context) (names []string, err error) {
+	err = retry(ctx, func() error { names, err = p.Store.Names(ctx); return err })
+	return names, err
+}
+
+func (p patient) Read(ctx context.Context, name string) (text []byte, err error) {
+	err = retry(ctx, func() error { text, err = p.Store.Read(ctx, name); return err })
+	return text, err
+}
+
+func (p patient) Remove(ctx context.Context, name string) error {
+	return retry(ctx, func() error { return p.Store.Remove(ctx, name) })
+}
+
+// retry makes a call up to 4 times within about 2 seconds, until it succeeds or ctx ends. A record that does not exist
+// does not come.
+func retry(ctx context.Context, call func() error) error {
+	for wait := 100 * time.Millisecond; ; wait *= 4 {
+		err := call()
+		if err == nil || errors.Is(err, fs.ErrNotExist) || wait > 2*time.Second {
+			return err
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
 // Errors of a journal.
 var (
 	ErrStore  = errors.New("threatconnect: batch spool")

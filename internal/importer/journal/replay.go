@@ -21,7 +21,7 @@ const takeovers = 8
 // empty store has no Start.
 func Open(ctx context.Context, store Store, files int, errs Errors, refuse func(*State) error) (*Journal, error) {
 	for range takeovers {
-		j := &Journal{store: store, errors: errs, token: rand.Text(), busy: make(chan struct{}, 1), most: 2*files + 16, live: map[int64]bool{}}
+		j := &Journal{store: patient{store}, errors: errs, token: rand.Text(), busy: make(chan struct{}, 1), most: 2*files + 16, live: map[int64]bool{}}
 		j.state.keep = true
 		j.state.Marks.Held = math.MaxInt64
 		err := j.replay(ctx)
