@@ -51,7 +51,7 @@ type BatchWatermark struct {
 	// unfinished job, and items with references or associations that wait, are not final. Seq never passes an item that was
 	// not processed.
 	Seq int64
-	// Failed and Unknown count the items before Seq, and their references, that failed or whose outcome is
-	// unknown.
+	// Failed and Unknown count the items before Seq, their references and their contents that failed or
+	// whose outcome is unknown.
 	Failed, Unknown int64
 }

@@ -139,6 +139,7 @@ func TestACallThatNeverSucceedsDoesNotStopAnImport(t *testing.T) {
 				require.Equal(t, test.indicators, p.Stats().Outcome.Kinds[item.Indicator])
 				require.Equal(t, test.contents, p.Stats().Outcome.Contents)
 				require.Len(t, p.Stats().Outcome.Failures, 1)
+				require.Equal(t, journal.Watermark{Seq: 3, Failed: 1}, p.Stats().Watermark)
 			})
 		})
 	}

@@ -10,8 +10,8 @@ import (
 // Watermark says up to which item the outcome of an import is final.
 type Watermark struct {
 	Seq     int64 // the outcome of all items before this one is final
-	Failed  int64 // items before it that failed, and their references
-	Unknown int64 // items before it whose outcome is unknown, and their references
+	Failed  int64 // items before it that failed, and their references and contents
+	Unknown int64 // the same of those whose outcome is unknown
 }
 
 // Marks computes the watermark.
@@ -46,9 +46,11 @@ func (m *Marks) find(file int64) *mark {
 	return &m.Open[i]
 }
 
-// settle takes over what has become of a part of a file.
+// settle takes over what has become of a part of a file, or of a content. Content without a group is not counted again.
 func (m *Marks) settle(file int64, o *item.Outcome) {
 	k := m.find(file)
+	k.Failed += o.Contents.Failed
+	k.Unknown += o.Contents.Unknown
 	for i := range o.Kinds {
 		k.Failed += o.Kinds[i].Failed
 		k.Unknown += o.Kinds[i].Unknown

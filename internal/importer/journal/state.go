@@ -90,6 +90,7 @@ func (s *State) apply(slot int64, r *record) {
 	case r.Attached != nil:
 		f := s.file(r.Attached.File)
 		s.Outcome.Plus(&r.Attached.Outcome)
+		s.Marks.settle(f.Number, &r.Attached.Outcome)
 		if f.Contents = f.Contents[1:]; len(f.Contents)+len(f.Pieces) == 0 {
 			s.close(f.Number)
 		}
