@@ -10,7 +10,6 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
-	"strconv"
 	"time"
 )
 
@@ -213,6 +212,3 @@ func (p *pause) next() time.Duration {
 	p.last = min(max(p.last+p.last/2, firstPause), mostPause)
 	return p.last
 }
-
-// jobName returns the name of a job in errors.
-func jobName(jobID int64) string { return "batch job " + strconv.FormatInt(jobID, 10) }

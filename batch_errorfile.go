@@ -14,6 +14,7 @@ import (
 
 	"github.com/threatconnect-go/threatconnect/internal/canon"
 	"github.com/threatconnect-go/threatconnect/internal/importer/attribute"
+	"github.com/threatconnect-go/threatconnect/internal/importer/deliver"
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
@@ -109,7 +110,7 @@ func (s BatchService) readErrors(ctx context.Context, jobID int64, what string, 
 			}
 			if err != nil {
 				if !errors.Is(err, ErrBadResponse) && !errors.Is(err, ErrResponseTooLarge) && ctx.Err() == nil {
-					err = fmt.Errorf("%w: the list of errors of %s: %w", ErrBadResponse, jobName(jobID), err)
+					err = fmt.Errorf("%w: the list of errors of %s: %w", ErrBadResponse, deliver.JobName(jobID), err)
 				}
 				return err
 			}

@@ -285,7 +285,7 @@ func (d *Deliverer) await(ctx context.Context, ev Event) (counts attribute.Count
 	running := time.Duration(0)
 	for {
 		if err := sleep(ctx, next()); err != nil {
-			return counts, fmt.Errorf("threatconnect: wait for %s: %w", jobName(ev.Job), err)
+			return counts, fmt.Errorf("threatconnect: wait for %s: %w", JobName(ev.Job), err)
 		}
 		var st Status
 		err := d.retry(ctx, func() (err error) {
@@ -295,14 +295,14 @@ func (d *Deliverer) await(ctx context.Context, ev Event) (counts attribute.Count
 		took := time.Since(began)
 		switch {
 		case d.fault(err).NotFound:
-			return counts, fmt.Errorf("%w: %s: %w", ErrLost, jobName(ev.Job), err)
+			return counts, fmt.Errorf("%w: %s: %w", ErrLost, JobName(ev.Job), err)
 		case err != nil:
 			return counts, err
 		case st.State == Completed:
 			d.Pace.learn(ev.Bytes, running, took)
 			return st.Counts, nil
 		case took > d.WaitFor:
-			return counts, fmt.Errorf("%w: %s is %s after %s", ErrWait, jobName(ev.Job), st.Name, took.Round(time.Second))
+			return counts, fmt.Errorf("%w: %s is %s after %s", ErrWait, JobName(ev.Job), st.Name, took.Round(time.Second))
 		}
 		running = took
 		d.tell(ev, Running)
@@ -314,8 +314,8 @@ func (d *Deliverer) tell(ev Event, phase Phase) {
 	d.Event(ev)
 }
 
-// jobName returns the name of a job in errors.
-func jobName(job int64) string { return "batch job " + strconv.FormatInt(job, 10) }
+// JobName returns the name of a job in errors.
+func JobName(job int64) string { return "batch job " + strconv.FormatInt(job, 10) }
 
 // sleep waits, or returns why ctx has ended.
 func sleep(ctx context.Context, wait time.Duration) error {

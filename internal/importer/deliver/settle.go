@@ -36,7 +36,7 @@ func (s *settlement) settle(ctx context.Context) (*journal.Settled, error) {
 		s.matcher = attribute.New(s.f.File, s.part)
 		err := s.read(ctx)
 		if err != nil && (ctx.Err() != nil || s.d.down(ctx, s.job, err)) {
-			return nil, fmt.Errorf("threatconnect: read the errors of %s: %w", jobName(s.job), err)
+			return nil, fmt.Errorf("threatconnect: read the errors of %s: %w", JobName(s.job), err)
 		}
 		s.unlisted(err)
 	}
@@ -97,7 +97,7 @@ func (s *settlement) count(p item.Part, c attribute.Counts) {
 	}
 	if unknown > 0 {
 		s.d.note(&s.outcome, item.Failure{Seq: -1, Job: s.job, Err: fmt.Errorf(
-			"threatconnect: the platform has confirmed %d of the %d items of %s: look for them in the owner", c.Success, p.Len(), jobName(s.job))})
+			"threatconnect: the platform has confirmed %d of the %d items of %s: look for them in the owner", c.Success, p.Len(), JobName(s.job))})
 	}
 }
 
@@ -170,7 +170,7 @@ func (s *settlement) unlisted(err error) {
 		return
 	}
 	s.nameless += n
-	missing := fmt.Errorf("threatconnect: %s: %d of its errors are not listed", jobName(s.job), n)
+	missing := fmt.Errorf("threatconnect: %s: %d of its errors are not listed", JobName(s.job), n)
 	if err != nil {
 		missing = fmt.Errorf("%w: %w", missing, err)
 	}

@@ -72,7 +72,7 @@ func (u *upload) run(ctx context.Context) error {
 			return err
 		}
 		if serr := sleep(ctx, wait); serr != nil {
-			return fmt.Errorf("threatconnect: upload to %s: %w", jobName(u.job), errors.Join(serr, err))
+			return fmt.Errorf("threatconnect: upload to %s: %w", JobName(u.job), errors.Join(serr, err))
 		}
 	}
 }
@@ -90,7 +90,7 @@ func (u *upload) look(ctx context.Context) (arrived bool, err error) {
 		u.created++
 		return false, u.create(ctx)
 	case gone:
-		return false, fmt.Errorf("%w: %s: %w", ErrLost, jobName(u.job), err)
+		return false, fmt.Errorf("%w: %s: %w", ErrLost, JobName(u.job), err)
 	case err != nil:
 		return false, err
 	}
