@@ -3,6 +3,7 @@
 package pack
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
@@ -189,6 +190,9 @@ func (p *Packer) carryAll(e *item.Encoded) (json []byte, carries bool) {
 	}
 	buf, after := append(p.spare[:0], e.JSON[:len(e.JSON)-1]...), p.after
 	for i, xid := range e.Refs {
+		if slices.Contains(e.Refs[:i], xid) {
+			continue
+		}
 		n, known := p.groups[p.hash(xid)]
 		if !known && (p.Known == nil || !p.Known(xid)) {
 			return e.JSON, false
@@ -339,15 +343,18 @@ func (p *Packer) carryIn(s item.Section) {
 		if len(refs) == 0 || refs[0].section != s || refs[0].index != index {
 			return append(buf, json...)
 		}
-		end := len(json) - 1
-		first := s == item.Groups || !p.carrying[index]
-		if !first {
+		carried := s == item.Indicators && p.carrying[index]
+		first, end := !carried, len(json)-1
+		if carried {
 			end = len(json) - len("]}")
 		}
 		buf = append(buf, json[:end]...)
 		for ; len(refs) > 0 && refs[0].section == s && refs[0].index == index; first = false {
+			begin := len(buf)
 			buf = p.reference(append(buf, separator(s, first)...), s, refs[0].xid)
-			refs = refs[1:]
+			if refs = refs[1:]; carried && bytes.Contains(json, buf[begin+1:]) {
+				buf = buf[:begin]
+			}
 		}
 		return append(buf, "]}"...)
 	})
