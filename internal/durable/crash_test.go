@@ -27,7 +27,7 @@ func content(name string) ([][]byte, string) {
 type history struct {
 	tried   map[string]bool // Create was called
 	there   map[string]bool // Create returned nil, or Read returned the record
-	removal []string        // Remove was called, in this order
+	removal []string        // Remove was called
 	errors  int
 }
 
@@ -111,15 +111,6 @@ func (h *history) check(m *Mem) error {
 	for name := range h.there {
 		if !has[name] && !slices.Contains(h.removal, name) {
 			return fmt.Errorf("record %s is lost", name)
-		}
-	}
-	gone := ""
-	for _, name := range slices.Backward(h.removal) {
-		switch {
-		case h.there[name] && !has[name]:
-			gone = name
-		case has[name] && gone != "":
-			return fmt.Errorf("record %s was removed before %s, but only the later removal lasted", name, gone)
 		}
 	}
 	tried := map[bool]bool{}

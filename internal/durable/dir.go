@@ -27,7 +27,6 @@ type Dir struct {
 
 	mu      sync.Mutex
 	settled bool // the directory and the names in it are durable
-	removed bool // a removal may not be durable
 }
 
 // NewDir returns the directory of records at a path. Create makes it if it does not exist.
@@ -152,8 +151,8 @@ func (d *Dir) Read(ctx context.Context, name string) ([]byte, error) {
 	return root.ReadFile(name)
 }
 
-// Remove removes a record; if there is none, it does nothing. A failure of the machine may undo
-// removals, the last one first, because Remove syncs only the removal before its own.
+// Remove removes a record; if there is none, it does nothing. It syncs nothing, so a failure of the
+// machine may undo removals, in any order, until the next Create has returned.
 func (d *Dir) Remove(ctx context.Context, name string) error {
 	root, err := d.openFor(ctx, name, false)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -162,14 +161,6 @@ func (d *Dir) Remove(ctx context.Context, name string) error {
 		return err
 	}
 	defer root.Close()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.removed {
-		if err := d.sync(root); err != nil {
-			return err
-		}
-	}
-	d.removed = true
 	if err := root.Remove(name); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -216,7 +207,7 @@ func (d *Dir) sync(root Root) error {
 	if err := root.Sync(); err != nil {
 		return err
 	}
-	d.settled, d.removed = true, false
+	d.settled = true
 	return nil
 }
 
