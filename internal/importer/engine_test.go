@@ -96,6 +96,8 @@ func TestAnOutageAfterAJobLosesNothing(t *testing.T) {
 	}{
 		"short, while errors are read":     {refused, "errors 1", outage, ""},
 		"long, while errors are read":      {refused, "errors 1", collapse, "read the errors of batch job 1"},
+		"short, while results are read":    {refused, "results 1", outage, ""},
+		"long, while results are read":     {refused, "results 1", collapse, "read the errors of batch job 1"},
 		"short, while content is uploaded": {documents, "attach d1", outage, ""},
 		"long, while content is uploaded":  {documents, "attach d1", collapse, "upload the content of a group"},
 	} {
@@ -103,6 +105,7 @@ func TestAnOutageAfterAJobLosesNothing(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				w := newSmallWorld(10)
+				w.platform.results = test.op == "results 1"
 				w.platform.failAt(test.op, test.kind, 1)
 				p, err := w.run(test.feed)
 				if test.want != "" {

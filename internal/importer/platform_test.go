@@ -24,6 +24,7 @@ type platform struct {
 	mu       sync.Mutex
 	limit    int64 // bytes of the largest file; 0 for any
 	halts    bool  // a refused item ends its job
+	results  bool  // the lists of errors are in the other place
 	jobs     map[int64]*job
 	arrived  map[string]int // items and references that are there
 	refused  map[string]int // items that were refused
@@ -196,9 +197,9 @@ func (c *client) Status(ctx context.Context, id int64) (st deliver.Status, err e
 }
 
 func (c *client) Errors(ctx context.Context, id int64, list string, skip int, use func(attribute.Entry)) error {
-	return c.call(ctx, fmt.Sprint("errors ", id), func() error {
+	return c.call(ctx, fmt.Sprint(list, " ", id), func() error {
 		j := c.jobs[id]
-		if j == nil || j.state != deliver.Completed || list != "errors" {
+		if j == nil || j.state != deliver.Completed || (list == "results") != c.results {
 			return &callError{deliver.Fault{NotFound: true, Early: true}, "no such list"}
 		}
 		for _, e := range j.entries[min(skip, len(j.entries)):] {

@@ -121,16 +121,19 @@ func (s *settlement) settled(again []item.Part) *journal.Settled {
 
 // read reads the list of errors, through an outage. The list can be late, or in the other place.
 func (s *settlement) read(ctx context.Context) error {
+	list := func(name string) error {
+		return s.d.retry(ctx, func() error { return s.d.Platform.Errors(ctx, s.job, name, s.entries, s.entry) })
+	}
 	var err error
 	for wait := 500 * time.Millisecond; wait <= 16*time.Second; wait *= 2 {
-		err = s.d.retry(ctx, func() error { return s.d.Platform.Errors(ctx, s.job, "errors", s.entries, s.entry) })
+		err = list("errors")
 		if !s.d.fault(err).Early || sleep(ctx, wait) != nil {
 			break
 		}
 	}
 	if err != nil && s.entries == 0 && ctx.Err() == nil {
-		if other := s.d.Platform.Errors(ctx, s.job, "results", s.entries, s.entry); other == nil {
-			return nil
+		if other := list("results"); other == nil || s.d.fault(other).Passing {
+			return other
 		}
 	}
 	return err
