@@ -50,6 +50,7 @@ type Packer struct {
 
 	added []uint64 // hashes of groups since the last file
 	links []journal.Deferred
+	bytes int // of their JSON
 	freed []int64
 }
 
@@ -232,6 +233,7 @@ func (p *Packer) wait(d journal.Deferred) {
 	p.Deferred++
 	if p.Keep {
 		p.links = append(p.links, d)
+		p.bytes += len(d.JSON)
 	}
 }
 
@@ -317,7 +319,7 @@ func (p *Packer) Close() *journal.Added {
 		p.file = nil
 	}
 	a.Groups, a.Links, a.Released = p.added, p.links, p.freed
-	p.added, p.links, p.freed = nil, nil, nil
+	p.added, p.links, p.bytes, p.freed = nil, nil, 0, nil
 	return a
 }
 
@@ -389,13 +391,7 @@ func sectionStart(refs []ref, s item.Section) int {
 func (p *Packer) Pending() bool { return len(p.added)+len(p.links)+len(p.freed) > 0 }
 
 // PendingBytes returns how many bytes of links are in no record yet.
-func (p *Packer) PendingBytes() int {
-	n := 0
-	for i := range p.links {
-		n += len(p.links[i].JSON)
-	}
-	return n
-}
+func (p *Packer) PendingBytes() int { return p.bytes }
 
 // Held returns the smallest sequence number of what waits, or math.MaxInt64 if nothing waits.
 func (p *Packer) Held() int64 { return min(p.held.low(), p.releasing) }
