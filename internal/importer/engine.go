@@ -242,8 +242,11 @@ func (e *Engine) sendFull(ctx context.Context) {
 }
 
 // send closes the open file, writes what was added into the journal, and queues the file for delivery. If ctx ends
-// before, the file is sent later. After an error of the journal, nothing more is added.
+// before, the file is sent later. After an error of the journal, nothing more is added. Stop ends it.
 func (e *Engine) send(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(e.work, func() { cancel(context.Cause(e.work)) })()
 	if e.pending == nil {
 		a := e.packer.Close()
 		e.mu.Lock()

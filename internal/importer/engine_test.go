@@ -2,6 +2,7 @@ package importer_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"syscall"
@@ -233,6 +234,39 @@ func TestProcessesThatDieAtOnceDoNotFillTheSpool(t *testing.T) {
 			p.Close(ctx, nil)
 		}
 	})
+}
+
+// Whoever closes an import does not wait for a store that hangs while another goroutine adds.
+func TestStopEndsAnAddThatWaitsForTheStore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx := context.Background()
+		feed := hosts("a", 2)
+		w := newSmallWorld(1)
+		p, _, err := w.start(ctx)
+		require.NoError(t, err)
+		p.store = hanging{p.store}
+		added := make(chan error)
+		go func() { added <- errors.Join(p.add(ctx, &feed[0]), p.add(ctx, &feed[1])) }()
+		synctest.Wait()
+		p.Stop(errDead)
+		require.ErrorIs(t, <-added, errDead)
+		p.Close(ctx, nil)
+		require.ErrorIs(t, p.Cause(), errDead)
+		require.NoError(t, p.balance())
+		require.True(t, p.Kept())
+		p, err = w.run(feed)
+		require.NoError(t, err)
+		require.NoError(t, w.check(p, feed))
+	})
+}
+
+// hanging is a store whose Create returns when its context ends.
+type hanging struct{ journal.Store }
+
+func (hanging) Create(ctx context.Context, _ string, _ [][]byte) error {
+	<-ctx.Done()
+	return ctx.Err()
 }
 
 // The file of a job that is gone may have been processed, so it is not sent again.
