@@ -2,6 +2,7 @@ package threatconnect
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"github.com/threatconnect-go/threatconnect/internal/canon"
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
@@ -60,11 +61,14 @@ func ownItem(in BatchItem) bool {
 	switch in.(type) {
 	case *Address, *EmailAddress, *File, *Host, *URL, *ASN, *CIDR, *Mutex, *RegistryKey, *UserAgent, *EmailSubject, *Hashtag, *CustomIndicator,
 		*Adversary, *AttackPattern, *Campaign, *CourseOfAction, *Document, *Email, *Event, *Incident, *IntrusionSet, *Malware, *Report,
-		*Signature, *Tactic, *Threat, *Tool, *Vulnerability, *UnknownGroup, *GroupContent, *Association, *mergedItem:
+		*Signature, *Tactic, *Threat, *Tool, *Vulnerability, *UnknownGroup, *GroupContent, *Association, encodedItem:
 		return true
 	}
 	return false
 }
+
+// encodedItem is an item that was encoded before.
+type encodedItem interface{ encodeWith(e *encoder) error }
 
 func (e *encoder) item(in BatchItem) error {
 	e.out.Section = item.Indicators
@@ -74,8 +78,8 @@ func (e *encoder) item(in BatchItem) error {
 	switch in := in.(type) {
 	case Indicator:
 		return e.indicator(in)
-	case *mergedItem:
-		return e.merged(in)
+	case encodedItem:
+		return in.encodeWith(e)
 	case *listedIndicator:
 		return e.listed(in)
 	case Group:
@@ -309,6 +313,27 @@ func (e *encoder) shortened(attribute, value string) string {
 		e.cut++
 	}
 	return short
+}
+
+// cutMark is what stands at the end of a value that was cut.
+const cutMark = "..."
+
+// cutValue returns at most so many characters of a text, the mark of the cut included, and whether it
+// was cut. A limit that has no room for the mark cuts without one.
+func cutValue(s string, limit int) (string, bool) {
+	if len(s) <= limit || utf8.RuneCountInString(s) <= limit {
+		return s, false
+	}
+	mark := cutMark
+	if limit <= len(mark) {
+		mark = ""
+	}
+	end := 0
+	for range limit - len(mark) {
+		_, size := utf8.DecodeRuneInString(s[end:])
+		end += size
+	}
+	return s[:end] + mark, true
 }
 
 func checkLabels(labels []SecurityLabel) error {

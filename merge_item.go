@@ -115,8 +115,8 @@ func readRefused(text string) (typ, name string, err error) {
 	return typ, name, v
 }
 
-// merged writes an item of MergeItems.
-func (e *encoder) merged(in *mergedItem) (err error) {
+// encodeWith writes the item.
+func (in *mergedItem) encodeWith(e *encoder) (err error) {
 	if in.text != "" && in.text[0] == mergedRefused {
 		e.typ, e.name, err = readRefused(in.text)
 		return err

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 	"github.com/threatconnect-go/threatconnect/internal/jsonmerge"
@@ -228,25 +227,4 @@ func repeats[T any](list []T, same func(a, b *T) bool) bool {
 		}
 	}
 	return false
-}
-
-// cutMark is what stands at the end of a value that was cut.
-const cutMark = "..."
-
-// cutValue returns at most so many characters of a text, the mark of the cut included, and whether it
-// was cut. A limit that has no room for the mark cuts without one.
-func cutValue(s string, limit int) (string, bool) {
-	if len(s) <= limit || utf8.RuneCountInString(s) <= limit {
-		return s, false
-	}
-	mark := cutMark
-	if limit <= len(mark) {
-		mark = ""
-	}
-	end := 0
-	for range limit - len(mark) {
-		_, size := utf8.DecodeRuneInString(s[end:])
-		end += size
-	}
-	return s[:end] + mark, true
 }
