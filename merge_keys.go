@@ -76,6 +76,88 @@ func plainType(item BatchItem) BatchItem {
 	return ind
 }
 
+// plan finds the items that are merged, and counts.
+func (m *merge) plan() error {
+	if err := m.labelFiles(); err != nil {
+		return err
+	}
+	files := m.sorter() // those that share a hash with others, under the label of their cluster
+	defer files.Close()
+	var own, label mergeKey
+	torn := false
+	for rec, err := range m.index.SortedUntil(m.ctx) {
+		if err != nil {
+			return err
+		}
+		key, n := splitKey(rec.Key)
+		switch {
+		case n == 0:
+			own, torn = key, rec.Value[0] != 0
+			copy(label[:], rec.Value[1:])
+			continue
+		case key != own:
+			err = m.member(key, n-1, rec.Value)
+		default:
+			if torn {
+				m.stats.Torn++
+			}
+			err = files.Add(label.with(n), rec.Value)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	m.index.Close()
+	for rec, err := range files.SortedUntil(m.ctx) {
+		if err != nil {
+			return err
+		}
+		key, n := splitKey(rec.Key)
+		if err := m.member(key, n-1, rec.Value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// labelFiles puts a record with the number 0 in front of files that share a hash with others.
+func (m *merge) labelFiles() error {
+	for f, err := range filehash.Clusters(m.ctx, m.sorter, m.hashes) {
+		if err != nil {
+			return err
+		}
+		value := make([]byte, 1, 1+len(mergeKey{}))
+		if f.Torn {
+			value[0] = 1
+		}
+		label := keyOf(keyCluster, string(f.AppendLabel(nil)))
+		if err := m.index.Add(fileKey(&f.Own).with(0), append(value, label[:]...)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// member takes the next item of a group, or the first one of the next group.
+func (m *merge) member(key mergeKey, n int64, value []byte) error {
+	p, g := placeOf(value), &m.group
+	if g.first != nil && key == g.key {
+		fits, err := m.fits(p.size)
+		if err != nil {
+			return err
+		}
+		if fits {
+			g.pending = append(g.pending, p.at)
+			m.again.set(n)
+			return m.repeats.Add(g.first, value)
+		}
+		m.stats.Full++
+	}
+	m.stats.Items++
+	*g = mergeGroup{key: key, first: appendNumber(g.first[:0], n), pending: append(g.pending[:0], p.at), size: p.size}
+	return nil
+}
+
 // place is where an encoded item is in the log.
 type place struct {
 	at   int64
