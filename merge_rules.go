@@ -3,6 +3,7 @@ package threatconnect
 import (
 	"bytes"
 	"cmp"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,29 +13,29 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// mergedItems are the rules for what stands in batch files. They are not written to.
-var (
-	first, least, most = jsonmerge.Rule{Choose: firstOf}, jsonmerge.Rule{Choose: leastOf}, jsonmerge.Rule{Choose: mostOf}
-	either, highest    = jsonmerge.Rule{Choose: eitherOf}, jsonmerge.Rule{Choose: highestOf}
-	union              = jsonmerge.Rule{List: new(jsonmerge.List)}
+// mergedItems are the rules for the items of batch files. They are not written to.
+var mergedItems = mergeRules()
 
-	mergedLabels     = jsonmerge.Rule{List: &jsonmerge.List{Keys: []string{"name"}, Rules: jsonmerge.Rules{"description": first, "color": first}}}
-	mergedAttributes = jsonmerge.Rule{List: &jsonmerge.List{Keys: []string{"type", "value"}, Rules: jsonmerge.Rules{
-		"displayed": either, "pinned": either, "source": first, "securityLabel": mergedLabels,
-	}}}
-	mergedItems = [item.Sections]jsonmerge.Rules{
-		item.Groups: {
-			"tag": union, "securityLabel": mergedLabels, "attribute": mergedAttributes,
-			"firstSeen": least, "lastSeen": most, "externalDateAdded": least, "externalDateExpires": most, "externalLastModified": most,
-		},
-		item.Indicators: {
-			"rating": highest, "confidence": highest, "privateFlag": either,
-			"description": {Others: &jsonmerge.Others{Key: "attribute", Make: descriptionOf}},
-			"tag":         union, "securityLabel": mergedLabels, "attribute": mergedAttributes, "fileOccurrence": union,
-			"firstSeen": least, "lastSeen": most, "externalDateAdded": least, "externalDateExpires": most, "externalLastModified": most,
-		},
+func mergeRules() (rules [item.Sections]jsonmerge.Rules) {
+	choose := func(f func(have, more []byte) []byte) jsonmerge.Rule { return jsonmerge.Rule{Choose: f} }
+	list := func(rules jsonmerge.Rules, keys ...string) jsonmerge.Rule {
+		return jsonmerge.Rule{List: &jsonmerge.List{Keys: keys, Rules: rules}}
 	}
-)
+	first, least, most, either := choose(firstOf), choose(leastOf), choose(mostOf), choose(eitherOf)
+	labels := list(jsonmerge.Rules{"description": first, "color": first}, "name")
+	attributes := list(jsonmerge.Rules{"displayed": either, "pinned": either, "source": first, "securityLabel": labels}, "type", "value")
+	rules[item.Groups] = jsonmerge.Rules{
+		"tag": list(nil), "securityLabel": labels, "attribute": attributes,
+		"firstSeen": least, "lastSeen": most, "externalDateAdded": least, "externalDateExpires": most, "externalLastModified": most,
+	}
+	indicators := maps.Clone(rules[item.Groups])
+	maps.Copy(indicators, jsonmerge.Rules{
+		"rating": choose(highestOf), "confidence": choose(highestOf), "privateFlag": either, "fileOccurrence": list(nil),
+		"description": {Others: &jsonmerge.Others{Key: "attribute", Make: descriptionOf}},
+	})
+	rules[item.Indicators] = indicators
+	return rules
+}
 
 func firstOf(have, _ []byte) []byte { return have }
 
