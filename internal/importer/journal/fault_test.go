@@ -187,6 +187,29 @@ func TestATakeoverDuringACheckpoint(t *testing.T) {
 	require.ErrorIs(t, do(t.Context(), j, added(&j.state, true, 1)), ErrLost)
 }
 
+// TestATakeoverOfABusyJournal has an owner that writes a record whenever another process has read a few.
+func TestATakeoverOfABusyJournal(t *testing.T) {
+	t.Parallel()
+	store := newStore()
+	j := begin(t, store)
+	for range 9 {
+		mustDo(t, j, added(&j.state, true, 1))
+	}
+	other := &memStore{records: store.records}
+	reads := 0
+	other.fail = func(op, _ string) fault {
+		if op == "read" {
+			if reads++; reads%3 == 0 {
+				mustDo(t, j, added(&j.state, true, 1))
+			}
+		}
+		return none
+	}
+	next := open(t, other)
+	assert.Equal(t, text(t, &j.state), text(t, &next.state))
+	require.ErrorIs(t, do(t.Context(), j, added(&j.state, true, 1)), ErrLost)
+}
+
 // TestReplayKeepsNoItems counts the records that are in memory when the last one is read.
 func TestReplayKeepsNoItems(t *testing.T) {
 	t.Parallel()

@@ -20,10 +20,11 @@ const takeovers = 8
 // nil, returns an error for the state. files is the number of files that can be open at the same time. The state of an
 // empty store has no Start.
 func Open(ctx context.Context, store Store, files int, errs Errors, refuse func(*State) error) (*Journal, error) {
+	j := &Journal{store: patient{store}, errors: errs, token: rand.Text(), busy: make(chan struct{}, 1), most: 2*files + 16}
+	j.state.keep = true
+	j.state.Marks.Held = math.MaxInt64
 	for range takeovers {
-		j := &Journal{store: patient{store}, errors: errs, token: rand.Text(), busy: make(chan struct{}, 1), most: 2*files + 16, live: map[int64]bool{}}
-		j.state.keep = true
-		j.state.Marks.Held = math.MaxInt64
+		j.broken = nil
 		err := j.replay(ctx)
 		if err == nil && refuse != nil {
 			err = refuse(&j.state) // before the owner loses it
@@ -32,7 +33,7 @@ func Open(ctx context.Context, store Store, files int, errs Errors, refuse func(
 			err = j.claim(ctx)
 		}
 		if errors.Is(err, ErrLost) {
-			continue // somebody else has appended in between
+			continue // somebody else has appended in between: only those records are read now
 		}
 		if err != nil {
 			return nil, err
@@ -53,30 +54,29 @@ func (j *Journal) claim(ctx context.Context) error {
 	return j.tidy(ctx)
 }
 
-// replay computes the state.
+// replay takes the records above j.slot into the state.
 func (j *Journal) replay(ctx context.Context) error {
 	names, err := j.store.Names(ctx)
 	if err != nil {
 		return fmt.Errorf("%w: list the records: %w", ErrStore, err)
 	}
+	top := int64(0)
+	j.live = map[int64]bool{}
 	for _, name := range names {
 		if slot, ok := slotOf(name); ok {
 			j.live[slot] = true
-			j.slot = max(j.slot, slot)
+			top = max(top, slot)
 		}
-	}
-	if j.slot == 0 {
-		return nil
 	}
 	type entry struct {
 		header
 		raw [][]byte
 	}
 	var entries []entry
-	for slot := j.slot; ; slot-- {
+	for slot := top; slot > j.slot; slot-- {
 		h, raw, err := j.read(ctx, slot)
 		if errors.Is(err, errMissing) {
-			return cmp.Or(j.newer(ctx, j.slot), err) // its owner may have replaced it
+			return cmp.Or(j.newer(ctx, top), err) // its owner may have replaced it
 		}
 		if err != nil {
 			return err
@@ -89,14 +89,11 @@ func (j *Journal) replay(ctx context.Context) error {
 			raw = small
 		}
 		entries = append(entries, entry{h, raw})
-		if j.base = slot; h.first() {
+		if h.first() {
 			break
 		}
 		if slot == 1 && h.Owner == nil {
 			return damaged(slot, errOrder)
-		}
-		if slot == 1 {
-			break
 		}
 	}
 	for _, e := range slices.Backward(entries) {
@@ -106,6 +103,9 @@ func (j *Journal) replay(ctx context.Context) error {
 		}
 		if err != nil {
 			return damaged(e.Slot, err)
+		}
+		if j.slot = e.Slot; j.slot == 1 || e.first() {
+			j.base = j.slot
 		}
 		j.apply(e.Slot, &e.record)
 	}
