@@ -297,6 +297,7 @@ func (e *Engine) flush(ctx context.Context, ready func(journal.Deferred) bool) (
 	err := e.packer.Release(ready, func(d journal.Deferred, again bool) error { return e.release(ctx, d, again) })
 	if perr := e.packer.Err(); perr != nil {
 		e.halt(perr)
+		err = e.Ended()
 	}
 	for err == nil && (e.packer.File() != nil || e.pending != nil || e.packer.Pending() || e.unkept()) {
 		err = e.send(ctx) // twice if a file that could not be kept before comes first

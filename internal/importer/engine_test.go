@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -233,6 +234,27 @@ func TestProcessesThatDieAtOnceDoNotFillTheSpool(t *testing.T) {
 			p.Stop(errDead)
 			p.Close(ctx, nil)
 		}
+	})
+}
+
+// The job under way is waited for when links find no place in memory or in a file.
+func TestAJobUnderWayIsWaitedForIfNothingMoreCanBeHeld(t *testing.T) { // not in parallel: it sets the place for files
+	t.Setenv("TMPDIR", t.TempDir()+"/nowhere")
+	t.Setenv("TMP", t.TempDir()+"/nowhere")
+	synctest.Test(t, func(t *testing.T) {
+		ctx := context.Background()
+		w := newSmallWorld(1)
+		p, _, err := w.start(ctx)
+		require.NoError(t, err)
+		first, second := host("a.example"), host("b.example", strings.Repeat("x", 1<<20))
+		require.NoError(t, p.add(ctx, &first))
+		time.Sleep(100 * time.Millisecond) // its job runs
+		require.NoError(t, p.add(ctx, &second))
+		p.Close(ctx, nil)
+		require.Error(t, p.Cause())
+		require.NoError(t, p.balance())
+		require.Equal(t, item.Counts{Succeeded: 1, Unprocessed: 1}, p.Stats().Outcome.Kinds[item.Indicator])
+		require.True(t, p.Kept())
 	})
 }
 
