@@ -9,8 +9,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/journal"
 )
 
-// errGroup says that content was not uploaded because its group is not on the platform.
-var errGroup = errors.New("threatconnect: group content was not uploaded, because its group is not on the platform")
+// errGroup says that content was not uploaded because its group was refused or has an unknown outcome.
+var errGroup = errors.New("threatconnect: group content was not uploaded, because the platform did not confirm its group")
 
 // attach uploads the contents of a file's groups, one after the other.
 func (d *Deliverer) attach(ctx context.Context, f *File) (left item.Outcome, err error) {

@@ -75,7 +75,7 @@ type Added struct {
 // Content is the content of a group in a file.
 type Content struct {
 	Position int
-	Refused  bool `json:",omitzero"` // the group is not on the platform
+	Refused  bool `json:",omitzero"` // the group was refused or has an unknown outcome
 	item.Content
 }
 
