@@ -8,8 +8,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// BatchItem is what can be imported: every [Indicator], every [Group], [*GroupContent] and
-// [*Association].
+// BatchItem is an item that can be imported: every [Indicator], every [Group], [*GroupContent], [*Association], and the
+// items that [MergeItems] yields.
 type BatchItem interface {
 	batchItem()
 }

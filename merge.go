@@ -12,87 +12,79 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 )
 
-// MergeOptions configures [MergeItems]. Nil and the zero value merge with the defaults and cut nothing.
+// MergeOptions configures [MergeItems]. Nil and the zero value use the defaults and cut nothing.
 type MergeOptions struct {
-	// MaxBytes is about how many bytes of items are kept in memory: 1 MiB to 1 GiB; 0 means 8 MiB. The
-	// heap grows to three to four times that, with the garbage and buffers of files, whatever the number
-	// of items. Besides that, memory holds a bit per item, and as much as a large item needs.
-	// Temporary files hold each item once, and about 70 bytes per item for sorting.
+	// MaxBytes is the approximate memory for items: 1 MiB to 1 GiB; 0 means 8 MiB. With garbage and file buffers,
+	// the heap grows to three to four times that, plus one bit per item and the largest item. Temporary
+	// files hold each item once, and about 70 bytes per item for sorting.
 	MaxBytes int
-	// Dir is the directory for temporary files, which hold the items; empty means the system's. Only
-	// the user of the process can read them, and they have no name where the system allows that.
+	// Dir is the directory of the temporary files, which hold the items; empty means that of the system. Only
+	// the user of the process can read the files. They have no name if the system allows that.
 	Dir string
-	// MaxLengths limits the number of characters in values of an attribute type. A longer value, and an
-	// indicator's longer description, is cut and ends in three dots. Types that are missing,
-	// and those of length 0, are not cut. TypesService.AttributeLengths reads the limits of an instance.
+	// MaxLengths limits the number of characters of attribute values by attribute type; 0 or no entry means no
+	// limit. A longer value is cut and ends with three dots, and so is a longer description of an indicator.
+	// TypesService.AttributeLengths returns the limits of an instance.
 	MaxLengths map[string]int
-	// Rating is the threat rating, 0 to 5, of indicators that nothing in the feed rates; nil leaves it out.
-	Rating *float64
-	// Confidence is the confidence, 0 to 100, of indicators of which the feed gives none; nil leaves it out.
-	Confidence *int
-	// OnMerged, if not nil, is called once with the counts, before the first item is passed on.
+	Rating     *float64 // threat rating of indicators without one in the feed, 0 to 5; nil sets none
+	Confidence *int     // confidence of indicators without one in the feed, 0 to 100; nil sets none
+	// OnMerged, if not nil, is called once with the counts, before the first item is yielded.
 	OnMerged func(MergeStats)
-	// OnItem, if not nil, is called with the origin of each item, just before the item is passed on: the
-	// first call is about the item that Import and BatchItemError count as 0, and so on.
+	// OnItem, if not nil, is called with the origin of each item before the item is yielded. The first call is
+	// about the item with Seq 0 in BatchItemError, and so on.
 	OnItem func(MergeOrigin)
 }
 
-// MergeOrigin tells which items one was made of.
+// MergeOrigin says which items of the feed a merged item consists of.
 type MergeOrigin struct {
 	First int64 // position of the first of them in the feed, from 0
-	Count int64 // how many they are
+	Count int64 // number of them
 }
 
-// MergeStats counts what [MergeItems] has done.
+// MergeStats are the counts of [MergeItems].
 type MergeStats struct {
-	Read  int64 // items that came in
-	Items int64 // items that go out
-	// Invalid counts items that break a rule of batch files. They go out for the import to report them.
-	Invalid int64
-	// Torn counts files in clusters in which two hashes of one kind differ.
-	Torn int64
-	// Full counts how often a merged item had become so large that the next one like it was left apart.
-	Full int64
-	Cut  int64 // values of attributes that were cut
+	Read    int64 // items of the feed
+	Items   int64 // items that are yielded
+	Invalid int64 // items that break a rule of batch files; they are yielded, and the import reports them
+	Torn    int64 // files in clusters in which two hashes of one kind differ
+	Full    int64 // items that were not merged because the merged item had reached its largest size
+	Cut     int64 // attribute values and descriptions that were cut
 }
 
-// MergeItems deduplicates a feed: it merges items that are about the same thing and returns a
-// sequence for [BatchService.Import]. It reads all items before it passes on the first, and keeps the
-// order in which each came first. Memory is bounded by MaxBytes, whatever the number of items; the
-// rest is in temporary files that are removed when the sequence ends. It sends no request. The
-// sequence can be ranged over again if items can. A goroutine works beside the caller until it ends.
+// MergeItems deduplicates a feed: it merges items that describe the same thing and returns a sequence for
+// [BatchService.Import]. It reads all items before it yields the first, and keeps the order of first
+// occurrence. Memory is limited by MaxBytes for any number of items; temporary files hold the rest and are
+// removed when the sequence ends. It sends no request. The sequence can be ranged over again if items can.
+// A goroutine runs until the sequence ends.
 //
-// What comes out is written as it stands in a batch file and is of no exported type: it is for
-// imports, [BatchService.Reconcile] and [Fingerprinter]. Change items, or leave them out, before they
-// are merged.
+// Merged items are encoded and have no exported type. They are for imports, [BatchService.Reconcile] and
+// [Fingerprinter]. To change or drop items, do that before they are merged.
 //
-// Merged are indicators of one type and canonical value; files that have a hash in common, also by
-// way of other files; groups of one type and xid; and associations of one type between the same two
-// ends, in either direction. The merged item has
+// These are merged: indicators with the same type and canonical value; files that share a hash, also by way of
+// other files; groups with the same type and xid; and associations with the same type and ends, in either
+// direction. A merged item has
 //
 //   - the highest rating and confidence,
-//   - all tags, security labels, groups, associated indicators, file occurrences and hashes, and
-//     all attributes that differ in type or value, each once. Attributes that do not differ become one:
-//     displayed or pinned if one of them is, with the labels of all and the first source that is set,
-//   - the first description of an indicator; others become attributes of the type Description,
-//   - the earliest date of being seen first and of being added outside, and the latest date of
-//     being seen last, changed and expiring,
+//   - all tags, security labels, groups, associated indicators, file occurrences and hashes, each once,
+//   - all attributes that differ in type or value. Equal ones become one, displayed or pinned if one of them
+//     is, with all security labels and the first source,
+//   - the first description of an indicator; other descriptions become attributes of the type Description,
+//   - the earliest FirstSeen and ExternalDateAdded, and the latest LastSeen, ExternalLastModified and
+//     ExternalDateExpires,
 //   - the private flag if one has it,
 //   - and of every other field the last value that is set.
 //
-// An item that nothing repeats is deduplicated too: each member of its lists remains once.
+// An item without a duplicate also loses repeated members of its lists.
 //
-// A cluster of files that are connected by hashes is torn if two of its hashes of one kind differ.
-// Its files are then merged only if they have the same strongest hash; and where files with that hash
-// differ in another, only if all their hashes are the same.
+// A cluster of files that are connected by hashes is torn if two of its hashes of one kind differ. Its files are
+// merged only if they have the same strongest hash. If files with the same strongest hash differ in another
+// one, only those with equal hashes are merged.
 //
-// A merged item grows to a 16th of MaxBytes; the next one like it begins another. An item that
-// breaks a rule of batch files keeps its place, and the import reports it as invalid. Of several contents of one group ([GroupContent]) the last is uploaded; memory holds how
-// to open them, not their bytes.
+// A merged item grows up to a 16th of MaxBytes; the next duplicate begins another item. An item that breaks a rule
+// of batch files keeps its position, and the import reports it as invalid. If a group has several contents
+// ([GroupContent]), the last is uploaded; memory holds how to open contents and not their bytes.
 //
-// An error of items is passed on after the items before it, and ends the sequence. Other errors are a
-// [*ValidationError] of opts, errors of temporary files, and the cause of the end of ctx; they are the
-// only element, or the last.
+// An error of items is yielded after the items before it and ends the sequence. Other errors are a
+// [*ValidationError] of opts, errors of temporary files, and the cause of the end of ctx. They also end the sequence.
 func MergeItems(ctx context.Context, items iter.Seq2[BatchItem, error], opts *MergeOptions) iter.Seq2[BatchItem, error] {
 	return func(yield func(BatchItem, error) bool) {
 		o, err := copyOf(opts).withDefaults()
@@ -151,9 +143,8 @@ func (o MergeOptions) withDefaults() (MergeOptions, error) {
 	return o, (&IndicatorMeta{Rating: o.Rating, Confidence: o.Confidence}).check()
 }
 
-// merge is one run of MergeItems. Its steps are read, plan and pass. Items are written once, to a
-// log in the order in which they come, and read once, in that order; only their keys are sorted. An
-// item that repeats an earlier one is read when that one is passed on.
+// merge is one run of MergeItems. Its steps are read, plan and pass. It writes items to a log and reads them in the
+// same order, and sorts only their keys. It reads a duplicate when it yields the first item of the same key.
 type merge struct {
 	ctx      context.Context
 	opts     MergeOptions
