@@ -51,10 +51,14 @@ func TestObjectsAreMergedByTheirRules(t *testing.T) {
 		{"a key without a rule", []string{`{"a":1}`, `{"b":2,"a":[3]}`, `{}`}, `{"a":[3],"b":2}`},
 		{"a choice", []string{`{"first":1,"last":1}`, `{"last":2,"first":2}`}, `{"first":1,"last":2}`},
 		{"a list", []string{`{"tag":["a","b","a"]}`, `{"tag":["c","b"]}`}, `{"tag":["a","b","c"]}`},
+		{"a key behind a list", []string{`{"tag":["a"],"b":1}`, `{"tag":["b"],"b":2}`}, `{"tag":["a","b"],"b":2}`},
 		{"members by their keys", []string{
 			`{"attribute":[{"type":"A","value":"x"},{"type":"A","value":"y","source":"s","other":1}]}`,
 			`{"attribute":[{"value":"x","type":"A","source":"t"},{"type":"A","value":"y","source":"u","other":2},{"type":"B","value":"x"}]}`,
 		}, `{"attribute":[{"type":"A","value":"x","source":"t"},{"type":"A","value":"y","source":"s","other":2},{"type":"B","value":"x"}]}`},
+		{"a member that is again as it was", []string{
+			`{"attribute":[{"type":"A","value":"x","other":1}]}`, `{"attribute":[{"type":"A","value":"x","other":2}]}`, `{"attribute":[{"type":"A","value":"x","other":1}]}`,
+		}, `{"attribute":[{"type":"A","value":"x","other":1}]}`},
 		{"lists in members of lists", []string{
 			`{"attribute":[{"type":"A","value":"x","label":[{"name":"l","color":"1"}]}]}`,
 			`{"attribute":[{"type":"A","value":"x","label":[{"name":"m"},{"name":"l","color":"2"}]},{"type":"A","value":"x","label":[{"name":"m","color":"3"}]}]}`,
@@ -62,6 +66,8 @@ func TestObjectsAreMergedByTheirRules(t *testing.T) {
 		{"the first of members without rules", []string{`{"kept":[{"id":1,"a":1}]}`, `{"kept":[{"id":1,"a":2},{"id":2}]}`}, `{"kept":[{"id":1,"a":1},{"id":2}]}`},
 		{"other texts", []string{`{"note":"a"}`, `{"note":"b"}`, `{"note":"a"}`, `{"note":" \t"}`, `{"note":"b","attribute":[{"type":"Note","value":"b"}]}`},
 			`{"note":"a","attribute":[{"type":"Note","value":"b"}]}`},
+		{"another text that is a member with lists", []string{`{"note":"a","attribute":[{"type":"Note","value":"b","label":[{"name":"l"}]}]}`, `{"note":"b"}`},
+			`{"note":"a","attribute":[{"type":"Note","value":"b","label":[{"name":"l"}]}]}`},
 	} {
 		require.Equal(t, c.want, mergedOf(t, &o, c.in...), c.name)
 	}
@@ -84,7 +90,8 @@ func TestWhatIsSetStandsInItsPlace(t *testing.T) {
 func TestWhatIsNoObjectIsAnError(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
-		``, `[]`, `{`, `{"a"}`, `{"tag":[1,]}`, `{"attribute":[1]}`, `{"attribute":[{"type":"A","value":"x"},{"type":"A","value":"x","label":[1]},{"type":"A","value":"x","label":[2]}]}`,
+		``, `[]`, `{`, `{"a"}`, `{"tag":[1,]}`, `{"attribute":[1]}`, `{"attribute":[1,{"type":"A"}]}`,
+		`{"attribute":[{"type":"A","value":"x","label":[1]},{"type":"A","value":"x"}]}`, `{"attribute":[{"type":"A","value":"x"},{"type":"A","value":"x","label":[1]},{"type":"A","value":"x","label":[2]}]}`,
 	} {
 		var o Object
 		o.Begin(rules())
@@ -94,6 +101,9 @@ func TestWhatIsNoObjectIsAnError(t *testing.T) {
 	o.Begin(rules())
 	require.NoError(t, o.Add([]byte(`{"note":"a"}`)))
 	require.Error(t, o.Add([]byte(`{"note":{}}`)))
+	o.Begin(rules())
+	require.NoError(t, o.Add([]byte(`{"note":"a"}`)))
+	require.Error(t, o.Add([]byte(`{"attribute":[1],"note":"b"}`)), "in front of a text without an error")
 }
 
 func TestDistinctFindsFewAndMany(t *testing.T) {
