@@ -43,16 +43,6 @@ func (e *Engine) Close(ctx context.Context, source error) {
 	e.free = nil
 }
 
-// Abort stops an import that its caller cannot close.
-func (e *Engine) Abort(err error) {
-	e.Stop(err)
-	e.running.Wait()
-	e.free = nil
-	if _, err := e.packer.Discard(); err != nil {
-		e.halt(err)
-	}
-}
-
 // drop counts what was added and is not sent.
 func (e *Engine) drop() error {
 	var left item.Outcome
@@ -172,8 +162,7 @@ func (e *Engine) Note(f item.Failure) {
 }
 
 // Kept reports whether the store has an import that can be resumed.
-func (e *Engine) Kept() bool {
-	kept := false
+func (e *Engine) Kept() (kept bool) {
 	e.journal.View(func(s *journal.State) { kept = e.journal.Kept() && s.End == nil })
 	return kept
 }

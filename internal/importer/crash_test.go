@@ -24,7 +24,7 @@ type scenario struct {
 func scenarios() map[string]scenario {
 	return map[string]scenario{
 		"plain": {setup: setup{maxItems: 3, concurrency: 2}, feed: slices.Concat(
-			hosts("a", 4), []step{group("g1"), host("b.example", "g1"), refuse(), exclude(host("c.example"), "private"), group("g2", "g1"), host("d.example", "g1", "g2")},
+			hosts("a", 4), []step{without(group("g1"), "public"), host("b.example", "g1"), refuse(), exclude(host("c.example"), "private"), group("g2", "g1"), without(host("d.example", "g1", "g2"), "public")},
 		)},
 		"references forwards": {setup: setup{maxItems: 3, concurrency: 2, known: []string{"old"}}, feed: []step{
 			host("a.example", "g1", "old"), group("g2", "g3"), host("b.example", "g2"),
@@ -32,7 +32,7 @@ func scenarios() map[string]scenario {
 			group("g1"), host("z.example", "g3"), group("g4", "g2"),
 		}},
 		"associations that wait": {setup: setup{maxItems: 3, concurrency: 2}, feed: []step{
-			host("a.example"), link("a.example", "g1"), host("b.example"), pair("a.example", "b.example"), flush(),
+			host("a.example"), link("a.example", "g1"), exclude(link("a.example", "g2"), "private"), host("b.example"), pair("a.example", "b.example"), flush(),
 			link("b.example", "g1"), group("g1"), flush(), link("b.example", "g1"), group("g2"), link("a.example", "g2"), link("a.example", "g1"),
 		}},
 		"an item that ends jobs": {setup: setup{maxItems: 8, concurrency: 1}, feed: []step{
@@ -132,8 +132,22 @@ func (s *scenario) crashes(t *testing.T, w *world, at string) (states int) {
 	return states
 }
 
+func TestAnImportThatIsNotKept(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s scenario) (states int) {
+		s.unkept = true
+		w := newWorld(s.setup)
+		p, err := w.run(s.feed)
+		report(t, w, "without a store", s.finished(w, p, err))
+		return 1
+	})
+}
+
 // finish finishes the import in this process or the next.
 func (s *scenario) finish(w *world, p *process, err error) error {
+	if err := p.balance(); err != nil {
+		return err
+	}
 	if err == nil || s.halt && p.Begun() && !p.Kept() {
 		return s.finished(w, p, err)
 	}

@@ -92,15 +92,15 @@ func New(opts Options) *Engine {
 
 // Begin begins an import that is not kept.
 func (e *Engine) Begin() {
-	start := e.opts.Start
-	start.Seed = seed()
-	e.use(journal.New(start))
+	e.use(journal.New(e.start()))
 }
 
-func seed() []byte {
-	b := make([]byte, 16)
-	_, _ = rand.Read(b) // it never returns an error
-	return b
+// start returns the start of an import that begins, with a new seed.
+func (e *Engine) start() journal.Start {
+	s := e.opts.Start
+	s.Seed = make([]byte, 16)
+	_, _ = rand.Read(s.Seed) // it never returns an error
+	return s
 }
 
 // use sets the journal of an import that has begun.
@@ -195,7 +195,7 @@ func (e *Engine) Unsent() bool {
 
 // room makes sure that there is an open file with room for some bytes.
 func (e *Engine) room(ctx context.Context, need int) error {
-	if e.pending != nil || e.packer.File() != nil && e.packer.File().Count() > 0 && int64(e.packer.Size()+need) > e.deliverer.Limit() {
+	if e.pending != nil || e.packer.File() != nil && int64(e.packer.Size()+need) > e.deliverer.Limit() {
 		if err := e.send(ctx); err != nil {
 			return err
 		}
@@ -353,7 +353,7 @@ func (e *Engine) dispatch() {
 	for i := 0; i < len(e.queue) && len(e.open) < e.opts.Concurrency; {
 		f := e.queue[i]
 		before := func(o *deliver.File) bool { return o.Number <= f.After }
-		if slices.ContainsFunc(e.open, before) || slices.ContainsFunc(e.queue[:i], before) {
+		if slices.ContainsFunc(e.open, before) { // or one in the queue, which waits for an open one that is before both
 			i++
 			continue
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -41,6 +42,7 @@ type step struct {
 	item    item.Encoded
 	refuse  bool   // the item breaks a rule
 	exclude string // the item is excluded for this reason
+	without string // a reference is excluded from the item for this reason
 	flush   bool   // no item: what was added is flushed
 
 	key  string   // of the item on the platform; empty for an association
@@ -125,6 +127,11 @@ func association(a, b item.End, xids ...string) step {
 func refuse() step                       { return step{refuse: true} }
 func flush() step                        { return step{flush: true} }
 func exclude(s step, reason string) step { s.exclude = reason; return s }
+func without(s step, reason string) step {
+	s.without = reason
+	s.item.Listed = append(s.item.Listed, item.Listed{End: item.End{Type: "Host", Name: "excluded.example"}, Excluded: reason})
+	return s
+}
 func hosts(prefix string, n int) (f []step) {
 	for i := range n {
 		f = append(f, host(fmt.Sprintf("%s%d.example", prefix, i)))
@@ -137,6 +144,7 @@ type setup struct {
 	maxItems, maxBytes, concurrency int
 	limit                           int64 // of the platform
 	halt                            bool
+	unkept                          bool     // there is no store
 	known                           []string // groups that were in the owner before
 }
 
@@ -150,7 +158,7 @@ type world struct {
 
 func newWorld(s setup) *world {
 	p := newPlatform()
-	p.limit, p.halts = s.limit, s.halt
+	p.limit, p.halts, p.most, p.bytes = s.limit, s.halt, s.maxItems, s.maxBytes
 	for _, xid := range s.known {
 		p.arrived[groupKey(xid)] = 1
 	}
@@ -171,8 +179,10 @@ func (w *world) after(disk *durable.Mem) *world {
 type process struct {
 	*importer.Engine
 	dead    *atomic.Bool
+	begin   journal.Start
 	named   []item.Failure // that were reported
 	trap    func(op string, after bool)
+	damage  func(text []byte) []byte // of a record that is read
 	store   journal.Store
 	context context.Context
 }
@@ -189,6 +199,9 @@ func (p *process) Names(ctx context.Context) (names []string, err error) {
 
 func (p *process) Read(ctx context.Context, name string) (text []byte, err error) {
 	err = p.keep("read", func() error { text, err = p.store.Read(ctx, name); return err })
+	if p.damage != nil && err == nil {
+		text = p.damage(text)
+	}
 	return text, err
 }
 
@@ -216,14 +229,15 @@ func (p *process) keep(op string, call func() error) error {
 // start starts a process, which opens the import.
 func (w *world) start(ctx context.Context, options ...func(*process)) (p *process, finished bool, err error) {
 	w.starts++
-	p = &process{dead: new(atomic.Bool), store: durable.NewDir(w.disk, "state/spool"), context: ctx}
+	p = &process{dead: new(atomic.Bool), store: durable.NewDir(w.disk, "state/spool"), context: ctx,
+		begin: journal.Start{Run: "run", Instance: "here", Settings: "these"}}
 	for _, o := range options {
 		o(p)
 	}
 	c := &client{w.platform, p.dead}
 	mu := make(chan struct{}, 1)
 	p.Engine = importer.New(importer.Options{
-		Platform: c, Store: p, Errors: c, Start: journal.Start{Run: "run", Instance: "here", Settings: "these"},
+		Platform: c, Store: p, Errors: c, Start: p.begin,
 		MaxItems: w.maxItems, MaxBytes: w.maxBytes, Concurrency: w.concurrency, RetryFor: time.Hour, WaitFor: 24 * time.Hour,
 		HaltOnError: w.halt, Known: func(xid string) bool { return slices.Contains(w.known, xid) },
 		Backoff: func(n int) time.Duration { return min(time.Second<<min(n, 6), time.Minute) },
@@ -234,6 +248,10 @@ func (w *world) start(ctx context.Context, options ...func(*process)) (p *proces
 			<-mu
 		},
 	})
+	if w.unkept {
+		p.Begin()
+		return p, false, nil
+	}
 	finished, err = p.Open(ctx)
 	return p, finished, err
 }
@@ -248,6 +266,9 @@ func (p *process) add(ctx context.Context, s *step) error {
 		}
 		if err == nil {
 			err = p.Ended()
+		}
+		if st := p.Stats(); err == nil && p.Unsent() == (st.Watermark.Seq == st.Totals.Added) {
+			err = fmt.Errorf("after a flush of %d items the watermark is %+v, and something is not sent: %t", st.Totals.Added, st.Watermark, p.Unsent())
 		}
 		return err
 	case p.Ended() != nil:
@@ -359,6 +380,7 @@ func (w *world) check(p *process, feed []step) error {
 	rejected := map[int64]string{} // by sequence number
 	var kinds [item.Kinds]int64
 	var excluded [item.Kinds]int64
+	reasons := map[string]int64{}
 	seq, invalid, contents := int64(0), int64(0), int64(0)
 	for i := range feed {
 		s := &feed[i]
@@ -379,7 +401,11 @@ func (w *world) check(p *process, feed []step) error {
 		case s.exclude != "":
 			excluded[s.kind()]++
 			kinds[s.kind()]++
+			reasons[s.exclude]++
 			continue
+		case s.without != "":
+			excluded[item.Link]++
+			reasons[s.without]++
 		}
 		kinds[s.kind()]++
 		if s.rejected() {
@@ -428,6 +454,9 @@ func (w *world) check(p *process, feed []step) error {
 	o := &st.Outcome
 	if st.Totals.Invalid != invalid || st.Totals.Excluded != excluded || st.Totals.Contents != contents {
 		say("%d items are invalid and %v excluded, %d contents, not %d, %v and %d", st.Totals.Invalid, st.Totals.Excluded, st.Totals.Contents, invalid, excluded, contents)
+	}
+	if got := p.Reasons(); len(got)+len(reasons) > 0 && !maps.Equal(got, reasons) {
+		say("items are excluded for %v, not %v", got, reasons)
 	}
 	kinds[item.Link] = st.Totals.Kinds[item.Link]
 	if again := kinds[item.Association] - st.Totals.Kinds[item.Association]; again > 0 && again <= st.Totals.Duplicates {
@@ -502,8 +531,15 @@ func (w *world) check(p *process, feed []step) error {
 	if mark := st.Watermark; !halted && mark != (journal.Watermark{Seq: st.Totals.Added, Failed: failed}) {
 		say("the watermark is %+v at the end of %d items", mark, st.Totals.Added)
 	}
-	if names, err := p.store.Names(context.Background()); (len(names) != 1 || err != nil) && !halted {
+	records := 1
+	if w.unkept {
+		records = 0
+	}
+	if names, err := p.store.Names(context.Background()); (len(names) != records || err != nil) && !halted {
 		say("the spool holds %v %w", names, err)
+	}
+	if p.Cause() == nil && p.Ended() != nil {
+		say("an import that has no error has ended with %w", p.Ended())
 	}
 	if p.Kept() {
 		say("something is left to be resumed")

@@ -118,6 +118,9 @@ func (m *model) open(t *rapid.T) bool {
 		m.disk.Restart()
 		return false
 	case err != nil && p.Begun():
+		if err := p.balance(); err != nil {
+			m.fail(t, "open: %v", err)
+		}
 		return false // it has ended because of an outage
 	case err != nil && !m.explained(err):
 		m.fail(t, "open: %v", err)

@@ -37,8 +37,7 @@ func (e *Engine) Open(ctx context.Context) (finished bool, err error) {
 	start := e.opts.Start
 	switch {
 	case begun.Run == "" || end != nil && (begun.Run != start.Run || !end.Remember):
-		start.Seed = seed()
-		if err := j.Begin(ctx, start); err != nil {
+		if err := j.Begin(ctx, e.start()); err != nil {
 			return false, err
 		}
 		e.use(j)
@@ -49,11 +48,7 @@ func (e *Engine) Open(ctx context.Context) (finished bool, err error) {
 		return true, nil
 	}
 	e.use(j)
-	if err := e.restore(ctx); err != nil {
-		e.Abort(err)
-		return false, err
-	}
-	return false, nil
+	return false, e.restore(ctx)
 }
 
 // refuse returns an error for an import that has not ended and is not the one of the options.
@@ -86,28 +81,55 @@ func (e *Engine) restoreTotals() {
 	e.packer.Deferred, e.packer.Links = e.totals.Deferred, e.totals.Kinds[item.Link]
 }
 
-// restore goes on where the journal ends, and sends the files that are left.
+// restore goes on where the journal ends, and sends the files that are left. An error ends the import.
 func (e *Engine) restore(ctx context.Context) error {
 	e.restoreTotals()
 	e.began = time.Now()
-	if err := e.journal.Known(ctx, e.packer.Restore); err != nil {
-		return err
-	}
-	if err := e.journal.Waiting(ctx, e.packer.Hold); err != nil {
-		return err
-	}
 	var files []journal.File
 	e.journal.View(func(s *journal.State) {
 		for _, f := range s.Files {
 			files = append(files, *f)
 		}
 	})
-	for i := range files {
-		if err := e.resend(ctx, &files[i]); err != nil {
-			return err
+	err := e.journal.Known(ctx, e.packer.Restore)
+	if err == nil {
+		err = e.journal.Waiting(ctx, e.packer.Hold)
+	}
+	for err == nil && len(files) > 0 {
+		if err = e.resend(ctx, &files[0]); err == nil {
+			files = files[1:]
 		}
 	}
-	return nil
+	if err != nil {
+		e.abort(err, len(files))
+	}
+	return err
+}
+
+// abort ends an import whose last files were not read.
+func (e *Engine) abort(err error, unread int) {
+	e.Stop(err)
+	e.running.Wait()
+	e.free = nil
+	var left item.Outcome
+	e.journal.View(func(s *journal.State) {
+		for _, f := range s.Files[len(s.Files)-unread:] {
+			verdict := item.Unprocessed
+			for _, p := range f.Pieces {
+				if p.Job != 0 {
+					verdict, left.Lost = item.Unknown, append(left.Lost, p.Job)
+				}
+			}
+			for k, n := range f.Unsettled {
+				left.Kinds[k].Add(verdict, n)
+			}
+			left.Contents.Unprocessed += int64(len(f.Contents))
+		}
+	})
+	e.mu.Lock()
+	e.left.Plus(&left)
+	e.mu.Unlock()
+	_ = e.drop() // the import has its error
 }
 
 // resend goes on with a file. If its items cannot be read, they are unknown.

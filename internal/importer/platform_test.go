@@ -25,6 +25,8 @@ type platform struct {
 	limit    int64 // bytes of the largest file; 0 for any
 	halts    bool  // a refused item ends its job
 	results  bool  // the lists of errors are in the other place
+	most     int   // items of a file
+	bytes    int   // of a file with several items
 	jobs     map[int64]*job
 	arrived  map[string]int // items and references that are there
 	refused  map[string]int // items that were refused
@@ -90,7 +92,7 @@ func newPlatform() *platform {
 func (p *platform) clone() *platform {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	c := &platform{limit: p.limit, halts: p.halts, jobs: map[int64]*job{}, arrived: maps.Clone(p.arrived), refused: maps.Clone(p.refused),
+	c := &platform{limit: p.limit, halts: p.halts, most: p.most, bytes: p.bytes, jobs: map[int64]*job{}, arrived: maps.Clone(p.arrived), refused: maps.Clone(p.refused),
 		wrong: slices.Clone(p.wrong), faults: map[int]fault{}, log: slices.Clone(p.log)}
 	for id, j := range p.jobs {
 		copied := *j
@@ -281,6 +283,9 @@ func (p *platform) process(j *job) {
 		return
 	}
 	n := len(file.Group) + len(file.Indicator) + len(file.Association)
+	if n == 0 || n > p.most || n > 1 && len(j.file) > p.bytes {
+		p.wrong = append(p.wrong, fmt.Sprintf("a file of %d items and %d bytes", n, len(j.file)))
+	}
 	refuse := func(key string, e attribute.Entry) {
 		p.refused[key]++
 		j.counts.Errors++

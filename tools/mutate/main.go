@@ -6,7 +6,8 @@
 //	go -C tools run ./mutate -n 1000 -seed 7 ./internal/wire
 //
 // The tests of a mutant's own package run first, then those of the other named packages. The files of the
-// repository do not change. The memory of tests is limited with the command ulimit of a Unix shell.
+// repository do not change, but a mutant can leave failing cases of rapid in testdata/rapid. The memory of
+// tests is limited with the command ulimit of a Unix shell.
 package main
 
 import (

@@ -151,9 +151,6 @@ func (p *Packer) Add(seq int64, e *item.Encoded, maxBytes, maxItems int) {
 		p.carrying = append(p.carrying, carries)
 	}
 	p.file.Add(e.Section, seq, json)
-	if carries {
-		return
-	}
 	if e.Section == item.Groups {
 		h := p.hash(e.Name)
 		if n := p.groups[h]; n != p.number {
@@ -170,8 +167,11 @@ func (p *Packer) Add(seq int64, e *item.Encoded, maxBytes, maxItems int) {
 			p.contents = append(p.contents, journal.Content{Position: index, Content: *e.Content})
 		}
 	}
-	from := item.End{Type: e.Type, Name: e.Name}
-	for _, xid := range e.Refs {
+	from, refs := item.End{Type: e.Type, Name: e.Name}, e.Refs
+	if carries {
+		refs = nil
+	}
+	for _, xid := range refs {
 		p.refs = append(p.refs, ref{section: e.Section, index: index, seq: seq, from: from, xid: xid})
 	}
 	for i := range e.Listed {
@@ -332,7 +332,6 @@ func (p *Packer) carry() {
 	p.inline = slices.CompactFunc(p.inline, func(a, b ref) bool { return order(a, b) == 0 })
 	p.carryIn(item.Groups)
 	p.carryIn(item.Indicators)
-	p.inline = p.inline[:0]
 }
 
 func (p *Packer) carryIn(s item.Section) {

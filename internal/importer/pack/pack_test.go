@@ -587,10 +587,13 @@ func TestWhatIsNotTakenStays(t *testing.T) {
 	all := func(journal.Deferred) bool { return true }
 	boom := errors.New("boom")
 	var taken []int64
+	failed := false
 	err := p.Release(all, func(d journal.Deferred, again bool) error {
 		require.False(t, again)
+		require.False(t, failed, "nothing is given after an error")
 		require.EqualValues(t, 3, p.Held(), "what Release goes through counts as held")
 		if len(taken) == 2 {
+			failed = true
 			return boom
 		}
 		p.Drop(d)
