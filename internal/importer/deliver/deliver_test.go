@@ -295,6 +295,10 @@ func TestDeliveries(t *testing.T) {
 		{"pieces of an earlier process", "a b c", replies{"status 7": {done(1, 0, 0)}, "status 8": {working, cancels(working)}}, func(s *script) {
 			s.Pieces = []journal.Piece{{Part: item.Part{To: 1}, Job: 7}, {Part: item.Part{From: 1, To: 2}, Job: 8}, {Part: item.Part{From: 2, To: 3}}}
 		}},
+		{"pieces of an earlier process, of which nobody can ask about one", "a b", replies{"status 7": {done(1, 0, 0), done(1, 0, 0)}, "status 8": {Fault{}}}, func(s *script) {
+			s.Pieces = []journal.Piece{{Part: item.Part{To: 1}, Job: 7}, {Part: item.Part{From: 1, To: 2}, Job: 8}}
+		}},
+		{"no item is refused, so nothing halts", n, nil, func(s *script) { s.HaltOnError = true }},
 		{"the import has ended", n + ":d", nil, func(s *script) { s.stopped = true }},
 		{"the import ends between pieces", n, replies{"status 1": {stops(done(1, 0, 0))}}, func(s *script) {
 			s.Pieces = []journal.Piece{{Part: item.Part{To: 1}}, {Part: item.Part{From: 1, To: 2}}}
@@ -352,6 +356,7 @@ func TestDeliveries(t *testing.T) {
 		{"a list that breaks off for good", "a b", replies{"status 1": {done(0, 2, 0)}, "errors 1": {partial{named("b")}, lost, lost, lost, lost}}, nil},
 		{"a list whose caller is gone", "a b", replies{"status 1": {done(1, 1, 0)}, "errors 1": {cancels(Fault{Early: true})}}, nil},
 		{"an owner that is full", "a b c", replies{"status 1": {done(1, 1, 2)}, "errors 1": {[]attribute.Entry{{Code: attribute.CodeLimit, Reason: "full"}}}}, nil},
+		{"an owner that is full, and one is left", "a b c", replies{"status 1": {done(1, 1, 1)}, "errors 1": {[]attribute.Entry{{Code: attribute.CodeLimit, Source: named("b").Source}}}}, nil},
 		{"an owner that was full before", "a b c", replies{"status 1": {done(0, 1, 2)}, "errors 1": {[]attribute.Entry{{Code: attribute.CodeLimit, Source: named("a").Source}}}}, nil},
 		{"an owner that was full before, and a count that is too large", "a b c", replies{"status 1": {done(0, 1, 3)}, "errors 1": {[]attribute.Entry{{Code: attribute.CodeLimit, Source: named("a").Source}}}}, nil},
 		{"an owner that is full, and all were processed", "a b", replies{"status 1": {done(1, 1, 0)}, "errors 1": {[]attribute.Entry{{Code: attribute.CodeLimit, Source: named("b").Source}}}}, nil},
