@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"io/fs"
+	"math"
 	"runtime"
 	"strings"
 	"testing"
@@ -100,7 +101,7 @@ func TestAStoreThatFailsForAMomentIsAskedAgain(t *testing.T) {
 				j = open(t, store)
 				j.store = patient{store}
 				grow(t, j, store)
-				failures, times = 0, 1<<40
+				failures, times = 0, math.MaxInt
 				require.ErrorIs(t, do(t.Context(), j, added(&j.state, true, 1)), errIO)
 				assert.Equal(t, 4, failures)
 			})
