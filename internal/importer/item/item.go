@@ -3,9 +3,8 @@
 package item
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
-	"hash"
+	"hash/crc32"
 	"strings"
 )
 
@@ -96,29 +95,26 @@ func LinkEnds(key string) [2]End {
 }
 
 // Sum is a checksum over a sequence of items. It depends on what was added, and not on how the items were
-// sent.
-type Sum [16]byte
+// sent. It tells apart what differs by chance, and not what somebody has made so that it does not.
+type Sum [8]byte
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // Summer computes sums. The zero value is ready to use.
 type Summer struct {
-	hash hash.Hash
-	size [8]byte
+	a, b uint32 // checksums with two polynomials
 	buf  []byte
 }
 
 // Next returns the sum of a sequence and one more item; nil stands for an item that was refused.
 func (s *Summer) Next(sum Sum, e *Encoded) Sum {
-	if s.hash == nil {
-		s.hash = sha256.New()
-	}
-	s.hash.Reset()
-	s.buf = append(s.buf[:0], sum[:]...) // the sum itself would have to be allocated
-	s.hash.Write(s.buf)
-	if e != nil {
-		s.buf = append(s.buf[:0], byte(e.Section)+1)
-		s.hash.Write(s.buf)
-		s.part(e.JSON)
-		s.number(len(e.Refs))
+	s.a, s.b = binary.LittleEndian.Uint32(sum[:]), binary.LittleEndian.Uint32(sum[4:])
+	if e == nil {
+		s.buf = append(s.buf[:0], 0)
+	} else {
+		s.buf = binary.AppendUvarint(append(s.buf[:0], byte(e.Section)+1), uint64(len(e.JSON)))
+		s.write(e.JSON)
+		s.buf = binary.AppendUvarint(s.buf, uint64(len(e.Refs)))
 		for _, xid := range e.Refs {
 			s.text(xid)
 		}
@@ -127,22 +123,17 @@ func (s *Summer) Next(sum Sum, e *Encoded) Sum {
 			s.text(e.Listed[i].Name)
 		}
 	}
-	s.buf = s.hash.Sum(s.buf[:0])
-	return Sum(s.buf[:len(sum)])
+	s.write(s.buf)
+	binary.LittleEndian.PutUint32(sum[:], s.a)
+	binary.LittleEndian.PutUint32(sum[4:], s.b)
+	return sum
 }
 
-// part adds a part with its length, so that no two sequences of parts are equal.
-func (s *Summer) part(b []byte) {
-	s.number(len(b))
-	s.hash.Write(b)
+func (s *Summer) write(b []byte) {
+	s.a, s.b = crc32.Update(s.a, castagnoli, b), crc32.Update(s.b, crc32.IEEETable, b)
 }
 
-func (s *Summer) number(n int) {
-	binary.LittleEndian.PutUint64(s.size[:], uint64(n))
-	s.hash.Write(s.size[:])
-}
-
+// text adds a text with its length, so that no two sequences of texts are equal.
 func (s *Summer) text(t string) {
-	s.buf = append(s.buf[:0], t...)
-	s.part(s.buf)
+	s.buf = append(binary.AppendUvarint(s.buf, uint64(len(t))), t...)
 }

@@ -10,6 +10,7 @@ import (
 	"hash"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 	"github.com/threatconnect-go/threatconnect/internal/importer/journal"
@@ -29,7 +30,7 @@ type Packer struct {
 
 	seed      []byte
 	hasher    hash.Hash
-	sum       []byte           // scratch
+	names     map[string]name  // of some xids
 	groups    map[uint64]int64 // hash of a group's xid -> number of the file that it was added to last; 0 if it is settled
 	held      held
 	releasing int64 // smallest sequence number of what Release goes through; math.MaxInt64 otherwise
@@ -45,8 +46,7 @@ type Packer struct {
 	carrying []bool         // for each indicator whether its references were written by Add
 	first    map[uint64]int // hash of a group in the file -> index of its first occurrence
 	contents []journal.Content
-	quoted   wire.Writer // scratch
-	spare    []byte      // scratch: the text of a list before the references were put into it
+	spare    []byte // scratch: the text of a list before the references were put into it
 
 	added []uint64 // hashes of groups since the last file
 	links []journal.Deferred
@@ -66,17 +66,32 @@ type ref struct {
 // New returns a packer. The seed makes the hashes of groups unpredictable, and equal in each process that
 // goes on with the import.
 func New(seed []byte) *Packer {
-	return &Packer{seed: seed, releasing: math.MaxInt64, hasher: sha256.New(), groups: make(map[uint64]int64), first: make(map[uint64]int)}
+	return &Packer{seed: seed, releasing: math.MaxInt64, hasher: sha256.New(), names: make(map[string]name), groups: make(map[uint64]int64), first: make(map[uint64]int)}
 }
 
-// hash returns the hash of a group's xid; it is never 0.
-func (p *Packer) hash(xid string) uint64 {
+// name is what is computed of a group's xid.
+type name struct {
+	hash uint64 // never 0
+	json string
+}
+
+const mostNames = 1024 // that are kept because items next to each other often refer to the same groups
+
+func (p *Packer) name(xid string) name {
+	if n, ok := p.names[xid]; ok {
+		return n
+	}
 	p.hasher.Reset()
 	p.hasher.Write(p.seed)
-	p.quoted.Buf = append(p.quoted.Buf[:0], xid...)
-	p.hasher.Write(p.quoted.Buf)
-	p.sum = p.hasher.Sum(p.sum[:0])
-	return binary.LittleEndian.Uint64(p.sum) | 1
+	p.hasher.Write([]byte(xid))
+	var w wire.Writer
+	w.Text(xid)
+	n := name{binary.LittleEndian.Uint64(p.hasher.Sum(nil)) | 1, string(w.Buf)}
+	if len(p.names) == mostNames {
+		clear(p.names)
+	}
+	p.names[strings.Clone(xid)] = n
+	return n
 }
 
 // Restore says that a group is in a file, or in a settled one if that is 0.
@@ -96,13 +111,13 @@ func (p *Packer) File() *item.File { return p.file }
 func (p *Packer) Need(e *item.Encoded) int {
 	n, name := len(e.JSON)+1, 0
 	if e.Section == item.Groups { // each reference may be carried by another item
-		name = p.quote(e.Name)
+		name = len(p.name(e.Name).json)
 		n += len(e.Refs)*inlineFrame + len(e.Listed)*(name+inlineRef+inlineFrame)
 	} else if len(e.Refs) > 0 {
 		n += inlineFrame
 	}
 	for _, xid := range e.Refs {
-		n += max(p.quote(xid), name) + inlineRef
+		n += max(len(p.name(xid).json), name) + inlineRef
 	}
 	return n
 }
@@ -112,13 +127,6 @@ const (
 	inlineFrame = len(`,"associatedGroupXid":[]`)
 	inlineRef   = len(`{"groupXid":},`)
 )
-
-// quote returns the number of bytes of a text in JSON.
-func (p *Packer) quote(text string) int {
-	p.quoted.Buf = p.quoted.Buf[:0]
-	p.quoted.Text(text)
-	return len(p.quoted.Buf)
-}
 
 // Size returns how many bytes the open file has once all references are in it.
 func (p *Packer) Size() int { return p.size + item.Frame }
@@ -145,14 +153,17 @@ func (p *Packer) Add(seq int64, e *item.Encoded, maxBytes, maxItems int) {
 	p.size += need
 	p.file.Reserve(e.Section, need, maxBytes+item.Frame, maxItems)
 	index := p.file.Len(e.Section)
-	json, carries := e.JSON, false
+	json, tail := e.JSON, []byte(nil)
 	if e.Section == item.Indicators {
-		json, carries = p.carryAll(e)
-		p.carrying = append(p.carrying, carries)
+		tail = p.carryAll(e)
+		p.carrying = append(p.carrying, tail != nil)
 	}
-	p.file.Add(e.Section, seq, json)
+	if tail != nil {
+		json = json[:len(json)-1]
+	}
+	p.file.Add(e.Section, seq, json, tail)
 	if e.Section == item.Groups {
-		h := p.hash(e.Name)
+		h := p.name(e.Name).hash
 		if n := p.groups[h]; n != p.number {
 			p.after = max(p.after, n) // what is added again comes after what it changes
 		}
@@ -168,7 +179,7 @@ func (p *Packer) Add(seq int64, e *item.Encoded, maxBytes, maxItems int) {
 		}
 	}
 	from, refs := item.End{Type: e.Type, Name: e.Name}, e.Refs
-	if carries {
+	if tail != nil {
 		refs = nil
 	}
 	for _, xid := range refs {
@@ -183,20 +194,20 @@ func (p *Packer) Add(seq int64, e *item.Encoded, maxBytes, maxItems int) {
 	}
 }
 
-// carryAll writes the references of an indicator into it if all groups are in this file, in one before it, or in the
-// owner. Otherwise it returns the indicator as it is.
-func (p *Packer) carryAll(e *item.Encoded) (json []byte, carries bool) {
+// carryAll returns the end of an indicator, with its references, if all groups are in this file, in one before it, or in
+// the owner. Otherwise it returns nil.
+func (p *Packer) carryAll(e *item.Encoded) []byte {
 	if len(e.Refs) == 0 {
-		return e.JSON, false
+		return nil
 	}
-	buf, after := append(p.spare[:0], e.JSON[:len(e.JSON)-1]...), p.after
+	buf, after := p.spare[:0], p.after
 	for i, xid := range e.Refs {
 		if slices.Contains(e.Refs[:i], xid) {
 			continue
 		}
-		n, known := p.groups[p.hash(xid)]
+		n, known := p.groups[p.name(xid).hash]
 		if !known && (p.Known == nil || !p.Known(xid)) {
-			return e.JSON, false
+			return nil
 		}
 		if n != p.number {
 			after = max(after, n)
@@ -204,7 +215,7 @@ func (p *Packer) carryAll(e *item.Encoded) (json []byte, carries bool) {
 		buf = p.reference(append(buf, separator(item.Indicators, i == 0)...), item.Indicators, xid)
 	}
 	p.spare, p.after = append(buf, "]}"...), after
-	return p.spare, true
+	return p.spare
 }
 
 // Associate puts an association aside.
@@ -213,7 +224,7 @@ func (p *Packer) Associate(seq int64, e *item.Encoded) error {
 	n := 0
 	for _, xid := range e.Refs[:min(len(e.Refs), len(d.Wait))] {
 		if p.Known == nil || !p.Known(xid) {
-			d.Wait[n] = p.hash(xid)
+			d.Wait[n] = p.name(xid).hash
 			n++
 		}
 	}
@@ -266,7 +277,7 @@ func (p *Packer) Resolve() {
 	}
 	p.resolveListed()
 	for _, r := range p.refs {
-		h := p.hash(r.xid)
+		h := p.name(r.xid).hash
 		n, known := p.groups[h]
 		first, here := p.first[h]
 		switch {
@@ -374,11 +385,11 @@ func separator(s item.Section, first bool) string {
 
 // reference appends a reference to a group.
 func (p *Packer) reference(buf []byte, s item.Section, xid string) []byte {
-	p.quote(xid)
+	json := p.name(xid).json
 	if s == item.Groups {
-		return append(buf, p.quoted.Buf...)
+		return append(buf, json...)
 	}
-	return append(append(append(buf, `{"groupXid":`...), p.quoted.Buf...), '}')
+	return append(append(append(buf, `{"groupXid":`...), json...), '}')
 }
 
 func sectionStart(refs []ref, s item.Section) int {
