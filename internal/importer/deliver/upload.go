@@ -86,11 +86,11 @@ func (u *upload) look(ctx context.Context) (arrived bool, err error) {
 		return err
 	})
 	switch gone := u.d.fault(err).NotFound; {
-	case gone && !u.unknown && u.created < 3:
+	case gone && u.unknown:
+		return false, fmt.Errorf("%w: %s: %w", ErrLost, JobName(u.job), err)
+	case gone && u.created < 3:
 		u.created++
 		return false, u.create(ctx)
-	case gone:
-		return false, fmt.Errorf("%w: %s: %w", ErrLost, JobName(u.job), err)
 	case err != nil:
 		return false, err
 	}
