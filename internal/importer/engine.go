@@ -134,10 +134,6 @@ func (e *Engine) Add(ctx context.Context, enc *item.Encoded) error {
 		}
 		e.packer.Add(seq, enc, e.opts.MaxBytes, e.opts.MaxItems)
 		e.count(enc, item.KindOf(enc.Section, seq))
-		if err := e.packer.Err(); err != nil {
-			e.halt(err)
-			return nil // the item was added
-		}
 	}
 	e.sendFull(ctx)
 	return nil

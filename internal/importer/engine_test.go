@@ -961,3 +961,65 @@ func TestAnImportWhoseItemsEndEarlyIsKept(t *testing.T) {
 		require.NoError(t, w.check(p, feed))
 	})
 }
+
+// Refused items beyond those that are listed are counted once, in whichever file's record they are.
+func TestMoreRefusedItemsThanAreListed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var feed []step
+		for range item.MaxFailures + 100 {
+			feed = append(feed, refuse())
+		}
+		feed = append(feed, host("a.example"))
+		for range 50 {
+			feed = append(feed, refuse())
+		}
+		feed = append(feed, host("b.example"), host("c.example"))
+		w := newSmallWorld(1)
+		p, err := w.run(feed)
+		require.NoError(t, err)
+		require.NoError(t, p.balance())
+		st := p.Stats()
+		require.Len(t, st.Outcome.Failures, item.MaxFailures)
+		require.EqualValues(t, 150, st.Outcome.More)
+	})
+}
+
+// Links that wait for groups fill files like items.
+func TestLinksShareAFile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		feed := []step{host("a.example", "g1"), host("b.example", "g1"), host("c.example", "g1"), flush(), group("g1"), flush()}
+		w := newSmallWorld(10)
+		p, err := w.run(feed)
+		require.NoError(t, err)
+		require.NoError(t, w.check(p, feed))
+		require.EqualValues(t, 2, p.Stats().Outcome.Jobs)
+	})
+}
+
+// What was added to a file that is not full when an import ends is in the spool as well.
+func TestAnImportThatEndsKeepsTheOpenFile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx := context.Background()
+		feed := []step{host("a.example", "g1"), host("b.example"), host("c.example"), host("d.example"), group("g1")} // a link waits
+		w := newSmallWorld(3)
+		w.platform.failAt("create", collapse, 1)
+		p, _, err := w.start(ctx)
+		require.NoError(t, err)
+		for i := range feed {
+			require.NoError(t, p.add(ctx, &feed[i]))
+		}
+		time.Sleep(24 * time.Hour)
+		p.Close(ctx, nil)
+		require.Error(t, p.Cause())
+		require.NoError(t, p.balance())
+		p, _, err = w.start(ctx)
+		require.NoError(t, err)
+		require.EqualValues(t, 5, p.Resumed().Added)
+		p.Close(ctx, nil)
+		require.NoError(t, p.Cause())
+		require.NoError(t, w.check(p, feed))
+	})
+}
