@@ -75,7 +75,11 @@ type name struct {
 	json string
 }
 
-const mostNames = 1024 // that are kept because items next to each other often refer to the same groups
+// Names are kept because items next to each other often refer to the same groups: so many, of xids of so many bytes.
+const (
+	mostNames = 1024
+	longXID   = 256
+)
 
 func (p *Packer) name(xid string) name {
 	if n, ok := p.names[xid]; ok {
@@ -87,6 +91,9 @@ func (p *Packer) name(xid string) name {
 	var w wire.Writer
 	w.Text(xid)
 	n := name{binary.LittleEndian.Uint64(p.hasher.Sum(nil)) | 1, string(w.Buf)}
+	if len(xid) > longXID {
+		return n
+	}
 	if len(p.names) == mostNames {
 		clear(p.names)
 	}

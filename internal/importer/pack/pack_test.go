@@ -714,3 +714,23 @@ func TestTemporaryFilesThatOthersChangeAreAnError(t *testing.T) {
 	require.ErrorIs(t, p.Release(p.Ready, use), errHeld)
 	require.ErrorIs(t, p.Err(), errHeld, "what was not read is not there any more")
 }
+
+// Names are kept for speed only, so that long ones take no memory.
+func TestFewAndShortNamesAreKept(t *testing.T) {
+	t.Parallel()
+	p := New([]byte("seed"))
+	for i := range 3 * mostNames {
+		xid := fmt.Sprint("x", i)
+		if i%2 == 0 {
+			xid = strings.Repeat("x", 1<<15) + xid
+		}
+		require.Equal(t, p.name(xid), p.name(xid))
+		require.NotZero(t, p.name(xid).hash)
+	}
+	bytes := 0
+	for xid, n := range p.names {
+		bytes += len(xid) + len(n.json)
+	}
+	require.NotEmpty(t, p.names)
+	require.LessOrEqual(t, bytes, 1<<20)
+}
