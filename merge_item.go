@@ -13,7 +13,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// mergedItem is an item of [MergeItems], as it stands in a batch file or as it was refused.
+// mergedItem is an item that [MergeItems] yields: encoded for a batch file, or the error that refused it.
 type mergedItem struct {
 	text    string   // from appendMerged or appendRefused
 	content *Content // of a group, to be uploaded; nil if it has none
@@ -54,13 +54,13 @@ func appendRefused(b []byte, section item.Section, typ, name string, err *Valida
 	return b
 }
 
-// mergedText is what is left to read of an item. What does not fit reads as nothing, and ends it.
+// mergedText is the unread rest of an encoded item. After the first error, it is empty and all values are zero.
 type mergedText struct {
 	rest string
 	bad  bool
 }
 
-// size reads how many there are of what takes a byte at least.
+// size reads a count of things that have at least one byte each.
 func (t *mergedText) size() int {
 	n := uint64(0)
 	for i := range min(len(t.rest), binary.MaxVarintLen64) {
@@ -149,7 +149,7 @@ func (in *mergedItem) encodeWith(e *encoder) (err error) {
 	return nil
 }
 
-// excludesMerged asks about what the item is and refers to.
+// excludesMerged calls exclude for the indicators that the item is or refers to.
 func (e *encoder) excludesMerged() {
 	switch e.out.Section {
 	case item.Indicators:
@@ -169,7 +169,7 @@ func (e *encoder) excludesMerged() {
 	}
 }
 
-// mergedTags compares tags with the owner.
+// mergedTags collects the tags that repeat the owner's name.
 func (e *encoder) mergedTags(tags []byte) {
 	if tags == nil {
 		return
@@ -184,7 +184,7 @@ func (e *encoder) mergedTags(tags []byte) {
 	}
 }
 
-// identity writes those members of an object by which the platform finds what it stands for.
+// identity writes the members of an object that identify the item, for a deletion.
 func (e *encoder) identity(json []byte) {
 	e.BeginObject()
 	r := wire.NewReader(json)
@@ -209,7 +209,7 @@ func (e *encoder) identity(json []byte) {
 func memberOf(json []byte, key string) (value []byte) {
 	r := wire.NewReader(json)
 	for r.Object(); r.NextKey(); {
-		if found := string(r.Key()) == key; found {
+		if string(r.Key()) == key {
 			return r.Raw()
 		}
 		r.Skip()
@@ -261,7 +261,7 @@ func mergedValues(typ, summary string) (def *indicatorDef, v [3]string, err erro
 	return def, v, err
 }
 
-// departures are items that go out.
+// departures are a batch of items to yield.
 type departures struct {
 	items []mergedItem
 	from  []MergeOrigin
@@ -280,8 +280,8 @@ func (m *merge) contentOf(text string) (*Content, error) {
 	return m.contents[contentOwner{typ, e.Name}], err
 }
 
-// pass passes everything on. It reports whether more is wanted. The items are read and merged in a
-// goroutine of their own, a little ahead of the caller.
+// pass yields all items, and reports whether the caller wants more. A goroutine reads and merges the items a little
+// ahead of the caller.
 func (m *merge) pass(yield func(BatchItem, error) bool) (bool, error) {
 	ahead, stop := make(chan departures, 1), make(chan struct{})
 	var err error

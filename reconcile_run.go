@@ -9,7 +9,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 )
@@ -247,28 +246,6 @@ func (r *reconciliation) readList(t IndicatorType, list iter.Seq2[Indicator, err
 		}
 	}
 	return nil
-}
-
-// verdict returns what happens to a listed indicator that the current set does not have.
-func (r *reconciliation) verdict(m *IndicatorMeta) verdict {
-	switch {
-	case r.recent(m.LastModified):
-		return sparedRecent
-	case r.cfg.Retire != nil && r.cfg.Retire.done(m):
-		return verdictRetired
-	}
-	return verdictStale
-}
-
-// recent reports whether an indicator that was modified at a time is spared. It includes the second of
-// ModifiedBefore, because the platform's times are whole seconds, and allows for a platform whose clock is known to
-// be behind.
-func (r *reconciliation) recent(modified time.Time) bool {
-	if r.cfg.ModifiedBefore.IsZero() {
-		return false
-	}
-	behind := min(0, time.Duration(r.s.c.offset.Load()))
-	return modified.IsZero() || !modified.Before(r.cfg.ModifiedBefore.Add(behind).Truncate(time.Second))
 }
 
 // tell calls OnStale for each stale indicator.

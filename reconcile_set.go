@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/threatconnect-go/threatconnect/internal/canon"
 	"github.com/threatconnect-go/threatconnect/internal/extsort"
@@ -51,6 +52,28 @@ func (v verdict) reason() string {
 		return "has another hash since it was listed"
 	}
 	return "has no value by which it could be removed"
+}
+
+// verdict returns what happens to a listed indicator that the current set does not have.
+func (r *reconciliation) verdict(m *IndicatorMeta) verdict {
+	switch {
+	case r.recent(m.LastModified):
+		return sparedRecent
+	case r.cfg.Retire != nil && r.cfg.Retire.done(m):
+		return verdictRetired
+	}
+	return verdictStale
+}
+
+// recent reports whether an indicator that was modified at a time is spared. It includes the second of
+// ModifiedBefore, because the platform's times are whole seconds, and allows for a platform whose clock is known to
+// be behind.
+func (r *reconciliation) recent(modified time.Time) bool {
+	if r.cfg.ModifiedBefore.IsZero() {
+		return false
+	}
+	behind := min(0, time.Duration(r.s.c.offset.Load()))
+	return modified.IsZero() || !modified.Before(r.cfg.ModifiedBefore.Add(behind).Truncate(time.Second))
 }
 
 func newIndicatorSet(dir string, maxBytes int) *indicatorSet {

@@ -1,5 +1,5 @@
-// Package filehash finds files that are one, because they share a hash with each other, also by way of other files. It
-// holds no more of them in memory than the sorters that it is given.
+// Package filehash finds files that are the same because they share a hash, directly or by way of other files. Its memory
+// is that of the sorters that the caller provides.
 package filehash
 
 import (
@@ -88,7 +88,7 @@ type Cluster struct {
 	alone bool
 }
 
-// AppendLabel appends what the files that are one with them have in common, and nothing else has.
+// AppendLabel appends a label that is equal for files that are to be merged, and for no others.
 func (f *Cluster) AppendLabel(b []byte) []byte {
 	switch {
 	case !f.Torn:
