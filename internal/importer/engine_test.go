@@ -33,9 +33,7 @@ func TestTheWatermarkIsFinalIfTheLastFileIsFullOfLinks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		feed := []step{host("a.example"), link("a.example", "g1"), host("b.example"), link("b.example", "g1"), group("g1"), host("c.example")}
 		w := newSmallWorld(2)
-		p, err := w.run(feed)
-		require.NoError(t, err)
-		require.NoError(t, w.check(p, feed))
+		w.mustFinish(t, feed)
 	})
 }
 
@@ -86,9 +84,7 @@ func TestARemovalThatFailsDamagesNothing(t *testing.T) {
 				})
 				require.ErrorIs(t, err, syscall.EIO)
 				require.NoError(t, p.balance())
-				p, err = w.run(feed)
-				require.NoError(t, err)
-				require.NoError(t, w.check(p, feed))
+				w.mustFinish(t, feed)
 			})
 		})
 	}
@@ -287,9 +283,7 @@ func TestStopEndsAnAddThatWaitsForTheStore(t *testing.T) {
 		require.ErrorIs(t, p.Cause(), errDead)
 		require.NoError(t, p.balance())
 		require.True(t, p.Kept())
-		p, err = w.run(feed)
-		require.NoError(t, err)
-		require.NoError(t, w.check(p, feed))
+		w.mustFinish(t, feed)
 	})
 }
 
@@ -487,9 +481,7 @@ func TestAnImportGoesOnWithLessConcurrency(t *testing.T) {
 		require.NoError(t, p.balance())
 		require.Equal(t, item.Counts{Unknown: 4, Unprocessed: 1}, p.Stats().Outcome.Kinds[item.Indicator], "a job was created for each of two files")
 		require.Len(t, p.Stats().Outcome.Lost, 2)
-		p, err = w.run(feed)
-		require.NoError(t, err)
-		require.NoError(t, w.check(p, feed))
+		w.mustFinish(t, feed)
 	})
 }
 
@@ -732,7 +724,7 @@ func TestCloseWithALinkThatCouldNotBeKept(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(context.Background())
 		cancel(errors.New("the caller does not wait"))
 		feed := []step{link("a.example", "g1"), host("a.example"), group("g1")}
-		w := newWorld(setup{maxItems: 10, maxBytes: 10_000, concurrency: 1})
+		w := newSmallWorld(10)
 		p, _, err := w.start(context.Background())
 		require.NoError(t, err)
 		require.NoError(t, p.add(context.Background(), &feed[0]))
@@ -743,9 +735,7 @@ func TestCloseWithALinkThatCouldNotBeKept(t *testing.T) {
 		require.ErrorIs(t, p.Cause(), context.Canceled)
 		require.Equal(t, item.Counts{Unprocessed: 1}, p.Stats().Outcome.Kinds[item.Association])
 		require.NoError(t, p.balance())
-		p, err = w.run(feed)
-		require.NoError(t, err)
-		require.NoError(t, w.check(p, feed))
+		w.mustFinish(t, feed)
 	})
 }
 
@@ -756,7 +746,7 @@ func TestEachImportHasItsSeed(t *testing.T) {
 		ctx := context.Background()
 		seeds, hashes := map[string]bool{}, map[string]bool{}
 		for range 3 {
-			w := newWorld(setup{maxItems: 1, maxBytes: 10_000, concurrency: 1})
+			w := newSmallWorld(1)
 			p, _, err := w.start(ctx)
 			require.NoError(t, err)
 			g := group("g1")
@@ -817,7 +807,7 @@ func TestTheContextEndsWithTheImport(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				p, _, err := newWorld(setup{maxItems: 1, maxBytes: 10_000, concurrency: 1}).start(context.Background())
+				p, _, err := newSmallWorld(1).start(context.Background())
 				require.NoError(t, err)
 				require.NoError(t, p.Context().Err())
 				end(p)
@@ -891,7 +881,7 @@ func TestAnImportIsRememberedUnlessItIsForgotten(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				ctx := context.Background()
-				w := newWorld(setup{maxItems: 2, maxBytes: 10_000, concurrency: 1})
+				w := newSmallWorld(2)
 				p, _, err := w.start(ctx)
 				require.NoError(t, err)
 				feed := []step{host("a.example"), exclude(host("b.example"), "private"), host("bad.example"), link("a.example", "g1"), group("g1")}
@@ -937,7 +927,7 @@ func TestAnImportWhoseItemsEndEarlyIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()
 		feed := []step{host("a.example"), host("b.example"), host("c.example"), link("a.example", "g1"), group("g1"), host("d.example")}
-		w := newWorld(setup{maxItems: 2, maxBytes: 10_000, concurrency: 1})
+		w := newSmallWorld(2)
 		p, _, err := w.start(ctx)
 		require.NoError(t, err)
 		for i := range feed[:5] {

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/threatconnect-go/threatconnect/internal/durable"
 	"github.com/threatconnect-go/threatconnect/internal/importer"
 	"github.com/threatconnect-go/threatconnect/internal/importer/deliver"
@@ -286,6 +288,14 @@ func (p *process) add(ctx context.Context, s *step) error {
 }
 
 var errRule = errors.New("the item breaks a rule")
+
+// mustFinish runs a process that ends an import, and checks the outcome.
+func (w *world) mustFinish(t *testing.T, feed []step) {
+	t.Helper()
+	p, err := w.run(feed)
+	require.NoError(t, err)
+	require.NoError(t, w.check(p, feed))
+}
 
 // run is one process from its start to its end: it adds what is missing of the feed and closes the import.
 func (w *world) run(feed []step, options ...func(*process)) (*process, error) {
