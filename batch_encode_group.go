@@ -61,11 +61,11 @@ func (e *encoder) groupContent(in *GroupContent) error {
 	if err := in.check(); err != nil {
 		return err
 	}
-	if e.action == BatchDelete {
-		return errDeletedContent
-	}
 	if err := e.group(in.Group); err != nil {
 		return err
+	}
+	if e.action == BatchDelete {
+		return errDeletedContent
 	}
 	d, ok := in.Group.(*Document)
 	e.upload(in.Group.Type(), ok && d.Malware != nil && *d.Malware, in.Content)

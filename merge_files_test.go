@@ -104,6 +104,13 @@ func TestFilesBringTheirOccurrencesAndSize(t *testing.T) {
 	want.Rating, want.Size = new(1.0), new(int64(12))
 	require.Len(t, got, 1)
 	requireItem(t, want, got[0])
+
+	got, _, _ = mergedOf(t, MergeOptions{}, b, fileOf(t, "m7"))
+	requireItem(t, b, got[0])
+	b.Occurrences = append(b.Occurrences, b.Occurrences[0])
+	got, _, _ = mergedOf(t, MergeOptions{}, b)
+	b.Occurrences = b.Occurrences[:3]
+	requireItem(t, b, got[0]) // a list of one file is deduplicated, too
 }
 
 // clustersInMemory says by the words of MergeItems which files are merged: the position of the

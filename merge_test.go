@@ -264,6 +264,12 @@ func TestValuesAreCutToTheirLimitOnRequest(t *testing.T) {
 	requireItem(t, want, got[0])
 	assert.Equal(t, host(), in, "what came in is not changed")
 
+	alike := NewHost("b.example") // two values are the same once they are cut
+	alike.Attributes = []Attribute{{Type: "Note", Value: "0123456789a"}, {Type: "Note", Value: "0123456789b"}}
+	got, _, _ = mergedOf(t, MergeOptions{MaxLengths: limits}, alike)
+	alike.Attributes = []Attribute{{Type: "Note", Value: "0123456..."}}
+	requireItem(t, alike, got[0])
+
 	report := NewReport("r", "r.pdf")
 	report.XID, report.Attributes = "x", []Attribute{{Type: "Note", Value: "0123456789"}, {Type: "Note", Value: "0123456789a"}, {Type: "Note", Value: "ääääääääää"}}
 	got, _, stats = mergedOf(t, MergeOptions{MaxLengths: limits}, report)
@@ -284,6 +290,20 @@ func TestIndicatorsThatNothingRatesGetTheDefault(t *testing.T) {
 	requireItem(t, want[1], got[1])
 	requireItem(t, threat, got[2])
 	requireItem(t, nil, got[3])
+}
+
+func TestContentsStayWithTheirGroups(t *testing.T) {
+	t.Parallel()
+	d := NewDocument("d", "d.zip")
+	d.XID, d.Malware, d.Password = "x", new(true), "infected"
+	r := NewReport("r", "r.pdf")
+	r.XID = "y"
+	document, report := &GroupContent{Group: d, Content: BytesContent([]byte("abc"))}, &GroupContent{Group: r, Content: BytesContent([]byte("abcd"))}
+	got, _, _ := mergedOf(t, MergeOptions{}, document, report, NewHost("a.example"))
+	require.Equal(t, &item.Content{Type: "Document", XID: "x", Malware: true, Size: 3, Open: int64(3)}, writtenOf(t, got[0], BatchCreate).Content)
+	requireItem(t, document, got[0])
+	requireItem(t, report, got[1])
+	require.ErrorIs(t, writtenOf(t, got[1], BatchDelete).err, errDeletedContent)
 }
 
 func TestABlankDescriptionBecomesNoAttribute(t *testing.T) {
