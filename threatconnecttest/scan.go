@@ -245,10 +245,11 @@ func (s *scanner) fields(f fields) (fields, error) {
 		return nil, errors.New("java.lang.IllegalStateException: Expected BEGIN_OBJECT but was " + kindOf(c))
 	}
 	err := s.object(0, func(name, value []byte) {
-		name = name[1 : len(name)-1]
-		if bytes.IndexByte(name, '\\') >= 0 {
-			plain, _ := scalarText(append(append([]byte{'"'}, name...), '"'))
-			name = []byte(plain)
+		if plain(name) {
+			name = name[1 : len(name)-1]
+		} else {
+			text, _ := scalarText(name)
+			name = []byte(text)
 		}
 		if string(value) != "null" {
 			f = append(f, member{name, value})
@@ -288,6 +289,9 @@ func (f fields) text(name string) (string, bool) {
 	return scalarText(raw)
 }
 
+// plain reports whether a string holds what stands between its quotes: no escapes, no bytes that are not UTF-8.
+func plain(raw []byte) bool { return bytes.IndexByte(raw, '\\') < 0 && utf8.Valid(raw) }
+
 // scalarText returns the contents of a string, or a number or boolean as written.
 func scalarText(raw []byte) (string, bool) {
 	if len(raw) == 0 || raw[0] == '{' || raw[0] == '[' {
@@ -296,7 +300,7 @@ func scalarText(raw []byte) (string, bool) {
 	if raw[0] != '"' {
 		return string(raw), true
 	}
-	if bytes.IndexByte(raw, '\\') < 0 && utf8.Valid(raw) {
+	if plain(raw) {
 		return string(raw[1 : len(raw)-1]), true
 	}
 	var s string
