@@ -79,6 +79,20 @@ func TestSumsTellSequencesApart(t *testing.T) {
 	}
 }
 
+// TestSumsHave64Bits finds about 20 pairs of items with one sum if only 32 bits of it depend on the item.
+func TestSumsHave64Bits(t *testing.T) {
+	t.Parallel()
+	var s Summer
+	seen := make(map[Sum]bool)
+	e := Encoded{Section: Groups}
+	for n := range 400_000 {
+		e.JSON = strconv.AppendInt(e.JSON[:0], int64(n)*int64(n)*7_919, 36)
+		sum := s.Next(Sum{}, &e)
+		require.False(t, seen[sum], n)
+		seen[sum] = true
+	}
+}
+
 func TestSumsDoNotDependOnHowItemsAreSent(t *testing.T) {
 	t.Parallel()
 	e := Encoded{Section: Groups, JSON: []byte(`{}`), Refs: []string{"x"}, Listed: []Listed{{End: End{"Host", "a"}}}}

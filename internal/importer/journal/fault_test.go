@@ -109,6 +109,16 @@ func TestAStoreThatFailsForAMomentIsAskedAgain(t *testing.T) {
 	}
 }
 
+func TestARecordThatIsMissingIsReadOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		_, err := patient{newStore()}.Read(t.Context(), "none")
+		require.ErrorIs(t, err, fs.ErrNotExist)
+		assert.Equal(t, began, time.Now())
+	})
+}
+
 func TestARecordThatDoesNotFollowIsNotWritten(t *testing.T) {
 	t.Parallel()
 	store := newStore()
