@@ -30,8 +30,8 @@ var hostProfile = idna.New(
 // internationalized labels in their IDNA form, and without a final dot.
 //
 // A name has at most 253 octets and at least two labels. Each label has 1 to 63 letters, digits,
-// hyphens and underscores, without a hyphen at either end. The last label is two or more letters or
-// an internationalized label. Surrounding white space is dropped.
+// hyphens and underscores, without a hyphen at either end. The last label is two or more letters, or
+// an internationalized label without underscores. Surrounding white space is dropped.
 //
 // IP addresses, ports, user information, paths, wildcards, percent signs and defanged names return a
 // [*Error] that says what to use instead. So do numbers that some programs read as an IPv4
@@ -83,7 +83,8 @@ func canonicalHost(field, name string) (string, error) {
 	if !ascii && hasForeignSymbol(given) {
 		return "", refuse(field, "holds punctuation or a symbol that no name has", "remove it: it may be a typographic quote, a dash or a trademark sign")
 	}
-	if last := name[strings.LastIndexByte(name, '.')+1:]; !isTopLevelName(last) && !isEncodedLabel(last) {
+	last := name[strings.LastIndexByte(name, '.')+1:]
+	if !isTopLevelName(last) && (!isEncodedLabel(last) || strings.Contains(last, "_")) {
 		return "", refuse(field, "has a last label that is not two or more letters, as every top-level domain is",
 			"correct the name: it may be a file name, a version or an abbreviation")
 	}

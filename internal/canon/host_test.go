@@ -66,6 +66,8 @@ func TestHost(t *testing.T) {
 		{name: "a last label with a digit in front is refused", in: "www.7z", rule: topLevel},
 		{name: "a last label with a hyphen is refused", in: "cmd.exe-based", rule: topLevel},
 		{name: "a last label with an underscore is refused", in: "www.example_x", rule: topLevel},
+		{name: "a last label with an underscore is refused when it is encoded", in: "0._Ď", rule: topLevel},
+		{name: "a last label with an underscore is refused when it comes encoded", in: "0.xn--_-hia", rule: topLevel},
 		{name: "a last label of one letter is refused", in: "B.V.", rule: topLevel},
 		{name: "a last label that is encoded in nothing but its hyphens is refused", in: "www.ab--c", rule: topLevel},
 		{name: "a last label that begins almost as an encoded one is refused", in: "www.xm--p1ai", rule: topLevel},
