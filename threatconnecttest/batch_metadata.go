@@ -2,6 +2,7 @@ package threatconnecttest
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 )
@@ -13,7 +14,7 @@ type loose string
 func (l *loose) UnmarshalJSON(b []byte) error {
 	s, ok := scalarText(b)
 	if !ok {
-		return &json.UnmarshalTypeError{Value: "structure"}
+		return errors.New("java.lang.IllegalStateException: Expected a string but was " + kindOf(b[0]))
 	}
 	if string(b) != "null" {
 		*l = loose(s)

@@ -88,7 +88,7 @@ func (r *batchRun) read(s *scanner) {
 		r.syntax("$", nil, errEnd.Error())
 		return
 	case c != '{':
-		r.syntax("$", nil, "java.lang.IllegalStateException: Expected BEGIN_OBJECT but was "+kindOf(c))
+		r.syntax("$", nil, expectedObject(c).Error())
 		return
 	}
 	s.i++

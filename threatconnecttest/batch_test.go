@@ -242,8 +242,10 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 		`{"group":{}}`:                                "Expected BEGIN_ARRAY but was BEGIN_OBJECT",
 		strings.Repeat("[", 1000):                     "Expected BEGIN_OBJECT",
 		`{"x":` + strings.Repeat("[", 100_000):        "nested",
-		`{"indicator":[{"type":"Host","summary":"www.example.com","confidence":"high"}]}`: "NumberFormatException",
-		`{"indicator":[{"type":"Host","summary":"www.example.com","tag":{"name":"x"}}]}`:  "cannot unmarshal",
+		`{"indicator":[{"type":"Host","summary":"www.example.com","confidence":"high"}]}`:                 "NumberFormatException",
+		`{"indicator":[{"type":"Host","summary":"www.example.com","tag":{"name":"x"}}]}`:                  "cannot unmarshal",
+		`{"group":[{"type":"Threat","name":"x","xid":"x","associatedGroupXid":[{}]}]}`:                    "Expected a string but was BEGIN_OBJECT",
+		`{"indicator":[{"type":"File","md5":"d41d8cd98f00b204e9800998ecf8427e","fileOccurrence":["x"]}]}`: "Expected BEGIN_OBJECT but was STRING",
 	} {
 		job := newRig(t).batch(config(), content)
 		require.Len(t, job.Problems, 1, content)

@@ -62,6 +62,7 @@ func FuzzBatchFiles(f *testing.F) {
 	f.Add(`{"group":[{"type":"Threat","name":"x","xid":"y","associatedGroupXid":["y"]}],"association":[{"ref_1":"y","id_2":1}]}`, false)
 	f.Add(`{"indicator":[{"type":"File","summary":"d41d8cd98f00b204e9800998ecf8427e","fileOccurrence":{"date":1}}]}`, false)
 	f.Add(`{"indicator":[{"summary":{},"type":{}}]}`, true)
+	f.Add(`{"group":[{"type":"Threat","name":"0","xid":"0","associatedGroupXid":[{}]}]}`, true)
 	f.Add(`[{}]`, false)
 	f.Fuzz(func(t *testing.T, content string, halt bool) {
 		for _, version := range []string{"V1", "V2"} {

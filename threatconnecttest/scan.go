@@ -242,7 +242,7 @@ func (s *scanner) fields(f fields) (fields, error) {
 		if s.i >= len(s.b) {
 			return nil, errEnd
 		}
-		return nil, errors.New("java.lang.IllegalStateException: Expected BEGIN_OBJECT but was " + kindOf(c))
+		return nil, expectedObject(c)
 	}
 	err := s.object(0, func(name, value []byte) {
 		if plain(name) {
@@ -258,11 +258,16 @@ func (s *scanner) fields(f fields) (fields, error) {
 	return f, err
 }
 
+// expectedObject is the error for a value that is not an object, as the platform's JSON library words it.
+func expectedObject(c byte) error {
+	return errors.New("java.lang.IllegalStateException: Expected BEGIN_OBJECT but was " + kindOf(c))
+}
+
 // UnmarshalJSON reads an object.
 func (f *fields) UnmarshalJSON(b []byte) error {
 	got, ok := readFields(bytes.Clone(b))
 	if !ok {
-		return &json.UnmarshalTypeError{Value: kindOf(b[0])}
+		return expectedObject(b[0])
 	}
 	*f = got
 	return nil
