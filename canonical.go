@@ -6,8 +6,8 @@ import "github.com/threatconnect-go/threatconnect/internal/canon"
 // internationalized labels in their IDNA form, and without a final dot.
 //
 // A name has at most 253 octets and at least two labels. Each label has 1 to 63 letters, digits,
-// hyphens and underscores, without a hyphen at either end. The last label is two or more letters or
-// an internationalized label. Surrounding white space is dropped.
+// hyphens and underscores, without a hyphen at either end. The last label is two or more letters, or
+// an internationalized label without underscores. Surrounding white space is dropped.
 //
 // IP addresses, ports, user information, paths, wildcards, percent signs and defanged names return a
 // [*ValidationError] that says what to use instead. So do numbers that some programs read as an IPv4
