@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/jarcoal/httpmock"
@@ -316,20 +317,22 @@ func TestDownloadRepeatsOnlyWhatNobodyHasSeen(t *testing.T) {
 
 func TestSlowReadersDoNotStallAStream(t *testing.T) {
 	t.Parallel()
-	text := strings.Repeat("x", 200_000)
-	c, mock := contentClient(t, WithStallTimeout(30*time.Millisecond))
-	mock.RegisterNoResponder(func(req *http.Request) (*http.Response, error) {
-		resp := httpmock.NewStringResponse(200, "")
-		resp.Body = io.NopCloser(&cancelled{req: req, from: strings.NewReader(text)})
-		return resp, nil
+	synctest.Test(t, func(t *testing.T) {
+		text := strings.Repeat("x", 200_000)
+		c, mock := contentClient(t, WithStallTimeout(30*time.Millisecond))
+		mock.RegisterNoResponder(func(req *http.Request) (*http.Response, error) {
+			resp := httpmock.NewStringResponse(200, "")
+			resp.Body = io.NopCloser(&cancelled{req: req, from: strings.NewReader(text)})
+			return resp, nil
+		})
+		slow := writerFunc(func(p []byte) (int, error) {
+			time.Sleep(50 * time.Millisecond)
+			return len(p), nil
+		})
+		n, err := c.Groups.Documents.Download(t.Context(), 12, slow)
+		require.NoError(t, err)
+		assert.Equal(t, int64(len(text)), n)
 	})
-	slow := writerFunc(func(p []byte) (int, error) {
-		time.Sleep(50 * time.Millisecond)
-		return len(p), nil
-	})
-	n, err := c.Groups.Documents.Download(t.Context(), 12, slow)
-	require.NoError(t, err)
-	assert.Equal(t, int64(len(text)), n)
 }
 
 // cancelled reads until its request is cancelled, as a connection does.

@@ -236,7 +236,7 @@ func TestAnswersThatTakeForEver(t *testing.T) {
 		"a chunked body without end": {func(conn *net.TCPConn) {
 			write(conn, strings.Replace(head, "Connection: close", "Transfer-Encoding: chunked", 1), "10000\r\n"+many+"\r\n", 0)
 		}, nil, 0, func(t *testing.T, err error) { require.ErrorIs(t, err, threatconnect.ErrResponseTooLarge) }},
-		"a byte now and then": {func(conn *net.TCPConn) { write(conn, head, " ", 20*time.Millisecond) }, []threatconnect.Option{stalled}, 300 * time.Millisecond, func(t *testing.T, err error) {
+		"a byte now and then": {func(conn *net.TCPConn) { write(conn, head, " ", 20*time.Millisecond) }, nil, 300 * time.Millisecond, func(t *testing.T, err error) {
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			assert.NotErrorIs(t, err, threatconnect.ErrBadResponse)
 		}},
