@@ -167,16 +167,12 @@ func TestAProcessFindsOutThatAnotherHasFinishedItsImport(t *testing.T) {
 				ctx := context.Background()
 				feed := hosts("a", 3)
 				w := newSmallWorld(1)
-				first, _, err := w.start(ctx)
-				require.NoError(t, err)
-				second, _, err := w.start(ctx)
-				require.NoError(t, err)
+				first := w.mustStart(ctx, t)
+				second := w.mustStart(ctx, t)
 				first.trap = func(op string, after bool) {
 					if after == tried {
 						first.trap = nil
-						for i := range feed {
-							require.NoError(t, second.add(ctx, &feed[i]))
-						}
+						second.mustAdd(t, feed...)
 						second.Close(ctx, nil)
 					}
 				}
@@ -201,21 +197,15 @@ func TestAnImportIsOpenedWhileItsRecordsAreReplaced(t *testing.T) {
 		ctx := context.Background()
 		feed := hosts("a", 30)
 		w := newSmallWorld(1)
-		first, _, err := w.start(ctx)
-		require.NoError(t, err)
-		for i := range 3 {
-			require.NoError(t, first.add(ctx, &feed[i]))
-		}
+		first := w.mustStart(ctx, t, feed[:3]...)
 		second, err := w.run(feed, func(p *process) {
 			p.trap = func(_ string, after bool) {
 				if !after {
 					return
 				}
 				p.trap = nil // the names were listed
-				for i := range 20 {
-					require.NoError(t, first.add(ctx, &feed[3+i]))
-				}
-				require.NoError(t, first.add(ctx, &step{flush: true}))
+				first.mustAdd(t, feed[3:23]...)
+				first.mustAdd(t, flush())
 			}
 		})
 		require.NoError(t, err)
@@ -232,8 +222,7 @@ func TestProcessesThatDieAtOnceDoNotFillTheSpool(t *testing.T) {
 		ctx := context.Background()
 		w := newSmallWorld(1)
 		for range 100 {
-			p, _, err := w.start(ctx)
-			require.NoError(t, err)
+			p := w.mustStart(ctx, t)
 			names, err := p.store.Names(ctx)
 			require.NoError(t, err)
 			require.LessOrEqual(t, len(names), 4+20)
@@ -250,8 +239,7 @@ func TestAJobUnderWayIsWaitedForIfNothingMoreCanBeHeld(t *testing.T) { // not in
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()
 		w := newSmallWorld(1)
-		p, _, err := w.start(ctx)
-		require.NoError(t, err)
+		p := w.mustStart(ctx, t)
 		first, second := host("a.example"), host("b.example", strings.Repeat("x", 1<<20))
 		require.NoError(t, p.add(ctx, &first))
 		time.Sleep(100 * time.Millisecond) // its job runs
@@ -271,8 +259,7 @@ func TestStopEndsAnAddThatWaitsForTheStore(t *testing.T) {
 		ctx := context.Background()
 		feed := hosts("a", 2)
 		w := newSmallWorld(1)
-		p, _, err := w.start(ctx)
-		require.NoError(t, err)
+		p := w.mustStart(ctx, t)
 		p.store = hanging{p.store}
 		added := make(chan error)
 		go func() { added <- errors.Join(p.add(ctx, &feed[0]), p.add(ctx, &feed[1])) }()
@@ -330,16 +317,12 @@ func TestAFlushSendsLinksThatNeedNotWait(t *testing.T) {
 				ctx := context.Background()
 				feed := []step{host("a.example"), link("a.example", "g2"), link("a.example", "g1"), flush(), group("g1"), host("b.example"), flush()}
 				w := newWorld(setup{maxItems: 2, maxBytes: 10_000, concurrency: 1, unkept: unkept})
-				p, _, err := w.start(ctx)
-				require.NoError(t, err)
-				for i := range feed {
-					require.NoError(t, p.add(ctx, &feed[i]))
-				}
+				p := w.mustStart(ctx, t, feed...)
 				require.Equal(t, 1, w.platform.arrived["Host a.example - group g1"])
 				require.Zero(t, w.platform.arrived["Host a.example - group g2"])
 				require.Equal(t, unkept, p.Stats().Totals.Sum == item.Sum{}, "a sum is for a later process")
 				feed = append(feed, group("g2"))
-				require.NoError(t, p.add(ctx, &feed[len(feed)-1]))
+				p.mustAdd(t, feed[len(feed)-1])
 				p.Close(ctx, nil)
 				require.NoError(t, w.check(p, feed))
 			})
@@ -354,28 +337,26 @@ func TestUnsent(t *testing.T) {
 		feed := []step{host("a.example"), host("b.example"), link("a.example", "g1"), host("c.example"), host("d.example")}
 		size := item.Frame + 2*(len(feed[0].item.JSON)+1)
 		w := newWorld(setup{maxItems: 10, maxBytes: size, concurrency: 1})
-		p, _, err := w.start(ctx)
-		require.NoError(t, err)
+		p := w.mustStart(ctx, t)
 		require.False(t, p.Unsent())
 		require.Zero(t, p.Stats().Elapsed)
-		require.NoError(t, p.add(ctx, &feed[0]))
+		p.mustAdd(t, feed[0])
 		require.True(t, p.Unsent(), "a file that is not complete")
-		require.NoError(t, p.add(ctx, &feed[1]))
+		p.mustAdd(t, feed[1])
 		require.False(t, p.Unsent(), "the file is as large as it may be")
-		require.NoError(t, p.add(ctx, &feed[2]))
+		p.mustAdd(t, feed[2])
 		require.True(t, p.Unsent(), "a link that waits")
-		require.NoError(t, p.add(ctx, &step{flush: true}))
+		p.mustAdd(t, flush())
 		require.True(t, p.Unsent())
 		feed = append(feed, group("g1"))
-		require.NoError(t, p.add(ctx, &feed[5]))
-		require.NoError(t, p.add(ctx, &step{flush: true}))
+		p.mustAdd(t, feed[5])
+		p.mustAdd(t, flush())
 		require.False(t, p.Unsent())
 		p.trap = func(string, bool) { cancel(errors.New("the caller does not wait")) }
-		require.NoError(t, p.add(ctx, &feed[3]))
-		require.NoError(t, p.add(ctx, &feed[4]))
+		p.mustAdd(t, feed[3:5]...)
 		require.Error(t, ctx.Err())
 		require.True(t, p.Unsent(), "a file that is not kept yet")
-		_, err = p.Flush(ctx)
+		_, err := p.Flush(ctx)
 		require.ErrorIs(t, err, context.Canceled)
 		require.Positive(t, p.Stats().Elapsed)
 		p.Close(context.Background(), nil)
@@ -408,7 +389,7 @@ func TestAReferenceThatIsExcludedCountsAtOnce(t *testing.T) {
 		require.NoError(t, err)
 		h := without(host("a.example"), "private")
 		for n := range int64(2) {
-			require.NoError(t, p.add(context.Background(), &h))
+			p.mustAdd(t, h)
 			require.Equal(t, n+1, p.Stats().Totals.Kinds[item.Link])
 			require.Equal(t, n+1, p.Stats().Totals.Excluded[item.Link])
 		}
@@ -441,8 +422,7 @@ func TestASpoolThatCannotBeReadIsAnError(t *testing.T) {
 		feed := []step{group("g1"), link("a.example", "g2"), host("a.example", "g1"), host("b.example"), host("c.example"), document("d1"), group("g2")}
 		w := interrupted(t, feed)
 		before := len(w.disk.Ops())
-		p, _, err := w.start(context.Background())
-		require.NoError(t, err)
+		p := w.mustStart(context.Background(), t)
 		ops := len(w.disk.Ops()) - before
 		p.Stop(errDead)
 		p.Close(context.Background(), nil)
@@ -581,11 +561,9 @@ func TestAssociationsThatCannotBePutAsideEndTheImport(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()
 		w := newWorld(setup{maxItems: 10, maxBytes: 10_000_000, concurrency: 1, unkept: true})
-		p, _, err := w.start(ctx)
-		require.NoError(t, err)
+		p := w.mustStart(ctx, t)
 		feed := []step{host("a.example"), link("a.example", "g1").wide(600_000), link("a.example", "g2").wide(600_000)}
-		require.NoError(t, p.add(ctx, &feed[0]))
-		require.NoError(t, p.add(ctx, &feed[1]))
+		p.mustAdd(t, feed[:2]...)
 		require.ErrorIs(t, p.add(ctx, &feed[2]), fs.ErrNotExist)
 		require.ErrorIs(t, p.Ended(), importer.ErrEnded)
 		p.Close(ctx, nil)
@@ -602,14 +580,11 @@ func TestAssociationsThatAreLostInAFlushEndTheImport(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()
 		w := newWorld(setup{maxItems: 10, maxBytes: 10_000_000, concurrency: 1, unkept: true})
-		p, _, err := w.start(ctx)
-		require.NoError(t, err)
+		p := w.mustStart(ctx, t)
 		feed := []step{host("a.example"), link("a.example", "g1").wide(600_000), link("a.example", "g2").wide(600_000)}
-		for i := range feed {
-			require.NoError(t, p.add(ctx, &feed[i]))
-		}
+		p.mustAdd(t, feed...)
 		require.NoError(t, os.Setenv("TMPDIR", filepath.Join(os.Getenv("TMPDIR"), "missing")))
-		_, err = p.Flush(ctx)
+		_, err := p.Flush(ctx)
 		require.ErrorIs(t, err, fs.ErrNotExist)
 		p.Close(ctx, nil)
 		require.NoError(t, p.balance())
@@ -625,18 +600,16 @@ func TestAFileThatCouldNotBeKeptIsKeptAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(context.Background())
 		w := newWorld(setup{maxItems: 1, maxBytes: 10_000_000, concurrency: 1})
-		p, _, err := w.start(ctx)
-		require.NoError(t, err)
+		p := w.mustStart(ctx, t)
 		feed := []step{host("a.example"), link("a.example", "g1").wide(600_000), link("a.example", "g2").wide(600_000)}
 		p.trap = func(string, bool) { cancel(errors.New("the caller does not wait")) }
-		require.NoError(t, p.add(ctx, &feed[0]))
+		p.mustAdd(t, feed[0])
 		ctx = context.Background()
-		require.NoError(t, p.add(ctx, &feed[1]))
+		p.mustAdd(t, feed[1])
 		require.ErrorIs(t, p.add(ctx, &feed[2]), fs.ErrNotExist)
 		p.Close(ctx, nil)
 		require.NoError(t, p.balance())
-		p, _, err = w.start(ctx)
-		require.NoError(t, err)
+		p = w.mustStart(ctx, t)
 		require.EqualValues(t, 1, p.Resumed().Added)
 		p.Close(ctx, nil)
 		require.NoError(t, w.check(p, feed[:1]))
@@ -648,12 +621,9 @@ func TestReferencesThatCannotBePutAsideEndTheImport(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()
 		w := newWorld(setup{maxItems: 3, maxBytes: 10_000_000, concurrency: 1, unkept: true})
-		p, _, err := w.start(ctx)
-		require.NoError(t, err)
+		p := w.mustStart(ctx, t)
 		feed := []step{host("a.example", strings.Repeat("g", 200_000)), host("b.example", strings.Repeat("h", 200_000)), host("c.example", strings.Repeat("i", 200_000))}
-		for i := range feed {
-			require.NoError(t, p.add(ctx, &feed[i]))
-		}
+		p.mustAdd(t, feed...)
 		require.ErrorIs(t, p.Ended(), fs.ErrNotExist)
 		p.Close(ctx, nil)
 		require.ErrorIs(t, p.Cause(), fs.ErrNotExist)
@@ -668,10 +638,9 @@ func TestAnImportThatHasEndedStaysSo(t *testing.T) {
 		ctx := context.Background()
 		feed := []step{host("bad.example"), host("a.example"), host("b.example").wide(200), host("c.example").wide(200), host("d.example")}
 		w := newWorld(setup{maxItems: 2, maxBytes: 10_000, concurrency: 2, limit: 400, halt: true})
-		p, _, err := w.start(ctx)
-		require.NoError(t, err)
+		p := w.mustStart(ctx, t)
 		for i := range feed {
-			require.NoError(t, p.add(ctx, &feed[i]))
+			p.mustAdd(t, feed[i])
 			time.Sleep(10 * time.Millisecond) // the job of the first file is the first
 		}
 		require.NoError(t, p.Wait(ctx, 1))
@@ -698,11 +667,7 @@ func TestCloseWithAContextThatHasEnded(t *testing.T) {
 				cancel(errors.New("the caller does not wait"))
 				feed := hosts("a", 3)
 				w := newWorld(setup{maxItems: 10, maxBytes: 10_000, concurrency: 1, unkept: unkept})
-				p, _, err := w.start(context.Background())
-				require.NoError(t, err)
-				for i := range feed[:2] {
-					require.NoError(t, p.add(context.Background(), &feed[i]))
-				}
+				p := w.mustStart(context.Background(), t, feed[:2]...)
 				p.Close(ctx, nil)
 				require.ErrorIs(t, p.Cause(), context.Canceled)
 				require.ErrorContains(t, p.Cause(), "the caller does not wait")
@@ -725,11 +690,9 @@ func TestCloseWithALinkThatCouldNotBeKept(t *testing.T) {
 		cancel(errors.New("the caller does not wait"))
 		feed := []step{link("a.example", "g1"), host("a.example"), group("g1")}
 		w := newSmallWorld(10)
-		p, _, err := w.start(context.Background())
-		require.NoError(t, err)
-		require.NoError(t, p.add(context.Background(), &feed[0]))
+		p := w.mustStart(context.Background(), t, feed[0])
 		require.EqualValues(t, 1, p.Stats().Totals.Deferred)
-		_, err = p.Flush(ctx)
+		_, err := p.Flush(ctx)
 		require.ErrorIs(t, err, context.Canceled)
 		p.Close(ctx, nil)
 		require.ErrorIs(t, p.Cause(), context.Canceled)
@@ -747,10 +710,9 @@ func TestEachImportHasItsSeed(t *testing.T) {
 		seeds, hashes := map[string]bool{}, map[string]bool{}
 		for range 3 {
 			w := newSmallWorld(1)
-			p, _, err := w.start(ctx)
-			require.NoError(t, err)
+			p := w.mustStart(ctx, t)
 			g := group("g1")
-			require.NoError(t, p.add(ctx, &g))
+			p.mustAdd(t, g)
 			names, err := p.store.Names(ctx)
 			require.NoError(t, err)
 			for _, name := range names {
@@ -777,13 +739,10 @@ func TestFilesOvertakeOneThatWaits(t *testing.T) {
 		ctx := context.Background()
 		feed := []step{host("a.example"), link("a.example", "old"), host("b.example")}
 		w := newWorld(setup{maxItems: 1, maxBytes: 10_000, concurrency: 3, known: []string{"old"}})
-		p, _, err := w.start(ctx)
+		p := w.mustStart(ctx, t, feed[:2]...)
+		_, err := p.Flush(ctx)
 		require.NoError(t, err)
-		require.NoError(t, p.add(ctx, &feed[0]))
-		require.NoError(t, p.add(ctx, &feed[1]))
-		_, err = p.Flush(ctx)
-		require.NoError(t, err)
-		require.NoError(t, p.add(ctx, &feed[2]))
+		p.mustAdd(t, feed[2])
 		time.Sleep(100 * time.Millisecond)
 		w.platform.mu.Lock()
 		sent := strings.Join(w.platform.log, "")
@@ -807,8 +766,7 @@ func TestTheContextEndsWithTheImport(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				p, _, err := newSmallWorld(1).start(context.Background())
-				require.NoError(t, err)
+				p := newSmallWorld(1).mustStart(context.Background(), t)
 				require.NoError(t, p.Context().Err())
 				end(p)
 				require.Error(t, p.Context().Err())
@@ -882,12 +840,9 @@ func TestAnImportIsRememberedUnlessItIsForgotten(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx := context.Background()
 				w := newSmallWorld(2)
-				p, _, err := w.start(ctx)
-				require.NoError(t, err)
+				p := w.mustStart(ctx, t)
 				feed := []step{host("a.example"), exclude(host("b.example"), "private"), host("bad.example"), link("a.example", "g1"), group("g1")}
-				for i := range feed {
-					require.NoError(t, p.add(ctx, &feed[i]))
-				}
+				p.mustAdd(t, feed...)
 				if forgotten {
 					p.Forget()
 				}
@@ -928,11 +883,7 @@ func TestAnImportWhoseItemsEndEarlyIsKept(t *testing.T) {
 		ctx := context.Background()
 		feed := []step{host("a.example"), host("b.example"), host("c.example"), link("a.example", "g1"), group("g1"), host("d.example")}
 		w := newSmallWorld(2)
-		p, _, err := w.start(ctx)
-		require.NoError(t, err)
-		for i := range feed[:5] {
-			require.NoError(t, p.add(ctx, &feed[i]))
-		}
+		p := w.mustStart(ctx, t, feed[:5]...)
 		p.Close(ctx, errRule)
 		require.Equal(t, errRule, p.Cause())
 		require.True(t, p.Kept())
@@ -946,7 +897,7 @@ func TestAnImportWhoseItemsEndEarlyIsKept(t *testing.T) {
 		require.EqualValues(t, 5, p.Stats().Before)
 		time.Sleep(time.Second)
 		require.Equal(t, time.Second, p.Stats().Elapsed, "a resumed import goes on at once")
-		require.NoError(t, p.add(ctx, &feed[5]))
+		p.mustAdd(t, feed[5])
 		p.Close(ctx, nil)
 		require.NoError(t, w.check(p, feed))
 	})
@@ -996,17 +947,12 @@ func TestAnImportThatEndsKeepsTheOpenFile(t *testing.T) {
 		feed := []step{host("a.example", "g1"), host("b.example"), host("c.example"), host("d.example"), group("g1")} // a link waits
 		w := newSmallWorld(3)
 		w.platform.failAt("create", collapse, 1)
-		p, _, err := w.start(ctx)
-		require.NoError(t, err)
-		for i := range feed {
-			require.NoError(t, p.add(ctx, &feed[i]))
-		}
+		p := w.mustStart(ctx, t, feed...)
 		time.Sleep(24 * time.Hour)
 		p.Close(ctx, nil)
 		require.Error(t, p.Cause())
 		require.NoError(t, p.balance())
-		p, _, err = w.start(ctx)
-		require.NoError(t, err)
+		p = w.mustStart(ctx, t)
 		require.EqualValues(t, 5, p.Resumed().Added)
 		p.Close(ctx, nil)
 		require.NoError(t, p.Cause())

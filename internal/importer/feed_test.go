@@ -289,6 +289,23 @@ func (p *process) add(ctx context.Context, s *step) error {
 
 var errRule = errors.New("the item breaks a rule")
 
+// mustStart starts a process and adds the first steps of a feed.
+func (w *world) mustStart(ctx context.Context, t *testing.T, steps ...step) *process {
+	t.Helper()
+	p, _, err := w.start(ctx)
+	require.NoError(t, err)
+	p.mustAdd(t, steps...)
+	return p
+}
+
+// mustAdd adds the next steps of a feed, with the context that the process was started with.
+func (p *process) mustAdd(t *testing.T, steps ...step) {
+	t.Helper()
+	for i := range steps {
+		require.NoError(t, p.add(p.context, &steps[i]))
+	}
+}
+
 // mustFinish runs a process that ends an import, and checks the outcome.
 func (w *world) mustFinish(t *testing.T, feed []step) {
 	t.Helper()
