@@ -294,7 +294,7 @@ func (f fields) text(name string) (string, bool) {
 	return scalarText(raw)
 }
 
-// plain reports whether a string holds what stands between its quotes: no escapes, no bytes that are not UTF-8.
+// plain reports whether the value of a JSON string is the text between its quotes: it has no escapes and is valid UTF-8.
 func plain(raw []byte) bool { return bytes.IndexByte(raw, '\\') < 0 && utf8.Valid(raw) }
 
 // scalarText returns the contents of a string, or a number or boolean as written.

@@ -119,7 +119,8 @@ func (s *settlement) settled(again []item.Part) *journal.Settled {
 	return r
 }
 
-// read reads the list of errors, through an outage. The list can be late, or in the other place.
+// read reads the list of errors, and retries through an outage. The list can be late, or have the other name. An empty
+// list of that name says nothing while an outage hides the first one.
 func (s *settlement) read(ctx context.Context) error {
 	list := func(name string) error {
 		return s.d.retry(ctx, func() error { return s.d.Platform.Errors(ctx, s.job, name, s.entries, s.entry) })

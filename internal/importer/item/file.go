@@ -29,13 +29,13 @@ func (p Part) Len() int { return p.To - p.From }
 // Frame is more than the number of bytes around the lists of any file.
 const Frame = 64
 
-// Add adds an item, which consists of some parts, to one of the lists.
-func (f *File) Add(s Section, seq int64, item ...[]byte) {
+// Add adds an item to one of the lists. The item is the concatenation of the parts.
+func (f *File) Add(s Section, seq int64, parts ...[]byte) {
 	l := &f.lists[s]
 	if len(l.text) > 0 {
 		l.text = append(l.text, ',')
 	}
-	for _, part := range item {
+	for _, part := range parts {
 		l.text = append(l.text, part...)
 	}
 	l.items = append(l.items, placed{seq, uint32(len(l.text))})

@@ -95,7 +95,7 @@ func LinkEnds(key string) [2]End {
 }
 
 // Sum is a checksum over a sequence of items. It depends on what was added, and not on how the items were
-// sent. It tells apart what differs by chance, and not what somebody has made so that it does not.
+// sent. It detects accidental differences, but not those that were constructed to keep the checksum.
 type Sum [8]byte
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

@@ -30,7 +30,7 @@ type Packer struct {
 
 	seed      []byte
 	hasher    hash.Hash
-	names     map[string]name  // of some xids
+	names     map[string]name  // by xid; a cache
 	groups    map[uint64]int64 // hash of a group's xid -> number of the file that it was added to last; 0 if it is settled
 	held      held
 	releasing int64 // smallest sequence number of what Release goes through; math.MaxInt64 otherwise
@@ -69,16 +69,16 @@ func New(seed []byte) *Packer {
 	return &Packer{seed: seed, releasing: math.MaxInt64, hasher: sha256.New(), names: make(map[string]name), groups: make(map[uint64]int64), first: make(map[uint64]int)}
 }
 
-// name is what is computed of a group's xid.
+// name holds what is derived from the xid of a group.
 type name struct {
 	hash uint64 // never 0
 	json string
 }
 
-// Names are kept because items next to each other often refer to the same groups: so many, of xids of so many bytes.
+// Limits of the cache of names, which exists because neighboring items often refer to the same groups.
 const (
 	mostNames = 1024
-	longXID   = 256
+	longXID   = 256 // bytes; longer xids are not cached
 )
 
 func (p *Packer) name(xid string) name {
