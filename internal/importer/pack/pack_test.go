@@ -713,6 +713,13 @@ func TestTemporaryFilesThatOthersChangeAreAnError(t *testing.T) {
 	use := func(journal.Deferred, bool) error { return nil }
 	require.ErrorIs(t, p.Release(p.Ready, use), errHeld)
 	require.ErrorIs(t, p.Err(), errHeld, "what was not read is not there any more")
+
+	p = New(nil)
+	require.NoError(t, p.Associate(0, associate("h", "x1")))
+	p.held.sorter.Close()
+	_, err = p.Discard()
+	require.ErrorContains(t, err, "read associations")
+	require.NotErrorIs(t, err, errHeld, "the error of the sorter is another one")
 }
 
 // Names are kept for speed only, so that long ones take no memory.
