@@ -98,6 +98,7 @@ func TestNameOf(t *testing.T) {
 			`{"type":"Key","Hive":"H","description":"no","other":"no"}`,
 			Name{Type: "Key", Ref: "H", Values: []string{"H"}},
 		},
+		"a text in front of the type": {`{"other":"no","type":"Key","summary":"S"}`, Name{Type: "Key", Ref: "S"}},
 		"group": {
 			`{"name":"N","type":"Adversary","eventDate":"no","xid":"x"}`,
 			Name{Type: "Adversary", Ref: "x", Title: "N"},

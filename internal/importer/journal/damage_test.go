@@ -178,6 +178,20 @@ func TestPayloadRefusesPiecesThatAreNotThere(t *testing.T) {
 	require.NotErrorIs(t, j.Payload(t.Context(), &f, &into), ErrRecord)
 }
 
+func TestAMovedListIsOneContent(t *testing.T) {
+	t.Parallel()
+	m, store := newMachine(1), newStore()
+	j := begin(t, store)
+	for j.state.lastGroups() == nil {
+		require.NoError(t, do(t.Context(), j, m.next(false)))
+	}
+	c := j.state.lastGroups()
+	require.NoError(t, j.append(t.Context(), &record{Moved: &moved{Groups: c}}, [][]byte{c.data, {1}}))
+	_, err := j.moved(t.Context(), j.slot)
+	require.ErrorIs(t, err, ErrRecord)
+	require.ErrorContains(t, err, slotName(j.slot))
+}
+
 // TestWhatIsLeftBelowIsIgnored adds records below the checkpoint, as a process leaves them that died while it removed them.
 func TestWhatIsLeftBelowIsIgnored(t *testing.T) {
 	t.Parallel()

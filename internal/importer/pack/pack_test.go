@@ -487,6 +487,8 @@ func TestWhereReferencesGo(t *testing.T) {
 			want: []string{`0 {"group":[{x1}],"indicator":[{h x1}]}`}},
 		"a reference that an item has twice": {steps: add(group("x1"), group("x2", "x1", "x1"), host("h", "x2", "x1", "x2")),
 			want: []string{`0 {"group":[{x1},{x2 x1}],"indicator":[{h x2 x1}]}`}},
+		"references behind one that an indicator has twice": {steps: add(group("x1"), group("x2"), host("h", "x2", "x2", "x1")),
+			want: []string{`0 {"group":[{x1},{x2}],"indicator":[{h x2 x1}]}`}},
 		"a group that was in the owner": {steps: add(host("h", "x1")), known: []string{"x1"},
 			want: []string{`0 {"indicator":[{h x1}]}`}},
 		"a group that is nowhere": {steps: add(host("h", "x1")),
