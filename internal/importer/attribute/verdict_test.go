@@ -66,6 +66,17 @@ func TestVerdicts(t *testing.T) {
 }
 
 // The counts of a platform that tells the truth are not contradicted, whatever it leaves out.
+func TestMoreSuccessesThanItemsOfASectionSayNothingOfTheOthers(t *testing.T) {
+	t.Parallel()
+	var file item.File
+	file.Add(item.Groups, 0, []byte(`{"type":"Threat"}`))
+	file.Add(item.Indicators, 1, []byte(`{"type":"Host"}`))
+	file.Add(item.Indicators, 2, []byte(`{"type":"Host"}`))
+	counts := Counts{Success: 3, Apart: &[item.Sections]int{item.Indicators: 2, item.Groups: 2}}
+	const s = item.Succeeded
+	require.Equal(t, []item.Verdict{s, s, s}, Verdicts(&file, item.Part{To: 3}, counts, make([]bool, 3), 0))
+}
+
 func TestVerdictsAreTrue(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(5_000) {

@@ -371,6 +371,8 @@ func TestDeliveries(t *testing.T) {
 			"status 2": {done(2, 0, 0)}, "status 3": {done(2, 0, 0)}}, nil},
 		{"a named item ends its job", "a b c d", replies{"status 1": {done(1, 1, 0)}, "errors 1": {fatal(" Last known JSON path: '$.indicator[2]'")},
 			"status 2": {done(1, 0, 0)}, "status 3": {done(0, 1, 0)}, "errors 3": {fatal("")}, "status 4": {done(1, 0, 0)}}, nil},
+		{"a named first item ends its job", "a b c d", replies{"status 1": {done(0, 1, 0)}, "errors 1": {fatal(" Last known JSON path: '$.indicator[0]'")},
+			"status 2": {done(0, 1, 0)}, "errors 2": {fatal("")}, "status 3": {done(3, 0, 0)}}, nil},
 		{"an item that ends its job halts", "a b c", replies{"status 1": {done(1, 1, 0)}, "errors 1": {fatal("")}}, func(s *script) { s.HaltOnError = true }},
 		{"a named first item that ends its job halts", "a b c", replies{"status 1": {done(0, 1, 0)}, "errors 1": {fatal(" Last known JSON path: '$.indicator[0]'")}}, func(s *script) { s.HaltOnError = true }},
 		{"an item that ends its job, and an error that is not listed", "a b", replies{"status 1": {done(0, 2, 0)}, "errors 1": {fatal("")}}, func(s *script) { s.HaltOnError = true }},

@@ -178,18 +178,25 @@ func TestPayloadRefusesPiecesThatAreNotThere(t *testing.T) {
 	require.NotErrorIs(t, j.Payload(t.Context(), &f, &into), ErrRecord)
 }
 
-func TestAMovedListIsOneContent(t *testing.T) {
+func TestGroupsThatWereMovedButAreNone(t *testing.T) {
 	t.Parallel()
-	m, store := newMachine(1), newStore()
-	j := begin(t, store)
-	for j.state.lastGroups() == nil {
-		require.NoError(t, do(t.Context(), j, m.next(false)))
+	for name, change := range map[string]func(data []byte) [][]byte{
+		"a byte is missing": func(data []byte) [][]byte { return [][]byte{data[1:]} },
+		"there are more":    func(data []byte) [][]byte { return [][]byte{data, {1}} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m, j := newMachine(1), begin(t, newStore())
+			for j.state.lastGroups() == nil {
+				require.NoError(t, do(t.Context(), j, m.next(false)))
+			}
+			c := j.state.lastGroups()
+			require.NoError(t, j.append(t.Context(), &record{Moved: &moved{Groups: c}}, change(c.data)))
+			err := j.Known(t.Context(), func(uint64, int64) {})
+			require.ErrorIs(t, err, errContent)
+			require.ErrorContains(t, err, slotName(j.slot))
+		})
 	}
-	c := j.state.lastGroups()
-	require.NoError(t, j.append(t.Context(), &record{Moved: &moved{Groups: c}}, [][]byte{c.data, {1}}))
-	_, err := j.moved(t.Context(), j.slot)
-	require.ErrorIs(t, err, ErrRecord)
-	require.ErrorContains(t, err, slotName(j.slot))
 }
 
 // TestWhatIsLeftBelowIsIgnored adds records below the checkpoint, as a process leaves them that died while it removed them.

@@ -290,6 +290,13 @@ func TestTheWatermarkWaitsForTheLinksOfAnItem(t *testing.T) {
 }
 
 // TestAJournalWithoutAStore keeps the state of an import that is not kept.
+func TestMergedMarksKeepWhatCannotBePassed(t *testing.T) {
+	t.Parallel()
+	m := Marks{Open: []mark{{To: 10, Low: 5, Failed: 1}, {To: 20, Low: 15, Unknown: 2}, {To: 30, File: 3, Low: 25}}}
+	m.merge()
+	require.Equal(t, []mark{{To: 20, Low: 5, Failed: 1, Unknown: 2}, {To: 30, File: 3, Low: 25}}, m.Open)
+}
+
 func TestAJournalWithoutAStore(t *testing.T) {
 	t.Parallel()
 	m, j := newMachine(3), New(testStart)

@@ -575,6 +575,22 @@ func TestContentsStandAtTheirGroups(t *testing.T) {
 	require.Empty(t, p.Close().Contents, "of another file")
 }
 
+func TestALinkHasTheTypeOfAnIndicator(t *testing.T) {
+	t.Parallel()
+	p := New(nil)
+	p.Keep = true
+	p.Open(new(item.File), 1)
+	g := group("x1", "x9")
+	g.Type = "" // as groups are encoded
+	p.Add(0, g, 1<<20, 10)
+	p.Add(1, host("h", "x9"), 1<<20, 10)
+	var links []string
+	for _, d := range p.Close().Links {
+		links = append(links, string(d.JSON))
+	}
+	require.ElementsMatch(t, []string{`{"ref_1":"x1","ref_2":"x9"}`, `{"type_1":"Host","ref_1":"h","ref_2":"x9"}`}, links)
+}
+
 // TestWhatIsNotTakenStays fails in the middle of Release, and goes on.
 func TestWhatIsNotTakenStays(t *testing.T) {
 	t.Parallel()
