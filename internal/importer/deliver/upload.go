@@ -56,7 +56,7 @@ func (u *upload) run(ctx context.Context) error {
 		if fault.TooLarge {
 			return err
 		}
-		u.unknown = u.unknown || !fault.Refused && !fault.Unsent
+		u.unknown = !fault.Refused && !fault.Unsent
 		arrived, lookErr := u.look(ctx)
 		switch {
 		case lookErr != nil:

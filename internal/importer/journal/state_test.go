@@ -290,6 +290,16 @@ func TestTheWatermarkWaitsForTheLinksOfAnItem(t *testing.T) {
 }
 
 // TestAJournalWithoutAStore keeps the state of an import that is not kept.
+func TestALinkThatIsNowhereIsNotReleased(t *testing.T) {
+	t.Parallel()
+	links := func() []*linkChunk { return []*linkChunk{{From: 10, To: 20, Count: 10}, {From: 30, To: 40, Count: 10}} }
+	s := State{Links: links()}
+	s.release([]int64{9, 25, 40})
+	require.Equal(t, links(), s.Links)
+	s.release([]int64{10, 39})
+	require.True(t, s.Links[0].Released.has(10) && s.Links[1].Released.has(39))
+}
+
 func TestMergedMarksKeepWhatCannotBePassed(t *testing.T) {
 	t.Parallel()
 	m := Marks{Open: []mark{{To: 10, Low: 5, Failed: 1}, {To: 20, Low: 15, Unknown: 2}, {To: 30, File: 3, Low: 25}}}
