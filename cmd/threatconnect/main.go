@@ -1,66 +1,37 @@
-// Command threatconnect works with an instance of ThreatConnect from the command line. So far it
-// only prints its version.
+// Command threatconnect works with an instance of ThreatConnect from the command line: it imports
+// feeds, looks indicators up, follows changes, handles alerts, and checks an instance.
 package main
 
 import (
-	"cmp"
-	"fmt"
-	"io"
+	"context"
 	"os"
-	"runtime"
+	"os/signal"
 	"runtime/debug"
+	"syscall"
 
-	"github.com/threatconnect-go/threatconnect"
+	"github.com/spf13/cobra"
+
+	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/cli"
 )
 
-const usage = `Usage: threatconnect version
-
-  version   print the versions of the command, of the SDK and of Go, and the revision
-`
-
 func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process
 	info, _ := debug.ReadBuildInfo()
-	os.Exit(run(os.Args[1:], info, os.Stdout, os.Stderr))
+	env := &cli.Env{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv}
+	os.Exit(cli.Run(ctx, root(env, info), env, os.Args[1:]))
 }
 
-// run executes the command and returns its exit code: 0, or 2 for wrong arguments. It prints the
-// usage on stdout if it is asked for, and on stderr if the arguments are wrong. info may be nil.
-func run(args []string, info *debug.BuildInfo, stdout, stderr io.Writer) int {
-	if len(args) != 1 {
-		_, _ = fmt.Fprint(stderr, usage)
-		return 2
+// root returns the command with all its subcommands. info may be nil.
+func root(env *cli.Env, info *debug.BuildInfo) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "threatconnect",
+		Short: "Work with an instance of ThreatConnect",
+		Example: `  threatconnect feed                        # import a sample into a test server
+  threatconnect lookup evil.example         # what does the platform know?`,
 	}
-	switch args[0] {
-	case "version":
-		_, _ = fmt.Fprint(stdout, version(info))
-		return 0
-	case "-h", "-help", "--help":
-		_, _ = fmt.Fprint(stdout, usage)
-		return 0
-	default:
-		_, _ = fmt.Fprintf(stderr, "threatconnect: unknown command %q\n\n%s", args[0], usage)
-		return 2
-	}
-}
-
-// version describes the binary, a line for each of the command, the SDK, Go and the revision. In a
-// clone, the version of the command is "(devel)". Go knows no revision if it built the binary from the
-// module proxy, or without version control.
-func version(info *debug.BuildInfo) string {
-	if info == nil {
-		info = &debug.BuildInfo{GoVersion: runtime.Version()}
-	}
-	text := fmt.Sprintf("threatconnect %s\nSDK v%s\n%s\n", cmp.Or(info.Main.Version, "(devel)"), threatconnect.Version, info.GoVersion)
-	settings := map[string]string{}
-	for _, s := range info.Settings {
-		settings[s.Key] = s.Value
-	}
-	if revision := settings["vcs.revision"]; revision != "" {
-		text += "revision " + revision
-		if settings["vcs.modified"] == "true" {
-			text += " (modified)"
-		}
-		text += "\n"
-	}
-	return text
+	cmd.AddCommand(
+		versionCommand(env, info),
+	)
+	return cmd
 }

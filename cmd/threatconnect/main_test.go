@@ -2,46 +2,99 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/cli"
 )
 
-func TestRun(t *testing.T) {
+// testEnv is an environment without variables and input.
+func testEnv(stdout, stderr io.Writer) *cli.Env {
+	return &cli.Env{Stdin: strings.NewReader(""), Stdout: stdout, Stderr: stderr, Getenv: func(string) string { return "" }}
+}
+
+// run runs the command line and returns its exit code and what it wrote.
+func run(t *testing.T, info *debug.BuildInfo, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errOut bytes.Buffer
+	env := testEnv(&out, &errOut)
+	code = cli.Run(t.Context(), root(env, info), env, args)
+	return code, out.String(), errOut.String()
+}
+
+func TestVersion(t *testing.T) {
 	t.Parallel()
 	const sdk = "SDK v" + threatconnect.Version + "\n"
-	installed := &debug.BuildInfo{GoVersion: "go1.26.8", Main: debug.Module{Version: "v0.1.0"}}
-	clone := &debug.BuildInfo{GoVersion: "go1.26.8", Main: debug.Module{Version: "(devel)"}, Settings: []debug.BuildSetting{
-		{Key: "vcs", Value: "git"}, {Key: "vcs.revision", Value: "7ca5930"}, {Key: "vcs.modified", Value: "false"},
-	}}
-	modified := &debug.BuildInfo{GoVersion: "go1.26.8", Main: debug.Module{Version: "(devel)"}, Settings: []debug.BuildSetting{
-		{Key: "vcs.revision", Value: "7ca5930"}, {Key: "vcs.modified", Value: "true"},
-	}}
 	for name, tc := range map[string]struct {
-		args           []string
-		info           *debug.BuildInfo
-		code           int
-		stdout, stderr string
+		info *debug.BuildInfo
+		want string
 	}{
-		"no arguments":       {nil, installed, 2, "", usage},
-		"help":               {[]string{"-h"}, installed, 0, usage, ""},
-		"unknown command":    {[]string{"serve"}, installed, 2, "", "threatconnect: unknown command \"serve\"\n\n" + usage},
-		"too many arguments": {[]string{"version", "-v"}, installed, 2, "", usage},
-		"installed":          {[]string{"version"}, installed, 0, "threatconnect v0.1.0\n" + sdk + "go1.26.8\n", ""},
-		"clone":              {[]string{"version"}, clone, 0, "threatconnect (devel)\n" + sdk + "go1.26.8\nrevision 7ca5930\n", ""},
-		"modified clone":     {[]string{"version"}, modified, 0, "threatconnect (devel)\n" + sdk + "go1.26.8\nrevision 7ca5930 (modified)\n", ""},
-		"no build info":      {[]string{"version"}, nil, 0, "threatconnect (devel)\n" + sdk + runtime.Version() + "\n", ""},
+		"installed": {&debug.BuildInfo{GoVersion: "go1.26.8", Main: debug.Module{Version: "v0.1.0"}}, "threatconnect v0.1.0\n" + sdk + "go1.26.8\n"},
+		"clone": {&debug.BuildInfo{GoVersion: "go1.26.8", Main: debug.Module{Version: "(devel)"}, Settings: []debug.BuildSetting{
+			{Key: "vcs", Value: "git"}, {Key: "vcs.revision", Value: "7ca5930"}, {Key: "vcs.modified", Value: "false"},
+		}}, "threatconnect (devel)\n" + sdk + "go1.26.8\nrevision 7ca5930\n"},
+		"modified clone": {&debug.BuildInfo{GoVersion: "go1.26.8", Main: debug.Module{Version: "(devel)"}, Settings: []debug.BuildSetting{
+			{Key: "vcs.revision", Value: "7ca5930"}, {Key: "vcs.modified", Value: "true"},
+		}}, "threatconnect (devel)\n" + sdk + "go1.26.8\nrevision 7ca5930 (modified)\n"},
+		"no build info": {nil, "threatconnect (devel)\n" + sdk + runtime.Version() + "\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var stdout, stderr bytes.Buffer
-			assert.Equal(t, tc.code, run(tc.args, tc.info, &stdout, &stderr))
-			assert.Equal(t, tc.stdout, stdout.String())
-			assert.Equal(t, tc.stderr, stderr.String())
+			code, stdout, stderr := run(t, tc.info, "version")
+			assert.Equal(t, cli.Success, code)
+			assert.Equal(t, tc.want, stdout)
+			assert.Empty(t, stderr)
 		})
+	}
+}
+
+func TestWrongCommandLines(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		args []string
+		want string
+	}{
+		"unknown command":     {[]string{"serve"}, "threatconnect: there is no command \"serve\"\nRun \"threatconnect -h\" for the flags.\n"},
+		"unknown flag":        {[]string{"version", "--loud"}, "threatconnect version: unknown flag: --loud\nRun \"threatconnect version -h\" for the flags.\n"},
+		"unexpected argument": {[]string{"version", "now"}, "threatconnect version: unexpected argument \"now\"\nRun \"threatconnect version -h\" for the flags.\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			code, stdout, stderr := run(t, nil, tc.args...)
+			assert.Equal(t, cli.Failure, code)
+			assert.Empty(t, stdout)
+			assert.Equal(t, tc.want, stderr)
+		})
+	}
+}
+
+// Short help fits a small terminal and shows two examples; both helps fit 80 columns.
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	top := root(testEnv(io.Discard, io.Discard), nil)
+	for _, cmd := range append(top.Commands(), top) {
+		args := strings.Fields(cmd.CommandPath())[1:]
+		code, short, stderr := run(t, nil, append(args, "-h")...)
+		assert.Equal(t, cli.Success, code)
+		assert.Empty(t, stderr)
+		assert.LessOrEqual(t, strings.Count(short, "\n"), 25, "lines of %v -h", args)
+		if cmd.Name() != "version" {
+			_, examples, found := strings.Cut(short, "\nExamples:\n")
+			assert.True(t, found, "examples of %v", args)
+			examples, _, _ = strings.Cut(examples, "\n\n")
+			assert.Equal(t, 2, strings.Count(examples, "  threatconnect"), "examples of %v", args)
+		}
+		code, long, stderr := run(t, nil, append(args, "--help")...)
+		assert.Equal(t, cli.Success, code)
+		assert.Empty(t, stderr)
+		for line := range strings.Lines(short + long) {
+			assert.LessOrEqual(t, len(strings.TrimSuffix(line, "\n")), 80, "%v: %s", args, line)
+		}
 	}
 }

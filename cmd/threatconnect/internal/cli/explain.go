@@ -1,0 +1,57 @@
+package cli
+
+import (
+	"errors"
+	"io/fs"
+	"strings"
+
+	"github.com/threatconnect-go/threatconnect"
+)
+
+// errNoAnswer ends a first request that takes too long.
+var errNoAnswer = errors.New("the instance does not answer: check the host and the port of TC_BASE_URL, and the proxy")
+
+// Explain says in one sentence what went wrong and how to fix it, in the words of the command line.
+func Explain(err error) string {
+	switch {
+	case errors.Is(err, errNoAnswer):
+		return errNoAnswer.Error()
+	case errors.Is(err, threatconnect.ErrClockSkew):
+		return "the platform refuses the time of this machine: set its clock"
+	case errors.Is(err, threatconnect.ErrSignature):
+		return "the platform refuses the signature: check TC_ACCESS_ID and TC_SECRET_KEY, and set the key in single quotes, so that the shell leaves it alone"
+	case errors.Is(err, threatconnect.ErrTokenRefused):
+		return "the platform refuses the token: get a new one for TC_TOKEN"
+	case errors.Is(err, threatconnect.ErrOwnerRefused):
+		return "there is no owner of this name that the API user can see: check --owner"
+	case errors.Is(err, threatconnect.ErrBatchDisabled):
+		return "the instance has no batch API: ask its administrator to switch it on"
+	case errors.Is(err, threatconnect.ErrBadResponse) && errors.Is(err, threatconnect.ErrNotFound):
+		return "there is no API at the base URL: is /api missing at its end?"
+	}
+	return inFlagWords.Replace(Plain(err))
+}
+
+// inFlagWords replaces the names of the Go API in errors by flags.
+var inFlagWords = strings.NewReplacer(
+	"client.Owners", "threatconnect lookup --owners",
+	"MaxShare allows", "--max-share allows",
+	", or WithPlainHTTP", "",
+)
+
+// Plain returns the text of an error without the names of the packages that it comes from.
+func Plain(err error) string {
+	text := err.Error()
+	for _, name := range []string{"threatconnect: ", "ioc: ", "feeds: "} {
+		text = strings.TrimPrefix(text, name)
+	}
+	return text
+}
+
+// WithoutPath returns the cause of an error of a file, for messages that name the file themselves.
+func WithoutPath(err error) error {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return p.Err
+	}
+	return err
+}

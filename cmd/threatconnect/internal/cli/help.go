@@ -1,0 +1,139 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// errHelpShown ends a command that has printed its short help.
+var errHelpShown = errors.New("help shown")
+
+// mainFlag is the annotation of flags that the short help lists.
+const mainFlag = "main"
+
+// MainFlags marks the flags that -h lists. --help lists all of them.
+func MainFlags(cmd *cobra.Command, names ...string) {
+	for _, name := range names {
+		if err := cmd.Flags().SetAnnotation(name, mainFlag, []string{"true"}); err != nil {
+			panic(err) // a flag that does not exist: a mistake in the program
+		}
+	}
+}
+
+// setHelp gives a command and its subcommands two helps: -h is the short one, within 25 lines, and
+// --help and the command help are complete.
+func setHelp(root *cobra.Command) {
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { cmd.Print(longHelp(cmd)) })
+	flags := root.PersistentFlags()
+	flags.Bool("help", false, "complete help")
+	flags.VarPF(shortHelpFlag{}, "short-help", "h", "short help").NoOptDefVal = "true"
+	_ = flags.MarkHidden("short-help") // the flag exists
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if errors.Is(err, errHelpShown) {
+			cmd.Print(shortHelp(cmd))
+			return err
+		}
+		return &usageError{err}
+	})
+	root.Args = func(_ *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return UsageError("there is no command %q", args[0])
+		}
+		return nil
+	}
+	root.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+}
+
+// shortHelpFlag is the value of -h. Setting it ends the parsing of the command line.
+type shortHelpFlag struct{}
+
+func (shortHelpFlag) Set(string) error { return errHelpShown }
+func (shortHelpFlag) String() string   { return "false" }
+func (shortHelpFlag) Type() string     { return "bool" }
+
+// NoArgs refuses arguments that are not flags.
+func NoArgs(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return UsageError("unexpected argument %q", args[0])
+	}
+	return nil
+}
+
+// shortHelp returns usage, examples and the main flags.
+func shortHelp(cmd *cobra.Command) string {
+	main := pflag.NewFlagSet("", pflag.ContinueOnError)
+	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
+		if f.Annotations[mainFlag] != nil {
+			main.AddFlag(f)
+		}
+	})
+	more := fmt.Sprintf("\nAll flags and details: %s --help\n", cmd.CommandPath())
+	if cmd.HasSubCommands() {
+		more = fmt.Sprintf("\nHelp of a command: %s COMMAND -h\n", cmd.CommandPath())
+	}
+	return head(cmd) + section("Flags", flagUsages(main)) + more
+}
+
+// longHelp returns everything that there is to say.
+func longHelp(cmd *cobra.Command) string {
+	own := pflag.NewFlagSet("", pflag.ContinueOnError)
+	platform := pflag.NewFlagSet("", pflag.ContinueOnError)
+	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
+		switch {
+		case f.Name == "help" || f.Hidden:
+		case f.Annotations[platformFlag] != nil:
+			platform.AddFlag(f)
+		default:
+			own.AddFlag(f)
+		}
+	})
+	b := head(cmd)
+	if cmd.Long != "" {
+		b += "\n" + wrapText(cmd.Long)
+	}
+	return b + section("Flags", flagUsages(own)) +
+		section("Flags that the platform gives its jobs", flagUsages(platform))
+}
+
+// head returns what both helps begin with.
+func head(cmd *cobra.Command) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s.\n\nUsage:\n  %s\n", cmd.Short, cmd.UseLine())
+	b.WriteString(section("Examples", cmd.Example))
+	if cmd.HasAvailableSubCommands() {
+		b.WriteString("\nCommands:\n")
+		for _, c := range cmd.Commands() {
+			if c.IsAvailableCommand() {
+				fmt.Fprintf(&b, "  %-*s  %s\n", cmd.NamePadding(), c.Name(), c.Short)
+			}
+		}
+	}
+	return b.String()
+}
+
+func section(title, body string) string {
+	body = strings.Trim(body, "\n")
+	if body == "" {
+		return ""
+	}
+	return "\n" + title + ":\n" + body + "\n"
+}
+
+func flagUsages(flags *pflag.FlagSet) string { return flags.FlagUsagesWrapped(helpWidth) }
+
+// wrapText wraps the paragraphs of a text at words. Indented lines stay as they are.
+func wrapText(s string) string {
+	var b strings.Builder
+	for _, paragraph := range strings.Split(strings.TrimSpace(s), "\n") {
+		if !strings.HasPrefix(paragraph, " ") {
+			paragraph = text.WrapSoft(paragraph, helpWidth)
+		}
+		b.WriteString(paragraph + "\n")
+	}
+	return b.String()
+}

@@ -1,0 +1,150 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/threatconnecttest"
+)
+
+// platformFlag is the annotation of flags whose names the platform has chosen.
+const platformFlag = "platform"
+
+// Instance names an instance and the API user. Its fields come from the environment and from flags,
+// which win.
+type Instance struct {
+	BaseURL   string // TC_BASE_URL, --base-url, --tc_api_path
+	AccessID  string // TC_ACCESS_ID, --api_access_id
+	SecretKey string // TC_SECRET_KEY, --api_secret_key
+	Token     string // TC_TOKEN
+	product   string
+}
+
+// Register adds the flags of an instance. name is the name of the command in the User-Agent header.
+func (i *Instance) Register(env *Env, flags *pflag.FlagSet, name string) {
+	*i = Instance{
+		BaseURL: env.Getenv("TC_BASE_URL"), AccessID: env.Getenv("TC_ACCESS_ID"),
+		SecretKey: env.Getenv("TC_SECRET_KEY"), Token: env.Getenv("TC_TOKEN"),
+		product: "threatconnect-" + name + "/" + threatconnect.Version,
+	}
+	Text(flags, &i.BaseURL, "base-url", "`URL` of the API, as in https://app.threatconnect.com/api; TC_BASE_URL")
+	PlatformText(flags, &i.BaseURL, "tc_api_path", "`URL`, as --base-url")
+	PlatformText(flags, &i.AccessID, "api_access_id", "access `ID` of the API user; TC_ACCESS_ID")
+	PlatformText(flags, &i.SecretKey, "api_secret_key", "secret `KEY` of the API user. Prefer TC_SECRET_KEY: other users of the machine see flags")
+}
+
+// EnvironmentHelp describes the environment for the long help of a command that has an Instance.
+const EnvironmentHelp = `
+The environment names the instance and the API user:
+  TC_BASE_URL      URL of the API, as in https://app.threatconnect.com/api
+  TC_ACCESS_ID     access id of the API user
+  TC_SECRET_KEY    its secret key, in single quotes: the shell then keeps $ and !
+  TC_TOKEN         an API token, instead of id and key`
+
+// Text adds a flag whose default is the present value of into, which help does not show: it may be a
+// secret.
+func Text(flags *pflag.FlagSet, into *string, name, usage string) {
+	flags.Var((*textValue)(into), name, usage)
+}
+
+// PlatformText adds a flag as Text does, with a name of the platform.
+func PlatformText(flags *pflag.FlagSet, into *string, name, usage string) {
+	Text(flags, into, name, usage)
+	markPlatform(flags, name)
+}
+
+func markPlatform(flags *pflag.FlagSet, name string) {
+	if err := flags.SetAnnotation(name, platformFlag, []string{"true"}); err != nil {
+		panic(err) // a flag that does not exist: a mistake in the program
+	}
+}
+
+// textValue is the value of a flag without a visible default.
+type textValue string
+
+func (v *textValue) Set(s string) error { *v = textValue(s); return nil }
+func (v *textValue) String() string     { return "" }
+func (v *textValue) Type() string       { return "string" }
+
+// InProcess reports whether no instance is named, so that a test server in the process replaces it.
+func (i *Instance) InProcess() bool { return i.BaseURL == "" }
+
+// Check refuses credentials without an instance, an instance without credentials, and two kinds of
+// credentials.
+func (i *Instance) Check() error {
+	switch {
+	case i.BaseURL == "" && (i.AccessID != "" || i.SecretKey != "" || i.Token != ""):
+		return UsageError("there are credentials but no instance: set TC_BASE_URL or --base-url, as in https://app.threatconnect.com/api")
+	case i.BaseURL == "":
+		return nil
+	case i.Token != "" && (i.AccessID != "" || i.SecretKey != ""):
+		return UsageError("TC_TOKEN is set together with an access id or a secret key: unset one kind of credentials")
+	case i.Token == "" && i.AccessID == "":
+		return UsageError("TC_ACCESS_ID is not set: set TC_ACCESS_ID and TC_SECRET_KEY, or TC_TOKEN")
+	case i.Token == "" && i.SecretKey == "":
+		return UsageError("TC_SECRET_KEY is not set: set it in single quotes, so that the shell leaves $ and ! alone")
+	}
+	return nil
+}
+
+// Client makes a client for the instance. log, if not nil, gets a record of each request at Debug.
+func (i *Instance) Client(log *slog.Logger, options ...threatconnect.Option) (*threatconnect.Client, error) {
+	if err := i.Check(); err != nil {
+		return nil, err
+	}
+	credentials := threatconnect.Credentials(threatconnect.HMAC(i.AccessID, i.SecretKey))
+	if i.Token != "" {
+		credentials = threatconnect.Token(i.Token)
+	}
+	options = append([]threatconnect.Option{threatconnect.WithUserAgent(i.product), threatconnect.WithLogger(log)}, options...)
+	return threatconnect.NewClient(i.BaseURL, credentials, options...)
+}
+
+// TestServer returns a client of a test server in the process, and says so. It refuses credentials
+// without an instance. fill, if not nil, adds the data of the server.
+func (i *Instance) TestServer(env *Env, log *slog.Logger, fill func(*threatconnecttest.Server) error, options ...threatconnecttest.Option) (*threatconnect.Client, error) {
+	if err := i.Check(); err != nil {
+		return nil, err
+	}
+	srv := threatconnecttest.New(options...)
+	if fill != nil {
+		if err := fill(srv); err != nil {
+			return nil, fmt.Errorf("fill the test server: %w", err)
+		}
+	}
+	env.Printf("TC_BASE_URL is not set: using a test server in this process. Nothing leaves this machine.")
+	return srv.Client(threatconnect.WithUserAgent(i.product), threatconnect.WithLogger(log)), nil
+}
+
+// connectTime limits the first request of a command, so that a wrong host or port is an error soon.
+const connectTime = 12 * time.Second
+
+// CheckOwners reads the owners that the API user sees, and refuses names that are not among them. It is
+// the first request of a command: it fails within 15 seconds if the instance cannot be reached, and
+// tells whether URL, credentials and clock are right.
+func CheckOwners(ctx context.Context, client *threatconnect.Client, names ...string) ([]threatconnect.Owner, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, connectTime, errNoAnswer)
+	defer cancel()
+	owners, err := threatconnect.Collect(client.Owners.All(ctx, nil))
+	if err != nil {
+		return nil, err
+	}
+	known := make(map[string]bool, len(owners))
+	quoted := make([]string, len(owners))
+	for n, o := range owners {
+		known[o.Name] = true
+		quoted[n] = fmt.Sprintf("%q", o.Name)
+	}
+	for _, name := range names {
+		if !known[name] {
+			return nil, fmt.Errorf("the API user sees no owner %q; it sees %s", name, strings.Join(quoted, ", "))
+		}
+	}
+	return owners, nil
+}

@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/spf13/pflag"
+)
+
+// Log is where the log of a command goes.
+type Log struct {
+	Level slog.Level // --log-level, --tc_log_level
+	Dir   string     // --tc_log_path: the directory of app.log; empty logs to Stderr
+}
+
+// Register adds the flags of a log. Without them, warnings and errors are logged.
+func (l *Log) Register(flags *pflag.FlagSet) {
+	l.Level = slog.LevelWarn
+	flags.Var(levelValue{&l.Level}, "log-level", "`LEVEL` of the log: debug (a record for each request), info, warn or error")
+	flags.Var(levelValue{&l.Level}, "tc_log_level", "`LEVEL` of the log: TRACE, DEBUG, INFO, WARNING, ERROR or CRITICAL")
+	markPlatform(flags, "tc_log_level")
+	PlatformText(flags, &l.Dir, "tc_log_path", "`DIR` in which to append the log to app.log")
+}
+
+// levelValue is the value of a flag for a level.
+type levelValue struct{ level *slog.Level }
+
+func (v levelValue) String() string { return "" }
+func (v levelValue) Type() string   { return "level" }
+
+func (v levelValue) Set(s string) error {
+	switch strings.ToLower(s) {
+	case "trace", "debug":
+		*v.level = slog.LevelDebug
+	case "info":
+		*v.level = slog.LevelInfo
+	case "warn", "warning":
+		*v.level = slog.LevelWarn
+	case "error", "critical":
+		*v.level = slog.LevelError
+	default:
+		return fmt.Errorf("must be debug, info, warn or error")
+	}
+	return nil
+}
+
+// Open opens the log. Without Dir, it goes to stderr. Times are in UTC. Close it, and report its error:
+// records that could not be written are lost.
+func (l *Log) Open(stderr io.Writer) (*slog.Logger, io.Closer, error) {
+	out := &logWriter{w: stderr}
+	if l.Dir != "" {
+		f, err := os.OpenFile(filepath.Join(l.Dir, "app.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		if err != nil {
+			return nil, nil, fmt.Errorf("--tc_log_path: %w", err)
+		}
+		out = &logWriter{w: f, file: f}
+	}
+	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: l.Level, ReplaceAttr: utc})), out, nil
+}
+
+// utc writes the time of a record in UTC.
+func utc(groups []string, a slog.Attr) slog.Attr {
+	if len(groups) == 0 && a.Key == slog.TimeKey {
+		a.Value = slog.TimeValue(a.Value.Time().UTC())
+	}
+	return a
+}
+
+// logWriter keeps the first error of what it writes to.
+type logWriter struct {
+	w    io.Writer
+	file *os.File // nil for stderr, which is not closed
+	mu   sync.Mutex
+	err  error
+}
+
+func (l *logWriter) Write(b []byte) (int, error) {
+	n, err := l.w.Write(b)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err == nil {
+		l.err = err
+	}
+	return n, err
+}
+
+// Close returns the first error of the log.
+func (l *logWriter) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.file == nil {
+		return nil // stderr: there is no other place to report its errors
+	}
+	if err := l.file.Close(); l.err == nil {
+		l.err = err
+	}
+	if l.err != nil {
+		return fmt.Errorf("--tc_log_path: records of the log are lost: %w", l.err)
+	}
+	return nil
+}

@@ -1,0 +1,36 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"unicode"
+)
+
+// maxMessage is the number of characters of an exit message that the platform shows.
+const maxMessage = 255
+
+// Message returns the text as the platform shows it as the exit message of a job: a line of up to 255
+// characters without control characters. A longer text is cut and ends with an ellipsis.
+func Message(text string) string {
+	runes := []rune(strings.Join(strings.FieldsFunc(strings.ToValidUTF8(text, "\uFFFD"), func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.IsControl(r)
+	}), " "))
+	if len(runes) > maxMessage {
+		return strings.TrimRight(string(runes[:maxMessage-1]), " ") + "…"
+	}
+	return string(runes)
+}
+
+// WriteMessage writes an exit message to the file message.tc in dir, where the platform reads it after
+// the job. An empty dir writes nothing.
+func WriteMessage(dir, message string) error {
+	if dir == "" {
+		return nil
+	}
+	if err := os.WriteFile(filepath.Join(dir, "message.tc"), []byte(message), 0o644); err != nil {
+		return fmt.Errorf("--tc_out_path: %w", WithoutPath(err))
+	}
+	return nil
+}
