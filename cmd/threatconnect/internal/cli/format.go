@@ -3,6 +3,7 @@ package cli
 import (
 	"io"
 	"strings"
+	"unicode"
 
 	"github.com/dustin/go-humanize"
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -17,6 +18,21 @@ func Count(n int64, noun string) string {
 		return "1 " + noun
 	}
 	return Number(n) + " " + noun + "s"
+}
+
+// Clean makes foreign text safe to print as a part of a line. White space becomes a space, and
+// characters that a terminal does not show, or that control it or the direction of the text, become
+// U+FFFD. Leading and trailing spaces are removed.
+func Clean(s string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case !unicode.IsPrint(r):
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s))
 }
 
 // NewTable returns a table without borders for results on Stdout. Add rows, configure its columns, and
