@@ -25,6 +25,24 @@ func MainFlags(cmd *cobra.Command, names ...string) {
 	}
 }
 
+// flagGroups is the annotation of a command with the groups of its flags: a line for each group, with
+// its heading and the names of its flags.
+const flagGroups = "flag groups"
+
+// FlagGroup lists flags under a heading of their own in --help, in the order of names. Groups come in
+// the order of the calls, and before the flags that are in none.
+func FlagGroup(cmd *cobra.Command, heading string, names ...string) {
+	for _, name := range names {
+		if cmd.Flags().Lookup(name) == nil {
+			panic("no flag --" + name) // a mistake in the program
+		}
+	}
+	if cmd.Annotations == nil {
+		cmd.Annotations = map[string]string{}
+	}
+	cmd.Annotations[flagGroups] += heading + "\t" + strings.Join(names, "\t") + "\n"
+}
+
 // setHelp gives a command and its subcommands two helps: -h is the short one, within 25 lines, and
 // --help and the command help are complete.
 func setHelp(root *cobra.Command) {
@@ -81,11 +99,22 @@ func shortHelp(cmd *cobra.Command) string {
 
 // longHelp returns everything that there is to say.
 func longHelp(cmd *cobra.Command) string {
+	grouped, inGroup := "", map[string]bool{}
+	for line := range strings.Lines(cmd.Annotations[flagGroups]) {
+		names := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		group := pflag.NewFlagSet("", pflag.ContinueOnError)
+		group.SortFlags = false
+		for _, name := range names[1:] {
+			group.AddFlag(cmd.Flags().Lookup(name))
+			inGroup[name] = true
+		}
+		grouped += section(names[0], flagUsages(group))
+	}
 	own := pflag.NewFlagSet("", pflag.ContinueOnError)
 	platform := pflag.NewFlagSet("", pflag.ContinueOnError)
 	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
 		switch {
-		case f.Name == "help" || f.Hidden:
+		case f.Name == "help" || f.Hidden || inGroup[f.Name]:
 		case f.Annotations[platformFlag] != nil:
 			platform.AddFlag(f)
 		default:
@@ -96,7 +125,11 @@ func longHelp(cmd *cobra.Command) string {
 	if cmd.Long != "" {
 		b += "\n" + wrapText(cmd.Long)
 	}
-	return b + section("Flags", flagUsages(own)) +
+	heading := "Flags"
+	if grouped != "" {
+		heading = "Other flags"
+	}
+	return b + grouped + section(heading, flagUsages(own)) +
 		section("Flags that the platform gives its jobs", flagUsages(platform))
 }
 
