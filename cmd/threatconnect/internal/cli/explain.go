@@ -43,7 +43,7 @@ var inFlagWords = strings.NewReplacer(
 func Plain(err error) string {
 	text := err.Error()
 	for _, name := range []string{"threatconnect: ", "ioc: ", "feeds: "} {
-		text = strings.TrimPrefix(text, name)
+		text = strings.ReplaceAll(text, name, "")
 	}
 	return text
 }
