@@ -44,7 +44,7 @@ const EnvironmentHelp = `
 The environment names the instance and the API user:
   TC_BASE_URL      URL of the API, as in https://app.threatconnect.com/api
   TC_ACCESS_ID     access id of the API user
-  TC_SECRET_KEY    its secret key, in single quotes: the shell then keeps $ and !
+  TC_SECRET_KEY    secret key, in single quotes: the shell then keeps $ and !
   TC_TOKEN         an API token, instead of id and key`
 
 // Text adds a flag whose default is the present value of into, which help does not show: it may be a
