@@ -9,6 +9,7 @@ require (
 	github.com/spf13/pflag v1.0.10
 	github.com/stretchr/testify v1.12.1
 	github.com/threatconnect-go/threatconnect v0.1.0
+	go.uber.org/goleak v1.3.0
 	golang.org/x/term v0.47.0
 )
 

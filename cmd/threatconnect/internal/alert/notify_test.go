@@ -1,0 +1,496 @@
+package alert
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/cli"
+	"github.com/threatconnect-go/threatconnect/threatconnecttest"
+)
+
+// The users are notified once although one kind of request fails each time.
+func TestNotificationInSpiteOfErrors(t *testing.T) {
+	t.Parallel()
+	blocked := func(method string, parts ...string) func(*http.Request) bool {
+		return func(r *http.Request) bool {
+			return r.Method == method && !slices.ContainsFunc(parts, func(s string) bool { return !strings.Contains(r.URL.Path, s) })
+		}
+	}
+	const known = `{"id":"1","indicators":["cdn.updates.example","203.0.113.42"]}`
+	for _, tc := range []struct {
+		name   string
+		fails  func(*http.Request) bool
+		status int
+		stderr string
+		linked int  // indicators that are associated with the event
+		once   bool // the second run does not try it again
+	}{
+		{"look-up", blocked("GET", "/hosts/cdn.updates.example"), 403, "look up an indicator: GET /v2/indicators/hosts/{}", 1, false},
+		{"look-up on a broken server", blocked("GET", "/hosts/cdn.updates.example"), 500, "look up an indicator", 1, false},
+		{"store", blocked("POST", "/indicators/hosts"), 403, "store an indicator: POST /v2/indicators/hosts: 403", 1, false},
+		{"store behind a broken proxy", blocked("POST", "/indicators/hosts"), 502, "store an indicator: POST /v2/indicators/hosts: 502", 0, false},
+		{"tag the event", blocked("POST", "/groups/events/", "/tags/"), 403, "tag the event", 2, true},
+		{"tag an indicator", blocked("POST", "/hosts/cdn.updates.example/tags/"), 403, "tag an indicator", 2, true},
+		{"associate", blocked("POST", "/groups/events/", "/hosts/"), 403, "associate an indicator with the event", 1, false},
+		{"associate, refused", blocked("POST", "/groups/events/", "/hosts/"), 400, "", 1, false},
+		{"associate behind a broken proxy", blocked("POST", "/groups/events/", "/hosts/"), 502, "associate an indicator with the event", 0, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			srv, env := newInstanceBehind(t, func(r *http.Request) int {
+				if tc.fails(r) {
+					return tc.status
+				}
+				return 0
+			})
+			for i := range 2 {
+				r := run(t, env, known, owner("--tag", "Beacon")...)
+				if tc.stderr == "" || tc.once && i > 0 {
+					assert.Equal(t, cli.Success, r.code, r.stderr)
+				} else {
+					assert.Equal(t, cli.Failure, r.code)
+					assert.Contains(t, r.stderr, tc.stderr)
+				}
+				assert.NotContains(t, r.stderr, "cdn.updates.example")
+				require.Len(t, srv.Groups(sampleOwner), 1)
+				assert.Len(t, srv.Groups(sampleOwner)[0].Indicators, tc.linked)
+				assert.Len(t, srv.Groups(sampleOwner)[0].Attributes, 1)
+				assert.Len(t, srv.Notifications(), 1)
+			}
+		})
+	}
+}
+
+func TestNotificationOfRefusedValues(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name    string
+		path    string
+		status  int
+		because string
+	}{
+		{"look-up", "GET /api/v2/indicators/hosts/unknown.example/owners", 414, "cannot be looked up: GET /v2/indicators/hosts/{}/owners: 414"},
+		{"store", "POST /api/v2/indicators/hosts", 400, "cannot be stored: POST /v2/indicators/hosts: 400"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			srv, env := newInstanceBehind(t, func(r *http.Request) int {
+				if r.Method+" "+r.URL.Path == tc.path {
+					return tc.status
+				}
+				return 0
+			})
+			const in = `{"id":"1","indicators":["unknown.example"]}`
+			r := decided(t, env, in, "--store-unknown", "--fail-on-no-results")
+			assert.Equal(t, refuse, decisions(r)["unknown.example"])
+			assert.Contains(t, r.Indicators[0].Reason, tc.because)
+			assert.Equal(t, sentBefore, decided(t, env, in, "--store-unknown").Notification.Outcome)
+			require.Len(t, srv.Notifications(), 1)
+			assert.Contains(t, srv.Notifications()[0].Message, "- Host `unknown.example`, from `indicators`, refused by the platform\n")
+			assert.Len(t, srv.Groups(sampleOwner), 1)
+			assert.Empty(t, srv.Indicators(sampleOwner))
+			assert.Nil(t, decided(t, env, `{"id":"2","indicators":["unknown.example"]}`).Event, "there is no reason to store it")
+		})
+	}
+}
+
+func TestNotificationOfLongValues(t *testing.T) {
+	t.Parallel()
+	srv, env := newInstance(t)
+	var urls []string
+	for i := range maxCandidates {
+		urls = append(urls, fmt.Sprintf(`"http://203.0.113.42/%d/%s"`, i, strings.Repeat("ü", 400)))
+	}
+	r := decided(t, env, `{"id":"1","indicators":[`+strings.Join(urls, ",")+`]}`, "--store-unknown")
+	assert.Equal(t, maxCandidates, r.Event.Linked)
+	require.Len(t, srv.Notifications(), 1)
+	assert.Regexp(t, `\n- and \d+ more\n$`, srv.Notifications()[0].Message)
+}
+
+func TestRefusedNotification(t *testing.T) {
+	t.Parallel()
+	srv, env := newInstance(t)
+	srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Route: "/v2/notifications", Status: 400, Body: "no"})
+	r := run(t, env, sampleAlert, owner()...)
+	assert.Equal(t, cli.Failure, r.code)
+	assert.Contains(t, r.stderr, "notify the users: POST /v2/notifications: 400")
+	assert.Contains(t, r.stdout, "Nobody was notified.")
+
+	again := decided(t, env, sampleAlert)
+	assert.Equal(t, notificationReport{Outcome: sent, To: "organization"}, again.Notification, "not a repetition")
+	assert.Len(t, srv.Notifications(), 1)
+	assert.Equal(t, sentBefore, decided(t, env, sampleAlert).Notification.Outcome)
+	assert.Len(t, srv.Groups(sampleOwner), 1)
+	assert.Len(t, srv.Groups(sampleOwner)[0].Attributes, 1)
+}
+
+func TestNotificationFlags(t *testing.T) {
+	t.Parallel()
+	srv, env := newInstance(t, threatconnecttest.WithAttributeType(threatconnecttest.AttributeType{Name: "Alert Reasons", MaxLength: 600}))
+	require.True(t, srv.SetMembers("Example Organization", false, threatconnecttest.User{UserName: "ana"}, threatconnecttest.User{UserName: "bo"}))
+	r := decided(t, env, sampleAlert, "--notify", "none", "--attribute-type", "Alert Reasons")
+	assert.Equal(t, notificationReport{Outcome: notSent}, r.Notification)
+	assert.Empty(t, srv.Notifications())
+	r = decided(t, env, sampleAlert, "--notify", "ana, bo", "--priority", "HIGH", "--notification-type", "Beacon Alert",
+		"--notification-text", "See the [runbook](https://wiki.example).", "--attribute-type", "Alert Reasons")
+	assert.Equal(t, notificationReport{Outcome: sent, To: "ana, bo"}, r.Notification)
+	require.Len(t, srv.Notifications(), 1)
+	n := srv.Notifications()[0]
+	assert.Equal(t, []string{"ana", "bo"}, n.Recipients)
+	assert.Equal(t, "High", n.Priority)
+	assert.Equal(t, "Beacon Alert", n.Type)
+	assert.True(t, strings.HasPrefix(n.Message, "See the [runbook](https://wiki.example).\n\nAlert `"), n.Message)
+	attributes := srv.Groups(sampleOwner)[0].Attributes
+	require.Len(t, attributes, 1)
+	assert.Equal(t, "Alert Reasons", attributes[0].Type)
+	assert.True(t, strings.HasSuffix(attributes[0].Value, "\nNotification: sent\n"), attributes[0].Value)
+
+	many := make([]string, 50)
+	for i := range many {
+		many[i] = fmt.Sprintf(`"http://203.0.113.42/%d"`, i)
+	}
+	decided(t, env, `{"id":"2","indicators":[`+strings.Join(many, ",")+`]}`, "--store-unknown", "--attribute-type", "Alert Reasons")
+	value := srv.Groups(sampleOwner)[1].Attributes[0].Value
+	assert.LessOrEqual(t, len(value), 600, "the type allows no more")
+	assert.Regexp(t, `\n- and \d+ more\n\nBody SHA-256: `, value)
+}
+
+func TestForeignTextIsInertInNotifications(t *testing.T) {
+	t.Parallel()
+	srv, env := newInstance(t)
+	decided(t, env, `{"id":"9","title":"[click](https://evil.example) `+"`"+`x`+"`"+`, now\u0000\n","indicators":["203.0.113.42"]}`)
+	sent := srv.Notifications()
+	require.Len(t, sent, 1)
+	assert.Contains(t, sent[0].Message, "Alert `[click](https://evil.example) 'x' now (9)`:")
+}
+
+func TestAlertsWithLongIDs(t *testing.T) {
+	t.Parallel()
+	srv, env := newInstance(t)
+	const finding = "arn:aws:guardduty:us-east-1:123456789012:detector/12abc34d567e8fa901bc2d34e56789f0/finding/"
+	for _, id := range []string{"aaaa", "bbbb", "cccc"} {
+		r := decided(t, env, `{"id":"`+finding+id+`","title":"UnauthorizedAccess:EC2/SSHBruteForce","src_ip":"203.0.113.42"}`)
+		assert.False(t, r.Event.Existed)
+		assert.Equal(t, sent, r.Notification.Outcome)
+	}
+	assert.Len(t, srv.Groups(sampleOwner), 3)
+	assert.Len(t, srv.Notifications(), 3)
+}
+
+func TestAlertWithTheNameOfAnother(t *testing.T) {
+	t.Parallel()
+	srv, env := newInstance(t)
+	const real = `{"id":"SOC-1001","title":"Alert","src_ip":"203.0.113.42","note":"the real one"}`
+	digest := fmt.Sprintf("%x", sha256.Sum256([]byte(real)))
+	bodies := []string{
+		`{"id":"SOC-1001","title":"Alert","src_ip":"203.0.113.42"}`,
+		`{"id":"SOC-1001","title":"Alert","indicators":["203.0.113.42",{"type":"mutex","value":"Body SHA-256: ` + digest + `"}]}`,
+		real,
+	}
+	for i, body := range bodies {
+		r := decided(t, env, body, "--store-unknown")
+		assert.Equal(t, i > 0, r.Event.Existed)
+		assert.Equal(t, sent, r.Notification.Outcome)
+		require.Len(t, srv.Notifications(), i+1)
+	}
+	for _, body := range bodies {
+		assert.Equal(t, sentBefore, decided(t, env, body, "--store-unknown").Notification.Outcome)
+	}
+	assert.Len(t, srv.Notifications(), len(bodies), "the users know of all")
+	require.Len(t, srv.Groups(sampleOwner), 1)
+	require.Len(t, srv.Groups(sampleOwner)[0].Attributes, len(bodies))
+	assert.Contains(t, srv.Groups(sampleOwner)[0].Attributes[2].Value, "\nBody SHA-256: "+digest)
+}
+
+// An alert that failed in part is completed when it is sent again. The users know of it already.
+func TestAlertThatFailedInPart(t *testing.T) {
+	t.Parallel()
+	srv, env := newInstance(t)
+	srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Method: "POST", Route: "/v2/indicators/{type}", Skip: 1, Status: 500, Body: "no"})
+	r := run(t, env, sampleAlert, owner()...)
+	assert.Equal(t, cli.Failure, r.code)
+	assert.Contains(t, r.stdout, "203.0.113.42", "the decisions are reported")
+	assert.Contains(t, r.stderr, "store an indicator: POST /v2/indicators/hosts: 500")
+	assert.Len(t, srv.Groups(sampleOwner)[0].Indicators, 2, "the others are stored")
+	require.Len(t, srv.Notifications(), 1)
+	assert.Contains(t, srv.Notifications()[0].Message, "2 indicators for review")
+	assert.Contains(t, srv.Notifications()[0].Message, "`cdn.updates.example`")
+
+	again := decided(t, env, sampleAlert)
+	assert.Equal(t, keep, decisions(again)["203.0.113.42"])
+	assert.Equal(t, store, decisions(again)["cdn.updates.example"])
+	assert.Len(t, srv.Groups(sampleOwner), 1)
+	assert.Len(t, srv.Groups(sampleOwner)[0].Indicators, 3)
+	assert.Len(t, srv.Groups(sampleOwner)[0].Attributes, 1)
+	assert.Len(t, srv.Notifications(), 1)
+}
+
+// A value that could not be looked up is in the notification, because there is only one.
+func TestNotificationOfFailedLookUps(t *testing.T) {
+	t.Parallel()
+	srv, env := newInstanceBehind(t, func(r *http.Request) int {
+		if strings.Contains(r.URL.Path, "/hosts/cdn.updates.example") && r.Method == http.MethodGet {
+			return http.StatusForbidden
+		}
+		return 0
+	})
+	assert.Equal(t, cli.Failure, run(t, env, sampleAlert, owner()...).code)
+	require.Len(t, srv.Notifications(), 1)
+	assert.Contains(t, srv.Notifications()[0].Message, "- Host `cdn.updates.example`, from `destination.domain`, could not be looked up\n")
+}
+
+// newTestHandler returns the handler of a process with the default flags.
+func newTestHandler(t *testing.T, client *threatconnect.Client) *handler {
+	t.Helper()
+	c := &config{owner: sampleOwner}
+	cmd := &cobra.Command{}
+	c.register(&cli.Env{Getenv: func(string) string { return "" }}, cmd, cmd.Flags())
+	require.NoError(t, c.check())
+	h, err := newHandler(c, client, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	return h
+}
+
+// process is a process that handles alerts. It can die at a request: before the request is sent, or after
+// the platform has processed it.
+type process struct {
+	srv    *threatconnecttest.Server
+	h      *handler
+	log    bytes.Buffer
+	ctx    context.Context
+	kill   context.CancelFunc
+	mu     sync.Mutex
+	lives  int  // requests until it dies; negative for ever
+	late   bool // it dies after the last request was processed
+	random *rand.Rand
+}
+
+func newProcess(t *testing.T, srv *threatconnecttest.Server, lives int, late bool) *process {
+	t.Helper()
+	p := &process{srv: srv, lives: lives, late: late}
+	p.ctx, p.kill = context.WithCancel(t.Context())
+	p.h = newTestHandler(t, srv.Client(threatconnect.WithTransport(p)))
+	p.h.log = slog.New(slog.NewTextHandler(&p.log, nil))
+	return p
+}
+
+func (p *process) RoundTrip(r *http.Request) (*http.Response, error) {
+	p.mu.Lock()
+	dies := p.lives == 0
+	if p.lives > 0 {
+		p.lives--
+	}
+	last := p.lives == 0
+	p.mu.Unlock()
+	p.pause()
+	if dies {
+		p.kill()
+		return nil, errors.New("dead")
+	}
+	resp, err := p.srv.RoundTrip(r)
+	if last && p.late && err == nil {
+		_ = resp.Body.Close()
+		p.kill()
+		return nil, errors.New("dead")
+	}
+	p.pause()
+	return resp, err
+}
+
+// pause sleeps for a random time, so that processes meet in many ways.
+func (p *process) pause() {
+	if p.random != nil {
+		p.mu.Lock()
+		d := time.Duration(p.random.IntN(1000)) * time.Millisecond
+		p.mu.Unlock()
+		time.Sleep(d)
+	}
+}
+
+// handle handles an alert and returns whether it succeeded.
+func (p *process) handle(t *testing.T, body string) bool {
+	t.Helper()
+	a, err := parse([]byte(body), &fields{}, time.Now())
+	require.NoError(t, err)
+	_, err = p.h.handle(p.ctx, a)
+	return err == nil
+}
+
+func (p *process) repetitions() int { return strings.Count(p.log.String(), "sending it again") }
+
+// assertStored checks that the owner has one event with one note and all indicators, once.
+func assertStored(t *testing.T, srv *threatconnecttest.Server) {
+	t.Helper()
+	events := srv.Groups(sampleOwner)
+	require.Len(t, events, 1)
+	require.Len(t, events[0].Attributes, 1)
+	assert.Contains(t, events[0].Attributes[0].Value, "\nNotification: sent\n")
+	assert.Len(t, events[0].Indicators, 3)
+	assert.Len(t, srv.Indicators(sampleOwner), 3)
+}
+
+// A process dies at each of its requests. The next one completes the alert: the users are notified at least
+// once, and again only if that is in the log.
+func TestCrashes(t *testing.T) {
+	t.Parallel()
+	for _, late := range []bool{false, true} {
+		once, twice, died := 0, 0, true
+		for n := 1; died; n++ {
+			synctest.Test(t, func(t *testing.T) {
+				srv := threatconnecttest.New()
+				require.NoError(t, fillSample(srv))
+				first := newProcess(t, srv, n, late)
+				first.handle(t, sampleAlert)
+				died = first.ctx.Err() != nil
+
+				second := newProcess(t, srv, -1, false)
+				require.True(t, second.handle(t, sampleAlert), "%s", &second.log)
+				assertStored(t, srv)
+				sent := len(srv.Notifications())
+				assert.GreaterOrEqual(t, sent, 1, "died at request %d", n)
+				assert.LessOrEqual(t, sent, 1+second.repetitions(), "died at request %d", n)
+				assert.LessOrEqual(t, second.repetitions(), 1)
+				once, twice = once+second.repetitions(), twice+sent-1
+
+				third := newProcess(t, srv, -1, false)
+				require.True(t, third.handle(t, sampleAlert))
+				assert.Zero(t, third.repetitions())
+				assert.Len(t, srv.Notifications(), sent)
+			})
+		}
+		assert.GreaterOrEqual(t, once, 2, "some outcomes are unknown, such as that of the notification")
+		assert.GreaterOrEqual(t, twice, 1, "at-least-once delivery needs a repetition after some crashes")
+	}
+}
+
+// Requests fail in many ways. The alert is sent until it succeeds.
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(40) {
+		synctest.Test(t, func(t *testing.T) {
+			srv := threatconnecttest.New()
+			require.NoError(t, fillSample(srv))
+			srv.Inject(threatconnecttest.FaultMix(seed, 0.3, threatconnecttest.FaultReset, threatconnecttest.FaultLostReply,
+				threatconnecttest.FaultTruncate, threatconnecttest.FaultHTML, threatconnecttest.FaultStatus, threatconnecttest.FaultLateStatus))
+			repetitions, succeeded := 0, false
+			for range 50 {
+				p := newProcess(t, srv, -1, false)
+				succeeded = p.handle(t, sampleAlert)
+				repetitions += p.repetitions()
+				if succeeded {
+					break
+				}
+			}
+			require.True(t, succeeded, "seed %d", seed)
+			sent := len(srv.Notifications())
+			assert.GreaterOrEqual(t, sent, 1, "seed %d", seed)
+			assert.LessOrEqual(t, sent, 1+repetitions, "seed %d", seed)
+		})
+	}
+}
+
+// Several processes get one alert at once. Their requests overlap in many ways, and the users are notified
+// once.
+func TestConcurrentProcesses(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(40) {
+		synctest.Test(t, func(t *testing.T) {
+			srv := threatconnecttest.New()
+			require.NoError(t, fillSample(srv))
+			var all sync.WaitGroup
+			for i := range 4 {
+				p := newProcess(t, srv, -1, false)
+				p.random = rand.New(rand.NewPCG(seed, uint64(i)))
+				all.Go(func() {
+					assert.True(t, p.handle(t, sampleAlert), "%s", &p.log)
+					assert.Zero(t, p.repetitions())
+				})
+			}
+			all.Wait()
+			assertStored(t, srv)
+			assert.Len(t, srv.Notifications(), 1, "seed %d", seed)
+		})
+	}
+}
+
+// Processes that get one alert at once die at random. After them, another one completes the alert.
+func TestConcurrentCrashes(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(40) {
+		synctest.Test(t, func(t *testing.T) {
+			srv := threatconnecttest.New()
+			require.NoError(t, fillSample(srv))
+			random := rand.New(rand.NewPCG(seed, 0))
+			repetitions := 0
+			var processes []*process
+			var all sync.WaitGroup
+			for i := range 3 {
+				p := newProcess(t, srv, 10+random.IntN(40), random.IntN(2) == 0)
+				p.random = rand.New(rand.NewPCG(seed, uint64(i)))
+				processes = append(processes, p)
+				all.Go(func() { p.handle(t, sampleAlert) })
+			}
+			all.Wait()
+			last := newProcess(t, srv, -1, false)
+			require.True(t, last.handle(t, sampleAlert), "%s", &last.log)
+			for _, p := range append(processes, last) {
+				repetitions += p.repetitions()
+			}
+			assert.GreaterOrEqual(t, len(srv.Notifications()), 1, "seed %d", seed)
+			assert.LessOrEqual(t, len(srv.Notifications()), 1+repetitions, "seed %d", seed)
+			assert.Len(t, srv.Indicators(sampleOwner), 3)
+		})
+	}
+}
+
+// A run that died before it notified the users is taken over after the lease, and not earlier.
+func TestLease(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := threatconnecttest.New()
+		require.NoError(t, fillSample(srv))
+		for n := 1; len(srv.Groups(sampleOwner)) == 0 || len(srv.Groups(sampleOwner)[0].Attributes) == 0; n++ {
+			newProcess(t, srv, n, true).handle(t, sampleAlert)
+		}
+		require.Empty(t, srv.Notifications())
+		start := time.Now()
+		p := newProcess(t, srv, -1, false)
+		require.True(t, p.handle(t, sampleAlert))
+		assert.InDelta(t, lease, time.Since(start), float64(pollTime))
+		assert.Equal(t, 1, p.repetitions())
+		assert.Len(t, srv.Notifications(), 1)
+	})
+}
+
+// Of several notes, the one with the lowest id counts, whatever the order of the list.
+func TestFirstNote(t *testing.T) {
+	t.Parallel()
+	a := &alert{digest: "d"}
+	attribute := func(id int64, typ, state string) threatconnect.Attribute {
+		return threatconnect.Attribute{ID: id, Type: typ, Value: "text\n" + digestPrefix + "d\n" + statePrefix + state + "\r\n"}
+	}
+	assert.Zero(t, firstNote(nil, "Description", a))
+	got := firstNote([]threatconnect.Attribute{
+		attribute(9, "Description", sent), attribute(7, "Description", notSent), attribute(8, "Description", sending),
+		attribute(5, "Source", sent), {ID: 6, Type: "Description", Value: "of another alert"},
+	}, "Description", a)
+	assert.Equal(t, note{id: 7, text: "text", state: notSent}, got)
+	assert.Equal(t, sending, firstNote([]threatconnect.Attribute{attribute(1, "Source", "sent?")}, "Source", a).state, "an unknown state is an unknown outcome")
+}
