@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/alert"
 	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/cli"
 )
 
@@ -31,6 +32,7 @@ func root(env *cli.Env, info *debug.BuildInfo) *cobra.Command {
   threatconnect lookup evil.example         # what does the platform know?`,
 	}
 	cmd.AddCommand(
+		alert.Command(env),
 		versionCommand(env, info),
 	)
 	return cmd
