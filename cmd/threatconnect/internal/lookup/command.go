@@ -1,0 +1,206 @@
+// Package lookup is the subcommand that shows what an instance knows about indicators.
+package lookup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/cli"
+	"github.com/threatconnect-go/threatconnect/ioc"
+)
+
+const description = `
+A value is an address, a block of addresses, a host, a URL, an email address, a file (by a hash), an AS number or a registry key, as it is or defanged, as in hxxps://evil[.]example. Without arguments, values are the lines of standard input. Blank lines and lines that begin with # are skipped. Lines of more than 65,536 bytes are refused by their number.
+
+One value shows its details; several show a table. RATING (0 to 5) and CONF. (0 to 100) are those of the owner. SCORE (0 to 1,000), TA RATING and TA CONF. are those that ThreatAssess calculates over all owners. The last two are left out of a table that does not fit the terminal, and long values are shortened. A dash means that the platform sent nothing. Colors follow ThreatAssess: from a score of 201 (or a rating of 2) yellow, from 501 (3) red, from 801 (5) bold. NO_COLOR switches them off.
+
+The table appears at the end and is held in memory. --json writes each value as soon as it is known.
+
+Without TC_BASE_URL, lookup uses a test server in this process, with sample values.
+` + cli.EnvironmentHelp + `
+  TC_OWNER         the owner to look in if there is no --owner
+
+Exit codes:
+  0  all values were found
+  1  a value was refused or could not be looked up, or nothing was done
+  3  some values were not found
+`
+
+// command is what the flags say.
+type command struct {
+	env      *cli.Env
+	name     string
+	instance cli.Instance
+	log      cli.Log
+
+	typ        string
+	owners     []string
+	allOwners  bool
+	listOwners bool
+	details    bool
+	json       bool
+	parallel   int
+}
+
+// Command returns the subcommand lookup.
+func Command(env *cli.Env) *cobra.Command {
+	c := &command{env: env}
+	cmd := &cobra.Command{
+		Use:   "lookup [flags] [VALUE...]",
+		Short: "Show what the platform knows about indicators",
+		Long:  description,
+		Example: `  threatconnect lookup evil.example                # details of one value
+  threatconnect extract report.txt | threatconnect lookup --json`,
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&c.typ, "type", "", "`TYPE` of all values: "+cli.IndicatorTypeNames+", or a type of the instance's own (default: recognized by each value)")
+	flags.StringArrayVar(&c.owners, "owner", nil, "look in this `OWNER`; repeatable")
+	flags.BoolVar(&c.allOwners, "all-owners", false, "look in all owners that the API user sees; the default unless --owner or TC_OWNER names one")
+	flags.BoolVar(&c.listOwners, "owners", false, "list the owners that the API user sees")
+	flags.BoolVar(&c.details, "details", false, "show attributes, groups, labels and dates; the default for a single argument")
+	flags.BoolVar(&c.json, "json", false, "write a JSON array with a line per value")
+	flags.IntVar(&c.parallel, "parallel", 16, "`N` requests at the same time, 1 to 64")
+	cli.MainFlags(cmd, "type", "owner", "all-owners", "owners", "details", "json")
+	c.instance.Register(env, flags, "lookup")
+	c.log.Register(flags)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		c.name = cmd.CommandPath()
+		if !flags.Changed("details") {
+			c.details = len(args) == 1
+		}
+		return c.run(cmd.Context(), args)
+	}
+	return cmd
+}
+
+func (c *command) run(ctx context.Context, args []string) (err error) {
+	switch {
+	case c.parallel < 1 || c.parallel > 64:
+		return cli.UsageError("--parallel must be 1 to 64")
+	case c.allOwners && len(c.owners) > 0:
+		return cli.UsageError("--all-owners and --owner exclude each other")
+	case c.listOwners && len(args) > 0:
+		return cli.UsageError("--owners takes no values")
+	}
+	if owner := c.env.Getenv("TC_OWNER"); owner != "" && len(c.owners) == 0 && !c.allOwners {
+		c.owners = []string{owner}
+	}
+	log, logFile, err := c.log.Open(c.env.Stderr)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, logFile.Close()) }()
+	var client *threatconnect.Client
+	if c.instance.InProcess() {
+		client, err = c.instance.TestServer(c.env, log, fill)
+	} else {
+		client, err = c.instance.Client(log)
+	}
+	if err != nil {
+		return err
+	}
+	owners, err := cli.CheckOwners(ctx, client, c.owners...)
+	switch {
+	case err != nil:
+		return err
+	case c.listOwners:
+		return c.writeOwners(owners)
+	}
+	opts := &threatconnect.LookupOptions{
+		Owners: c.owners, AllOwners: len(c.owners) == 0, Parallel: c.parallel,
+		Include: threatconnect.Include{Tags: true, Attributes: c.details, Labels: c.details},
+	}
+	if opts.Type, err = c.indicatorType(ctx, client); err != nil {
+		return err
+	}
+	out := &output{command: c, client: client, color: c.env.Color(c.env.Stdout), array: cli.NewJSONArray(c.env.Stdout)}
+	err = find(ctx, client, opts, c.inputs(args), func(in input, r threatconnect.LookupResult) error { return out.add(ctx, in, r) })
+	if endErr := out.end(); err == nil {
+		err = endErr
+	}
+	if err != nil {
+		return err
+	}
+	return out.exit()
+}
+
+// inputs returns the values to look up. A test server has values of its own if there are no others.
+func (c *command) inputs(args []string) func(yield func(input, error) bool) {
+	var sample []string
+	if c.instance.InProcess() {
+		sample = sampleValues()
+	}
+	if cli.IsTerminal(c.env.Stdin) && len(args) == 0 {
+		if sample == nil {
+			c.env.Printf("Reading values from standard input, one per line. End them with Ctrl-D.")
+		}
+		args = sample
+	}
+	if len(args) > 0 {
+		return arguments(args)
+	}
+	return func(yield func(input, error) bool) {
+		empty := true
+		for in, err := range lines(c.env.Stdin, c.typ == "") {
+			empty = false
+			if !yield(in, err) {
+				return
+			}
+		}
+		if empty {
+			arguments(sample)(yield)
+		}
+	}
+}
+
+// indicatorType returns the type that --type names, and empty if it is to be recognized.
+func (c *command) indicatorType(ctx context.Context, client *threatconnect.Client) (threatconnect.IndicatorType, error) {
+	if c.typ == "" {
+		return "", nil
+	}
+	if t, ok := cli.IndicatorType(c.typ); ok && t != ioc.TypeVulnerability {
+		return threatconnect.IndicatorType(t), nil
+	}
+	var names []string
+	for t, err := range client.Types.Indicators(ctx, nil) {
+		switch {
+		case err != nil:
+			return "", err
+		case t.Branch == "": // a type without calls of its own
+		case cli.PlainName(string(t.Name)) == cli.PlainName(c.typ):
+			return t.Name, nil
+		default:
+			names = append(names, fmt.Sprintf("%q", t.Name))
+		}
+	}
+	return "", fmt.Errorf("--type: the instance has no indicator type %q; it has %s", c.typ, strings.Join(names, ", "))
+}
+
+// owner is an owner in JSON.
+type owner struct {
+	ID   int64                   `json:"id"`
+	Name string                  `json:"name"`
+	Type threatconnect.OwnerType `json:"type"`
+}
+
+func (c *command) writeOwners(owners []threatconnect.Owner) error {
+	if c.json {
+		array := cli.NewJSONArray(c.env.Stdout)
+		for _, o := range owners {
+			if err := array.Add(owner{o.ID, o.Name, o.Type}); err != nil {
+				return err
+			}
+		}
+		return array.End()
+	}
+	t := cli.NewTable("OWNER", "TYPE")
+	for _, o := range owners {
+		t.AppendRow([]any{cli.Clean(o.Name), cli.Clean(string(o.Type))})
+	}
+	return cli.WriteTable(c.env.Stdout, t)
+}
