@@ -13,6 +13,8 @@ import (
 
 	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/alert"
 	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/cli"
+	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/extract"
+	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/lookup"
 )
 
 func main() {
@@ -33,6 +35,8 @@ func root(env *cli.Env, info *debug.BuildInfo) *cobra.Command {
 	}
 	cmd.AddCommand(
 		alert.Command(env),
+		extract.Command(env),
+		lookup.Command(env),
 		versionCommand(env, info),
 	)
 	return cmd

@@ -1,0 +1,260 @@
+// Package extract is the subcommand that finds indicators in text.
+package extract
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/cli"
+	"github.com/threatconnect-go/threatconnect/ioc"
+)
+
+const description = `
+extract reads files, or standard input, and writes each indicator once, in canonical form, one per line: addresses, blocks of addresses, hosts, URLs, email addresses, hashes of files and AS numbers, defanged or not. CVE ids are vulnerabilities, which are not indicators on the platform; --type cve finds them.
+
+A text is UTF-8: prose, HTML, CSV, JSON, logs or source code. Convert PDF and office documents to text first, for example with pdftotext.
+
+extract does not tell whether a value is malicious. --public leaves out values that mean nothing to others: private, reserved and documentation addresses, names that are never delegated, and empty files. --exclude leaves out the values on a list, and those of --public. A list has a value per line: a host excludes all names below it, an address or block everything that overlaps it.
+
+Memory grows with the number of different values. With --all it does not.
+
+Exit codes:
+  0  all texts were read, whether they have indicators or not
+  1  no text could be read, or the command line is wrong
+  3  some texts could not be read to their end
+`
+
+// command is what the flags say, and what was found.
+type command struct {
+	env     *cli.Env
+	types   map[ioc.Type]bool // to find; nil finds all but vulnerabilities
+	exclude *ioc.Exclusions   // nil excludes nothing
+	all     bool
+	defang  bool
+	json    bool
+
+	out      *bufio.Writer
+	array    *cli.JSONArray
+	seen     map[ioc.Indicator]bool // has type and value only
+	found    int64
+	excluded map[string]int64 // by reason
+	cves     int64
+}
+
+// element is an indicator in JSON.
+type element struct {
+	Value    string   `json:"value"` // in canonical form; defanged with --defang
+	Type     ioc.Type `json:"type"`
+	File     string   `json:"file,omitzero"` // missing for standard input
+	Line     int      `json:"line"`          // from 1
+	Offset   int64    `json:"offset"`        // bytes before the indicator
+	Length   int      `json:"length"`        // bytes that it takes
+	Defanged bool     `json:"defanged"`      // in the text
+	Port     uint16   `json:"port,omitzero"` // that follows an address or a host
+}
+
+// Command returns the subcommand extract.
+func Command(env *cli.Env) *cobra.Command {
+	c := &command{env: env, seen: map[ioc.Indicator]bool{}, excluded: map[string]int64{}}
+	cmd := &cobra.Command{
+		Use:   "extract [flags] [FILE...]",
+		Short: "Find indicators in text",
+		Long:  description,
+		Example: `  threatconnect extract --public report.txt | threatconnect lookup
+  curl -s https://blog.example/post | threatconnect extract --type url,host`,
+	}
+	var types, lists []string
+	var public bool
+	flags := cmd.Flags()
+	flags.StringSliceVar(&types, "type", nil, "find indicators of this `TYPE` only: address, asn, cidr, cve, email, file, host or url; repeatable")
+	flags.BoolVar(&public, "public", false, "leave out private, reserved and documentation values")
+	flags.StringArrayVar(&lists, "exclude", nil, "leave out the values on the list in this `FILE`, and those of --public; repeatable")
+	flags.BoolVar(&c.all, "all", false, "write an indicator every time that it occurs")
+	flags.BoolVar(&c.defang, "defang", false, "write values in a form that programs do not turn into a link")
+	flags.BoolVar(&c.json, "json", false, "write a JSON array with type, file, line and offset of each value")
+	cli.MainFlags(cmd, "type", "public", "exclude", "all", "defang", "json")
+	cmd.RunE = func(cmd *cobra.Command, files []string) error {
+		if err := c.setTypes(types); err != nil {
+			return err
+		}
+		if public || len(lists) > 0 {
+			c.exclude = new(ioc.Exclusions)
+		}
+		for _, name := range lists {
+			if err := c.addList(name); err != nil {
+				return fmt.Errorf("--exclude %s: %w", name, err)
+			}
+		}
+		return c.run(cmd.Context(), cmd.CommandPath(), files)
+	}
+	return cmd
+}
+
+func (c *command) setTypes(names []string) error {
+	for _, name := range names {
+		t, ok := cli.IndicatorType(name)
+		if !ok || !slices.Contains(extracted(), t) {
+			return cli.UsageError("--type: %q is not found in text: use address, asn, cidr, cve, email, file, host or url", name)
+		}
+		if c.types == nil {
+			c.types = map[ioc.Type]bool{}
+		}
+		c.types[t] = true
+	}
+	return nil
+}
+
+// extracted returns the types that [ioc.Extract] finds.
+func extracted() []ioc.Type {
+	return []ioc.Type{
+		ioc.TypeAddress, ioc.TypeASN, ioc.TypeCIDR, ioc.TypeEmailAddress, ioc.TypeFile, ioc.TypeHost, ioc.TypeURL, ioc.TypeVulnerability,
+	}
+}
+
+func (c *command) addList(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return cli.WithoutPath(err)
+	}
+	defer f.Close()
+	return c.exclude.AddList(name, f)
+}
+
+// run reads the texts and writes what it finds.
+func (c *command) run(ctx context.Context, name string, files []string) error {
+	c.out = bufio.NewWriter(c.env.Stdout)
+	c.array = cli.NewJSONArray(c.out)
+	if len(files) == 0 {
+		files = []string{"-"}
+	}
+	if cli.IsTerminal(c.env.Stdin) && slices.Contains(files, "-") {
+		c.env.Printf("Reading standard input. End it with Ctrl-D.")
+	}
+	failed := 0
+	for _, file := range files {
+		err := c.extractFile(ctx, file)
+		if writeErr := c.out.Flush(); writeErr != nil {
+			return writeErr
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err != nil {
+			failed++
+			if file == "-" {
+				file = "standard input"
+			}
+			c.env.Printf("%s: %s: %s", name, file, cli.Explain(cli.WithoutPath(err)))
+		}
+	}
+	if c.json {
+		if err := c.array.End(); err != nil {
+			return err
+		}
+	}
+	if err := c.out.Flush(); err != nil {
+		return err
+	}
+	c.summarize()
+	switch failed {
+	case 0:
+		return nil
+	case len(files):
+		return cli.ExitCode(cli.Failure)
+	}
+	return cli.ExitCode(cli.Partial)
+}
+
+// extractFile writes what is found in one text.
+func (c *command) extractFile(ctx context.Context, name string) error {
+	text := c.env.Stdin
+	if name == "-" {
+		name = ""
+	} else {
+		f, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		text = f
+	}
+	r, stop := interruptible(ctx, text)
+	defer stop()
+	for match, err := range ioc.Extract(r) {
+		if err == nil {
+			err = c.add(name, match)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// interruptible returns a reader that fails when the context ends, also while r waits. Call stop when
+// it is no longer read. The goroutine that reads r ends at the end of its present read.
+func interruptible(ctx context.Context, r io.Reader) (reader io.Reader, stop func()) {
+	pr, pw := io.Pipe()
+	go func() {
+		_, err := io.Copy(pw, r)
+		_ = pw.CloseWithError(err) // it returns nil
+	}()
+	detach := context.AfterFunc(ctx, func() { _ = pw.CloseWithError(context.Cause(ctx)) }) // it returns nil
+	return pr, func() {
+		detach()
+		_ = pr.Close() // it returns nil
+	}
+}
+
+// add counts a match and writes it unless it is left out.
+func (c *command) add(file string, m ioc.Match) error {
+	key := ioc.Indicator{Type: m.Type, Value: m.Value}
+	if c.types != nil && !c.types[m.Type] || !c.all && c.seen[key] {
+		return nil
+	}
+	if !c.all {
+		c.seen[key] = true
+	}
+	if c.types == nil && m.Type == ioc.TypeVulnerability {
+		c.cves++
+		return nil
+	}
+	if c.exclude != nil {
+		if reason, excluded := c.exclude.Exclude(string(m.Type), m.Value); excluded {
+			c.excluded[reason]++
+			return nil
+		}
+	}
+	c.found++
+	value := m.Value
+	if c.defang {
+		value = ioc.Defang(value)
+	}
+	if c.json {
+		return c.array.Add(element{value, m.Type, file, m.Line, m.Offset, m.Length, m.Defanged, m.Port})
+	}
+	_, err := c.out.WriteString(value + "\n")
+	return err
+}
+
+// summarize says what was found and what was left out.
+func (c *command) summarize() {
+	c.env.Printf("%s found", cli.Count(c.found, "indicator"))
+	for _, reason := range slices.SortedFunc(maps.Keys(c.excluded), func(a, b string) int {
+		return cmp.Or(cmp.Compare(c.excluded[b], c.excluded[a]), strings.Compare(a, b))
+	}) {
+		c.env.Printf("%s left out: %s", cli.Number(c.excluded[reason]), reason)
+	}
+	if c.cves > 0 {
+		c.env.Printf("%s left out; --type cve finds them", cli.Count(c.cves, "CVE id"))
+	}
+}
