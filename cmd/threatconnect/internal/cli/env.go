@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 
-	"github.com/jedib0t/go-pretty/v6/text"
 	"golang.org/x/term"
 )
 
@@ -61,7 +60,7 @@ func (e *Env) Color(w io.Writer) bool {
 func (e *Env) Printf(format string, args ...any) {
 	message := fmt.Sprintf(format, args...)
 	if width := e.Width(e.Stderr); width > 0 {
-		message = text.WrapSoft(message, width)
+		message = Wrap(message, width)
 	}
 	_, _ = fmt.Fprintln(e.Stderr, message) // there is no other place to report it
 }

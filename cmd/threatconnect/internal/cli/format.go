@@ -7,6 +7,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
 )
 
 // Number writes n with a comma between groups of three digits.
@@ -33,6 +34,15 @@ func Clean(s string) string {
 		}
 		return r
 	}, s))
+}
+
+// Wrap wraps a text at words, and words that are longer than a line anywhere. Lines do not end in spaces.
+func Wrap(s string, width int) string {
+	lines := strings.Split(text.WrapSoft(s, width), "\n")
+	for n, line := range lines {
+		lines[n] = strings.TrimRight(line, " ")
+	}
+	return strings.Join(lines, "\n")
 }
 
 // NewTable returns a table without borders for results on Stdout. Add rows, configure its columns, and

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -164,7 +163,7 @@ func wrapText(s string) string {
 	var b strings.Builder
 	for _, paragraph := range strings.Split(strings.TrimSpace(s), "\n") {
 		if !strings.HasPrefix(paragraph, " ") {
-			paragraph = text.WrapSoft(paragraph, helpWidth)
+			paragraph = Wrap(paragraph, helpWidth)
 		}
 		b.WriteString(paragraph + "\n")
 	}
