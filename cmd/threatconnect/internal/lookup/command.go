@@ -118,7 +118,8 @@ func (c *command) run(ctx context.Context, args []string) (err error) {
 	if opts.Type, err = c.indicatorType(ctx, client); err != nil {
 		return err
 	}
-	out := &output{command: c, client: client, color: c.env.Color(c.env.Stdout), array: cli.NewJSONArray(c.env.Stdout)}
+	stdout := c.env.Stdout
+	out := &output{command: c, client: client, width: c.env.Width(stdout), color: c.env.Color(stdout), array: cli.NewJSONArray(stdout)}
 	err = find(ctx, client, opts, c.inputs(args), func(in input, r threatconnect.LookupResult) error { return out.add(ctx, in, r) })
 	if endErr := out.end(); err == nil {
 		err = endErr

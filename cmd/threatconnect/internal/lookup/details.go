@@ -121,8 +121,8 @@ func (o *output) writeLines(title string, lines []line) error {
 	t.ResetHeaders()
 	t.Style().Box.PaddingRight = " "
 	config := []table.ColumnConfig{{Number: 1, WidthMin: labelWidth}, {Number: 2, WidthMaxEnforcer: wrap}}
-	if width := o.env.Width(o.env.Stdout); width > 0 {
-		config[1].WidthMax = max(width-labelWidth-1, 20)
+	if o.width > 0 {
+		config[1].WidthMax = max(o.width-labelWidth-1, 20)
 	}
 	t.SetColumnConfigs(config)
 	for _, l := range lines {
@@ -141,7 +141,7 @@ func wrap(s string, width int) string {
 	if strings.HasPrefix(s, "https://") && !strings.Contains(s, " ") {
 		return s
 	}
-	return text.WrapSoft(s, width)
+	return cli.Wrap(s, width)
 }
 
 func date(t time.Time) string {

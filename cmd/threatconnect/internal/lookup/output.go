@@ -16,7 +16,8 @@ import (
 type output struct {
 	*command
 	client *threatconnect.Client
-	color  bool
+	width  int  // of the terminal; 0 if standard output is not one
+	color  bool // whether standard output shows colors
 	array  *cli.JSONArray
 	rows   []row // of the table
 

@@ -72,8 +72,8 @@ func (o *output) writeTable() error {
 			configs[n].Align, configs[n].AlignHeader = text.AlignRight, text.AlignRight
 		}
 	}
-	if width := o.env.Width(o.env.Stdout); width > 0 {
-		fit(configs, widths, width)
+	if o.width > 0 {
+		fit(configs, widths, o.width)
 	}
 	t.SetColumnConfigs(configs)
 	return cli.WriteTable(o.env.Stdout, t)
@@ -93,8 +93,8 @@ func fit(configs []table.ColumnConfig, widths [columns + 1]int, width int) {
 			rest += widths[n] + gap
 		}
 	}
-	owner := min(widths[columnOwner], max(rest/4, 12))
-	tags := min(widths[columnTags], max(rest/4, 12))
+	owner := min(widths[columnOwner], max(rest/6, 12))
+	tags := min(widths[columnTags], max(rest/6, 12))
 	indicator := min(widths[columnIndicator], max(rest-owner-tags, 12))
 	owner = min(widths[columnOwner], max(rest-indicator-tags, owner))
 	tags = min(widths[columnTags], max(rest-indicator-owner, tags))
@@ -102,8 +102,8 @@ func fit(configs []table.ColumnConfig, widths [columns + 1]int, width int) {
 		configs[n-1].WidthMax, configs[n-1].WidthMaxEnforcer = width, enforce
 	}
 	limit(columnIndicator, indicator, shorten)
-	limit(columnOwner, owner, text.WrapSoft)
-	limit(columnTags, tags, text.WrapSoft)
+	limit(columnOwner, owner, cli.Wrap)
+	limit(columnTags, tags, cli.Wrap)
 }
 
 // cells returns the cells of a row.
