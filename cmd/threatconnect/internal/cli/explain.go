@@ -1,8 +1,12 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"io/fs"
+	"net"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/threatconnect-go/threatconnect"
@@ -26,10 +30,17 @@ func Explain(err error) string {
 		return "there is no owner of this name that the API user can see: check --owner"
 	case errors.Is(err, threatconnect.ErrBatchDisabled):
 		return "the instance has no batch API: ask its administrator to switch it on"
+	case errors.Is(err, threatconnect.ErrUnavailable) && errors.Is(err, context.DeadlineExceeded):
+		return "the instance is not available at the moment (503): try again later, or ask its administrator"
 	case errors.Is(err, threatconnect.ErrBadResponse) && errors.Is(err, threatconnect.ErrNotFound):
 		return "there is no API at the base URL: is /api missing at its end?"
 	}
-	return inFlagWords.Replace(Plain(err))
+	text := withoutGoNames(inFlagWords.Replace(Plain(err)))
+	request, _ := errors.AsType[*threatconnect.RequestError](err)
+	if dial, ok := errors.AsType[*net.OpError](err); ok && request != nil && dial.Op == "dial" {
+		text += "; check the host and the port of TC_BASE_URL, and the proxy"
+	}
+	return text
 }
 
 // inFlagWords replaces the names of the Go API in errors by flags.
@@ -37,7 +48,28 @@ var inFlagWords = strings.NewReplacer(
 	"client.Owners", "threatconnect lookup --owners",
 	"MaxShare allows", "--max-share allows",
 	", or WithPlainHTTP", "",
+	", or raise WithMaxResponseBytes", "",
+	" (APIError.Foreign names it)", "",
+	", see APIError.Foreign)", ")",
+	" (unwrap RequestError.Err to read it)", "",
 )
+
+// goAdvice matches what errors advise to programs in addition to people.
+var goAdvice = regexp.MustCompile(`,? or (?:set|clear|change the) \w+ of (?:an|the) ioc\.Parser(?: if it is a URL)?`)
+
+// goName matches names of the Go API.
+var goName = regexp.MustCompile(`\bclient\.[A-Z]|\bioc\.[A-Z]|\b(?:With|Link|New)[A-Z]\w+|\b\w+(?:Config|Options|Error|Ref)\b`)
+
+// quoted matches names of things of the platform.
+var quoted = regexp.MustCompile(`"[^"]*"`)
+
+// withoutGoNames drops the parts of an error, after the first, that have names of the Go API.
+func withoutGoNames(text string) string {
+	parts := strings.Split(goAdvice.ReplaceAllString(text, ""), "; ")
+	return strings.Join(slices.DeleteFunc(parts, func(part string) bool {
+		return part != parts[0] && goName.MatchString(quoted.ReplaceAllString(part, ""))
+	}), "; ")
+}
 
 // Plain returns the text of an error without the names of the packages that it comes from.
 func Plain(err error) string {
