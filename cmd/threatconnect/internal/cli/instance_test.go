@@ -1,0 +1,213 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/spf13/pflag"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/threatconnecttest"
+)
+
+// newEnv returns an environment with these variables, and what is written to its standard error.
+func newEnv(vars map[string]string) (env *Env, stderr *bytes.Buffer) {
+	stderr = new(bytes.Buffer)
+	return &Env{Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: stderr, Getenv: func(k string) string { return vars[k] }}, stderr
+}
+
+// instance returns what variables and flags say.
+func instance(t *testing.T, vars map[string]string, args ...string) *Instance {
+	t.Helper()
+	env, _ := newEnv(vars)
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	i := new(Instance)
+	i.Register(env, flags, "test")
+	require.NoError(t, flags.Parse(args))
+	return i
+}
+
+func TestInstanceComesFromTheEnvironmentAndFlagsWin(t *testing.T) {
+	t.Parallel()
+	vars := map[string]string{"TC_BASE_URL": "https://a.example/api", "TC_ACCESS_ID": "1", "TC_SECRET_KEY": "s"}
+	product := "threatconnect-test/" + threatconnect.Version
+	assert.Equal(t, &Instance{BaseURL: "https://a.example/api", AccessID: "1", SecretKey: "s", product: product}, instance(t, vars))
+	assert.Equal(t, &Instance{BaseURL: "https://b.example/api", AccessID: "2", SecretKey: "z", product: product},
+		instance(t, vars, "--tc_api_path", "https://b.example/api", "--api_access_id=2", "--api_secret_key", "z"))
+	assert.Equal(t, &Instance{BaseURL: "https://c.example/api", Token: "t", product: product},
+		instance(t, map[string]string{"TC_TOKEN": "t"}, "--base-url", "https://c.example/api"))
+	assert.True(t, instance(t, nil).InProcess())
+	assert.False(t, instance(t, vars).InProcess())
+}
+
+func TestHelpShowsNoSecret(t *testing.T) {
+	t.Parallel()
+	env, _ := newEnv(map[string]string{"TC_BASE_URL": "https://user:s3cr3t@a.example/api", "TC_ACCESS_ID": "s3cr3t", "TC_SECRET_KEY": "s3cr3t"})
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	new(Instance).Register(env, flags, "test")
+	assert.NotContains(t, flags.FlagUsages(), "s3cr3t")
+}
+
+func TestIncompleteInstances(t *testing.T) {
+	t.Parallel()
+	for want, i := range map[string]*Instance{
+		"there are credentials but no instance": {SecretKey: "s3cr3t"},
+		"unset one kind of credentials":         {BaseURL: "b", Token: "s3cr3t", AccessID: "1"},
+		"TC_ACCESS_ID is not set":               {BaseURL: "b", SecretKey: "s3cr3t"},
+		"TC_SECRET_KEY is not set":              {BaseURL: "b", AccessID: "s3cr3t"},
+	} {
+		for _, err := range []error{i.Check(), second(i.Client(nil))} {
+			require.ErrorContains(t, err, want)
+			assert.NotContains(t, err.Error(), "s3cr3t")
+			require.ErrorAs(t, err, new(*usageError))
+		}
+	}
+	env, stderr := newEnv(nil)
+	_, err := (&Instance{Token: "t"}).TestServer(env, nil, nil)
+	require.ErrorContains(t, err, "no instance", "credentials are never ignored")
+	assert.Empty(t, stderr.String())
+	assert.NoError(t, new(Instance).Check())
+}
+
+func second[T any](_ T, err error) error { return err }
+
+func TestClient(t *testing.T) {
+	t.Parallel()
+	for _, vars := range []map[string]string{
+		{"TC_BASE_URL": "https://a.example/api", "TC_ACCESS_ID": "1", "TC_SECRET_KEY": "s"},
+		{"TC_BASE_URL": "https://a.example/api", "TC_TOKEN": "t"},
+	} {
+		client, err := instance(t, vars).Client(nil, threatconnect.WithOwner("Example Source"))
+		require.NoError(t, err)
+		assert.Equal(t, "https://a.example/api", client.BaseURL())
+		assert.Equal(t, "Example Source", client.Owner())
+		assert.Contains(t, client.UserAgent(), "threatconnect-test/"+threatconnect.Version)
+	}
+}
+
+func TestTestServer(t *testing.T) {
+	t.Parallel()
+	env, stderr := newEnv(nil)
+	var log bytes.Buffer
+	filled := false
+	client, err := instance(t, nil).TestServer(env, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		func(*threatconnecttest.Server) error { filled = true; return nil }, threatconnecttest.WithOwner(threatconnecttest.Owner{Name: "Mine", Type: "Source"}))
+	require.NoError(t, err)
+	assert.True(t, filled)
+	assert.Equal(t, "TC_BASE_URL is not set: using a test server in this process. Nothing leaves this machine.\n", stderr.String())
+	_, err = client.InOwner("Mine").Indicators.Hosts.Get(t.Context(), "secret.example", nil)
+	require.ErrorIs(t, err, threatconnect.ErrNotFound)
+	assert.Contains(t, log.String(), "/v2/indicators/hosts/{}")
+	assert.NotContains(t, log.String(), "secret.example")
+
+	_, err = new(Instance).TestServer(env, nil, func(*threatconnecttest.Server) error { return errors.New("no room") })
+	require.EqualError(t, err, "fill the test server: no room")
+}
+
+func TestCheckOwners(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New()
+	owners, err := CheckOwners(t.Context(), srv.Client(), "Example Source", "Example Community")
+	require.NoError(t, err)
+	assert.Len(t, owners, 3)
+	_, err = CheckOwners(t.Context(), srv.Client(), "Example Source", "Nobody's")
+	require.EqualError(t, err, `the API user sees no owner "Nobody's"; it sees "Example Organization", "Example Community", "Example Source"`)
+
+	wrong := func(credentials threatconnect.Credentials) string {
+		_, err := CheckOwners(t.Context(), srv.ClientAs(credentials))
+		require.Error(t, err)
+		return Explain(err)
+	}
+	assert.Contains(t, wrong(threatconnect.HMAC(srv.AccessID(), "s3cr3t")), "check TC_ACCESS_ID and TC_SECRET_KEY")
+	assert.NotContains(t, wrong(threatconnect.HMAC(srv.AccessID(), "s3cr3t")), "s3cr3t")
+	assert.Contains(t, wrong(threatconnect.Token("s3cr3t")), "get a new one for TC_TOKEN")
+}
+
+// CheckOwners fails within 15 seconds if the instance cannot be reached, and says what to check.
+func TestCheckOwnersOfAnInstanceThatCannotBeReached(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		answer func(*http.Request) (*http.Response, error)
+		want   string
+	}{
+		"a port that nobody listens to": {
+			func(*http.Request) (*http.Response, error) {
+				return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+			},
+			"refused (after 5 attempts); check the host and the port of TC_BASE_URL, and the proxy",
+		},
+		"a host that does not answer": {
+			func(req *http.Request) (*http.Response, error) {
+				<-req.Context().Done()
+				return nil, context.Cause(req.Context())
+			},
+			"the instance does not answer: check the host and the port of TC_BASE_URL, and the proxy",
+		},
+		"a page without an API": {
+			func(req *http.Request) (*http.Response, error) {
+				return &http.Response{
+					StatusCode: http.StatusNotFound, Status: "404 Not Found", Header: http.Header{"Content-Type": {"text/html"}},
+					Body: io.NopCloser(strings.NewReader("<html>")), Request: req,
+				}, nil
+			},
+			"there is no API at the base URL: is /api missing at its end?",
+		},
+		"an unavailable instance": {
+			func(req *http.Request) (*http.Response, error) {
+				return &http.Response{
+					StatusCode: http.StatusServiceUnavailable, Status: "503 Service Unavailable", Header: http.Header{"Retry-After": {"60"}},
+					Body: io.NopCloser(strings.NewReader("")), Request: req,
+				}, nil
+			},
+			"the instance is not available at the moment (503)",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				client, err := instance(t, map[string]string{"TC_BASE_URL": "https://a.example/api", "TC_ACCESS_ID": "1", "TC_SECRET_KEY": "s"}).
+					Client(nil, threatconnect.WithTransport(transport(tc.answer)))
+				require.NoError(t, err)
+				start := time.Now()
+				_, err = CheckOwners(t.Context(), client)
+				require.Error(t, err)
+				assert.LessOrEqual(t, time.Since(start), 15*time.Second)
+				assert.Contains(t, Explain(err), tc.want)
+			})
+		})
+	}
+}
+
+type transport func(*http.Request) (*http.Response, error)
+
+func (f transport) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+// The client corrects a clock that is wrong if the platform tells its time.
+func TestCheckOwnersWithAWrongClock(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.New()
+	srv.SetClockOffset(10 * time.Minute)
+	_, err := CheckOwners(t.Context(), srv.Client())
+	require.NoError(t, err)
+	_, err = CheckOwners(t.Context(), srv.Client(threatconnect.WithTransport(transport(func(req *http.Request) (*http.Response, error) {
+		resp, err := srv.RoundTrip(req)
+		if err == nil {
+			resp.Header.Del("Date")
+		}
+		return resp, err
+	}))))
+	require.Error(t, err)
+	assert.Equal(t, "the platform refuses the time of this machine: set its clock", Explain(err))
+}
