@@ -70,7 +70,7 @@ func Command(env *cli.Env) *cobra.Command {
 		Short: "Find indicators in text",
 		Long:  description,
 		Example: `  threatconnect extract --public report.txt | threatconnect lookup
-  curl -s https://blog.example/post | threatconnect extract --type url,host`,
+  threatconnect extract --type url,host < post.html`,
 	}
 	var types, lists []string
 	var public bool
