@@ -1,6 +1,7 @@
 package extract
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -202,10 +203,17 @@ func (full) Write([]byte) (int, error) { return 0, errors.New("no space left on 
 
 func TestOutputThatCannotBeWritten(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{nil, {"--json"}} {
+	for _, args := range [][]string{nil, {"--all"}, {"--all", "--json"}} {
 		var stderr bytes.Buffer
-		env := &cli.Env{Stdin: strings.NewReader(strings.Repeat(report, 100)), Stdout: full{}, Stderr: &stderr, Getenv: func(string) string { return "" }}
+		env := &cli.Env{Stdin: strings.NewReader(strings.Repeat(report, 1000)), Stdout: full{}, Stderr: &stderr, Getenv: func(string) string { return "" }}
 		assert.Equal(t, cli.Failure, runIn(t.Context(), env, args...))
 		assert.Equal(t, "threatconnect extract: no space left on device\n", stderr.String())
 	}
+}
+
+func TestAllRemembersNothing(t *testing.T) {
+	t.Parallel()
+	c := &command{all: true, seen: map[ioc.Indicator]bool{}, out: bufio.NewWriter(io.Discard)}
+	require.NoError(t, c.add("", ioc.Match{Indicator: ioc.Indicator{Type: ioc.TypeHost, Value: "a.com"}}))
+	assert.Empty(t, c.seen)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -331,4 +332,38 @@ func TestTypeOfTheInstance(t *testing.T) {
 	r := run(t, served(t, srv), "", "--type", "wallet", "w-0815")
 	assert.Equal(t, cli.Success, r.code, r.stderr)
 	assert.Contains(t, r.stdout, "w-0815 (Wallet)")
+}
+
+func TestInstancesThatCannotBeUsed(t *testing.T) {
+	t.Parallel()
+	html := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = w.Write([]byte("<html>no API here</html>"))
+	}))
+	t.Cleanup(html.Close)
+	closed := httptest.NewServer(nil)
+	closed.Close()
+	good := served(t, threatconnecttest.New())
+	url, id := good["TC_BASE_URL"], good["TC_ACCESS_ID"]
+	for name, tc := range map[string]struct {
+		vars   map[string]string
+		stderr string
+	}{
+		"a wrong secret key":          {map[string]string{"TC_BASE_URL": url, "TC_ACCESS_ID": id, "TC_SECRET_KEY": "s3cr3t-k3y"}, "check TC_ACCESS_ID and TC_SECRET_KEY"},
+		"no secret key":               {map[string]string{"TC_BASE_URL": url, "TC_ACCESS_ID": id}, "TC_SECRET_KEY is not set"},
+		"both kinds of credentials":   {map[string]string{"TC_BASE_URL": url, "TC_ACCESS_ID": id, "TC_TOKEN": "s3cr3t-k3y"}, "unset one kind"},
+		"a web server without an API": {map[string]string{"TC_BASE_URL": html.URL, "TC_ACCESS_ID": "1", "TC_SECRET_KEY": "s3cr3t-k3y"}, "is /api missing"},
+		"a base URL without a scheme": {map[string]string{"TC_BASE_URL": "app.threatconnect.com", "TC_TOKEN": "s3cr3t-k3y"}, "base URL"},
+		"a closed port":               {map[string]string{"TC_BASE_URL": closed.URL + "/api", "TC_TOKEN": "s3cr3t-k3y"}, "check the host and the port of TC_BASE_URL"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := run(t, tc.vars, "", "203.0.113.42")
+			assert.Equal(t, cli.Failure, r.code)
+			assert.Contains(t, r.stderr, tc.stderr)
+			assert.NotContains(t, r.stderr, "s3cr3t-k3y")
+			assert.Empty(t, r.stdout)
+		})
+	}
 }
