@@ -8,27 +8,33 @@ import (
 
 // JSONArray writes a JSON array with an element per line. An element is written as soon as it is added.
 type JSONArray struct {
-	w   io.Writer
-	any bool // whether there is an element
+	w       io.Writer
+	element bytes.Buffer
+	encoder *json.Encoder // to element
+	any     bool          // whether there is an element
 }
 
 // NewJSONArray returns an array that is written to w.
-func NewJSONArray(w io.Writer) *JSONArray { return &JSONArray{w: w} }
+func NewJSONArray(w io.Writer) *JSONArray {
+	a := &JSONArray{w: w}
+	a.encoder = json.NewEncoder(&a.element)
+	a.encoder.SetEscapeHTML(false) // & in URLs stays readable
+	return a
+}
 
 // Add writes an element.
 func (a *JSONArray) Add(v any) error {
-	b := bytes.NewBufferString(",\n")
-	if !a.any {
-		b.Reset()
-		b.WriteString("[\n")
-		a.any = true
+	a.element.Reset()
+	if a.any {
+		a.element.WriteString(",\n")
+	} else {
+		a.element.WriteString("[\n")
 	}
-	encoder := json.NewEncoder(b)
-	encoder.SetEscapeHTML(false) // & in URLs stays readable
-	if err := encoder.Encode(v); err != nil {
+	a.any = true
+	if err := a.encoder.Encode(v); err != nil {
 		return err
 	}
-	_, err := a.w.Write(bytes.TrimSuffix(b.Bytes(), []byte("\n")))
+	_, err := a.w.Write(bytes.TrimSuffix(a.element.Bytes(), []byte("\n")))
 	return err
 }
 

@@ -44,10 +44,16 @@ type command struct {
 
 	out      *bufio.Writer
 	array    *cli.JSONArray
-	seen     map[ioc.Indicator]bool // has type and value only
+	seen     map[indicator]bool
 	found    int64
 	excluded map[string]int64 // by reason
 	cves     int64
+}
+
+// indicator tells whether two matches are of the same indicator.
+type indicator struct {
+	typ   ioc.Type
+	value string
 }
 
 // element is an indicator in JSON.
@@ -64,7 +70,7 @@ type element struct {
 
 // Command returns the subcommand extract.
 func Command(env *cli.Env) *cobra.Command {
-	c := &command{env: env, seen: map[ioc.Indicator]bool{}, excluded: map[string]int64{}}
+	c := &command{env: env, seen: map[indicator]bool{}, excluded: map[string]int64{}}
 	cmd := &cobra.Command{
 		Use:   "extract [flags] [FILE...]",
 		Short: "Find indicators in text",
@@ -217,7 +223,7 @@ func interruptible(ctx context.Context, r io.Reader) (reader io.Reader, stop fun
 
 // add counts a match and writes it unless it is left out.
 func (c *command) add(file string, m ioc.Match) error {
-	key := ioc.Indicator{Type: m.Type, Value: m.Value}
+	key := indicator{m.Type, m.Value}
 	if c.types != nil && !c.types[m.Type] || !c.all && c.seen[key] {
 		return nil
 	}

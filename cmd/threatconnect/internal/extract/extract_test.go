@@ -213,7 +213,7 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 
 func TestAllRemembersNothing(t *testing.T) {
 	t.Parallel()
-	c := &command{all: true, seen: map[ioc.Indicator]bool{}, out: bufio.NewWriter(io.Discard)}
+	c := &command{all: true, seen: map[indicator]bool{}, out: bufio.NewWriter(io.Discard)}
 	require.NoError(t, c.add("", ioc.Match{Indicator: ioc.Indicator{Type: ioc.TypeHost, Value: "a.com"}}))
 	assert.Empty(t, c.seen)
 }
