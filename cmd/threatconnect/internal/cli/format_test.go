@@ -85,13 +85,13 @@ func TestJSONArray(t *testing.T) {
 	for want, elements := range map[string][]any{
 		"[]\n":                        nil,
 		"[\n1\n]\n":                   {1},
-		"[\n{\"a\":\"<&>\"},\n2\n]\n": {map[string]string{"a": "<&>"}, 2},
+		"[\n{\"a\":\"<&>\"}\n,2\n]\n": {map[string]string{"a": "<&>"}, 2},
 	} {
 		var b bytes.Buffer
 		array := NewJSONArray(&b)
 		for n, e := range elements {
 			require.NoError(t, array.Add(e))
-			assert.Equal(t, n+1, strings.Count(b.String(), "\n"), "an element is written at once")
+			assert.Equal(t, n+2, strings.Count(b.String(), "\n"), "lines are written at once")
 		}
 		require.NoError(t, array.End())
 		assert.Equal(t, want, b.String())

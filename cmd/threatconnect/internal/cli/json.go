@@ -6,7 +6,8 @@ import (
 	"io"
 )
 
-// JSONArray writes a JSON array with an element per line. An element is written as soon as it is added.
+// JSONArray writes a JSON array with an element per line. An element and the end of its line are written
+// as soon as it is added; the comma follows with the next element.
 type JSONArray struct {
 	w       io.Writer
 	element bytes.Buffer
@@ -26,7 +27,7 @@ func NewJSONArray(w io.Writer) *JSONArray {
 func (a *JSONArray) Add(v any) error {
 	a.element.Reset()
 	if a.any {
-		a.element.WriteString(",\n")
+		a.element.WriteString(",")
 	} else {
 		a.element.WriteString("[\n")
 	}
@@ -34,7 +35,7 @@ func (a *JSONArray) Add(v any) error {
 	if err := a.encoder.Encode(v); err != nil {
 		return err
 	}
-	_, err := a.w.Write(bytes.TrimSuffix(a.element.Bytes(), []byte("\n")))
+	_, err := a.w.Write(a.element.Bytes())
 	return err
 }
 
@@ -42,7 +43,7 @@ func (a *JSONArray) Add(v any) error {
 func (a *JSONArray) End() error {
 	end := "[]\n"
 	if a.any {
-		end = "\n]\n"
+		end = "]\n"
 	}
 	_, err := io.WriteString(a.w, end)
 	return err

@@ -164,7 +164,7 @@ func TestLookup(t *testing.T) {
 		},
 		"owners in JSON": {
 			args:   []string{"--owners", "--json"},
-			stdout: []string{`{"id":2,"name":"Example Community","type":"Community"},` + "\n"},
+			stdout: []string{`,{"id":2,"name":"Example Community","type":"Community"}` + "\n"},
 		},
 		"value that begins with a dash": {
 			args: []string{"--type", "user-agent", "--", "-x"}, code: cli.Partial,
