@@ -111,7 +111,7 @@ func (o *output) addDetails(ctx context.Context, r *record, ind threatconnect.In
 	return nil
 }
 
-// add shows a result: at once as JSON or details, and with end in a table.
+// add shows a result: at once as JSON or details, and with end in a table. Narrow terminals get no table.
 func (o *output) add(ctx context.Context, in input, result threatconnect.LookupResult) error {
 	e := element{
 		Value: in.value, Line: in.line, Type: result.Ref.Type, Identifier: result.Ref.Value,
@@ -144,7 +144,7 @@ func (o *output) add(ctx context.Context, in input, result threatconnect.LookupR
 	switch {
 	case o.json:
 		return o.array.Add(e)
-	case o.details:
+	case o.details, o.width > 0 && o.width < minTable:
 		return o.writeDetails(&e)
 	}
 	o.addRows(&e)

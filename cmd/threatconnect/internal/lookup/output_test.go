@@ -83,7 +83,7 @@ https://login.invoic…rify?id=7  Example            4     85  1,000  Phishing,
 
 func TestTableFitsTheTerminal(t *testing.T) {
 	t.Parallel()
-	for width := 70; width < 200; width++ {
+	for width := minTable; width < 200; width++ {
 		o, stdout := newOutput(width, false)
 		for _, e := range sampleElements() {
 			o.addRows(&e)
@@ -92,6 +92,16 @@ func TestTableFitsTheTerminal(t *testing.T) {
 		for line := range strings.Lines(stdout.String()) {
 			require.LessOrEqual(t, text.StringWidth(strings.TrimSuffix(line, "\n")), width, "at %d columns", width)
 		}
+	}
+}
+
+func TestNarrowTerminalsGetNoTable(t *testing.T) {
+	t.Parallel()
+	for width, want := range map[int]string{minTable - 1: "192.0.2.1 (Address) (not found)\n", minTable: ""} {
+		o, stdout := newOutput(width, false)
+		result := threatconnect.LookupResult{Ref: threatconnect.IndicatorRef{Type: threatconnect.TypeAddress, Value: "192.0.2.1"}}
+		require.NoError(t, o.add(t.Context(), input{value: "192.0.2.1"}, result))
+		assert.Equal(t, want, stdout.String())
 	}
 }
 

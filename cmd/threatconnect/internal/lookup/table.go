@@ -11,6 +11,9 @@ import (
 	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/cli"
 )
 
+// minTable is the width in columns that every table fits.
+const minTable = 62
+
 // row is a row of the table: a value in one owner, or one that no owner has.
 type row struct {
 	indicator string
