@@ -50,7 +50,7 @@ func TestTooLongLines(t *testing.T) {
 // Any number of refused lines are reported, in order, and a limited number is in memory.
 func TestManyRefusedLines(t *testing.T) {
 	t.Parallel()
-	const all = 20 * maxAhead
+	const all = 5 * maxAhead
 	var read atomic.Int64
 	inputs := func(yield func(input, error) bool) {
 		for n := 1; n <= all; n++ {
