@@ -1,0 +1,208 @@
+package feeds
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/threatconnect-go/threatconnect"
+)
+
+// CSV is a column map: it tells which column of a CSV feed becomes which field of an indicator. Each row becomes
+// one indicator, and a group when a row first names it.
+//
+// [ParseColumns] makes a map of text. [URLhaus], [Feodo] and [ThreatFox] return the maps of these feeds, which can
+// be changed.
+//
+// Columns are found by their names in the header, so a feed may add columns and change their order. The header is
+// the first line that is not a comment, or a comment that names all columns of the map. A line that begins with #
+// is a comment.
+type CSV struct {
+	Columns []Column
+	// Comma separates the columns; 0 means a comma.
+	Comma rune
+	// None lists values that mean that there is no value, as in "None" or "N/A".
+	None []string
+	// Layouts lists the names of all columns for feeds without a header, for each number of columns that a row
+	// can have.
+	Layouts [][]string
+}
+
+// Column is one column of a [CSV]. A column may occur several times, for several fields.
+type Column struct {
+	// Name is the name of the column in the header. Only letters and digits are compared, without regard to
+	// case. Instead, it can be the position of the column, from "1".
+	Name string
+	// Field is the field that the column becomes.
+	Field Field
+	// Type is the indicator type of a FieldValue, empty if the type is recognized; the attribute type of a
+	// FieldAttribute; the group type of a FieldGroup; or the separator of FieldTags, empty for a comma.
+	Type string
+	// Text, if not empty, is the text of a description or an attribute, or the description of a group, with %s
+	// in place of the value.
+	Text string
+	// Values replaces values of the column. A value of FieldType that is replaced by "" is a kind of row that is
+	// not imported.
+	Values map[string]string
+	// Optional allows the header to lack the column. A value may be blank in any column except the FieldValue.
+	Optional bool
+}
+
+// Field is a field that a column of a CSV feed can become.
+type Field string
+
+// The fields of indicators. Dates are read as in 2026-01-02, 2026-01-02 03:04:05 and 2026-01-02T03:04:05Z; a date
+// without a time zone is in UTC.
+const (
+	// FieldValue is the value of the indicator. Of several columns, the first that is not blank is used; hashes
+	// in several columns of the type File make one file. Values can be defanged. The port of an address, as in
+	// 192.0.2.1:443, becomes a part of the description.
+	FieldValue       Field = "value"
+	FieldType        Field = "type"        // indicator type, as in Host
+	FieldRating      Field = "rating"      // 0 to 5
+	FieldConfidence  Field = "confidence"  // 0 to 100
+	FieldTags        Field = "tags"        // list of tags
+	FieldDescription Field = "description" // displayed Description attribute; several columns make one
+	FieldSource      Field = "source"      // displayed Source attribute
+	FieldAttribute   Field = "attribute"   // attribute of the column's Type
+	FieldGroup       Field = "group"       // name of a group of the column's Type to associate the indicator with
+	FieldFirstSeen   Field = "firstSeen"
+	FieldLastSeen    Field = "lastSeen"
+	FieldAdded       Field = "added"    // external date added
+	FieldExpires     Field = "expires"  // external date expires
+	FieldModified    Field = "modified" // external last modified
+)
+
+func fields() []Field {
+	return []Field{FieldValue, FieldType, FieldRating, FieldConfidence, FieldTags, FieldDescription, FieldSource, FieldAttribute,
+		FieldGroup, FieldFirstSeen, FieldLastSeen, FieldAdded, FieldExpires, FieldModified}
+}
+
+// ParseColumns returns the column map that a text describes:
+//
+//	dateadded=added,url=value:URL,tags=tags,family=group:Malware
+//
+// Each element is the name of a column, an equals sign, a field, and, for some fields, a colon and the Type of the
+// [Column]. A question mark after the name makes the column optional. Elements with a comma are quoted as in CSV.
+// Invalid text returns a [*threatconnect.ValidationError].
+func ParseColumns(text string) (*CSV, error) {
+	elements, err := splitCSV(text, ",", nil)
+	if err != nil {
+		return nil, invalid("column map", err.Error(), "")
+	}
+	c := &CSV{}
+	for _, element := range elements {
+		i := strings.LastIndexByte(element, '=')
+		if i < 0 {
+			return nil, invalid("column map", "has an element without an equals sign", "write it as in url=value:URL,tags=tags")
+		}
+		name, optional := strings.CutSuffix(strings.TrimSpace(element[:i]), "?")
+		field, typ, _ := strings.Cut(element[i+1:], ":")
+		c.Columns = append(c.Columns, Column{Name: name, Field: Field(strings.TrimSpace(field)), Type: typ, Optional: optional})
+	}
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// check refuses a map that no feed can be read with.
+func (c *CSV) check() error {
+	values := 0
+	for _, col := range c.Columns {
+		switch {
+		case columnKey(col.Name) == "":
+			return invalid("column name", "has no letter or digit", "write it as in the header of the feed, or as a position from 1")
+		case !slices.Contains(fields(), col.Field):
+			return invalid("field of a column", "is unknown", "use value, type, rating, confidence, tags, description, source, attribute, group, firstSeen, lastSeen, added, expires or modified")
+		case col.Field == FieldAttribute && strings.TrimSpace(col.Type) == "":
+			return invalid("attribute of a column", "has no type", "add the attribute type, as in attribute:Description")
+		case col.Field == FieldGroup && newGroup(threatconnect.GroupType(col.Type), "") == nil:
+			return invalid("group of a column", "has no type that needs only a name", "add the group type, as in group:Malware")
+		case col.Field == FieldValue && col.Type != "" && newIndicator(threatconnect.IndicatorType(col.Type), "") == nil:
+			return invalid("value of a column", "has a type that is not a standard indicator type", "use a type such as Host or EmailAddress, or none to recognize it")
+		case col.Field == FieldValue:
+			values++
+		}
+		if place, positional := col.position(); positional && place < 0 {
+			return invalid("position of a column", "is less than 1", "count the columns from 1")
+		}
+	}
+	if values == 0 {
+		return invalid("column map", "has no column with the value of the indicator", "add one, as in url=value:URL")
+	}
+	if c.Comma == '"' || c.Comma == '#' || c.Comma == ' ' || c.Comma == '\n' || c.Comma == '\r' || !utf8.ValidRune(c.Comma) {
+		return invalid("comma", "cannot separate columns", "use another character, as in ; or a tab")
+	}
+	for _, names := range c.Layouts {
+		if _, missing, _ := c.layoutOf(names); missing != nil {
+			return invalid("layout", "lacks a column of the map that is not optional", "name all columns of the feed in their order")
+		}
+	}
+	return nil
+}
+
+func (c *CSV) hasGroups() bool {
+	return slices.ContainsFunc(c.Columns, func(col Column) bool { return col.Field == FieldGroup })
+}
+
+// layout is where the columns of a map are in a row.
+type layout struct {
+	width  int    // number of columns of the row
+	places []int  // index of each column of the map, or -1
+	value  int    // index of the first FieldValue
+	title  string // its name in the header
+}
+
+// layoutOf returns the layout of a header. Missing is the first column that the header lacks. IsHeader reports
+// whether the names are those of columns of the map at all.
+func (c *CSV) layoutOf(header []string) (l layout, missing *Column, isHeader bool) {
+	keys := make([]string, len(header))
+	for i, name := range header {
+		keys[i] = columnKey(name)
+	}
+	l = layout{width: len(header), value: -1}
+	others := 0
+	for i := range c.Columns {
+		col := &c.Columns[i]
+		place, positional := col.position()
+		if !positional {
+			place = slices.Index(keys, columnKey(col.Name))
+		}
+		if place >= len(header) {
+			place = -1
+		}
+		l.places = append(l.places, place)
+		switch {
+		case place < 0 && !col.Optional && missing == nil:
+			missing = col
+		case place >= 0 && col.Field != FieldValue && !positional:
+			others++
+		case place >= 0 && col.Field == FieldValue && l.value < 0:
+			l.value, l.title = place, header[place]
+			isHeader = !positional
+		}
+	}
+	if l.value < 0 && missing == nil {
+		missing = &c.Columns[slices.IndexFunc(c.Columns, func(col Column) bool { return col.Field == FieldValue })]
+	}
+	return l, missing, isHeader && (others > 1 || missing == nil)
+}
+
+// position returns the index of a column that is named by its position.
+func (c *Column) position() (int, bool) {
+	n, err := strconv.Atoi(c.Name)
+	return n - 1, err == nil
+}
+
+// columnKey returns the letters and digits of the name of a column, in lower case.
+func columnKey(name string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, name)
+}

@@ -1,0 +1,348 @@
+package feeds
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/ioc"
+)
+
+// csvReader reads the rows of one feed.
+type csvReader struct {
+	*CSV
+	format string
+	xid    func(parts ...string) string
+	parser ioc.Parser
+	comma  string
+
+	layout  layout // of the last row
+	header  bool   // whether the feed has a header
+	groups  map[groupKey]string
+	cells   []string
+	entries []Entry
+}
+
+// groupKey identifies a group that is already written. A group that is forgotten, because there are more than
+// maxGroups, is written again with the same xid.
+type groupKey struct{ typ, name string }
+
+const maxGroups = 1000
+
+func (c *CSV) reader(format string, xid func(...string) string) *csvReader {
+	r := &csvReader{CSV: c, format: format, xid: xid, parser: ioc.Parser{SplitPort: true}, comma: ",", groups: map[groupKey]string{}}
+	if c.Comma != 0 {
+		r.comma = string(c.Comma)
+	}
+	return r
+}
+
+func (c *CSV) read(br *bufio.Reader, format string, xid func(...string) string) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		r := c.reader(format, xid)
+		l := lineReader{br: br, limit: maxLine}
+		for line, err := range l.all {
+			if err != nil {
+				if !yield(Entry{}, err) {
+					return
+				}
+				continue
+			}
+			entries, err := r.line(line)
+			if errors.Is(err, ErrFormat) {
+				yield(Entry{}, err)
+				return
+			}
+			if err != nil && !yield(Entry{}, refused(l.number, "", err)) {
+				return
+			}
+			for _, e := range entries {
+				e.Line = l.number
+				if !yield(e, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// line returns the entries of a line, of which comments, headers and blank lines have none. They are valid until
+// the next call. An error that matches ErrFormat is about the whole feed.
+func (r *csvReader) line(line []byte) ([]Entry, error) {
+	text := bytes.TrimSpace(line)
+	if len(text) == 0 {
+		return nil, nil
+	}
+	if text[0] == '#' {
+		return nil, r.comment(text)
+	}
+	if !utf8.Valid(line) {
+		return nil, errors.New("is not valid UTF-8; convert the feed")
+	}
+	var err error
+	if r.cells, err = splitCSV(string(line), r.comma, r.cells[:0]); err != nil {
+		return nil, err
+	}
+	if row, err := r.locate(r.cells); err != nil || !row {
+		return nil, err
+	}
+	return r.row(r.cells)
+}
+
+// comment takes a comment as the header if it names the columns.
+func (r *csvReader) comment(text []byte) error {
+	cells, err := splitCSV(string(bytes.TrimLeft(text, "# ")), r.comma, nil)
+	if err != nil {
+		return nil
+	}
+	_, err = r.takeHeader(cells)
+	return err
+}
+
+// takeHeader reports whether cells are the header.
+func (r *csvReader) takeHeader(cells []string) (bool, error) {
+	l, missing, isHeader := r.layoutOf(cells)
+	if isHeader && missing != nil {
+		return false, fmt.Errorf("%w: the header lacks the column %q", ErrFormat, missing.Name)
+	}
+	if isHeader {
+		r.layout, r.header = l, true
+	}
+	return isHeader, nil
+}
+
+// locate finds the layout of a row, or takes the row as the header and reports false.
+func (r *csvReader) locate(cells []string) (row bool, err error) {
+	same := len(cells) == r.layout.width
+	if same && !strings.EqualFold(strings.TrimSpace(cells[r.layout.value]), r.layout.title) {
+		return true, nil
+	}
+	if header, err := r.takeHeader(cells); err != nil || header {
+		return false, err
+	}
+	if same {
+		return true, nil
+	}
+	if r.header {
+		return false, fmt.Errorf("has %d columns, but the header names %d", len(cells), r.layout.width)
+	}
+	if l, missing, _ := r.layoutOf(cells); missing == nil { // all columns are named by position
+		l.title = ""
+		r.layout = l
+		return true, nil
+	} else if len(r.Layouts) == 0 {
+		if _, positional := missing.position(); positional {
+			return false, fmt.Errorf("has %d columns, but column %s is required", len(cells), missing.Name)
+		}
+		return false, fmt.Errorf("%w: no line names the column %q", ErrFormat, missing.Name)
+	}
+	var widths []string
+	for _, names := range r.Layouts {
+		if len(names) == len(cells) {
+			r.layout, _, _ = r.layoutOf(names)
+			return true, nil
+		}
+		widths = append(widths, strconv.Itoa(len(names)))
+	}
+	return false, fmt.Errorf("has %d columns, want %s", len(cells), strings.Join(widths, " or "))
+}
+
+// cell returns the value of a column of the map, or "". Skip reports a type that is not imported.
+func (r *csvReader) cell(cells []string, column int) (value string, skip bool) {
+	place := r.layout.places[column]
+	if place < 0 {
+		return "", false
+	}
+	value = strings.TrimSpace(cells[place])
+	replaced, ok := r.Columns[column].Values[value]
+	if ok {
+		return replaced, replaced == "" && r.Columns[column].Field == FieldType
+	}
+	if slices.Contains(r.None, value) {
+		return "", false
+	}
+	return value, false
+}
+
+// row returns the indicator of a row, after the groups that it refers to and that are not written yet.
+func (r *csvReader) row(cells []string) ([]Entry, error) {
+	ind, port, err := r.indicator(cells)
+	if err != nil {
+		return nil, err
+	}
+	r.entries = r.entries[:0]
+	m := ind.Meta()
+	var description []string
+	for i := range r.Columns {
+		col := &r.Columns[i]
+		value, _ := r.cell(cells, i)
+		if value == "" {
+			continue
+		}
+		text := value
+		if col.Text != "" {
+			text = strings.ReplaceAll(col.Text, "%s", value)
+		}
+		switch col.Field {
+		case FieldDescription:
+			description = append(description, text)
+		case FieldGroup:
+			err = r.group(m, col, value)
+		default:
+			err = col.set(m, value, text)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if port != 0 {
+		description = append(description, fmt.Sprintf("Port: %d.", port))
+	}
+	if len(description) > 0 {
+		m.Attributes = append(m.Attributes, displayed("Description", strings.Join(description, " ")))
+	}
+	r.entries = append(r.entries, Entry{Item: ind})
+	return r.entries, nil
+}
+
+// indicator returns the indicator of a row, and the port of an address or a host.
+func (r *csvReader) indicator(cells []string) (threatconnect.Indicator, uint16, error) {
+	var value, typ string
+	for i := range r.Columns {
+		col := &r.Columns[i]
+		if col.Field != FieldValue && col.Field != FieldType {
+			continue
+		}
+		cell, skip := r.cell(cells, i)
+		switch {
+		case skip:
+			return nil, 0, &LineError{Rule: "has a type that is not imported", Skipped: true}
+		case cell == "":
+		case col.Field == FieldType:
+			typ = cell
+		case value == "":
+			value = cell
+			if typ == "" {
+				typ = col.Type
+			}
+		case typ == string(threatconnect.TypeFile) && col.Type == typ:
+			value += " : " + cell
+		}
+	}
+	if value == "" {
+		return nil, 0, errors.New("has no value")
+	}
+	if typ != "" {
+		ind, err := indicatorOf(threatconnect.IndicatorType(typ), value)
+		if err == nil {
+			return ind, 0, nil
+		}
+		if found, parseErr := r.parser.Parse(value); parseErr != nil || string(found.Type) != typ {
+			return nil, 0, err
+		}
+	}
+	found, err := r.parser.Parse(value)
+	if err != nil {
+		return nil, 0, err
+	}
+	ind, err := indicatorOf(threatconnect.IndicatorType(found.Type), found.Value)
+	return ind, found.Port, err
+}
+
+// group associates the indicator with the group of this name, and writes the group if it is new.
+func (r *csvReader) group(m *threatconnect.IndicatorMeta, col *Column, value string) error {
+	name, err := ioc.CanonicalGroupName(value)
+	if err != nil {
+		return err
+	}
+	key := groupKey{col.Type, name}
+	xid, known := r.groups[key]
+	if !known {
+		xid = r.xid(r.format, strings.ToLower(col.Type), name)
+		if len(r.groups) >= maxGroups {
+			clear(r.groups)
+		}
+		r.groups[key] = xid
+		g := newGroup(threatconnect.GroupType(col.Type), name)
+		g.Meta().XID = xid
+		if col.Text != "" {
+			g.Meta().Attributes = []threatconnect.Attribute{displayed("Description", strings.ReplaceAll(col.Text, "%s", value))}
+		}
+		r.entries = append(r.entries, Entry{Item: g})
+	}
+	m.GroupXIDs = append(m.GroupXIDs, xid)
+	return nil
+}
+
+// set sets the field that the column becomes. Text is the value in the text of the column.
+func (c *Column) set(m *threatconnect.IndicatorMeta, value, text string) (err error) {
+	want := "a date, as in 2026-01-02 or 2026-01-02 03:04:05"
+	switch c.Field {
+	case FieldRating:
+		var rating float64
+		rating, err = strconv.ParseFloat(value, 64)
+		if !(rating >= 0 && rating <= 5) {
+			err = strconv.ErrRange
+		}
+		m.Rating, want = &rating, "a number from 0 to 5"
+	case FieldConfidence:
+		var confidence int
+		confidence, err = strconv.Atoi(value)
+		if confidence < 0 || confidence > 100 {
+			err = strconv.ErrRange
+		}
+		m.Confidence, want = &confidence, "a whole number from 0 to 100"
+	case FieldTags:
+		var tags []threatconnect.Tag
+		tags, err = c.tags(value)
+		if err != nil {
+			return err
+		}
+		m.Tags = append(m.Tags, tags...)
+	case FieldSource:
+		m.Attributes = append(m.Attributes, displayed("Source", text))
+	case FieldAttribute:
+		m.Attributes = append(m.Attributes, threatconnect.Attribute{Type: c.Type, Value: text})
+	case FieldFirstSeen:
+		m.FirstSeen, err = dateOf(value)
+	case FieldLastSeen:
+		m.LastSeen, err = dateOf(value)
+	case FieldAdded:
+		m.ExternalDateAdded, err = dateOf(value)
+	case FieldExpires:
+		m.ExternalDateExpires, err = dateOf(value)
+	case FieldModified:
+		m.ExternalLastModified, err = dateOf(value)
+	}
+	if err != nil {
+		return fmt.Errorf("column %q must be %s", c.Name, want)
+	}
+	return nil
+}
+
+func (c *Column) tags(list string) ([]threatconnect.Tag, error) {
+	separator := c.Type
+	if separator == "" {
+		separator = ","
+	}
+	names := strings.Split(list, separator)
+	return tagsOf(slices.DeleteFunc(names, func(name string) bool { return strings.TrimSpace(name) == "" }))
+}
+
+// dateOf reads a date with or without a time, in UTC unless it names a time zone.
+func dateOf(s string) (t time.Time, err error) {
+	for _, layout := range [...]string{time.DateTime, time.DateOnly, time.RFC3339, "2006-01-02T15:04:05"} {
+		if t, err = time.Parse(layout, strings.TrimSuffix(s, " UTC")); err == nil {
+			return t.UTC(), nil
+		}
+	}
+	return t, err
+}

@@ -1,0 +1,207 @@
+package feeds
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/ioc"
+)
+
+// Entry is one indicator or group of a feed.
+type Entry struct {
+	Line   int                     // line in the feed, from 1
+	Object string                  // id of the STIX object; empty in other formats
+	Item   threatconnect.BatchItem // a threatconnect.Indicator or a threatconnect.Group
+}
+
+// A LineError is the reason why one entry of a feed is left out. The entries after it are still read.
+type LineError struct {
+	Line    int    // line in the feed, from 1
+	Object  string // id of the STIX object; empty in other formats
+	Rule    string // the rule that the entry breaks, as in "has no type"
+	Fix     string // how to fix it; may be empty
+	Skipped bool   // whether the entry is correct, but of a kind that is not imported
+}
+
+// Error returns the line, the object, the rule and the fix. It never contains a value of the feed.
+func (e *LineError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "line %d: ", e.Line)
+	if e.Object != "" {
+		b.WriteString(e.Object + ": ")
+	}
+	b.WriteString(e.Rule)
+	if e.Fix != "" {
+		b.WriteString("; " + e.Fix)
+	}
+	return b.String()
+}
+
+// ErrFormat matches the errors of input that is not a feed, or not a feed of the stated format.
+var ErrFormat = errors.New("unreadable feed")
+
+// Format is the format of a feed.
+type Format string
+
+// The formats of feeds.
+const (
+	FormatList      Format = "list"
+	FormatCSV       Format = "csv"
+	FormatURLhaus   Format = "urlhaus"
+	FormatFeodo     Format = "feodo"
+	FormatThreatFox Format = "threatfox"
+	FormatJSONLines Format = "jsonl"
+	FormatSTIX      Format = "stix"
+)
+
+// Formats returns all formats.
+func Formats() []Format {
+	return []Format{FormatList, FormatCSV, FormatURLhaus, FormatFeodo, FormatThreatFox, FormatJSONLines, FormatSTIX}
+}
+
+// Options configure how [Open] reads a feed. Nil and the zero value detect the format.
+type Options struct {
+	// Format is the format of the feed. Empty means that Open detects it. FormatCSV is never detected.
+	Format Format
+	// CSV maps columns to fields. FormatCSV requires it. For the other formats of CSV, it replaces the map of
+	// the format, such as [URLhaus]. It must not be modified while the feed is read.
+	CSV *CSV
+	// Owner is the owner that the feed is imported into. It is part of the xids of groups, because an xid is
+	// unique in an instance, not in an owner. It is required if the feed has groups without xids of their own:
+	// for FormatSTIX, and for the formats of CSV if a column becomes a group.
+	Owner string
+	// Dir is the directory of temporary files, which FormatSTIX needs. Empty means that of the system.
+	Dir string
+}
+
+// A Feed is an open feed. It is not safe for concurrent use.
+type Feed struct {
+	format  Format
+	br      *bufio.Reader
+	csv     *CSV
+	xid     func(parts ...string) string
+	dir     string
+	started atomic.Bool
+}
+
+// Open detects the format of a feed, unless the options state it. It reads at most 64 KiB from r, and only as
+// much as it needs, so r can be a slow stream. Input that is not a feed, such as an archive or an HTML page,
+// returns an error that matches [ErrFormat]. Invalid options return a [*threatconnect.ValidationError]. An error
+// of r is returned as it is. Open does not close r.
+func Open(r io.Reader, o *Options) (*Feed, error) {
+	if o == nil {
+		o = &Options{}
+	}
+	if o.Format != "" && !slices.Contains(Formats(), o.Format) {
+		return nil, invalid("format", "is unknown", fmt.Sprintf("use one of %v", Formats()))
+	}
+	f := &Feed{format: o.Format, br: bufio.NewReaderSize(r, headBytes), csv: o.CSV, dir: o.Dir}
+	if err := f.detect(); err != nil {
+		return nil, err
+	}
+	if f.csv == nil {
+		f.csv = preset(f.format)
+	}
+	needsOwner := f.format == FormatSTIX
+	switch f.format {
+	case FormatCSV, FormatURLhaus, FormatFeodo, FormatThreatFox:
+		if f.csv == nil {
+			return nil, invalid("column map", "is missing for the format csv", "state which column becomes which field")
+		}
+		if err := f.csv.check(); err != nil {
+			return nil, err
+		}
+		needsOwner = f.csv.hasGroups()
+	}
+	if needsOwner && strings.TrimSpace(o.Owner) == "" {
+		return nil, invalid("owner", "is missing for a feed with groups", "name the owner that the feed is imported into")
+	}
+	owner := o.Owner
+	f.xid = func(parts ...string) string {
+		return threatconnect.XID(append([]string{"feed", owner}, parts...)...)
+	}
+	return f, nil
+}
+
+// Format returns the stated or detected format.
+func (f *Feed) Format() Format { return f.format }
+
+// All returns an iterator over the entries of the feed, in their order. It can be ranged over once; another time
+// yields an error.
+//
+// For an entry that is left out, the iterator yields a [*LineError] and continues. Any other error ends it: one
+// that matches [ErrFormat], or an error of the reader. Memory use is bounded: a line of more than 64 KiB, or
+// 4 MiB of JSON, is left out without being held in memory.
+func (f *Feed) All() iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		if f.started.Swap(true) {
+			yield(Entry{}, errors.New("the feed is already read; open it again to read it a second time"))
+			return
+		}
+		for e, err := range f.entries() {
+			if !yield(e, err) {
+				return
+			}
+		}
+	}
+}
+
+func (f *Feed) entries() iter.Seq2[Entry, error] {
+	switch f.format {
+	case FormatList:
+		return list(f.br)
+	case FormatJSONLines:
+		return jsonLines(f.br)
+	case FormatSTIX:
+		return stix(f.br, f.xid, f.dir)
+	}
+	return f.csv.read(f.br, string(f.format), f.xid)
+}
+
+// Items returns the items of All for [threatconnect.BatchService.Import]. It can be ranged over once.
+//
+// OnRefused, if not nil, is called with each entry that is left out, skipped ones included. If it is nil, the
+// first entry that breaks a rule ends the iterator with its [*LineError]; skipped entries are left out silently.
+func (f *Feed) Items(onRefused func(*LineError)) iter.Seq2[threatconnect.BatchItem, error] {
+	return func(yield func(threatconnect.BatchItem, error) bool) {
+		for e, err := range f.All() {
+			refusal, ok := errors.AsType[*LineError](err)
+			if ok && onRefused != nil {
+				onRefused(refusal)
+				continue
+			}
+			if ok && refusal.Skipped {
+				continue
+			}
+			if !yield(e.Item, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// refused returns the error of an entry that breaks a rule.
+func refused(line int, object string, err error) *LineError {
+	if e, ok := errors.AsType[*LineError](err); ok {
+		e.Line, e.Object = line, object
+		return e
+	}
+	if v, ok := errors.AsType[*ioc.Error](err); ok {
+		err = (*threatconnect.ValidationError)(v)
+	}
+	if v, ok := errors.AsType[*threatconnect.ValidationError](err); ok {
+		return &LineError{Line: line, Object: object, Rule: v.Field + " " + v.Rule, Fix: v.Fix}
+	}
+	return &LineError{Line: line, Object: object, Rule: err.Error()}
+}
+
+func invalid(field, rule, fix string) error {
+	return &threatconnect.ValidationError{Field: field, Rule: rule, Fix: fix}
+}

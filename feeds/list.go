@@ -1,0 +1,103 @@
+package feeds
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"iter"
+	"net/netip"
+	"strings"
+
+	"github.com/threatconnect-go/threatconnect"
+)
+
+// list reads a list of indicators or a hosts file; see FormatList.
+func list(br *bufio.Reader) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		l := lineReader{br: br, limit: maxLine}
+		for line, err := range l.all {
+			if err != nil {
+				if !yield(Entry{}, err) {
+					return
+				}
+				continue
+			}
+			line = withoutComment(line)
+			if len(line) == 0 {
+				continue
+			}
+			address, names, hosts := hostsLine(line)
+			if !hosts {
+				ind, err := threatconnect.ParseIndicator(string(line))
+				if !yieldItem(yield, l.number, ind, err) {
+					return
+				}
+				continue
+			}
+			for name := range bytes.FieldsSeq(names) {
+				ind, err := hostsName(address, string(name))
+				if !yieldItem(yield, l.number, ind, err) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func yieldItem(yield func(Entry, error) bool, line int, item threatconnect.BatchItem, err error) bool {
+	if err != nil {
+		return yield(Entry{}, refused(line, "", err))
+	}
+	return yield(Entry{Line: line, Item: item}, nil)
+}
+
+// hostsLine splits a line of a hosts file, which is an address and names after it.
+func hostsLine(line []byte) (address netip.Addr, names []byte, ok bool) {
+	i := bytes.IndexAny(line, " \t")
+	if i < 0 || i > len("0000:0000:0000:0000:0000:ffff:255.255.255.255%interface") {
+		return netip.Addr{}, nil, false
+	}
+	address, err := netip.ParseAddr(string(line[:i]))
+	return address, line[i:], err == nil
+}
+
+// hostsName returns the host of a line of a hosts file.
+func hostsName(address netip.Addr, name string) (threatconnect.BatchItem, error) {
+	if isLocalName(name) {
+		return nil, &LineError{Rule: "names the local machine or network, which is part of every hosts file", Skipped: true}
+	}
+	if !address.IsUnspecified() && !address.IsLoopback() {
+		return nil, errors.New("has text after the address; want one indicator per line, or a line of a hosts file that begins with 0.0.0.0 or 127.0.0.1")
+	}
+	return threatconnect.ParseIndicator(name)
+}
+
+// isLocalName reports whether hosts files define a name for the machine itself.
+func isLocalName(name string) bool {
+	switch strings.ToLower(strings.TrimSuffix(name, ".")) {
+	case "localhost", "localhost.localdomain", "localhost4", "localhost4.localdomain4", "localhost6", "localhost6.localdomain6",
+		"local", "broadcasthost", "ip6-localhost", "ip6-loopback", "ip6-localnet", "ip6-mcastprefix", "ip6-allnodes",
+		"ip6-allrouters", "ip6-allhosts", "0.0.0.0":
+		return true
+	}
+	return false
+}
+
+// isComment reports whether a line without surrounding white space is a comment.
+func isComment(line []byte) bool {
+	return len(line) > 0 && (line[0] == '#' || line[0] == ';' || bytes.HasPrefix(line, []byte("//")))
+}
+
+// withoutComment returns a line without its comment and surrounding white space.
+func withoutComment(line []byte) []byte {
+	line = bytes.TrimSpace(line)
+	if isComment(line) {
+		return nil
+	}
+	for i := 1; i < len(line); i++ {
+		if (line[i-1] == ' ' || line[i-1] == '\t') && isComment(line[i:]) {
+			return bytes.TrimSpace(line[:i])
+		}
+	}
+	return line
+}
