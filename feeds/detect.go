@@ -1,7 +1,9 @@
 package feeds
 
 import (
+	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,62 +13,85 @@ import (
 // headBytes is how much of the beginning of a feed is read to detect the format.
 const headBytes = 64 << 10
 
-// detect refuses what is not a feed, and sets the format if it is not stated.
-func (f *Feed) detect() error {
-	head, err := f.head()
-	if err != nil {
-		return err
-	}
-	if text, found := bytes.CutPrefix(head, byteOrderMark); found {
-		head = text
-		if _, err := f.br.Discard(len(byteOrderMark)); err != nil {
-			return err
-		}
-	}
-	if what, fix := foreign(head); what != "" {
-		return fmt.Errorf("%w: the input looks like %s; %s", ErrFormat, what, fix)
-	}
-	if f.format == "" {
-		f.format, err = formatOf(head)
-	}
-	return err
+// detector finds out the format of a feed by its beginning.
+type detector struct {
+	stated  Format
+	presets []*csvReader
+	scanned int // length of the complete lines that do not tell the format
 }
 
-// head returns as much of the beginning as it takes to detect the format. It does not wait for more, because a
-// feed may come slowly.
-func (f *Feed) head() ([]byte, error) {
+// detect refuses what is not a feed, and returns the format. It reads no more than it needs, because a feed may
+// come slowly.
+func detect(br *bufio.Reader, stated Format) (Format, error) {
+	d := detector{stated: stated}
+	for _, format := range []Format{FormatURLhaus, FormatFeodo, FormatThreatFox} {
+		d.presets = append(d.presets, preset(format).reader(string(format), func(...string) string { return "" }))
+	}
 	for n := 1; ; {
-		_, err := f.br.Peek(n)
+		_, err := br.Peek(n)
 		if err != nil && err != io.EOF {
-			return nil, err
+			return "", err
 		}
-		head, _ := f.br.Peek(f.br.Buffered())
-		if err == io.EOF || len(head) == headBytes || f.isEnough(head) {
-			return head, nil
-		}
+		head, _ := br.Peek(br.Buffered())
 		n = len(head) + 1
+		text, marked := bytes.CutPrefix(head, []byte("\xef\xbb\xbf"))
+		format, err := d.format(text, err == io.EOF || len(head) == headBytes)
+		if err == nil && format != "" && marked {
+			_, err = br.Discard(len(head) - len(text))
+		}
+		if err != nil || format != "" {
+			return format, err
+		}
 	}
 }
 
-// isEnough reports whether more of the beginning would not change what is detected.
-func (f *Feed) isEnough(head []byte) bool {
-	text := bytes.TrimSpace(bytes.TrimPrefix(head, byteOrderMark))
-	if what, _ := foreign(head); what != "" {
-		return true
+// format returns the format of a feed that begins with head, or "" if more of it is needed. All is whether there
+// is no more.
+func (d *detector) format(head []byte, all bool) (Format, error) {
+	if what, fix := foreign(head); what != "" {
+		return "", fmt.Errorf("%w: the input looks like %s; %s", ErrFormat, what, fix)
 	}
-	if f.format != "" {
-		return len(text) >= len("<!doctype html")
+	text := bytes.TrimSpace(head)
+	array, isArray := bytes.CutPrefix(text, []byte("["))
+	switch {
+	case d.stated != "" && (all || len(text) >= len("<!doctype html")):
+		return d.stated, nil
+	case d.stated != "":
+		return "", nil
+	case bytes.HasPrefix(text, []byte("{")):
+		format := jsonFormat(text)
+		if format == "" && all {
+			return "", fmt.Errorf("%w: the input is JSON, but neither a STIX bundle nor lines with a summary or a group", ErrFormat)
+		}
+		return format, nil
+	case isArray && bytes.HasPrefix(bytes.TrimSpace(array), []byte("{")):
+		return "", fmt.Errorf("%w: the input is a JSON array; use a STIX bundle, or one JSON object per line", ErrFormat)
+	case all:
+		return cmp.Or(d.lines(head[d.scanned:]), FormatList), nil
 	}
-	if bytes.HasPrefix(text, []byte("{")) {
-		_, err := jsonFormat(text)
-		return err == nil
-	}
-	complete := head[:bytes.LastIndexByte(head, '\n')+1]
-	format, _ := textFormat(complete)
-	return format != ""
+	complete := bytes.LastIndexByte(head, '\n') + 1
+	format := d.lines(head[d.scanned:complete])
+	d.scanned = complete
+	return format, nil
 }
 
-var byteOrderMark = []byte("\xef\xbb\xbf")
+// lines returns the format that the first line tells that is a header or not a comment.
+func (d *detector) lines(text []byte) Format {
+	for line := range bytes.SplitSeq(text, []byte("\n")) {
+		if line = bytes.TrimSpace(line); len(line) == 0 {
+			continue
+		}
+		for _, r := range d.presets {
+			if entries, err := r.line(line); err == nil && (len(entries) > 0 || r.header) {
+				return Format(r.format)
+			}
+		}
+		if !isComment(line) {
+			return FormatList
+		}
+	}
+	return ""
+}
 
 // foreign tells what the head of something that is not a feed looks like, and what to do.
 func foreign(head []byte) (what, fix string) {
@@ -94,29 +119,11 @@ func hasPrefixFold(b []byte, prefix string) bool {
 	return len(b) >= len(prefix) && strings.EqualFold(string(b[:len(prefix)]), prefix)
 }
 
-// formatOf returns the format of a feed with this beginning.
-func formatOf(head []byte) (Format, error) {
-	text := bytes.TrimSpace(head)
-	array, isArray := bytes.CutPrefix(text, []byte("["))
-	switch {
-	case bytes.HasPrefix(text, []byte("{")):
-		return jsonFormat(text)
-	case isArray && bytes.HasPrefix(bytes.TrimSpace(array), []byte("{")):
-		return "", fmt.Errorf("%w: the input is a JSON array; use a STIX bundle, or one JSON object per line", ErrFormat)
-	}
-	format, _ := textFormat(text)
-	if format == "" {
-		format = FormatList // empty, or comments only
-	}
-	return format, nil
-}
-
-// jsonFormat tells STIX from JSON lines by the keys of the first object, as far as it is there.
-func jsonFormat(text []byte) (Format, error) {
-	unknown := fmt.Errorf("%w: the input is JSON, but neither a STIX bundle nor lines with a summary or a group", ErrFormat)
+// jsonFormat tells STIX from JSON lines by the keys of the first object, as far as it is there. It returns "" if they do not tell.
+func jsonFormat(text []byte) Format {
 	dec := json.NewDecoder(bytes.NewReader(text))
 	if _, err := dec.Token(); err != nil {
-		return "", unknown
+		return ""
 	}
 	for dec.More() {
 		key, err := dec.Token()
@@ -125,37 +132,17 @@ func jsonFormat(text []byte) (Format, error) {
 		}
 		switch key {
 		case "objects", "spec_version":
-			return FormatSTIX, nil
+			return FormatSTIX
 		case "summary", "group":
-			return FormatJSONLines, nil
+			return FormatJSONLines
 		}
 		var value json.RawMessage
 		if dec.Decode(&value) != nil {
 			break
 		}
 		if key == "type" && string(value) == `"bundle"` {
-			return FormatSTIX, nil
+			return FormatSTIX
 		}
 	}
-	return "", unknown
-}
-
-// textFormat returns the format by the first line that tells it: a header, or a line that is not a comment.
-func textFormat(text []byte) (Format, bool) {
-	for line := range bytes.SplitSeq(text, []byte("\n")) {
-		if line = bytes.TrimSpace(line); len(line) == 0 {
-			continue
-		}
-		for _, format := range []Format{FormatURLhaus, FormatFeodo, FormatThreatFox} {
-			r := preset(format).reader(string(format), func(...string) string { return "" })
-			entries, err := r.line(line)
-			if err == nil && (len(entries) > 0 || r.header) {
-				return format, true
-			}
-		}
-		if !isComment(line) {
-			return FormatList, true
-		}
-	}
-	return "", false
+	return ""
 }

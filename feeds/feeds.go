@@ -102,8 +102,9 @@ func Open(r io.Reader, o *Options) (*Feed, error) {
 	if o.Format != "" && !slices.Contains(Formats(), o.Format) {
 		return nil, invalid("format", "is unknown", fmt.Sprintf("use one of %v", Formats()))
 	}
-	f := &Feed{format: o.Format, br: bufio.NewReaderSize(r, headBytes), csv: o.CSV, dir: o.Dir}
-	if err := f.detect(); err != nil {
+	f := &Feed{br: bufio.NewReaderSize(r, headBytes), csv: o.CSV, dir: o.Dir}
+	var err error
+	if f.format, err = detect(f.br, o.Format); err != nil {
 		return nil, err
 	}
 	if f.csv == nil {

@@ -3,14 +3,16 @@ package feeds
 import (
 	"bufio"
 	"bytes"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"iter"
 	"slices"
+	"strconv"
+	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/wire"
 	"github.com/threatconnect-go/threatconnect/ioc"
 )
 
@@ -18,6 +20,7 @@ import (
 func jsonLines(br *bufio.Reader) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		l := lineReader{br: br, limit: maxJSONLine}
+		r := new(jsonReader)
 		for line, err := range l.all {
 			if err != nil {
 				if !yield(Entry{}, err) {
@@ -28,7 +31,7 @@ func jsonLines(br *bufio.Reader) iter.Seq2[Entry, error] {
 			if line = bytes.TrimSpace(line); len(line) == 0 {
 				continue
 			}
-			item, err := jsonItem(line)
+			item, err := r.item(line)
 			if !yieldItem(yield, l.number, item, err) {
 				return
 			}
@@ -36,107 +39,257 @@ func jsonLines(br *bufio.Reader) iter.Seq2[Entry, error] {
 	}
 }
 
-func jsonItem(line []byte) (threatconnect.BatchItem, error) {
-	switch {
-	case !utf8.Valid(line):
-		return nil, errors.New("is not valid UTF-8")
-	case line[0] != '{':
-		return nil, errors.New("is not a JSON object")
-	case !json.Valid(line):
-		return nil, errors.New("is not valid JSON, or has text after the object")
-	case hasLoneSurrogate(line):
-		return nil, errors.New("has an escape of half a character, as in \\ud800 alone")
-	}
-	o, err := parseObject(line)
-	if err != nil {
-		return nil, err
-	}
-	group := o.get("group")
-	switch {
-	case group == nil:
-		return jsonIndicator(o)
-	case len(o.members) > 1:
-		return nil, errors.New("has a group and other fields; want one item per line")
-	case group[0] != '{':
-		return nil, errors.New("group must be a JSON object")
-	}
-	if o, err = parseObject(group); err != nil {
-		return nil, err
-	}
-	return jsonGroup(o)
+// jsonReader reads the objects of lines. It takes everything literally: a field that is unknown, in another letter
+// case, of another type or given twice is an error.
+type jsonReader struct {
+	wire.Reader
+	escapes bool // whether the line has escapes, which can be half a character
 }
 
-func jsonIndicator(o *object) (threatconnect.Indicator, error) {
-	typ, summary := o.text("type"), o.text("summary")
+// maxFields is more than an object of this format has.
+const maxFields = 50
+
+var errJSON = errors.New("is not valid JSON")
+
+func (r *jsonReader) item(line []byte) (threatconnect.BatchItem, error) {
+	if !utf8.Valid(line) {
+		return nil, errors.New("is not valid UTF-8")
+	}
+	r.Reset(line)
+	r.escapes = bytes.Contains(line, []byte(`\u`))
+	var fields, group *jsonFields
+	err := r.object("the line", func(key string) error {
+		if key == "group" {
+			group = new(jsonFields)
+			return r.object("group", func(key string) error { return r.field(group, key, true) })
+		}
+		if fields == nil {
+			fields = new(jsonFields)
+		}
+		return r.field(fields, key, false)
+	})
+	if r.End(); err == nil && r.Err() != nil {
+		err = errors.New("has text after the JSON object")
+	}
 	switch {
-	case o.err != nil:
-		return nil, o.err
-	case typ == "":
+	case err != nil:
+		return nil, err
+	case group != nil && fields != nil:
+		return nil, errors.New("has a group and other fields; want one item per line")
+	case group != nil:
+		return group.group()
+	case fields == nil:
+		fields = new(jsonFields)
+	}
+	return fields.indicator()
+}
+
+// object calls f for each field of an object, which must read the value.
+func (r *jsonReader) object(name string, f func(key string) error) error {
+	if r.Kind() != wire.Object {
+		return errors.New(name + " must be a JSON object")
+	}
+	var seen []string
+	for r.Object(); r.NextKey(); {
+		key := string(r.Key())
+		if slices.Contains(seen, key) {
+			return errors.New("has a field twice")
+		}
+		if len(seen) == maxFields {
+			return errors.New("has too many fields")
+		}
+		seen = append(seen, key)
+		if err := f(key); err != nil {
+			return err
+		}
+	}
+	if r.Err() != nil {
+		return errJSON
+	}
+	return nil
+}
+
+// texts calls f for each text of a list.
+func (r *jsonReader) texts(key string, f func(string) error) error {
+	list := r.Kind() == wire.Array
+	for r.Array(); r.NextElem(); {
+		if !list || r.Kind() != wire.String {
+			return errors.New(key + " must be a list of text")
+		}
+		s, err := r.text(key)
+		if err == nil {
+			err = f(s)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *jsonReader) text(key string) (string, error) {
+	if r.Kind() != wire.String {
+		return "", errors.New(key + " must be text")
+	}
+	s := r.Text()
+	if r.escapes && strings.ContainsRune(s, utf8.RuneError) {
+		return "", errors.New(key + " has half a character, as in \\ud800 alone")
+	}
+	return s, nil
+}
+
+// jsonFields are the fields of an indicator or of a group of any type.
+type jsonFields struct {
+	typ, summary, name, xid string
+
+	rating     *float64
+	confidence *int
+	malware    *bool
+	tags       []threatconnect.Tag
+	attributes []threatconnect.Attribute
+	labels     []threatconnect.SecurityLabel
+	groups     []string
+	dates      map[string]time.Time
+	special    map[string]string // text that only some types of groups have
+}
+
+// field reads a field of an indicator or a group. Null stands for a field that is missing.
+func (r *jsonReader) field(f *jsonFields, key string, group bool) (err error) {
+	if r.Kind() == wire.Null {
+		r.Skip()
+		return nil
+	}
+	switch {
+	case key == "type":
+		f.typ, err = r.text(key)
+	case key == "tags":
+		return r.texts(key, func(name string) error {
+			name, err := ioc.CanonicalTag(name)
+			f.tags = append(f.tags, threatconnect.Tag{Name: name})
+			return err
+		})
+	case key == "securityLabels":
+		return r.texts(key, func(name string) error {
+			name, err := ioc.CanonicalSecurityLabel(name)
+			f.labels = append(f.labels, threatconnect.SecurityLabel{Name: name})
+			return err
+		})
+	case key == "groups":
+		return r.texts(key, func(xid string) error {
+			if f.groups = append(f.groups, xid); xid == "" {
+				return errors.New("groups has an empty xid")
+			}
+			return nil
+		})
+	case key == "attributes":
+		f.attributes, err = r.attributes()
+	case key == "firstSeen", key == "lastSeen", key == "externalDateAdded", key == "externalDateExpires", key == "externalLastModified",
+		group && key == "eventDate", group && key == "publishDate":
+		return r.date(f, key)
+	case !group && key == "summary":
+		f.summary, err = r.text(key)
+	case !group && key == "rating":
+		rating, err := strconv.ParseFloat(string(r.Raw()), 64)
+		if err != nil || !(rating >= 0 && rating <= 5) {
+			return errors.New("rating must be a number from 0 to 5")
+		}
+		f.rating = &rating
+	case !group && key == "confidence":
+		confidence, err := strconv.Atoi(string(r.Raw()))
+		if err != nil || confidence < 0 || confidence > 100 {
+			return errors.New("confidence must be a whole number from 0 to 100")
+		}
+		f.confidence = &confidence
+	case group && key == "name":
+		f.name, err = r.text(key)
+	case group && key == "xid":
+		f.xid, err = r.text(key)
+	case group && key == "malware":
+		if r.Kind() != wire.Bool {
+			return errors.New("malware must be true or false")
+		}
+		f.malware = r.BoolPtr()
+		f.setSpecial(key, "")
+	case group:
+		var s string
+		if s, err = r.text(key); s != "" {
+			f.setSpecial(key, s)
+		}
+	default:
+		return errors.New("has an unknown field; an indicator has type, summary, rating, confidence, tags, attributes, securityLabels, groups and dates")
+	}
+	return err
+}
+
+func (f *jsonFields) setSpecial(key, value string) {
+	if f.special == nil {
+		f.special = map[string]string{}
+	}
+	f.special[key] = value
+}
+
+func (r *jsonReader) date(f *jsonFields, key string) error {
+	s, err := r.text(key)
+	if err != nil {
+		return err
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil || t.IsZero() {
+		return errors.New(key + " must be a date, as in 2026-01-02T03:04:05Z")
+	}
+	if f.dates == nil {
+		f.dates = map[string]time.Time{}
+	}
+	f.dates[key] = t.UTC()
+	if key == "eventDate" || key == "publishDate" {
+		f.setSpecial(key, s)
+	}
+	return nil
+}
+
+func (r *jsonReader) attributes() (attributes []threatconnect.Attribute, err error) {
+	if r.Kind() != wire.Array {
+		return nil, errors.New("attributes must be a list of objects")
+	}
+	for r.Array(); r.NextElem(); {
+		var a threatconnect.Attribute
+		err = r.object("an attribute", func(key string) (err error) {
+			switch key {
+			case "type":
+				a.Type, err = r.text("type of an attribute")
+			case "value":
+				a.Value, err = r.text("value of an attribute")
+			default:
+				err = errors.New("has an attribute with an unknown field; use type and value")
+			}
+			return err
+		})
+		if err == nil && (a.Type == "" || a.Value == "") {
+			err = errors.New("has an attribute without type or value")
+		}
+		if err != nil {
+			return nil, err
+		}
+		attributes = append(attributes, a)
+	}
+	return attributes, nil
+}
+
+func (f *jsonFields) indicator() (threatconnect.Indicator, error) {
+	if f.typ == "" {
 		return nil, errors.New("has no type")
-	case summary == "":
+	}
+	if f.summary == "" {
 		return nil, errors.New("has no summary")
 	}
-	ind, err := indicatorOf(threatconnect.IndicatorType(typ), summary)
+	ind, err := indicatorOf(threatconnect.IndicatorType(f.typ), f.summary)
 	if err != nil {
 		return nil, err
 	}
 	m := ind.Meta()
-	o.fill(m, "type", "summary", "rating", "confidence")
-	m.Tags, m.Attributes, m.SecurityLabels, m.GroupXIDs = o.tags(), o.attributes(), o.labels(), o.groups()
-	switch {
-	case o.err != nil:
-		return nil, o.err
-	case m.Rating != nil && (*m.Rating < 0 || *m.Rating > 5):
-		return nil, mustBe("rating")
-	case m.Confidence != nil && (*m.Confidence < 0 || *m.Confidence > 100):
-		return nil, mustBe("confidence")
-	}
+	m.Rating, m.Confidence = f.rating, f.confidence
+	m.Tags, m.Attributes, m.SecurityLabels, m.GroupXIDs = f.tags, f.attributes, f.labels, f.groups
+	m.FirstSeen, m.LastSeen = f.dates["firstSeen"], f.dates["lastSeen"]
+	m.ExternalDateAdded, m.ExternalDateExpires, m.ExternalLastModified = f.dates["externalDateAdded"], f.dates["externalDateExpires"], f.dates["externalLastModified"]
 	return ind, nil
-}
-
-func jsonGroup(o *object) (threatconnect.Group, error) {
-	typ := o.text("type")
-	g, required, optional := groupFields(threatconnect.GroupType(typ))
-	switch {
-	case o.err != nil:
-		return nil, o.err
-	case typ == "":
-		return nil, errors.New("has a group without a type")
-	case g == nil:
-		return nil, errors.New("has a group of a type that is not one of the sixteen, as in Incident or Attack Pattern")
-	}
-	required = append(required, "xid")
-	o.fill(g, slices.Concat([]string{"type", "name"}, required, optional)...)
-	for _, key := range required {
-		if value := string(o.get(key)); o.err == nil && (value == "" || value == `""` || value == "null") {
-			return nil, fmt.Errorf("has a group without %s, which its type requires", key)
-		}
-	}
-	m := g.Meta()
-	m.Tags, m.Attributes, m.SecurityLabels, m.GroupXIDs = o.tags(), o.attributes(), o.labels(), o.groups()
-	if o.err != nil {
-		return nil, o.err
-	}
-	var err error
-	m.Name, err = ioc.CanonicalGroupName(m.Name)
-	return g, err
-}
-
-// groupFields returns a group of a type, or nil, and the names of the fields that only this type has.
-func groupFields(t threatconnect.GroupType) (g threatconnect.Group, required, optional []string) {
-	switch t {
-	case threatconnect.GroupDocument:
-		return &threatconnect.Document{}, []string{"fileName"}, []string{"malware", "password"}
-	case threatconnect.GroupEmail:
-		return &threatconnect.Email{}, []string{"subject", "header", "body"}, []string{"from", "to"}
-	case threatconnect.GroupEvent:
-		return &threatconnect.Event{}, []string{"eventDate"}, []string{"status", "eventType"}
-	case threatconnect.GroupIncident:
-		return &threatconnect.Incident{}, []string{"eventDate"}, []string{"status"}
-	case threatconnect.GroupReport:
-		return &threatconnect.Report{}, []string{"fileName"}, []string{"publishDate"}
-	case threatconnect.GroupSignature:
-		return &threatconnect.Signature{}, []string{"fileName", "fileType", "fileText"}, nil
-	}
-	return newGroup(t, ""), nil, nil
 }

@@ -1,0 +1,352 @@
+package feeds
+
+import (
+	"encoding/csv"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect"
+)
+
+func TestURLhausReadsBothForms(t *testing.T) {
+	t.Parallel()
+	found, bad := read(t, Options{Format: FormatURLhaus}, strings.Join([]string{
+		urlhausHeader,
+		`"2","2026-01-02 03:04:05","http://WWW.example.com:81/a,b?q=1","online","2026-01-03 00:00:00","malware_download","elf,""mips""","https://feed.example/2/","someone"`,
+		`"0","","https://www.example.org/","","","","","",""`,
+		`"x","2026-01-02 03:04:05","not a url","online","","malware_download","","",""`,
+		`"x","02.01.2026","http://www.example.com/","online","","malware_download","","",""`,
+		`"x","","http://www.example.com/","online","yesterday","malware_download","","",""`,
+		`"x","","http://www.example.com/"`,
+		`"x","","http://www.example.com/,"online","","","","",""`,
+		`x","","http://www.example.com/`,
+		`"x","","http://www.example.com/","online","","","` + strings.Repeat("t", 129) + `","",""`,
+		`"x","","http://www.example.com/","online","","` + strings.Repeat("t", 129) + `","","",""`,
+		`"x","","","online","","","","",""`,
+		`"x","","http://www.example.com/caf` + "\xe9" + `","online","","","","",""`,
+		oldURLhaus,
+		`"1","2026-01-01 03:04:05","http://198.51.100.7/","offline","malware_download","None","https://feed.example/1/","someone"`,
+	}, "\n"))
+	assert.Equal(t, []string{
+		"2 Threat Malware download",
+		"2 URL http://www.example.com:81/a,b?q=1",
+		"3 URL https://www.example.org/",
+		"15 URL http://198.51.100.7/",
+	}, shown(found))
+	assert.Equal(t, []string{
+		"4 URL has no scheme",
+		`5 column "dateadded" must be a date, as in 2026-01-02 or 2026-01-02 03:04:05`,
+		`6 column "last_online" must be a date, as in 2026-01-02 or 2026-01-02 03:04:05`,
+		"7 has 3 columns, but the header names 9",
+		"8 has text after the closing quote of a value",
+		"9 has a quote inside a value that is not quoted",
+		"10 tag is longer than 128 characters",
+		"11 group name is longer than 100 characters",
+		"12 has no value",
+		"13 is not valid UTF-8; convert the feed",
+	}, rules(bad))
+
+	g, first, bare, old := group(found[0]).Meta(), indicator(found[1]).Meta(), indicator(found[2]).Meta(), indicator(found[3]).Meta()
+	assert.Equal(t, threatconnect.XID("feed", testOwner, "urlhaus", "threat", "Malware download"), g.XID)
+	assert.Equal(t, "URLs that are listed as Malware download.", g.Attributes[0].Value)
+	assert.Equal(t, []string{g.XID}, first.GroupXIDs)
+	assert.Equal(t, []string{g.XID}, old.GroupXIDs)
+	assert.Equal(t, time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), first.ExternalDateAdded)
+	assert.Equal(t, time.Date(2026, 1, 3, 0, 0, 0, 0, time.UTC), first.LastSeen)
+	assert.Equal(t, []threatconnect.Tag{{Name: "elf"}, {Name: `"mips"`}}, first.Tags)
+	assert.Equal(t, []threatconnect.Attribute{
+		displayed("Source", "https://feed.example/2/"), displayed("Description", "Threat: malware_download. Status: online."),
+	}, first.Attributes)
+	assert.Empty(t, old.Tags, "None is no tag")
+	assert.Zero(t, old.LastSeen)
+	assert.Empty(t, bare.Attributes)
+	assert.Empty(t, bare.GroupXIDs)
+}
+
+func TestFeodoReadsAllForms(t *testing.T) {
+	t.Parallel()
+	for name, lines := range map[string][]string{
+		"without a header": {"# banner"},
+		"with a header":    {feodoHeader},
+	} {
+		lines = append(lines, `"2026-01-02 03:04:05","192.0.2.1","443","online","2026-01-05","Example"`)
+		found, bad := read(t, Options{Format: FormatFeodo}, strings.Join(lines, "\n"))
+		require.Empty(t, bad, name)
+		assert.Equal(t, []string{"2 Malware Example", "2 Address 192.0.2.1"}, shown(found), name)
+		a := indicator(found[1]).Meta()
+		assert.Equal(t, threatconnect.XID("feed", testOwner, "feodo", "malware", "Example"), group(found[0]).Meta().XID)
+		assert.Equal(t, []string{group(found[0]).Meta().XID}, a.GroupXIDs)
+		assert.Equal(t, []threatconnect.Tag{{Name: "Example"}}, a.Tags)
+		assert.Equal(t, []threatconnect.Attribute{displayed("Description", "Command and control server on port 443. Status: online.")}, a.Attributes)
+		assert.Equal(t, time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), a.FirstSeen)
+		assert.Equal(t, time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC), a.LastSeen)
+	}
+	found, bad := read(t, Options{Format: FormatFeodo}, strings.Join([]string{
+		"2026-01-02 03:04:05,192.0.2.2,8080,2026-01-05,Example",
+		"2026-01-02 03:04:05,192.0.2.3,447,Other",
+		"2026-01-02 03:04:05,192.0.2.4,447,",
+		"2026-01-02 03:04:05,192.0.2.300,447,Other",
+		"today,192.0.2.5,1,Other",
+		"2026-01-02 03:04:05,192.0.2.5,1,soon,Other",
+		"192.0.2.5",
+		"# END 4 entries",
+	}, "\n"))
+	assert.Equal(t, []string{
+		"1 Malware Example", "1 Address 192.0.2.2", "2 Malware Other", "2 Address 192.0.2.3", "3 Address 192.0.2.4",
+	}, shown(found))
+	require.Len(t, bad, 4)
+	assert.Equal(t, "has 1 columns, want 4 or 5 or 6", bad[3].Rule)
+
+	found, _ = read(t, Options{Format: FormatFeodo}, "# Firstseen,DstIP,DstPort,Malware\n2026-01-02 03:04:05,192.0.2.2,8080,Example")
+	assert.Equal(t, time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), indicator(found[1]).Meta().FirstSeen, "the old names")
+}
+
+func TestThreatFoxReadsAllTypes(t *testing.T) {
+	t.Parallel()
+	row := func(value, typ, rest string) string {
+		return fmt.Sprintf(`"2026-01-02 03:04:05", "1", "%s", "%s", "botnet_cc", "win.x", "None", %s`, value, typ, rest)
+	}
+	const rest = `"Example", "", "75", "False", "None", "one,two", "0", "someone"`
+	sha1 := strings.Repeat("A", 40)
+	found, bad := read(t, Options{}, strings.Join([]string{
+		"################",
+		"# ThreatFox IOCs: recent additions - CSV format #",
+		threatFoxHeader,
+		row("a.example", "domain", `"Example", "2026-01-05 03:04:05", "100", "True", "https://ref.example/", "None", "0", "someone"`),
+		row("192.0.2.1:443", "ip:port", rest),
+		row("http://a.example/x", "url", rest),
+		row(strings.Repeat("A", 32), "md5_hash", rest),
+		row(sha1, "sha1_hash", rest),
+		row(strings.Repeat("A", 64), "sha256_hash", rest),
+		row(strings.Repeat("A", 96), "sha3_384_hash", rest),
+		row("user@a.example", "envelope_from", `"Unknown malware", "", "50", "False", "None", "None", "0", "someone"`),
+		row("x", "smoke_signal", rest),
+		row("a.example", "domain", `"Example", "", "101", "False", "None", "None", "0", "someone"`),
+		"# Number of entries: 10",
+	}, "\r\n"))
+	assert.Equal(t, []string{
+		"4 Malware Example", "4 Host a.example", "5 Address 192.0.2.1", "6 URL http://a.example/x",
+		"7 File " + strings.Repeat("A", 32), "8 File " + sha1, "9 File " + strings.Repeat("A", 64),
+		"11 EmailAddress user@a.example",
+	}, shown(found))
+	assert.Equal(t, []string{
+		"10 has a type that is not imported",
+		"12 has a type that is not one of the standard indicator types, as in Host or EmailAddress",
+		`13 column "confidence_level" must be a whole number from 0 to 100`,
+	}, rules(bad))
+	assert.Equal(t, []bool{true, false, false}, []bool{bad[0].Skipped, bad[1].Skipped, bad[2].Skipped})
+
+	host, address, email := indicator(found[1]).Meta(), indicator(found[2]).Meta(), indicator(found[7]).Meta()
+	assert.Equal(t, 100, *host.Confidence)
+	assert.Nil(t, host.Rating)
+	assert.Equal(t, []threatconnect.Attribute{
+		displayed("Source", "https://ref.example/"), displayed("Description", "Threat: botnet_cc. Compromised: True."),
+	}, host.Attributes)
+	assert.Equal(t, time.Date(2026, 1, 5, 3, 4, 5, 0, time.UTC), host.LastSeen)
+	assert.Equal(t, []threatconnect.Tag{{Name: "one"}, {Name: "two"}}, address.Tags)
+	assert.Equal(t, "Threat: botnet_cc. Compromised: False. Port: 443.", address.Attributes[0].Value)
+	assert.Equal(t, []string{group(found[0]).Meta().XID}, address.GroupXIDs)
+	assert.Empty(t, email.GroupXIDs, "unknown malware is no group")
+}
+
+func TestColumnsAreFoundByTheirNames(t *testing.T) {
+	t.Parallel()
+	o := Options{Format: FormatURLhaus}
+	for name, text := range map[string]string{
+		"more columns": "# id,dateadded,url,url_status,last_online,threat,tags,urlhaus_link,reporter,score\n" +
+			`"1","","http://www.example.com/","","","","a","https://feed.example/","x","9"`,
+		"another order":               "# tags,urlhaus_link,threat,url,dateadded\n" + `"a","https://feed.example/","","http://www.example.com/",""`,
+		"other letter case":           "# Tags,URLhaus Link,THREAT,URL,DateAdded\n" + `"a","https://feed.example/","","http://www.example.com/",""`,
+		"a header that is no comment": "tags,urlhaus_link,threat,url,dateadded\n" + `"a","https://feed.example/","","http://www.example.com/",""`,
+		"a header in the middle":      urlhausHeader + "\n# a,b\n\ntags,urlhaus_link,threat,url,dateadded\n" + `"a","https://feed.example/","","http://www.example.com/",""`,
+	} {
+		found, bad := read(t, o, text)
+		require.Empty(t, bad, name)
+		require.Len(t, found, 1, name)
+		m := indicator(found[0]).Meta()
+		assert.Equal(t, "http://www.example.com/", indicator(found[0]).Summary(), name)
+		assert.Equal(t, []threatconnect.Tag{{Name: "a"}}, m.Tags, name)
+		assert.Equal(t, "https://feed.example/", m.Attributes[0].Value, name)
+	}
+	for name, text := range map[string]string{
+		"a column that is missing":            "# id,url,threat,tags,urlhaus_link\n1,http://www.example.com/,x,,\n",
+		"a column that is missing in the row": "id,url,threat,tags,urlhaus_link\n1,http://www.example.com/,x,,\n",
+		"a later header that lacks a column":  urlhausHeader + "\nid,url,threat,tags,urlhaus_link\n",
+	} {
+		found, bad, err := readAll(o, text)
+		require.ErrorIs(t, err, ErrFormat, name)
+		assert.ErrorContains(t, err, `the header lacks the column "dateadded"`, name)
+		assert.Empty(t, found)
+		assert.Empty(t, bad)
+	}
+	_, _, err := readAll(Options{Format: FormatCSV, CSV: someCSV(FormatCSV)}, "one.example\ntwo.example\n")
+	require.ErrorIs(t, err, ErrFormat)
+	assert.ErrorContains(t, err, `no line names the column "value"`)
+	assert.NotContains(t, err.Error(), "one.example")
+}
+
+func TestAMapOfOnesOwn(t *testing.T) {
+	t.Parallel()
+	m, err := ParseColumns(`value=value,kind?=type,level=rating,sure=confidence,labels=tags:;,note=description,ref=source,"a,b=attribute:Phase, of attack",family=group:Malware,from=firstSeen,to=lastSeen,in=added,out=expires,change=modified`)
+	require.NoError(t, err)
+	m.Columns[2].Values = map[string]string{"high": "4"}
+	m.Comma, m.None = '\t', []string{"-"}
+	text := strings.Join([]string{
+		strings.Join([]string{"value", "kind", "level", "sure", "labels", "note", "ref", "a,b", "family", "from", "to", "in", "out", "change"}, "\t"),
+		strings.Join([]string{"hxxp://a[.]example/", "-", "high", "80", "one; two;;", "text", "https://ref.example/", "Delivery", "Bad", "2026-01-01", "2026-01-02 03:04:05 UTC", "2026-01-03T03:04:05+01:00", "2026-01-04T03:04:05", "2026-01-05"}, "\t"),
+		strings.Join([]string{"x y", "User Agent", "5.1", "", "", "", "", "", "", "", "", "", "", ""}, "\t"),
+		strings.Join([]string{"x y", "User Agent", "", "", "", "", "", "", "Bad", "", "", "", "", ""}, "\t"),
+		strings.Join([]string{"a.example:8080", "Host", "0", "0", "", "", "", "", "", "", "", "", "", ""}, "\t"),
+		strings.Join([]string{"a.example", "Address", "", "", "", "", "", "", "", "", "", "", "", ""}, "\t"),
+	}, "\n")
+	found, bad := read(t, Options{Format: FormatCSV, CSV: m}, text)
+	assert.Equal(t, []string{"2 Malware Bad", "2 URL http://a.example/", "4 User Agent x y", "5 Host a.example"}, shown(found))
+	require.Len(t, bad, 2)
+	assert.Equal(t, `column "level" must be a number from 0 to 5`, bad[0].Rule)
+	assert.Equal(t, 6, bad[1].Line, "an address is not made of a host")
+	first, last := indicator(found[1]).Meta(), indicator(found[3]).Meta()
+	assert.InDelta(t, 4, *first.Rating, 0)
+	assert.Equal(t, 80, *first.Confidence)
+	assert.Equal(t, []threatconnect.Tag{{Name: "one"}, {Name: "two"}}, first.Tags)
+	assert.Equal(t, []threatconnect.Attribute{
+		displayed("Source", "https://ref.example/"), {Type: "Phase, of attack", Value: "Delivery"}, displayed("Description", "text"),
+	}, first.Attributes)
+	assert.Equal(t, []string{threatconnect.XID("feed", testOwner, "csv", "malware", "Bad")}, first.GroupXIDs)
+	day := func(n, hour int) time.Time { return time.Date(2026, 1, n, hour, 0, 0, 0, time.UTC) }
+	assert.Equal(t, []time.Time{day(1, 0), day(2, 3).Add(245 * time.Second), day(3, 2).Add(245 * time.Second), day(4, 3).Add(245 * time.Second), day(5, 0)},
+		[]time.Time{first.FirstSeen, first.LastSeen, first.ExternalDateAdded, first.ExternalDateExpires, first.ExternalLastModified})
+	assert.InDelta(t, 0, *last.Rating, 0, "0 is a rating")
+	assert.Equal(t, []threatconnect.Attribute{displayed("Description", "Port: 8080.")}, last.Attributes)
+}
+
+func TestColumnsByPosition(t *testing.T) {
+	t.Parallel()
+	m, err := ParseColumns("2=value:File,4?=tags,3=value:File")
+	require.NoError(t, err)
+	md5, sha256 := strings.Repeat("A", 32), strings.Repeat("B", 64)
+	found, bad := read(t, Options{Format: FormatCSV, CSV: m}, strings.Join([]string{
+		"# md5, sha256, tag", "x," + md5 + "," + sha256 + ",t", "x,," + sha256 + "\n", "x,y",
+	}, "\n"))
+	assert.Equal(t, []string{"2 File " + md5 + " : " + sha256, "3 File " + sha256}, shown(found))
+	assert.Equal(t, "t", indicator(found[0]).Meta().Tags[0].Name)
+	assert.Equal(t, []string{"5 has 2 columns, but column 3 is required"}, rules(bad))
+}
+
+func TestOneMissingQuoteCostsOneLine(t *testing.T) {
+	t.Parallel()
+	found, bad := read(t, Options{Format: FormatCSV, CSV: someCSV(FormatCSV)}, "value,note\na.example,\"x\nb.example,\"y\"\n\"c.example\" , z\n")
+	assert.Equal(t, []string{"3 Host b.example", "4 Host c.example"}, shown(found))
+	assert.Equal(t, []string{"2 has a quoted value without a closing quote"}, rules(bad))
+}
+
+func TestMapsAreChecked(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"":                              "column map has an element without an equals sign",
+		"url":                           "column map has an element without an equals sign",
+		`"url=value`:                    "column map has a quoted value without a closing quote",
+		"=value":                        "column name has no letter or digit",
+		"url=values":                    "field of a column is unknown",
+		"url=value:Link":                "value of a column has a type that is not a standard indicator type",
+		"url=value,x=attribute":         "attribute of a column has no type",
+		"url=value,x=group:Incident":    "group of a column has no type that needs only a name",
+		"url=value,x=group":             "group of a column has no type that needs only a name",
+		"x=tags":                        "column map has no column with the value",
+		"0=value":                       "position of a column is less than 1",
+		"99999999999999999999999=value": "",
+	} {
+		_, err := ParseColumns(text)
+		if want == "" {
+			assert.NoError(t, err, text)
+			continue
+		}
+		require.ErrorIs(t, err, threatconnect.ErrValidation, text)
+		assert.ErrorContains(t, err, want, text)
+	}
+	for want, change := range map[string]func(*CSV){
+		"comma cannot separate columns": func(c *CSV) { c.Comma = '"' },
+		"layout lacks a column":         func(c *CSV) { c.Layouts = append(c.Layouts, []string{"id", "url"}) },
+	} {
+		m := URLhaus()
+		change(&m)
+		_, err := Open(strings.NewReader(""), &Options{Format: FormatURLhaus, CSV: &m, Owner: testOwner})
+		require.ErrorIs(t, err, threatconnect.ErrValidation)
+		assert.ErrorContains(t, err, want)
+	}
+	for _, format := range []Format{FormatURLhaus, FormatFeodo, FormatThreatFox} {
+		assert.NoError(t, preset(format).check())
+	}
+}
+
+func TestManyGroupsAreForgotten(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	for i := range 3 * maxGroups {
+		fmt.Fprintf(&b, ",192.0.2.1,443,Family %d\n", i)
+	}
+	f, err := Open(strings.NewReader(b.String()), &Options{Format: FormatFeodo, Owner: testOwner})
+	require.NoError(t, err)
+	groups := 0
+	for e := range f.All() {
+		if group(e) != nil {
+			groups++
+		}
+	}
+	assert.Equal(t, 3*maxGroups, groups)
+}
+
+func FuzzSplitCSV(f *testing.F) {
+	for _, s := range []string{`a,b`, `"a","b"`, `"a""b",c`, `,`, `""`, `"a`, `a"b`, `"a"b`, ` "a"`, `a,`, `"a" ,b`} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if strings.ContainsAny(s, "\r\n\t\v\f\u0085\u00a0") || strings.Contains(s, `" `) || strings.TrimSpace(s) == "" {
+			return
+		}
+		got, err := splitCSV(s, ",", nil)
+		r := csv.NewReader(strings.NewReader(s))
+		r.TrimLeadingSpace = true
+		want, wantErr := r.Read()
+		require.Equal(t, wantErr == nil, err == nil, "%v %v", wantErr, err)
+		if err == nil {
+			assert.Equal(t, want, got)
+		}
+	})
+}
+
+func FuzzParseColumns(f *testing.F) {
+	for _, s := range []string{"dateadded=added,url=value:URL,tags=tags", `"a,b=value"`, "2=value,3?=tags:;", "a=value:File,a=group:Malware", "=,=", "a==value"} {
+		f.Add(s, "url,tags\nhttp://a.example/,b\n")
+	}
+	f.Fuzz(func(t *testing.T, columns, text string) {
+		m, err := ParseColumns(columns)
+		if err != nil {
+			require.ErrorIs(t, err, threatconnect.ErrValidation)
+			return
+		}
+		found, _, err := readAll(Options{Format: FormatCSV, CSV: m}, text)
+		if err != nil {
+			require.ErrorIs(t, err, ErrFormat)
+		}
+		checkGroupsFirst(t, found)
+	})
+}
+
+// checkGroupsFirst checks that an indicator refers only to groups before it.
+func checkGroupsFirst(t *testing.T, found []Entry) {
+	xids := map[string]bool{}
+	for _, e := range found {
+		if g := group(e); g != nil {
+			xids[g.Meta().XID] = true
+			continue
+		}
+		for _, xid := range indicator(e).Meta().GroupXIDs {
+			assert.True(t, xids[xid], "a group comes before what refers to it")
+		}
+	}
+}
