@@ -81,7 +81,7 @@ func TestOpenReadsAtMost64KiB(t *testing.T) {
 	t.Parallel()
 	var read int
 	comments := strings.Repeat("# a comment, and nothing else\n", 10_000)
-	_, err := Open(readerFunc(func(p []byte) (int, error) {
+	_, err := Open(slowReader(func(p []byte) (int, error) {
 		n := copy(p[:min(len(p), 100)], comments[read:])
 		read += n
 		return n, nil
@@ -90,9 +90,9 @@ func TestOpenReadsAtMost64KiB(t *testing.T) {
 	assert.LessOrEqual(t, read, 64<<10)
 }
 
-type readerFunc func([]byte) (int, error)
+type slowReader func([]byte) (int, error)
 
-func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+func (f slowReader) Read(p []byte) (int, error) { return f(p) }
 
 func TestOpenRefusesWhatIsNotAFeed(t *testing.T) {
 	t.Parallel()

@@ -3,6 +3,7 @@ package feeds
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"iter"
 	"slices"
@@ -43,7 +44,8 @@ func jsonLines(br *bufio.Reader) iter.Seq2[Entry, error] {
 // case, of another type or given twice is an error.
 type jsonReader struct {
 	wire.Reader
-	escapes bool // whether the line has escapes, which can be half a character
+	escapes bool                        // whether the line has escapes, which can be half a character
+	checker threatconnect.Fingerprinter // refuses what an import would refuse, without a line
 }
 
 // maxFields is more than an object of this format has.
@@ -71,17 +73,20 @@ func (r *jsonReader) item(line []byte) (threatconnect.BatchItem, error) {
 	if r.End(); err == nil && r.Err() != nil {
 		err = errors.New("has text after the JSON object")
 	}
+	var item threatconnect.BatchItem
 	switch {
 	case err != nil:
-		return nil, err
-	case group != nil && fields != nil:
-		return nil, errors.New("has a group and other fields; want one item per line")
-	case group != nil:
-		return group.group()
-	case fields == nil:
-		fields = new(jsonFields)
+	case group == nil:
+		item, err = cmp.Or(fields, new(jsonFields)).indicator()
+	case fields != nil:
+		err = errors.New("has a group and other fields; want one item per line")
+	default:
+		item, err = group.group()
 	}
-	return fields.indicator()
+	if err == nil {
+		_, err = r.checker.Of(item)
+	}
+	return item, err
 }
 
 // object calls f for each field of an object, which must read the value.

@@ -111,6 +111,7 @@ func TestJSONLinesAreTakenLiterally(t *testing.T) {
 		"a label that is not text":              {host + `,"securityLabels":[{}]}`, "securityLabels must be a list of text"},
 		"half a character":                      {`{"type":"Host","summary":"www.example.com","tags":["\ud800"]}`, "tags has half a character"},
 		"bytes that are not UTF-8":              {"{\"type\":\"Host\",\"summary\":\"caf\xe9.example\"}", "not valid UTF-8"},
+		"an xid that no import takes":           {host + `,"groups":["a\u0001"]}`, "associated group holds a control character"},
 		"no field at all":                       {`{}`, "no type"},
 		"a group that is null":                  {`{"group":null}`, "must be a JSON object"},
 		"a group field of another type":         {threat + `,"fileName":"f"}}`, "a field that its type does not have"},
@@ -139,28 +140,4 @@ func manyFields(n int) string {
 		fmt.Fprintf(&b, `"k%d":"",`, i)
 	}
 	return strings.TrimSuffix(b.String(), ",")
-}
-
-func FuzzJSONLines(f *testing.F) {
-	for _, s := range []string{
-		`{"type":"Host","summary":"a.example","tags":["x"],"attributes":[{"type":"a","value":"b"}],"groups":["g"],"rating":1,"confidence":2}`,
-		`{"group":{"type":"Incident","name":"n","xid":"x","eventDate":"2026-01-02T03:04:05Z"}}`, `{`, `{"a":`, `{"type":1}`, "{}\n{}",
-	} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		found, bad, err := readAll(Options{Format: FormatJSONLines}, s)
-		if err != nil {
-			require.ErrorIs(t, err, ErrFormat)
-			return
-		}
-		for _, e := range found {
-			if g := group(e); g != nil {
-				assert.NotEmpty(t, g.Meta().XID)
-			} else {
-				assert.NotEmpty(t, indicator(e).Summary())
-			}
-		}
-		assert.LessOrEqual(t, len(found)+len(bad), strings.Count(s, "\n")+1)
-	})
 }

@@ -1,0 +1,79 @@
+package feeds
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect"
+)
+
+// secret stands for a value of a feed, which no error may contain.
+const secret = "qzjx"
+
+func FuzzOpen(f *testing.F) {
+	for _, s := range []string{
+		"", "{", "[", "qzjx.example\n", "qzjx qzjx\nhxxp://qzjx[.]example/ // qzjx\n0.0.0.0\tqzjx.example localhost\n192.0.2.1 qzjx.example",
+		"# c\n\n//\n;\r\n\r", "\xef\xbb\xbf{}", "\x1f\x8b", `{"a":1,"objects":`, `{"type":"bundle","qzjx":"qzjx"`, "<html>qzjx",
+		urlhausHeader + "\n" + `"qzjx","qzjx","http://qzjx.example/","qzjx","qzjx","qzjx","qzjx,qzjx","qzjx","qzjx"` + "\n" + `"1","","http://qzjx.example/","","2026-01-02","qzjx","qzjx,b","qzjx","qzjx"`,
+		"2026-01-02 03:04:05,192.0.2.2,8080,2026-01-05,qzjx\nqzjx,192.0.2.2,8080,qzjx,qzjx\nqzjx\n",
+		threatFoxHeader + "\n" + `"2026-01-02", "1", "qzjx", "qzjx", "qzjx", "qzjx", "None", "qzjx", "", "75", "False", "qzjx", "qzjx", "0", "qzjx"`,
+		`{"type":"Host","summary":"qzjx.example","tags":["qzjx"],"attributes":[{"type":"qzjx","value":"qzjx"}],"groups":["qzjx"],"rating":1,"confidence":2}` + "\n" + `{"type":"qzjx","summary":"qzjx","qzjx":"qzjx"}`,
+		`{"group":{"type":"Incident","name":"qzjx","xid":"qzjx","eventDate":"2026-01-02T03:04:05Z"}}` + "\n" + `{"group":{"type":"qzjx","name":"qzjx","xid":"qzjx","eventDate":"qzjx"}}`,
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		feed, err := Open(strings.NewReader(s), &Options{Owner: testOwner})
+		if err != nil {
+			require.ErrorIs(t, err, ErrFormat)
+			assert.NotContains(t, err.Error(), secret)
+			return
+		}
+		assert.True(t, slices.Contains(Formats(), feed.Format()))
+		if feed.Format() == FormatSTIX {
+			return // has a fuzz target of its own
+		}
+		var found []Entry
+		last, lines := 1, strings.Count(s, "\n")+1
+		for e, err := range feed.All() {
+			line := e.Line
+			switch refusal := err.(type) {
+			case nil:
+				found = append(found, e)
+			case *LineError:
+				line = refusal.Line
+				assert.NotEmpty(t, refusal.Rule)
+				assert.NotContains(t, err.Error(), secret)
+			default:
+				require.ErrorIs(t, err, ErrFormat)
+				assert.NotContains(t, err.Error(), secret)
+				return
+			}
+			assert.True(t, line >= last && line <= lines, "line %d after %d of %d", line, last, lines)
+			last = line
+		}
+		checkItems(t, feed.Format(), found)
+	})
+}
+
+// checkItems checks that items can be imported, and that the indicators of CSV refer only to groups before them.
+func checkItems(t *testing.T, format Format, found []Entry) {
+	t.Helper()
+	var fingerprints threatconnect.Fingerprinter
+	xids := map[string]bool{}
+	for _, e := range found {
+		_, err := fingerprints.Of(e.Item)
+		require.NoError(t, err)
+		if g := group(e); g != nil {
+			xids[g.Meta().XID] = true
+			continue
+		}
+		for _, xid := range indicator(e).Meta().GroupXIDs {
+			assert.True(t, xids[xid] || format == FormatJSONLines, "a group comes before what refers to it")
+		}
+	}
+}
