@@ -1,11 +1,9 @@
 package feeds
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,17 +22,20 @@ type csvReader struct {
 	parser ioc.Parser
 	comma  string
 
-	layout  layout // of the last row
-	header  bool   // whether the feed has a header
-	groups  map[groupKey]string
-	cells   []string
-	entries []Entry
+	layout layout              // of the last row
+	header bool                // whether the feed has a header
+	groups map[groupKey]string // xids of those that are written
+	cells  []string
+	buffer []threatconnect.BatchItem
 }
 
-// groupKey identifies a group that is already written. A group that is forgotten, because there are more than
-// maxGroups, is written again with the same xid.
-type groupKey struct{ typ, name string }
+// groupKey identifies a group.
+type groupKey struct {
+	typ  threatconnect.GroupType
+	name string
+}
 
+// maxGroups is how many groups are remembered as written. One that is forgotten is written again, with the same xid.
 const maxGroups = 1000
 
 func (c *CSV) reader(format string, xid func(...string) string) *csvReader {
@@ -45,49 +46,28 @@ func (c *CSV) reader(format string, xid func(...string) string) *csvReader {
 	return r
 }
 
-func (c *CSV) read(br *bufio.Reader, format string, xid func(...string) string) iter.Seq2[Entry, error] {
-	return func(yield func(Entry, error) bool) {
-		r := c.reader(format, xid)
-		l := lineReader{br: br, limit: maxLine}
-		for line, err := range l.all {
-			if err != nil {
-				if !yield(Entry{}, err) {
-					return
-				}
-				continue
-			}
-			entries, err := r.line(line)
-			if errors.Is(err, ErrFormat) {
-				yield(Entry{}, err)
-				return
-			}
-			if err != nil && !yield(Entry{}, refused(l.number, "", err)) {
-				return
-			}
-			for _, e := range entries {
-				e.Line = l.number
-				if !yield(e, nil) {
-					return
-				}
-			}
-		}
+// line adds the items of a line, of which comments, headers and blank lines have none.
+func (r *csvReader) line(line []byte, add addFunc) {
+	text := bytes.TrimSpace(line)
+	if len(text) == 0 {
+		return
+	}
+	items, err := r.items(line, text)
+	if err != nil {
+		add(nil, err)
+	}
+	for _, item := range items {
+		add(item, nil)
 	}
 }
 
-// line returns the entries of a line, of which comments, headers and blank lines have none. They are valid until
-// the next call. An error that matches ErrFormat is about the whole feed.
-func (r *csvReader) line(line []byte) ([]Entry, error) {
-	text := bytes.TrimSpace(line)
-	if len(text) == 0 {
-		return nil, nil
-	}
+func (r *csvReader) items(line, text []byte) (items []threatconnect.BatchItem, err error) {
 	if text[0] == '#' {
 		return nil, r.comment(text)
 	}
 	if !utf8.Valid(line) {
 		return nil, errors.New("is not valid UTF-8; convert the feed")
 	}
-	var err error
 	if r.cells, err = splitCSV(string(line), r.comma, r.cells[:0]); err != nil {
 		return nil, err
 	}
@@ -173,12 +153,12 @@ func (r *csvReader) cell(cells []string, column int) (value string, skip bool) {
 }
 
 // row returns the indicator of a row, after the groups that it refers to and that are not written yet.
-func (r *csvReader) row(cells []string) ([]Entry, error) {
+func (r *csvReader) row(cells []string) ([]threatconnect.BatchItem, error) {
 	ind, port, err := r.indicator(cells)
 	if err != nil {
 		return nil, err
 	}
-	r.entries = r.entries[:0]
+	r.buffer = r.buffer[:0]
 	m := ind.Meta()
 	var description []string
 	for i := range r.Columns {
@@ -209,8 +189,15 @@ func (r *csvReader) row(cells []string) ([]Entry, error) {
 	if len(description) > 0 {
 		m.Attributes = append(m.Attributes, displayed("Description", strings.Join(description, " ")))
 	}
-	r.entries = append(r.entries, Entry{Item: ind})
-	return r.entries, nil
+	for _, item := range r.buffer { // the groups are written only with the indicator
+		if len(r.groups) >= maxGroups {
+			clear(r.groups)
+		}
+		g := item.(threatconnect.Group)
+		r.groups[groupKey{g.Type(), g.Meta().Name}] = g.Meta().XID
+	}
+	r.buffer = append(r.buffer, ind)
+	return r.buffer, nil
 }
 
 // indicator returns the indicator of a row, and the port of an address or a host.
@@ -263,20 +250,16 @@ func (r *csvReader) group(m *threatconnect.IndicatorMeta, col *Column, value str
 	if err != nil {
 		return err
 	}
-	key := groupKey{col.Type, name}
-	xid, known := r.groups[key]
-	if !known {
+	typ := threatconnect.GroupType(col.Type)
+	xid, written := r.groups[groupKey{typ, name}]
+	if !written {
 		xid = r.xid(r.format, strings.ToLower(col.Type), name)
-		if len(r.groups) >= maxGroups {
-			clear(r.groups)
-		}
-		r.groups[key] = xid
-		g := newGroup(threatconnect.GroupType(col.Type), name)
+		g := newGroup(typ, name)
 		g.Meta().XID = xid
 		if col.Text != "" {
 			g.Meta().Attributes = []threatconnect.Attribute{displayed("Description", strings.ReplaceAll(col.Text, "%s", value))}
 		}
-		r.entries = append(r.entries, Entry{Item: g})
+		r.buffer = append(r.buffer, g)
 	}
 	m.GroupXIDs = append(m.GroupXIDs, xid)
 	return nil

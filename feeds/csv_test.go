@@ -283,6 +283,17 @@ func TestMapsAreChecked(t *testing.T) {
 	}
 }
 
+func TestARefusedRowWritesNoGroup(t *testing.T) {
+	t.Parallel()
+	m, err := ParseColumns("value=value,family=group:Malware,actor=group:Adversary,level=rating")
+	require.NoError(t, err)
+	found, bad := read(t, Options{Format: FormatCSV, CSV: m}, "value,family,actor,level\n"+
+		"a.example,One,,9\nb.example,One,"+strings.Repeat("x", 101)+",\nc.example,One,One,1\nd.example,One,One,1\n")
+	assert.Equal(t, []string{"4 Malware One", "4 Adversary One", "4 Host c.example", "5 Host d.example"}, shown(found))
+	assert.Len(t, bad, 2)
+	assert.Len(t, indicator(found[3]).Meta().GroupXIDs, 2)
+}
+
 func TestManyGroupsAreForgotten(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder

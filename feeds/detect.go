@@ -82,7 +82,7 @@ func (d *detector) lines(text []byte) Format {
 			continue
 		}
 		for _, r := range d.presets {
-			if entries, err := r.line(line); err == nil && (len(entries) > 0 || r.header) {
+			if items, err := r.items(line, line); err == nil && (len(items) > 0 || r.header) {
 				return Format(r.format)
 			}
 		}

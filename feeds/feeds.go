@@ -157,13 +157,13 @@ func (f *Feed) All() iter.Seq2[Entry, error] {
 func (f *Feed) entries() iter.Seq2[Entry, error] {
 	switch f.format {
 	case FormatList:
-		return list(f.br)
+		return readLines(f.br, maxLine, listLine)
 	case FormatJSONLines:
-		return jsonLines(f.br)
+		return readLines(f.br, maxJSONLine, new(jsonReader).line)
 	case FormatSTIX:
 		return stix(f.br, f.xid, f.dir)
 	}
-	return f.csv.read(f.br, string(f.format), f.xid)
+	return readLines(f.br, maxLine, f.csv.reader(string(f.format), f.xid).line)
 }
 
 // Items returns the items of All for [threatconnect.BatchService.Import]. It can be ranged over once.

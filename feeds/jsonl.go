@@ -1,11 +1,9 @@
 package feeds
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"errors"
-	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,29 +14,6 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 	"github.com/threatconnect-go/threatconnect/ioc"
 )
-
-// jsonLines reads one JSON object per line; see FormatJSONLines.
-func jsonLines(br *bufio.Reader) iter.Seq2[Entry, error] {
-	return func(yield func(Entry, error) bool) {
-		l := lineReader{br: br, limit: maxJSONLine}
-		r := new(jsonReader)
-		for line, err := range l.all {
-			if err != nil {
-				if !yield(Entry{}, err) {
-					return
-				}
-				continue
-			}
-			if line = bytes.TrimSpace(line); len(line) == 0 {
-				continue
-			}
-			item, err := r.item(line)
-			if !yieldItem(yield, l.number, item, err) {
-				return
-			}
-		}
-	}
-}
 
 // jsonReader reads the objects of lines. It takes everything literally: a field that is unknown, in another letter
 // case, of another type or given twice is an error.
@@ -52,6 +27,12 @@ type jsonReader struct {
 const maxFields = 50
 
 var errJSON = errors.New("is not valid JSON")
+
+func (r *jsonReader) line(line []byte, add addFunc) {
+	if line = bytes.TrimSpace(line); len(line) > 0 {
+		add(r.item(line))
+	}
+}
 
 func (r *jsonReader) item(line []byte) (threatconnect.BatchItem, error) {
 	if !utf8.Valid(line) {

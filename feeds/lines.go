@@ -3,7 +3,11 @@ package feeds
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
+	"iter"
+
+	"github.com/threatconnect-go/threatconnect"
 )
 
 // Limits of the length of a line, with its end.
@@ -11,6 +15,45 @@ const (
 	maxLine     = 64 << 10
 	maxJSONLine = 4 << 20
 )
+
+// addFunc takes an item of a line, or the reason why there is none.
+type addFunc func(item threatconnect.BatchItem, err error)
+
+// readLines returns the entries of a feed. Read adds those of a line. An error that matches ErrFormat ends the feed,
+// and any other one is the refusal of an entry.
+func readLines(br *bufio.Reader, limit int, read func(line []byte, add addFunc)) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		l := lineReader{br: br, limit: limit}
+		ok := true
+		add := func(item threatconnect.BatchItem, err error) {
+			switch {
+			case !ok:
+			case err == nil:
+				ok = yield(Entry{Line: l.number, Item: item}, nil)
+			case errors.Is(err, ErrFormat):
+				yield(Entry{}, err)
+				ok = false
+			default:
+				ok = yield(Entry{}, refused(l.number, "", err))
+			}
+		}
+		for ok {
+			line, err := l.next()
+			_, tooLong := err.(*LineError)
+			switch {
+			case err == nil:
+				read(line, add)
+			case tooLong:
+				add(nil, err)
+			default:
+				if err != io.EOF {
+					yield(Entry{}, err)
+				}
+				return
+			}
+		}
+	}
+}
 
 // lineReader reads lines of up to limit bytes. It holds at most one line in memory.
 type lineReader struct {
@@ -20,20 +63,8 @@ type lineReader struct {
 	buf    []byte
 }
 
-// all yields each line without its end. The bytes are valid until the next one. A line that is too long yields a
-// *LineError. Any other error ends the lines, and the part of a line before it is dropped.
-func (l *lineReader) all(yield func([]byte, error) bool) {
-	for {
-		line, err := l.next()
-		if err == io.EOF || !yield(line, err) {
-			return
-		}
-		if _, ok := err.(*LineError); err != nil && !ok {
-			return
-		}
-	}
-}
-
+// next returns the next line without its end. The bytes are valid until the next call. A line that is too long
+// returns a *LineError, and the lines after it can be read.
 func (l *lineReader) next() ([]byte, error) {
 	l.buf = l.buf[:0]
 	for size := 0; ; {
@@ -55,7 +86,7 @@ func (l *lineReader) next() ([]byte, error) {
 		}
 		l.number++
 		if size > l.limit {
-			return nil, &LineError{Line: l.number, Rule: "is longer than a line of this format can be", Fix: "look for a missing line break"}
+			return nil, &LineError{Rule: "is longer than a line of this format can be", Fix: "look for a missing line break"}
 		}
 		return bytes.TrimSuffix(bytes.TrimSuffix(part, []byte("\n")), []byte("\r")), nil
 	}

@@ -1,54 +1,29 @@
 package feeds
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
-	"iter"
 	"net/netip"
 	"strings"
 
 	"github.com/threatconnect-go/threatconnect"
 )
 
-// list reads a list of indicators or a hosts file; see FormatList.
-func list(br *bufio.Reader) iter.Seq2[Entry, error] {
-	return func(yield func(Entry, error) bool) {
-		l := lineReader{br: br, limit: maxLine}
-		for line, err := range l.all {
-			if err != nil {
-				if !yield(Entry{}, err) {
-					return
-				}
-				continue
-			}
-			line = withoutComment(line)
-			if len(line) == 0 {
-				continue
-			}
-			address, names, hosts := hostsLine(line)
-			if !hosts {
-				ind, err := threatconnect.ParseIndicator(string(line))
-				if !yieldItem(yield, l.number, ind, err) {
-					return
-				}
-				continue
-			}
-			for name := range bytes.FieldsSeq(names) {
-				ind, err := hostsName(address, string(name))
-				if !yieldItem(yield, l.number, ind, err) {
-					return
-				}
-			}
-		}
+// listLine reads a line of a list or of a hosts file; see FormatList.
+func listLine(line []byte, add addFunc) {
+	line = withoutComment(line)
+	if len(line) == 0 {
+		return
 	}
-}
-
-func yieldItem(yield func(Entry, error) bool, line int, item threatconnect.BatchItem, err error) bool {
-	if err != nil {
-		return yield(Entry{}, refused(line, "", err))
+	address, names, hosts := hostsLine(line)
+	if !hosts {
+		ind, err := threatconnect.ParseIndicator(string(line))
+		add(ind, err)
+		return
 	}
-	return yield(Entry{Line: line, Item: item}, nil)
+	for name := range bytes.FieldsSeq(names) {
+		add(hostsName(address, string(name)))
+	}
 }
 
 // hostsLine splits a line of a hosts file, which is an address and names after it.
