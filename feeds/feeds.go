@@ -50,15 +50,57 @@ var ErrFormat = errors.New("unreadable feed")
 // Format is the format of a feed.
 type Format string
 
-// The formats of feeds.
 const (
-	FormatList      Format = "list"
-	FormatCSV       Format = "csv"
-	FormatURLhaus   Format = "urlhaus"
-	FormatFeodo     Format = "feodo"
+	// FormatList is a list with one indicator per line, of any type that [threatconnect.ParseIndicator]
+	// recognizes, defanged or not. Blank lines are ignored, and so are comments, which go from #, // or ; to the
+	// end of the line. A line of a hosts file, as in "0.0.0.0 one.example two.example", becomes the hosts that it
+	// blocks; names of the local machine, such as localhost, are skipped.
+	FormatList Format = "list"
+
+	// FormatCSV is CSV that the column map Options.CSV describes.
+	FormatCSV Format = "csv"
+
+	// FormatURLhaus is the CSV of URLhaus. Each row becomes a URL: its link becomes the Source, its threat and
+	// status the Description, and its dates ExternalDateAdded and LastSeen. URLs with the same threat are
+	// associated with a Threat. The reporter is left out, because it can be a person.
+	FormatURLhaus Format = "urlhaus"
+
+	// FormatFeodo is the CSV of Feodo Tracker. Each row becomes an Address with its dates: the malware becomes a
+	// tag, and port and status the Description. Addresses with the same malware are associated with a Malware.
+	FormatFeodo Format = "feodo"
+
+	// FormatThreatFox is the CSV of ThreatFox. Each row becomes a Host, an Address, a URL, a File or an
+	// EmailAddress with its confidence, tags and dates: its reference becomes the Source, and threat, port and
+	// whether it is a compromised site the Description. Indicators of the same malware are associated with a
+	// Malware. The reporter is left out, because it can be a person.
 	FormatThreatFox Format = "threatfox"
+
+	// FormatJSONLines is one JSON object per line, for programs that prepare a feed. An object is an indicator
+	// or a group:
+	//
+	//	{"type":"Host","summary":"bad.example","rating":3,"confidence":80,"tags":["phishing"],"groups":["xid-1"]}
+	//	{"group":{"type":"Incident","name":"Phishing in May","xid":"xid-1","eventDate":"2026-01-02T03:04:05Z"}}
+	//
+	// An indicator requires type, which is a standard type, and summary. A group requires type, name and xid.
+	// The other fields are optional:
+	//
+	//   - of both: tags, securityLabels and groups (xids of groups to associate with), which are lists of text;
+	//     attributes, a list of objects with type and value; the dates firstSeen, lastSeen, externalDateAdded,
+	//     externalDateExpires and externalLastModified
+	//   - of an indicator: rating and confidence
+	//   - of a Document: fileName (required), malware, password
+	//   - of an Email: subject, header and body (required), from, to
+	//   - of an Event: eventDate (required), status, eventType
+	//   - of an Incident: eventDate (required), status
+	//   - of a Report: fileName (required), publishDate
+	//   - of a Signature: fileName, fileType and fileText (required)
+	//
+	// Dates are as in RFC 3339. Null stands for a field that is missing. Everything is taken literally: an
+	// unknown or repeated field, a value of another JSON type and a defanged value are errors of their line.
 	FormatJSONLines Format = "jsonl"
-	FormatSTIX      Format = "stix"
+
+	// FormatSTIX is a stream of STIX 2.0 or 2.1 bundles.
+	FormatSTIX Format = "stix"
 )
 
 // Formats returns all formats.
