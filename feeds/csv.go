@@ -1,6 +1,7 @@
 package feeds
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,8 +41,8 @@ type Column struct {
 	// Type is the indicator type of a FieldValue, empty if the type is recognized; the attribute type of a
 	// FieldAttribute; the group type of a FieldGroup; or the separator of FieldTags, empty for a comma.
 	Type string
-	// Text, if not empty, is the text of a description or an attribute, or the description of a group, with %s
-	// in place of the value.
+	// Text, if not empty, is the text of a description, a port or an attribute, or the description of a group,
+	// with %s in place of the value.
 	Text string
 	// Values replaces values of the column. A value of FieldType that is replaced by "" is a kind of row that is
 	// not imported.
@@ -61,6 +62,7 @@ const (
 	// 192.0.2.1:443, becomes a part of the description.
 	FieldValue       Field = "value"
 	FieldType        Field = "type"        // indicator type, as in Host
+	FieldPort        Field = "port"        // 1 to 65535; becomes a part of the description
 	FieldRating      Field = "rating"      // 0 to 5
 	FieldConfidence  Field = "confidence"  // 0 to 100
 	FieldTags        Field = "tags"        // list of tags
@@ -76,7 +78,7 @@ const (
 )
 
 func fields() []Field {
-	return []Field{FieldValue, FieldType, FieldRating, FieldConfidence, FieldTags, FieldDescription, FieldSource, FieldAttribute,
+	return []Field{FieldValue, FieldType, FieldPort, FieldRating, FieldConfidence, FieldTags, FieldDescription, FieldSource, FieldAttribute,
 		FieldGroup, FieldFirstSeen, FieldLastSeen, FieldAdded, FieldExpires, FieldModified}
 }
 
@@ -116,7 +118,7 @@ func (c *CSV) check() error {
 		case columnKey(col.Name) == "":
 			return invalid("column name", "has no letter or digit", "write it as in the header of the feed, or as a position from 1")
 		case !slices.Contains(fields(), col.Field):
-			return invalid("field of a column", "is unknown", "use value, type, rating, confidence, tags, description, source, attribute, group, firstSeen, lastSeen, added, expires or modified")
+			return invalid("field of a column", "is unknown", fmt.Sprintf("use one of %v", fields()))
 		case col.Field == FieldAttribute && strings.TrimSpace(col.Type) == "":
 			return invalid("attribute of a column", "has no type", "add the attribute type, as in attribute:Description")
 		case col.Field == FieldGroup && newGroup(threatconnect.GroupType(col.Type), "") == nil:

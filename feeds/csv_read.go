@@ -167,20 +167,16 @@ func (r *csvReader) row(cells []string) ([]threatconnect.BatchItem, error) {
 		if value == "" {
 			continue
 		}
-		text := value
-		if col.Text != "" {
-			text = strings.ReplaceAll(col.Text, "%s", value)
-		}
-		switch col.Field {
-		case FieldDescription:
-			description = append(description, text)
-		case FieldGroup:
+		if col.Field == FieldGroup {
 			err = r.group(m, col, value)
-		default:
-			err = col.set(m, value, text)
+		} else {
+			err = col.set(m, value)
 		}
 		if err != nil {
 			return nil, err
+		}
+		if col.Field == FieldDescription || col.Field == FieldPort {
+			description = append(description, col.text(value))
 		}
 	}
 	if port != 0 {
@@ -189,7 +185,7 @@ func (r *csvReader) row(cells []string) ([]threatconnect.BatchItem, error) {
 	if len(description) > 0 {
 		m.Attributes = append(m.Attributes, displayed("Description", strings.Join(description, " ")))
 	}
-	for _, item := range r.buffer { // the groups are written only with the indicator
+	for _, item := range r.buffer { // the groups, which are not written if the row is refused
 		if len(r.groups) >= maxGroups {
 			clear(r.groups)
 		}
@@ -257,7 +253,7 @@ func (r *csvReader) group(m *threatconnect.IndicatorMeta, col *Column, value str
 		g := newGroup(typ, name)
 		g.Meta().XID = xid
 		if col.Text != "" {
-			g.Meta().Attributes = []threatconnect.Attribute{displayed("Description", strings.ReplaceAll(col.Text, "%s", value))}
+			g.Meta().Attributes = []threatconnect.Attribute{displayed("Description", col.text(value))}
 		}
 		r.buffer = append(r.buffer, g)
 	}
@@ -265,10 +261,26 @@ func (r *csvReader) group(m *threatconnect.IndicatorMeta, col *Column, value str
 	return nil
 }
 
-// set sets the field that the column becomes. Text is the value in the text of the column.
-func (c *Column) set(m *threatconnect.IndicatorMeta, value, text string) (err error) {
+// text returns the value in the text of the column.
+func (c *Column) text(value string) string {
+	switch {
+	case c.Text != "":
+		return strings.ReplaceAll(c.Text, "%s", value)
+	case c.Field == FieldPort:
+		return "Port: " + value + "."
+	}
+	return value
+}
+
+// set sets the field that the column becomes. Descriptions and ports are only checked.
+func (c *Column) set(m *threatconnect.IndicatorMeta, value string) (err error) {
 	want := "a date, as in 2026-01-02 or 2026-01-02 03:04:05"
 	switch c.Field {
+	case FieldPort:
+		want = "a number from 1 to 65535"
+		if port, parseErr := strconv.ParseUint(value, 10, 16); parseErr != nil || port == 0 {
+			err = strconv.ErrRange
+		}
 	case FieldRating:
 		var rating float64
 		rating, err = strconv.ParseFloat(value, 64)
@@ -284,16 +296,13 @@ func (c *Column) set(m *threatconnect.IndicatorMeta, value, text string) (err er
 		}
 		m.Confidence, want = &confidence, "a whole number from 0 to 100"
 	case FieldTags:
-		var tags []threatconnect.Tag
-		tags, err = c.tags(value)
-		if err != nil {
-			return err
-		}
+		tags, err := c.tags(value)
 		m.Tags = append(m.Tags, tags...)
+		return err
 	case FieldSource:
-		m.Attributes = append(m.Attributes, displayed("Source", text))
+		m.Attributes = append(m.Attributes, displayed("Source", c.text(value)))
 	case FieldAttribute:
-		m.Attributes = append(m.Attributes, threatconnect.Attribute{Type: c.Type, Value: text})
+		m.Attributes = append(m.Attributes, threatconnect.Attribute{Type: c.Type, Value: c.text(value)})
 	case FieldFirstSeen:
 		m.FirstSeen, err = dateOf(value)
 	case FieldLastSeen:

@@ -93,14 +93,16 @@ func TestFeodoReadsAllForms(t *testing.T) {
 		"2026-01-02 03:04:05,192.0.2.300,447,Other",
 		"today,192.0.2.5,1,Other",
 		"2026-01-02 03:04:05,192.0.2.5,1,soon,Other",
+		"2026-01-02 03:04:05,192.0.2.5,0,Other",
 		"192.0.2.5",
 		"# END 4 entries",
 	}, "\n"))
 	assert.Equal(t, []string{
 		"1 Malware Example", "1 Address 192.0.2.2", "2 Malware Other", "2 Address 192.0.2.3", "3 Address 192.0.2.4",
 	}, shown(found))
-	require.Len(t, bad, 4)
-	assert.Equal(t, "has 1 columns, want 4 or 5 or 6", bad[3].Rule)
+	require.Len(t, bad, 5)
+	assert.Equal(t, `column "dst_port" must be a number from 1 to 65535`, bad[3].Rule)
+	assert.Equal(t, "has 1 columns, want 4 or 5 or 6", bad[4].Rule)
 
 	found, _ = read(t, Options{Format: FormatFeodo}, "# Firstseen,DstIP,DstPort,Malware\n2026-01-02 03:04:05,192.0.2.2,8080,Example")
 	assert.Equal(t, time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), indicator(found[1]).Meta().FirstSeen, "the old names")
@@ -145,11 +147,11 @@ func TestThreatFoxReadsAllTypes(t *testing.T) {
 	assert.Equal(t, 100, *host.Confidence)
 	assert.Nil(t, host.Rating)
 	assert.Equal(t, []threatconnect.Attribute{
-		displayed("Source", "https://ref.example/"), displayed("Description", "Threat: botnet_cc. Compromised: True."),
+		displayed("Source", "https://ref.example/"), displayed("Description", "Threat: botnet_cc. Compromised site."),
 	}, host.Attributes)
 	assert.Equal(t, time.Date(2026, 1, 5, 3, 4, 5, 0, time.UTC), host.LastSeen)
 	assert.Equal(t, []threatconnect.Tag{{Name: "one"}, {Name: "two"}}, address.Tags)
-	assert.Equal(t, "Threat: botnet_cc. Compromised: False. Port: 443.", address.Attributes[0].Value)
+	assert.Equal(t, "Threat: botnet_cc. Port: 443.", address.Attributes[0].Value)
 	assert.Equal(t, []string{group(found[0]).Meta().XID}, address.GroupXIDs)
 	assert.Empty(t, email.GroupXIDs, "unknown malware is no group")
 }
@@ -235,6 +237,18 @@ func TestColumnsByPosition(t *testing.T) {
 	assert.Equal(t, []string{"2 File " + md5 + " : " + sha256, "3 File " + sha256}, shown(found))
 	assert.Equal(t, "t", indicator(found[0]).Meta().Tags[0].Name)
 	assert.Equal(t, []string{"5 has 2 columns, but column 3 is required"}, rules(bad))
+}
+
+func TestAPortBecomesAPartOfTheDescription(t *testing.T) {
+	t.Parallel()
+	m, err := ParseColumns("1=value,2=port,3=description")
+	require.NoError(t, err)
+	found, bad := read(t, Options{Format: FormatCSV, CSV: m}, "192.0.2.1,25,text\n192.0.2.2,,\n192.0.2.3,65536,\n[2001:db8::1]:443,,\n")
+	require.Len(t, found, 3)
+	assert.Equal(t, []threatconnect.Attribute{displayed("Description", "Port: 25. text")}, indicator(found[0]).Meta().Attributes)
+	assert.Empty(t, indicator(found[1]).Meta().Attributes)
+	assert.Equal(t, []threatconnect.Attribute{displayed("Description", "Port: 443.")}, indicator(found[2]).Meta().Attributes)
+	assert.Equal(t, []string{`3 column "2" must be a number from 1 to 65535`}, rules(bad))
 }
 
 func TestOneMissingQuoteCostsOneLine(t *testing.T) {
