@@ -1,6 +1,7 @@
 package feeds
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -18,8 +19,9 @@ import (
 // be changed.
 //
 // Columns are found by their names in the header, so a feed may add columns and change their order. The header is
-// the first line that is not a comment, or a comment that names all columns of the map. A line that begins with #
-// is a comment.
+// the first line that is not a comment, or a comment that names the columns. A later header replaces it. A header
+// that lacks a column of the map, or has it twice, returns an error that matches [ErrFormat]. A line that begins
+// with # is a comment. A value cannot contain a line break, so a missing quote costs one line.
 type CSV struct {
 	Columns []Column
 	// Comma separates the columns; 0 means a comma.
@@ -139,8 +141,8 @@ func (c *CSV) check() error {
 		return invalid("comma", "cannot separate columns", "use another character, as in ; or a tab")
 	}
 	for _, names := range c.Layouts {
-		if _, missing, _ := c.layoutOf(names); missing != nil {
-			return invalid("layout", "lacks a column of the map that is not optional", "name all columns of the feed in their order")
+		if _, _, err := c.layoutOf(names); err != nil {
+			return invalid("layout", err.Error(), "name all columns of the feed in their order")
 		}
 	}
 	return nil
@@ -158,9 +160,9 @@ type layout struct {
 	title  string // its name in the header
 }
 
-// layoutOf returns the layout of a header. Missing is the first column that the header lacks. IsHeader reports
-// whether the names are those of columns of the map at all.
-func (c *CSV) layoutOf(header []string) (l layout, missing *Column, isHeader bool) {
+// layoutOf returns the layout of a header. IsHeader reports whether it has names of columns of the map at all. The
+// error says which column the header lacks or has twice.
+func (c *CSV) layoutOf(header []string) (l layout, isHeader bool, err error) {
 	keys := make([]string, len(header))
 	for i, name := range header {
 		keys[i] = columnKey(name)
@@ -171,26 +173,31 @@ func (c *CSV) layoutOf(header []string) (l layout, missing *Column, isHeader boo
 		col := &c.Columns[i]
 		place, positional := col.position()
 		if !positional {
-			place = slices.Index(keys, columnKey(col.Name))
+			key := columnKey(col.Name)
+			place = slices.Index(keys, key)
+			if err == nil && slices.Contains(keys[place+1:], key) {
+				err = fmt.Errorf("has the column %q twice", col.Name)
+			}
 		}
 		if place >= len(header) {
 			place = -1
 		}
 		l.places = append(l.places, place)
 		switch {
-		case place < 0 && !col.Optional && missing == nil:
-			missing = col
+		case place < 0 && !col.Optional && err == nil:
+			err = fmt.Errorf("lacks the column %q", col.Name)
 		case place >= 0 && col.Field != FieldValue && !positional:
 			others++
 		case place >= 0 && col.Field == FieldValue && l.value < 0:
-			l.value, l.title = place, header[place]
-			isHeader = !positional
+			if l.value = place; !positional {
+				l.title, isHeader = strings.TrimSpace(header[place]), true
+			}
 		}
 	}
-	if l.value < 0 && missing == nil {
-		missing = &c.Columns[slices.IndexFunc(c.Columns, func(col Column) bool { return col.Field == FieldValue })]
+	if l.value < 0 && err == nil {
+		err = errors.New("has no column with the value of the indicator")
 	}
-	return l, missing, isHeader && (others > 1 || missing == nil)
+	return l, isHeader && (others > 1 || err == nil), err
 }
 
 // position returns the index of a column that is named by its position.

@@ -22,11 +22,12 @@ type csvReader struct {
 	parser ioc.Parser
 	comma  string
 
-	layout layout              // of the last row
-	header bool                // whether the feed has a header
-	groups map[groupKey]string // xids of those that are written
-	cells  []string
-	buffer []threatconnect.BatchItem
+	positional bool                // whether the map has no names
+	layout     layout              // of the last row
+	header     bool                // whether the feed has a header
+	groups     map[groupKey]string // xids of those that are written
+	cells      []string
+	buffer     []threatconnect.BatchItem
 }
 
 // groupKey identifies a group.
@@ -39,7 +40,8 @@ type groupKey struct {
 const maxGroups = 1000
 
 func (c *CSV) reader(format string, xid func(...string) string) *csvReader {
-	r := &csvReader{CSV: c, format: format, xid: xid, parser: ioc.Parser{SplitPort: true}, comma: ",", groups: map[groupKey]string{}}
+	positional := !slices.ContainsFunc(c.Columns, func(col Column) bool { _, ok := col.position(); return !ok })
+	r := &csvReader{CSV: c, positional: positional, format: format, xid: xid, parser: ioc.Parser{SplitPort: true}, comma: ",", groups: map[groupKey]string{}}
 	if c.Comma != 0 {
 		r.comma = string(c.Comma)
 	}
@@ -89,9 +91,9 @@ func (r *csvReader) comment(text []byte) error {
 
 // takeHeader reports whether cells are the header.
 func (r *csvReader) takeHeader(cells []string) (bool, error) {
-	l, missing, isHeader := r.layoutOf(cells)
-	if isHeader && missing != nil {
-		return false, fmt.Errorf("%w: the header lacks the column %q", ErrFormat, missing.Name)
+	l, isHeader, err := r.layoutOf(cells)
+	if isHeader && err != nil {
+		return false, fmt.Errorf("%w: the header %w", ErrFormat, err)
 	}
 	if isHeader {
 		r.layout, r.header = l, true
@@ -114,15 +116,15 @@ func (r *csvReader) locate(cells []string) (row bool, err error) {
 	if r.header {
 		return false, fmt.Errorf("has %d columns, but the header names %d", len(cells), r.layout.width)
 	}
-	if l, missing, _ := r.layoutOf(cells); missing == nil { // all columns are named by position
-		l.title = ""
+	l, _, err := r.layoutOf(cells)
+	switch {
+	case err == nil: // all columns are named by position
 		r.layout = l
 		return true, nil
-	} else if len(r.Layouts) == 0 {
-		if _, positional := missing.position(); positional {
-			return false, fmt.Errorf("has %d columns, but column %s is required", len(cells), missing.Name)
-		}
-		return false, fmt.Errorf("%w: no line names the column %q", ErrFormat, missing.Name)
+	case r.positional:
+		return false, err
+	case len(r.Layouts) == 0:
+		return false, fmt.Errorf("%w: there is no header, because the first row %w", ErrFormat, err)
 	}
 	var widths []string
 	for _, names := range r.Layouts {

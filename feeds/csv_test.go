@@ -188,7 +188,12 @@ func TestColumnsAreFoundByTheirNames(t *testing.T) {
 	}
 	_, _, err := readAll(Options{Format: FormatCSV, CSV: someCSV(FormatCSV)}, "one.example\ntwo.example\n")
 	require.ErrorIs(t, err, ErrFormat)
-	assert.ErrorContains(t, err, `no line names the column "value"`)
+	assert.ErrorContains(t, err, `there is no header, because the first row lacks the column "value"`)
+	_, _, err = readAll(Options{Format: FormatCSV, CSV: someCSV(FormatCSV)}, "Value,value\none.example,two.example\n")
+	require.ErrorIs(t, err, ErrFormat)
+	assert.ErrorContains(t, err, `has the column "value" twice`)
+	_, _, err = readAll(Options{Format: FormatCSV, CSV: &CSV{Columns: []Column{{Name: "value", Field: FieldValue, Optional: true}}}}, "a,b\n")
+	assert.ErrorContains(t, err, "has no column with the value of the indicator")
 	assert.NotContains(t, err.Error(), "one.example")
 }
 
@@ -236,7 +241,7 @@ func TestColumnsByPosition(t *testing.T) {
 	}, "\n"))
 	assert.Equal(t, []string{"2 File " + md5 + " : " + sha256, "3 File " + sha256}, shown(found))
 	assert.Equal(t, "t", indicator(found[0]).Meta().Tags[0].Name)
-	assert.Equal(t, []string{"5 has 2 columns, but column 3 is required"}, rules(bad))
+	assert.Equal(t, []string{`5 lacks the column "3"`}, rules(bad))
 }
 
 func TestAPortBecomesAPartOfTheDescription(t *testing.T) {
@@ -284,7 +289,7 @@ func TestMapsAreChecked(t *testing.T) {
 	}
 	for want, change := range map[string]func(*CSV){
 		"comma cannot separate columns": func(c *CSV) { c.Comma = '"' },
-		"layout lacks a column":         func(c *CSV) { c.Layouts = append(c.Layouts, []string{"id", "url"}) },
+		"layout lacks the column":       func(c *CSV) { c.Layouts = append(c.Layouts, []string{"id", "url"}) },
 	} {
 		m := URLhaus()
 		change(&m)
