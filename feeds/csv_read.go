@@ -36,8 +36,8 @@ type groupKey struct {
 	name string
 }
 
-// maxGroups is how many groups are remembered as written. One that is forgotten is written again, with the same xid.
-const maxGroups = 1000
+// writtenGroups is how many groups are remembered as written. One that is forgotten is written again, with the same xid.
+const writtenGroups = 1000
 
 func (c *CSV) reader(format string, xid func(...string) string) *csvReader {
 	positional := !slices.ContainsFunc(c.Columns, func(col Column) bool { _, ok := col.position(); return !ok })
@@ -188,7 +188,7 @@ func (r *csvReader) row(cells []string) ([]threatconnect.BatchItem, error) {
 		m.Attributes = append(m.Attributes, displayed("Description", strings.Join(description, " ")))
 	}
 	for _, item := range r.buffer { // the groups, which are not written if the row is refused
-		if len(r.groups) >= maxGroups {
+		if len(r.groups) >= writtenGroups {
 			clear(r.groups)
 		}
 		g := item.(threatconnect.Group)

@@ -51,7 +51,7 @@ func TestURLhausReadsBothForms(t *testing.T) {
 		"13 is not valid UTF-8; convert the feed",
 	}, rules(bad))
 
-	g, first, bare, old := group(found[0]).Meta(), indicator(found[1]).Meta(), indicator(found[2]).Meta(), indicator(found[3]).Meta()
+	g, first, bare, old := groupIn(found[0]).Meta(), indicatorIn(found[1]).Meta(), indicatorIn(found[2]).Meta(), indicatorIn(found[3]).Meta()
 	assert.Equal(t, threatconnect.XID("feed", testOwner, "urlhaus", "threat", "Malware download"), g.XID)
 	assert.Equal(t, "URLs that are listed as Malware download.", g.Attributes[0].Value)
 	assert.Equal(t, []string{g.XID}, first.GroupXIDs)
@@ -78,9 +78,9 @@ func TestFeodoReadsAllForms(t *testing.T) {
 		found, bad := read(t, Options{Format: FormatFeodo}, strings.Join(lines, "\n"))
 		require.Empty(t, bad, name)
 		assert.Equal(t, []string{"2 Malware Example", "2 Address 192.0.2.1"}, shown(found), name)
-		a := indicator(found[1]).Meta()
-		assert.Equal(t, threatconnect.XID("feed", testOwner, "feodo", "malware", "Example"), group(found[0]).Meta().XID)
-		assert.Equal(t, []string{group(found[0]).Meta().XID}, a.GroupXIDs)
+		a := indicatorIn(found[1]).Meta()
+		assert.Equal(t, threatconnect.XID("feed", testOwner, "feodo", "malware", "Example"), groupIn(found[0]).Meta().XID)
+		assert.Equal(t, []string{groupIn(found[0]).Meta().XID}, a.GroupXIDs)
 		assert.Equal(t, []threatconnect.Tag{{Name: "Example"}}, a.Tags)
 		assert.Equal(t, []threatconnect.Attribute{displayed("Description", "Command and control server on port 443. Status: online.")}, a.Attributes)
 		assert.Equal(t, time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), a.FirstSeen)
@@ -105,7 +105,7 @@ func TestFeodoReadsAllForms(t *testing.T) {
 	assert.Equal(t, "has 1 columns, want 4 or 5 or 6", bad[4].Rule)
 
 	found, _ = read(t, Options{Format: FormatFeodo}, "# Firstseen,DstIP,DstPort,Malware\n2026-01-02 03:04:05,192.0.2.2,8080,Example")
-	assert.Equal(t, time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), indicator(found[1]).Meta().FirstSeen, "the old names")
+	assert.Equal(t, time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), indicatorIn(found[1]).Meta().FirstSeen, "the old names")
 }
 
 func TestThreatFoxReadsAllTypes(t *testing.T) {
@@ -143,7 +143,7 @@ func TestThreatFoxReadsAllTypes(t *testing.T) {
 	}, rules(bad))
 	assert.Equal(t, []bool{true, false, false}, []bool{bad[0].Skipped, bad[1].Skipped, bad[2].Skipped})
 
-	host, address, email := indicator(found[1]).Meta(), indicator(found[2]).Meta(), indicator(found[7]).Meta()
+	host, address, email := indicatorIn(found[1]).Meta(), indicatorIn(found[2]).Meta(), indicatorIn(found[7]).Meta()
 	assert.Equal(t, 100, *host.Confidence)
 	assert.Nil(t, host.Rating)
 	assert.Equal(t, []threatconnect.Attribute{
@@ -152,7 +152,7 @@ func TestThreatFoxReadsAllTypes(t *testing.T) {
 	assert.Equal(t, time.Date(2026, 1, 5, 3, 4, 5, 0, time.UTC), host.LastSeen)
 	assert.Equal(t, []threatconnect.Tag{{Name: "one"}, {Name: "two"}}, address.Tags)
 	assert.Equal(t, "Threat: botnet_cc. Port: 443.", address.Attributes[0].Value)
-	assert.Equal(t, []string{group(found[0]).Meta().XID}, address.GroupXIDs)
+	assert.Equal(t, []string{groupIn(found[0]).Meta().XID}, address.GroupXIDs)
 	assert.Empty(t, email.GroupXIDs, "unknown malware is no group")
 }
 
@@ -170,8 +170,8 @@ func TestColumnsAreFoundByTheirNames(t *testing.T) {
 		found, bad := read(t, o, text)
 		require.Empty(t, bad, name)
 		require.Len(t, found, 1, name)
-		m := indicator(found[0]).Meta()
-		assert.Equal(t, "http://www.example.com/", indicator(found[0]).Summary(), name)
+		m := indicatorIn(found[0]).Meta()
+		assert.Equal(t, "http://www.example.com/", indicatorIn(found[0]).Summary(), name)
 		assert.Equal(t, []threatconnect.Tag{{Name: "a"}}, m.Tags, name)
 		assert.Equal(t, "https://feed.example/", m.Attributes[0].Value, name)
 	}
@@ -216,7 +216,7 @@ func TestAMapOfOnesOwn(t *testing.T) {
 	require.Len(t, bad, 2)
 	assert.Equal(t, `column "level" must be a number from 0 to 5`, bad[0].Rule)
 	assert.Equal(t, 6, bad[1].Line, "an address is not made of a host")
-	first, last := indicator(found[1]).Meta(), indicator(found[3]).Meta()
+	first, last := indicatorIn(found[1]).Meta(), indicatorIn(found[3]).Meta()
 	assert.InDelta(t, 4, *first.Rating, 0)
 	assert.Equal(t, 80, *first.Confidence)
 	assert.Equal(t, []threatconnect.Tag{{Name: "one"}, {Name: "two"}}, first.Tags)
@@ -240,7 +240,7 @@ func TestColumnsByPosition(t *testing.T) {
 		"# md5, sha256, tag", "x," + md5 + "," + sha256 + ",t", "x,," + sha256 + "\n", "x,y",
 	}, "\n"))
 	assert.Equal(t, []string{"2 File " + md5 + " : " + sha256, "3 File " + sha256}, shown(found))
-	assert.Equal(t, "t", indicator(found[0]).Meta().Tags[0].Name)
+	assert.Equal(t, "t", indicatorIn(found[0]).Meta().Tags[0].Name)
 	assert.Equal(t, []string{`5 lacks the column "3"`}, rules(bad))
 }
 
@@ -250,9 +250,9 @@ func TestAPortBecomesAPartOfTheDescription(t *testing.T) {
 	require.NoError(t, err)
 	found, bad := read(t, Options{Format: FormatCSV, CSV: m}, "192.0.2.1,25,text\n192.0.2.2,,\n192.0.2.3,65536,\n[2001:db8::1]:443,,\n")
 	require.Len(t, found, 3)
-	assert.Equal(t, []threatconnect.Attribute{displayed("Description", "Port: 25. text")}, indicator(found[0]).Meta().Attributes)
-	assert.Empty(t, indicator(found[1]).Meta().Attributes)
-	assert.Equal(t, []threatconnect.Attribute{displayed("Description", "Port: 443.")}, indicator(found[2]).Meta().Attributes)
+	assert.Equal(t, []threatconnect.Attribute{displayed("Description", "Port: 25. text")}, indicatorIn(found[0]).Meta().Attributes)
+	assert.Empty(t, indicatorIn(found[1]).Meta().Attributes)
+	assert.Equal(t, []threatconnect.Attribute{displayed("Description", "Port: 443.")}, indicatorIn(found[2]).Meta().Attributes)
 	assert.Equal(t, []string{`3 column "2" must be a number from 1 to 65535`}, rules(bad))
 }
 
@@ -310,24 +310,24 @@ func TestARefusedRowWritesNoGroup(t *testing.T) {
 		"a.example,One,,9\nb.example,One,"+strings.Repeat("x", 101)+",\nc.example,One,One,1\nd.example,One,One,1\n")
 	assert.Equal(t, []string{"4 Malware One", "4 Adversary One", "4 Host c.example", "5 Host d.example"}, shown(found))
 	assert.Len(t, bad, 2)
-	assert.Len(t, indicator(found[3]).Meta().GroupXIDs, 2)
+	assert.Len(t, indicatorIn(found[3]).Meta().GroupXIDs, 2)
 }
 
 func TestManyGroupsAreForgotten(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
-	for i := range 3 * maxGroups {
+	for i := range 3 * writtenGroups {
 		fmt.Fprintf(&b, ",192.0.2.1,443,Family %d\n", i)
 	}
 	f, err := Open(strings.NewReader(b.String()), &Options{Format: FormatFeodo, Owner: testOwner})
 	require.NoError(t, err)
 	groups := 0
 	for e := range f.All() {
-		if group(e) != nil {
+		if groupIn(e) != nil {
 			groups++
 		}
 	}
-	assert.Equal(t, 3*maxGroups, groups)
+	assert.Equal(t, 3*writtenGroups, groups)
 }
 
 func FuzzSplitCSV(f *testing.F) {

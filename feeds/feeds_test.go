@@ -46,12 +46,12 @@ func readAll(o Options, text string) (found []Entry, bad []*LineError, err error
 	return found, bad, nil
 }
 
-func indicator(e Entry) threatconnect.Indicator {
+func indicatorIn(e Entry) threatconnect.Indicator {
 	ind, _ := e.Item.(threatconnect.Indicator)
 	return ind
 }
 
-func group(e Entry) threatconnect.Group {
+func groupIn(e Entry) threatconnect.Group {
 	g, _ := e.Item.(threatconnect.Group)
 	return g
 }
@@ -60,11 +60,11 @@ func group(e Entry) threatconnect.Group {
 func shown(entries []Entry) []string {
 	out := []string{}
 	for _, e := range entries {
-		if g := group(e); g != nil {
+		if g := groupIn(e); g != nil {
 			out = append(out, fmt.Sprintf("%d %s %s", e.Line, g.Type(), g.Meta().Name))
 			continue
 		}
-		out = append(out, fmt.Sprintf("%d %s %s", e.Line, indicator(e).Type(), indicator(e).Summary()))
+		out = append(out, fmt.Sprintf("%d %s %s", e.Line, indicatorIn(e).Type(), indicatorIn(e).Summary()))
 	}
 	return out
 }
@@ -108,8 +108,8 @@ func TestXIDsDependOnTheOwner(t *testing.T) {
 	xids := map[string]bool{}
 	for _, owner := range []string{"One", "Two", "Two"} {
 		found, _ := read(t, Options{Format: FormatFeodo, Owner: owner}, ",192.0.2.1,443,Example")
-		assert.Equal(t, threatconnect.XID("feed", owner, "feodo", "malware", "Example"), group(found[0]).Meta().XID)
-		xids[group(found[0]).Meta().XID] = true
+		assert.Equal(t, threatconnect.XID("feed", owner, "feodo", "malware", "Example"), groupIn(found[0]).Meta().XID)
+		xids[groupIn(found[0]).Meta().XID] = true
 	}
 	assert.Len(t, xids, 2)
 }
@@ -265,7 +265,7 @@ func TestFeedsAreReadInConstantMemory(t *testing.T) {
 		count := 0
 		for e, err := range f.All() {
 			require.NoError(t, err)
-			if indicator(e) == nil {
+			if indicatorIn(e) == nil {
 				continue
 			}
 			if count++; count%20_000 == 0 {

@@ -68,11 +68,11 @@ func checkItems(t *testing.T, format Format, found []Entry) {
 	for _, e := range found {
 		_, err := fingerprints.Of(e.Item)
 		require.NoError(t, err)
-		if g := group(e); g != nil {
+		if g := groupIn(e); g != nil {
 			xids[g.Meta().XID] = true
 			continue
 		}
-		for _, xid := range indicator(e).Meta().GroupXIDs {
+		for _, xid := range indicatorIn(e).Meta().GroupXIDs {
 			assert.True(t, xids[xid] || format == FormatJSONLines, "a group comes before what refers to it")
 		}
 	}

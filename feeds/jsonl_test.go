@@ -29,7 +29,7 @@ func TestJSONLinesReadIndicatorsWithAllTheirFields(t *testing.T) {
 {"type":"Hashtag","summary":"#tag"}`)
 	require.Empty(t, bad)
 	require.Len(t, found, 12)
-	m := indicator(found[0]).Meta()
+	m := indicatorIn(found[0]).Meta()
 	assert.Equal(t, "2 Host www.example.com", shown(found)[0])
 	assert.InDelta(t, 3.5, *m.Rating, 0)
 	assert.Equal(t, 80, *m.Confidence)
@@ -40,9 +40,9 @@ func TestJSONLinesReadIndicatorsWithAllTheirFields(t *testing.T) {
 	day := func(n int) time.Time { return time.Date(2026, 1, n, 0, 0, 0, 0, time.UTC) }
 	assert.Equal(t, []time.Time{time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), day(3), day(4), day(5), day(6)},
 		[]time.Time{m.ExternalDateAdded, m.ExternalDateExpires, m.ExternalLastModified, m.FirstSeen, m.LastSeen})
-	assert.InDelta(t, 0, *indicator(found[1]).Meta().Rating, 0, "0 is a rating")
-	assert.Nil(t, indicator(found[1]).Meta().Confidence, "null is none")
-	assert.Nil(t, indicator(found[2]).Meta().Rating)
+	assert.InDelta(t, 0, *indicatorIn(found[1]).Meta().Rating, 0, "0 is a rating")
+	assert.Nil(t, indicatorIn(found[1]).Meta().Confidence, "null is none")
+	assert.Nil(t, indicatorIn(found[2]).Meta().Rating)
 }
 
 func TestJSONLinesReadGroupsOfAllTypes(t *testing.T) {
@@ -62,13 +62,13 @@ func TestJSONLinesReadGroupsOfAllTypes(t *testing.T) {
 	require.Empty(t, bad)
 	require.Len(t, found, 16)
 	when := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	assert.Equal(t, when, group(found[3]).(*threatconnect.Incident).EventDate, "dates are brought to UTC")
-	assert.Equal(t, threatconnect.IncidentOpen, group(found[3]).(*threatconnect.Incident).Status)
-	assert.Equal(t, when, group(found[4]).(*threatconnect.Report).PublishDate)
-	assert.Equal(t, "rule x {}", group(found[5]).(*threatconnect.Signature).FileText)
-	assert.True(t, *group(found[0]).(*threatconnect.Document).Malware)
-	m := group(found[8]).Meta()
-	assert.Equal(t, threatconnect.GroupCampaign, group(found[8]).Type())
+	assert.Equal(t, when, groupIn(found[3]).(*threatconnect.Incident).EventDate, "dates are brought to UTC")
+	assert.Equal(t, threatconnect.IncidentOpen, groupIn(found[3]).(*threatconnect.Incident).Status)
+	assert.Equal(t, when, groupIn(found[4]).(*threatconnect.Report).PublishDate)
+	assert.Equal(t, "rule x {}", groupIn(found[5]).(*threatconnect.Signature).FileText)
+	assert.True(t, *groupIn(found[0]).(*threatconnect.Document).Malware)
+	m := groupIn(found[8]).Meta()
+	assert.Equal(t, threatconnect.GroupCampaign, groupIn(found[8]).Type())
 	assert.Equal(t, when, m.FirstSeen)
 	assert.Equal(t, []string{"y"}, m.GroupXIDs)
 	assert.Equal(t, "t", m.Tags[0].Name)
