@@ -197,6 +197,22 @@ func TestColumnsAreFoundByTheirNames(t *testing.T) {
 	assert.NotContains(t, err.Error(), "one.example")
 }
 
+func TestPresetsNeedFewColumns(t *testing.T) {
+	t.Parallel()
+	for format, text := range map[Format]string{
+		FormatURLhaus:   "# url,dateadded,threat,urlhaus_link\nhttp://www.example.com/,,,",
+		FormatFeodo:     "dst_ip,dst_port,malware\n192.0.2.1,443,",
+		FormatThreatFox: "# ioc_value,ioc_type,first_seen_utc\nwww.example.com,domain,",
+	} {
+		f, err := Open(strings.NewReader(text), &Options{Owner: testOwner})
+		require.NoError(t, err)
+		assert.Equal(t, format, f.Format())
+		found, bad := read(t, Options{Format: format}, text)
+		assert.Empty(t, bad, format)
+		assert.Len(t, found, 1, format)
+	}
+}
+
 func TestAMapOfOnesOwn(t *testing.T) {
 	t.Parallel()
 	m, err := ParseColumns(`value=value,kind?=type,level=rating,sure=confidence,labels=tags:;,note=description,ref=source,"a,b=attribute:Phase, of attack",family=group:Malware,from=firstSeen,to=lastSeen,in=added,out=expires,change=modified`)

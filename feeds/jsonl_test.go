@@ -45,6 +45,21 @@ func TestJSONLinesReadIndicatorsWithAllTheirFields(t *testing.T) {
 	assert.Nil(t, indicatorIn(found[2]).Meta().Rating)
 }
 
+func TestJSONLinesMayBeLong(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{headBytes - 100, headBytes, 2 * headBytes, 1 << 20} {
+		long := strings.Repeat("x", size)
+		line := func(name, text string) string {
+			return fmt.Sprintf(`{"type":"Host","summary":"%s.example","attributes":[{"type":"Description","value":"%s"}]}`, name, text)
+		}
+		found, bad := read(t, Options{Format: FormatJSONLines}, line("one", long)+"\n"+line("two", "short")+"\n"+line("three", long))
+		require.Empty(t, bad)
+		require.Equal(t, []string{"1 Host one.example", "2 Host two.example", "3 Host three.example"}, shown(found))
+		assert.Equal(t, long, indicatorIn(found[0]).Meta().Attributes[0].Value)
+		assert.Equal(t, long, indicatorIn(found[2]).Meta().Attributes[0].Value)
+	}
+}
+
 func TestJSONLinesReadGroupsOfAllTypes(t *testing.T) {
 	t.Parallel()
 	lines := []string{
@@ -105,6 +120,9 @@ func TestJSONLinesAreTakenLiterally(t *testing.T) {
 		"a group field that is not known":       {threat + `,"owner":"x"}}`, "a field that its type does not have"},
 		"a group field that is no text":         {threat + `,"fileName":1}}`, "fileName must be text"},
 		"a document with a text for a boolean":  {`{"group":{"type":"Document","name":"n","xid":"x","fileName":"f","malware":"true"}}`, "malware must be true or false"},
+		"a summary of a group":                  {threat + `,"summary":"s"}}`, "a field that its type does not have"},
+		"a name of an indicator":                {host + `,"name":"n"}`, "unknown field"},
+		"a date of a group in an indicator":     {host + `,"eventDate":"2026-01-02T03:04:05Z"}`, "unknown field"},
 		"a group that comes twice":              {`{"group":{"type":"Threat","name":"n","xid":"x"},"group":{"type":"Threat","name":"n","xid":"x"}}`, "a field twice"},
 		"fields without an end":                 {`{"group":{` + manyFields(1000) + `}}`, "too many fields"},
 		"a date that is no date":                {host + `,"firstSeen":"2026-01-02"}`, "firstSeen must be a date"},

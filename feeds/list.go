@@ -29,7 +29,7 @@ func listLine(line []byte, add addFunc) {
 // hostsLine splits a line of a hosts file, which is an address and names after it.
 func hostsLine(line []byte) (address netip.Addr, names []byte, ok bool) {
 	i := bytes.IndexAny(line, " \t")
-	if i < 0 || i > len("0000:0000:0000:0000:0000:ffff:255.255.255.255%interface") {
+	if i < 0 {
 		return netip.Addr{}, nil, false
 	}
 	address, err := netip.ParseAddr(string(line[:i]))
