@@ -41,7 +41,9 @@ func hostsName(address netip.Addr, name string) (threatconnect.BatchItem, error)
 	if isLocalName(name) {
 		return nil, &LineError{Rule: "names the local machine or network, which is part of every hosts file", Skipped: true}
 	}
-	if !address.IsUnspecified() && !address.IsLoopback() {
+	switch address.String() { // not all of 127.0.0.0/8, because 127.0.1.1 is the machine's own name on Debian
+	case "0.0.0.0", "127.0.0.1", "::", "::1":
+	default:
 		return nil, errors.New("has text after the address; want one indicator per line, or a line of a hosts file that begins with 0.0.0.0 or 127.0.0.1")
 	}
 	return threatconnect.ParseIndicator(name)

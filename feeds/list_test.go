@@ -69,13 +69,15 @@ func TestHostsFilesMaySetUpTheLocalMachine(t *testing.T) {
 		"0.0.0.0 0.0.0.0",
 		"0.0.0.0 LOCALHOST. bad.example",
 		"192.0.2.1 router.example",
+		"127.0.1.1 router.example",
 	}, "\n"))
 	assert.Equal(t, []string{"11 Host bad.example"}, shown(found))
-	require.Len(t, bad, 16)
+	require.Len(t, bad, 17)
 	for _, b := range bad[:15] {
 		assert.True(t, b.Skipped, b.Line)
 	}
 	assert.Equal(t, 12, bad[15].Line)
 	assert.False(t, bad[15].Skipped, "an address that is not a black hole is the indicator or the name's true address")
+	assert.False(t, bad[16].Skipped)
 	assert.NotContains(t, bad[15].Error(), "router")
 }
