@@ -251,7 +251,7 @@ func TestFeedsAreReadInConstantMemory(t *testing.T) {
 		FormatJSONLines: `{"type":"Host","summary":"h%d.example.com","tags":["a"]}` + "\n",
 	} {
 		r, w := io.Pipe()
-		const n = 100_000
+		const n = 40_000
 		go func() {
 			var err error
 			for i := 0; i < n && err == nil; i++ {
@@ -268,7 +268,7 @@ func TestFeedsAreReadInConstantMemory(t *testing.T) {
 			if indicatorIn(e) == nil {
 				continue
 			}
-			if count++; count%20_000 == 0 {
+			if count++; count%10_000 == 0 {
 				runtime.GC()
 				var m runtime.MemStats
 				runtime.ReadMemStats(&m)
