@@ -4,11 +4,15 @@ import (
 	"bufio"
 	"crypto/tls"
 	"encoding/base64"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -212,5 +216,76 @@ func TestAnUnusableProxyInTheEnvironmentIsRefused(t *testing.T) {
 			_, err = threatconnect.NewClient("https://tc.example", creds, threatconnect.WithTransport(&script{}))
 			require.NoError(t, err)
 		})
+	}
+}
+
+func TestTheProxyOfAClient(t *testing.T) {
+	t.Parallel()
+	const proxy = "http://user:" + proxyPassword + "@proxy.example:3128"
+	fixed := func(*http.Request) (*url.URL, error) { return url.Parse(proxy) }
+	feed := httptest.NewRequest(http.MethodGet, "https://feed.example/list.txt", nil)
+	for name, tc := range map[string]struct {
+		option threatconnect.Option
+		want   string
+	}{
+		"of WithProxy":               {threatconnect.WithProxy(proxy), proxy},
+		"of a transport":             {threatconnect.WithTransport(&http.Transport{Proxy: fixed}), proxy},
+		"of a transport without one": {threatconnect.WithTransport(&http.Transport{}), ""},
+		"of an HTTP client":          {threatconnect.WithHTTPClient(&http.Client{Transport: &http.Transport{Proxy: fixed}}), proxy},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client := newClient(t, "https://tc.example/api", tc.option)
+			for _, c := range []*threatconnect.Client{client, client.InOwner("Example Source")} {
+				got, err := c.Proxy(feed)
+				require.NoError(t, err)
+				if tc.want == "" {
+					assert.Nil(t, got)
+				} else {
+					assert.Equal(t, tc.want, got.String())
+				}
+			}
+		})
+	}
+	failing := newClient(t, "https://tc.example/api", threatconnect.WithTransport(&http.Transport{Proxy: func(*http.Request) (*url.URL, error) {
+		return nil, errors.New("invalid proxy address " + proxy)
+	}}))
+	for _, r := range []*http.Request{feed, nil, {}} {
+		_, err := failing.Proxy(r)
+		require.ErrorIs(t, err, threatconnect.ErrValidation)
+		assert.NotContains(t, err.Error(), proxyPassword)
+	}
+	for _, unusable := range []*threatconnect.Client{nil, {}, (*threatconnect.Client)(nil).InOwner("x")} {
+		_, err := unusable.Proxy(feed)
+		require.ErrorIs(t, err, threatconnect.ErrValidation)
+	}
+}
+
+// Package net/http reads the environment once per process, so each case is a process. It refuses HTTP_PROXY where a
+// client could set it, in a CGI program.
+func TestTheProxyOfAClientIsThatOfTheEnvironment(t *testing.T) {
+	t.Parallel()
+	if os.Getenv("TEST_PROXY_OF") != "" {
+		for name, client := range map[string]*threatconnect.Client{
+			"default": newClient(t, "https://tc.example/api"),
+			"another": newClient(t, "https://tc.example/api", threatconnect.WithTransport(&script{})),
+			"empty":   newClient(t, "https://tc.example/api", threatconnect.WithHTTPClient(&http.Client{})),
+		} {
+			u, err := client.Proxy(httptest.NewRequest(http.MethodGet, os.Getenv("TEST_PROXY_OF"), nil))
+			t.Logf("%s: proxy %v error %v", name, u, err)
+		}
+		return
+	}
+	for feed, want := range map[string]string{
+		"https://feed.example/x": "proxy http://proxy.example:3128 error <nil>",
+		"https://free.example/x": "proxy <nil> error <nil>",
+		"http://feed.example/x":  "proxy <nil> error threatconnect: proxy cannot be determined",
+	} {
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestTheProxyOfAClientIsThatOfTheEnvironment$", "-test.v")
+		cmd.Env = append(os.Environ(), "TEST_PROXY_OF="+feed, "HTTPS_PROXY=proxy.example:3128", "NO_PROXY=free.example", "HTTP_PROXY=http://user:"+proxyPassword+"@proxy.example", "REQUEST_METHOD=GET")
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		assert.Equal(t, 3, strings.Count(string(out), want), "%s: %s", feed, out)
+		assert.NotContains(t, string(out), proxyPassword)
 	}
 }

@@ -1,8 +1,10 @@
 package threatconnect
 
 import (
+	"cmp"
 	"fmt"
 	"hash/maphash"
+	"net/http"
 	"net/url"
 	"os"
 	"strings"
@@ -258,6 +260,34 @@ func (c *Client) UserAgent() string {
 		return ""
 	}
 	return c.cfg.userAgent
+}
+
+// Proxy returns the proxy through which the client would send r, or nil for none. It is the proxy of
+// [WithProxy], of the [http.Transport] in [WithTransport] or [WithHTTPClient], or else of the environment, as for
+// [http.ProxyFromEnvironment]. It sends nothing, and only the URL of r is used.
+//
+// Use it for the other requests of a program:
+//
+//	transport := &http.Transport{Proxy: client.Proxy}
+func (c *Client) Proxy(r *http.Request) (*url.URL, error) {
+	if err := c.usable(); err != nil {
+		return nil, err
+	}
+	if r == nil || r.URL == nil {
+		return nil, &ValidationError{Field: "request", Rule: "has no URL"}
+	}
+	find := http.ProxyFromEnvironment
+	if t, ok := cmp.Or(c.cfg.httpClient.Transport, http.DefaultTransport).(*http.Transport); ok {
+		find = t.Proxy
+	}
+	if find == nil {
+		return nil, nil
+	}
+	u, err := find(r)
+	if err != nil { // its text can show a password
+		return nil, &ValidationError{Field: "proxy", Rule: "cannot be determined", Fix: "set HTTP_PROXY and HTTPS_PROXY as in http://user:password@proxy.example:3128, the password percent-encoded"}
+	}
+	return u, nil
 }
 
 // ownerOr returns owner, or the client's default when it is empty.
