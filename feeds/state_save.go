@@ -1,0 +1,243 @@
+package feeds
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/extsort"
+)
+
+// Save remembers the items that are in the owner after the import. stats and imported are the results of
+// [threatconnect.BatchService.Import], or those of Stats and Close of a [threatconnect.BatchWriter]. After it, the
+// state is only good for Counts and Close.
+//
+// An item is remembered only if the platform confirmed it. If an outcome is unknown, or OnError was not told of all
+// failures, no item of this run is. If the feed was not read to its end, the rest of the old state is kept. The cursor
+// is saved only if all items are in the owner, so that the next run downloads the feed again otherwise.
+//
+// If the rest of the import is in a spool ([threatconnect.BatchError].Kept), the old state stays for the next run of the
+// same name. If Changed was not used, as for a feed that has not changed, the store is as it was before OpenState.
+//
+// After an error, the next run sends everything. Save also works if ctx has ended, for up to 2 minutes.
+func (s *State) Save(ctx context.Context, stats threatconnect.BatchStats, imported error) error {
+	batch, _ := errors.AsType[*threatconnect.BatchError](imported)
+	if s.passes == 0 {
+		return s.giveBack()
+	}
+	s.done = true
+	if batch != nil && batch.Kept || s.restart && !s.complete {
+		return nil
+	}
+	records := extsort.New(s.options.Dir, recordsBytes)
+	defer records.Close()
+	all, err := s.settle(records, stats, batch)
+	if err != nil {
+		return err
+	}
+	h := header{Instance: s.options.Instance, Owner: s.options.Owner, Settings: s.options.Settings}
+	if all && s.complete {
+		h.Cursor = s.cursor
+	}
+	ctx, cancel := graceful(ctx)
+	defer cancel()
+	err = s.store.replace(ctx, s.token, func(to io.Writer) error {
+		defer s.forget() // an open file cannot be replaced on every system
+		return s.write(to, h, records)
+	})
+	switch err {
+	case errDisputed:
+		return nil // the mark stays, so that the next run sends everything
+	case ErrConcurrentRun:
+		return errors.Join(fmt.Errorf("%w, so it was not saved: the next run sends everything", err), s.store.swap(ctx, s.dispute))
+	}
+	return err
+}
+
+// dispute returns the mark after a run that was taken over: its items may have arrived after those of the other run.
+func (s *State) dispute(now *mark) *mark {
+	if now == nil {
+		return &mark{Run: s.options.Run, Token: s.token, Disputed: true}
+	}
+	disputed := *now
+	disputed.Disputed = true
+	return &disputed
+}
+
+// graceful returns a context that ends some time after ctx.
+func graceful(ctx context.Context) (context.Context, context.CancelFunc) {
+	out, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		limited, stop := context.WithTimeout(out, saveGrace)
+		defer stop()
+		<-limited.Done()
+		cancel()
+	})
+	return out, func() {
+		stop()
+		cancel()
+	}
+}
+
+// What a record of a run says about an item.
+const (
+	drop     = 'd'
+	remember = 'r' // followed by the content
+)
+
+// settle finds out which of the items that were sent are in the owner. It reports whether all are.
+func (s *State) settle(records *extsort.Sorter, stats threatconnect.BatchStats, batch *threatconnect.BatchError) (all bool, err error) {
+	if batch != nil {
+		for _, e := range batch.Items { // in a restart, OnError was not told of the earlier ones
+			s.OnError(e)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return false, s.err
+	}
+	told, err := s.told()
+	if err != nil {
+		return false, err
+	}
+	total := stats.Total()
+	doubt := s.doubt || told < total.Failed+total.Unprocessed || total.Added+stats.Invalid+stats.Duplicates < s.accepted ||
+		total.Unknown+stats.Links.Unknown+stats.Links.Unprocessed+stats.Associations.Unprocessed > 0 || s.restart && batch != nil && batch.More > 0
+	all = s.passes == 1 && (!doubt || s.yielded == 0)
+	next, stop := iter.Pull2(s.failures.Sorted())
+	defer stop()
+	failed, err, more := next()
+	for sent, bad := range s.sends.All() {
+		if err = errors.Join(err, bad); err != nil {
+			return false, err
+		}
+		for more && bytes.Compare(failed.Key, sent[:8]) < 0 {
+			if failed, err, more = next(); err != nil {
+				return false, err
+			}
+		}
+		item, content, groups := sent[8:24], sent[24:40], sent[40:]
+		if !doubt && !(more && bytes.Equal(failed.Key, sent[:8])) {
+			err = records.Add(item, append([]byte{remember}, content...))
+			continue
+		}
+		all = false
+		err = records.Add(item, []byte{drop})
+		for ; err == nil && len(groups) > 0; groups = groups[16:] {
+			err = records.Add(groups[:16], []byte{drop})
+		}
+	}
+	return all, err
+}
+
+// told returns the number of items that the import counts as failed or unprocessed and that OnError was told of.
+func (s *State) told() (n int64, err error) {
+	last := int64(-1)
+	for f, err := range s.failures.Sorted() {
+		if err != nil {
+			return 0, err
+		}
+		if seq := int64(binary.BigEndian.Uint64(f.Key)); f.Value[0] == 1 && seq != last {
+			n, last = n+1, seq
+		}
+	}
+	return n, nil
+}
+
+// write writes the new state.
+func (s *State) write(to io.Writer, h header, records *extsort.Sorter) error {
+	w, err := newImageWriter(to, h)
+	if err != nil {
+		return err
+	}
+	n := int64(0) // of the old state
+	kept := func(before []byte) error {
+		for ; n < s.old.count; n++ {
+			r, err := s.old.record(n)
+			if err != nil || before != nil && bytes.Compare(r.item[:], before) >= 0 {
+				return err
+			}
+			if s.keeps(n) {
+				if err := w.record(r); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+	for item, content := range latest(records, &err) {
+		if err := kept(item[:]); err != nil {
+			return err
+		}
+		if n < s.old.count {
+			if r, err := s.old.record(n); err != nil {
+				return err
+			} else if r.item == item {
+				n++ // replaced
+			}
+		}
+		if content != nil {
+			if err := w.record(record{item, *content}); err != nil {
+				return err
+			}
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if err := kept(nil); err != nil {
+		return err
+	}
+	return w.end(to)
+}
+
+// keeps reports whether an old record is still true.
+func (s *State) keeps(n int64) bool {
+	switch {
+	case s.passes > 1:
+		return false // an earlier process has sent another feed, and may have changed it
+	case s.seen.has(n):
+		return !s.sent.has(n)
+	}
+	return !s.complete
+}
+
+// latest yields the items in order, each with its last content, or nil if it is dropped.
+func latest(records *extsort.Sorter, failed *error) iter.Seq2[id, *id] {
+	return func(yield func(id, *id) bool) {
+		var item, content id
+		dropped, any := false, false
+		give := func() bool {
+			if dropped {
+				return yield(item, nil)
+			}
+			return yield(item, &content)
+		}
+		for r, err := range records.Sorted() {
+			if err != nil {
+				*failed = err
+				return
+			}
+			if next := id(r.Key); !any || next != item {
+				if any && !give() {
+					return
+				}
+				item, dropped, any = next, false, true
+			}
+			if r.Value[0] == drop {
+				dropped = true
+			} else {
+				content = id(r.Value[1:])
+			}
+		}
+		if any {
+			give()
+		}
+	}
+}

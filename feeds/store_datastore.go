@@ -1,0 +1,201 @@
+package feeds
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"strconv"
+
+	"github.com/threatconnect-go/threatconnect"
+)
+
+// NewDataStore returns the store in records of the platform's DataStore, so that it survives the machine. The record
+// with the id says which run uses the store; the content is in records of 256 KiB each whose ids begin with id. It
+// sends nothing. A client with HMAC credentials is refused, because the DataStore accepts only API tokens.
+//
+// To open a state of a million items costs about 130 requests, and to save it about 260.
+func NewDataStore(client *threatconnect.Client, domain threatconnect.DataStoreDomain, dataType, id string) (Store, error) {
+	manifests, err := threatconnect.DataStoreOf[manifest](client, domain, dataType)
+	if err != nil {
+		return nil, err
+	}
+	chunks, err := threatconnect.DataStoreOf[chunk](client, domain, dataType)
+	if err != nil {
+		return nil, err
+	}
+	return &dataStore{manifests: manifests, chunks: chunks, id: id, size: chunkBytes}, nil
+}
+
+// manifest is the record that makes chunks the content of the store. It is written last.
+type manifest struct {
+	Format     string `json:"format"`
+	Generation int    `json:"generation"` // of the chunks; two take turns, so that saving never touches the old content
+	Chunks     int    `json:"chunks"`     // 0 if nothing was saved yet
+	Mark       *mark  `json:"mark,omitempty"`
+}
+
+// chunk is a part of the content.
+type chunk struct {
+	Data []byte `json:"data"`
+}
+
+const (
+	manifestFormat = "threatconnect-go feed store 1"
+	chunkBytes     = 256 << 10 // there is no documented limit; Elasticsearch accepts records of 100 MB
+	maxChunks      = 1 << 16
+)
+
+type dataStore struct {
+	manifests *threatconnect.DataStore[manifest]
+	chunks    *threatconnect.DataStore[chunk]
+	id        string
+	size      int // of a chunk
+}
+
+func (d *dataStore) chunkID(generation, n int) string {
+	return d.id + "." + strconv.Itoa(generation) + "." + strconv.Itoa(n)
+}
+
+// manifest reads the manifest.
+func (d *dataStore) manifest(ctx context.Context) (manifest, error) {
+	r, err := d.manifests.Get(ctx, d.id)
+	m := r.Value
+	switch {
+	case errors.Is(err, threatconnect.ErrNotFound):
+		return manifest{Format: manifestFormat}, nil
+	case err != nil:
+		return m, cannotRead(err)
+	case m.Format != manifestFormat || m.Chunks < 0 || m.Chunks > maxChunks || m.Generation&^1 != 0:
+		return m, errors.New("feeds: the record in the DataStore is not a state: name another record")
+	}
+	return m, nil
+}
+
+func (d *dataStore) put(ctx context.Context, m manifest) error {
+	if err := d.manifests.Put(ctx, d.id, m); err != nil {
+		return cannotWrite(err)
+	}
+	return nil
+}
+
+func (d *dataStore) swap(ctx context.Context, change func(*mark) *mark) error {
+	m, err := d.manifest(ctx)
+	if err != nil {
+		return err
+	}
+	next := change(m.Mark)
+	if next == m.Mark {
+		return nil
+	}
+	m.Mark = next
+	return d.put(ctx, m)
+}
+
+func (d *dataStore) open(ctx context.Context, dir string) (*stored, error) {
+	m, err := d.manifest(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if m.Chunks == 0 {
+		return nil, errNone
+	}
+	if m.Chunks*d.size <= maxInMemory {
+		var text bytes.Buffer
+		if _, err := d.read(ctx, m, &text); err != nil {
+			return nil, err
+		}
+		return inMemory(text.Bytes()), nil
+	}
+	file, err := os.CreateTemp(dir, "feed-state-*")
+	if err != nil {
+		return nil, cannotRead(err)
+	}
+	remove := func() { _ = os.Remove(file.Name()) } // while it is open, where the system allows that
+	remove()
+	s := &stored{ReaderAt: file, close: func() {
+		_ = file.Close()
+		remove()
+	}}
+	if s.size, err = d.read(ctx, m, file); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// read copies the chunks.
+func (d *dataStore) read(ctx context.Context, m manifest, to io.Writer) (size int64, err error) {
+	for n := range m.Chunks {
+		r, err := d.chunks.Get(ctx, d.chunkID(m.Generation, n))
+		if errors.Is(err, threatconnect.ErrNotFound) {
+			return 0, errDamaged
+		}
+		if err == nil {
+			size += int64(len(r.Value.Data))
+			_, err = to.Write(r.Value.Data)
+		}
+		if err != nil {
+			return 0, cannotRead(err)
+		}
+	}
+	return size, nil
+}
+
+func (d *dataStore) replace(ctx context.Context, token string, write func(io.Writer) error) error {
+	old, err := d.manifest(ctx)
+	if err != nil {
+		return err
+	}
+	w := &chunkWriter{ctx: ctx, to: d, generation: 1 - old.Generation}
+	if err = write(w); err == nil {
+		err = w.put(w.buf) // the last one can be short, or empty
+	}
+	if err != nil {
+		return cannotWrite(err)
+	}
+	now, err := d.manifest(ctx)
+	if err == nil {
+		err = now.Mark.owns(token)
+	}
+	if err == nil {
+		err = d.put(ctx, manifest{Format: manifestFormat, Generation: w.generation, Chunks: w.count})
+	}
+	if err != nil {
+		return err
+	}
+	for n := range old.Chunks {
+		_ = d.chunks.Delete(ctx, d.chunkID(old.Generation, n)) // the next save overwrites it otherwise
+	}
+	return nil
+}
+
+// chunkWriter writes a content into records.
+type chunkWriter struct {
+	ctx        context.Context
+	to         *dataStore
+	generation int
+	buf        []byte
+	count      int
+}
+
+func (w *chunkWriter) Write(b []byte) (int, error) {
+	w.buf = append(w.buf, b...)
+	for len(w.buf) > w.to.size {
+		if err := w.put(w.buf[:w.to.size]); err != nil {
+			return 0, err
+		}
+		w.buf = append(w.buf[:0], w.buf[w.to.size:]...)
+	}
+	return len(b), nil
+}
+
+func (w *chunkWriter) put(b []byte) error {
+	if w.count == maxChunks {
+		return errors.New("it is too large for the DataStore: use a file")
+	}
+	err := w.to.chunks.Put(w.ctx, w.to.chunkID(w.generation, w.count), chunk{b})
+	w.count++
+	return err
+}

@@ -1,0 +1,196 @@
+package feeds
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"syscall"
+)
+
+// NewFileStore returns the store in a file. Its directory must exist. While a run is in progress, a second file has
+// the path with ".running" at its end. Only the user of the process can read the files. A symbolic link at the path
+// is an error, because another user could have placed it. Nothing is read or written before the store is used.
+func NewFileStore(path string) Store { return &fileStore{path: path} }
+
+type fileStore struct {
+	path string
+	step func(name string) // of tests, before each change of the disk
+}
+
+func (f *fileStore) marker() string { return f.path + ".running" }
+
+func (f *fileStore) before(step string) {
+	if f.step != nil {
+		f.step(step)
+	}
+}
+
+// check returns an error if the path is not that of a file.
+func (f *fileStore) check() error {
+	if f.path == "" {
+		return errors.New("the name of the file is empty")
+	}
+	info, err := os.Lstat(f.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return errNone
+	case err != nil:
+		return err
+	case info.Mode()&fs.ModeSymlink != 0:
+		return errors.New("it is a symbolic link: name the file that it refers to")
+	case !info.Mode().IsRegular():
+		return errors.New("it is not a file")
+	}
+	return nil
+}
+
+func (f *fileStore) swap(_ context.Context, change func(*mark) *mark) error {
+	if err := f.check(); err != nil && err != errNone {
+		return cannotRead(err)
+	}
+	now, err := f.mark()
+	if err != nil {
+		return cannotRead(err)
+	}
+	next := change(now)
+	switch {
+	case next == now:
+		return nil
+	case next == nil:
+		err = f.unmark()
+	default:
+		err = f.write(f.marker(), func(w io.Writer) error { return json.NewEncoder(w).Encode(next) }, func() error { return nil })
+	}
+	if err != nil {
+		return cannotWrite(err)
+	}
+	return nil
+}
+
+// mark reads the mark; nil if there is none.
+func (f *fileStore) mark() (*mark, error) {
+	file, err := os.Open(f.marker())
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(f.marker()); err != nil {
+			return nil, nil
+		}
+		return readMark(nil), nil // a link to nowhere
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, maxMark))
+	return readMark(text), err
+}
+
+func (f *fileStore) unmark() error {
+	f.before("remove the mark")
+	if err := os.Remove(f.marker()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+func (f *fileStore) open(context.Context, string) (*stored, error) {
+	if err := f.check(); err == errNone {
+		return nil, err
+	} else if err != nil {
+		return nil, cannotRead(err)
+	}
+	file, err := os.Open(f.path)
+	if err != nil {
+		return nil, cannotRead(err)
+	}
+	s := &stored{file, 0, func() { _ = file.Close() }} // it was only read
+	info, err := file.Stat()
+	if err == nil && info.Size() <= maxInMemory {
+		defer s.close()
+		text := make([]byte, info.Size())
+		if _, err = io.ReadFull(file, text); err == nil {
+			return inMemory(text), nil
+		}
+	}
+	if err != nil {
+		s.close()
+		return nil, cannotRead(err)
+	}
+	s.size = info.Size()
+	return s, nil
+}
+
+func (f *fileStore) replace(_ context.Context, token string, write func(io.Writer) error) error {
+	err := f.write(f.path, write, func() error {
+		if err := f.check(); err != nil && err != errNone {
+			return err
+		}
+		m, err := f.mark()
+		if err != nil {
+			return err
+		}
+		return m.owns(token)
+	})
+	if err == nil {
+		err = f.unmark()
+	}
+	if err == nil || err == ErrConcurrentRun || err == errDisputed {
+		return err
+	}
+	return cannotWrite(err)
+}
+
+// write writes a file that only its user can read, and renames it to path if check returns nil. The rename replaces a
+// symbolic link and does not follow it.
+func (f *fileStore) write(path string, write func(io.Writer) error, check func() error) error {
+	temp := path + ".new"
+	f.before("remove what a killed run has left")
+	_ = os.Remove(temp)
+	f.before("create")
+	file, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	f.before("write")
+	err = write(file)
+	f.before("sync")
+	if err == nil {
+		err = file.Sync()
+	}
+	if closed := file.Close(); err == nil {
+		err = closed
+	}
+	if err == nil {
+		err = check()
+	}
+	f.before("rename")
+	if err == nil {
+		err = os.Rename(temp, path)
+	}
+	if err != nil {
+		_ = os.Remove(temp) // the first error says more
+		return err
+	}
+	f.before("sync the directory")
+	return syncDir(filepath.Dir(path))
+}
+
+// syncDir makes the names in a directory durable. Windows and some network file systems have no sync for directories.
+func syncDir(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, syscall.EINVAL) {
+		return err
+	}
+	return nil
+}
