@@ -40,8 +40,9 @@ type State struct {
 	options  StateOptions
 	token    string
 	previous *mark
-	restart  bool // an earlier process has begun the run
-	restore  func() error
+	restart  bool                                 // an earlier process has begun the run
+	mixed    bool                                 // the run has sent items of several versions of the feed
+	swap     func(change func(*mark) *mark) error // of the store, also after the context of OpenState has ended
 	reason   string
 	cursor   threatconnect.Cursor
 	content  *stored // nil if the old state is not used
@@ -105,10 +106,10 @@ func OpenState(ctx context.Context, store Store, o StateOptions) (*State, error)
 	if s.options.Run == "" {
 		s.options.Run = rand.Text()
 	}
-	s.restore = func() error {
+	s.swap = func(change func(*mark) *mark) error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveGrace)
 		defer cancel()
-		return store.swap(ctx, s.unmark)
+		return store.swap(ctx, change)
 	}
 	if err := store.swap(ctx, s.mark); err != nil {
 		return nil, err
@@ -128,11 +129,11 @@ func (s *State) mark(now *mark) *mark {
 		s.reason = "a full run was requested"
 	case now == nil:
 	case now.Run == s.options.Run && !now.Disputed:
-		s.restart, s.reason = true, now.Reason
+		s.restart, s.reason, s.mixed = true, now.Reason, now.Mixed
 	default:
 		s.reason = "the last run did not finish, or another one is in progress"
 	}
-	return &mark{Run: s.options.Run, Token: s.token, Reason: s.reason}
+	return &mark{Run: s.options.Run, Token: s.token, Reason: s.reason, Mixed: s.mixed}
 }
 
 // unmark gives the store back.
@@ -235,7 +236,10 @@ func (s *State) groupID(xid string) id {
 // It is ranged over again only if items can be.
 func (s *State) Changed(items iter.Seq2[threatconnect.BatchItem, error]) iter.Seq2[threatconnect.BatchItem, error] {
 	return func(yield func(threatconnect.BatchItem, error) bool) {
-		s.begin()
+		if err := s.begin(); err != nil {
+			yield(nil, err)
+			return
+		}
 		failed := false
 		for item, err := range items {
 			if err != nil {
@@ -260,11 +264,16 @@ func (s *State) Changed(items iter.Seq2[threatconnect.BatchItem, error]) iter.Se
 	}
 }
 
-// begin begins a pass. In a second one, errors are about its items only.
-func (s *State) begin() {
+// begin begins a pass. There is a second one if an earlier process has sent another version of the feed. Errors are
+// about the items of the last pass.
+func (s *State) begin() error {
 	s.complete, s.yielded, s.accepted, s.unchanged = false, 0, 0, 0
 	if s.passes++; s.passes == 1 {
-		return
+		return nil
+	}
+	s.mixed = true
+	if err := s.swap(s.mix); err != nil { // a later process must know
+		return err
 	}
 	clear(s.seen)
 	clear(s.sent)
@@ -274,6 +283,17 @@ func (s *State) begin() {
 	defer s.mu.Unlock()
 	s.failures.Close()
 	s.failures, s.doubt = extsort.New(s.options.Dir, failuresBytes), false
+	return nil
+}
+
+// mix returns the mark of a run that has sent several versions of the feed.
+func (s *State) mix(now *mark) *mark {
+	if now == nil || now.Token != s.token {
+		return now // Save finds out
+	}
+	mixed := *now
+	mixed.Mixed = true
+	return &mixed
 }
 
 // skip reports whether an item need not be sent. Otherwise it notes the item under the next position.
@@ -366,7 +386,7 @@ func (s *State) giveBack() error {
 		return nil
 	}
 	s.done = true
-	return s.restore()
+	return s.swap(s.unmark)
 }
 
 // bitmap is a set of numbers below a bound.

@@ -109,7 +109,7 @@ func (s *State) settle(records *extsort.Sorter, stats threatconnect.BatchStats, 
 	total := stats.Total()
 	doubt := s.doubt || told < total.Failed+total.Unprocessed || total.Added+stats.Invalid+stats.Duplicates < s.accepted ||
 		total.Unknown+stats.Links.Unknown+stats.Links.Unprocessed+stats.Associations.Unprocessed > 0 || s.restart && batch != nil && batch.More > 0
-	all = s.passes == 1 && (!doubt || s.yielded == 0)
+	all = (!s.mixed || s.unchanged == 0) && (!doubt || s.yielded == 0)
 	next, stop := iter.Pull2(s.failures.Sorted())
 	defer stop()
 	failed, err, more := next()
@@ -200,8 +200,8 @@ func (s *State) write(to io.Writer, h header, records *extsort.Sorter) error {
 // keeps reports whether an old record is still true.
 func (s *State) keeps(n int64) bool {
 	switch {
-	case s.passes > 1:
-		return false // an earlier process has sent another feed, and may have changed it
+	case s.mixed:
+		return false // another version of the feed may have changed the item
 	case s.seen.has(n):
 		return !s.sent.has(n)
 	}

@@ -36,6 +36,7 @@ type mark struct {
 	Run      string `json:"run"`
 	Token    string `json:"token"` // of the process
 	Reason   string `json:"reason,omitempty"`
+	Mixed    bool   `json:"mixed,omitempty"`    // the run has sent items of several versions of the feed
 	Disputed bool   `json:"disputed,omitempty"` // a run that was taken over went on
 }
 
