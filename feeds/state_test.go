@@ -458,7 +458,7 @@ func TestErrorsOfTemporaryFilesAreErrorsOfSave(t *testing.T) {
 				failing = append(failing, n)
 			}
 			var stats threatconnect.BatchStats
-			for range s.Changed(sequence(hosts(0, 150_000), false)) {
+			for range s.Changed(many(100_000, 1)) {
 				if stats.Indicators.Added < int64(len(failing)) {
 					s.OnError(threatconnect.BatchItemError{Seq: stats.Indicators.Added, JobID: 1})
 				}
