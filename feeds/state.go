@@ -44,7 +44,8 @@ type State struct {
 	mixed    bool                                 // the run has sent items of several versions of the feed
 	swap     func(change func(*mark) *mark) error // of the store, also after the context of OpenState has ended
 	reason   string
-	cursor   threatconnect.Cursor
+	cursor   threatconnect.Cursor // of the last run
+	next     threatconnect.Cursor
 	content  *stored // nil if the old state is not used
 
 	lookup       sync.Mutex // guards the next 3
@@ -99,6 +100,9 @@ const (
 // If another run uses the state, or died using it, everything is sent; should the other run still be alive, its Save
 // returns [ErrConcurrentRun].
 func OpenState(ctx context.Context, store Store, o StateOptions) (*State, error) {
+	if ctx == nil || store == nil {
+		return nil, &threatconnect.ValidationError{Field: "context or store", Rule: "is nil"}
+	}
 	s := &State{
 		store: store, options: o, token: rand.Text(), groups: map[string]id{},
 		sends: extsort.NewLog(o.Dir, sendsBytes), failures: extsort.New(o.Dir, failuresBytes),
@@ -170,7 +174,10 @@ func (s *State) open(ctx context.Context) error {
 		s.forget()
 		return nil
 	}
-	s.old, s.cursor = *old, old.header.Cursor
+	s.old = *old
+	if !s.restart {
+		s.cursor = old.header.Cursor
+	}
 	return nil
 }
 
@@ -185,12 +192,12 @@ func (s *State) forget() {
 // Reason returns why everything is sent. It is empty if only changes are.
 func (s *State) Reason() string { return s.reason }
 
-// Cursor returns the cursor of the last run that succeeded as a whole, for [Fetcher.Fetch]. It is zero if there is none
-// and if everything is sent.
+// Cursor returns the cursor that the last run has saved, for [Fetcher.Fetch]. It is zero if the feed must be read in any
+// case: if everything is sent, if items of the last run failed, and if an earlier process of this run may have sent items.
 func (s *State) Cursor() threatconnect.Cursor { return s.cursor }
 
-// SetCursor sets the cursor that Save saves. Without it, the old cursor stays.
-func (s *State) SetCursor(c threatconnect.Cursor) { s.cursor = c }
+// SetCursor sets the cursor that Save saves together with the items, usually [Download].Cursor. Without it, none is saved.
+func (s *State) SetCursor(c threatconnect.Cursor) { s.next = c }
 
 // Counts returns how many items of the feed were not sent because they are in the owner as they are, and how many of
 // the last run are no longer in the feed. The latter is 0 until the end of the feed.
@@ -231,7 +238,8 @@ func (s *State) groupID(xid string) id {
 
 // Changed returns the items that must be sent: new ones, changed ones, and those that did not succeed in the last run.
 // Give it to [threatconnect.BatchService.Import], or add each item to a new [threatconnect.BatchWriter], because
-// OnError identifies an item by its position. Errors of items are passed on.
+// OnError identifies an item by its position. Errors of items are passed on. Items whose content cannot be compared, as a
+// [*threatconnect.GroupContent], are returned in each run.
 //
 // It is ranged over again only if items can be.
 func (s *State) Changed(items iter.Seq2[threatconnect.BatchItem, error]) iter.Seq2[threatconnect.BatchItem, error] {

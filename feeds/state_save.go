@@ -42,7 +42,7 @@ func (s *State) Save(ctx context.Context, stats threatconnect.BatchStats, import
 	}
 	h := header{Instance: s.options.Instance, Owner: s.options.Owner, Settings: s.options.Settings}
 	if all && s.complete {
-		h.Cursor = s.cursor
+		h.Cursor = s.next
 	}
 	ctx, cancel := graceful(ctx)
 	defer cancel()

@@ -292,10 +292,17 @@ func TestTheCursorMovesWithTheItems(t *testing.T) {
 	assert.Equal(t, first, s.Cursor())
 	require.NoError(t, s.Save(t.Context(), threatconnect.BatchStats{}, nil), "the feed has not changed")
 	assert.Equal(t, first, next(), "so the cursor has not either")
-	run(t, store, host(0, 2))
-	assert.Equal(t, first, next(), "nobody set another one")
 	assert.True(t, next(full).IsZero())
 	assert.Equal(t, first, next())
+
+	s = openState(t, store, named("today"))
+	_, _, _ = imports(s, fate{}, host(0, 2))
+	require.NoError(t, s.Close(), "it died")
+	s = openState(t, store, named("today"))
+	assert.Empty(t, s.Reason())
+	assert.True(t, s.Cursor().IsZero(), "if the feed is again as it was, it must be read all the same")
+	runWith(t, s, fate{}, host(0, 1))
+	assert.True(t, next().IsZero(), "nobody set another one")
 }
 
 func TestThePlatformsOwnerCatchesUpWhateverHappens(t *testing.T) {
@@ -469,6 +476,15 @@ func TestErrorsOfTemporaryFilesAreErrorsOfSave(t *testing.T) {
 			assert.NotEmpty(t, openState(t, store).Reason())
 		})
 	}
+}
+
+func TestOpenStateRefusesNil(t *testing.T) {
+	t.Parallel()
+	var none context.Context
+	_, err := OpenState(none, fileStoreIn(t), options)
+	require.ErrorIs(t, err, threatconnect.ErrValidation)
+	_, err = OpenState(t.Context(), nil, options)
+	require.ErrorIs(t, err, threatconnect.ErrValidation)
 }
 
 func TestSaveOutlivesItsContext(t *testing.T) {
