@@ -161,7 +161,7 @@ func (i *image) find(item id) (int64, id, error) {
 	return -1, id{}, nil
 }
 
-// imageWriter writes a state from its beginning to its end.
+// imageWriter writes a state from its beginning to its end, which returns the first error.
 type imageWriter struct {
 	out *bufio.Writer
 	sum hash.Hash
@@ -177,21 +177,18 @@ func newImageWriter(to io.Writer, h header) (*imageWriter, error) {
 	}
 	w := &imageWriter{sum: sha256.New()}
 	w.out = bufio.NewWriterSize(io.MultiWriter(to, w.sum), 64<<10)
-	_, err = w.out.Write(slices.Concat([]byte(stateFormat), text, []byte("\n")))
-	return w, err
+	_, _ = w.out.Write(slices.Concat([]byte(stateFormat), text, []byte("\n")))
+	return w, nil
 }
 
 // record writes the next record, in the order of the items.
-func (w *imageWriter) record(r record) error {
-	_, err := w.out.Write(append(r.item[:], r.content[:]...))
-	return err
-}
+func (w *imageWriter) record(r record) { _, _ = w.out.Write(append(r.item[:], r.content[:]...)) }
 
 // end writes the checksum.
 func (w *imageWriter) end(to io.Writer) error {
-	if err := w.out.Flush(); err != nil {
-		return err
+	err := w.out.Flush()
+	if err == nil {
+		_, err = to.Write(w.sum.Sum(nil))
 	}
-	_, err := to.Write(w.sum.Sum(nil))
 	return err
 }

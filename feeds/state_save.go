@@ -157,44 +157,43 @@ func (s *State) write(to io.Writer, h header, records *extsort.Sorter) error {
 		return err
 	}
 	n := int64(0) // of the old state
-	kept := func(before []byte) error {
-		for ; n < s.old.count; n++ {
-			r, err := s.old.record(n)
-			if err != nil || before != nil && bytes.Compare(r.item[:], before) >= 0 {
-				return err
-			}
-			if s.keeps(n) {
-				if err := w.record(r); err != nil {
-					return err
-				}
-			}
+	for item, err := range latest(records) {
+		if err == nil {
+			n, err = s.copyOld(w, n, &item.item)
 		}
-		return nil
-	}
-	for item, content := range latest(records, &err) {
-		if err := kept(item[:]); err != nil {
+		if err != nil {
 			return err
 		}
-		if n < s.old.count {
-			if r, err := s.old.record(n); err != nil {
-				return err
-			} else if r.item == item {
-				n++ // replaced
-			}
-		}
-		if content != nil {
-			if err := w.record(record{item, *content}); err != nil {
-				return err
-			}
+		if !item.dropped {
+			w.record(item.record)
 		}
 	}
-	if err != nil {
-		return err
-	}
-	if err := kept(nil); err != nil {
+	if _, err := s.copyOld(w, n, nil); err != nil {
 		return err
 	}
 	return w.end(to)
+}
+
+// copyOld writes the old records from the nth one to that of an item, which is replaced, or to the last one. It returns
+// the number of the record behind them.
+func (s *State) copyOld(w *imageWriter, n int64, to *id) (int64, error) {
+	for ; n < s.old.count; n++ {
+		r, err := s.old.record(n)
+		if err != nil {
+			return n, err
+		}
+		order := -1
+		if to != nil {
+			order = bytes.Compare(r.item[:], to[:])
+		}
+		if order > 0 {
+			break
+		}
+		if order < 0 && s.keeps(n) {
+			w.record(r)
+		}
+	}
+	return n, nil
 }
 
 // keeps reports whether an old record is still true.
@@ -208,36 +207,36 @@ func (s *State) keeps(n int64) bool {
 	return !s.complete
 }
 
-// latest yields the items in order, each with its last content, or nil if it is dropped.
-func latest(records *extsort.Sorter, failed *error) iter.Seq2[id, *id] {
-	return func(yield func(id, *id) bool) {
-		var item, content id
-		dropped, any := false, false
-		give := func() bool {
-			if dropped {
-				return yield(item, nil)
-			}
-			return yield(item, &content)
-		}
+// settled is an item that was sent.
+type settled struct {
+	record
+	dropped bool
+}
+
+// latest yields the items that were sent in order, each with its last content.
+func latest(records *extsort.Sorter) iter.Seq2[settled, error] {
+	return func(yield func(settled, error) bool) {
+		var last settled
+		any := false
 		for r, err := range records.Sorted() {
 			if err != nil {
-				*failed = err
+				yield(settled{}, err)
 				return
 			}
-			if next := id(r.Key); !any || next != item {
-				if any && !give() {
+			if item := id(r.Key); !any || item != last.item {
+				if any && !yield(last, nil) {
 					return
 				}
-				item, dropped, any = next, false, true
+				last, any = settled{record: record{item: item}}, true
 			}
 			if r.Value[0] == drop {
-				dropped = true
+				last.dropped = true
 			} else {
-				content = id(r.Value[1:])
+				last.content = id(r.Value[1:])
 			}
 		}
 		if any {
-			give()
+			yield(last, nil)
 		}
 	}
 }

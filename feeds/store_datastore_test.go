@@ -3,6 +3,7 @@ package feeds
 import (
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -52,21 +53,23 @@ func TestAStateInTheDataStore(t *testing.T) {
 	assert.Len(t, srv.DataStore("local", "feed"), 2, "chunks that are no longer needed are gone")
 }
 
-func TestALargeStateInTheDataStoreIsReadFromATemporaryFile(t *testing.T) {
+func TestALargeStateIsNotReadIntoMemory(t *testing.T) {
 	t.Parallel()
-	_, store := inDataStore(t)
-	store.(*dataStore).size = 1 << 20
-	const n = 4*(1<<20)/recordBytes + 100
-	assert.EqualValues(t, n, importMany(t, store, n, 1, func() {}))
-	s := openState(t, store)
-	assert.IsNotType(t, inMemory(nil).ReaderAt, s.content.ReaderAt)
-	require.NoError(t, s.Close())
-	assert.EqualValues(t, (n+99)/100, importMany(t, store, n, 2, func() {}))
-	dir := t.TempDir()
-	o := options
-	o.Dir = dir + "/none"
-	_, err := OpenState(t.Context(), store, o)
-	require.ErrorContains(t, err, "cannot be read")
+	stores(t, func(t *testing.T, store Store) {
+		if d, ok := store.(*dataStore); ok {
+			d.size = 1 << 20
+		}
+		const n = 4*(1<<20)/recordBytes + 100
+		assert.EqualValues(t, n, importMany(t, store, n, 1, func() {}))
+		s := openState(t, store)
+		assert.IsNotType(t, inMemory(nil).ReaderAt, s.content.ReaderAt)
+		require.NoError(t, s.Close())
+		if _, ok := store.(*dataStore); ok {
+			_, err := store.open(t.Context(), filepath.Join(t.TempDir(), "none"))
+			require.ErrorContains(t, err, "cannot be read", "there is no room for a temporary file")
+		}
+		assert.EqualValues(t, (n+99)/100, importMany(t, store, n, 2, func() {}))
+	})
 }
 
 // A process that dies at any request leaves the old state or the new one. Whatever it left, the next run is right.
