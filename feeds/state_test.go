@@ -447,6 +447,66 @@ func TestOneOfTwoConcurrentRunsFails(t *testing.T) {
 	}
 }
 
+func TestTwoProcessesOfOneRun(t *testing.T) {
+	t.Parallel()
+	store := fileStoreIn(t)
+	run(t, store, hosts(0, 2)...)
+	first, second := openState(t, store, named("today")), openState(t, store, named("today"))
+	assert.Empty(t, second.Reason(), "it takes the first one for dead")
+	_, stats, err := imports(first, fate{}, host(0, 2), host(1, 1))
+	require.ErrorIs(t, first.Save(t.Context(), stats, err), ErrConcurrentRun)
+	runWith(t, second, fate{}, host(0, 3), host(1, 1))
+	s := openState(t, store, named("today"))
+	assert.Contains(t, s.Reason(), "in progress")
+	assert.Equal(t, []int{0, 1}, runWith(t, s, fate{}, host(0, 1), host(1, 1)))
+}
+
+// A run that has sent several versions of the feed is known as such by all later processes.
+func TestASecondPassIsRemembered(t *testing.T) {
+	t.Parallel()
+	store := fileStoreIn(t)
+	run(t, store, hosts(0, 2)...)
+	s := openState(t, store, named("today"))
+	_, _, _ = imports(s, fate{}, host(0, 2)) // and then the process died
+	require.NoError(t, s.Close())
+	s = openState(t, store, named("today"))
+	for range 2 {
+		_, _, _ = imports(s, fate{}, hosts(0, 2)...)
+	}
+	require.NoError(t, s.Close(), "nothing was sent in the second pass")
+	s = openState(t, store, named("today"))
+	s.SetCursor(threatconnect.Cursor{Source: "feed"})
+	assert.Empty(t, runWith(t, s, fate{}, hosts(0, 2)...))
+	s = openState(t, store)
+	assert.True(t, s.Cursor().IsZero())
+	assert.Equal(t, []int{0, 1}, runWith(t, s, fate{}, hosts(0, 2)...), "the process that died may have changed them")
+}
+
+// failingSwap is a store that cannot be marked.
+type failingSwap struct {
+	Store
+	fails bool
+}
+
+func (f *failingSwap) swap(ctx context.Context, change func(*mark) *mark) error {
+	if f.fails {
+		return errSource
+	}
+	return f.Store.swap(ctx, change)
+}
+
+func TestASecondPassThatCannotBeRememberedSendsNothing(t *testing.T) {
+	t.Parallel()
+	store := &failingSwap{Store: fileStoreIn(t)}
+	s := openState(t, store)
+	_, _, _ = imports(s, fate{}, host(0, 1))
+	store.fails = true
+	sent, _, err := imports(s, fate{}, host(0, 1))
+	assert.Empty(t, sent)
+	require.ErrorIs(t, err, errSource)
+	store.fails = false
+}
+
 func TestErrorsOfTemporaryFilesAreErrorsOfSave(t *testing.T) {
 	t.Parallel()
 	none := filepath.Join(t.TempDir(), "none")

@@ -153,7 +153,7 @@ func TestTheMarkDoesNotFollowALink(t *testing.T) {
 			require.NoError(t, os.Symlink(target, store.marker()))
 			require.NoError(t, os.Symlink(victim, store.path+".new"), "nor does a temporary file")
 			s := openState(t, store)
-			assert.NotEmpty(t, s.Reason())
+			assert.Contains(t, s.Reason(), "did not finish")
 			runWith(t, s, fate{}, host(0, 1))
 			b, err := os.ReadFile(victim)
 			require.NoError(t, err)
@@ -175,6 +175,14 @@ func TestAMarkThatCannotBeRead(t *testing.T) {
 		runWith(t, s, fate{}, host(0, 1))
 		assert.Empty(t, run(t, store, host(0, 1)))
 	}
+}
+
+func TestAMarkThatIsNoFile(t *testing.T) {
+	t.Parallel()
+	store := fileStoreIn(t)
+	require.NoError(t, os.Mkdir(store.marker(), 0o700))
+	_, err := OpenState(t.Context(), store, options)
+	require.ErrorContains(t, err, "cannot be read")
 }
 
 func FuzzMark(f *testing.F) {
