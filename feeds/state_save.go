@@ -174,8 +174,8 @@ func (s *State) write(to io.Writer, h header, records *extsort.Sorter) error {
 	return w.end(to)
 }
 
-// copyOld writes the old records from the nth one to that of an item, which is replaced, or to the last one. It returns
-// the number of the record behind them.
+// copyOld writes the old records from the nth one to that of an item that was sent, which is left out, or to the last
+// one. It returns the number of the record behind them.
 func (s *State) copyOld(w *imageWriter, n int64, to *id) (int64, error) {
 	for ; n < s.old.count; n++ {
 		r, err := s.old.record(n)
@@ -196,16 +196,9 @@ func (s *State) copyOld(w *imageWriter, n int64, to *id) (int64, error) {
 	return n, nil
 }
 
-// keeps reports whether an old record is still true.
-func (s *State) keeps(n int64) bool {
-	switch {
-	case s.mixed:
-		return false // another version of the feed may have changed the item
-	case s.seen.has(n):
-		return !s.sent.has(n)
-	}
-	return !s.complete
-}
+// keeps reports whether an old record of an item that was not sent is still true. Another version of the feed may have
+// changed the item.
+func (s *State) keeps(n int64) bool { return !s.mixed && (s.seen.has(n) || !s.complete) }
 
 // settled is an item that was sent.
 type settled struct {

@@ -461,6 +461,46 @@ func TestTwoProcessesOfOneRun(t *testing.T) {
 	assert.Equal(t, []int{0, 1}, runWith(t, s, fate{}, host(0, 1), host(1, 1)))
 }
 
+func TestARestartThatCannotFinish(t *testing.T) {
+	t.Parallel()
+	changed := []threatconnect.BatchItem{host(0, 2), host(1, 2)}
+	for name, tc := range map[string]struct {
+		fate  fate
+		items int // that the second process reads
+		next  []threatconnect.BatchItem
+	}{
+		"the feed breaks off":           {fate{brokenOff: true}, 1, hosts(0, 2)},
+		"the rest stays in the spool":   {fate{err: &threatconnect.BatchError{Kept: true}}, 2, hosts(0, 2)},
+		"errors that nobody remembered": {fate{err: &threatconnect.BatchError{More: 1, Items: []threatconnect.BatchItemError{{Seq: 0, JobID: 1}}}}, 2, changed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := fileStoreIn(t)
+			run(t, store, hosts(0, 2)...)
+			s := openState(t, store, named("today"))
+			_, _, _ = imports(s, fate{}, changed...) // and then the process died
+			require.NoError(t, s.Close())
+			s = openState(t, store, named("today"))
+			runWith(t, s, tc.fate, changed[:tc.items]...)
+			assert.Len(t, run(t, store, tc.next...), 2, "the owner can have either version of both")
+		})
+	}
+}
+
+func TestTheRestOfAnImportInASpoolIsChosenAgain(t *testing.T) {
+	t.Parallel()
+	store := fileStoreIn(t)
+	items := []threatconnect.BatchItem{host(0, 2), host(1, 1)}
+	run(t, store, hosts(0, 2)...)
+	for range 2 {
+		s := openState(t, store, named("today"))
+		assert.Equal(t, []int{0}, runWith(t, s, fate{err: &threatconnect.BatchError{Kept: true}}, items...))
+	}
+	s := openState(t, store, named("today"))
+	assert.Equal(t, []int{0}, runWith(t, s, fate{}, items...))
+	assert.Empty(t, run(t, store, items...))
+}
+
 // A run that has sent several versions of the feed is known as such by all later processes.
 func TestASecondPassIsRemembered(t *testing.T) {
 	t.Parallel()
