@@ -200,7 +200,7 @@ func (r *fetch) retry(ctx context.Context) (*Download, error) {
 // attempt sends a request and follows redirects.
 func (r *fetch) attempt(ctx context.Context) (*Download, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	b := &wire{ctx: ctx, cancel: cancel, timer: time.AfterFunc(stallTimeout, func() { cancel(errStalled) }), fetch: r}
+	b := &transfer{ctx: ctx, cancel: cancel, timer: time.AfterFunc(stallTimeout, func() { cancel(errStalled) }), fetch: r}
 	u, began := r.url, time.Now().UTC()
 	for range maxRedirects + 1 {
 		b.timer.Reset(stallTimeout)
@@ -277,7 +277,7 @@ func redirect(from *url.URL, location string) (*url.URL, error) {
 }
 
 // accept turns a response into a download.
-func (r *fetch) accept(b *wire, resp *http.Response) (*Download, error) {
+func (r *fetch) accept(b *transfer, resp *http.Response) (*Download, error) {
 	switch {
 	case resp.StatusCode == http.StatusNotModified && r.position != "":
 		return nil, ErrNotModified

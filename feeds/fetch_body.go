@@ -21,8 +21,8 @@ var (
 	errClosed  = errors.New("feeds: the body of the feed is closed")
 )
 
-// wire is the body of a response as it is transferred.
-type wire struct {
+// transfer is the body of a response as it is transferred.
+type transfer struct {
 	fetch  *fetch
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -31,14 +31,14 @@ type wire struct {
 }
 
 // cause returns the reason for which the request was canceled, if it was, and else err.
-func (b *wire) cause(err error) error {
+func (b *transfer) cause(err error) error {
 	if b.ctx.Err() != nil {
 		return context.Cause(b.ctx)
 	}
 	return err
 }
 
-func (b *wire) Read(p []byte) (int, error) {
+func (b *transfer) Read(p []byte) (int, error) {
 	b.timer.Reset(stallTimeout)
 	n, err := b.body.Read(p)
 	b.timer.Stop()
@@ -49,7 +49,7 @@ func (b *wire) Read(p []byte) (int, error) {
 }
 
 // end ends the request.
-func (b *wire) end() {
+func (b *transfer) end() {
 	b.timer.Stop()
 	b.cancel(errClosed)
 	if b.body != nil {
@@ -60,7 +60,7 @@ func (b *wire) end() {
 // body is what users read: decompressed, limited, with errors that say how far the download came.
 type body struct {
 	in     io.Reader
-	wire   *wire
+	from   *transfer
 	read   int64
 	closed bool
 }
@@ -72,7 +72,7 @@ func (b *body) Read(p []byte) (int, error) {
 	n, err := b.in.Read(p)
 	b.read += int64(n)
 	if err != nil && err != io.EOF {
-		err = fmt.Errorf("feeds: the feed from %q broke off after %d bytes: %w", b.wire.fetch.url.Host, b.read, b.wire.fetch.broken(err))
+		err = fmt.Errorf("feeds: the feed from %q broke off after %d bytes: %w", b.from.fetch.url.Host, b.read, b.from.fetch.broken(err))
 	}
 	return n, err
 }
@@ -80,13 +80,13 @@ func (b *body) Read(p []byte) (int, error) {
 // Close ends the download. It may be called twice.
 func (b *body) Close() error {
 	b.closed = true
-	b.wire.end()
-	b.wire.fetch.release()
+	b.from.end()
+	b.from.fetch.release()
 	return nil
 }
 
 // unpack returns the body to read, and whether the feed itself is a gzip file. It waits for the first bytes.
-func (r *fetch) unpack(b *wire, encoded bool) (io.ReadCloser, bool, error) {
+func (r *fetch) unpack(b *transfer, encoded bool) (io.ReadCloser, bool, error) {
 	in := bufio.NewReader(&limited{in: b, left: r.max, fetch: r})
 	if encoded {
 		if _, err := in.Peek(1); err != io.EOF { // some servers encode an empty body as nothing
@@ -102,10 +102,10 @@ func (r *fetch) unpack(b *wire, encoded bool) (io.ReadCloser, bool, error) {
 		return nil, false, err
 	}
 	if string(start) != "\x1f\x8b" {
-		return &body{in: in, wire: b}, false, nil
+		return &body{in: in, from: b}, false, nil
 	}
 	unzipped, err := r.gunzip(in)
-	return &body{in: unzipped, wire: b}, true, err
+	return &body{in: unzipped, from: b}, true, err
 }
 
 // gunzip decompresses up to the size limit.
