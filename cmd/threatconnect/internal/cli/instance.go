@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -125,6 +126,9 @@ func (i *Instance) TestServer(env *Env, log *slog.Logger, fill func(*threatconne
 // connectTime limits the first request of a command, so that a wrong host or port is an error soon.
 const connectTime = 12 * time.Second
 
+// errNoOwners is the answer of a server that reports a wrong path as an empty list.
+var errNoOwners = errors.New("the instance lists no owners: is /api missing at the end of the base URL?")
+
 // CheckOwners reads the owners that the API user sees, and refuses names that are not among them. It is
 // the first request of a command: it fails within 15 seconds if the instance cannot be reached, and
 // tells whether URL, credentials and clock are right.
@@ -132,8 +136,13 @@ func CheckOwners(ctx context.Context, client *threatconnect.Client, names ...str
 	ctx, cancel := context.WithTimeoutCause(ctx, connectTime, errNoAnswer)
 	defer cancel()
 	owners, err := threatconnect.Collect(client.Owners.All(ctx, nil))
-	if err != nil {
+	switch {
+	case err != nil && context.Cause(ctx) == errNoAnswer:
+		return nil, errNoAnswer
+	case err != nil:
 		return nil, err
+	case len(owners) == 0: // every API user sees its organization
+		return nil, errNoOwners
 	}
 	known := make(map[string]bool, len(owners))
 	quoted := make([]string, len(owners))
