@@ -1,0 +1,226 @@
+// Package changes is the subcommand changes: it writes the indicators that were added, changed or
+// deleted in an instance since the last run.
+package changes
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/cli"
+)
+
+const long = `
+changes writes the indicators that were added, changed or deleted in an owner since the last run. Without TC_BASE_URL it shows two runs against a test server in this process.
+
+--format csv and jsonl write a row per change, in the order in which a reader applies them:
+  changed     added or changed. New tags and attributes alone are no change
+  deleted     deleted in ThreatConnect
+  withdrawn   still there, but inactive now or below a minimum
+A deletion or withdrawal can name an indicator that was never written.
+
+--format csv puts an apostrophe before text that begins with = + - @ or a tab, because spreadsheets would run it as a formula. --raw leaves it out, for programs.
+
+--format blocklist writes addresses, networks, hosts, URLs, e-mail addresses, AS numbers and all hashes of files, one per line. A file holds the complete list, sorted: each run adds and removes values. Standard output gets the changes only, removals as "# removed: VALUE".
+
+--state names the place where a run saves how far it has read each owner. The name of the owner is appended, as in FILE.Example+Source:
+  FILE                       a file for each owner
+  datastore:DOMAIN/TYPE/ID   a record of the DataStore, which needs TC_TOKEN;
+                             DOMAIN is local, organization or system
+  none                       nowhere: every run reads everything
+It is saved after the output is complete and durable, so every change is written at least once. If two runs use one state at the same time, one of them fails, and the next run reads everything.
+
+The platform remembers deletions for a number of days that its administrator sets. Use --reset after a longer pause.
+
+Exit codes: 0 done, 1 failed. After a failure the next run reads the same changes again. --output is replaced in one step and only when it is complete.
+` + cli.EnvironmentHelp + `
+  TC_OWNER         owner to read, if there is no --owner`
+
+// config is a command line.
+type config struct {
+	cli.Instance
+	cli.Log
+	selection
+	owners   []string // sorted
+	types    []string
+	stateAt  string
+	reset    bool
+	format   string
+	output   string // - is standard output
+	raw      bool
+	ownerEnv string
+}
+
+// Command returns the subcommand.
+func Command(env *cli.Env) *cobra.Command {
+	c := &config{ownerEnv: env.Getenv("TC_OWNER")}
+	cmd := &cobra.Command{
+		Use:   "changes --owner NAME --state STATE [flags]",
+		Short: "Write what was added, changed or deleted since the last run",
+		Long:  long,
+		Example: `  threatconnect changes --owner "Example Source" --state seen --output new.csv
+  threatconnect changes --owner "Example Source" --state list.state \
+      --format blocklist --min-rating 3 --output list.txt`,
+		Args: cli.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := c.check(); err != nil {
+				return err
+			}
+			return c.start(cmd.Context(), env)
+		},
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringArrayVar(&c.owners, "owner", nil, "`NAME` of an owner to read; repeatable; TC_OWNER")
+	flags.StringVar(&c.stateAt, "state", "", "`STATE` of the last run: FILE, datastore:DOMAIN/TYPE/ID, or none")
+	flags.BoolVar(&c.reset, "reset", false, "forget the last run and read everything")
+	flags.StringVar(&c.format, "format", formatCSV, "`FORMAT` of the output: csv, jsonl or blocklist")
+	flags.StringVar(&c.output, "output", "-", "`FILE` to replace with the output; - is standard output")
+	flags.StringSliceVar(&c.types, "types", nil, "only these `TYPES`, as in address,host,url")
+	flags.Float64Var(&c.minRating, "min-rating", 0, "only indicators with a rating of at least `N`, up to 5")
+	flags.IntVar(&c.minConfidence, "min-confidence", 0, "only indicators with a confidence of at least `N`, up to 100")
+	flags.IntVar(&c.minScore, "min-score", 0, "only indicators with a ThreatAssess score of at least `N`, up to 1000")
+	flags.BoolVar(&c.raw, "raw", false, "do not protect spreadsheets from formulas in csv")
+	c.Instance.Register(env, flags, "changes")
+	c.Log.Register(flags)
+	cli.MainFlags(cmd, "owner", "state", "reset", "format", "output", "types", "min-rating")
+	return cmd
+}
+
+// check completes the command line and refuses combinations that cannot work.
+func (c *config) check() error {
+	if err := c.setTypes(c.types); err != nil {
+		return err
+	}
+	if len(c.owners) == 0 && c.ownerEnv != "" {
+		c.owners = []string{c.ownerEnv}
+	}
+	if len(c.owners) == 0 && c.InProcess() {
+		c.owners = []string{sampleOwner}
+	}
+	slices.Sort(c.owners)
+	c.owners = slices.Compact(c.owners)
+	switch {
+	case len(c.owners) == 0:
+		return cli.UsageError("there is no owner to read: set --owner or TC_OWNER")
+	case !slices.Contains([]string{formatCSV, formatJSONLines, formatBlocklist}, c.format):
+		return cli.UsageError("--format: must be csv, jsonl or blocklist")
+	case c.output == "":
+		return cli.UsageError("--output: is empty; use - for standard output")
+	case c.format == formatBlocklist && len(c.owners) > 1:
+		return cli.UsageError("--format blocklist: must have one --owner, because a value that one owner deletes can still be another's; run once per owner")
+	case c.InProcess() && c.stateAt != "":
+		return cli.UsageError("--state: there is no instance whose changes to follow: set TC_BASE_URL, or leave --state out")
+	case !c.InProcess() && c.stateAt == "":
+		return cli.UsageError("--state is missing: name a file, or none to read everything in every run")
+	case c.reset && (c.stateAt == "" || c.stateAt == "none"):
+		return cli.UsageError("--reset: there is no --state to forget")
+	}
+	return c.selection.check()
+}
+
+// settings describes what decides which indicators the output has. A run cannot continue from one with
+// other settings.
+func (c *config) settings() string {
+	s := c.selection.String()
+	if c.format == formatBlocklist {
+		s += " --format blocklist"
+		if c.output != "-" {
+			s += " --output FILE"
+		}
+	}
+	return strings.TrimSpace(s)
+}
+
+// start opens the log and the client and runs the command, twice for the sample.
+func (c *config) start(ctx context.Context, env *cli.Env) (err error) {
+	log, closer, err := c.Open(env.Stderr)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			log.InfoContext(ctx, "run failed", "error", cli.Explain(err))
+		}
+		if cerr := closer.Close(); err == nil {
+			err = cerr
+		}
+	}()
+	if c.InProcess() {
+		return c.sample(ctx, env, log)
+	}
+	client, err := c.Client(log)
+	if err != nil {
+		return err
+	}
+	state, err := c.openState(client)
+	if err != nil {
+		return err
+	}
+	return c.run(ctx, env, client, state, log)
+}
+
+// run writes the changes of all owners since the state and saves the new state.
+func (c *config) run(ctx context.Context, env *cli.Env, client *threatconnect.Client, state *state, log *slog.Logger) error {
+	if c.output != "-" {
+		if _, err := checkTarget(c.output); err != nil {
+			return err
+		}
+	}
+	if _, err := cli.CheckOwners(ctx, client, c.owners...); err != nil {
+		return err
+	}
+	if err := state.load(ctx, c.reset); err != nil {
+		return err
+	}
+	out, err := c.open(env, state.cursors[c.owners[0]].Time.IsZero())
+	if err != nil {
+		return err
+	}
+	defer out.abort()
+	var tallies []*tally
+	for _, owner := range c.owners {
+		t, err := c.read(ctx, env, client.InOwner(owner), state, out)
+		if err != nil {
+			return err
+		}
+		tallies = append(tallies, t)
+	}
+	if err := out.commit(); err != nil {
+		return err
+	}
+	if err := state.save(ctx); err != nil {
+		return err
+	}
+	for _, t := range tallies {
+		env.Printf("%v", t)
+		log.InfoContext(ctx, "changes written", "owner", t.owner, "changed", t.changed, "deleted", t.deleted, "withdrawn", t.withdrawn, "upTo", t.upTo)
+	}
+	return nil
+}
+
+// open returns the sink for the output. isNew says that no earlier run has written to it.
+func (c *config) open(env *cli.Env, isNew bool) (sink, error) {
+	if c.format == formatBlocklist && c.output != "-" {
+		return openBlocklist(c.output, isNew)
+	}
+	var to target = newStream(env.Stdout)
+	if c.output != "-" {
+		f, err := replace(c.output)
+		if err != nil {
+			return nil, err
+		}
+		to = f
+	}
+	switch c.format {
+	case formatCSV:
+		return newCSVSink(to, c.raw), nil
+	case formatJSONLines:
+		return newJSONSink(to), nil
+	}
+	return &listSink{to}, nil
+}

@@ -1,0 +1,127 @@
+package changes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/cli"
+	"github.com/threatconnect-go/threatconnect/feeds"
+)
+
+// state holds the cursor of each owner. The position of a saved cursor is the settings of its run.
+type state struct {
+	settings string
+	places   []place // empty if the state is not saved
+	cursors  map[string]threatconnect.Cursor
+}
+
+// place is where the cursor of an owner is saved.
+type place struct {
+	owner, name string
+	store       feeds.Store
+	saved       *feeds.SavedCursor
+}
+
+// openState returns the state that --state names. Nothing is read or sent yet.
+func (c *config) openState(client *threatconnect.Client) (*state, error) {
+	s := &state{settings: c.settings(), cursors: map[string]threatconnect.Cursor{}}
+	if c.stateAt == "" || c.stateAt == "none" {
+		return s, nil
+	}
+	for _, owner := range c.owners {
+		name := c.stateAt + "." + url.QueryEscape(owner)
+		store, err := openStore(client, name)
+		if err != nil {
+			return nil, err
+		}
+		s.places = append(s.places, place{owner: owner, name: name, store: store})
+	}
+	return s, nil
+}
+
+func openStore(client *threatconnect.Client, name string) (feeds.Store, error) {
+	record, ok := strings.CutPrefix(name, "datastore:")
+	if !ok {
+		if _, err := os.Stat(filepath.Dir(name)); err != nil {
+			return nil, fmt.Errorf("--state: %w", err)
+		}
+		return feeds.NewFileStore(name), nil
+	}
+	parts := strings.SplitN(record, "/", 3)
+	if len(parts) != 3 || parts[1] == "" || parts[2] == "" {
+		return nil, cli.UsageError("--state: must be datastore:DOMAIN/TYPE/ID, as in datastore:local/changes/example-source")
+	}
+	store, err := feeds.NewDataStore(client, threatconnect.DataStoreDomain(parts[0]), parts[1], parts[2])
+	if err != nil {
+		return nil, fmt.Errorf("--state: %w", err)
+	}
+	return store, nil
+}
+
+// load reads the cursors. With reset, they begin anew.
+func (s *state) load(ctx context.Context, reset bool) error {
+	for i := range s.places {
+		p := &s.places[i]
+		var err error
+		if p.saved, err = feeds.LoadCursor(ctx, p.store); err != nil {
+			return fmt.Errorf("--state %s: %w", p.name, err)
+		}
+		cursor := p.saved.Cursor()
+		switch {
+		case reset || cursor.IsZero():
+			continue
+		case cursor.Position != s.settings:
+			return fmt.Errorf("--state %s: the last run wrote other indicators (%s, now %s), so that continuing would leave gaps: name another state, or run with --reset",
+				p.name, flagsOr(cursor.Position), flagsOr(s.settings))
+		}
+		s.cursors[p.owner] = cursor
+	}
+	return nil
+}
+
+func flagsOr(settings string) string {
+	if settings == "" {
+		return "no flags"
+	}
+	return settings
+}
+
+// save saves the cursors. If another run has saved one meanwhile, the output of this run may have replaced
+// newer output of the other one: the next run reads everything.
+func (s *state) save(ctx context.Context) error {
+	for _, p := range s.places {
+		cursor := s.cursors[p.owner]
+		cursor.Position = s.settings
+		err := p.saved.Save(ctx, cursor)
+		switch {
+		case err == nil:
+			continue
+		case !errors.Is(err, feeds.ErrConcurrentRun):
+			return fmt.Errorf("--state %s: the output is complete, but the state is not saved, so that the next run writes the same changes again: %w", p.name, err)
+		case s.forget(ctx) != nil:
+			return fmt.Errorf("--state %s: another run has used it at the same time: run with --reset", p.name)
+		}
+		return fmt.Errorf("--state %s: another run has used it at the same time: the next run reads everything", p.name)
+	}
+	return nil
+}
+
+// forget makes the next run read everything.
+func (s *state) forget(ctx context.Context) error {
+	for _, p := range s.places {
+		saved, err := feeds.LoadCursor(ctx, p.store)
+		if err != nil {
+			return err
+		}
+		if err := saved.Save(ctx, threatconnect.Cursor{}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
