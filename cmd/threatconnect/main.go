@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/alert"
+	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/changes"
 	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/cli"
 	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/extract"
 	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/lookup"
@@ -35,6 +36,7 @@ func root(env *cli.Env, info *debug.BuildInfo) *cobra.Command {
 	}
 	cmd.AddCommand(
 		alert.Command(env),
+		changes.Command(env),
 		extract.Command(env),
 		lookup.Command(env),
 		versionCommand(env, info),
