@@ -158,14 +158,28 @@ func section(title, body string) string {
 
 func flagUsages(flags *pflag.FlagSet) string { return flags.FlagUsagesWrapped(helpWidth) }
 
-// wrapText wraps the paragraphs of a text at words. Indented lines stay as they are.
+// wrapText wraps the paragraphs of a text at words. A paragraph ends with an empty line, or with an
+// indented one, which stays as it is.
 func wrapText(s string) string {
-	var b strings.Builder
-	for _, paragraph := range strings.Split(strings.TrimSpace(s), "\n") {
-		if !strings.HasPrefix(paragraph, " ") {
-			paragraph = Wrap(paragraph, helpWidth)
+	var b, paragraph strings.Builder
+	flush := func() {
+		if paragraph.Len() > 0 {
+			b.WriteString(Wrap(paragraph.String(), helpWidth) + "\n")
 		}
-		b.WriteString(paragraph + "\n")
+		paragraph.Reset()
 	}
+	for line := range strings.Lines(strings.TrimSpace(s)) {
+		line = strings.TrimRight(line, "\n")
+		if line == "" || strings.HasPrefix(line, " ") {
+			flush()
+			b.WriteString(line + "\n")
+			continue
+		}
+		if paragraph.Len() > 0 {
+			paragraph.WriteByte(' ')
+		}
+		paragraph.WriteString(line)
+	}
+	flush()
 	return b.String()
 }

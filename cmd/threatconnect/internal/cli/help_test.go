@@ -35,3 +35,24 @@ Other flags:
       --delta   flag delta
 `, out.String())
 }
+
+func TestWrapText(t *testing.T) {
+	t.Parallel()
+	assert.Equal(t, `A paragraph that is written in two lines of source code is one paragraph, and
+wraps at 80 columns.
+
+Another one:
+  NAME     stays
+  OTHER    as it is
+The end.
+`, wrapText(`
+A paragraph that is written in two lines of source code
+is one paragraph, and wraps at 80 columns.
+
+Another
+one:
+  NAME     stays
+  OTHER    as it is
+The end.
+`))
+}
