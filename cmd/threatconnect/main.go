@@ -16,6 +16,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/cli"
 	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/extract"
 	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/lookup"
+	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/sandbox"
 )
 
 func main() {
@@ -39,6 +40,7 @@ func root(env *cli.Env, info *debug.BuildInfo) *cobra.Command {
 		changes.Command(env),
 		extract.Command(env),
 		lookup.Command(env),
+		sandbox.Command(env),
 		versionCommand(env, info),
 	)
 	return cmd
