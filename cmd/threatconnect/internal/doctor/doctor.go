@@ -1,0 +1,286 @@
+// Package doctor checks an instance of ThreatConnect step by step, and reports in which ways it differs
+// from the documentation.
+package doctor
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/net/http/httpproxy"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/cli"
+)
+
+const long = `
+The doctor checks an instance step by step: base URL, network, proxy, TLS, clock, credentials, API
+user, owners, types, sizes of pages, ThreatAssess, bulk reports. Each check says what it saw and how to
+fix what is wrong. A check that needs one that failed is not made. A wrong host or port fails within 15
+seconds.
+
+It sends about 20 requests and changes nothing. What only writing tells is shown as unknown: whether the
+batch API is on, whether the API user may import, what batch jobs do to attributes. With --write OWNER,
+the doctor creates a host, two files, a threat and two tags under random names in that owner by two
+batch jobs, reads them, and removes them, also after errors and Ctrl-C. The host is one of .example, which
+cannot exist. The jobs stay in the instance's list of jobs.
+
+The doctor also detects the oddities of docs/wire.md: the ways in which instances are known to differ.
+--report and --json write a report in JSON that you can attach to an issue. It holds counts, sentences
+of the doctor, names of members of responses and how they are written. It holds no value: no host name,
+no name of an owner or user, no indicator, no credential. The text on standard output can hold names,
+as those of the owners.
+
+Exit codes: 0 if nothing failed, 1 if something failed.
+` + cli.EnvironmentHelp + `
+  HTTPS_PROXY      URL of the proxy
+  NO_PROXY         hosts that are reached without it`
+
+// limits bound the checks of the network, so that a wrong host or port fails within 15 seconds.
+type limits struct {
+	connect time.Duration // for the name server, and for a connection
+	first   time.Duration // for the first response
+	pause   time.Duration // between two requests for an error file that is not there yet
+}
+
+// exam is one run of the doctor.
+type exam struct {
+	env     *cli.Env
+	inst    cli.Instance
+	log     *slog.Logger
+	owner   string // of --owner
+	writeTo string // of --write
+
+	limits limits
+	now    func() time.Time
+	lookup func(ctx context.Context, host string) ([]netip.Addr, error)
+	dial   func(ctx context.Context, network, address string) (net.Conn, error)
+	proxy  func(*url.URL) (*url.URL, error)
+	roots  *x509.CertPool // nil for those of the system
+
+	transport http.RoundTripper // nil connects to the instance
+
+	label      string // random, of what the doctor creates or looks for in vain
+	url        *url.URL
+	proxyURL   *url.URL // nil for none
+	rec        *recorder
+	client     *threatconnect.Client
+	retries    atomic.Int64
+	first      *exchange // the last of the first call
+	firstErr   error
+	owners     []threatconnect.Owner
+	sampled    *threatconnect.Client // in the owner that indicators is from
+	indicators []threatconnect.Indicator
+	scratch    *scratch // nil as long as nothing was created
+	imported   *threatconnect.BatchStatus
+}
+
+// step is one check.
+type step struct {
+	name   string
+	needs  string // the check that must not have failed
+	run    func(*exam, context.Context) check
+	writes bool // made with --write only
+}
+
+// steps are all checks in their order. The clean-up follows them.
+var steps = []step{
+	{"base URL", "", (*exam).baseURL, false},
+	{"DNS", "base URL", (*exam).dns, false},
+	{"TCP", "DNS", (*exam).tcp, false},
+	{"proxy", "TCP", (*exam).tunnel, false},
+	{"TLS", "proxy", (*exam).secure, false},
+	{"API", "TLS", (*exam).api, false},
+	{"clock", "API", (*exam).clock, false},
+	{"credentials", "API", (*exam).credentials, false},
+	{"API user", "credentials", (*exam).user, false},
+	{"owners", "credentials", (*exam).seeOwners, false},
+	{"indicator types", "credentials", (*exam).indicatorTypes, false},
+	{"attribute types", "credentials", (*exam).attributeTypes, false},
+	{"owner", "owners", (*exam).samples, false},
+	{"page size", "owner", (*exam).pageSize, false},
+	{"ThreatAssess", "owner", (*exam).threatAssess, false},
+	{"missing items", "owner", (*exam).absent, false},
+	{"bulk reports", "owners", (*exam).bulk, false},
+	{"batch job", "owners", (*exam).batchJob, true},
+	{"batch import", "batch job", (*exam).batchImport, true},
+	{"error file", "batch import", (*exam).errorFile, true},
+	{"read back", "batch import", (*exam).readBack, true},
+	{"write modes", "read back", (*exam).writeModes, true},
+	{"create existing", "read back", (*exam).existing, true},
+	{"compression", "credentials", (*exam).compression, false},
+	{"requests", "credentials", (*exam).requests, false},
+}
+
+// Command returns the command doctor.
+func Command(env *cli.Env) *cobra.Command { return newExam(env).command() }
+
+func newExam(env *cli.Env) *exam {
+	return &exam{
+		env: env, now: time.Now, label: newLabel(), proxy: proxyOf(env), dial: new(net.Dialer).DialContext,
+		limits: limits{connect: 4 * time.Second, first: 6 * time.Second, pause: time.Second},
+		lookup: func(ctx context.Context, host string) ([]netip.Addr, error) {
+			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+		},
+	}
+}
+
+func (e *exam) command() *cobra.Command {
+	var log cli.Log
+	var reportFile string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "doctor [flags]",
+		Short: "Check an instance step by step",
+		Long:  long,
+		Example: `  threatconnect doctor                        # reads only
+  threatconnect doctor --write "My Sandbox" --report report.json`,
+		Args: cli.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			logger, closer, err := log.Open(e.env.Stderr)
+			if err != nil {
+				return err
+			}
+			defer func() {
+				if closeErr := closer.Close(); err == nil {
+					err = closeErr
+				}
+			}()
+			e.log = logger
+			return e.examine(cmd.Context(), reportFile, asJSON)
+		},
+	}
+	flags := cmd.Flags()
+	cli.Text(flags, &e.owner, "owner", "`OWNER` whose indicators are looked at; without it, the first one that has some")
+	cli.Text(flags, &e.writeTo, "write", "create, read and remove scratch items in this `OWNER`")
+	cli.Text(flags, &reportFile, "report", "write the report to this `FILE`")
+	flags.BoolVar(&asJSON, "json", false, "print the report in place of text")
+	e.inst.Register(e.env, flags, "doctor")
+	log.Register(flags)
+	log.Level = slog.LevelError // the checks say what the client would warn of
+	cli.MainFlags(cmd, "base-url", "owner", "write", "report", "json")
+	return cmd
+}
+
+// examine makes all checks and writes their results.
+func (e *exam) examine(ctx context.Context, reportFile string, asJSON bool) error {
+	if err := e.inst.Check(); err != nil {
+		return err
+	}
+	if e.inst.InProcess() {
+		return cli.UsageError("there is no instance to check: set TC_BASE_URL, TC_ACCESS_ID and TC_SECRET_KEY, for example to those that %q prints", "threatconnect sandbox")
+	}
+	out := &printer{w: e.env.Stdout, width: e.env.Width(e.env.Stdout), color: e.env.Color(e.env.Stdout)}
+	show := out.check
+	if asJSON {
+		show = func(check) {}
+	}
+	checks := e.checks(ctx, show)
+	var all []*exchange
+	if e.rec != nil {
+		all = e.rec.all()
+		(&http.Client{Transport: e.transport}).CloseIdleConnections()
+	}
+	r := newReport(e.writeTo != "", checks, all)
+	if asJSON {
+		out.err = r.write(out.w)
+	} else {
+		out.summary(r)
+	}
+	if reportFile != "" {
+		if err := writeReport(reportFile, r); err != nil {
+			return err
+		}
+		e.env.Printf("The report is in %s. It holds no names and no values; look at it before you share it.", reportFile)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case out.err != nil:
+		return fmt.Errorf("write the results: %w", out.err)
+	case r.failures() > 0:
+		return cli.ExitCode(cli.Failure)
+	}
+	return nil
+}
+
+// checks makes all checks and shows each when it is made.
+func (e *exam) checks(ctx context.Context, show func(check)) []check {
+	var made []check
+	blocked := map[string]bool{} // checks that failed, or that need one
+	add := func(name string, c check) {
+		c.Name = name
+		made = append(made, c)
+		show(c)
+	}
+	for _, s := range steps {
+		if s.writes && e.writeTo == "" {
+			continue
+		}
+		c := check{Result: notChecked, Seen: fmt.Sprintf("the check %q failed", s.needs)}
+		switch {
+		case ctx.Err() != nil:
+			c.Seen = "stopped"
+		case !blocked[s.needs]:
+			if c = s.run(e, ctx); ctx.Err() != nil {
+				c = check{Result: notChecked, Seen: "stopped"} // what was interrupted has not failed
+			}
+		}
+		blocked[s.name] = c.Result == failed || c.Result == notChecked
+		add(s.name, c)
+	}
+	if e.scratch != nil {
+		add("clean-up", e.cleanUp(ctx))
+	}
+	if e.writeTo == "" {
+		add("batch import", check{Result: unknown, Seen: "only writing tells: whether the batch API is on, whether the API user may import, how errors are reported, and what jobs do to existing attributes and tags", Fix: "name a scratch owner by --write"})
+	}
+	return made
+}
+
+// newClient returns a client that is recorded.
+func (e *exam) newClient(inst cli.Instance) (*threatconnect.Client, error) {
+	return inst.Client(e.log, threatconnect.WithTransport(e.rec), threatconnect.WithClock(e.now),
+		threatconnect.WithObserver(threatconnect.Observer{Wait: func(context.Context, threatconnect.Wait) { e.retries.Add(1) }}))
+}
+
+// proxyOf returns the function that finds the proxy of a URL in the environment, as the client does.
+func proxyOf(env *cli.Env) func(*url.URL) (*url.URL, error) {
+	get := func(name, lower string) string {
+		if v := env.Getenv(name); v != "" {
+			return v
+		}
+		return env.Getenv(lower)
+	}
+	return func(u *url.URL) (*url.URL, error) {
+		c := httpproxy.Config{
+			HTTPProxy: get("HTTP_PROXY", "http_proxy"), HTTPSProxy: get("HTTPS_PROXY", "https_proxy"),
+			NoProxy: get("NO_PROXY", "no_proxy"), CGI: env.Getenv("REQUEST_METHOD") != "",
+		}
+		return c.ProxyFunc()(u)
+	}
+}
+
+// writeReport writes a report to a file.
+func writeReport(name string, r *report) error {
+	f, err := os.Create(name)
+	if err == nil {
+		err = r.write(f)
+		if closeErr := f.Close(); err == nil {
+			err = closeErr
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("--report: %w", cli.WithoutPath(err))
+	}
+	return nil
+}

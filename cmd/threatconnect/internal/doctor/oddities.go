@@ -1,0 +1,302 @@
+package doctor
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/threatconnect-go/threatconnect/threatconnecttest"
+)
+
+// presence says whether an instance has an oddity.
+type presence string
+
+const (
+	seen    presence = "seen"
+	absent  presence = "not seen"
+	unclear presence = "unknown" // no response tells
+)
+
+// oddity is a way in which instances differ, and how it is detected.
+type oddity struct {
+	set    threatconnecttest.Oddity
+	name   string
+	about  string
+	writes bool // only the requests of --write tell
+	detect func(all []*exchange) presence
+}
+
+// oddities are those that docs/wire.md lists.
+var oddities = []oddity{
+	{threatconnecttest.OddityStringIDs, "StringIDs", "ids are strings of digits", false,
+		written(keys("id"), kinds(isIntegerText), kinds(isInteger))},
+	{threatconnecttest.OddityZonelessDates, "ZonelessDates", "dates have no zone", false,
+		written(keys("dateAdded", "lastModified"), kinds(isDateLocal), kinds(isDateUTC, isDateOffset))},
+	{threatconnecttest.OddityOffsetDates, "OffsetDates", "dates have an offset", false,
+		written(keys("dateAdded", "lastModified"), kinds(isDateOffset), kinds(isDateUTC, isDateLocal))},
+	{threatconnecttest.OddityMalformedDates, "MalformedDates", "dates of observations have an offset and a Z", false,
+		written(keys("dateObserved"), kinds(isDateOffsetAndZ), kinds(isDateUTC, isDateLocal, isDateOffset))},
+	{threatconnecttest.OddityStringBools, "StringBools", "booleans are strings", false,
+		written(keys("active", "activeLocked", "privateFlag", "system", "allowMarkdown"), kinds(isBoolText), kinds(isBool))},
+	{threatconnecttest.OddityRealBools, "RealBools", "booleans that the documentation shows as strings are booleans", false,
+		written(keys("custom", "parsable", "dnsActive", "whoisActive", "fileAction"), kinds(isBool), kinds(isBoolText))},
+	{threatconnecttest.OddityStringNumbers, "StringNumbers", "ratings and confidences are strings", false,
+		written(keys("rating", "confidence"), kinds(isIntegerText, isWholeText, isDecimalText), kinds(isInteger, isWhole, isDecimal))},
+	{threatconnecttest.OddityIntegerRatings, "IntegerRatings", "a rating of 3 is 3, not 3.0", false,
+		written(keys("rating"), kinds(isInteger, isIntegerText), kinds(isWhole, isWholeText))},
+	{threatconnecttest.OddityOwnerObjectInLists, "OwnerObjectInLists", "elements of lists have owner objects, not names", false,
+		eachResponse(ownerInList)},
+	{threatconnecttest.OddityMissingResultCount, "MissingResultCount", "lists have no resultCount", false,
+		eachResponse(countMissing)},
+	{threatconnecttest.OddityEmptyAs404, "EmptyAs404", "an empty list is a 404", false, emptyList(
+		func(x *exchange) bool { return x.status == 404 })},
+	{threatconnecttest.OddityEmptyWithoutKey, "EmptyWithoutKey", "an empty list has no key in data", false, emptyList(
+		func(x *exchange) bool {
+			return x.status == 200 && !x.has("data.indicator", isArray, isObject, isNull)
+		})},
+	{threatconnecttest.OddityLoneObjects, "LoneObjects", "a list of one is the object itself", false, on("GET /v2/types/indicatorTypes",
+		func(x *exchange) presence {
+			if x.query.Get("resultLimit") != "1" {
+				return unclear
+			}
+			return either(x.has("data.indicatorType", isObject) || x.has("data.indicator", isObject), x.has("data.indicatorType", isArray) || x.has("data.indicator", isArray))
+		})},
+	{threatconnecttest.OddityPlainTextErrors, "PlainTextErrors", "errors are bare sentences", false, on(missingRoute,
+		func(x *exchange) presence {
+			return either(x.status == 404 && x.mediaType() == "text/plain" && len(x.body) > 0, x.word() != "")
+		})},
+	{threatconnecttest.OddityErrorWord, "ErrorWord", `errors have the status "Error"`, false, on(missingRoute,
+		func(x *exchange) presence { return either(x.word() == "Error", x.word() == "Failure") })},
+	{threatconnecttest.OddityFailureWith200, "FailureWith200", "errors of missing things come with HTTP status 200", false, on(missingRoute,
+		func(x *exchange) presence {
+			return either(x.status == 200 && x.word() != "" && x.word() != "Success", x.status == 404)
+		})},
+	{threatconnecttest.OddityCreateRefusesExists, "CreateRefusesExists", "creating an indicator that is there is a 400", true, on("POST /v2/indicators/hosts",
+		func(x *exchange) presence { return either(x.status == 400, x.status/100 == 2) })},
+	{threatconnecttest.OddityAdditionalTypesKey, "AdditionalTypesKey", `indicator types with additional fields come under "indicator"`, false, on("GET /v2/types/indicatorTypes",
+		func(x *exchange) presence {
+			if x.query.Get("includeAdditional") != "true" {
+				return unclear
+			}
+			return either(x.has("data.indicator", isArray, isObject), x.has("data.indicatorType", isArray, isObject))
+		})},
+	{threatconnecttest.OddityBareStatus, "BareStatus", "batch responses have no envelope", true, eachResponse(
+		func(x *exchange) presence {
+			bare := x.ofJob() && x.has("status", isText) && !x.has("data", isObject) && slices.Contains([]string{"Created", "Queued", "Running"}, x.word())
+			return either(bare, x.ofJob() && x.has("data.batchStatus", isObject) && x.job().Status != "Completed")
+		})},
+	{threatconnecttest.OddityBareBatchID, "BareBatchID", `a created batch job is {"batchId":"7"}`, true, on("POST /v2/batch",
+		func(x *exchange) presence {
+			return either(x.has("batchId", isInteger, isIntegerText), x.has("data.batchId", isInteger, isIntegerText))
+		})},
+	{threatconnecttest.OddityMissingCounts, "MissingCounts", "batch counts that are 0 are left out", true, eachResponse(
+		func(x *exchange) presence {
+			j := x.job()
+			return either(j.Status == "Completed" && (j.Errors == nil || j.Success == nil || j.Unprocessed == nil), j.Status == "Completed")
+		})},
+	{threatconnecttest.OddityLateErrors, "LateErrors", "the error file is a 404 at first", true, lateErrors},
+	{threatconnecttest.OddityPlainErrorFile, "PlainErrorFile", "the error file is text/plain", true, on(errorsRoute,
+		func(x *exchange) presence {
+			return either(x.status == 200 && x.mediaType() == "text/plain", x.mediaType() == "application/octet-stream")
+		})},
+	{threatconnecttest.OddityBareCompleted, "BareCompleted", "batch responses of completed jobs have no envelope", true, eachResponse(
+		func(x *exchange) presence {
+			done := x.job().Status == "Completed"
+			return either(done && !x.has("data", isObject), done)
+		})},
+	{threatconnecttest.OddityForbiddenBatch, "ForbiddenBatch", "a batch job that cannot be made is a 403 in JSON", true, on("POST /v2/batch",
+		func(x *exchange) presence {
+			return either(x.status == 403 && x.isJSON() && x.word() == "Not Authorized", (x.status == 401 || x.status == 503) && !x.isJSON())
+		})},
+	{threatconnecttest.OddityAssociationsApart, "AssociationsApart", "the sums of batch counts leave associations out", true, eachResponse(associationsApart)},
+	{threatconnecttest.OddityErrorObjects, "ErrorObjects", "the source of an error in the error file is an object", true, on(errorsRoute,
+		func(x *exchange) presence {
+			return either(x.has("[].errorSource", isObject), x.has("[].errorSource", isText))
+		})},
+	{threatconnecttest.OddityDoubledSpaces, "DoubledSpaces", "the hashes in the source of an error have two spaces around the colon", true, on(errorsRoute,
+		func(x *exchange) presence {
+			return either(bytes.Contains(x.body, []byte("  :  ")), bytes.Contains(x.body, []byte(" : ")))
+		})},
+}
+
+const (
+	missingRoute = "GET /v2/indicators/hosts/{}"
+	errorsRoute  = "GET /v2/batch/{}/errors"
+)
+
+// either returns seen or absent if one of the conditions holds, seen first.
+func either(isSeen, isAbsent bool) presence {
+	switch {
+	case isSeen:
+		return seen
+	case isAbsent:
+		return absent
+	}
+	return unclear
+}
+
+// eachResponse detects what any response shows.
+func eachResponse(detect func(*exchange) presence) func([]*exchange) presence {
+	return func(all []*exchange) presence {
+		found := unclear
+		for _, x := range all {
+			switch p := detect(x); {
+			case p == seen:
+				return seen
+			case p == absent:
+				found = absent
+			}
+		}
+		return found
+	}
+}
+
+// on detects what the responses of a route show.
+func on(route string, detect func(*exchange) presence) func([]*exchange) presence {
+	return eachResponse(func(x *exchange) presence {
+		if x.route != route || x.status == 0 {
+			return unclear
+		}
+		return detect(x)
+	})
+}
+
+func keys(names ...string) []string { return names }
+func kinds(of ...kind) []kind       { return of }
+
+// written detects how members of these names are written: as one of odd, or as one of usual.
+func written(names []string, odd, usual []kind) func([]*exchange) presence {
+	return eachResponse(func(x *exchange) presence {
+		isOdd, isUsual := false, false
+		for _, f := range x.shape() {
+			if slices.Contains(names, f.key()) {
+				isOdd = isOdd || slices.Contains(odd, f.kind)
+				isUsual = isUsual || slices.Contains(usual, f.kind)
+			}
+		}
+		return either(isOdd, isUsual)
+	})
+}
+
+// has reports whether the member at path is of one of these kinds.
+func (x *exchange) has(path string, of ...kind) bool {
+	return slices.ContainsFunc(x.shape(), func(f fact) bool { return f.path == path && slices.Contains(of, f.kind) })
+}
+
+// word returns the status word of a response, which is not the HTTP status.
+func (x *exchange) word() string {
+	var v struct {
+		Status string `json:"status"`
+	}
+	_ = json.Unmarshal(x.body, &v) // a body that is not JSON has none
+	return v.Status
+}
+
+// ownerInList looks at how the elements of a list name their owner.
+func ownerInList(x *exchange) presence {
+	isSeen, isAbsent := false, false
+	for _, f := range x.shape() {
+		if !strings.HasPrefix(f.path, "data.") || strings.Count(f.path, "[]") != 1 {
+			continue
+		}
+		isSeen = isSeen || strings.HasSuffix(f.path, "[].owner") && f.kind == isObject
+		isAbsent = isAbsent || strings.HasSuffix(f.path, "[].ownerName")
+	}
+	return either(isSeen, isAbsent)
+}
+
+// countMissing looks for the size of a list on its first page.
+func countMissing(x *exchange) presence {
+	switch x.route {
+	case "GET /v2/owners", "GET /v2/indicators", "GET /v2/groups", "GET /v2/types/attributeTypes", "GET /v2/types/indicatorTypes":
+	default:
+		return unclear
+	}
+	start := x.query.Get("resultStart")
+	if x.status != 200 || !json.Valid(x.body) || !x.has("data", isObject) || start != "" && start != "0" {
+		return unclear
+	}
+	counted := x.has("data.resultCount", isInteger, isIntegerText)
+	return either(!counted, counted)
+}
+
+// emptyList looks at the list that the doctor knows to be empty.
+func emptyList(odd func(*exchange) bool) func([]*exchange) presence {
+	return on("GET /v2/indicators", func(x *exchange) presence {
+		if !x.query.Has("filters") || x.status != 200 && x.status != 404 {
+			return unclear
+		}
+		return either(odd(x), true)
+	})
+}
+
+// ofJob reports whether the response is about one batch job.
+func (x *exchange) ofJob() bool {
+	return x.route == "GET /v2/batch/{}" || x.route == "POST /v2/batch/{}"
+}
+
+// jobCounts are the counts of a batch job as they are written; nil if missing.
+type jobCounts struct {
+	Status      string       `json:"status"`
+	Success     *json.Number `json:"successCount"`
+	Errors      *json.Number `json:"errorCount"`
+	Unprocessed *json.Number `json:"unprocessCount"`
+
+	SuccessIndicators   json.Number `json:"successIndicatorCount"`
+	ErrorIndicators     json.Number `json:"errorIndicatorCount"`
+	SuccessGroups       json.Number `json:"successGroupCount"`
+	ErrorGroups         json.Number `json:"errorGroupCount"`
+	SuccessAssociations json.Number `json:"successAssociationCount"`
+	ErrorAssociations   json.Number `json:"errorAssociationCount"`
+}
+
+// job returns the counts of the job that the response is about, with or without envelope.
+func (x *exchange) job() jobCounts {
+	var v struct {
+		jobCounts
+		Data struct {
+			BatchStatus *jobCounts `json:"batchStatus"`
+		} `json:"data"`
+	}
+	if !x.ofJob() || json.Unmarshal(x.body, &v) != nil {
+		return jobCounts{}
+	}
+	if v.Data.BatchStatus != nil {
+		return *v.Data.BatchStatus
+	}
+	return v.jobCounts
+}
+
+// associationsApart compares the sums of a completed job with their parts.
+func associationsApart(x *exchange) presence {
+	j := x.job()
+	number := func(n json.Number) int64 {
+		v, _ := n.Int64() // a missing count is 0
+		return v
+	}
+	associations := number(j.SuccessAssociations) + number(j.ErrorAssociations)
+	if j.Status != "Completed" || associations == 0 {
+		return unclear
+	}
+	items := number(j.SuccessIndicators) + number(j.ErrorIndicators) + number(j.SuccessGroups) + number(j.ErrorGroups)
+	var sum int64
+	for _, n := range []*json.Number{j.Success, j.Errors} {
+		if n != nil {
+			sum += number(*n)
+		}
+	}
+	return either(sum == items, sum == items+associations)
+}
+
+// lateErrors looks for an error file that was missing before it was there.
+func lateErrors(all []*exchange) presence {
+	missing, found := false, false
+	for _, x := range all {
+		if x.route == errorsRoute {
+			missing = missing || x.status == 404
+			found = found || x.status == 200
+		}
+	}
+	return either(missing && found, found)
+}
