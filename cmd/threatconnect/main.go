@@ -14,6 +14,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/alert"
 	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/changes"
 	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/cli"
+	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/doctor"
 	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/extract"
 	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/lookup"
 	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/sandbox"
@@ -38,6 +39,7 @@ func root(env *cli.Env, info *debug.BuildInfo) *cobra.Command {
 	cmd.AddCommand(
 		alert.Command(env),
 		changes.Command(env),
+		doctor.Command(env),
 		extract.Command(env),
 		lookup.Command(env),
 		sandbox.Command(env),
