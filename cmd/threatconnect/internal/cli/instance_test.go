@@ -133,6 +133,13 @@ func TestCheckOwners(t *testing.T) {
 	assert.Contains(t, wrong(threatconnect.HMAC(srv.AccessID(), "s3cr3t")), "check TC_ACCESS_ID and TC_SECRET_KEY")
 	assert.NotContains(t, wrong(threatconnect.HMAC(srv.AccessID(), "s3cr3t")), "s3cr3t")
 	assert.Contains(t, wrong(threatconnect.Token("s3cr3t")), "get a new one for TC_TOKEN")
+
+	srv.Inject(threatconnecttest.Fault{
+		Kind: threatconnecttest.FaultStatus, Status: http.StatusNotFound, Header: http.Header{"Content-Type": {"application/json"}},
+		Body: `{"status":"Failure","message":"The requested resource was not found"}`,
+	})
+	_, err = CheckOwners(t.Context(), srv.Client())
+	require.ErrorIs(t, err, errNoOwners)
 }
 
 // CheckOwners fails within 15 seconds if the instance cannot be reached, and says what to check.
@@ -152,6 +159,13 @@ func TestCheckOwnersOfAnInstanceThatCannotBeReached(t *testing.T) {
 			func(req *http.Request) (*http.Response, error) {
 				<-req.Context().Done()
 				return nil, context.Cause(req.Context())
+			},
+			"the instance does not answer: check the host and the port of TC_BASE_URL, and the proxy",
+		},
+		"a host that does not answer, with a transport that hides the cause": {
+			func(req *http.Request) (*http.Response, error) {
+				<-req.Context().Done()
+				return nil, req.Context().Err()
 			},
 			"the instance does not answer: check the host and the port of TC_BASE_URL, and the proxy",
 		},
