@@ -1,0 +1,208 @@
+package feeds
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// bigBundle generates a bundle of n objects without holding it: indicators, malware, relationships before and after
+// the objects that they relate, and reports with long lists of references.
+type bigBundle struct {
+	n, next int
+	buf     bytes.Buffer
+	random  *rand.Rand
+}
+
+func newBigBundle(n int) *bigBundle { return &bigBundle{n: n, random: rand.New(rand.NewPCG(1, 2))} }
+
+func (b *bigBundle) Read(p []byte) (int, error) {
+	for b.buf.Len() < len(p) && b.next <= b.n {
+		b.object(b.next)
+		b.next++
+	}
+	return b.buf.Read(p)
+}
+
+func (b *bigBundle) any(typ string) string {
+	const every = 10 // types repeat with this period
+	place := strings.Index("iiimrrrric", typ[:1])
+	return stixID(typ, b.random.IntN(max(1, b.n/every))*every+place)
+}
+
+func (b *bigBundle) object(i int) {
+	head := ",\n"
+	switch i {
+	case 0:
+		head = `{"type":"bundle","objects":[` + "\n"
+	case b.n:
+		fmt.Fprint(&b.buf, "\n]}\n")
+		return
+	}
+	b.buf.WriteString(head)
+	switch i % 10 {
+	case 3:
+		b.buf.WriteString(stixText("malware", i, fmt.Sprintf(`,"name":"Malware %d","description":%q,"x_more":%q`, i, strings.Repeat("about ", 20), strings.Repeat("more ", 100))))
+	case 4, 5, 6, 7:
+		b.buf.WriteString(relationship(i, b.any("indicator"), b.any("malware")))
+	case 9:
+		if i%1000 != 9 {
+			b.buf.WriteString(stixText("campaign", i, fmt.Sprintf(`,"name":"Campaign %d"`, i)))
+			return
+		}
+		b.buf.WriteString(stixText("report", i, fmt.Sprintf(`,"name":"Report %d","object_refs":["%s"`, i, b.any("malware"))))
+		b.buf.Truncate(b.buf.Len() - 1)
+		for range 1000 {
+			fmt.Fprintf(&b.buf, ",%q", b.any("indicator"))
+		}
+		b.buf.WriteString("]}")
+	default:
+		b.buf.WriteString(stixText("indicator", i, fmt.Sprintf(`,"name":"Indicator","description":%q,"labels":["malicious-activity"],"pattern":"[domain-name:value='host%d.example.com']","pattern_type":"stix"`, strings.Repeat("seen ", 60), i)))
+	}
+}
+
+// peakHeap reads a feed, and returns the number of its entries and of those that are left out, and the largest size
+// of the heap while it did.
+func peakHeap(t *testing.T, in io.Reader) (entries, refused int, peak uint64) {
+	t.Helper()
+	runtime.GC()
+	sample := func() {
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		peak = max(peak, m.HeapInuse)
+	}
+	n := 0
+	sampled := funcReader(func(p []byte) (int, error) {
+		if n++; n%64 == 0 {
+			sample()
+		}
+		return in.Read(p)
+	})
+	for _, err := range stix(bufio.NewReaderSize(sampled, 64<<10), readable, t.TempDir()) {
+		if _, ok := errors.AsType[*LineError](err); ok {
+			refused++
+		} else {
+			require.NoError(t, err)
+			entries++
+		}
+		if (entries+refused)%1000 == 1 {
+			sample()
+		}
+	}
+	return entries, refused, peak
+}
+
+type funcReader func([]byte) (int, error)
+
+func (f funcReader) Read(p []byte) (int, error) { return f(p) }
+
+// repeated reads a text n times.
+func repeated(text string, n int) io.Reader {
+	var left string
+	return funcReader(func(p []byte) (int, error) {
+		if left == "" && n == 0 {
+			return 0, io.EOF
+		}
+		if left == "" {
+			left, n = text, n-1
+		}
+		size := copy(p, left)
+		left = left[size:]
+		return size, nil
+	})
+}
+
+// The tests of memory do not run in parallel, because the heap is that of the process.
+func TestSTIXMemoryIsBounded(t *testing.T) {
+	b := newBigBundle(130_000)
+	size := 0
+	entries, refused, peak := peakHeap(t, funcReader(func(p []byte) (int, error) {
+		n, err := b.Read(p)
+		size += n
+		return n, err
+	}))
+	t.Logf("%d MiB: at most %d MiB of heap", size>>20, peak>>20)
+	assert.Greater(t, size, 60<<20)
+	assert.Equal(t, 78_000, entries)
+	assert.Zero(t, refused)
+	assert.Less(t, peak, uint64(32<<20))
+}
+
+func TestSTIXMemoryIsBoundedForAnyInput(t *testing.T) {
+	malware := stixText("malware", 1, `,"name":"A"`)
+	in := func(before, text string, n int, after string) io.Reader {
+		return io.MultiReader(strings.NewReader(`{"type":"bundle","objects":[`+before), repeated(text, n), strings.NewReader(after+`]}`))
+	}
+	open := malware[:len(malware)-1]
+	long := strings.Repeat("x", 1000)
+	for name, c := range map[string]struct {
+		in      io.Reader
+		entries int
+		refused int
+	}{
+		"white space between objects":  {in("", strings.Repeat(" \n", 500), 20_000, malware), 1, 0},
+		"white space in a member":      {in(open+`,"labels":[`, strings.Repeat(" \n", 500), 20_000, `"one"]}`), 1, 0},
+		"a string that is not needed":  {in(open+`,"x":"`, long, 50_000, `"}`), 1, 0},
+		"a string that is too long":    {in(open+`,"description":"`, long, 50_000, `"}`), 0, 1},
+		"a key that is not needed":     {in(open+`,"`, long, 50_000, `":1}`), 1, 0},
+		"a string that is a reference": {in(open+`,"object_refs":["`, long, 50_000, `"]}`), 0, 1},
+		"references":                   {in(open+`,"object_refs":["a"`, `,"`+stixID("malware", 1)+`"`, 200_000, `]}`), 1, 0},
+		"phases":                       {in(open+`,"kill_chain_phases":[{}`, `,{}`, maxObject/3-100, `]}`), 0, 1},
+		"external references":          {in(open+`,"external_references":[{}`, `,{}`, maxElements-1, `]}`), 1, 0},
+		"labels":                       {in(open+`,"labels":[""`, `,""`, maxObject/3-100, `]}`), 0, 1},
+		"objects that are none":        {in(malware, `,7`, 100_000, ""), 1, 100_000},
+		"objects without members":      {in(malware, `,{}`, 100_000, ""), 1, 100_000},
+		"versions of one object":       {in(malware, `,`+malware, 50_000, ""), 1, 0},
+		"arrays that are not needed":   {in(open+`,"x":[[]`, `,[]`, 2_000_000, `]}`), 1, 0},
+		"comparisons of a pattern":     {in(strings.ReplaceAll(open, "malware", "indicator")+`,"pattern":"[a:b=1`, ` OR a:b=1`, maxObject/9-100, `]"}`), 0, maxObject/9 - 99},
+		"markings that are not levels": {in(malware, `,`+stixText("marking-definition", 1, `,"name":"`+long+`"`), 50_000, ""), 1, 0},
+		"relationships of one object":  {in(malware, `,`+relationship(1, stixID("malware", 1), stixID("malware", 1)), 25_000, ""), 1, 0},
+		"members that are not twice":   {in(open, `,"x":1`, 2_000_000, `}`), 1, 0},
+		"members that are not text":    {in(open+`,"x":{"a":{}`, `,"b":{"c":[]}`, 1_000_000, `}}`), 1, 0},
+		"bundles":                      {repeated(`{"type":"bundle","objects":[]}`, 200_000), 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			entries, refused, peak := peakHeap(t, c.in)
+			assert.Equal(t, c.entries, entries)
+			assert.Equal(t, c.refused, refused)
+			assert.Less(t, peak, uint64(48<<20))
+		})
+	}
+}
+
+func TestSTIXAssociationsAreLimited(t *testing.T) {
+	var b strings.Builder
+	for i := range maxAssociations + 1 {
+		b.WriteString(stixText("malware", i, `,"name":"A"`) + ",")
+	}
+	refs := make([]string, maxAssociations+1)
+	for i := range refs {
+		refs[i] = strconv.Quote(stixID("malware", i))
+	}
+	b.WriteString(stixText("report", 1, `,"name":"Report","object_refs":[`+strings.Join(refs, ",")+`]`))
+	found, refused := mustReadSTIX(t, bundleOf(b.String()))
+	require.Len(t, found, maxAssociations+2)
+	assert.Len(t, groupIn(found[len(found)-1]).Meta().GroupXIDs, maxAssociations)
+	assert.Equal(t, []string{"2 is associated with more than 50000 groups; the others are left out"}, stixRules(refused))
+}
+
+func TestSTIXMarkingsAreLimited(t *testing.T) {
+	t.Parallel()
+	var objects []string
+	for i := range maxLabels {
+		objects = append(objects, stixText("marking-definition", i, `,"name":"TLP:RED"`))
+	}
+	_, refused := mustReadSTIX(t, bundleOf(objects...))
+	assert.Equal(t, len(stixTLP()), len(refused))
+	assert.Equal(t, "is one of too many marking definitions", refused[0].Rule)
+}
