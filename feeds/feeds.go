@@ -99,7 +99,27 @@ const (
 	// unknown or repeated field, a value of another JSON type and a defanged value are errors of their line.
 	FormatJSONLines Format = "jsonl"
 
-	// FormatSTIX is a stream of STIX 2.0 or 2.1 bundles.
+	// FormatSTIX is one or several STIX 2.0 or 2.1 bundles, or envelopes of TAXII 2.1, one after the other. They are
+	// one feed: objects can refer to objects of other bundles, and of several versions of an object only the newest
+	// counts. Because objects can refer to later ones, the whole input is read before the first entry. Input that
+	// is cut, or has other text in it, yields no entries. First come errors of refused objects, then groups, then
+	// indicators and errors of their patterns.
+	//
+	//   - An indicator becomes an indicator for each comparison in its pattern, if these are joined by OR and have the
+	//     operator = or IN: hosts, addresses and blocks of them, URLs, email addresses and subjects, MD5, SHA-1 and
+	//     SHA-256 hashes, AS numbers and mutexes. Other parts of patterns are skipped.
+	//   - malware, tool, campaign, intrusion-set, threat-actor (Adversary), attack-pattern, vulnerability,
+	//     course-of-action, report and x-mitre-tactic (Tactic) become groups, whose xids depend on Options.Owner and
+	//     the STIX id. A name of more than 100 characters is shortened, and the Description begins with all of it.
+	//   - Relationships and the contents of a report become associations with up to 50,000 groups per object.
+	//   - labels, indicator_types and kill_chain_phases become tags; a technique of Enterprise ATT&CK becomes the
+	//     tags of [threatconnect.AttackTags].
+	//   - description and the first external reference with a URL become the Description and the Source; confidence,
+	//     valid_until, created, modified, first_seen, last_seen and published the fields of that meaning; TLP
+	//     markings security labels.
+	//
+	// Objects of other types, revoked objects, and references to objects that the feed does not have are skipped. An
+	// object with more than 1 MiB of the members above, besides the contents of a report, is refused.
 	FormatSTIX Format = "stix"
 )
 
@@ -181,7 +201,8 @@ func (f *Feed) Format() Format { return f.format }
 //
 // For an entry that is left out, the iterator yields a [*LineError] and continues. Any other error ends it: one
 // that matches [ErrFormat], or an error of the reader. Memory use is bounded: a line of more than 64 KiB, or
-// 4 MiB of JSON, is left out without being held in memory.
+// 4 MiB of JSON, is left out without being held in memory. The temporary files of FormatSTIX are removed when the
+// loop ends.
 func (f *Feed) All() iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		if f.started.Swap(true) {
