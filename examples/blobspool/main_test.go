@@ -1,43 +1,33 @@
-package blobspool_test
+package main
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"gocloud.dev/blob"
-	"gocloud.dev/blob/fileblob"
 	"gocloud.dev/blob/memblob"
 
 	"github.com/threatconnect-go/threatconnect"
-	"github.com/threatconnect-go/threatconnect/examples/blobspool"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// stores makes an empty store for each driver, and returns a function that opens it. The records of memblob
-// are in the bucket; the writers on fileblob share the spool.
+// stores makes an empty store, and returns a function that opens it.
 var stores = map[string]func(t *testing.T) func() threatconnect.Spool{
-	"memblob": func(t *testing.T) func() threatconnect.Spool {
+	"bucket": func(t *testing.T) func() threatconnect.Spool {
 		bucket := closed(t, memblob.OpenBucket(nil))
-		return func() threatconnect.Spool { return blobspool.New(bucket) }
+		return func() threatconnect.Spool { return Spool{bucket} }
 	},
-	"memblob with a prefix": func(t *testing.T) func() threatconnect.Spool {
+	"bucket with a prefix": func(t *testing.T) func() threatconnect.Spool {
 		bucket := closed(t, blob.PrefixedBucket(memblob.OpenBucket(nil), "spools/today/"))
-		return func() threatconnect.Spool { return blobspool.New(bucket) }
-	},
-	"fileblob": func(t *testing.T) func() threatconnect.Spool {
-		bucket, err := fileblob.OpenBucket(t.TempDir(), &fileblob.Options{NoTempDir: true})
-		require.NoError(t, err)
-		spool := blobspool.New(closed(t, blob.PrefixedBucket(bucket, "today-")))
-		return func() threatconnect.Spool { return spool }
+		return func() threatconnect.Spool { return Spool{bucket} }
 	},
 }
 
@@ -100,11 +90,9 @@ func TestTwoWriters(t *testing.T) {
 
 func TestOtherObjectsAndErrorsOfTheStore(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	bucket, err := fileblob.OpenBucket(dir, nil)
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "notes.txt"), []byte("mine"), 0o600))
-	spool := blobspool.New(bucket)
+	bucket := memblob.OpenBucket(nil)
+	require.NoError(t, bucket.WriteAll(t.Context(), "notes.txt", []byte("mine"), nil))
+	spool := Spool{bucket}
 	require.NoError(t, spool.Create(t.Context(), "a", nil))
 	names, err := spool.Names(t.Context())
 	require.NoError(t, err)
@@ -119,4 +107,30 @@ func TestOtherObjectsAndErrorsOfTheStore(t *testing.T) {
 			assert.False(t, errors.Is(err, other), err)
 		}
 	}
+}
+
+// A run that ends early is finished by the next one, from the bucket.
+func TestARestartFinishesTheImport(t *testing.T) {
+	t.Parallel()
+	const hosts = "a.example\nb.example\nc.example\n"
+	srv := threatconnecttest.New()
+	bucket := closed(t, memblob.OpenBucket(nil))
+	ctx, cancel := context.WithCancel(t.Context())
+	srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultReset, Method: "POST", Route: "/v2/batch/{id}", Times: -1})
+	stopped := srv.Client(threatconnect.WithObserver(threatconnect.Observer{
+		AttemptEnd: func(_ context.Context, a threatconnect.Attempt) {
+			if a.Err != nil {
+				cancel() // the process ends during the outage
+			}
+		},
+	}))
+	_, err := load(ctx, stopped, bucket, "Example Source", "day 1", strings.NewReader(hosts))
+	require.ErrorIs(t, err, context.Canceled)
+	assert.Zero(t, srv.IndicatorCount("Example Source"))
+
+	srv.ClearFaults()
+	stats, err := load(t.Context(), srv.Client(), bucket, "Example Source", "day 1", strings.NewReader(hosts))
+	require.NoError(t, err)
+	assert.EqualValues(t, 3, stats.Total().Succeeded)
+	assert.Equal(t, 3, srv.IndicatorCount("Example Source"))
 }

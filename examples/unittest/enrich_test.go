@@ -1,0 +1,75 @@
+// Package unittest is the unit test of an integration that survives an outage of the platform. It needs
+// no instance: the test server runs in the process, and ten minutes of retries take milliseconds.
+package unittest
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/threatconnecttest"
+)
+
+// block is the code under test: it reports whether a host is so bad that a firewall should block it. An
+// unknown host is not blocked, and an error is never taken for an answer.
+func block(ctx context.Context, client *threatconnect.Client, host string) (bool, error) {
+	h, err := client.Indicators.Hosts.Get(ctx, host, nil)
+	if errors.Is(err, threatconnect.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return h.Rating != nil && *h.Rating >= 4, nil
+}
+
+func newServer(t *testing.T) *threatconnecttest.Server {
+	srv := threatconnecttest.New()
+	_, err := srv.AddIndicator(threatconnecttest.IndicatorRecord{Type: "Host", Summary: "evil.example", Rating: new(5.0)})
+	require.NoError(t, err)
+	return srv
+}
+
+func TestBlock(t *testing.T) {
+	t.Parallel()
+	client := newServer(t).Client()
+	for host, want := range map[string]bool{"evil.example": true, "www.example.org": false} {
+		got, err := block(t.Context(), client, host)
+		require.NoError(t, err)
+		assert.Equal(t, want, got, host)
+	}
+}
+
+// The platform refuses three requests, each for 20 seconds. In a bubble of synctest, time jumps ahead
+// when everything waits, so the test takes no time.
+func TestBlockRetries(t *testing.T) {
+	t.Parallel()
+	srv := newServer(t)
+	srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: 503, Times: 3, Header: map[string][]string{"Retry-After": {"20"}}})
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		got, err := block(t.Context(), srv.Client(), "evil.example")
+		require.NoError(t, err)
+		assert.True(t, got)
+		assert.GreaterOrEqual(t, time.Since(start), time.Minute)
+	})
+	assert.Len(t, srv.Requests(), 4)
+}
+
+// A platform that stays away is an error, and not an unknown host.
+func TestBlockReportsAnOutage(t *testing.T) {
+	t.Parallel()
+	srv := newServer(t)
+	srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultReset, Times: -1})
+	synctest.Test(t, func(t *testing.T) {
+		_, err := block(t.Context(), srv.Client(), "evil.example")
+		require.Error(t, err)
+		assert.NotContains(t, err.Error(), "evil.example", "errors do not tell values")
+	})
+}
