@@ -1,0 +1,80 @@
+// Package deploy has manifests that run the feed command every day: a CronJob, a systemd timer and a
+// container file. This test holds their flags to those of the command.
+package deploy
+
+import (
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+)
+
+// cronJob is the part of the manifest that the test looks at.
+type cronJob struct {
+	Kind string `yaml:"kind"`
+	Spec struct {
+		ConcurrencyPolicy string `yaml:"concurrencyPolicy"`
+		JobTemplate       struct {
+			Spec struct {
+				Template struct {
+					Spec struct {
+						Containers []struct {
+							Args         []string `yaml:"args"`
+							VolumeMounts []struct {
+								Name string `yaml:"name"`
+							} `yaml:"volumeMounts"`
+						} `yaml:"containers"`
+						Volumes []struct {
+							Name string `yaml:"name"`
+						} `yaml:"volumes"`
+					} `yaml:"spec"`
+				} `yaml:"template"`
+			} `yaml:"spec"`
+		} `yaml:"jobTemplate"`
+	} `yaml:"spec"`
+}
+
+func TestManifestsUseFlagsOfTheCommand(t *testing.T) {
+	t.Parallel()
+	manifest, err := os.ReadFile("cronjob.yaml")
+	require.NoError(t, err)
+	var job cronJob
+	require.NoError(t, yaml.Unmarshal(manifest, &job))
+	assert.Equal(t, "CronJob", job.Kind)
+	assert.Equal(t, "Forbid", job.Spec.ConcurrencyPolicy)
+	pod := job.Spec.JobTemplate.Spec.Template.Spec
+	require.Len(t, pod.Containers, 1)
+	for i, mount := range pod.Containers[0].VolumeMounts {
+		assert.Equal(t, pod.Volumes[i].Name, mount.Name)
+	}
+	unit, err := os.ReadFile("threatconnect-feed.service")
+	require.NoError(t, err)
+
+	args := pod.Containers[0].Args
+	require.Equal(t, "feed", args[0])
+	help, err := exec.CommandContext(t.Context(), "go", "run", "-C", "../../cmd/threatconnect", ".", "feed", "--help").Output()
+	require.NoError(t, err)
+	flags := regexp.MustCompile(`--[a-z][a-z_-]*`)
+	used := append(flags.FindAllString(strings.Join(args, " "), -1), flags.FindAllString(string(unit), -1)...)
+	require.Len(t, used, 11)
+	for _, flag := range used {
+		assert.Regexp(t, `(?m)^ +`+flag+` `, string(help))
+	}
+}
+
+func TestTheContainerFileInstallsTheCommand(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("Containerfile")
+	require.NoError(t, err)
+	mod, err := os.ReadFile("../../cmd/threatconnect/go.mod")
+	require.NoError(t, err)
+	module, _, _ := strings.Cut(strings.TrimPrefix(string(mod), "module "), "\n")
+	assert.Contains(t, string(text), module+"@${VERSION}")
+	goVersion := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(string(mod))[1]
+	assert.Contains(t, string(text), "golang:"+goVersion+" ")
+}
