@@ -132,10 +132,14 @@ import (
 	"fmt"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/feeds"
+	"github.com/threatconnect-go/threatconnect/ioc"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-func main() { fmt.Println(threatconnect.Version, threatconnecttest.New().BaseURL()) }
+func main() {
+	fmt.Println(threatconnect.Version, feeds.Formats(), ioc.Defang("evil.example"), threatconnecttest.New().BaseURL())
+}
 `
 
 // checkConsumer builds a module that imports the root module, and checks which modules it depends on.
