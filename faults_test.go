@@ -109,7 +109,7 @@ func TestFaultsAreReadAsTheyAreWritten(t *testing.T) {
 	rows := faultRows(t, "| # | fault | what happens | tests | result |\n|---|---|---|---|---|\n| 1 | a | b | `wire.TestX`, `x.FuzzY` and `not a test` | survived |\n| 2 | c | d | none | open |\n\nText.\n")
 	assert.Equal(t, []faultRow{{1, []string{"wire.TestX", "x.FuzzY"}, "survived"}, {2, nil, "open"}}, rows)
 	functions := testFunctions(t, ".")
-	for _, name := range []string{"threatconnect.TestMain", "canon.FuzzHost", "wire.TestKindNames", "threatconnecttest.TestFaults", "importer.TestTheMainJobNeedsNoConfiguration"} {
+	for _, name := range []string{"threatconnect.TestMain", "canon.FuzzHost", "wire.TestKindNames", "threatconnecttest.TestFaults", "feed.TestSampleNeedsNoConfiguration"} {
 		assert.True(t, functions[name], name)
 	}
 	assert.False(t, functions["threatconnect.TestNothing"])
