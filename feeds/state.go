@@ -80,6 +80,8 @@ type StateOptions struct {
 	Run string
 	// Full sends everything.
 	Full bool
+	// DryRun changes nothing in the store: Changed returns what would be sent. Save must not be called.
+	DryRun bool
 	// Dir is the directory of temporary files; empty means that of the system.
 	Dir string
 }
@@ -115,7 +117,12 @@ func OpenState(ctx context.Context, store Store, o StateOptions) (*State, error)
 		defer cancel()
 		return store.swap(ctx, change)
 	}
-	if err := store.swap(ctx, s.mark); err != nil {
+	change := s.mark
+	if o.DryRun {
+		s.done = true
+		change = func(now *mark) *mark { s.mark(now); return now }
+	}
+	if err := store.swap(ctx, change); err != nil {
 		return nil, err
 	}
 	if err := s.open(ctx); err != nil {
