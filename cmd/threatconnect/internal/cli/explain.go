@@ -47,6 +47,7 @@ func Explain(err error) string {
 var inFlagWords = strings.NewReplacer(
 	"client.Owners", "threatconnect lookup --owners",
 	"MaxShare allows", "--max-share allows",
+	"raise the size limit", "raise --max-size",
 	", or WithPlainHTTP", "",
 	", or raise WithMaxResponseBytes", "",
 	" (APIError.Foreign names it)", "",

@@ -34,7 +34,7 @@ func Run(ctx context.Context, root *cobra.Command, env *Env, args []string) int 
 		env.Printf("%s: stopped: %v", cmd.CommandPath(), context.Cause(ctx))
 	default:
 		env.Printf("%s: %s", cmd.CommandPath(), Explain(err))
-		if _, ok := errors.AsType[*usageError](err); ok {
+		if IsUsage(err) {
 			env.Printf("Run %q for the flags.", cmd.CommandPath()+" -h")
 		}
 	}
@@ -49,4 +49,10 @@ func (e *usageError) Unwrap() error { return e.error }
 // UsageError makes an error of the command line, which ends with a hint at the help.
 func UsageError(format string, args ...any) error {
 	return &usageError{fmt.Errorf(format, args...)}
+}
+
+// IsUsage reports whether an error is one of the command line.
+func IsUsage(err error) bool {
+	_, ok := errors.AsType[*usageError](err)
+	return ok
 }
