@@ -1,0 +1,322 @@
+// Package feed is the command that imports a threat feed into an owner, as a job that runs unattended
+// every day.
+package feed
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"os/signal"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/cli"
+	"github.com/threatconnect-go/threatconnect/feeds"
+	"github.com/threatconnect-go/threatconnect/ioc"
+)
+
+// config is the command line on top of the environment.
+type config struct {
+	instance cli.Instance
+	log      cli.Log
+	owner    string
+	outDir   string // of message.tc
+
+	input      string // file, "-", or URL; empty is the sample
+	format     feeds.Format
+	columns    string
+	csv        *feeds.CSV // of columns
+	headerFile string
+	maxSize    int64 // of a download; 0 is the default of feeds.Fetcher
+	transport  http.RoundTripper
+
+	tags               []threatconnect.Tag
+	rating             float64
+	confidence         int
+	attributes         threatconnect.WriteType
+	merge              bool
+	exclude            []string // files
+	allowDocumentation bool
+
+	state       string
+	full        bool
+	spool       string
+	removeStale bool
+	maxShare    float64
+	maxInvalid  limit
+	retryFor    time.Duration
+	maxBytes    int
+	dryRun      bool
+	json        bool
+	showLines   bool
+}
+
+// memoryLimit is the heap in bytes from which garbage is collected more often, so that the process stays below
+// 64 MiB whatever the size of the feed.
+const memoryLimit = 44 << 20
+
+// Command returns the command "feed". Running it changes the process: its memory is limited, and SIGPIPE is ignored.
+func Command(env *cli.Env) *cobra.Command {
+	cmd := command(env, nil)
+	cmd.PreRun = func(*cobra.Command, []string) {
+		signal.Ignore(syscall.SIGPIPE) // a reader of the summary that goes away is a write error
+		if env.Getenv("GOMEMLIMIT") == "" {
+			debug.SetMemoryLimit(memoryLimit)
+		}
+	}
+	return cmd
+}
+
+// command returns the command. transport, if not nil, downloads feeds.
+func command(env *cli.Env, transport http.RoundTripper) *cobra.Command {
+	c := &config{transport: transport, attributes: threatconnect.WriteSingleton, maxInvalid: limit{percent: 1, isShare: true}, owner: env.Getenv("TC_OWNER")}
+	cmd := &cobra.Command{
+		Use:   "feed",
+		Short: "Import a threat feed into an owner",
+		Long:  longHelp,
+		Example: `  threatconnect feed --input urls.csv --owner "Example Source" --dry-run
+  threatconnect feed --input https://feed.example/urls.csv --state urls.state`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			return c.refuse(cli.NoArgs(cmd, args))
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := c.check(env); err != nil {
+				return c.refuse(err)
+			}
+			return run(cmd.Context(), env, c)
+		},
+	}
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return c.refuse(cmd.Parent().FlagErrorFunc()(cmd, err))
+	})
+	c.register(env, cmd)
+	return cmd
+}
+
+// refuse writes message.tc for an error of the command line, and returns the error.
+func (c *config) refuse(err error) error {
+	if !cli.IsUsage(err) {
+		return err
+	}
+	return c.withMessage(err)
+}
+
+// withMessage writes message.tc for an error that comes before the import, if the directory is known, and returns
+// the error.
+func (c *config) withMessage(err error) error {
+	return errors.Join(err, cli.WriteMessage(c.outDir, cli.Message("Nothing was imported: "+cli.Explain(err))))
+}
+
+const longHelp = `
+The feed is read, checked and imported in batch jobs. Without TC_BASE_URL it goes into a test server in this process, which is gone afterwards; without --input, a small sample does.
+
+Each entry of the feed has one outcome, and the summary counts all of them:
+  imported      the platform confirmed it
+  unchanged     it is as in the last run, and is not sent (--state)
+  merged        it became a part of an earlier entry (--merge)
+  skipped       it is not to be imported: its kind cannot be, it is reserved,
+                as a private address is, or a list of --exclude has it
+  invalid       it breaks a rule, and is not sent
+  failed        the platform refused it, or saved only a part of it
+  unprocessed   the import ended before the platform got to it
+  unknown       the platform does not say what became of it
+
+Exit codes: 0 if the import is complete, 3 if a part of the feed was not imported, 1 if nothing was. Skipped entries have no effect on the exit code. Invalid ones have none up to --max-invalid, which compares them with all entries of the feed.
+
+--state sends only what has changed since the last run, which the file remembers. Write datastore:DOMAIN/TYPE/ID, as in datastore:local/feed/state, to keep it in the platform's DataStore instead, which needs TC_TOKEN. It does not notice what others changed or removed in the owner: use --full now and then. It also keeps the version of a feed from an https:// URL, which is not downloaded again until it changes.
+
+--remove-stale is for a feed that has the owner for itself. It compares the types of indicators that the feed has, and deletes nothing if the feed was not read to its end or has more invalid entries than --max-invalid allows.
+
+--spool makes the import survive the process and the machine. The feed is saved there before it is imported. After a crash, the same command line first finishes the interrupted import from the saved copy, each item once, and then imports the feed as it is now if it has changed since.
+` + cli.EnvironmentHelp + `
+  TC_OWNER         owner, as --owner`
+
+// register adds the flags.
+func (c *config) register(env *cli.Env, cmd *cobra.Command) {
+	f := cmd.Flags()
+	cli.Text(f, &c.input, "input", "`FILE` to import, - for standard input, or an https:// URL")
+	f.Func("format", "`FORMAT` of the feed: list, csv, urlhaus, feodo, threatfox, jsonl or stix (default: detected)", c.setFormat)
+	cli.Text(f, &c.columns, "columns", "`MAP` of columns to fields for --format csv, as in url=value:URL,family=group:Malware,tags=tags")
+	cli.Text(f, &c.headerFile, "header-file", "`FILE` with HTTP headers for the URL, one per line, as in Authorization: Bearer KEY")
+	f.Func("max-size", "largest `SIZE` of a download, as in 500MB (default 1GiB)", c.setMaxSize)
+	cli.FlagGroup(cmd, "What is imported", "input", "format", "columns", "header-file", "max-size")
+
+	cli.Text(f, &c.owner, "owner", "`NAME` of the owner to import into; TC_OWNER")
+	f.Func("tag", "`TAG` to add to each item, a bare word; repeatable", c.addTag)
+	f.Float64Var(&c.rating, "rating", 0, "threat `RATING`, 0 to 5, of indicators without one in the feed")
+	f.IntVar(&c.confidence, "confidence", 0, "`CONFIDENCE`, 0 to 100, of indicators without one in the feed")
+	f.Func("attributes", "`HOW` to write the attributes of an item that exists: singleton (replace those of the feed's types and keep others; the default), "+
+		"replace (also what analysts added), append (each run repeats the feed's), or static (keep what is there)", c.setAttributes)
+	cli.FlagGroup(cmd, "Where it goes", "owner", "tag", "rating", "confidence", "attributes")
+
+	f.BoolVar(&c.merge, "merge", false, "merge entries about the same indicator or group")
+	f.StringArrayVar(&c.exclude, "exclude", nil, "`FILE` with indicators not to import, one per line; repeatable")
+	f.BoolVar(&c.allowDocumentation, "allow-documentation", false, "import addresses and names that are reserved for documentation, such as example.com")
+	cli.Text(f, &c.state, "state", "send only changes since the last run, which `FILE` remembers")
+	f.BoolVar(&c.full, "full", false, "send everything, whatever the state says")
+	f.BoolVar(&c.removeStale, "remove-stale", false, "delete the owner's indicators that left the feed")
+	f.Float64Var(&c.maxShare, "max-share", 0.2, "largest `SHARE` of the owner, and of each type in it, that --remove-stale may delete, above 0 and up to 1")
+	f.Var(&c.maxInvalid, "max-invalid", "`NUMBER` or percentage of invalid entries up to which the run is a success and --remove-stale deletes")
+	cli.FlagGroup(cmd, "What is sent and deleted", "merge", "exclude", "allow-documentation", "state", "full", "remove-stale", "max-share", "max-invalid")
+
+	cli.Text(f, &c.spool, "spool", "`DIR` in which the import survives a crash")
+	f.DurationVar(&c.retryFor, "retry-for", 10*time.Minute, "longest outage of the platform to retry through, as a `DURATION`")
+	f.IntVar(&c.maxBytes, "max-bytes", 0, "size in `BYTES` from which a batch job is sent (default 2000000)")
+	f.BoolVar(&c.dryRun, "dry-run", false, "read and check everything, and send nothing")
+	f.BoolVar(&c.json, "json", false, "print one JSON summary on standard output")
+	f.BoolVar(&c.showLines, "show-lines", false, "quote the first lines of the feed that break each rule on standard error")
+	cli.FlagGroup(cmd, "How it runs", "spool", "retry-for", "max-bytes", "dry-run", "json", "show-lines")
+
+	c.instance.Register(env, f, "feed")
+	c.log.Register(f)
+	cli.PlatformText(f, &c.owner, "tc_owner", "`NAME`, as --owner")
+	cli.PlatformText(f, &c.outDir, "tc_out_path", "`DIR` in which to write message.tc")
+	cli.MainFlags(cmd, "input", "owner", "tag", "exclude", "state", "spool", "remove-stale", "dry-run", "json")
+}
+
+// check refuses command lines that make no sense.
+func (c *config) check(env *cli.Env) error {
+	if err := c.instance.Check(); err != nil {
+		return err
+	}
+	inProcess := c.instance.InProcess()
+	switch {
+	case c.input == "" && !inProcess:
+		return cli.UsageError("--input is missing: name the feed with --input FILE, - for standard input, or an https:// URL")
+	case inProcess && (c.state != "" || c.spool != "" || c.removeStale):
+		return cli.UsageError("--state, --spool and --remove-stale need an instance: set TC_BASE_URL")
+	case c.owner == "" && !inProcess:
+		return cli.UsageError("--owner is missing: name the owner to import into with --owner or TC_OWNER, best a source of its own")
+	case strings.HasPrefix(c.input, "http://"):
+		return cli.UsageError("--input: use https://, so that nobody can change the feed on its way")
+	case !c.fromURL() && (c.headerFile != "" || c.maxSize > 0):
+		return cli.UsageError("--header-file and --max-size are for an --input of https://")
+	case !(c.rating >= 0 && c.rating <= 5):
+		return cli.UsageError("--rating must be 0 to 5")
+	case c.confidence < 0 || c.confidence > 100:
+		return cli.UsageError("--confidence must be 0 to 100")
+	case c.maxBytes != 0 && (c.maxBytes < 1<<10 || c.maxBytes > 1<<30):
+		return cli.UsageError("--max-bytes must be 1024 to 1073741824")
+	case c.retryFor <= 0:
+		return cli.UsageError("--retry-for must be longer than 0, as in 10m")
+	case !(c.maxShare > 0 && c.maxShare <= 1):
+		return cli.UsageError("--max-share must be above 0 and up to 1")
+	case c.full && c.state == "":
+		return cli.UsageError("--full is for --state; without it everything is sent anyway")
+	case c.columns != "" && c.format != feeds.FormatCSV:
+		return cli.UsageError("--columns is for --format csv")
+	case c.format == feeds.FormatCSV && c.columns == "":
+		return cli.UsageError("--columns is missing: --format csv needs a map, as in url=value:URL,tags=tags")
+	}
+	if inProcess {
+		c.allowDocumentation = true // the sample consists of it
+		if c.owner == "" {
+			c.owner = "Example Source"
+		}
+	}
+	if c.columns != "" {
+		var err error
+		if c.csv, err = feeds.ParseColumns(c.columns); err != nil {
+			return cli.UsageError("--columns: %s", cli.Plain(err))
+		}
+	}
+	for _, t := range c.tags {
+		switch {
+		case strings.EqualFold(t.Name, c.owner):
+			return cli.UsageError("--tag repeats the name of the owner, which the platform shows anyway: use bare words, such as the kind of threat")
+		case len(t.Name) > len(c.owner) && strings.EqualFold(t.Name[:len(c.owner)], c.owner):
+			env.Printf("The tag %q begins with the name of the owner: bare words, such as the kind of threat, can be searched in all owners.", t.Name)
+		}
+	}
+	return nil
+}
+
+func (c *config) fromURL() bool { return strings.HasPrefix(c.input, "https://") }
+
+func (c *config) setFormat(s string) error {
+	c.format = feeds.Format(strings.ToLower(s))
+	if !slices.Contains(feeds.Formats(), c.format) {
+		return fmt.Errorf("must be one of %v", feeds.Formats())
+	}
+	return nil
+}
+
+func (c *config) setMaxSize(s string) error {
+	n, err := humanize.ParseBytes(s)
+	if err != nil || n == 0 || n > 1<<60 {
+		return errors.New("must be a size, as in 500MB")
+	}
+	c.maxSize = int64(n)
+	return nil
+}
+
+func (c *config) addTag(s string) error {
+	name, err := ioc.CanonicalTag(s)
+	if err != nil {
+		return errors.New(cli.Plain(err))
+	}
+	if !slices.ContainsFunc(c.tags, func(t threatconnect.Tag) bool { return t.Name == name }) {
+		c.tags = append(c.tags, threatconnect.Tag{Name: name})
+	}
+	return nil
+}
+
+func (c *config) setAttributes(s string) error {
+	for _, t := range []threatconnect.WriteType{threatconnect.WriteSingleton, threatconnect.WriteReplace, threatconnect.WriteAppend, threatconnect.WriteStatic} {
+		if strings.EqualFold(s, string(t)) {
+			c.attributes = t
+			return nil
+		}
+	}
+	return errors.New("must be singleton, replace, append or static")
+}
+
+// limit is a number of entries, or a percentage of them.
+type limit struct {
+	number  int64
+	percent float64
+	isShare bool
+}
+
+// Set implements [pflag.Value].
+func (l *limit) Set(s string) error {
+	var err error
+	digits, isShare := strings.CutSuffix(s, "%")
+	*l = limit{isShare: isShare}
+	if isShare {
+		l.percent, err = strconv.ParseFloat(digits, 64)
+	} else {
+		l.number, err = strconv.ParseInt(digits, 10, 64)
+	}
+	if err != nil || l.number < 0 || !(l.percent >= 0 && l.percent <= 100) {
+		return errors.New("must be a number, as in 50, or a percentage, as in 1%")
+	}
+	return nil
+}
+
+// String implements [pflag.Value].
+func (l *limit) String() string {
+	if l.isShare {
+		return strconv.FormatFloat(l.percent, 'f', -1, 64) + "%"
+	}
+	return strconv.FormatInt(l.number, 10)
+}
+
+// Type implements [pflag.Value].
+func (l *limit) Type() string { return "limit" }
+
+// exceeded reports whether n of all entries are more than the limit allows.
+func (l *limit) exceeded(n, all int64) bool {
+	if l.isShare {
+		return float64(n)*100 > l.percent*float64(all)
+	}
+	return n > l.number
+}

@@ -1,0 +1,365 @@
+package feed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"sync"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/cli"
+	"github.com/threatconnect-go/threatconnect/feeds"
+)
+
+// load is the import of one feed.
+type load struct {
+	*importer
+	feed        *feeds.Feed
+	exclude     func(typ, value string) (reason string, exclude bool)
+	run         string                        // name of the import
+	cursor      threatconnect.Cursor          // of a download
+	spool       threatconnect.Spool           // nil without --spool
+	state       *feeds.State                  // nil without --state
+	removeStale bool                          // compare the owner with the feed
+	current     func(threatconnect.BatchItem) // gets everything that is in the feed; nil unless it is compared
+	ranged      bool                          // the items were read
+	kept        bool                          // the rest of the import is in the spool
+
+	now     origin // of the item that is on its way
+	checker threatconnect.Fingerprinter
+
+	mu         sync.Mutex      // guards what follows and the counts of sum: errors come from other goroutines
+	before     counts          // of the feeds before
+	sent       origins         // of the items that were given to the writer
+	reported   map[int64]bool  // the first items whose errors were reported, with a spool
+	attributes map[string]bool // attribute types in the feed
+	lastLine   int             // that was read
+	readErr    error           // why the feed was not read to its end
+}
+
+// Limits of what is remembered of a feed: attribute types, and as many errors as a BatchError has.
+const (
+	maxAttributes = 1000
+	maxReported   = 1000
+)
+
+// do imports the feed, and removes what is stale. It returns why the import ended early, or nil, and adds the
+// counts to the summary in any case.
+func (l *load) do(ctx context.Context) error {
+	deliver := l.send
+	if l.cfg.dryRun {
+		deliver = l.check
+	}
+	var stats threatconnect.BatchStats
+	var err error
+	if l.removeStale {
+		err = l.reconcile(ctx, func() error { stats, err = deliver(ctx); return err })
+	} else {
+		stats, err = deliver(ctx)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sum.counts.finish(stats, err != nil)
+	l.sum.add(stats)
+	l.sum.tooManyInvalid = l.sum.tooManyInvalid || l.tooManyInvalid()
+	return err
+}
+
+// tooManyInvalid reports whether more entries of the feed are invalid than --max-invalid allows.
+func (l *load) tooManyInvalid() bool {
+	return l.cfg.maxInvalid.exceeded(l.sum.Invalid-l.before.Invalid, l.sum.Read-l.before.Read)
+}
+
+// check reads everything and sends nothing.
+func (l *load) check(ctx context.Context) (threatconnect.BatchStats, error) {
+	for range l.items(ctx) {
+		l.sum.ToImport++
+	}
+	if l.state != nil {
+		l.countVanished()
+	}
+	return threatconnect.BatchStats{}, l.readErr
+}
+
+// send imports the items. After an error of reading the feed, it imports what came before.
+func (l *load) send(ctx context.Context) (threatconnect.BatchStats, error) {
+	config := threatconnect.BatchConfig{
+		Owner: l.cfg.owner, Attributes: l.cfg.attributes, MaxBytes: l.cfg.maxBytes, RetryFor: l.cfg.retryFor,
+		Exclude: l.exclude, // of the references of groups: the indicators themselves do not come here
+		OnEvent: l.progress.event, OnError: l.onError,
+	}
+	if l.state != nil {
+		config.KnownGroup = l.state.KnownGroup
+	}
+	if l.spool != nil {
+		config.Spool, config.Run = l.spool, l.run
+	}
+	stats, err := l.client.Batch.Import(ctx, config, l.items(ctx))
+	ended := err // why it ended early
+	failure, ok := errors.AsType[*threatconnect.BatchError](err)
+	if ok {
+		stats, ended, l.kept = failure.Stats, failure.Err, failure.Kept
+		l.sum.RunningJobs = append(l.sum.RunningJobs, failure.Jobs...)
+	}
+	switch {
+	case l.ranged:
+	case ended != nil:
+		l.kept = l.spool != nil // nothing was begun
+	default: // an earlier process has imported everything
+		for range l.items(ctx) {
+		}
+		if l.sent.count != stats.Total().Added+stats.Invalid { // and saved the state
+			stats, ok = l.failAll(), false
+		}
+	}
+	if ok && l.spool != nil {
+		for _, e := range failure.Items {
+			if !l.reported[e.Seq] { // it was reported to an earlier process
+				l.noteFailure(e)
+			}
+		}
+	}
+	if ended == nil {
+		ended = l.readErr
+	}
+	if l.state != nil {
+		if ended == nil {
+			l.state.SetCursor(l.cursor)
+		}
+		if bad := l.state.Save(ctx, stats, err); bad != nil && ended == nil {
+			ended = fmt.Errorf("--state: %s", cli.Plain(bad))
+		}
+		l.countVanished()
+	}
+	return stats, ended
+}
+
+func (l *load) countVanished() {
+	_, n := l.state.Counts()
+	l.sum.Vanished += n
+}
+
+// failAll returns the counts of an import whose outcome is in the state: every item that is not unchanged failed.
+func (l *load) failAll() (stats threatconnect.BatchStats) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for seq := range l.sent.count {
+		o := l.sent.at(seq)
+		l.sum.kind(o.kind).Failed++
+		l.sum.refusals.add(refusal{Line: o.line, Outcome: failed, Rule: "it failed before the import was interrupted"})
+	}
+	stats.Indicators.Added, stats.Indicators.Failed = l.sent.count, l.sent.count
+	return stats
+}
+
+// items returns the items that are to be sent. It can be ranged over once. It yields no errors: readErr has
+// the error that ended it.
+func (l *load) items(ctx context.Context) iter.Seq2[threatconnect.BatchItem, error] {
+	items := l.entries(ctx)
+	if l.cfg.merge {
+		items = l.merged(ctx, items)
+	}
+	items = l.passed(items)
+	if l.state != nil {
+		items = l.state.Changed(items)
+	}
+	return func(yield func(threatconnect.BatchItem, error) bool) {
+		l.ranged = true
+		for item, err := range items {
+			if err != nil {
+				l.endReading(err)
+				return
+			}
+			l.mu.Lock()
+			l.sent.add(l.now) // before the item is sent: its error can be reported before yield returns
+			l.sum.kind(l.now.kind).Sent++
+			l.mu.Unlock()
+			if !yield(item, nil) {
+				return
+			}
+		}
+	}
+}
+
+// endReading keeps the first error that ended the reading of the feed.
+func (l *load) endReading(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.readErr == nil {
+		l.readErr = err
+	}
+}
+
+// entries returns the items of the feed that can be imported, with what the flags add, and counts the others.
+func (l *load) entries(ctx context.Context) iter.Seq2[threatconnect.BatchItem, error] {
+	return func(yield func(threatconnect.BatchItem, error) bool) {
+		for e, err := range l.feed.All() {
+			bad, ok := errors.AsType[*feeds.LineError](err)
+			switch {
+			case ok && bad.Skipped:
+				l.leaveOut(refusal{bad.Line, bad.Object, skipped, bad.Rule, bad.Fix}, "")
+			case ok:
+				l.leaveOut(refusal{bad.Line, bad.Object, invalid, bad.Rule, bad.Fix}, "")
+			case err != nil && (ctx.Err() != nil || errors.Is(err, feeds.ErrFormat)):
+				yield(nil, err)
+				return
+			case err != nil:
+				yield(nil, fmt.Errorf("reading the feed failed after line %d: %w", l.lastLine, cli.WithoutPath(err)))
+				return
+			case l.usable(&e) && !yield(e.Item, nil):
+				return
+			}
+		}
+	}
+}
+
+// usable completes an entry, and reports whether it can be imported.
+func (l *load) usable(e *feeds.Entry) bool {
+	l.complete(e.Item)
+	l.now = origin{e.Line, kindOf(e.Item)}
+	_, err := l.checker.Of(e.Item)
+	if v, ok := errors.AsType[*threatconnect.ValidationError](err); ok {
+		l.leaveOut(refusal{e.Line, e.Object, invalid, v.Field + " " + v.Rule, v.Fix}, "")
+		return false
+	}
+	if err != nil {
+		l.leaveOut(refusal{e.Line, e.Object, invalid, cli.Plain(err), ""}, "")
+		return false
+	}
+	if ind, ok := e.Item.(threatconnect.Indicator); ok {
+		if reason, excluded := l.exclude(string(ind.Type()), ind.Summary()); excluded {
+			l.leaveOut(refusal{e.Line, e.Object, skipped, reason, ""}, l.now.kind)
+			return false
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sum.Read++
+	l.lastLine = e.Line
+	return true
+}
+
+// complete adds what the flags say and the feed does not.
+func (l *load) complete(item threatconnect.BatchItem) {
+	var attributes []threatconnect.Attribute
+	switch item := item.(type) {
+	case threatconnect.Indicator:
+		m := item.Meta()
+		m.Tags = append(m.Tags, l.cfg.tags...)
+		attributes = m.Attributes
+		if !l.cfg.merge { // which completes it later, because another entry may have a rating
+			if m.Rating == nil {
+				m.Rating = &l.cfg.rating
+			}
+			if m.Confidence == nil {
+				m.Confidence = &l.cfg.confidence
+			}
+		}
+	case threatconnect.Group:
+		m := item.Meta()
+		m.Tags = append(m.Tags, l.cfg.tags...)
+		attributes = m.Attributes
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range attributes {
+		if name := attributes[i].Type; !l.attributes[name] && len(l.attributes) < maxAttributes {
+			l.attributes[name] = true
+		}
+	}
+}
+
+// merged merges the entries about one thing. The origin of a merged item is that of its first entry.
+func (l *load) merged(ctx context.Context, items iter.Seq2[threatconnect.BatchItem, error]) iter.Seq2[threatconnect.BatchItem, error] {
+	var all origins
+	entries := func(yield func(threatconnect.BatchItem, error) bool) {
+		for item, err := range items {
+			if err == nil {
+				all.add(l.now)
+			}
+			if !yield(item, err) {
+				return
+			}
+		}
+	}
+	return threatconnect.MergeItems(ctx, entries, &threatconnect.MergeOptions{
+		Rating: &l.cfg.rating, Confidence: &l.cfg.confidence,
+		OnMerged: func(s threatconnect.MergeStats) { l.sum.Merged += s.Read - s.Items },
+		OnItem:   func(o threatconnect.MergeOrigin) { l.now = all.at(o.First) },
+	})
+}
+
+// passed counts the items that are left after merging, and shows them to --remove-stale.
+func (l *load) passed(items iter.Seq2[threatconnect.BatchItem, error]) iter.Seq2[threatconnect.BatchItem, error] {
+	return func(yield func(threatconnect.BatchItem, error) bool) {
+		for item, err := range items {
+			if err == nil {
+				l.mu.Lock()
+				l.sum.kind(l.now.kind).passed++
+				l.mu.Unlock()
+				if l.current != nil {
+					l.current(item)
+				}
+			}
+			if !yield(item, err) {
+				return
+			}
+		}
+	}
+}
+
+// leaveOut counts an entry that is not sent. kind is empty if it is not known.
+func (l *load) leaveOut(r refusal, kind string) {
+	l.mu.Lock()
+	l.sum.Read++
+	l.lastLine = r.Line
+	if r.Outcome == skipped {
+		l.sum.Skipped++
+		l.sum.kind(kind).Skipped++
+	} else {
+		l.sum.Invalid++
+	}
+	l.sum.refusals.add(r)
+	l.mu.Unlock()
+	level := slog.LevelInfo
+	if r.Outcome == skipped {
+		level = slog.LevelDebug
+	}
+	l.log.Log(context.Background(), level, r.Outcome, "line", r.Line, "object", r.Object, "rule", r.Rule)
+}
+
+// onError handles an item that the platform refused, or of which it saved only a part. Items that it did not
+// get to are counted and not listed: nothing is wrong with them.
+func (l *load) onError(e threatconnect.BatchItemError) {
+	if l.state != nil {
+		l.state.OnError(e)
+	}
+	l.noteFailure(e)
+}
+
+func (l *load) noteFailure(e threatconnect.BatchItemError) {
+	l.mu.Lock()
+	if l.spool != nil && len(l.reported) < maxReported {
+		l.reported[e.Seq] = true
+	}
+	if e.Unprocessed {
+		l.mu.Unlock()
+		return
+	}
+	o := l.sent.at(e.Seq)
+	r := refusalOf(e, o, l.attributes)
+	l.sum.kind(o.kind).Failed++
+	l.sum.refusals.add(r)
+	l.mu.Unlock()
+	l.log.Info("failed", "line", r.Line, "job", e.JobID, "rule", r.Rule)
+}
+
+// kindOf returns the row of the table that an item belongs to.
+func kindOf(item threatconnect.BatchItem) string {
+	if ind, ok := item.(threatconnect.Indicator); ok {
+		return string(ind.Type())
+	}
+	return groupKind
+}

@@ -1,0 +1,196 @@
+package feed
+
+import (
+	"bufio"
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/cli"
+)
+
+// Outcomes of entries that were not imported and have a rule.
+const (
+	failed  = "failed"
+	invalid = "invalid"
+	skipped = "skipped"
+)
+
+// refusal is one entry that was not imported.
+type refusal struct {
+	Line    int    `json:"line"`             // from 1; 0 if unknown
+	Object  string `json:"object,omitempty"` // id of the STIX object
+	Outcome string `json:"outcome"`          // failed or invalid
+	Rule    string `json:"rule"`
+	Fix     string `json:"fix,omitempty"`
+}
+
+// ruleCount counts the entries that one rule keeps out.
+type ruleCount struct {
+	Outcome string `json:"outcome"` // failed, invalid or skipped
+	Rule    string `json:"rule"`
+	Count   int64  `json:"count"`
+	Lines   []int  `json:"lines"` // the first of them
+	fix     string
+	quotes  []string // of the lines, for --show-lines
+}
+
+// Limits of what is kept in memory and printed.
+const (
+	maxErrors  = 100
+	maxRules   = 100
+	ruleLines  = 5
+	shownRules = 20
+	quoteRunes = 200
+)
+
+// refusals are the entries of a run that were not imported. They are not safe for concurrent use.
+type refusals struct {
+	errors []refusal // the first that failed or are invalid
+	more   int64     // number of further ones
+	rules  []*ruleCount
+}
+
+// add counts a refusal and keeps it if there is room.
+func (r *refusals) add(e refusal) {
+	i := slices.IndexFunc(r.rules, func(c *ruleCount) bool { return c.Outcome == e.Outcome && c.Rule == e.Rule })
+	if i < 0 && len(r.rules) >= maxRules {
+		e.Rule, e.Fix = "other rules", ""
+		i = slices.IndexFunc(r.rules, func(c *ruleCount) bool { return c.Outcome == e.Outcome && c.Rule == e.Rule })
+	}
+	if i < 0 {
+		i = len(r.rules)
+		r.rules = append(r.rules, &ruleCount{Outcome: e.Outcome, Rule: e.Rule, fix: e.Fix, Lines: []int{}})
+	}
+	c := r.rules[i]
+	c.Count++
+	if len(c.Lines) < ruleLines && e.Line > 0 {
+		c.Lines = append(c.Lines, e.Line)
+	}
+	switch {
+	case e.Outcome == skipped:
+	case len(r.errors) < maxErrors:
+		r.errors = append(r.errors, e)
+	default:
+		r.more++
+	}
+}
+
+// sort puts the rules in the order in which they are shown.
+func (r *refusals) sort() {
+	slices.SortStableFunc(r.rules, func(a, b *ruleCount) int {
+		return cmp.Or(cmp.Compare(a.Outcome, b.Outcome), cmp.Compare(b.Count, a.Count))
+	})
+}
+
+// print writes a line per rule, and the quoted lines of the feed below it.
+func (r *refusals) print(env *cli.Env) {
+	for n, c := range r.rules {
+		if n == shownRules {
+			env.Printf("%s more; --json lists them.", cli.Count(int64(len(r.rules)-n), "rule"))
+			break
+		}
+		text := fmt.Sprintf("%s %s: %s", cli.Number(c.Count), c.Outcome, c.Rule)
+		if c.fix != "" {
+			text += "; " + c.fix
+		}
+		env.Printf("%s", text+c.where())
+		for _, quote := range c.quotes {
+			_, _ = fmt.Fprintln(env.Stderr, quote)
+		}
+	}
+}
+
+// where names the first lines.
+func (c *ruleCount) where() string {
+	if len(c.Lines) == 0 {
+		return ""
+	}
+	numbers := make([]string, len(c.Lines))
+	for i, line := range c.Lines {
+		numbers[i] = strconv.Itoa(line)
+	}
+	text := " (line "
+	if len(numbers) > 1 {
+		text = " (lines "
+	}
+	text += strings.Join(numbers, ", ")
+	if c.Count > int64(len(numbers)) {
+		text += ", …"
+	}
+	return text + ")"
+}
+
+// quote reads the first lines of each rule from the feed, escaped for terminals. Rules that have quotes are
+// those of an earlier feed.
+func (r *refusals) quote(feed io.Reader) error {
+	wanted := map[int][]*ruleCount{}
+	for _, c := range r.rules {
+		if len(c.quotes) == 0 {
+			for _, line := range c.Lines {
+				wanted[line] = append(wanted[line], c)
+			}
+		}
+	}
+	in := bufio.NewReaderSize(feed, 64<<10)
+	for number := 1; len(wanted) > 0; number++ {
+		line, err := in.ReadSlice('\n')
+		text := line
+		if rules := wanted[number]; rules != nil {
+			quote := fmt.Sprintf("  %d: %s", number, escaped(text, err == bufio.ErrBufferFull))
+			for _, c := range rules {
+				c.quotes = append(c.quotes, quote)
+			}
+			delete(wanted, number)
+		}
+		for err == bufio.ErrBufferFull {
+			_, err = in.ReadSlice('\n')
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("--show-lines: %w", cli.WithoutPath(err))
+		}
+	}
+	return nil
+}
+
+// escaped quotes the beginning of a line so that a terminal shows it as it is.
+func escaped(line []byte, cut bool) string {
+	line = []byte(strings.TrimRight(string(line), "\r\n"))
+	end := 0
+	for range quoteRunes {
+		_, size := utf8.DecodeRune(line[end:])
+		end += size
+	}
+	text := strconv.QuoteToGraphic(string(line[:end]))
+	if cut || end < len(line) {
+		text += "…"
+	}
+	return text
+}
+
+// refusalOf tells why an item that was given to the writer was not imported. attributes are the attribute
+// types of the feed: the platform's own words can repeat values, so nothing else of them is shown.
+func refusalOf(e threatconnect.BatchItemError, o origin, attributes map[string]bool) refusal {
+	r := refusal{Line: o.line, Outcome: failed}
+	switch {
+	case e.Err != nil:
+		r.Rule = cli.Plain(e.Err)
+	case e.Code.Partial():
+		r.Rule = "the platform saved only a part of it: " + e.Code.String()
+		if i := strings.LastIndex(e.Reason, ": "); i >= 0 && attributes[e.Reason[i+2:]] {
+			r.Rule = fmt.Sprintf("the platform saved it without its attribute of the type %q: %s", e.Reason[i+2:], e.Code)
+			r.Fix = "have an administrator add the attribute type, or remove it from the feed"
+		}
+	default:
+		r.Rule = "the platform refused it: " + e.Code.String()
+	}
+	return r
+}
