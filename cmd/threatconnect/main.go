@@ -16,6 +16,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/cli"
 	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/doctor"
 	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/extract"
+	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/feed"
 	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/lookup"
 	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/sandbox"
 )
@@ -41,6 +42,7 @@ func root(env *cli.Env, info *debug.BuildInfo) *cobra.Command {
 		changes.Command(env),
 		doctor.Command(env),
 		extract.Command(env),
+		feed.Command(env),
 		lookup.Command(env),
 		sandbox.Command(env),
 		versionCommand(env, info),
