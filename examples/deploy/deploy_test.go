@@ -1,10 +1,11 @@
 // Package deploy has manifests that run the feed command every day: a CronJob, a systemd timer and a
-// container file. This test holds their flags to those of the command.
+// container file. The tests hold their flags, and those in the pages for users, to the command.
 package deploy
 
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -57,13 +58,39 @@ func TestManifestsUseFlagsOfTheCommand(t *testing.T) {
 
 	args := pod.Containers[0].Args
 	require.Equal(t, "feed", args[0])
-	help, err := exec.CommandContext(t.Context(), "go", "run", "-C", "../../cmd/threatconnect", ".", "feed", "--help").Output()
-	require.NoError(t, err)
-	flags := regexp.MustCompile(`--[a-z][a-z_-]*`)
-	used := append(flags.FindAllString(strings.Join(args, " "), -1), flags.FindAllString(string(unit), -1)...)
+	used := append(flag.FindAllString(strings.Join(args, " "), -1), flag.FindAllString(string(unit), -1)...)
 	require.Len(t, used, 11)
-	for _, flag := range used {
-		assert.Regexp(t, `(?m)^ +`+flag+` `, string(help))
+	known := flagsOf(t, "feed")
+	for _, name := range used {
+		assert.Contains(t, known, name)
+	}
+}
+
+var flag = regexp.MustCompile(`--[a-z][a-z_-]*[a-z]`)
+
+// flagsOf returns the flags in the help of a subcommand.
+func flagsOf(t *testing.T, subcommand string) []string {
+	t.Helper()
+	help, err := exec.CommandContext(t.Context(), "go", "run", "-C", "../../cmd/threatconnect", ".", subcommand, "--help").Output()
+	require.NoError(t, err)
+	return flag.FindAllString(string(help), -1)
+}
+
+// The pages for users name only flags that a subcommand has.
+func TestPagesUseFlagsOfTheCommand(t *testing.T) {
+	t.Parallel()
+	known := []string{"--help", "--build-arg"}
+	for _, subcommand := range []string{"alert", "changes", "doctor", "extract", "feed", "lookup", "sandbox"} {
+		known = append(known, flagsOf(t, subcommand)...)
+	}
+	pages, err := filepath.Glob("../../docs/*.md")
+	require.NoError(t, err)
+	for _, page := range append(pages, "../../README.md", "../../SECURITY.md", "../README.md") {
+		text, err := os.ReadFile(page)
+		require.NoError(t, err)
+		for _, m := range regexp.MustCompile("[\\s`](--[a-z][a-z_-]*[a-z])").FindAllStringSubmatch(string(text), -1) {
+			assert.Contains(t, known, m[1], page)
+		}
 	}
 }
 
