@@ -95,7 +95,11 @@ func run(repository string) (err error) {
 	if first, _, _ := strings.Cut(out, "\n"); first != "threatconnect "+version {
 		return fmt.Errorf("the installed command prints %q as its version, and not %q", first, "threatconnect "+version)
 	}
-	fmt.Printf("go install %s@%s works, and prints:\n%s\n", commandModule, version, out)
+	sample, err := command(work, []string{"TC_BASE_URL=", "TC_ACCESS_ID=", "TC_SECRET_KEY=", "TC_TOKEN="}, filepath.Join(bin, "threatconnect"), "feed")
+	if err != nil {
+		return err
+	}
+	fmt.Printf("go install %s@%s works, and prints:\n%s\n%s\n", commandModule, version, out, sample[strings.LastIndexByte(sample, '\n')+1:])
 	return nil
 }
 
