@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -204,11 +205,11 @@ func isPlain(id string) bool {
 	})
 }
 
-// nameText removes control characters, which names of groups cannot have, and commas, which filters by
-// name cannot have.
+// nameText removes what filters by name cannot have: commas, control characters, and characters that are
+// invisible or change the direction of the text.
 func nameText(s string) string {
 	return strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, " "), func(r rune) bool {
-		return r <= ' ' || r == ',' || r >= 0x7f && r < 0xa0
+		return r == ',' || r == ' ' || !unicode.IsPrint(r)
 	}), " ")
 }
 

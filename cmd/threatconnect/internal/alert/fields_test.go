@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
@@ -58,6 +59,7 @@ func TestName(t *testing.T) {
 	}
 	assert.Equal(t, "Beacon seen (7)", name(`{"id":7,"title":"Beacon, seen"}`))
 	assert.Equal(t, "Alert (7)", name(`{"id":7,"title":"\u0000"}`))
+	assert.Equal(t, "A B [31mC (7)", name(`{"id":7,"title":"A\u202e\u200bB\u001b[31mC\ufeff"}`))
 	assert.Equal(t, name(`{"title":"a"}`), name(`{"title":"a"} `))
 	assert.NotEqual(t, name(`{"title":"a","x":1}`), name(`{"title":"a","x":2}`), "two alerts without an id are two")
 	assert.Equal(t, name(`{"id":"1) (2","title":"A"}`), name(`{"id":"1) (2","title":"A","x":1}`))
@@ -88,7 +90,7 @@ func TestNamesAreEqualOnlyIfIDsAre(t *testing.T) {
 		if other, ok := names[name]; ok && other != id {
 			require.Failf(t, "one name", "%q and %q have the name %q", other, id, name)
 		}
-		if utf8.RuneCountInString(name) > maxName || strings.Contains(name, ",") {
+		if utf8.RuneCountInString(name) > maxName || strings.ContainsFunc(name, func(r rune) bool { return r == ',' || !unicode.IsPrint(r) }) {
 			require.Failf(t, "no name of a group", "%q", name)
 		}
 		names[name], ids[id] = id, true
@@ -125,7 +127,7 @@ func FuzzParse(f *testing.F) {
 		name := a.name()
 		require.LessOrEqual(t, len([]rune(name)), maxName)
 		require.NotEmpty(t, name)
-		require.NotContains(t, name, ",")
+		require.False(t, strings.ContainsFunc(name, func(r rune) bool { return r == ',' || !unicode.IsPrint(r) }), "%q", name)
 		require.LessOrEqual(t, len(a.candidates), maxCandidates)
 		h := &handler{exclusions: &ioc.Exclusions{}}
 		for _, v := range h.recognize(a.candidates) {
