@@ -181,6 +181,26 @@ func TestForeignTextIsInertInNotifications(t *testing.T) {
 	assert.Contains(t, sent[0].Message, "Alert `[click](https://evil.example) 'x' now (9)`:")
 }
 
+func TestHostileTitlesDoNotPreventNotifications(t *testing.T) {
+	t.Parallel()
+	srv, env := newInstance(t)
+	for i, odd := range []string{`\u202e`, `\u001b[2J`, `\u200b`, `\ufeff`, `\ud800`, `\u0085`, `\u2028`, `\ue000`, `\ufff9`, `\u00ad`, `\ud83d\ude00`, `\udb40\udc41`} {
+		body := fmt.Sprintf(`{"id":"%d%s","title":"%[2]sT%[2]s","indicators":["203.0.113.42",{"type":"mutex","value":"m%[2]s"}]}`, i, odd)
+		assert.Equal(t, sent, decided(t, env, body, "--store-unknown").Notification.Outcome, body)
+		require.Len(t, srv.Notifications(), i+1)
+		assert.Equal(t, sentBefore, decided(t, env, body, "--store-unknown").Notification.Outcome, body)
+	}
+}
+
+func TestFailedSearchForTheEventIsNoEvent(t *testing.T) {
+	t.Parallel()
+	srv, env := newInstance(t)
+	srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Method: http.MethodGet, Route: "/v2/groups/{type}", Status: http.StatusForbidden, Times: -1})
+	r := run(t, env, sampleAlert, owner("--json")...)
+	assert.Equal(t, cli.Failure, r.code)
+	assert.Contains(t, r.stdout, `"event": null`)
+}
+
 func TestAlertsWithLongIDs(t *testing.T) {
 	t.Parallel()
 	srv, env := newInstance(t)

@@ -32,9 +32,12 @@ func (h *handler) act(ctx context.Context, a *alert, r *report) error {
 func (h *handler) event(ctx context.Context, a *alert, r *report) (threatconnect.GroupRef, error) {
 	name := a.name()
 	first, err := h.firstEvent(ctx, name)
-	if err != nil || first != 0 {
+	if err != nil {
+		return threatconnect.GroupRef{}, err
+	}
+	if first != 0 {
 		r.Event = &eventReport{ID: first, Existed: true}
-		return h.refOf(first), err
+		return h.refOf(first), nil
 	}
 	event := threatconnect.NewEvent(name, a.when)
 	event.Status = h.eventStatus
