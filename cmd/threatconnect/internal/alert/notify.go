@@ -2,6 +2,7 @@ package alert
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strings"
@@ -16,11 +17,12 @@ import (
 // digest of the body and one of the states below.
 //
 //   - The note says sending before a notification is sent, and sent once the platform has confirmed it.
-//   - A run that finds sent sends nothing. A run that finds notSent sends.
+//   - A run that finds sent sends nothing. A run that finds notSent takes the note over.
 //   - A run that finds sending waits up to lease for the run that wrote it. If the note still says
-//     sending, that run has died or did not learn the outcome: the notification is sent again, with a
-//     warning in the log.
-//   - Runs that write a note at the same time agree on the one with the lowest id.
+//     sending, that run has died or did not learn the outcome: this run takes the note over and sends the
+//     notification again, with a warning in the log.
+//   - Runs that write a note at the same time agree on the one with the lowest id. Of runs that take a note
+//     over at the same time, the last one to write sends.
 //
 // Therefore the users are notified at least once if the alert is sent until it succeeds, and again only
 // after an unknown outcome. This assumes that a process sees what another one has written before, that ids
@@ -33,6 +35,7 @@ const (
 
 const (
 	lease    = 30 * time.Second // after which a note that says sending is taken over
+	settle   = 5 * time.Second  // after which a run that takes a note over sees the others that do
 	sendTime = 20 * time.Second // limits a notification; less than lease
 	noteTime = 10 * time.Second // limits the update of a note when ctx has ended
 	pollTime = 2 * time.Second  // between two looks at the note of another run
@@ -43,6 +46,7 @@ type note struct {
 	id      int64  // 0 if there is none
 	text    string // without the digest and the state
 	state   string
+	claim   string // of the run that has taken the note over; empty if none has
 	changed time.Time
 }
 
@@ -69,9 +73,11 @@ func firstNote(attributes []threatconnect.Attribute, typ string, a *alert) (firs
 		if first.changed.IsZero() {
 			first.changed = attribute.DateAdded
 		}
-		if state := strings.TrimPrefix(strings.TrimSpace(last), statePrefix); state == sent || state == notSent {
+		state := strings.TrimPrefix(strings.TrimSpace(last), statePrefix)
+		if state == sent || state == notSent {
 			first.state = state
 		}
+		_, first.claim, _ = strings.Cut(state, sending+" ")
 	}
 	return first
 }
@@ -87,7 +93,7 @@ func (h *handler) claim(ctx context.Context, event threatconnect.GroupRef, a *al
 	if n.id != 0 {
 		return n, false, nil
 	}
-	n = note{text: r.describe(h.maxNote - len(note{}.value(a, sending))), state: sending}
+	n = note{text: r.describe(h.maxNote - len(note{}.value(a, sending+" "+newClaim()))), state: sending}
 	if h.notify == nobody {
 		n.state = notSent
 	}
@@ -104,6 +110,24 @@ func (h *handler) claim(ctx context.Context, event threatconnect.GroupRef, a *al
 	}
 	return first, false, h.client.Attributes.Remove(ctx, event, n.id)
 }
+
+// takeOver makes this run the one that sends the notification. mine is false if another run has taken the
+// note over as well, and later.
+func (h *handler) takeOver(ctx context.Context, event threatconnect.GroupRef, a *alert, n note) (_ note, mine bool, err error) {
+	claim := newClaim()
+	if err := h.setState(ctx, event, a, n, sending+" "+claim); err != nil {
+		return n, false, err
+	}
+	select {
+	case <-time.After(settle):
+	case <-ctx.Done():
+		return n, false, ctx.Err()
+	}
+	n, err = h.readNote(ctx, event, a)
+	return n, n.claim == claim, err
+}
+
+func newClaim() string { return rand.Text()[:8] }
 
 // await waits for a note of another run to say something else than sending, up to lease.
 func (h *handler) await(ctx context.Context, event threatconnect.GroupRef, a *alert, n note) (note, error) {
@@ -137,21 +161,21 @@ func (h *handler) tell(ctx context.Context, event threatconnect.GroupRef, a *ale
 		return nil
 	}
 	r.Notification.To = h.notify
-	if !mine {
+	for !mine {
 		if n, err = h.await(ctx, event, a, n); err != nil {
 			return during("wait for the notification of another run", err)
 		}
 		if n.state == sent {
-			r.Notification.Outcome = sentBefore
+			r.Notification.Outcome, r.Notification.Repeated = sentBefore, false
 			return nil
 		}
-		if n.state == sending {
-			r.Notification.Repeated = true
-			h.log.WarnContext(ctx, "outcome of an earlier notification is unknown, sending it again", "event", r.Event.ID)
-		}
-		if err := h.setState(ctx, event, a, n, sending); err != nil {
+		r.Notification.Repeated = n.state == sending
+		if n, mine, err = h.takeOver(ctx, event, a, n); err != nil {
 			return during("describe the event", err)
 		}
+	}
+	if r.Notification.Repeated {
+		h.log.WarnContext(ctx, "outcome of an earlier notification is unknown, sending it again", "event", r.Event.ID)
 	}
 	limited, cancel := context.WithTimeout(ctx, sendTime)
 	defer cancel()

@@ -493,10 +493,48 @@ func TestLease(t *testing.T) {
 		start := time.Now()
 		p := newProcess(t, srv, -1, false)
 		require.True(t, p.handle(t, sampleAlert))
-		assert.InDelta(t, lease, time.Since(start), float64(pollTime))
+		assert.InDelta(t, lease+settle, time.Since(start), float64(pollTime))
 		assert.Equal(t, 1, p.repetitions())
 		assert.Len(t, srv.Notifications(), 1)
 	})
+}
+
+// Several processes wait for a run that has died, or find that the platform has refused a notification. One
+// of them sends it.
+func TestConcurrentTakeOver(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(40) {
+		synctest.Test(t, func(t *testing.T) {
+			srv := threatconnecttest.New()
+			require.NoError(t, fillSample(srv))
+			repetitions := 1
+			if seed%2 == 0 {
+				for n := 1; len(srv.Groups(sampleOwner)) == 0 || len(srv.Groups(sampleOwner)[0].Attributes) == 0; n++ {
+					newProcess(t, srv, n, true).handle(t, sampleAlert)
+				}
+			} else {
+				repetitions = 0
+				srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Route: "/v2/notifications", Status: 400, Body: "no"})
+				newProcess(t, srv, -1, false).handle(t, sampleAlert)
+			}
+			require.Empty(t, srv.Notifications())
+			var processes []*process
+			var all sync.WaitGroup
+			for i := range 4 {
+				p := newProcess(t, srv, -1, false)
+				p.random = rand.New(rand.NewPCG(seed, uint64(i)))
+				processes = append(processes, p)
+				all.Go(func() { assert.True(t, p.handle(t, sampleAlert), "%s", &p.log) })
+			}
+			all.Wait()
+			for _, p := range processes {
+				repetitions -= p.repetitions()
+			}
+			assert.Zero(t, repetitions, "seed %d", seed)
+			assert.Len(t, srv.Notifications(), 1, "seed %d", seed)
+			assertStored(t, srv)
+		})
+	}
 }
 
 // Of several notes, the one with the lowest id counts, whatever the order of the list.
