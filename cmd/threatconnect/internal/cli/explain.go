@@ -48,6 +48,7 @@ var inFlagWords = strings.NewReplacer(
 	"client.Owners", "threatconnect lookup --owners",
 	"MaxShare allows", "--max-share allows",
 	"raise the size limit", "raise --max-size",
+	"make the client with Token or TokenFunc", "set TC_TOKEN in place of TC_ACCESS_ID and TC_SECRET_KEY",
 	", or WithPlainHTTP", "",
 	", or raise WithMaxResponseBytes", "",
 	" (APIError.Foreign names it)", "",
@@ -59,7 +60,7 @@ var inFlagWords = strings.NewReplacer(
 var goAdvice = regexp.MustCompile(`,? or (?:set|clear|change the) \w+ of (?:an|the) ioc\.Parser(?: if it is a URL)?`)
 
 // goName matches names of the Go API.
-var goName = regexp.MustCompile(`\bclient\.[A-Z]|\bioc\.[A-Z]|\b(?:With|Link|New)[A-Z]\w+|\b\w+(?:Config|Options|Error|Ref)\b`)
+var goName = regexp.MustCompile(`\b(?:client|ioc|DataStore)\.[A-Z]|\b(?:With|Link|New)[A-Z]\w+|\b\w+(?:Config|Options|Error|Ref)\b`)
 
 // quoted matches names of things of the platform.
 var quoted = regexp.MustCompile(`"[^"]*"`)

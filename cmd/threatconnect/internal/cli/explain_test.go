@@ -26,8 +26,9 @@ func TestExplain(t *testing.T) {
 		"already exists":                         threatconnect.ErrExists,
 		"text is in UTF-16; convert it to UTF-8": &ioc.Error{Field: "text", Rule: "is in UTF-16", Fix: "convert it to UTF-8"},
 		"address is wrong; drop the port":        &ioc.Error{Field: "address", Rule: "is wrong", Fix: "drop the port, or set SplitPort of an ioc.Parser"},
-		"type is wrong":                          &threatconnect.ValidationError{Field: "type", Rule: "is wrong", Fix: "list its types with client.Types.Indicators"},
-		`type is "a client.A"; use "client.B"`:   &threatconnect.ValidationError{Field: "type", Rule: `is "a client.A"`, Fix: `use "client.B"`},
+		"credentials must be a token; set TC_TOKEN in place of TC_ACCESS_ID and TC_SECRET_KEY": &threatconnect.ValidationError{Field: "credentials", Rule: "must be a token", Fix: "make the client with Token or TokenFunc"},
+		"type is wrong":                        &threatconnect.ValidationError{Field: "type", Rule: "is wrong", Fix: "list its types with client.Types.Indicators"},
+		`type is "a client.A"; use "client.B"`: &threatconnect.ValidationError{Field: "type", Rule: `is "a client.A"`, Fix: `use "client.B"`},
 		"403; list the owners that the API user can see with threatconnect lookup --owners": errors.New("threatconnect: 403; list the owners that the API user can see with client.Owners"),
 	} {
 		assert.Equal(t, want, Explain(err))
@@ -38,7 +39,7 @@ func TestExplain(t *testing.T) {
 // Errors of the API never show names of Go.
 func TestExplainHasNoGoNames(t *testing.T) {
 	t.Parallel()
-	goNames := regexp.MustCompile(`client\.|threatconnect\.|ioc\.|feeds\.|threatconnect: |Err[A-Z]|With[A-Z]|\b[A-Z][a-z]+(Config|Options|Error)`)
+	goNames := regexp.MustCompile(`client\.|DataStore\.|TokenFunc|threatconnect\.|ioc\.|feeds\.|threatconnect: |Err[A-Z]|With[A-Z]|\b[A-Z][a-z]+(Config|Options|Error)`)
 	invalid := func(fix string) error {
 		return &threatconnect.ValidationError{Field: "field", Rule: "is wrong", Fix: fix}
 	}
@@ -56,7 +57,7 @@ func TestExplainHasNoGoNames(t *testing.T) {
 		fmt.Errorf("%w: its values take more than twice the cap in memory: ask for fewer items, or raise WithMaxResponseBytes", threatconnect.ErrResponseTooLarge),
 		errors.New("threatconnect: GET /v2/x: 400 Bad Request: unrecognized message (12 bytes, see APIError.Foreign)"),
 		&threatconnect.RequestError{Method: "GET", Route: "/v2/owners", Err: errors.New("of a transport")},
-		errors.New("ioc: list x: line 2 is wrong"),
+		errors.New("ioc: list x: line 2 is wrong"), errors.New("threatconnect: the DataStore answers with HTML; DataStore.Do returns what it answered"),
 	}
 	for _, err := range all {
 		text := Explain(err)

@@ -55,7 +55,7 @@ func setHelp(root *cobra.Command) {
 			cmd.Print(shortHelp(cmd))
 			return err
 		}
-		return &usageError{err}
+		return &usageError{inFlagTerms(err)}
 	})
 	root.Args = func(_ *cobra.Command, args []string) error {
 		if len(args) > 0 {
@@ -64,6 +64,22 @@ func setHelp(root *cobra.Command) {
 		return nil
 	}
 	root.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+}
+
+// inFlagTerms says what the value of a flag must be, in place of an error about Go types.
+func inFlagTerms(err error) error {
+	invalid, ok := errors.AsType[*pflag.InvalidValueError](err)
+	if !ok {
+		return err
+	}
+	rule := map[string]string{
+		"bool": "must be true or false", "int": "must be a whole number", "int64": "must be a whole number",
+		"float64": "must be a number", "duration": "must be a time with a unit, as in 90s, 5m or 1h",
+	}[invalid.GetFlag().Value.Type()]
+	if rule == "" {
+		rule = invalid.Unwrap().Error()
+	}
+	return fmt.Errorf("--%s %s", invalid.GetFlag().Name, rule)
 }
 
 // shortHelpFlag is the value of -h. Setting it ends the parsing of the command line.
@@ -135,7 +151,11 @@ func longHelp(cmd *cobra.Command) string {
 // head returns what both helps begin with.
 func head(cmd *cobra.Command) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s.\n\nUsage:\n  %s\n", cmd.Short, cmd.UseLine())
+	usage := cmd.UseLine()
+	if cmd.HasAvailableSubCommands() {
+		usage = cmd.CommandPath() + " COMMAND [flags]"
+	}
+	fmt.Fprintf(&b, "%s.\n\nUsage:\n  %s\n", cmd.Short, usage)
 	b.WriteString(section("Examples", cmd.Example))
 	if cmd.HasAvailableSubCommands() {
 		b.WriteString("\nCommands:\n")

@@ -36,6 +36,30 @@ Other flags:
 `, out.String())
 }
 
+func TestInvalidValues(t *testing.T) {
+	t.Parallel()
+	for arg, want := range map[string]string{
+		"--on=maybe":   "--on must be true or false",
+		"--count=x":    "--count must be a whole number",
+		"--bytes=1.5":  "--bytes must be a whole number",
+		"--rating=x":   "--rating must be a number",
+		"--wait=5":     "--wait must be a time with a unit, as in 90s, 5m or 1h",
+		"--log-level=": "--log-level must be debug, info, warn or error",
+		"--none":       "unknown flag: --none",
+	} {
+		cmd := &cobra.Command{Use: "test", Run: func(*cobra.Command, []string) {}}
+		cmd.Flags().Bool("on", false, "")
+		cmd.Flags().Int("count", 0, "")
+		cmd.Flags().Int64("bytes", 0, "")
+		cmd.Flags().Float64("rating", 0, "")
+		cmd.Flags().Duration("wait", 0, "")
+		new(Log).Register(cmd.Flags())
+		var out bytes.Buffer
+		assert.Equal(t, Failure, Run(t.Context(), cmd, &Env{Stdout: &out, Stderr: &out}, []string{arg}))
+		assert.Equal(t, "test: "+want+"\nRun \"test -h\" for the flags.\n", out.String())
+	}
+}
+
 func TestWrapText(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, `A paragraph that is written in two lines of source code is one paragraph, and
