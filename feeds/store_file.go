@@ -9,7 +9,9 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
+	"time"
 )
 
 // NewFileStore returns the store in a file. Its directory must exist. While a run is in progress, a second file has
@@ -145,16 +147,16 @@ func (f *fileStore) replace(_ context.Context, token string, write func(io.Write
 }
 
 // write writes a file that only its user can read, and renames it to path if check returns nil. The rename replaces a
-// symbolic link and does not follow it.
+// symbolic link and does not follow it. Processes that write at the same time have a temporary file each.
 func (f *fileStore) write(path string, write func(io.Writer) error, check func() error) error {
-	temp := path + ".new"
-	f.before("remove what a killed run has left")
-	_ = os.Remove(temp)
+	f.before("remove what killed runs have left")
+	removeOldTemps(path)
 	f.before("create")
-	file, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+tempSuffix) // mode 0600
 	if err != nil {
 		return err
 	}
+	temp := file.Name()
 	f.before("write")
 	err = write(file)
 	f.before("sync")
@@ -177,6 +179,28 @@ func (f *fileStore) write(path string, write func(io.Writer) error, check func()
 	}
 	f.before("sync the directory")
 	return syncDir(filepath.Dir(path))
+}
+
+// tempSuffix is the end of the names of temporary files, with a random text in place of the asterisk.
+const tempSuffix = ".*.new"
+
+// oldTemp is the age from which a temporary file is one of a killed run. Writing takes seconds.
+const oldTemp = time.Hour
+
+// removeOldTemps removes the temporary files that killed runs have left. Its errors are ignored: the next run tries
+// again.
+func removeOldTemps(path string) {
+	entries, _ := os.ReadDir(filepath.Dir(path))
+	for _, e := range entries {
+		random, isTemp := strings.CutPrefix(e.Name(), filepath.Base(path)+".")
+		random, isNew := strings.CutSuffix(random, ".new")
+		if !isTemp || !isNew || strings.Trim(random, "0123456789") != "" {
+			continue
+		}
+		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > oldTemp {
+			_ = os.Remove(filepath.Join(filepath.Dir(path), e.Name()))
+		}
+	}
 }
 
 // syncDir makes the names in a directory durable. Windows and some network file systems have no sync for directories.

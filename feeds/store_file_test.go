@@ -1,11 +1,15 @@
 package feeds
 
 import (
+	"crypto/rand"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -72,6 +76,7 @@ func TestAProcessThatDiesLeavesTheOldOrTheNewState(t *testing.T) {
 			break
 		}
 
+		ageTemps(t, store)
 		next := openState(t, store, named("tomorrow"))
 		assert.Equal(t, result[len(result)-6:] == "marked", next.Reason() != "")
 		runWith(t, next, fate{}, items...)
@@ -83,6 +88,53 @@ func TestAProcessThatDiesLeavesTheOldOrTheNewState(t *testing.T) {
 	assert.Equal(t, map[string]int{
 		"old with 500 items": 5, "old with 500 items, marked": 6, "new with 251 items, marked": 2, "new with 251 items": 1,
 	}, results)
+}
+
+// ageTemps makes the temporary files of a dead process old enough to be removed.
+func ageTemps(t *testing.T, store *fileStore) {
+	t.Helper()
+	temps, err := filepath.Glob(store.path + "*.new")
+	require.NoError(t, err)
+	for _, temp := range temps {
+		old := time.Now().Add(-2 * oldTemp)
+		require.NoError(t, os.Chtimes(temp, old, old))
+	}
+}
+
+// Processes that write at the same time do not damage each other's files: a save succeeds or finds another run.
+func TestConcurrentWritersOfAFile(t *testing.T) {
+	t.Parallel()
+	store := fileStoreIn(t)
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 20 {
+				saved, err := LoadCursor(t.Context(), store)
+				if assert.NoError(t, err) {
+					err = saved.Save(t.Context(), threatconnect.Cursor{Position: rand.Text()})
+					assert.True(t, err == nil || errors.Is(err, ErrConcurrentRun), "%v", err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	left, err := os.ReadDir(filepath.Dir(store.path))
+	require.NoError(t, err)
+	assert.Len(t, left, 1, "the state")
+}
+
+func TestTemporaryFilesOfOthersStay(t *testing.T) {
+	t.Parallel()
+	store := fileStoreIn(t)
+	for _, name := range []string{store.path + ".new", store.path + ".a.new", store.path + ".12.new"} {
+		require.NoError(t, os.WriteFile(name, nil, 0o600))
+	}
+	runWith(t, openState(t, store), fate{}, host(0, 1))
+	ageTemps(t, store)
+	runWith(t, openState(t, store), fate{}, host(0, 1))
+	left, err := os.ReadDir(filepath.Dir(store.path))
+	require.NoError(t, err)
+	assert.Len(t, left, 3, "the state and two files of others")
 }
 
 func TestTheFileIsItsOwnersAlone(t *testing.T) {
@@ -151,7 +203,6 @@ func TestTheMarkDoesNotFollowALink(t *testing.T) {
 			victim := filepath.Join(filepath.Dir(store.path), "victim")
 			require.NoError(t, os.WriteFile(victim, []byte("precious"), 0o600))
 			require.NoError(t, os.Symlink(target, store.marker()))
-			require.NoError(t, os.Symlink(victim, store.path+".new"), "nor does a temporary file")
 			s := openState(t, store)
 			assert.Contains(t, s.Reason(), "did not finish")
 			runWith(t, s, fate{}, host(0, 1))
