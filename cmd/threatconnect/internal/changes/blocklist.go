@@ -46,10 +46,10 @@ func openBlocklist(path string, isNew bool) (*blocklist, error) {
 func (b *blocklist) readOld() error {
 	f, err := os.Open(b.path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("--output: the list %s is gone, and --state remembers only what has changed since: run with --reset", b.path)
+		return errors.New("the list is gone, and --state remembers only what has changed since: run with --reset")
 	}
 	if err != nil {
-		return fmt.Errorf("--output: %w", err)
+		return err
 	}
 	defer f.Close()
 	lines := bufio.NewScanner(f)
@@ -60,7 +60,7 @@ func (b *blocklist) readOld() error {
 		}
 	}
 	if err := lines.Err(); err != nil {
-		return fmt.Errorf("--output: read the old list %s: %w", b.path, err)
+		return fmt.Errorf("read the old list: %w", err)
 	}
 	return nil
 }

@@ -83,7 +83,7 @@ func TestSelectionWithdrawsIndicators(t *testing.T) {
 	i.add(t, "Host", "off.example", 4, time.Hour)
 	i.add(t, "Host", "rising.example", 1, time.Hour)
 	i.add(t, "Address", "203.0.113.9", 5, time.Hour)
-	selected := []string{"--min-rating", "3", "--types", "host,Registry Key"}
+	selected := []string{"--min-rating", "3", "--type", "host,Registry Key"}
 	assert.Equal(t, []string{"changed falling.example", "changed off.example"}, i.changes(t, selected...))
 
 	for name, update := range map[string]threatconnect.IndicatorUpdate{
@@ -204,14 +204,14 @@ func TestRefusedCommandLines(t *testing.T) {
 		want string
 	}{
 		"no state":                {[]string{}, "--state is missing: name a file"},
-		"reset without state":     {[]string{"--state", "none", "--reset"}, "there is no --state to forget"},
-		"state in no directory":   {[]string{"--state", i.path("no/state")}, "--state: stat "},
+		"reset without state":     {[]string{"--state", "none", "--reset"}, "--reset needs a --state to forget"},
+		"state in no directory":   {[]string{"--state", i.path("no/state")}, "no/state.Example+Source: no such file or directory"},
 		"DataStore without token": {[]string{"--state", "datastore:local/changes/cursor"}, "token"},
 		"DataStore without id":    {[]string{"--state", "datastore:local/changes"}, "datastore:DOMAIN/TYPE/ID"},
 		"unknown owner":           {[]string{"--state", "none", "--owner", "Nobody"}, `no owner "Nobody"; it sees "Example Organization", "Example Community", "Example Source"`},
 		"block list of owners":    {[]string{"--state", "none", "--format", "blocklist", "--owner", "a", "--owner", "b"}, "must have one --owner"},
 		"unknown format":          {[]string{"--state", "none", "--format", "xml"}, "must be csv, jsonl or blocklist"},
-		"unknown type":            {[]string{"--state", "none", "--types", "color"}, "use address, asn, cidr"},
+		"unknown type":            {[]string{"--state", "none", "--type", "color"}, "use address, asn, cidr"},
 		"rating":                  {[]string{"--state", "none", "--min-rating", "6"}, "must be 0 to 5"},
 		"rating that is NaN":      {[]string{"--state", "none", "--min-rating", "NaN"}, "must be 0 to 5"},
 		"confidence":              {[]string{"--state", "none", "--min-confidence", "101"}, "must be 0 to 100"},

@@ -4,7 +4,9 @@ package changes
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -80,14 +82,14 @@ func Command(env *cli.Env) *cobra.Command {
 	flags.BoolVar(&c.reset, "reset", false, "forget the last run and read everything")
 	flags.StringVar(&c.format, "format", formatCSV, "`FORMAT` of the output: csv, jsonl or blocklist")
 	flags.StringVar(&c.output, "output", "-", "`FILE` to replace with the output; - is standard output")
-	flags.StringSliceVar(&c.types, "types", nil, "only these `TYPES`, as in address,host,url")
+	flags.StringSliceVar(&c.types, "type", nil, "only indicators of this `TYPE`, as in host or address,url; repeatable")
 	flags.Float64Var(&c.minRating, "min-rating", 0, "only indicators with a rating of at least `N`, up to 5")
 	flags.IntVar(&c.minConfidence, "min-confidence", 0, "only indicators with a confidence of at least `N`, up to 100")
 	flags.IntVar(&c.minScore, "min-score", 0, "only indicators with a ThreatAssess score of at least `N`, up to 1000")
 	flags.BoolVar(&c.raw, "raw", false, "do not protect spreadsheets from formulas in csv")
 	c.Instance.Register(env, flags, "changes")
 	c.Log.Register(flags)
-	cli.MainFlags(cmd, "owner", "state", "reset", "format", "output", "types", "min-rating")
+	cli.MainFlags(cmd, "owner", "state", "reset", "format", "output", "type", "min-rating")
 	return cmd
 }
 
@@ -108,17 +110,17 @@ func (c *config) check() error {
 	case len(c.owners) == 0:
 		return cli.UsageError("there is no owner to read: set --owner or TC_OWNER")
 	case !slices.Contains([]string{formatCSV, formatJSONLines, formatBlocklist}, c.format):
-		return cli.UsageError("--format: must be csv, jsonl or blocklist")
+		return cli.UsageError("--format must be csv, jsonl or blocklist")
 	case c.output == "":
-		return cli.UsageError("--output: is empty; use - for standard output")
+		return cli.UsageError("--output is empty; use - for standard output")
 	case c.format == formatBlocklist && len(c.owners) > 1:
-		return cli.UsageError("--format blocklist: must have one --owner, because a value that one owner deletes can still be another's; run once per owner")
+		return cli.UsageError("--format blocklist must have one --owner, because a value that one owner deletes can still be another's; run once per owner")
 	case c.InProcess() && c.stateAt != "":
-		return cli.UsageError("--state: there is no instance whose changes to follow: set TC_BASE_URL, or leave --state out")
+		return cli.UsageError("--state needs an instance whose changes to follow: set TC_BASE_URL, or leave --state out")
 	case !c.InProcess() && c.stateAt == "":
 		return cli.UsageError("--state is missing: name a file, or none to read everything in every run")
 	case c.reset && (c.stateAt == "" || c.stateAt == "none"):
-		return cli.UsageError("--reset: there is no --state to forget")
+		return cli.UsageError("--reset needs a --state to forget")
 	}
 	return c.selection.check()
 }
@@ -130,7 +132,7 @@ func (c *config) settings() string {
 	if c.format == formatBlocklist {
 		s += " --format blocklist"
 		if c.output != "-" {
-			s += " --output FILE"
+			s += " --output " + filepath.Base(c.output) // another list has other values
 		}
 	}
 	return strings.TrimSpace(s)
@@ -168,7 +170,7 @@ func (c *config) start(ctx context.Context, env *cli.Env) (err error) {
 func (c *config) run(ctx context.Context, env *cli.Env, client *threatconnect.Client, state *state, log *slog.Logger) error {
 	if c.output != "-" {
 		if _, err := checkTarget(c.output); err != nil {
-			return err
+			return c.outputError(err)
 		}
 	}
 	if _, err := cli.CheckOwners(ctx, client, c.owners...); err != nil {
@@ -179,7 +181,7 @@ func (c *config) run(ctx context.Context, env *cli.Env, client *threatconnect.Cl
 	}
 	out, err := c.open(env, state.cursors[c.owners[0]].Time.IsZero())
 	if err != nil {
-		return err
+		return c.outputError(err)
 	}
 	defer out.abort()
 	var tallies []*tally
@@ -191,7 +193,7 @@ func (c *config) run(ctx context.Context, env *cli.Env, client *threatconnect.Cl
 		tallies = append(tallies, t)
 	}
 	if err := out.commit(); err != nil {
-		return err
+		return c.outputError(err)
 	}
 	if err := state.save(ctx); err != nil {
 		return err
@@ -201,6 +203,15 @@ func (c *config) run(ctx context.Context, env *cli.Env, client *threatconnect.Cl
 		log.InfoContext(ctx, "changes written", "owner", t.owner, "changed", t.changed, "deleted", t.deleted, "withdrawn", t.withdrawn, "upTo", t.upTo)
 	}
 	return nil
+}
+
+// outputError names the output in an error about it.
+func (c *config) outputError(err error) error {
+	name := "--output " + c.output
+	if c.output == "-" {
+		name = "standard output"
+	}
+	return fmt.Errorf("%s: %w", name, cli.WithoutPath(err))
 }
 
 // open returns the sink for the output. isNew says that no earlier run has written to it.

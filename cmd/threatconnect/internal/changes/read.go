@@ -59,7 +59,7 @@ func (c *config) read(ctx context.Context, env *cli.Env, client *threatconnect.C
 			t.withdrawn++
 		}
 		if err := out.write(r); err != nil {
-			return nil, err
+			return nil, c.outputError(err)
 		}
 	}
 	state.cursors[t.owner] = changes.Cursor()

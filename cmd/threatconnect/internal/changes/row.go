@@ -63,7 +63,7 @@ func (s *selection) setTypes(names []string) error {
 	for _, name := range names {
 		t, ok := cli.IndicatorType(name)
 		if !ok {
-			return cli.UsageError("--types: there is no type %q: use %s", name, cli.IndicatorTypeNames)
+			return cli.UsageError("--type: there is no type %q: use %s", name, cli.IndicatorTypeNames)
 		}
 		s.types = append(s.types, threatconnect.IndicatorType(t))
 	}
@@ -76,11 +76,11 @@ func (s *selection) setTypes(names []string) error {
 func (s *selection) check() error {
 	switch {
 	case !(s.minRating >= 0 && s.minRating <= 5): // NaN is outside, too
-		return cli.UsageError("--min-rating: must be 0 to 5")
+		return cli.UsageError("--min-rating must be 0 to 5")
 	case s.minConfidence < 0 || s.minConfidence > 100:
-		return cli.UsageError("--min-confidence: must be 0 to 100")
+		return cli.UsageError("--min-confidence must be 0 to 100")
 	case s.minScore < 0 || s.minScore > 1000:
-		return cli.UsageError("--min-score: must be 0 to 1000")
+		return cli.UsageError("--min-score must be 0 to 1000")
 	}
 	return nil
 }
@@ -93,7 +93,7 @@ func (s *selection) String() string {
 		for i, t := range s.types {
 			names[i] = string(t)
 		}
-		parts = append(parts, "--types "+strings.Join(names, ","))
+		parts = append(parts, "--type "+strings.Join(names, ","))
 	}
 	if s.minRating > 0 {
 		parts = append(parts, "--min-rating "+strconv.FormatFloat(s.minRating, 'f', -1, 64))

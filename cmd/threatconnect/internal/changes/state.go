@@ -21,6 +21,9 @@ type state struct {
 	cursors  map[string]threatconnect.Cursor
 }
 
+// forgetTries is how often a state is reset that other runs save at the same time.
+const forgetTries = 10
+
 // place is where the cursor of an owner is saved.
 type place struct {
 	owner, name string
@@ -49,13 +52,13 @@ func openStore(client *threatconnect.Client, name string) (feeds.Store, error) {
 	record, ok := strings.CutPrefix(name, "datastore:")
 	if !ok {
 		if _, err := os.Stat(filepath.Dir(name)); err != nil {
-			return nil, fmt.Errorf("--state: %w", err)
+			return nil, fmt.Errorf("--state %s: %w", name, cli.WithoutPath(err))
 		}
 		return feeds.NewFileStore(name), nil
 	}
 	parts := strings.SplitN(record, "/", 3)
 	if len(parts) != 3 || parts[1] == "" || parts[2] == "" {
-		return nil, cli.UsageError("--state: must be datastore:DOMAIN/TYPE/ID, as in datastore:local/changes/example-source")
+		return nil, cli.UsageError("--state must be datastore:DOMAIN/TYPE/ID, as in datastore:local/changes/example-source")
 	}
 	store, err := feeds.NewDataStore(client, threatconnect.DataStoreDomain(parts[0]), parts[1], parts[2])
 	if err != nil {
@@ -64,7 +67,7 @@ func openStore(client *threatconnect.Client, name string) (feeds.Store, error) {
 	return store, nil
 }
 
-// load reads the cursors. With reset, they begin anew.
+// load reads the cursors. With reset, it ignores them.
 func (s *state) load(ctx context.Context, reset bool) error {
 	for i := range s.places {
 		p := &s.places[i]
@@ -104,22 +107,26 @@ func (s *state) save(ctx context.Context) error {
 			continue
 		case !errors.Is(err, feeds.ErrConcurrentRun):
 			return fmt.Errorf("--state %s: the output is complete, but the state is not saved, so that the next run writes the same changes again: %w", p.name, err)
-		case s.forget(ctx) != nil:
-			return fmt.Errorf("--state %s: another run has used it at the same time: run with --reset", p.name)
+		}
+		if err := s.forget(ctx); err != nil {
+			return fmt.Errorf("--state %s: another run has used it at the same time, and it cannot be reset: run with --reset: %w", p.name, err)
 		}
 		return fmt.Errorf("--state %s: another run has used it at the same time: the next run reads everything", p.name)
 	}
 	return nil
 }
 
-// forget makes the next run read everything.
+// forget makes the next run read everything, also if further runs save at the same time.
 func (s *state) forget(ctx context.Context) error {
 	for _, p := range s.places {
-		saved, err := feeds.LoadCursor(ctx, p.store)
-		if err != nil {
-			return err
+		err := feeds.ErrConcurrentRun
+		for try := 0; try < forgetTries && errors.Is(err, feeds.ErrConcurrentRun); try++ {
+			var saved *feeds.SavedCursor
+			if saved, err = feeds.LoadCursor(ctx, p.store); err == nil {
+				err = saved.Save(ctx, threatconnect.Cursor{})
+			}
 		}
-		if err := saved.Save(ctx, threatconnect.Cursor{}); err != nil {
+		if err != nil {
 			return err
 		}
 	}

@@ -1,8 +1,11 @@
 package changes
 
 import (
+	"errors"
 	"os"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -11,6 +14,7 @@ import (
 
 	"github.com/threatconnect-go/threatconnect"
 	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/cli"
+	"github.com/threatconnect-go/threatconnect/feeds"
 )
 
 // useToken replaces the credentials of an instance by an API token.
@@ -40,6 +44,12 @@ func TestStateInTheDataStore(t *testing.T) {
 
 func TestStateThatCannotBeUsed(t *testing.T) {
 	t.Parallel()
+	succeed := func(i *instance, args ...string) error {
+		if r := run(t, i.env, append([]string{"--state", i.path("state")}, args...)...); r.code != cli.Success {
+			return errors.New(r.stderr)
+		}
+		return nil
+	}
 	for name, tc := range map[string]struct {
 		change func(i *instance, path string) error
 		args   []string
@@ -51,10 +61,11 @@ func TestStateThatCannotBeUsed(t *testing.T) {
 		"other selection": {nil, []string{"--min-rating", "2"}, "(no flags, now --min-rating 2), so that continuing would leave gaps: name another state, or run with --reset"},
 		"other format":    {nil, []string{"--format", "blocklist"}, "now --format blocklist)"},
 		"other output": {func(i *instance, path string) error {
-			r := run(t, i.env, "--state", i.path("state"), "--reset", "--format", "blocklist")
-			require.Equal(t, cli.Success, r.code, r.stderr)
-			return nil
-		}, []string{"--format", "blocklist", "--output", "list"}, "(--format blocklist, now --format blocklist --output FILE)"},
+			return succeed(i, "--reset", "--format", "blocklist")
+		}, []string{"--format", "blocklist", "--output", "list"}, "(--format blocklist, now --format blocklist --output list)"},
+		"another list": {func(i *instance, _ string) error {
+			return errors.Join(os.WriteFile(i.path("other"), nil, 0o600), succeed(i, "--reset", "--format", "blocklist", "--output", i.path("list")))
+		}, []string{"--format", "blocklist", "--output", "other"}, "(--format blocklist --output list, now --format blocklist --output other)"},
 		"other instance": {func(i *instance, _ string) error {
 			i.env["TC_BASE_URL"] = strings.Replace(i.env["TC_BASE_URL"], "127.0.0.1", "localhost", 1)
 			return nil
@@ -112,6 +123,28 @@ func TestConcurrentRuns(t *testing.T) {
 			assert.Equal(t, cli.Success, r.code, r.stderr)
 			assert.Equal(t, "one.example\ntwo.example\n", list())
 		})
+	}
+}
+
+// Several runs that have lost against another one reset the state at the same time.
+func TestConcurrentResets(t *testing.T) {
+	t.Parallel()
+	for range 20 {
+		store := feeds.NewFileStore(filepath.Join(t.TempDir(), "state"))
+		saved, err := feeds.LoadCursor(t.Context(), store)
+		require.NoError(t, err)
+		require.NoError(t, saved.Save(t.Context(), threatconnect.Cursor{Position: "set"}))
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				s := state{places: []place{{store: store}}}
+				assert.NoError(t, s.forget(t.Context()))
+			})
+		}
+		all.Wait()
+		saved, err = feeds.LoadCursor(t.Context(), store)
+		require.NoError(t, err)
+		assert.True(t, saved.Cursor().IsZero())
 	}
 }
 

@@ -3,7 +3,6 @@ package changes
 import (
 	"bufio"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -62,9 +61,9 @@ func checkTarget(path string) (mode fs.FileMode, err error) {
 	case err != nil:
 		return 0, err
 	case info.Mode().Type() == fs.ModeSymlink:
-		return 0, fmt.Errorf("--output: %s is a symbolic link: name the file that it refers to", path)
+		return 0, errors.New("it is a symbolic link: name the file that it refers to")
 	case !info.Mode().IsRegular():
-		return 0, fmt.Errorf("--output: %s is not a regular file; use - for standard output", path)
+		return 0, errors.New("it is not a regular file; use - for standard output")
 	}
 	return info.Mode().Perm(), nil
 }
@@ -78,12 +77,12 @@ func replace(path string) (*newFile, error) {
 	}
 	temp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
-		return nil, fmt.Errorf("--output: %w", err)
+		return nil, err
 	}
 	f := &newFile{Writer: bufio.NewWriter(temp), temp: temp, path: path}
 	if err := temp.Chmod(mode); err != nil {
 		f.abort()
-		return nil, fmt.Errorf("--output: %w", err)
+		return nil, err
 	}
 	return f, nil
 }
@@ -101,10 +100,7 @@ func (f *newFile) commit() error {
 		f.done = true
 		err = syncDir(filepath.Dir(f.path))
 	}
-	if err != nil {
-		return fmt.Errorf("--output: %w", err)
-	}
-	return nil
+	return err
 }
 
 func syncDir(path string) error {
