@@ -122,8 +122,8 @@ func Command(env *cli.Env) *cobra.Command {
 
 func (c *config) register(env *cli.Env, cmd *cobra.Command, f *pflag.FlagSet) {
 	cli.Text(f, &c.owner, "owner", "`NAME` of an owner for suspicious indicators only, required; TC_OWNER is not used")
-	f.Float64Var(&c.rating, "rating", 1, "threat rating of stored indicators, 0 to 5; 1 means suspicious")
-	f.IntVar(&c.confidence, "confidence", 50, "confidence in stored indicators, 0 to 100; 50 means possible")
+	f.Float64Var(&c.rating, "rating", 1, "threat `RATING` of stored indicators, 0 to 5; 1 means suspicious")
+	f.IntVar(&c.confidence, "confidence", 50, "confidence `PERCENT` of stored indicators, 0 to 100; 50 means possible")
 	f.StringArrayVar(&c.tags, "tag", nil, "`TAG` for the event and the stored indicators; repeatable")
 	f.StringVar((*string)(&c.eventStatus), "event-status", string(threatconnect.EventNeedsReview), "`STATUS` of the event: Needs Review, False Positive, No Further Action or Escalated")
 	f.StringVar(&c.attributeType, "attribute-type", "Description", "`TYPE` of the attribute of the event that has the reasons")
@@ -146,7 +146,7 @@ func (c *config) register(env *cli.Env, cmd *cobra.Command, f *pflag.FlagSet) {
 	f.IntVar(&c.minCALScore, "min-cal-score", 500, "CAL `SCORE` that matters, 0 to 1000")
 	f.Float64Var(&c.minRating, "min-rating", 3, "threat `RATING` of an owner that matters, 0 to 5")
 	f.BoolVar(&c.storeUnknown, "store-unknown", false, "also store indicators that no other owner has")
-	f.IntVar(&c.maxFalsePositives, "max-false-positives", 3, "reports as a false positive from which an indicator is ignored")
+	f.IntVar(&c.maxFalsePositives, "max-false-positives", 3, "ignore an indicator from `N` reports as a false positive on")
 	f.StringArrayVar(&c.exclude, "exclude", nil, "`FILE` with values that are never stored, one per line; repeatable")
 	cli.FlagGroup(cmd, "What matters", "min-score", "min-cal-score", "min-rating", "store-unknown", "max-false-positives", "exclude")
 

@@ -24,7 +24,7 @@ const (
 	warned     result = "warning"
 	failed     result = "failed"
 	unknown    result = "unknown"     // only writing tells, or the instance has no data that tells
-	notChecked result = "not checked" // an earlier check failed
+	notChecked result = "not checked" // it needs a check that failed or was not made
 )
 
 // check is one check and its outcome. Seen and Fix hold no value of the instance.

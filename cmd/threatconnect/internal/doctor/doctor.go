@@ -226,7 +226,7 @@ func (e *exam) checks(ctx context.Context, show func(check)) []check {
 		if s.writes && e.writeTo == "" {
 			continue
 		}
-		c := check{Result: notChecked, Seen: fmt.Sprintf("the check %q failed", s.needs)}
+		c := check{Result: notChecked, Seen: fmt.Sprintf("needs the check %q", s.needs)}
 		switch {
 		case ctx.Err() != nil:
 			c.Seen = "stopped"

@@ -24,7 +24,7 @@ type line struct{ label, text string }
 
 // writeDetails writes a value and what each owner knows about it.
 func (o *output) writeDetails(e *element) error {
-	title := o.paint(cli.Clean(cmp.Or(e.Identifier, e.Value, "line "+cli.Number(int64(e.Line)))), text.Bold)
+	title := o.paint(cli.Clean(cmp.Or(e.Indicator, e.Value, "line "+cli.Number(int64(e.Line)))), text.Bold)
 	if e.Type != "" {
 		title += " (" + cli.Clean(string(e.Type)) + ")"
 	}
@@ -86,8 +86,8 @@ func (o *output) ownerLines(r *record) []line {
 			label = ""
 		}
 	}
-	if strings.Contains(r.Identifier, " : ") {
-		add("All values", strings.Split(r.Identifier, " : ")...)
+	if strings.Contains(r.Indicator, " : ") {
+		add("All values", strings.Split(r.Indicator, " : ")...)
 	}
 	add("Tags", strings.Join(r.Tags, ", "))
 	add("Security labels", strings.Join(r.SecurityLabels, ", "))

@@ -227,14 +227,14 @@ func TestJSON(t *testing.T) {
 	require.Len(t, all, 3)
 
 	assert.Equal(t, "203[.]0[.]113[.]42", all[0].Value)
-	assert.Equal(t, "203.0.113.42", all[0].Identifier)
+	assert.Equal(t, "203.0.113.42", all[0].Indicator)
 	assert.True(t, all[0].Found)
 	require.Len(t, all[0].Owners, 2)
 	source := all[0].Owners[1]
 	assert.NotEmpty(t, source.WebLink)
 	assert.False(t, source.DateAdded.IsZero())
 	assert.Equal(t, record{
-		Owner: "Example Source", Identifier: "203.0.113.42", Rating: new(4.0), Confidence: new(85),
+		Owner: "Example Source", Indicator: "203.0.113.42", Rating: new(4.0), Confidence: new(85),
 		ThreatAssessRating: new(3.5), ThreatAssessConfidence: new(76.0), ThreatAssessScore: new(712),
 		Active: new(true), Observations: new(int64(0)), FalsePositives: new(int64(0)),
 		DateAdded: source.DateAdded, LastModified: source.LastModified, WebLink: source.WebLink,
@@ -318,7 +318,7 @@ func TestEveryTypeIsFoundByTheFormThatItIsShownIn(t *testing.T) {
 		assert.Equal(t, cli.Success, r.code, r.stderr)
 		r = run(t, vars, "", append(args, "--owner", "Example Source", "--json")...)
 		assert.Equal(t, cli.Success, r.code, r.stderr)
-		assert.Equal(t, value, elements(t, r)[0].Owners[0].Identifier)
+		assert.Equal(t, value, elements(t, r)[0].Owners[0].Indicator)
 	}
 }
 

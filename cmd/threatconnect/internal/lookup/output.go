@@ -26,20 +26,20 @@ type output struct {
 
 // element is a result in JSON.
 type element struct {
-	Value      string                      `json:"value"`         // as it was given
-	Line       int                         `json:"line,omitzero"` // of standard input
-	Type       threatconnect.IndicatorType `json:"type,omitzero"`
-	Identifier string                      `json:"identifier,omitzero"` // the value in canonical form
-	Found      bool                        `json:"found"`
-	Error      string                      `json:"error,omitzero"`
-	Owners     []record                    `json:"owners"`
+	Value     string                      `json:"value"`         // as it was given
+	Line      int                         `json:"line,omitzero"` // of standard input
+	Type      threatconnect.IndicatorType `json:"type,omitzero"`
+	Indicator string                      `json:"indicator,omitzero"` // the value in canonical form
+	Found     bool                        `json:"found"`
+	Error     string                      `json:"error,omitzero"`
+	Owners    []record                    `json:"owners"`
 }
 
 // record is an indicator in one owner. Numbers that the platform did not send are null; texts, times
 // and lists that it did not send, or that were not read, are missing.
 type record struct {
 	Owner                  string      `json:"owner"`
-	Identifier             string      `json:"identifier"` // all hashes of a file
+	Indicator              string      `json:"indicator"` // with all hashes of a file
 	Rating                 *float64    `json:"rating"`
 	Confidence             *int        `json:"confidence"`
 	ThreatAssessRating     *float64    `json:"threatAssessRating"`
@@ -78,7 +78,7 @@ type group struct {
 func newRecord(asked string, ind threatconnect.Indicator) record {
 	m := ind.Meta()
 	r := record{
-		Owner: m.Owner.Name, Identifier: cmp.Or(ind.Summary(), asked), Rating: m.Rating, Confidence: m.Confidence,
+		Owner: m.Owner.Name, Indicator: cmp.Or(ind.Summary(), asked), Rating: m.Rating, Confidence: m.Confidence,
 		ThreatAssessRating: m.ThreatAssessRating, ThreatAssessConfidence: m.ThreatAssessConfidence, ThreatAssessScore: m.ThreatAssessScore,
 		CALScore: m.CALScore, Active: m.Active, DateAdded: m.DateAdded, LastModified: m.LastModified,
 		Description: m.Description, Source: m.Source, WebLink: m.WebLink, Tags: make([]string, len(m.Tags)),
@@ -114,7 +114,7 @@ func (o *output) addDetails(ctx context.Context, r *record, ind threatconnect.In
 // add shows a result: at once as JSON or details, and with end in a table. Narrow terminals get no table.
 func (o *output) add(ctx context.Context, in input, result threatconnect.LookupResult) error {
 	e := element{
-		Value: in.value, Line: in.line, Type: result.Ref.Type, Identifier: result.Ref.Value,
+		Value: in.value, Line: in.line, Type: result.Ref.Type, Indicator: result.Ref.Value,
 		Found: len(result.Found) > 0, Owners: []record{},
 	}
 	err := result.Err

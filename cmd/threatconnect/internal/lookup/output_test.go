@@ -26,13 +26,13 @@ const sha256 = "275A021BBFB6489E54D471899F7DB9D1663FC695EC2FE2A2C4538AABF651FD0F
 // sampleElements returns results with long values, long lists and without a record.
 func sampleElements() []element {
 	return []element{
-		{Identifier: "https://login.invoices.example/verify?id=7", Found: true, Owners: []record{{
+		{Indicator: "https://login.invoices.example/verify?id=7", Found: true, Owners: []record{{
 			Owner: "Example Source", Rating: new(4.0), Confidence: new(85),
 			ThreatAssessRating: new(3.5), ThreatAssessConfidence: new(76.0), ThreatAssessScore: new(1000),
 			Tags: []string{"Phishing", "Credential Theft", "Invoice Lure"},
 		}}},
-		{Identifier: sha256, Found: true, Owners: []record{{Owner: "Example Community", ThreatAssessScore: new(201)}}},
-		{Identifier: "192.0.2.1"},
+		{Indicator: sha256, Found: true, Owners: []record{{Owner: "Example Community", ThreatAssessScore: new(201)}}},
+		{Indicator: "192.0.2.1"},
 	}
 }
 
@@ -141,8 +141,8 @@ func TestDetails(t *testing.T) {
 	o, stdout := newOutput(60, false)
 	o.values = 1
 	require.NoError(t, o.writeDetails(&element{
-		Identifier: sha256, Type: "File", Found: true, Owners: []record{{
-			Owner: "Example Source", Identifier: "44D88612FEA8A8F36DE82E1278ABB02F : " + sha256, Rating: new(4.0), Confidence: new(85),
+		Indicator: sha256, Type: "File", Found: true, Owners: []record{{
+			Owner: "Example Source", Indicator: "44D88612FEA8A8F36DE82E1278ABB02F : " + sha256, Rating: new(4.0), Confidence: new(85),
 			ThreatAssessRating: new(3.5), ThreatAssessConfidence: new(76.0), ThreatAssessScore: new(712), CALScore: new(600),
 			Active: new(false), Observations: new(int64(12)), LastObserved: at, FalsePositives: new(int64(0)), DateAdded: at,
 			Description: "A file that is used in tests\nof all scanners in the world.", Source: "https://blog.example/a/link/that/is/longer/than/a/line/of/the/terminal",
@@ -185,7 +185,7 @@ Link            https://tc.example/?x=1&y=2
 func TestDetailsShowTheFirstGroups(t *testing.T) {
 	t.Parallel()
 	o, stdout := newOutput(0, false)
-	require.NoError(t, o.writeDetails(&element{Identifier: "a.example", Found: true, Owners: []record{{Groups: make([]group, 1200+maxGroups)}}}))
+	require.NoError(t, o.writeDetails(&element{Indicator: "a.example", Found: true, Owners: []record{{Groups: make([]group, 1200+maxGroups)}}}))
 	assert.Contains(t, stdout.String(), " 1,200 more; --json lists all\n")
 }
 
@@ -193,8 +193,8 @@ func TestDetailsShowTheFirstGroups(t *testing.T) {
 func TestForeignTextIsCleaned(t *testing.T) {
 	t.Parallel()
 	const evil = "a\x1b[2J\u202eb"
-	e := element{Identifier: evil, Type: evil, Found: true, Owners: []record{{
-		Owner: evil, Identifier: evil + " : " + evil, Tags: []string{evil}, SecurityLabels: []string{evil}, Description: evil, Source: evil,
+	e := element{Indicator: evil, Type: evil, Found: true, Owners: []record{{
+		Owner: evil, Indicator: evil + " : " + evil, Tags: []string{evil}, SecurityLabels: []string{evil}, Description: evil, Source: evil,
 		Attributes: []attribute{{evil, evil}}, Groups: []group{{1, evil, evil}}, WebLink: evil,
 	}}}
 	o, stdout := newOutput(0, false)

@@ -23,7 +23,7 @@ type row struct {
 
 // addRows adds a result to the table. Of a file it shows the hash that was asked for.
 func (o *output) addRows(e *element) {
-	shown := cli.Clean(cmp.Or(e.Identifier, e.Value))
+	shown := cli.Clean(cmp.Or(e.Indicator, e.Value))
 	for n := range e.Owners {
 		o.rows = append(o.rows, row{shown, cli.Clean(e.Owners[n].Owner), &e.Owners[n]})
 	}

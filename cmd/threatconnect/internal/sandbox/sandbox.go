@@ -68,7 +68,7 @@ func Command(env *cli.Env) *cobra.Command {
 	cli.Text(flags, &o.token, "token", "API `TOKEN` that the server accepts as well")
 	flags.DurationVar(&o.clock, "clock-offset", 0, "`TIME` that the server's clock is ahead, as in 6m; it is behind if negative")
 	flags.BoolVar(&o.withoutBatch, "without-batch", false, "switch the batch API off")
-	flags.StringArrayVar(&o.readOnly, "read-only", nil, "add an `OWNER` that the API user can only read; can be repeated")
+	flags.StringArrayVar(&o.readOnly, "read-only", nil, "add an `OWNER` that the API user can only read; repeatable")
 	flags.Var(&o.faults, "faults", "`PERCENT` of the requests that fail: 503, broken connections, damaged and foreign responses")
 	cli.MainFlags(cmd, "addr", "clock-offset", "without-batch", "read-only", "faults")
 	return cmd
