@@ -361,7 +361,7 @@ func TestStringToSign(t *testing.T) {
 	assert.Equal(t, 1, c.run(t.Context()))
 	assert.Regexp(t, `string to sign: /api/v2/owners\?resultLimit=500:GET:\d{10}\n`, c.out.String())
 	assert.Contains(t, c.out.String(), "Authorization: TC <access id, 20 characters>:<signature, 44 characters>\n")
-	assert.Contains(t, c.out.String(), `API user          not checked  the check "credentials" failed`)
+	assert.Contains(t, c.out.String(), `API user          not checked  needs the check "credentials"`)
 }
 
 func TestUnreliableInstance(t *testing.T) {
