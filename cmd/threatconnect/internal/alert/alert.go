@@ -53,7 +53,7 @@ func (h *handler) once(ctx context.Context, env *cli.Env) error {
 	r, err := h.handle(ctx, a)
 	write := r.writeText
 	if h.json {
-		write = func(w io.Writer, _ int) error { return writeJSON(w, r) }
+		write = func(w io.Writer, _ int) error { return cli.WriteJSON(w, r) }
 	}
 	if bad := write(env.Stdout, env.Width(env.Stdout)); bad != nil {
 		return errors.Join(err, bad)

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -266,12 +265,8 @@ func (h *handler) preflight(ctx context.Context) error {
 func loadExclusions(files []string) (*ioc.Exclusions, error) {
 	x := &ioc.Exclusions{AllowDocumentation: true} // no real alert has such values, and the sample has no others
 	for _, name := range files {
-		f, err := os.Open(name)
-		if err == nil {
-			err = errors.Join(x.AddList(filepath.Base(name), f), f.Close())
-		}
-		if err != nil {
-			return nil, fmt.Errorf("--exclude %s: %s", name, cli.Plain(cli.WithoutPath(err)))
+		if err := cli.AddList(x, filepath.Base(name), name); err != nil {
+			return nil, err
 		}
 	}
 	return x, nil

@@ -2,7 +2,6 @@ package alert
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -87,14 +86,6 @@ func (r *report) close(err error) {
 	r.Succeeded = len(r.Indicators) - r.Failed
 }
 
-// writeJSON writes a report, or another answer, as JSON.
-func writeJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
-}
-
 // writeText writes the report as a table of up to width columns and sentences. Width 0 is unlimited.
 func (r *report) writeText(w io.Writer, width int) error {
 	if _, err := fmt.Fprintf(w, "%s\n\n", cli.Clean(r.Alert)); err != nil {
@@ -110,7 +101,7 @@ func (r *report) writeText(w io.Writer, width int) error {
 	}
 	for _, line := range r.lines() {
 		if width > 0 {
-			line = text.WrapSoft(line, width)
+			line = cli.Wrap(line, width)
 		}
 		if _, err := fmt.Fprintln(w, line); err != nil {
 			return err
@@ -133,7 +124,7 @@ func (r *report) table(width int) table.Writer {
 		t.SetColumnConfigs([]table.ColumnConfig{
 			{Number: 2, WidthMax: left / 2, WidthMaxEnforcer: text.WrapHard},
 			{Number: 3, WidthMax: field, WidthMaxEnforcer: text.WrapHard},
-			{Number: 4, WidthMax: left - left/2, WidthMaxEnforcer: text.WrapSoft},
+			{Number: 4, WidthMax: left - left/2, WidthMaxEnforcer: cli.Wrap},
 		})
 	}
 	return t

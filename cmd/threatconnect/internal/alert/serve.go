@@ -162,5 +162,5 @@ func (h *handler) allows(r *http.Request) bool {
 func reply(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = writeJSON(w, body)
+	_ = cli.WriteJSON(w, body)
 }

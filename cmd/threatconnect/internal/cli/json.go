@@ -6,6 +6,14 @@ import (
 	"io"
 )
 
+// WriteJSON writes a value as indented JSON.
+func WriteJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false) // & in URLs stays readable
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
 // JSONArray writes a JSON array with an element per line. An element and the end of its line are written
 // as soon as it is added; the comma follows with the next element.
 type JSONArray struct {

@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -110,13 +109,6 @@ func newReport(writes bool, checks []check, all []*exchange) *report {
 		r.Oddities = append(r.Oddities, finding{o.name, o.about, o.detect(all), o.writes})
 	}
 	return r
-}
-
-func (r *report) write(w io.Writer) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(r)
 }
 
 // failures returns the number of checks that failed.

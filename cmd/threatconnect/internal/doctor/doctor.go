@@ -192,7 +192,7 @@ func (e *exam) examine(ctx context.Context, reportFile string, asJSON bool) erro
 	}
 	r := newReport(e.writeTo != "", checks, all)
 	if asJSON {
-		out.err = r.write(out.w)
+		out.err = cli.WriteJSON(out.w, r)
 	} else {
 		out.summary(r)
 	}
@@ -274,7 +274,7 @@ func proxyOf(env *cli.Env) func(*url.URL) (*url.URL, error) {
 func writeReport(name string, r *report) error {
 	f, err := os.Create(name)
 	if err == nil {
-		err = r.write(f)
+		err = cli.WriteJSON(f, r)
 		if closeErr := f.Close(); err == nil {
 			err = closeErr
 		}

@@ -5,7 +5,6 @@ import (
 	"bufio"
 	"cmp"
 	"context"
-	"fmt"
 	"io"
 	"maps"
 	"os"
@@ -96,8 +95,8 @@ func Command(env *cli.Env) *cobra.Command {
 			c.exclude = new(ioc.Exclusions)
 		}
 		for _, name := range lists {
-			if err := c.addList(name); err != nil {
-				return fmt.Errorf("--exclude %s: %w", name, err)
+			if err := cli.AddList(c.exclude, name, name); err != nil {
+				return err
 			}
 		}
 		return c.run(cmd.Context(), cmd.CommandPath(), files)
@@ -124,15 +123,6 @@ func extracted() []ioc.Type {
 	return []ioc.Type{
 		ioc.TypeAddress, ioc.TypeASN, ioc.TypeCIDR, ioc.TypeEmailAddress, ioc.TypeFile, ioc.TypeHost, ioc.TypeURL, ioc.TypeVulnerability,
 	}
-}
-
-func (c *command) addList(name string) error {
-	f, err := os.Open(name)
-	if err != nil {
-		return cli.WithoutPath(err)
-	}
-	defer f.Close()
-	return c.exclude.AddList(name, f)
 }
 
 // run reads the texts and writes what it finds.

@@ -2,7 +2,6 @@ package feed
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -18,10 +17,7 @@ func (im *importer) print() error {
 	s := im.sum
 	s.refusals.print(im.env)
 	if im.cfg.json {
-		enc := json.NewEncoder(im.env.Stdout)
-		enc.SetEscapeHTML(false)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(s); err != nil {
+		if err := cli.WriteJSON(im.env.Stdout, s); err != nil {
 			return fmt.Errorf("the summary cannot be written: %w", err)
 		}
 		im.env.Printf("%s", s.Message)

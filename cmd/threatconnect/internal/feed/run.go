@@ -228,19 +228,11 @@ func (im *importer) load(ctx context.Context, in *input, f savedFeed, lists []st
 }
 
 func addList(x *ioc.Exclusions, names []string, i int, path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("--exclude: %w", err)
-	}
-	defer f.Close()
 	name := filepath.Base(path)
 	if i < len(names) {
 		name = filepath.Base(names[i])
 	}
-	if err := x.AddList(name, f); err != nil {
-		return fmt.Errorf("--exclude: %s", cli.Plain(err))
-	}
-	return nil
+	return cli.AddList(x, name, path)
 }
 
 // announce says what is imported, and where.
