@@ -34,7 +34,7 @@ func (e *exam) indicatorTypes(ctx context.Context) check {
 		}
 		break // the first page shows how a list of one is written
 	}
-	return pass("%s, of which the SDK has no struct for %d", cli.Count(int64(len(types)), "indicator type"), own)
+	return pass("%s, %d of them the instance's own", cli.Count(int64(len(types)), "indicator type"), own)
 }
 
 func (e *exam) attributeTypes(ctx context.Context) check {
@@ -172,7 +172,7 @@ func (e *exam) requests(context.Context) check {
 		}
 	}
 	retries := e.retries.Load()
-	saw := fmt.Sprintf("%s, of which %d repeat failed ones", cli.Count(int64(len(sent)), "request"), retries)
+	saw := fmt.Sprintf("%s, %d of them retries", cli.Count(int64(len(sent)), "request"), retries)
 	switch {
 	case limited > 0:
 		return warn(fmt.Sprintf("%s; %d were refused by the rate limit", saw, limited), "ask the administrator for the limit, and send fewer requests at a time")
