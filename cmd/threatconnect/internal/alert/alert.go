@@ -111,6 +111,10 @@ func (h *handler) handle(ctx context.Context, a *alert) (*report, error) {
 	}
 	err = errors.Join(err, r.failure())
 	r.close(err)
-	r.log(h.log, a)
+	level := slog.LevelError
+	if h.listen == "" && h.logs.Dir == "" {
+		level = slog.LevelInfo // the command prints the error on the same stream
+	}
+	r.log(ctx, h.log, a, level)
 	return r, err
 }

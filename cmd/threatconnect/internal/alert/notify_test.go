@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -199,6 +201,13 @@ func TestFailedSearchForTheEventIsNoEvent(t *testing.T) {
 	r := run(t, env, sampleAlert, owner("--json")...)
 	assert.Equal(t, cli.Failure, r.code)
 	assert.Contains(t, r.stdout, `"event": null`)
+	assert.NotContains(t, r.stderr, "level=", "the error is printed once")
+
+	dir := t.TempDir()
+	run(t, env, sampleAlert, owner("--tc_log_path", dir)...)
+	log, err := os.ReadFile(filepath.Join(dir, "app.log"))
+	require.NoError(t, err)
+	assert.Contains(t, string(log), `level=ERROR msg="alert failed"`)
 }
 
 func TestAlertsWithLongIDs(t *testing.T) {

@@ -2,6 +2,7 @@ package alert
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -166,8 +167,8 @@ func (r *report) lines() []string {
 	return lines
 }
 
-// log writes a record about the alert, without its values.
-func (r *report) log(log *slog.Logger, a *alert) {
+// log writes a record about the alert, without its values. Failures are of level failure.
+func (r *report) log(ctx context.Context, log *slog.Logger, a *alert, failure slog.Level) {
 	decisions := map[string]int{}
 	for _, v := range r.Indicators {
 		decisions[v.Decision]++
@@ -184,8 +185,8 @@ func (r *report) log(log *slog.Logger, a *alert) {
 		attributes = append(attributes, "dryRun", true)
 	}
 	if r.Error != "" {
-		log.Error("alert failed", append(attributes, "error", r.Error)...)
+		log.Log(ctx, failure, "alert failed", append(attributes, "error", r.Error)...)
 		return
 	}
-	log.Info("alert handled", attributes...)
+	log.InfoContext(ctx, "alert handled", attributes...)
 }
