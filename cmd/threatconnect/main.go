@@ -40,6 +40,7 @@ func root(env *cli.Env, info *debug.BuildInfo) *cobra.Command {
 	cmd.AddCommand(
 		alert.Command(env),
 		changes.Command(env),
+		completionCommand(env),
 		doctor.Command(env),
 		extract.Command(env),
 		feed.Command(env),

@@ -62,6 +62,8 @@ func TestWrongCommandLines(t *testing.T) {
 	}{
 		"unknown command":     {[]string{"serve"}, "threatconnect: there is no command \"serve\"\nRun \"threatconnect -h\" for the flags.\n"},
 		"unknown flag":        {[]string{"version", "--loud"}, "threatconnect version: unknown flag: --loud\nRun \"threatconnect version -h\" for the flags.\n"},
+		"no shell":            {[]string{"completion"}, "threatconnect completion: name one shell: bash, fish, powershell or zsh\nRun \"threatconnect completion -h\" for the flags.\n"},
+		"unknown shell":       {[]string{"completion", "tcsh"}, "threatconnect completion: name one shell: bash, fish, powershell or zsh\nRun \"threatconnect completion -h\" for the flags.\n"},
 		"unexpected argument": {[]string{"version", "now"}, "threatconnect version: unexpected argument \"now\"\nRun \"threatconnect version -h\" for the flags.\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -72,6 +74,19 @@ func TestWrongCommandLines(t *testing.T) {
 			assert.Equal(t, tc.want, stderr)
 		})
 	}
+}
+
+func TestCompletion(t *testing.T) {
+	t.Parallel()
+	for _, shell := range []string{"bash", "fish", "powershell", "zsh"} {
+		code, stdout, stderr := run(t, nil, "completion", shell)
+		assert.Equal(t, cli.Success, code)
+		assert.Contains(t, stdout, "threatconnect")
+		assert.Empty(t, stderr)
+	}
+	code, stdout, _ := run(t, nil, "__complete", "look")
+	assert.Equal(t, cli.Success, code)
+	assert.Contains(t, stdout, "lookup\tShow what")
 }
 
 // Short help fits a small terminal and shows two examples; both helps fit 80 columns.
@@ -88,7 +103,13 @@ func TestHelp(t *testing.T) {
 			_, examples, found := strings.Cut(short, "\nExamples:\n")
 			assert.True(t, found, "examples of %v", args)
 			examples, _, _ = strings.Cut(examples, "\n\n")
-			assert.Equal(t, 2, strings.Count(examples, "  threatconnect"), "examples of %v", args)
+			count := 0
+			for line := range strings.Lines(examples) {
+				if strings.Contains(line, "threatconnect ") {
+					count++
+				}
+			}
+			assert.Equal(t, 2, count, "examples of %v", args)
 		}
 		code, long, stderr := run(t, nil, append(args, "--help")...)
 		assert.Equal(t, cli.Success, code)
