@@ -100,7 +100,7 @@ func Command(env *cli.Env) *cobra.Command {
 		Short: "Decide about alerts, store them, and notify the users",
 		Long:  long,
 		Example: `  threatconnect alert                        # a sample and a test server
-  threatconnect alert --owner Alerts --listen 127.0.0.1:8080`,
+  threatconnect alert --owner "Example Alerts" --listen 127.0.0.1:8080`,
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if c.owner == "" && c.InProcess() {

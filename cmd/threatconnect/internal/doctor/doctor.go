@@ -143,7 +143,7 @@ func (e *exam) command() *cobra.Command {
 		Short: "Check an instance step by step",
 		Long:  long,
 		Example: `  threatconnect doctor                        # reads only
-  threatconnect doctor --write "My Sandbox" --report report.json`,
+  threatconnect doctor --write "Example Source" --report report.json`,
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			logger, closer, err := log.Open(e.env.Stderr)
