@@ -73,9 +73,10 @@ func withoutGoNames(text string) string {
 	}), "; ")
 }
 
-// Plain returns the text of an error without the names of the packages that it comes from.
+// Plain returns the text of an error as one line that is safe to print, without the names of the packages
+// that it comes from. Joined errors are separated by semicolons.
 func Plain(err error) string {
-	text := err.Error()
+	text := Clean(strings.ReplaceAll(err.Error(), "\n", "; "))
 	for _, name := range []string{"threatconnect: ", "ioc: ", "feeds: "} {
 		text = strings.ReplaceAll(text, name, "")
 	}

@@ -23,6 +23,7 @@ func TestExplain(t *testing.T) {
 		"the instance has no batch API: ask its administrator to switch it on":                    threatconnect.ErrBatchDisabled,
 		"there is no owner of this name that the API user can see: check --owner":                 threatconnect.ErrOwnerRefused,
 		"the instance does not answer: check the host and the port of TC_BASE_URL, and the proxy": fmt.Errorf("read: %w", errNoAnswer),
+		"first; second \ufffd[2J":                errors.Join(errors.New("first"), errors.New("threatconnect: second \x1b[2J")),
 		"already exists":                         threatconnect.ErrExists,
 		"text is in UTF-16; convert it to UTF-8": &ioc.Error{Field: "text", Rule: "is in UTF-16", Fix: "convert it to UTF-8"},
 		"address is wrong; drop the port":        &ioc.Error{Field: "address", Rule: "is wrong", Fix: "drop the port, or set SplitPort of an ioc.Parser"},
