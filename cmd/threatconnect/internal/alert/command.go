@@ -45,7 +45,7 @@ users were notified. They are notified at least once if the alert is sent until
 it succeeds, even if this command is killed. They are notified again only if
 the outcome of a notification is unknown, which is logged as a warning, and if
 the body of the alert has changed. Several processes can handle the same
-alerts: one waits up to 30 seconds for the notification of another.
+alerts: one waits up to 35 seconds for the notification of another.
 
 --listen answers a POST of application/json with the decision, and GET /healthz
 with status 200. Up to 64 alerts wait for their turn. Senders must send an
