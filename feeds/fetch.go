@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -121,11 +120,22 @@ func (f *Fetcher) check(feedURL string) (*url.URL, error) {
 		return nil, bad("user agent", "does not name the integration", `make the client with WithUserAgent, as in "acme-feed/1.4.2"`)
 	}
 	for name, values := range f.Header {
-		if strings.ContainsAny(strings.Join(values, ""), "\r\n\x00") {
-			return nil, bad("header "+strconv.Quote(name), "has a line break or a zero byte", "remove it, for example from the end of a key that was read from a file")
+		if !isToken(name) {
+			return nil, bad("header name", "is empty or has a character that is not allowed", "write it as in X-Api-Key")
+		}
+		if strings.ContainsFunc(strings.Join(values, ""), func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
+			return nil, bad("header "+strconv.Quote(name), "has a line break or another control character", "remove it, for example from the end of a key that was read from a file")
 		}
 	}
 	return u, nil
+}
+
+// isToken reports whether a header can have the name.
+func isToken(name string) bool {
+	return name != "" && !strings.ContainsFunc(name, func(r rune) bool {
+		letter := r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z'
+		return !letter && !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
+	})
 }
 
 // sourceOf identifies a feed without its path and query, which can hold a key.
@@ -155,7 +165,8 @@ func newTransport(client *threatconnect.Client) *http.Transport {
 // fetch is one call of Fetch.
 type fetch struct {
 	*Fetcher
-	url       *url.URL // without user, password and fragment
+	url       *url.URL   // without user, password and fragment
+	redirects []*url.URL // of the last attempt
 	user      *url.Userinfo
 	source    string
 	position  string // makes the request conditional
@@ -202,6 +213,7 @@ func (r *fetch) attempt(ctx context.Context) (*Download, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	b := &transfer{ctx: ctx, cancel: cancel, timer: time.AfterFunc(stallTimeout, func() { cancel(errStalled) }), fetch: r}
 	u, began := r.url, time.Now().UTC()
+	r.redirects = nil
 	for range maxRedirects + 1 {
 		b.timer.Reset(stallTimeout)
 		resp, err := r.transport.RoundTrip(r.request(ctx, u))
@@ -218,6 +230,7 @@ func (r *fetch) attempt(ctx context.Context) (*Download, error) {
 				b.end()
 				return nil, err
 			}
+			r.redirects = append(r.redirects, u)
 			_ = resp.Body.Close()
 			continue
 		}
@@ -237,7 +250,11 @@ func (r *fetch) attempt(ctx context.Context) (*Download, error) {
 func (r *fetch) request(ctx context.Context, u *url.URL) *http.Request {
 	req := (&http.Request{Method: http.MethodGet, URL: u, Host: u.Host, Header: http.Header{}, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}).WithContext(ctx)
 	if sameHost(r.url, u) {
-		maps.Copy(req.Header, r.Header.Clone())
+		for name, values := range r.Header {
+			for _, value := range values {
+				req.Header.Add(name, value) // in one spelling, so that none is sent twice
+			}
+		}
 		if password, _ := r.user.Password(); r.user != nil && req.Header.Get("Authorization") == "" {
 			req.SetBasicAuth(r.user.Username(), password)
 		}

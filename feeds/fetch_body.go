@@ -9,8 +9,10 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/threatconnect-go/threatconnect"
@@ -62,11 +64,11 @@ type body struct {
 	in     io.Reader
 	from   *transfer
 	read   int64
-	closed bool
+	closed atomic.Bool
 }
 
 func (b *body) Read(p []byte) (int, error) {
-	if b.closed {
+	if b.closed.Load() {
 		return 0, errClosed
 	}
 	n, err := b.in.Read(p)
@@ -77,9 +79,9 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close ends the download. It may be called twice.
+// Close ends the download, also while another goroutine reads. It may be called twice.
 func (b *body) Close() error {
-	b.closed = true
+	b.closed.Store(true)
 	b.from.end()
 	b.from.fetch.release()
 	return nil
@@ -169,11 +171,13 @@ const minSecret = 4
 
 // secrets returns the parts of the request that must not be in an error.
 func (r *fetch) secrets() []string {
-	all := []string{r.url.Path, r.url.EscapedPath(), r.url.RawQuery, r.user.Username()}
 	password, _ := r.user.Password()
-	all = append(all, password)
-	for _, values := range r.url.Query() {
-		all = append(all, values...)
+	all := []string{r.user.Username(), password}
+	for _, u := range slices.Concat(r.redirects, []*url.URL{r.url}) { // a signed URL is often the goal of a redirect
+		all = append(all, u.Path, u.EscapedPath(), u.RawQuery)
+		for _, values := range u.Query() {
+			all = append(all, values...)
+		}
 	}
 	for _, values := range r.Header {
 		all = append(all, values...)

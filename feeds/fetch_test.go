@@ -480,6 +480,61 @@ func TestErrorsOfFetchShowNoCredential(t *testing.T) {
 	})
 }
 
+// The goal of a redirect is often a signed URL of a storage service.
+func TestErrorsAfterARedirectDoNotShowItsURL(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for _, leak := range []string{"https://cdn.example/list-secret?sig=query-secret%2F1", "sig=query-secret%2F1", "query-secret/1", "/list-secret"} {
+			f := &Fetcher{Client: clientOf(t), Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+				if r.URL.Host == "feed.example" {
+					return answer(http.StatusFound, strings.NewReader(""), "Location", "https://cdn.example/list-secret?sig=query-secret%2F1"), nil
+				}
+				return nil, errors.New("get " + leak)
+			})}
+			_, err := f.Fetch(t.Context(), "https://feed.example/", threatconnect.Cursor{})
+			require.ErrorContains(t, err, "an error of type *errors.errorString")
+			assert.NotContains(t, err.Error(), "secret")
+		}
+	})
+}
+
+// Header keys in another spelling are the same headers, so none is sent twice.
+func TestHeadersAreSentOnceInAnySpelling(t *testing.T) {
+	t.Parallel()
+	var sent http.Header
+	f := &Fetcher{
+		Client: clientOf(t),
+		Header: http.Header{"authorization": {"Bearer token"}, "user-agent": {"other"}, "accept-encoding": {"br"}, "x-key": {"1", "2"}},
+		Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			sent = r.Header
+			return answer(http.StatusOK, strings.NewReader(listFeed)), nil
+		}),
+	}
+	_, _, err := fetchAll(t, f, "https://user:password@feed.example/", threatconnect.Cursor{})
+	require.NoError(t, err)
+	assert.Equal(t, http.Header{
+		"Authorization": {"Bearer token"}, "User-Agent": {clientOf(t).UserAgent()}, "Accept-Encoding": {"gzip"}, "X-Key": {"1", "2"},
+	}, sent)
+}
+
+func TestTheBodyCanBeClosedWhileItIsRead(t *testing.T) {
+	t.Parallel()
+	feedURL := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, listFeed)
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	})
+	f := &Fetcher{Client: clientOf(t)}
+	d, err := f.Fetch(t.Context(), feedURL, threatconnect.Cursor{})
+	require.NoError(t, err)
+	var closing sync.WaitGroup
+	closing.Go(func() { assert.NoError(t, d.Body.Close()) })
+	text, err := io.ReadAll(d.Body)
+	require.ErrorIs(t, err, errClosed)
+	assert.Contains(t, []string{"", listFeed}, string(text))
+	closing.Wait()
+}
+
 func TestFetchRefusesBeforeItSends(t *testing.T) {
 	t.Parallel()
 	anonymous, err := threatconnect.NewClient("https://tc.example/api", threatconnect.HMAC("id", "key"))
@@ -503,6 +558,10 @@ func TestFetchRefusesBeforeItSends(t *testing.T) {
 		"no integration":    {func(f *Fetcher) { f.Client = anonymous }, "https://feed.example/"},
 		"a negative limit":  {func(f *Fetcher) { f.MaxBytes = -1 }, "https://feed.example/"},
 		"a key with a line": {func(f *Fetcher) { f.Header = http.Header{"X-Key": {"secret\n"}} }, "https://feed.example/"},
+		"a control":         {func(f *Fetcher) { f.Header = http.Header{"X-Key": {"secret\x01"}} }, "https://feed.example/"},
+		"a delete":          {func(f *Fetcher) { f.Header = http.Header{"X-Key": {"secret\x7f"}} }, "https://feed.example/"},
+		"no header name":    {func(f *Fetcher) { f.Header = http.Header{"": {"secret"}} }, "https://feed.example/"},
+		"a header name":     {func(f *Fetcher) { f.Header = http.Header{"X Key:secret": {"x"}} }, "https://feed.example/"},
 	} {
 		f := good
 		if tc.change != nil {
