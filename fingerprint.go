@@ -23,6 +23,7 @@ type Fingerprint struct {
 type Fingerprinter struct {
 	whole, name encoder
 	sum         hash.Hash
+	groups      []string
 }
 
 // Of returns the fingerprint of an item. An item that breaks a rule is a [*ValidationError], as it
@@ -34,13 +35,16 @@ func (f *Fingerprinter) Of(in BatchItem) (Fingerprint, error) {
 		f.name = encoder{action: BatchDelete}
 		f.sum = sha256.New()
 	}
-	if _, ok := in.(*GroupContent); ok {
+	f.groups = nil
+	merged, _ := in.(*mergedItem)
+	if _, ok := in.(*GroupContent); ok || merged != nil && merged.content != nil {
 		return Fingerprint{}, &ValidationError{Field: "group content", Rule: "has no fingerprint", Fix: "send it every time, or make the fingerprint of its group and compare the content yourself"}
 	}
 	enc, err := f.whole.encode(in)
 	if err != nil {
 		return Fingerprint{}, err
 	}
+	f.groups = enc.Refs
 	f.sum.Reset()
 	f.add(enc.JSON)
 	for _, xid := range enc.Refs {
@@ -68,6 +72,10 @@ func (f *Fingerprinter) Of(in BatchItem) (Fingerprint, error) {
 	f.end(&p.Item)
 	return p, nil
 }
+
+// Groups returns the xids of the groups that the item of the last call of Of refers to, also those of
+// an item of [MergeItems]. They are nil if Of returned an error, and valid until the next call of Of.
+func (f *Fingerprinter) Groups() []string { return f.groups }
 
 // add adds a part, so that no two sequences of parts look alike.
 func (f *Fingerprinter) add(part []byte) {

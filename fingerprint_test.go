@@ -1,6 +1,7 @@
 package threatconnect_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -63,9 +64,50 @@ func TestFingerprintsTellItemsAndTheirContentApart(t *testing.T) {
 
 	_, err := f.Of(threatconnect.NewHost("a b"))
 	require.ErrorIs(t, err, threatconnect.ErrValidation)
+	assert.Empty(t, f.Groups())
 	_, err = f.Of(nil)
 	require.ErrorIs(t, err, threatconnect.ErrValidation)
 	assert.Equal(t, base, of(batchHost(1, "x-1")), "an error before does not matter")
+}
+
+func TestFingerprinterTellsTheGroupsOfAnItem(t *testing.T) {
+	t.Parallel()
+	var f threatconnect.Fingerprinter
+	linked := batchGroup("x-3")
+	linked.GroupXIDs = []string{"x-1"}
+	link := &threatconnect.Association{From: threatconnect.GroupEnd("x-1"), To: threatconnect.GroupEnd("x-2")}
+	items := []threatconnect.BatchItem{batchHost(1, "x-1", "x-2"), linked, link, batchHost(2)}
+	want := [][]string{{"x-1", "x-2"}, {"x-1"}, {"x-1", "x-2"}, nil}
+	n := 0
+	for item, err := range threatconnect.MergeItems(t.Context(), threatconnect.BatchItems(slices.Values(items)), nil) {
+		require.NoError(t, err)
+		for _, item := range []threatconnect.BatchItem{items[n], item} {
+			_, err = f.Of(item)
+			require.NoError(t, err)
+			assert.ElementsMatch(t, want[n], f.Groups(), n)
+		}
+		n++
+	}
+	assert.Equal(t, len(items), n)
+}
+
+// The content of a merged group can change without a change of what was merged.
+func TestGroupContentHasNoFingerprint(t *testing.T) {
+	t.Parallel()
+	var f threatconnect.Fingerprinter
+	document := threatconnect.NewDocument("report", "report.pdf")
+	document.XID = "x-1"
+	var with threatconnect.BatchItem = &threatconnect.GroupContent{Group: document, Content: threatconnect.BytesContent([]byte("text"))}
+	items := []threatconnect.BatchItem{with}
+	for item, err := range threatconnect.MergeItems(t.Context(), threatconnect.BatchItems(slices.Values(items)), nil) {
+		require.NoError(t, err)
+		items = append(items, item)
+	}
+	require.Len(t, items, 2)
+	for _, item := range items {
+		_, err := f.Of(item)
+		require.ErrorIs(t, err, threatconnect.ErrValidation)
+	}
 }
 
 func BenchmarkFingerprint(b *testing.B) {
