@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"iter"
 	"math/bits"
+	"slices"
 	"sync"
 	"time"
 
@@ -246,7 +247,10 @@ func (s *State) groupID(xid string) id {
 // Changed returns the items that must be sent: new ones, changed ones, and those that did not succeed in the last run.
 // Give it to [threatconnect.BatchService.Import], or add each item to a new [threatconnect.BatchWriter], because
 // OnError identifies an item by its position. Errors of items are passed on. Items whose content cannot be compared, as a
-// [*threatconnect.GroupContent], are returned in each run.
+// [*threatconnect.GroupContent], are returned in each run, and so are items that occur in the feed with different
+// contents. Deduplicate such a feed first:
+//
+//	state.Changed(threatconnect.MergeItems(ctx, items, nil))
 //
 // It is ranged over again only if items can be.
 func (s *State) Changed(items iter.Seq2[threatconnect.BatchItem, error]) iter.Seq2[threatconnect.BatchItem, error] {
@@ -332,14 +336,7 @@ func (s *State) skip(item threatconnect.BatchItem) bool {
 	}
 	note := binary.BigEndian.AppendUint64(nil, uint64(s.yielded))
 	note = append(append(note, p.Item[:]...), p.Content[:]...)
-	var xids []string
-	switch item := item.(type) {
-	case threatconnect.Group:
-		xids = item.Meta().GroupXIDs
-	case threatconnect.Indicator:
-		xids = item.Meta().GroupXIDs
-	}
-	for _, xid := range xids {
+	for _, xid := range slices.Clone(s.fingerprints.Groups()) { // groupID makes other fingerprints
 		group := s.groupID(xid)
 		note = append(note, group[:]...)
 	}

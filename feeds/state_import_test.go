@@ -230,6 +230,49 @@ func TestAGroupThatWasDeletedFromTheOwnerComesBack(t *testing.T) {
 	})
 }
 
+// With several jobs in progress, the first of two contents can arrive last.
+func TestJobsThatOvertakeEachOtherLeaveNoOldContent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaily(t)
+		d.srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: http.StatusServiceUnavailable, Method: http.MethodPost, Route: "/v2/batch", Times: 1})
+		s := openState(t, d.store)
+		config := threatconnect.BatchConfig{Owner: "Example Source", Attributes: threatconnect.WriteReplace, MaxItems: 1, Concurrency: 2, OnError: s.OnError}
+		stats, err := d.srv.Client().Batch.Import(t.Context(), config, s.Changed(sequence([]threatconnect.BatchItem{host(0, 1), host(0, 5)}, false)))
+		require.NoError(t, errors.Join(err, s.Save(t.Context(), stats, err)))
+		require.NoError(t, s.Close())
+		got, _ := d.srv.Indicator("Example Source", "Host", "h0.example")
+		require.InDelta(t, 1, *got.Rating, 0, "the first one has arrived last")
+		items := []threatconnect.BatchItem{host(0, 5)}
+		d.start(t, process{version: "2", items: items})
+		d.holds(t, items)
+	})
+}
+
+func TestADeletedGroupOfMergedItemsComesBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaily(t)
+		items := []threatconnect.BatchItem{group("x-1"), host(1, 1, "x-1")}
+		day := func() threatconnect.BatchStats {
+			s := openState(t, d.store)
+			config := threatconnect.BatchConfig{Owner: "Example Source", Attributes: threatconnect.WriteReplace, KnownGroup: s.KnownGroup, OnError: s.OnError}
+			stats, err := d.srv.Client().Batch.Import(t.Context(), config, s.Changed(threatconnect.MergeItems(t.Context(), sequence(items, false), nil)))
+			require.NoError(t, s.Save(t.Context(), stats, err))
+			require.NoError(t, s.Close())
+			return stats
+		}
+		assert.EqualValues(t, 2, day().Total().Succeeded)
+		_, err := d.srv.Client().Batch.Import(t.Context(), threatconnect.BatchConfig{Owner: "Example Source", Action: threatconnect.BatchDelete}, sequence(items[:1], false))
+		require.NoError(t, err)
+		items = append(items, host(2, 1, "x-1"))
+		assert.EqualValues(t, 1, day().Total().Failed, "nobody can know")
+		assert.EqualValues(t, 2, day().Total().Succeeded)
+		d.holds(t, items[2:])
+		assert.Zero(t, day().Total().Added)
+	})
+}
+
 func TestWhatThePlatformRefusesIsSentInEachRun(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -206,11 +206,11 @@ type settled struct {
 	dropped bool
 }
 
-// latest yields the items that were sent in order, each with its last content.
+// latest yields the items that were sent in order, each with its content.
 func latest(records *extsort.Sorter) iter.Seq2[settled, error] {
 	return func(yield func(settled, error) bool) {
 		var last settled
-		any := false
+		any, again := false, false // again is whether the item has a content
 		for r, err := range records.Sorted() {
 			if err != nil {
 				yield(settled{}, err)
@@ -220,13 +220,16 @@ func latest(records *extsort.Sorter) iter.Seq2[settled, error] {
 				if any && !yield(last, nil) {
 					return
 				}
-				last, any = settled{record: record{item: item}}, true
+				last, any, again = settled{record: record{item: item}}, true, false
 			}
 			if r.Value[0] == drop {
 				last.dropped = true
-			} else {
-				last.content = id(r.Value[1:])
+				continue
 			}
+			content := id(r.Value[1:])
+			// Jobs can overtake each other, so nobody knows which of several contents is in the owner.
+			last.dropped = last.dropped || again && content != last.content
+			last.content, again = content, true
 		}
 		if any {
 			yield(last, nil)

@@ -260,16 +260,16 @@ func TestARunThatEndsEarlyForgetsNothing(t *testing.T) {
 	assert.Equal(t, []int{1}, runWith(t, s, fate{}, items[0], host(0, 1), host(1, 1), host(2, 1)))
 }
 
-func TestOfSeveralContentsTheLastOneCounts(t *testing.T) {
+func TestAnItemWithSeveralContentsIsSentAgain(t *testing.T) {
 	t.Parallel()
 	store := fileStoreIn(t)
 	twice := []threatconnect.BatchItem{host(0, 1), host(1, 1), host(0, 2)}
 	assert.Equal(t, []int{0, 1, 2}, run(t, store, twice...))
 	assert.Equal(t, []int{0, 2}, run(t, store, twice...))
-	assert.Empty(t, run(t, store, host(0, 2), host(1, 1)), "the owner has that rating")
+	assert.Equal(t, []int{0}, run(t, store, host(0, 2), host(1, 1)), "nobody knows which one is in the owner")
 	assert.Equal(t, []int{0}, run(t, store, host(0, 1), host(1, 1)))
 	assert.Empty(t, run(t, store, host(0, 1), host(1, 1), host(0, 1)))
-	assert.Equal(t, []int{0, 1}, run(t, store, host(0, 2), host(0, 1)), "the last one wins, although it is the old one")
+	assert.Equal(t, []int{0, 1}, run(t, store, host(0, 2), host(0, 1)), "the last one is sent, although it is the old one")
 }
 
 func TestTheCursorMovesWithTheItems(t *testing.T) {
