@@ -104,7 +104,11 @@ func ParseColumns(text string) (*CSV, error) {
 		}
 		name, optional := strings.CutSuffix(strings.TrimSpace(element[:i]), "?")
 		field, typ, _ := strings.Cut(element[i+1:], ":")
-		c.Columns = append(c.Columns, Column{Name: name, Field: Field(strings.TrimSpace(field)), Type: typ, Optional: optional})
+		col := Column{Name: name, Field: Field(strings.TrimSpace(field)), Type: typ, Optional: optional}
+		if col.Field != FieldTags { // a separator of tags can be a space
+			col.Type = strings.TrimSpace(typ)
+		}
+		c.Columns = append(c.Columns, col)
 	}
 	if err := c.check(); err != nil {
 		return nil, err
@@ -116,22 +120,23 @@ func ParseColumns(text string) (*CSV, error) {
 func (c *CSV) check() error {
 	values := 0
 	for _, col := range c.Columns {
+		name := fmt.Sprintf("column %q", col.Name)
 		switch {
 		case columnKey(col.Name) == "":
 			return invalid("column name", "has no letter or digit", "write it as in the header of the feed, or as a position from 1")
 		case !slices.Contains(fields(), col.Field):
-			return invalid("field of a column", "is unknown", fmt.Sprintf("use one of %v", fields()))
+			return invalid(name, "has an unknown field", fmt.Sprintf("use one of %v", fields()))
 		case col.Field == FieldAttribute && strings.TrimSpace(col.Type) == "":
-			return invalid("attribute of a column", "has no type", "add the attribute type, as in attribute:Description")
+			return invalid(name, "becomes an attribute without a type", "add the attribute type, as in attribute:Description")
 		case col.Field == FieldGroup && newGroup(threatconnect.GroupType(col.Type), "") == nil:
-			return invalid("group of a column", "has no type that needs only a name", "add the group type, as in group:Malware")
+			return invalid(name, "becomes a group without a type, or of a type that needs more than a name", "use a type as in group:Malware")
 		case col.Field == FieldValue && col.Type != "" && newIndicator(threatconnect.IndicatorType(col.Type), "") == nil:
-			return invalid("value of a column", "has a type that is not a standard indicator type", "use a type such as Host or EmailAddress, or none to recognize it")
+			return invalid(name, "has a type that is not a standard indicator type", "use a type such as Host or EmailAddress, or none to recognize it")
 		case col.Field == FieldValue:
 			values++
 		}
 		if place, positional := col.position(); positional && place < 0 {
-			return invalid("position of a column", "is less than 1", "count the columns from 1")
+			return invalid(name, "is a position less than 1", "count the columns from 1")
 		}
 	}
 	if values == 0 {

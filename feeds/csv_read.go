@@ -335,8 +335,17 @@ func (c *Column) tags(list string) ([]threatconnect.Tag, error) {
 func dateOf(s string) (t time.Time, err error) {
 	for _, layout := range [...]string{time.DateTime, time.DateOnly, time.RFC3339, "2006-01-02T15:04:05"} {
 		if t, err = time.Parse(layout, strings.TrimSuffix(s, " UTC")); err == nil {
-			return t.UTC(), nil
+			return inUTC(t)
 		}
 	}
 	return t, err
+}
+
+// inUTC returns a time in UTC. Its year can leave the four digits that a date has.
+func inUTC(t time.Time) (time.Time, error) {
+	t = t.UTC()
+	if t.Year() < 0 || t.Year() > 9999 {
+		return time.Time{}, strconv.ErrRange
+	}
+	return t, nil
 }

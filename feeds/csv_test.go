@@ -286,13 +286,13 @@ func TestMapsAreChecked(t *testing.T) {
 		"url":                           "column map has an element without an equals sign",
 		`"url=value`:                    "column map has a quoted value without a closing quote",
 		"=value":                        "column name has no letter or digit",
-		"url=values":                    "field of a column is unknown",
-		"url=value:Link":                "value of a column has a type that is not a standard indicator type",
-		"url=value,x=attribute":         "attribute of a column has no type",
-		"url=value,x=group:Incident":    "group of a column has no type that needs only a name",
-		"url=value,x=group":             "group of a column has no type that needs only a name",
+		"url=values":                    `column "url" has an unknown field`,
+		"url=value:Link":                `column "url" has a type that is not a standard indicator type`,
+		"url=value,x=attribute":         `column "x" becomes an attribute without a type`,
+		"url=value,x=group:Incident":    `column "x" becomes a group without a type`,
+		"url=value,x=group":             `column "x" becomes a group without a type`,
 		"x=tags":                        "column map has no column with the value",
-		"0=value":                       "position of a column is less than 1",
+		"0=value":                       `column "0" is a position less than 1`,
 		"99999999999999999999999=value": "",
 	} {
 		_, err := ParseColumns(text)
@@ -316,6 +316,34 @@ func TestMapsAreChecked(t *testing.T) {
 	for _, format := range []Format{FormatURLhaus, FormatFeodo, FormatThreatFox} {
 		assert.NoError(t, preset(format).check())
 	}
+}
+
+func TestSpacesInAColumnMapDoNotMatter(t *testing.T) {
+	t.Parallel()
+	m, err := ParseColumns("link = value : URL , labels = tags: , family? = group : Malware")
+	require.NoError(t, err)
+	assert.Equal(t, []Column{
+		{Name: "link", Field: FieldValue, Type: "URL"},
+		{Name: "labels", Field: FieldTags, Type: " "},
+		{Name: "family", Field: FieldGroup, Type: "Malware", Optional: true},
+	}, m.Columns)
+}
+
+// In UTC, a date with a time zone can have a year that no date of the platform has.
+func TestDatesOutOfRangeAreRefused(t *testing.T) {
+	t.Parallel()
+	m, err := ParseColumns("value=value,seen=added")
+	require.NoError(t, err)
+	for _, date := range []string{"9999-12-31T23:59:59-12:00", "0000-01-01T00:00:00+12:00"} {
+		_, bad := read(t, Options{Format: FormatCSV, CSV: m}, "value,seen\na.example,"+date+"\n")
+		assert.Equal(t, []string{`2 column "seen" must be a date, as in 2026-01-02 or 2026-01-02 03:04:05`}, rules(bad))
+		_, bad = read(t, Options{}, `{"type":"Host","summary":"a.example","lastSeen":"`+date+`"}`)
+		assert.Equal(t, []string{"1 lastSeen must be a date, as in 2026-01-02T03:04:05Z"}, rules(bad))
+		_, bad = mustReadSTIX(t, bundleOf(stixText("malware", 1, `,"name":"A","first_seen":"`+date+`"`)))
+		assert.Equal(t, []string{"2 first_seen is not a date and time as in 2026-01-02T03:04:05Z"}, stixRules(bad))
+	}
+	found, _ := read(t, Options{Format: FormatCSV, CSV: m}, "value,seen\na.example,9999-12-31\n")
+	assert.Len(t, found, 1)
 }
 
 func TestARefusedRowWritesNoGroup(t *testing.T) {

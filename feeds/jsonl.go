@@ -220,13 +220,16 @@ func (r *jsonReader) date(f *jsonFields, key string) error {
 		return err
 	}
 	t, err := time.Parse(time.RFC3339, s)
+	if err == nil {
+		t, err = inUTC(t)
+	}
 	if err != nil || t.IsZero() {
 		return errors.New(key + " must be a date, as in 2026-01-02T03:04:05Z")
 	}
 	if f.dates == nil {
 		f.dates = map[string]time.Time{}
 	}
-	f.dates[key] = t.UTC()
+	f.dates[key] = t
 	if key == "eventDate" || key == "publishDate" {
 		f.setSpecial(key, s)
 	}

@@ -46,7 +46,11 @@ func hostsName(address netip.Addr, name string) (threatconnect.BatchItem, error)
 	default:
 		return nil, errors.New("has text after the address; want one indicator per line, or a line of a hosts file that begins with 0.0.0.0 or 127.0.0.1")
 	}
-	return threatconnect.ParseIndicator(name)
+	ind, err := threatconnect.ParseIndicator(name)
+	if err == nil && ind.Type() != threatconnect.TypeHost {
+		return nil, errors.New("blocks something other than a host, which a hosts file cannot do; want one indicator per line")
+	}
+	return ind, err
 }
 
 // isLocalName reports whether hosts files define a name for the machine itself.

@@ -54,6 +54,16 @@ func TestListReadsIndicatorsOfAllRecognizableTypes(t *testing.T) {
 	}
 }
 
+func TestHostsFilesBlockOnlyHosts(t *testing.T) {
+	t.Parallel()
+	found, bad := read(t, Options{}, "0.0.0.0 bad.example\n0.0.0.0 d41d8cd98f00b204e9800998ecf8427e\n0.0.0.0 192.0.2.1 AS64496 worse.example\n")
+	assert.Equal(t, []string{"1 Host bad.example", "3 Host worse.example"}, shown(found))
+	require.Len(t, bad, 3)
+	for _, b := range bad {
+		assert.Contains(t, b.Rule, "something other than a host")
+	}
+}
+
 func TestHostsFilesMaySetUpTheLocalMachine(t *testing.T) {
 	t.Parallel()
 	found, bad := read(t, Options{}, strings.Join([]string{

@@ -252,7 +252,10 @@ func stixTime(member, text string) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	t, err := time.Parse(time.RFC3339, text)
-	if t = t.UTC(); err != nil || t.Year() > 9999 { // as with a time zone on the last day
+	if err == nil {
+		t, err = inUTC(t)
+	}
+	if err != nil {
 		return time.Time{}, errors.New(member + " is not a date and time as in 2026-01-02T03:04:05Z")
 	}
 	return t, nil
