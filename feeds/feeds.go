@@ -111,7 +111,8 @@ const (
 	//   - malware, tool, campaign, intrusion-set, threat-actor (Adversary), attack-pattern, vulnerability,
 	//     course-of-action, report and x-mitre-tactic (Tactic) become groups, whose xids depend on Options.Owner and
 	//     the STIX id. A name of more than 100 characters is shortened, and the Description begins with all of it.
-	//   - Relationships and the contents of a report become associations with up to 50,000 groups per object.
+	//   - Relationships and the contents of a report become associations with up to 50,000 groups per object, and
+	//     up to 100,000 associations of all indicators of one pattern.
 	//   - labels, indicator_types and kill_chain_phases become tags; a technique of Enterprise ATT&CK becomes the
 	//     tags of [threatconnect.AttackTags].
 	//   - description and the first external reference with a URL become the Description and the Source; confidence,

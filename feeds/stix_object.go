@@ -2,6 +2,7 @@ package feeds
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -115,6 +116,11 @@ func (o *stixObject) indicators(labels map[string]string, groups []string, yield
 		return yield(nil, skipped("has a pattern in a language other than STIX"))
 	}
 	comparisons, refusals := parsePattern(o.Pattern)
+	if most := maxLinks / max(1, len(groups)); len(comparisons) > most {
+		comparisons = comparisons[:most]
+		refusals = append(refusals, fmt.Errorf("has a pattern with so many comparisons that they have more than %d associations with %d groups; the others are left out",
+			maxLinks, len(groups)))
+	}
 	for _, c := range comparisons {
 		ind, err := c.indicator()
 		if err != nil {
