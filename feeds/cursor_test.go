@@ -2,6 +2,7 @@ package feeds
 
 import (
 	"encoding/json"
+	"io"
 	"os"
 	"testing"
 
@@ -55,6 +56,22 @@ func TestOneOfTwoProgramsWithACursorFails(t *testing.T) {
 			require.NoError(t, second.Save(t.Context(), threatconnect.Cursor{Position: "1"}))
 			require.ErrorIs(t, first.Save(t.Context(), threatconnect.Cursor{Position: "2"}), ErrConcurrentRun)
 			require.NoError(t, second.Save(t.Context(), threatconnect.Cursor{Position: "1"}))
+		}
+	})
+}
+
+// Two processes write to the same temporary file or records, so only the owner may begin.
+func TestAProcessThatLostAStoreWritesNothing(t *testing.T) {
+	t.Parallel()
+	stores(t, func(t *testing.T, store Store) {
+		for _, m := range []*mark{nil, {Token: "another"}, {Token: "mine", Disputed: true}} {
+			require.NoError(t, store.swap(t.Context(), func(*mark) *mark { return m }))
+			err := store.replace(t.Context(), "mine", func(io.Writer) error {
+				t.Error("it writes")
+				return nil
+			})
+			require.Error(t, err)
+			assert.Equal(t, m.owns("mine"), err)
 		}
 	})
 }

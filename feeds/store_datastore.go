@@ -145,6 +145,9 @@ func (d *dataStore) read(ctx context.Context, m manifest, to io.Writer) (size in
 
 func (d *dataStore) replace(ctx context.Context, token string, write func(io.Writer) error) error {
 	old, err := d.manifest(ctx)
+	if err == nil {
+		err = old.Mark.owns(token) // the owner may be writing the same chunks
+	}
 	if err != nil {
 		return err
 	}

@@ -127,7 +127,7 @@ func (f *fileStore) open(context.Context, string) (*stored, error) {
 }
 
 func (f *fileStore) replace(_ context.Context, token string, write func(io.Writer) error) error {
-	err := f.write(f.path, write, func() error {
+	check := func() error {
 		if err := f.check(); err != nil && err != errNone {
 			return err
 		}
@@ -136,7 +136,11 @@ func (f *fileStore) replace(_ context.Context, token string, write func(io.Write
 			return err
 		}
 		return m.owns(token)
-	})
+	}
+	err := check() // the owner may be writing the same temporary file
+	if err == nil {
+		err = f.write(f.path, write, check)
+	}
 	if err == nil {
 		err = f.unmark()
 	}
