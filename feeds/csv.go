@@ -159,10 +159,17 @@ func (c *CSV) hasGroups() bool {
 
 // layout is where the columns of a map are in a row.
 type layout struct {
-	width  int    // number of columns of the row
-	places []int  // index of each column of the map, or -1
-	value  int    // index of the first FieldValue
-	title  string // its name in the header
+	width  int      // number of columns of the row
+	places []int    // index of each column of the map, or -1
+	value  int      // index of the first FieldValue
+	names  []string // of all columns; nil if the first FieldValue is named by position
+}
+
+// has reports whether all cells are names of columns, as those of a header in another order are.
+func (l *layout) has(cells []string) bool {
+	return !slices.ContainsFunc(cells, func(cell string) bool {
+		return !slices.ContainsFunc(l.names, func(name string) bool { return strings.EqualFold(strings.TrimSpace(name), strings.TrimSpace(cell)) })
+	})
 }
 
 // layoutOf returns the layout of a header. IsHeader reports whether it has names of columns of the map at all. The
@@ -195,7 +202,7 @@ func (c *CSV) layoutOf(header []string) (l layout, isHeader bool, err error) {
 			others++
 		case place >= 0 && col.Field == FieldValue && l.value < 0:
 			if l.value = place; !positional {
-				l.title, isHeader = strings.TrimSpace(header[place]), true
+				l.names, isHeader = slices.Clone(header), true
 			}
 		}
 	}

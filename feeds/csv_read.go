@@ -104,7 +104,7 @@ func (r *csvReader) takeHeader(cells []string) (bool, error) {
 // locate finds the layout of a row, or takes the row as the header and reports false.
 func (r *csvReader) locate(cells []string) (row bool, err error) {
 	same := len(cells) == r.layout.width
-	if same && !strings.EqualFold(strings.TrimSpace(cells[r.layout.value]), r.layout.title) {
+	if same && !r.layout.has(cells[r.layout.value:][:1]) && !r.layout.has(cells) {
 		return true, nil
 	}
 	if header, err := r.takeHeader(cells); err != nil || header {

@@ -175,9 +175,13 @@ func TestColumnsAreFoundByTheirNames(t *testing.T) {
 		assert.Equal(t, []threatconnect.Tag{{Name: "a"}}, m.Tags, name)
 		assert.Equal(t, "https://feed.example/", m.Attributes[0].Value, name)
 	}
+	found, bad := read(t, Options{Format: FormatCSV, CSV: someCSV(FormatCSV)}, "Value,other\none.example,value\nother, VALUE \nvalue,two.example\n")
+	assert.Equal(t, []string{"2 Host one.example", "4 Host two.example"}, shown(found), "a later header in another order")
+	assert.Empty(t, bad)
 	for name, text := range map[string]string{
 		"a column that is missing":            "# id,url,threat,tags,urlhaus_link\n1,http://www.example.com/,x,,\n",
 		"a column that is missing in the row": "id,url,threat,tags,urlhaus_link\n1,http://www.example.com/,x,,\n",
+		"a header of few columns":             "# tags,url,last_online\na,http://www.example.com/,\n",
 		"a later header that lacks a column":  urlhausHeader + "\nid,url,threat,tags,urlhaus_link\n",
 	} {
 		found, bad, err := readAll(o, text)

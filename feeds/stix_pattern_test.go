@@ -117,6 +117,8 @@ func TestOtherPatternsAreSkippedOrRefused(t *testing.T) {
 		`[domain-name:value='a.example\']`:                                              "has a malformed pattern",
 		`[domain-name:value IN 'a.example']`:                                            "has a malformed pattern",
 		`[domain-name:value IN ()]`:                                                     "has a malformed pattern",
+		`[domain-name:value IN '(' 'a.example')]`:                                       "has a malformed pattern",
+		`[domain='a.example']`:                                                          "has a malformed pattern",
 		`[domain-name:value IN ('a' 'b')]`:                                              "has a malformed pattern",
 		`[domain-name:value IN ('a',)]`:                                                 "has a malformed pattern",
 		`[domain-name:value ~ 'a.example']`:                                             "has a malformed pattern",
