@@ -197,8 +197,8 @@ func Open(r io.Reader, o *Options) (*Feed, error) {
 // Format returns the stated or detected format.
 func (f *Feed) Format() Format { return f.format }
 
-// All returns an iterator over the entries of the feed, in their order. It can be ranged over once; another time
-// yields an error.
+// All returns an iterator over the entries of the feed, in their order. It can be ranged over once; a second loop
+// gets only an error.
 //
 // For an entry that is left out, the iterator yields a [*LineError] and continues. Any other error ends it: one
 // that matches [ErrFormat], or an error of the reader. Memory use is bounded: a line of more than 64 KiB, or

@@ -68,8 +68,8 @@ const (
 // to 5 attempts in total, with exponential backoff and jitter or after the time in Retry-After. A Retry-After of
 // more than 2 minutes and all other statuses are errors.
 //
-// User and password in the URL are sent as basic authentication to the host of the feed only. Neither they nor the
-// path and the query of the URL are in errors and in the cursor.
+// User and password in the URL are sent as basic authentication to the host of the feed only. Errors and the cursor
+// contain neither them nor the path and query of the URL, and errors do not contain those of redirects either.
 func (f *Fetcher) Fetch(ctx context.Context, feedURL string, cursor threatconnect.Cursor) (*Download, error) {
 	if ctx == nil {
 		return nil, &threatconnect.ValidationError{Field: "context", Rule: "is nil"}

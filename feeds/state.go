@@ -32,7 +32,8 @@ import (
 //	return errors.Join(err, state.Save(ctx, stats, err))
 //
 // A State holds a hash of the name and a hash of the content of each item, and no values. Only items that the platform
-// has confirmed are remembered. The cursor of the feed is saved in the same step.
+// has confirmed are remembered. The cursor of the feed is saved in the same step. A State does not see what others
+// change or delete in the owner; to restore that, set StateOptions.Full in some runs, for example once a week.
 //
 // Memory is bounded: about 12 MiB, and 3 bits per item. OnError and KnownGroup are safe for concurrent use. The other
 // methods are not.
@@ -69,7 +70,7 @@ type State struct {
 	err      error // why the state cannot be saved
 }
 
-// StateOptions says what a state belongs to, and how it is used.
+// StateOptions say what a state belongs to, and how it is used.
 type StateOptions struct {
 	// Instance (the base URL), Owner and Settings say what the state belongs to. A state with other ones is not used.
 	// Settings are up to the program: everything that decides what an import leaves in the owner and is not in the
@@ -252,7 +253,10 @@ func (s *State) groupID(xid string) id {
 //
 //	state.Changed(threatconnect.MergeItems(ctx, items, nil))
 //
-// It is ranged over again only if items can be.
+// [threatconnect.BatchService.Reconcile] needs all items of the feed. With these alone, it would delete the unchanged
+// ones.
+//
+// The sequence can be ranged over again if items can.
 func (s *State) Changed(items iter.Seq2[threatconnect.BatchItem, error]) iter.Seq2[threatconnect.BatchItem, error] {
 	return func(yield func(threatconnect.BatchItem, error) bool) {
 		if err := s.begin(); err != nil {

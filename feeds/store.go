@@ -24,7 +24,7 @@ type Store interface {
 	replace(ctx context.Context, token string, write func(io.Writer) error) error
 }
 
-// ErrConcurrentRun is the error of saving a state or a cursor that another run uses or has saved.
+// ErrConcurrentRun is returned if a state or a cursor is saved that another run uses or has saved meanwhile.
 var ErrConcurrentRun = errors.New("feeds: another run has used the same state")
 
 // errDisputed is why a store was not replaced: a run that was taken over went on for a while, so that nobody knows

@@ -15,7 +15,7 @@ import (
 // with the id says which run uses the store; the content is in records of 256 KiB each whose ids begin with id. It
 // sends nothing. A client with HMAC credentials is refused, because the DataStore accepts only API tokens.
 //
-// To open a state of a million items costs about 130 requests, and to save it about 260.
+// Opening a state of a million items costs about 130 requests, and saving it about 260.
 func NewDataStore(client *threatconnect.Client, domain threatconnect.DataStoreDomain, dataType, id string) (Store, error) {
 	manifests, err := threatconnect.DataStoreOf[manifest](client, domain, dataType)
 	if err != nil {
