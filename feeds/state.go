@@ -137,14 +137,15 @@ func OpenState(ctx context.Context, store Store, o StateOptions) (*State, error)
 // mark returns the mark of this run.
 func (s *State) mark(now *mark) *mark {
 	s.previous = now
+	s.restart = now != nil && now.Run == s.options.Run && !now.Disputed
 	switch {
-	case s.options.Full:
-		s.reason = "a full run was requested"
-	case now == nil:
-	case now.Run == s.options.Run && !now.Disputed:
-		s.restart, s.reason, s.mixed = true, now.Reason, now.Mixed
-	default:
+	case s.restart:
+		s.reason, s.mixed = now.Reason, now.Mixed
+	case now != nil:
 		s.reason = "the last run did not finish, or another one is in progress"
+	}
+	if s.options.Full {
+		s.reason = "a full run was requested"
 	}
 	return &mark{Run: s.options.Run, Token: s.token, Reason: s.reason, Mixed: s.mixed}
 }

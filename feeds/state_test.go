@@ -447,6 +447,20 @@ func TestOneOfTwoConcurrentRunsFails(t *testing.T) {
 	}
 }
 
+// The errors that a dead process was told of are only in the list of the import, which has a limit.
+func TestARestartOfAFullRunIsARestart(t *testing.T) {
+	t.Parallel()
+	store, items := fileStoreIn(t), hosts(0, 2)
+	first := openState(t, store, full, named("today"))
+	imports(first, fate{}, items...)
+	require.NoError(t, first.Close(), "it died")
+	s := openState(t, store, full, named("today"))
+	assert.Equal(t, "a full run was requested", s.Reason())
+	_, stats, _ := imports(s, fate{fail: []int64{0}}, items...)
+	require.NoError(t, s.Save(t.Context(), stats, &threatconnect.BatchError{More: 1}))
+	assert.Equal(t, []int{0, 1}, run(t, store, items...))
+}
+
 func TestTwoProcessesOfOneRun(t *testing.T) {
 	t.Parallel()
 	store := fileStoreIn(t)
