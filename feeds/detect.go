@@ -33,7 +33,9 @@ func detect(br *bufio.Reader, stated Format) (Format, error) {
 			return "", err
 		}
 		head, _ := br.Peek(br.Buffered())
-		n = len(head) + 1
+		if n = len(head) + 1; n > 4<<10 {
+			n = min(n+n/16, headBytes) // so that the time is not quadratic if the bytes come one by one
+		}
 		text, marked := bytes.CutPrefix(head, []byte("\xef\xbb\xbf"))
 		format, err := d.format(text, err == io.EOF || len(head) == headBytes)
 		if err == nil && format != "" && marked {
