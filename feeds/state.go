@@ -73,8 +73,9 @@ type State struct {
 // StateOptions say what a state belongs to, and how it is used.
 type StateOptions struct {
 	// Instance (the base URL), Owner and Settings say what the state belongs to. A state with other ones is not used.
-	// Settings are up to the program: everything that decides what an import leaves in the owner and is not in the
-	// items, such as write types and a hash of the exclusions.
+	// Settings are up to the program: everything besides the feed that decides what an import leaves in the owner,
+	// such as write types, the column map and a hash of the exclusions. After another setting, a feed that has not
+	// changed must be read again.
 	Instance, Owner, Settings string
 	// Run is the name of the import in a spool ([threatconnect.BatchConfig].Run). If the process dies, the next one
 	// with the name chooses the same items again, so that the import in the spool is resumed. Leave it empty without a
