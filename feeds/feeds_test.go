@@ -94,8 +94,8 @@ func TestOptionsAreChecked(t *testing.T) {
 		require.ErrorIs(t, err, threatconnect.ErrValidation, name)
 		assert.ErrorContains(t, err, c.want, name)
 	}
-	for _, format := range []Format{FormatList, FormatJSONLines} {
-		_, err := Open(strings.NewReader(""), &Options{Format: format})
+	for _, format := range []Format{FormatList, FormatJSONLines, FormatCSV} {
+		_, err := Open(strings.NewReader(""), &Options{Format: format, CSV: someCSV(format)})
 		assert.NoError(t, err, "no group needs an owner")
 	}
 	f, err := Open(strings.NewReader("www.example.com"), nil)
