@@ -114,6 +114,20 @@ func TestErrorsWhileAStateIsRead(t *testing.T) {
 		}), int64(len(whole)))
 		require.ErrorIs(t, err, broken, "a disk that fails is not a reason to send everything")
 	}
+	for call := 0; ; call++ { // a disk that fails once
+		reads := 0
+		_, err := openImage(readerAt(func(p []byte, off int64) (int, error) {
+			if reads++; reads == call+1 {
+				return 0, broken
+			}
+			return bytes.NewReader(whole).ReadAt(p, off)
+		}), int64(len(whole)))
+		if reads <= call {
+			require.NoError(t, err)
+			break
+		}
+		require.ErrorIs(t, err, broken, call)
+	}
 	fails := false
 	i, err := openImage(readerAt(func(p []byte, off int64) (int, error) {
 		if fails {
