@@ -230,25 +230,6 @@ func TestAGroupThatWasDeletedFromTheOwnerComesBack(t *testing.T) {
 	})
 }
 
-// With several jobs in progress, the first of two contents can arrive last.
-func TestJobsThatOvertakeEachOtherLeaveNoOldContent(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		d := newDaily(t)
-		d.srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: http.StatusServiceUnavailable, Method: http.MethodPost, Route: "/v2/batch", Times: 1})
-		s := openState(t, d.store)
-		config := threatconnect.BatchConfig{Owner: "Example Source", Attributes: threatconnect.WriteReplace, MaxItems: 1, Concurrency: 2, OnError: s.OnError}
-		stats, err := d.srv.Client().Batch.Import(t.Context(), config, s.Changed(sequence([]threatconnect.BatchItem{host(0, 1), host(0, 5)}, false)))
-		require.NoError(t, errors.Join(err, s.Save(t.Context(), stats, err)))
-		require.NoError(t, s.Close())
-		got, _ := d.srv.Indicator("Example Source", "Host", "h0.example")
-		require.InDelta(t, 1, *got.Rating, 0, "the first one has arrived last")
-		items := []threatconnect.BatchItem{host(0, 5)}
-		d.start(t, process{version: "2", items: items})
-		d.holds(t, items)
-	})
-}
-
 func TestADeletedGroupOfMergedItemsComesBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

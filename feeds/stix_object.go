@@ -116,7 +116,7 @@ func (o *stixObject) indicators(labels map[string]string, groups []string, yield
 		return yield(nil, skipped("has a pattern in a language other than STIX"))
 	}
 	comparisons, refusals := parsePattern(o.Pattern)
-	if most := maxLinks / max(1, len(groups)); len(comparisons) > most {
+	if most := maxLinks / max(1, len(groups)); len(groups) > 0 && len(comparisons) > most {
 		comparisons = comparisons[:most]
 		refusals = append(refusals, fmt.Errorf("has a pattern with so many comparisons that they have more than %d associations with %d groups; the others are left out",
 			maxLinks, len(groups)))
