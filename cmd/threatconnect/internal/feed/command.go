@@ -83,7 +83,8 @@ func command(env *cli.Env, transport http.RoundTripper) *cobra.Command {
 		Short: "Import a threat feed into an owner",
 		Long:  longHelp,
 		Example: `  threatconnect feed --input urls.csv --owner "Example Source" --dry-run
-  threatconnect feed --input https://feed.example/urls.csv --state urls.state`,
+  threatconnect feed --input https://feed.example/urls.csv \
+      --owner "Example Source" --state urls.state`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			return c.refuse(cli.NoArgs(cmd, args))
 		},
@@ -131,7 +132,7 @@ Each entry of the feed has one outcome, and the summary counts all of them:
 
 Exit codes: 0 if the import is complete, 3 if a part of the feed was not imported, 1 if nothing was. Skipped entries have no effect on the exit code. Invalid ones have none up to --max-invalid, which compares them with all entries of the feed.
 
---state sends only what has changed since the last run, which the file remembers. Write datastore:DOMAIN/TYPE/ID, as in datastore:local/feed/state, to keep it in the platform's DataStore instead, which needs TC_TOKEN. It does not notice what others changed or removed in the owner: use --full now and then. It also keeps the version of a feed from an https:// URL, which is not downloaded again until it changes.
+--state sends only what has changed since the last run, which the file remembers. Write datastore:DOMAIN/TYPE/ID, as in datastore:local/feed/state, to keep it in the platform's DataStore instead, which needs TC_TOKEN. It does not notice what others changed or removed in the owner: use --full now and then. It also keeps the version of a feed from an https:// URL. After a successful run, the feed is not downloaded again until it changes: use --full once after a change of other flags.
 
 --remove-stale is for a feed that has the owner for itself. It compares the types of indicators that the feed has, and deletes nothing if the feed was not read to its end or has more invalid entries than --max-invalid allows.
 

@@ -37,6 +37,7 @@ type load struct {
 	attributes map[string]bool // attribute types in the feed
 	lastLine   int             // that was read
 	readErr    error           // why the feed was not read to its end
+	imported   error           // of Import
 }
 
 // Limits of what is remembered of a feed: attribute types, and as many errors as a BatchError has.
@@ -59,11 +60,22 @@ func (l *load) do(ctx context.Context) error {
 	} else {
 		stats, err = deliver(ctx)
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	tooMany := l.tooManyInvalid()
+	if l.state != nil {
+		if err == nil && !tooMany { // otherwise the next run reads the feed again, also if it has not been modified
+			l.state.SetCursor(l.cursor)
+		}
+		if !l.cfg.dryRun {
+			if bad := l.state.Save(ctx, stats, l.imported); bad != nil && err == nil {
+				err = fmt.Errorf("--state: %s", cli.Plain(bad))
+			}
+		}
+		_, vanished := l.state.Counts()
+		l.sum.Vanished += vanished
+	}
 	l.sum.counts.finish(stats, err != nil)
 	l.sum.add(stats)
-	l.sum.tooManyInvalid = l.sum.tooManyInvalid || l.tooManyInvalid()
+	l.sum.tooManyInvalid = l.sum.tooManyInvalid || tooMany
 	return err
 }
 
@@ -76,9 +88,6 @@ func (l *load) tooManyInvalid() bool {
 func (l *load) check(ctx context.Context) (threatconnect.BatchStats, error) {
 	for range l.items(ctx) {
 		l.sum.ToImport++
-	}
-	if l.state != nil {
-		l.countVanished()
 	}
 	return threatconnect.BatchStats{}, l.readErr
 }
@@ -124,21 +133,8 @@ func (l *load) send(ctx context.Context) (threatconnect.BatchStats, error) {
 	if ended == nil {
 		ended = l.readErr
 	}
-	if l.state != nil {
-		if ended == nil {
-			l.state.SetCursor(l.cursor)
-		}
-		if bad := l.state.Save(ctx, stats, err); bad != nil && ended == nil {
-			ended = fmt.Errorf("--state: %s", cli.Plain(bad))
-		}
-		l.countVanished()
-	}
+	l.imported = err
 	return stats, ended
-}
-
-func (l *load) countVanished() {
-	_, n := l.state.Counts()
-	l.sum.Vanished += n
 }
 
 // failAll returns the counts of an import whose outcome is in the state: every item that is not unchanged failed.

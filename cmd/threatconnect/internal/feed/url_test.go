@@ -95,6 +95,34 @@ func TestDownloadIsSkippedIfNotModified(t *testing.T) {
 	assert.NotContains(t, string(log), "for the provider")
 }
 
+// A run that did not succeed is repeated, also if the feed has not been modified.
+func TestUnmodifiedDownloadIsReadAgainAfterAFailure(t *testing.T) {
+	t.Parallel()
+	p := &provider{feed: "one.example\n" + strings.Repeat("not an indicator\n", 2)}
+	s := httptest.NewTLSServer(p)
+	t.Cleanup(s.Close)
+	srv := threatconnecttest.New()
+	e := to(t, srv)
+	e.transport = s.Client().Transport
+	dir := t.TempDir()
+	header := filepath.Join(dir, "header")
+	require.NoError(t, os.WriteFile(header, []byte("API-Key: for the provider only\n"), 0o600))
+	require.Equal(t, 0, e.feed("two.example\nthree.example\n").run(t.Context(), "--input", "-").exit)
+	args := []string{"--input", s.URL, "--json", "--header-file", header, "--state", filepath.Join(dir, "state"), "--remove-stale"}
+	run := func(extra ...string) report { return reportOf(t, e.run(t.Context(), append(args, extra...)...)) }
+	for range 2 {
+		assert.Contains(t, run().Message, "nothing stale was removed")
+		got := run("--max-invalid", "2")
+		assert.Contains(t, got.Message, "--max-share")
+		assert.False(t, got.NotModified)
+		assert.Equal(t, 3, got.Exit)
+	}
+	got := run("--max-invalid", "2", "--max-share", "1")
+	assert.EqualValues(t, 2, got.Removed)
+	assert.Equal(t, 0, got.Exit, got.Message)
+	assert.True(t, run().NotModified)
+}
+
 func TestDownloadInTheSpoolIsNotRepeated(t *testing.T) {
 	t.Parallel()
 	p := &provider{feed: hosts(0, 100, 1)}
