@@ -16,19 +16,20 @@ import (
 type Log struct {
 	Level slog.Level // --log-level, --tc_log_level
 	Dir   string     // --tc_log_path: the directory of app.log; empty logs to Stderr
+	isSet bool       // a flag sets Level
 }
 
-// Register adds the flags of a log. Without them, warnings and errors are logged.
+// Register adds the flags of a log. Without them, warnings and errors are logged, and to app.log also infos.
 func (l *Log) Register(flags *pflag.FlagSet) {
 	l.Level = slog.LevelWarn
-	flags.Var(levelValue{&l.Level}, "log-level", "`LEVEL` of the log: debug (a record for each request), info, warn or error")
-	flags.Var(levelValue{&l.Level}, "tc_log_level", "`LEVEL` of the log: TRACE, DEBUG, INFO, WARNING, ERROR or CRITICAL")
+	flags.Var(levelValue{l}, "log-level", "`LEVEL` of the log: debug (a record for each request), info, warn or error (default warn, and info for app.log)")
+	flags.Var(levelValue{l}, "tc_log_level", "`LEVEL` of the log: TRACE, DEBUG, INFO, WARNING, ERROR or CRITICAL")
 	markPlatform(flags, "tc_log_level")
 	PlatformText(flags, &l.Dir, "tc_log_path", "`DIR` in which to append the log to app.log")
 }
 
 // levelValue is the value of a flag for a level.
-type levelValue struct{ level *slog.Level }
+type levelValue struct{ log *Log }
 
 func (v levelValue) String() string { return "" }
 func (v levelValue) Type() string   { return "level" }
@@ -36,31 +37,35 @@ func (v levelValue) Type() string   { return "level" }
 func (v levelValue) Set(s string) error {
 	switch strings.ToLower(s) {
 	case "trace", "debug":
-		*v.level = slog.LevelDebug
+		v.log.Level = slog.LevelDebug
 	case "info":
-		*v.level = slog.LevelInfo
+		v.log.Level = slog.LevelInfo
 	case "warn", "warning":
-		*v.level = slog.LevelWarn
+		v.log.Level = slog.LevelWarn
 	case "error", "critical":
-		*v.level = slog.LevelError
+		v.log.Level = slog.LevelError
 	default:
 		return fmt.Errorf("must be debug, info, warn or error")
 	}
+	v.log.isSet = true
 	return nil
 }
 
 // Open opens the log. Without Dir, it goes to stderr. Times are in UTC. Close it, and report its error:
 // records that could not be written are lost.
 func (l *Log) Open(stderr io.Writer) (*slog.Logger, io.Closer, error) {
-	out := &logWriter{w: stderr}
+	out, level := &logWriter{w: stderr}, l.Level
 	if l.Dir != "" {
 		f, err := os.OpenFile(filepath.Join(l.Dir, "app.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 		if err != nil {
 			return nil, nil, fmt.Errorf("--tc_log_path: %w", err)
 		}
 		out = &logWriter{w: f, file: f}
+		if !l.isSet {
+			level = min(level, slog.LevelInfo)
+		}
 	}
-	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: l.Level, ReplaceAttr: utc})), out, nil
+	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: level, ReplaceAttr: utc})), out, nil
 }
 
 // utc writes the time of a record in UTC.

@@ -47,7 +47,7 @@ func TestLogFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "app.log")
 	require.NoError(t, os.WriteFile(path, []byte("before\n"), 0o600))
-	l, err := parseLog(t, "--tc_log_path", dir, "--tc_log_level", "INFO")
+	l, err := parseLog(t, "--tc_log_path", dir) // the level is INFO
 	require.NoError(t, err)
 	var stderr bytes.Buffer
 	log, file, err := l.Open(&stderr)

@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -442,7 +443,7 @@ func TestMessageAndLog(t *testing.T) {
 	out, logs := t.TempDir(), t.TempDir()
 	e := to(t, threatconnecttest.New())
 	flags := []string{"--input", "-", "--allow-documentation", "--tc_api_path", e.vars["TC_BASE_URL"], "--api_access_id", e.vars["TC_ACCESS_ID"],
-		"--api_secret_key", e.vars["TC_SECRET_KEY"], "--tc_owner", owner, "--tc_log_level", "INFO", "--tc_log_path", logs, "--tc_out_path", out}
+		"--api_secret_key", e.vars["TC_SECRET_KEY"], "--tc_owner", owner, "--tc_log_path", logs, "--tc_out_path", out}
 	r := env{}.feed("one.example\n0177.1\n").run(t.Context(), flags...)
 	assert.Equal(t, 3, r.exit, r.stderr)
 	message, err := os.ReadFile(filepath.Join(out, "message.tc"))
@@ -453,13 +454,19 @@ func TestMessageAndLog(t *testing.T) {
 	b, err := os.ReadFile(filepath.Join(logs, "app.log"))
 	require.NoError(t, err)
 	log := string(b)
-	assert.Regexp(t, `level=INFO msg=feed version=\S+ input=stdin format="" owner="Example Source"`, log)
+	assert.Regexp(t, `level=INFO msg="feed started" version=\S+ input=stdin format="" owner="Example Source"`, log)
 	assert.Contains(t, log, "msg=invalid line=2")
 	assert.Regexp(t, `level=INFO msg="feed ended" exit=3 read=2 imported=1 .* invalid=1 `, log)
 	assert.Regexp(t, `level=ERROR msg="feed ended" exit=1 .* error="the API user sees no owner`, log)
 	assert.NotContains(t, log, "one.example")
 	assert.NotContains(t, log, e.vars["TC_SECRET_KEY"])
 	assert.NotContains(t, r.stderr, "level=", "the log is in its file")
+
+	logs = t.TempDir()
+	env{}.feed(strings.Repeat("0177.1\n", 1000)).run(t.Context(), append(flags, "--tc_log_path", logs)...)
+	b, err = os.ReadFile(filepath.Join(logs, "app.log"))
+	require.NoError(t, err)
+	assert.Equal(t, maxErrors, bytes.Count(b, []byte("msg=invalid")), "the first ones only")
 }
 
 // fullDisk refuses every byte.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"log/slog"
 	"sync"
 
 	"github.com/threatconnect-go/threatconnect"
@@ -317,12 +316,8 @@ func (l *load) leaveOut(r refusal, kind string) {
 	} else {
 		l.sum.Invalid++
 	}
-	l.sum.refusals.add(r)
+	level := l.sum.refusals.add(r)
 	l.mu.Unlock()
-	level := slog.LevelInfo
-	if r.Outcome == skipped {
-		level = slog.LevelDebug
-	}
 	l.log.Log(context.Background(), level, r.Outcome, "line", r.Line, "object", r.Object, "rule", r.Rule)
 }
 
@@ -347,9 +342,9 @@ func (l *load) noteFailure(e threatconnect.BatchItemError) {
 	o := l.sent.at(e.Seq)
 	r := refusalOf(e, o, l.attributes)
 	l.sum.kind(o.kind).Failed++
-	l.sum.refusals.add(r)
+	level := l.sum.refusals.add(r)
 	l.mu.Unlock()
-	l.log.Info("failed", "line", r.Line, "job", e.JobID, "rule", r.Rule)
+	l.log.Log(context.Background(), level, failed, "line", r.Line, "job", e.JobID, "rule", r.Rule)
 }
 
 // kindOf returns the row of the table that an item belongs to.

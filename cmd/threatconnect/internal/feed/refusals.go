@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
@@ -56,8 +57,9 @@ type refusals struct {
 	rules  []*ruleCount
 }
 
-// add counts a refusal and keeps it if there is room.
-func (r *refusals) add(e refusal) {
+// add counts a refusal, and keeps it if there is room. It returns the level at which to log it: a feed of garbage does
+// not fill the disk.
+func (r *refusals) add(e refusal) slog.Level {
 	i := slices.IndexFunc(r.rules, func(c *ruleCount) bool { return c.Outcome == e.Outcome && c.Rule == e.Rule })
 	if i < 0 && len(r.rules) >= maxRules {
 		e.Rule, e.Fix = "other rules", ""
@@ -76,9 +78,11 @@ func (r *refusals) add(e refusal) {
 	case e.Outcome == skipped:
 	case len(r.errors) < maxErrors:
 		r.errors = append(r.errors, e)
+		return slog.LevelInfo
 	default:
 		r.more++
 	}
+	return slog.LevelDebug
 }
 
 // sort puts the rules in the order in which they are shown.

@@ -38,7 +38,7 @@ func run(ctx context.Context, env *cli.Env, c *config) error {
 		return c.withMessage(err)
 	}
 	im.log = log
-	log.Info("feed", "version", threatconnect.Version, "input", c.inputKind(), "format", string(c.format), "owner", c.owner, "dryRun", c.dryRun)
+	log.Info("feed started", "version", threatconnect.Version, "input", c.inputKind(), "format", string(c.format), "owner", c.owner, "dryRun", c.dryRun)
 	err = im.connect()
 	if err == nil {
 		err = im.importAll(ctx)
