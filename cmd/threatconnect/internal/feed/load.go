@@ -29,14 +29,15 @@ type load struct {
 	now     origin // of the item that is on its way
 	checker threatconnect.Fingerprinter
 
-	mu         sync.Mutex      // guards what follows and the counts of sum: errors come from other goroutines
-	before     counts          // of the feeds before
-	sent       origins         // of the items that were given to the writer
-	reported   map[int64]bool  // the first items whose errors were reported, with a spool
-	attributes map[string]bool // attribute types in the feed
-	lastLine   int             // that was read
-	readErr    error           // why the feed was not read to its end
-	imported   error           // of Import
+	mu         sync.Mutex                     // guards what follows and the counts of sum: errors come from other goroutines
+	before     counts                         // of the feeds before
+	sent       origins                        // of the items that were given to the writer
+	reported   map[int64]bool                 // the first items whose errors were reported, with a spool
+	early      []threatconnect.BatchItemError // of items that were not read yet, so that their lines are not known
+	attributes map[string]bool                // attribute types in the feed
+	lastLine   int                            // that was read
+	readErr    error                          // why the feed was not read to its end
+	imported   error                          // of Import
 }
 
 // Limits of what is remembered of a feed: attribute types, and as many errors as a BatchError has.
@@ -121,6 +122,9 @@ func (l *load) send(ctx context.Context) (threatconnect.BatchStats, error) {
 		if l.sent.count != stats.Total().Added+stats.Invalid { // and saved the state
 			stats, ok = l.failAll(), false
 		}
+	}
+	for _, e := range l.early {
+		l.noteFailure(e)
 	}
 	if ok && l.spool != nil {
 		for _, e := range failure.Items {
@@ -327,7 +331,15 @@ func (l *load) onError(e threatconnect.BatchItemError) {
 	if l.state != nil {
 		l.state.OnError(e)
 	}
-	l.noteFailure(e)
+	l.mu.Lock()
+	early := e.Seq >= l.sent.count && len(l.early) < maxReported // of a job of an earlier process
+	if early {
+		l.early = append(l.early, e)
+	}
+	l.mu.Unlock()
+	if !early {
+		l.noteFailure(e)
+	}
 }
 
 func (l *load) noteFailure(e threatconnect.BatchItemError) {
@@ -341,10 +353,12 @@ func (l *load) noteFailure(e threatconnect.BatchItemError) {
 	}
 	o := l.sent.at(e.Seq)
 	r := refusalOf(e, o, l.attributes)
-	l.sum.kind(o.kind).Failed++
+	if r.Outcome == failed {
+		l.sum.kind(o.kind).Failed++
+	}
 	level := l.sum.refusals.add(r)
 	l.mu.Unlock()
-	l.log.Log(context.Background(), level, failed, "line", r.Line, "job", e.JobID, "rule", r.Rule)
+	l.log.Log(context.Background(), level, r.Outcome, "line", r.Line, "job", e.JobID, "rule", r.Rule)
 }
 
 // kindOf returns the row of the table that an item belongs to.

@@ -15,25 +15,26 @@ import (
 	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/cli"
 )
 
-// Outcomes of entries that were not imported and have a rule.
+// Outcomes of entries that were not imported and have a rule, and of those that were imported without an association.
 const (
-	failed  = "failed"
-	invalid = "invalid"
-	skipped = "skipped"
+	failed   = "failed"
+	unlinked = "unlinked"
+	invalid  = "invalid"
+	skipped  = "skipped"
 )
 
-// refusal is one entry that was not imported.
+// refusal is one entry that was not imported, or not with all associations.
 type refusal struct {
 	Line    int    `json:"line"`             // from 1; 0 if unknown
 	Object  string `json:"object,omitempty"` // id of the STIX object
-	Outcome string `json:"outcome"`          // failed or invalid
+	Outcome string `json:"outcome"`          // failed, unlinked or invalid
 	Rule    string `json:"rule"`
 	Fix     string `json:"fix,omitempty"`
 }
 
 // ruleCount counts the entries that one rule keeps out.
 type ruleCount struct {
-	Outcome string `json:"outcome"` // failed, invalid or skipped
+	Outcome string `json:"outcome"` // failed, unlinked, invalid or skipped
 	Rule    string `json:"rule"`
 	Count   int64  `json:"count"`
 	Lines   []int  `json:"lines"` // the first of them
@@ -87,8 +88,9 @@ func (r *refusals) add(e refusal) slog.Level {
 
 // sort puts the rules in the order in which they are shown.
 func (r *refusals) sort() {
+	outcomes := []string{failed, unlinked, invalid, skipped}
 	slices.SortStableFunc(r.rules, func(a, b *ruleCount) int {
-		return cmp.Or(cmp.Compare(a.Outcome, b.Outcome), cmp.Compare(b.Count, a.Count))
+		return cmp.Or(cmp.Compare(slices.Index(outcomes, a.Outcome), slices.Index(outcomes, b.Outcome)), cmp.Compare(b.Count, a.Count))
 	})
 }
 
@@ -184,6 +186,9 @@ func escaped(line []byte, cut bool) string {
 // types of the feed: the platform's own words can repeat values, so nothing else of them is shown.
 func refusalOf(e threatconnect.BatchItemError, o origin, attributes map[string]bool) refusal {
 	r := refusal{Line: o.line, Outcome: failed}
+	if e.Type == "Association" { // that the writer sent apart from its item
+		r.Outcome = unlinked
+	}
 	switch {
 	case e.Err != nil:
 		r.Rule = cli.Plain(e.Err)
@@ -193,6 +198,8 @@ func refusalOf(e threatconnect.BatchItemError, o origin, attributes map[string]b
 			r.Rule = fmt.Sprintf("the platform saved it without its attribute of the type %q: %s", e.Reason[i+2:], e.Code)
 			r.Fix = "have an administrator add the attribute type, or remove it from the feed"
 		}
+	case r.Outcome == unlinked:
+		r.Rule = "the platform refused one of its associations: " + e.Code.String()
 	default:
 		r.Rule = "the platform refused it: " + e.Code.String()
 	}

@@ -36,9 +36,9 @@ type summary struct {
 	Seconds    float64      `json:"seconds"`
 
 	RunningJobs []int64      `json:"runningJobs"` // ids of jobs with an unknown outcome
-	Errors      []refusal    `json:"errors"`      // the first hundred entries that failed or are invalid
+	Errors      []refusal    `json:"errors"`      // the first hundred entries that failed, are invalid, or lack an association
 	MoreErrors  int64        `json:"moreErrors"`  // number of further ones
-	Rules       []*ruleCount `json:"rules"`       // all entries that failed, are invalid or were skipped
+	Rules       []*ruleCount `json:"rules"`       // all of those, and the skipped entries
 
 	refusals       refusals
 	tooManyInvalid bool
@@ -150,7 +150,7 @@ func (s *summary) shortfall() string {
 	switch {
 	case s.Cause != "":
 		text += ": " + s.Cause
-	case (s.Failed > 0 || s.tooManyInvalid) && len(s.Rules) > 0 && s.Rules[0].Outcome != skipped:
+	case (s.Failed+s.LinksLost > 0 || s.tooManyInvalid) && len(s.Rules) > 0 && s.Rules[0].Outcome != skipped:
 		text += ": " + s.Rules[0].Rule + s.Rules[0].where()
 	}
 	return text
