@@ -46,6 +46,7 @@ func Explain(err error) string {
 // inFlagWords replaces the names of the Go API in errors by flags.
 var inFlagWords = strings.NewReplacer(
 	"client.Owners", "threatconnect lookup --owners",
+	"batch spool: ", "--spool: ",
 	"MaxShare allows", "--max-share allows",
 	"raise the size limit", "raise --max-size",
 	"make the client with Token or TokenFunc", "set TC_TOKEN in place of TC_ACCESS_ID and TC_SECRET_KEY",

@@ -206,6 +206,14 @@ func TestShowLinesQuotesTheFeed(t *testing.T) {
 	assert.NotContains(t, string(log), "31m")
 }
 
+func TestLineIsNamedOnce(t *testing.T) {
+	t.Parallel()
+	r := env{}.feed("::1 ip6-localhost ip6-loopback\n0.0.0.0 one.example\n").run(t.Context(), "--input", "-", "--show-lines")
+	assert.Equal(t, 0, r.exit, r.stderr)
+	assert.Contains(t, r.stderr, "2 skipped: names the local machine or network, which is part of every hosts file (line 1)")
+	assert.Equal(t, 1, strings.Count(r.stderr, `1: "::1 ip6-localhost ip6-loopback"`), r.stderr)
+}
+
 func TestManyErrorsAreCountedByRule(t *testing.T) {
 	t.Parallel()
 	r := env{}.feed("one.example\n"+strings.Repeat("0177.1\n", 500)).run(t.Context(), "--input", "-", "--json")

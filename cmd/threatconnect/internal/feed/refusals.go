@@ -38,6 +38,7 @@ type ruleCount struct {
 	Rule    string `json:"rule"`
 	Count   int64  `json:"count"`
 	Lines   []int  `json:"lines"` // the first of them
+	more    bool   // there are others
 	fix     string
 	quotes  []string // of the lines, for --show-lines
 }
@@ -72,8 +73,12 @@ func (r *refusals) add(e refusal) slog.Level {
 	}
 	c := r.rules[i]
 	c.Count++
-	if len(c.Lines) < ruleLines && e.Line > 0 {
+	switch {
+	case slices.Contains(c.Lines, e.Line): // a line can have several entries
+	case e.Line > 0 && len(c.Lines) < ruleLines:
 		c.Lines = append(c.Lines, e.Line)
+	default:
+		c.more = true
 	}
 	switch {
 	case e.Outcome == skipped:
@@ -126,7 +131,7 @@ func (c *ruleCount) where() string {
 		text = " (lines "
 	}
 	text += strings.Join(numbers, ", ")
-	if c.Count > int64(len(numbers)) {
+	if c.more {
 		text += ", …"
 	}
 	return text + ")"

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/threatconnect-go/threatconnect"
@@ -62,7 +63,7 @@ func cause(ctx context.Context, err error) string {
 	if stopped := context.Cause(ctx); stopped != nil && errors.Is(err, stopped) {
 		return "stopped: " + stopped.Error()
 	}
-	return cli.Explain(err)
+	return strings.ReplaceAll(cli.Explain(err), "\n", "; ") // of joined errors
 }
 
 // end prints the summary and returns the exit code. What cannot be written makes the run a failure: somebody

@@ -218,7 +218,7 @@ func TestSpoolWithADamagedJournalKeepsTheFeed(t *testing.T) {
 	}
 	s := reportOf(t, e.feed(hosts(0, 100, 1)).run(t.Context(), args...))
 	assert.Equal(t, 1, s.Exit)
-	assert.Contains(t, s.Message, "spool")
+	assert.Contains(t, s.Message, "--spool: ")
 	assert.Len(t, saved(t, dir), 1)
 }
 
