@@ -35,13 +35,16 @@ func Explain(err error) string {
 	case errors.Is(err, threatconnect.ErrBadResponse) && errors.Is(err, threatconnect.ErrNotFound):
 		return "there is no API at the base URL: is /api missing at its end?"
 	}
-	text := withoutGoNames(inFlagWords.Replace(Plain(err)))
+	text := InFlagWords(Plain(err))
 	request, _ := errors.AsType[*threatconnect.RequestError](err)
 	if dial, ok := errors.AsType[*net.OpError](err); ok && request != nil && dial.Op == "dial" {
 		text += "; check the host and the port of TC_BASE_URL, and the proxy"
 	}
 	return text
 }
+
+// InFlagWords returns a text of the library in the words of the command line.
+func InFlagWords(text string) string { return withoutGoNames(inFlagWords.Replace(text)) }
 
 // inFlagWords replaces the names of the Go API in errors by flags.
 var inFlagWords = strings.NewReplacer(

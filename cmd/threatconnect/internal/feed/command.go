@@ -82,7 +82,7 @@ func command(env *cli.Env, transport http.RoundTripper) *cobra.Command {
 		Use:   "feed",
 		Short: "Import a threat feed into an owner",
 		Long:  longHelp,
-		Example: `  threatconnect feed --input urls.csv --owner "Example Source" --dry-run
+		Example: `  threatconnect feed --input hosts.txt --owner "Example Source" --dry-run
   threatconnect feed --input https://feed.example/urls.csv \
       --owner "Example Source" --state urls.state`,
 		Args: func(cmd *cobra.Command, args []string) error {

@@ -206,6 +206,15 @@ func TestShowLinesQuotesTheFeed(t *testing.T) {
 	assert.NotContains(t, string(log), "31m")
 }
 
+func TestRefusalsHaveNoGoNames(t *testing.T) {
+	t.Parallel()
+	for _, flag := range []string{"--json=true", "--json=false"} {
+		r := env{}.feed("one.example/path\n").run(t.Context(), "--input", "-", flag)
+		assert.Contains(t, r.stdout+r.stderr, "write http:// or https:// before it")
+		assert.NotContains(t, r.stdout+r.stderr, "Parser")
+	}
+}
+
 func TestLineIsNamedOnce(t *testing.T) {
 	t.Parallel()
 	r := env{}.feed("::1 ip6-localhost ip6-loopback\n0.0.0.0 one.example\n").run(t.Context(), "--input", "-", "--show-lines")

@@ -69,7 +69,7 @@ func (r *refusals) add(e refusal) slog.Level {
 	}
 	if i < 0 {
 		i = len(r.rules)
-		r.rules = append(r.rules, &ruleCount{Outcome: e.Outcome, Rule: e.Rule, fix: e.Fix, Lines: []int{}})
+		r.rules = append(r.rules, &ruleCount{Outcome: e.Outcome, Rule: e.Rule, fix: cli.InFlagWords(e.Fix), Lines: []int{}})
 	}
 	c := r.rules[i]
 	c.Count++
@@ -83,6 +83,7 @@ func (r *refusals) add(e refusal) slog.Level {
 	switch {
 	case e.Outcome == skipped:
 	case len(r.errors) < maxErrors:
+		e.Fix = cli.InFlagWords(e.Fix)
 		r.errors = append(r.errors, e)
 		return slog.LevelInfo
 	default:
