@@ -109,8 +109,9 @@ func readHeader(path string) (http.Header, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--header-file: %w", cli.WithoutPath(err))
 	}
-	header, err := textproto.NewReader(bufio.NewReader(strings.NewReader(strings.TrimSpace(string(text)) + "\r\n\r\n"))).ReadMIMEHeader()
-	if err != nil {
+	in := bufio.NewReader(strings.NewReader(strings.TrimSpace(string(text)) + "\r\n\r\n"))
+	header, err := textproto.NewReader(in).ReadMIMEHeader()
+	if err != nil || in.Buffered() > 0 { // after an empty line
 		return nil, errors.New("--header-file: write a header per line, as in Authorization: Bearer KEY")
 	}
 	return http.Header(header), nil

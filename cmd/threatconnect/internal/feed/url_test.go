@@ -155,11 +155,14 @@ func TestDownloadsThatFail(t *testing.T) {
 	require.NoError(t, os.WriteFile(header, []byte("API-Key: for the provider only\n"), 0o600))
 	broken := filepath.Join(dir, "broken")
 	require.NoError(t, os.WriteFile(broken, []byte("secret without a name\n"), 0o600))
+	split := filepath.Join(dir, "split")
+	require.NoError(t, os.WriteFile(split, []byte("API-Key: for the provider only\n\nOther: header\n"), 0o600))
 	for want, args := range map[string][]string{
-		"403":                         nil,
-		"write a header per line":     {"--header-file", broken},
-		"--header-file: no such file": {"--header-file", filepath.Join(dir, "none")},
-		"--max-size":                  {"--header-file", header, "--max-size", "1kB"},
+		"--header-file: write a header": {"--header-file", split},
+		"403":                           nil,
+		"write a header per line":       {"--header-file", broken},
+		"--header-file: no such file":   {"--header-file", filepath.Join(dir, "none")},
+		"--max-size":                    {"--header-file", header, "--max-size", "1kB"},
 	} {
 		r := e.run(t.Context(), append(args, "--input", s.URL, "--json")...)
 		got := reportOf(t, r)
