@@ -134,7 +134,7 @@ An association that the platform refuses is counted apart from the entries: its 
 
 Exit codes: 0 if the import is complete, 3 if a part of the feed or an association was not imported, 1 if nothing was. Skipped entries have no effect on the exit code. Invalid ones have none up to --max-invalid, which compares them with all entries of the feed.
 
---state sends only what has changed since the last run, which the file remembers. Write datastore:DOMAIN/TYPE/ID, as in datastore:local/feed/state, to keep it in the platform's DataStore instead, which needs TC_TOKEN. It does not notice what others changed or removed in the owner: use --full now and then. It also keeps the version of a feed from an https:// URL. After a successful run, the feed is not downloaded again until it changes: use --full once after a change of other flags.
+--state sends only what has changed since the last run, which the file remembers. Write datastore:DOMAIN/TYPE/ID, as in datastore:local/feed/state, to keep it in the platform's DataStore instead, which needs TC_TOKEN. It does not notice what others changed or removed in the owner: use --full now and then. It also keeps the version of a feed from an https:// URL. After a successful run, the feed is not downloaded again until it, the flags or a list of --exclude change.
 
 --remove-stale is for a feed that has the owner for itself. It compares the types of indicators that the feed has, and deletes nothing if the feed was not read to its end or has more invalid entries than --max-invalid allows.
 

@@ -19,6 +19,7 @@ type load struct {
 	exclude     func(typ, value string) (reason string, exclude bool)
 	run         string                        // name of the import
 	cursor      threatconnect.Cursor          // of a download
+	lists       []string                      // files of --exclude
 	spool       threatconnect.Spool           // nil without --spool
 	state       *feeds.State                  // nil without --state
 	removeStale bool                          // compare the owner with the feed
@@ -63,7 +64,7 @@ func (l *load) do(ctx context.Context) error {
 	tooMany := l.tooManyInvalid()
 	if l.state != nil {
 		if err == nil && !tooMany { // otherwise the next run reads the feed again, also if it has not been modified
-			l.state.SetCursor(l.cursor)
+			err = l.setCursor()
 		}
 		if !l.cfg.dryRun {
 			if bad := l.state.Save(ctx, stats, l.imported); bad != nil && err == nil {

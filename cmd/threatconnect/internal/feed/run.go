@@ -209,7 +209,7 @@ func (im *importer) load(ctx context.Context, in *input, f savedFeed, lists []st
 	}
 	im.sum.Format = string(feed.Format())
 	l := &load{
-		importer: im, feed: feed, exclude: exclusions.Exclude, run: f.Run, spool: spool, cursor: in.cursor,
+		importer: im, feed: feed, exclude: exclusions.Exclude, run: f.Run, spool: spool, cursor: in.cursor, lists: lists,
 		removeStale: im.cfg.removeStale && last, before: im.sum.counts, reported: map[int64]bool{}, attributes: map[string]bool{},
 	}
 	im.progress.reading(in)

@@ -2,8 +2,11 @@ package feed
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/threatconnect-go/threatconnect"
@@ -44,7 +47,8 @@ func (im *importer) openState(ctx context.Context, run string, dryRun bool) (*fe
 	return nil, fmt.Errorf("--state: %s", cli.Plain(err))
 }
 
-// cursor returns the cursor of the last download. It is zero without --state, and if everything is to be sent.
+// cursor returns the cursor of the last download. It is zero without --state, if everything is to be sent, and if
+// the flags or the lists of --exclude have changed: the feed has to be read again then, modified or not.
 func (im *importer) cursor(ctx context.Context) (threatconnect.Cursor, error) {
 	if im.cfg.state == "" || !im.cfg.fromURL() {
 		return threatconnect.Cursor{}, nil
@@ -53,7 +57,42 @@ func (im *importer) cursor(ctx context.Context) (threatconnect.Cursor, error) {
 	if err != nil {
 		return threatconnect.Cursor{}, err
 	}
-	return state.Cursor(), state.Close()
+	cursor := state.Cursor()
+	sum, err := im.flagsSum(im.cfg.exclude)
+	source, same := strings.CutSuffix(cursor.Source, " "+sum)
+	if cursor.Source = source; !same {
+		cursor = threatconnect.Cursor{}
+	}
+	return cursor, errors.Join(err, state.Close())
+}
+
+// setCursor makes the next run skip a download that has not been modified, as long as the flags stay the same.
+func (l *load) setCursor() error {
+	if l.cursor.IsZero() {
+		return nil
+	}
+	sum, err := l.flagsSum(l.lists)
+	cursor := l.cursor
+	cursor.Source += " " + sum
+	l.state.SetCursor(cursor)
+	return err
+}
+
+// flagsSum returns a hash of what decides, besides the feed, what is sent and removed.
+func (im *importer) flagsSum(lists []string) (string, error) {
+	settings := im.cfg.settings(im.client.BaseURL())
+	delete(settings, "--full")
+	settings["--remove-stale"] = fmt.Sprint(im.cfg.removeStale)
+	settings["--format"] = string(im.cfg.format)
+	for i, path := range lists {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return "", fmt.Errorf("--exclude: %w", err)
+		}
+		settings[fmt.Sprintf("--exclude %d", i)] = fmt.Sprintf("%x", sha256.Sum256(text))
+	}
+	text, err := json.Marshal(settings) // in the order of the names
+	return fmt.Sprintf("%x", sha256.Sum256(text)), err
 }
 
 // tellReason says why everything is sent in spite of --state.

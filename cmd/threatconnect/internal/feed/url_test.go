@@ -88,6 +88,19 @@ func TestDownloadIsSkippedIfNotModified(t *testing.T) {
 		got = run()
 		assert.EqualValues(t, 2, got.Unchanged)
 		assert.EqualValues(t, 1, got.Imported)
+
+		list := filepath.Join(dir, "exclude.txt") // other flags or lists: the feed is read although it is the same
+		require.NoError(t, os.WriteFile(list, []byte("four.example\n"), 0o600))
+		args = append(args, "--tag", "phishing", "--exclude", list)
+		got = run()
+		assert.False(t, got.NotModified)
+		assert.EqualValues(t, 3, got.Imported)
+		assert.True(t, run().NotModified)
+		require.NoError(t, os.WriteFile(list, []byte("three.example\n"), 0o600))
+		got = run()
+		assert.EqualValues(t, 1, got.Skipped)
+		assert.EqualValues(t, 2, got.Unchanged)
+		assert.True(t, run().NotModified)
 	}
 	log, err := os.ReadFile(filepath.Join(dir, "app.log"))
 	require.NoError(t, err)
