@@ -83,7 +83,7 @@ func blocked(m *threatconnect.IndicatorMeta) bool {
 	return !inactive && m.Rating != nil && *m.Rating >= 3
 }
 
-// load reads the list and its cursor. If one of them is missing, both begin anew.
+// load reads the list and its cursor. If one of them is missing, both are empty.
 func load(path string) (map[string]bool, threatconnect.Cursor, error) {
 	var cursor threatconnect.Cursor
 	list := map[string]bool{}

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"runtime"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -206,6 +205,7 @@ func FuzzLines(f *testing.F) {
 		f.Add(s, false)
 	}
 	f.Fuzz(func(t *testing.T, text string, comments bool) {
+		text = text[:min(len(text), maxLine-2)] // TestTooLongLines has longer ones
 		var want []string
 		for _, line := range strings.Split(strings.TrimPrefix(text, "\ufeff"), "\n") {
 			switch line = strings.TrimSpace(line); {
@@ -213,9 +213,6 @@ func FuzzLines(f *testing.F) {
 			default:
 				want = append(want, line)
 			}
-		}
-		if slices.ContainsFunc(strings.Split(text, "\n"), func(line string) bool { return len(line) >= maxLine-1 }) {
-			t.Skip("TestTooLongLines has these")
 		}
 		var got []string
 		last := 0
