@@ -325,3 +325,10 @@ func TestAFileInThePlaceOfTheDirectory(t *testing.T) {
 		require.Error(t, err)
 	}
 }
+
+func TestSyncDir(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	require.NoError(t, SyncDir(dir))
+	require.ErrorIs(t, SyncDir(filepath.Join(dir, "none")), fs.ErrNotExist)
+}

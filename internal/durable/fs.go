@@ -84,3 +84,12 @@ func (r osRoot) Sync() error {
 	}
 	return errors.Join(f.Sync(), f.Close())
 }
+
+// SyncDir makes the names in a directory durable.
+func SyncDir(path string) error {
+	root, err := OS{}.OpenRoot(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(root.Sync(), root.Close())
+}

@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
-	"path/filepath"
-	"strings"
 
 	"github.com/threatconnect-go/threatconnect"
 	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/cli"
@@ -39,32 +36,13 @@ func (c *config) openState(client *threatconnect.Client) (*state, error) {
 	}
 	for _, owner := range c.owners {
 		name := c.stateAt + "." + url.QueryEscape(owner)
-		store, err := openStore(client, name)
+		store, err := cli.OpenStore(client, name)
 		if err != nil {
 			return nil, err
 		}
 		s.places = append(s.places, place{owner: owner, name: name, store: store})
 	}
 	return s, nil
-}
-
-func openStore(client *threatconnect.Client, name string) (feeds.Store, error) {
-	record, ok := strings.CutPrefix(name, "datastore:")
-	if !ok {
-		if _, err := os.Stat(filepath.Dir(name)); err != nil {
-			return nil, fmt.Errorf("--state %s: %w", name, cli.WithoutPath(err))
-		}
-		return feeds.NewFileStore(name), nil
-	}
-	parts := strings.SplitN(record, "/", 3)
-	if len(parts) != 3 || parts[1] == "" || parts[2] == "" {
-		return nil, cli.UsageError("--state must be datastore:DOMAIN/TYPE/ID, as in datastore:local/changes/example-source")
-	}
-	store, err := feeds.NewDataStore(client, threatconnect.DataStoreDomain(parts[0]), parts[1], parts[2])
-	if err != nil {
-		return nil, fmt.Errorf("--state: %w", err)
-	}
-	return store, nil
 }
 
 // load reads the cursors. With reset, it ignores them.

@@ -98,17 +98,9 @@ func (f *newFile) commit() error {
 	}
 	if err == nil {
 		f.done = true
-		err = syncDir(filepath.Dir(f.path))
+		err = durable.SyncDir(filepath.Dir(f.path))
 	}
 	return err
-}
-
-func syncDir(path string) error {
-	dir, err := durable.OS{}.OpenRoot(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }
 
 func (f *newFile) abort() {

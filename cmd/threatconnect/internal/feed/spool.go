@@ -12,7 +12,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -22,6 +21,7 @@ import (
 	"github.com/threatconnect-go/threatconnect"
 	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/cli"
 	"github.com/threatconnect-go/threatconnect/feeds"
+	"github.com/threatconnect-go/threatconnect/internal/durable"
 )
 
 // spool is the directory of --spool. It has the journal of the present import, and copies of feeds, each with
@@ -155,13 +155,13 @@ func (s *spool) save(in io.Reader, info savedFeed, lists []string, last *savedFe
 		_, err = copyFile(temp, strings.NewReader(string(text)))
 	}
 	if err == nil {
-		err = syncDir(s.dir) // the copies are durable before the description is
+		err = durable.SyncDir(s.dir) // the copies are durable before the description is
 	}
 	if err == nil {
 		err = os.Rename(temp, s.path(info.Run+infoSuffix))
 	}
 	if err == nil {
-		err = syncDir(s.dir)
+		err = durable.SyncDir(s.dir)
 	}
 	if err != nil {
 		return fmt.Errorf("--spool: the feed cannot be saved: %w", cli.WithoutPath(err))
@@ -173,7 +173,7 @@ func (s *spool) save(in io.Reader, info savedFeed, lists []string, last *savedFe
 func (s *spool) remove(f savedFeed) error {
 	err := os.Remove(s.path(f.Run + infoSuffix))
 	if err == nil {
-		err = syncDir(s.dir)
+		err = durable.SyncDir(s.dir)
 	}
 	if err == nil {
 		err = s.clean()
@@ -201,18 +201,6 @@ func copyFile(path string, from io.Reader) (sum string, err error) {
 		err = f.Sync()
 	}
 	return hex.EncodeToString(hash.Sum(nil)), errors.Join(err, f.Close())
-}
-
-// syncDir makes the names of a directory durable. Windows cannot do that for directories.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // formatOf returns the stated or detected format of a feed in a file.

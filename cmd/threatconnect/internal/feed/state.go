@@ -14,37 +14,23 @@ import (
 	"github.com/threatconnect-go/threatconnect/feeds"
 )
 
-// stateStore returns the store that --state names.
-func (im *importer) stateStore() (feeds.Store, error) {
-	name, found := strings.CutPrefix(im.cfg.state, "datastore:")
-	if !found {
-		return feeds.NewFileStore(name), nil
-	}
-	domain, rest, _ := strings.Cut(name, "/")
-	typ, id, found := strings.Cut(rest, "/")
-	if !found {
-		return nil, errors.New("write the DataStore as datastore:DOMAIN/TYPE/ID, as in datastore:local/feed/state")
-	}
-	return feeds.NewDataStore(im.client, threatconnect.DataStoreDomain(domain), typ, id)
-}
-
 // openState opens the state. Without --state, it returns nil.
 func (im *importer) openState(ctx context.Context, run string, dryRun bool) (*feeds.State, error) {
 	if im.cfg.state == "" {
 		return nil, nil
 	}
-	store, err := im.stateStore()
-	if err == nil {
-		var state *feeds.State
-		state, err = feeds.OpenState(ctx, store, feeds.StateOptions{
-			Instance: im.client.BaseURL(), Owner: im.cfg.owner, Settings: "attributes " + string(im.cfg.attributes),
-			Run: run, Full: im.cfg.full, DryRun: dryRun,
-		})
-		if err == nil {
-			return state, nil
-		}
+	store, err := cli.OpenStore(im.client, im.cfg.state)
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("--state: %s", cli.Plain(err))
+	state, err := feeds.OpenState(ctx, store, feeds.StateOptions{
+		Instance: im.client.BaseURL(), Owner: im.cfg.owner, Settings: "attributes " + string(im.cfg.attributes),
+		Run: run, Full: im.cfg.full, DryRun: dryRun,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("--state: %s", cli.Plain(err))
+	}
+	return state, nil
 }
 
 // cursor returns the cursor of the last download. It is zero without --state, if everything is to be sent, and if

@@ -224,7 +224,7 @@ func TestUnwritableStateSendsNothing(t *testing.T) {
 	r.state = filepath.Join(t.TempDir(), "none", "state")
 	_, res := r.run(aHost(1, 1))
 	assert.Equal(t, 1, res.exit)
-	assert.Contains(t, res.stderr, "cannot be written")
+	assert.Contains(t, res.stderr, "--state "+r.state+": no such file or directory")
 	assert.Zero(t, r.srv.IndicatorCount(owner))
 }
 
