@@ -60,9 +60,9 @@ type assetOwner interface {
 func (g *group) assetList() *[]*asset { return &g.assets }
 
 // seedAssets gives what a record of a test holds to its owner.
-func (s *state) seedAssets(o assetOwner, kinds []assetKind, records []AssetRecord) error {
+func (w *world) seedAssets(o assetOwner, kinds []assetKind, records []AssetRecord) error {
 	for _, r := range records {
-		a := &asset{id: s.nextID()}
+		a := &asset{id: w.nextID()}
 		for i := range kinds {
 			if kinds[i].name == r.Type {
 				a.kind = &kinds[i]

@@ -68,8 +68,8 @@ func WithAttributeType(t AttributeType) Option {
 	}
 }
 
-func (s *state) attributeType(name string) *AttributeType {
-	for _, t := range s.attributeTypes {
+func (w *world) attributeType(name string) *AttributeType {
+	for _, t := range w.attributeTypes {
 		if t.Name == name {
 			return t
 		}
@@ -90,8 +90,8 @@ func (t *AttributeType) check(holderType, value string) string {
 	return ""
 }
 
-func (s *state) newAttribute(t *AttributeType, value string, now int64) *attribute {
-	return &attribute{id: s.nextID(), typ: t, value: value, added: now, modified: now}
+func (w *world) newAttribute(t *AttributeType, value string, now int64) *attribute {
+	return &attribute{id: w.nextID(), typ: t, value: value, added: now, modified: now}
 }
 
 // hang adds an attribute. Only Description and Source can be displayed, one of each.

@@ -86,7 +86,7 @@ func (r *batchRun) hang(h holder, f fields, loss string) *batchError {
 		if !validTag(string(t.Name)) {
 			return &batchError{code: loss, message: "The Name for this Tag is invalid, please enter a Name between 1-128 characters in length"}
 		}
-		h.metadata().tag(h.belongs().tagNamed(string(t.Name), &r.state))
+		h.metadata().tag(h.belongs().tagNamed(string(t.Name), r.world))
 	}
 	if m := h.hangers(); m != nil && r.config.labels == "Replace" {
 		m.labels = nil

@@ -67,26 +67,26 @@ func (g *group) indicators() []*indicator {
 }
 
 // newGroup puts a group into an owner. An empty xid is replaced by one that is unique.
-func (s *state) newGroup(o *owner, t *groupType, name, xid string, now int64) *group {
-	g := &group{id: s.nextID(), owner: o, typ: t, name: name, xid: xid, createdBy: "Example Integration", added: now, modified: now}
+func (w *world) newGroup(o *owner, t *groupType, name, xid string, now int64) *group {
+	g := &group{id: w.nextID(), owner: o, typ: t, name: name, xid: xid, createdBy: "Example Integration", added: now, modified: now}
 	if g.xid == "" {
 		g.xid = fmt.Sprintf("00000000-0000-4000-8000-%012x:%d", g.id, o.ID)
 	}
 	o.groups = append(o.groups, g)
-	s.groupByID[g.id] = g
-	s.groupByXID[g.xid] = g
+	w.groupByID[g.id] = g
+	w.groupByXID[g.xid] = g
 	return g
 }
 
 // dropGroup takes a group out, with its associations.
-func (s *state) dropGroup(g *group) {
+func (w *world) dropGroup(g *group) {
 	dissociateAll(g)
 	for _, i := range g.owner.indicators {
 		i.more.unlink(g)
 	}
 	g.owner.groups = remove(g.owner.groups, g)
-	delete(s.groupByID, g.id)
-	delete(s.groupByXID, g.xid)
+	delete(w.groupByID, g.id)
+	delete(w.groupByXID, g.xid)
 }
 
 // set gives a group the values of its type's fields.

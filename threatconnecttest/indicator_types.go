@@ -83,32 +83,32 @@ func (s *Server) AddIndicatorType(t IndicatorType) error {
 	return s.addIndicatorType(t)
 }
 
-func (s *state) addIndicatorType(t IndicatorType) error {
+func (w *world) addIndicatorType(t IndicatorType) error {
 	if t.Name == "" || t.Branch == "" || t.Entity == "" || len(t.Fields) < 1 || len(t.Fields) > 3 {
 		return errors.New("threatconnecttest: an indicator type needs a name, a branch, an entity and one to three fields")
 	}
-	for _, have := range s.types {
+	for _, have := range w.types {
 		if have.Name == t.Name || have.Branch == t.Branch || have.Entity == t.Entity {
 			return errors.New("threatconnecttest: there is an indicator type with this name, branch or entity already")
 		}
 	}
-	s.types = append(s.types, &indicatorType{
-		IndicatorType: t, index: len(s.types), custom: true, canonical: canonicalCustom(t.CasePreference),
+	w.types = append(w.types, &indicatorType{
+		IndicatorType: t, index: len(w.types), custom: true, canonical: canonicalCustom(t.CasePreference),
 	})
 	return nil
 }
 
-func (s *state) typeByBranch(branch string) *indicatorType {
-	return s.typeWhere(func(t *indicatorType) bool { return t.Branch == branch })
+func (w *world) typeByBranch(branch string) *indicatorType {
+	return w.typeWhere(func(t *indicatorType) bool { return t.Branch == branch })
 }
 
-func (s *state) typeByName(name string) *indicatorType {
-	return s.typeWhere(func(t *indicatorType) bool { return t.Name == name })
+func (w *world) typeByName(name string) *indicatorType {
+	return w.typeWhere(func(t *indicatorType) bool { return t.Name == name })
 }
 
-func (s *state) typeWhere(is func(*indicatorType) bool) *indicatorType {
-	if i := slices.IndexFunc(s.types, is); i >= 0 {
-		return s.types[i]
+func (w *world) typeWhere(is func(*indicatorType) bool) *indicatorType {
+	if i := slices.IndexFunc(w.types, is); i >= 0 {
+		return w.types[i]
 	}
 	return nil
 }

@@ -120,10 +120,10 @@ func validTag(name string) bool {
 }
 
 // tagNamed returns a tag of the owner, which is made when there is none.
-func (o *owner) tagNamed(name string, s *state) *tag {
+func (o *owner) tagNamed(name string, w *world) *tag {
 	t := o.tagByName[name]
 	if t == nil {
-		t = &tag{id: s.nextID(), name: name, owner: o}
+		t = &tag{id: w.nextID(), name: name, owner: o}
 		o.tagByName[name] = t
 		o.tags = append(o.tags, t)
 	}
@@ -167,7 +167,7 @@ func (c *call) addTag(h holder) *answer {
 	if !validTag(name) {
 		return fail(http.StatusBadRequest, "The Name for this Tag is invalid, please enter a Name between 1-128 characters in length")
 	}
-	h.metadata().tag(h.belongs().tagNamed(name, &c.state))
+	h.metadata().tag(h.belongs().tagNamed(name, c.world))
 	h.changed(c.seconds())
 	return success(http.StatusCreated)
 }

@@ -129,16 +129,16 @@ func (m *metadata) records() (attributes []AttributeRecord, tags, labels []strin
 }
 
 // seed hangs what a record of a test holds on a thing.
-func (s *state) seed(h holder, attributes []AttributeRecord, tags, labels []string, now int64) error {
+func (w *world) seed(h holder, attributes []AttributeRecord, tags, labels []string, now int64) error {
 	for _, a := range attributes {
-		t := s.attributeType(a.Type)
+		t := w.attributeType(a.Type)
 		if t == nil {
 			return errors.New("threatconnecttest: there is no such attribute type")
 		}
 		if msg := t.check(h.typeName(), a.Value); msg != "" {
 			return errors.New("threatconnecttest: " + msg)
 		}
-		at := s.newAttribute(t, a.Value, now)
+		at := w.newAttribute(t, a.Value, now)
 		at.source, at.displayed, at.pinned = a.Source, a.Displayed, a.Pinned
 		h.metadata().hang(at)
 	}
@@ -146,7 +146,7 @@ func (s *state) seed(h holder, attributes []AttributeRecord, tags, labels []stri
 		if !validTag(name) {
 			return errors.New("threatconnecttest: a tag has 1 to 128 characters")
 		}
-		h.metadata().tag(h.belongs().tagNamed(name, s))
+		h.metadata().tag(h.belongs().tagNamed(name, w))
 	}
 	for _, name := range labels {
 		l := h.belongs().label(name)

@@ -49,8 +49,8 @@ func (s *Server) Playbooks() []Playbook {
 	return all
 }
 
-func (s *state) newPlaybook(p Playbook) *Playbook {
-	p.ID, p.Version = s.nextID(), 1
+func (w *world) newPlaybook(p Playbook) *Playbook {
+	p.ID, p.Version = w.nextID(), 1
 	if p.GroupXID == "" {
 		p.GroupXID = fmt.Sprintf("00000000-0000-4000-9000-%012x", p.ID)
 	}
@@ -60,13 +60,13 @@ func (s *state) newPlaybook(p Playbook) *Playbook {
 	if p.PBX == nil {
 		p.PBX = []byte(`{"name":` + string(quoteJSON(p.Name)) + `,"type":` + string(quoteJSON(p.TriggerType)) + `}`)
 	}
-	s.playbooks = append(s.playbooks, &p)
+	w.playbooks = append(w.playbooks, &p)
 	return &p
 }
 
 // playbookBy finds a playbook by its id or its group xid.
-func (s *state) playbookBy(idOrXID string) *Playbook {
-	for _, p := range s.playbooks {
+func (w *world) playbookBy(idOrXID string) *Playbook {
+	for _, p := range w.playbooks {
 		if p.GroupXID == idOrXID || strconv.FormatInt(p.ID, 10) == idOrXID {
 			return p
 		}

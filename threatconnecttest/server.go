@@ -20,20 +20,29 @@ const (
 // [http.Handler] for tests and tools that need a port. All methods are safe for concurrent use.
 // The zero value is not usable: call [New].
 type Server struct {
-	mu       sync.Mutex
-	base     *url.URL
-	router   *router
-	oddities Oddity
-	offset   time.Duration // how far the server's clock is ahead of the machine's
+	mu     sync.Mutex
+	base   *url.URL
+	router *router
 
-	accessID, secretKey, token string
-	unlicensed                 bool
-	batchOff                   bool
-
-	state
+	settings
+	*world
 	log    requestLog
 	faults []*injected
 	fired  map[FaultKind]int
+}
+
+// settings are how the instance is set up. Requests do not change them.
+type settings struct {
+	accessID, secretKey, token string
+	oddities                   Oddity
+	offset                     time.Duration // how far the server's clock is ahead of the machine's
+	unlicensed                 bool
+	batchOff                   bool
+	batch                      batchSettings
+	indicatorLimit             int
+	presenceOnly               bool
+	plainDataStore             bool
+	putOnly                    bool // updateIfExists is overlooked
 }
 
 // Option changes how a [Server] is set up.
@@ -45,15 +54,16 @@ type Option func(*Server)
 func New(opts ...Option) *Server {
 	base, _ := url.Parse(inProcessBase) // a constant that parses
 	s := &Server{
-		base:      base,
-		router:    newRouter(allRoutes()),
-		accessID:  accessID,
-		secretKey: secretKey,
-		token:     token,
-		fired:     map[FaultKind]int{},
-		log:       requestLog{most: -1},
+		base:   base,
+		router: newRouter(allRoutes()),
+		settings: settings{
+			accessID: accessID, secretKey: secretKey, token: token,
+			batch: batchSettings{limit: defaultBatchLimit, indicators: defaultBatchIndicators},
+		},
+		world: newWorld(),
+		fired: map[FaultKind]int{},
+		log:   requestLog{most: -1},
 	}
-	s.state.setUp()
 	for _, opt := range opts {
 		opt(s)
 	}

@@ -60,7 +60,7 @@ func (t *tag) writeDetailed(w *jsonWriter) {
 }
 
 // carriers calls do with everything in an owner that things hang on.
-func (s *state) carriers(o *owner, do func(*metadata)) {
+func (w *world) carriers(o *owner, do func(*metadata)) {
 	for _, i := range o.indicators {
 		if i.more != nil {
 			do(i.more)
@@ -69,12 +69,12 @@ func (s *state) carriers(o *owner, do func(*metadata)) {
 	for _, g := range o.groups {
 		do(&g.hung)
 	}
-	for _, t := range s.tasks {
+	for _, t := range w.tasks {
 		if t.owner == o {
 			do(&t.hung)
 		}
 	}
-	for _, v := range s.victims {
+	for _, v := range w.victims {
 		if v.owner == o {
 			do(&v.hung)
 		}
@@ -82,8 +82,8 @@ func (s *state) carriers(o *owner, do func(*metadata)) {
 }
 
 // weight is how often a tag is used.
-func (s *state) weight(t *tag) (n int) {
-	s.carriers(t.owner, func(m *metadata) {
+func (w *world) weight(t *tag) (n int) {
+	w.carriers(t.owner, func(m *metadata) {
 		if slices.Contains(m.tags, t) {
 			n++
 		}
@@ -139,7 +139,7 @@ func (c *call) createTag() *answer {
 	if !validTag(name) {
 		return fail(http.StatusBadRequest, msgTag)
 	}
-	t := o.tagNamed(name, &c.state)
+	t := o.tagNamed(name, c.world)
 	if s, ok := f.text("description"); ok {
 		t.description = s
 	}

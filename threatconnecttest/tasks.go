@@ -69,8 +69,8 @@ func (t *task) overdue(now int64) bool {
 	return t.late || t.due != 0 && t.due < now && t.status != "Completed"
 }
 
-func (s *state) taskByID(id int64) *task {
-	for _, t := range s.tasks {
+func (w *world) taskByID(id int64) *task {
+	for _, t := range w.tasks {
 		if t.id == id {
 			return t
 		}
@@ -78,21 +78,21 @@ func (s *state) taskByID(id int64) *task {
 	return nil
 }
 
-func (s *state) newTask(o *owner, now int64) *task {
-	t := &task{id: s.nextID(), owner: o, status: taskStatuses[0], added: now, modified: now}
-	s.tasks = append(s.tasks, t)
+func (w *world) newTask(o *owner, now int64) *task {
+	t := &task{id: w.nextID(), owner: o, status: taskStatuses[0], added: now, modified: now}
+	w.tasks = append(w.tasks, t)
 	return t
 }
 
 // dropTask takes a task out, with its associations.
-func (s *state) dropTask(t *task) {
+func (w *world) dropTask(t *task) {
 	dissociateAll(t)
-	s.tasks = remove(s.tasks, t)
+	w.tasks = remove(w.tasks, t)
 }
 
 // member returns the member of the API user's organization that has a user name.
-func (s *state) member(userName string) *User {
-	members := s.owners[0].Members
+func (w *world) member(userName string) *User {
+	members := w.owners[0].Members
 	i := slices.IndexFunc(members, func(u User) bool { return u.UserName == userName })
 	if i < 0 {
 		return nil

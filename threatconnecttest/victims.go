@@ -52,8 +52,8 @@ func (v *victim) webLink() string {
 	return webRoot + "/auth/victim/victim.xhtml?victim=" + strconv.FormatInt(v.id, 10)
 }
 
-func (s *state) victimByID(id int64) *victim {
-	for _, v := range s.victims {
+func (w *world) victimByID(id int64) *victim {
+	for _, v := range w.victims {
 		if v.id == id {
 			return v
 		}
@@ -61,16 +61,16 @@ func (s *state) victimByID(id int64) *victim {
 	return nil
 }
 
-func (s *state) newVictim(o *owner, fields map[string]string) *victim {
-	v := &victim{id: s.nextID(), owner: o, fields: fields}
-	s.victims = append(s.victims, v)
+func (w *world) newVictim(o *owner, fields map[string]string) *victim {
+	v := &victim{id: w.nextID(), owner: o, fields: fields}
+	w.victims = append(w.victims, v)
 	return v
 }
 
 // dropVictim takes a victim out, with its associations and assets.
-func (s *state) dropVictim(v *victim) {
+func (w *world) dropVictim(v *victim) {
 	dissociateAll(v)
-	s.victims = remove(s.victims, v)
+	w.victims = remove(w.victims, v)
 }
 
 // AddVictim puts a victim into an owner and returns it with its id. What the platform would refuse

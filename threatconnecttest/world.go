@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// state is everything that the platform keeps. The server's lock guards it.
-type state struct {
+// world is everything that the platform keeps. The server's lock guards it.
+type world struct {
 	owners         []*owner
 	types          []*indicatorType
 	attributeTypes []*AttributeType
@@ -17,28 +17,25 @@ type state struct {
 	jobs           []*job
 	firstOpen      int // all jobs before it are completed
 	lastID         int64
-	indicatorLimit int
-	presenceOnly   bool
-	batch          batchSettings
 	people
 	signals
 
-	bulk           map[*owner]*bulkReports
-	datastore      map[string]*dataType // by domain and data type
-	logs           []LogRecord
-	playbooks      []*Playbook
-	published      []Publication
-	plainDataStore bool
-	putOnly        bool // updateIfExists is overlooked
+	bulk      map[*owner]*bulkReports
+	datastore map[string]*dataType // by domain and data type
+	logs      []LogRecord
+	playbooks []*Playbook
+	published []Publication
 }
 
-func (s *state) setUp() {
-	s.lastID = 1000
-	s.groupByID = map[int64]*group{}
-	s.groupByXID = map[string]*group{}
-	s.types = builtInTypes()
-	s.attributeTypes = builtInAttributeTypes()
-	s.batch = batchSettings{limit: defaultBatchLimit, indicators: defaultBatchIndicators}
+// newWorld returns what an instance has in it at first. The first owner is the API user's own organization.
+func newWorld() *world {
+	w := &world{
+		lastID:         1000,
+		groupByID:      map[int64]*group{},
+		groupByXID:     map[string]*group{},
+		types:          builtInTypes(),
+		attributeTypes: builtInAttributeTypes(),
+	}
 	for _, o := range []Owner{
 		{Name: "Example Organization", Type: "Organization", Members: []User{
 			{UserName: accessID, FirstName: "Example", LastName: "Integration", Pseudonym: "integration", Role: "Api User"},
@@ -47,13 +44,14 @@ func (s *state) setUp() {
 		{Name: "Example Community", Type: "Community"},
 		{Name: "Example Source", Type: "Source"},
 	} {
-		_, _ = s.addOwner(o) // the names differ
+		_, _ = w.addOwner(o) // the names differ
 	}
+	return w
 }
 
-func (s *state) nextID() int64 {
-	s.lastID++
-	return s.lastID
+func (w *world) nextID() int64 {
+	w.lastID++
+	return w.lastID
 }
 
 // Owner is an organization, a community or a source.
@@ -96,18 +94,18 @@ func (s *Server) AddOwner(o Owner) (Owner, error) {
 	return s.addOwner(o)
 }
 
-func (s *state) addOwner(o Owner) (Owner, error) {
+func (w *world) addOwner(o Owner) (Owner, error) {
 	if o.Name == "" {
 		return Owner{}, errors.New("threatconnecttest: an owner needs a name")
 	}
-	if s.ownerByName(o.Name) != nil {
+	if w.ownerByName(o.Name) != nil {
 		return Owner{}, fmt.Errorf("threatconnecttest: there is an owner %q already", o.Name)
 	}
 	if o.Type == "" {
 		o.Type = "Source"
 	}
-	o.ID = int64(len(s.owners) + 1)
-	s.owners = append(s.owners, &owner{
+	o.ID = int64(len(w.owners) + 1)
+	w.owners = append(w.owners, &owner{
 		Owner:     o,
 		present:   map[[16]byte]struct{}{},
 		tagByName: map[string]*tag{},
@@ -127,8 +125,8 @@ func (s *Server) Owners() []Owner {
 	return all
 }
 
-func (s *state) ownerByName(name string) *owner {
-	for _, o := range s.owners {
+func (w *world) ownerByName(name string) *owner {
+	for _, o := range w.owners {
 		if o.Name == name {
 			return o
 		}
@@ -136,11 +134,11 @@ func (s *state) ownerByName(name string) *owner {
 	return nil
 }
 
-func (s *state) ownerByID(id int64) *owner {
-	if id < 1 || id > int64(len(s.owners)) {
+func (w *world) ownerByID(id int64) *owner {
+	if id < 1 || id > int64(len(w.owners)) {
 		return nil
 	}
-	return s.owners[id-1]
+	return w.owners[id-1]
 }
 
 // find returns the indicator that has one of the keys.
