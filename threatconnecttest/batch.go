@@ -126,7 +126,7 @@ type JobRecord struct {
 func (s *Server) Jobs() []JobRecord {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.runDueJobs(s.now())
+	s.runDueJobs(&s.settings, s.now())
 	all := make([]JobRecord, 0, len(s.jobs))
 	for _, j := range s.jobs {
 		all = append(all, JobRecord{
@@ -240,25 +240,25 @@ func (c *call) start(j *job, content []byte) {
 	j.status, j.content, j.uploaded = jobQueued, content, c.now
 	j.size, j.sum = int64(len(content)), sha256.Sum256(content)
 	if c.batch.polls == 0 && c.batch.duration == 0 {
-		c.run(j)
+		c.run(c.settings, j)
 	}
 }
 
 // runDueJobs runs the jobs whose time is over, in the order of their uploads.
-func (s *Server) runDueJobs(now time.Time) {
+func (w *world) runDueJobs(s *settings, now time.Time) {
 	if s.batch.duration == 0 || s.batch.polls > 0 {
 		return
 	}
-	for s.firstOpen < len(s.jobs) && s.jobs[s.firstOpen].status == jobCompleted {
-		s.firstOpen++
+	for w.firstOpen < len(w.jobs) && w.jobs[w.firstOpen].status == jobCompleted {
+		w.firstOpen++
 	}
-	for _, j := range s.jobs[s.firstOpen:] {
-		s.advance(j, now)
+	for _, j := range w.jobs[w.firstOpen:] {
+		w.advance(s, j, now)
 	}
 }
 
 // advance moves an uploaded job on by the clock and by the times it was asked for.
-func (s *Server) advance(j *job, now time.Time) {
+func (w *world) advance(s *settings, j *job, now time.Time) {
 	if j.status == jobCreated || j.status == jobCompleted {
 		return
 	}
@@ -266,7 +266,7 @@ func (s *Server) advance(j *job, now time.Time) {
 	asked := s.batch.polls == 0 || j.polls > s.batch.polls
 	switch {
 	case took >= s.batch.duration && asked:
-		s.run(j)
+		w.run(s, j)
 	case j.polls > 1 || s.batch.polls == 1 || s.batch.duration > 0 && took >= s.batch.duration/4:
 		j.status = jobRunning
 	}
@@ -280,7 +280,7 @@ func (c *call) getJob() *answer {
 	if j.status != jobCreated {
 		j.polls++
 	}
-	c.advance(j, c.now)
+	c.advance(c.settings, j, c.now)
 	switch {
 	case j.status != jobCompleted && c.odd(OddityBareStatus):
 		return jsonAnswer(http.StatusOK, []byte(`{"status":"`+j.status+`"}`))

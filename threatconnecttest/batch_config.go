@@ -95,7 +95,7 @@ func (c *call) createAndUpload() *answer {
 	}
 	if len(content) < c.batch.synchronous {
 		j.content = content
-		c.run(j)
+		c.run(c.settings, j)
 		j.id = 0
 		return c.jobStatus(http.StatusOK, j)
 	}

@@ -43,7 +43,8 @@ type batchItem struct {
 
 // batchRun is a job while it is processed.
 type batchRun struct {
-	*Server
+	*world
+	*settings
 	*job
 	now     int64
 	stopped bool // nothing more is processed; what comes is counted
@@ -69,8 +70,8 @@ func (p pendingLink) other() (linked, *batchError) {
 }
 
 // run processes a job. It ends as completed, whatever happens.
-func (s *Server) run(j *job) {
-	r := &batchRun{Server: s, job: j, now: s.now().Unix()}
+func (w *world) run(s *settings, j *job) {
+	r := &batchRun{world: w, settings: s, job: j, now: s.now().Unix()}
 	r.read(&scanner{b: j.content})
 	r.resolve(true)
 	j.content = nil

@@ -73,7 +73,7 @@ func BenchmarkBatchOf25000Hosts(b *testing.B) {
 			for b.Loop() {
 				j := &job{config: batchConfig{version: "V2", owner: s.owners[2], action: "Create", attributes: "Append"}, content: content,
 					counts: batchCounts{success: map[string]int{}, errors: map[string]int{}}}
-				s.run(j)
+				s.run(&s.settings, j)
 			}
 		})
 	}

@@ -11,7 +11,8 @@ import (
 
 // call is one request while it is being answered. The server's lock is held.
 type call struct {
-	*Server
+	*world
+	*settings
 	req      *http.Request
 	body     []byte
 	now      time.Time

@@ -161,7 +161,7 @@ func (s *Server) AddGroup(r GroupRecord) (GroupRecord, error) {
 func (s *Server) Groups(owner string) []GroupRecord {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.runDueJobs(s.now())
+	s.runDueJobs(&s.settings, s.now())
 	o := s.ownerByName(owner)
 	if o == nil {
 		return nil
@@ -177,7 +177,7 @@ func (s *Server) Groups(owner string) []GroupRecord {
 func (s *Server) Group(xid string) (GroupRecord, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.runDueJobs(s.now())
+	s.runDueJobs(&s.settings, s.now())
 	g := s.groupByXID[xid]
 	if g == nil {
 		return GroupRecord{}, false

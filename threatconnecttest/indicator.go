@@ -222,7 +222,7 @@ func (i *indicator) keys() []string {
 func (s *Server) Indicators(owner string) []IndicatorRecord {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.runDueJobs(s.now())
+	s.runDueJobs(&s.settings, s.now())
 	o := s.ownerByName(owner)
 	if o == nil {
 		return nil
@@ -240,7 +240,7 @@ func (s *Server) Indicators(owner string) []IndicatorRecord {
 func (s *Server) Indicator(owner, typeName, summary string) (IndicatorRecord, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.runDueJobs(s.now())
+	s.runDueJobs(&s.settings, s.now())
 	o, t := s.ownerByName(owner), s.typeByName(typeName)
 	if o == nil || t == nil {
 		return IndicatorRecord{}, false
@@ -280,7 +280,7 @@ func (s *Server) Has(owner, typeName, summary string) bool {
 func (s *Server) IndicatorCount(owner string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.runDueJobs(s.now())
+	s.runDueJobs(&s.settings, s.now())
 	if o := s.ownerByName(owner); o != nil {
 		return o.size()
 	}

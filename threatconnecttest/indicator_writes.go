@@ -145,8 +145,8 @@ func (c *call) createIndicator() *answer {
 
 // put returns the indicator of a value, which is made when there is none. A create of an indicator
 // that is there touches it, unless only new ones are wanted. Files that share a hash are one file.
-func (s *Server) put(o *owner, t *indicatorType, value string, onlyNew bool) (*indicator, string) {
-	now := s.now().Unix()
+func (c *call) put(o *owner, t *indicatorType, value string, onlyNew bool) (*indicator, string) {
+	now := c.seconds()
 	var have *indicator
 	if t.Name == "File" {
 		var msg string
@@ -166,10 +166,10 @@ func (s *Server) put(o *owner, t *indicatorType, value string, onlyNew bool) (*i
 		}
 		have.modified = now
 		return have, ""
-	case s.indicatorLimit > 0 && o.size() >= s.indicatorLimit:
+	case c.indicatorLimit > 0 && o.size() >= c.indicatorLimit:
 		return nil, msgIndicatorLimit
 	}
-	i := &indicator{id: s.nextID(), owner: o, typ: t, value: value, added: now, modified: now}
+	i := &indicator{id: c.nextID(), owner: o, typ: t, value: value, added: now, modified: now}
 	o.add(i)
 	return i, ""
 }

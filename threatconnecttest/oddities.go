@@ -51,4 +51,4 @@ func (s *Server) SetOddities(set Oddity) {
 	s.oddities = set
 }
 
-func (s *Server) odd(o Oddity) bool { return s.oddities&o != 0 }
+func (s *settings) odd(o Oddity) bool { return s.oddities&o != 0 }

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // route is one endpoint: a method, a pattern as the documentation spells it, and what answers it.
@@ -73,6 +74,9 @@ func (p params) get(name string) string {
 type router struct {
 	byLength map[int][]*route
 }
+
+// routes is the router of every server: the table is the same for all of them.
+var routes = sync.OnceValue(func() *router { return newRouter(allRoutes()) })
 
 func newRouter(table []route) *router {
 	r := &router{byLength: map[int][]*route{}}
@@ -145,7 +149,7 @@ type target struct {
 }
 
 // split takes a request target apart.
-func (s *Server) split(raw string) (t target) {
+func (s *settings) split(raw string) (t target) {
 	if i := strings.Index(raw, "://"); i >= 0 && raw[0] != '/' { // absolute form, as a proxy gets it
 		_, raw, _ = strings.Cut(raw[i+3:], "/")
 		raw = "/" + raw
@@ -171,12 +175,12 @@ func (s *Server) split(raw string) (t target) {
 }
 
 // patternOf finds the pattern of a target whoever sent it; it is empty when there is none.
-func (s *Server) patternOf(method, raw string) string {
+func (s *settings) patternOf(method, raw string) string {
 	t := s.split(raw)
 	if t.outside || t.broken {
 		return ""
 	}
-	if e, _, _ := s.router.find(method, t.segments); e != nil {
+	if e, _, _ := routes().find(method, t.segments); e != nil {
 		return e.pattern
 	}
 	return ""
@@ -194,7 +198,7 @@ func (c *call) parse(raw string) *answer {
 		return fail(http.StatusBadRequest, msgMalformed)
 	}
 	var allowed []string
-	c.route, c.params, allowed = c.router.find(c.req.Method, t.segments)
+	c.route, c.params, allowed = routes().find(c.req.Method, t.segments)
 	if c.route == nil && len(allowed) > 0 {
 		a := text(http.StatusMethodNotAllowed, "No resource method found for "+c.req.Method+", return 405 with Allow header")
 		a.header.Set("Allow", strings.Join(allowed, ", "))

@@ -20,10 +20,7 @@ const (
 // [http.Handler] for tests and tools that need a port. All methods are safe for concurrent use.
 // The zero value is not usable: call [New].
 type Server struct {
-	mu     sync.Mutex
-	base   *url.URL
-	router *router
-
+	mu sync.Mutex
 	settings
 	*world
 	log    requestLog
@@ -33,6 +30,7 @@ type Server struct {
 
 // settings are how the instance is set up. Requests do not change them.
 type settings struct {
+	base                       *url.URL
 	accessID, secretKey, token string
 	oddities                   Oddity
 	offset                     time.Duration // how far the server's clock is ahead of the machine's
@@ -54,9 +52,8 @@ type Option func(*Server)
 func New(opts ...Option) *Server {
 	base, _ := url.Parse(inProcessBase) // a constant that parses
 	s := &Server{
-		base:   base,
-		router: newRouter(allRoutes()),
 		settings: settings{
+			base:     base,
 			accessID: accessID, secretKey: secretKey, token: token,
 			batch: batchSettings{limit: defaultBatchLimit, indicators: defaultBatchIndicators},
 		},
@@ -127,14 +124,14 @@ func (s *Server) SetClockOffset(d time.Duration) {
 }
 
 // now is the server's clock.
-func (s *Server) now() time.Time { return time.Now().Add(s.offset) }
+func (s *settings) now() time.Time { return time.Now().Add(s.offset) }
 
 // handle runs one request whose body has been read. target is the request target as it came in.
 func (s *Server) handle(r *http.Request, target string, body []byte, f strike) *answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := &call{Server: s, req: r, body: body, now: s.now()}
-	s.runDueJobs(c.now)
+	c := &call{world: s.world, settings: &s.settings, req: r, body: body, now: s.now()}
+	s.runDueJobs(&s.settings, c.now)
 	a := c.parse(target)
 	if a == nil {
 		a = c.verify(target)
@@ -153,7 +150,7 @@ func (s *Server) handle(r *http.Request, target string, body []byte, f strike) *
 func (s *Server) record(r *http.Request, target string, body []byte, a *answer, f strike) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := &call{Server: s, req: r, now: s.now()}
+	c := &call{world: s.world, settings: &s.settings, req: r, now: s.now()}
 	if a != nil {
 		a.header.Set("Date", c.now.UTC().Format(http.TimeFormat))
 	}
