@@ -81,55 +81,53 @@ func (w *world) seedAssets(o assetOwner, kinds []assetKind, records []AssetRecor
 }
 
 func assetRoutes() []route {
-	victims := "/v2/victims/{id}/victimAssets"
-	all := []route{{method: "GET", pattern: victims, handle: listAssets("victimAsset", (*call).victimWithAssets, nil)}}
-	kindOf := func(p params) *assetKind {
-		for i := range victimAssetKinds {
-			if victimAssetKinds[i].branch == p.get("victimAssetType") {
-				return &victimAssetKinds[i]
-			}
-		}
-		return nil
+	victims, adversaries := "/v2/victims/{id}/victimAssets", "/v2/groups/adversaries/{id}/adversaryAssets"
+	adversary := groupOfType("Adversary")
+	all := []route{
+		{method: "GET", pattern: victims, handle: with((*call).victim, func(c *call, v *victim) *answer { return c.pageOfAssets("victimAsset", v, nil) })},
+		{method: "GET", pattern: adversaries, handle: with(adversary, func(c *call, g *group) *answer { return c.pageOfAssets("bucketAsset", g, nil) })},
 	}
-	all = append(all, assetKindRoutes(victims+"/{victimAssetType}", (*call).victimWithAssets, kindOf)...)
-
-	adversaries := "/v2/groups/adversaries/{id}/adversaryAssets"
-	all = append(all, route{method: "GET", pattern: adversaries, handle: listAssets("bucketAsset", (*call).adversary, nil)})
+	all = append(all, assetKindRoutes(victims+"/{victimAssetType}", (*call).victim, (*call).victimAssetKind)...)
 	for i := range adversaryAssetKinds {
 		k := &adversaryAssetKinds[i]
-		all = append(all, assetKindRoutes(adversaries+"/"+k.branch, (*call).adversary, func(params) *assetKind { return k })...)
+		all = append(all, assetKindRoutes(adversaries+"/"+k.branch, adversary, func(*call) *assetKind { return k })...)
 	}
 	return all
 }
 
-// assetKindRoutes are the routes of the assets of one kind. kindOf returns nil for a path that names
-// no kind.
-func assetKindRoutes(pattern string, find func(*call) (assetOwner, *answer), kindOf func(params) *assetKind) []route {
-	on := func(handle func(*call, assetOwner, *asset) *answer) func(*call) *answer {
-		return func(c *call) *answer {
-			o, bad := find(c)
-			if bad != nil {
-				return bad
-			}
-			if c.req.Method != "GET" && o.belongs().ReadOnly {
-				return denied()
-			}
-			a := &asset{kind: kindOf(c.params)}
-			if a.kind == nil {
+// victimAssetKind is the kind that the path names.
+func (c *call) victimAssetKind() *assetKind {
+	for i := range victimAssetKinds {
+		if victimAssetKinds[i].branch == c.params.get("victimAssetType") {
+			return &victimAssetKinds[i]
+		}
+	}
+	return nil
+}
+
+// assetKindRoutes are the routes of the assets of one kind.
+func assetKindRoutes[T interface {
+	comparable
+	assetOwner
+}](pattern string, find func(*call) T, kind func(*call) *assetKind) []route {
+	onKind := func(do func(*call, assetOwner, *assetKind) *answer) func(*call) *answer {
+		return with(find, func(c *call, o T) *answer {
+			return with(kind, func(c *call, k *assetKind) *answer { return do(c, o, k) })(c)
+		})
+	}
+	on := func(do func(*call, assetOwner, *asset) *answer) func(*call) *answer {
+		return onKind(func(c *call, o assetOwner, k *assetKind) *answer {
+			a := assetByID(*o.assetList(), k, c.id("assetId"))
+			if a == nil {
 				return missing()
 			}
-			if c.req.Method != "POST" {
-				if a = assetByID(*o.assetList(), a.kind, c.id("assetId")); a == nil {
-					return missing()
-				}
-			}
-			return handle(c, o, a)
-		}
+			return do(c, o, a)
+		})
 	}
 	one := pattern + "/{assetId}"
 	return []route{
-		{method: "GET", pattern: pattern, handle: listAssets("", find, kindOf)},
-		{method: "POST", pattern: pattern, handle: on((*call).createAsset)},
+		{method: "GET", pattern: pattern, handle: onKind(func(c *call, o assetOwner, k *assetKind) *answer { return c.pageOfAssets(k.entity, o, k) })},
+		{method: "POST", pattern: pattern, handle: onKind((*call).createAsset)},
 		{method: "GET", pattern: one, handle: on((*call).getAsset)},
 		{method: "PUT", pattern: one, handle: on((*call).updateAsset)},
 		{method: "DELETE", pattern: one, handle: on((*call).deleteAsset)},
@@ -145,55 +143,18 @@ func assetByID(all []*asset, k *assetKind, id int64) *asset {
 	return nil
 }
 
-func (c *call) victimWithAssets() (assetOwner, *answer) {
-	v, bad := c.victim()
-	if bad != nil {
-		return nil, bad
-	}
-	return v, nil
+// pageOfAssets answers the assets of one kind, or of all when it is nil.
+func (c *call) pageOfAssets(key string, o assetOwner, k *assetKind) *answer {
+	all := where(*o.assetList(), func(a *asset) bool { return k == nil || a.kind == k })
+	return pageOf(c, key, all, func(w *jsonWriter, a *asset) { a.writeShort(w, o) })
 }
 
-// adversary is the adversary that the path names, in the owner of the call.
-func (c *call) adversary() (assetOwner, *answer) {
-	o, bad := c.owner()
-	if bad != nil {
-		return nil, bad
-	}
-	g := c.groupByID[c.id("id")]
-	if g == nil || g.owner != o || g.typ.name != "Adversary" {
-		return nil, missing()
-	}
-	return g, nil
-}
-
-// listAssets answers the assets of one kind under its entity, or all of them under key. Lists show
-// the first value as the name and leave out the rest.
-func listAssets(key string, find func(*call) (assetOwner, *answer), kindOf func(params) *assetKind) func(*call) *answer {
-	return func(c *call) *answer {
-		o, bad := find(c)
-		if bad != nil {
-			return bad
-		}
-		key, kind := key, (*assetKind)(nil)
-		if kindOf != nil {
-			if kind = kindOf(c.params); kind == nil {
-				return missing()
-			}
-			key = kind.entity
-		}
-		var all []*asset
-		for _, a := range *o.assetList() {
-			if kind == nil || a.kind == kind {
-				all = append(all, a)
-			}
-		}
-		return pageOf(c, key, all, func(w *jsonWriter, a *asset) {
-			w.id("id", a.id)
-			w.str("name", a.values[0])
-			w.str("type", a.kind.name)
-			w.str("webLink", o.webLink())
-		})
-	}
+// writeShort writes an asset as lists do: with the first value as its name and without the rest.
+func (a *asset) writeShort(w *jsonWriter, o assetOwner) {
+	w.id("id", a.id)
+	w.str("name", a.values[0])
+	w.str("type", a.kind.name)
+	w.str("webLink", o.webLink())
 }
 
 func (c *call) oneAsset(status int, o assetOwner, a *asset) *answer {
@@ -209,8 +170,8 @@ func (c *call) oneAsset(status int, o assetOwner, a *asset) *answer {
 
 func (c *call) getAsset(o assetOwner, a *asset) *answer { return c.oneAsset(http.StatusOK, o, a) }
 
-func (c *call) createAsset(o assetOwner, a *asset) *answer {
-	a.values = make([]string, len(a.kind.fields))
+func (c *call) createAsset(o assetOwner, k *assetKind) *answer {
+	a := &asset{kind: k, values: make([]string, len(k.fields))}
 	if bad := c.readAsset(a); bad != nil {
 		return bad
 	}

@@ -1,6 +1,7 @@
 package threatconnecttest
 
 import (
+	"iter"
 	"net/http"
 	"slices"
 )
@@ -9,21 +10,12 @@ const msgNoAsset = "The Victim must have at least one Victim Asset before it can
 
 // peopleRoutes are the routes that list the tasks and victims of a circle. A word that is empty
 // leaves its list out.
-func peopleRoutes(parent, taskID, victimID string, find func(*call) (circle, *answer)) []route {
-	in := func(handle func(*call, circle) *answer) func(*call) *answer {
-		return func(c *call) *answer {
-			e, bad := find(c)
-			if bad != nil {
-				return bad
-			}
-			return handle(c, e)
-		}
-	}
+func peopleRoutes(parent, taskID, victimID string, find func(*call) *circle) []route {
 	routes := []route{
-		{method: "GET", pattern: parent + "/victims", handle: in((*call).victimsIn)},
-		{method: "GET", pattern: parent + "/victims/{" + victimID + "}", handle: in(func(c *call, e circle) *answer {
-			v := c.victimByID(c.id(victimID))
-			if v == nil || v.owner != e.owner || !e.has(v) {
+		{method: "GET", pattern: parent + "/victims", handle: with(find, (*call).victimsIn)},
+		{method: "GET", pattern: parent + "/victims/{" + victimID + "}", handle: with(find, func(c *call, e *circle) *answer {
+			v := c.victimAt(victimID)
+			if v == nil || !e.has(v) {
 				return missing()
 			}
 			return c.oneVictim(http.StatusOK, v)
@@ -33,58 +25,32 @@ func peopleRoutes(parent, taskID, victimID string, find func(*call) (circle, *an
 		return routes
 	}
 	return append(routes,
-		route{method: "GET", pattern: parent + "/tasks", handle: in((*call).tasksIn)},
-		route{method: "GET", pattern: parent + "/tasks/{" + taskID + "}", handle: in(func(c *call, e circle) *answer {
-			t := c.taskByID(c.id(taskID))
-			if t == nil || t.owner != e.owner || !e.has(t) {
+		route{method: "GET", pattern: parent + "/tasks", handle: with(find, (*call).tasksIn)},
+		route{method: "GET", pattern: parent + "/tasks/{" + taskID + "}", handle: with(find, func(c *call, e *circle) *answer {
+			t := c.taskAt(taskID)
+			if t == nil || !e.has(t) {
 				return missing()
 			}
 			return c.oneTask(http.StatusOK, t)
 		})})
 }
 
-func (c *call) victimsIn(e circle) *answer {
-	return c.page("victim", true, func(take func() *jsonWriter) {
-		for _, v := range c.victims {
-			if v.owner != e.owner || !e.has(v) {
-				continue
-			}
-			if w := take(); w != nil {
-				w.open()
-				v.write(w, true, 0)
-				w.close()
-			}
-		}
-	})
+func (c *call) victimsIn(e *circle) *answer {
+	return c.pageOfVictims(0, func(v *victim) bool { return e.has(v) })
 }
 
-func (c *call) tasksIn(e circle) *answer {
-	return c.page("task", true, func(take func() *jsonWriter) {
-		for _, t := range c.tasks {
-			if t.owner != e.owner || !e.has(t) {
-				continue
-			}
-			if w := take(); w != nil {
-				w.open()
-				c.writeTask(w, t, true)
-				w.close()
-			}
-		}
-	})
+func (c *call) tasksIn(e *circle) *answer {
+	return c.pageOfTasks(func(t *task) bool { return e.has(t) })
 }
 
 // otherVictim is the victim at the other end of an association. One without assets cannot be
 // associated.
 func (c *call) otherVictim(param string) (linked, *answer) {
-	o, bad := c.owner()
-	if bad != nil {
-		return nil, bad
-	}
 	v := c.victimByID(c.id(param))
 	switch {
 	case v == nil:
 		return nil, missing()
-	case v.owner != o:
+	case v.owner != c.owner:
 		return nil, fail(http.StatusForbidden, msgOwners)
 	case c.req.Method == http.MethodPost && len(v.assets) == 0:
 		return nil, fail(http.StatusBadRequest, msgNoAsset)
@@ -103,101 +69,73 @@ func shareGroup(a, b linked) bool {
 }
 
 // victimAssetRoutes are the routes of the assets that come with the victims of a resource.
-func victimAssetRoutes(parent string, find func(*call) (holder, *answer)) []route {
+func victimAssetRoutes(parent string, find func(*call) linked) []route {
 	all := parent + "/victimAssets"
 	ofType := all + "/{victimAssetType}"
-	return []route{
-		{method: "GET", pattern: all, handle: func(c *call) *answer { return c.relatedAssets(find, "victimAsset", nil) }},
-		{method: "GET", pattern: ofType, handle: func(c *call) *answer {
-			k := victimAssetKind(c.params.get("victimAssetType"))
-			if k == nil {
+	on := func(do func(*call, linked, *victim, *asset) *answer) func(*call) *answer {
+		return with(find, func(c *call, l linked) *answer {
+			v, a := c.relatedAsset(l)
+			if a == nil {
 				return missing()
 			}
-			return c.relatedAssets(find, k.entity, k)
-		}},
-		{method: "GET", pattern: ofType + "/{assetId}", handle: func(c *call) *answer {
-			_, v, a, bad := c.relatedAsset(find)
-			if bad != nil {
-				return bad
-			}
+			return do(c, l, v, a)
+		})
+	}
+	return []route{
+		{method: "GET", pattern: all, handle: with(find, func(c *call, l linked) *answer { return c.relatedAssets(l, "victimAsset", nil) })},
+		{method: "GET", pattern: ofType, handle: with(find, func(c *call, l linked) *answer {
+			return with((*call).victimAssetKind, func(c *call, k *assetKind) *answer { return c.relatedAssets(l, k.entity, k) })(c)
+		})},
+		{method: "GET", pattern: ofType + "/{assetId}", handle: on(func(c *call, _ linked, v *victim, a *asset) *answer {
 			return c.oneAsset(http.StatusOK, v, a)
-		}},
-		{method: "DELETE", pattern: ofType + "/{assetId}", handle: func(c *call) *answer {
-			if _, bad := c.writableOwner(); bad != nil {
-				return bad
-			}
-			l, _, a, bad := c.relatedAsset(find)
-			if bad != nil {
-				return bad
-			}
+		})},
+		{method: "DELETE", pattern: ofType + "/{assetId}", handle: on(func(_ *call, l linked, _ *victim, a *asset) *answer {
 			m := l.metadata()
 			m.without = append(m.without, a)
 			return success(http.StatusOK)
-		}},
+		})},
 	}
 }
 
-func victimAssetKind(branch string) *assetKind {
-	for i := range victimAssetKinds {
-		if victimAssetKinds[i].branch == branch {
-			return &victimAssetKinds[i]
-		}
-	}
-	return nil
-}
-
-// eachAsset calls do with the assets that came with the victims of a thing and were not taken off
-// it, until do returns false.
-func eachAsset(l linked, do func(*victim, *asset) bool) {
-	for _, to := range l.links() {
-		v, ok := to.to.(*victim)
-		if !ok {
-			continue
-		}
-		for _, a := range v.assets {
-			if !slices.Contains(l.hangers().without, a) && !do(v, a) {
-				return
+// assetsOf iterates over the assets that came with the victims of a thing and were not taken off it.
+func assetsOf(l linked) iter.Seq2[*victim, *asset] {
+	return func(yield func(*victim, *asset) bool) {
+		for _, to := range l.links() {
+			v, ok := to.to.(*victim)
+			if !ok {
+				continue
 			}
-		}
-	}
-}
-
-func (c *call) relatedAssets(find func(*call) (holder, *answer), key string, k *assetKind) *answer {
-	l, bad := c.end(find)
-	if bad != nil {
-		return bad
-	}
-	return c.page(key, true, func(take func() *jsonWriter) {
-		eachAsset(l, func(v *victim, a *asset) bool {
-			if k == nil || a.kind == k {
-				if w := take(); w != nil {
-					w.open()
-					w.id("id", a.id)
-					w.str("name", a.values[0])
-					w.str("type", a.kind.name)
-					w.str("webLink", v.webLink())
-					w.close()
+			for _, a := range v.assets {
+				if !slices.Contains(l.hangers().without, a) && !yield(v, a) {
+					return
 				}
 			}
-			return true
-		})
+		}
+	}
+}
+
+func (c *call) relatedAssets(l linked, key string, k *assetKind) *answer {
+	return c.page(key, true, func(take func() *jsonWriter) {
+		for v, a := range assetsOf(l) {
+			if k != nil && a.kind != k {
+				continue
+			}
+			if w := take(); w != nil {
+				w.open()
+				a.writeShort(w, v)
+				w.close()
+			}
+		}
 	})
 }
 
-// relatedAsset is the asset that the path names, with the thing that it came to and its victim.
-func (c *call) relatedAsset(find func(*call) (holder, *answer)) (l linked, of *victim, found *asset, bad *answer) {
-	if l, bad = c.end(find); bad != nil {
-		return nil, nil, nil, bad
-	}
-	k, id := victimAssetKind(c.params.get("victimAssetType")), c.id("assetId")
-	eachAsset(l, func(v *victim, a *asset) bool {
+// relatedAsset is the asset that the path names, with its victim.
+func (c *call) relatedAsset(l linked) (*victim, *asset) {
+	k, id := c.victimAssetKind(), c.id("assetId")
+	for v, a := range assetsOf(l) {
 		if a.id == id && a.kind == k {
-			of, found = v, a
+			return v, a
 		}
-		return found == nil
-	})
-	if found == nil {
-		return nil, nil, nil, missing()
 	}
-	return l, of, found, nil
+	return nil, nil
 }

@@ -3,6 +3,7 @@ package threatconnecttest
 import (
 	"net/http"
 	"slices"
+	"strings"
 )
 
 const (
@@ -15,28 +16,27 @@ func associationRoutes() []route {
 	var routes []route
 	for _, p := range []struct {
 		path       string
-		find       func(*call) (holder, *answer)
+		find       func(*call) linked
 		task       string // the word for an associated task; empty where there is no list of them
 		victim     string // the word for an associated victim
 		victims    bool   // whether victims are associated from here
 		indicators bool   // whether indicators are
 	}{
-		{"/v2/groups/{type}/{id}", (*call).groupHolder, "", "victimId", true, true},
-		{"/v2/indicators/{type}/{indicator}", (*call).indicatorHolder, "", "associatedVictimId", true, false},
-		{"/v2/tasks/{id}", (*call).taskHolder, "associatedTaskId", "victimId", true, true},
-		{"/v2/victims/{id}", (*call).victimHolder, "associatedTaskId", "associatedVictimId", false, false},
+		{"/v2/groups/{type}/{id}", end((*call).group), "", "victimId", true, true},
+		{"/v2/indicators/{type}/{indicator}", end((*call).indicator), "", "associatedVictimId", true, false},
+		{"/v2/tasks/{id}", end((*call).task), "associatedTaskId", "victimId", true, true},
+		{"/v2/victims/{id}", end((*call).victim), "associatedTaskId", "associatedVictimId", false, false},
 	} {
-		around := func(c *call) (circle, *answer) {
-			l, bad := c.end(p.find)
-			if bad != nil {
-				return circle{}, bad
+		around := func(c *call) *circle {
+			if l := p.find(c); l != nil {
+				return circleOf(l)
 			}
-			return circleOf(l), nil
+			return nil
 		}
 		both := func(path string, other func(*call) (linked, *answer)) {
 			routes = append(routes,
-				route{method: "POST", pattern: p.path + path, handle: linkTo(p.find, other)},
-				route{method: "DELETE", pattern: p.path + path, handle: unlinkFrom(p.find, other)})
+				route{method: "POST", pattern: p.path + path, handle: withEnds(p.find, other, (*call).linkEnds)},
+				route{method: "DELETE", pattern: p.path + path, handle: withEnds(p.find, other, (*call).unlinkEnds)})
 		}
 		routes = append(routes, circleRoutes(p.path, names, around)...)
 		routes = append(routes, peopleRoutes(p.path, p.task, p.victim, around)...)
@@ -46,29 +46,34 @@ func associationRoutes() []route {
 			routes = append(routes, victimAssetRoutes(p.path, p.find)...)
 		}
 		if p.indicators {
-			both("/indicators/{associatedIndicatorType}/{associatedIndicator}", (*call).otherIndicator)
+			both("/indicators/{associatedIndicatorType}/{associatedIndicator}", otherIndicator("associatedIndicatorType", "associatedIndicator"))
 		}
 	}
 	// Two indicators are linked in a way, and unlinked whatever it was.
 	routes = append(routes, route{method: "DELETE", pattern: "/v2/indicators/{type}/{indicator}/indicators/{associatedIndicatorType}/{associatedIndicator}",
-		handle: unlinkFrom((*call).indicatorHolder, (*call).otherIndicator)})
+		handle: withEnds(end((*call).indicator), otherIndicator("associatedIndicatorType", "associatedIndicator"), (*call).unlinkEnds)})
 	return append(routes, wayRoutes()...)
 }
 
-// end is one end of an association, in the owner of the call.
-func (c *call) end(find func(*call) (holder, *answer)) (linked, *answer) {
-	h, bad := find(c)
-	if bad != nil {
-		return nil, bad
+// end makes a finder of one kind of thing a finder of an end of an association.
+func end[T interface {
+	comparable
+	linked
+}](find func(*call) T) func(*call) linked {
+	return func(c *call) linked {
+		var none T
+		if t := find(c); t != none {
+			return t
+		}
+		return nil
 	}
-	return h.(linked), nil
 }
 
 // circleOf is what is associated with something. With a victim are associated the indicators and
 // victims that share a group with it, too.
-func circleOf(l linked) circle {
+func circleOf(l linked) *circle {
 	_, victims := l.(*victim)
-	return circle{l.belongs(), func(other linked) bool {
+	return &circle{l.belongs(), func(other linked) bool {
 		if l == other {
 			return false
 		}
@@ -92,70 +97,55 @@ func areAssociated(a, b linked) bool {
 
 // otherGroup is the group at the other end of an association.
 func (c *call) otherGroup() (linked, *answer) {
-	g, bad := c.groupAt("associatedGroupType", "associatedGroupId")
-	if bad == nil {
+	if g := c.groupAt("associatedGroupType", "associatedGroupId"); g != nil {
 		return g, nil
 	}
 	if g := c.groupByID[c.id("associatedGroupId")]; g != nil && g.typ == groupTypeByBranch(c.params.get("associatedGroupType")) {
 		return nil, fail(http.StatusForbidden, msgOwners)
 	}
-	return nil, bad
+	return nil, missing()
 }
 
-// otherIndicator is the indicator at the other end of an association.
-func (c *call) otherIndicator() (linked, *answer) {
-	i, bad := c.indicatorAt("associatedIndicatorType", "associatedIndicator")
-	if bad != nil {
-		return nil, bad
+// otherIndicator finds the indicator at the other end of an association.
+func otherIndicator(branch, value string) func(*call) (linked, *answer) {
+	return func(c *call) (linked, *answer) {
+		if i := c.indicatorAt(branch, value); i != nil {
+			return i, nil
+		}
+		return nil, missing()
 	}
-	return i, nil
 }
 
-// ends are both ends of an association that is to be changed.
-func (c *call) ends(find func(*call) (holder, *answer), other func(*call) (linked, *answer)) (a, b linked, bad *answer) {
-	if _, bad = c.writableOwner(); bad != nil {
-		return nil, nil, bad
-	}
-	if a, bad = c.end(find); bad != nil {
-		return nil, nil, bad
-	}
-	if b, bad = other(c); bad != nil {
-		return nil, nil, bad
-	}
-	if a == b {
-		return nil, nil, fail(http.StatusBadRequest, msgMalformed)
-	}
-	return a, b, nil
-}
-
-// linkTo answers a POST at the path of both ends.
-func linkTo(find func(*call) (holder, *answer), other func(*call) (linked, *answer)) func(*call) *answer {
-	return func(c *call) *answer {
-		a, b, bad := c.ends(find, other)
+// withEnds makes a handler of one that needs both ends of an association.
+func withEnds(find func(*call) linked, other func(*call) (linked, *answer), do func(c *call, a, b linked) *answer) func(*call) *answer {
+	return with(find, func(c *call, a linked) *answer {
+		b, bad := other(c)
 		if bad != nil {
 			return bad
 		}
-		associate(a, b, "")
-		if v, ok := b.(*victim); ok { // its assets come with it, also those that were taken off
-			m := a.metadata()
-			m.without = slices.DeleteFunc(m.without, func(e *asset) bool { return slices.Contains(v.assets, e) })
+		if a == b {
+			return fail(http.StatusBadRequest, msgMalformed)
 		}
-		return success(http.StatusCreated)
-	}
+		return do(c, a, b)
+	})
 }
 
-// unlinkFrom answers a DELETE at the path of both ends.
-func unlinkFrom(find func(*call) (holder, *answer), other func(*call) (linked, *answer)) func(*call) *answer {
-	return func(c *call) *answer {
-		a, b, bad := c.ends(find, other)
-		if bad != nil {
-			return bad
-		}
-		if !dissociate(a, b) {
-			return missing()
-		}
-		return success(http.StatusOK)
+// linkEnds answers a POST at the path of both ends.
+func (c *call) linkEnds(a, b linked) *answer {
+	associate(a, b, "")
+	if v, ok := b.(*victim); ok { // its assets come with it, also those that were taken off
+		m := a.metadata()
+		m.without = slices.DeleteFunc(m.without, func(e *asset) bool { return slices.Contains(v.assets, e) })
 	}
+	return success(http.StatusCreated)
+}
+
+// unlinkEnds answers a DELETE at the path of both ends.
+func (c *call) unlinkEnds(a, b linked) *answer {
+	if !dissociate(a, b) {
+		return missing()
+	}
+	return success(http.StatusOK)
 }
 
 // wayRoutes are the routes of the ways in which two indicators are associated.
@@ -164,79 +154,54 @@ func wayRoutes() []route {
 		ways    = "/v2/indicators/{type}/{indicator}/associations/{associationType}/indicators"
 		actions = "/v2/indicators/files/{indicator}/actions/{fileAction}/indicators"
 	)
-	file := func(c *call) (holder, *answer) {
-		i, bad := c.file()
-		if bad != nil {
-			return nil, bad
-		}
-		return i, nil
-	}
-	target := func(c *call) (linked, *answer) {
-		i, bad := c.indicatorAt("targetType", "targetId")
-		if bad != nil {
-			return nil, bad
-		}
-		return i, nil
-	}
+	file := indicatorOfType("File")
+	return slices.Concat(
+		wayRoutesTo(ways+"/", "associationType", (*call).indicator, "targetType", "targetId"),
+		wayRoutesTo(actions, "fileAction", file, "associatedIndicatorType", "associatedIndicator"),
+		[]route{{method: "DELETE", pattern: actions + "/{associatedIndicatorType}/{associatedIndicator}",
+			handle: withEnds(end(file), otherIndicator("associatedIndicatorType", "associatedIndicator"), (*call).unlinkWay)}})
+}
+
+// wayRoutesTo are the routes of one word for such a way. list is the path of all associations.
+func wayRoutesTo(list, word string, find func(*call) *indicator, branch, value string) []route {
+	ofType := strings.TrimSuffix(list, "/") + "/{" + branch + "}"
 	return []route{
-		{method: "GET", pattern: ways + "/", handle: func(c *call) *answer { return c.listWay((*call).indicatorHolder, "associationType", nil) }},
-		{method: "GET", pattern: ways + "/{targetType}", handle: func(c *call) *answer {
-			t, bad := c.indicatorType("targetType")
-			if bad != nil {
-				return bad
+		{method: "GET", pattern: list, handle: with(find, func(c *call, i *indicator) *answer { return c.listWay(word, i, nil) })},
+		{method: "GET", pattern: ofType, handle: with(find, func(c *call, i *indicator) *answer {
+			t := c.typeByBranch(c.params.get(branch))
+			if t == nil {
+				return missing()
 			}
-			return c.listWay((*call).indicatorHolder, "associationType", t)
-		}},
-		{method: "POST", pattern: ways + "/{targetType}/{targetId}", handle: func(c *call) *answer {
-			return c.linkWay((*call).indicatorHolder, target, "associationType")
-		}},
-		{method: "GET", pattern: actions + "/{associatedIndicatorType}", handle: func(c *call) *answer {
-			t, bad := c.indicatorType("associatedIndicatorType")
-			if bad != nil {
-				return bad
-			}
-			return c.listWay(file, "fileAction", t)
-		}},
-		{method: "DELETE", pattern: actions + "/{associatedIndicatorType}/{associatedIndicator}", handle: func(c *call) *answer {
-			return c.unlinkWay(file, (*call).otherIndicator, "fileAction")
-		}},
-		{method: "GET", pattern: actions, handle: func(c *call) *answer { return c.listWay(file, "fileAction", nil) }},
-		{method: "POST", pattern: actions + "/{associatedIndicatorType}/{associatedIndicator}", handle: func(c *call) *answer {
-			return c.linkWay(file, (*call).otherIndicator, "fileAction")
-		}},
+			return c.listWay(word, i, t)
+		})},
+		{method: "POST", pattern: ofType + "/{" + value + "}", handle: withEnds(end(find), otherIndicator(branch, value), func(c *call, a, b linked) *answer {
+			return c.linkWay(word, a.(*indicator), b.(*indicator))
+		})},
 	}
 }
 
-// way is the association type or file action that a path names.
-func (c *call) way(param string) []associationType {
+// way is the association type or file action that the path names.
+func (c *call) way(word string) []associationType {
 	return slices.DeleteFunc(associationTypes(), func(t associationType) bool {
-		return t.branch != c.params.get(param) || t.fileAction != (param == "fileAction") || t.ends == nil && !t.custom
+		return t.branch != c.params.get(word) || t.fileAction != (word == "fileAction") || t.ends == nil && !t.custom
 	})
 }
 
 // listWay lists the indicators that are associated with one in a way, of a type or of all types.
-func (c *call) listWay(find func(*call) (holder, *answer), param string, t *indicatorType) *answer {
-	l, bad := c.end(find)
-	if bad != nil {
-		return bad
-	}
-	ways := c.way(param)
+func (c *call) listWay(word string, i *indicator, t *indicatorType) *answer {
+	ways := c.way(word)
 	if len(ways) == 0 {
 		return missing()
 	}
-	return c.indicatorsIn(circle{l.belongs(), func(other linked) bool {
-		return slices.Contains(l.links(), link{other, ways[0].name})
+	return c.indicatorsIn(&circle{i.owner, func(other linked) bool {
+		return slices.Contains(i.links(), link{other, ways[0].name})
 	}}, t)
 }
 
 // linkWay associates two indicators in a way.
-func (c *call) linkWay(find func(*call) (holder, *answer), other func(*call) (linked, *answer), param string) *answer {
-	a, b, bad := c.ends(find, other)
-	if bad != nil {
-		return bad
-	}
-	for _, w := range c.way(param) {
-		if w.joins(a.(*indicator).typ, b.(*indicator).typ) {
+func (c *call) linkWay(word string, a, b *indicator) *answer {
+	for _, w := range c.way(word) {
+		if w.joins(a.typ, b.typ) {
 			associate(a, b, w.name)
 			return success(http.StatusCreated)
 		}
@@ -244,13 +209,9 @@ func (c *call) linkWay(find func(*call) (holder, *answer), other func(*call) (li
 	return fail(http.StatusBadRequest, msgMalformed)
 }
 
-// unlinkWay undoes one association of two indicators; others stay.
-func (c *call) unlinkWay(find func(*call) (holder, *answer), other func(*call) (linked, *answer), param string) *answer {
-	a, b, bad := c.ends(find, other)
-	if bad != nil {
-		return bad
-	}
-	ways := c.way(param)
+// unlinkWay undoes the file action that the path names; other associations of the two stay.
+func (c *call) unlinkWay(a, b linked) *answer {
+	ways := c.way("fileAction")
 	if len(ways) == 0 || !slices.Contains(a.links(), link{b, ways[0].name}) {
 		return missing()
 	}

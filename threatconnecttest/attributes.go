@@ -164,22 +164,14 @@ func (m *metadata) writeAttributes(w *jsonWriter) {
 
 func (c *call) listAttributes(h holder) *answer {
 	with := c.includes()
-	var all []*attribute
-	if m := h.hangers(); m != nil {
-		all = m.attributes
-	}
-	return pageOf(c, "attribute", all, func(w *jsonWriter, a *attribute) { a.write(w, with) })
+	return pageOf(c, "attribute", slices.Values(h.hangers().all().attributes), func(w *jsonWriter, a *attribute) { a.write(w, with) })
 }
 
 func (c *call) getAttribute(_ holder, a *attribute) *answer {
 	return c.one(http.StatusOK, "attribute", func(w *jsonWriter) { a.write(w, c.includes()) })
 }
 
-func (c *call) createAttribute(h holder) *answer {
-	f, ok := readFields(c.body)
-	if !ok {
-		return fail(http.StatusBadRequest, msgMalformed)
-	}
+func (c *call) createAttribute(h holder, f fields) *answer {
 	name, _ := f.text("type")
 	t := c.attributeType(name)
 	if t == nil {
@@ -229,7 +221,7 @@ func (c *call) deleteAttribute(h holder, a *attribute) *answer {
 }
 
 func (c *call) listAttributeLabels(_ holder, a *attribute) *answer {
-	return pageOf(c, "securityLabel", a.labels, func(w *jsonWriter, l *SecurityLabel) { l.write(w) })
+	return c.pageOfLabels(a.labels)
 }
 
 func (c *call) addAttributeLabel(h holder, a *attribute) *answer {

@@ -146,12 +146,12 @@ func (s *Server) Jobs() []JobRecord {
 
 func batchRoutes() []route {
 	return []route{
-		{method: "POST", pattern: "/v2/batch", handle: (*call).createJob},
-		{method: "POST", pattern: "/v2/batch/{id}", handle: (*call).uploadJob},
-		{method: "GET", pattern: "/v2/batch/{id}", handle: (*call).getJob},
-		{method: "GET", pattern: "/v2/batch/{id}/errors", handle: (*call).getJobErrors},
-		{method: "GET", pattern: "/v2/batch/{id}/results", handle: (*call).getJobResults},
-		{method: "POST", pattern: "/v2/batch/createAndUpload", handle: (*call).createAndUpload},
+		{method: "POST", pattern: "/v2/batch", about: itsBody, handle: (*call).createJob},
+		{method: "POST", pattern: "/v2/batch/{id}", about: itsJob, handle: with((*call).job, (*call).uploadJob)},
+		{method: "GET", pattern: "/v2/batch/{id}", about: itsJob, handle: with((*call).job, (*call).getJob)},
+		{method: "GET", pattern: "/v2/batch/{id}/errors", about: itsJob, handle: with((*call).job, (*call).getJobErrors)},
+		{method: "GET", pattern: "/v2/batch/{id}/results", about: itsJob, handle: with((*call).job, (*call).getJobResults)},
+		{method: "POST", pattern: "/v2/batch/createAndUpload", about: itsBody, handle: (*call).createAndUpload},
 	}
 }
 
@@ -205,11 +205,7 @@ func (c *call) job() *job {
 	return nil
 }
 
-func (c *call) uploadJob() *answer {
-	j := c.job()
-	if j == nil {
-		return missing()
-	}
+func (c *call) uploadJob(j *job) *answer {
 	mediaType, _, _ := strings.Cut(headerValue(c.req.Header, "Content-Type"), ";")
 	if !strings.EqualFold(strings.TrimSpace(mediaType), "application/octet-stream") {
 		return text(http.StatusUnsupportedMediaType, "Cannot consume content type")
@@ -272,11 +268,7 @@ func (w *world) advance(s *settings, j *job, now time.Time) {
 	}
 }
 
-func (c *call) getJob() *answer {
-	j := c.job()
-	if j == nil {
-		return missing()
-	}
+func (c *call) getJob(j *job) *answer {
 	if j.status != jobCreated {
 		j.polls++
 	}

@@ -66,7 +66,7 @@ func (c *call) readConfig(body []byte) (cfg batchConfig, bad *answer) {
 	if cfg.owner = c.ownerByName(name); cfg.owner == nil {
 		return cfg, fail(http.StatusForbidden, msgOwner)
 	}
-	if cfg.owner.ReadOnly {
+	if !c.allowed(cfg.owner) {
 		if c.odd(OddityForbiddenBatch) {
 			return cfg, notAuthorized("Organization not authorized for batch")
 		}

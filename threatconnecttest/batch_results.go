@@ -8,9 +8,8 @@ import (
 )
 
 // getJobErrors answers the error file: compressed JSON that is not called JSON.
-func (c *call) getJobErrors() *answer {
-	j, bad := c.finished()
-	if bad != nil {
+func (c *call) getJobErrors(j *job) *answer {
+	if bad := j.unfinished(); bad != nil {
 		return bad
 	}
 	late := c.batch.lateErrors
@@ -67,22 +66,17 @@ func (c *call) errorSource(w *jsonWriter, e JobError) {
 	w.close()
 }
 
-// finished is the job that the path names, once it is completed.
-func (c *call) finished() (*job, *answer) {
-	j := c.job()
-	if j == nil {
-		return nil, missing()
-	}
+// unfinished refuses to tell of a job before it is completed.
+func (j *job) unfinished() *answer {
 	if j.status != jobCompleted {
-		return nil, invalid(http.StatusBadRequest, "Batch still in "+j.status+" state")
+		return invalid(http.StatusBadRequest, "Batch still in "+j.status+" state")
 	}
-	return j, nil
+	return nil
 }
 
 // getJobResults answers the errors as JSON, filtered by code, severity and words.
-func (c *call) getJobResults() *answer {
-	j, bad := c.finished()
-	if bad != nil {
+func (c *call) getJobResults(j *job) *answer {
+	if bad := j.unfinished(); bad != nil {
 		return bad
 	}
 	code, contains := c.query.Get("code"), c.query.Get("contains")

@@ -91,31 +91,24 @@ func (b *bulkReports) settle(o *owner, now time.Time, odd Oddity) {
 	}
 }
 
-// bulkOf is what the owner of the call has of reports.
-func (c *call) bulkOf() (*owner, *bulkReports, *answer) {
-	o, bad := c.owner()
-	if bad != nil {
-		return nil, nil, bad
-	}
-	b := c.bulk[o]
+// bulkReports is what the owner of the call has of reports.
+func (c *call) bulkReports() *bulkReports {
+	b := c.bulk[c.owner]
 	if b == nil {
-		return o, &bulkReports{}, nil
+		return &bulkReports{}
 	}
-	b.settle(o, c.now, c.oddities)
-	return o, b, nil
+	b.settle(c.owner, c.now, c.oddities)
+	return b
 }
 
 // bulkStatus answers without the usual envelope.
 func (c *call) bulkStatus() *answer {
-	o, b, bad := c.bulkOf()
-	if bad != nil {
-		return bad
-	}
+	b := c.bulkReports()
 	w := c.writer()
 	w.open()
 	w.key("bulkStatus")
 	w.open()
-	w.str("name", o.Name)
+	w.str("name", c.owner.Name)
 	w.bool("csvEnabled", b.CSV)
 	w.bool("jsonEnabled", b.JSON)
 	if !b.lastRun.IsZero() {
@@ -130,10 +123,7 @@ func (c *call) bulkStatus() *answer {
 
 // bulkReport answers the latest finished report, also when it is told to make a new one.
 func (c *call) bulkReport() *answer {
-	o, b, bad := c.bulkOf()
-	if bad != nil {
-		return bad
-	}
+	b := c.bulkReports()
 	format := c.params.get("format")
 	if format == "json" && !b.JSON || format == "csv" && !b.CSV || format != "json" && format != "csv" {
 		return missing()
@@ -143,8 +133,8 @@ func (c *call) bulkReport() *answer {
 		latest = missing()
 	}
 	if c.flag("runNow") && !b.running {
-		b.begin(o, c.now, c.oddities)
-		b.settle(o, c.now, c.oddities)
+		b.begin(c.owner, c.now, c.oddities)
+		b.settle(c.owner, c.now, c.oddities)
 	}
 	return latest
 }

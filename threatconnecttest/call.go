@@ -1,6 +1,7 @@
 package threatconnecttest
 
 import (
+	"iter"
 	"net/http"
 	"net/url"
 	"slices"
@@ -22,31 +23,11 @@ type call struct {
 	params   params
 	query    url.Values
 	verified bool
+	owner    *owner // that the call is about: its handler need not ask whether the API user may do this there
 }
 
 // seconds is the time of the call as it is stored.
 func (c *call) seconds() int64 { return c.now.Unix() }
-
-// owner is the owner that the call is about: the one it names, or the API user's organization.
-func (c *call) owner() (*owner, *answer) {
-	names, named := c.query["owner"]
-	if !named {
-		return c.owners[0], nil
-	}
-	if o := c.ownerByName(names[0]); o != nil {
-		return o, nil
-	}
-	return nil, fail(http.StatusForbidden, msgOwner)
-}
-
-// writableOwner is the owner that the call wants to change.
-func (c *call) writableOwner() (*owner, *answer) {
-	o, bad := c.owner()
-	if bad == nil && o.ReadOnly {
-		return nil, denied()
-	}
-	return o, bad
-}
 
 // flag reports whether a query parameter is true, in any case.
 func (c *call) flag(name string) bool { return strings.EqualFold(c.query.Get(name), "true") }
@@ -188,10 +169,19 @@ func (c *call) page(key string, counted bool, offer func(take func() *jsonWriter
 	return jsonAnswer(http.StatusOK, w.b)
 }
 
-// pageOf answers the part of a slice that the call asks for.
-func pageOf[T any](c *call, key string, all []T, write func(*jsonWriter, T)) *answer {
-	return c.page(key, true, func(take func() *jsonWriter) {
-		for _, e := range all {
+// pageOf answers the part of a list that the call asks for.
+func pageOf[T any](c *call, key string, all iter.Seq[T], write func(*jsonWriter, T)) *answer {
+	return pageWith(c, key, true, all, write)
+}
+
+// uncounted is [pageOf] for the lists that never tell how long they are.
+func uncounted[T any](c *call, key string, all iter.Seq[T], write func(*jsonWriter, T)) *answer {
+	return pageWith(c, key, false, all, write)
+}
+
+func pageWith[T any](c *call, key string, counted bool, all iter.Seq[T], write func(*jsonWriter, T)) *answer {
+	return c.page(key, counted, func(take func() *jsonWriter) {
+		for e := range all {
 			if w := take(); w != nil {
 				w.open()
 				write(w, e)
@@ -199,6 +189,17 @@ func pageOf[T any](c *call, key string, all []T, write func(*jsonWriter, T)) *an
 			}
 		}
 	})
+}
+
+// where iterates over the elements that fit.
+func where[T any](all []T, fits func(T) bool) iter.Seq[T] {
+	return func(yield func(T) bool) {
+		for _, e := range all {
+			if fits(e) && !yield(e) {
+				return
+			}
+		}
+	}
 }
 
 // id reads a path segment that must be an id; 0 is none.

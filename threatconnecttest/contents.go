@@ -20,16 +20,17 @@ const (
 
 func contentRoutes() []route {
 	routes := []route{
-		{method: "GET", pattern: "/v2/groups/signatures/{id}/download", handle: (*call).downloadSignature},
-		{method: "GET", pattern: "/v2/groups/{type}/{id}/pdf", handle: (*call).reportGroup},
-		{method: "POST", pattern: "/v2/groups/{type}/{id}/publish", handle: (*call).publishGroup},
+		{method: "GET", pattern: "/v2/groups/signatures/{id}/download", handle: with(groupOfType("Signature"), (*call).downloadSignature)},
+		{method: "GET", pattern: "/v2/groups/{type}/{id}/pdf", handle: with((*call).group, (*call).reportGroup)},
+		{method: "POST", pattern: "/v2/groups/{type}/{id}/publish", handle: with((*call).group, (*call).publishGroup)},
 	}
-	for _, branch := range []string{"documents", "reports"} {
-		upload := func(c *call) *answer { return c.uploadContent(groupTypeByBranch(branch)) }
+	for _, name := range []string{"Document", "Report"} {
+		one := "/v2/groups/" + groupTypeByName(name).branch + "/{id}/"
+		upload := with(groupByIDOrXID(name), (*call).uploadContent)
 		routes = append(routes,
-			route{method: "GET", pattern: "/v2/groups/" + branch + "/{id}/download", handle: func(c *call) *answer { return c.downloadContent(groupTypeByBranch(branch)) }},
-			route{method: "POST", pattern: "/v2/groups/" + branch + "/{id}/upload", handle: upload},
-			route{method: "PUT", pattern: "/v2/groups/" + branch + "/{id}/upload", handle: upload})
+			route{method: "GET", pattern: one + "download", handle: with(groupOfType(name), (*call).downloadContent)},
+			route{method: "POST", pattern: one + "upload", handle: upload},
+			route{method: "PUT", pattern: one + "upload", handle: upload})
 	}
 	return routes
 }
@@ -38,32 +39,19 @@ func contentRoutes() []route {
 // only be put.
 func WithoutUpdateIfExists() Option { return func(s *Server) { s.putOnly = true } }
 
-// groupOfType is the group of a type that the path names by id.
-func (c *call) groupOfType(t *groupType) (*group, *answer) {
-	o, bad := c.owner()
-	if bad != nil {
-		return nil, bad
+// groupByIDOrXID is the group of a type that a path names by its id or xid.
+func groupByIDOrXID(name string) func(*call) *group {
+	return func(c *call) *group {
+		id := c.id("id")
+		if g := c.groupByXID[c.params.get("id")]; c.groupByID[id] == nil && g != nil {
+			id = g.id
+		}
+		return c.groupOf(groupTypeByName(name), id)
 	}
-	g := c.groupByID[c.id("id")]
-	if g == nil || g.owner != o || g.typ != t {
-		return nil, missing()
-	}
-	return g, nil
 }
 
-// uploadContent takes the bytes of a document or report, which the path names by id or xid.
-func (c *call) uploadContent(t *groupType) *answer {
-	o, bad := c.writableOwner()
-	if bad != nil {
-		return bad
-	}
-	g := c.groupByID[c.id("id")]
-	if g == nil {
-		g = c.groupByXID[c.params.get("id")]
-	}
-	if g == nil || g.owner != o || g.typ != t {
-		return missing()
-	}
+// uploadContent takes the bytes of a document or report.
+func (c *call) uploadContent(g *group) *answer {
 	typ, _, _ := strings.Cut(headerValue(c.req.Header, "Content-Type"), ";")
 	put := c.req.Method == http.MethodPut
 	switch {
@@ -99,22 +87,14 @@ func protectedZip(b []byte) bool {
 	return false
 }
 
-func (c *call) downloadContent(t *groupType) *answer {
-	g, bad := c.groupOfType(t)
-	if bad != nil {
-		return bad
-	}
+func (c *call) downloadContent(g *group) *answer {
 	if g.content == nil {
 		return missing()
 	}
 	return raw("application/octet-stream", g.content)
 }
 
-func (c *call) downloadSignature() *answer {
-	g, bad := c.groupOfType(groupTypeByBranch("signatures"))
-	if bad != nil {
-		return bad
-	}
+func (c *call) downloadSignature(g *group) *answer {
 	return raw(textType, []byte(g.values["fileText"]))
 }
 
@@ -124,11 +104,7 @@ func raw(contentType string, body []byte) *answer {
 }
 
 // reportGroup answers a PDF file of one empty page.
-func (c *call) reportGroup() *answer {
-	g, bad := c.group()
-	if bad != nil {
-		return bad
-	}
+func (c *call) reportGroup(g *group) *answer {
 	if g.typ.name == "Document" || g.typ.name == "Email" {
 		return fail(http.StatusBadRequest, msgNoReportForType)
 	}
@@ -165,14 +141,7 @@ func (s *Server) Publications() []Publication {
 	return slices.Clone(s.published)
 }
 
-func (c *call) publishGroup() *answer {
-	if _, bad := c.writableOwner(); bad != nil {
-		return bad
-	}
-	g, bad := c.group()
-	if bad != nil {
-		return bad
-	}
+func (c *call) publishGroup(g *group) *answer {
 	p := Publication{Owner: g.owner.Name, XID: g.xid}
 	if len(c.body) > 0 {
 		f, ok := readFields(c.body)

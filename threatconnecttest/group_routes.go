@@ -10,38 +10,38 @@ import (
 func groupRoutes() []route {
 	return []route{
 		{method: "GET", pattern: "/v2/groups", handle: (*call).listGroups},
-		{method: "GET", pattern: "/v2/groups/{type}", handle: (*call).listGroupsOfType},
-		{method: "POST", pattern: "/v2/groups/{type}", handle: (*call).createGroup},
-		{method: "GET", pattern: "/v2/groups/{type}/{id}", handle: (*call).getGroup},
-		{method: "PUT", pattern: "/v2/groups/{type}/{id}", handle: (*call).updateGroup},
-		{method: "DELETE", pattern: "/v2/groups/{type}/{id}", handle: (*call).deleteGroup},
+		{method: "GET", pattern: "/v2/groups/{type}", handle: with((*call).groupType, (*call).groupsOf)},
+		{method: "POST", pattern: "/v2/groups/{type}", handle: with((*call).groupType, withBody((*call).createGroup))},
+		{method: "GET", pattern: "/v2/groups/{type}/{id}", handle: with((*call).group, (*call).getGroup)},
+		{method: "PUT", pattern: "/v2/groups/{type}/{id}", handle: with((*call).group, withBody((*call).updateGroup))},
+		{method: "DELETE", pattern: "/v2/groups/{type}/{id}", handle: with((*call).group, (*call).deleteGroup)},
 	}
 }
 
-// group is the group that the path names by type and id, in the owner of the call.
-func (c *call) group() (*group, *answer) { return c.groupAt("type", "id") }
+// group is the group that the path names by type and id.
+func (c *call) group() *group { return c.groupAt("type", "id") }
 
-func (c *call) groupAt(branch, id string) (*group, *answer) {
-	o, bad := c.owner()
-	if bad != nil {
-		return nil, bad
-	}
-	g := c.groupByID[c.id(id)]
-	if g == nil || g.owner != o || g.typ != groupTypeByBranch(c.params.get(branch)) {
-		return nil, missing()
-	}
-	return g, nil
+func (c *call) groupAt(branch, id string) *group {
+	return c.groupOf(groupTypeByBranch(c.params.get(branch)), c.id(id))
 }
+
+// groupOf is the group of a type that has an id, in the owner of the call.
+func (c *call) groupOf(t *groupType, id int64) *group {
+	if g := c.groupByID[id]; g != nil && g.owner == c.owner && g.typ == t {
+		return g
+	}
+	return nil
+}
+
+// groupOfType is the group that a path names by its id only.
+func groupOfType(name string) func(*call) *group {
+	return func(c *call) *group { return c.groupOf(groupTypeByName(name), c.id("id")) }
+}
+
+// groupType is the type that the path names.
+func (c *call) groupType() *groupType { return groupTypeByBranch(c.params.get("type")) }
 
 func (c *call) listGroups() *answer { return c.groupsOf(nil) }
-
-func (c *call) listGroupsOfType() *answer {
-	t := groupTypeByBranch(c.params.get("type"))
-	if t == nil {
-		return missing()
-	}
-	return c.groupsOf(t)
-}
 
 // groupFilters are the fields of a type's list, or of the list of all types.
 func groupFilters(t *groupType) filterFields {
@@ -60,10 +60,6 @@ func groupFilters(t *groupType) filterFields {
 
 // groupsOf lists those of a type, or of all types when it is nil.
 func (c *call) groupsOf(t *groupType) *answer {
-	o, bad := c.owner()
-	if bad != nil {
-		return bad
-	}
 	want, bad := c.filters(groupFilters(t))
 	if bad != nil {
 		return bad
@@ -73,18 +69,8 @@ func (c *call) groupsOf(t *groupType) *answer {
 	if t != nil {
 		key = t.entity
 	}
-	return c.page(key, true, func(take func() *jsonWriter) {
-		for _, g := range o.groups {
-			if t != nil && g.typ != t || !want.match(g.property) {
-				continue
-			}
-			if w := take(); w != nil {
-				w.open()
-				g.write(w, groupShape{list: true, generic: t == nil, with: with})
-				w.close()
-			}
-		}
-	})
+	all := where(c.owner.groups, func(g *group) bool { return (t == nil || g.typ == t) && want.match(g.property) })
+	return pageOf(c, key, all, func(w *jsonWriter, g *group) { g.write(w, groupShape{list: true, generic: t == nil, with: with}) })
 }
 
 // property answers the filters.
@@ -179,52 +165,23 @@ func (g *group) webLink() string {
 	return webRoot + "/auth/" + entity + "/" + entity + ".xhtml?" + entity + "=" + strconv.FormatInt(g.id, 10)
 }
 
-func (c *call) getGroup() *answer {
-	g, bad := c.group()
-	if bad != nil {
-		return bad
-	}
-	return c.oneGroup(http.StatusOK, g)
-}
+func (c *call) getGroup(g *group) *answer { return c.oneGroup(http.StatusOK, g) }
 
 func (c *call) oneGroup(status int, g *group) *answer {
 	return c.one(status, g.typ.entity, func(w *jsonWriter) { g.write(w, groupShape{with: c.includes()}) })
 }
 
-func (c *call) createGroup() *answer {
-	o, bad := c.writableOwner()
-	if bad != nil {
-		return bad
-	}
-	t := groupTypeByBranch(c.params.get("type"))
-	if t == nil {
-		return missing()
-	}
-	f, ok := readFields(c.body)
-	if !ok {
-		return fail(http.StatusBadRequest, msgMalformed)
-	}
+func (c *call) createGroup(t *groupType, f fields) *answer {
 	name, values, msg := t.read(f, needForCreate)
 	if msg != "" {
 		return fail(http.StatusBadRequest, msg)
 	}
-	g := c.newGroup(o, t, name, "", c.seconds())
+	g := c.newGroup(c.owner, t, name, "", c.seconds())
 	g.set(values)
 	return c.oneGroup(http.StatusCreated, g)
 }
 
-func (c *call) updateGroup() *answer {
-	if _, bad := c.writableOwner(); bad != nil {
-		return bad
-	}
-	g, bad := c.group()
-	if bad != nil {
-		return bad
-	}
-	f, ok := readFields(c.body)
-	if !ok {
-		return fail(http.StatusBadRequest, msgMalformed)
-	}
+func (c *call) updateGroup(g *group, f fields) *answer {
 	name, values, msg := g.typ.read(f, needForUpdate)
 	if msg != "" {
 		return fail(http.StatusBadRequest, msg)
@@ -237,14 +194,7 @@ func (c *call) updateGroup() *answer {
 	return c.oneGroup(http.StatusOK, g)
 }
 
-func (c *call) deleteGroup() *answer {
-	if _, bad := c.writableOwner(); bad != nil {
-		return bad
-	}
-	g, bad := c.group()
-	if bad != nil {
-		return bad
-	}
+func (c *call) deleteGroup(g *group) *answer {
 	c.dropGroup(g)
 	return success(http.StatusOK)
 }

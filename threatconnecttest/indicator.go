@@ -81,6 +81,14 @@ func (i *indicator) details() *rareDetails {
 	return i.rare
 }
 
+// extra is what few indicators have, also of one that has nothing of it.
+func (i *indicator) extra() rareDetails {
+	if i.rare == nil {
+		return rareDetails{}
+	}
+	return *i.rare
+}
+
 func (i *indicator) belongs() *owner    { return i.owner }
 func (i *indicator) typeName() string   { return i.typ.Name }
 func (i *indicator) hangers() *metadata { return i.more }

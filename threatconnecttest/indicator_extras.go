@@ -2,6 +2,7 @@ package threatconnecttest
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -37,16 +38,11 @@ func indicatorExtraRoutes() []route {
 		{method: "GET", pattern: "/v2/indicators/{custom Indicator type}/deleted", handle: (*call).listDeleted,
 			when: func(p params) bool { return p.get("custom Indicator type") != "bulk" }},
 		{method: "GET", pattern: "/v2/indicators/observed", handle: (*call).listObserved},
-		{method: "GET", pattern: "/v2/indicators/{type}/{indicator}/owners", handle: (*call).listOwnersOfIndicator},
-		{method: "GET", pattern: "/v2/indicators/{type}/{indicator}/observations", handle: (*call).listObservations},
-		{method: "POST", pattern: "/v2/indicators/{type}/{indicator}/observations", handle: (*call).addObservation},
-		{method: "GET", pattern: "/v2/indicators/{type}/{indicator}/observationCount", handle: (*call).getObservationCount},
-		{method: "POST", pattern: "/v2/indicators/{type}/{indicator}/falsePositive", handle: (*call).reportFalsePositive},
-		{method: "GET", pattern: "/v2/indicators/files/{indicator}/fileOccurrences", handle: (*call).listOccurrences},
-		{method: "POST", pattern: "/v2/indicators/files/{indicator}/fileOccurrences", handle: (*call).createOccurrence},
-		{method: "GET", pattern: "/v2/indicators/files/{indicator}/fileOccurrences/{fileOccurrenceId}", handle: (*call).getOccurrence},
-		{method: "PUT", pattern: "/v2/indicators/files/{indicator}/fileOccurrences/{fileOccurrenceId}", handle: (*call).updateOccurrence},
-		{method: "DELETE", pattern: "/v2/indicators/files/{indicator}/fileOccurrences/{fileOccurrenceId}", handle: (*call).deleteOccurrence},
+		{method: "GET", pattern: "/v2/indicators/{type}/{indicator}/owners", about: instance, handle: with((*call).indicatorType, (*call).listOwnersOfIndicator)},
+		{method: "GET", pattern: "/v2/indicators/{type}/{indicator}/observations", handle: with((*call).indicator, (*call).listObservations)},
+		{method: "POST", pattern: "/v2/indicators/{type}/{indicator}/observations", handle: with((*call).indicator, withBody((*call).addObservation))},
+		{method: "GET", pattern: "/v2/indicators/{type}/{indicator}/observationCount", handle: with((*call).indicator, (*call).getObservationCount)},
+		{method: "POST", pattern: "/v2/indicators/{type}/{indicator}/falsePositive", handle: with((*call).indicator, (*call).reportFalsePositive)},
 	}
 	for _, branch := range []string{"hosts", "addresses", "urls", "files", "emailAddresses"} {
 		routes = append(routes, route{method: "GET", pattern: "/v2/indicators/" + branch + "/deleted", handle: (*call).listDeleted})
@@ -56,10 +52,6 @@ func indicatorExtraRoutes() []route {
 
 // listDeleted lists what was deleted: of the type that the path names, or of all.
 func (c *call) listDeleted() *answer {
-	o, bad := c.owner()
-	if bad != nil {
-		return bad
-	}
 	t := c.typeOfDeleted()
 	if t == nil && c.route.pattern != "/v2/indicators/deleted" {
 		return missing()
@@ -72,20 +64,12 @@ func (c *call) listDeleted() *answer {
 		}
 		since = at.Unix()
 	}
-	return c.page("indicator", true, func(take func() *jsonWriter) {
-		for _, d := range o.deleted {
-			if t != nil && d.typ != t || d.at < since {
-				continue
-			}
-			if w := take(); w != nil {
-				w.open()
-				w.str("ownerName", o.Name)
-				w.str("type", d.typ.Name)
-				w.date("dateAdded", d.added)
-				w.str("summary", d.value)
-				w.close()
-			}
-		}
+	all := where(c.owner.deleted, func(d deletedIndicator) bool { return (t == nil || d.typ == t) && d.at >= since })
+	return pageOf(c, "indicator", all, func(w *jsonWriter, d deletedIndicator) {
+		w.str("ownerName", c.owner.Name)
+		w.str("type", d.typ.Name)
+		w.date("dateAdded", d.added)
+		w.str("summary", d.value)
 	})
 }
 
@@ -108,11 +92,7 @@ func (c *call) everywhere(t *indicatorType, value string) []*indicator {
 	return all
 }
 
-func (c *call) listOwnersOfIndicator() *answer {
-	t, bad := c.indicatorType("type")
-	if bad != nil {
-		return bad
-	}
+func (c *call) listOwnersOfIndicator(t *indicatorType) *answer {
 	value, ok := t.readSegment(c.params.get("indicator"))
 	if !ok {
 		return missing()
@@ -122,16 +102,10 @@ func (c *call) listOwnersOfIndicator() *answer {
 		return missing()
 	}
 	with := c.includes()
-	return c.page("owner", false, func(take func() *jsonWriter) {
-		for _, i := range all {
-			if w := take(); w != nil {
-				w.open()
-				i.owner.write(w)
-				if with&withAdditional != 0 {
-					w.str("itemId", strconv.FormatInt(i.id, 10))
-				}
-				w.close()
-			}
+	return uncounted(c, "owner", slices.Values(all), func(w *jsonWriter, i *indicator) {
+		i.owner.write(w)
+		if with&withAdditional != 0 {
+			w.str("itemId", strconv.FormatInt(i.id, 10))
 		}
 	})
 }
@@ -148,30 +122,14 @@ func (i *indicator) observed() (count int, last int64) {
 	return count, last
 }
 
-func (c *call) listObservations() *answer {
-	i, bad := c.indicator()
-	if bad != nil {
-		return bad
-	}
-	var all []observation
-	if i.rare != nil {
-		all = i.rare.observations
-	}
-	return pageOf(c, "observation", all, func(w *jsonWriter, o observation) {
+func (c *call) listObservations(i *indicator) *answer {
+	return pageOf(c, "observation", slices.Values(i.extra().observations), func(w *jsonWriter, o observation) {
 		w.int("count", int64(o.count))
 		w.observed("dateObserved", o.at)
 	})
 }
 
-func (c *call) addObservation() *answer {
-	i, bad := c.indicator()
-	if bad != nil {
-		return bad
-	}
-	f, ok := readFields(c.body)
-	if !ok {
-		return fail(http.StatusBadRequest, msgMalformed)
-	}
+func (c *call) addObservation(i *indicator, f fields) *answer {
 	s, _ := f.text("count")
 	n, err := strconv.Atoi(s)
 	if err != nil || n < 1 {
@@ -188,11 +146,7 @@ func (c *call) addObservation() *answer {
 	return success(http.StatusOK)
 }
 
-func (c *call) getObservationCount() *answer {
-	i, bad := c.indicator()
-	if bad != nil {
-		return bad
-	}
+func (c *call) getObservationCount(i *indicator) *answer {
 	all, last := 0, int64(0)
 	for _, same := range c.everywhere(i.typ, i.value) {
 		n, at := same.observed()
@@ -212,11 +166,7 @@ func (c *call) getObservationCount() *answer {
 }
 
 // reportFalsePositive counts one report a user, an indicator and a day.
-func (c *call) reportFalsePositive() *answer {
-	i, bad := c.indicator()
-	if bad != nil {
-		return bad
-	}
+func (c *call) reportFalsePositive(i *indicator) *answer {
 	d := i.details()
 	const day = 24 * 60 * 60
 	n := len(d.falsePositives)
@@ -232,10 +182,6 @@ func (c *call) reportFalsePositive() *answer {
 
 // listObserved lists what was observed since yesterday, or since the day before the one given.
 func (c *call) listObserved() *answer {
-	o, bad := c.owner()
-	if bad != nil {
-		return bad
-	}
 	from := c.now.UTC().Truncate(24*time.Hour).AddDate(0, 0, -1)
 	until := c.now
 	if v := c.query.Get("dateObserved"); v != "" {
@@ -245,35 +191,30 @@ func (c *call) listObserved() *answer {
 		}
 		from, until = day, day.AddDate(0, 0, 1)
 	}
-	return c.page("indicator", true, func(take func() *jsonWriter) {
-		for _, i := range o.indicators {
-			if i.has(flagRemoved) || i.rare == nil {
-				continue
-			}
-			n, last := 0, int64(0)
-			for _, ob := range i.rare.observations {
-				if ob.at >= from.Unix() && ob.at <= until.Unix() {
-					n, last = n+ob.count, max(last, ob.at)
-				}
-			}
-			if n == 0 {
-				continue
-			}
-			if w := take(); w != nil {
-				w.open()
-				w.str("summary", i.value)
-				w.int("observationCount", int64(n))
-				w.date("lastObserved", last)
-				w.key("userObservedList")
-				w.openArray()
-				w.open()
-				w.str("userName", c.accessID)
-				w.date("userLastObservedDate", last)
-				w.int("count", int64(n))
-				w.close()
-				w.closeArray()
-				w.close()
+	sightings := func(i *indicator) (n int, last int64) {
+		for _, ob := range i.extra().observations {
+			if ob.at >= from.Unix() && ob.at <= until.Unix() {
+				n, last = n+ob.count, max(last, ob.at)
 			}
 		}
+		return n, last
+	}
+	all := where(c.owner.indicators, func(i *indicator) bool {
+		n, _ := sightings(i)
+		return n > 0 && !i.has(flagRemoved)
+	})
+	return pageOf(c, "indicator", all, func(w *jsonWriter, i *indicator) {
+		n, last := sightings(i)
+		w.str("summary", i.value)
+		w.int("observationCount", int64(n))
+		w.date("lastObserved", last)
+		w.key("userObservedList")
+		w.openArray()
+		w.open()
+		w.str("userName", c.accessID)
+		w.date("userLastObservedDate", last)
+		w.int("count", int64(n))
+		w.close()
+		w.closeArray()
 	})
 }

@@ -114,19 +114,7 @@ func (t *indicatorType) readValue(f fields) (value string, present, valid bool) 
 	return value, true, valid
 }
 
-func (c *call) createIndicator() *answer {
-	o, bad := c.writableOwner()
-	if bad != nil {
-		return bad
-	}
-	t, bad := c.indicatorType("type")
-	if bad != nil {
-		return bad
-	}
-	f, ok := readFields(c.body)
-	if !ok {
-		return fail(http.StatusBadRequest, msgMalformed)
-	}
+func (c *call) createIndicator(t *indicatorType, f fields) *answer {
 	value, _, ok := t.readValue(f)
 	if !ok {
 		return fail(http.StatusBadRequest, "Please enter a valid "+t.Name)
@@ -135,18 +123,18 @@ func (c *call) createIndicator() *answer {
 	if msg != "" {
 		return fail(http.StatusBadRequest, msg)
 	}
-	i, msg := c.put(o, t, value, c.odd(OddityCreateRefusesExists))
+	i, msg := c.put(t, value, c.odd(OddityCreateRefusesExists))
 	if msg != "" {
 		return fail(http.StatusBadRequest, msg)
 	}
 	ch.apply(i, c.seconds())
-	return c.one(http.StatusCreated, t.Entity, func(w *jsonWriter) { i.write(w, indicatorShape{}) })
+	return c.oneIndicator(http.StatusCreated, i, indicatorShape{})
 }
 
 // put returns the indicator of a value, which is made when there is none. A create of an indicator
 // that is there touches it, unless only new ones are wanted. Files that share a hash are one file.
-func (c *call) put(o *owner, t *indicatorType, value string, onlyNew bool) (*indicator, string) {
-	now := c.seconds()
+func (c *call) put(t *indicatorType, value string, onlyNew bool) (*indicator, string) {
+	o, now := c.owner, c.seconds()
 	var have *indicator
 	if t.Name == "File" {
 		var msg string
@@ -216,18 +204,7 @@ func (t *indicatorType) mergeHashes(a, b string) string {
 	return t.join(parts)
 }
 
-func (c *call) updateIndicator() *answer {
-	if _, bad := c.writableOwner(); bad != nil {
-		return bad
-	}
-	i, bad := c.indicator()
-	if bad != nil {
-		return bad
-	}
-	f, ok := readFields(c.body)
-	if !ok {
-		return fail(http.StatusBadRequest, msgMalformed)
-	}
+func (c *call) updateIndicator(i *indicator, f fields) *answer {
 	if value, present, valid := i.typ.readValue(f); present && (!valid || !i.covers(value)) {
 		return fail(http.StatusBadRequest, "The value of this "+i.typ.Name+" cannot be changed")
 	}
@@ -236,7 +213,7 @@ func (c *call) updateIndicator() *answer {
 		return fail(http.StatusBadRequest, msg)
 	}
 	ch.apply(i, c.seconds())
-	return c.one(http.StatusOK, i.typ.Entity, func(w *jsonWriter) { i.write(w, indicatorShape{}) })
+	return c.oneIndicator(http.StatusOK, i, indicatorShape{})
 }
 
 // covers reports whether a value says nothing that is not in the indicator's.

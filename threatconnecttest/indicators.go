@@ -14,60 +14,45 @@ const webRoot = "https://threatconnect.example"
 func indicatorRoutes() []route {
 	return []route{
 		{method: "GET", pattern: "/v2/indicators", handle: (*call).listIndicators},
-		{method: "GET", pattern: "/v2/indicators/{type}", handle: (*call).listIndicatorsOfType},
-		{method: "POST", pattern: "/v2/indicators/{type}", handle: (*call).createIndicator},
-		{method: "GET", pattern: "/v2/indicators/{type}/{indicator}", handle: (*call).getIndicator},
-		{method: "PUT", pattern: "/v2/indicators/{type}/{indicator}", handle: (*call).updateIndicator},
-		{method: "DELETE", pattern: "/v2/indicators/{type}/{indicator}", handle: (*call).deleteIndicator},
+		{method: "GET", pattern: "/v2/indicators/{type}", handle: with((*call).indicatorType, (*call).indicators)},
+		{method: "POST", pattern: "/v2/indicators/{type}", handle: with((*call).indicatorType, withBody((*call).createIndicator))},
+		{method: "GET", pattern: "/v2/indicators/{type}/{indicator}", handle: with((*call).indicator, (*call).getIndicator)},
+		{method: "PUT", pattern: "/v2/indicators/{type}/{indicator}", handle: with((*call).indicator, withBody((*call).updateIndicator))},
+		{method: "DELETE", pattern: "/v2/indicators/{type}/{indicator}", handle: with((*call).indicator, (*call).deleteIndicator)},
 	}
 }
 
 // indicatorType is the type that the path names.
-func (c *call) indicatorType(name string) (*indicatorType, *answer) {
-	if t := c.typeByBranch(c.params.get(name)); t != nil {
-		return t, nil
-	}
-	return nil, missing()
+func (c *call) indicatorType() *indicatorType { return c.typeByBranch(c.params.get("type")) }
+
+// indicator is the indicator that the path names by type and value.
+func (c *call) indicator() *indicator { return c.indicatorAt("type", "indicator") }
+
+func (c *call) indicatorAt(branch, value string) *indicator {
+	return c.indicatorOf(c.typeByBranch(c.params.get(branch)), c.params.get(value))
 }
 
-// indicator is the indicator that the path names, in the owner of the call.
-func (c *call) indicator() (*indicator, *answer) { return c.indicatorAt("type", "indicator") }
-
-func (c *call) indicatorAt(branch, value string) (*indicator, *answer) {
-	o, bad := c.owner()
-	if bad != nil {
-		return nil, bad
+// indicatorOf is the indicator of a type that has a value, in the owner of the call.
+func (c *call) indicatorOf(t *indicatorType, value string) *indicator {
+	if t == nil {
+		return nil
 	}
-	t, bad := c.indicatorType(branch)
-	if bad != nil {
-		return nil, bad
-	}
-	v, ok := t.readSegment(c.params.get(value))
+	v, ok := t.readSegment(value)
 	if !ok {
-		return nil, missing()
+		return nil
 	}
-	if i := o.find(t, t.key(v)); i != nil {
-		return i, nil
-	}
-	return nil, missing()
+	return c.owner.find(t, t.key(v))
+}
+
+// indicatorOfType is the indicator that a path names by its value only.
+func indicatorOfType(name string) func(*call) *indicator {
+	return func(c *call) *indicator { return c.indicatorOf(c.typeByName(name), c.params.get("indicator")) }
 }
 
 func (c *call) listIndicators() *answer { return c.indicators(nil) }
 
-func (c *call) listIndicatorsOfType() *answer {
-	t, bad := c.indicatorType("type")
-	if bad != nil {
-		return bad
-	}
-	return c.indicators(t)
-}
-
 // indicators lists those of a type, or of all types when it is nil.
 func (c *call) indicators(t *indicatorType) *answer {
-	o, bad := c.owner()
-	if bad != nil {
-		return bad
-	}
 	want, bad := c.filters(indicatorFilters(t))
 	if bad != nil {
 		return bad
@@ -86,18 +71,11 @@ func (c *call) indicators(t *indicatorType) *answer {
 	if t != nil {
 		key = t.Entity
 	}
-	return c.page(key, true, func(take func() *jsonWriter) {
-		for _, i := range o.indicators {
-			if i.has(flagRemoved) || t != nil && i.typ != t || i.modified < since ||
-				!anyStatus && i.has(flagInactive) || !want.match(i.property) {
-				continue
-			}
-			if w := take(); w != nil {
-				w.open()
-				i.write(w, indicatorShape{list: true, generic: t == nil, read: true, with: with})
-				w.close()
-			}
-		}
+	all := where(c.owner.indicators, func(i *indicator) bool {
+		return !i.has(flagRemoved) && (t == nil || i.typ == t) && i.modified >= since && (anyStatus || !i.has(flagInactive)) && want.match(i.property)
+	})
+	return pageOf(c, key, all, func(w *jsonWriter, i *indicator) {
+		i.write(w, indicatorShape{list: true, generic: t == nil, read: true, with: with})
 	})
 }
 
@@ -238,24 +216,15 @@ func (i *indicator) webLink() string {
 		"&owner=" + url.QueryEscape(i.owner.Name)
 }
 
-func (c *call) getIndicator() *answer {
-	i, bad := c.indicator()
-	if bad != nil {
-		return bad
-	}
-	return c.one(http.StatusOK, i.typ.Entity, func(w *jsonWriter) {
-		i.write(w, indicatorShape{read: true, with: c.includes()})
-	})
+func (c *call) getIndicator(i *indicator) *answer {
+	return c.oneIndicator(http.StatusOK, i, indicatorShape{read: true, with: c.includes()})
 }
 
-func (c *call) deleteIndicator() *answer {
-	if _, bad := c.writableOwner(); bad != nil {
-		return bad
-	}
-	i, bad := c.indicator()
-	if bad != nil {
-		return bad
-	}
+func (c *call) oneIndicator(status int, i *indicator, s indicatorShape) *answer {
+	return c.one(status, i.typ.Entity, func(w *jsonWriter) { i.write(w, s) })
+}
+
+func (c *call) deleteIndicator(i *indicator) *answer {
 	i.owner.drop(i, c.seconds())
 	return success(http.StatusOK)
 }

@@ -77,11 +77,11 @@ func (m *metadata) mark(l *SecurityLabel) {
 }
 
 func (c *call) listLabelsOf(h holder) *answer {
-	var all []*SecurityLabel
-	if m := h.hangers(); m != nil {
-		all = m.labels
-	}
-	return pageOf(c, "securityLabel", all, func(w *jsonWriter, l *SecurityLabel) { l.write(w) })
+	return c.pageOfLabels(h.hangers().all().labels)
+}
+
+func (c *call) pageOfLabels(all []*SecurityLabel) *answer {
+	return pageOf(c, "securityLabel", slices.Values(all), func(w *jsonWriter, l *SecurityLabel) { l.write(w) })
 }
 
 func (c *call) addLabel(h holder) *answer {
@@ -155,17 +155,13 @@ func (m *metadata) writeTags(w *jsonWriter) {
 }
 
 func (c *call) listTagsOf(h holder) *answer {
-	var all []*tag
-	if m := h.hangers(); m != nil {
-		all = m.tags
-	}
-	return pageOf(c, "tag", all, func(w *jsonWriter, t *tag) { t.write(w) })
+	return pageOf(c, "tag", slices.Values(h.hangers().all().tags), func(w *jsonWriter, t *tag) { t.write(w) })
 }
 
 func (c *call) addTag(h holder) *answer {
 	name := c.params.get("tagName")
 	if !validTag(name) {
-		return fail(http.StatusBadRequest, "The Name for this Tag is invalid, please enter a Name between 1-128 characters in length")
+		return fail(http.StatusBadRequest, msgTag)
 	}
 	h.metadata().tag(h.belongs().tagNamed(name, c.world))
 	h.changed(c.seconds())

@@ -2,7 +2,6 @@ package threatconnecttest
 
 import (
 	"errors"
-	"net/http"
 	"slices"
 )
 
@@ -99,6 +98,14 @@ func forgetful(a, b linked) bool {
 	return group && indicator
 }
 
+// all is what hangs on something, also when there is no metadata yet.
+func (m *metadata) all() metadata {
+	if m == nil {
+		return metadata{}
+	}
+	return *m
+}
+
 // displayed returns the value of the default attribute of a type.
 func (m *metadata) displayed(typeName string) string {
 	if m == nil {
@@ -159,31 +166,25 @@ func (w *world) seed(h holder, attributes []AttributeRecord, tags, labels []stri
 }
 
 // metadataRoutes are the routes of attributes, tags and labels under one kind of parent.
-func metadataRoutes(parent string, find func(*call) (holder, *answer)) []route {
-	on := func(handle func(*call, holder) *answer) func(*call) *answer {
-		return func(c *call) *answer {
-			h, bad := find(c)
-			if bad != nil {
-				return bad
-			}
-			if c.req.Method != http.MethodGet && h.belongs().ReadOnly {
-				return denied()
-			}
-			return handle(c, h)
-		}
+func metadataRoutes[T interface {
+	comparable
+	holder
+}](parent string, find func(*call) T) []route {
+	on := func(do func(*call, holder) *answer) func(*call) *answer {
+		return with(find, func(c *call, h T) *answer { return do(c, h) })
 	}
-	onAttribute := func(handle func(*call, holder, *attribute) *answer) func(*call) *answer {
+	onAttribute := func(do func(*call, holder, *attribute) *answer) func(*call) *answer {
 		return on(func(c *call, h holder) *answer {
 			a := h.hangers().attribute(c.id("attributeId"))
 			if a == nil {
 				return missing()
 			}
-			return handle(c, h, a)
+			return do(c, h, a)
 		})
 	}
 	return []route{
 		{method: "GET", pattern: parent + "/attributes", handle: on((*call).listAttributes)},
-		{method: "POST", pattern: parent + "/attributes", handle: on((*call).createAttribute)},
+		{method: "POST", pattern: parent + "/attributes", handle: on(withBody((*call).createAttribute))},
 		{method: "GET", pattern: parent + "/attributes/{attributeId}", handle: onAttribute((*call).getAttribute)},
 		{method: "PUT", pattern: parent + "/attributes/{attributeId}", handle: onAttribute((*call).updateAttribute)},
 		{method: "DELETE", pattern: parent + "/attributes/{attributeId}", handle: onAttribute((*call).deleteAttribute)},
@@ -197,24 +198,4 @@ func metadataRoutes(parent string, find func(*call) (holder, *answer)) []route {
 		{method: "POST", pattern: parent + "/tags/{tagName}", handle: on((*call).addTag)},
 		{method: "DELETE", pattern: parent + "/tags/{tagName}", handle: on((*call).removeTag)},
 	}
-}
-
-func (c *call) groupHolder() (holder, *answer) {
-	g, bad := c.group()
-	if bad != nil {
-		return nil, bad
-	}
-	return g, nil
-}
-
-func (c *call) indicatorHolder() (holder, *answer) {
-	i, bad := c.indicator()
-	if bad != nil {
-		return nil, bad
-	}
-	return i, nil
-}
-
-func denied() *answer {
-	return fail(http.StatusUnauthorized, "The requested resource was not changed - access was denied")
 }

@@ -38,11 +38,11 @@ var (
 
 func metricRoutes() []route {
 	return []route{
-		{method: "GET", pattern: "/v2/customMetrics", handle: (*call).listCustomMetrics},
-		{method: "POST", pattern: "/v2/customMetrics", handle: (*call).createCustomMetric},
-		{method: "GET", pattern: "/v2/customMetrics/{metricId}", handle: (*call).getCustomMetric},
-		{method: "DELETE", pattern: "/v2/customMetrics/{metricId}", handle: (*call).deleteCustomMetric},
-		{method: "POST", pattern: "/v2/customMetrics/{metricId}/data", handle: (*call).addToCustomMetric},
+		{method: "GET", pattern: "/v2/customMetrics", about: instance, handle: (*call).listCustomMetrics},
+		{method: "POST", pattern: "/v2/customMetrics", about: instance, handle: (*call).createCustomMetric},
+		{method: "GET", pattern: "/v2/customMetrics/{metricId}", about: instance, handle: with((*call).customMetric, (*call).getCustomMetric)},
+		{method: "DELETE", pattern: "/v2/customMetrics/{metricId}", about: instance, handle: with((*call).customMetric, (*call).deleteCustomMetric)},
+		{method: "POST", pattern: "/v2/customMetrics/{metricId}/data", about: instance, handle: with((*call).customMetric, withBody((*call).addToCustomMetric))},
 	}
 }
 
@@ -71,14 +71,10 @@ func (m *metric) write(w *jsonWriter) {
 }
 
 func (c *call) listCustomMetrics() *answer {
-	return pageOf(c, "customMetricConfig", c.customMetrics, func(w *jsonWriter, m *metric) { m.write(w) })
+	return pageOf(c, "customMetricConfig", slices.Values(c.customMetrics), func(w *jsonWriter, m *metric) { m.write(w) })
 }
 
-func (c *call) getCustomMetric() *answer {
-	m := c.customMetric()
-	if m == nil {
-		return missing()
-	}
+func (c *call) getCustomMetric(m *metric) *answer {
 	return c.one(http.StatusOK, "customMetricConfig", m.write)
 }
 
@@ -109,25 +105,13 @@ func (c *call) createCustomMetric() *answer {
 	return c.one(http.StatusCreated, "customMetricConfig", m.write)
 }
 
-func (c *call) deleteCustomMetric() *answer {
-	m := c.customMetric()
-	if m == nil {
-		return missing()
-	}
+func (c *call) deleteCustomMetric(m *metric) *answer {
 	c.customMetrics = remove(c.customMetrics, m)
 	return success(http.StatusOK)
 }
 
 // addToCustomMetric answers nothing, or the bare reading when it is asked for.
-func (c *call) addToCustomMetric() *answer {
-	m := c.customMetric()
-	if m == nil {
-		return missing()
-	}
-	f, ok := readFields(c.body)
-	if !ok {
-		return fail(http.StatusBadRequest, msgMalformed)
-	}
+func (c *call) addToCustomMetric(m *metric, f fields) *answer {
 	p := point{value: 1, weight: 1}
 	at := c.now.UTC()
 	p.key, _ = f.text("name")

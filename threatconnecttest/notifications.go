@@ -26,7 +26,7 @@ func (s *Server) Notifications() []NotificationRecord {
 }
 
 func notificationRoutes() []route {
-	return []route{{method: "POST", pattern: "/v2/notifications", handle: (*call).notify}}
+	return []route{{method: "POST", pattern: "/v2/notifications", about: instance, handle: (*call).notify}}
 }
 
 const (

@@ -1,40 +1,18 @@
 package threatconnecttest
 
-import "net/http"
+import (
+	"net/http"
+	"slices"
+)
 
-// file is the file that the path of an occurrence names.
-func (c *call) file() (*indicator, *answer) {
-	o, bad := c.owner()
-	if bad != nil {
-		return nil, bad
-	}
-	if c.req.Method != http.MethodGet && o.ReadOnly {
-		return nil, denied()
-	}
-	t := c.typeByName("File")
-	value, ok := t.readSegment(c.params.get("indicator"))
-	if !ok {
-		return nil, missing()
-	}
-	if i := o.find(t, t.key(value)); i != nil {
-		return i, nil
-	}
-	return nil, missing()
-}
-
-func (c *call) occurrence() (*indicator, *occurrence, *answer) {
-	i, bad := c.file()
-	if bad != nil {
-		return nil, nil, bad
-	}
-	if i.rare != nil {
-		for _, o := range i.rare.occurrences {
-			if o.id == c.id("fileOccurrenceId") {
-				return i, o, nil
-			}
+// occurrence is the occurrence of a file that the path names.
+func (c *call) occurrence(i *indicator) *occurrence {
+	for _, o := range i.extra().occurrences {
+		if o.id == c.id("fileOccurrenceId") {
+			return o
 		}
 	}
-	return nil, nil, missing()
+	return nil
 }
 
 func (o *occurrence) write(w *jsonWriter) {
@@ -64,39 +42,36 @@ func (o *Occurrence) read(f fields) bool {
 	return *o != Occurrence{}
 }
 
-func (c *call) listOccurrences() *answer {
-	i, bad := c.file()
-	if bad != nil {
-		return bad
-	}
-	var all []*occurrence
-	if i.rare != nil {
-		all = i.rare.occurrences
-	}
-	return c.page("fileOccurrence", false, func(take func() *jsonWriter) {
-		for _, o := range all {
-			if w := take(); w != nil {
-				w.open()
-				o.write(w)
-				w.close()
+func occurrenceRoutes() []route {
+	const all = "/v2/indicators/files/{indicator}/fileOccurrences"
+	file := indicatorOfType("File")
+	on := func(do func(*call, *indicator, *occurrence) *answer) func(*call) *answer {
+		return with(file, func(c *call, i *indicator) *answer {
+			o := c.occurrence(i)
+			if o == nil {
+				return missing()
 			}
-		}
-	})
+			return do(c, i, o)
+		})
+	}
+	return []route{
+		{method: "GET", pattern: all, handle: with(file, (*call).listOccurrences)},
+		{method: "POST", pattern: all, handle: with(file, (*call).createOccurrence)},
+		{method: "GET", pattern: all + "/{fileOccurrenceId}", handle: on((*call).getOccurrence)},
+		{method: "PUT", pattern: all + "/{fileOccurrenceId}", handle: on((*call).updateOccurrence)},
+		{method: "DELETE", pattern: all + "/{fileOccurrenceId}", handle: on((*call).deleteOccurrence)},
+	}
 }
 
-func (c *call) getOccurrence() *answer {
-	_, o, bad := c.occurrence()
-	if bad != nil {
-		return bad
-	}
+func (c *call) listOccurrences(i *indicator) *answer {
+	return uncounted(c, "fileOccurrence", slices.Values(i.extra().occurrences), func(w *jsonWriter, o *occurrence) { o.write(w) })
+}
+
+func (c *call) getOccurrence(_ *indicator, o *occurrence) *answer {
 	return c.one(http.StatusOK, "fileOccurrence", o.write)
 }
 
-func (c *call) createOccurrence() *answer {
-	i, bad := c.file()
-	if bad != nil {
-		return bad
-	}
+func (c *call) createOccurrence(i *indicator) *answer {
 	o := &occurrence{}
 	f, ok := readFields(c.body)
 	if !ok || !o.read(f) {
@@ -108,11 +83,7 @@ func (c *call) createOccurrence() *answer {
 	return c.one(http.StatusCreated, "fileOccurrence", o.write)
 }
 
-func (c *call) updateOccurrence() *answer {
-	_, o, bad := c.occurrence()
-	if bad != nil {
-		return bad
-	}
+func (c *call) updateOccurrence(_ *indicator, o *occurrence) *answer {
 	changed := o.Occurrence
 	f, ok := readFields(c.body)
 	if !ok || !changed.read(f) {
@@ -122,11 +93,7 @@ func (c *call) updateOccurrence() *answer {
 	return c.one(http.StatusOK, "fileOccurrence", o.write)
 }
 
-func (c *call) deleteOccurrence() *answer {
-	i, o, bad := c.occurrence()
-	if bad != nil {
-		return bad
-	}
+func (c *call) deleteOccurrence(i *indicator, o *occurrence) *answer {
 	i.rare.occurrences = remove(i.rare.occurrences, o)
 	return success(http.StatusOK)
 }

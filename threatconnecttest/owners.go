@@ -2,18 +2,19 @@ package threatconnecttest
 
 import (
 	"net/http"
+	"slices"
 	"time"
 )
 
 func ownerRoutes() []route {
 	return []route{
-		{method: "GET", pattern: "/v2/owners", handle: (*call).listOwners},
-		{method: "GET", pattern: "/v2/owners/{id}", handle: (*call).getOwner},
-		{method: "GET", pattern: "/v2/owners/metrics", handle: (*call).listMetrics},
-		{method: "GET", pattern: "/v2/owners/{id}/metrics", handle: (*call).listMetricsOfOwner},
-		{method: "GET", pattern: "/v2/owners/mine", handle: (*call).getOwnOwner},
-		{method: "GET", pattern: "/v2/owners/mine/members", handle: (*call).listMembers},
-		{method: "GET", pattern: "/v2/whoami", handle: (*call).whoAmI},
+		{method: "GET", pattern: "/v2/owners", about: instance, handle: (*call).listOwners},
+		{method: "GET", pattern: "/v2/owners/{id}", about: instance, handle: with((*call).ownerOfPath, (*call).oneOwner)},
+		{method: "GET", pattern: "/v2/owners/metrics", about: instance, handle: (*call).listMetrics},
+		{method: "GET", pattern: "/v2/owners/{id}/metrics", about: instance, handle: with((*call).ownerOfPath, (*call).listMetricsOfOwner)},
+		{method: "GET", pattern: "/v2/owners/mine", about: instance, handle: (*call).getOwnOwner},
+		{method: "GET", pattern: "/v2/owners/mine/members", about: instance, handle: (*call).listMembers},
+		{method: "GET", pattern: "/v2/whoami", about: instance, handle: (*call).whoAmI},
 	}
 }
 
@@ -24,16 +25,10 @@ func (o *owner) write(w *jsonWriter) {
 }
 
 func (c *call) listOwners() *answer {
-	return pageOf(c, "owner", c.owners, func(w *jsonWriter, o *owner) { o.write(w) })
+	return pageOf(c, "owner", slices.Values(c.owners), func(w *jsonWriter, o *owner) { o.write(w) })
 }
 
-func (c *call) getOwner() *answer {
-	o := c.ownerByID(c.id("id"))
-	if o == nil {
-		return missing()
-	}
-	return c.oneOwner(o)
-}
+func (c *call) ownerOfPath() *owner { return c.ownerByID(c.id("id")) }
 
 func (c *call) getOwnOwner() *answer { return c.oneOwner(c.owners[0]) }
 
@@ -60,15 +55,7 @@ func (c *call) oneOwner(o *owner) *answer {
 func (c *call) listMembers() *answer {
 	o := c.owners[0]
 	if !o.Anonymous {
-		return c.page("user", false, func(take func() *jsonWriter) {
-			for _, u := range o.Members {
-				if w := take(); w != nil {
-					w.open()
-					u.write(w)
-					w.close()
-				}
-			}
-		})
+		return uncounted(c, "user", slices.Values(o.Members), func(w *jsonWriter, u User) { u.write(w) })
 	}
 	w := c.writer()
 	w.open()
@@ -123,11 +110,7 @@ const (
 	metricDaysOfAll = 15
 )
 
-func (c *call) listMetricsOfOwner() *answer {
-	o := c.ownerByID(c.id("id"))
-	if o == nil {
-		return missing()
-	}
+func (c *call) listMetricsOfOwner(o *owner) *answer {
 	return c.metrics(metricDaysOfOne, false, o)
 }
 
@@ -140,16 +123,18 @@ func (c *call) metrics(days int, paged bool, owners ...*owner) *answer {
 		c.query.Del("resultLimit")
 	}
 	today := c.now.UTC().Truncate(24 * time.Hour)
-	return c.page("ownerMetric", false, func(take func() *jsonWriter) {
-		for _, o := range owners {
-			for d := range days {
-				if w := take(); w != nil {
-					w.open()
-					o.measure(today.AddDate(0, 0, 1-d)).write(w, today.AddDate(0, 0, -d))
-					w.close()
-				}
-			}
+	type ownersDay struct {
+		owner *owner
+		day   time.Time
+	}
+	var all []ownersDay
+	for _, o := range owners {
+		for d := range days {
+			all = append(all, ownersDay{o, today.AddDate(0, 0, -d)})
 		}
+	}
+	return uncounted(c, "ownerMetric", slices.Values(all), func(w *jsonWriter, e ownersDay) {
+		e.owner.measure(e.day.AddDate(0, 0, 1)).write(w, e.day)
 	})
 }
 

@@ -77,27 +77,20 @@ func (w *world) playbookBy(idOrXID string) *Playbook {
 func playbookRoutes() []route {
 	const one = "/v2/playbooks/{idOrGroupXid}"
 	return []route{
-		{method: "GET", pattern: "/v2/playbooks", handle: (*call).listPlaybooks},
-		{method: "POST", pattern: "/v2/playbooks", handle: (*call).importPlaybook},
-		{method: "GET", pattern: "/v2/playbooks/search", handle: (*call).searchPlaybooks},
-		{method: "GET", pattern: one, handle: withPlaybook((*call).getPlaybook)},
-		{method: "POST", pattern: one, handle: withPlaybook((*call).updatePlaybook)},
-		{method: "DELETE", pattern: one, handle: withPlaybook((*call).deletePlaybook)},
-		{method: "GET", pattern: one + "/export", handle: withPlaybook((*call).exportPlaybook)},
-		{method: "POST", pattern: one + "/activate", handle: withPlaybook(switchPlaybook("Active"))},
-		{method: "POST", pattern: one + "/deactivate", handle: withPlaybook(switchPlaybook("Inactive"))},
+		{method: "GET", pattern: "/v2/playbooks", about: instance, handle: (*call).listPlaybooks},
+		{method: "POST", pattern: "/v2/playbooks", about: instance, handle: (*call).importPlaybook},
+		{method: "GET", pattern: "/v2/playbooks/search", about: instance, handle: (*call).searchPlaybooks},
+		{method: "GET", pattern: one, about: instance, handle: with((*call).playbook, (*call).getPlaybook)},
+		{method: "POST", pattern: one, about: instance, handle: with((*call).playbook, (*call).updatePlaybook)},
+		{method: "DELETE", pattern: one, about: instance, handle: with((*call).playbook, (*call).deletePlaybook)},
+		{method: "GET", pattern: one + "/export", about: instance, handle: with((*call).playbook, (*call).exportPlaybook)},
+		{method: "POST", pattern: one + "/activate", about: instance, handle: with((*call).playbook, switchPlaybook("Active"))},
+		{method: "POST", pattern: one + "/deactivate", about: instance, handle: with((*call).playbook, switchPlaybook("Inactive"))},
 	}
 }
 
-func withPlaybook(handle func(*call, *Playbook) *answer) func(*call) *answer {
-	return func(c *call) *answer {
-		p := c.playbookBy(c.params.get("idOrGroupXid"))
-		if p == nil {
-			return missing()
-		}
-		return handle(c, p)
-	}
-}
+// playbook is the playbook that the path names.
+func (c *call) playbook() *Playbook { return c.playbookBy(c.params.get("idOrGroupXid")) }
 
 func (p *Playbook) write(w *jsonWriter) {
 	w.id("id", p.ID)
@@ -118,7 +111,7 @@ func (p *Playbook) write(w *jsonWriter) {
 // listPlaybooks answers all of them: the list takes no parameters.
 func (c *call) listPlaybooks() *answer {
 	c.query = nil
-	return pageOf(c, "playbook", c.playbooks[:min(len(c.playbooks), defaultLimit)], func(w *jsonWriter, p *Playbook) { p.write(w) })
+	return pageOf(c, "playbook", slices.Values(c.playbooks[:min(len(c.playbooks), defaultLimit)]), func(w *jsonWriter, p *Playbook) { p.write(w) })
 }
 
 func (c *call) searchPlaybooks() *answer {
@@ -150,7 +143,7 @@ func (c *call) searchPlaybooks() *answer {
 			return n
 		})
 	}
-	return pageOf(c, "playbook", found, func(w *jsonWriter, p *Playbook) { p.write(w) })
+	return pageOf(c, "playbook", slices.Values(found), func(w *jsonWriter, p *Playbook) { p.write(w) })
 }
 
 func (c *call) getPlaybook(p *Playbook) *answer {

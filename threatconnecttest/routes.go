@@ -12,6 +12,7 @@ import (
 type route struct {
 	method  string
 	pattern string
+	about   subject
 	handle  func(*call) *answer
 	when    func(params) bool // nil, or what sets this pattern apart from another of the same shape
 
@@ -24,6 +25,7 @@ func allRoutes() []route {
 		ownerRoutes(),
 		indicatorRoutes(),
 		indicatorExtraRoutes(),
+		occurrenceRoutes(),
 		groupRoutes(),
 		typeRoutes(),
 		batchRoutes(),
@@ -36,8 +38,8 @@ func allRoutes() []route {
 		tagRoutes(),
 		labelRoutes(),
 		resolutionRoutes(),
-		metadataRoutes("/v2/groups/{type}/{id}", (*call).groupHolder),
-		metadataRoutes("/v2/indicators/{type}/{indicator}", (*call).indicatorHolder),
+		metadataRoutes("/v2/groups/{type}/{id}", (*call).group),
+		metadataRoutes("/v2/indicators/{type}/{indicator}", (*call).indicator),
 		taskRoutes(),
 		victimRoutes(),
 		assetRoutes(),
@@ -53,6 +55,31 @@ func Routes() []string {
 		all = append(all, r.method+" "+r.pattern)
 	}
 	return all
+}
+
+// with makes a handler of one that needs a thing that the path names. It answers that the thing is
+// missing when find returns nil.
+func with[T comparable](find func(*call) T, do func(*call, T) *answer) func(*call) *answer {
+	return func(c *call) *answer {
+		var none T
+		found := find(c)
+		if found == none {
+			return missing()
+		}
+		return do(c, found)
+	}
+}
+
+// withBody makes a handler of one that also needs the members of the body. It refuses a body that is
+// not a JSON object.
+func withBody[T any](do func(*call, T, fields) *answer) func(*call, T) *answer {
+	return func(c *call, t T) *answer {
+		f, ok := readFields(c.body)
+		if !ok {
+			return fail(http.StatusBadRequest, msgMalformed)
+		}
+		return do(c, t, f)
+	}
 }
 
 // params are the path segments that a pattern names, in order, decoded once.

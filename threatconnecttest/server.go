@@ -138,7 +138,7 @@ func (s *Server) handle(r *http.Request, target string, body []byte, f strike) *
 		c.verified = a == nil
 	}
 	if a == nil {
-		a = c.route.handle(c)
+		a = c.answer()
 	}
 	a.distort(s.oddities)
 	a.header.Set("Date", c.now.UTC().Format(http.TimeFormat))

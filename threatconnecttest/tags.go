@@ -12,9 +12,9 @@ func tagRoutes() []route {
 	routes := []route{
 		{method: "GET", pattern: "/v2/tags", handle: (*call).listTags},
 		{method: "POST", pattern: "/v2/tags", handle: (*call).createTag},
-		{method: "GET", pattern: one, handle: onTag((*call).getTag)},
-		{method: "PUT", pattern: one, handle: onTag((*call).updateTag)},
-		{method: "DELETE", pattern: one, handle: onTag((*call).deleteTag)},
+		{method: "GET", pattern: one, handle: with((*call).tag, (*call).getTag)},
+		{method: "PUT", pattern: one, handle: with((*call).tag, withBody((*call).updateTag))},
+		{method: "DELETE", pattern: one, handle: with((*call).tag, (*call).deleteTag)},
 	}
 	names := circleNames{"associatedGroupType", "associatedGroupId", "associatedIndicatorType", ""}
 	routes = append(routes, circleRoutes(one, names, (*call).tagCircle)...)
@@ -22,36 +22,14 @@ func tagRoutes() []route {
 }
 
 // tag is the tag that the path names, in the owner of the call.
-func (c *call) tag() (*tag, *answer) {
-	o, bad := c.owner()
-	if bad != nil {
-		return nil, bad
-	}
-	if t := o.tagByName[c.params.get("tagName")]; t != nil {
-		return t, nil
-	}
-	return nil, missing()
-}
+func (c *call) tag() *tag { return c.owner.tagByName[c.params.get("tagName")] }
 
-func onTag(handle func(*call, *tag) *answer) func(*call) *answer {
-	return func(c *call) *answer {
-		t, bad := c.tag()
-		switch {
-		case bad != nil:
-			return bad
-		case c.req.Method != http.MethodGet && t.owner.ReadOnly:
-			return denied()
-		}
-		return handle(c, t)
+func (c *call) tagCircle() *circle {
+	t := c.tag()
+	if t == nil {
+		return nil
 	}
-}
-
-func (c *call) tagCircle() (circle, *answer) {
-	t, bad := c.tag()
-	if bad != nil {
-		return circle{}, bad
-	}
-	return circle{t.owner, t.carriedBy}, nil
+	return &circle{t.owner, t.carriedBy}
 }
 
 func (t *tag) writeDetailed(w *jsonWriter) {
@@ -92,45 +70,28 @@ func (w *world) weight(t *tag) (n int) {
 }
 
 func (c *call) listTags() *answer {
-	o, bad := c.owner()
-	if bad != nil {
-		return bad
-	}
 	want, bad := c.filters(filterFields{"name": {filterText, "=^"}, "weight": {filterNumber, "=<>"}})
 	if bad != nil {
 		return bad
+	}
+	fits := func(t *tag) bool {
+		return want.match(func(name string) any {
+			if name == "weight" {
+				return float64(c.weight(t))
+			}
+			return t.name
+		})
 	}
 	write := (*tag).write
 	if c.flag("detailed") {
 		write = (*tag).writeDetailed
 	}
-	return c.page("tag", true, func(take func() *jsonWriter) {
-		for _, t := range o.tags {
-			fits := want.match(func(name string) any {
-				if name == "weight" {
-					return float64(c.weight(t))
-				}
-				return t.name
-			})
-			if !fits {
-				continue
-			}
-			if w := take(); w != nil {
-				w.open()
-				write(t, w)
-				w.close()
-			}
-		}
-	})
+	return pageOf(c, "tag", where(c.owner.tags, fits), func(w *jsonWriter, t *tag) { write(t, w) })
 }
 
 func (c *call) getTag(t *tag) *answer { return c.one(http.StatusOK, "tag", t.write) }
 
 func (c *call) createTag() *answer {
-	o, bad := c.writableOwner()
-	if bad != nil {
-		return bad
-	}
 	f, ok := readFields(c.body)
 	if !ok {
 		return fail(http.StatusBadRequest, msgMalformed)
@@ -139,7 +100,7 @@ func (c *call) createTag() *answer {
 	if !validTag(name) {
 		return fail(http.StatusBadRequest, msgTag)
 	}
-	t := o.tagNamed(name, c.world)
+	t := c.owner.tagNamed(name, c.world)
 	if s, ok := f.text("description"); ok {
 		t.description = s
 	}
@@ -147,11 +108,7 @@ func (c *call) createTag() *answer {
 }
 
 // updateTag takes the old name in the path. A name that another tag has is refused.
-func (c *call) updateTag(t *tag) *answer {
-	f, ok := readFields(c.body)
-	if !ok {
-		return fail(http.StatusBadRequest, msgMalformed)
-	}
+func (c *call) updateTag(t *tag, f fields) *answer {
 	if name, ok := f.text("name"); ok {
 		if !validTag(name) {
 			return fail(http.StatusBadRequest, msgTag)

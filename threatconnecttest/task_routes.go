@@ -13,42 +13,23 @@ func taskRoutes() []route {
 	all := []route{
 		{method: "GET", pattern: "/v2/tasks", handle: (*call).listTasks},
 		{method: "POST", pattern: "/v2/tasks", handle: (*call).createTask},
-		{method: "GET", pattern: "/v2/tasks/{id}", handle: (*call).getTask},
-		{method: "PUT", pattern: "/v2/tasks/{id}", handle: (*call).updateTask},
-		{method: "DELETE", pattern: "/v2/tasks/{id}", handle: (*call).deleteTask},
+		{method: "GET", pattern: "/v2/tasks/{id}", handle: with((*call).task, (*call).getTask)},
+		{method: "PUT", pattern: "/v2/tasks/{id}", handle: with((*call).task, (*call).updateTask)},
+		{method: "DELETE", pattern: "/v2/tasks/{id}", handle: with((*call).task, (*call).deleteTask)},
 	}
 	all = append(all, taskUserRoutes("assignees", "assigneeId", func(t *task) *[]string { return &t.assignees })...)
 	all = append(all, taskUserRoutes("escalatees", "escalateeId", func(t *task) *[]string { return &t.escalatees })...)
-	return append(all, metadataRoutes("/v2/tasks/{id}", (*call).taskHolder)...)
+	return append(all, metadataRoutes("/v2/tasks/{id}", (*call).task)...)
 }
 
 // task is the task that the path names, in the owner of the call.
-func (c *call) task() (*task, *answer) {
-	o, bad := c.owner()
-	if bad != nil {
-		return nil, bad
-	}
-	t := c.taskByID(c.id("id"))
-	if t == nil || t.owner != o {
-		return nil, missing()
-	}
-	return t, nil
-}
+func (c *call) task() *task { return c.taskAt("id") }
 
-func (c *call) taskHolder() (holder, *answer) {
-	t, bad := c.task()
-	if bad != nil {
-		return nil, bad
+func (c *call) taskAt(id string) *task {
+	if t := c.taskByID(c.id(id)); t != nil && t.owner == c.owner {
+		return t
 	}
-	return t, nil
-}
-
-// writableTask is the task that the path names, to be changed.
-func (c *call) writableTask() (*task, *answer) {
-	if _, bad := c.writableOwner(); bad != nil {
-		return nil, bad
-	}
-	return c.task()
+	return nil
 }
 
 var taskFilters = filterFields{
@@ -85,26 +66,19 @@ func (t *task) property(name string, now int64) any {
 }
 
 func (c *call) listTasks() *answer {
-	o, bad := c.owner()
-	if bad != nil {
-		return bad
-	}
 	want, bad := c.filters(taskFilters)
 	if bad != nil {
 		return bad
 	}
-	return c.page("task", true, func(take func() *jsonWriter) {
-		for _, t := range c.tasks {
-			if t.owner != o || !want.match(func(name string) any { return t.property(name, c.seconds()) }) {
-				continue
-			}
-			if w := take(); w != nil {
-				w.open()
-				c.writeTask(w, t, true)
-				w.close()
-			}
-		}
+	return c.pageOfTasks(func(t *task) bool {
+		return want.match(func(name string) any { return t.property(name, c.seconds()) })
 	})
+}
+
+// pageOfTasks answers the tasks of the owner that fit.
+func (c *call) pageOfTasks(fits func(*task) bool) *answer {
+	all := where(c.tasks, func(t *task) bool { return t.owner == c.owner && fits(t) })
+	return pageOf(c, "task", all, func(w *jsonWriter, t *task) { c.writeTask(w, t, true) })
 }
 
 // writeTask writes a task. What it was described with is not shown.
@@ -166,24 +140,14 @@ func (c *call) oneTask(status int, t *task) *answer {
 	return c.one(status, "task", func(w *jsonWriter) { c.writeTask(w, t, false) })
 }
 
-func (c *call) getTask() *answer {
-	t, bad := c.task()
-	if bad != nil {
-		return bad
-	}
-	return c.oneTask(http.StatusOK, t)
-}
+func (c *call) getTask(t *task) *answer { return c.oneTask(http.StatusOK, t) }
 
 func (c *call) createTask() *answer {
-	o, bad := c.writableOwner()
-	if bad != nil {
-		return bad
-	}
 	var read task
 	if bad := c.readTask(&read); bad != nil {
 		return bad
 	}
-	t := c.newTask(o, c.seconds())
+	t := c.newTask(c.owner, c.seconds())
 	read.id, read.owner, read.added, read.modified = t.id, t.owner, t.added, t.modified
 	if read.status == "" {
 		read.status = t.status
@@ -192,11 +156,7 @@ func (c *call) createTask() *answer {
 	return c.oneTask(http.StatusCreated, t)
 }
 
-func (c *call) updateTask() *answer {
-	t, bad := c.writableTask()
-	if bad != nil {
-		return bad
-	}
+func (c *call) updateTask(t *task) *answer {
 	read := *t
 	if bad := c.readTask(&read); bad != nil {
 		return bad
@@ -206,11 +166,7 @@ func (c *call) updateTask() *answer {
 	return c.oneTask(http.StatusOK, t)
 }
 
-func (c *call) deleteTask() *answer {
-	t, bad := c.writableTask()
-	if bad != nil {
-		return bad
-	}
+func (c *call) deleteTask(t *task) *answer {
 	c.dropTask(t)
 	return success(http.StatusOK)
 }

@@ -12,20 +12,13 @@ func taskUserRoutes(branch, idParam string, users func(*task) *[]string) []route
 	all := "/v2/tasks/{id}/" + branch
 	isID := func(p params) bool { _, err := strconv.ParseInt(p.get(idParam), 10, 64); return err == nil }
 	on := func(handle func(c *call, names *[]string, name string) *answer) func(*call) *answer {
-		return func(c *call) *answer {
-			t, bad := c.task()
-			if bad != nil {
-				return bad
-			}
-			if c.req.Method != "GET" && t.owner.ReadOnly {
-				return denied()
-			}
+		return with((*call).task, func(c *call, t *task) *answer {
 			a := handle(c, users(t), c.params.get(byName))
-			if c.req.Method != "GET" && a.status == http.StatusOK {
+			if c.route.writes() && a.status == http.StatusOK {
 				t.modified = c.seconds()
 			}
 			return a
-		}
+		})
 	}
 	return []route{
 		{method: "GET", pattern: all, handle: on((*call).listTaskUsers)},
@@ -48,7 +41,7 @@ func (c *call) memberByID(id int64) User {
 }
 
 func (c *call) listTaskUsers(names *[]string, _ string) *answer {
-	return pageOf(c, "user", *names, func(w *jsonWriter, name string) { c.userNamed(name).write(w) })
+	return pageOf(c, "user", slices.Values(*names), func(w *jsonWriter, name string) { c.userNamed(name).write(w) })
 }
 
 func (c *call) getTaskUser(names *[]string, name string) *answer {

@@ -2,18 +2,19 @@ package threatconnecttest
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
 
 func typeRoutes() []route {
 	return []route{
-		{method: "GET", pattern: "/v2/types/indicatorTypes", handle: (*call).listIndicatorTypes},
-		{method: "GET", pattern: "/v2/types/indicatorTypes/{indicatorType}", handle: (*call).getIndicatorType},
+		{method: "GET", pattern: "/v2/types/indicatorTypes", about: instance, handle: (*call).listIndicatorTypes},
+		{method: "GET", pattern: "/v2/types/indicatorTypes/{indicatorType}", about: instance, handle: with((*call).typeOfEntity, (*call).getIndicatorType)},
 		{method: "GET", pattern: "/v2/types/attributeTypes", handle: (*call).listAttributeTypes},
-		{method: "GET", pattern: "/v2/types/attributeTypes/{attributeTypeName}", handle: (*call).getAttributeType},
-		{method: "GET", pattern: "/v2/types/associationTypes", handle: (*call).listAssociationTypes},
-		{method: "GET", pattern: "/v2/types/associationTypes/{associationType}", handle: (*call).getAssociationType},
+		{method: "GET", pattern: "/v2/types/attributeTypes/{attributeTypeName}", about: instance, handle: with((*call).namedAttributeType, (*call).getAttributeType)},
+		{method: "GET", pattern: "/v2/types/associationTypes", about: instance, handle: (*call).listAssociationTypes},
+		{method: "GET", pattern: "/v2/types/associationTypes/{associationType}", about: instance, handle: (*call).getAssociationType},
 	}
 }
 
@@ -67,15 +68,15 @@ func (c *call) listIndicatorTypes() *answer {
 	if with&withAdditional != 0 && c.odd(OddityAdditionalTypesKey) {
 		key = "indicator"
 	}
-	return pageOf(c, key, c.types, func(w *jsonWriter, t *indicatorType) { t.write(w, with) })
+	return pageOf(c, key, slices.Values(c.types), func(w *jsonWriter, t *indicatorType) { t.write(w, with) })
 }
 
-// getIndicatorType takes the entity, not the branch.
-func (c *call) getIndicatorType() *answer {
-	t := c.typeWhere(func(t *indicatorType) bool { return t.Entity == c.params.get("indicatorType") })
-	if t == nil {
-		return missing()
-	}
+// typeOfEntity is the type that the path names by its entity, not by its branch.
+func (c *call) typeOfEntity() *indicatorType {
+	return c.typeWhere(func(t *indicatorType) bool { return t.Entity == c.params.get("indicatorType") })
+}
+
+func (c *call) getIndicatorType(t *indicatorType) *answer {
 	return c.one(http.StatusOK, "indicatorType", func(w *jsonWriter) { t.write(w, c.includes()) })
 }
 
@@ -107,9 +108,6 @@ func (t *AttributeType) property(name string) any {
 // listAttributeTypes takes its filters as parameters of their own and in the filters parameter:
 // the documentation names them without saying how they are written.
 func (c *call) listAttributeTypes() *answer {
-	if _, bad := c.owner(); bad != nil {
-		return bad
-	}
 	known := filterFields{"system": {filterBool, "="}, "allowMarkdown": {filterBool, "="}, "maxLength": {filterNumber, "=<>"}}
 	want, bad := c.filters(known)
 	if bad != nil {
@@ -126,25 +124,15 @@ func (c *call) listAttributeTypes() *answer {
 		want.all = append(want.all, e)
 	}
 	rules := c.query.Get("includes") == "validationRule"
-	return c.page("attributeType", true, func(take func() *jsonWriter) {
-		for _, t := range c.attributeTypes {
-			if !want.match(t.property) {
-				continue
-			}
-			if w := take(); w != nil {
-				w.open()
-				t.write(w, rules)
-				w.close()
-			}
-		}
-	})
+	all := where(c.attributeTypes, func(t *AttributeType) bool { return want.match(t.property) })
+	return pageOf(c, "attributeType", all, func(w *jsonWriter, t *AttributeType) { t.write(w, rules) })
 }
 
-func (c *call) getAttributeType() *answer {
-	t := c.attributeType(c.params.get("attributeTypeName"))
-	if t == nil {
-		return missing()
-	}
+func (c *call) namedAttributeType() *AttributeType {
+	return c.attributeType(c.params.get("attributeTypeName"))
+}
+
+func (c *call) getAttributeType(t *AttributeType) *answer {
 	return c.one(http.StatusOK, "attributeType", func(w *jsonWriter) { t.write(w, c.query.Get("includes") == "validationRule") })
 }
 
@@ -207,7 +195,7 @@ func (t associationType) write(w *jsonWriter) {
 }
 
 func (c *call) listAssociationTypes() *answer {
-	return pageOf(c, "associationType", associationTypes(), func(w *jsonWriter, t associationType) { t.write(w) })
+	return pageOf(c, "associationType", slices.Values(associationTypes()), func(w *jsonWriter, t associationType) { t.write(w) })
 }
 
 func (c *call) getAssociationType() *answer {

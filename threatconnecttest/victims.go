@@ -130,64 +130,35 @@ func victimRoutes() []route {
 	all := []route{
 		{method: "GET", pattern: "/v2/victims", handle: (*call).listVictims},
 		{method: "POST", pattern: "/v2/victims", handle: (*call).createVictim},
-		{method: "GET", pattern: "/v2/victims/{id}", handle: (*call).getVictim},
-		{method: "PUT", pattern: "/v2/victims/{id}", handle: (*call).updateVictim},
-		{method: "DELETE", pattern: "/v2/victims/{id}", handle: (*call).deleteVictim},
+		{method: "GET", pattern: "/v2/victims/{id}", handle: with((*call).victim, (*call).getVictim)},
+		{method: "PUT", pattern: "/v2/victims/{id}", handle: with((*call).victim, (*call).updateVictim)},
+		{method: "DELETE", pattern: "/v2/victims/{id}", handle: with((*call).victim, (*call).deleteVictim)},
 	}
-	return append(all, metadataRoutes("/v2/victims/{id}", (*call).victimHolder)...)
+	return append(all, metadataRoutes("/v2/victims/{id}", (*call).victim)...)
 }
 
 // victim is the victim that the path names, in the owner of the call.
-func (c *call) victim() (*victim, *answer) {
-	o, bad := c.owner()
-	if bad != nil {
-		return nil, bad
-	}
-	v := c.victimByID(c.id("id"))
-	if v == nil || v.owner != o {
-		return nil, missing()
-	}
-	return v, nil
-}
+func (c *call) victim() *victim { return c.victimAt("id") }
 
-func (c *call) victimHolder() (holder, *answer) {
-	v, bad := c.victim()
-	if bad != nil {
-		return nil, bad
+func (c *call) victimAt(id string) *victim {
+	if v := c.victimByID(c.id(id)); v != nil && v.owner == c.owner {
+		return v
 	}
-	return v, nil
-}
-
-// writableVictim is the victim that the path names, to be changed.
-func (c *call) writableVictim() (*victim, *answer) {
-	if _, bad := c.writableOwner(); bad != nil {
-		return nil, bad
-	}
-	return c.victim()
+	return nil
 }
 
 func (c *call) listVictims() *answer {
-	o, bad := c.owner()
-	if bad != nil {
-		return bad
-	}
 	want, bad := c.filters(filterFields{"name": {filterText, "=^"}})
 	if bad != nil {
 		return bad
 	}
-	with := c.includes()
-	return c.page("victim", true, func(take func() *jsonWriter) {
-		for _, v := range c.victims {
-			if v.owner != o || !want.match(func(name string) any { return v.fields[name] }) {
-				continue
-			}
-			if w := take(); w != nil {
-				w.open()
-				v.write(w, true, with)
-				w.close()
-			}
-		}
-	})
+	return c.pageOfVictims(c.includes(), func(v *victim) bool { return want.match(func(name string) any { return v.fields[name] }) })
+}
+
+// pageOfVictims answers the victims of the owner that fit.
+func (c *call) pageOfVictims(with include, fits func(*victim) bool) *answer {
+	all := where(c.victims, func(v *victim) bool { return v.owner == c.owner && fits(v) })
+	return pageOf(c, "victim", all, func(w *jsonWriter, v *victim) { v.write(w, true, with) })
 }
 
 // write writes a victim, which never says whose it is. Lists leave out the description.
@@ -211,42 +182,24 @@ func (c *call) oneVictim(status int, v *victim) *answer {
 	return c.one(status, "victim", func(w *jsonWriter) { v.write(w, false, c.includes()) })
 }
 
-func (c *call) getVictim() *answer {
-	v, bad := c.victim()
-	if bad != nil {
-		return bad
-	}
-	return c.oneVictim(http.StatusOK, v)
-}
+func (c *call) getVictim(v *victim) *answer { return c.oneVictim(http.StatusOK, v) }
 
 func (c *call) createVictim() *answer {
-	o, bad := c.writableOwner()
-	if bad != nil {
-		return bad
-	}
 	fields := map[string]string{}
 	if bad := c.readVictim(fields); bad != nil {
 		return bad
 	}
-	return c.oneVictim(http.StatusCreated, c.newVictim(o, fields))
+	return c.oneVictim(http.StatusCreated, c.newVictim(c.owner, fields))
 }
 
-func (c *call) updateVictim() *answer {
-	v, bad := c.writableVictim()
-	if bad != nil {
-		return bad
-	}
+func (c *call) updateVictim(v *victim) *answer {
 	if bad := c.readVictim(v.fields); bad != nil {
 		return bad
 	}
 	return c.oneVictim(http.StatusOK, v)
 }
 
-func (c *call) deleteVictim() *answer {
-	v, bad := c.writableVictim()
-	if bad != nil {
-		return bad
-	}
+func (c *call) deleteVictim(v *victim) *answer {
 	c.dropVictim(v)
 	return success(http.StatusOK)
 }

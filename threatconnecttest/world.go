@@ -62,6 +62,11 @@ type Owner struct {
 	Members   []User // of an organization
 	Anonymous bool   // whether its members are shown by pseudonym only
 	ReadOnly  bool   // whether the API user may only read
+
+	// Denied are the routes that the API user may not call in this owner, as in [Routes]:
+	// "DELETE /v2/groups/{type}/{id}". The method "*" stands for every method of a pattern. Calls
+	// about no owner, such as those of playbooks, are made in the API user's own organization.
+	Denied []string
 }
 
 // User is somebody who can sign in.
@@ -101,6 +106,10 @@ func (w *world) addOwner(o Owner) (Owner, error) {
 	if w.ownerByName(o.Name) != nil {
 		return Owner{}, fmt.Errorf("threatconnecttest: there is an owner %q already", o.Name)
 	}
+	if err := checkDenied(o.Denied); err != nil {
+		return Owner{}, err
+	}
+	o.Denied = slices.Clone(o.Denied)
 	if o.Type == "" {
 		o.Type = "Source"
 	}

@@ -1,0 +1,68 @@
+package threatconnecttest
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// subject is whose data a route reads or changes.
+type subject int
+
+const (
+	anOwner  subject = iota // the owner that the query names, or the API user's organization
+	itsJob                  // the owner of the batch job that the path names
+	itsBody                 // the owner that the body names, for which the handler asks
+	instance                // no owner: only what is denied in the API user's organization is refused
+)
+
+// answer answers a call whose credentials are right.
+func (c *call) answer() *answer {
+	c.owner = c.owners[0]
+	switch names := c.query["owner"]; {
+	case c.route.about == itsJob:
+		if j := c.job(); j != nil {
+			c.owner = j.config.owner
+		}
+	case c.route.about == anOwner && len(names) > 0:
+		if c.owner = c.ownerByName(names[0]); c.owner == nil {
+			return fail(http.StatusForbidden, msgOwner)
+		}
+	}
+	if c.route.about != itsBody && !c.allowed(c.owner) {
+		return denied()
+	}
+	return c.route.handle(c)
+}
+
+// allowed reports whether the API user may make the call in an owner.
+func (c *call) allowed(o *owner) bool {
+	if o.ReadOnly && c.route.writes() {
+		return false
+	}
+	return !slices.ContainsFunc(o.Denied, c.route.is)
+}
+
+// writes reports whether the route changes what an owner has.
+func (e *route) writes() bool { return e.method != http.MethodGet && e.about != instance }
+
+// is reports whether a name, such as "GET /v2/owners/{id}" or "* /v2/owners/{id}", is the route's.
+func (e *route) is(name string) bool {
+	method, pattern, _ := strings.Cut(name, " ")
+	return pattern == e.pattern && (method == "*" || method == e.method)
+}
+
+func denied() *answer {
+	return fail(http.StatusUnauthorized, "The requested resource was not changed - access was denied")
+}
+
+// checkDenied returns an error for a name that is no route's.
+func checkDenied(names []string) error {
+	for _, name := range names {
+		if !slices.ContainsFunc(allRoutes(), func(e route) bool { return e.is(name) }) {
+			return fmt.Errorf("threatconnecttest: Denied has %q, which is not a route: use one that Routes returns, or \"*\" and its pattern", name)
+		}
+	}
+	return nil
+}
