@@ -112,7 +112,11 @@ func assetKindRoutes[T interface {
 }](pattern string, find func(*call) T, kind func(*call) *assetKind) []route {
 	onKind := func(do func(*call, assetOwner, *assetKind) *answer) func(*call) *answer {
 		return with(find, func(c *call, o T) *answer {
-			return with(kind, func(c *call, k *assetKind) *answer { return do(c, o, k) })(c)
+			k := kind(c)
+			if k == nil {
+				return missing()
+			}
+			return do(c, o, k)
 		})
 	}
 	on := func(do func(*call, assetOwner, *asset) *answer) func(*call) *answer {
@@ -146,7 +150,7 @@ func assetByID(all []*asset, k *assetKind, id int64) *asset {
 // pageOfAssets answers the assets of one kind, or of all when it is nil.
 func (c *call) pageOfAssets(key string, o assetOwner, k *assetKind) *answer {
 	all := where(*o.assetList(), func(a *asset) bool { return k == nil || a.kind == k })
-	return pageOf(c, key, all, func(w *jsonWriter, a *asset) { a.writeShort(w, o) })
+	return pageOf(c, key, all, func(a *asset, w *jsonWriter) { a.writeShort(w, o) })
 }
 
 // writeShort writes an asset as lists do: with the first value as its name and without the rest.

@@ -1,7 +1,6 @@
 package threatconnecttest
 
 import (
-	"iter"
 	"net/http"
 	"slices"
 )
@@ -72,70 +71,64 @@ func shareGroup(a, b linked) bool {
 func victimAssetRoutes(parent string, find func(*call) linked) []route {
 	all := parent + "/victimAssets"
 	ofType := all + "/{victimAssetType}"
-	on := func(do func(*call, linked, *victim, *asset) *answer) func(*call) *answer {
+	ofKind := func(do func(*call, linked, *assetKind) *answer) func(*call) *answer {
 		return with(find, func(c *call, l linked) *answer {
-			v, a := c.relatedAsset(l)
-			if a == nil {
+			k := c.victimAssetKind()
+			if k == nil {
 				return missing()
 			}
-			return do(c, l, v, a)
+			return do(c, l, k)
+		})
+	}
+	on := func(do func(*call, linked, victimsAsset) *answer) func(*call) *answer {
+		return ofKind(func(c *call, l linked, k *assetKind) *answer {
+			id := c.id("assetId")
+			for _, a := range assetsOf(l, k) {
+				if a.id == id {
+					return do(c, l, a)
+				}
+			}
+			return missing()
 		})
 	}
 	return []route{
 		{method: "GET", pattern: all, handle: with(find, func(c *call, l linked) *answer { return c.relatedAssets(l, "victimAsset", nil) })},
-		{method: "GET", pattern: ofType, handle: with(find, func(c *call, l linked) *answer {
-			return with((*call).victimAssetKind, func(c *call, k *assetKind) *answer { return c.relatedAssets(l, k.entity, k) })(c)
+		{method: "GET", pattern: ofType, handle: ofKind(func(c *call, l linked, k *assetKind) *answer { return c.relatedAssets(l, k.entity, k) })},
+		{method: "GET", pattern: ofType + "/{assetId}", handle: on(func(c *call, _ linked, a victimsAsset) *answer {
+			return c.oneAsset(http.StatusOK, a.of, a.asset)
 		})},
-		{method: "GET", pattern: ofType + "/{assetId}", handle: on(func(c *call, _ linked, v *victim, a *asset) *answer {
-			return c.oneAsset(http.StatusOK, v, a)
-		})},
-		{method: "DELETE", pattern: ofType + "/{assetId}", handle: on(func(_ *call, l linked, _ *victim, a *asset) *answer {
+		{method: "DELETE", pattern: ofType + "/{assetId}", handle: on(func(_ *call, l linked, a victimsAsset) *answer {
 			m := l.metadata()
-			m.without = append(m.without, a)
+			m.without = append(m.without, a.asset)
 			return success(http.StatusOK)
 		})},
 	}
 }
 
-// assetsOf iterates over the assets that came with the victims of a thing and were not taken off it.
-func assetsOf(l linked) iter.Seq2[*victim, *asset] {
-	return func(yield func(*victim, *asset) bool) {
-		for _, to := range l.links() {
-			v, ok := to.to.(*victim)
-			if !ok {
-				continue
-			}
-			for _, a := range v.assets {
-				if !slices.Contains(l.hangers().without, a) && !yield(v, a) {
-					return
-				}
+// victimsAsset is an asset with its victim.
+type victimsAsset struct {
+	*asset
+	of *victim
+}
+
+// assetsOf returns the assets of a kind, or of all when it is nil, that came with the victims of a
+// thing and were not taken off it.
+func assetsOf(l linked, k *assetKind) []victimsAsset {
+	var all []victimsAsset
+	for _, to := range l.links() {
+		v, ok := to.to.(*victim)
+		if !ok {
+			continue
+		}
+		for _, a := range v.assets {
+			if (k == nil || a.kind == k) && !slices.Contains(l.hangers().without, a) {
+				all = append(all, victimsAsset{a, v})
 			}
 		}
 	}
+	return all
 }
 
 func (c *call) relatedAssets(l linked, key string, k *assetKind) *answer {
-	return c.page(key, true, func(take func() *jsonWriter) {
-		for v, a := range assetsOf(l) {
-			if k != nil && a.kind != k {
-				continue
-			}
-			if w := take(); w != nil {
-				w.open()
-				a.writeShort(w, v)
-				w.close()
-			}
-		}
-	})
-}
-
-// relatedAsset is the asset that the path names, with its victim.
-func (c *call) relatedAsset(l linked) (*victim, *asset) {
-	k, id := c.victimAssetKind(), c.id("assetId")
-	for v, a := range assetsOf(l) {
-		if a.id == id && a.kind == k {
-			return v, a
-		}
-	}
-	return nil, nil
+	return pageOf(c, key, slices.Values(assetsOf(l, k)), func(a victimsAsset, w *jsonWriter) { a.writeShort(w, a.of) })
 }

@@ -164,7 +164,7 @@ func (m *metadata) writeAttributes(w *jsonWriter) {
 
 func (c *call) listAttributes(h holder) *answer {
 	with := c.includes()
-	return pageOf(c, "attribute", slices.Values(h.hangers().all().attributes), func(w *jsonWriter, a *attribute) { a.write(w, with) })
+	return pageOf(c, "attribute", slices.Values(h.hangers().all().attributes), func(a *attribute, w *jsonWriter) { a.write(w, with) })
 }
 
 func (c *call) getAttribute(_ holder, a *attribute) *answer {

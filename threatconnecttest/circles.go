@@ -53,7 +53,7 @@ func (c *call) groupsIn(e *circle, t *groupType) *answer {
 		key = t.entity
 	}
 	all := where(e.owner.groups, func(g *group) bool { return (t == nil || g.typ == t) && e.has(g) })
-	return pageOf(c, key, all, func(w *jsonWriter, g *group) { g.write(w, groupShape{list: true, generic: t == nil}) })
+	return pageOf(c, key, all, func(g *group, w *jsonWriter) { g.write(w, groupShape{list: true, generic: t == nil}) })
 }
 
 // indicatorsIn lists the indicators of a circle that are of a type, or of all types when it is nil.
@@ -63,7 +63,7 @@ func (c *call) indicatorsIn(e *circle, t *indicatorType) *answer {
 		key = t.Entity
 	}
 	all := where(e.owner.indicators, func(i *indicator) bool { return !i.has(flagRemoved) && (t == nil || i.typ == t) && e.has(i) })
-	return pageOf(c, key, all, func(w *jsonWriter, i *indicator) {
+	return pageOf(c, key, all, func(i *indicator, w *jsonWriter) {
 		i.write(w, indicatorShape{list: true, generic: t == nil, read: true})
 	})
 }

@@ -70,7 +70,7 @@ func (c *call) groupsOf(t *groupType) *answer {
 		key = t.entity
 	}
 	all := where(c.owner.groups, func(g *group) bool { return (t == nil || g.typ == t) && want.match(g.property) })
-	return pageOf(c, key, all, func(w *jsonWriter, g *group) { g.write(w, groupShape{list: true, generic: t == nil, with: with}) })
+	return pageOf(c, key, all, func(g *group, w *jsonWriter) { g.write(w, groupShape{list: true, generic: t == nil, with: with}) })
 }
 
 // property answers the filters.

@@ -65,7 +65,7 @@ func (c *call) listDeleted() *answer {
 		since = at.Unix()
 	}
 	all := where(c.owner.deleted, func(d deletedIndicator) bool { return (t == nil || d.typ == t) && d.at >= since })
-	return pageOf(c, "indicator", all, func(w *jsonWriter, d deletedIndicator) {
+	return pageOf(c, "indicator", all, func(d deletedIndicator, w *jsonWriter) {
 		w.str("ownerName", c.owner.Name)
 		w.str("type", d.typ.Name)
 		w.date("dateAdded", d.added)
@@ -102,7 +102,7 @@ func (c *call) listOwnersOfIndicator(t *indicatorType) *answer {
 		return missing()
 	}
 	with := c.includes()
-	return uncounted(c, "owner", slices.Values(all), func(w *jsonWriter, i *indicator) {
+	return uncounted(c, "owner", slices.Values(all), func(i *indicator, w *jsonWriter) {
 		i.owner.write(w)
 		if with&withAdditional != 0 {
 			w.str("itemId", strconv.FormatInt(i.id, 10))
@@ -123,7 +123,7 @@ func (i *indicator) observed() (count int, last int64) {
 }
 
 func (c *call) listObservations(i *indicator) *answer {
-	return pageOf(c, "observation", slices.Values(i.extra().observations), func(w *jsonWriter, o observation) {
+	return pageOf(c, "observation", slices.Values(i.extra().observations), func(o observation, w *jsonWriter) {
 		w.int("count", int64(o.count))
 		w.observed("dateObserved", o.at)
 	})
@@ -203,7 +203,7 @@ func (c *call) listObserved() *answer {
 		n, _ := sightings(i)
 		return n > 0 && !i.has(flagRemoved)
 	})
-	return pageOf(c, "indicator", all, func(w *jsonWriter, i *indicator) {
+	return pageOf(c, "indicator", all, func(i *indicator, w *jsonWriter) {
 		n, last := sightings(i)
 		w.str("summary", i.value)
 		w.int("observationCount", int64(n))

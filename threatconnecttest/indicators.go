@@ -74,7 +74,7 @@ func (c *call) indicators(t *indicatorType) *answer {
 	all := where(c.owner.indicators, func(i *indicator) bool {
 		return !i.has(flagRemoved) && (t == nil || i.typ == t) && i.modified >= since && (anyStatus || !i.has(flagInactive)) && want.match(i.property)
 	})
-	return pageOf(c, key, all, func(w *jsonWriter, i *indicator) {
+	return pageOf(c, key, all, func(i *indicator, w *jsonWriter) {
 		i.write(w, indicatorShape{list: true, generic: t == nil, read: true, with: with})
 	})
 }

@@ -31,7 +31,7 @@ func (c *call) listLabels() *answer {
 		return bad
 	}
 	all := where(c.owner.labels, func(l *SecurityLabel) bool { return want.match(func(string) any { return l.Name }) })
-	return pageOf(c, "securityLabel", all, func(w *jsonWriter, l *SecurityLabel) { l.write(w) })
+	return pageOf(c, "securityLabel", all, (*SecurityLabel).write)
 }
 
 func (c *call) getLabel(l *SecurityLabel) *answer {

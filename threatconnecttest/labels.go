@@ -81,7 +81,7 @@ func (c *call) listLabelsOf(h holder) *answer {
 }
 
 func (c *call) pageOfLabels(all []*SecurityLabel) *answer {
-	return pageOf(c, "securityLabel", slices.Values(all), func(w *jsonWriter, l *SecurityLabel) { l.write(w) })
+	return pageOf(c, "securityLabel", slices.Values(all), (*SecurityLabel).write)
 }
 
 func (c *call) addLabel(h holder) *answer {
@@ -155,7 +155,7 @@ func (m *metadata) writeTags(w *jsonWriter) {
 }
 
 func (c *call) listTagsOf(h holder) *answer {
-	return pageOf(c, "tag", slices.Values(h.hangers().all().tags), func(w *jsonWriter, t *tag) { t.write(w) })
+	return pageOf(c, "tag", slices.Values(h.hangers().all().tags), (*tag).write)
 }
 
 func (c *call) addTag(h holder) *answer {

@@ -71,7 +71,7 @@ func (m *metric) write(w *jsonWriter) {
 }
 
 func (c *call) listCustomMetrics() *answer {
-	return pageOf(c, "customMetricConfig", slices.Values(c.customMetrics), func(w *jsonWriter, m *metric) { m.write(w) })
+	return pageOf(c, "customMetricConfig", slices.Values(c.customMetrics), (*metric).write)
 }
 
 func (c *call) getCustomMetric(m *metric) *answer {

@@ -64,7 +64,7 @@ func occurrenceRoutes() []route {
 }
 
 func (c *call) listOccurrences(i *indicator) *answer {
-	return uncounted(c, "fileOccurrence", slices.Values(i.extra().occurrences), func(w *jsonWriter, o *occurrence) { o.write(w) })
+	return uncounted(c, "fileOccurrence", slices.Values(i.extra().occurrences), (*occurrence).write)
 }
 
 func (c *call) getOccurrence(_ *indicator, o *occurrence) *answer {

@@ -25,7 +25,7 @@ func (o *owner) write(w *jsonWriter) {
 }
 
 func (c *call) listOwners() *answer {
-	return pageOf(c, "owner", slices.Values(c.owners), func(w *jsonWriter, o *owner) { o.write(w) })
+	return pageOf(c, "owner", slices.Values(c.owners), (*owner).write)
 }
 
 func (c *call) ownerOfPath() *owner { return c.ownerByID(c.id("id")) }
@@ -55,7 +55,7 @@ func (c *call) oneOwner(o *owner) *answer {
 func (c *call) listMembers() *answer {
 	o := c.owners[0]
 	if !o.Anonymous {
-		return uncounted(c, "user", slices.Values(o.Members), func(w *jsonWriter, u User) { u.write(w) })
+		return uncounted(c, "user", slices.Values(o.Members), User.write)
 	}
 	w := c.writer()
 	w.open()
@@ -133,7 +133,7 @@ func (c *call) metrics(days int, paged bool, owners ...*owner) *answer {
 			all = append(all, ownersDay{o, today.AddDate(0, 0, -d)})
 		}
 	}
-	return uncounted(c, "ownerMetric", slices.Values(all), func(w *jsonWriter, e ownersDay) {
+	return uncounted(c, "ownerMetric", slices.Values(all), func(e ownersDay, w *jsonWriter) {
 		e.owner.measure(e.day.AddDate(0, 0, 1)).write(w, e.day)
 	})
 }

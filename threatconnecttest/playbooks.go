@@ -111,7 +111,7 @@ func (p *Playbook) write(w *jsonWriter) {
 // listPlaybooks answers all of them: the list takes no parameters.
 func (c *call) listPlaybooks() *answer {
 	c.query = nil
-	return pageOf(c, "playbook", slices.Values(c.playbooks[:min(len(c.playbooks), defaultLimit)]), func(w *jsonWriter, p *Playbook) { p.write(w) })
+	return pageOf(c, "playbook", slices.Values(c.playbooks[:min(len(c.playbooks), defaultLimit)]), (*Playbook).write)
 }
 
 func (c *call) searchPlaybooks() *answer {
@@ -143,7 +143,7 @@ func (c *call) searchPlaybooks() *answer {
 			return n
 		})
 	}
-	return pageOf(c, "playbook", slices.Values(found), func(w *jsonWriter, p *Playbook) { p.write(w) })
+	return pageOf(c, "playbook", slices.Values(found), (*Playbook).write)
 }
 
 func (c *call) getPlaybook(p *Playbook) *answer {

@@ -14,7 +14,7 @@ func resolutionRoutes() []route {
 
 // listHostResolutions lists dates with the addresses of a host, each of them short.
 func (c *call) listHostResolutions(i *indicator) *answer {
-	return pageOf(c, "dnsResolution", slices.Values(i.extra().resolutions), func(w *jsonWriter, r Resolution) {
+	return pageOf(c, "dnsResolution", slices.Values(i.extra().resolutions), func(r Resolution, w *jsonWriter) {
 		w.date("resolutionDate", r.Date.Unix())
 		w.key("addresses")
 		w.openArray()

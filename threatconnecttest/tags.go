@@ -86,7 +86,7 @@ func (c *call) listTags() *answer {
 	if c.flag("detailed") {
 		write = (*tag).writeDetailed
 	}
-	return pageOf(c, "tag", where(c.owner.tags, fits), func(w *jsonWriter, t *tag) { write(t, w) })
+	return pageOf(c, "tag", where(c.owner.tags, fits), write)
 }
 
 func (c *call) getTag(t *tag) *answer { return c.one(http.StatusOK, "tag", t.write) }

@@ -78,7 +78,7 @@ func (c *call) listTasks() *answer {
 // pageOfTasks answers the tasks of the owner that fit.
 func (c *call) pageOfTasks(fits func(*task) bool) *answer {
 	all := where(c.tasks, func(t *task) bool { return t.owner == c.owner && fits(t) })
-	return pageOf(c, "task", all, func(w *jsonWriter, t *task) { c.writeTask(w, t, true) })
+	return pageOf(c, "task", all, func(t *task, w *jsonWriter) { c.writeTask(w, t, true) })
 }
 
 // writeTask writes a task. What it was described with is not shown.

@@ -41,7 +41,7 @@ func (c *call) memberByID(id int64) User {
 }
 
 func (c *call) listTaskUsers(names *[]string, _ string) *answer {
-	return pageOf(c, "user", slices.Values(*names), func(w *jsonWriter, name string) { c.userNamed(name).write(w) })
+	return pageOf(c, "user", slices.Values(*names), func(name string, w *jsonWriter) { c.userNamed(name).write(w) })
 }
 
 func (c *call) getTaskUser(names *[]string, name string) *answer {

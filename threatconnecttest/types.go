@@ -68,7 +68,7 @@ func (c *call) listIndicatorTypes() *answer {
 	if with&withAdditional != 0 && c.odd(OddityAdditionalTypesKey) {
 		key = "indicator"
 	}
-	return pageOf(c, key, slices.Values(c.types), func(w *jsonWriter, t *indicatorType) { t.write(w, with) })
+	return pageOf(c, key, slices.Values(c.types), func(t *indicatorType, w *jsonWriter) { t.write(w, with) })
 }
 
 // typeOfEntity is the type that the path names by its entity, not by its branch.
@@ -125,7 +125,7 @@ func (c *call) listAttributeTypes() *answer {
 	}
 	rules := c.query.Get("includes") == "validationRule"
 	all := where(c.attributeTypes, func(t *AttributeType) bool { return want.match(t.property) })
-	return pageOf(c, "attributeType", all, func(w *jsonWriter, t *AttributeType) { t.write(w, rules) })
+	return pageOf(c, "attributeType", all, func(t *AttributeType, w *jsonWriter) { t.write(w, rules) })
 }
 
 func (c *call) namedAttributeType() *AttributeType {
@@ -195,7 +195,7 @@ func (t associationType) write(w *jsonWriter) {
 }
 
 func (c *call) listAssociationTypes() *answer {
-	return pageOf(c, "associationType", slices.Values(associationTypes()), func(w *jsonWriter, t associationType) { t.write(w) })
+	return pageOf(c, "associationType", slices.Values(associationTypes()), associationType.write)
 }
 
 func (c *call) getAssociationType() *answer {

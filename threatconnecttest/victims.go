@@ -158,7 +158,7 @@ func (c *call) listVictims() *answer {
 // pageOfVictims answers the victims of the owner that fit.
 func (c *call) pageOfVictims(with include, fits func(*victim) bool) *answer {
 	all := where(c.victims, func(v *victim) bool { return v.owner == c.owner && fits(v) })
-	return pageOf(c, "victim", all, func(w *jsonWriter, v *victim) { v.write(w, true, with) })
+	return pageOf(c, "victim", all, func(v *victim, w *jsonWriter) { v.write(w, true, with) })
 }
 
 // write writes a victim, which never says whose it is. Lists leave out the description.

@@ -1,0 +1,101 @@
+package threatconnecttest
+
+import (
+	"iter"
+	"net/http"
+	"strconv"
+)
+
+const (
+	defaultLimit = 100
+	maxLimit     = 10_000
+)
+
+// window reads resultStart and resultLimit: which part of a list a call asks for.
+func (c *call) window() (start, limit int, bad *answer) {
+	limit = defaultLimit
+	for name, to := range map[string]*int{"resultStart": &start, "resultLimit": &limit} {
+		if !c.query.Has(name) {
+			continue
+		}
+		n, err := strconv.Atoi(c.query.Get(name))
+		if err != nil || n < 0 {
+			return 0, 0, fail(http.StatusBadRequest, msgPages)
+		}
+		*to = n
+	}
+	if limit > maxLimit || limit == 0 {
+		return 0, 0, fail(http.StatusBadRequest, msgPages)
+	}
+	return start, limit, nil
+}
+
+// where iterates over the elements that fit.
+func where[T any](all []T, fits func(T) bool) iter.Seq[T] {
+	return func(yield func(T) bool) {
+		for _, e := range all {
+			if fits(e) && !yield(e) {
+				return
+			}
+		}
+	}
+}
+
+// pageOf answers the part of a list that the call asks for. The first page tells how many elements
+// there are.
+func pageOf[T any](c *call, key string, all iter.Seq[T], write func(T, *jsonWriter)) *answer {
+	return page(c, key, true, all, write)
+}
+
+// uncounted is [pageOf] for the lists that never tell how long they are.
+func uncounted[T any](c *call, key string, all iter.Seq[T], write func(T, *jsonWriter)) *answer {
+	return page(c, key, false, all, write)
+}
+
+func page[T any](c *call, key string, counted bool, all iter.Seq[T], write func(T, *jsonWriter)) *answer {
+	start, limit, bad := c.window()
+	if bad != nil {
+		return bad
+	}
+	counted = counted && start == 0 && !c.odd(OddityMissingResultCount)
+	items := c.writer()
+	seen, written := 0, 0
+	for e := range all {
+		if written == limit && !counted {
+			break
+		}
+		seen++
+		if seen > start && written < limit {
+			written++
+			items.open()
+			write(e, items)
+			items.close()
+		}
+	}
+	if seen == 0 && c.odd(OddityEmptyAs404) {
+		return missing()
+	}
+	w := c.writer()
+	w.b = make([]byte, 0, len(items.b)+len(key)+80)
+	w.open()
+	w.str("status", "Success")
+	w.key("data")
+	w.open()
+	if counted {
+		w.int("resultCount", int64(seen))
+	}
+	switch {
+	case written == 0 && c.odd(OddityEmptyWithoutKey):
+	case written == 1 && c.odd(OddityLoneObjects):
+		w.key(key)
+		w.b = append(w.b, items.b...)
+	default:
+		w.key(key)
+		w.openArray()
+		w.b = append(w.b, items.b...)
+		w.closeArray()
+	}
+	w.close()
+	w.close()
+	return jsonAnswer(http.StatusOK, w.b)
+}
