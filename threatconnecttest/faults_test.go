@@ -201,6 +201,20 @@ func TestARoundTripBehavesLikeNetHTTP(t *testing.T) {
 	assert.Equal(t, "200 OK", resp.Status)
 }
 
+// A request without a method is a GET, as http.Transport sends it.
+func TestARequestWithoutAMethod(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	req := r.request("GET", "/v2/owners", "")
+	req.Method = ""
+	resp, err := r.srv.RoundTrip(req)
+	require.NoError(t, err)
+	assert.Equal(t, http.StatusOK, resp.StatusCode)
+	assert.Equal(t, "GET", lastRequest(r.srv).Method)
+	assert.Same(t, req, resp.Request)
+	assert.Empty(t, req.Method)
+}
+
 func TestTheServerOnAPort(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -116,7 +117,7 @@ type tag struct {
 const maxTag = 128 // characters
 
 func validTag(name string) bool {
-	return name != "" && utf8.RuneCountInString(name) <= maxTag
+	return strings.TrimSpace(name) != "" && utf8.ValidString(name) && utf8.RuneCountInString(name) <= maxTag
 }
 
 // tagNamed returns a tag of the owner, which is made when there is none.

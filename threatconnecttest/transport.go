@@ -32,10 +32,20 @@ func (s *Server) RoundTrip(req *http.Request) (*http.Response, error) {
 	var a *answer
 	if req.URL.Scheme != "https" {
 		a = fail(http.StatusForbidden, msgHTTPS)
-	} else if a, err = s.exchange(req.Context(), req, req.URL.RequestURI(), body); err != nil {
+	} else if a, err = s.exchange(req.Context(), withMethod(req), req.URL.RequestURI(), body); err != nil {
 		return nil, err
 	}
 	return a.response(req), nil
+}
+
+// withMethod returns a request whose method is set: none means GET, as for http.Transport.
+func withMethod(req *http.Request) *http.Request {
+	if req.Method != "" {
+		return req
+	}
+	got := req.WithContext(req.Context())
+	got.Method = http.MethodGet
+	return got
 }
 
 // ServeHTTP answers a request that came over a port. Plain HTTP is taken: a test's port has no
