@@ -148,20 +148,6 @@ func (a *attribute) write(w *jsonWriter, with include) {
 	}
 }
 
-// writeAttributes writes the embedded form.
-func (m *metadata) writeAttributes(w *jsonWriter) {
-	w.key("attribute")
-	w.openArray()
-	if m != nil {
-		for _, a := range m.attributes {
-			w.open()
-			a.write(w, 0)
-			w.close()
-		}
-	}
-	w.closeArray()
-}
-
 func (c *call) listAttributes(h holder) *answer {
 	with := c.includes()
 	return pageOf(c, "attribute", slices.Values(h.hangers().all().attributes), func(a *attribute, w *jsonWriter) { a.write(w, with) })

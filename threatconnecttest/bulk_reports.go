@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/csv"
 	"errors"
+	"iter"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -106,17 +108,16 @@ func (c *call) bulkStatus() *answer {
 	b := c.bulkReports()
 	w := c.writer()
 	w.open()
-	w.key("bulkStatus")
-	w.open()
-	w.str("name", c.owner.Name)
-	w.bool("csvEnabled", b.CSV)
-	w.bool("jsonEnabled", b.JSON)
-	if !b.lastRun.IsZero() {
-		w.date("nextRun", b.nextRun.Unix())
-		w.date("lastRun", b.lastRun.Unix())
-		w.str("status", b.status)
-	}
-	w.close()
+	w.object("bulkStatus", func(w *jsonWriter) {
+		w.str("name", c.owner.Name)
+		w.bool("csvEnabled", b.CSV)
+		w.bool("jsonEnabled", b.JSON)
+		if !b.lastRun.IsZero() {
+			w.date("nextRun", b.nextRun.Unix())
+			w.date("lastRun", b.lastRun.Unix())
+			w.str("status", b.status)
+		}
+	})
 	w.close()
 	return jsonAnswer(http.StatusOK, w.b)
 }
@@ -139,21 +140,17 @@ func (c *call) bulkReport() *answer {
 	return latest
 }
 
-// bulkJSON is a report of all active indicators.
+// active iterates over the indicators that bulk reports tell of.
+func (o *owner) active() iter.Seq[*indicator] {
+	return where(o.indicators, func(i *indicator) bool { return !i.has(flagRemoved | flagInactive) })
+}
+
 func bulkJSON(o *owner, odd Oddity) []byte {
 	w := &jsonWriter{odd: odd}
 	w.open()
-	w.key("indicator")
-	w.openArray()
-	for _, i := range o.indicators {
-		if i.has(flagRemoved) || i.has(flagInactive) {
-			continue
-		}
-		w.open()
+	writeAll(w, "indicator", slices.Collect(o.active()), func(i *indicator, w *jsonWriter) {
 		i.write(w, indicatorShape{list: true, generic: true, with: withAttributes | withTags})
-		w.close()
-	}
-	w.closeArray()
+	})
 	w.close()
 	return w.b
 }
@@ -162,10 +159,7 @@ func bulkCSV(o *owner) []byte {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
 	_ = w.Write([]string{"Type", "Value", "Rating", "Confidence"}) // into memory
-	for _, i := range o.indicators {
-		if i.has(flagRemoved) || i.has(flagInactive) {
-			continue
-		}
+	for i := range o.active() {
 		rating, confidence := "null", "null"
 		if i.has(flagRated) {
 			rating = strconv.FormatFloat(i.score(), 'f', 2, 64)

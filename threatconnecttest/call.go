@@ -74,20 +74,19 @@ func (c *call) includes() include {
 // writer returns a writer of the server's shapes.
 func (c *call) writer() *jsonWriter { return &jsonWriter{odd: c.oddities} }
 
-// one answers a single object under a key.
-func (c *call) one(status int, key string, write func(*jsonWriter)) *answer {
+// data answers members in the platform's envelope.
+func (c *call) data(status int, write func(*jsonWriter)) *answer {
 	w := c.writer()
 	w.open()
 	w.str("status", "Success")
-	w.key("data")
-	w.open()
-	w.key(key)
-	w.open()
-	write(w)
-	w.close()
-	w.close()
+	w.object("data", write)
 	w.close()
 	return jsonAnswer(status, w.b)
+}
+
+// one answers a single object under a key.
+func (c *call) one(status int, key string, write func(*jsonWriter)) *answer {
+	return c.data(status, func(w *jsonWriter) { w.object(key, write) })
 }
 
 // id reads a path segment that must be an id; 0 is none.

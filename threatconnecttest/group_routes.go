@@ -118,19 +118,9 @@ func (g *group) write(w *jsonWriter, s groupShape) {
 	if s.with&withAdditional != 0 {
 		w.str("xid", g.xid)
 		w.bool("communityOrSource", g.owner.Type != "Organization")
-		w.key("additionalOwners")
-		w.openArray()
-		w.closeArray()
+		w.texts("additionalOwners", nil)
 	}
-	if s.with&withAttributes != 0 {
-		g.hung.writeAttributes(w)
-	}
-	if s.with&withTags != 0 {
-		g.hung.writeTags(w)
-	}
-	if s.with&withLabels != 0 {
-		g.hung.writeLabels(w)
-	}
+	g.hung.write(w, s.with)
 	if !s.generic {
 		g.writeFields(w, s.with)
 	}

@@ -208,13 +208,10 @@ func (c *call) listObserved() *answer {
 		w.str("summary", i.value)
 		w.int("observationCount", int64(n))
 		w.date("lastObserved", last)
-		w.key("userObservedList")
-		w.openArray()
-		w.open()
-		w.str("userName", c.accessID)
-		w.date("userLastObservedDate", last)
-		w.int("count", int64(n))
-		w.close()
-		w.closeArray()
+		writeAll(w, "userObservedList", []string{c.accessID}, func(user string, w *jsonWriter) {
+			w.str("userName", user)
+			w.date("userLastObservedDate", last)
+			w.int("count", int64(n))
+		})
 	})
 }

@@ -110,15 +110,7 @@ func (i *indicator) write(w *jsonWriter, s indicatorShape) {
 	if s.with&withAdditional != 0 {
 		i.writeAdditional(w)
 	}
-	if s.with&withAttributes != 0 {
-		i.more.writeAttributes(w)
-	}
-	if s.with&withTags != 0 {
-		i.more.writeTags(w)
-	}
-	if s.with&withLabels != 0 {
-		i.more.writeLabels(w)
-	}
+	i.more.write(w, s.with)
 	if s.generic {
 		w.str("summary", i.value)
 		return
@@ -144,10 +136,7 @@ func (o *owner) writeTo(w *jsonWriter, list bool) {
 		w.str("ownerName", o.Name)
 		return
 	}
-	w.key("owner")
-	w.open()
-	o.write(w)
-	w.close()
+	w.object("owner", o.write)
 }
 
 func (i *indicator) assessment() ThreatAssess {
@@ -197,9 +186,7 @@ func (i *indicator) writeAdditional(w *jsonWriter) {
 	w.bool("active", !i.has(flagInactive))
 	w.bool("activeLocked", i.has(flagActiveLocked))
 	w.bool("communityOrSource", i.owner.Type != "Organization")
-	w.key("additionalOwners")
-	w.openArray()
-	w.closeArray()
+	w.texts("additionalOwners", nil)
 }
 
 func (i *indicator) webLink() string {

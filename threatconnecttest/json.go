@@ -33,6 +33,14 @@ func (w *jsonWriter) key(name string) {
 	w.b = append(w.b, ':')
 }
 
+// object writes an object under a name.
+func (w *jsonWriter) object(name string, write func(*jsonWriter)) {
+	w.key(name)
+	w.open()
+	write(w)
+	w.close()
+}
+
 // value writes a string.
 func (w *jsonWriter) value(s string) {
 	plain := true
@@ -129,6 +137,29 @@ func (w *jsonWriter) observed(name string, seconds int64) {
 		return
 	}
 	w.date(name, seconds)
+}
+
+// texts writes an array of strings.
+func (w *jsonWriter) texts(name string, all []string) {
+	w.key(name)
+	w.openArray()
+	for _, s := range all {
+		w.sep()
+		w.value(s)
+	}
+	w.closeArray()
+}
+
+// writeAll writes an array of objects.
+func writeAll[T any](w *jsonWriter, name string, all []T, write func(T, *jsonWriter)) {
+	w.key(name)
+	w.openArray()
+	for _, e := range all {
+		w.open()
+		write(e, w)
+		w.close()
+	}
+	w.closeArray()
 }
 
 func formatDate(t time.Time, odd Oddity) string { return string(appendDate(nil, t, odd)) }

@@ -57,19 +57,6 @@ func (l *SecurityLabel) write(w *jsonWriter) {
 	w.date("dateAdded", l.added)
 }
 
-func (m *metadata) writeLabels(w *jsonWriter) {
-	w.key("securityLabel")
-	w.openArray()
-	if m != nil {
-		for _, l := range m.labels {
-			w.open()
-			l.write(w)
-			w.close()
-		}
-	}
-	w.closeArray()
-}
-
 // mark puts a label on.
 func (m *metadata) mark(l *SecurityLabel) {
 	if !slices.Contains(m.labels, l) {
@@ -140,19 +127,6 @@ func (m *metadata) tag(t *tag) {
 func (t *tag) write(w *jsonWriter) {
 	w.str("name", t.name)
 	w.str("webLink", webRoot+"/auth/tags/tag.xhtml?tag="+strconv.FormatInt(t.id, 10)+"&owner="+url.QueryEscape(t.owner.Name))
-}
-
-func (m *metadata) writeTags(w *jsonWriter) {
-	w.key("tag")
-	w.openArray()
-	if m != nil {
-		for _, t := range m.tags {
-			w.open()
-			t.write(w)
-			w.close()
-		}
-	}
-	w.closeArray()
 }
 
 func (c *call) listTagsOf(h holder) *answer {

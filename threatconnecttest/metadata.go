@@ -106,6 +106,20 @@ func (m *metadata) all() metadata {
 	return *m
 }
 
+// write writes what a read asks for.
+func (m *metadata) write(w *jsonWriter, with include) {
+	all := m.all()
+	if with&withAttributes != 0 {
+		writeAll(w, "attribute", all.attributes, func(a *attribute, w *jsonWriter) { a.write(w, 0) })
+	}
+	if with&withTags != 0 {
+		writeAll(w, "tag", all.tags, (*tag).write)
+	}
+	if with&withLabels != 0 {
+		writeAll(w, "securityLabel", all.labels, (*SecurityLabel).write)
+	}
+}
+
 // displayed returns the value of the default attribute of a type.
 func (m *metadata) displayed(typeName string) string {
 	if m == nil {

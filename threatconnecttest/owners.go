@@ -34,21 +34,12 @@ func (c *call) getOwnOwner() *answer { return c.oneOwner(c.owners[0]) }
 
 // oneOwner answers a single owner, which comes with a count all the same.
 func (c *call) oneOwner(o *owner) *answer {
-	w := c.writer()
-	w.open()
-	w.str("status", "Success")
-	w.key("data")
-	w.open()
-	if !c.odd(OddityMissingResultCount) {
-		w.int("resultCount", 1)
-	}
-	w.key("owner")
-	w.open()
-	o.write(w)
-	w.close()
-	w.close()
-	w.close()
-	return jsonAnswer(http.StatusOK, w.b)
+	return c.data(http.StatusOK, func(w *jsonWriter) {
+		if !c.odd(OddityMissingResultCount) {
+			w.int("resultCount", 1)
+		}
+		w.object("owner", o.write)
+	})
 }
 
 // listMembers answers in one of two shapes: anonymous organizations have no envelope.
@@ -62,14 +53,7 @@ func (c *call) listMembers() *answer {
 	w.bool("anonymous", true)
 	w.str("status", "Success")
 	w.int("resultCount", int64(len(o.Members)))
-	w.key("members")
-	w.openArray()
-	for _, u := range o.Members {
-		w.open()
-		w.str("pseudonym", u.Pseudonym)
-		w.close()
-	}
-	w.closeArray()
+	writeAll(w, "members", o.Members, func(u User, w *jsonWriter) { w.str("pseudonym", u.Pseudonym) })
 	w.close()
 	return jsonAnswer(http.StatusOK, w.b)
 }

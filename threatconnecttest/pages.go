@@ -3,6 +3,7 @@ package threatconnecttest
 import (
 	"iter"
 	"net/http"
+	"slices"
 	"strconv"
 )
 
@@ -75,27 +76,21 @@ func page[T any](c *call, key string, counted bool, all iter.Seq[T], write func(
 	if seen == 0 && c.odd(OddityEmptyAs404) {
 		return missing()
 	}
-	w := c.writer()
-	w.b = make([]byte, 0, len(items.b)+len(key)+80)
-	w.open()
-	w.str("status", "Success")
-	w.key("data")
-	w.open()
-	if counted {
-		w.int("resultCount", int64(seen))
-	}
-	switch {
-	case written == 0 && c.odd(OddityEmptyWithoutKey):
-	case written == 1 && c.odd(OddityLoneObjects):
-		w.key(key)
-		w.b = append(w.b, items.b...)
-	default:
-		w.key(key)
-		w.openArray()
-		w.b = append(w.b, items.b...)
-		w.closeArray()
-	}
-	w.close()
-	w.close()
-	return jsonAnswer(http.StatusOK, w.b)
+	return c.data(http.StatusOK, func(w *jsonWriter) {
+		w.b = slices.Grow(w.b, len(items.b)+len(key)+80)
+		if counted {
+			w.int("resultCount", int64(seen))
+		}
+		switch {
+		case written == 0 && c.odd(OddityEmptyWithoutKey):
+		case written == 1 && c.odd(OddityLoneObjects):
+			w.key(key)
+			w.b = append(w.b, items.b...)
+		default:
+			w.key(key)
+			w.openArray()
+			w.b = append(w.b, items.b...)
+			w.closeArray()
+		}
+	})
 }

@@ -98,13 +98,7 @@ func (p *Playbook) write(w *jsonWriter) {
 	w.str("name", p.Name)
 	w.str("status", p.Status)
 	w.some("triggerType", p.TriggerType)
-	w.key("labels")
-	w.openArray()
-	for _, l := range p.Labels {
-		w.sep()
-		w.value(l)
-	}
-	w.closeArray()
+	w.texts("labels", p.Labels)
 	w.int("majorVersion", int64(p.Version))
 }
 

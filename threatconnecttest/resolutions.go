@@ -16,15 +16,10 @@ func resolutionRoutes() []route {
 func (c *call) listHostResolutions(i *indicator) *answer {
 	return pageOf(c, "dnsResolution", slices.Values(i.extra().resolutions), func(r Resolution, w *jsonWriter) {
 		w.date("resolutionDate", r.Date.Unix())
-		w.key("addresses")
-		w.openArray()
-		for _, ip := range r.Addresses {
-			w.open()
+		writeAll(w, "addresses", r.Addresses, func(ip string, w *jsonWriter) {
 			i.owner.writeTo(w, true)
 			w.str("ip", ip)
-			w.close()
-		}
-		w.closeArray()
+		})
 	})
 }
 

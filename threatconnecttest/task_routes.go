@@ -105,27 +105,14 @@ func (c *call) writeTask(w *jsonWriter, t *task, list bool) {
 	}
 	c.writeTaskUsers(w, "assignee", t.assignees)
 	c.writeTaskUsers(w, "escalatee", t.escalatees)
-	with := c.includes()
-	if with&withAttributes != 0 {
-		t.hung.writeAttributes(w)
-	}
-	if with&withTags != 0 {
-		t.hung.writeTags(w)
-	}
+	t.hung.write(w, c.includes())
 }
 
 func (c *call) writeTaskUsers(w *jsonWriter, key string, names []string) {
 	if len(names) == 0 {
 		return
 	}
-	w.key(key)
-	w.openArray()
-	for _, name := range names {
-		w.open()
-		c.userNamed(name).write(w)
-		w.close()
-	}
-	w.closeArray()
+	writeAll(w, key, names, func(name string, w *jsonWriter) { c.userNamed(name).write(w) })
 }
 
 // userNamed is a user of a task, who may have left the organization since.

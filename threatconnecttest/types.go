@@ -47,20 +47,13 @@ func (t *indicatorType) write(w *jsonWriter, with include) {
 		return
 	}
 	if t.regexes != nil {
-		w.key("regexes")
-		w.openArray()
-		for _, r := range t.regexes {
-			w.sep()
-			w.value(r)
+		w.texts("regexes", t.regexes)
+	}
+	w.object("keys", func(w *jsonWriter) {
+		for n, f := range t.Fields {
+			w.str("key"+strconv.Itoa(n+1), f)
 		}
-		w.closeArray()
-	}
-	w.key("keys")
-	w.open()
-	for n, f := range t.Fields {
-		w.str("key"+strconv.Itoa(n+1), f)
-	}
-	w.close()
+	})
 }
 
 func (c *call) listIndicatorTypes() *answer {
@@ -86,9 +79,7 @@ func (t *AttributeType) write(w *jsonWriter, rules bool) {
 	w.bool("allowMarkdown", t.AllowMarkdown)
 	w.int("maxLength", int64(t.MaxLength))
 	if rules {
-		w.key("validationRule")
-		w.open()
-		w.close()
+		w.object("validationRule", func(*jsonWriter) {})
 	}
 }
 

@@ -170,12 +170,7 @@ func (v *victim) write(w *jsonWriter, list bool, with include) {
 		}
 	}
 	w.str("webLink", v.webLink())
-	if with&withAttributes != 0 {
-		v.hung.writeAttributes(w)
-	}
-	if with&withTags != 0 {
-		v.hung.writeTags(w)
-	}
+	v.hung.write(w, with)
 }
 
 func (c *call) oneVictim(status int, v *victim) *answer {
