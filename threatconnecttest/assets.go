@@ -147,10 +147,16 @@ func assetByID(all []*asset, k *assetKind, id int64) *asset {
 	return nil
 }
 
-// pageOfAssets answers the assets of one kind, or of all when it is nil.
+// pageOfAssets answers the assets of one kind, or of all when it is nil. Those of one kind of an adversary
+// show the first value under the name of its field, too.
 func (c *call) pageOfAssets(key string, o assetOwner, k *assetKind) *answer {
 	all := where(*o.assetList(), func(a *asset) bool { return k == nil || a.kind == k })
-	return pageOf(c, key, all, func(a *asset, w *jsonWriter) { a.writeShort(w, o) })
+	return pageOf(c, key, all, func(a *asset, w *jsonWriter) {
+		a.writeShort(w, o)
+		if _, adversary := o.(*group); adversary && k != nil {
+			w.str(k.fields[0], a.values[0])
+		}
+	})
 }
 
 // writeShort writes an asset as lists do: with the first value as its name and without the rest.

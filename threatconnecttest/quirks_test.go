@@ -6,6 +6,24 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
+// The list of one kind of assets of an adversary has the field of its kind, and the name that the list
+// of all assets has.
+func TestListsOfAssetsHaveTheirOwnField(t *testing.T) {
+	t.Parallel()
+	w := newWireClient(t)
+	made := w.want(201, line{method: "POST", target: "/api/v2/groups/adversaries", headers: []string{asJSON}, body: `{"name":"Example"}`})
+	assets := "/api/v2/groups/adversaries/" + w.number(made, "data", "adversary", "id") + "/adversaryAssets"
+	for _, k := range [][3]string{{"handles", "handle", "adversaryHandle"}, {"phoneNumbers", "phoneNumber", "adversaryPhoneNumber"}, {"urls", "url", "adversaryUrl"}} {
+		w.want(201, line{method: "POST", target: assets + "/" + k[0], headers: []string{asJSON}, body: `{"` + k[1] + `":"value"}`})
+		list := w.want(200, line{method: "GET", target: assets + "/" + k[0]})
+		assert.Equal(t, "value", list.at("data", k[2], 0, k[1]))
+		assert.Equal(t, "value", list.at("data", k[2], 0, "name"))
+	}
+	all := w.want(200, line{method: "GET", target: assets})
+	assert.NotContains(t, all.raw, `"handle":`)
+	assert.Equal(t, "value", all.at("data", "bucketAsset", 0, "name"))
+}
+
 // Tasks and victims show their security labels when asked, as groups and indicators do.
 func TestLabelsOfTasksAndVictims(t *testing.T) {
 	t.Parallel()
