@@ -150,7 +150,7 @@ func TestLifeOfAMetric(t *testing.T) {
 			got, err := client.Metrics.AddAndRead(ctx, made.Name, point)
 			require.NoError(t, err)
 			assert.InDelta(t, 4, got.Value, 0)
-			assert.Equal(t, time.Date(2026, 3, 4, 10, 0, 0, 0, time.UTC), got.Date)
+			assert.Equal(t, time.Date(2026, 3, 4, 0, 0, 0, 0, time.UTC), got.Date)
 			require.ErrorIs(t, client.Metrics.Add(ctx, made.Name, threatconnect.MetricPoint{Value: new(int64(2))}), threatconnect.ErrBadRequest)
 
 			asked, all := peopleRoutes(srv, "/v2/customMetrics")

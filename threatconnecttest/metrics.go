@@ -1,7 +1,6 @@
 package threatconnecttest
 
 import (
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -26,7 +25,7 @@ type metric struct {
 // point is a value of a metric.
 type point struct {
 	key    string
-	bucket string // the interval that it falls into
+	start  time.Time // of the interval that it falls into
 	value  float64
 	weight float64
 }
@@ -113,7 +112,7 @@ func (c *call) deleteCustomMetric(m *metric) *answer {
 // addToCustomMetric answers nothing, or the bare reading when it is asked for.
 func (c *call) addToCustomMetric(m *metric, f fields) *answer {
 	p := point{value: 1, weight: 1}
-	at := c.now.UTC()
+	at := c.now
 	p.key, _ = f.text("name")
 	if (p.key != "") != m.keyed {
 		return fail(http.StatusBadRequest, "The name for this value is invalid: keyed metrics need one, others have none")
@@ -137,41 +136,41 @@ func (c *call) addToCustomMetric(m *metric, f fields) *answer {
 			return fail(http.StatusBadRequest, msgMalformed)
 		}
 	}
-	p.bucket = bucket(m.interval, at)
+	p.start = startOf(m.interval, at)
 	m.points = append(m.points, p)
 	if !c.flag("returnValue") {
 		return &answer{status: http.StatusNoContent, header: http.Header{}}
 	}
 	w := c.writer()
 	w.open()
-	w.float("value", m.reading(p.key, p.bucket))
-	w.date("date", at.Truncate(time.Hour).Unix())
+	w.float("value", m.reading(p.key, p.start))
+	w.date("date", p.start.Unix())
 	w.close()
 	return jsonAnswer(http.StatusOK, w.b)
 }
 
-// bucket names the interval that a time falls into.
-func bucket(interval string, at time.Time) string {
+// startOf returns the beginning of the interval that a time falls into. Weeks begin on Monday.
+func startOf(interval string, at time.Time) time.Time {
+	year, month, day := at.UTC().Date()
 	switch interval {
 	case "Hourly":
-		return at.Format("2006-01-02T15")
-	case "Daily":
-		return at.Format("2006-01-02")
+		return at.UTC().Truncate(time.Hour)
 	case "Weekly":
-		year, week := at.ISOWeek()
-		return fmt.Sprintf("%d-W%02d", year, week)
+		day -= (int(at.UTC().Weekday()) + 6) % 7
 	case "Monthly":
-		return at.Format("2006-01")
+		day = 1
+	case "Yearly":
+		month, day = time.January, 1
 	}
-	return at.Format("2006")
+	return time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
 }
 
 // reading is what a metric stands at in an interval that has a value.
-func (m *metric) reading(key, bucket string) float64 {
+func (m *metric) reading(key string, start time.Time) float64 {
 	var values []float64
 	var total, weighted, weight float64
 	for _, p := range m.points {
-		if p.key == key && p.bucket == bucket {
+		if p.key == key && p.start.Equal(start) {
 			values = append(values, p.value)
 			total += p.value
 			weighted += p.value * p.weight

@@ -25,7 +25,7 @@ func TestMetricsPutTheirValuesTogether(t *testing.T) {
 				want = (2 + 5*2 + 1) / 4.0
 			}
 			assert.InDelta(t, want, got.at("value"), 0)
-			assert.Equal(t, "2026-03-08T11:00:00Z", got.at("date"))
+			assert.Equal(t, "2026-03-02T00:00:00Z", got.at("date"))
 			assert.Nil(t, got.at("status"))
 		})
 	}

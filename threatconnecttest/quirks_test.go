@@ -39,3 +39,22 @@ func TestLabelsOfTasksAndVictims(t *testing.T) {
 		assert.Equal(t, "TLP:GREEN", list.at("data", entity, 0, "securityLabel", 0, "name"))
 	}
 }
+
+// The date of a metric is cut to the beginning of its interval.
+func TestDatesOfMetrics(t *testing.T) {
+	t.Parallel()
+	w := newWireClient(t)
+	for interval, want := range map[string]string{
+		"Hourly": "2008-12-12T12:00:00Z", "Daily": "2008-12-12T00:00:00Z", "Weekly": "2008-12-08T00:00:00Z",
+		"Monthly": "2008-12-01T00:00:00Z", "Yearly": "2008-01-01T00:00:00Z",
+	} {
+		w.want(201, line{method: "POST", target: "/api/v2/customMetrics", headers: []string{asJSON}, body: `{"name":"` + interval + `","dataType":"Sum","interval":"` + interval + `"}`})
+		added := w.want(200, line{method: "POST", target: "/api/v2/customMetrics/" + interval + "/data?returnValue=true", headers: []string{asJSON},
+			body: `{"value":42,"date":"2008-12-12T12:12:12Z"}`})
+		assert.Equal(t, want, added.at("date"), interval)
+	}
+	sunday := w.want(200, line{method: "POST", target: "/api/v2/customMetrics/Weekly/data?returnValue=true", headers: []string{asJSON},
+		body: `{"value":1,"date":"2008-12-14T23:59:59Z"}`})
+	assert.Equal(t, "2008-12-08T00:00:00Z", sunday.at("date"), "weeks begin on Monday")
+	assert.InDelta(t, 43, sunday.at("value"), 0)
+}
