@@ -113,7 +113,10 @@ func (f filterFields) read(term string) (e condition, ok bool) {
 	case filterBool:
 		e.flag, err = strconv.ParseBool(strings.ToLower(e.text))
 	case filterDate:
-		e.date, ok = parseDate(e.text)
+		if e.date, ok = parseDate(e.text); !ok { // as two clients send it
+			e.date, err = time.Parse("20060102", e.text)
+			ok = true
+		}
 	}
 	return e, ok && err == nil
 }

@@ -1,6 +1,7 @@
 package threatconnecttest
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -57,4 +58,18 @@ func TestDatesOfMetrics(t *testing.T) {
 		body: `{"value":1,"date":"2008-12-14T23:59:59Z"}`})
 	assert.Equal(t, "2008-12-08T00:00:00Z", sunday.at("date"), "weeks begin on Monday")
 	assert.InDelta(t, 43, sunday.at("value"), 0)
+}
+
+// Filters take dates without dashes.
+func TestFiltersWithUndashedDates(t *testing.T) {
+	t.Parallel()
+	w := stocked(t)
+	for filter, status := range map[string]int{
+		"dateAdded%3E20151202": 200, "dateAdded%3C20151202": 200, "dateAdded%3E2015-12-02": 200, "dateAdded%3E20151302": 400, "dateAdded%3E2015120": 400,
+	} {
+		r := w.want(status, line{method: "GET", target: "/api/v2/indicators?owner=Example+Community&filters=" + filter})
+		if status == 200 {
+			assert.Equal(t, strings.Contains(filter, "%3E"), w.number(r, "data", "resultCount") != "0", filter)
+		}
+	}
 }
