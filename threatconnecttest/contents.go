@@ -26,7 +26,7 @@ func contentRoutes() []route {
 	}
 	for _, name := range []string{"Document", "Report"} {
 		one := "/v2/groups/" + groupTypeByName(name).branch + "/{id}/"
-		upload := with(groupByIDOrXID(name), (*call).uploadContent)
+		upload := takesStream(with(groupByIDOrXID(name), (*call).uploadContent))
 		routes = append(routes,
 			route{method: "GET", pattern: one + "download", handle: with(groupOfType(name), (*call).downloadContent)},
 			route{method: "POST", pattern: one + "upload", handle: upload},
@@ -50,13 +50,22 @@ func groupByIDOrXID(name string) func(*call) *group {
 	}
 }
 
+// takesStream refuses bodies of another content type before the handler is asked. A body without one is a
+// stream.
+func takesStream(handle func(*call) *answer) func(*call) *answer {
+	return func(c *call) *answer {
+		typ, _, _ := strings.Cut(headerValue(c.req.Header, "Content-Type"), ";")
+		if typ = strings.TrimSpace(typ); !strings.EqualFold(typ, "application/octet-stream") && (typ != "" || c.odd(OddityUploadTypeRequired)) {
+			return fail(http.StatusUnsupportedMediaType, msgContentType)
+		}
+		return handle(c)
+	}
+}
+
 // uploadContent takes the bytes of a document or report.
 func (c *call) uploadContent(g *group) *answer {
-	typ, _, _ := strings.Cut(headerValue(c.req.Header, "Content-Type"), ";")
 	put := c.req.Method == http.MethodPut
 	switch {
-	case !strings.EqualFold(strings.TrimSpace(typ), "application/octet-stream"):
-		return fail(http.StatusUnsupportedMediaType, msgContentType)
 	case len(c.body) == 0:
 		return fail(http.StatusBadRequest, msgContentEmpty)
 	case g.values["malware"] == "true" && !protectedZip(c.body):

@@ -10,7 +10,6 @@ import (
 func TestDataStoreAndLogsTakeOnlyWhatThePlatformTakes(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.must(401, "POST", "/v2/exchange/db/local/x/1", "{}")
 	token := func(operation, path, body string) int {
 		t.Helper()
 		req := r.request("POST", path, body)

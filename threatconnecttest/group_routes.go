@@ -162,12 +162,21 @@ func (c *call) oneGroup(status int, g *group) *answer {
 }
 
 func (c *call) createGroup(t *groupType, f fields) *answer {
-	name, values, msg := t.read(f, needForCreate)
+	need := needForCreate
+	if c.odd(OddityEventDateRequired) {
+		need = needForDatedCreate
+	}
+	name, values, msg := t.read(f, need)
 	if msg != "" {
 		return fail(http.StatusBadRequest, msg)
 	}
 	g := c.newGroup(c.owner, t, name, "", c.seconds())
 	g.set(values)
+	for _, field := range t.fields {
+		if field.filled && g.values[field.name] == "" {
+			g.set(map[string]string{field.name: strconv.FormatInt(c.seconds(), 10)})
+		}
+	}
 	return c.oneGroup(http.StatusCreated, g)
 }
 

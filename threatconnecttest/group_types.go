@@ -20,6 +20,7 @@ type groupField struct {
 	name       string
 	kind       groupFieldKind
 	create     bool // whether a create needs it
+	filled     bool // whether a create without it gets the time of the request
 	update     bool // whether even an update needs it
 	batch      bool // whether a batch file needs it
 	additional bool // whether it is shown with includeAdditional only
@@ -61,11 +62,11 @@ var groupTypes = [...]groupType{
 		{name: "body", create: true, batch: true}, {name: "score", hidden: true},
 	}},
 	{name: "Event", branch: "events", entity: "event", fields: []groupField{
-		{name: "eventDate", kind: groupDate, create: true}, {name: "status", additional: true, options: eventStatuses},
+		{name: "eventDate", kind: groupDate, filled: true}, {name: "status", additional: true, options: eventStatuses},
 		{name: "eventType", additional: true},
 	}},
 	{name: "Incident", branch: "incidents", entity: "incident", fields: []groupField{
-		{name: "eventDate", kind: groupDate, create: true}, {name: "status", additional: true, options: incidentStatuses},
+		{name: "eventDate", kind: groupDate, filled: true}, {name: "status", additional: true, options: incidentStatuses},
 	}},
 	{name: "Intrusion Set", branch: "intrusionSets", entity: "intrusionSet"},
 	{name: "Malware", branch: "malware", entity: "malware"},
@@ -106,12 +107,13 @@ type groupNeed int
 
 const (
 	needForCreate groupNeed = iota
+	needForDatedCreate
 	needForUpdate
 	needForBatch
 )
 
 func (f groupField) needed(by groupNeed) bool {
-	return by == needForCreate && f.create || by == needForUpdate && f.update || by == needForBatch && f.batch
+	return by == needForCreate && f.create || by == needForDatedCreate && (f.create || f.filled) || by == needForUpdate && f.update || by == needForBatch && f.batch
 }
 
 // read reads the members of a body that the type has. It returns what the platform says against

@@ -34,6 +34,9 @@ const (
 	OddityAssociationsApart                      // the sums of batch counts leave associations out
 	OddityErrorObjects                           // the source of an error in the error file is an object
 	OddityDoubledSpaces                          // the hashes in the source of an error have two spaces around the colon
+	OddityEventDateRequired                      // creating an event or incident without an eventDate is a 400
+	OddityUploadTypeRequired                     // uploading a document or report without a Content-Type is a 415
+	OddityDataStoreNeedsToken                    // the DataStore refuses signed requests: it wants a token
 	oddityEnd
 
 	// OddityAllOddities is all of them at once. Where two exclude each other, the one that stands

@@ -7,6 +7,51 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
+// Events and incidents can be created by name alone: the platform fills in the date. The documentation
+// says that the date is required.
+func TestEventsWithoutADate(t *testing.T) {
+	t.Parallel()
+	w := newWireClient(t)
+	for branch, entity := range map[string]string{"events": "event", "incidents": "incident"} {
+		create := line{method: "POST", target: "/api/v2/groups/" + branch, headers: []string{asJSON}, body: `{"name":"Example"}`}
+		made := w.want(201, create)
+		assert.Equal(t, made.at("data", entity, "dateAdded"), made.at("data", entity, "eventDate"))
+		one := "/api/v2/groups/" + branch + "/" + w.number(made, "data", entity, "id")
+		w.want(200, line{method: "PUT", target: one, headers: []string{asJSON}, body: `{"name":"Other","eventDate":"2026-01-02T03:04:05Z"}`})
+		renamed := w.want(200, line{method: "PUT", target: one, headers: []string{asJSON}, body: `{"name":"Third"}`})
+		assert.Equal(t, "2026-01-02T03:04:05Z", renamed.at("data", entity, "eventDate"), "only a create fills the date in")
+
+		w.srv.SetOddities(OddityEventDateRequired)
+		assert.Contains(t, w.want(400, create).at("message"), "eventDate")
+		w.want(200, line{method: "PUT", target: one, headers: []string{asJSON}, body: `{"name":"Fourth"}`})
+		w.srv.SetOddities(0)
+	}
+}
+
+// Documents and reports are uploaded without a content type, which is the same as octet-stream.
+func TestUploadsWithoutAContentType(t *testing.T) {
+	t.Parallel()
+	w := newWireClient(t)
+	for branch, entity := range map[string]string{"documents": "document", "reports": "report"} {
+		made := w.want(201, line{method: "POST", target: "/api/v2/groups/" + branch, headers: []string{asJSON}, body: `{"name":"Example","fileName":"example.txt"}`})
+		one := "/api/v2/groups/" + branch + "/" + w.number(made, "data", entity, "id")
+		upload := line{method: "POST", target: one + "/upload?updateIfExists=true", body: "first"}
+		w.want(200, upload)
+		assert.Equal(t, "first", w.want(200, line{method: "GET", target: one + "/download"}).raw)
+		wrong := upload
+		wrong.headers, wrong.body = []string{"Content-Type: text/plain"}, "second"
+		w.want(415, wrong)
+		w.srv.SetOddities(OddityUploadTypeRequired)
+		w.want(415, upload)
+		missing := upload
+		missing.target = "/api/v2/groups/" + branch + "/1/upload"
+		w.want(415, missing) // content types are looked at before anything else
+		missing.headers = []string{asStream}
+		w.want(404, missing)
+		w.srv.SetOddities(0)
+	}
+}
+
 // The list of one kind of assets of an adversary has the field of its kind, and the name that the list
 // of all assets has.
 func TestListsOfAssetsHaveTheirOwnField(t *testing.T) {
@@ -72,4 +117,20 @@ func TestFiltersWithUndashedDates(t *testing.T) {
 			assert.Equal(t, strings.Contains(filter, "%3E"), w.number(r, "data", "resultCount") != "0", filter)
 		}
 	}
+}
+
+// The DataStore takes signed requests.
+func TestDataStoreWithASignature(t *testing.T) {
+	t.Parallel()
+	w := newWireClient(t)
+	store := func(operation, body string) line {
+		return line{method: "POST", target: "/api/v2/exchange/db/organization/example/one", headers: []string{asJSON, "DB-Method: " + operation}, body: body}
+	}
+	w.want(200, store("POST", `{"a":1}`))
+	assert.InDelta(t, 1, w.want(200, store("GET", "")).at("_source", "a"), 0)
+	w.srv.SetOddities(OddityDataStoreNeedsToken)
+	w.want(401, store("GET", ""))
+	tokened := store("GET", "")
+	tokened.token = true
+	w.want(200, tokened)
 }

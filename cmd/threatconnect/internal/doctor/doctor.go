@@ -31,8 +31,8 @@ seconds.
 It sends about 20 requests and changes nothing. What only writing tells is shown as unknown: whether the
 batch API is on, whether the API user may import, what batch jobs do to attributes. With --write OWNER,
 the doctor creates a host, two files, a threat and two tags under random names in that owner by two
-batch jobs, reads them, and removes them, also after errors and Ctrl-C. The host is one of .example, which
-cannot exist. The jobs stay in the instance's list of jobs.
+batch jobs, and an incident by a single request, reads them, and removes them, also after errors and
+Ctrl-C. The host is one of .example, which cannot exist. The jobs stay in the instance's list of jobs.
 
 The doctor also detects the oddities of docs/wire.md: the ways in which instances are known to differ.
 --report and --json write a report in JSON that you can attach to an issue. It holds counts, sentences
@@ -117,6 +117,7 @@ var steps = []step{
 	{"read back", "batch import", (*exam).readBack, true},
 	{"write modes", "read back", (*exam).writeModes, true},
 	{"create existing", "read back", (*exam).existing, true},
+	{"disputed rules", "read back", (*exam).disputed, true},
 	{"compression", "credentials", (*exam).compression, false},
 	{"requests", "credentials", (*exam).requests, false},
 }

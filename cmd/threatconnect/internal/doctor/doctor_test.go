@@ -160,11 +160,11 @@ func TestWrite(t *testing.T) {
 		"write modes       ok           Singleton replaces an attribute, and Append keeps the tags\n",
 		"create existing   ok           creating an indicator that exists updates it\n",
 		"clean-up          ok           everything is removed; 2 batch jobs remain in the list of jobs\n",
-		"Oddities of docs/wire.md: 0 seen, 27 not seen, 1 unknown\n", // no batch job was refused
+		"Oddities of docs/wire.md: 0 seen, 30 not seen, 1 unknown\n", // no batch job was refused
 	} {
 		assert.Contains(t, out, want)
 	}
-	assert.Contains(t, c.err.String(), `--write creates a host, two files, a threat and two tags in the owner "Example Community"`)
+	assert.Contains(t, c.err.String(), `--write creates a host, two files, a threat and two tags in the owner "Example Community" by 2 batch jobs, and an incident,`)
 	requireUntouched(t, srv)
 }
 

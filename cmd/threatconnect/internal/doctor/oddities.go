@@ -118,6 +118,21 @@ var oddities = []oddity{
 		func(x *exchange) presence {
 			return either(bytes.Contains(x.body, []byte("  :  ")), bytes.Contains(x.body, []byte(" : ")))
 		})},
+	{threatconnecttest.OddityEventDateRequired, "EventDateRequired", "an incident without an eventDate is a 400", true,
+		disputed("POST /v2/groups/{}", 400, 201)},
+	{threatconnecttest.OddityUploadTypeRequired, "UploadTypeRequired", "an upload of a document without a Content-Type is a 415", true,
+		disputed("POST /v2/groups/{}/{}/{}", 415, 404)},
+	{threatconnecttest.OddityDataStoreNeedsToken, "DataStoreNeedsToken", "the DataStore refuses signed requests", true,
+		on("POST /v2/exchange/{}/{}/{}/{}", func(x *exchange) presence {
+			signed := strings.HasPrefix(x.authShape, "TC ")
+			return either(signed && x.status == 401, signed && (x.status == 200 || x.status == 404))
+		})},
+}
+
+// disputed detects how the instance responds to a request of the check "disputed rules", which has a
+// route of its own.
+func disputed(route string, odd, usual int) func([]*exchange) presence {
+	return on(route, func(x *exchange) presence { return either(x.status == odd, x.status == usual) })
 }
 
 const (

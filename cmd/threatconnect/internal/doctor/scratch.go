@@ -61,7 +61,7 @@ func newScratch(client *threatconnect.Client, label string) *scratch {
 
 // announcement says what --write is about to do.
 func (s *scratch) announcement(owner string) string {
-	return fmt.Sprintf("--write creates a host, two files, a threat and two tags in the owner %q by %d batch jobs, reads them, and removes them. All are named %s. The jobs stay in the list of jobs.",
+	return fmt.Sprintf("--write creates a host, two files, a threat and two tags in the owner %q by %d batch jobs, and an incident, reads them, and removes them. All are named %s. The jobs stay in the list of jobs.",
 		owner, jobsPerWrite, s.label)
 }
 
@@ -150,18 +150,18 @@ func (s *scratch) wait(ctx context.Context, job *scratchJob) (*threatconnect.Bat
 	return status, err
 }
 
-// threats returns the ids of the threats that have the name of the scratch threat.
-func (s *scratch) threats(ctx context.Context) ([]int64, error) {
-	var ids []int64
-	for t, err := range s.client.Groups.Threats.All(ctx, &threatconnect.GroupListOptions{Filters: threatconnect.Filters{threatconnect.ByName.Is(s.label)}}) {
+// groups returns the groups that have the name of the scratch groups.
+func (s *scratch) groups(ctx context.Context) ([]threatconnect.Group, error) {
+	var found []threatconnect.Group
+	for g, err := range s.client.Groups.All(ctx, &threatconnect.GroupListOptions{Filters: threatconnect.Filters{threatconnect.ByName.Is(s.label)}}) {
 		if err != nil {
 			return nil, err
 		}
-		if t.Name == s.label { // an instance that ignores the filter lists all
-			ids = append(ids, t.ID)
+		if g.Meta().Name == s.label { // an instance that ignores the filter lists all
+			found = append(found, g)
 		}
 	}
-	return ids, nil
+	return found, nil
 }
 
 // remove removes what was created and returns what may be left. A job that still runs could create
@@ -195,16 +195,12 @@ func (s *scratch) removeItems(ctx context.Context) (left []string) {
 			left = append(left, fmt.Sprintf("%s (%s)", what, cli.Plain(err)))
 		}
 	}
-	ids, err := s.threats(ctx)
+	groups, err := s.groups(ctx)
 	if err != nil {
-		what := "a threat of this name"
-		if s.id != 0 {
-			what = fmt.Sprintf("threat %d", s.id)
-		}
-		try(what, err)
+		try("a threat and an incident of this name", err)
 	}
-	for _, id := range ids {
-		try(fmt.Sprintf("threat %d", id), s.client.Groups.Threats.Delete(ctx, id))
+	for _, g := range groups {
+		try(fmt.Sprintf("%s %d", strings.ToLower(string(g.Type())), g.Meta().ID), s.client.Groups.Delete(ctx, g))
 	}
 	try("host "+s.host, s.client.Indicators.Hosts.Delete(ctx, s.host))
 	for _, summary := range s.files {
@@ -220,8 +216,8 @@ func (s *scratch) removeItems(ctx context.Context) (left []string) {
 	if _, err := s.client.Indicators.Hosts.Get(ctx, s.host, nil); !errors.Is(err, threatconnect.ErrNotFound) {
 		left = append(left, "host "+s.host+", which may still be there")
 	}
-	if ids, err := s.threats(ctx); err != nil || len(ids) > 0 {
-		left = append(left, fmt.Sprintf("threats %v, which may still be there", ids))
+	if groups, err := s.groups(ctx); err != nil || len(groups) > 0 {
+		left = append(left, "a threat or an incident of this name, which may still be there")
 	}
 	return left
 }

@@ -85,10 +85,10 @@ func TestLeftovers(t *testing.T) {
 	}
 	c := newClinic(serve(t, srv), srv)
 	assert.Equal(t, 1, c.run(t.Context(), "--write", "Example Community"))
-	threats := srv.Groups("Example Community")
-	require.Len(t, threats, 1)
+	groups := srv.Groups("Example Community")
+	require.Len(t, groups, 2)
 	for _, want := range []string{
-		"clean-up          failed       6 things could not be removed\n", fmt.Sprintf("threat %d (", threats[0].ID), "host " + c.exam.label + ".example (", "tag " + c.exam.label + " (", "tag " + c.exam.label + "-2 (", "file ",
+		"clean-up          failed       7 things could not be removed\n", fmt.Sprintf("threat %d (", groups[0].ID), fmt.Sprintf("incident %d (", groups[1].ID), "host " + c.exam.label + ".example (", "tag " + c.exam.label + " (", "tag " + c.exam.label + "-2 (", "file ",
 	} {
 		assert.Contains(t, c.out.String(), want)
 	}

@@ -2,9 +2,14 @@ package doctor
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -179,6 +184,32 @@ func (e *exam) existing(ctx context.Context) check {
 		return pass("creating an indicator that exists is refused: %s", cause(err))
 	}
 	return fail("an indicator cannot be created by a single request: "+cause(err), "check the role of the API user").with(cli.Plain(err))
+}
+
+// disputed makes requests to which instances are said to respond in two ways. The oddities say which.
+func (e *exam) disputed(ctx context.Context) check {
+	s := e.scratch
+	name, err := json.Marshal(object{"name": s.label})
+	if err != nil {
+		return fail("the requests cannot be made", "report this").with(cli.Plain(err))
+	}
+	id := "/" + strconv.FormatInt(s.id, 10)
+	owner := url.Values{"owner": {e.writeTo}}
+	for _, r := range []threatconnect.Request{
+		{Method: http.MethodPost, Path: "/v2/groups/incidents", Query: owner, Body: name},
+		{Method: http.MethodPost, Path: "/v2/groups/documents" + id + "/upload", Query: owner}, // there is no such document
+		{Method: http.MethodPost, Path: "/v2/exchange/db/organization/" + s.label + "/none", Header: http.Header{"DB-Method": {http.MethodGet}}},
+	} {
+		resp, err := s.client.Do(ctx, r)
+		if err == nil {
+			_, err = io.Copy(io.Discard, resp.Body)
+			err = errors.Join(err, resp.Body.Close())
+		}
+		if _, refused := errors.AsType[*threatconnect.APIError](err); err != nil && !refused {
+			return warn("a request gets no response: "+cause(err), "try again")
+		}
+	}
+	return pass("the oddities below say which of them the instance has")
 }
 
 // cleanUp removes what was created, also if ctx has ended.
