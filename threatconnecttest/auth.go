@@ -35,11 +35,17 @@ func (c *call) verify(target string) *answer {
 	if c.unlicensed {
 		return fail(http.StatusServiceUnavailable, msgNotLicensed)
 	}
+	if c.route.pattern == renewalPattern {
+		if !c.isToken(c.query.Get("expiredToken"), 0) {
+			return fail(http.StatusUnauthorized, msgUnauthorized)
+		}
+		return nil
+	}
 	authorization := headerValue(c.req.Header, "Authorization")
 	scheme, credential, _ := strings.Cut(authorization, " ")
 	switch scheme {
 	case "TC-Token":
-		if !hmac.Equal([]byte(credential), []byte(c.token)) {
+		if !c.isToken(credential, c.renewals.expired) {
 			return fail(http.StatusUnauthorized, msgUnauthorized)
 		}
 		return nil

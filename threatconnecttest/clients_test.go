@@ -2,6 +2,7 @@ package threatconnecttest
 
 import (
 	"bufio"
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -44,6 +45,8 @@ type line struct {
 	lower          bool   // header names in lower case, as Java's client sends them
 	chunked        bool   // the body in chunks of 7 bytes, without Content-Length
 	token          bool   // signed with the token
+	bearer         string // the token, if not the server's
+	bare           bool   // without credentials
 	signed         string // what is signed, if not the target
 }
 
@@ -66,7 +69,10 @@ func (w wireClient) send(l line) reply {
 		"Authorization: TC " + w.srv.AccessID() + ":" + base64.StdEncoding.EncodeToString(mac.Sum(nil)),
 	}
 	if l.token {
-		headers = []string{"Host: " + w.addr, "Connection: close", "Authorization: TC-Token " + w.srv.Token()}
+		headers = []string{"Host: " + w.addr, "Connection: close", "Authorization: TC-Token " + cmp.Or(l.bearer, w.srv.Token())}
+	}
+	if l.bare {
+		headers = headers[:2]
 	}
 	body := l.body
 	if l.chunked {

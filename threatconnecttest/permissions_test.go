@@ -43,7 +43,7 @@ func (r refusals) refused(e route) bool {
 	if e.about == itsBody {
 		body = config("owner", `"Feed"`)
 	}
-	req := r.request(e.method, path+"?owner=Feed", body)
+	req := r.request(e.method, path+"?owner=Feed&expiredToken="+r.srv.Token(), body)
 	if e.pattern == "/v2/batch/createAndUpload" {
 		body := "--b\r\nContent-Disposition: form-data; name=\"config\"\r\n\r\n" + body +
 			"\r\n--b\r\nContent-Disposition: form-data; name=\"content\"\r\n\r\n{}\r\n--b--\r\n"

@@ -22,6 +22,7 @@ type route struct {
 // allRoutes is every endpoint that the server knows. A noun adds its own here.
 func allRoutes() []route {
 	return slices.Concat(
+		tokenRoutes(),
 		ownerRoutes(),
 		indicatorRoutes(),
 		indicatorExtraRoutes(),

@@ -28,10 +28,12 @@ type Server struct {
 	fired  map[FaultKind]int
 }
 
-// settings are how the instance is set up. Requests do not change them.
+// settings are how the instance is set up. Requests do not change them, except for the renewals of the
+// token.
 type settings struct {
 	base                       *url.URL
-	accessID, secretKey, token string
+	accessID, secretKey, token string // the token is the first one
+	renewals                   renewals
 	oddities                   Oddity
 	offset                     time.Duration // how far the server's clock is ahead of the machine's
 	unlicensed                 bool
@@ -111,9 +113,6 @@ func (s *Server) AccessID() string { return s.accessID }
 
 // SecretKey returns the secret key that belongs to [Server.AccessID].
 func (s *Server) SecretKey() string { return s.secretKey }
-
-// Token returns the API token that the server takes.
-func (s *Server) Token() string { return s.token }
 
 // SetClockOffset moves the server's clock: a positive offset is ahead of the machine's clock. It
 // moves the five-minute window of signatures, the Date header and every date that is stored.
