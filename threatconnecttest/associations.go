@@ -50,8 +50,11 @@ func associationRoutes() []route {
 		}
 	}
 	// Two indicators are linked in a way, and unlinked whatever it was.
-	routes = append(routes, route{method: "DELETE", pattern: "/v2/indicators/{type}/{indicator}/indicators/{associatedIndicatorType}/{associatedIndicator}",
-		handle: withEnds(end((*call).indicator), otherIndicator("associatedIndicatorType", "associatedIndicator"), (*call).unlinkEnds)})
+	const pair = "/v2/indicators/{type}/{indicator}/indicators/{associatedIndicatorType}/{associatedIndicator}"
+	from, to := end((*call).indicator), otherIndicator("associatedIndicatorType", "associatedIndicator")
+	routes = append(routes,
+		route{method: "DELETE", pattern: pair, handle: withEnds(from, to, (*call).unlinkEnds)},
+		route{method: "POST", pattern: pair, handle: withEnds(from, to, (*call).linkEnds), odd: OddityBareIndicatorLinks})
 	return append(routes, wayRoutes()...)
 }
 

@@ -76,7 +76,7 @@ func TestRoutesAreSpelledAsTheListOfEndpoints(t *testing.T) {
 	known := strings.Split(string(list), "\n")
 	patterns := threatconnecttest.Routes()
 	assert.Greater(t, len(patterns), 70)
-	known = append(known, "GET /appAuth")
+	known = append(known, "GET /appAuth", "POST /v2/indicators/{type}/{indicator}/indicators/{associatedIndicatorType}/{associatedIndicator}")
 	for _, p := range patterns {
 		assert.Contains(t, known, p)
 	}

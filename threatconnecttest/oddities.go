@@ -37,6 +37,7 @@ const (
 	OddityEventDateRequired                      // creating an event or incident without an eventDate is a 400
 	OddityUploadTypeRequired                     // uploading a document or report without a Content-Type is a 415
 	OddityDataStoreNeedsToken                    // the DataStore refuses signed requests: it wants a token
+	OddityBareIndicatorLinks                     // two indicators can be associated without an association type
 	oddityEnd
 
 	// OddityAllOddities is all of them at once. Where two exclude each other, the one that stands

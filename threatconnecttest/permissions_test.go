@@ -18,7 +18,7 @@ type refusals struct {
 }
 
 func newRefusals(t *testing.T) refusals {
-	r := newRig(t, WithOwner(Owner{Name: "Feed"}))
+	r := newRig(t, WithOwner(Owner{Name: "Feed"}), WithOddities(OddityBareIndicatorLinks)) // with every route
 	r.must(201, "POST", "/v2/batch", config("owner", `"Feed"`))
 	return refusals{r, r.srv.ownerByName("Feed")}
 }

@@ -134,3 +134,33 @@ func TestDataStoreWithASignature(t *testing.T) {
 	tokened.token = true
 	w.want(200, tokened)
 }
+
+// Java's examples associate two indicators without naming an association type. The documentation knows
+// only DELETE there.
+func TestLinksOfIndicatorsWithoutAType(t *testing.T) {
+	t.Parallel()
+	w := stocked(t)
+	pair := line{method: "POST", target: "/api/v2/indicators/hosts/www.example.com/indicators/addresses/192.0.2.1?owner=Example+Community"}
+	assert.Equal(t, "DELETE", w.want(405, pair).header.Get("Allow"))
+	w.srv.SetOddities(OddityBareIndicatorLinks)
+	w.want(201, pair)
+	list := w.want(200, line{method: "GET", target: "/api/v2/indicators/hosts/www.example.com/indicators?owner=Example+Community"})
+	assert.Equal(t, "192.0.2.1", list.at("data", "indicator", 0, "summary"))
+	pair.method = "DELETE"
+	w.want(200, pair)
+}
+
+// A file action is deleted where it was made, and listed there.
+func TestFileActionsAreDeletedWhereTheyWereMade(t *testing.T) {
+	t.Parallel()
+	w := stocked(t)
+	traffic := "/api/v2/indicators/files/d41d8cd98f00b204e9800998ecf8427e/actions/traffic/indicators"
+	one := line{method: "POST", target: traffic + "/addresses/192.0.2.1?owner=Example+Community"}
+	w.want(201, one)
+	list := line{method: "GET", target: traffic + "/addresses?owner=Example+Community"}
+	assert.Equal(t, "192.0.2.1", w.want(200, list).at("data", "address", 0, "ip"))
+	one.method = "DELETE"
+	w.want(200, one)
+	assert.Nil(t, w.want(200, list).at("data", "address", 0))
+	w.want(404, one)
+}

@@ -15,6 +15,7 @@ type route struct {
 	about   subject
 	handle  func(*call) *answer
 	when    func(params) bool // nil, or what sets this pattern apart from another of the same shape
+	odd     Oddity            // that must be on for this route to be there; 0 for most routes
 
 	segments []string
 }
@@ -50,6 +51,7 @@ func allRoutes() []route {
 }
 
 // Routes returns the endpoints that the server answers, as method and pattern: "GET /v2/owners/{id}".
+// One is there only with [OddityBareIndicatorLinks].
 func Routes() []string {
 	var all []string
 	for _, r := range allRoutes() {
@@ -135,10 +137,10 @@ func compareSegments(a, b []string) int {
 func named(segment string) bool { return strings.HasPrefix(segment, "{") }
 
 // find returns the route of a decoded path, or the methods that the path has.
-func (r *router) find(method string, path []string) (found *route, p params, allowed []string) {
+func (r *router) find(odd Oddity, method string, path []string) (found *route, p params, allowed []string) {
 	for _, e := range r.byLength[len(path)] {
 		p, ok := e.match(path)
-		if !ok {
+		if !ok || odd&e.odd != e.odd {
 			continue
 		}
 		if e.method == method {
@@ -208,7 +210,7 @@ func (s *settings) patternOf(method, raw string) string {
 	if t.outside || t.broken {
 		return ""
 	}
-	if e, _, _ := routes().find(method, t.segments); e != nil {
+	if e, _, _ := routes().find(s.oddities, method, t.segments); e != nil {
 		return e.pattern
 	}
 	return ""
@@ -226,7 +228,7 @@ func (c *call) parse(raw string) *answer {
 		return fail(http.StatusBadRequest, msgMalformed)
 	}
 	var allowed []string
-	c.route, c.params, allowed = routes().find(c.req.Method, t.segments)
+	c.route, c.params, allowed = routes().find(c.oddities, c.req.Method, t.segments)
 	if c.route == nil && len(allowed) > 0 {
 		a := text(http.StatusMethodNotAllowed, "No resource method found for "+c.req.Method+", return 405 with Allow header")
 		a.header.Set("Allow", strings.Join(allowed, ", "))

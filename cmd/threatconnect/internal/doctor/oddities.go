@@ -127,6 +127,8 @@ var oddities = []oddity{
 			signed := strings.HasPrefix(x.authShape, "TC ")
 			return either(signed && x.status == 401, signed && (x.status == 200 || x.status == 404))
 		})},
+	{threatconnecttest.OddityBareIndicatorLinks, "BareIndicatorLinks", "two indicators can be associated without an association type", true,
+		disputed("POST /v2/indicators/{}/{}/{}/{}/{}", 201, 405)},
 }
 
 // disputed detects how the instance responds to a request of the check "disputed rules", which has a

@@ -198,6 +198,7 @@ func (e *exam) disputed(ctx context.Context) check {
 	for _, r := range []threatconnect.Request{
 		{Method: http.MethodPost, Path: "/v2/groups/incidents", Query: owner, Body: name},
 		{Method: http.MethodPost, Path: "/v2/groups/documents" + id + "/upload", Query: owner}, // there is no such document
+		{Method: http.MethodPost, Path: "/v2/indicators/hosts/" + s.host + "/indicators/files/" + md5Of(s.files[0]), Query: owner},
 		{Method: http.MethodPost, Path: "/v2/exchange/db/organization/" + s.label + "/none", Header: http.Header{"DB-Method": {http.MethodGet}}},
 	} {
 		resp, err := s.client.Do(ctx, r)
