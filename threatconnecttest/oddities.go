@@ -38,6 +38,7 @@ const (
 	OddityUploadTypeRequired                     // uploading a document or report without a Content-Type is a 415
 	OddityDataStoreNeedsToken                    // the DataStore refuses signed requests: it wants a token
 	OddityBareIndicatorLinks                     // two indicators can be associated without an association type
+	OddityIDsOfEveryOwner                        // groups, tasks and victims of other owners are found by their ids without an owner
 	oddityEnd
 
 	// OddityAllOddities is all of them at once. Where two exclude each other, the one that stands

@@ -1,6 +1,7 @@
 package threatconnecttest
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -29,11 +30,33 @@ func (c *call) answer() *answer {
 		if c.owner = c.ownerByName(names[0]); c.owner == nil {
 			return fail(http.StatusForbidden, msgOwner)
 		}
+	case c.route.about == anOwner && c.odd(OddityIDsOfEveryOwner):
+		c.owner = cmp.Or(c.ownerOfID(), c.owner)
 	}
 	if c.route.about != itsBody && !c.allowed(c.owner) {
 		return denied()
 	}
 	return c.route.handle(c)
+}
+
+// ownerOfID is the owner of the group, task or victim that the path names by its id, or nil.
+func (c *call) ownerOfID() *owner {
+	id := c.id("id")
+	switch c.route.segments[1] {
+	case "groups":
+		if g := cmp.Or(c.groupByID[id], c.groupByXID[c.params.get("id")]); g != nil {
+			return g.owner
+		}
+	case "tasks":
+		if t := c.taskByID(id); t != nil {
+			return t.owner
+		}
+	case "victims":
+		if v := c.victimByID(id); v != nil {
+			return v.owner
+		}
+	}
+	return nil
 }
 
 // allowed reports whether the API user may make the call in an owner.

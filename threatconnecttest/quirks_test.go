@@ -164,3 +164,37 @@ func TestFileActionsAreDeletedWhereTheyWereMade(t *testing.T) {
 	assert.Nil(t, w.want(200, list).at("data", "address", 0))
 	w.want(404, one)
 }
+
+// Clients leave the owner out of paths with ids, which are unique in the instance. The documentation says
+// that such a call is about the API user's organization.
+func TestIDsOfOtherOwners(t *testing.T) {
+	t.Parallel()
+	w := newWireClient(t)
+	create := func(path, entity, owner string) string {
+		made := w.want(201, line{method: "POST", target: "/api/v2/" + path + "?owner=" + owner, headers: []string{asJSON}, body: `{"name":"Example","fileName":"example.txt"}`})
+		return "/api/v2/" + path + "/" + w.number(made, "data", entity, "id")
+	}
+	document := create("groups/documents", "document", "Example+Community")
+	threat := create("groups/threats", "threat", "Example+Community")
+	other := create("groups/threats", "threat", "Example+Source")
+	lines := []line{
+		{method: "POST", target: document + "/upload?updateIfExists=true", body: "text"},
+		{method: "GET", target: document + "/download"},
+		{method: "GET", target: threat + "/groups"},
+		{method: "PUT", target: create("tasks", "task", "Example+Community"), headers: []string{asJSON}, body: `{"name":"Other"}`},
+		{method: "GET", target: create("victims", "victim", "Example+Community") + "/victimAssets"},
+		{method: "DELETE", target: threat},
+	}
+	for _, l := range lines {
+		w.want(404, l)
+	}
+	w.srv.SetOddities(OddityIDsOfEveryOwner)
+	link := line{method: "POST", target: threat + strings.TrimPrefix(other, "/api/v2")}
+	assert.Equal(t, msgOwners, w.want(403, link).at("message"))
+	for _, l := range lines {
+		w.want(200, l)
+	}
+	w.want(404, line{method: "GET", target: other + "?owner=Example+Community"}) // the owner that is named is asked
+	w.srv.SetOddities(0)
+	w.want(404, line{method: "GET", target: other})
+}

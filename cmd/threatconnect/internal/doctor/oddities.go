@@ -129,6 +129,8 @@ var oddities = []oddity{
 		})},
 	{threatconnecttest.OddityBareIndicatorLinks, "BareIndicatorLinks", "two indicators can be associated without an association type", true,
 		disputed("POST /v2/indicators/{}/{}/{}/{}/{}", 201, 405)},
+	{threatconnecttest.OddityIDsOfEveryOwner, "IDsOfEveryOwner", "an id of another owner is found without an owner", true,
+		on("GET /v2/groups/{}/{}", func(x *exchange) presence { return either(x.word() == "Success", x.status == 404) })},
 }
 
 // disputed detects how the instance responds to a request of the check "disputed rules", which has a

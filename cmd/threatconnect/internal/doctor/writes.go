@@ -195,12 +195,16 @@ func (e *exam) disputed(ctx context.Context) check {
 	}
 	id := "/" + strconv.FormatInt(s.id, 10)
 	owner := url.Values{"owner": {e.writeTo}}
-	for _, r := range []threatconnect.Request{
+	requests := []threatconnect.Request{
 		{Method: http.MethodPost, Path: "/v2/groups/incidents", Query: owner, Body: name},
 		{Method: http.MethodPost, Path: "/v2/groups/documents" + id + "/upload", Query: owner}, // there is no such document
 		{Method: http.MethodPost, Path: "/v2/indicators/hosts/" + s.host + "/indicators/files/" + md5Of(s.files[0]), Query: owner},
 		{Method: http.MethodPost, Path: "/v2/exchange/db/organization/" + s.label + "/none", Header: http.Header{"DB-Method": {http.MethodGet}}},
-	} {
+	}
+	if mine, err := e.client.Owners.Mine(ctx); err == nil && mine.Name != e.writeTo {
+		requests = append(requests, threatconnect.Request{Method: http.MethodGet, Path: "/v2/groups/threats" + id})
+	}
+	for _, r := range requests {
 		resp, err := s.client.Do(ctx, r)
 		if err == nil {
 			_, err = io.Copy(io.Discard, resp.Body)
