@@ -25,6 +25,7 @@ var relatedOddities = map[string]threatconnecttest.Oddity{
 	"one is no list":       threatconnecttest.OddityLoneObjects | threatconnecttest.OddityMissingResultCount,
 	"strings and no zones": threatconnecttest.OddityStringIDs | threatconnecttest.OddityStringBools | threatconnecttest.OddityZonelessDates | threatconnecttest.OddityStringNumbers,
 	"owners are objects":   threatconnecttest.OddityOwnerObjectInLists | threatconnecttest.OddityRealBools,
+	"disputed rules":       disputedRules,
 }
 
 // forEveryOddity runs a test against a server of each kind.

@@ -1,0 +1,47 @@
+package threatconnect_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/threatconnecttest"
+)
+
+// disputedRules are the readings of rules that the test server does not follow by default.
+const disputedRules = threatconnecttest.OddityEventDateRequired | threatconnecttest.OddityUploadTypeRequired |
+	threatconnecttest.OddityDataStoreNeedsToken | threatconnecttest.OddityBareIndicatorLinks | threatconnecttest.OddityIDsOfEveryOwner
+
+// The client works with both readings of every rule about which the documentation and live tests
+// disagree.
+func TestEitherReadingOfDisputedRules(t *testing.T) {
+	t.Parallel()
+	for name, odd := range map[string]threatconnecttest.Oddity{"default": 0, "other": disputedRules} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := threatconnecttest.New(threatconnecttest.WithOddities(odd))
+			client, ctx, at := srv.ClientAs(threatconnect.Token(srv.Token())), t.Context(), time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+			for _, owner := range []string{"Example Organization", "Example Community"} {
+				in := client.InOwner(owner)
+				incident, err := in.Groups.Incidents.Create(ctx, threatconnect.NewIncident("x", at))
+				require.NoError(t, err)
+				assert.Equal(t, at, incident.EventDate)
+				event, err := in.Groups.Events.Create(ctx, threatconnect.NewEvent("x", at))
+				require.NoError(t, err)
+				assert.Equal(t, at, event.EventDate)
+				document, err := in.Groups.Documents.Create(ctx, threatconnect.NewDocument("x", "x.txt"))
+				require.NoError(t, err)
+				require.NoError(t, in.Groups.Documents.Upload(ctx, document.ID, threatconnect.BytesContent([]byte("x")), nil))
+				report, err := in.Groups.Reports.Create(ctx, threatconnect.NewReport("x", "x.txt"))
+				require.NoError(t, err)
+				require.NoError(t, in.Groups.Reports.Upload(ctx, report.ID, threatconnect.BytesContent([]byte("x")), nil))
+			}
+			store, err := threatconnect.DataStoreOf[map[string]int](client, threatconnect.DataStoreOrganization, "x")
+			require.NoError(t, err)
+			require.NoError(t, store.Put(ctx, "a", map[string]int{"a": 1}))
+		})
+	}
+}
