@@ -35,16 +35,16 @@ func peopleRoutes(parent, taskID, victimID string, find func(*call) *circle) []r
 }
 
 func (c *call) victimsIn(e *circle) *answer {
-	return c.pageOfVictims(0, func(v *victim) bool { return e.has(v) })
+	return pageOf(c, "victim", in(e, c.victims, func(*victim) bool { return true }), func(v *victim, w *jsonWriter) { v.write(w, true, 0) })
 }
 
 func (c *call) tasksIn(e *circle) *answer {
-	return c.pageOfTasks(func(t *task) bool { return e.has(t) })
+	return pageOf(c, "task", in(e, c.tasks, func(*task) bool { return true }), func(t *task, w *jsonWriter) { c.writeTask(w, t, true) })
 }
 
 // otherVictim is the victim at the other end of an association. One without assets cannot be
 // associated.
-func (c *call) otherVictim(param string) (linked, *answer) {
+func (c *call) otherVictim(param string) (holder, *answer) {
 	v := c.victimByID(c.id(param))
 	switch {
 	case v == nil:
@@ -57,22 +57,12 @@ func (c *call) otherVictim(param string) (linked, *answer) {
 	return v, nil
 }
 
-// shareGroup reports whether two things are associated with one group.
-func shareGroup(a, b linked) bool {
-	for _, l := range a.links() {
-		if g, ok := l.to.(*group); ok && areAssociated(b, g) {
-			return true
-		}
-	}
-	return false
-}
-
 // victimAssetRoutes are the routes of the assets that come with the victims of a resource.
-func victimAssetRoutes(parent string, find func(*call) linked) []route {
+func victimAssetRoutes(parent string, find func(*call) holder) []route {
 	all := parent + "/victimAssets"
 	ofType := all + "/{victimAssetType}"
-	ofKind := func(do func(*call, linked, *assetKind) *answer) func(*call) *answer {
-		return with(find, func(c *call, l linked) *answer {
+	ofKind := func(do func(*call, holder, *assetKind) *answer) func(*call) *answer {
+		return with(find, func(c *call, l holder) *answer {
 			k := c.victimAssetKind()
 			if k == nil {
 				return missing()
@@ -80,8 +70,8 @@ func victimAssetRoutes(parent string, find func(*call) linked) []route {
 			return do(c, l, k)
 		})
 	}
-	on := func(do func(*call, linked, victimsAsset) *answer) func(*call) *answer {
-		return ofKind(func(c *call, l linked, k *assetKind) *answer {
+	on := func(do func(*call, holder, victimsAsset) *answer) func(*call) *answer {
+		return ofKind(func(c *call, l holder, k *assetKind) *answer {
 			id := c.id("assetId")
 			for _, a := range assetsOf(l, k) {
 				if a.id == id {
@@ -92,14 +82,13 @@ func victimAssetRoutes(parent string, find func(*call) linked) []route {
 		})
 	}
 	return []route{
-		{method: "GET", pattern: all, handle: with(find, func(c *call, l linked) *answer { return c.relatedAssets(l, "victimAsset", nil) })},
-		{method: "GET", pattern: ofType, handle: ofKind(func(c *call, l linked, k *assetKind) *answer { return c.relatedAssets(l, k.entity, k) })},
-		{method: "GET", pattern: ofType + "/{assetId}", handle: on(func(c *call, _ linked, a victimsAsset) *answer {
+		{method: "GET", pattern: all, handle: with(find, func(c *call, l holder) *answer { return c.relatedAssets(l, "victimAsset", nil) })},
+		{method: "GET", pattern: ofType, handle: ofKind(func(c *call, l holder, k *assetKind) *answer { return c.relatedAssets(l, k.entity, k) })},
+		{method: "GET", pattern: ofType + "/{assetId}", handle: on(func(c *call, _ holder, a victimsAsset) *answer {
 			return c.oneAsset(http.StatusOK, a.of, a.asset)
 		})},
-		{method: "DELETE", pattern: ofType + "/{assetId}", handle: on(func(_ *call, l linked, a victimsAsset) *answer {
-			m := l.metadata()
-			m.without = append(m.without, a.asset)
+		{method: "DELETE", pattern: ofType + "/{assetId}", handle: on(func(_ *call, l holder, a victimsAsset) *answer {
+			associatedAs(l, a.of, "").takeOff(a.asset)
 			return success(http.StatusOK)
 		})},
 	}
@@ -113,15 +102,15 @@ type victimsAsset struct {
 
 // assetsOf returns the assets of a kind, or of all when it is nil, that came with the victims of a
 // thing and were not taken off it.
-func assetsOf(l linked, k *assetKind) []victimsAsset {
+func assetsOf(l holder, k *assetKind) []victimsAsset {
 	var all []victimsAsset
-	for _, to := range l.links() {
-		v, ok := to.to.(*victim)
+	for link := range links(l) {
+		v, ok := link.to(l).(*victim)
 		if !ok {
 			continue
 		}
 		for _, a := range v.assets {
-			if (k == nil || a.kind == k) && !slices.Contains(l.hangers().without, a) {
+			if (k == nil || a.kind == k) && !slices.Contains(link.without, a) {
 				all = append(all, victimsAsset{a, v})
 			}
 		}
@@ -129,6 +118,6 @@ func assetsOf(l linked, k *assetKind) []victimsAsset {
 	return all
 }
 
-func (c *call) relatedAssets(l linked, key string, k *assetKind) *answer {
+func (c *call) relatedAssets(l holder, key string, k *assetKind) *answer {
 	return pageOf(c, key, slices.Values(assetsOf(l, k)), func(a victimsAsset, w *jsonWriter) { a.writeShort(w, a.of) })
 }

@@ -16,7 +16,7 @@ func associationRoutes() []route {
 	var routes []route
 	for _, p := range []struct {
 		path       string
-		find       func(*call) linked
+		find       func(*call) holder
 		task       string // the word for an associated task; empty where there is no list of them
 		victim     string // the word for an associated victim
 		victims    bool   // whether victims are associated from here
@@ -33,7 +33,7 @@ func associationRoutes() []route {
 			}
 			return nil
 		}
-		both := func(path string, other func(*call) (linked, *answer)) {
+		both := func(path string, other func(*call) (holder, *answer)) {
 			routes = append(routes,
 				route{method: "POST", pattern: p.path + path, handle: withEnds(p.find, other, (*call).linkEnds)},
 				route{method: "DELETE", pattern: p.path + path, handle: withEnds(p.find, other, (*call).unlinkEnds)})
@@ -42,7 +42,7 @@ func associationRoutes() []route {
 		routes = append(routes, peopleRoutes(p.path, p.task, p.victim, around)...)
 		both("/groups/{associatedGroupType}/{associatedGroupId}", (*call).otherGroup)
 		if p.victims {
-			both("/victims/{"+p.victim+"}", func(c *call) (linked, *answer) { return c.otherVictim(p.victim) })
+			both("/victims/{"+p.victim+"}", func(c *call) (holder, *answer) { return c.otherVictim(p.victim) })
 			routes = append(routes, victimAssetRoutes(p.path, p.find)...)
 		}
 		if p.indicators {
@@ -61,9 +61,9 @@ func associationRoutes() []route {
 // end makes a finder of one kind of thing a finder of an end of an association.
 func end[T interface {
 	comparable
-	linked
-}](find func(*call) T) func(*call) linked {
-	return func(c *call) linked {
+	holder
+}](find func(*call) T) func(*call) holder {
+	return func(c *call) holder {
 		var none T
 		if t := find(c); t != none {
 			return t
@@ -72,34 +72,36 @@ func end[T interface {
 	}
 }
 
-// circleOf is what is associated with something. With a victim are associated the indicators and
-// victims that share a group with it, too.
-func circleOf(l linked) *circle {
-	_, victims := l.(*victim)
-	return &circle{l.belongs(), func(other linked) bool {
-		if l == other {
-			return false
+// circleOf is the things that are associated with one. With a victim are associated the indicators
+// and victims that share a group with it, too.
+func circleOf(h holder) *circle {
+	members := func() []holder {
+		all := associated(h, nil)
+		if _, ok := h.(*victim); !ok {
+			return all
 		}
-		if areAssociated(l, other) {
-			return true
+		for _, g := range all {
+			if _, ok := g.(*group); !ok {
+				continue
+			}
+			for l := range links(g) {
+				switch other := l.to(g).(type) {
+				case *indicator, *victim:
+					if other != h {
+						all = append(all, other)
+					}
+				}
+			}
 		}
-		switch other.(type) {
-		case *indicator, *victim:
-			return victims && shareGroup(l, other)
-		}
-		return false
+		return inOrder(all)
+	}
+	return &circle{owner: h.belongs(), members: members, has: func(other holder) bool {
+		return areAssociated(h, other) || slices.Contains(members(), other)
 	}}
 }
 
-func areAssociated(a, b linked) bool {
-	if forgetful(a, b) {
-		a, b = b, a
-	}
-	return slices.ContainsFunc(a.links(), func(l link) bool { return l.to == b })
-}
-
 // otherGroup is the group at the other end of an association.
-func (c *call) otherGroup() (linked, *answer) {
+func (c *call) otherGroup() (holder, *answer) {
 	if g := c.groupAt("associatedGroupType", "associatedGroupId"); g != nil {
 		return g, nil
 	}
@@ -110,8 +112,8 @@ func (c *call) otherGroup() (linked, *answer) {
 }
 
 // otherIndicator finds the indicator at the other end of an association.
-func otherIndicator(branch, value string) func(*call) (linked, *answer) {
-	return func(c *call) (linked, *answer) {
+func otherIndicator(branch, value string) func(*call) (holder, *answer) {
+	return func(c *call) (holder, *answer) {
 		if i := c.indicatorAt(branch, value); i != nil {
 			return i, nil
 		}
@@ -120,8 +122,8 @@ func otherIndicator(branch, value string) func(*call) (linked, *answer) {
 }
 
 // withEnds makes a handler of one that needs both ends of an association.
-func withEnds(find func(*call) linked, other func(*call) (linked, *answer), do func(c *call, a, b linked) *answer) func(*call) *answer {
-	return with(find, func(c *call, a linked) *answer {
+func withEnds(find func(*call) holder, other func(*call) (holder, *answer), do func(c *call, a, b holder) *answer) func(*call) *answer {
+	return with(find, func(c *call, a holder) *answer {
 		b, bad := other(c)
 		if bad != nil {
 			return bad
@@ -134,17 +136,14 @@ func withEnds(find func(*call) linked, other func(*call) (linked, *answer), do f
 }
 
 // linkEnds answers a POST at the path of both ends.
-func (c *call) linkEnds(a, b linked) *answer {
+func (c *call) linkEnds(a, b holder) *answer {
 	associate(a, b, "")
-	if v, ok := b.(*victim); ok { // its assets come with it, also those that were taken off
-		m := a.metadata()
-		m.without = slices.DeleteFunc(m.without, func(e *asset) bool { return slices.Contains(v.assets, e) })
-	}
+	associatedAs(a, b, "").bringBack() // the assets of a victim come with it
 	return success(http.StatusCreated)
 }
 
 // unlinkEnds answers a DELETE at the path of both ends.
-func (c *call) unlinkEnds(a, b linked) *answer {
+func (c *call) unlinkEnds(a, b holder) *answer {
 	if !dissociate(a, b) {
 		return missing()
 	}
@@ -177,7 +176,7 @@ func wayRoutesTo(list, word string, find func(*call) *indicator, branch, value s
 			}
 			return c.listWay(word, i, t)
 		})},
-		{method: "POST", pattern: ofType + "/{" + value + "}", handle: withEnds(end(find), otherIndicator(branch, value), func(c *call, a, b linked) *answer {
+		{method: "POST", pattern: ofType + "/{" + value + "}", handle: withEnds(end(find), otherIndicator(branch, value), func(c *call, a, b holder) *answer {
 			return c.linkWay(word, a.(*indicator), b.(*indicator))
 		})},
 	}
@@ -196,8 +195,8 @@ func (c *call) listWay(word string, i *indicator, t *indicatorType) *answer {
 	if len(ways) == 0 {
 		return missing()
 	}
-	return c.indicatorsIn(&circle{i.owner, func(other linked) bool {
-		return slices.Contains(i.links(), link{other, ways[0].name})
+	return c.indicatorsIn(&circle{owner: i.owner, members: func() []holder {
+		return associated(i, func(l *link) bool { return l.label == ways[0].name })
 	}}, t)
 }
 
@@ -213,12 +212,15 @@ func (c *call) linkWay(word string, a, b *indicator) *answer {
 }
 
 // unlinkWay undoes the file action that the path names; other associations of the two stay.
-func (c *call) unlinkWay(a, b linked) *answer {
+func (c *call) unlinkWay(a, b holder) *answer {
 	ways := c.way("fileAction")
-	if len(ways) == 0 || !slices.Contains(a.links(), link{b, ways[0].name}) {
+	if len(ways) == 0 {
 		return missing()
 	}
-	a.hangers().unlinkAs(b, ways[0].name)
-	b.hangers().unlinkAs(a, ways[0].name)
+	l := associatedAs(a, b, ways[0].name)
+	if l == nil {
+		return missing()
+	}
+	l.remove()
 	return success(http.StatusOK)
 }

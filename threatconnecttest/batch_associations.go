@@ -41,7 +41,7 @@ func (r *batchRun) association(item *batchItem, f fields) *batchError {
 }
 
 // end finds one end of an association: by id, which wins, or by reference.
-func (r *batchRun) end(f fields, which string, item *batchItem) (linked, *batchError) {
+func (r *batchRun) end(f fields, which string, item *batchItem) (holder, *batchError) {
 	typeName, _ := f.text("type_" + which)
 	ref, hasRef := f.text("ref_" + which)
 	if item.source == "" {
@@ -80,7 +80,7 @@ func (r *batchRun) end(f fields, which string, item *batchItem) (linked, *batchE
 	return g, nil
 }
 
-func (r *batchRun) endByID(id int64, typeName string) (linked, *batchError) {
+func (r *batchRun) endByID(id int64, typeName string) (holder, *batchError) {
 	o := r.config.owner
 	if typeName == "" || groupTypeByName(typeName) != nil {
 		if g := r.groupByID[id]; g != nil {

@@ -93,8 +93,8 @@ func (r *batchRun) mergeFiles(primary *indicator, matches []*indicator, value st
 			for _, l := range m.more.labels {
 				primary.metadata().mark(l)
 			}
-			for _, l := range slices.Clone(m.links()) {
-				associate(primary, l.to, l.label)
+			for l := range links(m) {
+				associate(primary, l.to(m), l.label)
 			}
 		}
 		o.drop(m, r.now)

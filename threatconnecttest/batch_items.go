@@ -70,7 +70,7 @@ func (r *batchRun) connectGroup(item *batchItem, g *group, f fields) *batchError
 		return bad
 	}
 	for _, xid := range xids {
-		r.connect(item, g, func() (linked, *batchError) { return r.groupByReference(string(xid)) })
+		r.connect(item, g, func() (holder, *batchError) { return r.groupByReference(string(xid)) })
 	}
 	indicators, bad := decode[[]struct {
 		Summary       loose `json:"summary"`
@@ -83,7 +83,7 @@ func (r *batchRun) connectGroup(item *batchItem, g *group, f fields) *batchError
 		return nil
 	}
 	for _, i := range indicators {
-		r.connect(item, g, func() (linked, *batchError) {
+		r.connect(item, g, func() (holder, *batchError) {
 			return r.indicatorByReference(string(i.IndicatorType), string(i.Summary))
 		})
 	}
@@ -252,7 +252,7 @@ func (r *batchRun) occurrences(i *indicator, f fields) *batchError {
 
 // connectIndicator associates an indicator with groups, which are objects or bare xids; V1 has ids.
 func (r *batchRun) connectIndicator(item *batchItem, i *indicator, f fields) *batchError {
-	var from linked // stays nil without an indicator
+	var from holder // stays nil without an indicator
 	if i != nil {
 		from = i
 	}
@@ -262,7 +262,7 @@ func (r *batchRun) connectIndicator(item *batchItem, i *indicator, f fields) *ba
 			return bad
 		}
 		for _, id := range ids {
-			r.connect(item, from, func() (linked, *batchError) {
+			r.connect(item, from, func() (holder, *batchError) {
 				n, _ := strconv.ParseInt(string(id), 10, 64)
 				if g := r.groupByID[n]; g != nil && g.owner == r.config.owner {
 					return g, nil
@@ -287,7 +287,7 @@ func (r *batchRun) connectIndicator(item *batchItem, i *indicator, f fields) *ba
 			}
 			xid = string(ref.GroupXID)
 		}
-		r.connect(item, from, func() (linked, *batchError) { return r.groupByReference(xid) })
+		r.connect(item, from, func() (holder, *batchError) { return r.groupByReference(xid) })
 	}
 	return nil
 }

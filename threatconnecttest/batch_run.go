@@ -56,12 +56,12 @@ type batchRun struct {
 // what comes later in the same file.
 type pendingLink struct {
 	item *batchItem
-	from linked
-	find func() (linked, *batchError)
+	from holder
+	find func() (holder, *batchError)
 }
 
 // other finds the other end of an association, which must be another thing.
-func (p pendingLink) other() (linked, *batchError) {
+func (p pendingLink) other() (holder, *batchError) {
 	to, bad := p.find()
 	if bad == nil && to == p.from {
 		return nil, &batchError{code: codeAssociation, message: msgWithItself}
@@ -238,7 +238,7 @@ func (r *batchRun) resolve(end bool) {
 
 // connect makes an association now, or after the rest of the file. from is nil on a server without
 // contents.
-func (r *batchRun) connect(item *batchItem, from linked, find func() (linked, *batchError)) {
+func (r *batchRun) connect(item *batchItem, from holder, find func() (holder, *batchError)) {
 	p := pendingLink{item, from, find}
 	to, bad := p.other()
 	switch {
@@ -250,7 +250,7 @@ func (r *batchRun) connect(item *batchItem, from linked, find func() (linked, *b
 }
 
 // groupByReference finds a group of the job's owner by its xid.
-func (r *batchRun) groupByReference(xid string) (linked, *batchError) {
+func (r *batchRun) groupByReference(xid string) (holder, *batchError) {
 	g := r.groupByXID[xid]
 	if g == nil {
 		return nil, &batchError{code: codeAssociation, message: "The Group with xid '" + xid + "' to associate with was not found"}
@@ -262,7 +262,7 @@ func (r *batchRun) groupByReference(xid string) (linked, *batchError) {
 }
 
 // indicatorByReference finds an indicator of the job's owner by its type and summary.
-func (r *batchRun) indicatorByReference(typeName, summary string) (linked, *batchError) {
+func (r *batchRun) indicatorByReference(typeName, summary string) (holder, *batchError) {
 	t := r.typeByName(typeName)
 	if t != nil {
 		if value, ok := t.read(summary); ok {

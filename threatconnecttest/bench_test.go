@@ -29,6 +29,14 @@ func (r rig) quickBatch(content string) {
 	require.Equal(r, 202, r.upload(int(made.at("data", "batchId").(float64)), content).status)
 }
 
+// runFile runs a batch file without its upload.
+func runFile(s *Server, action, content string) *job {
+	j := &job{config: batchConfig{version: "V2", owner: s.owners[2], action: action, attributes: "Append"}, content: []byte(content),
+		counts: batchCounts{success: map[string]int{}, errors: map[string]int{}}}
+	s.run(&s.settings, j)
+	return j
+}
+
 func heap() uint64 {
 	runtime.GC()
 	var m runtime.MemStats
@@ -67,13 +75,11 @@ func BenchmarkBatchOf25000Hosts(b *testing.B) {
 			s := New(WithoutContents(), WithRequestLog(0))
 			_, err := s.AddGroup(GroupRecord{Owner: source, Type: "Threat", Name: "x", XID: "x"})
 			require.NoError(b, err)
-			content := []byte(hosts(0, 25_000, more))
+			content := hosts(0, 25_000, more)
 			b.SetBytes(int64(len(content)))
 			b.ReportAllocs()
 			for b.Loop() {
-				j := &job{config: batchConfig{version: "V2", owner: s.owners[2], action: "Create", attributes: "Append"}, content: content,
-					counts: batchCounts{success: map[string]int{}, errors: map[string]int{}}}
-				s.run(&s.settings, j)
+				runFile(s, "Create", content)
 			}
 		})
 	}
@@ -93,5 +99,22 @@ func BenchmarkPageOf10000(b *testing.B) {
 		resp, err := s.RoundTrip(req)
 		require.NoError(b, err)
 		require.Equal(b, 200, resp.StatusCode)
+	}
+}
+
+// A group with many indicators is found, listed and unlinked by its links, not by a walk over its owner.
+func BenchmarkGroupOf100000Hosts(b *testing.B) {
+	for b.Loop() {
+		s := New(WithRequestLog(0))
+		_, err := s.AddGroup(GroupRecord{Owner: source, Type: "Threat", Name: "x", XID: "x"})
+		require.NoError(b, err)
+		for n := range 4 {
+			runFile(s, "Create", hosts(n*25_000, 25_000, `,"associatedGroups":[{"groupXid":"x"}]`))
+		}
+		require.Len(b, s.Groups(source)[0].Indicators, 100_000)
+		for n := range 4 {
+			runFile(s, "Delete", hosts(n*25_000, 25_000, ""))
+		}
+		require.Empty(b, s.Groups(source)[0].Indicators)
 	}
 }

@@ -1,15 +1,31 @@
 package threatconnecttest
 
 import (
+	"iter"
 	"net/http"
 	"slices"
 )
 
-// circle is what belongs to something: what is associated with a resource, what carries a tag or a
-// label.
+// circle is the things that belong to one: those that are associated with a resource, those that
+// carry a tag or a label.
 type circle struct {
-	owner *owner
-	has   func(linked) bool
+	owner   *owner
+	has     func(holder) bool
+	members func() []holder // in the order of their ids; nil where all of the owner must be asked
+}
+
+// in iterates over the members of a circle that are of one kind and fit. all is everything of that kind.
+func in[T holder](e *circle, all []T, fits func(T) bool) iter.Seq[T] {
+	if e.members == nil {
+		return where(all, func(one T) bool { return fits(one) && one.belongs() == e.owner && e.has(one) })
+	}
+	var found []T
+	for _, h := range e.members() {
+		if one, ok := h.(T); ok {
+			found = append(found, one)
+		}
+	}
+	return where(found, fits)
 }
 
 // circleNames are the words that the documentation of a circle has for its path segments.
@@ -52,7 +68,7 @@ func (c *call) groupsIn(e *circle, t *groupType) *answer {
 	if t != nil {
 		key = t.entity
 	}
-	all := where(e.owner.groups, func(g *group) bool { return (t == nil || g.typ == t) && e.has(g) })
+	all := in(e, e.owner.groups, func(g *group) bool { return t == nil || g.typ == t })
 	return pageOf(c, key, all, func(g *group, w *jsonWriter) { g.write(w, groupShape{list: true, generic: t == nil}) })
 }
 
@@ -62,20 +78,20 @@ func (c *call) indicatorsIn(e *circle, t *indicatorType) *answer {
 	if t != nil {
 		key = t.Entity
 	}
-	all := where(e.owner.indicators, func(i *indicator) bool { return !i.has(flagRemoved) && (t == nil || i.typ == t) && e.has(i) })
+	all := in(e, e.owner.indicators, func(i *indicator) bool { return !i.has(flagRemoved) && (t == nil || i.typ == t) })
 	return pageOf(c, key, all, func(i *indicator, w *jsonWriter) {
 		i.write(w, indicatorShape{list: true, generic: t == nil, read: true})
 	})
 }
 
 // carriedBy reports whether a tag is on something.
-func (t *tag) carriedBy(l linked) bool {
+func (t *tag) carriedBy(l holder) bool {
 	m := l.hangers()
 	return m != nil && slices.Contains(m.tags, t)
 }
 
 // carriedBy reports whether a label is on something.
-func (l *SecurityLabel) carriedBy(on linked) bool {
+func (l *SecurityLabel) carriedBy(on holder) bool {
 	m := on.hangers()
 	return m != nil && slices.Contains(m.labels, l)
 }

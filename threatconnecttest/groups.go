@@ -42,29 +42,12 @@ type GroupRecord struct {
 	Content      []byte   // of a document or report
 }
 
+func (g *group) number() int64       { return g.id }
 func (g *group) belongs() *owner     { return g.owner }
 func (g *group) typeName() string    { return g.typ.name }
 func (g *group) hangers() *metadata  { return &g.hung }
 func (g *group) metadata() *metadata { return &g.hung }
-func (g *group) links() []link       { return g.hung.linked }
 func (g *group) changed(now int64)   { g.modified = now }
-
-// indicators returns the indicators that are associated with a group.
-func (g *group) indicators() []*indicator {
-	var all []*indicator
-	for _, i := range g.owner.indicators {
-		if i.has(flagRemoved) {
-			continue
-		}
-		for _, l := range i.links() {
-			if l.to == linked(g) {
-				all = append(all, i)
-				break
-			}
-		}
-	}
-	return all
-}
 
 // newGroup puts a group into an owner. An empty xid is replaced by one that is unique.
 func (w *world) newGroup(o *owner, t *groupType, name, xid string, now int64) *group {
@@ -81,9 +64,6 @@ func (w *world) newGroup(o *owner, t *groupType, name, xid string, now int64) *g
 // dropGroup takes a group out, with its associations.
 func (w *world) dropGroup(g *group) {
 	dissociateAll(g)
-	for _, i := range g.owner.indicators {
-		i.more.unlink(g)
-	}
 	g.owner.groups = remove(g.owner.groups, g)
 	delete(w.groupByID, g.id)
 	delete(w.groupByXID, g.xid)
@@ -204,13 +184,15 @@ func (g *group) record() GroupRecord {
 		}
 		r.Fields[f.name] = v
 	}
-	for _, l := range g.links() {
-		if to, ok := l.to.(*group); ok {
+	for l := range links(g) {
+		if to, ok := l.to(g).(*group); ok {
 			r.Groups = append(r.Groups, to.xid)
 		}
 	}
-	for _, i := range g.indicators() {
-		r.Indicators = append(r.Indicators, i.typ.Name+": "+i.value)
+	for _, h := range associated(g, nil) {
+		if i, ok := h.(*indicator); ok {
+			r.Indicators = append(r.Indicators, i.typ.Name+": "+i.value)
+		}
 	}
 	return r
 }

@@ -89,11 +89,11 @@ func (i *indicator) extra() rareDetails {
 	return *i.rare
 }
 
+func (i *indicator) number() int64      { return i.id }
 func (i *indicator) belongs() *owner    { return i.owner }
 func (i *indicator) typeName() string   { return i.typ.Name }
 func (i *indicator) hangers() *metadata { return i.more }
 func (i *indicator) changed(int64)      {} // tags, attributes and labels do not move lastModified
-func (i *indicator) links() []link      { return i.more.associations() }
 func (i *indicator) metadata() *metadata {
 	if i.more == nil {
 		i.more = &metadata{}
@@ -309,8 +309,8 @@ func (i *indicator) record() IndicatorRecord {
 		r.Confidence = new(int(i.confidence))
 	}
 	r.Attributes, r.Tags, r.Labels = i.more.records()
-	for _, l := range i.links() {
-		switch to := l.to.(type) {
+	for l := range links(i) {
+		switch to := l.to(i).(type) {
 		case *group:
 			r.Groups = append(r.Groups, to.xid)
 		case *indicator:

@@ -22,7 +22,7 @@ func (c *call) labelCircle() *circle {
 	if l == nil {
 		return nil
 	}
-	return &circle{c.owner, l.carriedBy}
+	return &circle{owner: c.owner, has: l.carriedBy}
 }
 
 func (c *call) listLabels() *answer {

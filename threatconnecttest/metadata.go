@@ -1,12 +1,11 @@
 package threatconnecttest
 
-import (
-	"errors"
-	"slices"
-)
+import "errors"
 
-// holder is what attributes, tags and labels hang on: an indicator, a group, a task, a victim.
+// holder is a thing that attributes, tags, labels and links are attached to: an indicator, a group,
+// a task, a victim.
 type holder interface {
+	number() int64 // the id
 	belongs() *owner
 	metadata() *metadata // made when there is none yet
 	hangers() *metadata  // nil when there is none yet
@@ -14,88 +13,12 @@ type holder interface {
 	changed(now int64)   // something that hangs on it has changed
 }
 
-// linked is what can be associated.
-type linked interface {
-	holder
-	links() []link
-}
-
-// link is one association, seen from one of its ends.
-type link struct {
-	to    linked
-	label string // the association type between two indicators
-}
-
-// metadata is what hangs on one thing. A nil one is empty.
+// metadata is attached to one thing. A nil one is empty.
 type metadata struct {
 	attributes []*attribute
 	tags       []*tag
 	labels     []*SecurityLabel
-	linked     []link
-	without    []*asset // of associated victims, which were taken off
-}
-
-func (m *metadata) associations() []link {
-	if m == nil {
-		return nil
-	}
-	return m.linked
-}
-
-func (m *metadata) unlink(other linked) {
-	if m != nil {
-		m.linked = slices.DeleteFunc(m.linked, func(l link) bool { return l.to == other })
-	}
-}
-
-// unlinkAs removes one association with another thing.
-func (m *metadata) unlinkAs(other linked, label string) {
-	m.linked = slices.DeleteFunc(m.linked, func(l link) bool { return l == link{other, label} })
-}
-
-// associate links two things. It is idempotent, and does nothing when both ends are the same thing,
-// as when two linked files are merged. A link between an indicator and a group is stored with the
-// indicator only, because a group may have a million indicators and is rarely asked for them.
-func associate(a, b linked, label string) {
-	if a == b {
-		return
-	}
-	if forgetful(a, b) {
-		a, b = b, a
-	}
-	la, lb := link{b, label}, link{a, label}
-	if slices.Contains(a.links(), la) {
-		return
-	}
-	a.metadata().linked = append(a.metadata().linked, la)
-	if !forgetful(b, a) {
-		b.metadata().linked = append(b.metadata().linked, lb)
-	}
-}
-
-// dissociate undoes associate and reports whether there was anything to undo.
-func dissociate(a, b linked) bool {
-	if forgetful(a, b) {
-		a, b = b, a
-	}
-	there := slices.ContainsFunc(a.links(), func(l link) bool { return l.to == b })
-	a.hangers().unlink(b)
-	b.hangers().unlink(a)
-	return there
-}
-
-// dissociateAll removes the links of a thing, except those that only its indicators store.
-func dissociateAll(a linked) {
-	for _, l := range slices.Clone(a.links()) {
-		dissociate(a, l.to)
-	}
-}
-
-// forgetful reports whether a does not remember that it is associated with b.
-func forgetful(a, b linked) bool {
-	_, group := a.(*group)
-	_, indicator := b.(*indicator)
-	return group && indicator
+	links      linkList
 }
 
 // all is what hangs on something, also when there is no metadata yet.

@@ -129,7 +129,7 @@ func (s *Server) inconsistencies() (wrong []string) {
 			wrong = append(wrong, fmt.Sprintf(format, args...))
 		}
 	}
-	alive := map[linked]bool{}
+	alive := map[holder]bool{}
 	for _, o := range s.owners {
 		removed, keys, indexed := 0, 0, 0
 		for _, i := range o.indicators {
@@ -162,23 +162,25 @@ func (s *Server) inconsistencies() (wrong []string) {
 	for _, t := range s.tasks {
 		alive[t] = true
 	}
-	assets := map[*asset]bool{}
 	for _, v := range s.victims {
 		alive[v] = true
-		for _, a := range v.assets {
-			assets[a] = true
-		}
 	}
 	for l := range alive {
 		m := l.hangers()
 		if m == nil {
 			continue
 		}
-		for _, e := range m.linked {
-			check(alive[e.to], "a %s is linked with a deleted %s", l.typeName(), e.to.typeName())
-			check(e.to != l, "a %s is linked with itself", l.typeName())
-			check(e.to.belongs() == l.belongs(), "a %s is linked with a %s of another owner", l.typeName(), e.to.typeName())
-			check(forgetful(e.to, l) || slices.Contains(e.to.links(), link{l, e.label}), "a %s does not know its link with a %s", e.to.typeName(), l.typeName())
+		for e := range links(l) {
+			to := e.to(l)
+			check(alive[to], "a %s is linked with a deleted %s", l.typeName(), to.typeName())
+			check(to != l, "a %s is linked with itself", l.typeName())
+			check(to.belongs() == l.belongs(), "a %s is linked with a %s of another owner", l.typeName(), to.typeName())
+			check(associatedAs(to, l, e.label) == e, "a %s does not know its link with a %s", to.typeName(), l.typeName())
+			if v, ok := to.(*victim); ok {
+				for _, a := range e.without {
+					check(slices.Contains(v.assets, a), "a %s leaves out a deleted asset", l.typeName())
+				}
+			}
 		}
 		displayed := map[string]int{}
 		for _, a := range m.attributes {
@@ -192,9 +194,6 @@ func (s *Server) inconsistencies() (wrong []string) {
 		}
 		for _, label := range m.labels {
 			check(slices.Contains(l.belongs().labels, label), "a %s has the deleted label %q", l.typeName(), label.Name)
-		}
-		for _, a := range m.without {
-			check(assets[a], "a %s leaves out a deleted asset", l.typeName())
 		}
 	}
 	return wrong

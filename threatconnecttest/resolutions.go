@@ -31,7 +31,7 @@ func (c *call) listAddressResolutions(i *indicator) *answer {
 		return missing()
 	}
 	hosts := c.typeByName("Host")
-	return c.indicatorsIn(&circle{i.owner, func(l linked) bool {
+	return c.indicatorsIn(&circle{owner: i.owner, has: func(l holder) bool {
 		h, ok := l.(*indicator)
 		return ok && h.typ == hosts && slices.ContainsFunc(h.extra().resolutions, func(r Resolution) bool {
 			return slices.ContainsFunc(r.Addresses, func(s string) bool {

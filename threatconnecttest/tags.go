@@ -29,7 +29,7 @@ func (c *call) tagCircle() *circle {
 	if t == nil {
 		return nil
 	}
-	return &circle{t.owner, t.carriedBy}
+	return &circle{owner: t.owner, has: t.carriedBy}
 }
 
 func (t *tag) writeDetailed(w *jsonWriter) {

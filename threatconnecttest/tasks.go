@@ -57,11 +57,11 @@ type TaskRecord struct {
 	Tasks          []int64 // ids of associated tasks; no documented request makes such an association
 }
 
+func (t *task) number() int64       { return t.id }
 func (t *task) belongs() *owner     { return t.owner }
 func (t *task) typeName() string    { return "Task" }
 func (t *task) hangers() *metadata  { return &t.hung }
 func (t *task) metadata() *metadata { return &t.hung }
-func (t *task) links() []link       { return t.hung.linked }
 func (t *task) changed(now int64)   { t.modified = now }
 
 // overdue reports whether a task should have been done by now.
@@ -180,8 +180,8 @@ func (t *task) record(now int64) TaskRecord {
 		DateAdded: fromUnix(t.added), LastModified: fromUnix(t.modified),
 	}
 	r.Attributes, r.Tags, r.Labels = t.hung.records()
-	for _, l := range t.hung.associations() {
-		if other, ok := l.to.(*task); ok {
+	for l := range links(t) {
+		if other, ok := l.to(t).(*task); ok {
 			r.Tasks = append(r.Tasks, other.id)
 		}
 	}

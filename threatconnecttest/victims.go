@@ -40,11 +40,11 @@ func (r *VictimRecord) texts() []*string {
 	return []*string{&r.Name, &r.Description, &r.Org, &r.Suborg, &r.WorkLocation, &r.Nationality}
 }
 
+func (v *victim) number() int64        { return v.id }
 func (v *victim) belongs() *owner      { return v.owner }
 func (v *victim) typeName() string     { return "Victim" }
 func (v *victim) hangers() *metadata   { return &v.hung }
 func (v *victim) metadata() *metadata  { return &v.hung }
-func (v *victim) links() []link        { return v.hung.linked }
 func (v *victim) changed(int64)        {} // victims have no dates
 func (v *victim) assetList() *[]*asset { return &v.assets }
 
