@@ -99,13 +99,9 @@ func (r *batchRun) mergeFiles(primary *indicator, matches []*indicator, value st
 		}
 		o.drop(m, r.now)
 	}
-	for _, h := range t.split(primary.value) {
-		delete(o.index[t.index], h)
-	}
-	primary.value = merged
 	if value != "" {
-		primary.value = t.mergeHashes(value, merged)
+		merged = t.mergeHashes(value, merged)
 	}
-	o.reindex(primary)
+	o.rename(primary, merged)
 	return primary
 }

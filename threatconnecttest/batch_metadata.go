@@ -79,8 +79,8 @@ func (r *batchRun) hang(h holder, f fields, loss string) *batchError {
 	if bad := r.hangAttributes(h, attributes, loss); bad != nil {
 		return bad
 	}
-	if m := h.hangers(); m != nil && r.config.tags == "Replace" {
-		m.tags = nil
+	if r.config.tags == "Replace" {
+		h.hangers().untagAll()
 	}
 	for _, t := range tags {
 		if !validTag(string(t.Name)) {
@@ -130,7 +130,9 @@ func (r *batchRun) hangAttributes(h holder, incoming []batchAttribute, loss stri
 			if bad != nil {
 				return bad
 			}
-			a.labels = append(a.labels, label)
+			if !slices.Contains(a.labels, label) {
+				a.labels = append(a.labels, label)
+			}
 		}
 		h.metadata().hang(a)
 	}

@@ -49,26 +49,6 @@ func (g *group) hangers() *metadata  { return &g.hung }
 func (g *group) metadata() *metadata { return &g.hung }
 func (g *group) changed(now int64)   { g.modified = now }
 
-// newGroup puts a group into an owner. An empty xid is replaced by one that is unique.
-func (w *world) newGroup(o *owner, t *groupType, name, xid string, now int64) *group {
-	g := &group{id: w.nextID(), owner: o, typ: t, name: name, xid: xid, createdBy: "Example Integration", added: now, modified: now}
-	if g.xid == "" {
-		g.xid = fmt.Sprintf("00000000-0000-4000-8000-%012x:%d", g.id, o.ID)
-	}
-	o.groups = append(o.groups, g)
-	w.groupByID[g.id] = g
-	w.groupByXID[g.xid] = g
-	return g
-}
-
-// dropGroup takes a group out, with its associations.
-func (w *world) dropGroup(g *group) {
-	dissociateAll(g)
-	g.owner.groups = remove(g.owner.groups, g)
-	delete(w.groupByID, g.id)
-	delete(w.groupByXID, g.xid)
-}
-
 // set gives a group the values of its type's fields.
 func (g *group) set(values map[string]string) {
 	if g.values == nil && len(values) > 0 {

@@ -149,8 +149,7 @@ func (c *call) put(t *indicatorType, value string, onlyNew bool) (*indicator, st
 		return nil, "The " + t.label(0) + " for this " + t.Name + " is invalid, a " + t.Name + " with this " + t.label(0) + " already exists"
 	case have != nil:
 		if t.Name == "File" {
-			have.value = t.mergeHashes(have.value, value)
-			o.reindex(have)
+			o.rename(have, t.mergeHashes(have.value, value))
 		}
 		have.modified = now
 		return have, ""

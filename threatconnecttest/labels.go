@@ -99,29 +99,13 @@ type tag struct {
 	name        string
 	description string
 	owner       *owner
+	uses        int // how many things have it
 }
 
 const maxTag = 128 // characters
 
 func validTag(name string) bool {
 	return strings.TrimSpace(name) != "" && utf8.ValidString(name) && utf8.RuneCountInString(name) <= maxTag
-}
-
-// tagNamed returns a tag of the owner, which is made when there is none.
-func (o *owner) tagNamed(name string, w *world) *tag {
-	t := o.tagByName[name]
-	if t == nil {
-		t = &tag{id: w.nextID(), name: name, owner: o}
-		o.tagByName[name] = t
-		o.tags = append(o.tags, t)
-	}
-	return t
-}
-
-func (m *metadata) tag(t *tag) {
-	if !slices.Contains(m.tags, t) {
-		m.tags = append(m.tags, t)
-	}
 }
 
 func (t *tag) write(w *jsonWriter) {
@@ -145,10 +129,9 @@ func (c *call) addTag(h holder) *answer {
 
 func (c *call) removeTag(h holder) *answer {
 	t, m := h.belongs().tagByName[c.params.get("tagName")], h.hangers()
-	if t == nil || m == nil || !slices.Contains(m.tags, t) {
+	if t == nil || !m.untag(t) {
 		return missing()
 	}
-	m.tags = remove(m.tags, t)
 	h.changed(c.seconds())
 	return success(http.StatusOK)
 }

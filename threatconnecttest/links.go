@@ -16,7 +16,7 @@ type link struct {
 }
 
 // linkList is the links of one thing, in the order in which they were made.
-type linkList struct{ first, last *link }
+type linkList struct{ head, tail *link }
 
 // side returns which of the ends a thing is.
 func (l *link) side(h holder) int {
@@ -31,7 +31,7 @@ func (l *link) to(h holder) holder { return l.ends[1-l.side(h)] }
 
 func firstLink(h holder) *link {
 	if m := h.hangers(); m != nil {
-		return m.links.first
+		return m.links.head
 	}
 	return nil
 }
@@ -93,13 +93,13 @@ func associate(a, b holder, label string) {
 	l := &link{ends: [2]holder{a, b}, label: label}
 	for side, h := range l.ends {
 		list := &h.metadata().links
-		l.prev[side] = list.last
-		if last := list.last; last != nil {
-			last.next[last.side(h)] = l
+		l.prev[side] = list.tail
+		if tail := list.tail; tail != nil {
+			tail.next[tail.side(h)] = l
 		} else {
-			list.first = l
+			list.head = l
 		}
-		list.last = l
+		list.tail = l
 	}
 }
 
@@ -111,12 +111,12 @@ func (l *link) remove() {
 		if prev != nil {
 			prev.next[prev.side(h)] = next
 		} else {
-			list.first = next
+			list.head = next
 		}
 		if next != nil {
 			next.prev[next.side(h)] = prev
 		} else {
-			list.last = prev
+			list.tail = prev
 		}
 	}
 }

@@ -44,6 +44,7 @@ func TestLinksKeepTheirOrder(t *testing.T) {
 		assert.True(t, dissociate(spokes[remove], hub))
 		assert.False(t, dissociate(hub, spokes[remove]))
 		assert.False(t, areAssociated(hub, spokes[remove]))
+		require.NoError(t, w.check())
 	}
 	assert.Equal(t, []holder{spokes[1], spokes[3]}, others(hub))
 	assert.Equal(t, []holder{spokes[1]}, others(spokes[0]))
@@ -51,4 +52,5 @@ func TestLinksKeepTheirOrder(t *testing.T) {
 	assert.Empty(t, others(hub))
 	assert.Empty(t, others(spokes[3]))
 	assert.Equal(t, []holder{spokes[0]}, others(spokes[1]))
+	require.NoError(t, w.check())
 }

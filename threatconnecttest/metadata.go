@@ -1,6 +1,9 @@
 package threatconnecttest
 
-import "errors"
+import (
+	"errors"
+	"slices"
+)
 
 // holder is a thing that attributes, tags, labels and links are attached to: an indicator, a group,
 // a task, a victim.
@@ -40,6 +43,34 @@ func (m *metadata) write(w *jsonWriter, with include) {
 	}
 	if with&withLabels != 0 {
 		writeAll(w, "securityLabel", all.labels, (*SecurityLabel).write)
+	}
+}
+
+// tag attaches a tag.
+func (m *metadata) tag(t *tag) {
+	if !slices.Contains(m.tags, t) {
+		m.tags = append(m.tags, t)
+		t.uses++
+	}
+}
+
+// untag removes a tag and reports whether it was there.
+func (m *metadata) untag(t *tag) bool {
+	if m == nil || !slices.Contains(m.tags, t) {
+		return false
+	}
+	m.tags = remove(m.tags, t)
+	t.uses--
+	return true
+}
+
+// untagAll removes all tags.
+func (m *metadata) untagAll() {
+	if m != nil {
+		for _, t := range m.tags {
+			t.uses--
+		}
+		m.tags = nil
 	}
 }
 

@@ -114,3 +114,19 @@ func TestTypes(t *testing.T) {
 	assert.NotNil(t, r.get("/v2/types/associationTypes").at("data", "associationType", 0, "name"))
 	r.must(404, "GET", "/v2/types/associationTypes/Nothing", "")
 }
+
+func TestTheWeightOfATagIsHowManyThingsHaveIt(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for _, host := range []string{"a.example.com", "b.example.com"} {
+		r.must(201, "POST", "/v2/indicators/hosts", `{"hostName":"`+host+`"}`)
+		r.must(201, "POST", "/v2/indicators/hosts/"+host+"/tags/heavy", "")
+	}
+	heavier := func(than string) any { return r.get("/v2/tags?filters=weight%3E"+than).at("data", "resultCount") }
+	assert.InDelta(t, 1, heavier("1"), 0)
+	r.must(200, "DELETE", "/v2/indicators/hosts/a.example.com", "")
+	assert.InDelta(t, 0, heavier("1"), 0, "a deleted one has no tags")
+	assert.InDelta(t, 1, heavier("0"), 0)
+	r.must(200, "DELETE", "/v2/indicators/hosts/b.example.com/tags/heavy", "")
+	assert.InDelta(t, 0, heavier("0"), 0)
+}

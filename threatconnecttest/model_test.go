@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"testing"
 
@@ -29,8 +28,8 @@ func TestRandomSequencesKeepTheStateConsistent(t *testing.T) {
 				method, path, body = "POST", fmt.Sprintf("batch/%d", m.jobs), m.batchFile()
 			}
 			statuses[m.send(method, path, body)]++
-			if wrong := m.srv.inconsistencies(); len(wrong) > 0 {
-				t.Fatalf("seed %d, step %d: %s, after\n%s", seed, step, strings.Join(wrong, "; "), strings.Join(m.log[max(0, len(m.log)-8):], "\n"))
+			if err := m.srv.Check(); err != nil {
+				t.Fatalf("seed %d, step %d: %v, after\n%s", seed, step, err, strings.Join(m.log[max(0, len(m.log)-8):], "\n"))
 			}
 		}
 	}
@@ -120,81 +119,4 @@ func (m *model) send(method, path, body string) int {
 	m.srv.ServeHTTP(w, req)
 	m.log = append(m.log, fmt.Sprintf("%s %s %s -> %d %s", method, path, body, w.Code, w.Body))
 	return w.Code
-}
-
-// inconsistencies returns the contradictions in the state.
-func (s *Server) inconsistencies() (wrong []string) {
-	check := func(ok bool, format string, args ...any) {
-		if !ok {
-			wrong = append(wrong, fmt.Sprintf(format, args...))
-		}
-	}
-	alive := map[holder]bool{}
-	for _, o := range s.owners {
-		removed, keys, indexed := 0, 0, 0
-		for _, i := range o.indicators {
-			if i.has(flagRemoved) {
-				removed++
-				continue
-			}
-			alive[i] = true
-			value, ok := i.typ.read(i.value)
-			check(ok && value == i.value, "the value %q is not canonical", i.value)
-			for _, k := range i.keys() {
-				check(o.index[i.typ.index][k] == i, "%q is not indexed by %q", i.value, k)
-				keys++
-			}
-		}
-		for _, index := range o.index {
-			indexed += len(index)
-		}
-		check(keys == indexed, "%d keys, %d in the index", keys, indexed)
-		check(removed == o.removed, "%d indicators are removed, %d counted", removed, o.removed)
-		for _, g := range o.groups {
-			alive[g] = true
-			check(s.groupByID[g.id] == g && s.groupByXID[g.xid] == g, "group %q is not indexed", g.xid)
-		}
-		for _, tag := range o.tags {
-			check(o.tagByName[tag.name] == tag, "tag %q is not indexed", tag.name)
-		}
-		check(len(o.tags) == len(o.tagByName), "%d tags, %d in the index", len(o.tags), len(o.tagByName))
-	}
-	for _, t := range s.tasks {
-		alive[t] = true
-	}
-	for _, v := range s.victims {
-		alive[v] = true
-	}
-	for l := range alive {
-		m := l.hangers()
-		if m == nil {
-			continue
-		}
-		for e := range links(l) {
-			to := e.to(l)
-			check(alive[to], "a %s is linked with a deleted %s", l.typeName(), to.typeName())
-			check(to != l, "a %s is linked with itself", l.typeName())
-			check(to.belongs() == l.belongs(), "a %s is linked with a %s of another owner", l.typeName(), to.typeName())
-			check(associatedAs(to, l, e.label) == e, "a %s does not know its link with a %s", to.typeName(), l.typeName())
-			if v, ok := to.(*victim); ok {
-				for _, a := range e.without {
-					check(slices.Contains(v.assets, a), "a %s leaves out a deleted asset", l.typeName())
-				}
-			}
-		}
-		displayed := map[string]int{}
-		for _, a := range m.attributes {
-			if a.displayed {
-				displayed[a.typ.Name]++
-			}
-		}
-		check(displayed["Description"] < 2 && displayed["Source"] < 2, "a %s displays several attributes: %v", l.typeName(), displayed)
-		for _, tag := range m.tags {
-			check(slices.Contains(l.belongs().tags, tag), "a %s has the deleted tag %q", l.typeName(), tag.name)
-		}
-		for _, label := range m.labels {
-			check(slices.Contains(l.belongs().labels, label), "a %s has the deleted label %q", l.typeName(), label.Name)
-		}
-	}
-	return wrong
 }

@@ -1,9 +1,6 @@
 package threatconnecttest
 
-import (
-	"net/http"
-	"slices"
-)
+import "net/http"
 
 const msgTag = "The Name for this Tag is invalid, please enter a Name between 1-128 characters in length"
 
@@ -37,38 +34,6 @@ func (t *tag) writeDetailed(w *jsonWriter) {
 	w.some("description", t.description)
 }
 
-// carriers calls do with everything in an owner that things hang on.
-func (w *world) carriers(o *owner, do func(*metadata)) {
-	for _, i := range o.indicators {
-		if i.more != nil {
-			do(i.more)
-		}
-	}
-	for _, g := range o.groups {
-		do(&g.hung)
-	}
-	for _, t := range w.tasks {
-		if t.owner == o {
-			do(&t.hung)
-		}
-	}
-	for _, v := range w.victims {
-		if v.owner == o {
-			do(&v.hung)
-		}
-	}
-}
-
-// weight is how often a tag is used.
-func (w *world) weight(t *tag) (n int) {
-	w.carriers(t.owner, func(m *metadata) {
-		if slices.Contains(m.tags, t) {
-			n++
-		}
-	})
-	return n
-}
-
 func (c *call) listTags() *answer {
 	want, bad := c.filters(filterFields{"name": {filterText, "=^"}, "weight": {filterNumber, "=<>"}})
 	if bad != nil {
@@ -77,7 +42,7 @@ func (c *call) listTags() *answer {
 	fits := func(t *tag) bool {
 		return want.match(func(name string) any {
 			if name == "weight" {
-				return float64(c.weight(t))
+				return float64(t.uses)
 			}
 			return t.name
 		})
@@ -116,9 +81,7 @@ func (c *call) updateTag(t *tag, f fields) *answer {
 		if other := t.owner.tagByName[name]; other != nil && other != t {
 			return fail(http.StatusBadRequest, "A tag with this name already exists")
 		}
-		delete(t.owner.tagByName, t.name)
-		t.name = name
-		t.owner.tagByName[name] = t
+		t.rename(name)
 	}
 	if s, ok := f.text("description"); ok {
 		t.description = s
@@ -127,8 +90,6 @@ func (c *call) updateTag(t *tag, f fields) *answer {
 }
 
 func (c *call) deleteTag(t *tag) *answer {
-	c.carriers(t.owner, func(m *metadata) { m.tags = remove(m.tags, t) })
-	t.owner.tags = remove(t.owner.tags, t)
-	delete(t.owner.tagByName, t.name)
+	c.dropTag(t)
 	return success(http.StatusOK)
 }

@@ -78,18 +78,6 @@ func (w *world) taskByID(id int64) *task {
 	return nil
 }
 
-func (w *world) newTask(o *owner, now int64) *task {
-	t := &task{id: w.nextID(), owner: o, status: taskStatuses[0], added: now, modified: now}
-	w.tasks = append(w.tasks, t)
-	return t
-}
-
-// dropTask takes a task out, with its associations.
-func (w *world) dropTask(t *task) {
-	dissociateAll(t)
-	w.tasks = remove(w.tasks, t)
-}
-
 // member returns the member of the API user's organization that has a user name.
 func (w *world) member(userName string) *User {
 	members := w.owners[0].Members

@@ -61,18 +61,6 @@ func (w *world) victimByID(id int64) *victim {
 	return nil
 }
 
-func (w *world) newVictim(o *owner, fields map[string]string) *victim {
-	v := &victim{id: w.nextID(), owner: o, fields: fields}
-	w.victims = append(w.victims, v)
-	return v
-}
-
-// dropVictim takes a victim out, with its associations and assets.
-func (w *world) dropVictim(v *victim) {
-	dissociateAll(v)
-	w.victims = remove(w.victims, v)
-}
-
 // AddVictim puts a victim into an owner and returns it with its id. What the platform would refuse
 // is an error.
 func (s *Server) AddVictim(r VictimRecord) (VictimRecord, error) {

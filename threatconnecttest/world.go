@@ -83,7 +83,7 @@ type owner struct {
 	Owner
 	indicators []*indicator            // in the order of their ids, removed ones included
 	removed    int                     // how many of them are removed
-	index      []map[string]*indicator // by type, then by key
+	byKey      []map[string]*indicator // by type, then by key
 	present    map[[16]byte]struct{}   // instead of indicators, for servers without contents
 	groups     []*group
 	tags       []*tag
@@ -152,10 +152,10 @@ func (w *world) ownerByID(id int64) *owner {
 
 // find returns the indicator that has one of the keys.
 func (o *owner) find(t *indicatorType, key string) *indicator {
-	if t.index >= len(o.index) {
+	if t.index >= len(o.byKey) {
 		return nil
 	}
-	return o.index[t.index][key]
+	return o.byKey[t.index][key]
 }
 
 // add puts an indicator in under its keys.
@@ -164,25 +164,36 @@ func (o *owner) add(ind *indicator) {
 	o.reindex(ind)
 }
 
+// rename gives an indicator another summary.
+func (o *owner) rename(ind *indicator, value string) {
+	o.unindex(ind)
+	ind.value = value
+	o.reindex(ind)
+}
+
 func (o *owner) reindex(ind *indicator) {
-	for len(o.index) <= ind.typ.index {
-		o.index = append(o.index, nil)
+	for len(o.byKey) <= ind.typ.index {
+		o.byKey = append(o.byKey, nil)
 	}
-	if o.index[ind.typ.index] == nil {
-		o.index[ind.typ.index] = map[string]*indicator{}
+	if o.byKey[ind.typ.index] == nil {
+		o.byKey[ind.typ.index] = map[string]*indicator{}
 	}
 	for _, k := range ind.keys() {
-		o.index[ind.typ.index][k] = ind
+		o.byKey[ind.typ.index][k] = ind
+	}
+}
+
+func (o *owner) unindex(ind *indicator) {
+	for _, k := range ind.keys() {
+		delete(o.byKey[ind.typ.index], k)
 	}
 }
 
 // drop takes an indicator out and remembers it as deleted.
 func (o *owner) drop(ind *indicator, now int64) {
-	for _, k := range ind.keys() {
-		delete(o.index[ind.typ.index], k)
-	}
+	o.unindex(ind)
 	o.deleted = append(o.deleted, deletedIndicator{typ: ind.typ, value: ind.value, added: ind.added, at: now})
-	dissociateAll(ind)
+	detachAll(ind)
 	ind.set(flagRemoved, true)
 	o.removed++
 	if o.removed > len(o.indicators)/2 {
@@ -193,6 +204,101 @@ func (o *owner) drop(ind *indicator, now int64) {
 
 // size is how many indicators the owner has.
 func (o *owner) size() int { return len(o.indicators) - o.removed + len(o.present) }
+
+// detachAll takes off a thing that is dropped what counts or remembers it.
+func detachAll(h holder) {
+	dissociateAll(h)
+	h.hangers().untagAll()
+}
+
+// newGroup puts a group into an owner. An empty xid is replaced by one that is unique.
+func (w *world) newGroup(o *owner, t *groupType, name, xid string, now int64) *group {
+	g := &group{id: w.nextID(), owner: o, typ: t, name: name, xid: xid, createdBy: "Example Integration", added: now, modified: now}
+	if g.xid == "" {
+		g.xid = fmt.Sprintf("00000000-0000-4000-8000-%012x:%d", g.id, o.ID)
+	}
+	o.groups = append(o.groups, g)
+	w.groupByID[g.id] = g
+	w.groupByXID[g.xid] = g
+	return g
+}
+
+// dropGroup takes a group out, with its associations.
+func (w *world) dropGroup(g *group) {
+	detachAll(g)
+	g.owner.groups = remove(g.owner.groups, g)
+	delete(w.groupByID, g.id)
+	delete(w.groupByXID, g.xid)
+}
+
+func (w *world) newTask(o *owner, now int64) *task {
+	t := &task{id: w.nextID(), owner: o, status: taskStatuses[0], added: now, modified: now}
+	w.tasks = append(w.tasks, t)
+	return t
+}
+
+// dropTask takes a task out, with its associations.
+func (w *world) dropTask(t *task) {
+	detachAll(t)
+	w.tasks = remove(w.tasks, t)
+}
+
+func (w *world) newVictim(o *owner, fields map[string]string) *victim {
+	v := &victim{id: w.nextID(), owner: o, fields: fields}
+	w.victims = append(w.victims, v)
+	return v
+}
+
+// dropVictim takes a victim out, with its associations and assets.
+func (w *world) dropVictim(v *victim) {
+	detachAll(v)
+	w.victims = remove(w.victims, v)
+}
+
+// tagNamed returns a tag of the owner, which is made when there is none.
+func (o *owner) tagNamed(name string, w *world) *tag {
+	t := o.tagByName[name]
+	if t == nil {
+		t = &tag{id: w.nextID(), name: name, owner: o}
+		o.tagByName[name] = t
+		o.tags = append(o.tags, t)
+	}
+	return t
+}
+
+func (t *tag) rename(name string) {
+	delete(t.owner.tagByName, t.name)
+	t.name = name
+	t.owner.tagByName[name] = t
+}
+
+func (w *world) dropTag(t *tag) {
+	w.carriers(t.owner, func(m *metadata) { m.untag(t) })
+	t.owner.tags = remove(t.owner.tags, t)
+	delete(t.owner.tagByName, t.name)
+}
+
+// carriers calls do with everything in an owner that things hang on.
+func (w *world) carriers(o *owner, do func(*metadata)) {
+	for _, i := range o.indicators {
+		if i.more != nil {
+			do(i.more)
+		}
+	}
+	for _, g := range o.groups {
+		do(&g.hung)
+	}
+	for _, t := range w.tasks {
+		if t.owner == o {
+			do(&t.hung)
+		}
+	}
+	for _, v := range w.victims {
+		if v.owner == o {
+			do(&v.hung)
+		}
+	}
+}
 
 // presence is what is left of an indicator on a server without contents.
 func presence(t *indicatorType, value string) [16]byte {

@@ -1,0 +1,212 @@
+package threatconnecttest
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Check returns an error that names every contradiction in what the server keeps: an index that
+// misses an item, a link that only one of its ends knows, a count that is wrong. An error is a
+// defect of this package, not of the client that is tested. Check reads everything that is there.
+func (s *Server) Check() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.runDueJobs(&s.settings, s.now())
+	return s.check()
+}
+
+func (w *world) check() error {
+	a := &audit{world: w, ids: map[int64]string{}, alive: map[holder]bool{}, halves: map[*link][2]bool{}, tagged: map[*tag]int{}}
+	for n, o := range w.owners {
+		a.require(o.ID == int64(n+1), "the owner %q has the id %d", o.Name, o.ID)
+		a.indicators(o)
+		a.groups(o)
+		a.tags(o)
+	}
+	groups := 0
+	for _, o := range w.owners {
+		groups += len(o.groups)
+	}
+	a.require(len(w.groupByID) == groups && len(w.groupByXID) == groups, "there are %d groups, but %d ids and %d xids of groups",
+		groups, len(w.groupByID), len(w.groupByXID))
+	a.people()
+	for h := range a.alive {
+		a.links(h)
+		a.metadata(h)
+	}
+	a.counts()
+	return errors.Join(a.wrong...)
+}
+
+// audit looks for contradictions in a world.
+type audit struct {
+	*world
+	wrong  []error
+	ids    map[int64]string // what has an id
+	alive  map[holder]bool
+	halves map[*link][2]bool // which ends of a link have it in their lists
+	tagged map[*tag]int      // how many things have a tag
+}
+
+func (a *audit) require(ok bool, format string, args ...any) {
+	if !ok {
+		a.wrong = append(a.wrong, fmt.Errorf("threatconnecttest: "+format, args...))
+	}
+}
+
+// id checks that an id was given out, and once only.
+func (a *audit) id(n int64, kind string) {
+	a.require(n > 0 && n <= a.lastID, "the id %d of a %s was never given out", n, kind)
+	a.require(a.ids[n] == "", "the id %d of a %s belongs to a %s, too", n, kind, a.ids[n])
+	a.ids[n] = kind
+}
+
+func (a *audit) exists(h holder) {
+	a.id(h.number(), h.typeName())
+	a.alive[h] = true
+}
+
+// indicators checks the list and the index of the indicators of an owner.
+func (a *audit) indicators(o *owner) {
+	removed, keys, indexed := 0, 0, 0
+	for n, i := range o.indicators {
+		a.require(n == 0 || o.indicators[n-1].id < i.id, "the indicators of %q are not in the order of their ids at %d", o.Name, i.id)
+		a.require(i.owner == o, "the %s %q is in the list of another owner", i.typ.Name, i.value)
+		if i.has(flagRemoved) {
+			removed++
+			a.require(firstLink(i) == nil, "the deleted %s %q has a link", i.typ.Name, i.value)
+			continue
+		}
+		a.exists(i)
+		value, ok := i.typ.read(i.value)
+		a.require(ok && value == i.value, "the %s %q is not canonical", i.typ.Name, i.value)
+		for _, k := range i.keys() {
+			a.require(o.find(i.typ, k) == i, "the %s %q is not found by %q", i.typ.Name, i.value, k)
+			keys++
+		}
+		if i.rare != nil {
+			for _, oc := range i.rare.occurrences {
+				a.id(oc.id, "file occurrence")
+			}
+		}
+	}
+	for _, index := range o.byKey {
+		indexed += len(index)
+	}
+	a.require(keys == indexed, "the indicators of %q have %d keys, but %d are in the index", o.Name, keys, indexed)
+	a.require(removed == o.removed, "%d indicators of %q are deleted, but %d are counted", removed, o.Name, o.removed)
+}
+
+func (a *audit) groups(o *owner) {
+	for _, g := range o.groups {
+		a.exists(g)
+		a.assets(g)
+		a.require(g.owner == o, "the %s %d is in the list of another owner", g.typ.name, g.id)
+		a.require(a.groupByID[g.id] == g, "the %s %d is not found by its id", g.typ.name, g.id)
+		a.require(a.groupByXID[g.xid] == g, "the %s %d is not found by its xid %q", g.typ.name, g.id, g.xid)
+	}
+}
+
+func (a *audit) tags(o *owner) {
+	for _, t := range o.tags {
+		a.id(t.id, "tag")
+		a.require(t.owner == o, "the tag %q is in the list of another owner", t.name)
+		a.require(o.tagByName[t.name] == t, "the tag %q is not found by its name", t.name)
+	}
+	a.require(len(o.tags) == len(o.tagByName), "%q has %d tags, but %d names of tags", o.Name, len(o.tags), len(o.tagByName))
+	for n, l := range o.labels {
+		a.require(o.label(l.Name) == o.labels[n], "%q has two labels %q", o.Name, l.Name)
+	}
+}
+
+func (a *audit) people() {
+	for _, t := range a.tasks {
+		a.exists(t)
+	}
+	for _, v := range a.victims {
+		a.exists(v)
+		a.assets(v)
+	}
+}
+
+func (a *audit) assets(o assetOwner) {
+	for _, e := range *o.assetList() {
+		a.id(e.id, "asset")
+		a.require(len(e.values) == len(e.kind.fields), "the asset %d has %d values", e.id, len(e.values))
+	}
+}
+
+// links checks the list of the links of a thing. counts checks that both ends have each.
+func (a *audit) links(h holder) {
+	var before *link
+	for l := firstLink(h); l != nil; l = l.next[l.side(h)] {
+		side, halves := l.side(h), a.halves[l]
+		a.require(l.ends[side] == h, "the %s %d has a link of others in its list", h.typeName(), h.number())
+		a.require(!halves[side], "the %s %d has a link twice in its list", h.typeName(), h.number())
+		a.require(l.prev[side] == before, "the links of the %s %d do not lead back", h.typeName(), h.number())
+		if l.ends[side] != h || halves[side] {
+			return // there may be no end of it
+		}
+		halves[side], before = true, l
+		a.halves[l] = halves
+		to := l.to(h)
+		a.require(to != h, "the %s %d is linked with itself", h.typeName(), h.number())
+		a.require(a.alive[to], "the %s %d is linked with a deleted %s", h.typeName(), h.number(), to.typeName())
+		a.require(to.belongs() == h.belongs(), "the %s %d is linked with a %s of another owner", h.typeName(), h.number(), to.typeName())
+		a.require(associatedAs(h, to, l.label) == l, "the %s %d is linked twice with the %s %d", h.typeName(), h.number(), to.typeName(), to.number())
+		if v, ok := to.(*victim); ok {
+			for _, e := range l.without {
+				a.require(slices.Contains(v.assets, e), "the %s %d leaves out a deleted asset", h.typeName(), h.number())
+			}
+		}
+	}
+	if m := h.hangers(); m != nil {
+		a.require(m.links.tail == before, "the links of the %s %d do not end with the last one", h.typeName(), h.number())
+	}
+}
+
+// metadata checks the attributes, tags and labels of a thing.
+func (a *audit) metadata(h holder) {
+	m := h.hangers()
+	if m == nil {
+		return
+	}
+	displayed := map[*AttributeType]bool{}
+	for _, at := range m.attributes {
+		a.id(at.id, "attribute")
+		if at.displayed {
+			a.require(!displayed[at.typ], "the %s %d displays two attributes of the type %s", h.typeName(), h.number(), at.typ.Name)
+			displayed[at.typ] = true
+		}
+		a.labels(h, at.labels)
+	}
+	a.labels(h, m.labels)
+	once := map[*tag]bool{}
+	for _, t := range m.tags {
+		a.require(h.belongs().tagByName[t.name] == t, "the %s %d has the deleted tag %q", h.typeName(), h.number(), t.name)
+		a.require(!once[t], "the %s %d has the tag %q twice", h.typeName(), h.number(), t.name)
+		once[t] = true
+		a.tagged[t]++
+	}
+}
+
+func (a *audit) labels(h holder, all []*SecurityLabel) {
+	for n, l := range all {
+		a.require(slices.Contains(h.belongs().labels, l), "the %s %d has the deleted label %q", h.typeName(), h.number(), l.Name)
+		a.require(slices.Index(all, l) == n, "the %s %d has the label %q twice", h.typeName(), h.number(), l.Name)
+	}
+}
+
+// counts checks what is known when everything was seen.
+func (a *audit) counts() {
+	for l, halves := range a.halves {
+		a.require(halves == [2]bool{true, true}, "the %s %d does not know its link with the %s %d",
+			l.ends[0].typeName(), l.ends[0].number(), l.ends[1].typeName(), l.ends[1].number())
+	}
+	for _, o := range a.owners {
+		for _, t := range o.tags {
+			a.require(t.uses == a.tagged[t], "the tag %q is used %d times, but %d are counted", t.name, a.tagged[t], t.uses)
+		}
+	}
+}
