@@ -58,7 +58,7 @@ func (r *batchRun) end(f fields, which string, item *batchItem) (holder, *batchE
 	case !hasRef:
 		return nil, &batchError{code: codeAssociation, message: "An association requires ref_" + which + " or id_" + which}
 	case typeName != "" && groupTypeByName(typeName) == nil:
-		if t := r.typeByName(typeName); t != nil && r.presenceOnly {
+		if t := r.typeByName(typeName); t != nil && r.set.presenceOnly {
 			value, ok := t.read(ref)
 			if _, have := r.config.owner.present[presence(t, value)]; ok && have {
 				return nil, nil

@@ -93,14 +93,12 @@ func (c *call) createAndUpload() *answer {
 	if bad := c.tooLarge(content); bad != nil {
 		return bad
 	}
-	if len(content) < c.batch.synchronous {
-		j.content = content
-		c.run(c.settings, j)
-		j.id = 0
+	j.synchronous = len(content) < c.batch.synchronous
+	c.addJob(j)
+	c.start(c.settings, j, content, c.now)
+	if j.synchronous {
 		return c.jobStatus(http.StatusOK, j)
 	}
-	c.jobs = append(c.jobs, j)
-	c.start(j, content)
 	return c.jobStatus(http.StatusAccepted, &job{id: j.id, status: jobQueued})
 }
 

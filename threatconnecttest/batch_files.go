@@ -41,7 +41,7 @@ func (r *batchRun) targets(t *indicatorType, value string) ([]*indicator, *batch
 // make puts a new indicator into the job's owner.
 func (r *batchRun) make(t *indicatorType, value string) ([]*indicator, *batchError) {
 	o := r.config.owner
-	if r.indicatorLimit > 0 && o.size() >= r.indicatorLimit {
+	if r.set.indicatorLimit > 0 && o.size() >= r.set.indicatorLimit {
 		return nil, &batchError{code: codeLimit, message: msgTooManyInOwner, stop: true}
 	}
 	i := &indicator{id: r.nextID(), owner: o, typ: t, value: value, added: r.now, modified: r.now}

@@ -79,7 +79,7 @@ func (r *batchRun) connectGroup(item *batchItem, g *group, f fields) *batchError
 	if bad != nil {
 		return bad
 	}
-	if r.presenceOnly {
+	if r.set.presenceOnly {
 		return nil
 	}
 	for _, i := range indicators {
@@ -124,7 +124,7 @@ func (r *batchRun) indicator(item *batchItem, f fields) *batchError {
 		r.remove(t, value)
 		return nil
 	}
-	if r.presenceOnly {
+	if r.set.presenceOnly {
 		return r.count(item, t, value, f)
 	}
 	targets, bad := r.targets(t, value)
@@ -194,7 +194,7 @@ func (r *batchRun) remove(t *indicatorType, value string) {
 // count is all that a server without contents does: it checks the whole item and keeps 16 bytes.
 func (r *batchRun) count(item *batchItem, t *indicatorType, value string, f fields) *batchError {
 	o, key := r.config.owner, presence(t, value)
-	if _, have := o.present[key]; !have && r.indicatorLimit > 0 && o.size() >= r.indicatorLimit {
+	if _, have := o.present[key]; !have && r.set.indicatorLimit > 0 && o.size() >= r.set.indicatorLimit {
 		return &batchError{code: codeLimit, message: msgTooManyInOwner, stop: true}
 	}
 	o.present[key] = struct{}{}

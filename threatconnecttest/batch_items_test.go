@@ -172,7 +172,7 @@ func TestAssociations(t *testing.T) {
 			{"ref_1":"www.example.com","type_1":"Host","ref_2":"third"},
 			{"ref_1":"http://www.example.com/","type_1":"URL","ref_2":"www.example.com","type_2":"Host","associationType":"ASN to CIDR"},
 			{"ref_1":"nobody","ref_2":"first"},{"ref_1":"first"},{"ref_1":"first","ref_2":"first"}]}`)
-	assert.Equal(t, 3, job.SuccessfulAssociation)
+	assert.Equal(t, 3, job.SuccessfulAssociations)
 	var codes []string
 	for _, p := range job.Problems {
 		codes = append(codes, p.Code)
@@ -186,7 +186,7 @@ func TestAssociations(t *testing.T) {
 
 	host, third := r.host("www.example.com"), must(r.srv.Group("third"))
 	byID := r.batch(config(), fmt.Sprintf(`{"association":[{"id_1":%d,"type_1":"Host","id_2":%d},{"id_1":1,"ref_2":"first"},{"id_1":%d,"ref_2":"first","type_2":"Threat"}]}`, host.ID, first.ID, third.ID))
-	assert.Equal(t, 2, byID.SuccessfulAssociation)
+	assert.Equal(t, 2, byID.SuccessfulAssociations)
 	assert.Equal(t, "0x1007", byID.Problems[0].Code)
 
 	early := newRig(t).batch(config(), `{"association":[{"ref_1":"a","ref_2":"b"}],"group":[{"type":"Threat","name":"a","xid":"a"},{"type":"Threat","name":"b","xid":"b"}]}`)
@@ -282,7 +282,7 @@ func TestAServerWithoutContents(t *testing.T) {
 		{"type":"Host","summary":"c.example.com","associatedGroups":[{"groupXid":"nobody"}]}],
 		"association":[{"ref_1":"www.example.com","type_1":"Host","ref_2":"x1"}]}`)
 	assert.Equal(t, []int{2, 3}, []int{job.SuccessfulIndicators, job.FailedIndicators})
-	assert.Equal(t, 1, job.SuccessfulAssociation)
+	assert.Equal(t, 1, job.SuccessfulAssociations)
 	assert.Equal(t, 3, r.srv.IndicatorCount(source))
 	assert.True(t, r.srv.Has(source, "Host", "www.example.com"))
 	assert.Empty(t, r.srv.Indicators(source))

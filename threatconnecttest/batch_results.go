@@ -9,7 +9,7 @@ import (
 
 // getJobErrors answers the error file: compressed JSON that is not called JSON.
 func (c *call) getJobErrors(j *job) *answer {
-	if bad := j.unfinished(); bad != nil {
+	if bad := c.unfinished(j); bad != nil {
 		return bad
 	}
 	late := c.batch.lateErrors
@@ -67,16 +67,16 @@ func (c *call) errorSource(w *jsonWriter, e JobError) {
 }
 
 // unfinished refuses to tell of a job before it is completed.
-func (j *job) unfinished() *answer {
+func (c *call) unfinished(j *job) *answer {
 	if j.status != jobCompleted {
-		return invalid(http.StatusBadRequest, "Batch still in "+j.status+" state")
+		return invalid(http.StatusBadRequest, "Batch still in "+j.state(c.now)+" state")
 	}
 	return nil
 }
 
 // getJobResults answers the errors as JSON, filtered by code, severity and words.
 func (c *call) getJobResults(j *job) *answer {
-	if bad := j.unfinished(); bad != nil {
+	if bad := c.unfinished(j); bad != nil {
 		return bad
 	}
 	code, contains := c.query.Get("code"), c.query.Get("contains")

@@ -44,9 +44,11 @@ type batchItem struct {
 // batchRun is a job while it is processed.
 type batchRun struct {
 	*world
-	*settings
-	*job
+	set     *settings
+	config  batchConfig
 	now     int64
+	counts  batchCounts
+	errors  []JobError
 	stopped bool // nothing more is processed; what comes is counted
 	pending []pendingLink
 	last    string // the source of the item before, for the error that ends the job
@@ -69,11 +71,13 @@ func (p pendingLink) other() (holder, *batchError) {
 	return to, bad
 }
 
-// run processes a job. It ends as completed, whatever happens.
-func (w *world) run(s *settings, j *job) {
-	r := &batchRun{world: w, settings: s, job: j, now: s.now().Unix()}
+// run processes a job at a time. It ends as completed, whatever happens.
+func (w *world) run(set *settings, j *job, at time.Time) {
+	r := &batchRun{world: w, set: set, config: j.config, now: at.Unix(),
+		counts: batchCounts{success: map[string]int{}, errors: map[string]int{}}}
 	r.read(&scanner{b: j.content})
 	r.resolve(true)
+	j.counts, j.errors = r.counts, r.errors
 	j.content = nil
 	j.status = jobCompleted
 }
@@ -177,9 +181,9 @@ func (r *batchRun) element(item *batchItem, f fields) *batchError {
 	case kindAssociation:
 		return r.association(item, f)
 	}
-	if item.index >= r.batch.indicators {
+	if item.index >= r.set.batch.indicators {
 		return &batchError{code: codeGeneral, stop: true,
-			message: "The file has more than " + strconv.Itoa(r.batch.indicators) + " indicators"}
+			message: "The file has more than " + strconv.Itoa(r.set.batch.indicators) + " indicators"}
 	}
 	return r.indicator(item, f)
 }

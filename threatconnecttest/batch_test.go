@@ -300,7 +300,18 @@ func TestCreateAndUpload(t *testing.T) {
 	once := form(at, config(), true)
 	assert.Nil(t, once.at("data", "batchStatus", "id"))
 	assert.InDelta(t, 1, once.at("data", "batchStatus", "successIndicatorCount"), 0)
-	assert.Empty(t, at.srv.Jobs())
+	jobs := at.srv.Jobs()
+	require.Len(t, jobs, 1)
+	assert.True(t, jobs[0].Synchronous)
+	assert.Zero(t, jobs[0].ID)
+	assert.Equal(t, []int{1, 1}, []int{jobs[0].Success, jobs[0].SuccessfulIndicators})
+	assert.InDelta(t, len(content), jobs[0].ContentSize, 0)
+	at.must(201, "POST", "/v2/batch", config())
+	job, ok := at.srv.Job(1)
+	assert.True(t, ok)
+	assert.Equal(t, "Created", job.Status)
+	_, ok = at.srv.Job(0)
+	assert.False(t, ok)
 }
 
 func TestAnUploadMayBeChunked(t *testing.T) {

@@ -31,9 +31,8 @@ func (r rig) quickBatch(content string) {
 
 // runFile runs a batch file without its upload.
 func runFile(s *Server, action, content string) *job {
-	j := &job{config: batchConfig{version: "V2", owner: s.owners[2], action: action, attributes: "Append"}, content: []byte(content),
-		counts: batchCounts{success: map[string]int{}, errors: map[string]int{}}}
-	s.run(&s.settings, j)
+	j := &job{config: batchConfig{version: "V2", owner: s.owners[2], action: action, attributes: "Append"}, content: []byte(content)}
+	s.run(&s.settings, j, s.now())
 	return j
 }
 

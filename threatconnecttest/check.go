@@ -10,9 +10,7 @@ import (
 // misses an item, a link that only one of its ends knows, a count that is wrong. An error is a
 // defect of this package, not of the client that is tested. Check reads everything that is there.
 func (s *Server) Check() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.runDueJobs(&s.settings, s.now())
+	defer s.view()()
 	return s.check()
 }
 
@@ -36,6 +34,7 @@ func (w *world) check() error {
 		a.metadata(h)
 	}
 	a.counts()
+	a.allJobs()
 	return errors.Join(a.wrong...)
 }
 
@@ -209,4 +208,25 @@ func (a *audit) counts() {
 			a.require(t.uses == a.tagged[t], "the tag %q is used %d times, but %d are counted", t.name, a.tagged[t], t.uses)
 		}
 	}
+}
+
+// allJobs checks the lists of the jobs.
+func (a *audit) allJobs() {
+	numbered, waiting := int64(0), 0
+	for _, j := range a.jobs {
+		if !j.synchronous {
+			numbered++
+			a.require(j.id == numbered && a.jobByID[j.id] == j, "the job %d is not found by its id", j.id)
+		}
+		if j.status == jobQueued && j.wanted == 0 {
+			waiting++
+			a.require(slices.Contains(a.dueJobs, j), "the job %d will not be run", j.id)
+		}
+		a.require(j.status != jobCompleted || j.content == nil, "the job %d is completed, but its content is there", j.id)
+		a.require(sum(j.counts.errors) == len(j.errors), "the job %d has %d errors, but %d are counted", j.id, len(j.errors), sum(j.counts.errors))
+	}
+	a.require(len(a.jobByID) == int(numbered), "there are %d jobs with an id, but %d ids of jobs", numbered, len(a.jobByID))
+	a.require(len(a.dueJobs) == waiting, "%d jobs wait for their time, but %d are to be run", waiting, len(a.dueJobs))
+	a.require(slices.IsSortedFunc(a.dueJobs, func(a, b *job) int { return a.due().Compare(b.due()) }),
+		"the jobs that wait for their time are not in the order in which it is over")
 }

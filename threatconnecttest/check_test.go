@@ -39,19 +39,26 @@ func TestContradictionsAreFound(t *testing.T) {
 		`has the deleted label "TLP:RED"`:                 func(w *world) { w.owners[0].labels = w.owners[0].labels[1:] },
 		`has the label "TLP:RED" twice`:                   func(w *world) { twice(&w.owners[0].indicators[0].more.labels) },
 		`displays two attributes of the type Description`: func(w *world) { w.owners[0].indicators[0].more.attributes[0].displayed = true },
-		`has 2 values`:                                    func(w *world) { twice(&w.victims[0].assets[0].values) },
-		`leaves out a deleted asset`:                      func(w *world) { w.victims[0].assets = nil },
-		`with a Threat of another owner`:                  func(w *world) { w.owners[0].groups[0].owner = w.owners[1] },
-		`is linked with a deleted Threat`:                 func(w *world) { w.owners[0].groups = w.owners[0].groups[1:] },
-		`does not know its link with the`:                 func(w *world) { w.owners[0].groups[0].hung.links = linkList{} },
-		`do not end with the last one`:                    func(w *world) { w.owners[0].groups[0].hung.links.tail = nil },
-		`do not lead back`:                                func(w *world) { w.owners[0].groups[0].hung.links.tail.prev = [2]*link{} },
-		`has a link of others in its list`:                func(w *world) { w.tasks[0].hung.links = w.owners[0].groups[0].hung.links },
-		`has a link twice in its list`:                    func(w *world) { loop(w.owners[0].groups[0]) },
-		`is linked with itself`:                           func(w *world) { l := firstLink(w.victims[0]); l.ends = [2]holder{w.victims[0], w.victims[0]} },
-		`is linked twice with the`:                        func(w *world) { w.owners[0].indicators[1].more.links.tail.label = "File Drop" },
-		`the Threat 1002 is in the list of another owner`: func(w *world) { w.owners[0].groups[0].owner = w.owners[1] },
-		`the tag "t" is in the list of another owner`:     func(w *world) { w.owners[0].tags[0].owner = w.owners[1] },
+		`has 2 values`:                                     func(w *world) { twice(&w.victims[0].assets[0].values) },
+		`leaves out a deleted asset`:                       func(w *world) { w.victims[0].assets = nil },
+		`with a Threat of another owner`:                   func(w *world) { w.owners[0].groups[0].owner = w.owners[1] },
+		`is linked with a deleted Threat`:                  func(w *world) { w.owners[0].groups = w.owners[0].groups[1:] },
+		`does not know its link with the`:                  func(w *world) { w.owners[0].groups[0].hung.links = linkList{} },
+		`do not end with the last one`:                     func(w *world) { w.owners[0].groups[0].hung.links.tail = nil },
+		`do not lead back`:                                 func(w *world) { w.owners[0].groups[0].hung.links.tail.prev = [2]*link{} },
+		`has a link of others in its list`:                 func(w *world) { w.tasks[0].hung.links = w.owners[0].groups[0].hung.links },
+		`has a link twice in its list`:                     func(w *world) { loop(w.owners[0].groups[0]) },
+		`is linked with itself`:                            func(w *world) { l := firstLink(w.victims[0]); l.ends = [2]holder{w.victims[0], w.victims[0]} },
+		`is linked twice with the`:                         func(w *world) { w.owners[0].indicators[1].more.links.tail.label = "File Drop" },
+		`the Threat 1002 is in the list of another owner`:  func(w *world) { w.owners[0].groups[0].owner = w.owners[1] },
+		`the job 1 is not found by its id`:                 func(w *world) { clear(w.jobByID) },
+		`there are 1 jobs with an id, but 2 ids of jobs`:   func(w *world) { w.jobByID[2] = w.jobs[0] },
+		`the job 1 will not be run`:                        func(w *world) { w.jobs[0].status = jobQueued },
+		`0 jobs wait for their time, but 1 are to be run`:  func(w *world) { w.dueJobs = w.jobs[:1] },
+		`the job 1 is completed, but its content is there`: func(w *world) { w.jobs[0].content = []byte("{}") },
+		`the job 1 has 0 errors, but 1 are counted`:        func(w *world) { w.jobs[0].counts.errors = map[string]int{kindGroup: 1} },
+		`not in the order in which it is over`:             func(w *world) { w.dueJobs = []*job{{duration: 2}, {duration: 1}} },
+		`the tag "t" is in the list of another owner`:      func(w *world) { w.owners[0].tags[0].owner = w.owners[1] },
 	} {
 		t.Run(says, func(t *testing.T) {
 			w := consistentWorld(t)
@@ -100,6 +107,7 @@ func consistentWorld(t *testing.T) *world {
 	v.assets = []*asset{{id: w.nextID(), kind: &victimAssetKinds[4], values: []string{"http://example.com/"}}}
 	associate(a, v, "")
 	associatedAs(a, v, "").takeOff(v.assets[0])
+	w.addJob(&job{status: jobCompleted})
 	require.NoError(t, w.check())
 	return w
 }
@@ -110,7 +118,7 @@ func TestOneFileWritesWhatMustAgree(t *testing.T) {
 	home := map[string]string{
 		"links": "links.go", "head": "links.go", "tail": "links.go", "prev": "links.go", "next": "links.go", "without": "links.go",
 		"groupByID": "world.go", "groupByXID": "world.go", "byKey": "world.go", "removed": "world.go", "tagByName": "world.go", "deleted": "world.go",
-		"tasks": "world.go", "victims": "world.go", "lastID": "world.go", "uses": "metadata.go",
+		"tasks": "world.go", "victims": "world.go", "lastID": "world.go", "jobs": "jobs.go", "jobByID": "jobs.go", "dueJobs": "jobs.go", "uses": "metadata.go",
 	}
 	files, err := filepath.Glob("*.go")
 	require.NoError(t, err)

@@ -68,8 +68,8 @@ func FuzzBatchFiles(f *testing.F) {
 		for _, version := range []string{"V1", "V2"} {
 			s := New()
 			j := &job{config: batchConfig{version: version, owner: s.owners[0], action: "Create", attributes: "Append", halt: halt},
-				content: []byte(content), counts: batchCounts{success: map[string]int{}, errors: map[string]int{}}}
-			s.run(&s.settings, j)
+				content: []byte(content)}
+			s.run(&s.settings, j, s.now())
 			assert.Equal(t, jobCompleted, j.status)
 			assert.Len(t, j.errors, sum(j.counts.errors))
 			assert.LessOrEqual(t, len(s.Indicators("Example Organization")), sum(j.counts.success)+sum(j.counts.errors))

@@ -119,9 +119,7 @@ func (s *Server) AddGroup(r GroupRecord) (GroupRecord, error) {
 
 // Groups returns the groups of an owner in the order in which they came.
 func (s *Server) Groups(owner string) []GroupRecord {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.runDueJobs(&s.settings, s.now())
+	defer s.view()()
 	o := s.ownerByName(owner)
 	if o == nil {
 		return nil
@@ -135,9 +133,7 @@ func (s *Server) Groups(owner string) []GroupRecord {
 
 // Group returns the group that has an xid, in whatever owner it is.
 func (s *Server) Group(xid string) (GroupRecord, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.runDueJobs(&s.settings, s.now())
+	defer s.view()()
 	g := s.groupByXID[xid]
 	if g == nil {
 		return GroupRecord{}, false

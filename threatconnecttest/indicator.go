@@ -228,9 +228,7 @@ func (i *indicator) keys() []string {
 
 // Indicators returns the indicators of an owner in the order in which they came.
 func (s *Server) Indicators(owner string) []IndicatorRecord {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.runDueJobs(&s.settings, s.now())
+	defer s.view()()
 	o := s.ownerByName(owner)
 	if o == nil {
 		return nil
@@ -246,9 +244,7 @@ func (s *Server) Indicators(owner string) []IndicatorRecord {
 
 // Indicator returns one indicator of an owner; a file is found by any of its hashes.
 func (s *Server) Indicator(owner, typeName, summary string) (IndicatorRecord, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.runDueJobs(&s.settings, s.now())
+	defer s.view()()
 	o, t := s.ownerByName(owner), s.typeByName(typeName)
 	if o == nil || t == nil {
 		return IndicatorRecord{}, false
@@ -286,9 +282,7 @@ func (s *Server) Has(owner, typeName, summary string) bool {
 
 // IndicatorCount returns how many indicators an owner has.
 func (s *Server) IndicatorCount(owner string) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.runDueJobs(&s.settings, s.now())
+	defer s.view()()
 	if o := s.ownerByName(owner); o != nil {
 		return o.size()
 	}

@@ -31,8 +31,7 @@ func trafficLights() []*SecurityLabel {
 
 // Labels returns the security labels of an owner.
 func (s *Server) Labels(owner string) []SecurityLabel {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.view()()
 	var all []SecurityLabel
 	if o := s.ownerByName(owner); o != nil {
 		for _, l := range o.labels {

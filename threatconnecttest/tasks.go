@@ -148,8 +148,7 @@ func (s *Server) AddTask(r TaskRecord) (TaskRecord, error) {
 
 // Tasks returns the tasks of an owner in the order in which they came.
 func (s *Server) Tasks(owner string) []TaskRecord {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.view()()
 	var all []TaskRecord
 	for _, t := range s.tasks {
 		if t.owner.Name == owner {

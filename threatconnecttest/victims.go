@@ -94,8 +94,7 @@ func (s *Server) AddVictim(r VictimRecord) (VictimRecord, error) {
 
 // Victims returns the victims of an owner in the order in which they came.
 func (s *Server) Victims(owner string) []VictimRecord {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.view()()
 	var all []VictimRecord
 	for _, v := range s.victims {
 		if v.owner.Name == owner {

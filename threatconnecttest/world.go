@@ -14,8 +14,9 @@ type world struct {
 	attributeTypes []*AttributeType
 	groupByID      map[int64]*group
 	groupByXID     map[string]*group // xids are unique in the whole instance
-	jobs           []*job
-	firstOpen      int // all jobs before it are completed
+	jobs           []*job            // in the order of their creation, those without an id too
+	jobByID        map[int64]*job
+	dueJobs        []*job // that run by the clock, in the order in which their time is over
 	lastID         int64
 	people
 	signals
@@ -33,6 +34,7 @@ func newWorld() *world {
 		lastID:         1000,
 		groupByID:      map[int64]*group{},
 		groupByXID:     map[string]*group{},
+		jobByID:        map[int64]*job{},
 		types:          builtInTypes(),
 		attributeTypes: builtInAttributeTypes(),
 	}
@@ -125,8 +127,7 @@ func (w *world) addOwner(o Owner) (Owner, error) {
 
 // Owners returns all owners, the API user's own organization first.
 func (s *Server) Owners() []Owner {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.view()()
 	all := make([]Owner, 0, len(s.owners))
 	for _, o := range s.owners {
 		all = append(all, o.Owner)

@@ -1,0 +1,198 @@
+package threatconnecttest
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"time"
+)
+
+// The states of a job.
+const (
+	jobCreated   = "Created"
+	jobQueued    = "Queued"
+	jobRunning   = "Running"
+	jobCompleted = "Completed"
+)
+
+// job is one batch job.
+type job struct {
+	id          int64 // 0 when synchronous
+	synchronous bool  // done at once by createAndUpload
+	config      batchConfig
+	raw         string        // the configuration as it came
+	status      string        // Created, Queued or Completed; see state
+	content     []byte        // until it is processed
+	duration    time.Duration // how long it takes
+	wanted      int           // polls that it takes
+	size        int64
+	sum         [sha256.Size]byte
+	created     time.Time
+	uploaded    time.Time
+	polls       int
+	refused     int // uploads after the first
+	tooEarly    int // looks for the error file when it should not be there yet
+	counts      batchCounts
+	errors      []JobError
+}
+
+// batchCounts are how many items of each kind went well and did not.
+type batchCounts struct {
+	success, errors map[string]int // by kind of item
+	unprocessed     int
+}
+
+// The kinds of items in a batch file, which are its keys too.
+const (
+	kindGroup       = "group"
+	kindIndicator   = "indicator"
+	kindAssociation = "association"
+)
+
+// JobError is something that went wrong with an item of a job.
+type JobError struct {
+	Code    string `json:"code,omitzero"`    // such as 0x1005
+	Message string `json:"message,omitzero"` // in words
+	Cause   string `json:"cause,omitzero"`   // the exception, for the codes that have one
+	Source  string `json:"source,omitzero"`  // the summary of the indicator, the xid of the group; may be empty
+
+	kind, typ string // of the item
+}
+
+// JobRecord is a batch job as tests see it.
+type JobRecord struct {
+	ID                     int64      `json:"id,omitzero"`          // 0 when Synchronous
+	Synchronous            bool       `json:"synchronous,omitzero"` // whether createAndUpload did it at once
+	Config                 string     `json:"config,omitzero"`      // as it came
+	Version                string     `json:"version,omitzero"`
+	Owner                  string     `json:"owner,omitzero"`
+	Action                 string     `json:"action,omitzero"`
+	Halt                   bool       `json:"halt,omitzero"`
+	AttributeWriteType     string     `json:"attributeWriteType,omitzero"`
+	TagWriteType           string     `json:"tagWriteType,omitzero"`
+	SecurityLabelWriteType string     `json:"securityLabelWriteType,omitzero"`
+	Status                 string     `json:"status,omitzero"`        // Created, Queued, Running or Completed
+	ContentSize            int64      `json:"contentSize,omitzero"`   // bytes; 0 before the upload
+	ContentSHA256          string     `json:"contentSha256,omitzero"` // hexadecimal; empty before the upload
+	Created                time.Time  `json:"created,omitzero"`
+	Uploaded               time.Time  `json:"uploaded,omitzero"`
+	Polls                  int        `json:"polls,omitzero"`          // how often its status was asked for after the upload
+	RefusedUploads         int        `json:"refusedUploads,omitzero"` // uploads that came when there had been one
+	Success                int        `json:"success,omitzero"`        // items
+	Errors                 int        `json:"errors,omitzero"`         // items
+	Unprocessed            int        `json:"unprocessed,omitzero"`    // items
+	SuccessfulGroups       int        `json:"successfulGroups,omitzero"`
+	SuccessfulIndicators   int        `json:"successfulIndicators,omitzero"`
+	SuccessfulAssociations int        `json:"successfulAssociations,omitzero"`
+	FailedGroups           int        `json:"failedGroups,omitzero"`
+	FailedIndicators       int        `json:"failedIndicators,omitzero"`
+	FailedAssociations     int        `json:"failedAssociations,omitzero"`
+	Problems               []JobError `json:"problems,omitzero"`
+}
+
+// Jobs returns the batch jobs in the order in which they were created.
+func (s *Server) Jobs() []JobRecord {
+	defer s.view()()
+	all := make([]JobRecord, 0, len(s.jobs))
+	for _, j := range s.jobs {
+		all = append(all, j.record(s.now()))
+	}
+	return all
+}
+
+// Job returns the batch job that has an id.
+func (s *Server) Job(id int64) (JobRecord, bool) {
+	defer s.view()()
+	j := s.jobByID[id]
+	if j == nil {
+		return JobRecord{}, false
+	}
+	return j.record(s.now()), true
+}
+
+func (j *job) record(now time.Time) JobRecord {
+	r := JobRecord{
+		ID: j.id, Synchronous: j.synchronous, Config: j.raw, Version: j.config.version, Owner: j.config.owner.Name, Action: j.config.action,
+		Halt: j.config.halt, AttributeWriteType: j.config.attributes, TagWriteType: j.config.tags, SecurityLabelWriteType: j.config.labels,
+		Status: j.state(now), ContentSize: j.size, Created: j.created, Uploaded: j.uploaded, Polls: j.polls, RefusedUploads: j.refused,
+		Success: sum(j.counts.success), Errors: sum(j.counts.errors), Unprocessed: j.counts.unprocessed,
+		SuccessfulGroups: j.counts.success[kindGroup], SuccessfulIndicators: j.counts.success[kindIndicator],
+		SuccessfulAssociations: j.counts.success[kindAssociation],
+		FailedGroups:           j.counts.errors[kindGroup], FailedIndicators: j.counts.errors[kindIndicator],
+		FailedAssociations: j.counts.errors[kindAssociation],
+		Problems:           slices.Clone(j.errors),
+	}
+	if j.status != jobCreated {
+		r.ContentSHA256 = hex.EncodeToString(j.sum[:])
+	}
+	return r
+}
+
+// state is the status of a job at a time. A queued job is Running after a quarter of its duration,
+// or in the second of its polls.
+func (j *job) state(now time.Time) string {
+	if j.status == jobQueued && (j.polls > 1 || j.polls == 1 && j.wanted == 1 || j.duration > 0 && now.Sub(j.uploaded) >= j.duration/4) {
+		return jobRunning
+	}
+	return j.status
+}
+
+func (j *job) due() time.Time { return j.uploaded.Add(j.duration) }
+
+// view locks the server for a look at what it keeps by now: it runs the jobs that are due first.
+// The caller unlocks it with the function that view returns.
+func (s *Server) view() (unlock func()) {
+	s.mu.Lock()
+	s.runDueJobs(&s.settings, s.now())
+	return s.mu.Unlock
+}
+
+// addJob keeps a job and gives it its id, unless it is done at once.
+func (w *world) addJob(j *job) {
+	w.jobs = append(w.jobs, j)
+	if !j.synchronous {
+		j.id = int64(len(w.jobByID) + 1)
+		w.jobByID[j.id] = j
+	}
+}
+
+// start takes the content of a job. It runs the job when that takes no time and no polls.
+func (w *world) start(set *settings, j *job, content []byte, now time.Time) {
+	j.status, j.content, j.uploaded = jobQueued, content, now
+	j.size, j.sum = int64(len(content)), sha256.Sum256(content)
+	if !j.synchronous {
+		j.duration, j.wanted = set.batch.duration, set.batch.polls
+	}
+	switch {
+	case j.duration == 0 && j.wanted == 0:
+		w.run(set, j, now)
+	case j.wanted == 0:
+		n := slices.IndexFunc(w.dueJobs, func(other *job) bool { return other.due().After(j.due()) })
+		if n < 0 {
+			n = len(w.dueJobs)
+		}
+		w.dueJobs = slices.Insert(w.dueJobs, n, j)
+	}
+}
+
+// runDueJobs runs the jobs whose time is over in the order in which it was over. Each runs at that
+// time, whenever somebody looks.
+func (w *world) runDueJobs(set *settings, now time.Time) {
+	for len(w.dueJobs) > 0 && !w.dueJobs[0].due().After(now) {
+		j := w.dueJobs[0]
+		w.dueJobs = slices.Delete(w.dueJobs, 0, 1)
+		w.run(set, j, j.due())
+	}
+}
+
+// poll counts a request for the status of a job. A job that takes polls is run by the one after the
+// last of them.
+func (w *world) poll(set *settings, j *job, now time.Time) {
+	if j.status == jobCreated {
+		return
+	}
+	j.polls++
+	if j.status == jobQueued && j.wanted > 0 && j.polls > j.wanted && !j.due().After(now) {
+		w.run(set, j, now)
+	}
+}
