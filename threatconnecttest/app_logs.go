@@ -22,7 +22,7 @@ func (s *Server) Logs() []LogRecord {
 }
 
 func logRoutes() []route {
-	return []route{{method: "POST", pattern: "/v2/logs/app", about: instance, handle: (*call).addLogs}}
+	return []route{{method: "POST", pattern: "/v2/logs/app", handle: (*call).addLogs}}
 }
 
 // addLogs takes a list of entries, or none of them.

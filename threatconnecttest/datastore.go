@@ -51,10 +51,10 @@ func (s *Server) DataStore(domain, dataType string) map[string]string {
 func dataStoreRoutes() []route {
 	const base = "/v2/exchange/db/{domain}/{dataType}/"
 	return []route{
-		{method: "POST", pattern: base + "{rid}", about: instance, handle: inDataStore((*call).dataRecord)},
-		{method: "POST", pattern: base, about: instance, handle: inDataStore((*call).dataCollection)},
-		{method: "POST", pattern: base + "_search", about: instance, handle: inDataStore((*call).searchData)},
-		{method: "POST", pattern: base + "_mappings", about: instance, handle: inDataStore((*call).mapData)},
+		{method: "POST", pattern: base + "{rid}", handle: inDataStore((*call).dataRecord)},
+		{method: "POST", pattern: base, handle: inDataStore((*call).dataCollection)},
+		{method: "POST", pattern: base + "_search", handle: inDataStore((*call).searchData)},
+		{method: "POST", pattern: base + "_mappings", handle: inDataStore((*call).mapData)},
 	}
 }
 

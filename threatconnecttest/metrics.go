@@ -37,11 +37,11 @@ var (
 
 func metricRoutes() []route {
 	return []route{
-		{method: "GET", pattern: "/v2/customMetrics", about: instance, handle: (*call).listCustomMetrics},
-		{method: "POST", pattern: "/v2/customMetrics", about: instance, handle: (*call).createCustomMetric},
-		{method: "GET", pattern: "/v2/customMetrics/{metricId}", about: instance, handle: with((*call).customMetric, (*call).getCustomMetric)},
-		{method: "DELETE", pattern: "/v2/customMetrics/{metricId}", about: instance, handle: with((*call).customMetric, (*call).deleteCustomMetric)},
-		{method: "POST", pattern: "/v2/customMetrics/{metricId}/data", about: instance, handle: with((*call).customMetric, withBody((*call).addToCustomMetric))},
+		{method: "GET", pattern: "/v2/customMetrics", handle: (*call).listCustomMetrics},
+		{method: "POST", pattern: "/v2/customMetrics", handle: fromBody((*call).createCustomMetric)},
+		{method: "GET", pattern: "/v2/customMetrics/{metricId}", handle: with((*call).customMetric, (*call).getCustomMetric)},
+		{method: "DELETE", pattern: "/v2/customMetrics/{metricId}", handle: with((*call).customMetric, (*call).deleteCustomMetric)},
+		{method: "POST", pattern: "/v2/customMetrics/{metricId}/data", handle: with((*call).customMetric, withBody((*call).addToCustomMetric))},
 	}
 }
 
@@ -77,17 +77,14 @@ func (c *call) getCustomMetric(m *metric) *answer {
 	return c.one(http.StatusOK, "customMetricConfig", m.write)
 }
 
-func (c *call) createCustomMetric() *answer {
-	f, ok := readFields(c.body)
-	if !ok {
-		return fail(http.StatusBadRequest, msgMalformed)
-	}
+func (c *call) createCustomMetric(f fields) *answer {
 	m := &metric{}
 	m.name, _ = f.text("name")
 	m.dataType, _ = f.text("dataType")
 	m.interval, _ = f.text("interval")
 	m.description, _ = f.text("description")
-	m.keyed, ok = f.flag("keyedValues")
+	keyed, ok := f.flag("keyedValues")
+	m.keyed = keyed
 	n := utf8.RuneCountInString
 	switch {
 	case n(m.name) < 1 || n(m.name) > 45:

@@ -26,7 +26,7 @@ func (s *Server) Notifications() []NotificationRecord {
 }
 
 func notificationRoutes() []route {
-	return []route{{method: "POST", pattern: "/v2/notifications", about: instance, handle: (*call).notify}}
+	return []route{{method: "POST", pattern: "/v2/notifications", handle: fromBody((*call).notify)}}
 }
 
 const (
@@ -34,11 +34,7 @@ const (
 	maxNotificationMessage = 64 << 10
 )
 
-func (c *call) notify() *answer {
-	f, ok := readFields(c.body)
-	if !ok {
-		return fail(http.StatusBadRequest, msgMalformed)
-	}
+func (c *call) notify(f fields) *answer {
 	var n NotificationRecord
 	n.Type, _ = f.text("notificationType")
 	n.Priority, _ = f.text("priority")

@@ -8,13 +8,13 @@ import (
 
 func ownerRoutes() []route {
 	return []route{
-		{method: "GET", pattern: "/v2/owners", about: instance, handle: (*call).listOwners},
-		{method: "GET", pattern: "/v2/owners/{id}", about: instance, handle: with((*call).ownerOfPath, (*call).oneOwner)},
-		{method: "GET", pattern: "/v2/owners/metrics", about: instance, handle: (*call).listMetrics},
-		{method: "GET", pattern: "/v2/owners/{id}/metrics", about: instance, handle: with((*call).ownerOfPath, (*call).listMetricsOfOwner)},
-		{method: "GET", pattern: "/v2/owners/mine", about: instance, handle: (*call).getOwnOwner},
-		{method: "GET", pattern: "/v2/owners/mine/members", about: instance, handle: (*call).listMembers},
-		{method: "GET", pattern: "/v2/whoami", about: instance, handle: (*call).whoAmI},
+		{method: "GET", pattern: "/v2/owners", handle: (*call).listOwners},
+		{method: "GET", pattern: "/v2/owners/{id}", handle: with((*call).ownerOfPath, (*call).oneOwner)},
+		{method: "GET", pattern: "/v2/owners/metrics", handle: (*call).listMetrics},
+		{method: "GET", pattern: "/v2/owners/{id}/metrics", handle: with((*call).ownerOfPath, (*call).listMetricsOfOwner)},
+		{method: "GET", pattern: "/v2/owners/mine", handle: (*call).getOwnOwner},
+		{method: "GET", pattern: "/v2/owners/mine/members", handle: (*call).listMembers},
+		{method: "GET", pattern: "/v2/whoami", handle: (*call).whoAmI},
 	}
 }
 

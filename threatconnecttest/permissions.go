@@ -18,6 +18,14 @@ const (
 	instance                // no owner: only what is denied in the API user's organization is refused
 )
 
+// about says whose data routes are about.
+func about(s subject, routes []route) []route {
+	for i := range routes {
+		routes[i].about = s
+	}
+	return routes
+}
+
 // answer answers a call whose credentials are right.
 func (c *call) answer() *answer {
 	c.owner = c.owners[0]

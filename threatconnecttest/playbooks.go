@@ -77,15 +77,15 @@ func (w *world) playbookBy(idOrXID string) *Playbook {
 func playbookRoutes() []route {
 	const one = "/v2/playbooks/{idOrGroupXid}"
 	return []route{
-		{method: "GET", pattern: "/v2/playbooks", about: instance, handle: (*call).listPlaybooks},
-		{method: "POST", pattern: "/v2/playbooks", about: instance, handle: (*call).importPlaybook},
-		{method: "GET", pattern: "/v2/playbooks/search", about: instance, handle: (*call).searchPlaybooks},
-		{method: "GET", pattern: one, about: instance, handle: with((*call).playbook, (*call).getPlaybook)},
-		{method: "POST", pattern: one, about: instance, handle: with((*call).playbook, (*call).updatePlaybook)},
-		{method: "DELETE", pattern: one, about: instance, handle: with((*call).playbook, (*call).deletePlaybook)},
-		{method: "GET", pattern: one + "/export", about: instance, handle: with((*call).playbook, (*call).exportPlaybook)},
-		{method: "POST", pattern: one + "/activate", about: instance, handle: with((*call).playbook, switchPlaybook("Active"))},
-		{method: "POST", pattern: one + "/deactivate", about: instance, handle: with((*call).playbook, switchPlaybook("Inactive"))},
+		{method: "GET", pattern: "/v2/playbooks", handle: (*call).listPlaybooks},
+		{method: "POST", pattern: "/v2/playbooks", handle: (*call).importPlaybook},
+		{method: "GET", pattern: "/v2/playbooks/search", handle: (*call).searchPlaybooks},
+		{method: "GET", pattern: one, handle: with((*call).playbook, (*call).getPlaybook)},
+		{method: "POST", pattern: one, handle: with((*call).playbook, (*call).updatePlaybook)},
+		{method: "DELETE", pattern: one, handle: with((*call).playbook, (*call).deletePlaybook)},
+		{method: "GET", pattern: one + "/export", handle: with((*call).playbook, (*call).exportPlaybook)},
+		{method: "POST", pattern: one + "/activate", handle: with((*call).playbook, switchPlaybook("Active"))},
+		{method: "POST", pattern: one + "/deactivate", handle: with((*call).playbook, switchPlaybook("Inactive"))},
 	}
 }
 

@@ -23,8 +23,8 @@ type route struct {
 // allRoutes is every endpoint that the server knows. A noun adds its own here.
 func allRoutes() []route {
 	return slices.Concat(
-		tokenRoutes(),
-		ownerRoutes(),
+		about(instance, tokenRoutes()),
+		about(instance, ownerRoutes()),
 		indicatorRoutes(),
 		indicatorExtraRoutes(),
 		occurrenceRoutes(),
@@ -33,9 +33,9 @@ func allRoutes() []route {
 		batchRoutes(),
 		bulkRoutes(),
 		contentRoutes(),
-		dataStoreRoutes(),
-		logRoutes(),
-		playbookRoutes(),
+		about(instance, dataStoreRoutes()),
+		about(instance, logRoutes()),
+		about(instance, playbookRoutes()),
 		associationRoutes(),
 		tagRoutes(),
 		labelRoutes(),
@@ -45,8 +45,8 @@ func allRoutes() []route {
 		taskRoutes(),
 		victimRoutes(),
 		assetRoutes(),
-		metricRoutes(),
-		notificationRoutes(),
+		about(instance, metricRoutes()),
+		about(instance, notificationRoutes()),
 	)
 }
 
@@ -77,11 +77,18 @@ func with[T comparable](find func(*call) T, do func(*call, T) *answer) func(*cal
 // not a JSON object.
 func withBody[T any](do func(*call, T, fields) *answer) func(*call, T) *answer {
 	return func(c *call, t T) *answer {
+		return fromBody(func(c *call, f fields) *answer { return do(c, t, f) })(c)
+	}
+}
+
+// fromBody is [withBody] for a handler that needs the members of the body only.
+func fromBody(do func(*call, fields) *answer) func(*call) *answer {
+	return func(c *call) *answer {
 		f, ok := readFields(c.body)
 		if !ok {
 			return fail(http.StatusBadRequest, msgMalformed)
 		}
-		return do(c, t, f)
+		return do(c, f)
 	}
 }
 

@@ -8,7 +8,7 @@ func tagRoutes() []route {
 	const one = "/v2/tags/{tagName}"
 	routes := []route{
 		{method: "GET", pattern: "/v2/tags", handle: (*call).listTags},
-		{method: "POST", pattern: "/v2/tags", handle: (*call).createTag},
+		{method: "POST", pattern: "/v2/tags", handle: fromBody((*call).createTag)},
 		{method: "GET", pattern: one, handle: with((*call).tag, (*call).getTag)},
 		{method: "PUT", pattern: one, handle: with((*call).tag, withBody((*call).updateTag))},
 		{method: "DELETE", pattern: one, handle: with((*call).tag, (*call).deleteTag)},
@@ -56,11 +56,7 @@ func (c *call) listTags() *answer {
 
 func (c *call) getTag(t *tag) *answer { return c.one(http.StatusOK, "tag", t.write) }
 
-func (c *call) createTag() *answer {
-	f, ok := readFields(c.body)
-	if !ok {
-		return fail(http.StatusBadRequest, msgMalformed)
-	}
+func (c *call) createTag(f fields) *answer {
 	name, _ := f.text("name")
 	if !validTag(name) {
 		return fail(http.StatusBadRequest, msgTag)

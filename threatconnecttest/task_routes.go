@@ -12,9 +12,9 @@ import (
 func taskRoutes() []route {
 	all := []route{
 		{method: "GET", pattern: "/v2/tasks", handle: (*call).listTasks},
-		{method: "POST", pattern: "/v2/tasks", handle: (*call).createTask},
+		{method: "POST", pattern: "/v2/tasks", handle: fromBody((*call).createTask)},
 		{method: "GET", pattern: "/v2/tasks/{id}", handle: with((*call).task, (*call).getTask)},
-		{method: "PUT", pattern: "/v2/tasks/{id}", handle: with((*call).task, (*call).updateTask)},
+		{method: "PUT", pattern: "/v2/tasks/{id}", handle: with((*call).task, withBody((*call).updateTask))},
 		{method: "DELETE", pattern: "/v2/tasks/{id}", handle: with((*call).task, (*call).deleteTask)},
 	}
 	all = append(all, taskUserRoutes("assignees", "assigneeId", func(t *task) *[]string { return &t.assignees })...)
@@ -129,9 +129,9 @@ func (c *call) oneTask(status int, t *task) *answer {
 
 func (c *call) getTask(t *task) *answer { return c.oneTask(http.StatusOK, t) }
 
-func (c *call) createTask() *answer {
+func (c *call) createTask(f fields) *answer {
 	var read task
-	if bad := c.readTask(&read); bad != nil {
+	if bad := c.readTask(f, &read); bad != nil {
 		return bad
 	}
 	t := c.newTask(c.owner, c.seconds())
@@ -143,9 +143,9 @@ func (c *call) createTask() *answer {
 	return c.oneTask(http.StatusCreated, t)
 }
 
-func (c *call) updateTask(t *task) *answer {
+func (c *call) updateTask(t *task, f fields) *answer {
 	read := *t
-	if bad := c.readTask(&read); bad != nil {
+	if bad := c.readTask(f, &read); bad != nil {
 		return bad
 	}
 	*t = read
@@ -158,12 +158,8 @@ func (c *call) deleteTask(t *task) *answer {
 	return success(http.StatusOK)
 }
 
-// readTask reads the body of a create or update into t.
-func (c *call) readTask(t *task) *answer {
-	f, ok := readFields(c.body)
-	if !ok {
-		return fail(http.StatusBadRequest, msgMalformed)
-	}
+// readTask reads the members of a create or update into t.
+func (c *call) readTask(f fields, t *task) *answer {
 	refuse := func(field, hint string) *answer {
 		return fail(http.StatusBadRequest, "The "+field+" for this Task is invalid"+hint)
 	}

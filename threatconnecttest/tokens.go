@@ -56,7 +56,7 @@ func (s *Server) ExpireToken() {
 }
 
 func tokenRoutes() []route {
-	return []route{{method: "GET", pattern: renewalPattern, about: instance, handle: (*call).renewToken}}
+	return []route{{method: "GET", pattern: renewalPattern, handle: (*call).renewToken}}
 }
 
 // renewToken gives out a new token. The tokens before it stay as valid as they are.

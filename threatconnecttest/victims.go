@@ -116,9 +116,9 @@ func (v *victim) record() VictimRecord {
 func victimRoutes() []route {
 	all := []route{
 		{method: "GET", pattern: "/v2/victims", handle: (*call).listVictims},
-		{method: "POST", pattern: "/v2/victims", handle: (*call).createVictim},
+		{method: "POST", pattern: "/v2/victims", handle: fromBody((*call).createVictim)},
 		{method: "GET", pattern: "/v2/victims/{id}", handle: with((*call).victim, (*call).getVictim)},
-		{method: "PUT", pattern: "/v2/victims/{id}", handle: with((*call).victim, (*call).updateVictim)},
+		{method: "PUT", pattern: "/v2/victims/{id}", handle: with((*call).victim, withBody((*call).updateVictim))},
 		{method: "DELETE", pattern: "/v2/victims/{id}", handle: with((*call).victim, (*call).deleteVictim)},
 	}
 	return append(all, metadataRoutes("/v2/victims/{id}", (*call).victim)...)
@@ -166,16 +166,16 @@ func (c *call) oneVictim(status int, v *victim) *answer {
 
 func (c *call) getVictim(v *victim) *answer { return c.oneVictim(http.StatusOK, v) }
 
-func (c *call) createVictim() *answer {
-	fields := map[string]string{}
-	if bad := c.readVictim(fields); bad != nil {
+func (c *call) createVictim(f fields) *answer {
+	v := &victim{fields: map[string]string{}}
+	if bad := v.read(f); bad != nil {
 		return bad
 	}
-	return c.oneVictim(http.StatusCreated, c.newVictim(c.owner, fields))
+	return c.oneVictim(http.StatusCreated, c.newVictim(c.owner, v.fields))
 }
 
-func (c *call) updateVictim(v *victim) *answer {
-	if bad := c.readVictim(v.fields); bad != nil {
+func (c *call) updateVictim(v *victim, f fields) *answer {
+	if bad := v.read(f); bad != nil {
 		return bad
 	}
 	return c.oneVictim(http.StatusOK, v)
@@ -186,18 +186,14 @@ func (c *call) deleteVictim(v *victim) *answer {
 	return success(http.StatusOK)
 }
 
-// readVictim reads the body of a create or update, each of which needs the name.
-func (c *call) readVictim(fields map[string]string) *answer {
-	f, ok := readFields(c.body)
-	if !ok {
-		return fail(http.StatusBadRequest, msgMalformed)
-	}
+// read reads the members of a create or update, each of which needs the name.
+func (v *victim) read(f fields) *answer {
 	if name, _ := f.text("name"); strings.TrimSpace(name) == "" {
 		return fail(http.StatusBadRequest, "The name for this Victim is invalid, please enter a name")
 	}
 	for _, name := range victimFields {
 		if s, ok := f.text(name); ok {
-			fields[name] = s
+			v.fields[name] = s
 		}
 	}
 	return nil
