@@ -70,14 +70,9 @@ func (c *call) listTasks() *answer {
 	if bad != nil {
 		return bad
 	}
-	return c.pageOfTasks(func(t *task) bool {
-		return want.match(func(name string) any { return t.property(name, c.seconds()) })
+	all := where(c.tasks, func(t *task) bool {
+		return t.owner == c.owner && want.match(func(name string) any { return t.property(name, c.seconds()) })
 	})
-}
-
-// pageOfTasks answers the tasks of the owner that fit.
-func (c *call) pageOfTasks(fits func(*task) bool) *answer {
-	all := where(c.tasks, func(t *task) bool { return t.owner == c.owner && fits(t) })
 	return pageOf(c, "task", all, func(t *task, w *jsonWriter) { c.writeTask(w, t, true) })
 }
 

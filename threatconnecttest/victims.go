@@ -139,12 +139,10 @@ func (c *call) listVictims() *answer {
 	if bad != nil {
 		return bad
 	}
-	return c.pageOfVictims(c.includes(), func(v *victim) bool { return want.match(func(name string) any { return v.fields[name] }) })
-}
-
-// pageOfVictims answers the victims of the owner that fit.
-func (c *call) pageOfVictims(with include, fits func(*victim) bool) *answer {
-	all := where(c.victims, func(v *victim) bool { return v.owner == c.owner && fits(v) })
+	with := c.includes()
+	all := where(c.victims, func(v *victim) bool {
+		return v.owner == c.owner && want.match(func(name string) any { return v.fields[name] })
+	})
 	return pageOf(c, "victim", all, func(v *victim, w *jsonWriter) { v.write(w, true, with) })
 }
 
