@@ -1,9 +1,8 @@
 package threatconnecttest
 
 import (
+	"cmp"
 	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"net/http"
 	"strconv"
 	"strings"
@@ -37,6 +36,7 @@ func (c *call) verify(target string) *answer {
 	}
 	if c.route.pattern == renewalPattern {
 		if !c.isToken(c.query.Get("expiredToken"), 0) {
+			c.refusal = &Refusal{Reason: reasonOtherToken}
 			return fail(http.StatusUnauthorized, msgUnauthorized)
 		}
 		return nil
@@ -46,40 +46,50 @@ func (c *call) verify(target string) *answer {
 	switch scheme {
 	case "TC-Token":
 		if !c.isToken(credential, c.renewals.expired) {
+			c.refuseToken(credential)
 			return fail(http.StatusUnauthorized, msgUnauthorized)
 		}
 		return nil
 	case "TC":
 		return c.verifySignature(target, credential)
+	case "":
+		c.refusal = &Refusal{Reason: "the Authorization header is missing"}
+	default:
+		c.refusal = &Refusal{Reason: `the Authorization header begins with neither "TC " nor "TC-Token "`}
 	}
 	return fail(http.StatusUnauthorized, msgAccessDenied)
+}
+
+// refuseToken says why a token is refused.
+func (c *call) refuseToken(token string) {
+	c.refusal = &Refusal{Reason: reasonOtherToken}
+	if c.isToken(token, 0) {
+		c.refusal.Reason = reasonExpiredToken
+	}
 }
 
 func (c *call) verifySignature(target, credential string) *answer {
 	id, signature, ok := strings.Cut(credential, ":")
 	if !ok || id != c.accessID {
+		c.refusal = &Refusal{Reason: "the access id in the Authorization header is another one than the server's"}
 		return fail(http.StatusUnauthorized, msgAccessDenied)
 	}
 	stamp := headerValue(c.req.Header, "Timestamp")
 	seconds, err := strconv.ParseInt(stamp, 10, 64)
 	if err != nil {
+		c.refusal = &Refusal{Reason: "the Timestamp header is missing or is not a whole number of seconds since 1970"}
 		return fail(http.StatusUnauthorized, msgBadTimestamp)
 	}
 	if d := c.now.Sub(time.Unix(seconds, 0)); d > signatureWindow || d < -signatureWindow {
+		c.refusal = &Refusal{Reason: explainTimestamp(seconds, c.now)}
 		return fail(http.StatusUnauthorized, msgTimestamp)
 	}
-	if !hmac.Equal([]byte(signature), []byte(sign(c.secretKey, target, c.req.Method, stamp))) {
+	want := signing{secret: c.secretKey, target: target, method: c.req.Method, stamp: stamp}
+	if !hmac.Equal([]byte(signature), []byte(want.signature())) {
+		c.refusal = explainSignature(signature, want, basePath, cmp.Or(c.req.Host, inProcessHost))
 		return text(http.StatusUnauthorized, msgSignature)
 	}
 	return nil
-}
-
-// sign computes what an honest client puts into the Authorization header. It is written from the
-// documentation, not with the client's code, so that the two check each other.
-func sign(secret, target, method, timestamp string) string {
-	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write([]byte(target + ":" + method + ":" + timestamp))
-	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
 
 // headerValue reads a header whatever the case of its name: a request that does not come over a

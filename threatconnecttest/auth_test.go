@@ -18,7 +18,7 @@ func TestSignatureMatchesTheVectors(t *testing.T) {
 		{"S3cr3t$with!special", "/api/v2/indicators/hosts/www.example.com?includeAdditional=true&owner=Example%20Organization", "GET",
 			"rCx/SqFmemoBn8U8BbjRF3/W6Sg6QIiuTt1Z4lsBdbk="},
 	} {
-		assert.Equal(t, v.want, sign(v.secret, v.target, v.method, "1700000000"))
+		assert.Equal(t, v.want, signing{secret: v.secret, target: v.target, method: v.method, stamp: "1700000000"}.signature())
 	}
 }
 

@@ -22,7 +22,8 @@ type call struct {
 	params   params
 	query    url.Values
 	verified bool
-	owner    *owner // that the call is about: its handler need not ask whether the API user may do this there
+	owner    *owner   // that the call is about: its handler need not ask whether the API user may do this there
+	refusal  *Refusal // nil when verified, or not checked
 }
 
 // seconds is the time of the call as it is stored.

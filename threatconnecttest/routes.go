@@ -192,7 +192,7 @@ func (s *settings) split(raw string) (t target) {
 		raw = "/" + raw
 	}
 	t.path, t.rawQuery, _ = strings.Cut(raw, "?")
-	rest, inside := strings.CutPrefix(t.path, s.base.Path+"/")
+	rest, inside := strings.CutPrefix(t.path, basePath+"/")
 	if t.outside = !inside; t.outside {
 		return t
 	}
@@ -242,7 +242,7 @@ func (c *call) parse(raw string) *answer {
 		return a
 	}
 	if c.route == nil {
-		return text(http.StatusInternalServerError, "Could not find resource for relative : /"+t.rest+" of full path: "+c.base.String()+"/"+t.rest)
+		return text(http.StatusInternalServerError, "Could not find resource for relative : /"+t.rest+" of full path: "+inProcessBase+"/"+t.rest)
 	}
 	var err error
 	if c.query, err = url.ParseQuery(t.rawQuery); err != nil {

@@ -2,13 +2,14 @@ package threatconnecttest
 
 import (
 	"net/http"
-	"net/url"
 	"sync"
 	"time"
 )
 
 const (
-	inProcessBase = "https://threatconnect.example/api"
+	basePath      = "/api"
+	inProcessHost = "threatconnect.example"
+	inProcessBase = "https://" + inProcessHost + basePath
 	accessID      = "20260101000000000001"
 	secretKey     = "not-a-real-secret/$&+=' !"
 	token         = "APP:1:threatconnecttest:0123456789abcdef"
@@ -31,7 +32,6 @@ type Server struct {
 // settings are how the instance is set up. Requests do not change them, except for the renewals of the
 // token.
 type settings struct {
-	base                       *url.URL
 	accessID, secretKey, token string // the token is the first one
 	renewals                   renewals
 	oddities                   Oddity
@@ -52,10 +52,8 @@ type Option func(*Server)
 // "Example Community" and "Example Source"), the usual indicator and attribute types, the TLP
 // labels and nothing else in it.
 func New(opts ...Option) *Server {
-	base, _ := url.Parse(inProcessBase) // a constant that parses
 	s := &Server{
 		settings: settings{
-			base:     base,
 			accessID: accessID, secretKey: secretKey, token: token,
 			batch: batchSettings{limit: defaultBatchLimit, indicators: defaultBatchIndicators},
 		},
@@ -106,7 +104,7 @@ func WithIndicatorLimit(n int) Option { return func(s *Server) { s.indicatorLimi
 func WithoutContents() Option { return func(s *Server) { s.presenceOnly = true } }
 
 // BaseURL returns the URL that clients of the in-process server are set up with.
-func (s *Server) BaseURL() string { return s.base.String() }
+func (s *Server) BaseURL() string { return inProcessBase }
 
 // AccessID returns the access id that the server takes.
 func (s *Server) AccessID() string { return s.accessID }

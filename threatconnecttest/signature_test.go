@@ -1,0 +1,122 @@
+package threatconnecttest
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func TestSignaturesAreExplained(t *testing.T) {
+	t.Parallel()
+	const (
+		odd    = "/api/v2/indicators/urls/http%3A%2F%2Fexample.com%2Fa%20b?owner=Common+Community&createActivityLog=false"
+		stamp  = "1700000000"
+		secret = ` $ecret\n;"x" `
+	)
+	mac := func(secret, text string) []byte {
+		h := hmac.New(sha256.New, []byte(secret))
+		h.Write([]byte(text))
+		return h.Sum(nil)
+	}
+	std := base64.StdEncoding
+	for _, tc := range []struct {
+		target string // that is sent
+		signed string // the string that the client signs; "" is the right one
+		secret string // that the client signs with; "" is the right one
+		encode func([]byte) string
+		says   string
+	}{
+		{odd, strings.TrimPrefix(odd, "/api") + ":GET:" + stamp, "", nil, "the path was signed without /api"},
+		{odd, odd[1:] + ":GET:" + stamp, "", nil, "the path was signed without the slash at its start"},
+		{odd, strings.Split(odd, "?")[0] + ":GET:" + stamp, "", nil, "the query was not signed"},
+		{odd, "/api/v2/indicators/urls/http://example.com/a b?owner=Common+Community&createActivityLog=false:GET:" + stamp, "", nil, "the decoded path was signed"},
+		{"/api/v2/hosts/h%c3%b4st.example", "/api/v2/hosts/hôst.example:GET:" + stamp, "", nil, "the decoded path was signed"},
+		{"/api/v2/owners?filters=name%3Dx", "/api/v2/owners?filters=name=x:GET:" + stamp, "", nil, "the decoded path and query were signed"},
+		{"/api/v2/indicators/emailAddresses/a+b@example.com", "/api/v2/indicators/emailAddresses/a%2Bb%40example.com:GET:" + stamp, "", nil, "with more characters escaped than were sent"},
+		{odd, strings.ReplaceAll(odd, "%20", "+") + ":GET:" + stamp, "", nil, "a space was signed as + and sent as %20"},
+		{odd, strings.ReplaceAll(odd, "+", "%20") + ":GET:" + stamp, "", nil, "a space was signed as %20 and sent as +"},
+		{odd, strings.NewReplacer("%3A", "%3a", "%2F", "%2f").Replace(odd) + ":GET:" + stamp, "", nil, "escapes were signed in lower case"},
+		{"/api/v2/hosts/h%c3%b4st.example", "/api/v2/hosts/h%C3%B4st.example:GET:" + stamp, "", nil, "escapes were signed in upper case"},
+		{odd, strings.ReplaceAll(odd, "%", "%25") + ":GET:" + stamp, "", nil, "escaped once more before it was signed"},
+		{strings.ReplaceAll(odd, "%", "%25"), odd + ":GET:" + stamp, "", nil, "escaped once more after it was signed"},
+		{odd, strings.Split(odd, "?")[0] + "?createActivityLog=false&owner=Common+Community:GET:" + stamp, "", nil, "with its parameters sorted"},
+		{"/api/v2/owners", "/api/v2/owners/:GET:" + stamp, "", nil, "with a slash at its end"},
+		{"/api/v2/owners/", "/api/v2/owners:GET:" + stamp, "", nil, "without the slash at its end"},
+		{"/api/v2/owners", "/api/v2/owners#:GET:" + stamp, "", nil, "an empty fragment"},
+		{odd, "https://tc.example" + odd + ":GET:" + stamp, "", nil, "the whole URL was signed, with https://"},
+		{odd, "http://tc.example" + odd + ":GET:" + stamp, "", nil, "the whole URL was signed, with http://"},
+		{odd, odd + ":get:" + stamp, "", nil, "the method was signed as get"},
+		{odd, odd + ":POST:" + stamp, "", nil, "the method was signed as POST"},
+		{odd, odd + ":GET:1699999999", "", nil, "the signed timestamp and the Timestamp header differ by +1 s: the clock was read twice"},
+		{odd, odd + ":GET:1700000005", "", nil, "differ by -5 s"},
+		{odd, "", secret + "\n", nil, "line break at its end"},
+		{odd, "", secret + "\r\n", nil, "line break (CR LF) at its end"},
+		{odd, "", secret + " ", nil, "has a space at its end"},
+		{odd, "", strings.TrimSpace(secret), nil, "lost the white space around it"},
+		{odd, "", `"` + secret + `"`, nil, "stands in quotation marks"},
+		{odd, "", `'` + secret + `'`, nil, "stands in apostrophes"},
+		{odd, "", ` \n;"x" `, nil, "a shell replaced a $"},
+		{odd, "", ` $ecretn;"x" `, nil, "a shell removed the backslashes"},
+		{odd, "", `$ecret\n`, nil, "a shell ended the secret key"},
+		{odd, "", "", hex.EncodeToString, "hexadecimal digits, not base64"},
+		{odd, "", "", func(b []byte) string { return std.EncodeToString([]byte(hex.EncodeToString(b))) }, "base64 of hexadecimal digits"},
+		{odd, "", "", base64.RawStdEncoding.EncodeToString, "lacks the ="},
+		{"/api/v2/owners?x=14", "", "", base64.URLEncoding.EncodeToString, "the URL alphabet of base64, not"},
+		{"/api/v2/owners?x=14", "", "", base64.RawURLEncoding.EncodeToString, "the URL alphabet of base64 and lacks the ="},
+		{odd, strings.Split(strings.TrimPrefix(odd, "/api"), "?")[0] + ":GET:" + stamp, "", nil, "the path was signed without /api; the query was not signed"},
+		{odd, strings.TrimPrefix(odd, "/api") + ":GET:" + stamp, secret + "\n", nil, "the path was signed without /api; the secret key has a line break"},
+		{odd, "", "another", nil, unknownMistake},
+	} {
+		want := signing{secret: secret, target: tc.target, method: "GET", stamp: stamp}
+		signed := tc.signed
+		if signed == "" {
+			signed = want.text()
+		}
+		key := tc.secret
+		if key == "" {
+			key = secret
+		}
+		encode := tc.encode
+		if encode == nil {
+			encode = std.EncodeToString
+		}
+		got := explainSignature(encode(mac(key, signed)), want, "/api", "tc.example")
+		assert.Equal(t, "the signature does not match", got.Reason)
+		assert.Equal(t, tc.target+":GET:"+stamp, got.StringToSign)
+		assert.Contains(t, got.Mistake, tc.says)
+		if tc.says != unknownMistake {
+			assert.Equal(t, signed, got.Signed, tc.says)
+		} else {
+			assert.Empty(t, got.Signed)
+		}
+	}
+}
+
+func TestTimestampsAreExplained(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_700_000_000, 0)
+	for seconds, says := range map[int64]string{
+		now.Add(-6 * time.Minute).Unix(): "is 6m0s behind the server's clock, and 5m0s are allowed",
+		now.Add(2 * time.Hour).Unix():    "is 2h0m0s ahead of the server's clock",
+		now.UnixMilli():                  "in milliseconds",
+		-1 << 63:                         "behind",
+		1<<63 - 1:                        "ahead of",
+	} {
+		assert.Contains(t, explainTimestamp(seconds, now), says)
+	}
+}
+
+func BenchmarkSignatureOfAnotherKey(b *testing.B) {
+	want := signing{secret: secretKey, target: "/api/v2/indicators/hosts/www.example.com?owner=Common%20Community", method: "GET", stamp: "1700000000"}
+	for b.Loop() {
+		if r := explainSignature("rCx/SqFmemoBn8U8BbjRF3/W6Sg6QIiuTt1Z4lsBdbk=", want, "/api", "tc.example"); r.Mistake != unknownMistake {
+			b.Fatal(r)
+		}
+	}
+}
