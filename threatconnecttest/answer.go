@@ -13,12 +13,12 @@ const (
 	textType = "text/plain"
 )
 
-// answer is what a handler answers with. Either body or stream is set.
+// answer is what a handler answers with.
 type answer struct {
 	status  int
 	header  http.Header
 	body    []byte
-	stream  io.Reader // instead of body: for answers that end badly or not at all
+	rest    io.Reader // what comes after body, whose length is then not announced; nil for nothing
 	message string    // the error in words, empty for success
 }
 

@@ -95,34 +95,3 @@ func TestAnInstanceWithoutLicenseRefusesEverything(t *testing.T) {
 	got := r.must(503, "GET", "/v2/owners", "")
 	assert.Contains(t, message(got), "API access has not been licensed")
 }
-
-func TestRequestsAreRecorded(t *testing.T) {
-	t.Parallel()
-	r := newRig(t, WithRecordedBodies(5))
-	r.must(201, "POST", "/v2/indicators/hosts?owner=Example%20Source", `{"hostName":"www.example.com"}`)
-	r.get("/v2/nowhere")
-	bad := r.request("GET", "/v2/owners", "")
-	bad.Header.Set("Authorization", "TC x:y")
-	r.send(bad)
-
-	got := r.srv.Requests()
-	require.Len(t, got, 3)
-	assert.Equal(t, "/api/v2/indicators/hosts", got[0].Path)
-	assert.Equal(t, "owner=Example%20Source", got[0].Query)
-	assert.Equal(t, "/v2/indicators/{type}", got[0].Route)
-	assert.Equal(t, int64(30), got[0].BodySize)
-	assert.Equal(t, `{"hos`, string(got[0].Body))
-	assert.Equal(t, 201, got[0].Status)
-	assert.True(t, got[0].Verified)
-	assert.Empty(t, got[1].Route)
-	assert.Equal(t, 401, got[2].Status)
-	assert.False(t, got[2].Verified)
-	r.srv.ResetRequests()
-	assert.Empty(t, r.srv.Requests())
-
-	few := newRig(t, WithRequestLog(2))
-	for range 3 {
-		few.get("/v2/owners")
-	}
-	assert.Len(t, few.srv.Requests(), 2)
-}

@@ -2,10 +2,14 @@ package threatconnecttest
 
 import (
 	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -14,58 +18,159 @@ type FaultKind int
 
 // The kinds of faults.
 const (
-	FaultStatus     FaultKind = iota + 1 // Status, Header and Body are answered instead of processing
-	FaultReset                           // the connection is reset before the request is processed
-	FaultLostReply                       // the request is processed, then the connection is reset
-	FaultCutBody                         // the request is processed; the answer's body breaks off with an error
-	FaultTruncate                        // the request is processed; the answer's body ends early, without an error
-	FaultHTML                            // a login page with status 200, as a proxy answers it
-	FaultGarbage                         // random bytes with status 200
-	FaultEmpty                           // an empty body with status 200
-	FaultEndless                         // the request is processed; the answer's body never ends
-	FaultDelay                           // the request is processed after Delay
-	FaultLateStatus                      // the request is processed, then Status, Header and Body are answered
+	FaultStatus      FaultKind = iota + 1 // Status, Header and Body are answered instead of processing
+	FaultReset                            // the connection is reset before the request is processed
+	FaultLostReply                        // the request is processed, then the connection is reset
+	FaultCutBody                          // the request is processed; the answer's body breaks off with an error
+	FaultTruncate                         // the request is processed; the answer's body ends early, without an error
+	FaultHTML                             // a login page with status 200, as a proxy answers it
+	FaultGarbage                          // random bytes with status 200
+	FaultEmpty                            // an empty body with status 200
+	FaultEndless                          // the request is processed; the answer's body never ends
+	FaultDelay                            // the request is processed after Delay
+	FaultLateStatus                       // the request is processed, then Status, Header and Body are answered
+	FaultEarlyStatus                      // Status, Header and Body are answered before the request's body is read
+	FaultCutUpload                        // half of the request's body is read, then the connection is reset
+	FaultSlowUpload                       // half of the request's body is read, the rest after Delay; then it is processed
 )
 
-// Fault is something that goes wrong on purpose. The zero values of Method and Route match
-// everything.
+// Fault is something that goes wrong on purpose. The zero values of Method and Route match every
+// request. As JSON, Delay is a text such as "2s", kinds are their names, and unknown fields are
+// errors.
 type Fault struct {
-	Kind        FaultKind
-	Method      string        // the method; empty for any
-	Route       string        // the pattern as the documentation spells it: /v2/batch/{id}; empty for any
-	Skip        int           // how many matching requests are let through first
-	Times       int           // how often it strikes; 0 is once, negative is without end
-	Probability float64       // of striking a matching request; 0 is always
-	Seed        uint64        // of the generator behind Probability
-	Delay       time.Duration // to wait before anything else; ends with the request's context
-	Status      int           // for FaultStatus and FaultLateStatus; 0 is 503
-	Header      http.Header   // for FaultStatus and FaultLateStatus, such as Retry-After
-	Body        string        // for FaultStatus and FaultLateStatus
-
-	mix []FaultKind
+	Kind        FaultKind     `json:"kind,omitzero"`
+	Mix         []FaultKind   `json:"mix,omitempty"`        // instead of Kind: each strike is one of them
+	Method      string        `json:"method,omitzero"`      // the method; empty for any
+	Route       string        `json:"route,omitzero"`       // the pattern as in Routes: /v2/batch/{id}; empty for any
+	Skip        int           `json:"skip,omitzero"`        // how many matching requests are let through first
+	Times       int           `json:"times,omitzero"`       // how often it strikes; 0 is once, negative is without end
+	Probability float64       `json:"probability,omitzero"` // of striking a matching request; 0 is always for Kind, never for Mix
+	Seed        uint64        `json:"seed,omitzero"`        // of the generator behind Probability and Mix
+	Delay       time.Duration `json:"-"`                    // to wait once the body is read; ends with the request's context
+	Status      int           `json:"status,omitzero"`      // of the kinds that answer one; 0 is 503, and 413 for FaultEarlyStatus
+	Header      http.Header   `json:"header,omitempty"`     // of the kinds that answer a status, such as Retry-After
+	Body        string        `json:"body,omitzero"`        // of the kinds that answer a status
 }
 
 // FaultMix returns a fault that strikes any request with the given probability, without end, each
-// time as one of kinds. The same seed and the same requests give the same faults.
+// time as one of kinds. The same seed and the same requests give the same faults. A rate of 0
+// never strikes.
 func FaultMix(seed uint64, rate float64, kinds ...FaultKind) Fault {
-	return Fault{Probability: rate, Seed: seed, Times: -1, mix: kinds}
+	return Fault{Probability: rate, Seed: seed, Times: -1, Mix: kinds}
+}
+
+// InjectedFault is a fault that waits for requests, or has struck.
+type InjectedFault struct {
+	Fault
+	ID      int // 1, 2, 3 … in the order in which they were injected
+	Matched int // requests that it matched, those it let through included
+	Struck  int // requests that it struck
 }
 
 type injected struct {
-	Fault
-	random  *rand.Rand
-	matched int
-	struck  int
+	InjectedFault
+	random *rand.Rand
 }
 
-// Inject makes a fault wait for the requests that it matches. The first fault that strikes a
-// request is the only one that does.
-func (s *Server) Inject(faults ...Fault) {
+// Inject adds faults, which wait for the requests that they match. Each request is struck by the
+// first fault that matches it and has its turn, and by no other.
+//
+// A fault that could never strike or would do nothing is an error, and then none is added: no Kind
+// or an unknown one, a Method and Route that no endpoint has, a Probability outside 0 to 1, a field
+// that its kind does not use.
+func (s *Server) Inject(faults ...Fault) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, f := range faults {
-		s.faults = append(s.faults, &injected{Fault: f, random: rand.New(rand.NewPCG(f.Seed, 0x7463))})
+	for i := range faults {
+		if err := s.checkFault(&faults[i]); err != nil {
+			return fmt.Errorf("threatconnecttest: fault %d of Inject: %w", i, err)
+		}
 	}
+	for _, f := range faults {
+		s.lastFault++
+		s.faults = append(s.faults, &injected{
+			InjectedFault: InjectedFault{Fault: f.clone(), ID: s.lastFault},
+			random:        rand.New(rand.NewPCG(f.Seed, 0x7463)),
+		})
+	}
+	return nil
+}
+
+func (s *Server) checkFault(f *Fault) error {
+	kinds := f.kinds()
+	if len(kinds) == 0 {
+		return errors.New("it has neither a Kind nor a Mix and would do nothing; set one of them")
+	}
+	if f.Kind != 0 && len(f.Mix) > 0 {
+		return errors.New("it has both a Kind and a Mix; set one of them")
+	}
+	status, delay := false, false
+	for _, k := range kinds {
+		if !k.known() {
+			return fmt.Errorf("%v is unknown; use one of the constants", k)
+		}
+		status = status || k.answersStatus()
+		delay = delay || k == FaultDelay || k == FaultSlowUpload
+	}
+	switch {
+	case !status && (f.Status != 0 || f.Header != nil || f.Body != ""):
+		return fmt.Errorf("%v does not answer Status, Header and Body; leave them out, or use FaultStatus", kinds)
+	case f.Status != 0 && (f.Status < 200 || f.Status > 999):
+		return fmt.Errorf("Status is %d; it must be from 200 to 999, or 0 for the usual one", f.Status)
+	case f.Delay < 0 || delay && f.Delay == 0:
+		return fmt.Errorf("Delay is %v; it must be positive for %v", f.Delay, kinds)
+	case !(f.Probability >= 0 && f.Probability <= 1):
+		return fmt.Errorf("Probability is %v; it must be from 0 to 1", f.Probability)
+	case f.Skip < 0:
+		return fmt.Errorf("Skip is %d; it must not be negative", f.Skip)
+	case !s.router.has(f.Method, f.Route):
+		return fmt.Errorf("no endpoint has method %q and route %q; spell both as in Routes, or leave them empty", f.Method, f.Route)
+	}
+	return nil
+}
+
+// kinds are those as which the fault may strike.
+func (f *Fault) kinds() []FaultKind {
+	if f.Kind != 0 {
+		return []FaultKind{f.Kind}
+	}
+	return f.Mix
+}
+
+// answersStatus reports whether faults of the kind use Status, Header and Body.
+func (k FaultKind) answersStatus() bool {
+	return k == FaultStatus || k == FaultLateStatus || k == FaultEarlyStatus
+}
+
+func (f Fault) clone() Fault {
+	f.Header, f.Mix = f.Header.Clone(), slices.Clone(f.Mix)
+	return f
+}
+
+// Faults returns the faults that are waiting or have struck, in the order in which they were
+// injected.
+func (s *Server) Faults() []InjectedFault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]InjectedFault, 0, len(s.faults))
+	for _, f := range s.faults {
+		one := f.InjectedFault
+		one.Fault = one.clone()
+		all = append(all, one)
+	}
+	return all
+}
+
+// RemoveFault removes the fault with an ID, and reports whether it was there. The counts stay.
+func (s *Server) RemoveFault(id int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.IndexFunc(s.faults, func(f *injected) bool { return f.ID == id })
+	if i < 0 {
+		return false
+	}
+	s.faults = slices.Delete(s.faults, i, i+1)
+	return true
 }
 
 // ClearFaults removes all faults; the counts stay.
@@ -82,13 +187,61 @@ func (s *Server) FaultCounts() map[FaultKind]int {
 	return maps.Clone(s.fired)
 }
 
-// strike is a fault that strikes one request.
+// MarshalJSON writes the fault with Delay as a text such as "2s".
+func (f Fault) MarshalJSON() ([]byte, error) { return json.Marshal(f.json()) }
+
+// MarshalJSON writes the fields of the fault with id, matched and struck.
+func (f InjectedFault) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		ID int `json:"id"`
+		faultJSON
+		Matched int `json:"matched"`
+		Struck  int `json:"struck"`
+	}{f.ID, f.Fault.json(), f.Matched, f.Struck})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes. Unknown fields are errors.
+func (f *Fault) UnmarshalJSON(b []byte) error {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	var in faultJSON
+	if err := d.Decode(&in); err != nil {
+		return fmt.Errorf("threatconnecttest: reading a fault: %w", err)
+	}
+	*f = Fault(in.faultFields)
+	if in.Delay == "" {
+		return nil
+	}
+	var err error
+	if f.Delay, err = time.ParseDuration(in.Delay); err != nil {
+		return fmt.Errorf(`threatconnecttest: reading a fault: delay %q is not a duration; write it as in "2s" or "1m30s"`, in.Delay)
+	}
+	return nil
+}
+
+// faultFields are the fields of Fault without its methods.
+type faultFields Fault
+
+type faultJSON struct {
+	faultFields
+	Delay string `json:"delay,omitzero"`
+}
+
+func (f Fault) json() faultJSON {
+	out := faultJSON{faultFields: faultFields(f)}
+	if f.Delay != 0 {
+		out.Delay = f.Delay.String()
+	}
+	return out
+}
+
+// strike is a fault that strikes one request; its Kind is 0 when there is none.
 type strike struct {
 	Fault
 	noise [32]byte
 }
 
-// faultFor picks the fault that strikes a request; its kind is 0 when there is none.
+// faultFor picks the fault that strikes a request.
 func (s *Server) faultFor(method, target string) strike {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,17 +253,17 @@ func (s *Server) faultFor(method, target string) strike {
 		if f.Method != "" && f.Method != method || f.Route != "" && f.Route != pattern {
 			continue
 		}
-		if most := max(f.Times, 1); f.Times >= 0 && f.struck >= most {
+		if most := max(f.Times, 1); f.Times >= 0 && f.Struck >= most {
 			continue
 		}
-		f.matched++
-		if f.matched <= f.Skip || f.Probability > 0 && f.random.Float64() >= f.Probability {
+		f.Matched++
+		if f.Matched <= f.Skip || (f.Probability > 0 || f.Kind == 0) && f.random.Float64() >= f.Probability {
 			continue
 		}
-		f.struck++
+		f.Struck++
 		hit := strike{Fault: f.Fault}
-		if len(f.mix) > 0 {
-			hit.Kind = f.mix[f.random.IntN(len(f.mix))]
+		if f.Kind == 0 {
+			hit.Kind = f.Mix[f.random.IntN(len(f.Mix))]
 		}
 		for i := range hit.noise {
 			hit.noise[i] = byte(f.random.Uint32())
@@ -124,7 +277,7 @@ func (s *Server) faultFor(method, target string) strike {
 // before reports whether the request is not processed at all.
 func (f *strike) before() bool {
 	switch f.Kind {
-	case FaultStatus, FaultReset, FaultHTML, FaultGarbage, FaultEmpty:
+	case FaultStatus, FaultReset, FaultHTML, FaultGarbage, FaultEmpty, FaultEarlyStatus, FaultCutUpload:
 		return true
 	}
 	return false
@@ -137,17 +290,13 @@ const loginPage = "<!DOCTYPE html>\n<html><head><title>Sign in</title></head><bo
 func (f *strike) strike(a *answer) (*answer, error) {
 	switch f.Kind {
 	case FaultStatus, FaultLateStatus:
-		status := f.Status
-		if status == 0 {
-			status = http.StatusServiceUnavailable
-		}
-		bad := &answer{status: status, header: f.Header.Clone(), body: []byte(f.Body)}
-		if bad.header == nil {
-			bad.header = http.Header{}
-		}
-		return bad, nil
+		return f.answer(http.StatusServiceUnavailable), nil
+	case FaultEarlyStatus:
+		return f.answer(http.StatusRequestEntityTooLarge), nil
 	case FaultReset, FaultLostReply:
 		return nil, errReset("read")
+	case FaultCutUpload:
+		return nil, errReset("write")
 	case FaultHTML:
 		return &answer{status: http.StatusOK, header: http.Header{"Content-Type": {"text/html;charset=utf-8"}}, body: []byte(loginPage)}, nil
 	case FaultGarbage:
@@ -155,13 +304,25 @@ func (f *strike) strike(a *answer) (*answer, error) {
 	case FaultEmpty:
 		return jsonAnswer(http.StatusOK, nil), nil
 	case FaultCutBody:
-		a.stream = io.MultiReader(bytes.NewReader(a.body[:len(a.body)/2]), brokenReader{})
+		a.body, a.rest = a.body[:len(a.body)/2], brokenReader{}
 	case FaultTruncate:
-		a.stream = bytes.NewReader(a.body[:len(a.body)*2/3])
+		a.body, a.rest = a.body[:len(a.body)*2/3], http.NoBody
 	case FaultEndless:
-		a.stream = io.MultiReader(bytes.NewReader(a.body[:len(a.body)/2]), spaces{})
+		a.body, a.rest = a.body[:len(a.body)/2], spaces{}
 	}
 	return a, nil
+}
+
+// answer is the status that the fault asks for, or the usual one.
+func (f *strike) answer(usual int) *answer {
+	a := &answer{status: usual, header: f.Header.Clone(), body: []byte(f.Body)}
+	if f.Status != 0 {
+		a.status = f.Status
+	}
+	if a.header == nil {
+		a.header = http.Header{}
+	}
+	return a
 }
 
 // brokenReader is a connection that breaks.

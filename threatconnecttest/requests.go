@@ -7,57 +7,111 @@ import (
 	"time"
 )
 
-// Request is what the server remembers of a request.
+// What is recorded without other options.
+const (
+	defaultRequests = 10_000
+	defaultRecorded = 1 << 10 // bytes
+)
+
+// Request is a request that the server has recorded.
 type Request struct {
+	ID         int64 // 1, 2, 3 … in the order in which the requests were answered
 	Method     string
 	Path       string            // escaped, as it came in
 	Query      string            // raw, as it came in
-	Route      string            // the pattern that matched, as in /v2/owners/{id}; empty when none did
-	Header     http.Header       // a copy
-	BodySize   int64             // bytes
+	Route      string            // the pattern that matched, as in /v2/owners/{id}; empty if none did
+	Header     http.Header       // as it came in
+	BodySize   int64             // bytes of the body that were read
 	BodySHA256 [sha256.Size]byte // of the body
-	Body       []byte            // the start of the body, when WithRecordedBodies asks for it
-	Status     int               // of the answer; 0 when a fault kept the request from being processed
+	Body       []byte            // the start of the body; see WithRecordedBodies
+	Status     int               // of the server's own answer; 0 if a fault kept the request from being processed
+	Answer     []byte            // the start of the body that was answered, faults included; see WithRecordedBodies
+	AnswerSize int64             // bytes that were answered; an answer that never ends counts up to there
 	Verified   bool              // whether the signature or token was right
-	Fault      FaultKind         // what went wrong on purpose; 0 for nothing
-	Time       time.Time         // the server's clock
+	Refusal    *Refusal          // why it was not, if it was checked
+	Fault      FaultKind         // the fault that struck; 0 for none
+	Time       time.Time         // by the server's clock
+	Duration   time.Duration     // from the headers of the request until the answer was ready
 }
 
+// requestLog is a ring of the newest requests.
 type requestLog struct {
-	most    int // how many are kept; -1 is all
-	bodies  int // how many bytes of a body are kept
-	entries []Request
+	most   int // entries
+	bodies int // bytes of a body and of an answer
+	last   int64
+	first  int64 // ID of ring[0] when it was empty
+	ring   []Request
 }
 
-// WithRequestLog keeps only the newest n requests; 0 keeps none. All are kept without it.
+// WithRequestLog records the newest n requests instead of 10,000; 0 records none.
 func WithRequestLog(n int) Option { return func(s *Server) { s.log.most = max(n, 0) } }
 
-// WithRecordedBodies keeps up to n bytes of every request's body. None are kept without it.
+// WithRecordedBodies records up to n bytes of the body of each request and of its answer instead
+// of 1 KiB; 0 records none.
 func WithRecordedBodies(n int) Option { return func(s *Server) { s.log.bodies = max(n, 0) } }
 
-// Requests returns what came in, oldest first, including what was refused.
-func (s *Server) Requests() []Request {
+// Requests returns the recorded requests, oldest first, including those that were refused.
+func (s *Server) Requests() []Request { return s.RequestsAfter(0) }
+
+// RequestsAfter returns the recorded requests with a larger ID, oldest first. It costs nothing for
+// the others.
+func (s *Server) RequestsAfter(id int64) []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.log.entries)
+	return s.log.after(id)
 }
 
-// ResetRequests forgets the requests so far.
+// ResetRequests forgets the requests so far. Their IDs are not given again.
 func (s *Server) ResetRequests() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.log.entries = nil
+	s.log.ring = nil
 }
 
-func (l *requestLog) add(e Request, body []byte) {
-	if l.most == 0 {
-		return
+// start begins the entry of a request whose body has been read. It needs no lock.
+func (l *requestLog) start(in *arrival) Request {
+	e := Request{Method: in.req.Method, Fault: in.fault.Kind, BodySize: int64(len(in.body))}
+	if l.most > 0 {
+		e.Header = in.req.Header.Clone()
+		e.BodySHA256 = sha256.Sum256(in.body)
+		e.Body = slices.Clone(in.body[:min(l.bodies, len(in.body))])
 	}
-	e.BodySize = int64(len(body))
-	e.BodySHA256 = sha256.Sum256(body)
-	e.Body = slices.Clone(body[:min(l.bodies, len(body))])
-	if l.most > 0 && len(l.entries) >= l.most {
-		l.entries = slices.Delete(l.entries, 0, len(l.entries)-l.most+1)
+	return e
+}
+
+// add gives the entry its ID and records it.
+func (l *requestLog) add(e *Request) {
+	l.last++
+	e.ID = l.last
+	switch {
+	case l.most == 0:
+	case len(l.ring) < l.most:
+		if len(l.ring) == 0 {
+			l.first = e.ID
+		}
+		l.ring = append(l.ring, *e)
+	default:
+		l.ring[l.place(e.ID)] = *e
 	}
-	l.entries = append(l.entries, e)
+}
+
+// place is where the ring holds an ID.
+func (l *requestLog) place(id int64) int64 { return (id - l.first) % int64(l.most) }
+
+// after returns copies of the entries with larger IDs.
+func (l *requestLog) after(id int64) []Request {
+	n := min(l.last-id, int64(len(l.ring)))
+	if n <= 0 {
+		return nil
+	}
+	all := make([]Request, 0, n)
+	for i := l.last - n + 1; i <= l.last; i++ {
+		e := l.ring[l.place(i)]
+		e.Header, e.Body, e.Answer = e.Header.Clone(), slices.Clone(e.Body), slices.Clone(e.Answer)
+		if e.Refusal != nil {
+			e.Refusal = new(*e.Refusal)
+		}
+		all = append(all, e)
+	}
+	return all
 }

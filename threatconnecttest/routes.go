@@ -160,6 +160,18 @@ func (r *router) find(odd Oddity, method string, path []string) (found *route, p
 	return nil, nil, allowed
 }
 
+// has reports whether an endpoint has the method and the pattern; empty ones match any.
+func (r *router) has(method, pattern string) bool {
+	for _, routes := range r.byLength {
+		for _, e := range routes {
+			if (method == "" || method == e.method) && (pattern == "" || pattern == e.pattern) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 func (e *route) match(path []string) (params, bool) {
 	for i, s := range e.segments {
 		if !named(s) && s != path[i] {
@@ -217,7 +229,7 @@ func (s *settings) patternOf(method, raw string) string {
 	if t.outside || t.broken {
 		return ""
 	}
-	if e, _, _ := routes().find(s.oddities, method, t.segments); e != nil {
+	if e, _, _ := s.router.find(s.oddities, method, t.segments); e != nil {
 		return e.pattern
 	}
 	return ""
@@ -235,20 +247,26 @@ func (c *call) parse(raw string) *answer {
 		return fail(http.StatusBadRequest, msgMalformed)
 	}
 	var allowed []string
-	c.route, c.params, allowed = routes().find(c.oddities, c.req.Method, t.segments)
+	c.route, c.params, allowed = c.router.find(c.oddities, c.req.Method, t.segments)
 	if c.route == nil && len(allowed) > 0 {
 		a := text(http.StatusMethodNotAllowed, "No resource method found for "+c.req.Method+", return 405 with Allow header")
 		a.header.Set("Allow", strings.Join(allowed, ", "))
 		return a
 	}
 	if c.route == nil {
-		return text(http.StatusInternalServerError, "Could not find resource for relative : /"+t.rest+" of full path: "+inProcessBase+"/"+t.rest)
+		return c.noEndpoint()
 	}
 	var err error
 	if c.query, err = url.ParseQuery(t.rawQuery); err != nil {
 		return fail(http.StatusBadRequest, msgMalformed)
 	}
 	return nil
+}
+
+// noEndpoint answers that the path is none of the API.
+func (c *call) noEndpoint() *answer {
+	rest := strings.TrimSuffix(strings.TrimPrefix(c.path, basePath), "/")
+	return text(http.StatusInternalServerError, "Could not find resource for relative : "+rest+" of full path: "+inProcessBase+rest)
 }
 
 // notAnAPI is the page of a web server that knows nothing of an API.

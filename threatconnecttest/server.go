@@ -1,6 +1,7 @@
 package threatconnecttest
 
 import (
+	"bytes"
 	"net/http"
 	"sync"
 	"time"
@@ -21,17 +22,24 @@ const (
 // [http.Handler] for tests and tools that need a port. All methods are safe for concurrent use.
 // The zero value is not usable: call [New].
 type Server struct {
-	mu sync.Mutex
+	mu  sync.Mutex
+	log requestLog
+	state
+}
+
+// state is what a server starts with.
+type state struct {
 	settings
 	*world
-	log    requestLog
-	faults []*injected
-	fired  map[FaultKind]int
+	faults    []*injected
+	lastFault int
+	fired     map[FaultKind]int
 }
 
 // settings are how the instance is set up. Requests do not change them, except for the renewals of the
 // token.
 type settings struct {
+	router                     *router
 	accessID, secretKey, token string // the token is the first one
 	renewals                   renewals
 	oddities                   Oddity
@@ -53,13 +61,16 @@ type Option func(*Server)
 // labels and nothing else in it.
 func New(opts ...Option) *Server {
 	s := &Server{
-		settings: settings{
-			accessID: accessID, secretKey: secretKey, token: token,
-			batch: batchSettings{limit: defaultBatchLimit, indicators: defaultBatchIndicators},
+		log: requestLog{most: defaultRequests, bodies: defaultRecorded},
+		state: state{
+			settings: settings{
+				router:   routes(),
+				accessID: accessID, secretKey: secretKey, token: token,
+				batch: batchSettings{limit: defaultBatchLimit, indicators: defaultBatchIndicators},
+			},
+			world: newWorld(),
+			fired: map[FaultKind]int{},
 		},
-		world: newWorld(),
-		fired: map[FaultKind]int{},
-		log:   requestLog{most: -1},
 	}
 	for _, opt := range opts {
 		opt(s)
@@ -107,10 +118,18 @@ func WithoutContents() Option { return func(s *Server) { s.presenceOnly = true }
 func (s *Server) BaseURL() string { return inProcessBase }
 
 // AccessID returns the access id that the server takes.
-func (s *Server) AccessID() string { return s.accessID }
+func (s *Server) AccessID() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.accessID
+}
 
 // SecretKey returns the secret key that belongs to [Server.AccessID].
-func (s *Server) SecretKey() string { return s.secretKey }
+func (s *Server) SecretKey() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.secretKey
+}
 
 // SetClockOffset moves the server's clock: a positive offset is ahead of the machine's clock. It
 // moves the five-minute window of signatures, the Date header and every date that is stored.
@@ -120,54 +139,71 @@ func (s *Server) SetClockOffset(d time.Duration) {
 	s.offset = d
 }
 
+// ClockOffset returns how far the server's clock is ahead of the machine's.
+func (s *Server) ClockOffset() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.offset
+}
+
 // now is the server's clock.
 func (s *settings) now() time.Time { return time.Now().Add(s.offset) }
 
-// handle runs one request whose body has been read. target is the request target as it came in.
-func (s *Server) handle(r *http.Request, target string, body []byte, f strike) *answer {
+// newCall makes the call of a request.
+func (s *Server) newCall(r *http.Request, body []byte) *call {
+	return &call{world: s.world, settings: &s.settings, req: r, body: body, now: s.now()}
+}
+
+// answer runs a request whose body has been read: the checks, the handler, the fault, the log.
+func (s *Server) answer(in *arrival) (*answer, error) {
+	entry := s.log.start(in)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := &call{world: s.world, settings: &s.settings, req: r, body: body, now: s.now()}
+	c := s.newCall(in.req, in.body)
 	s.runDueJobs(&s.settings, c.now)
-	a := c.parse(target)
+	a := c.parse(in.target)
 	if a == nil {
-		a = c.verify(target)
+		a = c.verify(in.target)
 		c.verified = a == nil
 	}
-	if a == nil {
-		a = c.answer()
+	var err error
+	switch {
+	case in.fault.before():
+		a = nil
+	case in.plain:
+		a = fail(http.StatusForbidden, msgHTTPS)
 	}
-	a.distort(s.oddities)
-	a.header.Set("Date", c.now.UTC().Format(http.TimeFormat))
-	s.log.add(c.entry(a, f), body)
-	return a
-}
-
-// record remembers a request that a fault kept from being processed.
-func (s *Server) record(r *http.Request, target string, body []byte, a *answer, f strike) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c := &call{world: s.world, settings: &s.settings, req: r, now: s.now()}
+	switch {
+	case a != nil:
+		a.distort(s.oddities)
+	case in.fault.before():
+	default:
+		a = c.answer()
+		a.distort(s.oddities)
+	}
 	if a != nil {
+		entry.Status = a.status
+	}
+	if err == nil {
+		a, err = in.fault.strike(a)
+	}
+	if a != nil && a.header.Get("Date") == "" {
 		a.header.Set("Date", c.now.UTC().Format(http.TimeFormat))
 	}
-	if bad := c.parse(target); bad == nil {
-		c.verified = c.verify(target) == nil
-	}
-	s.log.add(c.entry(nil, f), body)
+	s.finish(&entry, c, a, in)
+	return a, err
 }
 
-// entry is what is remembered of a call.
-func (c *call) entry(a *answer, f strike) Request {
-	e := Request{
-		Method: c.req.Method, Path: c.path, Query: c.rawQuery, Header: c.req.Header.Clone(),
-		Verified: c.verified, Fault: f.Kind, Time: c.now,
-	}
+// finish completes the entry of a call in the log. sent is nil if no answer is sent.
+func (s *Server) finish(e *Request, c *call, sent *answer, in *arrival) {
+	e.Path, e.Query, e.Verified, e.Refusal, e.Time = c.path, c.rawQuery, c.verified, c.refusal, c.now
 	if c.route != nil {
 		e.Route = c.route.pattern
 	}
-	if a != nil {
-		e.Status = a.status
+	if sent != nil && s.log.most > 0 {
+		e.AnswerSize = int64(len(sent.body))
+		e.Answer = bytes.Clone(sent.body[:min(s.log.bodies, len(sent.body))])
 	}
-	return e
+	e.Duration = time.Since(in.start)
+	s.log.add(e)
 }

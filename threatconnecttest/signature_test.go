@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 func TestSignaturesAreExplained(t *testing.T) {
@@ -109,6 +110,41 @@ func TestTimestampsAreExplained(t *testing.T) {
 		1<<63 - 1:                        "ahead of",
 	} {
 		assert.Contains(t, explainTimestamp(seconds, now), says)
+	}
+}
+
+// Every refusal tells its reason, and none tells a secret.
+func TestRefusalsAreRecorded(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		authorization, timestamp string
+		says                     string
+	}{
+		"no credentials":    {"", "1", "the Authorization header is missing"},
+		"another scheme":    {"Basic eDp5", "1", `begins with neither "TC " nor "TC-Token "`},
+		"another token":     {"TC-Token old", "1", "the token is another one"},
+		"another access id": {"TC 1:x", "1", "the access id"},
+		"no timestamp":      {"TC " + accessID + ":x", "", "the Timestamp header is missing"},
+		"an old timestamp":  {"TC " + accessID + ":x", "1", "behind the server's clock"},
+		"another signature": {"TC " + accessID + ":x", "now", "the signature does not match: the signature is not base64"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			req := r.request("GET", "/v2/owners", "")
+			req.Header.Set("Authorization", tc.authorization)
+			if tc.timestamp != "now" {
+				req.Header.Set("Timestamp", tc.timestamp)
+			}
+			require.Equal(t, 401, r.send(req).status)
+			got := r.srv.Requests()[0]
+			assert.False(t, got.Verified)
+			require.NotNil(t, got.Refusal)
+			assert.Contains(t, got.Refusal.String(), tc.says)
+			assert.NotContains(t, got.Refusal.String(), r.srv.SecretKey())
+			got.Refusal.Reason = "changed"
+			assert.NotEqual(t, "changed", r.srv.Requests()[0].Refusal.Reason, "no alias")
+		})
 	}
 }
 

@@ -7,9 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"math"
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -19,9 +22,8 @@ import (
 // reads and closes the body, checks the headers, minds the context, undoes compression that the
 // caller did not ask for, and returns transport errors for injected faults. It never changes req.
 func (s *Server) RoundTrip(req *http.Request) (*http.Response, error) {
-	body, err := readBody(req)
-	if err != nil {
-		return nil, err
+	if req.Body != nil {
+		defer req.Body.Close()
 	}
 	if err := checkRequest(req); err != nil {
 		return nil, err
@@ -29,10 +31,8 @@ func (s *Server) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL.Host != inProcessHost {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: req.URL.Hostname(), IsNotFound: true}}
 	}
-	var a *answer
-	if req.URL.Scheme != "https" {
-		a = fail(http.StatusForbidden, msgHTTPS)
-	} else if a, err = s.exchange(req.Context(), withMethod(req), req.URL.RequestURI(), body); err != nil {
+	a, err := s.exchange(&arrival{req: withMethod(req), target: req.URL.RequestURI(), plain: req.URL.Scheme != "https"})
+	if err != nil {
 		return nil, err
 	}
 	return a.response(req), nil
@@ -51,71 +51,119 @@ func withMethod(req *http.Request) *http.Request {
 // ServeHTTP answers a request that came over a port. Plain HTTP is taken: a test's port has no
 // certificate.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
+	a, err := s.exchange(&arrival{req: r, target: r.RequestURI})
 	if err != nil {
-		panic(http.ErrAbortHandler) // the way to drop a connection: the client is gone
-	}
-	a, err := s.exchange(r.Context(), r, r.RequestURI, body)
-	if err != nil {
-		panic(http.ErrAbortHandler)
-	}
-	for k, v := range a.header {
-		w.Header()[k] = v
-	}
-	w.WriteHeader(a.status)
-	if a.stream == nil {
-		_, _ = w.Write(a.body) // the client may have left
+		reset(w)
 		return
 	}
-	if _, err := io.Copy(w, &contextReader{r.Context(), a.stream}); err != nil {
+	maps.Copy(w.Header(), a.header)
+	w.WriteHeader(a.status)
+	_, _ = w.Write(a.body) // the client may have left
+	if a.rest == nil {
+		return
+	}
+	if _, err := io.Copy(w, &contextReader{r.Context(), a.rest}); err != nil {
 		_ = http.NewResponseController(w).Flush() // what was written arrives
-		panic(http.ErrAbortHandler)
+		panic(http.ErrAbortHandler)               // the way to break off an answer
 	}
 }
 
-// exchange runs a request through the faults and the handler.
-func (s *Server) exchange(ctx context.Context, r *http.Request, target string, body []byte) (*answer, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
+// reset resets the connection of a request that gets no answer.
+func reset(w http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler) // not HTTP/1: the way to drop it there
 	}
-	f := s.faultFor(r.Method, target)
-	if f.Delay > 0 {
-		t := time.NewTimer(f.Delay)
-		defer t.Stop()
-		select {
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		case <-t.C:
-		}
+	if c, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		conn = c.NetConn()
 	}
-	if f.before() {
-		a, err := f.strike(nil)
-		s.record(r, target, body, a, f)
-		return a, err
+	if c, ok := conn.(*net.TCPConn); ok {
+		_ = c.SetLinger(0) // a reset, not an orderly end
 	}
-	a := s.handle(r, target, body, f)
-	return f.strike(a)
+	_ = conn.Close()
 }
 
-func readBody(req *http.Request) ([]byte, error) {
-	if req.Body == nil {
-		return nil, nil
-	}
-	defer req.Body.Close()
-	if err := req.Context().Err(); err != nil {
+// arrival is a request on its way through the server.
+type arrival struct {
+	req    *http.Request
+	target string // as it came in
+	plain  bool   // whether it came without TLS where the platform asks for it
+	start  time.Time
+	fault  strike
+	body   []byte
+}
+
+// exchange reads and answers a request.
+func (s *Server) exchange(in *arrival) (*answer, error) {
+	if err := in.req.Context().Err(); err != nil {
 		return nil, err
 	}
+	in.start = time.Now()
+	if !in.plain {
+		in.fault = s.faultFor(in.req.Method, in.target)
+	}
+	if err := in.read(); err != nil {
+		return nil, err
+	}
+	return s.answer(in)
+}
+
+// read reads the body, as far and as fast as the fault lets it.
+func (in *arrival) read() error {
 	var b bytes.Buffer
-	if req.ContentLength > 0 && req.ContentLength < 1<<30 {
-		b.Grow(int(req.ContentLength) + bytes.MinRead)
+	var err error
+	switch in.fault.Kind {
+	case FaultEarlyStatus:
+	case FaultCutUpload, FaultSlowUpload:
+		most := int64(halfOfUnknown)
+		if in.req.ContentLength > 0 {
+			most = in.req.ContentLength / 2
+		}
+		err = in.readUpTo(&b, most)
+	default:
+		err = in.readUpTo(&b, math.MaxInt64)
 	}
-	if _, err := b.ReadFrom(req.Body); err != nil {
-		return nil, err
+	if err == nil && in.fault.Delay > 0 {
+		err = wait(in.req.Context(), in.fault.Delay)
 	}
-	if n := req.ContentLength; n > 0 && n != int64(b.Len()) {
-		return nil, fmt.Errorf("http: ContentLength=%d with Body length %d", n, b.Len())
+	if err == nil && in.fault.Kind == FaultSlowUpload {
+		err = in.readUpTo(&b, math.MaxInt64)
 	}
-	return b.Bytes(), nil
+	in.body = b.Bytes()
+	return err
+}
+
+// halfOfUnknown is how much is read as half of a body that does not say how long it is.
+const halfOfUnknown = 32 << 10
+
+// readUpTo reads at most n bytes more of the body.
+func (in *arrival) readUpTo(b *bytes.Buffer, n int64) error {
+	if in.req.Body == nil {
+		return nil
+	}
+	announced := in.req.ContentLength
+	if room := min(announced-int64(b.Len()), n); room > 0 && room < 1<<30 {
+		b.Grow(int(room) + bytes.MinRead)
+	}
+	if _, err := b.ReadFrom(io.LimitReader(in.req.Body, n)); err != nil {
+		return err
+	}
+	if n == math.MaxInt64 && announced > 0 && announced != int64(b.Len()) {
+		return fmt.Errorf("http: ContentLength=%d with Body length %d", announced, b.Len())
+	}
+	return nil
+}
+
+// wait waits, or returns why ctx ended.
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.C:
+		return nil
+	}
 }
 
 // checkRequest refuses what http.Transport refuses.
@@ -155,12 +203,12 @@ func (a *answer) response(req *http.Request) *http.Response {
 		ContentLength: int64(len(a.body)),
 		Request:       req,
 	}
-	r := a.stream
-	if r != nil {
+	var r io.Reader = bytes.NewReader(a.body)
+	if a.rest != nil {
 		resp.ContentLength = -1
+		r = io.MultiReader(r, a.rest)
 	} else {
-		r = bytes.NewReader(a.body)
-		resp.Header.Set("Content-Length", fmt.Sprint(len(a.body)))
+		resp.Header.Set("Content-Length", strconv.Itoa(len(a.body)))
 	}
 	r = &contextReader{req.Context(), r}
 	if a.header.Get("Content-Encoding") == "gzip" && headerValue(req.Header, "Accept-Encoding") == "" {

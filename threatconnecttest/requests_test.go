@@ -1,0 +1,142 @@
+package threatconnecttest
+
+import (
+	"crypto/sha256"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestRequestsAreRecorded(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, WithRecordedBodies(5))
+	r.must(201, "POST", "/v2/indicators/hosts?owner=Example%20Source", `{"hostName":"www.example.com"}`)
+	r.get("/v2/nowhere")
+	bad := r.request("GET", "/v2/owners", "")
+	bad.Header.Set("Authorization", "TC x:y")
+	r.send(bad)
+
+	got := r.srv.Requests()
+	require.Len(t, got, 3)
+	assert.Equal(t, int64(1), got[0].ID)
+	assert.Equal(t, "/api/v2/indicators/hosts", got[0].Path)
+	assert.Equal(t, "owner=Example%20Source", got[0].Query)
+	assert.Equal(t, "/v2/indicators/{type}", got[0].Route)
+	assert.Equal(t, int64(30), got[0].BodySize)
+	assert.Equal(t, sha256.Sum256([]byte(`{"hostName":"www.example.com"}`)), got[0].BodySHA256)
+	assert.Equal(t, `{"hos`, string(got[0].Body))
+	assert.Equal(t, `{"sta`, string(got[0].Answer))
+	assert.Greater(t, got[0].AnswerSize, int64(100))
+	assert.Equal(t, 201, got[0].Status)
+	assert.True(t, got[0].Verified)
+	assert.Positive(t, got[0].Duration)
+	assert.Empty(t, got[1].Route)
+	assert.Equal(t, 401, got[2].Status)
+	assert.False(t, got[2].Verified)
+}
+
+func TestRequestsOverPlainHTTPAreRecordedAndDated(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	req := r.request("GET", "/v2/owners", "")
+	req.URL.Scheme = "http"
+	got := r.send(req)
+	assert.Equal(t, 403, got.status)
+	assert.NotEmpty(t, got.header.Get("Date"))
+	logged := r.srv.Requests()
+	require.Len(t, logged, 1)
+	assert.Equal(t, 403, logged[0].Status)
+	assert.Equal(t, "/v2/owners", logged[0].Route)
+}
+
+func TestAKibibyteOfBodiesIsRecordedByDefault(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.do("POST", "/v2/groups/threats", strings.Repeat(" ", 3000))
+	r.get("/v2/types/attributeTypes")
+	got := r.srv.Requests()
+	assert.Len(t, got[0].Body, 1024)
+	assert.EqualValues(t, 3000, got[0].BodySize)
+	assert.Len(t, got[1].Answer, 1024)
+	assert.Greater(t, got[1].AnswerSize, int64(1024))
+}
+
+func TestTheNewestRequestsAreKept(t *testing.T) {
+	t.Parallel()
+	ids := func(all []Request) (ids []int64) {
+		for _, q := range all {
+			ids = append(ids, q.ID)
+		}
+		return ids
+	}
+	r := newRig(t, WithRequestLog(3))
+	for n, want := range [][]int64{{1}, {1, 2}, {1, 2, 3}, {2, 3, 4}, {3, 4, 5}, {4, 5, 6}, {5, 6, 7}} {
+		r.get("/v2/owners")
+		assert.Equal(t, want, ids(r.srv.Requests()), n)
+	}
+	assert.Equal(t, []int64{7}, ids(r.srv.RequestsAfter(6)))
+	assert.Equal(t, []int64{5, 6, 7}, ids(r.srv.RequestsAfter(2)), "what is left of them")
+	assert.Empty(t, r.srv.RequestsAfter(7))
+	assert.Empty(t, r.srv.RequestsAfter(99))
+	r.srv.ResetRequests()
+	assert.Empty(t, r.srv.Requests())
+	for n, want := range [][]int64{{8}, {8, 9}, {8, 9, 10}, {9, 10, 11}} {
+		r.get("/v2/owners")
+		assert.Equal(t, want, ids(r.srv.Requests()), n)
+	}
+	none := newRig(t, WithRequestLog(0))
+	none.get("/v2/owners")
+	assert.Empty(t, none.srv.Requests())
+}
+
+func TestRecordedRequestsAreCopies(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.must(201, "POST", "/v2/groups/threats", `{"name":"x"}`)
+	want := r.srv.Requests()
+	got := r.srv.Requests()[0]
+	got.Header.Set("Timestamp", "changed")
+	got.Body[0], got.Answer[0] = 'X', 'X'
+	assert.Equal(t, want, r.srv.Requests())
+}
+
+func TestTheDurationOfARequest(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.inject(Fault{Kind: FaultDelay, Delay: 3 * time.Second})
+		r.get("/v2/owners")
+		r.get("/v2/owners")
+		got := r.srv.Requests()
+		assert.Equal(t, 3*time.Second, got[0].Duration)
+		assert.Zero(t, got[1].Duration)
+	})
+}
+
+// What a fault sends is recorded as the answer, and the status is that of the server's own.
+func TestAnswersOfFaultsAreRecorded(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.inject(
+		Fault{Kind: FaultLateStatus, Status: 502, Body: "bad gateway"}, Fault{Kind: FaultStatus, Body: "away"},
+		Fault{Kind: FaultTruncate}, Fault{Kind: FaultLostReply})
+	var full int64
+	for range 4 {
+		_, _, _ = r.try(r.request("GET", "/v2/owners", ""))
+	}
+	r.get("/v2/owners")
+	got := r.srv.Requests()
+	full = got[4].AnswerSize
+	assert.Equal(t, "bad gateway", string(got[0].Answer))
+	assert.Equal(t, http.StatusOK, got[0].Status)
+	assert.Equal(t, "away", string(got[1].Answer))
+	assert.Zero(t, got[1].Status)
+	assert.Equal(t, full*2/3, got[2].AnswerSize)
+	assert.Zero(t, got[3].AnswerSize)
+	assert.Equal(t, http.StatusOK, got[3].Status)
+}
