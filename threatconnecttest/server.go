@@ -31,6 +31,7 @@ type Server struct {
 type state struct {
 	settings
 	*world
+	handlers  map[string]Handler // by method and pattern
 	faults    []*injected
 	lastFault int
 	fired     map[FaultKind]int
@@ -68,8 +69,9 @@ func New(opts ...Option) *Server {
 				accessID: accessID, secretKey: secretKey, token: token,
 				batch: batchSettings{limit: defaultBatchLimit, indicators: defaultBatchIndicators},
 			},
-			world: newWorld(),
-			fired: map[FaultKind]int{},
+			world:    newWorld(),
+			handlers: map[string]Handler{},
+			fired:    map[FaultKind]int{},
 		},
 	}
 	for _, opt := range opts {
@@ -173,10 +175,12 @@ func (s *Server) answer(in *arrival) (*answer, error) {
 	case in.plain:
 		a = fail(http.StatusForbidden, msgHTTPS)
 	}
-	switch {
+	switch h := s.handlerOf(c); {
 	case a != nil:
 		a.distort(s.oddities)
 	case in.fault.before():
+	case h != nil:
+		a, err = s.runHandler(h, c)
 	default:
 		a = c.answer()
 		a.distort(s.oddities)
