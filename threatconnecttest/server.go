@@ -32,6 +32,7 @@ type state struct {
 	settings
 	*world
 	handlers  map[string]Handler // by method and pattern
+	limit     rateLimit
 	faults    []*injected
 	lastFault int
 	fired     map[FaultKind]int
@@ -174,6 +175,10 @@ func (s *Server) answer(in *arrival) (*answer, error) {
 		a = nil
 	case in.plain:
 		a = fail(http.StatusForbidden, msgHTTPS)
+	default:
+		if wait := s.limit.take(time.Now()); wait > 0 {
+			a = tooMany(wait)
+		}
 	}
 	switch h := s.handlerOf(c); {
 	case a != nil:
