@@ -169,6 +169,7 @@ func (s *Server) RemoveFault(id int) bool {
 	if i < 0 {
 		return false
 	}
+	s.watch.unused(s.faults[i : i+1])
 	s.faults = slices.Delete(s.faults, i, i+1)
 	return true
 }
@@ -177,6 +178,7 @@ func (s *Server) RemoveFault(id int) bool {
 func (s *Server) ClearFaults() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.watch.unused(s.faults)
 	s.faults = nil
 }
 

@@ -64,6 +64,13 @@ var oddityTerms = [...]term{
 	{"idsOfEveryOwner", "groups, tasks and victims of other owners are found by their ids without an owner"},
 }
 
+// lapseTerms are in the order of the constants, which begin with 1.
+var lapseTerms = [...]term{
+	{"unverified", "requests whose signature or token is refused"},
+	{"unknownRoutes", "requests for which there is no endpoint"},
+	{"unusedFaults", "faults that never strike"},
+}
+
 // FaultKinds returns all kinds of faults.
 func FaultKinds() []FaultKind {
 	all := make([]FaultKind, len(faultTerms))
@@ -165,6 +172,29 @@ func (o *Oddity) UnmarshalText(text []byte) error {
 		}
 	}
 	return nil
+}
+
+// String returns the name, such as "unverified".
+func (l Lapse) String() string {
+	if l < 1 || int(l) > len(lapseTerms) {
+		return fmt.Sprintf("Lapse(%d)", int(l))
+	}
+	return lapseTerms[l-1].name
+}
+
+// MarshalText returns the name. An unknown lapse is an error.
+func (l Lapse) MarshalText() ([]byte, error) {
+	if l < 1 || int(l) > len(lapseTerms) {
+		return nil, fmt.Errorf("threatconnecttest: %v is unknown; use one of the constants", l)
+	}
+	return []byte(l.String()), nil
+}
+
+// UnmarshalText reads a name that String returns.
+func (l *Lapse) UnmarshalText(text []byte) error {
+	i, err := lookUp(lapseTerms[:], "lapse", string(text))
+	*l = Lapse(i + 1)
+	return err
 }
 
 // lookUp finds a name among terms. It returns -1 for "" and "none".

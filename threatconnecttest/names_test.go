@@ -39,6 +39,7 @@ func TestNamesAndDescriptionsAreThoseOfTheDeclarations(t *testing.T) {
 	}{
 		{"faults.go", "Fault", faultTerms[:]},
 		{"oddities.go", "Oddity", oddityTerms[:]},
+		{"testing.go", "Allow", lapseTerms[:]},
 	} {
 		declared := constantsOf(t, tc.file, tc.prefix)
 		require.Len(t, tc.terms, len(declared), "the table of %s in names.go", tc.file)
@@ -49,6 +50,7 @@ func TestNamesAndDescriptionsAreThoseOfTheDeclarations(t *testing.T) {
 	}
 	assert.Equal(t, OddityAllOddities, Oddity(1)<<len(oddityTerms)-1)
 	assert.Equal(t, FaultSlowUpload, FaultKind(len(faultTerms)))
+	assert.Equal(t, AllowUnusedFaults, Lapse(len(lapseTerms)))
 }
 
 func TestNamesAreReadBack(t *testing.T) {
@@ -56,10 +58,11 @@ func TestNamesAreReadBack(t *testing.T) {
 	type all struct {
 		Fault  FaultKind
 		Oddity Oddity
+		Lapse  Lapse
 	}
 	for _, k := range FaultKinds() {
 		for _, odd := range append(Oddities(), 0, OddityStringIDs|OddityZonelessDates, OddityAllOddities) {
-			in := all{k, odd}
+			in := all{k, odd, Lapse(int(k)%len(lapseTerms) + 1)}
 			b, err := json.Marshal(in)
 			require.NoError(t, err)
 			var out all
@@ -75,6 +78,7 @@ func TestNamesAreReadBack(t *testing.T) {
 	assert.Equal(t, "none", FaultKind(0).String())
 	assert.Equal(t, "stringIDs|zonelessDates", (OddityStringIDs | OddityZonelessDates).String())
 	assert.Equal(t, "none", Oddity(0).String())
+	assert.Equal(t, "unverified", AllowUnverified.String())
 	assert.Empty(t, OddityAllOddities.Description())
 	var odd Oddity
 	require.NoError(t, odd.UnmarshalText([]byte("zonelessDates|stringIDs")))
@@ -85,13 +89,15 @@ func TestUnknownNames(t *testing.T) {
 	t.Parallel()
 	unknown := OddityAllOddities + 1
 	assert.Equal(t, "FaultKind(99)", FaultKind(99).String())
+	assert.Equal(t, "Lapse(0)", Lapse(0).String())
 	assert.Regexp(t, `^stringIDs\|Oddity\(0x[0-9a-f]+\)$`, (OddityStringIDs | unknown).String())
 	assert.Empty(t, FaultKind(99).Description())
 	assert.Empty(t, unknown.Description())
-	for _, v := range []any{FaultKind(99), FaultKind(-1), unknown} {
+	for _, v := range []any{FaultKind(99), FaultKind(-1), unknown, Lapse(0), Lapse(99)} {
 		_, err := json.Marshal(v)
 		require.ErrorContains(t, err, "unknown", "%v", v)
 	}
 	require.ErrorContains(t, new(FaultKind).UnmarshalText([]byte("rest")), `unknown kind of fault "rest"; use one of status, reset, lostReply`)
 	require.ErrorContains(t, new(Oddity).UnmarshalText([]byte("stringIDs|odd")), `unknown oddity "odd"; use one of stringIDs, `)
+	require.ErrorContains(t, new(Lapse).UnmarshalText([]byte("all")), `unknown lapse "all"; use one of unverified, unknownRoutes, unusedFaults`)
 }

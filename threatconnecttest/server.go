@@ -22,12 +22,16 @@ const (
 // [http.Handler] for tests and tools that need a port. All methods are safe for concurrent use.
 // The zero value is not usable: call [New].
 type Server struct {
-	mu  sync.Mutex
-	log requestLog
+	opts    []Option
+	allowed []Lapse // for NewT
+
+	mu    sync.Mutex
+	log   requestLog
+	watch *watch // nil unless NewT made the server
 	state
 }
 
-// state is what a server starts with.
+// state is what Reset sets back.
 type state struct {
 	settings
 	*world
@@ -63,7 +67,8 @@ type Option func(*Server)
 // labels and nothing else in it.
 func New(opts ...Option) *Server {
 	s := &Server{
-		log: requestLog{most: defaultRequests, bodies: defaultRecorded},
+		opts: opts,
+		log:  requestLog{most: defaultRequests, bodies: defaultRecorded},
 		state: state{
 			settings: settings{
 				router:   routes(),
@@ -79,6 +84,18 @@ func New(opts ...Option) *Server {
 		opt(s)
 	}
 	return s
+}
+
+// Reset sets the server back to what [New] made of its options: data, faults and their counts,
+// oddities, the clock, handlers, limits and the request log. Requests that are being answered are
+// answered from the old data. IDs in the request log keep growing.
+func (s *Server) Reset() {
+	fresh := New(s.opts...)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.watch.unused(s.faults)
+	s.state = fresh.state
+	s.log.ring = nil
 }
 
 // WithCredentials sets the access id, the secret key and the API token that the server takes. An
@@ -215,4 +232,5 @@ func (s *Server) finish(e *Request, c *call, sent *answer, in *arrival) {
 	}
 	e.Duration = time.Since(in.start)
 	s.log.add(e)
+	s.watch.request(e)
 }
