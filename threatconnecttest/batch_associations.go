@@ -18,9 +18,6 @@ func (r *batchRun) association(item *batchItem, f fields) *batchError {
 	if bad != nil {
 		return bad
 	}
-	if a == nil || b == nil { // one of them is known by 16 bytes only
-		return nil
-	}
 	if a == b {
 		return &batchError{code: codeAssociation, message: msgWithItself}
 	}
@@ -58,12 +55,6 @@ func (r *batchRun) end(f fields, which string, item *batchItem) (holder, *batchE
 	case !hasRef:
 		return nil, &batchError{code: codeAssociation, message: "An association requires ref_" + which + " or id_" + which}
 	case typeName != "" && groupTypeByName(typeName) == nil:
-		if t := r.typeByName(typeName); t != nil && r.set.presenceOnly {
-			value, ok := t.read(ref)
-			if _, have := r.config.owner.present[presence(t, value)]; ok && have {
-				return nil, nil
-			}
-		}
 		i, bad := r.indicatorByReference(typeName, ref)
 		if bad != nil {
 			return nil, &batchError{code: codeNotFound, message: bad.message}
@@ -85,7 +76,7 @@ func (r *batchRun) endByID(id int64, typeName string) (holder, *batchError) {
 	if typeName == "" || groupTypeByName(typeName) != nil {
 		if g := r.groupByID[id]; g != nil {
 			if g.owner != o {
-				return nil, &batchError{code: codeAssociation, message: "The owners of the requested objects were different"}
+				return nil, &batchError{code: codeAssociation, message: msgOwners}
 			}
 			return g, nil
 		}

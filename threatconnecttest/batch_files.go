@@ -6,6 +6,9 @@ import "slices"
 // there is none, or for a file whatever the job's modes say.
 func (r *batchRun) targets(t *indicatorType, value string) ([]*indicator, *batchError) {
 	o := r.config.owner
+	if o.hasPresence(t, value) {
+		return []*indicator{o.standIn(t, value)}, nil
+	}
 	if t.Name != "File" {
 		if i := o.find(t, t.key(value)); i != nil {
 			return []*indicator{i}, nil
@@ -43,6 +46,10 @@ func (r *batchRun) make(t *indicatorType, value string) ([]*indicator, *batchErr
 	o := r.config.owner
 	if r.set.indicatorLimit > 0 && o.size() >= r.set.indicatorLimit {
 		return nil, &batchError{code: codeLimit, message: msgTooManyInOwner, stop: true}
+	}
+	if r.set.presenceOnly {
+		o.present[presence(t, value)] = struct{}{}
+		return []*indicator{o.standIn(t, value)}, nil
 	}
 	i := &indicator{id: r.nextID(), owner: o, typ: t, value: value, added: r.now, modified: r.now}
 	o.add(i)
@@ -98,6 +105,11 @@ func (r *batchRun) mergeFiles(primary *indicator, matches []*indicator, value st
 			}
 		}
 		o.drop(m, r.now)
+		for n := range r.pending {
+			if r.pending[n].from == m {
+				r.pending[n].from = primary
+			}
+		}
 	}
 	if value != "" {
 		merged = t.mergeHashes(value, merged)

@@ -79,9 +79,6 @@ func (r *batchRun) connectGroup(item *batchItem, g *group, f fields) *batchError
 	if bad != nil {
 		return bad
 	}
-	if r.set.presenceOnly {
-		return nil
-	}
 	for _, i := range indicators {
 		r.connect(item, g, func() (holder, *batchError) {
 			return r.indicatorByReference(string(i.IndicatorType), string(i.Summary))
@@ -124,9 +121,6 @@ func (r *batchRun) indicator(item *batchItem, f fields) *batchError {
 		r.remove(t, value)
 		return nil
 	}
-	if r.set.presenceOnly {
-		return r.count(item, t, value, f)
-	}
 	targets, bad := r.targets(t, value)
 	if bad != nil {
 		return bad
@@ -135,17 +129,26 @@ func (r *batchRun) indicator(item *batchItem, f fields) *batchError {
 		i.modified = r.now
 		ch.apply(i, r.now)
 		i.date(f)
-		if bad := r.hang(i, f, codeIndicatorLoss); bad != nil {
-			return bad
+		bad := r.describe(item, i, f)
+		if i.has(flagRemoved) { // a stand-in, whose tags do not count
+			i.more.untagAll()
 		}
-		if bad := r.occurrences(i, f); bad != nil {
-			return bad
-		}
-		if bad := r.connectIndicator(item, i, f); bad != nil {
+		if bad != nil {
 			return bad
 		}
 	}
 	return nil
+}
+
+// describe attaches to an indicator what its item has.
+func (r *batchRun) describe(item *batchItem, i *indicator, f fields) *batchError {
+	if bad := r.hang(i, f, codeIndicatorLoss); bad != nil {
+		return bad
+	}
+	if bad := r.occurrences(i, f); bad != nil {
+		return bad
+	}
+	return r.connectIndicator(item, i, f)
 }
 
 // readItem reads the value of an item: its typed fields, value1 to value3, or its summary. said is
@@ -179,7 +182,9 @@ func (t *indicatorType) readItem(f fields) (value, said string, valid bool) {
 
 func (r *batchRun) remove(t *indicatorType, value string) {
 	o := r.config.owner
-	delete(o.present, presence(t, value))
+	if r.set.presenceOnly {
+		delete(o.present, presence(t, value))
+	}
 	if t.Name != "File" {
 		if i := o.find(t, t.key(value)); i != nil {
 			o.drop(i, r.now)
@@ -189,20 +194,6 @@ func (r *batchRun) remove(t *indicatorType, value string) {
 	for _, i := range o.filesOf(t, value) {
 		o.drop(i, r.now)
 	}
-}
-
-// count is all that a server without contents does: it checks the whole item and keeps 16 bytes.
-func (r *batchRun) count(item *batchItem, t *indicatorType, value string, f fields) *batchError {
-	o, key := r.config.owner, presence(t, value)
-	if _, have := o.present[key]; !have && r.set.indicatorLimit > 0 && o.size() >= r.set.indicatorLimit {
-		return &batchError{code: codeLimit, message: msgTooManyInOwner, stop: true}
-	}
-	o.present[key] = struct{}{}
-	scratch := &indicator{owner: o, typ: t, value: value}
-	if bad := r.hang(scratch, f, codeIndicatorLoss); bad != nil {
-		return bad
-	}
-	return r.connectIndicator(item, nil, f)
 }
 
 // date keeps the dates that an item has.
@@ -252,17 +243,13 @@ func (r *batchRun) occurrences(i *indicator, f fields) *batchError {
 
 // connectIndicator associates an indicator with groups, which are objects or bare xids; V1 has ids.
 func (r *batchRun) connectIndicator(item *batchItem, i *indicator, f fields) *batchError {
-	var from holder // stays nil without an indicator
-	if i != nil {
-		from = i
-	}
 	if r.config.version == "V1" {
 		ids, bad := decode[[]loose](f, "associatedGroup")
 		if bad != nil {
 			return bad
 		}
 		for _, id := range ids {
-			r.connect(item, from, func() (holder, *batchError) {
+			r.connect(item, i, func() (holder, *batchError) {
 				n, _ := strconv.ParseInt(string(id), 10, 64)
 				if g := r.groupByID[n]; g != nil && g.owner == r.config.owner {
 					return g, nil
@@ -287,7 +274,7 @@ func (r *batchRun) connectIndicator(item *batchItem, i *indicator, f fields) *ba
 			}
 			xid = string(ref.GroupXID)
 		}
-		r.connect(item, from, func() (holder, *batchError) { return r.groupByReference(xid) })
+		r.connect(item, i, func() (holder, *batchError) { return r.groupByReference(xid) })
 	}
 	return nil
 }

@@ -98,6 +98,9 @@ func TestRefusedItems(t *testing.T) {
 		require.Len(t, job.Problems, 1, tc.item)
 		assert.Equal(t, tc.code, job.Problems[0].Code, tc.item)
 		assert.Empty(t, r.srv.Indicators(source))
+	g, _ := r.srv.Group("x1")
+	assert.Empty(t, g.Indicators)
+	require.NoError(t, r.srv.Check())
 		assert.Empty(t, r.srv.Groups(source))
 	}
 }
@@ -221,6 +224,9 @@ func TestDeleteByBatch(t *testing.T) {
 	job := r.batch(config("action", `"Delete"`), strings.Replace(content, "d41d8cd98f00b204e9800998ecf8427e : ", "", 1))
 	assert.Empty(t, job.Problems)
 	assert.Empty(t, r.srv.Indicators(source))
+	g, _ := r.srv.Group("x1")
+	assert.Empty(t, g.Indicators)
+	require.NoError(t, r.srv.Check())
 	assert.Empty(t, r.srv.Groups(source))
 	assert.InDelta(t, 2, r.get("/v2/indicators/deleted?owner=Example%20Source").at("data", "resultCount"), 0)
 	assert.Empty(t, r.batch(config("action", `"Delete"`), content).Problems, "what is gone is gone")
@@ -272,6 +278,22 @@ func TestHashesInConflict(t *testing.T) {
 	}
 }
 
+// The links of a file that is merged into another one go with it, also those that wait for their other end.
+func TestLinksOfMergedFilesAreKept(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	md5, sha1 := strings.Repeat("0", 32), strings.Repeat("1", 40)
+	r.batch(config(), `{"indicator":[{"type":"File","md5":"`+md5+`"},
+		{"type":"File","sha1":"`+sha1+`","associatedGroups":[{"groupXid":"later"}]},
+		{"type":"File","md5":"`+md5+`","sha1":"`+sha1+`"}],"group":[{"type":"Threat","name":"n","xid":"later"}]}`)
+	require.NoError(t, r.srv.Check())
+	all := r.srv.Indicators(source)
+	require.Len(t, all, 1)
+	assert.Equal(t, []string{"later"}, all[0].Groups)
+	g, _ := r.srv.Group("later")
+	assert.Equal(t, []string{"File: " + md5 + " : " + sha1}, g.Indicators)
+}
+
 func TestAServerWithoutContents(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, WithoutContents())
@@ -280,12 +302,16 @@ func TestAServerWithoutContents(t *testing.T) {
 		{"type":"Host","summary":"WWW.example.com"},{"type":"Host","summary":"bad"},
 		{"type":"Host","summary":"b.example.com","attribute":[{"type":"Nothing","value":"x"}]},
 		{"type":"Host","summary":"c.example.com","associatedGroups":[{"groupXid":"nobody"}]}],
-		"association":[{"ref_1":"www.example.com","type_1":"Host","ref_2":"x1"}]}`)
+		"association":[{"ref_1":"www.example.com","type_1":"Host","ref_2":"x1"},{"ref_1":"d.example.com","type_1":"Host","ref_2":"x1"}]}`)
 	assert.Equal(t, []int{2, 3}, []int{job.SuccessfulIndicators, job.FailedIndicators})
+	assert.Equal(t, 1, job.FailedAssociations)
 	assert.Equal(t, 1, job.SuccessfulAssociations)
 	assert.Equal(t, 3, r.srv.IndicatorCount(source))
 	assert.True(t, r.srv.Has(source, "Host", "www.example.com"))
 	assert.Empty(t, r.srv.Indicators(source))
+	g, _ := r.srv.Group("x1")
+	assert.Empty(t, g.Indicators)
+	require.NoError(t, r.srv.Check())
 	r.batch(config("action", `"Delete"`), `{"indicator":[{"type":"Host","summary":"www.example.com"}]}`)
 	assert.False(t, r.srv.Has(source, "Host", "www.example.com"))
 }

@@ -84,7 +84,7 @@ func (r *batchRun) hang(h holder, f fields, loss string) *batchError {
 	}
 	for _, t := range tags {
 		if !validTag(string(t.Name)) {
-			return &batchError{code: loss, message: "The Name for this Tag is invalid, please enter a Name between 1-128 characters in length"}
+			return &batchError{code: loss, message: msgTag}
 		}
 		h.metadata().tag(h.belongs().tagNamed(string(t.Name), r.world))
 	}

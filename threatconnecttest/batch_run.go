@@ -227,9 +227,9 @@ func (r *batchRun) resolve(end bool) {
 	for _, p := range r.pending {
 		to, bad := p.other()
 		switch {
-		case bad == nil && p.from != nil:
+		case bad == nil:
 			associate(p.from, to, "")
-		case bad == nil || p.item.failed:
+		case p.item.failed:
 		case !end:
 			open = append(open, p)
 		default:
@@ -240,17 +240,15 @@ func (r *batchRun) resolve(end bool) {
 	r.pending = open
 }
 
-// connect makes an association now, or after the rest of the file. from is nil on a server without
-// contents.
+// connect makes an association now, or after the rest of the file.
 func (r *batchRun) connect(item *batchItem, from holder, find func() (holder, *batchError)) {
 	p := pendingLink{item, from, find}
 	to, bad := p.other()
-	switch {
-	case bad != nil:
+	if bad != nil {
 		r.pending = append(r.pending, p)
-	case from != nil:
-		associate(from, to, "")
+		return
 	}
+	associate(from, to, "")
 }
 
 // groupByReference finds a group of the job's owner by its xid.
@@ -260,7 +258,7 @@ func (r *batchRun) groupByReference(xid string) (holder, *batchError) {
 		return nil, &batchError{code: codeAssociation, message: "The Group with xid '" + xid + "' to associate with was not found"}
 	}
 	if g.owner != r.config.owner {
-		return nil, &batchError{code: codeAssociation, message: "The owners of the requested objects were different"}
+		return nil, &batchError{code: codeAssociation, message: msgOwners}
 	}
 	return g, nil
 }
@@ -272,6 +270,9 @@ func (r *batchRun) indicatorByReference(typeName, summary string) (holder, *batc
 		if value, ok := t.read(summary); ok {
 			if i := r.config.owner.find(t, t.key(value)); i != nil {
 				return i, nil
+			}
+			if r.config.owner.hasPresence(t, value) {
+				return r.config.owner.standIn(t, value), nil
 			}
 		}
 	}

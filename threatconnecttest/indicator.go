@@ -276,8 +276,7 @@ func (s *Server) Has(owner, typeName, summary string) bool {
 	if !ok {
 		return false
 	}
-	_, there := o.present[presence(t, value)]
-	return there
+	return o.hasPresence(t, value)
 }
 
 // IndicatorCount returns how many indicators an owner has.

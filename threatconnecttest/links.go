@@ -85,9 +85,9 @@ func associatedAs(a, b holder, label string) *link {
 }
 
 // associate links two things. It is idempotent, and does nothing when both ends are the same thing,
-// as when two linked files are merged.
+// as when two linked files are merged, or when one of them is not kept.
 func associate(a, b holder, label string) {
-	if a == b || associatedAs(a, b, label) != nil {
+	if a == b || removed(a) || removed(b) || associatedAs(a, b, label) != nil {
 		return
 	}
 	l := &link{ends: [2]holder{a, b}, label: label}
@@ -101,6 +101,11 @@ func associate(a, b holder, label string) {
 		}
 		list.tail = l
 	}
+}
+
+func removed(h holder) bool {
+	i, ok := h.(*indicator)
+	return ok && i.has(flagRemoved)
 }
 
 // remove takes a link out of the lists of both ends.

@@ -129,11 +129,6 @@ func WithOwner(o Owner) Option {
 // WithIndicatorLimit lets an owner hold at most n indicators; 0 means no limit, the default.
 func WithIndicatorLimit(n int) Option { return func(s *Server) { s.indicatorLimit = n } }
 
-// WithoutContents keeps indicators only as 16 bytes each: what came in is checked, counted and can
-// be asked for with [Server.Has], but not read back. It is for imports of millions of items in the
-// process whose memory is measured. Groups are kept whole.
-func WithoutContents() Option { return func(s *Server) { s.presenceOnly = true } }
-
 // BaseURL returns the URL that clients of the in-process server are set up with.
 func (s *Server) BaseURL() string { return inProcessBase }
 

@@ -1,7 +1,6 @@
 package threatconnecttest
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -299,12 +298,6 @@ func (w *world) carriers(o *owner, do func(*metadata)) {
 			do(&v.hung)
 		}
 	}
-}
-
-// presence is what is left of an indicator on a server without contents.
-func presence(t *indicatorType, value string) [16]byte {
-	h := sha256.Sum256([]byte(t.Name + "\x00" + value))
-	return [16]byte(h[:16])
 }
 
 // deletedIndicator is what is left of an indicator that was deleted.
