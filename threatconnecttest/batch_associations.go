@@ -54,7 +54,7 @@ func (r *batchRun) end(f fields, which string, item *batchItem) (holder, *batchE
 	switch {
 	case !hasRef:
 		return nil, &batchError{code: codeAssociation, message: "An association requires ref_" + which + " or id_" + which}
-	case typeName != "" && groupTypeByName(typeName) == nil:
+	case typeName != "" && r.groupType(typeName) == nil:
 		i, bad := r.indicatorByReference(typeName, ref)
 		if bad != nil {
 			return nil, &batchError{code: codeNotFound, message: bad.message}
@@ -73,7 +73,7 @@ func (r *batchRun) end(f fields, which string, item *batchItem) (holder, *batchE
 
 func (r *batchRun) endByID(id int64, typeName string) (holder, *batchError) {
 	o := r.config.owner
-	if typeName == "" || groupTypeByName(typeName) != nil {
+	if typeName == "" || r.groupType(typeName) != nil {
 		if g := r.groupByID[id]; g != nil {
 			if g.owner != o {
 				return nil, &batchError{code: codeAssociation, message: msgOwners}
@@ -81,7 +81,7 @@ func (r *batchRun) endByID(id int64, typeName string) (holder, *batchError) {
 			return g, nil
 		}
 	} else if n, ok := slices.BinarySearchFunc(o.indicators, id, func(i *indicator, id int64) int { return int(i.id - id) }); ok {
-		if i := o.indicators[n]; i.typ.Name == typeName && !i.has(flagRemoved) {
+		if i := o.indicators[n]; i.typ == r.indicatorType(typeName) && !i.has(flagRemoved) {
 			return i, nil
 		}
 	}

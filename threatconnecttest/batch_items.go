@@ -28,11 +28,11 @@ func (r *batchRun) group(item *batchItem, f fields) *batchError {
 		return nil
 	}
 	typeName, _ := f.text("type")
-	t := groupTypeByName(typeName)
+	t := r.groupType(typeName)
 	if t == nil {
 		return wrong("'" + typeName + "' is not a Group type")
 	}
-	name, values, msg := t.read(f, needForBatch)
+	name, values, msg := t.read(r.fileType(f), needForBatch)
 	if msg != "" {
 		return wrong(msg)
 	}
@@ -93,7 +93,7 @@ var indicatorDates = []string{"firstSeen", "lastSeen", "externalDateAdded", "ext
 // indicator creates, changes or deletes an indicator, which is known by its type and value.
 func (r *batchRun) indicator(item *batchItem, f fields) *batchError {
 	typeName, _ := f.text("type")
-	t := r.typeByName(typeName)
+	t := r.indicatorType(typeName)
 	if t == nil {
 		item.source, _ = f.text("summary")
 		return &batchError{code: codeIndicator, message: "'" + typeName + "' is not an Indicator type"}

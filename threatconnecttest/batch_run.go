@@ -265,7 +265,7 @@ func (r *batchRun) groupByReference(xid string) (holder, *batchError) {
 
 // indicatorByReference finds an indicator of the job's owner by its type and summary.
 func (r *batchRun) indicatorByReference(typeName, summary string) (holder, *batchError) {
-	t := r.typeByName(typeName)
+	t := r.indicatorType(typeName)
 	if t != nil {
 		if value, ok := t.read(summary); ok {
 			if i := r.config.owner.find(t, t.key(value)); i != nil {

@@ -62,6 +62,7 @@ var oddityTerms = [...]term{
 	{"dataStoreNeedsToken", "the DataStore refuses signed requests: it wants a token"},
 	{"bareIndicatorLinks", "two indicators can be associated without an association type"},
 	{"idsOfEveryOwner", "groups, tasks and victims of other owners are found by their ids without an owner"},
+	{"exactTypeNames", "batch files must name types as documented: URL, Event, Snort"},
 }
 
 // lapseTerms are in the order of the constants, which begin with 1.

@@ -39,6 +39,7 @@ const (
 	OddityDataStoreNeedsToken                    // the DataStore refuses signed requests: it wants a token
 	OddityBareIndicatorLinks                     // two indicators can be associated without an association type
 	OddityIDsOfEveryOwner                        // groups, tasks and victims of other owners are found by their ids without an owner
+	OddityExactTypeNames                         // batch files must name types as documented: URL, Event, Snort
 	oddityEnd
 
 	// OddityAllOddities is all of them at once. Where two exclude each other, the one that stands

@@ -2,6 +2,7 @@ package threatconnecttest
 
 import (
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"testing"
 
@@ -99,6 +100,28 @@ func TestOdditiesOfEndedBatches(t *testing.T) {
 	assert.Contains(t, objects, `"errorSource":{"type":"File","summary":"D41D8CD98F00B204E9800998ECF8427E : `)
 	assert.Contains(t, objects, `"errorSource":{"type":"Threat","xid":"x-1"}`)
 	assert.Contains(t, objects, `"errorSource":"x-1"`, "an association has no object")
+}
+
+func TestTypeNamesOfBatchFiles(t *testing.T) {
+	t.Parallel()
+	const content = `{"group":[{"type":"event","name":"e","xid":"e1"},
+		{"type":"Signature","name":"s","xid":"s1","fileName":"a","fileType":"snort","fileText":"t"}],
+		"indicator":[{"type":"Url","summary":"http://c.example.com/"}],
+		"association":[{"type_1":"EVENT","ref_1":"e1","type_2":"url","ref_2":"http://c.example.com/"}]}`
+	r := newRig(t)
+	job := r.batch(config(), content)
+	require.Empty(t, job.Problems)
+	assert.Equal(t, 4, job.Success)
+	s, _ := r.srv.Group("s1")
+	assert.Equal(t, "Snort", s.Fields["fileType"])
+	byID := fmt.Sprintf(`{"association":[{"type_1":"event","id_1":%d,"type_2":"URL","id_2":%d}]}`, r.srv.Groups(source)[0].ID, r.srv.Indicators(source)[0].ID)
+	assert.Equal(t, 1, r.batch(config(), byID).Success)
+
+	strict := newRig(t, WithOddities(OddityExactTypeNames)).batch(config(), content)
+	assert.Equal(t, []int{0, 4}, []int{strict.Success, strict.Errors})
+	assert.Equal(t, "'event' is not a Group type", strict.Problems[0].Message)
+	assert.Contains(t, strict.Problems[1].Message, "The fileType for this Signature is invalid")
+	assert.Equal(t, "'Url' is not an Indicator type", strict.Problems[2].Message)
 }
 
 func TestBatchesThatOlderInstancesRefuse(t *testing.T) {

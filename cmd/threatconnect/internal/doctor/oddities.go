@@ -131,6 +131,7 @@ var oddities = []oddity{
 		disputed("POST /v2/indicators/{}/{}/{}/{}/{}", 201, 405)},
 	{threatconnecttest.OddityIDsOfEveryOwner, "IDsOfEveryOwner", "an id of another owner is found without an owner", true,
 		on("GET /v2/groups/{}/{}", func(x *exchange) presence { return either(x.word() == "Success", x.status == 404) })},
+	{threatconnecttest.OddityExactTypeNames, "ExactTypeNames", "batch files must name types in the documented case", true, eachResponse(exactTypeNames)},
 }
 
 // disputed detects how the instance responds to a request of the check "disputed rules", which has a
@@ -306,6 +307,17 @@ func associationsApart(x *exchange) presence {
 		}
 	}
 	return either(sum == items, sum == items+associations)
+}
+
+// exactTypeNames looks for the second job, in which an item names the type host.
+func exactTypeNames(x *exchange) presence {
+	j := x.job()
+	good, _ := j.SuccessIndicators.Int64() // a missing count is 0
+	bad, _ := j.ErrorIndicators.Int64()
+	if j.Status != "Completed" || good+bad != scratchChanges {
+		return unclear
+	}
+	return either(bad == 1, bad == 0)
 }
 
 // lateErrors looks for an error file that was missing before it was there.

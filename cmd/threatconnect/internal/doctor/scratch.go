@@ -98,12 +98,16 @@ func md5Of(summary string) string { return summary[:32] }
 
 func attributes(typ, value string) []object { return []object{{"type": typ, "value": value}} }
 
-// change is the file of the second job, which is to replace the description and add a tag.
+// change is the file of the second job, which is to replace the description and add a tag. Its second
+// item has no effect: it tells whether the instance takes the name of a type in another case.
 func (s *scratch) change() batchFile {
-	return batchFile{Indicators: []object{{
-		"type": "Host", "summary": s.host, "attribute": attributes("Description", "second"), "tag": []object{{"name": s.tag + "-2"}},
-	}}}
+	return batchFile{Indicators: []object{
+		{"type": "Host", "summary": s.host, "attribute": attributes("Description", "second"), "tag": []object{{"name": s.tag + "-2"}}},
+		{"type": "host", "summary": s.host},
+	}}
 }
+
+const scratchChanges = 2 // items of the second job
 
 // create creates a job.
 func (s *scratch) create(ctx context.Context, owner string, attributes threatconnect.WriteType) (*scratchJob, error) {

@@ -1,0 +1,38 @@
+package threatconnecttest
+
+import (
+	"slices"
+	"strings"
+)
+
+// indicatorType is the type that an item names, in any case unless the instance is strict.
+func (r *batchRun) indicatorType(name string) *indicatorType {
+	if t := r.typeByName(name); t != nil || r.set.odd(OddityExactTypeNames) {
+		return t
+	}
+	return r.typeWhere(func(t *indicatorType) bool { return strings.EqualFold(t.Name, name) })
+}
+
+// groupType is the type that an item names, as [batchRun.indicatorType].
+func (r *batchRun) groupType(name string) *groupType {
+	for i := range groupTypes {
+		if t := &groupTypes[i]; t.name == name || !r.set.odd(OddityExactTypeNames) && strings.EqualFold(t.name, name) {
+			return t
+		}
+	}
+	return nil
+}
+
+// fileType brings the type of a signature's file into the documented case.
+func (r *batchRun) fileType(f fields) fields {
+	said, ok := f.text("fileType")
+	if !ok || r.set.odd(OddityExactTypeNames) {
+		return f
+	}
+	for _, name := range signatureTypes {
+		if name != said && strings.EqualFold(name, said) {
+			return append(slices.Clip(f), member{[]byte("fileType"), quoteJSON(name)})
+		}
+	}
+	return f
+}
