@@ -3,6 +3,7 @@ package threatconnecttest
 import (
 	"strconv"
 	"time"
+	"unicode/utf8"
 )
 
 // The codes of batch errors.
@@ -82,50 +83,57 @@ func (w *world) run(set *settings, j *job, at time.Time) {
 	j.status = jobCompleted
 }
 
-// read walks through the file in the order of its keys.
+// read walks through the file in the order of its keys. Text after the object is an error: a client
+// that wrote two objects would lose the second one.
 func (r *batchRun) read(s *scanner) {
+	if !utf8.Valid(s.b) {
+		r.syntax("$", nil, "java.nio.charset.MalformedInputException: Input length = 1")
+		return
+	}
+	if r.document(s) && (s.peek() != 0 || s.i < len(s.b)) {
+		r.syntax("$", nil, errSyntax.Error())
+	}
+}
+
+// document processes the object of a file, or the array of an old one, and reports whether it could
+// be read to its end.
+func (r *batchRun) document(s *scanner) bool {
 	v1 := r.config.version == "V1"
 	switch c := s.peek(); {
 	case c == '[' && v1:
-		r.elements(s, kindIndicator, "$")
-		return
+		return r.elements(s, kindIndicator, "$")
 	case c == 0 && s.i >= len(s.b):
-		r.syntax("$", nil, errEnd.Error())
-		return
+		return r.syntax("$", nil, errEnd.Error())
 	case c != '{':
-		r.syntax("$", nil, expectedObject(c).Error())
-		return
+		return r.syntax("$", nil, expectedObject(c).Error())
 	}
 	s.i++
 	if s.eat('}') {
-		return
+		return true
 	}
 	for {
 		name, err := s.value(0)
 		if err != nil || name[0] != '"' || !s.eat(':') {
-			r.syntax("$", nil, s.bad().Error())
-			return
+			return r.syntax("$", nil, s.bad().Error())
 		}
 		key, _ := scalarText(name)
 		if key != kindIndicator && (v1 || key != kindGroup && key != kindAssociation) {
 			if _, err := s.value(0); err != nil {
-				r.syntax("$", nil, err.Error())
-				return
+				return r.syntax("$", nil, err.Error())
 			}
 		} else {
 			if key == kindAssociation {
 				r.resolve(false)
 			}
 			if !r.elements(s, key, "$."+key) {
-				return
+				return false
 			}
 		}
 		if s.eat('}') {
-			return
+			return true
 		}
 		if !s.eat(',') {
-			r.syntax("$", nil, s.bad().Error())
-			return
+			return r.syntax("$", nil, s.bad().Error())
 		}
 	}
 }
@@ -137,8 +145,7 @@ func (r *batchRun) elements(s *scanner, kind, path string) bool {
 		if s.i >= len(s.b) {
 			cause = errEnd.Error()
 		}
-		r.syntax(path, nil, cause)
-		return false
+		return r.syntax(path, nil, cause)
 	}
 	s.i++
 	if s.eat(']') {
@@ -149,16 +156,14 @@ func (r *batchRun) elements(s *scanner, kind, path string) bool {
 		item := &batchItem{kind: kind, index: n}
 		var err error
 		if f, err = s.fields(f[:0]); err != nil {
-			r.syntax(path, item, err.Error())
-			return false
+			return r.syntax(path, item, err.Error())
 		}
 		if r.stopped {
 			r.counts.unprocessed++
 		} else {
 			bad := r.element(item, f)
 			if bad != nil && bad.code == codeSyntax {
-				r.syntax(path, item, bad.cause)
-				return false
+				return r.syntax(path, item, bad.cause)
 			}
 			r.settle(item, bad)
 			r.last = item.source
@@ -167,8 +172,7 @@ func (r *batchRun) elements(s *scanner, kind, path string) bool {
 			return true
 		}
 		if !s.eat(',') {
-			r.syntax(path, nil, s.bad().Error())
-			return false
+			return r.syntax(path, nil, s.bad().Error())
 		}
 	}
 }
@@ -202,8 +206,8 @@ func (r *batchRun) settle(item *batchItem, bad *batchError) {
 	}
 }
 
-// syntax ends the job: what cannot be read cannot even be counted.
-func (r *batchRun) syntax(path string, item *batchItem, cause string) {
+// syntax ends the job, because what cannot be read cannot be counted. It returns false.
+func (r *batchRun) syntax(path string, item *batchItem, cause string) bool {
 	kind, source := kindGroup, ""
 	message := msgUnexpected + " Last known JSON path: '" + path + "'"
 	if item != nil {
@@ -218,6 +222,7 @@ func (r *batchRun) syntax(path string, item *batchItem, cause string) {
 	r.errors = append(r.errors, JobError{Code: codeSyntax, Message: message + ".", Cause: causeSyntaxGeneral + cause, Source: source})
 	r.stopped = true
 	r.pending = nil
+	return false
 }
 
 // resolve makes the associations whose other end has come by now. At the end of the file, those

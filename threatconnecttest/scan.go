@@ -229,11 +229,11 @@ type member struct{ name, value []byte }
 // fields are the members of a JSON object of a request.
 type fields []member
 
-// readFields reads a text that must be one JSON object. Members that are null count as absent.
+// readFields reads a text that must be one JSON object, in UTF-8. Members that are null count as absent.
 func readFields(text []byte) (fields, bool) {
 	s := &scanner{b: text}
 	f, err := s.fields(nil)
-	return f, err == nil && s.peek() == 0
+	return f, err == nil && s.peek() == 0 && utf8.Valid(text)
 }
 
 // fields steps over an object and appends its members to f.
