@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -55,52 +56,63 @@ const (
 	asStream = "Content-Type: application/octet-stream"
 )
 
+// fields returns the header of a line without Host and without what frames the body.
+func (l line) fields(s *Server, now time.Time) []string {
+	stamp := strconv.FormatInt(now.Unix(), 10)
+	mac := hmac.New(sha256.New, []byte(s.SecretKey()))
+	fmt.Fprintf(mac, "%s:%s:%s", cmp.Or(l.signed, l.target), l.method, stamp)
+	fields := []string{"Timestamp: " + stamp, "Authorization: TC " + s.AccessID() + ":" + base64.StdEncoding.EncodeToString(mac.Sum(nil))}
+	switch {
+	case l.token:
+		fields = []string{"Authorization: TC-Token " + cmp.Or(l.bearer, s.Token())}
+	case l.bare:
+		fields = nil
+	}
+	if l.chunked {
+		fields = append(fields, chunkedBody)
+	}
+	fields = append(fields, l.headers...)
+	for i, f := range fields {
+		if name, value, _ := strings.Cut(f, ": "); l.lower {
+			fields[i] = strings.ToLower(name) + ": " + value
+		}
+	}
+	return fields
+}
+
+const chunkedBody = "Transfer-Encoding: chunked"
+
+// onWire returns the bytes of a request. The body comes in chunks of 7 bytes if the fields say so.
+func onWire(host, method, target string, fields []string, body string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n", method, target, host)
+	for _, f := range fields {
+		b.WriteString(f + "\r\n")
+	}
+	if !slices.ContainsFunc(fields, func(f string) bool { return strings.EqualFold(f, chunkedBody) }) {
+		fmt.Fprintf(&b, "Content-Length: %d\r\n\r\n%s", len(body), body)
+		return b.String()
+	}
+	b.WriteString("\r\n")
+	for chunk := range slices.Chunk([]byte(body), 7) {
+		fmt.Fprintf(&b, "%x\r\n%s\r\n", len(chunk), chunk)
+	}
+	return b.String() + "0\r\n\r\n"
+}
+
 func (w wireClient) send(l line) reply {
 	w.Helper()
-	stamp := strconv.FormatInt(time.Now().Unix(), 10)
-	signed := l.signed
-	if signed == "" {
-		signed = l.target
-	}
-	mac := hmac.New(sha256.New, []byte(w.srv.SecretKey()))
-	fmt.Fprintf(mac, "%s:%s:%s", signed, l.method, stamp)
-	headers := []string{
-		"Host: " + w.addr, "Connection: close", "Timestamp: " + stamp,
-		"Authorization: TC " + w.srv.AccessID() + ":" + base64.StdEncoding.EncodeToString(mac.Sum(nil)),
-	}
-	if l.token {
-		headers = []string{"Host: " + w.addr, "Connection: close", "Authorization: TC-Token " + cmp.Or(l.bearer, w.srv.Token())}
-	}
-	if l.bare {
-		headers = headers[:2]
-	}
-	body := l.body
-	if l.chunked {
-		headers = append(headers, "Transfer-Encoding: chunked")
-		var b strings.Builder
-		for rest := l.body; rest != ""; {
-			n := min(7, len(rest))
-			fmt.Fprintf(&b, "%x\r\n%s\r\n", n, rest[:n])
-			rest = rest[n:]
-		}
-		body = b.String() + "0\r\n\r\n"
-	} else {
-		headers = append(headers, "Content-Length: "+strconv.Itoa(len(body)))
-	}
-	var out strings.Builder
-	fmt.Fprintf(&out, "%s %s HTTP/1.1\r\n", l.method, l.target)
-	for _, h := range append(headers, l.headers...) {
-		if name, value, _ := strings.Cut(h, ": "); l.lower {
-			h = strings.ToLower(name) + ": " + value
-		}
-		out.WriteString(h + "\r\n")
-	}
+	return w.sendBytes(l.method, onWire(w.addr, l.method, l.target, l.fields(w.srv, time.Now()), l.body))
+}
+
+func (w wireClient) sendBytes(method, request string) reply {
+	w.Helper()
 	conn, err := new(net.Dialer).DialContext(w.Context(), "tcp", w.addr)
 	require.NoError(w, err)
 	defer conn.Close()
-	_, err = io.WriteString(conn, out.String()+"\r\n"+body)
+	_, err = io.WriteString(conn, request)
 	require.NoError(w, err)
-	resp, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: l.method})
+	resp, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
 	require.NoError(w, err)
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
@@ -151,49 +163,6 @@ func stocked(t *testing.T) wireClient {
 		require.NoError(t, err, r.Summary)
 	}
 	return w
-}
-
-// The lines that clients in other languages put on the wire for one value or one list, and what they
-// must get.
-func TestLinesOfForeignClients(t *testing.T) {
-	t.Parallel()
-	const urls, owner = "/api/v2/indicators/urls/", "?owner=Example+Community"
-	for name, tc := range map[string]struct {
-		line
-		status int
-	}{
-		"a token and no timestamp":                 {line{method: "GET", target: "/api/v2/owners?createActivityLog=false", token: true}, 200},
-		"header names in lower case":               {line{method: "GET", target: "/api/v2/owners", lower: true}, 200},
-		"a content type on a GET":                  {line{method: "GET", target: "/api/v2/owners", headers: []string{asJSON}}, 200},
-		"a URL with %20 in path and query":         {line{method: "GET", target: urls + "http%3A%2F%2Fexample.com%2Fa%20b%3Fx%3D1%26y%3D%252F%23frag?owner=Example%20Community&createActivityLog=false", lower: true}, 200},
-		"a plus for the space of the owner":        {line{method: "GET", target: urls + "http%3A%2F%2Fexample.com%2Fa%20b%3Fx%3D1%26y%3D%252F%23frag?resultLimit=10000&owner=Example+Community"}, 200},
-		"a plus in a path is a plus":               {line{method: "GET", target: urls + "http%3A%2F%2Fexample.com%2Fa+b%3Fx%3D1%26y%3D%2F%23frag" + owner}, 404},
-		"a URL that was escaped twice":             {line{method: "GET", target: urls + "http%253A%252F%252Fexample.com%252Fplain" + owner}, 404},
-		"a URL whose slashes are raw":              {line{method: "GET", target: urls + "http:/example.com/plain" + owner}, 500},
-		"lower-case escapes":                       {line{method: "GET", target: urls + "http%3a%2f%2fexample.com%2fplain" + owner}, 200},
-		"a raw at sign and plus in an address":     {line{method: "GET", target: "/api/v2/indicators/emailAddresses/a+b@example.com" + owner + "&createActivityLog=false"}, 200},
-		"an escaped at sign and plus":              {line{method: "GET", target: "/api/v2/indicators/emailAddresses/a%2Bb%40example.com?owner=Example%20Community"}, 200},
-		"a file by one hash":                       {line{method: "GET", target: "/api/v2/indicators/files/d41d8cd98f00b204e9800998ecf8427e" + owner + "&createActivityLog=false"}, 200},
-		"filters with escaped commas":              {line{method: "GET", target: "/api/v2/indicators?filters=rating%3E2%2Cconfidence%3C50%2Csummary%5E10.&resultLimit=10000&resultStart=0&createActivityLog=false"}, 200},
-		"filters with bare symbols":                {line{method: "GET", target: "/api/v2/indicators?filters=rating>2,confidence<50,summary^10."}, 200},
-		"filters of which one must hold":           {line{method: "GET", target: "/api/v2/indicators?resultLimit=500&owner=Example+Community&filters=rating%3E2%2Csummary%5E10.&orParams=true"}, 200},
-		"a slash before the query":                 {line{method: "GET", target: "/api/v2/groups/?filters=name%3DIncident"}, 200},
-		"includes more than once":                  {line{method: "GET", target: "/api/v2/indicators/addresses/192.0.2.1" + owner + "&includes=additional&includes=labels"}, 200},
-		"a boolean with a capital":                 {line{method: "GET", target: "/api/v2/indicators/addresses/192.0.2.1" + owner + "&includeAdditional=True"}, 200},
-		"resolutions in the singular":              {line{method: "GET", target: "/api/v2/indicators/hosts/www.example.com/dnsResolution" + owner}, 200},
-		"deleted indicators since a time":          {line{method: "GET", target: "/api/v2/indicators/deleted" + owner + "&deletedSince=2026-01-01T00:00:00Z"}, 200},
-		"a page on a POST":                         {line{method: "POST", target: "/api/v2/indicators/addresses/192.0.2.1/tags/Nation%20State?resultLimit=10000&owner=Example+Community", headers: []string{asJSON}}, 201},
-		"an empty object for an empty body":        {line{method: "POST", target: "/api/v2/indicators/addresses/192.0.2.1/tags/Nation%20State" + owner, headers: []string{asJSON}, body: "{}"}, 201},
-		"a tag whose slash is raw is another path": {line{method: "POST", target: "/api/v2/indicators/addresses/192.0.2.1/tags/a%20b/c%23d" + owner}, 500},
-		"a query that was not signed":              {line{method: "GET", target: "/api/v2/owners?Filters=x", signed: "/api/v2/owners"}, 401},
-		"a fragment that was signed":               {line{method: "GET", target: "/api/v2/owners", signed: "/api/v2/owners#frag"}, 401},
-		"an unknown owner":                         {line{method: "GET", target: "/api/v2/indicators?owner=Nobody"}, 403},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			stocked(t).want(tc.status, tc.line)
-		})
-	}
 }
 
 // Numbers and booleans come as strings and as 0 and 1.
