@@ -74,13 +74,14 @@ func (p pendingLink) other() (holder, *batchError) {
 
 // run processes a job at a time. It ends as completed, whatever happens.
 func (w *world) run(set *settings, j *job, at time.Time) {
+	began := time.Now()
 	r := &batchRun{world: w, set: set, config: j.config, now: at.Unix(),
 		counts: batchCounts{success: map[string]int{}, errors: map[string]int{}}}
 	r.read(&scanner{b: j.content})
 	r.resolve(true)
 	j.counts, j.errors = r.counts, r.errors
 	j.content = nil
-	j.status = jobCompleted
+	j.status, j.completed = jobCompleted, at.Add(time.Since(began))
 }
 
 // read walks through the file in the order of its keys. Text after the object is an error: a client

@@ -29,6 +29,7 @@ type job struct {
 	sum         [sha256.Size]byte
 	created     time.Time
 	uploaded    time.Time
+	completed   time.Time
 	polls       int
 	refused     int // uploads after the first
 	tooEarly    int // looks for the error file when it should not be there yet
@@ -76,6 +77,7 @@ type JobRecord struct {
 	ContentSHA256          string     `json:"contentSha256,omitzero"` // hexadecimal; empty before the upload
 	Created                time.Time  `json:"created,omitzero"`
 	Uploaded               time.Time  `json:"uploaded,omitzero"`
+	Completed              time.Time  `json:"completed,omitzero"`      // when it was over, and its items were processed
 	Polls                  int        `json:"polls,omitzero"`          // how often its status was asked for after the upload
 	RefusedUploads         int        `json:"refusedUploads,omitzero"` // uploads that came when there had been one
 	Success                int        `json:"success,omitzero"`        // items
@@ -114,7 +116,8 @@ func (j *job) record(now time.Time) JobRecord {
 	r := JobRecord{
 		ID: j.id, Synchronous: j.synchronous, Config: j.raw, Version: j.config.version, Owner: j.config.owner.Name, Action: j.config.action,
 		Halt: j.config.halt, AttributeWriteType: j.config.attributes, TagWriteType: j.config.tags, SecurityLabelWriteType: j.config.labels,
-		Status: j.state(now), ContentSize: j.size, Created: j.created, Uploaded: j.uploaded, Polls: j.polls, RefusedUploads: j.refused,
+		Status: j.state(now), ContentSize: j.size, Created: j.created, Uploaded: j.uploaded, Completed: j.completed,
+		Polls: j.polls, RefusedUploads: j.refused,
 		Success: sum(j.counts.success), Errors: sum(j.counts.errors), Unprocessed: j.counts.unprocessed,
 		SuccessfulGroups: j.counts.success[kindGroup], SuccessfulIndicators: j.counts.success[kindIndicator],
 		SuccessfulAssociations: j.counts.success[kindAssociation],

@@ -34,6 +34,9 @@ func TestJobsRunInTheOrderOfTheirUploads(t *testing.T) {
 		assert.InDelta(t, 1, *got.Rating, 0, "the job that was uploaded last wins")
 		assert.Equal(t, first.Add(time.Minute), got.DateAdded)
 		assert.Equal(t, first.Add(time.Minute+10*time.Second), got.LastModified)
+		jobs := r.srv.Jobs()
+		assert.True(t, jobs[1].Completed.Equal(first.Add(time.Minute)), jobs[1].Completed)
+		assert.True(t, jobs[0].Completed.Equal(jobs[0].Uploaded.Add(time.Minute)), jobs[0].Completed)
 	})
 }
 
