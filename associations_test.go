@@ -42,8 +42,7 @@ func forEveryOddity(t *testing.T, run func(*testing.T, *threatconnecttest.Server
 // seedGroup puts a group into a server's first owner.
 func seedGroup(t *testing.T, srv *threatconnecttest.Server, r threatconnecttest.GroupRecord) threatconnect.GroupRef {
 	t.Helper()
-	r, err := srv.AddGroup(r)
-	require.NoError(t, err)
+	require.NoError(t, srv.Seed(&r))
 	return threatconnect.GroupRef{Type: threatconnect.GroupType(r.Type), ID: r.ID, Owner: r.Owner}
 }
 
@@ -51,8 +50,7 @@ func seedGroup(t *testing.T, srv *threatconnecttest.Server, r threatconnecttest.
 func seedIndicators(t *testing.T, srv *threatconnecttest.Server, records ...threatconnecttest.IndicatorRecord) {
 	t.Helper()
 	for _, r := range records {
-		_, err := srv.AddIndicator(r)
-		require.NoError(t, err)
+		require.NoError(t, srv.Seed(&r))
 	}
 }
 
@@ -246,8 +244,7 @@ func TestOwnersAreReadInParallel(t *testing.T) {
 		for i := range 40 {
 			name := fmt.Sprintf("Source %02d", 39-i)
 			want = append(want, name)
-			_, err := srv.AddOwner(threatconnecttest.Owner{Name: name, Type: "Source"})
-			require.NoError(t, err)
+			require.NoError(t, srv.Seed(&threatconnecttest.Owner{Name: name, Type: "Source"}))
 			seedIndicators(t, srv, threatconnecttest.IndicatorRecord{Owner: name, Type: "Host", Summary: "www.example.com"})
 		}
 		srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultDelay, Delay: 50 * time.Millisecond, Times: -1})

@@ -173,7 +173,7 @@ func TestAWriterThatOnlyFlushesDoesNotFillItsSpool(t *testing.T) {
 		require.LessOrEqual(t, len(spool.names()), 40, "after %d jobs", n+1)
 	}
 	require.NoError(t, w.Close(t.Context()))
-	assert.Equal(t, 200, srv.IndicatorCount(batchOwner))
+	assert.Equal(t, 200, srv.Counts(batchOwner).Indicators)
 }
 
 // TestAnErrorOfAnImportIsNotThatOfAnItem: errors.As and errors.Is look at what ended the import and not into its

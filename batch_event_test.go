@@ -100,15 +100,15 @@ func TestAnItemIsSentAfterTheFlushInterval(t *testing.T) {
 				addAll(t, w, batchGroup("x-1"), batchGroup("x-2"))
 			}
 			time.Sleep(59 * time.Second)
-			require.Equal(t, n, srv.IndicatorCount(batchOwner), "not before the interval has passed")
+			require.Equal(t, n, srv.Counts(batchOwner).Indicators, "not before the interval has passed")
 			time.Sleep(10 * time.Second)
-			require.Equal(t, n+1, srv.IndicatorCount(batchOwner), "the writer sends without another call")
+			require.Equal(t, n+1, srv.Counts(batchOwner).Indicators, "the writer sends without another call")
 			assert.Equal(t, n > 0, w.Stats().Associations.Succeeded > 0, "the association waits for its groups")
 		}
 		addAll(t, w, batchHost(3))
 		require.NoError(t, w.Close(t.Context()))
 		time.Sleep(time.Hour)
-		assert.Equal(t, 4, srv.IndicatorCount(batchOwner))
+		assert.Equal(t, 4, srv.Counts(batchOwner).Indicators)
 		assert.EqualValues(t, 4, w.Stats().Indicators.Succeeded)
 	})
 }

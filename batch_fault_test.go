@@ -35,7 +35,7 @@ func sawtooth(t *testing.T, client *threatconnect.Client, cfg threatconnect.Batc
 // checkSawtooth compares what the server holds with what sawtooth has added.
 func checkSawtooth(t *testing.T, srv *threatconnecttest.Server, hosts int) {
 	t.Helper()
-	require.Equal(t, hosts, srv.IndicatorCount(batchOwner))
+	require.Equal(t, hosts, srv.Counts(batchOwner).Indicators)
 	groups := hosts / 10
 	for _, h := range srv.Indicators(batchOwner) {
 		require.Len(t, h.Attributes, 1, "%s was imported once", h.Summary)

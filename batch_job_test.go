@@ -128,7 +128,7 @@ func TestAJobThatIsGoneIsMadeAnewOnlyWhenNothingCanHaveBeenProcessed(t *testing.
 				}), nil)
 				if !unclear {
 					require.NoError(t, err)
-					assert.Equal(t, 1, srv.IndicatorCount(batchOwner))
+					assert.Equal(t, 1, srv.Counts(batchOwner).Indicators)
 					return
 				}
 				require.ErrorIs(t, err, threatconnect.ErrBatchLost)
@@ -284,10 +284,10 @@ func TestDeletionTakesOutWhatIsNamed(t *testing.T) {
 	cfg.KnownGroup = knows("x-unknown")
 	_, err := srv.Client().Batch.Import(t.Context(), cfg, items)
 	require.Error(t, err, "the group is not in the owner, whatever was said")
-	require.Equal(t, 1, srv.IndicatorCount(batchOwner))
+	require.Equal(t, 1, srv.Counts(batchOwner).Indicators)
 	stats, err := srv.Client().Batch.Import(t.Context(), threatconnect.BatchConfig{Owner: batchOwner, Action: threatconnect.BatchDelete}, items)
 	require.NoError(t, err)
 	assert.EqualValues(t, 2, stats.Total().Succeeded)
-	assert.Zero(t, srv.IndicatorCount(batchOwner))
+	assert.Zero(t, srv.Counts(batchOwner).Indicators)
 	assert.Empty(t, srv.Groups(batchOwner))
 }

@@ -79,7 +79,7 @@ func TestWhatWaitsIsSentAfterTheFlushInterval(t *testing.T) {
 		in := func(after time.Duration) (int, int64) {
 			time.Sleep(after)
 			synctest.Wait()
-			return srv.IndicatorCount(batchOwner), w.Watermark().Seq
+			return srv.Counts(batchOwner).Indicators, w.Watermark().Seq
 		}
 		addAll(t, w, batchHost(0))
 		time.Sleep(30 * time.Second)

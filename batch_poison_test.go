@@ -112,7 +112,7 @@ func TestPoisonousItemsAreFoundAndTheRestGoesIn(t *testing.T) {
 			assert.True(t, b.Items[0].Fatal())
 			bad := int64(len(want))
 			assert.Equal(t, threatconnect.BatchCounts{Added: 100, Succeeded: 100 - bad, Failed: bad}, w.Stats().Indicators)
-			assert.Equal(t, int(100-bad), p.srv.IndicatorCount(batchOwner))
+			assert.Equal(t, int(100-bad), p.srv.Counts(batchOwner).Indicators)
 			for _, h := range p.srv.Indicators(batchOwner) {
 				if len(h.Attributes) != 1 {
 					t.Errorf("%s has %d attributes", h.Summary, len(h.Attributes))
@@ -201,5 +201,5 @@ func TestErrorsThatNameNobodyStayErrorsWhenAJobIsGivenUp(t *testing.T) {
 	}
 	assert.ElementsMatch(t, []string{"-1  : 0x2001", "5 Host h5.example: 0x1003"}, failures(t, w.Close(t.Context())))
 	assert.Equal(t, threatconnect.BatchCounts{Added: 10, Succeeded: 8, Failed: 2}, w.Stats().Indicators)
-	assert.Equal(t, 9, p.srv.IndicatorCount(batchOwner))
+	assert.Equal(t, 9, p.srv.Counts(batchOwner).Indicators)
 }

@@ -409,7 +409,7 @@ func TestAResumedImportKeepsTheExclusionsOfTheProcessBefore(t *testing.T) {
 			assert.EqualValues(t, 40, stats.Indicators.Added)
 			assert.EqualValues(t, 4, stats.Indicators.Excluded, "%v", stats.ExclusionReasons)
 			assert.EqualValues(t, 36, stats.Indicators.Succeeded)
-			assert.Equal(t, 36, srv.IndicatorCount(batchOwner))
+			assert.Equal(t, 36, srv.Counts(batchOwner).Indicators)
 			assert.Equal(t, stats.Total().Excluded, stats.ExclusionReasons["before"]+stats.ExclusionReasons["after"])
 			again, _ := srv.Client().Batch.Import(t.Context(), cfg, sequence(feed(40)))
 			assert.Equal(t, stats, again, "the counts of an import that has ended are kept")
@@ -469,7 +469,7 @@ func TestTheLastWriterOfASpoolOwnsItsImport(t *testing.T) {
 	for _, h := range srv.Indicators(batchOwner) {
 		assert.Len(t, h.Attributes, 1, h.Summary)
 	}
-	assert.Equal(t, 5, srv.IndicatorCount(batchOwner))
+	assert.Equal(t, 5, srv.Counts(batchOwner).Indicators)
 	assert.EqualValues(t, 5, second.Stats().Indicators.Succeeded)
 }
 
@@ -535,7 +535,7 @@ func TestARefusedSpoolStaysWithItsOwner(t *testing.T) {
 	require.ErrorIs(t, err, threatconnect.ErrSpoolOther)
 	addAll(t, w, batchHost(2))
 	require.NoError(t, w.Close(t.Context()), "a process with other settings has not ended the import")
-	assert.Equal(t, 3, srv.IndicatorCount(batchOwner))
+	assert.Equal(t, 3, srv.Counts(batchOwner).Indicators)
 }
 
 func TestASpoolOfSomethingElseIsRefused(t *testing.T) {
@@ -642,7 +642,7 @@ func TestADamagedRecordIsToldAndHidesNothing(t *testing.T) {
 				for _, c := range []struct {
 					threatconnect.BatchCounts
 					there int
-				}{{d.stats.Indicators, d.srv.IndicatorCount(batchOwner)}, {d.stats.Groups, len(d.srv.Groups(batchOwner))}} {
+				}{{d.stats.Indicators, d.srv.Counts(batchOwner).Indicators}, {d.stats.Groups, len(d.srv.Groups(batchOwner))}} {
 					assert.LessOrEqual(t, c.Succeeded, int64(c.there), "what has succeeded is on the platform")
 					assert.Equal(t, c.Added, c.Succeeded+c.Failed+c.Unprocessed+c.Unknown+c.Excluded)
 				}
@@ -691,7 +691,7 @@ func TestASpoolThatTakesNoMoreEndsTheAddingOnly(t *testing.T) {
 		require.ErrorIs(t, err, threatconnect.ErrBatchHalted)
 		err = w.Close(t.Context())
 		require.ErrorIs(t, err, full)
-		assert.Equal(t, 10, srv.IndicatorCount(batchOwner), "what was kept went in")
+		assert.Equal(t, 10, srv.Counts(batchOwner).Indicators, "what was kept went in")
 		assert.Equal(t, threatconnect.BatchCounts{Added: 15, Succeeded: 10, Unprocessed: 5}, w.Stats().Indicators)
 
 		spool.refuse = nil
@@ -702,7 +702,7 @@ func TestASpoolThatTakesNoMoreEndsTheAddingOnly(t *testing.T) {
 			addAll(t, w, batchHost(n))
 		}
 		require.NoError(t, w.Close(t.Context()))
-		assert.Equal(t, 20, srv.IndicatorCount(batchOwner))
+		assert.Equal(t, 20, srv.Counts(batchOwner).Indicators)
 	})
 }
 
@@ -816,7 +816,7 @@ func TestAnImportGoesOnAfterAnOutage(t *testing.T) {
 				require.ErrorAs(t, err, &b)
 				require.ErrorIs(t, b.Err, lost)
 				assert.True(t, b.Kept)
-				require.Less(t, srv.IndicatorCount(batchOwner), hosts)
+				require.Less(t, srv.Counts(batchOwner).Indicators, hosts)
 
 				down.Store(false)
 				cfg.OnEvent = nil
@@ -858,7 +858,7 @@ func TestLinksThatCannotBeHeldRepeatNoItem(t *testing.T) {
 	stats, err = srv.Client().Batch.Import(t.Context(), cfg, sequence(items))
 	require.NoError(t, err)
 	assert.Equal(t, stats.Links.Added, stats.Links.Succeeded, "the record of the file has them all")
-	require.Equal(t, 2, srv.IndicatorCount(batchOwner))
+	require.Equal(t, 2, srv.Counts(batchOwner).Indicators)
 	for _, h := range srv.Indicators(batchOwner) {
 		assert.Len(t, h.Attributes, 1, "%s was imported once", h.Summary)
 	}

@@ -40,7 +40,8 @@ func everyGroup() []threatconnect.Group {
 
 func TestEveryTypeArrivesWithWhatItCarries(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New(threatconnecttest.WithIndicatorType(threatconnecttest.IndicatorType{
+	srv := threatconnecttest.New()
+	require.NoError(t, srv.Seed(&threatconnecttest.IndicatorType{
 		Name: "Wallet", Branch: "wallets", Entity: "wallet", Fields: []string{"Number", "Chain"},
 	}))
 	w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())

@@ -39,7 +39,7 @@ func TestImportsOfEverySizeGoIn(t *testing.T) {
 			require.NoError(t, err)
 			n := int64(tc.items)
 			assert.Equal(t, threatconnect.BatchCounts{Added: n, Succeeded: n}, stats.Indicators)
-			assert.Equal(t, tc.items, srv.IndicatorCount(batchOwner))
+			assert.Equal(t, tc.items, srv.Counts(batchOwner).Indicators)
 			assert.Len(t, srv.Jobs(), tc.jobs)
 			most := int64(2_000_000)
 			if tc.maxBytes > 0 {
@@ -190,7 +190,7 @@ func TestAnOutageBetweenCreateAndUploadNamesTheJob(t *testing.T) {
 		st, err = client.Batch.Wait(t.Context(), b.Jobs[0])
 		require.NoError(t, err)
 		assert.Equal(t, 1, st.Success)
-		assert.Equal(t, 1, srv.IndicatorCount(batchOwner))
+		assert.Equal(t, 1, srv.Counts(batchOwner).Indicators)
 	})
 }
 
@@ -224,7 +224,7 @@ func TestThingsThatComeTwiceAreSentTwiceAndTheLastOneCounts(t *testing.T) {
 		groups := srv.Groups(batchOwner)
 		require.Len(t, groups, 1)
 		assert.Equal(t, "another name", groups[0].Name)
-		assert.Equal(t, 2, srv.IndicatorCount(batchOwner))
+		assert.Equal(t, 2, srv.Counts(batchOwner).Indicators)
 	}
 }
 

@@ -81,7 +81,7 @@ func TestImportBringsItemsIn(t *testing.T) {
 	assert.Equal(t, threatconnect.BatchCounts{Added: 1000, Succeeded: 1000}, stats.Indicators)
 	assert.Equal(t, threatconnect.BatchCounts{Added: 1, Succeeded: 1}, stats.Groups)
 	assert.EqualValues(t, 1, stats.Jobs)
-	assert.Equal(t, 1000, srv.IndicatorCount(batchOwner))
+	assert.Equal(t, 1000, srv.Counts(batchOwner).Indicators)
 	got, ok := srv.Indicator(batchOwner, "Host", "h7.example")
 	require.True(t, ok)
 	assert.Equal(t, []string{"x-1"}, got.Groups)
@@ -198,7 +198,8 @@ func TestErrorsOfItemsThatLookAlikeAreTheirOwn(t *testing.T) {
 		for oddity, want := range map[threatconnecttest.Oddity]string{threatconnecttest.OddityErrorObjects: c.typed, 0: c.untyped} {
 			t.Run(fmt.Sprintf("%s, typed %t", name, oddity != 0), func(t *testing.T) {
 				t.Parallel()
-				srv := threatconnecttest.New(threatconnecttest.WithOddities(oddity), threatconnecttest.WithIndicatorType(threatconnecttest.IndicatorType{
+				srv := threatconnecttest.New(threatconnecttest.WithOddities(oddity))
+				require.NoError(t, srv.Seed(&threatconnecttest.IndicatorType{
 					Name: "Coin", Branch: "coins", Entity: "coin", Fields: []string{"Net", "Wallet"}}))
 				w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
 				require.NoError(t, err)
@@ -255,7 +256,7 @@ func TestInvalidItemsLeaveTheRestAlone(t *testing.T) {
 	require.NoError(t, w.Close(t.Context()), "Add has said it")
 	assert.EqualValues(t, 9, w.Stats().Invalid)
 	assert.Equal(t, threatconnect.BatchCounts{Added: 2, Succeeded: 2}, w.Stats().Indicators)
-	assert.Equal(t, 2, srv.IndicatorCount(batchOwner))
+	assert.Equal(t, 2, srv.Counts(batchOwner).Indicators)
 }
 
 // excluding is BatchConfig.Exclude for the hosts with these numbers. It notes what it is asked about.
@@ -340,7 +341,7 @@ func TestExcludedIndicatorsAndReferencesToThemAreLeftOut(t *testing.T) {
 			}, told)
 			assert.Equal(t, []string{"Host h1.example", "Host h1.example", "Host h2.example", "Host h3.example", "Host h2.example", "Host h3.example", "Host h3.example",
 				"Host h1.example", "Host h2.example", "Host h3.example", "Host h3.example"}, asked)
-			assert.Equal(t, 1, srv.IndicatorCount(batchOwner))
+			assert.Equal(t, 1, srv.Counts(batchOwner).Indicators)
 			got, ok := srv.Indicator(batchOwner, "Host", "h2.example")
 			require.True(t, ok)
 			assert.Equal(t, []string{"x-1"}, got.Groups)
@@ -435,7 +436,7 @@ func TestImportNamesInvalidItems(t *testing.T) {
 	require.ErrorIs(t, itemError(t, err), threatconnect.ErrValidation)
 	assert.Equal(t, []string{"1 Host no host: "}, failures(t, err))
 	assert.EqualValues(t, 1, stats.Invalid)
-	assert.Equal(t, 2, srv.IndicatorCount(batchOwner), "what came before it is imported")
+	assert.Equal(t, 2, srv.Counts(batchOwner).Indicators, "what came before it is imported")
 	assert.Equal(t, `threatconnect: batch import: 1 of 3 items failed: feed broke off`, err.Error())
 }
 
@@ -509,7 +510,7 @@ func TestFilesThatAreTooLargeAreCut(t *testing.T) {
 	assert.Equal(t, []string{"50 Host h50.example: "}, failures(t, err))
 	assert.ErrorIs(t, itemError(t, err), threatconnect.ErrRequestTooLarge)
 	assert.Equal(t, threatconnect.BatchCounts{Added: 100, Succeeded: 99, Failed: 1}, w.Stats().Indicators)
-	assert.Equal(t, 99, srv.IndicatorCount(batchOwner))
+	assert.Equal(t, 99, srv.Counts(batchOwner).Indicators)
 	for _, h := range srv.Indicators(batchOwner) {
 		assert.Len(t, h.Attributes, 1)
 		assert.Equal(t, []string{"x-1"}, h.Groups)
@@ -554,7 +555,7 @@ func TestAddWaitsWhenJobsPileUp(t *testing.T) {
 		require.NoError(t, w.Add(t.Context(), batchHost(4)))
 		assert.Greater(t, time.Since(began), 50*time.Minute)
 		require.NoError(t, w.Close(t.Context()))
-		assert.Equal(t, 5, srv.IndicatorCount(batchOwner))
+		assert.Equal(t, 5, srv.Counts(batchOwner).Indicators)
 	})
 }
 
@@ -654,7 +655,7 @@ func TestAddIsSafeForConcurrentUse(t *testing.T) {
 	wg.Wait()
 	require.NoError(t, w.Close(t.Context()))
 	assert.Len(t, asked, 400)
-	assert.Equal(t, 399, srv.IndicatorCount(batchOwner))
+	assert.Equal(t, 399, srv.Counts(batchOwner).Indicators)
 	for _, h := range srv.Indicators(batchOwner) {
 		assert.Len(t, h.Groups, 1)
 		assert.Len(t, h.Attributes, 1)

@@ -23,8 +23,7 @@ func TestBulkReportsAgainstTheServer(t *testing.T) {
 				client := srv.Client()
 				add := func(summary string, rating *float64) {
 					t.Helper()
-					_, err := srv.AddIndicator(threatconnecttest.IndicatorRecord{Owner: "Example Source", Type: "Host", Summary: summary, Rating: rating, Tags: []string{"Example"}})
-					require.NoError(t, err)
+					require.NoError(t, srv.Seed(&threatconnecttest.IndicatorRecord{Owner: "Example Source", Type: "Host", Summary: summary, Rating: rating, Tags: []string{"Example"}}))
 				}
 				three := 3.0
 				add("www.example.com", &three)

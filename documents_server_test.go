@@ -25,10 +25,10 @@ func contentWorld(t *testing.T, fields map[string]string, opts ...threatconnectt
 		fields = map[string]string{}
 	}
 	fields["fileName"] = "example.bin"
-	g, err := srv.AddGroup(threatconnecttest.GroupRecord{Type: "Document", Owner: "Example Source", Name: "Example", XID: "feed/1 ?", Fields: fields})
-	require.NoError(t, err)
+	g := &threatconnecttest.GroupRecord{Type: "Document", Owner: "Example Source", Name: "Example", XID: "feed/1 ?", Fields: fields}
+	require.NoError(t, srv.Seed(g))
 	client := srv.Client(threatconnect.WithOwner("Example Source"), threatconnect.WithRetry(threatconnect.RetryPolicy{BaseDelay: 1, MaxDelay: 1}))
-	return srv, client, g
+	return srv, client, *g
 }
 
 func TestContentGoesUpAndComesDown(t *testing.T) {

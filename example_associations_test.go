@@ -86,7 +86,7 @@ func ExampleTagsService_Indicators() {
 func ExampleIndicatorsService_AcrossOwners() {
 	srv := threatconnecttest.New()
 	for owner, rating := range map[string]float64{"Example Organization": 2, "Example Source": 5} {
-		if _, err := srv.AddIndicator(threatconnecttest.IndicatorRecord{Owner: owner, Type: "Address", Summary: "192.0.2.7", Rating: &rating}); err != nil {
+		if err := srv.Seed(&threatconnecttest.IndicatorRecord{Owner: owner, Type: "Address", Summary: "192.0.2.7", Rating: &rating}); err != nil {
 			log.Fatal(err)
 		}
 	}
@@ -159,7 +159,7 @@ func ExampleIndicatorsService_Lookup() {
 		{Owner: "Example Organization", Type: "Address", Summary: "192.0.2.7", Rating: new(2.0)},
 		{Owner: "Example Source", Type: "Address", Summary: "192.0.2.7", Rating: new(5.0)},
 	} {
-		if _, err := srv.AddIndicator(record); err != nil {
+		if err := srv.Seed(&record); err != nil {
 			log.Fatal(err)
 		}
 	}

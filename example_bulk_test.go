@@ -14,7 +14,7 @@ import (
 func bulkExampleServer() *threatconnecttest.Server {
 	srv := threatconnecttest.New()
 	rating, confidence := 3.0, 75
-	_, err := srv.AddIndicator(threatconnecttest.IndicatorRecord{Owner: "Example Source", Type: "Host", Summary: "www.example.com", Rating: &rating, Confidence: &confidence})
+	err := srv.Seed(&threatconnecttest.IndicatorRecord{Owner: "Example Source", Type: "Host", Summary: "www.example.com", Rating: &rating, Confidence: &confidence})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -38,7 +38,7 @@ func ExampleTasksService_All() {
 	ctx := context.Background()
 	srv := threatconnecttest.New()
 	for name, due := range map[string]time.Time{"Call the bank": time.Now().Add(-time.Hour), "Write the report": time.Now().Add(time.Hour)} {
-		if _, err := srv.AddTask(threatconnecttest.TaskRecord{Name: name, DueDate: due}); err != nil {
+		if err := srv.Seed(&threatconnecttest.TaskRecord{Name: name, DueDate: due}); err != nil {
 			log.Fatal(err)
 		}
 	}
@@ -59,8 +59,8 @@ func ExampleTasksService_All() {
 func ExampleTaskUsersService_Add() {
 	ctx := context.Background()
 	srv := threatconnecttest.New()
-	task, err := srv.AddTask(threatconnecttest.TaskRecord{Name: "Call the bank"})
-	if err != nil {
+	task := &threatconnecttest.TaskRecord{Name: "Call the bank"}
+	if err := srv.Seed(task); err != nil {
 		log.Fatal(err)
 	}
 	client := srv.Client()
@@ -117,8 +117,8 @@ func ExampleVictimAssetsService() {
 func ExampleAdversaryAssetsService() {
 	ctx := context.Background()
 	srv := threatconnecttest.New()
-	group, err := srv.AddGroup(threatconnecttest.GroupRecord{Type: "Adversary", Name: "Bad Guy"})
-	if err != nil {
+	group := &threatconnecttest.GroupRecord{Type: "Adversary", Name: "Bad Guy"}
+	if err := srv.Seed(group); err != nil {
 		log.Fatal(err)
 	}
 	client := srv.Client()

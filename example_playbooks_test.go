@@ -17,7 +17,7 @@ import (
 // Bringing a playbook from one instance to another.
 func ExamplePlaybooksService_Export() {
 	staging, production := threatconnecttest.New(), threatconnecttest.New()
-	if _, err := staging.AddPlaybook(threatconnecttest.Playbook{Name: "Triage alerts", GroupXID: "example-triage"}); err != nil {
+	if err := staging.Seed(&threatconnecttest.Playbook{Name: "Triage alerts", GroupXID: "example-triage"}); err != nil {
 		log.Fatal(err)
 	}
 	ctx := context.Background()

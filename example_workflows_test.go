@@ -154,9 +154,13 @@ func Example_twoHops() {
 // Work with a type of the instance's own: it is known by its name.
 func Example_customType() {
 	ctx := context.Background()
-	client := threatconnecttest.New(threatconnecttest.WithIndicatorType(threatconnecttest.IndicatorType{
+	srv := threatconnecttest.New()
+	if err := srv.Seed(&threatconnecttest.IndicatorType{
 		Name: "Wallet", Branch: "wallets", Entity: "wallet", Fields: []string{"Number", "Chain"},
-	})).Client()
+	}); err != nil {
+		log.Fatal(err)
+	}
+	client := srv.Client()
 
 	wallets := client.Indicators.Custom("Wallet")
 	if _, err := wallets.Create(ctx, threatconnect.NewCustomIndicator("Wallet", "1BoatSLRHtKNngkdXEeobR76b53LETtpyT", "main")); err != nil {

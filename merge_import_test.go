@@ -70,7 +70,8 @@ func merged(t *testing.T, items []threatconnect.BatchItem) (all []threatconnect.
 
 func TestMergedItemsGoInOnceWithEverything(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New(threatconnecttest.WithIndicatorType(threatconnecttest.IndicatorType{
+	srv := threatconnecttest.New()
+	require.NoError(t, srv.Seed(&threatconnecttest.IndicatorType{
 		Name: "Wallet", Branch: "wallets", Entity: "wallet", Fields: []string{"Number", "Chain"},
 	}))
 	client := srv.Client(threatconnect.WithOwner("Example Source"))
@@ -100,7 +101,8 @@ func TestMergedItemsGoInOnceWithEverything(t *testing.T) {
 
 func TestMergedItemsAreDeleted(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New(threatconnecttest.WithIndicatorType(threatconnecttest.IndicatorType{
+	srv := threatconnecttest.New()
+	require.NoError(t, srv.Seed(&threatconnecttest.IndicatorType{
 		Name: "Wallet", Branch: "wallets", Entity: "wallet", Fields: []string{"Number", "Chain"},
 	}))
 	client := srv.Client()
@@ -111,13 +113,13 @@ func TestMergedItemsAreDeleted(t *testing.T) {
 	})
 	_, err := client.Batch.Import(t.Context(), appendConfig(), threatconnect.MergeItems(t.Context(), itemsOf(items), nil))
 	require.NoError(t, err)
-	require.Equal(t, 13, srv.IndicatorCount(batchOwner))
+	require.Equal(t, 13, srv.Counts(batchOwner).Indicators)
 	cfg := threatconnect.BatchConfig{Owner: batchOwner, Action: threatconnect.BatchDelete}
 	stats, err := client.Batch.Import(t.Context(), cfg, threatconnect.MergeItems(t.Context(), itemsOf(items), nil))
 	require.NoError(t, err)
 	assert.EqualValues(t, 16, stats.Groups.Succeeded)
 	assert.EqualValues(t, 13, stats.Indicators.Succeeded)
-	assert.Zero(t, srv.IndicatorCount(batchOwner))
+	assert.Zero(t, srv.Counts(batchOwner).Indicators)
 }
 
 func TestValuesThatAreCutToTheInstancesLimitsGoIn(t *testing.T) {

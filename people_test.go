@@ -200,8 +200,8 @@ func TestLifeOfAnAdversarysAssets(t *testing.T) {
 			t.Parallel()
 			srv := threatconnecttest.New(threatconnecttest.WithOddities(odd))
 			client, ctx := srv.Client(), t.Context()
-			g, err := srv.AddGroup(threatconnecttest.GroupRecord{Owner: "Example Source", Type: "Adversary", Name: "Bad Guy"})
-			require.NoError(t, err)
+			g := &threatconnecttest.GroupRecord{Owner: "Example Source", Type: "Adversary", Name: "Bad Guy"}
+			require.NoError(t, srv.Seed(g))
 			adversary := threatconnect.GroupRef{Type: threatconnect.GroupAdversary, ID: g.ID, Owner: "Example Source"}
 			none, err := client.AdversaryAssets.On(ctx, adversary)
 			require.NoError(t, err)

@@ -43,8 +43,7 @@ func TestPlaybooksAgainstTheServer(t *testing.T) {
 			assert.True(t, strings.HasPrefix(pack.String(), "PK"))
 
 			for n := range 5 {
-				_, err := srv.AddPlaybook(threatconnecttest.Playbook{Name: fmt.Sprintf("Alert %d", n), Status: "Active", TriggerType: "WebHook", Labels: []string{"alerts"}})
-				require.NoError(t, err)
+				require.NoError(t, srv.Seed(&threatconnecttest.Playbook{Name: fmt.Sprintf("Alert %d", n), Status: "Active", TriggerType: "WebHook", Labels: []string{"alerts"}}))
 			}
 			found, err := threatconnect.Collect(client.Playbooks.All(t.Context(), &threatconnect.PlaybookListOptions{
 				ListOptions: threatconnect.ListOptions{Limit: 2}, Name: "alert", Status: threatconnect.PlaybookActive, Labels: []string{"alerts"}, SortOn: "name"}))

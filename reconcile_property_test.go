@@ -91,7 +91,7 @@ func FuzzReconcile(f *testing.F) {
 		srv := threatconnecttest.New()
 		for _, n := range owner {
 			s := aThing(uint(n))
-			_, _ = srv.AddIndicator(threatconnecttest.IndicatorRecord{Owner: batchOwner, Type: string(s.typ), Summary: s.item.Summary()}) // it may be there
+			_ = srv.Seed(&threatconnecttest.IndicatorRecord{Owner: batchOwner, Type: string(s.typ), Summary: s.item.Summary()}) // it may be there
 		}
 		before := held(srv)
 		cfg := sweep()
@@ -207,7 +207,7 @@ func TestReconcileNeverRemovesWhatTheFeedHoldsHoweverTheListMoves(t *testing.T) 
 			items = append(items, threatconnect.NewHost(n))
 		}
 		for range 150 {
-			_, _ = srv.AddIndicator(threatconnecttest.IndicatorRecord{Owner: batchOwner, Type: "Host", Summary: name()}) // it may be there
+			_ = srv.Seed(&threatconnecttest.IndicatorRecord{Owner: batchOwner, Type: "Host", Summary: name()}) // it may be there
 		}
 		removedByOthers := map[string]bool{}
 		m := &meddling{srv: srv, meddle: func() {
@@ -218,7 +218,7 @@ func TestReconcileNeverRemovesWhatTheFeedHoldsHoweverTheListMoves(t *testing.T) 
 					removedByOthers[n] = true
 					continue
 				}
-				if _, err := srv.AddIndicator(threatconnecttest.IndicatorRecord{Owner: batchOwner, Type: "Host", Summary: n}); err == nil {
+				if err := srv.Seed(&threatconnecttest.IndicatorRecord{Owner: batchOwner, Type: "Host", Summary: n}); err == nil {
 					delete(removedByOthers, n)
 				}
 			}
@@ -306,7 +306,7 @@ func TestReconcileNeverTouchesAnySpellingOfWhatTheFeedHolds(t *testing.T) {
 			} else {
 				r.Summary = spelling(random, typ, n)
 			}
-			if r, err := srv.AddIndicator(r); err == nil { // it may be there
+			if err := srv.Seed(&r); err == nil { // it may be there
 				valueOf[typ+"|"+r.Summary] = n
 				hashes[r.Summary] = typ == "File"
 			}

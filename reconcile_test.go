@@ -27,7 +27,8 @@ import (
 // holding returns a server whose owner has indicators, each as "Type value".
 func holding(t testing.TB, items ...string) *threatconnecttest.Server {
 	t.Helper()
-	srv := threatconnecttest.New(threatconnecttest.WithRecordedBodies(1<<16), threatconnecttest.WithIndicatorType(threatconnecttest.IndicatorType{
+	srv := threatconnecttest.New(threatconnecttest.WithRecordedBodies(1 << 16))
+	require.NoError(t, srv.Seed(&threatconnecttest.IndicatorType{
 		Name: "Coin", Branch: "coins", Entity: "coin", Fields: []string{"Net", "Wallet"}, CasePreference: "lower",
 	}))
 	hold(t, srv, items...)
@@ -38,8 +39,7 @@ func hold(t testing.TB, srv *threatconnecttest.Server, items ...string) {
 	t.Helper()
 	for _, item := range items {
 		typ, value, _ := strings.Cut(item, "|")
-		_, err := srv.AddIndicator(threatconnecttest.IndicatorRecord{Owner: batchOwner, Type: typ, Summary: value})
-		require.NoError(t, err, item)
+		require.NoError(t, srv.Seed(&threatconnecttest.IndicatorRecord{Owner: batchOwner, Type: typ, Summary: value}), item)
 	}
 }
 
@@ -266,8 +266,7 @@ func TestReconcileRefusesToRemoveTooMuchOfAType(t *testing.T) {
 				if c.spared && n >= 110 {
 					record.LastModified = before.Add(time.Minute)
 				}
-				_, err := srv.AddIndicator(record)
-				require.NoError(t, err)
+				require.NoError(t, srv.Seed(&record))
 			}
 			cfg := threatconnect.ReconcileConfig{Owner: batchOwner, Types: c.types, MaxShare: c.share, ModifiedBefore: before}
 			report, err := srv.Client().Batch.Reconcile(t.Context(), cfg, setOf(append(files(c.files), hosts...)...))
@@ -515,8 +514,7 @@ func TestReconcileSparesWhatChangedLately(t *testing.T) {
 	srv := holding(t)
 	begin := time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC)
 	for name, at := range map[string]time.Time{"old.example": begin.Add(-time.Second), "same.example": begin, "new.example": begin.Add(time.Hour)} {
-		_, err := srv.AddIndicator(threatconnecttest.IndicatorRecord{Owner: batchOwner, Type: "Host", Summary: name, LastModified: at})
-		require.NoError(t, err)
+		require.NoError(t, srv.Seed(&threatconnecttest.IndicatorRecord{Owner: batchOwner, Type: "Host", Summary: name, LastModified: at}))
 	}
 	cfg := sweep()
 	cfg.ModifiedBefore = begin
@@ -620,12 +618,11 @@ func TestReconcileSparesOtherSpellings(t *testing.T) {
 func TestReconcileLooksAtWhatItIsToldTo(t *testing.T) {
 	t.Parallel()
 	srv := holding(t, "Host|a.example", "Host|b.example", "Host|c.test")
-	_, err := srv.AddIndicator(threatconnecttest.IndicatorRecord{Owner: batchOwner, Type: "Host", Summary: "idle.example", Inactive: true})
-	require.NoError(t, err)
+	require.NoError(t, srv.Seed(&threatconnecttest.IndicatorRecord{Owner: batchOwner, Type: "Host", Summary: "idle.example", Inactive: true}))
 	client := srv.Client()
 	cfg := sweep()
 	cfg.Filters = threatconnect.Filters{threatconnect.BySummary.StartsWith("a")}
-	_, err = client.Batch.Reconcile(t.Context(), cfg, setOf(threatconnect.NewHost("c.test")))
+	_, err := client.Batch.Reconcile(t.Context(), cfg, setOf(threatconnect.NewHost("c.test")))
 	require.NoError(t, err)
 	assert.Equal(t, []string{"Host|b.example", "Host|c.test", "Host|idle.example"}, held(srv))
 	cfg.Filters = nil
@@ -903,8 +900,7 @@ func TestReconcileReadsFilesAgainBeforeItRemovesThem(t *testing.T) {
 			t.Parallel()
 			srv := threatconnecttest.New()
 			for _, hash := range []string{md5A, sha256A} {
-				_, err := srv.AddIndicator(threatconnecttest.IndicatorRecord{Owner: batchOwner, Type: "File", Summary: hash, LastModified: begin.Add(-time.Hour)})
-				require.NoError(t, err)
+				require.NoError(t, srv.Seed(&threatconnecttest.IndicatorRecord{Owner: batchOwner, Type: "File", Summary: hash, LastModified: begin.Add(-time.Hour)}))
 			}
 			other := srv.Client(threatconnect.WithOwner(batchOwner))
 			client := srv.Client(threatconnect.WithTransport(meanwhile(srv, func() { assert.NoError(t, c.change(t.Context(), other)) })))
@@ -1023,11 +1019,11 @@ func TestReconcileRetires(t *testing.T) {
 			want := map[string]threatconnecttest.IndicatorRecord{}
 			for _, item := range []string{"Host|kept.example", "Host|gone.example", "Coin|btc : gone", "File|" + md5A + " : " + sha1A} {
 				typ, value, _ := strings.Cut(item, "|")
-				r, err := srv.AddIndicator(threatconnecttest.IndicatorRecord{
+				r := &threatconnecttest.IndicatorRecord{
 					Owner: batchOwner, Type: typ, Summary: value, Rating: new(4.0), Confidence: new(90), Tags: []string{"Kept"}, Labels: []string{"TLP:AMBER"},
 					Attributes: []threatconnecttest.AttributeRecord{{Type: "Description", Value: "mine"}},
-				})
-				require.NoError(t, err)
+				}
+				require.NoError(t, srv.Seed(r))
 				r.LastModified = time.Time{}
 				if value != "kept.example" {
 					if retirement.ClearScores {
@@ -1038,7 +1034,7 @@ func TestReconcileRetires(t *testing.T) {
 						r.Tags = append(r.Tags, "Stale")
 					}
 				}
-				want[item] = r
+				want[item] = *r
 			}
 			cfg := sweep()
 			cfg.Types, cfg.Retire = []threatconnect.IndicatorType{"Coin", "File", "Host"}, &retirement
@@ -1086,8 +1082,7 @@ func TestReconcileRefusesToRetireTooMuch(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.New()
 	for n := range 100 {
-		_, err := srv.AddIndicator(threatconnecttest.IndicatorRecord{Owner: batchOwner, Type: "Host", Summary: fmt.Sprintf("h%d.example", n), Tags: []string{"Stale", "Other"}[n/90 : n/90+1]})
-		require.NoError(t, err)
+		require.NoError(t, srv.Seed(&threatconnecttest.IndicatorRecord{Owner: batchOwner, Type: "Host", Summary: fmt.Sprintf("h%d.example", n), Tags: []string{"Stale", "Other"}[n/90 : n/90+1]}))
 	}
 	cfg := threatconnect.ReconcileConfig{Owner: batchOwner, Retire: &threatconnect.Retirement{Tag: "stale"}}
 	report, err := srv.Client().Batch.Reconcile(t.Context(), cfg, setOf(batchHost(90), batchHost(91)))

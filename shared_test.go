@@ -28,13 +28,12 @@ func TestAThousandGoroutinesDoEverythingAtOnce(t *testing.T) {
 	srv := threatconnecttest.New()
 	srv.SetClockOffset(time.Hour)
 	for n := range 30 {
-		_, err := srv.AddIndicator(threatconnecttest.IndicatorRecord{Type: "Host", Owner: batchOwner, Summary: fmt.Sprintf("seed%d.example", n)})
-		require.NoError(t, err)
+		require.NoError(t, srv.Seed(&threatconnecttest.IndicatorRecord{Type: "Host", Owner: batchOwner, Summary: fmt.Sprintf("seed%d.example", n)}))
 	}
 	srv.Inject(threatconnecttest.FaultMix(1, 0.05, threatconnecttest.FaultReset, threatconnecttest.FaultTruncate, threatconnecttest.FaultHTML))
 	client := srv.Client(threatconnect.WithOwner(batchOwner), threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 12, BaseDelay: 1, MaxDelay: 1}))
-	document, err := srv.AddGroup(threatconnecttest.GroupRecord{Type: "Document", Owner: batchOwner, Name: "Example", XID: "x", Fields: map[string]string{"fileName": "x.bin"}})
-	require.NoError(t, err)
+	document := &threatconnecttest.GroupRecord{Type: "Document", Owner: batchOwner, Name: "Example", XID: "x", Fields: map[string]string{"fileName": "x.bin"}}
+	require.NoError(t, srv.Seed(document))
 	content := bytes.Repeat([]byte("x"), 10_000)
 	require.NoError(t, client.Groups.Documents.Upload(t.Context(), document.ID, threatconnect.BytesContent(content), nil))
 	all := client.Indicators.Hosts.All(t.Context(), &threatconnect.IndicatorListOptions{
@@ -156,7 +155,7 @@ func TestAWriterIsSharedClosedAndUsedAfterItsEnd(t *testing.T) {
 	assert.EqualValues(t, 1000, added.Load()+late.Load())
 	s := w.Stats().Indicators
 	assert.Equal(t, threatconnect.BatchCounts{Added: added.Load(), Succeeded: added.Load()}, s, "what Add took went in, and nothing else")
-	assert.EqualValues(t, added.Load(), srv.IndicatorCount(batchOwner))
+	assert.EqualValues(t, added.Load(), srv.Counts(batchOwner).Indicators)
 }
 
 // TestAStreamThatIsLeftClosesItsConnectionAndAListKeepsIt counts connections over a real server.

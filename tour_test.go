@@ -45,8 +45,8 @@ func TestTourRequestsEveryOperation(t *testing.T) {
 	srv := threatconnecttest.New(
 		threatconnecttest.WithRequestLog(100_000),
 		threatconnecttest.WithoutUpdateIfExists(), // so that contents are replaced by PUT
-		threatconnecttest.WithIndicatorType(threatconnecttest.IndicatorType{Name: "Wallet", Branch: "wallets", Entity: "wallet", Fields: []string{"Wallet"}}),
 	)
+	require.NoError(t, srv.Seed(&threatconnecttest.IndicatorType{Name: "Wallet", Branch: "wallets", Entity: "wallet", Fields: []string{"Wallet"}}))
 	w := &tour{T: t, ctx: t.Context(), srv: srv, c: srv.Client(), tokens: srv.ClientAs(threatconnect.Token(srv.Token()))}
 	w.owners()
 	w.things()
@@ -137,8 +137,8 @@ func (w *tour) things() {
 	w.incident = got[*threatconnect.Incident](w)(g.Incidents.Create(w.ctx, threatconnect.NewIncident("Tour", date)))
 	w.threat = got[*threatconnect.Threat](w)(g.Threats.Create(w.ctx, threatconnect.NewThreat("Tour")))
 	w.task = got[*threatconnect.Task](w)(w.c.Tasks.Create(w.ctx, &threatconnect.Task{Name: "Tour"}))
-	second, err := w.srv.AddTask(threatconnecttest.TaskRecord{Name: "Tour 2", Tasks: []int64{w.task.ID}})
-	require.NoError(w, err)
+	second := &threatconnecttest.TaskRecord{Name: "Tour 2", Tasks: []int64{w.task.ID}}
+	require.NoError(w, w.srv.Seed(second))
 	w.task2 = got[*threatconnect.Task](w)(w.c.Tasks.Get(w.ctx, second.ID, nil))
 	w.victim = got[*threatconnect.Victim](w)(w.c.Victims.Create(w.ctx, &threatconnect.Victim{Name: "Tour"}))
 	w.victim2 = got[*threatconnect.Victim](w)(w.c.Victims.Create(w.ctx, &threatconnect.Victim{Name: "Tour 2"}))

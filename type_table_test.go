@@ -61,7 +61,8 @@ func TestPatternsOfAnIndicatorType(t *testing.T) {
 func TestCustomIndicatorsOfMixedListsAreResources(t *testing.T) {
 	t.Parallel()
 	wallet := threatconnecttest.IndicatorType{Name: "Wallet", Branch: "wallets", Entity: "wallet", Fields: []string{"Number", "Chain"}}
-	srv := threatconnecttest.New(threatconnecttest.WithIndicatorType(wallet))
+	srv := threatconnecttest.New()
+	require.NoError(t, srv.Seed(&wallet))
 	c, ctx := srv.Client(), t.Context()
 	made, err := c.Indicators.Create(ctx, threatconnect.NewCustomIndicator("Wallet", "w/1", "main"))
 	require.NoError(t, err)

@@ -138,8 +138,7 @@ func TestAssociationsAloneAreImportedAndTheirErrorsTold(t *testing.T) {
 	for _, shape := range []threatconnecttest.Oddity{0, threatconnecttest.OddityAssociationsApart, threatconnecttest.OddityAssociationsApart | threatconnecttest.OddityMissingCounts} {
 		srv := threatconnecttest.New(threatconnecttest.WithOddities(shape))
 		for _, xid := range []string{"x-1", "x-2", "x-3"} {
-			_, err := srv.AddGroup(threatconnecttest.GroupRecord{Type: "Threat", Name: xid, XID: xid, Owner: batchOwner})
-			require.NoError(t, err)
+			require.NoError(t, srv.Seed(&threatconnecttest.GroupRecord{Type: "Threat", Name: xid, XID: xid, Owner: batchOwner}))
 		}
 		link := func(from, to string) *threatconnect.Association {
 			return &threatconnect.Association{From: threatconnect.GroupEnd(from), To: threatconnect.GroupEnd(to)}
@@ -238,7 +237,8 @@ func TestJobsKeepTheirLimitsWhateverIsConnected(t *testing.T) {
 func TestTypesAreReadInEveryShapeOfTheWire(t *testing.T) {
 	t.Parallel()
 	for name, shape := range everyShape() {
-		srv := threatconnecttest.New(threatconnecttest.WithOddities(shape), threatconnecttest.WithIndicatorType(threatconnecttest.IndicatorType{
+		srv := threatconnecttest.New(threatconnecttest.WithOddities(shape))
+		require.NoError(t, srv.Seed(&threatconnecttest.IndicatorType{
 			Name: "Wallet", Branch: "wallets", Entity: "wallet", Fields: []string{"Number", "Chain"},
 		}))
 		types, err := threatconnect.Collect(srv.Client().Types.Indicators(t.Context(), nil))
@@ -307,7 +307,8 @@ func TestCreateNamesWhatIsMissingOnTheInstance(t *testing.T) {
 		"no permission, as older instances say": {[]threatconnecttest.Option{threatconnecttest.WithOddities(threatconnecttest.OddityForbiddenBatch)},
 			threatconnect.ErrForbidden, permission},
 	} {
-		srv := threatconnecttest.New(append(c.options, threatconnecttest.WithOwner(threatconnecttest.Owner{Name: "Feed", ReadOnly: true}))...)
+		srv := threatconnecttest.New(c.options...)
+		require.NoError(t, srv.Seed(&threatconnecttest.Owner{Name: "Feed", ReadOnly: true}))
 		cfg := appendJob()
 		cfg.Owner = "Feed"
 		_, err := srv.Client().Batch.Create(t.Context(), cfg)

@@ -37,8 +37,8 @@ func TestCanonicalFormsOfTheClientAreTaken(t *testing.T) {
 		for _, in := range tc.inputs {
 			v, err := tc.canonical(in)
 			require.NoError(t, err, in)
-			got, err := srv.AddIndicator(threatconnecttest.IndicatorRecord{Type: tc.typ, Summary: v})
-			require.NoError(t, err, "%s %q", tc.typ, v)
+			got := &threatconnecttest.IndicatorRecord{Type: tc.typ, Summary: v}
+			require.NoError(t, srv.Seed(got), "%s %q", tc.typ, v)
 			assert.Equal(t, v, got.Summary, in)
 		}
 	}
@@ -71,8 +71,8 @@ func FuzzStrictFormsAreTaken(f *testing.F) {
 			lenient, err := ioc.Canonical(typ, s)
 			require.NoError(t, err)
 			require.Equal(t, lenient, v)
-			got, err := srv.AddIndicator(threatconnecttest.IndicatorRecord{Type: string(typ), Summary: v})
-			require.NoError(t, err, "%s %q", typ, v)
+			got := &threatconnecttest.IndicatorRecord{Type: string(typ), Summary: v}
+			require.NoError(t, srv.Seed(got), "%s %q", typ, v)
 			if typ == ioc.TypeHashtag {
 				v = strings.ToLower(v) // as the platform keeps it
 			}
@@ -85,8 +85,7 @@ func TestTheClientOfAServer(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.New()
 	client := srv.Client()
-	_, err := srv.AddIndicator(threatconnecttest.IndicatorRecord{Type: "Host", Summary: "www.example.com"})
-	require.NoError(t, err)
+	require.NoError(t, srv.Seed(&threatconnecttest.IndicatorRecord{Type: "Host", Summary: "www.example.com"}))
 	host, err := client.Indicators.Hosts.Get(t.Context(), "www.example.com", nil)
 	require.NoError(t, err)
 	assert.Equal(t, "www.example.com", host.HostName)

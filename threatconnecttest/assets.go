@@ -1,7 +1,6 @@
 package threatconnecttest
 
 import (
-	"errors"
 	"net/http"
 	"strings"
 )
@@ -35,21 +34,6 @@ type asset struct {
 	values []string // as the kind's fields
 }
 
-// AssetRecord is an asset of a victim or an adversary as tests see and seed it.
-type AssetRecord struct {
-	ID     int64    // set by the server
-	Type   string   // as in lists: "EmailAddress", "Handle"
-	Values []string // the address, account, number, URL or handle; then the address type or network
-}
-
-func assetRecords(assets []*asset) []AssetRecord {
-	var all []AssetRecord
-	for _, a := range assets {
-		all = append(all, AssetRecord{ID: a.id, Type: a.kind.name, Values: a.values})
-	}
-	return all
-}
-
 // assetOwner is what has assets.
 type assetOwner interface {
 	holder
@@ -58,27 +42,6 @@ type assetOwner interface {
 }
 
 func (g *group) assetList() *[]*asset { return &g.assets }
-
-// seedAssets gives what a record of a test holds to its owner.
-func (w *world) seedAssets(o assetOwner, kinds []assetKind, records []AssetRecord) error {
-	for _, r := range records {
-		a := &asset{id: w.nextID()}
-		for i := range kinds {
-			if kinds[i].name == r.Type {
-				a.kind = &kinds[i]
-			}
-		}
-		if a.kind == nil || len(r.Values) == 0 || len(r.Values) > len(a.kind.fields) || r.Values[0] == "" {
-			return errors.New("threatconnecttest: an asset needs a type that there is, and its values")
-		}
-		a.values = append(a.values, r.Values...)
-		for len(a.values) < len(a.kind.fields) {
-			a.values = append(a.values, "")
-		}
-		*o.assetList() = append(*o.assetList(), a)
-	}
-	return nil
-}
 
 func assetRoutes() []route {
 	victims, adversaries := "/v2/victims/{id}/victimAssets", "/v2/groups/adversaries/{id}/adversaryAssets"

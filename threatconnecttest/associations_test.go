@@ -12,19 +12,19 @@ import (
 
 func TestAssociationsAreRefusedAsThePlatformRefusesThem(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, WithOwner(Owner{Name: "Library", ReadOnly: true}))
+	r := newRig(t)
+	r.seed(&Owner{Name: "Library", ReadOnly: true})
 	ids := map[string]int64{}
 	for _, owner := range []string{"Example Organization", "Example Source", "Library"} {
-		g, err := r.srv.AddGroup(GroupRecord{Owner: owner, Type: "Threat", Name: "Gang"})
-		require.NoError(t, err)
+		g := &GroupRecord{Owner: owner, Type: "Threat", Name: "Gang"}
+		r.seed(g)
 		ids[owner] = g.ID
-		_, err = r.srv.AddIndicator(IndicatorRecord{Owner: owner, Type: "Host", Summary: "www.example.com"})
-		require.NoError(t, err)
+		r.seed(&IndicatorRecord{Owner: owner, Type: "Host", Summary: "www.example.com"})
 	}
-	bare, err := r.srv.AddVictim(VictimRecord{Name: "Alex"})
-	require.NoError(t, err)
-	foreign, err := r.srv.AddVictim(VictimRecord{Owner: "Example Source", Name: "Kim", Assets: []AssetRecord{{Type: "Phone", Values: []string{"555-0100"}}}})
-	require.NoError(t, err)
+	bare := &VictimRecord{Name: "Alex"}
+	r.seed(bare)
+	foreign := &VictimRecord{Owner: "Example Source", Name: "Kim", Assets: []AssetRecord{{Type: "Phone", Values: []string{"555-0100"}}}}
+	r.seed(foreign)
 	own := fmt.Sprintf("/v2/groups/threats/%d", ids["Example Organization"])
 
 	assert.Equal(t, msgOwners, message(r.must(403, "POST", fmt.Sprintf("%s/groups/threats/%d", own, ids["Example Source"]), "")))
@@ -70,14 +70,13 @@ func TestNothingIsAssociatedWithItself(t *testing.T) {
 	t.Run("a seeded group", func(t *testing.T) {
 		t.Parallel()
 		r := newRig(t)
-		y, err := r.srv.AddGroup(GroupRecord{Type: "Threat", Name: "y", XID: "y"})
-		require.NoError(t, err)
-		_, err = r.srv.AddGroup(GroupRecord{Type: "Threat", Name: "x", XID: "x", Groups: []string{"y", "x"}})
+		r.seed(&GroupRecord{Type: "Threat", Name: "y", XID: "y"})
+		err := r.srv.Seed(&GroupRecord{Type: "Threat", Name: "x", XID: "x", Groups: []string{"y", "x"}})
 		require.ErrorContains(t, err, "a group cannot be associated with itself")
 		_, ok := r.srv.Group("x")
 		assert.False(t, ok, "a record that is refused leaves nothing behind")
-		y, _ = r.srv.Group("y")
-		assert.Empty(t, y.Groups)
+		left, _ := r.srv.Group("y")
+		assert.Empty(t, left.Groups)
 	})
 	t.Run("two associated files that become one", func(t *testing.T) {
 		t.Parallel()
@@ -96,7 +95,8 @@ func TestNothingIsAssociatedWithItself(t *testing.T) {
 
 func TestTagsAndLabelsAreRefusedAsThePlatformRefusesThem(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, WithOwner(Owner{Name: "Library", ReadOnly: true}))
+	r := newRig(t)
+	r.seed(&Owner{Name: "Library", ReadOnly: true})
 	r.must(201, "POST", "/v2/tags", `{"name":"One","description":"x"}`)
 	r.must(201, "POST", "/v2/tags", `{"name":"Two"}`)
 	assert.Equal(t, msgTag, message(r.must(400, "POST", "/v2/tags", `{"description":"x"}`)))

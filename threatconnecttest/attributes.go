@@ -23,28 +23,6 @@ type attribute struct {
 	labels    []*SecurityLabel
 }
 
-// AttributeRecord is an attribute as tests see and seed it.
-type AttributeRecord struct {
-	ID           int64 // set by the server
-	Type         string
-	Value        string
-	Source       string
-	Displayed    bool // whether it is the default one; Description and Source only
-	Pinned       bool
-	Labels       []string
-	DateAdded    time.Time // set by the server
-	LastModified time.Time // set by the server
-}
-
-// AttributeType is a type of attributes that the instance knows.
-type AttributeType struct {
-	Name          string
-	MaxLength     int // in characters
-	AllowMarkdown bool
-	System        bool
-	Types         []string // the indicator and group types that take it; all when empty
-}
-
 func builtInAttributeTypes() []*AttributeType {
 	var all []*AttributeType
 	for name, length := range map[string]int{
@@ -58,14 +36,6 @@ func builtInAttributeTypes() []*AttributeType {
 	all = append(all, &AttributeType{Name: "Adversary Type", MaxLength: 50, System: true, Types: []string{"Adversary"}})
 	slices.SortFunc(all, func(a, b *AttributeType) int { return strings.Compare(a.Name, b.Name) })
 	return all
-}
-
-// WithAttributeType adds an attribute type to the instance, or replaces the one of that name.
-func WithAttributeType(t AttributeType) Option {
-	return func(s *Server) {
-		s.attributeTypes = slices.DeleteFunc(s.attributeTypes, func(have *AttributeType) bool { return have.Name == t.Name })
-		s.attributeTypes = append(s.attributeTypes, &t)
-	}
 }
 
 func (w *world) attributeType(name string) *AttributeType {

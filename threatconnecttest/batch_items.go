@@ -49,15 +49,7 @@ func (r *batchRun) group(item *batchItem, f fields) *batchError {
 	}
 	have.name, have.modified = name, r.now
 	have.set(values)
-	for _, name := range groupDates[:5] {
-		if s, ok := f.text(name); ok {
-			at, _ := parseBatchDate(s)
-			if have.dates == nil {
-				have.dates = map[string]int64{}
-			}
-			have.dates[name] = at.Unix()
-		}
-	}
+	have.dates.read(f)
 	if bad := r.hang(have, f, codeGroupLoss); bad != nil {
 		return bad
 	}
@@ -128,7 +120,9 @@ func (r *batchRun) indicator(item *batchItem, f fields) *batchError {
 	for _, i := range targets {
 		i.modified = r.now
 		ch.apply(i, r.now)
-		i.date(f)
+		if hasDates(f) {
+			i.makeRest().dates.read(f)
+		}
 		bad := r.describe(item, i, f)
 		if i.has(flagRemoved) { // a stand-in, whose tags do not count
 			i.more.untagAll()
@@ -193,22 +187,6 @@ func (r *batchRun) remove(t *indicatorType, value string) {
 	}
 	for _, i := range o.filesOf(t, value) {
 		o.drop(i, r.now)
-	}
-}
-
-// date keeps the dates that an item has.
-func (i *indicator) date(f fields) {
-	for _, name := range indicatorDates[:5] {
-		s, ok := f.text(name)
-		if !ok {
-			continue
-		}
-		d := i.details()
-		if d.dates == nil {
-			d.dates = map[string]int64{}
-		}
-		at, _ := parseBatchDate(s)
-		d.dates[name] = at.Unix()
 	}
 }
 

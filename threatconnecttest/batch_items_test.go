@@ -202,8 +202,8 @@ func must[T any](v T, _ bool) T { return v }
 func TestOldJobs(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	g, err := r.srv.AddGroup(GroupRecord{Owner: source, Type: "Threat", Name: "x"})
-	require.NoError(t, err)
+	g := &GroupRecord{Owner: source, Type: "Threat", Name: "x"}
+	r.seed(g)
 	v1 := config("version", `"V1"`)
 	job := r.batch(v1, fmt.Sprintf(`[{"type":"File","summary":{"md5":"d41d8cd98f00b204e9800998ecf8427e"}},
 		{"type":"Host","summary":"www.example.com","source":"me","associatedGroup":[%d]}]`, g.ID))
@@ -306,7 +306,7 @@ func TestAServerWithoutContents(t *testing.T) {
 	assert.Equal(t, []int{2, 3}, []int{job.SuccessfulIndicators, job.FailedIndicators})
 	assert.Equal(t, 1, job.FailedAssociations)
 	assert.Equal(t, 1, job.SuccessfulAssociations)
-	assert.Equal(t, 3, r.srv.IndicatorCount(source))
+	assert.Equal(t, 3, r.srv.Counts(source).Indicators)
 	assert.True(t, r.srv.Has(source, "Host", "www.example.com"))
 	assert.Empty(t, r.srv.Indicators(source))
 	g, _ := r.srv.Group("x1")

@@ -60,7 +60,7 @@ func TestAServerIsSmall(t *testing.T) {
 			r.quickBatch(f)
 		}
 		per := float64(heap()-before) / n
-		require.Equal(t, n, r.srv.IndicatorCount(source))
+		require.Equal(t, n, r.srv.Counts(source).Indicators)
 		require.Less(t, per, tc.most, "%s: bytes of a host", name)
 		t.Logf("%s: %.0f bytes a host", name, per)
 		runtime.KeepAlive(files)
@@ -72,8 +72,7 @@ func BenchmarkBatchOf25000Hosts(b *testing.B) {
 		"whole": `,"attribute":[{"type":"Description","value":"seen"}],"tag":[{"name":"A"},{"name":"B"}],"associatedGroups":[{"groupXid":"x"}]`} {
 		b.Run(name, func(b *testing.B) {
 			s := New(WithoutContents(), WithRequestLog(0))
-			_, err := s.AddGroup(GroupRecord{Owner: source, Type: "Threat", Name: "x", XID: "x"})
-			require.NoError(b, err)
+			require.NoError(b, s.Seed(&GroupRecord{Owner: source, Type: "Threat", Name: "x", XID: "x"}))
 			content := hosts(0, 25_000, more)
 			b.SetBytes(int64(len(content)))
 			b.ReportAllocs()
@@ -87,8 +86,7 @@ func BenchmarkBatchOf25000Hosts(b *testing.B) {
 func BenchmarkPageOf10000(b *testing.B) {
 	s := New(WithRequestLog(0))
 	for i := range 10_000 {
-		_, err := s.AddIndicator(IndicatorRecord{Type: "Host", Summary: fmt.Sprintf("host-%d.example.com", i)})
-		require.NoError(b, err)
+		require.NoError(b, s.Seed(&IndicatorRecord{Type: "Host", Summary: fmt.Sprintf("host-%d.example.com", i)}))
 	}
 	req, err := http.NewRequest(http.MethodGet, s.BaseURL()+"/v2/indicators?resultLimit=10000", nil)
 	require.NoError(b, err)
@@ -105,8 +103,7 @@ func BenchmarkPageOf10000(b *testing.B) {
 func BenchmarkGroupOf100000Hosts(b *testing.B) {
 	for b.Loop() {
 		s := New(WithRequestLog(0))
-		_, err := s.AddGroup(GroupRecord{Owner: source, Type: "Threat", Name: "x", XID: "x"})
-		require.NoError(b, err)
+		require.NoError(b, s.Seed(&GroupRecord{Owner: source, Type: "Threat", Name: "x", XID: "x"}))
 		for n := range 4 {
 			runFile(s, "Create", hosts(n*25_000, 25_000, `,"associatedGroups":[{"groupXid":"x"}]`))
 		}

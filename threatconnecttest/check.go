@@ -84,10 +84,8 @@ func (a *audit) indicators(o *owner) {
 			a.require(o.find(i.typ, k) == i, "the %s %q is not found by %q", i.typ.Name, i.value, k)
 			keys++
 		}
-		if i.rare != nil {
-			for _, oc := range i.rare.occurrences {
-				a.id(oc.id, "file occurrence")
-			}
+		for _, oc := range i.extra().occurrences {
+			a.id(oc.id, "file occurrence")
 		}
 	}
 	for _, index := range o.byKey {

@@ -119,7 +119,7 @@ func TestTwoStepsOfForeignClients(t *testing.T) {
 	id = w.number(w.want(201, line{method: "POST", target: "/api/v2/batch", headers: []string{asJSON}, body: strings.Replace(tcexConfig, "Create", "Delete", 1)}), "data", "batchId")
 	w.want(202, line{method: "POST", target: "/api/v2/batch/" + id, headers: []string{asStream}, body: strings.Replace(foreignContent, `"association": []`, `"association": [], "file": {}`, 1)})
 	assert.EqualValues(t, 0, w.completed(id, "?includeAdditional=true")["errorCount"])
-	assert.Zero(t, w.srv.IndicatorCount("Example Community"))
+	assert.Zero(t, w.srv.Counts("Example Community").Indicators)
 }
 
 // The browser's client sends version 1: a bare array, with pages on every call.

@@ -159,8 +159,7 @@ func stocked(t *testing.T) wireClient {
 		{Type: "Address", Summary: "192.0.2.1"},
 	} {
 		r.Owner = "Example Community"
-		_, err := w.srv.AddIndicator(r)
-		require.NoError(t, err, r.Summary)
+		require.NoError(t, w.srv.Seed(&r), r.Summary)
 	}
 	return w
 }
@@ -212,8 +211,7 @@ func TestPagesOfForeignClients(t *testing.T) {
 	t.Parallel()
 	w := newWireClient(t)
 	for i := range 25 {
-		_, err := w.srv.AddIndicator(IndicatorRecord{Type: "Address", Summary: fmt.Sprintf("198.51.100.%d", i)})
-		require.NoError(t, err)
+		require.NoError(t, w.srv.Seed(&IndicatorRecord{Type: "Address", Summary: fmt.Sprintf("198.51.100.%d", i)}))
 	}
 	seen := map[string]bool{}
 	for start := 0; ; start += 10 {
@@ -245,8 +243,8 @@ func TestDocumentsOfForeignClients(t *testing.T) {
 	w.want(401, line{method: "POST", target: upload + "?updateIfExists=true&createActivityLog=false", headers: []string{asStream}, body: "second"})
 	w.want(200, line{method: "PUT", target: upload, headers: []string{asStream}, body: "second edition", chunked: true, lower: true})
 	assert.Equal(t, "second edition", w.want(200, line{method: "GET", target: "/api/v2/groups/documents/" + id + "/download"}).raw)
-	batched, err := w.srv.AddGroup(GroupRecord{Type: "Document", Name: "Example", XID: "example-1", Fields: map[string]string{"fileName": "example.txt"}})
-	require.NoError(t, err)
+	batched := &GroupRecord{Type: "Document", Name: "Example", XID: "example-1", Fields: map[string]string{"fileName": "example.txt"}}
+	require.NoError(t, w.srv.Seed(batched))
 	w.want(200, line{method: "POST", target: "/api/v2/groups/documents/example-1/upload", headers: []string{asStream}, body: "by xid"})
 	assert.Equal(t, "by xid", w.want(200, line{method: "GET", target: fmt.Sprintf("/api/v2/groups/documents/%d/download", batched.ID)}).raw)
 }

@@ -21,8 +21,8 @@ func TestContentsHaveRules(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	const octets = "application/octet-stream"
-	g, err := r.srv.AddGroup(GroupRecord{Type: "Document", Name: "Example", XID: "x/1", Fields: map[string]string{"fileName": "a.bin"}})
-	require.NoError(t, err)
+	g := &GroupRecord{Type: "Document", Name: "Example", XID: "x/1", Fields: map[string]string{"fileName": "a.bin"}}
+	r.seed(g)
 	at := fmt.Sprintf("/v2/groups/documents/%d/upload", g.ID)
 	assert.Equal(t, 400, r.uploadContent("PUT", at, octets, "x").status, "nothing to replace")
 	assert.Equal(t, 400, r.uploadContent("POST", at, octets, "").status)
@@ -45,8 +45,8 @@ func TestContentsHaveRules(t *testing.T) {
 	r.must(200, "POST", fmt.Sprintf("/v2/groups/documents/%d/publish", g.ID), "")
 	r.must(400, "POST", fmt.Sprintf("/v2/groups/documents/%d/publish", g.ID), `{"securityLabelList":"TLP:RED"}`)
 
-	m, err := r.srv.AddGroup(GroupRecord{Type: "Document", Name: "Malware", Fields: map[string]string{"fileName": "a.zip", "malware": "true", "password": "p"}})
-	require.NoError(t, err)
+	m := &GroupRecord{Type: "Document", Name: "Malware", Fields: map[string]string{"fileName": "a.zip", "malware": "true", "password": "p"}}
+	r.seed(m)
 	at = fmt.Sprintf("/v2/groups/documents/%d/upload", m.ID)
 	header := func(flags, name string) string {
 		return "PK\x03\x04\x14\x00" + flags + "\x00" + string(make([]byte, 18)) + string(rune(len(name))) + "\x00\x00\x00" + name
@@ -61,13 +61,13 @@ func TestContentTypesOfAnswers(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	text := "rule a {}"
-	sig, err := r.srv.AddGroup(GroupRecord{Type: "Signature", Name: "s", Fields: map[string]string{"fileName": "a.yar", "fileType": "YARA", "fileText": text}})
-	require.NoError(t, err)
-	doc, err := r.srv.AddGroup(GroupRecord{Type: "Document", Name: "d", Fields: map[string]string{"fileName": "a.bin"}, Content: []byte("x")})
-	require.NoError(t, err)
+	sig := &GroupRecord{Type: "Signature", Name: "s", Fields: map[string]string{"fileName": "a.yar", "fileType": "YARA", "fileText": text}}
+	r.seed(sig)
+	doc := &GroupRecord{Type: "Document", Name: "d", Fields: map[string]string{"fileName": "a.bin"}, Content: []byte("x")}
+	r.seed(doc)
 	require.NoError(t, r.srv.SetBulkReports("Example Organization", BulkReports{JSON: true, CSV: true}))
-	playbook, err := r.srv.AddPlaybook(Playbook{Name: "p", PBX: []byte("{}")})
-	require.NoError(t, err)
+	playbook := &Playbook{Name: "p", PBX: []byte("{}")}
+	r.seed(playbook)
 	r.batch(config(), `{"indicator":[{"type":"Host","summary":"a_b.example.com"}]}`)
 	unsigned := r.request("GET", "/v2/owners", "")
 	unsigned.Header.Set("Authorization", "TC "+r.srv.AccessID()+":wrong")

@@ -36,7 +36,7 @@
 //
 // # Looking inside
 //
-// [Server.AddIndicator], [Server.AddGroup] and [Server.AddOwner] fill the server;
+// [Server.Seed], [Server.Update] and [Server.Delete] fill and change the server;
 // [Server.Indicators], [Server.Groups] and [Server.Jobs] show what clients have made of it, and
 // [Server.Requests] what they sent. For imports whose memory is measured there is
 // [WithoutContents].

@@ -118,6 +118,7 @@ func (g *group) write(w *jsonWriter, s groupShape) {
 	if s.with&withAdditional != 0 {
 		w.str("xid", g.xid)
 		w.bool("communityOrSource", g.owner.Type != "Organization")
+		g.outsideDates().write(w)
 		w.texts("additionalOwners", nil)
 	}
 	g.hung.write(w, s.with)

@@ -102,6 +102,10 @@ func groupTypeByName(name string) *groupType {
 	return nil
 }
 
+func (t *groupType) hasField(name string) bool {
+	return slices.ContainsFunc(t.fields, func(f groupField) bool { return f.name == name })
+}
+
 // groupNeed says which of a type's fields must be there.
 type groupNeed int
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -51,11 +52,10 @@ func TestEveryGroupTypeNeedsItsFields(t *testing.T) {
 func TestShapesOfGroups(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	g, err := r.srv.AddGroup(GroupRecord{Type: "Incident", Name: "Phish", XID: "x1",
-		Fields: map[string]string{"eventDate": "2026-01-02T03:04:05Z", "status": "Open"}, Tags: []string{"Example"}})
-	require.NoError(t, err)
-	_, err = r.srv.AddGroup(GroupRecord{Type: "Campaign", Name: "Sweep", Fields: map[string]string{"firstSeen": "2025-01-01"}})
-	require.NoError(t, err)
+	g := &GroupRecord{Type: "Incident", Name: "Phish", XID: "x1",
+		Fields: map[string]string{"eventDate": "2026-01-02T03:04:05Z", "status": "Open"}, Tags: []string{"Example"}}
+	r.seed(g)
+	r.seed(&GroupRecord{Type: "Campaign", Name: "Sweep", FirstSeen: time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)})
 
 	list := r.get("/v2/groups")
 	assert.Equal(t, []string{"id", "name", "type", "ownerName", "dateAdded", "lastModified", "webLink"}, keysOf(t, list.raw, "group"))

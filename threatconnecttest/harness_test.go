@@ -27,6 +27,12 @@ func newRig(t *testing.T, opts ...Option) rig {
 	return rig{t, New(opts...)}
 }
 
+// seed puts records in.
+func (r rig) seed(records ...Record) {
+	r.Helper()
+	require.NoError(r, r.srv.Seed(records...))
+}
+
 // reply is an answer of the server.
 type reply struct {
 	status int

@@ -20,13 +20,6 @@ type falsePositive struct {
 	at   int64
 }
 
-// Occurrence is where a file was seen. At least one of its members is set.
-type Occurrence struct {
-	FileName string
-	Path     string
-	Date     time.Time
-}
-
 type occurrence struct {
 	id int64
 	Occurrence
@@ -112,10 +105,7 @@ func (c *call) listOwnersOfIndicator(t *indicatorType) *answer {
 
 // observed returns how often an indicator was observed and when last.
 func (i *indicator) observed() (count int, last int64) {
-	if i.rare == nil {
-		return 0, 0
-	}
-	for _, o := range i.rare.observations {
+	for _, o := range i.extra().observations {
 		count += o.count
 		last = max(last, o.at)
 	}

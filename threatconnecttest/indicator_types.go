@@ -1,19 +1,9 @@
 package threatconnecttest
 
 import (
-	"errors"
 	"slices"
 	"strings"
 )
-
-// IndicatorType is a custom indicator type of the instance.
-type IndicatorType struct {
-	Name           string   // as in lists and batch files: "Registry Key"
-	Branch         string   // the path segment: registryKeys
-	Entity         string   // the JSON key of one: registryKey
-	Fields         []string // one to three JSON keys that make up the value: "Key Name"
-	CasePreference string   // upper, lower or sensitive; sensitive when empty
-}
 
 // indicatorType is a type of indicators with its rules.
 type indicatorType struct {
@@ -70,32 +60,6 @@ func builtInTypes() []*indicatorType {
 		}
 	}
 	return types
-}
-
-// WithIndicatorType adds a custom indicator type to the instance. One whose name, branch or entity
-// is taken, or without one to three fields, is left out: see [Server.AddIndicatorType].
-func WithIndicatorType(t IndicatorType) Option { return func(s *Server) { _ = s.addIndicatorType(t) } }
-
-// AddIndicatorType adds a custom indicator type to the instance.
-func (s *Server) AddIndicatorType(t IndicatorType) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.addIndicatorType(t)
-}
-
-func (w *world) addIndicatorType(t IndicatorType) error {
-	if t.Name == "" || t.Branch == "" || t.Entity == "" || len(t.Fields) < 1 || len(t.Fields) > 3 {
-		return errors.New("threatconnecttest: an indicator type needs a name, a branch, an entity and one to three fields")
-	}
-	for _, have := range w.types {
-		if have.Name == t.Name || have.Branch == t.Branch || have.Entity == t.Entity {
-			return errors.New("threatconnecttest: there is an indicator type with this name, branch or entity already")
-		}
-	}
-	w.types = append(w.types, &indicatorType{
-		IndicatorType: t, index: len(w.types), custom: true, canonical: canonicalCustom(t.CasePreference),
-	})
-	return nil
 }
 
 func (w *world) typeByBranch(branch string) *indicatorType {

@@ -93,7 +93,7 @@ func (ch indicatorChange) apply(i *indicator, now int64) {
 		i.modified = now
 	}
 	if ch.size != nil {
-		i.details().size = *ch.size
+		i.makeRest().size = *ch.size
 	}
 	i.set(ch.off, false)
 	i.set(ch.on, true)

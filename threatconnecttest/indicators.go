@@ -124,8 +124,8 @@ func (i *indicator) write(w *jsonWriter, s indicatorShape) {
 		w.stringBool("dnsActive", i.has(flagDNS))
 		w.stringBool("whoisActive", i.has(flagWhois))
 	case "File":
-		if i.rare != nil && i.rare.size > 0 {
-			w.int("size", i.rare.size)
+		if i.rest != nil && i.rest.size > 0 {
+			w.int("size", i.rest.size)
 		}
 	}
 }
@@ -140,8 +140,8 @@ func (o *owner) writeTo(w *jsonWriter, list bool) {
 }
 
 func (i *indicator) assessment() ThreatAssess {
-	if i.rare != nil && i.rare.assessed != nil {
-		return *i.rare.assessed
+	if a := i.extra().assessed; a != nil {
+		return *a
 	}
 	a := ThreatAssess{Rating: 3, Confidence: 50}
 	if i.has(flagRated) {
@@ -159,7 +159,7 @@ func (i *indicator) writeAssessment(w *jsonWriter) {
 	w.float("threatAssessRating", a.Rating)
 	w.float("threatAssessConfidence", a.Confidence)
 	w.int("threatAssessScore", int64(a.Score))
-	if i.rare != nil && i.rare.assessed != nil {
+	if i.extra().assessed != nil {
 		if a.CALScore > 0 {
 			w.int("calScore", int64(a.CALScore))
 		}
@@ -174,10 +174,7 @@ func (i *indicator) writeAdditional(w *jsonWriter) {
 	if observed > 0 {
 		w.date("lastObserved", last)
 	}
-	var reports []falsePositive
-	if i.rare != nil {
-		reports = i.rare.falsePositives
-	}
+	reports := i.extra().falsePositives
 	w.int("falsePositiveCount", int64(len(reports)))
 	if n := len(reports); n > 0 {
 		w.date("falsePositiveLastReported", reports[n-1].at)
@@ -186,6 +183,9 @@ func (i *indicator) writeAdditional(w *jsonWriter) {
 	w.bool("active", !i.has(flagInactive))
 	w.bool("activeLocked", i.has(flagActiveLocked))
 	w.bool("communityOrSource", i.owner.Type != "Organization")
+	if i.rest != nil {
+		i.rest.dates.write(w)
+	}
 	w.texts("additionalOwners", nil)
 }
 
@@ -242,19 +242,13 @@ func (i *indicator) property(name string) any {
 	case "threatAssessConfidence":
 		return i.assessment().Confidence
 	case "falsePositive":
-		if i.rare == nil {
-			return 0.0
-		}
-		return float64(len(i.rare.falsePositives))
+		return float64(len(i.extra().falsePositives))
 	case "whoisActive":
 		return i.has(flagWhois)
 	case "dnsActive":
 		return i.has(flagDNS)
 	}
-	if i.rare == nil {
-		return nil
-	}
-	if v, ok := i.rare.located[name]; ok {
+	if v, ok := i.extra().located[name]; ok {
 		if name == "asn" {
 			n, _ := strconv.ParseFloat(v, 64)
 			return n

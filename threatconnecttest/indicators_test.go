@@ -110,15 +110,14 @@ func TestFilesAreFoundByAnyHashAndMerged(t *testing.T) {
 
 	bad := r.must(400, "POST", "/v2/indicators/files", `{"md5":"`+md5+`","sha1":"0000000000000000000000000000000000000000"}`)
 	assert.Contains(t, message(bad), "already exists")
-	assert.Equal(t, 1, r.srv.IndicatorCount("Example Organization"))
+	assert.Equal(t, 1, r.srv.Counts("Example Organization").Indicators)
 }
 
 func TestEveryCharacterOfAValueSurvivesThePath(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	for _, v := range []string{"a+b", "a/b", "a%2Fb", "..", "a//b", "100%", `\`, ";", "~!*'()", "\u00e9\U0001f600", "a?b#c", "a b"} {
-		_, err := r.srv.AddIndicator(IndicatorRecord{Type: "Mutex", Summary: v})
-		require.NoError(t, err)
+		r.seed(&IndicatorRecord{Type: "Mutex", Summary: v})
 		seg := ""
 		for _, b := range []byte(v) {
 			seg += "%" + string("0123456789ABCDEF"[b>>4]) + string("0123456789ABCDEF"[b&15])
@@ -132,9 +131,8 @@ func TestListsOfIndicators(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	add := func(typ, v string, rating float64, confidence int, inactive bool) {
-		_, err := r.srv.AddIndicator(IndicatorRecord{Type: typ, Summary: v, Rating: &rating, Confidence: &confidence, Inactive: inactive,
+		r.seed(&IndicatorRecord{Type: typ, Summary: v, Rating: &rating, Confidence: &confidence, Inactive: inactive,
 			Tags: []string{"Example"}, Attributes: []AttributeRecord{{Type: "Description", Value: "why", Displayed: true}}, Labels: []string{"TLP:GREEN"}})
-		require.NoError(t, err)
 	}
 	add("Host", "a.example.com", 1, 10, false)
 	add("Host", "b.example.com", 3, 50, false)
@@ -188,8 +186,7 @@ func TestOwnersObservationsAndFalsePositives(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	for _, owner := range []string{"Example Organization", "Example Source"} {
-		_, err := r.srv.AddIndicator(IndicatorRecord{Owner: owner, Type: "Host", Summary: "www.example.com"})
-		require.NoError(t, err)
+		r.seed(&IndicatorRecord{Owner: owner, Type: "Host", Summary: "www.example.com"})
 	}
 	const host = "/v2/indicators/hosts/www.example.com"
 	owners := r.get(host + "/owners?includes=additional")
@@ -219,8 +216,7 @@ func TestFileOccurrences(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	const md5 = "D41D8CD98F00B204E9800998ECF8427E"
-	_, err := r.srv.AddIndicator(IndicatorRecord{Type: "File", Summary: md5})
-	require.NoError(t, err)
+	r.seed(&IndicatorRecord{Type: "File", Summary: md5})
 	const path = "/v2/indicators/files/" + md5 + "/fileOccurrences"
 	made := r.must(201, "POST", path, `{"fileName":"a.exe","date":"2026-01-02T00:00:00-05:00"}`)
 	assert.Equal(t, "2026-01-02T05:00:00Z", made.at("data", "fileOccurrence", "date"))

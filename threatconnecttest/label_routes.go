@@ -39,14 +39,19 @@ func (c *call) getLabel(l *SecurityLabel) *answer {
 }
 
 func (c *call) deleteLabel(l *SecurityLabel) *answer {
-	c.carriers(c.owner, func(m *metadata) {
+	c.dropLabel(c.owner, l)
+	return success(http.StatusOK)
+}
+
+// dropLabel takes a label off everything and out of its owner.
+func (w *world) dropLabel(o *owner, l *SecurityLabel) {
+	w.carriers(o, func(m *metadata) {
 		m.labels = remove(m.labels, l)
 		for _, a := range m.attributes {
 			a.labels = remove(a.labels, l)
 		}
 	})
-	c.owner.labels = remove(c.owner.labels, l)
-	return success(http.StatusOK)
+	o.labels = remove(o.labels, l)
 }
 
 func (c *call) getLabeledIndicator(l *SecurityLabel) *answer {

@@ -9,14 +9,6 @@ import (
 	"unicode/utf8"
 )
 
-// SecurityLabel is a label that an owner has.
-type SecurityLabel struct {
-	Name        string
-	Description string
-	Color       string // six hexadecimal digits
-	added       int64
-}
-
 // trafficLights are the labels that every owner has from the start.
 func trafficLights() []*SecurityLabel {
 	return []*SecurityLabel{
@@ -27,18 +19,6 @@ func trafficLights() []*SecurityLabel {
 		{Name: "TLP:CLEAR", Description: "For everybody.", Color: "FFFFFF"},
 		{Name: "TLP:WHITE", Description: "For everybody; the older name of TLP:CLEAR.", Color: "FFFFFF"},
 	}
-}
-
-// Labels returns the security labels of an owner.
-func (s *Server) Labels(owner string) []SecurityLabel {
-	defer s.view()()
-	var all []SecurityLabel
-	if o := s.ownerByName(owner); o != nil {
-		for _, l := range o.labels {
-			all = append(all, *l)
-		}
-	}
-	return all
 }
 
 func (o *owner) label(name string) *SecurityLabel {

@@ -1,7 +1,6 @@
 package threatconnecttest
 
 import (
-	"errors"
 	"slices"
 )
 
@@ -101,36 +100,6 @@ func (m *metadata) records() (attributes []AttributeRecord, tags, labels []strin
 		labels = append(labels, l.Name)
 	}
 	return attributes, tags, labels
-}
-
-// seed hangs what a record of a test holds on a thing.
-func (w *world) seed(h holder, attributes []AttributeRecord, tags, labels []string, now int64) error {
-	for _, a := range attributes {
-		t := w.attributeType(a.Type)
-		if t == nil {
-			return errors.New("threatconnecttest: there is no such attribute type")
-		}
-		if msg := t.check(h.typeName(), a.Value); msg != "" {
-			return errors.New("threatconnecttest: " + msg)
-		}
-		at := w.newAttribute(t, a.Value, now)
-		at.source, at.displayed, at.pinned = a.Source, a.Displayed, a.Pinned
-		h.metadata().hang(at)
-	}
-	for _, name := range tags {
-		if !validTag(name) {
-			return errors.New("threatconnecttest: a tag has 1 to 128 characters")
-		}
-		h.metadata().tag(h.belongs().tagNamed(name, w))
-	}
-	for _, name := range labels {
-		l := h.belongs().label(name)
-		if l == nil {
-			return errors.New("threatconnecttest: the owner has no such security label")
-		}
-		h.metadata().mark(l)
-	}
-	return nil
 }
 
 // metadataRoutes are the routes of attributes, tags and labels under one kind of parent.

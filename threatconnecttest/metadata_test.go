@@ -11,10 +11,9 @@ import (
 
 // parents are one thing of every kind that has attributes, tags and labels.
 func parents(r rig) map[string]string {
-	g, err := r.srv.AddGroup(GroupRecord{Type: "Threat", Name: "x"})
-	require.NoError(r, err)
-	_, err = r.srv.AddIndicator(IndicatorRecord{Type: "Host", Summary: "www.example.com"})
-	require.NoError(r, err)
+	g := &GroupRecord{Type: "Threat", Name: "x"}
+	require.NoError(r, r.srv.Seed(g))
+	require.NoError(r, r.srv.Seed(&IndicatorRecord{Type: "Host", Summary: "www.example.com"}))
 	return map[string]string{"group": fmt.Sprintf("/v2/groups/threats/%d", g.ID), "indicator": "/v2/indicators/hosts/www.example.com"}
 }
 
@@ -86,8 +85,9 @@ func TestTagsAndLabels(t *testing.T) {
 
 func TestTypes(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, WithIndicatorType(IndicatorType{Name: "Bank Card", Branch: "bankCards", Entity: "bankCard", Fields: []string{"Number", "Bank"}}),
-		WithAttributeType(AttributeType{Name: "Own", MaxLength: 5, AllowMarkdown: true}))
+	r := newRig(t)
+	r.seed(&IndicatorType{Name: "Bank Card", Branch: "bankCards", Entity: "bankCard", Fields: []string{"Number", "Bank"}},
+		&AttributeType{Name: "Own", MaxLength: 5, AllowMarkdown: true})
 	list := r.get("/v2/types/indicatorTypes")
 	assert.InDelta(t, 13, list.at("data", "resultCount"), 0)
 	assert.Equal(t, []string{"name", "custom", "parsable", "apiBranch", "apiEntity"}, keysOf(t, list.raw, "indicatorType"))
@@ -101,8 +101,8 @@ func TestTypes(t *testing.T) {
 
 	r.must(201, "POST", "/v2/indicators/bankCards", `{"Number":"1","Bank":"Example"}`)
 	assert.Equal(t, "Example", r.get("/v2/indicators/bankCards/1%20%3A%20Example").at("data", "bankCard", "Bank"))
-	require.Error(t, r.srv.AddIndicatorType(IndicatorType{Name: "Host", Branch: "x", Entity: "y", Fields: []string{"z"}}))
-	require.Error(t, r.srv.AddIndicatorType(IndicatorType{Name: "Empty", Branch: "x", Entity: "y"}))
+	require.Error(t, r.srv.Seed(&IndicatorType{Name: "Host", Branch: "x", Entity: "y", Fields: []string{"z"}}))
+	require.Error(t, r.srv.Seed(&IndicatorType{Name: "Empty", Branch: "x", Entity: "y"}))
 
 	own := r.get("/v2/types/attributeTypes/Own?includes=validationRule")
 	assert.Equal(t, []string{"name", "system", "allowMarkdown", "maxLength", "validationRule"}, keysOf(t, own.raw, "attributeType"))

@@ -18,8 +18,7 @@ func TestRandomSequencesKeepTheStateConsistent(t *testing.T) {
 	for seed := range uint64(200) {
 		m := &model{Rand: rand.New(rand.NewPCG(seed, 1)), srv: New()}
 		for i := range 3 {
-			_, err := m.srv.AddGroup(GroupRecord{Type: "Adversary", Name: "g", XID: fmt.Sprintf("x%d", i)})
-			require.NoError(t, err)
+			require.NoError(t, m.srv.Seed(&GroupRecord{Type: "Adversary", Name: "g", XID: fmt.Sprintf("x%d", i)}))
 		}
 		for step := range 60 {
 			method, path, body := m.request()

@@ -94,6 +94,6 @@ func (c *call) updateOccurrence(_ *indicator, o *occurrence) *answer {
 }
 
 func (c *call) deleteOccurrence(i *indicator, o *occurrence) *answer {
-	i.rare.occurrences = remove(i.rare.occurrences, o)
+	i.details().occurrences = remove(i.details().occurrences, o)
 	return success(http.StatusOK)
 }

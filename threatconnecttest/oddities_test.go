@@ -42,10 +42,8 @@ func TestOddities(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
-			_, err := r.srv.AddIndicator(IndicatorRecord{Type: "Host", Summary: "www.example.com", Rating: new(3.0), Confidence: new(50)})
-			require.NoError(t, err)
-			_, err = r.srv.AddGroup(GroupRecord{Type: "Adversary", Name: "x"})
-			require.NoError(t, err)
+			r.seed(&IndicatorRecord{Type: "Host", Summary: "www.example.com", Rating: new(3.0), Confidence: new(50)})
+			r.seed(&GroupRecord{Type: "Adversary", Name: "x"})
 			r.must(200, "POST", "/v2/indicators/hosts/www.example.com/observations", `{"count":1}`)
 			r.must(201, "POST", "/v2/batch", config())
 			re := regexp.MustCompile(tc.match)
@@ -128,7 +126,9 @@ func TestBatchesThatOlderInstancesRefuse(t *testing.T) {
 	t.Parallel()
 	off := newRig(t, WithBatchOff(), WithOddities(OddityForbiddenBatch)).must(403, "POST", "/v2/batch", config())
 	assert.JSONEq(t, `{"status":"Not Authorized","description":"Document storage not enabled for this instance"}`, off.raw)
-	denied := newRig(t, WithOwner(Owner{Name: "Feed", ReadOnly: true}), WithOddities(OddityForbiddenBatch)).must(403, "POST", "/v2/batch", config("owner", `"Feed"`))
+	forbidding := newRig(t, WithOddities(OddityForbiddenBatch))
+	forbidding.seed(&Owner{Name: "Feed", ReadOnly: true})
+	denied := forbidding.must(403, "POST", "/v2/batch", config("owner", `"Feed"`))
 	assert.JSONEq(t, `{"status":"Not Authorized","description":"Organization not authorized for batch"}`, denied.raw)
 }
 

@@ -76,19 +76,6 @@ func (c *call) whoAmI() *answer {
 	})
 }
 
-// SetMembers replaces the members of an owner and says whether they are shown by pseudonym only. It
-// reports whether there is such an owner.
-func (s *Server) SetMembers(owner string, anonymous bool, members ...User) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	o := s.ownerByName(owner)
-	if o == nil {
-		return false
-	}
-	o.Anonymous, o.Members = anonymous, members
-	return true
-}
-
 const (
 	metricDaysOfOne = 30
 	metricDaysOfAll = 15
@@ -150,13 +137,11 @@ func (o *owner) measure(until time.Time) ownerMetric {
 		if i.more != nil {
 			m.indicatorAttributes += len(i.more.attributes)
 		}
-		if i.rare != nil {
-			m.falsePositives += len(i.rare.falsePositives)
-			n, _ := i.observed()
-			m.observations += n
-			if n > 0 {
-				m.observed[i.typ.Name]++
-			}
+		m.falsePositives += len(i.extra().falsePositives)
+		n, _ := i.observed()
+		m.observations += n
+		if n > 0 {
+			m.observed[i.typ.Name]++
 		}
 	}
 	for _, g := range o.groups {

@@ -9,7 +9,8 @@ import (
 
 func TestOwners(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, WithOwner(Owner{Name: "Feed", Type: "Source", ReadOnly: true}))
+	r := newRig(t)
+	r.seed(&Owner{Name: "Feed", Type: "Source", ReadOnly: true})
 	list := r.get("/v2/owners")
 	assert.InDelta(t, 4, list.at("data", "resultCount"), 0)
 	assert.Equal(t, []string{"id", "name", "type"}, keysOf(t, list.raw, "owner"))
@@ -19,13 +20,12 @@ func TestOwners(t *testing.T) {
 	assert.Equal(t, "Example Organization", r.get("/v2/owners/mine").at("data", "owner", "name"))
 	r.must(404, "GET", "/v2/owners/99", "")
 	r.must(404, "GET", "/v2/owners/x", "")
-	_, err := r.srv.AddOwner(Owner{Name: "Feed"})
-	require.Error(t, err)
+	require.Error(t, r.srv.Seed(&Owner{Name: "Feed"}))
 	assert.Len(t, r.srv.Owners(), 4)
 
 	members := r.get("/v2/owners/mine/members")
 	assert.Equal(t, []string{"userName", "firstName", "lastName"}, keysOf(t, members.raw, "user"))
-	require.True(t, r.srv.SetMembers("Example Organization", true, User{Pseudonym: "one"}))
+	require.NoError(t, r.srv.Update(&Owner{Name: "Example Organization", Anonymous: true, Members: []User{{Pseudonym: "one"}}}))
 	anonymous := r.get("/v2/owners/mine/members")
 	assert.Equal(t, map[string]any{"anonymous": true, "status": "Success", "resultCount": 1.0,
 		"members": []any{map[string]any{"pseudonym": "one"}}}, anonymous.json)
@@ -41,8 +41,7 @@ func TestOwnerMetrics(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	rating := 4.0
-	_, err := r.srv.AddIndicator(IndicatorRecord{Type: "Host", Summary: "www.example.com", Rating: &rating})
-	require.NoError(t, err)
+	r.seed(&IndicatorRecord{Type: "Host", Summary: "www.example.com", Rating: &rating})
 	one := r.get("/v2/owners/1/metrics?resultLimit=1")
 	assert.Len(t, one.at("data", "ownerMetric"), 30)
 	assert.InDelta(t, 1, one.at("data", "ownerMetric", 0, "totalHost"), 0)

@@ -12,7 +12,8 @@ const analyst = "analyst@example.com"
 
 func TestTasksAreRefusedAsThePlatformRefuses(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, WithOwner(Owner{Name: "Feed", ReadOnly: true}))
+	r := newRig(t)
+	r.seed(&Owner{Name: "Feed", ReadOnly: true})
 	for name, body := range map[string]string{
 		"no body":                            ``,
 		"not an object":                      `[]`,
@@ -31,8 +32,8 @@ func TestTasksAreRefusedAsThePlatformRefuses(t *testing.T) {
 	r.must(403, "GET", "/v2/tasks?owner=Nobody", "")
 	assert.Empty(t, r.srv.Tasks("Example Organization"))
 
-	made, err := r.srv.AddTask(TaskRecord{Name: "n"})
-	require.NoError(t, err)
+	made := &TaskRecord{Name: "n"}
+	r.seed(made)
 	at := "/v2/tasks/" + itoa(made.ID)
 	r.must(200, "PUT", at, `{"assignee":{"userName":["`+analyst+`"]}}`)
 	r.must(400, "PUT", at, `{"assignee":{"userName":["nobody"]}}`)
@@ -44,8 +45,8 @@ func TestTasksAreRefusedAsThePlatformRefuses(t *testing.T) {
 	for _, filter := range []string{"status%3EOpen", "dueDate%3D2026-01-01", "rating%3D3", "overdue%3Dmaybe"} {
 		r.must(400, "GET", "/v2/tasks?filters="+filter, "")
 	}
-	feed, err := r.srv.AddTask(TaskRecord{Owner: "Feed", Name: "n", Assignees: []string{analyst}})
-	require.NoError(t, err)
+	feed := &TaskRecord{Owner: "Feed", Name: "n", Assignees: []string{analyst}}
+	r.seed(feed)
 	for _, call := range [][2]string{{"PUT", ""}, {"DELETE", ""}, {"POST", "/assignees/" + analyst}, {"DELETE", "/assignees/" + analyst}, {"POST", "/tags/x"}} {
 		r.must(401, call[0], "/v2/tasks/"+itoa(feed.ID)+call[1]+"?owner=Feed", `{"name":"n"}`)
 	}
@@ -61,8 +62,7 @@ func TestTasksAreFiltered(t *testing.T) {
 		{Name: "Write", DueDate: future, Reminded: true},
 		{Name: "Wait", Overdue: true, Status: "Deferred"},
 	} {
-		_, err := r.srv.AddTask(task)
-		require.NoError(t, err)
+		r.seed(&task)
 	}
 	now := time.Now().UTC().Format("2006-01-02T15:04:05Z")
 	for filter, want := range map[string]float64{
@@ -94,7 +94,7 @@ func TestShapesOfTasks(t *testing.T) {
 	changed := r.must(200, "PUT", at, `{"escalated":false,"status":"Completed"}`)
 	assert.NotNil(t, changed.at("data", "task", "lastModified"))
 	assert.Equal(t, true, changed.at("data", "task", "escalated"), "updates do not know the flags")
-	r.srv.SetMembers("Example Organization", false)
+	require.NoError(t, r.srv.Update(&Owner{Name: "Example Organization"}))
 	assert.Equal(t, analyst, r.get(at).at("data", "task", "assignee", 0, "userName"), "one who left is still the assignee")
 	assert.Equal(t, "d", r.srv.Tasks("Example Organization")[0].Description)
 	assert.Nil(t, r.srv.Tasks("Nobody"))
@@ -103,8 +103,8 @@ func TestShapesOfTasks(t *testing.T) {
 func TestUsersOfTasks(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	task, err := r.srv.AddTask(TaskRecord{Name: "n", Assignees: []string{analyst}})
-	require.NoError(t, err)
+	task := &TaskRecord{Name: "n", Assignees: []string{analyst}}
+	r.seed(task)
 	id, ok := r.srv.UserID(analyst)
 	require.True(t, ok)
 	at := "/v2/tasks/" + itoa(task.ID)
@@ -129,9 +129,10 @@ func TestUsersOfTasks(t *testing.T) {
 
 func TestVictimsAreRefusedAsThePlatformRefuses(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, WithOwner(Owner{Name: "Feed", ReadOnly: true}))
-	v, err := r.srv.AddVictim(VictimRecord{Name: "Jo", Org: "Example Inc", Assets: []AssetRecord{{Type: "NetworkAccount", Values: []string{"jo"}}}})
-	require.NoError(t, err)
+	r := newRig(t)
+	r.seed(&Owner{Name: "Feed", ReadOnly: true})
+	v := &VictimRecord{Name: "Jo", Org: "Example Inc", Assets: []AssetRecord{{Type: "NetworkAccount", Values: []string{"jo"}}}}
+	r.seed(v)
 	at, asset := "/v2/victims/"+itoa(v.ID), itoa(v.Assets[0].ID)
 	for _, call := range [][3]string{
 		{"POST", "/v2/victims", ``}, {"POST", "/v2/victims", `{"org":"o"}`}, {"PUT", at, `{"org":"o"}`}, {"PUT", at, `{"name":" "}`},
@@ -150,21 +151,21 @@ func TestVictimsAreRefusedAsThePlatformRefuses(t *testing.T) {
 	r.must(405, "PUT", at+"/victimAssets/networkAccounts", `{"account":"jo"}`)
 	r.must(404, "GET", at+"/victimAssets/callsigns", "")
 	r.must(404, "POST", at+"/victimAssets/callsigns", `{"account":"jo"}`)
-	feed, err := r.srv.AddVictim(VictimRecord{Owner: "Feed", Name: "Jo"})
-	require.NoError(t, err)
+	feed := &VictimRecord{Owner: "Feed", Name: "Jo"}
+	r.seed(feed)
 	for _, call := range [][2]string{{"PUT", ""}, {"DELETE", ""}, {"POST", "/victimAssets/webSites"}, {"POST", "/tags/x"}} {
 		r.must(401, call[0], "/v2/victims/"+itoa(feed.ID)+call[1]+"?owner=Feed", `{"name":"n","webSite":"w"}`)
 	}
 	r.must(401, "POST", "/v2/victims?owner=Feed", `{"name":"n"}`)
-	assert.Equal(t, []VictimRecord{v}, r.srv.Victims("Example Organization"))
+	assert.Equal(t, []VictimRecord{*v}, r.srv.Victims("Example Organization"))
 }
 
 func TestShapesOfVictimsAndAssets(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	v, err := r.srv.AddVictim(VictimRecord{Name: "Jo", Description: "d", Org: "o", Tags: []string{"VIP"}, Assets: []AssetRecord{
-		{Type: "NetworkAccount", Values: []string{"jo", "AD"}}, {Type: "Phone", Values: []string{"555-0100"}}}})
-	require.NoError(t, err)
+	v := &VictimRecord{Name: "Jo", Description: "d", Org: "o", Tags: []string{"VIP"}, Assets: []AssetRecord{
+		{Type: "NetworkAccount", Values: []string{"jo", "AD"}}, {Type: "Phone", Values: []string{"555-0100"}}}}
+	r.seed(v)
 	at := "/v2/victims/" + itoa(v.ID)
 	assert.Equal(t, []string{"id", "name", "description", "org", "webLink", "attribute", "tag"},
 		keysOf(t, r.get(at+"?includeTags=true&includeAttributes=true").raw, "data", "victim"))
@@ -178,8 +179,8 @@ func TestShapesOfVictimsAndAssets(t *testing.T) {
 	one = r.must(200, "PUT", at+"/victimAssets/networkAccounts/"+itoa(v.Assets[0].ID), `{"account":"jo2"}`)
 	assert.Equal(t, "AD", one.at("data", "victimNetworkAccount", "network"))
 
-	g, err := r.srv.AddGroup(GroupRecord{Type: "Adversary", Name: "Bad"})
-	require.NoError(t, err)
+	g := &GroupRecord{Type: "Adversary", Name: "Bad"}
+	r.seed(g)
 	adversary := "/v2/groups/adversaries/" + itoa(g.ID)
 	made := r.must(201, "POST", adversary+"/adversaryAssets/urls", `{"url":"http://example.com"}`)
 	assert.Equal(t, []string{"id", "type", "webLink", "url"}, keysOf(t, made.raw, "data", "adversaryUrl"))
@@ -187,8 +188,8 @@ func TestShapesOfVictimsAndAssets(t *testing.T) {
 	r.must(404, "GET", adversary+"/adversaryAssets/handles/"+itoa(int64(made.at("data", "adversaryUrl", "id").(float64))), "")
 	assert.Equal(t, "URL", r.get(adversary+"/adversaryAssets").at("data", "bucketAsset", 0, "type"))
 	assert.Equal(t, "http://example.com", r.get(adversary+"/adversaryAssets/urls").at("data", "adversaryUrl", 0, "name"))
-	threat, err := r.srv.AddGroup(GroupRecord{Type: "Threat", Name: "Bad"})
-	require.NoError(t, err)
+	threat := &GroupRecord{Type: "Threat", Name: "Bad"}
+	r.seed(threat)
 	r.must(404, "GET", "/v2/groups/adversaries/"+itoa(threat.ID)+"/adversaryAssets", "")
 }
 
@@ -199,8 +200,7 @@ func TestSeedingOfPeopleRefusesWhatThePlatformRefuses(t *testing.T) {
 		"an owner that is not there": {Owner: "Nobody", Name: "n"}, "no name": {}, "a wrong status": {Name: "n", Status: "Asleep"},
 		"an unknown user": {Name: "n", Escalatees: []string{"nobody"}}, "an empty tag": {Name: "n", Tags: []string{""}},
 	} {
-		_, err := s.AddTask(rec)
-		require.Error(t, err, name)
+		require.Error(t, s.Seed(&rec), name)
 	}
 	for name, rec := range map[string]VictimRecord{
 		"an owner that is not there": {Owner: "Nobody", Name: "n"}, "no name": {}, "an unknown label": {Name: "n", Labels: []string{"x"}},
@@ -208,8 +208,7 @@ func TestSeedingOfPeopleRefusesWhatThePlatformRefuses(t *testing.T) {
 		"an empty asset":   {Name: "n", Assets: []AssetRecord{{Type: "Phone", Values: []string{""}}}},
 		"too many values":  {Name: "n", Assets: []AssetRecord{{Type: "Phone", Values: []string{"1", "2"}}}},
 	} {
-		_, err := s.AddVictim(rec)
-		require.Error(t, err, name)
+		require.Error(t, s.Seed(&rec), name)
 	}
 	assert.Empty(t, s.Tasks("Example Organization"))
 	assert.Empty(t, s.Victims("Example Organization"))
@@ -218,18 +217,17 @@ func TestSeedingOfPeopleRefusesWhatThePlatformRefuses(t *testing.T) {
 func TestDeletedPeopleLeaveNoAssociations(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	task, err := r.srv.AddTask(TaskRecord{Name: "n", Labels: []string{"TLP:RED"}, Attributes: []AttributeRecord{{Type: "Description", Value: "v"}}})
-	require.NoError(t, err)
+	task := &TaskRecord{Name: "n", Labels: []string{"TLP:RED"}, Attributes: []AttributeRecord{{Type: "Description", Value: "v"}}}
+	r.seed(task)
 	assert.Equal(t, []string{"TLP:RED"}, task.Labels)
-	v, err := r.srv.AddVictim(VictimRecord{Name: "n"})
-	require.NoError(t, err)
+	v := &VictimRecord{Name: "n"}
+	r.seed(v)
 	a, b := r.srv.taskByID(task.ID), r.srv.victimByID(v.ID)
 	associate(a, b, "")
 	require.Len(t, associated(b, nil), 1)
 	r.must(200, "DELETE", "/v2/tasks/"+itoa(task.ID), "")
 	assert.Empty(t, associated(b, nil))
-	_, err = r.srv.AddTask(TaskRecord{Name: "m"})
-	require.NoError(t, err)
+	r.seed(&TaskRecord{Name: "m"})
 	a = r.srv.tasks[0]
 	associate(a, b, "")
 	require.Len(t, associated(a, nil), 1)

@@ -2,7 +2,6 @@ package threatconnecttest
 
 import (
 	"cmp"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -86,14 +85,4 @@ func (e *route) is(name string) bool {
 
 func denied() *answer {
 	return fail(http.StatusUnauthorized, "The requested resource was not changed - access was denied")
-}
-
-// checkDenied returns an error for a name that is no route's.
-func checkDenied(names []string) error {
-	for _, name := range names {
-		if !slices.ContainsFunc(allRoutes(), func(e route) bool { return e.is(name) }) {
-			return fmt.Errorf("threatconnecttest: Denied has %q, which is not a route: use one that Routes returns, or \"*\" and its pattern", name)
-		}
-	}
-	return nil
 }

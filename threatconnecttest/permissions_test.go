@@ -18,7 +18,8 @@ type refusals struct {
 }
 
 func newRefusals(t *testing.T) refusals {
-	r := newRig(t, WithOwner(Owner{Name: "Feed"}), WithOddities(OddityBareIndicatorLinks)) // with every route
+	r := newRig(t, WithOddities(OddityBareIndicatorLinks)) // with every route
+	r.seed(&Owner{Name: "Feed"})
 	r.must(201, "POST", "/v2/batch", config("owner", `"Feed"`))
 	return refusals{r, r.srv.ownerByName("Feed")}
 }
@@ -100,10 +101,10 @@ func TestEveryRouteCanBeDenied(t *testing.T) {
 
 func TestWhatIsDeniedInOneOwnerIsAllowedInOthers(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, WithOwner(Owner{Name: "Feed", Denied: []string{"DELETE /v2/groups/{type}/{id}"}}))
+	r := newRig(t)
+	r.seed(&Owner{Name: "Feed", Denied: []string{"DELETE /v2/groups/{type}/{id}"}})
 	for _, owner := range []string{"Feed", "Example Source"} {
-		_, err := r.srv.AddGroup(GroupRecord{Owner: owner, Type: "Threat", Name: "x", XID: owner})
-		require.NoError(t, err)
+		r.seed(&GroupRecord{Owner: owner, Type: "Threat", Name: "x", XID: owner})
 	}
 	feed, _ := r.srv.Group("Feed")
 	other, _ := r.srv.Group("Example Source")
@@ -111,6 +112,6 @@ func TestWhatIsDeniedInOneOwnerIsAllowedInOthers(t *testing.T) {
 	r.must(200, "GET", "/v2/groups/threats/"+itoa(feed.ID)+"?owner=Feed", "")
 	r.must(200, "DELETE", "/v2/groups/threats/"+itoa(other.ID)+"?owner=Example%20Source", "")
 
-	_, err := r.srv.AddOwner(Owner{Name: "Typo", Denied: []string{"DELETE /v2/group/{type}/{id}"}})
-	require.ErrorContains(t, err, `"DELETE /v2/group/{type}/{id}", which is not a route`)
+	err := r.srv.Seed(&Owner{Name: "Typo", Denied: []string{"DELETE /v2/group/{type}/{id}"}})
+	require.ErrorContains(t, err, `Denied[0]: "DELETE /v2/group/{type}/{id}" is not a route`)
 }

@@ -4,7 +4,6 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -12,56 +11,27 @@ import (
 	"strings"
 )
 
-// Playbook is a playbook as tests see and seed it.
-type Playbook struct {
-	ID          int64  // set by the server
-	GroupXID    string // made when empty; the same for all versions
-	Name        string
-	Status      string // Active, Inactive (when empty), Draft or Archive
-	TriggerType string
-	Labels      []string
-	Version     int    // major version, set by the server
-	PBX         []byte // the exported file; made when nil
-}
-
-// AddPlaybook adds a playbook and returns it with what the server set. One without a name and one
-// whose group xid is taken are errors.
-func (s *Server) AddPlaybook(p Playbook) (Playbook, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if p.Name == "" {
-		return p, errors.New("threatconnecttest: a playbook needs a name")
-	}
-	if p.GroupXID != "" && s.playbookBy(p.GroupXID) != nil {
-		return p, errors.New("threatconnecttest: there is a playbook with this group xid already")
-	}
-	return *s.newPlaybook(p), nil
-}
-
-// Playbooks returns the playbooks in the order in which they came.
-func (s *Server) Playbooks() []Playbook {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	all := make([]Playbook, 0, len(s.playbooks))
-	for _, p := range s.playbooks {
-		all = append(all, *p)
-	}
-	return all
-}
-
 func (w *world) newPlaybook(p Playbook) *Playbook {
-	p.ID, p.Version = w.nextID(), 1
+	if p.ID == 0 {
+		p.ID = w.nextID()
+	}
 	if p.GroupXID == "" {
 		p.GroupXID = fmt.Sprintf("00000000-0000-4000-9000-%012x", p.ID)
 	}
+	p.fillIn()
+	w.playbooks = append(w.playbooks, &p)
+	return &p
+}
+
+// fillIn gives a playbook what it was not given.
+func (p *Playbook) fillIn() {
+	p.Version = max(p.Version, 1)
 	if p.Status == "" {
 		p.Status = "Inactive"
 	}
 	if p.PBX == nil {
 		p.PBX = []byte(`{"name":` + string(quoteJSON(p.Name)) + `,"type":` + string(quoteJSON(p.TriggerType)) + `}`)
 	}
-	w.playbooks = append(w.playbooks, &p)
-	return &p
 }
 
 // playbookBy finds a playbook by its id or its group xid.
@@ -110,7 +80,7 @@ func (c *call) listPlaybooks() *answer {
 
 func (c *call) searchPlaybooks() *answer {
 	status, order := c.query.Get("status"), c.query.Get("sortOn")
-	if status != "" && !slices.Contains([]string{"Active", "Inactive", "Draft", "Archive"}, status) ||
+	if status != "" && !slices.Contains(playbookStatuses, status) ||
 		order != "" && order != "name" && order != "triggerType" {
 		return fail(http.StatusBadRequest, msgMalformed)
 	}

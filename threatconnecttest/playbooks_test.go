@@ -11,12 +11,10 @@ import (
 func TestPlaybooksHaveRules(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	p, err := r.srv.AddPlaybook(Playbook{Name: "Example", GroupXID: "g"})
-	require.NoError(t, err)
-	_, err = r.srv.AddPlaybook(Playbook{Name: "Other", GroupXID: "g"})
-	require.Error(t, err)
-	_, err = r.srv.AddPlaybook(Playbook{})
-	require.Error(t, err)
+	p := &Playbook{Name: "Example", GroupXID: "g"}
+	r.seed(p)
+	require.Error(t, r.srv.Seed(&Playbook{Name: "Other", GroupXID: "g"}))
+	require.Error(t, r.srv.Seed(&Playbook{}))
 	r.must(200, "GET", fmt.Sprintf("/v2/playbooks/%d", p.ID), "")
 	r.must(404, "GET", "/v2/playbooks/nobody", "")
 	r.must(400, "POST", "/v2/playbooks", "no JSON")

@@ -13,8 +13,7 @@ func TestSeededIndicatorsAreAsTheyWereGiven(t *testing.T) {
 	r := newRig(t, WithCredentials("id", "", "tok"))
 	assert.Equal(t, []string{"id", secretKey, "tok"}, []string{r.srv.AccessID(), r.srv.SecretKey(), r.srv.Token()})
 	assert.Equal(t, "id", r.get("/v2/whoami").at("data", "user", "userName"), "an API user is named by the access id")
-	_, err := r.srv.AddGroup(GroupRecord{Type: "Threat", Name: "x", XID: "x1"})
-	require.NoError(t, err)
+	r.seed(&GroupRecord{Type: "Threat", Name: "x", XID: "x1"})
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	want := IndicatorRecord{
 		Owner: "Example Organization", Type: "Address", Summary: "192.0.2.1", Rating: new(4.5), Confidence: new(0), Private: true,
@@ -22,8 +21,8 @@ func TestSeededIndicatorsAreAsTheyWereGiven(t *testing.T) {
 		Located:  map[string]string{"countryCode": "US", "asn": "64496", "city": "Example"},
 		Assessed: &ThreatAssess{Rating: 2.5, Confidence: 12.5, Score: 300, CALScore: 100, CALStatus: 1},
 	}
-	got, err := r.srv.AddIndicator(want)
-	require.NoError(t, err)
+	got := want
+	r.seed(&got)
 	want.ID = got.ID
 	assert.Equal(t, want, got)
 
@@ -37,9 +36,8 @@ func TestSeededIndicatorsAreAsTheyWereGiven(t *testing.T) {
 	} {
 		assert.InDelta(t, n, r.get("/v2/indicators/addresses?filters="+query).at("data", "resultCount"), 0, query)
 	}
-	_, err = r.srv.AddIndicator(IndicatorRecord{Type: "Host", Summary: "www.example.com", DNSActive: true,
+	r.seed(&IndicatorRecord{Type: "Host", Summary: "www.example.com", DNSActive: true,
 		Resolutions: []Resolution{{Date: at, Addresses: []string{"192.0.2.1"}}}})
-	require.NoError(t, err)
 	assert.InDelta(t, 1, r.get("/v2/indicators/hosts?filters=dnsActive%3Dtrue").at("data", "resultCount"), 0)
 	assert.InDelta(t, 0, r.get("/v2/indicators/hosts?filters=whoisActive%3Dtrue").at("data", "resultCount"), 0)
 }
@@ -47,8 +45,7 @@ func TestSeededIndicatorsAreAsTheyWereGiven(t *testing.T) {
 func TestSeedingRefusesWhatThePlatformRefuses(t *testing.T) {
 	t.Parallel()
 	s := New()
-	_, err := s.AddIndicator(IndicatorRecord{Type: "Host", Summary: "www.example.com"})
-	require.NoError(t, err)
+	require.NoError(t, s.Seed(&IndicatorRecord{Type: "Host", Summary: "www.example.com"}))
 	for name, rec := range map[string]IndicatorRecord{
 		"an owner that is not there": {Owner: "Nobody", Type: "Host", Summary: "a.example.com"},
 		"no type":                    {Summary: "a.example.com"},
@@ -60,15 +57,13 @@ func TestSeedingRefusesWhatThePlatformRefuses(t *testing.T) {
 		"an unknown label":           {Type: "Host", Summary: "a.example.com", Labels: []string{"x"}},
 		"an unknown group":           {Type: "Host", Summary: "a.example.com", Groups: []string{"x"}},
 	} {
-		_, err := s.AddIndicator(rec)
-		require.Error(t, err, name)
+		require.Error(t, s.Seed(&rec), name)
 	}
-	assert.Equal(t, 1, s.IndicatorCount("Example Organization"))
-	assert.Zero(t, s.IndicatorCount("Nobody"))
+	assert.Equal(t, 1, s.Counts("Example Organization").Indicators)
+	assert.Zero(t, s.Counts("Nobody").Indicators)
 	assert.False(t, s.Has("Example Organization", "Host", "not a host"))
 
-	_, err = s.AddGroup(GroupRecord{Type: "Threat", Name: "x", XID: "x1"})
-	require.NoError(t, err)
+	require.NoError(t, s.Seed(&GroupRecord{Type: "Threat", Name: "x", XID: "x1"}))
 	for name, rec := range map[string]GroupRecord{
 		"an owner that is not there": {Owner: "Nobody", Type: "Threat", Name: "x"},
 		"no type":                    {Name: "x"},
@@ -80,24 +75,21 @@ func TestSeedingRefusesWhatThePlatformRefuses(t *testing.T) {
 		"an unknown tag":             {Type: "Threat", Name: "x", Tags: []string{""}},
 		"an unknown group":           {Type: "Threat", Name: "x", Groups: []string{"x"}},
 	} {
-		_, err := s.AddGroup(rec)
-		require.Error(t, err, name)
+		require.Error(t, s.Seed(&rec), name)
 	}
 	assert.Len(t, s.Groups("Example Organization"), 1)
 	assert.Nil(t, s.Groups("Nobody"))
 	assert.Nil(t, s.Indicators("Nobody"))
-	require.Error(t, func() error { _, err := s.AddOwner(Owner{}); return err }())
+	require.Error(t, s.Seed(&Owner{}))
 }
 
 func TestDeletingAGroupForgetsItsAssociations(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	a, err := r.srv.AddGroup(GroupRecord{Type: "Document", Name: "x", XID: "x1", Fields: map[string]string{"fileName": "a.PDF"}})
-	require.NoError(t, err)
-	_, err = r.srv.AddGroup(GroupRecord{Type: "Threat", Name: "y", XID: "x2", Groups: []string{"x1"}})
-	require.NoError(t, err)
-	_, err = r.srv.AddIndicator(IndicatorRecord{Type: "Host", Summary: "www.example.com", Groups: []string{"x1", "x2"}})
-	require.NoError(t, err)
+	a := &GroupRecord{Type: "Document", Name: "x", XID: "x1", Fields: map[string]string{"fileName": "a.PDF"}}
+	r.seed(a)
+	r.seed(&GroupRecord{Type: "Threat", Name: "y", XID: "x2", Groups: []string{"x1"}})
+	r.seed(&IndicatorRecord{Type: "Host", Summary: "www.example.com", Groups: []string{"x1", "x2"}})
 	assert.InDelta(t, 1, r.get("/v2/groups/documents?filters=fileType%3Dpdf").at("data", "resultCount"), 0)
 	assert.InDelta(t, a.ID, r.get("/v2/groups/documents").at("data", "document", 0, "id"), 0)
 	r.must(200, "DELETE", "/v2/groups/documents/"+itoa(a.ID), "")
@@ -113,11 +105,11 @@ func TestDeletingAGroupForgetsItsAssociations(t *testing.T) {
 
 func TestReadOnlyOwnersCannotBeChanged(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, WithOwner(Owner{Name: "Feed", ReadOnly: true}))
-	g, err := r.srv.AddGroup(GroupRecord{Owner: "Feed", Type: "Threat", Name: "x"})
-	require.NoError(t, err)
-	_, err = r.srv.AddIndicator(IndicatorRecord{Owner: "Feed", Type: "File", Summary: "d41d8cd98f00b204e9800998ecf8427e"})
-	require.NoError(t, err)
+	r := newRig(t)
+	r.seed(&Owner{Name: "Feed", ReadOnly: true})
+	g := &GroupRecord{Owner: "Feed", Type: "Threat", Name: "x"}
+	r.seed(g)
+	r.seed(&IndicatorRecord{Owner: "Feed", Type: "File", Summary: "d41d8cd98f00b204e9800998ecf8427e"})
 	file, group := "/v2/indicators/files/d41d8cd98f00b204e9800998ecf8427e", "/v2/groups/threats/"+itoa(g.ID)
 	for _, call := range [][2]string{{"PUT", file}, {"DELETE", file}, {"POST", file + "/tags/x"}, {"POST", file + "/fileOccurrences"},
 		{"PUT", group}, {"DELETE", group}, {"POST", group + "/attributes"}} {

@@ -121,11 +121,6 @@ func WithoutLicense() Option { return func(s *Server) { s.unlicensed = true } }
 // API or the document storage is switched off.
 func WithBatchOff() Option { return func(s *Server) { s.batchOff = true } }
 
-// WithOwner adds an owner, as [Server.AddOwner] does. An owner whose name is taken is left out.
-func WithOwner(o Owner) Option {
-	return func(s *Server) { _, _ = s.addOwner(o) }
-}
-
 // WithIndicatorLimit lets an owner hold at most n indicators; 0 means no limit, the default.
 func WithIndicatorLimit(n int) Option { return func(s *Server) { s.indicatorLimit = n } }
 

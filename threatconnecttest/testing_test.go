@@ -139,12 +139,11 @@ func TestListenEndsWithTheTest(t *testing.T) {
 
 func TestReset(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, WithOwner(Owner{Name: "Feed"}), WithOddities(OddityStringIDs))
+	r := newRig(t, WithOddities(OddityStringIDs))
 	const owners = "/v2/owners"
 	fresh := r.must(200, "GET", owners, "").raw
-	r.must(201, "POST", "/v2/groups/threats?owner=Feed", `{"name":"x"}`)
-	_, err := r.srv.AddOwner(Owner{Name: "Other"})
-	require.NoError(t, err)
+	r.must(201, "POST", "/v2/groups/threats", `{"name":"x"}`)
+	require.NoError(t, r.srv.Seed(&Owner{Name: "Other"}))
 	r.inject(Fault{Kind: FaultStatus, Times: -1})
 	r.must(503, "GET", owners, "")
 	require.NoError(t, r.srv.Handle("GET "+owners, func(http.ResponseWriter, *http.Request, http.HandlerFunc) {}))
@@ -157,7 +156,7 @@ func TestReset(t *testing.T) {
 	assert.Empty(t, r.srv.Faults())
 	assert.Empty(t, r.srv.FaultCounts())
 	assert.Zero(t, r.srv.ClockOffset())
-	assert.Empty(t, r.srv.Groups("Feed"))
+	assert.Empty(t, r.srv.Groups("Example Organization"))
 	for range 2 {
 		assert.Equal(t, fresh, r.must(200, "GET", owners, "").raw)
 	}

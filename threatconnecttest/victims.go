@@ -1,7 +1,6 @@
 package threatconnecttest
 
 import (
-	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -18,27 +17,6 @@ type victim struct {
 
 // victimFields are the fields of a victim in the order in which they are shown.
 var victimFields = []string{"name", "description", "org", "suborg", "workLocation", "nationality"}
-
-// VictimRecord is a victim as tests see and seed it.
-type VictimRecord struct {
-	ID           int64  // set by the server
-	Owner        string // the API user's organization when empty
-	Name         string
-	Description  string
-	Org          string
-	Suborg       string
-	WorkLocation string
-	Nationality  string
-	Assets       []AssetRecord
-	Attributes   []AttributeRecord
-	Tags         []string
-	Labels       []string
-}
-
-// texts are the fields of a record, in the order of victimFields.
-func (r *VictimRecord) texts() []*string {
-	return []*string{&r.Name, &r.Description, &r.Org, &r.Suborg, &r.WorkLocation, &r.Nationality}
-}
 
 func (v *victim) number() int64        { return v.id }
 func (v *victim) belongs() *owner      { return v.owner }
@@ -59,58 +37,6 @@ func (w *world) victimByID(id int64) *victim {
 		}
 	}
 	return nil
-}
-
-// AddVictim puts a victim into an owner and returns it with its id. What the platform would refuse
-// is an error.
-func (s *Server) AddVictim(r VictimRecord) (VictimRecord, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if r.Owner == "" {
-		r.Owner = s.owners[0].Name
-	}
-	o := s.ownerByName(r.Owner)
-	switch {
-	case o == nil:
-		return r, errors.New("threatconnecttest: there is no such owner")
-	case r.Name == "":
-		return r, errors.New("threatconnecttest: a victim needs a name")
-	}
-	fields := map[string]string{}
-	for i, p := range r.texts() {
-		fields[victimFields[i]] = *p
-	}
-	v := s.newVictim(o, fields)
-	err := s.seedAssets(v, victimAssetKinds, r.Assets)
-	if err == nil {
-		err = s.seed(v, r.Attributes, r.Tags, r.Labels, s.now().Unix())
-	}
-	if err != nil {
-		s.dropVictim(v)
-		return r, err
-	}
-	return v.record(), nil
-}
-
-// Victims returns the victims of an owner in the order in which they came.
-func (s *Server) Victims(owner string) []VictimRecord {
-	defer s.view()()
-	var all []VictimRecord
-	for _, v := range s.victims {
-		if v.owner.Name == owner {
-			all = append(all, v.record())
-		}
-	}
-	return all
-}
-
-func (v *victim) record() VictimRecord {
-	r := VictimRecord{ID: v.id, Owner: v.owner.Name, Assets: assetRecords(v.assets)}
-	for i, p := range r.texts() {
-		*p = v.fields[victimFields[i]]
-	}
-	r.Attributes, r.Tags, r.Labels = v.hung.records()
-	return r
 }
 
 func victimRoutes() []route {

@@ -1,7 +1,6 @@
 package threatconnecttest
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 )
@@ -30,58 +29,35 @@ type world struct {
 // newWorld returns what an instance has in it at first. The first owner is the API user's own organization.
 func newWorld() *world {
 	w := &world{
-		lastID:         1000,
+		lastID:         firstID,
 		groupByID:      map[int64]*group{},
 		groupByXID:     map[string]*group{},
 		jobByID:        map[int64]*job{},
 		types:          builtInTypes(),
 		attributeTypes: builtInAttributeTypes(),
 	}
-	for _, o := range []Owner{
-		{Name: "Example Organization", Type: "Organization", Members: []User{
-			{UserName: accessID, FirstName: "Example", LastName: "Integration", Pseudonym: "integration", Role: "Api User"},
-			{UserName: "analyst@example.com", FirstName: "Alex", LastName: "Analyst", Pseudonym: "alex", Role: "User"},
-		}},
-		{Name: "Example Community", Type: "Community"},
-		{Name: "Example Source", Type: "Source"},
-	} {
-		_, _ = w.addOwner(o) // the names differ
+	for _, o := range builtInOwners() {
+		w.addOwner(o).builtIn = true
 	}
 	return w
 }
 
+// firstID is below all ids that are given out.
+const firstID = 1000
+
+// nextID gives out an id.
 func (w *world) nextID() int64 {
 	w.lastID++
 	return w.lastID
 }
 
-// Owner is an organization, a community or a source.
-type Owner struct {
-	ID        int64 // set by the server
-	Name      string
-	Type      string // Organization, Community or Source
-	Members   []User // of an organization
-	Anonymous bool   // whether its members are shown by pseudonym only
-	ReadOnly  bool   // whether the API user may only read
-
-	// Denied are the routes that the API user may not call in this owner, as in [Routes]:
-	// "DELETE /v2/groups/{type}/{id}". The method "*" stands for every method of a pattern. Calls
-	// about no owner, such as those of playbooks, are made in the API user's own organization.
-	Denied []string
-}
-
-// User is somebody who can sign in.
-type User struct {
-	UserName  string // for API users the access id
-	FirstName string
-	LastName  string
-	Pseudonym string
-	Role      string
-}
+// reserve keeps ids up to n from being given out.
+func (w *world) reserve(n int64) { w.lastID = max(w.lastID, n) }
 
 // owner is an Owner with what is in it.
 type owner struct {
 	Owner
+	builtIn    bool                    // and as New made it
 	indicators []*indicator            // in the order of their ids, removed ones included
 	removed    int                     // how many of them are removed
 	byKey      []map[string]*indicator // by type, then by key
@@ -93,45 +69,17 @@ type owner struct {
 	deleted    []deletedIndicator
 }
 
-// AddOwner adds an owner and returns it with its id. A name that is taken is an error.
-func (s *Server) AddOwner(o Owner) (Owner, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.addOwner(o)
-}
-
-func (w *world) addOwner(o Owner) (Owner, error) {
-	if o.Name == "" {
-		return Owner{}, errors.New("threatconnecttest: an owner needs a name")
-	}
-	if w.ownerByName(o.Name) != nil {
-		return Owner{}, fmt.Errorf("threatconnecttest: there is an owner %q already", o.Name)
-	}
-	if err := checkDenied(o.Denied); err != nil {
-		return Owner{}, err
-	}
-	o.Denied = slices.Clone(o.Denied)
-	if o.Type == "" {
-		o.Type = "Source"
-	}
+// addOwner adds an owner, whose name no other has.
+func (w *world) addOwner(o Owner) *owner {
 	o.ID = int64(len(w.owners) + 1)
-	w.owners = append(w.owners, &owner{
+	made := &owner{
 		Owner:     o,
 		present:   map[[16]byte]struct{}{},
 		tagByName: map[string]*tag{},
 		labels:    trafficLights(),
-	})
-	return o, nil
-}
-
-// Owners returns all owners, the API user's own organization first.
-func (s *Server) Owners() []Owner {
-	defer s.view()()
-	all := make([]Owner, 0, len(s.owners))
-	for _, o := range s.owners {
-		all = append(all, o.Owner)
 	}
-	return all
+	w.owners = append(w.owners, made)
+	return made
 }
 
 func (w *world) ownerByName(name string) *owner {
@@ -160,7 +108,11 @@ func (o *owner) find(t *indicatorType, key string) *indicator {
 
 // add puts an indicator in under its keys.
 func (o *owner) add(ind *indicator) {
-	o.indicators = append(o.indicators, ind)
+	n := len(o.indicators)
+	if n > 0 && o.indicators[n-1].id > ind.id { // seeded with an id
+		n, _ = o.indicatorAt(ind.id)
+	}
+	o.indicators = slices.Insert(o.indicators, n, ind)
 	o.reindex(ind)
 }
 
@@ -211,16 +163,35 @@ func detachAll(h holder) {
 	h.hangers().untagAll()
 }
 
+// createdBy is who made everything, as groups show it.
+const createdBy = "Example Integration"
+
 // newGroup puts a group into an owner. An empty xid is replaced by one that is unique.
 func (w *world) newGroup(o *owner, t *groupType, name, xid string, now int64) *group {
-	g := &group{id: w.nextID(), owner: o, typ: t, name: name, xid: xid, createdBy: "Example Integration", added: now, modified: now}
-	if g.xid == "" {
-		g.xid = fmt.Sprintf("00000000-0000-4000-8000-%012x:%d", g.id, o.ID)
+	g := &group{owner: o, typ: t, name: name, xid: xid, added: now, modified: now}
+	w.addGroup(g)
+	return g
+}
+
+// addGroup puts a group into its owner. It gets an id and an xid if it has none.
+func (w *world) addGroup(g *group) {
+	g.createdBy = createdBy
+	if g.id == 0 {
+		g.id = w.nextID()
 	}
-	o.groups = append(o.groups, g)
+	if g.xid == "" {
+		g.xid = fmt.Sprintf("00000000-0000-4000-8000-%012x:%d", g.id, g.owner.ID)
+	}
+	g.owner.groups = append(g.owner.groups, g)
 	w.groupByID[g.id] = g
 	w.groupByXID[g.xid] = g
-	return g
+}
+
+// renameGroup gives a group another xid.
+func (w *world) renameGroup(g *group, xid string) {
+	delete(w.groupByXID, g.xid)
+	g.xid = xid
+	w.groupByXID[xid] = g
 }
 
 // dropGroup takes a group out, with its associations.
@@ -232,9 +203,17 @@ func (w *world) dropGroup(g *group) {
 }
 
 func (w *world) newTask(o *owner, now int64) *task {
-	t := &task{id: w.nextID(), owner: o, status: taskStatuses[0], added: now, modified: now}
-	w.tasks = append(w.tasks, t)
+	t := &task{owner: o, status: taskStatuses[0], added: now, modified: now}
+	w.addTask(t)
 	return t
+}
+
+// addTask keeps a task. It gets an id if it has none.
+func (w *world) addTask(t *task) {
+	if t.id == 0 {
+		t.id = w.nextID()
+	}
+	w.tasks = append(w.tasks, t)
 }
 
 // dropTask takes a task out, with its associations.
@@ -244,9 +223,17 @@ func (w *world) dropTask(t *task) {
 }
 
 func (w *world) newVictim(o *owner, fields map[string]string) *victim {
-	v := &victim{id: w.nextID(), owner: o, fields: fields}
-	w.victims = append(w.victims, v)
+	v := &victim{owner: o, fields: fields}
+	w.addVictim(v)
 	return v
+}
+
+// addVictim keeps a victim. It gets an id if it has none.
+func (w *world) addVictim(v *victim) {
+	if v.id == 0 {
+		v.id = w.nextID()
+	}
+	w.victims = append(w.victims, v)
 }
 
 // dropVictim takes a victim out, with its associations and assets.
@@ -264,6 +251,14 @@ func (o *owner) tagNamed(name string, w *world) *tag {
 		o.tags = append(o.tags, t)
 	}
 	return t
+}
+
+// forgetTags takes out the tags that were made after there were n, when what made them is refused.
+func (o *owner) forgetTags(n int) {
+	for _, t := range o.tags[n:] {
+		delete(o.tagByName, t.name)
+	}
+	o.tags = slices.Delete(o.tags, n, len(o.tags))
 }
 
 func (t *tag) rename(name string) {

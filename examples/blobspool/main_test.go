@@ -126,11 +126,11 @@ func TestARestartFinishesTheImport(t *testing.T) {
 	}))
 	_, err := load(ctx, stopped, bucket, "Example Source", "day 1", strings.NewReader(hosts))
 	require.ErrorIs(t, err, context.Canceled)
-	assert.Zero(t, srv.IndicatorCount("Example Source"))
+	assert.Zero(t, srv.Counts("Example Source").Indicators)
 
 	srv.ClearFaults()
 	stats, err := load(t.Context(), srv.Client(), bucket, "Example Source", "day 1", strings.NewReader(hosts))
 	require.NoError(t, err)
 	assert.EqualValues(t, 3, stats.Total().Succeeded)
-	assert.Equal(t, 3, srv.IndicatorCount("Example Source"))
+	assert.Equal(t, 3, srv.Counts("Example Source").Indicators)
 }

@@ -20,8 +20,7 @@ func TestBlocklist(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "list.txt")
 	add := func(typ, value string, rating float64) {
 		t.Helper()
-		_, err := srv.AddIndicator(threatconnecttest.IndicatorRecord{Owner: "Example Source", Type: typ, Summary: value, Rating: &rating})
-		require.NoError(t, err)
+		require.NoError(t, srv.Seed(&threatconnecttest.IndicatorRecord{Owner: "Example Source", Type: typ, Summary: value, Rating: &rating}))
 	}
 	list := func() string {
 		t.Helper()

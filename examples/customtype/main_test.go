@@ -13,7 +13,7 @@ import (
 func TestCustomTypes(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.New()
-	require.NoError(t, srv.AddIndicatorType(threatconnecttest.IndicatorType{Name: "MAC Address", Branch: "macAddresses", Entity: "macAddress", Fields: []string{"MAC"}}))
+	require.NoError(t, srv.Seed(&threatconnecttest.IndicatorType{Name: "MAC Address", Branch: "macAddresses", Entity: "macAddress", Fields: []string{"MAC"}}))
 	client := srv.Client()
 
 	var out strings.Builder

@@ -17,8 +17,7 @@ func TestLookup(t *testing.T) {
 		{Owner: "Example Source", Type: "Address", Summary: "203.0.113.42", Rating: new(4.0), Tags: []string{"Botnet"}},
 		{Owner: "Example Community", Type: "Address", Summary: "203.0.113.42"},
 	} {
-		_, err := srv.AddIndicator(r)
-		require.NoError(t, err)
+		require.NoError(t, srv.Seed(&r))
 	}
 	var out strings.Builder
 	require.NoError(t, lookup(t.Context(), srv.Client(), []string{"203[.]0[.]113[.]42", "www.example.org", "no value"}, &out))

@@ -31,8 +31,7 @@ func block(ctx context.Context, client *threatconnect.Client, host string) (bool
 
 func newServer(t *testing.T) *threatconnecttest.Server {
 	srv := threatconnecttest.New()
-	_, err := srv.AddIndicator(threatconnecttest.IndicatorRecord{Type: "Host", Summary: "evil.example", Rating: new(5.0)})
-	require.NoError(t, err)
+	require.NoError(t, srv.Seed(&threatconnecttest.IndicatorRecord{Type: "Host", Summary: "evil.example", Rating: new(5.0)}))
 	return srv
 }
 

@@ -16,11 +16,10 @@ func TestWebhook(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.New()
 	for _, owner := range []string{"Example Source", "Example Community"} {
-		_, err := srv.AddIndicator(threatconnecttest.IndicatorRecord{
+		require.NoError(t, srv.Seed(&threatconnecttest.IndicatorRecord{
 			Owner: owner, Type: "Address", Summary: "203.0.113.42",
 			Assessed: &threatconnecttest.ThreatAssess{Rating: 4, Confidence: 80, Score: 812},
-		})
-		require.NoError(t, err)
+		}))
 	}
 	h := newWebhook(srv.Client(), "secret")
 	post := func(token, body string) (int, string) {

@@ -239,7 +239,8 @@ func TestFailOnError(t *testing.T) {
 
 func TestWrongInput(t *testing.T) {
 	t.Parallel()
-	_, env := newInstance(t, threatconnecttest.WithAttributeType(threatconnecttest.AttributeType{Name: "Short", MaxLength: 499}))
+	srv, env := newInstance(t)
+	require.NoError(t, srv.Seed(&threatconnecttest.AttributeType{Name: "Short", MaxLength: 499}))
 	for name, tc := range map[string]struct {
 		args   []string
 		stdin  string

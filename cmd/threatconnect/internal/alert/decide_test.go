@@ -16,11 +16,10 @@ import (
 func TestThresholds(t *testing.T) {
 	t.Parallel()
 	srv, env := newInstance(t)
-	_, err := srv.AddIndicator(threatconnecttest.IndicatorRecord{
+	require.NoError(t, srv.Seed(&threatconnecttest.IndicatorRecord{
 		Owner: "Example Source", Type: "Host", Summary: "cal.example", Rating: new(2.0),
 		Assessed: &threatconnecttest.ThreatAssess{Score: 100, CALScore: 640},
-	})
-	require.NoError(t, err)
+	}))
 	const in = `{"id":"1","indicators":["203.0.113.42","cdn.updates.example","https://docs.example.org/manual.pdf","198.51.100.1","www.example.com","cal.example"]}`
 	for name, tc := range map[string]struct {
 		args []string // after thresholds that nothing reaches
@@ -54,11 +53,10 @@ func TestThresholds(t *testing.T) {
 func TestInactiveIndicators(t *testing.T) {
 	t.Parallel()
 	srv, env := newInstance(t)
-	_, err := srv.AddIndicator(threatconnecttest.IndicatorRecord{
+	require.NoError(t, srv.Seed(&threatconnecttest.IndicatorRecord{
 		Owner: "Example Source", Type: "Host", Summary: "old.example", Rating: new(5.0), Inactive: true,
 		Assessed: &threatconnecttest.ThreatAssess{Score: 10},
-	})
-	require.NoError(t, err)
+	}))
 	r := decided(t, env, `{"indicators":["old.example"]}`)
 	assert.Equal(t, ignore, r.Indicators[0].Decision)
 	assert.Nil(t, r.Indicators[0].Rating)

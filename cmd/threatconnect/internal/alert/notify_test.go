@@ -145,8 +145,9 @@ func TestRefusedNotification(t *testing.T) {
 
 func TestNotificationFlags(t *testing.T) {
 	t.Parallel()
-	srv, env := newInstance(t, threatconnecttest.WithAttributeType(threatconnecttest.AttributeType{Name: "Alert Reasons", MaxLength: 600}))
-	require.True(t, srv.SetMembers("Example Organization", false, threatconnecttest.User{UserName: "ana"}, threatconnecttest.User{UserName: "bo"}))
+	srv, env := newInstance(t)
+	require.NoError(t, srv.Seed(&threatconnecttest.AttributeType{Name: "Alert Reasons", MaxLength: 600}))
+	require.NoError(t, srv.Update(&threatconnecttest.Owner{Name: "Example Organization", Members: []threatconnecttest.User{{UserName: "ana"}, {UserName: "bo"}}}))
 	r := decided(t, env, sampleAlert, "--notify", "none", "--attribute-type", "Alert Reasons")
 	assert.Equal(t, notificationReport{Outcome: notSent}, r.Notification)
 	assert.Empty(t, srv.Notifications())

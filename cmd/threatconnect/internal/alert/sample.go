@@ -19,7 +19,7 @@ var sampleAlert string
 
 // fillSample adds invented indicators and an owner for alerts to a test server.
 func fillSample(srv *threatconnecttest.Server) error {
-	if _, err := srv.AddOwner(threatconnecttest.Owner{Name: sampleOwner, Type: "Source"}); err != nil {
+	if err := srv.Seed(&threatconnecttest.Owner{Name: sampleOwner, Type: "Source"}); err != nil {
 		return err
 	}
 	for _, r := range []threatconnecttest.IndicatorRecord{
@@ -29,7 +29,7 @@ func fillSample(srv *threatconnecttest.Server) error {
 		{Owner: "Example Source", Type: "Host", Summary: "www.example.com", Rating: new(4.0), Confidence: new(60)},
 		{Owner: "Example Source", Type: "Mutex", Summary: `Global\example-mutex`, Rating: new(4.0), Confidence: new(70)},
 	} {
-		if _, err := srv.AddIndicator(r); err != nil {
+		if err := srv.Seed(&r); err != nil {
 			return err
 		}
 	}

@@ -61,10 +61,9 @@ func TestOwnersHaveTheirOwnCursors(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t)
 	add := func(owner, host string) {
-		_, err := i.AddIndicator(threatconnecttest.IndicatorRecord{Owner: owner, Type: "Host", Summary: host})
-		require.NoError(t, err)
+		require.NoError(t, i.Seed(&threatconnecttest.IndicatorRecord{Owner: owner, Type: "Host", Summary: host}))
 	}
-	i.AddOwner(threatconnecttest.Owner{Name: "Second, Source", Type: "Source"})
+	require.NoError(t, i.Seed(&threatconnecttest.Owner{Name: "Second, Source", Type: "Source"}))
 	add(sampleOwner, "a.example")
 	add("Second, Source", "b.example")
 	both := []string{"--owner", "Second, Source", "--owner", sampleOwner}

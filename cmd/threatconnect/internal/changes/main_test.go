@@ -80,8 +80,7 @@ func (i *instance) path(name string) string { return filepath.Join(i.dir, name) 
 // add adds an indicator that was changed some time ago.
 func (i *instance) add(t *testing.T, typ, value string, rating float64, ago time.Duration) {
 	t.Helper()
-	_, err := i.AddIndicator(threatconnecttest.IndicatorRecord{Owner: sampleOwner, Type: typ, Summary: value, Rating: &rating, DateAdded: time.Now().Add(-ago)})
-	require.NoError(t, err)
+	require.NoError(t, i.Seed(&threatconnecttest.IndicatorRecord{Owner: sampleOwner, Type: typ, Summary: value, Rating: &rating, DateAdded: time.Now().Add(-ago)}))
 }
 
 func (i *instance) deleteHost(t *testing.T, name string) {

@@ -46,7 +46,7 @@ func fillSample(srv *threatconnecttest.Server) error {
 		{Type: "File", Summary: "44D88612FEA8A8F36DE82E1278ABB02F", Rating: new(0.0), Confidence: new(100), Tags: []string{"Test File"}},
 	} {
 		r.Owner, r.DateAdded = sampleOwner, day.AddDate(0, 0, i)
-		if _, err := srv.AddIndicator(r); err != nil {
+		if err := srv.Seed(&r); err != nil {
 			return err
 		}
 	}

@@ -103,7 +103,10 @@ func TestTestServer(t *testing.T) {
 	var log bytes.Buffer
 	filled := false
 	client, err := instance(t, nil).TestServer(env, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		func(*threatconnecttest.Server) error { filled = true; return nil }, threatconnecttest.WithOwner(threatconnecttest.Owner{Name: "Mine", Type: "Source"}))
+		func(srv *threatconnecttest.Server) error {
+			filled = true
+			return srv.Seed(&threatconnecttest.Owner{Name: "Mine", Type: "Source"})
+		})
 	require.NoError(t, err)
 	assert.True(t, filled)
 	assert.Equal(t, "TC_BASE_URL is not set: using a test server in this process. Nothing leaves this machine.\n", stderr.String())

@@ -96,15 +96,13 @@ func (r report) named(t *testing.T, name string) check {
 func fill(t testing.TB, srv *threatconnecttest.Server) {
 	t.Helper()
 	for n := range 3 {
-		_, err := srv.AddIndicator(threatconnecttest.IndicatorRecord{
+		require.NoError(t, srv.Seed(&threatconnecttest.IndicatorRecord{
 			Owner: "Example Source", Type: "Host", Summary: fmt.Sprintf("hushed-value-%d.example", n),
 			Rating: new(3.0), Confidence: new(50), Tags: []string{"Hushed Tag"},
 			Attributes: []threatconnecttest.AttributeRecord{{Type: "Description", Value: "hushed description"}},
-		})
-		require.NoError(t, err)
+		}))
 	}
-	_, err := srv.AddGroup(threatconnecttest.GroupRecord{Owner: "Example Source", Type: "Threat", Name: "Hushed Threat", XID: "hushed-xid"})
-	require.NoError(t, err)
+	require.NoError(t, srv.Seed(&threatconnecttest.GroupRecord{Owner: "Example Source", Type: "Threat", Name: "Hushed Threat", XID: "hushed-xid"}))
 }
 
 // observe makes an indicator of fill an observed one.
@@ -190,11 +188,13 @@ func requireUntouched(t *testing.T, srv *threatconnecttest.Server) {
 
 func TestReportWithoutValues(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New(threatconnecttest.WithOwner(threatconnecttest.Owner{Name: "Hushed Owner", Type: "Source"}),
-		threatconnecttest.WithIndicatorType(threatconnecttest.IndicatorType{Name: "Hushed Type", Branch: "secretTypes", Entity: "secretType", Fields: []string{"Hushed Field"}}),
-		threatconnecttest.WithAttributeType(threatconnecttest.AttributeType{Name: "Hushed Attribute", MaxLength: 100}))
+	srv := threatconnecttest.New()
+	require.NoError(t, srv.Seed(&threatconnecttest.Owner{Name: "Hushed Owner", Type: "Source"},
+		&threatconnecttest.IndicatorType{Name: "Hushed Type", Branch: "secretTypes", Entity: "secretType", Fields: []string{"Hushed Field"}},
+		&threatconnecttest.AttributeType{Name: "Hushed Attribute", MaxLength: 100}))
 	fill(t, srv)
-	require.True(t, srv.SetMembers("Example Organization", false, threatconnecttest.User{UserName: "hushed-user", FirstName: "Hushed", LastName: "Person", Role: "Hushed Role"}))
+	require.NoError(t, srv.Update(&threatconnecttest.Owner{Name: "Example Organization", Members: []threatconnecttest.User{
+		{UserName: "hushed-user", FirstName: "Hushed", LastName: "Person", Role: "Hushed Role"}}}))
 	base := serve(t, srv)
 	for name, tc := range map[string]struct {
 		key  string
@@ -302,7 +302,9 @@ func TestCauses(t *testing.T) {
 			check: "batch job", result: failed, want: "the batch API is switched off: status 503"},
 		"old batch API": {options: []option{threatconnecttest.WithBatchOff(), threatconnecttest.WithOddities(threatconnecttest.OddityForbiddenBatch)}, args: []string{"--write", "Example Source"},
 			check: "batch job", result: failed, want: "the batch API is switched off: status 403"},
-		"read-only owner": {options: []option{threatconnecttest.WithOwner(threatconnecttest.Owner{Name: "Feed", ReadOnly: true})}, args: []string{"--write", "Feed"},
+		"read-only owner": {set: func(_ *clinic, srv *threatconnecttest.Server) {
+			require.NoError(t, srv.Seed(&threatconnecttest.Owner{Name: "Feed", ReadOnly: true}))
+		}, args: []string{"--write", "Feed"},
 			check: "batch job", result: failed, want: "the API user may only read the owner: status 401"},
 		"unknown write owner": {args: []string{"--write", "Nobody"},
 			check: "batch job", result: failed, want: "does not see the owner of --write"},

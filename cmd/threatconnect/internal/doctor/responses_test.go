@@ -76,8 +76,7 @@ func TestCompression(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.New()
 	for range 40 {
-		_, err := srv.AddIndicator(threatconnecttest.IndicatorRecord{Owner: "Example Source", Type: "Host", Summary: newLabel() + ".example"})
-		require.NoError(t, err)
+		require.NoError(t, srv.Seed(&threatconnecttest.IndicatorRecord{Owner: "Example Source", Type: "Host", Summary: newLabel() + ".example"}))
 	}
 	_, r := newClinic(serve(t, srv), srv).report(t)
 	assert.Contains(t, r.named(t, "compression").Seen, "the instance does not compress responses")

@@ -79,7 +79,7 @@ func TestFeedArrivesWithEverythingInIt(t *testing.T) {
 		assert.Contains(t, s.Types, kindSeen{Type: "Address", Sent: 4, Skipped: 1})
 		assert.Equal(t, kindSeen{Type: "Groups", Sent: 2}, s.Types[len(s.Types)-1])
 
-		assert.Equal(t, 15, srv.IndicatorCount(owner), "run %d", run)
+		assert.Equal(t, 15, srv.Counts(owner).Indicators, "run %d", run)
 		ind, ok := srv.Indicator(owner, "Address", "203.0.113.44")
 		require.True(t, ok)
 		assert.InDelta(t, 4, *ind.Rating, 0)
@@ -293,7 +293,7 @@ func TestBadSituationsEndWithOneClearMessage(t *testing.T) {
 			assert.LessOrEqual(t, len([]rune(string(message))), 255)
 		})
 	}
-	t.Cleanup(func() { assert.Zero(t, srv.IndicatorCount(owner)) })
+	t.Cleanup(func() { assert.Zero(t, srv.Counts(owner).Indicators) })
 }
 
 func TestWrongFlags(t *testing.T) {
@@ -365,7 +365,7 @@ func TestWrongClockIsNamedAndCorrected(t *testing.T) {
 	assert.Equal(t, 0, r.exit, r.stderr)
 	assert.Contains(t, r.stderr, "the clock is wrong")
 	assert.Regexp(t, `offset=(9m5\ds|10m\ds)`, r.stderr)
-	assert.Equal(t, 15, srv.IndicatorCount(owner))
+	assert.Equal(t, 15, srv.Counts(owner).Indicators)
 }
 
 func TestBrokenPipeKeepsWhatCameBefore(t *testing.T) {
@@ -377,7 +377,7 @@ func TestBrokenPipeKeepsWhatCameBefore(t *testing.T) {
 		s := reportOf(t, e.run(t.Context(), "--input", "-", "--json", flag))
 		assert.Equal(t, 3, s.Exit)
 		assert.Contains(t, s.Message, "reading the feed failed after line 10003: input/output error")
-		assert.Equal(t, 2, srv.IndicatorCount(owner))
+		assert.Equal(t, 2, srv.Counts(owner).Indicators)
 		assert.EqualValues(t, 3, s.Read)
 		assert.EqualValues(t, 3, s.Imported+s.Merged)
 	}
@@ -441,7 +441,7 @@ func TestFaultsDuplicateNothing(t *testing.T) {
 	s := reportOf(t, r)
 	assert.Equal(t, 0, r.exit, r.stderr)
 	assert.EqualValues(t, 2000, s.Imported)
-	require.Equal(t, 2000, srv.IndicatorCount(owner))
+	require.Equal(t, 2000, srv.Counts(owner).Indicators)
 	for _, i := range srv.Indicators(owner) {
 		require.Len(t, i.Attributes, 1, "each exactly once")
 	}

@@ -21,11 +21,12 @@ import (
 
 func TestPreflightNamesTheCause(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New(threatconnecttest.WithOwner(threatconnecttest.Owner{Name: "Library", Type: "Source", ReadOnly: true}))
+	srv := threatconnecttest.New()
+	require.NoError(t, srv.Seed(&threatconnecttest.Owner{Name: "Library", Type: "Source", ReadOnly: true}))
 	e := to(t, srv)
 	off := to(t, threatconnecttest.New(threatconnecttest.WithBatchOff()))
-	odd := threatconnecttest.New(threatconnecttest.WithOwner(threatconnecttest.Owner{Name: "Library", Type: "Source", ReadOnly: true}),
-		threatconnecttest.WithOddities(threatconnecttest.OddityForbiddenBatch))
+	odd := threatconnecttest.New(threatconnecttest.WithOddities(threatconnecttest.OddityForbiddenBatch))
+	require.NoError(t, odd.Seed(&threatconnecttest.Owner{Name: "Library", Type: "Source", ReadOnly: true}))
 	token := env{vars: map[string]string{"TC_BASE_URL": e.vars["TC_BASE_URL"], "TC_TOKEN": "expired", "TC_OWNER": owner}}
 	for name, c := range map[string]struct {
 		env  env

@@ -101,8 +101,7 @@ func (im *importer) connect() (err error) {
 				return nil
 			}
 		}
-		_, err := srv.AddOwner(threatconnecttest.Owner{Name: im.cfg.owner, Type: "Source"})
-		return err
+		return srv.Seed(&threatconnecttest.Owner{Name: im.cfg.owner, Type: "Source"})
 	}, server...)
 	return err
 }

@@ -141,7 +141,7 @@ func TestSpoolRemovesStaleOfTheNewestFeedOnly(t *testing.T) {
 	s := reportOf(t, e.feed(hosts(50, 150, 2)).run(t.Context(), args...))
 	assert.Equal(t, 0, s.Exit, s.Message)
 	assert.EqualValues(t, 50, s.Removed)
-	assert.Equal(t, 100, srv.IndicatorCount(owner))
+	assert.Equal(t, 100, srv.Counts(owner).Indicators)
 	after, _ := srv.Indicator(owner, "Host", "h120.example")
 	assert.Equal(t, before.ID, after.ID, "the first feed lacks it, and must not remove it")
 }
@@ -376,7 +376,7 @@ func TestKilledImportsAreFinished(t *testing.T) {
 			assert.Equal(t, 0, s.Exit, last.stderr)
 			assert.Positive(t, k.kills)
 			assert.Empty(t, saved(t, k.spool()))
-			require.Equal(t, 500, srv.IndicatorCount(owner))
+			require.Equal(t, 500, srv.Counts(owner).Indicators)
 			for i := range 500 {
 				ind, _ := srv.Indicator(owner, "Host", fmt.Sprintf("h%d.example", i))
 				var got []string

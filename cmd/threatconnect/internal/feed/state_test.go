@@ -161,7 +161,7 @@ func TestFileThatIsNoStateIsNotReplaced(t *testing.T) {
 	text, err := os.ReadFile(r.state)
 	require.NoError(t, err)
 	assert.Equal(t, "something else", string(text))
-	assert.Zero(t, r.srv.IndicatorCount(owner))
+	assert.Zero(t, r.srv.Counts(owner).Indicators)
 }
 
 func TestRefusedItemsAreSentAgain(t *testing.T) {
@@ -208,7 +208,7 @@ func TestStateInTheDataStore(t *testing.T) {
 	_, res := r.run(aHost(1, 1))
 	assert.Equal(t, 1, res.exit)
 	assert.Contains(t, res.stderr, "must be an API token")
-	assert.Zero(t, r.srv.IndicatorCount(owner), "nothing is sent before")
+	assert.Zero(t, r.srv.Counts(owner).Indicators, "nothing is sent before")
 	r.env.vars = map[string]string{"TC_BASE_URL": r.env.vars["TC_BASE_URL"], "TC_TOKEN": r.srv.Token(), "TC_OWNER": owner}
 	s, _ := r.run(aHost(1, 1))
 	assert.EqualValues(t, 1, s.Imported)
@@ -225,7 +225,7 @@ func TestUnwritableStateSendsNothing(t *testing.T) {
 	_, res := r.run(aHost(1, 1))
 	assert.Equal(t, 1, res.exit)
 	assert.Contains(t, res.stderr, "--state "+r.state+": no such file or directory")
-	assert.Zero(t, r.srv.IndicatorCount(owner))
+	assert.Zero(t, r.srv.Counts(owner).Indicators)
 }
 
 func TestStaleIndicatorsAreRemovedWithinLimits(t *testing.T) {
@@ -236,34 +236,33 @@ func TestStaleIndicatorsAreRemovedWithinLimits(t *testing.T) {
 		all += aHost(n, 1)
 	}
 	r.run(all)
-	_, err := r.srv.AddIndicator(threatconnecttest.IndicatorRecord{Owner: owner, Type: "Address", Summary: "192.0.2.1"})
-	require.NoError(t, err)
+	require.NoError(t, r.srv.Seed(&threatconnecttest.IndicatorRecord{Owner: owner, Type: "Address", Summary: "192.0.2.1"}))
 	s, res := r.run(strings.ReplaceAll(all, aHost(4, 1), ""), "--remove-stale")
 	require.Equal(t, 0, res.exit, res.stderr)
 	assert.Equal(t, []int64{9, 1, 1, 1}, []int64{s.Unchanged, s.Vanished, s.Stale, s.Removed})
 	assert.InDelta(t, 0.1, s.StaleShare, 0)
 	assert.Equal(t, "Nothing to import into Example Source, 9 unchanged, 1 stale removed.", s.Message)
-	assert.Equal(t, 10, r.srv.IndicatorCount(owner), "nine hosts, and an address, a type that the feed lacks")
+	assert.Equal(t, 10, r.srv.Counts(owner).Indicators, "nine hosts, and an address, a type that the feed lacks")
 
 	few := aHost(1, 1) + aHost(2, 2)
 	s, res = r.run(few, "--remove-stale")
 	assert.Equal(t, 3, res.exit)
 	assert.Contains(t, s.Message, "7 of the owner's 9 indicators")
 	assert.Equal(t, []int64{1, 1, 7, 0}, []int64{s.Imported, s.Unchanged, s.Stale, s.Removed})
-	assert.Equal(t, 10, r.srv.IndicatorCount(owner))
+	assert.Equal(t, 10, r.srv.Counts(owner).Indicators)
 
 	s, res = r.run(few+"x\n", "--remove-stale", "--max-share", "1")
 	assert.Equal(t, 3, res.exit)
 	assert.Contains(t, s.Message, "nothing stale was removed, because more entries of the feed are invalid than --max-invalid allows")
-	assert.Equal(t, 10, r.srv.IndicatorCount(owner))
+	assert.Equal(t, 10, r.srv.Counts(owner).Indicators)
 	s, _ = r.run(few+"x\n", "--remove-stale", "--max-share", "1", "--max-invalid", "1")
 	assert.EqualValues(t, 7, s.Removed)
-	assert.Equal(t, 3, r.srv.IndicatorCount(owner))
+	assert.Equal(t, 3, r.srv.Counts(owner).Indicators)
 
 	s, res = r.run("", "--remove-stale", "--max-share", "1")
 	assert.Equal(t, 1, res.exit)
 	assert.Zero(t, s.Removed)
-	assert.Equal(t, 3, r.srv.IndicatorCount(owner), "an empty feed removes nothing")
+	assert.Equal(t, 3, r.srv.Counts(owner).Indicators, "an empty feed removes nothing")
 }
 
 func TestBrokenBundleRemovesNothing(t *testing.T) {
@@ -289,7 +288,7 @@ func TestBrokenBundleRemovesNothing(t *testing.T) {
 			assert.Contains(t, s.Message, "line 2")
 			assert.Zero(t, s.Removed)
 			assert.Zero(t, s.Vanished)
-			assert.Equal(t, 3, r.srv.IndicatorCount(owner), "%s %v", name, extra)
+			assert.Equal(t, 3, r.srv.Counts(owner).Indicators, "%s %v", name, extra)
 		}
 	}
 	s, res = r.run(bundle("h1.example")+second, args...)

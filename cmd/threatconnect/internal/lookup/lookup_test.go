@@ -308,8 +308,7 @@ func TestEveryTypeIsFoundByTheFormThatItIsShownIn(t *testing.T) {
 		"EmailAddress": "someone@mail.example",
 		"User Agent":   "curl/8.0 (example)",
 	} {
-		_, err := srv.AddIndicator(threatconnecttest.IndicatorRecord{Owner: "Example Source", Type: typ, Summary: value})
-		require.NoError(t, err)
+		require.NoError(t, srv.Seed(&threatconnecttest.IndicatorRecord{Owner: "Example Source", Type: typ, Summary: value}))
 		args := []string{value}
 		if typ == "User Agent" {
 			args = append(args, "--type", "user agent")
@@ -324,11 +323,11 @@ func TestEveryTypeIsFoundByTheFormThatItIsShownIn(t *testing.T) {
 
 func TestTypeOfTheInstance(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New(threatconnecttest.WithIndicatorType(threatconnecttest.IndicatorType{
+	srv := threatconnecttest.New()
+	require.NoError(t, srv.Seed(&threatconnecttest.IndicatorType{
 		Name: "Wallet", Branch: "wallets", Entity: "wallet", Fields: []string{"Address"},
 	}))
-	_, err := srv.AddIndicator(threatconnecttest.IndicatorRecord{Owner: "Example Source", Type: "Wallet", Summary: "w-0815", Rating: new(2.0)})
-	require.NoError(t, err)
+	require.NoError(t, srv.Seed(&threatconnecttest.IndicatorRecord{Owner: "Example Source", Type: "Wallet", Summary: "w-0815", Rating: new(2.0)}))
 	r := run(t, served(t, srv), "", "--type", "wallet", "w-0815")
 	assert.Equal(t, cli.Success, r.code, r.stderr)
 	assert.Contains(t, r.stdout, "w-0815 (Wallet)")

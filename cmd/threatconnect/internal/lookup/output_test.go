@@ -209,12 +209,11 @@ func TestForeignTextIsCleaned(t *testing.T) {
 func TestDetailsOfAnInstance(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.New()
-	_, err := srv.AddIndicator(threatconnecttest.IndicatorRecord{Owner: "Example Source", Type: "Host", Summary: "evil.example", Assessed: &threatconnecttest.ThreatAssess{Score: 900, CALScore: 700}})
-	require.NoError(t, err)
+	require.NoError(t, srv.Seed(&threatconnecttest.IndicatorRecord{Owner: "Example Source", Type: "Host", Summary: "evil.example", Assessed: &threatconnecttest.ThreatAssess{Score: 900, CALScore: 700}}))
 	host := threatconnect.IndicatorRef{Type: threatconnect.TypeHost, Value: "evil.example", Owner: "Example Source"}
 	client := srv.Client()
 	require.NoError(t, client.Indicators.Observe(t.Context(), host, threatconnect.Observation{Count: 3, Date: time.Now().Add(-time.Hour)}))
-	_, err = client.Indicators.ReportFalsePositive(t.Context(), host)
+	_, err := client.Indicators.ReportFalsePositive(t.Context(), host)
 	require.NoError(t, err)
 	r := run(t, served(t, srv), "", "evil[.]example")
 	assert.Equal(t, cli.Success, r.code, r.stderr)

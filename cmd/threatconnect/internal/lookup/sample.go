@@ -20,10 +20,10 @@ func sampleValues() []string {
 // fill adds the sample to a test server.
 func fill(srv *threatconnecttest.Server) error {
 	assessed := &threatconnecttest.ThreatAssess{Rating: 3.5, Confidence: 76, Score: 712}
-	group, err := srv.AddGroup(threatconnecttest.GroupRecord{
+	group := &threatconnecttest.GroupRecord{
 		Owner: "Example Source", Type: "Incident", Name: "Invoice lures in October", Tags: []string{"Phishing"},
-	})
-	if err != nil {
+	}
+	if err := srv.Seed(group); err != nil {
 		return err
 	}
 	for _, r := range []threatconnecttest.IndicatorRecord{
@@ -59,7 +59,7 @@ func fill(srv *threatconnecttest.Server) error {
 		},
 		{Owner: "Example Source", Type: "Mutex", Summary: `Global\example-mutex`, Rating: new(3.0), Confidence: new(60), Tags: []string{"Botnet"}},
 	} {
-		if _, err := srv.AddIndicator(r); err != nil {
+		if err := srv.Seed(&r); err != nil {
 			return err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -90,7 +91,8 @@ func newServer(o options) (*threatconnecttest.Server, error) {
 	srv := threatconnecttest.New(set...)
 	srv.SetClockOffset(o.clock)
 	for _, name := range o.readOnly {
-		if _, err := srv.AddOwner(threatconnecttest.Owner{Name: name, Type: "Source", ReadOnly: true}); err != nil {
+		taken := slices.ContainsFunc(srv.Owners(), func(owner threatconnecttest.Owner) bool { return owner.Name == name })
+		if taken || srv.Seed(&threatconnecttest.Owner{Name: name, Type: "Source", ReadOnly: true}) != nil {
 			return nil, cli.UsageError("--read-only: the owner cannot be added: give a name that no owner of the sandbox has")
 		}
 	}

@@ -1,0 +1,296 @@
+package threatconnecttest
+
+import (
+	"bytes"
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+)
+
+// GroupRecord is a group as tests see and seed it.
+type GroupRecord struct {
+	ID           int64             `json:"id,omitzero"`    // chosen by the server when 0
+	Owner        string            `json:"owner,omitzero"` // the API user's organization when empty
+	Type         string            `json:"type,omitzero"`  // as in lists: "Incident", "Course of Action"
+	Name         string            `json:"name,omitzero"`
+	XID          string            `json:"xid,omitzero"`          // made when empty
+	Fields       map[string]string `json:"fields,omitzero"`       // the type's own: eventDate, status, fileName ...; dates in ISO 8601
+	DateAdded    time.Time         `json:"dateAdded,omitzero"`    // the server's clock when zero
+	LastModified time.Time         `json:"lastModified,omitzero"` // DateAdded when zero
+	Attributes   []AttributeRecord `json:"attributes,omitzero"`
+	Tags         []string          `json:"tags,omitzero"`
+	Labels       []string          `json:"labels,omitzero"`     // the names of security labels of the owner
+	Groups       []string          `json:"groups,omitzero"`     // the xids of the associated groups
+	Indicators   []string          `json:"indicators,omitzero"` // the associated indicators: "Host: www.example.com"
+	Assets       []AssetRecord     `json:"assets,omitzero"`     // of an adversary
+	Content      []byte            `json:"content,omitzero"`    // of a document or report; nil before the upload
+
+	// A campaign's FirstSeen is shown always. Batch files write the other dates, and reads with
+	// includeAdditional show them.
+
+	FirstSeen            time.Time `json:"firstSeen,omitzero"`
+	LastSeen             time.Time `json:"lastSeen,omitzero"`
+	ExternalDateAdded    time.Time `json:"externalDateAdded,omitzero"`
+	ExternalDateExpires  time.Time `json:"externalDateExpires,omitzero"`
+	ExternalLastModified time.Time `json:"externalLastModified,omitzero"`
+}
+
+func (r *GroupRecord) dates() [len(itemDateNames)]*time.Time {
+	return [...]*time.Time{&r.FirstSeen, &r.LastSeen, &r.ExternalDateAdded, &r.ExternalDateExpires, &r.ExternalLastModified}
+}
+
+func (r *GroupRecord) title() string {
+	if r.Type == "" {
+		return r.Name
+	}
+	return r.Type + ": " + r.Name
+}
+func (r *GroupRecord) wantedID() int64 { return r.ID }
+
+func (r *GroupRecord) place(s *seeder) (*owner, *groupType, error) {
+	o, err := s.ownerOf(r.Owner)
+	if err != nil {
+		return nil, nil, err
+	}
+	t := groupTypeByName(r.Type)
+	if t == nil {
+		return nil, nil, refuse("Type", fmt.Sprintf("there is no group type %q", r.Type))
+	}
+	return o, t, nil
+}
+
+func (r *GroupRecord) seed(s *seeder) error {
+	o, t, err := r.place(s)
+	switch {
+	case err != nil:
+		return err
+	case r.XID != "" && s.groupByXID[r.XID] != nil:
+		return refuse("XID", "there is a group with this xid already: change it with Update")
+	}
+	if err := s.checkID(r.ID); err != nil {
+		return err
+	}
+	g := &group{id: r.ID, owner: o, typ: t, xid: r.XID}
+	if err := s.tryGroup(g, r); err != nil {
+		return err
+	}
+	g.added = stored(r.DateAdded, s.now.Unix())
+	g.modified = stored(r.LastModified, g.added)
+	s.addGroup(g)
+	*r = g.record()
+	return nil
+}
+
+// tryGroup gives a group what a record says. If the record is refused, nothing is left of it.
+func (s *seeder) tryGroup(g *group, r *GroupRecord) error {
+	tags := len(g.owner.tags)
+	err := checkText("", reflect.ValueOf(r))
+	if err == nil {
+		err = s.fillGroup(g, r, attached{})
+	}
+	if err == nil {
+		given := *r
+		given.ID, given.Owner, given.Fields, given.DateAdded, given.LastModified, given.Indicators = 0, "", nil, time.Time{}, time.Time{}, nil
+		err = checkKept(given, g.record())
+	}
+	if err != nil {
+		detachAll(g)
+		g.owner.forgetTags(tags)
+	}
+	return err
+}
+
+// fillGroup gives a group the contents of a record. had is what was attached to it before.
+func (s *seeder) fillGroup(g *group, r *GroupRecord, had attached) error {
+	f := fields{{[]byte("name"), quoteJSON(r.Name)}}
+	for name, v := range r.Fields {
+		if !g.typ.hasField(name) || name == "firstSeen" {
+			return refuse(fmt.Sprintf("Fields[%q]", name), "is no field of a "+g.typ.name)
+		}
+		f = append(f, member{[]byte(name), quoteJSON(v)})
+	}
+	if g.typ.hasField("firstSeen") && !r.FirstSeen.IsZero() {
+		f = append(f, member{[]byte("firstSeen"), quoteJSON(formatDate(r.FirstSeen, 0))})
+	}
+	name, values, msg := g.typ.read(f, needForBatch)
+	if msg != "" {
+		return r.said(g.typ, msg)
+	}
+	g.name = name
+	g.values = nil
+	g.set(values)
+	g.dates.take(r.dates())
+	g.content = bytes.Clone(r.Content)
+	if r.Content != nil && g.typ.name != "Document" && g.typ.name != "Report" {
+		return refuse("Content", "only a Document or Report has it")
+	}
+	if len(r.Assets) > 0 && g.typ.name != "Adversary" {
+		return refuse("Assets", "only an Adversary has them")
+	}
+	g.assets = nil
+	if err := s.attachAssets(g, adversaryAssetKinds, had.assets, r.Assets); err != nil {
+		return err
+	}
+	if err := s.attach(g, had.attributes, r.Attributes, r.Tags, r.Labels); err != nil {
+		return err
+	}
+	if err := s.linkGroups(g, r.Groups); err != nil {
+		return err
+	}
+	return s.linkIndicators(g, r.Indicators)
+}
+
+// said is an error for what the platform says about a field.
+func (r *GroupRecord) said(t *groupType, msg string) error {
+	for _, f := range t.fields {
+		if strings.HasPrefix(msg, "The "+f.name+" for this ") {
+			return platformSays(msg, fmt.Sprintf("Fields[%q]", f.name))
+		}
+	}
+	return platformSays(msg, "")
+}
+
+// group finds the group that a record means.
+func (r *GroupRecord) group(s *seeder) (*group, error) {
+	switch {
+	case r.ID != 0:
+		if g := s.groupByID[r.ID]; g != nil {
+			return g, nil
+		}
+		return nil, refuse("ID", "there is no such group")
+	case r.XID != "":
+		if g := s.groupByXID[r.XID]; g != nil {
+			return g, nil
+		}
+		return nil, refuse("XID", "there is no such group")
+	}
+	o, t, err := r.place(s)
+	if err != nil {
+		return nil, err
+	}
+	var found *group
+	for _, g := range o.groups {
+		if g.typ == t && g.name == r.Name {
+			if found != nil {
+				return nil, refuse("Name", "several groups have it: give the ID or the XID")
+			}
+			found = g
+		}
+	}
+	if found == nil {
+		return nil, refuse("Name", "the owner has no such "+t.name)
+	}
+	return found, nil
+}
+
+func (r *GroupRecord) update(s *seeder) error {
+	g, err := r.group(s)
+	if err != nil {
+		return err
+	}
+	if r.Owner == "" {
+		r.Owner = g.owner.Name
+	}
+	if r.XID == "" {
+		r.XID = g.xid
+	}
+	o, t, err := r.place(s)
+	switch {
+	case err != nil:
+		return err
+	case o != g.owner || t != g.typ:
+		return refuse("ID", "belongs to a group of another owner or type")
+	case r.XID != g.xid && s.groupByXID[r.XID] != nil:
+		return refuse("XID", "another group has it")
+	}
+	trial := &group{owner: o, typ: t, xid: r.XID}
+	if err := s.tryGroup(trial, r); err != nil {
+		return err
+	}
+	detachAll(trial)
+
+	before, added, modified := g.record(), g.added, g.modified
+	had := attached{attributes: g.hung.attributes, assets: g.assets}
+	g.hung.attributes = nil
+	if err := s.fillGroup(g, r, had); err != nil {
+		return err // does not happen: the trial took the same record
+	}
+	s.renameGroup(g, r.XID)
+	g.added = stored(r.DateAdded, added)
+	counts := !reflect.DeepEqual(g.record(), before)
+	g.modified = moved(modified, r.LastModified, counts, s.now.Unix())
+	*r = g.record()
+	return nil
+}
+
+func (r *GroupRecord) remove(s *seeder) error {
+	g, err := r.group(s)
+	if err != nil {
+		return err
+	}
+	s.dropGroup(g)
+	return nil
+}
+
+// Groups returns the groups of an owner in the order in which they came.
+func (s *Server) Groups(owner string) []GroupRecord {
+	defer s.view()()
+	o := s.ownerByName(owner)
+	if o == nil {
+		return nil
+	}
+	all := make([]GroupRecord, 0, len(o.groups))
+	for _, g := range o.groups {
+		all = append(all, g.record())
+	}
+	return all
+}
+
+// Group returns the group that has an xid, in whatever owner it is.
+func (s *Server) Group(xid string) (GroupRecord, bool) {
+	defer s.view()()
+	g := s.groupByXID[xid]
+	if g == nil {
+		return GroupRecord{}, false
+	}
+	return g.record(), true
+}
+
+func (g *group) record() GroupRecord {
+	r := GroupRecord{
+		ID: g.id, Owner: g.owner.Name, Type: g.typ.name, Name: g.name, XID: g.xid, Content: bytes.Clone(g.content),
+		DateAdded: time.Unix(g.added, 0).UTC(), LastModified: time.Unix(g.modified, 0).UTC(), Assets: assetRecords(g.assets),
+	}
+	g.outsideDates().give(r.dates())
+	r.Attributes, r.Tags, r.Labels = g.hung.records()
+	for _, f := range g.typ.fields {
+		v, ok := g.values[f.name]
+		if !ok {
+			continue
+		}
+		at := time.Unix(seconds(v), 0).UTC()
+		if f.name == "firstSeen" {
+			r.FirstSeen = at
+			continue
+		}
+		if r.Fields == nil {
+			r.Fields = map[string]string{}
+		}
+		if f.kind == groupDate {
+			v = formatDate(at, 0)
+		}
+		r.Fields[f.name] = v
+	}
+	for l := range links(g) {
+		if to, ok := l.to(g).(*group); ok {
+			r.Groups = append(r.Groups, to.xid)
+		}
+	}
+	for _, h := range associated(g, nil) {
+		if i, ok := h.(*indicator); ok {
+			r.Indicators = append(r.Indicators, i.typ.Name+": "+i.value)
+		}
+	}
+	return r
+}

@@ -1,0 +1,469 @@
+package threatconnecttest
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// IndicatorRecord is an indicator as tests see and seed it.
+type IndicatorRecord struct {
+	ID           int64             `json:"id,omitzero"`      // chosen by the server when 0
+	Owner        string            `json:"owner,omitzero"`   // the API user's organization when empty
+	Type         string            `json:"type,omitzero"`    // as in lists: "Host", "Registry Key"
+	Summary      string            `json:"summary,omitzero"` // the value; several values stand together with " : " between them
+	Rating       *float64          `json:"rating,omitzero"`
+	Confidence   *int              `json:"confidence,omitzero"`
+	Inactive     bool              `json:"inactive,omitzero"`
+	ActiveLocked bool              `json:"activeLocked,omitzero"`
+	Private      bool              `json:"private,omitzero"`
+	DNSActive    bool              `json:"dnsActive,omitzero"`   // of a host
+	WhoisActive  bool              `json:"whoisActive,omitzero"` // of a host
+	Size         int64             `json:"size,omitzero"`        // of a file
+	XID          string            `json:"xid,omitzero"`
+	DateAdded    time.Time         `json:"dateAdded,omitzero"`    // the server's clock when zero
+	LastModified time.Time         `json:"lastModified,omitzero"` // DateAdded when zero
+	Attributes   []AttributeRecord `json:"attributes,omitzero"`
+	Tags         []string          `json:"tags,omitzero"`
+	Labels       []string          `json:"labels,omitzero"`      // the names of security labels of the owner
+	Groups       []string          `json:"groups,omitzero"`      // the xids of the associated groups
+	Associated   []string          `json:"associated,omitzero"`  // associated indicators, when read: "Address: 192.0.2.1"; seed an [Association] to make one
+	Occurrences  []Occurrence      `json:"occurrences,omitzero"` // of a file
+	Resolutions  []Resolution      `json:"resolutions,omitzero"` // of a host
+	Located      map[string]string `json:"located,omitzero"`     // of an address: countryCode, countryName, city, state, organization, timezone, asn
+	Assessed     *ThreatAssess     `json:"assessed,omitzero"`    // derived from rating and confidence when nil
+
+	Observations   []Observation `json:"observations,omitzero"`
+	FalsePositives []time.Time   `json:"falsePositives,omitzero"` // when it was reported as false positive: at most once a day
+
+	// Batch files write these dates, and reads with includeAdditional show them.
+
+	FirstSeen            time.Time `json:"firstSeen,omitzero"`
+	LastSeen             time.Time `json:"lastSeen,omitzero"`
+	ExternalDateAdded    time.Time `json:"externalDateAdded,omitzero"`
+	ExternalDateExpires  time.Time `json:"externalDateExpires,omitzero"`
+	ExternalLastModified time.Time `json:"externalLastModified,omitzero"`
+}
+
+// ThreatAssess is what the platform's analytics say about an indicator.
+type ThreatAssess struct {
+	Rating     float64 `json:"rating,omitzero"`     // 0 to 5
+	Confidence float64 `json:"confidence,omitzero"` // 0 to 100
+	Score      int     `json:"score,omitzero"`      // 0 to 1000
+	CALScore   int     `json:"calScore,omitzero"`   // 0 to 1000
+	CALStatus  int     `json:"calStatus,omitzero"`
+}
+
+// Resolution is one DNS resolution of a host.
+type Resolution struct {
+	Date      time.Time `json:"date,omitzero"`
+	Addresses []string  `json:"addresses,omitzero"`
+}
+
+// Observation is a number of sightings of an indicator.
+type Observation struct {
+	Count int       `json:"count,omitzero"` // at least 1
+	Date  time.Time `json:"date,omitzero"`  // the server's clock when zero
+}
+
+// Occurrence is where a file was seen. At least one of its members is set.
+type Occurrence struct {
+	FileName string    `json:"fileName,omitzero"`
+	Path     string    `json:"path,omitzero"`
+	Date     time.Time `json:"date,omitzero"`
+}
+
+func (r *IndicatorRecord) dates() [len(itemDateNames)]*time.Time {
+	return [...]*time.Time{&r.FirstSeen, &r.LastSeen, &r.ExternalDateAdded, &r.ExternalDateExpires, &r.ExternalLastModified}
+}
+
+func (r *IndicatorRecord) title() string {
+	if r.Type == "" {
+		return r.Summary
+	}
+	return r.Type + ": " + r.Summary
+}
+func (r *IndicatorRecord) wantedID() int64 { return r.ID }
+
+// place reads what an indicator is known by.
+func (r *IndicatorRecord) place(s *seeder) (*owner, *indicatorType, string, error) {
+	o, err := s.ownerOf(r.Owner)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	t := s.typeByName(r.Type)
+	if t == nil {
+		return nil, nil, "", refuse("Type", fmt.Sprintf("there is no indicator type %q: seed an IndicatorType first", r.Type))
+	}
+	value, ok := t.read(r.Summary)
+	if !ok {
+		return nil, nil, "", refuse("Summary", "is not a valid "+t.Name)
+	}
+	return o, t, value, nil
+}
+
+func (r *IndicatorRecord) seed(s *seeder) error {
+	o, t, value, err := r.place(s)
+	switch {
+	case err != nil:
+		return err
+	case len(s.sharing(o, t, value)) > 0:
+		return refuse("Summary", "the owner has this "+t.Name+" already: change it with Update")
+	case s.indicatorLimit > 0 && o.size() >= s.indicatorLimit:
+		return refuse("Owner", msgIndicatorLimit)
+	}
+	if err := s.checkID(r.ID); err != nil {
+		return err
+	}
+	i := &indicator{id: r.ID, owner: o, typ: t, value: value}
+	if err := s.tryIndicator(i, r); err != nil {
+		return err
+	}
+	if i.id == 0 {
+		i.id = s.nextID()
+	}
+	i.added = stored(r.DateAdded, s.now.Unix())
+	i.modified = stored(r.LastModified, i.added)
+	o.add(i)
+	*r = i.record()
+	return nil
+}
+
+// sharing returns the indicators of an owner that have the value, or share a hash with it.
+func (s *seeder) sharing(o *owner, t *indicatorType, value string) []*indicator {
+	if t.Name == "File" {
+		return o.filesOf(t, value)
+	}
+	if i := o.find(t, t.key(value)); i != nil {
+		return []*indicator{i}
+	}
+	return nil
+}
+
+// tryIndicator gives an indicator what a record says. If the record is refused, nothing is left of
+// it.
+func (s *seeder) tryIndicator(i *indicator, r *IndicatorRecord) error {
+	tags := len(i.owner.tags)
+	err := checkText("", reflect.ValueOf(r))
+	if err == nil {
+		err = s.fillIndicator(i, r, attached{})
+	}
+	if err == nil {
+		given := *r
+		given.ID, given.Owner, given.Summary, given.DateAdded, given.LastModified, given.Associated = 0, "", "", time.Time{}, time.Time{}, nil
+		err = checkKept(given, i.record())
+	}
+	if err == nil && len(r.Associated) > 0 && !slices.Equal(r.Associated, i.record().Associated) {
+		err = refuse("Associated", "is only read: seed or delete an Association")
+	}
+	if err != nil {
+		detachAll(i)
+		i.owner.forgetTags(tags)
+	}
+	return err
+}
+
+// fillIndicator gives an indicator without contents those of a record. had is what was
+// attached to it before.
+func (s *seeder) fillIndicator(i *indicator, r *IndicatorRecord, had attached) error {
+	f := fields{}
+	number := func(name string, on bool, text func() string) {
+		if on {
+			f = append(f, member{[]byte(name), []byte(text())})
+		}
+	}
+	number("rating", r.Rating != nil, func() string { return strconv.FormatFloat(*r.Rating, 'f', -1, 64) })
+	number("confidence", r.Confidence != nil, func() string { return strconv.Itoa(*r.Confidence) })
+	number("size", r.Size != 0, func() string { return strconv.FormatInt(r.Size, 10) })
+	for name, on := range map[string]bool{"activeLocked": r.ActiveLocked, "privateFlag": r.Private, "dnsActive": r.DNSActive, "whoisActive": r.WhoisActive} {
+		number(name, on, func() string { return "true" })
+	}
+	number("active", r.Inactive, func() string { return "false" })
+	ch, msg := i.typ.readChange(f)
+	if msg != "" {
+		return platformSays(msg, "")
+	}
+	ch.apply(i, 0)
+	if err := s.fillExtras(i, r, had); err != nil {
+		return err
+	}
+	if err := s.attach(i, had.attributes, r.Attributes, r.Tags, r.Labels); err != nil {
+		return err
+	}
+	return s.linkGroups(i, r.Groups)
+}
+
+// locations are the fields of an address that say where it is.
+var locations = [...]string{"countryCode", "countryName", "city", "state", "organization", "timezone", "asn"}
+
+func (s *seeder) fillExtras(i *indicator, r *IndicatorRecord, had attached) error {
+	var d itemDates
+	if d.take(r.dates()); d != (itemDates{}) {
+		i.makeRest().dates = d
+	}
+	only := func(typeName, field string, set bool) error {
+		if set && i.typ.Name != typeName {
+			return refuse(field, "only a "+typeName+" has it")
+		}
+		return nil
+	}
+	for _, err := range []error{
+		only("File", "Occurrences", len(r.Occurrences) > 0), only("Host", "Resolutions", len(r.Resolutions) > 0),
+		only("Address", "Located", len(r.Located) > 0), checkLocated(r.Located), checkAssessed(r.Assessed),
+	} {
+		if err != nil {
+			return err
+		}
+	}
+	if r.XID == "" && r.Located == nil && r.Assessed == nil &&
+		len(r.Occurrences)+len(r.Resolutions)+len(r.Observations)+len(r.FalsePositives) == 0 {
+		return nil
+	}
+	rare := i.details()
+	rare.xid, rare.located = r.XID, maps.Clone(r.Located)
+	if r.Assessed != nil {
+		rare.assessed = new(*r.Assessed)
+	}
+	for n, o := range r.Occurrences {
+		o.Date = o.Date.Truncate(time.Second).UTC()
+		if o.FileName == "" && o.Path == "" && o.Date.IsZero() {
+			return refuse(fmt.Sprintf("Occurrences[%d]", n), "needs a FileName, a Path or a Date")
+		}
+		if m := slices.IndexFunc(had.occurrences, func(old *occurrence) bool { return old.Occurrence == o }); m >= 0 {
+			rare.occurrences = append(rare.occurrences, had.occurrences[m])
+			continue
+		}
+		rare.occurrences = append(rare.occurrences, &occurrence{s.nextID(), o})
+	}
+	for n, e := range r.Resolutions {
+		for m, a := range e.Addresses {
+			if _, ok := canonicalAddress(a); !ok {
+				return refuse(fmt.Sprintf("Resolutions[%d].Addresses[%d]", n, m), "is not a valid Address")
+			}
+		}
+		rare.resolutions = append(rare.resolutions, Resolution{e.Date.Truncate(time.Second).UTC(), slices.Clone(e.Addresses)})
+	}
+	for n, o := range r.Observations {
+		if o.Count < 1 {
+			return refuse(fmt.Sprintf("Observations[%d].Count", n), "must be at least 1")
+		}
+		rare.observations = append(rare.observations, observation{s.accessID, o.Count, stored(o.Date, s.now.Unix())})
+	}
+	for n, at := range r.FalsePositives {
+		const day = 24 * 60 * 60
+		seconds := stored(at, s.now.Unix())
+		if n > 0 && rare.falsePositives[n-1].at/day >= seconds/day {
+			return refuse(fmt.Sprintf("FalsePositives[%d]", n), "must be on a later day than the one before: a user reports an indicator once a day")
+		}
+		rare.falsePositives = append(rare.falsePositives, falsePositive{s.accessID, seconds})
+	}
+	return nil
+}
+
+func checkLocated(located map[string]string) error {
+	for name, v := range located {
+		switch {
+		case !slices.Contains(locations[:], name):
+			return refuse(fmt.Sprintf("Located[%q]", name), "must be one of "+strings.Join(locations[:], ", "))
+		case name == "asn" && !allDigits(v):
+			return refuse(`Located["asn"]`, "must be a number")
+		}
+	}
+	return nil
+}
+
+func checkAssessed(a *ThreatAssess) error {
+	switch {
+	case a == nil:
+	case !(a.Rating >= 0 && a.Rating <= 5):
+		return refuse("Assessed.Rating", "must be 0 to 5")
+	case !(a.Confidence >= 0 && a.Confidence <= 100):
+		return refuse("Assessed.Confidence", "must be 0 to 100")
+	case a.Score < 0 || a.Score > 1000:
+		return refuse("Assessed.Score", "must be 0 to 1000")
+	case a.CALScore < 0 || a.CALScore > 1000:
+		return refuse("Assessed.CALScore", "must be 0 to 1000")
+	}
+	return nil
+}
+
+// indicator finds the indicator that a record means.
+func (r *IndicatorRecord) indicator(s *seeder) (*indicator, error) {
+	if r.ID != 0 {
+		i := s.indicatorByID(r.ID)
+		if i == nil {
+			return nil, refuse("ID", "there is no such indicator")
+		}
+		return i, nil
+	}
+	o, t, value, err := r.place(s)
+	if err != nil {
+		return nil, err
+	}
+	if i := o.find(t, t.key(value)); i != nil {
+		return i, nil
+	}
+	return nil, refuse("Summary", "the owner has no such "+t.Name)
+}
+
+func (r *IndicatorRecord) update(s *seeder) error {
+	i, err := r.indicator(s)
+	if err != nil {
+		return err
+	}
+	if r.Owner == "" {
+		r.Owner = i.owner.Name
+	}
+	o, t, value, err := r.place(s)
+	switch {
+	case err != nil:
+		return err
+	case o != i.owner || t != i.typ:
+		return refuse("ID", "belongs to an indicator of another owner or type")
+	case value != i.value && t.mergeHashes(value, i.value) != value:
+		return refuse("Summary", "cannot be changed; a File can only get more hashes")
+	case len(s.sharing(o, t, value)) > 1:
+		return refuse("Summary", "another File has one of the hashes")
+	}
+	trial := &indicator{owner: o, typ: t, value: value, more: &metadata{}}
+	for l := range links(i) {
+		if other, ok := l.to(i).(*indicator); ok {
+			associate(trial, other, l.label)
+		}
+	}
+	if err := s.tryIndicator(trial, r); err != nil {
+		return err
+	}
+	detachAll(trial)
+
+	before := *i
+	had := attached{occurrences: i.extra().occurrences}
+	if i.more != nil {
+		had.attributes = i.more.attributes
+		i.more.attributes = nil
+	}
+	i.flags &= flagRemoved
+	i.rating, i.confidence, i.rest = 0, 0, nil
+	if err := s.fillIndicator(i, r, had); err != nil {
+		return err // does not happen: the trial took the same record
+	}
+	o.rename(i, value)
+	const scored = flagRated | flagConfident
+	counts := i.rating != before.rating || i.confidence != before.confidence || i.flags&scored != before.flags&scored
+	i.added = stored(r.DateAdded, before.added)
+	i.modified = moved(before.modified, r.LastModified, counts, s.now.Unix())
+	*r = i.record()
+	return nil
+}
+
+func (r *IndicatorRecord) remove(s *seeder) error {
+	i, err := r.indicator(s)
+	if err != nil {
+		return err
+	}
+	i.owner.drop(i, s.now.Unix())
+	return nil
+}
+
+func (i *indicator) record() IndicatorRecord {
+	r := IndicatorRecord{
+		ID: i.id, Owner: i.owner.Name, Type: i.typ.Name, Summary: i.value,
+		Inactive: i.has(flagInactive), ActiveLocked: i.has(flagActiveLocked), Private: i.has(flagPrivate),
+		DNSActive: i.has(flagDNS), WhoisActive: i.has(flagWhois),
+		DateAdded: time.Unix(i.added, 0).UTC(), LastModified: time.Unix(i.modified, 0).UTC(),
+	}
+	if i.has(flagRated) {
+		r.Rating = new(i.score())
+	}
+	if i.has(flagConfident) {
+		r.Confidence = new(int(i.confidence))
+	}
+	r.Attributes, r.Tags, r.Labels = i.more.records()
+	for l := range links(i) {
+		switch to := l.to(i).(type) {
+		case *group:
+			r.Groups = append(r.Groups, to.xid)
+		case *indicator:
+			r.Associated = append(r.Associated, to.typ.Name+": "+to.value)
+		}
+	}
+	if i.rest != nil {
+		r.Size = i.rest.size
+		i.rest.dates.give(r.dates())
+	}
+	d := i.extra()
+	r.XID, r.Located = d.xid, maps.Clone(d.located)
+	if d.assessed != nil {
+		r.Assessed = new(*d.assessed)
+	}
+	for _, o := range d.occurrences {
+		r.Occurrences = append(r.Occurrences, o.Occurrence)
+	}
+	for _, e := range d.resolutions {
+		r.Resolutions = append(r.Resolutions, Resolution{e.Date, slices.Clone(e.Addresses)})
+	}
+	for _, o := range d.observations {
+		r.Observations = append(r.Observations, Observation{o.count, time.Unix(o.at, 0).UTC()})
+	}
+	for _, f := range d.falsePositives {
+		r.FalsePositives = append(r.FalsePositives, time.Unix(f.at, 0).UTC())
+	}
+	return r
+}
+
+// Indicators returns the indicators of an owner in the order in which they came.
+func (s *Server) Indicators(owner string) []IndicatorRecord {
+	defer s.view()()
+	o := s.ownerByName(owner)
+	if o == nil {
+		return nil
+	}
+	all := make([]IndicatorRecord, 0, len(o.indicators)-o.removed)
+	for _, ind := range o.indicators {
+		if !ind.has(flagRemoved) {
+			all = append(all, ind.record())
+		}
+	}
+	return all
+}
+
+// Indicator returns one indicator of an owner; a file is found by any of its hashes.
+func (s *Server) Indicator(owner, typeName, summary string) (IndicatorRecord, bool) {
+	defer s.view()()
+	o, t := s.ownerByName(owner), s.typeByName(typeName)
+	if o == nil || t == nil {
+		return IndicatorRecord{}, false
+	}
+	value, ok := t.read(summary)
+	if !ok {
+		return IndicatorRecord{}, false
+	}
+	ind := o.find(t, t.key(value))
+	if ind == nil {
+		return IndicatorRecord{}, false
+	}
+	return ind.record(), true
+}
+
+// Has reports whether an owner has an indicator, also on a server without contents, where a file
+// is known by its summary only.
+func (s *Server) Has(owner, typeName, summary string) bool {
+	if _, ok := s.Indicator(owner, typeName, summary); ok {
+		return true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o, t := s.ownerByName(owner), s.typeByName(typeName)
+	if o == nil || t == nil {
+		return false
+	}
+	value, ok := t.read(summary)
+	if !ok {
+		return false
+	}
+	return o.hasPresence(t, value)
+}

@@ -1,0 +1,134 @@
+package threatconnecttest
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"time"
+	"unicode/utf8"
+)
+
+var timeType = reflect.TypeFor[time.Time]()
+
+// checkKept compares a record with what the server shows of it: every field that is set must be
+// there. It is the net under all rules: nothing that is seeded is dropped or bent in silence.
+func checkKept(given, shown any) error {
+	if field := lost("", reflect.ValueOf(given), reflect.ValueOf(shown), false); field != "" {
+		return refuse(field, "the platform would not keep this value: leave it out, or change it")
+	}
+	return nil
+}
+
+// lost returns the path of the first value that is set in given and is not the same in shown. A
+// value that is zero is not set, except in a list and behind a pointer.
+func lost(path string, given, shown reflect.Value, always bool) string {
+	if given.IsZero() && !always {
+		return ""
+	}
+	same := true
+	switch given.Kind() {
+	case reflect.Pointer:
+		if shown.IsNil() {
+			return path
+		}
+		return lost(path, given.Elem(), shown.Elem(), true)
+	case reflect.Struct:
+		if given.Type() == timeType {
+			same = given.Interface().(time.Time).Truncate(time.Second).Equal(shown.Interface().(time.Time))
+			break
+		}
+		return lostField(path, given, shown)
+	case reflect.Slice:
+		if given.Len() != shown.Len() {
+			return path
+		}
+		if texts, ok := given.Interface().([]string); ok { // their order is the server's
+			same = slices.Equal(slices.Sorted(slices.Values(texts)), slices.Sorted(slices.Values(shown.Interface().([]string))))
+			break
+		}
+		for i := range given.Len() {
+			if bad := lost(fmt.Sprintf("%s[%d]", path, i), given.Index(i), shown.Index(i), true); bad != "" {
+				return bad
+			}
+		}
+	case reflect.Map:
+		for _, key := range given.MapKeys() {
+			if v := shown.MapIndex(key); !v.IsValid() || !v.Equal(given.MapIndex(key)) {
+				return fmt.Sprintf("%s[%q]", path, key)
+			}
+		}
+	default:
+		same = given.Equal(shown)
+	}
+	if !same {
+		return path
+	}
+	return ""
+}
+
+func lostField(path string, given, shown reflect.Value) string {
+	t := given.Type()
+	for i := range t.NumField() {
+		name := t.Field(i).Name
+		if !t.Field(i).IsExported() || path != "" && name == "ID" { // the ids of what is attached are the server's
+			continue
+		}
+		if path != "" {
+			name = path + "." + name
+		}
+		if bad := lost(name, given.Field(i), shown.Field(i), false); bad != "" {
+			return bad
+		}
+	}
+	return ""
+}
+
+// checkText finds the first text in a record that is not UTF-8: it could not be sent, nor be shown
+// as JSON.
+func checkText(path string, v reflect.Value) error {
+	switch v.Kind() {
+	case reflect.String:
+		if !utf8.ValidString(v.String()) {
+			return refuse(path, "is not valid UTF-8")
+		}
+	case reflect.Pointer:
+		if !v.IsNil() {
+			return checkText(path, v.Elem())
+		}
+	case reflect.Slice:
+		if v.Type().Elem().Kind() == reflect.Uint8 {
+			return nil
+		}
+		for i := range v.Len() {
+			if err := checkText(fmt.Sprintf("%s[%d]", path, i), v.Index(i)); err != nil {
+				return err
+			}
+		}
+	case reflect.Map:
+		for _, key := range v.MapKeys() {
+			at := fmt.Sprintf("%s[%q]", path, key)
+			if err := checkText(at, key); err != nil {
+				return err
+			}
+			if err := checkText(at, v.MapIndex(key)); err != nil {
+				return err
+			}
+		}
+	case reflect.Struct:
+		if v.Type() == timeType {
+			return nil
+		}
+		for i := range v.NumField() {
+			if f := v.Type().Field(i); f.IsExported() {
+				name := f.Name
+				if path != "" {
+					name = path + "." + name
+				}
+				if err := checkText(name, v.Field(i)); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,160 @@
+package threatconnecttest
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// Owner is an organization, a community or a source.
+type Owner struct {
+	ID        int64  `json:"id,omitzero"` // set by the server
+	Name      string `json:"name,omitzero"`
+	Type      string `json:"type,omitzero"`      // Organization, Community or Source, which it is when empty
+	Members   []User `json:"members,omitzero"`   // of an organization
+	Anonymous bool   `json:"anonymous,omitzero"` // whether its members are shown by pseudonym only
+	ReadOnly  bool   `json:"readOnly,omitzero"`  // whether the API user may only read
+
+	// Denied are the routes that the API user may not call in this owner, as in [Routes]:
+	// "DELETE /v2/groups/{type}/{id}". The method "*" stands for every method of a pattern. Calls
+	// about no owner, such as those of playbooks, are made in the API user's own organization.
+	Denied []string `json:"denied,omitzero"`
+}
+
+// User is somebody who can sign in.
+type User struct {
+	UserName  string `json:"userName,omitzero"` // for API users the access id
+	FirstName string `json:"firstName,omitzero"`
+	LastName  string `json:"lastName,omitzero"`
+	Pseudonym string `json:"pseudonym,omitzero"`
+	Role      string `json:"role,omitzero"`
+}
+
+// builtInOwners are those that every instance has at first. The first is the API user's own
+// organization.
+func builtInOwners() []Owner {
+	return []Owner{
+		{Name: "Example Organization", Type: "Organization", Members: []User{
+			{UserName: accessID, FirstName: "Example", LastName: "Integration", Pseudonym: "integration", Role: "Api User"},
+			{UserName: "analyst@example.com", FirstName: "Alex", LastName: "Analyst", Pseudonym: "alex", Role: "User"},
+		}},
+		{Name: "Example Community", Type: "Community"},
+		{Name: "Example Source", Type: "Source"},
+	}
+}
+
+func (r *Owner) title() string   { return r.Name }
+func (r *Owner) wantedID() int64 { return 0 } // owners count by themselves
+
+// check finds what is wrong with the fields of an owner.
+func (r *Owner) check() error {
+	switch {
+	case strings.TrimSpace(r.Name) == "":
+		return refuse("Name", "is missing")
+	case !slices.Contains([]string{"Organization", "Community", "Source"}, r.Type):
+		return refuse("Type", "must be Organization, Community or Source")
+	}
+	for n, u := range r.Members {
+		if u.UserName == "" && u.Pseudonym == "" {
+			return refuse(fmt.Sprintf("Members[%d].UserName", n), "is missing, and so is the Pseudonym")
+		}
+	}
+	for n, d := range r.Denied {
+		if !slices.ContainsFunc(allRoutes(), func(e route) bool { return e.is(d) }) {
+			return refuse(fmt.Sprintf("Denied[%d]", n), fmt.Sprintf("%q is not a route: use one that Routes returns, or \"*\" and its pattern", d))
+		}
+	}
+	return checkText("", reflect.ValueOf(r))
+}
+
+// seed adds an owner, or changes one that every instance starts with.
+func (r *Owner) seed(s *seeder) error {
+	have := s.ownerByName(r.Name)
+	if r.Type == "" && have != nil {
+		r.Type = have.Type
+	}
+	if r.Type == "" {
+		r.Type = "Source"
+	}
+	if err := r.check(); err != nil {
+		return err
+	}
+	if have == nil {
+		if r.ID != 0 && r.ID != int64(len(s.owners)+1) {
+			return refuse("ID", "is set by the server: leave it 0")
+		}
+		*r = s.addOwner(r.clone()).record()
+		return nil
+	}
+	if have.builtIn {
+		if r.Members == nil {
+			r.Members = have.Members
+		}
+		return r.update(s)
+	}
+	given := r.clone()
+	given.ID = have.ID
+	if now := have.record(); r.ID != 0 && r.ID != have.ID || !reflect.DeepEqual(given, now) {
+		return refuse("Name", "there is such an owner already, with other fields: change it with Update")
+	}
+	r.ID = have.ID
+	return nil
+}
+
+func (r *Owner) update(s *seeder) error {
+	have := s.ownerByName(r.Name)
+	if r.ID != 0 {
+		have = s.ownerByID(r.ID)
+	}
+	if have == nil {
+		return refuse("Name", "there is no such owner")
+	}
+	if r.Type == "" {
+		r.Type = have.Type
+	}
+	err := r.check()
+	other := s.ownerByName(r.Name)
+	switch {
+	case err != nil:
+		return err
+	case other != nil && other != have:
+		return refuse("Name", "another owner has it")
+	case r.Type != have.Type:
+		return refuse("Type", "cannot be changed")
+	}
+	id := have.ID
+	have.Owner, have.builtIn = r.clone(), false
+	have.ID = id
+	*r = have.record()
+	return nil
+}
+
+func (r *Owner) remove(*seeder) error { return refuse("Name", "an owner cannot be deleted") }
+
+func (r *Owner) clone() Owner {
+	c := *r
+	c.Members, c.Denied = slices.Clone(r.Members), slices.Clone(r.Denied)
+	return c
+}
+
+func (o *owner) record() Owner { return o.Owner.clone() }
+
+// Owners returns all owners, the API user's own organization first.
+func (s *Server) Owners() []Owner {
+	defer s.view()()
+	all := make([]Owner, 0, len(s.owners))
+	for _, o := range s.owners {
+		all = append(all, o.record())
+	}
+	return all
+}
+
+// UserID returns the id by which the assignees and escalatees of tasks are found besides their user
+// names, and whether there is such a member of the API user's organization.
+func (s *Server) UserID(userName string) (int64, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.IndexFunc(s.owners[0].Members, func(u User) bool { return u.UserName == userName })
+	return int64(i + 1), i >= 0
+}

@@ -1,0 +1,101 @@
+package threatconnecttest
+
+import "strings"
+
+// Counts are how many things an owner has.
+type Counts struct {
+	Indicators int `json:"indicators"`
+	Groups     int `json:"groups"`
+	Tags       int `json:"tags"`
+	Tasks      int `json:"tasks"`
+	Victims    int `json:"victims"`
+}
+
+// Counts returns how many things an owner has; nothing for one that does not exist. It also counts
+// the indicators of a server that was made [WithoutContents].
+func (s *Server) Counts(owner string) Counts {
+	defer s.view()()
+	o := s.ownerByName(owner)
+	if o == nil {
+		return Counts{}
+	}
+	c := Counts{Indicators: o.size(), Groups: len(o.groups), Tags: len(o.tags)}
+	for _, t := range s.tasks {
+		if t.owner == o {
+			c.Tasks++
+		}
+	}
+	for _, v := range s.victims {
+		if v.owner == o {
+			c.Victims++
+		}
+	}
+	return c
+}
+
+// Query is what [Server.Search] looks for in an owner.
+type Query struct {
+	Owner  string `json:"owner,omitzero"`  // the API user's organization when empty
+	Groups bool   `json:"groups,omitzero"` // groups instead of indicators
+	Type   string `json:"type,omitzero"`   // all types when empty
+	Text   string `json:"text,omitzero"`   // a part of the summary or name, in any case
+	Start  int    `json:"start,omitzero"`  // how many of those found are passed over
+	Limit  int    `json:"limit,omitzero"`  // how many are returned; 100 when 0
+}
+
+// Found is a page of what a search found.
+type Found struct {
+	Indicators []IndicatorRecord `json:"indicators,omitzero"`
+	Groups     []GroupRecord     `json:"groups,omitzero"`
+	Total      int               `json:"total"` // of all pages
+}
+
+// Search looks for indicators or groups of an owner, in the order in which they came. It builds
+// records for the page only. An owner or a type that does not exist has nothing.
+func (s *Server) Search(q Query) Found {
+	defer s.view()()
+	o := s.owners[0]
+	if q.Owner != "" {
+		o = s.ownerByName(q.Owner)
+	}
+	var f Found
+	if o == nil {
+		return f
+	}
+	if q.Limit == 0 {
+		q.Limit = defaultLimit
+	}
+	text := strings.ToLower(q.Text)
+	onPage := func() bool {
+		f.Total++
+		return f.Total > q.Start && f.Total-q.Start <= q.Limit
+	}
+	if q.Groups {
+		for _, g := range o.groups {
+			if (q.Type == "" || g.typ.name == q.Type) && containsFold(g.name, text) && onPage() {
+				f.Groups = append(f.Groups, g.record())
+			}
+		}
+		return f
+	}
+	t := s.typeByName(q.Type)
+	for _, i := range o.indicators {
+		if (q.Type == "" || i.typ == t) && !i.has(flagRemoved) && containsFold(i.value, text) && onPage() {
+			f.Indicators = append(f.Indicators, i.record())
+		}
+	}
+	return f
+}
+
+// containsFold reports whether s contains a text in lower case, whatever the case of s.
+func containsFold(s, lower string) bool {
+	if strings.Contains(s, lower) {
+		return true
+	}
+	for _, c := range []byte(s) {
+		if 'A' <= c && c <= 'Z' || c >= 0x80 {
+			return strings.Contains(strings.ToLower(s), lower)
+		}
+	}
+	return false
+}

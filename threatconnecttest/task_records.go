@@ -1,0 +1,211 @@
+package threatconnecttest
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"time"
+)
+
+// TaskRecord is a task as tests see and seed it.
+type TaskRecord struct {
+	ID             int64             `json:"id,omitzero"`    // chosen by the server when 0
+	Owner          string            `json:"owner,omitzero"` // the API user's organization when empty
+	Name           string            `json:"name,omitzero"`
+	Description    string            `json:"description,omitzero"`
+	Status         string            `json:"status,omitzero"` // "Not Started" when empty
+	DueDate        time.Time         `json:"dueDate,omitzero"`
+	ReminderDate   time.Time         `json:"reminderDate,omitzero"`
+	EscalationDate time.Time         `json:"escalationDate,omitzero"`
+	Escalated      bool              `json:"escalated,omitzero"`
+	Reminded       bool              `json:"reminded,omitzero"`
+	Overdue        bool              `json:"overdue,omitzero"`   // set by the server, too, when the due date is past
+	Assignees      []string          `json:"assignees,omitzero"` // user names of members of the API user's organization
+	Escalatees     []string          `json:"escalatees,omitzero"`
+	DateAdded      time.Time         `json:"dateAdded,omitzero"`    // the server's clock when zero
+	LastModified   time.Time         `json:"lastModified,omitzero"` // DateAdded when zero
+	Attributes     []AttributeRecord `json:"attributes,omitzero"`
+	Tags           []string          `json:"tags,omitzero"`
+	Labels         []string          `json:"labels,omitzero"`
+	Tasks          []int64           `json:"tasks,omitzero"` // ids of associated tasks; no documented request makes such an association
+}
+
+func (r *TaskRecord) title() string   { return r.Name }
+func (r *TaskRecord) wantedID() int64 { return r.ID }
+
+func (r *TaskRecord) seed(s *seeder) error {
+	o, err := s.ownerOf(r.Owner)
+	if err == nil {
+		err = s.checkID(r.ID)
+	}
+	if err != nil {
+		return err
+	}
+	t := &task{id: r.ID, owner: o}
+	if err := s.tryTask(t, r, r.Overdue); err != nil {
+		return err
+	}
+	t.added = stored(r.DateAdded, s.now.Unix())
+	t.modified = stored(r.LastModified, t.added)
+	s.addTask(t)
+	*r = t.record(s.now.Unix())
+	return nil
+}
+
+// tryTask gives a task what a record says. If the record is refused, nothing is left of it.
+func (s *seeder) tryTask(t *task, r *TaskRecord, late bool) error {
+	tags := len(t.owner.tags)
+	err := checkText("", reflect.ValueOf(r))
+	if err == nil {
+		err = s.fillTask(t, r, late, attached{})
+	}
+	if err == nil {
+		given := *r
+		given.ID, given.Owner, given.DateAdded, given.LastModified, given.Overdue = 0, "", time.Time{}, time.Time{}, late
+		err = checkKept(given, t.record(s.now.Unix()))
+	}
+	if err != nil {
+		detachAll(t)
+		t.owner.forgetTags(tags)
+	}
+	return err
+}
+
+// fillTask gives a task the contents of a record, as a request would. had is what was attached to it
+// before.
+func (s *seeder) fillTask(t *task, r *TaskRecord, late bool, had attached) error {
+	if r.Status == "" {
+		r.Status = taskStatuses[0]
+	}
+	body := map[string]any{
+		"name": r.Name, "description": r.Description, "status": r.Status,
+		"escalated": r.Escalated, "reminded": r.Reminded, "overdue": late,
+	}
+	for name, at := range map[string]time.Time{"dueDate": r.DueDate, "reminderDate": r.ReminderDate, "escalationDate": r.EscalationDate} {
+		if !at.IsZero() {
+			body[name] = formatDate(at, 0)
+		}
+	}
+	for name, users := range map[string][]string{"assignee": r.Assignees, "escalatee": r.Escalatees} {
+		list := []map[string]string{}
+		for _, u := range users {
+			list = append(list, map[string]string{"userName": u})
+		}
+		body[name] = list
+	}
+	var read task
+	c, f := s.request(body)
+	if bad := c.readTask(f, &read); bad != nil {
+		return platformSays(bad.message, "")
+	}
+	var others []holder
+	for n, id := range r.Tasks {
+		other := s.taskByID(id)
+		if other == nil || other.owner != t.owner || other == t {
+			return refuse(fmt.Sprintf("Tasks[%d]", n), "the owner has no such other task: seed it first")
+		}
+		others = append(others, other)
+	}
+	read.id, read.owner, read.hung, read.added, read.modified = t.id, t.owner, t.hung, t.added, t.modified
+	*t = read
+	if err := s.attach(t, had.attributes, r.Attributes, r.Tags, r.Labels); err != nil {
+		return err
+	}
+	relink(t, others, func(h holder) bool { _, ok := h.(*task); return ok })
+	return nil
+}
+
+func (r *TaskRecord) task(s *seeder) (*task, error) {
+	if r.ID != 0 {
+		if t := s.taskByID(r.ID); t != nil {
+			return t, nil
+		}
+		return nil, refuse("ID", "there is no such task")
+	}
+	o, err := s.ownerOf(r.Owner)
+	if err != nil {
+		return nil, err
+	}
+	return only(s.tasks, func(t *task) bool { return t.owner == o && t.name == r.Name }, "task")
+}
+
+// only returns the one element that has the name of a record.
+func only[T any](all []*T, named func(*T) bool, what string) (*T, error) {
+	i := slices.IndexFunc(all, named)
+	switch {
+	case i < 0:
+		return nil, refuse("Name", "the owner has no such "+what)
+	case slices.ContainsFunc(all[i+1:], named):
+		return nil, refuse("Name", "the owner has several such: give the ID")
+	}
+	return all[i], nil
+}
+
+func (r *TaskRecord) update(s *seeder) error {
+	t, err := r.task(s)
+	if err != nil {
+		return err
+	}
+	if r.Owner != "" && r.Owner != t.owner.Name {
+		return refuse("Owner", "cannot be changed")
+	}
+	before, added, modified := t.record(s.now.Unix()), t.added, t.modified
+	late := r.Overdue
+	if late == before.Overdue { // not what the record changes: a due date may be
+		late = t.late
+	}
+	trial := &task{owner: t.owner}
+	if err := s.tryTask(trial, r, late); err != nil {
+		return err
+	}
+	detachAll(trial)
+
+	had := attached{attributes: t.hung.attributes}
+	t.hung.attributes = nil
+	if err := s.fillTask(t, r, late, had); err != nil {
+		return err // does not happen: the trial took the same record
+	}
+	t.added = stored(r.DateAdded, added)
+	counts := !reflect.DeepEqual(t.record(s.now.Unix()), before)
+	t.modified = moved(modified, r.LastModified, counts, s.now.Unix())
+	*r = t.record(s.now.Unix())
+	return nil
+}
+
+func (r *TaskRecord) remove(s *seeder) error {
+	t, err := r.task(s)
+	if err != nil {
+		return err
+	}
+	s.dropTask(t)
+	return nil
+}
+
+// Tasks returns the tasks of an owner in the order in which they came.
+func (s *Server) Tasks(owner string) []TaskRecord {
+	defer s.view()()
+	var all []TaskRecord
+	for _, t := range s.tasks {
+		if t.owner.Name == owner {
+			all = append(all, t.record(s.now().Unix()))
+		}
+	}
+	return all
+}
+
+func (t *task) record(now int64) TaskRecord {
+	r := TaskRecord{
+		ID: t.id, Owner: t.owner.Name, Name: t.name, Description: t.description, Status: t.status,
+		DueDate: fromUnix(t.due), ReminderDate: fromUnix(t.reminder), EscalationDate: fromUnix(t.escalation),
+		Escalated: t.escalated, Reminded: t.reminded, Overdue: t.overdue(now),
+		Assignees: slices.Clone(t.assignees), Escalatees: slices.Clone(t.escalatees),
+		DateAdded: fromUnix(t.added), LastModified: fromUnix(t.modified),
+	}
+	r.Attributes, r.Tags, r.Labels = t.hung.records()
+	for l := range links(t) {
+		if other, ok := l.to(t).(*task); ok {
+			r.Tasks = append(r.Tasks, other.id)
+		}
+	}
+	return r
+}

@@ -1,0 +1,183 @@
+package threatconnecttest
+
+import (
+	"reflect"
+	"slices"
+	"time"
+)
+
+// VictimRecord is a victim as tests see and seed it.
+type VictimRecord struct {
+	ID           int64             `json:"id,omitzero"`    // chosen by the server when 0
+	Owner        string            `json:"owner,omitzero"` // the API user's organization when empty
+	Name         string            `json:"name,omitzero"`
+	Description  string            `json:"description,omitzero"`
+	Org          string            `json:"org,omitzero"`
+	Suborg       string            `json:"suborg,omitzero"`
+	WorkLocation string            `json:"workLocation,omitzero"`
+	Nationality  string            `json:"nationality,omitzero"`
+	Assets       []AssetRecord     `json:"assets,omitzero"`
+	Attributes   []AttributeRecord `json:"attributes,omitzero"`
+	Tags         []string          `json:"tags,omitzero"`
+	Labels       []string          `json:"labels,omitzero"`
+}
+
+// AssetRecord is an asset of a victim or an adversary as tests see and seed it.
+type AssetRecord struct {
+	ID     int64    `json:"id,omitzero"`     // set by the server
+	Type   string   `json:"type,omitzero"`   // as in lists: "EmailAddress", "Handle"
+	Values []string `json:"values,omitzero"` // the address, account, number, URL or handle; then the address type or network
+}
+
+// AttributeRecord is an attribute as tests see and seed it.
+type AttributeRecord struct {
+	ID           int64     `json:"id,omitzero"` // set by the server
+	Type         string    `json:"type,omitzero"`
+	Value        string    `json:"value,omitzero"`
+	Source       string    `json:"source,omitzero"`
+	Displayed    bool      `json:"displayed,omitzero"` // whether it is the default one; Description and Source only, one of each
+	Pinned       bool      `json:"pinned,omitzero"`
+	Labels       []string  `json:"labels,omitzero"`       // the names of security labels of the owner
+	DateAdded    time.Time `json:"dateAdded,omitzero"`    // the server's clock when zero
+	LastModified time.Time `json:"lastModified,omitzero"` // DateAdded when zero
+}
+
+// texts are the fields of a record, in the order of victimFields.
+func (r *VictimRecord) texts() []*string {
+	return []*string{&r.Name, &r.Description, &r.Org, &r.Suborg, &r.WorkLocation, &r.Nationality}
+}
+
+func (r *VictimRecord) title() string   { return r.Name }
+func (r *VictimRecord) wantedID() int64 { return r.ID }
+
+func (r *VictimRecord) seed(s *seeder) error {
+	o, err := s.ownerOf(r.Owner)
+	if err == nil {
+		err = s.checkID(r.ID)
+	}
+	if err != nil {
+		return err
+	}
+	v := &victim{id: r.ID, owner: o}
+	if err := s.tryVictim(v, r); err != nil {
+		return err
+	}
+	s.addVictim(v)
+	*r = v.record()
+	return nil
+}
+
+// tryVictim gives a victim what a record says. If the record is refused, nothing is left of it.
+func (s *seeder) tryVictim(v *victim, r *VictimRecord) error {
+	tags := len(v.owner.tags)
+	err := checkText("", reflect.ValueOf(r))
+	if err == nil {
+		err = s.fillVictim(v, r, attached{})
+	}
+	if err == nil {
+		given := *r
+		given.ID, given.Owner = 0, ""
+		err = checkKept(given, v.record())
+	}
+	if err != nil {
+		detachAll(v)
+		v.owner.forgetTags(tags)
+	}
+	return err
+}
+
+// fillVictim gives a victim the contents of a record, as requests would. had is what was attached to
+// it before.
+func (s *seeder) fillVictim(v *victim, r *VictimRecord, had attached) error {
+	body := map[string]any{}
+	for i, p := range r.texts() {
+		body[victimFields[i]] = *p
+	}
+	_, f := s.request(body)
+	v.fields, v.assets = map[string]string{}, nil
+	if bad := v.read(f); bad != nil {
+		return platformSays(bad.message, "")
+	}
+	if err := s.attachAssets(v, victimAssetKinds, had.assets, r.Assets); err != nil {
+		return err
+	}
+	return s.attach(v, had.attributes, r.Attributes, r.Tags, r.Labels)
+}
+
+func (r *VictimRecord) victim(s *seeder) (*victim, error) {
+	if r.ID != 0 {
+		if v := s.victimByID(r.ID); v != nil {
+			return v, nil
+		}
+		return nil, refuse("ID", "there is no such victim")
+	}
+	o, err := s.ownerOf(r.Owner)
+	if err != nil {
+		return nil, err
+	}
+	return only(s.victims, func(v *victim) bool { return v.owner == o && v.fields["name"] == r.Name }, "victim")
+}
+
+func (r *VictimRecord) update(s *seeder) error {
+	v, err := r.victim(s)
+	if err != nil {
+		return err
+	}
+	if r.Owner != "" && r.Owner != v.owner.Name {
+		return refuse("Owner", "cannot be changed")
+	}
+	trial := &victim{owner: v.owner}
+	if err := s.tryVictim(trial, r); err != nil {
+		return err
+	}
+	detachAll(trial)
+	had := attached{attributes: v.hung.attributes, assets: v.assets}
+	v.hung.attributes = nil
+	if err := s.fillVictim(v, r, had); err != nil {
+		return err // does not happen: the trial took the same record
+	}
+	*r = v.record()
+	return nil
+}
+
+func (r *VictimRecord) remove(s *seeder) error {
+	v, err := r.victim(s)
+	if err != nil {
+		return err
+	}
+	s.dropVictim(v)
+	return nil
+}
+
+// Victims returns the victims of an owner in the order in which they came.
+func (s *Server) Victims(owner string) []VictimRecord {
+	defer s.view()()
+	var all []VictimRecord
+	for _, v := range s.victims {
+		if v.owner.Name == owner {
+			all = append(all, v.record())
+		}
+	}
+	return all
+}
+
+func (v *victim) record() VictimRecord {
+	r := VictimRecord{ID: v.id, Owner: v.owner.Name, Assets: assetRecords(v.assets)}
+	for i, p := range r.texts() {
+		*p = v.fields[victimFields[i]]
+	}
+	r.Attributes, r.Tags, r.Labels = v.hung.records()
+	return r
+}
+
+func assetRecords(assets []*asset) []AssetRecord {
+	var all []AssetRecord
+	for _, a := range assets {
+		r := AssetRecord{ID: a.id, Type: a.kind.name, Values: slices.Clone(a.values)}
+		for len(r.Values) > 1 && r.Values[len(r.Values)-1] == "" {
+			r.Values = r.Values[:len(r.Values)-1]
+		}
+		all = append(all, r)
+	}
+	return all
+}
