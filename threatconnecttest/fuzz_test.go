@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -56,25 +57,92 @@ func FuzzRequests(f *testing.F) {
 	})
 }
 
-// FuzzBatchFiles checks that every file ends its job, whatever is in it.
+// FuzzBatchFiles checks that every file ends its job, counts its items and leaves a consistent server,
+// whatever is in it: two files one after the other, and the first one again to delete what is in it.
 func FuzzBatchFiles(f *testing.F) {
-	f.Add(`{"indicator":[{"type":"Host","summary":"www.example.com","tag":[{"name":1}]}]}`, true)
-	f.Add(`{"group":[{"type":"Threat","name":"x","xid":"y","associatedGroupXid":["y"]}],"association":[{"ref_1":"y","id_2":1}]}`, false)
-	f.Add(`{"indicator":[{"type":"File","summary":"d41d8cd98f00b204e9800998ecf8427e","fileOccurrence":{"date":1}}]}`, false)
-	f.Add(`{"indicator":[{"summary":{},"type":{}}]}`, true)
-	f.Add(`{"group":[{"type":"Threat","name":"0","xid":"0","associatedGroupXid":[{}]}]}`, true)
-	f.Add(`[{}]`, false)
-	f.Fuzz(func(t *testing.T, content string, halt bool) {
+	for _, files := range [][2]string{
+		{`{"indicator":[{"type":"Host","summary":"www.example.com","tag":[{"name":1}]}]}`, `{"group":[{}]}`},
+		{`{"group":[{"type":"Threat","name":"x","xid":"y","associatedGroupXid":["y"]}],"association":[{"ref_1":"y","id_2":1}]}`, `{}`},
+		{`{"indicator":[{"type":"File","summary":"d41d8cd98f00b204e9800998ecf8427e","fileOccurrence":{"date":1}}]}`,
+			`{"indicator":[{"type":"File","summary":"d41d8cd98f00b204e9800998ecf8427e : da39a3ee5e6b4b0d3255bfef95601890afd80709"}],"indicator":[1]}`},
+		{`{"indicator":[{"type":"File","sha1":"da39a3ee5e6b4b0d3255bfef95601890afd80709","associatedGroups":["y"]},
+			{"type":"File","md5":"d41d8cd98f00b204e9800998ecf8427e"},
+			{"type":"File","sha1":"da39a3ee5e6b4b0d3255bfef95601890afd80709","md5":"d41d8cd98f00b204e9800998ecf8427e"}],
+			"group":[{"type":"Threat","name":"x","xid":"y"}]}`, `{"group":[{"type":"Threat","name":"x","xid":"y"}]}`},
+		{`{"indicator":[{"summary":{},"type":{}}]}`, `{"group":[{"type":"Threat","name":"0","xid":"0","associatedGroupXid":[{}]}]}`},
+		{`[{}]`, `{"x":{"indicator":[{}]}} {}`},
+	} {
+		f.Add(files[0], files[1], true, false)
+		f.Add(files[0], files[1], false, true)
+	}
+	f.Fuzz(func(t *testing.T, first, second string, halt, replace bool) {
+		mode := map[bool]string{true: "Replace", false: "Append"}[replace]
 		for _, version := range []string{"V1", "V2"} {
 			s := New()
-			j := &job{config: batchConfig{version: version, owner: s.owners[0], action: "Create", attributes: "Append", halt: halt},
-				content: []byte(content)}
-			s.run(&s.settings, j, s.now())
-			assert.Equal(t, jobCompleted, j.status)
-			assert.Len(t, j.errors, sum(j.counts.errors))
-			assert.LessOrEqual(t, len(s.Indicators("Example Organization")), sum(j.counts.success)+sum(j.counts.errors))
+			for n, content := range []string{first, second, first} {
+				j := &job{config: batchConfig{version: version, owner: s.owners[0], action: "Create", attributes: mode, tags: mode, labels: mode, halt: halt},
+					content: []byte(content)}
+				if n == 2 {
+					j.config.action = "Delete"
+				}
+				s.run(&s.settings, j, s.now())
+				require.NoError(t, s.Check())
+				assert.Equal(t, jobCompleted, j.status)
+				assert.Len(t, j.errors, sum(j.counts.errors))
+				counted := sum(j.counts.success) + sum(j.counts.errors) + j.counts.unprocessed
+				items, ok := itemsOf(content, version)
+				if slices.ContainsFunc(j.errors, func(e JobError) bool { return e.Code == codeSyntax }) {
+					assert.LessOrEqual(t, counted, items+1, "the error that ended the job is counted")
+				} else {
+					assert.True(t, ok, "what is not JSON is an error")
+					assert.Equal(t, items, counted)
+				}
+			}
 		}
 	})
+}
+
+// itemsOf counts the items of a batch file, as far as it can be read, and reports whether it is JSON.
+func itemsOf(content, version string) (n int, ok bool) {
+	d := json.NewDecoder(strings.NewReader(content))
+	array := func() bool {
+		if open, err := d.Token(); err != nil || open != json.Delim('[') {
+			return false
+		}
+		for d.More() {
+			var item json.RawMessage
+			if d.Decode(&item) != nil {
+				return false
+			}
+			n++
+		}
+		_, err := d.Token()
+		return err == nil
+	}
+	if version == "V1" && strings.HasPrefix(strings.TrimLeft(content, " \t\r\n"), "[") {
+		ok = array()
+		return n, ok
+	}
+	if open, err := d.Token(); err != nil || open != json.Delim('{') {
+		return 0, false
+	}
+	for d.More() {
+		key, err := d.Token()
+		if err != nil {
+			return n, false
+		}
+		var other json.RawMessage
+		switch {
+		case key == kindIndicator, version == "V2" && (key == kindGroup || key == kindAssociation):
+			if !array() {
+				return n, false
+			}
+		case d.Decode(&other) != nil:
+			return n, false
+		}
+	}
+	_, err := d.Token()
+	return n, err == nil
 }
 
 // FuzzStrings checks that the writer's strings are JSON strings.

@@ -5,8 +5,10 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -15,34 +17,92 @@ import (
 func TestRandomSequencesKeepTheStateConsistent(t *testing.T) {
 	t.Parallel()
 	statuses := map[int]int{}
-	for seed := range uint64(200) {
-		m := &model{Rand: rand.New(rand.NewPCG(seed, 1)), srv: New()}
-		for i := range 3 {
-			require.NoError(t, m.srv.Seed(&GroupRecord{Type: "Adversary", Name: "g", XID: fmt.Sprintf("x%d", i)}))
-		}
-		for step := range 60 {
-			method, path, body := m.request()
-			if path == "batch" && m.send(method, path, body) == http.StatusCreated {
-				m.jobs++
-				method, path, body = "POST", fmt.Sprintf("batch/%d", m.jobs), m.batchFile()
-			}
-			statuses[m.send(method, path, body)]++
-			if err := m.srv.Check(); err != nil {
-				t.Fatalf("seed %d, step %d: %v, after\n%s", seed, step, err, strings.Join(m.log[max(0, len(m.log)-8):], "\n"))
-			}
+	for seed := range uint64(60) {
+		m := newModel(t, rand.NewPCG(seed, 1))
+		for range 60 {
+			statuses[m.step(t)]++
 		}
 	}
 	for _, status := range []int{200, 201, 202, 400, 404} {
-		require.Greater(t, statuses[status], 100, "the sequences no longer reach answers of %d: %v", status, statuses)
+		require.Greater(t, statuses[status], 30, "the sequences no longer reach answers of %d: %v", status, statuses)
 	}
+}
+
+// FuzzSequences is the same with sequences that the fuzzer makes.
+func FuzzSequences(f *testing.F) {
+	for seed := range uint64(20) {
+		choices := make([]byte, 150)
+		r := rand.New(rand.NewPCG(seed, 2))
+		for i := range choices {
+			choices[i] = byte(r.Uint32())
+		}
+		f.Add(choices)
+	}
+	f.Fuzz(func(t *testing.T, choices []byte) {
+		src := &choiceSource{left: choices, rest: rand.NewPCG(1, 2)}
+		m := newModel(t, src)
+		for steps := 0; len(src.left) > 0 && steps < 60; steps++ {
+			m.step(t)
+		}
+	})
+}
+
+// choiceSource makes one choice of each byte, and random ones when there are no more.
+type choiceSource struct {
+	left []byte
+	rest rand.Source
+}
+
+func (s *choiceSource) Uint64() uint64 {
+	if len(s.left) == 0 {
+		return s.rest.Uint64()
+	}
+	b := s.left[0]
+	s.left = s.left[1:]
+	return uint64(b) * 0x01_01_01_01_01_01_01_01 // rand takes the high bits or the low ones
 }
 
 // model makes the requests of one sequence. Names and ids come from small sets, so that they meet.
 type model struct {
 	*rand.Rand
-	srv  *Server
-	jobs int
-	log  []string
+	srv   *Server
+	clock time.Duration
+	log   []string
+}
+
+func newModel(t *testing.T, src rand.Source) *model {
+	m := &model{Rand: rand.New(src), srv: New()}
+	for i := range 3 {
+		require.NoError(t, m.srv.Seed(&GroupRecord{Type: "Adversary", Name: "g", XID: fmt.Sprintf("x%d", i)}))
+	}
+	return m
+}
+
+// step makes a request, checks the server and returns the status of the answer.
+func (m *model) step(t *testing.T) int {
+	switch m.IntN(20) {
+	case 0:
+		m.srv.SetBatchDuration(time.Duration(m.IntN(3)) * time.Minute)
+	case 1:
+		m.clock += time.Minute
+		m.srv.SetClockOffset(m.clock)
+	}
+	method, path, body := m.request()
+	status := m.send(method, path, body)
+	if path == "batch" && status == http.StatusCreated {
+		created := m.jobs()
+		job := created[len(created)-1-m.IntN(min(2, len(created)))] // the new one, or the one before
+		status = m.send("POST", fmt.Sprintf("batch/%d", job.ID), m.batchFile())
+	}
+	if err := m.srv.Check(); err != nil {
+		t.Fatalf("step %d: %v, after\n%s", len(m.log), err, strings.Join(m.log[max(0, len(m.log)-8):], "\n"))
+	}
+	return status
+}
+
+// jobs are those without a content.
+func (m *model) jobs() []JobRecord {
+	return slices.DeleteFunc(m.srv.Jobs(), func(j JobRecord) bool { return j.Status != jobCreated })
 }
 
 func (m *model) one(of ...string) string { return of[m.IntN(len(of))] }
