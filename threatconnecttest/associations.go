@@ -10,7 +10,7 @@ const (
 	msgOwners = "The owners of the requested objects were different"
 )
 
-// associationRoutes are the routes of what is associated with what.
+// associationRoutes are the routes that make, list and remove associations.
 func associationRoutes() []route {
 	names := circleNames{"associatedGroupType", "associatedGroupId", "associatedIndicatorType", "associatedIndicator"}
 	var routes []route

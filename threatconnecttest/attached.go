@@ -27,7 +27,7 @@ func (s *seeder) attach(h holder, had []*attribute, attributes []AttributeRecord
 		if err != nil {
 			return refuse(field, err.Error())
 		}
-		if bad := job.hang(h, fields{{[]byte(name), b}}, codeIndicatorLoss); bad != nil {
+		if bad := job.attach(h, fields{{[]byte(name), b}}, codeIndicatorLoss); bad != nil {
 			return refuse(field, bad.message)
 		}
 		return nil

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// batchConfig is what a job was created with.
+// batchConfig is the configuration of a job.
 type batchConfig struct {
 	version    string // V1 or V2
 	owner      *owner

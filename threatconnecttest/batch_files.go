@@ -2,7 +2,7 @@ package threatconnecttest
 
 import "slices"
 
-// targets returns what an item is written to: the one indicator of its value, which is made when
+// targets returns the indicators that an item is written to: the one of its value, which is made when
 // there is none, or for a file whatever the job's modes say.
 func (r *batchRun) targets(t *indicatorType, value string) ([]*indicator, *batchError) {
 	o := r.config.owner
@@ -80,7 +80,7 @@ func (r *batchRun) clashes(t *indicatorType, matches []*indicator, value string)
 	return false
 }
 
-// mergeFiles makes one file of several: the primary gets what hangs on the others and all hashes,
+// mergeFiles makes one file of several: the primary gets the metadata of the others and all hashes,
 // those of value first.
 func (r *batchRun) mergeFiles(primary *indicator, matches []*indicator, value string) *indicator {
 	t, o := primary.typ, primary.owner

@@ -50,7 +50,7 @@ func (r *batchRun) group(item *batchItem, f fields) *batchError {
 	have.name, have.modified = name, r.now
 	have.set(values)
 	have.dates.read(f)
-	if bad := r.hang(have, f, codeGroupLoss); bad != nil {
+	if bad := r.attach(have, f, codeGroupLoss); bad != nil {
 		return bad
 	}
 	return r.connectGroup(item, have, f)
@@ -134,9 +134,9 @@ func (r *batchRun) indicator(item *batchItem, f fields) *batchError {
 	return nil
 }
 
-// describe attaches to an indicator what its item has.
+// describe attaches the metadata, occurrences and groups of an item to an indicator.
 func (r *batchRun) describe(item *batchItem, i *indicator, f fields) *batchError {
-	if bad := r.hang(i, f, codeIndicatorLoss); bad != nil {
+	if bad := r.attach(i, f, codeIndicatorLoss); bad != nil {
 		return bad
 	}
 	if bad := r.occurrences(i, f); bad != nil {

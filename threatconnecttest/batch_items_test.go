@@ -98,9 +98,6 @@ func TestRefusedItems(t *testing.T) {
 		require.Len(t, job.Problems, 1, tc.item)
 		assert.Equal(t, tc.code, job.Problems[0].Code, tc.item)
 		assert.Empty(t, r.srv.Indicators(source))
-		g, _ := r.srv.Group("x1")
-		assert.Empty(t, g.Indicators)
-		require.NoError(t, r.srv.Check())
 		assert.Empty(t, r.srv.Groups(source))
 	}
 }

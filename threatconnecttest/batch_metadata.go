@@ -55,9 +55,9 @@ func decode[T any](f fields, name string) (v T, bad *batchError) {
 	return v, nil
 }
 
-// hang gives a thing the attributes, tags and labels of an item, by the job's write types. The
+// attach gives a thing the attributes, tags and labels of an item, by the job's write types. The
 // first that is wrong is the item's error and the rest is lost.
-func (r *batchRun) hang(h holder, f fields, loss string) *batchError {
+func (r *batchRun) attach(h holder, f fields, loss string) *batchError {
 	attributes, bad := decode[[]batchAttribute](f, "attribute")
 	if bad != nil {
 		return bad
@@ -76,7 +76,7 @@ func (r *batchRun) hang(h holder, f fields, loss string) *batchError {
 	if s, _ := f.text("source"); s != "" {
 		attributes = append(attributes, batchAttribute{Type: "Source", Value: loose(s), Displayed: "true"})
 	}
-	if bad := r.hangAttributes(h, attributes, loss); bad != nil {
+	if bad := r.attachAttributes(h, attributes, loss); bad != nil {
 		return bad
 	}
 	if r.config.tags == "Replace" {
@@ -101,7 +101,7 @@ func (r *batchRun) hang(h holder, f fields, loss string) *batchError {
 	return nil
 }
 
-func (r *batchRun) hangAttributes(h holder, incoming []batchAttribute, loss string) *batchError {
+func (r *batchRun) attachAttributes(h holder, incoming []batchAttribute, loss string) *batchError {
 	if m := h.hangers(); m != nil {
 		switch r.config.attributes {
 		case "Replace":

@@ -48,7 +48,7 @@ func (c *call) getJobErrors(j *job) *answer {
 	}
 }
 
-// errorSource writes what an error is about: a text, or an object with what the item is known by.
+// errorSource writes the item that an error is about: a text, or an object with its summary or xid.
 func (c *call) errorSource(w *jsonWriter, e JobError) {
 	source := e.Source
 	if c.odd(OddityDoubledSpaces) && e.kind == kindIndicator {
@@ -120,7 +120,7 @@ func (c *call) getJobResults(j *job) *answer {
 	return jsonAnswer(http.StatusOK, w.b)
 }
 
-// severity tells what was lost in part from what was refused.
+// severity distinguishes items that lost a part from items that were refused.
 func (e JobError) severity() string {
 	if strings.HasPrefix(e.Code, "0x1") {
 		return "Error"

@@ -25,7 +25,7 @@ const (
 	causeSyntaxGeneral = "com.google.gson.JsonSyntaxException: "
 )
 
-// batchError is what is wrong with an item. With stop, the job ends here.
+// batchError is the reason why an item fails. With stop, the job ends here.
 type batchError struct {
 	code    string
 	message string
@@ -50,13 +50,13 @@ type batchRun struct {
 	now     int64
 	counts  batchCounts
 	errors  []JobError
-	stopped bool // nothing more is processed; what comes is counted
+	stopped bool // nothing more is processed; items are only counted
 	pending []pendingLink
 	last    string // the source of the item before, for the error that ends the job
 }
 
-// pendingLink is an association whose other end had not come yet. Groups and indicators may name
-// what comes later in the same file.
+// pendingLink is an association whose other end has not come yet. Groups and indicators may name
+// items that come later in the same file.
 type pendingLink struct {
 	item *batchItem
 	from holder
@@ -207,7 +207,7 @@ func (r *batchRun) settle(item *batchItem, bad *batchError) {
 	}
 }
 
-// syntax ends the job, because what cannot be read cannot be counted. It returns false.
+// syntax ends the job, because items that cannot be read cannot be counted. It returns false.
 func (r *batchRun) syntax(path string, item *batchItem, cause string) bool {
 	kind, source := kindGroup, ""
 	message := msgUnexpected + " Last known JSON path: '" + path + "'"

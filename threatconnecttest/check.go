@@ -6,9 +6,10 @@ import (
 	"slices"
 )
 
-// Check returns an error that names every contradiction in what the server keeps: an index that
-// misses an item, a link that only one of its ends knows, a count that is wrong. An error is a
-// defect of this package, not of the client that is tested. Check reads everything that is there.
+// Check returns an error that names every contradiction in the server's data, such as an index that
+// misses an item, a link that only one of its ends has, or a wrong count. It returns nil if there is
+// none. An error is a defect of this package, not of the client under test. The cost of Check grows
+// with the data.
 func (s *Server) Check() error {
 	defer s.view()()
 	return s.check()
@@ -42,7 +43,7 @@ func (w *world) check() error {
 type audit struct {
 	*world
 	wrong  []error
-	ids    map[int64]string // what has an id
+	ids    map[int64]string // the kinds of things by their ids
 	alive  map[holder]bool
 	halves map[*link][2]bool // which ends of a link have it in their lists
 	tagged map[*tag]int      // how many things have a tag
@@ -195,7 +196,7 @@ func (a *audit) labels(h holder, all []*SecurityLabel) {
 	}
 }
 
-// counts checks what is known when everything was seen.
+// counts checks the links and tags that the things have shown.
 func (a *audit) counts() {
 	for l, halves := range a.halves {
 		a.require(halves == [2]bool{true, true}, "the %s %d does not know its link with the %s %d",

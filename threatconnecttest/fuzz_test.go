@@ -58,7 +58,7 @@ func FuzzRequests(f *testing.F) {
 }
 
 // FuzzBatchFiles checks that every file ends its job, counts its items and leaves a consistent server,
-// whatever is in it: two files one after the other, and the first one again to delete what is in it.
+// whatever is in it. It runs two files, and then the first one again as a Delete job.
 func FuzzBatchFiles(f *testing.F) {
 	for _, files := range [][2]string{
 		{`{"indicator":[{"type":"Host","summary":"www.example.com","tag":[{"name":1}]}]}`, `{"group":[{}]}`},
@@ -94,7 +94,7 @@ func FuzzBatchFiles(f *testing.F) {
 				if slices.ContainsFunc(j.errors, func(e JobError) bool { return e.Code == codeSyntax }) {
 					assert.LessOrEqual(t, counted, items+1, "the error that ended the job is counted")
 				} else {
-					assert.True(t, ok, "what is not JSON is an error")
+					assert.True(t, ok, "text that is not JSON is an error")
 					assert.Equal(t, items, counted)
 				}
 			}

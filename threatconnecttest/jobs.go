@@ -142,8 +142,8 @@ func (j *job) state(now time.Time) string {
 
 func (j *job) due() time.Time { return j.uploaded.Add(j.duration) }
 
-// view locks the server for a look at what it keeps by now: it runs the jobs that are due first.
-// The caller unlocks it with the function that view returns.
+// view locks the server and runs the jobs that are due, so that the caller sees its present data. The
+// caller unlocks it with the function that view returns.
 func (s *Server) view() (unlock func()) {
 	s.mu.Lock()
 	s.runDueJobs(&s.settings, s.now())

@@ -12,7 +12,7 @@ type holder interface {
 	metadata() *metadata // made when there is none yet
 	hangers() *metadata  // nil when there is none yet
 	typeName() string    // such as "Host" or "Incident"
-	changed(now int64)   // something that hangs on it has changed
+	changed(now int64)   // something attached to it has changed
 }
 
 // metadata is attached to one thing. A nil one is empty.

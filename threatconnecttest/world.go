@@ -26,7 +26,7 @@ type world struct {
 	published []Publication
 }
 
-// newWorld returns what an instance has in it at first. The first owner is the API user's own organization.
+// newWorld returns the content of a new instance. The first owner is the API user's own organization.
 func newWorld() *world {
 	w := &world{
 		lastID:         firstID,
@@ -54,7 +54,7 @@ func (w *world) nextID() int64 {
 // reserve keeps ids up to n from being given out.
 func (w *world) reserve(n int64) { w.lastID = max(w.lastID, n) }
 
-// owner is an Owner with what is in it.
+// owner is an Owner with its content.
 type owner struct {
 	Owner
 	builtIn    bool                    // and as New made it
@@ -157,7 +157,7 @@ func (o *owner) drop(ind *indicator, now int64) {
 // size is how many indicators the owner has.
 func (o *owner) size() int { return len(o.indicators) - o.removed + len(o.present) }
 
-// detachAll takes off a thing that is dropped what counts or remembers it.
+// detachAll removes the links and tags of a thing that is deleted.
 func detachAll(h holder) {
 	dissociateAll(h)
 	h.hangers().untagAll()
@@ -273,7 +273,7 @@ func (w *world) dropTag(t *tag) {
 	delete(t.owner.tagByName, t.name)
 }
 
-// carriers calls do with everything in an owner that things hang on.
+// carriers calls do with the metadata of everything in an owner.
 func (w *world) carriers(o *owner, do func(*metadata)) {
 	for _, i := range o.indicators {
 		if i.more != nil {
@@ -295,7 +295,7 @@ func (w *world) carriers(o *owner, do func(*metadata)) {
 	}
 }
 
-// deletedIndicator is what is left of an indicator that was deleted.
+// deletedIndicator is the trace of an indicator that was deleted.
 type deletedIndicator struct {
 	typ   *indicatorType
 	value string
