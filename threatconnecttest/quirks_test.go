@@ -16,6 +16,9 @@ func TestEventsWithoutADate(t *testing.T) {
 		create := line{method: "POST", target: "/api/v2/groups/" + branch, headers: []string{asJSON}, body: `{"name":"Example"}`}
 		made := w.want(201, create)
 		assert.Equal(t, made.at("data", entity, "dateAdded"), made.at("data", entity, "eventDate"))
+		dated := create
+		dated.body = `{"name":"Example","eventDate":"2026-01-02T03:04:05Z"}`
+		assert.Equal(t, "2026-01-02T03:04:05Z", w.want(201, dated).at("data", entity, "eventDate"))
 		one := "/api/v2/groups/" + branch + "/" + w.number(made, "data", entity, "id")
 		w.want(200, line{method: "PUT", target: one, headers: []string{asJSON}, body: `{"name":"Other","eventDate":"2026-01-02T03:04:05Z"}`})
 		renamed := w.want(200, line{method: "PUT", target: one, headers: []string{asJSON}, body: `{"name":"Third"}`})
@@ -23,6 +26,7 @@ func TestEventsWithoutADate(t *testing.T) {
 
 		w.srv.SetOddities(OddityEventDateRequired)
 		assert.Contains(t, w.want(400, create).at("message"), "eventDate")
+		w.want(400, line{method: "POST", target: "/api/v2/groups/documents", headers: []string{asJSON}, body: `{"name":"Example"}`})
 		w.want(200, line{method: "PUT", target: one, headers: []string{asJSON}, body: `{"name":"Fourth"}`})
 		w.srv.SetOddities(0)
 	}
@@ -177,8 +181,10 @@ func TestIDsOfOtherOwners(t *testing.T) {
 	document := create("groups/documents", "document", "Example+Community")
 	threat := create("groups/threats", "threat", "Example+Community")
 	other := create("groups/threats", "threat", "Example+Source")
+	xid := w.want(200, line{method: "GET", target: document + "?owner=Example+Community&includeAdditional=true"}).at("data", "document", "xid").(string)
 	lines := []line{
 		{method: "POST", target: document + "/upload?updateIfExists=true", body: "text"},
+		{method: "POST", target: "/api/v2/groups/documents/" + xid + "/upload?updateIfExists=true", body: "text"},
 		{method: "GET", target: document + "/download"},
 		{method: "GET", target: threat + "/groups"},
 		{method: "PUT", target: create("tasks", "task", "Example+Community"), headers: []string{asJSON}, body: `{"name":"Other"}`},
