@@ -13,7 +13,8 @@ import (
 
 // disputedRules are the readings of rules that the test server does not follow by default.
 const disputedRules = threatconnecttest.OddityEventDateRequired | threatconnecttest.OddityUploadTypeRequired |
-	threatconnecttest.OddityDataStoreNeedsToken | threatconnecttest.OddityBareIndicatorLinks | threatconnecttest.OddityIDsOfEveryOwner
+	threatconnecttest.OddityDataStoreNeedsToken | threatconnecttest.OddityBareIndicatorLinks | threatconnecttest.OddityIDsOfEveryOwner |
+	threatconnecttest.OddityExactTypeNames
 
 // The client works with both readings of every rule about which the documentation and live tests
 // disagree.

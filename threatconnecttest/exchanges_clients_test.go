@@ -143,6 +143,14 @@ func batchesOfClients() []script {
 	}
 	java := createAndUpload("?owner=Example%20Community", named+`"config"`+typed+"\r\n\r\n"+javaConfig, named+`"content"`+typed+"\r\n\r\n"+foreignContent)
 	java.lower = true
+	const caseless = `{"group": [{"type": "event", "name": "x", "xid": "x-1"}, {"type": "Signature", "name": "x", "xid": "x-2", "fileName": "x", "fileType": "snort", "fileText": "x"}],
+		"indicator": [{"type": "Url", "summary": "http://c.example.com/"}]}`
+	job := func(content string) []step {
+		return []step{
+			{201, postJSON("batch", tcexConfig)}, {202, line{method: "POST", target: "/api/v2/batch/1", headers: []string{asStream}, body: content}},
+			{200, line{method: "GET", target: "/api/v2/batch/1?includeAdditional=true"}},
+		}
+	}
 	const page = "?resultLimit=10000&owner=Example+Community"
 	const browser = `{"version": "V1", "owner": "Example Community", "haltOnError": false, "attributeWriteType": "Append", "action": "Create"}`
 	return []script{
@@ -152,6 +160,8 @@ func batchesOfClients() []script {
 			{200, line{method: "GET", target: "/api/v2/batch/1?includeAdditional=true"}},
 			{404, line{method: "GET", target: "/api/v2/batch/1/errors"}},
 		}},
+		{name: "names of types in another case", steps: job(caseless)},
+		{"names of types in another case, refused", OddityExactTypeNames, append(job(caseless), step{200, line{method: "GET", target: "/api/v2/batch/1/errors"}})},
 		{name: "TcEx deletes", steps: []step{
 			{201, postJSON("batch", strings.Replace(tcexConfig, "Create", "Delete", 1))},
 			{202, line{method: "POST", target: "/api/v2/batch/1", headers: []string{asStream}, body: `{"indicator": [{"type": "Host", "summary": "www.example.com"}, {"type": "Host", "summary": "other.example.com"}]}`}},
