@@ -92,15 +92,19 @@ func associate(a, b holder, label string) {
 	}
 	l := &link{ends: [2]holder{a, b}, label: label}
 	for side, h := range l.ends {
-		list := &h.metadata().links
-		l.prev[side] = list.tail
-		if tail := list.tail; tail != nil {
-			tail.next[tail.side(h)] = l
-		} else {
-			list.head = l
-		}
-		list.tail = l
+		h.metadata().links.append(l, side)
 	}
+}
+
+// append adds a link to the list of one of its ends.
+func (list *linkList) append(l *link, side int) {
+	l.prev[side] = list.tail
+	if tail := list.tail; tail != nil {
+		tail.next[tail.side(l.ends[side])] = l
+	} else {
+		list.head = l
+	}
+	list.tail = l
 }
 
 func removed(h holder) bool {
