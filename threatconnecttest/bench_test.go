@@ -1,11 +1,15 @@
 package threatconnecttest
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -112,5 +116,53 @@ func BenchmarkGroupOf100000Hosts(b *testing.B) {
 			runFile(s, "Delete", hosts(n*25_000, 25_000, ""))
 		}
 		require.Empty(b, s.Groups(source)[0].Indicators)
+	}
+}
+
+// BenchmarkSignedGet is a signed GET with the request log on and full.
+func BenchmarkSignedGet(b *testing.B) {
+	for _, way := range []string{"in process", "over a port"} {
+		b.Run(way, func(b *testing.B) {
+			s := New(WithRequestLog(defaultRequests))
+			base, client := s.BaseURL(), &http.Client{Transport: s}
+			if way == "over a port" {
+				port := &http.Transport{MaxIdleConnsPerHost: 16}
+				defer port.CloseIdleConnections()
+				base, client = s.Listen(b), &http.Client{Transport: port}
+			}
+			get := func() error {
+				req, err := http.NewRequestWithContext(b.Context(), http.MethodGet, base+"/v2/owners", nil)
+				if err != nil {
+					return err
+				}
+				want := signing{secret: s.SecretKey(), target: "/api/v2/owners", method: http.MethodGet, stamp: strconv.FormatInt(time.Now().Unix(), 10)}
+				req.Header.Set("Timestamp", want.stamp)
+				req.Header.Set("Authorization", "TC "+s.AccessID()+":"+want.signature())
+				resp, err := client.Do(req)
+				if err != nil {
+					return err
+				}
+				defer resp.Body.Close()
+				if _, err = io.Copy(io.Discard, resp.Body); err == nil && resp.StatusCode != http.StatusOK {
+					err = errors.New(resp.Status)
+				}
+				return err
+			}
+			for range defaultRequests {
+				require.NoError(b, get())
+			}
+			b.ReportAllocs()
+			b.SetParallelism(4)
+			b.ResetTimer()
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					if err := get(); err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			})
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "requests/s")
+		})
 	}
 }
