@@ -1,45 +1,70 @@
 // Package threatconnecttest is a ThreatConnect instance for tests: a stateful server of the v2 REST
 // API that lives in the memory of the test.
 //
-//	srv := threatconnecttest.New()
-//	client := srv.Client() // a real client, wired to the server
+//	func TestBlocklist(t *testing.T) {
+//		srv := threatconnecttest.NewT(t)
+//		client := srv.Client() // a real client, wired to the server
 //
-//	_, err := client.Indicators.Hosts.Get(ctx, "www.example.com", nil) // errors.Is(err, threatconnect.ErrNotFound)
+//		_, err := client.Indicators.Hosts.Get(t.Context(), "www.example.com", nil)
+//		if !errors.Is(err, threatconnect.ErrNotFound) {
+//			t.Error(err)
+//		}
+//	}
+//
+// [NewT] fails the test for what probably is a mistake: a refused signature, a request that no
+// endpoint has, a fault that never struck. [Allow] tolerates what a test does on purpose. [New] is
+// for servers without a test.
 //
 // # In process or on a port
 //
-// A [Server] is an [http.RoundTripper]. Nothing listens, no goroutine is started and time is read
-// with [time.Now] only, so that hours of polling and back-off pass in milliseconds in a bubble of
-// [testing/synctest]. It is an [http.Handler] too: served on a port, its base URL is that of the
-// port with /api behind it.
+// A [Server] is an [http.RoundTripper]. Nothing listens, no goroutine is started, and time is read
+// with [time.Now] only, so that hours of polling and backoff pass in milliseconds in a bubble of
+// [testing/synctest]. A Server is an [http.Handler] too: [Server.Listen] serves on a port of the
+// loopback interface until the test ends, for clients that are not written in Go or do not take a
+// transport.
+//
+// # Data
+//
+// A new server has three owners, the usual types, and the TLP labels. [Server.Seed] adds records,
+// [Server.Update] and [Server.Delete] change them, also while a client works. [Server.Indicators],
+// [Server.Groups] and [Server.Jobs] return what clients have made of it, and [Server.Reset] sets it
+// back. An [Owner] says which calls the API user may not make in it. For imports whose memory is
+// measured there is [WithoutContents].
+//
+// # Requests
+//
+// [Server.Requests] returns what clients have sent and what was answered: by default the newest
+// 10,000 requests, with 1 KiB of each body. A request whose signature was refused has a [Refusal]
+// with the string that should have been signed. If the client made a known mistake, it also has the
+// string that the client signed.
+//
+// # Faults
+//
+// [Server.Inject] makes requests fail in the network, before or after they are processed, or be
+// answered by somebody else. [FaultMix] does so at random and repeatably. [WithRateLimit] answers
+// 429 with Retry-After to clients that are too fast. [Server.SetClockOffset] moves the server's
+// clock, [WithBatchDuration] makes batch jobs take time, and [Server.Handle] puts a handler of the
+// test in place of an endpoint.
 //
 // # As strict as the platform
 //
-// Signatures are checked over the bytes of the request target, timestamps against five minutes of
-// the server's clock ([Server.SetClockOffset]). Values of indicators, required fields, lengths,
-// owners, attribute types, labels, page sizes and filters are checked by rules that are written
-// from the platform's documentation, not with the client's code. Calls without an owner are about
-// the API user's organization, and a group is found in its own owner only.
+// Signatures are checked over the bytes of the request target, and timestamps against five minutes
+// of the server's clock. Values of indicators, required fields, lengths, owners, attribute types,
+// labels, page sizes and filters are checked by rules that are written from the platform's
+// documentation, not with the client's code. Calls without an owner are about the API user's
+// organization, and a group is found in its own owner only.
 //
-// Batch jobs keep the platform's traps: version V1, Replace for tags and labels where nothing is
-// said, attributes that Append doubles and Replace wipes also where the item has none, xids that are
-// known in the whole instance, one malformed date that ends a job without counting the rest, error
+// Batch jobs keep the platform's traps: version V1; Replace for tags and labels where nothing is
+// said; attributes that Append doubles and Replace deletes even if the item has none; xids that are
+// known in the whole instance; a malformed date that ends a job without counting the rest; error
 // files that are compressed, late or missing. Where the documentation says nothing, the server takes
-// the less comfortable way: deleting by batch what is not there is the one thing that it lets pass.
+// the less comfortable way. The exception is deleting by batch what is not there, which it accepts.
 //
-// # Oddities and faults
+// # Oddities
 //
-// Without further words, answers have the shapes that the clients in the field are known to take.
-// The documented other ways are switched on by [WithOddities]. [Server.Inject] makes a request fail
-// in the network, before or after it was processed, or be answered by somebody else; [FaultMix]
-// makes a repeatable storm of it.
-//
-// # Looking inside
-//
-// [Server.Seed], [Server.Update] and [Server.Delete] fill and change the server;
-// [Server.Indicators], [Server.Groups] and [Server.Jobs] show what clients have made of it, and
-// [Server.Requests] what they sent. For imports whose memory is measured there is
-// [WithoutContents].
+// By default, answers have the shapes that existing clients are known to accept. [WithOddities] and
+// [Server.SetOddities] switch on the other shapes that are documented or were seen; [Oddities] lists
+// them.
 //
 // # Spools
 //
