@@ -102,7 +102,7 @@ func newServer(o options) (*threatconnecttest.Server, error) {
 		}
 	}
 	if o.faults > 0 {
-		srv.Inject(threatconnecttest.FaultMix(1, float64(o.faults)/100, threatconnecttest.FaultStatus, threatconnecttest.FaultReset,
+		return srv, srv.Inject(threatconnecttest.FaultMix(1, float64(o.faults)/100, threatconnecttest.FaultStatus, threatconnecttest.FaultReset,
 			threatconnecttest.FaultLostReply, threatconnecttest.FaultCutBody, threatconnecttest.FaultTruncate, threatconnecttest.FaultHTML,
 			threatconnecttest.FaultGarbage, threatconnecttest.FaultEmpty, threatconnecttest.FaultLateStatus))
 	}
