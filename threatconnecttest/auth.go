@@ -36,7 +36,7 @@ func (c *call) verify(target string) *answer {
 	}
 	if c.route.pattern == renewalPattern {
 		if !c.isToken(c.query.Get("expiredToken"), 0) {
-			c.refusal = &Refusal{Reason: reasonOtherToken}
+			c.refuseToken(c.query.Get("expiredToken"))
 			return fail(http.StatusUnauthorized, msgUnauthorized)
 		}
 		return nil
@@ -62,9 +62,9 @@ func (c *call) verify(target string) *answer {
 
 // refuseToken says why a token is refused.
 func (c *call) refuseToken(token string) {
-	c.refusal = &Refusal{Reason: reasonOtherToken}
+	c.refusal = &Refusal{Reason: "the token is another one than the server's"}
 	if c.isToken(token, 0) {
-		c.refusal.Reason = reasonExpiredToken
+		c.refusal = &Refusal{Reason: "the token has expired", expected: true}
 	}
 }
 
@@ -81,7 +81,7 @@ func (c *call) verifySignature(target, credential string) *answer {
 		return fail(http.StatusUnauthorized, msgBadTimestamp)
 	}
 	if d := c.now.Sub(time.Unix(seconds, 0)); d > signatureWindow || d < -signatureWindow {
-		c.refusal = &Refusal{Reason: explainTimestamp(seconds, c.now)}
+		c.refusal = &Refusal{Reason: explainTimestamp(seconds, c.now), expected: c.offset != 0}
 		return fail(http.StatusUnauthorized, msgTimestamp)
 	}
 	want := signing{secret: c.secretKey, target: target, method: c.req.Method, stamp: stamp}

@@ -250,7 +250,7 @@ func (s *Server) faultFor(method, target string) strike {
 	if len(s.faults) == 0 {
 		return strike{}
 	}
-	pattern := s.patternOf(method, target)
+	pattern := s.patternOf(s.oddities, method, target)
 	for _, f := range s.faults {
 		if f.Method != "" && f.Method != method || f.Route != "" && f.Route != pattern {
 			continue

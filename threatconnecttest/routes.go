@@ -224,12 +224,12 @@ func (s *settings) split(raw string) (t target) {
 }
 
 // patternOf finds the pattern of a target whoever sent it; it is empty when there is none.
-func (s *settings) patternOf(method, raw string) string {
+func (s *settings) patternOf(oddities Oddity, method, raw string) string {
 	t := s.split(raw)
 	if t.outside || t.broken {
 		return ""
 	}
-	if e, _, _ := s.router.find(s.oddities, method, t.segments); e != nil {
+	if e, _, _ := s.router.find(oddities, method, t.segments); e != nil {
 		return e.pattern
 	}
 	return ""

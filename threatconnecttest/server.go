@@ -222,5 +222,7 @@ func (s *Server) finish(e *Request, c *call, sent *answer, in *arrival) {
 	}
 	e.Duration = time.Since(in.start)
 	s.log.add(e)
-	s.watch.request(e)
+	if s.watch != nil {
+		s.watch.request(e, s.patternOf(OddityAllOddities, e.Method, in.target) != "")
+	}
 }

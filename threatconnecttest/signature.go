@@ -22,6 +22,8 @@ type Refusal struct {
 	StringToSign string `json:"stringToSign,omitzero"` // that the server expected, for a signature that does not match
 	Signed       string `json:"signed,omitzero"`       // the string that the client signed, if a known mistake explains the signature
 	Mistake      string `json:"mistake,omitzero"`      // that mistake in words, or that none explains it
+
+	expected bool // whether the test asked for it, by expiring the token or moving the clock
 }
 
 // String returns the reason and the mistake.
@@ -31,12 +33,6 @@ func (r *Refusal) String() string {
 	}
 	return r.Reason + ": " + r.Mistake
 }
-
-// The reasons why tokens are refused.
-const (
-	reasonOtherToken   = "the token is another one than the server's"
-	reasonExpiredToken = "the token has expired"
-)
 
 // unknownMistake is what is left when no known mistake makes the signature.
 const unknownMistake = "none of the known mistakes: the secret key is probably another one than the server's, or more was signed than was sent, such as the fragment of a URL"

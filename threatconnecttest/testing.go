@@ -22,7 +22,8 @@ const (
 // NewT returns a server as [New] does, and fails the test at its end for what probably is a
 // mistake of the test or of the code under test:
 //
-//   - a request whose signature or token was refused, unless [Server.ExpireToken] did it,
+//   - a request whose signature or token was refused, unless the test asked for it with
+//     [Server.ExpireToken] or [Server.SetClockOffset],
 //   - a request for which there is no endpoint, or whose method the endpoint does not have,
 //   - an injected fault that never struck, unless that was left to chance by a Probability or a Mix,
 //   - data that contradicts itself, which is a mistake of this package; see [Server.Check].
@@ -93,15 +94,15 @@ func (w *watch) add(l Lapse, format string, args ...any) {
 	}
 }
 
-// request looks at a request that was answered.
-func (w *watch) request(r *Request) {
+// request looks at a request that was answered. known is whether it has an endpoint, be it with an
+// oddity.
+func (w *watch) request(r *Request, known bool) {
 	switch {
-	case w == nil:
-	case r.Refusal != nil && r.Refusal.Reason == reasonExpiredToken: // the test asked for it, with ExpireToken
+	case r.Refusal != nil && r.Refusal.expected:
 	case r.Refusal != nil:
 		w.add(AllowUnverified, "request %d, %s %s, was refused: %v; correct its credentials, or pass Allow(AllowUnverified) to NewT",
 			r.ID, r.Method, r.Path, r.Refusal)
-	case r.Route == "":
+	case !known:
 		w.add(AllowUnknownRoutes, "request %d, %s %s, has no endpoint; correct its method and path (Routes lists all), or pass Allow(AllowUnknownRoutes) to NewT",
 			r.ID, r.Method, r.Path)
 	}

@@ -51,6 +51,25 @@ func TestWhatNewTFailsFor(t *testing.T) {
 			req.Header.Set("Authorization", "TC-Token old")
 			r.send(req)
 		}, AllowUnverified, "request 1, GET /api/v2/owners, was refused: the token is another one"},
+		"an expired token": {func(r rig) {
+			old := r.srv.Token()
+			r.srv.ExpireToken()
+			req := r.request("GET", "/v2/owners", "")
+			req.Header.Set("Authorization", "TC-Token "+old)
+			require.Equal(r, 401, r.send(req).status)
+		}, 0, ""},
+		"a clock that the test has moved": {func(r rig) {
+			r.srv.SetClockOffset(3600e9)
+			r.must(401, "GET", "/v2/owners", "")
+		}, 0, ""},
+		"a timestamp of long ago": {func(r rig) {
+			req := r.request("GET", "/v2/owners", "")
+			req.Header.Set("Timestamp", "1")
+			r.send(req)
+		}, AllowUnverified, "request 1, GET /api/v2/owners, was refused: the Timestamp header is "},
+		"a path of an oddity": {func(r rig) {
+			r.must(405, "POST", "/v2/indicators/hosts/www.example.com/indicators/hosts/x.example", "")
+		}, 0, ""},
 		"an unknown path": {func(r rig) { r.get("/v2/onwers") }, AllowUnknownRoutes,
 			"request 1, GET /api/v2/onwers, has no endpoint; correct its method and path (Routes lists all), or pass Allow(AllowUnknownRoutes)"},
 		"an unknown method": {func(r rig) { r.do("PATCH", "/v2/owners", "") }, AllowUnknownRoutes, "request 1, PATCH /api/v2/owners, has no endpoint"},
