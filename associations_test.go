@@ -33,7 +33,7 @@ func forEveryOddity(t *testing.T, run func(*testing.T, *threatconnecttest.Server
 	for name, odd := range relatedOddities {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			srv := threatconnecttest.New(threatconnecttest.WithOddities(odd))
+			srv := threatconnecttest.NewT(t, threatconnecttest.WithOddities(odd))
 			run(t, srv, srv.Client())
 		})
 	}
@@ -240,14 +240,14 @@ func TestOwnersAreReadInParallel(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var want []string
-		srv := threatconnecttest.New()
+		srv := threatconnecttest.NewT(t)
 		for i := range 40 {
 			name := fmt.Sprintf("Source %02d", 39-i)
 			want = append(want, name)
 			require.NoError(t, srv.Seed(&threatconnecttest.Owner{Name: name, Type: "Source"}))
 			seedIndicators(t, srv, threatconnecttest.IndicatorRecord{Owner: name, Type: "Host", Summary: "www.example.com"})
 		}
-		srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultDelay, Delay: 50 * time.Millisecond, Times: -1})
+		require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultDelay, Delay: 50 * time.Millisecond, Times: -1}))
 		began := time.Now()
 		var got []string
 		for _, ind := range all(t, srv.Client().Indicators.AcrossOwners(t.Context(), relatedHost, nil)) {

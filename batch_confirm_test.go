@@ -66,7 +66,7 @@ func TestOnlyWhatThePlatformConfirmsHasSucceeded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				w, err := threatconnecttest.New().Client(threatconnect.WithTransport(completed(c.counts, c.errors))).Batch.NewWriter(t.Context(), appendConfig())
+				w, err := threatconnecttest.NewT(t).Client(threatconnect.WithTransport(completed(c.counts, c.errors))).Batch.NewWriter(t.Context(), appendConfig())
 				require.NoError(t, err)
 				for n := range 1000 {
 					addAll(t, w, batchHost(n))
@@ -89,7 +89,7 @@ func TestSeveralErrorsOfAnItemAreOneFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		entry := `{"errorReason":"Error (0x1007): the group was not found","errorSource":{"type":"Host","summary":"h7.example"}}`
 		platform := completed(`"errorCount":3,"successCount":9,"unprocessCount":0`, "["+entry+","+entry+","+entry+"]")
-		w, err := threatconnecttest.New().Client(threatconnect.WithTransport(platform)).Batch.NewWriter(t.Context(), appendConfig())
+		w, err := threatconnecttest.NewT(t).Client(threatconnect.WithTransport(platform)).Batch.NewWriter(t.Context(), appendConfig())
 		require.NoError(t, err)
 		for n := range 10 {
 			addAll(t, w, batchHost(n))
@@ -109,7 +109,7 @@ func resumed(t *testing.T, change func(*threatconnecttest.Server, *threatconnect
 	t.Helper()
 	for requests := 4; requests < 24; requests += 4 {
 		synctest.Test(t, func(t *testing.T) {
-			srv := threatconnecttest.New()
+			srv := threatconnecttest.NewT(t)
 			cfg := appendConfig()
 			cfg.MaxItems, cfg.Spool, cfg.Run = 7, newMemSpool(), "today"
 			interrupt(t, srv, cfg, feed(40), requests)
@@ -143,7 +143,7 @@ func TestAResumedImportHaltsOnErrorsFromNowOn(t *testing.T) {
 
 func TestFlushKeepsAssociationsOfGroupsThatComeLater(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
 	require.NoError(t, err)
 	link := &threatconnect.Association{From: threatconnect.IndicatorEnd(batchHost(1)), To: threatconnect.GroupEnd("x-1")}
@@ -161,7 +161,7 @@ func TestFlushKeepsAssociationsOfGroupsThatComeLater(t *testing.T) {
 
 func TestAWriterThatOnlyFlushesDoesNotFillItsSpool(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	spool := newMemSpool()
 	cfg := appendConfig()
 	cfg.Spool, cfg.Run = spool, "for ever"
@@ -180,7 +180,7 @@ func TestAWriterThatOnlyFlushesDoesNotFillItsSpool(t *testing.T) {
 // items, of which they would find any.
 func TestAnErrorOfAnImportIsNotThatOfAnItem(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	bad := batchHost(1)
 	bad.Attributes[0].Type = "No Such Type"
 	ended := errors.New("the feed broke off")

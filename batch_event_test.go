@@ -16,7 +16,7 @@ import (
 func TestEventsTellHowFastAnImportIs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(10 * time.Second))
+		srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(10*time.Second))
 		cfg := appendConfig()
 		cfg.MaxItems = 10
 		cfg.Exclude = func(_, value string) (string, bool) { return "", value == "h99.example" }
@@ -50,7 +50,7 @@ func TestEventsTellHowFastAnImportIs(t *testing.T) {
 func TestJobsAreLookedAtAccordingToTheirSize(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(30 * time.Second))
+		srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(30*time.Second))
 		w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
 		require.NoError(t, err)
 		for _, hosts := range []int{100, 100, 10} {
@@ -70,7 +70,7 @@ func TestJobsAreLookedAtAccordingToTheirSize(t *testing.T) {
 func TestTheRateIsThatOfTheProcess(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(10 * time.Second))
+		srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(10*time.Second))
 		cfg := appendConfig()
 		cfg.MaxItems, cfg.Spool, cfg.Run = 7, newMemSpool(), "today"
 		interrupt(t, srv, cfg, feed(40), 30)
@@ -89,7 +89,7 @@ func TestTheRateIsThatOfTheProcess(t *testing.T) {
 func TestAnItemIsSentAfterTheFlushInterval(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Second))
+		srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(time.Second))
 		cfg := appendConfig()
 		cfg.FlushInterval = time.Minute
 		w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
@@ -116,7 +116,7 @@ func TestAnItemIsSentAfterTheFlushInterval(t *testing.T) {
 // TestTheWatermarkPassesOnlyWhatIsFinal looks at the watermark after each step of an import.
 func TestTheWatermarkPassesOnlyWhatIsFinal(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	cfg := appendConfig()
 	cfg.MaxItems = 2
 	var last threatconnect.BatchWatermark
@@ -148,7 +148,7 @@ func TestTheWatermarkPassesOnlyWhatIsFinal(t *testing.T) {
 
 func TestTheWatermarkStopsAtAnItemThatWasNotProcessed(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	cfg := appendConfig()
 	cfg.MaxItems, cfg.HaltOnError = 3, true
 	bad := batchHost(4)

@@ -75,8 +75,8 @@ func TestFaultsNeitherLoseNorRepeatItems(t *testing.T) {
 				if seed%3 == 1 {
 					oddities = threatconnecttest.OddityAllOddities
 				}
-				srv := threatconnecttest.New(threatconnecttest.WithOddities(oddities), threatconnecttest.WithBatchDuration(time.Duration(seed)*time.Second))
-				srv.Inject(
+				srv := threatconnecttest.NewT(t, threatconnecttest.WithOddities(oddities), threatconnecttest.WithBatchDuration(time.Duration(seed)*time.Second))
+				require.NoError(t, srv.Inject(
 					threatconnecttest.FaultMix(seed, 0.3, kinds...),
 					threatconnecttest.Fault{Kind: threatconnecttest.FaultLateStatus, Status: http.StatusBadGateway, Probability: 0.1, Seed: seed, Times: -1},
 					threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: http.StatusInternalServerError, Probability: 0.1, Seed: seed + 1, Times: -1},
@@ -84,7 +84,7 @@ func TestFaultsNeitherLoseNorRepeatItems(t *testing.T) {
 						Header: http.Header{"Retry-After": {"7"}}},
 					threatconnecttest.Fault{Kind: threatconnecttest.FaultLateStatus, Status: http.StatusServiceUnavailable, Probability: 0.1, Seed: seed + 3, Times: -1,
 						Header: http.Header{"Retry-After": {"3"}}},
-				)
+				))
 				cfg := appendConfig()
 				cfg.MaxItems, cfg.Concurrency = 6, 1+int(seed%3)
 				stats := sawtooth(t, srv.Client(), cfg, 200)
@@ -107,7 +107,7 @@ func TestReferencesHoldWithoutFaults(t *testing.T) {
 	t.Parallel()
 	for _, concurrency := range []int{1, 2, 4} {
 		synctest.Test(t, func(t *testing.T) {
-			srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(3 * time.Second))
+			srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(3*time.Second))
 			cfg := appendConfig()
 			cfg.MaxItems, cfg.Concurrency = 10, concurrency
 			stats := sawtooth(t, srv.Client(), cfg, 200)

@@ -53,7 +53,7 @@ func uploads(srv *threatconnecttest.Server) (all []string) {
 
 func TestContentsFollowTheirGroups(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	cfg := appendConfig()
 	var events []string
 	cfg.OnEvent = func(e threatconnect.BatchEvent) {
@@ -79,7 +79,7 @@ func TestContentsFollowTheirGroups(t *testing.T) {
 
 func TestContentsThatExistAreReplaced(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New(threatconnecttest.WithoutUpdateIfExists())
+	srv := threatconnecttest.NewT(t, threatconnecttest.WithoutUpdateIfExists())
 	for _, text := range []string{"first", "second"} {
 		w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
 		require.NoError(t, err)
@@ -92,7 +92,7 @@ func TestContentsThatExistAreReplaced(t *testing.T) {
 
 func TestContentsThatFailAreToldOneByOne(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
 	require.NoError(t, err)
 	gone := errors.New("the file is gone")
@@ -127,7 +127,7 @@ func TestContentsThatFailAreToldOneByOne(t *testing.T) {
 
 func TestContentsOfRefusedGroupsAreNotUploaded(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	p := &poisoning{srv: srv}
 	w, err := srv.Client(threatconnect.WithTransport(p)).Batch.NewWriter(t.Context(), appendConfig())
 	require.NoError(t, err)
@@ -144,7 +144,7 @@ func TestContentsOfRefusedGroupsAreNotUploaded(t *testing.T) {
 
 func TestContentsAreUploadedWhenAnIndicatorIsCalledLikeTheirGroup(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
 	require.NoError(t, err)
 	addAll(t, w,
@@ -158,8 +158,8 @@ func TestContentsAreUploadedWhenAnIndicatorIsCalledLikeTheirGroup(t *testing.T) 
 func TestContentsAreTriedAgainWhenTheyCanBeOpenedAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		srv := threatconnecttest.New()
-		srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Route: "/v2/groups/documents/{id}/upload", Status: http.StatusServiceUnavailable, Times: 12})
+		srv := threatconnecttest.NewT(t)
+		require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Route: "/v2/groups/documents/{id}/upload", Status: http.StatusServiceUnavailable, Times: 12}))
 		w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
 		require.NoError(t, err)
 		opened := 0
@@ -187,13 +187,13 @@ func TestGroupContentRefusesWhatHasNone(t *testing.T) {
 		"nil":               (*threatconnect.GroupContent)(nil),
 		"a group of no xid": &threatconnect.GroupContent{Group: batchDocument(""), Content: content},
 	} {
-		w, err := threatconnecttest.New().Client().Batch.NewWriter(t.Context(), appendConfig())
+		w, err := threatconnecttest.NewT(t).Client().Batch.NewWriter(t.Context(), appendConfig())
 		require.NoError(t, err)
 		require.ErrorIs(t, w.Add(t.Context(), item), threatconnect.ErrValidation, field)
 		require.NoError(t, w.Close(t.Context()))
 		assert.Zero(t, w.Stats().Contents)
 	}
-	w, err := threatconnecttest.New().Client().Batch.NewWriter(t.Context(), threatconnect.BatchConfig{Owner: batchOwner, Action: threatconnect.BatchDelete})
+	w, err := threatconnecttest.NewT(t).Client().Batch.NewWriter(t.Context(), threatconnect.BatchConfig{Owner: batchOwner, Action: threatconnect.BatchDelete})
 	require.NoError(t, err)
 	require.ErrorIs(t, w.Add(t.Context(), &threatconnect.GroupContent{Group: batchDocument("d-1"), Content: content}), threatconnect.ErrValidation)
 	require.NoError(t, w.Close(t.Context()))
@@ -205,7 +205,7 @@ func TestContentsSurviveTheirProcess(t *testing.T) {
 	for moment := 0; ; moment++ {
 		done := false
 		synctest.Test(t, func(t *testing.T) {
-			srv := threatconnecttest.New()
+			srv := threatconnecttest.NewT(t)
 			spool := newMemSpool()
 			run := func(moments int, open func(threatconnect.GroupType, string) (threatconnect.Content, error)) (threatconnect.BatchStats, error, bool) {
 				ctx, kill := context.WithCancel(t.Context())
@@ -258,7 +258,7 @@ func TestContentsOfRefusedGroupsAreNotUploadedByALaterProcess(t *testing.T) {
 	}
 	for moment, died := 0, true; died && !t.Failed(); moment++ {
 		synctest.Test(t, func(t *testing.T) {
-			srv := threatconnecttest.New()
+			srv := threatconnecttest.NewT(t)
 			cfg := appendConfig()
 			spool := newMemSpool()
 			cfg.Spool, cfg.Run = spool, "today"
@@ -285,7 +285,7 @@ func TestContentsOfRefusedGroupsAreNotUploadedByALaterProcess(t *testing.T) {
 
 func TestContentsOfAnEarlierProcessNeedToBeOpenedAgain(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	cfg := appendConfig()
 	cfg.Spool, cfg.Run = newMemSpool(), "today"
 	items := []threatconnect.BatchItem{&threatconnect.GroupContent{Group: batchDocument("d-1"), Content: threatconnect.BytesContent([]byte("x"))}}
@@ -297,7 +297,7 @@ func TestContentsOfAnEarlierProcessNeedToBeOpenedAgain(t *testing.T) {
 
 func TestContentsGoThroughMerging(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	first, second := batchDocument("d-1"), batchDocument("d-1")
 	first.Tags = []threatconnect.Tag{{Name: "first"}}
 	second.Tags = []threatconnect.Tag{{Name: "second"}}

@@ -167,7 +167,7 @@ func TestRandomGraphsHold(t *testing.T) {
 	for seed := range uint64(40) {
 		synctest.Test(t, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 3))
-			srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Duration(random.IntN(5)) * time.Second))
+			srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(time.Duration(random.IntN(5))*time.Second))
 			want, items := randomGraph(random, 3+random.IntN(12), 3+random.IntN(30), random.IntN(150))
 			cfg := appendConfig()
 			cfg.MaxItems, cfg.Concurrency = 1+random.IntN(12), 1+random.IntN(4)
@@ -207,7 +207,7 @@ func TestRandomGraphsHoldWithoutWhatIsExcluded(t *testing.T) {
 	for seed := range uint64(40) {
 		synctest.Test(t, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 5))
-			srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Duration(random.IntN(5)) * time.Second))
+			srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(time.Duration(random.IntN(5))*time.Second))
 			hosts := 3 + random.IntN(30)
 			want, items := randomGraph(random, 3+random.IntN(12), hosts, random.IntN(150))
 			excluded := map[string]bool{}
@@ -279,7 +279,7 @@ func TestIndicatorsCarryTheGroupsOfTheirFileThatListThem(t *testing.T) {
 	for seed := range uint64(20) {
 		synctest.Test(t, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 4))
-			srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Duration(random.IntN(5)) * time.Second))
+			srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(time.Duration(random.IntN(5))*time.Second))
 			var items []threatconnect.BatchItem
 			for n := range 20 {
 				items = append(items, batchHost(n))

@@ -107,7 +107,7 @@ func TestAssociationsThatSayTheSameAreSentOnce(t *testing.T) {
 
 func TestAnEndThatIsTooLongIsRefusedAlone(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
 	require.NoError(t, err)
 	long := strings.Repeat("\x01", 64<<10) // which JSON makes six times as long
@@ -134,7 +134,7 @@ func TestAFlushThatCannotKeepWhatWaitsEndsTheImport(t *testing.T) {
 		t.Setenv("TMPDIR", dir)
 		t.Setenv("TMP", dir)
 	}
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	cfg := appendConfig()
 	cfg.Spool, cfg.Run = newMemSpool(), "today"
 	host := batchHost(0)

@@ -60,9 +60,9 @@ func TestAnUploadThatHasArrivedIsNotSentAgain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				srv := threatconnecttest.New()
+				srv := threatconnecttest.NewT(t)
 				c.fault.Method, c.fault.Route = "POST", "/v2/batch/{id}"
-				srv.Inject(c.fault)
+				require.NoError(t, srv.Inject(c.fault))
 				uploads := 0
 				stats, err := oneHost(t, srv, roundTrip(func(req *http.Request) (*http.Response, error) {
 					if isUpload(req) {
@@ -83,7 +83,7 @@ func TestAnUploadThatHasArrivedIsNotSentAgain(t *testing.T) {
 func TestARefusedSecondUploadMeansThatTheFirstArrivedAfterAll(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		srv := threatconnecttest.New()
+		srv := threatconnecttest.NewT(t)
 		var late *http.Request
 		uploads := 0
 		stats, err := oneHost(t, srv, roundTrip(func(req *http.Request) (*http.Response, error) {
@@ -115,7 +115,7 @@ func TestAJobThatIsGoneIsMadeAnewOnlyWhenNothingCanHaveBeenProcessed(t *testing.
 	for name, unclear := range map[string]bool{"its upload was refused": false, "its upload has an unknown outcome": true} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				srv := threatconnecttest.New()
+				srv := threatconnecttest.NewT(t)
 				gone := httpmock.NewStringResponder(404, `{"status":"Failure","message":"The requested resource was not found"}`)
 				stats, err := oneHost(t, srv, roundTrip(func(req *http.Request) (*http.Response, error) {
 					if strings.HasSuffix(req.URL.Path, "/batch/1") {
@@ -145,7 +145,7 @@ func TestAJobThatIsGoneIsMadeAnewOnlyWhenNothingCanHaveBeenProcessed(t *testing.
 func TestAJobThatDoesNotEndIsNamed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(1000 * time.Hour))
+		srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(1000*time.Hour))
 		began := time.Now()
 		stats, err := oneHost(t, srv, srv, func(c *threatconnect.BatchConfig) { c.WaitFor = 3 * time.Hour })
 		require.ErrorIs(t, err, threatconnect.ErrBatchWait)
@@ -163,7 +163,7 @@ func TestAnOutageIsSatOut(t *testing.T) {
 	for name, route := range map[string]string{"of everything": "", "while the file is uploaded": "/v2/batch/{id}"} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				srv := threatconnecttest.New()
+				srv := threatconnecttest.NewT(t)
 				began := time.Now()
 				stats, err := oneHost(t, srv, roundTrip(func(req *http.Request) (*http.Response, error) {
 					if (route == "" || isUpload(req)) && time.Since(began) < 8*time.Minute {
@@ -184,7 +184,7 @@ func TestAnOutageWithoutEndEndsTheImport(t *testing.T) {
 	for name, uploads := range map[string]bool{"of everything": false, "of uploads": true} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				srv := threatconnecttest.New()
+				srv := threatconnecttest.NewT(t)
 				broken := errors.New("write: broken pipe")
 				began := time.Now()
 				stats, err := oneHost(t, srv, roundTrip(func(req *http.Request) (*http.Response, error) {
@@ -209,7 +209,7 @@ func TestAWrongBaseURLFailsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		page := httpmock.NewStringResponder(200, "<html>Sign in</html>")
 		began := time.Now()
-		_, err := oneHost(t, threatconnecttest.New(), roundTrip(page), nil)
+		_, err := oneHost(t, threatconnecttest.NewT(t), roundTrip(page), nil)
 		require.ErrorIs(t, err, threatconnect.ErrBadResponse)
 		assert.Less(t, time.Since(began), time.Minute)
 		assert.Contains(t, err.Error(), "is /api missing")
@@ -224,7 +224,7 @@ func TestJobsAreLookedAtLessAndLessOften(t *testing.T) {
 		t.Run(duration.String(), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(duration))
+				srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(duration))
 				cfg := appendConfig()
 				cfg.MaxItems = 1
 				var uploaded time.Time
@@ -254,7 +254,7 @@ func TestJobsAreLookedAtLessAndLessOften(t *testing.T) {
 
 func TestEventsTellTheStepsOfAJob(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	var phases []threatconnect.BatchPhase
 	_, err := oneHost(t, srv, srv, func(c *threatconnect.BatchConfig) {
 		c.OnEvent = func(e threatconnect.BatchEvent) {
@@ -276,7 +276,7 @@ func TestEventsTellTheStepsOfAJob(t *testing.T) {
 
 func TestDeletionTakesOutWhatIsNamed(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	items := func(yield func(threatconnect.BatchItem, error) bool) {
 		_ = yield(batchGroup("x-1"), nil) && yield(batchHost(1, "x-1", "x-unknown"), nil)
 	}

@@ -145,7 +145,7 @@ func killSeeded(t *testing.T, seed uint64, killed *atomic.Int64) {
 	if testing.Short() {
 		polls = 0 // no waiting between two looks at a job
 	}
-	srv := threatconnecttest.New(threatconnecttest.WithBatchPolls(polls))
+	srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchPolls(polls))
 	k := &killer{srv: srv, down: -outage}
 	if seed%2 == 1 {
 		k.down = 10 + random.IntN(60)

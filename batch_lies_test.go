@@ -28,7 +28,7 @@ func TestCountsThatAreMadeUp(t *testing.T) {
 		t.Run(lie, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				srv := threatconnecttest.New()
+				srv := threatconnecttest.NewT(t)
 				p := &poisoning{srv: srv}
 				c := srv.Client(threatconnect.WithTransport(roundTripper(func(req *http.Request) (*http.Response, error) {
 					resp, err := p.RoundTrip(req)
@@ -65,7 +65,7 @@ func TestCountsThatAreMadeUp(t *testing.T) {
 func TestAnItemThatFailedIsNotCountedAsUnprocessed(t *testing.T) {
 	t.Parallel()
 	count := regexp.MustCompile(`("unprocessCount":)\d+`)
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	cfg := appendConfig()
 	cfg.HaltOnError = true
 	told := map[int64]int{}
@@ -161,11 +161,11 @@ func importWithRefusals(t *testing.T, seed uint64, check func(t *testing.T, stat
 		random := rand.New(rand.NewPCG(seed, 11))
 		oddities := []threatconnecttest.Oddity{0, threatconnecttest.OddityAllOddities, threatconnecttest.OddityErrorObjects | threatconnecttest.OddityPlainErrorFile,
 			threatconnecttest.OddityPlainErrorFile, threatconnecttest.OddityAssociationsApart, threatconnecttest.OddityMissingCounts}
-		srv := threatconnecttest.New(threatconnecttest.WithOddities(oddities[random.IntN(len(oddities))]),
+		srv := threatconnecttest.NewT(t, threatconnecttest.WithOddities(oddities[random.IntN(len(oddities))]),
 			threatconnecttest.WithBatchDuration(time.Duration(random.IntN(5))*time.Second), threatconnecttest.WithLateErrors(random.IntN(3)))
 		if seed%2 == 0 {
-			srv.Inject(threatconnecttest.FaultMix(seed, 0.2, threatconnecttest.FaultReset, threatconnecttest.FaultLostReply, threatconnecttest.FaultCutBody,
-				threatconnecttest.FaultTruncate, threatconnecttest.FaultHTML, threatconnecttest.FaultEmpty))
+			require.NoError(t, srv.Inject(threatconnecttest.FaultMix(seed, 0.2, threatconnecttest.FaultReset, threatconnecttest.FaultLostReply, threatconnecttest.FaultCutBody,
+				threatconnecttest.FaultTruncate, threatconnecttest.FaultHTML, threatconnecttest.FaultEmpty)))
 		}
 		p := &poisoning{srv: srv}
 		switch random.IntN(3) {

@@ -32,7 +32,7 @@ func TestJobsWaitForWhatTheyReferToAndForNothingElse(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Minute))
+				srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(time.Minute))
 				cfg := appendConfig()
 				cfg.MaxItems, cfg.Concurrency = 1, 4
 				w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
@@ -51,7 +51,7 @@ func TestJobsWaitForWhatTheyReferToAndForNothingElse(t *testing.T) {
 
 func TestFlushSendsWhatCanBeSent(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
 	require.NoError(t, err)
 	addAll(t, w, batchHost(1, "x-1", "x-2"), batchGroup("x-1"))
@@ -71,7 +71,7 @@ func TestFlushSendsWhatCanBeSent(t *testing.T) {
 func TestWhatWaitsIsSentAfterTheFlushInterval(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Second))
+		srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(time.Second))
 		cfg := appendConfig()
 		cfg.FlushInterval = time.Minute
 		w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
@@ -109,7 +109,7 @@ func TestWhatWaitsIsSentAfterTheFlushInterval(t *testing.T) {
 // TestFlushAfterAResumeSendsWhatCanBeSent has references of an earlier process that wait for groups.
 func TestFlushAfterAResumeSendsWhatCanBeSent(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	cfg := appendConfig()
 	cfg.MaxItems, cfg.Spool, cfg.Run = 1, newMemSpool(), "today"
 	w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
@@ -139,9 +139,9 @@ func TestFlushAfterAResumeSendsWhatCanBeSent(t *testing.T) {
 func TestAnErrorFileThatBreaksOffIsReadOn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		srv := threatconnecttest.New(threatconnecttest.WithOddities(threatconnecttest.OddityPlainErrorFile))
-		srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultCutBody, Route: "/v2/batch/{id}/errors", Times: 7},
-			threatconnecttest.Fault{Kind: threatconnecttest.FaultTruncate, Route: "/v2/batch/{id}/errors", Times: 2})
+		srv := threatconnecttest.NewT(t, threatconnecttest.WithOddities(threatconnecttest.OddityPlainErrorFile))
+		require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultCutBody, Route: "/v2/batch/{id}/errors", Times: 7},
+			threatconnecttest.Fault{Kind: threatconnecttest.FaultTruncate, Route: "/v2/batch/{id}/errors", Times: 2}))
 		w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
 		require.NoError(t, err)
 		var want []string
@@ -158,7 +158,7 @@ func TestAnErrorFileThatBreaksOffIsReadOn(t *testing.T) {
 
 func TestErrorsThatThePlatformDoesNotListAreCounted(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	w, err := srv.Client(threatconnect.WithTransport(roundTrip(func(req *http.Request) (*http.Response, error) {
 		if strings.HasSuffix(req.URL.Path, "/errors") {
 			return httpmock.NewStringResponse(200, `[]`), nil

@@ -80,7 +80,7 @@ func TestPoisonousItemsAreFoundAndTheRestGoesIn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := &poisoning{srv: threatconnecttest.New(threatconnecttest.WithOddities(threatconnecttest.OddityPlainErrorFile)), atStart: c.atStart}
+			p := &poisoning{srv: threatconnecttest.NewT(t, threatconnecttest.WithOddities(threatconnecttest.OddityPlainErrorFile)), atStart: c.atStart}
 			if c.hide != "" {
 				p.hide = regexp.MustCompile(c.hide)
 			}
@@ -125,7 +125,7 @@ func TestPoisonousItemsAreFoundAndTheRestGoesIn(t *testing.T) {
 
 func TestPoisonWithoutEndIsNotChasedWithoutEnd(t *testing.T) {
 	t.Parallel()
-	p := &poisoning{srv: threatconnecttest.New()}
+	p := &poisoning{srv: threatconnecttest.NewT(t)}
 	w, err := p.srv.Client(threatconnect.WithTransport(p)).Batch.NewWriter(t.Context(), appendConfig())
 	require.NoError(t, err)
 	for n := range 2000 {
@@ -142,7 +142,7 @@ func TestPoisonWithoutEndIsNotChasedWithoutEnd(t *testing.T) {
 
 func TestPoisonHaltsAnImportThatHaltsOnErrors(t *testing.T) {
 	t.Parallel()
-	p := &poisoning{srv: threatconnecttest.New()}
+	p := &poisoning{srv: threatconnecttest.NewT(t)}
 	cfg := appendConfig()
 	cfg.HaltOnError = true
 	w, err := p.srv.Client(threatconnect.WithTransport(p)).Batch.NewWriter(t.Context(), cfg)
@@ -164,7 +164,7 @@ func TestPoisonHaltsAnImportThatHaltsOnErrors(t *testing.T) {
 // processed anything, and does not say at which item.
 func TestPoisonThatNobodyCanNameIsBlamedOnNobody(t *testing.T) {
 	t.Parallel()
-	p := &poisoning{srv: threatconnecttest.New(threatconnecttest.WithOddities(threatconnecttest.OddityPlainErrorFile)), atStart: true,
+	p := &poisoning{srv: threatconnecttest.NewT(t, threatconnecttest.WithOddities(threatconnecttest.OddityPlainErrorFile)), atStart: true,
 		hide: regexp.MustCompile(`( Last known JSON path[^"]*)|(,"errorSource":"[^"]*")`)}
 	cfg := appendConfig()
 	cfg.HaltOnError = true
@@ -186,7 +186,7 @@ func TestPoisonThatNobodyCanNameIsBlamedOnNobody(t *testing.T) {
 // TestErrorsThatNameNobodyStayErrorsWhenAJobIsGivenUp has an error that names no item before one that ends the job.
 func TestErrorsThatNameNobodyStayErrorsWhenAJobIsGivenUp(t *testing.T) {
 	t.Parallel()
-	p := &poisoning{srv: threatconnecttest.New(threatconnecttest.WithOddities(threatconnecttest.OddityPlainErrorFile)), hide: regexp.MustCompile(`h2\.example`)}
+	p := &poisoning{srv: threatconnecttest.NewT(t, threatconnecttest.WithOddities(threatconnecttest.OddityPlainErrorFile)), hide: regexp.MustCompile(`h2\.example`)}
 	w, err := p.srv.Client(threatconnect.WithTransport(p)).Batch.NewWriter(t.Context(), appendConfig())
 	require.NoError(t, err)
 	for n := range 10 {

@@ -36,7 +36,7 @@ func leftIn(t *testing.T, dir string) []string {
 	t.Helper()
 	cfg := appendConfig()
 	cfg.MaxItems, cfg.Spool, cfg.Run = 7, threatconnect.NewDirSpool(dir), "today"
-	interrupt(t, threatconnecttest.New(), cfg, feed(40), 8)
+	interrupt(t, threatconnecttest.NewT(t), cfg, feed(40), 8)
 	names := files(t, dir)
 	require.NotEmpty(t, names)
 	return names
@@ -72,7 +72,7 @@ func TestDirSpoolLeavesAloneWhatIsNotItsOwn(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte("mine"), 0o600))
 	}
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "folder"), 0o700))
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	cfg := appendConfig()
 	cfg.MaxItems, cfg.Spool, cfg.Run = 7, threatconnect.NewDirSpool(dir), "today"
 	_, err := srv.Client().Batch.Import(t.Context(), cfg, sequence(feed(40)))
@@ -100,7 +100,7 @@ func TestDirSpoolDoesNotFollowLinks(t *testing.T) {
 				for _, path := range []string{outside, inside} {
 					require.NoError(t, os.WriteFile(path, []byte("mine"), 0o600))
 				}
-				srv := threatconnecttest.New()
+				srv := threatconnecttest.NewT(t)
 				for _, to := range []string{outside, "inside"} {
 					_ = os.Remove(filepath.Join(dir, link))
 					require.NoError(t, os.Symlink(to, filepath.Join(dir, link)))
@@ -109,7 +109,7 @@ func TestDirSpoolDoesNotFollowLinks(t *testing.T) {
 					if _, err := srv.Client().Batch.Import(t.Context(), cfg, sequence(feed(40))); !errors.Is(err, threatconnect.ErrSpool) {
 						failures(t, err) // of the items that break a rule
 						checkFeed(t, srv, 40)
-						srv = threatconnecttest.New()
+						srv = threatconnecttest.NewT(t)
 					}
 					for _, path := range []string{outside, inside} {
 						text, err := os.ReadFile(path)
@@ -132,7 +132,7 @@ func TestADirectoryThatCannotBeUsedIsAClearError(t *testing.T) {
 		require.NoError(t, os.Chmod(readOnly, 0o500))
 	}
 	for _, dir := range []string{"", file, filepath.Join(file, "spool"), readOnly} {
-		srv := threatconnecttest.New()
+		srv := threatconnecttest.NewT(t)
 		cfg := appendConfig()
 		cfg.Spool, cfg.Run = threatconnect.NewDirSpool(dir), "today"
 		_, err := srv.Client().Batch.Import(t.Context(), cfg, sequence([]threatconnect.BatchItem{batchHost(1)}))
@@ -150,7 +150,7 @@ func TestAFullDiskIsAClearError(t *testing.T) {
 		require.Equal(t, "windows", runtime.GOOS, "every other system has a shell")
 		return
 	}
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	web := httptest.NewServer(&killer{srv: srv, after: -1, down: -outage})
 	defer web.Close()
 	dir := filepath.Join(t.TempDir(), "spool")
@@ -179,7 +179,7 @@ func TestAFullDiskIsAClearError(t *testing.T) {
 
 func TestAnImportLeavesOneFile(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	dir := t.TempDir()
 	cfg := appendConfig()
 	cfg.MaxItems, cfg.Concurrency, cfg.Spool, cfg.Run = 8, 3, threatconnect.NewDirSpool(dir), "today"

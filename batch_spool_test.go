@@ -198,7 +198,7 @@ func TestAnImportSurvivesItsProcessAtEveryMoment(t *testing.T) {
 // importThroughDeath imports items in a process that dies at a moment, and in a second one. It
 // reports whether the first lived to the end.
 func importThroughDeath(t *testing.T, items []threatconnect.BatchItem, hosts, concurrency, moment int) bool {
-	srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Second))
+	srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(time.Second))
 	spool := newMemSpool()
 	run := func(moments int) (stats threatconnect.BatchStats, err error, died bool) {
 		ctx, kill := context.WithCancel(t.Context())
@@ -259,9 +259,9 @@ func TestAnImportSurvivesManyDeathsAndFaults(t *testing.T) {
 	for seed := range uint64(20) {
 		synctest.Test(t, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 1))
-			srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Second))
-			srv.Inject(threatconnecttest.FaultMix(seed, 0.2, threatconnecttest.FaultReset, threatconnecttest.FaultLostReply,
-				threatconnecttest.FaultCutBody, threatconnecttest.FaultHTML, threatconnecttest.FaultEmpty))
+			srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(time.Second))
+			require.NoError(t, srv.Inject(threatconnecttest.FaultMix(seed, 0.2, threatconnecttest.FaultReset, threatconnecttest.FaultLostReply,
+				threatconnecttest.FaultCutBody, threatconnecttest.FaultHTML, threatconnecttest.FaultEmpty)))
 			spool := newMemSpool()
 			deaths := 0
 			for deaths < 100 {
@@ -315,7 +315,7 @@ func TestAFeedThatHasChangedIsImportedAfterWhatIsInTheSpool(t *testing.T) {
 		"none":          nil,
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			srv := threatconnecttest.New()
+			srv := threatconnecttest.NewT(t)
 			cfg := appendConfig()
 			cfg.MaxItems, cfg.Spool, cfg.Run = 7, newMemSpool(), "today"
 			interrupt(t, srv, cfg, feed(40), 12)
@@ -352,7 +352,7 @@ func TestAChangedFeedThatCanBeReadOnceIsRefused(t *testing.T) {
 		"shorter": feed(40)[3:8],
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			srv := threatconnecttest.New()
+			srv := threatconnecttest.NewT(t)
 			cfg := appendConfig()
 			cfg.MaxItems, cfg.Spool, cfg.Run = 7, newMemSpool(), "today"
 			interrupt(t, srv, cfg, feed(40), 12)
@@ -377,7 +377,7 @@ func TestAChangedFeedThatCanBeReadOnceIsRefused(t *testing.T) {
 // The record of a file says everything about the item that fills it.
 func TestExclusionsOfAnItemThatFillsItsJobAreKept(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	cfg := appendConfig()
 	cfg.MaxItems, cfg.Spool, cfg.Run = 1, newMemSpool(), "today"
 	cfg.Exclude = func(_, value string) (string, bool) { return "known good", true }
@@ -396,7 +396,7 @@ func TestAResumedImportKeepsTheExclusionsOfTheProcessBefore(t *testing.T) {
 	t.Parallel()
 	for requests := range 12 {
 		synctest.Test(t, func(t *testing.T) {
-			srv := threatconnecttest.New()
+			srv := threatconnecttest.NewT(t)
 			cfg := appendConfig()
 			cfg.MaxItems, cfg.Spool, cfg.Run = 7, newMemSpool(), "today"
 			cfg.Exclude = func(_, value string) (string, bool) { return "before", strings.HasSuffix(value, "1.example") }
@@ -420,7 +420,7 @@ func TestAResumedImportKeepsTheExclusionsOfTheProcessBefore(t *testing.T) {
 func TestResumeGoesOnWhereTheProcessBeforeEnded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		srv := threatconnecttest.New()
+		srv := threatconnecttest.NewT(t)
 		cfg := appendConfig()
 		cfg.MaxItems, cfg.Spool, cfg.Run = 7, newMemSpool(), "today"
 		items := feed(40)
@@ -445,7 +445,7 @@ func TestResumeGoesOnWhereTheProcessBeforeEnded(t *testing.T) {
 
 func TestTheLastWriterOfASpoolOwnsItsImport(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	cfg := appendConfig()
 	cfg.Spool, cfg.Run, cfg.MaxItems = newMemSpool(), "today", 2
 	first, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
@@ -475,7 +475,7 @@ func TestTheLastWriterOfASpoolOwnsItsImport(t *testing.T) {
 
 func TestAnImportWithANameIsDoneOnce(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	cfg := appendConfig()
 	cfg.Spool, cfg.Run = newMemSpool(), "2026-11-26"
 	bad := batchHost(2)
@@ -504,7 +504,7 @@ func TestAnImportWithANameIsDoneOnce(t *testing.T) {
 func TestAnUnfinishedImportOfAnotherNameIsFinishedFirst(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		srv := threatconnecttest.New()
+		srv := threatconnecttest.NewT(t)
 		cfg := appendConfig()
 		cfg.MaxItems, cfg.Spool, cfg.Run = 7, newMemSpool(), "yesterday"
 		interrupt(t, srv, cfg, feed(40), 8)
@@ -523,7 +523,7 @@ func TestAnUnfinishedImportOfAnotherNameIsFinishedFirst(t *testing.T) {
 
 func TestARefusedSpoolStaysWithItsOwner(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	cfg := appendConfig()
 	cfg.MaxItems, cfg.Spool, cfg.Run = 2, newMemSpool(), "today"
 	w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
@@ -541,7 +541,7 @@ func TestARefusedSpoolStaysWithItsOwner(t *testing.T) {
 func TestASpoolOfSomethingElseIsRefused(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		srv := threatconnecttest.New()
+		srv := threatconnecttest.NewT(t)
 		cfg := appendConfig()
 		cfg.MaxItems, cfg.Spool, cfg.Run = 7, newMemSpool(), "today"
 		interrupt(t, srv, cfg, feed(40), 8)
@@ -591,7 +591,7 @@ func importThroughDamage(t *testing.T, items []threatconnect.BatchItem, damage f
 	for _, moment := range []int{10, 30, 60, 100, 150} {
 		for at, records := 0, 1; at < records && !t.Failed(); at++ {
 			synctest.Test(t, func(t *testing.T) {
-				srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Minute))
+				srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(time.Minute))
 				spool := newMemSpool()
 				cfg := appendConfig()
 				cfg.MaxItems, cfg.Concurrency, cfg.Spool, cfg.Run = 7, 4, spool, "today"
@@ -665,7 +665,7 @@ func TestASpoolThatTakesNoMoreEndsTheAddingOnly(t *testing.T) {
 	t.Parallel()
 	full := errors.New("no space left on device")
 	synctest.Test(t, func(t *testing.T) {
-		srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Minute))
+		srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(time.Minute))
 		spool := newMemSpool()
 		cfg := appendConfig()
 		cfg.MaxItems, cfg.Concurrency, cfg.Spool, cfg.Run = 5, 2, spool, "today"
@@ -724,7 +724,7 @@ func TestAnImportSurvivesEveryWriteThatFails(t *testing.T) {
 			for at := 1; ; at++ {
 				var record string
 				synctest.Test(t, func(t *testing.T) {
-					srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Minute))
+					srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(time.Minute))
 					ctx, cancel := context.WithCancel(t.Context())
 					defer cancel()
 					writes := 0
@@ -795,7 +795,7 @@ func TestAnImportGoesOnAfterAnOutage(t *testing.T) {
 		t.Run(string(phase), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Minute))
+				srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(time.Minute))
 				var down atomic.Bool
 				lost := errors.New("connection reset by peer")
 				client := srv.Client(threatconnect.WithTransport(roundTrip(func(req *http.Request) (*http.Response, error) {
@@ -838,7 +838,7 @@ func TestLinksThatCannotBeHeldRepeatNoItem(t *testing.T) {
 		}
 	}
 	setTemporary(filepath.Join(t.TempDir(), "is not there"))
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	cfg := appendConfig()
 	cfg.Spool, cfg.Run = newMemSpool(), "today"
 	items := []threatconnect.BatchItem{batchHost(0), batchHost(1)}
@@ -866,7 +866,7 @@ func TestLinksThatCannotBeHeldRepeatNoItem(t *testing.T) {
 
 func TestAnImportThatWasHaltedCanBeDoneAgain(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	cfg := appendConfig()
 	cfg.Spool, cfg.Run, cfg.HaltOnError = newMemSpool(), "today", true
 	bad := batchHost(1)

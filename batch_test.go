@@ -238,7 +238,7 @@ func TestCreateAndUploadSendsTwoPlainParts(t *testing.T) {
 func TestTheServerTakesJobsOfBothWays(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Minute))
+		srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(time.Minute))
 		client := srv.Client()
 		file := `{"indicator":[{"type":"Host","summary":"a.example"},{"type":"Host","summary":"not a host"}]}`
 		id, err := client.Batch.Create(t.Context(), appendJob())

@@ -40,7 +40,7 @@ func everyGroup() []threatconnect.Group {
 
 func TestEveryTypeArrivesWithWhatItCarries(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	require.NoError(t, srv.Seed(&threatconnecttest.IndicatorType{
 		Name: "Wallet", Branch: "wallets", Entity: "wallet", Fields: []string{"Number", "Chain"},
 	}))

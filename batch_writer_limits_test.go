@@ -26,7 +26,7 @@ func TestImportsOfEverySizeGoIn(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%d items in %d bytes", tc.items, tc.maxBytes), func(t *testing.T) {
 			t.Parallel()
-			srv := threatconnecttest.New(threatconnecttest.WithoutContents())
+			srv := threatconnecttest.NewT(t, threatconnecttest.WithoutContents())
 			cfg := appendConfig()
 			cfg.MaxBytes = tc.maxBytes
 			stats, err := srv.Client().Batch.Import(t.Context(), cfg, func(yield func(threatconnect.BatchItem, error) bool) {
@@ -52,7 +52,7 @@ func TestImportsOfEverySizeGoIn(t *testing.T) {
 	}
 	cfg := appendConfig()
 	cfg.MaxItems = 25_001
-	_, err := threatconnecttest.New().Client().Batch.NewWriter(t.Context(), cfg)
+	_, err := threatconnecttest.NewT(t).Client().Batch.NewWriter(t.Context(), cfg)
 	require.ErrorIs(t, err, threatconnect.ErrValidation)
 }
 
@@ -67,7 +67,7 @@ func TestThePromisesOfAnImportAreKept(t *testing.T) { // not in parallel: it set
 	}
 	for promise, keeps := range map[string]func(t *testing.T){
 		"Concurrency+1 jobs of 2,000,000 bytes each": func(t *testing.T) {
-			srv := threatconnecttest.New()
+			srv := threatconnecttest.NewT(t)
 			w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
 			require.NoError(t, err)
 			for n := range 2000 {
@@ -99,7 +99,7 @@ func TestThePromisesOfAnImportAreKept(t *testing.T) { // not in parallel: it set
 			}
 		},
 		"the first 1,000 errors of items": func(t *testing.T) {
-			srv := threatconnecttest.New()
+			srv := threatconnecttest.NewT(t)
 			w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
 			require.NoError(t, err)
 			for n := range 1003 {
@@ -117,7 +117,7 @@ func TestThePromisesOfAnImportAreKept(t *testing.T) { // not in parallel: it set
 		},
 		"retries through an outage of up to 10 minutes, and waits for a job for 2 hours": func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(24 * time.Hour))
+				srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(24*time.Hour))
 				began := time.Now()
 				_, err := oneHost(t, srv, roundTrip(func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF }), nil)
 				require.ErrorIs(t, err, io.ErrUnexpectedEOF)
@@ -139,7 +139,7 @@ func TestThePromisesOfAnImportAreKept(t *testing.T) { // not in parallel: it set
 func TestAJobThatReportsOddlyIsFollowedToItsEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		srv := threatconnecttest.New()
+		srv := threatconnecttest.NewT(t)
 		odd := steps{
 			answer(200, `{"status":"Queued"}`), answer(500, "An unknown error occurred"), answer(200, `{"status":"Success","data":{"batchStatus":{"id":1,"status":"Running","successCount":9}}}`),
 			answer(200, `{"status":"Paused"}`), answer(200, "<html>Sign in"), answer(200, `{"status":"Success","data":{"batchStatus":{"id":1,"status":"Running","successCount":2}}}`),
@@ -163,7 +163,7 @@ func TestAJobThatReportsOddlyIsFollowedToItsEnd(t *testing.T) {
 func TestAnOutageBetweenCreateAndUploadNamesTheJob(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		srv := threatconnecttest.New()
+		srv := threatconnecttest.NewT(t)
 		stats, err := oneHost(t, srv, roundTrip(func(req *http.Request) (*http.Response, error) {
 			if len(srv.Jobs()) > 0 { // the job is made, and then nothing comes through any more
 				if req.Body != nil {
@@ -197,7 +197,7 @@ func TestAnOutageBetweenCreateAndUploadNamesTheJob(t *testing.T) {
 func TestThingsThatComeTwiceAreSentTwiceAndTheLastOneCounts(t *testing.T) {
 	t.Parallel()
 	for _, maxItems := range []int{0, 1} { // in one job, and in a job each
-		srv := threatconnecttest.New()
+		srv := threatconnecttest.NewT(t)
 		cfg := appendConfig()
 		cfg.MaxItems = maxItems
 		w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
@@ -230,7 +230,7 @@ func TestThingsThatComeTwiceAreSentTwiceAndTheLastOneCounts(t *testing.T) {
 
 func TestAnAttributeThatIsRefusedIsNamedByItsType(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	client := srv.Client(threatconnect.WithOwner(batchOwner))
 	h, err := client.Indicators.Hosts.Create(t.Context(), threatconnect.NewHost("a.example"))
 	require.NoError(t, err)

@@ -70,7 +70,7 @@ func addAll(t *testing.T, w *threatconnect.BatchWriter, items ...threatconnect.B
 
 func TestImportBringsItemsIn(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	var items []threatconnect.BatchItem
 	items = append(items, batchGroup("x-1"))
 	for n := range 1000 {
@@ -118,7 +118,7 @@ func TestErrorsAreThoseOfTheItemsThatCausedThem(t *testing.T) {
 	for name, odd := range oddities {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				srv := threatconnecttest.New(threatconnecttest.WithOddities(odd), threatconnecttest.WithLateErrors(late[name]))
+				srv := threatconnecttest.NewT(t, threatconnecttest.WithOddities(odd), threatconnecttest.WithLateErrors(late[name]))
 				cfg := appendConfig()
 				var streamed []int64
 				cfg.OnError = func(e threatconnect.BatchItemError) { streamed = append(streamed, e.Seq) }
@@ -198,7 +198,7 @@ func TestErrorsOfItemsThatLookAlikeAreTheirOwn(t *testing.T) {
 		for oddity, want := range map[threatconnecttest.Oddity]string{threatconnecttest.OddityErrorObjects: c.typed, 0: c.untyped} {
 			t.Run(fmt.Sprintf("%s, typed %t", name, oddity != 0), func(t *testing.T) {
 				t.Parallel()
-				srv := threatconnecttest.New(threatconnecttest.WithOddities(oddity))
+				srv := threatconnecttest.NewT(t, threatconnecttest.WithOddities(oddity))
 				require.NoError(t, srv.Seed(&threatconnecttest.IndicatorType{
 					Name: "Coin", Branch: "coins", Entity: "coin", Fields: []string{"Net", "Wallet"}}))
 				w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
@@ -213,7 +213,7 @@ func TestErrorsOfItemsThatLookAlikeAreTheirOwn(t *testing.T) {
 func TestErrorsOfAJobWithoutErrorFileComeFromItsResults(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		srv := threatconnecttest.New(threatconnecttest.WithLateErrors(1000))
+		srv := threatconnecttest.NewT(t, threatconnecttest.WithLateErrors(1000))
 		w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
 		require.NoError(t, err)
 		// A key that the server's own rules refuse and the client's do not.
@@ -233,7 +233,7 @@ func TestErrorsOfAJobWithoutErrorFileComeFromItsResults(t *testing.T) {
 
 func TestInvalidItemsLeaveTheRestAlone(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
 	require.NoError(t, err)
 	require.NoError(t, w.Add(t.Context(), batchHost(0)))
@@ -290,7 +290,7 @@ func TestExcludedIndicatorsAndReferencesToThemAreLeftOut(t *testing.T) {
 		maxItems := c.maxItems
 		t.Run(fmt.Sprintf("%d items in a job, merged: %t", maxItems, c.merged), func(t *testing.T) {
 			t.Parallel()
-			srv := threatconnecttest.New()
+			srv := threatconnecttest.NewT(t)
 			cfg := appendConfig()
 			cfg.MaxItems = maxItems
 			var asked []string
@@ -356,7 +356,7 @@ func TestExcludedIndicatorsAndReferencesToThemAreLeftOut(t *testing.T) {
 func TestExclusionsSendNothing(t *testing.T) {
 	t.Parallel()
 	for _, action := range []threatconnect.BatchAction{threatconnect.BatchCreate, threatconnect.BatchDelete} {
-		srv := threatconnecttest.New()
+		srv := threatconnecttest.NewT(t)
 		cfg := appendConfig()
 		cfg.Action = action
 		cfg.Exclude = func(_, value string) (string, bool) { return strings.TrimSuffix(value, ".example"), true }
@@ -382,7 +382,7 @@ type foreignHost struct{ *threatconnect.Host }
 
 func TestAPanicOfExcludeIsThatOfAdd(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	cfg := appendConfig()
 	calls := 0
 	cfg.Exclude = func(string, string) (string, bool) {
@@ -408,7 +408,7 @@ func TestAPanicOfExcludeIsThatOfAdd(t *testing.T) {
 
 func TestReasonsOfExclusionsAreCut(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	cfg := appendConfig()
 	cfg.Exclude = func(string, string) (string, bool) { return strings.Repeat("ä", 151), true }
 	cut := strings.Repeat("ä", 150) + " (cut)"
@@ -427,7 +427,7 @@ func TestReasonsOfExclusionsAreCut(t *testing.T) {
 
 func TestImportNamesInvalidItems(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	broken := errors.New("feed broke off")
 	stats, err := srv.Client().Batch.Import(t.Context(), appendConfig(), func(yield func(threatconnect.BatchItem, error) bool) {
 		_ = yield(batchHost(0), nil) && yield(threatconnect.NewHost("no host"), nil) && yield(batchHost(2), nil) && yield(nil, broken)
@@ -442,7 +442,7 @@ func TestImportNamesInvalidItems(t *testing.T) {
 
 func TestHaltOnErrorAccountsForEveryItem(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	cfg := appendConfig()
 	cfg.HaltOnError, cfg.MaxItems = true, 5
 	w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
@@ -464,7 +464,7 @@ func TestHaltOnErrorAccountsForEveryItem(t *testing.T) {
 
 func TestFullOwnerEndsTheImport(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New(threatconnecttest.WithIndicatorLimit(7))
+	srv := threatconnecttest.NewT(t, threatconnecttest.WithIndicatorLimit(7))
 	cfg := appendConfig()
 	cfg.MaxItems = 5
 	w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
@@ -487,7 +487,7 @@ func TestFullOwnerEndsTheImport(t *testing.T) {
 
 func TestFilesThatAreTooLargeAreCut(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New(threatconnecttest.WithBatchLimit(3000))
+	srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchLimit(3000))
 	cfg := appendConfig()
 	cfg.MaxItems = 60 // the second job is encoded when the limit is known, or cut before it is sent
 	w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
@@ -527,7 +527,7 @@ func TestFilesThatAreTooLargeAreCut(t *testing.T) {
 
 func TestCloseWithoutItemsSendsNothing(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
 	require.NoError(t, err)
 	require.NoError(t, w.Close(t.Context()))
@@ -540,7 +540,7 @@ func TestCloseWithoutItemsSendsNothing(t *testing.T) {
 func TestAddWaitsWhenJobsPileUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Hour))
+		srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(time.Hour))
 		cfg := appendConfig()
 		cfg.MaxItems = 2
 		w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
@@ -562,7 +562,7 @@ func TestAddWaitsWhenJobsPileUp(t *testing.T) {
 func TestCloseWithACancelledContextNamesTheJobsItLeaves(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Hour))
+		srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(time.Hour))
 		cfg := appendConfig()
 		cfg.MaxItems = 2
 		w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
@@ -603,7 +603,7 @@ func TestAnImportWhoseItemsPanicLeavesNothingBehind(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) { // which fails when a goroutine is left
-				srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Hour))
+				srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(time.Hour))
 				cfg := appendConfig()
 				cfg.MaxItems = 1
 				cfg.OnError = func(e threatconnect.BatchItemError) {
@@ -634,7 +634,7 @@ func TestAnImportWhoseItemsPanicLeavesNothingBehind(t *testing.T) {
 
 func TestAddIsSafeForConcurrentUse(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	cfg := appendConfig()
 	cfg.MaxItems, cfg.Concurrency = 7, 3
 	var asked []string // without a lock: one call runs at a time

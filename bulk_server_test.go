@@ -19,7 +19,7 @@ func TestBulkReportsAgainstTheServer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				srv := threatconnecttest.New(threatconnecttest.WithOddities(odd))
+				srv := threatconnecttest.NewT(t, threatconnecttest.WithOddities(odd))
 				client := srv.Client()
 				add := func(summary string, rating *float64) {
 					t.Helper()
@@ -54,10 +54,10 @@ func TestBulkReportsAgainstTheServer(t *testing.T) {
 				require.NoError(t, err)
 				assert.Equal(t, []threatconnect.BulkRow{{Type: threatconnect.TypeHost, Value: "www.example.com", Rating: &three}, {Type: threatconnect.TypeHost, Value: "www.example.net"}}, rows)
 
-				srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultTruncate, Route: "/v2/indicators/bulk/{format}"})
+				require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultTruncate, Route: "/v2/indicators/bulk/{format}"}))
 				_, err = threatconnect.Collect(client.InOwner("Example Source").Bulk.JSON(t.Context()))
 				require.ErrorIs(t, err, threatconnect.ErrBadResponse)
-				srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultCutBody, Route: "/v2/indicators/bulk/{format}", Times: -1})
+				require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultCutBody, Route: "/v2/indicators/bulk/{format}", Times: -1}))
 				_, err = threatconnect.Collect(client.InOwner("Example Source").Bulk.CSV(t.Context()))
 				require.ErrorIs(t, err, threatconnect.ErrBadResponse)
 				srv.ClearFaults()

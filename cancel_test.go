@@ -39,7 +39,7 @@ func breath(text, contentType string) func(*http.Request) (*http.Response, error
 // slowJobs returns a client and a writer whose jobs take an hour.
 func slowJobs(t *testing.T) *threatconnect.BatchWriter {
 	t.Helper()
-	srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Hour))
+	srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(time.Hour))
 	cfg := appendConfig()
 	cfg.MaxItems = 1
 	w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
@@ -166,7 +166,7 @@ var awaits = map[string]func(t *testing.T, ctx context.Context) error{
 		return w.Close(ctx)
 	},
 	"an import": func(t *testing.T, ctx context.Context) error {
-		srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Hour))
+		srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(time.Hour))
 		_, err := srv.Client().Batch.Import(ctx, appendConfig(), func(yield func(threatconnect.BatchItem, error) bool) { yield(batchHost(0), nil) })
 		return err
 	},
@@ -257,7 +257,7 @@ func TestNothingIsSentWithAContextThatHasEnded(t *testing.T) {
 	assert.Zero(t, asked, "nor is a token asked for")
 	require.ErrorIs(t, fire(t, ctx, roundTripper(answer(200, ""))), context.Canceled)
 
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
 	require.NoError(t, err)
 	require.ErrorIs(t, w.Add(ctx, batchHost(0)), context.Canceled)

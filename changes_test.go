@@ -45,7 +45,7 @@ func TestChangesFromRunToRun(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				srv := threatconnecttest.New(threatconnecttest.WithOddities(odd))
+				srv := threatconnecttest.NewT(t, threatconnecttest.WithOddities(odd))
 				c, ctx := srv.Client(), t.Context()
 				hosts := c.Indicators.Hosts
 				create := func(names ...string) {
@@ -93,7 +93,7 @@ func TestChangesFromRunToRun(t *testing.T) {
 func TestChangesThatAreHardToSee(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		srv := threatconnecttest.New()
+		srv := threatconnecttest.NewT(t)
 		c := srv.Client()
 		rate := func(rating float64) {
 			host := threatconnect.NewHost("a.example")
@@ -124,7 +124,7 @@ func TestChangesThatAreHardToSee(t *testing.T) {
 // The cursor moves only when the loop has seen everything.
 func TestARunOfChangesThatEndsEarlyIsRepeated(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	for i := range 30 {
 		seedIndicators(t, srv, threatconnecttest.IndicatorRecord{Type: "Host", Summary: fmt.Sprintf("h%d.example", i)})
 	}
@@ -139,7 +139,7 @@ func TestARunOfChangesThatEndsEarlyIsRepeated(t *testing.T) {
 		break
 	}
 	assert.Equal(t, cursor, changes.Cursor())
-	srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Route: "/v2/indicators", Skip: 2, Status: http.StatusServiceUnavailable})
+	require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Route: "/v2/indicators", Skip: 2, Status: http.StatusServiceUnavailable}))
 	require.ErrorIs(t, relatedErr(changes.All()), threatconnect.ErrUnavailable)
 	assert.Equal(t, cursor, changes.Cursor())
 	var got []string
@@ -157,7 +157,7 @@ func TestChangesThatCannotBeRead(t *testing.T) {
 	s := &script{steps: steps{answer(200, successes)}}
 	c := clientOf(t, s)
 	ctx := t.Context()
-	_, cursor := changesSince(t, threatconnecttest.New().Client(), threatconnect.Cursor{}, nil)
+	_, cursor := changesSince(t, threatconnecttest.NewT(t).Client(), threatconnect.Cursor{}, nil)
 	var none context.Context
 	for name, changes := range map[string]*threatconnect.Changes{
 		"cursor is of another owner": c.Changes(ctx, cursor, nil),
@@ -191,7 +191,7 @@ func TestNoChangeIsLostWhileOthersWrite(t *testing.T) {
 }
 
 func followWriters(t *testing.T, seed uint64) {
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	c := srv.Client()
 	if seed%2 == 1 { // a clock that is wrong, which no signature shows
 		c = srv.ClientAs(threatconnect.Token(srv.Token()), threatconnect.WithClock(func() time.Time { return time.Now().Add(time.Hour) }))
@@ -200,7 +200,7 @@ func followWriters(t *testing.T, seed uint64) {
 	for i := range 150 {
 		seedIndicators(t, srv, threatconnecttest.IndicatorRecord{Type: "Host", Summary: fmt.Sprintf("h%d.example", i), Rating: new(float64(i % 6)), LastModified: time.Now().Add(-time.Duration(i) * time.Hour)})
 	}
-	srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultDelay, Method: http.MethodGet, Delay: 900 * time.Millisecond, Times: -1})
+	require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultDelay, Method: http.MethodGet, Delay: 900 * time.Millisecond, Times: -1}))
 	ctx, stop := context.WithCancel(t.Context())
 	var writers sync.WaitGroup
 	for w := range uint64(2) {

@@ -17,7 +17,7 @@ type sighting struct {
 
 func TestDataStoreAgainstTheServer(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	client := srv.ClientAs(threatconnect.Token(srv.Token()))
 	store, err := threatconnect.DataStoreOf[sighting](client, threatconnect.DataStoreOrganization, "sightings")
 	require.NoError(t, err)
@@ -42,7 +42,7 @@ func TestDataStoreAgainstTheServer(t *testing.T) {
 	require.ErrorIs(t, store.Delete(t.Context(), id), threatconnect.ErrNotFound)
 	assert.Equal(t, map[string]string{"a/1": `{"host":"www.example.com","count":2}`}, srv.DataStore("organization", "sightings"))
 
-	plain := threatconnecttest.New(threatconnecttest.WithPlainDataStoreErrors())
+	plain := threatconnecttest.NewT(t, threatconnecttest.WithPlainDataStoreErrors())
 	store, err = threatconnect.DataStoreOf[sighting](plain.ClientAs(threatconnect.Token(plain.Token())), threatconnect.DataStoreLocal, "sightings")
 	require.NoError(t, err)
 	_, err = store.Get(t.Context(), "a")
@@ -51,7 +51,7 @@ func TestDataStoreAgainstTheServer(t *testing.T) {
 
 func TestDataStoreGivesAnswersAsTheyCome(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	store := srv.ClientAs(threatconnect.Token(srv.Token())).DataStore
 	for _, c := range []struct {
 		request threatconnect.DataStoreRequest

@@ -23,7 +23,7 @@ func TestEitherReadingOfDisputedRules(t *testing.T) {
 	for name, odd := range map[string]threatconnecttest.Oddity{"default": 0, "other": disputedRules} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			srv := threatconnecttest.New(threatconnecttest.WithOddities(odd))
+			srv := threatconnecttest.NewT(t, threatconnecttest.WithOddities(odd))
 			client, ctx, at := srv.ClientAs(threatconnect.Token(srv.Token())), t.Context(), time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 			for _, owner := range []string{"Example Organization", "Example Community"} {
 				in := client.InOwner(owner)

@@ -20,7 +20,7 @@ import (
 
 func contentWorld(t *testing.T, fields map[string]string, opts ...threatconnecttest.Option) (*threatconnecttest.Server, *threatconnect.Client, threatconnecttest.GroupRecord) {
 	t.Helper()
-	srv := threatconnecttest.New(opts...)
+	srv := threatconnecttest.NewT(t, opts...)
 	if fields == nil {
 		fields = map[string]string{}
 	}
@@ -66,7 +66,7 @@ func TestUploadSurvivesFaults(t *testing.T) {
 		t.Run(fmt.Sprint(kind), func(t *testing.T) {
 			t.Parallel()
 			srv, client, g := contentWorld(t, nil)
-			srv.Inject(threatconnecttest.Fault{Kind: kind, Method: http.MethodPost, Times: 2})
+			require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: kind, Method: http.MethodPost, Times: 2}))
 			require.NoError(t, client.Groups.Documents.Upload(t.Context(), g.ID, threatconnect.BytesContent(content), nil))
 			record, _ := srv.Group(g.XID)
 			assert.Equal(t, content, record.Content)
@@ -78,8 +78,8 @@ func TestUploadSurvivesFaults(t *testing.T) {
 	}
 	// A platform that overlooks updateIfExists and whose answer is lost: the second POST finds the
 	// first one's content.
-	srv, client, g := contentWorld(t, nil, threatconnecttest.WithoutUpdateIfExists())
-	srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultLostReply, Method: http.MethodPost})
+	srv, client, g := contentWorld(t, nil, threatconnecttest.WithoutUpdateIfExists(), threatconnecttest.Allow(threatconnecttest.AllowUnverified))
+	require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultLostReply, Method: http.MethodPost}))
 	require.NoError(t, client.Groups.Documents.Upload(t.Context(), g.ID, threatconnect.BytesContent(content), nil))
 	require.Len(t, srv.Requests(), 3)
 	assert.Equal(t, http.MethodPut, srv.Requests()[2].Method)
@@ -118,7 +118,7 @@ func TestDownloadOverFaults(t *testing.T) {
 			t.Parallel()
 			srv, client, g := contentWorld(t, nil)
 			require.NoError(t, client.Groups.Documents.Upload(t.Context(), g.ID, threatconnect.BytesContent(content), nil))
-			srv.Inject(threatconnecttest.Fault{Kind: kind, Method: http.MethodGet})
+			require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: kind, Method: http.MethodGet}))
 			var w bytes.Buffer
 			n, err := client.Groups.Documents.Download(t.Context(), g.ID, &w)
 			if whole {

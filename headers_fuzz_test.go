@@ -24,7 +24,7 @@ import (
 // is refused and nothing is sent.
 func checkHeaders(t *testing.T, text string) (arrived bool) {
 	t.Helper()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	client := func(opts ...threatconnect.Option) (*threatconnect.Client, *rawTap, error) {
 		tap := &rawTap{srv: srv}
 		c, err := threatconnect.NewClient(srv.BaseURL(), threatconnect.HMAC(srv.AccessID(), srv.SecretKey()), append(opts, threatconnect.WithTransport(tap))...)

@@ -240,7 +240,7 @@ func TestAnIndicatorIsUpdatedWithTheFieldsThatAreSet(t *testing.T) {
 // cannot be taken for one that was sent.
 func TestAnUpdateLeavesAloneWhatItDoesNotSet(t *testing.T) {
 	t.Parallel()
-	client := threatconnecttest.New().Client()
+	client := threatconnecttest.NewT(t).Client()
 	_, err := client.Indicators.Hosts.Create(t.Context(), threatconnect.NewHost("a.example"))
 	require.NoError(t, err)
 	read, err := client.Indicators.Hosts.Get(t.Context(), "a.example", &threatconnect.IndicatorGetOptions{Include: threatconnect.Include{Tags: true}})
@@ -292,7 +292,7 @@ func TestIndicatorUpdatesThatAreNotSent(t *testing.T) {
 
 func TestNewFileTellsTheHashByItsLength(t *testing.T) {
 	t.Parallel()
-	c := threatconnecttest.New().Client()
+	c := threatconnecttest.NewT(t).Client()
 	for name, tc := range map[string]struct{ hash, md5, sha1, sha256, rule string }{
 		"an MD5":              {hash: md5A, md5: md5A},
 		"a SHA-1":             {hash: sha1A, sha1: sha1A},

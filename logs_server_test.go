@@ -14,7 +14,7 @@ import (
 
 func TestLogsAgainstTheServer(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	h, err := srv.Client().Logs.NewHandler(&threatconnect.LogHandlerOptions{Batch: 2})
 	require.NoError(t, err)
 	l := slog.New(h)

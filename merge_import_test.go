@@ -70,7 +70,7 @@ func merged(t *testing.T, items []threatconnect.BatchItem) (all []threatconnect.
 
 func TestMergedItemsGoInOnceWithEverything(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	require.NoError(t, srv.Seed(&threatconnecttest.IndicatorType{
 		Name: "Wallet", Branch: "wallets", Entity: "wallet", Fields: []string{"Number", "Chain"},
 	}))
@@ -101,7 +101,7 @@ func TestMergedItemsGoInOnceWithEverything(t *testing.T) {
 
 func TestMergedItemsAreDeleted(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	require.NoError(t, srv.Seed(&threatconnecttest.IndicatorType{
 		Name: "Wallet", Branch: "wallets", Entity: "wallet", Fields: []string{"Number", "Chain"},
 	}))
@@ -124,7 +124,7 @@ func TestMergedItemsAreDeleted(t *testing.T) {
 
 func TestValuesThatAreCutToTheInstancesLimitsGoIn(t *testing.T) {
 	t.Parallel()
-	client := threatconnecttest.New().Client(threatconnect.WithOwner("Example Source"))
+	client := threatconnecttest.NewT(t).Client(threatconnect.WithOwner("Example Source"))
 	host := threatconnect.NewHost("a.example")
 	host.Attributes = []threatconnect.Attribute{{Type: "External ID", Value: strings.Repeat("ü", 501)}}
 	_, err := client.Batch.Import(t.Context(), appendConfig(), itemsOf([]threatconnect.BatchItem{host}))

@@ -129,7 +129,7 @@ func TestLifeOfAMetric(t *testing.T) {
 	for name, odd := range peopleOddities {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			srv := threatconnecttest.New(threatconnecttest.WithOddities(odd))
+			srv := threatconnecttest.NewT(t, threatconnecttest.WithOddities(odd))
 			client, ctx := srv.Client(), t.Context()
 			none, err := client.Metrics.List(ctx, nil)
 			require.NoError(t, err)

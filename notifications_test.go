@@ -76,7 +76,7 @@ func TestNotificationIsSentOnceAndShowsNobodyInErrors(t *testing.T) {
 
 func TestNotificationsReachTheServer(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	client, ctx := srv.Client(), t.Context()
 	n := threatconnect.Notification{Type: "Alert", Priority: threatconnect.PriorityHigh, Message: "look", Recipients: []string{peopleAnalyst, srv.AccessID()}}
 	require.NoError(t, client.Notifications.Send(ctx, n))

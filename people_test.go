@@ -48,7 +48,7 @@ func TestLifeOfATask(t *testing.T) {
 	for name, odd := range peopleOddities {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			srv := threatconnecttest.New(threatconnecttest.WithOddities(odd))
+			srv := threatconnecttest.NewT(t, threatconnecttest.WithOddities(odd))
 			client, ctx := srv.Client(), t.Context()
 			none, err := threatconnect.Collect(client.Tasks.All(ctx, nil))
 			require.NoError(t, err)
@@ -135,7 +135,7 @@ func TestLifeOfAVictim(t *testing.T) {
 	for name, odd := range peopleOddities {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			srv := threatconnecttest.New(threatconnecttest.WithOddities(odd))
+			srv := threatconnecttest.NewT(t, threatconnecttest.WithOddities(odd))
 			client, ctx := srv.Client(threatconnect.WithOwner("Example Source")), t.Context()
 			victim, err := client.Victims.Create(ctx, &threatconnect.Victim{Name: "Jo Example", Description: "d", Org: "Example Inc"})
 			require.NoError(t, err)
@@ -198,7 +198,7 @@ func TestLifeOfAnAdversarysAssets(t *testing.T) {
 	for name, odd := range peopleOddities {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			srv := threatconnecttest.New(threatconnecttest.WithOddities(odd))
+			srv := threatconnecttest.NewT(t, threatconnecttest.WithOddities(odd))
 			client, ctx := srv.Client(), t.Context()
 			g := &threatconnecttest.GroupRecord{Owner: "Example Source", Type: "Adversary", Name: "Bad Guy"}
 			require.NoError(t, srv.Seed(g))

@@ -18,7 +18,7 @@ func TestPlaybooksAgainstTheServer(t *testing.T) {
 	for name, odd := range map[string]threatconnecttest.Oddity{"as usual": 0, "with every oddity": threatconnecttest.OddityAllOddities} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			srv := threatconnecttest.New(threatconnecttest.WithOddities(odd))
+			srv := threatconnecttest.NewT(t, threatconnecttest.WithOddities(odd))
 			client := srv.Client()
 			none, err := client.Playbooks.List(t.Context(), nil)
 			require.NoError(t, err)

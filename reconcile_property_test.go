@@ -134,7 +134,7 @@ func FuzzReconcile(f *testing.F) {
 func TestReconcileAgreesWithTheOracleBeyondMemory(t *testing.T) {
 	t.Parallel()
 	const n = 12_000
-	srv := threatconnecttest.New(threatconnecttest.WithRequestLog(0))
+	srv := threatconnecttest.NewT(t, threatconnecttest.WithRequestLog(0))
 	random := rand.New(rand.NewPCG(7, 7))
 	var feed []something
 	for i := range n {

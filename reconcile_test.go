@@ -27,7 +27,7 @@ import (
 // holding returns a server whose owner has indicators, each as "Type value".
 func holding(t testing.TB, items ...string) *threatconnecttest.Server {
 	t.Helper()
-	srv := threatconnecttest.New(threatconnecttest.WithRecordedBodies(1 << 16))
+	srv := threatconnecttest.NewT(t, threatconnecttest.WithRecordedBodies(1<<16))
 	require.NoError(t, srv.Seed(&threatconnecttest.IndicatorType{
 		Name: "Coin", Branch: "coins", Entity: "coin", Fields: []string{"Net", "Wallet"}, CasePreference: "lower",
 	}))
@@ -258,7 +258,7 @@ func TestReconcileRefusesToRemoveTooMuchOfAType(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			srv := threatconnecttest.New()
+			srv := threatconnecttest.NewT(t)
 			before := time.Now().Add(-time.Hour)
 			for n, item := range owner {
 				typ, value, _ := strings.Cut(item, "|")
@@ -367,7 +367,7 @@ func TestReconcileRemovesNothingWhenAnythingIsDoubtful(t *testing.T) {
 					hold(t, srv, fmt.Sprintf("Host|h%d.example", n))
 				}
 				if c.fault.Kind != 0 {
-					srv.Inject(c.fault)
+					require.NoError(t, srv.Inject(c.fault))
 				}
 				cfg := sweep()
 				cfg.PageSize, cfg.Dir = 10, t.TempDir()
@@ -533,7 +533,7 @@ func TestReconcileSparesWhatChangedInTheSecondOfModifiedBefore(t *testing.T) {
 		t.Run(offset.String(), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				srv := threatconnecttest.New()
+				srv := threatconnecttest.NewT(t)
 				srv.SetClockOffset(offset)
 				hold(t, srv, "Host|gone.example")
 				time.Sleep(20*time.Minute + 300*time.Millisecond)
@@ -726,7 +726,7 @@ func TestReconcileConfigurationsThatMakeNoSense(t *testing.T) {
 	} {
 		cfg := sweep()
 		change(&cfg)
-		report, err := threatconnecttest.New().Client().Batch.Reconcile(t.Context(), cfg, setOf(threatconnect.NewHost("a.example")))
+		report, err := threatconnecttest.NewT(t).Client().Batch.Reconcile(t.Context(), cfg, setOf(threatconnect.NewHost("a.example")))
 		require.ErrorIs(t, err, threatconnect.ErrValidation, name)
 		assert.Nil(t, report, name)
 	}
@@ -737,7 +737,7 @@ func TestReconcileConfigurationsThatMakeNoSense(t *testing.T) {
 			}
 		}
 	}
-	_, err := threatconnecttest.New().Client().Batch.Reconcile(t.Context(), sweep(), many)
+	_, err := threatconnecttest.NewT(t).Client().Batch.Reconcile(t.Context(), sweep(), many)
 	require.ErrorContains(t, err, "more than 100 types")
 }
 
@@ -758,7 +758,7 @@ func TestReconcileEndsWithItsContext(t *testing.T) {
 	t.Run("while it removes", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Hour))
+			srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(time.Hour))
 			hold(t, srv, "Address|192.0.2.1", "Host|a.example", "Host|b.example", "Mutex|m")
 			ctx, cancel := context.WithTimeout(t.Context(), 90*time.Minute)
 			defer cancel()
@@ -778,7 +778,7 @@ func TestReconcileTellsWhatCouldNotBeRemoved(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := holding(t, "Host|h0.example", "Host|h1.example", "Mutex|m")
-		srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: http.StatusForbidden, Method: http.MethodPost, Route: "/v2/batch", Skip: 1, Times: -1})
+		require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: http.StatusForbidden, Method: http.MethodPost, Route: "/v2/batch", Skip: 1, Times: -1}))
 		var told []int64
 		cfg := sweep()
 		cfg.Types = []threatconnect.IndicatorType{"Host", "Mutex"}
@@ -898,7 +898,7 @@ func TestReconcileReadsFilesAgainBeforeItRemovesThem(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			srv := threatconnecttest.New()
+			srv := threatconnecttest.NewT(t)
 			for _, hash := range []string{md5A, sha256A} {
 				require.NoError(t, srv.Seed(&threatconnecttest.IndicatorRecord{Owner: batchOwner, Type: "File", Summary: hash, LastModified: begin.Add(-time.Hour)}))
 			}
@@ -939,7 +939,7 @@ func TestReconcileTellsWhichFilesCouldNotBeRemoved(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				srv := threatconnecttest.New()
+				srv := threatconnecttest.NewT(t)
 				for n := range 5 {
 					hold(t, srv, fmt.Sprintf("File|%032X", n))
 				}
@@ -947,7 +947,7 @@ func TestReconcileTellsWhichFilesCouldNotBeRemoved(t *testing.T) {
 				if c.fault.Kind == threatconnecttest.FaultReset {
 					c.fault.Times = -1
 				}
-				srv.Inject(c.fault)
+				require.NoError(t, srv.Inject(c.fault))
 				var told []int64
 				cfg := sweep()
 				cfg.Concurrency = 1
@@ -975,7 +975,7 @@ func TestReconcileRemovesFilesAtTheSameTime(t *testing.T) {
 	t.Parallel()
 	for concurrency, want := range map[int]int{0: 16, 1: 1, 3: 3} {
 		synctest.Test(t, func(t *testing.T) {
-			srv := threatconnecttest.New()
+			srv := threatconnecttest.NewT(t)
 			for n := range 40 {
 				hold(t, srv, fmt.Sprintf("File|%032X", n))
 			}
@@ -1080,7 +1080,7 @@ func TestReconcileRetires(t *testing.T) {
 // the rest.
 func TestReconcileRefusesToRetireTooMuch(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	for n := range 100 {
 		require.NoError(t, srv.Seed(&threatconnecttest.IndicatorRecord{Owner: batchOwner, Type: "Host", Summary: fmt.Sprintf("h%d.example", n), Tags: []string{"Stale", "Other"}[n/90 : n/90+1]}))
 	}

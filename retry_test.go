@@ -364,8 +364,8 @@ func TestARepeatIsTakenByAServerThatChecks(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{429, 503} {
 		synctest.Test(t, func(t *testing.T) {
-			srv := threatconnecttest.New()
-			srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: status, Header: http.Header{"Retry-After": {"400"}}, Times: 2})
+			srv := threatconnecttest.NewT(t)
+			require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: status, Header: http.Header{"Retry-After": {"400"}}, Times: 2}))
 			_, err := srv.Client(threatconnect.WithRetry(threatconnect.RetryPolicy{MaxWait: time.Hour})).Owners.Whoami(t.Context())
 			require.NoError(t, err, "after 400 seconds the first signature would be refused")
 			requests := srv.Requests()

@@ -475,7 +475,7 @@ func TestNothingThatIsMadeShowsASecret(t *testing.T) {
 	}
 
 	// An import that goes wrong in every way that there is, and its writer while it holds items.
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	cfg := appendConfig()
 	cfg.OnError = func(e threatconnect.BatchItemError) {
 		s.show(e)

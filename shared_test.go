@@ -25,12 +25,12 @@ import (
 // a platform that fails now and then.
 func TestAThousandGoroutinesDoEverythingAtOnce(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	srv.SetClockOffset(time.Hour)
 	for n := range 30 {
 		require.NoError(t, srv.Seed(&threatconnecttest.IndicatorRecord{Type: "Host", Owner: batchOwner, Summary: fmt.Sprintf("seed%d.example", n)}))
 	}
-	srv.Inject(threatconnecttest.FaultMix(1, 0.05, threatconnecttest.FaultReset, threatconnecttest.FaultTruncate, threatconnecttest.FaultHTML))
+	require.NoError(t, srv.Inject(threatconnecttest.FaultMix(1, 0.05, threatconnecttest.FaultReset, threatconnecttest.FaultTruncate, threatconnecttest.FaultHTML)))
 	client := srv.Client(threatconnect.WithOwner(batchOwner), threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 12, BaseDelay: 1, MaxDelay: 1}))
 	document := &threatconnecttest.GroupRecord{Type: "Document", Owner: batchOwner, Name: "Example", XID: "x", Fields: map[string]string{"fileName": "x.bin"}}
 	require.NoError(t, srv.Seed(document))
@@ -119,7 +119,7 @@ func TestAThousandGoroutinesDoEverythingAtOnce(t *testing.T) {
 
 func TestAWriterIsSharedClosedAndUsedAfterItsEnd(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	cfg := appendConfig()
 	cfg.MaxItems, cfg.Concurrency = 10, 4
 	w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)

@@ -67,7 +67,7 @@ func TestTagsThatRepeatTheOwnersNameAreWarnedOf(t *testing.T) {
 func TestTagsOfAnImportThatRepeatTheOwnersNameAreWarnedOf(t *testing.T) {
 	t.Parallel()
 	logger, logged := warnings()
-	c := threatconnecttest.New().Client(threatconnect.WithLogger(logger))
+	c := threatconnecttest.NewT(t).Client(threatconnect.WithLogger(logger))
 	host := func(n int, tags ...string) *threatconnect.Host {
 		h := batchHost(n)
 		for _, tag := range tags {

@@ -42,7 +42,7 @@ type tour struct {
 // check say that it was requested and answered.
 func TestTourRequestsEveryOperation(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New(
+	srv := threatconnecttest.NewT(t,
 		threatconnecttest.WithRequestLog(100_000),
 		threatconnecttest.WithoutUpdateIfExists(), // so that contents are replaced by PUT
 	)

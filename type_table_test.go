@@ -61,7 +61,7 @@ func TestPatternsOfAnIndicatorType(t *testing.T) {
 func TestCustomIndicatorsOfMixedListsAreResources(t *testing.T) {
 	t.Parallel()
 	wallet := threatconnecttest.IndicatorType{Name: "Wallet", Branch: "wallets", Entity: "wallet", Fields: []string{"Number", "Chain"}}
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	require.NoError(t, srv.Seed(&wallet))
 	c, ctx := srv.Client(), t.Context()
 	made, err := c.Indicators.Create(ctx, threatconnect.NewCustomIndicator("Wallet", "w/1", "main"))

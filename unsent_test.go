@@ -35,7 +35,7 @@ func TestIdentifiersThatAreNotSent(t *testing.T) {
 
 func TestAURLOf8KBIsSentAndFoundAgain(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	c := srv.Client(threatconnect.WithOwner(batchOwner))
 	for _, v := range []string{"http://example.com/" + strings.Repeat("a/%é?", 1366), "http://example.com/" + strings.Repeat("x", 8<<10)} {
 		made, err := c.Indicators.URLs.Create(t.Context(), threatconnect.NewURL(v))

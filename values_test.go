@@ -382,7 +382,7 @@ func FuzzEveryKindOfValueArrivesOrIsRefused(f *testing.F) {
 // nothing may have been sent.
 func (k *kindOfValue) check(t *testing.T, v string) bool {
 	t.Helper()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	tap := &rawTap{srv: srv}
 	c := srv.Client(threatconnect.WithTransport(tap), threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1}))
 	decoded, err := k.send(t.Context(), c, v)

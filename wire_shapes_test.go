@@ -43,7 +43,7 @@ func TestImportsEndAlikeInEveryShapeOfTheWire(t *testing.T) {
 	for name, shape := range everyShape() {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				srv := threatconnecttest.New(threatconnecttest.WithOddities(shape), threatconnecttest.WithBatchDuration(time.Minute),
+				srv := threatconnecttest.NewT(t, threatconnecttest.WithOddities(shape), threatconnecttest.WithBatchDuration(time.Minute),
 					threatconnecttest.WithLateErrors(1), threatconnecttest.WithBatchLimit(3000))
 				w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
 				require.NoError(t, err)
@@ -84,7 +84,7 @@ func TestTheOperationsOfBatchReadEveryShapeOfTheWire(t *testing.T) {
 	for name, shape := range everyShape() {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				srv := threatconnecttest.New(threatconnecttest.WithOddities(shape), threatconnecttest.WithBatchDuration(time.Minute))
+				srv := threatconnecttest.NewT(t, threatconnecttest.WithOddities(shape), threatconnecttest.WithBatchDuration(time.Minute))
 				client := srv.Client()
 				id, err := client.Batch.Create(t.Context(), appendJob())
 				require.NoError(t, err)
@@ -120,7 +120,7 @@ func TestAJobThatIsDoneAtOnceTellsItsCounts(t *testing.T) {
 	t.Parallel()
 	const file = `{"indicator":[{"type":"Host","summary":"a.example"},{"type":"Host","summary":"not a host"}]}`
 	for name, shape := range everyShape() {
-		srv := threatconnecttest.New(threatconnecttest.WithOddities(shape), threatconnecttest.WithSynchronousBatch(1000))
+		srv := threatconnecttest.NewT(t, threatconnecttest.WithOddities(shape), threatconnecttest.WithSynchronousBatch(1000))
 		st, err := srv.Client().Batch.CreateAndUpload(t.Context(), appendJob(), strings.NewReader(file))
 		require.NoError(t, err, name)
 		assert.Equal(t, threatconnect.BatchStatus{State: threatconnect.JobCompleted, Success: 1, Errors: 1, SuccessIndicators: 1, ErrorIndicators: 1}, *st,
@@ -136,7 +136,7 @@ func TestAJobThatIsDoneAtOnceTellsItsCounts(t *testing.T) {
 func TestAssociationsAloneAreImportedAndTheirErrorsTold(t *testing.T) {
 	t.Parallel()
 	for _, shape := range []threatconnecttest.Oddity{0, threatconnecttest.OddityAssociationsApart, threatconnecttest.OddityAssociationsApart | threatconnecttest.OddityMissingCounts} {
-		srv := threatconnecttest.New(threatconnecttest.WithOddities(shape))
+		srv := threatconnecttest.NewT(t, threatconnecttest.WithOddities(shape))
 		for _, xid := range []string{"x-1", "x-2", "x-3"} {
 			require.NoError(t, srv.Seed(&threatconnecttest.GroupRecord{Type: "Threat", Name: xid, XID: xid, Owner: batchOwner}))
 		}
@@ -157,7 +157,7 @@ func TestAssociationsAloneAreImportedAndTheirErrorsTold(t *testing.T) {
 
 func TestFilesHoldTheirListsInOrder(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New(threatconnecttest.WithRecordedBodies(1 << 20))
+	srv := threatconnecttest.NewT(t, threatconnecttest.WithRecordedBodies(1<<20))
 	w, err := srv.Client().Batch.NewWriter(t.Context(), appendConfig())
 	require.NoError(t, err)
 	addAll(t, w,
@@ -179,7 +179,7 @@ func TestFilesHoldTheirListsInOrder(t *testing.T) {
 // The list of associations needs a newer platform, so that it is used only where nothing else would do.
 func TestGroupsThatComeFirstNeedNoAssociations(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New(threatconnecttest.WithRecordedBodies(1 << 20))
+	srv := threatconnecttest.NewT(t, threatconnecttest.WithRecordedBodies(1<<20))
 	cfg := appendConfig()
 	cfg.MaxItems = 2
 	w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
@@ -210,7 +210,7 @@ func TestJobsKeepTheirLimitsWhateverIsConnected(t *testing.T) {
 		"items": func(c *threatconnect.BatchConfig) { c.MaxItems = 3 },
 		"bytes": func(c *threatconnect.BatchConfig) { c.MaxBytes = 1024 },
 	} {
-		srv := threatconnecttest.New()
+		srv := threatconnecttest.NewT(t)
 		cfg := appendConfig()
 		limit(&cfg)
 		w, err := srv.Client().Batch.NewWriter(t.Context(), cfg)
@@ -237,7 +237,7 @@ func TestJobsKeepTheirLimitsWhateverIsConnected(t *testing.T) {
 func TestTypesAreReadInEveryShapeOfTheWire(t *testing.T) {
 	t.Parallel()
 	for name, shape := range everyShape() {
-		srv := threatconnecttest.New(threatconnecttest.WithOddities(shape))
+		srv := threatconnecttest.NewT(t, threatconnecttest.WithOddities(shape))
 		require.NoError(t, srv.Seed(&threatconnecttest.IndicatorType{
 			Name: "Wallet", Branch: "wallets", Entity: "wallet", Fields: []string{"Number", "Chain"},
 		}))
@@ -255,7 +255,7 @@ func TestTypesAreReadInEveryShapeOfTheWire(t *testing.T) {
 func TestContentsWaitForAnEndThatIsSeen(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Minute))
+		srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(time.Minute))
 		cfg := appendConfig()
 		cfg.RetryFor = 5 * time.Minute
 		uploaded := false
@@ -307,7 +307,7 @@ func TestCreateNamesWhatIsMissingOnTheInstance(t *testing.T) {
 		"no permission, as older instances say": {[]threatconnecttest.Option{threatconnecttest.WithOddities(threatconnecttest.OddityForbiddenBatch)},
 			threatconnect.ErrForbidden, permission},
 	} {
-		srv := threatconnecttest.New(c.options...)
+		srv := threatconnecttest.NewT(t, c.options...)
 		require.NoError(t, srv.Seed(&threatconnecttest.Owner{Name: "Feed", ReadOnly: true}))
 		cfg := appendJob()
 		cfg.Owner = "Feed"
@@ -319,7 +319,7 @@ func TestCreateNamesWhatIsMissingOnTheInstance(t *testing.T) {
 		require.ErrorContains(t, err, c.hint, name)
 		assert.Len(t, srv.Requests(), 2, "%s: waiting does not help", name)
 	}
-	wrong := threatconnecttest.New().ClientAs(threatconnect.HMAC("some-id", "wrong"))
+	wrong := threatconnecttest.NewT(t, threatconnecttest.Allow(threatconnecttest.AllowUnverified)).ClientAs(threatconnect.HMAC("some-id", "wrong"))
 	_, err := wrong.Batch.Create(t.Context(), appendJob())
 	require.ErrorIs(t, err, threatconnect.ErrUnauthorized)
 	assert.NotContains(t, err.Error(), permission, "a refused signature is no missing permission")

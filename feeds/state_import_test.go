@@ -27,7 +27,7 @@ type daily struct {
 
 func newDaily(t *testing.T) *daily {
 	t.Helper()
-	return &daily{srv: threatconnecttest.New(), store: fileStoreIn(t), spool: filepath.Join(t.TempDir(), "spool")}
+	return &daily{srv: threatconnecttest.NewT(t), store: fileStoreIn(t), spool: filepath.Join(t.TempDir(), "spool")}
 }
 
 // process is how a process of the program runs.
@@ -188,7 +188,7 @@ func TestTheServerHoldsTheLastFeedWhateverHappens(t *testing.T) {
 						p.stop = 1 + random.IntN(12)
 					}
 					if random.IntN(3) == 0 {
-						d.srv.Inject(threatconnecttest.FaultMix(random.Uint64(), 0.2, threatconnecttest.FaultReset, threatconnecttest.FaultLostReply, threatconnecttest.FaultStatus))
+						require.NoError(t, d.srv.Inject(threatconnecttest.FaultMix(random.Uint64(), 0.2, threatconnecttest.FaultReset, threatconnecttest.FaultLostReply, threatconnecttest.FaultStatus)))
 					}
 					d.start(t, p)
 					d.srv.ClearFaults()
@@ -268,7 +268,7 @@ func TestWhatThePlatformRefusesIsSentInEachRun(t *testing.T) {
 			unchanged, _ := s.Counts()
 			assert.Equal(t, []int64{2, 1, 1}, []int64{unchanged, stats.Indicators.Failed, stats.Invalid})
 		}
-		d.srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: http.StatusForbidden, Method: http.MethodPost, Route: "/v2/batch", Times: -1})
+		require.NoError(t, d.srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: http.StatusForbidden, Method: http.MethodPost, Route: "/v2/batch", Times: -1}))
 		_, stats := d.start(t, process{version: "2", items: []threatconnect.BatchItem{host(1, 1), host(2, 4)}})
 		assert.EqualValues(t, 1, stats.Indicators.Unprocessed)
 		d.srv.ClearFaults()

@@ -20,9 +20,9 @@ const (
 )
 
 // inDataStore returns a store with small chunks, whose client does not retry.
-func inDataStore(t *testing.T) (*threatconnecttest.Server, Store) {
+func inDataStore(t *testing.T, opts ...threatconnecttest.Option) (*threatconnecttest.Server, Store) {
 	t.Helper()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t, opts...)
 	client := srv.ClientAs(threatconnect.Token(srv.Token()), threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1}))
 	s, err := NewDataStore(client, threatconnect.DataStoreLocal, "feed", "state")
 	require.NoError(t, err)
@@ -79,13 +79,13 @@ func TestAProcessThatDiesAtARequestLeavesTheOldOrTheNewState(t *testing.T) {
 	for _, kind := range []threatconnecttest.FaultKind{threatconnecttest.FaultReset, threatconnecttest.FaultLostReply} {
 		results := map[string]int{}
 		for at := 0; ; at++ {
-			srv, store := inDataStore(t)
+			srv, store := inDataStore(t, threatconnecttest.Allow(threatconnecttest.AllowUnusedFaults)) // the last ones do not strike
 			s := openState(t, store)
 			s.SetCursor(threatconnect.Cursor{Position: "old"})
 			runWith(t, s, fate{}, hosts(0, many)...)
 
 			s = nil
-			srv.Inject(threatconnecttest.Fault{Kind: kind, Route: recordPath, Skip: at}, threatconnecttest.Fault{Kind: threatconnecttest.FaultReset, Route: recordPath, Skip: at + 1, Times: -1})
+			require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: kind, Route: recordPath, Skip: at}, threatconnecttest.Fault{Kind: threatconnecttest.FaultReset, Route: recordPath, Skip: at + 1, Times: -1}))
 			items := append(hosts(many/2, many), host(0, 2))
 			o := options
 			o.Run = "today"
@@ -159,7 +159,7 @@ func TestAnOutageOfTheDataStoreIsNoLostState(t *testing.T) {
 	srv, store := inDataStore(t)
 	run(t, store, host(0, 1))
 	for n := range 4 { // the manifest, the mark, the manifest again, the chunk
-		srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultReset, Route: recordPath, Skip: n})
+		require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultReset, Route: recordPath, Skip: n}))
 		_, err := OpenState(t.Context(), store, options)
 		require.ErrorContains(t, err, "feeds: the state cannot be")
 		srv.ClearFaults()
@@ -179,7 +179,7 @@ func TestOneOfTwoRunsInTheDataStoreFails(t *testing.T) {
 
 func TestADataStoreThatCannotBeUsed(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	_, err := NewDataStore(srv.Client(), threatconnect.DataStoreLocal, "feed", "state")
 	require.ErrorContains(t, err, "token")
 	token := srv.ClientAs(threatconnect.Token(srv.Token()))

@@ -113,10 +113,10 @@ func TestOtherObjectsAndErrorsOfTheStore(t *testing.T) {
 func TestARestartFinishesTheImport(t *testing.T) {
 	t.Parallel()
 	const hosts = "a.example\nb.example\nc.example\n"
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	bucket := closed(t, memblob.OpenBucket(nil))
 	ctx, cancel := context.WithCancel(t.Context())
-	srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultReset, Method: "POST", Route: "/v2/batch/{id}", Times: -1})
+	require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultReset, Method: "POST", Route: "/v2/batch/{id}", Times: -1}))
 	stopped := srv.Client(threatconnect.WithObserver(threatconnect.Observer{
 		AttemptEnd: func(_ context.Context, a threatconnect.Attempt) {
 			if a.Err != nil {

@@ -15,7 +15,7 @@ import (
 
 func TestBlocklist(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	client := srv.Client().InOwner("Example Source")
 	path := filepath.Join(t.TempDir(), "list.txt")
 	add := func(typ, value string, rating float64) {
@@ -51,7 +51,7 @@ func TestBlocklist(t *testing.T) {
 	assert.Equal(t, want, list())
 
 	add("Host", "new.example", 5)
-	srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Route: "/v2/indicators", Status: http.StatusForbidden})
+	require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Route: "/v2/indicators", Status: http.StatusForbidden}))
 	require.Error(t, update(t.Context(), client, path))
 	b, err := os.ReadFile(path)
 	require.NoError(t, err)

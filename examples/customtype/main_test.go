@@ -12,7 +12,7 @@ import (
 
 func TestCustomTypes(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	require.NoError(t, srv.Seed(&threatconnecttest.IndicatorType{Name: "MAC Address", Branch: "macAddresses", Entity: "macAddress", Fields: []string{"MAC"}}))
 	client := srv.Client()
 

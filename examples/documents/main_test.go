@@ -13,7 +13,7 @@ import (
 
 func TestUpload(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	client := srv.Client().InOwner("Example Source")
 	path := filepath.Join(t.TempDir(), "report.txt")
 	require.NoError(t, os.WriteFile(path, []byte("seen on www.example.com\n"), 0o600))
@@ -31,6 +31,6 @@ func TestUpload(t *testing.T) {
 
 func TestAMissingFileIsAnError(t *testing.T) {
 	t.Parallel()
-	_, err := upload(t.Context(), threatconnecttest.New().Client(), filepath.Join(t.TempDir(), "none"))
+	_, err := upload(t.Context(), threatconnecttest.NewT(t).Client(), filepath.Join(t.TempDir(), "none"))
 	require.ErrorIs(t, err, os.ErrNotExist)
 }

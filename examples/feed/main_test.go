@@ -38,7 +38,7 @@ func run(t *testing.T, srv *threatconnecttest.Server, status int, csv string) (c
 
 func TestFeed(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	code, message := run(t, srv, 200, "a.example\nb.example\nno host\n")
 	assert.Zero(t, code)
 	assert.Equal(t, "imported 3 of 3 items", message)
@@ -54,7 +54,7 @@ func TestFeed(t *testing.T) {
 
 func TestAPartialImport(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New(threatconnecttest.WithIndicatorLimit(1))
+	srv := threatconnecttest.NewT(t, threatconnecttest.WithIndicatorLimit(1))
 	code, message := run(t, srv, 200, "a.example\nb.example\n")
 	assert.Equal(t, 3, code)
 	assert.Equal(t, "imported 2 of 3 items", message)
@@ -62,7 +62,7 @@ func TestAPartialImport(t *testing.T) {
 
 func TestAFeedThatCannotBeFetched(t *testing.T) {
 	t.Parallel()
-	code, message := run(t, threatconnecttest.New(), 403, "")
+	code, message := run(t, threatconnecttest.NewT(t), 403, "")
 	assert.Equal(t, 1, code)
 	assert.True(t, strings.HasPrefix(message, "nothing was imported: "), message)
 	assert.Contains(t, message, "403")

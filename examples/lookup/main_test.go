@@ -12,7 +12,7 @@ import (
 
 func TestLookup(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	for _, r := range []threatconnecttest.IndicatorRecord{
 		{Owner: "Example Source", Type: "Address", Summary: "203.0.113.42", Rating: new(4.0), Tags: []string{"Botnet"}},
 		{Owner: "Example Community", Type: "Address", Summary: "203.0.113.42"},
@@ -32,6 +32,6 @@ func TestLookup(t *testing.T) {
 
 func TestAnErrorOfThePlatformEndsTheLookup(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New(threatconnecttest.WithoutLicense())
+	srv := threatconnecttest.NewT(t, threatconnecttest.WithoutLicense())
 	require.Error(t, lookup(t.Context(), srv.Client(), []string{"203.0.113.42"}, new(strings.Builder)))
 }

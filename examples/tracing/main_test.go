@@ -17,8 +17,8 @@ import (
 func TestACallHasASpanForEachAttempt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		srv := threatconnecttest.New()
-		srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: 503})
+		srv := threatconnecttest.NewT(t)
+		require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: 503}))
 		exporter := tracetest.NewInMemoryExporter()
 		provider := sdk.NewTracerProvider(sdk.WithSyncer(exporter))
 		client := srv.Client(threatconnect.WithObserver(observer(provider.Tracer("test"))))

@@ -30,7 +30,7 @@ func block(ctx context.Context, client *threatconnect.Client, host string) (bool
 }
 
 func newServer(t *testing.T) *threatconnecttest.Server {
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	require.NoError(t, srv.Seed(&threatconnecttest.IndicatorRecord{Type: "Host", Summary: "evil.example", Rating: new(5.0)}))
 	return srv
 }
@@ -50,7 +50,7 @@ func TestBlock(t *testing.T) {
 func TestBlockRetries(t *testing.T) {
 	t.Parallel()
 	srv := newServer(t)
-	srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: 503, Times: 3, Header: map[string][]string{"Retry-After": {"20"}}})
+	require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: 503, Times: 3, Header: map[string][]string{"Retry-After": {"20"}}}))
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		got, err := block(t.Context(), srv.Client(), "evil.example")
@@ -65,7 +65,7 @@ func TestBlockRetries(t *testing.T) {
 func TestBlockReportsAnOutage(t *testing.T) {
 	t.Parallel()
 	srv := newServer(t)
-	srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultReset, Times: -1})
+	require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultReset, Times: -1}))
 	synctest.Test(t, func(t *testing.T) {
 		_, err := block(t.Context(), srv.Client(), "evil.example")
 		require.Error(t, err)

@@ -14,7 +14,7 @@ import (
 
 func TestWebhook(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	for _, owner := range []string{"Example Source", "Example Community"} {
 		require.NoError(t, srv.Seed(&threatconnecttest.IndicatorRecord{
 			Owner: owner, Type: "Address", Summary: "203.0.113.42",
@@ -48,7 +48,7 @@ func TestWebhook(t *testing.T) {
 	assert.Equal(t, http.StatusBadRequest, code)
 	assert.Len(t, srv.Requests(), requests)
 
-	srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: http.StatusUnauthorized, Times: -1})
+	require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: http.StatusUnauthorized, Times: -1}))
 	code, answer = post("secret", alert)
 	assert.Equal(t, http.StatusBadGateway, code)
 	assert.Contains(t, answer, "send the alert again")

@@ -75,7 +75,7 @@ func newInstance(t *testing.T, options ...threatconnecttest.Option) (*threatconn
 // newInstanceBehind is newInstance with a firewall. It answers a request with a status that is not 0.
 func newInstanceBehind(t *testing.T, firewall func(*http.Request) int, options ...threatconnecttest.Option) (*threatconnecttest.Server, map[string]string) {
 	t.Helper()
-	srv := threatconnecttest.New(options...)
+	srv := threatconnecttest.NewT(t, options...)
 	require.NoError(t, fillSample(srv))
 	srv.ResetRequests()
 	port := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -214,21 +214,21 @@ func TestFailOnError(t *testing.T) {
 	t.Parallel()
 	srv, env := newInstance(t)
 	fault := threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Method: "POST", Route: "/v2/indicators/{type}", Skip: 1, Status: 500, Body: "no"}
-	srv.Inject(fault)
+	require.NoError(t, srv.Inject(fault))
 	r := run(t, env, sampleAlert, owner("--json")...)
 	assert.Equal(t, cli.Failure, r.code)
 	assert.Equal(t, 1, reportOf(t, r.stdout).Failed)
 	assert.Equal(t, 8, reportOf(t, r.stdout).Succeeded)
 
 	srv, env = newInstance(t)
-	srv.Inject(fault)
+	require.NoError(t, srv.Inject(fault))
 	r = run(t, env, sampleAlert, owner("--json", "--fail-on-error=false")...)
 	assert.Equal(t, cli.Success, r.code)
 	assert.Equal(t, 1, reportOf(t, r.stdout).Failed)
 	assert.Contains(t, reportOf(t, r.stdout).Error, "store an indicator: POST /v2/indicators/hosts: 500")
 	assert.Contains(t, r.stderr, "store an indicator: POST /v2/indicators/hosts: 500")
 
-	srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Route: "/v2/indicators/{type}/{indicator}/owners", Status: 401, Body: "no", Times: -1})
+	require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Route: "/v2/indicators/{type}/{indicator}/owners", Status: 401, Body: "no", Times: -1}))
 	r = run(t, env, `{"id":"9","indicators":["203.0.113.42","10.0.0.1"]}`, owner("--json", "--fail-on-error=false")...)
 	assert.Equal(t, cli.Success, r.code, "an outage is an error, not a lack of results")
 	out := reportOf(t, r.stdout)
@@ -387,8 +387,8 @@ func (r readerThat) Read(p []byte) (int, error) {
 func TestSilentInstance(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		srv := threatconnecttest.New()
-		srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultDelay, Delay: time.Hour, Times: -1})
+		srv := threatconnecttest.NewT(t)
+		require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultDelay, Delay: time.Hour, Times: -1}))
 		h := newTestHandler(t, srv.Client())
 		start := time.Now()
 		err := h.preflight(t.Context())

@@ -129,7 +129,7 @@ func TestNotificationOfLongValues(t *testing.T) {
 func TestRefusedNotification(t *testing.T) {
 	t.Parallel()
 	srv, env := newInstance(t)
-	srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Route: "/v2/notifications", Status: 400, Body: "no"})
+	require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Route: "/v2/notifications", Status: 400, Body: "no"}))
 	r := run(t, env, sampleAlert, owner()...)
 	assert.Equal(t, cli.Failure, r.code)
 	assert.Contains(t, r.stderr, "notify the users: POST /v2/notifications: 400")
@@ -198,7 +198,7 @@ func TestHostileTitlesDoNotPreventNotifications(t *testing.T) {
 func TestFailedSearchForTheEventIsNoEvent(t *testing.T) {
 	t.Parallel()
 	srv, env := newInstance(t)
-	srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Method: http.MethodGet, Route: "/v2/groups/{type}", Status: http.StatusForbidden, Times: -1})
+	require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Method: http.MethodGet, Route: "/v2/groups/{type}", Status: http.StatusForbidden, Times: -1}))
 	r := run(t, env, sampleAlert, owner("--json")...)
 	assert.Equal(t, cli.Failure, r.code)
 	assert.Contains(t, r.stdout, `"event": null`)
@@ -253,7 +253,7 @@ func TestAlertWithTheNameOfAnother(t *testing.T) {
 func TestAlertThatFailedInPart(t *testing.T) {
 	t.Parallel()
 	srv, env := newInstance(t)
-	srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Method: "POST", Route: "/v2/indicators/{type}", Skip: 1, Status: 500, Body: "no"})
+	require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Method: "POST", Route: "/v2/indicators/{type}", Skip: 1, Status: 500, Body: "no"}))
 	r := run(t, env, sampleAlert, owner()...)
 	assert.Equal(t, cli.Failure, r.code)
 	assert.Contains(t, r.stdout, "203.0.113.42", "the decisions are reported")
@@ -384,7 +384,7 @@ func TestCrashes(t *testing.T) {
 		once, twice, died := 0, 0, true
 		for n := 1; died; n++ {
 			synctest.Test(t, func(t *testing.T) {
-				srv := threatconnecttest.New()
+				srv := threatconnecttest.NewT(t)
 				require.NoError(t, fillSample(srv))
 				first := newProcess(t, srv, n, late)
 				first.handle(t, sampleAlert)
@@ -415,10 +415,10 @@ func TestFaults(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(40) {
 		synctest.Test(t, func(t *testing.T) {
-			srv := threatconnecttest.New()
+			srv := threatconnecttest.NewT(t)
 			require.NoError(t, fillSample(srv))
-			srv.Inject(threatconnecttest.FaultMix(seed, 0.3, threatconnecttest.FaultReset, threatconnecttest.FaultLostReply,
-				threatconnecttest.FaultTruncate, threatconnecttest.FaultHTML, threatconnecttest.FaultStatus, threatconnecttest.FaultLateStatus))
+			require.NoError(t, srv.Inject(threatconnecttest.FaultMix(seed, 0.3, threatconnecttest.FaultReset, threatconnecttest.FaultLostReply,
+				threatconnecttest.FaultTruncate, threatconnecttest.FaultHTML, threatconnecttest.FaultStatus, threatconnecttest.FaultLateStatus)))
 			repetitions, succeeded := 0, false
 			for range 50 {
 				p := newProcess(t, srv, -1, false)
@@ -442,7 +442,7 @@ func TestConcurrentProcesses(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(40) {
 		synctest.Test(t, func(t *testing.T) {
-			srv := threatconnecttest.New()
+			srv := threatconnecttest.NewT(t)
 			require.NoError(t, fillSample(srv))
 			var all sync.WaitGroup
 			for i := range 4 {
@@ -465,7 +465,7 @@ func TestConcurrentCrashes(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(40) {
 		synctest.Test(t, func(t *testing.T) {
-			srv := threatconnecttest.New()
+			srv := threatconnecttest.NewT(t)
 			require.NoError(t, fillSample(srv))
 			random := rand.New(rand.NewPCG(seed, 0))
 			repetitions := 0
@@ -494,7 +494,7 @@ func TestConcurrentCrashes(t *testing.T) {
 func TestLease(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		srv := threatconnecttest.New()
+		srv := threatconnecttest.NewT(t)
 		require.NoError(t, fillSample(srv))
 		for n := 1; len(srv.Groups(sampleOwner)) == 0 || len(srv.Groups(sampleOwner)[0].Attributes) == 0; n++ {
 			newProcess(t, srv, n, true).handle(t, sampleAlert)
@@ -515,7 +515,7 @@ func TestConcurrentTakeOver(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(40) {
 		synctest.Test(t, func(t *testing.T) {
-			srv := threatconnecttest.New()
+			srv := threatconnecttest.NewT(t)
 			require.NoError(t, fillSample(srv))
 			repetitions := 1
 			if seed%2 == 0 {
@@ -524,7 +524,7 @@ func TestConcurrentTakeOver(t *testing.T) {
 				}
 			} else {
 				repetitions = 0
-				srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Route: "/v2/notifications", Status: 400, Body: "no"})
+				require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Route: "/v2/notifications", Status: 400, Body: "no"}))
 				newProcess(t, srv, -1, false).handle(t, sampleAlert)
 			}
 			require.Empty(t, srv.Notifications())

@@ -46,7 +46,7 @@ func (q *buffer) String() string {
 // newWebhook returns the handler of --listen and the instance.
 func newWebhook(t *testing.T, change func(*config)) (http.Handler, *threatconnecttest.Server) {
 	t.Helper()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	require.NoError(t, fillSample(srv))
 	srv.ResetRequests()
 	h := newTestHandler(t, srv.Client())
@@ -113,7 +113,7 @@ func TestWebhook(t *testing.T) {
 func TestWebhookDuringAnOutage(t *testing.T) {
 	t.Parallel()
 	h, srv := newWebhook(t, func(*config) {})
-	srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: 403, Body: "no", Times: -1})
+	require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: 403, Body: "no", Times: -1}))
 	w := post(t, h, sampleAlert)
 	assert.Equal(t, http.StatusBadGateway, w.Code)
 	assert.NotContains(t, w.Body.String(), "203.0.113.42")
@@ -169,7 +169,7 @@ func TestWebhookBurst(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h, srv := newWebhook(t, func(*config) {})
-		srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultDelay, Delay: time.Second})
+		require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultDelay, Delay: time.Second}))
 		burst := func(n int) map[int]int {
 			var mu sync.Mutex
 			codes := map[int]int{}
@@ -188,7 +188,7 @@ func TestWebhookBurst(t *testing.T) {
 		}
 		assert.Equal(t, map[int]int{200: maxWaiting, 503: 20}, burst(maxWaiting+20))
 
-		srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultDelay, Delay: time.Hour, Times: -1})
+		require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultDelay, Delay: time.Hour, Times: -1}))
 		start := time.Now()
 		codes := burst(10)
 		assert.Equal(t, 10, codes[502]+codes[503])
@@ -248,7 +248,7 @@ func TestListenEndsAfterReceivedAlerts(t *testing.T) {
 	env["ALERT_USER"], env["ALERT_PASSWORD"] = "siem", "s3cr3t"
 	l := listen(t, env)
 	srv.ResetRequests()
-	srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultDelay, Delay: 200 * time.Millisecond})
+	require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultDelay, Delay: 200 * time.Millisecond}))
 	answered := make(chan int, 1)
 	go func() { answered <- l.send(t, http.DefaultClient) }()
 	require.Eventually(t, func() bool { return len(srv.Requests()) > 0 }, 10*time.Second, time.Millisecond)

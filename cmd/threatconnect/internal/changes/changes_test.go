@@ -139,7 +139,7 @@ func TestFailuresLeaveOutputAndState(t *testing.T) {
 			output, state := read()
 
 			i.add(t, "Host", "two.example", 3, 0)
-			i.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Route: "/v2/indicators", Status: http.StatusForbidden, Body: "no"})
+			require.NoError(t, i.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Route: "/v2/indicators", Status: http.StatusForbidden, Body: "no"}))
 			r := run(t, i.env, args...)
 			assert.Equal(t, cli.Failure, r.code)
 			assert.Contains(t, r.stderr, "403")

@@ -58,7 +58,7 @@ type instance struct {
 
 func newInstance(t *testing.T) *instance {
 	t.Helper()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	i := &instance{Server: srv, client: srv.Client().InOwner(sampleOwner), dir: t.TempDir()}
 	port := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		srv.ServeHTTP(w, r)

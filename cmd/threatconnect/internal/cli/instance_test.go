@@ -121,7 +121,7 @@ func TestTestServer(t *testing.T) {
 
 func TestCheckOwners(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t, threatconnecttest.Allow(threatconnecttest.AllowUnverified))
 	owners, err := CheckOwners(t.Context(), srv.Client(), "Example Source", "Example Community")
 	require.NoError(t, err)
 	assert.Len(t, owners, 3)
@@ -137,10 +137,10 @@ func TestCheckOwners(t *testing.T) {
 	assert.NotContains(t, wrong(threatconnect.HMAC(srv.AccessID(), "s3cr3t")), "s3cr3t")
 	assert.Contains(t, wrong(threatconnect.Token("s3cr3t")), "get a new one for TC_TOKEN")
 
-	srv.Inject(threatconnecttest.Fault{
+	require.NoError(t, srv.Inject(threatconnecttest.Fault{
 		Kind: threatconnecttest.FaultStatus, Status: http.StatusNotFound, Header: http.Header{"Content-Type": {"application/json"}},
 		Body: `{"status":"Failure","message":"The requested resource was not found"}`,
-	})
+	}))
 	_, err = CheckOwners(t.Context(), srv.Client())
 	require.ErrorIs(t, err, errNoOwners)
 }
@@ -214,7 +214,7 @@ func (f transport) RoundTrip(req *http.Request) (*http.Response, error) { return
 // The client corrects a clock that is wrong if the platform tells its time.
 func TestCheckOwnersWithAWrongClock(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	srv.SetClockOffset(10 * time.Minute)
 	_, err := CheckOwners(t.Context(), srv.Client())
 	require.NoError(t, err)

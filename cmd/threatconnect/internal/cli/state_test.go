@@ -13,7 +13,7 @@ import (
 
 func TestOpenStore(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	withToken := srv.ClientAs(threatconnect.Token(srv.Token()))
 	for _, name := range []string{filepath.Join(t.TempDir(), "state"), "datastore:local/feed/state", "datastore:local/feed/a/b"} {
 		store, err := OpenStore(withToken, name)

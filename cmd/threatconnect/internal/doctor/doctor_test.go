@@ -114,7 +114,7 @@ func observe(t testing.TB, srv *threatconnecttest.Server) {
 
 func TestHealthyInstance(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	fill(t, srv)
 	observe(t, srv)
 	c := newClinic(serve(t, srv), srv)
@@ -144,7 +144,7 @@ func TestHealthyInstance(t *testing.T) {
 
 func TestWrite(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New(threatconnecttest.WithBatchPolls(1))
+	srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchPolls(1))
 	fill(t, srv)
 	observe(t, srv)
 	c := newClinic(serve(t, srv), srv)
@@ -188,7 +188,7 @@ func requireUntouched(t *testing.T, srv *threatconnecttest.Server) {
 
 func TestReportWithoutValues(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t, threatconnecttest.Allow(threatconnecttest.AllowUnverified))
 	require.NoError(t, srv.Seed(&threatconnecttest.Owner{Name: "Hushed Owner", Type: "Source"},
 		&threatconnecttest.IndicatorType{Name: "Hushed Type", Branch: "secretTypes", Entity: "secretType", Fields: []string{"Hushed Field"}},
 		&threatconnecttest.AttributeType{Name: "Hushed Attribute", MaxLength: 100}))
@@ -264,7 +264,7 @@ func TestCauses(t *testing.T) {
 		"rate limit": {set: always(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: 429, Header: http.Header{"Retry-After": {"3600"}}}),
 			check: "API", result: failed, want: "the instance limits the rate of requests (status 429)"},
 		"rate limit once": {set: func(_ *clinic, srv *threatconnecttest.Server) {
-			srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: 429, Route: "/v2/whoami"})
+			require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: 429, Route: "/v2/whoami"}))
 		}, check: "requests", result: warned, want: "1 were refused by the rate limit"},
 		"login page": {set: always(threatconnecttest.Fault{Kind: threatconnecttest.FaultHTML}),
 			check: "API", result: failed, want: "an HTML page comes in place of the API"},
@@ -296,7 +296,7 @@ func TestCauses(t *testing.T) {
 		"missing as 403": {set: always(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: 403, Route: "/v2/indicators/{type}/{indicator}"}),
 			check: "missing items", result: warned, want: "refused with another error than 404: status 403 Forbidden"},
 		"page size": {set: func(_ *clinic, srv *threatconnecttest.Server) {
-			srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: 400, Route: "/v2/indicators", Skip: 3, Times: 2})
+			require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: 400, Route: "/v2/indicators", Skip: 3, Times: 2}))
 		}, check: "page size", result: warned, want: "resultLimit=1000 is accepted, larger values are refused"},
 		"batch API": {options: []option{threatconnecttest.WithBatchOff()}, args: []string{"--write", "Example Source"},
 			check: "batch job", result: failed, want: "the batch API is switched off: status 503"},
@@ -313,7 +313,7 @@ func TestCauses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			srv := threatconnecttest.New(tc.options...)
+			srv := threatconnecttest.NewT(t, append(tc.options, threatconnecttest.Allow(threatconnecttest.AllowUnverified, threatconnecttest.AllowUnknownRoutes))...)
 			fill(t, srv)
 			c := newClinic(serve(t, srv), srv)
 			if tc.set != nil {
@@ -337,7 +337,11 @@ func TestCauses(t *testing.T) {
 
 func always(f threatconnecttest.Fault) func(*clinic, *threatconnecttest.Server) {
 	f.Times = -1
-	return func(_ *clinic, srv *threatconnecttest.Server) { srv.Inject(f) }
+	return func(_ *clinic, srv *threatconnecttest.Server) {
+		if err := srv.Inject(f); err != nil {
+			panic(err)
+		}
+	}
 }
 
 // TestPrinter prints in a narrow window what an instance could send.
@@ -357,7 +361,7 @@ func TestPrinter(t *testing.T) {
 
 func TestStringToSign(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t, threatconnecttest.Allow(threatconnecttest.AllowUnverified))
 	c := newClinic(serve(t, srv), srv)
 	c.vars["TC_SECRET_KEY"] = "wrong"
 	assert.Equal(t, 1, c.run(t.Context()))
@@ -368,9 +372,9 @@ func TestStringToSign(t *testing.T) {
 
 func TestUnreliableInstance(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	fill(t, srv)
-	srv.Inject(threatconnecttest.FaultMix(1, 0.1, threatconnecttest.FaultStatus, threatconnecttest.FaultReset, threatconnecttest.FaultCutBody, threatconnecttest.FaultHTML, threatconnecttest.FaultGarbage))
+	require.NoError(t, srv.Inject(threatconnecttest.FaultMix(1, 0.1, threatconnecttest.FaultStatus, threatconnecttest.FaultReset, threatconnecttest.FaultCutBody, threatconnecttest.FaultHTML, threatconnecttest.FaultGarbage)))
 	code, r := newClinic(serve(t, srv), srv).report(t)
 	assert.Equal(t, 0, code)
 	assert.Equal(t, warned, r.named(t, "requests").Result)
@@ -381,7 +385,7 @@ func TestUnreliableInstance(t *testing.T) {
 
 func TestWrongCommandLines(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	base := serve(t, srv)
 	for want, tc := range map[string]struct {
 		vars map[string]string

@@ -89,7 +89,7 @@ const day = 24 * time.Hour
 func TestTLS(t *testing.T) {
 	t.Parallel()
 	ca := newAuthority(t)
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	for name, tc := range map[string]struct {
 		config *tls.Config
 		roots  *x509.CertPool
@@ -130,7 +130,7 @@ func TestTLS(t *testing.T) {
 // TestNetwork gives each cause a name within 15 seconds, here with shorter limits.
 func TestNetwork(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	plain := strings.TrimPrefix(strings.TrimSuffix(serve(t, srv), "/api"), "http://")
 	silent := listen(t, func(net.Conn) {})
 	hangUp := listen(t, func(c net.Conn) { c.Close() })
@@ -243,7 +243,7 @@ func closedPort(t *testing.T) string {
 func TestProxy(t *testing.T) {
 	t.Parallel()
 	ca := newAuthority(t)
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	instance := serveTLS(t, srv, &tls.Config{Certificates: []tls.Certificate{ca.issue(t, "tc.example", -day, 90*day)}})
 	proxy := func(status int) string {
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -285,7 +285,7 @@ func TestProxy(t *testing.T) {
 // TestProxyVariable uses a proxy variable that the client refuses.
 func TestProxyVariable(t *testing.T) {
 	t.Setenv("HTTPS_PROXY", "ftp://hushed.example")
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	c := newClinic("https://tc.example/api", srv)
 	code, r := c.report(t)
 	assert.Equal(t, 1, code)

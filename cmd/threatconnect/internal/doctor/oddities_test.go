@@ -18,7 +18,7 @@ func presences(t *testing.T, set threatconnecttest.Oddity, options ...threatconn
 	t.Helper()
 	m := map[string]presence{}
 	synctest.Test(t, func(t *testing.T) {
-		srv := threatconnecttest.New(append(options, threatconnecttest.WithOddities(set), threatconnecttest.WithBatchPolls(1))...)
+		srv := threatconnecttest.NewT(t, append(options, threatconnecttest.WithOddities(set), threatconnecttest.WithBatchPolls(1))...)
 		fill(t, srv)
 		observe(t, srv)
 		_, r := inProcess(srv, func() {}).report(t, "--write", "Example Source")
@@ -74,7 +74,7 @@ func TestAllOdditiesAtOnce(t *testing.T) {
 // TestOdditiesWithoutWriting detects the oddities that reading shows.
 func TestOdditiesWithoutWriting(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	fill(t, srv)
 	observe(t, srv)
 	_, r := newClinic(serve(t, srv), srv).report(t)

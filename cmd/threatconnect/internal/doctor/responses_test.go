@@ -59,7 +59,7 @@ func TestUnusualResponses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			srv := threatconnecttest.New(threatconnecttest.WithOddities(threatconnecttest.OddityPlainErrorFile))
+			srv := threatconnecttest.NewT(t, threatconnecttest.WithOddities(threatconnecttest.OddityPlainErrorFile))
 			fill(t, srv)
 			c := newClinic(serve(t, rewrite(srv, tc.part, tc.old, tc.with)), srv)
 			_, r := c.report(t, "--write", "Example Community")
@@ -74,7 +74,7 @@ func TestUnusualResponses(t *testing.T) {
 
 func TestCompression(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	for range 40 {
 		require.NoError(t, srv.Seed(&threatconnecttest.IndicatorRecord{Owner: "Example Source", Type: "Host", Summary: newLabel() + ".example"}))
 	}

@@ -20,7 +20,7 @@ func TestCleanUpAfterStop(t *testing.T) {
 	for at := 1; ; at++ {
 		stopped := false
 		synctest.Test(t, func(t *testing.T) {
-			srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Second))
+			srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(time.Second))
 			fill(t, srv)
 			ctx, stop := context.WithCancelCause(t.Context())
 			defer stop(nil)
@@ -61,10 +61,10 @@ func TestCleanUpAfterErrors(t *testing.T) {
 		} {
 			for _, times := range []int{1, 2} {
 				synctest.Test(t, func(t *testing.T) {
-					srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Second))
+					srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(time.Second))
 					fill(t, srv)
 					f.Kind, f.Times = kind, times
-					srv.Inject(f)
+					require.NoError(t, srv.Inject(f))
 					inProcess(srv, func() {}).run(t.Context(), "--write", "Example Community")
 					assert.NotZero(t, srv.FaultCounts()[kind], "%s %s", f.Method, f.Route)
 					time.Sleep(time.Hour)
@@ -78,10 +78,10 @@ func TestCleanUpAfterErrors(t *testing.T) {
 
 func TestLeftovers(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	fill(t, srv)
 	for _, route := range []string{"/v2/groups/{type}/{id}", "/v2/indicators/{type}/{indicator}", "/v2/tags/{tagName}"} {
-		srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: 403, Method: "DELETE", Route: route, Times: -1})
+		require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: 403, Method: "DELETE", Route: route, Times: -1}))
 	}
 	c := newClinic(serve(t, srv), srv)
 	assert.Equal(t, 1, c.run(t.Context(), "--write", "Example Community"))
@@ -97,9 +97,9 @@ func TestLeftovers(t *testing.T) {
 // A deletion that is confirmed and does not happen is reported.
 func TestUntrueDeletion(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	fill(t, srv)
-	srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: 200, Body: `{"status":"Success"}`, Method: "DELETE", Times: -1})
+	require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: 200, Body: `{"status":"Success"}`, Method: "DELETE", Times: -1}))
 	c := newClinic(serve(t, srv), srv)
 	assert.Equal(t, 1, c.run(t.Context(), "--write", "Example Community"))
 	assert.Contains(t, c.out.String(), "which may still be there")

@@ -37,7 +37,7 @@ func TestSampleNeedsNoConfiguration(t *testing.T) {
 
 func TestInstanceNeedsInput(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	e := to(t, srv)
 	token := env{vars: map[string]string{"TC_BASE_URL": e.vars["TC_BASE_URL"], "TC_TOKEN": srv.Token(), "TC_OWNER": owner}}
 	out := t.TempDir()
@@ -63,7 +63,7 @@ func TestInstanceNeedsInput(t *testing.T) {
 
 func TestFeedArrivesWithEverythingInIt(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	e := to(t, srv)
 	for run := 1; run <= 2; run++ { // a feed runs every day
 		r := e.feed(sample).run(t.Context(), "--input", "-", "--tag", "daily", "--json")
@@ -100,7 +100,7 @@ func TestFeedArrivesWithEverythingInIt(t *testing.T) {
 
 func TestFlagsAddWhatTheFeedLacks(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	r := to(t, srv).feed(`{"type":"Host","summary":"a.example","rating":1,"confidence":2}`+"\n"+`{"type":"Host","summary":"b.example"}`+"\n").
 		run(t.Context(), "--input", "-", "--rating", "3", "--confidence", "40", "--tag", "x", "--tag", "x", "--tag", "y", "--attributes", "Append")
 	require.Equal(t, 0, r.exit, r.stderr)
@@ -116,7 +116,7 @@ func TestFlagsAddWhatTheFeedLacks(t *testing.T) {
 
 func TestColumnsMapCSV(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	r := to(t, srv).feed("url,labels\nhttp://a.example/x,\"one,two\"\n").
 		run(t.Context(), "--input", "-", "--format", "csv", "--columns", "url=value:URL,labels=tags")
 	require.Equal(t, 0, r.exit, r.stderr)
@@ -127,7 +127,7 @@ func TestColumnsMapCSV(t *testing.T) {
 
 func TestReservedAndListedValuesAreSkipped(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	e := to(t, srv)
 	e.args = nil
 	feed := "10.0.0.1\n192.168.1.1\n127.0.0.1\n8.8.8.8\nwww.google.com\nhost.example\n"
@@ -163,7 +163,7 @@ func TestReservedAndListedValuesAreSkipped(t *testing.T) {
 
 func TestInvalidEntriesUpToALimit(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	e := to(t, srv)
 	feed := "one.example\n# c\n0177.1\n\nsecret value\ntwo.example\n"
 	for limit, exit := range map[string]int{"1%": 3, "49%": 3, "50%": 0, "100%": 0, "1": 3, "2": 0} {
@@ -190,7 +190,7 @@ func TestInvalidEntriesUpToALimit(t *testing.T) {
 func TestShowLinesQuotesTheFeed(t *testing.T) {
 	t.Parallel()
 	logs := t.TempDir()
-	e := to(t, threatconnecttest.New())
+	e := to(t, threatconnecttest.NewT(t))
 	bad := "bad\x1b[31m \u202e" + strings.Repeat("z", 300)
 	r := e.feed("one.example\n"+bad+"\ntwo.example\n10.0.0.1").
 		run(t.Context(), "--input", "-", "--json", "--show-lines", "--tc_log_path", logs, "--tc_log_level", "DEBUG")
@@ -244,7 +244,7 @@ func TestItemsThatThePlatformRefusesAreNamedByTheirLines(t *testing.T) {
 {"type":"Host","summary":"d.example","attributes":[{"type":"No Such Attribute","value":"secret"}]}
 `
 	for _, flag := range []string{"--full=false", "--merge"} {
-		r := to(t, threatconnecttest.New()).feed(feed).run(t.Context(), "--input", "-", "--json", flag)
+		r := to(t, threatconnecttest.NewT(t)).feed(feed).run(t.Context(), "--input", "-", "--json", flag)
 		s := reportOf(t, r)
 		assert.Equal(t, 3, r.exit)
 		assert.EqualValues(t, 1, s.Imported)
@@ -258,7 +258,7 @@ func TestItemsThatThePlatformRefusesAreNamedByTheirLines(t *testing.T) {
 
 func TestBadSituationsEndWithOneClearMessage(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	e := to(t, srv)
 	dir := t.TempDir()
 	for name, c := range map[string]struct {
@@ -298,7 +298,7 @@ func TestBadSituationsEndWithOneClearMessage(t *testing.T) {
 
 func TestWrongFlags(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	e := to(t, srv)
 	for name, c := range map[string]struct {
 		env  env
@@ -349,7 +349,7 @@ func TestWrongFlags(t *testing.T) {
 
 func TestTagThatBeginsWithTheOwnerIsReported(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	r := to(t, srv).feed(`{"type":"Host","summary":"a.example","tags":["Example Source"]}`+"\n").run(t.Context(), "--input", "-", "--tag", "Example Source C2")
 	assert.Equal(t, 0, r.exit)
 	assert.Contains(t, r.stderr, `The tag "Example Source C2" begins with the name of the owner`)
@@ -359,7 +359,7 @@ func TestTagThatBeginsWithTheOwnerIsReported(t *testing.T) {
 
 func TestWrongClockIsNamedAndCorrected(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	srv.SetClockOffset(10 * time.Minute)
 	r := to(t, srv).feed(sample).run(t.Context(), "--input", "-")
 	assert.Equal(t, 0, r.exit, r.stderr)
@@ -371,7 +371,7 @@ func TestWrongClockIsNamedAndCorrected(t *testing.T) {
 func TestBrokenPipeKeepsWhatCameBefore(t *testing.T) {
 	t.Parallel()
 	for _, flag := range []string{"--full=false", "--merge"} {
-		srv := threatconnecttest.New()
+		srv := threatconnecttest.NewT(t)
 		e := to(t, srv)
 		e.stdin = io.MultiReader(strings.NewReader(strings.Repeat("# padding\n", 10_000)+"one.example\ntwo.example\none.example\n"), iotest.ErrReader(errors.New("input/output error")))
 		s := reportOf(t, e.run(t.Context(), "--input", "-", "--json", flag))
@@ -385,7 +385,7 @@ func TestBrokenPipeKeepsWhatCameBefore(t *testing.T) {
 
 func TestInterruptNamesRunningJobs(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New(threatconnecttest.WithBatchPolls(1 << 30))
+	srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchPolls(1<<30))
 	e := to(t, srv)
 	ctx, stop := context.WithCancelCause(t.Context())
 	r, w := io.Pipe()
@@ -411,7 +411,7 @@ func TestInterruptNamesRunningJobs(t *testing.T) {
 func TestInterruptWhileTheFeedIsAwaited(t *testing.T) {
 	t.Parallel()
 	for _, flag := range []string{"--full=false", "--format=list"} {
-		e := to(t, threatconnecttest.New())
+		e := to(t, threatconnecttest.NewT(t))
 		ctx, stop := context.WithCancelCause(t.Context())
 		r, w := io.Pipe()
 		defer w.Close()
@@ -431,8 +431,8 @@ func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
 
 func TestFaultsDuplicateNothing(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
-	srv.Inject(threatconnecttest.FaultMix(7, 0.05, threatconnecttest.FaultStatus, threatconnecttest.FaultReset, threatconnecttest.FaultLostReply, threatconnecttest.FaultHTML))
+	srv := threatconnecttest.NewT(t)
+	require.NoError(t, srv.Inject(threatconnecttest.FaultMix(7, 0.05, threatconnecttest.FaultStatus, threatconnecttest.FaultReset, threatconnecttest.FaultLostReply, threatconnecttest.FaultHTML)))
 	var feed strings.Builder
 	for i := range 2000 {
 		fmt.Fprintf(&feed, `{"type":"Host","summary":"h%d.example.com","attributes":[{"type":"Description","value":"v"}]}`+"\n", i)
@@ -449,7 +449,7 @@ func TestFaultsDuplicateNothing(t *testing.T) {
 
 func TestAllOdditiesOfThePlatform(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New(threatconnecttest.WithOddities(threatconnecttest.OddityAllOddities))
+	srv := threatconnecttest.NewT(t, threatconnecttest.WithOddities(threatconnecttest.OddityAllOddities))
 	s := reportOf(t, to(t, srv).feed(sample).run(t.Context(), "--input", "-", "--json"))
 	assert.Equal(t, 0, s.Exit)
 	assert.EqualValues(t, 17, s.Imported)
@@ -458,7 +458,7 @@ func TestAllOdditiesOfThePlatform(t *testing.T) {
 func TestMessageAndLog(t *testing.T) {
 	t.Parallel()
 	out, logs := t.TempDir(), t.TempDir()
-	e := to(t, threatconnecttest.New())
+	e := to(t, threatconnecttest.NewT(t))
 	flags := []string{"--input", "-", "--allow-documentation", "--tc_api_path", e.vars["TC_BASE_URL"], "--api_access_id", e.vars["TC_ACCESS_ID"],
 		"--api_secret_key", e.vars["TC_SECRET_KEY"], "--tc_owner", owner, "--tc_log_path", logs, "--tc_out_path", out}
 	r := env{}.feed("one.example\n0177.1\n").run(t.Context(), flags...)
@@ -512,7 +512,7 @@ func TestUnwritableOutputIsAFailure(t *testing.T) {
 
 func TestDryRunSendsNothing(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	e := to(t, srv)
 	state := filepath.Join(t.TempDir(), "state")
 	feed := "a.example\nb.example\nb.example\n10.0.0.1\n0177.1\n"

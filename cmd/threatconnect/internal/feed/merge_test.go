@@ -11,7 +11,7 @@ import (
 
 func TestEntriesAboutOneIndicatorAreMerged(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	feed := `{"type":"Host","summary":"a.example","rating":2,"tags":["one"]}
 no entry
 

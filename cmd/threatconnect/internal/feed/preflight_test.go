@@ -21,11 +21,11 @@ import (
 
 func TestPreflightNamesTheCause(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t, threatconnecttest.Allow(threatconnecttest.AllowUnverified, threatconnecttest.AllowUnknownRoutes))
 	require.NoError(t, srv.Seed(&threatconnecttest.Owner{Name: "Library", Type: "Source", ReadOnly: true}))
 	e := to(t, srv)
-	off := to(t, threatconnecttest.New(threatconnecttest.WithBatchOff()))
-	odd := threatconnecttest.New(threatconnecttest.WithOddities(threatconnecttest.OddityForbiddenBatch))
+	off := to(t, threatconnecttest.NewT(t, threatconnecttest.WithBatchOff()))
+	odd := threatconnecttest.NewT(t, threatconnecttest.WithOddities(threatconnecttest.OddityForbiddenBatch))
 	require.NoError(t, odd.Seed(&threatconnecttest.Owner{Name: "Library", Type: "Source", ReadOnly: true}))
 	token := env{vars: map[string]string{"TC_BASE_URL": e.vars["TC_BASE_URL"], "TC_TOKEN": "expired", "TC_OWNER": owner}}
 	for name, c := range map[string]struct {
@@ -53,7 +53,7 @@ func TestPreflightNamesTheCause(t *testing.T) {
 
 func TestPreflightLeavesNoJobBehind(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	assert.Equal(t, 0, to(t, srv).feed("one.example\n").run(t.Context(), "--input", "-").exit)
 	jobs := srv.Jobs()
 	require.Len(t, jobs, 2)
@@ -66,8 +66,8 @@ func TestPreflightLeavesNoJobBehind(t *testing.T) {
 func TestPreflightSurvivesALostUpload(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []threatconnecttest.FaultKind{threatconnecttest.FaultStatus, threatconnecttest.FaultReset, threatconnecttest.FaultLostReply, threatconnecttest.FaultHTML} {
-		srv := threatconnecttest.New()
-		srv.Inject(threatconnecttest.Fault{Kind: kind, Method: http.MethodPost, Route: "/v2/batch/{id}"})
+		srv := threatconnecttest.NewT(t)
+		require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: kind, Method: http.MethodPost, Route: "/v2/batch/{id}"}))
 		r := to(t, srv).feed("one.example\n").run(t.Context(), "--input", "-")
 		assert.Equal(t, 0, r.exit, r.stderr)
 	}
@@ -78,7 +78,7 @@ func TestWrongPortFailsSoon(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
-	e := to(t, threatconnecttest.New()).with("TC_BASE_URL", "http://"+l.Addr().String()+"/api").feed("one.example\n")
+	e := to(t, threatconnecttest.NewT(t)).with("TC_BASE_URL", "http://"+l.Addr().String()+"/api").feed("one.example\n")
 	began := time.Now()
 	s := reportOf(t, e.run(t.Context(), "--input", "-", "--json"))
 	assert.Equal(t, 1, s.Exit)
@@ -90,8 +90,8 @@ func TestWrongPortFailsSoon(t *testing.T) {
 func TestSilentHostFailsSoon(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		srv := threatconnecttest.New()
-		srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultDelay, Delay: time.Hour, Times: -1})
+		srv := threatconnecttest.NewT(t)
+		require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultDelay, Delay: time.Hour, Times: -1}))
 		began := time.Now()
 		im := inBubble(t, srv, time.Minute, "one.example\n")
 		err := im.importAll(t.Context())
@@ -118,9 +118,9 @@ func inBubble(t *testing.T, srv *threatconnecttest.Server, retryFor time.Duratio
 func TestOutageIsReported(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		srv := threatconnecttest.New()
+		srv := threatconnecttest.NewT(t)
 		im := inBubble(t, srv, time.Minute, "one.example\n")
-		srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Method: http.MethodPost, Route: "/v2/batch", Skip: 1, Times: -1})
+		require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Method: http.MethodPost, Route: "/v2/batch", Skip: 1, Times: -1}))
 		began := time.Now()
 		err := im.importAll(t.Context())
 		require.Error(t, err)
@@ -138,9 +138,9 @@ func TestOutageIsReported(t *testing.T) {
 func TestShortOutageIsNotReported(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		srv := threatconnecttest.New()
+		srv := threatconnecttest.NewT(t)
 		im := inBubble(t, srv, time.Minute, "one.example\n")
-		srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Method: http.MethodPost, Route: "/v2/batch", Skip: 1, Times: 2})
+		require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Method: http.MethodPost, Route: "/v2/batch", Skip: 1, Times: 2}))
 		require.NoError(t, im.importAll(t.Context()))
 		im.progress.close()
 		assert.NotContains(t, im.env.Stderr.(*buffer).String(), "does not answer")

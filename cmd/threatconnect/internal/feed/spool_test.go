@@ -43,7 +43,7 @@ func interrupted(t *testing.T, e env, srv *threatconnecttest.Server, args ...str
 	t.Helper()
 	ctx, stop := context.WithCancelCause(t.Context())
 	jobs := len(srv.Jobs())
-	srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultDelay, Delay: time.Hour, Method: http.MethodPost, Route: "/v2/batch", Skip: 3, Times: -1})
+	require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultDelay, Delay: time.Hour, Method: http.MethodPost, Route: "/v2/batch", Skip: 3, Times: -1, Probability: 1})) // which need not strike if the import is interrupted in time
 	defer srv.ClearFaults()
 	go func() {
 		for len(srv.Jobs()) < jobs+3 { // one is that of the preflight
@@ -57,7 +57,7 @@ func interrupted(t *testing.T, e env, srv *threatconnecttest.Server, args ...str
 func TestSpoolFinishesAnInterruptedImport(t *testing.T) {
 	t.Parallel()
 	for _, flags := range [][]string{nil, {"--merge"}, {"--state"}} {
-		srv := threatconnecttest.New()
+		srv := threatconnecttest.NewT(t)
 		e := to(t, srv)
 		dir := filepath.Join(t.TempDir(), "spool")
 		if flags != nil && flags[0] == "--state" {
@@ -90,7 +90,7 @@ func TestSpoolFinishesAnInterruptedImport(t *testing.T) {
 // The state chooses the same items again, so that the import in the spool is resumed.
 func TestSpoolResumesWithTheState(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	e := to(t, srv)
 	args := []string{"--input", "-", "--json", "--spool", t.TempDir(), "--state", filepath.Join(t.TempDir(), "state"), "--attributes", "append", "--max-bytes", "2048"}
 	require.Equal(t, 0, e.feed(hosts(0, 50, 1)).run(t.Context(), args...).exit)
@@ -117,7 +117,7 @@ func TestSpoolResumesWithTheState(t *testing.T) {
 
 func TestSpoolImportsTheSameFeedOnce(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	e := to(t, srv)
 	args := []string{"--input", "-", "--json", "--spool", t.TempDir(), "--attributes", "append", "--max-bytes", "2048"}
 	interrupted(t, e.feed(hosts(0, 100, 1)), srv, args...)
@@ -132,7 +132,7 @@ func TestSpoolImportsTheSameFeedOnce(t *testing.T) {
 
 func TestSpoolRemovesStaleOfTheNewestFeedOnly(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	e := to(t, srv)
 	args := []string{"--input", "-", "--json", "--spool", t.TempDir(), "--remove-stale", "--max-share", "1", "--max-bytes", "2048"}
 	require.Equal(t, 0, e.feed(hosts(100, 150, 1)).run(t.Context(), args...).exit)
@@ -148,7 +148,7 @@ func TestSpoolRemovesStaleOfTheNewestFeedOnly(t *testing.T) {
 
 func TestSpoolKeepsTheListsOfTheInterruptedImport(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	e := to(t, srv)
 	list := filepath.Join(t.TempDir(), "list.txt")
 	require.NoError(t, os.WriteFile(list, []byte("h1.example\n"), 0o600))
@@ -168,7 +168,7 @@ func TestSpoolKeepsTheListsOfTheInterruptedImport(t *testing.T) {
 
 func TestSpoolRefusesOtherFlagsAndOtherProcesses(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	e := to(t, srv)
 	dir := t.TempDir()
 	args := []string{"--input", "-", "--json", "--spool", dir, "--max-bytes", "2048"}
@@ -190,7 +190,7 @@ func TestSpoolRefusesOtherFlagsAndOtherProcesses(t *testing.T) {
 
 func TestSpoolIsFinishedIfTheFeedIsMissing(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	e := to(t, srv)
 	feed := filepath.Join(t.TempDir(), "feed")
 	require.NoError(t, os.WriteFile(feed, []byte(hosts(0, 100, 1)), 0o600))
@@ -205,7 +205,7 @@ func TestSpoolIsFinishedIfTheFeedIsMissing(t *testing.T) {
 
 func TestSpoolWithADamagedJournalKeepsTheFeed(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	e := to(t, srv)
 	dir := t.TempDir()
 	args := []string{"--input", "-", "--json", "--spool", dir, "--max-bytes", "2048"}
@@ -225,7 +225,7 @@ func TestSpoolWithADamagedJournalKeepsTheFeed(t *testing.T) {
 // A feed that is unreadable does not stay in the spool, where it would be tried in every run.
 func TestSpoolDoesNotKeepUnreadableFeeds(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	e := to(t, srv)
 	dir := t.TempDir()
 	args := []string{"--input", "-", "--json", "--spool", dir}
@@ -260,7 +260,7 @@ func TestSpoolRecognizesACompleteImport(t *testing.T) {
 	t.Parallel()
 	feed := hosts(0, 100, 1) + `{"type":"Host","summary":"bad.example","attributes":[{"type":"No Such Attribute","value":"v"}]}` + "\n"
 	for _, withState := range []bool{false, true} {
-		srv := threatconnecttest.New()
+		srv := threatconnecttest.NewT(t)
 		e := to(t, srv)
 		dir := t.TempDir()
 		args := []string{"--input", "-", "--json", "--spool", dir, "--attributes", "append", "--max-bytes", "2048"}
@@ -354,8 +354,8 @@ func TestKilledImportsAreFinished(t *testing.T) {
 	for seed := range uint64(4) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
-			srv := threatconnecttest.New(threatconnecttest.WithBatchPolls(1))
-			srv.Inject(threatconnecttest.FaultMix(seed, 0.05, threatconnecttest.FaultStatus, threatconnecttest.FaultReset, threatconnecttest.FaultLostReply, threatconnecttest.FaultHTML))
+			srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchPolls(1))
+			require.NoError(t, srv.Inject(threatconnecttest.FaultMix(seed, 0.05, threatconnecttest.FaultStatus, threatconnecttest.FaultReset, threatconnecttest.FaultLostReply, threatconnecttest.FaultHTML)))
 			k := newKilled(t, seed, to(t, srv), []string{"--merge=true", "--merge=false"}[seed%2])
 			require.NoError(t, os.WriteFile(k.feed(), []byte(hosts(0, 400, 1)+"0177.1\n"), 0o600))
 			begun := false

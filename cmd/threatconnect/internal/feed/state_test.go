@@ -41,7 +41,7 @@ type runs struct {
 
 func newRuns(t *testing.T) *runs {
 	t.Helper()
-	srv := threatconnecttest.New(threatconnecttest.WithRecordedBodies(1 << 20))
+	srv := threatconnecttest.NewT(t, threatconnecttest.WithRecordedBodies(1<<20))
 	return &runs{t, srv, to(t, srv), filepath.Join(t.TempDir(), "state")}
 }
 
@@ -185,7 +185,7 @@ func TestNextRunFinishesAnEarlyEnd(t *testing.T) {
 	r := newRuns(t)
 	text := aHost(1, 1) + aHost(2, 1)
 	r.run(text)
-	r.srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: http.StatusForbidden, Method: http.MethodPost, Route: "/v2/batch", Skip: 1, Times: -1})
+	require.NoError(t, r.srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: http.StatusForbidden, Method: http.MethodPost, Route: "/v2/batch", Skip: 1, Times: -1}))
 	s, res := r.run(aHost(1, 1) + aHost(2, 4))
 	assert.Equal(t, 3, res.exit)
 	assert.EqualValues(t, 1, s.Unprocessed)
@@ -301,7 +301,7 @@ func TestFailedImportRemovesNothing(t *testing.T) {
 	t.Parallel()
 	r := newRuns(t)
 	r.run(aHost(1, 1) + aHost(2, 1))
-	r.srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: http.StatusForbidden, Method: http.MethodPost, Route: "/v2/batch", Skip: 1})
+	require.NoError(t, r.srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: http.StatusForbidden, Method: http.MethodPost, Route: "/v2/batch", Skip: 1}))
 	_, res := r.run(aHost(1, 1)+aHost(3, 1), "--remove-stale", "--max-share", "1")
 	assert.Equal(t, 3, res.exit)
 	_, ok := r.srv.Indicator(owner, "Host", "h2.example")

@@ -48,7 +48,7 @@ func TestDownloadIsSkippedIfNotModified(t *testing.T) {
 		p := &provider{feed: "one.example\ntwo.example\n"}
 		s := httptest.NewTLSServer(p)
 		t.Cleanup(s.Close)
-		srv := threatconnecttest.New()
+		srv := threatconnecttest.NewT(t)
 		e := to(t, srv)
 		e.transport = s.Client().Transport
 		args := []string{"--input", s.URL + "/feed?key=in-the-url", "--json", "--state", filepath.Join(t.TempDir(), "state"), "--header-file", header,
@@ -114,7 +114,7 @@ func TestUnmodifiedDownloadIsReadAgainAfterAFailure(t *testing.T) {
 	p := &provider{feed: "one.example\n" + strings.Repeat("not an indicator\n", 2)}
 	s := httptest.NewTLSServer(p)
 	t.Cleanup(s.Close)
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	e := to(t, srv)
 	e.transport = s.Client().Transport
 	dir := t.TempDir()
@@ -141,7 +141,7 @@ func TestDownloadInTheSpoolIsNotRepeated(t *testing.T) {
 	p := &provider{feed: hosts(0, 100, 1)}
 	s := httptest.NewTLSServer(p)
 	t.Cleanup(s.Close)
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	e := to(t, srv)
 	e.transport = s.Client().Transport
 	header := filepath.Join(t.TempDir(), "header")
@@ -160,7 +160,7 @@ func TestDownloadsThatFail(t *testing.T) {
 	p := &provider{feed: strings.Repeat("one.example\n", 1000)}
 	s := httptest.NewTLSServer(p)
 	t.Cleanup(s.Close)
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	e := to(t, srv)
 	e.transport = s.Client().Transport
 	dir := t.TempDir()

@@ -60,7 +60,7 @@ func TestManyRefusedLines(t *testing.T) {
 		}
 	}
 	reported := 0
-	err := find(t.Context(), threatconnecttest.New().Client(), &threatconnect.LookupOptions{}, inputs, func(in input, r threatconnect.LookupResult) error {
+	err := find(t.Context(), threatconnecttest.NewT(t).Client(), &threatconnect.LookupOptions{}, inputs, func(in input, r threatconnect.LookupResult) error {
 		require.ErrorIs(t, r.Err, errLineTooLong)
 		require.LessOrEqual(t, read.Load()-int64(reported), int64(2*maxAhead+2))
 		reported++
@@ -115,8 +115,8 @@ func (endless) Read(p []byte) (int, error) {
 
 func TestResultsAreInTheOrderOfTheValues(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
-	srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultDelay, Delay: 20_000_000, Probability: 0.3, Seed: 1, Times: -1})
+	srv := threatconnecttest.NewT(t)
+	require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultDelay, Delay: 20_000_000, Probability: 0.3, Seed: 1, Times: -1}))
 	var in strings.Builder
 	var want, got []string
 	for _, c := range "abcdefghijklmnopqrstuvwxyz" {
@@ -157,7 +157,7 @@ func (l *lineByLine) next() {
 
 func TestResultsDoNotWaitForTheNextLine(t *testing.T) {
 	t.Parallel()
-	vars := served(t, threatconnecttest.New())
+	vars := served(t, threatconnecttest.NewT(t))
 	pr, pw := io.Pipe()
 	l := &lineByLine{pr, pw, []string{"203.0.113.42\n", "a.example\n", "b.example\n"}}
 	l.next()
@@ -171,12 +171,12 @@ func TestLookupEndsWhileItWaitsForTheNextLine(t *testing.T) {
 	for name, interrupt := range map[string]bool{"on an error": false, "on an interrupt": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			srv := threatconnecttest.New()
+			srv := threatconnecttest.NewT(t)
 			vars := served(t, srv)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			if !interrupt {
-				srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: http.StatusUnauthorized, Route: "/v2/indicators/{type}/{indicator}/owners", Times: -1})
+				require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: http.StatusUnauthorized, Route: "/v2/indicators/{type}/{indicator}/owners", Times: -1}))
 			}
 			in, typed := io.Pipe()
 			defer typed.Close()

@@ -260,7 +260,7 @@ func TestJSON(t *testing.T) {
 
 func TestJSONOfNothingIsAnEmptyArray(t *testing.T) {
 	t.Parallel()
-	r := run(t, served(t, threatconnecttest.New()), "# nothing\n", "--json")
+	r := run(t, served(t, threatconnecttest.NewT(t)), "# nothing\n", "--json")
 	assert.Equal(t, cli.Failure, r.code)
 	assert.Equal(t, "[]\n", r.stdout)
 	assert.Contains(t, r.stderr, "there is nothing to look up")
@@ -271,7 +271,7 @@ func TestOddities(t *testing.T) {
 	t.Parallel()
 	var want []element
 	for odd := threatconnecttest.Oddity(0); odd < threatconnecttest.OddityAllOddities; odd = max(1, odd<<1) {
-		srv := threatconnecttest.New(threatconnecttest.WithOddities(odd))
+		srv := threatconnecttest.NewT(t, threatconnecttest.WithOddities(odd))
 		require.NoError(t, fill(srv))
 		vars := served(t, srv)
 		r := run(t, vars, "", append([]string{"--json", "--details"}, sampleValues()...)...)
@@ -298,7 +298,7 @@ func undated(all []element) []element {
 
 func TestEveryTypeIsFoundByTheFormThatItIsShownIn(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	vars := served(t, srv)
 	for typ, value := range map[string]string{
 		"Registry Key": `HKEY_LOCAL_MACHINE\Software\Example : Run : REG_SZ`,
@@ -323,7 +323,7 @@ func TestEveryTypeIsFoundByTheFormThatItIsShownIn(t *testing.T) {
 
 func TestTypeOfTheInstance(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	require.NoError(t, srv.Seed(&threatconnecttest.IndicatorType{
 		Name: "Wallet", Branch: "wallets", Entity: "wallet", Fields: []string{"Address"},
 	}))
@@ -343,7 +343,7 @@ func TestInstancesThatCannotBeUsed(t *testing.T) {
 	t.Cleanup(html.Close)
 	closed := httptest.NewServer(nil)
 	closed.Close()
-	good := served(t, threatconnecttest.New())
+	good := served(t, threatconnecttest.NewT(t, threatconnecttest.Allow(threatconnecttest.AllowUnverified)))
 	url, id := good["TC_BASE_URL"], good["TC_ACCESS_ID"]
 	for name, tc := range map[string]struct {
 		vars   map[string]string

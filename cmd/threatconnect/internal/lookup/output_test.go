@@ -208,7 +208,7 @@ func TestForeignTextIsCleaned(t *testing.T) {
 
 func TestDetailsOfAnInstance(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	require.NoError(t, srv.Seed(&threatconnecttest.IndicatorRecord{Owner: "Example Source", Type: "Host", Summary: "evil.example", Assessed: &threatconnecttest.ThreatAssess{Score: 900, CALScore: 700}}))
 	host := threatconnect.IndicatorRef{Type: threatconnect.TypeHost, Value: "evil.example", Owner: "Example Source"}
 	client := srv.Client()
@@ -229,9 +229,9 @@ func TestDetailsOfAnInstance(t *testing.T) {
 // Groups that cannot be read are an error of the value, and the rest is shown.
 func TestDetailsThatCannotBeRead(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	require.NoError(t, fill(srv))
-	srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: 400, Route: "/v2/indicators/{type}/{indicator}/groups", Times: -1})
+	require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: 400, Route: "/v2/indicators/{type}/{indicator}/groups", Times: -1}))
 	r := run(t, served(t, srv), "", "billing@invoices.example")
 	assert.Equal(t, cli.Failure, r.code)
 	assert.Contains(t, r.stdout, "Tags            Phishing")

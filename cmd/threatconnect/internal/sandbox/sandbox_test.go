@@ -85,7 +85,7 @@ func TestServe(t *testing.T) {
 // TestTrouble tests the flags that make trouble.
 func TestTrouble(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	base, _ := start(t, "--clock-offset", "6m", "--without-batch")
 	c := client(t, base, srv.AccessID(), srv.SecretKey(), threatconnect.WithoutClockCorrection())
 	_, err := c.Owners.Whoami(t.Context())
@@ -151,7 +151,7 @@ func TestExportLines(t *testing.T) {
 		require.Equal(t, "windows", runtime.GOOS, "every other system has a shell")
 		return
 	}
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	require.Contains(t, srv.SecretKey(), "'", "the default key tests the quotes")
 	for _, tc := range []struct {
 		name    string
