@@ -49,10 +49,21 @@ type audit struct {
 	tagged map[*tag]int      // how many things have a tag
 }
 
+// require notes a contradiction unless ok. Things among args are shown as their types and values or ids.
 func (a *audit) require(ok bool, format string, args ...any) {
-	if !ok {
-		a.wrong = append(a.wrong, fmt.Errorf("threatconnecttest: "+format, args...))
+	if ok {
+		return
 	}
+	args = slices.Clone(args)
+	for n, arg := range args {
+		switch h := arg.(type) {
+		case *indicator:
+			args[n] = fmt.Sprintf("%s %q", h.typ.Name, h.value)
+		case holder:
+			args[n] = fmt.Sprintf("%s %d", h.typeName(), h.number())
+		}
+	}
+	a.wrong = append(a.wrong, fmt.Errorf("threatconnecttest: "+format, args...))
 }
 
 // id checks that an id was given out, and once only.
@@ -72,17 +83,17 @@ func (a *audit) indicators(o *owner) {
 	removed, keys, indexed := 0, 0, 0
 	for n, i := range o.indicators {
 		a.require(n == 0 || o.indicators[n-1].id < i.id, "the indicators of %q are not in the order of their ids at %d", o.Name, i.id)
-		a.require(i.owner == o, "the %s %q is in the list of another owner", i.typ.Name, i.value)
+		a.require(i.owner == o, "the %s is in the list of another owner", i)
 		if i.has(flagRemoved) {
 			removed++
-			a.require(firstLink(i) == nil, "the deleted %s %q has a link", i.typ.Name, i.value)
+			a.require(firstLink(i) == nil, "the deleted %s has a link", i)
 			continue
 		}
 		a.exists(i)
 		value, ok := i.typ.read(i.value)
-		a.require(ok && value == i.value, "the %s %q is not canonical", i.typ.Name, i.value)
+		a.require(ok && value == i.value, "the %s is not canonical", i)
 		for _, k := range i.keys() {
-			a.require(o.find(i.typ, k) == i, "the %s %q is not found by %q", i.typ.Name, i.value, k)
+			a.require(o.find(i.typ, k) == i, "the %s is not found by %q", i, k)
 			keys++
 		}
 		for _, oc := range i.extra().occurrences {
@@ -100,9 +111,9 @@ func (a *audit) groups(o *owner) {
 	for _, g := range o.groups {
 		a.exists(g)
 		a.assets(g)
-		a.require(g.owner == o, "the %s %d is in the list of another owner", g.typ.name, g.id)
-		a.require(a.groupByID[g.id] == g, "the %s %d is not found by its id", g.typ.name, g.id)
-		a.require(a.groupByXID[g.xid] == g, "the %s %d is not found by its xid %q", g.typ.name, g.id, g.xid)
+		a.require(g.owner == o, "the %s is in the list of another owner", g)
+		a.require(a.groupByID[g.id] == g, "the %s is not found by its id", g)
+		a.require(a.groupByXID[g.xid] == g, "the %s is not found by its xid %q", g, g.xid)
 	}
 }
 
@@ -140,27 +151,27 @@ func (a *audit) links(h holder) {
 	var before *link
 	for l := firstLink(h); l != nil; l = l.next[l.side(h)] {
 		side, halves := l.side(h), a.halves[l]
-		a.require(l.ends[side] == h, "the %s %d has a link of others in its list", h.typeName(), h.number())
-		a.require(!halves[side], "the %s %d has a link twice in its list", h.typeName(), h.number())
-		a.require(l.prev[side] == before, "the links of the %s %d do not lead back", h.typeName(), h.number())
+		a.require(l.ends[side] == h, "the %s has a link of others in its list", h)
+		a.require(!halves[side], "the %s has a link twice in its list", h)
+		a.require(l.prev[side] == before, "the links of the %s do not lead back", h)
 		if l.ends[side] != h || halves[side] {
 			return // there may be no end of it
 		}
 		halves[side], before = true, l
 		a.halves[l] = halves
 		to := l.to(h)
-		a.require(to != h, "the %s %d is linked with itself", h.typeName(), h.number())
-		a.require(a.alive[to], "the %s %d is linked with a deleted %s", h.typeName(), h.number(), to.typeName())
-		a.require(to.belongs() == h.belongs(), "the %s %d is linked with a %s of another owner", h.typeName(), h.number(), to.typeName())
-		a.require(associatedAs(h, to, l.label) == l, "the %s %d is linked twice with the %s %d", h.typeName(), h.number(), to.typeName(), to.number())
+		a.require(to != h, "the %s is linked with itself", h)
+		a.require(a.alive[to], "the %s is linked with the deleted %s", h, to)
+		a.require(to.belongs() == h.belongs(), "the %s is linked with the %s of another owner", h, to)
+		a.require(side == 1 || associatedAs(h, to, l.label) == l, "the %s is linked twice with the %s", h, to)
 		if v, ok := to.(*victim); ok {
 			for _, e := range l.without {
-				a.require(slices.Contains(v.assets, e), "the %s %d leaves out a deleted asset", h.typeName(), h.number())
+				a.require(slices.Contains(v.assets, e), "the %s leaves out a deleted asset", h)
 			}
 		}
 	}
 	if m := h.hangers(); m != nil {
-		a.require(m.links.tail == before, "the links of the %s %d do not end with the last one", h.typeName(), h.number())
+		a.require(m.links.tail == before, "the links of the %s do not end with the last one", h)
 	}
 }
 
@@ -174,7 +185,7 @@ func (a *audit) metadata(h holder) {
 	for _, at := range m.attributes {
 		a.id(at.id, "attribute")
 		if at.displayed {
-			a.require(!displayed[at.typ], "the %s %d displays two attributes of the type %s", h.typeName(), h.number(), at.typ.Name)
+			a.require(!displayed[at.typ], "the %s displays two attributes of the type %s", h, at.typ.Name)
 			displayed[at.typ] = true
 		}
 		a.labels(h, at.labels)
@@ -182,8 +193,8 @@ func (a *audit) metadata(h holder) {
 	a.labels(h, m.labels)
 	once := map[*tag]bool{}
 	for _, t := range m.tags {
-		a.require(h.belongs().tagByName[t.name] == t, "the %s %d has the deleted tag %q", h.typeName(), h.number(), t.name)
-		a.require(!once[t], "the %s %d has the tag %q twice", h.typeName(), h.number(), t.name)
+		a.require(h.belongs().tagByName[t.name] == t, "the %s has the deleted tag %q", h, t.name)
+		a.require(!once[t], "the %s has the tag %q twice", h, t.name)
 		once[t] = true
 		a.tagged[t]++
 	}
@@ -191,16 +202,15 @@ func (a *audit) metadata(h holder) {
 
 func (a *audit) labels(h holder, all []*SecurityLabel) {
 	for n, l := range all {
-		a.require(slices.Contains(h.belongs().labels, l), "the %s %d has the deleted label %q", h.typeName(), h.number(), l.Name)
-		a.require(slices.Index(all, l) == n, "the %s %d has the label %q twice", h.typeName(), h.number(), l.Name)
+		a.require(slices.Contains(h.belongs().labels, l), "the %s has the deleted label %q", h, l.Name)
+		a.require(slices.Index(all, l) == n, "the %s has the label %q twice", h, l.Name)
 	}
 }
 
 // counts checks the links and tags that the things have shown.
 func (a *audit) counts() {
 	for l, halves := range a.halves {
-		a.require(halves == [2]bool{true, true}, "the %s %d does not know its link with the %s %d",
-			l.ends[0].typeName(), l.ends[0].number(), l.ends[1].typeName(), l.ends[1].number())
+		a.require(halves == [2]bool{true, true}, "the %s does not know its link with the %s", l.ends[0], l.ends[1])
 	}
 	for _, o := range a.owners {
 		for _, t := range o.tags {
