@@ -86,6 +86,8 @@ func (m *model) step(t *testing.T) int {
 	case 1:
 		m.clock += time.Minute
 		m.srv.SetClockOffset(m.clock)
+	case 2:
+		m.seed(t)
 	}
 	method, path, body := m.request()
 	status := m.send(method, path, body)
@@ -98,6 +100,35 @@ func (m *model) step(t *testing.T) int {
 		t.Fatalf("step %d: %v, after\n%s", len(m.log), err, strings.Join(m.log[max(0, len(m.log)-8):], "\n"))
 	}
 	return status
+}
+
+// seed updates or deletes a record as it was read.
+func (m *model) seed(t *testing.T) {
+	owner := m.srv.Owners()[0].Name
+	var all []Record
+	for _, i := range m.srv.Indicators(owner) {
+		all = append(all, &i)
+	}
+	for _, g := range m.srv.Groups(owner) {
+		all = append(all, &g)
+	}
+	for _, k := range m.srv.Tasks(owner) {
+		all = append(all, &k)
+	}
+	for _, v := range m.srv.Victims(owner) {
+		all = append(all, &v)
+	}
+	if len(all) == 0 {
+		return
+	}
+	one := all[m.IntN(len(all))]
+	if m.IntN(3) == 0 {
+		require.NoError(t, m.srv.Delete(one), "%+v", one)
+		m.log = append(m.log, fmt.Sprintf("Delete %+v", one))
+		return
+	}
+	require.NoError(t, m.srv.Update(one), "%+v", one)
+	m.log = append(m.log, fmt.Sprintf("Update %+v", one))
 }
 
 // jobs are those without a content.
