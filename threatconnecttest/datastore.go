@@ -65,7 +65,7 @@ func inDataStore(handle func(c *call, operation string, t *dataType) *answer) fu
 		if c.odd(OddityDataStoreNeedsToken) && !strings.HasPrefix(headerValue(c.req.Header, "Authorization"), "TC-Token ") {
 			return fail(http.StatusUnauthorized, msgUnauthorized)
 		}
-		if !slices.Contains([]string{"local", "organization", "system"}, c.params.get("domain")) {
+		if !slices.Contains(dataDomains, c.params.get("domain")) {
 			return missing()
 		}
 		operation := headerValue(c.req.Header, "DB-Method")
@@ -76,16 +76,24 @@ func inDataStore(handle func(c *call, operation string, t *dataType) *answer) fu
 	}
 }
 
-// makeDataType returns the data type of the call, made when there is none.
-func (c *call) makeDataType(t *dataType) *dataType {
-	if t != nil {
-		return t
+// makeDataType makes a data type, which is not there.
+func (w *world) makeDataType(domain, name string) *dataType {
+	if w.datastore == nil {
+		w.datastore = map[string]*dataType{}
 	}
-	if c.datastore == nil {
-		c.datastore = map[string]*dataType{}
+	t := &dataType{}
+	w.datastore[domain+"/"+name] = t
+	return t
+}
+
+// newDataID is an id for a record that was given none.
+func (w *world) newDataID() string { return "generated-" + strconv.FormatInt(w.nextID(), 10) }
+
+// dataType returns the data type of the call, made when there is none.
+func (c *call) dataType(t *dataType) *dataType {
+	if t == nil {
+		t = c.makeDataType(c.params.get("domain"), c.params.get("dataType"))
 	}
-	t = &dataType{}
-	c.datastore[c.params.get("domain")+"/"+c.params.get("dataType")] = t
 	return t
 }
 
@@ -110,7 +118,7 @@ func (c *call) dataRecord(operation string, t *dataType) *answer {
 	id := c.params.get("rid")
 	switch operation {
 	case http.MethodPost, http.MethodPut:
-		return c.storeData(c.makeDataType(t), id)
+		return c.storeData(c.dataType(t), id)
 	}
 	if t == nil {
 		return c.noDataType()
@@ -133,7 +141,7 @@ func (c *call) dataRecord(operation string, t *dataType) *answer {
 func (c *call) dataCollection(operation string, t *dataType) *answer {
 	switch operation {
 	case http.MethodPost:
-		return c.storeData(c.makeDataType(t), "generated-"+strconv.FormatInt(c.nextID(), 10))
+		return c.storeData(c.dataType(t), c.newDataID())
 	case http.MethodGet:
 		if t == nil {
 			return c.noDataType()
@@ -219,6 +227,6 @@ func (c *call) mapData(operation string, t *dataType) *answer {
 	if _, ok := readFields(c.body); !ok || operation != http.MethodPut {
 		return elastic(http.StatusBadRequest, `{"error":{"type":"mapper_parsing_exception"},"status":400}`)
 	}
-	c.makeDataType(t)
+	c.dataType(t)
 	return elastic(http.StatusOK, `{"acknowledged":true}`)
 }

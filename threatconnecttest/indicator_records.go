@@ -324,7 +324,7 @@ func (r *IndicatorRecord) update(s *seeder) error {
 		return err
 	case o != i.owner || t != i.typ:
 		return refuse("ID", "belongs to an indicator of another owner or type")
-	case value != i.value && t.mergeHashes(value, i.value) != value:
+	case !(&indicator{typ: t, value: value}).covers(i.value):
 		return refuse("Summary", "cannot be changed; a File can only get more hashes")
 	case len(s.sharing(o, t, value)) > 1:
 		return refuse("Summary", "another File has one of the hashes")

@@ -1,6 +1,8 @@
 package threatconnecttest
 
 import (
+	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,45 +44,130 @@ func TestSeededIndicatorsAreAsTheyWereGiven(t *testing.T) {
 	assert.InDelta(t, 0, r.get("/v2/indicators/hosts?filters=whoisActive%3Dtrue").at("data", "resultCount"), 0)
 }
 
-func TestSeedingRefusesWhatThePlatformRefuses(t *testing.T) {
+// Each record is refused for one field, and leaves nothing behind.
+func TestSeedRefusesWhatThePlatformWouldNotKeep(t *testing.T) {
 	t.Parallel()
+	const owner = "Example Organization"
+	host := func(set func(*IndicatorRecord)) Record {
+		r := &IndicatorRecord{Type: "Host", Summary: "a.example.com", Tags: []string{"New tag"}}
+		set(r)
+		return r
+	}
+	other := func(typ, summary string, set func(*IndicatorRecord)) Record {
+		r := &IndicatorRecord{Type: typ, Summary: summary}
+		set(r)
+		return r
+	}
+	threat := func(set func(*GroupRecord)) Record {
+		r := &GroupRecord{Type: "Threat", Name: "x", Tags: []string{"New tag"}}
+		set(r)
+		return r
+	}
+	md5, sha1 := strings.Repeat("A", 32), strings.Repeat("B", 40)
+	for want, r := range map[string]Record{
+		"Owner: there is no owner":                 host(func(r *IndicatorRecord) { r.Owner = "Nobody" }),
+		"Type: there is no indicator type \"\"":    host(func(r *IndicatorRecord) { r.Type = "" }),
+		"Summary: is not a valid Host":             host(func(r *IndicatorRecord) { r.Summary = "a_b.example.com" }),
+		"Summary: the owner has this Host already": host(func(r *IndicatorRecord) { r.Summary = "WWW.example.com" }),
+		"Summary: the owner has this File already": other("File", strings.Repeat("C", 32)+" : "+sha1, func(*IndicatorRecord) {}),
+		"ID: is taken": host(func(r *IndicatorRecord) { r.ID = 1002 }),
+		"Confidence: The confidence for this Host": host(func(r *IndicatorRecord) { r.Confidence = new(200) }),
+		"Rating: The rating for this Host":         host(func(r *IndicatorRecord) { r.Rating = new(9.0) }),
+		"Rating: the platform would not keep":      host(func(r *IndicatorRecord) { r.Rating = new(1.23456) }),
+		"Attributes[0]: The requested attribute":   host(func(r *IndicatorRecord) { r.Attributes = []AttributeRecord{{Type: "x", Value: "y"}} }),
+		"Attributes[0]: This attribute requires":   host(func(r *IndicatorRecord) { r.Attributes = []AttributeRecord{{Type: "Source"}} }),
+		"Attributes[0]: The Security Label 'x'": host(func(r *IndicatorRecord) {
+			r.Attributes = []AttributeRecord{{Type: "Source", Value: "y", Labels: []string{"x"}}}
+		}),
+		"Attributes[0].Displayed: the platform": host(func(r *IndicatorRecord) {
+			r.Attributes = []AttributeRecord{{Type: "Aliases", Value: "y", Displayed: true}}
+		}),
+		"Tags[1]: The Name for this Tag":             host(func(r *IndicatorRecord) { r.Tags = []string{"New tag", ""} }),
+		"Tags: the platform would not keep":          host(func(r *IndicatorRecord) { r.Tags = []string{"A", "A"} }),
+		"Labels[0]: The Security Label 'x'":          host(func(r *IndicatorRecord) { r.Labels = []string{"x"} }),
+		"Groups[0]: the owner has no group":          host(func(r *IndicatorRecord) { r.Groups = []string{"x"} }),
+		"Associated: is only read":                   host(func(r *IndicatorRecord) { r.Associated = []string{"Host: www.example.com"} }),
+		"Size: the platform would not keep":          host(func(r *IndicatorRecord) { r.Size = 1 }),
+		"Occurrences: only a File":                   host(func(r *IndicatorRecord) { r.Occurrences = []Occurrence{{Path: "x"}} }),
+		"Located: only a Address":                    host(func(r *IndicatorRecord) { r.Located = map[string]string{"city": "x"} }),
+		"Assessed.Score: must be 0 to 1000":          host(func(r *IndicatorRecord) { r.Assessed = &ThreatAssess{Score: 1001} }),
+		"Observations[0].Count: must be at least 1":  host(func(r *IndicatorRecord) { r.Observations = []Observation{{}} }),
+		"FalsePositives[1]: must be on a later day":  host(func(r *IndicatorRecord) { r.FalsePositives = []time.Time{seedDay, seedDay.Add(time.Hour)} }),
+		"XID: is not valid UTF-8":                    host(func(r *IndicatorRecord) { r.XID = "\xff" }),
+		"Attributes[0].Value: is not valid UTF-8":    host(func(r *IndicatorRecord) { r.Attributes = []AttributeRecord{{Type: "Source", Value: "\xff"}} }),
+		"DNSActive: the platform would not keep":     other("Address", "192.0.2.1", func(r *IndicatorRecord) { r.DNSActive = true }),
+		"Resolutions: only a Host":                   other("Address", "192.0.2.1", func(r *IndicatorRecord) { r.Resolutions = []Resolution{{}} }),
+		`Located["town"]: must be one of`:            other("Address", "192.0.2.1", func(r *IndicatorRecord) { r.Located = map[string]string{"town": "x"} }),
+		"Private: The privateFlag for this ASN":      other("ASN", "ASN1", func(r *IndicatorRecord) { r.Private = true }),
+		"Occurrences[0]: needs a FileName":           other("File", strings.Repeat("C", 32), func(r *IndicatorRecord) { r.Occurrences = []Occurrence{{}} }),
+		"Size: The size for this File":               other("File", strings.Repeat("C", 32), func(r *IndicatorRecord) { r.Size = -1 }),
+		"Owner: there is no owner \"Nobody\"":        threat(func(r *GroupRecord) { r.Owner = "Nobody" }),
+		"Type: there is no group type":               threat(func(r *GroupRecord) { r.Type = "" }),
+		"Name: The name for this Threat":             threat(func(r *GroupRecord) { r.Name = "" }),
+		"XID: there is a group with this xid":        threat(func(r *GroupRecord) { r.XID = "x1" }),
+		`Fields["status"]: is no field of a Threat`:  threat(func(r *GroupRecord) { r.Fields = map[string]string{"status": "New"} }),
+		`Fields["statsu"]: is no field`:              threat(func(r *GroupRecord) { r.Type, r.Fields = "Incident", map[string]string{"statsu": "New"} }),
+		`Fields["status"]: The status for this`:      threat(func(r *GroupRecord) { r.Type, r.Fields = "Incident", map[string]string{"status": "Asleep"} }),
+		`Fields["eventDate"]: The eventDate`:         threat(func(r *GroupRecord) { r.Type, r.Fields = "Incident", map[string]string{"eventDate": "soon"} }),
+		`Fields["password"]: The password for this`:  threat(func(r *GroupRecord) { r.Type, r.Fields = "Document", map[string]string{"malware": "true"} }),
+		"Content: only a Document or Report":         threat(func(r *GroupRecord) { r.Content = []byte("x") }),
+		"Assets: only an Adversary":                  threat(func(r *GroupRecord) { r.Assets = []AssetRecord{{}} }),
+		"Assets[0].Type: \"Phone\" is no type":       threat(func(r *GroupRecord) { r.Type, r.Assets = "Adversary", []AssetRecord{{Type: "Phone"}} }),
+		"Assets[0].Values: The handle for this":      threat(func(r *GroupRecord) { r.Type, r.Assets = "Adversary", []AssetRecord{{Type: "Handle"}} }),
+		"Groups[0]: a group cannot be associated":    threat(func(r *GroupRecord) { r.XID, r.Groups = "y", []string{"y"} }),
+		"Indicators[0]: the owner has no indicator":  threat(func(r *GroupRecord) { r.Indicators = []string{"Host: b.example.com"} }),
+		"Indicators[0]: must be a type":              threat(func(r *GroupRecord) { r.Indicators = []string{"b.example.com"} }),
+		"Name: The name for this Task":               &TaskRecord{},
+		"Status: The status for this Task":           &TaskRecord{Name: "t", Status: "Asleep"},
+		"Assignees: The assignee for this Task":      &TaskRecord{Name: "t", Assignees: []string{"nobody"}},
+		"Tasks[0]: the owner has no such other task": &TaskRecord{Name: "t", Tasks: []int64{1}},
+		"DueDate: the platform would not keep":       &TaskRecord{Name: "t", DueDate: time.Unix(0, 0)},
+		"Name: The name for this Victim":             &VictimRecord{},
+		"Assets[0].Values: The address for this":     &VictimRecord{Name: "v", Assets: []AssetRecord{{Type: "EmailAddress"}}},
+		"Name: is missing":                           &Owner{},
+		"Type: must be Organization":                 &Owner{Name: "x", Type: "Club"},
+		"Denied[0]:":                                 &Owner{Name: "x", Denied: []string{"GET /v3"}},
+		"Branch: another type has it":                &IndicatorType{Name: "x", Branch: "hosts", Entity: "x", Fields: []string{"x"}},
+		"Fields: must be one to three":               &IndicatorType{Name: "x", Branch: "x", Entity: "x"},
+		"Name: there is such a type already":         &IndicatorType{Name: "Host", Branch: "x", Entity: "x", Fields: []string{"x"}},
+		"Types[0]: there is no type":                 &AttributeType{Name: "x", Types: []string{"Hots"}},
+		"Color: must be six":                         &SecurityLabel{Name: "x", Description: "d", Color: "red"},
+		"Name: The Name for this Tag":                &TagRecord{Name: " "},
+		"Name: is missing ":                          &Playbook{},
+		"PBX: is not JSON":                           &Playbook{Name: "p", PBX: []byte("{")},
+		"Status: must be Active":                     &Playbook{Name: "p", Status: "On"},
+		"DataType: must be one of":                   &MetricRecord{Name: "m", DataType: "Mean", Interval: "Daily"},
+		"Name: The name for this custom metric":      &MetricRecord{DataType: "Sum", Interval: "Daily"},
+		"Points[0]: The name for this value":         &MetricRecord{Name: "m", DataType: "Sum", Interval: "Daily", Keyed: true, Points: []MetricPoint{{}}},
+		"Domain: must be":                            &DataRecord{},
+		"Data: must be a JSON object":                &DataRecord{Domain: "local", DataType: "t", Data: []byte("[]")},
+		"A.Summary: is not a valid Host":             &Association{A: End{Type: "Host"}, B: End{XID: "x1"}},
+		"B.XID: there is no such group":              &Association{A: End{Type: "Host", Summary: "www.example.com"}, B: End{XID: "x"}},
+		"Type: is no association type":               &Association{A: End{Type: "Host", Summary: "www.example.com"}, B: End{Type: "File", Summary: md5}, Type: "URL Host"},
+		"B: An object cannot be associated":          &Association{A: End{XID: "x1"}, B: End{XID: "x1"}},
+		"B: The Victim must have":                    &Association{A: End{XID: "x1"}, B: End{Type: "Victim", Summary: "bare"}},
+	} {
+		t.Run(want, func(t *testing.T) {
+			t.Parallel()
+			s := New()
+			require.NoError(t, s.Seed(&GroupRecord{Type: "Threat", Name: "x", XID: "x1"}, &VictimRecord{Name: "bare"},
+				&IndicatorRecord{Type: "Host", Summary: "www.example.com"}, &IndicatorRecord{Type: "File", Summary: md5 + " : " + sha1}))
+			before := s.Data()
+			err := s.Seed(&TagRecord{Name: "first"}, r)
+			require.ErrorContains(t, err, strings.TrimSuffix(want, " "))
+			require.ErrorContains(t, err, "threatconnecttest: seed: record 1, "+reflect.TypeOf(r).Elem().Name())
+			require.NoError(t, s.Delete(&TagRecord{Name: "first"}))
+			assert.Equal(t, before, s.Data(), "a record that is refused leaves nothing behind")
+			require.NoError(t, s.Check())
+		})
+	}
 	s := New()
-	require.NoError(t, s.Seed(&IndicatorRecord{Type: "Host", Summary: "www.example.com"}))
-	for name, rec := range map[string]IndicatorRecord{
-		"an owner that is not there": {Owner: "Nobody", Type: "Host", Summary: "a.example.com"},
-		"no type":                    {Summary: "a.example.com"},
-		"a wrong value":              {Type: "Host", Summary: "a_b.example.com"},
-		"a value that is there":      {Type: "Host", Summary: "WWW.example.com"},
-		"an unknown attribute":       {Type: "Host", Summary: "a.example.com", Attributes: []AttributeRecord{{Type: "x", Value: "y"}}},
-		"an empty attribute":         {Type: "Host", Summary: "a.example.com", Attributes: []AttributeRecord{{Type: "Source"}}},
-		"an empty tag":               {Type: "Host", Summary: "a.example.com", Tags: []string{""}},
-		"an unknown label":           {Type: "Host", Summary: "a.example.com", Labels: []string{"x"}},
-		"an unknown group":           {Type: "Host", Summary: "a.example.com", Groups: []string{"x"}},
-	} {
-		require.Error(t, s.Seed(&rec), name)
-	}
-	assert.Equal(t, 1, s.Counts("Example Organization").Indicators)
-	assert.Zero(t, s.Counts("Nobody").Indicators)
-	assert.False(t, s.Has("Example Organization", "Host", "not a host"))
-
-	require.NoError(t, s.Seed(&GroupRecord{Type: "Threat", Name: "x", XID: "x1"}))
-	for name, rec := range map[string]GroupRecord{
-		"an owner that is not there": {Owner: "Nobody", Type: "Threat", Name: "x"},
-		"no type":                    {Name: "x"},
-		"no name":                    {Type: "Threat"},
-		"an xid that is taken":       {Type: "Threat", Name: "x", XID: "x1"},
-		"a wrong status":             {Type: "Incident", Name: "x", Fields: map[string]string{"status": "Asleep"}},
-		"a wrong date":               {Type: "Incident", Name: "x", Fields: map[string]string{"eventDate": "soon"}},
-		"malware without password":   {Type: "Document", Name: "x", Fields: map[string]string{"malware": "true"}},
-		"an unknown tag":             {Type: "Threat", Name: "x", Tags: []string{""}},
-		"an unknown group":           {Type: "Threat", Name: "x", Groups: []string{"x"}},
-	} {
-		require.Error(t, s.Seed(&rec), name)
-	}
-	assert.Len(t, s.Groups("Example Organization"), 1)
+	require.EqualError(t, s.Seed(nil), "threatconnecttest: seed: record 0 is nil")
+	require.EqualError(t, s.Update((*Owner)(nil)), "threatconnecttest: update: record 0 is nil")
+	assert.False(t, s.Has(owner, "Host", "not a host"))
+	assert.Zero(t, s.Counts("Nobody"))
 	assert.Nil(t, s.Groups("Nobody"))
 	assert.Nil(t, s.Indicators("Nobody"))
-	require.Error(t, s.Seed(&Owner{}))
 }
 
 func TestDeletingAGroupForgetsItsAssociations(t *testing.T) {

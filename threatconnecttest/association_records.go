@@ -1,0 +1,152 @@
+package threatconnecttest
+
+import "slices"
+
+// Association links two things of an owner that are there.
+type Association struct {
+	Owner string `json:"owner,omitzero"` // the API user's organization when empty
+	A     End    `json:"a"`
+	B     End    `json:"b"`
+	Type  string `json:"type,omitzero"` // between two indicators: "URL Host"
+}
+
+// End is one end of an [Association]. Indicators are found by type and summary, groups by xid, tasks
+// and victims by their names; all of them also by type and id.
+type End struct {
+	Type    string `json:"type,omitzero"`    // such as "Host", "Incident", "Task" or "Victim"
+	Summary string `json:"summary,omitzero"` // of an indicator; the name of anything else
+	XID     string `json:"xid,omitzero"`     // of a group
+	ID      int64  `json:"id,omitzero"`
+}
+
+func (e End) title() string {
+	if e.Summary == "" {
+		return e.Type + ": " + e.XID
+	}
+	return e.Type + ": " + e.Summary
+}
+
+func (r *Association) title() string   { return r.A.title() + " and " + r.B.title() }
+func (r *Association) wantedID() int64 { return 0 }
+
+// find returns the thing at an end.
+func (e End) find(s *seeder, owner string) (holder, error) {
+	var h holder
+	var err error
+	switch {
+	case e.Type == "Task":
+		h, err = (&TaskRecord{Owner: owner, ID: e.ID, Name: e.Summary}).task(s)
+	case e.Type == "Victim":
+		h, err = (&VictimRecord{Owner: owner, ID: e.ID, Name: e.Summary}).victim(s)
+	case e.XID != "" || groupTypeByName(e.Type) != nil:
+		h, err = (&GroupRecord{Owner: owner, Type: e.Type, ID: e.ID, XID: e.XID, Name: e.Summary}).group(s)
+	default:
+		h, err = (&IndicatorRecord{Owner: owner, Type: e.Type, ID: e.ID, Summary: e.Summary}).indicator(s)
+	}
+	if err == nil && e.Type != "" && h.typeName() != e.Type {
+		err = refuse("Type", "it is a "+h.typeName())
+	}
+	return h, err
+}
+
+// ends returns what is at both ends.
+func (r *Association) ends(s *seeder) (a, b holder, err error) {
+	o, err := s.ownerOf(r.Owner)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, e := range []struct {
+		name string
+		end  End
+		to   *holder
+	}{{"A", r.A, &a}, {"B", r.B, &b}} {
+		h, err := e.end.find(s, o.Name)
+		if err != nil {
+			bad := err.(*refusal)
+			return nil, nil, refuse(e.name+"."+bad.field, bad.rule)
+		}
+		if h.belongs() != o {
+			return nil, nil, refuse(e.name, "belongs to another owner")
+		}
+		*e.to = h
+	}
+	return a, b, nil
+}
+
+func (r *Association) seed(s *seeder) error {
+	a, b, err := r.ends(s)
+	if err != nil {
+		return err
+	}
+	if a == b {
+		return refuse("B", msgWithItself)
+	}
+	ia, isA := a.(*indicator)
+	ib, isB := b.(*indicator)
+	if r.Type != "" && !(isA && isB) {
+		return refuse("Type", "only associations of two indicators have one")
+	}
+	if isA && isB && !slices.ContainsFunc(associationTypes(), func(t associationType) bool { return t.name == r.Type && t.joins(ia.typ, ib.typ) }) {
+		return refuse("Type", "is no association type between "+ia.typ.Name+" and "+ib.typ.Name)
+	}
+	for name, h := range map[string]holder{"A": a, "B": b} {
+		if v, ok := h.(*victim); ok && len(v.assets) == 0 {
+			return refuse(name, msgNoAsset)
+		}
+	}
+	associate(a, b, r.Type)
+	return nil
+}
+
+func (r *Association) update(s *seeder) error {
+	return refuse("Type", "an association cannot be changed: delete it and seed another one")
+}
+
+// remove removes the association of the type; all of two things that are not both indicators.
+func (r *Association) remove(s *seeder) error {
+	a, b, err := r.ends(s)
+	if err != nil {
+		return err
+	}
+	l := associatedAs(a, b, r.Type)
+	if l == nil {
+		return refuse("Type", "there is no such association")
+	}
+	l.remove()
+	return nil
+}
+
+// associations returns the associations of a thing with those that come before it in the order of
+// Data, so that each is there once.
+func associations(h holder) []*Association {
+	var all []*Association
+	for l := range links(h) {
+		if to := l.to(h); rank(to) < rank(h) || rank(to) == rank(h) && to.number() < h.number() {
+			all = append(all, &Association{Owner: h.belongs().Name, A: endOf(h), B: endOf(to), Type: l.label})
+		}
+	}
+	return all
+}
+
+// rank orders the kinds of things.
+func rank(h holder) int {
+	switch h.(type) {
+	case *group:
+		return 0
+	case *indicator:
+		return 1
+	case *task:
+		return 2
+	}
+	return 3
+}
+
+func endOf(h holder) End {
+	switch h := h.(type) {
+	case *group:
+		return End{Type: h.typ.name, XID: h.xid}
+	case *indicator:
+		return End{Type: h.typ.Name, Summary: h.value}
+	}
+	return End{Type: h.typeName(), ID: h.number()}
+}

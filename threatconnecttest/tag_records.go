@@ -1,0 +1,85 @@
+package threatconnecttest
+
+import "reflect"
+
+// TagRecord is a tag of an owner as tests see and seed it. Tags also come into being when something
+// is tagged.
+type TagRecord struct {
+	ID          int64  `json:"id,omitzero"`    // chosen by the server when 0
+	Owner       string `json:"owner,omitzero"` // the API user's organization when empty
+	Name        string `json:"name,omitzero"`
+	Description string `json:"description,omitzero"`
+}
+
+func (r *TagRecord) title() string   { return r.Name }
+func (r *TagRecord) wantedID() int64 { return r.ID }
+
+func (r *TagRecord) seed(s *seeder) error {
+	o, err := s.ownerOf(r.Owner)
+	if err == nil {
+		err = s.checkID(r.ID)
+	}
+	switch {
+	case err != nil:
+		return err
+	case !validTag(r.Name):
+		return refuse("Name", msgTag)
+	case o.tagByName[r.Name] != nil:
+		return refuse("Name", "the owner has this tag already: change it with Update")
+	}
+	if err := checkText("", reflect.ValueOf(r)); err != nil {
+		return err
+	}
+	t := o.tagNamed(r.Name, s.world)
+	if r.ID != 0 {
+		t.id = r.ID
+	}
+	t.description = r.Description
+	*r = t.record()
+	return nil
+}
+
+// tag finds the tag that a record means.
+func (r *TagRecord) tag(s *seeder) (*tag, error) {
+	o, err := s.ownerOf(r.Owner)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range o.tags {
+		if t.id == r.ID || r.ID == 0 && t.name == r.Name {
+			return t, nil
+		}
+	}
+	return nil, refuse("Name", "the owner has no such tag")
+}
+
+func (r *TagRecord) update(s *seeder) error {
+	t, err := r.tag(s)
+	if err == nil {
+		err = checkText("", reflect.ValueOf(r))
+	}
+	if err != nil {
+		return err
+	}
+	if !validTag(r.Name) {
+		return refuse("Name", msgTag)
+	}
+	if other := t.owner.tagByName[r.Name]; other != nil && other != t {
+		return refuse("Name", "another tag has it")
+	}
+	t.rename(r.Name)
+	t.description = r.Description
+	*r = t.record()
+	return nil
+}
+
+func (r *TagRecord) remove(s *seeder) error {
+	t, err := r.tag(s)
+	if err != nil {
+		return err
+	}
+	s.dropTag(t)
+	return nil
+}
+
+func (t *tag) record() TagRecord { return TagRecord{t.id, t.owner.Name, t.name, t.description} }

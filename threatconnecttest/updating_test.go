@@ -1,0 +1,191 @@
+package threatconnecttest
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// A record that was read, changed and handed to Update is shown as it is then.
+func TestUpdate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := New()
+		require.NoError(t, s.Seed(everything()...))
+		const owner = "Example Organization"
+		time.Sleep(time.Hour)
+		now := time.Now().UTC()
+
+		i, _ := s.Indicator(owner, "Address", "192.0.2.1")
+		attribute := i.Attributes[0].ID
+		i.Tags, i.Groups, i.Located, i.Attributes[0].Source = []string{"New"}, []string{"x3"}, nil, "another"
+		before := i.LastModified
+		require.NoError(t, s.Update(&i))
+		assert.Equal(t, before, i.LastModified, "only rating and confidence move it")
+		assert.Equal(t, attribute, i.Attributes[0].ID, "what stays keeps its id")
+		assert.Equal(t, now, i.Attributes[0].LastModified)
+		again, _ := s.Indicator(owner, "Address", "192.0.2.1")
+		assert.Equal(t, i, again)
+		i.Confidence = new(1)
+		require.NoError(t, s.Update(&i))
+		assert.Equal(t, now, i.LastModified)
+		i.Confidence, i.LastModified = new(2), seedDay
+		require.NoError(t, s.Update(&i))
+		assert.Equal(t, seedDay, i.LastModified, "as the record says")
+
+		f, _ := s.Indicator(owner, "File", "BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB")
+		f.Summary += " : CCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCC"
+		require.NoError(t, s.Update(&f))
+		assert.True(t, s.Has(owner, "File", "CCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCC"))
+		assert.Equal(t, []string{"Host: www.example.com"}, f.Associated)
+		f.Associated = nil
+		require.NoError(t, s.Update(&f), "associations of indicators stay")
+		assert.Len(t, f.Associated, 1)
+
+		g, _ := s.Group("x1")
+		groupChanged := g.LastModified
+		require.NoError(t, s.Update(&g))
+		assert.Equal(t, groupChanged, g.LastModified, "nothing was changed")
+		g.Indicators, g.Name, g.XID = []string{"Host: www.example.com"}, "renamed", "x9"
+		require.NoError(t, s.Update(&g))
+		assert.Equal(t, now, g.LastModified)
+		moved, ok := s.Group("x9")
+		require.True(t, ok)
+		assert.Equal(t, g, moved)
+		_, ok = s.Group("x1")
+		assert.False(t, ok)
+
+		task := s.Tasks(owner)[0]
+		task.Status, task.Overdue, task.Tasks = "Completed", false, nil
+		require.NoError(t, s.Update(&task))
+		assert.Equal(t, now, task.LastModified)
+		assert.Empty(t, s.Tasks(owner)[1].Tasks)
+
+		v := s.Victims(owner)[0]
+		asset := v.Assets[0].ID
+		v.Org, v.Assets[0].Values = "", []string{"w", "AD"}
+		require.NoError(t, s.Update(&v))
+		assert.Equal(t, asset, v.Assets[0].ID)
+		assert.Equal(t, v, s.Victims(owner)[0])
+
+		require.NoError(t, s.Update(&Owner{Name: "Feed", Members: []User{{UserName: "x"}}}))
+		assert.Equal(t, Owner{ID: 4, Name: "Feed", Type: "Organization", Members: []User{{UserName: "x"}}}, s.Owners()[3])
+		require.NoError(t, s.Update(
+			&SecurityLabel{Name: "Own", Description: "new", Color: "000000"}, &TagRecord{ID: 5000, Name: "Phish"},
+			&AttributeType{Name: "Own", MaxLength: 1}, &Playbook{GroupXID: "p1", Name: "renamed"},
+			&MetricRecord{Name: "m", DataType: "Max", Interval: "Hourly"}, &DataRecord{Domain: "local", DataType: "cache", ID: "r", Data: []byte(`{"b":2}`)}))
+		assert.Equal(t, map[string]string{"r": `{"b":2}`}, s.DataStore("local", "cache"))
+		assert.Equal(t, "Max", s.Metrics()[0].DataType)
+		assert.Equal(t, "renamed", s.Playbooks()[0].Name)
+		g, _ = s.Group("x9")
+		assert.Equal(t, []string{"Phish"}, g.Tags)
+		require.NoError(t, s.Check())
+	})
+}
+
+func TestUpdateRefusesAndChangesNothing(t *testing.T) {
+	t.Parallel()
+	for want, change := range map[string]func(*Server) Record{
+		"ID: there is no such indicator":         func(*Server) Record { return &IndicatorRecord{ID: 1} },
+		"Summary: the owner has no such Host":    func(*Server) Record { return &IndicatorRecord{Type: "Host", Summary: "b.example.com"} },
+		"Summary: cannot be changed":             func(s *Server) Record { return &IndicatorRecord{ID: 5011, Type: "Host", Summary: "b.example.com"} },
+		"ID: belongs to an indicator of another": func(*Server) Record { return &IndicatorRecord{ID: 5011, Type: "Address", Summary: "192.0.2.1"} },
+		"Confidence: The confidence": func(*Server) Record {
+			return &IndicatorRecord{Type: "Host", Summary: "www.example.com", Confidence: new(101)}
+		},
+		"Labels[0]: The Security Label": func(*Server) Record {
+			return &IndicatorRecord{Type: "Host", Summary: "www.example.com", Tags: []string{"Lost"}, Labels: []string{"x"}}
+		},
+		"Associated: is only read": func(*Server) Record {
+			return &IndicatorRecord{Type: "Host", Summary: "www.example.com", Associated: []string{"Host: b.example.com"}}
+		},
+		"XID: there is no such group": func(*Server) Record { return &GroupRecord{XID: "x"} },
+		"XID: another group has it":   func(*Server) Record { return &GroupRecord{ID: 5001, Type: "Incident", Name: "i", XID: "x2"} },
+		"Groups[0]: a group cannot be": func(*Server) Record {
+			return &GroupRecord{XID: "x3", Type: "Adversary", Name: "a", Groups: []string{"x3"}}
+		},
+		"Name: the owner has no such":    func(*Server) Record { return &TaskRecord{Name: "x"} },
+		"Tasks[0]: the owner has":        func(*Server) Record { return &TaskRecord{ID: 5020, Name: "t", Tasks: []int64{1}} },
+		"Name: the owner has several":    func(s *Server) Record { _ = s.Seed(&VictimRecord{Name: "v"}); return &VictimRecord{Name: "v"} },
+		"Name: there is no such owner":   func(*Server) Record { return &Owner{Name: "x"} },
+		"Type: cannot be changed":        func(*Server) Record { return &Owner{Name: "Feed", Type: "Source"} },
+		"Name: another tag has it":       func(*Server) Record { return &TagRecord{ID: 5000, Name: "B"} },
+		"Name: there is no such metric":  func(*Server) Record { return &MetricRecord{Name: "x"} },
+		"Interval: must be one of":       func(*Server) Record { return &MetricRecord{Name: "m", DataType: "Sum"} },
+		"ID: there is no such record":    func(*Server) Record { return &DataRecord{Domain: "local"} },
+		"Type: an association cannot be": func(*Server) Record { return &Association{} },
+		"Name: there is such a type":     func(*Server) Record { return &IndicatorType{Name: "Host"} },
+	} {
+		t.Run(want, func(t *testing.T) {
+			t.Parallel()
+			s := New()
+			require.NoError(t, s.Seed(everything()...))
+			r := change(s)
+			before := s.Data()
+			require.ErrorContains(t, s.Update(r), want)
+			assert.Equal(t, before, s.Data())
+			require.NoError(t, s.Check())
+		})
+	}
+}
+
+func TestDelete(t *testing.T) {
+	t.Parallel()
+	s := New()
+	require.NoError(t, s.Seed(everything()...))
+	victim := End{Type: "Victim", Summary: "v"}
+	require.NoError(t, s.Delete(&Association{A: End{XID: "x3"}, B: victim}))
+	require.ErrorContains(t, s.Delete(&Association{A: End{XID: "x3"}, B: victim}), "Type: there is no such association")
+	d := s.Data()
+	var gone []Record
+	for _, all := range [][]Record{(&Data{Indicators: d.Indicators, Groups: d.Groups, Tasks: d.Tasks, Victims: d.Victims}).Records(),
+		(&Data{Playbooks: d.Playbooks, Metrics: d.Metrics, DataStore: d.DataStore, Tags: d.Tags}).Records(), {&SecurityLabel{Name: "Own"}}} {
+		gone = append(gone, all...)
+	}
+	for _, r := range gone {
+		require.NoError(t, s.Delete(r))
+		require.Error(t, s.Delete(r), "it is not there any more")
+		require.NoError(t, s.Check())
+	}
+	d = s.Data()
+	assert.Empty(t, (&Data{Indicators: d.Indicators, Groups: d.Groups, Tasks: d.Tasks, Victims: d.Victims, Playbooks: d.Playbooks, Metrics: d.Metrics,
+		DataStore: d.DataStore, Tags: d.Tags, Associations: d.Associations}).Records())
+	r := rig{t, s}
+	assert.InDelta(t, 4, r.get("/v2/indicators/deleted").at("data", "resultCount"), 0, "as a request deletes")
+	for want, r := range map[string]Record{
+		"an owner cannot be deleted": &Owner{Name: "Feed"}, "an indicator type cannot": &IndicatorType{Name: "Host"},
+		"an attribute type cannot": &AttributeType{Name: "Own"},
+	} {
+		require.ErrorContains(t, s.Delete(r), want)
+	}
+}
+
+// The dates of batch files are shown by reads with includeAdditional, and no others.
+func TestDatesOfBatchFilesAreShown(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	const dates = `"firstSeen":"2026-01-02T03:04:05Z","lastSeen":"2026-01-03T03:04:05Z","externalDateAdded":"2026-01-04T03:04:05Z",` +
+		`"externalDateExpires":"9999-12-31T23:59:59Z","externalLastModified":"1970-01-01T00:00:00Z"`
+	r.batch(config(), `{"group":[{"type":"Threat","name":"t","xid":"t",`+dates+`},{"type":"Campaign","name":"c","xid":"c",`+dates+`}],
+		"indicator":[{"type":"Host","summary":"www.example.com",`+dates+`},{"type":"Host","summary":"b.example.com"}]}`)
+	threat, _ := r.srv.Group("t")
+	assert.Equal(t, seedDay, threat.FirstSeen)
+	host, _ := r.srv.Indicator(source, "Host", "www.example.com")
+	assert.Equal(t, time.Unix(0, 0).UTC(), host.ExternalLastModified)
+	for _, path := range []string{"/v2/indicators/hosts/www.example.com", "/v2/groups/threats/" + itoa(threat.ID)} {
+		got := r.get(path + "?owner=Example%20Source&includeAdditional=true").raw
+		assert.Contains(t, got, dates, path)
+		assert.NotContains(t, r.get(path+"?owner=Example%20Source").raw, "Seen", path)
+	}
+	list := r.get("/v2/indicators?owner=Example%20Source&includeAdditional=true")
+	assert.Equal(t, "9999-12-31T23:59:59Z", list.at("data", "indicator", 0, "externalDateExpires"))
+	assert.Nil(t, list.at("data", "indicator", 1, "externalDateExpires"))
+	campaign, _ := r.srv.Group("c")
+	path := "/v2/groups/campaigns/" + itoa(campaign.ID) + "?owner=Example%20Source"
+	assert.Equal(t, "2026-01-02T03:04:05Z", r.get(path).at("data", "campaign", "firstSeen"), "a field of the type")
+	assert.Len(t, keysOf(t, r.get(path+"&includeAdditional=true").raw, "campaign"), 15)
+	assert.Equal(t, seedDay, campaign.FirstSeen)
+}
