@@ -27,7 +27,7 @@ type Server struct {
 
 	mu    sync.Mutex
 	log   requestLog
-	watch *watch // nil unless NewT made the server
+	watch watch
 	state
 }
 

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -32,24 +33,46 @@ const (
 func NewT(tb testing.TB, opts ...Option) *Server {
 	tb.Helper()
 	s := New(opts...)
-	w := &watch{allowed: s.allowed}
-	s.watch = w
 	tb.Cleanup(func() {
 		tb.Helper()
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		w.unused(s.faults)
 		if err := s.check(); err != nil {
 			tb.Errorf("threatconnecttest: the server contradicts itself, which is a defect of this package: %v", err)
 		}
-		for _, lapse := range w.lapses {
-			tb.Errorf("threatconnecttest: %s", lapse)
-		}
-		if w.more > 0 {
-			tb.Errorf("threatconnecttest: %d more lapses", w.more)
+		for _, l := range s.lapses() {
+			if !slices.Contains(s.allowed, l.Lapse) {
+				name := l.Lapse.String()
+				tb.Errorf("threatconnecttest: %s, or pass Allow(Allow%s%s) to NewT", l.text, strings.ToUpper(name[:1]), name[1:])
+			}
 		}
 	})
 	return s
+}
+
+// Lapses returns the lapses for which [NewT] fails a test, as sentences: 10 of each kind, and how many
+// more there are.
+func (s *Server) Lapses() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []string
+	for _, l := range s.lapses() {
+		all = append(all, l.text)
+	}
+	return all
+}
+
+// lapses are those so far, with the faults that have not struck yet.
+func (s *Server) lapses() []lapse {
+	w := s.watch
+	w.found = slices.Clone(w.found)
+	w.unused(s.faults)
+	for i, n := range w.count {
+		if n > maxLapses {
+			w.found = append(w.found, lapse{Lapse(i + 1), fmt.Sprintf("%d more %s", n-maxLapses, lapseTerms[i].about)})
+		}
+	}
+	return w.found
 }
 
 // Allow lets a test with [NewT] do what it otherwise fails for.
@@ -74,23 +97,25 @@ func (s *Server) Listen(tb testing.TB) (baseURL string) {
 	return port.URL + basePath
 }
 
-// maxLapses is how many lapses are told one by one.
+// maxLapses is how many lapses of a kind are kept.
 const maxLapses = 10
 
-// watch collects the lapses of a test. The server's lock guards it. A nil one collects nothing.
-type watch struct {
-	allowed []Lapse
-	lapses  []string
-	more    int
+// lapse is a lapse in words.
+type lapse struct {
+	Lapse
+	text string
 }
 
-func (w *watch) add(l Lapse, format string, args ...any) {
-	switch {
-	case slices.Contains(w.allowed, l):
-	case len(w.lapses) == maxLapses:
-		w.more++
-	default:
-		w.lapses = append(w.lapses, fmt.Sprintf(format, args...))
+// watch collects lapses. The server's lock guards it.
+type watch struct {
+	found []lapse
+	count [len(lapseTerms)]int // of each kind
+}
+
+func (w *watch) add(kind Lapse, format string, args ...any) {
+	w.count[kind-1]++
+	if w.count[kind-1] <= maxLapses {
+		w.found = append(w.found, lapse{kind, fmt.Sprintf(format, args...)})
 	}
 }
 
@@ -100,24 +125,21 @@ func (w *watch) request(r *Request, known bool) {
 	switch {
 	case r.Refusal != nil && r.Refusal.expected:
 	case r.Refusal != nil:
-		w.add(AllowUnverified, "request %d, %s %s, was refused: %v; correct its credentials, or pass Allow(AllowUnverified) to NewT",
+		w.add(AllowUnverified, "request %d, %s %s, was refused: %v; correct its credentials",
 			r.ID, r.Method, r.Path, r.Refusal)
 	case !known:
-		w.add(AllowUnknownRoutes, "request %d, %s %s, has no endpoint; correct its method and path (Routes lists all), or pass Allow(AllowUnknownRoutes) to NewT",
+		w.add(AllowUnknownRoutes, "request %d, %s %s, has no endpoint; correct its method and path (Routes lists all)",
 			r.ID, r.Method, r.Path)
 	}
 }
 
 // unused looks at faults that are removed.
 func (w *watch) unused(faults []*injected) {
-	if w == nil {
-		return
-	}
 	for _, f := range faults {
 		if f.Struck > 0 || f.Probability > 0 || f.Kind == 0 {
 			continue
 		}
-		w.add(AllowUnusedFaults, "fault %d, %v of %s, never struck: it matched %d requests and Skip is %d; correct its Method, Route or Skip, remove it, or pass Allow(AllowUnusedFaults) to NewT",
+		w.add(AllowUnusedFaults, "fault %d, %v of %s, never struck: it matched %d requests and Skip is %d; correct its Method, Route or Skip, or remove it",
 			f.ID, f.Kind, f.where(), f.Matched, f.Skip)
 	}
 }
