@@ -57,4 +57,11 @@ func (s *Server) SetOddities(set Oddity) {
 	s.oddities = set
 }
 
+// Oddities returns the oddities that are on.
+func (s *Server) Oddities() Oddity {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.oddities
+}
+
 func (s *settings) odd(o Oddity) bool { return s.oddities&o != 0 }
