@@ -49,7 +49,7 @@ func ExampleNewT() {
 	runTest(test) // prints the errors of the test
 	// Output:
 	// true <nil>
-	// threatconnecttest: fault 1, reset of /v2/owners/mine, never struck: it matched 0 requests and Skip is 0; correct its Method, Route or Skip, remove it, or pass Allow(AllowUnusedFaults) to NewT
+	// threatconnecttest: fault 1, reset of /v2/owners/mine, never struck: it matched 0 requests and Skip is 0; correct its Method, Route or Skip, or remove it, or pass Allow(AllowUnusedFaults) to NewT
 }
 
 // A test whose subject are refused credentials allows them.

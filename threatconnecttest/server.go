@@ -222,7 +222,5 @@ func (s *Server) finish(e *Request, c *call, sent *answer, in *arrival) {
 	}
 	e.Duration = time.Since(in.start)
 	s.log.add(e)
-	if s.watch != nil {
-		s.watch.request(e, s.patternOf(OddityAllOddities, e.Method, in.target) != "")
-	}
+	s.watch.request(e, c.route != nil || s.patternOf(OddityAllOddities, e.Method, in.target) != "")
 }

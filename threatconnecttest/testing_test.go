@@ -80,7 +80,7 @@ func TestWhatNewTFailsFor(t *testing.T) {
 		}, AllowUnknownRoutes, "request 1, GET /v2/owners, has no endpoint"},
 		"a fault that waits": {func(r rig) {
 			r.inject(Fault{Kind: FaultReset, Method: "POST", Route: "/v2/batch"})
-		}, AllowUnusedFaults, "fault 1, reset of POST /v2/batch, never struck: it matched 0 requests and Skip is 0; correct its Method, Route or Skip, remove it, or pass Allow(AllowUnusedFaults)"},
+		}, AllowUnusedFaults, "fault 1, reset of POST /v2/batch, never struck: it matched 0 requests and Skip is 0; correct its Method, Route or Skip, or remove it, or pass Allow(AllowUnusedFaults)"},
 		"a fault that skips too many": {func(r rig) {
 			r.inject(Fault{Kind: FaultReset, Skip: 2})
 			r.get("/v2/owners")

@@ -35,22 +35,29 @@ func run(ctx context.Context, stdout, stderr io.Writer, args ...string) int {
 // start runs the command on a free port until the test ends and returns the base URL and the lines after it.
 func start(t *testing.T, args ...string) (base, rest string) {
 	t.Helper()
-	ctx, stop := context.WithCancel(t.Context())
+	base, rest, stop := startUntil(t, args...)
+	t.Cleanup(stop)
+	return base, rest
+}
+
+// startUntil is start for a test that stops the sandbox.
+func startUntil(t *testing.T, args ...string) (base, rest string, stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
 	r, w := io.Pipe()
 	exit := make(chan int, 1)
 	go func() {
 		exit <- run(ctx, w, io.Discard, append([]string{"--addr", "127.0.0.1:0"}, args...)...)
 		w.Close()
 	}()
-	t.Cleanup(func() {
-		stop()
-		assert.Equal(t, 0, <-exit, "stopping it is its regular end")
-	})
 	b := make([]byte, 4096)
 	n, err := r.Read(b) // it is one write
 	require.NoError(t, err)
 	base, rest, _ = strings.Cut(string(b[:n]), "\n")
-	return base, rest
+	return base, rest, func() {
+		cancel()
+		assert.Equal(t, 0, <-exit, "stopping it is its regular end")
+	}
 }
 
 // client returns a client of a sandbox that leaves no idle connection behind.

@@ -1,0 +1,305 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/cli"
+	"github.com/threatconnect-go/threatconnect/threatconnecttest"
+)
+
+// desk is a control API without a port.
+type desk struct {
+	*testing.T
+	*control
+	http.Handler
+}
+
+func newDesk(t *testing.T, o options) desk {
+	t.Helper()
+	srv, setUp, err := newServer(&cli.Env{Stdin: strings.NewReader("")}, o)
+	require.NoError(t, err)
+	done := make(chan struct{})
+	t.Cleanup(func() { close(done) })
+	c := newControl(srv, setUp, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080}, "127.0.0.1:8080", done)
+	return desk{t, c, c.handler()}
+}
+
+// request makes a request that the sandbox takes.
+func (d desk) request(method, path, body string) *http.Request {
+	r := httptest.NewRequestWithContext(d.Context(), method, path, strings.NewReader(body))
+	r.RemoteAddr, r.Host = "127.0.0.1:50000", "127.0.0.1:8080"
+	r.Header.Set(tokenHeader, d.guard.token)
+	return r
+}
+
+// send returns the response to a request.
+func (d desk) send(r *http.Request) (status int, body string) {
+	w := httptest.NewRecorder()
+	d.ServeHTTP(w, r)
+	return w.Code, strings.TrimSpace(w.Body.String())
+}
+
+// call uses the control API and returns what it answers.
+func (d desk) call(method, path, body string) string {
+	d.Helper()
+	status, answer := d.send(d.request(method, controlPath+path, body))
+	require.Equal(d, http.StatusOK, status, "%s %s: %s", method, path, answer)
+	return answer
+}
+
+// read uses the control API and decodes what it answers.
+func read[T any](d desk, path string) (v T) {
+	d.Helper()
+	require.NoError(d, json.Unmarshal([]byte(d.call(http.MethodGet, path, "")), &v))
+	return v
+}
+
+// get sends a signed request of a client of the API.
+func (d desk) get(path string) *http.Response {
+	d.Helper()
+	w := httptest.NewRecorder()
+	r := httptest.NewRequestWithContext(d.Context(), http.MethodGet, "/api"+path, nil)
+	sign(r, d.srv, "/api"+path)
+	d.ServeHTTP(w, r)
+	return w.Result()
+}
+
+func TestSeedUpdateDelete(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, options{})
+	const host = `{"owner":"Example Source","type":"Host","summary":"www.example.com","confidence":80,"tags":["one"]}`
+	assert.JSONEq(t, `{"records":2}`, d.call("POST", "seed", `{"indicators":[`+host+`],"groups":[{"owner":"Example Source","type":"Threat","name":"T"}]}`))
+	got := read[threatconnecttest.IndicatorRecord](d, "indicator?owner=Example%20Source&type=Host&summary=www.example.com")
+	assert.Equal(t, 80, *got.Confidence)
+	assert.Equal(t, []string{"one"}, got.Tags)
+
+	d.call("POST", "update", `{"indicators":[`+strings.Replace(host, "80", "20", 1)+`]}`)
+	got = read[threatconnecttest.IndicatorRecord](d, "indicator?owner=Example%20Source&type=Host&summary=www.example.com")
+	assert.Equal(t, 20, *got.Confidence)
+
+	found := read[threatconnecttest.Found](d, "search?kind=indicators&owner=Example%20Source&text=EXAMPLE")
+	assert.Equal(t, 1, found.Total)
+	groups := read[threatconnecttest.Found](d, "search?kind=groups&owner=Example%20Source&type=Threat")
+	require.Len(t, groups.Groups, 1)
+	assert.Equal(t, "T", read[threatconnecttest.GroupRecord](d, "group?xid="+groups.Groups[0].XID).Name)
+	assert.Contains(t, d.call("GET", "owners", ""), `"name":"Example Source","type":"Source","readOnly":false,"indicators":1,"groups":1,"tags":1`)
+
+	data := d.call("GET", "data", "")
+	other := newDesk(t, options{})
+	other.call("POST", "seed", data)
+	assert.Equal(t, 1, other.srv.Counts("Example Source").Indicators, "what one sandbox saves, another takes")
+
+	d.call("POST", "delete", `{"indicators":[`+host+`]}`)
+	status, answer := d.send(d.request("GET", controlPath+"indicator?owner=Example%20Source&type=Host&summary=www.example.com", ""))
+	assert.Equal(t, 404, status, answer)
+}
+
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, options{})
+	d.call("POST", "faults", `{"kind":"status","status":502,"route":"/v2/owners","method":"GET","times":-1}`)
+	d.call("POST", "faults", `{"kind":"delay","delay":"1ms"}`)
+	assert.Equal(t, 502, d.get("/v2/owners").StatusCode)
+	assert.Equal(t, 502, d.get("/v2/owners").StatusCode)
+	list := read[[]map[string]any](d, "faults")
+	require.Len(t, list, 2)
+	assert.InDelta(t, 2, list[0]["struck"], 0)
+	assert.Equal(t, "1ms", list[1]["delay"])
+
+	d.call("DELETE", "faults/1", "")
+	assert.Equal(t, 200, d.get("/v2/owners").StatusCode)
+	d.call("PUT", "faults", `[{"kind":"status"},{"kind":"empty"}]`)
+	assert.Len(t, d.srv.Faults(), 2)
+	status, _ := d.send(d.request("PUT", controlPath+"faults", `[{"kind":"status"},{"kind":"empty","probability":2}]`))
+	assert.Equal(t, 400, status)
+	assert.Len(t, d.srv.Faults(), 2, "a refused list changes nothing")
+	d.call("DELETE", "faults", "")
+	assert.Empty(t, d.srv.Faults())
+}
+
+func TestSettings(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, options{})
+	d.call("PUT", "oddities", `{"on":["emptyAs404","stringIDs"]}`)
+	assert.Equal(t, threatconnecttest.OddityEmptyAs404|threatconnecttest.OddityStringIDs, d.srv.Oddities())
+	assert.Contains(t, d.call("GET", "oddities", ""), `{"name":"stringIDs","description":"ids are strings of digits","on":true}`)
+	d.call("PUT", "oddities", `{"on":[]}`)
+	assert.Zero(t, d.srv.Oddities())
+
+	assert.JSONEq(t, `{"offset":"10m0s"}`, d.call("PUT", "clock", `{"offset":"10m"}`))
+	assert.JSONEq(t, `{"offset":"10m0s"}`, d.call("GET", "clock", ""))
+	assert.Equal(t, 401, d.get("/v2/owners").StatusCode)
+	d.call("PUT", "clock", `{"offset":"0s"}`)
+
+	d.call("PUT", "settings", `{"rateLimit":{"requests":1,"per":"1h"}}`)
+	d.call("PUT", "settings", `{"batchDuration":"2s"}`)
+	assert.JSONEq(t, `{"batchDuration":"2s","rateLimit":{"requests":1,"per":"1h0m0s"}}`, d.call("GET", "settings", ""))
+	assert.Equal(t, 200, d.get("/v2/owners").StatusCode)
+	limited := d.get("/v2/owners")
+	assert.Equal(t, 429, limited.StatusCode)
+	assert.NotEmpty(t, limited.Header.Get("Retry-After"))
+}
+
+func TestRequestLog(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, options{})
+	d.get("/v2/owners?resultLimit=1")
+	d.get("/v2/whoami")
+	rows := read[[]requestRow](d, "requests?after=1")
+	require.Len(t, rows, 1)
+	assert.Equal(t, "/v2/whoami", rows[0].Route)
+	assert.True(t, rows[0].Verified)
+	assert.Len(t, read[[]requestRow](d, "requests?limit=1"), 1)
+
+	one := read[requestView](d, "requests/1")
+	assert.Equal(t, "resultLimit=1", one.Query)
+	assert.Contains(t, string(one.Answer), `"status":"Success"`)
+	d.call("DELETE", "requests", "")
+	assert.Empty(t, read[[]requestRow](d, "requests"))
+}
+
+// A wrong signature is explained, and a token is not shown.
+func TestRefusedRequest(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, options{})
+	r := httptest.NewRequestWithContext(t.Context(), "GET", "/api/v2/owners", nil)
+	sign(r, d.srv, "/v2/owners")
+	d.ServeHTTP(httptest.NewRecorder(), r)
+	v := read[requestView](d, "requests/1")
+	require.NotNil(t, v.Refusal)
+	assert.Contains(t, v.Refusal.StringToSign, "/api/v2/owners:GET:")
+	assert.True(t, strings.HasPrefix(v.Refusal.Signed, "/v2/owners:GET:"), v.Refusal.Signed)
+	assert.NotEmpty(t, v.Refusal.Mistake)
+
+	r = httptest.NewRequestWithContext(t.Context(), "GET", "/api/v2/owners", nil)
+	r.Header.Set("Authorization", "TC-Token APP:secret")
+	d.ServeHTTP(httptest.NewRecorder(), r)
+	assert.NotContains(t, d.call("GET", "requests/2", ""), "APP:secret")
+}
+
+func TestJobs(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, options{})
+	upload(t, d.srv, `{"indicator":[{"type":"Host","summary":"www.example.com"},{"type":"Address","summary":"not an address"}]}`)
+	rows := read[[]jobRow](d, "jobs")
+	require.Len(t, rows, 1)
+	assert.Equal(t, 1, rows[0].Success)
+	assert.Equal(t, 1, rows[0].Errors)
+	v := read[jobView](d, "jobs/1")
+	require.Len(t, v.Problems, 1)
+	assert.Contains(t, v.Problems[0].Source, "not an address")
+}
+
+func TestSnapshots(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, options{})
+	d.call("POST", "snapshots", `{"name":"empty"}`)
+	d.call("POST", "seed", `{"indicators":[{"owner":"Example Source","type":"Host","summary":"www.example.com"}]}`)
+	assert.Contains(t, d.call("POST", "snapshots", `{}`), `"name":"snapshot-2"`)
+	d.call("POST", "snapshots/empty/restore", "")
+	assert.False(t, d.srv.Has("Example Source", "Host", "www.example.com"))
+	d.call("POST", "snapshots/snapshot-2/restore", "")
+	assert.True(t, d.srv.Has("Example Source", "Host", "www.example.com"))
+	d.call("POST", "snapshots", `{"name":"empty"}`) // replaces it
+	assert.Len(t, read[[]snapshot](d, "snapshots"), 2)
+	d.call("DELETE", "snapshots/snapshot-2", "")
+	assert.Len(t, *d.newFollower("").next().Snapshots, 1)
+	for range mostSnapshots - 1 {
+		d.call("POST", "snapshots", `{}`)
+	}
+	status, answer := d.send(d.request("POST", controlPath+"snapshots", `{}`))
+	assert.Equal(t, 400, status, answer)
+	d.call("POST", "snapshots", `{"name":"empty"}`)
+}
+
+// After a reset the sandbox is as its flags made it.
+func TestReset(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, options{readOnly: []string{"Feed"}, faults: 100})
+	d.call("DELETE", "faults", "")
+	d.call("PUT", "settings", `{"batchDuration":"2s"}`)
+	d.call("POST", "seed", `{"owners":[{"name":"Mine"}]}`)
+	d.call("POST", "reset", "")
+	owners := d.call("GET", "owners", "")
+	assert.Contains(t, owners, `"name":"Feed","type":"Source","readOnly":true`)
+	assert.NotContains(t, owners, "Mine")
+	assert.Len(t, d.srv.Faults(), 1)
+	assert.Contains(t, d.call("GET", "settings", ""), `"batchDuration":"0s"`)
+}
+
+func TestRefusedCalls(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, options{})
+	for _, tc := range []struct {
+		method, path, body string
+		status             int
+		want               string
+	}{
+		{"POST", "seed", `{"indicator":[]}`, 400, `body: \"indicator\" is not a field`},
+		{"POST", "seed", `{"indicators":{}}`, 400, "indicators: a JSON object is not expected here"},
+		{"POST", "seed", `{"indicators":[{"owner":"Example Source","type":"Host","summary":"www.example.com","confidence":200}]}`, 400, "Confidence"},
+		{"POST", "seed", `{`, 400, "ends early"},
+		{"POST", "seed", ``, 400, "missing"},
+		{"POST", "seed", `{"x`, 400, "ends early"},
+		{"POST", "seed", `{]`, 400, "body: not JSON"},
+		{"POST", "seed", `{} {}`, 400, "text after the JSON value"},
+		{"POST", "update", `{"indicators":[{"owner":"Example Source","type":"Host","summary":"www.example.com"}]}`, 400, "www.example.com"},
+		{"POST", "delete", `{"groups":[{"xid":"nobody"}]}`, 400, "there is no such group"},
+		{"POST", "faults", `{}`, 400, "Kind"},
+		{"POST", "faults", `{"kind":"resett"}`, 400, "resett"},
+		{"POST", "faults", `{"kind":"reset","route":"/v2/bogus"}`, 400, "/v2/bogus"},
+		{"POST", "faults", `{"kind":"delay","delay":"2"}`, 400, "delay"},
+		{"DELETE", "faults/7", "", 404, "faults/7"},
+		{"DELETE", "faults/x", "", 404, "faults/x"},
+		{"PUT", "oddities", `{"on":["odd"]}`, 400, "odd"},
+		{"PUT", "clock", `{"offset":"6"}`, 400, "6m"},
+		{"PUT", "clock", `{}`, 400, "offset is missing"},
+		{"PUT", "settings", `{"batchDuration":"-1s"}`, 400, "batchDuration"},
+		{"PUT", "settings", `{"rateLimit":{"requests":1}}`, 400, "rateLimit"},
+		{"GET", "search?kind=tasks", "", 400, "kind"},
+		{"GET", "search?kind=groups&start=x", "", 400, "start"},
+		{"GET", "search?kind=groups&limit=-1", "", 400, "limit"},
+		{"GET", "requests?after=x", "", 400, "after"},
+		{"GET", "requests?limit=x", "", 400, "limit"},
+		{"GET", "requests/9", "", 404, "requests/9"},
+		{"GET", "requests/x", "", 404, "requests/x"},
+		{"GET", "jobs/9", "", 404, "jobs/9"},
+		{"POST", "snapshots/none/restore", "", 404, "snapshots/none"},
+		{"DELETE", "snapshots/none", "", 404, "snapshots/none"},
+		{"GET", "group?xid=none", "", 404, "none"},
+		{"GET", "bogus", "", 404, "lists them"},
+		{"POST", "data", "", 404, "lists them"},
+		{"OPTIONS", "data", "", 404, "lists them"},
+	} {
+		status, answer := d.send(d.request(tc.method, controlPath+tc.path, tc.body))
+		assert.Equal(t, tc.status, status, "%s %s %s: %s", tc.method, tc.path, tc.body, answer)
+		var v struct{ Error string }
+		require.NoError(t, json.Unmarshal([]byte(answer), &v), answer)
+		assert.Contains(t, answer, tc.want, "%s %s %s", tc.method, tc.path, tc.body)
+	}
+	r := d.request("POST", controlPath+"seed", "")
+	r.Body = io.NopCloser(io.MultiReader(strings.NewReader(`{"owners":[`), zeros(largestBody)))
+	status, answer := d.send(r)
+	assert.Equal(t, 413, status, answer)
+}
+
+// zeros returns n bytes of white space.
+func zeros(n int64) io.Reader { return io.LimitReader(spaces{}, n) }
+
+type spaces struct{}
+
+func (spaces) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = ' '
+	}
+	return len(p), nil
+}

@@ -1,0 +1,83 @@
+package sandbox
+
+import (
+	"crypto/subtle"
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+// tokenHeader is the header in which writes carry the token that the sandbox prints at its start.
+const tokenHeader = "Sandbox-Token"
+
+// guard decides who may use the page and the control API: clients of this machine that name the
+// sandbox by an address of its own. A page of another site in a browser of this machine is refused by
+// its Origin, and one that points its own name at this machine by its Host.
+type guard struct {
+	hosts map[string]bool // every spelling of host and port that is the sandbox
+	token string
+}
+
+// newGuard returns the guard of a sandbox that listens on addr. flag is the value of --addr, whose
+// host is accepted too.
+func newGuard(addr net.Addr, flag, token string) guard {
+	g := guard{hosts: map[string]bool{}, token: token}
+	_, port, _ := net.SplitHostPort(addr.String())
+	named, _, _ := net.SplitHostPort(flag)
+	bound, _, _ := net.SplitHostPort(addr.String())
+	for _, host := range []string{"127.0.0.1", "localhost", "::1", named, bound} {
+		if host == "" {
+			continue
+		}
+		g.hosts[strings.ToLower(net.JoinHostPort(host, port))] = true
+		if port == "80" {
+			g.hosts[strings.ToLower(strings.TrimSuffix(net.JoinHostPort(host, port), ":80"))] = true
+		}
+	}
+	return g
+}
+
+var (
+	errRemote = errors.New("the page and /__sandbox/ answer only to clients on the machine of the sandbox: connect over 127.0.0.1, as with ssh -L")
+	errHost   = errors.New("the Host header is not the sandbox: use the address that it prints at its start")
+	errOrigin = errors.New("the request comes from a page of another origin: open the page of the sandbox, or use a client that is not a browser")
+	errToken  = errors.New("header " + tokenHeader + ": send the value of TC_SANDBOX_TOKEN, which the sandbox prints at its start")
+)
+
+// local refuses clients of other machines, and requests for other hosts.
+func (g guard) local(r *http.Request) error {
+	remote, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil || !remote.Addr().Unmap().IsLoopback() {
+		return errRemote
+	}
+	if !g.hosts[strings.ToLower(r.Host)] {
+		return errHost
+	}
+	return nil
+}
+
+// sameOrigin refuses requests that another site's page makes in a browser.
+func (g guard) sameOrigin(r *http.Request) error {
+	for _, origin := range r.Header.Values("Origin") {
+		host, ok := strings.CutPrefix(strings.ToLower(origin), "http://")
+		if !ok || !g.hosts[host] {
+			return errOrigin
+		}
+	}
+	for _, site := range r.Header.Values("Sec-Fetch-Site") {
+		if site != "same-origin" && site != "none" {
+			return errOrigin
+		}
+	}
+	return nil
+}
+
+// mayWrite refuses requests without the token.
+func (g guard) mayWrite(r *http.Request) error {
+	if subtle.ConstantTimeCompare([]byte(r.Header.Get(tokenHeader)), []byte(g.token)) != 1 {
+		return errToken
+	}
+	return nil
+}

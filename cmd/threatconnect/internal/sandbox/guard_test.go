@@ -1,0 +1,77 @@
+package sandbox
+
+import (
+	"net"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func TestGuard(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, options{})
+	for name, tc := range map[string]struct {
+		method, path, remote, host string
+		header                     map[string]string
+		want                       int
+	}{
+		"page":                          {path: "/", want: 200},
+		"page by name":                  {path: "/", host: "localhost:8080", want: 200},
+		"page by name in capitals":      {path: "/", host: "LocalHost:8080", want: 200},
+		"page by IPv6":                  {path: "/", host: "[::1]:8080", remote: "[::1]:4711", want: 200},
+		"mapped address":                {path: "/", remote: "[::ffff:127.0.0.1]:4711", want: 200},
+		"page of a link":                {path: "/", header: map[string]string{"Sec-Fetch-Site": "cross-site"}, want: 200},
+		"other machine":                 {path: "/", remote: "192.0.2.1:4711", want: 403},
+		"other machine, control":        {path: "/__sandbox/owners", remote: "192.0.2.1:4711", want: 403},
+		"no address":                    {path: "/", remote: "pipe", want: 403},
+		"rebound name":                  {path: "/__sandbox/owners", host: "evil.example:8080", want: 403},
+		"rebound name, page":            {path: "/", host: "evil.example:8080", want: 403},
+		"other port":                    {path: "/__sandbox/owners", host: "127.0.0.1:8081", want: 403},
+		"no port":                       {path: "/__sandbox/owners", host: "127.0.0.1", want: 403},
+		"own origin":                    {path: "/__sandbox/owners", header: map[string]string{"Origin": "http://127.0.0.1:8080", "Sec-Fetch-Site": "same-origin"}, want: 200},
+		"other origin":                  {path: "/__sandbox/owners", header: map[string]string{"Origin": "http://evil.example"}, want: 403},
+		"other scheme":                  {path: "/__sandbox/owners", header: map[string]string{"Origin": "https://127.0.0.1:8080"}, want: 403},
+		"origin without a name":         {path: "/__sandbox/owners", header: map[string]string{"Origin": "null"}, want: 403},
+		"other site":                    {path: "/__sandbox/owners", header: map[string]string{"Sec-Fetch-Site": "cross-site"}, want: 403},
+		"other port of the same host":   {path: "/__sandbox/owners", header: map[string]string{"Sec-Fetch-Site": "same-site"}, want: 403},
+		"events for another site":       {path: "/__sandbox/events", header: map[string]string{"Sec-Fetch-Site": "cross-site"}, want: 403},
+		"read without the token":        {path: "/__sandbox/owners", header: map[string]string{tokenHeader: ""}, want: 200},
+		"write without the token":       {method: "POST", path: "/__sandbox/reset", header: map[string]string{tokenHeader: ""}, want: 401},
+		"write with another token":      {method: "POST", path: "/__sandbox/reset", header: map[string]string{tokenHeader: "x"}, want: 401},
+		"write with the token":          {method: "POST", path: "/__sandbox/reset", want: 200},
+		"unknown write without a token": {method: "POST", path: "/__sandbox/bogus", header: map[string]string{tokenHeader: ""}, want: 401},
+		"write to the page":             {method: "POST", path: "/", want: 405},
+		"API from elsewhere":            {path: "/api/v2/owners", remote: "192.0.2.1:4711", host: "sandbox.example", want: 401},
+	} {
+		t.Run(name, func(t *testing.T) {
+			method := tc.method
+			if method == "" {
+				method = "GET"
+			}
+			r := d.request(method, tc.path, "")
+			if tc.remote != "" {
+				r.RemoteAddr = tc.remote
+			}
+			if tc.host != "" {
+				r.Host = tc.host
+			}
+			for k, v := range tc.header {
+				r.Header.Set(k, v)
+			}
+			status, answer := d.send(r)
+			assert.Equal(t, tc.want, status, answer)
+		})
+	}
+}
+
+func TestHosts(t *testing.T) {
+	t.Parallel()
+	g := newGuard(&net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 80}, "sandbox.example:80", "")
+	for _, host := range []string{"127.0.0.1:80", "127.0.0.1", "localhost", "[::1]", "sandbox.example", "sandbox.example:80", "192.0.2.1:80"} {
+		assert.True(t, g.hosts[host], host)
+	}
+	g = newGuard(&net.TCPAddr{IP: net.IPv6unspecified, Port: 8080}, ":8080", "")
+	assert.True(t, g.hosts["127.0.0.1:8080"])
+	assert.False(t, g.hosts[":8080"])
+	assert.False(t, g.hosts["127.0.0.1"])
+}

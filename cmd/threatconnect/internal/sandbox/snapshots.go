@@ -1,0 +1,87 @@
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/threatconnect-go/threatconnect/threatconnecttest"
+)
+
+// mostSnapshots is how many snapshots are kept: each holds all data.
+const mostSnapshots = 20
+
+// snapshot is the data and jobs of the server at a time.
+type snapshot struct {
+	Name  string    `json:"name"`
+	Taken time.Time `json:"taken"`
+	taken *threatconnecttest.Snapshot
+}
+
+// snapshotName is the body of the call that takes a snapshot.
+type snapshotName struct {
+	Name string `json:"name"`
+}
+
+// snapshots returns the snapshots, oldest first.
+func (c *control) snapshots() []snapshot {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]snapshot{}, c.kept...)
+}
+
+func (c *control) getSnapshots(*http.Request) (any, error) { return c.snapshots(), nil }
+
+// postSnapshot takes a snapshot. One of the same name is replaced.
+func (c *control) postSnapshot(r *http.Request) (any, error) {
+	in, err := body[snapshotName](r)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lastSnapshot++
+	if in.Name == "" {
+		in.Name = fmt.Sprintf("snapshot-%d", c.lastSnapshot)
+	}
+	c.kept = slices.DeleteFunc(c.kept, func(s snapshot) bool { return s.Name == in.Name })
+	if len(c.kept) == mostSnapshots {
+		return nil, errors.New("name: there are 20 snapshots, and each holds all data: delete one, or give the name of one to replace it")
+	}
+	s := snapshot{in.Name, time.Now(), c.srv.Snapshot()}
+	c.kept = append(c.kept, s)
+	return s, nil
+}
+
+// restoreSnapshot makes the data and jobs those of a snapshot, which stays.
+func (c *control) restoreSnapshot(r *http.Request) (any, error) {
+	s, err := c.snapshot(r.PathValue("name"))
+	if err != nil {
+		return nil, err
+	}
+	c.srv.Restore(s.taken)
+	c.resets.Add(1)
+	return s, nil
+}
+
+func (c *control) deleteSnapshot(r *http.Request) (any, error) {
+	s, err := c.snapshot(r.PathValue("name"))
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.kept = slices.DeleteFunc(c.kept, func(other snapshot) bool { return other.Name == s.Name })
+	return empty{}, nil
+}
+
+func (c *control) snapshot(name string) (snapshot, error) {
+	all := c.snapshots()
+	i := slices.IndexFunc(all, func(s snapshot) bool { return s.Name == name })
+	if i < 0 {
+		return snapshot{}, notFound("snapshots/%s: there is no such snapshot: GET %ssnapshots lists them", name, controlPath)
+	}
+	return all[i], nil
+}
