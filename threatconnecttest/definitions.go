@@ -231,7 +231,7 @@ func (r *SecurityLabel) remove(s *seeder) error {
 
 func (l *SecurityLabel) record(o *owner) SecurityLabel {
 	r := *l
-	r.Owner, r.DateAdded = o.Name, fromUnix(l.added)
+	r.Owner, r.DateAdded = o.Name, time.Unix(l.added, 0).UTC()
 	return r
 }
 

@@ -40,7 +40,7 @@ type Query struct {
 	Type   string `json:"type,omitzero"`   // all types when empty
 	Text   string `json:"text,omitzero"`   // a part of the summary or name, in any case
 	Start  int    `json:"start,omitzero"`  // how many of those found are passed over
-	Limit  int    `json:"limit,omitzero"`  // how many are returned; 100 when 0
+	Limit  int    `json:"limit,omitzero"`  // how many are returned; 100 when it is not above 0
 }
 
 // Found is a page of what a search found.
@@ -62,9 +62,10 @@ func (s *Server) Search(q Query) Found {
 	if o == nil {
 		return f
 	}
-	if q.Limit == 0 {
+	if q.Limit <= 0 {
 		q.Limit = defaultLimit
 	}
+	q.Start = max(q.Start, 0)
 	text := strings.ToLower(q.Text)
 	onPage := func() bool {
 		f.Total++
@@ -75,6 +76,13 @@ func (s *Server) Search(q Query) Found {
 			if (q.Type == "" || g.typ.name == q.Type) && containsFold(g.name, text) && onPage() {
 				f.Groups = append(f.Groups, g.record())
 			}
+		}
+		return f
+	}
+	if q.Type == "" && text == "" && o.removed == 0 {
+		f.Total = len(o.indicators)
+		for _, i := range o.indicators[min(q.Start, f.Total):min(q.Start+q.Limit, f.Total)] {
+			f.Indicators = append(f.Indicators, i.record())
 		}
 		return f
 	}

@@ -199,7 +199,7 @@ func (t *task) record(now int64) TaskRecord {
 		DueDate: fromUnix(t.due), ReminderDate: fromUnix(t.reminder), EscalationDate: fromUnix(t.escalation),
 		Escalated: t.escalated, Reminded: t.reminded, Overdue: t.overdue(now),
 		Assignees: slices.Clone(t.assignees), Escalatees: slices.Clone(t.escalatees),
-		DateAdded: fromUnix(t.added), LastModified: fromUnix(t.modified),
+		DateAdded: time.Unix(t.added, 0).UTC(), LastModified: time.Unix(t.modified, 0).UTC(),
 	}
 	r.Attributes, r.Tags, r.Labels = t.hung.records()
 	for l := range links(t) {

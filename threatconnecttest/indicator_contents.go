@@ -1,0 +1,158 @@
+package threatconnecttest
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// tryIndicator gives an indicator what a record says. If the record is refused, nothing is left of
+// it.
+func (s *seeder) tryIndicator(i *indicator, r *IndicatorRecord) error {
+	tags := len(i.owner.tags)
+	err := checkText("", reflect.ValueOf(r))
+	if err == nil {
+		err = s.fillIndicator(i, r, attached{})
+	}
+	if err == nil {
+		given := *r
+		given.ID, given.Owner, given.Summary, given.DateAdded, given.LastModified, given.Associated = 0, "", "", time.Time{}, time.Time{}, nil
+		err = checkKept(given, i.record())
+	}
+	if err == nil && len(r.Associated) > 0 && !slices.Equal(r.Associated, i.record().Associated) {
+		err = refuse("Associated", "is only read: seed or delete an Association")
+	}
+	if err != nil {
+		detachAll(i)
+		i.owner.forgetTags(tags)
+	}
+	return err
+}
+
+// fillIndicator gives an indicator without contents those of a record. had is what was
+// attached to it before.
+func (s *seeder) fillIndicator(i *indicator, r *IndicatorRecord, had attached) error {
+	f := fields{}
+	number := func(name string, on bool, text func() string) {
+		if on {
+			f = append(f, member{[]byte(name), []byte(text())})
+		}
+	}
+	number("rating", r.Rating != nil, func() string { return strconv.FormatFloat(*r.Rating, 'f', -1, 64) })
+	number("confidence", r.Confidence != nil, func() string { return strconv.Itoa(*r.Confidence) })
+	number("size", r.Size != 0, func() string { return strconv.FormatInt(r.Size, 10) })
+	for name, on := range map[string]bool{"activeLocked": r.ActiveLocked, "privateFlag": r.Private, "dnsActive": r.DNSActive, "whoisActive": r.WhoisActive} {
+		number(name, on, func() string { return "true" })
+	}
+	number("active", r.Inactive, func() string { return "false" })
+	ch, msg := i.typ.readChange(f)
+	if msg != "" {
+		return platformSays(msg, "")
+	}
+	ch.apply(i, 0)
+	if err := s.fillExtras(i, r, had); err != nil {
+		return err
+	}
+	if err := s.attach(i, had.attributes, r.Attributes, r.Tags, r.Labels); err != nil {
+		return err
+	}
+	return s.linkGroups(i, r.Groups)
+}
+
+// locations are the fields of an address that say where it is.
+var locations = [...]string{"countryCode", "countryName", "city", "state", "organization", "timezone", "asn"}
+
+func (s *seeder) fillExtras(i *indicator, r *IndicatorRecord, had attached) error {
+	var d itemDates
+	if d.take(r.dates()); d != (itemDates{}) {
+		i.makeRest().dates = d
+	}
+	only := func(typeName, field string, set bool) error {
+		if set && i.typ.Name != typeName {
+			return refuse(field, "only a "+typeName+" has it")
+		}
+		return nil
+	}
+	for _, err := range []error{
+		only("File", "Occurrences", len(r.Occurrences) > 0), only("Host", "Resolutions", len(r.Resolutions) > 0),
+		only("Address", "Located", len(r.Located) > 0), checkLocated(r.Located), checkAssessed(r.Assessed),
+	} {
+		if err != nil {
+			return err
+		}
+	}
+	if r.XID == "" && r.Located == nil && r.Assessed == nil &&
+		len(r.Occurrences)+len(r.Resolutions)+len(r.Observations)+len(r.FalsePositives) == 0 {
+		return nil
+	}
+	rare := i.details()
+	rare.xid, rare.located = r.XID, maps.Clone(r.Located)
+	if r.Assessed != nil {
+		rare.assessed = new(*r.Assessed)
+	}
+	for n, o := range r.Occurrences {
+		o.Date = o.Date.Truncate(time.Second).UTC()
+		if o.FileName == "" && o.Path == "" && o.Date.IsZero() {
+			return refuse(fmt.Sprintf("Occurrences[%d]", n), "needs a FileName, a Path or a Date")
+		}
+		if m := slices.IndexFunc(had.occurrences, func(old *occurrence) bool { return old.Occurrence == o }); m >= 0 {
+			rare.occurrences = append(rare.occurrences, had.occurrences[m])
+			continue
+		}
+		rare.occurrences = append(rare.occurrences, &occurrence{s.nextID(), o})
+	}
+	for n, e := range r.Resolutions {
+		for m, a := range e.Addresses {
+			if _, ok := canonicalAddress(a); !ok {
+				return refuse(fmt.Sprintf("Resolutions[%d].Addresses[%d]", n, m), "is not a valid Address")
+			}
+		}
+		rare.resolutions = append(rare.resolutions, Resolution{e.Date.Truncate(time.Second).UTC(), slices.Clone(e.Addresses)})
+	}
+	for n, o := range r.Observations {
+		if o.Count < 1 {
+			return refuse(fmt.Sprintf("Observations[%d].Count", n), "must be at least 1")
+		}
+		rare.observations = append(rare.observations, observation{s.accessID, o.Count, stored(o.Date, s.now.Unix())})
+	}
+	for n, at := range r.FalsePositives {
+		const day = 24 * 60 * 60
+		seconds := stored(at, s.now.Unix())
+		if n > 0 && rare.falsePositives[n-1].at/day >= seconds/day {
+			return refuse(fmt.Sprintf("FalsePositives[%d]", n), "must be on a later day than the one before: a user reports an indicator once a day")
+		}
+		rare.falsePositives = append(rare.falsePositives, falsePositive{s.accessID, seconds})
+	}
+	return nil
+}
+
+func checkLocated(located map[string]string) error {
+	for name, v := range located {
+		switch {
+		case !slices.Contains(locations[:], name):
+			return refuse(fmt.Sprintf("Located[%q]", name), "must be one of "+strings.Join(locations[:], ", "))
+		case name == "asn" && !allDigits(v):
+			return refuse(`Located["asn"]`, "must be a number")
+		}
+	}
+	return nil
+}
+
+func checkAssessed(a *ThreatAssess) error {
+	switch {
+	case a == nil:
+	case !(a.Rating >= 0 && a.Rating <= 5):
+		return refuse("Assessed.Rating", "must be 0 to 5")
+	case !(a.Confidence >= 0 && a.Confidence <= 100):
+		return refuse("Assessed.Confidence", "must be 0 to 100")
+	case a.Score < 0 || a.Score > 1000:
+		return refuse("Assessed.Score", "must be 0 to 1000")
+	case a.CALScore < 0 || a.CALScore > 1000:
+		return refuse("Assessed.CALScore", "must be 0 to 1000")
+	}
+	return nil
+}
