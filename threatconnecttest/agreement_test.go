@@ -16,7 +16,7 @@ import (
 // apart, and each is a check on the other.
 func TestCanonicalFormsOfTheClientAreTaken(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t)
 	for _, tc := range []struct {
 		typ       string
 		canonical func(string) (string, error)
@@ -83,7 +83,7 @@ func FuzzStrictFormsAreTaken(f *testing.F) {
 
 func TestTheClientOfAServer(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.New()
+	srv := threatconnecttest.NewT(t, threatconnecttest.Allow(threatconnecttest.AllowUnverified))
 	client := srv.Client()
 	require.NoError(t, srv.Seed(&threatconnecttest.IndicatorRecord{Type: "Host", Summary: "www.example.com"}))
 	host, err := client.Indicators.Hosts.Get(t.Context(), "www.example.com", nil)

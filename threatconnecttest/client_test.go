@@ -26,7 +26,7 @@ func TestTheClientReadsEveryOddity(t *testing.T) {
 	for name, set := range sets {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			srv := threatconnecttest.New(threatconnecttest.WithOddities(set))
+			srv := threatconnecttest.NewT(t, threatconnecttest.WithOddities(set))
 			client, ctx := srv.Client(), t.Context()
 			made := []threatconnect.Indicator{
 				threatconnect.NewAddress("2001:db8::1"), threatconnect.NewEmailAddress("Bad@example.com"),

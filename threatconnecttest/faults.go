@@ -116,13 +116,13 @@ func (s *Server) checkFault(f *Fault) error {
 	case !status && (f.Status != 0 || f.Header != nil || f.Body != ""):
 		return fmt.Errorf("%v does not answer Status, Header and Body; leave them out, or use FaultStatus", kinds)
 	case f.Status != 0 && (f.Status < 200 || f.Status > 999):
-		return fmt.Errorf("Status is %d; it must be from 200 to 999, or 0 for the usual one", f.Status)
+		return fmt.Errorf("the Status %d must be from 200 to 999, or 0 for the usual one", f.Status)
 	case f.Delay < 0 || delay && f.Delay == 0:
-		return fmt.Errorf("Delay is %v; it must be positive for %v", f.Delay, kinds)
+		return fmt.Errorf("the Delay %v must be positive for %v", f.Delay, kinds)
 	case !(f.Probability >= 0 && f.Probability <= 1):
-		return fmt.Errorf("Probability is %v; it must be from 0 to 1", f.Probability)
+		return fmt.Errorf("the Probability %v must be from 0 to 1", f.Probability)
 	case f.Skip < 0:
-		return fmt.Errorf("Skip is %d; it must not be negative", f.Skip)
+		return fmt.Errorf("the Skip %d must not be negative", f.Skip)
 	case !s.router.has(f.Method, f.Route):
 		return fmt.Errorf("no endpoint has method %q and route %q; spell both as in Routes, or leave them empty", f.Method, f.Route)
 	}

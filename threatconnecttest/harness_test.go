@@ -22,9 +22,10 @@ type rig struct {
 	srv *Server
 }
 
+// newRig returns a rig whose server must not contradict itself at the end of the test.
 func newRig(t *testing.T, opts ...Option) rig {
 	t.Helper()
-	return rig{t, New(opts...)}
+	return rig{t, NewT(t, append([]Option{Allow(AllowUnverified, AllowUnknownRoutes, AllowUnusedFaults)}, opts...)...)}
 }
 
 // seed puts records in.
