@@ -101,7 +101,12 @@ func compare(rounds int, only, profile string) error {
 		}
 	}
 	if match.MatchString("polling") {
-		return polling()
+		if err := polling(); err != nil {
+			return err
+		}
+	}
+	if match.MatchString("sandbox") {
+		return sandbox(rounds, tmp)
 	}
 	return nil
 }
