@@ -156,8 +156,6 @@ type refusal struct {
 	error
 }
 
-func (r refusal) Unwrap() error { return r.error }
-
 // notFound is the error of a record that is not there.
 func notFound(format string, args ...any) error {
 	return refusal{http.StatusNotFound, fmt.Errorf(format, args...)}

@@ -93,6 +93,9 @@ func TestSeedUpdateDelete(t *testing.T) {
 	assert.Equal(t, "T", read[threatconnecttest.GroupRecord](d, "group?xid="+groups.Groups[0].XID).Name)
 	assert.Contains(t, d.call("GET", "owners", ""), `"name":"Example Source","type":"Source","readOnly":false,"indicators":1,"groups":1,"tags":1`)
 
+	d.call("POST", "seed", `{"owners":[{"name":"Mine"}]}`)
+	assert.Equal(t, 200, d.get("/v2/indicators/bulk/json?owner=Mine").StatusCode, "every owner has bulk reports")
+
 	data := d.call("GET", "data", "")
 	other := newDesk(t, options{})
 	other.call("POST", "seed", data)
@@ -152,8 +155,10 @@ func TestSettings(t *testing.T) {
 func TestRequestLog(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, options{})
+	d.call("POST", "faults", `{"kind":"lateStatus","status":502,"route":"/v2/whoami"}`)
 	d.get("/v2/owners?resultLimit=1")
 	d.get("/v2/whoami")
+	assert.Equal(t, "lateStatus", read[[]requestRow](d, "requests")[1].Fault)
 	rows := read[[]requestRow](d, "requests?after=1")
 	require.Len(t, rows, 1)
 	assert.Equal(t, "/v2/whoami", rows[0].Route)
@@ -184,6 +189,37 @@ func TestRefusedRequest(t *testing.T) {
 	r.Header.Set("Authorization", "TC-Token APP:secret")
 	d.ServeHTTP(httptest.NewRecorder(), r)
 	assert.NotContains(t, d.call("GET", "requests/2", ""), "APP:secret")
+}
+
+// A page learns what a sandbox is from info.
+func TestInfo(t *testing.T) {
+	t.Parallel()
+	base, rest := start(t)
+	resp, err := http.Get(strings.TrimSuffix(base, "/api") + controlPath + "info")
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	var a about
+	require.NoError(t, json.NewDecoder(resp.Body).Decode(&a))
+	assert.Equal(t, base, a.Base)
+	assert.Contains(t, rest, a.Environment)
+	assert.Contains(t, a.Routes, "/v2/indicators/{type}/{indicator}")
+	assert.Contains(t, a.FaultKinds, term{"reset", threatconnecttest.FaultReset.Description()})
+	assert.Len(t, a.Oddities, len(threatconnecttest.Oddities()))
+}
+
+func TestExpireToken(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, options{})
+	token := d.srv.Token()
+	status := func() int {
+		r := httptest.NewRequestWithContext(t.Context(), "GET", "/api/v2/owners", nil)
+		r.Header.Set("Authorization", "TC-Token "+token)
+		code, _ := d.send(r)
+		return code
+	}
+	assert.Equal(t, 200, status())
+	d.call("POST", "expire-token", "")
+	assert.Equal(t, 401, status())
 }
 
 func TestJobs(t *testing.T) {

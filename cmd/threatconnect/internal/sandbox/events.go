@@ -115,7 +115,7 @@ func (f *follower) next() update {
 		u.Boot = f.c.boot
 	}
 	if n := f.c.clears.Load(); n != f.clears {
-		f.clears, f.after, u.Cleared = n, 0, true
+		f.clears, u.Cleared = n, true
 	}
 	if n := f.c.resets.Load(); n != f.resets {
 		f.resets, u.JobsCleared = n, true

@@ -43,7 +43,9 @@ func TestUpdates(t *testing.T) {
 
 	d.call("POST", "faults", `{"kind":"reset"}`)
 	d.call("PUT", "clock", `{"offset":"6m"}`)
+	d.call("PUT", "oddities", `{"on":["stringIDs","emptyAs404"]}`)
 	u = f.next()
+	assert.Equal(t, []string{"stringIDs", "emptyAs404"}, u.Settings.Oddities)
 	assert.Len(t, *u.Faults, 1)
 	assert.Equal(t, duration(6*time.Minute), u.Settings.Clock)
 	assert.Nil(t, u.Owners)

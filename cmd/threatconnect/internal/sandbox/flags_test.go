@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -17,7 +19,7 @@ import (
 	"github.com/threatconnect-go/threatconnect"
 )
 
-const oneHost = `{"indicators":[{"owner":"Example Source","type":"Host","summary":"www.example.com"}]}`
+const oneHost = `{"owners":[{"name":"Mine"}],"indicators":[{"owner":"Example Source","type":"Host","summary":"www.example.com"}]}`
 
 func TestJSON(t *testing.T) {
 	t.Parallel()
@@ -53,7 +55,11 @@ func TestSeed(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "state.json")
 	require.NoError(t, os.WriteFile(file, []byte(oneHost), 0o600))
 	base, rest := start(t, "--seed", file, "--access-id", "4711", "--secret-key", "sec$ret")
-	assert.Contains(t, rest, "Example Source")
+	assert.Contains(t, rest, `"Mine"`)
+	for _, owner := range []string{"Example Source", "Mine"} {
+		status, _, body := get(t, base, "/v2/indicators/bulk/json?owner="+url.QueryEscape(owner), false)
+		assert.Equal(t, 200, status, body)
+	}
 	_, err := client(t, base, "4711", "sec$ret", threatconnect.WithOwner("Example Source")).Indicators.Hosts.Get(t.Context(), "www.example.com", nil)
 	require.NoError(t, err)
 
@@ -64,7 +70,9 @@ func TestSeed(t *testing.T) {
 	} {
 		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 		var stderr strings.Builder
-		assert.Equal(t, 1, run(t.Context(), io.Discard, &stderr, "--seed", file))
+		ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
+		assert.Equal(t, 1, run(ctx, io.Discard, &stderr, "--addr", "127.0.0.1:0", "--seed", file))
+		stop()
 		assert.Contains(t, stderr.String(), want)
 	}
 }
