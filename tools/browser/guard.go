@@ -106,7 +106,7 @@ func readsOnly(ctx context.Context, s *sandbox, t *tab) error {
 	}
 	if err == nil {
 		err = reader.until("it lets nothing be written", `() => ["#reset", "#fault-form button", "#owner-form button", "#oddities input", "#clock-offset", "#batch-duration", "#snapshot-create", "#expire-token"]
-			.every(s => document.querySelector(s).matches(":disabled"))`)
+			.every(s => document.querySelector(s)?.matches(":disabled"))`)
 	}
 	if err := errors.Join(err, reader.close()); err != nil {
 		return err
