@@ -44,7 +44,7 @@ func sandbox(rounds int, tmp string) error {
 	fmt.Println("|---|---|---|---|---|---|---|")
 	for _, load := range []struct {
 		name, target string
-		do           func(context.Context, task) (float64, error)
+		do           func(context.Context, task) (float64, time.Duration, error)
 	}{
 		{fmt.Sprintf("signed GETs of a host, %d at a time", readers), "5,000 per second", readSandbox},
 		{fmt.Sprintf("import of %d indicators", imported), "", importSandbox},
@@ -67,7 +67,7 @@ func sandbox(rounds int, tmp string) error {
 }
 
 // underLoad starts a sandbox, and a page if there is to be one, and measures the load.
-func underLoad(binary string, page bool, load func(context.Context, task) (float64, error)) (r sandboxRun, err error) {
+func underLoad(binary string, page bool, load func(context.Context, task) (float64, time.Duration, error)) (r sandboxRun, err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	cmd := exec.Command(binary, "sandbox", "--addr", "127.0.0.1:0", "--access-id", accessID, "--secret-key", secretKey)
@@ -87,9 +87,8 @@ func underLoad(binary string, page bool, load func(context.Context, task) (float
 		go func() { listening <- listen(ctx, strings.TrimSuffix(t.base, "/api")+"/__sandbox/events", &ticks) }()
 	}
 	if err == nil {
-		began := time.Now()
-		r.done, err = load(ctx, t)
-		r.wall, r.ticks = time.Since(began), ticks.Load()
+		r.done, r.wall, err = load(ctx, t)
+		r.ticks = ticks.Load()
 	}
 	cancel()
 	if err == nil && page {
@@ -134,20 +133,21 @@ func listen(ctx context.Context, url string, ticks *atomic.Int64) error {
 }
 
 // readSandbox creates hosts and gets them one after another, with several clients at once.
-func readSandbox(ctx context.Context, t task) (float64, error) {
+func readSandbox(ctx context.Context, t task) (float64, time.Duration, error) {
 	t.n = 10_000
 	if err := importHosts(ctx, t); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	c, err := t.client()
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
+	began := time.Now()
 	var read atomic.Int64
 	ended := make(chan error, readers)
 	for range readers {
 		go func() {
-			for until := time.Now().Add(readFor); time.Now().Before(until); {
+			for time.Since(began) < readFor {
 				if _, err := c.Indicators.Hosts.Get(ctx, hostName(int(read.Add(1))%t.n), nil); err != nil {
 					ended <- err
 					return
@@ -159,10 +159,12 @@ func readSandbox(ctx context.Context, t task) (float64, error) {
 	for range readers {
 		err = errors.Join(err, <-ended)
 	}
-	return float64(read.Load()), err
+	return float64(read.Load()), time.Since(began), err
 }
 
 // importSandbox imports the feed of the other rows.
-func importSandbox(ctx context.Context, t task) (float64, error) {
-	return float64(t.n), importFeed(ctx, t)
+func importSandbox(ctx context.Context, t task) (float64, time.Duration, error) {
+	began := time.Now()
+	err := importFeed(ctx, t)
+	return float64(t.n), time.Since(began), err
 }
