@@ -222,3 +222,18 @@ func TestReachable(t *testing.T) {
 type brokenWriter struct{}
 
 func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
+
+// Browsers open connections in advance and send nothing on them.
+func TestEndsWhileAConnectionIsSilent(t *testing.T) {
+	t.Parallel()
+	base, _, stop := startUntil(t)
+	root := strings.TrimSuffix(base, "/api")
+	silent, err := net.Dial("tcp", strings.TrimPrefix(root, "http://"))
+	require.NoError(t, err)
+	defer silent.Close()
+	_, err = client(t, base, "a", "b").Owners.Whoami(t.Context())
+	require.ErrorIs(t, err, threatconnect.ErrUnauthorized, "connections are accepted in order: the silent one has been")
+	began := time.Now()
+	stop()
+	assert.Less(t, time.Since(began), 3*time.Second)
+}

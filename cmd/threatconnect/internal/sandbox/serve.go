@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/cli"
@@ -50,7 +51,14 @@ func runSandbox(ctx context.Context, env *cli.Env, o options) error {
 
 // serve answers until ctx ends, and then lets the requests that are under way end.
 func serve(ctx context.Context, l net.Listener, h http.Handler) error {
-	s := &http.Server{Handler: h, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute}
+	var silent sync.Map // connections that have sent nothing, as browsers open them in advance
+	s := &http.Server{Handler: h, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, ConnState: func(c net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			silent.Store(c, nil)
+		} else {
+			silent.Delete(c)
+		}
+	}}
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(l) }()
 	select {
@@ -60,6 +68,10 @@ func serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	}
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
+	silent.Range(func(c, _ any) bool { // Shutdown would wait for them
+		_ = c.(net.Conn).Close()
+		return true
+	})
 	if err := s.Shutdown(grace); err != nil {
 		s.Close()
 	}
