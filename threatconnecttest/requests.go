@@ -15,23 +15,24 @@ const (
 
 // Request is a request that the server has recorded.
 type Request struct {
-	ID         int64 // 1, 2, 3 … in the order in which the requests were answered
-	Method     string
-	Path       string            // escaped, as it came in
-	Query      string            // raw, as it came in
-	Route      string            // the pattern that matched, as in /v2/owners/{id}; empty if none did
-	Header     http.Header       // as it came in
-	BodySize   int64             // bytes of the body that were read
-	BodySHA256 [sha256.Size]byte // of the body
-	Body       []byte            // the start of the body; see WithRecordedBodies
-	Status     int               // of the server's own answer; 0 if a fault kept the request from being processed
-	Answer     []byte            // the start of the body that was answered, faults included; see WithRecordedBodies
-	AnswerSize int64             // bytes that were answered; an answer that never ends counts up to there
-	Verified   bool              // whether the signature or token was right
-	Refusal    *Refusal          // why it was not, if it was checked
-	Fault      FaultKind         // the fault that struck; 0 for none
-	Time       time.Time         // by the server's clock
-	Duration   time.Duration     // from the headers of the request until the answer was ready
+	ID           int64 // 1, 2, 3 … in the order in which the requests were answered
+	Method       string
+	Path         string            // escaped, as it came in
+	Query        string            // raw, as it came in
+	Route        string            // the pattern that matched, as in /v2/owners/{id}; empty if none did
+	Header       http.Header       // as it came in
+	BodySize     int64             // bytes of the body that were read
+	BodySHA256   [sha256.Size]byte // of the body
+	Body         []byte            // the start of the body; see WithRecordedBodies
+	Status       int               // of the server's own answer; 0 if a fault kept the request from being processed
+	AnswerStatus int               // of the answer that was sent, faults included; 0 if none was
+	Answer       []byte            // the start of the body that was answered, faults included; see WithRecordedBodies
+	AnswerSize   int64             // bytes that were answered; an answer that never ends counts up to there
+	Verified     bool              // whether the signature or token was right
+	Refusal      *Refusal          // why it was not, if it was checked
+	Fault        FaultKind         // the fault that struck; 0 for none
+	Time         time.Time         // by the server's clock
+	Duration     time.Duration     // from the headers of the request until the answer was ready
 }
 
 // requestLog is a ring of the newest requests.

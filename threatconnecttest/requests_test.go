@@ -139,4 +139,9 @@ func TestAnswersOfFaultsAreRecorded(t *testing.T) {
 	assert.Equal(t, full*2/3, got[2].AnswerSize)
 	assert.Zero(t, got[3].AnswerSize)
 	assert.Equal(t, http.StatusOK, got[3].Status)
+	var sent []int
+	for _, r := range got {
+		sent = append(sent, r.AnswerStatus)
+	}
+	assert.Equal(t, []int{502, 503, 200, 0, 200}, sent)
 }

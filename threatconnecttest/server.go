@@ -216,6 +216,9 @@ func (s *Server) finish(e *Request, c *call, sent *answer, in *arrival) {
 	if c.route != nil {
 		e.Route = c.route.pattern
 	}
+	if sent != nil {
+		e.AnswerStatus = sent.status
+	}
 	if sent != nil && s.log.most > 0 {
 		e.AnswerSize = int64(len(sent.body))
 		e.Answer = bytes.Clone(sent.body[:min(s.log.bodies, len(sent.body))])

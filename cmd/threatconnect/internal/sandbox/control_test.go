@@ -158,7 +158,9 @@ func TestRequestLog(t *testing.T) {
 	d.call("POST", "faults", `{"kind":"lateStatus","status":502,"route":"/v2/whoami"}`)
 	d.get("/v2/owners?resultLimit=1")
 	d.get("/v2/whoami")
-	assert.Equal(t, "lateStatus", read[[]requestRow](d, "requests")[1].Fault)
+	late := read[[]requestRow](d, "requests")[1]
+	assert.Equal(t, "lateStatus", late.Fault)
+	assert.Equal(t, 502, late.Status, "the status that the client got")
 	rows := read[[]requestRow](d, "requests?after=1")
 	require.Len(t, rows, 1)
 	assert.Equal(t, "/v2/whoami", rows[0].Route)

@@ -18,7 +18,7 @@ type requestRow struct {
 	Path         string    `json:"path"`
 	Query        string    `json:"query"`
 	Route        string    `json:"route"`  // empty if no endpoint matched
-	Status       int       `json:"status"` // 0 if a fault kept the request from being processed
+	Status       int       `json:"status"` // that the client got; 0 if a fault kept it from getting one
 	Milliseconds float64   `json:"milliseconds"`
 	BodySize     int64     `json:"bodySize"`
 	AnswerSize   int64     `json:"answerSize"`
@@ -28,7 +28,7 @@ type requestRow struct {
 
 func rowOf(r threatconnecttest.Request) requestRow {
 	row := requestRow{
-		ID: r.ID, Time: r.Time, Method: r.Method, Path: r.Path, Query: r.Query, Route: r.Route, Status: r.Status,
+		ID: r.ID, Time: r.Time, Method: r.Method, Path: r.Path, Query: r.Query, Route: r.Route, Status: r.AnswerStatus,
 		Milliseconds: float64(r.Duration.Microseconds()) / 1000, BodySize: r.BodySize, AnswerSize: r.AnswerSize, Verified: r.Verified,
 	}
 	if r.Fault != 0 {
