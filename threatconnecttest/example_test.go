@@ -284,3 +284,52 @@ func ExampleWithBatchDuration() {
 	// Queued 0 <nil>
 	// Completed 1 <nil>
 }
+
+// An analyst deletes a host while a client reads the list page by page. The client misses the host that
+// moves to the page before.
+func ExampleServer_Delete() {
+	srv := threatconnecttest.New()
+	hosts := []*threatconnecttest.IndicatorRecord{
+		{Type: "Host", Summary: "a.example.com"}, {Type: "Host", Summary: "b.example.com"}, {Type: "Host", Summary: "c.example.com"},
+	}
+	fmt.Println(srv.Seed(hosts[0], hosts[1], hosts[2]))
+
+	client, ctx := srv.Client(), context.Background()
+	for host, err := range client.Indicators.Hosts.All(ctx, &threatconnect.IndicatorListOptions{ListOptions: threatconnect.ListOptions{Limit: 2}}) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(host.HostName)
+		if host.HostName == "b.example.com" { // the first page ends here
+			fmt.Println(srv.Delete(hosts[0]))
+		}
+	}
+	// Output:
+	// <nil>
+	// a.example.com
+	// b.example.com
+	// <nil>
+}
+
+// Two tests begin with the same data.
+func ExampleServer_Snapshot() {
+	srv := threatconnecttest.New()
+	fmt.Println(srv.Seed(&threatconnecttest.IndicatorRecord{Type: "Host", Summary: "www.example.com"}))
+	begin := srv.Snapshot()
+
+	client, ctx := srv.Client(), context.Background()
+	for _, rating := range []float64{3, 5} {
+		srv.Restore(begin)
+		before, err := client.Indicators.Hosts.Get(ctx, "www.example.com", nil)
+		fmt.Println(before.Rating, err)
+		_, err = client.Indicators.Update(ctx, before, threatconnect.IndicatorUpdate{Rating: &rating})
+		fmt.Println(err)
+	}
+	// Output:
+	// <nil>
+	// <nil> <nil>
+	// <nil>
+	// <nil> <nil>
+	// <nil>
+}
