@@ -106,7 +106,7 @@ func newReport(writes bool, checks []check, all []*exchange) *report {
 		Writes: writes, Checks: checks, Shapes: shapes(all),
 	}
 	for _, o := range oddities {
-		r.Oddities = append(r.Oddities, finding{o.name, o.about, o.detect(all), o.writes})
+		r.Oddities = append(r.Oddities, finding{o.set.String(), o.set.Description(), o.detect(all), o.writes})
 	}
 	return r
 }

@@ -21,117 +21,115 @@ const (
 // oddity is a way in which instances differ, and how it is detected.
 type oddity struct {
 	set    threatconnecttest.Oddity
-	name   string
-	about  string
 	writes bool // only the requests of --write tell
 	detect func(all []*exchange) presence
 }
 
 // oddities are those that docs/wire.md lists.
 var oddities = []oddity{
-	{threatconnecttest.OddityStringIDs, "StringIDs", "ids are strings of digits", false,
+	{threatconnecttest.OddityStringIDs, false,
 		written(keys("id"), kinds(isIntegerText), kinds(isInteger))},
-	{threatconnecttest.OddityZonelessDates, "ZonelessDates", "dates have no zone", false,
+	{threatconnecttest.OddityZonelessDates, false,
 		written(keys("dateAdded", "lastModified"), kinds(isDateLocal), kinds(isDateUTC, isDateOffset))},
-	{threatconnecttest.OddityOffsetDates, "OffsetDates", "dates have an offset", false,
+	{threatconnecttest.OddityOffsetDates, false,
 		written(keys("dateAdded", "lastModified"), kinds(isDateOffset), kinds(isDateUTC, isDateLocal))},
-	{threatconnecttest.OddityMalformedDates, "MalformedDates", "dates of observations have an offset and a Z", false,
+	{threatconnecttest.OddityMalformedDates, false,
 		written(keys("dateObserved"), kinds(isDateOffsetAndZ), kinds(isDateUTC, isDateLocal, isDateOffset))},
-	{threatconnecttest.OddityStringBools, "StringBools", "booleans are strings", false,
+	{threatconnecttest.OddityStringBools, false,
 		written(keys("active", "activeLocked", "privateFlag", "system", "allowMarkdown"), kinds(isBoolText), kinds(isBool))},
-	{threatconnecttest.OddityRealBools, "RealBools", "booleans that the documentation shows as strings are booleans", false,
+	{threatconnecttest.OddityRealBools, false,
 		written(keys("custom", "parsable", "dnsActive", "whoisActive", "fileAction"), kinds(isBool), kinds(isBoolText))},
-	{threatconnecttest.OddityStringNumbers, "StringNumbers", "ratings and confidences are strings", false,
+	{threatconnecttest.OddityStringNumbers, false,
 		written(keys("rating", "confidence"), kinds(isIntegerText, isWholeText, isDecimalText), kinds(isInteger, isWhole, isDecimal))},
-	{threatconnecttest.OddityIntegerRatings, "IntegerRatings", "a rating of 3 is 3, not 3.0", false,
+	{threatconnecttest.OddityIntegerRatings, false,
 		written(keys("rating"), kinds(isInteger, isIntegerText), kinds(isWhole, isWholeText))},
-	{threatconnecttest.OddityOwnerObjectInLists, "OwnerObjectInLists", "elements of lists have owner objects, not names", false,
+	{threatconnecttest.OddityOwnerObjectInLists, false,
 		eachResponse(ownerInList)},
-	{threatconnecttest.OddityMissingResultCount, "MissingResultCount", "lists have no resultCount", false,
+	{threatconnecttest.OddityMissingResultCount, false,
 		eachResponse(countMissing)},
-	{threatconnecttest.OddityEmptyAs404, "EmptyAs404", "an empty list is a 404", false, emptyList(
+	{threatconnecttest.OddityEmptyAs404, false, emptyList(
 		func(x *exchange) bool { return x.status == 404 })},
-	{threatconnecttest.OddityEmptyWithoutKey, "EmptyWithoutKey", "an empty list has no key in data", false, emptyList(
+	{threatconnecttest.OddityEmptyWithoutKey, false, emptyList(
 		func(x *exchange) bool {
 			return x.status == 200 && !x.has("data.indicator", isArray, isObject, isNull)
 		})},
-	{threatconnecttest.OddityLoneObjects, "LoneObjects", "a list of one is the object itself", false, on("GET /v2/types/indicatorTypes",
+	{threatconnecttest.OddityLoneObjects, false, on("GET /v2/types/indicatorTypes",
 		func(x *exchange) presence {
 			if x.query.Get("resultLimit") != "1" {
 				return unclear
 			}
 			return either(x.has("data.indicatorType", isObject) || x.has("data.indicator", isObject), x.has("data.indicatorType", isArray) || x.has("data.indicator", isArray))
 		})},
-	{threatconnecttest.OddityPlainTextErrors, "PlainTextErrors", "errors are bare sentences", false, on(missingRoute,
+	{threatconnecttest.OddityPlainTextErrors, false, on(missingRoute,
 		func(x *exchange) presence {
 			return either(x.status == 404 && x.mediaType() == "text/plain" && len(x.body) > 0, x.word() != "")
 		})},
-	{threatconnecttest.OddityErrorWord, "ErrorWord", `errors have the status "Error"`, false, on(missingRoute,
+	{threatconnecttest.OddityErrorWord, false, on(missingRoute,
 		func(x *exchange) presence { return either(x.word() == "Error", x.word() == "Failure") })},
-	{threatconnecttest.OddityFailureWith200, "FailureWith200", "errors of missing things come with HTTP status 200", false, on(missingRoute,
+	{threatconnecttest.OddityFailureWith200, false, on(missingRoute,
 		func(x *exchange) presence {
 			return either(x.status == 200 && x.word() != "" && x.word() != "Success", x.status == 404)
 		})},
-	{threatconnecttest.OddityCreateRefusesExists, "CreateRefusesExists", "creating an indicator that is there is a 400", true, on("POST /v2/indicators/hosts",
+	{threatconnecttest.OddityCreateRefusesExists, true, on("POST /v2/indicators/hosts",
 		func(x *exchange) presence { return either(x.status == 400, x.status/100 == 2) })},
-	{threatconnecttest.OddityAdditionalTypesKey, "AdditionalTypesKey", `indicator types with additional fields come under "indicator"`, false, on("GET /v2/types/indicatorTypes",
+	{threatconnecttest.OddityAdditionalTypesKey, false, on("GET /v2/types/indicatorTypes",
 		func(x *exchange) presence {
 			if x.query.Get("includeAdditional") != "true" {
 				return unclear
 			}
 			return either(x.has("data.indicator", isArray, isObject), x.has("data.indicatorType", isArray, isObject))
 		})},
-	{threatconnecttest.OddityBareStatus, "BareStatus", "batch responses have no envelope", true, eachResponse(
+	{threatconnecttest.OddityBareStatus, true, eachResponse(
 		func(x *exchange) presence {
 			bare := x.ofJob() && x.has("status", isText) && !x.has("data", isObject) && slices.Contains([]string{"Created", "Queued", "Running"}, x.word())
 			return either(bare, x.ofJob() && x.has("data.batchStatus", isObject) && x.job().Status != "Completed")
 		})},
-	{threatconnecttest.OddityBareBatchID, "BareBatchID", `a created batch job is {"batchId":"7"}`, true, on("POST /v2/batch",
+	{threatconnecttest.OddityBareBatchID, true, on("POST /v2/batch",
 		func(x *exchange) presence {
 			return either(x.has("batchId", isInteger, isIntegerText), x.has("data.batchId", isInteger, isIntegerText))
 		})},
-	{threatconnecttest.OddityMissingCounts, "MissingCounts", "batch counts that are 0 are left out", true, eachResponse(
+	{threatconnecttest.OddityMissingCounts, true, eachResponse(
 		func(x *exchange) presence {
 			j := x.job()
 			return either(j.Status == "Completed" && (j.Errors == nil || j.Success == nil || j.Unprocessed == nil), j.Status == "Completed")
 		})},
-	{threatconnecttest.OddityLateErrors, "LateErrors", "the error file is a 404 at first", true, lateErrors},
-	{threatconnecttest.OddityPlainErrorFile, "PlainErrorFile", "the error file is text/plain", true, on(errorsRoute,
+	{threatconnecttest.OddityLateErrors, true, lateErrors},
+	{threatconnecttest.OddityPlainErrorFile, true, on(errorsRoute,
 		func(x *exchange) presence {
 			return either(x.status == 200 && x.mediaType() == "text/plain", x.mediaType() == "application/octet-stream")
 		})},
-	{threatconnecttest.OddityBareCompleted, "BareCompleted", "batch responses of completed jobs have no envelope", true, eachResponse(
+	{threatconnecttest.OddityBareCompleted, true, eachResponse(
 		func(x *exchange) presence {
 			done := x.job().Status == "Completed"
 			return either(done && !x.has("data", isObject), done)
 		})},
-	{threatconnecttest.OddityForbiddenBatch, "ForbiddenBatch", "a batch job that cannot be made is a 403 in JSON", true, on("POST /v2/batch",
+	{threatconnecttest.OddityForbiddenBatch, true, on("POST /v2/batch",
 		func(x *exchange) presence {
 			return either(x.status == 403 && x.isJSON() && x.word() == "Not Authorized", (x.status == 401 || x.status == 503) && !x.isJSON())
 		})},
-	{threatconnecttest.OddityAssociationsApart, "AssociationsApart", "the sums of batch counts leave associations out", true, eachResponse(associationsApart)},
-	{threatconnecttest.OddityErrorObjects, "ErrorObjects", "the source of an error in the error file is an object", true, on(errorsRoute,
+	{threatconnecttest.OddityAssociationsApart, true, eachResponse(associationsApart)},
+	{threatconnecttest.OddityErrorObjects, true, on(errorsRoute,
 		func(x *exchange) presence {
 			return either(x.has("[].errorSource", isObject), x.has("[].errorSource", isText))
 		})},
-	{threatconnecttest.OddityDoubledSpaces, "DoubledSpaces", "the hashes in the source of an error have two spaces around the colon", true, on(errorsRoute,
+	{threatconnecttest.OddityDoubledSpaces, true, on(errorsRoute,
 		func(x *exchange) presence {
 			return either(bytes.Contains(x.body, []byte("  :  ")), bytes.Contains(x.body, []byte(" : ")))
 		})},
-	{threatconnecttest.OddityEventDateRequired, "EventDateRequired", "an incident without an eventDate is a 400", true,
+	{threatconnecttest.OddityEventDateRequired, true,
 		disputed("POST /v2/groups/{}", 400, 201)},
-	{threatconnecttest.OddityUploadTypeRequired, "UploadTypeRequired", "an upload of a document without a Content-Type is a 415", true,
+	{threatconnecttest.OddityUploadTypeRequired, true,
 		disputed("POST /v2/groups/{}/{}/{}", 415, 404)},
-	{threatconnecttest.OddityDataStoreNeedsToken, "DataStoreNeedsToken", "the DataStore refuses signed requests", true,
+	{threatconnecttest.OddityDataStoreNeedsToken, true,
 		on("POST /v2/exchange/{}/{}/{}/{}", func(x *exchange) presence {
 			signed := strings.HasPrefix(x.authShape, "TC ")
 			return either(signed && x.status == 401, signed && (x.status == 200 || x.status == 404))
 		})},
-	{threatconnecttest.OddityBareIndicatorLinks, "BareIndicatorLinks", "two indicators can be associated without an association type", true,
+	{threatconnecttest.OddityBareIndicatorLinks, true,
 		disputed("POST /v2/indicators/{}/{}/{}/{}/{}", 201, 405)},
-	{threatconnecttest.OddityIDsOfEveryOwner, "IDsOfEveryOwner", "an id of another owner is found without an owner", true,
+	{threatconnecttest.OddityIDsOfEveryOwner, true,
 		on("GET /v2/groups/{}/{}", func(x *exchange) presence { return either(x.word() == "Success", x.status == 404) })},
-	{threatconnecttest.OddityExactTypeNames, "ExactTypeNames", "batch files must name types in the documented case", true, eachResponse(exactTypeNames)},
+	{threatconnecttest.OddityExactTypeNames, true, eachResponse(exactTypeNames)},
 }
 
 // disputed detects how the instance responds to a request of the check "disputed rules", which has a

@@ -36,21 +36,21 @@ func TestOddities(t *testing.T) {
 	var covered threatconnecttest.Oddity
 	for _, o := range oddities {
 		covered |= o.set
-		t.Run(o.name, func(t *testing.T) {
+		t.Run(o.set.String(), func(t *testing.T) {
 			t.Parallel()
 			var options []threatconnecttest.Option
 			if o.set == threatconnecttest.OddityForbiddenBatch {
 				options = append(options, threatconnecttest.WithBatchOff())
 			}
 			for name, p := range presences(t, o.set, options...) {
-				assert.Equal(t, name == o.name, p == seen, name)
+				assert.Equal(t, name == o.set.String(), p == seen, name)
 			}
 			for name, p := range presences(t, 0, options...) {
 				want := absent
-				if name == "ForbiddenBatch" && options == nil {
+				if name == "forbiddenBatch" && options == nil {
 					want = unclear // no job was refused
 				}
-				if options == nil || name == o.name {
+				if options == nil || name == o.set.String() {
 					assert.Equal(t, want, p, "%s without oddities", name)
 				}
 			}
@@ -64,7 +64,7 @@ func TestAllOdditiesAtOnce(t *testing.T) {
 	for name, p := range presences(t, threatconnecttest.OddityAllOddities) {
 		// Some exclude each other: the first one wins on the server.
 		switch name {
-		case "OffsetDates", "RealBools", "EmptyWithoutKey", "PlainTextErrors", "ErrorWord", "FailureWith200", "ForbiddenBatch":
+		case "offsetDates", "realBools", "emptyWithoutKey", "plainTextErrors", "errorWord", "failureWith200", "forbiddenBatch":
 		default:
 			assert.Equal(t, seen, p, name)
 		}
@@ -135,7 +135,7 @@ func TestUnclearResponses(t *testing.T) {
 		"refused list": {route: "GET /v2/indicators", query: url.Values{"filters": {"x"}}, status: 403, header: json, body: []byte(`{"status":"Failure"}`)},
 	} {
 		for _, o := range oddities {
-			assert.NotEqual(t, seen, o.detect([]*exchange{x}), "%s: %s", name, o.name)
+			assert.NotEqual(t, seen, o.detect([]*exchange{x}), "%s: %s", name, o.set.String())
 		}
 	}
 }
