@@ -12,7 +12,7 @@ import (
 // It panics on an option that [threatconnect.NewClient] refuses, because that is a mistake in the
 // test.
 func (s *Server) Client(opts ...threatconnect.Option) *threatconnect.Client {
-	return s.ClientAs(threatconnect.HMAC(s.accessID, s.secretKey), opts...)
+	return s.ClientAs(threatconnect.HMAC(s.AccessID(), s.SecretKey()), opts...)
 }
 
 // ClientAs is [Server.Client] with other credentials, as with the API token, or with a wrong key to

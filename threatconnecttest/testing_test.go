@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -182,4 +183,33 @@ func TestReset(t *testing.T) {
 		assert.Equal(t, fresh, r.must(200, "GET", owners, "").raw)
 	}
 	assert.Equal(t, int64(4), r.srv.Requests()[0].ID, "IDs are not given again")
+}
+
+// A test may reset the server while its clients are made and send: nothing is read without the lock.
+func TestResetWhileClientsWork(t *testing.T) {
+	t.Parallel()
+	srv := NewT(t)
+	handler := func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
+		_, err := srv.Client().Owners.Whoami(r.Context())
+		assert.NoError(t, err)
+		assert.NoError(t, srv.Seed(&GroupRecord{Type: "Threat", Name: "x"}))
+		next(w, r)
+	}
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for range 20 {
+				_, err := srv.Client().Owners.Get(t.Context(), 1)
+				assert.NoError(t, err)
+			}
+		})
+	}
+	all.Go(func() {
+		for range 50 {
+			srv.Reset()
+			assert.NoError(t, srv.Handle("GET /v2/owners/{id}", handler))
+			srv.Restore(srv.Snapshot())
+		}
+	})
+	all.Wait()
 }
