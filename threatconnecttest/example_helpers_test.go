@@ -15,6 +15,8 @@ type exampleTB struct {
 }
 
 func (*exampleTB) Helper()                           {}
+func (*exampleTB) Failed() bool                      { return false }
+func (*exampleTB) Skipped() bool                     { return false }
 func (e *exampleTB) Cleanup(do func())               { e.cleanups = append(e.cleanups, do) }
 func (*exampleTB) Error(args ...any)                 { fmt.Println(args...) }
 func (*exampleTB) Errorf(format string, args ...any) { fmt.Printf(format+"\n", args...) }

@@ -14,8 +14,9 @@ import (
 // fakeTB stands for a test whose failures are looked at.
 type fakeTB struct {
 	testing.TB
-	cleanups []func()
-	errors   []string
+	cleanups        []func()
+	errors          []string
+	failed, skipped bool // by the test itself
 }
 
 func (*fakeTB) Helper()             {}
@@ -23,6 +24,9 @@ func (f *fakeTB) Cleanup(do func()) { f.cleanups = append(f.cleanups, do) }
 func (f *fakeTB) Errorf(format string, a ...any) {
 	f.errors = append(f.errors, fmt.Sprintf(format, a...))
 }
+
+func (f *fakeTB) Failed() bool  { return f.failed || len(f.errors) > 0 }
+func (f *fakeTB) Skipped() bool { return f.skipped }
 
 // end ends the test, as package testing does.
 func (f *fakeTB) end() []string {
@@ -122,6 +126,25 @@ func TestWhatNewTFailsFor(t *testing.T) {
 			tc.do(rig{t, NewT(tb, Allow(tc.allow))})
 			assert.Empty(t, tb.end(), "allowed")
 		})
+	}
+}
+
+// A test that stops early had no time for its faults. Its other lapses stay, and so do the faults when
+// the only failure is that of another lapse.
+func TestNewTExcusesTheFaultsOfTestsThatStop(t *testing.T) {
+	t.Parallel()
+	for _, tb := range []*fakeTB{{TB: t, failed: true}, {TB: t, skipped: true}, {TB: t}} {
+		r := rig{t, NewT(tb)}
+		r.inject(Fault{Kind: FaultReset, Route: "/v2/batch"})
+		r.get("/v2/onwers")
+		got := tb.end()
+		require.NotEmpty(t, got)
+		assert.Contains(t, got[0], "GET /api/v2/onwers, has no endpoint")
+		if tb.failed || tb.skipped {
+			assert.Len(t, got, 1)
+		} else {
+			assert.Len(t, got, 2)
+		}
 	}
 }
 
