@@ -105,10 +105,39 @@ func TestAHandlerThatAborts(t *testing.T) {
 	r.must(200, "GET", "/v2/owners", "") // the lock is as it was
 }
 
+// Every one of these would wait for requests that do not come.
 func TestPatternsThatAreRefused(t *testing.T) {
 	t.Parallel()
-	for _, pattern := range []string{"", "/v2/owners", "GET", "GET ", "GET v2/owners", "get /v2/owners", " /v2/owners", "GET /v2/owners x", "GET /v2/owners?x=y"} {
-		err := newRig(t).srv.Handle(pattern, func(http.ResponseWriter, *http.Request, http.HandlerFunc) {})
-		require.ErrorContains(t, err, "is not a method and a path", "%q", pattern)
+	r := newRig(t)
+	handler := func(http.ResponseWriter, *http.Request, http.HandlerFunc) {}
+	for _, pattern := range []string{"", "/v2/owners", "GET", "GET ", "GET v2/owners", "get /v2/owners", " /v2/owners",
+		"GET /v2/owners x", "GET /v2/owners?x=y", "* /v2/owners", "GET /v2/owners/{id", "GET /v2/owners/id}", "GET /v2/owners/{}",
+		"GET /v2/owners/{{id}}", "GET /v2/owners/x{id}", "GET /v3/{id}/{id}", "GET /v2//owners", "GET /"} {
+		require.ErrorContains(t, r.srv.Handle(pattern, handler), "is not a method and a path", "%q", pattern)
 	}
+	require.EqualError(t, r.srv.Handle("GET /api/v2/owners", handler),
+		`threatconnecttest: Handle: "GET /api/v2/owners" begins with the path of the base URL; leave out /api`)
+	require.EqualError(t, r.srv.Handle("GET /v2/owners/{owner}", handler),
+		`threatconnecttest: Handle: "GET /v2/owners/{owner}" is another spelling of a route that the server has; write it as "GET /v2/owners/{id}"`)
+	require.ErrorContains(t, r.srv.Handle("GET /v2/owners/", handler), `write it as "GET /v2/owners"`)
+	require.NoError(t, r.srv.Handle("GET /v3/{things}", handler))
+	require.ErrorContains(t, r.srv.Handle("GET /v3/{other}", handler), `write it as "GET /v3/{things}"`)
+	require.NoError(t, r.srv.Handle("PATCH /v2/owners/{owner}", handler), "no route has the method")
+	require.NoError(t, r.srv.Handle("GET /v3/{things}", nil))
+	require.NoError(t, r.srv.Handle("GET /v3/{other}", handler))
+}
+
+// All routes can be handled, and a handler reads the named segments as from a ServeMux.
+func TestHandlersReadPathValues(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for _, pattern := range Routes() {
+		require.NoError(t, r.srv.Handle(pattern, func(w http.ResponseWriter, q *http.Request, next http.HandlerFunc) { next(w, q) }))
+	}
+	var values []string
+	require.NoError(t, r.srv.Handle("GET /v3/{kind}/{name}", func(_ http.ResponseWriter, q *http.Request, _ http.HandlerFunc) {
+		values = append(values, q.PathValue("kind"), q.PathValue("name"), q.PathValue("other"))
+	}))
+	r.must(200, "GET", "/v3/things/a%2Fb", "")
+	assert.Equal(t, []string{"things", "a/b", ""}, values)
 }

@@ -172,6 +172,18 @@ func (r *router) has(method, pattern string) bool {
 	return false
 }
 
+// alike returns the route with the method that has the same literal segments as the pattern, or nil.
+func (r *router) alike(method, pattern string) *route {
+	segments := strings.Split(strings.Trim(pattern, "/"), "/")
+	same := func(a, b string) bool { return a == b || named(a) && named(b) }
+	for _, e := range r.byLength[len(segments)] {
+		if e.method == method && slices.EqualFunc(e.segments, segments, same) {
+			return e
+		}
+	}
+	return nil
+}
+
 func (e *route) match(path []string) (params, bool) {
 	for i, s := range e.segments {
 		if !named(s) && s != path[i] {
