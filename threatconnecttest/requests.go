@@ -24,7 +24,7 @@ type Request struct {
 	BodySize     int64             // bytes of the body that were read
 	BodySHA256   [sha256.Size]byte // of the body
 	Body         []byte            // the start of the body; see WithRecordedBodies
-	Status       int               // of the server's own answer; 0 if a fault kept the request from being processed
+	Status       int               // of the server's own answer; 0 if the request was not processed: a fault struck before, or its body broke off
 	AnswerStatus int               // of the answer that was sent, faults included; 0 if none was
 	Answer       []byte            // the start of the body that was answered, faults included; see WithRecordedBodies
 	AnswerSize   int64             // bytes that were answered; an answer that never ends counts up to there

@@ -1,10 +1,14 @@
 package threatconnecttest
 
 import (
+	"context"
 	"crypto/sha256"
+	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -144,4 +148,34 @@ func TestAnswersOfFaultsAreRecorded(t *testing.T) {
 		sent = append(sent, r.AnswerStatus)
 	}
 	assert.Equal(t, []int{502, 503, 200, 0, 200}, sent)
+}
+
+// A client that gave up or broke off has sent a request all the same.
+func TestRequestsThatEndEarlyAreRecorded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.inject(Fault{Kind: FaultDelay, Delay: time.Hour})
+		mine := errors.New("mine")
+		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, mine)
+		defer cancel()
+		_, _, err := r.try(r.request("POST", "/v2/groups/threats?x=y", `{"name":"x"}`).WithContext(ctx))
+		require.ErrorIs(t, err, mine)
+		broken := r.request("POST", "/v2/groups/threats", "")
+		broken.Body = io.NopCloser(io.MultiReader(strings.NewReader("half"), iotest.ErrReader(io.ErrClosedPipe)))
+		_, _, err = r.try(broken)
+		require.ErrorIs(t, err, io.ErrClosedPipe)
+		got := r.srv.Requests()
+		require.Len(t, got, 2)
+		assert.Equal(t, Request{
+			ID: 1, Method: "POST", Path: "/api/v2/groups/threats", Query: "x=y", Route: "/v2/groups/{type}", Header: got[0].Header,
+			BodySize: 12, BodySHA256: sha256.Sum256([]byte(`{"name":"x"}`)), Body: []byte(`{"name":"x"}`),
+			Fault: FaultDelay, Time: got[0].Time, Duration: time.Minute,
+		}, got[0])
+		assert.Equal(t, "half", string(got[1].Body))
+		assert.Empty(t, r.srv.Groups("Example Organization"))
+		_, _, err = r.try(r.request("GET", "/v2/owners", "").WithContext(ctx))
+		require.ErrorIs(t, err, mine)
+		assert.Len(t, r.srv.Requests(), 2, "this one was never sent")
+	})
 }

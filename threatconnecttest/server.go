@@ -210,6 +210,16 @@ func (s *Server) answer(in *arrival) (*answer, error) {
 	return a, err
 }
 
+// recordUnread records a request that ended before its body was read.
+func (s *Server) recordUnread(in *arrival) {
+	entry := s.log.start(in)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.newCall(in.req, in.body)
+	c.parse(in.target)
+	s.finish(&entry, c, nil, in)
+}
+
 // finish completes the entry of a call in the log. sent is nil if no answer is sent.
 func (s *Server) finish(e *Request, c *call, sent *answer, in *arrival) {
 	e.Path, e.Query, e.Verified, e.Refusal, e.Time = c.path, c.rawQuery, c.verified, c.refusal, c.now

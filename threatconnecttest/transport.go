@@ -95,7 +95,7 @@ type arrival struct {
 
 // exchange reads and answers a request.
 func (s *Server) exchange(in *arrival) (*answer, error) {
-	if err := in.req.Context().Err(); err != nil {
+	if err := context.Cause(in.req.Context()); err != nil {
 		return nil, err
 	}
 	in.start = time.Now()
@@ -103,6 +103,7 @@ func (s *Server) exchange(in *arrival) (*answer, error) {
 		in.fault = s.faultFor(in.req.Method, in.target)
 	}
 	if err := in.read(); err != nil {
+		s.recordUnread(in)
 		return nil, err
 	}
 	return s.answer(in)
@@ -222,14 +223,14 @@ func (a *answer) response(req *http.Request) *http.Response {
 	return resp
 }
 
-// contextReader ends with the context's error when the context is done, as a connection does.
+// contextReader ends with the cause of the context when the context is done, as a connection does.
 type contextReader struct {
 	ctx  context.Context
 	from io.Reader
 }
 
 func (r *contextReader) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
+	if err := context.Cause(r.ctx); err != nil {
 		return 0, err
 	}
 	return r.from.Read(p)
