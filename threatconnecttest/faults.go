@@ -192,31 +192,37 @@ func (s *Server) FaultCounts() map[FaultKind]int {
 // MarshalJSON writes the fault with Delay as a text such as "2s".
 func (f Fault) MarshalJSON() ([]byte, error) { return json.Marshal(f.json()) }
 
-// MarshalJSON writes the fields of the fault with id, matched and struck.
-func (f InjectedFault) MarshalJSON() ([]byte, error) {
-	return json.Marshal(struct {
-		ID int `json:"id"`
-		faultJSON
-		Matched int `json:"matched"`
-		Struck  int `json:"struck"`
-	}{f.ID, f.Fault.json(), f.Matched, f.Struck})
+// UnmarshalJSON reads the JSON that MarshalJSON writes. Unknown fields are errors.
+func (f *Fault) UnmarshalJSON(b []byte) error {
+	var in faultJSON
+	err := decodeFault(b, &in)
+	if err == nil {
+		*f, err = in.fault()
+	}
+	return err
 }
 
-// UnmarshalJSON reads what MarshalJSON writes. Unknown fields are errors.
-func (f *Fault) UnmarshalJSON(b []byte) error {
+// MarshalJSON writes the fields of the fault with id, matched and struck.
+func (f InjectedFault) MarshalJSON() ([]byte, error) {
+	return json.Marshal(injectedJSON{f.ID, f.Fault.json(), f.Matched, f.Struck})
+}
+
+// UnmarshalJSON reads the JSON that MarshalJSON writes. Unknown fields are errors.
+func (f *InjectedFault) UnmarshalJSON(b []byte) error {
+	var in injectedJSON
+	err := decodeFault(b, &in)
+	if err == nil {
+		f.ID, f.Matched, f.Struck = in.ID, in.Matched, in.Struck
+		f.Fault, err = in.fault()
+	}
+	return err
+}
+
+func decodeFault(b []byte, to any) error {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
-	var in faultJSON
-	if err := d.Decode(&in); err != nil {
+	if err := d.Decode(to); err != nil {
 		return fmt.Errorf("threatconnecttest: reading a fault: %w", err)
-	}
-	*f = Fault(in.faultFields)
-	if in.Delay == "" {
-		return nil
-	}
-	var err error
-	if f.Delay, err = time.ParseDuration(in.Delay); err != nil {
-		return fmt.Errorf(`threatconnecttest: reading a fault: delay %q is not a duration; write it as in "2s" or "1m30s"`, in.Delay)
 	}
 	return nil
 }
@@ -227,6 +233,25 @@ type faultFields Fault
 type faultJSON struct {
 	faultFields
 	Delay string `json:"delay,omitzero"`
+}
+
+type injectedJSON struct {
+	ID int `json:"id"`
+	faultJSON
+	Matched int `json:"matched"`
+	Struck  int `json:"struck"`
+}
+
+func (in *faultJSON) fault() (Fault, error) {
+	f := Fault(in.faultFields)
+	if in.Delay == "" {
+		return f, nil
+	}
+	var err error
+	if f.Delay, err = time.ParseDuration(in.Delay); err != nil {
+		return f, fmt.Errorf(`threatconnecttest: reading a fault: delay %q is not a duration; write it as in "2s" or "1m30s"`, in.Delay)
+	}
+	return f, nil
 }
 
 func (f Fault) json() faultJSON {

@@ -258,6 +258,22 @@ func mixOf(f Fault) Fault {
 	return f
 }
 
+// Faults of a server can be kept as JSON and read again.
+func TestInjectedFaultsAsJSON(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.inject(Fault{Kind: FaultDelay, Delay: 90 * time.Second, Skip: 1}, FaultMix(1, 0.5, FaultHTML))
+	r.get("/v2/owners")
+	want := r.srv.Faults()
+	b, err := json.Marshal(want)
+	require.NoError(t, err)
+	var got []InjectedFault
+	require.NoError(t, json.Unmarshal(b, &got))
+	assert.Equal(t, want, got)
+	require.ErrorContains(t, json.Unmarshal([]byte(`{"id":1,"kid":"reset"}`), new(InjectedFault)), `unknown field "kid"`)
+	require.ErrorContains(t, json.Unmarshal([]byte(`{"id":1,"delay":"soon"}`), new(InjectedFault)), `delay "soon" is not a duration`)
+}
+
 func TestFaultsThatAreWaiting(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
