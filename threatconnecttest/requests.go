@@ -2,8 +2,10 @@ package threatconnecttest
 
 import (
 	"crypto/sha256"
+	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -13,14 +15,17 @@ const (
 	defaultRecorded = 1 << 10 // bytes
 )
 
+// maxHead is how many bytes of a path, of a query and of the fields of a header are recorded.
+const maxHead = 32 << 10
+
 // Request is a request that the server has recorded.
 type Request struct {
 	ID           int64 // 1, 2, 3 … in the order in which the requests were answered
 	Method       string
-	Path         string            // escaped, as it came in
-	Query        string            // raw, as it came in
+	Path         string            // escaped, as it came in, up to 32 KiB
+	Query        string            // raw, as it came in, up to 32 KiB
 	Route        string            // the pattern that matched, as in /v2/owners/{id}; empty if none did
-	Header       http.Header       // as it came in
+	Header       http.Header       // as it came in; over 32 KiB, the fields that have room
 	BodySize     int64             // bytes of the body that were read
 	BodySHA256   [sha256.Size]byte // of the body
 	Body         []byte            // the start of the body; see WithRecordedBodies
@@ -73,11 +78,42 @@ func (s *Server) ResetRequests() {
 func (l *requestLog) start(in *arrival) Request {
 	e := Request{Method: in.req.Method, Fault: in.fault.Kind, BodySize: int64(len(in.body))}
 	if l.most > 0 {
-		e.Header = in.req.Header.Clone()
+		e.Header = recordedHeader(in.req.Header)
 		e.BodySHA256 = sha256.Sum256(in.body)
 		e.Body = slices.Clone(in.body[:min(l.bodies, len(in.body))])
 	}
 	return e
+}
+
+// recordedHeader copies a header, without the fields for which there is no room.
+func recordedHeader(h http.Header) http.Header {
+	size := 0
+	for name, values := range h {
+		for _, v := range values {
+			size += len(name) + len(v)
+		}
+	}
+	if size <= maxHead {
+		return h.Clone()
+	}
+	kept, room := http.Header{}, maxHead
+	for _, name := range slices.Sorted(maps.Keys(h)) {
+		for _, v := range h[name] {
+			if n := len(name) + len(v); n <= room {
+				kept[name] = append(kept[name], v)
+				room -= n
+			}
+		}
+	}
+	return kept
+}
+
+// recordedText returns a path or a query, up to the length that is recorded.
+func recordedText(s string) string {
+	if len(s) > maxHead {
+		return strings.Clone(s[:maxHead])
+	}
+	return s
 }
 
 // add gives the entry its ID and records it.

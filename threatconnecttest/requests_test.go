@@ -179,3 +179,35 @@ func TestRequestsThatEndEarlyAreRecorded(t *testing.T) {
 		assert.Len(t, r.srv.Requests(), 2, "this one was never sent")
 	})
 }
+
+// The log of a server that anybody may call stays small, whatever they send.
+func TestRecordedHeadsAreBounded(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	long := strings.Repeat("x", 1<<20)
+	req := r.request("GET", "/v2/owners/"+long+"?"+long, "")
+	req.Header.Set("X-Long", long)
+	req.Header.Set("X-Short", "y")
+	for range 100_000 {
+		req.Header.Add("X-Many", "z")
+	}
+	require.Equal(t, 404, r.send(req).status)
+	got := r.srv.Requests()[0]
+	assert.Len(t, got.Path, 32<<10)
+	assert.Len(t, got.Query, 32<<10)
+	assert.Equal(t, req.Header.Get("Authorization"), got.Header.Get("Authorization"))
+	assert.NotContains(t, got.Header, "X-Long")
+	assert.Less(t, len(got.Header["X-Many"]), 32<<10/len("X-Many"))
+
+	unsigned := r.request("GET", "/v2/owners/"+long, "")
+	unsigned.URL.RawQuery = "x=y"
+	require.Equal(t, 401, r.send(unsigned).status)
+	refused := r.srv.Requests()[1].Refusal
+	assert.Len(t, refused.StringToSign, 32<<10)
+	assert.Len(t, refused.Signed, 32<<10)
+
+	exact := r.request("GET", "/v2/owners", "")
+	exact.Header.Set("X-Long", long[:30<<10])
+	r.send(exact)
+	assert.Equal(t, exact.Header, r.srv.Requests()[2].Header)
+}

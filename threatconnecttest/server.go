@@ -222,7 +222,11 @@ func (s *Server) recordUnread(in *arrival) {
 
 // finish completes the entry of a call in the log. sent is nil if no answer is sent.
 func (s *Server) finish(e *Request, c *call, sent *answer, in *arrival) {
-	e.Path, e.Query, e.Verified, e.Refusal, e.Time = c.path, c.rawQuery, c.verified, c.refusal, c.now
+	e.Path, e.Query = recordedText(c.path), recordedText(c.rawQuery)
+	e.Verified, e.Refusal, e.Time = c.verified, c.refusal, c.now
+	if r := e.Refusal; r != nil {
+		r.StringToSign, r.Signed = recordedText(r.StringToSign), recordedText(r.Signed)
+	}
 	if c.route != nil {
 		e.Route = c.route.pattern
 	}
