@@ -73,7 +73,7 @@ func TestFaultsNeitherLoseNorRepeatItems(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				oddities := threatconnecttest.Oddity(0)
 				if seed%3 == 1 {
-					oddities = threatconnecttest.OddityAllOddities
+					oddities = threatconnecttest.OddityAll
 				}
 				srv := threatconnecttest.NewT(t, threatconnecttest.WithOddities(oddities), threatconnecttest.WithBatchDuration(time.Duration(seed)*time.Second))
 				require.NoError(t, srv.Inject(

@@ -159,7 +159,7 @@ func refusedFeed(random *rand.Rand, n int) (items []threatconnect.BatchItem, bad
 func importWithRefusals(t *testing.T, seed uint64, check func(t *testing.T, stats threatconnect.BatchStats, whole int64)) {
 	synctest.Test(t, func(t *testing.T) {
 		random := rand.New(rand.NewPCG(seed, 11))
-		oddities := []threatconnecttest.Oddity{0, threatconnecttest.OddityAllOddities, threatconnecttest.OddityErrorObjects | threatconnecttest.OddityPlainErrorFile,
+		oddities := []threatconnecttest.Oddity{0, threatconnecttest.OddityAll, threatconnecttest.OddityErrorObjects | threatconnecttest.OddityPlainErrorFile,
 			threatconnecttest.OddityPlainErrorFile, threatconnecttest.OddityAssociationsApart, threatconnecttest.OddityMissingCounts}
 		srv := threatconnecttest.NewT(t, threatconnecttest.WithOddities(oddities[random.IntN(len(oddities))]),
 			threatconnecttest.WithBatchDuration(time.Duration(random.IntN(5))*time.Second), threatconnecttest.WithLateErrors(random.IntN(3)))

@@ -110,7 +110,7 @@ func TestErrorsAreThoseOfTheItemsThatCausedThem(t *testing.T) {
 	t.Parallel()
 	oddities := map[string]threatconnecttest.Oddity{
 		"the usual shapes":         0,
-		"every oddity":             threatconnecttest.OddityAllOddities,
+		"every oddity":             threatconnecttest.OddityAll,
 		"an error file of 20 s":    threatconnecttest.OddityStringNumbers,
 		"plain text, missing zero": threatconnecttest.OddityPlainErrorFile | threatconnecttest.OddityMissingCounts,
 	}

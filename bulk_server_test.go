@@ -15,7 +15,7 @@ import (
 
 func TestBulkReportsAgainstTheServer(t *testing.T) {
 	t.Parallel()
-	for name, odd := range map[string]threatconnecttest.Oddity{"as usual": 0, "with every oddity": threatconnecttest.OddityAllOddities} {
+	for name, odd := range map[string]threatconnecttest.Oddity{"as usual": 0, "with every oddity": threatconnecttest.OddityAll} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {

@@ -18,7 +18,7 @@ const peopleAnalyst = "analyst@example.com" // a member of the server's organiza
 // peopleOddities are the shapes in which the client has to read tasks, victims and assets.
 var peopleOddities = map[string]threatconnecttest.Oddity{
 	"as most clients know it": 0,
-	"with everything odd":     threatconnecttest.OddityAllOddities &^ threatconnecttest.OddityEmptyAs404,
+	"with everything odd":     threatconnecttest.OddityAll &^ threatconnecttest.OddityEmptyAs404,
 	"with empty lists as 404": threatconnecttest.OddityEmptyAs404,
 }
 

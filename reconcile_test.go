@@ -92,7 +92,7 @@ func keptOfEveryType() []threatconnect.BatchItem {
 
 func TestReconcileRemovesOfEveryTypeWhatTheFeedHasNot(t *testing.T) {
 	t.Parallel()
-	for name, odd := range map[string]threatconnecttest.Oddity{"as usual": 0, "every oddity": threatconnecttest.OddityAllOddities, "a merged feed": 0} {
+	for name, odd := range map[string]threatconnecttest.Oddity{"as usual": 0, "every oddity": threatconnecttest.OddityAll, "a merged feed": 0} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				feed := append(keptOfEveryType(), batchGroup("x"), &threatconnect.GroupContent{}, &threatconnect.Association{})

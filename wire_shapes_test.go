@@ -19,8 +19,8 @@ import (
 
 // everyShape has each oddity of the test server alone, all of them, and none.
 func everyShape() map[string]threatconnecttest.Oddity {
-	sets := map[string]threatconnecttest.Oddity{"none": 0, "all": threatconnecttest.OddityAllOddities}
-	for bit := threatconnecttest.Oddity(1); bit < threatconnecttest.OddityAllOddities; bit <<= 1 {
+	sets := map[string]threatconnecttest.Oddity{"none": 0, "all": threatconnecttest.OddityAll}
+	for bit := threatconnecttest.Oddity(1); bit < threatconnecttest.OddityAll; bit <<= 1 {
 		sets[fmt.Sprintf("oddity %b", bit)] = bit
 	}
 	return sets

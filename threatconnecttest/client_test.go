@@ -18,9 +18,9 @@ import (
 // The client reads whatever shape an instance answers in.
 func TestTheClientReadsEveryOddity(t *testing.T) {
 	t.Parallel()
-	sets := map[string]threatconnecttest.Oddity{"none": 0, "all": threatconnecttest.OddityAllOddities &^
+	sets := map[string]threatconnecttest.Oddity{"none": 0, "all": threatconnecttest.OddityAll &^
 		(threatconnecttest.OddityCreateRefusesExists | threatconnecttest.OddityEmptyAs404)}
-	for bit := threatconnecttest.Oddity(1); bit < threatconnecttest.OddityAllOddities; bit <<= 1 {
+	for bit := threatconnecttest.Oddity(1); bit < threatconnecttest.OddityAll; bit <<= 1 {
 		sets[fmt.Sprintf("bit %d", bit)] = bit
 	}
 	for name, set := range sets {

@@ -138,7 +138,7 @@ func (o Oddity) String() string {
 			names = append(names, oddityTerms[bits.TrailingZeros64(uint64(one))].name)
 		}
 	}
-	if unknown := o &^ OddityAllOddities; unknown != 0 {
+	if unknown := o &^ OddityAll; unknown != 0 {
 		names = append(names, fmt.Sprintf("Oddity(%#x)", uint64(unknown)))
 	}
 	return strings.Join(names, "|")
@@ -146,7 +146,7 @@ func (o Oddity) String() string {
 
 // Description returns a sentence about a single oddity, or "" if it is unknown or a combination.
 func (o Oddity) Description() string {
-	if bits.OnesCount64(uint64(o)) != 1 || o&OddityAllOddities == 0 {
+	if bits.OnesCount64(uint64(o)) != 1 || o&OddityAll == 0 {
 		return ""
 	}
 	return oddityTerms[bits.TrailingZeros64(uint64(o))].about
@@ -154,8 +154,8 @@ func (o Oddity) Description() string {
 
 // MarshalText returns the names, as String does. Unknown bits are an error.
 func (o Oddity) MarshalText() ([]byte, error) {
-	if o&^OddityAllOddities != 0 {
-		return nil, fmt.Errorf("threatconnecttest: %v is unknown; combine the constants", o&^OddityAllOddities)
+	if o&^OddityAll != 0 {
+		return nil, fmt.Errorf("threatconnecttest: %v is unknown; combine the constants", o&^OddityAll)
 	}
 	return []byte(o.String()), nil
 }

@@ -48,7 +48,7 @@ func TestNamesAndDescriptionsAreThoseOfTheDeclarations(t *testing.T) {
 			assert.Equal(t, d.about, tc.terms[i].about)
 		}
 	}
-	assert.Equal(t, OddityAllOddities, Oddity(1)<<len(oddityTerms)-1)
+	assert.Equal(t, OddityAll, Oddity(1)<<len(oddityTerms)-1)
 	assert.Equal(t, FaultSlowUpload, FaultKind(len(faultTerms)))
 	assert.Equal(t, AllowUnusedFaults, Lapse(len(lapseTerms)))
 }
@@ -61,7 +61,7 @@ func TestNamesAreReadBack(t *testing.T) {
 		Lapse  Lapse
 	}
 	for _, k := range FaultKinds() {
-		for _, odd := range append(Oddities(), 0, OddityStringIDs|OddityZonelessDates, OddityAllOddities) {
+		for _, odd := range append(Oddities(), 0, OddityStringIDs|OddityZonelessDates, OddityAll) {
 			in := all{k, odd, Lapse(int(k)%len(lapseTerms) + 1)}
 			b, err := json.Marshal(in)
 			require.NoError(t, err)
@@ -79,7 +79,7 @@ func TestNamesAreReadBack(t *testing.T) {
 	assert.Equal(t, "stringIDs|zonelessDates", (OddityStringIDs | OddityZonelessDates).String())
 	assert.Equal(t, "none", Oddity(0).String())
 	assert.Equal(t, "unverified", AllowUnverified.String())
-	assert.Empty(t, OddityAllOddities.Description())
+	assert.Empty(t, OddityAll.Description())
 	var odd Oddity
 	require.NoError(t, odd.UnmarshalText([]byte("zonelessDates|stringIDs")))
 	assert.Equal(t, OddityStringIDs|OddityZonelessDates, odd)
@@ -87,7 +87,7 @@ func TestNamesAreReadBack(t *testing.T) {
 
 func TestUnknownNames(t *testing.T) {
 	t.Parallel()
-	unknown := OddityAllOddities + 1
+	unknown := OddityAll + 1
 	assert.Equal(t, "FaultKind(99)", FaultKind(99).String())
 	assert.Equal(t, "Lapse(0)", Lapse(0).String())
 	assert.Regexp(t, `^stringIDs\|Oddity\(0x[0-9a-f]+\)$`, (OddityStringIDs | unknown).String())

@@ -42,9 +42,9 @@ const (
 	OddityExactTypeNames                         // batch files must name types as documented: URL, Event, Snort
 	oddityEnd
 
-	// OddityAllOddities is all of them at once. Where two exclude each other, the one that stands
+	// OddityAll is all of them at once. Where two exclude each other, the one that stands
 	// first in the list wins.
-	OddityAllOddities = oddityEnd - 1
+	OddityAll = oddityEnd - 1
 )
 
 // WithOddities switches oddities on.

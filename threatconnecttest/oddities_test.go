@@ -134,7 +134,7 @@ func TestBatchesThatOlderInstancesRefuse(t *testing.T) {
 
 func TestAllOdditiesAtOnceStillAnswerJSON(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, WithOddities(OddityAllOddities))
+	r := newRig(t, WithOddities(OddityAll))
 	for _, path := range []string{"/v2/owners", "/v2/indicators", "/v2/groups", "/v2/whoami", "/v2/types/attributeTypes", "/v2/owners/1/metrics"} {
 		r.get(path) // send checks that JSON is JSON
 	}

@@ -239,5 +239,5 @@ func (s *Server) finish(e *Request, c *call, sent *answer, in *arrival) {
 	}
 	e.Duration = time.Since(in.start)
 	s.log.add(e)
-	s.watch.request(e, c.route != nil || s.patternOf(OddityAllOddities, e.Method, in.target) != "")
+	s.watch.request(e, c.route != nil || s.patternOf(OddityAll, e.Method, in.target) != "")
 }

@@ -183,7 +183,7 @@ func TestDryRunWritesNothing(t *testing.T) {
 
 func TestInstancesOfAllKinds(t *testing.T) {
 	t.Parallel()
-	for odd := threatconnecttest.Oddity(1); odd < threatconnecttest.OddityAllOddities; odd <<= 1 {
+	for odd := threatconnecttest.Oddity(1); odd < threatconnecttest.OddityAll; odd <<= 1 {
 		srv, env := newInstance(t)
 		srv.SetOddities(odd)
 		assert.Equal(t, 3, decided(t, env, sampleAlert).Event.Linked, "oddity %b", odd)

@@ -180,7 +180,7 @@ func TestStateStaysIfOutputFails(t *testing.T) {
 
 func TestReadsEveryKindOfInstance(t *testing.T) {
 	t.Parallel()
-	for odd := threatconnecttest.Oddity(1); odd < threatconnecttest.OddityAllOddities; odd <<= 1 {
+	for odd := threatconnecttest.Oddity(1); odd < threatconnecttest.OddityAll; odd <<= 1 {
 		i := newInstance(t)
 		i.SetOddities(odd)
 		i.add(t, "Host", "one.example", 3, time.Hour)

@@ -56,12 +56,12 @@ func TestOddities(t *testing.T) {
 			}
 		})
 	}
-	assert.Equal(t, threatconnecttest.OddityAllOddities, covered, "every oddity of the test server has a detector")
+	assert.Equal(t, threatconnecttest.OddityAll, covered, "every oddity of the test server has a detector")
 }
 
 func TestAllOdditiesAtOnce(t *testing.T) {
 	t.Parallel()
-	for name, p := range presences(t, threatconnecttest.OddityAllOddities) {
+	for name, p := range presences(t, threatconnecttest.OddityAll) {
 		// Some exclude each other: the first one wins on the server.
 		switch name {
 		case "offsetDates", "realBools", "emptyWithoutKey", "plainTextErrors", "errorWord", "failureWith200", "forbiddenBatch":

@@ -449,7 +449,7 @@ func TestFaultsDuplicateNothing(t *testing.T) {
 
 func TestAllOdditiesOfThePlatform(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.NewT(t, threatconnecttest.WithOddities(threatconnecttest.OddityAllOddities))
+	srv := threatconnecttest.NewT(t, threatconnecttest.WithOddities(threatconnecttest.OddityAll))
 	s := reportOf(t, to(t, srv).feed(sample).run(t.Context(), "--input", "-", "--json"))
 	assert.Equal(t, 0, s.Exit)
 	assert.EqualValues(t, 17, s.Imported)

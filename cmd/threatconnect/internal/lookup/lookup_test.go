@@ -270,7 +270,7 @@ func TestJSONOfNothingIsAnEmptyArray(t *testing.T) {
 func TestOddities(t *testing.T) {
 	t.Parallel()
 	var want []element
-	for odd := threatconnecttest.Oddity(0); odd < threatconnecttest.OddityAllOddities; odd = max(1, odd<<1) {
+	for odd := threatconnecttest.Oddity(0); odd < threatconnecttest.OddityAll; odd = max(1, odd<<1) {
 		srv := threatconnecttest.NewT(t, threatconnecttest.WithOddities(odd))
 		require.NoError(t, fill(srv))
 		vars := served(t, srv)
