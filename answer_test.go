@@ -106,7 +106,7 @@ func TestAnswersThatSayNo(t *testing.T) {
 
 func TestAWrongSecretIsRefusedOnce(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.NewT(t, threatconnecttest.Allow(threatconnecttest.AllowUnverified))
+	srv := threatconnecttest.NewT(t, threatconnecttest.Allow(threatconnecttest.LapseUnverified))
 	for name, call := range calls {
 		before := len(srv.Requests())
 		err := call(t.Context(), srv.ClientAs(threatconnect.HMAC(srv.AccessID(), "wr0ng-secret"), threatconnect.WithOwner("Example Source")))

@@ -78,7 +78,7 @@ func TestUploadSurvivesFaults(t *testing.T) {
 	}
 	// A platform that overlooks updateIfExists and whose answer is lost: the second POST finds the
 	// first one's content.
-	srv, client, g := contentWorld(t, nil, threatconnecttest.WithoutUpdateIfExists(), threatconnecttest.Allow(threatconnecttest.AllowUnverified))
+	srv, client, g := contentWorld(t, nil, threatconnecttest.WithoutUpdateIfExists(), threatconnecttest.Allow(threatconnecttest.LapseUnverified))
 	require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultLostReply, Method: http.MethodPost}))
 	require.NoError(t, client.Groups.Documents.Upload(t.Context(), g.ID, threatconnect.BytesContent(content), nil))
 	require.Len(t, srv.Requests(), 3)

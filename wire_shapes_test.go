@@ -319,7 +319,7 @@ func TestCreateNamesWhatIsMissingOnTheInstance(t *testing.T) {
 		require.ErrorContains(t, err, c.hint, name)
 		assert.Len(t, srv.Requests(), 2, "%s: waiting does not help", name)
 	}
-	wrong := threatconnecttest.NewT(t, threatconnecttest.Allow(threatconnecttest.AllowUnverified)).ClientAs(threatconnect.HMAC("some-id", "wrong"))
+	wrong := threatconnecttest.NewT(t, threatconnecttest.Allow(threatconnecttest.LapseUnverified)).ClientAs(threatconnect.HMAC("some-id", "wrong"))
 	_, err := wrong.Batch.Create(t.Context(), appendJob())
 	require.ErrorIs(t, err, threatconnect.ErrUnauthorized)
 	assert.NotContains(t, err.Error(), permission, "a refused signature is no missing permission")

@@ -79,7 +79,7 @@ func TestAProcessThatDiesAtARequestLeavesTheOldOrTheNewState(t *testing.T) {
 	for _, kind := range []threatconnecttest.FaultKind{threatconnecttest.FaultReset, threatconnecttest.FaultLostReply} {
 		results := map[string]int{}
 		for at := 0; ; at++ {
-			srv, store := inDataStore(t, threatconnecttest.Allow(threatconnecttest.AllowUnusedFaults)) // the last ones do not strike
+			srv, store := inDataStore(t, threatconnecttest.Allow(threatconnecttest.LapseUnusedFaults)) // the last ones do not strike
 			s := openState(t, store)
 			s.SetCursor(threatconnect.Cursor{Position: "old"})
 			runWith(t, s, fate{}, hosts(0, many)...)

@@ -83,7 +83,7 @@ func FuzzStrictFormsAreTaken(f *testing.F) {
 
 func TestTheClientOfAServer(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.NewT(t, threatconnecttest.Allow(threatconnecttest.AllowUnverified))
+	srv := threatconnecttest.NewT(t, threatconnecttest.Allow(threatconnecttest.LapseUnverified))
 	client := srv.Client()
 	require.NoError(t, srv.Seed(&threatconnecttest.IndicatorRecord{Type: "Host", Summary: "www.example.com"}))
 	host, err := client.Indicators.Hosts.Get(t.Context(), "www.example.com", nil)

@@ -49,13 +49,13 @@ func ExampleNewT() {
 	runTest(test) // prints the errors of the test
 	// Output:
 	// true <nil>
-	// threatconnecttest: fault 1, reset of /v2/owners/mine, never struck: it matched 0 requests and Skip is 0; correct its Method, Route or Skip, or remove it, or pass Allow(AllowUnusedFaults) to NewT
+	// threatconnecttest: fault 1, reset of /v2/owners/mine, never struck: it matched 0 requests and Skip is 0; correct its Method, Route or Skip, or remove it, or pass Allow(LapseUnusedFaults) to NewT
 }
 
 // A test whose subject are refused credentials allows them.
 func ExampleAllow() {
 	test := func(t testing.TB) {
-		srv := threatconnecttest.NewT(t, threatconnecttest.Allow(threatconnecttest.AllowUnverified))
+		srv := threatconnecttest.NewT(t, threatconnecttest.Allow(threatconnecttest.LapseUnverified))
 		client := srv.ClientAs(threatconnect.Token("another"))
 		_, err := client.Owners.Whoami(context.Background())
 		fmt.Println(errors.Is(err, threatconnect.ErrUnauthorized))

@@ -25,7 +25,7 @@ type rig struct {
 // newRig returns a rig whose server must not contradict itself at the end of the test.
 func newRig(t *testing.T, opts ...Option) rig {
 	t.Helper()
-	return rig{t, NewT(t, append([]Option{Allow(AllowUnverified, AllowUnknownRoutes, AllowUnusedFaults)}, opts...)...)}
+	return rig{t, NewT(t, append([]Option{Allow(LapseUnverified, LapseUnknownRoutes, LapseUnusedFaults)}, opts...)...)}
 }
 
 // seed puts records in.

@@ -39,7 +39,7 @@ func TestNamesAndDescriptionsAreThoseOfTheDeclarations(t *testing.T) {
 	}{
 		{"faults.go", "Fault", faultTerms[:]},
 		{"oddities.go", "Oddity", oddityTerms[:]},
-		{"testing.go", "Allow", lapseTerms[:]},
+		{"testing.go", "Lapse", lapseTerms[:]},
 	} {
 		declared := constantsOf(t, tc.file, tc.prefix)
 		require.Len(t, tc.terms, len(declared), "the table of %s in names.go", tc.file)
@@ -50,7 +50,7 @@ func TestNamesAndDescriptionsAreThoseOfTheDeclarations(t *testing.T) {
 	}
 	assert.Equal(t, OddityAll, Oddity(1)<<len(oddityTerms)-1)
 	assert.Equal(t, FaultSlowUpload, FaultKind(len(faultTerms)))
-	assert.Equal(t, AllowUnusedFaults, Lapse(len(lapseTerms)))
+	assert.Equal(t, LapseUnusedFaults, Lapse(len(lapseTerms)))
 }
 
 func TestNamesAreReadBack(t *testing.T) {
@@ -78,7 +78,7 @@ func TestNamesAreReadBack(t *testing.T) {
 	assert.Equal(t, "none", FaultKind(0).String())
 	assert.Equal(t, "stringIDs|zonelessDates", (OddityStringIDs | OddityZonelessDates).String())
 	assert.Equal(t, "none", Oddity(0).String())
-	assert.Equal(t, "unverified", AllowUnverified.String())
+	assert.Equal(t, "unverified", LapseUnverified.String())
 	assert.Empty(t, OddityAll.Description())
 	var odd Oddity
 	require.NoError(t, odd.UnmarshalText([]byte("zonelessDates|stringIDs")))

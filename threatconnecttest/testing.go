@@ -15,9 +15,9 @@ type Lapse int
 
 // The lapses for which [NewT] fails a test.
 const (
-	AllowUnverified    Lapse = iota + 1 // requests whose signature or token is refused
-	AllowUnknownRoutes                  // requests for which there is no endpoint
-	AllowUnusedFaults                   // faults that never strike
+	LapseUnverified    Lapse = iota + 1 // requests whose signature or token is refused
+	LapseUnknownRoutes                  // requests for which there is no endpoint
+	LapseUnusedFaults                   // faults that never strike
 )
 
 // NewT returns a server as [New] does, and fails the test at its end for what probably is a
@@ -43,9 +43,9 @@ func NewT(tb testing.TB, opts ...Option) *Server {
 			tb.Errorf("threatconnecttest: the server contradicts itself, which is a defect of this package: %v", err)
 		}
 		for _, l := range s.lapses() {
-			if !slices.Contains(s.allowed, l.Lapse) && !(stopped && l.Lapse == AllowUnusedFaults) {
+			if !slices.Contains(s.allowed, l.Lapse) && !(stopped && l.Lapse == LapseUnusedFaults) {
 				name := l.Lapse.String()
-				tb.Errorf("threatconnecttest: %s, or pass Allow(Allow%s%s) to NewT", l.text, strings.ToUpper(name[:1]), name[1:])
+				tb.Errorf("threatconnecttest: %s, or pass Allow(Lapse%s%s) to NewT", l.text, strings.ToUpper(name[:1]), name[1:])
 			}
 		}
 	})
@@ -127,10 +127,10 @@ func (w *watch) request(r *Request, known bool) {
 	switch {
 	case r.Refusal != nil && r.Refusal.expected:
 	case r.Refusal != nil:
-		w.add(AllowUnverified, "request %d, %s %s, was refused: %v; correct its credentials",
+		w.add(LapseUnverified, "request %d, %s %s, was refused: %v; correct its credentials",
 			r.ID, r.Method, r.Path, r.Refusal)
 	case !known:
-		w.add(AllowUnknownRoutes, "request %d, %s %s, has no endpoint; correct its method and path (Routes lists all)",
+		w.add(LapseUnknownRoutes, "request %d, %s %s, has no endpoint; correct its method and path (Routes lists all)",
 			r.ID, r.Method, r.Path)
 	}
 }
@@ -141,7 +141,7 @@ func (w *watch) unused(faults []*injected) {
 		if f.Struck > 0 || f.Probability > 0 || f.Kind == 0 {
 			continue
 		}
-		w.add(AllowUnusedFaults, "fault %d, %v of %s, never struck: it matched %d requests and Skip is %d; correct its Method, Route or Skip, or remove it",
+		w.add(LapseUnusedFaults, "fault %d, %v of %s, never struck: it matched %d requests and Skip is %d; correct its Method, Route or Skip, or remove it",
 			f.ID, f.Kind, f.where(), f.Matched, f.Skip)
 	}
 }

@@ -50,12 +50,12 @@ func TestWhatNewTFailsFor(t *testing.T) {
 			req := r.request("GET", "/v2/owners", "")
 			req.URL.RawQuery = "resultLimit=1"
 			require.Equal(r, 401, r.send(req).status)
-		}, AllowUnverified, "request 1, GET /api/v2/owners, was refused: the signature does not match: the query was not signed; correct its credentials, or pass Allow(AllowUnverified) to NewT"},
+		}, LapseUnverified, "request 1, GET /api/v2/owners, was refused: the signature does not match: the query was not signed; correct its credentials, or pass Allow(LapseUnverified) to NewT"},
 		"a refused token": {func(r rig) {
 			req := r.request("GET", "/v2/owners", "")
 			req.Header.Set("Authorization", "TC-Token old")
 			r.send(req)
-		}, AllowUnverified, "request 1, GET /api/v2/owners, was refused: the token is another one"},
+		}, LapseUnverified, "request 1, GET /api/v2/owners, was refused: the token is another one"},
 		"an expired token": {func(r rig) {
 			old := r.srv.Token()
 			r.srv.ExpireToken()
@@ -71,37 +71,37 @@ func TestWhatNewTFailsFor(t *testing.T) {
 			req := r.request("GET", "/v2/owners", "")
 			req.Header.Set("Timestamp", "1")
 			r.send(req)
-		}, AllowUnverified, "request 1, GET /api/v2/owners, was refused: the Timestamp header is "},
+		}, LapseUnverified, "request 1, GET /api/v2/owners, was refused: the Timestamp header is "},
 		"a path of an oddity": {func(r rig) {
 			r.must(405, "POST", "/v2/indicators/hosts/www.example.com/indicators/hosts/x.example", "")
 		}, 0, ""},
-		"an unknown path": {func(r rig) { r.get("/v2/onwers") }, AllowUnknownRoutes,
-			"request 1, GET /api/v2/onwers, has no endpoint; correct its method and path (Routes lists all), or pass Allow(AllowUnknownRoutes)"},
-		"an unknown method": {func(r rig) { r.do("PATCH", "/v2/owners", "") }, AllowUnknownRoutes, "request 1, PATCH /api/v2/owners, has no endpoint"},
+		"an unknown path": {func(r rig) { r.get("/v2/onwers") }, LapseUnknownRoutes,
+			"request 1, GET /api/v2/onwers, has no endpoint; correct its method and path (Routes lists all), or pass Allow(LapseUnknownRoutes)"},
+		"an unknown method": {func(r rig) { r.do("PATCH", "/v2/owners", "") }, LapseUnknownRoutes, "request 1, PATCH /api/v2/owners, has no endpoint"},
 		"a path that is not below the base": {func(r rig) {
 			req := r.request("GET", "/v2/owners", "")
 			req.URL.Path = "/v2/owners"
 			r.send(req)
-		}, AllowUnknownRoutes, "request 1, GET /v2/owners, has no endpoint"},
+		}, LapseUnknownRoutes, "request 1, GET /v2/owners, has no endpoint"},
 		"a fault that waits": {func(r rig) {
 			r.inject(Fault{Kind: FaultReset, Method: "POST", Route: "/v2/batch"})
-		}, AllowUnusedFaults, "fault 1, reset of POST /v2/batch, never struck: it matched 0 requests and Skip is 0; correct its Method, Route or Skip, or remove it, or pass Allow(AllowUnusedFaults)"},
+		}, LapseUnusedFaults, "fault 1, reset of POST /v2/batch, never struck: it matched 0 requests and Skip is 0; correct its Method, Route or Skip, or remove it, or pass Allow(LapseUnusedFaults)"},
 		"a fault that skips too many": {func(r rig) {
 			r.inject(Fault{Kind: FaultReset, Skip: 2})
 			r.get("/v2/owners")
-		}, AllowUnusedFaults, "fault 1, reset of any request, never struck: it matched 1 requests and Skip is 2"},
+		}, LapseUnusedFaults, "fault 1, reset of any request, never struck: it matched 1 requests and Skip is 2"},
 		"a fault that is cleared": {func(r rig) {
 			r.inject(Fault{Kind: FaultReset, Method: "GET"})
 			r.srv.ClearFaults()
-		}, AllowUnusedFaults, "fault 1, reset of any GET, never struck"},
+		}, LapseUnusedFaults, "fault 1, reset of any GET, never struck"},
 		"a fault that is removed": {func(r rig) {
 			r.inject(Fault{Kind: FaultReset, Route: "/v2/batch"})
 			r.srv.RemoveFault(1)
-		}, AllowUnusedFaults, "fault 1, reset of /v2/batch, never struck"},
+		}, LapseUnusedFaults, "fault 1, reset of /v2/batch, never struck"},
 		"a fault before a reset": {func(r rig) {
 			r.inject(Fault{Kind: FaultReset})
 			r.srv.Reset()
-		}, AllowUnusedFaults, "fault 1, reset of any request, never struck"},
+		}, LapseUnusedFaults, "fault 1, reset of any request, never struck"},
 		"a fault that struck":      {func(r rig) { r.inject(Fault{Kind: FaultHTML, Times: 3}); r.get("/v2/owners") }, 0, ""},
 		"a fault left to chance":   {func(r rig) { r.inject(Fault{Kind: FaultHTML, Probability: 0.5}) }, 0, ""},
 		"a mix that never strikes": {func(r rig) { r.inject(FaultMix(1, 0, FaultHTML)) }, 0, ""},
@@ -158,7 +158,7 @@ func TestNewTTellsOfTenLapses(t *testing.T) {
 	got := tb.end()
 	require.Len(t, got, 11)
 	assert.Contains(t, got[9], "request 10,")
-	assert.Contains(t, got[10], "3 more requests for which there is no endpoint, or pass Allow(AllowUnknownRoutes)")
+	assert.Contains(t, got[10], "3 more requests for which there is no endpoint, or pass Allow(LapseUnknownRoutes)")
 	assert.Contains(t, r.srv.Lapses()[0], "request 1, GET /api/v2/onwers")
 	assert.Len(t, r.srv.Lapses(), 11)
 }

@@ -121,7 +121,7 @@ func TestTestServer(t *testing.T) {
 
 func TestCheckOwners(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.NewT(t, threatconnecttest.Allow(threatconnecttest.AllowUnverified))
+	srv := threatconnecttest.NewT(t, threatconnecttest.Allow(threatconnecttest.LapseUnverified))
 	owners, err := CheckOwners(t.Context(), srv.Client(), "Example Source", "Example Community")
 	require.NoError(t, err)
 	assert.Len(t, owners, 3)

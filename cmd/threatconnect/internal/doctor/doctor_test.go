@@ -188,7 +188,7 @@ func requireUntouched(t *testing.T, srv *threatconnecttest.Server) {
 
 func TestReportWithoutValues(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.NewT(t, threatconnecttest.Allow(threatconnecttest.AllowUnverified))
+	srv := threatconnecttest.NewT(t, threatconnecttest.Allow(threatconnecttest.LapseUnverified))
 	require.NoError(t, srv.Seed(&threatconnecttest.Owner{Name: "Hushed Owner", Type: "Source"},
 		&threatconnecttest.IndicatorType{Name: "Hushed Type", Branch: "secretTypes", Entity: "secretType", Fields: []string{"Hushed Field"}},
 		&threatconnecttest.AttributeType{Name: "Hushed Attribute", MaxLength: 100}))
@@ -313,7 +313,7 @@ func TestCauses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			srv := threatconnecttest.NewT(t, append(tc.options, threatconnecttest.Allow(threatconnecttest.AllowUnverified, threatconnecttest.AllowUnknownRoutes))...)
+			srv := threatconnecttest.NewT(t, append(tc.options, threatconnecttest.Allow(threatconnecttest.LapseUnverified, threatconnecttest.LapseUnknownRoutes))...)
 			fill(t, srv)
 			c := newClinic(serve(t, srv), srv)
 			if tc.set != nil {
@@ -361,7 +361,7 @@ func TestPrinter(t *testing.T) {
 
 func TestStringToSign(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.NewT(t, threatconnecttest.Allow(threatconnecttest.AllowUnverified))
+	srv := threatconnecttest.NewT(t, threatconnecttest.Allow(threatconnecttest.LapseUnverified))
 	c := newClinic(serve(t, srv), srv)
 	c.vars["TC_SECRET_KEY"] = "wrong"
 	assert.Equal(t, 1, c.run(t.Context()))

@@ -21,7 +21,7 @@ import (
 
 func TestPreflightNamesTheCause(t *testing.T) {
 	t.Parallel()
-	srv := threatconnecttest.NewT(t, threatconnecttest.Allow(threatconnecttest.AllowUnverified, threatconnecttest.AllowUnknownRoutes))
+	srv := threatconnecttest.NewT(t, threatconnecttest.Allow(threatconnecttest.LapseUnverified, threatconnecttest.LapseUnknownRoutes))
 	require.NoError(t, srv.Seed(&threatconnecttest.Owner{Name: "Library", Type: "Source", ReadOnly: true}))
 	e := to(t, srv)
 	off := to(t, threatconnecttest.NewT(t, threatconnecttest.WithBatchOff()))

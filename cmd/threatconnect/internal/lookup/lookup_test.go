@@ -343,7 +343,7 @@ func TestInstancesThatCannotBeUsed(t *testing.T) {
 	t.Cleanup(html.Close)
 	closed := httptest.NewServer(nil)
 	closed.Close()
-	good := served(t, threatconnecttest.NewT(t, threatconnecttest.Allow(threatconnecttest.AllowUnverified)))
+	good := served(t, threatconnecttest.NewT(t, threatconnecttest.Allow(threatconnecttest.LapseUnverified)))
 	url, id := good["TC_BASE_URL"], good["TC_ACCESS_ID"]
 	for name, tc := range map[string]struct {
 		vars   map[string]string
