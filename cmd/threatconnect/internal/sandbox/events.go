@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -98,15 +97,22 @@ type follower struct {
 // newFollower returns the follower of a page. lastEvent is the id of the last event that the page got,
 // if it was connected before.
 func (c *control) newFollower(lastEvent string) *follower {
-	f := &follower{c: c, first: true, clears: c.clears.Load(), resets: c.resets.Load(), jobs: map[int64]jobRow{}}
+	f := &follower{c: c, first: true, jobs: map[int64]jobRow{}}
+	var clears, resets, after int64
 	if id, ok := strings.CutPrefix(lastEvent, c.boot+"-"); ok {
-		f.after, _ = strconv.ParseInt(id, 10, 64) // 0 lists what there is
+		if n, err := fmt.Sscanf(id, "%d-%d-%d", &clears, &resets, &after); n == 3 && err == nil {
+			f.clears, f.resets, f.after = clears, resets, after
+			return f
+		}
 	}
+	f.clears, f.resets = c.clears.Load(), c.resets.Load()
 	return f
 }
 
 // id is the id of the event that told the page what it knows.
-func (f *follower) id() string { return f.c.boot + "-" + strconv.FormatInt(f.after, 10) }
+func (f *follower) id() string {
+	return fmt.Sprintf("%s-%d-%d-%d", f.c.boot, f.clears, f.resets, f.after)
+}
 
 // next returns what is new.
 func (f *follower) next() update {

@@ -86,6 +86,28 @@ func TestResume(t *testing.T) {
 	assert.Len(t, d.newFollower("OTHER-1").next().Requests, 2)
 }
 
+// A page that was disconnected is told that the log or the jobs were cleared in the meantime.
+func TestResumeAfterReset(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, options{})
+	d.get("/v2/owners")
+	f := d.newFollower("")
+	f.next()
+	u := d.newFollower(f.id()).next()
+	assert.False(t, u.Cleared)
+	assert.False(t, u.JobsCleared)
+
+	d.call("DELETE", "requests", "")
+	u = d.newFollower(f.id()).next()
+	assert.True(t, u.Cleared)
+	assert.False(t, u.JobsCleared)
+
+	d.call("POST", "reset", "")
+	u = d.newFollower(f.id()).next()
+	assert.True(t, u.Cleared)
+	assert.True(t, u.JobsCleared)
+}
+
 func TestUpdatesAfterReset(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, options{})
