@@ -242,14 +242,14 @@ func TestSnapshots(t *testing.T) {
 	d := newDesk(t, options{})
 	d.call("POST", "snapshots", `{"name":"empty"}`)
 	d.call("POST", "seed", `{"indicators":[{"owner":"Example Source","type":"Host","summary":"www.example.com"}]}`)
-	assert.Contains(t, d.call("POST", "snapshots", `{}`), `"name":"snapshot-2"`)
+	assert.Contains(t, d.call("POST", "snapshots", `{}`), `"name":"snapshot-1"`)
 	d.call("POST", "snapshots/empty/restore", "")
 	assert.False(t, d.srv.Has("Example Source", "Host", "www.example.com"))
-	d.call("POST", "snapshots/snapshot-2/restore", "")
+	d.call("POST", "snapshots/snapshot-1/restore", "")
 	assert.True(t, d.srv.Has("Example Source", "Host", "www.example.com"))
 	d.call("POST", "snapshots", `{"name":"empty"}`) // replaces it
 	assert.Len(t, read[[]snapshot](d, "snapshots"), 2)
-	d.call("DELETE", "snapshots/snapshot-2", "")
+	d.call("DELETE", "snapshots/snapshot-1", "")
 	assert.Len(t, *d.newFollower("").next().Snapshots, 1)
 	for range mostSnapshots - 1 {
 		d.call("POST", "snapshots", `{}`)
@@ -257,6 +257,24 @@ func TestSnapshots(t *testing.T) {
 	status, answer := d.send(d.request("POST", controlPath+"snapshots", `{}`))
 	assert.Equal(t, 400, status, answer)
 	d.call("POST", "snapshots", `{"name":"empty"}`)
+}
+
+// A name that the sandbox makes up replaces no snapshot, and every name fits into a path.
+func TestSnapshotNames(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, options{})
+	d.call("POST", "snapshots", `{"name":"snapshot-2"}`)
+	assert.Contains(t, d.call("POST", "snapshots", `{}`), `"name":"snapshot-1"`)
+	assert.Contains(t, d.call("POST", "snapshots", `{}`), `"name":"snapshot-3"`)
+	for _, name := range []string{".", "..", strings.Repeat("x", 101), `a\nb`, `\u202eb`} {
+		status, answer := d.send(d.request("POST", controlPath+"snapshots", `{"name":"`+name+`"}`))
+		assert.Equal(t, 400, status, answer)
+		assert.Contains(t, answer, "name: ")
+	}
+	d.call("POST", "snapshots", `{"name":"a/b c?"}`)
+	d.call("POST", "snapshots/a%2Fb%20c%3F/restore", "")
+	d.call("DELETE", "snapshots/a%2Fb%20c%3F", "")
+	assert.Len(t, read[[]snapshot](d, "snapshots"), 3)
 }
 
 // After a reset the sandbox is as its flags made it.

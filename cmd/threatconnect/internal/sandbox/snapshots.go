@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
@@ -42,9 +45,11 @@ func (c *control) postSnapshot(r *http.Request) (any, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.lastSnapshot++
 	if in.Name == "" {
-		in.Name = fmt.Sprintf("snapshot-%d", c.lastSnapshot)
+		in.Name = c.freeName()
+	}
+	if utf8.RuneCountInString(in.Name) > 100 || in.Name == "." || in.Name == ".." || strings.ContainsFunc(in.Name, isHidden) {
+		return nil, errors.New(`name: give at most 100 characters that can be seen, and neither "." nor ".."`)
 	}
 	c.kept = slices.DeleteFunc(c.kept, func(s snapshot) bool { return s.Name == in.Name })
 	if len(c.kept) == mostSnapshots {
@@ -53,6 +58,20 @@ func (c *control) postSnapshot(r *http.Request) (any, error) {
 	s := snapshot{in.Name, time.Now(), c.srv.Snapshot()}
 	c.kept = append(c.kept, s)
 	return s, nil
+}
+
+// isHidden reports whether a character of a name cannot be seen.
+func isHidden(r rune) bool { return !unicode.IsPrint(r) }
+
+// freeName returns a name that no snapshot has. The caller holds the lock.
+func (c *control) freeName() string {
+	for {
+		c.lastSnapshot++
+		name := fmt.Sprintf("snapshot-%d", c.lastSnapshot)
+		if !slices.ContainsFunc(c.kept, func(s snapshot) bool { return s.Name == name }) {
+			return name
+		}
+	}
 }
 
 // restoreSnapshot makes the data and jobs those of a snapshot, which stays.
