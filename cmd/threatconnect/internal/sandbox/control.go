@@ -188,6 +188,9 @@ func encode(w io.Writer, v any) error {
 // body reads the JSON of a request.
 func body[T any](r *http.Request) (v T, err error) {
 	text, err := io.ReadAll(r.Body)
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return v, fmt.Errorf("body: more than 64 MiB, send it in parts or give a file to --seed: %w", err)
+	}
 	if err == nil {
 		v, err = parse[T](text)
 	}

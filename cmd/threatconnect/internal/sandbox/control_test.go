@@ -346,6 +346,7 @@ func TestRefusedCalls(t *testing.T) {
 	r.Body = io.NopCloser(io.MultiReader(strings.NewReader(`{"owners":[`), zeros(largestBody)))
 	status, answer := d.send(r)
 	assert.Equal(t, 413, status, answer)
+	assert.Contains(t, answer, "--seed")
 }
 
 // zeros returns n bytes of white space.
