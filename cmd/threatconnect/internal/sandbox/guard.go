@@ -41,16 +41,23 @@ func newGuard(addr net.Addr, flag, token string) guard {
 
 var (
 	errRemote = errors.New("the page and /__sandbox/ answer only to clients on the machine of the sandbox: connect over 127.0.0.1, as with ssh -L")
+	errProxy  = errors.New("the request came through a proxy: connect to the sandbox itself, as with ssh -L")
 	errHost   = errors.New("the Host header is not the sandbox: use the address that it prints at its start")
 	errOrigin = errors.New("the request comes from a page of another origin: open the page of the sandbox, or use a client that is not a browser")
 	errToken  = errors.New("header " + tokenHeader + ": send the value of TC_SANDBOX_TOKEN, which the sandbox prints at its start")
 )
 
-// local refuses clients of other machines, and requests for other hosts.
+// local refuses clients of other machines, and requests for other hosts. A proxy on this machine says
+// in a header that the client is another one.
 func (g guard) local(r *http.Request) error {
 	remote, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil || !remote.Addr().Unmap().IsLoopback() {
 		return errRemote
+	}
+	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP"} {
+		if r.Header.Get(name) != "" {
+			return errProxy
+		}
 	}
 	if !g.hosts[strings.ToLower(r.Host)] {
 		return errHost
