@@ -120,6 +120,10 @@ func (c *control) handler() http.Handler {
 // serve sends a request to the page, to the control API or to the test server.
 func (c *control) serve(w http.ResponseWriter, r *http.Request) {
 	isPage, isControl := r.URL.Path == "/", strings.HasPrefix(r.URL.Path, controlPath)
+	if r.URL.Path == "/favicon.ico" || strings.HasPrefix(r.URL.Path, "/.well-known/") {
+		http.NotFound(w, r) // a browser asks for them, and not a client of the API
+		return
+	}
 	if !isPage && !isControl {
 		c.srv.ServeHTTP(w, r)
 		return

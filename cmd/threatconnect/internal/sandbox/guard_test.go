@@ -67,6 +67,18 @@ func TestGuard(t *testing.T) {
 	}
 }
 
+// What a browser requests on its own is not a request of a client of the API.
+func TestBrowserRequests(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, options{})
+	for _, path := range []string{"/favicon.ico", "/.well-known/appspecific/com.chrome.devtools.json"} {
+		status, _ := d.send(d.request("GET", path, ""))
+		assert.Equal(t, 404, status, path)
+	}
+	assert.Empty(t, read[[]requestRow](d, "requests"))
+	assert.Empty(t, d.srv.Lapses(), "--strict is about clients of the API")
+}
+
 func TestHosts(t *testing.T) {
 	t.Parallel()
 	g := newGuard(&net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 80}, "sandbox.example:80", "")
