@@ -138,6 +138,7 @@ func allChecks(o options, axe string) []check {
 		{"390 pixels are wide enough", narrow},
 		{"dark and light differ", schemes},
 		{"a reload restores the page", reloadRestores},
+		{"messages are in sight", messagesShow},
 		{"the page stays live during an import", staysLive(load)},
 		{"axe-core finds nothing serious", accessible(axe)},
 	}
@@ -151,7 +152,7 @@ func allChecks(o options, axe string) []check {
 func runCheck(ctx context.Context, c check, binary string, b *browser) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
-	s, err := startSandbox(ctx, binary)
+	s, err := startSandbox(ctx, binary, "127.0.0.1:0")
 	if err != nil {
 		return err
 	}

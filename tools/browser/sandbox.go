@@ -31,9 +31,9 @@ type sandbox struct {
 	stderr bytes.Buffer
 }
 
-// startSandbox starts the command on a free port and reads the line with its credentials.
-func startSandbox(ctx context.Context, binary string) (*sandbox, error) {
-	s := &sandbox{cmd: exec.CommandContext(ctx, binary, "sandbox", "--addr", "127.0.0.1:0", "--json")}
+// startSandbox starts the command on an address and reads the line with its credentials.
+func startSandbox(ctx context.Context, binary, addr string) (*sandbox, error) {
+	s := &sandbox{cmd: exec.CommandContext(ctx, binary, "sandbox", "--addr", addr, "--json")}
 	s.cmd.Stderr = &s.stderr
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {

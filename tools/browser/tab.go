@@ -115,6 +115,15 @@ func (t *tab) listen(event any) {
 	t.problems = append(t.problems, strings.TrimSpace(problem))
 }
 
+// forgive drops the errors of the console that have one of the texts in them.
+func (t *tab) forgive(texts ...string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.problems = slices.DeleteFunc(t.problems, func(p string) bool {
+		return slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(p, text) })
+	})
+}
+
 // close closes the tab. It returns the errors of its console.
 func (t *tab) close() error {
 	// The events before the answer have been seen.

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/threatconnect-go/threatconnect"
+)
+
+// messagesShow does things at the end of a page that is higher than the screen, and in front of which
+// the details are. What became of them has to be in sight.
+func messagesShow(ctx context.Context, s *sandbox, t *tab) error {
+	if err := t.view(390, 844, "light"); err != nil {
+		return err
+	}
+	seen := func(text string) error {
+		return t.until(fmt.Sprintf("%q is in sight", text), `text => [...document.querySelectorAll("[role=status], [role=alert]")].some(e => {
+			const r = e.getBoundingClientRect();
+			return e.textContent.includes(text) && r.height > 0 && e.contains(document.elementFromPoint(r.x + 5, r.y + 5));
+		})`, text)
+	}
+	if err := t.click("#expire-token"); err != nil {
+		return err
+	}
+	if err := seen("API token is refused"); err != nil {
+		return err
+	}
+	// No probability is no fault, and not one that always strikes.
+	for _, f := range [][2]string{{"#fault-often", "rate"}, {"#fault-number", "0"}} {
+		if err := t.fill(f[0], f[1]); err != nil {
+			return err
+		}
+	}
+	if err := t.click("#fault-form button"); err != nil {
+		return err
+	}
+	if err := seen("more than 0"); err != nil {
+		return err
+	}
+	threat, host := threatconnect.NewThreat("Threat"), threatconnect.NewHost("a.malware-feed.net")
+	threat.XID, host.GroupXIDs = "threat", []string{"threat"}
+	if err := s.load(ctx, threat, host); err != nil {
+		return err
+	}
+	if err := browse(t, "indicators", ""); err != nil {
+		return err
+	}
+	if err := t.click("#browse [data-record] button"); err != nil {
+		return err
+	}
+	status, answer, err := s.request(ctx, http.MethodPost, "/__sandbox/delete", `{"groups":[{"xid":"threat"}]}`, func(r *http.Request) { r.Header.Set("Sandbox-Token", s.SandboxToken) })
+	if err != nil || status != http.StatusOK {
+		return fmt.Errorf("delete: %d %s: %w", status, answer, err)
+	}
+	if err := t.click("#details-body li button"); err != nil {
+		return err
+	}
+	if err := seen("there is no group"); err != nil {
+		return err
+	}
+	t.forgive("404")
+	return nil
+}
