@@ -139,6 +139,7 @@ func allChecks(o options, axe string) []check {
 		{"dark and light differ", schemes},
 		{"a reload restores the page", reloadRestores},
 		{"messages are in sight", messagesShow},
+		{"390 pixels show the difference of a signature", difference},
 		{"the page stays live during an import", staysLive(load)},
 		{"axe-core finds nothing serious", accessible(axe)},
 	}

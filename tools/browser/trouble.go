@@ -62,3 +62,21 @@ func messagesShow(ctx context.Context, s *sandbox, t *tab) error {
 	t.forgive("404")
 	return nil
 }
+
+// difference looks at a refused signature on a telephone.
+func difference(ctx context.Context, s *sandbox, t *tab) error {
+	if err := t.view(390, 844, "light"); err != nil {
+		return err
+	}
+	if err := refuse(ctx, s); err != nil {
+		return err
+	}
+	if err := openRefusal(t); err != nil {
+		return err
+	}
+	inside := `(outer, inner) => { const o = document.querySelector(outer).getBoundingClientRect(), i = document.querySelector(inner).getBoundingClientRect(); return i.left >= o.left && i.left < o.right - 20; }`
+	if err := t.until("the difference is in sight", inside, "#refusal .scroll", "#refusal mark"); err != nil {
+		return err
+	}
+	return t.until("the button holds its text", `() => { const b = document.querySelector("#details-close"); return b.scrollWidth <= b.clientWidth; }`)
+}
