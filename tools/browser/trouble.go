@@ -8,6 +8,27 @@ import (
 	"github.com/threatconnect-go/threatconnect"
 )
 
+// pauseKeeps pauses the list of requests, which has to show later what came in the meantime.
+func pauseKeeps(ctx context.Context, s *sandbox, t *tab) error {
+	ask := func() error {
+		_, _, err := s.request(ctx, http.MethodGet, "/api/v2/owners", "", nil)
+		return err
+	}
+	lists := func(n int) error {
+		return t.until(fmt.Sprintf("%d requests are listed", n), `n => document.querySelectorAll("#requests [data-request]").length === n`, n)
+	}
+	for _, step := range []func() error{
+		ask, func() error { return lists(1) },
+		func() error { return t.click("#pause") }, ask, func() error { return t.shows("#shown", "Paused: 1 more") }, func() error { return lists(1) },
+		func() error { return t.click("#pause") }, func() error { return lists(2) },
+	} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // messagesShow does things at the end of a page that is higher than the screen, and in front of which
 // the details are. What became of them has to be in sight.
 func messagesShow(ctx context.Context, s *sandbox, t *tab) error {
