@@ -138,6 +138,7 @@ func allChecks(o options, axe string) []check {
 		{"390 pixels are wide enough", narrow},
 		{"dark and light differ", schemes},
 		{"a reload restores the page", reloadRestores},
+		{"a sandbox that is started again shows", restartShows},
 		{"a pause loses no request", pauseKeeps},
 		{"messages are in sight", messagesShow},
 		{"390 pixels show the difference of a signature", difference},

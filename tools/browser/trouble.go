@@ -2,11 +2,57 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/threatconnect-go/threatconnect"
 )
+
+// restart ends the sandbox and starts another one on its port. While there is none, down is called.
+func (s *sandbox) restart(ctx context.Context, down func() error) error {
+	if err := errors.Join(s.stop(), down()); err != nil {
+		return err
+	}
+	next, err := startSandbox(ctx, s.cmd.Path, strings.TrimPrefix(s.root(), "http://"))
+	if err != nil {
+		return err
+	}
+	*s = *next
+	return nil
+}
+
+// restartShows starts the sandbox again under an open page, which has to say so and to show the new one.
+func restartShows(ctx context.Context, s *sandbox, t *tab) error {
+	if err := s.load(ctx, threatconnect.NewHost("a.malware-feed.net")); err != nil {
+		return err
+	}
+	if err := browse(t, "indicators", ""); err != nil {
+		return err
+	}
+	if err := t.shows("#browse [data-record]", "a.malware-feed.net"); err != nil {
+		return err
+	}
+	err := s.restart(ctx, func() error { return t.shows("#live", "connection lost") })
+	if err != nil {
+		return err
+	}
+	for _, e := range [][2]string{{"#message", "started again"}, {"#browse-count", "None found"}, {"#live", "live"}} {
+		if err := t.shows(e[0], e[1]); err != nil {
+			return err
+		}
+	}
+	// The token of the page was that of the other one.
+	if err := t.click("#expire-token"); err != nil {
+		return err
+	}
+	if err := t.shows("#error", "Open the URL"); err != nil {
+		return err
+	}
+	t.forgive("ERR_", "401")
+	return t.until("the page only reads", `() => document.documentElement.dataset.mode === "read"`)
+}
 
 // pauseKeeps pauses the list of requests, which has to show later what came in the meantime.
 func pauseKeeps(ctx context.Context, s *sandbox, t *tab) error {
