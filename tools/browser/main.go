@@ -142,6 +142,7 @@ func allChecks(o options, axe string) []check {
 		{"a pause loses no request", pauseKeeps},
 		{"messages are in sight", messagesShow},
 		{"390 pixels show the difference of a signature", difference},
+		{"many tabs are live", manyTabs},
 		{"the page stays live during an import", staysLive(load)},
 		{"axe-core finds nothing serious", accessible(axe)},
 	}

@@ -147,3 +147,47 @@ func difference(ctx context.Context, s *sandbox, t *tab) error {
 	}
 	return t.until("the button holds its text", `() => { const b = document.querySelector("#details-close"); return b.scrollWidth <= b.clientWidth; }`)
 }
+
+// manyTabs opens more tabs than connections that a browser makes to a host. Only one is in sight.
+func manyTabs(ctx context.Context, s *sandbox, t *tab) (err error) {
+	conceal := `hidden => { Object.defineProperty(document, "hidden", {get: () => hidden, configurable: true}); document.dispatchEvent(new Event("visibilitychange")); return true; }`
+	ask := func() error {
+		_, _, err := s.request(ctx, http.MethodGet, "/api/v2/owners", "", nil)
+		return err
+	}
+	lists := func(n int) error {
+		return t.until(fmt.Sprintf("%d requests are listed", n), `n => [...document.querySelectorAll("#requests [data-request]")].map(e => Number(e.dataset.request)).join() === [3, 2, 1].slice(3 - n).join()`, n)
+	}
+	if err := errors.Join(ask(), lists(1)); err != nil {
+		return err
+	}
+	if _, err := eval[bool](t, conceal, true); err != nil {
+		return err
+	}
+	for range 7 {
+		other, err := t.browser.open(ctx, s.Page)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, other.close()) }()
+		if err := other.ready(); err != nil {
+			return err
+		}
+		if _, err := eval[bool](other, conceal, true); err != nil {
+			return err
+		}
+	}
+	if err := ask(); err != nil {
+		return err
+	}
+	if _, err := eval[bool](t, conceal, false); err != nil {
+		return err
+	}
+	if err := t.shows("#live", "live"); err != nil {
+		return err
+	}
+	if err := ask(); err != nil {
+		return err
+	}
+	return lists(3) // each once
+}

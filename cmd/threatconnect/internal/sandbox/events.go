@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -57,7 +58,7 @@ func (c *control) events(w http.ResponseWriter, r *http.Request) {
 	defer out.SetWriteDeadline(time.Time{})
 	clock := time.NewTicker(tick)
 	defer clock.Stop()
-	f := c.newFollower(r.Header.Get("Last-Event-ID"))
+	f := c.newFollower(cmp.Or(r.Header.Get("Last-Event-ID"), r.FormValue("after")))
 	for {
 		_ = out.SetWriteDeadline(time.Now().Add(stalledAfter)) // every server of net/http can
 		var event bytes.Buffer
