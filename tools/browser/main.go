@@ -140,6 +140,7 @@ func allChecks(o options, axe string) []check {
 		{"a reload restores the page", reloadRestores},
 		{"a sandbox that is started again shows", restartShows},
 		{"a pause loses no request", pauseKeeps},
+		{"a snapshot comes back", snapshotComesBack},
 		{"messages are in sight", messagesShow},
 		{"390 pixels show the difference of a signature", difference},
 		{"many tabs are live", manyTabs},

@@ -75,6 +75,38 @@ func pauseKeeps(ctx context.Context, s *sandbox, t *tab) error {
 	return nil
 }
 
+// snapshotComesBack takes a snapshot, restores and deletes it as a person does.
+func snapshotComesBack(ctx context.Context, s *sandbox, t *tab) error {
+	if err := s.load(ctx, threatconnect.NewHost("a.malware-feed.net")); err != nil {
+		return err
+	}
+	if err := t.fill("#snapshot-name", "before / the test"); err != nil {
+		return err
+	}
+	if err := t.click("#snapshot-create"); err != nil {
+		return err
+	}
+	if err := t.shows("#snapshots", "before / the test"); err != nil {
+		return err
+	}
+	if err := s.load(ctx, threatconnect.NewHost("b.malware-feed.net")); err != nil {
+		return err
+	}
+	if err := t.shows("#browse", "b.malware-feed.net"); err != nil { // without a click
+		return err
+	}
+	if err := t.click("#snapshots [data-restore]"); err != nil {
+		return err
+	}
+	if err := t.until("the record of later is gone", `() => { const text = document.querySelector("#browse").textContent; return text.includes("a.malware") && !text.includes("b.malware"); }`); err != nil {
+		return err
+	}
+	if err := t.click("#snapshots [data-delete]"); err != nil {
+		return err
+	}
+	return t.until("the snapshot is gone", `() => document.querySelectorAll("#snapshots [data-snapshot]").length === 0 && !document.querySelector("#no-snapshots").hidden`)
+}
+
 // messagesShow does things at the end of a page that is higher than the screen, and in front of which
 // the details are. What became of them has to be in sight.
 func messagesShow(ctx context.Context, s *sandbox, t *tab) error {
