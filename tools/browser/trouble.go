@@ -177,6 +177,9 @@ func difference(ctx context.Context, s *sandbox, t *tab) error {
 	if err := t.until("the difference is in sight", inside, "#refusal .scroll", "#refusal mark"); err != nil {
 		return err
 	}
+	if err := t.until("the strings are told apart", inside, "#refusal .scroll", "#refusal .scroll .soft"); err != nil {
+		return err
+	}
 	return t.until("the button holds its text", `() => { const b = document.querySelector("#details-close"); return b.scrollWidth <= b.clientWidth; }`)
 }
 
