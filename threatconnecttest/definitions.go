@@ -43,9 +43,6 @@ func (r *IndicatorType) seed(s *seeder) error {
 	case !slices.Contains([]string{"", "upper", "lower", "sensitive"}, r.CasePreference):
 		return refuse("CasePreference", "must be upper, lower or sensitive")
 	}
-	if err := checkText("", reflect.ValueOf(r)); err != nil {
-		return err
-	}
 	s.types = append(s.types, &indicatorType{
 		IndicatorType: r.clone(), index: len(s.types), custom: true, canonical: canonicalCustom(r.CasePreference),
 	})
@@ -99,7 +96,7 @@ func (r *AttributeType) checkRecord(s *seeder) error {
 			return refuse(fmt.Sprintf("Types[%d]", n), fmt.Sprintf("there is no type %q of indicators or groups", name))
 		}
 	}
-	return checkText("", reflect.ValueOf(r))
+	return nil
 }
 
 // seed adds an attribute type, or changes one that every instance starts with.
@@ -154,9 +151,6 @@ func (r *SecurityLabel) seed(s *seeder) error {
 	if err != nil {
 		return err
 	}
-	if err := checkText("", reflect.ValueOf(r)); err != nil {
-		return err
-	}
 	if l := o.label(r.Name); l != nil {
 		given, now := *r, l.record(o)
 		if given.DateAdded.IsZero() {
@@ -208,9 +202,6 @@ func (r *SecurityLabel) update(s *seeder) error {
 	o, l, err := r.label(s)
 	if err == nil {
 		err = r.check()
-	}
-	if err == nil {
-		err = checkText("", reflect.ValueOf(r))
 	}
 	if err != nil {
 		return err

@@ -76,7 +76,14 @@ func (s *seeder) each(verb string, records []Record, do func(Record, *seeder) er
 		if isNil(r) {
 			return fmt.Errorf("threatconnecttest: %s: record %d is nil", verb, n)
 		}
-		if err := do(r, s); err != nil {
+		var err error
+		if verb != "delete" {
+			err = checkText("", reflect.ValueOf(r))
+		}
+		if err == nil {
+			err = do(r, s)
+		}
+		if err != nil {
 			kind := strings.TrimPrefix(fmt.Sprintf("%T", r), "*threatconnecttest.")
 			return fmt.Errorf("threatconnecttest: %s: record %d, %s %q: %w", verb, n, kind, r.title(), err)
 		}
