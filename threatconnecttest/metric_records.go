@@ -2,7 +2,6 @@ package threatconnecttest
 
 import (
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -34,42 +33,38 @@ func (r *MetricRecord) seed(s *seeder) error {
 	if err := s.checkID(r.ID); err != nil {
 		return err
 	}
-	m, err := r.make(s)
-	if err != nil {
+	m := &metric{id: r.ID}
+	if err := s.fillMetric(m, r, nil); err != nil {
 		return err
 	}
+	if m.id == 0 {
+		m.id = s.nextID()
+	}
+	s.customMetrics = append(s.customMetrics, m)
 	*r = m.record()
 	return nil
 }
 
-// make creates a metric with its points, as requests would. If the record is refused, nothing is left
-// of it.
-func (r *MetricRecord) make(s *seeder) (*metric, error) {
+// fillMetric gives an empty metric what a record says, as requests would. had is the metric before.
+func (s *seeder) fillMetric(m *metric, r *MetricRecord, had *metric) error {
 	switch {
 	case !slices.Contains(metricDataTypes, r.DataType):
-		return nil, refuse("DataType", "must be one of "+strings.Join(metricDataTypes, ", "))
+		return refuse("DataType", "must be one of "+strings.Join(metricDataTypes, ", "))
 	case !slices.Contains(metricIntervals, r.Interval):
-		return nil, refuse("Interval", "must be one of "+strings.Join(metricIntervals, ", "))
-	}
-	if err := checkText("", reflect.ValueOf(r)); err != nil {
-		return nil, err
+		return refuse("Interval", "must be one of "+strings.Join(metricIntervals, ", "))
+	case slices.ContainsFunc(s.customMetrics, func(other *metric) bool { return other != had && other.name == r.Name }):
+		return refuse("Name", msgMetricExists)
 	}
 	body := map[string]any{"name": r.Name, "dataType": r.DataType, "interval": r.Interval, "keyedValues": r.Keyed}
 	if r.Description != "" {
 		body["description"] = r.Description
 	}
-	c, f := s.request(body)
-	if a := c.createCustomMetric(f); a.message != "" {
-		field := "Name"
-		if strings.Contains(a.message, "description") {
-			field = "Description"
-		}
-		return nil, refuse(field, a.message)
+	_, f := s.request(body)
+	if bad := m.read(f); bad != nil {
+		return platformSays(bad.message, "")
 	}
-	m := s.customMetrics[len(s.customMetrics)-1]
-	if r.ID != 0 {
-		m.id = r.ID
-	}
+	given := *r
+	given.Points = slices.Clone(r.Points)
 	for n, p := range r.Points {
 		body := map[string]any{"value": p.Value}
 		if p.Name != "" {
@@ -80,14 +75,14 @@ func (r *MetricRecord) make(s *seeder) (*metric, error) {
 		}
 		if !p.Date.IsZero() {
 			body["date"] = formatDate(p.Date, 0)
+			given.Points[n].Date = startOf(r.Interval, p.Date)
 		}
 		c, f := s.request(body)
 		if a := c.addToCustomMetric(m, f); a.message != "" {
-			s.customMetrics = remove(s.customMetrics, m)
-			return nil, refuse(fmt.Sprintf("Points[%d]", n), a.message)
+			return refuse(fmt.Sprintf("Points[%d]", n), a.message)
 		}
 	}
-	return m, nil
+	return checkKept(given, m.record())
 }
 
 func (r *MetricRecord) metric(s *seeder) (*metric, error) {
@@ -104,17 +99,11 @@ func (r *MetricRecord) update(s *seeder) error {
 	if err != nil {
 		return err
 	}
-	at := slices.Index(s.customMetrics, m)
-	others := s.customMetrics
-	s.customMetrics = slices.Delete(slices.Clone(others), at, at+1)
-	made, err := r.make(s)
-	s.customMetrics = others
-	if err != nil {
+	made := &metric{id: m.id}
+	if err := s.fillMetric(made, r, m); err != nil {
 		return err
 	}
-	id := m.id
 	*m = *made
-	m.id = id
 	*r = m.record()
 	return nil
 }

@@ -79,6 +79,21 @@ func (c *call) getCustomMetric(m *metric) *answer {
 
 func (c *call) createCustomMetric(f fields) *answer {
 	m := &metric{}
+	if bad := m.read(f); bad != nil {
+		return bad
+	}
+	if slices.ContainsFunc(c.customMetrics, func(have *metric) bool { return have.name == m.name }) {
+		return fail(http.StatusBadRequest, msgMetricExists)
+	}
+	m.id = c.nextID()
+	c.customMetrics = append(c.customMetrics, m)
+	return c.one(http.StatusCreated, "customMetricConfig", m.write)
+}
+
+const msgMetricExists = "A custom metric with this name already exists"
+
+// read reads the members of a create.
+func (m *metric) read(f fields) *answer {
 	m.name, _ = f.text("name")
 	m.dataType, _ = f.text("dataType")
 	m.interval, _ = f.text("interval")
@@ -93,12 +108,8 @@ func (c *call) createCustomMetric(f fields) *answer {
 		return fail(http.StatusBadRequest, "The description for this custom metric is invalid, please enter a description between 1-500 characters in length")
 	case !slices.Contains(metricDataTypes, m.dataType), !slices.Contains(metricIntervals, m.interval), f.has("keyedValues") && !ok:
 		return fail(http.StatusBadRequest, msgMalformed)
-	case slices.ContainsFunc(c.customMetrics, func(have *metric) bool { return have.name == m.name }):
-		return fail(http.StatusBadRequest, "A custom metric with this name already exists")
 	}
-	m.id = c.nextID()
-	c.customMetrics = append(c.customMetrics, m)
-	return c.one(http.StatusCreated, "customMetricConfig", m.write)
+	return nil
 }
 
 func (c *call) deleteCustomMetric(m *metric) *answer {
