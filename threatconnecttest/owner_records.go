@@ -1,6 +1,7 @@
 package threatconnecttest
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"slices"
@@ -65,67 +66,58 @@ func (r *Owner) check() error {
 			return refuse(fmt.Sprintf("Denied[%d]", n), fmt.Sprintf("%q is not a route: use one that Routes returns, or \"*\" and its pattern", d))
 		}
 	}
-	return checkText("", reflect.ValueOf(r))
+	return nil
 }
 
 // seed adds an owner, or changes one that every instance starts with.
 func (r *Owner) seed(s *seeder) error {
-	have := s.ownerByName(r.Name)
-	if r.Type == "" && have != nil {
-		r.Type = have.Type
-	}
-	if r.Type == "" {
-		r.Type = "Source"
-	}
-	if err := r.check(); err != nil {
-		return err
-	}
+	given, have := r.clone(), s.ownerByName(r.Name)
 	if have == nil {
+		given.Type = cmp.Or(r.Type, "Source")
+		if err := given.check(); err != nil {
+			return err
+		}
 		if r.ID != 0 && r.ID != int64(len(s.owners)+1) {
 			return refuse("ID", "is set by the server: leave it 0")
 		}
-		*r = s.addOwner(r.clone()).record()
+		*r = s.addOwner(given).record()
 		return nil
 	}
+	given.Type, given.ID = cmp.Or(r.Type, have.Type), cmp.Or(r.ID, have.ID)
 	if have.builtIn {
 		if r.Members == nil {
-			r.Members = have.Members
+			given.Members = slices.Clone(have.Members)
 		}
-		return r.update(s)
-	}
-	given := r.clone()
-	given.ID = have.ID
-	if now := have.record(); r.ID != 0 && r.ID != have.ID || !reflect.DeepEqual(given, now) {
+		if err := given.update(s); err != nil {
+			return err
+		}
+	} else if !reflect.DeepEqual(given, have.record()) {
 		return refuse("Name", "there is such an owner already, with other fields: change it with Update")
 	}
-	r.ID = have.ID
+	*r = have.record()
 	return nil
 }
 
 func (r *Owner) update(s *seeder) error {
-	have := s.ownerByName(r.Name)
+	given, have := r.clone(), s.ownerByName(r.Name)
 	if r.ID != 0 {
 		have = s.ownerByID(r.ID)
 	}
 	if have == nil {
 		return refuse("Name", "there is no such owner")
 	}
-	if r.Type == "" {
-		r.Type = have.Type
-	}
-	err := r.check()
+	given.Type, given.ID = cmp.Or(r.Type, have.Type), have.ID
+	err := given.check()
 	other := s.ownerByName(r.Name)
 	switch {
 	case err != nil:
 		return err
 	case other != nil && other != have:
 		return refuse("Name", "another owner has it")
-	case r.Type != have.Type:
+	case given.Type != have.Type:
 		return refuse("Type", "cannot be changed")
 	}
-	id := have.ID
-	have.Owner, have.builtIn = r.clone(), false
-	have.ID = id
+	have.Owner, have.builtIn = given, false
 	*r = have.record()
 	return nil
 }
