@@ -7,21 +7,18 @@ import (
 	"strings"
 )
 
-// attached is what was attached to something before an update. What stays keeps its id.
-type attached struct {
-	attributes  []*attribute
-	assets      []*asset
-	occurrences []*occurrence
-}
-
-// attach gives a thing the attributes, tags and labels of a record in place of those that it has.
-// had are the attributes that it had before.
-func (s *seeder) attach(h holder, had []*attribute, attributes []AttributeRecord, tags, labels []string) error {
-	h.hangers().untagAll()
-	if m := h.hangers(); m != nil {
-		m.labels = nil
-	}
-	job := s.job(h.belongs())
+// attach gives a thing that is new or takes the place of another one the attributes, tags and labels
+// of a record, and checks that the thing is shown as the record. had are the attributes that were there
+// before: those that stay keep their ids. If attach fails, no tag is left of the record.
+func (s *seeder) attach(h holder, had []*attribute, attributes []AttributeRecord, tags, labels []string, check func() error) (err error) {
+	o := h.belongs()
+	defer func(before int) {
+		if err != nil {
+			h.hangers().untagAll()
+			o.forgetTags(before)
+		}
+	}(len(o.tags))
+	job, had, stay := s.job(o), slices.Clone(had), make([]*attribute, len(attributes))
 	put := func(field, name string, v any) error {
 		b, err := json.Marshal(v)
 		if err != nil {
@@ -33,21 +30,26 @@ func (s *seeder) attach(h holder, had []*attribute, attributes []AttributeRecord
 		return nil
 	}
 	for n, r := range attributes {
-		a := batchAttribute{Type: loose(r.Type), Value: loose(r.Value), Source: loose(r.Source)}
+		in := batchAttribute{Type: loose(r.Type), Value: loose(r.Value), Source: loose(r.Source)}
 		if r.Displayed {
-			a.Displayed = "true"
+			in.Displayed = "true"
 		}
 		if r.Pinned {
-			a.Pinned = "true"
+			in.Pinned = "true"
 		}
 		for _, l := range r.Labels {
-			a.SecurityLabel = append(a.SecurityLabel, batchLabel{Name: loose(l)})
+			in.SecurityLabel = append(in.SecurityLabel, batchLabel{Name: loose(l)})
 		}
-		if err := put(fmt.Sprintf("Attributes[%d]", n), "attribute", []batchAttribute{a}); err != nil {
+		if err := put(fmt.Sprintf("Attributes[%d]", n), "attribute", []batchAttribute{in}); err != nil {
 			return err
 		}
-		all := h.metadata().attributes
-		all[len(all)-1].keep(r, had, s.now.Unix())
+		a := h.metadata().attributes[n]
+		stay[n] = take(&had, func(old *attribute) bool { return old.id == r.ID })
+		if old := stay[n]; old != nil {
+			a.id, a.added = old.id, old.added
+		}
+		a.added = stored(r.DateAdded, a.added)
+		a.modified = stored(r.LastModified, a.added)
 	}
 	for n, name := range tags {
 		if err := put(fmt.Sprintf("Tags[%d]", n), "tag", []batchTag{{loose(name)}}); err != nil {
@@ -59,34 +61,45 @@ func (s *seeder) attach(h holder, had []*attribute, attributes []AttributeRecord
 			return err
 		}
 	}
+	if err := check(); err != nil {
+		return err
+	}
+	for n, old := range stay {
+		if old != nil {
+			a := h.metadata().attributes[n]
+			counts := a.value != old.value || a.source != old.source || a.displayed != old.displayed || a.pinned != old.pinned
+			a.modified = moved(old.modified, attributes[n].LastModified, counts, s.now.Unix())
+		}
+	}
 	return nil
 }
 
-// keep gives an attribute the dates of its record, and the id and dates that it had before.
-func (a *attribute) keep(r AttributeRecord, had []*attribute, now int64) {
-	i := slices.IndexFunc(had, func(old *attribute) bool { return old.id == r.ID })
-	if i < 0 {
-		a.added = stored(r.DateAdded, now)
-		a.modified = stored(r.LastModified, a.added)
-		return
+// take removes the first element that matches and returns it, or nil. What stays after an update is
+// taken from what was there, so that nothing has the same id twice.
+func take[T any](from *[]*T, match func(*T) bool) *T {
+	n := slices.IndexFunc(*from, match)
+	if n < 0 {
+		return nil
 	}
-	old := had[i]
-	counts := a.value != old.value || a.source != old.source || a.displayed != old.displayed || a.pinned != old.pinned
-	a.id, a.added = old.id, stored(r.DateAdded, old.added)
-	a.modified = moved(old.modified, r.LastModified, counts, now)
+	e := (*from)[n]
+	*from = slices.Delete(*from, n, n+1)
+	return e
 }
 
-// attachAssets gives assets to their owner, as requests would. had are those that it had before.
-func (s *seeder) attachAssets(o assetOwner, kinds []assetKind, had []*asset, records []AssetRecord) error {
+// makeAssets makes the assets of a record, as requests would. had are those that were there before:
+// those that stay keep their ids.
+func (s *seeder) makeAssets(kinds []assetKind, had []*asset, records []AssetRecord) ([]*asset, error) {
+	var all []*asset
+	had = slices.Clone(had)
 	for n, r := range records {
 		at := fmt.Sprintf("Assets[%d]", n)
 		i := slices.IndexFunc(kinds, func(k assetKind) bool { return k.name == r.Type })
 		if i < 0 {
-			return refuse(at+".Type", fmt.Sprintf("%q is no type of asset here", r.Type))
+			return nil, refuse(at+".Type", fmt.Sprintf("%q is no type of asset here", r.Type))
 		}
 		k := &kinds[i]
 		if len(r.Values) > len(k.fields) {
-			return refuse(at+".Values", "may be "+strings.Join(k.fields, ", "))
+			return nil, refuse(at+".Values", "may be "+strings.Join(k.fields, ", "))
 		}
 		body := map[string]any{}
 		for i, v := range r.Values {
@@ -95,69 +108,78 @@ func (s *seeder) attachAssets(o assetOwner, kinds []assetKind, had []*asset, rec
 		a := &asset{kind: k, values: make([]string, len(k.fields))}
 		c, _ := s.request(body)
 		if bad := c.readAsset(a); bad != nil {
-			return refuse(at+".Values", bad.message)
+			return nil, refuse(at+".Values", bad.message)
 		}
-		if i := slices.IndexFunc(had, func(old *asset) bool { return old.id == r.ID && old.kind == k }); i >= 0 {
-			a.id = r.ID
+		if old := take(&had, func(old *asset) bool { return old.id == r.ID && old.kind == k }); old != nil {
+			a.id = old.id
 		} else {
 			a.id = s.nextID()
 		}
-		*o.assetList() = append(*o.assetList(), a)
+		all = append(all, a)
 	}
-	return nil
+	return all, nil
 }
 
-// linkGroups associates a thing with the groups of these xids, and with no others.
-func (s *seeder) linkGroups(h holder, xids []string) error {
-	var want []holder
-	for n, xid := range xids {
-		at := fmt.Sprintf("Groups[%d]", n)
-		g := s.groupByXID[xid]
+// findAll finds the things that a list of a record names, for relink. They are of the same owner as h,
+// are not h itself, and each is there once.
+func findAll[T interface {
+	comparable
+	holder
+}, N any](h holder, field, kind string, names []N, find func(N) T) ([]T, error) {
+	all, seen := make([]T, 0, len(names)), map[T]bool{}
+	for n, name := range names {
+		at := fmt.Sprintf("%s[%d]", field, n)
+		var none T
+		other := find(name)
 		switch {
-		case isGroup(h, xid):
-			return refuse(at, "a group cannot be associated with itself: leave its own xid out")
-		case g == nil || g.owner != h.belongs():
-			return refuse(at, fmt.Sprintf("the owner has no group with the xid %q: seed it first", xid))
+		case other == none || other.belongs() != h.belongs():
+			return nil, refuse(at, fmt.Sprintf("the owner has no %s %#v: seed it first", kind, name))
+		case other.number() == h.number():
+			return nil, refuse(at, "a "+kind+" cannot be associated with itself: leave it out")
+		case seen[other]:
+			return nil, refuse(at, "names the same "+kind+" as another one: leave it out")
 		}
-		want = append(want, g)
+		seen[other] = true
+		all = append(all, other)
 	}
-	relink(h, want, func(h holder) bool { _, ok := h.(*group); return ok })
-	return nil
+	return all, nil
 }
 
-// isGroup reports whether something is the group of an xid.
-func isGroup(h holder, xid string) bool {
-	g, ok := h.(*group)
-	return ok && g.xid == xid
+// groupsAt finds the groups of these xids. xid is the one that h has or is to have.
+func (s *seeder) groupsAt(h holder, xids []string) ([]*group, error) {
+	return findAll(h, "Groups", "group", xids, func(xid string) *group {
+		if g, ok := h.(*group); ok && g.xid == xid {
+			return g
+		}
+		return s.groupByXID[xid]
+	})
 }
 
-// linkIndicators associates a group with these indicators, and with no others.
-func (s *seeder) linkIndicators(g *group, texts []string) error {
-	var want []holder
+// indicatorsAt finds the indicators of these types and summaries.
+func (s *seeder) indicatorsAt(g *group, texts []string) ([]*indicator, error) {
 	for n, text := range texts {
-		at := fmt.Sprintf("Indicators[%d]", n)
-		typeName, summary, ok := strings.Cut(text, ": ")
-		if !ok {
-			return refuse(at, `must be a type and a summary, as in "Host: www.example.com"`)
+		if !strings.Contains(text, ": ") {
+			return nil, refuse(fmt.Sprintf("Indicators[%d]", n), `must be a type and a summary, as in "Host: www.example.com"`)
 		}
-		i, err := (&IndicatorRecord{Owner: g.owner.Name, Type: typeName, Summary: summary}).indicator(s)
-		if err != nil {
-			return refuse(at, fmt.Sprintf("the owner has no indicator %q: seed it first", text))
-		}
-		want = append(want, i)
 	}
-	relink(g, want, func(h holder) bool { _, ok := h.(*indicator); return ok })
-	return nil
+	return findAll(g, "Indicators", "indicator", texts, func(text string) *indicator {
+		typeName, summary, _ := strings.Cut(text, ": ")
+		i, _ := (&IndicatorRecord{Owner: g.owner.Name, Type: typeName, Summary: summary}).indicator(s)
+		return i
+	})
 }
 
-// relink associates a thing with those that are wanted and with no other of their kind.
-func relink(h holder, want []holder, kind func(holder) bool) {
-	wanted := map[holder]bool{}
+// relink associates a thing with those that are wanted, and with no other of their kind.
+func relink[T interface {
+	comparable
+	holder
+}](h holder, want []T) {
+	wanted := map[T]bool{}
 	for _, other := range want {
 		wanted[other] = true
 	}
 	for l := range links(h) {
-		if other := l.to(h); kind(other) && !wanted[other] {
+		if other, ok := l.to(h).(T); ok && !wanted[other] {
 			l.remove()
 		}
 	}

@@ -2,6 +2,7 @@ package threatconnecttest
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"reflect"
 	"strings"
@@ -71,42 +72,25 @@ func (r *GroupRecord) seed(s *seeder) error {
 	if err := s.checkID(r.ID); err != nil {
 		return err
 	}
-	g := &group{id: r.ID, owner: o, typ: t, xid: r.XID}
-	if err := s.tryGroup(g, r); err != nil {
+	g := &group{id: r.ID, owner: o, typ: t, xid: r.XID, added: s.now.Unix()}
+	groups, indicators, err := s.fillGroup(g, r, &group{})
+	if err != nil {
 		return err
 	}
-	g.added = stored(r.DateAdded, s.now.Unix())
-	g.modified = stored(r.LastModified, g.added)
 	s.addGroup(g)
+	relink(g, groups)
+	relink(g, indicators)
 	*r = g.record()
 	return nil
 }
 
-// tryGroup gives a group what a record says. If the record is refused, nothing is left of it.
-func (s *seeder) tryGroup(g *group, r *GroupRecord) error {
-	tags := len(g.owner.tags)
-	err := checkText("", reflect.ValueOf(r))
-	if err == nil {
-		err = s.fillGroup(g, r, attached{})
-	}
-	if err == nil {
-		given := *r
-		given.ID, given.Owner, given.Fields, given.DateAdded, given.LastModified, given.Indicators = 0, "", nil, time.Time{}, time.Time{}, nil
-		err = checkKept(given, g.record())
-	}
-	if err != nil {
-		detachAll(g)
-		g.owner.forgetTags(tags)
-	}
-	return err
-}
-
-// fillGroup gives a group the contents of a record. had is what was attached to it before.
-func (s *seeder) fillGroup(g *group, r *GroupRecord, had attached) error {
+// fillGroup gives an empty group the contents of a record, and returns what to associate it with. had
+// is the group before.
+func (s *seeder) fillGroup(g *group, r *GroupRecord, had *group) (groups []*group, indicators []*indicator, err error) {
 	f := fields{{[]byte("name"), quoteJSON(r.Name)}}
 	for name, v := range r.Fields {
 		if !g.typ.hasField(name) || name == "firstSeen" {
-			return refuse(fmt.Sprintf("Fields[%q]", name), "is no field of a "+g.typ.name)
+			return nil, nil, refuse(fmt.Sprintf("Fields[%q]", name), "is no field of a "+g.typ.name)
 		}
 		f = append(f, member{[]byte(name), quoteJSON(v)})
 	}
@@ -115,30 +99,31 @@ func (s *seeder) fillGroup(g *group, r *GroupRecord, had attached) error {
 	}
 	name, values, msg := g.typ.read(f, needForBatch)
 	if msg != "" {
-		return r.said(g.typ, msg)
+		return nil, nil, r.said(g.typ, msg)
 	}
-	g.name = name
-	g.values = nil
-	g.set(values)
-	g.dates.take(r.dates())
-	g.content = bytes.Clone(r.Content)
 	if r.Content != nil && g.typ.name != "Document" && g.typ.name != "Report" {
-		return refuse("Content", "only a Document or Report has it")
+		return nil, nil, refuse("Content", "only a Document or Report has it")
 	}
 	if len(r.Assets) > 0 && g.typ.name != "Adversary" {
-		return refuse("Assets", "only an Adversary has them")
+		return nil, nil, refuse("Assets", "only an Adversary has them")
 	}
-	g.assets = nil
-	if err := s.attachAssets(g, adversaryAssetKinds, had.assets, r.Assets); err != nil {
-		return err
+	g.name, g.content = name, bytes.Clone(r.Content)
+	g.set(values)
+	g.dates.take(r.dates())
+	g.added = stored(r.DateAdded, g.added)
+	g.modified = stored(r.LastModified, g.added)
+	if g.assets, err = s.makeAssets(adversaryAssetKinds, had.assets, r.Assets); err != nil {
+		return nil, nil, err
 	}
-	if err := s.attach(g, had.attributes, r.Attributes, r.Tags, r.Labels); err != nil {
-		return err
+	if groups, err = s.groupsAt(g, r.Groups); err != nil {
+		return nil, nil, err
 	}
-	if err := s.linkGroups(g, r.Groups); err != nil {
-		return err
+	if indicators, err = s.indicatorsAt(g, r.Indicators); err != nil {
+		return nil, nil, err
 	}
-	return s.linkIndicators(g, r.Indicators)
+	return groups, indicators, s.attach(g, had.hung.attributes, r.Attributes, r.Tags, r.Labels, func() error {
+		return checkKept(r, g.record(), "Fields", "Groups", "Indicators")
+	})
 }
 
 // said is an error for what the platform says about a field.
@@ -189,35 +174,29 @@ func (r *GroupRecord) update(s *seeder) error {
 	if err != nil {
 		return err
 	}
-	if r.Owner == "" {
-		r.Owner = g.owner.Name
-	}
-	if r.XID == "" {
-		r.XID = g.xid
-	}
-	o, t, err := r.place(s)
+	given := *r
+	given.Owner, given.XID = cmp.Or(r.Owner, g.owner.Name), cmp.Or(r.XID, g.xid)
+	o, t, err := given.place(s)
 	switch {
 	case err != nil:
 		return err
 	case o != g.owner || t != g.typ:
 		return refuse("ID", "belongs to a group of another owner or type")
-	case r.XID != g.xid && s.groupByXID[r.XID] != nil:
+	case given.XID != g.xid && s.groupByXID[given.XID] != nil:
 		return refuse("XID", "another group has it")
 	}
-	trial := &group{owner: o, typ: t, xid: r.XID}
-	if err := s.tryGroup(trial, r); err != nil {
+	made := &group{id: g.id, owner: o, typ: t, xid: given.XID, createdBy: g.createdBy, added: g.added}
+	groups, indicators, err := s.fillGroup(made, &given, g)
+	if err != nil {
 		return err
 	}
-	detachAll(trial)
-
-	before, added, modified := g.record(), g.added, g.modified
-	had := attached{attributes: g.hung.attributes, assets: g.assets}
-	g.hung.attributes = nil
-	if err := s.fillGroup(g, r, had); err != nil {
-		return err // does not happen: the trial took the same record
-	}
-	s.renameGroup(g, r.XID)
-	g.added = stored(r.DateAdded, added)
+	before, modified := g.record(), g.modified
+	made.hung.replace(&g.hung)
+	s.renameGroup(g, made.xid)
+	*g = *made
+	relink(g, groups)
+	relink(g, indicators)
+	g.modified = modified
 	counts := !reflect.DeepEqual(g.record(), before)
 	g.modified = moved(modified, r.LastModified, counts, s.now.Unix())
 	*r = g.record()

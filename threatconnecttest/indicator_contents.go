@@ -3,39 +3,15 @@ package threatconnecttest
 import (
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// tryIndicator gives an indicator what a record says. If the record is refused, nothing is left of
-// it.
-func (s *seeder) tryIndicator(i *indicator, r *IndicatorRecord) error {
-	tags := len(i.owner.tags)
-	err := checkText("", reflect.ValueOf(r))
-	if err == nil {
-		err = s.fillIndicator(i, r, attached{})
-	}
-	if err == nil {
-		given := *r
-		given.ID, given.Owner, given.Summary, given.DateAdded, given.LastModified, given.Associated = 0, "", "", time.Time{}, time.Time{}, nil
-		err = checkKept(given, i.record())
-	}
-	if err == nil && len(r.Associated) > 0 && !slices.Equal(r.Associated, i.record().Associated) {
-		err = refuse("Associated", "is only read: seed or delete an Association")
-	}
-	if err != nil {
-		detachAll(i)
-		i.owner.forgetTags(tags)
-	}
-	return err
-}
-
-// fillIndicator gives an indicator without contents those of a record. had is what was
-// attached to it before.
-func (s *seeder) fillIndicator(i *indicator, r *IndicatorRecord, had attached) error {
+// fillIndicator gives an empty indicator the contents of a record, and returns the groups to associate it
+// with. had is the indicator before.
+func (s *seeder) fillIndicator(i *indicator, r *IndicatorRecord, had *indicator) ([]*group, error) {
 	f := fields{}
 	number := func(name string, on bool, text func() string) {
 		if on {
@@ -51,22 +27,30 @@ func (s *seeder) fillIndicator(i *indicator, r *IndicatorRecord, had attached) e
 	number("active", r.Inactive, func() string { return "false" })
 	ch, msg := i.typ.readChange(f)
 	if msg != "" {
-		return platformSays(msg, "")
+		return nil, platformSays(msg, "")
+	}
+	if r.Associated != nil && !slices.Equal(r.Associated, had.linked()) {
+		return nil, refuse("Associated", "is only read: seed or delete an Association")
 	}
 	ch.apply(i, 0)
-	if err := s.fillExtras(i, r, had); err != nil {
-		return err
+	i.added = stored(r.DateAdded, i.added)
+	i.modified = stored(r.LastModified, i.added)
+	if err := s.fillExtras(i, r, had.extra().occurrences); err != nil {
+		return nil, err
 	}
-	if err := s.attach(i, had.attributes, r.Attributes, r.Tags, r.Labels); err != nil {
-		return err
+	groups, err := s.groupsAt(i, r.Groups)
+	if err != nil {
+		return nil, err
 	}
-	return s.linkGroups(i, r.Groups)
+	return groups, s.attach(i, had.more.all().attributes, r.Attributes, r.Tags, r.Labels, func() error {
+		return checkKept(r, i.record(), "Summary", "Groups", "Associated")
+	})
 }
 
 // locations are the fields of an address that say where it is.
 var locations = [...]string{"countryCode", "countryName", "city", "state", "organization", "timezone", "asn"}
 
-func (s *seeder) fillExtras(i *indicator, r *IndicatorRecord, had attached) error {
+func (s *seeder) fillExtras(i *indicator, r *IndicatorRecord, had []*occurrence) error {
 	var d itemDates
 	if d.take(r.dates()); d != (itemDates{}) {
 		i.makeRest().dates = d
@@ -89,7 +73,7 @@ func (s *seeder) fillExtras(i *indicator, r *IndicatorRecord, had attached) erro
 		len(r.Occurrences)+len(r.Resolutions)+len(r.Observations)+len(r.FalsePositives) == 0 {
 		return nil
 	}
-	rare := i.details()
+	rare, had := i.details(), slices.Clone(had)
 	rare.xid, rare.located = r.XID, maps.Clone(r.Located)
 	if r.Assessed != nil {
 		rare.assessed = new(*r.Assessed)
@@ -99,11 +83,11 @@ func (s *seeder) fillExtras(i *indicator, r *IndicatorRecord, had attached) erro
 		if o.FileName == "" && o.Path == "" && o.Date.IsZero() {
 			return refuse(fmt.Sprintf("Occurrences[%d]", n), "needs a FileName, a Path or a Date")
 		}
-		if m := slices.IndexFunc(had.occurrences, func(old *occurrence) bool { return old.Occurrence == o }); m >= 0 {
-			rare.occurrences = append(rare.occurrences, had.occurrences[m])
-			continue
+		old := take(&had, func(old *occurrence) bool { return old.Occurrence == o })
+		if old == nil {
+			old = &occurrence{s.nextID(), o}
 		}
-		rare.occurrences = append(rare.occurrences, &occurrence{s.nextID(), o})
+		rare.occurrences = append(rare.occurrences, old)
 	}
 	for n, e := range r.Resolutions {
 		for m, a := range e.Addresses {

@@ -1,6 +1,7 @@
 package threatconnecttest
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -116,16 +117,16 @@ func (r *IndicatorRecord) seed(s *seeder) error {
 	if err := s.checkID(r.ID); err != nil {
 		return err
 	}
-	i := &indicator{id: r.ID, owner: o, typ: t, value: value}
-	if err := s.tryIndicator(i, r); err != nil {
+	i := &indicator{id: r.ID, owner: o, typ: t, value: value, added: s.now.Unix()}
+	groups, err := s.fillIndicator(i, r, &indicator{})
+	if err != nil {
 		return err
 	}
 	if i.id == 0 {
 		i.id = s.nextID()
 	}
-	i.added = stored(r.DateAdded, s.now.Unix())
-	i.modified = stored(r.LastModified, i.added)
 	o.add(i)
+	relink(i, groups)
 	*r = i.record()
 	return nil
 }
@@ -165,47 +166,34 @@ func (r *IndicatorRecord) update(s *seeder) error {
 	if err != nil {
 		return err
 	}
-	if r.Owner == "" {
-		r.Owner = i.owner.Name
-	}
-	o, t, value, err := r.place(s)
+	given := *r
+	given.Owner = cmp.Or(r.Owner, i.owner.Name)
+	o, t, value, err := given.place(s)
+	made := &indicator{id: i.id, owner: o, typ: t, value: value, added: i.added}
 	switch {
 	case err != nil:
 		return err
 	case o != i.owner || t != i.typ:
 		return refuse("ID", "belongs to an indicator of another owner or type")
-	case !(&indicator{typ: t, value: value}).covers(i.value):
+	case !made.covers(i.value):
 		return refuse("Summary", "cannot be changed; a File can only get more hashes")
 	case len(s.sharing(o, t, value)) > 1:
 		return refuse("Summary", "another File has one of the hashes")
 	}
-	trial := &indicator{owner: o, typ: t, value: value, more: &metadata{}}
-	for l := range links(i) {
-		if other, ok := l.to(i).(*indicator); ok {
-			associate(trial, other, l.label)
-		}
-	}
-	if err := s.tryIndicator(trial, r); err != nil {
+	groups, err := s.fillIndicator(made, &given, i)
+	if err != nil {
 		return err
 	}
-	detachAll(trial)
-
-	before := *i
-	had := attached{occurrences: i.extra().occurrences}
 	if i.more != nil {
-		had.attributes = i.more.attributes
-		i.more.attributes = nil
+		made.metadata().replace(i.more)
 	}
-	i.flags &= flagRemoved
-	i.rating, i.confidence, i.rest = 0, 0, nil
-	if err := s.fillIndicator(i, r, had); err != nil {
-		return err // does not happen: the trial took the same record
-	}
-	o.rename(i, value)
 	const scored = flagRated | flagConfident
-	counts := i.rating != before.rating || i.confidence != before.confidence || i.flags&scored != before.flags&scored
-	i.added = stored(r.DateAdded, before.added)
-	i.modified = moved(before.modified, r.LastModified, counts, s.now.Unix())
+	counts := made.rating != i.rating || made.confidence != i.confidence || made.flags&scored != i.flags&scored
+	made.modified = moved(i.modified, r.LastModified, counts, s.now.Unix())
+	o.unindex(i)
+	*i = *made
+	o.reindex(i)
+	relink(i, groups)
 	*r = i.record()
 	return nil
 }
@@ -234,13 +222,11 @@ func (i *indicator) record() IndicatorRecord {
 	}
 	r.Attributes, r.Tags, r.Labels = i.more.records()
 	for l := range links(i) {
-		switch to := l.to(i).(type) {
-		case *group:
+		if to, ok := l.to(i).(*group); ok {
 			r.Groups = append(r.Groups, to.xid)
-		case *indicator:
-			r.Associated = append(r.Associated, to.typ.Name+": "+to.value)
 		}
 	}
+	r.Associated = i.linked()
 	if i.rest != nil {
 		r.Size = i.rest.size
 		i.rest.dates.give(r.dates())
@@ -263,6 +249,17 @@ func (i *indicator) record() IndicatorRecord {
 		r.FalsePositives = append(r.FalsePositives, time.Unix(f.at, 0).UTC())
 	}
 	return r
+}
+
+// linked returns the associated indicators, as a record names them.
+func (i *indicator) linked() []string {
+	var all []string
+	for l := range links(i) {
+		if to, ok := l.to(i).(*indicator); ok {
+			all = append(all, to.typ.Name+": "+to.value)
+		}
+	}
+	return all
 }
 
 // Indicators returns the indicators of an owner in the order in which they came.

@@ -11,9 +11,10 @@ import (
 var timeType = reflect.TypeFor[time.Time]()
 
 // checkKept compares a record with what the server shows of it: every field that is set must be
-// there. It is the net under all rules: nothing that is seeded is dropped or bent in silence.
-func checkKept(given, shown any) error {
-	if field := lost("", reflect.ValueOf(given), reflect.ValueOf(shown), false); field != "" {
+// there, but for some of the record's own. It is the net under all rules: nothing that is seeded is
+// dropped or bent in silence.
+func checkKept(given, shown any, except ...string) error {
+	if field := lostField("", reflect.Indirect(reflect.ValueOf(given)), reflect.ValueOf(shown), except); field != "" {
 		return refuse(field, "the platform would not keep this value: leave it out, or change it")
 	}
 	return nil
@@ -37,7 +38,7 @@ func lost(path string, given, shown reflect.Value, always bool) string {
 			same = given.Interface().(time.Time).Truncate(time.Second).Equal(shown.Interface().(time.Time))
 			break
 		}
-		return lostField(path, given, shown)
+		return lostField(path, given, shown, []string{"ID"}) // the ids of what is attached are the server's
 	case reflect.Slice:
 		if given.Len() != shown.Len() {
 			return path
@@ -66,11 +67,11 @@ func lost(path string, given, shown reflect.Value, always bool) string {
 	return ""
 }
 
-func lostField(path string, given, shown reflect.Value) string {
+func lostField(path string, given, shown reflect.Value, except []string) string {
 	t := given.Type()
 	for i := range t.NumField() {
 		name := t.Field(i).Name
-		if !t.Field(i).IsExported() || path != "" && name == "ID" { // the ids of what is attached are the server's
+		if !t.Field(i).IsExported() || slices.Contains(except, name) {
 			continue
 		}
 		if path != "" {

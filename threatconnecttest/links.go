@@ -130,6 +130,12 @@ func (l *link) remove() {
 	}
 }
 
+// replace prepares m to take the place of the metadata of the same thing: m gets its links.
+func (m *metadata) replace(old *metadata) {
+	old.untagAll()
+	m.links = old.links
+}
+
 // dissociate removes all links of two things and reports whether there was one.
 func dissociate(a, b holder) (was bool) {
 	for l := range between(a, b) {

@@ -120,7 +120,7 @@ func TestSeedRefusesWhatThePlatformWouldNotKeep(t *testing.T) {
 		"Name: The name for this Task":               &TaskRecord{},
 		"Status: The status for this Task":           &TaskRecord{Name: "t", Status: "Asleep"},
 		"Assignees: The assignee for this Task":      &TaskRecord{Name: "t", Assignees: []string{"nobody"}},
-		"Tasks[0]: the owner has no such other task": &TaskRecord{Name: "t", Tasks: []int64{1}},
+		"Tasks[0]: the owner has no task 1: seed it": &TaskRecord{Name: "t", Tasks: []int64{1}},
 		"DueDate: the platform would not keep":       &TaskRecord{Name: "t", DueDate: time.Unix(0, 0)},
 		"Name: The name for this Victim":             &VictimRecord{},
 		"Assets[0].Values: The address for this":     &VictimRecord{Name: "v", Assets: []AssetRecord{{Type: "EmailAddress"}}},

@@ -1,7 +1,7 @@
 package threatconnecttest
 
 import (
-	"fmt"
+	"cmp"
 	"reflect"
 	"slices"
 	"time"
@@ -41,44 +41,22 @@ func (r *TaskRecord) seed(s *seeder) error {
 	if err != nil {
 		return err
 	}
-	t := &task{id: r.ID, owner: o}
-	if err := s.tryTask(t, r, r.Overdue); err != nil {
+	t := &task{id: r.ID, owner: o, added: s.now.Unix()}
+	tasks, err := s.fillTask(t, r, r.Overdue, nil)
+	if err != nil {
 		return err
 	}
-	t.added = stored(r.DateAdded, s.now.Unix())
-	t.modified = stored(r.LastModified, t.added)
 	s.addTask(t)
+	relink(t, tasks)
 	*r = t.record(s.now.Unix())
 	return nil
 }
 
-// tryTask gives a task what a record says. If the record is refused, nothing is left of it.
-func (s *seeder) tryTask(t *task, r *TaskRecord, late bool) error {
-	tags := len(t.owner.tags)
-	err := checkText("", reflect.ValueOf(r))
-	if err == nil {
-		err = s.fillTask(t, r, late, attached{})
-	}
-	if err == nil {
-		given := *r
-		given.ID, given.Owner, given.DateAdded, given.LastModified, given.Overdue = 0, "", time.Time{}, time.Time{}, late
-		err = checkKept(given, t.record(s.now.Unix()))
-	}
-	if err != nil {
-		detachAll(t)
-		t.owner.forgetTags(tags)
-	}
-	return err
-}
-
-// fillTask gives a task the contents of a record, as a request would. had is what was attached to it
-// before.
-func (s *seeder) fillTask(t *task, r *TaskRecord, late bool, had attached) error {
-	if r.Status == "" {
-		r.Status = taskStatuses[0]
-	}
+// fillTask gives an empty task the contents of a record, as a request would, and returns the tasks to
+// associate it with. had are the attributes that were there before.
+func (s *seeder) fillTask(t *task, r *TaskRecord, late bool, had []*attribute) ([]*task, error) {
 	body := map[string]any{
-		"name": r.Name, "description": r.Description, "status": r.Status,
+		"name": r.Name, "description": r.Description, "status": cmp.Or(r.Status, taskStatuses[0]),
 		"escalated": r.Escalated, "reminded": r.Reminded, "overdue": late,
 	}
 	for name, at := range map[string]time.Time{"dueDate": r.DueDate, "reminderDate": r.ReminderDate, "escalationDate": r.EscalationDate} {
@@ -93,26 +71,19 @@ func (s *seeder) fillTask(t *task, r *TaskRecord, late bool, had attached) error
 		}
 		body[name] = list
 	}
-	var read task
 	c, f := s.request(body)
-	if bad := c.readTask(f, &read); bad != nil {
-		return platformSays(bad.message, "")
+	if bad := c.readTask(f, t); bad != nil {
+		return nil, platformSays(bad.message, "")
 	}
-	var others []holder
-	for n, id := range r.Tasks {
-		other := s.taskByID(id)
-		if other == nil || other.owner != t.owner || other == t {
-			return refuse(fmt.Sprintf("Tasks[%d]", n), "the owner has no such other task: seed it first")
-		}
-		others = append(others, other)
+	t.added = stored(r.DateAdded, t.added)
+	t.modified = stored(r.LastModified, t.added)
+	tasks, err := findAll(t, "Tasks", "task", r.Tasks, s.taskByID)
+	if err != nil {
+		return nil, err
 	}
-	read.id, read.owner, read.hung, read.added, read.modified = t.id, t.owner, t.hung, t.added, t.modified
-	*t = read
-	if err := s.attach(t, had.attributes, r.Attributes, r.Tags, r.Labels); err != nil {
-		return err
-	}
-	relink(t, others, func(h holder) bool { _, ok := h.(*task); return ok })
-	return nil
+	return tasks, s.attach(t, had, r.Attributes, r.Tags, r.Labels, func() error {
+		return checkKept(r, t.record(s.now.Unix()), "Overdue", "Tasks")
+	})
 }
 
 func (r *TaskRecord) task(s *seeder) (*task, error) {
@@ -149,23 +120,20 @@ func (r *TaskRecord) update(s *seeder) error {
 	if r.Owner != "" && r.Owner != t.owner.Name {
 		return refuse("Owner", "cannot be changed")
 	}
-	before, added, modified := t.record(s.now.Unix()), t.added, t.modified
+	before, modified := t.record(s.now.Unix()), t.modified
 	late := r.Overdue
 	if late == before.Overdue { // not what the record changes: a due date may be
 		late = t.late
 	}
-	trial := &task{owner: t.owner}
-	if err := s.tryTask(trial, r, late); err != nil {
+	made := &task{id: t.id, owner: t.owner, added: t.added}
+	tasks, err := s.fillTask(made, r, late, t.hung.attributes)
+	if err != nil {
 		return err
 	}
-	detachAll(trial)
-
-	had := attached{attributes: t.hung.attributes}
-	t.hung.attributes = nil
-	if err := s.fillTask(t, r, late, had); err != nil {
-		return err // does not happen: the trial took the same record
-	}
-	t.added = stored(r.DateAdded, added)
+	made.hung.replace(&t.hung)
+	*t = *made
+	relink(t, tasks)
+	t.modified = modified
 	counts := !reflect.DeepEqual(t.record(s.now.Unix()), before)
 	t.modified = moved(modified, r.LastModified, counts, s.now.Unix())
 	*r = t.record(s.now.Unix())

@@ -107,6 +107,21 @@ func TestUpdateRefusesAndChangesNothing(t *testing.T) {
 		"Groups[0]: a group cannot be": func(*Server) Record {
 			return &GroupRecord{XID: "x3", Type: "Adversary", Name: "a", Groups: []string{"x3"}}
 		},
+		"Groups[0]: a group cannot": func(*Server) Record {
+			return &GroupRecord{ID: 5003, XID: "x9", Type: "Adversary", Name: "a", Groups: []string{"x3"}}
+		},
+		"Indicators[1]: names the same": func(*Server) Record {
+			return &GroupRecord{XID: "x3", Type: "Adversary", Name: "a", Indicators: []string{"Host: www.example.com", "Host: WWW.example.com"}}
+		},
+		"Associated: is only read: seed": func(*Server) Record {
+			return &IndicatorRecord{Type: "Host", Summary: "www.example.com", Associated: []string{}}
+		},
+		"Tasks[0]: a task cannot be associated": func(*Server) Record {
+			return &TaskRecord{ID: 5020, Name: "t", Tasks: []int64{5020}}
+		},
+		"Points[0].Value: the platform": func(*Server) Record {
+			return &MetricRecord{Name: "m", DataType: "Sum", Interval: "Daily", Points: []MetricPoint{{Value: 1<<53 + 1}}}
+		},
 		"Name: the owner has no such":    func(*Server) Record { return &TaskRecord{Name: "x"} },
 		"Tasks[0]: the owner has":        func(*Server) Record { return &TaskRecord{ID: 5020, Name: "t", Tasks: []int64{1}} },
 		"Name: the owner has several":    func(s *Server) Record { _ = s.Seed(&VictimRecord{Name: "v"}); return &VictimRecord{Name: "v"} },
@@ -130,6 +145,47 @@ func TestUpdateRefusesAndChangesNothing(t *testing.T) {
 			require.NoError(t, s.Check())
 		})
 	}
+}
+
+// Of two parts of a record with the same id, the second one is new.
+func TestUpdateGivesEveryPartItsOwnID(t *testing.T) {
+	t.Parallel()
+	s := New()
+	require.NoError(t, s.Seed(everything()...))
+	const owner, hash = "Example Organization", "BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB"
+	v := s.Victims(owner)[0]
+	attribute, asset := v.Attributes[0], v.Assets[0]
+	attribute.Displayed = false
+	v.Attributes, v.Assets = append(v.Attributes, attribute), append(v.Assets, asset)
+	f, _ := s.Indicator(owner, "File", hash)
+	f.Occurrences = append(f.Occurrences, f.Occurrences[0])
+	require.NoError(t, s.Update(&v, &f))
+	require.NoError(t, s.Check())
+	assert.Equal(t, attribute.ID, v.Attributes[0].ID)
+	assert.Equal(t, asset.ID, v.Assets[0].ID)
+	assert.Len(t, f.Occurrences, 2)
+}
+
+// An asset that was taken off a group stays off when its victim is updated, and is forgotten when the
+// update deletes it.
+func TestUpdateKeepsAssetsOff(t *testing.T) {
+	t.Parallel()
+	s := New()
+	require.NoError(t, s.Seed(everything()...))
+	v := s.Victims("Example Organization")[0]
+	v.Assets = append(v.Assets, AssetRecord{Type: "Phone", Values: []string{"1"}})
+	require.NoError(t, s.Update(&v))
+	r := rig{t, s}
+	off := "/v2/groups/adversaries/5003/victimAssets"
+	r.must(200, "DELETE", off+"/networkAccounts/"+itoa(v.Assets[0].ID), "")
+	v.Assets[0].Values = []string{"w"}
+	require.NoError(t, s.Update(&v))
+	require.NoError(t, s.Check())
+	assert.InDelta(t, 1, r.get(off).at("data", "resultCount"), 0)
+	v.Assets = v.Assets[1:]
+	require.NoError(t, s.Update(&v))
+	require.NoError(t, s.Check())
+	assert.InDelta(t, 1, r.get(off).at("data", "resultCount"), 0)
 }
 
 func TestDelete(t *testing.T) {

@@ -1,7 +1,6 @@
 package threatconnecttest
 
 import (
-	"reflect"
 	"slices"
 	"time"
 )
@@ -59,7 +58,7 @@ func (r *VictimRecord) seed(s *seeder) error {
 		return err
 	}
 	v := &victim{id: r.ID, owner: o}
-	if err := s.tryVictim(v, r); err != nil {
+	if err := s.fillVictim(v, r, &victim{}); err != nil {
 		return err
 	}
 	s.addVictim(v)
@@ -67,41 +66,22 @@ func (r *VictimRecord) seed(s *seeder) error {
 	return nil
 }
 
-// tryVictim gives a victim what a record says. If the record is refused, nothing is left of it.
-func (s *seeder) tryVictim(v *victim, r *VictimRecord) error {
-	tags := len(v.owner.tags)
-	err := checkText("", reflect.ValueOf(r))
-	if err == nil {
-		err = s.fillVictim(v, r, attached{})
-	}
-	if err == nil {
-		given := *r
-		given.ID, given.Owner = 0, ""
-		err = checkKept(given, v.record())
-	}
-	if err != nil {
-		detachAll(v)
-		v.owner.forgetTags(tags)
-	}
-	return err
-}
-
-// fillVictim gives a victim the contents of a record, as requests would. had is what was attached to
-// it before.
-func (s *seeder) fillVictim(v *victim, r *VictimRecord, had attached) error {
+// fillVictim gives an empty victim the contents of a record, as requests would. had is the victim
+// before.
+func (s *seeder) fillVictim(v *victim, r *VictimRecord, had *victim) (err error) {
 	body := map[string]any{}
 	for i, p := range r.texts() {
 		body[victimFields[i]] = *p
 	}
 	_, f := s.request(body)
-	v.fields, v.assets = map[string]string{}, nil
+	v.fields = map[string]string{}
 	if bad := v.read(f); bad != nil {
 		return platformSays(bad.message, "")
 	}
-	if err := s.attachAssets(v, victimAssetKinds, had.assets, r.Assets); err != nil {
+	if v.assets, err = s.makeAssets(victimAssetKinds, had.assets, r.Assets); err != nil {
 		return err
 	}
-	return s.attach(v, had.attributes, r.Attributes, r.Tags, r.Labels)
+	return s.attach(v, had.hung.attributes, r.Attributes, r.Tags, r.Labels, func() error { return checkKept(r, v.record()) })
 }
 
 func (r *VictimRecord) victim(s *seeder) (*victim, error) {
@@ -126,16 +106,21 @@ func (r *VictimRecord) update(s *seeder) error {
 	if r.Owner != "" && r.Owner != v.owner.Name {
 		return refuse("Owner", "cannot be changed")
 	}
-	trial := &victim{owner: v.owner}
-	if err := s.tryVictim(trial, r); err != nil {
+	made := &victim{id: v.id, owner: v.owner}
+	if err := s.fillVictim(made, r, v); err != nil {
 		return err
 	}
-	detachAll(trial)
-	had := attached{attributes: v.hung.attributes, assets: v.assets}
-	v.hung.attributes = nil
-	if err := s.fillVictim(v, r, had); err != nil {
-		return err // does not happen: the trial took the same record
+	made.hung.replace(&v.hung)
+	for _, old := range v.assets {
+		n := slices.IndexFunc(made.assets, func(a *asset) bool { return a.id == old.id })
+		if n < 0 {
+			forget(v, old)
+			continue
+		}
+		*old = *made.assets[n]
+		made.assets[n] = old
 	}
+	*v = *made
 	*r = v.record()
 	return nil
 }
