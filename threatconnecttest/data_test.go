@@ -70,11 +70,15 @@ func everything() []Record {
 	}
 }
 
-// readBack returns what the readers show of a record, or nil for an association.
+// readBack returns what the server shows of a record that it took, or nil for an association.
 func readBack(s *Server, r Record) any {
 	switch r := r.(type) {
 	case *Owner:
-		return s.Owners()[r.ID-1]
+		for _, o := range s.Owners() {
+			if o.Name == r.Name {
+				return o
+			}
+		}
 	case *SecurityLabel:
 		for _, l := range s.Labels(r.Owner) {
 			if l.Name == r.Name {
@@ -99,6 +103,11 @@ func readBack(s *Server, r Record) any {
 		return s.Playbooks()[0]
 	case *MetricRecord:
 		return s.Metrics()[0]
+	}
+	for _, shown := range s.Data().Records() {
+		if reflect.TypeOf(shown) == reflect.TypeOf(r) && shown.title() == r.title() {
+			return given(shown)
+		}
 	}
 	return nil
 }

@@ -67,7 +67,7 @@ func TestSnapshotsShareNothingThatChanges(t *testing.T) {
 	s := fullServer(t)
 	snapshot := s.Snapshot()
 	require.NoError(t, snapshot.world.check())
-	c := comparison{T: t, apart: true, seen: map[[2]any]bool{}, set: map[string]bool{}}
+	c := comparison{TestingT: t, apart: true, seen: map[[2]any]bool{}, set: map[string]bool{}}
 	c.equal("world", reflect.ValueOf(s.world), reflect.ValueOf(snapshot.world))
 	for field, set := range c.set {
 		assert.True(t, set, "%s is never set: fill it in fullServer", field)
@@ -88,14 +88,14 @@ func TestSnapshotsDoNotChange(t *testing.T) {
 		first, second := m.srv.Snapshot(), m.srv.Snapshot()
 		same := func() {
 			t.Helper()
-			c := comparison{T: t, seen: map[[2]any]bool{}, set: map[string]bool{}}
+			c := comparison{TestingT: t, seen: map[[2]any]bool{}, set: map[string]bool{}}
 			c.equal("world", reflect.ValueOf(first.world), reflect.ValueOf(second.world))
 		}
 		steps()
 		same()
 		m.srv.Restore(first)
 		require.NoError(t, m.srv.check())
-		c := comparison{T: t, apart: true, seen: map[[2]any]bool{}, set: map[string]bool{}}
+		c := comparison{TestingT: t, apart: true, seen: map[[2]any]bool{}, set: map[string]bool{}}
 		c.equal("world", reflect.ValueOf(first.world), reflect.ValueOf(m.srv.world))
 		steps()
 		same()
@@ -105,7 +105,7 @@ func TestSnapshotsDoNotChange(t *testing.T) {
 
 // comparison walks through two graphs at once, which must be equal.
 type comparison struct {
-	*testing.T
+	require.TestingT
 	apart bool // they must share nothing that changes
 	seen  map[[2]any]bool
 	set   map[string]bool // by field: whether it refers to something anywhere
@@ -118,7 +118,6 @@ var unchanging = []reflect.Type{
 }
 
 func (c *comparison) equal(path string, a, b reflect.Value) {
-	c.Helper()
 	switch {
 	case slices.Contains(unchanging, a.Type()):
 		require.Equal(c, a.Pointer(), b.Pointer(), path)
@@ -185,7 +184,6 @@ func (c *comparison) equal(path string, a, b reflect.Value) {
 }
 
 func (c *comparison) separate(path string, a, b reflect.Value) {
-	c.Helper()
 	if c.apart {
 		require.NotEqual(c, a.Pointer(), b.Pointer(), "%s is shared", path)
 	}
