@@ -27,7 +27,8 @@ type seeder struct {
 	*world
 	*settings
 	now   time.Time
-	given int64 // the last id that was given out before
+	given int64          // the last id that was given out before
+	used  map[int64]bool // the ids that records of the call have
 }
 
 // Seed adds records in their order and fills in what the server sets: ids, xids, dates and the
@@ -42,7 +43,7 @@ type seeder struct {
 // is no error, and one that every instance starts with is changed to the record.
 func (s *Server) Seed(records ...Record) error {
 	defer s.view()()
-	sd := &seeder{s.world, &s.settings, s.now(), s.lastID}
+	sd := &seeder{world: s.world, settings: &s.settings, now: s.now(), given: s.lastID}
 	for _, r := range records {
 		if !isNil(r) {
 			s.reserve(r.wantedID())
@@ -60,7 +61,7 @@ func (s *Server) Seed(records ...Record) error {
 // nothing. Records before it stay changed.
 func (s *Server) Update(records ...Record) error {
 	defer s.view()()
-	return (&seeder{s.world, &s.settings, s.now(), s.lastID}).each("update", records, Record.update)
+	return (&seeder{world: s.world, settings: &s.settings, now: s.now()}).each("update", records, Record.update)
 }
 
 // Delete deletes what the records name, in their order and as requests would. Records are found as
@@ -68,7 +69,7 @@ func (s *Server) Update(records ...Record) error {
 // there or that cannot be deleted, such as an owner.
 func (s *Server) Delete(records ...Record) error {
 	defer s.view()()
-	return (&seeder{s.world, &s.settings, s.now(), s.lastID}).each("delete", records, Record.remove)
+	return (&seeder{world: s.world, settings: &s.settings, now: s.now()}).each("delete", records, Record.remove)
 }
 
 func (s *seeder) each(verb string, records []Record, do func(Record, *seeder) error) error {
@@ -125,18 +126,29 @@ var goNames = map[string]string{
 
 // checkID refuses an id that something has or had.
 func (s *seeder) checkID(id int64) error {
-	if id == 0 {
+	switch {
+	case id == 0:
 		return nil
+	case id < 0 || s.used[id] || id <= s.given && (id > firstID || s.hasSmallID(id)):
+		return refuse("ID", "is taken: leave it 0")
+	case s.used == nil:
+		s.used = map[int64]bool{}
 	}
-	taken := id < 0 || id > firstID && id <= s.given || s.groupByID[id] != nil || s.taskByID(id) != nil || s.victimByID(id) != nil
+	s.used[id] = true
+	return nil
+}
+
+// hasSmallID reports whether something has or had an id that the server never gives out.
+func (s *seeder) hasSmallID(id int64) bool {
 	for _, o := range s.owners {
 		_, had := o.indicatorAt(id)
-		taken = taken || had
+		if had || slices.ContainsFunc(o.tags, func(t *tag) bool { return t.id == id }) {
+			return true
+		}
 	}
-	if taken || slices.ContainsFunc(s.playbooks, func(p *Playbook) bool { return p.ID == id }) {
-		return refuse("ID", "is taken: leave it 0")
-	}
-	return nil
+	return s.groupByID[id] != nil || s.taskByID(id) != nil || s.victimByID(id) != nil ||
+		slices.ContainsFunc(s.playbooks, func(p *Playbook) bool { return p.ID == id }) ||
+		slices.ContainsFunc(s.customMetrics, func(m *metric) bool { return m.id == id })
 }
 
 // request is a request to create something, for the readers of the handlers. It is never answered.

@@ -170,6 +170,33 @@ func TestSeedRefusesWhatThePlatformWouldNotKeep(t *testing.T) {
 	assert.Nil(t, s.Indicators("Nobody"))
 }
 
+// Kinds share the ids, whether records come in one call or in two.
+func TestSeedRefusesAnIDTwice(t *testing.T) {
+	t.Parallel()
+	kinds := map[string]func(id int64) Record{
+		"tag":       func(id int64) Record { return &TagRecord{ID: id, Name: "x"} },
+		"group":     func(id int64) Record { return &GroupRecord{ID: id, Type: "Threat", Name: "x"} },
+		"indicator": func(id int64) Record { return &IndicatorRecord{ID: id, Type: "Host", Summary: "www.example.com"} },
+		"task":      func(id int64) Record { return &TaskRecord{ID: id, Name: "x"} },
+		"victim":    func(id int64) Record { return &VictimRecord{ID: id, Name: "x"} },
+		"playbook":  func(id int64) Record { return &Playbook{ID: id, Name: "x"} },
+		"metric":    func(id int64) Record { return &MetricRecord{ID: id, Name: "x", DataType: "Sum", Interval: "Daily"} },
+	}
+	for first, a := range kinds {
+		for second, b := range kinds {
+			if first == second {
+				continue
+			}
+			for _, id := range []int64{7, 6000} {
+				s := New()
+				require.ErrorContains(t, s.Seed(a(id), b(id)), "record 1, ", "%s, %s", first, second)
+				require.ErrorContains(t, s.Seed(b(id)), "ID: is taken", "%s, %s", first, second)
+				require.NoError(t, s.Check())
+			}
+		}
+	}
+}
+
 func TestDeletingAGroupForgetsItsAssociations(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
