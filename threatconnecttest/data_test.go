@@ -166,6 +166,16 @@ func TestDataIsSeededAgain(t *testing.T) {
 	require.NoError(t, other.Seed(other.Data().Owners[0]), "a definition with the same fields is no error")
 }
 
+func TestDataWithARenamedOwnerIsSeededAgain(t *testing.T) {
+	t.Parallel()
+	s, other := New(), New()
+	require.NoError(t, s.Update(&Owner{ID: 1, Name: "Our Organization"}))
+	require.NoError(t, s.Seed(&IndicatorRecord{Type: "Host", Summary: "www.example.com"}))
+	require.NoError(t, other.Seed(s.Data().Records()...))
+	assert.Equal(t, s.Data(), other.Data())
+	require.ErrorContains(t, other.Seed(&Owner{ID: 1, Name: "Another"}), "ID: is set by the server", "it was changed once")
+}
+
 // withoutInnerIDs is data without the ids of what is attached, which the server chooses.
 func withoutInnerIDs(t *testing.T, b []byte) string {
 	var v any

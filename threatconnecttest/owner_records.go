@@ -72,6 +72,9 @@ func (r *Owner) check() error {
 // seed adds an owner, or changes one that every instance starts with.
 func (r *Owner) seed(s *seeder) error {
 	given, have := r.clone(), s.ownerByName(r.Name)
+	if o := s.ownerByID(r.ID); have == nil && o != nil && o.builtIn {
+		have = o // the record renames it
+	}
 	if have == nil {
 		given.Type = cmp.Or(r.Type, "Source")
 		if err := given.check(); err != nil {
