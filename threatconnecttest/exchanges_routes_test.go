@@ -297,4 +297,5 @@ func (s *stage) seed() {
 	post(host+"/associations/dnsPtrRecord/"+address, "")
 	post(file+"/actions/traffic/"+address, "")
 	s.play(s.lineOf("POST", "/v2/exchange/db/{domain}/{dataType}/{rid}"))
+	s.play(line{method: "GET", target: "/api/v2/indicators/bulk/json?runNow=true"}) // both reports, of what is there by now
 }

@@ -31,11 +31,12 @@ type exchange struct {
 	Turns    []turn    `json:"requests"`
 }
 
-// setUp does to a server that holds the seed what no request does.
-func (x *exchange) setUp(t *testing.T, s *Server) {
+// newRecorded returns the server that exchanges begin with.
+func newRecorded(t *testing.T) *Server {
 	t.Helper()
+	s := New()
 	require.NoError(t, s.SetBulkReports("Example Organization", BulkReports{JSON: true, CSV: true}))
-	s.SetOddities(x.Oddities)
+	return s
 }
 
 // turn is one request and its answer.
@@ -67,10 +68,10 @@ type stage struct {
 
 func newStage(t *testing.T, name string, odd Oddity) *stage {
 	t.Helper()
-	s := &stage{t, New(), map[string]string{}, exchange{Name: name, Oddities: odd, Clock: time.Now().UTC()}}
+	s := &stage{t, newRecorded(t), map[string]string{}, exchange{Name: name, Oddities: odd, Clock: time.Now().UTC()}}
 	s.seed()
 	s.Turns = nil
-	s.setUp(t, s.srv)
+	s.srv.SetOddities(odd)
 	return s
 }
 
@@ -130,7 +131,7 @@ func exchangeFiles(t *testing.T) map[string][]exchange {
 	t.Helper()
 	files := map[string][]exchange{}
 	synctest.Test(t, func(t *testing.T) {
-		seed := &stage{t, New(), map[string]string{}, exchange{Name: "seed", Clock: time.Now().UTC()}}
+		seed := &stage{t, newRecorded(t), map[string]string{}, exchange{Name: "seed", Clock: time.Now().UTC()}}
 		seed.seed()
 		files["seed"] = []exchange{seed.exchange}
 		for _, r := range allRoutes() {
@@ -203,14 +204,14 @@ func replayExchanges(t *testing.T) {
 	t.Cleanup(port.Close)
 	for _, file := range files {
 		for _, x := range readExchanges(t, file) {
-			srv = New()
+			srv = newRecorded(t)
 			srv.SetClockOffset(time.Until(x.Clock))
 			if x.Name != seed.Name {
 				for _, u := range seed.Turns {
 					answerInProcess(t, srv, onWire("127.0.0.1", u.Method, u.Target, u.Fields, u.Body))
 				}
 			}
-			x.setUp(t, srv)
+			srv.SetOddities(x.Oddities)
 			w := wireClient{t, srv, port.Listener.Addr().String()}
 			for _, u := range x.Turns {
 				got := w.sendBytes(u.Method, onWire(w.addr, u.Method, u.Target, u.Fields, u.Body))

@@ -18,7 +18,7 @@ import (
 // fullServer returns a server to which the requests of all exchanges were made, and in which a job waits.
 func fullServer(t *testing.T) *Server {
 	t.Helper()
-	s := New()
+	s := newRecorded(t)
 	files, err := filepath.Glob(filepath.Join(exchangeFolder, "*.json"))
 	require.NoError(t, err)
 	slices.SortFunc(files, func(a, b string) int { // the seed first
@@ -27,7 +27,7 @@ func fullServer(t *testing.T) *Server {
 	for _, file := range files {
 		for _, x := range readExchanges(t, file) {
 			s.SetClockOffset(time.Until(x.Clock))
-			x.setUp(t, s)
+			s.SetOddities(x.Oddities)
 			for _, u := range x.Turns {
 				if u.Method != "DELETE" {
 					answerInProcess(t, s, onWire("127.0.0.1", u.Method, u.Target, u.Fields, u.Body))
