@@ -42,8 +42,7 @@ func (c *call) tasksIn(e *circle) *answer {
 	return pageOf(c, "task", in(e, c.tasks, func(*task) bool { return true }), func(t *task, w *jsonWriter) { c.writeTask(w, t, true) })
 }
 
-// otherVictim is the victim at the other end of an association. One without assets cannot be
-// associated.
+// otherVictim is the victim at the other end of an association.
 func (c *call) otherVictim(param string) (holder, *answer) {
 	v := c.victimByID(c.id(param))
 	switch {
@@ -51,8 +50,6 @@ func (c *call) otherVictim(param string) (holder, *answer) {
 		return nil, missing()
 	case v.owner != c.owner:
 		return nil, fail(http.StatusForbidden, msgOwners)
-	case c.req.Method == http.MethodPost && len(v.assets) == 0:
-		return nil, fail(http.StatusBadRequest, msgNoAsset)
 	}
 	return v, nil
 }

@@ -135,8 +135,13 @@ func withEnds(find func(*call) holder, other func(*call) (holder, *answer), do f
 	})
 }
 
-// linkEnds answers a POST at the path of both ends.
+// linkEnds answers a POST at the path of both ends. A victim without assets cannot be associated.
 func (c *call) linkEnds(a, b holder) *answer {
+	for _, h := range []holder{a, b} {
+		if v, ok := h.(*victim); ok && len(v.assets) == 0 {
+			return fail(http.StatusBadRequest, msgNoAsset)
+		}
+	}
 	associate(a, b, "")
 	associatedAs(a, b, "").bringBack() // the assets of a victim come with it
 	return success(http.StatusCreated)

@@ -30,6 +30,7 @@ func TestAssociationsAreRefusedAsThePlatformRefusesThem(t *testing.T) {
 	assert.Equal(t, msgOwners, message(r.must(403, "POST", fmt.Sprintf("%s/groups/threats/%d", own, ids["Example Source"]), "")))
 	assert.Equal(t, msgOwners, message(r.must(403, "POST", fmt.Sprintf("%s/victims/%d", own, foreign.ID), "")))
 	assert.Equal(t, msgNoAsset, message(r.must(400, "POST", fmt.Sprintf("%s/victims/%d", own, bare.ID), "")))
+	assert.Equal(t, msgNoAsset, message(r.must(400, "POST", fmt.Sprintf("/v2/victims/%d/groups/threats/%d", bare.ID, ids["Example Organization"]), "")))
 	r.must(404, "DELETE", fmt.Sprintf("%s/victims/%d", own, bare.ID), "")
 	r.must(400, "POST", fmt.Sprintf("%s/groups/threats/%d", own, ids["Example Organization"]), "")
 	r.must(404, "POST", own+"/groups/threats/1", "")

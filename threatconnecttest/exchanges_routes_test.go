@@ -269,6 +269,7 @@ func (s *stage) seed() {
 	victim := made("victims", "victims", "victim", `{"name":"Example victim","org":"Example"}`)
 	made("emailAddresses", victim+"/victimAssets/emailAddresses", "victimEmailAddress", `{"address":"victim@example.com","addressType":"work"}`)
 	other := made("other victim", "victims", "victim", `{"name":"Other victim"}`)
+	post(other+"/victimAssets/phoneNumbers", `{"phoneType":"555-0198"}`)
 	made("occurrence", file+"/fileOccurrences", "fileOccurrence", `{"fileName":"example.exe","path":"C:\\Temp"}`)
 	made("playbook", "playbooks", "playbook", `{"name":"Example playbook","type":"Timer"}`)
 	post("customMetrics", `{"name":"Example metric","dataType":"Sum","interval":"Daily"}`)
