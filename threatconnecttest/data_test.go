@@ -271,3 +271,20 @@ func spoil(v reflect.Value) {
 		}
 	}
 }
+
+// What requests have made can be seeded, even where the platform would refuse to make it once more.
+func TestAssociationsThatWouldNotBeMadeAgainAreSeeded(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, WithOddities(OddityBareIndicatorLinks))
+	v := &VictimRecord{Name: "Alex", Assets: []AssetRecord{{Type: "Phone", Values: []string{"555-0100"}}}}
+	r.seed(&IndicatorRecord{Type: "Host", Summary: "www.example.com"}, &IndicatorRecord{Type: "Address", Summary: "192.0.2.1"},
+		&GroupRecord{Type: "Threat", Name: "Gang", XID: "gang"}, v, &Association{A: End{Type: "Victim", Summary: "Alex"}, B: End{XID: "gang"}})
+	r.must(201, "POST", "/v2/indicators/hosts/www.example.com/indicators/addresses/192.0.2.1", "")
+	r.must(200, "DELETE", fmt.Sprintf("/v2/victims/%d/victimAssets/phoneNumbers/%d", v.ID, v.Assets[0].ID), "")
+
+	d := r.srv.Data()
+	require.Len(t, d.Associations, 2)
+	fresh := NewT(t)
+	require.NoError(t, fresh.Seed(d.Records()...))
+	assert.Equal(t, d, fresh.Data())
+}

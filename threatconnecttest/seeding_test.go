@@ -145,12 +145,11 @@ func TestSeedRefusesWhatThePlatformWouldNotKeep(t *testing.T) {
 		"B.XID: there is no such group":              &Association{A: End{Type: "Host", Summary: "www.example.com"}, B: End{XID: "x"}},
 		"Type: is no association type":               &Association{A: End{Type: "Host", Summary: "www.example.com"}, B: End{Type: "File", Summary: md5}, Type: "URL Host"},
 		"B: An object cannot be associated":          &Association{A: End{XID: "x1"}, B: End{XID: "x1"}},
-		"B: The Victim must have":                    &Association{A: End{XID: "x1"}, B: End{Type: "Victim", Summary: "bare"}},
 	} {
 		t.Run(want, func(t *testing.T) {
 			t.Parallel()
 			s := New()
-			require.NoError(t, s.Seed(&GroupRecord{Type: "Threat", Name: "x", XID: "x1"}, &VictimRecord{Name: "bare"},
+			require.NoError(t, s.Seed(&GroupRecord{Type: "Threat", Name: "x", XID: "x1"},
 				&IndicatorRecord{Type: "Host", Summary: "www.example.com"}, &IndicatorRecord{Type: "File", Summary: md5 + " : " + sha1}))
 			before := s.Data()
 			err := s.Seed(&TagRecord{Name: "first"}, r)
