@@ -80,7 +80,7 @@ func (r *AttributeType) wantedID() int64 { return 0 }
 
 func (r *AttributeType) clone() AttributeType {
 	c := *r
-	c.Types = slices.Clone(r.Types)
+	c.Types = append([]string(nil), r.Types...) // nil when empty
 	return c
 }
 
@@ -153,7 +153,7 @@ func (r *SecurityLabel) seed(s *seeder) error {
 	}
 	if l := o.label(r.Name); l != nil {
 		given, now := *r, l.record(o)
-		if given.DateAdded.IsZero() {
+		if stored(given.DateAdded, l.added) == l.added {
 			given.DateAdded = now.DateAdded
 		}
 		given.Owner, given.added = o.Name, l.added

@@ -13,7 +13,7 @@ type Owner struct {
 	ID        int64  `json:"id,omitzero"` // set by the server
 	Name      string `json:"name,omitzero"`
 	Type      string `json:"type,omitzero"`      // Organization, Community or Source, which it is when empty
-	Members   []User `json:"members,omitzero"`   // of an organization
+	Members   []User `json:"members,omitzero"`   // of an organization; Seed leaves those of an owner that is there when nil
 	Anonymous bool   `json:"anonymous,omitzero"` // whether its members are shown by pseudonym only
 	ReadOnly  bool   `json:"readOnly,omitzero"`  // whether the API user may only read
 
@@ -87,14 +87,14 @@ func (r *Owner) seed(s *seeder) error {
 		return nil
 	}
 	given.Type, given.ID = cmp.Or(r.Type, have.Type), cmp.Or(r.ID, have.ID)
+	if r.Members == nil {
+		given.Members = slices.Clone(have.Members)
+	}
 	if have.builtIn {
-		if r.Members == nil {
-			given.Members = slices.Clone(have.Members)
-		}
 		if err := given.update(s); err != nil {
 			return err
 		}
-	} else if !reflect.DeepEqual(given, have.record()) {
+	} else if given.ID != have.ID || !given.equal(have.record()) {
 		return refuse("Name", "there is such an owner already, with other fields: change it with Update")
 	}
 	*r = have.record()
@@ -131,6 +131,13 @@ func (r *Owner) clone() Owner {
 	c := *r
 	c.Members, c.Denied = slices.Clone(r.Members), slices.Clone(r.Denied)
 	return c
+}
+
+// equal reports whether the fields of two owners are the same. A list without elements is none.
+func (r Owner) equal(other Owner) bool {
+	lists := slices.Equal(r.Members, other.Members) && slices.Equal(r.Denied, other.Denied)
+	r.Members, r.Denied, other.Members, other.Denied = nil, nil, nil, nil
+	return lists && reflect.DeepEqual(r, other)
 }
 
 func (o *owner) record() Owner { return o.Owner.clone() }

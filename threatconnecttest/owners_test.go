@@ -2,6 +2,7 @@ package threatconnecttest
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -35,6 +36,28 @@ func TestOwners(t *testing.T) {
 
 	r.must(401, "POST", "/v2/indicators/hosts?owner=Feed", `{"hostName":"www.example.com"}`)
 	r.must(401, "POST", "/v2/groups/threats?owner=Feed", `{"name":"x"}`)
+}
+
+// Definitions that are there can be seeded once more, also after they came from the data of another
+// server, where an empty list is not the same as none.
+func TestDefinitionsAreSeededTwice(t *testing.T) {
+	t.Parallel()
+	records := func() []Record {
+		return []Record{
+			&Owner{Name: "Feed"}, &Owner{Name: "Example Organization"},
+			&AttributeType{Name: "Own"}, &IndicatorType{Name: "Card", Branch: "cards", Entity: "card", Fields: []string{"Number"}},
+			&SecurityLabel{Name: "Own", Description: "d", Color: "00ff00", DateAdded: time.Date(2026, 1, 2, 3, 4, 5, 6, time.FixedZone("", 3600))},
+		}
+	}
+	first := NewT(t)
+	require.NoError(t, first.Seed(records()...))
+	require.NoError(t, first.Seed(records()...))
+	second := NewT(t)
+	require.NoError(t, second.Seed(first.Data().Records()...))
+	require.NoError(t, second.Seed(records()...))
+	require.NoError(t, second.Seed(&AttributeType{Name: "Own", Types: []string{}}, &Owner{Name: "Feed", Members: []User{}, Denied: []string{}}))
+	assert.Equal(t, first.Data(), second.Data())
+	require.ErrorContains(t, second.Seed(&Owner{Name: "Feed", Members: []User{{UserName: "u"}}}), "with other fields")
 }
 
 func TestOwnerMetrics(t *testing.T) {
