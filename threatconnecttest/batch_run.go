@@ -303,7 +303,7 @@ func checkDates(f fields, names ...string) *batchError {
 func parseBatchDate(s string) (time.Time, bool) {
 	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05"} {
 		if t, err := time.Parse(layout, s); err == nil {
-			return t.UTC(), true
+			return t.UTC(), hasYear(t)
 		}
 	}
 	return time.Time{}, false

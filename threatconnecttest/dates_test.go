@@ -1,6 +1,7 @@
 package threatconnecttest
 
 import (
+	"encoding/json"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,6 +35,21 @@ func TestWhatMovesLastModified(t *testing.T) {
 			r.batch(config("owner", `"Example Organization"`), `{"indicator":[{"type":"Host","summary":"www.example.com"}]}`)
 		}))
 	})
+}
+
+// A date in local time can be in a year of five digits, or before the year 0, which no answer can show.
+func TestDatesThatCannotBeShownAreRefused(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for _, date := range []string{"9999-12-31T23:59:59-05:00", "0000-01-01T00:00:00+05:00"} {
+		r.must(400, "POST", "/v2/groups/incidents", `{"name":"x","eventDate":"`+date+`"}`)
+		job := r.batch(config(), `{"indicator":[{"type":"Host","summary":"www.example.com","firstSeen":"`+date+`"}]}`)
+		require.Len(t, job.Problems, 1, date)
+		assert.Equal(t, "0x1003", job.Problems[0].Code)
+	}
+	r.must(201, "POST", "/v2/groups/incidents", `{"name":"x","eventDate":"9999-12-31T23:59:59Z"}`)
+	_, err := json.Marshal(r.srv.Data())
+	require.NoError(t, err)
 }
 
 func TestTheNewestOfMergedFilesKeepsItsRating(t *testing.T) {

@@ -181,8 +181,14 @@ func parseDate(s string) (time.Time, bool) {
 		"2006-1-2T15:04:05Z07:00", // as the documentation creates an incident
 	} {
 		if t, err := time.Parse(layout, s); err == nil {
-			return t.UTC(), true
+			return t.UTC(), hasYear(t)
 		}
 	}
 	return time.Time{}, false
+}
+
+// hasYear reports whether the year of a time has four digits, as in every answer.
+func hasYear(t time.Time) bool {
+	year := t.UTC().Year()
+	return 0 <= year && year <= 9999
 }

@@ -84,9 +84,9 @@ func lostField(path string, given, shown reflect.Value, except []string) string 
 	return ""
 }
 
-// checkText finds the first text in a record that is not UTF-8: it could not be sent, nor be shown
-// as JSON.
-func checkText(path string, v reflect.Value) error {
+// checkJSON finds the first value in a record that cannot be shown as JSON: a text that is not UTF-8,
+// or a time whose year has not four digits.
+func checkJSON(path string, v reflect.Value) error {
 	switch v.Kind() {
 	case reflect.String:
 		if !utf8.ValidString(v.String()) {
@@ -94,29 +94,32 @@ func checkText(path string, v reflect.Value) error {
 		}
 	case reflect.Pointer:
 		if !v.IsNil() {
-			return checkText(path, v.Elem())
+			return checkJSON(path, v.Elem())
 		}
 	case reflect.Slice:
 		if v.Type().Elem().Kind() == reflect.Uint8 {
 			return nil
 		}
 		for i := range v.Len() {
-			if err := checkText(fmt.Sprintf("%s[%d]", path, i), v.Index(i)); err != nil {
+			if err := checkJSON(fmt.Sprintf("%s[%d]", path, i), v.Index(i)); err != nil {
 				return err
 			}
 		}
 	case reflect.Map:
 		for _, key := range v.MapKeys() {
 			at := fmt.Sprintf("%s[%q]", path, key)
-			if err := checkText(at, key); err != nil {
+			if err := checkJSON(at, key); err != nil {
 				return err
 			}
-			if err := checkText(at, v.MapIndex(key)); err != nil {
+			if err := checkJSON(at, v.MapIndex(key)); err != nil {
 				return err
 			}
 		}
 	case reflect.Struct:
 		if v.Type() == timeType {
+			if !hasYear(v.Interface().(time.Time)) {
+				return refuse(path, "is in a year that is not from 0 to 9999")
+			}
 			return nil
 		}
 		for i := range v.NumField() {
@@ -125,7 +128,7 @@ func checkText(path string, v reflect.Value) error {
 				if path != "" {
 					name = path + "." + name
 				}
-				if err := checkText(name, v.Field(i)); err != nil {
+				if err := checkJSON(name, v.Field(i)); err != nil {
 					return err
 				}
 			}

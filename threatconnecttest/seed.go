@@ -79,7 +79,7 @@ func (s *seeder) each(verb string, records []Record, do func(Record, *seeder) er
 		}
 		var err error
 		if verb != "delete" {
-			err = checkText("", reflect.ValueOf(r))
+			err = checkJSON("", reflect.ValueOf(r))
 		}
 		if err == nil {
 			err = do(r, s)

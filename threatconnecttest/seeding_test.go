@@ -94,6 +94,7 @@ func TestSeedRefusesWhatThePlatformWouldNotKeep(t *testing.T) {
 		"Observations[0].Count: must be at least 1":  host(func(r *IndicatorRecord) { r.Observations = []Observation{{}} }),
 		"FalsePositives[1]: must be on a later day":  host(func(r *IndicatorRecord) { r.FalsePositives = []time.Time{seedDay, seedDay.Add(time.Hour)} }),
 		"XID: is not valid UTF-8":                    host(func(r *IndicatorRecord) { r.XID = "\xff" }),
+		"FirstSeen: is in a year":                    host(func(r *IndicatorRecord) { r.FirstSeen = seedDay.AddDate(8000, 0, 0) }),
 		"Attributes[0].Value: is not valid UTF-8":    host(func(r *IndicatorRecord) { r.Attributes = []AttributeRecord{{Type: "Source", Value: "\xff"}} }),
 		"DNSActive: the platform would not keep":     other("Address", "192.0.2.1", func(r *IndicatorRecord) { r.DNSActive = true }),
 		"Resolutions: only a Host":                   other("Address", "192.0.2.1", func(r *IndicatorRecord) { r.Resolutions = []Resolution{{}} }),
