@@ -95,9 +95,8 @@ func (r *Association) seed(s *seeder) error {
 	return nil
 }
 
-func (r *Association) update(s *seeder) error {
-	return refuse("Type", "an association cannot be changed: delete it and seed another one")
-}
+// update makes the association if it is not there. There is nothing in it that could be changed.
+func (r *Association) update(s *seeder) error { return r.seed(s) }
 
 // remove removes the association of the type; all of two things that are not both indicators.
 func (r *Association) remove(s *seeder) error {

@@ -55,7 +55,8 @@ func (s *Server) Seed(records ...Record) error {
 // Update changes what is there to what the records say, in their order: it replaces every field,
 // tag, attribute, label and association. Records are found by ID, or by xid, or by type and summary
 // or name. Read a record, change it and hand it to Update. It moves dates as a request would, unless
-// the record has another date than before.
+// the record has another date than before. An [Association] is made if it is not there, so that Update
+// takes all records of [Server.Data].
 //
 // Update stops at the first record that is not there or that Seed would refuse, which changes
 // nothing. Records before it stay changed.

@@ -122,17 +122,17 @@ func TestUpdateRefusesAndChangesNothing(t *testing.T) {
 		"Points[0].Value: the platform": func(*Server) Record {
 			return &MetricRecord{Name: "m", DataType: "Sum", Interval: "Daily", Points: []MetricPoint{{Value: 1<<53 + 1}}}
 		},
-		"Name: the owner has no such":    func(*Server) Record { return &TaskRecord{Name: "x"} },
-		"Tasks[0]: the owner has":        func(*Server) Record { return &TaskRecord{ID: 5020, Name: "t", Tasks: []int64{1}} },
-		"Name: the owner has several":    func(s *Server) Record { _ = s.Seed(&VictimRecord{Name: "v"}); return &VictimRecord{Name: "v"} },
-		"Name: there is no such owner":   func(*Server) Record { return &Owner{Name: "x"} },
-		"Type: cannot be changed":        func(*Server) Record { return &Owner{Name: "Feed", Type: "Source"} },
-		"Name: another tag has it":       func(*Server) Record { return &TagRecord{ID: 5000, Name: "B"} },
-		"Name: there is no such metric":  func(*Server) Record { return &MetricRecord{Name: "x"} },
-		"Interval: must be one of":       func(*Server) Record { return &MetricRecord{Name: "m", DataType: "Sum"} },
-		"ID: there is no such record":    func(*Server) Record { return &DataRecord{Domain: "local"} },
-		"Type: an association cannot be": func(*Server) Record { return &Association{} },
-		"Name: there is such a type":     func(*Server) Record { return &IndicatorType{Name: "Host"} },
+		"Name: the owner has no such":   func(*Server) Record { return &TaskRecord{Name: "x"} },
+		"Tasks[0]: the owner has":       func(*Server) Record { return &TaskRecord{ID: 5020, Name: "t", Tasks: []int64{1}} },
+		"Name: the owner has several":   func(s *Server) Record { _ = s.Seed(&VictimRecord{Name: "v"}); return &VictimRecord{Name: "v"} },
+		"Name: there is no such owner":  func(*Server) Record { return &Owner{Name: "x"} },
+		"Type: cannot be changed":       func(*Server) Record { return &Owner{Name: "Feed", Type: "Source"} },
+		"Name: another tag has it":      func(*Server) Record { return &TagRecord{ID: 5000, Name: "B"} },
+		"Name: there is no such metric": func(*Server) Record { return &MetricRecord{Name: "x"} },
+		"Interval: must be one of":      func(*Server) Record { return &MetricRecord{Name: "m", DataType: "Sum"} },
+		"ID: there is no such record":   func(*Server) Record { return &DataRecord{Domain: "local"} },
+		"B: An object cannot be":        func(*Server) Record { return &Association{A: End{XID: "x1"}, B: End{XID: "x1"}} },
+		"Name: there is such a type":    func(*Server) Record { return &IndicatorType{Name: "Host"} },
 	} {
 		t.Run(want, func(t *testing.T) {
 			t.Parallel()
@@ -186,6 +186,22 @@ func TestUpdateKeepsAssetsOff(t *testing.T) {
 	require.NoError(t, s.Update(&v))
 	require.NoError(t, s.Check())
 	assert.InDelta(t, 1, r.get(off).at("data", "resultCount"), 0)
+}
+
+// The records of Data are without their associations, which come after them.
+func TestUpdateTakesWholeData(t *testing.T) {
+	t.Parallel()
+	s := New()
+	require.NoError(t, s.Seed(everything()...))
+	before := s.Data()
+	require.NotEmpty(t, before.Associations)
+	changed := s.Data()
+	changed.Groups[0].Name = "changed"
+	require.NoError(t, s.Update(changed.Records()...))
+	require.NoError(t, s.Check())
+	after := s.Data()
+	assert.Equal(t, "changed", after.Groups[0].Name)
+	assert.ElementsMatch(t, before.Associations, after.Associations)
 }
 
 func TestDelete(t *testing.T) {
