@@ -14,7 +14,7 @@ type LogRecord struct {
 	Message string
 }
 
-// Logs returns the entries that apps have sent, in the order in which they came.
+// Logs returns the log entries that apps have sent, oldest first.
 func (s *Server) Logs() []LogRecord {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -2,9 +2,9 @@ package threatconnecttest
 
 import "slices"
 
-// Association links two things of an owner that are there. Seed takes what only past requests can have
-// made, too: an association of two indicators without a type, see [OddityBareIndicatorLinks], and one
-// of a victim whose assets were deleted.
+// Association associates two existing items of an owner. Seed also accepts those that only past
+// requests can have made: an association of two indicators without a type, see
+// [OddityBareIndicatorLinks], and one of a victim whose assets were deleted.
 type Association struct {
 	Owner string `json:"owner,omitzero"` // the API user's organization when empty
 	A     End    `json:"a"`

@@ -24,12 +24,12 @@ func WithBatchLimit(bytes int64) Option { return func(s *Server) { s.batch.limit
 // WithBatchIndicators sets how many indicators a job may have. The default is 25,000.
 func WithBatchIndicators(n int) Option { return func(s *Server) { s.batch.indicators = n } }
 
-// WithBatchPolls makes a job answer Queued and Running to its first n polls. Nothing of it can be
-// read before it is Completed. Without it, a job is done when its upload is answered.
+// WithBatchPolls makes a batch job answer Queued and Running to its first n polls. Its items cannot
+// be read before it is Completed. By default, a job is completed when its upload is answered.
 func WithBatchPolls(n int) Option { return func(s *Server) { s.batch.polls = n } }
 
-// WithBatchDuration makes a job take as long, by the server's clock: Queued for the first quarter
-// of it, then Running. Nothing of it can be read before it is Completed.
+// WithBatchDuration makes a batch job take the time d by the server's clock: it is Queued for the
+// first quarter, then Running. Its items cannot be read before it is Completed.
 func WithBatchDuration(d time.Duration) Option { return func(s *Server) { s.batch.duration = d } }
 
 // SetBatchDuration changes how long jobs take, as [WithBatchDuration] does. Jobs that were uploaded

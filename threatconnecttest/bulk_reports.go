@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// BulkReports says which bulk reports an owner makes.
+// BulkReports are the settings of an owner's bulk reports.
 type BulkReports struct {
 	JSON, CSV bool
 	Takes     time.Duration // how long making one takes

@@ -15,8 +15,8 @@ func (s *Server) Client(opts ...threatconnect.Option) *threatconnect.Client {
 	return s.ClientAs(threatconnect.HMAC(s.AccessID(), s.SecretKey()), opts...)
 }
 
-// ClientAs is [Server.Client] with other credentials, as with the API token, or with a wrong key to
-// see what happens.
+// ClientAs returns a client as [Server.Client] does, but with other credentials, such as the API
+// token or a wrong key.
 func (s *Server) ClientAs(credentials threatconnect.Credentials, opts ...threatconnect.Option) *threatconnect.Client {
 	wired := append([]threatconnect.Option{threatconnect.WithTransport(http.RoundTripper(s))}, opts...)
 	c, err := threatconnect.NewClient(s.BaseURL(), credentials, wired...)

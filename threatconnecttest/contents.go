@@ -35,8 +35,8 @@ func contentRoutes() []route {
 	return routes
 }
 
-// WithoutUpdateIfExists makes the server overlook updateIfExists, so that content which exists can
-// only be put.
+// WithoutUpdateIfExists makes the server ignore updateIfExists, so that existing content can be
+// replaced with PUT only.
 func WithoutUpdateIfExists() Option { return func(s *Server) { s.putOnly = true } }
 
 // groupByIDOrXID is the group of a type that a path names by its id or xid.
@@ -143,7 +143,7 @@ type Publication struct {
 	ExcludeUnlabeled bool     // whether what carries none is left out
 }
 
-// Publications returns what was published, oldest first.
+// Publications returns the published groups, oldest first.
 func (s *Server) Publications() []Publication {
 	s.mu.Lock()
 	defer s.mu.Unlock()

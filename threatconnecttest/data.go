@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// Data is what a server holds, for JSON. Associations are apart from the records of both ends, and
-// definitions that every instance starts with are there, too. Jobs, requests, faults and settings are
-// no part of it.
+// Data is the data of a server, for JSON. It has the associations apart from the records of both ends,
+// and includes the definitions that every instance starts with. It has no jobs, requests, faults and
+// settings.
 type Data struct {
 	Owners         []*Owner           `json:"owners,omitzero"`
 	IndicatorTypes []*IndicatorType   `json:"indicatorTypes,omitzero"`
@@ -50,7 +50,7 @@ func add[T Record](all *[]Record, records []T) {
 	}
 }
 
-// Data returns what the server holds. A new server that is seeded with its records holds the same,
+// Data returns the data of the server. A new server that is seeded with its records holds the same,
 // but for the ids of what is attached to something, and with the labels that every owner starts with.
 func (s *Server) Data() *Data {
 	defer s.view()()

@@ -30,8 +30,8 @@ func (t *dataType) find(id string) *dataRecord {
 	return nil
 }
 
-// WithPlainDataStoreErrors makes the DataStore answer a data type that is not there with a sentence
-// that is called JSON, as instances are known to.
+// WithPlainDataStoreErrors makes the DataStore answer requests for a missing data type with a plain
+// sentence that is labeled as JSON, as some instances do.
 func WithPlainDataStoreErrors() Option { return func(s *Server) { s.plainDataStore = true } }
 
 // DataStore returns the records of a data type by their ids, as JSON. domain is local, organization

@@ -11,9 +11,9 @@
 //		}
 //	}
 //
-// [NewT] fails the test for what probably is a mistake: a refused signature, a request that no
-// endpoint has, a fault that never struck. [Allow] tolerates what a test does on purpose. [New] is
-// for servers without a test.
+// [NewT] fails the test for probable mistakes: a refused signature, a request that no endpoint
+// has, a fault that never struck. [Allow] tolerates those that a test makes on purpose. [New] is for
+// servers without a test.
 //
 // # In process or on a port
 //
@@ -27,14 +27,15 @@
 //
 // A new server has three owners, the usual types, and the TLP labels. [Server.Seed] adds records,
 // [Server.Update] and [Server.Delete] change them, also while a client works. [Server.Indicators],
-// [Server.Groups] and [Server.Jobs] return what clients have made of it, and [Server.Reset] sets it
-// back. An [Owner] says which calls the API user may not make in it. For imports whose memory is
-// measured there is [WithoutContents].
+// [Server.Groups] and [Server.Jobs] return the present state, for assertions. [Server.Snapshot] and
+// [Server.Restore] go back to an earlier state, and [Server.Reset] to the first one. An [Owner] lists
+// the calls that the API user may not make in it. [WithoutContents] is for imports whose memory is
+// measured.
 //
 // # Requests
 //
-// [Server.Requests] returns what clients have sent and what was answered: by default the newest
-// 10,000 requests, with 1 KiB of each body. A request whose signature was refused has a [Refusal]
+// [Server.Requests] returns the requests of clients and their answers: by default the newest 10,000
+// requests, with 1 KiB of each body. A request whose signature was refused has a [Refusal]
 // with the string that should have been signed. If the client made a known mistake, it also has the
 // string that the client signed.
 //
@@ -57,8 +58,8 @@
 // Batch jobs keep the platform's traps: version V1; Replace for tags and labels where nothing is
 // said; attributes that Append doubles and Replace deletes even if the item has none; xids that are
 // known in the whole instance; a malformed date that ends a job without counting the rest; error
-// files that are compressed, late or missing. Where the documentation says nothing, the server takes
-// the less comfortable way. The exception is deleting by batch what is not there, which it accepts.
+// files that are compressed, late or missing. Where the documentation is silent, the server is
+// strict. The exception is a batch delete of a missing item, which it accepts.
 //
 // # Oddities
 //

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// FaultKind is what goes wrong.
+// FaultKind is a way in which a request fails.
 type FaultKind int
 
 // The kinds of faults.

@@ -212,7 +212,7 @@ func (r *GroupRecord) remove(s *seeder) error {
 	return nil
 }
 
-// Groups returns the groups of an owner in the order in which they came.
+// Groups returns the groups of an owner in the order of creation.
 func (s *Server) Groups(owner string) []GroupRecord {
 	defer s.view()()
 	o := s.ownerByName(owner)

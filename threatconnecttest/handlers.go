@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// Handler answers a route in place of the server. next is the server's own answer to a request,
-// which may be another one than r.
+// Handler answers a route in place of the server. next calls the server's own handler, with r or
+// with another request.
 //
 // It runs after the signature was checked and without the server's lock, so that it may call the
 // methods of [Server] and send requests. The body of r has been read and can be read again, and the

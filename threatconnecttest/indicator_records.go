@@ -47,7 +47,7 @@ type IndicatorRecord struct {
 	ExternalLastModified time.Time `json:"externalLastModified,omitzero"`
 }
 
-// ThreatAssess is what the platform's analytics say about an indicator.
+// ThreatAssess is the assessment of an indicator by the platform's analytics.
 type ThreatAssess struct {
 	Rating     float64 `json:"rating,omitzero"`     // 0 to 5
 	Confidence float64 `json:"confidence,omitzero"` // 0 to 100
@@ -262,7 +262,7 @@ func (i *indicator) linked() []string {
 	return all
 }
 
-// Indicators returns the indicators of an owner in the order in which they came.
+// Indicators returns the indicators of an owner in the order of creation.
 func (s *Server) Indicators(owner string) []IndicatorRecord {
 	defer s.view()()
 	o := s.ownerByName(owner)

@@ -50,7 +50,7 @@ const (
 	kindAssociation = "association"
 )
 
-// JobError is something that went wrong with an item of a job.
+// JobError is an error about an item of a batch job.
 type JobError struct {
 	Code    string `json:"code,omitzero"`    // such as 0x1005
 	Message string `json:"message,omitzero"` // in words
@@ -60,7 +60,7 @@ type JobError struct {
 	kind, typ string // of the item
 }
 
-// JobRecord is a batch job as tests see it.
+// JobRecord is a batch job.
 type JobRecord struct {
 	ID                     int64      `json:"id,omitzero"`          // 0 when Synchronous
 	Synchronous            bool       `json:"synchronous,omitzero"` // whether createAndUpload did it at once

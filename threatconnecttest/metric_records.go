@@ -125,7 +125,7 @@ func (m *metric) record() MetricRecord {
 	return r
 }
 
-// Metrics returns the custom metrics in the order in which they came.
+// Metrics returns the custom metrics in the order of creation.
 func (s *Server) Metrics() []MetricRecord {
 	defer s.view()()
 	var all []MetricRecord

@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// NotificationRecord is a notification that the server took, as tests see it.
+// NotificationRecord is a notification that a client sent.
 type NotificationRecord struct {
 	Type         string
 	Priority     string // as it was sent

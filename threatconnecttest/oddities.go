@@ -1,7 +1,7 @@
 package threatconnecttest
 
 // Oddity is a set of ways in which instances, versions and documents of the platform differ. The
-// zero value gives the shapes that the clients in the field are known to take.
+// zero value stands for the shapes that existing clients are known to accept.
 type Oddity uint64
 
 // The oddities. Combine them with |.

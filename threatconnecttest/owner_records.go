@@ -23,7 +23,7 @@ type Owner struct {
 	Denied []string `json:"denied,omitzero"`
 }
 
-// User is somebody who can sign in.
+// User is a user of the platform.
 type User struct {
 	UserName  string `json:"userName,omitzero"` // for API users the access id
 	FirstName string `json:"firstName,omitzero"`
@@ -152,8 +152,8 @@ func (s *Server) Owners() []Owner {
 	return all
 }
 
-// UserID returns the id by which the assignees and escalatees of tasks are found besides their user
-// names, and whether there is such a member of the API user's organization.
+// UserID returns the id of a member of the API user's organization, by which requests can name an
+// assignee or escalatee, and whether there is such a member.
 func (s *Server) UserID(userName string) (int64, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

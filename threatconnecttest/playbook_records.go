@@ -107,7 +107,7 @@ func (r *Playbook) clone() Playbook {
 	return c
 }
 
-// Playbooks returns the playbooks in the order in which they came.
+// Playbooks returns the playbooks in the order of creation.
 func (s *Server) Playbooks() []Playbook {
 	s.mu.Lock()
 	defer s.mu.Unlock()

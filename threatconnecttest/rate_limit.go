@@ -14,14 +14,15 @@ type rateLimit struct {
 	oldest int
 }
 
-// WithRateLimit is [Server.SetRateLimit] for a new server.
+// WithRateLimit sets the rate limit of a new server, as [Server.SetRateLimit] does.
 func WithRateLimit(n int, per time.Duration) Option {
 	return func(s *Server) { s.limit = rateLimit{n: n, per: per} }
 }
 
-// SetRateLimit answers a request with 429 and Retry-After if n requests were let through within
-// the time per before it. Retry-After is in whole seconds, rounded up. There is no limit if n or
-// per is 0, which is the default. Time is that of the machine, whatever the server's clock says.
+// SetRateLimit allows n requests in any period of the length per. It answers the next one with 429 and
+// Retry-After, in whole seconds rounded up, and does not count it. There is no limit if n or per is not
+// positive, which is the default. The limit reads the machine's clock, without the offset of the
+// server's.
 func (s *Server) SetRateLimit(n int, per time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

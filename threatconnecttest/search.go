@@ -2,7 +2,7 @@ package threatconnecttest
 
 import "strings"
 
-// Counts are how many things an owner has.
+// Counts holds the numbers of an owner's items.
 type Counts struct {
 	Indicators int `json:"indicators"`
 	Groups     int `json:"groups"`
@@ -11,7 +11,7 @@ type Counts struct {
 	Victims    int `json:"victims"`
 }
 
-// Counts returns how many things an owner has; nothing for one that does not exist. It also counts
+// Counts returns the numbers of an owner's items, which are 0 for an unknown owner. It also counts
 // the indicators of a server that was made [WithoutContents].
 func (s *Server) Counts(owner string) Counts {
 	defer s.view()()
@@ -33,7 +33,7 @@ func (s *Server) Counts(owner string) Counts {
 	return c
 }
 
-// Query is what [Server.Search] looks for in an owner.
+// Query selects indicators or groups of an owner for [Server.Search].
 type Query struct {
 	Owner  string `json:"owner,omitzero"`  // the API user's organization when empty
 	Groups bool   `json:"groups,omitzero"` // groups instead of indicators
@@ -43,15 +43,15 @@ type Query struct {
 	Limit  int    `json:"limit,omitzero"`  // how many are returned; 100 when it is not above 0
 }
 
-// Found is a page of what a search found.
+// Found is a page of the results of a search.
 type Found struct {
 	Indicators []IndicatorRecord `json:"indicators,omitzero"`
 	Groups     []GroupRecord     `json:"groups,omitzero"`
 	Total      int               `json:"total"` // of all pages
 }
 
-// Search looks for indicators or groups of an owner, in the order in which they came. It builds
-// records for the page only. An owner or a type that does not exist has nothing.
+// Search looks for indicators or groups of an owner, in the order of creation. It builds records for
+// the page only. The result is empty for an unknown owner or type.
 func (s *Server) Search(q Query) Found {
 	defer s.view()()
 	o := s.owners[0]

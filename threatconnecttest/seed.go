@@ -52,11 +52,11 @@ func (s *Server) Seed(records ...Record) error {
 	return sd.each("seed", records, Record.seed)
 }
 
-// Update changes what is there to what the records say, in their order: it replaces every field,
-// tag, attribute, label and association. Records are found by ID, or by xid, or by type and summary
-// or name. Read a record, change it and hand it to Update. It moves dates as a request would, unless
-// the record has another date than before. An [Association] is made if it is not there, so that Update
-// takes all records of [Server.Data].
+// Update replaces existing records by the given ones, in their order, with every field, tag,
+// attribute, label and association. Records are found by ID, or by xid, or by type and summary or
+// name. Read a record, change it and hand it to Update. It moves dates as a request would, unless
+// the record has another date than before. A missing [Association] is added, so that Update accepts
+// all records of [Server.Data].
 //
 // Update stops at the first record that is not there or that Seed would refuse, which changes
 // nothing. Records before it stay changed.
@@ -65,7 +65,7 @@ func (s *Server) Update(records ...Record) error {
 	return (&seeder{world: s.world, settings: &s.settings, now: s.now()}).each("update", records, Record.update)
 }
 
-// Delete deletes what the records name, in their order and as requests would. Records are found as
+// Delete deletes the records in their order, as requests would. Records are found as
 // by [Server.Update]; their other fields do not matter. Delete stops at the first record that is not
 // there or that cannot be deleted, such as an owner.
 func (s *Server) Delete(records ...Record) error {

@@ -86,9 +86,9 @@ func New(opts ...Option) *Server {
 	return s
 }
 
-// Reset sets the server back to what [New] made of its options: data, faults and their counts,
-// oddities, the clock, handlers, limits and the request log. Requests that are being answered are
-// answered from the old data. IDs in the request log keep growing.
+// Reset sets the server back to its state after [New]: data, faults and their counts, oddities, the
+// clock, tokens, handlers, the rate limit and the request log. Requests that are being answered are
+// answered from the old data. IDs in the request log keep growing, and the lapses stay.
 func (s *Server) Reset() {
 	fresh := New(s.opts...)
 	s.mu.Lock()
@@ -98,7 +98,7 @@ func (s *Server) Reset() {
 	s.log.ring = nil
 }
 
-// WithCredentials sets the access id, the secret key and the API token that the server takes. An
+// WithCredentials sets the access id, the secret key and the API token that the server accepts. An
 // empty one keeps its default.
 func WithCredentials(accessID, secretKey, token string) Option {
 	return func(s *Server) {
@@ -124,10 +124,10 @@ func WithBatchOff() Option { return func(s *Server) { s.batchOff = true } }
 // WithIndicatorLimit lets an owner hold at most n indicators; 0 means no limit, the default.
 func WithIndicatorLimit(n int) Option { return func(s *Server) { s.indicatorLimit = n } }
 
-// BaseURL returns the URL that clients of the in-process server are set up with.
+// BaseURL returns the base URL for clients of the server in the process.
 func (s *Server) BaseURL() string { return inProcessBase }
 
-// AccessID returns the access id that the server takes.
+// AccessID returns the access id that the server accepts.
 func (s *Server) AccessID() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

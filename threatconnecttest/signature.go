@@ -187,7 +187,7 @@ func mistakes(want signing, base, host string) (all []mistake) {
 	secret("the secret key lost the white space around it", strings.TrimSpace)
 	secret("the secret key stands in quotation marks", func(k string) string { return `"` + k + `"` })
 	secret("the secret key stands in apostrophes", func(k string) string { return "'" + k + "'" })
-	secret("a shell replaced a $ and what follows it in the secret key: put it in apostrophes", func(k string) string {
+	secret("a shell replaced a $ and the name after it in the secret key: put it in apostrophes", func(k string) string {
 		return os.Expand(k, func(string) string { return "" })
 	})
 	secret("a shell removed the backslashes from the secret key: put it in apostrophes", func(k string) string { return strings.ReplaceAll(k, `\`, "") })

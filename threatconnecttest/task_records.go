@@ -149,7 +149,7 @@ func (r *TaskRecord) remove(s *seeder) error {
 	return nil
 }
 
-// Tasks returns the tasks of an owner in the order in which they came.
+// Tasks returns the tasks of an owner in the order of creation.
 func (s *Server) Tasks(owner string) []TaskRecord {
 	defer s.view()()
 	var all []TaskRecord

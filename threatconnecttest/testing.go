@@ -77,7 +77,7 @@ func (s *Server) lapses() []lapse {
 	return w.found
 }
 
-// Allow lets a test with [NewT] do what it otherwise fails for.
+// Allow makes [NewT] tolerate lapses. It has no effect on [New] and [Server.Lapses].
 func Allow(lapses ...Lapse) Option {
 	return func(s *Server) { s.allowed = append(s.allowed, lapses...) }
 }

@@ -38,8 +38,8 @@ func (s *settings) isToken(token string, from int) bool {
 	return false
 }
 
-// Token returns the API token that the server takes: the one that it was set up with, or the latest
-// renewed one.
+// Token returns the API token that the server accepts: the one that it was set up with, or the
+// latest renewed one.
 func (s *Server) Token() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

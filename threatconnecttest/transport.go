@@ -18,9 +18,9 @@ import (
 	"time"
 )
 
-// RoundTrip answers a request in the process, as [http.Transport] would over a connection: it
-// reads and closes the body, checks the headers, minds the context, undoes compression that the
-// caller did not ask for, and returns transport errors for injected faults. It never changes req.
+// RoundTrip answers a request in the process, as [http.Transport] would over a connection: it reads
+// and closes the body, checks the headers, observes the context, undoes compression that the caller
+// did not ask for, and returns transport errors for injected faults. It never changes req.
 func (s *Server) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.Body != nil {
 		defer req.Body.Close()
@@ -48,8 +48,8 @@ func withMethod(req *http.Request) *http.Request {
 	return got
 }
 
-// ServeHTTP answers a request that came over a port. Plain HTTP is taken: a test's port has no
-// certificate.
+// ServeHTTP answers a request that came over a port. It accepts plain HTTP, because a test's port
+// has no certificate.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a, err := s.exchange(&arrival{req: r, target: r.RequestURI})
 	if err != nil {

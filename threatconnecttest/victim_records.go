@@ -134,7 +134,7 @@ func (r *VictimRecord) remove(s *seeder) error {
 	return nil
 }
 
-// Victims returns the victims of an owner in the order in which they came.
+// Victims returns the victims of an owner in the order of creation.
 func (s *Server) Victims(owner string) []VictimRecord {
 	defer s.view()()
 	var all []VictimRecord
