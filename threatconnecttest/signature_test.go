@@ -26,6 +26,7 @@ func TestSignaturesAreExplained(t *testing.T) {
 		return h.Sum(nil)
 	}
 	std := base64.StdEncoding
+	long := strings.Repeat("x", maxHead)
 	for _, tc := range []struct {
 		target string // that is sent
 		signed string // the string that the client signs; "" is the right one
@@ -73,6 +74,8 @@ func TestSignaturesAreExplained(t *testing.T) {
 		{odd, strings.Split(strings.TrimPrefix(odd, "/api"), "?")[0] + ":GET:" + stamp, "", nil, "the path was signed without /api; the query was not signed"},
 		{odd, strings.TrimPrefix(odd, "/api") + ":GET:" + stamp, secret + "\n", nil, "the path was signed without /api; the secret key has a line break"},
 		{odd, "", "another", nil, unknownMistake},
+		{"/api/" + long, "/" + long + ":GET:" + stamp, "", nil, "the path was signed without /api"},
+		{"/api/" + long, "/" + long + ":GET:" + stamp, secret + "\n", nil, unknownMistake}, // pairs would take too long
 	} {
 		want := signing{secret: secret, target: tc.target, method: "GET", stamp: stamp}
 		signed := tc.signed
