@@ -46,3 +46,26 @@ func TestEitherReadingOfDisputedRules(t *testing.T) {
 		})
 	}
 }
+
+// An event or incident without a date is sent without one: the platform sets the date, or refuses it.
+func TestTheDateOfAnEventIsLeftToThePlatform(t *testing.T) {
+	t.Parallel()
+	for _, g := range []threatconnect.Group{threatconnect.NewEvent("x", time.Time{}), threatconnect.NewIncident("x", time.Time{})} {
+		srv := threatconnecttest.NewT(t)
+		made, err := srv.Client().Groups.Create(t.Context(), g)
+		require.NoError(t, err)
+		assert.JSONEq(t, `{"name":"x"}`, string(srv.Requests()[0].Body))
+		var date time.Time
+		switch made := made.(type) {
+		case *threatconnect.Event:
+			date = made.EventDate
+		case *threatconnect.Incident:
+			date = made.EventDate
+		}
+		assert.WithinDuration(t, time.Now(), date, time.Minute)
+
+		srv.SetOddities(threatconnecttest.OddityEventDateRequired)
+		_, err = srv.Client().Groups.Create(t.Context(), g)
+		require.ErrorIs(t, err, threatconnect.ErrBadRequest)
+	}
+}

@@ -240,7 +240,7 @@ func (e *Event) checkOwn(m mode) error {
 	if e.EventType != "" && m == modeCreate {
 		return batchOnly("event type")
 	}
-	return firstError(needsTime(m, "event date", e.EventDate), oneOf("event status", statusOf(e.Status), statuses), e.AISummary.check(m))
+	return firstError(oneOf("event status", statusOf(e.Status), statuses), e.AISummary.check(m))
 }
 
 func (i *Incident) own(key []byte, r *wire.Reader) bool {
@@ -266,7 +266,7 @@ var incidentStatuses = []IncidentStatus{
 }
 
 func (i *Incident) checkOwn(m mode) error {
-	return firstError(needsTime(m, "incident event date", i.EventDate), oneOf("incident status", statusOf(i.Status), incidentStatuses))
+	return oneOf("incident status", statusOf(i.Status), incidentStatuses)
 }
 
 func (p *Report) own(key []byte, r *wire.Reader) bool {
@@ -364,13 +364,6 @@ func batchOnly(field string) error {
 func needs(m, mode mode, field, v string) error {
 	if m == mode && v == "" {
 		return &ValidationError{Field: field, Rule: "is empty"}
-	}
-	return nil
-}
-
-func needsTime(m mode, field string, t time.Time) error {
-	if m == modeCreate && t.IsZero() {
-		return &ValidationError{Field: field, Rule: "is missing"}
 	}
 	return nil
 }

@@ -65,7 +65,7 @@ type Email struct {
 // Event is an occurrence that may become an incident.
 type Event struct {
 	GroupMeta
-	EventDate time.Time   `json:"eventDate,omitzero"` // required
+	EventDate time.Time   `json:"eventDate,omitzero"` // set by the platform if zero; some instances require it
 	Status    EventStatus `json:"status,omitzero"`    // empty if there is none, also where the platform writes "None"
 	EventType string      `json:"eventType,omitzero"` // written by batch files only
 	AISummary
@@ -74,7 +74,7 @@ type Event struct {
 // Incident is an attack that happened.
 type Incident struct {
 	GroupMeta
-	EventDate time.Time      `json:"eventDate,omitzero"` // required
+	EventDate time.Time      `json:"eventDate,omitzero"` // set by the platform if zero; some instances require it
 	Status    IncidentStatus `json:"status,omitzero"`    // empty if there is none, also where the platform writes "None"; read with includeAdditional
 }
 
@@ -214,12 +214,13 @@ func NewEmail(name, subject, header, body string) *Email {
 	return &Email{GroupMeta: named(name), Subject: subject, Header: header, Body: body}
 }
 
-// NewEvent returns an event to create.
+// NewEvent returns an event to create. With a zero date, the platform sets the date, or refuses the
+// event with [ErrBadRequest]: its documentation requires a date.
 func NewEvent(name string, date time.Time) *Event {
 	return &Event{GroupMeta: named(name), EventDate: date}
 }
 
-// NewIncident returns an incident to create.
+// NewIncident returns an incident to create. A zero date is that of [NewEvent].
 func NewIncident(name string, date time.Time) *Incident {
 	return &Incident{GroupMeta: named(name), EventDate: date}
 }

@@ -140,8 +140,7 @@ func TestGroupsThatAreNotSent(t *testing.T) {
 	for name, g := range map[string]threatconnect.Group{
 		"nothing": nil, "a nil pointer": (*threatconnect.Threat)(nil), "no name": threatconnect.NewThreat(" "),
 		"a name of 101 characters": threatconnect.NewThreat("0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789x"),
-		"no event date":            threatconnect.NewEvent("A", time.Time{}), "no incident date": threatconnect.NewIncident("A", time.Time{}),
-		"no file name": threatconnect.NewDocument("A", ""), "no report file name": threatconnect.NewReport("A", ""),
+		"no file name":             threatconnect.NewDocument("A", ""), "no report file name": threatconnect.NewReport("A", ""),
 		"no subject": threatconnect.NewEmail("A", "", "h", "b"), "no header": threatconnect.NewEmail("A", "s", "", "b"), "no body": threatconnect.NewEmail("A", "s", "h", ""),
 		"no signature text": threatconnect.NewSignature("A", "f", threatconnect.SignatureYARA, ""), "no signature type": threatconnect.NewSignature("A", "f", "", "x"),
 		"a status of batch files": event, "a status that is none": incident, "malware without a password": malware, "a publish date": report,
