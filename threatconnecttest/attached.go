@@ -14,7 +14,7 @@ func (s *seeder) attach(h holder, had []*attribute, attributes []AttributeRecord
 	o := h.belongs()
 	defer func(before int) {
 		if err != nil {
-			h.hangers().untagAll()
+			h.metadataOrNil().untagAll()
 			o.forgetTags(before)
 		}
 	}(len(o.tags))

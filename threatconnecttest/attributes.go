@@ -64,8 +64,8 @@ func (w *world) newAttribute(t *AttributeType, value string, now int64) *attribu
 	return &attribute{id: w.nextID(), typ: t, value: value, added: now, modified: now}
 }
 
-// hang adds an attribute. Only Description and Source can be displayed, one of each.
-func (m *metadata) hang(a *attribute) {
+// addAttribute adds an attribute. Only Description and Source can be displayed, one of each.
+func (m *metadata) addAttribute(a *attribute) {
 	m.attributes = append(m.attributes, a)
 	m.display(a, a.displayed)
 }
@@ -120,7 +120,7 @@ func (a *attribute) write(w *jsonWriter, with include) {
 
 func (c *call) listAttributes(h holder) *answer {
 	with := c.includes()
-	return pageOf(c, "attribute", slices.Values(h.hangers().all().attributes), func(a *attribute, w *jsonWriter) { a.write(w, with) })
+	return pageOf(c, "attribute", slices.Values(h.metadataOrNil().all().attributes), func(a *attribute, w *jsonWriter) { a.write(w, with) })
 }
 
 func (c *call) getAttribute(_ holder, a *attribute) *answer {
@@ -143,7 +143,7 @@ func (c *call) createAttribute(h holder, f fields) *answer {
 	a := c.newAttribute(t, value, c.seconds())
 	a.source, _ = f.text("source")
 	a.displayed, _ = f.flag("displayed")
-	h.metadata().hang(a)
+	h.metadata().addAttribute(a)
 	h.changed(c.seconds())
 	return c.one(http.StatusCreated, "attribute", func(w *jsonWriter) { a.write(w, 0) })
 }

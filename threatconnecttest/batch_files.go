@@ -92,7 +92,7 @@ func (r *batchRun) mergeFiles(primary *indicator, matches []*indicator, value st
 		merged = t.mergeHashes(merged, m.value)
 		if m.more != nil {
 			for _, a := range m.more.attributes {
-				primary.metadata().hang(a)
+				primary.metadata().addAttribute(a)
 			}
 			for _, tag := range m.more.tags {
 				primary.metadata().tag(tag)

@@ -80,7 +80,7 @@ func (r *batchRun) attach(h holder, f fields, loss string) *batchError {
 		return bad
 	}
 	if r.config.tags == "Replace" {
-		h.hangers().untagAll()
+		h.metadataOrNil().untagAll()
 	}
 	for _, t := range tags {
 		if !validTag(string(t.Name)) {
@@ -88,7 +88,7 @@ func (r *batchRun) attach(h holder, f fields, loss string) *batchError {
 		}
 		h.metadata().tag(h.belongs().tagNamed(string(t.Name), r.world))
 	}
-	if m := h.hangers(); m != nil && r.config.labels == "Replace" {
+	if m := h.metadataOrNil(); m != nil && r.config.labels == "Replace" {
 		m.labels = nil
 	}
 	for _, l := range labels {
@@ -102,7 +102,7 @@ func (r *batchRun) attach(h holder, f fields, loss string) *batchError {
 }
 
 func (r *batchRun) attachAttributes(h holder, incoming []batchAttribute, loss string) *batchError {
-	if m := h.hangers(); m != nil {
+	if m := h.metadataOrNil(); m != nil {
 		switch r.config.attributes {
 		case "Replace":
 			m.attributes = nil
@@ -134,7 +134,7 @@ func (r *batchRun) attachAttributes(h holder, incoming []batchAttribute, loss st
 				a.labels = append(a.labels, label)
 			}
 		}
-		h.metadata().hang(a)
+		h.metadata().addAttribute(a)
 	}
 	return nil
 }

@@ -170,14 +170,14 @@ func (a *audit) links(h holder) {
 			}
 		}
 	}
-	if m := h.hangers(); m != nil {
+	if m := h.metadataOrNil(); m != nil {
 		a.require(m.links.tail == before, "the links of the %s do not end with the last one", h)
 	}
 }
 
 // metadata checks the attributes, tags and labels of a thing.
 func (a *audit) metadata(h holder) {
-	m := h.hangers()
+	m := h.metadataOrNil()
 	if m == nil {
 		return
 	}

@@ -43,10 +43,10 @@ func TestContradictionsAreFound(t *testing.T) {
 		`leaves out a deleted asset`:                       func(w *world) { w.victims[0].assets = nil },
 		`with the Threat 1002 of another owner`:            func(w *world) { w.owners[0].groups[0].owner = w.owners[1] },
 		`is linked with the deleted Threat 1002`:           func(w *world) { w.owners[0].groups = w.owners[0].groups[1:] },
-		`does not know its link with the`:                  func(w *world) { w.owners[0].groups[0].hung.links = linkList{} },
-		`do not end with the last one`:                     func(w *world) { w.owners[0].groups[0].hung.links.tail = nil },
-		`do not lead back`:                                 func(w *world) { w.owners[0].groups[0].hung.links.tail.prev = [2]*link{} },
-		`has a link of others in its list`:                 func(w *world) { w.tasks[0].hung.links = w.owners[0].groups[0].hung.links },
+		`does not know its link with the`:                  func(w *world) { w.owners[0].groups[0].meta.links = linkList{} },
+		`do not end with the last one`:                     func(w *world) { w.owners[0].groups[0].meta.links.tail = nil },
+		`do not lead back`:                                 func(w *world) { w.owners[0].groups[0].meta.links.tail.prev = [2]*link{} },
+		`has a link of others in its list`:                 func(w *world) { w.tasks[0].meta.links = w.owners[0].groups[0].meta.links },
 		`has a link twice in its list`:                     func(w *world) { loop(w.owners[0].groups[0]) },
 		`is linked with itself`:                            func(w *world) { l := firstLink(w.victims[0]); l.ends = [2]holder{w.victims[0], w.victims[0]} },
 		`is linked twice with the`:                         func(w *world) { w.owners[0].indicators[1].more.links.tail.label = "File Drop" },
@@ -72,7 +72,7 @@ func twice[T any](all *[]T) { *all = append(*all, (*all)[0]) }
 
 // loop makes the last link of a thing lead to the first one.
 func loop(h holder) {
-	tail := h.hangers().links.tail
+	tail := h.metadataOrNil().links.tail
 	tail.next[tail.side(h)] = firstLink(h)
 }
 
@@ -97,7 +97,7 @@ func consistentWorld(t *testing.T) *world {
 	for range 2 {
 		at := w.newAttribute(w.attributeType("Description"), "v", 0)
 		at.displayed = true
-		all[0].metadata().hang(at)
+		all[0].metadata().addAttribute(at)
 	}
 	associate(all[1], all[2], "File Drop")
 	associate(all[1], all[2], "File Archive")

@@ -86,12 +86,12 @@ func (c *call) indicatorsIn(e *circle, t *indicatorType) *answer {
 
 // carriedBy reports whether a tag is on something.
 func (t *tag) carriedBy(l holder) bool {
-	m := l.hangers()
+	m := l.metadataOrNil()
 	return m != nil && slices.Contains(m.tags, t)
 }
 
 // carriedBy reports whether a label is on something.
 func (l *SecurityLabel) carriedBy(on holder) bool {
-	m := on.hangers()
+	m := on.metadataOrNil()
 	return m != nil && slices.Contains(m.labels, l)
 }

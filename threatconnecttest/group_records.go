@@ -121,7 +121,7 @@ func (s *seeder) fillGroup(g *group, r *GroupRecord, had *group) (groups []*grou
 	if indicators, err = s.indicatorsAt(g, r.Indicators); err != nil {
 		return nil, nil, err
 	}
-	return groups, indicators, s.attach(g, had.hung.attributes, r.Attributes, r.Tags, r.Labels, func() error {
+	return groups, indicators, s.attach(g, had.meta.attributes, r.Attributes, r.Tags, r.Labels, func() error {
 		return checkKept(r, g.record(), "Fields", "Groups", "Indicators")
 	})
 }
@@ -191,7 +191,7 @@ func (r *GroupRecord) update(s *seeder) error {
 		return err
 	}
 	before, modified := g.record(), g.modified
-	made.hung.replace(&g.hung)
+	made.meta.replace(&g.meta)
 	s.renameGroup(g, made.xid)
 	*g = *made
 	relink(g, groups)
@@ -242,7 +242,7 @@ func (g *group) record() GroupRecord {
 		DateAdded: time.Unix(g.added, 0).UTC(), LastModified: time.Unix(g.modified, 0).UTC(), Assets: assetRecords(g.assets),
 	}
 	g.outsideDates().give(r.dates())
-	r.Attributes, r.Tags, r.Labels = g.hung.records()
+	r.Attributes, r.Tags, r.Labels = g.meta.records()
 	for _, f := range g.typ.fields {
 		v, ok := g.values[f.name]
 		if !ok {

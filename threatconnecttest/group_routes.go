@@ -121,7 +121,7 @@ func (g *group) write(w *jsonWriter, s groupShape) {
 		g.outsideDates().write(w)
 		w.texts("additionalOwners", nil)
 	}
-	g.hung.write(w, s.with)
+	g.meta.write(w, s.with)
 	if !s.generic {
 		g.writeFields(w, s.with)
 	}

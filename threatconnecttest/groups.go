@@ -6,7 +6,7 @@ import (
 
 // group is one group of one owner.
 type group struct {
-	hung      metadata
+	meta      metadata
 	id        int64
 	owner     *owner
 	typ       *groupType
@@ -21,12 +21,12 @@ type group struct {
 	modified  int64
 }
 
-func (g *group) number() int64       { return g.id }
-func (g *group) belongs() *owner     { return g.owner }
-func (g *group) typeName() string    { return g.typ.name }
-func (g *group) hangers() *metadata  { return &g.hung }
-func (g *group) metadata() *metadata { return &g.hung }
-func (g *group) changed(now int64)   { g.modified = now }
+func (g *group) number() int64            { return g.id }
+func (g *group) belongs() *owner          { return g.owner }
+func (g *group) typeName() string         { return g.typ.name }
+func (g *group) metadataOrNil() *metadata { return &g.meta }
+func (g *group) metadata() *metadata      { return &g.meta }
+func (g *group) changed(now int64)        { g.modified = now }
 
 // set gives a group the values of its type's fields.
 func (g *group) set(values map[string]string) {

@@ -87,11 +87,11 @@ func (i *indicator) extra() rareDetails {
 	return *i.rest.rare
 }
 
-func (i *indicator) number() int64      { return i.id }
-func (i *indicator) belongs() *owner    { return i.owner }
-func (i *indicator) typeName() string   { return i.typ.Name }
-func (i *indicator) hangers() *metadata { return i.more }
-func (i *indicator) changed(int64)      {} // tags, attributes and labels do not move lastModified
+func (i *indicator) number() int64            { return i.id }
+func (i *indicator) belongs() *owner          { return i.owner }
+func (i *indicator) typeName() string         { return i.typ.Name }
+func (i *indicator) metadataOrNil() *metadata { return i.more }
+func (i *indicator) changed(int64)            {} // tags, attributes and labels do not move lastModified
 func (i *indicator) metadata() *metadata {
 	if i.more == nil {
 		i.more = &metadata{}

@@ -44,7 +44,7 @@ func (m *metadata) mark(l *SecurityLabel) {
 }
 
 func (c *call) listLabelsOf(h holder) *answer {
-	return c.pageOfLabels(h.hangers().all().labels)
+	return c.pageOfLabels(h.metadataOrNil().all().labels)
 }
 
 func (c *call) pageOfLabels(all []*SecurityLabel) *answer {
@@ -63,7 +63,7 @@ func (c *call) addLabel(h holder) *answer {
 
 func (c *call) removeLabel(h holder) *answer {
 	l := h.belongs().label(c.params.get("securityLabelName"))
-	m := h.hangers()
+	m := h.metadataOrNil()
 	if l == nil || m == nil || !slices.Contains(m.labels, l) {
 		return missing()
 	}
@@ -93,7 +93,7 @@ func (t *tag) write(w *jsonWriter) {
 }
 
 func (c *call) listTagsOf(h holder) *answer {
-	return pageOf(c, "tag", slices.Values(h.hangers().all().tags), (*tag).write)
+	return pageOf(c, "tag", slices.Values(h.metadataOrNil().all().tags), (*tag).write)
 }
 
 func (c *call) addTag(h holder) *answer {
@@ -107,7 +107,7 @@ func (c *call) addTag(h holder) *answer {
 }
 
 func (c *call) removeTag(h holder) *answer {
-	t, m := h.belongs().tagByName[c.params.get("tagName")], h.hangers()
+	t, m := h.belongs().tagByName[c.params.get("tagName")], h.metadataOrNil()
 	if t == nil || !m.untag(t) {
 		return missing()
 	}

@@ -30,7 +30,7 @@ func (l *link) side(h holder) int {
 func (l *link) to(h holder) holder { return l.ends[1-l.side(h)] }
 
 func firstLink(h holder) *link {
-	if m := h.hangers(); m != nil {
+	if m := h.metadataOrNil(); m != nil {
 		return m.links.head
 	}
 	return nil

@@ -9,10 +9,10 @@ import (
 type holder interface {
 	number() int64 // the id
 	belongs() *owner
-	metadata() *metadata // made when there is none yet
-	hangers() *metadata  // nil when there is none yet
-	typeName() string    // such as "Host" or "Incident"
-	changed(now int64)   // something attached to it has changed
+	metadata() *metadata      // made when there is none yet
+	metadataOrNil() *metadata // nil when there is none yet
+	typeName() string         // such as "Host" or "Incident"
+	changed(now int64)        // something attached to it has changed
 }
 
 // metadata is attached to one thing. A nil one is empty.
@@ -23,7 +23,7 @@ type metadata struct {
 	links      linkList
 }
 
-// all is what hangs on something, also when there is no metadata yet.
+// all is what is attached to something, also when there is no metadata yet.
 func (m *metadata) all() metadata {
 	if m == nil {
 		return metadata{}
@@ -112,7 +112,7 @@ func metadataRoutes[T interface {
 	}
 	onAttribute := func(do func(*call, holder, *attribute) *answer) func(*call) *answer {
 		return on(func(c *call, h holder) *answer {
-			a := h.hangers().attribute(c.id("attributeId"))
+			a := h.metadataOrNil().attribute(c.id("attributeId"))
 			if a == nil {
 				return missing()
 			}

@@ -147,7 +147,7 @@ func (o *owner) measure(until time.Time) ownerMetric {
 	for _, g := range o.groups {
 		if g.added < until.Unix() {
 			m.groups[g.typ.name]++
-			m.groupAttributes += len(g.hung.attributes)
+			m.groupAttributes += len(g.meta.attributes)
 		}
 	}
 	return m

@@ -87,13 +87,13 @@ func (w *world) clone() *world {
 	for _, t := range w.tasks {
 		m := new(*t)
 		m.owner, m.assignees, m.escalatees = c.owners[t.owner], slices.Clone(t.assignees), slices.Clone(t.escalatees)
-		m.hung = *c.metadata(t, m, &t.hung)
+		m.meta = *c.metadata(t, m, &t.meta)
 		n.tasks = append(n.tasks, m)
 	}
 	for _, v := range w.victims {
 		m := new(*v)
 		m.owner, m.fields, m.assets = c.owners[v.owner], maps.Clone(v.fields), c.assetsOf(v.assets)
-		m.hung = *c.metadata(v, m, &v.hung)
+		m.meta = *c.metadata(v, m, &v.meta)
 		n.victims = append(n.victims, m)
 	}
 	for h := range c.holders {
@@ -161,7 +161,7 @@ func (c *cloning) owner(o *owner, w *world) *owner {
 	for _, g := range o.groups {
 		m := new(*g)
 		m.owner, m.values, m.assets = n, maps.Clone(g.values), c.assetsOf(g.assets)
-		m.hung = *c.metadata(g, m, &g.hung)
+		m.meta = *c.metadata(g, m, &g.meta)
 		n.groups = append(n.groups, m)
 		w.groupByID[m.id], w.groupByXID[m.xid] = m, m
 	}

@@ -126,11 +126,11 @@ func (r *TaskRecord) update(s *seeder) error {
 		late = t.late
 	}
 	made := &task{id: t.id, owner: t.owner, added: t.added}
-	tasks, err := s.fillTask(made, r, late, t.hung.attributes)
+	tasks, err := s.fillTask(made, r, late, t.meta.attributes)
 	if err != nil {
 		return err
 	}
-	made.hung.replace(&t.hung)
+	made.meta.replace(&t.meta)
 	*t = *made
 	relink(t, tasks)
 	t.modified = modified
@@ -169,7 +169,7 @@ func (t *task) record(now int64) TaskRecord {
 		Assignees: slices.Clone(t.assignees), Escalatees: slices.Clone(t.escalatees),
 		DateAdded: time.Unix(t.added, 0).UTC(), LastModified: time.Unix(t.modified, 0).UTC(),
 	}
-	r.Attributes, r.Tags, r.Labels = t.hung.records()
+	r.Attributes, r.Tags, r.Labels = t.meta.records()
 	for l := range links(t) {
 		if other, ok := l.to(t).(*task); ok {
 			r.Tasks = append(r.Tasks, other.id)

@@ -100,7 +100,7 @@ func (c *call) writeTask(w *jsonWriter, t *task, list bool) {
 	}
 	c.writeTaskUsers(w, "assignee", t.assignees)
 	c.writeTaskUsers(w, "escalatee", t.escalatees)
-	t.hung.write(w, c.includes())
+	t.meta.write(w, c.includes())
 }
 
 func (c *call) writeTaskUsers(w *jsonWriter, key string, names []string) {

@@ -13,7 +13,7 @@ type people struct {
 
 // task is one task of one owner.
 type task struct {
-	hung        metadata
+	meta        metadata
 	id          int64
 	owner       *owner
 	name        string
@@ -33,12 +33,12 @@ type task struct {
 
 var taskStatuses = []string{"Not Started", "In Progress", "Completed", "Waiting on Someone", "Deferred"}
 
-func (t *task) number() int64       { return t.id }
-func (t *task) belongs() *owner     { return t.owner }
-func (t *task) typeName() string    { return "Task" }
-func (t *task) hangers() *metadata  { return &t.hung }
-func (t *task) metadata() *metadata { return &t.hung }
-func (t *task) changed(now int64)   { t.modified = now }
+func (t *task) number() int64            { return t.id }
+func (t *task) belongs() *owner          { return t.owner }
+func (t *task) typeName() string         { return "Task" }
+func (t *task) metadataOrNil() *metadata { return &t.meta }
+func (t *task) metadata() *metadata      { return &t.meta }
+func (t *task) changed(now int64)        { t.modified = now }
 
 // overdue reports whether a task should have been done by now.
 func (t *task) overdue(now int64) bool {

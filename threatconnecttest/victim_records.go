@@ -81,7 +81,7 @@ func (s *seeder) fillVictim(v *victim, r *VictimRecord, had *victim) (err error)
 	if v.assets, err = s.makeAssets(victimAssetKinds, had.assets, r.Assets); err != nil {
 		return err
 	}
-	return s.attach(v, had.hung.attributes, r.Attributes, r.Tags, r.Labels, func() error { return checkKept(r, v.record()) })
+	return s.attach(v, had.meta.attributes, r.Attributes, r.Tags, r.Labels, func() error { return checkKept(r, v.record()) })
 }
 
 func (r *VictimRecord) victim(s *seeder) (*victim, error) {
@@ -110,7 +110,7 @@ func (r *VictimRecord) update(s *seeder) error {
 	if err := s.fillVictim(made, r, v); err != nil {
 		return err
 	}
-	made.hung.replace(&v.hung)
+	made.meta.replace(&v.meta)
 	for _, old := range v.assets {
 		n := slices.IndexFunc(made.assets, func(a *asset) bool { return a.id == old.id })
 		if n < 0 {
@@ -151,7 +151,7 @@ func (v *victim) record() VictimRecord {
 	for i, p := range r.texts() {
 		*p = v.fields[victimFields[i]]
 	}
-	r.Attributes, r.Tags, r.Labels = v.hung.records()
+	r.Attributes, r.Tags, r.Labels = v.meta.records()
 	return r
 }
 

@@ -8,7 +8,7 @@ import (
 
 // victim is one victim of one owner.
 type victim struct {
-	hung   metadata
+	meta   metadata
 	assets []*asset
 	id     int64
 	owner  *owner
@@ -18,13 +18,13 @@ type victim struct {
 // victimFields are the fields of a victim in the order in which they are shown.
 var victimFields = []string{"name", "description", "org", "suborg", "workLocation", "nationality"}
 
-func (v *victim) number() int64        { return v.id }
-func (v *victim) belongs() *owner      { return v.owner }
-func (v *victim) typeName() string     { return "Victim" }
-func (v *victim) hangers() *metadata   { return &v.hung }
-func (v *victim) metadata() *metadata  { return &v.hung }
-func (v *victim) changed(int64)        {} // victims have no dates
-func (v *victim) assetList() *[]*asset { return &v.assets }
+func (v *victim) number() int64            { return v.id }
+func (v *victim) belongs() *owner          { return v.owner }
+func (v *victim) typeName() string         { return "Victim" }
+func (v *victim) metadataOrNil() *metadata { return &v.meta }
+func (v *victim) metadata() *metadata      { return &v.meta }
+func (v *victim) changed(int64)            {} // victims have no dates
+func (v *victim) assetList() *[]*asset     { return &v.assets }
 
 func (v *victim) webLink() string {
 	return webRoot + "/auth/victim/victim.xhtml?victim=" + strconv.FormatInt(v.id, 10)
@@ -81,7 +81,7 @@ func (v *victim) write(w *jsonWriter, list bool, with include) {
 		}
 	}
 	w.str("webLink", v.webLink())
-	v.hung.write(w, with)
+	v.meta.write(w, with)
 }
 
 func (c *call) oneVictim(status int, v *victim) *answer {

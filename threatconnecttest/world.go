@@ -160,7 +160,7 @@ func (o *owner) size() int { return len(o.indicators) - o.removed + len(o.presen
 // detachAll removes the links and tags of a thing that is deleted.
 func detachAll(h holder) {
 	dissociateAll(h)
-	h.hangers().untagAll()
+	h.metadataOrNil().untagAll()
 }
 
 // createdBy is who made everything, as groups show it.
@@ -281,16 +281,16 @@ func (w *world) carriers(o *owner, do func(*metadata)) {
 		}
 	}
 	for _, g := range o.groups {
-		do(&g.hung)
+		do(&g.meta)
 	}
 	for _, t := range w.tasks {
 		if t.owner == o {
-			do(&t.hung)
+			do(&t.meta)
 		}
 	}
 	for _, v := range w.victims {
 		if v.owner == o {
-			do(&v.hung)
+			do(&v.meta)
 		}
 	}
 }
