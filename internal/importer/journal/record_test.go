@@ -202,6 +202,7 @@ func FuzzSpoolRecords(f *testing.F) {
 			f.Add(second, text[headLen:headLen+int(size)], text[headLen+int(size):], int64(i))
 		}
 	}
+	f.Add([]byte(`null`), []byte(nil), []byte(nil), int64(0))
 	f.Add([]byte(nil), []byte(`{"Checkpoint":{"State":{"Files":[{"Number":1},null]}},"Parts":[{},{}]}`), []byte(nil), int64(0))
 	f.Add([]byte(nil), []byte(`{"Settled":{"File":1,"Outcome":{"Failures":[{"Problem":{}}]}}}`), []byte(nil), int64(0))
 	f.Add([]byte(`{"Added":{"File":1,"Kinds":[-1,9223372036854775807,0,0]},"Parts":[{},{},{}]}`), []byte(`{"Created":{"File":1}}`), []byte(nil), int64(0))
@@ -216,7 +217,7 @@ func FuzzSpoolRecords(f *testing.F) {
 func valid(slot int64, head, raw []byte) []byte {
 	var fields map[string]json.RawMessage
 	var parts []part
-	if json.Unmarshal(head, &fields) != nil {
+	if json.Unmarshal(head, &fields) != nil || fields == nil { // null is not an object either
 		return frame(string(head), string(raw))
 	}
 	_ = json.Unmarshal(fields["Parts"], &parts)
