@@ -86,7 +86,7 @@ func TestSeedUpdateDelete(t *testing.T) {
 	got = read[threatconnecttest.IndicatorRecord](d, "indicator?owner=Example%20Source&type=Host&summary=www.example.com")
 	assert.Equal(t, 20, *got.Confidence)
 
-	found := read[threatconnecttest.Found](d, "search?kind=indicators&owner=Example%20Source&text=EXAMPLE")
+	found := read[threatconnecttest.Found](d, "search?owner=Example%20Source&text=EXAMPLE")
 	assert.Equal(t, 1, found.Total)
 	groups := read[threatconnecttest.Found](d, "search?kind=groups&owner=Example%20Source&type=Threat")
 	require.Len(t, groups.Groups, 1)

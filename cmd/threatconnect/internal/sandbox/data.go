@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"net/http"
 
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
@@ -61,7 +62,7 @@ func (c *control) getData(*http.Request) (any, error) { return c.srv.Data(), nil
 
 // search lists indicators or groups of an owner.
 func (c *control) search(r *http.Request) (any, error) {
-	kind := r.FormValue("kind")
+	kind := cmp.Or(r.FormValue("kind"), "indicators")
 	if kind != "indicators" && kind != "groups" {
 		return nil, unknown("kind", kind, "indicators", "groups")
 	}
