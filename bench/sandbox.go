@@ -21,7 +21,7 @@ const (
 	imported = 1_000_000       // indicators that are imported into the sandbox
 )
 
-// sandboxRun is what a sandbox did under one load.
+// sandboxRun is the result of a sandbox under one load.
 type sandboxRun struct {
 	done  float64       // GETs, or indicators
 	wall  time.Duration // of the load

@@ -13,7 +13,7 @@ const (
 	textType = "text/plain"
 )
 
-// answer is what a handler answers with.
+// answer is the response of a handler.
 type answer struct {
 	status  int
 	header  http.Header

@@ -93,7 +93,7 @@ func (b *bulkReports) settle(o *owner, now time.Time, odd Oddity) {
 	}
 }
 
-// bulkReports is what the owner of the call has of reports.
+// bulkReports returns the reports of the owner of the call.
 func (c *call) bulkReports() *bulkReports {
 	b := c.bulk[c.owner]
 	if b == nil {
@@ -122,7 +122,7 @@ func (c *call) bulkStatus() *answer {
 	return jsonAnswer(http.StatusOK, w.b)
 }
 
-// bulkReport answers the latest finished report, also when it is told to make a new one.
+// bulkReport answers the latest finished report, also if a new one is requested.
 func (c *call) bulkReport() *answer {
 	b := c.bulkReports()
 	format := c.params.get("format")

@@ -51,7 +51,7 @@ func add[T Record](all *[]Record, records []T) {
 }
 
 // Data returns the data of the server. A new server that is seeded with its records holds the same,
-// but for the ids of what is attached to something, and with the labels that every owner starts with.
+// except for the ids of attributes, assets and other attachments, and with the labels of new owners.
 func (s *Server) Data() *Data {
 	defer s.view()()
 	d := &Data{}

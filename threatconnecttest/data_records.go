@@ -38,7 +38,7 @@ func (r *DataRecord) check() error {
 	return nil
 }
 
-// find returns the data type and the record that a record means; nil for what is not there.
+// find returns the data type and the stored record that a record names, or nil.
 func (r *DataRecord) find(s *seeder) (*dataType, *dataRecord) {
 	t := s.datastore[r.Domain+"/"+r.DataType]
 	if t == nil {

@@ -35,7 +35,7 @@ func Example() {
 	// Host www.example.com 4
 }
 
-// A test wants to see what the code does when it loses the platform, but breaks another request than
+// A test checks how the code behaves when it loses the platform, but breaks another request than
 // the one that the code sends. It would pass without having tested anything; NewT fails it.
 func ExampleNewT() {
 	test := func(t testing.TB) {

@@ -88,7 +88,7 @@ func postJSON(target, body string) line {
 	return line{method: "POST", target: "/api/v2/" + target, headers: []string{asJSON}, body: body}
 }
 
-// disputed are what live tests of clients send, and what the documentation says about it on a switch.
+// disputed are requests of live tests, with the reading of the documentation on a switch.
 var disputed = []script{
 	once("an incident by name alone", 201, postJSON("groups/incidents", `{"name":"x"}`)),
 	once("an event by name alone", 201, postJSON("groups/events", `{"name":"x"}`)),
@@ -134,7 +134,7 @@ var disputed = []script{
 	}},
 }
 
-// batchesOfClients are the jobs of batch clients, and what they poll.
+// batchesOfClients are the jobs of batch clients, with their polls.
 func batchesOfClients() []script {
 	const named, typed = "Content-Disposition: form-data; name=", "\r\nContent-Type: application/json; charset=\"UTF-8\"\r\nContent-Transfer-Encoding: 8bit"
 	createAndUpload := func(query string, parts ...string) line {

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// bodiesOfRoutes are what the requests of routes send.
+// bodiesOfRoutes are the bodies of the requests of routes.
 var bodiesOfRoutes = map[string]string{
 	"POST /v2/indicators/{type}":                                              `{"hostName":"new.example.com","rating":3,"confidence":50}`,
 	"PUT /v2/indicators/{type}/{indicator}":                                   `{"rating":4,"dnsActive":"true"}`,

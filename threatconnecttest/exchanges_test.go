@@ -149,7 +149,7 @@ func exchangeFiles(t *testing.T) map[string][]exchange {
 
 const exchangeFolder = "testdata/exchanges"
 
-// The exchanges are what the server answers, in the process and over a port. UPDATE=1 writes them.
+// The server answers as in the exchanges, in the process and over a port. UPDATE=1 writes them.
 func TestExchanges(t *testing.T) {
 	t.Parallel()
 	compareExchanges(t, exchangeFiles(t))

@@ -10,7 +10,7 @@ import (
 
 var timeType = reflect.TypeFor[time.Time]()
 
-// checkKept compares a record with what the server shows of it: every field that is set must be
+// checkKept compares a record with the record that the server shows: every field that is set must be
 // there, but for some of the record's own. It is the net under all rules: nothing that is seeded is
 // dropped or bent in silence.
 func checkKept(given, shown any, except ...string) error {
@@ -38,7 +38,7 @@ func lost(path string, given, shown reflect.Value, always bool) string {
 			same = given.Interface().(time.Time).Truncate(time.Second).Equal(shown.Interface().(time.Time))
 			break
 		}
-		return lostField(path, given, shown, []string{"ID"}) // the ids of what is attached are the server's
+		return lostField(path, given, shown, []string{"ID"}) // the server chooses the ids of attachments
 	case reflect.Slice:
 		if given.Len() != shown.Len() {
 			return path

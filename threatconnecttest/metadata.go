@@ -23,7 +23,7 @@ type metadata struct {
 	links      linkList
 }
 
-// all is what is attached to something, also when there is no metadata yet.
+// all returns the metadata, which is empty if there is none yet.
 func (m *metadata) all() metadata {
 	if m == nil {
 		return metadata{}
@@ -31,7 +31,7 @@ func (m *metadata) all() metadata {
 	return *m
 }
 
-// write writes what a read asks for.
+// write writes the parts that a read requests.
 func (m *metadata) write(w *jsonWriter, with include) {
 	all := m.all()
 	if with&withAttributes != 0 {

@@ -45,7 +45,7 @@ func (r *MetricRecord) seed(s *seeder) error {
 	return nil
 }
 
-// fillMetric gives an empty metric what a record says, as requests would. had is the metric before.
+// fillMetric sets an empty metric to a record, as requests would. had is the metric before.
 func (s *seeder) fillMetric(m *metric, r *MetricRecord, had *metric) error {
 	switch {
 	case !slices.Contains(metricDataTypes, r.DataType):

@@ -48,7 +48,7 @@ func builtInOwners() []Owner {
 func (r *Owner) title() string   { return r.Name }
 func (r *Owner) wantedID() int64 { return 0 } // owners count by themselves
 
-// check finds what is wrong with the fields of an owner.
+// check returns an error for an invalid field of an owner.
 func (r *Owner) check() error {
 	switch {
 	case strings.TrimSpace(r.Name) == "":

@@ -14,7 +14,7 @@ const (
 	anOwner  subject = iota // the owner that the query names, or the API user's organization
 	itsJob                  // the owner of the batch job that the path names
 	itsBody                 // the owner that the body names, for which the handler asks
-	instance                // no owner: only what is denied in the API user's organization is refused
+	instance                // no owner: only routes in Denied of the API user's organization are refused
 )
 
 // about says whose data routes are about.

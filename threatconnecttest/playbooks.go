@@ -23,7 +23,7 @@ func (w *world) newPlaybook(p Playbook) *Playbook {
 	return &p
 }
 
-// fillIn gives a playbook what it was not given.
+// fillIn sets the missing fields of a playbook.
 func (p *Playbook) fillIn() {
 	p.Version = max(p.Version, 1)
 	if p.Status == "" {

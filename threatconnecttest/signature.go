@@ -34,7 +34,7 @@ func (r *Refusal) String() string {
 	return r.Reason + ": " + r.Mistake
 }
 
-// unknownMistake is what is left when no known mistake makes the signature.
+// unknownMistake is the explanation if no known mistake produces the signature.
 const unknownMistake = "none of the known mistakes: the secret key is probably another one than the server's, or more was signed than was sent, such as the fragment of a URL"
 
 // signing is what goes into a signature.

@@ -20,8 +20,8 @@ const (
 	LapseUnusedFaults                   // faults that never strike
 )
 
-// NewT returns a server as [New] does, and fails the test at its end for what probably is a
-// mistake of the test or of the code under test:
+// NewT returns a server as [New] does, and fails the test at its end for probable mistakes of the
+// test or of the code under test:
 //
 //   - a request whose signature or token was refused, unless the test asked for it with
 //     [Server.ExpireToken] or [Server.SetClockOffset],

@@ -14,7 +14,7 @@ const renewalPattern = "/appAuth"
 // tokenLife is how long a new token is said to be valid.
 const tokenLife = 4 * time.Hour
 
-// renewals says which API tokens there are besides the one that the server was set up with.
+// renewals counts the API tokens that were issued after the one that the server was set up with.
 type renewals struct {
 	made    int // the tokens are numbered: 0 is the first one
 	expired int // the number of the first one that is valid

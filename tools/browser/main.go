@@ -37,7 +37,7 @@ type options struct {
 	screenshot  string // file, for the README
 }
 
-// check is what has to hold of the page. It gets a sandbox of its own and a tab that shows its page.
+// check is a test of the page. It gets a sandbox of its own and a tab that shows its page.
 type check struct {
 	name string
 	run  func(ctx context.Context, s *sandbox, t *tab) error

@@ -61,7 +61,7 @@ func furnish(ctx context.Context, s *sandbox, t *tab) error {
 	return t.until("the refused request is in the list", `() => document.querySelector("#requests [data-verified=false]") !== null`)
 }
 
-// views are what the page can show: itself, and its details of something.
+// views are the page and its details of each kind.
 var views = []struct{ name, button string }{
 	{"page", ""},
 	{"refusal", `#requests [data-verified=false] button`},

@@ -19,7 +19,7 @@ type about struct {
 	Oddities    []term   `json:"oddities"`
 }
 
-// term is a name that calls take, and what it means.
+// term is a name that calls accept, and its meaning.
 type term struct {
 	Name        string `json:"name"`
 	Description string `json:"description"`

@@ -27,7 +27,7 @@ type control struct {
 	srv     *threatconnecttest.Server
 	guard   guard
 	about   about
-	setUp   func() error // does again after a reset what the flags ask for
+	setUp   func() error // applies the flags again after a reset
 	started time.Time
 	boot    string          // differs in every run
 	done    <-chan struct{} // closed when the sandbox ends

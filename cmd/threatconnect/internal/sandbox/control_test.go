@@ -48,7 +48,7 @@ func (d desk) send(r *http.Request) (status int, body string) {
 	return w.Code, strings.TrimSpace(w.Body.String())
 }
 
-// call uses the control API and returns what it answers.
+// call uses the control API and returns the response.
 func (d desk) call(method, path, body string) string {
 	d.Helper()
 	status, answer := d.send(d.request(method, controlPath+path, body))
@@ -56,7 +56,7 @@ func (d desk) call(method, path, body string) string {
 	return answer
 }
 
-// read uses the control API and decodes what it answers.
+// read uses the control API and decodes the response.
 func read[T any](d desk, path string) (v T) {
 	d.Helper()
 	require.NoError(d, json.Unmarshal([]byte(d.call(http.MethodGet, path, "")), &v))
@@ -193,7 +193,7 @@ func TestRefusedRequest(t *testing.T) {
 	assert.NotContains(t, d.call("GET", "requests/2", ""), "APP:secret")
 }
 
-// A page learns what a sandbox is from info.
+// Info describes the sandbox to the page.
 func TestInfo(t *testing.T) {
 	t.Parallel()
 	base, rest := start(t)

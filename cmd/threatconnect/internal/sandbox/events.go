@@ -21,7 +21,7 @@ const (
 
 var errPages = errors.New("too many pages are connected: close one")
 
-// update is an event: what is new since the one before. Parts that have not changed are nil.
+// update is an event: the changes since the previous one. Unchanged parts are nil.
 type update struct {
 	Boot        string                             `json:"boot,omitempty"` // in the first event
 	Uptime      float64                            `json:"uptime"`         // seconds
@@ -83,7 +83,7 @@ func (c *control) events(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// follower knows what a page was told.
+// follower remembers the data that a page has received.
 type follower struct {
 	c              *control
 	first          bool
@@ -110,12 +110,12 @@ func (c *control) newFollower(lastEvent string) *follower {
 	return f
 }
 
-// id is the id of the event that told the page what it knows.
+// id is the id of the last event that the page received.
 func (f *follower) id() string {
 	return fmt.Sprintf("%s-%d-%d-%d", f.c.boot, f.clears, f.resets, f.after)
 }
 
-// next returns what is new.
+// next returns the changes since the previous call.
 func (f *follower) next() update {
 	u := update{Uptime: time.Since(f.c.started).Seconds()}
 	if f.first {

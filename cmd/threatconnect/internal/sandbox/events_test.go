@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A page is told everything at first, and later only what is new.
+// A page receives everything in the first event, and only changes later.
 func TestUpdates(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, options{})
@@ -72,7 +72,7 @@ func TestManyRequests(t *testing.T) {
 	assert.EqualValues(t, 3*mostInTick+1, u.Requests[mostInTick-1].ID)
 }
 
-// A page that was disconnected gets what it missed; one of another run gets everything.
+// A page that was disconnected receives the requests that it missed; a page of another run receives everything.
 func TestResume(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, options{})
@@ -86,7 +86,7 @@ func TestResume(t *testing.T) {
 	assert.Len(t, d.newFollower("OTHER-1").next().Requests, 2)
 }
 
-// A page that was disconnected is told that the log or the jobs were cleared in the meantime.
+// A page that was disconnected learns that the log or the jobs were cleared in the meantime.
 func TestResumeAfterReset(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, options{})

@@ -55,7 +55,7 @@ type rateLimit struct {
 	Per      duration `json:"per"`
 }
 
-// settings keeps what was set, and the snapshots.
+// settings keeps the settings and the snapshots.
 type settings struct {
 	mu            sync.Mutex
 	batchDuration duration
