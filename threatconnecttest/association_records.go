@@ -1,6 +1,9 @@
 package threatconnecttest
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // Association associates two existing items of an owner. Seed also accepts those that only past
 // requests can have made: an association of two indicators without a type, see
@@ -21,12 +24,7 @@ type End struct {
 	ID      int64  `json:"id,omitzero"`
 }
 
-func (e End) title() string {
-	if e.Summary == "" {
-		return e.Type + ": " + e.XID
-	}
-	return e.Type + ": " + e.Summary
-}
+func (e End) title() string { return titled(e.Type, cmp.Or(e.Summary, e.XID)) }
 
 func (r *Association) title() string   { return r.A.title() + " and " + r.B.title() }
 func (r *Association) wantedID() int64 { return 0 }
@@ -51,7 +49,7 @@ func (e End) find(s *seeder, owner string) (holder, error) {
 	return h, err
 }
 
-// ends returns what is at both ends.
+// ends returns the things at both ends.
 func (r *Association) ends(s *seeder) (a, b holder, err error) {
 	o, err := s.ownerOf(r.Owner)
 	if err != nil {

@@ -41,12 +41,7 @@ func (r *GroupRecord) dates() [len(itemDateNames)]*time.Time {
 	return [...]*time.Time{&r.FirstSeen, &r.LastSeen, &r.ExternalDateAdded, &r.ExternalDateExpires, &r.ExternalLastModified}
 }
 
-func (r *GroupRecord) title() string {
-	if r.Type == "" {
-		return r.Name
-	}
-	return r.Type + ": " + r.Name
-}
+func (r *GroupRecord) title() string   { return titled(r.Type, r.Name) }
 func (r *GroupRecord) wantedID() int64 { return r.ID }
 
 func (r *GroupRecord) place(s *seeder) (*owner, *groupType, error) {
@@ -126,7 +121,7 @@ func (s *seeder) fillGroup(g *group, r *GroupRecord, had *group) (groups []*grou
 	})
 }
 
-// said is an error for what the platform says about a field.
+// said returns an error for a sentence of the platform about a field.
 func (r *GroupRecord) said(t *groupType, msg string) error {
 	for _, f := range t.fields {
 		if strings.HasPrefix(msg, "The "+f.name+" for this ") {
@@ -226,7 +221,7 @@ func (s *Server) Groups(owner string) []GroupRecord {
 	return all
 }
 
-// Group returns the group that has an xid, in whatever owner it is.
+// Group returns the group that has an xid, in any owner.
 func (s *Server) Group(xid string) (GroupRecord, bool) {
 	defer s.view()()
 	g := s.groupByXID[xid]

@@ -79,12 +79,7 @@ func (r *IndicatorRecord) dates() [len(itemDateNames)]*time.Time {
 	return [...]*time.Time{&r.FirstSeen, &r.LastSeen, &r.ExternalDateAdded, &r.ExternalDateExpires, &r.ExternalLastModified}
 }
 
-func (r *IndicatorRecord) title() string {
-	if r.Type == "" {
-		return r.Summary
-	}
-	return r.Type + ": " + r.Summary
-}
+func (r *IndicatorRecord) title() string   { return titled(r.Type, r.Summary) }
 func (r *IndicatorRecord) wantedID() int64 { return r.ID }
 
 // place reads what an indicator is known by.

@@ -31,7 +31,7 @@ type seeder struct {
 	used  map[int64]bool // the ids that records of the call have
 }
 
-// Seed adds records in their order and fills in what the server sets: ids, xids, dates and the
+// Seed adds records in order and fills in the fields that the server sets: ids, xids, dates and the
 // canonical form of values. An ID that is not 0 is kept if no record has it and the server cannot
 // have given it out. Dates are kept to the second.
 //
@@ -91,6 +91,14 @@ func (s *seeder) each(verb string, records []Record, do func(Record, *seeder) er
 		}
 	}
 	return nil
+}
+
+// titled names a record by its type, if it has one, and its name.
+func titled(typeName, name string) string {
+	if typeName == "" {
+		return name
+	}
+	return typeName + ": " + name
 }
 
 func isNil(r Record) bool { return r == nil || reflect.ValueOf(r).IsNil() }
