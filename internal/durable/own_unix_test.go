@@ -1,0 +1,176 @@
+//go:build unix
+
+package durable
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// ownedBy is a file as Lstat reports it, with another owner.
+type ownedBy struct {
+	fs.FileInfo
+	uid uint32
+}
+
+func (o ownedBy) Sys() any {
+	stat := *o.FileInfo.Sys().(*syscall.Stat_t)
+	stat.Uid = o.uid
+	return &stat
+}
+
+// other is the id of a user who is neither that of the process nor root.
+const other = 64_123
+
+func TestCheckOwn(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(path, nil, 0o600))
+	for mode, want := range map[fs.FileMode]error{0o600: nil, 0o644: nil, 0o444: nil, 0o620: errWritable, 0o602: errWritable, 0o666: errWritable} {
+		require.NoError(t, os.Chmod(path, mode))
+		info, err := os.Lstat(path)
+		require.NoError(t, err)
+		assert.Equal(t, want, CheckOwn(info), mode)
+		assert.Equal(t, errOther, CheckOwn(ownedBy{info, other}), mode)
+	}
+}
+
+// Links of other users are neither followed nor resolved, wherever they are in a path; links of the user and of root
+// may be on the way, but not at its end.
+func TestThreatLinksOfOthersAreNotFollowed(t *testing.T) {
+	t.Parallel()
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	require.NoError(t, err)
+	path := func(name string) string { return filepath.Join(dir, name) }
+	require.NoError(t, os.MkdirAll(path("real/deep"), 0o700))
+	require.NoError(t, os.WriteFile(path("real/victim"), []byte("untouched"), 0o600))
+	for name, target := range map[string]string{
+		"real/link": "victim", "dir": "real", "absolute": path("real"), "twice": "dir/deep", "loop": "loop", "nowhere": "absent/x", "back": "real/deep/..",
+	} {
+		require.NoError(t, os.Symlink(target, path(name)))
+	}
+	for _, test := range []struct {
+		path   string
+		others string // the name of a link of another user
+		want   error
+	}{
+		{"real/victim", "", nil},
+		{"real/new", "", nil},
+		{"absent/new", "", nil},
+		{"dir/victim", "", nil},
+		{"absolute/victim", "", nil},
+		{"twice/new", "", nil},
+		{"back/victim", "", nil},
+		{"loop/x", "", errManyLinks},
+		{"nowhere/x", "", nil},
+		{"dir/victim", "dir", errOtherLink},
+		{"absolute/new", "absolute", errOtherLink},
+		{"twice/new", "dir", errOtherLink}, // behind a link of the user
+		{"twice/../victim", "twice", errOtherLink},
+		{"real/../dir/victim", "dir", errOtherLink},
+		{"real/victim", "dir", nil},
+	} {
+		name := fmt.Sprintf("%s with %q", test.path, test.others)
+		asOther := func(p string) (fs.FileInfo, error) {
+			info, err := os.Lstat(p)
+			if test.others != "" && p == path(test.others) {
+				return ownedBy{info, other}, err
+			}
+			return info, err
+		}
+		assert.Equal(t, test.want, follow(dir+"/"+test.path, asOther), name)
+	}
+	for name, write := range map[string]func(path string) error{
+		"append": func(path string) error {
+			_, err := OpenAppend(path)
+			return err
+		},
+		"replace": func(path string) error {
+			_, err := NewReplacement(path, 0o600)
+			return err
+		},
+	} {
+		assert.Equal(t, errLink, write(path("real/link")), name)
+		assert.Equal(t, errLink, write(path("nowhere")), name)
+	}
+	content, err := os.ReadFile(path("real/victim"))
+	require.NoError(t, err)
+	assert.Equal(t, "untouched", string(content))
+	names, err := os.ReadDir(path("real"))
+	require.NoError(t, err)
+	assert.Len(t, names, 3, "nothing was left there")
+}
+
+func TestOpenAppend(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "app.log")
+	for range 2 {
+		f, err := OpenAppend(path)
+		require.NoError(t, err)
+		_, err = f.WriteString("line\n")
+		require.NoError(t, err)
+		require.NoError(t, f.Close())
+	}
+	content, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Equal(t, "line\nline\n", string(content))
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	assert.Equal(t, fs.FileMode(0o600), info.Mode().Perm())
+	require.NoError(t, syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600))
+	_, err = OpenAppend(filepath.Join(dir, "pipe")) // nobody reads from it
+	require.Error(t, err)
+	_, err = OpenAppend(dir)
+	require.Error(t, err)
+}
+
+func TestReplacement(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "list.txt")
+	replace := func(content string, commit bool) {
+		r, err := NewReplacement(path, 0o640)
+		require.NoError(t, err)
+		defer r.Abort()
+		_, err = r.WriteString(content)
+		require.NoError(t, err)
+		if commit {
+			require.NoError(t, r.Commit())
+		}
+	}
+	read := func() string {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return "none"
+		}
+		return string(content)
+	}
+	replace("aborted", false)
+	assert.Equal(t, "none", read())
+	replace("first", true)
+	replace("aborted", false)
+	assert.Equal(t, "first", read())
+	for _, mode := range []fs.FileMode{0o600, 0o666, 0o400} {
+		require.NoError(t, os.Chmod(path, mode))
+		replace(strings.Repeat("second", 1000), true)
+		info, err := os.Stat(path)
+		require.NoError(t, err)
+		assert.Equal(t, mode, info.Mode().Perm(), "the permissions of the file before")
+	}
+	_, err := NewReplacement(dir, 0o600)
+	require.ErrorIs(t, err, errNotRegular)
+	_, err = NewReplacement(filepath.Join(dir, "absent", "list.txt"), 0o600)
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	names, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	assert.Len(t, names, 1)
+}
