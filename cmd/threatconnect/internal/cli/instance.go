@@ -22,17 +22,19 @@ const platformFlag = "platform"
 type Instance struct {
 	BaseURL   string // TC_BASE_URL, --base-url, --tc_api_path
 	AccessID  string // TC_ACCESS_ID, --api_access_id
-	SecretKey string // TC_SECRET_KEY, --api_secret_key
-	Token     string // TC_TOKEN
+	SecretKey string // TC_SECRET_KEY, TC_SECRET_KEY_FILE, --api_secret_key
+	Token     string // TC_TOKEN, TC_TOKEN_FILE
+	From      string // the variable or flag that SecretKey or Token is from
 	product   string
+	env       *Env // where Check reads secrets from
 }
 
-// Register adds the flags of an instance. name is the name of the command in the User-Agent header.
+// Register adds the flags of an instance. name is the name of the command in the User-Agent header. Check
+// adds the secrets of the environment, so that help reads no file.
 func (i *Instance) Register(env *Env, flags *pflag.FlagSet, name string) {
 	*i = Instance{
 		BaseURL: env.Getenv("TC_BASE_URL"), AccessID: env.Getenv("TC_ACCESS_ID"),
-		SecretKey: env.Getenv("TC_SECRET_KEY"), Token: env.Getenv("TC_TOKEN"),
-		product: "threatconnect-" + name + "/" + threatconnect.Version,
+		product: "threatconnect-" + name + "/" + threatconnect.Version, env: env,
 	}
 	Text(flags, &i.BaseURL, "base-url", "`URL` of the API, as in https://app.threatconnect.com/api; TC_BASE_URL")
 	PlatformText(flags, &i.BaseURL, "tc_api_path", "`URL`, as --base-url")
@@ -46,7 +48,9 @@ The environment names the instance and the API user:
   TC_BASE_URL      URL of the API, as in https://app.threatconnect.com/api
   TC_ACCESS_ID     access id of the API user
   TC_SECRET_KEY    secret key, in single quotes: the shell then keeps $ and !
-  TC_TOKEN         an API token, instead of id and key`
+  TC_TOKEN         an API token, instead of id and key
+  TC_SECRET_KEY_FILE, TC_TOKEN_FILE
+                   files that hold the key or the token, instead of variables`
 
 // Text adds a flag whose default is the present value of into, which help does not show: it may be a
 // secret.
@@ -76,9 +80,12 @@ func (v *textValue) Type() string       { return "string" }
 // InProcess reports whether no instance is named, so that a test server in the process replaces it.
 func (i *Instance) InProcess() bool { return i.BaseURL == "" }
 
-// Check refuses credentials without an instance, an instance without credentials, and two kinds of
-// credentials.
+// Check reads the secret key and the token of the environment, unless a flag sets the key. It refuses
+// credentials without an instance, an instance without credentials, and two kinds of credentials.
 func (i *Instance) Check() error {
+	if err := i.readSecrets(); err != nil {
+		return err
+	}
 	switch {
 	case i.BaseURL == "" && (i.AccessID != "" || i.SecretKey != "" || i.Token != ""):
 		return UsageError("there are credentials but no instance: set TC_BASE_URL or --base-url, as in https://app.threatconnect.com/api")
@@ -90,6 +97,28 @@ func (i *Instance) Check() error {
 		return UsageError("TC_ACCESS_ID is not set: set TC_ACCESS_ID and TC_SECRET_KEY, or TC_TOKEN")
 	case i.Token == "" && i.SecretKey == "":
 		return UsageError("TC_SECRET_KEY is not set: set it in single quotes, so that the shell leaves $ and ! alone")
+	}
+	return nil
+}
+
+func (i *Instance) readSecrets() error {
+	if i.SecretKey != "" && i.From == "" {
+		i.From = "--api_secret_key"
+	}
+	for name, into := range map[string]*string{"TC_SECRET_KEY": &i.SecretKey, "TC_TOKEN": &i.Token} {
+		if *into != "" || i.env == nil {
+			continue
+		}
+		secret, err := i.env.Secret(name)
+		if err != nil {
+			return err
+		}
+		if *into = secret; secret != "" {
+			i.From = name
+			if i.env.Getenv(name) == "" {
+				i.From += "_FILE"
+			}
+		}
 	}
 	return nil
 }

@@ -42,12 +42,16 @@ func instance(t *testing.T, vars map[string]string, args ...string) *Instance {
 func TestInstanceComesFromTheEnvironmentAndFlagsWin(t *testing.T) {
 	t.Parallel()
 	vars := map[string]string{"TC_BASE_URL": "https://a.example/api", "TC_ACCESS_ID": "1", "TC_SECRET_KEY": "s"}
-	product := "threatconnect-test/" + threatconnect.Version
-	assert.Equal(t, &Instance{BaseURL: "https://a.example/api", AccessID: "1", SecretKey: "s", product: product}, instance(t, vars))
-	assert.Equal(t, &Instance{BaseURL: "https://b.example/api", AccessID: "2", SecretKey: "z", product: product},
-		instance(t, vars, "--tc_api_path", "https://b.example/api", "--api_access_id=2", "--api_secret_key", "z"))
-	assert.Equal(t, &Instance{BaseURL: "https://c.example/api", Token: "t", product: product},
-		instance(t, map[string]string{"TC_TOKEN": "t"}, "--base-url", "https://c.example/api"))
+	for want, i := range map[Instance]*Instance{
+		{BaseURL: "https://a.example/api", AccessID: "1", SecretKey: "s", From: "TC_SECRET_KEY"}: instance(t, vars),
+		{BaseURL: "https://b.example/api", AccessID: "2", SecretKey: "z", From: "--api_secret_key"}: instance(t, vars,
+			"--tc_api_path", "https://b.example/api", "--api_access_id=2", "--api_secret_key", "z"),
+		{BaseURL: "https://c.example/api", Token: "t", From: "TC_TOKEN"}: instance(t, map[string]string{"TC_TOKEN": "t"}, "--base-url", "https://c.example/api"),
+	} {
+		require.NoError(t, i.Check())
+		i.product, i.env = "", nil
+		assert.Equal(t, want, *i)
+	}
 	assert.True(t, instance(t, nil).InProcess())
 	assert.False(t, instance(t, vars).InProcess())
 }

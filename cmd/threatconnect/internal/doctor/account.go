@@ -58,12 +58,12 @@ func (e *exam) credentials(ctx context.Context) check {
 	x := e.firstCall(ctx)
 	err := e.firstErr
 	what := "the signature"
-	var sent []string
+	sent := []string{"the secret is from " + e.inst.From}
 	if e.inst.Token != "" {
 		what = "the token"
-		sent = []string{"Authorization: " + x.authShape}
+		sent = append(sent, "Authorization: "+x.authShape)
 	} else {
-		sent = []string{"string to sign: " + x.signed, "Authorization: " + x.authShape}
+		sent = append(sent, "string to sign: "+x.signed, "Authorization: "+x.authShape)
 	}
 	switch {
 	case err == nil:
