@@ -60,11 +60,11 @@ func TestWrongCommandLines(t *testing.T) {
 		args []string
 		want string
 	}{
-		"unknown command":     {[]string{"serve"}, "threatconnect: there is no command \"serve\"\nRun \"threatconnect -h\" for the flags.\n"},
-		"unknown flag":        {[]string{"version", "--loud"}, "threatconnect version: unknown flag: --loud\nRun \"threatconnect version -h\" for the flags.\n"},
+		"unknown command":     {[]string{"serve"}, "threatconnect: argument 1 is not a command: use alert, changes, completion, doctor, extract, feed, lookup, sandbox, version\nRun \"threatconnect -h\" for the flags.\n"},
+		"unknown flag":        {[]string{"version", "--loud"}, "threatconnect version: argument 2 is not a flag of this command\nRun \"threatconnect version -h\" for the flags.\n"},
 		"no shell":            {[]string{"completion"}, "threatconnect completion: name one shell: bash, fish, powershell or zsh\nRun \"threatconnect completion -h\" for the flags.\n"},
 		"unknown shell":       {[]string{"completion", "tcsh"}, "threatconnect completion: name one shell: bash, fish, powershell or zsh\nRun \"threatconnect completion -h\" for the flags.\n"},
-		"unexpected argument": {[]string{"version", "now"}, "threatconnect version: unexpected argument \"now\"\nRun \"threatconnect version -h\" for the flags.\n"},
+		"unexpected argument": {[]string{"version", "now"}, "threatconnect version: argument 2 is not a flag: this command takes flags only\nRun \"threatconnect version -h\" for the flags.\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

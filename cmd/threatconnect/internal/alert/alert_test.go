@@ -273,7 +273,7 @@ func TestWrongInput(t *testing.T) {
 		"password without user":   {owner("--listen", ":0"), "", "ALERT_USER and ALERT_PASSWORD need each other"},
 		"key without certificate": {owner("--tls-key", "key.pem"), "", "--tls-cert and --tls-key need each other"},
 		"address":                 {owner("--listen", "nowhere:x"), "", "--listen: "},
-		"argument":                {owner("alert.json"), "", `unexpected argument "alert.json"`},
+		"argument":                {owner("alert.json"), "", `argument 4 is not a flag`},
 		"no exclusion list":       {owner("--exclude", "no-such-file"), sampleAlert, "--exclude no-such-file: "},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -63,7 +63,7 @@ func (s *selection) setTypes(names []string) error {
 	for _, name := range names {
 		t, ok := cli.IndicatorType(name)
 		if !ok {
-			return cli.UsageError("--type: there is no type %q: use %s", name, cli.IndicatorTypeNames)
+			return cli.UsageError("--type must be of %s", cli.IndicatorTypeNames)
 		}
 		s.types = append(s.types, threatconnect.IndicatorType(t))
 	}

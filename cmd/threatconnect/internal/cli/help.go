@@ -55,31 +55,16 @@ func setHelp(root *cobra.Command) {
 			cmd.Print(shortHelp(cmd))
 			return err
 		}
-		return &usageError{inFlagTerms(err)}
+		return flagError(cmd, err)
 	})
-	root.Args = func(_ *cobra.Command, args []string) error {
+	root.Args = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {
-			return UsageError("there is no command %q", args[0])
+			return wrongArgument(cmd, args[0], "is not a command: use "+commandNames(cmd))
 		}
 		return nil
 	}
+	root.PersistentPreRunE = refuseFlagsWithoutHyphens
 	root.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-}
-
-// inFlagTerms says what the value of a flag must be, in place of an error about Go types.
-func inFlagTerms(err error) error {
-	invalid, ok := errors.AsType[*pflag.InvalidValueError](err)
-	if !ok {
-		return err
-	}
-	rule := map[string]string{
-		"bool": "must be true or false", "int": "must be a whole number", "int64": "must be a whole number",
-		"float64": "must be a number", "duration": "must be a time with a unit, as in 90s, 5m or 1h",
-	}[invalid.GetFlag().Value.Type()]
-	if rule == "" {
-		rule = invalid.Unwrap().Error()
-	}
-	return fmt.Errorf("--%s %s", invalid.GetFlag().Name, rule)
 }
 
 // shortHelpFlag is the value of -h. Setting it ends the parsing of the command line.
@@ -88,14 +73,6 @@ type shortHelpFlag struct{}
 func (shortHelpFlag) Set(string) error { return errHelpShown }
 func (shortHelpFlag) String() string   { return "false" }
 func (shortHelpFlag) Type() string     { return "bool" }
-
-// NoArgs refuses arguments that are not flags.
-func NoArgs(_ *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return UsageError("unexpected argument %q", args[0])
-	}
-	return nil
-}
 
 // shortHelp returns usage, examples and the main flags.
 func shortHelp(cmd *cobra.Command) string {

@@ -45,7 +45,7 @@ func TestInvalidValues(t *testing.T) {
 		"--rating=x":   "--rating must be a number",
 		"--wait=5":     "--wait must be a time with a unit, as in 90s, 5m or 1h",
 		"--log-level=": "--log-level must be debug, info, warn or error",
-		"--none":       "unknown flag: --none",
+		"--none":       "argument 1 is not a flag of this command",
 	} {
 		cmd := &cobra.Command{Use: "test", Run: func(*cobra.Command, []string) {}}
 		cmd.Flags().Bool("on", false, "")

@@ -39,7 +39,7 @@ func (i *Instance) Register(env *Env, flags *pflag.FlagSet, name string) {
 	Text(flags, &i.BaseURL, "base-url", "`URL` of the API, as in https://app.threatconnect.com/api; TC_BASE_URL")
 	PlatformText(flags, &i.BaseURL, "tc_api_path", "`URL`, as --base-url")
 	PlatformText(flags, &i.AccessID, "api_access_id", "access `ID` of the API user; TC_ACCESS_ID")
-	PlatformText(flags, &i.SecretKey, "api_secret_key", "secret `KEY` of the API user. Prefer TC_SECRET_KEY: other users of the machine see flags")
+	PlatformText(flags, &i.SecretKey, "api_secret_key", "secret `KEY` of the API user. Prefer TC_SECRET_KEY_FILE: other users of the machine see flags")
 }
 
 // EnvironmentHelp describes the environment for the long help of a command that has an Instance.
@@ -102,8 +102,9 @@ func (i *Instance) Check() error {
 }
 
 func (i *Instance) readSecrets() error {
-	if i.SecretKey != "" && i.From == "" {
+	if i.env != nil && i.SecretKey != "" && i.From == "" {
 		i.From = "--api_secret_key"
+		i.env.Printf("The secret key is on the command line, where other users of this machine can see it: prefer TC_SECRET_KEY_FILE.")
 	}
 	for name, into := range map[string]*string{"TC_SECRET_KEY": &i.SecretKey, "TC_TOKEN": &i.Token} {
 		if *into != "" || i.env == nil {

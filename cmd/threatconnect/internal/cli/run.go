@@ -23,7 +23,7 @@ func Run(ctx context.Context, root *cobra.Command, env *Env, args []string) int 
 	root.SetArgs(args)
 	root.SilenceErrors, root.SilenceUsage = true, true
 	setHelp(root)
-	cmd, err := root.ExecuteContextC(ctx)
+	cmd, err := root.ExecuteContextC(withArguments(ctx, args))
 	if code, ok := errors.AsType[ExitCode](err); ok {
 		return int(code)
 	}

@@ -394,7 +394,7 @@ func TestWrongCommandLines(t *testing.T) {
 		"there is no instance to check":         {map[string]string{}, nil},
 		"there are credentials but no instance": {map[string]string{"TC_TOKEN": "x"}, nil},
 		"TC_ACCESS_ID is not set":               {map[string]string{"TC_BASE_URL": base}, nil},
-		`unexpected argument "now"`:             {map[string]string{"TC_BASE_URL": base}, []string{"now"}},
+		`argument 2 is not a flag`:              {map[string]string{"TC_BASE_URL": base}, []string{"now"}},
 		"--report: no such file or directory":   {nil, []string{"--report", filepath.Join(t.TempDir(), "none", "x")}},
 		"--tc_log_path: open":                   {nil, []string{"--tc_log_path", filepath.Join(t.TempDir(), "none")}},
 		`sandbox" prints`:                       {map[string]string{}, nil},

@@ -108,7 +108,7 @@ func (c *command) setTypes(names []string) error {
 	for _, name := range names {
 		t, ok := cli.IndicatorType(name)
 		if !ok || !slices.Contains(extracted(), t) {
-			return cli.UsageError("--type: %q is not found in text: use address, asn, cidr, cve, email, file, host or url", name)
+			return cli.UsageError("--type must be of address, asn, cidr, cve, email, file, host, url: others are not found in text")
 		}
 		if c.types == nil {
 			c.types = map[ioc.Type]bool{}

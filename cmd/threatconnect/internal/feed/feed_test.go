@@ -307,8 +307,8 @@ func TestWrongFlags(t *testing.T) {
 	}{
 		"no owner":                        {e.with("TC_OWNER", ""), nil, "--owner is missing"},
 		"credentials without an instance": {env{vars: map[string]string{"TC_SECRET_KEY": "s"}}, nil, "no instance"},
-		"a flag that does not exist":      {e, []string{"--bogus"}, "--bogus"},
-		"an argument":                     {e, []string{"feed.txt"}, "unexpected argument"},
+		"a flag that does not exist":      {e, []string{"--bogus"}, "is not a flag of this command"},
+		"an argument":                     {e, []string{"feed.txt"}, "is not a flag"},
 		"a format that does not exist":    {e, []string{"--format", "pdf"}, "must be one of"},
 		"csv without columns":             {e, []string{"--format", "csv"}, "--columns is missing"},
 		"columns without csv":             {e, []string{"--columns", "url=value"}, "--format csv"},

@@ -179,7 +179,7 @@ func (c *command) indicatorType(ctx context.Context, client *threatconnect.Clien
 			names = append(names, fmt.Sprintf("%q", t.Name))
 		}
 	}
-	return "", fmt.Errorf("--type: the instance has no indicator type %q; it has %s", c.typ, strings.Join(names, ", "))
+	return "", fmt.Errorf("--type: the instance has no such indicator type; it has %s", strings.Join(names, ", "))
 }
 
 // owner is an owner in JSON.

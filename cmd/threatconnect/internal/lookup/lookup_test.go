@@ -152,11 +152,11 @@ func TestLookup(t *testing.T) {
 		},
 		"unknown type": {
 			args: []string{"--type", "color", "red"}, code: cli.Failure,
-			stderr: []string{`no indicator type "color"`, `"User Agent"`},
+			stderr: []string{`no such indicator type; it has "`, `"User Agent"`},
 		},
 		"vulnerabilities are no indicators": {
 			args: []string{"--type", "cve", "CVE-2021-44228"}, code: cli.Failure,
-			stderr: []string{`no indicator type "cve"`},
+			stderr: []string{`no such indicator type; it has "`},
 		},
 		"owners": {
 			args:   []string{"--owners"},
@@ -172,7 +172,7 @@ func TestLookup(t *testing.T) {
 		},
 		"unknown flag": {
 			args: []string{"--owner-name", "x"}, code: cli.Failure,
-			stderr: []string{"unknown flag: --owner-name", "lookup -h"},
+			stderr: []string{"argument 2 is not a flag of this command; did you mean --owner?", "lookup -h"},
 		},
 		"too many requests at the same time": {
 			args: []string{"--parallel", "65"}, code: cli.Failure,
