@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 
+	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/cli"
+	"github.com/threatconnect-go/threatconnect/internal/durable"
 	"github.com/threatconnect-go/threatconnect/internal/extsort"
 )
 
@@ -14,48 +17,49 @@ import (
 // temporary files.
 const sortMemory = 16 << 20
 
-// Marks of values in the sorter.
+// Marks of values in the sorter. The last one of a value counts.
 const (
+	comment = '#' // of the old list
+	kept    = '=' // a line of the old list
+	dropped = '!' // a line of the old list that cannot stay
 	listed  = '+'
 	removed = '-'
 )
 
-// blocklist keeps the block list in a file complete. It sorts the old list together with the changes;
-// of those with the same value, the last one counts.
+// blocklist keeps the block list in a file complete. It sorts the old list together with the changes.
 type blocklist struct {
-	path   string
-	sorter *extsort.Sorter
+	path     string
+	sorter   *extsort.Sorter
+	liner    *liner
+	maxShare float64 // of the lines of the old list that may be removed
 }
 
-// openBlocklist reads the list at path. A new list begins empty.
-func openBlocklist(path string, isNew bool) (*blocklist, error) {
-	if _, err := checkTarget(path); err != nil {
-		return nil, err
-	}
-	b := &blocklist{path, extsort.New("", sortMemory)}
-	if isNew {
-		return b, nil
-	}
-	if err := b.readOld(); err != nil {
-		b.abort()
+// openBlocklist reads the list at path. A new list keeps nothing of an old one, which is read for the share
+// of the lines that are removed.
+func openBlocklist(path string, isNew bool, l *liner, maxShare float64) (*blocklist, error) {
+	b := &blocklist{path, extsort.New("", sortMemory), l, maxShare}
+	if err := b.readOld(isNew); err != nil {
+		b.Abort()
 		return nil, err
 	}
 	return b, nil
 }
 
-func (b *blocklist) readOld() error {
+func (b *blocklist) readOld(isNew bool) error {
 	f, err := os.Open(b.path)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && isNew:
+		return nil
+	case errors.Is(err, fs.ErrNotExist):
 		return errors.New("the list is gone, and --state remembers only what has changed since: run with --reset")
-	}
-	if err != nil {
+	case err != nil:
 		return err
 	}
 	defer f.Close()
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, maxLine+1)
 	for lines.Scan() {
-		if err := b.add(lines.Text(), listed); err != nil {
+		if err := b.addOld(strings.TrimSpace(lines.Text()), isNew); err != nil {
 			return err
 		}
 	}
@@ -65,10 +69,27 @@ func (b *blocklist) readOld() error {
 	return nil
 }
 
-func (b *blocklist) add(value string, mark byte) error {
-	if value == "" {
+func (b *blocklist) addOld(line string, isNew bool) error {
+	switch {
+	case line == "":
 		return nil
+	case line[0] == '#' && isNew:
+		return nil
+	case line[0] == '#':
+		return b.add(line, comment)
 	}
+	line, reason := b.liner.old(line)
+	switch {
+	case isNew:
+		return b.add(line, dropped)
+	case reason != "":
+		b.liner.leftOut[reason]++
+		return b.add(line, dropped)
+	}
+	return b.add(line, kept)
+}
+
+func (b *blocklist) add(value string, mark byte) error {
 	return b.sorter.Add([]byte(value), []byte{mark})
 }
 
@@ -77,7 +98,7 @@ func (b *blocklist) write(r *row) error {
 	if r.Action != changed {
 		mark = removed
 	}
-	for _, v := range listValues(r) {
+	for _, v := range b.liner.of(r) {
 		if err := b.add(v, mark); err != nil {
 			return err
 		}
@@ -85,37 +106,52 @@ func (b *blocklist) write(r *row) error {
 	return nil
 }
 
-// commit writes the sorted list and replaces the old one.
-func (b *blocklist) commit() error {
-	to, err := replace(b.path)
+// Commit writes the sorted list and replaces the old one, unless too many lines would be removed.
+func (b *blocklist) Commit() error {
+	to, err := durable.NewReplacement(b.path, 0o666)
 	if err != nil {
 		return err
 	}
-	defer to.abort()
-	value, mark := "", byte(removed)
+	defer to.Abort()
+	var before, gone int64 // lines of the old list, and those that are removed
+	var line string
+	var wasThere, isListed bool
 	flush := func() error {
-		if mark == removed {
+		if wasThere {
+			before++
+			if !isListed {
+				gone++
+			}
+		}
+		if !isListed {
 			return nil
 		}
-		_, err := to.WriteString(value + "\n")
+		_, err := to.WriteString(line + "\n")
 		return err
 	}
 	for rec, err := range b.sorter.Sorted() {
 		if err != nil {
 			return err
 		}
-		if string(rec.Key) != value {
+		if string(rec.Key) != line {
 			if err := flush(); err != nil {
 				return err
 			}
-			value = string(rec.Key)
+			line, wasThere, isListed = string(rec.Key), false, false
 		}
-		mark = rec.Value[0]
+		mark := rec.Value[0]
+		wasThere = wasThere || mark == kept || mark == dropped
+		isListed = mark == kept || mark == listed || mark == comment
 	}
 	if err := flush(); err != nil {
 		return err
 	}
-	return to.commit()
+	if before > 0 && float64(gone)/float64(before) > b.maxShare {
+		return fmt.Errorf("%s of the %s of the list would be removed, and --max-share allows %g of them, so that the list and the state stay as they are: look whether that is right, and allow more",
+			cli.Number(gone), cli.Count(before, "line"), b.maxShare)
+	}
+	return to.Commit()
 }
 
-func (b *blocklist) abort() { b.sorter.Close() }
+// Abort discards the changes.
+func (b *blocklist) Abort() { b.sorter.Close() }

@@ -1,6 +1,8 @@
 package changes
 
 import (
+	"bytes"
+	"fmt"
 	"maps"
 	"os"
 	"slices"
@@ -13,13 +15,19 @@ import (
 
 	"github.com/threatconnect-go/threatconnect"
 	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/cli"
+	"github.com/threatconnect-go/threatconnect/ioc"
 )
+
+// listArgs are flags for a block list in a file that documentation values are on and that can lose any line.
+func listArgs(i *instance) []string {
+	return []string{"--format", "blocklist", "--output", i.path("list"), "--state", i.path("state"), "--allow-reserved", "--max-share", "1"}
+}
 
 func TestBlockListStaysComplete(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t)
 	list := func(args ...string) string {
-		r := run(t, i.env, append([]string{"--format", "blocklist", "--output", i.path("list"), "--state", i.path("state")}, args...)...)
+		r := run(t, i.env, append(listArgs(i), args...)...)
 		require.Equal(t, cli.Success, r.code, r.stderr)
 		b, err := os.ReadFile(i.path("list"))
 		require.NoError(t, err)
@@ -50,7 +58,7 @@ func TestBlockListStaysComplete(t *testing.T) {
 func TestBlockListOnStandardOutputHasChanges(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t)
-	args := []string{"--format", "blocklist", "--state", i.path("state")}
+	args := []string{"--format", "blocklist", "--state", i.path("state"), "--allow-reserved"}
 	i.add(t, "Host", "a.example", 3, time.Hour)
 	assert.Equal(t, "a.example\n", run(t, i.env, args...).stdout)
 	i.deleteHost(t, "a.example")
@@ -75,7 +83,7 @@ func TestOldBlockListThatCannotBeUsed(t *testing.T) {
 			t.Parallel()
 			i := newInstance(t)
 			i.add(t, "Host", "m.example", 3, time.Hour)
-			args := []string{"--format", "blocklist", "--output", i.path("list"), "--state", i.path("state")}
+			args := listArgs(i)
 			require.Equal(t, cli.Success, run(t, i.env, args...).code)
 			tc.change(t, i.path("list"))
 			r := run(t, i.env, args...)
@@ -85,57 +93,211 @@ func TestOldBlockListThatCannotBeUsed(t *testing.T) {
 	}
 }
 
-func TestLinesOfABlockList(t *testing.T) {
+// Values come out in the canonical form of their type, however the platform or an older list spells them, and
+// go again in any spelling.
+func TestBlockListSpellings(t *testing.T) {
 	t.Parallel()
-	const md5 = "00112233445566778899AABBCCDDEEFF"
-	for _, tc := range []struct {
-		typ   threatconnect.IndicatorType
-		value string
-		want  []string
+	for value, want := range map[string]struct {
+		typ   ioc.Type
+		lines []string
 	}{
-		{threatconnect.TypeAddress, "203.0.113.9", []string{"203.0.113.9"}},
-		{threatconnect.TypeFile, md5, []string{md5}},
-		{threatconnect.TypeFile, "no hash", nil},
-		{threatconnect.TypeMutex, "Global", nil},
-		{threatconnect.TypeHost, "", nil},
-		{threatconnect.TypeHost, "# comment", nil},
-		{threatconnect.TypeURL, "https://example.com/\nhttps://example.org/", nil},
-		{threatconnect.TypeURL, "https://example.com/" + strings.Repeat("a", maxLine), nil},
+		"2001:DB8::1":            {ioc.TypeAddress, []string{"2001:db8:0:0:0:0:0:1"}},
+		"2001:db8:0:0:0:0:0:1":   {ioc.TypeAddress, []string{"2001:db8:0:0:0:0:0:1"}},
+		"2001:0db8:0:0::/32":     {ioc.TypeCIDR, []string{"2001:db8:0:0:0:0:0:0/32"}},
+		"AS 1":                   {ioc.TypeASN, []string{"ASN1"}},
+		"Evil.COM.":              {ioc.TypeHost, []string{"evil.com"}},
+		"HTTP://Evil.com/A":      {ioc.TypeURL, []string{"http://evil.com/A"}},
+		"Who@EVIL.com":           {ioc.TypeEmailAddress, []string{"Who@evil.com"}},
+		strings.Repeat("ab", 16): {ioc.TypeFile, []string{strings.Repeat("AB", 16)}},
+		" " + strings.Repeat("A", 32) + " : " + strings.Repeat("b", 40): {ioc.TypeFile, []string{strings.Repeat("A", 32), strings.Repeat("B", 40)}},
+		"any": {ioc.TypeAddress, nil},
 	} {
-		assert.Equal(t, tc.want, listValues(&row{Type: tc.typ, Indicator: tc.value}), "%s %.40q", tc.typ, tc.value)
+		l := &liner{leftOut: map[string]int64{}}
+		assert.Equal(t, want.lines, l.of(&row{Action: changed, Type: threatconnect.IndicatorType(want.typ), Indicator: value}), value)
+		assert.Equal(t, want.lines, l.of(&row{Action: deleted, Type: threatconnect.IndicatorType(want.typ), Indicator: value}), value)
+		if line, reason := l.old(value); len(want.lines) == 1 {
+			assert.Equal(t, want.lines[0], line)
+			assert.Empty(t, reason)
+		}
+		assert.Equal(t, want.lines == nil, l.leftOut[notCanonical] == 1, value)
 	}
 }
 
-// FuzzBlockList compares a list after random changes with the same changes in memory.
-func FuzzBlockList(f *testing.F) {
-	f.Add("d a", "a b -a c -c c")
-	f.Add("", "-z z -z")
-	f.Fuzz(func(t *testing.T, old, text string) {
-		want := map[string]bool{}
-		path := t.TempDir() + "/list"
-		require.NoError(t, os.WriteFile(path, []byte(strings.Join(strings.Fields(old), "\n")), 0o600))
-		for _, line := range strings.Fields(old) {
-			want[line] = true
-		}
-		b, err := openBlocklist(path, false)
+func TestThreatBlockListExclusions(t *testing.T) {
+	t.Parallel()
+	i := newInstance(t)
+	values := map[string]string{ // to types
+		"0.0.0.0/0": "CIDR", "8.0.0.0/8": "CIDR", "10.0.0.0/24": "CIDR", "8.8.8.0/24": "CIDR", "0:0:0:0:0:0:0:0/0": "CIDR", "2a00:0:0:0:0:0:0:0/19": "CIDR",
+		"10.0.0.1": "Address", "127.0.0.1": "Address", "203.0.113.9": "Address", "8.8.4.4": "Address", "fe80:0:0:0:0:0:0:1": "Address",
+		"printer.local": "Host", "a.example": "Host", "evil.org": "Host", "login.good.org": "Host",
+		"http://10.0.0.1/x": "URL", "http://evil.org:8080/x": "URL", "https://login.good.org/": "URL",
+		"boss@good.org": "EmailAddress", "who@evil.org": "EmailAddress", "ASN64512": "ASN", "ASN13335": "ASN",
+		"D41D8CD98F00B204E9800998ECF8427E": "File", "AABBCCDDEEFF00112233445566778899": "File",
+	}
+	for v, typ := range values {
+		i.add(t, typ, v, 3, time.Hour)
+	}
+	exclude := i.path("exclude")
+	require.NoError(t, os.WriteFile(exclude, []byte("good.org # ours\n8.8.8.8\n"), 0o600))
+	public := []string{"8.8.4.4", "AABBCCDDEEFF00112233445566778899", "ASN13335", "evil.org", "http://evil.org:8080/x", "who@evil.org"}
+	onlyListed := []string{"8.8.8.0/24", "boss@good.org", "https://login.good.org/", "login.good.org"}
+	sorted := func(lines ...string) string {
+		slices.Sort(lines)
+		return strings.Join(lines, "\n") + "\n"
+	}
+	list := func(args ...string) (lines, stderr string) {
+		r := run(t, i.env, append([]string{"--format", "blocklist", "--output", i.path("list"), "--state", i.path("state")}, args...)...)
+		require.Equal(t, cli.Success, r.code, r.stderr)
+		b, err := os.ReadFile(i.path("list"))
 		require.NoError(t, err)
-		defer b.abort()
-		for _, word := range strings.Fields(text) {
-			v, removed := strings.CutPrefix(word, "-")
-			r := &row{Action: changed, Type: threatconnect.TypeHost, Indicator: v}
-			if removed {
-				r.Action = withdrawn
-			}
-			require.NoError(t, b.write(r))
-			for _, v := range listValues(r) {
-				want[v] = !removed
+		return string(b), r.stderr
+	}
+	got, stderr := list()
+	assert.Equal(t, sorted(append(onlyListed, public...)...), got)
+	for _, want := range []string{"1 left out: block wider than /16\n", "1 left out: block wider than /32\n", "left out: not a public address (private, RFC 1918)\n"} {
+		assert.Contains(t, stderr, want)
+	}
+	// What is excluded from now on, and lines that another program or an older version has written, are taken off.
+	require.NoError(t, os.WriteFile(i.path("list"), []byte(got+"any\n10.0.0.9\n0.0.0.0/0\n*.com\n# ours\n"), 0o600))
+	got, stderr = list("--exclude", exclude, "--max-share", "0.6")
+	assert.Equal(t, "# ours\n"+sorted(public...), got)
+	assert.Contains(t, stderr, "4 left out: on list "+exclude)
+	assert.Contains(t, stderr, "2 left out: "+notCanonical)
+	r := run(t, i.env, "--format", "blocklist", "--state", "none", "--exclude", exclude)
+	lines := strings.Split(strings.TrimSpace(r.stdout), "\n")
+	assert.Equal(t, sorted(public...), sorted(lines...), "on standard output")
+
+	all, _ := list("--allow-reserved", "--reset")
+	assert.Equal(t, sorted(slices.Collect(maps.Keys(values))...), all, "on request")
+	r = run(t, i.env, "--format", "blocklist", "--output", i.path("list"), "--state", i.path("state"))
+	assert.Contains(t, r.stderr, "--allow-reserved, now", "what was left out would be missing")
+	for _, args := range [][]string{{"--exclude", i.path("none")}, {"--exclude", exclude, "--allow-reserved"}, {"--format", "csv", "--allow-reserved"}, {"--max-share", "0"}, {"--max-share", "NaN"}} {
+		r := run(t, i.env, append([]string{"--format", "blocklist", "--state", "none"}, args...)...)
+		assert.Equal(t, cli.Failure, r.code)
+		assert.Contains(t, r.stderr, args[0])
+		assert.Empty(t, r.stdout)
+	}
+}
+
+func TestThreatBlockListRemovalsAreLimited(t *testing.T) {
+	t.Parallel()
+	i := newInstance(t)
+	host := func(n int) string { return fmt.Sprintf("h%02d.org", n) }
+	for n := range 20 {
+		i.add(t, "Host", host(n), 3, time.Hour)
+	}
+	args := []string{"--format", "blocklist", "--output", i.path("list"), "--state", i.path("state")}
+	files := func() string {
+		var all string
+		for _, name := range []string{"list", "state.Example+Source"} {
+			b, err := os.ReadFile(i.path(name))
+			require.NoError(t, err)
+			all += string(b)
+		}
+		return all
+	}
+	require.Equal(t, cli.Success, run(t, i.env, args...).code)
+	for n := range 4 { // as many as are allowed
+		i.deleteHost(t, host(n))
+	}
+	i.add(t, "Host", "new.org", 3, 0)
+	require.Equal(t, cli.Success, run(t, i.env, args...).code)
+	for n := 4; n < 8; n++ { // 4 of 17
+		i.deleteHost(t, host(n))
+	}
+	for n := range 50 {
+		i.add(t, "Host", fmt.Sprintf("more%02d.org", n), 3, 0)
+	}
+	before := files()
+	for _, more := range [][]string{nil, {"--reset"}, {"--state", "none"}} {
+		r := run(t, i.env, append(args, more...)...)
+		assert.Equal(t, cli.Failure, r.code)
+		assert.Contains(t, r.stderr, "4 of the 17 lines of the list would be removed, and --max-share allows 0.2 of them, so that the list and the state stay")
+		assert.Equal(t, before, files(), more)
+	}
+	require.Equal(t, cli.Success, run(t, i.env, append(args, "--max-share", "0.25")...).code)
+	assert.Contains(t, files(), "h08.org\nh09.org")
+	assert.NotContains(t, files(), "h07.org")
+	require.NoError(t, os.WriteFile(i.path("list"), []byte("# a comment\nold.org\nolder.org\n"), 0o600))
+	r := run(t, i.env, append(args, "--reset")...)
+	assert.Contains(t, r.stderr, "2 of the 2 lines", "a new list replaces no other")
+}
+
+// isLine reports whether a line of a block list is the canonical form of a value.
+func isLine(line string) bool {
+	return !strings.HasPrefix(line, "#") && slices.ContainsFunc(lineTypes, func(typ ioc.Type) bool {
+		v, err := ioc.Canonical(typ, line)
+		return err == nil && v == line
+	})
+}
+
+// FuzzThreatBlockListLines gives values of any type, and any old list, to a block list, and compares the
+// result with the same changes in memory. Every line is a comment of the old list or canonical for its type.
+func FuzzThreatBlockListLines(f *testing.F) {
+	hostile := []string{
+		"any", "8.8.8.8 # dns evil", "*.com", "!evil.example$@@all", " =1+1", "|cmd", "0.0.0.0/0", "::/0", "10.0.0.1", "8.8.8.8\u2028any", "8.8.8.8\rany",
+		"2001:DB8::1", "2001:0db8:0:0:0:0:0:1", "AS 1", "ASN1", "1", "aabbccddeeff00112233445566778899", "AABBCCDDEEFF00112233445566778899 : 00112233445566778899AABBCCDDEEFF00112233",
+		"Evil.COM.", "HTTP://Evil.com/#x", "#a@b.com", "A@B.com", "", "#", "# removed: any", "evil.com\x00", "e\u202evil.com", "http://a.com/" + strings.Repeat("a", maxLine),
+	}
+	for _, v := range hostile {
+		f.Add("", v, byte(0))
+		f.Add(v, "", byte(0))
+		f.Add(v+"\nb.org", v+"\n-"+v+"\n-b.org", byte(0xff))
+	}
+	f.Add("d.org a.org", "a.org\nb.org\n-a.org\nc.org\n-c.org\nc.org", byte(5))
+	f.Fuzz(func(t *testing.T, old, text string, salt byte) {
+		if len(old) > maxLine {
+			return // a line that is too long is an error
+		}
+		path := t.TempDir() + "/list"
+		old = strings.ReplaceAll(strings.Join(strings.Fields(old), "\n"), "\r", "")
+		require.NoError(t, os.WriteFile(path, []byte(old), 0o600))
+		l := &liner{leftOut: map[string]int64{}}
+		want := map[string]bool{}
+		for line := range strings.SplitSeq(old, "\n") {
+			if strings.HasPrefix(line, "#") {
+				want[line] = true
+			} else if v, reason := l.old(line); reason == "" {
+				want[v] = true
 			}
 		}
-		require.NoError(t, b.commit())
+		b, err := openBlocklist(path, false, l, 1)
+		require.NoError(t, err)
+		defer b.Abort()
+		var stdout bytes.Buffer
+		both := []sink{b, &listSink{newStream(&stdout), l}}
+		for n, v := range strings.Split(text, "\n") {
+			v, isRemoved := strings.CutPrefix(v, "-")
+			for _, typ := range append(lineTypes[(n+int(salt))%len(lineTypes):], ioc.TypeMutex) {
+				r := &row{Action: changed, Type: threatconnect.IndicatorType(typ), Indicator: v}
+				if isRemoved {
+					r.Action = withdrawn
+				}
+				for _, to := range both {
+					require.NoError(t, to.write(r))
+				}
+				for _, line := range l.of(r) {
+					want[line] = !isRemoved
+				}
+			}
+		}
+		for _, to := range both {
+			require.NoError(t, to.Commit())
+		}
+		for line := range strings.Lines(stdout.String()) {
+			require.True(t, isLine(strings.TrimPrefix(strings.TrimSuffix(line, "\n"), "# removed: ")), "%q", line)
+		}
+		maps.DeleteFunc(want, func(_ string, isListed bool) bool { return !isListed })
 		got, err := os.ReadFile(path)
 		require.NoError(t, err)
-		maps.DeleteFunc(want, func(_ string, listed bool) bool { return !listed })
-		require.Equal(t, slices.Sorted(maps.Keys(want)), slices.Collect(strings.FieldsFuncSeq(string(got), func(r rune) bool { return r == '\n' })))
+		lines := strings.Split(strings.TrimSuffix(string(got), "\n"), "\n")
+		if len(got) == 0 {
+			lines = []string{}
+		}
+		require.Equal(t, slices.AppendSeq([]string{}, slices.Values(slices.Sorted(maps.Keys(want)))), lines)
+		for _, line := range lines {
+			require.True(t, strings.HasPrefix(line, "#") && strings.Contains("\n"+old+"\n", "\n"+line+"\n") || isLine(line), "%q", line)
+		}
 	})
 }
 

@@ -134,6 +134,9 @@ func TestFailuresLeaveOutputAndState(t *testing.T) {
 			}
 			i.add(t, "Host", "one.example", 3, time.Hour)
 			args := []string{"--format", format, "--output", i.path("out"), "--state", i.path("state")}
+			if format == formatBlocklist {
+				args = append(args, "--allow-reserved")
+			}
 			require.Equal(t, cli.Success, run(t, i.env, args...).code)
 			require.NoError(t, os.Chmod(i.path("out"), 0o604))
 			output, state := read()
@@ -170,10 +173,14 @@ func TestStateStaysIfOutputFails(t *testing.T) {
 	for _, format := range []string{formatCSV, formatJSONLines, formatBlocklist} {
 		i := newInstance(t)
 		i.add(t, "Host", "one.example", 3, time.Hour)
-		code, stderr := runTo(t, fullDisk{}, i.env, "--state", i.path("state"), "--format", format)
+		args := []string{"--state", i.path("state"), "--format", format}
+		if format == formatBlocklist {
+			args = append(args, "--allow-reserved")
+		}
+		code, stderr := runTo(t, fullDisk{}, i.env, args...)
 		assert.Equal(t, cli.Failure, code)
 		assert.Contains(t, stderr, os.ErrDeadlineExceeded.Error())
-		r := run(t, i.env, "--state", i.path("state"), "--format", format)
+		r := run(t, i.env, args...)
 		assert.Contains(t, r.stdout, "one.example")
 	}
 }

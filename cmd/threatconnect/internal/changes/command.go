@@ -4,7 +4,9 @@ package changes
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"path/filepath"
 	"slices"
@@ -14,6 +16,8 @@ import (
 
 	"github.com/threatconnect-go/threatconnect"
 	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/cli"
+	"github.com/threatconnect-go/threatconnect/internal/durable"
+	"github.com/threatconnect-go/threatconnect/ioc"
 )
 
 const long = `
@@ -28,6 +32,15 @@ A deletion or withdrawal can name an indicator that was never written.
 --format csv puts an apostrophe before text that begins with = + - @ or a tab, because spreadsheets would run it as a formula. --raw leaves it out, for programs.
 
 --format blocklist writes addresses, networks, hosts, URLs, e-mail addresses, AS numbers and all hashes of files, one per line. A file holds the complete list, sorted: each run adds and removes values. Standard output gets the changes only, removals as "# removed: VALUE".
+
+Each line of a block list is a valid value in the canonical form of its type. Left out, counted, and taken off an older list are
+  - values that are not valid
+  - addresses, names and AS numbers that are private, reserved or for
+    documentation, blocks wider than /16 (IPv6: /32), URLs and e-mail addresses
+    with such a host, and files that everybody has; --allow-reserved lists them
+  - values in a file of --exclude: a host excludes its subdomains, and a block
+    its addresses. --reset brings back what is no longer excluded
+A run that would remove more than --max-share of the lines of a file fails, and the file and the state stay as they are.
 
 --state names the place where a run saves how far it has read each owner. The name of the owner is appended, as in FILE.Example+Source:
   FILE                       a file for each owner
@@ -47,14 +60,19 @@ type config struct {
 	cli.Instance
 	cli.Log
 	selection
-	owners   []string // sorted
-	types    []string
-	stateAt  string
-	reset    bool
-	format   string
-	output   string // - is standard output
-	raw      bool
-	ownerEnv string
+	owners  []string // sorted
+	types   []string
+	stateAt string
+	reset   bool
+	format  string
+	output  string // - is standard output
+	raw     bool
+	exclude []string // files
+	// allowReserved also lists values that ioc.Exclusions excludes without lists.
+	allowReserved bool
+	maxShare      float64
+	liner         *liner
+	ownerEnv      string
 }
 
 // Command returns the subcommand.
@@ -86,10 +104,13 @@ func Command(env *cli.Env) *cobra.Command {
 	flags.Float64Var(&c.minRating, "min-rating", 0, "only indicators with a rating of at least `N`, up to 5")
 	flags.IntVar(&c.minConfidence, "min-confidence", 0, "only indicators with a confidence of at least `N`, up to 100")
 	flags.IntVar(&c.minScore, "min-score", 0, "only indicators with a ThreatAssess score of at least `N`, up to 1000")
+	flags.StringArrayVar(&c.exclude, "exclude", nil, "`FILE` with values that blocklist leaves out, one per line; repeatable")
+	flags.BoolVar(&c.allowReserved, "allow-reserved", false, "list also values that are private, reserved or for documentation, and blocks of any width")
+	flags.Float64Var(&c.maxShare, "max-share", 0.2, "largest `SHARE` of the lines of a block list that a run may remove, above 0 and up to 1")
 	flags.BoolVar(&c.raw, "raw", false, "do not protect spreadsheets from formulas in csv")
 	c.Instance.Register(env, flags, "changes")
 	c.Log.Register(flags)
-	cli.MainFlags(cmd, "owner", "state", "reset", "format", "output", "type", "min-rating")
+	cli.MainFlags(cmd, "owner", "state", "reset", "format", "output", "type", "min-rating", "exclude")
 	return cmd
 }
 
@@ -115,6 +136,12 @@ func (c *config) check() error {
 		return cli.UsageError("--output is empty; use - for standard output")
 	case c.format == formatBlocklist && len(c.owners) > 1:
 		return cli.UsageError("--format blocklist must have one --owner, because a value that one owner deletes can still be another's; run once per owner")
+	case c.format != formatBlocklist && (len(c.exclude) > 0 || c.allowReserved):
+		return cli.UsageError("--exclude and --allow-reserved are for --format blocklist")
+	case c.allowReserved && len(c.exclude) > 0:
+		return cli.UsageError("--allow-reserved excludes nothing, so it cannot be used with --exclude")
+	case !(c.maxShare > 0 && c.maxShare <= 1):
+		return cli.UsageError("--max-share must be above 0 and up to 1")
 	case c.InProcess() && c.stateAt != "":
 		return cli.UsageError("--state needs an instance whose changes to follow: set TC_BASE_URL, or leave --state out")
 	case !c.InProcess() && c.stateAt == "":
@@ -134,6 +161,9 @@ func (c *config) settings() string {
 		if c.output != "-" {
 			s += " --output " + filepath.Base(c.output) // another list has other values
 		}
+		if c.allowReserved {
+			s += " --allow-reserved"
+		}
 	}
 	return strings.TrimSpace(s)
 }
@@ -152,6 +182,9 @@ func (c *config) start(ctx context.Context, env *cli.Env) (err error) {
 			err = cerr
 		}
 	}()
+	if c.liner, err = c.newLiner(); err != nil {
+		return err
+	}
 	if c.InProcess() {
 		return c.sample(ctx, env, log)
 	}
@@ -166,10 +199,25 @@ func (c *config) start(ctx context.Context, env *cli.Env) (err error) {
 	return c.run(ctx, env, client, state, log)
 }
 
+// newLiner returns what makes the lines of a block list, with the lists of --exclude.
+func (c *config) newLiner() (*liner, error) {
+	l := &liner{leftOut: map[string]int64{}}
+	if c.allowReserved {
+		return l, nil
+	}
+	l.exclusions = &ioc.Exclusions{AllowDocumentation: c.InProcess()} // the sample consists of it
+	for _, name := range c.exclude {
+		if err := cli.AddList(l.exclusions, name, name); err != nil {
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
 // run writes the changes of all owners since the state and saves the new state.
 func (c *config) run(ctx context.Context, env *cli.Env, client *threatconnect.Client, state *state, log *slog.Logger) error {
 	if c.output != "-" {
-		if _, err := checkTarget(c.output); err != nil {
+		if _, err := durable.CheckReplaceable(c.output); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return c.outputError(err)
 		}
 	}
@@ -183,7 +231,7 @@ func (c *config) run(ctx context.Context, env *cli.Env, client *threatconnect.Cl
 	if err != nil {
 		return c.outputError(err)
 	}
-	defer out.abort()
+	defer out.Abort()
 	var tallies []*tally
 	for _, owner := range c.owners {
 		t, err := c.read(ctx, env, client.InOwner(owner), state, out)
@@ -192,7 +240,7 @@ func (c *config) run(ctx context.Context, env *cli.Env, client *threatconnect.Cl
 		}
 		tallies = append(tallies, t)
 	}
-	if err := out.commit(); err != nil {
+	if err := out.Commit(); err != nil {
 		return c.outputError(err)
 	}
 	if err := state.save(ctx); err != nil {
@@ -202,6 +250,7 @@ func (c *config) run(ctx context.Context, env *cli.Env, client *threatconnect.Cl
 		env.Printf("%v", t)
 		log.InfoContext(ctx, "changes written", "owner", t.owner, "changed", t.changed, "deleted", t.deleted, "withdrawn", t.withdrawn, "upTo", t.upTo)
 	}
+	c.liner.report(env)
 	return nil
 }
 
@@ -217,11 +266,11 @@ func (c *config) outputError(err error) error {
 // open returns the sink for the output. isNew says that no earlier run has written to it.
 func (c *config) open(env *cli.Env, isNew bool) (sink, error) {
 	if c.format == formatBlocklist && c.output != "-" {
-		return openBlocklist(c.output, isNew)
+		return openBlocklist(c.output, isNew, c.liner, c.maxShare)
 	}
 	var to target = newStream(env.Stdout)
 	if c.output != "-" {
-		f, err := replace(c.output)
+		f, err := durable.NewReplacement(c.output, 0o666)
 		if err != nil {
 			return nil, err
 		}
@@ -233,5 +282,5 @@ func (c *config) open(env *cli.Env, isNew bool) (sink, error) {
 	case formatJSONLines:
 		return newJSONSink(to), nil
 	}
-	return &listSink{to}, nil
+	return &listSink{to, c.liner}, nil
 }

@@ -7,10 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-
-	"github.com/threatconnect-go/threatconnect"
-	"github.com/threatconnect-go/threatconnect/ioc"
 )
 
 // Formats of the output.
@@ -24,8 +20,8 @@ const (
 // called.
 type sink interface {
 	write(r *row) error
-	commit() error
-	abort()
+	Commit() error
+	Abort()
 }
 
 // jsonSink writes an object per line.
@@ -71,12 +67,13 @@ func (s *csvSink) write(r *row) error {
 	})
 }
 
-func (s *csvSink) commit() error {
+// Commit flushes the records.
+func (s *csvSink) Commit() error {
 	s.w.Flush()
 	if err := s.w.Error(); err != nil {
 		return err
 	}
-	return s.target.commit()
+	return s.target.Commit()
 }
 
 // withoutFormula puts an apostrophe before text that a spreadsheet would run as a formula. Spreadsheets
@@ -110,47 +107,20 @@ func date(t time.Time) string {
 }
 
 // listSink writes the changes of a block list: values, and comments for values to remove.
-type listSink struct{ target }
+type listSink struct {
+	target
+	liner *liner
+}
 
 func (s *listSink) write(r *row) error {
 	before := ""
 	if r.Action != changed {
 		before = "# removed: "
 	}
-	for _, v := range listValues(r) {
+	for _, v := range s.liner.of(r) {
 		if _, err := io.WriteString(s.target, before+v+"\n"); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// maxLine is the length of a line of a block list in bytes. Every indicator is shorter.
-const maxLine = 64 << 10
-
-// listValues returns the lines of a block list for an indicator: none for types that a line cannot
-// block, and for values that would break the list.
-func listValues(r *row) []string {
-	var values []string
-	switch r.Type {
-	case threatconnect.TypeAddress, threatconnect.TypeASN, threatconnect.TypeCIDR, threatconnect.TypeEmailAddress,
-		threatconnect.TypeHost, threatconnect.TypeURL:
-		values = []string{r.Indicator}
-	case threatconnect.TypeFile:
-		md5, sha1, sha256, err := ioc.SplitFileSummary(r.Indicator)
-		if err != nil {
-			return nil
-		}
-		for _, hash := range [...]string{md5, sha1, sha256} {
-			if hash != "" {
-				values = append(values, hash)
-			}
-		}
-	}
-	for _, v := range values {
-		if v == "" || v[0] == '#' || strings.ContainsFunc(v, unicode.IsControl) || len(v) > maxLine {
-			return nil
-		}
-	}
-	return values
 }

@@ -99,7 +99,7 @@ func TestConcurrentRuns(t *testing.T) {
 			if state == "" {
 				state = i.path("state")
 			}
-			args := []string{"--format", "blocklist", "--output", i.path("list"), "--state", state}
+			args := []string{"--format", "blocklist", "--allow-reserved", "--output", i.path("list"), "--state", state}
 			list := func() string {
 				b, err := os.ReadFile(i.path("list"))
 				require.NoError(t, err)
