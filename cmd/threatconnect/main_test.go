@@ -28,6 +28,16 @@ func run(t *testing.T, info *debug.BuildInfo, args ...string) (code int, stdout,
 	return code, out.String(), errOut.String()
 }
 
+// runIn runs the command line with these variables.
+func runIn(t *testing.T, vars map[string]string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errOut bytes.Buffer
+	env := testEnv(&out, &errOut)
+	env.Getenv = func(name string) string { return vars[name] }
+	code = cli.Run(t.Context(), root(env, nil), env, args)
+	return code, out.String(), errOut.String()
+}
+
 func TestVersion(t *testing.T) {
 	t.Parallel()
 	const sdk = "SDK v" + threatconnect.Version + "\n"

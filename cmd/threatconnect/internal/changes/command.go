@@ -110,7 +110,7 @@ func Command(env *cli.Env) *cobra.Command {
 	flags.BoolVar(&c.raw, "raw", false, "do not protect spreadsheets from formulas in csv")
 	c.Instance.Register(env, flags, "changes")
 	c.Log.Register(flags)
-	cli.MainFlags(cmd, "owner", "state", "reset", "format", "output", "type", "min-rating", "exclude")
+	cli.MainFlags(cmd, "owner", "state", "reset", "format", "output", "type", "min-rating")
 	return cmd
 }
 

@@ -10,6 +10,8 @@ import (
 	"sync"
 
 	"github.com/spf13/pflag"
+
+	"github.com/threatconnect-go/threatconnect/internal/durable"
 )
 
 // Log is where the log of a command goes.
@@ -56,7 +58,7 @@ func (v levelValue) Set(s string) error {
 func (l *Log) Open(stderr io.Writer) (*slog.Logger, io.Closer, error) {
 	out, level := &logWriter{w: stderr}, l.Level
 	if l.Dir != "" {
-		f, err := os.OpenFile(filepath.Join(l.Dir, "app.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		f, err := durable.OpenAppend(filepath.Join(l.Dir, "app.log"))
 		if err != nil {
 			return nil, nil, fmt.Errorf("--tc_log_path: %w", err)
 		}

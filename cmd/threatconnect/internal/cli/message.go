@@ -2,7 +2,7 @@ package cli
 
 import (
 	"fmt"
-	"os"
+	"io"
 	"path/filepath"
 	"strings"
 	"unicode"
@@ -24,12 +24,16 @@ func Message(text string) string {
 }
 
 // WriteMessage writes an exit message to the file message.tc in dir, where the platform reads it after
-// the job. An empty dir writes nothing.
+// the job. It replaces the file in one step, and refuses a symbolic link. An empty dir writes nothing.
 func WriteMessage(dir, message string) error {
 	if dir == "" {
 		return nil
 	}
-	if err := os.WriteFile(filepath.Join(dir, "message.tc"), []byte(message), 0o644); err != nil {
+	err := ReplaceFile(filepath.Join(dir, "message.tc"), func(w io.Writer) error {
+		_, err := io.WriteString(w, message)
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("--tc_out_path: %w", WithoutPath(err))
 	}
 	return nil

@@ -6,12 +6,12 @@ import (
 	"context"
 	"crypto/x509"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
-	"os"
 	"sync/atomic"
 	"time"
 
@@ -273,13 +273,7 @@ func proxyOf(env *cli.Env) func(*url.URL) (*url.URL, error) {
 
 // writeReport writes a report to a file.
 func writeReport(name string, r *report) error {
-	f, err := os.Create(name)
-	if err == nil {
-		err = cli.WriteJSON(f, r)
-		if closeErr := f.Close(); err == nil {
-			err = closeErr
-		}
-	}
+	err := cli.ReplaceFile(name, func(w io.Writer) error { return cli.WriteJSON(w, r) })
 	if err != nil {
 		return fmt.Errorf("--report: %w", cli.WithoutPath(err))
 	}
