@@ -265,7 +265,7 @@ func FuzzThreatBlockListLines(f *testing.F) {
 		require.NoError(t, err)
 		defer b.Abort()
 		var stdout bytes.Buffer
-		both := []sink{b, &listSink{newStream(&stdout), l}}
+		both := []sink{b, &listSink{newStream(&stdout), l, unchanged}}
 		for n, v := range strings.Split(text, "\n") {
 			v, isRemoved := strings.CutPrefix(v, "-")
 			for _, typ := range append(lineTypes[(n+int(salt))%len(lineTypes):], ioc.TypeMutex) {
@@ -301,20 +301,21 @@ func FuzzThreatBlockListLines(f *testing.F) {
 	})
 }
 
-func TestCellsAreNoFormulas(t *testing.T) {
+func TestCells(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		"":               "",
-		"evil.example":   "evil.example",
-		"=1+1":           "'=1+1",
-		"+1":             "'+1",
-		"-1":             "'-1",
-		"@SUM(A1)":       "'@SUM(A1)",
-		"\t=1":           "'\t=1",
-		"＝1":             "'＝1",
-		"a=b":            "a=b",
-		"'=already safe": "'=already safe",
+		"":                       "",
+		"evil.example":           "evil.example",
+		"=1+1":                   "'=1+1",
+		"\t=1":                   "'\t'=1",
+		"＝1":                     "'＝1",
+		"a=b-c":                  "a=b-c",
+		"'=already safe":         "'=already safe",
+		"http://a.com/;=cmd|' /": "http://a.com/;'=cmd|' /",
+		"a; =1+1; b":             "a;' =1+1; b",
+		` "=1`:                   `' "=1`,
+		"a\xff;=\xff":            "a\xff;'=\xff",
 	} {
-		assert.Equal(t, want, withoutFormula(in))
+		assert.Equal(t, want, withoutFormulas(in))
 	}
 }

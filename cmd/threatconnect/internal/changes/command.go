@@ -29,7 +29,7 @@ changes writes the indicators that were added, changed or deleted in an owner si
   withdrawn   still there, but inactive now or below a minimum
 A deletion or withdrawal can name an indicator that was never written.
 
---format csv puts an apostrophe before text that begins with = + - @ or a tab, because spreadsheets would run it as a formula. --raw leaves it out, for programs.
+--format csv puts an apostrophe before = + - @ or a tab at the beginning of a cell, and behind a comma, semicolon, tab, line break or vertical bar in it, because spreadsheets would run what follows as a formula, and some split cells there. --raw leaves it out, for programs.
 
 --format blocklist writes addresses, networks, hosts, URLs, e-mail addresses, AS numbers and all hashes of files, one per line. A file holds the complete list, sorted: each run adds and removes values. Standard output gets the changes only, removals as "# removed: VALUE".
 
@@ -276,11 +276,18 @@ func (c *config) open(env *cli.Env, isNew bool) (sink, error) {
 		}
 		to = f
 	}
+	shown, cell := unchanged, withoutFormulas
+	if c.raw {
+		cell = unchanged
+	}
+	if c.output == "-" && cli.IsTerminal(env.Stdout) {
+		shown, cell = cli.Clean, cli.Clean
+	}
 	switch c.format {
 	case formatCSV:
-		return newCSVSink(to, c.raw), nil
+		return newCSVSink(to, cell), nil
 	case formatJSONLines:
-		return newJSONSink(to), nil
+		return &jsonSink{to}, nil
 	}
-	return &listSink{to, c.liner}, nil
+	return &listSink{to, c.liner, shown}, nil
 }

@@ -2,11 +2,13 @@ package changes
 
 import (
 	"encoding/csv"
-	"encoding/json"
 	"io"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
+
+	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/cli"
 )
 
 // Formats of the output.
@@ -25,29 +27,20 @@ type sink interface {
 }
 
 // jsonSink writes an object per line.
-type jsonSink struct {
-	target
-	enc *json.Encoder
-}
+type jsonSink struct{ target }
 
-func newJSONSink(to target) *jsonSink {
-	enc := json.NewEncoder(to)
-	enc.SetEscapeHTML(false)
-	return &jsonSink{to, enc}
-}
+func (s *jsonSink) write(r *row) error { return cli.WriteJSONLine(s.target, r) }
 
-func (s *jsonSink) write(r *row) error { return s.enc.Encode(r) }
-
-// csvSink writes a header and a record per row. raw leaves formulas as they are.
+// csvSink writes a header and a record per row.
 type csvSink struct {
 	target
-	w   *csv.Writer
-	raw bool
+	w    *csv.Writer
+	cell func(string) string // makes text safe for where it is read
 }
 
 // newCSVSink writes the header. A failed write shows at the commit.
-func newCSVSink(to target, raw bool) *csvSink {
-	s := &csvSink{to, csv.NewWriter(to), raw}
+func newCSVSink(to target, cell func(string) string) *csvSink {
+	s := &csvSink{to, csv.NewWriter(to), cell}
 	_ = s.w.Write([]string{
 		"action", "owner", "type", "indicator", "rating", "confidence", "threatAssessRating",
 		"threatAssessConfidence", "threatAssessScore", "tags", "dateAdded", "lastModified",
@@ -56,15 +49,15 @@ func newCSVSink(to target, raw bool) *csvSink {
 }
 
 func (s *csvSink) write(r *row) error {
-	text := withoutFormula
-	if s.raw {
-		text = func(s string) string { return s }
-	}
-	return s.w.Write([]string{
-		r.Action, text(r.Owner), text(string(r.Type)), text(r.Indicator), decimal(r.Rating), whole(r.Confidence),
+	cells := []string{
+		r.Action, r.Owner, string(r.Type), r.Indicator, decimal(r.Rating), whole(r.Confidence),
 		decimal(r.ThreatAssessRating), decimal(r.ThreatAssessConfidence), whole(r.ThreatAssessScore),
-		text(strings.Join(r.Tags, "; ")), date(r.DateAdded), date(r.LastModified),
-	})
+		strings.Join(r.Tags, "; "), date(r.DateAdded), date(r.LastModified),
+	}
+	for n := range cells {
+		cells[n] = s.cell(cells[n])
+	}
+	return s.w.Write(cells)
 }
 
 // Commit flushes the records.
@@ -76,13 +69,28 @@ func (s *csvSink) Commit() error {
 	return s.target.Commit()
 }
 
-// withoutFormula puts an apostrophe before text that a spreadsheet would run as a formula. Spreadsheets
-// do not show the apostrophe.
-func withoutFormula(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", []rune(s)[0]) {
-		return "'" + s
+// unchanged is the text of a cell for programs.
+func unchanged(s string) string { return s }
+
+// withoutFormulas puts an apostrophe before text that a spreadsheet would run as a formula: at the beginning of
+// a cell and, because many spreadsheets split at something other than a comma and then take quotation marks
+// inside a cell for text, also behind everything that they may split at.
+func withoutFormulas(s string) string {
+	var b strings.Builder
+	copied, begins := 0, true // whether a cell can begin at i
+	for i, r := range s {
+		if begins && beginsFormula(strings.TrimLeft(s[i:], ` "`)) {
+			b.WriteString(s[copied:i] + "'")
+			copied = i
+		}
+		begins = strings.ContainsRune(",;|\t\r\n", r)
 	}
-	return s
+	return b.String() + s[copied:]
+}
+
+func beginsFormula(s string) bool {
+	first, _ := utf8.DecodeRuneInString(s)
+	return s != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", first)
 }
 
 func decimal(v *float64) string {
@@ -110,6 +118,7 @@ func date(t time.Time) string {
 type listSink struct {
 	target
 	liner *liner
+	shown func(string) string // makes a line safe for where it is read
 }
 
 func (s *listSink) write(r *row) error {
@@ -118,7 +127,7 @@ func (s *listSink) write(r *row) error {
 		before = "# removed: "
 	}
 	for _, v := range s.liner.of(r) {
-		if _, err := io.WriteString(s.target, before+v+"\n"); err != nil {
+		if _, err := io.WriteString(s.target, s.shown(before+v)+"\n"); err != nil {
 			return err
 		}
 	}

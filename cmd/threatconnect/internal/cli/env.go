@@ -56,9 +56,10 @@ func (e *Env) Color(w io.Writer) bool {
 	return IsTerminal(w) && e.Getenv("NO_COLOR") == "" && e.Getenv("TERM") != "dumb"
 }
 
-// Printf writes a message to Stderr and wraps it at words if Stderr is a terminal.
+// Printf writes a message to Stderr and wraps it at words if Stderr is a terminal. Characters that control a
+// terminal are replaced.
 func (e *Env) Printf(format string, args ...any) {
-	message := fmt.Sprintf(format, args...)
+	message := cleanLines(fmt.Sprintf(format, args...))
 	if width := e.Width(e.Stderr); width > 0 {
 		message = Wrap(message, width)
 	}

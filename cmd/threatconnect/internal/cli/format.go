@@ -24,16 +24,26 @@ func Count(n int64, noun string) string {
 // Clean makes foreign text safe to print as a part of a line. White space becomes a space, and
 // characters that a terminal does not show, or that control it or the direction of the text, become
 // U+FFFD. Leading and trailing spaces are removed.
-func Clean(s string) string {
-	return strings.TrimSpace(strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case !unicode.IsPrint(r):
-			return unicode.ReplacementChar
+func Clean(s string) string { return strings.TrimSpace(strings.Map(printable, s)) }
+
+// cleanLines makes text safe to print as Clean does, and keeps its lines.
+func cleanLines(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' {
+			return r
 		}
-		return r
-	}, s))
+		return printable(r)
+	}, s)
+}
+
+func printable(r rune) rune {
+	switch {
+	case unicode.IsSpace(r):
+		return ' '
+	case !unicode.IsPrint(r):
+		return unicode.ReplacementChar
+	}
+	return r
 }
 
 // Wrap wraps a text at words, and words that are longer than a line anywhere. Lines do not end in spaces.

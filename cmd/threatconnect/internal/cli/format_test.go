@@ -102,6 +102,24 @@ func TestJSONArray(t *testing.T) {
 	require.Error(t, NewJSONArray(&bytes.Buffer{}).Add(func() {}))
 }
 
+func FuzzJSONIsPrintable(f *testing.F) {
+	f.Add("a\x1b]0;b\a \u009b31m \u202egpj.exe \u200b\u2028\ufeff\x7f \U000E0041 \xff é日")
+	f.Fuzz(func(t *testing.T, s string) {
+		var b bytes.Buffer
+		require.NoError(t, WriteJSON(&b, map[string]string{s: s}))
+		require.NoError(t, WriteJSONLine(&b, s))
+		require.Equal(t, -1, strings.IndexFunc(b.String(), func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }))
+		d := json.NewDecoder(&b)
+		var object map[string]string
+		require.NoError(t, d.Decode(&object))
+		valid := strings.ToValidUTF8(s, "\uFFFD")
+		var want bytes.Buffer
+		require.NoError(t, json.NewEncoder(&want).Encode(s))
+		require.NoError(t, json.Unmarshal(want.Bytes(), &valid))
+		require.Equal(t, map[string]string{valid: valid}, object)
+	})
+}
+
 func TestIndicatorType(t *testing.T) {
 	t.Parallel()
 	for _, typ := range []ioc.Type{

@@ -12,11 +12,11 @@ import (
 const maxMessage = 255
 
 // Message returns the text as the platform shows it as the exit message of a job: a line of up to 255
-// characters without control characters. A longer text is cut and ends with an ellipsis.
+// characters that are printable. A longer text is cut and ends with an ellipsis.
 func Message(text string) string {
-	runes := []rune(strings.Join(strings.FieldsFunc(strings.ToValidUTF8(text, "\uFFFD"), func(r rune) bool {
+	runes := []rune(Clean(strings.Join(strings.FieldsFunc(text, func(r rune) bool {
 		return unicode.IsSpace(r) || unicode.IsControl(r)
-	}), " "))
+	}), " ")))
 	if len(runes) > maxMessage {
 		return strings.TrimRight(string(runes[:maxMessage-1]), " ") + "…"
 	}

@@ -149,7 +149,7 @@ func (p *printer) check(c check) {
 	if color, ok := resultColors[c.Result]; ok && p.color {
 		shown = color.Sprint(shown)
 	}
-	lines := p.wrap(c.Seen)
+	lines := p.wrap(cli.Clean(c.Seen))
 	if c.Fix != "" {
 		lines = append(lines, p.wrap("Fix: "+c.Fix)...)
 	}

@@ -41,12 +41,13 @@ type command struct {
 	defang  bool
 	json    bool
 
-	out      *bufio.Writer
-	array    *cli.JSONArray
-	seen     map[indicator]bool
-	found    int64
-	excluded map[string]int64 // by reason
-	cves     int64
+	out        *bufio.Writer
+	isTerminal bool // what out writes to
+	array      *cli.JSONArray
+	seen       map[indicator]bool
+	found      int64
+	excluded   map[string]int64 // by reason
+	cves       int64
 }
 
 // indicator tells whether two matches are of the same indicator.
@@ -127,7 +128,7 @@ func extracted() []ioc.Type {
 
 // run reads the texts and writes what it finds.
 func (c *command) run(ctx context.Context, name string, files []string) error {
-	c.out = bufio.NewWriter(c.env.Stdout)
+	c.out, c.isTerminal = bufio.NewWriter(c.env.Stdout), cli.IsTerminal(c.env.Stdout)
 	c.array = cli.NewJSONArray(c.out)
 	if len(files) == 0 {
 		files = []string{"-"}
@@ -237,6 +238,9 @@ func (c *command) add(file string, m ioc.Match) error {
 	}
 	if c.json {
 		return c.array.Add(element{value, m.Type, file, m.Line, m.Offset, m.Length, m.Defanged, m.Port})
+	}
+	if c.isTerminal {
+		value = cli.Clean(value)
 	}
 	_, err := c.out.WriteString(value + "\n")
 	return err

@@ -194,8 +194,8 @@ func TestWrongCommandLines(t *testing.T) {
 	defer taken.Close()
 	for want, args := range map[string][]string{
 		"--addr: listen tcp":               {"--addr", taken.Addr().String()},
-		"unknown flag":                     {"--bogus"},
-		"unexpected argument":              {"extra"},
+		"is not a flag of this command":    {"--bogus"},
+		"this command takes flags only":    {"extra"},
 		"--access-id has":                  {"--access-id", "a:b"},
 		"--secret-key has":                 {"--secret-key", " a"},
 		"a percentage":                     {"--faults", "150%"},

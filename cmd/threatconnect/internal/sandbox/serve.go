@@ -44,7 +44,7 @@ func runSandbox(ctx context.Context, env *cli.Env, o options) error {
 	}
 	for _, lapse := range srv.Lapses() {
 		err = cli.ExitCode(cli.Failure)
-		_, _ = fmt.Fprintln(env.Stderr, "threatconnect sandbox: --strict:", lapse) // the code says it too
+		env.Printf("threatconnect sandbox: --strict: %v", lapse)
 	}
 	return err
 }
