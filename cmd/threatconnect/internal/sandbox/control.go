@@ -7,12 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/listen"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
@@ -38,11 +38,11 @@ type control struct {
 	settings
 }
 
-// newControl returns the control of a sandbox that listens on addr, as the flag --addr asked for.
-func newControl(srv *threatconnecttest.Server, setUp func() error, addr net.Addr, flag string, done <-chan struct{}) *control {
+// newControl returns the control of a sandbox that listens on addr, the value of --addr.
+func newControl(srv *threatconnecttest.Server, setUp func() error, addr string, done <-chan struct{}) *control {
 	c := &control{
 		srv:     srv,
-		guard:   newGuard(addr, flag, rand.Text()),
+		guard:   guard{names: listen.NewNames(addr), token: rand.Text()},
 		setUp:   setUp,
 		started: time.Now(),
 		boot:    rand.Text(),
@@ -140,8 +140,8 @@ func (c *control) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *control) serveControl(w http.ResponseWriter, r *http.Request) {
-	if err := c.guard.sameOrigin(r); err != nil {
-		reply(w, nil, refusal{http.StatusForbidden, err})
+	if !listen.IsSameOrigin(r) {
+		reply(w, nil, refusal{http.StatusForbidden, errOrigin})
 		return
 	}
 	if r.Method != http.MethodGet {

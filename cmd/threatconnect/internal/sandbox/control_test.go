@@ -3,7 +3,6 @@ package sandbox
 import (
 	"encoding/json"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -29,7 +28,7 @@ func newDesk(t *testing.T, o options) desk {
 	require.NoError(t, err)
 	done := make(chan struct{})
 	t.Cleanup(func() { close(done) })
-	c := newControl(srv, setUp, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080}, "127.0.0.1:8080", done)
+	c := newControl(srv, setUp, "desk.example:8080", done)
 	return desk{t, c, c.handler()}
 }
 

@@ -3,40 +3,21 @@ package sandbox
 import (
 	"crypto/subtle"
 	"errors"
-	"net"
 	"net/http"
 	"net/netip"
-	"strings"
+
+	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/listen"
 )
 
 // tokenHeader is the header in which writes carry the token that the sandbox prints at its start.
 const tokenHeader = "Sandbox-Token"
 
 // guard decides who may use the page and the control API: clients of this machine that name the
-// sandbox by an address of its own. A page of another site in a browser of this machine is refused by
-// its Origin, and one that points its own name at this machine by its Host.
+// sandbox by an address or by a name of its own. A page of another site in a browser of this machine is
+// refused by its Origin, and one that points its own name at this machine by its Host.
 type guard struct {
-	hosts map[string]bool // every spelling of host and port that is the sandbox
+	names listen.Names
 	token string
-}
-
-// newGuard returns the guard of a sandbox that listens on addr. flag is the value of --addr, whose
-// host is accepted too.
-func newGuard(addr net.Addr, flag, token string) guard {
-	g := guard{hosts: map[string]bool{}, token: token}
-	_, port, _ := net.SplitHostPort(addr.String())
-	named, _, _ := net.SplitHostPort(flag)
-	bound, _, _ := net.SplitHostPort(addr.String())
-	for _, host := range []string{"127.0.0.1", "localhost", "::1", named, bound} {
-		if host == "" {
-			continue
-		}
-		g.hosts[strings.ToLower(net.JoinHostPort(host, port))] = true
-		if port == "80" {
-			g.hosts[strings.ToLower(strings.TrimSuffix(net.JoinHostPort(host, port), ":80"))] = true
-		}
-	}
-	return g
 }
 
 var (
@@ -59,24 +40,8 @@ func (g guard) local(r *http.Request) error {
 			return errProxy
 		}
 	}
-	if !g.hosts[strings.ToLower(r.Host)] {
+	if !g.names.Has(r) {
 		return errHost
-	}
-	return nil
-}
-
-// sameOrigin refuses requests that another site's page makes in a browser.
-func (g guard) sameOrigin(r *http.Request) error {
-	for _, origin := range r.Header.Values("Origin") {
-		host, ok := strings.CutPrefix(strings.ToLower(origin), "http://")
-		if !ok || !g.hosts[host] {
-			return errOrigin
-		}
-	}
-	for _, site := range r.Header.Values("Sec-Fetch-Site") {
-		if site != "same-origin" && site != "none" {
-			return errOrigin
-		}
 	}
 	return nil
 }

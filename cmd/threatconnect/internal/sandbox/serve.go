@@ -25,7 +25,7 @@ func runSandbox(ctx context.Context, env *cli.Env, o options) error {
 	if err != nil {
 		return fmt.Errorf("--addr: %w", err)
 	}
-	c := newControl(srv, setUp, l.Addr(), o.addr, ctx.Done())
+	c := newControl(srv, setUp, o.addr, ctx.Done())
 	host := reachable(l.Addr())
 	a := announcement{
 		Base: "http://" + host + "/api", AccessID: srv.AccessID(), SecretKey: srv.SecretKey(), Token: srv.Token(),
