@@ -49,16 +49,26 @@ alerts: one waits up to 35 seconds for the notification of another.
 
 --listen answers a POST of application/json with the decision, and GET /healthz
 with status 200. Up to 64 alerts wait for their turn. Senders must send an
-alert again after a lost connection and after a status of 500 or more; 503
-comes with Retry-After. SIGINT and SIGTERM end the command after the alerts
-that it has received.
+alert again after a lost connection, after status 408, and after a status of
+500 or more; 503 comes with Retry-After. SIGINT and SIGTERM end the command
+after the alerts that it has received.
+
+Senders need a user name and a password (basic authentication). Without
+ALERT_USER and ALERT_PASSWORD, the command makes them up and prints them. The
+Host header of a request must be an address, localhost, the host of --listen or
+a --host, and requests from web pages are refused. A sender has 5 seconds for
+a body, and an address 64 connections. The log tells of refused requests in a
+line per address and minute, and after 10 wrong passwords of an address, the
+answers to further ones are delayed.
 
 Exit codes: 0 done, 1 failed or wrong command line. --listen exits with 1 only
 if it cannot go on. Otherwise, 1 is also the exit code if there is no reason to
 store the alert; see --fail-on-error and --fail-on-no-results.
 ` + cli.EnvironmentHelp + `
-  ALERT_USER       user name of the senders of --listen (basic authentication)
-  ALERT_PASSWORD   their password`
+  ALERT_USER       user name of the senders of --listen
+  ALERT_PASSWORD   their password
+  ALERT_PASSWORD_FILE
+                   file that holds the password, instead of the variable`
 
 // config has the values of the flags and of the environment.
 type config struct {
@@ -88,13 +98,15 @@ type config struct {
 	failOnError       bool
 	failOnNoResults   bool
 	listen            string
+	hosts             []string
 	tlsCert, tlsKey   string
-	user, password    string
+	noAuth            bool
+	user, password    string // of the senders of listen
 }
 
 // Command returns the command alert.
 func Command(env *cli.Env) *cobra.Command {
-	c := &config{user: env.Getenv("ALERT_USER"), password: env.Getenv("ALERT_PASSWORD")}
+	c := &config{}
 	cmd := &cobra.Command{
 		Use:   "alert [flags] < ALERT.json",
 		Short: "Decide about alerts, store them, and notify the users",
@@ -105,6 +117,13 @@ func Command(env *cli.Env) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if c.owner == "" && c.InProcess() {
 				c.owner = sampleOwner
+			}
+			if c.listen != "" {
+				var err error
+				if c.password, err = env.Secret("ALERT_PASSWORD"); err != nil {
+					return err
+				}
+				c.user = env.Getenv("ALERT_USER")
 			}
 			if err := c.check(); err != nil {
 				return err
@@ -153,10 +172,14 @@ func (c *config) register(env *cli.Env, cmd *cobra.Command, f *pflag.FlagSet) {
 	f.BoolVar(&c.json, "json", false, "print the decision as JSON")
 	f.BoolVar(&c.failOnError, "fail-on-error", true, "exit with 1 if an alert fails; otherwise the result tells the error")
 	f.BoolVar(&c.failOnNoResults, "fail-on-no-results", true, "exit with 1 if there is no reason to store the alert")
+	cli.FlagGroup(cmd, "How it runs", "dry-run", "json", "fail-on-error", "fail-on-no-results")
+
 	f.StringVar(&c.listen, "listen", "", "`ADDRESS` to receive alerts on, as in 127.0.0.1:8080")
+	f.StringArrayVar(&c.hosts, "host", nil, "`NAME` that senders use for this machine, in place of an address, localhost or the host of --listen; repeatable")
 	cli.Text(f, &c.tlsCert, "tls-cert", "`FILE` with the certificate of --listen")
 	cli.Text(f, &c.tlsKey, "tls-key", "`FILE` with its key")
-	cli.FlagGroup(cmd, "How it runs", "dry-run", "json", "fail-on-error", "fail-on-no-results", "listen", "tls-cert", "tls-key")
+	f.BoolVar(&c.noAuth, "no-auth", false, "accept alerts from everybody who reaches --listen; answers then have no details")
+	cli.FlagGroup(cmd, "How alerts are received over HTTP", "listen", "host", "tls-cert", "tls-key", "no-auth")
 
 	c.Register(env, f, "alert")
 	c.logs.Register(f)
@@ -209,6 +232,15 @@ func (c *config) check() error {
 		return cli.UsageError("--tls-cert and --tls-key need each other")
 	case (c.user == "") != (c.password == ""):
 		return cli.UsageError("ALERT_USER and ALERT_PASSWORD need each other")
+	case strings.Contains(c.user, ":"):
+		return cli.UsageError("ALERT_USER must not have a colon")
+	case c.noAuth && c.password != "":
+		return cli.UsageError("--no-auth and ALERT_PASSWORD exclude each other: leave one of them out")
+	}
+	for _, host := range c.hosts {
+		if host == "" || strings.ContainsAny(host, ":/@ ") {
+			return cli.UsageError("--host must be a name such as alerts.example.org, without scheme and port")
+		}
 	}
 	return nil
 }

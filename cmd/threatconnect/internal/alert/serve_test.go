@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -43,63 +44,87 @@ func (q *buffer) String() string {
 	return q.b.String()
 }
 
-// newWebhook returns the handler of --listen and the instance.
-func newWebhook(t *testing.T, change func(*config)) (http.Handler, *threatconnecttest.Server) {
+// newTestWebhook returns the handler of --listen and the instance. Its log goes to log.
+func newTestWebhook(t *testing.T, log io.Writer, change func(*config)) (http.Handler, *threatconnecttest.Server) {
 	t.Helper()
 	srv := threatconnecttest.NewT(t)
 	require.NoError(t, fillSample(srv))
 	srv.ResetRequests()
 	h := newTestHandler(t, srv.Client())
+	h.log = slog.New(slog.NewTextHandler(log, nil))
+	h.user, h.password = "siem", "s3cr3t"
 	change(h.config)
-	return h.webhook(t.Context()), srv
+	w := newWebhook(t.Context(), h)
+	t.Cleanup(w.refused.close)
+	return w.mux(), srv
 }
 
-// post sends an alert to the handler.
-func post(t *testing.T, h http.Handler, body string) *httptest.ResponseRecorder {
-	t.Helper()
+// newRequest returns a request with an alert as a sender makes it.
+func newRequest(t *testing.T, body string) *http.Request {
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(body))
+	r.Host = "127.0.0.1:8080"
 	r.Header.Set("Content-Type", "application/json")
+	r.SetBasicAuth("siem", "s3cr3t")
+	return r
+}
+
+// send sends a request to the handler.
+func send(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	return w
 }
 
+// post sends an alert to the handler.
+func post(t *testing.T, h http.Handler, body string) *httptest.ResponseRecorder {
+	t.Helper()
+	return send(h, newRequest(t, body))
+}
+
 func TestWebhook(t *testing.T) {
 	t.Parallel()
-	protected := func(c *config) { c.user, c.password = "siem", "s3cr3t" }
-	for _, tc := range []struct {
-		name   string
+	as := func(user, password string) func(*http.Request) {
+		return func(r *http.Request) { r.SetBasicAuth(user, password) }
+	}
+	typed := func(typ string) func(*http.Request) {
+		return func(r *http.Request) { r.Header.Set("Content-Type", typ) }
+	}
+	for name, tc := range map[string]struct {
 		change func(*config)
-		method string
-		typ    string
+		edit   func(*http.Request)
 		body   string
-		auth   [2]string
 		status int
 		answer string
 	}{
-		{"alert", func(*config) {}, "POST", "application/json", sampleAlert, [2]string{}, 200, `"linked": 3`},
-		{"charset", func(*config) {}, "POST", "application/json; charset=utf-8", `{"id":"1"}`, [2]string{}, 200, `"event": null`},
-		{"form of a browser", func(*config) {}, "POST", "text/plain", sampleAlert, [2]string{}, 415, "application/json"},
-		{"no type", func(*config) {}, "POST", "", sampleAlert, [2]string{}, 415, "application/json"},
-		{"GET", func(*config) {}, "GET", "", "", [2]string{}, 405, "POST"},
-		{"no JSON", func(*config) {}, "POST", "application/json", "hello", [2]string{}, 400, "not a JSON object"},
-		{"large", func(c *config) { c.maxBody = 20 }, "POST", "application/json", sampleAlert, [2]string{}, 413, "more bytes than --max-body"},
-		{"largest", func(c *config) { c.maxBody = int64(len(sampleAlert)) }, "POST", "application/json", sampleAlert, [2]string{}, 200, `"linked": 3`},
-		{"no password", protected, "POST", "application/json", sampleAlert, [2]string{}, 401, "wrong"},
-		{"wrong password", protected, "POST", "application/json", sampleAlert, [2]string{"siem", "x"}, 401, "wrong"},
-		{"wrong user name", protected, "POST", "application/json", sampleAlert, [2]string{"x", "s3cr3t"}, 401, "wrong"},
-		{"password", protected, "POST", "application/json", sampleAlert, [2]string{"siem", "s3cr3t"}, 200, `"linked": 3`},
+		"alert":               {body: sampleAlert, status: 200, answer: `"linked": 3`},
+		"charset":             {edit: typed("application/json; charset=utf-8"), body: `{"id":"1"}`, status: 200, answer: `"event": null`},
+		"form of a browser":   {edit: typed("text/plain"), body: sampleAlert, status: 415, answer: "application/json"},
+		"no type":             {edit: typed(""), body: sampleAlert, status: 415, answer: "application/json"},
+		"GET":                 {edit: func(r *http.Request) { r.Method = "GET" }, status: 405, answer: "POST"},
+		"no JSON":             {body: "hello", status: 400, answer: "not a JSON object"},
+		"large":               {change: func(c *config) { c.maxBody = 20 }, body: sampleAlert, status: 413, answer: "more bytes than --max-body"},
+		"largest":             {change: func(c *config) { c.maxBody = int64(len(sampleAlert)) }, body: sampleAlert, status: 200, answer: `"linked": 3`},
+		"no password":         {edit: func(r *http.Request) { r.Header.Del("Authorization") }, body: sampleAlert, status: 401, answer: "wrong"},
+		"wrong password":      {edit: as("siem", "x"), body: sampleAlert, status: 401, answer: "wrong"},
+		"wrong user name":     {edit: as("x", "s3cr3t"), body: sampleAlert, status: 401, answer: "wrong"},
+		"empty password":      {edit: as("", ""), body: sampleAlert, status: 401, answer: "wrong"},
+		"none is set":         {change: func(c *config) { c.user, c.password = "", "" }, edit: as("", ""), body: sampleAlert, status: 401, answer: "wrong"},
+		"no password wanted":  {change: func(c *config) { c.noAuth = true }, edit: as("", ""), body: sampleAlert, status: 200, answer: `"handled": true`},
+		"other scheme":        {edit: func(r *http.Request) { r.Header.Set("Authorization", "Bearer s3cr3t") }, body: sampleAlert, status: 401, answer: "wrong"},
+		"password and POST":   {edit: func(r *http.Request) { r.URL.Path = "/healthz" }, body: sampleAlert, status: 200, answer: `"linked": 3`},
+		"parts are no prefix": {edit: as("siem\x00s3cr3t", ""), body: sampleAlert, status: 401, answer: "wrong"},
 	} {
-		t.Run(tc.name, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h, srv := newWebhook(t, tc.change)
-			r := httptest.NewRequestWithContext(t.Context(), tc.method, "/", strings.NewReader(tc.body))
-			r.Header.Set("Content-Type", tc.typ)
-			if tc.auth[0] != "" {
-				r.SetBasicAuth(tc.auth[0], tc.auth[1])
+			if tc.change == nil {
+				tc.change = func(*config) {}
 			}
-			w := httptest.NewRecorder()
-			h.ServeHTTP(w, r)
+			h, srv := newTestWebhook(t, io.Discard, tc.change)
+			r := newRequest(t, tc.body)
+			if tc.edit != nil {
+				tc.edit(r)
+			}
+			w := send(h, r)
 			assert.Equal(t, tc.status, w.Code, w.Body)
 			assert.Contains(t, w.Body.String(), tc.answer)
 			assert.True(t, json.Valid(w.Body.Bytes()))
@@ -112,7 +137,7 @@ func TestWebhook(t *testing.T) {
 
 func TestWebhookDuringAnOutage(t *testing.T) {
 	t.Parallel()
-	h, srv := newWebhook(t, func(*config) {})
+	h, srv := newTestWebhook(t, io.Discard, func(*config) {})
 	require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: 403, Body: "no", Times: -1}))
 	w := post(t, h, sampleAlert)
 	assert.Equal(t, http.StatusBadGateway, w.Code)
@@ -124,7 +149,7 @@ func TestWebhookWithValuesThatAreRefused(t *testing.T) {
 	for _, value := range []string{"a_b.example", "x.stix2", "1.3.4b1", "OpenSSH_6.4p1", "x@t6.php"} {
 		t.Run(value, func(t *testing.T) {
 			t.Parallel()
-			h, srv := newWebhook(t, func(c *config) { c.storeUnknown = true })
+			h, srv := newTestWebhook(t, io.Discard, func(c *config) { c.storeUnknown = true })
 			for range 2 {
 				w := post(t, h, `{"id":"1","title":"C2 beacon","dns":{"question":{"name":"`+value+`"}},"src_ip":"203.0.113.42"}`)
 				require.Equal(t, 200, w.Code, w.Body)
@@ -143,7 +168,7 @@ func TestWebhookWithValuesThatAreRefused(t *testing.T) {
 
 func TestWebhookStoresSimultaneousCopiesOnce(t *testing.T) {
 	t.Parallel()
-	h, srv := newWebhook(t, func(*config) {})
+	h, srv := newTestWebhook(t, io.Discard, func(*config) {})
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
@@ -158,17 +183,17 @@ func TestWebhookStoresSimultaneousCopiesOnce(t *testing.T) {
 
 func TestHealth(t *testing.T) {
 	t.Parallel()
-	h, _ := newWebhook(t, func(c *config) { c.user, c.password = "siem", "s3cr3t" })
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/healthz", nil))
-	assert.Equal(t, http.StatusOK, w.Code, "a probe has no password")
+	h, _ := newTestWebhook(t, io.Discard, func(*config) {})
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/healthz", nil)
+	r.Host = "balancer.example"
+	assert.Equal(t, http.StatusOK, send(h, r).Code, "a probe has no password, and no name of the listener")
 }
 
 // In a burst, a bounded number of alerts waits, and their time is limited. The others have to be sent again.
 func TestWebhookBurst(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		h, srv := newWebhook(t, func(*config) {})
+		h, srv := newTestWebhook(t, io.Discard, func(*config) {})
 		require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultDelay, Delay: time.Second}))
 		burst := func(n int) map[int]int {
 			var mu sync.Mutex
@@ -207,7 +232,7 @@ type listener struct {
 	ended  chan int
 }
 
-func listen(t *testing.T, env map[string]string, args ...string) *listener {
+func startListener(t *testing.T, env map[string]string, args ...string) *listener {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	t.Cleanup(stop)
@@ -246,7 +271,7 @@ func TestListenEndsAfterReceivedAlerts(t *testing.T) {
 	t.Parallel()
 	srv, env := newInstance(t)
 	env["ALERT_USER"], env["ALERT_PASSWORD"] = "siem", "s3cr3t"
-	l := listen(t, env)
+	l := startListener(t, env)
 	srv.ResetRequests()
 	require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultDelay, Delay: 200 * time.Millisecond}))
 	answered := make(chan int, 1)
@@ -275,7 +300,8 @@ func TestListenHTTPS(t *testing.T) {
 	for name, block := range map[string]*pem.Block{certificate: {Type: "CERTIFICATE", Bytes: pair.Certificate[0]}, key: {Type: "PRIVATE KEY", Bytes: keyDER}} {
 		require.NoError(t, os.WriteFile(name, pem.EncodeToMemory(block), 0o600))
 	}
-	l := listen(t, env, "--tls-cert", certificate, "--tls-key", key)
+	env["ALERT_USER"], env["ALERT_PASSWORD"] = "siem", "s3cr3t"
+	l := startListener(t, env, "--tls-cert", certificate, "--tls-key", key)
 	assert.True(t, strings.HasPrefix(l.url, "https://"))
 	assert.Equal(t, 200, l.send(t, tlsServer.Client()))
 	l.stop()
