@@ -105,8 +105,9 @@ func (h *handler) handle(ctx context.Context, a *alert) (*report, error) {
 		return r, fmt.Errorf("%w: %w", errBusy, context.Cause(ctx))
 	}
 	r.Indicators = h.recognize(a.candidates)
-	err := h.enrich(ctx, r.Indicators)
-	if err == nil && !h.dryRun && r.matters() {
+	h.enrich(ctx, r.Indicators)
+	var err error
+	if !h.dryRun && r.matters() {
 		err = h.act(ctx, a, r)
 	}
 	err = errors.Join(err, r.failure())

@@ -333,7 +333,7 @@ func TestLog(t *testing.T) {
 	assert.Equal(t, cli.Success, run(t, env, sampleAlert, owner("--tc_log_path", dir, "--tc_log_level", "INFO")...).code)
 	log, err := os.ReadFile(filepath.Join(dir, "app.log"))
 	require.NoError(t, err)
-	assert.Regexp(t, `time=\S+Z level=INFO msg="alert handled" alert=[0-9a-f]{12} store=3 keep=0 ignore=4 refuse=2 failed=0 event=\d+ linked=3 notification=sent\n$`, string(log))
+	assert.Regexp(t, `time=\S+Z level=INFO msg="alert handled" alert=[0-9a-f]{16} store=3 keep=0 ignore=4 refuse=2 failed=0 event=\d+ linked=3 notification=sent\n$`, string(log))
 	for _, value := range []string{"203.0.113.42", "updates", "mutex", "Beacon", "EDR"} {
 		assert.NotContains(t, string(log), value)
 	}

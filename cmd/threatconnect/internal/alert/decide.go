@@ -85,6 +85,13 @@ func isRefusal(err error) bool {
 		slices.Contains([]int{http.StatusRequestURITooLong, http.StatusRequestHeaderFieldsTooLarge}, statusOf(err))
 }
 
+// refusesText reports whether err can mean that a request was refused because of foreign text in it, by
+// the platform or by a firewall in front of it.
+func refusesText(err error) bool {
+	e, ok := errors.AsType[*threatconnect.APIError](err)
+	return isRefusal(err) || ok && e.StatusCode == http.StatusForbidden && e.Message == ""
+}
+
 // concernsOneValue reports whether err can concern a single value: the platform, or a firewall in front of
 // it, has answered, and not because of the user or an outage.
 func concernsOneValue(err error) bool {
@@ -166,52 +173,92 @@ func (h *handler) recognize(candidates []candidate) []*verdict {
 	return all
 }
 
-// enrich looks up the values that are not refused and decides about each. It stops at the first error that
-// does not concern a single value.
-func (h *handler) enrich(ctx context.Context, all []*verdict) error {
+// maxBroken is the number of look-ups of an alert that may fail as in an outage before the others are not
+// tried.
+const maxBroken = 3
+
+// enrich looks up the values that are not refused and decides about each. A firewall in front of the
+// platform can break off the look-up of a value, or answer it with a page of its own, because of the text in
+// it. To an alert that has such a value beside others, this must not look like an outage.
+func (h *handler) enrich(ctx context.Context, all []*verdict) {
 	byType := map[threatconnect.IndicatorType][]*verdict{}
 	for _, v := range all {
 		if v.Decision == "" {
 			byType[v.Type] = append(byType[v.Type], v)
 		}
 	}
-	for _, typ := range slices.Sorted(maps.Keys(byType)) {
-		some := byType[typ]
-		values := func(yield func(string) bool) {
-			for _, v := range some {
-				if !yield(v.ind.Ref().Value) {
-					return
-				}
-			}
-		}
-		opts := &threatconnect.LookupOptions{AllOwners: true, Type: typ, Parallel: 4}
-		for result, err := range h.client.Indicators.Lookup(ctx, values, opts) {
-			if isRefusal(err) { // the instance does not have this type
-				for _, v := range some {
-					v.refuse("cannot be looked up", err)
-				}
+	broken := 0
+	for _, typ := range slices.SortedFunc(maps.Keys(byType), textLast) {
+		for rest := byType[typ]; len(rest) > 0 && broken < maxBroken; {
+			n, err := h.lookUp(ctx, typ, rest)
+			if err == nil {
 				break
 			}
-			if err != nil {
-				for _, v := range all {
-					v.Decision, v.Reason = cmp.Or(v.Decision, failed), cmp.Or(v.Reason, "was not looked up")
-				}
-				return during("look up an indicator", err)
-			}
-			v := some[result.Index]
-			switch err := result.Err; {
-			case err == nil:
-				h.learn(v, result.Found)
-				h.decide(v)
-			case isRefusal(err):
-				v.refuse("cannot be looked up", err)
-				v.refused = h.storeUnknown
-			default:
-				v.Decision, v.Reason, v.err = failed, "could not be looked up", during("look up an indicator", err)
+			rest[n].Decision, rest[n].Reason, rest[n].err = failed, "could not be looked up", during("look up an indicator", err)
+			rest = rest[n+1:]
+			if broken++; ctx.Err() != nil || slices.Contains([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests}, statusOf(err)) {
+				broken = maxBroken
 			}
 		}
 	}
-	return nil
+	for _, v := range all {
+		if v.Decision == "" {
+			v.Decision, v.Reason = failed, "was not looked up"
+		}
+	}
+}
+
+// textLast orders types by name. Those of foreign text come last, so that no such text keeps the others from
+// being looked up.
+func textLast(a, b threatconnect.IndicatorType) int {
+	switch {
+	case holdsText(a) == holdsText(b):
+		return cmp.Compare(a, b)
+	case holdsText(a):
+		return 1
+	}
+	return -1
+}
+
+// holdsText reports whether values of a type can have any text in them.
+func holdsText(t threatconnect.IndicatorType) bool {
+	return !slices.Contains([]ioc.Type{ioc.TypeAddress, ioc.TypeASN, ioc.TypeCIDR, ioc.TypeFile, ioc.TypeHost}, ioc.Type(t))
+}
+
+// lookUp looks up values of a type and decides about each. It stops at the first error that can concern
+// other values, and returns it with the index of the value that met it.
+func (h *handler) lookUp(ctx context.Context, typ threatconnect.IndicatorType, some []*verdict) (int, error) {
+	values := func(yield func(string) bool) {
+		for _, v := range some {
+			if !yield(v.ind.Ref().Value) {
+				return
+			}
+		}
+	}
+	opts := &threatconnect.LookupOptions{AllOwners: true, Type: typ, Parallel: 4}
+	for result, err := range h.client.Indicators.Lookup(ctx, values, opts) {
+		if isRefusal(err) { // the instance does not have this type
+			for _, v := range some {
+				v.refuse("cannot be looked up", err)
+			}
+			return 0, nil
+		}
+		if err != nil {
+			return result.Index, err
+		}
+		v := some[result.Index]
+		switch err := result.Err; {
+		case err == nil:
+			h.learn(v, result.Found)
+			h.decide(v)
+		case isRefusal(err):
+			v.refuse("cannot be looked up", err)
+			v.refused = h.storeUnknown
+		default:
+			v.Decision, v.Reason, v.err = failed, "could not be looked up", during("look up an indicator", err)
+		}
+	}
+	return 0, nil
 }
 
 // learn records what the owners know. The owner that alerts are stored in is no evidence: it may have the

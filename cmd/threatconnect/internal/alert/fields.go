@@ -13,6 +13,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/threatconnect-go/threatconnect/internal/canon"
 )
 
 // maxCandidates is the number of values that an alert may have. One with more is a feed.
@@ -178,7 +180,7 @@ func parseTime(s string, now time.Time) time.Time {
 const (
 	maxName    = 100
 	maxID      = 50 // of an id in a name
-	digestPart = 12 // of a digest in a name
+	digestPart = 16 // of a digest in a name
 )
 
 // name returns the name of the event: the title, and the id in parentheses. Alerts with different ids have
@@ -196,6 +198,15 @@ func (a *alert) name() string {
 	return shorten(title, maxName-utf8.RuneCountInString(id)-len(" ()")) + " (" + id + ")"
 }
 
+// plainName returns a name without foreign text, which takes the place of name if that is refused.
+func (a *alert) plainName() string {
+	of := a.digest
+	if a.id != "" {
+		of = digest([]byte(a.id))
+	}
+	return "Alert (…" + of[:digestPart] + ")"
+}
+
 func digest(b []byte) string { return fmt.Sprintf("%x", sha256.Sum256(b)) }
 
 // isPlain reports whether an id can be a part of a name and cannot be taken for another id there.
@@ -205,11 +216,11 @@ func isPlain(id string) bool {
 	})
 }
 
-// nameText removes what filters by name cannot have: commas, control characters, and characters that are
-// invisible or change the direction of the text.
+// nameText removes what names and filters by name cannot have: commas, control characters, and characters
+// that are invisible or change the direction of the text.
 func nameText(s string) string {
 	return strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, " "), func(r rune) bool {
-		return r == ',' || r == ' ' || !unicode.IsPrint(r)
+		return r == ',' || r == ' ' || !unicode.IsPrint(r) || canon.CheckText("name", string(r)) != nil
 	}), " ")
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/threatconnect-go/threatconnect/internal/canon"
 	"github.com/threatconnect-go/threatconnect/ioc"
 )
 
@@ -65,21 +66,22 @@ func TestName(t *testing.T) {
 	assert.Equal(t, name(`{"id":"1) (2","title":"A"}`), name(`{"id":"1) (2","title":"A","x":1}`))
 	assert.Equal(t, "A (INC 42)", name(`{"id":"INC 42","title":"A"}`))
 	assert.Equal(t, "A ("+strings.Repeat("i", 50)+")", name(`{"id":"`+strings.Repeat("i", 50)+`","title":"A"}`))
-	assert.Regexp(t, `^A \(i{37}…[0-9a-f]{12}\)$`, name(`{"id":"`+strings.Repeat("i", 51)+`","title":"A"}`))
-	assert.Regexp(t, `^A \(1\) \(2…[0-9a-f]{12}\)$`, name(`{"id":"1) (2","title":"A"}`))
+	assert.Regexp(t, `^A \(i{33}…[0-9a-f]{16}\)$`, name(`{"id":"`+strings.Repeat("i", 51)+`","title":"A"}`))
+	assert.Regexp(t, `^A \(1\) \(2…[0-9a-f]{16}\)$`, name(`{"id":"1) (2","title":"A"}`))
 	assert.NotEqual(t, name(`{"id":"1) (2","title":"A"}`), name(`{"id":"2","title":"A (1)"}`))
 	long := name(`{"id":"` + strings.Repeat("i", 99) + `","title":"` + strings.Repeat("ü", 200) + `"}`)
 	assert.Len(t, []rune(long), maxName)
 	assert.Contains(t, long, "ü… (iii")
 }
 
-func TestNamesAreEqualOnlyIfIDsAre(t *testing.T) {
+// Alerts with different ids have events of different names, also if the names have no titles.
+func TestThreatAlertsAreKeptApart(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
 	const odd = "()…, \u00a0\t\x00\xff\u202eé#a0"
 	prefixes := []string{
 		"", "A", "1) (", "SOC-1001", "ü", "arn:aws:guardduty:us-east-1:123456789012:detector/12abc34d567e8fa901bc2d34e56789f0/finding/",
-		strings.Repeat("i", 36), strings.Repeat("i", 49), strings.Repeat("i", 50), strings.Repeat("é", 50), strings.Repeat("i", 200),
+		strings.Repeat("i", 32), strings.Repeat("i", 33), strings.Repeat("i", 49), strings.Repeat("i", 50), strings.Repeat("é", 50), strings.Repeat("i", 200),
 	}
 	titles := []string{"Alert", "A", "A (1)", "A (1) (SOC-1001", strings.Repeat("ü", 101)}
 	names := map[string]string{} // with the id of each
@@ -93,10 +95,14 @@ func TestNamesAreEqualOnlyIfIDsAre(t *testing.T) {
 		if utf8.RuneCountInString(name) > maxName || strings.ContainsFunc(name, func(r rune) bool { return r == ',' || !unicode.IsPrint(r) }) {
 			require.Failf(t, "no name of a group", "%q", name)
 		}
-		names[name], ids[id] = id, true
+		plain := a.plainName()
+		if other, ok := names[plain]; ok && other != id {
+			require.Failf(t, "one name", "%q and %q have the name %q", other, id, plain)
+		}
+		names[name], names[plain], ids[id] = id, id, true
 		return name
 	}
-	for len(ids) < 30_000 {
+	for len(ids) < 100_000 {
 		id := prefixes[random.IntN(len(prefixes))]
 		for range random.IntN(4) {
 			if random.IntN(2) == 0 {
@@ -112,6 +118,18 @@ func TestNamesAreEqualOnlyIfIDsAre(t *testing.T) {
 		name := add(id)
 		if len(ids)%10 == 0 {
 			add(name[strings.LastIndex(name, " (")+2 : len(name)-1]) // an id that looks like what is made of another one
+		}
+	}
+}
+
+// A title or an id with any character makes a name that the client accepts, also in a filter.
+func TestNamesCanHoldAnyCharacter(t *testing.T) {
+	t.Parallel()
+	for r := range unicode.MaxRune + 1 {
+		a := alert{id: "1" + string(r) + "2", title: "a" + string(r) + "b", digest: strings.Repeat("0", 64)}
+		name := a.name()
+		if clean, err := canon.Name("name", name, maxName); err != nil || clean != name || strings.Contains(name, ",") {
+			require.Failf(t, "no name of a group", "%U: %q: %v", r, name, err)
 		}
 	}
 }

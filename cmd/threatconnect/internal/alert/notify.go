@@ -1,10 +1,12 @@
 package alert
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -227,20 +229,26 @@ const (
 	maxValue       = 500    // characters of a value
 )
 
-// describe returns the reasons to review an alert as Markdown of up to limit bytes.
+// describe returns the reasons to review an alert as Markdown of up to limit bytes. Indicators that other
+// owners have come first: an alert can have any number of unknown ones.
 func (r *report) describe(limit int) string {
 	const head = "Reasons to review this alert:\n"
 	b := []byte(head)
-	left := r.count((*verdict).isReason)
-	for _, v := range r.Indicators {
-		if !v.isReason() {
-			continue
-		}
+	reasons := slices.DeleteFunc(slices.Clone(r.Indicators), func(v *verdict) bool { return !v.isReason() })
+	slices.SortStableFunc(reasons, func(v, w *verdict) int {
+		return cmp.Compare(min(len(w.Owners), 1), min(len(v.Owners), 1))
+	})
+	left := len(reasons)
+	for _, v := range reasons {
 		reason := v.Reason
 		if v.refused {
 			reason = "refused by the platform"
 		}
-		line := fmt.Sprintf("- %s %s, from %s, %s\n", v.Type, code(shorten(v.Indicator, maxValue)), code(v.Field), reason)
+		value := " " + code(shorten(v.Indicator, maxValue))
+		if v.Decision == failed && holdsText(v.Type) {
+			value = "" // a firewall that refuses it would refuse this text as well
+		}
+		line := fmt.Sprintf("- %s%s, from %s, %s\n", v.Type, value, code(v.Field), reason)
 		rest := fmt.Sprintf("- and %d more\n", left)
 		if len(b)+len(line)+len(rest) > limit {
 			return string(b) + rest

@@ -310,6 +310,7 @@ type process struct {
 	lives  int  // requests until it dies; negative for ever
 	late   bool // it dies after the last request was processed
 	random *rand.Rand
+	faulty *faults // of its connection; nil for none
 }
 
 func newProcess(t *testing.T, srv *threatconnecttest.Server, lives int, late bool) *process {
@@ -334,7 +335,7 @@ func (p *process) RoundTrip(r *http.Request) (*http.Response, error) {
 		p.kill()
 		return nil, errors.New("dead")
 	}
-	resp, err := p.srv.RoundTrip(r)
+	resp, err := p.faulty.roundTrip(p.srv, r)
 	if last && p.late && err == nil {
 		_ = resp.Body.Close()
 		p.kill()

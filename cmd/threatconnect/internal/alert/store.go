@@ -27,26 +27,48 @@ func (h *handler) act(ctx context.Context, a *alert, r *report) error {
 	return errors.Join(tagged, stored, linked, h.tell(ctx, event, a, r, n))
 }
 
-// event finds the event of the alert, or creates it. Processes that create it at the same time agree on the
-// event with the lowest id, and delete those that they have created themselves.
+// event finds the event of the alert, or creates it. The title is foreign text: if the platform or a
+// firewall in front of it refuses it, the event has a name without it.
 func (h *handler) event(ctx context.Context, a *alert, r *report) (threatconnect.GroupRef, error) {
 	name := a.name()
 	first, err := h.firstEvent(ctx, name)
-	if err != nil {
-		return threatconnect.GroupRef{}, err
+	if refusesText(err) {
+		name, err = a.plainName(), nil
+		r.Alert = name
 	}
-	if first != 0 {
+	if err == nil && first == 0 { // perhaps the name was refused before
+		if first, err = h.firstEvent(ctx, a.plainName()); first != 0 {
+			r.Alert = a.plainName()
+		}
+	}
+	switch {
+	case err != nil:
+		return threatconnect.GroupRef{}, err
+	case first != 0:
 		r.Event = &eventReport{ID: first, Existed: true}
 		return h.refOf(first), nil
 	}
+	ref, err := h.createEvent(ctx, name, a, r)
+	if refusesText(err) && name != a.plainName() {
+		r.Alert = a.plainName()
+		return h.createEvent(ctx, r.Alert, a, r)
+	}
+	return ref, err
+}
+
+// createEvent creates the event of the alert. Processes that create it at the same time agree on the event
+// with the lowest id, and delete those that they have created themselves.
+func (h *handler) createEvent(ctx context.Context, name string, a *alert, r *report) (threatconnect.GroupRef, error) {
 	event := threatconnect.NewEvent(name, a.when)
 	event.Status = h.eventStatus
 	events := h.client.InOwner(h.owner).Groups.Events
-	if event, err = events.Create(ctx, event); err != nil {
+	event, err := events.Create(ctx, event)
+	if err != nil {
 		return threatconnect.GroupRef{}, err
 	}
 	r.Event = &eventReport{ID: event.ID}
-	if first, err = h.firstEvent(ctx, name); err != nil {
+	first, err := h.firstEvent(ctx, name)
+	if err != nil {
 		return threatconnect.GroupRef{}, err
 	}
 	if first != 0 && first != event.ID {
