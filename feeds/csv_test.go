@@ -52,7 +52,7 @@ func TestURLhausReadsBothForms(t *testing.T) {
 	}, rules(bad))
 
 	g, first, bare, old := groupIn(found[0]).Meta(), indicatorIn(found[1]).Meta(), indicatorIn(found[2]).Meta(), indicatorIn(found[3]).Meta()
-	assert.Equal(t, threatconnect.XID("feed", testOwner, "urlhaus", "threat", "Malware download"), g.XID)
+	assert.Equal(t, xidsOf(testOwner, testFeed)("urlhaus", "threat", "Malware download"), g.XID)
 	assert.Equal(t, "URLs that are listed as Malware download.", g.Attributes[0].Value)
 	assert.Equal(t, []string{g.XID}, first.GroupXIDs)
 	assert.Equal(t, []string{g.XID}, old.GroupXIDs)
@@ -79,7 +79,7 @@ func TestFeodoReadsAllForms(t *testing.T) {
 		require.Empty(t, bad, name)
 		assert.Equal(t, []string{"2 Malware Example", "2 Address 192.0.2.1"}, shown(found), name)
 		a := indicatorIn(found[1]).Meta()
-		assert.Equal(t, threatconnect.XID("feed", testOwner, "feodo", "malware", "Example"), groupIn(found[0]).Meta().XID)
+		assert.Equal(t, xidsOf(testOwner, testFeed)("feodo", "malware", "Example"), groupIn(found[0]).Meta().XID)
 		assert.Equal(t, []string{groupIn(found[0]).Meta().XID}, a.GroupXIDs)
 		assert.Equal(t, []threatconnect.Tag{{Name: "Example"}}, a.Tags)
 		assert.Equal(t, []threatconnect.Attribute{displayed("Description", "Command and control server on port 443. Status: online.")}, a.Attributes)
@@ -208,7 +208,7 @@ func TestPresetsNeedFewColumns(t *testing.T) {
 		FormatFeodo:     "dst_ip,dst_port,malware\n192.0.2.1,443,",
 		FormatThreatFox: "# ioc_value,ioc_type,first_seen_utc\nwww.example.com,domain,",
 	} {
-		f, err := Open(strings.NewReader(text), &Options{Owner: testOwner})
+		f, err := Open(strings.NewReader(text), &Options{Owner: testOwner, Feed: testFeed})
 		require.NoError(t, err)
 		assert.Equal(t, format, f.Format())
 		found, bad := read(t, Options{Format: format}, text)
@@ -243,7 +243,7 @@ func TestAMapOfOnesOwn(t *testing.T) {
 	assert.Equal(t, []threatconnect.Attribute{
 		displayed("Source", "https://ref.example/"), {Type: "Phase, of attack", Value: "Delivery"}, displayed("Description", "text"),
 	}, first.Attributes)
-	assert.Equal(t, []string{threatconnect.XID("feed", testOwner, "csv", "malware", "Bad")}, first.GroupXIDs)
+	assert.Equal(t, []string{xidsOf(testOwner, testFeed)("csv", "malware", "Bad")}, first.GroupXIDs)
 	day := func(n, hour int) time.Time { return time.Date(2026, 1, n, hour, 0, 0, 0, time.UTC) }
 	assert.Equal(t, []time.Time{day(1, 0), day(2, 3).Add(245 * time.Second), day(3, 2).Add(245 * time.Second), day(4, 3).Add(245 * time.Second), day(5, 0)},
 		[]time.Time{first.FirstSeen, first.LastSeen, first.ExternalDateAdded, first.ExternalDateExpires, first.ExternalLastModified})
@@ -313,7 +313,7 @@ func TestMapsAreChecked(t *testing.T) {
 	} {
 		m := URLhaus()
 		change(&m)
-		_, err := Open(strings.NewReader(""), &Options{Format: FormatURLhaus, CSV: &m, Owner: testOwner})
+		_, err := Open(strings.NewReader(""), &Options{Format: FormatURLhaus, CSV: &m, Owner: testOwner, Feed: testFeed})
 		require.ErrorIs(t, err, threatconnect.ErrValidation)
 		assert.ErrorContains(t, err, want)
 	}
@@ -367,7 +367,7 @@ func TestManyGroupsAreForgotten(t *testing.T) {
 	for i := range 3 * writtenGroups {
 		fmt.Fprintf(&b, ",192.0.2.1,443,Family %d\n", i)
 	}
-	f, err := Open(strings.NewReader(b.String()), &Options{Format: FormatFeodo, Owner: testOwner})
+	f, err := Open(strings.NewReader(b.String()), &Options{Format: FormatFeodo, Owner: testOwner, Feed: testFeed})
 	require.NoError(t, err)
 	groups := 0
 	for e := range f.All() {

@@ -52,7 +52,7 @@ func TestOpenDetectsTheFormat(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f, err := Open(strings.NewReader(c.text), &Options{Owner: testOwner})
+			f, err := Open(strings.NewReader(c.text), &Options{Owner: testOwner, Feed: testFeed})
 			require.NoError(t, err)
 			assert.Equal(t, c.want, f.Format())
 		})
@@ -70,7 +70,7 @@ func TestOpenWaitsForNoMoreThanItNeeds(t *testing.T) {
 	} {
 		r, w := io.Pipe() // nothing follows the text, not even an end
 		go io.Copy(w, iotest.OneByteReader(strings.NewReader(text)))
-		f, err := Open(r, &Options{Format: c.format, Owner: testOwner})
+		f, err := Open(r, &Options{Format: c.format, Owner: testOwner, Feed: testFeed})
 		require.NoError(t, err)
 		assert.Equal(t, c.want, f.Format())
 		r.Close()

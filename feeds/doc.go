@@ -5,7 +5,7 @@
 //		return err
 //	}
 //	defer file.Close()
-//	feed, err := feeds.Open(file, &feeds.Options{Owner: "Example Source"})
+//	feed, err := feeds.Open(file, &feeds.Options{Owner: "Example Source", Feed: "example"})
 //	if err != nil {
 //		return err
 //	}

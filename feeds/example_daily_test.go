@@ -36,7 +36,7 @@ func daily(ctx context.Context, client *threatconnect.Client, feedURL, statePath
 	}
 	defer download.Body.Close()
 
-	feed, err := feeds.Open(download.Body, &feeds.Options{Owner: config.Owner})
+	feed, err := feeds.Open(download.Body, &feeds.Options{Owner: config.Owner, Feed: "example"})
 	if err != nil {
 		return err
 	}

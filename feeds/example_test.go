@@ -45,7 +45,7 @@ func ExampleParseColumns() {
 	feed, err := feeds.Open(strings.NewReader(`seen,url,severity,labels,family,comment
 2026-01-02 03:04:05,http://bad.example/a,high,loader;windows,Example Loader,"new, verified"
 2026-01-03 08:00:00,http://bad.example/b,medium,loader,Example Loader,
-`), &feeds.Options{Format: feeds.FormatCSV, CSV: columns, Owner: "Example Source"})
+`), &feeds.Options{Format: feeds.FormatCSV, CSV: columns, Owner: "Example Source", Feed: "example"})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -72,7 +72,7 @@ func ExampleURLhaus() {
 	columns.Columns = append(columns.Columns, feeds.Column{Name: "id", Field: feeds.FieldAttribute, Type: "External ID"})
 	feed, err := feeds.Open(strings.NewReader(`# id,dateadded,url,url_status,last_online,threat,tags,urlhaus_link,reporter
 "7","2026-01-02 03:04:05","http://bad.example/a","online","","malware_download","None","https://feed.example/7/","someone"
-`), &feeds.Options{Owner: "Example Source", CSV: &columns})
+`), &feeds.Options{Owner: "Example Source", Feed: "urlhaus", CSV: &columns})
 	if err != nil {
 		fmt.Println(err)
 		return

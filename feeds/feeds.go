@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 
@@ -81,8 +82,9 @@ const (
 	//	{"type":"Host","summary":"bad.example","rating":3,"confidence":80,"tags":["phishing"],"groups":["xid-1"]}
 	//	{"group":{"type":"Incident","name":"Phishing in May","xid":"xid-1","eventDate":"2026-01-02T03:04:05Z"}}
 	//
-	// An indicator requires type, which is a standard type, and summary. A group requires type, name and xid.
-	// The other fields are optional:
+	// An indicator requires type, which is a standard type, and summary. A group requires type, name and xid. An
+	// xid identifies a group in the feed: the xid that is imported is made of it, Options.Owner and Options.Feed,
+	// unless Options.LiteralXIDs is set. The other fields are optional:
 	//
 	//   - of both: tags, securityLabels and groups (xids of groups to associate with), which are lists of text;
 	//     attributes, a list of objects with type and value; the dates firstSeen, lastSeen, externalDateAdded,
@@ -109,8 +111,8 @@ const (
 	//     operator = or IN: hosts, addresses and blocks of them, URLs, email addresses and subjects, MD5, SHA-1 and
 	//     SHA-256 hashes, AS numbers and mutexes. Other parts of patterns are skipped.
 	//   - malware, tool, campaign, intrusion-set, threat-actor (Adversary), attack-pattern, vulnerability,
-	//     course-of-action, report and x-mitre-tactic (Tactic) become groups, whose xids depend on Options.Owner and
-	//     the STIX id. A name of more than 100 characters is shortened, and the Description begins with all of it.
+	//     course-of-action, report and x-mitre-tactic (Tactic) become groups, whose xids depend on Options.Owner,
+	//     Options.Feed and the STIX id. A name of more than 100 characters is shortened, and the Description begins with all of it.
 	//   - Relationships and the contents of a report become associations with up to 50,000 groups per object, and
 	//     up to 100,000 associations of all indicators of one pattern.
 	//   - labels, indicator_types and kill_chain_phases become tags; a technique of Enterprise ATT&CK becomes the
@@ -136,10 +138,18 @@ type Options struct {
 	// CSV maps columns to fields. FormatCSV requires it. For the other formats of CSV, it replaces the map of
 	// the format, such as [URLhaus]. It must not be modified while the feed is read.
 	CSV *CSV
-	// Owner is the owner that the feed is imported into. It is part of the xids of groups, because an xid is
-	// unique in an instance, not in an owner. It is required if the feed has groups without xids of their own:
-	// for FormatSTIX, and for the formats of CSV if a column becomes a group.
-	Owner string
+	// Owner is the owner that the feed is imported into, and Feed is a name for the feed, as in "urlhaus". The xid
+	// of a group is made of both and of the group's id in the feed. An xid is unique in an instance, so without
+	// them a feed could change the groups of another feed or owner by using their ids. Feeds with the same Owner
+	// and Feed share their groups; a feed whose Feed changes gets new groups.
+	//
+	// Both are required if the feed can have groups: for FormatSTIX, for FormatJSONLines without LiteralXIDs, and
+	// for the formats of CSV if a column becomes a group.
+	Owner, Feed string
+	// LiteralXIDs uses the xids of FormatJSONLines as they are, to change or refer to groups of other programs. The
+	// feed can then change every group of the instance that the API user can write to, if it knows the xid. Set it
+	// only for feeds of your own. Other formats ignore it.
+	LiteralXIDs bool
 	// Dir is the directory of temporary files, which FormatSTIX needs. Empty means that of the system.
 	Dir string
 }
@@ -149,7 +159,7 @@ type Feed struct {
 	format  Format
 	br      *bufio.Reader
 	csv     *CSV
-	xid     func(parts ...string) string
+	xid     func(parts ...string) string // nil if xids are literal
 	dir     string
 	started atomic.Bool
 }
@@ -173,8 +183,10 @@ func Open(r io.Reader, o *Options) (*Feed, error) {
 	if f.csv == nil {
 		f.csv = preset(f.format)
 	}
-	needsOwner := f.format == FormatSTIX
+	groups := f.format == FormatSTIX
 	switch f.format {
+	case FormatJSONLines:
+		groups = !o.LiteralXIDs
 	case FormatCSV, FormatURLhaus, FormatFeodo, FormatThreatFox:
 		if f.csv == nil {
 			return nil, invalid("column map", "is missing for the format csv", "state which column becomes which field")
@@ -182,16 +194,24 @@ func Open(r io.Reader, o *Options) (*Feed, error) {
 		if err := f.csv.check(); err != nil {
 			return nil, err
 		}
-		needsOwner = f.csv.hasGroups()
+		groups = f.csv.hasGroups()
 	}
-	if needsOwner && strings.TrimSpace(o.Owner) == "" {
+	switch {
+	case groups && strings.TrimSpace(o.Owner) == "":
 		return nil, invalid("owner", "is missing for a feed with groups", "name the owner that the feed is imported into")
-	}
-	owner := o.Owner
-	f.xid = func(parts ...string) string {
-		return threatconnect.XID(append([]string{"feed", owner}, parts...)...)
+	case groups && strings.TrimSpace(o.Feed) == "":
+		return nil, invalid("name of the feed", "is missing for a feed with groups", "choose one that stays the same, because it is part of the xids of the groups")
+	case groups:
+		f.xid = xidsOf(o.Owner, o.Feed)
 	}
 	return f, nil
+}
+
+// xidsOf returns the function that makes the xids of a feed of the parts of an id. Owner and feed are hashed by
+// themselves and in quotes, so that no id of one feed gives an xid of another.
+func xidsOf(owner, feed string) func(parts ...string) string {
+	own := threatconnect.XID("feed", strconv.Quote(owner), strconv.Quote(feed))
+	return func(parts ...string) string { return threatconnect.XID(append([]string{own}, parts...)...) }
 }
 
 // Format returns the stated or detected format.
@@ -223,7 +243,7 @@ func (f *Feed) entries() iter.Seq2[Entry, error] {
 	case FormatList:
 		return readLines(f.br, maxLine, listLine)
 	case FormatJSONLines:
-		return readLines(f.br, maxJSONLine, new(jsonReader).line)
+		return readLines(f.br, maxJSONLine, (&jsonReader{xid: f.xid}).line)
 	case FormatSTIX:
 		return stix(f.br, f.xid, f.dir)
 	}

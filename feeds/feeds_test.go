@@ -15,7 +15,10 @@ import (
 	"github.com/threatconnect-go/threatconnect"
 )
 
-const testOwner = "Example Source"
+const (
+	testOwner = "Example Source"
+	testFeed  = "example"
+)
 
 // read returns the entries and the line errors of a feed, and fails the test if another error ends it.
 func read(t testing.TB, o Options, text string) (found []Entry, bad []*LineError) {
@@ -28,6 +31,9 @@ func read(t testing.TB, o Options, text string) (found []Entry, bad []*LineError
 func readAll(o Options, text string) (found []Entry, bad []*LineError, err error) {
 	if o.Owner == "" {
 		o.Owner = testOwner
+	}
+	if o.Feed == "" {
+		o.Feed = testFeed
 	}
 	f, err := Open(strings.NewReader(text), &o)
 	if err != nil {
@@ -88,15 +94,17 @@ func TestOptionsAreChecked(t *testing.T) {
 		"CSV without a column map":      {Options{Format: FormatCSV}, "column map is missing"},
 		"a map without a value":         {Options{Format: FormatURLhaus, CSV: &CSV{}}, "column map has no column with the value"},
 		"a preset with groups, unowned": {Options{Format: FormatURLhaus, Owner: " "}, "owner is missing for a feed with groups"},
-		"STIX without an owner":         {Options{Format: FormatSTIX}, "owner is missing for a feed with groups"},
+		"STIX without an owner":         {Options{Format: FormatSTIX, Feed: testFeed}, "owner is missing for a feed with groups"},
+		"STIX without a name":           {Options{Format: FormatSTIX, Owner: testOwner}, "name of the feed is missing for a feed with groups"},
+		"JSON lines without a name":     {Options{Format: FormatJSONLines, Owner: testOwner, Feed: " "}, "name of the feed is missing for a feed with groups"},
 	} {
 		_, err := Open(strings.NewReader(""), &c.o)
 		require.ErrorIs(t, err, threatconnect.ErrValidation, name)
 		assert.ErrorContains(t, err, c.want, name)
 	}
 	for _, format := range []Format{FormatList, FormatJSONLines, FormatCSV} {
-		_, err := Open(strings.NewReader(""), &Options{Format: format, CSV: someCSV(format)})
-		assert.NoError(t, err, "no group needs an owner")
+		_, err := Open(strings.NewReader(""), &Options{Format: format, CSV: someCSV(format), LiteralXIDs: true})
+		assert.NoError(t, err, "no group needs an owner or a name")
 	}
 	f, err := Open(strings.NewReader("www.example.com"), nil)
 	require.NoError(t, err)
@@ -108,7 +116,7 @@ func TestXIDsDependOnTheOwner(t *testing.T) {
 	xids := map[string]bool{}
 	for _, owner := range []string{"One", "Two", "Two"} {
 		found, _ := read(t, Options{Format: FormatFeodo, Owner: owner}, ",192.0.2.1,443,Example")
-		assert.Equal(t, threatconnect.XID("feed", owner, "feodo", "malware", "Example"), groupIn(found[0]).Meta().XID)
+		assert.Equal(t, xidsOf(owner, testFeed)("feodo", "malware", "Example"), groupIn(found[0]).Meta().XID)
 		xids[groupIn(found[0]).Meta().XID] = true
 	}
 	assert.Len(t, xids, 2)
@@ -121,7 +129,7 @@ func TestAReadingErrorEndsTheFeed(t *testing.T) {
 		t.Run(string(format), func(t *testing.T) {
 			t.Parallel()
 			head := strings.Repeat(" ", headBytes) + "\n"
-			f, err := Open(io.MultiReader(strings.NewReader(head), iotest.ErrReader(broken)), &Options{Format: format, CSV: someCSV(format), Owner: testOwner})
+			f, err := Open(io.MultiReader(strings.NewReader(head), iotest.ErrReader(broken)), &Options{Format: format, CSV: someCSV(format), Owner: testOwner, Feed: testFeed})
 			require.NoError(t, err)
 			var last error
 			for _, err := range f.All() {
@@ -154,7 +162,7 @@ func TestAllCanBeLeftEarly(t *testing.T) {
 		t.Run(string(format), func(t *testing.T) {
 			t.Parallel()
 			for stop := 1; stop <= 4; stop++ {
-				f, err := Open(strings.NewReader(text), &Options{Format: format, CSV: someCSV(format), Owner: testOwner})
+				f, err := Open(strings.NewReader(text), &Options{Format: format, CSV: someCSV(format), Owner: testOwner, Feed: testFeed})
 				require.NoError(t, err)
 				n := 0
 				for range f.All() {
@@ -259,7 +267,7 @@ func TestFeedsAreReadInConstantMemory(t *testing.T) {
 			}
 			w.CloseWithError(err)
 		}()
-		f, err := Open(r, &Options{Format: format, Owner: testOwner})
+		f, err := Open(r, &Options{Format: format, Owner: testOwner, Feed: testFeed})
 		require.NoError(t, err)
 		var most uint64
 		count := 0
@@ -289,7 +297,7 @@ func BenchmarkAll(b *testing.B) {
 		b.Run(string(format), func(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(len(line)))
-			f, err := Open(strings.NewReader(strings.Repeat(line, b.N)), &Options{Format: format, Owner: testOwner})
+			f, err := Open(strings.NewReader(strings.Repeat(line, b.N)), &Options{Format: format, Owner: testOwner, Feed: testFeed})
 			require.NoError(b, err)
 			for _, err := range f.All() {
 				require.NoError(b, err)

@@ -27,7 +27,7 @@ func FuzzOpen(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		feed, err := Open(strings.NewReader(s), &Options{Owner: testOwner})
+		feed, err := Open(strings.NewReader(s), &Options{Owner: testOwner, Feed: testFeed})
 		if err != nil {
 			require.ErrorIs(t, err, ErrFormat)
 			assert.NotContains(t, err.Error(), secret)

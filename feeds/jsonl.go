@@ -19,8 +19,9 @@ import (
 // case, of another type or given twice is an error.
 type jsonReader struct {
 	wire.Reader
-	escapes bool                        // whether the line has escapes, which can be half a character
-	checker threatconnect.Fingerprinter // refuses what an import would refuse, without a line
+	xid     func(parts ...string) string // nil if xids are literal
+	escapes bool                         // whether the line has escapes, which can be half a character
+	checker threatconnect.Fingerprinter  // refuses what an import would refuse, without a line
 }
 
 // maxFields is more than an object of this format has.
@@ -124,6 +125,14 @@ func (r *jsonReader) text(key string) (string, error) {
 	return s, nil
 }
 
+// own returns the xid that is imported for an xid of the feed.
+func (r *jsonReader) own(xid string) string {
+	if r.xid == nil {
+		return xid
+	}
+	return r.xid(string(FormatJSONLines), xid)
+}
+
 // jsonFields are the fields of an indicator or of a group of any type.
 type jsonFields struct {
 	typ, summary, name, xid string
@@ -162,9 +171,10 @@ func (r *jsonReader) field(f *jsonFields, key string, group bool) (err error) {
 		})
 	case key == "groups":
 		return r.texts(key, func(xid string) error {
-			if f.groups = append(f.groups, xid); xid == "" {
+			if strings.TrimSpace(xid) == "" {
 				return errors.New("groups has an empty xid")
 			}
+			f.groups = append(f.groups, r.own(xid))
 			return nil
 		})
 	case key == "attributes":
@@ -189,7 +199,9 @@ func (r *jsonReader) field(f *jsonFields, key string, group bool) (err error) {
 	case group && key == "name":
 		f.name, err = r.text(key)
 	case group && key == "xid":
-		f.xid, err = r.text(key)
+		if f.xid, err = r.text(key); strings.TrimSpace(f.xid) != "" {
+			f.xid = r.own(f.xid)
+		}
 	case group && key == "malware":
 		if r.Kind() != wire.Bool {
 			return errors.New("malware must be true or false")

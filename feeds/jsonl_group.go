@@ -15,7 +15,7 @@ func (f *jsonFields) group() (threatconnect.Group, error) {
 	if f.typ == "" {
 		return nil, errors.New("has a group without a type")
 	}
-	if f.xid == "" {
+	if strings.TrimSpace(f.xid) == "" {
 		return nil, errors.New("has a group without an xid")
 	}
 	name, err := ioc.CanonicalGroupName(f.name)

@@ -14,7 +14,7 @@ import (
 
 func TestJSONLinesReadIndicatorsWithAllTheirFields(t *testing.T) {
 	t.Parallel()
-	found, bad := read(t, Options{Format: FormatJSONLines}, `
+	found, bad := read(t, Options{Format: FormatJSONLines, LiteralXIDs: true}, `
 {"type":"Host","summary":"WWW.example.com","rating":3.5,"confidence":80,"tags":["one","two"],"securityLabels":["TLP:AMBER"],"externalDateAdded":"2026-01-02T05:04:05+02:00","externalDateExpires":"2026-01-03T00:00:00Z","externalLastModified":"2026-01-04T00:00:00Z","firstSeen":"2026-01-05T00:00:00Z","lastSeen":"2026-01-06T00:00:00Z","attributes":[{"type":"Description","value":"text"}],"groups":["x-1","x-2"]}
 {"type":"File","summary":"d41d8cd98f00b204e9800998ecf8427e","rating":0,"confidence":null}
 {"type":"Address","summary":"192.0.2.1"}
@@ -52,7 +52,7 @@ func TestJSONLinesMayBeLong(t *testing.T) {
 		line := func(name, text string) string {
 			return fmt.Sprintf(`{"type":"Host","summary":"%s.example","attributes":[{"type":"Description","value":"%s"}]}`, name, text)
 		}
-		found, bad := read(t, Options{Format: FormatJSONLines}, line("one", long)+"\n"+line("two", "short")+"\n"+line("three", long))
+		found, bad := read(t, Options{Format: FormatJSONLines, LiteralXIDs: true}, line("one", long)+"\n"+line("two", "short")+"\n"+line("three", long))
 		require.Empty(t, bad)
 		require.Equal(t, []string{"1 Host one.example", "2 Host two.example", "3 Host three.example"}, shown(found))
 		assert.Equal(t, long, indicatorIn(found[0]).Meta().Attributes[0].Value)
@@ -73,7 +73,7 @@ func TestJSONLinesReadGroupsOfAllTypes(t *testing.T) {
 	for _, typ := range []string{"Adversary", "Attack Pattern", "Campaign", "Course of Action", "Intrusion Set", "Malware", "Tactic", "Threat", "Tool", "Vulnerability"} {
 		lines = append(lines, `{"group":{"type":"`+typ+`","name":"n","xid":"x","firstSeen":"2026-01-02T03:04:05Z","tags":["t"],"attributes":[{"type":"Description","value":"v"}],"groups":["y"]}}`)
 	}
-	found, bad := read(t, Options{Format: FormatJSONLines}, strings.Join(lines, "\n"))
+	found, bad := read(t, Options{Format: FormatJSONLines, LiteralXIDs: true}, strings.Join(lines, "\n"))
 	require.Empty(t, bad)
 	require.Len(t, found, 16)
 	when := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -130,6 +130,8 @@ func TestJSONLinesAreTakenLiterally(t *testing.T) {
 		"half a character":                      {`{"type":"Host","summary":"www.example.com","tags":["\ud800"]}`, "tags has half a character"},
 		"bytes that are not UTF-8":              {"{\"type\":\"Host\",\"summary\":\"caf\xe9.example\"}", "not valid UTF-8"},
 		"an xid that no import takes":           {host + `,"groups":["a\u0001"]}`, "associated group holds a control character"},
+		"an xid that is blank":                  {host + `,"groups":[" "]}`, "empty xid"},
+		"a group with an xid that is blank":     {`{"group":{"type":"Threat","name":"n","xid":" "}}`, "without an xid"},
 		"no field at all":                       {`{}`, "no type"},
 		"a group that is null":                  {`{"group":null}`, "must be a JSON object"},
 		"a group field of another type":         {threat + `,"fileName":"f"}}`, "a field that its type does not have"},
@@ -143,7 +145,7 @@ func TestJSONLinesAreTakenLiterally(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			found, bad := read(t, Options{Format: FormatJSONLines}, "\n"+c.line+"\n"+`{"type":"Host","summary":"next.example"}`)
+			found, bad := read(t, Options{Format: FormatJSONLines, LiteralXIDs: true}, "\n"+c.line+"\n"+`{"type":"Host","summary":"next.example"}`)
 			require.Len(t, bad, 1)
 			assert.Equal(t, 2, bad[0].Line)
 			assert.Contains(t, bad[0].Rule, c.want)

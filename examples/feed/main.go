@@ -68,7 +68,7 @@ func (j *job) run(ctx context.Context) (stats threatconnect.BatchStats, err erro
 		return stats, err
 	}
 	defer download.Body.Close()
-	feed, err := feeds.Open(download.Body, nil)
+	feed, err := feeds.Open(download.Body, &feeds.Options{Owner: j.owner, Feed: j.url})
 	if err != nil {
 		return stats, err
 	}
