@@ -52,6 +52,7 @@ var inFlagWords = strings.NewReplacer(
 	"batch spool: ", "--spool: ",
 	"MaxShare allows", "--max-share allows",
 	"raise the size limit", "raise --max-size",
+	"name of the feed is missing for a feed with groups; choose one that stays the same", "--feed is missing for a feed with groups: choose a name that stays the same",
 	"make the client with Token or TokenFunc", "set TC_TOKEN in place of TC_ACCESS_ID and TC_SECRET_KEY",
 	", or WithPlainHTTP", "",
 	", or raise WithMaxResponseBytes", "",

@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os/signal"
+	"path/filepath"
+	"regexp"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -34,6 +37,8 @@ type config struct {
 	format     feeds.Format
 	columns    string
 	csv        *feeds.CSV // of columns
+	feed       string     // name of the feed; empty is that of the input
+	rawXIDs    bool
 	headerFile string
 	maxSize    int64 // of a download; 0 is the default of feeds.Fetcher
 	transport  http.RoundTripper
@@ -134,6 +139,8 @@ An association that the platform refuses is counted apart from the entries: its 
 
 Exit codes: 0 if the import is complete, 3 if a part of the feed or an association was not imported, 1 if nothing was. Skipped entries have no effect on the exit code. Invalid ones have none up to --max-invalid, which compares them with all entries of the feed.
 
+A feed changes only its own groups: their xids are made of the names of the owner and the feed (--feed) and of the group's id in the feed. So --feed must be the same in every run, and feeds with the same name share their groups. It has no default for standard input, and none if the name of the input has a date in it. Indicators belong to the owner: two feeds that have the same one both change it, so give each feed an owner of its own.
+
 --state sends only what has changed since the last run, which the file remembers. Write datastore:DOMAIN/TYPE/ID, as in datastore:local/feed/state, to keep it in the platform's DataStore instead, which needs TC_TOKEN. It does not notice what others changed or removed in the owner: use --full now and then. It also keeps the version of a feed from an https:// URL. After a successful run, the feed is not downloaded again until it, the flags or a list of --exclude change.
 
 --remove-stale is for a feed that has the owner for itself. It compares the types of indicators that the feed has, and deletes nothing if the feed was not read to its end or has more invalid entries than --max-invalid allows.
@@ -148,9 +155,11 @@ func (c *config) register(env *cli.Env, cmd *cobra.Command) {
 	cli.Text(f, &c.input, "input", "`FILE` to import, - for standard input, or an https:// URL")
 	f.Func("format", "`FORMAT` of the feed: list, csv, urlhaus, feodo, threatfox, jsonl or stix (default: detected)", c.setFormat)
 	cli.Text(f, &c.columns, "columns", "`MAP` of columns to fields for --format csv, as in url=value:URL,family=group:Malware,tags=tags")
+	cli.Text(f, &c.feed, "feed", "`NAME` of the feed, which is part of the xids of its groups (default: name of the file, or host and path of the URL)")
+	f.BoolVar(&c.rawXIDs, "raw-xids", false, "use the xids of --format jsonl as they are: the feed can change groups of other feeds and owners")
 	cli.Text(f, &c.headerFile, "header-file", "`FILE` with HTTP headers for the URL, one per line, as in Authorization: Bearer KEY")
 	f.Func("max-size", "largest `SIZE` of a download, as in 500MB (default 1GiB)", c.setMaxSize)
-	cli.FlagGroup(cmd, "What is imported", "input", "format", "columns", "header-file", "max-size")
+	cli.FlagGroup(cmd, "What is imported", "input", "format", "columns", "feed", "raw-xids", "header-file", "max-size")
 
 	cli.Text(f, &c.owner, "owner", "`NAME` of the owner to import into; TC_OWNER")
 	f.Func("tag", "`TAG` to add to each item, a bare word; repeatable", c.addTag)
@@ -240,6 +249,30 @@ func (c *config) check(env *cli.Env) error {
 		}
 	}
 	return nil
+}
+
+// dated matches names that differ from run to run.
+var dated = regexp.MustCompile(`20\d\d[-_./]?[01]\d|\d\d[-_.]\d\d[-_.]\d\d|\d{10}`)
+
+// feedName returns the name of the feed in xids. It is empty if there is none that is the same in every run.
+func (c *config) feedName() string {
+	name := ""
+	switch kind := c.inputKind(); {
+	case c.feed != "":
+		return c.feed
+	case kind == "sample":
+		return kind
+	case kind == "url":
+		if u, err := url.Parse(c.input); err == nil {
+			name = u.Host + u.Path
+		}
+	case kind == "file":
+		name = filepath.Base(c.input)
+	}
+	if dated.MatchString(name) {
+		return ""
+	}
+	return name
 }
 
 func (c *config) fromURL() bool { return strings.HasPrefix(c.input, "https://") }

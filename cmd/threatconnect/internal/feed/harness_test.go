@@ -64,7 +64,7 @@ func to(t *testing.T, srv *threatconnecttest.Server) env {
 		vars: map[string]string{
 			"TC_BASE_URL": s.URL + "/api", "TC_ACCESS_ID": srv.AccessID(), "TC_SECRET_KEY": srv.SecretKey(), "TC_OWNER": owner,
 		},
-		args: []string{"--allow-documentation"},
+		args: []string{"--allow-documentation", "--raw-xids", "--feed", "test"},
 	}
 }
 

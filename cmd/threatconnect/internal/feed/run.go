@@ -202,7 +202,9 @@ func (im *importer) load(ctx context.Context, in *input, f savedFeed, lists []st
 			return true, err
 		}
 	}
-	feed, err := feeds.Open(in, &feeds.Options{Format: f.Format, CSV: im.cfg.csv, Owner: im.cfg.owner})
+	feed, err := feeds.Open(in, &feeds.Options{
+		Format: f.Format, CSV: im.cfg.csv, Owner: im.cfg.owner, Feed: im.cfg.feedName(), LiteralXIDs: im.cfg.rawXIDs,
+	})
 	if err != nil {
 		return false, err
 	}

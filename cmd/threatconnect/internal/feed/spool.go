@@ -210,7 +210,7 @@ func formatOf(path string, format feeds.Format) (feeds.Format, error) {
 		return "", err
 	}
 	defer f.Close()
-	options := feeds.Options{Format: format, Owner: "any"}
+	options := feeds.Options{Format: format, Owner: "any", Feed: "any"}
 	if format == feeds.FormatCSV {
 		return format, nil // which needs the columns to be opened
 	}
@@ -230,6 +230,7 @@ func (c *config) settings(baseURL string) map[string]string {
 	return map[string]string{
 		"--base-url": baseURL, "--owner": c.owner, "--attributes": string(c.attributes), "--tag": fmt.Sprintf("%q", tags),
 		"--rating": fmt.Sprint(c.rating), "--confidence": fmt.Sprint(c.confidence), "--merge": fmt.Sprint(c.merge),
+		"--feed": threatconnect.XIDFromText(c.feedName()), "--raw-xids": fmt.Sprint(c.rawXIDs), // the path of a URL can hold a key
 		"--columns": c.columns, "--allow-documentation": fmt.Sprint(c.allowDocumentation), "--state": c.state, "--full": fmt.Sprint(c.full),
 	}
 }

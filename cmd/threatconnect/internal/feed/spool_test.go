@@ -173,14 +173,16 @@ func TestSpoolRefusesOtherFlagsAndOtherProcesses(t *testing.T) {
 	dir := t.TempDir()
 	args := []string{"--input", "-", "--json", "--spool", dir, "--max-bytes", "2048"}
 	interrupted(t, e.feed(hosts(0, 100, 1)), srv, args...)
-	for flag, value := range map[string]string{"--tag": "x", "--rating": "3", "--owner": "Example Community", "--attributes": "append", "--confidence": "5"} {
+	for flag, value := range map[string]string{"--tag": "x", "--rating": "3", "--owner": "Example Community", "--attributes": "append", "--confidence": "5", "--feed": "other"} {
 		s := reportOf(t, e.feed(hosts(0, 100, 1)).run(t.Context(), append(args, flag, value)...))
 		assert.Equal(t, 1, s.Exit)
 		assert.Contains(t, s.Message, "an interrupted import that began with another "+flag)
 	}
+	s := reportOf(t, e.feed(hosts(0, 100, 1)).run(t.Context(), append(args, "--raw-xids=false")...))
+	assert.Contains(t, s.Message, "an interrupted import that began with another --raw-xids")
 	other, err := openSpool(dir)
 	require.NoError(t, err)
-	s := reportOf(t, e.feed(hosts(0, 100, 1)).run(t.Context(), args...))
+	s = reportOf(t, e.feed(hosts(0, 100, 1)).run(t.Context(), args...))
 	assert.Equal(t, 1, s.Exit)
 	assert.Contains(t, s.Message, "--spool: another process imports from "+dir)
 	other.close()
@@ -310,7 +312,7 @@ type killed struct {
 func newKilled(t *testing.T, seed uint64, env env, flags ...string) *killed {
 	t.Helper()
 	k := &killed{t: t, env: env, dir: t.TempDir(), random: rand.New(rand.NewPCG(seed, 1))}
-	args, err := json.Marshal(append([]string{"feed", "--allow-documentation", "--input", k.feed(), "--json", "--spool", k.spool(),
+	args, err := json.Marshal(append([]string{"feed", "--allow-documentation", "--raw-xids", "--input", k.feed(), "--json", "--spool", k.spool(),
 		"--state", filepath.Join(k.dir, "state"), "--attributes", "append", "--max-bytes", "4096"}, flags...))
 	require.NoError(t, err)
 	k.args = string(args)

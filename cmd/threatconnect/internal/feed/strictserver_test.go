@@ -389,6 +389,6 @@ func (s *strictServer) env(t *testing.T) env {
 	t.Cleanup(port.Close)
 	return env{
 		vars: map[string]string{"TC_BASE_URL": port.URL + "/api", "TC_ACCESS_ID": s.id, "TC_SECRET_KEY": s.secret, "TC_OWNER": s.owner},
-		args: []string{"--allow-documentation"},
+		args: []string{"--allow-documentation", "--raw-xids"},
 	}
 }
