@@ -6,6 +6,7 @@ import (
 	"hash"
 
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
+	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
 // Fingerprint stands for an item of an import without holding anything of it: two items have the
@@ -24,6 +25,7 @@ type Fingerprinter struct {
 	whole, name encoder
 	sum         hash.Hash
 	groups      []string
+	size        int
 }
 
 // Of returns the fingerprint of an item. An item that breaks a rule is a [*ValidationError], as it
@@ -35,7 +37,7 @@ func (f *Fingerprinter) Of(in BatchItem) (Fingerprint, error) {
 		f.name = encoder{action: BatchDelete}
 		f.sum = sha256.New()
 	}
-	f.groups = nil
+	f.groups, f.size = nil, 0
 	merged, _ := in.(*mergedItem)
 	if _, ok := in.(*GroupContent); ok || merged != nil && merged.content != nil {
 		return Fingerprint{}, &ValidationError{Field: "group content", Rule: "has no fingerprint", Fix: "send it every time, or make the fingerprint of its group and compare the content yourself"}
@@ -45,6 +47,7 @@ func (f *Fingerprinter) Of(in BatchItem) (Fingerprint, error) {
 		return Fingerprint{}, err
 	}
 	f.groups = enc.Refs
+	f.size = sizeWithLinks(enc)
 	f.sum.Reset()
 	f.add(enc.JSON)
 	for _, xid := range enc.Refs {
@@ -77,6 +80,33 @@ func (f *Fingerprinter) Of(in BatchItem) (Fingerprint, error) {
 // an item of [MergeItems]. They are nil if Of returned an error, and valid until the next call of Of.
 func (f *Fingerprinter) Groups() []string { return f.groups }
 
+// Size returns how many bytes of a batch file the item of the last call of Of takes at most, with an association of
+// its own for each group and indicator that it refers to. It is 0 if Of returned an error.
+func (f *Fingerprinter) Size() int { return f.size }
+
+// sizeWithLinks returns the size of an item with all its associations.
+func sizeWithLinks(enc *item.Encoded) int {
+	const frame = len(`,{"type_1":,"ref_1":,"type_2":,"ref_2":}`)
+	var w wire.Writer
+	quoted := func(text string) int {
+		w = wire.Writer{Buf: w.Buf[:0]}
+		w.Text(text)
+		return len(w.Buf)
+	}
+	size := len(enc.JSON) + 1
+	if len(enc.Refs)+len(enc.Listed) == 0 {
+		return size
+	}
+	own := frame + quoted(enc.Type) + quoted(enc.Name)
+	for _, xid := range enc.Refs {
+		size += own + quoted(xid)
+	}
+	for i := range enc.Listed {
+		size += own + quoted(enc.Listed[i].Type) + quoted(enc.Listed[i].Name)
+	}
+	return size
+}
+
 // add adds a part, so that no two sequences of parts look alike.
 func (f *Fingerprinter) add(part []byte) {
 	var size [8]byte
@@ -85,7 +115,7 @@ func (f *Fingerprinter) add(part []byte) {
 	f.sum.Write(part)
 }
 
-// end writes the sum of the parts and begins anew.
+// end writes the sum of the parts and starts over.
 func (f *Fingerprinter) end(to *[16]byte) {
 	var whole [sha256.Size]byte
 	copy(to[:], f.sum.Sum(whole[:0]))

@@ -91,6 +91,31 @@ func TestFingerprinterTellsTheGroupsOfAnItem(t *testing.T) {
 	assert.Equal(t, len(items), n)
 }
 
+func TestFingerprinterTellsTheSizeOfAnItem(t *testing.T) {
+	t.Parallel()
+	var f threatconnect.Fingerprinter
+	host := threatconnect.NewHost("a.example")
+	_, err := f.Of(host)
+	require.NoError(t, err)
+	assert.Equal(t, len(`{"type":"Host","summary":"a.example"},`), f.Size())
+	host.GroupXIDs = []string{"x-1", `"`}
+	_, err = f.Of(host)
+	require.NoError(t, err)
+	link := `{"type_1":"Host","ref_1":"a.example","type_2":,"ref_2":},`
+	assert.Equal(t, len(`{"type":"Host","summary":"a.example"},`+link+`"x-1"`+link+`"\""`), f.Size())
+	group := batchGroup("x-3")
+	_, err = f.Of(group)
+	require.NoError(t, err)
+	alone := f.Size()
+	group.Associated = []threatconnect.IndicatorRef{{Type: threatconnect.TypeHost, Value: "a.example"}}
+	_, err = f.Of(group)
+	require.NoError(t, err)
+	assert.GreaterOrEqual(t, f.Size(), alone+len(`{"type_1":"Host","ref_1":"a.example","ref_2":"x-3"},`))
+	_, err = f.Of(threatconnect.NewHost(""))
+	require.Error(t, err)
+	assert.Zero(t, f.Size())
+}
+
 // The content of a merged group can change without a change of what was merged.
 func TestGroupContentHasNoFingerprint(t *testing.T) {
 	t.Parallel()

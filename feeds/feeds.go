@@ -113,8 +113,7 @@ const (
 	//   - malware, tool, campaign, intrusion-set, threat-actor (Adversary), attack-pattern, vulnerability,
 	//     course-of-action, report and x-mitre-tactic (Tactic) become groups, whose xids depend on Options.Owner,
 	//     Options.Feed and the STIX id. A name of more than 100 characters is shortened, and the Description begins with all of it.
-	//   - Relationships and the contents of a report become associations with up to 50,000 groups per object, and
-	//     up to 100,000 associations of all indicators of one pattern.
+	//   - Relationships and the contents of a report become associations with up to 50,000 groups per object.
 	//   - labels, indicator_types and kill_chain_phases become tags; a technique of Enterprise ATT&CK becomes the
 	//     tags of [threatconnect.AttackTags].
 	//   - description and the first external reference with a URL become the Description and the Source; confidence,
@@ -220,6 +219,9 @@ func (f *Feed) Format() Format { return f.format }
 // All returns an iterator over the entries of the feed, in their order. It can be ranged over once; a second loop
 // gets only an error.
 //
+// A feed becomes at most 64 times as large: an entry that would take more than 64 times the bytes of its line, or of its
+// object with the references to it, in batch files is left out. Constants of a column map are not counted.
+//
 // For an entry that is left out, the iterator yields a [*LineError] and continues. Any other error ends it: one
 // that matches [ErrFormat], or an error of the reader. Memory use is bounded: a line of more than 64 KiB, or
 // 4 MiB of JSON, is left out without being held in memory. The temporary files of FormatSTIX are removed when the
@@ -271,6 +273,9 @@ func (f *Feed) Items(onRefused func(*LineError)) iter.Seq2[threatconnect.BatchIt
 		}
 	}
 }
+
+// maxGrowth is how many times the bytes of a feed may be sent.
+const maxGrowth = 64
 
 // refused returns the error of an entry that breaks a rule.
 func refused(line int, object string, err error) *LineError {

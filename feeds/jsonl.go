@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -67,6 +68,9 @@ func (r *jsonReader) item(line []byte) (threatconnect.BatchItem, error) {
 	}
 	if err == nil {
 		_, err = r.checker.Of(item)
+	}
+	if err == nil && r.checker.Size() > maxGrowth*len(line) {
+		err = fmt.Errorf("would be more than %d times as large when it is sent; refer to fewer groups", maxGrowth)
 	}
 	return item, err
 }

@@ -61,7 +61,6 @@ const (
 	maxObject       = 1 << 20 // bytes of the members of an object that are read, without object_refs
 	maxLabels       = 10_000  // marking definitions of the Traffic Light Protocol
 	maxAssociations = 50_000  // groups that one object is associated with
-	maxLinks        = 100_000 // associations of all indicators of one pattern
 	sortMemory      = 1 << 20
 )
 

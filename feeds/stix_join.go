@@ -157,7 +157,7 @@ func (r *stixReader) start(v *stixVersion) error {
 	switch v.kind {
 	case stixLeftOut:
 		e := &LineError{}
-		if err := r.load(v, e); err != nil {
+		if _, err := r.load(v, e); err != nil {
 			return err
 		}
 		return r.yield(Entry{}, e)
@@ -167,12 +167,13 @@ func (r *stixReader) start(v *stixVersion) error {
 	return nil
 }
 
-func (r *stixReader) load(v *stixVersion, into any) error {
+// load reads the record of an object, and returns its size.
+func (r *stixReader) load(v *stixVersion, into any) (size int, err error) {
 	record, err := r.records.At(v.record)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	return json.Unmarshal(record, into)
+	return len(record), json.Unmarshal(record, into)
 }
 
 // link associates two objects. An indicator refers to its groups, not the other way round.
@@ -228,20 +229,19 @@ func (r *stixReader) entries() error {
 // entry yields the entries of an object.
 func (r *stixReader) entry(v *stixVersion, groups []string) error {
 	var o stixObject
-	if err := r.load(v, &o); err != nil {
+	read, err := r.load(v, &o)
+	if err != nil {
 		return err
 	}
 	yield := func(item threatconnect.BatchItem, err error) error {
-		if err == nil {
-			_, err = r.checker.Of(item)
-		}
 		if err != nil {
 			return r.yield(Entry{}, refused(int(v.line), nameable(o.ID), err))
 		}
 		return r.yield(Entry{Line: int(v.line), Object: o.ID, Item: item}, nil)
 	}
 	if v.kind == stixIndicator {
-		return o.indicators(r.labels, groups, yield)
+		read += len(groups) * len(`"",`+o.ID) // each group comes of a reference to the object
+		return r.indicators(&o, groups, maxGrowth*read, yield)
 	}
 	return yield(r.group(&o, groups))
 }

@@ -196,26 +196,6 @@ func TestSTIXAssociationsAreLimited(t *testing.T) {
 	assert.Equal(t, []string{"2 is associated with more than 50000 groups; the others are left out"}, stixRules(refused))
 }
 
-// Each comparison becomes an indicator with all groups, so a small object could have billions of associations.
-func TestSTIXAssociationsOfAPatternAreLimited(t *testing.T) {
-	t.Parallel()
-	const groups = 1000
-	comparison := "domain-name:value = 'a.example'"
-	for _, comparisons := range []int{maxLinks / groups, maxLinks/groups + 1} {
-		objects := []string{stixText("indicator", 0, `,"pattern":"[`+strings.Repeat(comparison+" OR ", comparisons-1)+comparison+`]"`)}
-		for i := range groups {
-			objects = append(objects, stixText("malware", i, `,"name":"A"`), relationship(i, stixID("indicator", 0), stixID("malware", i)))
-		}
-		found, refused := mustReadSTIX(t, bundleOf(objects...))
-		require.Len(t, found, groups+maxLinks/groups)
-		assert.Len(t, refused, comparisons-maxLinks/groups)
-		for _, e := range refused {
-			assert.False(t, e.Skipped)
-			assert.Contains(t, e.Rule, "more than 100000 associations with 1000 groups")
-		}
-	}
-}
-
 func TestSTIXMarkingsAreLimited(t *testing.T) {
 	t.Parallel()
 	var objects []string

@@ -106,9 +106,11 @@ func (o *stixObject) kind() (stixKind, error) {
 // skipped returns the error of a correct object that is not imported.
 func skipped(rule string) error { return &LineError{Rule: rule, Skipped: true} }
 
-// indicators calls yield with an indicator for each comparison of the pattern, or with an error.
-func (o *stixObject) indicators(labels map[string]string, groups []string, yield func(threatconnect.BatchItem, error) error) error {
-	meta, err := o.meta(labels)
+// indicators calls yield with an indicator for each comparison of the pattern, or with an error. Each indicator has the
+// description, the tags and the groups of the object, so a small object could become gigabytes: they take at most budget
+// bytes of batch files together.
+func (r *stixReader) indicators(o *stixObject, groups []string, budget int, yield func(threatconnect.BatchItem, error) error) error {
+	meta, err := o.meta(r.labels)
 	if err != nil {
 		return yield(nil, err)
 	}
@@ -116,11 +118,7 @@ func (o *stixObject) indicators(labels map[string]string, groups []string, yield
 		return yield(nil, skipped("has a pattern in a language other than STIX"))
 	}
 	comparisons, refusals := parsePattern(o.Pattern)
-	if most := maxLinks / max(1, len(groups)); len(groups) > 0 && len(comparisons) > most {
-		comparisons = comparisons[:most]
-		refusals = append(refusals, fmt.Errorf("has a pattern with so many comparisons that they have more than %d associations with %d groups; the others are left out",
-			maxLinks, len(groups)))
-	}
+	sent, repeat := 0, true
 	for _, c := range comparisons {
 		ind, err := c.indicator()
 		if err != nil {
@@ -129,12 +127,30 @@ func (o *stixObject) indicators(labels map[string]string, groups []string, yield
 		}
 		m := ind.Meta()
 		m.Confidence = o.Confidence
-		m.Tags, m.Attributes, m.SecurityLabels = slices.Clone(meta.Tags), slices.Clone(meta.Attributes), slices.Clone(meta.SecurityLabels)
+		m.Tags, m.SecurityLabels, m.GroupXIDs = slices.Clone(meta.Tags), slices.Clone(meta.SecurityLabels), slices.Clone(groups)
 		m.ExternalDateAdded, m.ExternalLastModified, m.ExternalDateExpires = meta.ExternalDateAdded, meta.ExternalLastModified, meta.ExternalDateExpires
-		m.GroupXIDs = slices.Clone(groups)
+		if repeat {
+			m.Attributes = slices.Clone(meta.Attributes)
+		}
+		_, err = r.checker.Of(ind)
+		if err == nil && repeat && sent+r.checker.Size() > budget/4*3 { // the rest is for indicators without attributes
+			repeat, m.Attributes = false, nil
+			_, err = r.checker.Of(ind)
+		}
+		if err != nil {
+			refusals = append(refusals, err)
+			continue
+		}
+		if sent += r.checker.Size(); sent > budget {
+			refusals = append(refusals, fmt.Errorf("has a pattern whose indicators are more than %d times as large as the object; the others are left out", maxGrowth))
+			break
+		}
 		if err := yield(ind, nil); err != nil {
 			return err
 		}
+	}
+	if !repeat && len(meta.Attributes) > 0 && sent <= budget {
+		refusals = append(refusals, errors.New("has so many comparisons that its description and source are not repeated for all of them"))
 	}
 	for _, err := range refusals {
 		if err := yield(nil, err); err != nil {
