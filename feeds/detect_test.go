@@ -77,17 +77,6 @@ func TestOpenWaitsForNoMoreThanItNeeds(t *testing.T) {
 	}
 }
 
-// A source that sends single bytes must not make Open read the same text again and again.
-func TestOpenTakesLinearTimeForSingleBytes(t *testing.T) {
-	requireLinear(t, 8<<10, 8, func(n int) func() {
-		text := `{"a":"` + strings.Repeat("x", n)
-		return func() {
-			_, err := Open(iotest.OneByteReader(strings.NewReader(text)), nil)
-			assert.ErrorIs(t, err, ErrFormat)
-		}
-	})
-}
-
 func TestOpenReadsAtMost64KiB(t *testing.T) {
 	t.Parallel()
 	var read int

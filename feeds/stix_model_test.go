@@ -3,7 +3,6 @@ package feeds
 import (
 	"bufio"
 	"cmp"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -257,64 +256,4 @@ func TestSTIXReportsErrorsOfTemporaryFiles(t *testing.T) {
 	assert.Equal(t, 1, n)
 	assert.ErrorContains(t, last, "temporary file")
 	assert.NotErrorIs(t, last, ErrFormat)
-}
-
-func TestSTIXTimeAndFilesGrowLinearly(t *testing.T) {
-	feeds := map[string]func(n int) string{
-		"a feed": func(n int) string {
-			text := new(strings.Builder)
-			_, _ = io.Copy(text, newBigBundle(n))
-			return text.String()
-		},
-		"versions of one object": func(n int) string {
-			return bundleOf(strings.Repeat(stixText("malware", 1, `,"name":"A"`)+",", n) + "7")
-		},
-		"relationships of one object": func(n int) string {
-			return bundleOf(stixText("malware", 1, `,"name":"A"`) + strings.Repeat(","+relationship(1, stixID("malware", 1), stixID("malware", 2)), n))
-		},
-		"labels": func(n int) string {
-			labels := make([]string, n)
-			for i := range labels {
-				labels[i] = fmt.Sprintf(`"label %d"`, i)
-			}
-			return bundleOf(stixText("malware", 1, `,"name":"A","labels":[`+strings.Join(labels, ",")+`]`))
-		},
-		"references": func(n int) string {
-			return bundleOf(stixText("report", 1, `,"name":"A","object_refs":["a"`+strings.Repeat(`,"a"`, n)+`]`))
-		},
-	}
-	for name, text := range feeds {
-		t.Run(name, func(t *testing.T) {
-			requireLinear(t, 1000, 8, func(n int) func() {
-				in, dir := text(n), t.TempDir()
-				return func() {
-					for _, err := range stix(bufio.NewReader(strings.NewReader(in)), readable, dir) {
-						if _, ok := errors.AsType[*LineError](err); !ok {
-							require.NoError(t, err)
-						}
-					}
-				}
-			})
-		})
-	}
-
-	dir := t.TempDir()
-	var size, files int64
-	in := newBigBundle(40_000)
-	sample := func() {
-		_, now := tempFiles(t, dir)
-		files = max(files, now)
-	}
-	for range stix(bufio.NewReader(funcReader(func(p []byte) (int, error) {
-		n, err := in.Read(p)
-		if size += int64(n); err == io.EOF {
-			sample()
-		}
-		return n, err
-	})), readable, dir) {
-		sample()
-		break
-	}
-	t.Logf("%d KiB of temporary files for %d KiB", files>>10, size>>10)
-	assert.Less(t, files, size)
 }

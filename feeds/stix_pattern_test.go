@@ -2,10 +2,8 @@ package feeds
 
 import (
 	"errors"
-	"math"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -175,30 +173,6 @@ func TestLongPatternsAreParsedInLinearTime(t *testing.T) {
 			})
 		})
 	}
-}
-
-// requireLinear fails if f takes much longer than in proportion with factor times the input: more than factor to the
-// power of 1.6, where quadratic time would be 2. It compares the fastest runs, and runs f again while other work on
-// the machine may be the reason.
-func requireLinear(t *testing.T, n, factor int, f func(n int) func()) {
-	t.Helper()
-	const noise = 20 * time.Microsecond
-	inputs := [2]func(){f(n), f(factor * n)}
-	fastest := [2]time.Duration{time.Hour, time.Hour}
-	limit := math.Pow(float64(factor), 1.6)
-	var ratio float64
-	for run := range 20 {
-		for i, call := range inputs {
-			start := time.Now()
-			call()
-			fastest[i] = min(fastest[i], time.Since(start))
-		}
-		ratio = float64(fastest[1]) / float64(max(fastest[0], noise))
-		if run >= 2 && ratio <= limit {
-			return
-		}
-	}
-	require.LessOrEqual(t, ratio, limit, "%d times the input takes %v instead of %v", factor, fastest[1], fastest[0])
 }
 
 func FuzzParsePattern(f *testing.F) {
