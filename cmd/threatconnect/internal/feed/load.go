@@ -43,8 +43,9 @@ type load struct {
 
 // Limits of what is remembered of a feed: attribute types, and as many errors as a BatchError has.
 const (
-	maxAttributes = 1000
-	maxReported   = 1000
+	maxAttributes      = 1000
+	maxAttributeLength = 255 // bytes of a type
+	maxReported        = 1000
 )
 
 // do imports the feed, and removes what is stale. It returns why the import ended early, or nil, and adds the
@@ -265,7 +266,7 @@ func (l *load) complete(item threatconnect.BatchItem) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i := range attributes {
-		if name := attributes[i].Type; !l.attributes[name] && len(l.attributes) < maxAttributes {
+		if name := attributes[i].Type; !l.attributes[name] && len(l.attributes) < maxAttributes && len(name) <= maxAttributeLength {
 			l.attributes[name] = true
 		}
 	}

@@ -2,6 +2,7 @@ package feed
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 	"unicode"
@@ -10,23 +11,53 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/cli"
 )
 
-func TestRulesAreLimited(t *testing.T) {
+// A feed can break as many rules as it likes, with as many texts, and have as many attribute types.
+func TestThreatRefusalsAreBounded(t *testing.T) {
 	t.Parallel()
 	var r refusals
 	for i := range 1000 {
-		r.add(refusal{Line: i + 1, Outcome: invalid, Rule: strings.Repeat("x", i), Fix: "f"})
+		r.add(refusal{Line: i + 1, Outcome: invalid, Rule: fmt.Sprintf("rule %d", i), Fix: "f"})
 		r.add(refusal{Line: i + 1, Outcome: skipped, Rule: "reserved"})
 	}
 	assert.LessOrEqual(t, len(r.rules), maxRules+2)
 	sum := int64(0)
 	for _, c := range r.rules {
 		sum += c.Count
+		assert.LessOrEqual(t, len(c.Lines), ruleLines)
 	}
 	assert.EqualValues(t, 2000, sum)
 	assert.Len(t, r.errors, maxErrors)
 	assert.EqualValues(t, 900, r.more)
+	require.NoError(t, r.quote(strings.NewReader(strings.Repeat(strings.Repeat("x", 10_000)+"\n", 1000))))
+	var stderr bytes.Buffer
+	r.print(&cli.Env{Stderr: &stderr})
+	assert.LessOrEqual(t, strings.Count(stderr.String(), "\n"), shownRules*(1+ruleLines)+1)
+	assert.Less(t, stderr.Len(), 64<<10)
+
+	comparisons := make([]string, 5000)
+	for i := range comparisons {
+		comparisons[i] = "file:" + strings.Map(func(c rune) rune { return c - '0' + 'a' }, fmt.Sprint(10_000+i)) + "='a'"
+	}
+	feed := `{"type":"bundle","objects":[{"type":"indicator","id":"indicator--1","pattern":"[` + strings.Join(comparisons, " OR ") + `]"}]}`
+	res := env{}.feed(feed).run(t.Context(), "--input", "-", "--feed", "test", "--json", "--log-level", "info")
+	assert.EqualValues(t, len(comparisons), reportOf(t, res).Skipped)
+	assert.Len(t, reportOf(t, res).Rules, maxRules+1)
+	assert.Less(t, strings.Count(res.stderr, "\n"), 100)
+
+	l := &load{importer: &importer{cfg: &config{}}, attributes: map[string]bool{}}
+	for i := range 2 * maxAttributes {
+		host := threatconnect.NewHost("a.example")
+		host.Attributes = []threatconnect.Attribute{{Type: fmt.Sprint(i)}, {Type: fmt.Sprint(i) + strings.Repeat("x", 1<<16)}}
+		l.complete(host)
+	}
+	size := 0
+	for name := range l.attributes {
+		size += len(name)
+	}
+	assert.Less(t, size, maxAttributes*256)
 }
 
 // The platform's words repeat values, so only the attribute type is taken from them, if the feed has it.
