@@ -121,7 +121,8 @@ const (
 	//     markings security labels.
 	//
 	// Objects of other types, revoked objects, and references to objects that the feed does not have are skipped. An
-	// object with more than 1 MiB of the members above, besides the contents of a report, is refused.
+	// object with more than 1 MiB of the members above, besides the contents of a report, is refused. Of refused objects
+	// without an id, 10,000 are reported.
 	FormatSTIX Format = "stix"
 )
 
@@ -149,7 +150,8 @@ type Options struct {
 	// feed can then change every group of the instance that the API user can write to, if it knows the xid. Set it
 	// only for feeds of your own. Other formats ignore it.
 	LiteralXIDs bool
-	// Dir is the directory of temporary files, which FormatSTIX needs. Empty means that of the system.
+	// Dir is the directory of temporary files, which FormatSTIX needs: up to 4 times the size of the feed and
+	// 16 MiB. Empty means that of the system.
 	Dir string
 }
 

@@ -28,7 +28,10 @@ type jsonReader struct {
 // maxFields is more than an object of this format has.
 const maxFields = 50
 
-var errJSON = errors.New("is not valid JSON")
+var (
+	errJSON     = errors.New("is not valid JSON")
+	errLongList = fmt.Errorf("has a list of more than %d elements", maxElements)
+)
 
 func (r *jsonReader) line(line []byte, add addFunc) {
 	if line = bytes.TrimSpace(line); len(line) > 0 {
@@ -103,7 +106,11 @@ func (r *jsonReader) object(name string, f func(key string) error) error {
 // texts calls f for each text of a list.
 func (r *jsonReader) texts(key string, f func(string) error) error {
 	list := r.Kind() == wire.Array
-	for r.Array(); r.NextElem(); {
+	n := 0
+	for r.Array(); r.NextElem(); n++ {
+		if n == maxElements {
+			return errLongList
+		}
 		if !list || r.Kind() != wire.String {
 			return errors.New(key + " must be a list of text")
 		}
@@ -257,6 +264,9 @@ func (r *jsonReader) attributes() (attributes []threatconnect.Attribute, err err
 		return nil, errors.New("attributes must be a list of objects")
 	}
 	for r.Array(); r.NextElem(); {
+		if len(attributes) == maxElements {
+			return nil, errLongList
+		}
 		var a threatconnect.Attribute
 		err = r.object("an attribute", func(key string) (err error) {
 			switch key {

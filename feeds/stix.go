@@ -29,15 +29,16 @@ import (
 func stix(br *bufio.Reader, xid func(...string) string, dir string) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		r := &stixReader{
-			scanner: newScanner(br),
 			kept:    capture{limit: maxObject},
 			labels:  stixTLP(),
 			records: extsort.NewLog(dir, sortMemory),
-			byID:    extsort.New(dir, sortMemory),
-			bySeq:   extsort.New(dir, sortMemory),
-			results: extsort.New(dir, sortMemory),
+			byID:    sorter{Sorter: extsort.New(dir, sortMemory)},
+			bySeq:   sorter{Sorter: extsort.New(dir, sortMemory)},
+			results: sorter{Sorter: extsort.New(dir, sortMemory)},
+			rules:   map[string]int64{},
 			xid:     xid,
 		}
+		r.scanner = newScanner(bufio.NewReader(countBytes{br, &r.size}))
 		defer r.close()
 		r.yield = func(e Entry, err error) error {
 			if !yield(e, err) {
@@ -61,6 +62,8 @@ const (
 	maxObject       = 1 << 20 // bytes of the members of an object that are read, without object_refs
 	maxLabels       = 10_000  // marking definitions of the Traffic Light Protocol
 	maxAssociations = 50_000  // groups that one object is associated with
+	maxNameless     = 10_000  // objects without an id that are listed
+	maxRules        = 1_000   // *LineErrors that are kept once
 	sortMemory      = 1 << 20
 )
 
@@ -80,7 +83,10 @@ type stixReader struct {
 	seq                  int64             // sequence number of the current object, from 1
 	labels               map[string]string // names of security labels by the ids of marking definitions
 	records              *extsort.Log
-	byID, bySeq, results *extsort.Sorter
+	byID, bySeq, results sorter
+	size, held           int64            // bytes of the input so far, and of records
+	rules                map[string]int64 // positions of *LineErrors in records
+	nameless             int              // objects that are left out and have no id
 	xid                  func(...string) string
 	checker              threatconnect.Fingerprinter // refuses items that an import would refuse
 	yield                func(Entry, error) error
@@ -88,7 +94,7 @@ type stixReader struct {
 
 func (r *stixReader) close() {
 	r.records.Close()
-	for _, s := range []*extsort.Sorter{r.byID, r.bySeq, r.results} {
+	for _, s := range []*sorter{&r.byID, &r.bySeq, &r.results} {
 		s.Close()
 	}
 }
@@ -280,11 +286,16 @@ func (r *stixReader) references() (bad bool, err error) {
 
 // add adds the current object, or the error of an object that is left out.
 func (r *stixReader) add(o *stixObject, line int, kind stixKind, refusal error) (err error) {
-	record := r.kept.text
 	if refusal != nil {
 		kind = stixLeftOut
-		if record, err = json.Marshal(refused(line, nameable(o.ID), refusal)); err != nil {
-			return err
+		if o.ID == "" {
+			r.nameless++
+			switch {
+			case r.nameless > maxNameless:
+				return nil
+			case r.nameless == maxNameless:
+				refusal = errors.New("is one of too many objects without an id; the others are not listed")
+			}
 		}
 	}
 	modified, _ := stixTime("modified", o.Modified) // an object with a malformed one is left out
@@ -293,23 +304,43 @@ func (r *stixReader) add(o *stixObject, line int, kind stixKind, refusal error) 
 	}
 	switch kind {
 	case stixContext:
+	case stixLeftOut:
+		if v.record, err = r.addRule(refusal); err != nil {
+			return err
+		}
 	case stixRelationship:
 		if err := cmp.Or(r.refer(o.Source, roleSource), r.refer(o.Target, roleTarget)); err != nil {
 			return err
 		}
 	default:
-		if v.record, err = r.records.Add(record); err != nil {
+		if v.record, err = r.addRecord(r.kept.text); err != nil {
 			return err
 		}
 	}
 	if o.ID == "" {
-		return r.bySeq.Add(seqKey(r.seq, roleSelf), v.pack())
+		return r.sort(&r.bySeq, seqKey(r.seq, roleSelf), v.pack())
 	}
-	return r.byID.Add(idKey(o.ID, roleSelf), v.pack())
+	return r.sort(&r.byID, idKey(o.ID, roleSelf), v.pack())
+}
+
+// addRule adds the error of an object that is left out, and returns its position. Those of many objects are the same.
+func (r *stixReader) addRule(refusal error) (int64, error) {
+	record, err := json.Marshal(refused(0, "", refusal))
+	if err != nil {
+		return 0, err
+	}
+	if at, ok := r.rules[string(record)]; ok {
+		return at, nil
+	}
+	at, err := r.addRecord(record)
+	if err == nil && len(r.rules) < maxRules {
+		r.rules[string(record)] = at
+	}
+	return at, err
 }
 
 // refer adds a reference of the current object.
 func (r *stixReader) refer(id string, role byte) error {
 	v := stixVersion{seq: r.seq}
-	return r.byID.Add(idKey(id, role), v.pack())
+	return r.sort(&r.byID, idKey(id, role), v.pack())
 }

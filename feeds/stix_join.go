@@ -23,14 +23,22 @@ type stixVersion struct {
 
 func (v *stixVersion) pack() []byte {
 	b := make([]byte, 0, 64)
-	for _, n := range [...]int64{v.seq, int64(v.kind), v.line, v.record, v.second, v.nano} {
+	numbers := []int64{v.seq, int64(v.kind), v.line, v.record, v.second, v.nano}
+	for len(numbers) > 0 && numbers[len(numbers)-1] == 0 { // of references
+		numbers = numbers[:len(numbers)-1]
+	}
+	b = append(b, byte(len(numbers)))
+	for _, n := range numbers {
 		b = binary.AppendVarint(b, n)
 	}
 	return append(b, v.id...)
 }
 
 func unpack(b []byte) (v stixVersion) {
-	for _, p := range [...]*int64{&v.seq, (*int64)(&v.kind), &v.line, &v.record, &v.second, &v.nano} {
+	numbers := [...]*int64{&v.seq, (*int64)(&v.kind), &v.line, &v.record, &v.second, &v.nano}
+	count := int(b[0])
+	b = b[1:]
+	for _, p := range numbers[:count] {
 		n, size := binary.Varint(b)
 		*p, b = n, b[size:]
 	}
@@ -75,7 +83,7 @@ func (r *stixReader) resolve() error {
 		if newest.kind == stixMissing {
 			return nil
 		}
-		return r.bySeq.Add(seqKey(newest.seq, roleSelf), newest.pack())
+		return r.sort(&r.bySeq, seqKey(newest.seq, roleSelf), newest.pack())
 	}
 	for rec, err := range r.byID.Sorted() {
 		if err != nil {
@@ -90,7 +98,8 @@ func (r *stixReader) resolve() error {
 		}
 		v := unpack(rec.Value)
 		if role := rec.Key[end]; role != roleSelf {
-			if err := r.bySeq.Add(seqKey(v.seq, role), newest.pack()); err != nil {
+			found := stixVersion{seq: newest.seq, kind: newest.kind, id: newest.id}
+			if err := r.sort(&r.bySeq, seqKey(v.seq, role), found.pack()); err != nil {
 				return err
 			}
 		} else if newest.kind == stixMissing || v.second > newest.second || v.second == newest.second && v.nano > newest.nano {
@@ -160,9 +169,9 @@ func (r *stixReader) start(v *stixVersion) error {
 		if _, err := r.load(v, e); err != nil {
 			return err
 		}
-		return r.yield(Entry{}, e)
+		return r.yield(Entry{}, refused(int(v.line), nameable(v.id), e))
 	case stixIndicator, stixGroup, stixReport:
-		return r.results.Add(resultKey(v, 0), v.pack())
+		return r.sort(&r.results, resultKey(v, 0), v.pack())
 	}
 	return nil
 }
@@ -184,7 +193,7 @@ func (r *stixReader) link(a, b *stixVersion) error {
 	if a.kind != stixIndicator && !a.kind.isGroup() || !b.kind.isGroup() || a.seq == b.seq {
 		return nil
 	}
-	return r.results.Add(resultKey(a, b.seq), []byte(b.id))
+	return r.sort(&r.results, resultKey(a, b.seq), []byte(b.id))
 }
 
 // entries yields the groups, and then the indicators.

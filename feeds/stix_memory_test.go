@@ -1,7 +1,6 @@
 package feeds
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -73,7 +72,7 @@ func (b *bigBundle) object(i int) {
 
 // peakHeap reads a feed, and returns the number of its entries and of those that are left out, and the largest size
 // of the heap while it did.
-func peakHeap(t *testing.T, in io.Reader) (entries, refused int, peak uint64) {
+func peakHeap(t *testing.T, o Options, in io.Reader) (entries, refused int, peak uint64) {
 	t.Helper()
 	runtime.GC()
 	sample := func() {
@@ -88,7 +87,10 @@ func peakHeap(t *testing.T, in io.Reader) (entries, refused int, peak uint64) {
 		}
 		return in.Read(p)
 	})
-	for _, err := range stix(bufio.NewReaderSize(sampled, 64<<10), readable, t.TempDir()) {
+	o.Owner, o.Feed, o.Dir = testOwner, testFeed, t.TempDir()
+	f, err := Open(sampled, &o)
+	require.NoError(t, err)
+	for _, err := range f.All() {
 		if _, ok := errors.AsType[*LineError](err); ok {
 			refused++
 		} else {
@@ -126,7 +128,7 @@ func repeated(text string, n int) io.Reader {
 func TestSTIXMemoryIsBounded(t *testing.T) {
 	b := newBigBundle(130_000)
 	size := 0
-	entries, refused, peak := peakHeap(t, funcReader(func(p []byte) (int, error) {
+	entries, refused, peak := peakHeap(t, Options{}, funcReader(func(p []byte) (int, error) {
 		n, err := b.Read(p)
 		size += n
 		return n, err
@@ -138,18 +140,27 @@ func TestSTIXMemoryIsBounded(t *testing.T) {
 	assert.Less(t, peak, uint64(32<<20))
 }
 
-func TestSTIXMemoryIsBoundedForAnyInput(t *testing.T) {
+func TestThreatFeedsMemoryIsBounded(t *testing.T) {
 	malware := stixText("malware", 1, `,"name":"A"`)
 	in := func(before, text string, n int, after string) io.Reader {
 		return io.MultiReader(strings.NewReader(`{"type":"bundle","objects":[`+before), repeated(text, n), strings.NewReader(after+`]}`))
 	}
 	open := malware[:len(malware)-1]
 	long := strings.Repeat("x", 1000)
-	for name, c := range map[string]struct {
+	type input struct {
 		in      io.Reader
 		entries int
 		refused int
-	}{
+	}
+	check := func(name string, o Options, c input) {
+		t.Run(name, func(t *testing.T) {
+			entries, refused, peak := peakHeap(t, o, c.in)
+			assert.Equal(t, c.entries, entries)
+			assert.Equal(t, c.refused, refused)
+			assert.Less(t, peak, uint64(48<<20))
+		})
+	}
+	for name, c := range map[string]input{
 		"white space between objects":  {in("", strings.Repeat(" \n", 500), 20_000, malware), 1, 0},
 		"white space in a member":      {in(open+`,"labels":[`, strings.Repeat(" \n", 500), 20_000, `"one"]}`), 1, 0},
 		"a string that is not needed":  {in(open+`,"x":"`, long, 50_000, `"}`), 1, 0},
@@ -160,8 +171,8 @@ func TestSTIXMemoryIsBoundedForAnyInput(t *testing.T) {
 		"phases":                       {in(open+`,"kill_chain_phases":[{}`, `,{}`, maxObject/3-100, `]}`), 0, 1},
 		"external references":          {in(open+`,"external_references":[{}`, `,{}`, maxElements-1, `]}`), 1, 0},
 		"labels":                       {in(open+`,"labels":[""`, `,""`, maxObject/3-100, `]}`), 0, 1},
-		"objects that are none":        {in(malware, `,7`, 100_000, ""), 1, 100_000},
-		"objects without members":      {in(malware, `,{}`, 100_000, ""), 1, 100_000},
+		"objects that are none":        {in(malware, `,7`, 100_000, ""), 1, maxNameless},
+		"objects without members":      {in(malware, `,{}`, 100_000, ""), 1, maxNameless},
 		"versions of one object":       {in(malware, `,`+malware, 50_000, ""), 1, 0},
 		"arrays that are not needed":   {in(open+`,"x":[[]`, `,[]`, 2_000_000, `]}`), 1, 0},
 		"comparisons of a pattern":     {in(strings.ReplaceAll(open, "malware", "indicator")+`,"pattern":"[a:b=1`, ` OR a:b=1`, maxObject/9-100, `]"}`), 0, maxObject/9 - 99},
@@ -171,12 +182,46 @@ func TestSTIXMemoryIsBoundedForAnyInput(t *testing.T) {
 		"members that are not text":    {in(open+`,"x":{"a":{}`, `,"b":{"c":[]}`, 1_000_000, `}}`), 1, 0},
 		"bundles":                      {repeated(`{"type":"bundle","objects":[]}`, 200_000), 0, 0},
 	} {
-		t.Run(name, func(t *testing.T) {
-			entries, refused, peak := peakHeap(t, c.in)
-			assert.Equal(t, c.entries, entries)
-			assert.Equal(t, c.refused, refused)
-			assert.Less(t, peak, uint64(48<<20))
-		})
+		check(name, Options{Format: FormatSTIX}, c)
+	}
+
+	line := func(list, element string, n int) io.Reader {
+		return io.MultiReader(strings.NewReader(`{"type":"Host","summary":"a.example","`+list+`":[`+element), repeated(","+element, n), strings.NewReader("]}\n"))
+	}
+	row := func(before, text string, n int) io.Reader {
+		return io.MultiReader(strings.NewReader(before), repeated(text, n))
+	}
+	n := 0
+	for name, c := range map[Format]map[string]input{
+		FormatList: {
+			"lines":             {repeated("a.example\n", 100_000), 100_000, 0},
+			"a line":            {repeated(long, 50_000), 0, 1},
+			"hosts of a line":   {row("0.0.0.0", " a.co", 12_000), 12_000, 0},
+			"lines without end": {repeated("\n", 10_000_000), 0, 0},
+		},
+		FormatJSONLines: {
+			"a text":             {row(`{"type":"Host","summary":"`, long, 50_000), 0, 1},
+			"tags":               {line("tags", `"a"`, 1_000_000), 0, 1},
+			"groups":             {line("groups", `"a"`, 1_000_000), 0, 1},
+			"security labels":    {line("securityLabels", `"a"`, 1_000_000), 0, 1},
+			"attributes":         {line("attributes", `{"type":"a","value":"b"}`, 150_000), 0, 1},
+			"as many tags as go": {line("tags", `"a"`, maxElements-1), 1, 0},
+			"brackets":           {line("tags", "[", 1_000_000), 0, 1},
+		},
+		FormatFeodo: {
+			"groups": {funcReader(func(p []byte) (int, error) {
+				if n++; n > 20_000 {
+					return 0, io.EOF
+				}
+				return copy(p, fmt.Sprintf(",192.0.2.1,443,%d%s\n", n, long[:90])), nil
+			}), 40_000, 0},
+			"a comment": {row("#", long, 50_000), 0, 1},
+			"columns":   {row(`,192.0.2.1,443,One`, ",", 60_000), 0, 1},
+		},
+	} {
+		for of, c := range c {
+			check(string(name)+" "+of, Options{Format: name}, c)
+		}
 	}
 }
 

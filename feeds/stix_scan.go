@@ -31,7 +31,7 @@ const (
 	maxDepth    = 500
 	maxScalar   = 400    // characters of a number
 	maxWord     = 512    // bytes of a key, and of the id of a STIX object
-	maxElements = 10_000 // of an array or object that is captured
+	maxElements = 10_000 // of an array or object that is captured, and of a list of JSON lines
 )
 
 // capture holds text up to a limit.

@@ -33,6 +33,7 @@ type manifest struct {
 	Format     string `json:"format"`
 	Generation int    `json:"generation"` // of the chunks; two take turns, so that saving never touches the old content
 	Chunks     int    `json:"chunks"`     // 0 if nothing was saved yet
+	Size       int64  `json:"size"`       // bytes of all chunks
 	Mark       *mark  `json:"mark,omitempty"`
 }
 
@@ -44,7 +45,7 @@ type chunk struct {
 const (
 	manifestFormat = "threatconnect-go feed store 1"
 	chunkBytes     = 256 << 10 // there is no documented limit; Elasticsearch accepts records of 100 MB
-	maxChunks      = 1 << 16
+	maxChunks      = 1 << 12 // 1 GiB, a state of about 33 million items
 )
 
 type dataStore struct {
@@ -67,10 +68,16 @@ func (d *dataStore) manifest(ctx context.Context) (manifest, error) {
 		return manifest{Format: manifestFormat}, nil
 	case err != nil:
 		return m, cannotRead(err)
-	case m.Format != manifestFormat || m.Chunks < 0 || m.Chunks > maxChunks || m.Generation&^1 != 0:
+	case m.Format != manifestFormat || m.Chunks < 0 || m.Chunks > maxChunks || m.Generation&^1 != 0 || !d.fits(m):
 		return m, errors.New("feeds: the record in the DataStore is not a state: name another record")
 	}
 	return m, nil
+}
+
+// fits reports whether all chunks but the last are full, so that the size is what the manifest says.
+func (d *dataStore) fits(m manifest) bool {
+	size := int64(d.size)
+	return m.Chunks == 0 && m.Size == 0 || m.Chunks > 0 && m.Size >= 0 && m.Size <= maxChunks*size && max(1, (m.Size+size-1)/size) == int64(m.Chunks)
 }
 
 func (d *dataStore) put(ctx context.Context, m manifest) error {
@@ -101,9 +108,9 @@ func (d *dataStore) open(ctx context.Context, dir string) (*stored, error) {
 	if m.Chunks == 0 {
 		return nil, errNone
 	}
-	if m.Chunks*d.size <= maxInMemory {
+	if m.Size <= maxInMemory {
 		var text bytes.Buffer
-		if _, err := d.read(ctx, m, &text); err != nil {
+		if err := d.read(ctx, m, &text); err != nil {
 			return nil, err
 		}
 		return inMemory(text.Bytes()), nil
@@ -114,33 +121,35 @@ func (d *dataStore) open(ctx context.Context, dir string) (*stored, error) {
 	}
 	remove := func() { _ = os.Remove(file.Name()) } // while it is open, where the system allows that
 	remove()
-	s := &stored{ReaderAt: file, close: func() {
+	s := &stored{ReaderAt: file, size: m.Size, close: func() {
 		_ = file.Close()
 		remove()
 	}}
-	if s.size, err = d.read(ctx, m, file); err != nil {
+	if err = d.read(ctx, m, file); err != nil {
 		s.close()
 		return nil, err
 	}
 	return s, nil
 }
 
-// read copies the chunks.
-func (d *dataStore) read(ctx context.Context, m manifest, to io.Writer) (size int64, err error) {
+// read copies the chunks, each of which must have the size that the manifest tells: whoever can write to the DataStore
+// could fill the disk otherwise.
+func (d *dataStore) read(ctx context.Context, m manifest, to io.Writer) error {
+	left := m.Size
 	for n := range m.Chunks {
 		r, err := d.chunks.Get(ctx, d.chunkID(m.Generation, n))
-		if errors.Is(err, threatconnect.ErrNotFound) {
-			return 0, errDamaged
+		if errors.Is(err, threatconnect.ErrNotFound) || err == nil && int64(len(r.Value.Data)) != min(left, int64(d.size)) {
+			return errDamaged
 		}
 		if err == nil {
-			size += int64(len(r.Value.Data))
+			left -= int64(len(r.Value.Data))
 			_, err = to.Write(r.Value.Data)
 		}
 		if err != nil {
-			return 0, cannotRead(err)
+			return cannotRead(err)
 		}
 	}
-	return size, nil
+	return nil
 }
 
 func (d *dataStore) replace(ctx context.Context, token string, write func(io.Writer) error) error {
@@ -163,7 +172,7 @@ func (d *dataStore) replace(ctx context.Context, token string, write func(io.Wri
 		err = now.Mark.owns(token)
 	}
 	if err == nil {
-		err = d.put(ctx, manifest{Format: manifestFormat, Generation: w.generation, Chunks: w.count})
+		err = d.put(ctx, manifest{Format: manifestFormat, Generation: w.generation, Chunks: w.count, Size: w.size})
 	}
 	if err != nil {
 		return err
@@ -181,6 +190,7 @@ type chunkWriter struct {
 	generation int
 	buf        []byte
 	count      int
+	size       int64
 }
 
 func (w *chunkWriter) Write(b []byte) (int, error) {
@@ -200,5 +210,6 @@ func (w *chunkWriter) put(b []byte) error {
 	}
 	err := w.to.chunks.Put(w.ctx, w.to.chunkID(w.generation, w.count), chunk{b})
 	w.count++
+	w.size += int64(len(b))
 	return err
 }

@@ -1,7 +1,9 @@
 package feeds
 
 import (
+	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -151,6 +153,50 @@ func TestATornStateInTheDataStoreIsSeen(t *testing.T) {
 			require.ErrorContains(t, err, "is not a state: name another record", record)
 		}
 		assert.JSONEq(t, record, srv.DataStore("local", "feed")["state"])
+	}
+}
+
+// Whoever can write to the DataStore cannot fill the disk with a state: its size is checked before anything is written,
+// and each chunk has the size that follows from it.
+func TestThreatDataStoreStateIsBounded(t *testing.T) {
+	t.Parallel()
+	srv, store := inDataStore(t)
+	run(t, store, hosts(0, 3*smallChunk/recordBytes)...)
+	was := srv.DataStore("local", "feed")
+	var m manifest
+	require.NoError(t, json.Unmarshal([]byte(was["state"]), &m))
+	require.Equal(t, 4, m.Chunks)
+	last := m.Size - 3*smallChunk
+	open := func(m manifest, id string, size int64) error {
+		t.Helper()
+		for name, value := range map[string]any{"state": m, id: chunk{make([]byte, size)}} {
+			text, err := json.Marshal(value)
+			require.NoError(t, err)
+			put(t, srv, http.MethodPut, name, string(text))
+		}
+		dir := t.TempDir()
+		content, err := store.open(t.Context(), dir)
+		if err == nil {
+			assert.Equal(t, m.Size, content.size)
+			content.close()
+		}
+		requireEmpty(t, dir)
+		put(t, srv, http.MethodPut, id, was[id])
+		return err
+	}
+	require.NoError(t, open(m, "state.1.0", smallChunk))
+	require.NoError(t, open(m, "state.1.3", last))
+	for id, sizes := range map[string][]int64{"state.1.0": {0, smallChunk - 1, smallChunk + 1, 1 << 20}, "state.1.3": {0, last - 1, last + 1, smallChunk}} {
+		for _, size := range sizes {
+			require.ErrorIs(t, open(m, id, size), errDamaged, "%s of %d bytes", id, size)
+		}
+	}
+	for _, bad := range []struct {
+		chunks int
+		size   int64
+	}{{4, 0}, {4, 3 * smallChunk}, {4, 4*smallChunk + 1}, {4, -1}, {4, math.MaxInt64}, {0, 1}, {maxChunks + 1, (maxChunks + 1) * smallChunk}} {
+		m.Chunks, m.Size = bad.chunks, bad.size
+		require.ErrorContains(t, open(m, "state.1.0", smallChunk), "is not a state: name another record", "%+v", bad)
 	}
 }
 
