@@ -1,0 +1,304 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"log/slog"
+	"math/rand/v2"
+	"reflect"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/threatconnect-go/threatconnect"
+)
+
+// attempt is a call of a method on a platform whose answers the seed decides on.
+type attempt struct {
+	Method string `json:"method"`
+	Seed   uint64 `json:"seed"`
+	Honest bool   `json:"honest,omitempty"` // nothing is changed
+}
+
+// outcome is what an attempt showed.
+type outcome struct {
+	attempt
+	Problems []string      `json:"problems,omitempty"`
+	Requests int           `json:"requests"`
+	Failed   bool          `json:"failed"` // whether the method returned an error
+	Heap     uint64        `json:"heap"`
+	Took     time.Duration `json:"took"` // real time
+}
+
+const (
+	maxItems = 3000 // that are taken from an iterator
+)
+
+// inBubble makes the attempt in a bubble of testing/synctest.
+func (a attempt) inBubble(t *testing.T, w *world, do call) outcome {
+	w.server.Restore(w.snapshot)
+	random := rand.New(rand.NewPCG(a.Seed, 3))
+	timeout := pick(random, time.Second, time.Minute, 30*time.Minute)
+	if random.IntN(8) == 0 {
+		timeout = time.Duration(random.IntN(3000)) * time.Millisecond
+	}
+	if a.Honest {
+		timeout = time.Hour
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
+	defer cancel()
+	p := newPlatform(w.server, a.Seed, w.server.BaseURL()+"/", cancel)
+	if a.Honest {
+		p.rate = 0
+	}
+	var logs bytes.Buffer
+	r := &run{t: t, arguments: &arguments{world: w, random: random, dir: t.TempDir(), batch: &account{}}, platform: p, ctx: ctx, longest: time.Minute}
+	options := []threatconnect.Option{
+		threatconnect.WithTransport(p), threatconnect.WithMaxResponseBytes(maxResponse), threatconnect.WithUserAgent("hostile/1"), threatconnect.WithObserver(observer()),
+		threatconnect.WithLogger(slog.New(slog.NewJSONHandler(&logs, &slog.HandlerOptions{Level: slog.LevelDebug}))),
+		threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: pick(random, 1, 2, 5)}),
+		threatconnect.WithAttemptTimeout(pick(random, 0, 10*time.Second)),
+	}
+	var err error
+	r.token, err = threatconnect.NewClient(w.server.BaseURL(), threatconnect.Token(token), options...)
+	if err == nil {
+		r.client, err = threatconnect.NewClient(w.server.BaseURL(), threatconnect.HMAC(accessID, secretKey), options...)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := len(goroutines())
+	failed := r.do(do)
+	if ended := r.ended(); ended > r.longest {
+		r.problem("it returned %v after the end of its context", ended)
+	}
+	cancel()
+	synctest.Wait()
+	if left := goroutines(); len(left) > before {
+		r.problem("%d goroutines are left:\n%s", len(left)-before, strings.Join(left, "\n\n"))
+	}
+	if piece := p.secrets.foundIn(logs.String()); piece != "" {
+		r.problem("the log shows %q of a credential", piece)
+	}
+	for _, text := range r.batch.texts {
+		if piece := p.secrets.foundIn(text); piece != "" {
+			r.problem("a field of an item's error shows %q of a credential: %s", piece, text)
+		}
+	}
+	for _, broken := range p.broken {
+		r.problem("%s", broken)
+	}
+	return outcome{attempt: a, Problems: r.problems, Requests: p.requests, Failed: failed}
+}
+
+// goroutines returns the stacks of the goroutines of the bubble, with the caller's in front.
+func goroutines() []string {
+	stacks := make([]byte, 64<<10)
+	all := strings.Split(string(stacks[:runtime.Stack(stacks, true)]), "\n\n")
+	_, bubble, _ := strings.Cut(all[0][:strings.Index(all[0], "\n")], "synctest ")
+	return slices.DeleteFunc(all, func(stack string) bool {
+		first, _, _ := strings.Cut(stack, "\n")
+		return !strings.HasSuffix(first, bubble)
+	})
+}
+
+// run is an attempt while it runs.
+type run struct {
+	*arguments
+	t             *testing.T
+	ctx           context.Context
+	client, token *threatconnect.Client
+	platform      *platform
+	longest       time.Duration // after the end of its context the call has returned
+	problems      []string
+}
+
+func (r *run) problem(format string, args ...any) {
+	r.problems = append(r.problems, fmt.Sprintf(format, args...))
+}
+
+// ended returns how long ago the context of the call ended.
+func (r *run) ended() time.Duration {
+	deadline, _ := r.ctx.Deadline()
+	if r.ctx.Err() == nil {
+		return 0
+	}
+	return max(0, time.Since(deadline))
+}
+
+// do makes the call and reports whether it failed.
+func (r *run) do(do call) (failed bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.problem("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	err := do(r)
+	if err != nil {
+		r.checkError(err)
+	}
+	return err != nil
+}
+
+// checkError checks that an error can be shown to anybody.
+func (r *run) checkError(err error) {
+	shown := map[string]string{"Error": err.Error(), "%+v": fmt.Sprintf("%+v", err), "%#v": fmt.Sprintf("%#v", err)}
+	if b, jsonErr := json.Marshal(err); jsonErr == nil {
+		shown["JSON"] = string(b)
+	}
+	var b bytes.Buffer
+	slog.New(slog.NewJSONHandler(&b, nil)).Error("failed", "err", err)
+	shown["slog"] = b.String()
+	if api, ok := errors.AsType[*threatconnect.APIError](err); ok {
+		shown["Foreign"] = string(api.Foreign)
+	}
+	for how, text := range shown {
+		if piece := r.platform.secrets.foundIn(text); piece != "" {
+			r.problem("%s of the error shows %q of a credential: %s", how, piece, text)
+		}
+	}
+	text := err.Error()
+	if i := strings.IndexFunc(text, func(c rune) bool { return c != '\n' && !unicode.IsPrint(c) }); !utf8.ValidString(text) || i >= 0 || len(text) > 4000 {
+		r.problem("the error cannot be shown (%d bytes): %q", len(text), text[:min(len(text), 4000)])
+	}
+}
+
+// call makes a call of an attempt. It reports what is wrong with the result, and returns the error of the call.
+type call func(r *run) error
+
+// calls returns all calls by name: methods of services, and workflows.
+func calls() map[string]call {
+	all := map[string]call{}
+	for _, m := range methods() {
+		if m.name != "Indicators.Custom" { // sends nothing; the methods of its result are among those of services
+			all[m.name] = m.call
+		}
+	}
+	for name, do := range workflows {
+		all[name] = do
+	}
+	return all
+}
+
+// call calls the method with arguments that are valid.
+func (m method) call(r *run) error {
+	c := r.client
+	if m.is("DataStore.", "Logs.") || r.random.IntN(2) == 0 {
+		c = r.token
+	}
+	if m.is("Bulk.") {
+		c = c.InOwner(organization)
+	}
+	f := m.in(c)
+	results := f.Call(r.of(r.ctx, m, f.Type()))
+	err := r.use(m, results)
+	if err == nil && r.ctx.Err() == nil {
+		return nil
+	}
+	return err
+}
+
+// use checks the results of a method and reads those that are sequences.
+func (r *run) use(m method, results []reflect.Value) error {
+	var err error
+	if last := results[len(results)-1]; last.Type() == reflect.TypeFor[error]() {
+		err, _ = last.Interface().(error)
+		results = results[:len(results)-1]
+	}
+	for _, result := range results {
+		if k := result.Kind(); err == nil && (k == reflect.Pointer || k == reflect.Interface) && result.IsNil() {
+			r.problem("the result is nil without an error")
+		}
+		switch v := result.Interface().(type) {
+		case *threatconnect.BatchWriter:
+			if err == nil {
+				err = r.write(v)
+			}
+		case threatconnect.BatchStats:
+			r.problems = append(r.problems, r.batch.ended(v, err)...)
+		case *threatconnect.LogHandler:
+			if err == nil {
+				err = r.log(v)
+			}
+		default:
+			if result.Kind() == reflect.Func {
+				err = errors.Join(err, r.read(result))
+			} else {
+				r.show(v)
+			}
+		}
+	}
+	return err
+}
+
+// read reads a sequence, as far as a program might.
+func (r *run) read(seq reflect.Value) (err error) {
+	most := pick(r.random, 1, maxItems, maxItems, maxItems)
+	n := 0
+	for v, e := range seq.Seq2() {
+		if n++; n > most {
+			break
+		}
+		if err != nil {
+			r.problem("a sequence goes on after an error")
+		}
+		if err, _ = e.Interface().(error); err == nil {
+			if v.Kind() == reflect.Pointer && v.IsNil() || v.Kind() == reflect.Interface && v.IsNil() {
+				r.problem("an item of a sequence is nil without an error")
+			}
+			if n < 5 {
+				r.show(v.Interface())
+			}
+		} else if _, one := errors.AsType[*threatconnect.ValidationError](err); one && v.Type() == reflect.TypeFor[threatconnect.LookupResult]() {
+			err = nil
+		}
+	}
+	return err
+}
+
+// show writes a value as programs do, which must not panic.
+func (r *run) show(v any) {
+	_, _ = fmt.Fprintf(io.Discard, "%v %+v", v, v)
+	if _, err := json.Marshal(v); err != nil {
+		r.problem("a %T cannot be written as JSON: %v", v, err)
+	}
+}
+
+// write imports items with a writer.
+func (r *run) write(w *threatconnect.BatchWriter) error {
+	var err error
+	for item := range r.items() {
+		if err = w.Add(r.ctx, item); err != nil {
+			break
+		}
+		if r.random.IntN(10) == 0 {
+			_ = w.Flush(r.ctx) // Close returns its errors again
+		}
+	}
+	err = errors.Join(err, w.Close(r.ctx))
+	r.problems = append(r.problems, r.batch.ended(w.Stats(), err)...)
+	return err
+}
+
+// log sends log records.
+func (r *run) log(h *threatconnect.LogHandler) error {
+	err := h.Start(r.ctx, time.Second)
+	for range 20 {
+		slog.New(h).Info("hello")
+	}
+	return errors.Join(err, h.Flush(r.ctx), h.Close(r.ctx))
+}
+
+// take reads a sequence whose values are of no interest.
+func take[T any](r *run, seq iter.Seq2[T, error]) error { return r.read(reflect.ValueOf(seq)) }

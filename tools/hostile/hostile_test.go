@@ -1,0 +1,54 @@
+package main
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Arguments are valid: on a platform that tells the truth, every method sends something, and none fails.
+func TestEveryMethodIsCalledWithValidArguments(t *testing.T) {
+	b := newBench(t)
+	for name, do := range b.calls {
+		b.calls[name] = func(r *run) error {
+			err := do(r)
+			require.NoError(t, err)
+			return err
+		}
+		t.Run(name, func(t *testing.T) {
+			for seed := range uint64(5) {
+				out := b.run(t, attempt{Method: name, Seed: seed, Honest: true})
+				require.Empty(t, out.Problems)
+				require.Positive(t, out.Requests)
+			}
+		})
+	}
+}
+
+// Whatever the platform answers, a call ends when its context does, keeps its memory bounded, leaves no goroutine, sends
+// nothing elsewhere, shows no credential, and does not contradict itself. Attempts that failed once are repeated first.
+func TestThreatHostilePlatform(t *testing.T) {
+	b := newBench(t)
+	kept, err := filepath.Glob("testdata/*/*.json")
+	require.NoError(t, err)
+	require.NotEmpty(t, kept)
+	for _, path := range kept {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		var a attempt
+		require.NoError(t, json.Unmarshal(text, &a))
+		require.Contains(t, b.calls, a.Method, path)
+		require.Empty(t, b.run(t, a).Problems, path)
+	}
+	names, err := b.names("")
+	require.NoError(t, err)
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
+		a := attempt{Method: names[rand.IntN(len(names))], Seed: rand.Uint64()}
+		require.Empty(t, b.run(t, a).Problems, "go -C tools run ./hostile -only '^%s$' -seed %d -for 1s", a.Method, a.Seed)
+	}
+}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"reflect"
+	"strings"
+
+	"github.com/threatconnect-go/threatconnect"
+)
+
+// method is a method of a service of the client.
+type method struct {
+	name   string // as it is called: Indicators.Hosts.Get
+	fields []int  // from the client to the service
+	index  int    // of the method of the service
+	custom bool   // the service is Indicators.Custom("Wallet")
+}
+
+// methods returns all methods of all services of the client.
+func methods() []method {
+	var all []method
+	var walk func(t reflect.Type, name string, fields []int)
+	walk = func(t reflect.Type, name string, fields []int) {
+		for i := range t.NumField() {
+			f := t.Field(i)
+			if f.IsExported() && !f.Anonymous && f.Type.Kind() == reflect.Struct {
+				walk(f.Type, name+f.Name+".", append(fields[:len(fields):len(fields)], i))
+			}
+		}
+		if len(fields) == 0 {
+			return // the methods of the client itself are called in workflows
+		}
+		for i := range t.NumMethod() {
+			all = append(all, method{name: name + t.Method(i).Name, fields: fields, index: i})
+		}
+	}
+	walk(reflect.TypeFor[threatconnect.Client](), "", nil)
+	custom := reflect.TypeFor[threatconnect.TypedIndicators[*threatconnect.CustomIndicator]]()
+	for i := range custom.NumMethod() {
+		all = append(all, method{name: "Indicators.Custom." + custom.Method(i).Name, index: i, custom: true})
+	}
+	return all
+}
+
+// in returns the method of a client's service.
+func (m method) in(c *threatconnect.Client) reflect.Value {
+	if m.custom {
+		return reflect.ValueOf(c.Indicators.Custom("Wallet")).Method(m.index)
+	}
+	return reflect.ValueOf(c).Elem().FieldByIndex(m.fields).Method(m.index)
+}
+
+// service returns the path of the service, with a dot at its end.
+func (m method) service() string { return m.name[:strings.LastIndex(m.name, ".")+1] }
+
+// is reports whether the method is one of those named, or belongs to one of the services named: those with a dot
+// at their end.
+func (m method) is(names ...string) bool {
+	for _, name := range names {
+		if m.name == name || strings.HasSuffix(name, ".") && strings.HasPrefix(m.name, name) {
+			return true
+		}
+	}
+	return false
+}
