@@ -95,17 +95,6 @@ func TestEveryDependencyIsInSECURITY(t *testing.T) {
 	assert.Empty(t, listed, "no go.mod requires it")
 }
 
-// No go.sum has a command that is named as path@version. Without the checksum database, the module proxy decides what
-// such a command is.
-func TestCIRunsOnlyCommandsThatAGoSumVerifies(t *testing.T) {
-	t.Parallel()
-	for _, name := range []string{".ci/run", ".ci/fuzz"} {
-		text, err := os.ReadFile(name)
-		require.NoError(t, err)
-		assert.NotRegexp(t, `[\w.-]+\.\w+/[\w./-]+@`, string(text), "%s: add the command to .ci/go.mod as a tool", name)
-	}
-}
-
 // Nothing of the package or its test server runs before it is called, or around the compiler; go:linkname needs the
 // import of unsafe.
 func TestNothingIsUnsafe(t *testing.T) {

@@ -1,0 +1,239 @@
+// Package ci tests the scripts in .ci.
+package ci
+
+import (
+	"bytes"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/mod/module"
+	"golang.org/x/mod/sumdb/dirhash"
+	"golang.org/x/mod/zip"
+)
+
+const folder = "../../.ci"
+
+// commands returns the lines of a script that are neither comments nor headings.
+func commands(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(folder, name))
+	require.NoError(t, err)
+	return regexp.MustCompile(`(?m)^\s*(#|step ").*\n`).ReplaceAllString(string(text), "")
+}
+
+// script runs lines of bash in a folder, after those of .ci/isolate, with an environment that is meant to harm.
+func script(t *testing.T, dir, lines string, environment ...string) (string, error) {
+	t.Helper()
+	isolate, err := filepath.Abs(filepath.Join(folder, "isolate"))
+	require.NoError(t, err)
+	cmd := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", ". "+isolate+"\n"+lines)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), environment...)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// No go.sum has a command that is named as path@version. Without the checksum database, the module proxy decides what
+// such a command is. What does not come from a module comes from Debian, whose packages are signed, or from npm with a
+// hash; see package browser.
+func TestThreatCIRunsOnlyWhatAGoSumVerifies(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"run", "fuzz", "gosec", "isolate", "env"} {
+		text := commands(t, name)
+		assert.NotRegexp(t, `[\w.-]+\.\w+/[\w./-]+@`, text, "%s: add the command to .ci/go.mod as a tool", name)
+		assert.NotRegexp(t, `\b(curl|wget|npx|pip3?|cargo|docker|GONOSUMDB|GOPRIVATE|GONOSUMCHECK|GOINSECURE)\b|\bgo (get|install)\b`, text, name)
+		for _, run := range regexp.MustCompile(`\bgo (?:-C \S+ )?(?:run|tool) (\S+)`).FindAllStringSubmatch(text, -1) {
+			assert.Regexp(t, `^\./`, run[1], "%s: a command of another module", name)
+		}
+		for _, packages := range regexp.MustCompile(`install ([^;\n]*)`).FindAllStringSubmatch(text, -1) {
+			assert.Equal(t, "--no-install-recommends chromium", packages[1], name)
+		}
+	}
+	assert.Contains(t, commands(t, "run"), "go -C .ci mod verify")
+	sums, err := os.ReadFile(filepath.Join(folder, "go.sum"))
+	require.NoError(t, err)
+	for _, tool := range []string{"honnef.co/go/tools", "github.com/securego/gosec/v2", "golang.org/x/vuln"} {
+		assert.Regexp(t, `(?m)^`+regexp.QuoteMeta(tool)+` v\S+ h1:`, string(sums))
+	}
+
+	// The programs of this module, which .ci/run starts, start others.
+	allowed := []string{"bash", "git", "go", "npm", "sh"}
+	programs := 0
+	require.NoError(t, filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || filepath.Ext(path) != ".go" {
+			return err
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			selector, ok := call.Fun.(*ast.SelectorExpr)
+			if !ok || !slices.Contains([]string{"Command", "CommandContext"}, selector.Sel.Name) {
+				return true
+			}
+			for _, arg := range call.Args[:min(2, len(call.Args))] {
+				if text, ok := arg.(*ast.BasicLit); ok && text.Kind == token.STRING {
+					program, err := strconv.Unquote(text.Value)
+					assert.NoError(t, err)
+					assert.Contains(t, allowed, program, path)
+					programs++
+					break
+				}
+			}
+			return true
+		})
+		return nil
+	}))
+	assert.Greater(t, programs, 3)
+}
+
+// Each script isolates itself before it executes anything, and then a command sees a few variables only.
+func TestThreatToolsSeeNoSecrets(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"run", "fuzz"} {
+		before, _, ok := strings.Cut(commands(t, name), ". .ci/isolate\n")
+		require.True(t, ok, name)
+		assert.Regexp(t, `^set -euo pipefail\ncd "\$\(dirname "\$0"\)/\.\."\n(\w+=\S*\n)*\s*$`, before, name)
+	}
+	secrets := []string{
+		"TC_SECRET_KEY", "TC_TOKEN", "TC_ACCESS_ID", "TC_BASE_URL", "TC_SECRET_KEY_FILE", "ALERT_PASSWORD", "GITHUB_TOKEN", "CI_JOB_TOKEN", "AWS_SECRET_ACCESS_KEY",
+		"NPM_TOKEN", "SSH_AUTH_SOCK", "GOAUTH", "GIT_ASKPASS", "BASH_FUNC_go%%",
+	}
+	var environment []string
+	for _, name := range secrets {
+		environment = append(environment, name+"=() { echo do-not-show; }")
+	}
+	out, err := script(t, t.TempDir(), "env", environment...)
+	require.NoError(t, err, out)
+	assert.NotContains(t, out, "do-not-show")
+	known := regexp.MustCompile(`^(PATH|PWD|HOME|TMPDIR|XDG_CACHE_HOME|LANG|FUZZTIME|ALLOW_NO_VULNDB|GO(PROXY|TOOLCHAIN|PATH|MODCACHE|CACHE|ENV|FLAGS)|` +
+		`(?i:https?|no)_(?i:proxy)|SSL_CERT_(FILE|DIR)|npm_config_registry|SHLVL|_)=`)
+	for line := range strings.Lines(out) {
+		assert.Regexp(t, known, line)
+	}
+}
+
+// publish writes a module with a function into a module proxy, and returns the lines of a go.sum file for it.
+func publish(t *testing.T, proxy, function string) string {
+	t.Helper()
+	m := module.Version{Path: "dependency.example/d", Version: "v1.0.0"}
+	source, dir := t.TempDir(), filepath.Join(proxy, m.Path, "@v")
+	require.NoError(t, os.MkdirAll(dir, 0o755))
+	mod := "module " + m.Path + "\n\ngo 1.26.0\n"
+	for path, text := range map[string]string{
+		filepath.Join(source, "go.mod"):       mod,
+		filepath.Join(source, "d.go"):         "package d\n\nfunc F() { " + function + " }\n",
+		filepath.Join(dir, m.Version+".mod"):  mod,
+		filepath.Join(dir, m.Version+".info"): `{"Version":"` + m.Version + `","Time":"` + time.Unix(0, 0).UTC().Format(time.RFC3339) + `"}`,
+		filepath.Join(dir, "list"):            m.Version + "\n",
+	} {
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+	}
+	var b bytes.Buffer
+	require.NoError(t, zip.CreateFromDir(&b, m, source))
+	archive := filepath.Join(dir, m.Version+".zip")
+	require.NoError(t, os.WriteFile(archive, b.Bytes(), 0o644))
+	sum, err := dirhash.HashZip(archive, dirhash.Hash1)
+	require.NoError(t, err)
+	modSum, err := dirhash.Hash1([]string{"go.mod"}, func(string) (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(mod)), nil })
+	require.NoError(t, err)
+	return m.Path + " " + m.Version + " " + sum + "\n" + m.Path + " " + m.Version + "/go.mod " + modSum + "\n"
+}
+
+// A module proxy that serves other code under the same version stops the build, although the environment exempts every
+// module from every check.
+func TestThreatAPoisonedProxyIsRefused(t *testing.T) {
+	t.Parallel()
+	honest, poisoned, dir := t.TempDir(), t.TempDir(), t.TempDir()
+	sums := publish(t, honest, "")
+	publish(t, poisoned, `panic("poison")`)
+	for name, text := range map[string]string{
+		"go.mod":  "module main.example/m\n\ngo 1.26.0\n\nrequire dependency.example/d v1.0.0\n",
+		"main.go": "package main\n\nimport \"dependency.example/d\"\n\nfunc main() { d.F() }\n",
+		"go.sum":  sums,
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
+	}
+	build := func(proxy string) (string, error) {
+		cache := t.TempDir()
+		out, err := script(t, dir, "go run .", "GOPROXY=file://"+filepath.ToSlash(proxy), "GOMODCACHE="+cache, "GOSUMDB=off", "GONOSUMDB=*", "GONOSUMCHECK=1", "GOPRIVATE=*",
+			"GONOPROXY=none", "GOINSECURE=*", "GOFLAGS=-mod=mod -modcacherw", "GOWORK=off", "GOENV="+filepath.Join(cache, "env"))
+		cleaned, cleanErr := script(t, dir, "go clean -modcache", "GOMODCACHE="+cache)
+		assert.NoError(t, cleanErr, cleaned)
+		return out, err
+	}
+	out, err := build(honest)
+	require.NoError(t, err, out)
+	out, err = build(poisoned)
+	require.Error(t, err)
+	assert.Contains(t, out, "SECURITY ERROR")
+	assert.NotContains(t, out, "poison\"")
+
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.sum"), nil, 0o644))
+	out, err = build(poisoned)
+	require.Error(t, err, "a missing line is not added")
+	assert.Contains(t, out, "missing go.sum entry")
+}
+
+// gosec.txt explains findings by their line of code, once each: another finding fails, in the same file, of the same
+// rule, on the same line or on an equal one, and so does an explanation without its finding.
+func TestThreatNewFindingsOfGosecFail(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(dir, ".ci"), 0o755))
+	for name, text := range map[string]string{
+		".ci/gosec.txt": "# Findings.\na.go G304 it opens its own files\n\tf, err := os.Open(name)\n",
+		"a.go":          "package a\n\tf, err := os.Open(name)\n\tg, err := os.Open(other)\n\tf, err :=  os.Open(name)\n",
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
+	}
+	self, err := filepath.Abs(filepath.Join(folder, "gosec"))
+	require.NoError(t, err)
+	root, err := filepath.EvalSymlinks(dir)
+	require.NoError(t, err)
+	finding := func(line, rule string) string {
+		return root + "/a.go:" + line + ":12: [CWE-22] Potential file inclusion via variable (Rule:" + rule + ", Severity:MEDIUM, Confidence:HIGH)\n"
+	}
+	for name, tc := range map[string]struct {
+		found string
+		ok    bool
+	}{
+		"the explained one":    {finding("2", "G304"), true},
+		"a second one":         {finding("2", "G304") + finding("3", "G304"), false},
+		"one on an equal line": {finding("2", "G304") + finding("4", "G304"), false},
+		"twice on its line":    {finding("2", "G304") + finding("2", "G304"), false},
+		"another rule":         {finding("2", "G304") + finding("2", "G703"), false},
+		"instead of it":        {finding("3", "G304"), false},
+		"none":                 {"", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "found")
+			require.NoError(t, os.WriteFile(path, []byte(tc.found), 0o644))
+			cmd := exec.CommandContext(t.Context(), self, path)
+			cmd.Dir = dir
+			out, err := cmd.CombinedOutput()
+			assert.Equal(t, tc.ok, err == nil, "%s", out)
+		})
+	}
+	assert.Contains(t, commands(t, "run"), "\n.ci/gosec ")
+	assert.Contains(t, commands(t, "run"), "gosec\" -nosec ")
+}
