@@ -28,7 +28,7 @@ func axeSource(ctx context.Context, file, work string) (string, error) {
 		b, err := os.ReadFile(file)
 		return string(b), err
 	}
-	cmd := exec.CommandContext(ctx, "npm", "pack", "--silent", axePackage)
+	cmd := exec.CommandContext(ctx, "npm", "pack", "--silent", "--ignore-scripts", axePackage)
 	cmd.Dir, cmd.Stderr = work, os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
