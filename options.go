@@ -4,9 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"os"
 	"strconv"
@@ -68,7 +66,8 @@ func WithUserAgent(product string) Option {
 
 // WithHTTPClient sends with a copy of h: its transport, timeout and cookie jar are used, its
 // CheckRedirect is not, because a signed request cannot follow a redirect. h itself stays as it
-// is. It cannot be combined with [WithTransport], [WithProxy] or [WithTLSConfig].
+// is. Its transport is held to the rules of [WithTransport]. It cannot be combined with
+// [WithTransport], [WithProxy] or [WithTLSConfig].
 func WithHTTPClient(h *http.Client) Option {
 	return func(c *config) error {
 		if h == nil {
@@ -81,6 +80,12 @@ func WithHTTPClient(h *http.Client) Option {
 
 // WithTransport sends through t, which must be safe for concurrent use and must not change the URL
 // or the headers of what it sends. It cannot be combined with [WithProxy] or [WithTLSConfig].
+//
+// If t is an [*http.Transport], its TLS configuration is held to the rules of [WithTLSConfig], and a
+// MinVersion below TLS 1.2 returns a [*ValidationError] as well. For an http:// base URL without
+// [WithPlainHTTP], the client sends through a copy of t that connects to this machine only. A dialer
+// for TLS of the caller's own (DialTLSContext) and any other type of [http.RoundTripper] must verify
+// and encrypt by themselves.
 func WithTransport(t http.RoundTripper) Option {
 	return func(c *config) error {
 		if t == nil {
@@ -149,11 +154,8 @@ func WithTLSConfig(t *tls.Config) Option {
 		if t == nil {
 			return &ValidationError{Field: "TLS config", Rule: "is nil"}
 		}
-		if t.InsecureSkipVerify && t.VerifyConnection == nil && t.VerifyPeerCertificate == nil {
-			return &ValidationError{Field: "TLS config", Rule: "has InsecureSkipVerify set", Fix: "set RootCAs to trust a private certificate authority, or VerifyConnection to verify in another way"}
-		}
-		if t.MaxVersion != 0 && t.MaxVersion < tls.VersionTLS12 {
-			return &ValidationError{Field: "TLS config", Rule: "has a MaxVersion below TLS 1.2", Fix: "leave it 0"}
+		if err := checkTLS("TLS config", t); err != nil {
+			return err
 		}
 		c.tls = t.Clone()
 		if c.tls.MinVersion < tls.VersionTLS12 {
@@ -224,8 +226,10 @@ func WithoutClockCorrection() Option {
 	}
 }
 
-// WithPlainHTTP allows an http:// base URL to a machine other than this one. Every request and
-// every signature can then be read on the way.
+// WithPlainHTTP allows an http:// base URL to a machine other than this one, and proxies on other
+// machines for an http:// base URL. Every request, every signature and every token can then be read
+// on the way. Without it a connection for an http:// base URL is closed before anything is sent when
+// it leads to another machine, whatever localhost resolves to and whichever proxy is used.
 func WithPlainHTTP() Option {
 	return func(c *config) error {
 		c.plainHTTP = true
@@ -286,75 +290,6 @@ func WithActivityLog(on bool) Option {
 	}
 }
 
-// buildHTTPClient returns the client to send with: a copy that never follows a redirect.
-func (c *config) buildHTTPClient() (*http.Client, error) {
-	clash := func(a, b string) error {
-		return &ValidationError{Field: a, Rule: "cannot be combined with " + b, Fix: "set it on the transport that you give"}
-	}
-	h := &http.Client{Timeout: c.timeout}
-	switch {
-	case c.httpClient != nil:
-		switch {
-		case c.transport != nil:
-			return nil, clash("WithHTTPClient", "WithTransport")
-		case c.proxy != nil:
-			return nil, clash("WithHTTPClient", "WithProxy")
-		case c.tls != nil:
-			return nil, clash("WithHTTPClient", "WithTLSConfig")
-		case c.timeout != 0:
-			return nil, clash("WithHTTPClient", "WithAttemptTimeout")
-		}
-		*h = *c.httpClient
-	case c.transport != nil:
-		switch {
-		case c.proxy != nil:
-			return nil, clash("WithTransport", "WithProxy")
-		case c.tls != nil:
-			return nil, clash("WithTransport", "WithTLSConfig")
-		}
-		h.Transport = c.transport
-	default:
-		if c.proxy == nil {
-			if err := checkProxyEnv(); err != nil {
-				return nil, err
-			}
-		}
-		h.Transport = newTransport(c.proxy, c.tls)
-	}
-	h.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return h, nil
-}
-
-// newTransport returns the transport of a client that was given none.
-func newTransport(proxy *url.URL, t *tls.Config) *http.Transport {
-	if t == nil {
-		t = &tls.Config{MinVersion: tls.VersionTLS12}
-	}
-	tr := &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-		TLSClientConfig:        t,
-		TLSHandshakeTimeout:    15 * time.Second,
-		ForceAttemptHTTP2:      true,
-		MaxIdleConnsPerHost:    32,
-		IdleConnTimeout:        90 * time.Second,
-		ExpectContinueTimeout:  time.Second,
-		MaxResponseHeaderBytes: 1 << 20,
-		WriteBufferSize:        32 << 10,
-		ReadBufferSize:         32 << 10,
-		OnProxyConnectResponse: func(_ context.Context, proxy *url.URL, _ *http.Request, resp *http.Response) error {
-			if resp.StatusCode == http.StatusOK {
-				return nil
-			}
-			return &proxyError{host: proxy.Host, status: resp.StatusCode}
-		},
-	}
-	if proxy != nil {
-		tr.Proxy = http.ProxyURL(proxy)
-	}
-	return tr
-}
-
 // checkPort refuses a port that is not a number from 1 to 65535.
 func checkPort(hostport string) error {
 	i := strings.LastIndexByte(hostport, ':')
@@ -365,13 +300,4 @@ func checkPort(hostport string) error {
 		return &ValidationError{Field: "base URL", Rule: "has a port that is not a number from 1 to 65535"}
 	}
 	return nil
-}
-
-// isLoopback reports whether host names this machine.
-func isLoopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	a, err := netip.ParseAddr(host)
-	return err == nil && a.IsLoopback()
 }

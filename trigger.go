@@ -35,15 +35,15 @@ type PlaybookTriggerOptions struct {
 	Username, Password string
 	// Header holds further headers. Authorization is set by Username and Password only.
 	Header http.Header
-	// HTTPClient is sent with: its transport, timeout and cookie jar. Nil makes one that takes the
-	// proxy from the environment.
+	// HTTPClient is sent with: its transport, timeout and cookie jar. Its transport is held to the rules
+	// of WithTransport. Nil makes one that takes the proxy from the environment.
 	HTTPClient *http.Client
 	// Retry says how often and how patiently to connect; see [PlaybookTrigger.Fire].
 	Retry RetryPolicy
 	// MaxBody is the largest answer that is read, in bytes; 0 means 1 MiB.
 	MaxBody int64
-	// PlainHTTP takes an http:// address of another machine, over which everybody on the way can
-	// read the address, the password and the payload.
+	// PlainHTTP takes an http:// address of another machine, and a proxy on another machine for an
+	// http:// address. Everybody on the way can then read the address, the password and the payload.
 	PlainHTTP bool
 }
 
@@ -67,7 +67,7 @@ func NewPlaybookTrigger(rawURL string, opts *PlaybookTriggerOptions) (*PlaybookT
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	cfg := config{httpClient: o.HTTPClient}
+	cfg := config{httpClient: o.HTTPClient, base: u, plainHTTP: o.PlainHTTP}
 	client, err := cfg.buildHTTPClient()
 	if err != nil {
 		return nil, err
