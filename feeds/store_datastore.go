@@ -45,7 +45,7 @@ type chunk struct {
 const (
 	manifestFormat = "threatconnect-go feed store 1"
 	chunkBytes     = 256 << 10 // there is no documented limit; Elasticsearch accepts records of 100 MB
-	maxChunks      = 1 << 12 // 1 GiB, a state of about 33 million items
+	maxChunks      = 1 << 12   // 1 GiB, a state of about 33 million items
 )
 
 type dataStore struct {
