@@ -102,6 +102,16 @@ func TestThreatUmaskIsObeyed(t *testing.T) {
 	}
 }
 
+// A log that is cut off is a failure, also if the work is done.
+func TestLostLogIsAFailure(t *testing.T) {
+	t.Parallel()
+	for _, command := range []string{"feed", "changes"} {
+		out, err := child(t.Context(), map[string]string{"TEST_FILE_SIZE": "10"}, command, "--tc_log_path", t.TempDir(), "--tc_log_level", "DEBUG").CombinedOutput()
+		require.Error(t, err)
+		assert.Contains(t, string(out), "records of the log are lost")
+	}
+}
+
 // Whatever happens to the process, its output is the old one or the complete new one, for readers as well.
 func TestThreatOutputsAreReplacedInOneStep(t *testing.T) {
 	t.Parallel()

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -63,6 +64,16 @@ func TestThreatSecretsComeFromFiles(t *testing.T) {
 	assert.Equal(t, "z", i.SecretKey)
 	assert.Equal(t, "--api_secret_key", i.From)
 	require.ErrorContains(t, instance(t, base).Check(), "TC_SECRET_KEY_FILE: ")
+	env, stderr := newEnv(base)
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	i = new(Instance)
+	i.Register(env, flags, "test")
+	require.NoError(t, flags.Parse([]string{"--api_secret_key=s3cr3t"}))
+	for range 2 {
+		require.NoError(t, i.Check())
+	}
+	assert.Equal(t, 1, strings.Count(stderr.String(), "The secret key is on the command line, where other users of this machine can see it"))
+	assert.NotContains(t, stderr.String(), "s3cr3t")
 	i = instance(t, map[string]string{"TC_BASE_URL": "https://a.example/api", "TC_TOKEN_FILE": file("token", "t0k3n\n")})
 	require.NoError(t, i.Check())
 	assert.Equal(t, "t0k3n", i.Token)

@@ -67,7 +67,7 @@ func (e *exam) credentials(ctx context.Context) check {
 	}
 	switch {
 	case err == nil:
-		return pass("%s is accepted", what)
+		return pass("%s is accepted", what).with(sent[0])
 	case errors.Is(err, threatconnect.ErrClockSkew):
 		return check{Result: notChecked, Seen: "the time of the signature is refused, see clock"}.with(sent...)
 	case errors.Is(err, threatconnect.ErrSignature):

@@ -124,7 +124,7 @@ func TestHealthyInstance(t *testing.T) {
 	assert.Empty(t, c.err.String())
 	for _, want := range []string{
 		"base URL          ok           http, and its path ends in /api\n",
-		"credentials       ok           the signature is accepted\n",
+		"credentials       ok           the signature is accepted\n                               the secret is from TC_SECRET_KEY\n",
 		"API user          ok           role: Api User\n",
 		"owners            ok           organizations: 1, communities: 1, sources: 1, others: 0\n",
 		"owner             ok           3 indicators and 1 group read\n                               owner: \"Example Source\"\n",

@@ -89,7 +89,8 @@ func TestLineCutOffByAnErrorIsNoValue(t *testing.T) {
 	assert.Contains(t, r.stderr, "lookup: read standard input: broken pipe")
 }
 
-func TestTooLongLinesAreNotHeldInMemory(t *testing.T) {
+// A line of the input takes less than 1 MiB, however long it is.
+func TestThreatLookupInputMemoryIsBounded(t *testing.T) {
 	in := io.MultiReader(io.LimitReader(endless{}, 64<<20), strings.NewReader("\nb.example\n"))
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
