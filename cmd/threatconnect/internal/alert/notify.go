@@ -259,5 +259,6 @@ func (r *report) describe(limit int) string {
 	return string(b)
 }
 
-// code makes foreign text inert in Markdown: it is neither formatted nor a link.
-func code(s string) string { return "`" + strings.ReplaceAll(s, "`", "'") + "`" }
+// code makes foreign text inert in Markdown: it is neither formatted nor a link, and has no characters that
+// are invisible or change the direction of the text.
+func code(s string) string { return "`" + strings.ReplaceAll(cli.Clean(s), "`", "'") + "`" }

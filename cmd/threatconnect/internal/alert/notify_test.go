@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,12 +12,15 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/assert"
@@ -175,13 +179,58 @@ func TestNotificationFlags(t *testing.T) {
 	assert.Regexp(t, `\n- and \d+ more\n\nBody SHA-256: `, value)
 }
 
-func TestForeignTextIsInertInNotifications(t *testing.T) {
+// Whatever is in an alert, the text that users read is ours but for code in Markdown: foreign text is no link,
+// image, mention, heading, HTML or second line, and nothing in it is invisible or changes the direction.
+func TestThreatNotificationsAreInert(t *testing.T) {
 	t.Parallel()
 	srv, env := newInstance(t)
-	decided(t, env, `{"id":"9","title":"[click](https://evil.example) `+"`"+`x`+"`"+`, now\u0000\n","indicators":["203.0.113.42"]}`)
-	sent := srv.Notifications()
-	require.Len(t, sent, 1)
-	assert.Contains(t, sent[0].Message, "Alert `[click](https://evil.example) 'x' now (9)`:")
+	inCode := regexp.MustCompile("`[^`\n]+`")
+	ours := regexp.MustCompile(`^Alert : \d+ indicators? for review in , event \d+\.\n\nReasons to review this alert:\n(- [A-Z][A-Za-z ]+ , from , (known to no other owner|refused by the platform|ThreatAssess score \d+, at least 500)\n)+$`)
+	check := func(what, text string) {
+		for _, r := range text {
+			require.True(t, unicode.IsPrint(r) || r == '\n', "%s has %U", what, r)
+		}
+	}
+	for n, hostile := range []string{
+		"[click](https://evil.example)", "![x](https://evil.example/x.png)", "<https://evil.example>", "https://evil.example", "www.evil.example", "@everyone", "@[ana](user:1)",
+		"<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "&lt;b&gt;", "# heading", "> quote", "- item", "| a | b |", "---", "***", "~~~", "```", "`", "``", "a`b", "`[x](y)`", "\\`", "[x]: https://evil.example",
+		"a\nb", "a\r\nb", "a\n\n[x](y)", "\n- Host `evil.example`", "\nBody SHA-256: 0\nNotification: sent", "\u2028x", "\u2029x", "\u0085x", "\v\fx", "\tx",
+		"gpj.\u202eexe", "\u2066x\u2069", "\u200fx", "\u061cx", "x\u200by", "\ufeffx", "\u00adx", "\u3164", "x\U000e0041", "\x1b[31mred\x1b[2J", "\u009b31m", "\x07", "\x00", "\ue000", "\ufff9",
+	} {
+		var values []any
+		for _, typ := range []string{"mutex", "user-agent", "email-subject", "hashtag", "registry-key", "url", "email", "host"} {
+			value := hostile
+			switch typ {
+			case "hashtag":
+				value = "#" + hostile
+			case "registry-key":
+				value = `HKEY_LOCAL_MACHINE\` + hostile + ` : x`
+			case "url":
+				value = "http://evil.example/" + hostile
+			case "email":
+				value = `"` + hostile + `"@evil.example`
+			}
+			values = append(values, map[string]string{"type": typ, "value": value})
+		}
+		body, err := json.Marshal(map[string]any{"id": strconv.Itoa(n) + hostile, "title": hostile, "indicators": append(values, "203.0.113.42")})
+		require.NoError(t, err)
+		r := run(t, env, string(body), owner("--store-unknown")...)
+		require.Equal(t, cli.Success, r.code, "%q: %s", hostile, r.stderr)
+		check("the report", r.stdout)
+		require.Len(t, srv.Notifications(), n+1)
+		message := srv.Notifications()[n].Message
+		check("the notification", message)
+		assert.Regexp(t, ours, inCode.ReplaceAllString(message, ""), "%q", hostile)
+		events := srv.Groups(sampleOwner)
+		require.Len(t, events, n+1)
+		check("the name of the event", events[n].Name)
+		assert.NotContains(t, events[n].Name, "\n")
+		require.Len(t, events[n].Attributes, 1)
+		value := events[n].Attributes[0].Value
+		check("the note", value)
+		assert.Equal(t, 1, strings.Count(value, "\n"+digestPrefix))
+		assert.Equal(t, 1, strings.Count(value, "\n"+statePrefix))
+	}
 }
 
 func TestHostileTitlesDoNotPreventNotifications(t *testing.T) {
