@@ -27,8 +27,8 @@ type Request struct {
 	Route        string            // the pattern that matched, as in /v2/owners/{id}; empty if none did
 	Header       http.Header       // as it came in; over 32 KiB, the fields that have room
 	BodySize     int64             // bytes of the body that were read
-	BodySHA256   [sha256.Size]byte // of the body
-	Body         []byte            // the start of the body; see WithRecordedBodies
+	BodySHA256   [sha256.Size]byte // of the body; zero for one over 64 KiB of a request with wrong credentials, which is not kept
+	Body         []byte            // the start of the body, if it was kept; see WithRecordedBodies
 	Status       int               // of the server's own answer; 0 if the request was not processed: a fault struck before, or its body broke off
 	AnswerStatus int               // of the answer that was sent, faults included; 0 if none was
 	Answer       []byte            // the start of the body that was answered, faults included; see WithRecordedBodies
@@ -76,9 +76,11 @@ func (s *Server) ResetRequests() {
 
 // start begins the entry of a request whose body has been read. It needs no lock.
 func (l *requestLog) start(in *arrival) Request {
-	e := Request{Method: in.req.Method, Fault: in.fault.Kind, BodySize: int64(len(in.body))}
+	e := Request{Method: in.req.Method, Fault: in.fault.Kind, BodySize: in.size}
 	if l.most > 0 {
 		e.Header = recordedHeader(in.req.Header)
+	}
+	if l.most > 0 && !in.unkept {
 		e.BodySHA256 = sha256.Sum256(in.body)
 		e.Body = slices.Clone(in.body[:min(l.bodies, len(in.body))])
 	}

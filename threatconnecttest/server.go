@@ -176,6 +176,9 @@ func (s *Server) answer(in *arrival) (*answer, error) {
 		a = c.verify(in.target)
 		c.verified = a == nil
 	}
+	if a == nil && in.unkept { // the server has changed since the request came
+		a, c.verified = fail(http.StatusUnauthorized, msgAccessDenied), false
+	}
 	var err error
 	switch {
 	case in.fault.before():

@@ -52,6 +52,10 @@ func withMethod(req *http.Request) *http.Request {
 // has no certificate.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a, err := s.exchange(&arrival{req: r, target: r.RequestURI})
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge { // of a handler around this one
+		http.Error(w, "The request is too large", http.StatusRequestEntityTooLarge)
+		return
+	}
 	if err != nil {
 		reset(w)
 		return
@@ -90,7 +94,9 @@ type arrival struct {
 	plain  bool   // whether it came without TLS where the platform asks for it
 	start  time.Time
 	fault  strike
+	unkept bool // the body is read, but not kept, because it is long and the request will be refused
 	body   []byte
+	size   int64 // bytes of the body that were read
 }
 
 // exchange reads and answers a request.
@@ -102,11 +108,24 @@ func (s *Server) exchange(in *arrival) (*answer, error) {
 	if !in.plain {
 		in.fault = s.faultFor(in.req.Method, in.target)
 	}
+	in.unkept = (in.req.ContentLength < 0 || in.req.ContentLength > longBody) && !s.accepts(in)
 	if err := in.read(); err != nil {
 		s.recordUnread(in)
 		return nil, err
 	}
 	return s.answer(in)
+}
+
+// longBody is the length, in bytes, above which a body is kept only if the credentials are right. Otherwise,
+// anybody who reaches a port could fill the memory.
+const longBody = 64 << 10
+
+// accepts reports whether a request has an endpoint and the right credentials.
+func (s *Server) accepts(in *arrival) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.newCall(in.req, nil)
+	return c.parse(in.target) == nil && c.verify(in.target) == nil
 }
 
 // read reads the body, as far and as fast as the fault lets it.
@@ -137,20 +156,32 @@ func (in *arrival) read() error {
 // halfOfUnknown is how much is read as half of a body that does not say how long it is.
 const halfOfUnknown = 32 << 10
 
+// mostAhead is the room, in bytes, that is made for a body because of the length that it announces.
+const mostAhead = 16 << 20
+
 // readUpTo reads at most n bytes more of the body.
 func (in *arrival) readUpTo(b *bytes.Buffer, n int64) error {
 	if in.req.Body == nil {
 		return nil
 	}
 	announced := in.req.ContentLength
-	if room := min(announced-int64(b.Len()), n); room > 0 && room < 1<<30 {
+	if room := min(announced-in.size, n, mostAhead); room > 0 && !in.unkept {
 		b.Grow(int(room) + bytes.MinRead)
 	}
-	if _, err := b.ReadFrom(io.LimitReader(in.req.Body, n)); err != nil {
+	from := io.LimitReader(in.req.Body, n)
+	var read int64
+	var err error
+	if in.unkept {
+		read, err = io.Copy(io.Discard, from)
+	} else {
+		read, err = b.ReadFrom(from)
+	}
+	in.size += read
+	if err != nil {
 		return err
 	}
-	if n == math.MaxInt64 && announced > 0 && announced != int64(b.Len()) {
-		return fmt.Errorf("http: ContentLength=%d with Body length %d", announced, b.Len())
+	if n == math.MaxInt64 && announced > 0 && announced != in.size {
+		return fmt.Errorf("http: ContentLength=%d with Body length %d", announced, in.size)
 	}
 	return nil
 }

@@ -17,9 +17,11 @@ import (
 )
 
 const (
-	controlPath = "/__sandbox/"
-	largestBody = 64 << 20 // bytes of a request to the control API
-	mostPages   = 16       // event streams at a time
+	controlPath   = "/__sandbox/"
+	largestBody   = 64 << 20         // bytes of a request to the control API
+	largestUpload = 256 << 20        // bytes of a request to the API
+	silentBody    = 30 * time.Second // a body of which nothing arrives for this long breaks off
+	mostPages     = 16               // event streams at a time
 )
 
 // control is the page and the control API of a sandbox. Requests to other paths go to the test server.
@@ -124,7 +126,16 @@ func (c *control) serve(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r) // a browser asks for them, and not a client of the API
 		return
 	}
+	most := int64(largestBody)
 	if !isPage && !isControl {
+		most = largestUpload
+	}
+	r.Body = &limitedBody{http.MaxBytesReader(w, r.Body, most), http.NewResponseController(w)}
+	if !isPage && !isControl {
+		if r.ContentLength > most {
+			http.Error(w, "The sandbox takes requests of up to 256 MiB", http.StatusRequestEntityTooLarge)
+			return
+		}
 		c.srv.ServeHTTP(w, r)
 		return
 	}
@@ -150,7 +161,6 @@ func (c *control) serveControl(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, largestBody)
 	c.mux.ServeHTTP(w, r)
 }
 
