@@ -1,7 +1,9 @@
 package sandbox
 
 import (
+	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 )
@@ -54,7 +56,9 @@ func TestThreatSandboxRefusesForeignOrigins(t *testing.T) {
 			if method == "" {
 				method = "GET"
 			}
-			r := d.request(method, tc.path, "")
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second) // events would never end
+			defer cancel()
+			r := d.request(method, tc.path, "").WithContext(ctx)
 			if tc.remote != "" {
 				r.RemoteAddr = tc.remote
 			}
