@@ -108,7 +108,7 @@ func TestFeodoReadsAllForms(t *testing.T) {
 	assert.Equal(t, time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), indicatorIn(found[1]).Meta().FirstSeen, "the old names")
 }
 
-func TestThreatFoxReadsAllTypes(t *testing.T) {
+func TestCSVOfThreatFoxReadsAllTypes(t *testing.T) {
 	t.Parallel()
 	row := func(value, typ, rest string) string {
 		return fmt.Sprintf(`"2026-01-02 03:04:05", "1", "%s", "%s", "botnet_cc", "win.x", "None", %s`, value, typ, rest)

@@ -189,7 +189,7 @@ func TestFetchDecompresses(t *testing.T) {
 	}
 }
 
-func TestTheSizeOfAFeedIsLimited(t *testing.T) {
+func TestThreatDownloadsAreBounded(t *testing.T) {
 	t.Parallel()
 	bomb := zipped(t, strings.Repeat("0", 10<<20))
 	nothing := bytes.Repeat(zipped(t, ""), 10_000) // megabytes that hold nothing
@@ -402,7 +402,7 @@ type failing struct{}
 
 func (failing) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-func TestFetchFollowsRedirects(t *testing.T) {
+func TestThreatFetcherSendsNoCredentials(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		from, to string
@@ -453,6 +453,8 @@ func TestFetchFollowsRedirects(t *testing.T) {
 				if !has {
 					assert.NotContains(t, fmt.Sprint(r.Header), "secret")
 				}
+				assert.NotContains(t, fmt.Sprint(r.Header), "access-id", "those of the platform go to no feed")
+				assert.NotContains(t, fmt.Sprint(r.Header), "query-secret")
 				assert.Nil(t, r.URL.User)
 				assert.Equal(t, clientOf(t).UserAgent(), r.UserAgent())
 			}

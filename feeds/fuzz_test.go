@@ -14,7 +14,7 @@ import (
 // secret stands for a value of a feed, which no error may contain.
 const secret = "qzjx"
 
-func FuzzOpen(f *testing.F) {
+func FuzzThreatFeeds(f *testing.F) {
 	for _, s := range []string{
 		"", "{", "[", "qzjx.example\n", "qzjx qzjx\nhxxp://qzjx[.]example/ // qzjx\n0.0.0.0\tqzjx.example localhost\n192.0.2.1 qzjx.example",
 		"# c\n\n//\n;\r\n\r", "\xef\xbb\xbf{}", "\x1f\x8b", `{"a":1,"objects":`, `{"type":"bundle","qzjx":"qzjx"`, "<html>qzjx",
@@ -23,6 +23,8 @@ func FuzzOpen(f *testing.F) {
 		threatFoxHeader + "\n" + `"2026-01-02", "1", "qzjx", "qzjx", "qzjx", "qzjx", "None", "qzjx", "", "75", "False", "qzjx", "qzjx", "0", "qzjx"`,
 		`{"type":"Host","summary":"qzjx.example","tags":["qzjx"],"attributes":[{"type":"qzjx","value":"qzjx"}],"groups":["qzjx"],"rating":1,"confidence":2}` + "\n" + `{"type":"qzjx","summary":"qzjx","qzjx":"qzjx"}`,
 		`{"group":{"type":"Incident","name":"qzjx","xid":"qzjx","eventDate":"2026-01-02T03:04:05Z"}}` + "\n" + `{"group":{"type":"qzjx","name":"qzjx","xid":"qzjx","eventDate":"qzjx"}}`,
+		bundleOf(stixText("malware", 1, `,"name":"qzjx"`), stixText("report", 1, `,"name":"qzjx","object_refs":["qzjx"]`), relationship(1, "qzjx", "qzjx")),
+		bundleOf(stixText("indicator", 1, `,"pattern":"[domain-name:value='qzjx' OR file:qzjx='qzjx' OR qzjx:value='qzjx' OR url:value='http://qzjx.example/']","labels":["qzjx"]`), `{"type":"qzjx","id":"qzjx"}`),
 	} {
 		f.Add(s)
 	}
@@ -34,9 +36,6 @@ func FuzzOpen(f *testing.F) {
 			return
 		}
 		assert.True(t, slices.Contains(Formats(), feed.Format()))
-		if feed.Format() == FormatSTIX {
-			return // has a fuzz target of its own
-		}
 		var found []Entry
 		last, lines := 1, strings.Count(s, "\n")+1
 		for e, err := range feed.All() {
@@ -47,14 +46,17 @@ func FuzzOpen(f *testing.F) {
 			case *LineError:
 				line = refusal.Line
 				assert.NotEmpty(t, refusal.Rule)
-				assert.NotContains(t, err.Error(), secret)
+				assert.NotContains(t, refusal.Rule+refusal.Fix, secret)
+				assert.Equal(t, refusal.Object, nameable(refusal.Object), "an id is shown if it is one")
 			default:
 				require.ErrorIs(t, err, ErrFormat)
 				assert.NotContains(t, err.Error(), secret)
 				return
 			}
 			assert.True(t, line >= last && line <= lines, "line %d after %d of %d", line, last, lines)
-			last = line
+			if feed.Format() != FormatSTIX { // which has an order of its own
+				last = line
+			}
 		}
 		checkItems(t, feed.Format(), found)
 	})

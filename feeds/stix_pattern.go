@@ -300,16 +300,21 @@ func (c *comparison) indicatorType() threatconnect.IndicatorType {
 	return ""
 }
 
-// unsupportedPath returns the error of a path that does not stand for an indicator type. It only names paths of
-// well-known objects, because others could contain anything.
+// unsupportedPath returns the error of a path that does not stand for an indicator type. It only names frequent paths
+// and well-known objects, because others could contain anything.
 func (c *comparison) unsupportedPath() error {
-	object, property, _ := strings.Cut(c.path, ":")
-	switch object {
+	object, _, _ := strings.Cut(c.path, ":")
+	switch c.path {
+	case "file:name", "file:path", "file:size", "file:parent_directory_ref.path", "directory:path", "process:name", "process:command_line",
+		"network-traffic:dst_port", "network-traffic:src_port", "network-traffic:dst_ref.value", "network-traffic:src_ref.value",
+		"windows-registry-key:key", "windows-registry-key:values", "user-account:user_id", "user-account:account_login", "software:name",
+		"artifact:payload_bin", "x509-certificate:serial_number", "x509-certificate:issuer", "x509-certificate:subject",
+		"email-message:body", "mac-addr:value", "configuration-profile:id", "app:id":
+		object = c.path
+	}
+	switch kind, _, _ := strings.Cut(object, ":"); kind {
 	case "file", "directory", "process", "network-traffic", "windows-registry-key", "user-account", "software",
 		"artifact", "x509-certificate", "email-message", "mac-addr", "configuration-profile", "app":
-		if len(property) <= 40 && strings.Trim(property, "abcdefghijklmnopqrstuvwxyz_.-") == "" {
-			object += ":" + property
-		}
 		return skipped("has a pattern on " + object + ", which is not supported: it does not stand for an indicator type")
 	}
 	return skipped("has a pattern on an object that is not supported: it does not stand for an indicator type")

@@ -89,6 +89,7 @@ func TestOtherPatternsAreSkippedOrRefused(t *testing.T) {
 		`[file:hashes.MD5 ISSUBSET 'a']`:                                                "+has a pattern with ISSUBSET of something other than an address,",
 		`[mutex:name = b'c2VjcmV0']`:                                                    "+has a pattern with a value in a binary form or a timestamp,",
 		`[file:path='/tmp/x']`:                                                          "+has a pattern on file:path, which is not supported",
+		`[file:evil.example='x']`:                                                       "+has a pattern on file, which is not supported",
 		`[file:Secret='x']`:                                                             "+has a pattern on file, which is not supported",
 		`[configuration-profile:id='x']`:                                                "+has a pattern on configuration-profile:id, which is not supported",
 		`[x-private:secret='x']`:                                                        "+has a pattern on an object that is not supported",

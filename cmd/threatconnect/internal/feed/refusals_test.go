@@ -44,7 +44,7 @@ func TestThreatRefusalsAreBounded(t *testing.T) {
 	feed := `{"type":"bundle","objects":[{"type":"indicator","id":"indicator--1","pattern":"[` + strings.Join(comparisons, " OR ") + `]"}]}`
 	res := env{}.feed(feed).run(t.Context(), "--input", "-", "--feed", "test", "--json", "--log-level", "info")
 	assert.EqualValues(t, len(comparisons), reportOf(t, res).Skipped)
-	assert.Len(t, reportOf(t, res).Rules, maxRules+1)
+	assert.LessOrEqual(t, len(reportOf(t, res).Rules), maxRules+1)
 	assert.Less(t, strings.Count(res.stderr, "\n"), 100)
 
 	l := &load{importer: &importer{cfg: &config{}}, attributes: map[string]bool{}}
