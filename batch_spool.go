@@ -52,6 +52,9 @@ type Spool interface {
 // first use it also syncs the parents of the directory. Temporary files of processes that died are removed after
 // an hour. Other files are left alone, and symbolic links in the place of records are not followed.
 //
+// Whoever can write to the directory decides what is imported. So on Unix, a directory or a record that belongs to
+// another user, or that others can write to, is an error, and so is a symbolic link of another user in the path.
+//
 // The file system must support hard links. FAT, exFAT and some network file systems do not; Create returns an
 // error there. On Windows, which cannot sync directories, the file system decides when the name of a record
 // becomes durable.

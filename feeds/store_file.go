@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -12,11 +13,16 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/threatconnect-go/threatconnect/internal/durable"
 )
 
 // NewFileStore returns the store in a file. Its directory must exist. While a run is in progress, a second file has
-// the path with ".running" at its end. Only the user of the process can read the files. A symbolic link at the path
-// is an error, because another user could have placed it. Nothing is read or written before the store is used.
+// the path with ".running" at its end. Only the user of the process can read the files.
+//
+// Other users could choose what is sent by a state of theirs. So a symbolic link at the path is an error. On Unix, so are
+// a file that belongs to another user or that others can write to, a symbolic link of another user in the path, and a
+// directory without the sticky bit that everybody can write to. Nothing is read or written before the store is used.
 func NewFileStore(path string) Store { return &fileStore{path: path} }
 
 type fileStore struct {
@@ -37,18 +43,32 @@ func (f *fileStore) check() error {
 	if f.path == "" {
 		return errors.New("the name of the file is empty")
 	}
-	info, err := os.Lstat(f.path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return errNone
-	case err != nil:
+	if err := durable.CheckPath(f.path); err != nil {
 		return err
-	case info.Mode()&fs.ModeSymlink != 0:
-		return errors.New("it is a symbolic link: name the file that it refers to")
-	case !info.Mode().IsRegular():
-		return errors.New("it is not a file")
 	}
-	return nil
+	dir, err := os.Stat(filepath.Dir(f.path))
+	if err == nil && runtime.GOOS != "windows" && dir.Mode().Perm()&0o002 != 0 && dir.Mode()&fs.ModeSticky == 0 {
+		return errors.New("everybody can write to its directory: remove that permission, as with chmod o-w, or use another directory")
+	}
+	_, err = ownFile(f.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return errNone
+	}
+	return err
+}
+
+// ownFile returns the description of a file of the user that nobody else can write to, or of a symbolic link.
+func ownFile(path string) (fs.FileInfo, error) {
+	info, err := os.Lstat(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case info.Mode()&fs.ModeSymlink != 0:
+		return info, nil
+	case !info.Mode().IsRegular():
+		return nil, errors.New("it is not a file")
+	}
+	return info, durable.CheckOwn(info)
 }
 
 func (f *fileStore) swap(_ context.Context, change func(*mark) *mark) error {
@@ -76,12 +96,18 @@ func (f *fileStore) swap(_ context.Context, change func(*mark) *mark) error {
 
 // mark reads the mark; nil if there is none.
 func (f *fileStore) mark() (*mark, error) {
+	info, err := ownFile(f.marker())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("the file with .running at its end: %w", err)
+	case info.Mode()&fs.ModeSymlink != 0:
+		return readMark(nil), nil // it is replaced, and not followed
+	}
 	file, err := os.Open(f.marker())
 	if errors.Is(err, fs.ErrNotExist) {
-		if _, err := os.Lstat(f.marker()); err != nil {
-			return nil, nil
-		}
-		return readMark(nil), nil // a link to nowhere
+		return nil, nil // the run has ended meanwhile
 	}
 	if err != nil {
 		return nil, err

@@ -29,7 +29,8 @@ type Dir struct {
 	settled bool // the directory and the names in it are durable
 }
 
-// NewDir returns the directory of records at a path. Create makes it if it does not exist.
+// NewDir returns the directory of records at a path. Create makes it if it does not exist. Its methods return
+// an error if it belongs to another user or others can write to it: their records would be imported.
 func NewDir(fsys FS, path string) *Dir { return &Dir{fs: fsys, path: path} }
 
 const (
@@ -134,7 +135,7 @@ func (d *Dir) Names(ctx context.Context) ([]string, error) {
 }
 
 // Read returns the content of a record, or an error that matches [fs.ErrNotExist]. It does not follow
-// a symbolic link.
+// a symbolic link, and refuses a file that belongs to another user or that others can write to.
 func (d *Dir) Read(ctx context.Context, name string) ([]byte, error) {
 	root, err := d.openFor(ctx, name, false)
 	if err != nil {
@@ -146,7 +147,10 @@ func (d *Dir) Read(ctx context.Context, name string) ([]byte, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, &fs.PathError{Op: "read", Path: name, Err: errors.New("not a regular file")}
+		return nil, &fs.PathError{Op: "read", Path: name, Err: errNotRegular}
+	}
+	if err := CheckOwn(info); err != nil {
+		return nil, &fs.PathError{Op: "read", Path: name, Err: err}
 	}
 	return root.ReadFile(name)
 }
@@ -185,13 +189,13 @@ func (d *Dir) open(ctx context.Context, create bool) (Root, error) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	root, err := d.fs.OpenRoot(d.path)
+	root, err := d.openOwn()
 	missing := errors.Is(err, fs.ErrNotExist)
 	if err == nil && d.settled || err != nil && !(missing && create) {
 		return root, err
 	}
 	if err = d.ensure(d.path); err == nil && missing {
-		root, err = d.fs.OpenRoot(d.path)
+		root, err = d.openOwn()
 	}
 	if err == nil {
 		err = d.sync(root)
@@ -200,6 +204,22 @@ func (d *Dir) open(ctx context.Context, create bool) (Root, error) {
 		return nil, errors.Join(err, root.Close())
 	}
 	return root, err
+}
+
+// openOwn opens the directory if it is the user's own.
+func (d *Dir) openOwn() (Root, error) {
+	root, err := d.fs.OpenRoot(d.path)
+	if err != nil {
+		return nil, err
+	}
+	info, err := root.Info()
+	if err == nil {
+		err = CheckOwn(info)
+	}
+	if err != nil {
+		return nil, errors.Join(&fs.PathError{Op: "open", Path: d.path, Err: fmt.Errorf("%w, or use a new directory", err)}, root.Close())
+	}
+	return root, nil
 }
 
 // sync makes the names in the directory durable.

@@ -11,7 +11,7 @@ import (
 type FS interface {
 	// Mkdir makes a directory that only its user can use. It reports false if the path exists.
 	Mkdir(path string) (made bool, err error)
-	// OpenRoot opens a directory.
+	// OpenRoot opens a directory. A symbolic link of another user on the way to it is an error.
 	OpenRoot(path string) (Root, error)
 }
 
@@ -24,6 +24,8 @@ type Root interface {
 	Link(name, second string) error
 	Remove(name string) error
 	ReadDir() ([]fs.DirEntry, error)
+	// Info describes the directory.
+	Info() (fs.FileInfo, error)
 	Lstat(name string) (fs.FileInfo, error)
 	ReadFile(name string) ([]byte, error)
 	// Sync makes the changes of names in the directory durable.
@@ -54,6 +56,9 @@ func (OS) Mkdir(path string) (bool, error) {
 }
 
 func (OS) OpenRoot(path string) (Root, error) {
+	if err := checkLinks(path); err != nil {
+		return nil, err
+	}
 	root, err := os.OpenRoot(path)
 	if err != nil {
 		return nil, err
@@ -72,6 +77,8 @@ func (r osRoot) Create(name string) (File, error) {
 }
 
 func (r osRoot) ReadDir() ([]fs.DirEntry, error) { return fs.ReadDir(r.FS(), ".") }
+
+func (r osRoot) Info() (fs.FileInfo, error) { return r.Stat(".") }
 
 // Sync does nothing on Windows, which has no sync for directories: NTFS logs changes of names in order.
 func (r osRoot) Sync() error {

@@ -238,6 +238,9 @@ func (r *memRoot) ReadDir() (entries []fs.DirEntry, err error) {
 	return entries, err
 }
 
+// Info implements [Root]. It is not one of the recorded operations.
+func (r *memRoot) Info() (fs.FileInfo, error) { return memInfo{".", *r.n}, nil }
+
 func (r *memRoot) Lstat(name string) (info fs.FileInfo, err error) {
 	err = r.file("stat", name, "", func(n *memNode) error {
 		info = memInfo{name, *n}

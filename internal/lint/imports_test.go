@@ -36,7 +36,7 @@ var allowedImports = map[string][]string{
 		module + "/internal/wire",
 		"github.com/google/go-querystring/query",
 	},
-	module + "/feeds":             {module, module + "/internal/extsort", module + "/internal/wire", module + "/ioc"},
+	module + "/feeds":             {module, module + "/internal/durable", module + "/internal/extsort", module + "/internal/wire", module + "/ioc"},
 	module + "/internal/canon":    {"golang.org/x/net/idna"},
 	module + "/internal/durable":  {},
 	module + "/internal/extsort":  {},
