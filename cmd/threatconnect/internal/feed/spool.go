@@ -54,6 +54,9 @@ func openSpool(dir string) (*spool, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("--spool: %w", err)
 	}
+	if err := checkOwner(dir); err != nil {
+		return nil, fmt.Errorf("--spool: the directory: %w, or use a new directory", cli.WithoutPath(err))
+	}
 	s := &spool{dir: dir, lock: flock.New(filepath.Join(dir, "lock"), flock.SetPermissions(0o600))}
 	locked, err := s.lock.TryLock()
 	switch {
@@ -67,6 +70,41 @@ func openSpool(dir string) (*spool, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// checkOwner returns an error unless a spool and all files in it belong to the user, and nobody else can write to
+// them: the feeds in it would be imported.
+func checkOwner(dir string) error {
+	if err := durable.CheckPath(filepath.Join(dir, "lock")); err != nil {
+		return err
+	}
+	info, err := os.Stat(dir)
+	if err == nil {
+		err = durable.CheckOwn(info)
+	}
+	if err != nil {
+		return err
+	}
+	all, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, f := range all {
+		if !slices.Contains([]string{feedSuffix, listSuffix, infoSuffix, tempSuffix}, filepath.Ext(f.Name())) {
+			continue
+		}
+		info, err := f.Info()
+		if err == nil && !info.Mode().IsRegular() {
+			err = errors.New("it is not a regular file: remove it")
+		}
+		if err == nil {
+			err = durable.CheckOwn(info)
+		}
+		if err != nil && !errors.Is(err, os.ErrNotExist) { // of another process that ends
+			return fmt.Errorf("%s in it: %w", f.Name(), err)
+		}
+	}
+	return nil
 }
 
 // close lets other processes use the spool.
