@@ -125,11 +125,27 @@ func TestColumnsMapCSV(t *testing.T) {
 	assert.Equal(t, []string{"one", "two"}, ind.Tags)
 }
 
-func TestReservedAndListedValuesAreSkipped(t *testing.T) {
+// What reaches an owner reaches firewalls. There is no flag for private values; --allow-documentation is for tests.
+func TestThreatReservedValuesAreNotImported(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
 	e := to(t, srv)
 	e.args = nil
+	reserved := []string{
+		"10.0.0.1", "172.16.0.1", "192.168.0.1", "127.0.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "255.255.255.255", "224.0.0.1", "192.0.2.1", "198.51.100.1",
+		"::", "::1", "fe80::1", "fc00::1", "ff02::1", "2001:db8::1", "::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:a00:1::1",
+		"0.0.0.0/0", "::/0", "10.0.0.0/8", "8.0.0.0/7", "8.0.0.0/8", "2000::/3", "2600::/19", "192.168.0.0/24", "fc00::/7",
+		"printer.local", "mail.corp", "www.example.com", "localhost.localdomain",
+		"http://192.168.0.1/", "http://192.168.0.1/%zz", "http://192.168.0.1/%", "http://user:password@10.0.0.1:8080/?a=%zz#%", "http://[::1]/%zz", "http://[::ffff:10.0.0.1]/",
+		"http://0xa000001/", "http://167772161/", "http://0300.0250.0.1/%zz", "http://192.168.0.1./%zz", "http://1%392.168.0.1/", "http://printer.local/%zz", "https://127.1/%zz",
+		"a@[10.0.0.1]", "a@printer.local", "AS64512", "AS0", "AS4294967295",
+	}
+	first := reportOf(t, e.feed(strings.Join(reserved, "\n")).run(t.Context(), "--input", "-", "--json", "--max-invalid", "100%"))
+	assert.EqualValues(t, len(reserved), first.Read)
+	assert.Zero(t, first.Imported)
+	assert.Empty(t, srv.Indicators(owner))
+	assert.Greater(t, first.Skipped, int64(len(reserved)*3/4), "the others are invalid: %+v", first.Rules)
+
 	feed := "10.0.0.1\n192.168.1.1\n127.0.0.1\n8.8.8.8\nwww.google.com\nhost.example\n"
 	s := reportOf(t, e.feed(feed).run(t.Context(), "--input", "-", "--json"))
 	assert.Equal(t, 0, s.Exit, "skipped entries have no effect on the exit code")

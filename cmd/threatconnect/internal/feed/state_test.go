@@ -228,7 +228,7 @@ func TestUnwritableStateSendsNothing(t *testing.T) {
 	assert.Zero(t, r.srv.Counts(owner).Indicators)
 }
 
-func TestStaleIndicatorsAreRemovedWithinLimits(t *testing.T) {
+func TestThreatStaleRemovalsAreLimited(t *testing.T) {
 	t.Parallel()
 	r := newRuns(t)
 	all := ""
