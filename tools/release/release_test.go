@@ -1,9 +1,13 @@
 package main
 
 import (
+	"bytes"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 func TestWithoutRoot(t *testing.T) {
@@ -25,4 +29,24 @@ func TestWithoutRoot(t *testing.T) {
 			assert.Equal(t, tc.want, withoutRoot(tc.text))
 		})
 	}
+}
+
+// Where a clone is does not show in what is built from it: two clones give the same bytes, with the flags for that.
+// Both builds can take packages from the same build cache.
+func TestThreatBuildsAreReproducible(t *testing.T) {
+	t.Parallel()
+	top, err := command(".", nil, "git", "rev-parse", "--show-toplevel")
+	require.NoError(t, err)
+	build := func() []byte {
+		source, binary := filepath.Join(t.TempDir(), "source"), filepath.Join(t.TempDir(), "threatconnect")
+		_, err := command(".", nil, "git", "clone", "--quiet", top, source)
+		require.NoError(t, err)
+		_, err = command(filepath.Join(source, "cmd", "threatconnect"), nil, "go", "build", "-trimpath", "-buildvcs=false", "-o", binary, ".")
+		require.NoError(t, err)
+		b, err := os.ReadFile(binary)
+		require.NoError(t, err)
+		assert.NotContains(t, string(b), source)
+		return b
+	}
+	assert.True(t, bytes.Equal(build(), build()), "two builds differ")
 }
