@@ -36,7 +36,7 @@ func parseValue(d *json.Decoder) *node {
 	}
 	switch t := t.(type) {
 	case json.Delim:
-		n := &node{open: byte(t)}
+		n := &node{open: t.String()[0]}
 		for d.More() {
 			kid := parseValue(d)
 			if kid == nil {

@@ -18,6 +18,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -34,7 +35,7 @@ func main() {
 	workIfTold()
 	r := runner{out: os.Stdout, keep: filepath.Join("hostile", "testdata", "failures"), methods: map[string]int{}}
 	flag.DurationVar(&r.plan.For, "for", 5*time.Minute, "`time` to run")
-	flag.Uint64Var(&r.plan.First, "seed", uint64(time.Now().Unix()), "first `seed`")
+	flag.Uint64Var(&r.plan.First, "seed", rand.Uint64()>>32, "first `seed`")
 	flag.StringVar(&r.plan.Only, "only", "", "`pattern` of the methods and workflows to run")
 	flag.StringVar(&r.keep, "keep", r.keep, "`directory` of the attempts that failed")
 	flag.IntVar(&r.workers, "p", 2, "`number` of workers")
@@ -46,7 +47,7 @@ func main() {
 }
 
 // stuck is how long an attempt may take in real time.
-const stuck = time.Minute
+const stuck = 5 * time.Minute
 
 // runner runs workers, which are processes: a panic in a goroutine of the client, or a lack of memory, ends one.
 type runner struct {
@@ -144,7 +145,7 @@ func (r *runner) process(p plan) (last *attempt, stderr string, err error) {
 	if err := cmd.Start(); err != nil {
 		return nil, "", err
 	}
-	timer := time.AfterFunc(2*stuck, func() { _ = cmd.Process.Signal(syscall.SIGQUIT) }) // it prints its stacks
+	timer := time.AfterFunc(stuck, func() { _ = cmd.Process.Signal(syscall.SIGQUIT) }) // it prints its stacks
 	defer timer.Stop()
 	lines := bufio.NewScanner(pipe)
 	lines.Buffer(nil, 16<<20)
@@ -199,10 +200,10 @@ func (r *runner) done(out outcome) error {
 	fmt.Fprintf(r.out, "%s: %s\n", path, strings.Join(out.Problems, "\n\t"))
 	b, err := json.MarshalIndent(out, "", "\t")
 	if err == nil {
-		err = os.MkdirAll(r.keep, 0o777)
+		err = os.MkdirAll(r.keep, 0o750)
 	}
 	if err == nil {
-		err = os.WriteFile(path, append(b, '\n'), 0o666)
+		err = os.WriteFile(path, append(b, '\n'), 0o600)
 	}
 	return err
 }

@@ -94,34 +94,53 @@ func spell(random *rand.Rand, secret string) string {
 
 // foundIn returns a piece of eight bytes of a secret that a text shows in any spelling, or "".
 func (s *secrets) foundIn(text string) string {
-	s.mu.Lock()
-	all := slices.Compact(slices.Sorted(slices.Values(append(s.all, secretKey))))
-	s.mu.Unlock()
 	if text == "" {
 		return ""
 	}
+	pieces := s.pieces()
 	forms := []string{text, html.UnescapeString(text), strings.ReplaceAll(text, `\`, "")}
 	if u, err := url.QueryUnescape(strings.ReplaceAll(text, "+", "%2B")); err == nil {
 		forms = append(forms, u)
 	}
 	for _, form := range forms {
-		form = strings.ToLower(strings.Map(func(r rune) rune {
-			if unicode.IsSpace(r) {
-				return -1
-			}
-			return r
-		}, form))
-		for _, secret := range all {
-			for i := 0; i+8 <= len(secret); i++ {
-				piece := secret[i : i+8]
-				for _, spelled := range []string{piece, hex.EncodeToString([]byte(piece)), base64.RawStdEncoding.EncodeToString([]byte(piece))[:10],
-					base64.RawStdEncoding.EncodeToString([]byte("x" + piece))[2:12], base64.RawStdEncoding.EncodeToString([]byte("xy" + piece))[3:13]} {
-					if plain := strings.ToLower(strings.ReplaceAll(spelled, " ", "")); strings.Contains(form, plain) {
-						return piece
-					}
+		form = squeeze(form)
+		for i := 0; i+8 <= len(form); i++ {
+			for _, spelled := range pieces[form[i:i+8]] {
+				if strings.HasPrefix(form[i:], spelled) {
+					return spelled
 				}
 			}
 		}
 	}
 	return ""
+}
+
+// pieces returns all pieces of eight bytes, as they are, in hexadecimal and in base64, by the first eight bytes of that.
+func (s *secrets) pieces() map[string][]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	pieces := map[string][]string{}
+	for _, secret := range slices.Compact(slices.Sorted(slices.Values(append(s.all, squeeze(secretKey))))) {
+		for i := 0; i+8 <= len(secret); i++ {
+			piece := secret[i : i+8]
+			for _, spelled := range []string{
+				piece, hex.EncodeToString([]byte(piece)), base64.RawStdEncoding.EncodeToString([]byte(piece))[:10],
+				base64.RawStdEncoding.EncodeToString([]byte("x" + piece))[2:12], base64.RawStdEncoding.EncodeToString([]byte("xy" + piece))[3:13],
+			} {
+				spelled = strings.ToLower(spelled)
+				pieces[spelled[:8]] = append(pieces[spelled[:8]], spelled)
+			}
+		}
+	}
+	return pieces
+}
+
+// squeeze drops white space and makes letters lower case.
+func squeeze(text string) string {
+	return strings.ToLower(strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) {
+			return -1
+		}
+		return r
+	}, text))
 }
