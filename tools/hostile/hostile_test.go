@@ -52,3 +52,17 @@ func TestThreatHostilePlatform(t *testing.T) {
 		require.Empty(t, b.run(t, a).Problems, "go -C tools run ./hostile -only '^%s$' -seed %d -for 1s", a.Method, a.Seed)
 	}
 }
+
+// The checks know every spelling that the platform repeats credentials in.
+func TestEverySpellingIsFound(t *testing.T) {
+	for seed := range uint64(500) {
+		random := rand.New(rand.NewPCG(seed, 0))
+		var s secrets
+		s.add(t.Context(), token)
+		shown := spell(random, token)
+		require.NotEmpty(t, s.foundIn("The value "+shown+" is not valid"), "%d: %s", seed, shown)
+	}
+	var s secrets
+	s.add(t.Context(), token)
+	require.Empty(t, s.foundIn("The value "+token[:7]+" is not valid"))
+}

@@ -8,6 +8,7 @@ import (
 	"html"
 	"math/rand/v2"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -80,8 +81,9 @@ func spell(random *rand.Rand, secret string) string {
 		return secret[:len(secret)/2] + pick(random, " ", "\t", "\r\n ", "\n") + secret[len(secret)/2:]
 	case 8:
 		var b strings.Builder
+		format := pick(random, "%%%02x", "&#%d;", "\\u%04x", "&#x%X;")
 		for _, c := range []byte(secret) {
-			fmt.Fprintf(&b, pick(random, "%%%02x", "&#%d;", "\\u%04x", "&#x%X;"), c)
+			fmt.Fprintf(&b, format, c)
 		}
 		return b.String()
 	case 9:
@@ -92,13 +94,21 @@ func spell(random *rand.Rand, secret string) string {
 	return secret
 }
 
+var jsonEscape = regexp.MustCompile(`\\u00[0-9A-Fa-f]{2}`)
+
 // foundIn returns a piece of eight bytes of a secret that a text shows in any spelling, or "".
 func (s *secrets) foundIn(text string) string {
 	if text == "" {
 		return ""
 	}
 	pieces := s.pieces()
-	forms := []string{text, html.UnescapeString(text), strings.ReplaceAll(text, `\`, "")}
+	forms := []string{text, html.UnescapeString(text), strings.ReplaceAll(jsonEscape.ReplaceAllStringFunc(text, func(e string) string {
+		b, err := hex.DecodeString(e[4:])
+		if err != nil {
+			return e
+		}
+		return string(b)
+	}), `\`, "")}
 	if u, err := url.QueryUnescape(strings.ReplaceAll(text, "+", "%2B")); err == nil {
 		forms = append(forms, u)
 	}
