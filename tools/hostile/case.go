@@ -201,16 +201,18 @@ func (m method) call(r *run) error {
 		c = c.InOwner(organization)
 	}
 	f := m.in(c)
-	results := f.Call(r.of(r.ctx, m, f.Type()))
-	err := r.use(m, results)
-	if err == nil && r.ctx.Err() == nil {
-		return nil
+	in := r.of(r.ctx, m, f.Type())
+	results := f.Call(in)
+	if last := results[len(results)-1]; last.Type() == reflect.TypeFor[error]() && last.IsNil() && len(results) == 2 {
+		if asked, got := m.asked(in), idOf(results[0].Interface()); asked != 0 && got != 0 && asked != got {
+			r.problem("the result has the id %d, and not %d", got, asked)
+		}
 	}
-	return err
+	return r.use(results)
 }
 
 // use checks the results of a method and reads those that are sequences.
-func (r *run) use(m method, results []reflect.Value) error {
+func (r *run) use(results []reflect.Value) error {
 	var err error
 	if last := results[len(results)-1]; last.Type() == reflect.TypeFor[error]() {
 		err, _ = last.Interface().(error)

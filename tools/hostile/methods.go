@@ -2,6 +2,7 @@ package main
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/threatconnect-go/threatconnect"
@@ -61,4 +62,41 @@ func (m method) is(names ...string) bool {
 		}
 	}
 	return false
+}
+
+// asked returns the id of the thing that the method was asked for, or 0.
+func (m method) asked(in []reflect.Value) int64 {
+	switch m.name[strings.LastIndex(m.name, ".")+1:] {
+	case "Get", "GetByID", "Update", "Group", "Task", "Victim", "VictimAsset", "Status", "Wait", "Upload":
+	default:
+		return 0
+	}
+	for _, v := range slices.Backward(in) {
+		if v.Kind() == reflect.String {
+			return 0 // asked for by name
+		}
+		if id := idOf(v.Interface()); id != 0 {
+			return id
+		}
+	}
+	return 0
+}
+
+// idOf returns the id of a thing or of a reference to one, or 0.
+func idOf(v any) int64 {
+	switch v := v.(type) {
+	case int64:
+		return v
+	case threatconnect.Group:
+		return v.Meta().ID
+	case threatconnect.VictimAsset:
+		return v.Meta().ID
+	}
+	field := reflect.Indirect(reflect.ValueOf(v))
+	if field.Kind() == reflect.Struct {
+		if field = field.FieldByName("ID"); field.IsValid() && field.Kind() == reflect.Int64 {
+			return field.Int()
+		}
+	}
+	return 0
 }
