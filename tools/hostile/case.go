@@ -10,6 +10,7 @@ import (
 	"iter"
 	"log/slog"
 	"math/rand/v2"
+	"net/http"
 	"reflect"
 	"runtime"
 	"runtime/debug"
@@ -64,8 +65,12 @@ func (a attempt) inBubble(t *testing.T, w *world, do call) outcome {
 	}
 	var logs bytes.Buffer
 	r := &run{t: t, arguments: &arguments{world: w, random: random, dir: t.TempDir(), batch: &account{}}, platform: p, ctx: ctx, longest: time.Minute}
+	var transport http.RoundTripper = p
+	if random.IntN(4) == 0 {
+		transport = newWire(ctx, p)
+	}
 	options := []threatconnect.Option{
-		threatconnect.WithTransport(p), threatconnect.WithMaxResponseBytes(maxResponse), threatconnect.WithUserAgent("hostile/1"), threatconnect.WithObserver(observer()),
+		threatconnect.WithTransport(transport), threatconnect.WithMaxResponseBytes(maxResponse), threatconnect.WithUserAgent("hostile/1"), threatconnect.WithObserver(observer()),
 		threatconnect.WithLogger(slog.New(slog.NewJSONHandler(&logs, &slog.HandlerOptions{Level: slog.LevelDebug}))),
 		threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: pick(random, 1, 2, 5)}),
 		threatconnect.WithAttemptTimeout(pick(random, 0, 10*time.Second)),
