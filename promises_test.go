@@ -1,6 +1,7 @@
 package threatconnect
 
 import (
+	"net/url"
 	"os"
 	"strings"
 	"testing"
@@ -20,7 +21,7 @@ func TestThePromisesHaveTheNumbersOfTheCode(t *testing.T) {
 	p := RetryPolicy{}.withDefaults()
 	log, err := (&LogsService{}).NewHandler(nil)
 	require.NoError(t, err)
-	tr := newTransport(nil, nil)
+	tr := (&config{base: &url.URL{}}).newTransport()
 	for promise, holds := range map[string]bool{
 		"until it has made 5 attempts ([RetryPolicy])":                   p.MaxAttempts == 5,
 		"so a call sends at most 6 requests":                             p.MaxAttempts+1 == 6,

@@ -277,7 +277,10 @@ func (c *Client) Proxy(r *http.Request) (*url.URL, error) {
 		return nil, &ValidationError{Field: "request", Rule: "has no URL"}
 	}
 	find := http.ProxyFromEnvironment
-	if t, ok := cmp.Or(c.cfg.httpClient.Transport, http.DefaultTransport).(*http.Transport); ok {
+	switch t := cmp.Or(c.cfg.httpClient.Transport, http.DefaultTransport).(type) {
+	case *http.Transport:
+		find = t.Proxy
+	case loopbackTransport:
 		find = t.Proxy
 	}
 	if find == nil {

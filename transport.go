@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -46,34 +47,37 @@ func (c *config) buildHTTPClient() (*http.Client, error) {
 				return nil, err
 			}
 		}
-		h.Transport = newTransport(c.proxy, c.tls)
+		h.Transport = c.newTransport()
 	}
-	t, ok := cmp.Or(h.Transport, http.DefaultTransport).(*http.Transport)
-	if ok {
+	if t, ok := cmp.Or(h.Transport, http.DefaultTransport).(*http.Transport); ok {
 		if err := checkTransportTLS(t); err != nil {
 			return nil, err
 		}
-	}
-	if ok && c.base.Scheme == "http" && !c.plainHTTP {
-		local, err := loopbackOnly(t, c.base)
-		if err != nil {
-			return nil, err
+		if c.inClear() {
+			local := loopbackTransport{t}
+			if err := local.check(&http.Request{Method: http.MethodGet, URL: c.base, Host: c.base.Host, Header: http.Header{}}); err != nil {
+				return nil, err
+			}
+			h.Transport = local
 		}
-		h.Transport = local
 	}
 	h.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return h, nil
 }
 
+// inClear reports whether requests go to this machine in clear, and may not leave it.
+func (c *config) inClear() bool { return c.base.Scheme == "http" && !c.plainHTTP }
+
 // newTransport returns the transport of a client that was given none.
-func newTransport(proxy *url.URL, t *tls.Config) *http.Transport {
-	if t == nil {
-		t = &tls.Config{MinVersion: tls.VersionTLS12}
+func (c *config) newTransport() *http.Transport {
+	dialer := &net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}
+	if c.inClear() {
+		dialer.Control = dialLoopback
 	}
 	tr := &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-		TLSClientConfig:        t,
+		DialContext:            dialer.DialContext,
+		TLSClientConfig:        cmp.Or(c.tls, &tls.Config{MinVersion: tls.VersionTLS12}),
 		TLSHandshakeTimeout:    15 * time.Second,
 		ForceAttemptHTTP2:      true,
 		MaxIdleConnsPerHost:    32,
@@ -89,8 +93,8 @@ func newTransport(proxy *url.URL, t *tls.Config) *http.Transport {
 			return &proxyError{host: proxy.Host, status: resp.StatusCode}
 		},
 	}
-	if proxy != nil {
-		tr.Proxy = http.ProxyURL(proxy)
+	if c.proxy != nil {
+		tr.Proxy = http.ProxyURL(c.proxy)
 	}
 	return tr
 }
@@ -127,48 +131,39 @@ var errNotLoopback = &ValidationError{
 	Fix:   "use https://, leave out the proxy, or allow it with WithPlainHTTP (PlainHTTP for a trigger)",
 }
 
-// loopbackOnly returns a copy of t that connects to this machine only, to its proxy as to anything else.
-// It refuses a proxy that is known to be on another machine.
-func loopbackOnly(t *http.Transport, base *url.URL) (*http.Transport, error) {
-	t = t.Clone()
-	if find := t.Proxy; find != nil {
-		t.Proxy = func(r *http.Request) (*url.URL, error) {
-			proxy, err := find(r)
-			if err == nil && proxy != nil && !isLoopback(proxy.Hostname()) && r.URL.Host == base.Host {
-				return nil, errNotLoopback
-			}
-			return proxy, err
-		}
-		if _, err := t.Proxy(&http.Request{Method: http.MethodGet, URL: base, Host: base.Host, Header: http.Header{}}); err == errNotLoopback {
-			return nil, err
-		}
+// loopbackTransport sends to this machine only: it refuses a proxy on another one. The client's own
+// transport also looks at the address of each connection; a dialer of the caller's own is the caller's.
+type loopbackTransport struct{ *http.Transport }
+
+// check refuses the proxy of a request.
+func (t loopbackTransport) check(r *http.Request) error {
+	if t.Proxy == nil {
+		return nil
 	}
-	dial := t.DialContext
-	if dial == nil {
-		dial = new(net.Dialer).DialContext
+	proxy, err := t.Proxy(r)
+	if err == nil && proxy != nil && !isLoopback(proxy.Hostname()) {
+		return errNotLoopback
 	}
-	t.DialContext = onlyLoopback(dial)
-	return t, nil
+	return nil // the transport gets the error too
 }
 
-type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
-
-// onlyLoopback closes a connection of dial that leads to another machine. A connection without an IP
-// address, as to a Unix socket, stays on this one.
-func onlyLoopback(dial dialFunc) dialFunc {
-	return func(ctx context.Context, network, addr string) (net.Conn, error) {
-		conn, err := dial(ctx, network, addr)
-		if err != nil {
-			return nil, err
+func (t loopbackTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if err := t.check(r); err != nil {
+		if r.Body != nil {
+			_ = r.Body.Close()
 		}
-		if remote := conn.RemoteAddr(); remote != nil {
-			if to, err := netip.ParseAddrPort(remote.String()); err == nil && !to.Addr().Unmap().IsLoopback() {
-				_ = conn.Close()
-				return nil, errNotLoopback
-			}
-		}
-		return conn, nil
+		return nil, err
 	}
+	return t.Transport.RoundTrip(r)
+}
+
+// dialLoopback is the Control of a dialer that connects to loopback addresses only, whatever a name
+// resolves to.
+func dialLoopback(_, address string, _ syscall.RawConn) error {
+	if to, err := netip.ParseAddrPort(address); err != nil || !to.Addr().Unmap().IsLoopback() {
+		return errNotLoopback
+	}
+	return nil
 }
 
 // isLoopback reports whether host names this machine.
