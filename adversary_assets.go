@@ -234,7 +234,7 @@ func readAdversaryAsset(def *adversaryAssetDef) func(*wire.Reader) AdversaryAsse
 		for r.Object(); r.NextKey(); {
 			switch key := r.Key(); string(key) {
 			case "id":
-				a.ID = r.Int64()
+				a.ID = r.ID()
 			case "type":
 				a.Type = AdversaryAssetType(r.Text())
 			case "name", "handle", "phoneNumber", "url":

@@ -201,7 +201,7 @@ func readAttribute(r *wire.Reader) Attribute {
 	for r.Object(); r.NextKey(); {
 		switch string(r.Key()) {
 		case "id":
-			a.ID = r.Int64()
+			a.ID = r.ID()
 		case "type":
 			a.Type = r.Text()
 		case "value":

@@ -20,8 +20,8 @@ func TestCountsOfJobsAreCounts(t *testing.T) {
 	m, client := batchMock(t, threatconnect.WithRetry(threatconnect.RetryPolicy{MaxAttempts: 1}))
 	for _, key := range keys {
 		for n, ok := range map[string]bool{"0": true, "7": true, `"7"`: true, "2147483647": true, "-1": false, "2147483648": false, "9223372036854775807": false} {
-			m.RegisterResponder("GET", batchBase+"/v2/batch/7", httpmock.NewStringResponder(200, fmt.Sprintf(`{"id":9223372036854775807,"status":"Completed","%s":%s}`, key, n)))
-			got, err := client.Batch.Status(t.Context(), 7)
+			m.RegisterResponder("GET", batchBase+"/v2/batch/9223372036854775807", httpmock.NewStringResponder(200, fmt.Sprintf(`{"id":9223372036854775807,"status":"Completed","%s":%s}`, key, n)))
+			got, err := client.Batch.Status(t.Context(), math.MaxInt64)
 			if !ok {
 				assert.ErrorIs(t, err, threatconnect.ErrBadResponse, "%s %s", key, n)
 				continue

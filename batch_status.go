@@ -176,6 +176,8 @@ func (c *Client) batch(ctx context.Context, call *call) (*BatchStatus, error) {
 			return newAPIError(call, resp, buf.Bytes())
 		case a.State == "" && a.ID == 0:
 			return fmt.Errorf("%w: it says nothing about the job", ErrBadResponse)
+		case a.ID != 0 && !call.route.names(a.ID):
+			return errWrongID
 		}
 		return nil
 	})

@@ -131,7 +131,7 @@ func TestAnswersAboutJobsAreReadInEveryShape(t *testing.T) {
 		`{"status":"Paused"}`:                         {ID: 7, State: "Paused"},
 		`{"status":"Completed","unprocessedCount":3}`: {ID: 7, State: threatconnect.JobCompleted, Unprocessed: 3},
 		`{"status":"Completed","errorCount":1,"successCount":2,"unprocessCount":3}`:                    {ID: 7, State: threatconnect.JobCompleted, Errors: 1, Success: 2, Unprocessed: 3},
-		`{"status":"Success","data":{"batchStatus":{"id":"9","status":"Completed","errorCount":"4"}}}`: {ID: 9, State: threatconnect.JobCompleted, Errors: 4},
+		`{"status":"Success","data":{"batchStatus":{"id":"7","status":"Completed","errorCount":"4"}}}`: {ID: 7, State: threatconnect.JobCompleted, Errors: 4},
 		`{"status":"Success","data":{"batchStatus":{"id":7,"status":"Queued","successIndicatorCount":1,"errorIndicatorCount":2,"successGroupCount":3,` +
 			`"errorGroupCount":4,"successAssociationCount":5,"errorAssociationCount":6,"new":[1]}}}`: {ID: 7, State: threatconnect.JobQueued,
 			SuccessIndicators: 1, ErrorIndicators: 2, SuccessGroups: 3, ErrorGroups: 4, SuccessAssociations: 5, ErrorAssociations: 6},

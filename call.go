@@ -84,7 +84,8 @@ func failing[T any](err error) iter.Seq2[T, error] {
 // anyKey stands for whatever key there is under data.
 const anyKey = "*"
 
-// one sends a call and reads the one thing that its answer holds.
+// one sends a call and reads the one thing that its answer holds. It must be the one that the route ends
+// with.
 func one[T any](ctx context.Context, c *Client, call *call, keys []string, read func(*wire.Reader) T) (T, error) {
 	var v T
 	call.requireItem = true
@@ -92,7 +93,11 @@ func one[T any](ctx context.Context, c *Client, call *call, keys []string, read 
 		// Some answers hold one thing as a list of one.
 		n := 0
 		for r.Array(); r.NextElem(); n++ {
+			call.route.checkID(r)
 			v = read(r)
+			if ind, ok := any(v).(Indicator); ok {
+				call.route.checkIndicator(r, ind)
+			}
 		}
 		if n != 1 {
 			r.Fail("want one of them")

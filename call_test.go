@@ -184,13 +184,13 @@ func TestAFailureCountsWhereverItStands(t *testing.T) {
 func TestTheKeyThatIsAskedForFirstWins(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{
-		`{"data":{"host":{"hostName":"right.example"},"indicator":{"hostName":"wrong.example"}}}`,
-		`{"data":{"indicator":{"hostName":"wrong.example"},"host":{"hostName":"right.example"}}}`,
+		`{"data":{"host":{"id":1,"hostName":"right.example"},"indicator":{"id":2,"hostName":"right.example"}}}`,
+		`{"data":{"indicator":{"id":2,"hostName":"right.example"},"host":{"id":1,"hostName":"right.example"}}}`,
 	} {
 		c := clientOf(t, &script{steps: []func(*http.Request) (*http.Response, error){answer(200, body)}})
 		h, err := c.Indicators.Hosts.Get(t.Context(), "right.example", nil)
 		require.NoError(t, err)
-		assert.Equal(t, "right.example", h.HostName)
+		assert.EqualValues(t, 1, h.ID)
 	}
 }
 

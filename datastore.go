@@ -217,7 +217,11 @@ func (d *DataStore[T]) do(ctx context.Context, method, recordID string, body []b
 	if err != nil {
 		return nil, err
 	}
-	return readDataAnswer(answer)
+	a, err := readDataAnswer(answer)
+	if err == nil && a.id != "" && a.id != recordID {
+		return nil, errWrongID
+	}
+	return a, err
 }
 
 // List reads the records that Elasticsearch returns without a query: the first ten, unless the instance

@@ -27,7 +27,7 @@ func readFileOccurrence(r *wire.Reader) FileOccurrence {
 	for r.Object(); r.NextKey(); {
 		switch string(r.Key()) {
 		case "id":
-			o.ID = r.Int64()
+			o.ID = r.ID()
 		case "fileName":
 			o.FileName = r.Text()
 		case "path":

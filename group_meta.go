@@ -80,7 +80,7 @@ func (m *GroupMeta) additional() *GroupAdditional {
 func (m *GroupMeta) read(key []byte, r *wire.Reader) bool {
 	switch string(key) {
 	case "id":
-		m.ID = r.Int64()
+		m.ID = r.ID()
 	case "name":
 		m.Name = r.Text()
 	case "owner":

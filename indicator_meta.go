@@ -124,7 +124,7 @@ func (m *IndicatorMeta) additional() *IndicatorAdditional {
 func (m *IndicatorMeta) read(key []byte, r *wire.Reader) bool {
 	switch string(key) {
 	case "id":
-		m.ID = r.Int64()
+		m.ID = r.ID()
 	case "owner":
 		m.Owner = readOwner(r)
 	case "ownerName":

@@ -286,7 +286,7 @@ func readMetric(r *wire.Reader) Metric {
 	for r.Object(); r.NextKey(); {
 		switch string(r.Key()) {
 		case "id":
-			m.ID = r.Int64()
+			m.ID = r.ID()
 		case "name":
 			m.Name = r.Text()
 		case "dataType":

@@ -164,7 +164,7 @@ func readOwner(r *wire.Reader) Owner {
 	for r.Object(); r.NextKey(); {
 		switch string(r.Key()) {
 		case "id":
-			o.ID = r.Int64()
+			o.ID = r.ID()
 		case "name", "ownerName":
 			o.Name = r.Text()
 		case "type":

@@ -97,7 +97,7 @@ func readPlaybook(r *wire.Reader, raw json.RawMessage) Playbook {
 		scalar := r.Kind() != wire.Object && r.Kind() != wire.Array
 		switch {
 		case string(key) == "id" && wholeNumber(r):
-			p.ID = r.Int64()
+			p.ID = r.ID()
 		case string(key) == "groupXid" && scalar:
 			p.GroupXID = r.Text()
 		case string(key) == "name" && scalar:
@@ -122,7 +122,7 @@ func readPlaybook(r *wire.Reader, raw json.RawMessage) Playbook {
 // wholeNumber reports whether the value that is due is an id of the usual kind.
 func wholeNumber(r *wire.Reader) bool {
 	e := wire.NewReader(rawOf(r))
-	e.Int64()
+	e.ID()
 	return e.Err() == nil
 }
 

@@ -283,6 +283,9 @@ func (s PlaybooksService) one(ctx context.Context, call *call) (Playbook, error)
 	if len(found.items) == 0 {
 		return Playbook{}, nil
 	}
+	if !call.route.isPlaybook(&found.items[0]) {
+		return Playbook{}, errWrongID
+	}
 	return found.items[0], nil
 }
 

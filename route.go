@@ -18,6 +18,9 @@ type route struct {
 	path     string
 	template string
 	err      error
+	hasID    bool   // whether the path ends with an id
+	id       int64  // that the path ends with
+	value    string // that the path ends with, before it is escaped; empty for none
 }
 
 // at builds a route. A string is a literal segment or several; a [value] or an [id] is one segment,
@@ -29,6 +32,7 @@ func at(parts ...any) route {
 	for _, part := range parts {
 		p.WriteByte('/')
 		t.WriteByte('/')
+		r.hasID, r.value = false, ""
 		switch part := part.(type) {
 		case string:
 			p.WriteString(part)
@@ -36,7 +40,9 @@ func at(parts ...any) route {
 		case id:
 			p.WriteString(strconv.FormatInt(int64(part), 10))
 			t.WriteString("{}")
+			r.hasID, r.id = true, int64(part)
 		case value:
+			r.value = string(part)
 			switch part {
 			case "":
 				r.err = &ValidationError{Field: "path value", Rule: "is empty", Fix: "give the name, value or id of what the call is about"}
@@ -70,6 +76,9 @@ func (r route) under(parts ...any) route {
 		path:     r.path + below.path,
 		template: r.template + below.template,
 		err:      err,
+		hasID:    below.hasID,
+		id:       below.id,
+		value:    below.value,
 	}
 }
 

@@ -76,10 +76,19 @@ func TestEveryShapeIsReadWhole(t *testing.T) {
 // shapeClient is answered with one body, and after it with empty pages.
 func shapeClient(t *testing.T, body string, opts ...tc.Option) *tc.Client {
 	t.Helper()
+	return shapeClientOf(t, func(*http.Request) string { return body }, opts...)
+}
+
+// shapeClientOf is answered with one body, which depends on the request, and after it with empty pages.
+func shapeClientOf(t *testing.T, body func(*http.Request) string, opts ...tc.Option) *tc.Client {
+	t.Helper()
+	first := true
 	c, err := tc.NewClient("https://app.example.com/api", tc.Token("token"), append(opts, tc.WithOwner("Example Source"),
 		tc.WithTransport(roundTrip(func(r *http.Request) (*http.Response, error) {
-			answer := body
-			body = `{"status":"Success","data":{}}`
+			answer := `{"status":"Success","data":{}}`
+			if first {
+				answer, first = body(r), false
+			}
 			return &http.Response{
 				StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}},
 				Body: io.NopCloser(strings.NewReader(answer)), ContentLength: int64(len(answer)), Request: r,

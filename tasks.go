@@ -328,7 +328,7 @@ func readTask(r *wire.Reader) *Task {
 	for r.Object(); r.NextKey(); {
 		switch key := r.Key(); string(key) {
 		case "id":
-			t.ID = r.Int64()
+			t.ID = r.ID()
 		case "name":
 			t.Name = r.Text()
 		case "owner":

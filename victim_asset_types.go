@@ -249,7 +249,7 @@ func readVictimAsset(def *victimAssetDef) func(*wire.Reader) VictimAsset {
 		for r.Object(); r.NextKey(); {
 			switch key := r.Key(); string(key) {
 			case "id":
-				f.meta.ID = r.Int64()
+				f.meta.ID = r.ID()
 			case "webLink":
 				f.meta.WebLink = r.Text()
 			case "type":

@@ -270,7 +270,7 @@ func readVictimOf(owner string) func(*wire.Reader) *Victim {
 		for r.Object(); r.NextKey(); {
 			switch key := r.Key(); string(key) {
 			case "id":
-				v.ID = r.Int64()
+				v.ID = r.ID()
 			case "name":
 				v.Name = r.Text()
 			case "description":

@@ -79,6 +79,16 @@ func (r *Reader) Int64() int64 {
 	return v
 }
 
+// ID reads the id of a thing: as [Reader.Int64], and an error when it is below 0.
+func (r *Reader) ID() int64 {
+	v, ok := r.integer()
+	if ok && v < 0 {
+		r.misfit("want an id that is not below 0")
+		return 0
+	}
+	return v
+}
+
 // Int is [Reader.Int64], and an error when the number does not fit an int.
 func (r *Reader) Int() int {
 	v, _ := r.int()
