@@ -25,10 +25,10 @@ var oddAnswers = []string{
 	`{"data":{"user":{"userName":"a","userName":"b"}}}`, `{"data":{"owner":[{"id":1},{"id":1.5}]}}`, `{"status":"Success","data":{"batchStatus":{"id":"1","errorCount":-1}}}`,
 }
 
-// FuzzEveryAnswer gives any body to every call: what comes back is a value that can be used and
+// FuzzThreatNoAnswerPanics gives any body to every call: what comes back is a value that can be used and
 // written as JSON, the same each time, or an error that says what was wrong with the answer and is
 // fit to be shown. It also looks through the decoders of everything below data.
-func FuzzEveryAnswer(f *testing.F) {
+func FuzzThreatNoAnswerPanics(f *testing.F) {
 	names := slices.Sorted(maps.Keys(shapeCalls))
 	for i, name := range names {
 		body, err := os.ReadFile("testdata/shapes/" + name + ".json")

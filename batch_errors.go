@@ -170,7 +170,7 @@ func batchItemError(f item.Failure) BatchItemError {
 type BatchError struct {
 	Stats BatchStats
 	// Items are the first 1,000 errors of items, in the order in which they became known.
-	// BatchConfig.OnError gets all.
+	// BatchConfig.OnError gets more.
 	Items []BatchItemError
 	More  int // number of further errors of items
 	// Jobs are the ids of jobs with an unknown outcome that were uploaded, or may have been. Check them with

@@ -339,9 +339,9 @@ func TestAConnectionIsUsedAgain(t *testing.T) {
 	assert.Len(t, addrs, 1)
 }
 
-// TestAnswersAreBoundedInMemory has answers of few bytes that become many values. It is not parallel,
+// TestThreatAnswersMemoryIsBounded has answers of few bytes that become many values. It is not parallel,
 // because it measures what is allocated.
-func TestAnswersAreBoundedInMemory(t *testing.T) {
+func TestThreatAnswersMemoryIsBounded(t *testing.T) {
 	const size = 8 << 20
 	repeat := func(before, element, after string) string {
 		return before + strings.Repeat(element+",", size/(len(element)+1)-len(before)-len(after)) + element + after

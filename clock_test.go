@@ -2,6 +2,7 @@ package threatconnect_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -150,21 +151,61 @@ func TestABodyThatCanBeReadOnceIsNotSentWithACorrectedClock(t *testing.T) {
 	})
 }
 
-func TestADateTwoDaysOffIsNotFollowed(t *testing.T) {
+// TestThreatClockCorrectionIsLimited has a platform whose Date headers jump after an offset was measured, and
+// before one was, with signatures and with a token that ends.
+func TestThreatClockCorrectionIsLimited(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		const ahead = time.Hour
-		p := &skewed{ahead: ahead}
-		date := func(*http.Request) (*http.Response, error) {
-			return reply(200, whoami, "Date", time.Now().Add(48*time.Hour).UTC().Format(http.TimeFormat)), nil
-		}
-		s := &script{steps: steps{p.RoundTrip, p.RoundTrip, date, p.RoundTrip}}
-		c := clientOf(t, s)
-		for range 3 {
-			_, err := c.Owners.Whoami(t.Context())
+	for jump, believed := range map[time.Duration]bool{
+		24 * time.Hour: true, -24 * time.Hour: true, 23 * time.Hour: true,
+		24*time.Hour + time.Second: false, -24*time.Hour - time.Second: false, 48 * time.Hour: false, -48 * time.Hour: false, 50 * 365 * 24 * time.Hour: false,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			const ahead = time.Hour
+			p := &skewed{ahead: ahead}
+			date := func(*http.Request) (*http.Response, error) {
+				return reply(200, whoami, "Date", time.Now().Add(jump).UTC().Format(http.TimeFormat)), nil
+			}
+			s := &script{steps: steps{p.RoundTrip, p.RoundTrip, date, answer(200, whoami)}}
+			c := clientOf(t, s)
+			for range 3 {
+				_, err := c.Owners.Whoami(t.Context())
+				require.NoError(t, err)
+			}
+			require.Equal(t, 4, s.count())
+			want := ahead
+			if believed {
+				want = jump
+			}
+			assert.Equal(t, strconv.FormatInt(time.Now().Add(want).Unix(), 10), s.sent[3].Header.Get("Timestamp"), "an offset of %s", jump)
+		})
+		synctest.Test(t, func(t *testing.T) {
+			refuse := func(*http.Request) (*http.Response, error) {
+				return reply(401, `{"status":"Failure","message":"Timestamp out of acceptable time range"}`, "Date", time.Now().Add(jump).UTC().Format(http.TimeFormat)), nil
+			}
+			s := &script{steps: steps{refuse, answer(200, whoami)}}
+			_, err := clientOf(t, s).Owners.Whoami(t.Context())
+			assert.Equal(t, believed, err == nil, "%s: %v", jump, err)
+			if !believed {
+				require.ErrorIs(t, err, threatconnect.ErrClockSkew)
+				require.Equal(t, 1, s.count())
+			}
+		})
+		synctest.Test(t, func(t *testing.T) {
+			asked := 0
+			source := func(context.Context) (string, time.Time, error) {
+				asked++
+				return "APIV2:t0k3n", time.Now().Add(12 * time.Hour), nil // the token lives as long as that
+			}
+			s := &script{steps: steps{func(*http.Request) (*http.Response, error) {
+				return reply(200, whoami, "Date", time.Now().Add(jump).UTC().Format(http.TimeFormat)), nil
+			}}}
+			c, err := threatconnect.NewClient("https://tc.example/api", threatconnect.TokenFunc(source), threatconnect.WithTransport(s))
 			require.NoError(t, err)
-		}
-		require.Equal(t, 4, s.count())
-		assert.Equal(t, strconv.FormatInt(time.Now().Add(ahead).Unix(), 10), s.sent[3].Header.Get("Timestamp"))
-	})
+			for range 2 {
+				_, err := c.Owners.Whoami(t.Context())
+				require.NoError(t, err)
+			}
+			assert.Equal(t, believed && jump > 0, asked == 2, "a token ends by the platform's clock: %s", jump)
+		})
+	}
 }

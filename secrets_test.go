@@ -184,7 +184,7 @@ var revealing = map[string]func(context.Context, *threatconnect.Client) error{
 	},
 }
 
-func TestNothingThatGoesWrongShowsASecret(t *testing.T) {
+func TestThreatValuesAreNotShown(t *testing.T) {
 	t.Parallel()
 	s := &spill{secrets: []string{secretKey, secretToken, proxyPassword, secretIndic, "p4th?q=1", secretRating, secretTrigger}}
 	var text, js bytes.Buffer
@@ -375,9 +375,9 @@ func TestNoPieceOfACredentialIsShown(t *testing.T) {
 	})
 }
 
-// FuzzNoPieceOfATokenIsShown puts a token, in up to two spellings one after the other, anywhere into a
+// FuzzThreatCredentialsAreNotShown puts a token, in up to two spellings one after the other, anywhere into a
 // text.
-func FuzzNoPieceOfATokenIsShown(f *testing.F) {
+func FuzzThreatCredentialsAreNotShown(f *testing.F) {
 	names := slices.Sorted(maps.Keys(spellings))
 	for i := range names {
 		f.Add("APP:12:abcDEF/ghi+jkl=:1700~~~??>:0:SECRETSECRET", "headers: ", "; more", uint8(i), uint8(i+1))

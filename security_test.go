@@ -95,32 +95,81 @@ func TestEveryDependencyIsInSECURITY(t *testing.T) {
 	assert.Empty(t, listed, "no go.mod requires it")
 }
 
-// Nothing of the package or its test server runs before it is called, or around the compiler; go:linkname needs the
-// import of unsafe.
-func TestNothingIsUnsafe(t *testing.T) {
+// TestThreatNothingRunsAtImport reads every package that a program can import: there is no cgo, no unsafe, which
+// go:linkname needs, and no init. What a variable is initialized with starts no goroutine and calls nothing of a
+// package that reads or writes something or starts a process.
+func TestThreatNothingRunsAtImport(t *testing.T) {
 	t.Parallel()
+	outside := []string{"os", "exec", "net", "http", "tls", "syscall", "signal", "filepath", "plugin", "sql", "log", "slog", "runtime", "debug", "rand"}
 	files := 0
-	for _, pattern := range []string{"*.go", "internal/*/*.go", "threatconnecttest/*.go"} {
-		names, err := filepath.Glob(pattern)
+	require.NoError(t, filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if _, err := os.Stat(filepath.Join(name, "go.mod")); name != "." && (err == nil || strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata") {
+				return filepath.SkipDir // another module
+			}
+			return nil
+		}
+		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return nil
+		}
+		files++
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
 		require.NoError(t, err)
-		for _, name := range names {
-			if strings.HasSuffix(name, "_test.go") {
-				continue
-			}
-			files++
-			f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+		for _, spec := range f.Imports {
+			path, err := strconv.Unquote(spec.Path.Value)
 			require.NoError(t, err)
-			for _, spec := range f.Imports {
-				path, err := strconv.Unquote(spec.Path.Value)
-				require.NoError(t, err)
-				assert.NotContains(t, []string{"C", "unsafe", "plugin"}, path, name)
-			}
-			for _, d := range f.Decls {
-				if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv == nil {
-					assert.NotEqual(t, "init", fn.Name.Name, name)
+			assert.NotContains(t, []string{"C", "unsafe", "plugin"}, path, name)
+		}
+		for _, d := range f.Decls {
+			switch d := d.(type) {
+			case *ast.FuncDecl:
+				if d.Recv == nil {
+					assert.NotEqual(t, "init", d.Name.Name, name)
+				}
+			case *ast.GenDecl:
+				for _, part := range runAtImport(d) {
+					assert.NotContains(t, append(outside, "go"), part, "%s: a variable is initialized with it", name)
 				}
 			}
 		}
-	}
-	assert.Greater(t, files, 100)
+		return nil
+	}))
+	assert.Greater(t, files, 200)
+}
+
+// runAtImport returns the packages whose functions a declaration calls, and "go" for a goroutine that it starts. A
+// function that is only declared runs later.
+func runAtImport(d *ast.GenDecl) (parts []string) {
+	ast.Inspect(d, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.GoStmt:
+			parts = append(parts, "go")
+		case *ast.CallExpr:
+			switch fun := n.Fun.(type) {
+			case *ast.FuncLit: // it is called where it is declared
+				ast.Inspect(fun.Body, func(n ast.Node) bool {
+					if _, ok := n.(*ast.GoStmt); ok {
+						parts = append(parts, "go")
+					}
+					if sel, ok := n.(*ast.SelectorExpr); ok {
+						if pkg, ok := sel.X.(*ast.Ident); ok {
+							parts = append(parts, pkg.Name)
+						}
+					}
+					return true
+				})
+			case *ast.SelectorExpr:
+				if pkg, ok := fun.X.(*ast.Ident); ok {
+					parts = append(parts, pkg.Name)
+				}
+			}
+		case *ast.FuncLit:
+			return false
+		}
+		return true
+	})
+	return parts
 }

@@ -51,9 +51,9 @@ func TestAURLOf8KBIsSentAndFoundAgain(t *testing.T) {
 	assert.Equal(t, 1, s.count())
 }
 
-// TestALinkOfThePlatformIsNeverFetched has a platform that puts addresses of another server wherever
+// TestThreatLinksAreNeverFetched has a platform that puts addresses of another server wherever
 // an answer can hold one.
-func TestALinkOfThePlatformIsNeverFetched(t *testing.T) {
+func TestThreatLinksAreNeverFetched(t *testing.T) {
 	t.Parallel()
 	const link = "https://other.example/evil"
 	thing := `{"id":1,"ownerName":"Example Source","webLink":"` + link + `","summary":"a.example","hostName":"a.example","type":"Host","href":"` + link + `","url":"` + link + `","link":"` + link + `","name":"x"}`
@@ -70,7 +70,10 @@ func TestALinkOfThePlatformIsNeverFetched(t *testing.T) {
 	_, err = c.Tags.On(t.Context(), h)
 	require.True(t, err == nil || errors.Is(err, threatconnect.ErrBadResponse))
 	_, _ = c.Attributes.On(t.Context(), h)
-	require.Greater(t, s.count(), 5)
+	for _, call := range shapeCalls {
+		_, _ = call(t.Context(), c)
+	}
+	require.Greater(t, s.count(), 50)
 	for _, req := range s.sent {
 		assert.Equal(t, "https://tc.example", fmt.Sprint(req.URL.Scheme, "://", req.URL.Host))
 		assert.NotContains(t, req.URL.String(), "other.example")

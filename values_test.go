@@ -369,7 +369,7 @@ func TestEveryKindOfValueArrivesOrIsRefused(t *testing.T) {
 	}
 }
 
-func FuzzEveryKindOfValueArrivesOrIsRefused(f *testing.F) {
+func FuzzThreatValuesArriveAsSigned(f *testing.F) {
 	kinds := kindsOfValues()
 	for i, v := range hostileValues() {
 		f.Add(uint(i), v)

@@ -7,7 +7,7 @@ import (
 
 // Extract takes time in proportion to the length of a text, whatever is in it. Windows bound the length
 // of what is looked at together, so the patterns are as long as a window and a small part of one.
-func TestExtractIsLinear(t *testing.T) {
+func TestThreatTextTimeGrowsLinearly(t *testing.T) {
 	for _, pattern := range []string{
 		"a@", "a.", "a-", "1.", "1.2.3.4 ", "1.2.3.4,", "1:", "::", ":1", "a:1:", "[.]", "[", "](", "a[.]b ", "(at)", " [.] ",
 		"http://", "http://a.b/,", "http://a.example/(", "http://a.example/) ", "hxxp://a.b/;", "://", "\\", "\\n", "\\.", "a\\.b", "&amp;", "&#", "&",

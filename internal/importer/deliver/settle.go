@@ -39,6 +39,7 @@ func (s *settlement) settle(ctx context.Context) (*journal.Settled, error) {
 			return nil, fmt.Errorf("threatconnect: read the errors of %s: %w", JobName(s.job), err)
 		}
 		s.unlisted(err)
+		s.leftOut()
 	}
 	if s.poison != nil {
 		return s.bisect()
@@ -141,9 +142,15 @@ func (s *settlement) read(ctx context.Context) error {
 	return err
 }
 
+// mostEntries returns how many entries of the list are taken. A list can be long without end whatever the job
+// is, and each entry is a call of the caller's function.
+func (s *settlement) mostEntries() int { return max(1000, 8*s.part.Len()) }
+
 // entry takes one entry of the list.
 func (s *settlement) entry(e attribute.Entry) {
-	s.entries++
+	if s.entries++; s.entries > s.mostEntries() {
+		return
+	}
 	failure := e.Failure(s.job)
 	if attribute.Fatal(e.Reason, e.Cause) {
 		s.poison = &e
@@ -180,6 +187,14 @@ func (s *settlement) unlisted(err error) {
 		missing = fmt.Errorf("%w: %w", missing, err)
 	}
 	s.d.note(&s.outcome, item.Failure{Seq: -1, Job: s.job, Err: missing})
+}
+
+// leftOut notes that the list has more entries than are taken.
+func (s *settlement) leftOut() {
+	if n := s.entries - s.mostEntries(); n > 0 {
+		s.d.note(&s.outcome, item.Failure{Seq: -1, Job: s.job, Err: fmt.Errorf(
+			"threatconnect: %s has %d items, and %d more errors than are reported: look at them with client.Batch.Errors", JobName(s.job), s.part.Len(), n)})
+	}
 }
 
 // bisect deals with an item that made the platform give up the job. The platform works from front to back, so its
