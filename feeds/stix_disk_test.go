@@ -17,10 +17,10 @@ func TestThreatTemporaryFilesAreBounded(t *testing.T) {
 	require.NoError(t, err)
 	for name, text := range map[string]string{
 		"a mixed feed":            mixed.String(),
-		"numbers":                 bundleOf(strings.TrimSuffix(strings.Repeat("7,", 3_000_000), ",")),
-		"empty objects":           bundleOf(strings.TrimSuffix(strings.Repeat("{},", 2_000_000), ",")),
-		"objects without ids":     bundleOf(strings.TrimSuffix(strings.Repeat(`{"type":"tool"},`, 400_000), ",")),
-		"refused objects":         bundleOf(numbered(200_000, `{"type":"tool","id":"#"}`, ",")),
+		"numbers":                 bundleOf(strings.TrimSuffix(strings.Repeat("7,", 1_500_000), ",")),
+		"empty objects":           bundleOf(strings.TrimSuffix(strings.Repeat("{},", 1_000_000), ",")),
+		"objects without ids":     bundleOf(strings.TrimSuffix(strings.Repeat(`{"type":"tool"},`, 200_000), ",")),
+		"refused objects":         bundleOf(numbered(100_000, `{"type":"tool","id":"#"}`, ",")),
 		"tools":                   bundleOf(numbered(150_000, tool, ",")),
 		"versions of one object":  bundleOf(strings.TrimSuffix(strings.Repeat(tool+",", 150_000), ",")),
 		"references to nothing":   bundleOf(`{"type":"report","id":"r","name":"ab","object_refs":["a"` + strings.Repeat(`,"a"`, 1_500_000) + "]}"),
