@@ -158,19 +158,18 @@ func decodings(text string) []string {
 // sign.
 func withoutSignatures(text string) string {
 	const n = 43
-	for from := 0; ; {
-		i := strings.IndexByte(text[from:], '=')
-		if i < 0 {
-			return text
-		}
-		from += i
-		if from >= n && !strings.ContainsFunc(text[from-n:from], func(r rune) bool { return !isBase64(r) }) {
-			text = text[:from-n] + "{}" + text[from+1:]
-			from += 2 - n
-		} else {
-			from++
+	var b strings.Builder
+	shown := 0 // how much of the text is in b
+	for i := range len(text) {
+		if text[i] == '=' && i-shown >= n && !strings.ContainsFunc(text[i-n:i], func(r rune) bool { return !isBase64(r) }) {
+			b.WriteString(text[shown:i-n] + "{}")
+			shown = i + 1
 		}
 	}
+	if shown == 0 {
+		return text
+	}
+	return b.String() + text[shown:]
 }
 
 func isBase64(r rune) bool {
@@ -181,7 +180,7 @@ func isBase64(r rune) bool {
 // credentials. The error itself stays below it.
 func (c *call) sanitize(err error) error {
 	text := err.Error()
-	clean := shorten(printable(c.redact(userInfo.ReplaceAllLiteralString(text, "://{}@"))))
+	clean := shorten(printable(c.redact(beginning(userInfo.ReplaceAllLiteralString(text, "://{}@")))))
 	if clean == text {
 		return err
 	}
@@ -199,7 +198,7 @@ func (c *call) transportError(ctx context.Context, err error) error {
 	if text == "" {
 		text = unrecognizedError(err)
 	}
-	text = shorten(printable(c.redact(text)))
+	text = shorten(printable(c.redact(beginning(text))))
 	if text == err.Error() {
 		return err
 	}
@@ -302,6 +301,9 @@ type contentError struct{ err error }
 
 func (e *contentError) Error() string { return e.err.Error() }
 func (e *contentError) Unwrap() error { return e.err }
+
+// beginning returns the part of a text in which credentials are looked for before it is cut to what is shown.
+func beginning(s string) string { return cutText(s, 4<<10) }
 
 // shorten cuts the text of an error to 300 bytes.
 func shorten(s string) string {
