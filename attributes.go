@@ -152,7 +152,7 @@ func (a *Attribute) checkRules() error {
 	case canon.IsBlank(a.Value):
 		return &ValidationError{Field: "attribute value", Rule: "is empty"}
 	}
-	return nil
+	return checkText("attribute type", a.Type)
 }
 
 func (a *Attribute) write(w *wire.Writer, m mode) {
