@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"os"
 	"reflect"
 	"runtime"
 	"runtime/debug"
@@ -92,6 +93,10 @@ func (a attempt) inBubble(t *testing.T, w *world, do call) outcome {
 	synctest.Wait()
 	if left := goroutines(); len(left) > before {
 		r.problem("%d goroutines are left:\n%s", len(left)-before, strings.Join(left, "\n\n"))
+		time.Sleep(24 * time.Hour)
+		if left := goroutines(); len(left) > before { // the process is going to die of them
+			fmt.Fprintf(os.Stderr, "%+v: %s\n", a, strings.Join(r.problems, "\n"))
+		}
 	}
 	if piece := p.secrets.foundIn(logs.String()); piece != "" {
 		r.problem("the log shows %q of a credential", piece)
