@@ -186,7 +186,7 @@ func requireUntouched(t *testing.T, srv *threatconnecttest.Server) {
 	}
 }
 
-func TestReportWithoutValues(t *testing.T) {
+func TestThreatReportsHaveNoValues(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t, threatconnecttest.Allow(threatconnecttest.LapseUnverified))
 	require.NoError(t, srv.Seed(&threatconnecttest.Owner{Name: "Hushed Owner", Type: "Source"},
