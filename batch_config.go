@@ -117,8 +117,8 @@ type BatchConfig struct {
 	// and why; see [BatchExclusion].
 	Exclude func(typ, value string) (reason string, exclude bool)
 	// OnEvent, if not nil, is called with the progress of the import and with each exclusion; OnError with each
-	// error of an item. Of a job, up to 8 errors per item are reported, and up to 1,000 if that is more; a last one
-	// has the number of the others.
+	// error of an item. Of a job, up to 8 errors per item are reported, and up to 1,000 if that is more. After that,
+	// only the first error of each item is, and a last one has the number of the others.
 	OnEvent func(BatchEvent)
 	OnError func(BatchItemError)
 }

@@ -21,8 +21,10 @@ type settlement struct {
 
 	matcher  *attribute.Matcher
 	failed   []bool // items that errors name
+	lost     []bool // of those, the ones that are not on the platform
 	refused  []int  // positions of items with content that are not on the platform
 	entries  int    // entries of the list that were read
+	more     int    // of those, the ones that were not reported
 	nameless int    // of those, the ones that name no item
 	poison   *attribute.Entry
 	poisoned int           // position of the item that poison names, or -1
@@ -31,7 +33,7 @@ type settlement struct {
 
 // settle returns what has become of the piece, and which parts of it are sent again.
 func (s *settlement) settle(ctx context.Context) (*journal.Settled, error) {
-	s.failed, s.poisoned = make([]bool, s.part.Len()), -1
+	s.failed, s.lost, s.poisoned = make([]bool, s.part.Len()), make([]bool, s.part.Len()), -1
 	if s.counts.Errors > 0 || s.counts.Unprocessed > 0 {
 		s.matcher = attribute.New(s.f.File, s.part)
 		err := s.read(ctx)
@@ -142,16 +144,14 @@ func (s *settlement) read(ctx context.Context) error {
 	return err
 }
 
-// mostEntries returns how many entries of the list are taken. A list can be long without end whatever the job
-// is, and each entry is a call of the caller's function.
-func (s *settlement) mostEntries() int { return max(1000, 8*s.part.Len()) }
+// reported returns how many entries of the list are reported. The list can be long whatever the job is, and each
+// report is a call of the caller's function.
+func (s *settlement) reported() int { return max(1000, 8*s.part.Len()) }
 
-// entry takes one entry of the list.
+// entry takes one entry of the list. All entries count, but of a long list only the first entry of each item is
+// reported.
 func (s *settlement) entry(e attribute.Entry) {
-	if s.entries++; s.entries > s.mostEntries() {
-		return
-	}
-	failure := e.Failure(s.job)
+	s.entries++
 	if attribute.Fatal(e.Reason, e.Cause) {
 		s.poison = &e
 		if pos, known := s.matcher.Told(&e); known {
@@ -163,14 +163,24 @@ func (s *settlement) entry(e attribute.Entry) {
 		s.full = &item.Failure{Seq: -1, Code: attribute.CodeLimit, Job: s.job}
 	}
 	pos, known := s.matcher.Find(&e)
+	first := false
 	if known {
-		failure = s.f.failure(pos, failure)
-		s.failed[pos-s.part.From] = true
-		if !attribute.Partial(e.Code) {
+		i := pos - s.part.From
+		first, s.failed[i] = !s.failed[i], true
+		if !s.lost[i] && !attribute.Partial(e.Code) {
+			s.lost[i] = true
 			s.refused = append(s.refused, s.f.content(pos)...)
 		}
 	} else {
 		s.nameless++
+	}
+	if s.entries > s.reported() && !first {
+		s.more++
+		return
+	}
+	failure := e.Failure(s.job)
+	if known {
+		failure = s.f.failure(pos, failure)
 	}
 	s.d.note(&s.outcome, failure)
 }
@@ -189,11 +199,11 @@ func (s *settlement) unlisted(err error) {
 	s.d.note(&s.outcome, item.Failure{Seq: -1, Job: s.job, Err: missing})
 }
 
-// leftOut notes that the list has more entries than are taken.
+// leftOut notes that the list has more entries than are reported.
 func (s *settlement) leftOut() {
-	if n := s.entries - s.mostEntries(); n > 0 {
+	if s.more > 0 {
 		s.d.note(&s.outcome, item.Failure{Seq: -1, Job: s.job, Err: fmt.Errorf(
-			"threatconnect: %s has %d items, and %d more errors than are reported: look at them with client.Batch.Errors", JobName(s.job), s.part.Len(), n)})
+			"threatconnect: %s has %d items, and %d more errors than are reported: look at them with client.Batch.Errors", JobName(s.job), s.part.Len(), s.more)})
 	}
 }
 
