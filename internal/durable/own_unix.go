@@ -35,19 +35,16 @@ func isTrusted(link fs.FileInfo) bool {
 	return known && (uid == 0 || uid == os.Geteuid())
 }
 
-// checkLinks follows the directories of a path as the system does, and refuses links of other users.
+// checkLinks follows the directories of a path as the system does, and refuses links of other users. A relative path
+// begins in the working directory, whichever links led there.
 func checkLinks(path string) error { return follow(path, os.Lstat) }
 
 func follow(path string, lstat func(string) (fs.FileInfo, error)) error {
-	if !filepath.IsAbs(path) {
-		dir, err := os.Getwd()
-		if err != nil {
-			return err
-		}
-		path = dir + "/" + path // not cleaned: the system does not take "link/.." for nothing
+	now, links := ".", 0
+	if filepath.IsAbs(path) {
+		now = "/"
 	}
-	now, links := "/", 0
-	rest := strings.Split(path, "/")
+	rest := strings.Split(path, "/") // not cleaned: the system does not take "link/.." for nothing
 	for len(rest) > 0 {
 		element := rest[0]
 		rest = rest[1:]
@@ -55,7 +52,7 @@ func follow(path string, lstat func(string) (fs.FileInfo, error)) error {
 		case "", ".":
 			continue
 		case "..":
-			now = filepath.Dir(now)
+			now = filepath.Join(now, "..")
 			continue
 		}
 		next := filepath.Join(now, element)

@@ -109,6 +109,30 @@ func TestThreatLinksOfOthersAreNotFollowed(t *testing.T) {
 	assert.Len(t, names, 3, "nothing was left there")
 }
 
+// A relative path begins in the working directory. The links that led there are not followed for it.
+func TestRelativePathsBeginInTheWorkingDirectory(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "real", "deep"), 0o700))
+	for name, target := range map[string]string{"current": "real", "real/up": "..", "real/link": "deep"} {
+		require.NoError(t, os.Symlink(target, filepath.Join(dir, name)))
+	}
+	t.Chdir(filepath.Join(dir, "current"))
+	t.Setenv("PWD", filepath.Join(dir, "current"))
+	asOther := func(p string) (fs.FileInfo, error) {
+		info, err := os.Lstat(p)
+		if err == nil && info.Mode().Type() == fs.ModeSymlink && info.Name() != "up" {
+			return ownedBy{info, other}, nil
+		}
+		return info, err
+	}
+	for path, want := range map[string]error{
+		"new": nil, "./deep/new": nil, "../real/new": nil, "deep/../../real/deep/new": nil, "up/real/new": nil,
+		"link/new": errOtherLink, "deep/../link/new": errOtherLink, "../current/new": errOtherLink, "up/current/new": errOtherLink, "../../" + filepath.Base(dir) + "/current/new": errOtherLink,
+	} {
+		assert.Equal(t, want, follow(path, asOther), path)
+	}
+}
+
 func TestOpenAppend(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
