@@ -103,7 +103,7 @@ func (c *config) newTransport() *http.Transport {
 // below 1.2. A dialer for TLS takes the place of the configuration and decides for itself.
 func checkTransportTLS(t *http.Transport) error {
 	const field = "TLS config of the transport"
-	c := t.TLSClientConfig
+	c := t.Clone().TLSClientConfig // the first request of a transport sets it
 	switch {
 	case c == nil:
 		return nil

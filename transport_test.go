@@ -15,6 +15,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -187,6 +188,28 @@ func TestThreatTLS(t *testing.T) {
 		}
 		require.EqualValues(t, 2, asked.Swap(0), name)
 	}
+}
+
+// TestClientsOfATransportInUse makes clients while a transport sends its first request. It is for the race detector.
+func TestClientsOfATransportInUse(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(srv.Close)
+	var tr http.Transport
+	t.Cleanup(tr.CloseIdleConnections)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, srv.URL, nil)
+	require.NoError(t, err)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if resp, err := tr.RoundTrip(req); assert.NoError(t, err) {
+			assert.NoError(t, resp.Body.Close())
+		}
+	})
+	for range 100 {
+		_, err := threatconnect.NewClient("https://tc.example/api", threatconnect.Token("APIV2:t0k3n"), threatconnect.WithTransport(&tr))
+		require.NoError(t, err)
+	}
+	wg.Wait()
 }
 
 // whoamiOf returns a call of a client with an option.
