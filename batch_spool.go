@@ -54,6 +54,8 @@ type Spool interface {
 //
 // Whoever can write to the directory decides what is imported. So on Unix, a directory or a record that belongs to
 // another user, or that others can write to, is an error, and so is a symbolic link of another user in the path.
+// Kubernetes lets the group write to all files of a volume with an fsGroup at each start, unless its
+// fsGroupChangePolicy is OnRootMismatch.
 //
 // The file system must support hard links. FAT, exFAT and some network file systems do not; Create returns an
 // error there. On Windows, which cannot sync directories, the file system decides when the name of a record

@@ -24,6 +24,10 @@ type cronJob struct {
 			Spec struct {
 				Template struct {
 					Spec struct {
+						SecurityContext struct {
+							FSGroup             int    `yaml:"fsGroup"`
+							FSGroupChangePolicy string `yaml:"fsGroupChangePolicy"`
+						} `yaml:"securityContext"`
 						Containers []struct {
 							Args         []string `yaml:"args"`
 							VolumeMounts []struct {
@@ -49,6 +53,8 @@ func TestManifestsUseFlagsOfTheCommand(t *testing.T) {
 	assert.Equal(t, "CronJob", job.Kind)
 	assert.Equal(t, "Forbid", job.Spec.ConcurrencyPolicy)
 	pod := job.Spec.JobTemplate.Spec.Template.Spec
+	require.NotZero(t, pod.SecurityContext.FSGroup)
+	assert.Equal(t, "OnRootMismatch", pod.SecurityContext.FSGroupChangePolicy, "the second run could not use the files of the first")
 	require.Len(t, pod.Containers, 1)
 	for i, mount := range pod.Containers[0].VolumeMounts {
 		assert.Equal(t, pod.Volumes[i].Name, mount.Name)
