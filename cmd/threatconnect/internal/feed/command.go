@@ -256,7 +256,7 @@ var dated = regexp.MustCompile(`20\d\d[-_./]?[01]\d|\d\d[-_.]\d\d[-_.]\d\d|\d{10
 
 // feedName returns the name of the feed in xids. It is empty if there is none that is the same in every run.
 func (c *config) feedName() string {
-	name := ""
+	name, varies := "", ""
 	switch kind := c.inputKind(); {
 	case c.feed != "":
 		return c.feed
@@ -264,12 +264,13 @@ func (c *config) feedName() string {
 		return kind
 	case kind == "url":
 		if u, err := url.Parse(c.input); err == nil {
-			name = u.Host + u.Path
+			name, varies = u.Host+u.Path, u.Path // the address of a host can look like a date
 		}
 	case kind == "file":
 		name = filepath.Base(c.input)
+		varies = name
 	}
-	if dated.MatchString(name) {
+	if dated.MatchString(varies) {
 		return ""
 	}
 	return name

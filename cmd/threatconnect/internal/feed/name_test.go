@@ -21,6 +21,7 @@ func TestTheNameOfAFeedIsTheSameInEveryRun(t *testing.T) {
 		{"", "daily/feed.csv", "feed.csv"},
 		{"", "https://feed.example/v2.1/urls.csv?key=secret#part", "feed.example/v2.1/urls.csv"},
 		{"", "https://user:secret@feed.example/91a7b528-80eb-42ed-a74d-c6fbd5a26116/", "feed.example/91a7b528-80eb-42ed-a74d-c6fbd5a26116/"},
+		{"", "https://10.20.30.40/hosts.jsonl", "10.20.30.40/hosts.jsonl"},
 		{"", "daily/feed-2026-01-02.csv", ""},
 		{"", "feed_20260102.csv", ""},
 		{"", "feed-26-01-02.csv", ""},
