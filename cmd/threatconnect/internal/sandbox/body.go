@@ -12,7 +12,8 @@ type limitedBody struct {
 	connection *http.ResponseController
 }
 
-// Read reads what arrives within silentBody.
+// Read reads what arrives within silentBody. It clears the deadline, because a read behind the end of the
+// body sets one for the read with which the server waits for the client to leave.
 func (b *limitedBody) Read(p []byte) (int, error) {
 	_ = b.connection.SetReadDeadline(time.Now().Add(silentBody)) // every server of net/http can
 	n, err := b.ReadCloser.Read(p)

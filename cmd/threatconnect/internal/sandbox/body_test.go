@@ -3,6 +3,7 @@ package sandbox
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -83,7 +84,7 @@ func (p pipes) Close() error   { return nil }
 func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
 // A body that stops arriving ends the connection. One that arrives slowly does not, and neither does a
-// response that takes its time.
+// response that takes its time, to a request with or without a body.
 func TestSilentBodies(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -93,12 +94,12 @@ func TestSilentBodies(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- serve(ctx, l, d.Handler) }()
-		send := func(pieces int) (time.Duration, *http.Response) {
+		send := func(length, pieces int) (time.Duration, *http.Response) {
 			client, server := net.Pipe()
 			defer client.Close()
 			l <- server
 			go func() {
-				_, _ = io.WriteString(client, "POST /api/v2/batch/1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\nConnection: close\r\n\r\n")
+				_, _ = fmt.Fprintf(client, "POST /api/v2/batch/1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\nConnection: close\r\n\r\n", length)
 				for range pieces {
 					time.Sleep(silentBody - time.Second)
 					_, _ = io.WriteString(client, "x")
@@ -111,14 +112,16 @@ func TestSilentBodies(t *testing.T) {
 			}
 			return time.Since(start), resp
 		}
-		took, resp := send(3)
+		took, resp := send(10, 3)
 		assert.Nil(t, resp)
 		assert.Equal(t, 3*(silentBody-time.Second)+silentBody, took)
-		took, resp = send(10)
-		require.NotNil(t, resp)
-		assert.Equal(t, 401, resp.StatusCode)
-		assert.Equal(t, 10*(silentBody-time.Second)+10*time.Minute, took)
-		require.NoError(t, resp.Body.Close())
+		for _, length := range []int{10, 0} {
+			took, resp = send(length, length)
+			require.NotNil(t, resp, length)
+			assert.Equal(t, 401, resp.StatusCode)
+			assert.Equal(t, time.Duration(length)*(silentBody-time.Second)+10*time.Minute, took)
+			require.NoError(t, resp.Body.Close())
+		}
 		stop()
 		close(l)
 		<-ended
