@@ -59,7 +59,7 @@ Host header of a request must be an address, localhost, the host of --listen or
 a --host, and requests from web pages are refused. A sender has 5 seconds for
 a body, and an address 64 connections. The log tells of refused requests in a
 line per address and minute, and after 10 wrong passwords of an address, the
-answers to further ones are delayed.
+answers to further ones are delayed; a request without a password is not one.
 
 Exit codes: 0 done, 1 failed or wrong command line. --listen exits with 1 only
 if it cannot go on. Otherwise, 1 is also the exit code if there is no reason to

@@ -3,7 +3,6 @@ package alert
 import (
 	"context"
 	"log/slog"
-	"net/http"
 	"net/netip"
 	"sync"
 	"time"
@@ -30,8 +29,9 @@ type refusals struct {
 // account has the refused requests of a peer.
 type account struct {
 	unlogged int // requests since the last line
+	wrong    int // of these, those with a wrong password
 	status   int // of the last one
-	guesses  int // wrong passwords
+	guesses  int // wrong passwords since the peer is known
 	minute   *time.Timer
 }
 
@@ -39,8 +39,9 @@ func newRefusals(log *slog.Logger) *refusals {
 	return &refusals{log: log, of: map[netip.Prefix]*account{}}
 }
 
-// add counts a refused request and returns how long its answer has to wait.
-func (r *refusals) add(peer netip.Prefix, status int) time.Duration {
+// add counts a refused request and returns how long its answer has to wait. isGuess says that its password
+// is wrong.
+func (r *refusals) add(peer netip.Prefix, status int, isGuess bool) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	a, known := r.of[peer]
@@ -54,6 +55,10 @@ func (r *refusals) add(peer netip.Prefix, status int) time.Duration {
 	}
 	a.unlogged++
 	a.status = status
+	if isGuess {
+		a.wrong++
+		a.guesses++
+	}
 	switch {
 	case r.closed:
 		r.write(peer, a)
@@ -61,10 +66,9 @@ func (r *refusals) add(peer netip.Prefix, status int) time.Duration {
 		r.write(peer, a)
 		a.minute = time.AfterFunc(logEvery, func() { r.endMinute(peer, a) })
 	}
-	if status != http.StatusUnauthorized {
+	if !isGuess {
 		return 0
 	}
-	a.guesses++
 	return min(time.Duration(max(a.guesses-freeGuesses, 0))*time.Second, maxGuessDelay)
 }
 
@@ -90,8 +94,8 @@ func (r *refusals) write(peer netip.Prefix, a *account) {
 	} else if peer.IsValid() {
 		from = peer.String()
 	}
-	r.log.WarnContext(context.Background(), "requests refused", "address", from, "count", a.unlogged, "status", a.status)
-	a.unlogged = 0
+	r.log.WarnContext(context.Background(), "requests refused", "address", from, "count", a.unlogged, "wrongPasswords", a.wrong, "status", a.status)
+	a.unlogged, a.wrong = 0, 0
 }
 
 // close writes what is not written yet. Requests that are refused later are written at once.

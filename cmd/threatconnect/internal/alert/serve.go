@@ -66,7 +66,7 @@ func (h *handler) serveOn(ctx context.Context, env *cli.Env, l net.Listener) err
 		Protocols:         new(http.Protocols),
 	}
 	srv.Protocols.SetHTTP1(true)
-	l = listen.Limit(l, maxConnections, func(peer netip.Prefix) { w.refused.add(peer, http.StatusServiceUnavailable) })
+	l = listen.Limit(l, maxConnections, func(peer netip.Prefix) { w.refused.add(peer, http.StatusServiceUnavailable, false) })
 	env.Printf("Waiting for alerts on %s://%s. They are stored in %q.", scheme, l.Addr(), h.owner)
 	ended := make(chan error, 1)
 	go func() {

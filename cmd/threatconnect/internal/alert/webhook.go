@@ -49,6 +49,7 @@ type refusal struct {
 var (
 	errHost     = refusal{http.StatusForbidden, errors.New("the Host header does not name this listener: send alerts to its address, or start it with --host and the name")}
 	errOrigin   = refusal{http.StatusForbidden, errors.New("the request comes from a web page: send alerts from a program")}
+	errNobody   = refusal{http.StatusUnauthorized, errors.New("send the user name and the password of the listener (basic authentication)")}
 	errPassword = refusal{http.StatusUnauthorized, errors.New("the user name or the password is wrong")}
 	errMethod   = refusal{http.StatusMethodNotAllowed, errors.New("send an alert with POST")}
 	errType     = refusal{http.StatusUnsupportedMediaType, errors.New("send an alert as application/json")}
@@ -73,7 +74,7 @@ func (h *webhook) serveAlert(w http.ResponseWriter, r *http.Request) {
 	switch refused, ok := errors.AsType[refusal](err); {
 	case ok:
 		status = refused.status
-		h.wait(r, h.refused.add(listen.Peer(r.RemoteAddr), status))
+		h.wait(r, h.refused.add(listen.Peer(r.RemoteAddr), status, refused == errPassword))
 	case errors.Is(err, errBusy):
 		status, err = http.StatusServiceUnavailable, errBusy
 	case h.noAuth:
@@ -127,6 +128,8 @@ func (h *webhook) check(r *http.Request) error {
 		return errHost
 	case !listen.IsSameOrigin(r):
 		return errOrigin
+	case !h.noAuth && r.Header.Get("Authorization") == "": // many clients send no password until they are asked for it
+		return errNobody
 	case !h.allows(r):
 		return errPassword
 	case r.Method != http.MethodPost:

@@ -281,7 +281,7 @@ func TestWrongPasswordsAreRefusedBeforeTheBody(t *testing.T) {
 	assert.Equal(t, "close", w.Header().Get("Connection"), "the server does not read it either")
 }
 
-var lineOfRefusals = regexp.MustCompile(`level=WARN msg="requests refused" address=(\S+) count=(\d+) status=(\d+)`)
+var lineOfRefusals = regexp.MustCompile(`level=WARN msg="requests refused" address=(\S+) count=(\d+) wrongPasswords=(\d+) status=(\d+)`)
 
 // logged returns the number of lines about refused requests and of the requests in them.
 func logged(log *buffer) (lines, requests int) {
@@ -301,11 +301,24 @@ func TestThreatListenerLogsRefusals(t *testing.T) {
 		from := func(address, password string) (time.Duration, int) {
 			r := newRequest(t, sampleAlert)
 			r.RemoteAddr = address
-			r.SetBasicAuth("siem", password)
+			r.Header.Del("Authorization")
+			if password != "" {
+				r.SetBasicAuth("siem", password)
+			}
 			start := time.Now()
 			code := send(h, r).Code
 			return time.Since(start), code
 		}
+		for range 25 { // as clients that wait to be asked for a password
+			took, code := from("192.0.2.4:4711", "")
+			assert.Equal(t, 401, code)
+			assert.Zero(t, took, "no password is no guess")
+			took, code = from("192.0.2.4:4711", "s3cr3t")
+			assert.Equal(t, 200, code)
+			assert.Zero(t, took)
+		}
+		time.Sleep(2 * logEvery)
+		assert.Contains(t, log.String(), "address=192.0.2.4 count=24 wrongPasswords=0 status=401")
 		for n := range 25 {
 			took, code := from("192.0.2.1:4711", fmt.Sprintf("guess-%d", n))
 			assert.Equal(t, 401, code)
@@ -321,16 +334,20 @@ func TestThreatListenerLogsRefusals(t *testing.T) {
 		assert.Zero(t, took, "the guesses are forgotten")
 		time.Sleep(2 * logEvery)
 		before, requests := logged(log)
-		assert.Equal(t, 27, requests)
+		assert.Equal(t, 25+27, requests)
 
 		var all sync.WaitGroup
 		for range 2000 {
 			all.Go(func() { from("192.0.2.3:4711", "x") })
 		}
 		all.Wait()
+		r := newRequest(t, sampleAlert) // does not hide the others
+		r.RemoteAddr, r.Method = "192.0.2.3:4711", "GET"
+		send(h, r)
 		time.Sleep(2 * logEvery)
+		assert.Contains(t, log.String(), "address=192.0.2.3 count=2000 wrongPasswords=1999 status=405")
 		lines, requests := logged(log)
-		assert.Equal(t, 2027, requests)
+		assert.Equal(t, 25+2028, requests)
 		assert.Equal(t, before+2, lines, "one at once and one a minute later")
 
 		for n := range 3000 {
@@ -339,19 +356,19 @@ func TestThreatListenerLogsRefusals(t *testing.T) {
 		all.Wait()
 		time.Sleep(2 * logEvery)
 		more, requests := logged(log)
-		assert.Equal(t, 5027, requests)
+		assert.Equal(t, 25+5028, requests)
 		assert.LessOrEqual(t, more-lines, maxPeers+2, "addresses without an account of their own share lines")
-		assert.Regexp(t, `address=2001:db8:0:[0-9a-f]+::/64 count=1 status=401`, log)
+		assert.Regexp(t, `address=2001:db8:0:[0-9a-f]+::/64 count=1 wrongPasswords=1 status=401`, log)
 		assert.Contains(t, log.String(), "address=others")
 
-		r := newRequest(t, "hello 203.0.113.99")
+		r = newRequest(t, "hello 203.0.113.99")
 		r.Host = "attacker.example"
 		send(h, r)
 		send(h, newRequest(t, "hello 203.0.113.99"))
-		assert.Contains(t, log.String(), "count=1 status=403")
+		assert.Contains(t, log.String(), "count=1 wrongPasswords=0 status=403")
 		time.Sleep(logEvery)
 		synctest.Wait()
-		assert.Contains(t, log.String(), "count=1 status=400")
+		assert.Contains(t, log.String(), "count=1 wrongPasswords=0 status=400")
 		for _, secret := range []string{"s3cr3t", "guess", "203.0.113", "attacker"} {
 			assert.NotContains(t, log.String(), secret)
 		}
@@ -368,7 +385,7 @@ func TestRefusalsAreLoggedAtTheEnd(t *testing.T) {
 	}
 	l.stop()
 	<-l.ended
-	assert.Contains(t, l.stderr.String(), `msg="requests refused" address=127.0.0.1 count=2 status=401`)
+	assert.Contains(t, l.stderr.String(), `msg="requests refused" address=127.0.0.1 count=2 wrongPasswords=2 status=401`)
 }
 
 // Without a password, an answer does not tell what the instance knows.
