@@ -102,7 +102,7 @@ func TestThreatAlertsAreKeptApart(t *testing.T) {
 		names[name], names[plain], ids[id] = id, id, true
 		return name
 	}
-	for len(ids) < 100_000 {
+	for len(ids) < 20_000 {
 		id := prefixes[random.IntN(len(prefixes))]
 		for range random.IntN(4) {
 			if random.IntN(2) == 0 {
@@ -125,11 +125,16 @@ func TestThreatAlertsAreKeptApart(t *testing.T) {
 // A title or an id with any character makes a name that the client accepts, also in a filter.
 func TestNamesCanHoldAnyCharacter(t *testing.T) {
 	t.Parallel()
-	for r := range unicode.MaxRune + 1 {
-		a := alert{id: "1" + string(r) + "2", title: "a" + string(r) + "b", digest: strings.Repeat("0", 64)}
+	const some = 8 // which an id holds without being cut
+	for first := rune(0); first <= unicode.MaxRune; first += some {
+		var text string
+		for r := range rune(some) {
+			text += string(first + r)
+		}
+		a := alert{id: "1" + text + "2", title: "a" + text + "b", digest: strings.Repeat("0", 64)}
 		name := a.name()
 		if clean, err := canon.Name("name", name, maxName); err != nil || clean != name || strings.Contains(name, ",") {
-			require.Failf(t, "no name of a group", "%U: %q: %v", r, name, err)
+			require.Failf(t, "no name of a group", "%U and the next %d: %q: %v", first, some-1, name, err)
 		}
 	}
 }
