@@ -36,14 +36,14 @@ func TestThreatExclusionsHold(t *testing.T) {
 		"0x0a000001", "167772161", "012.0.0.1", "10.1", "127.1", "0x7f.0.0.1",
 	}
 	const public = "evil.com"
+	schemes := []string{"http://", "HTTPS://", "hxxp://", "hxxps[:]//", "ftp://", "http[:]//"}
 	spell := func(host string) []string {
 		var all []string
-		for _, scheme := range []string{"http://", "HTTPS://", "hxxp://", "hxxps[:]//", "ftp://", "http[:]//"} {
-			for _, user := range []string{"", "user@", "user:pass@", "evil.com@", "evil.com%40"} {
-				for _, port := range []string{"", ":80", ":443", ":8080", ":", ":0", ":65536", ":080"} {
-					for _, path := range []string{"", "/", "/%", "/%zz", "/?q=100%", "/a b%", "/%2e%2e/", "?x=%", "#%", "/@evil.com", "/\\evil.com", "\\@evil.com/", "/ü%", "//evil.com/", ";/"} {
-						all = append(all, scheme+user+host+port+path)
-					}
+		for i, path := range []string{"", "/", "/%", "/%zz", "/?q=100%", "/a b%", "/%2e%2e/", "?x=%", "#%", "/@evil.com", "/\\evil.com", "\\@evil.com/", "/ü%", "//evil.com/", ";/"} {
+			for j, user := range []string{"", "user@", "user:pass@", "evil.com@", "evil.com%40"} {
+				for k, port := range []string{"", ":80", ":443", ":8080", ":", ":0", ":65536", ":080"} {
+					scheme := schemes[(i+j+k)%len(schemes)] // each with every path, user and port
+					all = append(all, scheme+user+host+port+path)
 				}
 			}
 		}
