@@ -147,11 +147,14 @@ func (b *blocklist) Commit() error {
 		return err
 	}
 	if before > 0 && float64(gone)/float64(before) > b.maxShare {
-		return fmt.Errorf("%s of the %s of the list would be removed, and --max-share allows %g of them, so that the list and the state stay as they are: look whether that is right, and allow more",
-			cli.Number(gone), cli.Count(before, "line"), b.maxShare)
+		return fmt.Errorf("%s of the %s of the list would be removed, and --max-share allows %g of them, so that the list and the state stay as they are: if they should go, run once with --max-share %g",
+			cli.Number(gone), cli.Count(before, "line"), b.maxShare, shareOf(gone, before))
 	}
 	return to.Commit()
 }
+
+// shareOf returns the share of gone lines, rounded up to hundredths.
+func shareOf(gone, before int64) float64 { return float64((100*gone+before-1)/before) / 100 }
 
 // Abort discards the changes.
 func (b *blocklist) Abort() { b.sorter.Close() }
