@@ -3,6 +3,7 @@ package alert
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -38,8 +39,13 @@ func (h *handler) serve(ctx context.Context, env *cli.Env) error {
 // serveOn is serve with a listener, which it closes.
 func (h *handler) serveOn(ctx context.Context, env *cli.Env, l net.Listener) error {
 	scheme := "http"
+	var config *tls.Config
 	if h.tlsCert != "" {
-		scheme = "https"
+		pair, err := tls.LoadX509KeyPair(h.tlsCert, h.tlsKey)
+		if err != nil {
+			return errors.Join(fmt.Errorf("--tls-cert and --tls-key: %w", err), l.Close())
+		}
+		scheme, config = "https", &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 	}
 	switch remote := !isLoopback(l.Addr()); {
 	case remote && h.noAuth:
@@ -64,14 +70,15 @@ func (h *handler) serveOn(ctx context.Context, env *cli.Env, l net.Listener) err
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(h.log.Handler(), slog.LevelWarn),
 		Protocols:         new(http.Protocols),
+		TLSConfig:         config,
 	}
 	srv.Protocols.SetHTTP1(true)
 	l = listen.Limit(l, maxConnections, func(peer netip.Prefix) { w.refused.add(peer, http.StatusServiceUnavailable, false) })
 	env.Printf("Waiting for alerts on %s://%s. They are stored in %q.", scheme, l.Addr(), h.owner)
 	ended := make(chan error, 1)
 	go func() {
-		if h.tlsCert != "" {
-			ended <- srv.ServeTLS(l, h.tlsCert, h.tlsKey)
+		if config != nil {
+			ended <- srv.ServeTLS(l, "", "")
 		} else {
 			ended <- srv.Serve(l)
 		}

@@ -309,4 +309,6 @@ func TestListenHTTPS(t *testing.T) {
 
 	r := run(t, env, "", owner("--listen", "127.0.0.1:0", "--tls-cert", key, "--tls-key", certificate)...)
 	assert.Equal(t, cli.Failure, r.code)
+	assert.Contains(t, r.stderr, "--tls-cert and --tls-key: ")
+	assert.NotContains(t, r.stderr, "Waiting for alerts", "it does not listen")
 }
