@@ -13,21 +13,21 @@ import (
 func TestThreatTemporaryFilesAreBounded(t *testing.T) {
 	tool := `{"type":"tool","id":"#","name":"ab"}`
 	mixed := new(strings.Builder)
-	_, err := io.Copy(mixed, newBigBundle(20_000))
+	_, err := io.Copy(mixed, newBigBundle(8_000))
 	require.NoError(t, err)
 	for name, text := range map[string]string{
 		"a mixed feed":            mixed.String(),
-		"numbers":                 bundleOf(strings.TrimSuffix(strings.Repeat("7,", 1_500_000), ",")),
-		"empty objects":           bundleOf(strings.TrimSuffix(strings.Repeat("{},", 1_000_000), ",")),
-		"objects without ids":     bundleOf(strings.TrimSuffix(strings.Repeat(`{"type":"tool"},`, 200_000), ",")),
-		"refused objects":         bundleOf(numbered(100_000, `{"type":"tool","id":"#"}`, ",")),
-		"tools":                   bundleOf(numbered(150_000, tool, ",")),
-		"versions of one object":  bundleOf(strings.TrimSuffix(strings.Repeat(tool+",", 150_000), ",")),
+		"numbers":                 bundleOf(strings.TrimSuffix(strings.Repeat("7,", 600_000), ",")),
+		"empty objects":           bundleOf(strings.TrimSuffix(strings.Repeat("{},", 400_000), ",")),
+		"objects without ids":     bundleOf(strings.TrimSuffix(strings.Repeat(`{"type":"tool"},`, 80_000), ",")),
+		"refused objects":         bundleOf(numbered(50_000, `{"type":"tool","id":"#"}`, ",")),
+		"tools":                   bundleOf(numbered(50_000, tool, ",")),
+		"versions of one object":  bundleOf(strings.TrimSuffix(strings.Repeat(tool+",", 50_000), ",")),
 		"references to nothing":   bundleOf(`{"type":"report","id":"r","name":"ab","object_refs":["a"` + strings.Repeat(`,"a"`, 1_500_000) + "]}"),
-		"short references":        bundleOf(numbered(10_000, `{"type":"report","id":"#","name":"ab","object_refs":["b"`+strings.Repeat(`,"b"`, 200)+"]}", ","), `{"type":"tool","id":"b","name":"ab"}`),
-		"references to each id":   bundleOf(numbered(400, tool, ","), strings.ReplaceAll(numbered(2000, `{"type":"report","id":"r#","name":"ab","object_refs":[REFS]}`, ","), "REFS", numbered(400, `"#"`, ","))),
-		"relationships":           bundleOf(numbered(2, tool, ","), numbered(60_000, `{"type":"relationship","id":"r#","source_ref":"000000","target_ref":"000001"}`, ",")),
-		"a long list that is cut": bundleOf(numbered(100_000, tool, ","))[:3_000_000],
+		"short references":        bundleOf(numbered(4_000, `{"type":"report","id":"#","name":"ab","object_refs":["b"`+strings.Repeat(`,"b"`, 200)+"]}", ","), `{"type":"tool","id":"b","name":"ab"}`),
+		"references to each id":   bundleOf(numbered(400, tool, ","), strings.ReplaceAll(numbered(300, `{"type":"report","id":"r#","name":"ab","object_refs":[REFS]}`, ","), "REFS", numbered(400, `"#"`, ","))),
+		"relationships":           bundleOf(numbered(2, tool, ","), numbered(30_000, `{"type":"relationship","id":"r#","source_ref":"000000","target_ref":"000001"}`, ",")),
+		"a long list that is cut": bundleOf(numbered(50_000, tool, ","))[:1_500_000],
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
