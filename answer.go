@@ -76,6 +76,7 @@ func newAPIError(call *call, resp *http.Response, text []byte) *APIError {
 func failureMessage(text []byte) (message string, known bool) {
 	var description, status string
 	r := wire.NewReader(text)
+	r.Limit(int64(2*len(text)) + 1<<10)
 	if r.Kind() == wire.Object {
 		for r.Object(); r.NextKey(); {
 			switch string(r.Key()) {
@@ -161,6 +162,7 @@ var misprint = regexp.MustCompile(`^\s*\{\s*"status"\s*:\s*"Success"\s*,\s*\}\s*
 func (c *Client) exchange(ctx context.Context, call *call, keys []string, read func(*wire.Reader)) (envelope, error) {
 	var env envelope
 	err := c.do(ctx, call, func(resp *http.Response) error {
+		env = envelope{}
 		buf := c.buffer()
 		defer c.release(buf)
 		if err := c.readBody(resp, buf); err != nil {
@@ -168,7 +170,10 @@ func (c *Client) exchange(ctx context.Context, call *call, keys []string, read f
 		}
 		text := buf.Bytes()
 		var err error
-		env, err = readEnvelope(text, 2*min(c.cfg.maxBody, math.MaxInt64/2), keys, read)
+		env, err = readEnvelope(text, c.valueLimit(), keys, read)
+		if read != nil && (err != nil || !env.success()) {
+			read(failedReader()) // what was read of a refused answer is not kept until the next one
+		}
 		if err != nil && len(keys) == 0 && misprint.Match(text) {
 			return nil
 		}
@@ -184,6 +189,7 @@ func (c *Client) exchange(ctx context.Context, call *call, keys []string, read f
 			return err
 		}
 		if !env.success() {
+			env = envelope{}
 			return newAPIError(call, resp, text)
 		}
 		switch {
@@ -208,9 +214,20 @@ func (e *formError) Unwrap() error { return e.error }
 // unreadable marks an error of reading an answer as what it is for the caller.
 func unreadable(err error) error {
 	if errors.Is(err, wire.ErrTooLarge) {
-		return fmt.Errorf("%w: its values take more than twice the cap in memory: ask for fewer items, or raise WithMaxResponseBytes", ErrResponseTooLarge)
+		return fmt.Errorf("%w: its values take more than three times the cap in memory: ask for fewer items, or raise WithMaxResponseBytes", ErrResponseTooLarge)
 	}
 	return fmt.Errorf("%w: %w", ErrBadResponse, err)
+}
+
+// valueLimit caps the memory of the values of an answer. With the answer itself, they take at most four times
+// what [WithMaxResponseBytes] allows.
+func (c *Client) valueLimit() int64 { return 3 * min(c.cfg.maxBody, math.MaxInt64/3) }
+
+// failedReader returns a reader of which nothing can be read.
+func failedReader() *wire.Reader {
+	r := new(wire.Reader)
+	r.Fail("nothing is read")
+	return r
 }
 
 // readEnvelope reads an answer: an envelope around the data, or the data bare. Where several of the
@@ -305,8 +322,26 @@ func (c *Client) readBody(resp *http.Response, buf *bytes.Buffer) error {
 		}
 		buf.Grow(int(n-first) + bytes.MinRead)
 	}
-	_, err := buf.ReadFrom(resp.Body)
-	return err
+	// A buffer doubles its size. The last time, it grows to the size of the largest answer instead.
+	largest := int(min(c.cfg.maxBody, math.MaxInt-bytes.MinRead)) + bytes.MinRead
+	for {
+		switch {
+		case buf.Available() >= bytes.MinRead:
+		case buf.Cap() > largest/2 && buf.Cap() < largest:
+			*buf = *bytes.NewBuffer(append(make([]byte, 0, largest), buf.Bytes()...))
+		default:
+			buf.Grow(bytes.MinRead)
+		}
+		free := buf.AvailableBuffer()[:buf.Available()]
+		came, err := resp.Body.Read(free)
+		buf.Write(free[:came])
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // serverOffset is how far the platform's clock, as its Date header shows it, is ahead of ours.

@@ -103,9 +103,11 @@ func readAttributeType(r *wire.Reader) AttributeTypeInfo {
 		case "maxLength":
 			t.MaxLength = r.Int64()
 		case "validationRule":
-			if raw := r.Raw(); string(raw) != "null" {
-				t.ValidationRule = append(json.RawMessage(nil), raw...)
+			if r.Kind() == wire.Null {
+				r.Skip()
+				continue
 			}
+			t.ValidationRule = r.RawCopy()
 		default:
 			keepExtra(&t.Extra, key, r)
 		}

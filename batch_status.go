@@ -118,6 +118,7 @@ func readBatchAnswer(text []byte) (batchAnswer, error) {
 		}
 	}
 	r := wire.NewReader(text)
+	r.Limit(int64(2*len(text)) + 1<<10)
 	if r.Kind() != wire.Object {
 		r.Fail("want an object")
 		return a, r.Err()

@@ -5,7 +5,6 @@ import (
 	"compress/gzip"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -337,71 +336,6 @@ func TestAConnectionIsUsedAgain(t *testing.T) {
 		_ = c.Indicators.Hosts.Delete(t.Context(), "www.example.com"[i%3:])
 	}
 	assert.Len(t, addrs, 1)
-}
-
-// TestThreatAnswersMemoryIsBounded has answers of few bytes that become many values. It is not parallel,
-// because it measures what is allocated.
-func TestThreatAnswersMemoryIsBounded(t *testing.T) {
-	const size = 8 << 20
-	repeat := func(before, element, after string) string {
-		return before + strings.Repeat(element+",", size/(len(element)+1)-len(before)-len(after)) + element + after
-	}
-	members := func() string {
-		var b strings.Builder
-		b.WriteString(`{"data":{"indicator":[{"type":"Host"`)
-		for i := 0; b.Len() < size-40; i++ {
-			fmt.Fprintf(&b, `,"%x":1`, i)
-		}
-		b.WriteString("}]}}")
-		return b.String()
-	}
-	host := threatconnect.IndicatorRef{Type: threatconnect.TypeHost, Value: "a.example"}
-	for name, tc := range map[string]struct {
-		body string
-		call func(*threatconnect.Client) error
-	}{
-		"indicators": {repeat(`{"data":{"resultCount":1,"indicator":[`, "{}", "]}}"), func(c *threatconnect.Client) error { _, err := c.Indicators.List(t.Context(), nil); return err }},
-		"hosts":      {repeat(`{"data":{"host":[`, "{}", "]}}"), func(c *threatconnect.Client) error { _, err := c.Indicators.Hosts.List(t.Context(), nil); return err }},
-		"groups":     {repeat(`{"data":{"group":[`, "{}", "]}}"), func(c *threatconnect.Client) error { _, err := c.Groups.List(t.Context(), nil); return err }},
-		"tags":       {repeat(`{"data":{"tag":[`, "{}", "]}}"), func(c *threatconnect.Client) error { _, err := c.Tags.List(t.Context(), nil); return err }},
-		"owners":     {repeat(`{"data":{"owner":[`, "{}", "]}}"), func(c *threatconnect.Client) error { _, err := c.Owners.List(t.Context(), nil); return err }},
-		"tasks":      {repeat(`{"data":{"task":[`, "{}", "]}}"), func(c *threatconnect.Client) error { _, err := c.Tasks.List(t.Context(), nil); return err }},
-		"additional fields": {repeat(`{"data":{"indicator":[`, `{"lastObserved":null,"a":1}`, "]}}"),
-			func(c *threatconnect.Client) error { _, err := c.Indicators.List(t.Context(), nil); return err }},
-		"attributes of an indicator": {repeat(`{"data":{"host":{"attribute":[`, "{}", "]}}}"),
-			func(c *threatconnect.Client) error { _, err := c.Indicators.Get(t.Context(), host, nil); return err }},
-		"unknown members": {members(), func(c *threatconnect.Client) error { _, err := c.Indicators.List(t.Context(), nil); return err }},
-		"users of a task": {repeat(`{"data":{"task":{"assignee":[`, "{}", "]}}}"),
-			func(c *threatconnect.Client) error { _, err := c.Tasks.Get(t.Context(), 1, nil); return err }},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := &script{steps: steps{answer(200, tc.body)}}
-			c := clientOf(t, s, threatconnect.WithMaxResponseBytes(size))
-			runtime.GC()
-			var before, after runtime.MemStats
-			runtime.ReadMemStats(&before)
-			err := tc.call(c)
-			runtime.ReadMemStats(&after)
-			require.ErrorIs(t, err, threatconnect.ErrResponseTooLarge)
-			assert.ErrorContains(t, err, "in memory")
-			assert.Equal(t, 1, s.count(), "the next answer would be as large")
-			assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(8*size), "allocated in all, with what lists and maps leave behind when they grow")
-		})
-	}
-	t.Run("playbooks", func(t *testing.T) {
-		s := &script{steps: steps{answer(200, repeat("[", `{"id":1}`, "]"))}}
-		_, err := clientOf(t, s).Playbooks.List(t.Context(), nil)
-		require.ErrorIs(t, err, threatconnect.ErrResponseTooLarge)
-	})
-	t.Run("records of the DataStore", func(t *testing.T) {
-		s := &script{steps: steps{answer(200, repeat(`{"hits":{"hits":[`, "{}", "]}}"))}}
-		c, err := threatconnect.NewClient("https://tc.example/api", threatconnect.Token("tok3n"), threatconnect.WithTransport(s))
-		require.NoError(t, err)
-		store, err := threatconnect.DataStoreOf[struct{}](c, threatconnect.DataStoreLocal, "x")
-		require.NoError(t, err)
-		_, err = store.List(t.Context())
-		require.ErrorIs(t, err, threatconnect.ErrResponseTooLarge)
-	})
 }
 
 // TestALargePageIsRead has a page of the largest size, with more in it than usual, and a list that is

@@ -92,6 +92,7 @@ func one[T any](ctx context.Context, c *Client, call *call, keys []string, read 
 	_, err := c.exchange(ctx, call, keys, func(r *wire.Reader) {
 		// Some answers hold one thing as a list of one.
 		n := 0
+		v = *new(T)
 		for r.Array(); r.NextElem(); n++ {
 			call.route.checkID(r)
 			v = read(r)
@@ -118,7 +119,7 @@ func list[T any](ctx context.Context, c *Client, call *call, limit int, keys []s
 	start, _ := strconv.Atoi(call.query.Get("resultStart")) // written by this package, or absent
 	size := sizeOf[T]()
 	env, err := c.exchange(ctx, call, keys, func(r *wire.Reader) {
-		p.Items = p.Items[:0]
+		p.Items = []T{}
 		whole := *r
 		for r.Array(); r.NextElem(); {
 			if len(p.Items) == 0 {

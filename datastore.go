@@ -110,7 +110,7 @@ func (s DataStoreService) Do(ctx context.Context, r DataStoreRequest) ([]byte, e
 		if strings.HasPrefix(strings.ToLower(resp.Header.Get("Content-Type")), "text/html") {
 			return fmt.Errorf("%w: %s", ErrBadResponse, newAPIError(call, resp, buf.Bytes()).Hint)
 		}
-		if env, bad := readEnvelope(buf.Bytes(), 0, nil, nil); bad == nil && !env.success() && env.message != "" {
+		if env, bad := readEnvelope(buf.Bytes(), s.c.valueLimit(), nil, nil); bad == nil && !env.success() && env.message != "" {
 			return newAPIError(call, resp, buf.Bytes())
 		}
 		answer = append([]byte{}, buf.Bytes()...)
@@ -182,7 +182,7 @@ func (d *DataStore[T]) Create(ctx context.Context, v T) (recordID string, err er
 	if err != nil {
 		return "", err
 	}
-	a, err := readDataAnswer(answer)
+	a, err := readDataAnswer(answer, d.s.c.valueLimit()/3*2)
 	if err == nil && a.id == "" {
 		err = fmt.Errorf("%w: it holds no record id", ErrBadResponse)
 	}
@@ -217,7 +217,7 @@ func (d *DataStore[T]) do(ctx context.Context, method, recordID string, body []b
 	if err != nil {
 		return nil, err
 	}
-	a, err := readDataAnswer(answer)
+	a, err := readDataAnswer(answer, d.s.c.valueLimit()/3*2)
 	if err == nil && a.id != "" && a.id != recordID {
 		return nil, errWrongID
 	}
@@ -263,11 +263,11 @@ func (d *DataStore[T]) hits(ctx context.Context, what string, body []byte, from 
 	if err != nil {
 		return nil, err
 	}
-	a, err := readDataAnswer(answer)
+	a, err := readDataAnswer(answer, d.s.c.valueLimit()/3*2)
 	if err != nil {
 		return nil, err
 	}
-	p := &Page[DataRecord[T]]{Items: make([]DataRecord[T], 0, len(a.hits)), Total: a.total}
+	p := &Page[DataRecord[T]]{Items: []DataRecord[T]{}, Total: a.total}
 	for i := range a.hits {
 		r, err := recordOf[T](&a.hits[i])
 		if err != nil {
@@ -315,9 +315,10 @@ func recordOf[T any](a *dataAnswer) (DataRecord[T], error) {
 }
 
 // readDataAnswer reads what Elasticsearch answered. The platform is known to call answers JSON that
-// are not.
-func readDataAnswer(text []byte) (*dataAnswer, error) {
+// are not. limit caps the memory of what is read.
+func readDataAnswer(text []byte, limit int64) (*dataAnswer, error) {
 	r := wire.NewReader(text)
+	r.Limit(limit)
 	a := readDataObject(r)
 	r.End()
 	if err := r.Err(); err != nil {
@@ -353,7 +354,7 @@ func readDataObject(r *wire.Reader) dataAnswer {
 		case "found":
 			a.found = r.BoolPtr()
 		case "_source":
-			a.source = append(json.RawMessage(nil), r.Raw()...)
+			a.source = r.RawCopy()
 		case "error":
 			a.fault = readDataFault(r)
 		case "status":

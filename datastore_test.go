@@ -205,7 +205,7 @@ func FuzzReadDataAnswer(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		a, err := readDataAnswer(b)
+		a, err := readDataAnswer(b, 0)
 		require.NotNil(t, a)
 		if err == nil {
 			_, _ = recordOf[any](a)

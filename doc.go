@@ -112,8 +112,8 @@
 //
 // # Memory use
 //
-//   - A response up to 64 MiB ([WithMaxResponseBytes]), counted after decompression, and twice that for
-//     the decoded values; a larger one is [ErrResponseTooLarge]. Of an error response, 64 KiB, read for up
+//   - A response up to 64 MiB ([WithMaxResponseBytes]), counted after decompression, and three times that
+//     for the decoded values; a larger one is [ErrResponseTooLarge]. Of an error response, 64 KiB, read for up
 //     to 15 seconds.
 //   - Response headers up to 1 MiB.
 //   - Of a list, a page; with [ListOptions].Ahead, that many pages more, 32 at most.

@@ -158,6 +158,7 @@ func (l *interner) groupInto(r *wire.Reader, g Group) {
 // anyGroup looks for the type of an element first, and then reads it as what it is.
 func (l *interner) anyGroup(r *wire.Reader) Group {
 	peek, typ := *r, GroupType("")
+	peek.Charge(r)
 	for peek.Object(); peek.NextKey(); {
 		if string(peek.Key()) == "type" {
 			typ = GroupType(l.typeName(&peek))

@@ -25,6 +25,7 @@ func (route *route) checkID(r *wire.Reader) {
 	}
 	peek := *r
 	e := wire.NewReader(peek.Raw())
+	e.Charge(r)
 	for e.Object(); e.NextKey(); {
 		if string(e.Key()) != "id" {
 			e.Skip()

@@ -69,6 +69,7 @@ func (l *interner) indicator(r *wire.Reader, def *indicatorDef) Indicator {
 // wait in Extra until it is known.
 func (l *interner) anyIndicator(r *wire.Reader) Indicator {
 	start := *r
+	start.Charge(r)
 	var m IndicatorMeta
 	var typ IndicatorType
 	summary := ""
@@ -95,18 +96,19 @@ func (l *interner) anyIndicator(r *wire.Reader) Indicator {
 	ind := def.new()
 	*ind.Meta() = m
 	setSummary(ind, def, summary)
-	giveOwn(ind, def)
+	giveOwn(ind, def, r)
 	return ind
 }
 
 // giveOwn hands the fields that only the type knows over from Extra.
-func giveOwn(ind Indicator, def *indicatorDef) {
+func giveOwn(ind Indicator, def *indicatorDef, r *wire.Reader) {
 	meta := ind.Meta()
 	if len(meta.Extra) == 0 {
 		return
 	}
 	own, _ := ind.(specific)
 	e := new(wire.Reader)
+	e.Charge(r)
 	for name, raw := range meta.Extra {
 		e.Reset(raw)
 		if key := []byte(name); def.readValue(ind, key, e) || own != nil && own.own(key, e) {
@@ -139,6 +141,14 @@ func (d *indicatorDef) valuesOf(summary string) [3]string {
 // rawOf returns a copy of the value that r is at, without taking it.
 func rawOf(r *wire.Reader) json.RawMessage {
 	peek := *r
-	raw := peek.Raw()
-	return append(json.RawMessage(nil), raw...)
+	peek.Charge(r)
+	return peek.RawCopy()
+}
+
+// inner returns a reader of the value that r is at, without taking it. What it spends, r spends.
+func inner(r *wire.Reader) *wire.Reader {
+	peek := *r
+	e := wire.NewReader(peek.Raw())
+	e.Charge(r)
+	return e
 }

@@ -218,9 +218,9 @@ func (s MetricsService) AddAndRead(ctx context.Context, name string, point Metri
 			return err
 		}
 		// The answer is the bare reading, so that its two fields are what is looked for.
-		env, err := readEnvelope(buf.Bytes(), 0, []string{"value"}, func(r *wire.Reader) { m.Value = r.Float64() })
+		env, err := readEnvelope(buf.Bytes(), s.c.valueLimit(), []string{"value"}, func(r *wire.Reader) { m.Value = r.Float64() })
 		if err == nil {
-			_, err = readEnvelope(buf.Bytes(), 0, []string{"date"}, func(r *wire.Reader) { m.Date = r.Time() })
+			_, err = readEnvelope(buf.Bytes(), s.c.valueLimit(), []string{"date"}, func(r *wire.Reader) { m.Date = r.Time() })
 		}
 		switch {
 		case err != nil:

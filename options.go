@@ -238,10 +238,12 @@ func WithPlainHTTP() Option {
 }
 
 // WithMaxResponseBytes limits the size of a response that is read into memory to n bytes, after
-// decompression. The decoded values may take twice as much. The default is 64 MiB, enough for a page of
-// 10,000 indicators with the usual tags and attributes. A larger response returns an error that matches
-// [ErrResponseTooLarge] and is not retried. Streams (downloads, bulk reports) are not held in memory and
-// have no limit.
+// decompression. The decoded values may take three times as much, so that a response costs at most 4n bytes
+// of memory and 256 KiB of buffers. Values of your own types in a [DataStore] are not counted. The default
+// is 64 MiB, enough for a page of 10,000 indicators with the usual tags and attributes. A larger response
+// returns an error that matches [ErrResponseTooLarge] and is not retried. Streams (downloads, bulk reports,
+// lists of errors) have no limit and are not held in memory: an element of a JSON report may have 16 MiB,
+// and costs at most four times that.
 func WithMaxResponseBytes(n int64) Option {
 	return func(c *config) error {
 		if n <= 0 {

@@ -20,13 +20,14 @@ type foundPlaybooks struct {
 const playbookDepth = 3 // how deep below the top of an answer playbooks are looked for
 
 // readPlaybooks finds the playbooks of an answer: one or a list, bare or below any members.
-func readPlaybooks(call *call, resp *http.Response, text []byte) (*foundPlaybooks, error) {
+func readPlaybooks(call *call, resp *http.Response, text []byte, limit int64) (*foundPlaybooks, error) {
 	f := &foundPlaybooks{items: []Playbook{}, env: envelope{count: -1}}
 	if isHTML(resp, text) {
 		return nil, fmt.Errorf("%w: %s", ErrBadResponse, newAPIError(call, resp, text).Hint)
 	}
-	if strings.TrimSpace(string(text)) != "" {
+	if len(bytes.TrimSpace(text)) > 0 {
 		r := wire.NewReader(text)
+		r.Limit(limit)
 		f.collect(r, 0)
 		r.End()
 		if err := r.Err(); err != nil {
@@ -53,10 +54,10 @@ func (f *foundPlaybooks) collect(r *wire.Reader, depth int) {
 			f.collect(r, depth+1)
 		}
 	case kind == wire.Object && depth <= playbookDepth:
-		peek := *r
-		if raw := peek.Raw(); isPlaybook(raw) {
-			r.Spend(sizeOf[Playbook]() + len(raw))
-			f.items = append(f.items, readPlaybook(r, bytes.Clone(raw)))
+		if isPlaybook(r) {
+			r.Spend(sizeOf[Playbook]())
+			raw := rawOf(r)
+			f.items = append(f.items, readPlaybook(r, raw))
 			return
 		}
 		for r.Object(); r.NextKey(); {
@@ -76,18 +77,18 @@ func (f *foundPlaybooks) collect(r *wire.Reader, depth int) {
 	}
 }
 
-// isPlaybook reports whether an object has what only a playbook has: an id of its own.
-func isPlaybook(raw []byte) bool {
-	r := wire.NewReader(raw)
+// isPlaybook reports whether the object that is due has what only a playbook has: an id of its own.
+func isPlaybook(r *wire.Reader) bool {
+	e := inner(r)
 	found := false
-	for r.Object(); r.NextKey(); {
-		switch string(r.Key()) {
+	for e.Object(); e.NextKey(); {
+		switch string(e.Key()) {
 		case "id", "groupXid":
-			found = found || r.Kind() == wire.Number || r.Kind() == wire.String
+			found = found || e.Kind() == wire.Number || e.Kind() == wire.String
 		}
-		r.Skip()
+		e.Skip()
 	}
-	return found && r.Err() == nil
+	return found && e.Err() == nil
 }
 
 func readPlaybook(r *wire.Reader, raw json.RawMessage) Playbook {
@@ -109,7 +110,7 @@ func readPlaybook(r *wire.Reader, raw json.RawMessage) Playbook {
 		case string(key) == "triggerType" && scalar:
 			p.TriggerType = r.Text()
 		case string(key) == "labels" && scalar:
-			p.Labels = splitLabels(r.Text())
+			p.Labels = splitLabels(r, r.Text())
 		case string(key) == "labels" && flatTexts(r):
 			p.Labels = r.Strings()
 		default:
@@ -121,14 +122,14 @@ func readPlaybook(r *wire.Reader, raw json.RawMessage) Playbook {
 
 // wholeNumber reports whether the value that is due is an id of the usual kind.
 func wholeNumber(r *wire.Reader) bool {
-	e := wire.NewReader(rawOf(r))
+	e := inner(r)
 	e.ID()
 	return e.Err() == nil
 }
 
 // flatTexts reports whether the value that is due is a list of scalars.
 func flatTexts(r *wire.Reader) bool {
-	e := wire.NewReader(rawOf(r))
+	e := inner(r)
 	if e.Kind() != wire.Array {
 		return false
 	}
@@ -142,10 +143,13 @@ func flatTexts(r *wire.Reader) bool {
 }
 
 // splitLabels reads labels that come in one text.
-func splitLabels(s string) []string {
+func splitLabels(r *wire.Reader, s string) []string {
 	var labels []string
 	for l := range strings.SplitSeq(s, ",") {
 		if l = strings.TrimSpace(l); l != "" {
+			if r.Spend(36); r.Err() != nil { // a string, in a slice that grows
+				return nil
+			}
 			labels = append(labels, l)
 		}
 	}

@@ -300,7 +300,7 @@ func (s PlaybooksService) send(ctx context.Context, call *call) (*foundPlaybooks
 			return err
 		}
 		var err error
-		found, err = readPlaybooks(call, resp, buf.Bytes())
+		found, err = readPlaybooks(call, resp, buf.Bytes(), s.c.valueLimit())
 		return err
 	})
 	return found, err

@@ -220,11 +220,9 @@ func (e *Elements) separated(closer byte, want string) bool {
 
 // key reads a key and its colon.
 func (e *Elements) key() string {
-	key := e.rawKey()
-	e.r.Reset(key)
-	text := e.r.Text()
+	key := e.decoded(e.rawKey())
 	e.colon()
-	return text
+	return key
 }
 
 // rawKey reads a key in its quotes. The bytes are valid until more are read.
@@ -244,8 +242,15 @@ func (e *Elements) colon() {
 }
 
 // text reads a scalar as [Reader.Text] does.
-func (e *Elements) text() string {
-	e.r.Reset(e.scalar())
+func (e *Elements) text() string { return e.decoded(e.scalar()) }
+
+// decoded returns the text of a scalar, or a few words for one that is longer than any that is known.
+func (e *Elements) decoded(scalar []byte) string {
+	const most = 4 << 10
+	if len(scalar) > most {
+		return "(too long)"
+	}
+	e.r.Reset(scalar)
 	return e.r.Text()
 }
 

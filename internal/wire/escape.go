@@ -36,6 +36,18 @@ func unescape(dst, s []byte) []byte {
 	return dst
 }
 
+// unescapedLen returns how many bytes unescape makes of s at most.
+func unescapedLen(s []byte) int {
+	n := len(s)
+	for i := 0; i < len(s); {
+		v, size := utf8.DecodeRune(s[i:])
+		if i += size; v == utf8.RuneError && size == 1 {
+			n += 2 // U+FFFD takes three bytes
+		}
+	}
+	return n
+}
+
 // escaped returns the value of the \u escape that s begins with, or -1 when it begins with none.
 func escaped(s []byte) rune {
 	if len(s) < 6 || s[0] != '\\' || s[1] != 'u' {

@@ -49,9 +49,10 @@ type Reader struct {
 	want  bool   // a value is due
 	depth int
 	stack [maxDepth]uint8
-	from  int   // where the scalar that was read last begins
-	left  int64 // how much may still be spent
-	limit int64 // how much may be spent on one text; 0 means DefaultLimit
+	from  int     // where the scalar that was read last begins
+	left  int64   // how much may still be spent
+	limit int64   // how much may be spent on one text; 0 means DefaultLimit
+	payer *Reader // also spends what r spends; nil for none
 
 	misfits Misfits
 }
@@ -63,25 +64,41 @@ func NewReader(b []byte) *Reader {
 	return r
 }
 
-// DefaultLimit is the limit of a Reader that no other is set for; see [Reader.Limit].
-const DefaultLimit = 128 << 20
+// DefaultLimit is the limit of a Reader that no other is set for: three times the largest element of an
+// [Elements]. See [Reader.Limit].
+const DefaultLimit = 3 * elementsMax
 
-// Limit caps the memory of the values that are made of the text, as far as [Reader.Spend] is told of
-// it, at n bytes. Three bytes of a text can become a struct of 500, so that a cap on the text alone
-// caps nothing. 0 means [DefaultLimit].
+// Limit caps the memory of the values that are made of the text at n bytes: that of texts and raw values,
+// which the Reader counts, and of structs, which [Reader.Spend] is told of. Three bytes of a text can
+// become a struct of 500, so that a cap on the text alone caps nothing. 0 means [DefaultLimit].
 func (r *Reader) Limit(n int64) { r.limit, r.left = n, cmp.Or(n, DefaultLimit) }
+
+// Charge makes to spend what r spends, so that a Reader of a part of a text has no limit of its own.
+func (r *Reader) Charge(to *Reader) { r.payer = to }
 
 // Spend records that a value of n bytes is made of the text. Beyond the limit it records an error that
 // matches [ErrTooLarge].
 func (r *Reader) Spend(n int) {
-	if r.left -= int64(n); r.left < 0 {
+	r.left -= int64(n)
+	if r.payer != nil {
+		r.payer.Spend(n)
+		r.left = r.payer.left
+	}
+	if r.left < 0 {
 		r.fail(r.i, whatMemory)
 	}
 }
 
-// Reset makes r read b from its start, without an error and with nothing spent, keeping its buffers
-// and its limit.
+// Reset makes r read b from its start, without an error and with nothing spent, keeping its limit and
+// buffers of up to 64 KiB.
 func (r *Reader) Reset(b []byte) {
+	const most = 64 << 10 // one long text must not keep its memory for good
+	if cap(r.kbuf) > most {
+		r.kbuf = nil
+	}
+	if cap(r.sbuf) > most {
+		r.sbuf = nil
+	}
 	r.left = cmp.Or(r.limit, DefaultLimit)
 	r.b, r.i, r.err, r.key, r.want, r.depth = b, 0, nil, nil, true, 0
 	r.misfits = Misfits{}
@@ -133,7 +150,7 @@ func (r *Reader) misfit(want string) {
 	if r.depth > m.depth && string(r.key) != name {
 		name += "." + string(r.key)
 	}
-	const entry = 100 // bytes of a map's entry
+	const entry = 128 // bytes of an entry, while the map grows
 	raw := r.b[r.from:r.i]
 	r.Spend(entry + len(name) + len(raw))
 	if m.values == nil {
@@ -362,6 +379,15 @@ func (r *Reader) NextElem() bool {
 // Skip reads one value of any kind and drops it. All of it is checked.
 func (r *Reader) Skip() { r.Raw() }
 
+// RawCopy reads one value of any kind as [Reader.Raw] does, and returns a copy of its bytes.
+func (r *Reader) RawCopy() json.RawMessage {
+	raw := r.Raw()
+	if r.Spend(len(raw)); r.err != nil {
+		return nil
+	}
+	return append(json.RawMessage(nil), raw...)
+}
+
 // Raw reads one value of any kind and returns its bytes, checked, without the white space around
 // it. They belong to the text that the Reader was given.
 func (r *Reader) Raw() []byte {
@@ -406,6 +432,14 @@ func (r *Reader) quoted(buf *[]byte) ([]byte, bool) {
 	s := r.b[from : end-1]
 	if saw == 0 || saw == sawForeign && utf8.Valid(s) {
 		return s, true
+	}
+	if n := unescapedLen(s); n > cap(*buf) {
+		const least = 256
+		n = max(n, least)
+		if r.Spend(n); r.err != nil {
+			return nil, false
+		}
+		*buf = make([]byte, 0, n)
 	}
 	*buf = unescape((*buf)[:0], s)
 	return *buf, true

@@ -273,13 +273,13 @@ func TestReaderLimitsWhatIsSpent(t *testing.T) {
 	t.Parallel()
 	texts := []byte("[" + strings.Repeat(`"",`, 99) + `""]`)
 	var r Reader
-	r.Limit(99 * 32)
+	r.Limit(99 * 36)
 	for range 2 { // Reset keeps the limit
 		r.Reset(texts)
 		assert.Nil(t, r.Strings())
 		require.ErrorIs(t, r.Err(), ErrTooLarge)
 	}
-	r.Limit(100 * 32)
+	r.Limit(100 * 36)
 	for range 2 { // and forgets what was spent
 		r.Reset(texts)
 		assert.Len(t, r.Strings(), 100)
@@ -294,6 +294,32 @@ func TestReaderLimitsWhatIsSpent(t *testing.T) {
 	r.Spend(DefaultLimit)
 	require.NoError(t, r.Err())
 	r.Spend(1)
+	require.ErrorIs(t, r.Err(), ErrTooLarge)
+}
+
+func TestReaderCountsTextsAndCopies(t *testing.T) {
+	t.Parallel()
+	for text, size := range map[string]int64{
+		`"` + strings.Repeat("x", 1000) + `"`:      1000,
+		`"\n` + strings.Repeat("x", 999) + `"`:     1001 + 1000, // once while it is decoded
+		`"` + strings.Repeat("\xff", 1000) + `"`:   3000 + 3000,
+		`"` + strings.Repeat(`\u0041`, 1000) + `"`: 6000 + 1000,
+	} {
+		for _, enough := range []bool{true, false} {
+			payer := NewReader(nil)
+			r := NewReader([]byte(text))
+			if payer.Limit(size); !enough {
+				payer.Limit(size - 1)
+			}
+			r.Charge(payer)
+			r.Text()
+			assert.Equal(t, enough, r.Err() == nil)
+			assert.Equal(t, enough, payer.Err() == nil)
+		}
+	}
+	r := NewReader([]byte(`[{"a":1}]`))
+	r.Limit(8)
+	assert.Nil(t, r.RawCopy())
 	require.ErrorIs(t, r.Err(), ErrTooLarge)
 }
 

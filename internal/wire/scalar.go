@@ -62,6 +62,9 @@ func (r *Reader) TextIntern(prev string) string {
 	if string(s) == prev {
 		return prev
 	}
+	if r.Spend(len(s)); r.err != nil {
+		return ""
+	}
 	return string(s)
 }
 
@@ -244,7 +247,7 @@ func (r *Reader) Strings() []string {
 			r.Skip()
 			continue
 		}
-		r.Spend(2 * 16) // a string, in a slice that grows
+		r.Spend(36) // a string, in a slice that grows
 		list = append(list, r.Text())
 	}
 	if r.err != nil {

@@ -55,7 +55,7 @@ func TestExplainHasNoGoNames(t *testing.T) {
 		invalid("set BatchConfig.OpenContent"), invalid("import the group with client.Batch"), invalid("apply labels to an AttributeRef afterwards"),
 		invalid("LinkIndicators with dnsPtrRecord"), invalid("pass it through ioc.Refang first"), invalid("correct it, or clear Strict of the ioc.Parser"),
 		invalid("correct it, or change the Patterns of the ioc.Parser"), invalid("correct the number after the slash, or set AssumeScheme of an ioc.Parser if it is a URL"),
-		fmt.Errorf("%w: its values take more than twice the cap in memory: ask for fewer items, or raise WithMaxResponseBytes", threatconnect.ErrResponseTooLarge),
+		fmt.Errorf("%w: its values take more than three times the cap in memory: ask for fewer items, or raise WithMaxResponseBytes", threatconnect.ErrResponseTooLarge),
 		errors.New("threatconnect: GET /v2/x: 400 Bad Request: unrecognized message (12 bytes, see APIError.Foreign)"),
 		&threatconnect.RequestError{Method: "GET", Route: "/v2/owners", Err: errors.New("of a transport")},
 		errors.New("ioc: list x: line 2 is wrong"), errors.New("threatconnect: the DataStore answers with HTML; DataStore.Do returns what it answered"),
