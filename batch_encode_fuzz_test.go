@@ -311,7 +311,7 @@ func TestTextThatIsNotUTF8IsBlamedOnWhatHoldsIt(t *testing.T) {
 		field  string
 	}{
 		"the attribute":            {func(m *tc.IndicatorMeta) { m.Attributes[0].Value = "\xff" }, "attribute"},
-		"the type of an attribute": {func(m *tc.IndicatorMeta) { m.Attributes[0].Type = "\xff" }, "attribute"},
+		"the type of an attribute": {func(m *tc.IndicatorMeta) { m.Attributes[0].Type = "\xff" }, "attribute type"},
 		"something before it":      {func(m *tc.IndicatorMeta) { m.Description = "\xff" }, "batch item"},
 		"the tag":                  {func(m *tc.IndicatorMeta) { m.Tags[0].Name = "\xff" }, "tag"},
 	} {

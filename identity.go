@@ -2,6 +2,8 @@ package threatconnect
 
 import (
 	"fmt"
+	"html"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -43,7 +45,7 @@ func (route *route) names(id int64) bool { return id >= 0 && (!route.hasID || ro
 var errWrongID error = &formError{fmt.Errorf("%w: %s", ErrBadResponse, wrongID)}
 
 // checkIndicator fails r if an indicator that it has read is another one than the route ends with.
-// The platform can write a value in another case, with other spaces and in another form of its type, and
+// The platform can write a value in another case, with other spaces or escapes and in another form of its type, and
 // can know other hashes of a file: these pass. So do types of the instance's own, whose forms are not known.
 func (route *route) checkIndicator(r *wire.Reader, ind Indicator) {
 	def := indicatorDefOf(ind.Type())
@@ -76,9 +78,16 @@ func (route *route) checkIndicator(r *wire.Reader, ind Indicator) {
 	r.Fail(wrongValue)
 }
 
-// sameText reports whether two texts are the same but for case and white space.
-func sameText(a, b string) bool {
-	return strings.EqualFold(strings.Join(strings.Fields(a), " "), strings.Join(strings.Fields(b), " "))
+// sameText reports whether two texts are the same but for case, white space, escapes of HTML and URLs, and a
+// slash at the end.
+func sameText(a, b string) bool { return strings.EqualFold(plainText(a), plainText(b)) }
+
+func plainText(s string) string {
+	s = html.UnescapeString(s)
+	if unescaped, err := url.PathUnescape(s); err == nil {
+		s = unescaped
+	}
+	return strings.TrimSuffix(strings.Join(strings.Fields(s), " "), "/")
 }
 
 // isPlaybook reports whether a playbook can be the one that a route names by its id or xid.

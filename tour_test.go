@@ -48,21 +48,7 @@ func TestTourRequestsEveryOperation(t *testing.T) {
 	)
 	require.NoError(t, srv.Seed(&threatconnecttest.IndicatorType{Name: "Wallet", Branch: "wallets", Entity: "wallet", Fields: []string{"Wallet"}}))
 	w := &tour{T: t, ctx: t.Context(), srv: srv, c: srv.Client(), tokens: srv.ClientAs(threatconnect.Token(srv.Token()))}
-	w.owners()
-	w.things()
-	w.indicators()
-	w.groups()
-	for _, r := range []threatconnect.Resource{w.incident, w.host, w.task, w.victim} {
-		w.metadata(r)
-		w.related(r)
-	}
-	w.associations()
-	w.reverse()
-	w.people()
-	w.contents()
-	w.batch()
-	w.rest()
-	w.deletions()
+	w.all()
 
 	done := map[string]bool{}
 	for _, r := range srv.Requests() {
@@ -79,6 +65,25 @@ func TestTourRequestsEveryOperation(t *testing.T) {
 		}
 	}
 	require.Empty(t, missing, "operations that were not requested")
+}
+
+// all calls everything.
+func (w *tour) all() {
+	w.owners()
+	w.things()
+	w.indicators()
+	w.groups()
+	for _, r := range []threatconnect.Resource{w.incident, w.host, w.task, w.victim} {
+		w.metadata(r)
+		w.related(r)
+	}
+	w.associations()
+	w.reverse()
+	w.people()
+	w.contents()
+	w.batch()
+	w.rest()
+	w.deletions()
 }
 
 func (w *tour) ok(errs ...error) {

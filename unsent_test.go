@@ -1,8 +1,11 @@
 package threatconnect_test
 
 import (
-	"errors"
-	"fmt"
+	"bytes"
+	"io"
+	"net/http"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -53,26 +56,49 @@ func TestAURLOf8KBIsSentAndFoundAgain(t *testing.T) {
 
 // TestThreatLinksAreNeverFetched has a platform that puts addresses of another server wherever
 // an answer can hold one.
+// linking is a platform whose answers have links to other places wherever links can be.
+type linking struct {
+	srv   *threatconnecttest.Server
+	sent  []string
+	links int
+}
+
+var aLink = regexp.MustCompile(`("(?:webLink|href|link|next)":")https?://[^"]*"`)
+
+func (l *linking) RoundTrip(req *http.Request) (*http.Response, error) {
+	const evil = "https://other.example/evil"
+	l.sent = append(l.sent, req.URL.Scheme+"://"+req.URL.Host+strings.Join(strings.SplitAfterN(req.URL.EscapedPath(), "/", 3)[:2], ""))
+	resp, err := l.srv.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, err
+	}
+	if strings.Contains(resp.Header.Get("Content-Type"), "json") {
+		l.links += len(aLink.FindAll(body, -1))
+		body = aLink.ReplaceAll(body, []byte(`${1}`+evil+`"`))
+		body = bytes.Replace(body, []byte(`{"status":"Success"`), []byte(`{"next":"`+evil+`","status":"Success"`), 1)
+	}
+	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	resp.Header.Del("Content-Length")
+	for name, value := range map[string]string{"Location": evil, "Content-Location": evil, "Link": "<" + evil + `>; rel="next"`, "Refresh": "0; url=" + evil, "Alt-Svc": `h2="other.example:443"`} {
+		resp.Header.Set(name, value)
+	}
+	return resp, nil
+}
+
 func TestThreatLinksAreNeverFetched(t *testing.T) {
 	t.Parallel()
-	const link = "https://other.example/evil"
-	thing := `{"id":1,"ownerName":"Example Source","webLink":"` + link + `","summary":"a.example","hostName":"a.example","type":"Host","href":"` + link + `","url":"` + link + `","link":"` + link + `","name":"x"}`
-	s := &script{steps: steps{answer(200, `{"status":"Success","next":"`+link+`","data":{"next":"`+link+`","resultCount":3,"host":`+thing+`,"indicator":[`+thing+`],"incident":`+thing+`,"group":[`+thing+`],"tag":[`+thing+`],"attribute":[`+thing+`]}}`,
-		"Location", link, "Content-Location", link, "Link", "<"+link+`>; rel="next"`, "Refresh", "0; url="+link)}}
-	c := clientOf(t, s)
-	h, err := c.Indicators.Hosts.Get(t.Context(), "a.example", nil)
-	require.NoError(t, err)
-	assert.Equal(t, link, h.WebLink)
-	_, err = c.Indicators.Hosts.Create(t.Context(), threatconnect.NewHost("a.example"))
-	require.NoError(t, err)
-	_, _ = threatconnect.Collect(c.Indicators.All(t.Context(), &threatconnect.IndicatorListOptions{ListOptions: threatconnect.ListOptions{Limit: 1}}))
-	_, _ = threatconnect.Collect(c.Groups.All(t.Context(), nil))
-	_, err = c.Tags.On(t.Context(), h)
-	require.True(t, err == nil || errors.Is(err, threatconnect.ErrBadResponse))
-	_, _ = c.Attributes.On(t.Context(), h)
-	require.Greater(t, s.count(), 5)
-	for _, req := range s.sent {
-		assert.Equal(t, "https://tc.example", fmt.Sprint(req.URL.Scheme, "://", req.URL.Host))
-		assert.NotContains(t, req.URL.String(), "other.example")
-	}
+	srv := threatconnecttest.NewT(t, threatconnecttest.WithoutUpdateIfExists())
+	require.NoError(t, srv.Seed(&threatconnecttest.IndicatorType{Name: "Wallet", Branch: "wallets", Entity: "wallet", Fields: []string{"Wallet"}}))
+	l := &linking{srv: srv}
+	w := &tour{T: t, ctx: t.Context(), srv: srv, c: srv.Client(threatconnect.WithTransport(l)), tokens: srv.ClientAs(threatconnect.Token(srv.Token()), threatconnect.WithTransport(l))}
+	w.all()
+	assert.Equal(t, "https://other.example/evil", got[*threatconnect.Host](w)(w.c.Indicators.Hosts.Create(w.ctx, threatconnect.NewHost("a.example"))).WebLink)
+	assert.Greater(t, l.links, 100)
+	assert.Greater(t, len(l.sent), 300)
+	slices.Sort(l.sent)
+	assert.Equal(t, []string{srv.BaseURL() + "/"}, slices.Compact(l.sent))
 }
