@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -254,7 +253,7 @@ func (a *arguments) value(t reflect.Type) any {
 	case reflect.TypeFor[threatconnect.Content]():
 		return threatconnect.BytesContent([]byte(name))
 	case reflect.TypeFor[io.Writer]():
-		return new(bytes.Buffer)
+		return io.Discard // what is downloaded is the caller's memory
 	case reflect.TypeFor[io.ReadSeeker]():
 		return strings.NewReader(batchFile)
 	case reflect.TypeFor[threatconnect.BatchConfig]():

@@ -47,8 +47,10 @@ const (
 	maxItems = 3000 // that are taken from an iterator
 )
 
-// inBubble makes the attempt in a bubble of testing/synctest.
-func (a attempt) inBubble(t *testing.T, w *world, do call) outcome {
+// inBubble makes the attempt in a bubble of testing/synctest. The memory is measured until the call has ended: the checks
+// come after that, as they take memory of their own.
+func (a attempt) inBubble(t *testing.T, b *bench) outcome {
+	w := b.world
 	w.server.Restore(w.snapshot)
 	random := rand.New(rand.NewPCG(a.Seed, 3))
 	timeout := pick(random, time.Second, time.Minute, 30*time.Minute)
@@ -85,12 +87,13 @@ func (a attempt) inBubble(t *testing.T, w *world, do call) outcome {
 		t.Fatal(err)
 	}
 	before := len(goroutines())
-	failed := r.do(do)
+	err = r.do(b.calls[a.Method])
 	if ended := r.ended(); ended > r.longest {
 		r.problem("it returned %v after the end of its context", ended)
 	}
 	cancel()
 	synctest.Wait()
+	heap := b.heap.take()
 	if left := goroutines(); len(left) > before {
 		r.problem("%d goroutines are left:\n%s", len(left)-before, strings.Join(left, "\n\n"))
 		time.Sleep(24 * time.Hour)
@@ -98,18 +101,22 @@ func (a attempt) inBubble(t *testing.T, w *world, do call) outcome {
 			fmt.Fprintf(os.Stderr, "%+v: %s\n", a, strings.Join(r.problems, "\n"))
 		}
 	}
-	if piece := p.secrets.foundIn(logs.String()); piece != "" {
+	secret := p.secrets.spellings()
+	for _, err := range r.errors {
+		r.checkError(err, secret)
+	}
+	if piece := secret.foundIn(logs.String()); piece != "" {
 		r.problem("the log shows %q of a credential", piece)
 	}
 	for _, text := range r.batch.texts {
-		if piece := p.secrets.foundIn(text); piece != "" {
+		if piece := secret.foundIn(text); piece != "" {
 			r.problem("a field of an item's error shows %q of a credential: %s", piece, text)
 		}
 	}
 	for _, broken := range p.broken {
 		r.problem("%s", broken)
 	}
-	return outcome{attempt: a, Problems: r.problems, Requests: p.requests, Failed: failed}
+	return outcome{attempt: a, Problems: r.problems, Requests: p.requests, Failed: err != nil, Heap: heap}
 }
 
 // goroutines returns the stacks of the goroutines of the bubble, with the caller's in front.
@@ -131,6 +138,7 @@ type run struct {
 	client, token *threatconnect.Client
 	platform      *platform
 	longest       time.Duration // after the end of its context the call has returned
+	errors        []error       // to check, also those that the call does not return
 	problems      []string
 }
 
@@ -147,22 +155,21 @@ func (r *run) ended() time.Duration {
 	return max(0, time.Since(deadline))
 }
 
-// do makes the call and reports whether it failed.
-func (r *run) do(do call) (failed bool) {
+// do makes the call and returns its error.
+func (r *run) do(do call) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			r.problem("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
-	err := do(r)
-	if err != nil {
-		r.checkError(err)
+	if err = do(r); err != nil {
+		r.errors = append(r.errors, err)
 	}
-	return err != nil
+	return err
 }
 
 // checkError checks that an error can be shown to anybody.
-func (r *run) checkError(err error) {
+func (r *run) checkError(err error, secret spellings) {
 	shown := map[string]string{"Error": err.Error(), "%+v": fmt.Sprintf("%+v", err), "%#v": fmt.Sprintf("%#v", err)}
 	if b, jsonErr := json.Marshal(err); jsonErr == nil {
 		shown["JSON"] = string(b)
@@ -174,7 +181,7 @@ func (r *run) checkError(err error) {
 		shown["Foreign"] = string(api.Foreign)
 	}
 	for how, text := range shown {
-		if piece := r.platform.secrets.foundIn(text); piece != "" {
+		if piece := secret.foundIn(text); piece != "" {
 			r.problem("%s of the error shows %q of a credential: %s", how, piece, text)
 		}
 	}

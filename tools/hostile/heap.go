@@ -1,8 +1,11 @@
 package main
 
 import (
+	"os"
 	"runtime"
+	"runtime/debug"
 	"runtime/metrics"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -19,6 +22,7 @@ type heap struct {
 
 // watchHeap watches the memory until the process ends. What is live now does not count.
 func watchHeap() *heap {
+	debug.SetGCPercent(50) // so that the memory is measured often
 	runtime.GC()
 	h := &heap{base: live()}
 	go func() {
@@ -30,6 +34,14 @@ func watchHeap() *heap {
 	}()
 	return h
 }
+
+// measured returns the environment of a process that measures its memory. Its garbage collections stop the world: all
+// that is allocated while others run counts as in use, and on a busy machine they run for long.
+func measured() []string {
+	return append(os.Environ(), "GODEBUG="+strings.TrimPrefix(os.Getenv("GODEBUG")+","+stopTheWorld, ","))
+}
+
+const stopTheWorld = "gcstoptheworld=1"
 
 // live returns the size of the objects that the last garbage collection found in use.
 func live() uint64 {
@@ -47,4 +59,4 @@ func (h *heap) start() {
 }
 
 // take returns the peak since the start of the measurement, beyond the memory at the start of the process.
-func (h *heap) take() uint64 { return max(h.peak.Load(), h.base) - h.base }
+func (h *heap) take() uint64 { return max(h.peak.Load(), live(), h.base) - h.base }

@@ -46,8 +46,9 @@ func main() {
 	}
 }
 
-// stuck is how long an attempt may take in real time.
-const stuck = 5 * time.Minute
+// stuck is how long an attempt may take in real time: seconds, but a busy machine may run a process that is nice for
+// less than a hundredth of that.
+const stuck = 30 * time.Minute
 
 // runner runs workers, which are processes: a panic in a goroutine of the client, or a lack of memory, ends one.
 type runner struct {
@@ -135,7 +136,7 @@ func (r *runner) process(p plan) (last *attempt, stderr string, err error) {
 		return nil, "", err
 	}
 	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), workerPlan+"="+string(text), "GOTRACEBACK=all")
+	cmd.Env = append(measured(), workerPlan+"="+string(text), "GOTRACEBACK=all")
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	pipe, err := cmd.StdoutPipe()

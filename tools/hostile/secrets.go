@@ -96,12 +96,12 @@ func spell(random *rand.Rand, secret string) string {
 
 var jsonEscape = regexp.MustCompile(`\\u00[0-9A-Fa-f]{2}`)
 
-// foundIn returns a piece of eight bytes of a secret that a text shows in any spelling, or "".
-func (s *secrets) foundIn(text string) string {
-	if text == "" {
-		return ""
-	}
-	pieces := s.pieces()
+// spellings are pieces of eight bytes of secrets, as they are, in hexadecimal and in base64, by the first eight bytes of
+// that.
+type spellings map[string][]string
+
+// foundIn returns a piece of a secret that a text shows in any spelling, or "".
+func (s spellings) foundIn(text string) string {
 	forms := []string{text, html.UnescapeString(text), strings.ReplaceAll(jsonEscape.ReplaceAllStringFunc(text, func(e string) string {
 		b, err := hex.DecodeString(e[4:])
 		if err != nil {
@@ -115,7 +115,7 @@ func (s *secrets) foundIn(text string) string {
 	for _, form := range forms {
 		form = squeeze(form)
 		for i := 0; i+8 <= len(form); i++ {
-			for _, spelled := range pieces[form[i:i+8]] {
+			for _, spelled := range s[form[i:i+8]] {
 				if strings.HasPrefix(form[i:], spelled) {
 					return spelled
 				}
@@ -125,11 +125,11 @@ func (s *secrets) foundIn(text string) string {
 	return ""
 }
 
-// pieces returns all pieces of eight bytes, as they are, in hexadecimal and in base64, by the first eight bytes of that.
-func (s *secrets) pieces() map[string][]string {
+// spellings returns all spellings. They take much more memory than the secrets.
+func (s *secrets) spellings() spellings {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	pieces := map[string][]string{}
+	pieces := spellings{}
 	for _, secret := range slices.Compact(slices.Sorted(slices.Values(append(s.all, squeeze(secretKey))))) {
 		for i := 0; i+8 <= len(secret); i++ {
 			piece := secret[i : i+8]

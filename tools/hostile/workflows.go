@@ -80,7 +80,7 @@ func importTwice(r *run) error {
 	stats, err := r.client.Batch.Import(r.ctx, config, items)
 	r.problems = append(r.problems, r.batch.ended(stats, err)...)
 	if err != nil {
-		r.checkError(err)
+		r.errors = append(r.errors, err)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), time.Hour)
 	defer cancel()
@@ -168,7 +168,7 @@ func fetch(r *run) error {
 				if _, line := errors.AsType[*feeds.LineError](err); !line {
 					break
 				}
-				r.checkError(err)
+				r.errors = append(r.errors, err)
 				err = nil
 			}
 			if n++; n > maxItems {
