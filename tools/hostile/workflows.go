@@ -160,7 +160,7 @@ func fetch(r *run) error {
 	if err != nil || d == nil || d.Body == nil {
 		return err
 	}
-	read, err := feeds.Open(d.Body, &feeds.Options{Owner: source, Dir: r.dir})
+	read, err := feeds.Open(d.Body, &feeds.Options{Owner: source, Feed: "hostile", Dir: r.dir})
 	if err == nil {
 		n := 0
 		for _, e := range read.All() {
