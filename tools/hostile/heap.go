@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -10,29 +11,79 @@ import (
 	"time"
 )
 
-// What a call can keep in memory: four times the limit of an answer, and the answers of the platform, which are in
-// the same process.
-const maxHeap = 4*maxResponse + 8*maxSent
+// What a call can keep in memory: four times the limit of an answer, and the same for another that it reads in parallel.
+const maxHeap = 2 * 4 * maxResponse
 
-// heap watches the live memory of the process.
+// heap watches the live memory of the process that the client allocated, and not the platform and the checks, which are
+// in the same process.
 type heap struct {
-	base uint64
+	base uint64 // of all live memory
 	peak atomic.Uint64
 }
 
-// watchHeap watches the memory until the process ends. What is live now does not count.
+// watchHeap watches the memory until the process ends.
 func watchHeap() *heap {
 	debug.SetGCPercent(50) // so that the memory is measured often
+	runtime.MemProfileRate = profileRate
 	runtime.GC()
 	h := &heap{base: live()}
 	go func() {
+		last := uint64(0)
 		for range time.Tick(2 * time.Millisecond) {
-			if now := live(); now > h.peak.Load() {
-				h.peak.Store(now)
+			if n := collections(); n != last && live() > h.base+maxResponse {
+				last = n
+				h.peak.Store(max(h.peak.Load(), clients()))
 			}
 		}
 	}()
 	return h
+}
+
+// profileRate is the number of bytes of which one is looked at.
+const profileRate = 32 << 10
+
+// clients returns the size of the objects that the client allocated and that the garbage collection before the last
+// found in use.
+func clients() uint64 {
+	records := make([]runtime.MemProfileRecord, 5000)
+	n, ok := runtime.MemProfile(records, false)
+	for !ok {
+		records = make([]runtime.MemProfileRecord, n+500)
+		n, ok = runtime.MemProfile(records, false)
+	}
+	sum := 0.0
+	for _, r := range records[:n] {
+		if size := float64(r.InUseBytes()); size > 0 && isClients(r.Stack()) {
+			sum += size / (1 - math.Exp(-size/float64(r.InUseObjects())/profileRate))
+		}
+	}
+	return uint64(sum)
+}
+
+// isClients reports whether a stack is of the client: whether that was the last to call anything else. A program that
+// shows a result is not.
+func isClients(stack []uintptr) bool {
+	const module = "github.com/threatconnect-go/threatconnect"
+	found, client := false, false
+	for frames, more := runtime.CallersFrames(stack), true; more; {
+		var f runtime.Frame
+		f, more = frames.Next()
+		if strings.HasSuffix(f.Function, ".(*run).show") {
+			return false
+		}
+		harness := strings.HasPrefix(f.Function, "main.") || strings.HasPrefix(f.Function, module+"/tools/") || strings.HasPrefix(f.Function, module+"/threatconnecttest.")
+		if !found && (harness || strings.HasPrefix(f.Function, module)) {
+			found, client = true, !harness
+		}
+	}
+	return client
+}
+
+// collections returns the number of garbage collections.
+func collections() uint64 {
+	sample := []metrics.Sample{{Name: "/gc/cycles/total:gc-cycles"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
 }
 
 // measured returns the environment of a process that measures its memory. Its garbage collections stop the world: all
@@ -52,11 +103,19 @@ func live() uint64 {
 
 // start begins a measurement.
 func (h *heap) start() {
-	if live() > h.base+maxResponse {
-		runtime.GC() // of the attempt before
+	if h.peak.Load() > 0 || live() > h.base+maxResponse { // of the attempt before
+		runtime.GC()
+		runtime.GC()
 	}
 	h.peak.Store(0)
 }
 
-// take returns the peak since the start of the measurement, beyond the memory at the start of the process.
-func (h *heap) take() uint64 { return max(h.peak.Load(), live(), h.base) - h.base }
+// take returns the peak since the start of the measurement.
+func (h *heap) take() uint64 {
+	if h.peak.Load() > 0 || live() > h.base+maxResponse {
+		h.peak.Store(max(h.peak.Load(), clients()))
+		runtime.GC()
+		h.peak.Store(max(h.peak.Load(), clients()))
+	}
+	return h.peak.Load()
+}

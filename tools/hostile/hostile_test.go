@@ -7,11 +7,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect/ioc"
 )
 
 // The tests run in another process, which measures its memory.
@@ -81,4 +84,17 @@ func TestEverySpellingIsFound(t *testing.T) {
 	var s secrets
 	s.add(t.Context(), token)
 	require.Empty(t, s.spellings().foundIn("The value "+token[:7]+" is not valid"))
+}
+
+// What the platform and the checks keep does not count as memory of the client.
+func TestOnlyMemoryOfTheClientCounts(t *testing.T) {
+	h := watchHeap()
+	ours := strings.Repeat("a", 10<<20)
+	h.start()
+	require.Less(t, h.take(), uint64(maxResponse))
+	clients := ioc.JoinFileSummary(ours, "b", "c")
+	h.start() // without the copy that making it took
+	require.InDelta(t, len(clients), h.take(), maxResponse)
+	runtime.KeepAlive(ours)
+	runtime.KeepAlive(clients)
 }

@@ -36,7 +36,7 @@ func (b *bench) run(t *testing.T, a attempt) (out outcome) {
 	synctest.Test(t, func(t *testing.T) { out = a.inBubble(t, b) })
 	out.Took = time.Since(start)
 	if out.Heap > maxHeap {
-		out.Problems = append(out.Problems, fmt.Sprintf("%d MiB were in use", out.Heap>>20))
+		out.Problems = append(out.Problems, fmt.Sprintf("the client had %d MiB in use", out.Heap>>20))
 	}
 	return out
 }
