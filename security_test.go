@@ -95,9 +95,9 @@ func TestEveryDependencyIsInSECURITY(t *testing.T) {
 	assert.Empty(t, listed, "no go.mod requires it")
 }
 
-// TestThreatNothingRunsAtImport reads every package that a program can import: there is no cgo, no unsafe, which
-// go:linkname needs, and no init. What a variable is initialized with starts no goroutine and calls nothing of a
-// package that reads or writes something or starts a process.
+// TestThreatNothingRunsAtImport reads every package that a program can import: there is no cgo, no init, and no unsafe,
+// without which there is no linkname either. The value of a variable starts no goroutine and calls nothing of a package
+// that reads or writes something or starts a process.
 func TestThreatNothingRunsAtImport(t *testing.T) {
 	t.Parallel()
 	outside := []string{"os", "exec", "net", "http", "tls", "syscall", "signal", "filepath", "plugin", "sql", "log", "slog", "runtime", "debug", "rand"}
