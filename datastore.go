@@ -309,9 +309,20 @@ func recordOf[T any](a *dataAnswer) (DataRecord[T], error) {
 		return DataRecord[T]{}, fmt.Errorf("%w: it holds no record", ErrBadResponse)
 	}
 	if err := json.Unmarshal(a.source, &r.Value); err != nil {
-		return DataRecord[T]{}, fmt.Errorf("threatconnect: the record does not fit its type: %w", err)
+		return DataRecord[T]{}, misfit(err)
 	}
 	return r, nil
+}
+
+// misfit gives an error of decoding a record a text without the values of the record, which errors of
+// package encoding/json and of types such as [time.Time] quote.
+func misfit(err error) error {
+	why := fmt.Sprintf("an unrecognized error of type %T (unwrap it to read it)", err)
+	if e, ok := err.(*json.UnmarshalTypeError); ok {
+		kind, _, _ := strings.Cut(e.Value, " ")
+		why = fmt.Sprintf("a JSON %s cannot be a Go %s in field %q", kind, e.Type, e.Field)
+	}
+	return &cleanError{text: "threatconnect: the record does not fit its type: " + why, err: err}
 }
 
 // readDataAnswer reads what Elasticsearch answered. The platform is known to call answers JSON that

@@ -84,7 +84,7 @@ type APIError struct {
 	Foreign    ForeignText   // the text of the response if Message does not hold all of it; it can repeat values
 	HTML       bool          // whether an HTML page came in place of the API's response
 	Attempts   int           // how many times the request was sent
-	RetryAfter time.Duration // how long the platform asked to wait; 0 when it did not say
+	RetryAfter time.Duration // how long the platform asked to wait, 90 days at most if it gave seconds; 0 when it did not say
 	Hint       string        // how to fix it, when that is known; may be empty
 }
 

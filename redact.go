@@ -327,6 +327,11 @@ type cleanError struct {
 func (e *cleanError) Error() string { return e.text }
 func (e *cleanError) Unwrap() error { return e.err }
 
+// Format writes the text alone: %#v and %d would print the error below if it is not a pointer.
+func (e *cleanError) Format(f fmt.State, verb rune) {
+	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), e.text)
+}
+
 // printable replaces white space by spaces and drops what cannot be printed.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {

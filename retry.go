@@ -91,7 +91,9 @@ func retryAfter(h http.Header, now time.Time) (d time.Duration, ok bool) {
 		return 0, false
 	}
 	if allDigits(v) {
-		const most = 1 << 31 // seconds; a larger number means never just as well
+		// The most seconds that are told. More means never just as well, and eight digits could be a piece
+		// of a credential.
+		const most = 90 * 24 * 60 * 60
 		n, err := strconv.ParseInt(v, 10, 64)
 		if err != nil || n > most {
 			n = most
