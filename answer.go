@@ -194,7 +194,8 @@ func (c *Client) exchange(ctx context.Context, call *call, keys []string, read f
 		}
 		switch {
 		case call.requireItem && !env.found:
-			return fmt.Errorf("%w: it holds no %s", ErrBadResponse, keys[0])
+			what := keys[len(keys)-1] // of several, the one that is not a name of the instance's own
+			return fmt.Errorf("%w: it holds no %s", ErrBadResponse, what)
 		case env.status == "" && !env.found && !env.data && !silence(resp, call, text):
 			// Something between here and the platform answered. Taken for a success, it would end a list
 			// in its middle, or pass off as done what the platform has never seen.
