@@ -324,7 +324,8 @@ func FuzzThreatCredentialsAreNotShown(f *testing.F) {
 		}
 		if api, ok := errors.AsType[*threatconnect.APIError](err); ok {
 			out.WriteString(shown(api) + shown(*api) + shown(api.Foreign) + string(api.Foreign))
-			if len(g.told) < 4<<10 && mustBeFound(spelled) && holdsPiece(g.piece, secrets) && strings.Contains(string(api.Foreign), g.told) {
+			ascii := len([]rune(g.piece)) == len(g.piece) // the spellings escape bytes, and not letters
+			if ascii && len(g.told) < 4<<10 && mustBeFound(spelled) && holdsPiece(g.piece, secrets) && strings.Contains(string(api.Foreign), g.told) {
 				t.Errorf("%s: the foreign text %q repeats a credential %q", spelled, api.Foreign, g.sent)
 			}
 		}
