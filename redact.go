@@ -57,10 +57,11 @@ const pieceSize = 8
 // for HTML, JSON or a URL, in base64 or in hexadecimal.
 func revealsAny(text string, secrets []string) bool {
 	pieces := make(map[string]bool)
-	for _, s := range secrets {
-		s = squeeze(s)
-		for i := 0; i+pieceSize <= len(s); i++ {
-			pieces[s[i:i+pieceSize]] = true
+	for _, secret := range secrets {
+		for _, s := range foldings(secret) {
+			for i := 0; i+pieceSize <= len(s); i++ {
+				pieces[s[i:i+pieceSize]] = true
+			}
 		}
 	}
 	return reveals(text, pieces, true)
@@ -70,13 +71,15 @@ func revealsAny(text string, secrets []string) bool {
 // into base64 and hexadecimal as well.
 func reveals(text string, pieces map[string]bool, decode bool) bool {
 	for range 4 { // an escaped text can be escaped again
-		s := squeeze(text)
-		if credentialHeader.MatchString(s) {
+		forms := foldings(text)
+		if credentialHeader.MatchString(forms[0]) {
 			return true
 		}
-		for i := 0; i+pieceSize <= len(s); i++ {
-			if pieces[s[i:i+pieceSize]] {
-				return true
+		for _, s := range forms {
+			for i := 0; i+pieceSize <= len(s); i++ {
+				if pieces[s[i:i+pieceSize]] {
+					return true
+				}
 			}
 		}
 		if decode && slices.ContainsFunc(decodings(text), func(d string) bool { return reveals(d, pieces, false) }) {
@@ -90,6 +93,10 @@ func reveals(text string, pieces map[string]bool, decode bool) bool {
 	}
 	return false
 }
+
+// foldings returns a text without white space and one with it, both in lower case: a piece of a credential
+// that has blanks is shorter without them.
+func foldings(s string) [2]string { return [2]string{squeeze(s), strings.ToLower(s)} }
 
 // squeeze drops white space and what cannot be printed, at which a text can be folded, and makes
 // letters lower case.

@@ -298,6 +298,13 @@ func TestNoPieceOfACredentialIsShown(t *testing.T) {
 			assert.Equal(t, "(left out, because it repeats a credential)", string(api.Foreign))
 		})
 	}
+	t.Run("a piece with blanks", func(t *testing.T) {
+		t.Parallel()
+		c, err := threatconnect.NewClient("https://tc.example/api", threatconnect.Token("aB 1 cD 2 eF 3"), threatconnect.WithTransport(hostile(func(s string) string { return s[1:9] })))
+		require.NoError(t, err)
+		_, err = c.Owners.Whoami(t.Context())
+		assert.NotContains(t, foreignIn(err), "B 1 cD 2")
+	})
 	t.Run("the access id", func(t *testing.T) {
 		t.Parallel()
 		c, err := threatconnect.NewClient("https://tc.example/api", threatconnect.HMAC("ACCESSID-12345", "s3cret"), threatconnect.WithTransport(hostile(func(s string) string { return s[:12] })))
