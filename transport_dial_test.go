@@ -10,7 +10,7 @@ import (
 )
 
 // Loopback is the address that is dialed, whatever a name resolves to.
-func TestOnlyLoopbackIsDialedInClear(t *testing.T) {
+func TestThreatOnlyLoopbackIsDialedInClear(t *testing.T) {
 	t.Parallel()
 	base, err := url.Parse("http://localhost:9/api")
 	require.NoError(t, err)
