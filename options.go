@@ -83,9 +83,8 @@ func WithHTTPClient(h *http.Client) Option {
 //
 // If t is an [*http.Transport], its TLS configuration is held to the rules of [WithTLSConfig], and a
 // MinVersion below TLS 1.2 returns a [*ValidationError] as well. For an http:// base URL without
-// [WithPlainHTTP], a proxy on another machine is refused. A dialer of the caller's own (DialContext,
-// DialTLSContext) and any other type of [http.RoundTripper] decide by themselves where they connect
-// to and how they verify.
+// [WithPlainHTTP], a proxy on another machine is refused. Its dialers (DialContext, DialTLSContext) and
+// other types of [http.RoundTripper] are not checked.
 func WithTransport(t http.RoundTripper) Option {
 	return func(c *config) error {
 		if t == nil {
@@ -229,7 +228,8 @@ func WithoutClockCorrection() Option {
 // WithPlainHTTP allows an http:// base URL to a machine other than this one, and proxies on other
 // machines for an http:// base URL. Every request, every signature and every token can then be read
 // on the way. Without it, calls over http:// return a [*ValidationError] instead of connecting to
-// another machine, whatever localhost resolves to and whichever proxy is set.
+// another machine, whatever localhost resolves to and whichever proxy is set. See [WithTransport] for what
+// is checked of a transport that you provide.
 func WithPlainHTTP() Option {
 	return func(c *config) error {
 		c.plainHTTP = true

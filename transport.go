@@ -99,8 +99,8 @@ func (c *config) newTransport() *http.Transport {
 	return tr
 }
 
-// checkTransportTLS refuses a transport of the caller's own that accepts any certificate or a TLS version
-// below 1.2. A dialer for TLS takes the place of the configuration and decides for itself.
+// checkTransportTLS refuses a caller's transport that accepts any certificate or a TLS version below 1.2.
+// A dialer for TLS replaces the configuration and is not checked.
 func checkTransportTLS(t *http.Transport) error {
 	const field = "TLS config of the transport"
 	c := t.Clone().TLSClientConfig // the first request of a transport sets it
@@ -132,7 +132,7 @@ var errNotLoopback = &ValidationError{
 }
 
 // loopbackTransport sends to this machine only: it refuses a proxy on another one. The client's own
-// transport also looks at the address of each connection; a dialer of the caller's own is the caller's.
+// transport also checks the address of each connection; a dialer that the caller provides is not checked.
 type loopbackTransport struct{ *http.Transport }
 
 // check refuses the proxy of a request.

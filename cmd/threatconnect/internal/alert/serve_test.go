@@ -104,7 +104,7 @@ func TestWebhook(t *testing.T) {
 		"no JSON":             {body: "hello", status: 400, answer: "not a JSON object"},
 		"large":               {change: func(c *config) { c.maxBody = 20 }, body: sampleAlert, status: 413, answer: "more bytes than --max-body"},
 		"largest":             {change: func(c *config) { c.maxBody = int64(len(sampleAlert)) }, body: sampleAlert, status: 200, answer: `"linked": 3`},
-		"no password":         {edit: func(r *http.Request) { r.Header.Del("Authorization") }, body: sampleAlert, status: 401, answer: "wrong"},
+		"no password":         {edit: func(r *http.Request) { r.Header.Del("Authorization") }, body: sampleAlert, status: 401, answer: "send the user name and the password"},
 		"wrong password":      {edit: as("siem", "x"), body: sampleAlert, status: 401, answer: "wrong"},
 		"wrong user name":     {edit: as("x", "s3cr3t"), body: sampleAlert, status: 401, answer: "wrong"},
 		"empty password":      {edit: as("", ""), body: sampleAlert, status: 401, answer: "wrong"},

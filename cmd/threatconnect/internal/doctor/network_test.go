@@ -150,7 +150,7 @@ func TestNetwork(t *testing.T) {
 		}, "DNS", "the host name does not exist"},
 		"silent name server": {"https://tc.example/api", func(e *exam) {
 			e.lookup = func(ctx context.Context, _ string) ([]netip.Addr, error) { return nil, waits(ctx) }
-		}, "DNS", "the name server does not respond within 100ms"},
+		}, "DNS", "the name server does not respond within 500ms"},
 		"broken name server": {"https://tc.example/api", func(e *exam) {
 			e.lookup = func(context.Context, string) ([]netip.Addr, error) {
 				return nil, &net.DNSError{Err: "server misbehaving", Name: "tc.example", IsTemporary: true}
@@ -161,7 +161,7 @@ func TestNetwork(t *testing.T) {
 		}, "DNS", "the host name has no address"},
 		"unroutable host": {"https://203.0.113.1/api", func(e *exam) {
 			e.dial = func(ctx context.Context, _, _ string) (net.Conn, error) { return nil, waits(ctx) }
-		}, "TCP", "there is no connection within 100ms"},
+		}, "TCP", "there is no connection within 500ms"},
 		"no route": {"https://203.0.113.1/api", func(e *exam) {
 			e.dial = func(context.Context, string, string) (net.Conn, error) {
 				return nil, errors.New("network is unreachable")
@@ -169,15 +169,15 @@ func TestNetwork(t *testing.T) {
 		}, "TCP", "the connection fails"},
 		"closed port":           {"https://" + closedPort(t) + "/api", nil, "TCP", "the connection is refused: nothing listens on the port"},
 		"port without TLS":      {"https://" + plain + "/api", nil, "TLS", "the port does not speak TLS"},
-		"silent port":           {"https://" + silent + "/api", nil, "TLS", "the server does not finish the TLS handshake within 100ms"},
-		"silent port, no TLS":   {"http://" + silent + "/api", nil, "API", "there is no complete response within 100ms"},
+		"silent port":           {"https://" + silent + "/api", nil, "TLS", "the server does not finish the TLS handshake within 500ms"},
+		"silent port, no TLS":   {"http://" + silent + "/api", nil, "API", "there is no complete response within 500ms"},
 		"port that hangs up":    {"https://" + hangUp + "/api", nil, "TLS", "the TLS handshake fails"},
 		"port that hangs up, 2": {"http://" + hangUp + "/api", nil, "API", "the server ends the connection without a response"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := newClinic(tc.base, srv)
-			c.exam.limits.connect, c.exam.limits.first = 100*time.Millisecond, 100*time.Millisecond
+			c.exam.limits.connect, c.exam.limits.first = 500*time.Millisecond, 500*time.Millisecond
 			if tc.set != nil {
 				tc.set(c.exam)
 			}
