@@ -75,13 +75,14 @@ func FuzzEncoderAgreesWithTheChecks(f *testing.F) {
 	f.Add("a", strings.Repeat("t", 128), "a", "b", "c", uint8(7))
 	f.Add("a", " ", "a", "b", "c", uint8(7))
 	f.Add(" ", "a\\b", "\t", "b", "\"", uint8(9))
+	f.Add("0", "0", "\x12", "0", "0", uint8(7))
 	f.Fuzz(func(t *testing.T, value, tag, attributeType, attributeValue, xid string, kind uint8) {
 		ind, summary, err := indicatorOf(kind, value, "", "")
 		m := ind.Meta()
 		m.Tags, m.Attributes, m.GroupXIDs = []tc.Tag{{Name: tag}}, []tc.Attribute{{Type: attributeType, Value: attributeValue}}, []string{xid}
 		tag, tagErr := canon.Tag(tag)
 		_, xidErr := canon.Verbatim("", xid)
-		badAttribute := canon.IsBlank(attributeType) || canon.IsBlank(attributeValue) || !utf8.ValidString(attributeType) || !utf8.ValidString(attributeValue)
+		badAttribute := canon.IsBlank(attributeType) || canon.CheckText("", attributeType) != nil || canon.IsBlank(attributeValue) || !utf8.ValidString(attributeValue)
 		refused := err != nil || tagErr != nil || xidErr != nil || badAttribute
 
 		cfg := appendConfig()
