@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
+	"path"
 	"runtime"
 	"slices"
 	"strconv"
@@ -465,8 +466,8 @@ func TestAPanicOfATransportEndsTheLoopOfALookup(t *testing.T) {
 }
 
 func BenchmarkLookup(b *testing.B) {
-	c := clientOf(b, roundTripper(func(*http.Request) (*http.Response, error) {
-		return reply(200, `{"status":"Success","data":{"host":{"id":1,"owner":{"id":1,"name":"A"},"hostName":"www.example.com","rating":3}}}`), nil
+	c := clientOf(b, roundTripper(func(req *http.Request) (*http.Response, error) {
+		return reply(200, `{"status":"Success","data":{"host":{"id":1,"owner":{"id":1,"name":"A"},"hostName":"`+path.Base(req.URL.Path)+`","rating":3}}}`), nil
 	}))
 	ctx := b.Context()
 	values := func(n int) iter.Seq[string] { return countedHosts(n, new(atomic.Int64)) }
