@@ -179,7 +179,7 @@ const maxBroken = 3
 
 // enrich looks up the values that are not refused and decides about each. A firewall in front of the
 // platform can break off the look-up of a value, or answer it with a page of its own, because of the text in
-// it. To an alert that has such a value beside others, this must not look like an outage.
+// it. For an alert with such a value among others, this must not look like an outage.
 func (h *handler) enrich(ctx context.Context, all []*verdict) {
 	byType := map[threatconnect.IndicatorType][]*verdict{}
 	for _, v := range all {
