@@ -209,7 +209,7 @@ func forEachDecl(t *testing.T, want func(name string) bool, use func(ast.Decl)) 
 // tour is the test that requests every operation.
 const tour = "TestTourRequestsEveryOperation"
 
-// COVERAGE.md is what the API lines say. To write it anew: UPDATE=1 go test -run Coverage .
+// docs/coverage.md is what the API lines say. To update it: UPDATE=1 go test -run Coverage .
 func TestCoverageIsWhatTheMethodsSay(t *testing.T) {
 	t.Parallel()
 	known, documented, tested := endpoints(t), documentedEndpoints(t), callers(t)
@@ -235,9 +235,9 @@ server's router and signature check confirm it. Of the tests that call one of th
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", op, strings.Join(documented[op], ", "), strings.Join(tests, ", "))
 	}
 	if os.Getenv("UPDATE") != "" {
-		require.NoError(t, os.WriteFile("COVERAGE.md", []byte(b.String()), 0o644))
+		require.NoError(t, os.WriteFile("docs/coverage.md", []byte(b.String()), 0o644))
 	}
-	have, err := os.ReadFile("COVERAGE.md")
+	have, err := os.ReadFile("docs/coverage.md")
 	require.NoError(t, err)
-	require.Equal(t, b.String(), string(have), "COVERAGE.md is not what the methods say; write it with UPDATE=1")
+	require.Equal(t, b.String(), string(have), "docs/coverage.md is not what the methods say; write it with UPDATE=1")
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// faultRow is a row of the table of FAULTS.md.
+// faultRow is a row of the table of docs/faults.md.
 type faultRow struct {
 	number int
 	tests  []string // package.Function
@@ -84,7 +84,7 @@ func testFunctions(t *testing.T, root string) map[string]bool {
 
 func TestFaultsNameTestsThatExist(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("FAULTS.md")
+	text, err := os.ReadFile("docs/faults.md")
 	require.NoError(t, err)
 	functions := testFunctions(t, ".")
 	rows := faultRows(t, string(text))
