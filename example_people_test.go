@@ -2,6 +2,7 @@ package threatconnect_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"time"
@@ -12,7 +13,7 @@ import (
 
 func ExampleTasksService_Create() {
 	ctx := context.Background()
-	client := threatconnecttest.New().Client() // with a real instance: threatconnect.NewClientFromEnv()
+	client := threatconnecttest.New().Client() // with an instance: threatconnect.NewClientFromEnv()
 
 	task, err := client.Tasks.Create(ctx, &threatconnect.Task{
 		Name:      "Call the bank",
@@ -76,6 +77,30 @@ func ExampleTaskUsersService_Add() {
 	fmt.Println(users[0].UserName)
 	// Output:
 	// analyst@example.com
+}
+
+func ExampleVictimsService() {
+	ctx := context.Background()
+	client := threatconnecttest.New().Client()
+
+	victim, err := client.Victims.Create(ctx, &threatconnect.Victim{Name: "Jo Example", Org: "Example Inc"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	victim, err = client.Victims.Update(ctx, victim.ID, threatconnect.VictimUpdate{Name: &victim.Name, Suborg: new("Accounting")})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(victim.Name, "works in", victim.Suborg, "of", victim.Org)
+
+	if err := client.Victims.Delete(ctx, victim.ID); err != nil {
+		log.Fatal(err)
+	}
+	_, err = client.Victims.Get(ctx, victim.ID, nil)
+	fmt.Println(errors.Is(err, threatconnect.ErrNotFound))
+	// Output:
+	// Jo Example works in Accounting of Example Inc
+	// true
 }
 
 func ExampleVictimAssetsService() {

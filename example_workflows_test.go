@@ -1,7 +1,6 @@
 package threatconnect_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log"
@@ -82,7 +81,7 @@ func Example_enrichment() {
 	// not a value was not looked up
 }
 
-// Change many indicators: each update sends the rating and nothing else.
+// Change the rating of many indicators, and no other field.
 func Example_ratings() {
 	ctx := context.Background()
 	client := threatconnecttest.New().Client()
@@ -111,7 +110,7 @@ func Example_ratings() {
 	// c.example 2 80
 }
 
-// Walk two hops: from a host to its incidents, and on to their other indicators.
+// Walk two hops: from a host to its incidents, and from there to other indicators.
 func Example_twoHops() {
 	ctx := context.Background()
 	client := threatconnecttest.New().Client()
@@ -151,34 +150,6 @@ func Example_twoHops() {
 	// URL https://evil.example/pay
 }
 
-// Work with a type of the instance's own: it is known by its name.
-func Example_customType() {
-	ctx := context.Background()
-	srv := threatconnecttest.New()
-	if err := srv.Seed(&threatconnecttest.IndicatorType{
-		Name: "Wallet", Branch: "wallets", Entity: "wallet", Fields: []string{"Number", "Chain"},
-	}); err != nil {
-		log.Fatal(err)
-	}
-	client := srv.Client()
-
-	wallets := client.Indicators.Custom("Wallet")
-	if _, err := wallets.Create(ctx, threatconnect.NewCustomIndicator("Wallet", "1BoatSLRHtKNngkdXEeobR76b53LETtpyT", "main")); err != nil {
-		log.Fatal(err)
-	}
-	for ind, err := range client.Indicators.All(ctx, nil) { // a mixed list
-		if err != nil {
-			log.Fatal(err)
-		}
-		if err := client.Tags.Add(ctx, ind, "Ransom"); err != nil {
-			log.Fatal(err)
-		}
-		fmt.Println(ind.Type(), ind.Summary())
-	}
-	// Output:
-	// Wallet 1BoatSLRHtKNngkdXEeobR76b53LETtpyT : main
-}
-
 // Record who was attacked: a victim needs an asset before it can be linked.
 func Example_victim() {
 	ctx := context.Background()
@@ -208,28 +179,6 @@ func Example_victim() {
 	// Jo Example of Example Inc
 }
 
-// Keep a copy up to date: remove what was deleted from the owner.
-func Example_deletedIndicators() {
-	ctx := context.Background()
-	client := threatconnecttest.New().Client()
-	if _, err := client.Indicators.Hosts.Create(ctx, threatconnect.NewHost("evil.example")); err != nil {
-		log.Fatal(err)
-	}
-	if err := client.Indicators.Hosts.Delete(ctx, "evil.example"); err != nil {
-		log.Fatal(err)
-	}
-
-	for deleted, err := range client.Indicators.Deleted(ctx, nil) {
-		if err != nil {
-			log.Fatal(err)
-		}
-		ref := deleted.Ref()
-		fmt.Println("remove", ref.Type, ref.Value, "of", ref.Owner)
-	}
-	// Output:
-	// remove Host evil.example of Example Organization
-}
-
 // Tag a group with ATT&CK techniques, in the form that the platform recognizes.
 func Example_attackTags() {
 	ctx := context.Background()
@@ -251,28 +200,7 @@ func Example_attackTags() {
 	// [T1566 - Phishing - INI - ENT - ATT&CK]
 }
 
-// Store a document and read its content back.
-func Example_document() {
-	ctx := context.Background()
-	client := threatconnecttest.New().Client()
-
-	document, err := client.Groups.Documents.Create(ctx, threatconnect.NewDocument("Analysis", "analysis.txt"))
-	if err != nil {
-		log.Fatal(err)
-	}
-	if err := client.Groups.Documents.Upload(ctx, document.ID, threatconnect.BytesContent([]byte("The loader beacons every hour.")), nil); err != nil {
-		log.Fatal(err)
-	}
-	var content bytes.Buffer
-	if _, err := client.Groups.Documents.Download(ctx, document.ID, &content); err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(content.String())
-	// Output:
-	// The loader beacons every hour.
-}
-
-// Report that an indicator was seen, and read how often that was.
+// Report observations of an indicator, and read their number.
 func Example_observations() {
 	ctx := context.Background()
 	client := threatconnecttest.New().Client()

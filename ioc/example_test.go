@@ -14,6 +14,27 @@ import (
 	"github.com/threatconnect-go/threatconnect/ioc"
 )
 
+// Find the indicators of a report, leave out those that must not be shared, and show the rest defanged.
+func Example() {
+	report := "The kit on hxxps://login[.]evil-invoices[.]com/pay talks to 10.0.0.7 and 203.0.113.9."
+	exclusions := ioc.Exclusions{AllowDocumentation: true} // only because the example uses a documentation address
+	for match, err := range ioc.Extract(strings.NewReader(report)) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		if reason, exclude := exclusions.Exclude(string(match.Type), match.Value); exclude {
+			fmt.Println("excluded:", reason)
+			continue
+		}
+		fmt.Println(match.Type, ioc.Defang(match.Value))
+	}
+	// Output:
+	// URL hxxps://login[.]evil-invoices[.]com/pay
+	// excluded: not a public address (private, RFC 1918)
+	// Address 203[.]0[.]113[.]9
+}
+
 func ExampleParse() {
 	v, err := ioc.Parse("hxxps://www[.]example[.]com/login")
 	fmt.Println(v.Type, v.Value, err)

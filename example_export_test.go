@@ -2,6 +2,7 @@ package threatconnect_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log"
 	"time"
@@ -10,7 +11,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// A server with one host in "Example Source", whose bulk reports are switched on.
+// bulkExampleServer returns a server with one host in "Example Source" and bulk reports.
 func bulkExampleServer() *threatconnecttest.Server {
 	srv := threatconnecttest.New()
 	rating, confidence := 3.0, 75
@@ -29,7 +30,7 @@ func ExampleBulkService_JSON() {
 
 	for indicator, err := range client.InOwner("Example Source").Bulk.JSON(context.Background()) {
 		if err != nil {
-			log.Fatal(err) // what came before is good
+			log.Fatal(err) // the indicators before the error are valid
 		}
 		fmt.Println(indicator.Type(), indicator.Summary(), *indicator.Meta().Rating)
 	}
@@ -59,7 +60,7 @@ func ExampleBulkService_Wait() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	srv.SetClockOffset(time.Minute) // so that this example need not wait for the next second
+	srv.SetClockOffset(time.Minute) // saves the example a wait
 	if err := reports.Run(ctx, threatconnect.BulkJSON); err != nil {
 		log.Fatal(err)
 	}
@@ -69,4 +70,49 @@ func ExampleBulkService_Wait() {
 	}
 	fmt.Println(now.Status, now.LastRun.After(before.LastRun))
 	// Output: Complete true
+}
+
+func ExampleClient_Changes() {
+	srv := threatconnecttest.New()
+	client, ctx := srv.Client(), context.Background()
+	hosts := client.Indicators.Hosts
+	for _, name := range []string{"evil.example", "worse.example"} {
+		if _, err := hosts.Create(ctx, threatconnect.NewHost(name)); err != nil {
+			log.Fatal(err)
+		}
+	}
+
+	var saved []byte // package feeds has stores for a file and the DataStore
+	run := func() {
+		var cursor threatconnect.Cursor
+		if saved != nil {
+			if err := json.Unmarshal(saved, &cursor); err != nil {
+				log.Fatal(err)
+			}
+		}
+		changes := client.Changes(ctx, cursor, nil)
+		for change, err := range changes.All() {
+			switch {
+			case err != nil:
+				log.Fatal(err) // the next run starts at the old cursor
+			case change.Deleted:
+				fmt.Println("unblock", change.Ref.Value)
+			default:
+				fmt.Println("block", change.Ref.Value)
+			}
+		}
+		var err error
+		if saved, err = json.Marshal(changes.Cursor()); err != nil {
+			log.Fatal(err)
+		}
+	}
+	run()
+	if err := hosts.Delete(ctx, "evil.example"); err != nil {
+		log.Fatal(err)
+	}
+	run()
+	// Output:
+	// block evil.example
+	// block worse.example
+	// unblock evil.example
 }

@@ -1,0 +1,74 @@
+package lint
+
+import (
+	"go/ast"
+	"go/doc"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// Examples are the first code that people copy. One without output is compiled but never run.
+func TestExamplesHaveOutput(t *testing.T) {
+	t.Parallel()
+	for dir, atLeast := range map[string]int{".": 70, "threatconnecttest": 15, "feeds": 5, "ioc": 8} {
+		names := make(map[string]bool)
+		for _, e := range examples(t, dir) {
+			names[e.Name] = true
+			assert.True(t, e.Output != "" || e.EmptyOutput, "Example%s in %s has no // Output: line", e.Name, dir)
+		}
+		assert.True(t, names[""], "package %s has no package example", dir)
+		assert.GreaterOrEqual(t, len(names), atLeast, "examples in %s", dir)
+	}
+}
+
+func TestEveryServiceHasAnExample(t *testing.T) {
+	t.Parallel()
+	services, shown := 0, make(map[string]bool)
+	for _, e := range examples(t, ".") {
+		name, _, _ := strings.Cut(e.Name, "_")
+		shown[name] = true
+	}
+	for _, f := range parse(t, ".", false) {
+		for _, decl := range f.Decls {
+			types, ok := decl.(*ast.GenDecl)
+			if !ok || types.Tok != token.TYPE {
+				continue
+			}
+			for _, spec := range types.Specs {
+				if name := spec.(*ast.TypeSpec).Name.Name; ast.IsExported(name) && strings.HasSuffix(name, "Service") {
+					services++
+					assert.True(t, shown[name], "%s has no example: write Example%s or one of a method", name, name)
+				}
+			}
+		}
+	}
+	assert.Greater(t, services, 20)
+}
+
+func examples(t *testing.T, dir string) []*doc.Example {
+	t.Helper()
+	return doc.Examples(parse(t, dir, true)...)
+}
+
+// parse reads the tests, or the other files, of a package in the module's root folder.
+func parse(t *testing.T, dir string, tests bool) []*ast.File {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join("..", "..", dir, "*.go"))
+	require.NoError(t, err)
+	var files []*ast.File
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") != tests {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		require.NoError(t, err)
+		files = append(files, f)
+	}
+	return files
+}
