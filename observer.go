@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -56,6 +57,7 @@ type Observer struct {
 type Call struct {
 	Method   string        // the HTTP method
 	Route    string        // the path with {} in place of every value
+	Server   string        // host and port of the base URL
 	Attempts int           // how many attempts were made; 0 in CallStart
 	Duration time.Duration // with the waits between attempts; 0 in CallStart
 	Err      error         // what the call returns; nil in CallStart and after a success
@@ -65,6 +67,7 @@ type Call struct {
 type Attempt struct {
 	Method   string        // the HTTP method
 	Route    string        // the path with {} in place of every value
+	Server   string        // host and port of the base URL
 	Number   int           // the first attempt of a call is 1
 	Status   int           // the HTTP status; 0 in AttemptStart and when there was no answer
 	Duration time.Duration // 0 in AttemptStart
@@ -75,6 +78,7 @@ type Attempt struct {
 type Wait struct {
 	Method     string        // the HTTP method
 	Route      string        // the path with {} in place of every value
+	Server     string        // host and port of the base URL
 	Attempts   int           // how many attempts were made before the wait
 	Duration   time.Duration // how long the call waits
 	RetryAfter time.Duration // the part of Duration that the platform asked for; the rest is backoff
@@ -98,7 +102,7 @@ func WithObserver(o Observer) Option {
 func (c *Client) callStart(ctx context.Context, call *call) context.Context {
 	for _, o := range c.cfg.observers {
 		if o.CallStart != nil {
-			ctx = orParent(o.CallStart(ctx, Call{Method: call.method, Route: call.route.template}), ctx)
+			ctx = orParent(o.CallStart(ctx, Call{Method: call.method, Route: call.route.template, Server: c.server()}), ctx)
 		}
 	}
 	return ctx
@@ -107,7 +111,7 @@ func (c *Client) callStart(ctx context.Context, call *call) context.Context {
 func (c *Client) callEnd(ctx context.Context, call *call, attempts int, began time.Time, err error) {
 	for i := len(c.cfg.observers) - 1; i >= 0; i-- {
 		if end := c.cfg.observers[i].CallEnd; end != nil {
-			end(ctx, Call{Method: call.method, Route: call.route.template, Attempts: attempts, Duration: c.cfg.now().Sub(began), Err: err})
+			end(ctx, Call{Method: call.method, Route: call.route.template, Server: c.server(), Attempts: attempts, Duration: c.cfg.now().Sub(began), Err: err})
 		}
 	}
 }
@@ -116,7 +120,7 @@ func (c *Client) callEnd(ctx context.Context, call *call, attempts int, began ti
 func (c *Client) attemptStart(ctx context.Context, call *call, n int) context.Context {
 	for _, o := range c.cfg.observers {
 		if o.AttemptStart != nil {
-			ctx = orParent(o.AttemptStart(ctx, Attempt{Method: call.method, Route: call.route.template, Number: n}), ctx)
+			ctx = orParent(o.AttemptStart(ctx, Attempt{Method: call.method, Route: call.route.template, Server: c.server(), Number: n}), ctx)
 		}
 	}
 	return ctx
@@ -125,7 +129,7 @@ func (c *Client) attemptStart(ctx context.Context, call *call, n int) context.Co
 func (c *Client) attemptEnd(ctx context.Context, call *call, n int, began time.Time, resp *http.Response, err error) {
 	for i := len(c.cfg.observers) - 1; i >= 0; i-- {
 		if end := c.cfg.observers[i].AttemptEnd; end != nil {
-			a := Attempt{Method: call.method, Route: call.route.template, Number: n, Duration: c.cfg.now().Sub(began), Err: err}
+			a := Attempt{Method: call.method, Route: call.route.template, Server: c.server(), Number: n, Duration: c.cfg.now().Sub(began), Err: err}
 			if resp != nil {
 				a.Status = resp.StatusCode
 			}
@@ -139,7 +143,7 @@ func (c *Client) waitStart(ctx context.Context, call *call, n int, d time.Durati
 	if d <= 0 {
 		return
 	}
-	w := Wait{Method: call.method, Route: call.route.template, Attempts: n, Duration: d, Err: err}
+	w := Wait{Method: call.method, Route: call.route.template, Server: c.server(), Attempts: n, Duration: d, Err: err}
 	if api, ok := err.(*APIError); ok {
 		w.RetryAfter = api.RetryAfter
 	}
@@ -148,6 +152,16 @@ func (c *Client) waitStart(ctx context.Context, call *call, n int, d time.Durati
 			o.Wait(ctx, w)
 		}
 	}
+}
+
+// server returns the host and the port of the base URL.
+func (c *Client) server() string {
+	base := c.cfg.base
+	port := base.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[base.Scheme]
+	}
+	return net.JoinHostPort(base.Hostname(), port)
 }
 
 func orParent(ctx, parent context.Context) context.Context {

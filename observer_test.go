@@ -82,11 +82,11 @@ func TestObserversSeeCallsAttemptsAndWaits(t *testing.T) {
 		require.NoError(t, err)
 		took := time.Since(began)
 		const (
-			start = "{Method:GET Route:/v2/indicators/hosts/{} Attempts:0 Duration:0s Err:<nil>}"
+			start = "{Method:GET Route:/v2/indicators/hosts/{} Server:tc.example:443 Attempts:0 Duration:0s Err:<nil>}"
 			busy  = `threatconnect: GET /v2/indicators/hosts/{}: 503 Service Unavailable: unrecognized message (27 bytes, see APIError.Foreign)`
 		)
 		attempt := func(n int) string {
-			return fmt.Sprintf("{Method:GET Route:/v2/indicators/hosts/{} Number:%d Status:0 Duration:0s Err:<nil>}", n)
+			return fmt.Sprintf("{Method:GET Route:/v2/indicators/hosts/{} Server:tc.example:443 Number:%d Status:0 Duration:0s Err:<nil>}", n)
 		}
 		assert.Equal(t, []string{
 			"a call starts " + start + " in ", "b call starts " + start + " in /a",
