@@ -1,5 +1,5 @@
-// Command tracing looks a value up and writes an OpenTelemetry span for each call and for each attempt of
-// it. Spans have the route, such as /v2/indicators/hosts/{}, and never an indicator or a credential.
+// Command tracing looks a value up and prints an OpenTelemetry span for each call and for each attempt of it.
+// Spans have the route, such as /v2/indicators/hosts/{}, and never an indicator or a credential.
 //
 //	go run ./tracing www.example.com
 //
@@ -8,17 +8,17 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"log"
 	"os"
 	"os/signal"
 
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/threatconnect-go/threatconnect"
+	tcotel "github.com/threatconnect-go/threatconnect/otel"
 )
 
 func main() {
@@ -27,59 +27,35 @@ func main() {
 	if len(os.Args) != 2 {
 		log.Fatal("usage: tracing HOST")
 	}
-	provider := sdk.NewTracerProvider(sdk.WithSyncer(printer{})) // in production: the OTLP exporter
-	client, err := threatconnect.NewClientFromEnv(
-		threatconnect.WithUserAgent("acme-tracing/1.0"),
-		threatconnect.WithObserver(observer(provider.Tracer("acme"))),
-	)
+	observer, shutdown, err := tracing(os.Stdout)
+	if err != nil {
+		log.Fatal(err)
+	}
+	client, err := threatconnect.NewClientFromEnv(threatconnect.WithUserAgent("acme-tracing/1.0"), threatconnect.WithObserver(observer))
 	if err != nil {
 		log.Fatal(err)
 	}
 	_, err = client.Indicators.Hosts.Get(ctx, os.Args[1], nil)
-	if shutdown := provider.Shutdown(ctx); shutdown != nil {
-		log.Print(shutdown)
-	}
-	if err != nil {
+	if err := errors.Join(err, shutdown(context.WithoutCancel(ctx))); err != nil {
 		log.Fatal(err)
 	}
 }
 
-// observer makes a span of each call, with a child span for each attempt.
-func observer(tracer trace.Tracer) threatconnect.Observer {
-	start := func(ctx context.Context, method, route string, more ...attribute.KeyValue) context.Context {
-		ctx, _ = tracer.Start(ctx, method+" "+route, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(more...),
-			trace.WithAttributes(attribute.String("http.request.method", method), attribute.String("url.template", route)))
-		return ctx
-	}
-	end := func(ctx context.Context, err error) {
-		span := trace.SpanFromContext(ctx)
-		if err != nil {
-			span.SetStatus(codes.Error, err.Error()) // errors of the client do not contain values
-		}
-		span.End()
-	}
-	return threatconnect.Observer{
-		CallStart: func(ctx context.Context, c threatconnect.Call) context.Context { return start(ctx, c.Method, c.Route) },
-		CallEnd:   func(ctx context.Context, c threatconnect.Call) { end(ctx, c.Err) },
-		AttemptStart: func(ctx context.Context, a threatconnect.Attempt) context.Context {
-			return start(ctx, a.Method, a.Route, attribute.Int("http.request.resend_count", a.Number-1))
-		},
-		AttemptEnd: func(ctx context.Context, a threatconnect.Attempt) {
-			trace.SpanFromContext(ctx).SetAttributes(attribute.Int("http.response.status_code", a.Status))
-			end(ctx, a.Err)
-		},
-		Wait: func(ctx context.Context, w threatconnect.Wait) {
-			trace.SpanFromContext(ctx).AddEvent("retry", trace.WithAttributes(attribute.String("wait", w.Duration.String())))
-		},
-	}
+// tracing returns an observer that prints spans, and a function that flushes them.
+func tracing(w io.Writer) (observer threatconnect.Observer, shutdown func(context.Context) error, err error) {
+	provider := sdk.NewTracerProvider(sdk.WithSyncer(printer{w})) // in production: WithBatcher and the OTLP exporter
+	observer, err = tcotel.NewObserver(tcotel.WithTracerProvider(provider))
+	return observer, provider.Shutdown, err
 }
 
-// printer writes spans to standard output.
-type printer struct{}
+// printer prints spans.
+type printer struct{ w io.Writer }
 
-func (printer) ExportSpans(_ context.Context, spans []sdk.ReadOnlySpan) error {
+func (p printer) ExportSpans(_ context.Context, spans []sdk.ReadOnlySpan) error {
 	for _, s := range spans {
-		fmt.Println(s.Name(), s.EndTime().Sub(s.StartTime()), s.Status().Description, s.Attributes())
+		if _, err := fmt.Fprintln(p.w, s.Name(), s.EndTime().Sub(s.StartTime()), s.Status().Code, s.Attributes()); err != nil {
+			return err
+		}
 	}
 	return nil
 }

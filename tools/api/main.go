@@ -1,6 +1,6 @@
-// Command api holds the exported API of the module against the files of the folder api, one for each
-// public package. It fails if they differ, if the root package has more exported names than its
-// budget, and if an incompatible change since the last release is not in CHANGELOG.md.
+// Command api compares the exported API of the root module and of the module otel with the files of the folder
+// api, one for each public package. It fails if they differ, if the root package has more exported names than
+// its budget, and if an incompatible change since the last release is not in CHANGELOG.md.
 //
 //	go -C tools run ./api            check
 //	go -C tools run ./api -update    write the files of the folder api
@@ -65,28 +65,43 @@ func run(root string, budget int, update bool) error {
 	return errors.Join(append(problems, checkRelease(root, module))...)
 }
 
-// load returns the public packages of the module in a folder, without commands. It does not use a
-// go.work file, so the dependencies have the versions of the module's own go.mod.
+// load returns the public packages of the module in a folder, without commands, and those of the module otel in
+// it. The first are loaded without a go.work file, so that dependencies have the versions of the module's own
+// go.mod. The module otel requires a version of the root that may not be published, so it needs the file.
 func load(root string) (*apidiff.Module, error) {
-	loaded, err := packages.Load(&packages.Config{
-		Mode: packages.NeedName | packages.NeedTypes | packages.NeedModule,
-		Dir:  root,
-		Env:  append(os.Environ(), "GOWORK=off"),
-	}, "./...")
-	if err != nil {
+	module := &apidiff.Module{}
+	if err := loadInto(module, root, "GOWORK=off"); err != nil {
 		return nil, err
 	}
-	module := &apidiff.Module{}
+	nested := filepath.Join(root, "otel")
+	if _, err := os.Stat(filepath.Join(nested, "go.mod")); err != nil {
+		return module, nil // releases before the first one with this module
+	}
+	return module, loadInto(module, nested)
+}
+
+// loadInto adds the public packages of the module in a folder to another module.
+func loadInto(module *apidiff.Module, folder string, env ...string) error {
+	loaded, err := packages.Load(&packages.Config{
+		Mode: packages.NeedName | packages.NeedTypes | packages.NeedModule,
+		Dir:  folder,
+		Env:  append(os.Environ(), env...),
+	}, "./...")
+	if err != nil {
+		return err
+	}
 	for _, p := range loaded {
 		for _, err := range p.Errors {
-			return nil, err
+			return err
 		}
-		module.Path = p.Module.Path
+		if module.Path == "" {
+			module.Path = p.Module.Path
+		}
 		if p.Name != "main" && !slices.Contains(strings.Split(p.PkgPath, "/"), "internal") {
 			module.Packages = append(module.Packages, p.Types)
 		}
 	}
-	return module, nil
+	return nil
 }
 
 // write replaces the files of a folder by the listings.

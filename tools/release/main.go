@@ -1,7 +1,7 @@
 // Command release publishes the committed files to a module proxy in a temporary folder, as a release
-// would, and uses what it published: it installs the command and builds a program that imports the
-// packages. It fails if the go.mod or go.sum file of the command is not tidy, or if importers would
-// depend on other modules than those that are allowed.
+// does, and uses them from there: it builds programs outside the repository that import the packages, and
+// installs the command. It fails if the go.mod or go.sum file of a module that requires the root is not tidy,
+// or if importers depend on modules that are not allowed.
 //
 //	go -C tools run ./release
 package main
@@ -24,13 +24,54 @@ import (
 const (
 	rootModule    = "github.com/threatconnect-go/threatconnect"
 	commandModule = rootModule + "/cmd/threatconnect"
+	otelModule    = rootModule + "/otel"
 
 	// version is one that is never released, so that no proxy has another module of this name.
 	version = "v0.999.0"
 )
 
-// dependencies are the modules that importers of the root module may depend on.
-var dependencies = []string{rootModule, "github.com/google/go-querystring", "golang.org/x/net", "golang.org/x/text"}
+// consumers are programs that import the packages of a module, and the other modules that they depend on.
+var consumers = []struct {
+	module       string
+	program      string
+	dependencies []string
+}{
+	{rootModule, rootConsumer, []string{"github.com/google/go-querystring", "golang.org/x/net", "golang.org/x/text"}},
+	{otelModule, otelConsumer, []string{
+		"github.com/cespare/xxhash/v2", "github.com/go-logr/logr", "github.com/go-logr/stdr", "github.com/google/go-querystring",
+		"go.opentelemetry.io/auto/sdk", "go.opentelemetry.io/otel", "go.opentelemetry.io/otel/metric", "go.opentelemetry.io/otel/trace",
+		"golang.org/x/net", "golang.org/x/text",
+	}},
+}
+
+const rootConsumer = `package main
+
+import (
+	"fmt"
+
+	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/feeds"
+	"github.com/threatconnect-go/threatconnect/ioc"
+	"github.com/threatconnect-go/threatconnect/threatconnecttest"
+)
+
+func main() {
+	fmt.Println(threatconnect.Version, feeds.Formats(), ioc.Defang("evil.example"), threatconnecttest.New().BaseURL())
+}
+`
+
+const otelConsumer = `package main
+
+import (
+	"fmt"
+
+	"github.com/threatconnect-go/threatconnect/otel"
+)
+
+func main() {
+	fmt.Println(otel.NewObserver())
+}
+`
 
 func main() {
 	if err := run(".."); err != nil {
@@ -75,15 +116,19 @@ func run(repository string) (err error) {
 	if err := publish(proxy, rootModule, source); err != nil {
 		return err
 	}
-	if err := checkConsumer(filepath.Join(work, "consumer"), source, env); err != nil {
-		return err
+	for _, path := range []string{otelModule, commandModule} {
+		folder := filepath.Join(source, filepath.FromSlash(strings.TrimPrefix(path, rootModule+"/")))
+		if err := tidy(folder, env); err != nil {
+			return err
+		}
+		if err := publish(proxy, path, folder); err != nil {
+			return err
+		}
 	}
-	folder := filepath.Join(source, "cmd", "threatconnect")
-	if err := tidy(folder, env); err != nil {
-		return err
-	}
-	if err := publish(proxy, commandModule, folder); err != nil {
-		return err
+	for _, c := range consumers {
+		if err := checkConsumer(filepath.Join(work, "consumer", filepath.Base(c.module)), source, c.module, c.program, c.dependencies, env); err != nil {
+			return err
+		}
 	}
 	if _, err := command(work, env, "go", "install", commandModule+"@"+version); err != nil {
 		return err
@@ -129,36 +174,24 @@ func publish(proxy, path, folder string) error {
 	return errors.Join(zip.CreateFromDir(f, module.Version{Path: path, Version: version}, folder), f.Close())
 }
 
-// consumer imports all packages of the root module.
-const consumer = `package main
-
-import (
-	"fmt"
-
-	"github.com/threatconnect-go/threatconnect"
-	"github.com/threatconnect-go/threatconnect/feeds"
-	"github.com/threatconnect-go/threatconnect/ioc"
-	"github.com/threatconnect-go/threatconnect/threatconnecttest"
-)
-
-func main() {
-	fmt.Println(threatconnect.Version, feeds.Formats(), ioc.Defang("evil.example"), threatconnecttest.New().BaseURL())
-}
-`
-
-// checkConsumer builds a module that imports the root module, and checks which modules it depends on.
-func checkConsumer(dir, source string, env []string) error {
-	sums, err := os.ReadFile(filepath.Join(source, "go.sum")) // verifies the dependencies
-	if err != nil {
+// checkConsumer builds a program outside the repository that imports a module, and prints the modules that it
+// depends on. It returns an error if these differ from the ones that are wanted.
+func checkConsumer(dir, source, path, program string, want []string, env []string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return err
+	sums := "" // of the dependencies, which they verify
+	for _, folder := range []string{"", strings.TrimPrefix(path, rootModule)} {
+		text, err := os.ReadFile(filepath.Join(source, filepath.FromSlash(folder), "go.sum"))
+		if err != nil {
+			return err
+		}
+		sums += withoutRoot(string(text))
 	}
 	for name, text := range map[string]string{
-		"main.go": consumer,
-		"go.mod":  "module consumer\n\ngo 1.26.0\n\nrequire " + rootModule + " " + version + "\n",
-		"go.sum":  string(sums),
+		"main.go": program,
+		"go.mod":  "module consumer\n\ngo 1.26.0\n\nrequire " + path + " " + version + "\n",
+		"go.sum":  sums,
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			return err
@@ -175,14 +208,16 @@ func checkConsumer(dir, source string, env []string) error {
 		return err
 	}
 	got := slices.Compact(slices.Sorted(slices.Values(strings.Fields(out))))
-	if want := slices.Sorted(slices.Values(dependencies)); !slices.Equal(got, want) {
-		return fmt.Errorf("importers depend on the modules %v, and not on %v", got, want)
+	got = slices.DeleteFunc(got, func(m string) bool { return m == rootModule || m == path })
+	if !slices.Equal(got, want) {
+		return fmt.Errorf("importers of %s depend on the modules %v, and not on %v", path, got, want)
 	}
+	fmt.Printf("importers of %s depend on %d other modules: %s\n", path, len(got), strings.Join(got, ", "))
 	return nil
 }
 
-// tidy makes the module of the command require the published version of the root module, and tidies it.
-// It returns an error if that changes more than the lines about the root module.
+// tidy makes a module require the published version of the root module, and tidies it. It returns an error if
+// that changes more than the lines about the root module.
 func tidy(dir string, env []string) error {
 	files := []string{filepath.Join(dir, "go.mod"), filepath.Join(dir, "go.sum")}
 	var before []string
@@ -208,8 +243,8 @@ func tidy(dir string, env []string) error {
 			return err
 		}
 		if text := withoutRoot(string(after)); text != before[i] {
-			return fmt.Errorf("cmd/threatconnect/%s is not tidy: replace it, apart from the lines about %s, by\n%s",
-				filepath.Base(file), rootModule, text)
+			return fmt.Errorf("%s/%s is not tidy: replace it, except the lines about %s, by\n%s",
+				filepath.Base(dir), filepath.Base(file), rootModule, text)
 		}
 	}
 	return nil
