@@ -51,7 +51,7 @@ func script(t *testing.T, dir, lines string, environment ...string) (string, err
 // hash; see package browser.
 func TestThreatCIRunsOnlyWhatAGoSumVerifies(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"run", "fuzz", "gosec", "isolate", "env"} {
+	for _, name := range []string{"run", "test", "fuzz", "gosec", "isolate", "env"} {
 		text := commands(t, name)
 		assert.NotRegexp(t, `[\w.-]+\.\w+/[\w./-]+@`, text, "%s: add the command to .ci/go.mod as a tool", name)
 		assert.NotRegexp(t, `\b(curl|wget|npx|pip3?|cargo|docker|GONOSUMDB|GOPRIVATE|GONOSUMCHECK|GOINSECURE)\b|\bgo (get|install)\b`, text, name)
@@ -108,7 +108,7 @@ func TestThreatCIRunsOnlyWhatAGoSumVerifies(t *testing.T) {
 // Each script isolates itself before it executes anything, and then a command sees a few variables only.
 func TestThreatToolsSeeNoSecrets(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"run", "fuzz"} {
+	for _, name := range []string{"run", "test", "fuzz"} {
 		before, _, ok := strings.Cut(commands(t, name), ". .ci/isolate\n")
 		require.True(t, ok, name)
 		assert.Regexp(t, `^set -euo pipefail\ncd "\$\(dirname "\$0"\)/\.\."\n(\w+=\S*\n)*\s*$`, before, name)
@@ -125,6 +125,7 @@ func TestThreatToolsSeeNoSecrets(t *testing.T) {
 	require.NoError(t, err, out)
 	assert.NotContains(t, out, "do-not-show")
 	known := regexp.MustCompile(`^(PATH|PWD|HOME|TMPDIR|XDG_CACHE_HOME|LANG|FUZZTIME|ALLOW_NO_VULNDB|GO(PROXY|TOOLCHAIN|PATH|MODCACHE|CACHE|ENV|FLAGS)|` +
+		`SYSTEMROOT|WINDIR|COMSPEC|PATHEXT|TE?MP|USERPROFILE|(LOCAL)?APPDATA|` +
 		`(?i:https?|no)_(?i:proxy)|SSL_CERT_(FILE|DIR)|npm_config_registry|SHLVL|_)=`)
 	for line := range strings.Lines(out) {
 		assert.Regexp(t, known, line)
