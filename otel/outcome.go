@@ -19,7 +19,7 @@ import (
 func outcome(status int, err error) (attrs []attribute.KeyValue) {
 	failure := false
 	// Type assertions, because an error of a token source can wrap an error of another call.
-	switch e := err.(type) { //nolint:errorlint // see above
+	switch e := err.(type) {
 	case *threatconnect.RequestError:
 		err = e.Err
 	case *threatconnect.APIError:

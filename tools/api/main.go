@@ -74,8 +74,8 @@ func load(root string) (*apidiff.Module, error) {
 		return nil, err
 	}
 	nested := filepath.Join(root, "otel")
-	if _, err := os.Stat(filepath.Join(nested, "go.mod")); err != nil {
-		return module, nil // releases before the first one with this module
+	if _, err := os.Stat(filepath.Join(nested, "go.mod")); errors.Is(err, os.ErrNotExist) {
+		return module, nil
 	}
 	return module, loadInto(module, nested)
 }
