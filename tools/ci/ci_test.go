@@ -51,7 +51,7 @@ func script(t *testing.T, dir, lines string, environment ...string) (string, err
 // hash; see package browser.
 func TestThreatCIRunsOnlyWhatAGoSumVerifies(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"run", "test", "fuzz", "gosec", "isolate", "env"} {
+	for _, name := range []string{"run", "test", "fuzz", "bench", "coverage", "release", "gosec", "isolate", "env"} {
 		text := commands(t, name)
 		assert.NotRegexp(t, `[\w.-]+\.\w+/[\w./-]+@`, text, "%s: add the command to .ci/go.mod as a tool", name)
 		assert.NotRegexp(t, `\b(curl|wget|npx|pip3?|cargo|docker|GONOSUMDB|GOPRIVATE|GONOSUMCHECK|GOINSECURE)\b|\bgo (get|install)\b`, text, name)
@@ -65,7 +65,7 @@ func TestThreatCIRunsOnlyWhatAGoSumVerifies(t *testing.T) {
 	assert.Contains(t, commands(t, "run"), "go -C .ci mod verify")
 	sums, err := os.ReadFile(filepath.Join(folder, "go.sum"))
 	require.NoError(t, err)
-	for _, tool := range []string{"honnef.co/go/tools", "github.com/securego/gosec/v2", "golang.org/x/vuln"} {
+	for _, tool := range []string{"honnef.co/go/tools", "github.com/securego/gosec/v2", "golang.org/x/perf", "golang.org/x/vuln"} {
 		assert.Regexp(t, `(?m)^`+regexp.QuoteMeta(tool)+` v\S+ h1:`, string(sums))
 	}
 
@@ -108,7 +108,7 @@ func TestThreatCIRunsOnlyWhatAGoSumVerifies(t *testing.T) {
 // Each script isolates itself before it executes anything, and then a command sees a few variables only.
 func TestThreatToolsSeeNoSecrets(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"run", "test", "fuzz"} {
+	for _, name := range []string{"run", "test", "fuzz", "bench", "coverage", "release"} {
 		before, _, ok := strings.Cut(commands(t, name), ". .ci/isolate\n")
 		require.True(t, ok, name)
 		assert.Regexp(t, `^set -euo pipefail\ncd "\$\(dirname "\$0"\)/\.\."\n(\w+=\S*\n)*\s*$`, before, name)

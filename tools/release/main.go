@@ -3,12 +3,14 @@
 // installs the command. It fails if the go.mod or go.sum file of a module that requires the root is not tidy,
 // or if importers depend on modules that are not allowed.
 //
-//	go -C tools run ./release
+//	go -C tools run ./release                 checks the commit that is checked out
+//	go -C tools run ./release -sums v0.2.0    prints the checksums of its modules under a version, as in go.sum
 package main
 
 import (
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -74,7 +76,13 @@ func main() {
 `
 
 func main() {
-	if err := run(".."); err != nil {
+	sums := flag.String("sums", "", "print the checksums of the modules under this version")
+	flag.Parse()
+	check := run
+	if *sums != "" {
+		check = func(repository string) error { return printSums(os.Stdout, repository, *sums) }
+	}
+	if err := check(".."); err != nil {
 		fmt.Fprintln(os.Stderr, "release:", err)
 		os.Exit(1)
 	}
@@ -87,14 +95,11 @@ func run(repository string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
-	top, err := command(repository, nil, "git", "rev-parse", "--show-toplevel")
+	source, err := clone(repository, work)
 	if err != nil {
 		return err
 	}
-	source, proxy, bin := filepath.Join(work, "source"), filepath.Join(work, "proxy"), filepath.Join(work, "bin")
-	if _, err := command(work, nil, "git", "clone", "--quiet", top, source); err != nil {
-		return err
-	}
+	proxy, bin := filepath.Join(work, "proxy"), filepath.Join(work, "bin")
 
 	// Modules come from the temporary proxy, then from the module cache, then from where this machine
 	// gets them. They go into a temporary module cache, because the module cache must never get a
@@ -146,6 +151,17 @@ func run(repository string) (err error) {
 	}
 	fmt.Printf("go install %s@%s works, and prints:\n%s\n%s\n", commandModule, version, out, sample[strings.LastIndexByte(sample, '\n')+1:])
 	return nil
+}
+
+// clone clones the repository that a folder belongs to and returns the folder of the clone.
+func clone(repository, work string) (string, error) {
+	top, err := command(repository, nil, "git", "rev-parse", "--show-toplevel")
+	if err != nil {
+		return "", err
+	}
+	source := filepath.Join(work, "source")
+	_, err = command(work, nil, "git", "clone", "--quiet", top, source)
+	return source, err
 }
 
 // publish adds a module to a proxy.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -29,6 +31,23 @@ func TestWithoutRoot(t *testing.T) {
 			assert.Equal(t, tc.want, withoutRoot(tc.text))
 		})
 	}
+}
+
+// A checksum depends on the version and on nothing else, so that it can be compared after a release.
+func TestChecksumsOfTheModules(t *testing.T) {
+	t.Parallel()
+	sums := func(version string) []string {
+		var b strings.Builder
+		require.NoError(t, printSums(&b, ".", version))
+		return strings.Split(strings.TrimSpace(b.String()), "\n")
+	}
+	first := sums("v0.2.0")
+	require.Len(t, first, 3)
+	for i, path := range []string{rootModule, otelModule, commandModule} {
+		assert.Regexp(t, "^"+regexp.QuoteMeta(path)+` v0\.2\.0 h1:\S{44}$`, first[i])
+	}
+	assert.Equal(t, first, sums("v0.2.0"))
+	assert.NotEqual(t, first, sums("v0.3.0"))
 }
 
 // Where a clone is does not show in what is built from it: two clones give the same bytes, with the flags for that.
