@@ -56,17 +56,17 @@ func (r *repository) release(args ...string) (string, error) {
 func TestAReleaseTagsAllModulesOnOneCommit(t *testing.T) {
 	t.Parallel()
 	r := newRepository(t)
-	r.replace("CHANGELOG.md", "## [Unreleased]\n", "## [Unreleased]\n\n## [7.8.9] - 2026-12-01\n\n### Added\n\n- a note of this release\n\n## [7.8.8] - 2026-11-30\n\n- a note of another one\n")
-	r.replace("threatconnect.go", "const Version = ", "const Version = \"7.8.9\"\n\nconst _ = ")
+	r.replace("CHANGELOG.md", "## [Unreleased]\n", "## [Unreleased]\n\n## [0.987.9] - 2026-12-01\n\n### Added\n\n- a note of this release\n\n## [0.987.8] - 2026-11-30\n\n- a note of another one\n")
+	r.replace("threatconnect.go", "const Version = ", "const Version = \"0.987.9\"\n\nconst _ = ")
 	before := r.git("rev-parse", "HEAD")
 
-	out, err := r.release("v7.8.9", "--dry-run")
+	out, err := r.release("v0.987.9", "--dry-run")
 	require.NoError(t, err, out)
 	for _, want := range []string{
-		"Require v7.8.9 of the root module\n", "tag:    v7.8.9\n", "tag:    cmd/threatconnect/v7.8.9\n", "tag:    otel/v7.8.9\n",
+		"Require v0.987.9 of the root module\n", "tag:    v0.987.9\n", "tag:    cmd/threatconnect/v0.987.9\n", "tag:    otel/v0.987.9\n",
 		"\n### Added\n\n- a note of this release\n",
-		"github.com/threatconnect-go/threatconnect v7.8.9 h1:", "github.com/threatconnect-go/threatconnect/otel v7.8.9 h1:",
-		"github.com/threatconnect-go/threatconnect/cmd/threatconnect v7.8.9 h1:", "nothing was changed",
+		"github.com/threatconnect-go/threatconnect v0.987.9 h1:", "github.com/threatconnect-go/threatconnect/otel v0.987.9 h1:",
+		"github.com/threatconnect-go/threatconnect/cmd/threatconnect v0.987.9 h1:", "nothing was changed",
 	} {
 		assert.Contains(t, out, want)
 	}
@@ -75,29 +75,29 @@ func TestAReleaseTagsAllModulesOnOneCommit(t *testing.T) {
 	assert.Empty(t, r.git("tag"))
 	assert.Empty(t, r.git("status", "--porcelain"))
 
-	r.git("tag", "otel/v7.8.7")
+	r.git("tag", "otel/v0.987.7")
 	for name, tc := range map[string]struct {
 		args []string
 		want string
 	}{
 		"no version":        {nil, "usage: .ci/release vX.Y.Z [--dry-run]"},
-		"not a version":     {[]string{"7.8.9", "--dry-run"}, "usage: "},
-		"an unknown option": {[]string{"v7.8.9", "--dry"}, "usage: "},
-		"another version":   {[]string{"v7.8.10", "--dry-run"}, "Version in threatconnect.go is not 7.8.10"},
-		"an existing tag":   {[]string{"v7.8.7", "--dry-run"}, "the tag otel/v7.8.7 exists"},
+		"not a version":     {[]string{"0.987.9", "--dry-run"}, "usage: "},
+		"an unknown option": {[]string{"v0.987.9", "--dry"}, "usage: "},
+		"another version":   {[]string{"v0.987.10", "--dry-run"}, "Version in threatconnect.go is not 0.987.10"},
+		"an existing tag":   {[]string{"v0.987.7", "--dry-run"}, "the tag otel/v0.987.7 exists"},
 	} {
 		out, err := r.release(tc.args...)
 		require.Error(t, err, name)
 		assert.Contains(t, out, tc.want, name)
 	}
 
-	r.replace("CHANGELOG.md", "## [7.8.9]", "## [7.8.10]")
-	out, err = r.release("v7.8.9", "--dry-run")
+	r.replace("CHANGELOG.md", "## [0.987.9]", "## [0.987.10]")
+	out, err = r.release("v0.987.9", "--dry-run")
 	require.Error(t, err)
-	assert.Contains(t, out, "CHANGELOG.md has no section for 7.8.9")
+	assert.Contains(t, out, "CHANGELOG.md has no section for 0.987.9")
 
 	require.NoError(t, os.WriteFile(filepath.Join(r.dir, "new"), nil, 0o644))
-	out, err = r.release("v7.8.9", "--dry-run")
+	out, err = r.release("v0.987.9", "--dry-run")
 	require.Error(t, err)
 	assert.Contains(t, out, "the working tree has changes")
 }
