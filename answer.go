@@ -344,12 +344,3 @@ func (c *Client) readBody(resp *http.Response, buf *bytes.Buffer) error {
 		}
 	}
 }
-
-// serverOffset is how far the platform's clock, as its Date header shows it, is ahead of ours.
-func (c *Client) serverOffset(resp *http.Response) (time.Duration, bool) {
-	date, err := http.ParseTime(resp.Header.Get("Date"))
-	if err != nil {
-		return 0, false
-	}
-	return date.Sub(c.cfg.now()), true
-}

@@ -8,12 +8,10 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"math"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // call is one request of the API, before it is signed and as often as it is sent.
@@ -199,71 +197,6 @@ func (e *RequestError) Unwrap() []error {
 		return []error{e.Err}
 	}
 	return []error{e.Err, e.Last}
-}
-
-// shouldRetry says whether a call is tried again, and after what wait.
-func (c *Client) shouldRetry(ctx context.Context, call *call, t *try, resp *http.Response, err error) (again bool, wait time.Duration) {
-	backoff := t.policy.backoff(t.attempts)
-	left := t.attempts < t.policy.MaxAttempts
-	idempotent := call.method != http.MethodPost || call.idempotentPOST
-	api, answered := errors.AsType[*APIError](err)
-	_, ofForm := errors.AsType[*formError](err)
-	if !answered {
-		switch {
-		case !left || call.body.oneShot || ctx.Err() != nil:
-			return false, 0
-		case errors.Is(err, ErrResponseTooLarge) || errors.Is(err, ErrValidation) || errors.Is(err, errUnsent) || ofForm:
-			return false, 0
-		case errors.Is(err, ErrBadResponse):
-			// The platform has done what it was asked to. A PUT can be done again; a DELETE would be
-			// told that there is nothing to delete.
-			return idempotent && call.method != http.MethodDelete, backoff
-		case permanent(err):
-			return false, 0
-		}
-		return idempotent || neverConnected(err), backoff
-	}
-	asked, hasAsked := retryAfter(resp.Header, c.cfg.now())
-	api.RetryAfter = asked
-	switch {
-	case errors.Is(err, ErrClockSkew):
-		if !c.correctClock(ctx, call, resp, api) || t.corrected || call.body.oneShot {
-			return false, 0
-		}
-		t.corrected = true
-		return true, 0
-	case call.body.oneShot:
-		return false, 0
-	case errors.Is(err, ErrTokenRefused) || api.StatusCode == http.StatusUnauthorized && api.Message == "" && !api.HTML:
-		if t.renewed || !c.cfg.credentials.renew(ctx, resp.Request) {
-			return false, 0
-		}
-		t.renewed = true
-		return true, 0
-	case !left || errors.Is(err, ErrNotLicensed) || errors.Is(err, ErrBatchDisabled):
-		return false, 0
-	}
-	switch api.StatusCode {
-	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		again = idempotent || hasAsked
-	case http.StatusBadGateway, http.StatusGatewayTimeout:
-		again = idempotent
-	case http.StatusInternalServerError:
-		again = (call.method == http.MethodGet || call.method == http.MethodPost && call.idempotentPOST) && api.Message != sentenceNoPath
-	}
-	if again && asked > t.policy.MaxWait {
-		api.Hint = "the platform asks to wait for " + asked.String() + ", longer than the retry policy allows"
-		return false, 0
-	}
-	return again, asked + min(backoff, math.MaxInt64-asked)
-}
-
-// retryPolicy returns the policy for the calls of c.
-func (c *Client) retryPolicy() RetryPolicy {
-	if c.defaults.Retry != nil {
-		return *c.defaults.Retry
-	}
-	return c.cfg.retry
 }
 
 // query returns the call's query as it is signed and sent.

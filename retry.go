@@ -5,6 +5,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
+	"math"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -62,6 +64,71 @@ func (p RetryPolicy) backoff(n int) time.Duration {
 		bound = p.BaseDelay << (n - 1)
 	}
 	return rand.N(bound)
+}
+
+// shouldRetry says whether a call is tried again, and after what wait.
+func (c *Client) shouldRetry(ctx context.Context, call *call, t *try, resp *http.Response, err error) (again bool, wait time.Duration) {
+	backoff := t.policy.backoff(t.attempts)
+	left := t.attempts < t.policy.MaxAttempts
+	idempotent := call.method != http.MethodPost || call.idempotentPOST
+	api, answered := errors.AsType[*APIError](err)
+	_, ofForm := errors.AsType[*formError](err)
+	if !answered {
+		switch {
+		case !left || call.body.oneShot || ctx.Err() != nil:
+			return false, 0
+		case errors.Is(err, ErrResponseTooLarge) || errors.Is(err, ErrValidation) || errors.Is(err, errUnsent) || ofForm:
+			return false, 0
+		case errors.Is(err, ErrBadResponse):
+			// The platform has done what it was asked to. A PUT can be done again; a DELETE would be
+			// told that there is nothing to delete.
+			return idempotent && call.method != http.MethodDelete, backoff
+		case permanent(err):
+			return false, 0
+		}
+		return idempotent || neverConnected(err), backoff
+	}
+	asked, hasAsked := retryAfter(resp.Header, c.cfg.now())
+	api.RetryAfter = asked
+	switch {
+	case errors.Is(err, ErrClockSkew):
+		if !c.correctClock(ctx, call, resp, api) || t.corrected || call.body.oneShot {
+			return false, 0
+		}
+		t.corrected = true
+		return true, 0
+	case call.body.oneShot:
+		return false, 0
+	case errors.Is(err, ErrTokenRefused) || api.StatusCode == http.StatusUnauthorized && api.Message == "" && !api.HTML:
+		if t.renewed || !c.cfg.credentials.renew(ctx, resp.Request) {
+			return false, 0
+		}
+		t.renewed = true
+		return true, 0
+	case !left || errors.Is(err, ErrNotLicensed) || errors.Is(err, ErrBatchDisabled):
+		return false, 0
+	}
+	switch api.StatusCode {
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		again = idempotent || hasAsked
+	case http.StatusBadGateway, http.StatusGatewayTimeout:
+		again = idempotent
+	case http.StatusInternalServerError:
+		again = (call.method == http.MethodGet || call.method == http.MethodPost && call.idempotentPOST) && api.Message != sentenceNoPath
+	}
+	if again && asked > t.policy.MaxWait {
+		api.Hint = "the platform asks to wait for " + asked.String() + ", longer than the retry policy allows"
+		return false, 0
+	}
+	return again, asked + min(backoff, math.MaxInt64-asked)
+}
+
+// retryPolicy returns the policy for the calls of c.
+func (c *Client) retryPolicy() RetryPolicy {
+	if c.defaults.Retry != nil {
+		return *c.defaults.Retry
+	}
+	return c.cfg.retry
 }
 
 // sleep waits for d or until ctx ends. A deadline that comes before the wait is over fails at
@@ -182,4 +249,71 @@ func permanent(err error) bool {
 		}
 	}
 	return false
+}
+
+const (
+	mostOffset  = 24 * time.Hour  // a Date header further off than this is not believed
+	leastOffset = 2 * time.Minute // an offset below this is well inside the platform's five minutes
+)
+
+// now is the platform's time as far as it is known.
+func (c *Client) now() time.Time { return c.cfg.now().Add(time.Duration(c.offset.Load())) }
+
+// followClock keeps the offset true once there is one, and drops it when our clock is right again. A
+// token has no timestamp that could be refused, so with a token the first answer sets the offset.
+func (c *Client) followClock(resp *http.Response) {
+	_, isToken := c.cfg.credentials.(*tokenCredentials)
+	if c.offset.Load() == 0 && !(isToken && c.cfg.correctClock) {
+		return
+	}
+	if off, ok := c.serverOffset(resp); ok && off.Abs() <= mostOffset {
+		if off.Abs() < leastOffset {
+			off = 0
+		}
+		c.offset.Store(int64(off))
+	}
+}
+
+// correctClock reacts to a refused timestamp: it measures the offset and reports whether signing
+// once more with it makes sense. The error learns the offset either way.
+func (c *Client) correctClock(ctx context.Context, call *call, resp *http.Response, e *APIError) bool {
+	off, ok := c.serverOffset(resp)
+	switch {
+	case !ok:
+		e.Hint = "the answer carries no usable Date, so the offset is not known: set this machine's clock"
+		return false
+	case off.Abs() > mostOffset:
+		e.Hint = "this machine's clock is more than a day off: set it"
+		return false
+	}
+	way := "behind"
+	if off < 0 {
+		way = "ahead of"
+	}
+	e.Hint = fmt.Sprintf("this machine's clock is about %s %s the platform's: set it", off.Abs().Round(time.Second), way)
+	signed, err := strconv.ParseInt(resp.Request.Header.Get("Timestamp"), 10, 64)
+	if !c.cfg.correctClock || err != nil {
+		return false
+	}
+	if c.now().Sub(time.Unix(signed, 0)).Abs() < leastOffset && off.Abs() < leastOffset {
+		return false // what was refused was signed with the platform's own time: another one would be no better
+	}
+	if off.Abs() < leastOffset {
+		off = 0
+	}
+	before := time.Duration(c.offset.Swap(int64(off)))
+	if c.cfg.logger != nil && (off-before).Abs() >= leastOffset && off != 0 {
+		c.cfg.logger.LogAttrs(ctx, slog.LevelWarn, "threatconnect: the clock is wrong, requests are signed with the platform's time",
+			slog.Duration("offset", off.Round(time.Second)), slog.String("route", call.route.template))
+	}
+	return true
+}
+
+// serverOffset is how far the platform's clock, as its Date header shows it, is ahead of ours.
+func (c *Client) serverOffset(resp *http.Response) (time.Duration, bool) {
+	date, err := http.ParseTime(resp.Header.Get("Date"))
+	if err != nil {
+		return 0, false
+	}
+	return date.Sub(c.cfg.now()), true
 }
