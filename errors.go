@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/threatconnect-go/threatconnect/internal/redact"
 )
 
 // Errors that an API call can match with [errors.Is]. An [*APIError] matches every one that
@@ -99,8 +101,8 @@ func (e *APIError) Error() string {
 	switch {
 	case e.Message != "":
 		b.WriteString(": " + quoteForeign(e.Message))
-	case e.Foreign == leftOut:
-		b.WriteString(": message " + leftOut)
+	case e.Foreign == redact.LeftOut:
+		b.WriteString(": message " + redact.LeftOut)
 	case e.Foreign != "" && !e.HTML:
 		fmt.Fprintf(&b, ": unrecognized message (%d bytes, see APIError.Foreign)", len(e.Foreign))
 	}
@@ -170,7 +172,7 @@ type ForeignText string
 
 // String returns the length of the text in words, or "" when there is none.
 func (t ForeignText) String() string {
-	if t == "" || t == leftOut {
+	if t == "" || t == redact.LeftOut {
 		return string(t)
 	}
 	return fmt.Sprintf("(%d bytes of foreign text)", len(t))

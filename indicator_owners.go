@@ -5,6 +5,8 @@ import (
 	"errors"
 	"iter"
 	"slices"
+
+	"github.com/threatconnect-go/threatconnect/internal/parallel"
 )
 
 // AcrossOwners returns an iterator over an indicator in every owner that has it and that the API user
@@ -88,7 +90,7 @@ func (r *ownersReader) read(ctx context.Context, def *indicatorDef, at route, ow
 		return a
 	}
 	return func(yield func(Indicator, error) bool) {
-		answers := inOrder(ctx, cap(r.slots), slices.Values(owners), get)
+		answers := parallel.Map(ctx, cap(r.slots), slices.Values(owners), get)
 		if len(owners) == 1 { // no goroutine for the commonest case
 			answers = func(yield func(answer) bool) { yield(get(ctx, owners[0])) }
 		}

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/threatconnect-go/threatconnect/internal/parallel"
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
@@ -289,14 +290,14 @@ func (w *walk[T]) ahead(ctx context.Context, most, limit int) bool {
 		page *page[T]
 		err  error
 	}
-	size := len(p.Items)         // less than limit where the platform allows less
-	begin := w.start + size      // of the next page that is requested
-	var coming []*future[answer] // in the order of the list
+	size := len(p.Items)                  // less than limit where the platform allows less
+	begin := w.start + size               // of the next page that is requested
+	var coming []*parallel.Future[answer] // in the order of the list
 	for {
 		if err == nil && len(p.Items) == size {
 			for ; len(coming) < most && (w.total < 0 || int64(begin) < w.total); begin += size {
 				at := begin
-				coming = append(coming, async(&running, func() answer {
+				coming = append(coming, parallel.Go(&running, func() answer {
 					p, err := w.fetch(ctx, at, size)
 					return answer{p, err}
 				}))
@@ -309,7 +310,7 @@ func (w *walk[T]) ahead(ctx context.Context, most, limit int) bool {
 		if len(coming) == 0 || w.start != due {
 			return true
 		}
-		a := coming[0].wait()
+		a := coming[0].Wait()
 		coming, p, err = coming[1:], a.page, a.err
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"iter"
 	"net/http"
 	"slices"
+
+	"github.com/threatconnect-go/threatconnect/internal/parallel"
 )
 
 // LookupOptions selects how values are looked up. Nil and the zero value recognize the type of each
@@ -114,13 +116,18 @@ func (s IndicatorsService) Lookup(ctx context.Context, values iter.Seq[string], 
 			return
 		}
 		most := 2*cap(l.slots) - 1 // requests in flight, and results that wait for a slower one before them
-		for r := range inOrder(ctx, most, numbered(values), l.find) {
+		for r := range parallel.Map(ctx, most, numbered(values), l.find) {
 			if !yield(r.LookupResult, r.err) || r.err != nil {
 				return
 			}
 		}
 	}
 }
+
+const (
+	defaultParallel = 16
+	maxParallel     = 64
+)
 
 // lookup is a lookup of many values.
 type lookup struct {

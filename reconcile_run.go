@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
+	"github.com/threatconnect-go/threatconnect/internal/parallel"
 )
 
 // reconciliation is one run of Reconcile.
@@ -345,7 +346,7 @@ type fileResult struct {
 // removeFiles deletes or retires files one by one, several at a time.
 func (r *reconciliation) removeFiles(ctx context.Context, t IndicatorType, files iter.Seq[listedIndicator]) {
 	var n BatchCounts
-	for f := range inOrder(ctx, cmp.Or(r.cfg.Concurrency, defaultParallel), files, r.removeFile) {
+	for f := range parallel.Map(ctx, cmp.Or(r.cfg.Concurrency, defaultParallel), files, r.removeFile) {
 		if f.err == nil && f.spared != verdictKept {
 			r.counts[t].Stale--
 			r.spare(f.listedIndicator, f.spared)

@@ -2,192 +2,31 @@ package threatconnect
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/hex"
 	"fmt"
-	"html"
 	"net"
 	"reflect"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
-)
 
-// leftOut stands for a foreign text of which nothing can be shown.
-const leftOut = "(left out, because it repeats a credential)"
+	"github.com/threatconnect-go/threatconnect/internal/redact"
+)
 
 // foreign returns text of a response for [APIError.Foreign]: in valid UTF-8, cut to 4 KiB, and without
 // what looks like a signature. Text that holds a piece of a credential is left out as a whole.
 func (c *call) foreign(text string) ForeignText {
 	const most = 4 << 10
 	text = cutText(strings.ToValidUTF8(text[:min(len(text), 2*most)], "\uFFFD"), most)
-	return ForeignText(c.redact(text))
-}
-
-// redact makes text that somebody else wrote free of credentials: it leaves out a text with a piece of
-// one as a whole, and replaces by {} what looks like a signature.
-func (c *call) redact(text string) string {
-	if revealsAny(text, c.secrets) {
-		return leftOut
-	}
-	return withoutSignatures(text)
-}
-
-// secretsOf returns what of an Authorization header must not be shown: the token, or the access id
-// and the signature.
-func secretsOf(header string) []string {
-	scheme, rest, _ := strings.Cut(header, " ")
-	if id, signature, ok := strings.Cut(rest, ":"); ok && scheme == "TC" {
-		return []string{id, signature}
-	}
-	return []string{rest}
-}
-
-// credentialHeader is a credential in the form of a header. What a page shows of it can be shorter
-// than a piece.
-var credentialHeader = regexp.MustCompile(`tc-token|authorization["']*[:=]`)
-
-// pieceSize is how many bytes of a credential in a row are a piece of it.
-const pieceSize = 8
-
-// revealsAny reports whether a text holds a piece of one of the secrets: in any case, folded, escaped
-// for HTML, JSON or a URL, in base64 or in hexadecimal.
-func revealsAny(text string, secrets []string) bool {
-	pieces := make(map[string]bool)
-	for _, secret := range secrets {
-		for _, s := range foldings(secret) {
-			for i := 0; i+pieceSize <= len(s); i++ {
-				pieces[s[i:i+pieceSize]] = true
-			}
-		}
-	}
-	return reveals(text, pieces, true)
-}
-
-// reveals looks for pieces in a text and in what it is an escaped form of. decode says whether to look
-// into base64 and hexadecimal as well.
-func reveals(text string, pieces map[string]bool, decode bool) bool {
-	for range 4 { // an escaped text can be escaped again
-		forms := foldings(text)
-		if credentialHeader.MatchString(forms[0]) {
-			return true
-		}
-		for _, s := range forms {
-			for i := 0; i+pieceSize <= len(s); i++ {
-				if pieces[s[i:i+pieceSize]] {
-					return true
-				}
-			}
-		}
-		if decode && slices.ContainsFunc(decodings(text), func(d string) bool { return reveals(d, pieces, false) }) {
-			return true
-		}
-		plain := unescapeText(text)
-		if plain == text {
-			break
-		}
-		text = plain
-	}
-	return false
-}
-
-// foldings returns a text without white space and one with it, both in lower case: a piece of a credential
-// that has blanks is shorter without them.
-func foldings(s string) [2]string { return [2]string{squeeze(s), strings.ToLower(s)} }
-
-// squeeze drops white space and what cannot be printed, at which a text can be folded, and makes
-// letters lower case.
-func squeeze(s string) string {
-	return strings.ToLower(strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) || !unicode.IsPrint(r) {
-			return -1
-		}
-		return r
-	}, s))
-}
-
-var (
-	percentEscape = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
-	jsonEscape    = regexp.MustCompile(`\\(?:u[0-9A-Fa-f]{4}|[/"\\])`)
-	encodedRun    = regexp.MustCompile(`[0-9A-Za-z+/_-]{11,}`)
-	hexRun        = regexp.MustCompile(`[0-9A-Fa-f]{16,}`)
-)
-
-// unescapeText undoes one level of escaping for HTML, JSON and URLs.
-func unescapeText(s string) string {
-	s = html.UnescapeString(s)
-	s = jsonEscape.ReplaceAllStringFunc(s, func(e string) string {
-		if n, err := strconv.ParseUint(e[2:], 16, 16); e[1] == 'u' && err == nil {
-			return string(rune(n))
-		}
-		return e[1:]
-	})
-	return percentEscape.ReplaceAllStringFunc(s, func(e string) string {
-		b, err := hex.DecodeString(e[1:])
-		if err != nil {
-			return e
-		}
-		return string(b)
-	})
-}
-
-// decodings returns what stands in a text in base64 and hexadecimal. Where a run begins is not known,
-// because a text can be folded and stand next to other letters.
-func decodings(text string) []string {
-	text = strings.Join(strings.Fields(text), "")
-	var all []string
-	for _, run := range encodedRun.FindAllString(text, -1) {
-		run = strings.NewReplacer("-", "+", "_", "/").Replace(run)
-		for i := range 4 {
-			n := len(run) - i
-			if n%4 == 1 {
-				n-- // a single letter more is less than a byte
-			}
-			if b, err := base64.RawStdEncoding.DecodeString(run[i : i+n]); err == nil {
-				all = append(all, string(b))
-			}
-		}
-	}
-	for _, run := range hexRun.FindAllString(text, -1) {
-		for i := range 2 {
-			if b, err := hex.DecodeString(run[i : i+(len(run)-i)/2*2]); err == nil {
-				all = append(all, string(b))
-			}
-		}
-	}
-	return all
-}
-
-// withoutSignatures takes out of a text whatever is a SHA-256 in base64: 43 characters and an equals
-// sign.
-func withoutSignatures(text string) string {
-	const n = 43
-	var b strings.Builder
-	shown := 0 // how much of the text is in b
-	for i := range len(text) {
-		if text[i] == '=' && i-shown >= n && !strings.ContainsFunc(text[i-n:i], func(r rune) bool { return !isBase64(r) }) {
-			b.WriteString(text[shown:i-n] + "{}")
-			shown = i + 1
-		}
-	}
-	if shown == 0 {
-		return text
-	}
-	return b.String() + text[shown:]
-}
-
-func isBase64(r rune) bool {
-	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '+' || r == '/'
+	return ForeignText(redact.Text(text, c.secrets))
 }
 
 // sanitize clears the text of an error of the caller's own code, such as a token source, of
 // credentials. The error itself stays below it.
 func (c *call) sanitize(err error) error {
 	text := err.Error()
-	clean := shorten(printable(c.redact(beginning(userInfo.ReplaceAllLiteralString(text, "://{}@")))))
+	clean := shorten(printable(redact.Text(beginning(userInfo.ReplaceAllLiteralString(text, "://{}@")), c.secrets)))
 	if clean == text {
 		return err
 	}
@@ -205,7 +44,7 @@ func (c *call) transportError(ctx context.Context, err error) error {
 	if text == "" {
 		text = unrecognizedError(err)
 	}
-	text = shorten(printable(c.redact(beginning(text))))
+	text = shorten(printable(redact.Text(beginning(text), c.secrets)))
 	if text == err.Error() {
 		return err
 	}

@@ -12,6 +12,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/threatconnect-go/threatconnect/internal/redact"
 )
 
 // call is one request of the API, before it is signed and as often as it is sent.
@@ -244,7 +246,7 @@ func (c *Client) send(ctx context.Context, call *call, query string) (*http.Resp
 		watch.stop()
 		return nil, err
 	}
-	call.secrets = append(call.secrets, secretsOf(req.Header.Get("Authorization"))...)
+	call.secrets = append(call.secrets, redact.Secrets(req.Header.Get("Authorization"))...)
 	watch.start()
 	resp, err := c.cfg.httpClient.Do(req)
 	if err != nil {
