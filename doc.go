@@ -167,8 +167,8 @@
 // [BatchService.Import] does so. Events and errors of items can be reported twice. An import whose name
 // ([BatchConfig].Run) has already completed sends nothing and returns the earlier outcome.
 //
-// [BatchWriter.Watermark] is the number of items whose outcome is final, by which the consumer of a queue
-// can commit its offset.
+// [BatchWriter.Watermark] marks the items whose outcome is final, so that the consumer of a queue can
+// commit its offset.
 //
 // An entry of a [LogHandler] is sent at most once.
 //

@@ -29,7 +29,7 @@ func ExampleNewClient() {
 	fmt.Println(err)
 	// Output:
 	// threatconnect.Client(https://app.threatconnect.com/api, owner "Example Source")
-	// threatconnect: base URL has no https:// scheme; write it as in https://app.threatconnect.com/api
+	// threatconnect: base URL has no https:// scheme; write it like https://app.threatconnect.com/api
 }
 
 func ExampleNewClientFromEnv() {

@@ -18,7 +18,7 @@ const (
 	defaultStall   = 2 * time.Minute
 )
 
-// config is what options fill in; it does not change after NewClient.
+// config is the configuration of a client. It does not change after NewClient.
 type config struct {
 	base         *url.URL
 	credentials  Credentials
@@ -30,7 +30,7 @@ type config struct {
 	proxy        *url.URL
 	tls          *tls.Config
 	logger       *slog.Logger
-	observers    []Observer // the logger's included
+	observers    []Observer // including that of the logger
 	retry        RetryPolicy
 	limiter      Limiter
 	now          func() time.Time
@@ -42,12 +42,12 @@ type config struct {
 	activityLog  *bool
 }
 
-// Option changes how [NewClient] builds a client.
+// Option configures a client; see [NewClient].
 type Option func(*config) error
 
-// WithOwner sets the owner that calls use when neither they nor the resource name one. Without it
-// nothing is sent and the platform uses the API user's organization. Batch imports ignore it: they
-// always name their owner.
+// WithOwner sets the default owner, which applies to calls and resources without an owner. Without a
+// default owner, the client sends no owner and the platform uses the API user's organization. Batch
+// imports ignore the default owner and require their own.
 func WithOwner(name string) Option {
 	return func(c *config) error {
 		c.owner = name
@@ -55,9 +55,9 @@ func WithOwner(name string) Option {
 	}
 }
 
-// WithUserAgent puts the integration's own product in front of the User-Agent header, as in
-// "acme-feed/1.4.2". Leading spaces are dropped. A product that is blank, not UTF-8 or has control or
-// invisible characters returns a [*ValidationError].
+// WithUserAgent prepends the name of the program to the User-Agent header, for example "acme-feed/1.4.2".
+// Leading spaces are dropped. A product that is blank, is not UTF-8, or contains control or invisible
+// characters returns a [*ValidationError].
 func WithUserAgent(product string) Option {
 	return func(c *config) error {
 		c.product = product
@@ -65,10 +65,10 @@ func WithUserAgent(product string) Option {
 	}
 }
 
-// WithHTTPClient sends with a copy of h: its transport, timeout and cookie jar are used, its
-// CheckRedirect is not, because a signed request cannot follow a redirect. h itself stays as it
-// is. Its transport is held to the rules of [WithTransport]. It cannot be combined with
-// [WithTransport], [WithProxy] or [WithTLSConfig].
+// WithHTTPClient sends requests with a copy of h, including its transport, timeout and cookie jar. Its
+// CheckRedirect is ignored, because a signed request cannot follow a redirect. The rules of
+// [WithTransport] apply to the transport of h. WithHTTPClient cannot be combined with [WithTransport],
+// [WithProxy], [WithTLSConfig] or [WithAttemptTimeout].
 func WithHTTPClient(h *http.Client) Option {
 	return func(c *config) error {
 		if h == nil {
@@ -79,13 +79,13 @@ func WithHTTPClient(h *http.Client) Option {
 	}
 }
 
-// WithTransport sends through t, which must be safe for concurrent use and must not change the URL
-// or the headers of what it sends. It cannot be combined with [WithProxy] or [WithTLSConfig].
+// WithTransport sends requests through t, which must be safe for concurrent use and must not change the
+// URL or the headers of a request. WithTransport cannot be combined with [WithProxy] or [WithTLSConfig].
 //
-// If t is an [*http.Transport], its TLS configuration is held to the rules of [WithTLSConfig], and a
+// If t is an [*http.Transport], the rules of [WithTLSConfig] apply to its TLS configuration, and a
 // MinVersion below TLS 1.2 returns a [*ValidationError] as well. For an http:// base URL without
-// [WithPlainHTTP], a proxy on another machine is refused. Its dialers (DialContext, DialTLSContext) and
-// other types of [http.RoundTripper] are not checked.
+// [WithPlainHTTP], a proxy on another machine returns a [*ValidationError]. The dialers of the transport
+// (DialContext, DialTLSContext) and other types of [http.RoundTripper] are not checked.
 func WithTransport(t http.RoundTripper) Option {
 	return func(c *config) error {
 		if t == nil {
@@ -96,9 +96,9 @@ func WithTransport(t http.RoundTripper) Option {
 	}
 }
 
-// WithProxy sends through the proxy at proxyURL (http, https or socks5; a user name and password
-// in it must be percent-encoded). Without it the proxy comes from HTTPS_PROXY and NO_PROXY, and an
-// HTTPS_PROXY that is not such a URL is a [*ValidationError]; its scheme may be missing.
+// WithProxy sends requests through the proxy at proxyURL. The scheme is http, https or socks5; a user
+// name and password must be percent-encoded. Without WithProxy, HTTPS_PROXY and NO_PROXY select the proxy.
+// An invalid HTTPS_PROXY then returns a [*ValidationError]; its scheme may be missing.
 func WithProxy(proxyURL string) Option {
 	return func(c *config) error {
 		u, err := parseProxy("proxy URL", proxyURL)
@@ -112,7 +112,7 @@ func WithProxy(proxyURL string) Option {
 
 func parseProxy(field, proxyURL string) (*url.URL, error) {
 	bad := func(rule string) error {
-		return &ValidationError{Field: field, Rule: rule, Fix: "write it as in http://user:password@proxy.example:3128, the password percent-encoded"}
+		return &ValidationError{Field: field, Rule: rule, Fix: "write it like http://user:password@proxy.example:3128, the password percent-encoded"}
 	}
 	u, err := url.Parse(strings.TrimSpace(proxyURL))
 	if err != nil {
@@ -129,8 +129,8 @@ func parseProxy(field, proxyURL string) (*url.URL, error) {
 	return u, nil
 }
 
-// checkProxyEnv refuses a proxy in the environment that package net/http would ignore: requests
-// would then go out without it.
+// checkProxyEnv returns an error for an invalid proxy in the environment. Package net/http would ignore it
+// and send requests without a proxy.
 func checkProxyEnv() error {
 	for _, name := range []string{"HTTPS_PROXY", "https_proxy"} {
 		v := os.Getenv(name)
@@ -146,9 +146,9 @@ func checkProxyEnv() error {
 	return nil
 }
 
-// WithTLSConfig sends with a copy of t, for example for an instance behind a private certificate
-// authority. The minimum version is raised to TLS 1.2. A maximum version below that is a
-// [*ValidationError], and so is InsecureSkipVerify without VerifyConnection or VerifyPeerCertificate.
+// WithTLSConfig uses a copy of t for TLS connections, for example to trust a private certificate
+// authority. The minimum version is raised to TLS 1.2. A maximum version below TLS 1.2, and
+// InsecureSkipVerify without VerifyConnection or VerifyPeerCertificate, return a [*ValidationError].
 func WithTLSConfig(t *tls.Config) Option {
 	return func(c *config) error {
 		if t == nil {
@@ -165,11 +165,15 @@ func WithTLSConfig(t *tls.Config) Option {
 	}
 }
 
-// WithLogger writes a Debug record for each attempt (method, route, attempt, duration, and status or
-// error; no value, body or header), a Warn record when the clock is found to be wrong, and a Warn
-// record when a tag repeats the name of the owner that it is added in (the route or the number of the
-// item, not the tag): once per tag for a call of Tags.Add and for a [BatchWriter], up to 100 tags.
-// Without a logger, or with nil, the client logs nothing. See [WithObserver] for tracing and metrics.
+// WithLogger logs to l:
+//
+//   - A Debug record for each attempt, with method, route, attempt number, duration, and status or error.
+//   - A Warn record if the clock of this machine is wrong.
+//   - A Warn record if a tag repeats the name of its owner, with the route or the number of the item. It
+//     is written once per tag for a call of [TagsService.Add] and for a [BatchWriter], for up to 100 tags.
+//
+// Records contain no value, body or header. If l is nil, the client logs nothing. See [WithObserver] for
+// tracing and metrics.
 func WithLogger(l *slog.Logger) Option {
 	return func(c *config) error {
 		c.logger = l
@@ -177,7 +181,8 @@ func WithLogger(l *slog.Logger) Option {
 	}
 }
 
-// WithRetry replaces the retry policy; see [RetryPolicy] for what zero values mean.
+// WithRetry sets the retry policy. Zero fields of p select the defaults; see [RetryPolicy]. A negative
+// field returns a [*ValidationError].
 func WithRetry(p RetryPolicy) Option {
 	return func(c *config) error {
 		if err := p.check(); err != nil {
@@ -188,14 +193,14 @@ func WithRetry(p RetryPolicy) Option {
 	}
 }
 
-// Limiter says when the next request may be sent. A [golang.org/x/time/rate.Limiter] is one.
+// Limiter limits the rate of requests. A [golang.org/x/time/rate.Limiter] is a Limiter.
 type Limiter interface {
-	// Wait returns when one more request may be sent, or with an error when ctx ends first.
+	// Wait blocks until the next request may be sent. It returns an error if ctx ends first.
 	Wait(ctx context.Context) error
 }
 
-// WithLimiter asks l before every attempt, retries included. l must be safe for concurrent use; nil
-// limits nothing.
+// WithLimiter waits for l before every attempt, including retries. l must be safe for concurrent use. Nil
+// means no limit.
 func WithLimiter(l Limiter) Option {
 	return func(c *config) error {
 		if isNil(l) {
@@ -206,7 +211,7 @@ func WithLimiter(l Limiter) Option {
 	}
 }
 
-// WithClock reads the time from now instead of [time.Now]. It is for tests.
+// WithClock uses now instead of [time.Now]. It is for tests.
 func WithClock(now func() time.Time) Option {
 	return func(c *config) error {
 		if now == nil {
@@ -217,8 +222,8 @@ func WithClock(now func() time.Time) Option {
 	}
 }
 
-// WithoutClockCorrection makes a refused timestamp an error that matches [ErrClockSkew], instead
-// of signing once more with the offset measured from the platform's response.
+// WithoutClockCorrection disables the correction of a wrong clock. A call with a refused timestamp then
+// returns an error that matches [ErrClockSkew], instead of being signed again with the corrected time.
 func WithoutClockCorrection() Option {
 	return func(c *config) error {
 		c.correctClock = false
@@ -226,11 +231,12 @@ func WithoutClockCorrection() Option {
 	}
 }
 
-// WithPlainHTTP allows an http:// base URL to a machine other than this one, and proxies on other
-// machines for an http:// base URL. Every request, every signature and every token can then be read
-// on the way. Without it, calls over http:// return a [*ValidationError] instead of connecting to
-// another machine, whatever localhost resolves to and whichever proxy is set. See [WithTransport] for what
-// is checked of a transport that you provide.
+// WithPlainHTTP allows an http:// base URL, and proxies for it, on other machines. Every request,
+// signature and token can then be read by anyone on the network path.
+//
+// Without WithPlainHTTP, calls over http:// return a [*ValidationError] instead of connecting to another
+// machine, even if localhost resolves to another machine or a proxy is set. See [WithTransport] for the
+// checks of a custom transport.
 func WithPlainHTTP() Option {
 	return func(c *config) error {
 		c.plainHTTP = true
@@ -238,13 +244,15 @@ func WithPlainHTTP() Option {
 	}
 }
 
-// WithMaxResponseBytes limits the size of a response that is read into memory to n bytes, after
-// decompression. The decoded values may take three times as much, so that a response costs at most 4n bytes
-// of memory and 256 KiB of buffers. Values of your own types in a [DataStore] are not counted. The default
-// is 64 MiB, enough for a page of 10,000 indicators with the usual tags and attributes. A larger response
-// returns an error that matches [ErrResponseTooLarge] and is not retried. Streams (downloads, bulk reports,
-// lists of errors) have no limit and are not held in memory: an element of a JSON report may have 16 MiB,
-// and costs at most four times that.
+// WithMaxResponseBytes limits a response that is read into memory to n bytes after decompression. A larger
+// response returns an error that matches [ErrResponseTooLarge] and is not retried. The default is 64 MiB,
+// enough for a page of 10,000 indicators with common tags and attributes.
+//
+// Decoded values may use 3n bytes, so a response uses at most 4n bytes of memory and 256 KiB of buffers.
+// Values of a caller's type in a [DataStore] are not counted.
+//
+// The limit does not apply to streams: downloads, bulk reports and lists of errors. They are not read into
+// memory. An element of a JSON report may have 16 MiB, and uses at most four times that.
 func WithMaxResponseBytes(n int64) Option {
 	return func(c *config) error {
 		if n <= 0 {
@@ -255,9 +263,9 @@ func WithMaxResponseBytes(n int64) Option {
 	}
 }
 
-// WithStallTimeout ends an attempt in which no byte moves for d while it is sent, waited for or
-// read. The time that a caller takes between two reads of a stream does not count. The default is
-// two minutes; 0 turns it off.
+// WithStallTimeout sets the timeout for an attempt that transfers no data, while the client sends the
+// request, waits for the response or reads it. Time between a caller's reads of a stream does not count.
+// The default is 2 minutes; 0 means no timeout.
 func WithStallTimeout(d time.Duration) Option {
 	return func(c *config) error {
 		if d < 0 {
@@ -268,11 +276,13 @@ func WithStallTimeout(d time.Duration) Option {
 	}
 }
 
-// WithAttemptTimeout ends an attempt that takes longer than d, from connecting to the last byte of the
-// response's body, the pauses of a caller that reads a stream included. The attempt counts as a
-// transport error. The default is 0: no limit besides the stall timeout, so that a server that sends a
-// byte now and then keeps a call until its context ends. It cannot be combined with [WithHTTPClient],
-// which has a timeout of its own.
+// WithAttemptTimeout sets the timeout for a whole attempt, from connecting to the last byte of the
+// response body, including pauses between a caller's reads of a stream. A timeout counts as a transport
+// error.
+//
+// The default is 0, which means no timeout except the stall timeout: a server that keeps sending a few
+// bytes can delay a call until its context ends. WithAttemptTimeout cannot be combined with
+// [WithHTTPClient], which has its own timeout.
 func WithAttemptTimeout(d time.Duration) Option {
 	return func(c *config) error {
 		if d < 0 {
@@ -283,9 +293,8 @@ func WithAttemptTimeout(d time.Duration) Option {
 	}
 }
 
-// WithActivityLog says with every call whether the platform is to write it to the owner's activity
-// log. Without it nothing is sent and the platform decides. Imports of many items are best left
-// out of the log.
+// WithActivityLog sets whether the platform writes calls to the activity log of the owner. By default the
+// client sends no preference and the platform decides. Turn it off for imports of many items.
 func WithActivityLog(on bool) Option {
 	return func(c *config) error {
 		c.activityLog = &on
@@ -293,7 +302,6 @@ func WithActivityLog(on bool) Option {
 	}
 }
 
-// checkPort refuses a port that is not a number from 1 to 65535.
 func checkPort(hostport string) error {
 	i := strings.LastIndexByte(hostport, ':')
 	if i < 0 || strings.HasSuffix(hostport, "]") {
@@ -305,16 +313,16 @@ func checkPort(hostport string) error {
 	return nil
 }
 
-// CallOptions change how one call is sent. They are part of every options struct; [Client.With] gives
-// them to methods that have none. The zero value changes nothing.
+// CallOptions configure a single call. They are embedded in the options of calls; [Client.With] passes
+// them to methods without options. The zero value selects the settings of the client.
 type CallOptions struct {
 	// Retry, if not nil, replaces the client's retry policy.
 	Retry *RetryPolicy `url:"-"`
-	// ActivityLog, if not nil, says whether the platform writes the call to the owner's activity log,
-	// as [WithActivityLog] does for all calls.
+	// ActivityLog, if not nil, sets whether the platform writes the call to the activity log of the
+	// owner. It overrides [WithActivityLog].
 	ActivityLog *bool `url:"-"`
-	// Header holds further headers, which are sent with every attempt. Authorization, Timestamp,
-	// User-Agent and the headers of the connection cannot be set.
+	// Header contains additional headers, which are sent with every attempt. Authorization, Timestamp,
+	// User-Agent and connection headers return a [*ValidationError].
 	Header http.Header `url:"-"`
 }
 
@@ -331,7 +339,7 @@ func (o CallOptions) check() error {
 	return checkCallHeader(o.Header)
 }
 
-// clone returns a copy of o that shares no memory with it.
+// clone returns a deep copy of o.
 func (o CallOptions) clone() CallOptions {
 	if o.Retry != nil {
 		o.Retry = new(*o.Retry)
@@ -343,7 +351,7 @@ func (o CallOptions) clone() CallOptions {
 	return o
 }
 
-// over returns o with the options of defaults where o says nothing. The result shares no memory with o.
+// over returns o with defaults for the options that it does not set. The result shares no memory with o.
 func (o CallOptions) over(defaults CallOptions) CallOptions {
 	o, merged := o.clone(), defaults
 	if o.Retry != nil {
@@ -371,7 +379,7 @@ func canonicalHeader(h http.Header) http.Header {
 	return canonical
 }
 
-// checkCallHeader checks further headers of a call.
+// checkCallHeader returns an error for headers that a caller must not set.
 func checkCallHeader(h http.Header) error {
 	if err := checkHeader("header", h); err != nil {
 		return err

@@ -16,28 +16,29 @@ import (
 // Version is the version of this package, as sent in the User-Agent header.
 const Version = "0.1.0"
 
-// Client talks to one ThreatConnect instance as one API user.
+// Client is a client for one ThreatConnect instance and one API user. Its methods are grouped into the
+// services below.
 //
-// Make one with [NewClient] and keep it: it holds the connection pool. Its services are the fields
-// below. A Client and its services are safe for concurrent use and never change. Services are values
-// that may be copied; the zero Client and the zero value of a service return an error from every call.
-// Printing a Client shows its base URL and default owner, never a credential.
+// Create a Client with [NewClient] and reuse it, because it contains the connection pool. A Client and
+// its services are immutable and safe for concurrent use. Services may be copied. Every call of a zero
+// Client or a zero service returns an error. A Client prints as its base URL and default owner, without
+// credentials.
 type Client struct {
 	// Indicators reads and writes addresses, hosts, URLs, files and the other indicator types.
 	Indicators IndicatorsService
-	// Batch imports indicators, groups and associations in any number.
+	// Batch imports any number of indicators, groups and associations.
 	Batch BatchService
 	// Groups reads and writes incidents, reports, adversaries and the other group types.
 	Groups GroupsService
-	// Owners lists the organizations, communities and sources that the API user sees.
+	// Owners lists the organizations, communities and sources that are visible to the API user.
 	Owners OwnersService
-	// Tags reads and writes tags, puts them on resources and takes them off.
+	// Tags reads and writes tags, and adds them to resources and removes them.
 	Tags TagsService
-	// Associations links resources and reads what is linked.
+	// Associations links resources and lists linked resources.
 	Associations AssociationsService
 	// Attributes reads and writes the attributes of resources.
 	Attributes AttributesService
-	// FileOccurrences reads and writes where files were found.
+	// FileOccurrences reads and writes the names and paths under which files were found.
 	FileOccurrences FileOccurrencesService
 	// SecurityLabels applies security labels to resources and their attributes.
 	SecurityLabels SecurityLabelsService
@@ -49,48 +50,47 @@ type Client struct {
 	VictimAssets VictimAssetsService
 	// AdversaryAssets reads and writes the handles, numbers and URLs of adversaries.
 	AdversaryAssets AdversaryAssetsService
-	// Types lists the instance's types of indicators, attributes and associations.
+	// Types lists the indicator, attribute and association types of the instance.
 	Types TypesService
-	// Bulk reads the daily reports of all indicators of a community or source.
+	// Bulk reads the daily report of all indicators of a community or source.
 	Bulk BulkService
-	// Playbooks lists, exports, imports and switches playbooks.
+	// Playbooks lists, exports, imports, activates and deactivates playbooks.
 	Playbooks PlaybooksService
-	// DataStore sends single requests to the DataStore; DataStoreOf is the typed way.
+	// DataStore sends single requests to the DataStore; [DataStoreOf] returns a typed store.
 	DataStore DataStoreService
-	// Logs sends an app's log to the platform.
+	// Logs sends the log of an app to the platform.
 	Logs LogsService
-	// Metrics keeps custom metrics for dashboards.
+	// Metrics reads and writes custom metrics for dashboards.
 	Metrics MetricsService
 	// Notifications sends messages to users of the platform.
 	Notifications NotificationsService
 
 	*core                // shared by all copies
 	owner    string      // the default owner; empty means the API user's organization
-	defaults CallOptions // for calls whose own options say nothing
-	err      error       // why every call fails: the copy was asked for with something invalid
+	defaults CallOptions // for calls that do not set these options
+	err      error       // the error of every call of an invalid copy
 }
 
-// core is what a client and its copies share.
+// core is the part of a client that its copies share.
 type core struct {
 	cfg     config
-	offset  atomic.Int64 // server clock minus ours in nanoseconds, 0 while ours is right
-	buffers sync.Pool    // of *bytes.Buffer, for answers
-	seed    maphash.Seed // of the fingerprints of pages
-	types   typeTable    // the instance's own indicator types
+	offset  atomic.Int64 // server clock minus local clock in nanoseconds; 0 while the local clock is right
+	buffers sync.Pool    // of *bytes.Buffer, for responses
+	seed    maphash.Seed // for the fingerprints of pages
+	types   typeTable    // the custom indicator types of the instance
 }
 
-// service is what every service is: a client to send with.
+// service is embedded in every service.
 type service struct{ c *Client }
 
-// NewClient makes a client for the instance at baseURL. It sends nothing.
+// NewClient returns a client for the instance at baseURL. It sends nothing.
 //
-// The base URL is the one under which the platform serves its API, with the path that belongs to
-// it: https://app.threatconnect.com/api, or https://tc.example.com/api for an instance of your
-// own. White space around it, slashes at its end and a pasted /v2 are taken off; nothing is added
-// and nothing is guessed. It must be https unless the host is a loopback address or
-// [WithPlainHTTP] is given. See [Credentials] for how to make them.
+// The base URL is the address of the API, including its path: https://app.threatconnect.com/api, or
+// https://tc.example.com/api for a self-hosted instance. Surrounding white space, trailing slashes and a
+// trailing /v2 are removed; nothing is added. The URL must use https unless its host is a loopback
+// address or [WithPlainHTTP] is given. See [Credentials] for the kinds of credentials.
 //
-// Every error is a [*ValidationError] that names the argument or option and never shows its value.
+// Every error is a [*ValidationError] that names the argument or option and does not contain its value.
 func NewClient(baseURL string, credentials Credentials, options ...Option) (*Client, error) {
 	cfg := config{
 		retry:        RetryPolicy{}.withDefaults(),
@@ -125,13 +125,13 @@ func NewClient(baseURL string, credentials Credentials, options ...Option) (*Cli
 	if cfg.logger != nil {
 		cfg.observers = append(cfg.observers, logObserver(cfg.logger))
 	}
-	cfg.proxy, cfg.tls = nil, nil // the HTTP client has them; a proxy's password stands nowhere else
+	cfg.proxy, cfg.tls = nil, nil // the HTTP client has them; nothing else may contain a password of the proxy
 	cfg.userAgent = strings.TrimLeft(cfg.product+" threatconnect-go/"+Version, " ")
 
 	return newClient(&core{cfg: cfg, seed: maphash.MakeSeed(), types: newTypeTable()}, cfg.owner, CallOptions{}, nil), nil
 }
 
-// newClient returns a client over a core, with its services.
+// newClient returns a client with all services.
 func newClient(shared *core, owner string, defaults CallOptions, err error) *Client {
 	c := &Client{core: shared, owner: owner, defaults: defaults, err: err}
 	s := service{c}
@@ -158,19 +158,19 @@ func newClient(shared *core, owner string, defaults CallOptions, err error) *Cli
 	return c
 }
 
-// NewClientFromEnv makes a client from the environment. It sends nothing.
+// NewClientFromEnv returns a client that is configured by environment variables. It sends nothing.
 //
-//   - TC_BASE_URL is the base URL, as for [NewClient]; required.
-//   - TC_ACCESS_ID and TC_SECRET_KEY are an API user's credentials, or
-//   - TC_TOKEN is an API token. Giving both kinds is an error: the platform would let the token
-//     win even when it has expired.
-//   - TC_OWNER is the default owner; optional.
+//   - TC_BASE_URL is the base URL; see [NewClient]. It is required.
+//   - TC_ACCESS_ID and TC_SECRET_KEY are the credentials of an API user.
+//   - TC_TOKEN is an API token, as an alternative. Setting both kinds is an error, because the platform
+//     would use the token even if it has expired.
+//   - TC_OWNER is the default owner. It is optional.
 //
-// The environment is read once. Options come after it and win.
+// The variables are read once. Options override them.
 func NewClientFromEnv(options ...Option) (*Client, error) {
 	base, id, key, token := os.Getenv("TC_BASE_URL"), os.Getenv("TC_ACCESS_ID"), os.Getenv("TC_SECRET_KEY"), os.Getenv("TC_TOKEN")
 	if base == "" {
-		return nil, &ValidationError{Field: "TC_BASE_URL", Rule: "is not set", Fix: "set it to the instance's API, as in https://app.threatconnect.com/api"}
+		return nil, &ValidationError{Field: "TC_BASE_URL", Rule: "is not set", Fix: "set it to the instance's API, for example https://app.threatconnect.com/api"}
 	}
 	var credentials Credentials
 	switch {
@@ -191,10 +191,10 @@ func NewClientFromEnv(options ...Option) (*Client, error) {
 	return NewClient(base, credentials, options...)
 }
 
-// InOwner returns a copy of the client with another default owner: the name of an organization,
-// community or source. With "" the platform uses the API user's organization. The copy shares the
-// connections, the clock and the settings of the client; making one costs nothing and sends nothing.
-// If name cannot be sent, every call of the copy returns a [*ValidationError].
+// InOwner returns a copy of the client with a different default owner, the name of an organization,
+// community or source. If name is empty, the platform uses the API user's organization. The copy shares
+// the connections, the clock offset and the settings of the client. InOwner is cheap and sends nothing.
+// If name is invalid, every call of the copy returns a [*ValidationError].
 //
 //	err := client.InOwner("Example Source").Indicators.Hosts.Delete(ctx, "evil.example")
 func (c *Client) InOwner(name string) *Client {
@@ -208,10 +208,10 @@ func (c *Client) InOwner(name string) *Client {
 	return newClient(c.core, name, c.defaults, err)
 }
 
-// With returns a copy of the client whose calls use o where their own options say nothing. It is the
-// way to give call options to methods that take no options, as Create and Add. The copy shares the
-// connections, the clock and the settings of the client; making one costs nothing and sends nothing.
-// If o is invalid, every call of the copy returns a [*ValidationError].
+// With returns a copy of the client that uses o as the default for calls that do not set these options.
+// Use it to pass call options to methods without an options struct, for example Create and Add. The copy
+// shares the connections, the clock offset and the settings of the client. With is cheap and sends
+// nothing. If o is invalid, every call of the copy returns a [*ValidationError].
 func (c *Client) With(o CallOptions) *Client {
 	if err := c.usable(); err != nil {
 		return newClient(nil, "", CallOptions{}, err)
@@ -219,7 +219,7 @@ func (c *Client) With(o CallOptions) *Client {
 	return newClient(c.core, c.owner, o.over(c.defaults), o.check())
 }
 
-// with is With for the options of one call: it needs no services.
+// with is With for a single call. The copy has no services.
 func (c *Client) with(o CallOptions) *Client {
 	if c == nil || c.core == nil || c.err != nil || o.isZero() {
 		return c
@@ -227,7 +227,7 @@ func (c *Client) with(o CallOptions) *Client {
 	return &Client{core: c.core, owner: c.owner, defaults: o.over(c.defaults), err: o.check()}
 }
 
-// usable returns why the client cannot send: it was not made by [NewClient], or is an invalid copy.
+// usable returns an error if the client was not made by [NewClient] or is an invalid copy.
 func (c *Client) usable() error {
 	switch {
 	case c == nil:
@@ -242,7 +242,7 @@ func (c *Client) usable() error {
 
 var errNoClient = &ValidationError{Field: "client", Rule: "was not made with NewClient", Fix: "make one with NewClient and use its services"}
 
-// BaseURL returns the base URL as the client uses it.
+// BaseURL returns the normalized base URL, or "" for a zero Client.
 func (c *Client) BaseURL() string {
 	if c.usable() != nil {
 		return ""
@@ -250,11 +250,11 @@ func (c *Client) BaseURL() string {
 	return c.cfg.base.String()
 }
 
-// Owner returns the default owner that [WithOwner] or [Client.InOwner] set, or "" when the platform
+// Owner returns the default owner that was set by [WithOwner] or [Client.InOwner], or "" if the platform
 // uses the API user's organization.
 func (c *Client) Owner() string { return c.ownerOr("") }
 
-// UserAgent returns the User-Agent header that the client sends.
+// UserAgent returns the User-Agent header that the client sends, or "" for a zero Client.
 func (c *Client) UserAgent() string {
 	if c.usable() != nil {
 		return ""
@@ -262,11 +262,11 @@ func (c *Client) UserAgent() string {
 	return c.cfg.userAgent
 }
 
-// Proxy returns the proxy through which the client would send r, or nil for none. It is the proxy of
-// [WithProxy], of the [http.Transport] in [WithTransport] or [WithHTTPClient], or else of the environment, as for
-// [http.ProxyFromEnvironment]. It sends nothing, and only the URL of r is used.
+// Proxy returns the proxy through which the client would send r, or nil for none: the proxy of
+// [WithProxy], of the [http.Transport] of [WithTransport] or [WithHTTPClient], or of the environment; see
+// [http.ProxyFromEnvironment]. It sends nothing and uses only the URL of r.
 //
-// Use it for the other requests of a program:
+// Use it to send other requests of a program through the same proxy:
 //
 //	transport := &http.Transport{Proxy: client.Proxy}
 func (c *Client) Proxy(r *http.Request) (*url.URL, error) {
@@ -287,13 +287,13 @@ func (c *Client) Proxy(r *http.Request) (*url.URL, error) {
 		return nil, nil
 	}
 	u, err := find(r)
-	if err != nil { // its text can show a password
-		return nil, &ValidationError{Field: "proxy", Rule: "cannot be determined", Fix: "set HTTP_PROXY and HTTPS_PROXY as in http://user:password@proxy.example:3128, the password percent-encoded"}
+	if err != nil { // its text can contain a password
+		return nil, &ValidationError{Field: "proxy", Rule: "cannot be determined", Fix: "set HTTP_PROXY and HTTPS_PROXY, for example to http://user:password@proxy.example:3128, the password percent-encoded"}
 	}
 	return u, nil
 }
 
-// ownerOr returns owner, or the client's default when it is empty.
+// ownerOr returns owner, or the default owner if owner is empty.
 func (c *Client) ownerOr(owner string) string {
 	if owner != "" || c == nil {
 		return owner
@@ -301,8 +301,8 @@ func (c *Client) ownerOr(owner string) string {
 	return c.owner
 }
 
-// createOwner returns the owner in which something is created: the client's. An object that was read from
-// another one is refused.
+// createOwner returns the owner of a new object, which is always the client's. It returns an error if the
+// object was read from another owner.
 func (c *Client) createOwner(of Owner) (string, error) {
 	owner := c.Owner()
 	if of.Name != "" && of.Name != owner {
@@ -315,7 +315,7 @@ func (c *Client) createOwner(of Owner) (string, error) {
 	return owner, nil
 }
 
-// String returns the base URL and the default owner.
+// String returns the base URL and the default owner, without credentials.
 func (c *Client) String() string {
 	if c.usable() != nil {
 		return "threatconnect.Client(unusable)"
@@ -323,18 +323,19 @@ func (c *Client) String() string {
 	return fmt.Sprintf("threatconnect.Client(%s, owner %q)", c.BaseURL(), c.owner)
 }
 
-// Format prints the same for every verb, so that no verb reaches the credentials.
+// Format implements [fmt.Formatter]. It writes the result of String for every verb, so that no verb
+// reveals the credentials.
 func (c *Client) Format(f fmt.State, _ rune) { fmt.Fprint(f, c.String()) }
 
-// MarshalText returns what String returns, so that a client in a JSON log shows no more.
+// MarshalText returns the result of String, so that a client in a JSON log reveals no credentials.
 func (c *Client) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
-// parseBaseURL brings a base URL into the form that routes are appended to: no trailing slash, no
-// /v2, escaped as given.
+// parseBaseURL normalizes a base URL, to which routes are appended: it removes trailing slashes and /v2,
+// and keeps the given escapes.
 func parseBaseURL(s string, plainHTTP bool) (*url.URL, error) {
 	const field = "base URL"
 	bad := func(rule, fix string) error { return &ValidationError{Field: field, Rule: rule, Fix: fix} }
-	const example = "write it as in https://app.threatconnect.com/api"
+	const example = "write it like https://app.threatconnect.com/api"
 	s = strings.TrimSpace(s)
 	if s == "" {
 		return nil, bad("is empty", example)

@@ -13,11 +13,11 @@ import (
 	"time"
 )
 
-// buildHTTPClient returns the client to send with: a copy that never follows a redirect and that, without
-// plainHTTP, sends in clear to this machine only.
+// buildHTTPClient returns an HTTP client that never follows a redirect and that, without plainHTTP, sends
+// cleartext requests only to this machine.
 func (c *config) buildHTTPClient() (*http.Client, error) {
 	clash := func(a, b string) error {
-		return &ValidationError{Field: a, Rule: "cannot be combined with " + b, Fix: "set it on the transport that you give"}
+		return &ValidationError{Field: a, Rule: "cannot be combined with " + b, Fix: "set it on your transport"}
 	}
 	h := &http.Client{Timeout: c.timeout}
 	switch {
@@ -65,10 +65,10 @@ func (c *config) buildHTTPClient() (*http.Client, error) {
 	return h, nil
 }
 
-// inClear reports whether requests go to this machine in clear, and may not leave it.
+// inClear reports whether requests are in cleartext and must not leave this machine.
 func (c *config) inClear() bool { return c.base.Scheme == "http" && !c.plainHTTP }
 
-// newTransport returns the transport of a client that was given none.
+// newTransport returns the default transport.
 func (c *config) newTransport() *http.Transport {
 	dialer := &net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}
 	if c.inClear() {
@@ -99,11 +99,11 @@ func (c *config) newTransport() *http.Transport {
 	return tr
 }
 
-// checkTransportTLS refuses a caller's transport that accepts any certificate or a TLS version below 1.2.
-// A dialer for TLS replaces the configuration and is not checked.
+// checkTransportTLS returns an error for a custom transport that accepts any certificate or a TLS version
+// below 1.2. DialTLSContext replaces the configuration and is not checked.
 func checkTransportTLS(t *http.Transport) error {
 	const field = "TLS config of the transport"
-	c := t.Clone().TLSClientConfig // the first request of a transport sets it
+	c := t.Clone().TLSClientConfig // Clone, because the first request of a transport sets the field
 	switch {
 	case c == nil:
 		return nil
@@ -113,7 +113,7 @@ func checkTransportTLS(t *http.Transport) error {
 	return checkTLS(field, c)
 }
 
-// checkTLS refuses a configuration that accepts any certificate, or no version from TLS 1.2 on.
+// checkTLS returns an error for a configuration that accepts any certificate or excludes TLS 1.2 and later.
 func checkTLS(field string, c *tls.Config) error {
 	if c.InsecureSkipVerify && c.VerifyConnection == nil && c.VerifyPeerCertificate == nil {
 		return &ValidationError{Field: field, Rule: "has InsecureSkipVerify set", Fix: "set RootCAs to trust a private certificate authority, or VerifyConnection to verify in another way"}
@@ -124,18 +124,17 @@ func checkTLS(field string, c *tls.Config) error {
 	return nil
 }
 
-// errNotLoopback is a connection in clear to another machine, or one that would be.
+// errNotLoopback is the error of a cleartext connection to another machine.
 var errNotLoopback = &ValidationError{
 	Field: "base URL",
 	Rule:  "is http:// and leads to another machine, through a proxy or because of the address that localhost has, so that every request could be read on the way",
 	Fix:   "use https://, leave out the proxy, or allow it with WithPlainHTTP (PlainHTTP for a trigger)",
 }
 
-// loopbackTransport sends to this machine only: it refuses a proxy on another one. The client's own
-// transport also checks the address of each connection; a dialer that the caller provides is not checked.
+// loopbackTransport sends requests only to this machine: it returns an error for a proxy on another one.
+// The default transport also checks the address of each connection; custom dialers are not checked.
 type loopbackTransport struct{ *http.Transport }
 
-// check refuses the proxy of a request.
 func (t loopbackTransport) check(r *http.Request) error {
 	if t.Proxy == nil {
 		return nil
@@ -144,7 +143,7 @@ func (t loopbackTransport) check(r *http.Request) error {
 	if err == nil && proxy != nil && !isLoopback(proxy.Hostname()) {
 		return errNotLoopback
 	}
-	return nil // the transport gets the error too
+	return nil // the transport returns the error of Proxy
 }
 
 func (t loopbackTransport) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -157,8 +156,7 @@ func (t loopbackTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.Transport.RoundTrip(r)
 }
 
-// dialLoopback is the Control of a dialer that connects to loopback addresses only, whatever a name
-// resolves to.
+// dialLoopback is the Control function of a dialer that connects only to loopback addresses.
 func dialLoopback(_, address string, _ syscall.RawConn) error {
 	if to, err := netip.ParseAddrPort(address); err != nil || !to.Addr().Unmap().IsLoopback() {
 		return errNotLoopback
