@@ -16,37 +16,36 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/redact"
 )
 
-// call is one request of the API, before it is signed and as often as it is sent.
+// call is one API call, which sends its request once or more.
 type call struct {
 	method         string
 	route          route
 	query          url.Values
 	header         http.Header
 	body           payload
-	secrets        []string // credentials of all attempts, of which no piece may show
-	idempotentPOST bool     // a POST that may be retried like GET
-	requireItem    bool     // an answer without the thing that is asked for is a broken one
-	keepBody       bool     // the answer's body is left open for the caller
-	readOnly       bool     // a POST that changes nothing
-	allowEmpty     bool     // the platform is not known to answer anything: an empty answer is a success
+	secrets        []string // credentials of all attempts, which error texts must not repeat
+	idempotentPOST bool     // the call is a POST that may be retried like GET
+	requireItem    bool     // a response without the item is invalid
+	keepBody       bool     // the response body stays open for the caller
+	readOnly       bool     // the call is a POST that changes nothing
+	allowEmpty     bool     // an empty response is a success
 }
 
 // payload is a request body that can be sent more than once.
 type payload struct {
 	contentType string
 	bytes       []byte
-	open        func() (io.ReadCloser, error) // for bodies that are not in memory; nil uses bytes
-	size        int64                         // of what open returns; -1 when it is not known
-	oneShot     bool                          // open can be called only once: the body cannot be sent again
+	open        func() (io.ReadCloser, error) // opens a body that is not in memory; nil uses bytes
+	size        int64                         // size of the body that open returns; -1 if unknown
+	oneShot     bool                          // open can be called only once, so the body cannot be sent again
 }
 
 const jsonType = "application/json; charset=utf-8"
 
-// jsonBody is the payload of a request that carries JSON.
 func jsonBody(b []byte) payload { return payload{contentType: jsonType, bytes: b} }
 
-// do sends a call until it succeeds or trying again makes no sense, and gives the answer of a
-// success to consume. An error of consume that matches [ErrBadResponse] counts as a broken answer.
+// do sends a call, with retries, and passes a successful response to consume. An error of consume that
+// matches [ErrBadResponse] counts as an invalid response.
 func (c *Client) do(ctx context.Context, call *call, consume func(*http.Response) error) error {
 	if err := cmp.Or(c.usable(), checkContext(ctx)); err != nil {
 		return err
@@ -62,7 +61,7 @@ func (c *Client) do(ctx context.Context, call *call, consume func(*http.Response
 	return err
 }
 
-// retry sends a call until it succeeds or trying again makes no sense.
+// retry sends a call until it succeeds or must not be retried.
 func (c *Client) retry(ctx context.Context, call *call, t *try, consume func(*http.Response) error) error {
 	query := c.query(call)
 	for {
@@ -71,7 +70,7 @@ func (c *Client) retry(ctx context.Context, call *call, t *try, consume func(*ht
 				return t.finish(ctx, call, fmt.Errorf("waiting for the limiter: %w", err))
 			}
 		}
-		if ctx.Err() != nil { // a transport of the caller's own need not look
+		if ctx.Err() != nil { // a custom transport may ignore the context
 			return t.finish(ctx, call, contextErr(ctx))
 		}
 		t.attempts++
@@ -92,18 +91,18 @@ func (c *Client) retry(ctx context.Context, call *call, t *try, consume func(*ht
 	}
 }
 
-// try is the state of a call that is being tried.
+// try is the state of the attempts of a call.
 type try struct {
 	policy    RetryPolicy
 	attempts  int
-	corrected bool // the clock was corrected for this call
-	renewed   bool // the token was renewed for this call
-	reached   bool // an attempt of a write may have reached the platform and got no usable response
-	last      error
+	corrected bool  // the clock was corrected for this call
+	renewed   bool  // the token was renewed for this call
+	reached   bool  // an attempt of a write may have reached the platform and got no usable response
+	last      error // of the attempt before
 }
 
-// finish returns the error that a call ends with: the platform's answer, or a [*RequestError] that
-// also says whether the context has ended.
+// finish returns the error of a call: err if it is an error response or a validation error, and otherwise
+// a [*RequestError] that also matches the error of an ended context.
 func (t *try) finish(ctx context.Context, call *call, err error) error {
 	if _, ok := err.(*APIError); ok {
 		return err
@@ -114,8 +113,7 @@ func (t *try) finish(ctx context.Context, call *call, err error) error {
 	return &RequestError{Method: call.method, Route: call.route.template, Attempts: t.attempts, Err: hideForeign(withContextErr(ctx, err)), Last: t.last, OutcomeUnknown: t.reached}
 }
 
-// mayHaveReached reports whether the platform may have done what an attempt asked for although err came
-// in place of its response.
+// mayHaveReached reports whether an attempt that failed with err may have taken effect on the platform.
 func mayHaveReached(call *call, resp *http.Response, err error) bool {
 	if !isWrite(call.method) || call.readOnly {
 		return false
@@ -127,9 +125,9 @@ func mayHaveReached(call *call, resp *http.Response, err error) bool {
 	return !errors.Is(err, errUnsent) && !errors.Is(err, ErrValidation) && !errors.Is(err, ErrRedirect) && !neverConnected(err) && !refusedConnection(err)
 }
 
-// hideForeign hides an [*APIError] that is not the answer to the call which err ended. The caller's token
-// source, content, writer, transport, limiter and context can bring in an error of another call, and
-// its status must not be taken for that of this one.
+// hideForeign hides an [*APIError] in err that is a response to a different call. The caller's token source,
+// content, writer, transport, limiter and context can return such an error, whose status must not be
+// taken for the status of this call.
 func hideForeign(err error) error {
 	api, ok := errors.AsType[*APIError](err)
 	if !ok {
@@ -138,7 +136,7 @@ func hideForeign(err error) error {
 	return &foreignError{err: err, api: api}
 }
 
-// foreignError is an error that matches all that err matches except what the answer in it says.
+// foreignError matches everything that err matches, except api and the Err values that api matches.
 type foreignError struct {
 	err error
 	api *APIError
@@ -155,21 +153,21 @@ func (e *foreignError) As(target any) bool {
 	return errors.As(e.err, target)
 }
 
-// RequestError is a call that ended without an answer of the platform: there was no connection, it
-// broke, a context ended, an answer could not be read.
+// RequestError describes a call that ended without a usable response: the connection failed, the context
+// ended, or the response could not be read.
 //
-// It unwraps to the reason and, when attempts before it were answered, to the last answer, so that
-// errors.Is finds [context.Canceled] and [ErrRateLimited] in the same error.
+// It unwraps to Err and to Last, so errors.Is can match [context.Canceled] and [ErrRateLimited] in the same
+// error.
 type RequestError struct {
 	Method   string // the HTTP method
 	Route    string // the path with {} in place of every value
-	Attempts int    // how many times the request was sent
-	Err      error  // why the call ended
-	Last     error  // how the attempt before it ended; nil when there was none
+	Attempts int    // number of times the request was sent
+	Err      error  // reason why the call ended
+	Last     error  // error of the attempt before; nil if there was none
 
-	// OutcomeUnknown reports whether a POST, PUT or DELETE may have taken effect although no response
-	// says so: the connection broke, or the context ended, after the request may have been sent. The
-	// error then matches [ErrOutcomeUnknown].
+	// OutcomeUnknown reports whether a POST, PUT or DELETE may have taken effect: the connection failed
+	// or the context ended after the request may have been sent. The error then matches
+	// [ErrOutcomeUnknown].
 	OutcomeUnknown bool
 }
 
@@ -178,7 +176,7 @@ func (e *RequestError) Is(target error) bool {
 	return target == ErrOutcomeUnknown && e.OutcomeUnknown
 }
 
-// Error names the call, the reason and the outcome of the attempt before.
+// Error returns the method, the route, the reason and the error of the attempt before.
 func (e *RequestError) Error() string {
 	s := "threatconnect: " + e.Method + " " + e.Route + ": " + strings.TrimPrefix(e.Err.Error(), "threatconnect: ")
 	if e.Attempts > 1 {
@@ -193,7 +191,7 @@ func (e *RequestError) Error() string {
 	return s
 }
 
-// Unwrap returns the reason and the outcome of the attempt before it.
+// Unwrap returns Err, and Last if it is not nil.
 func (e *RequestError) Unwrap() []error {
 	if e.Last == nil {
 		return []error{e.Err}
@@ -201,7 +199,7 @@ func (e *RequestError) Unwrap() []error {
 	return []error{e.Err, e.Last}
 }
 
-// query returns the call's query as it is signed and sent.
+// query returns the encoded query of a call.
 func (c *Client) query(call *call) string {
 	q := call.query
 	if on := cmp.Or(c.defaults.ActivityLog, c.cfg.activityLog); on != nil {
@@ -216,8 +214,8 @@ func (c *Client) query(call *call) string {
 
 var errUnsent = errors.New("the request was not sent")
 
-// attempt sends a call once and gives the answer of a success to consume. The answer is not nil when
-// there was one.
+// attempt sends a call once and passes a successful response to consume. It returns the response even if
+// it returns an error.
 func (c *Client) attempt(ctx context.Context, call *call, query string, n int, consume func(*http.Response) error) (*http.Response, error) {
 	began := c.cfg.now()
 	ctx = c.attemptStart(ctx, call, n)
@@ -237,12 +235,12 @@ func (c *Client) attempt(ctx context.Context, call *call, query string, n int, c
 	return resp, err
 }
 
-// send signs and sends a call once. The answer's body is decompressed, watched and capped.
+// send signs and sends a call once. It decompresses, watches and limits the response body.
 func (c *Client) send(ctx context.Context, call *call, query string) (*http.Response, error) {
 	watch := newWatch(ctx, call, c.cfg.stall)
 	req, err := c.newRequest(watch, query)
 	if err != nil {
-		err = call.sanitize(watch.explain(err)) // a token source may repeat what it was told
+		err = call.sanitize(watch.explain(err)) // a token source may repeat a credential
 		watch.stop()
 		return nil, err
 	}
@@ -303,7 +301,7 @@ func (c *Client) newRequest(watch *watch, query string) (*http.Request, error) {
 	return req, nil
 }
 
-// attach gives the payload to one attempt.
+// attach sets the payload as the body of req.
 func (p *payload) attach(req *http.Request, watch *watch) error {
 	if p.contentType != "" {
 		req.Header["Content-Type"] = []string{p.contentType}
@@ -323,7 +321,7 @@ func (p *payload) attach(req *http.Request, watch *watch) error {
 		}
 		req.Body, req.ContentLength = rc, p.size
 		if !p.oneShot {
-			req.GetBody = open // for a connection that the platform closed before it was used again
+			req.GetBody = open // for an idle connection that the server has closed
 		}
 		if p.size == 0 {
 			_ = rc.Close()
@@ -339,8 +337,8 @@ func (p *payload) attach(req *http.Request, watch *watch) error {
 	return nil
 }
 
-// plainTransportError takes the URL off a transport error, because a path can hold an indicator. A
-// redirect to what is no URL fails in the transport, where others are left to the caller.
+// plainTransportError removes the URL from a transport error, because it can contain an indicator. It
+// also recognizes a redirect to an invalid URL, which fails in the transport.
 func plainTransportError(err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err

@@ -182,7 +182,7 @@ func TestAProxyThatRefusesIsNamed(t *testing.T) {
 		times  int32
 		says   string
 	}{
-		"no password":  {"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n", 1, "407 Proxy Authentication Required: give its user name and password"},
+		"no password":  {"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n", 1, "407 Proxy Authentication Required: put its user name and password"},
 		"a policy":     {"HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>", 1, "403 Forbidden"},
 		"a bad moment": {"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n", 3, "502 Bad Gateway"},
 	} {

@@ -15,27 +15,22 @@ import (
 	"time"
 )
 
-// RetryPolicy controls how often and how patiently a call is retried. The zero value stands for the
-// defaults given at the fields.
+// RetryPolicy sets how often a call is retried and how long it waits. Zero fields select the defaults.
 //
-// Every attempt is signed again. GET, PUT and DELETE are retried after transport errors and after 429,
-// 502, 503 and 504; GET and PUT also after a response that was cut off or is not the platform's, and GET
-// after 500. POST is retried only if the connection was never made, after 429 and 503 with a
-// Retry-After header, and if its method says that it is idempotent. Permanent failures are not retried:
-// a failed certificate check, an instance without an API license, a batch API that is switched off.
+// The wait before a retry is random between 0 and a bound that doubles with each retry. The Retry-After of
+// the response is added to it. The package documentation lists the failures that are retried.
 //
-// A DELETE whose first response was lost can end with [ErrNotFound], because the first attempt took
-// effect. One retry with a corrected clock or a renewed token is made even if it exceeds MaxAttempts.
+// A retry with a corrected clock or a renewed token is made even if it exceeds MaxAttempts by one.
 type RetryPolicy struct {
-	MaxAttempts int           // number of attempts, including the first; 0 means 5, 1 turns retries off
-	BaseDelay   time.Duration // upper bound of the first wait, doubled each time; 0 means 250 ms. The wait is random between 0 and the bound.
-	MaxDelay    time.Duration // upper bound of every wait; 0 means 20 s. A Retry-After is added to the wait.
-	MaxWait     time.Duration // longest Retry-After that a call waits for; a longer one fails it at once; 0 means 2 minutes
+	MaxAttempts int           // number of attempts, including the first; 0 means 5, 1 disables retries
+	BaseDelay   time.Duration // bound of the first wait; 0 means 250 ms
+	MaxDelay    time.Duration // largest bound; 0 means 20 s
+	MaxWait     time.Duration // longest Retry-After; a longer one fails the call at once; 0 means 2 minutes
 }
 
 func (p RetryPolicy) check() error {
 	if p.MaxAttempts < 0 || p.BaseDelay < 0 || p.MaxDelay < 0 || p.MaxWait < 0 {
-		return &ValidationError{Field: "retry policy", Rule: "holds a negative number", Fix: "leave a field 0 for its default; MaxAttempts 1 turns retries off"}
+		return &ValidationError{Field: "retry policy", Rule: "has a negative number", Fix: "leave a field 0 for its default; MaxAttempts 1 disables retries"}
 	}
 	return nil
 }
@@ -56,8 +51,7 @@ func (p RetryPolicy) withDefaults() RetryPolicy {
 	return p
 }
 
-// backoff returns the wait before attempt n+1, n counting from 1: full jitter below a bound that
-// doubles.
+// backoff returns the wait after attempt n, from 1: full jitter with a bound that doubles.
 func (p RetryPolicy) backoff(n int) time.Duration {
 	bound := p.MaxDelay
 	if n < 32 && p.BaseDelay < bound>>(n-1) {
@@ -66,7 +60,7 @@ func (p RetryPolicy) backoff(n int) time.Duration {
 	return rand.N(bound)
 }
 
-// shouldRetry says whether a call is tried again, and after what wait.
+// shouldRetry reports whether a call is retried after err, and after which wait.
 func (c *Client) shouldRetry(ctx context.Context, call *call, t *try, resp *http.Response, err error) (again bool, wait time.Duration) {
 	backoff := t.policy.backoff(t.attempts)
 	left := t.attempts < t.policy.MaxAttempts
@@ -80,8 +74,7 @@ func (c *Client) shouldRetry(ctx context.Context, call *call, t *try, resp *http
 		case errors.Is(err, ErrResponseTooLarge) || errors.Is(err, ErrValidation) || errors.Is(err, errUnsent) || ofForm:
 			return false, 0
 		case errors.Is(err, ErrBadResponse):
-			// The platform has done what it was asked to. A PUT can be done again; a DELETE would be
-			// told that there is nothing to delete.
+			// The call has taken effect. A PUT can be repeated; a second DELETE would return 404.
 			return idempotent && call.method != http.MethodDelete, backoff
 		case permanent(err):
 			return false, 0
@@ -123,7 +116,6 @@ func (c *Client) shouldRetry(ctx context.Context, call *call, t *try, resp *http
 	return again, asked + min(backoff, math.MaxInt64-asked)
 }
 
-// retryPolicy returns the policy for the calls of c.
 func (c *Client) retryPolicy() RetryPolicy {
 	if c.defaults.Retry != nil {
 		return *c.defaults.Retry
@@ -131,8 +123,8 @@ func (c *Client) retryPolicy() RetryPolicy {
 	return c.cfg.retry
 }
 
-// sleep waits for d or until ctx ends. A deadline that comes before the wait is over fails at
-// once.
+// sleep waits for d or until ctx ends. If the deadline of ctx is before the end of the wait, it returns an
+// error at once.
 func sleep(ctx context.Context, d time.Duration) error {
 	if ctx.Err() != nil {
 		return contextErr(ctx)
@@ -150,16 +142,16 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// retryAfter reads a Retry-After header: seconds or a date, measured against the platform's own
-// clock when it sent one. ok is false when there is none that makes sense.
+// retryAfter parses a Retry-After header: seconds, or a date, which is relative to the Date header if there
+// is one. ok is false if the header is missing or invalid.
 func retryAfter(h http.Header, now time.Time) (d time.Duration, ok bool) {
 	v := strings.TrimSpace(h.Get("Retry-After"))
 	if v == "" {
 		return 0, false
 	}
 	if allDigits(v) {
-		// The most seconds that are told. More means never just as well, and eight digits could be a piece
-		// of a credential.
+		// A longer wait is as good as forever, and error texts must not repeat eight digits, which could
+		// be a piece of a credential.
 		const most = 90 * 24 * 60 * 60
 		n, err := strconv.ParseInt(v, 10, 64)
 		if err != nil || n > most {
@@ -188,7 +180,7 @@ func allDigits(s string) bool {
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
-// proxyError is a proxy that refused to connect to the platform.
+// proxyError is the error of a proxy that refused to connect to the platform.
 type proxyError struct {
 	host   string
 	status int
@@ -197,13 +189,12 @@ type proxyError struct {
 func (e *proxyError) Error() string {
 	s := fmt.Sprintf("the proxy %s answered %d %s", quoteForeign(e.host), e.status, http.StatusText(e.status))
 	if e.status == http.StatusProxyAuthRequired {
-		s += ": give its user name and password, percent-encoded, in the proxy's URL"
+		s += ": put its user name and password, percent-encoded, into the URL of the proxy"
 	}
 	return s
 }
 
-// neverConnected reports whether err says that no byte of the request was sent, so that any method
-// may be tried again.
+// neverConnected reports whether err means that no connection was made. Any method may then be retried.
 func neverConnected(err error) bool {
 	if op, ok := errors.AsType[*net.OpError](err); ok && (op.Op == "dial" || op.Op == "proxyconnect" || strings.HasPrefix(op.Op, "socks")) {
 		return true
@@ -212,8 +203,8 @@ func neverConnected(err error) bool {
 	return ok
 }
 
-// refusedConnection reports whether err says that a connection was made and could not be used: no
-// request was sent over it, and waiting does not help.
+// refusedConnection reports whether err means that no request was sent because of a permanent failure of
+// the TLS handshake or the name resolution.
 func refusedConnection(err error) bool {
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return true
@@ -225,7 +216,7 @@ func refusedConnection(err error) bool {
 		return true
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" {
-		return true // a TLS alert: the other side does not want this handshake or certificate
+		return true // a TLS alert: the server refused the handshake or certificate
 	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
 		return true
@@ -233,7 +224,7 @@ func refusedConnection(err error) bool {
 	return false
 }
 
-// permanent reports whether err is a transport error that waiting does not cure.
+// permanent reports whether err is a transport error that a retry cannot fix.
 func permanent(err error) bool {
 	if refusedConnection(err) || errors.Is(err, ErrRedirect) {
 		return true
@@ -241,7 +232,7 @@ func permanent(err error) bool {
 	if p, ok := errors.AsType[*proxyError](err); ok {
 		return p.status < 500 && p.status != http.StatusTooManyRequests
 	}
-	// What package net/http and a caller's own transport say in words only.
+	// Package net/http and custom transports report these only as text.
 	text := err.Error()
 	for _, t := range []string{"tls: server selected unsupported protocol version", "Proxy Authentication Required", "username/password authentication failed", "no acceptable authentication methods", "server response headers exceeded", "response header list larger"} {
 		if strings.Contains(text, t) {
@@ -252,15 +243,16 @@ func permanent(err error) bool {
 }
 
 const (
-	mostOffset  = 24 * time.Hour  // a Date header further off than this is not believed
-	leastOffset = 2 * time.Minute // an offset below this is well inside the platform's five minutes
+	mostOffset  = 24 * time.Hour  // a larger offset is ignored
+	leastOffset = 2 * time.Minute // a smaller offset is 0: the platform accepts five minutes
 )
 
-// now is the platform's time as far as it is known.
+// now returns the time of this machine, corrected by the offset of the platform's clock.
 func (c *Client) now() time.Time { return c.cfg.now().Add(time.Duration(c.offset.Load())) }
 
-// followClock keeps the offset true once there is one, and drops it when our clock is right again. A
-// token has no timestamp that could be refused, so with a token the first answer sets the offset.
+// followClock updates the clock offset from a response, and drops it when the local clock is right again.
+// It does nothing before the first correction, except with a token: a request with a token has no
+// timestamp that could be refused.
 func (c *Client) followClock(resp *http.Response) {
 	_, isToken := c.cfg.credentials.(*tokenCredentials)
 	if c.offset.Load() == 0 && !(isToken && c.cfg.correctClock) {
@@ -274,13 +266,13 @@ func (c *Client) followClock(resp *http.Response) {
 	}
 }
 
-// correctClock reacts to a refused timestamp: it measures the offset and reports whether signing
-// once more with it makes sense. The error learns the offset either way.
+// correctClock measures the clock offset after a refused timestamp and reports whether the call should be
+// signed again. It sets the hint of e in any case.
 func (c *Client) correctClock(ctx context.Context, call *call, resp *http.Response, e *APIError) bool {
 	off, ok := c.serverOffset(resp)
 	switch {
 	case !ok:
-		e.Hint = "the answer carries no usable Date, so the offset is not known: set this machine's clock"
+		e.Hint = "the response has no valid Date, so the offset is unknown: set this machine's clock"
 		return false
 	case off.Abs() > mostOffset:
 		e.Hint = "this machine's clock is more than a day off: set it"
@@ -296,7 +288,7 @@ func (c *Client) correctClock(ctx context.Context, call *call, resp *http.Respon
 		return false
 	}
 	if c.now().Sub(time.Unix(signed, 0)).Abs() < leastOffset && off.Abs() < leastOffset {
-		return false // what was refused was signed with the platform's own time: another one would be no better
+		return false // the refused request was signed with the platform's time: a new one would be refused too
 	}
 	if off.Abs() < leastOffset {
 		off = 0
@@ -309,7 +301,7 @@ func (c *Client) correctClock(ctx context.Context, call *call, resp *http.Respon
 	return true
 }
 
-// serverOffset is how far the platform's clock, as its Date header shows it, is ahead of ours.
+// serverOffset returns the difference between the Date header and the local clock.
 func (c *Client) serverOffset(resp *http.Response) (time.Duration, bool) {
 	date, err := http.ParseTime(resp.Header.Get("Date"))
 	if err != nil {

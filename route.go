@@ -10,26 +10,25 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// value is a part of a path that came from outside and is escaped; see [at].
+// value is a path segment from outside the package, which is escaped; see [at].
 type value string
 
-// id is a number in a path.
+// id is a numeric path segment.
 type id int64
 
-// route is the path of a request below the base URL, escaped, and the template that stands for it
-// in errors and logs.
+// route is the path of a request below the base URL.
 type route struct {
-	path     string
-	template string
+	path     string // escaped
+	template string // the path with {} in place of every value, for errors and logs
 	err      error
 	hasID    bool   // whether the path ends with an id
-	id       int64  // that the path ends with
-	value    string // that the path ends with, before it is escaped; empty for none
+	id       int64  // last segment, if it is an id
+	value    string // last segment before escaping, if it is a value
 }
 
-// at builds a route. A string is a literal segment or several; a [value] or an [id] is one segment,
-// escaped exactly once. An empty value is an error, because the segment would vanish, and so is one
-// that is a step.
+// at returns the route of the parts. A string is one literal segment or more; a [value] or an [id] is one
+// segment, which is escaped once. Empty values and the values "." and ".." are errors, because a server
+// could drop or resolve the segment.
 func at(parts ...any) route {
 	var r route
 	var p, t strings.Builder
@@ -49,10 +48,10 @@ func at(parts ...any) route {
 			r.value = string(part)
 			switch part {
 			case "":
-				r.err = &ValidationError{Field: "path value", Rule: "is empty", Fix: "give the name, value or id of what the call is about"}
+				r.err = &ValidationError{Field: "path value", Rule: "is empty", Fix: "pass the name, value or id of the resource"}
 			case ".", "..":
-				// A server or proxy that takes %2E for a dot would step up: what was to be the deletion of a
-				// tag would be that of the group.
+				// A server or proxy that unescapes %2E would resolve the segment: the deletion of a tag of a
+				// group would delete the group.
 				r.err = &ValidationError{Field: "path value", Rule: "is a . or .., which a server can take for a step in the path", Fix: "find it in a list, and write it with a batch import"}
 			}
 			p.WriteString(PathSegment(string(part)))
@@ -63,13 +62,13 @@ func at(parts ...any) route {
 	return r
 }
 
-// isStep reports whether a segment of a path is a step, also when it is escaped.
+// isStep reports whether a path segment is "." or "..", escaped or not.
 func isStep(segment string) bool {
 	plain, err := url.PathUnescape(segment)
 	return err == nil && (plain == "." || plain == "..")
 }
 
-// under returns the route of something below r.
+// under returns the route of the parts below r.
 func (r route) under(parts ...any) route {
 	below := at(parts...)
 	err := r.err
@@ -86,7 +85,7 @@ func (r route) under(parts ...any) route {
 	}
 }
 
-// join returns the route of other's place below r: associations name both ends in one path.
+// join returns the route of other below r. The path of an association contains both of its ends.
 func (r route) join(other route) route {
 	const version = "/v2"
 	other.path = strings.TrimPrefix(other.path, version)
@@ -98,9 +97,8 @@ func (r route) join(other route) route {
 	return other
 }
 
-// PathSegment escapes value so that it is one segment of a path, whatever is in it: every byte but
-// letters, digits, '-', '_', '~' and '.', and also the dots when there is nothing else. It is what
-// the paths given to [Client.Do] need.
+// PathSegment escapes value as one path segment for [Client.Do]. It escapes every byte except letters,
+// digits, '-', '_', '~' and '.'. A value of dots only is escaped as well.
 func PathSegment(value string) string {
 	const hex = "0123456789ABCDEF"
 	dots := strings.Trim(value, ".") == ""
@@ -124,13 +122,12 @@ func PathSegment(value string) string {
 	return string(b)
 }
 
-// unreserved reports whether c needs no escaping anywhere in a URL (RFC 3986, section 2.3).
+// unreserved reports whether c is an unreserved character of RFC 3986, section 2.3.
 func unreserved(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '.' || c == '~'
 }
 
-// encodeQuery writes a query with its keys in order, a space as %20, and the commas between
-// filters bare.
+// encodeQuery encodes a query with sorted keys, spaces as %20, and unescaped commas between filters.
 func encodeQuery(q url.Values) string {
 	if len(q) == 0 {
 		return ""
@@ -148,17 +145,16 @@ func encodeQuery(q url.Values) string {
 	return strings.Join(parts, "&")
 }
 
-// What an answer holds must be what the route names: the next call may delete it, and a confused cache or
-// proxy may have answered with another thing.
+// The item of a response must be the one that the route names: a faulty cache or proxy may have answered
+// with another one, and the next call may delete it.
 
 const (
 	wrongID    = "its id is not the one that was asked for"
 	wrongValue = "its value is not the one that was asked for"
 )
 
-// checkID fails r if the object that it is at has an id below 0, or another one than the route ends with. An
-// object without an id passes, and so does the 0 that the organization of the API user has: no call can name
-// it.
+// checkID fails r if its current object has a negative id, or an id that differs from the last segment of
+// the route. Objects without an id pass.
 func (route *route) checkID(r *wire.Reader) {
 	if r.Kind() != wire.Object {
 		return
@@ -176,15 +172,15 @@ func (route *route) checkID(r *wire.Reader) {
 	}
 }
 
-// names reports whether a thing with an id can be the one that the route ends with.
+// names reports whether id can be the id in the last segment of the route.
 func (route *route) names(id int64) bool { return id >= 0 && (!route.hasID || route.id == id) }
 
-// errWrongID is an answer with the id of another thing.
+// errWrongID is the error of a response with an unexpected id.
 var errWrongID error = &formError{fmt.Errorf("%w: %s", ErrBadResponse, wrongID)}
 
-// checkIndicator fails r if an indicator that it has read is another one than the route ends with.
-// The platform can write a value in another case, with other spaces or escapes and in another form of its type, and
-// can know other hashes of a file: these pass. So do types of the instance's own, whose forms are not known.
+// checkIndicator fails r if ind differs from the value in the last segment of the route. The platform can
+// return a value with different case, spaces, escapes or notation, and further hashes of a file; these
+// pass. Custom indicator types pass as well, because their notations are unknown.
 func (route *route) checkIndicator(r *wire.Reader, ind Indicator) {
 	def := indicatorDefOf(ind.Type())
 	if route.value == "" || def == nil || def.ownBranch() {
@@ -216,8 +212,8 @@ func (route *route) checkIndicator(r *wire.Reader, ind Indicator) {
 	r.Fail(wrongValue)
 }
 
-// sameText reports whether two texts are the same but for case, white space, escapes of HTML and URLs, and a
-// slash at the end.
+// sameText reports whether two texts are equal except for case, white space, HTML and URL escapes, and a
+// trailing slash.
 func sameText(a, b string) bool { return strings.EqualFold(plainText(a), plainText(b)) }
 
 func plainText(s string) string {
@@ -228,7 +224,7 @@ func plainText(s string) string {
 	return strings.TrimSuffix(strings.Join(strings.Fields(s), " "), "/")
 }
 
-// isPlaybook reports whether a playbook can be the one that a route names by its id or xid.
+// isPlaybook reports whether p can be the playbook in the last segment of the route, an id or xid.
 func (route *route) isPlaybook(p *Playbook) bool {
 	asked, err := strconv.ParseInt(route.value, 10, 64)
 	return p.ID == 0 || p.ID > 0 && (err != nil || p.ID == asked || p.GroupXID == route.value)
