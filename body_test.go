@@ -63,8 +63,8 @@ func TestBrokenAnswersToARead(t *testing.T) {
 			_, _ = io.WriteString(w, whoami)
 		}, nil, "", 1},
 		"a body of just the cap":   {func(w http.ResponseWriter) { _, _ = io.WriteString(w, whoami+strings.Repeat(" ", limit-len(whoami))) }, nil, "", 1},
-		"a byte more than the cap": {func(w http.ResponseWriter) { _, _ = io.WriteString(w, whoami+strings.Repeat(" ", limit-len(whoami)+1)) }, threatconnect.ErrResponseTooLarge, "over the size cap", 1},
-		"a bomb":                   {func(w http.ResponseWriter) { w.Header().Set("Content-Encoding", "gzip"); _, _ = w.Write(bomb) }, threatconnect.ErrResponseTooLarge, "over the size cap", 1},
+		"a byte more than the cap": {func(w http.ResponseWriter) { _, _ = io.WriteString(w, whoami+strings.Repeat(" ", limit-len(whoami)+1)) }, threatconnect.ErrResponseTooLarge, "response too large", 1},
+		"a bomb":                   {func(w http.ResponseWriter) { w.Header().Set("Content-Encoding", "gzip"); _, _ = w.Write(bomb) }, threatconnect.ErrResponseTooLarge, "response too large", 1},
 		"gzip that is none": {func(w http.ResponseWriter) {
 			w.Header().Set("Content-Encoding", "gzip")
 			_, _ = io.WriteString(w, whoami)
