@@ -19,14 +19,14 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// accept gives a success to consume and turns everything else into an [*APIError].
+// accept passes a successful response to consume and returns an [*APIError] for any other.
 func (c *Client) accept(resp *http.Response, call *call, consume func(*http.Response) error) error {
 	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
 		return consume(resp)
 	}
 	const (
-		most    = 64 << 10         // an error message that is longer says nothing more
-		longest = 15 * time.Second // nor does one that takes longer
+		most    = 64 << 10         // longer error messages are truncated
+		longest = 15 * time.Second // as are slower ones
 	)
 	if b, ok := resp.Body.(*body); ok {
 		defer time.AfterFunc(longest, func() { b.watch.cancel(errStalled) }).Stop()
@@ -35,10 +35,10 @@ func (c *Client) accept(resp *http.Response, call *call, consume func(*http.Resp
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
-	return newAPIError(call, resp, text) // the status counts, even when the words broke off
+	return newAPIError(call, resp, text) // the status counts, even if the message is truncated
 }
 
-// newAPIError describes an answer that is not a success.
+// newAPIError returns the error of a response that is not a success.
 func newAPIError(call *call, resp *http.Response, text []byte) *APIError {
 	e := &APIError{Method: call.method, Route: call.route.template, StatusCode: resp.StatusCode}
 	switch {
@@ -70,9 +70,9 @@ func newAPIError(call *call, resp *http.Response, text []byte) *APIError {
 	return e
 }
 
-// failureMessage finds the message of an error answer: that of a JSON object, or the text itself. known
-// says whether it has a form that the platform gives to its errors: a JSON object with a status in
-// words, or a text.
+// failureMessage returns the message of an error response: a member of a JSON object, or the text itself.
+// known reports whether the platform writes errors in this form: a text, or a JSON object with a textual
+// status.
 func failureMessage(text []byte) (message string, known bool) {
 	var description, status string
 	r := wire.NewReader(text)
@@ -85,7 +85,7 @@ func failureMessage(text []byte) (message string, known bool) {
 			case "description", "error", "error_description":
 				description = r.Text()
 			case "status":
-				if r.Kind() == wire.String { // a number is not the platform's
+				if r.Kind() == wire.String { // the platform does not write a number
 					status = r.Text()
 				} else {
 					r.Skip()
@@ -104,20 +104,20 @@ func failureMessage(text []byte) (message string, known bool) {
 	return strings.TrimSpace(string(text)), true
 }
 
-// isHTML reports whether an answer is a page for people.
+// isHTML reports whether a response is an HTML page.
 func isHTML(resp *http.Response, text []byte) bool {
 	text = bytes.TrimSpace(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")))
 	switch {
 	case len(text) == 0 || text[0] == '{' || text[0] == '[':
-		return false // JSON is JSON, whatever its label says
+		return false // JSON, regardless of the Content-Type
 	case text[0] == '<':
 		return true
 	}
 	return strings.HasPrefix(strings.ToLower(resp.Header.Get("Content-Type")), "text/html")
 }
 
-// contentType returns the content type of an answer for an error text: a known one, because the header
-// is foreign text.
+// contentType returns the content type of a response for an error text. It returns only known types, because
+// the header is foreign text.
 func contentType(resp *http.Response) string {
 	header := resp.Header.Get("Content-Type")
 	typ, _, err := mime.ParseMediaType(header)
@@ -132,15 +132,15 @@ func contentType(resp *http.Response) string {
 	return "unknown"
 }
 
-// envelope is what an answer says beside its data.
+// envelope is a response without its data.
 type envelope struct {
 	status, message string
 	count           int64 // resultCount, or -1
-	found           bool  // whether one of the keys was there, and not null
-	data            bool  // whether there was data, be it nothing
+	found           bool  // whether one of the keys was present and not null
+	data            bool  // whether data was present, even if empty
 }
 
-// success reports whether the platform says that the call did what it was asked to.
+// success reports whether the status means that the call succeeded.
 func (e *envelope) success() bool {
 	switch e.status {
 	case "", "Success", "Queued", "Running", "Created", "Completed":
@@ -149,16 +149,16 @@ func (e *envelope) success() bool {
 	return false
 }
 
-// silence reports whether an answer is empty where it may be.
-func silence(resp *http.Response, call *call, text []byte) bool {
+// isAllowedEmpty reports whether a response is empty and may be.
+func isAllowedEmpty(resp *http.Response, call *call, text []byte) bool {
 	return (call.allowEmpty || resp.StatusCode == http.StatusNoContent) && len(bytes.TrimSpace(text)) == 0
 }
 
-// misprint is a success as the documentation prints it for uploads, with a comma too many.
-var misprint = regexp.MustCompile(`^\s*\{\s*"status"\s*:\s*"Success"\s*,\s*\}\s*$`)
+// successWithComma matches the invalid JSON that the platform documents as the response to an upload.
+var successWithComma = regexp.MustCompile(`^\s*\{\s*"status"\s*:\s*"Success"\s*,\s*\}\s*$`)
 
-// exchange sends a call and reads the JSON answer. read is called at the value under data (or at
-// the top level, as some answers have it) whose key is one of keys; see [readEnvelope].
+// exchange sends a call and reads the JSON response. It calls read at the value whose key is one of keys,
+// in data or at the top level; see [readEnvelope].
 func (c *Client) exchange(ctx context.Context, call *call, keys []string, read func(*wire.Reader)) (envelope, error) {
 	var env envelope
 	err := c.do(ctx, call, func(resp *http.Response) error {
@@ -172,9 +172,9 @@ func (c *Client) exchange(ctx context.Context, call *call, keys []string, read f
 		var err error
 		env, err = readEnvelope(text, c.valueLimit(), keys, read)
 		if read != nil && (err != nil || !env.success()) {
-			read(failedReader()) // what was read of a refused answer is not kept until the next one
+			read(failedReader()) // drop what was read of the invalid response
 		}
-		if err != nil && len(keys) == 0 && misprint.Match(text) {
+		if err != nil && len(keys) == 0 && successWithComma.Match(text) {
 			return nil
 		}
 		if err != nil {
@@ -194,11 +194,11 @@ func (c *Client) exchange(ctx context.Context, call *call, keys []string, read f
 		}
 		switch {
 		case call.requireItem && !env.found:
-			what := keys[len(keys)-1] // of several, the one that is not a name of the instance's own
+			what := keys[len(keys)-1] // the other keys can be names of a custom type
 			return fmt.Errorf("%w: it holds no %s", ErrBadResponse, what)
-		case env.status == "" && !env.found && !env.data && !silence(resp, call, text):
-			// Something between here and the platform answered. Taken for a success, it would end a list
-			// in its middle, or pass off as done what the platform has never seen.
+		case env.status == "" && !env.found && !env.data && !isAllowedEmpty(resp, call, text):
+			// The response is not the platform's. As a success, it would truncate a list or confirm a write
+			// that never reached the platform.
 			return fmt.Errorf("%w: it holds neither a status nor data", ErrBadResponse)
 		}
 		return nil
@@ -206,13 +206,13 @@ func (c *Client) exchange(ctx context.Context, call *call, keys []string, read f
 	return env, err
 }
 
-// formError is an answer of the platform, complete, that this package cannot read. Another attempt would
-// get the same.
+// formError is the error of a complete response that this package cannot read. A retry would get the same
+// response.
 type formError struct{ error }
 
 func (e *formError) Unwrap() error { return e.error }
 
-// unreadable marks an error of reading an answer as what it is for the caller.
+// unreadable returns the error of a call whose response could not be decoded because of err.
 func unreadable(err error) error {
 	if errors.Is(err, wire.ErrTooLarge) {
 		return fmt.Errorf("%w: its values take more than three times the cap in memory: ask for fewer items, or raise WithMaxResponseBytes", ErrResponseTooLarge)
@@ -220,20 +220,20 @@ func unreadable(err error) error {
 	return fmt.Errorf("%w: %w", ErrBadResponse, err)
 }
 
-// valueLimit caps the memory of the values of an answer. With the answer itself, they take at most four times
-// what [WithMaxResponseBytes] allows.
+// valueLimit returns the memory limit for the decoded values of a response. Together with the response, they
+// use at most four times the limit of [WithMaxResponseBytes].
 func (c *Client) valueLimit() int64 { return 3 * min(c.cfg.maxBody, math.MaxInt64/3) }
 
-// failedReader returns a reader of which nothing can be read.
+// failedReader returns a reader that reads nothing.
 func failedReader() *wire.Reader {
 	r := new(wire.Reader)
 	r.Fail("nothing is read")
 	return r
 }
 
-// readEnvelope reads an answer: an envelope around the data, or the data bare. Where several of the
-// keys are there, the one that stands first in keys counts, and read may be called for the others
-// before it: it has to start over each time. limit caps the memory of what is read; 0 is the default.
+// readEnvelope reads a response: an envelope with data, or the data alone. If several keys are present, the
+// first in keys wins; read may be called for others before it, so it must start over each time. limit is
+// the memory limit for values; 0 means the default.
 func readEnvelope(text []byte, limit int64, keys []string, read func(*wire.Reader)) (envelope, error) {
 	env := envelope{count: -1}
 	if len(bytes.TrimSpace(text)) == 0 {
@@ -246,7 +246,7 @@ func readEnvelope(text []byte, limit int64, keys []string, read func(*wire.Reade
 		return env, r.Err()
 	}
 	rank := len(keys)
-	// at reads the value of key if it is one of keys and stands before the best so far.
+	// at reads the value of key if it is one of keys and precedes the best one so far.
 	at := func(key string) {
 		i := slices.Index(keys, key)
 		if i < 0 || i >= rank || r.Kind() == wire.Null {
@@ -259,7 +259,7 @@ func readEnvelope(text []byte, limit int64, keys []string, read func(*wire.Reade
 	for r.Object(); r.NextKey(); {
 		switch key := string(r.Key()); {
 		case key == "status":
-			if status := r.Text(); env.success() { // of two that contradict each other, the failure counts
+			if status := r.Text(); env.success() { // of two contradicting statuses, the failure counts
 				env.status = status
 			}
 		case key == "message" || key == "description":
@@ -287,7 +287,7 @@ func readEnvelope(text []byte, limit int64, keys []string, read func(*wire.Reade
 	return env, r.Err()
 }
 
-// buffer returns a buffer to read an answer into; give it back with release.
+// buffer returns a buffer for a response. The caller must release it.
 func (c *Client) buffer() *bytes.Buffer {
 	if b, ok := c.buffers.Get().(*bytes.Buffer); ok {
 		b.Reset()
@@ -297,14 +297,14 @@ func (c *Client) buffer() *bytes.Buffer {
 }
 
 func (c *Client) release(b *bytes.Buffer) {
-	const most = 16 << 20 // one huge answer must not keep its memory for good
+	const most = 16 << 20 // do not keep the memory of a huge response
 	if b.Cap() <= most {
 		c.buffers.Put(b)
 	}
 }
 
-// readBody reads a response into buf. It allocates for Content-Length only after the first 128 KiB have
-// arrived, so that a header alone costs no memory.
+// readBody reads a response into buf. It allocates memory for Content-Length only after the first 128 KiB
+// have arrived, so a header alone cannot exhaust memory.
 func (c *Client) readBody(resp *http.Response, buf *bytes.Buffer) error {
 	const (
 		first = 128 << 10
@@ -317,13 +317,13 @@ func (c *Client) readBody(resp *http.Response, buf *bytes.Buffer) error {
 	if n > first {
 		if _, err := io.CopyN(buf, resp.Body, first); err != nil {
 			if err == io.EOF {
-				return nil // shorter than promised, which its reader notices
+				return nil // shorter than Content-Length: decoding fails
 			}
 			return err
 		}
 		buf.Grow(int(n-first) + bytes.MinRead)
 	}
-	// A buffer doubles its size. The last time, it grows to the size of the largest answer instead.
+	// The buffer doubles its size, but grows to at most the size of the largest response.
 	largest := int(min(c.cfg.maxBody, math.MaxInt-bytes.MinRead)) + bytes.MinRead
 	for {
 		switch {

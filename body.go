@@ -16,11 +16,10 @@ import (
 
 var errStalled = errors.New("no byte moved within the stall timeout")
 
-// watch ends an attempt in which nothing moves. Its clock runs while the attempt is sent and waited
-// for, and during every read of the answer; a caller that takes its time between reads stalls
-// nothing.
+// watch cancels an attempt that transfers no data. Its timer runs while the request is sent, while the
+// client waits for the response, and during every read of the response, but not between reads.
 //
-// A watch is also the context of the attempt's request: so RouteFrom costs no allocation.
+// A watch is also the context of the request, so [RouteFrom] needs no allocation.
 type watch struct {
 	context.Context
 	parent context.Context // of the attempt, before it was watched
@@ -29,19 +28,19 @@ type watch struct {
 	after  time.Duration
 
 	mu     sync.Mutex
-	timer  *time.Timer // nil when nothing is watched
-	paused bool        // the clock is stopped: the answer is there and nobody reads it
+	timer  *time.Timer // nil without a timeout
+	paused bool        // whether the timer is stopped between reads of the response
 }
 
-// newWatch returns the watch of an attempt. Its clock runs from start on; 0 means that no clock ever
-// does, but stop still ends the attempt.
+// newWatch returns the watch of an attempt, whose timer starts with start. 0 means no timeout; stop still
+// ends the attempt.
 func newWatch(ctx context.Context, call *call, after time.Duration) *watch {
 	w := &watch{parent: ctx, call: call, after: after}
 	w.Context, w.cancel = context.WithCancelCause(ctx)
 	return w
 }
 
-// start starts the clock.
+// start starts the timer.
 func (w *watch) start() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -50,7 +49,7 @@ func (w *watch) start() {
 	}
 }
 
-// Value returns the attempt's call for [RouteFrom], and otherwise what the caller's context holds.
+// Value returns the call for [RouteFrom], and otherwise the value of the caller's context.
 func (w *watch) Value(key any) any {
 	if _, ok := key.(routeKey); ok {
 		return w.call
@@ -58,7 +57,7 @@ func (w *watch) Value(key any) any {
 	return w.Context.Value(key)
 }
 
-// moved says that a byte of the request moved.
+// moved resets the timer because a byte of the request was sent.
 func (w *watch) moved() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -67,27 +66,27 @@ func (w *watch) moved() {
 	}
 }
 
-// rest stops the clock, or starts it again.
-func (w *watch) rest(rests bool) {
+// pause stops the timer, or restarts it.
+func (w *watch) pause(paused bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.paused = rests
+	w.paused = paused
 	switch {
 	case w.timer == nil:
-	case rests:
+	case paused:
 		w.timer.Stop()
 	default:
 		w.timer.Reset(w.after)
 	}
 }
 
-// stop ends the attempt and frees what belongs to it.
+// stop ends the attempt and releases its resources.
 func (w *watch) stop() {
 	w.cancel(nil)
-	w.rest(true)
+	w.pause(true)
 }
 
-// explain says why an attempt failed when it was ended from outside: by its caller or as stalled.
+// explain returns the cause of err if the attempt was canceled by its caller or by the stall timeout.
 func (w *watch) explain(err error) error {
 	switch {
 	case err == nil || err == io.EOF:
@@ -100,8 +99,7 @@ func (w *watch) explain(err error) error {
 	return err
 }
 
-// withContextErr makes sure that an error of something whose context has ended says so, whatever cause the
-// context was given.
+// withContextErr returns err, wrapped so that it matches the error of ctx if ctx has ended.
 func withContextErr(ctx context.Context, err error) error {
 	if why := ctx.Err(); why != nil && !errors.Is(err, why) {
 		return fmt.Errorf("%w: %w", why, err)
@@ -109,10 +107,10 @@ func withContextErr(ctx context.Context, err error) error {
 	return err
 }
 
-// contextErr says why a context has ended: by its error and, where it was given one, its cause.
+// contextErr returns the error of an ended context, including its cause.
 func contextErr(ctx context.Context) error { return withContextErr(ctx, context.Cause(ctx)) }
 
-// sending is a request body whose progress is watched.
+// sending is a request body that reports its progress to a watch.
 type sending struct {
 	io.ReadCloser
 	watch *watch
@@ -129,18 +127,18 @@ func (s *sending) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// body is an answer's body: watched, decompressed and then capped. Closing it ends the attempt.
+// body is a response body that is watched, decompressed and limited. Closing it ends the attempt.
 type body struct {
 	raw    io.ReadCloser
-	from   io.Reader // raw, or what decompresses it
+	from   io.Reader // raw, or its decompressor
 	watch  *watch
-	left   int64 // how many bytes may still come; below 0 for any number
+	left   int64 // number of bytes that may still be read; negative means no limit
 	closed sync.Once
 }
 
-// receive puts a body around that of an answer. limit caps it; below 0 it is not capped.
+// receive wraps the body of a response. A negative limit means no limit.
 func receive(resp *http.Response, watch *watch, limit int64) {
-	watch.rest(true)
+	watch.pause(true)
 	b := &body{raw: resp.Body, from: resp.Body, watch: watch, left: limit}
 	if enc := strings.ToLower(resp.Header.Get("Content-Encoding")); enc != "" && enc != "identity" && !resp.Uncompressed {
 		b.from = &unzip{raw: b.raw, encoding: enc}
@@ -155,10 +153,10 @@ func (b *body) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	b.watch.rest(false)
-	defer b.watch.rest(true)
+	b.watch.pause(false)
+	defer b.watch.pause(true)
 	if b.left == 0 {
-		// One byte more tells a body of just the allowed size from a larger one.
+		// One more byte distinguishes a body of exactly the limit from a larger one.
 		var one [1]byte
 		n, err := io.ReadFull(b.from, one[:])
 		if n > 0 {
@@ -176,7 +174,7 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, b.failed(err)
 }
 
-// failed marks a read error as what it is: a broken answer, unless the attempt was ended.
+// failed returns the error of a failed read: an invalid response, unless the caller's context has ended.
 func (b *body) failed(err error) error {
 	if err == nil || err == io.EOF {
 		return err
@@ -197,7 +195,8 @@ func (b *body) Close() error {
 	return err
 }
 
-// knownEncoding returns the name of a content encoding for an error text, if it is a known one.
+// knownEncoding returns the name of a content encoding for an error text. It returns only known names,
+// because the header is foreign text.
 func knownEncoding(encoding string) string {
 	switch encoding {
 	case "br", "compress", "deflate", "zstd":
@@ -206,11 +205,11 @@ func knownEncoding(encoding string) string {
 	return "of an unknown name"
 }
 
-// unzip undoes a gzip encoding that the transport left in place.
+// unzip decompresses a gzip encoding that the transport did not.
 type unzip struct {
 	raw      io.Reader
 	encoding string
-	from     io.Reader // what is read; nil before the first read
+	from     io.Reader // decompressed; nil before the first read
 }
 
 func (u *unzip) Read(p []byte) (int, error) {
@@ -220,7 +219,7 @@ func (u *unzip) Read(p []byte) (int, error) {
 		}
 		br := bufio.NewReader(u.raw)
 		if _, err := br.Peek(1); err != nil {
-			return 0, err // an empty body has nothing to undo
+			return 0, err // an empty body is not compressed
 		}
 		z, err := gzip.NewReader(br)
 		if err != nil {

@@ -216,11 +216,11 @@ func TestASentByteDoesNotStartTheClockOfACallerThatRests(t *testing.T) {
 		w := newWatch(t.Context(), &call{}, time.Minute)
 		defer w.stop()
 		w.start()
-		w.rest(true)
+		w.pause(true)
 		w.moved() // the rest of an upload, after an early answer
 		time.Sleep(time.Hour)
 		require.NoError(t, w.Err())
-		w.rest(false)
+		w.pause(false)
 		w.moved()
 		time.Sleep(time.Hour)
 		require.Error(t, w.Err())
