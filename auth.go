@@ -15,23 +15,22 @@ import (
 	"unicode/utf8"
 )
 
-// Credentials prove to the platform which API user sends a request. Make them with [HMAC],
-// [HMACFunc], [SignerFunc], [Token] or [TokenFunc]. They are safe for concurrent use and print as
-// [REDACTED].
+// Credentials authenticate the requests of a client as an API user. Create them with [HMAC], [HMACFunc],
+// [SignerFunc], [Token] or [TokenFunc]. They are safe for concurrent use and print as "[REDACTED]".
 type Credentials interface {
-	// check refuses credentials that cannot work, without showing them.
+	// check returns an error for credentials that cannot work. The error does not contain them.
 	check() error
-	// authorize sets the headers of one attempt. now is the platform's time as far as it is known.
+	// authorize sets the headers of one attempt. now is the corrected time.
 	authorize(ctx context.Context, req *http.Request, now time.Time) error
-	// renew reports whether the credentials can be different on the next attempt, after the ones
-	// that req carries were refused.
+	// renew is called after the credentials in req were refused. It reports whether the next attempt can
+	// have different ones.
 	renew(ctx context.Context, req *http.Request) bool
 }
 
 const redacted = "[REDACTED]"
 
-// hidden keeps credentials out of every kind of output. The secrets themselves live in closures,
-// where neither fmt nor reflection finds them.
+// hidden prints credentials as redacted. The secrets themselves are in closures, which fmt and reflection
+// cannot read.
 type hidden struct{}
 
 func (hidden) String() string               { return redacted }
@@ -40,11 +39,12 @@ func (hidden) Format(f fmt.State, _ rune)   { fmt.Fprint(f, redacted) }
 func (hidden) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 func (hidden) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
 
-// HMAC signs each attempt of a call with an API user's access id and secret key.
+// HMAC returns credentials that sign each attempt of a call with the access id and secret key of an API
+// user.
 //
-// [NewClient] checks both. It refuses empty ones, white space or quotes around them and control
-// characters in them, because a shell or a copy and paste leaves these behind, and the platform
-// answers them with misleading errors.
+// [NewClient] returns a [*ValidationError] if one of them is empty, contains control characters, or is
+// surrounded by white space or quotes. These are typical mistakes of a shell or of copying and pasting, for
+// which the platform returns misleading errors.
 func HMAC(accessID, secretKey string) Credentials {
 	type signer struct {
 		mac hash.Hash
@@ -70,14 +70,13 @@ func HMAC(accessID, secretKey string) Credentials {
 	}
 }
 
-// HMACFunc signs each attempt of a call with the access id and secret key that source returns, so
-// that keys can rotate while a client is in use.
+// HMACFunc returns credentials that sign each attempt of a call with the access id and secret key from
+// source. Use it to rotate keys without a new client.
 //
-// source is called for every attempt, with the context of the attempt, and from several goroutines
-// at once: it must be safe for concurrent use, and should cache the key. Its error, and a key that
-// [HMAC] would refuse, fails the call before the attempt is sent and is not retried. Nor is a
-// refused signature: source should return a new key before the old one is revoked. NewClient does not
-// call source.
+// The client calls source for every attempt, with the context of the attempt. source must be safe for
+// concurrent use and should cache the key. If source returns an error or an invalid key (see [HMAC]), the
+// call fails before the attempt is sent and is not retried. A refused signature is not retried either, so
+// source should return a new key before the old one is revoked. [NewClient] does not call source.
 func HMACFunc(source func(ctx context.Context) (accessID, secretKey string, err error)) Credentials {
 	return &hmacCredentials{
 		checked: func() error {
@@ -99,15 +98,16 @@ func HMACFunc(source func(ctx context.Context) (accessID, secretKey string, err 
 	}
 }
 
-// SignerFunc signs each attempt of a call with the signature that signer returns, for a secret key
-// that must stay in a key management service or a hardware security module.
+// SignerFunc returns credentials that sign each attempt of a call with signer. Use it if the secret key must
+// stay in a key management service or a hardware security module.
 //
-// signer returns the access id and the signature: the HMAC-SHA256 of signed, keyed with the secret
-// key, in standard base64 with padding. signed is the text that [Sign] describes; it holds the path
-// and the query of the request, and so indicators. signer is called for every attempt, with the
-// context of the attempt, and from several goroutines at once: it must be safe for concurrent use.
-// Its error, and a signature in another form, fails the call before the attempt is sent and is not
-// retried. NewClient does not call signer.
+// signer returns the access id and the signature of signed: its HMAC-SHA256, keyed with the secret key, in
+// standard base64 with padding. signed is the text that [Sign] describes. It contains the path and query of
+// the request, which can include indicators.
+//
+// The client calls signer for every attempt, with the context of the attempt. signer must be safe for
+// concurrent use. If signer returns an error or an invalid signature, the call fails before the attempt is
+// sent and is not retried. [NewClient] does not call signer.
 func SignerFunc(signer func(ctx context.Context, signed string) (accessID, signature string, err error)) Credentials {
 	return &hmacCredentials{
 		checked: func() error {
@@ -124,7 +124,7 @@ func SignerFunc(signer func(ctx context.Context, signed string) (accessID, signa
 			if err := checkAccessID(accessID); err != nil {
 				return "", err
 			}
-			// Decode skips line breaks, but they cannot be in a header.
+			// Decode skips line breaks, which a header cannot contain.
 			mac, err := base64.StdEncoding.Strict().DecodeString(signature)
 			if err != nil || len(mac) != sha256.Size || len(signature) != base64.StdEncoding.EncodedLen(sha256.Size) {
 				return "", &ValidationError{Field: "signature from the signer", Rule: "is not 32 bytes in standard base64 with padding", Fix: "return the base64 of the raw HMAC-SHA256"}
@@ -157,12 +157,11 @@ func (h *hmacCredentials) authorize(ctx context.Context, req *http.Request, now 
 
 func (h *hmacCredentials) renew(context.Context, *http.Request) bool { return false }
 
-// Sign returns the signature of a request: base64 of the HMAC-SHA256, keyed with secretKey, of
-// requestURI, method and the Unix seconds of at, joined with colons.
+// Sign returns the signature of a request. It is the HMAC-SHA256, keyed with secretKey and encoded in base64,
+// of requestURI, method and the Unix time of at in seconds, joined with colons.
 //
-// requestURI is what stands in the request line: the escaped path, the instance's /api included,
-// and the query if there is one. A client does this by itself; Sign is for checking another tool's
-// signature against this one.
+// requestURI is the URI in the request line: the escaped path, including the /api of the instance, and the
+// query if there is one. A client signs its requests itself; use Sign to check signatures of other tools.
 func Sign(secretKey, method, requestURI string, at time.Time) string {
 	return sign(secretKey, appendSigned(nil, method, requestURI, strconv.FormatInt(at.Unix(), 10)))
 }
@@ -173,7 +172,7 @@ func sign(secretKey string, signed []byte) string {
 	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// appendSigned appends the text that is signed.
+// appendSigned appends the text to sign; see [Sign].
 func appendSigned(b []byte, method, requestURI, timestamp string) []byte {
 	b = append(b, requestURI...)
 	b = append(b, ':')
@@ -182,8 +181,8 @@ func appendSigned(b []byte, method, requestURI, timestamp string) []byte {
 	return append(b, timestamp...)
 }
 
-// Token sends an API token that does not change. When the platform refuses it, calls fail with
-// [ErrTokenRefused]; see [TokenFunc] for one that can renew.
+// Token returns credentials for a fixed API token. If the platform refuses the token, calls return an error
+// that matches [ErrTokenRefused]. Use [TokenFunc] to renew tokens.
 func Token(token string) Credentials {
 	return &tokenCredentials{
 		checked: func() error { return checkSecret("token", token) },
@@ -192,17 +191,17 @@ func Token(token string) Credentials {
 	}
 }
 
-// TokenFunc sends the token that source returns, and keeps it until 15 seconds before expires by the
-// platform's clock, or for good when expires is zero.
+// TokenFunc returns credentials that send the API token from source. A token is cached until 15 seconds
+// before expires, by the platform's clock, or indefinitely if expires is zero.
 //
-// When the platform refuses a token, source is called once more and the request is sent again with
-// the new token. Calls to source never overlap; a caller that waits for one stops waiting when its
-// context ends. source gets the context of the attempt that needs the token, and may take as long as
-// that allows: the stall timeout does not apply. Its error fails the call before the attempt is sent
-// and is not retried. NewClient does not call source.
+// If the platform refuses a token, the client calls source again and retries the request with the new
+// token, once per call. Calls of source never overlap; a call that waits for another one stops waiting when
+// its context ends. source gets the context of the attempt. It may take as long as the context allows: the
+// stall timeout does not apply. If source returns an error, the call fails before the attempt is sent and
+// is not retried. [NewClient] does not call source.
 func TokenFunc(source func(ctx context.Context) (token string, expires time.Time, err error)) Credentials {
 	const early = 15 * time.Second
-	turn := make(chan struct{}, 1) // held by the one who reads or writes what follows
+	turn := make(chan struct{}, 1) // a lock for token and expires, which a caller can stop waiting for
 	var token string
 	var expires time.Time
 	return &tokenCredentials{
@@ -290,7 +289,7 @@ func checkAccessID(s string) error {
 	return nil
 }
 
-// checkSecret refuses a credential that was damaged on its way here.
+// checkSecret returns an error for a credential that was damaged by a shell or by copying and pasting.
 func checkSecret(field, s string) error {
 	bad := func(rule, fix string) error { return &ValidationError{Field: field, Rule: rule, Fix: fix} }
 	switch {

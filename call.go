@@ -16,8 +16,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// copyOf returns a copy of opts, or the zero value when it is nil. Its slices and its pointers to
-// numbers, texts and booleans are copied too, so that later changes by the caller have no effect.
+// copyOf returns a copy of opts, or the zero value if opts is nil. It also copies slices and pointers to
+// numbers, strings and booleans, so later changes by the caller have no effect.
 func copyOf[T any](opts *T) T {
 	if opts == nil {
 		var zero T
@@ -50,7 +50,7 @@ func copyFields(v reflect.Value) {
 	}
 }
 
-// ownerQuery is the query of a call that takes nothing but an owner.
+// ownerQuery returns a query with an owner only.
 func ownerQuery(owner string) url.Values {
 	if owner == "" {
 		return nil
@@ -58,7 +58,7 @@ func ownerQuery(owner string) url.Values {
 	return url.Values{"owner": {owner}}
 }
 
-// optionQuery turns the options of a call into a query for an owner.
+// optionQuery returns the query for options and an owner.
 func optionQuery(opts any, owner string) (url.Values, error) {
 	q, err := query.Values(opts)
 	if err == nil && owner != "" {
@@ -67,13 +67,12 @@ func optionQuery(opts any, owner string) (url.Values, error) {
 	return q, err
 }
 
-// deferred returns a sequence that is built when it is ranged over, because building it can send
-// requests.
+// deferred returns an iterator that calls build when the loop begins, because build can send requests.
 func deferred[T any](build func() iter.Seq2[T, error]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) { build()(yield) }
 }
 
-// failing returns a sequence of nothing but an error.
+// failing returns an iterator that yields only err.
 func failing[T any](err error) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
@@ -81,16 +80,16 @@ func failing[T any](err error) iter.Seq2[T, error] {
 	}
 }
 
-// anyKey stands for whatever key there is under data.
+// anyKey matches every key in data.
 const anyKey = "*"
 
-// one sends a call and reads the one thing that its answer holds. It must be the one that the route ends
-// with.
+// one sends a call and reads the single item of its response. The item must match the last segment of the
+// route.
 func one[T any](ctx context.Context, c *Client, call *call, keys []string, read func(*wire.Reader) T) (T, error) {
 	var v T
 	call.requireItem = true
 	_, err := c.exchange(ctx, call, keys, func(r *wire.Reader) {
-		// Some answers hold one thing as a list of one.
+		// Some responses contain the item in a list.
 		n := 0
 		v = *new(T)
 		for r.Array(); r.NextElem(); n++ {
@@ -111,12 +110,11 @@ func one[T any](ctx context.Context, c *Client, call *call, keys []string, read 
 	return v, nil
 }
 
-// list sends a call and reads the page that its answer holds. The platform's own word that nothing is
-// there is an empty page, except below a resource, where it can also mean that the resource is not
-// there.
+// list sends a call and reads the page of its response. The platform's message for an empty list returns an
+// empty page, except below a resource, where it can also mean that the resource does not exist.
 func list[T any](ctx context.Context, c *Client, call *call, limit int, keys []string, read func(*wire.Reader) T) (*page[T], error) {
 	p := &page[T]{Page: Page[T]{Items: []T{}, Total: -1}}
-	start, _ := strconv.Atoi(call.query.Get("resultStart")) // written by this package, or absent
+	start, _ := strconv.Atoi(call.query.Get("resultStart")) // set by this package, or absent
 	size := sizeOf[T]()
 	env, err := c.exchange(ctx, call, keys, func(r *wire.Reader) {
 		p.Items = []T{}
@@ -138,7 +136,7 @@ func list[T any](ctx context.Context, c *Client, call *call, limit int, keys []s
 		return nil, err
 	}
 	if !env.found {
-		p.Items = p.Items[:0] // of an attempt before, whose answer broke off
+		p.Items = p.Items[:0] // drop items of a truncated response before
 	}
 	if limit == 0 {
 		limit = minPageCap
@@ -148,15 +146,15 @@ func list[T any](ctx context.Context, c *Client, call *call, limit int, keys []s
 	return p, nil
 }
 
-// nothingThere reports whether err is how some versions of the platform say that a list is empty: 404
-// or a failure in the platform's own form and words. It can be believed of the first page only.
+// nothingThere reports whether err is the message for an empty list of some versions of the platform, with
+// status 404 or 200. It is valid for the first page only.
 func nothingThere(err error, start int) bool {
 	api, ok := err.(*APIError)
 	return ok && api.Message == sentenceNotFound && start == 0 && (api.StatusCode == http.StatusNotFound || api.StatusCode == http.StatusOK)
 }
 
-// fingerprint tells a page from others: by the id of its first item, because the rest of the same
-// item can differ from one answer to the next, or by the whole list where items have no id.
+// fingerprint returns a hash that distinguishes pages. It depends on the id of the first item only, because
+// other members of an item can differ between responses. If items have no id, it depends on all items.
 func (c *Client) fingerprint(first []byte, whole *wire.Reader) uint64 {
 	r := wire.NewReader(first)
 	if r.Kind() == wire.Object {
@@ -170,24 +168,24 @@ func (c *Client) fingerprint(first []byte, whole *wire.Reader) uint64 {
 	return maphash.Bytes(c.seed, whole.Raw())
 }
 
-// write sends a call that has no body and whose answer holds nothing but its success.
+// write sends a call without a body whose response has only a status.
 func (c *Client) write(ctx context.Context, method string, r route, owner string) error {
 	_, err := c.exchange(ctx, &call{method: method, route: r, query: ownerQuery(owner)}, nil, nil)
 	return err
 }
 
-// listOn reads all that hangs on something: what is the key of one of them, and its plural is where
-// they are.
+// listOn reads everything of one sort that is attached to t. what is the key of one item and, in the plural,
+// the last segment of the path.
 func listOn[T any](ctx context.Context, c *Client, t target, what string, read func(*wire.Reader) T) ([]T, error) {
 	return listBelow(ctx, c, t, what+"s", []string{what}, read)
 }
 
-// listBelow reads all that there is below something.
+// listBelow reads all items of a list below t.
 func listBelow[T any](ctx context.Context, c *Client, t target, branch string, keys []string, read func(*wire.Reader) T) ([]T, error) {
 	return Collect(related(ctx, c, t, ListOptions{}, t.route.under(branch), keys, read))
 }
 
-// written returns what w holds, or why a field of what cannot be written.
+// written returns the contents of w, or the error of a field of what that cannot be written.
 func written(w *wire.Writer, what string) ([]byte, error) {
 	if err, ok := errors.AsType[*wire.Error](w.Err()); ok {
 		return nil, &ValidationError{Field: what, Rule: "has a field that cannot be sent: " + err.What}

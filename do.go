@@ -7,28 +7,30 @@ import (
 	"strings"
 )
 
-// Request is a request of your own for [Client.Do].
+// Request is a custom request for [Client.Do].
 type Request struct {
 	// Method is GET, POST, PUT or DELETE.
 	Method string
-	// Path is the escaped path below the base URL, as in "/v2/owners". Escape values in it with
+	// Path is the escaped path below the base URL, for example "/v2/owners". Escape values in it with
 	// [PathSegment].
 	Path string
-	// Query holds the query parameters; the owner is not added.
+	// Query contains the query parameters. The client does not add the owner.
 	Query url.Values
-	// Header holds further headers. Those that the client or package net/http sets are refused:
-	// Authorization, Timestamp, User-Agent, Host, Content-Length and other fields about the connection.
+	// Header contains additional headers. Headers that the client or package net/http sets return a
+	// [*ValidationError]: Authorization, Timestamp, User-Agent, Host, Content-Length and other headers
+	// about the connection.
 	Header http.Header
-	// Body is sent as JSON unless Header says otherwise. Nil sends none.
+	// Body is the request body, in JSON unless Header has another Content-Type. Nil means no body.
 	Body []byte
 }
 
-// Do signs and sends a request that this package has no method for, under the same rules as every
-// other call: retries, clock correction, limits, errors. It costs one request when nothing goes
-// wrong.
+// Do signs and sends a custom request. Use it for operations without a method in this package. Retries,
+// clock correction, timeouts and errors are the same as for other calls. It costs one request if there is
+// no retry.
 //
-// The answer of a success comes with its body open and uncapped; the caller closes it. An answer
-// of 300 or more is an [*APIError]. The response's Request lacks the credentials.
+// If the status is below 300, Do returns the response. The caller must close its body, whose size is not
+// limited. Otherwise Do returns an [*APIError]. The Request of the response does not contain the
+// credentials.
 func (c *Client) Do(ctx context.Context, r Request) (*http.Response, error) {
 	switch r.Method {
 	case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete:
@@ -36,7 +38,7 @@ func (c *Client) Do(ctx context.Context, r Request) (*http.Response, error) {
 		return nil, &ValidationError{Field: "method", Rule: "must be GET, POST, PUT or DELETE"}
 	}
 	if !strings.HasPrefix(r.Path, "/") || strings.ContainsAny(r.Path, "?#") {
-		return nil, &ValidationError{Field: "path", Rule: "must be an escaped path that begins with / and holds no ? or #", Fix: "escape values with PathSegment and give the query in Query"}
+		return nil, &ValidationError{Field: "path", Rule: "must be an escaped path that begins with / and holds no ? or #", Fix: "escape values with PathSegment and put the query into Query"}
 	}
 	for seg := range strings.SplitSeq(r.Path, "/") {
 		if isStep(seg) {
@@ -65,7 +67,7 @@ func (c *Client) Do(ctx context.Context, r Request) (*http.Response, error) {
 	var resp *http.Response
 	err := c.do(ctx, call, func(r *http.Response) error {
 		resp = r
-		// The caller may log the response: its request must not show the credentials.
+		// The caller may log the response, so its request must not contain the credentials.
 		resp.Request = r.Request.Clone(r.Request.Context())
 		resp.Request.Header.Del("Authorization")
 		resp.Request.Header.Del("Timestamp")
@@ -74,8 +76,8 @@ func (c *Client) Do(ctx context.Context, r Request) (*http.Response, error) {
 	return resp, err
 }
 
-// checkHeader refuses a header that cannot be sent as it is. Package net/http leaves out some fields
-// without a word.
+// checkHeader returns an error for headers that cannot be sent unchanged. Package net/http omits some of
+// them without an error.
 func checkHeader(field string, h http.Header) error {
 	seen := make(map[string]bool, len(h))
 	for name, values := range h {
@@ -100,7 +102,7 @@ func checkHeader(field string, h http.Header) error {
 	return nil
 }
 
-// headerHas reports whether h has a field of a name, in whatever case.
+// headerHas reports whether h has a field with the canonical name, in any case.
 func headerHas(h http.Header, name string) bool {
 	for key := range h {
 		if http.CanonicalHeaderKey(key) == name {
@@ -112,8 +114,8 @@ func headerHas(h http.Header, name string) bool {
 
 const headerNameChars = "-_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
-// ownRoute is the route of a path that came from outside. Its template shows the version and the
-// collection; what comes after them may be a value.
+// ownRoute returns the route of a caller's path. Its template contains the version and the collection. Later
+// segments may be values.
 func ownRoute(path string) route {
 	r := route{path: path}
 	segs := strings.Split(path, "/")

@@ -10,10 +10,9 @@ import (
 	"time"
 )
 
-// RouteFrom returns the route of the request that has the context ctx: its path with {} in place of
-// every value, as in /v2/indicators/hosts/{}. The path is the one below the base URL. A transport
-// calls it with the context of its request to name a span or a metric without an indicator in it.
-// ok is false when ctx is not that of a request of this package.
+// RouteFrom returns the route of a request of this package from the context of the request. The route is
+// the path below the base URL with {} in place of every value, for example /v2/indicators/hosts/{}. In a
+// transport, it names a span or a metric without revealing an indicator. ok is false for other contexts.
 func RouteFrom(ctx context.Context) (route string, ok bool) {
 	call, ok := ctx.Value(routeKey{}).(*call)
 	if !ok {
@@ -22,34 +21,33 @@ func RouteFrom(ctx context.Context) (route string, ok bool) {
 	return call.route.template, true
 }
 
-// routeKey is the key of a request's context under which its *call is.
+// routeKey is the context key for the *call of a request.
 type routeKey struct{}
 
-// Observer receives the events of calls, for tracing and metrics; see [WithObserver]. Each field may
-// be nil. Later versions may add fields.
+// Observer is a set of functions that are called during API calls, for tracing and metrics; see
+// [WithObserver]. Each function may be nil. Later versions may add fields.
 //
-// A call makes CallStart, AttemptStart and AttemptEnd for each attempt, Wait between two attempts,
-// and CallEnd. Every start has its end, unless something panics in between. A call that fails
-// validation makes no events when it fails before its first attempt. [PlaybookTrigger] makes none.
+// The events of a call are CallStart, then AttemptStart and AttemptEnd for each attempt with Wait between
+// two attempts, and CallEnd. Every start event is followed by its end event unless there is a panic. A call
+// that fails validation before its first attempt has no events. Neither has a [PlaybookTrigger].
 //
-// The functions run in the goroutine of the call, which waits for them: they must be fast and safe
-// for concurrent use. A panic in one of them is not recovered.
+// The functions run in the goroutine of the call, so they should be fast. They must be safe for concurrent
+// use. A panic in a function is not recovered.
 type Observer struct {
-	// CallStart is called before the first attempt. It returns the context of the call: ctx, or a
-	// context that is made from it. Nil stands for ctx.
+	// CallStart is called before the first attempt. It returns the context for the call, which must be
+	// ctx or derived from it. Nil means ctx.
 	CallStart func(ctx context.Context, call Call) context.Context
-	// CallEnd is called after the last attempt with the context that CallStart returned. The body of
-	// a call that returns an open one, as [Client.Do], is read after that.
+	// CallEnd is called after the last attempt with the context from CallStart. If the call returns an
+	// open body, for example [Client.Do], CallEnd is called before the body is read.
 	CallEnd func(ctx context.Context, call Call)
-	// AttemptStart is called before each attempt, with the context of the call. It returns the
-	// context of the attempt: ctx, or a context that is made from it. Nil stands for ctx.
+	// AttemptStart is called before each attempt with the context of the call. It returns the context for
+	// the attempt, which must be ctx or derived from it. Nil means ctx.
 	AttemptStart func(ctx context.Context, attempt Attempt) context.Context
-	// AttemptEnd is called with the context that AttemptStart returned when the answer was read or
-	// the attempt has failed. The attempt includes the call of a [TokenFunc], [HMACFunc] or
-	// [SignerFunc].
+	// AttemptEnd is called with the context from AttemptStart after the response was read or the attempt
+	// failed. The attempt includes the call of the function of [TokenFunc], [HMACFunc] or [SignerFunc].
 	AttemptEnd func(ctx context.Context, attempt Attempt)
-	// Wait is called before the wait between two attempts, with the context of the call. It is not
-	// called for a [Limiter], nor when the next attempt follows at once.
+	// Wait is called before the wait between two attempts with the context of the call. It is not called
+	// for a [Limiter] or if the next attempt follows at once.
 	Wait func(ctx context.Context, wait Wait)
 }
 
@@ -58,9 +56,9 @@ type Call struct {
 	Method   string        // the HTTP method
 	Route    string        // the path with {} in place of every value
 	Server   string        // host and port of the base URL
-	Attempts int           // how many attempts were made; 0 in CallStart
-	Duration time.Duration // with the waits between attempts; 0 in CallStart
-	Err      error         // what the call returns; nil in CallStart and after a success
+	Attempts int           // number of attempts; 0 in CallStart
+	Duration time.Duration // including the waits between attempts; 0 in CallStart
+	Err      error         // the error of the call; nil in CallStart and after a success
 }
 
 // Attempt describes one attempt of a call to an [Observer].
@@ -68,10 +66,10 @@ type Attempt struct {
 	Method   string        // the HTTP method
 	Route    string        // the path with {} in place of every value
 	Server   string        // host and port of the base URL
-	Number   int           // the first attempt of a call is 1
-	Status   int           // the HTTP status; 0 in AttemptStart and when there was no answer
+	Number   int           // number of the attempt, from 1
+	Status   int           // the HTTP status; 0 in AttemptStart and without a response
 	Duration time.Duration // 0 in AttemptStart
-	Err      error         // why the attempt failed, be it with an answer; nil in AttemptStart and after a success
+	Err      error         // the error of the attempt; nil in AttemptStart and after a success
 }
 
 // Wait describes the wait between two attempts to an [Observer].
@@ -79,18 +77,18 @@ type Wait struct {
 	Method     string        // the HTTP method
 	Route      string        // the path with {} in place of every value
 	Server     string        // host and port of the base URL
-	Attempts   int           // how many attempts were made before the wait
-	Duration   time.Duration // how long the call waits
-	RetryAfter time.Duration // the part of Duration that the platform asked for; the rest is backoff
-	Err        error         // why the attempt before failed
+	Attempts   int           // number of attempts before the wait
+	Duration   time.Duration // length of the wait
+	RetryAfter time.Duration // the part of Duration that the platform requested; the rest is backoff
+	Err        error         // the error of the attempt before
 }
 
-// WithObserver reports the events of all calls to o. It may be given several times: starts are
-// reported in the order of the options, ends in the reverse order, and an end gets the context that
-// the last start returned.
+// WithObserver reports the events of all calls to o. With several observers, start events are reported in
+// the order of the options and end events in reverse order. An end event gets the context from the last
+// start event.
 //
-// Events hold methods, routes, numbers and errors, but no value, header or body. What an error
-// holds is described at [APIError] and [RequestError].
+// Events contain methods, routes, numbers and errors, but no value, header or body. See [APIError] and
+// [RequestError] for the contents of errors.
 func WithObserver(o Observer) Option {
 	return func(c *config) error {
 		c.observers = append(c.observers, o)
@@ -98,7 +96,7 @@ func WithObserver(o Observer) Option {
 	}
 }
 
-// callStart reports the start of a call and returns the call's context.
+// callStart reports the start of a call and returns the context for the call.
 func (c *Client) callStart(ctx context.Context, call *call) context.Context {
 	for _, o := range c.cfg.observers {
 		if o.CallStart != nil {
@@ -116,7 +114,7 @@ func (c *Client) callEnd(ctx context.Context, call *call, attempts int, began ti
 	}
 }
 
-// attemptStart reports the start of attempt n of a call and returns the attempt's context.
+// attemptStart reports the start of attempt n of a call and returns the context for the attempt.
 func (c *Client) attemptStart(ctx context.Context, call *call, n int) context.Context {
 	for _, o := range c.cfg.observers {
 		if o.AttemptStart != nil {
@@ -138,7 +136,7 @@ func (c *Client) attemptEnd(ctx context.Context, call *call, n int, began time.T
 	}
 }
 
-// waitStart reports the wait of d after attempt n of a call, which ended with err.
+// waitStart reports a wait of d after attempt n of a call, which failed with err.
 func (c *Client) waitStart(ctx context.Context, call *call, n int, d time.Duration, err error) {
 	if d <= 0 {
 		return
@@ -171,8 +169,8 @@ func orParent(ctx, parent context.Context) context.Context {
 	return ctx
 }
 
-// logObserver writes a Debug record for each request. The error of an attempt with an answer is left
-// out, because it repeats the platform's words.
+// logObserver writes a Debug record for each attempt. It omits the error of an attempt with a response,
+// because the error quotes the response.
 func logObserver(l *slog.Logger) Observer {
 	return Observer{AttemptEnd: func(ctx context.Context, a Attempt) {
 		unsent := errors.Is(a.Err, errUnsent) || errors.Is(a.Err, ErrValidation)

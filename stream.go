@@ -10,14 +10,14 @@ import (
 	"strings"
 )
 
-// contentWindow is how much of an answer is looked at before it counts as content.
+// contentWindow is the number of bytes by which a response is recognized as content.
 const contentWindow = 4 << 10
 
-// anyType asks for content of any type.
+// anyType returns a header that accepts content of any type.
 func anyType() http.Header { return http.Header{"Accept": {"*/*"}} }
 
-// download sends a call and writes the content that is answered to w. Nothing is tried again once w
-// has got a byte, because what was written cannot be taken back.
+// download sends a call and writes the content of the response to w. It does not retry once a byte was
+// written to w.
 func (c *Client) download(ctx context.Context, call *call, w io.Writer, check func(head []byte) error) (int64, error) {
 	if w == nil {
 		return 0, &ValidationError{Field: "writer", Rule: "is nil"}
@@ -31,7 +31,7 @@ func (c *Client) download(ctx context.Context, call *call, w io.Writer, check fu
 			return err
 		}
 		if check != nil {
-			head, _ := src.Peek(contentWindow) // contentOf has looked that far, and broken bodies break again
+			head, _ := src.Peek(contentWindow) // contentOf has peeked as far; errors recur in Copy
 			if err := check(head); err != nil {
 				return err
 			}
@@ -55,7 +55,7 @@ func (c *Client) download(ctx context.Context, call *call, w io.Writer, check fu
 	return to.n, err
 }
 
-// sink counts what is written and tells a writer's error from a reader's.
+// sink counts the bytes that are written to w and keeps the error of w.
 type sink struct {
 	w   io.Writer
 	n   int64
@@ -72,7 +72,7 @@ func (s *sink) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// open sends a call and returns the content that is answered, for the caller to close.
+// open sends a call and returns the content of the response. The caller must close the body of the response.
 func (c *Client) open(ctx context.Context, call *call) (*bufio.Reader, *http.Response, error) {
 	var src *bufio.Reader
 	var resp *http.Response
@@ -86,8 +86,8 @@ func (c *Client) open(ctx context.Context, call *call) (*bufio.Reader, *http.Res
 	return src, resp, err
 }
 
-// contentOf returns the body of an answer that is content. A page for people and a failure in words
-// that come in its place are errors.
+// contentOf returns the content of a response. It returns an error if the response is an HTML page or an
+// error message instead.
 func contentOf(call *call, resp *http.Response) (*bufio.Reader, error) {
 	src := bufio.NewReaderSize(resp.Body, contentChunk)
 	head, err := src.Peek(contentWindow)
@@ -96,7 +96,7 @@ func contentOf(call *call, resp *http.Response) (*bufio.Reader, error) {
 	}
 	typ, _, _ := strings.Cut(strings.ToLower(resp.Header.Get("Content-Type")), ";")
 	typ = strings.TrimSpace(typ)
-	// A document can be HTML itself. An attachment is a document, a login page is not one.
+	// A document can be an HTML file, but then the response is an attachment, unlike a login page.
 	isFile := resp.Header.Get("Content-Disposition") != ""
 	if !isFile && (typ == "text/html" || typ == "" && looksLikeHTML(head)) {
 		e := newAPIError(call, resp, head)
@@ -110,7 +110,7 @@ func contentOf(call *call, resp *http.Response) (*bufio.Reader, error) {
 	return src, nil
 }
 
-// isFailure reports whether a status is one that the platform gives a failure. Others are content.
+// isFailure reports whether status is a status of error messages. JSON with another status is content.
 func isFailure(status string) bool {
 	return status == "Failure" || status == "Error" || status == "Invalid"
 }
@@ -120,7 +120,8 @@ func looksLikeHTML(head []byte) bool {
 	return bytes.HasPrefix(head, []byte("<!doctype html")) || bytes.HasPrefix(head, []byte("<html"))
 }
 
-// checkPDF refuses what is not a PDF file. Some bytes may stand before its mark.
+// checkPDF returns an error if head is not the beginning of a PDF file. The header of a PDF file may be
+// anywhere in its first 1024 bytes.
 func checkPDF(head []byte) error {
 	if !bytes.Contains(head[:min(len(head), 1024)], []byte("%PDF-")) {
 		return fmt.Errorf("%w: it is not a PDF file", ErrBadResponse)
