@@ -15,28 +15,28 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// ListOptions selects the part of a list to read. Nil and the zero value select all of it for All and
-// the first page for List.
+// ListOptions selects the part of a list to read. For nil and the zero value, All reads the whole list and
+// List reads the first page.
 type ListOptions struct {
 	CallOptions
-	// Start is the offset of the first item, from 0. Offsets move when the data changes.
+	// Start is the offset of the first item, from 0. Offsets change when the data changes.
 	Start int `url:"resultStart,omitempty"`
-	// Limit is the number of items per page: 1 to 10,000, on old instances to 500. 0 means 500. If the
-	// platform does not send the size of a list, All does not take a page of 100 items or more for the
-	// last and sends one more request.
+	// Limit is the number of items per page: 1 to 10,000, or 1 to 500 on old instances. 0 means 500. If
+	// the platform does not send the size of the list, All sends one more request after a last page of
+	// 100 items or more.
 	Limit int `url:"resultLimit,omitempty"`
-	// Ahead is how many pages All asks for at the same time, while the items before them are used:
-	// 0 to 32. 0 means that a page is asked for when it is needed. The first page always comes
-	// alone, because it says how long the list is; where the platform does not say that, up to Ahead
-	// requests too many are sent at the end. That many pages are in memory, beside the one that is
-	// used; a limiter still counts every request. List takes no notice of it.
+	// Ahead is the number of pages that All prefetches in parallel, 0 to 32. 0 means that a page is
+	// requested when the loop reaches it. The first page is always requested alone, because it contains
+	// the size of the list. If the platform does not send the size, up to Ahead surplus requests are
+	// sent at the end. Memory grows by Ahead pages. A limiter applies to every request. List ignores
+	// Ahead.
 	Ahead int `url:"-"`
 }
 
 const (
 	maxPageSize     = 10_000
-	minPageCap      = 100 // the platform's default: no version cuts pages to fewer items than this
-	defaultPageSize = 500 // every version of the platform accepts it
+	minPageCap      = 100 // the platform's default; no version returns smaller pages than requested below it
+	defaultPageSize = 500 // accepted by every version of the platform
 	maxAhead        = 32
 )
 
@@ -55,13 +55,12 @@ func (o ListOptions) check() error {
 // Page is one page of a list.
 type Page[T any] struct {
 	Items []T   // never nil
-	Total int64 // size of the whole list; -1 if unknown, as on every page but the first
-	More  bool  // whether there may be items after these
+	Total int64 // size of the whole list; -1 if unknown, for example after the first page
+	More  bool  // whether further items may follow
 }
 
-// Collect reads a sequence to its end and returns its items, in a slice that is not nil. If the
-// sequence yields an error, Collect returns nil and the error. The slice grows with the sequence: range
-// over a list of unknown size instead.
+// Collect returns all items of seq in a slice that is not nil. If seq yields an error, Collect returns nil
+// and the error. Do not use it for long lists, because all items are in memory.
 func Collect[T any](seq iter.Seq2[T, error]) ([]T, error) {
 	items := []T{}
 	for item, err := range seq {
@@ -73,17 +72,17 @@ func Collect[T any](seq iter.Seq2[T, error]) ([]T, error) {
 	return items, nil
 }
 
-// fetchPage asks for the page that begins at start and holds at most limit items. With pages ahead
-// it is called from several goroutines.
+// fetchPage requests the page of at most limit items that begins at start. It must be safe for concurrent
+// use.
 type fetchPage[T any] func(ctx context.Context, start, limit int) (*page[T], error)
 
-// page is a page with what is needed to know whether another one follows.
+// page is a page with a fingerprint, which detects repeated pages.
 type page[T any] struct {
 	Page[T]
-	print uint64 // fingerprint, by which a repeated page is recognized
+	print uint64
 }
 
-// onePage fetches the page that o selects.
+// onePage requests the page that o selects.
 func onePage[T any](ctx context.Context, o ListOptions, fetch fetchPage[T]) (*Page[T], error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -95,15 +94,15 @@ func onePage[T any](ctx context.Context, o ListOptions, fetch fetchPage[T]) (*Pa
 	return &p.Page, nil
 }
 
-// lister reads a list of the platform: one page of it, or all.
+// lister reads one list of the platform.
 type lister[T any] struct {
 	client  *Client // with the options of the call
 	options ListOptions
 	route   route
 	query   url.Values // without start and limit
-	keys    []string   // under which the items can be
+	keys    []string   // possible keys of the items in the response
 	read    func(*wire.Reader) T
-	err     error // why the list cannot be read
+	err     error // invalid options
 }
 
 func (l lister[T]) list(ctx context.Context) (*Page[T], error) {
@@ -120,7 +119,7 @@ func (l lister[T]) page(ctx context.Context, start, limit int) (*page[T], error)
 	return list(ctx, l.client.with(l.options.CallOptions), call, limit, l.keys, l.read)
 }
 
-// pageQuery returns a copy of the query of a list that selects one page.
+// pageQuery returns a copy of q that selects one page.
 func pageQuery(q url.Values, start, limit int) url.Values {
 	q = maps.Clone(q)
 	if q == nil {
@@ -134,9 +133,8 @@ func pageQuery(q url.Values, start, limit int) url.Values {
 	return q
 }
 
-// pages iterates over all items from o.Start on. It asks for nothing before it is ranged over, and
-// for a page only when the items before it were taken, or o.Ahead pages sooner. It can be ranged
-// over any number of times.
+// pages returns an iterator over all items from o.Start. It requests a page when the loop reaches it, or up
+// to o.Ahead pages earlier.
 func pages[T any](ctx context.Context, o ListOptions, fetch fetchPage[T]) iter.Seq2[T, error] {
 	o.Limit = cmp.Or(o.Limit, defaultPageSize)
 	return func(yield func(T, error) bool) {
@@ -158,23 +156,23 @@ func pages[T any](ctx context.Context, o ListOptions, fetch fetchPage[T]) iter.S
 	}
 }
 
-// walk is a list that is being ranged over.
+// walk is one loop over a list.
 type walk[T any] struct {
 	fetch fetchPage[T]
 	yield func(T, error) bool
-	from  int    // where the list begins
-	start int    // where the next page begins
-	total int64  // size of the list; -1 when it is not known
+	from  int    // offset of the first page
+	start int    // offset of the next page
+	total int64  // size of the list; -1 if unknown
 	last  uint64 // fingerprint of the page before
 }
 
-// next asks for the next page and yields its items. It reports whether the list goes on.
+// next requests the next page and yields its items. It reports whether further items may follow.
 func (w *walk[T]) next(ctx context.Context, limit int) bool {
 	p, err := w.fetch(ctx, w.start, limit)
 	return w.take(ctx, p, err, limit)
 }
 
-// take yields the items of the next page. It reports whether the list goes on.
+// take yields the items of the next page. It reports whether further items may follow.
 func (w *walk[T]) take(ctx context.Context, p *page[T], err error, limit int) bool {
 	if err == nil && len(p.Items) == 0 && w.expectsMore(p) {
 		p, err = w.askAgain(ctx, limit)
@@ -199,13 +197,13 @@ func (w *walk[T]) take(ctx context.Context, p *page[T], err error, limit int) bo
 	w.total, w.last = max(w.total, p.Total), p.print
 	total := w.total
 	if int64(w.start) > total {
-		total = -1 // the list has outgrown it
+		total = -1 // the list has grown since
 	}
 	return goesOn(len(p.Items), limit, begin, total)
 }
 
-// goesOn reports whether there can be items after a page of n, which was asked for with a limit and
-// begins at start. total is the size of the list, or -1 when it is not known.
+// goesOn reports whether items may follow a page of n items that was requested with start and limit. total
+// is the size of the list, or -1 if unknown.
 func goesOn(n, limit, start int, total int64) bool {
 	switch {
 	case n == 0:
@@ -213,13 +211,12 @@ func goesOn(n, limit, start int, total int64) bool {
 	case total >= 0:
 		return int64(n) < total-int64(start)
 	case n > limit && start == 0:
-		return false // the platform does not page this list: this is all of it
+		return false // the platform does not page this list
 	}
 	return n >= min(limit, minPageCap)
 }
 
-// expectsMore reports whether the list goes on by the size that the platform named last, in p or
-// before.
+// expectsMore reports whether further items follow by the latest known size of the list, in p or before.
 func (w *walk[T]) expectsMore(p *page[T]) bool {
 	total := p.Total
 	if total < 0 {
@@ -228,10 +225,10 @@ func (w *walk[T]) expectsMore(p *page[T]) bool {
 	return int64(w.start) < total
 }
 
-// askAgain is called for an empty page before the end of the list. It returns the page that is there
-// by now, or an empty one when the list has become shorter, as its first page then says.
+// askAgain is called for an empty page before the end of the list. It requests the page again, and returns an
+// empty one if the list has become shorter by the size in its first page.
 func (w *walk[T]) askAgain(ctx context.Context, limit int) (*page[T], error) {
-	const times = 3 // somebody may add and delete items all the while
+	const times = 3 // the list can change again meanwhile
 	for range times {
 		p, err := w.fetch(ctx, 0, 1)
 		if err != nil {
@@ -248,9 +245,9 @@ func (w *walk[T]) askAgain(ctx context.Context, limit int) (*page[T], error) {
 	return nil, errShortList
 }
 
-// checkRepeated is called for a page that is the same as the one before it. It returns an error
-// unless the list is one that the platform does not page: then it ignores the limit too, and its
-// first page was all of it.
+// checkRepeated is called for a page that equals the one before. It returns an error unless the platform does
+// not page the list. In that case the platform ignores the limit as well, and the first page was the whole
+// list.
 func (w *walk[T]) checkRepeated(ctx context.Context, p *page[T]) error {
 	n := len(p.Items)
 	if w.total >= 0 || p.Total >= 0 || w.start-w.from != n || n == 1 {
@@ -268,12 +265,12 @@ var (
 	errShortList    = fmt.Errorf("%w: the platform sent an empty page, but by its resultCount the list goes on", ErrBadResponse)
 )
 
-// ahead reads the list with up to most pages requested beyond the page whose items the loop uses. It
-// reports whether the list goes on; from there on pages are read one by one.
+// ahead reads the list and prefetches up to most pages. It reports whether further items may follow, which
+// the caller reads page by page.
 //
-// Prefetching assumes that every page has as many items as the first. When one does not, because the
-// list shrinks or grows meanwhile, the pages after it are dropped. When the loop ends, in whatever way,
-// no goroutine is left. A panic of a request continues in the goroutine of the loop.
+// Prefetching assumes that every page has as many items as the first. If one does not, because the list has
+// changed, the pages after it are dropped. When the loop ends for any reason, no goroutine is left. A panic
+// in a request continues in the goroutine of the loop.
 func (w *walk[T]) ahead(ctx context.Context, most, limit int) bool {
 	p, err := w.fetch(ctx, w.start, limit)
 	if err != nil || len(p.Items) == 0 || len(p.Items) > limit || len(p.Items) < limit && p.Total < 0 {

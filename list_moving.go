@@ -6,26 +6,26 @@ import (
 	"iter"
 )
 
-// keyed is an item of a list with the hash that tells it from others.
+// keyed is an item of a list with the hash that identifies it.
 type keyed[T any] struct {
 	item T
 	key  uint64
 }
 
-// readMoving returns an iterator over a list that other programs change while it is read. It yields
-// every item that stays unchanged for as long as the list is read, whatever moves the others.
+// readMoving returns an iterator over a list that changes while it is read. It yields every item that does
+// not change meanwhile, even if others are added or removed.
 //
-// An offset cannot be relied on: when an item before it goes away, all items after that one move up, and
-// the next page begins too late. Pages therefore overlap, by one item at first: a page has to begin
-// with an item that has been read. If it does not, the iterator goes back until one does. The overlap
-// grows with every time, so that a list that keeps shrinking is read at a steady pace.
+// If an item before an offset is removed, all later items move up and the next page begins too late. Pages
+// therefore overlap, at first by one item: a page must begin with an item that was already read. If it does
+// not, the iterator goes back until one does. The overlap doubles each time, so a list that keeps shrinking
+// does not stop progress.
 //
-// An item is yielded once if no more than 50,000 others are read before it comes again. The key of an
-// item must change when the item changes.
+// An item is yielded once if at most 50,000 others are read before it occurs again. The key of an item must
+// change when the item changes.
 func readMoving[T any](ctx context.Context, limit int, fetch fetchPage[T], key func(T) uint64) iter.Seq2[keyed[T], error] {
 	return func(yield func(keyed[T], error) bool) {
 		const (
-			mostRetries = 3    // of a page that ends before the list does
+			mostRetries = 3    // of a page that ends before the end of the list
 			mostIdle    = 1000 // pages in a row without a new item
 		)
 		var read recentKeys
@@ -62,14 +62,14 @@ func readMoving[T any](ctx context.Context, limit int, fetch fetchPage[T], key f
 				}
 			}
 			if n > limit && start == 0 {
-				return // the platform does not page this list: this is all of it
+				return // the platform does not page this list
 			}
-			if n >= min(limit, minPageCap) { // even the last page can be full, whatever total was before
+			if n >= min(limit, minPageCap) { // the last page can be full as well
 				start += n - min(overlap, n/2)
 				retries = 0
 				continue
 			}
-			if int64(start+n) < total { // the list has become shorter, or the page lacks items
+			if int64(start+n) < total { // the list has become shorter, or the page is incomplete
 				first, err := fetch(ctx, 0, 1)
 				if err == nil && retries == mostRetries {
 					err = errShortList
@@ -90,7 +90,7 @@ func readMoving[T any](ctx context.Context, limit int, fetch fetchPage[T], key f
 
 var errMovingList = fmt.Errorf("%w: the list changes faster than it can be read, or the platform ignores resultStart", ErrBadResponse)
 
-// recentKeys is a set of at least the last 50,000 keys that were added.
+// recentKeys is a set of at least the 50,000 latest keys.
 type recentKeys struct{ young, old map[uint64]struct{} }
 
 func (r *recentKeys) has(key uint64) bool {

@@ -14,16 +14,15 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/redact"
 )
 
-// foreign returns text of a response for [APIError.Foreign]: in valid UTF-8, cut to 4 KiB, and without
-// what looks like a signature. Text that holds a piece of a credential is left out as a whole.
+// foreign returns text of a response for [APIError.Foreign]: valid UTF-8, at most 4 KiB, without credentials.
 func (c *call) foreign(text string) ForeignText {
 	const most = 4 << 10
 	text = cutText(strings.ToValidUTF8(text[:min(len(text), 2*most)], "\uFFFD"), most)
 	return ForeignText(redact.Text(text, c.secrets))
 }
 
-// sanitize clears the text of an error of the caller's own code, such as a token source, of
-// credentials. The error itself stays below it.
+// sanitize removes credentials from the text of an error of the caller's code, for example of a token
+// source. The result unwraps to err.
 func (c *call) sanitize(err error) error {
 	text := err.Error()
 	clean := shorten(printable(redact.Text(beginning(userInfo.ReplaceAllLiteralString(text, "://{}@")), c.secrets)))
@@ -33,9 +32,9 @@ func (c *call) sanitize(err error) error {
 	return &cleanError{text: clean, err: err}
 }
 
-// transportError gives an error of a transport or of a body a text that can be shown. A transport of the
-// caller's own can put the URL into its errors, and errors about a broken response quote the response:
-// only texts of known types and known texts are shown. The error itself stays below the new one.
+// transportError replaces the text of an error of a transport or a body by one that is safe to log. The error
+// of a custom transport can contain the URL, and the error of an invalid response can quote the response,
+// so only known texts and texts of known types remain. The result unwraps to err.
 func (c *call) transportError(ctx context.Context, err error) error {
 	if err == context.Cause(ctx) {
 		return err // the caller's own
@@ -55,8 +54,9 @@ func unrecognizedError(err error) string {
 	return fmt.Sprintf("an unrecognized error of type %T (unwrap RequestError.Err to read it)", err)
 }
 
-// knownErrorText returns what can be shown of a transport error: its text if its type is known not to
-// hold foreign text, the known part of its text, or that of the errors in it. Empty means nothing.
+// knownErrorText returns the part of the text of a transport error that is safe to log: the text of a type
+// that contains no foreign text, a known beginning of the text, or the texts of the wrapped errors. It is
+// empty if there is none.
 func knownErrorText(err error) string {
 	switch e := err.(type) {
 	case *contentError, *proxyError, ownError, *APIError, *RequestError, *ValidationError:
@@ -99,8 +99,8 @@ func knownErrorText(err error) string {
 	return strings.Join(slices.DeleteFunc(below, func(s string) bool { return s == "" }), ": ")
 }
 
-// isPlainType reports whether the errors of a type hold no text but that of the standard library, of
-// the system and of the certificate: addresses, names of hosts, reasons.
+// isPlainType reports whether errors of the type of err contain only text of the standard library, the
+// operating system and certificates: addresses, host names, reasons.
 func isPlainType(err error) bool {
 	t := reflect.TypeOf(err)
 	if t.Kind() == reflect.Pointer {
@@ -115,7 +115,7 @@ func isPlainType(err error) bool {
 	return false
 }
 
-// transportTexts are texts of errors of the standard library that have no type of their own.
+// transportTexts are the texts of untyped errors of the standard library.
 var transportTexts = []string{
 	"EOF", "unexpected EOF", "context canceled", "context deadline exceeded", "io: read/write on closed pipe",
 	"net/http: TLS handshake timeout", "net/http: timeout awaiting response headers", "net/http: request canceled", "net/http: request canceled while waiting for connection",
@@ -127,8 +127,8 @@ var transportTexts = []string{
 	"tls: first record does not look like a TLS handshake", "tls: client certificate private key does not implement crypto.Signer",
 }
 
-// transportPrefixes are how errors of the standard library begin that go on with foreign text, or with
-// the text of another error.
+// transportPrefixes are the beginnings of errors of the standard library that continue with foreign text or
+// another error.
 var transportPrefixes = []string{
 	"malformed HTTP response", "malformed HTTP status code", "malformed HTTP version", "malformed MIME header", "bad Content-Length", "unsupported transfer encoding", "too many transfer encodings",
 	"net/http: HTTP/1.x transport connection broken", "net/http: server response headers exceeded", "net/http: request canceled", "http: ContentLength=", "http: server gave",
@@ -137,21 +137,21 @@ var transportPrefixes = []string{
 	"timeout: no recent network activity", "failed to parse Location header",
 }
 
-// ownError is an error whose text is this package's own.
+// ownError is an error with a text of this package.
 type ownError string
 
 func (e ownError) Error() string { return string(e) }
 
-// contentError is an error of reading content that the caller gave.
+// contentError is an error of reading the caller's content.
 type contentError struct{ err error }
 
 func (e *contentError) Error() string { return e.err.Error() }
 func (e *contentError) Unwrap() error { return e.err }
 
-// beginning returns the part of a text in which credentials are looked for before it is cut to what is shown.
+// beginning returns the part of a text that is searched for credentials before it is shortened.
 func beginning(s string) string { return cutText(s, 4<<10) }
 
-// shorten cuts the text of an error to 300 bytes.
+// shorten truncates a text to 300 bytes.
 func shorten(s string) string {
 	const most = 300
 	if len(s) > most {
@@ -160,11 +160,10 @@ func shorten(s string) string {
 	return s
 }
 
-// userInfo is what stands before the host in a URL: a transport of the caller's own can name its
-// proxy in an error.
+// userInfo matches the user name and password of a URL, which a custom transport can put into an error.
 var userInfo = regexp.MustCompile(`://[^\s"]*@`)
 
-// cleanError is an error with another text.
+// cleanError replaces the text of an error.
 type cleanError struct {
 	text string
 	err  error
@@ -173,12 +172,12 @@ type cleanError struct {
 func (e *cleanError) Error() string { return e.text }
 func (e *cleanError) Unwrap() error { return e.err }
 
-// Format writes the text alone: %#v and %d would print the error below if it is not a pointer.
+// Format implements [fmt.Formatter]. Without it, %#v and %d would print err.
 func (e *cleanError) Format(f fmt.State, verb rune) {
 	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), e.text)
 }
 
-// printable replaces white space by spaces and drops what cannot be printed.
+// printable replaces white space by spaces and removes unprintable characters.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) {
@@ -191,8 +190,8 @@ func printable(s string) string {
 	}, strings.ToValidUTF8(s, "\uFFFD"))
 }
 
-// quoteForeign makes text that somebody else wrote safe to show: one line, no control characters,
-// at most 300 bytes, quoted.
+// quoteForeign quotes foreign text for an error text: one line of at most 300 bytes, without control
+// characters.
 func quoteForeign(s string) string {
 	const most = 300
 	cut := false

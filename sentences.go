@@ -7,16 +7,16 @@ import (
 	"strings"
 )
 
-// sentence is a sentence that the platform is known to write in an error response.
+// sentence is a known sentence of the platform's error responses.
 //
-// In its text, @ stands for a noun of the platform, as in "Host" or "MD5", and # for a number. Case,
-// white space and a final period do not matter.
+// In its text, @ matches a noun of the platform, for example "Host" or "MD5", and # matches a number. Case,
+// white space and a final period are ignored.
 type sentence struct {
 	text     string
-	more     string  // what can begin further text, which Message leaves out: one of these bytes
-	statuses []int   // the statuses it comes with; a status below 300 is always possible, because the body decides
-	kinds    []error // the Err values that it adds to those of the status
-	hint     string  // how to fix it
+	more     string  // bytes that can begin further text, which APIError.Message omits
+	statuses []int   // statuses of 300 and above that the sentence can have; those below are always possible
+	kinds    []error // Err variables that it matches, in addition to those of the status
+	hint     string  // how to fix the error
 }
 
 const (
@@ -38,11 +38,11 @@ var (
 	unavailable  = []int{http.StatusServiceUnavailable}
 	serverError  = []int{http.StatusInternalServerError}
 	exists       = []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusConflict}
-	refused      = []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden} // which of them is not documented
+	refused      = []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden} // the documentation does not name the status
 )
 
-// sentences are all sentences that the platform is known to write. What a response means is decided by
-// them and by its status, never by words inside of other text, which can repeat a value.
+// sentences are all known sentences of the platform. The meaning of a response depends only on them and on
+// its status, never on words in other text, which can repeat a value.
 var sentences = []sentence{
 	{text: "Signature data did not match expected result", statuses: refused, kinds: []error{ErrSignature}, hint: hintSignature},
 	{text: "Timestamp out of acceptable time range", statuses: refused, kinds: []error{ErrClockSkew}},
@@ -98,7 +98,7 @@ var sentences = []sentence{
 	{text: "Batch # is in @ state and does not take a file", statuses: badRequest},
 }
 
-// nouns are the words that @ stands for: types, their fields, and what happens to them.
+// nouns are the words that @ matches: types, fields and actions.
 var nouns = slices.SortedFunc(slices.Values([]string{
 	"Address", "EmailAddress", "Email Address", "E-mail Address", "File", "Host", "URL", "ASN", "CIDR", "Mutex", "Registry Key", "User Agent", "Email Subject", "Hashtag",
 	"Adversary", "Attack Pattern", "Campaign", "Course of Action", "Document", "Email", "Event", "Incident", "Intrusion Set", "Malware", "Report", "Signature", "Tactic", "Task", "Threat", "Tool", "Vulnerability",
@@ -113,8 +113,9 @@ var nouns = slices.SortedFunc(slices.Values([]string{
 	"queued", "running", "completed",
 }), func(a, b string) int { return len(b) - len(a) }) // the longest first
 
-// sentenceOf finds the sentence that text is, or begins with where more may follow. own is the sentence
-// in this package's words, with the nouns and numbers of text; whole says whether it is all of text.
+// sentenceOf returns the sentence that matches text, or its beginning if further text is allowed. own is the
+// sentence in the spelling of this package, with the nouns and numbers of text. whole reports whether it is
+// all of text.
 func sentenceOf(text string, status int) (s *sentence, own string, whole bool) {
 	const longest = 4 << 10
 	text = strings.ReplaceAll(strings.Join(strings.Fields(text[:min(len(text), longest)]), " "), " ,", ",")
@@ -132,7 +133,7 @@ func sentenceOf(text string, status int) (s *sentence, own string, whole bool) {
 	return nil, "", false
 }
 
-// knownSentence quotes text if it is a sentence of the platform, and says otherwise that it is not.
+// knownSentence returns text in quotes if it is a known sentence, and otherwise a replacement.
 func knownSentence(text string) string {
 	if s, own, _ := sentenceOf(text, 0); s != nil {
 		return strconv.Quote(own)
@@ -140,7 +141,7 @@ func knownSentence(text string) string {
 	return "that the call failed, in an unrecognized message"
 }
 
-// match cuts the sentence off the beginning of text.
+// match removes the sentence from the beginning of text.
 func (s *sentence) match(text string) (own, rest string, ok bool) {
 	var b strings.Builder
 	for pattern := s.text; ; {
@@ -170,7 +171,7 @@ func (s *sentence) match(text string) (own, rest string, ok bool) {
 	}
 }
 
-// leadingNumber returns the digits that text begins with, if they fit an int64.
+// leadingNumber returns the digits at the beginning of text if they fit into an int64.
 func leadingNumber(text string) string {
 	n := 0
 	for n < len(text) && isDigit(text[n]) {
@@ -182,7 +183,7 @@ func leadingNumber(text string) string {
 	return text[:n]
 }
 
-// leadingNoun returns the noun that text begins with.
+// leadingNoun returns the noun at the beginning of text.
 func leadingNoun(text string) string {
 	for _, noun := range nouns {
 		if n := len(noun); len(text) >= n && strings.EqualFold(text[:n], noun) && (len(text) == n || !isWordByte(text[n])) {
