@@ -11,21 +11,21 @@ import (
 
 const filtersKey = "filters"
 
-// Filter is one condition on a list. Filters are written with the By constants, each of which has
-// just the operators that the platform has for that field: there is no ByRating.Is, because the
-// platform cannot compare a rating for equality.
+// Filter is one condition on the items of a list. Create it with a By constant and one of its methods, for
+// example ByRating.Above(3). Each constant has only the operators that the platform supports for the field.
 type Filter struct {
 	field, op, value string
 	err              error
 }
 
-// String returns the filter as the platform reads it, before escaping.
+// String returns the filter in the platform's syntax, unescaped.
 func (f Filter) String() string { return f.field + f.op + f.value }
 
-// Filters are conditions that must all hold, or one of which must hold when the options say Any.
+// Filters are conditions on the items of a list. An item must match all of them, or one of them if Any is
+// set in the options.
 type Filters []Filter
 
-// EncodeValues writes the filters into a query.
+// EncodeValues adds the filters to a query.
 func (f Filters) EncodeValues(_ string, q *url.Values) error {
 	if len(f) == 0 {
 		return nil
@@ -38,14 +38,14 @@ func (f Filters) EncodeValues(_ string, q *url.Values) error {
 	return nil
 }
 
-// check refuses filters that were built wrong and filters on fields that the list does not have.
+// check returns an error for invalid filters and for filters on fields that the list does not support.
 func (f Filters) check(list string, fields ...string) error {
 	for _, x := range f {
 		if x.err != nil {
 			return x.err
 		}
 		if x.field == "" {
-			return &ValidationError{Field: "filter", Rule: "is empty", Fix: "write it with one of the By constants"}
+			return &ValidationError{Field: "filter", Rule: "is empty", Fix: "create it with one of the By constants"}
 		}
 		if !slices.Contains(fields, x.field) {
 			return &ValidationError{Field: "filter on " + x.field, Rule: "is not known to the list of " + list, Fix: "use one of " + strings.Join(fields, ", ")}
@@ -54,84 +54,76 @@ func (f Filters) check(list string, fields ...string) error {
 	return nil
 }
 
-// TextFilter is a text field that is compared whole or by its beginning.
+// TextFilter is a text field that supports comparison with a value or a prefix.
 type TextFilter string
 
-// Is holds where the field is v.
+// Is matches items whose field is v.
 func (f TextFilter) Is(v string) Filter { return textFilter(string(f), "=", v) }
 
-// StartsWith holds where the field begins with v.
+// StartsWith matches items whose field begins with v.
 func (f TextFilter) StartsWith(v string) Filter { return textFilter(string(f), "^", v) }
 
-// ExactFilter is a text field that is compared whole.
+// ExactFilter is a text field that supports comparison with a value.
 type ExactFilter string
 
-// Is holds where the field is v.
+// Is matches items whose field is v.
 func (f ExactFilter) Is(v string) Filter { return textFilter(string(f), "=", v) }
 
 // StatusFilter is the status of a task.
 type StatusFilter string
 
-// Is holds where the status is v.
+// Is matches tasks whose status is v.
 func (f StatusFilter) Is(v string) Filter { return textFilter(string(f), "=", v) }
 
-// IsNot holds where the status is not v.
+// IsNot matches tasks whose status is not v.
 func (f StatusFilter) IsNot(v string) Filter { return textFilter(string(f), "!", v) }
 
-// TimeFilter is a date and time.
+// TimeFilter is a time field.
 type TimeFilter string
 
-// Before holds where the field is earlier than t.
+// Before matches items whose field is earlier than t.
 func (f TimeFilter) Before(t time.Time) Filter { return timeFilter(string(f), "<", t) }
 
-// After holds where the field is later than t.
+// After matches items whose field is later than t.
 func (f TimeFilter) After(t time.Time) Filter { return timeFilter(string(f), ">", t) }
 
-// NumberFilter is a whole number.
+// NumberFilter is an integer field.
 type NumberFilter string
 
-// Is holds where the field is n.
-func (f NumberFilter) Is(n int) Filter {
-	return Filter{field: string(f), op: "=", value: strconv.Itoa(n)}
-}
+// Is matches items whose field is n.
+func (f NumberFilter) Is(n int) Filter { return numberFilter(string(f), "=", n) }
 
-// Above holds where the field is larger than n.
-func (f NumberFilter) Above(n int) Filter {
-	return Filter{field: string(f), op: ">", value: strconv.Itoa(n)}
-}
+// Above matches items whose field is greater than n.
+func (f NumberFilter) Above(n int) Filter { return numberFilter(string(f), ">", n) }
 
-// Below holds where the field is smaller than n.
-func (f NumberFilter) Below(n int) Filter {
-	return Filter{field: string(f), op: "<", value: strconv.Itoa(n)}
-}
+// Below matches items whose field is less than n.
+func (f NumberFilter) Below(n int) Filter { return numberFilter(string(f), "<", n) }
 
-// WholeFilter is a whole number that is compared for equality only.
+// WholeFilter is an integer field that supports only equality.
 type WholeFilter string
 
-// Is holds where the field is n.
-func (f WholeFilter) Is(n int) Filter {
-	return Filter{field: string(f), op: "=", value: strconv.Itoa(n)}
-}
+// Is matches items whose field is n.
+func (f WholeFilter) Is(n int) Filter { return numberFilter(string(f), "=", n) }
 
-// DecimalFilter is a decimal number. The platform does not compare it for equality.
+// DecimalFilter is a decimal field. The platform does not support equality for it.
 type DecimalFilter string
 
-// Above holds where the field is larger than v.
+// Above matches items whose field is greater than v.
 func (f DecimalFilter) Above(v float64) Filter { return decimalFilter(string(f), ">", v) }
 
-// Below holds where the field is smaller than v.
+// Below matches items whose field is less than v.
 func (f DecimalFilter) Below(v float64) Filter { return decimalFilter(string(f), "<", v) }
 
-// FlagFilter is a field that is true or false.
+// FlagFilter is a boolean field.
 type FlagFilter string
 
-// Is holds where the field is v.
+// Is matches items whose field is v.
 func (f FlagFilter) Is(v bool) Filter {
 	return Filter{field: string(f), op: "=", value: strconv.FormatBool(v)}
 }
 
-// Fields that lists can be filtered by. The comment says which lists have the field; any other
-// list refuses it before sending.
+// The fields for filters. The comment of each field names the lists that support it. A filter on another list
+// returns a [*ValidationError].
 const (
 	ByName                   TextFilter    = "name"                   // groups, tags, tasks, victims, security labels
 	BySummary                TextFilter    = "summary"                // indicators
@@ -139,10 +131,10 @@ const (
 	ByFirstSeen              TimeFilter    = "firstSeen"              // campaigns
 	ByEventDate              TimeFilter    = "eventDate"              // incidents
 	ByFileType               ExactFilter   = "fileType"               // documents
-	ByActive                 FlagFilter    = "active"                 // indicators; without it only active ones are listed
+	ByActive                 FlagFilter    = "active"                 // indicators; without this filter, lists contain only active ones
 	ByRating                 DecimalFilter = "rating"                 // indicators; 0 to 5
 	ByConfidence             NumberFilter  = "confidence"             // indicators; 0 to 100
-	ByFalsePositives         NumberFilter  = "falsePositive"          // indicators; how often reported
+	ByFalsePositives         NumberFilter  = "falsePositive"          // indicators; number of reports
 	ByThreatAssessScore      NumberFilter  = "threatAssessScore"      // indicators; 0 to 1000
 	ByThreatAssessRating     DecimalFilter = "threatAssessRating"     // indicators; 0 to 5
 	ByThreatAssessConfidence DecimalFilter = "threatAssessConfidence" // indicators; 0 to 100
@@ -155,7 +147,7 @@ const (
 	ByASN                    WholeFilter   = "asn"                    // addresses
 	ByWhoisActive            FlagFilter    = "whoisActive"            // hosts
 	ByDNSActive              FlagFilter    = "dnsActive"              // hosts
-	ByWeight                 NumberFilter  = "weight"                 // tags; how often used
+	ByWeight                 NumberFilter  = "weight"                 // tags; number of uses
 	ByStatus                 StatusFilter  = "status"                 // tasks
 	ByAssignee               ExactFilter   = "assignee"               // tasks; a user name
 	ByEscalatee              ExactFilter   = "escalatee"              // tasks; a user name
@@ -165,7 +157,7 @@ const (
 	ByDueDate                TimeFilter    = "dueDate"                // tasks
 )
 
-// filterTime is how a filter writes a time.
+// filterTime is the layout of times in filters.
 const filterTime = "2006-01-02T15:04:05Z"
 
 func textFilter(field, op, v string) Filter {
@@ -179,6 +171,10 @@ func textFilter(field, op, v string) Filter {
 		f.err = &ValidationError{Field: "filter on " + field, Rule: "has a control character or invalid UTF-8 in its value"}
 	}
 	return f
+}
+
+func numberFilter(field, op string, n int) Filter {
+	return Filter{field: field, op: op, value: strconv.Itoa(n)}
 }
 
 func timeFilter(field, op string, t time.Time) Filter {
@@ -197,18 +193,17 @@ func decimalFilter(field, op string, v float64) Filter {
 	return f
 }
 
-// Include selects what indicators and groups are read with, beyond their own fields. The zero value
-// reads the additional fields (counts, status, ThreatAssess scores, xid) and nothing else, because
-// without them they would be missing without a sign that they are.
+// Include selects the optional parts of indicators and groups to read. The zero value reads only the
+// additional fields: counts, status, ThreatAssess scores, xid.
 type Include struct {
 	Tags       bool // read the tags
 	Attributes bool // read the attributes
 	Labels     bool // read the security labels
-	// OmitAdditional leaves out the additional fields: the platform answers with its short form.
+	// OmitAdditional omits the additional fields, for shorter responses.
 	OmitAdditional bool
 }
 
-// EncodeValues writes the selection into a query.
+// EncodeValues adds the selection to a query.
 func (i Include) EncodeValues(_ string, q *url.Values) error {
 	if !i.OmitAdditional {
 		q.Set("includeAdditional", "true")
@@ -220,7 +215,7 @@ func (i Include) EncodeValues(_ string, q *url.Values) error {
 	return nil
 }
 
-// attached adds to a query the parts that tasks and victims know as well.
+// attached adds the parts to a query that tasks and victims support as well.
 func (i Include) attached(q url.Values) {
 	if i.Tags {
 		q.Set("includeTags", "true")
@@ -230,8 +225,8 @@ func (i Include) attached(q url.Values) {
 	}
 }
 
-// attachedOnly is attached for a noun that knows nothing else. It refuses security labels, which
-// would be missing without a sign that they are.
+// attachedOnly is attached for nouns that support only these parts. It returns an error for security labels,
+// which would be missing from the response.
 func (i Include) attachedOnly(noun string, q url.Values) error {
 	if i.Labels {
 		return &ValidationError{Field: noun, Rule: "cannot be read with security labels", Fix: "read them with client.SecurityLabels.On"}

@@ -35,7 +35,7 @@ type ListOptions struct {
 
 const (
 	maxPageSize     = 10_000
-	minPageCap      = 100 // the platform's default; no version returns smaller pages than requested below it
+	minPageCap      = 100 // the platform's default; no version limits pages to fewer items
 	defaultPageSize = 500 // accepted by every version of the platform
 	maxAhead        = 32
 )
@@ -55,7 +55,7 @@ func (o ListOptions) check() error {
 // Page is one page of a list.
 type Page[T any] struct {
 	Items []T   // never nil
-	Total int64 // size of the whole list; -1 if unknown, for example after the first page
+	Total int64 // size of the whole list; -1 if unknown, as on all pages but the first
 	More  bool  // whether further items may follow
 }
 
@@ -287,8 +287,8 @@ func (w *walk[T]) ahead(ctx context.Context, most, limit int) bool {
 		page *page[T]
 		err  error
 	}
-	size := len(p.Items)                  // less than limit where the platform allows less
-	begin := w.start + size               // of the next page that is requested
+	size := len(p.Items)                  // less than limit if the platform allows less
+	begin := w.start + size               // of the next page to request
 	var coming []*parallel.Future[answer] // in the order of the list
 	for {
 		if err == nil && len(p.Items) == size {

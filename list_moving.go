@@ -17,8 +17,8 @@ type keyed[T any] struct {
 //
 // If an item before an offset is removed, all later items move up and the next page begins too late. Pages
 // therefore overlap, at first by one item: a page must begin with an item that was already read. If it does
-// not, the iterator goes back until one does. The overlap doubles each time, so a list that keeps shrinking
-// does not stop progress.
+// not, the iterator goes back until one does. The overlap doubles each time, up to half a page,
+// so a list that keeps shrinking does not stop progress.
 //
 // An item is yielded once if at most 50,000 others are read before it occurs again. The key of an item must
 // change when the item changes.

@@ -10,26 +10,26 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/parallel"
 )
 
-// LookupOptions selects how values are looked up. Nil and the zero value recognize the type of each
-// value and look in the client's default owner.
+// LookupOptions configures a lookup. By default, the type of each value is recognized and the client's
+// default owner is searched.
 type LookupOptions struct {
 	CallOptions
-	// Owners names the owners to look in, in place of the client's default owner.
+	// Owners are the names of the owners to search, instead of the client's default owner.
 	Owners []string
-	// AllOwners looks in all owners that the API user can see. It costs one more request per value and
-	// cannot be combined with Owners.
+	// AllOwners searches all owners that are visible to the API user. It costs one additional request per
+	// value and cannot be combined with Owners.
 	AllOwners bool
-	// Type, if not empty, is the type of all values. It is for types that cannot be recognized by a
-	// value: mutexes, user agents, hashtags and the instance's own types.
+	// Type, if not empty, is the type of all values. Set it for types whose values cannot be recognized:
+	// mutexes, user agents, hashtags and custom types.
 	Type IndicatorType
-	// Parallel is the number of requests at the same time, 1 to 64. 0 means 16.
+	// Parallel is the maximum number of concurrent requests, 1 to 64. 0 means 16.
 	Parallel int
-	// Include selects what indicators are read with.
+	// Include selects the optional parts of indicators to read.
 	Include Include
 	// Exclude, if not nil, is called for each recognized value with the type and the canonical value of
-	// the indicator. If it returns true, the value is not looked up, and [LookupResult].Excluded is the
-	// reason. It is called from several goroutines, one call at a time, and not in the order of the
-	// values. A panic in it continues in the goroutine of the loop.
+	// the indicator. If it returns true, the value is not looked up, and [LookupResult.Excluded] is the
+	// reason. It is called from several goroutines, one call at a time, in any order. A panic in Exclude
+	// continues in the goroutine of the loop.
 	Exclude func(typ, value string) (reason string, exclude bool)
 }
 
@@ -51,20 +51,20 @@ func (o LookupOptions) check() error {
 // LookupResult is the result of looking up one value.
 type LookupResult struct {
 	Index int          // position of the value, from 0
-	Value string       // the value as it was given
-	Ref   IndicatorRef // the indicator that the value was taken for; zero if it was not recognized
+	Value string       // the input value
+	Ref   IndicatorRef // the recognized indicator; zero if the value was not recognized
 	Found []Indicator  // the indicator in each owner that has it, in the order of the owners; empty if none has it
-	// Excluded is the reason that [LookupOptions].Exclude returned for an excluded value, or "no reason
-	// given" if it returned none. Of a longer reason it has the first 300 bytes and " (cut)". It is empty
-	// for a value that was not excluded. No request is sent for an excluded value.
+	// Excluded is the reason from [LookupOptions.Exclude] for an excluded value, truncated to 300 bytes
+	// and " (cut)", or "no reason given". It is empty for other values. No request is sent for an excluded
+	// value.
 	Excluded string
-	// Err is the error that belongs to this value only: a [*ValidationError] if the value was not
-	// recognized, otherwise the error of a request. Found can then lack owners.
+	// Err is the error of this value only: a [*ValidationError] if the value was not recognized, otherwise
+	// the error of a request. Found can then be incomplete.
 	Err error
 }
 
-// ThreatAssessScore returns the highest ThreatAssess score of the indicators found, 0 to 1000. ok is
-// false if the platform sent none, as for a value that was not found.
+// ThreatAssessScore returns the highest ThreatAssess score of the indicators in Found, 0 to 1000. ok is false
+// if there is none.
 func (r LookupResult) ThreatAssessScore() (score int, ok bool) {
 	for _, indicator := range r.Found {
 		if s := indicator.Meta().ThreatAssessScore; s != nil {
@@ -74,9 +74,9 @@ func (r LookupResult) ThreatAssessScore() (score int, ok bool) {
 	return score, ok
 }
 
-// Lookup looks up any number of values and returns an iterator over the results, in the order of the
-// values. A value is recognized as [ParseIndicator] does, defanged or not. A value that no owner has,
-// one that is excluded and one that is not recognized are results as well.
+// Lookup looks up any number of values, defanged or not, and returns an iterator over the results in the order
+// of the values. Their types are recognized as by [ParseIndicator]. Every value has a result, even if it is
+// not found, excluded or not recognized.
 //
 //	for result, err := range client.Indicators.Lookup(ctx, slices.Values(values), nil) {
 //		if err != nil {
@@ -85,22 +85,21 @@ func (r LookupResult) ThreatAssessScore() (score int, ok bool) {
 //		fmt.Println(result.Value, len(result.Found) > 0, result.Err)
 //	}
 //
-// Lookup sends one request per value and owner, up to [LookupOptions].Parallel at the same time. It
-// does not deduplicate: a value that is given twice is looked up twice. Memory is bounded by the
-// results that are ready before their turn, fewer than twice Parallel.
+// Lookup sends one request per value and owner, up to [LookupOptions.Parallel] at the same time. It does not
+// deduplicate values. Fewer than twice Parallel results are in memory.
 //
-// An error that further values would meet as well ends the iterator: the context has ended, the
-// platform cannot be reached or is unavailable, it refuses the credentials or the owner, its rate limit
-// is exhausted. The iterator yields the error together with the value that met it, and stops. Other
-// errors are in [LookupResult].Err, and the iterator goes on: the value is invalid, the platform refuses
-// it or fails on it (400, 413, 414, 500), a firewall in front of the platform forbids it, or the answer
-// cannot be read.
+// Errors that affect only one value are in [LookupResult.Err], and the iterator continues: the value is
+// invalid, the platform refuses it or fails on it (400, 413, 414, 500), a firewall in front of the platform
+// forbids it, or the response cannot be read. Errors that would affect further values as well end the
+// iterator: the context has ended, the platform cannot be reached or is unavailable, it refuses the
+// credentials or the owner, or the rate limit is exhausted. The iterator then yields the error together with
+// its value and stops.
 //
-// Values are taken in the goroutine of the loop, and only when there is room for their results. While
-// values waits for the next one, as for a line of a terminal, results that become ready wait with it;
-// with Parallel 1, every result is yielded before the next value is taken. When the loop ends,
-// requests in flight are cancelled and no goroutine is left. A panic of the client's transport
-// continues in the goroutine of the loop.
+// Lookup ranges over values in the goroutine of the loop, and takes a value only when there is room for its
+// result. While values blocks, for example to read a line from a terminal, ready results wait. With Parallel
+// 1, every result is yielded before the next value is taken. When the loop ends, requests in flight are
+// canceled and no goroutine is left. A panic in the client's transport continues in the goroutine of the
+// loop.
 //
 //	API: GET /v2/indicators/{type}/{indicator}
 //	API: GET /v2/indicators/{type}/{indicator}/owners
@@ -115,7 +114,7 @@ func (s IndicatorsService) Lookup(ctx context.Context, values iter.Seq[string], 
 			yield(LookupResult{}, err)
 			return
 		}
-		most := 2*cap(l.slots) - 1 // requests in flight, and results that wait for a slower one before them
+		most := 2*cap(l.slots) - 1 // requests in flight, and results that wait for an earlier one
 		for r := range parallel.Map(ctx, most, numbered(values), l.find) {
 			if !yield(r.LookupResult, r.err) || r.err != nil {
 				return
@@ -129,14 +128,14 @@ const (
 	maxParallel     = 64
 )
 
-// lookup is a lookup of many values.
+// lookup is one loop over values.
 type lookup struct {
 	ownersReader
 	typ       IndicatorType
-	names     []string // of the owners to look in
+	names     []string // of the owners to search
 	allOwners bool
 	exclude   func(typ, value string) (reason string, exclude bool)
-	asking    chan struct{} // is full while exclude is called
+	asking    chan struct{} // a lock for exclude, which a caller can stop waiting for
 }
 
 func (s IndicatorsService) newLookup(ctx context.Context, values iter.Seq[string], o LookupOptions) (*lookup, error) {
@@ -238,7 +237,7 @@ func (l *lookup) findIn(ctx context.Context, r *LookupResult) error {
 	return err
 }
 
-// exclusion returns the reason for which a value is excluded, and empty if it is not.
+// exclusion returns the reason why a value is excluded, or "" if it is not.
 func (l *lookup) exclusion(ctx context.Context, def *indicatorDef, value string) (string, error) {
 	summary, err := def.summaryOf(value)
 	if err != nil {
@@ -253,7 +252,7 @@ func (l *lookup) exclusion(ctx context.Context, def *indicatorDef, value string)
 	return exclusion(l.exclude, def.typ, summary), nil
 }
 
-// concernsOneValue reports whether other values can be looked up in spite of an error.
+// concernsOneValue reports whether err affects only one value.
 func concernsOneValue(err error) bool {
 	switch e := err.(type) {
 	case *ValidationError:
@@ -270,7 +269,7 @@ func concernsOneValue(err error) bool {
 		case http.StatusOK, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong, http.StatusInternalServerError:
 			return true
 		case http.StatusForbidden:
-			return e.Message == "" // a page that is not the platform's: a firewall forbids the value, as a URL with an attack in it
+			return e.Message == "" // not a message of the platform: a firewall forbids the value, for example a URL with an attack in it
 		}
 	}
 	return false
