@@ -13,17 +13,16 @@ import (
 	"time"
 )
 
-// ChangeOptions selects how changes are read. Nil and the zero value read indicators with the
-// additional fields.
+// ChangeOptions configures a run over changes. Nil and the zero value select the defaults.
 type ChangeOptions struct {
 	CallOptions
-	// Include selects what indicators are read with.
+	// Include selects the optional parts of indicators to read.
 	Include Include
-	// Overlap is how far before the cursor's time a run begins to read, up to 24 hours. 0 means 10
-	// minutes. It has to be longer than a change can take to become visible. If it is longer than in
-	// the run before, some changes are delivered again.
+	// Overlap is the time before the time of the cursor from which a run reads, up to 24 hours. 0 means
+	// 10 minutes. It must be longer than the delay until a change becomes visible. If it is longer than
+	// in the run before, some changes are delivered again.
 	Overlap time.Duration
-	// Limit is the number of items per page: 2 to 10,000, on old instances to 500. 0 means 500.
+	// Limit is the number of items per page: 2 to 10,000, or 2 to 500 on old instances. 0 means 500.
 	Limit int
 }
 
@@ -41,19 +40,19 @@ func (o ChangeOptions) check() error {
 type Change struct {
 	Deleted   bool
 	Ref       IndicatorRef
-	Indicator Indicator // as it is now; nil if Deleted
+	Indicator Indicator // the current indicator; nil if Deleted
 }
 
-// Changes is a run over what has changed in an owner since a cursor; see [Client.Changes]. It is not
-// safe for concurrent use.
+// Changes is a run over the changes of an owner since a cursor; see [Client.Changes]. It is not safe for
+// concurrent use.
 type Changes struct {
 	from, reached Cursor
 	run           func(yield func(Change, error) bool) (reached Cursor, complete bool)
 }
 
-// Changes returns a run over the indicators that were added, changed or deleted in the client's owner
-// since the cursor. The zero [Cursor] reads all active indicators. It sends nothing before
-// [Changes.All] is ranged over.
+// Changes returns a run over the indicators that were added, changed or deleted in the client's owner since
+// the cursor. With the zero [Cursor], the run reads all active indicators. No request is sent before the
+// loop over [Changes.All] begins.
 //
 //	changes := client.Changes(ctx, cursor, nil)
 //	for change, err := range changes.All() {
@@ -64,27 +63,26 @@ type Changes struct {
 //	}
 //	cursor = changes.Cursor() // save it
 //
-// Deletions come first, so that an indicator that was deleted and created again ends as changed. After
-// the first run, inactive indicators are delivered as well, for a program that has to withdraw them. A
-// deletion can name an indicator that was never delivered: one that was created and deleted between
-// two runs.
+// Deletions come first, so the last change of an indicator that was deleted and created again is not its
+// deletion. After the first run, inactive indicators are delivered as well, so that a program can withdraw
+// them. A deletion can name an indicator that was never delivered, because it was created and deleted
+// between two runs.
 //
-// The cursor moves only after the loop has seen everything. A run that ends early is repeated from
-// where it began, so every change is delivered at least once. A change that was delivered is not
-// delivered by the next run, except that:
-//   - an indicator whose deletion is delivered is delivered again if it exists again;
-//   - of more than 100,000 changes within the overlap, or 50,000 deletions, the rest is delivered again;
-//   - with the zero cursor, an indicator can come twice if more than 50,000 are added while it is read.
+// Every change is delivered at least once: the cursor advances only if the loop reaches the end, so the next
+// run repeats a run that ended early. A run does not repeat a change of the run before, except:
+//   - an indicator that was deleted and exists again;
+//   - changes in excess of 100,000 within the overlap, and deletions in excess of 50,000;
+//   - with the zero cursor, an indicator can occur twice if more than 50,000 are added while it is read.
 //
-// Changes made while the list is read do not hide others: pages overlap, and a run reads back where the
-// list has become shorter. What changes meanwhile is delivered by this run or the next.
+// Changes during a run do not hide others: pages overlap, and the run reads back if the list has become
+// shorter. They are delivered by this run or the next.
 //
-// The platform decides what a change is: creation, import, and a new rating or confidence. New
-// tags and attributes are none, nor is a new status alone. It remembers deletions for a number of days
-// that an administrator sets: a program that runs less often has to begin again with the zero cursor.
-// v2 lists no changes of groups.
+// The platform defines a change: a creation, an import, a new rating or confidence. New tags and attributes
+// are not changes, nor is a new status alone. The platform remembers deletions for a number of days that an
+// administrator sets. A program that runs less often must start again with the zero cursor. v2 does not list
+// changes of groups.
 //
-// A cursor of another owner, or of another base URL, is a [*ValidationError].
+// A cursor of another owner or base URL returns a [*ValidationError].
 //
 //	API: GET /v2/indicators
 //	API: GET /v2/indicators/deleted
@@ -109,9 +107,9 @@ func (c *Client) Changes(ctx context.Context, cursor Cursor, opts *ChangeOptions
 	}}
 }
 
-// All returns an iterator over the changes. It requests a page only when the loop reaches it. If a
-// request fails, the iterator yields the error and stops. Each loop begins at the cursor of the run.
-// Memory is bounded by a page, the changes within the overlap and 100,000 deletions.
+// All returns an iterator over the changes and requests a page only when the loop reaches it. If a request
+// fails, the iterator yields the error and stops. Each loop begins at the cursor of the run. Memory is
+// bounded by a page, the changes within the overlap and 100,000 deletions.
 func (r *Changes) All() iter.Seq2[Change, error] {
 	if r == nil || r.run == nil {
 		return failing[Change](errNoClient)
@@ -124,8 +122,8 @@ func (r *Changes) All() iter.Seq2[Change, error] {
 	}
 }
 
-// Cursor returns the cursor for the next run. Before the loop has seen everything, and after an error,
-// it is the cursor that the run began with.
+// Cursor returns the cursor for the next run. Before the loop has reached the end, and after an error, it is
+// the cursor of this run.
 func (r *Changes) Cursor() Cursor {
 	if r == nil {
 		return Cursor{}
@@ -133,7 +131,7 @@ func (r *Changes) Cursor() Cursor {
 	return r.reached
 }
 
-// errStopped says that the loop over changes was left.
+// errStopped is the error of a loop that was left early.
 var errStopped = &ValidationError{Field: "loop", Rule: "was left"}
 
 // changesRun is one loop over changes.
@@ -141,14 +139,14 @@ type changesRun struct {
 	c         *Client
 	o         ChangeOptions
 	from      Cursor
-	known     []uint64  // what the runs before have delivered, sorted
-	began     time.Time // by the platform's clock, as far as it is known
-	beganHere time.Time // by the client's clock
+	known     []uint64  // keys that earlier runs have delivered, sorted
+	began     time.Time // by the corrected clock
+	beganHere time.Time // by the local clock
 
-	latest  time.Time       // latest change that was seen
-	changed []datedKey      // of changes that were seen, the newest
-	deleted []uint64        // keys of deletions that were seen
-	gone    map[uint64]bool // indicators whose deletion was delivered; nil when there were too many
+	latest  time.Time       // time of the latest change
+	changed []datedKey      // keys of the newest changes
+	deleted []uint64        // keys of deletions
+	gone    map[uint64]bool // indicators whose deletion was delivered; nil if there were too many
 }
 
 type datedKey struct {
@@ -172,10 +170,10 @@ func newChangesRun(ctx context.Context, c *Client, from Cursor, known []uint64, 
 	return &changesRun{c: c, o: o, from: from, known: known, began: c.now(), beganHere: c.cfg.now(), gone: map[uint64]bool{}}, nil
 }
 
-// first reports whether no run before has delivered anything.
+// first reports whether no earlier run has delivered changes.
 func (r *changesRun) first() bool { return r.from.Time.IsZero() }
 
-// since returns where reading begins for a cursor's time.
+// since returns the time from which to read for the time of a cursor.
 func (r *changesRun) since(t time.Time) time.Time {
 	if t.IsZero() {
 		return t
@@ -195,8 +193,8 @@ func (r *changesRun) read(ctx context.Context, yield func(Change) bool) error {
 	return r.readIndicators(ctx, yield)
 }
 
-// readDeletions delivers deletions. The first run delivers none, but remembers them: on a platform that
-// ignores the time it is asked for, the next run would deliver them as new.
+// readDeletions delivers deletions. The first run only remembers them: if the platform ignores the requested
+// time, the next run would deliver them as new.
 func (r *changesRun) readDeletions(ctx context.Context, yield func(Change) bool) error {
 	o := DeletedOptions{Since: r.since(r.from.Time)}
 	fetch := func(ctx context.Context, start, limit int) (*page[DeletedIndicator], error) {
@@ -266,11 +264,11 @@ func (r *changesRun) keepNewest(most int) {
 	r.changed = r.changed[:min(most, len(r.changed))]
 }
 
-// cursor returns where the next run begins.
+// cursor returns the cursor for the next run.
 //
-// Its time is that of the latest change, less the time that the run has taken: a change that was made
-// while the list was read can be one that the list did not show. It is the platform's own time, so a
-// wrong clock on this machine loses nothing.
+// Its time is the time of the latest change minus the duration of the run, because the list may not contain
+// a change that was made while it was read. The time comes from the platform, so a wrong local clock loses
+// no change.
 func (r *changesRun) cursor() Cursor {
 	next := Cursor{Source: r.from.Source, Time: r.from.Time}
 	if !r.latest.IsZero() {
@@ -295,8 +293,8 @@ func (r *changesRun) cursor() Cursor {
 	return next
 }
 
-// keyOfIndicator hashes what makes an indicator another one, or a changed one: the time of a change is
-// in seconds, so two changes can have the same.
+// keyOfIndicator returns a hash of the identity and the state of an indicator. The time of its change is not
+// enough, because two changes can be in the same second.
 func keyOfIndicator(ind Indicator) uint64 {
 	m := ind.Meta()
 	var rating, confidence, active string
@@ -324,7 +322,7 @@ func timeText(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }
 func hashOf(parts ...string) uint64 {
 	h := sha256.New()
 	for _, s := range parts {
-		_, _ = io.WriteString(h, s) // a hash takes everything
+		_, _ = io.WriteString(h, s) // a hash never returns an error
 		_, _ = h.Write([]byte{0})
 	}
 	return binary.BigEndian.Uint64(h.Sum(nil))

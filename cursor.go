@@ -10,14 +10,13 @@ import (
 	"unicode/utf8"
 )
 
-// Cursor says how far a program has read from a source that it polls: the changes of an owner
-// ([Client.Changes]), or a feed. The zero Cursor stands for the beginning. A Cursor is a plain value:
-// save it when everything before it has been processed, as JSON in a file or in the DataStore, and
-// start from it the next time.
+// Cursor is a checkpoint in a source that a program polls: the changes of an owner ([Client.Changes]) or a
+// feed. The zero Cursor is the beginning. After all items before it are processed, save it as JSON in a
+// file or in the DataStore, and start the next run from it.
 //
-// Changes uses Source, Time and Seen. A program that polls a feed sets Source to the feed's URL and
-// keeps the ETag or the offset of its last request in Position, the time of its last run in Time, and
-// the hashes of the items that it has sent and may meet again in Seen.
+// [Client.Changes] uses Source, Time and Seen. A program that polls a feed can keep the URL of the feed in
+// Source, the ETag or offset of the last request in Position, the time of the last run in Time, and the
+// hashes of items that it has sent and may read again in Seen.
 //
 // As JSON, a Cursor is an object:
 //
@@ -29,13 +28,13 @@ import (
 //	  "seen": "AAAAAAAAAAc="
 //	}
 //
-// seen is the base64 text of the hashes, each as 8 bytes, most significant first, in ascending order.
-// All but version may be missing. It is at most about 1.1 MB long.
+// The member seen contains the hashes in ascending order, each as 8 bytes in big-endian order, in base64.
+// All members except version are optional. The JSON text is at most about 1.1 MB long.
 type Cursor struct {
-	Source   string    // what is read; up to 4,096 bytes
+	Source   string    // name of the source; up to 4,096 bytes
 	Position string    // opaque position in the source; up to 4,096 bytes
-	Time     time.Time // time in the source up to which it has been read
-	Seen     []uint64  // hashes of what has been processed and can be read again; up to 100,000
+	Time     time.Time // time in the source up to which it was read
+	Seen     []uint64  // hashes of processed items that may be read again; up to 100,000
 }
 
 const (
@@ -44,7 +43,6 @@ const (
 	maxCursorText = 4096
 )
 
-// cursorJSON is the form of a cursor as JSON.
 type cursorJSON struct {
 	Version  int       `json:"version"`
 	Source   string    `json:"source,omitempty"`
@@ -58,8 +56,7 @@ func (c Cursor) IsZero() bool {
 	return c.Source == "" && c.Position == "" && c.Time.IsZero() && len(c.Seen) == 0
 }
 
-// MarshalJSON returns the documented form of c. A Cursor over one of the limits of its fields is a
-// [*ValidationError].
+// MarshalJSON returns the documented JSON object. A field over its limit returns a [*ValidationError].
 func (c Cursor) MarshalJSON() ([]byte, error) {
 	if err := c.check(); err != nil {
 		return nil, err
@@ -72,9 +69,9 @@ func (c Cursor) MarshalJSON() ([]byte, error) {
 	return json.Marshal(cursorJSON{Version: cursorVersion, Source: c.Source, Position: c.Position, Time: c.Time.UTC(), Seen: raw})
 }
 
-// UnmarshalJSON reads the documented form. What is damaged, or was written by a later version of this
-// package, is a [*ValidationError] and leaves c as it was: a cursor is never taken for the beginning by
-// mistake.
+// UnmarshalJSON reads the documented JSON object. Damaged input, and input from a later version of this
+// package, return a [*ValidationError] and leave c unchanged, so a damaged cursor is never mistaken for the
+// beginning.
 func (c *Cursor) UnmarshalJSON(b []byte) error {
 	var version struct{ Version *int }
 	if err := json.Unmarshal(b, &version); err != nil || version.Version == nil {
