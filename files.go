@@ -6,7 +6,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// FileOccurrence is a name or place that a file was found under. At least one field is set.
+// FileOccurrence is a name or path under which a file was found. At least one field is set.
 type FileOccurrence struct {
 	ID       int64     `json:"id,omitzero"` // read only
 	FileName string    `json:"fileName,omitzero"`

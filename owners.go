@@ -22,10 +22,10 @@ const (
 
 // Owner is an organization, a community or a source. Every indicator, group, task and victim has one.
 type Owner struct {
-	ID   int64     `json:"id,omitzero"` // 0 if only the name is known; an owner can also have the id 0
-	Name string    `json:"name"`        // the name that [Client.InOwner] takes
+	ID   int64     `json:"id,omitzero"` // 0 if only the name is known; 0 is also a valid id
+	Name string    `json:"name"`        // the name for Client.InOwner
 	Type OwnerType `json:"type,omitzero"`
-	// ItemID is the id of the indicator in this owner, set by [IndicatorsService.Owners] only.
+	// ItemID is the id of the indicator in this owner. Only IndicatorsService.Owners sets it.
 	ItemID int64 `json:"itemId,omitzero"`
 }
 
@@ -40,17 +40,15 @@ type User struct {
 
 // Members are the users of an organization.
 type Members struct {
-	Anonymous bool   // whether the organization shows pseudonyms only
+	Anonymous bool   // whether users have only pseudonyms
 	Users     []User // never nil
 }
 
-// OwnersService reads the owners that the API user can see, their daily numbers, and users. Programs that
-// let people choose an owner need All; Whoami checks base URL and credentials.
-//
+// OwnersService reads owners, their daily metrics, and users. Use Whoami to check base URL and credentials.
 // The service is safe for concurrent use.
 type OwnersService struct{ service }
 
-// List reads one page of the owners that the API user can see. It costs one request.
+// List reads one page of the owners that are visible to the API user. It costs one request.
 //
 //	API: GET /v2/owners
 //
@@ -59,7 +57,7 @@ func (s OwnersService) List(ctx context.Context, opts *ListOptions) (*Page[Owner
 	return s.lister(opts).list(ctx)
 }
 
-// All returns an iterator over the owners that the API user can see and requests a page only when the
+// All returns an iterator over the owners that are visible to the API user and requests a page only when the
 // loop reaches it. If a request fails, the iterator yields the error and stops.
 //
 //	API: GET /v2/owners
@@ -73,7 +71,7 @@ func (s OwnersService) lister(opts *ListOptions) lister[Owner] {
 	return lister[Owner]{client: s.c, options: copyOf(opts), route: at("v2", "owners"), keys: []string{"owner"}, read: readOwner}
 }
 
-// Get reads one owner by its id. It costs one request.
+// Get reads an owner by id. A negative id returns a [*ValidationError]. It costs one request.
 //
 //	API: GET /v2/owners/{id}
 //
@@ -94,8 +92,8 @@ func (s OwnersService) Mine(ctx context.Context) (Owner, error) {
 	return one(ctx, s.c, &call{method: http.MethodGet, route: at("v2", "owners", "mine")}, []string{"owner"}, readOwner)
 }
 
-// Members reads the users of the API user's own organization. An anonymous organization shows pseudonyms
-// only. It costs one request per 500 users.
+// Members reads the users of the API user's own organization. In an anonymous organization, users have only
+// pseudonyms. It costs one request per 500 users.
 //
 //	API: GET /v2/owners/mine/members
 //
@@ -117,9 +115,8 @@ func (s OwnersService) Members(ctx context.Context) (Members, error) {
 	return m, nil
 }
 
-// Metrics returns an iterator over the daily numbers of one owner. The platform keeps 15 to 30 days. It
-// requests a page only when the loop reaches it. If a request fails, the iterator yields the error and
-// stops.
+// Metrics returns an iterator over the daily metrics of one owner and requests a page only when the loop
+// reaches it. If a request fails, the iterator yields the error and stops. The platform keeps 15 to 30 days.
 //
 //	API: GET /v2/owners/{id}/metrics
 //
@@ -131,8 +128,8 @@ func (s OwnersService) Metrics(ctx context.Context, ownerID int64, opts *ListOpt
 	return s.metrics(ctx, at("v2", "owners", id(ownerID), "metrics"), opts)
 }
 
-// AllMetrics returns an iterator over the daily numbers of all owners that the API user can see; see
-// Metrics.
+// AllMetrics returns an iterator over the daily metrics of all owners that are visible to the API user; see
+// [OwnersService.Metrics].
 //
 //	API: GET /v2/owners/metrics
 //
@@ -147,8 +144,8 @@ func (s OwnersService) metrics(ctx context.Context, r route, opts *ListOptions) 
 
 var errOwnerID = &ValidationError{Field: "owner id", Rule: "must be 0 or more"}
 
-// Whoami reads the API user that the client's credentials belong to. It costs one request and is the
-// cheapest check of base URL and credentials.
+// Whoami reads the API user of the client's credentials. It costs one request. Use it to check base URL and
+// credentials.
 //
 //	API: GET /v2/whoami
 //
@@ -201,7 +198,7 @@ func readUser(r *wire.Reader) User {
 	return u
 }
 
-// OwnerMetric holds the numbers of an owner on one day.
+// OwnerMetric contains the metrics of an owner on one day.
 type OwnerMetric struct {
 	Owner                      Owner     `json:"owner,omitzero"` // the zero value if the platform does not send it
 	Date                       time.Time `json:"metricDate"`     // the day, in UTC
@@ -239,7 +236,7 @@ type OwnerMetric struct {
 	FalsePositivesOfDay        int64     `json:"totalFalsePositiveDaily"` // on this day
 	FalsePositives             int64     `json:"totalFalsePositive"`
 
-	// Extra holds what the platform sent beyond the fields of this package.
+	// Extra contains the members of the JSON object without a field in this struct.
 	Extra map[string]json.RawMessage `json:"extra,omitzero"`
 }
 

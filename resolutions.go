@@ -8,15 +8,15 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// DNSResolution is a DNS resolution of a host: its addresses at a time.
+// DNSResolution is a DNS resolution of a host at one time.
 type DNSResolution struct {
 	Date      time.Time  `json:"resolutionDate,omitzero"`
 	Addresses []*Address `json:"addresses"` // never nil
 }
 
-// HostResolutions returns an iterator over the DNS resolutions of a host and requests a page
-// only when the loop reaches it. If a request fails, the iterator yields the error and stops. The platform resolves a
-// host while its DNSActive is true.
+// HostResolutions returns an iterator over the DNS resolutions of a host and requests a page only when the loop
+// reaches it. If a request fails, the iterator yields the error and stops. The platform resolves a host while
+// its DNSActive field is true.
 //
 //	API: GET /v2/indicators/hosts/{indicator}/dnsResolutions
 //
@@ -29,8 +29,8 @@ func (s IndicatorsService) HostResolutions(ctx context.Context, host Resource, o
 		})
 }
 
-// AddressResolutions returns an iterator over the hosts that have resolved to an address and requests a page
-// only when the loop reaches it. If a request fails, the iterator yields the error and stops.
+// AddressResolutions returns an iterator over the hosts that have resolved to an address and requests a page only
+// when the loop reaches it. If a request fails, the iterator yields the error and stops.
 //
 //	API: GET /v2/indicators/addresses/{indicator}/dnsResolutions
 //

@@ -10,27 +10,26 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// Resource is anything that tags, attributes and associations can be attached to: every [Indicator]
-// and [Group], every [*Task] and [*Victim], and the references [IndicatorRef], [GroupRef], [TaskRef]
-// and [VictimRef], which name a thing without reading it first.
+// Resource is an object to which tags, attributes and associations can be attached: an [Indicator], a [Group],
+// a [*Task] or a [*Victim]. An [IndicatorRef], [GroupRef], [TaskRef] or [VictimRef] refers to a resource without
+// reading it first.
 //
-// A resource that was read knows its owner, and what is attached to it lands in that owner. One that
-// names no owner is looked for in the client's default owner.
+// A resource that was read from the platform remembers its owner, and calls use that owner. Otherwise calls use
+// the client's default owner.
 type Resource interface {
 	Labelable
-	// resource is what an attribute has not: attributes and associations of its own.
+	// resource distinguishes a Resource from an AttributeRef.
 	resource()
 }
 
-// Labelable is anything that security labels can be attached to: every [Resource], and
-// [AttributeRef].
+// Labelable is an object to which security labels can be attached: a [Resource] or an [AttributeRef].
 type Labelable interface {
-	// target returns where the thing is. It asks the platform for its indicator types if the thing is of
-	// a type that this package does not know.
+	// target returns the place of the object. For a custom indicator type, it may request the types of the
+	// instance.
 	target(ctx context.Context, c *Client) (target, error)
 }
 
-// kind is one of the platform's kinds of resources.
+// kind is a kind of resources.
 type kind string
 
 const (
@@ -43,21 +42,21 @@ const (
 	kindLabel     kind = "security label"
 )
 
-// target is where a resource is.
+// target is the place of a resource on the platform.
 type target struct {
 	kind  kind
-	typ   string // type name, as in Host or Incident; empty for tasks and victims
+	typ   string // type name, for example Host or Incident; empty for tasks and victims
 	route route
 	owner string
 }
 
-// IndicatorRef names an indicator by its type and value. It is comparable.
+// IndicatorRef refers to an indicator by its type and value. It is comparable.
 type IndicatorRef struct {
-	Type  IndicatorType // as in TypeHost, or the name of a type of the instance's own
-	Value string        // in any form that Get accepts; a file is named by one of its hashes
+	Type  IndicatorType // for example TypeHost, or the name of a custom type
+	Value string        // in any notation that Get accepts; for a file, one of its hashes
 	Owner string        // empty means the client's default owner
 
-	asRead bool // the platform wrote the value, so it is sent as it is
+	asRead bool // the value comes from the platform and is sent unchanged
 }
 
 func (r IndicatorRef) target(ctx context.Context, c *Client) (target, error) {
@@ -74,9 +73,9 @@ func (r IndicatorRef) target(ctx context.Context, c *Client) (target, error) {
 
 func (IndicatorRef) resource() {}
 
-// GroupRef names a group by its type and id. It is comparable.
+// GroupRef refers to a group by its type and id. It is comparable.
 type GroupRef struct {
-	Type  GroupType // as in GroupIncident
+	Type  GroupType // for example GroupIncident
 	ID    int64
 	Owner string // empty means the client's default owner
 }
@@ -94,7 +93,7 @@ func (r GroupRef) target(context.Context, *Client) (target, error) {
 
 func (GroupRef) resource() {}
 
-// AttributeRef names an attribute of a resource, for the security labels on it.
+// AttributeRef refers to an attribute of a resource, for its security labels.
 type AttributeRef struct {
 	On Resource
 	ID int64
@@ -116,7 +115,7 @@ func (r AttributeRef) target(ctx context.Context, c *Client) (target, error) {
 
 var errNilResource = &ValidationError{Field: "resource", Rule: "is nil"}
 
-// targetOf returns where l is. Without an owner of its own, l is in the client's default owner.
+// targetOf returns the target of l, with the client's default owner if l has none.
 func (c *Client) targetOf(ctx context.Context, l Labelable) (target, error) {
 	if err := cmp.Or(c.usable(), checkContext(ctx)); err != nil {
 		return target{}, err
@@ -132,7 +131,7 @@ func (c *Client) targetOf(ctx context.Context, l Labelable) (target, error) {
 	return t, nil
 }
 
-// targetOfKind is targetOf for a resource that must be of a kind.
+// targetOfKind is targetOf for a resource of one kind.
 func (c *Client) targetOfKind(ctx context.Context, r Resource, want kind) (target, error) {
 	t, err := c.targetOf(ctx, r)
 	if err == nil && t.kind != want {
@@ -141,7 +140,7 @@ func (c *Client) targetOfKind(ctx context.Context, r Resource, want kind) (targe
 	return t, err
 }
 
-// targetOfType is targetOf for an indicator that must be of a type.
+// targetOfType is targetOf for an indicator of one type.
 func (c *Client) targetOfType(ctx context.Context, r Resource, typ IndicatorType) (target, error) {
 	t, err := c.targetOf(ctx, r)
 	if err == nil {
@@ -150,32 +149,32 @@ func (c *Client) targetOfType(ctx context.Context, r Resource, typ IndicatorType
 	return t, err
 }
 
-// RelatedGroupOptions selects groups that are related to a resource, a tag or a security label. Nil and
-// the zero value read groups of all types.
+// RelatedGroupOptions selects the groups that are related to a resource, a tag or a security label. Nil and
+// the zero value select groups of all types.
 //
-// The list is read in the owner that the resource names, and otherwise in the client's default owner.
+// The list is read in the owner of the resource, or in the client's default owner if the resource has none.
 type RelatedGroupOptions struct {
 	ListOptions
-	// Type selects the groups of one type. A list of one type has the fields of the type, as the date
-	// of an incident; a list of all types has what they have in common.
+	// Type, if not empty, selects groups of one type. Their type-specific fields, for example the date of
+	// an incident, are set only if Type is set.
 	Type GroupType `url:"-"`
 }
 
-// RelatedIndicatorOptions selects indicators that are related to a resource, a tag or a security label.
-// Nil and the zero value read indicators of all types. The list is read in the same owner as for
+// RelatedIndicatorOptions selects the indicators that are related to a resource, a tag or a security label.
+// Nil and the zero value select indicators of all types. The list is read in the same owner as for
 // [RelatedGroupOptions].
 type RelatedIndicatorOptions struct {
 	ListOptions
-	// Type selects the indicators of one type. A list of one type has the fields of the type, as the
-	// size of a file; a list of all types has what they have in common. A list never has the additional
-	// fields: read an indicator with Get for those.
+	// Type, if not empty, selects indicators of one type. Their type-specific fields, for example the
+	// size of a file, are set only if Type is set. Lists do not contain the additional fields; use Get to
+	// read them.
 	Type IndicatorType `url:"-"`
 }
 
-// related reads what is related to the thing at t: the list at r, which lies below t.
+// related reads the list at r, which is below t.
 //
-// 404 means an empty list on some versions of the platform, and a missing t on all of them: one more
-// request tells. A t without a route is not asked for.
+// A 404 means an empty list on some versions of the platform, and a missing t on all of them. related sends one
+// more request for t, if t has a route, to distinguish them.
 func related[T any](ctx context.Context, c *Client, t target, o ListOptions, r route, keys []string, read func(*wire.Reader) T) iter.Seq2[T, error] {
 	c = c.with(o.CallOptions)
 	return pages(ctx, o, func(ctx context.Context, start, limit int) (*page[T], error) {
@@ -198,7 +197,7 @@ func related[T any](ctx context.Context, c *Client, t target, o ListOptions, r r
 	})
 }
 
-// relatedTo is related for the thing that find finds when the list is ranged over.
+// relatedTo returns list for the target that find returns when the loop begins.
 func relatedTo[T any](find func() (target, error), list func(target) iter.Seq2[T, error]) iter.Seq2[T, error] {
 	return deferred(func() iter.Seq2[T, error] {
 		t, err := find()
@@ -209,12 +208,12 @@ func relatedTo[T any](find func() (target, error), list func(target) iter.Seq2[T
 	})
 }
 
-// relatedGroups reads the groups that are related to the thing at t.
+// relatedGroups reads the groups that are related to t.
 func relatedGroups(ctx context.Context, c *Client, t target, o RelatedGroupOptions) iter.Seq2[Group, error] {
 	if o.Type == "" {
 		keys := []string{"group"}
 		if t.kind == kindTask {
-			keys = append(keys, "task") // under which the documentation shows the groups of a task
+			keys = append(keys, "task") // the documented key for groups of a task
 		}
 		return related(ctx, c, t, o.ListOptions, t.route.under("groups"), keys, readAnyGroup)
 	}
@@ -226,7 +225,7 @@ func relatedGroups(ctx context.Context, c *Client, t target, o RelatedGroupOptio
 		func(r *wire.Reader) Group { return readGroup(r, def) })
 }
 
-// relatedGroup reads one group that is related to the thing at t.
+// relatedGroup reads one group that is related to t.
 func relatedGroup(ctx context.Context, c *Client, t, group target) (Group, error) {
 	if group.kind != kindGroup {
 		return nil, &ValidationError{Field: "group", Rule: "must be a group, not " + group.kind.named()}
@@ -236,7 +235,7 @@ func relatedGroup(ctx context.Context, c *Client, t, group target) (Group, error
 		func(r *wire.Reader) Group { return readGroup(r, def) })
 }
 
-// relatedIndicators reads the indicators that are related to the thing at t: the lists below r.
+// relatedIndicators reads the indicators that are related to t, from the lists below r.
 func relatedIndicators(ctx context.Context, c *Client, t target, r route, o RelatedIndicatorOptions) iter.Seq2[Indicator, error] {
 	if o.Type == "" {
 		return related(ctx, c, t, o.ListOptions, r.under("indicators"), []string{"indicator"}, readAnyIndicator)

@@ -19,19 +19,19 @@ import (
 // IndicatorTypeInfo describes an indicator type of the instance.
 type IndicatorTypeInfo struct {
 	Name           IndicatorType `json:"name"`
-	Branch         string        `json:"apiBranch"`               // path segment of its indicators
-	Entity         string        `json:"apiEntity"`               // JSON key of one of them
-	Custom         bool          `json:"custom"`                  // whether it is not one of the five that the platform began with
-	Parsable       bool          `json:"parsable"`                // whether the platform finds it in text
-	CasePreference string        `json:"casePreference,omitzero"` // upper, lower or sensitive; of custom types
-	Values         []ValueInfo   `json:"values,omitzero"`         // what identifies an indicator of the type: one to three
-	Regexes        []string      `json:"regexes,omitzero"`        // what the platform accepts; in Java's syntax
+	Branch         string        `json:"apiBranch"`               // path segment of the indicators
+	Entity         string        `json:"apiEntity"`               // JSON key of one indicator
+	Custom         bool          `json:"custom"`                  // false only for the five original types of the platform
+	Parsable       bool          `json:"parsable"`                // whether the platform extracts it from text
+	CasePreference string        `json:"casePreference,omitzero"` // upper, lower or sensitive; only for custom types
+	Values         []ValueInfo   `json:"values,omitzero"`         // one to three values that identify an indicator
+	Regexes        []string      `json:"regexes,omitzero"`        // patterns of valid values, in Java syntax
 }
 
-// ValueInfo is one of the values that identify an indicator of a type.
+// ValueInfo describes one of the values that identify an indicator of a type.
 type ValueInfo struct {
-	Label  string `json:"label"`           // what people call it, as in SHA-1
-	Key    string `json:"key,omitzero"`    // its JSON key, as in sha1; empty where the platform did not say, and the label is the key
+	Label  string `json:"label"`           // display name, for example SHA-1
+	Key    string `json:"key,omitzero"`    // JSON key, for example sha1; if empty, the label is the key
 	Type   string `json:"type,omitzero"`   // text or selectone
 	Option string `json:"option,omitzero"` // choices, separated by semicolons
 }
@@ -47,13 +47,12 @@ func (t IndicatorTypeInfo) Labels() []string {
 	return labels
 }
 
-// Patterns compiles the regular expressions of the type, which an ioc.Parser takes as Patterns. It returns
-// none for a type without expressions.
+// Patterns returns the compiled regular expressions of the type, for ioc.Parser.Patterns. It returns no
+// expressions for a type without any.
 //
-// The platform writes them for Java. An expression that package regexp cannot compile, such as one with a
-// lookahead, returns an error with its number, from 1, and no expressions: without one of them, values
-// that the platform accepts would be refused. So does one with a class inside a class or an intersection
-// of classes, which Go would read as characters.
+// The expressions are in Java syntax. If package regexp cannot compile one, for example because of a lookahead,
+// or would read it differently, because of a nested or intersected character class, Patterns returns an error
+// with the number of the expression, from 1, and no expressions.
 func (t IndicatorTypeInfo) Patterns() ([]*regexp.Regexp, error) {
 	patterns := make([]*regexp.Regexp, len(t.Regexes))
 	for i, expression := range t.Regexes {
@@ -70,8 +69,8 @@ func (t IndicatorTypeInfo) Patterns() ([]*regexp.Regexp, error) {
 	return patterns, nil
 }
 
-// hasJavaClass reports whether a valid expression has a character class with another one inside, or with
-// an intersection, as in [a-z&&[^x]]. Java reads these as sets, and Go as characters.
+// hasJavaClass reports whether a valid expression has a nested or intersected character class, for example
+// [a-z&&[^x]]. Java reads it as sets, Go as characters.
 func hasJavaClass(expression string) bool {
 	class := false
 	for i := 0; i < len(expression); i++ {
@@ -88,7 +87,7 @@ func hasJavaClass(expression string) bool {
 			return true
 		case rest[0] == '[':
 			class = true
-			for _, first := range [...]string{"^", "]"} { // a bracket in front is a character
+			for _, first := range [...]string{"^", "]"} { // a leading bracket is a character
 				if strings.HasPrefix(expression[i+1:], first) {
 					i++
 				}
@@ -100,14 +99,13 @@ func hasJavaClass(expression string) bool {
 	return false
 }
 
-// TypesService reads the types of an instance: of indicators, of attributes and of associations. Most
-// programs need it for two things only: AttributeLengths for feeds with long texts, and Indicators for
-// the types of the instance's own. The service is safe for concurrent use.
+// TypesService reads the indicator, attribute and association types of an instance. Most programs need only
+// AttributeLengths, for feeds with long texts, and Indicators, for custom types. The service is safe for
+// concurrent use.
 type TypesService struct{ service }
 
-// Indicators returns an iterator over the indicator types of the instance, with their keys and regular
-// expressions. It requests a page only when the loop reaches it. If a request fails, the iterator yields
-// the error and stops.
+// Indicators returns an iterator over the indicator types of the instance and requests a page only when the loop
+// reaches it. If a request fails, the iterator yields the error and stops.
 //
 //	API: GET /v2/types/indicatorTypes
 //
@@ -119,8 +117,8 @@ func (s TypesService) Indicators(ctx context.Context, opts *ListOptions) iter.Se
 	}.all(ctx)
 }
 
-// Indicator reads one indicator type by its name, as in [TypeHost]. It costs one request. For a type of
-// the instance's own, it first learns the types of the instance, unless the client did before.
+// Indicator reads an indicator type by name, for example [TypeHost]. It costs one request. For a custom type,
+// it also reads the types of the instance unless the client has cached them.
 //
 //	API: GET /v2/types/indicatorTypes/{indicatorType}
 //
@@ -184,26 +182,25 @@ func readIndicatorType(r *wire.Reader) IndicatorTypeInfo {
 	return t
 }
 
-// typeTable holds the definitions of the instance's own indicator types. A client and its copies
-// share one. It is filled when a type is needed that this package does not know, because most
-// programs never meet one.
+// typeTable caches the definitions of custom indicator types. A client and its copies share one. It is filled
+// when a custom type is needed, because most programs use none.
 type typeTable struct {
-	turn   chan struct{} // held by the call that reads the types
+	turn   chan struct{} // a lock for reading the types, which a caller can stop waiting for
 	loaded atomic.Pointer[typeSnapshot]
 }
 
-// typeSnapshot is the types of the instance at one moment.
+// typeSnapshot contains the types of the instance at one time.
 type typeSnapshot struct {
 	defs map[IndicatorType]*indicatorDef
 	at   time.Time
 }
 
-// typesFresh is how long a type that the instance does not have is not asked for again.
+// typesFresh is the time for which a missing type is cached.
 const typesFresh = time.Minute
 
 func newTypeTable() typeTable { return typeTable{turn: make(chan struct{}, 1)} }
 
-// find returns the definition of a type, and whether a missing one is known to be missing.
+// find returns the cached definition of a type. certain is false if the types must be read.
 func (t *typeTable) find(typ IndicatorType, now time.Time) (def *indicatorDef, certain bool) {
 	s := t.loaded.Load()
 	if s == nil {
@@ -214,8 +211,7 @@ func (t *typeTable) find(typ IndicatorType, now time.Time) (def *indicatorDef, c
 	return def, def != nil || 0 <= age && age < typesFresh
 }
 
-// definition returns what a type is sent and read by. For a type that is the instance's own, it reads
-// the types of the instance, once.
+// definition returns the definition of a type. For a custom type, it reads the types of the instance once.
 func (c *Client) definition(ctx context.Context, typ IndicatorType) (*indicatorDef, error) {
 	if def := indicatorDefOf(typ); def != nil && def.branch != "" {
 		return def, nil
@@ -237,7 +233,7 @@ func (c *Client) definition(ctx context.Context, typ IndicatorType) (*indicatorD
 			return nil, contextErr(ctx)
 		}
 		defer func() { <-c.types.turn }()
-		if def, certain = c.types.find(typ, c.cfg.now()); !certain { // nobody read them while this call waited
+		if def, certain = c.types.find(typ, c.cfg.now()); !certain { // no other call has read them meanwhile
 			if err := c.loadTypes(ctx); err != nil {
 				return nil, fmt.Errorf("indicator type %s: %w", quoteForeign(string(typ)), err)
 			}
@@ -262,7 +258,7 @@ func (c *Client) loadTypes(ctx context.Context) error {
 			continue
 		}
 		def := customDef(&info)
-		if known != nil { // a type that the package knows from batch files only
+		if known != nil { // a type that the package knows only in batch files
 			learned := *known
 			learned.branch, learned.entity, learned.keys = def.branch, def.entity, def.keys
 			def = &learned

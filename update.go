@@ -10,27 +10,26 @@ import (
 
 // updateField is a field of an update.
 type updateField struct {
-	name     string   // as in the update's struct
-	key      string   // as in JSON
-	value    any      // a pointer; nil if the update does not set the field
-	types    []string // the types that have the field; nil for all
-	required bool     // whether the platform needs the field in every update
+	name     string   // Go name
+	key      string   // JSON key
+	value    any      // pointer to the new value; nil if the field is not set
+	types    []string // types that have the field; nil means all
+	required bool     // whether the platform requires the field in every update
 	filled   bool     // whether the field cannot be cleared
 }
 
-// Fields that are not written as their Go type is.
+// Types of fields with a special JSON form.
 type (
 	boolText     bool   // "true" or "false"
 	nullableText string // null if empty
 )
 
-// set reports whether the update sets the field.
 func (f *updateField) set() bool { return !isNil(f.value) }
 
-// has reports whether things of a type have the field.
+// has reports whether the type has the field.
 func (f *updateField) has(typ string) bool { return f.types == nil || slices.Contains(f.types, typ) }
 
-// isClear reports whether the update clears the field.
+// isClear reports whether the new value is empty.
 func (f *updateField) isClear() bool {
 	switch v := f.value.(type) {
 	case *string:
@@ -73,8 +72,8 @@ func (f *updateField) write(w *wire.Writer) {
 	}
 }
 
-// updateBody returns the body of an update of a thing of a type: the fields that the update sets and
-// no other. update is the name of the update's struct.
+// updateBody returns the JSON body of an update with the fields that are set. update is the name of the Go
+// struct, and typ the type of the object.
 func updateBody(update, typ string, fields []updateField) ([]byte, error) {
 	bad := func(f *updateField, rule, fix string) error {
 		return &ValidationError{Field: update + "." + f.name, Rule: rule, Fix: fix}
@@ -100,7 +99,7 @@ func updateBody(update, typ string, fields []updateField) ([]byte, error) {
 	return written(&w, update)
 }
 
-// canonicalUpdate returns the canonical form of a text, or nil if the update does not set it.
+// canonicalUpdate returns the canonical form of v, or nil if v is nil.
 func canonicalUpdate(v *string, canonical func(string) (string, error)) (*string, error) {
 	if v == nil {
 		return nil, nil
