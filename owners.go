@@ -242,6 +242,39 @@ type OwnerMetric struct {
 
 func readOwnerMetric(r *wire.Reader) OwnerMetric {
 	var m OwnerMetric
+	counts := map[string]*int64{
+		"totalIndicator":               &m.Indicators,
+		"totalHost":                    &m.Hosts,
+		"totalAddress":                 &m.Addresses,
+		"totalEmailAddress":            &m.EmailAddresses,
+		"totalFile":                    &m.Files,
+		"totalUrl":                     &m.URLs,
+		"totalGroup":                   &m.Groups,
+		"totalThreat":                  &m.Threats,
+		"totalIncident":                &m.Incidents,
+		"totalEmail":                   &m.Emails,
+		"totalCampaign":                &m.Campaigns,
+		"totalAdversary":               &m.Adversaries,
+		"totalSignature":               &m.Signatures,
+		"totalTask":                    &m.Tasks,
+		"totalDocument":                &m.Documents,
+		"totalTag":                     &m.Tags,
+		"totalTrack":                   &m.Tracks,
+		"totalResult":                  &m.Results,
+		"totalIndicatorAttribute":      &m.IndicatorAttributes,
+		"totalGroupAttribute":          &m.GroupAttributes,
+		"totalEnrichedIndicator":       &m.EnrichedIndicators,
+		"totalGroupIndicator":          &m.IndicatorsInGroups,
+		"totalObservationDaily":        &m.ObservationsOfDay,
+		"totalObservationIndicator":    &m.ObservedIndicators,
+		"totalObservationAddress":      &m.ObservedAddresses,
+		"totalObservationEmailAddress": &m.ObservedEmailAddresses,
+		"totalObservationFile":         &m.ObservedFiles,
+		"totalObservationHost":         &m.ObservedHosts,
+		"totalObservationUrl":          &m.ObservedURLs,
+		"totalFalsePositiveDaily":      &m.FalsePositivesOfDay,
+		"totalFalsePositive":           &m.FalsePositives,
+	}
 	for r.Object(); r.NextKey(); {
 		key := r.Key()
 		switch string(key) {
@@ -251,74 +284,16 @@ func readOwnerMetric(r *wire.Reader) OwnerMetric {
 			m.Owner = readOwner(r)
 		case "ownerName":
 			m.Owner.Name = r.Text()
-		case "totalIndicator":
-			m.Indicators = r.Int64()
-		case "totalHost":
-			m.Hosts = r.Int64()
-		case "totalAddress":
-			m.Addresses = r.Int64()
-		case "totalEmailAddress":
-			m.EmailAddresses = r.Int64()
-		case "totalFile":
-			m.Files = r.Int64()
-		case "totalUrl":
-			m.URLs = r.Int64()
-		case "totalGroup":
-			m.Groups = r.Int64()
-		case "totalThreat":
-			m.Threats = r.Int64()
-		case "totalIncident":
-			m.Incidents = r.Int64()
-		case "totalEmail":
-			m.Emails = r.Int64()
-		case "totalCampaign":
-			m.Campaigns = r.Int64()
-		case "totalAdversary":
-			m.Adversaries = r.Int64()
-		case "totalSignature":
-			m.Signatures = r.Int64()
-		case "totalTask":
-			m.Tasks = r.Int64()
-		case "totalDocument":
-			m.Documents = r.Int64()
-		case "totalTag":
-			m.Tags = r.Int64()
-		case "totalTrack":
-			m.Tracks = r.Int64()
-		case "totalResult":
-			m.Results = r.Int64()
-		case "totalIndicatorAttribute":
-			m.IndicatorAttributes = r.Int64()
-		case "totalGroupAttribute":
-			m.GroupAttributes = r.Int64()
 		case "averageIndicatorRating":
 			m.AverageIndicatorRating = r.Float64()
 		case "averageIndicatorConfidence":
 			m.AverageIndicatorConfidence = r.Float64()
-		case "totalEnrichedIndicator":
-			m.EnrichedIndicators = r.Int64()
-		case "totalGroupIndicator":
-			m.IndicatorsInGroups = r.Int64()
-		case "totalObservationDaily":
-			m.ObservationsOfDay = r.Int64()
-		case "totalObservationIndicator":
-			m.ObservedIndicators = r.Int64()
-		case "totalObservationAddress":
-			m.ObservedAddresses = r.Int64()
-		case "totalObservationEmailAddress":
-			m.ObservedEmailAddresses = r.Int64()
-		case "totalObservationFile":
-			m.ObservedFiles = r.Int64()
-		case "totalObservationHost":
-			m.ObservedHosts = r.Int64()
-		case "totalObservationUrl":
-			m.ObservedURLs = r.Int64()
-		case "totalFalsePositiveDaily":
-			m.FalsePositivesOfDay = r.Int64()
-		case "totalFalsePositive":
-			m.FalsePositives = r.Int64()
 		default:
-			keepExtra(&m.Extra, key, r)
+			if count := counts[string(key)]; count != nil {
+				*count = r.Int64()
+			} else {
+				keepExtra(&m.Extra, key, r)
+			}
 		}
 	}
 	return m
