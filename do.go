@@ -12,12 +12,12 @@ type Request struct {
 	// Method is GET, POST, PUT or DELETE.
 	Method string
 	// Path is the escaped path below the base URL, for example "/v2/owners". Escape values in it with
-	// [PathSegment].
+	// PathSegment.
 	Path string
 	// Query contains the query parameters. The client does not add the owner.
 	Query url.Values
 	// Header contains additional headers. Headers that the client or package net/http sets return a
-	// [*ValidationError]: Authorization, Timestamp, User-Agent, Host, Content-Length and other headers
+	// *ValidationError: Authorization, Timestamp, User-Agent, Host, Content-Length and other headers
 	// about the connection.
 	Header http.Header
 	// Body is the request body, in JSON unless Header has another Content-Type. Nil means no body.

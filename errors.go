@@ -33,10 +33,10 @@ var (
 	ErrRequestTooLarge  = errors.New("threatconnect: too large")           // the request body is larger than the platform accepts
 	ErrNotLicensed      = errors.New("threatconnect: API not licensed")    // the instance has no license for the API; retrying does not help
 	ErrBatchDisabled    = errors.New("threatconnect: batch not enabled")   // the instance has no batch API or no document storage; retrying does not help
-	ErrRedirect         = errors.New("threatconnect: redirect refused")    // the response is a redirect, which would break the signature
+	ErrRedirect         = errors.New("threatconnect: redirect refused")    // the response is a redirect; following it would break the signature
 	ErrBadResponse      = errors.New("threatconnect: unusable response")   // the response is not valid for the API: HTML, invalid JSON, a truncated body
-	ErrResponseTooLarge = errors.New("threatconnect: response too large")  // the response exceeds the limit of the client; see [WithMaxResponseBytes]
-	ErrValidation       = errors.New("threatconnect: invalid input")       // the input is invalid and nothing was sent; see [ValidationError]
+	ErrResponseTooLarge = errors.New("threatconnect: response too large")  // the response exceeds the limit of the client; see WithMaxResponseBytes
+	ErrValidation       = errors.New("threatconnect: invalid input")       // the input is invalid and nothing was sent; see ValidationError
 	ErrOutcomeUnknown   = errors.New("threatconnect: outcome unknown")     // a write got no usable response and may have taken effect; check before you repeat it
 )
 

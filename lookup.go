@@ -27,7 +27,7 @@ type LookupOptions struct {
 	// Include selects the optional parts of indicators to read.
 	Include Include
 	// Exclude, if not nil, is called for each recognized value with the type and the canonical value of
-	// the indicator. If it returns true, the value is not looked up, and [LookupResult.Excluded] is the
+	// the indicator. If it returns true, the value is not looked up, and LookupResult.Excluded is the
 	// reason. It is called from several goroutines, one call at a time, in any order. A panic in Exclude
 	// continues in the goroutine of the loop.
 	Exclude func(typ, value string) (reason string, exclude bool)
@@ -54,11 +54,11 @@ type LookupResult struct {
 	Value string       // the input value
 	Ref   IndicatorRef // the recognized indicator; zero if the value was not recognized
 	Found []Indicator  // the indicator in each owner that has it, in the order of the owners; empty if none has it
-	// Excluded is the reason from [LookupOptions.Exclude] for an excluded value, truncated to 300 bytes
+	// Excluded is the reason from LookupOptions.Exclude for an excluded value, truncated to 300 bytes
 	// and " (cut)", or "no reason given". It is empty for other values. No request is sent for an excluded
 	// value.
 	Excluded string
-	// Err is the error of this value only: a [*ValidationError] if the value was not recognized, otherwise
+	// Err is the error of this value only: a *ValidationError if the value was not recognized, otherwise
 	// the error of a request. Found can then be incomplete.
 	Err error
 }

@@ -38,16 +38,16 @@ type Observer struct {
 	// ctx or derived from it. Nil means ctx.
 	CallStart func(ctx context.Context, call Call) context.Context
 	// CallEnd is called after the last attempt with the context from CallStart. If the call returns an
-	// open body, for example [Client.Do], CallEnd is called before the body is read.
+	// open body, for example Client.Do, CallEnd is called before the body is read.
 	CallEnd func(ctx context.Context, call Call)
 	// AttemptStart is called before each attempt with the context of the call. It returns the context for
 	// the attempt, which must be ctx or derived from it. Nil means ctx.
 	AttemptStart func(ctx context.Context, attempt Attempt) context.Context
 	// AttemptEnd is called with the context from AttemptStart after the response was read or the attempt
-	// failed. The attempt includes the call of the function of [TokenFunc], [HMACFunc] or [SignerFunc].
+	// failed. The attempt includes the call of the function of TokenFunc, HMACFunc or SignerFunc.
 	AttemptEnd func(ctx context.Context, attempt Attempt)
 	// Wait is called before the wait between two attempts with the context of the call. It is not called
-	// for a [Limiter] or if the next attempt follows at once.
+	// for a Limiter or if the next attempt follows at once.
 	Wait func(ctx context.Context, wait Wait)
 }
 

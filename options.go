@@ -319,10 +319,10 @@ type CallOptions struct {
 	// Retry, if not nil, replaces the client's retry policy.
 	Retry *RetryPolicy `url:"-"`
 	// ActivityLog, if not nil, sets whether the platform writes the call to the activity log of the
-	// owner. It overrides [WithActivityLog].
+	// owner. It overrides WithActivityLog.
 	ActivityLog *bool `url:"-"`
 	// Header contains additional headers, which are sent with every attempt. Authorization, Timestamp,
-	// User-Agent and connection headers return a [*ValidationError].
+	// User-Agent and connection headers return a *ValidationError.
 	Header http.Header `url:"-"`
 }
 

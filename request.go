@@ -167,7 +167,7 @@ type RequestError struct {
 
 	// OutcomeUnknown reports whether a POST, PUT or DELETE may have taken effect: the connection failed
 	// or the context ended after the request may have been sent. The error then matches
-	// [ErrOutcomeUnknown].
+	// ErrOutcomeUnknown.
 	OutcomeUnknown bool
 }
 

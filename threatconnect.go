@@ -56,7 +56,7 @@ type Client struct {
 	Bulk BulkService
 	// Playbooks lists, exports, imports, activates and deactivates playbooks.
 	Playbooks PlaybooksService
-	// DataStore sends single requests to the DataStore; [DataStoreOf] returns a typed store.
+	// DataStore sends single requests to the DataStore; DataStoreOf returns a typed store.
 	DataStore DataStoreService
 	// Logs sends the log of an app to the platform.
 	Logs LogsService
