@@ -19,8 +19,8 @@ type BatchExclusion struct {
 	// Reference is true if the item only refers to the indicator: an association, which is omitted, or a
 	// group, which is imported without the reference.
 	Reference bool
-	// Reason is the reason that Exclude returned, truncated to 300 bytes and " (cut)", or "no reason
-	// given".
+	// Reason is the reason that Exclude returned, or "no reason given" if that is empty. A reason longer
+	// than 300 bytes is truncated and ends with " (cut)".
 	Reason string
 }
 

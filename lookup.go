@@ -54,9 +54,9 @@ type LookupResult struct {
 	Value string       // the input value
 	Ref   IndicatorRef // the recognized indicator; zero if the value was not recognized
 	Found []Indicator  // the indicator in each owner that has it, in the order of the owners; empty if none has it
-	// Excluded is the reason from LookupOptions.Exclude for an excluded value, truncated to 300 bytes
-	// and " (cut)", or "no reason given". It is empty for other values. No request is sent for an excluded
-	// value.
+	// Excluded is the reason from LookupOptions.Exclude, or "no reason given" if that is empty. A reason
+	// longer than 300 bytes is truncated and ends with " (cut)". Excluded is empty for values that were not
+	// excluded. No request is sent for an excluded value.
 	Excluded string
 	// Err is the error of this value only: a *ValidationError if the value was not recognized, otherwise
 	// the error of a request. Found can then be incomplete.

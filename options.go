@@ -193,7 +193,7 @@ func WithRetry(p RetryPolicy) Option {
 	}
 }
 
-// Limiter limits the rate of requests. A [golang.org/x/time/rate.Limiter] is a Limiter.
+// Limiter limits the rate of requests. [golang.org/x/time/rate.Limiter] implements it.
 type Limiter interface {
 	// Wait blocks until the next request may be sent. It returns an error if ctx ends first.
 	Wait(ctx context.Context) error
@@ -313,8 +313,8 @@ func checkPort(hostport string) error {
 	return nil
 }
 
-// CallOptions configure a single call. They are embedded in the options of calls; [Client.With] passes
-// them to methods without options. The zero value selects the settings of the client.
+// CallOptions configures a single call. It is embedded in the options of calls; [Client.With] passes it to
+// methods without options. The zero value selects the settings of the client.
 type CallOptions struct {
 	// Retry, if not nil, replaces the client's retry policy.
 	Retry *RetryPolicy `url:"-"`
