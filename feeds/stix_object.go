@@ -220,7 +220,8 @@ func (o *stixObject) meta(labels map[string]string) (m threatconnect.GroupMeta, 
 		}
 	}
 	for _, id := range o.Markings {
-		if l, ok := tlpLabel(labels[id]); ok && !slices.Contains(m.SecurityLabels, l) {
+		l, ok := tlpLabel(labels[id])
+		if ok && !slices.ContainsFunc(m.SecurityLabels, func(other threatconnect.SecurityLabel) bool { return other.Name == l.Name }) {
 			m.SecurityLabels = append(m.SecurityLabels, l)
 		}
 	}
