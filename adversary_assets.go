@@ -232,7 +232,7 @@ func readAdversaryAsset(def *adversaryAssetDef) func(*wire.Reader) AdversaryAsse
 	return func(r *wire.Reader) AdversaryAsset {
 		var a AdversaryAsset
 		for r.Object(); r.NextKey(); {
-			switch key := r.Key(); string(key) {
+			switch string(r.Key()) {
 			case "id":
 				a.ID = r.ID()
 			case "type":
@@ -244,7 +244,7 @@ func readAdversaryAsset(def *adversaryAssetDef) func(*wire.Reader) AdversaryAsse
 			case "webLink":
 				a.WebLink = r.Text()
 			default:
-				keepExtra(&a.Extra, key, r)
+				keepExtra(&a.Extra, r)
 			}
 		}
 		def := def

@@ -2,6 +2,7 @@ package threatconnect
 
 import (
 	"context"
+	"encoding/json"
 	"iter"
 	"net/http"
 
@@ -14,6 +15,8 @@ type AssociationTypeInfo struct {
 	Branch     AssociationType `json:"apiBranch"`  // its path segment; convert that of a file action to FileAction
 	Custom     bool            `json:"custom"`     // whether it is the instance's own
 	FileAction bool            `json:"fileAction"` // whether it is an action of a file
+
+	Extra map[string]json.RawMessage `json:"extra,omitzero"` // members that this package has no field for
 }
 
 // Associations returns an iterator over the association types of the instance: the group types, those
@@ -53,7 +56,7 @@ func readAssociationType(r *wire.Reader) AssociationTypeInfo {
 		case "fileAction":
 			t.FileAction = r.Bool()
 		default:
-			r.Skip()
+			keepExtra(&t.Extra, r)
 		}
 	}
 	return t

@@ -93,7 +93,7 @@ func (s TypesService) Attribute(ctx context.Context, name string) (AttributeType
 func readAttributeType(r *wire.Reader) AttributeTypeInfo {
 	var t AttributeTypeInfo
 	for r.Object(); r.NextKey(); {
-		switch key := r.Key(); string(key) {
+		switch string(r.Key()) {
 		case "name":
 			t.Name = r.Text()
 		case "system":
@@ -109,7 +109,7 @@ func readAttributeType(r *wire.Reader) AttributeTypeInfo {
 			}
 			t.ValidationRule = r.RawCopy()
 		default:
-			keepExtra(&t.Extra, key, r)
+			keepExtra(&t.Extra, r)
 		}
 	}
 	return t

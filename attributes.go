@@ -2,6 +2,7 @@ package threatconnect
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"time"
@@ -25,6 +26,8 @@ type Attribute struct {
 	// SecurityLabels are the labels on the attribute. They are written by batch files; elsewhere
 	// they are applied to an AttributeRef.
 	SecurityLabels []SecurityLabel `json:"securityLabel,omitzero"`
+
+	Extra map[string]json.RawMessage `json:"extra,omitzero"` // members that this package has no field for
 }
 
 // AttributeUpdate says which fields of an attribute change, and to what. A nil field stays as it is; a pointer to
@@ -221,7 +224,7 @@ func readAttribute(r *wire.Reader) Attribute {
 		case "securityLabel":
 			a.SecurityLabels = readList(r, readSecurityLabel)
 		default:
-			r.Skip()
+			keepExtra(&a.Extra, r)
 		}
 	}
 	return a

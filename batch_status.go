@@ -2,6 +2,7 @@ package threatconnect
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -44,6 +45,8 @@ type BatchStatus struct {
 	ErrorGroups         int `json:"errorGroupCount"`
 	SuccessAssociations int `json:"successAssociationCount"`
 	ErrorAssociations   int `json:"errorAssociationCount"`
+
+	Extra map[string]json.RawMessage `json:"extra,omitzero"` // members that this package has no field for
 }
 
 // mostCounted is the largest valid count. No file has as many items, and a sum of a few such counts fits in an int64.
@@ -99,7 +102,7 @@ func (s *BatchStatus) read(key []byte, r *wire.Reader) {
 	case "errorAssociationCount":
 		s.ErrorAssociations = readCount(r)
 	default:
-		r.Skip()
+		keepExtra(&s.Extra, r)
 	}
 }
 
@@ -118,7 +121,7 @@ func readBatchAnswer(text []byte) (batchAnswer, error) {
 		}
 	}
 	r := wire.NewReader(text)
-	r.Limit(int64(2*len(text)) + 1<<10)
+	r.Limit(int64(2*len(text)) + 64<<10) // room for the entries of unknown members
 	if r.Kind() != wire.Object {
 		r.Fail("want an object")
 		return a, r.Err()

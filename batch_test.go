@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"mime"
@@ -134,7 +135,7 @@ func TestAnswersAboutJobsAreReadInEveryShape(t *testing.T) {
 		`{"status":"Success","data":{"batchStatus":{"id":"7","status":"Completed","errorCount":"4"}}}`: {ID: 7, State: threatconnect.JobCompleted, Errors: 4},
 		`{"status":"Success","data":{"batchStatus":{"id":7,"status":"Queued","successIndicatorCount":1,"errorIndicatorCount":2,"successGroupCount":3,` +
 			`"errorGroupCount":4,"successAssociationCount":5,"errorAssociationCount":6,"new":[1]}}}`: {ID: 7, State: threatconnect.JobQueued,
-			SuccessIndicators: 1, ErrorIndicators: 2, SuccessGroups: 3, ErrorGroups: 4, SuccessAssociations: 5, ErrorAssociations: 6},
+			SuccessIndicators: 1, ErrorIndicators: 2, SuccessGroups: 3, ErrorGroups: 4, SuccessAssociations: 5, ErrorAssociations: 6, Extra: map[string]json.RawMessage{"new": json.RawMessage(`[1]`)}},
 	} {
 		m, client := batchMock(t)
 		m.RegisterResponderWithQuery("GET", batchBase+"/v2/batch/7", "includeAdditional=true", httpmock.NewStringResponder(200, text))

@@ -3,6 +3,7 @@ package threatconnect
 import (
 	"context"
 	"encoding/csv"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -43,6 +44,8 @@ type BulkStatus struct {
 	NextRun     time.Time `json:"nextRun,omitzero"` // when the platform writes the next report
 	LastRun     time.Time `json:"lastRun,omitzero"` // when it wrote the last report; zero if there is none
 	Status      string    `json:"status,omitzero"`  // the result of the last run, as in "Complete" or "Failure"
+
+	Extra map[string]json.RawMessage `json:"extra,omitzero"` // members that this package has no field for
 }
 
 func (s BulkStatus) complete() bool {
@@ -359,7 +362,7 @@ func readBulkStatus(r *wire.Reader) BulkStatus {
 		case "status":
 			s.Status = r.Text()
 		default:
-			r.Skip()
+			keepExtra(&s.Extra, r)
 		}
 	}
 	return s

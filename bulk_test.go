@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/csv"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -34,7 +35,8 @@ func TestBulkStatusComesWithoutAnEnvelope(t *testing.T) {
 			got, err := c.Bulk.Status(t.Context())
 			require.NoError(t, err)
 			assert.Equal(t, BulkStatus{Name: "Example Source", CSVEnabled: true, Status: "Complete",
-				NextRun: time.Date(2026, 3, 2, 1, 0, 0, 0, time.UTC), LastRun: time.Date(2026, 3, 1, 1, 0, 0, 123e6, time.UTC)}, got)
+				NextRun: time.Date(2026, 3, 2, 1, 0, 0, 0, time.UTC), LastRun: time.Date(2026, 3, 1, 1, 0, 0, 123e6, time.UTC),
+				Extra: map[string]json.RawMessage{"more": json.RawMessage(`[1]`)}}, got)
 		})
 	}
 	c, mock := contentClient(t)

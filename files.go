@@ -1,6 +1,7 @@
 package threatconnect
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/threatconnect-go/threatconnect/internal/wire"
@@ -12,6 +13,8 @@ type FileOccurrence struct {
 	FileName string    `json:"fileName,omitzero"`
 	Path     string    `json:"path,omitzero"`
 	Date     time.Time `json:"date,omitzero"`
+
+	Extra map[string]json.RawMessage `json:"extra,omitzero"` // members that this package has no field for
 }
 
 func (o *FileOccurrence) write(w *wire.Writer) {
@@ -35,7 +38,7 @@ func readFileOccurrence(r *wire.Reader) FileOccurrence {
 		case "date":
 			o.Date = r.Time()
 		default:
-			r.Skip()
+			keepExtra(&o.Extra, r)
 		}
 	}
 	return o

@@ -149,7 +149,7 @@ func (l *interner) groupInto(r *wire.Reader, g Group) {
 			r.Skip()
 		case meta.read(key, r):
 		default:
-			keepExtra(&meta.Extra, key, r)
+			keepExtra(&meta.Extra, r)
 		}
 	}
 	keepMisfits(&meta.Extra, r.Kept(before))

@@ -265,9 +265,9 @@ func keepMisfits(extra *map[string]json.RawMessage, kept map[string]json.RawMess
 	}
 }
 
-// keepExtra stores a field that this package does not name.
-func keepExtra(extra *map[string]json.RawMessage, key []byte, r *wire.Reader) {
-	name := string(key)
+// keepExtra stores the member that r is at, which this package has no field for.
+func keepExtra(extra *map[string]json.RawMessage, r *wire.Reader) {
+	name := string(r.Key())
 	const entry = 128 // bytes of an entry, while the map grows
 	r.Spend(entry + len(name))
 	raw := r.RawCopy()

@@ -55,7 +55,7 @@ func (l *interner) indicator(r *wire.Reader, def *indicatorDef) Indicator {
 			summary = r.Text()
 		case meta.read(key, r):
 		default:
-			keepExtra(&meta.Extra, key, r)
+			keepExtra(&meta.Extra, r)
 		}
 	}
 	keepMisfits(&meta.Extra, r.Kept(before))
@@ -84,7 +84,7 @@ func (l *interner) anyIndicator(r *wire.Reader) Indicator {
 			m.Owner.Name = l.ownerName(r)
 		default:
 			if !m.read(key, r) {
-				keepExtra(&m.Extra, key, r)
+				keepExtra(&m.Extra, r)
 			}
 		}
 	}

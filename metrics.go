@@ -2,6 +2,7 @@ package threatconnect
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"iter"
 	"net/http"
@@ -50,6 +51,8 @@ type Metric struct {
 	Interval    MetricInterval `json:"interval"`             // required
 	Keyed       bool           `json:"keyedValues"`          // whether each value has a key
 	Description string         `json:"description,omitzero"` // up to 500 characters
+
+	Extra map[string]json.RawMessage `json:"extra,omitzero"` // members that this package has no field for
 }
 
 // MetricPoint is one value of a metric.
@@ -298,7 +301,7 @@ func readMetric(r *wire.Reader) Metric {
 		case "description":
 			m.Description = r.Text()
 		default:
-			r.Skip()
+			keepExtra(&m.Extra, r)
 		}
 	}
 	return m

@@ -1,6 +1,7 @@
 package threatconnect_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -25,7 +26,8 @@ func TestMetricsAreReadAndWritten(t *testing.T) {
 			body: `{"name":"alerts/day","dataType":"Sum","interval":"Daily","keyedValues":true,"description":"d"}`},
 		peopleCall{method: "DELETE", target: "/v2/customMetrics/alerts%2Fday"},
 	)
-	want := threatconnect.Metric{ID: 3, Name: "alerts/day", DataType: threatconnect.MetricSum, Interval: threatconnect.MetricDaily, Keyed: true, Description: "d"}
+	want := threatconnect.Metric{ID: 3, Name: "alerts/day", DataType: threatconnect.MetricSum, Interval: threatconnect.MetricDaily, Keyed: true, Description: "d",
+		Extra: map[string]json.RawMessage{"x": json.RawMessage(`1`)}}
 	all, err := client.Metrics.List(t.Context(), nil)
 	require.NoError(t, err)
 	assert.Equal(t, []threatconnect.Metric{want}, all.Items)

@@ -2,6 +2,7 @@ package threatconnect
 
 import (
 	"context"
+	"encoding/json"
 	"iter"
 	"net/http"
 	"net/url"
@@ -14,6 +15,8 @@ import (
 type Observation struct {
 	Count int64     `json:"count"`                 // how often; 1 or more
 	Date  time.Time `json:"dateObserved,omitzero"` // when; zero means now when it is added
+
+	Extra map[string]json.RawMessage `json:"extra,omitzero"` // members that this package has no field for
 }
 
 // ObservationCount is how often an indicator was observed.
@@ -22,12 +25,16 @@ type ObservationCount struct {
 	LastObserved     time.Time `json:"lastObserved,omitzero"`     // by all users; zero when never
 	YourCount        int64     `json:"yourCount"`                 // by the API user's organization
 	YourLastObserved time.Time `json:"yourLastObserved,omitzero"` // by the API user's organization; zero when never
+
+	Extra map[string]json.RawMessage `json:"extra,omitzero"` // members that this package has no field for
 }
 
 // FalsePositives is how often an indicator was reported as a false positive.
 type FalsePositives struct {
 	Count        int64     `json:"count"`
 	LastReported time.Time `json:"lastReported,omitzero"` // zero when never
+
+	Extra map[string]json.RawMessage `json:"extra,omitzero"` // members that this package has no field for
 }
 
 // ObservedIndicator is an indicator that was observed recently.
@@ -36,6 +43,8 @@ type ObservedIndicator struct {
 	Count        int64        `json:"observationCount"`
 	LastObserved time.Time    `json:"lastObserved,omitzero"`
 	ByUser       []ObservedBy `json:"userObservedList,omitzero"`
+
+	Extra map[string]json.RawMessage `json:"extra,omitzero"` // members that this package has no field for
 }
 
 // ObservedBy is how often a user has observed an indicator.
@@ -43,6 +52,8 @@ type ObservedBy struct {
 	UserName     string    `json:"userName"`
 	Count        int64     `json:"count"`
 	LastObserved time.Time `json:"userLastObservedDate,omitzero"`
+
+	Extra map[string]json.RawMessage `json:"extra,omitzero"` // members that this package has no field for
 }
 
 // DeletedIndicator is the platform's record of an indicator that was deleted.
@@ -51,6 +62,8 @@ type DeletedIndicator struct {
 	Summary   string        `json:"summary"`
 	Owner     string        `json:"ownerName"`
 	DateAdded time.Time     `json:"dateAdded,omitzero"` // when the indicator had been added
+
+	Extra map[string]json.RawMessage `json:"extra,omitzero"` // members that this package has no field for
 }
 
 // Ref returns the reference to the indicator, as it was named before it was deleted.
@@ -246,7 +259,7 @@ func readDeleted(r *wire.Reader) DeletedIndicator {
 		case "dateAdded":
 			d.DateAdded = r.Time()
 		default:
-			r.Skip()
+			keepExtra(&d.Extra, r)
 		}
 	}
 	return d
@@ -261,7 +274,7 @@ func readObservation(r *wire.Reader) Observation {
 		case "dateObserved":
 			o.Date = r.Time()
 		default:
-			r.Skip()
+			keepExtra(&o.Extra, r)
 		}
 	}
 	return o
@@ -280,7 +293,7 @@ func readObservationCount(r *wire.Reader) ObservationCount {
 		case "yourLastObserved":
 			o.YourLastObserved = r.Time()
 		default:
-			r.Skip()
+			keepExtra(&o.Extra, r)
 		}
 	}
 	return o
@@ -295,7 +308,7 @@ func readFalsePositives(r *wire.Reader) FalsePositives {
 		case "lastReported":
 			f.LastReported = r.Time()
 		default:
-			r.Skip()
+			keepExtra(&f.Extra, r)
 		}
 	}
 	return f
@@ -312,25 +325,27 @@ func readObserved(r *wire.Reader) ObservedIndicator {
 		case "lastObserved":
 			o.LastObserved = r.Time()
 		case "userObservedList":
-			o.ByUser = readList(r, func(r *wire.Reader) ObservedBy {
-				var b ObservedBy
-				for r.Object(); r.NextKey(); {
-					switch string(r.Key()) {
-					case "userName":
-						b.UserName = r.Text()
-					case "count":
-						b.Count = r.Int64()
-					case "userLastObservedDate":
-						b.LastObserved = r.Time()
-					default:
-						r.Skip()
-					}
-				}
-				return b
-			})
+			o.ByUser = readList(r, readObservedBy)
 		default:
-			r.Skip()
+			keepExtra(&o.Extra, r)
 		}
 	}
 	return o
+}
+
+func readObservedBy(r *wire.Reader) ObservedBy {
+	var b ObservedBy
+	for r.Object(); r.NextKey(); {
+		switch string(r.Key()) {
+		case "userName":
+			b.UserName = r.Text()
+		case "count":
+			b.Count = r.Int64()
+		case "userLastObservedDate":
+			b.LastObserved = r.Time()
+		default:
+			keepExtra(&b.Extra, r)
+		}
+	}
+	return b
 }

@@ -27,6 +27,8 @@ type Owner struct {
 	Type OwnerType `json:"type,omitzero"`
 	// ItemID is the id of the indicator in this owner. Only IndicatorsService.Owners sets it.
 	ItemID int64 `json:"itemId,omitzero"`
+
+	Extra map[string]json.RawMessage `json:"extra,omitzero"` // members that this package has no field for
 }
 
 // User is a user of the platform.
@@ -36,6 +38,8 @@ type User struct {
 	LastName  string `json:"lastName,omitzero"`
 	Pseudonym string `json:"pseudonym,omitzero"` // from Whoami, and in anonymous organizations
 	Role      string `json:"role,omitzero"`      // from Whoami only
+
+	Extra map[string]json.RawMessage `json:"extra,omitzero"` // members that this package has no field for
 }
 
 // Members are the users of an organization.
@@ -171,7 +175,7 @@ func readOwner(r *wire.Reader) Owner {
 		case "itemId":
 			o.ItemID = r.Int64()
 		default:
-			r.Skip()
+			keepExtra(&o.Extra, r)
 		}
 	}
 	return o
@@ -180,22 +184,26 @@ func readOwner(r *wire.Reader) Owner {
 func readUser(r *wire.Reader) User {
 	var u User
 	for r.Object(); r.NextKey(); {
-		switch string(r.Key()) {
-		case "userName":
-			u.UserName = r.Text()
-		case "firstName":
-			u.FirstName = r.Text()
-		case "lastName":
-			u.LastName = r.Text()
-		case "pseudonym":
-			u.Pseudonym = r.Text()
-		case "role":
-			u.Role = r.Text()
-		default:
-			r.Skip()
-		}
+		u.readMember(r)
 	}
 	return u
+}
+
+func (u *User) readMember(r *wire.Reader) {
+	switch string(r.Key()) {
+	case "userName":
+		u.UserName = r.Text()
+	case "firstName":
+		u.FirstName = r.Text()
+	case "lastName":
+		u.LastName = r.Text()
+	case "pseudonym":
+		u.Pseudonym = r.Text()
+	case "role":
+		u.Role = r.Text()
+	default:
+		keepExtra(&u.Extra, r)
+	}
 }
 
 // OwnerMetric contains the metrics of an owner on one day.
@@ -276,8 +284,8 @@ func readOwnerMetric(r *wire.Reader) OwnerMetric {
 		"totalFalsePositive":           &m.FalsePositives,
 	}
 	for r.Object(); r.NextKey(); {
-		key := r.Key()
-		switch string(key) {
+		key := string(r.Key())
+		switch key {
 		case "metricDate":
 			m.Date = r.Time()
 		case "owner":
@@ -289,10 +297,10 @@ func readOwnerMetric(r *wire.Reader) OwnerMetric {
 		case "averageIndicatorConfidence":
 			m.AverageIndicatorConfidence = r.Float64()
 		default:
-			if count := counts[string(key)]; count != nil {
+			if count := counts[key]; count != nil {
 				*count = r.Int64()
 			} else {
-				keepExtra(&m.Extra, key, r)
+				keepExtra(&m.Extra, r)
 			}
 		}
 	}

@@ -114,7 +114,7 @@ func readPlaybook(r *wire.Reader, raw json.RawMessage) Playbook {
 		case string(key) == "labels" && flatTexts(r):
 			p.Labels = r.Strings()
 		default:
-			keepExtra(&p.Extra, key, r)
+			keepExtra(&p.Extra, r)
 		}
 	}
 	return p

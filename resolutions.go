@@ -2,6 +2,7 @@ package threatconnect
 
 import (
 	"context"
+	"encoding/json"
 	"iter"
 	"time"
 
@@ -12,6 +13,8 @@ import (
 type DNSResolution struct {
 	Date      time.Time  `json:"resolutionDate,omitzero"`
 	Addresses []*Address `json:"addresses"` // never nil
+
+	Extra map[string]json.RawMessage `json:"extra,omitzero"` // members that this package has no field for
 }
 
 // HostResolutions returns an iterator over the DNS resolutions of a host and requests a page only when the loop
@@ -53,7 +56,7 @@ func readResolution(r *wire.Reader) DNSResolution {
 		case "addresses":
 			d.Addresses = readList(r, func(r *wire.Reader) *Address { return readIndicator(r, indicatorDefOf(TypeAddress)).(*Address) })
 		default:
-			r.Skip()
+			keepExtra(&d.Extra, r)
 		}
 	}
 	return d

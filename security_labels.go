@@ -2,6 +2,7 @@ package threatconnect
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"time"
@@ -17,6 +18,8 @@ type SecurityLabel struct {
 	Description string    `json:"description,omitzero"`
 	Color       string    `json:"color,omitzero"`
 	DateAdded   time.Time `json:"dateAdded,omitzero"` // read only
+
+	Extra map[string]json.RawMessage `json:"extra,omitzero"` // members that this package has no field for
 }
 
 // SecurityLabelsService attaches the security labels of an owner to resources and to attributes, and
@@ -88,7 +91,7 @@ func readSecurityLabel(r *wire.Reader) SecurityLabel {
 		case "dateAdded":
 			l.DateAdded = r.Time()
 		default:
-			r.Skip()
+			keepExtra(&l.Extra, r)
 		}
 	}
 	return l

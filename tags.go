@@ -2,6 +2,7 @@ package threatconnect
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -15,6 +16,8 @@ type Tag struct {
 	Name        string `json:"name"`                 // 1 to 128 characters
 	Description string `json:"description,omitzero"` // missing in some lists; not part of batch files
 	WebLink     string `json:"webLink,omitzero"`     // read only; never fetched
+
+	Extra map[string]json.RawMessage `json:"extra,omitzero"` // members that this package has no field for
 }
 
 // TagUpdate holds the fields of a tag that [TagsService.Update] changes. Nil fields stay as they are.
@@ -161,7 +164,7 @@ func readTag(r *wire.Reader) Tag {
 		case "webLink":
 			t.WebLink = r.Text()
 		default:
-			r.Skip()
+			keepExtra(&t.Extra, r)
 		}
 	}
 	return t

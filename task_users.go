@@ -3,6 +3,7 @@ package threatconnect
 import (
 	"context"
 	"net/http"
+	"reflect"
 
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
@@ -160,22 +161,13 @@ func readTaskUsers(r *wire.Reader) []User {
 		var u User
 		var more []string
 		for r.Object(); r.NextKey(); {
-			switch string(r.Key()) {
-			case "userName":
-				if names := r.Strings(); len(names) > 0 {
-					u.UserName, more = names[0], names[1:]
-				}
-			case "firstName":
-				u.FirstName = r.Text()
-			case "lastName":
-				u.LastName = r.Text()
-			case "pseudonym":
-				u.Pseudonym = r.Text()
-			default:
-				r.Skip()
+			if string(r.Key()) != "userName" {
+				u.readMember(r)
+			} else if names := r.Strings(); len(names) > 0 {
+				u.UserName, more = names[0], names[1:]
 			}
 		}
-		if u != (User{}) {
+		if !reflect.ValueOf(u).IsZero() {
 			users = append(users, u)
 		}
 		for _, name := range more {

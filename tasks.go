@@ -326,7 +326,7 @@ func readTask(r *wire.Reader) *Task {
 	t := new(Task)
 	before := r.Keep()
 	for r.Object(); r.NextKey(); {
-		switch key := r.Key(); string(key) {
+		switch string(r.Key()) {
 		case "id":
 			t.ID = r.ID()
 		case "name":
@@ -366,7 +366,7 @@ func readTask(r *wire.Reader) *Task {
 		case "attribute":
 			t.Attributes = readList(r, readAttribute)
 		default:
-			keepExtra(&t.Extra, key, r)
+			keepExtra(&t.Extra, r)
 		}
 	}
 	keepMisfits(&t.Extra, r.Kept(before))

@@ -3,6 +3,7 @@ package threatconnect
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -26,6 +27,8 @@ type IndicatorTypeInfo struct {
 	CasePreference string        `json:"casePreference,omitzero"` // upper, lower or sensitive; only for custom types
 	Values         []ValueInfo   `json:"values,omitzero"`         // one to three values that identify an indicator
 	Regexes        []string      `json:"regexes,omitzero"`        // patterns of valid values, in Java syntax
+
+	Extra map[string]json.RawMessage `json:"extra,omitzero"` // members that this package has no field for
 }
 
 // ValueInfo describes one of the values that identify an indicator of a type.
@@ -160,7 +163,7 @@ func readIndicatorType(r *wire.Reader) IndicatorTypeInfo {
 				case "key1", "key2", "key3":
 					values[key[3]-'1'].Key = r.Text()
 				default:
-					r.Skip()
+					keepExtra(&t.Extra, r)
 				}
 			}
 		case "value1Label", "value2Label", "value3Label":
@@ -170,7 +173,7 @@ func readIndicatorType(r *wire.Reader) IndicatorTypeInfo {
 		case "value1Option", "value2Option", "value3Option":
 			values[key[5]-'1'].Option = r.Text()
 		default:
-			r.Skip()
+			keepExtra(&t.Extra, r)
 		}
 	}
 	for _, v := range values {

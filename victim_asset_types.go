@@ -247,7 +247,7 @@ func readVictimAsset(def *victimAssetDef) func(*wire.Reader) VictimAsset {
 	return func(r *wire.Reader) VictimAsset {
 		var f victimAssetFields
 		for r.Object(); r.NextKey(); {
-			switch key := r.Key(); string(key) {
+			switch string(r.Key()) {
 			case "id":
 				f.meta.ID = r.ID()
 			case "webLink":
@@ -269,7 +269,7 @@ func readVictimAsset(def *victimAssetDef) func(*wire.Reader) VictimAsset {
 			case "webSite":
 				f.webSite = r.Text()
 			default:
-				keepExtra(&f.meta.Extra, key, r)
+				keepExtra(&f.meta.Extra, r)
 			}
 		}
 		def := def

@@ -268,7 +268,7 @@ func readVictimOf(owner string) func(*wire.Reader) *Victim {
 		v := &Victim{Owner: Owner{Name: owner}}
 		before := r.Keep()
 		for r.Object(); r.NextKey(); {
-			switch key := r.Key(); string(key) {
+			switch string(r.Key()) {
 			case "id":
 				v.ID = r.ID()
 			case "name":
@@ -294,7 +294,7 @@ func readVictimOf(owner string) func(*wire.Reader) *Victim {
 			case "attribute":
 				v.Attributes = readList(r, readAttribute)
 			default:
-				keepExtra(&v.Extra, key, r)
+				keepExtra(&v.Extra, r)
 			}
 		}
 		keepMisfits(&v.Extra, r.Kept(before))
