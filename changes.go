@@ -197,10 +197,8 @@ func (r *changesRun) read(ctx context.Context, yield func(Change) bool) error {
 // time, the next run would deliver them as new.
 func (r *changesRun) readDeletions(ctx context.Context, yield func(Change) bool) error {
 	o := DeletedOptions{Since: r.since(r.from.Time)}
-	fetch := func(ctx context.Context, start, limit int) (*page[DeletedIndicator], error) {
-		return r.c.deletedPage(ctx, at("v2", "indicators", "deleted"), o, start, limit)
-	}
-	for d, err := range readMoving(ctx, r.o.Limit, fetch, keyOfDeletion) {
+	list := r.c.deleted(at("v2", "indicators", "deleted"), o)
+	for d, err := range readMoving(ctx, r.o.Limit, list.page, keyOfDeletion) {
 		if err != nil {
 			return err
 		}
@@ -228,11 +226,8 @@ func (r *changesRun) readIndicators(ctx context.Context, yield func(Change) bool
 	if !r.first() {
 		o.Filters, o.Any = Filters{ByActive.Is(true), ByActive.Is(false)}, true
 	}
-	s := IndicatorsService{service: service{r.c}}
-	fetch := func(ctx context.Context, start, limit int) (*page[Indicator], error) {
-		return s.page(ctx, o, start, limit)
-	}
-	for ind, err := range readMoving(ctx, r.o.Limit, fetch, keyOfIndicator) {
+	list := IndicatorsService{service: service{r.c}}.lister(&o)
+	for ind, err := range readMoving(ctx, r.o.Limit, list.page, keyOfIndicator) {
 		if err != nil {
 			return err
 		}

@@ -143,8 +143,7 @@ func (s TypedGroups[T]) Get(ctx context.Context, groupID int64, opts *GroupGetOp
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
 func (s TypedGroups[T]) List(ctx context.Context, opts *GroupListOptions) (*Page[T], error) {
-	o := copyOf(opts)
-	return onePage(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[T], error) { return s.page(ctx, o, start, limit) })
+	return s.lister(opts).list(ctx)
 }
 
 // All returns an iterator over all groups of the type in the client's owner and requests a page
@@ -154,23 +153,23 @@ func (s TypedGroups[T]) List(ctx context.Context, opts *GroupListOptions) (*Page
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
 func (s TypedGroups[T]) All(ctx context.Context, opts *GroupListOptions) iter.Seq2[T, error] {
-	o := copyOf(opts)
-	return pages(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[T], error) { return s.page(ctx, o, start, limit) })
+	return s.lister(opts).all(ctx)
 }
 
-func (s TypedGroups[T]) page(ctx context.Context, o GroupListOptions, start, limit int) (*page[T], error) {
+func (s TypedGroups[T]) lister(opts *GroupListOptions) lister[T] {
 	def, err := s.definition()
 	if err != nil {
-		return nil, err
+		return lister[T]{err: err}
 	}
-	o.Start, o.Limit = start, limit
+	o := copyOf(opts)
 	q, err := s.c.groupQuery(o, def.typ)
-	if err != nil {
-		return nil, err
+	return lister[T]{
+		client: s.c, options: o.ListOptions, route: def.collection(), query: q, keys: []string{def.entity, "group"}, err: err,
+		reader: func() func(*wire.Reader) T {
+			var seen interner
+			return func(r *wire.Reader) T { return seen.group(r, def).(T) }
+		},
 	}
-	var seen interner
-	return list(ctx, s.c.with(o.CallOptions), &call{method: http.MethodGet, route: def.collection(), query: q}, limit, []string{def.entity, "group"},
-		func(r *wire.Reader) T { return seen.group(r, def).(T) })
 }
 
 // Create creates a group in the client's owner and returns it as the platform stored it, with its id. It
@@ -218,8 +217,7 @@ func (s TypedGroups[T]) Delete(ctx context.Context, groupID int64) error {
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
 func (s GroupsService) List(ctx context.Context, opts *GroupListOptions) (*Page[Group], error) {
-	o := copyOf(opts)
-	return onePage(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[Group], error) { return s.page(ctx, o, start, limit) })
+	return s.lister(opts).list(ctx)
 }
 
 // All returns an iterator over the groups of all types in the client's owner and requests a page
@@ -229,17 +227,16 @@ func (s GroupsService) List(ctx context.Context, opts *GroupListOptions) (*Page[
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
 func (s GroupsService) All(ctx context.Context, opts *GroupListOptions) iter.Seq2[Group, error] {
-	o := copyOf(opts)
-	return pages(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[Group], error) { return s.page(ctx, o, start, limit) })
+	return s.lister(opts).all(ctx)
 }
 
-func (s GroupsService) page(ctx context.Context, o GroupListOptions, start, limit int) (*page[Group], error) {
-	o.Start, o.Limit = start, limit
+func (s GroupsService) lister(opts *GroupListOptions) lister[Group] {
+	o := copyOf(opts)
 	q, err := s.c.groupQuery(o, "")
-	if err != nil {
-		return nil, err
+	return lister[Group]{
+		client: s.c, options: o.ListOptions, route: at("v2", "groups"), query: q, keys: []string{"group"}, err: err,
+		reader: func() func(*wire.Reader) Group { return new(interner).anyGroup },
 	}
-	return list(ctx, s.c.with(o.CallOptions), &call{method: http.MethodGet, route: at("v2", "groups"), query: q}, limit, []string{"group"}, new(interner).anyGroup)
 }
 
 // Get returns a group of any type, or the one that a [GroupRef] names, from the owner that it names or from the
@@ -387,9 +384,6 @@ func (u GroupUpdate) body(t GroupType) ([]byte, error) {
 
 // groupQuery checks list options and turns them into a query.
 func (c *Client) groupQuery(o GroupListOptions, t GroupType) (url.Values, error) {
-	if err := o.check(); err != nil {
-		return nil, err
-	}
 	fields, name := []string{"name", "dateAdded"}, "groups"
 	switch t {
 	case GroupCampaign:

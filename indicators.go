@@ -161,8 +161,7 @@ func (s TypedIndicators[T]) Get(ctx context.Context, indicator string, opts *Ind
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s TypedIndicators[T]) List(ctx context.Context, opts *IndicatorListOptions) (*Page[T], error) {
-	o := copyOf(opts)
-	return onePage(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[T], error) { return s.page(ctx, o, start, limit) })
+	return s.lister(ctx, copyOf(opts)).list(ctx)
 }
 
 // All returns an iterator over all indicators of the type in the client's owner and requests a page
@@ -173,25 +172,29 @@ func (s TypedIndicators[T]) List(ctx context.Context, opts *IndicatorListOptions
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s TypedIndicators[T]) All(ctx context.Context, opts *IndicatorListOptions) iter.Seq2[T, error] {
 	o := copyOf(opts)
-	return pages(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[T], error) { return s.page(ctx, o, start, limit) })
+	return deferred(func() iter.Seq2[T, error] { return s.lister(ctx, o).all(ctx) })
 }
 
-func (s TypedIndicators[T]) page(ctx context.Context, o IndicatorListOptions, start, limit int) (*page[T], error) {
+// lister returns the list of the type's indicators. For a custom type, it can send a request.
+func (s TypedIndicators[T]) lister(ctx context.Context, o IndicatorListOptions) lister[T] {
 	if !o.ModifiedSince.IsZero() {
-		return nil, &ValidationError{Field: "modified since", Rule: "is known to lists of all types only", Fix: "use client.Indicators.All and look at the type"}
+		return lister[T]{err: &ValidationError{Field: "modified since", Rule: "is known to lists of all types only", Fix: "use client.Indicators.All and look at the type"}}
+	}
+	q, err := s.c.indicatorQuery(o, s.typ)
+	if err != nil {
+		return lister[T]{err: err}
 	}
 	def, err := s.definition(ctx)
 	if err != nil {
-		return nil, err
+		return lister[T]{err: err}
 	}
-	o.Start, o.Limit = start, limit
-	q, err := s.c.indicatorQuery(o, def.typ)
-	if err != nil {
-		return nil, err
+	return lister[T]{
+		client: s.c, options: o.ListOptions, route: def.collection(), query: q, keys: []string{def.entity, "indicator"},
+		reader: func() func(*wire.Reader) T {
+			var seen interner
+			return func(r *wire.Reader) T { return seen.indicator(r, def).(T) }
+		},
 	}
-	var seen interner
-	return list(ctx, s.c.with(o.CallOptions), &call{method: http.MethodGet, route: def.collection(), query: q}, limit, []string{def.entity, "indicator"},
-		func(r *wire.Reader) T { return seen.indicator(r, def).(T) })
 }
 
 // Create creates an indicator in the client's owner and returns it as the platform stored it. If the owner
@@ -249,10 +252,7 @@ func (s TypedIndicators[T]) Delete(ctx context.Context, indicator string) error 
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s IndicatorsService) List(ctx context.Context, opts *IndicatorListOptions) (*Page[Indicator], error) {
-	o := copyOf(opts)
-	return onePage(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[Indicator], error) {
-		return s.page(ctx, o, start, limit)
-	})
+	return s.lister(opts).list(ctx)
 }
 
 // All returns an iterator over the indicators of all types in the client's owner and requests a page
@@ -262,19 +262,16 @@ func (s IndicatorsService) List(ctx context.Context, opts *IndicatorListOptions)
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s IndicatorsService) All(ctx context.Context, opts *IndicatorListOptions) iter.Seq2[Indicator, error] {
-	o := copyOf(opts)
-	return pages(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[Indicator], error) {
-		return s.page(ctx, o, start, limit)
-	})
+	return s.lister(opts).all(ctx)
 }
 
-func (s IndicatorsService) page(ctx context.Context, o IndicatorListOptions, start, limit int) (*page[Indicator], error) {
-	o.Start, o.Limit = start, limit
+func (s IndicatorsService) lister(opts *IndicatorListOptions) lister[Indicator] {
+	o := copyOf(opts)
 	q, err := s.c.indicatorQuery(o, "")
-	if err != nil {
-		return nil, err
+	return lister[Indicator]{
+		client: s.c, options: o.ListOptions, route: at("v2", "indicators"), query: q, keys: []string{"indicator"}, err: err,
+		reader: func() func(*wire.Reader) Indicator { return new(interner).anyIndicator },
 	}
-	return list(ctx, s.c.with(o.CallOptions), &call{method: http.MethodGet, route: at("v2", "indicators"), query: q}, limit, []string{"indicator"}, new(interner).anyIndicator)
 }
 
 // Get returns an indicator of any type, or the one that an [IndicatorRef] names, from the owner that it names or

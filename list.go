@@ -102,7 +102,8 @@ type lister[T any] struct {
 	query   url.Values // without start and limit
 	keys    []string   // possible keys of the items in the response
 	read    func(*wire.Reader) T
-	err     error // invalid options
+	reader  func() func(*wire.Reader) T // if not nil, returns read for one page, because pages can be read concurrently
+	err     error                       // invalid options
 }
 
 func (l lister[T]) list(ctx context.Context) (*Page[T], error) {
@@ -115,8 +116,12 @@ func (l lister[T]) page(ctx context.Context, start, limit int) (*page[T], error)
 	if l.err != nil {
 		return nil, l.err
 	}
+	read := l.read
+	if l.reader != nil {
+		read = l.reader()
+	}
 	call := &call{method: http.MethodGet, route: l.route, query: pageQuery(l.query, start, limit)}
-	return list(ctx, l.client.with(l.options.CallOptions), call, limit, l.keys, l.read)
+	return list(ctx, l.client.with(l.options.CallOptions), call, limit, l.keys, read)
 }
 
 // pageQuery returns a copy of q that selects one page.

@@ -88,7 +88,7 @@ type DeletedOptions struct {
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s IndicatorsService) Deleted(ctx context.Context, opts *DeletedOptions) iter.Seq2[DeletedIndicator, error] {
-	return s.c.deleted(ctx, at("v2", "indicators", "deleted"), opts)
+	return s.c.deleted(at("v2", "indicators", "deleted"), copyOf(opts)).all(ctx)
 }
 
 // Deleted returns an iterator over the indicators of the type that were deleted from the client's owner; see
@@ -103,32 +103,22 @@ func (s IndicatorsService) Deleted(ctx context.Context, opts *DeletedOptions) it
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/indicators/indicators.html
 func (s TypedIndicators[T]) Deleted(ctx context.Context, opts *DeletedOptions) iter.Seq2[DeletedIndicator, error] {
+	o := copyOf(opts)
 	return deferred(func() iter.Seq2[DeletedIndicator, error] {
 		def, err := s.definition(ctx)
 		if err != nil {
 			return failing[DeletedIndicator](err)
 		}
-		return s.c.deleted(ctx, def.collection().under("deleted"), opts, def.entity)
+		return s.c.deleted(def.collection().under("deleted"), o, def.entity).all(ctx)
 	})
 }
 
-func (c *Client) deleted(ctx context.Context, r route, opts *DeletedOptions, keys ...string) iter.Seq2[DeletedIndicator, error] {
-	o := copyOf(opts)
-	return pages(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[DeletedIndicator], error) {
-		return c.deletedPage(ctx, r, o, start, limit, keys...)
-	})
-}
-
-func (c *Client) deletedPage(ctx context.Context, r route, o DeletedOptions, start, limit int, keys ...string) (*page[DeletedIndicator], error) {
-	o.Start, o.Limit = start, limit
+func (c *Client) deleted(r route, o DeletedOptions, keys ...string) lister[DeletedIndicator] {
 	q, err := optionQuery(o, c.Owner())
-	if err != nil {
-		return nil, err
-	}
-	if !o.Since.IsZero() {
+	if err == nil && !o.Since.IsZero() {
 		q.Set("deletedSince", o.Since.UTC().Format(filterTime))
 	}
-	return list(ctx, c.with(o.CallOptions), &call{method: http.MethodGet, route: r, query: q}, limit, append([]string{"indicator"}, keys...), readDeleted)
+	return lister[DeletedIndicator]{client: c, options: o.ListOptions, route: r, query: q, keys: append([]string{"indicator"}, keys...), read: readDeleted, err: err}
 }
 
 // Owners returns the owners that have an indicator, with the indicator's id in each of them as ItemID. The owner

@@ -1,6 +1,7 @@
 package threatconnect
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"iter"
@@ -165,8 +166,7 @@ func (s TasksService) Get(ctx context.Context, taskID int64, opts *TaskGetOption
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tasks/tasks.html
 func (s TasksService) List(ctx context.Context, opts *TaskListOptions) (*Page[*Task], error) {
-	o := copyOf(opts)
-	return onePage(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[*Task], error) { return s.page(ctx, o, start, limit) })
+	return s.lister(opts).list(ctx)
 }
 
 // All returns an iterator over all tasks of the client's owner and requests a page
@@ -176,26 +176,17 @@ func (s TasksService) List(ctx context.Context, opts *TaskListOptions) (*Page[*T
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tasks/tasks.html
 func (s TasksService) All(ctx context.Context, opts *TaskListOptions) iter.Seq2[*Task, error] {
-	o := copyOf(opts)
-	return pages(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[*Task], error) { return s.page(ctx, o, start, limit) })
+	return s.lister(opts).all(ctx)
 }
 
-func (s TasksService) page(ctx context.Context, o TaskListOptions, start, limit int) (*page[*Task], error) {
-	o.Start, o.Limit = start, limit
-	if err := o.check(); err != nil {
-		return nil, err
-	}
-	if err := o.Filters.check("tasks", "name", "dateAdded", "status", "assignee", "escalatee", "overdue", "escalated", "dueDate", "reminded"); err != nil {
-		return nil, err
-	}
+func (s TasksService) lister(opts *TaskListOptions) lister[*Task] {
+	o := copyOf(opts)
 	q, err := optionQuery(o, s.c.Owner())
-	if err != nil {
-		return nil, err
+	err = cmp.Or(o.Filters.check("tasks", "name", "dateAdded", "status", "assignee", "escalatee", "overdue", "escalated", "dueDate", "reminded"), err)
+	if err == nil {
+		err = o.Include.attachedOnly("task", q)
 	}
-	if err := o.Include.attachedOnly("task", q); err != nil {
-		return nil, err
-	}
-	return list(ctx, s.c.with(o.CallOptions), &call{method: http.MethodGet, route: at("v2", "tasks"), query: q}, limit, []string{"task"}, readTask)
+	return lister[*Task]{client: s.c, options: o.ListOptions, route: at("v2", "tasks"), query: q, keys: []string{"task"}, read: readTask, err: err}
 }
 
 // Create creates a task in the client's owner and returns it as the platform stored it, with its id. It costs

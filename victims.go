@@ -1,6 +1,7 @@
 package threatconnect
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"iter"
@@ -130,10 +131,7 @@ func (s VictimsService) Get(ctx context.Context, victimID int64, opts *VictimGet
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
 func (s VictimsService) List(ctx context.Context, opts *VictimListOptions) (*Page[*Victim], error) {
-	o := copyOf(opts)
-	return onePage(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[*Victim], error) {
-		return s.page(ctx, o, start, limit)
-	})
+	return s.lister(opts).list(ctx)
 }
 
 // All returns an iterator over all victims of the client's owner and requests a page
@@ -143,28 +141,20 @@ func (s VictimsService) List(ctx context.Context, opts *VictimListOptions) (*Pag
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
 func (s VictimsService) All(ctx context.Context, opts *VictimListOptions) iter.Seq2[*Victim, error] {
-	o := copyOf(opts)
-	return pages(ctx, o.ListOptions, func(ctx context.Context, start, limit int) (*page[*Victim], error) {
-		return s.page(ctx, o, start, limit)
-	})
+	return s.lister(opts).all(ctx)
 }
 
-func (s VictimsService) page(ctx context.Context, o VictimListOptions, start, limit int) (*page[*Victim], error) {
-	o.Start, o.Limit = start, limit
-	if err := o.check(); err != nil {
-		return nil, err
-	}
-	if err := o.Filters.check("victims", "name"); err != nil {
-		return nil, err
-	}
+func (s VictimsService) lister(opts *VictimListOptions) lister[*Victim] {
+	o := copyOf(opts)
 	q, err := optionQuery(o, s.c.Owner())
-	if err != nil {
-		return nil, err
+	err = cmp.Or(o.Filters.check("victims", "name"), err)
+	if err == nil {
+		err = o.Include.attachedOnly("victim", q)
 	}
-	if err := o.Include.attachedOnly("victim", q); err != nil {
-		return nil, err
+	return lister[*Victim]{
+		client: s.c, options: o.ListOptions, route: at("v2", "victims"), query: q,
+		keys: []string{"victim"}, read: readVictimOf(s.c.Owner()), err: err,
 	}
-	return list(ctx, s.c.with(o.CallOptions), &call{method: http.MethodGet, route: at("v2", "victims"), query: q}, limit, []string{"victim"}, readVictimOf(s.c.Owner()))
 }
 
 // Create creates a victim in the client's owner and returns it as the platform stored it, with its id. It
