@@ -22,14 +22,7 @@ type RelatedVictimAssetOptions struct {
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
 func (s AssociationsService) Tasks(ctx context.Context, resource Resource, opts *ListOptions) iter.Seq2[*Task, error] {
-	o := copyOf(opts)
-	return relatedTo(func() (target, error) {
-		t, err := s.c.targetOf(ctx, resource)
-		if err == nil {
-			err = t.mustHaveTasks()
-		}
-		return t, err
-	}, func(t target) iter.Seq2[*Task, error] { return relatedTasks(ctx, s.c, t, o) })
+	return s.taskRelations(ctx, resource).tasks(ctx, opts)
 }
 
 // Task returns one task that is associated with a task or a victim. If it is not associated, the error matches
@@ -40,14 +33,27 @@ func (s AssociationsService) Tasks(ctx context.Context, resource Resource, opts 
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
 func (s AssociationsService) Task(ctx context.Context, resource, task Resource) (*Task, error) {
-	t, other, err := s.c.bothTargets(ctx, resource, task)
-	if err == nil {
-		err = t.mustHaveTasks()
+	return s.taskRelations(ctx, resource).task(ctx, task)
+}
+
+// taskRelations is relations for resources with a documented list of tasks.
+func (s AssociationsService) taskRelations(ctx context.Context, resource Resource) relations {
+	r := s.relations(ctx, resource)
+	find, with := r.find, r.with
+	r.find = func() (target, error) {
+		t, err := find()
+		if err == nil {
+			err = t.mustHaveTasks()
+		}
+		return t, err
 	}
-	if err != nil {
-		return nil, err
+	r.with = func(task Resource) (t, other target, err error) {
+		if t, other, err = with(task); err == nil {
+			err = t.mustHaveTasks()
+		}
+		return t, other, err
 	}
-	return relatedTask(ctx, s.c, t, other)
+	return r
 }
 
 // mustHaveTasks refuses resources for which the platform documents no list of tasks.
@@ -73,9 +79,7 @@ func (t target) mustHaveTasks() error {
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
 func (s AssociationsService) Victims(ctx context.Context, resource Resource, opts *ListOptions) iter.Seq2[*Victim, error] {
-	o := copyOf(opts)
-	return relatedTo(func() (target, error) { return s.c.targetOf(ctx, resource) },
-		func(t target) iter.Seq2[*Victim, error] { return relatedVictims(ctx, s.c, t, o) })
+	return s.relations(ctx, resource).victims(ctx, opts)
 }
 
 // Victim returns one victim that is associated with a resource. If it is not associated, the error matches
@@ -88,11 +92,7 @@ func (s AssociationsService) Victims(ctx context.Context, resource Resource, opt
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
 func (s AssociationsService) Victim(ctx context.Context, resource, victim Resource) (*Victim, error) {
-	t, v, err := s.c.bothTargets(ctx, resource, victim)
-	if err != nil {
-		return nil, err
-	}
-	return relatedVictim(ctx, s.c, t, v)
+	return s.relations(ctx, resource).victim(ctx, victim)
 }
 
 // VictimAssets returns an iterator over the assets of the victims that are associated with a resource, or over
@@ -172,28 +172,4 @@ func (s AssociationsService) victimAsset(ctx context.Context, resource Resource,
 
 func errVictimAssetType(t VictimAssetType) error {
 	return &ValidationError{Field: "victim asset type", Rule: "must be one of the five types, not " + quoteForeign(string(t)), Fix: "use one of the VictimAsset constants"}
-}
-
-// relatedTasks reads the tasks that are related to the thing at t.
-func relatedTasks(ctx context.Context, c *Client, t target, o ListOptions) iter.Seq2[*Task, error] {
-	return related(ctx, c, t, o, t.route.under("tasks"), []string{"task"}, readTask)
-}
-
-func relatedTask(ctx context.Context, c *Client, t, task target) (*Task, error) {
-	if task.kind != kindTask {
-		return nil, &ValidationError{Field: "task", Rule: "must be a task, not " + task.kind.named()}
-	}
-	return one(ctx, c, &call{method: http.MethodGet, route: t.route.join(task.route), query: ownerQuery(t.owner)}, []string{"task"}, readTask)
-}
-
-// relatedVictims reads the victims that are related to the thing at t.
-func relatedVictims(ctx context.Context, c *Client, t target, o ListOptions) iter.Seq2[*Victim, error] {
-	return related(ctx, c, t, o, t.route.under("victims"), []string{"victim"}, readVictimOf(t.owner))
-}
-
-func relatedVictim(ctx context.Context, c *Client, t, victim target) (*Victim, error) {
-	if victim.kind != kindVictim {
-		return nil, &ValidationError{Field: "victim", Rule: "must be a victim, not " + victim.kind.named()}
-	}
-	return one(ctx, c, &call{method: http.MethodGet, route: t.route.join(victim.route), query: ownerQuery(t.owner)}, []string{"victim"}, readVictimOf(t.owner))
 }

@@ -181,6 +181,15 @@ func (s AssociationsService) link(ctx context.Context, parent target, r route) e
 	return err
 }
 
+// relations returns the relations of a resource.
+func (s AssociationsService) relations(ctx context.Context, resource Resource) relations {
+	return relations{
+		c:    s.c,
+		find: func() (target, error) { return s.c.targetOf(ctx, resource) },
+		with: func(other Resource) (target, target, error) { return s.c.bothTargets(ctx, resource, other) },
+	}
+}
+
 // Groups returns an iterator over the groups that are associated with a resource and requests a page
 // only when the loop reaches it. If a request fails, the iterator yields the error and stops.
 //
@@ -189,9 +198,7 @@ func (s AssociationsService) link(ctx context.Context, parent target, r route) e
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
 func (s AssociationsService) Groups(ctx context.Context, resource Resource, opts *RelatedGroupOptions) iter.Seq2[Group, error] {
-	o := copyOf(opts)
-	return relatedTo(func() (target, error) { return s.c.targetOf(ctx, resource) },
-		func(t target) iter.Seq2[Group, error] { return relatedGroups(ctx, s.c, t, o) })
+	return s.relations(ctx, resource).groups(ctx, opts)
 }
 
 // Group returns one group that is associated with a resource. If it is not associated, the error matches
@@ -201,11 +208,7 @@ func (s AssociationsService) Groups(ctx context.Context, resource Resource, opts
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
 func (s AssociationsService) Group(ctx context.Context, resource, group Resource) (Group, error) {
-	t, g, err := s.c.bothTargets(ctx, resource, group)
-	if err != nil {
-		return nil, err
-	}
-	return relatedGroup(ctx, s.c, t, g)
+	return s.relations(ctx, resource).group(ctx, group)
 }
 
 // Indicators returns an iterator over the indicators that are associated with a resource and requests a page
@@ -217,9 +220,7 @@ func (s AssociationsService) Group(ctx context.Context, resource, group Resource
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/associations/associations.html
 func (s AssociationsService) Indicators(ctx context.Context, resource Resource, opts *RelatedIndicatorOptions) iter.Seq2[Indicator, error] {
-	o := copyOf(opts)
-	return relatedTo(func() (target, error) { return s.c.targetOf(ctx, resource) },
-		func(t target) iter.Seq2[Indicator, error] { return relatedIndicators(ctx, s.c, t, t.route, o) })
+	return s.relations(ctx, resource).indicators(ctx, opts)
 }
 
 // IndicatorsBy returns an iterator over the indicators that are associated with an indicator by one association

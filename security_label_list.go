@@ -5,8 +5,6 @@ import (
 	"context"
 	"iter"
 	"net/http"
-
-	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
 // SecurityLabelListOptions selects security labels of the client's owner. Nil and the zero value select
@@ -53,7 +51,7 @@ func (s SecurityLabelsService) lister(opts *SecurityLabelListOptions) lister[Sec
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
 func (s SecurityLabelsService) Get(ctx context.Context, name string) (SecurityLabel, error) {
-	t, err := s.c.labeled(name, "")
+	t, err := s.c.named(kindLabel, name, "")
 	if err != nil {
 		return SecurityLabel{}, err
 	}
@@ -67,7 +65,7 @@ func (s SecurityLabelsService) Get(ctx context.Context, name string) (SecurityLa
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
 func (s SecurityLabelsService) Delete(ctx context.Context, name string) error {
-	t, err := s.c.labeled(name, "")
+	t, err := s.c.named(kindLabel, name, "")
 	if err != nil {
 		return err
 	}
@@ -82,9 +80,7 @@ func (s SecurityLabelsService) Delete(ctx context.Context, name string) error {
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
 func (s SecurityLabelsService) Groups(ctx context.Context, label string, opts *RelatedGroupOptions) iter.Seq2[Group, error] {
-	o := copyOf(opts)
-	return relatedTo(func() (target, error) { return s.c.labeled(label, "") },
-		func(t target) iter.Seq2[Group, error] { return relatedGroups(ctx, s.c, t, o) })
+	return s.c.carriers(ctx, kindLabel, label).groups(ctx, opts)
 }
 
 // Group reads one group that has a security label. If it does not have it, the error matches
@@ -94,11 +90,7 @@ func (s SecurityLabelsService) Groups(ctx context.Context, label string, opts *R
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
 func (s SecurityLabelsService) Group(ctx context.Context, label string, group Resource) (Group, error) {
-	t, g, err := s.with(ctx, label, group)
-	if err != nil {
-		return nil, err
-	}
-	return relatedGroup(ctx, s.c, t, g)
+	return s.c.carriers(ctx, kindLabel, label).group(ctx, group)
 }
 
 // Indicators returns an iterator over the indicators that have a security label. It requests a page only
@@ -109,9 +101,7 @@ func (s SecurityLabelsService) Group(ctx context.Context, label string, group Re
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
 func (s SecurityLabelsService) Indicators(ctx context.Context, label string, opts *RelatedIndicatorOptions) iter.Seq2[Indicator, error] {
-	o := copyOf(opts)
-	return relatedTo(func() (target, error) { return s.c.labeled(label, "") },
-		func(t target) iter.Seq2[Indicator, error] { return relatedIndicators(ctx, s.c, t, t.route, o) })
+	return s.c.carriers(ctx, kindLabel, label).indicators(ctx, opts)
 }
 
 // Indicator reads one indicator that has a security label. If it does not have it, the error matches
@@ -121,19 +111,7 @@ func (s SecurityLabelsService) Indicators(ctx context.Context, label string, opt
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
 func (s SecurityLabelsService) Indicator(ctx context.Context, label string, indicator Resource) (Indicator, error) {
-	t, i, err := s.with(ctx, label, indicator)
-	if err != nil {
-		return nil, err
-	}
-	if i.kind != kindIndicator {
-		return nil, &ValidationError{Field: "indicator", Rule: "must be an indicator, not " + i.kind.named()}
-	}
-	def, err := s.c.definition(ctx, IndicatorType(i.typ))
-	if err != nil {
-		return nil, err
-	}
-	return one(ctx, s.c, &call{method: http.MethodGet, route: t.route.join(i.route), query: ownerQuery(t.owner)}, def.singleKeys(),
-		func(r *wire.Reader) Indicator { return readIndicator(r, def) })
+	return s.c.carriers(ctx, kindLabel, label).indicator(ctx, indicator)
 }
 
 // Tasks returns an iterator over the tasks that have a security label. It requests a page only
@@ -143,9 +121,7 @@ func (s SecurityLabelsService) Indicator(ctx context.Context, label string, indi
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
 func (s SecurityLabelsService) Tasks(ctx context.Context, label string, opts *ListOptions) iter.Seq2[*Task, error] {
-	o := copyOf(opts)
-	return relatedTo(func() (target, error) { return s.c.labeled(label, "") },
-		func(t target) iter.Seq2[*Task, error] { return relatedTasks(ctx, s.c, t, o) })
+	return s.c.carriers(ctx, kindLabel, label).tasks(ctx, opts)
 }
 
 // Task reads one task that has a security label. If it does not have it, the error matches
@@ -155,11 +131,7 @@ func (s SecurityLabelsService) Tasks(ctx context.Context, label string, opts *Li
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
 func (s SecurityLabelsService) Task(ctx context.Context, label string, task Resource) (*Task, error) {
-	t, other, err := s.with(ctx, label, task)
-	if err != nil {
-		return nil, err
-	}
-	return relatedTask(ctx, s.c, t, other)
+	return s.c.carriers(ctx, kindLabel, label).task(ctx, task)
 }
 
 // Victims returns an iterator over the victims that have a security label. It requests a page only
@@ -169,9 +141,7 @@ func (s SecurityLabelsService) Task(ctx context.Context, label string, task Reso
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
 func (s SecurityLabelsService) Victims(ctx context.Context, label string, opts *ListOptions) iter.Seq2[*Victim, error] {
-	o := copyOf(opts)
-	return relatedTo(func() (target, error) { return s.c.labeled(label, "") },
-		func(t target) iter.Seq2[*Victim, error] { return relatedVictims(ctx, s.c, t, o) })
+	return s.c.carriers(ctx, kindLabel, label).victims(ctx, opts)
 }
 
 // Victim reads one victim that has a security label. If it does not have it, the error matches
@@ -181,28 +151,5 @@ func (s SecurityLabelsService) Victims(ctx context.Context, label string, opts *
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
 func (s SecurityLabelsService) Victim(ctx context.Context, label string, victim Resource) (*Victim, error) {
-	t, other, err := s.with(ctx, label, victim)
-	if err != nil {
-		return nil, err
-	}
-	return relatedVictim(ctx, s.c, t, other)
-}
-
-// with returns where a security label is, and where the thing is that may carry it. Both are in the owner
-// that the thing names.
-func (s SecurityLabelsService) with(ctx context.Context, label string, r Resource) (t, thing target, err error) {
-	if thing, err = s.c.targetOf(ctx, r); err != nil {
-		return t, thing, err
-	}
-	t, err = s.c.labeled(label, thing.owner)
-	return t, thing, err
-}
-
-// labeled returns where a security label is.
-func (c *Client) labeled(name, owner string) (target, error) {
-	name, err := canonicalSecurityLabel(name)
-	if err != nil {
-		return target{}, err
-	}
-	return target{kind: kindLabel, route: at("v2", "securityLabels", value(name)), owner: c.ownerOr(owner)}, nil
+	return s.c.carriers(ctx, kindLabel, label).victim(ctx, victim)
 }

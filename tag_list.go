@@ -50,7 +50,7 @@ func (s TagsService) lister(opts *TagListOptions) lister[Tag] {
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
 func (s TagsService) Get(ctx context.Context, name string) (Tag, error) {
-	t, err := s.c.tagged(name, "")
+	t, err := s.c.named(kindTag, name, "")
 	if err != nil {
 		return Tag{}, err
 	}
@@ -89,7 +89,7 @@ func (s TagsService) Create(ctx context.Context, tag Tag) (Tag, error) {
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
 func (s TagsService) Update(ctx context.Context, name string, update TagUpdate) (Tag, error) {
-	t, err := s.c.tagged(name, "")
+	t, err := s.c.named(kindTag, name, "")
 	if err != nil {
 		return Tag{}, err
 	}
@@ -117,7 +117,7 @@ func (s TagsService) send(ctx context.Context, method string, t target, body []b
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
 func (s TagsService) Delete(ctx context.Context, name string) error {
-	t, err := s.c.tagged(name, "")
+	t, err := s.c.named(kindTag, name, "")
 	if err != nil {
 		return err
 	}
@@ -132,9 +132,7 @@ func (s TagsService) Delete(ctx context.Context, name string) error {
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
 func (s TagsService) Groups(ctx context.Context, tag string, opts *RelatedGroupOptions) iter.Seq2[Group, error] {
-	o := copyOf(opts)
-	return relatedTo(func() (target, error) { return s.c.tagged(tag, "") },
-		func(t target) iter.Seq2[Group, error] { return relatedGroups(ctx, s.c, t, o) })
+	return s.c.carriers(ctx, kindTag, tag).groups(ctx, opts)
 }
 
 // Group reads one group that has a tag. If it does not have it, the error matches
@@ -144,11 +142,7 @@ func (s TagsService) Groups(ctx context.Context, tag string, opts *RelatedGroupO
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
 func (s TagsService) Group(ctx context.Context, tag string, group Resource) (Group, error) {
-	t, g, err := s.with(ctx, tag, group)
-	if err != nil {
-		return nil, err
-	}
-	return relatedGroup(ctx, s.c, t, g)
+	return s.c.carriers(ctx, kindTag, tag).group(ctx, group)
 }
 
 // Indicators returns an iterator over the indicators that have a tag. It requests a page only
@@ -159,9 +153,7 @@ func (s TagsService) Group(ctx context.Context, tag string, group Resource) (Gro
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
 func (s TagsService) Indicators(ctx context.Context, tag string, opts *RelatedIndicatorOptions) iter.Seq2[Indicator, error] {
-	o := copyOf(opts)
-	return relatedTo(func() (target, error) { return s.c.tagged(tag, "") },
-		func(t target) iter.Seq2[Indicator, error] { return relatedIndicators(ctx, s.c, t, t.route, o) })
+	return s.c.carriers(ctx, kindTag, tag).indicators(ctx, opts)
 }
 
 // Tasks returns an iterator over the tasks that have a tag. It requests a page only
@@ -171,9 +163,7 @@ func (s TagsService) Indicators(ctx context.Context, tag string, opts *RelatedIn
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
 func (s TagsService) Tasks(ctx context.Context, tag string, opts *ListOptions) iter.Seq2[*Task, error] {
-	o := copyOf(opts)
-	return relatedTo(func() (target, error) { return s.c.tagged(tag, "") },
-		func(t target) iter.Seq2[*Task, error] { return relatedTasks(ctx, s.c, t, o) })
+	return s.c.carriers(ctx, kindTag, tag).tasks(ctx, opts)
 }
 
 // Task reads one task that has a tag. If it does not have it, the error matches
@@ -183,11 +173,7 @@ func (s TagsService) Tasks(ctx context.Context, tag string, opts *ListOptions) i
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
 func (s TagsService) Task(ctx context.Context, tag string, task Resource) (*Task, error) {
-	t, other, err := s.with(ctx, tag, task)
-	if err != nil {
-		return nil, err
-	}
-	return relatedTask(ctx, s.c, t, other)
+	return s.c.carriers(ctx, kindTag, tag).task(ctx, task)
 }
 
 // Victims returns an iterator over the victims that have a tag. It requests a page only
@@ -197,9 +183,7 @@ func (s TagsService) Task(ctx context.Context, tag string, task Resource) (*Task
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
 func (s TagsService) Victims(ctx context.Context, tag string, opts *ListOptions) iter.Seq2[*Victim, error] {
-	o := copyOf(opts)
-	return relatedTo(func() (target, error) { return s.c.tagged(tag, "") },
-		func(t target) iter.Seq2[*Victim, error] { return relatedVictims(ctx, s.c, t, o) })
+	return s.c.carriers(ctx, kindTag, tag).victims(ctx, opts)
 }
 
 // Victim reads one victim that has a tag. If it does not have it, the error matches
@@ -209,28 +193,32 @@ func (s TagsService) Victims(ctx context.Context, tag string, opts *ListOptions)
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/tags/tags.html
 func (s TagsService) Victim(ctx context.Context, tag string, victim Resource) (*Victim, error) {
-	t, other, err := s.with(ctx, tag, victim)
-	if err != nil {
-		return nil, err
-	}
-	return relatedVictim(ctx, s.c, t, other)
+	return s.c.carriers(ctx, kindTag, tag).victim(ctx, victim)
 }
 
-// with returns where a tag is, and where the thing is that may carry it. Both are in the owner
-// that the thing names.
-func (s TagsService) with(ctx context.Context, tag string, r Resource) (t, thing target, err error) {
-	if thing, err = s.c.targetOf(ctx, r); err != nil {
-		return t, thing, err
+// carriers returns the relations of a tag or a security label to the resources that have it.
+func (c *Client) carriers(ctx context.Context, k kind, name string) relations {
+	return relations{
+		c:    c,
+		find: func() (target, error) { return c.named(k, name, "") },
+		with: func(r Resource) (t, other target, err error) {
+			if other, err = c.targetOf(ctx, r); err == nil {
+				t, err = c.named(k, name, other.owner)
+			}
+			return t, other, err
+		},
 	}
-	t, err = s.c.tagged(tag, thing.owner)
-	return t, thing, err
 }
 
-// tagged returns where a tag is.
-func (c *Client) tagged(name, owner string) (target, error) {
-	name, err := canonicalTag(name)
+// named returns where a tag or a security label is in an owner; an empty owner means the client's.
+func (c *Client) named(k kind, name, owner string) (target, error) {
+	branch, canonical := "tags", canonicalTag
+	if k == kindLabel {
+		branch, canonical = "securityLabels", canonicalSecurityLabel
+	}
+	name, err := canonical(name)
 	if err != nil {
 		return target{}, err
 	}
-	return target{kind: kindTag, route: at("v2", "tags", value(name)), owner: c.ownerOr(owner)}, nil
+	return target{kind: k, route: at("v2", branch, value(name)), owner: c.ownerOr(owner)}, nil
 }
