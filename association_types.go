@@ -1,10 +1,14 @@
 package threatconnect
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"iter"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
@@ -60,4 +64,275 @@ func readAssociationType(r *wire.Reader) AssociationTypeInfo {
 		}
 	}
 	return t
+}
+
+// AssociationType is a way in which two indicators are associated, as its path segment. An instance
+// can have more of them: client.Types.Associations lists them with their branches.
+type AssociationType string
+
+// The association types of every instance. Each works in both directions.
+const (
+	AssociationAddressToUserAgent AssociationType = "addressToUserAgent" // Address and User Agent
+	AssociationASNToAddress       AssociationType = "asnToAddress"       // ASN and Address
+	AssociationASNToCIDR          AssociationType = "asnToCidr"          // ASN and CIDR
+	AssociationCIDRToAddress      AssociationType = "cidrToAddress"      // CIDR and Address
+	AssociationDNSPTRRecord       AssociationType = "dnsPtrRecord"       // Address and Host
+	AssociationDomainRegistrant   AssociationType = "domainRegistrant"   // Host and EmailAddress
+	AssociationFileDownload       AssociationType = "fileDownload"       // URL and File
+	AssociationURLHost            AssociationType = "urlHost"            // URL and Address, URL and Host
+)
+
+// FileAction is something that a file does to or with another indicator, as its path segment.
+type FileAction string
+
+// The file actions of every instance.
+const (
+	FileActionArchive     FileAction = "archive"     // contains a File
+	FileActionDrop        FileAction = "drop"        // drops a File
+	FileActionTraffic     FileAction = "traffic"     // talks to an Address, Host or URL
+	FileActionMutex       FileAction = "mutex"       // creates a Mutex
+	FileActionRegistryKey FileAction = "registryKey" // writes a Registry Key
+	FileActionUserAgent   FileAction = "userAgent"   // sends a User Agent
+	FileActionDNSQuery    FileAction = "dnsQuery"    // resolves a Host
+)
+
+// kindPair says that the platform documents an association of two kinds, under the parent in the
+// path.
+type kindPair struct{ parent, child kind }
+
+// kindPairs is the table of the associations that are made and undone at the path of both ends. It
+// is not written to.
+var kindPairs = [...]kindPair{
+	{kindGroup, kindGroup},
+	{kindGroup, kindIndicator},
+	{kindGroup, kindVictim},
+	{kindIndicator, kindGroup},
+	{kindIndicator, kindVictim},
+	{kindTask, kindGroup},
+	{kindTask, kindIndicator},
+	{kindTask, kindVictim},
+	{kindVictim, kindGroup},
+}
+
+// associationEnds is the table of the indicator types that an association type is between. It is
+// not written to.
+var associationEnds = [...]struct {
+	as   AssociationType
+	a, b IndicatorType
+}{
+	{AssociationAddressToUserAgent, TypeAddress, TypeUserAgent},
+	{AssociationASNToAddress, TypeASN, TypeAddress},
+	{AssociationASNToCIDR, TypeASN, TypeCIDR},
+	{AssociationCIDRToAddress, TypeCIDR, TypeAddress},
+	{AssociationDNSPTRRecord, TypeAddress, TypeHost},
+	{AssociationDomainRegistrant, TypeHost, TypeEmailAddress},
+	{AssociationFileDownload, TypeURL, TypeFile},
+	{AssociationURLHost, TypeURL, TypeAddress},
+	{AssociationURLHost, TypeURL, TypeHost},
+}
+
+// actionTargets is the table of the indicator types that a file action is done to. It is not
+// written to.
+var actionTargets = [...]struct {
+	action FileAction
+	to     IndicatorType
+}{
+	{FileActionArchive, TypeFile},
+	{FileActionDrop, TypeFile},
+	{FileActionTraffic, TypeAddress},
+	{FileActionTraffic, TypeHost},
+	{FileActionTraffic, TypeURL},
+	{FileActionMutex, TypeMutex},
+	{FileActionRegistryKey, TypeRegistryKey},
+	{FileActionUserAgent, TypeUserAgent},
+	{FileActionDNSQuery, TypeHost},
+}
+
+// named returns the kind with its article.
+func (k kind) named() string {
+	if strings.IndexByte("aeiou", k[0]) >= 0 {
+		return "an " + string(k)
+	}
+	return "a " + string(k)
+}
+
+// bothTargets returns where two things are that belong together, both in the owner that either
+// names, or in the client's default owner when neither does.
+func (c *Client) bothTargets(ctx context.Context, a, b Resource) (ta, tb target, err error) {
+	if err := cmp.Or(c.usable(), checkContext(ctx)); err != nil {
+		return ta, tb, err
+	}
+	if isNil(a) || isNil(b) {
+		return ta, tb, errNilResource
+	}
+	if ta, err = a.target(ctx, c); err != nil {
+		return ta, tb, err
+	}
+	if tb, err = b.target(ctx, c); err != nil {
+		return ta, tb, err
+	}
+	switch {
+	case ta.owner != "" && tb.owner != "" && ta.owner != tb.owner:
+		err = &ValidationError{Field: "association", Rule: "cannot be made between different owners", Fix: "copy one of them into the other's owner"}
+	case ta.route.path == tb.route.path:
+		err = &ValidationError{Field: "association", Rule: "cannot be made between a thing and itself"}
+	}
+	owner := c.ownerOr(cmp.Or(ta.owner, tb.owner))
+	ta.owner, tb.owner = owner, owner
+	return ta, tb, err
+}
+
+// documented returns two ends as parent and child, in an order that the platform documents.
+func documented(a, b target) (parent, child target, err error) {
+	switch {
+	case slices.Contains(kindPairs[:], kindPair{a.kind, b.kind}):
+		return a, b, nil
+	case slices.Contains(kindPairs[:], kindPair{b.kind, a.kind}):
+		return b, a, nil
+	}
+	return a, b, &ValidationError{
+		Field: "association",
+		Rule:  fmt.Sprintf("cannot be made between %s and %s", a.kind.named(), b.kind.named()),
+		Fix:   linkableWith(a.kind),
+	}
+}
+
+// linkableWith says what a kind can be linked with.
+func linkableWith(k kind) string {
+	var with []string
+	for _, p := range kindPairs {
+		other := p.child
+		if p.child == k {
+			other = p.parent
+		} else if p.parent != k {
+			continue
+		}
+		if !slices.Contains(with, other.named()) {
+			with = append(with, other.named())
+		}
+	}
+	if with == nil {
+		return "link the thing that it hangs on"
+	}
+	return k.named() + " can be linked with " + alternatives(with)
+}
+
+// checkAssociation refuses an association type that is not between two types of indicators. What
+// an instance has of its own is taken as it is.
+func checkAssociation(as AssociationType, a, b IndicatorType) error {
+	known := false
+	var ends []string
+	for _, e := range associationEnds {
+		if e.as != as {
+			continue
+		}
+		if e.a == a && e.b == b || e.a == b && e.b == a {
+			return nil
+		}
+		known = true
+		ends = append(ends, string(e.a)+" and "+string(e.b))
+	}
+	switch {
+	case as == "":
+		return &ValidationError{Field: "association type", Rule: "is empty", Fix: waysBetween(a, b)}
+	case !known:
+		return nil
+	}
+	return &ValidationError{
+		Field: "association type",
+		Rule:  fmt.Sprintf("must fit the ends: %s is between %s, not between %s and %s", as, alternatives(ends), a, b),
+		Fix:   waysBetween(a, b),
+	}
+}
+
+// checkAction refuses a file action that is not done to a type of indicator. What an instance has
+// of its own is taken as it is.
+func checkAction(action FileAction, to IndicatorType) error {
+	var types []string
+	for _, t := range actionTargets {
+		if t.action != action {
+			continue
+		}
+		if t.to == to {
+			return nil
+		}
+		types = append(types, string(t.to))
+	}
+	switch {
+	case action == "":
+		return &ValidationError{Field: "file action", Rule: "is empty", Fix: waysBetween(TypeFile, to)}
+	case types == nil:
+		return nil
+	}
+	return &ValidationError{
+		Field: "file action",
+		Rule:  fmt.Sprintf("must fit the indicator: %s is done to %s, not to %s", action, alternatives(types), to),
+		Fix:   waysBetween(TypeFile, to),
+	}
+}
+
+// aboutAssociation refuses to read an association type that t has no end of. Of one that this
+// package does not know, 404 may also mean that the instance does not know it either: t is then
+// returned without the route that would be asked for to tell.
+func aboutAssociation(t target, as AssociationType) (target, error) {
+	known := false
+	for _, e := range associationEnds {
+		if e.as == as && (t.typ == string(e.a) || t.typ == string(e.b)) {
+			return t, nil
+		}
+		known = known || e.as == as
+	}
+	switch {
+	case as == "":
+		return t, &ValidationError{Field: "association type", Rule: "is empty", Fix: "use one of the Association constants, or a branch that client.Types.Associations lists"}
+	case known:
+		return t, &ValidationError{Field: "association type", Rule: fmt.Sprintf("must fit the ends: no end of %s is of the type %s", as, t.typ)}
+	}
+	t.route = route{}
+	return t, nil
+}
+
+// aboutAction is aboutAssociation for the actions of a file.
+func aboutAction(t target, action FileAction) (target, error) {
+	if err := t.mustBe(TypeFile); err != nil {
+		return t, err
+	}
+	if action == "" {
+		return t, &ValidationError{Field: "file action", Rule: "is empty", Fix: "use one of the FileAction constants"}
+	}
+	for _, a := range actionTargets {
+		if a.action == action {
+			return t, nil
+		}
+	}
+	t.route = route{}
+	return t, nil
+}
+
+// waysBetween says how indicators of two types can be associated.
+func waysBetween(a, b IndicatorType) string {
+	var ways []string
+	for _, e := range associationEnds {
+		if e.a == a && e.b == b || e.a == b && e.b == a {
+			ways = append(ways, "LinkIndicators with "+string(e.as))
+		}
+	}
+	for _, t := range actionTargets {
+		if a == TypeFile && t.to == b || b == TypeFile && t.to == a {
+			ways = append(ways, "LinkFileAction with "+string(t.action))
+		}
+	}
+	if ways == nil {
+		return "the platform has no type of association for them; client.Types.Associations lists those of the instance"
+	}
+	return "use " + alternatives(ways)
+}
+
+// alternatives joins alternatives.
+func alternatives(words []string) string {
+	n := len(words)
+	if n == 1 {
+		return words[0]
+	}
+	return strings.Join(words[:n-1], ", ") + " or " + words[n-1]
 }

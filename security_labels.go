@@ -1,9 +1,11 @@
 package threatconnect
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"iter"
 	"net/http"
 	"time"
 
@@ -95,4 +97,151 @@ func readSecurityLabel(r *wire.Reader) SecurityLabel {
 		}
 	}
 	return l
+}
+
+// SecurityLabelListOptions selects security labels of the client's owner. Nil and the zero value select
+// all.
+type SecurityLabelListOptions struct {
+	ListOptions
+	Filters Filters `url:"filters,omitempty"`  // conditions on ByName
+	Any     bool    `url:"orParams,omitempty"` // select labels that match any filter instead of all
+}
+
+// List reads one page of the owner's security labels. It costs one request.
+//
+//	API: GET /v2/securityLabels
+//
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
+func (s SecurityLabelsService) List(ctx context.Context, opts *SecurityLabelListOptions) (*Page[SecurityLabel], error) {
+	return s.lister(opts).list(ctx)
+}
+
+// All returns an iterator over the owner's security labels and requests a page only when the loop reaches
+// it. If a request fails, the iterator yields the error and stops.
+//
+//	API: GET /v2/securityLabels
+//
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
+func (s SecurityLabelsService) All(ctx context.Context, opts *SecurityLabelListOptions) iter.Seq2[SecurityLabel, error] {
+	return s.lister(opts).all(ctx)
+}
+
+func (s SecurityLabelsService) lister(opts *SecurityLabelListOptions) lister[SecurityLabel] {
+	o := copyOf(opts)
+	q, err := optionQuery(o, s.c.Owner())
+	err = cmp.Or(o.Filters.check("security labels", "name"), err)
+	return lister[SecurityLabel]{
+		client: s.c, options: o.ListOptions, route: at("v2", "securityLabels"), query: q,
+		keys: []string{"securityLabel"}, read: readSecurityLabel, err: err,
+	}
+}
+
+// Get reads one security label of the owner. If the owner does not have it, the error matches
+// [ErrNotFound]. It costs one request.
+//
+//	API: GET /v2/securityLabels/{securityLabelName}
+//
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
+func (s SecurityLabelsService) Get(ctx context.Context, name string) (SecurityLabel, error) {
+	t, err := s.c.named(kindLabel, name, "")
+	if err != nil {
+		return SecurityLabel{}, err
+	}
+	return one(ctx, s.c, &call{method: http.MethodGet, route: t.route, query: ownerQuery(t.owner)}, []string{"securityLabel"}, readSecurityLabel)
+}
+
+// Delete deletes a security label of the owner and detaches it from everything that has it. Only a batch
+// import can create it again. It costs one request.
+//
+//	API: DELETE /v2/securityLabels/{securityLabelName}
+//
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
+func (s SecurityLabelsService) Delete(ctx context.Context, name string) error {
+	t, err := s.c.named(kindLabel, name, "")
+	if err != nil {
+		return err
+	}
+	return s.c.write(ctx, http.MethodDelete, t.route, t.owner)
+}
+
+// Groups returns an iterator over the groups that have a security label. It requests a page only
+// when the loop reaches it. If a request fails, the iterator yields the error and stops.
+//
+//	API: GET /v2/securityLabels/{securityLabelName}/groups
+//	API: GET /v2/securityLabels/{securityLabelName}/groups/{groupType}
+//
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
+func (s SecurityLabelsService) Groups(ctx context.Context, label string, opts *RelatedGroupOptions) iter.Seq2[Group, error] {
+	return s.c.carriers(ctx, kindLabel, label).groups(ctx, opts)
+}
+
+// Group reads one group that has a security label. If it does not have it, the error matches
+// [ErrNotFound]. It costs one request.
+//
+//	API: GET /v2/securityLabels/{securityLabelName}/groups/{groupType}/{groupId}
+//
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
+func (s SecurityLabelsService) Group(ctx context.Context, label string, group Resource) (Group, error) {
+	return s.c.carriers(ctx, kindLabel, label).group(ctx, group)
+}
+
+// Indicators returns an iterator over the indicators that have a security label. It requests a page only
+// when the loop reaches it. If a request fails, the iterator yields the error and stops.
+//
+//	API: GET /v2/securityLabels/{securityLabelName}/indicators
+//	API: GET /v2/securityLabels/{securityLabelName}/indicators/{indicatorType}
+//
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
+func (s SecurityLabelsService) Indicators(ctx context.Context, label string, opts *RelatedIndicatorOptions) iter.Seq2[Indicator, error] {
+	return s.c.carriers(ctx, kindLabel, label).indicators(ctx, opts)
+}
+
+// Indicator reads one indicator that has a security label. If it does not have it, the error matches
+// [ErrNotFound]. It costs one request.
+//
+//	API: GET /v2/securityLabels/{securityLabelName}/indicators/{indicatorType}/{indicator}
+//
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
+func (s SecurityLabelsService) Indicator(ctx context.Context, label string, indicator Resource) (Indicator, error) {
+	return s.c.carriers(ctx, kindLabel, label).indicator(ctx, indicator)
+}
+
+// Tasks returns an iterator over the tasks that have a security label. It requests a page only
+// when the loop reaches it. If a request fails, the iterator yields the error and stops.
+//
+//	API: GET /v2/securityLabels/{securityLabelName}/tasks
+//
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
+func (s SecurityLabelsService) Tasks(ctx context.Context, label string, opts *ListOptions) iter.Seq2[*Task, error] {
+	return s.c.carriers(ctx, kindLabel, label).tasks(ctx, opts)
+}
+
+// Task reads one task that has a security label. If it does not have it, the error matches
+// [ErrNotFound]. It costs one request.
+//
+//	API: GET /v2/securityLabels/{securityLabelName}/tasks/{taskId}
+//
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
+func (s SecurityLabelsService) Task(ctx context.Context, label string, task Resource) (*Task, error) {
+	return s.c.carriers(ctx, kindLabel, label).task(ctx, task)
+}
+
+// Victims returns an iterator over the victims that have a security label. It requests a page only
+// when the loop reaches it. If a request fails, the iterator yields the error and stops.
+//
+//	API: GET /v2/securityLabels/{securityLabelName}/victims
+//
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
+func (s SecurityLabelsService) Victims(ctx context.Context, label string, opts *ListOptions) iter.Seq2[*Victim, error] {
+	return s.c.carriers(ctx, kindLabel, label).victims(ctx, opts)
+}
+
+// Victim reads one victim that has a security label. If it does not have it, the error matches
+// [ErrNotFound]. It costs one request.
+//
+//	API: GET /v2/securityLabels/{securityLabelName}/victims/{victimId}
+//
+// See https://docs.threatconnect.com/en/latest/rest_api/v2/security_labels/security_labels.html
+func (s SecurityLabelsService) Victim(ctx context.Context, label string, victim Resource) (*Victim, error) {
+	return s.c.carriers(ctx, kindLabel, label).victim(ctx, victim)
 }
