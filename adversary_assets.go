@@ -44,6 +44,9 @@ type adversaryAssetDef struct {
 	field  string // JSON key of its value
 }
 
+// keys returns the JSON keys of one asset and of a list.
+func (d *adversaryAssetDef) keys() []string { return []string{d.entity, "bucketAsset"} }
+
 // canonical returns the value of an asset as it is sent.
 func (d *adversaryAssetDef) canonical(v string) (string, error) {
 	return trimmedName("adversary asset "+d.field, v, 0)
@@ -96,6 +99,19 @@ func (s AdversaryAssetsService) at(ctx context.Context, adversary Resource, t Ad
 	return on, def, err
 }
 
+// asset returns where one asset of a type is.
+func (s AdversaryAssetsService) asset(ctx context.Context, adversary Resource, t AdversaryAssetType, assetID int64) (target, *adversaryAssetDef, error) {
+	on, def, err := s.at(ctx, adversary, t)
+	switch {
+	case err != nil:
+		return target{}, nil, err
+	case assetID <= 0:
+		return target{}, nil, &ValidationError{Field: "adversary asset id", Rule: "must be a positive number", Fix: "create the asset first, or list the assets to learn its id"}
+	}
+	on.route = on.route.under("adversaryAssets", def.branch, id(assetID))
+	return on, def, nil
+}
+
 // On returns the assets of an adversary, of all types. It costs one request per 500 assets.
 //
 //	API: GET /v2/groups/adversaries/{id}/adversaryAssets
@@ -121,7 +137,7 @@ func (s AdversaryAssetsService) OfType(ctx context.Context, adversary Resource, 
 	if err != nil {
 		return nil, err
 	}
-	return listBelow(ctx, s.c, on, "adversaryAssets/"+def.branch, []string{def.entity, "bucketAsset"}, readAdversaryAsset(def))
+	return listBelow(ctx, s.c, on, "adversaryAssets/"+def.branch, def.keys(), readAdversaryAsset(def))
 }
 
 // Get reads one asset of an adversary. If the adversary does not have it, the error matches
@@ -133,18 +149,11 @@ func (s AdversaryAssetsService) OfType(ctx context.Context, adversary Resource, 
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
 func (s AdversaryAssetsService) Get(ctx context.Context, adversary Resource, t AdversaryAssetType, assetID int64) (AdversaryAsset, error) {
-	on, def, err := s.at(ctx, adversary, t)
+	on, def, err := s.asset(ctx, adversary, t, assetID)
 	if err != nil {
 		return AdversaryAsset{}, err
 	}
-	if assetID <= 0 {
-		return AdversaryAsset{}, errAdversaryAssetID
-	}
-	return one(ctx, s.c, &call{
-		method: http.MethodGet,
-		route:  on.route.under("adversaryAssets", def.branch, id(assetID)),
-		query:  ownerQuery(on.owner),
-	}, []string{def.entity, "bucketAsset"}, readAdversaryAsset(def))
+	return one(ctx, s.c, on.call(http.MethodGet, nil), def.keys(), readAdversaryAsset(def))
 }
 
 // Add creates an asset of an adversary and returns it with its id. It costs one request and is not
@@ -170,7 +179,7 @@ func (s AdversaryAssetsService) Add(ctx context.Context, adversary Resource, ass
 	w.Text(v)
 	w.EndObject()
 	on.route = on.route.under("adversaryAssets", def.branch)
-	return s.send(ctx, http.MethodPost, on, def, w.Buf)
+	return one(ctx, s.c, on.call(http.MethodPost, w.Buf), def.keys(), readAdversaryAsset(def))
 }
 
 // Update changes the value of an asset of an adversary and returns the asset. It sends the fields that
@@ -182,12 +191,9 @@ func (s AdversaryAssetsService) Add(ctx context.Context, adversary Resource, ass
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
 func (s AdversaryAssetsService) Update(ctx context.Context, adversary Resource, t AdversaryAssetType, assetID int64, update AdversaryAssetUpdate) (AdversaryAsset, error) {
-	on, def, err := s.at(ctx, adversary, t)
+	on, def, err := s.asset(ctx, adversary, t, assetID)
 	if err != nil {
 		return AdversaryAsset{}, err
-	}
-	if assetID <= 0 {
-		return AdversaryAsset{}, errAdversaryAssetID
 	}
 	v, err := canonicalUpdate(update.Value, def.canonical)
 	if err != nil {
@@ -197,8 +203,7 @@ func (s AdversaryAssetsService) Update(ctx context.Context, adversary Resource, 
 	if err != nil {
 		return AdversaryAsset{}, err
 	}
-	on.route = on.route.under("adversaryAssets", def.branch, id(assetID))
-	return s.send(ctx, http.MethodPut, on, def, body)
+	return one(ctx, s.c, on.call(http.MethodPut, body), def.keys(), readAdversaryAsset(def))
 }
 
 // Remove deletes one asset of an adversary. It costs one request.
@@ -209,21 +214,11 @@ func (s AdversaryAssetsService) Update(ctx context.Context, adversary Resource, 
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/groups/groups.html
 func (s AdversaryAssetsService) Remove(ctx context.Context, adversary Resource, t AdversaryAssetType, assetID int64) error {
-	on, def, err := s.at(ctx, adversary, t)
+	on, _, err := s.asset(ctx, adversary, t, assetID)
 	if err != nil {
 		return err
 	}
-	if assetID <= 0 {
-		return errAdversaryAssetID
-	}
-	return s.c.write(ctx, http.MethodDelete, on.route.under("adversaryAssets", def.branch, id(assetID)), on.owner)
-}
-
-var errAdversaryAssetID = &ValidationError{Field: "adversary asset id", Rule: "must be a positive number", Fix: "create the asset first, or list the assets to learn its id"}
-
-func (s AdversaryAssetsService) send(ctx context.Context, method string, t target, def *adversaryAssetDef, body []byte) (AdversaryAsset, error) {
-	return one(ctx, s.c, &call{method: method, route: t.route, query: ownerQuery(t.owner), body: jsonBody(body)},
-		[]string{def.entity, "bucketAsset"}, readAdversaryAsset(def))
+	return s.c.write(ctx, http.MethodDelete, on.route, on.owner)
 }
 
 // readAdversaryAsset returns a reader of assets of a kind; nil means the kind that the element

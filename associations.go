@@ -390,7 +390,7 @@ func (s AssociationsService) VictimAsset(ctx context.Context, resource Resource,
 	if err != nil {
 		return nil, err
 	}
-	return one(ctx, s.c, &call{method: http.MethodGet, route: t.route, query: ownerQuery(t.owner)}, []string{def.entity, "victimAsset"}, readVictimAsset(def))
+	return one(ctx, s.c, t.call(http.MethodGet, nil), def.keys(), readVictimAsset(def))
 }
 
 // UnlinkVictimAsset undoes the association of a resource with an asset of a victim. Such associations are made
@@ -419,16 +419,9 @@ func (s AssociationsService) victimAsset(ctx context.Context, resource Resource,
 		return target{}, nil, err
 	}
 	def := victimAssetDefOf(typ)
-	switch {
-	case def == nil:
+	if def == nil {
 		return target{}, nil, errVictimAssetType(typ)
-	case assetID <= 0:
-		return target{}, nil, errVictimAssetID
 	}
-	t.route = t.route.under("victimAssets", def.branch, id(assetID))
-	return t, def, nil
-}
-
-func errVictimAssetType(t VictimAssetType) error {
-	return &ValidationError{Field: "victim asset type", Rule: "must be one of the five types, not " + quoteForeign(string(t)), Fix: "use one of the VictimAsset constants"}
+	t, err = def.below(t, assetID)
+	return t, def, err
 }

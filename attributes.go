@@ -70,7 +70,7 @@ func (s AttributesService) Get(ctx context.Context, resource Resource, attribute
 	if err != nil {
 		return Attribute{}, err
 	}
-	return one(ctx, s.c, &call{method: http.MethodGet, route: t.route, query: ownerQuery(t.owner)}, []string{"attribute"}, readAttribute)
+	return one(ctx, s.c, t.call(http.MethodGet, nil), []string{"attribute"}, readAttribute)
 }
 
 // Add attaches an attribute to a resource and returns it with its id. It costs one request. It does not retry
@@ -124,7 +124,7 @@ func (s AttributesService) Update(ctx context.Context, resource Resource, attrib
 	if err != nil {
 		return Attribute{}, err
 	}
-	return one(ctx, s.c, &call{method: http.MethodPut, route: t.route, query: ownerQuery(t.owner), body: jsonBody(body)}, []string{"attribute"}, readAttribute)
+	return one(ctx, s.c, t.call(http.MethodPut, body), []string{"attribute"}, readAttribute)
 }
 
 // Remove deletes an attribute of a resource, by the attribute's id. It costs one request.

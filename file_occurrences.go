@@ -48,7 +48,7 @@ func (s FileOccurrencesService) Get(ctx context.Context, file Resource, occurren
 	if err != nil {
 		return FileOccurrence{}, err
 	}
-	return one(ctx, s.c, &call{method: http.MethodGet, route: t.route, query: ownerQuery(t.owner)}, []string{"fileOccurrence"}, readFileOccurrence)
+	return one(ctx, s.c, t.call(http.MethodGet, nil), []string{"fileOccurrence"}, readFileOccurrence)
 }
 
 // Add creates an occurrence of a file and returns it with its id. The platform returns dates in UTC. It
@@ -73,7 +73,7 @@ func (s FileOccurrencesService) Add(ctx context.Context, file Resource, occurren
 	if err != nil {
 		return FileOccurrence{}, err
 	}
-	return s.send(ctx, http.MethodPost, t, body)
+	return one(ctx, s.c, t.call(http.MethodPost, body), []string{"fileOccurrence"}, readFileOccurrence)
 }
 
 // Update changes an occurrence of a file and returns it. It sends the fields that the update sets; an
@@ -95,7 +95,7 @@ func (s FileOccurrencesService) Update(ctx context.Context, file Resource, occur
 	if err != nil {
 		return FileOccurrence{}, err
 	}
-	return s.send(ctx, http.MethodPut, t, body)
+	return one(ctx, s.c, t.call(http.MethodPut, body), []string{"fileOccurrence"}, readFileOccurrence)
 }
 
 // Remove deletes an occurrence of a file. It costs one request.
@@ -122,8 +122,4 @@ func (s FileOccurrencesService) occurrence(ctx context.Context, file Resource, o
 	}
 	t.route = t.route.under("fileOccurrences", id(occurrenceID))
 	return t, nil
-}
-
-func (s FileOccurrencesService) send(ctx context.Context, method string, t target, body []byte) (FileOccurrence, error) {
-	return one(ctx, s.c, &call{method: method, route: t.route, query: ownerQuery(t.owner), body: jsonBody(body)}, []string{"fileOccurrence"}, readFileOccurrence)
 }

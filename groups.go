@@ -339,7 +339,7 @@ func updateGroup[T Group](ctx context.Context, c *Client, group Resource, u Grou
 		return zero, err
 	}
 	def := groupDefOf(GroupType(t.typ))
-	return one(ctx, c, &call{method: http.MethodPut, route: t.route, query: ownerQuery(t.owner), body: jsonBody(body)},
+	return one(ctx, c, t.call(http.MethodPut, body),
 		[]string{def.entity, "group"}, func(r *wire.Reader) T { return readGroup(r, def).(T) })
 }
 

@@ -46,7 +46,7 @@ func related[T any](ctx context.Context, c *Client, t target, o ListOptions, r r
 		if !nothingThere(err, start) || t.route.path == "" {
 			return p, err
 		}
-		_, missing := c.exchange(ctx, &call{method: http.MethodGet, route: t.route, query: ownerQuery(t.owner)}, nil, nil)
+		_, missing := c.exchange(ctx, t.call(http.MethodGet, nil), nil, nil)
 		switch {
 		case missing == nil:
 			return &page[T]{Page: Page[T]{Items: []T{}}}, nil
@@ -179,5 +179,15 @@ func (r relations) withKind(resource Resource, want kind) (t, other target, err 
 
 // get returns the call that reads other below t.
 func (t target) get(other target) *call {
-	return &call{method: http.MethodGet, route: t.route.join(other.route), query: ownerQuery(t.owner)}
+	t.route = t.route.join(other.route)
+	return t.call(http.MethodGet, nil)
+}
+
+// call returns the call to a resource, with a JSON body unless it is nil.
+func (t target) call(method string, body []byte) *call {
+	c := &call{method: method, route: t.route, query: ownerQuery(t.owner)}
+	if body != nil {
+		c.body = jsonBody(body)
+	}
+	return c
 }

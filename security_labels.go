@@ -147,7 +147,7 @@ func (s SecurityLabelsService) Get(ctx context.Context, name string) (SecurityLa
 	if err != nil {
 		return SecurityLabel{}, err
 	}
-	return one(ctx, s.c, &call{method: http.MethodGet, route: t.route, query: ownerQuery(t.owner)}, []string{"securityLabel"}, readSecurityLabel)
+	return one(ctx, s.c, t.call(http.MethodGet, nil), []string{"securityLabel"}, readSecurityLabel)
 }
 
 // Delete deletes a security label of the owner and detaches it from everything that has it. Only a batch

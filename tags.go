@@ -217,7 +217,7 @@ func (s TagsService) Get(ctx context.Context, name string) (Tag, error) {
 	if err != nil {
 		return Tag{}, err
 	}
-	return one(ctx, s.c, &call{method: http.MethodGet, route: t.route, query: ownerQuery(t.owner)}, []string{"tag"}, readTag)
+	return one(ctx, s.c, t.call(http.MethodGet, nil), []string{"tag"}, readTag)
 }
 
 // Create creates a tag in the owner and returns it. Only tags with a description need it:
@@ -241,7 +241,8 @@ func (s TagsService) Create(ctx context.Context, tag Tag) (Tag, error) {
 	if err != nil {
 		return Tag{}, err
 	}
-	return s.send(ctx, http.MethodPost, target{route: at("v2", "tags"), owner: s.c.Owner()}, body)
+	t := target{route: at("v2", "tags"), owner: s.c.Owner()}
+	return one(ctx, s.c, t.call(http.MethodPost, body), []string{"tag"}, readTag)
 }
 
 // Update renames a tag of the owner or changes its description, and returns the changed tag. Everything
@@ -267,11 +268,7 @@ func (s TagsService) Update(ctx context.Context, name string, update TagUpdate) 
 	if err != nil {
 		return Tag{}, err
 	}
-	return s.send(ctx, http.MethodPut, t, body)
-}
-
-func (s TagsService) send(ctx context.Context, method string, t target, body []byte) (Tag, error) {
-	return one(ctx, s.c, &call{method: method, route: t.route, query: ownerQuery(t.owner), body: jsonBody(body)}, []string{"tag"}, readTag)
+	return one(ctx, s.c, t.call(http.MethodPut, body), []string{"tag"}, readTag)
 }
 
 // Delete deletes a tag of the owner and detaches it from everything that has it. It costs one request.

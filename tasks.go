@@ -230,7 +230,7 @@ func (s TasksService) Update(ctx context.Context, taskID int64, update TaskUpdat
 	if err != nil {
 		return nil, err
 	}
-	return one(ctx, s.c, &call{method: http.MethodPut, route: t.route, query: ownerQuery(t.owner), body: jsonBody(body)}, []string{"task"}, readTask)
+	return one(ctx, s.c, t.call(http.MethodPut, body), []string{"task"}, readTask)
 }
 
 // Delete deletes one task, by its id, from the client's owner. If the owner does not have the task, the error

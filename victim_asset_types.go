@@ -219,6 +219,13 @@ type victimAssetDef struct {
 	new    func() VictimAsset
 }
 
+// keys returns the JSON keys of one asset and of a list.
+func (d *victimAssetDef) keys() []string { return []string{d.entity, "victimAsset"} }
+
+func errVictimAssetType(t VictimAssetType) error {
+	return &ValidationError{Field: "victim asset type", Rule: "must be one of the five types, not " + quoteForeign(string(t)), Fix: "use one of the VictimAsset constants"}
+}
+
 // victimAssetDefs is the table of the kinds. It is not written to.
 var victimAssetDefs = [...]victimAssetDef{
 	{VictimAssetEmailAddress, "emailAddresses", "victimEmailAddress", "address", func() VictimAsset { return new(VictimEmailAddress) }},

@@ -23,14 +23,33 @@ func (s VictimAssetsService) target(ctx context.Context, victim Resource) (targe
 	return t, err
 }
 
-// at returns where the assets of a kind are, the kind, and the owner.
+// at returns the victim and the definition of a type.
 func (s VictimAssetsService) at(ctx context.Context, victim Resource, t VictimAssetType) (target, *victimAssetDef, error) {
 	def := victimAssetDefOf(t)
 	if def == nil {
-		return target{}, nil, &ValidationError{Field: "victim asset type", Rule: "must be one of the five types, not " + quoteForeign(string(t)), Fix: "use one of the VictimAsset constants"}
+		return target{}, nil, errVictimAssetType(t)
 	}
 	on, err := s.target(ctx, victim)
 	return on, def, err
+}
+
+// asset returns where one asset of a type is.
+func (s VictimAssetsService) asset(ctx context.Context, victim Resource, t VictimAssetType, assetID int64) (target, *victimAssetDef, error) {
+	on, def, err := s.at(ctx, victim, t)
+	if err != nil {
+		return target{}, nil, err
+	}
+	on, err = def.below(on, assetID)
+	return on, def, err
+}
+
+// below returns where the asset with an id is, below a resource.
+func (d *victimAssetDef) below(t target, assetID int64) (target, error) {
+	if assetID <= 0 {
+		return target{}, &ValidationError{Field: "victim asset id", Rule: "must be a positive number", Fix: "create the asset first, or list the assets to learn its id"}
+	}
+	t.route = t.route.under("victimAssets", d.branch, id(assetID))
+	return t, nil
 }
 
 // On returns the assets of a victim, of all types. They have an id and the main value only: Get reads the
@@ -57,7 +76,7 @@ func (s VictimAssetsService) OfType(ctx context.Context, victim Resource, t Vict
 	if err != nil {
 		return nil, err
 	}
-	return listBelow(ctx, s.c, on, "victimAssets/"+def.branch, []string{def.entity, "victimAsset"}, readVictimAsset(def))
+	return listBelow(ctx, s.c, on, "victimAssets/"+def.branch, def.keys(), readVictimAsset(def))
 }
 
 // Get reads one asset of a victim. If the victim does not have it, the error matches [ErrNotFound]. It
@@ -67,18 +86,11 @@ func (s VictimAssetsService) OfType(ctx context.Context, victim Resource, t Vict
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
 func (s VictimAssetsService) Get(ctx context.Context, victim Resource, t VictimAssetType, assetID int64) (VictimAsset, error) {
-	on, def, err := s.at(ctx, victim, t)
+	on, def, err := s.asset(ctx, victim, t, assetID)
 	if err != nil {
 		return nil, err
 	}
-	if assetID <= 0 {
-		return nil, errVictimAssetID
-	}
-	return one(ctx, s.c, &call{
-		method: http.MethodGet,
-		route:  on.route.under("victimAssets", def.branch, id(assetID)),
-		query:  ownerQuery(on.owner),
-	}, []string{def.entity, "victimAsset"}, readVictimAsset(def))
+	return one(ctx, s.c, on.call(http.MethodGet, nil), def.keys(), readVictimAsset(def))
 }
 
 // Add creates an asset of a victim and returns it with its id. It costs one request and is not retried
@@ -89,7 +101,7 @@ func (s VictimAssetsService) Get(ctx context.Context, victim Resource, t VictimA
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
 func (s VictimAssetsService) Add(ctx context.Context, victim Resource, asset VictimAsset) (VictimAsset, error) {
 	if isNil(asset) {
-		return nil, errNilVictimAsset
+		return nil, &ValidationError{Field: "victim asset", Rule: "is nil"}
 	}
 	on, def, err := s.at(ctx, victim, asset.Type())
 	if err != nil {
@@ -114,7 +126,7 @@ func (s VictimAssetsService) Add(ctx context.Context, victim Resource, asset Vic
 		return nil, err
 	}
 	on.route = on.route.under("victimAssets", def.branch)
-	return s.send(ctx, http.MethodPost, on, def, body)
+	return one(ctx, s.c, on.call(http.MethodPost, body), def.keys(), readVictimAsset(def))
 }
 
 // Update changes an asset of a victim and returns the asset. It sends the fields that the update sets.
@@ -125,12 +137,9 @@ func (s VictimAssetsService) Add(ctx context.Context, victim Resource, asset Vic
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
 func (s VictimAssetsService) Update(ctx context.Context, victim Resource, t VictimAssetType, assetID int64, update VictimAssetUpdate) (VictimAsset, error) {
-	on, def, err := s.at(ctx, victim, t)
+	on, def, err := s.asset(ctx, victim, t, assetID)
 	if err != nil {
 		return nil, err
-	}
-	if assetID <= 0 {
-		return nil, errVictimAssetID
 	}
 	fields := update.fields()
 	for i := range fields {
@@ -146,8 +155,7 @@ func (s VictimAssetsService) Update(ctx context.Context, victim Resource, t Vict
 	if err != nil {
 		return nil, err
 	}
-	on.route = on.route.under("victimAssets", def.branch, id(assetID))
-	return s.send(ctx, http.MethodPut, on, def, body)
+	return one(ctx, s.c, on.call(http.MethodPut, body), def.keys(), readVictimAsset(def))
 }
 
 // Remove deletes one asset of a victim. It costs one request.
@@ -156,22 +164,9 @@ func (s VictimAssetsService) Update(ctx context.Context, victim Resource, t Vict
 //
 // See https://docs.threatconnect.com/en/latest/rest_api/v2/victims/victims.html
 func (s VictimAssetsService) Remove(ctx context.Context, victim Resource, t VictimAssetType, assetID int64) error {
-	on, def, err := s.at(ctx, victim, t)
+	on, _, err := s.asset(ctx, victim, t, assetID)
 	if err != nil {
 		return err
 	}
-	if assetID <= 0 {
-		return errVictimAssetID
-	}
-	return s.c.write(ctx, http.MethodDelete, on.route.under("victimAssets", def.branch, id(assetID)), on.owner)
-}
-
-var (
-	errNilVictimAsset = &ValidationError{Field: "victim asset", Rule: "is nil"}
-	errVictimAssetID  = &ValidationError{Field: "victim asset id", Rule: "must be a positive number", Fix: "create the asset first, or list the assets to learn its id"}
-)
-
-func (s VictimAssetsService) send(ctx context.Context, method string, t target, def *victimAssetDef, body []byte) (VictimAsset, error) {
-	return one(ctx, s.c, &call{method: method, route: t.route, query: ownerQuery(t.owner), body: jsonBody(body)},
-		[]string{def.entity, "victimAsset"}, readVictimAsset(def))
+	return s.c.write(ctx, http.MethodDelete, on.route, on.owner)
 }

@@ -218,7 +218,7 @@ func (s VictimsService) Update(ctx context.Context, victimID int64, update Victi
 	if err != nil {
 		return nil, err
 	}
-	return one(ctx, s.c, &call{method: http.MethodPut, route: t.route, query: ownerQuery(t.owner), body: jsonBody(body)}, []string{"victim"}, readVictimOf(t.owner))
+	return one(ctx, s.c, t.call(http.MethodPut, body), []string{"victim"}, readVictimOf(t.owner))
 }
 
 // Delete deletes one victim and its assets, by the victim's id, from the client's owner. It costs one request.
