@@ -54,9 +54,9 @@ func (d *adversaryAssetDef) canonical(v string) (string, error) {
 
 // adversaryAssetDefs is the table of the kinds. It is not written to.
 var adversaryAssetDefs = [...]adversaryAssetDef{
-	{AdversaryAssetHandle, "handles", "adversaryHandle", "handle"},
-	{AdversaryAssetPhoneNumber, "phoneNumbers", "adversaryPhoneNumber", "phoneNumber"},
-	{AdversaryAssetURL, "urls", "adversaryUrl", "url"},
+	{typ: AdversaryAssetHandle, branch: "handles", entity: "adversaryHandle", field: "handle"},
+	{typ: AdversaryAssetPhoneNumber, branch: "phoneNumbers", entity: "adversaryPhoneNumber", field: "phoneNumber"},
+	{typ: AdversaryAssetURL, branch: "urls", entity: "adversaryUrl", field: "url"},
 }
 
 // adversaryAssetDefOf returns the definition of a kind, or nil for one that this package does not

@@ -120,15 +120,15 @@ var associationEnds = [...]struct {
 	as   AssociationType
 	a, b IndicatorType
 }{
-	{AssociationAddressToUserAgent, TypeAddress, TypeUserAgent},
-	{AssociationASNToAddress, TypeASN, TypeAddress},
-	{AssociationASNToCIDR, TypeASN, TypeCIDR},
-	{AssociationCIDRToAddress, TypeCIDR, TypeAddress},
-	{AssociationDNSPTRRecord, TypeAddress, TypeHost},
-	{AssociationDomainRegistrant, TypeHost, TypeEmailAddress},
-	{AssociationFileDownload, TypeURL, TypeFile},
-	{AssociationURLHost, TypeURL, TypeAddress},
-	{AssociationURLHost, TypeURL, TypeHost},
+	{as: AssociationAddressToUserAgent, a: TypeAddress, b: TypeUserAgent},
+	{as: AssociationASNToAddress, a: TypeASN, b: TypeAddress},
+	{as: AssociationASNToCIDR, a: TypeASN, b: TypeCIDR},
+	{as: AssociationCIDRToAddress, a: TypeCIDR, b: TypeAddress},
+	{as: AssociationDNSPTRRecord, a: TypeAddress, b: TypeHost},
+	{as: AssociationDomainRegistrant, a: TypeHost, b: TypeEmailAddress},
+	{as: AssociationFileDownload, a: TypeURL, b: TypeFile},
+	{as: AssociationURLHost, a: TypeURL, b: TypeAddress},
+	{as: AssociationURLHost, a: TypeURL, b: TypeHost},
 }
 
 // actionTargets is the table of the indicator types that a file action is done to. It is not

@@ -19,22 +19,22 @@ type groupDef struct {
 
 // groupDefs is the table of the group types. It is not written to.
 var groupDefs = [...]groupDef{
-	{GroupAdversary, "adversaries", "adversary", func() Group { return new(Adversary) }},
-	{GroupAttackPattern, "attackPatterns", "attackPattern", func() Group { return new(AttackPattern) }},
-	{GroupCampaign, "campaigns", "campaign", func() Group { return new(Campaign) }},
-	{GroupCourseOfAction, "coursesOfAction", "courseOfAction", func() Group { return new(CourseOfAction) }},
-	{GroupDocument, "documents", "document", func() Group { return new(Document) }},
-	{GroupEmail, "emails", "email", func() Group { return new(Email) }},
-	{GroupEvent, "events", "event", func() Group { return new(Event) }},
-	{GroupIncident, "incidents", "incident", func() Group { return new(Incident) }},
-	{GroupIntrusionSet, "intrusionSets", "intrusionSet", func() Group { return new(IntrusionSet) }},
-	{GroupMalware, "malware", "malware", func() Group { return new(Malware) }},
-	{GroupReport, "reports", "report", func() Group { return new(Report) }},
-	{GroupSignature, "signatures", "signature", func() Group { return new(Signature) }},
-	{GroupTactic, "tactics", "tactic", func() Group { return new(Tactic) }},
-	{GroupThreat, "threats", "threat", func() Group { return new(Threat) }},
-	{GroupTool, "tools", "tool", func() Group { return new(Tool) }},
-	{GroupVulnerability, "vulnerabilities", "vulnerability", func() Group { return new(Vulnerability) }},
+	{typ: GroupAdversary, branch: "adversaries", entity: "adversary", new: func() Group { return new(Adversary) }},
+	{typ: GroupAttackPattern, branch: "attackPatterns", entity: "attackPattern", new: func() Group { return new(AttackPattern) }},
+	{typ: GroupCampaign, branch: "campaigns", entity: "campaign", new: func() Group { return new(Campaign) }},
+	{typ: GroupCourseOfAction, branch: "coursesOfAction", entity: "courseOfAction", new: func() Group { return new(CourseOfAction) }},
+	{typ: GroupDocument, branch: "documents", entity: "document", new: func() Group { return new(Document) }},
+	{typ: GroupEmail, branch: "emails", entity: "email", new: func() Group { return new(Email) }},
+	{typ: GroupEvent, branch: "events", entity: "event", new: func() Group { return new(Event) }},
+	{typ: GroupIncident, branch: "incidents", entity: "incident", new: func() Group { return new(Incident) }},
+	{typ: GroupIntrusionSet, branch: "intrusionSets", entity: "intrusionSet", new: func() Group { return new(IntrusionSet) }},
+	{typ: GroupMalware, branch: "malware", entity: "malware", new: func() Group { return new(Malware) }},
+	{typ: GroupReport, branch: "reports", entity: "report", new: func() Group { return new(Report) }},
+	{typ: GroupSignature, branch: "signatures", entity: "signature", new: func() Group { return new(Signature) }},
+	{typ: GroupTactic, branch: "tactics", entity: "tactic", new: func() Group { return new(Tactic) }},
+	{typ: GroupThreat, branch: "threats", entity: "threat", new: func() Group { return new(Threat) }},
+	{typ: GroupTool, branch: "tools", entity: "tool", new: func() Group { return new(Tool) }},
+	{typ: GroupVulnerability, branch: "vulnerabilities", entity: "vulnerability", new: func() Group { return new(Vulnerability) }},
 }
 
 // groupDefOf returns the definition of a type, or nil for one that this package does not know.

@@ -23,18 +23,18 @@ type indicatorDef struct {
 
 // indicatorDefs is the table of the types that every instance has. It is not written to.
 var indicatorDefs = [...]indicatorDef{
-	{TypeAddress, "addresses", "address", []string{"ip"}, func() Indicator { return new(Address) }, canonFirst(canon.Address), nil},
-	{TypeEmailAddress, "emailAddresses", "emailAddress", []string{"address"}, func() Indicator { return new(EmailAddress) }, canonFirst(canon.EmailAddress), nil},
-	{TypeFile, "files", "file", []string{"md5", "sha1", "sha256"}, func() Indicator { return new(File) }, canon.Hashes, splitHashes},
-	{TypeHost, "hosts", "host", []string{"hostName"}, func() Indicator { return new(Host) }, canonFirst(canon.Host), nil},
-	{TypeURL, "urls", "url", []string{"text"}, func() Indicator { return new(URL) }, canonFirst(canon.URL), nil},
-	{TypeASN, "asns", "asn", []string{"AS Number"}, func() Indicator { return new(ASN) }, canonFirst(canon.ASN), nil},
-	{TypeCIDR, "cidrBlocks", "cidrBlock", []string{"Block"}, func() Indicator { return new(CIDR) }, canonFirst(canon.CIDR), nil},
-	{TypeMutex, "mutexes", "mutex", []string{"Mutex"}, func() Indicator { return new(Mutex) }, canonFirst(canon.Mutex), nil},
-	{TypeRegistryKey, "registryKeys", "registryKey", []string{"Key Name", "Value Name", "Value Type"}, func() Indicator { return new(RegistryKey) }, canonRegistry, splitRegistry},
-	{TypeUserAgent, "userAgents", "userAgent", []string{"User Agent String"}, func() Indicator { return new(UserAgent) }, canonFirst(canon.UserAgent), nil},
-	{TypeEmailSubject, "", "emailSubject", []string{"Subject"}, func() Indicator { return new(EmailSubject) }, canonFirst(canon.EmailSubject), nil},
-	{TypeHashtag, "", "hashtag", []string{"Hashtag"}, func() Indicator { return new(Hashtag) }, canonFirst(canon.Hashtag), nil},
+	{typ: TypeAddress, branch: "addresses", entity: "address", keys: []string{"ip"}, new: func() Indicator { return new(Address) }, canon: canonFirst(canon.Address)},
+	{typ: TypeEmailAddress, branch: "emailAddresses", entity: "emailAddress", keys: []string{"address"}, new: func() Indicator { return new(EmailAddress) }, canon: canonFirst(canon.EmailAddress)},
+	{typ: TypeFile, branch: "files", entity: "file", keys: []string{"md5", "sha1", "sha256"}, new: func() Indicator { return new(File) }, canon: canon.Hashes, split: splitHashes},
+	{typ: TypeHost, branch: "hosts", entity: "host", keys: []string{"hostName"}, new: func() Indicator { return new(Host) }, canon: canonFirst(canon.Host)},
+	{typ: TypeURL, branch: "urls", entity: "url", keys: []string{"text"}, new: func() Indicator { return new(URL) }, canon: canonFirst(canon.URL)},
+	{typ: TypeASN, branch: "asns", entity: "asn", keys: []string{"AS Number"}, new: func() Indicator { return new(ASN) }, canon: canonFirst(canon.ASN)},
+	{typ: TypeCIDR, branch: "cidrBlocks", entity: "cidrBlock", keys: []string{"Block"}, new: func() Indicator { return new(CIDR) }, canon: canonFirst(canon.CIDR)},
+	{typ: TypeMutex, branch: "mutexes", entity: "mutex", keys: []string{"Mutex"}, new: func() Indicator { return new(Mutex) }, canon: canonFirst(canon.Mutex)},
+	{typ: TypeRegistryKey, branch: "registryKeys", entity: "registryKey", keys: []string{"Key Name", "Value Name", "Value Type"}, new: func() Indicator { return new(RegistryKey) }, canon: canonRegistry, split: splitRegistry},
+	{typ: TypeUserAgent, branch: "userAgents", entity: "userAgent", keys: []string{"User Agent String"}, new: func() Indicator { return new(UserAgent) }, canon: canonFirst(canon.UserAgent)},
+	{typ: TypeEmailSubject, entity: "emailSubject", keys: []string{"Subject"}, new: func() Indicator { return new(EmailSubject) }, canon: canonFirst(canon.EmailSubject)},
+	{typ: TypeHashtag, entity: "hashtag", keys: []string{"Hashtag"}, new: func() Indicator { return new(Hashtag) }, canon: canonFirst(canon.Hashtag)},
 }
 
 // indicatorDefOf returns the definition of a type, or nil for one that this package does not know.

@@ -228,11 +228,11 @@ func errVictimAssetType(t VictimAssetType) error {
 
 // victimAssetDefs is the table of the kinds. It is not written to.
 var victimAssetDefs = [...]victimAssetDef{
-	{VictimAssetEmailAddress, "emailAddresses", "victimEmailAddress", "address", func() VictimAsset { return new(VictimEmailAddress) }},
-	{VictimAssetNetworkAccount, "networkAccounts", "victimNetworkAccount", "account", func() VictimAsset { return new(VictimNetworkAccount) }},
-	{VictimAssetPhone, "phoneNumbers", "victimPhone", "number", func() VictimAsset { return new(VictimPhone) }},
-	{VictimAssetSocialNetwork, "socialNetworks", "victimSocialNetwork", "account", func() VictimAsset { return new(VictimSocialNetwork) }},
-	{VictimAssetWebSite, "webSites", "victimWebSite", "URL", func() VictimAsset { return new(VictimWebSite) }},
+	{typ: VictimAssetEmailAddress, branch: "emailAddresses", entity: "victimEmailAddress", value: "address", new: func() VictimAsset { return new(VictimEmailAddress) }},
+	{typ: VictimAssetNetworkAccount, branch: "networkAccounts", entity: "victimNetworkAccount", value: "account", new: func() VictimAsset { return new(VictimNetworkAccount) }},
+	{typ: VictimAssetPhone, branch: "phoneNumbers", entity: "victimPhone", value: "number", new: func() VictimAsset { return new(VictimPhone) }},
+	{typ: VictimAssetSocialNetwork, branch: "socialNetworks", entity: "victimSocialNetwork", value: "account", new: func() VictimAsset { return new(VictimSocialNetwork) }},
+	{typ: VictimAssetWebSite, branch: "webSites", entity: "victimWebSite", value: "URL", new: func() VictimAsset { return new(VictimWebSite) }},
 }
 
 // victimAssetDefOf returns the definition of a kind, or nil for one that this package does not
