@@ -357,7 +357,7 @@ func (a *AISummary) check(m mode) error {
 }
 
 func batchOnly(field string) error {
-	return &ValidationError{Field: field, Rule: "cannot be sent when a single group is created", Fix: "import the group with client.Batch"}
+	return notInCreate("group", field, "import the group with client.Batch")
 }
 
 // needs refuses an empty field in the mode that needs it.

@@ -176,23 +176,11 @@ func (l *interner) anyGroup(r *wire.Reader) Group {
 
 // checkSingle refuses what a create request of one group cannot carry.
 func (m *GroupMeta) checkSingle(t GroupType) error {
-	bad := func(field, fix string) error {
-		return &ValidationError{Field: field, Rule: "cannot be sent when a single group is created", Fix: fix}
+	if m.XID != "" || !m.LastSeen.IsZero() || !m.ExternalDateAdded.IsZero() || !m.ExternalDateExpires.IsZero() || !m.ExternalLastModified.IsZero() ||
+		!m.FirstSeen.IsZero() && t != GroupCampaign {
+		return batchOnly("xid and the dates of an outside system")
 	}
-	switch {
-	case len(m.Tags) > 0:
-		return bad("tags", "add them with client.Tags.Add, or import the group with client.Batch")
-	case len(m.Attributes) > 0:
-		return bad("attributes", "add them with client.Attributes.Add, or import the group with client.Batch")
-	case len(m.SecurityLabels) > 0:
-		return bad("security labels", "apply them with client.SecurityLabels.Add, or import the group with client.Batch")
-	case len(m.GroupXIDs) > 0 || len(m.Associated) > 0:
-		return bad("associations", "link it with client.Associations.Link, or import it with client.Batch")
-	case m.XID != "" || !m.LastSeen.IsZero() || !m.ExternalDateAdded.IsZero() || !m.ExternalDateExpires.IsZero() || !m.ExternalLastModified.IsZero(),
-		!m.FirstSeen.IsZero() && t != GroupCampaign:
-		return bad("xid and the dates of an outside system", "import the group with client.Batch")
-	}
-	return nil
+	return checkUnattached("group", m.Tags, m.Attributes, m.SecurityLabels, len(m.GroupXIDs)+len(m.Associated))
 }
 
 // groupBody writes the body of a create.

@@ -219,24 +219,34 @@ func checkConfidence(v *int) error {
 
 // checkSingle refuses what a create request of one indicator cannot carry.
 func (m *IndicatorMeta) checkSingle() error {
-	bad := func(field, fix string) error {
-		return &ValidationError{Field: field, Rule: "cannot be sent when a single indicator is created", Fix: fix}
-	}
 	switch {
-	case len(m.Tags) > 0:
-		return bad("tags", "add them with client.Tags.Add, or import the indicator with client.Batch")
-	case len(m.Attributes) > 0:
-		return bad("attributes", "add them with client.Attributes.Add, or import the indicator with client.Batch")
-	case len(m.SecurityLabels) > 0:
-		return bad("security labels", "apply them with client.SecurityLabels.Add, or import the indicator with client.Batch")
 	case m.Description != "" || m.Source != "":
-		return bad("description and source", "add a Description or Source attribute that is displayed")
-	case len(m.GroupXIDs) > 0 || len(m.Associated) > 0:
-		return bad("associations", "link it with client.Associations.Link, or import it with client.Batch")
+		return notInCreate("indicator", "description and source", "add a Description or Source attribute that is displayed")
 	case m.XID != "" || !m.FirstSeen.IsZero() || !m.LastSeen.IsZero() || !m.ExternalDateAdded.IsZero() || !m.ExternalDateExpires.IsZero() || !m.ExternalLastModified.IsZero():
-		return bad("xid and the dates of an outside system", "import the indicator with client.Batch")
+		return notInCreate("indicator", "xid and the dates of an outside system", "import the indicator with client.Batch")
+	}
+	return checkUnattached("indicator", m.Tags, m.Attributes, m.SecurityLabels, len(m.GroupXIDs)+len(m.Associated))
+}
+
+// checkUnattached returns an error if an indicator or a group to create has tags, attributes, labels or associations.
+func checkUnattached(noun string, tags []Tag, attributes []Attribute, labels []SecurityLabel, associations int) error {
+	orImport := ", or import the " + noun + " with client.Batch"
+	switch {
+	case len(tags) > 0:
+		return notInCreate(noun, "tags", "add them with client.Tags.Add"+orImport)
+	case len(attributes) > 0:
+		return notInCreate(noun, "attributes", "add them with client.Attributes.Add"+orImport)
+	case len(labels) > 0:
+		return notInCreate(noun, "security labels", "apply them with client.SecurityLabels.Add"+orImport)
+	case associations > 0:
+		return notInCreate(noun, "associations", "link it with client.Associations.Link, or import it with client.Batch")
 	}
 	return nil
+}
+
+// notInCreate returns the error for a field that the request to create an indicator or a group cannot carry.
+func notInCreate(noun, field, fix string) error {
+	return &ValidationError{Field: field, Rule: "cannot be sent when a single " + noun + " is created", Fix: fix}
 }
 
 // write writes the fields that all types have in single requests.
