@@ -26,7 +26,7 @@ type AdversaryAsset struct {
 	Value   string             `json:"name"`        // required: the handle, the number or the URL
 	WebLink string             `json:"webLink,omitzero"`
 
-	// Extra holds what the platform sent beyond the fields of this package.
+	// Extra has the members that this package has no field for.
 	Extra map[string]json.RawMessage `json:"extra,omitzero"`
 }
 

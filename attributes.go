@@ -243,7 +243,7 @@ type AttributeTypeInfo struct {
 	// if it was not requested.
 	ValidationRule json.RawMessage `json:"validationRule,omitzero"`
 
-	// Extra holds what the platform sent beyond the fields of this package.
+	// Extra has the members that this package has no field for.
 	Extra map[string]json.RawMessage `json:"extra,omitzero"`
 }
 

@@ -12,56 +12,55 @@ import (
 type Group interface {
 	Resource
 	BatchItem
-	// Type returns the name of the type, as in [GroupIncident].
+	// Type returns the name of the type, for example [GroupIncident].
 	Type() GroupType
-	// Meta returns what all types have in common. It is never nil.
+	// Meta returns the fields that all types have. It is never nil.
 	Meta() *GroupMeta
-	// Ref returns the reference to the group. One that was not read or created has no id, and its
-	// reference is refused.
+	// Ref returns the reference to the group. The reference to a group that was not read or created has no
+	// id, and methods return a [*ValidationError] for it.
 	Ref() GroupRef
 }
 
-// GroupMeta is what groups of all types have in common. Fields marked "read only" are never sent.
+// GroupMeta has the fields that groups of all types have. Fields marked "read only" are never sent.
 type GroupMeta struct {
 	ID           int64     `json:"id,omitzero"`           // read only
 	Name         string    `json:"name,omitzero"`         // required; 1 to 100 characters
-	Owner        Owner     `json:"owner,omitzero"`        // where it was read from; lists fill in the name only
+	Owner        Owner     `json:"owner,omitzero"`        // the owner that it was read from; lists set only the name
 	DateAdded    time.Time `json:"dateAdded,omitzero"`    // read only
 	LastModified time.Time `json:"lastModified,omitzero"` // read only
 	WebLink      string    `json:"webLink,omitzero"`      // read only; never fetched
-	// XID is an id of your own, unique in the whole instance. Batch files need it and find the
-	// group by it again; a second import with the same xid overwrites the group. Read with
-	// includeAdditional.
+	// XID is an id of your own, unique in the whole instance. Batch files require it: a second import with
+	// the same xid overwrites the group. It is read with includeAdditional.
 	XID string `json:"xid,omitzero"`
 
 	Tags           []Tag           `json:"tag,omitzero"`           // read with Include.Tags, written by batch files
 	Attributes     []Attribute     `json:"attribute,omitzero"`     // read with Include.Attributes, written by batch files
 	SecurityLabels []SecurityLabel `json:"securityLabel,omitzero"` // read with Include.Labels, written by batch files
 
-	// Additional is what includeAdditional adds; nil when the platform sent none of it.
+	// Additional has the fields that includeAdditional adds; nil if the platform sent none of them.
 	Additional *GroupAdditional `json:"additional,omitzero"`
 
-	FirstSeen time.Time `json:"firstSeen,omitzero"` // a campaign's in every request, any group's in batch files
+	FirstSeen time.Time `json:"firstSeen,omitzero"` // sent in single requests for campaigns only, in batch files for all groups
 
-	// The fields from here on are written by batch files only.
+	// The remaining fields are written by batch files only.
 
 	LastSeen             time.Time      `json:"lastSeen,omitzero"`             // when it was last seen
-	ExternalDateAdded    time.Time      `json:"externalDateAdded,omitzero"`    // when the outside system got it
-	ExternalDateExpires  time.Time      `json:"externalDateExpires,omitzero"`  // when it expires there
-	ExternalLastModified time.Time      `json:"externalLastModified,omitzero"` // when it was changed there
+	ExternalDateAdded    time.Time      `json:"externalDateAdded,omitzero"`    // when the external system added it
+	ExternalDateExpires  time.Time      `json:"externalDateExpires,omitzero"`  // when it expires in the external system
+	ExternalLastModified time.Time      `json:"externalLastModified,omitzero"` // when it changed in the external system
 	GroupXIDs            []string       `json:"associatedGroupXid,omitzero"`   // groups to associate with, by xid
 	Associated           []IndicatorRef `json:"-"`                             // indicators to associate with
 
-	// Extra holds the members that this package has no field for, and those that do not fit their
-	// field, which is then zero: Extra["rating"], or Extra["attribute.dateAdded"] for one inside.
+	// Extra has the members that this package has no field for, and members whose value does not fit their
+	// field, which is then zero. The key of a nested member has a dot, for example "attribute.dateAdded".
 	Extra map[string]json.RawMessage `json:"extra,omitzero"`
 }
 
-// GroupAdditional is what reads with includeAdditional add.
+// GroupAdditional has the fields that includeAdditional adds.
 type GroupAdditional struct {
-	CreatedBy         string  `json:"createdBy,omitzero"`        // display name of the user who made it
-	CommunityOrSource bool    `json:"communityOrSource"`         // whether its owner is one
-	OtherOwners       []Owner `json:"additionalOwners,omitzero"` // owners that have it too
+	CreatedBy         string  `json:"createdBy,omitzero"`        // display name of the user who created it
+	CommunityOrSource bool    `json:"communityOrSource"`         // whether the owner is a community or a source
+	OtherOwners       []Owner `json:"additionalOwners,omitzero"` // other owners that have it
 }
 
 // Meta returns m.
@@ -76,7 +75,7 @@ func (m *GroupMeta) additional() *GroupAdditional {
 	return m.Additional
 }
 
-// read reads a field that all types have.
+// read reads the value of key and reports whether all types have the field.
 func (m *GroupMeta) read(key []byte, r *wire.Reader) bool {
 	switch string(key) {
 	case "id":
@@ -155,7 +154,7 @@ func (l *interner) groupInto(r *wire.Reader, g Group) {
 	keepMisfits(&meta.Extra, r.Kept(before))
 }
 
-// anyGroup looks for the type of an element first, and then reads it as what it is.
+// anyGroup reads a group of any type. It finds the type first, because the type can come after other fields.
 func (l *interner) anyGroup(r *wire.Reader) Group {
 	peek, typ := *r, GroupType("")
 	peek.Charge(r)
@@ -174,7 +173,7 @@ func (l *interner) anyGroup(r *wire.Reader) Group {
 	return g
 }
 
-// checkSingle refuses what a create request of one group cannot carry.
+// checkSingle returns an error for fields that the request to create one group cannot carry.
 func (m *GroupMeta) checkSingle(t GroupType) error {
 	if m.XID != "" || !m.LastSeen.IsZero() || !m.ExternalDateAdded.IsZero() || !m.ExternalDateExpires.IsZero() || !m.ExternalLastModified.IsZero() ||
 		!m.FirstSeen.IsZero() && t != GroupCampaign {
@@ -183,7 +182,7 @@ func (m *GroupMeta) checkSingle(t GroupType) error {
 	return checkUnattached("group", m.Tags, m.Attributes, m.SecurityLabels, len(m.GroupXIDs)+len(m.Associated))
 }
 
-// groupBody writes the body of a create.
+// groupBody returns the body of a request to create a group.
 func groupBody(g Group) ([]byte, error) {
 	if isNil(g) {
 		return nil, errNilGroup

@@ -64,42 +64,41 @@ func newGroupsService(s service) GroupsService {
 	}
 }
 
-// GroupGetOptions selects what is read with a group. Nil and the zero value read the additional fields.
+// GroupGetOptions selects the parts of a group to read. Nil and the zero value read the additional fields.
 type GroupGetOptions struct {
 	CallOptions
 	Include Include `url:"include"`
 }
 
-// GroupListOptions selects the groups of a list. Nil and the zero value select all of the client's default owner
+// GroupListOptions selects the groups of a list. Nil and the zero value select all groups of the client's owner
 // and read the additional fields.
 type GroupListOptions struct {
 	ListOptions
 	Filters Filters `url:"filters,omitempty"`  // conditions; see the By constants
-	Any     bool    `url:"orParams,omitempty"` // select items that match any filter, not all of them
+	Any     bool    `url:"orParams,omitempty"` // select groups that match any filter instead of all
 	Include Include `url:"include"`
 }
 
-// GroupUpdate says which fields of a group change, and to what. A nil field stays as it is. A pointer to the
-// zero value clears the field: text is sent as "", a date or a status as null. The platform does not document
-// how a field of a group is cleared, so look at the returned group. Fields that the platform needs cannot be
-// cleared.
+// GroupUpdate has the fields of a group that Update changes. Nil fields do not change. A pointer to the zero
+// value clears the field: Update sends "" for text, and null for a date or a status. The platform does not
+// document how to clear a field of a group, so check the returned group. Required fields cannot be cleared.
 //
 // Tags, attributes, security labels and associations have services of their own; the content of documents and
-// reports is uploaded. A field that the type of the group does not have, and an update without any field,
-// return a [*ValidationError].
+// reports is uploaded. Update returns a [*ValidationError] if no field is set, or if the type of the group does
+// not have a field.
 type GroupUpdate struct {
-	Name *string // 1 to 100 characters; a signature needs it in every update
+	Name *string // 1 to 100 characters; required in every update of a signature
 
 	EventDate      *time.Time      // Event and Incident
 	EventStatus    *EventStatus    // Event: one of the first four statuses
 	IncidentStatus *IncidentStatus // Incident
 	FirstSeen      *time.Time      // Campaign
 
-	FileName    *string        // Document, Report and Signature; a signature needs it in every update
+	FileName    *string        // Document, Report and Signature; required in every update of a signature
 	Malware     *bool          // Document: whether the content is malware, a zip protected with Password
 	Password    *string        // Document: of the zip
 	PublishDate *time.Time     // Report; the platform does not document it, but its own library sends it
-	FileType    *SignatureType // Signature, which needs it in every update
+	FileType    *SignatureType // Signature; required in every update
 	FileText    *string        // Signature: the rule itself
 
 	Subject *string // Email
@@ -109,14 +108,13 @@ type GroupUpdate struct {
 	To      *string // Email
 }
 
-// TypedGroups reads and writes the groups of one type, in the client's default owner. It is safe for concurrent
-// use.
+// TypedGroups reads and writes the groups of one type in the client's owner. It is safe for concurrent use.
 type TypedGroups[T Group] struct {
 	service
 	typ GroupType
 }
 
-// ref names a group of the type.
+// ref returns the reference to a group of the service's type.
 func (s TypedGroups[T]) ref(groupID int64) GroupRef { return GroupRef{Type: s.typ, ID: groupID} }
 
 // definition returns the definition of the service's type.
@@ -127,8 +125,8 @@ func (s TypedGroups[T]) definition() (*groupDef, error) {
 	return knownGroupDef(s.typ)
 }
 
-// Get returns one group, by its id, from the client's owner. If the owner does not have the group, the error
-// matches [ErrNotFound]. It costs one request.
+// Get returns one group of the client's owner by its id. If the owner does not have the group, the error matches
+// [ErrNotFound]. Get costs one request.
 //
 //	API: GET /v2/groups/{type}/{id}
 //
@@ -172,12 +170,12 @@ func (s TypedGroups[T]) lister(opts *GroupListOptions) lister[T] {
 	}
 }
 
-// Create creates a group in the client's owner and returns it as the platform stored it, with its id. It
-// costs one request. It does not retry after an unknown outcome, because that could create the group
-// twice; batch imports find a group again by its xid.
+// Create creates a group in the client's owner and returns it as the platform stored it, with its id. It costs
+// one request and is not retried after an unknown outcome, because a retry could create a second group. Batch
+// imports have no such problem: they identify a group by its xid.
 //
-// Tags, attributes, security labels and associations are not part of this operation. A group that has some,
-// or one that was read from another owner, returns a [*ValidationError].
+// Create does not send tags, attributes, security labels or associations. If the group has any, or if it was
+// read from another owner, Create returns a [*ValidationError].
 //
 //	API: POST /v2/groups/{type}
 //
@@ -191,8 +189,8 @@ func (s TypedGroups[T]) Create(ctx context.Context, group T) (T, error) {
 	return createGroup(ctx, s.c, def, group)
 }
 
-// Update changes one group, by its id, in the client's default owner. It sends the fields that update
-// sets and no other, and returns the group as the platform answers it. It costs one request.
+// Update changes one group of the client's owner by its id and returns the group in the platform's response. It
+// sends only the fields that update sets. Update costs one request.
 //
 //	API: PUT /v2/groups/{type}/{id}
 //
@@ -201,8 +199,8 @@ func (s TypedGroups[T]) Update(ctx context.Context, groupID int64, update GroupU
 	return updateGroup[T](ctx, s.c, s.ref(groupID), update)
 }
 
-// Delete deletes one group, by its id, from the client's owner. If the owner does not have the group, the error
-// matches [ErrNotFound]. It costs one request.
+// Delete deletes one group of the client's owner by its id. If the owner does not have the group, the error
+// matches [ErrNotFound]. Delete costs one request.
 //
 //	API: DELETE /v2/groups/{type}/{id}
 //
@@ -239,8 +237,8 @@ func (s GroupsService) lister(opts *GroupListOptions) lister[Group] {
 	}
 }
 
-// Get returns a group of any type, or the one that a [GroupRef] names, from the owner that it names or from the
-// client's default owner. It costs one request.
+// Get returns a group of any type, given as a [Group] or a [GroupRef], from the owner that the argument names, or
+// else from the client's owner. It costs one request.
 //
 //	API: GET /v2/groups/{type}/{id}
 //
@@ -265,9 +263,9 @@ func (s GroupsService) Create(ctx context.Context, group Group) (Group, error) {
 	return createGroup(ctx, s.c, def, group)
 }
 
-// Update changes a group of any type, or the one that a [GroupRef] names, in the owner that it names or in
-// the client's default owner. It sends the fields that update sets and no other: nothing that group holds
-// is sent. It returns the group as the platform answers it, and costs one request.
+// Update changes a group of any type, given as a [Group] or a [GroupRef], in the owner that the argument names, or
+// else in the client's owner. It sends only the fields that update sets, not the fields of the group, and
+// returns the group in the platform's response. Update costs one request.
 //
 //	API: PUT /v2/groups/{type}/{id}
 //
@@ -276,8 +274,8 @@ func (s GroupsService) Update(ctx context.Context, group Resource, update GroupU
 	return updateGroup[Group](ctx, s.c, group, update)
 }
 
-// Delete deletes a group of any type, or the one that a [GroupRef] names, from the owner that it names or from
-// the client's default owner. It costs one request.
+// Delete deletes a group of any type, given as a [Group] or a [GroupRef], from the owner that the argument names,
+// or else from the client's owner. It costs one request.
 //
 //	API: DELETE /v2/groups/{type}/{id}
 //
@@ -343,7 +341,7 @@ func updateGroup[T Group](ctx context.Context, c *Client, group Resource, u Grou
 		[]string{def.entity, "group"}, func(r *wire.Reader) T { return readGroup(r, def).(T) })
 }
 
-// body returns the body of an update of a group of type t.
+// body returns the body of a request to update a group of type t.
 func (u GroupUpdate) body(t GroupType) ([]byte, error) {
 	name, err := canonicalUpdate(u.Name, canonicalGroupName)
 	if err == nil && u.EventStatus != nil {
@@ -382,7 +380,7 @@ func (u GroupUpdate) body(t GroupType) ([]byte, error) {
 	})
 }
 
-// groupQuery checks list options and turns them into a query.
+// groupQuery returns the query for list options.
 func (c *Client) groupQuery(o GroupListOptions, t GroupType) (url.Values, error) {
 	fields, name := []string{"name", "dateAdded"}, "groups"
 	switch t {

@@ -14,13 +14,14 @@ import (
 type Indicator interface {
 	Resource
 	BatchItem
-	// Type returns the name of the type, as in [TypeHost].
+	// Type returns the name of the type, for example [TypeHost].
 	Type() IndicatorType
-	// Summary returns the value as one text, as the platform's own lists show it.
+	// Summary returns the values as one string, as the platform's own lists show them.
 	Summary() string
-	// Meta returns what all types have in common. It is never nil.
+	// Meta returns the fields that all types have. It is never nil.
 	Meta() *IndicatorMeta
-	// Ref returns the reference to the indicator, by which it is found again as it was read.
+	// Ref returns the reference to the indicator. If the indicator was read, the reference has the value as the
+	// platform sent it.
 	Ref() IndicatorRef
 
 	values() [3]string
@@ -33,7 +34,7 @@ type specific interface {
 	writeOwn(w *wire.Writer, m mode)
 }
 
-// mode says what an item is written for.
+// mode is the kind of request that an item is written for.
 type mode int
 
 const (
@@ -41,15 +42,15 @@ const (
 	modeBatch
 )
 
-// IndicatorMeta is what indicators of all types have in common.
+// IndicatorMeta has the fields that indicators of all types have.
 //
-// A pointer is nil where the platform did not say, or where nothing is to be sent: 0 is a rating
-// and false is a status. Fields marked "read only" are never sent.
+// A nil pointer means that the platform did not send the field, or that the field is not to be sent: 0 is a
+// valid rating and false a valid status. Fields marked "read only" are never sent.
 type IndicatorMeta struct {
 	ID           int64     `json:"id,omitzero"`           // read only; 0 in deleted and observed indicators
-	Owner        Owner     `json:"owner,omitzero"`        // where it was read from; lists fill in the name only
+	Owner        Owner     `json:"owner,omitzero"`        // the owner that it was read from; lists set only the name
 	DateAdded    time.Time `json:"dateAdded,omitzero"`    // read only
-	LastModified time.Time `json:"lastModified,omitzero"` // read only; moved by create, import, rating and confidence, not by tags or attributes
+	LastModified time.Time `json:"lastModified,omitzero"` // read only; set by creation, import, rating and confidence, not by tags or attributes
 	Rating       *float64  `json:"rating,omitzero"`       // threat rating of the owner, 0 (unknown) to 5 (critical)
 	Confidence   *int      `json:"confidence,omitzero"`   // confidence of the owner, 0 (unknown) to 100 (confirmed)
 	Active       *bool     `json:"active,omitzero"`       // read with includeAdditional
@@ -59,7 +60,7 @@ type IndicatorMeta struct {
 	ThreatAssessRating     *float64 `json:"threatAssessRating,omitzero"`     // read only, 0 to 5, over all owners
 	ThreatAssessConfidence *float64 `json:"threatAssessConfidence,omitzero"` // read only, 0 to 100, over all owners
 	ThreatAssessScore      *int     `json:"threatAssessScore,omitzero"`      // read only, 0 to 1000, over all owners
-	CALScore               *int     `json:"calScore,omitzero"`               // read only; nil when CAL has none
+	CALScore               *int     `json:"calScore,omitzero"`               // read only; nil if CAL has no score
 	CALStatus              *int     `json:"calIndicatorStatus,omitzero"`     // read only
 	Description            string   `json:"description,omitzero"`            // value of the default Description attribute; written by batch files only
 	Source                 string   `json:"source,omitzero"`                 // read only: value of the default Source attribute
@@ -69,33 +70,33 @@ type IndicatorMeta struct {
 	Attributes     []Attribute     `json:"attribute,omitzero"`     // read with Include.Attributes, written by batch files
 	SecurityLabels []SecurityLabel `json:"securityLabel,omitzero"` // read with Include.Labels, written by batch files
 
-	// Additional is what includeAdditional adds; nil when the platform sent none of it.
+	// Additional has the fields that includeAdditional adds; nil if the platform sent none of them.
 	Additional *IndicatorAdditional `json:"additional,omitzero"`
 
-	// The fields from here on are written by batch files only.
+	// The remaining fields are written by batch files only.
 
-	XID                  string         `json:"xid,omitzero"`                  // id of your own, for associations inside a file
+	XID                  string         `json:"xid,omitzero"`                  // id of your own, for associations within a file
 	FirstSeen            time.Time      `json:"firstSeen,omitzero"`            // when it was first seen
 	LastSeen             time.Time      `json:"lastSeen,omitzero"`             // when it was last seen
-	ExternalDateAdded    time.Time      `json:"externalDateAdded,omitzero"`    // when the outside system got it
-	ExternalDateExpires  time.Time      `json:"externalDateExpires,omitzero"`  // when it expires there
-	ExternalLastModified time.Time      `json:"externalLastModified,omitzero"` // when it was changed there
+	ExternalDateAdded    time.Time      `json:"externalDateAdded,omitzero"`    // when the external system added it
+	ExternalDateExpires  time.Time      `json:"externalDateExpires,omitzero"`  // when it expires in the external system
+	ExternalLastModified time.Time      `json:"externalLastModified,omitzero"` // when it changed in the external system
 	GroupXIDs            []string       `json:"associatedGroups,omitzero"`     // groups to associate with, by xid
 	Associated           []IndicatorRef `json:"-"`                             // indicators to associate with; see BatchConfig
 
-	// Extra holds the members that this package has no field for, and those that do not fit their
-	// field, which is then zero: Extra["rating"], or Extra["attribute.dateAdded"] for one inside.
+	// Extra has the members that this package has no field for, and members whose value does not fit their
+	// field, which is then zero. The key of a nested member has a dot, for example "attribute.dateAdded".
 	Extra map[string]json.RawMessage `json:"extra,omitzero"`
 }
 
-// IndicatorAdditional is what reads with includeAdditional add.
+// IndicatorAdditional has the fields that includeAdditional adds.
 type IndicatorAdditional struct {
 	ObservationCount  int64     `json:"observationCount"`                   // how often all users have seen it
-	LastObserved      time.Time `json:"lastObserved,omitzero"`              // zero when never
+	LastObserved      time.Time `json:"lastObserved,omitzero"`              // zero if never
 	FalsePositives    int64     `json:"falsePositiveCount"`                 // how often it was reported as a false positive
-	LastFalsePositive time.Time `json:"falsePositiveLastReported,omitzero"` // zero when never
-	CommunityOrSource bool      `json:"communityOrSource"`                  // whether its owner is one
-	OtherOwners       []Owner   `json:"additionalOwners,omitzero"`          // owners that have it too
+	LastFalsePositive time.Time `json:"falsePositiveLastReported,omitzero"` // zero if never
+	CommunityOrSource bool      `json:"communityOrSource"`                  // whether the owner is a community or a source
+	OtherOwners       []Owner   `json:"additionalOwners,omitzero"`          // other owners that have it
 }
 
 // Meta returns m.
@@ -103,7 +104,7 @@ func (m *IndicatorMeta) Meta() *IndicatorMeta { return m }
 
 func (*IndicatorMeta) resource() {}
 
-// isNil reports whether an interface holds nothing, or a nil pointer.
+// isNil reports whether v is nil or a nil pointer.
 func isNil(v any) bool {
 	if v == nil {
 		return true
@@ -112,7 +113,7 @@ func isNil(v any) bool {
 	return rv.Kind() == reflect.Pointer && rv.IsNil()
 }
 
-// additional returns m.Additional, made when there was none.
+// additional returns m.Additional, which it allocates if it is nil.
 func (m *IndicatorMeta) additional() *IndicatorAdditional {
 	if m.Additional == nil {
 		m.Additional = new(IndicatorAdditional)
@@ -120,7 +121,7 @@ func (m *IndicatorMeta) additional() *IndicatorAdditional {
 	return m.Additional
 }
 
-// read reads a field that all types have.
+// read reads the value of key and reports whether all types have the field.
 func (m *IndicatorMeta) read(key []byte, r *wire.Reader) bool {
 	switch string(key) {
 	case "id":
@@ -195,7 +196,7 @@ func (m *IndicatorMeta) read(key []byte, r *wire.Reader) bool {
 	return true
 }
 
-// check refuses scores outside their ranges.
+// check returns an error for scores outside their ranges.
 func (m *IndicatorMeta) check() error {
 	if err := checkRating(m.Rating); err != nil {
 		return err
@@ -217,7 +218,7 @@ func checkConfidence(v *int) error {
 	return nil
 }
 
-// checkSingle refuses what a create request of one indicator cannot carry.
+// checkSingle returns an error for fields that the request to create one indicator cannot carry.
 func (m *IndicatorMeta) checkSingle() error {
 	switch {
 	case m.Description != "" || m.Source != "":
@@ -249,7 +250,7 @@ func notInCreate(noun, field, fix string) error {
 	return &ValidationError{Field: field, Rule: "cannot be sent when a single " + noun + " is created", Fix: fix}
 }
 
-// write writes the fields that all types have in single requests.
+// write writes the fields that single requests send for all types.
 func (m *IndicatorMeta) write(w *wire.Writer) {
 	if m.Rating != nil {
 		w.Name("rating")
@@ -264,7 +265,7 @@ func (m *IndicatorMeta) write(w *wire.Writer) {
 	flag(w, "privateFlag", m.Private)
 }
 
-// keepMisfits stores the fields that a reader kept because they do not fit.
+// keepMisfits adds the values that a reader kept because they do not fit their field.
 func keepMisfits(extra *map[string]json.RawMessage, kept map[string]json.RawMessage) {
 	switch {
 	case kept == nil:
@@ -275,10 +276,10 @@ func keepMisfits(extra *map[string]json.RawMessage, kept map[string]json.RawMess
 	}
 }
 
-// keepExtra stores the member that r is at, which this package has no field for.
+// keepExtra adds the member that r is at, which this package has no field for.
 func keepExtra(extra *map[string]json.RawMessage, r *wire.Reader) {
 	name := string(r.Key())
-	const entry = 128 // bytes of an entry, while the map grows
+	const entry = 128 // bytes per entry while the map grows
 	r.Spend(entry + len(name))
 	raw := r.RawCopy()
 	if raw == nil {
@@ -290,7 +291,7 @@ func keepExtra(extra *map[string]json.RawMessage, r *wire.Reader) {
 	(*extra)[name] = raw
 }
 
-// readList reads a list of things, or one where a list is promised.
+// readList reads a list, or a single value in place of a list.
 func readList[T any](r *wire.Reader, read func(*wire.Reader) T) []T {
 	items := []T{}
 	size := sizeOf[T]()
@@ -301,12 +302,12 @@ func readList[T any](r *wire.Reader, read func(*wire.Reader) T) []T {
 	return items
 }
 
-// sizeOf returns how many bytes an element of a list takes, about.
+// sizeOf returns the approximate size of an element of a list in bytes.
 func sizeOf[T any]() int {
 	switch t := reflect.TypeFor[T](); t.Kind() {
 	case reflect.Interface, reflect.Pointer:
-		return 1 << 10 // the largest struct with all that is asked for, and a map of unknown members
+		return 1 << 10 // the largest struct with all of its fields and a map of unknown members
 	default:
-		return 9 * int(t.Size()) / 4 // while the slice grows by a quarter, there are two
+		return 9 * int(t.Size()) / 4 // while the slice grows by a quarter, both arrays are in memory
 	}
 }

@@ -9,13 +9,13 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/parallel"
 )
 
-// AcrossOwners returns an iterator over an indicator in every owner that has it and that the API user
-// can see, in the order in which the platform lists the owners. If no owner has it, the iterator yields
-// nothing. The owner of the indicator and the client's default owner play no part.
+// AcrossOwners returns an iterator that yields an indicator once for every owner that has it and that the API
+// user can see, in the order in which the platform lists the owners. If no owner has it, the iterator yields
+// nothing. The owner of the argument and the client's owner are ignored.
 //
-// It costs one request, and one request per owner; up to 16 of them are sent at the same time, ahead
-// of the loop. An owner that has lost the indicator in between is left out. If a request fails, the
-// iterator yields the error in the turn of its owner and stops. No goroutine is left when the loop ends.
+// It costs one request plus one request per owner; up to 16 requests are sent concurrently, ahead of the loop.
+// Owners that lose the indicator in the meantime are skipped. If a request fails, the iterator yields the error
+// in the place of its owner and stops. When the loop ends, no goroutine is left running.
 //
 //	API: GET /v2/indicators/{type}/{indicator}/owners
 //	API: GET /v2/indicators/{type}/{indicator}
@@ -37,15 +37,14 @@ func (s IndicatorsService) AcrossOwners(ctx context.Context, indicator Resource,
 	})
 }
 
-// ownersReader reads indicators in several owners, with as many requests at the same time as there are
-// slots.
+// ownersReader reads indicators from several owners. The number of slots limits its concurrent requests.
 type ownersReader struct {
 	c     *Client
 	get   IndicatorGetOptions
 	slots chan struct{}
 }
 
-// slot waits until one more request may be sent. The caller sends it and calls free.
+// slot waits for a free slot. The caller sends one request and calls free.
 func (r *ownersReader) slot(ctx context.Context) (free func(), err error) {
 	select {
 	case r.slots <- struct{}{}:
@@ -73,8 +72,8 @@ func (r *ownersReader) owners(ctx context.Context, indicator Resource) ([]string
 	return names, nil
 }
 
-// read yields the indicator at a route in each of the owners that have it, in the order of the owners,
-// up to the first error.
+// read returns an iterator over the indicator at a route in each of the owners, in their order, up to the first
+// error.
 func (r *ownersReader) read(ctx context.Context, def *indicatorDef, at route, owners []string) iter.Seq2[Indicator, error] {
 	type answer struct {
 		indicator Indicator
@@ -91,7 +90,7 @@ func (r *ownersReader) read(ctx context.Context, def *indicatorDef, at route, ow
 	}
 	return func(yield func(Indicator, error) bool) {
 		answers := parallel.Map(ctx, cap(r.slots), slices.Values(owners), get)
-		if len(owners) == 1 { // no goroutine for the commonest case
+		if len(owners) == 1 { // the most common case needs no goroutine
 			answers = func(yield func(answer) bool) { yield(get(ctx, owners[0])) }
 		}
 		for a := range answers {
@@ -105,8 +104,8 @@ func (r *ownersReader) read(ctx context.Context, def *indicatorDef, at route, ow
 	}
 }
 
-// isGone reports whether the platform itself says that something is not there. A 404 of something
-// else has no known sentence.
+// isGone reports whether the platform itself reports that something does not exist. A 404 from another server
+// has no known message.
 func isGone(err error) bool {
 	api, ok := errors.AsType[*APIError](err)
 	return ok && api.Message != "" && errors.Is(api, ErrNotFound)

@@ -18,8 +18,7 @@ func readIndicator(r *wire.Reader, def *indicatorDef) Indicator {
 // readAnyIndicator reads one element of a list of indicators of all types.
 func readAnyIndicator(r *wire.Reader) Indicator { return new(interner).anyIndicator(r) }
 
-// interner holds the texts that repeat from one element of a list to the next, so that they are
-// kept in memory once.
+// interner shares the strings that repeat from one element of a list to the next.
 type interner struct{ owner, typ string }
 
 // ownerName reads the name of an owner.
@@ -69,8 +68,8 @@ func (l *interner) indicator(r *wire.Reader, def *indicatorDef) Indicator {
 	return ind
 }
 
-// anyIndicator reads an element whose type may come after its fields: those that only one type has
-// wait in Extra until it is known.
+// anyIndicator reads an indicator of any type. The type can come after other fields, so fields that only one
+// type has stay in Extra until the type is known.
 func (l *interner) anyIndicator(r *wire.Reader) Indicator {
 	start := *r
 	start.Charge(r)
@@ -104,7 +103,7 @@ func (l *interner) anyIndicator(r *wire.Reader) Indicator {
 	return ind
 }
 
-// giveOwn hands the fields that only the type knows over from Extra.
+// giveOwn moves the fields that only the type has from Extra to the indicator.
 func giveOwn(ind Indicator, def *indicatorDef, r *wire.Reader) {
 	meta := ind.Meta()
 	if len(meta.Extra) == 0 {
@@ -126,13 +125,13 @@ func giveOwn(ind Indicator, def *indicatorDef, r *wire.Reader) {
 	}
 }
 
-// setSummary sets the values that a summary stands for.
+// setSummary sets the values that a summary contains.
 func setSummary(ind Indicator, def *indicatorDef, summary string) {
 	ind.setValues(def.valuesOf(summary))
 }
 
-// valuesOf returns the values that a summary of the platform stands for. A summary that cannot be
-// split is kept whole, so that nothing is lost.
+// valuesOf returns the values that a summary of the platform contains. If the summary cannot be split, it is
+// the first value.
 func (d *indicatorDef) valuesOf(summary string) [3]string {
 	if d.split != nil {
 		if v, err := d.split(summary); err == nil {
@@ -142,14 +141,14 @@ func (d *indicatorDef) valuesOf(summary string) [3]string {
 	return [3]string{summary}
 }
 
-// rawOf returns a copy of the value that r is at, without taking it.
+// rawOf returns a copy of the value that r is at, without advancing r.
 func rawOf(r *wire.Reader) json.RawMessage {
 	peek := *r
 	peek.Charge(r)
 	return peek.RawCopy()
 }
 
-// inner returns a reader of the value that r is at, without taking it. What it spends, r spends.
+// inner returns a reader of the value that r is at, without advancing r. It uses the memory limit of r.
 func inner(r *wire.Reader) *wire.Reader {
 	peek := *r
 	e := wire.NewReader(peek.Raw())
@@ -157,7 +156,7 @@ func inner(r *wire.Reader) *wire.Reader {
 	return e
 }
 
-// indicatorAt returns where an indicator is, and the definition that it is read by.
+// indicatorAt returns the target of an indicator and the definition of its type.
 func (c *Client) indicatorAt(ctx context.Context, r Resource) (target, *indicatorDef, error) {
 	t, err := c.targetOfKind(ctx, r, kindIndicator)
 	if err != nil {
@@ -167,7 +166,7 @@ func (c *Client) indicatorAt(ctx context.Context, r Resource) (target, *indicato
 	return t, def, err
 }
 
-// deletedSegment ends the path of the list of a type's deleted indicators.
+// deletedSegment is the last segment of the list of a type's deleted indicators.
 const deletedSegment = "/deleted"
 
 func getIndicator[T Indicator](ctx context.Context, c *Client, def *indicatorDef, r route, owner string, opts *IndicatorGetOptions) (T, error) {
@@ -187,7 +186,7 @@ func getIndicator[T Indicator](ctx context.Context, c *Client, def *indicatorDef
 	return one(ctx, c.with(o.CallOptions), &call{method: http.MethodGet, route: r, query: q}, def.singleKeys(), func(r *wire.Reader) T { return readIndicator(r, def).(T) })
 }
 
-// singleKeys are the JSON keys under which one indicator can come.
+// singleKeys returns the possible JSON keys of one indicator.
 func (d *indicatorDef) singleKeys() []string { return []string{d.entity, "indicator"} }
 
 func createIndicator[T Indicator](ctx context.Context, c *Client, def *indicatorDef, ind T) (T, error) {
@@ -218,7 +217,7 @@ func updateIndicator[T Indicator](ctx context.Context, c *Client, def *indicator
 		func(r *wire.Reader) T { return readIndicator(r, def).(T) })
 }
 
-// body returns the body of an update of an indicator of type t.
+// body returns the body of a request to update an indicator of type t.
 func (u IndicatorUpdate) body(t IndicatorType) ([]byte, error) {
 	if err := firstError(checkRating(u.Rating), checkConfidence(u.Confidence)); err != nil {
 		return nil, err
@@ -240,7 +239,7 @@ func (u IndicatorUpdate) body(t IndicatorType) ([]byte, error) {
 	})
 }
 
-// indicatorBody writes the body of a create.
+// indicatorBody returns the body of a request to create an indicator.
 func indicatorBody(def *indicatorDef, ind Indicator) ([]byte, error) {
 	if isNil(ind) {
 		return nil, errNilIndicator
@@ -273,7 +272,7 @@ func indicatorBody(def *indicatorDef, ind Indicator) ([]byte, error) {
 	return written(&w, "indicator")
 }
 
-// indicatorQuery checks list options and turns them into a query.
+// indicatorQuery checks list options and returns their query.
 func (c *Client) indicatorQuery(o IndicatorListOptions, t IndicatorType) (url.Values, error) {
 	if err := o.check(); err != nil {
 		return nil, err

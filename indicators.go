@@ -55,7 +55,7 @@ func newIndicatorsService(s service) IndicatorsService {
 	}
 }
 
-// IndicatorGetOptions selects what is read with an indicator. Nil and the zero value read the additional fields.
+// IndicatorGetOptions selects the parts of an indicator to read. Nil and the zero value read the additional fields.
 type IndicatorGetOptions struct {
 	CallOptions
 	Include Include `url:"include"`
@@ -66,52 +66,51 @@ type IndicatorGetOptions struct {
 type IndicatorListOptions struct {
 	ListOptions
 	Filters       Filters   `url:"filters,omitempty"`  // conditions; see the By constants
-	Any           bool      `url:"orParams,omitempty"` // select items that match any filter, not all of them
-	ModifiedSince time.Time `url:"-"`                  // last modified at this time or later; for lists of all types only
+	Any           bool      `url:"orParams,omitempty"` // select indicators that match any filter instead of all
+	ModifiedSince time.Time `url:"-"`                  // last modified at this time or later; only for lists of all types
 	Include       Include   `url:"include"`
 }
 
-// IndicatorUpdate says which fields of an indicator change, and to what. A nil field stays as it is. A
-// pointer to the zero value clears the field: a rating or confidence of 0 means unknown.
+// IndicatorUpdate has the fields of an indicator that Update changes. Nil fields do not change. A pointer to
+// the zero value clears the field: a rating or confidence of 0 means unknown.
 //
 // The value of an indicator cannot change. Tags, attributes, security labels and associations have
-// services of their own. A field that the type of the indicator does not have, and an update without any
-// field, return a [*ValidationError].
+// services of their own. Update returns a [*ValidationError] if no field is set, or if the type of the
+// indicator does not have a field.
 type IndicatorUpdate struct {
 	Rating     *float64 // threat rating of the owner, 0 (unknown) to 5 (critical)
 	Confidence *int     // confidence of the owner, 0 (unknown) to 100 (confirmed)
 
-	// The platform documents these three for new indicators only. Its own library updates the first
-	// two. Look at the returned indicator, or read it, if the change matters.
+	// The platform documents the following three for new indicators only; its own library updates the first
+	// two. Check the returned indicator, or read it again, if the change matters.
 
 	Active       *bool // whether the indicator is active
-	ActiveLocked *bool // whether CAL must leave Active alone
+	ActiveLocked *bool // whether CAL must not change Active
 	Private      *bool // Address, EmailAddress, File, Host and URL only; the instance must allow it
 
 	DNSActive   *bool  // Host only: whether the platform resolves it
-	WhoisActive *bool  // Host only: whether the platform looks its registration up
+	WhoisActive *bool  // Host only: whether the platform looks up its registration
 	Size        *int64 // File only: bytes
 }
 
 // TypedIndicators reads and writes the indicators of one type, in the client's default owner. It is
 // safe for concurrent use.
 //
-// Values are accepted in any form that ioc.Canonical accepts, and are sent in
-// canonical form. Invalid values return a [*ValidationError] before anything is sent.
+// Values can have any form that ioc.Canonical accepts and are sent in canonical form. Invalid values return a
+// [*ValidationError] before anything is sent.
 type TypedIndicators[T Indicator] struct {
 	service
 	typ IndicatorType
 }
 
-// Custom returns the service for one of the instance's own indicator types, by its name. It sends
-// nothing; the first call of the service reads the types of the instance with one request. If the
-// instance has no such type, or the type has a service of its own as [IndicatorsService.Hosts], every
-// call returns a [*ValidationError].
+// Custom returns the service for a custom indicator type of the instance, by its name. It sends nothing; the
+// first call of the service reads the types of the instance with one request. If the instance does not have
+// the type, or if the type has a field of [IndicatorsService], every call returns a [*ValidationError].
 func (s IndicatorsService) Custom(name IndicatorType) TypedIndicators[*CustomIndicator] {
 	return TypedIndicators[*CustomIndicator]{service: s.service, typ: name}
 }
 
-// definition returns the definition of the service's type.
+// definition returns the definition of the service's type. For a custom type, it can send a request.
 func (s TypedIndicators[T]) definition(ctx context.Context) (*indicatorDef, error) {
 	if err := s.c.usable(); err != nil {
 		return nil, err
@@ -139,8 +138,8 @@ func (s TypedIndicators[T]) at(ctx context.Context, indicator string) (*indicato
 	return def, def.at(path), nil
 }
 
-// Get returns one indicator, by its value, from the client's owner. A file is named by any one of its hashes or
-// by its summary. If the owner does not have the indicator, the error matches [ErrNotFound]. It costs one
+// Get returns one indicator of the client's owner by its value. For a file, the value is one of its hashes or
+// its summary. If the owner does not have the indicator, the error matches [ErrNotFound]. Get costs one
 // request.
 //
 //	API: GET /v2/indicators/{type}/{indicator}
@@ -198,11 +197,11 @@ func (s TypedIndicators[T]) lister(ctx context.Context, o IndicatorListOptions) 
 }
 
 // Create creates an indicator in the client's owner and returns it as the platform stored it. If the owner
-// has the indicator already, Create updates it. It costs one request and does not retry after an unknown
+// already has the indicator, Create updates it. It costs one request and is not retried after an unknown
 // outcome.
 //
-// Tags, attributes, security labels and associations are not part of this operation. An indicator that has
-// some, or one that was read from another owner, returns a [*ValidationError].
+// Create does not send tags, attributes, security labels or associations. If the indicator has any, or if it
+// was read from another owner, Create returns a [*ValidationError].
 //
 //	API: POST /v2/indicators/{type}
 //
@@ -216,9 +215,9 @@ func (s TypedIndicators[T]) Create(ctx context.Context, indicator T) (T, error) 
 	return createIndicator(ctx, s.c, def, indicator)
 }
 
-// Update changes one indicator, by its value, in the client's default owner. It sends the fields that
-// update sets and no other, and returns the indicator as the platform answers it. A file is named by any
-// one of its hashes or by its summary. It costs one request.
+// Update changes one indicator of the client's owner by its value and returns the indicator in the platform's
+// response. It sends only the fields that update sets. For a file, the value is one of its hashes or its
+// summary. Update costs one request.
 //
 //	API: PUT /v2/indicators/{type}/{indicator}
 //
@@ -232,8 +231,8 @@ func (s TypedIndicators[T]) Update(ctx context.Context, indicator string, update
 	return updateIndicator[T](ctx, s.c, def, r, s.c.Owner(), update)
 }
 
-// Delete deletes one indicator, by its value, from the client's owner; other owners keep theirs. If the owner
-// does not have it, the error matches [ErrNotFound]. It costs one request.
+// Delete deletes one indicator of the client's owner by its value; other owners keep theirs. If the owner does
+// not have it, the error matches [ErrNotFound]. Delete costs one request.
 //
 //	API: DELETE /v2/indicators/{type}/{indicator}
 //
@@ -274,9 +273,9 @@ func (s IndicatorsService) lister(opts *IndicatorListOptions) lister[Indicator] 
 	}
 }
 
-// Get returns an indicator of any type, or the one that an [IndicatorRef] names, from the owner that it names or
-// from the client's default owner. If the owner does not have it, the error matches [ErrNotFound]. It costs one
-// request.
+// Get returns an indicator of any type, given as an [Indicator] or an [IndicatorRef]. It reads from the owner
+// that the argument names, or else from the client's owner. If the owner does not have the indicator, the
+// error matches [ErrNotFound]. Get costs one request.
 //
 //	API: GET /v2/indicators/{type}/{indicator}
 //
@@ -305,9 +304,9 @@ func (s IndicatorsService) Create(ctx context.Context, indicator Indicator) (Ind
 	return createIndicator(ctx, s.c, def, indicator)
 }
 
-// Update changes an indicator of any type, or the one that an [IndicatorRef] names, in the owner that it
-// names or in the client's default owner. It sends the fields that update sets and no other: nothing that
-// indicator holds is sent. It returns the indicator as the platform answers it, and costs one request.
+// Update changes an indicator of any type, given as an [Indicator] or an [IndicatorRef], in the owner that the
+// argument names, or else in the client's owner. It sends only the fields that update sets, not the fields of
+// the indicator, and returns the indicator in the platform's response. Update costs one request.
 //
 //	API: PUT /v2/indicators/{type}/{indicator}
 //
@@ -320,8 +319,8 @@ func (s IndicatorsService) Update(ctx context.Context, indicator Resource, updat
 	return updateIndicator[Indicator](ctx, s.c, def, t.route, t.owner, update)
 }
 
-// Delete deletes an indicator of any type, or the one that an [IndicatorRef] names, from the owner that it names
-// or from the client's default owner. It costs one request.
+// Delete deletes an indicator of any type, given as an [Indicator] or an [IndicatorRef], from the owner that the
+// argument names, or else from the client's owner. It costs one request.
 //
 //	API: DELETE /v2/indicators/{type}/{indicator}
 //

@@ -23,7 +23,7 @@ func (r relations) groups(ctx context.Context, opts *RelatedGroupOptions) iter.S
 }
 
 func (r relations) group(ctx context.Context, group Resource) (Group, error) {
-	t, other, err := r.with(group)
+	t, other, err := r.withKind(group, kindGroup)
 	if err != nil {
 		return nil, err
 	}

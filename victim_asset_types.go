@@ -41,7 +41,7 @@ type VictimAssetMeta struct {
 	ID      int64  `json:"id,omitzero"`      // read only
 	WebLink string `json:"webLink,omitzero"` // read only: that of the victim; never fetched
 
-	// Extra holds what the platform sent beyond the fields of this package.
+	// Extra has the members that this package has no field for.
 	Extra map[string]json.RawMessage `json:"extra,omitzero"`
 }
 

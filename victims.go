@@ -30,8 +30,8 @@ type Victim struct {
 	Tags       []Tag       `json:"tag,omitzero"`       // read only, with Include.Tags
 	Attributes []Attribute `json:"attribute,omitzero"` // read only, with Include.Attributes
 
-	// Extra holds the members that this package has no field for, and those that do not fit their
-	// field, which is then zero: Extra["rating"], or Extra["attribute.dateAdded"] for one inside.
+	// Extra has the members that this package has no field for, and members whose value does not fit their
+	// field, which is then zero. The key of a nested member has a dot, for example "attribute.dateAdded".
 	Extra map[string]json.RawMessage `json:"extra,omitzero"`
 }
 
