@@ -9,15 +9,15 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// groupDef is what the platform knows a group type by.
+// groupDef has the names that the API uses for a group type.
 type groupDef struct {
 	typ    GroupType
 	branch string // path segment
-	entity string // JSON key of one group, and of a list of the type
+	entity string // JSON key of one group and of a list
 	new    func() Group
 }
 
-// groupDefs is the table of the group types. It is not written to.
+// groupDefs is the read-only table of the group types.
 var groupDefs = [...]groupDef{
 	{typ: GroupAdversary, branch: "adversaries", entity: "adversary", new: func() Group { return new(Adversary) }},
 	{typ: GroupAttackPattern, branch: "attackPatterns", entity: "attackPattern", new: func() Group { return new(AttackPattern) }},
@@ -37,7 +37,7 @@ var groupDefs = [...]groupDef{
 	{typ: GroupVulnerability, branch: "vulnerabilities", entity: "vulnerability", new: func() Group { return new(Vulnerability) }},
 }
 
-// groupDefOf returns the definition of a type, or nil for one that this package does not know.
+// groupDefOf returns the definition of a type, or nil for an unknown type.
 func groupDefOf(t GroupType) *groupDef {
 	for i := range groupDefs {
 		if groupDefs[i].typ == t {
@@ -51,7 +51,7 @@ func (d *groupDef) collection() route { return at("v2", "groups", d.branch) }
 
 func (d *groupDef) at(n int64) route { return d.collection().under(id(n)) }
 
-// target is the same for all types: the type and the id say where a group is.
+// The target of a group of any type depends on its type and id only.
 func (g *Adversary) target(ctx context.Context, c *Client) (target, error) {
 	return targetOfGroup(ctx, c, g)
 }
@@ -113,7 +113,7 @@ func targetOfGroup(ctx context.Context, c *Client, g Group) (target, error) {
 
 var errNilGroup = &ValidationError{Field: "group", Rule: "is nil"}
 
-// knownGroupDef returns the definition of a type, or refuses a type that this package does not know.
+// knownGroupDef returns the definition of a type, or an error for an unknown type.
 func knownGroupDef(t GroupType) (*groupDef, error) {
 	def := groupDefOf(t)
 	if def == nil {
@@ -122,7 +122,7 @@ func knownGroupDef(t GroupType) (*groupDef, error) {
 	return def, nil
 }
 
-// specificGroup is a group type with fields beyond the common ones.
+// specificGroup is a group type with fields in addition to those of GroupMeta.
 type specificGroup interface {
 	own(key []byte, r *wire.Reader) bool
 	writeOwn(w *wire.Writer, m mode)
@@ -193,7 +193,7 @@ func (e *Email) checkOwn(m mode) error {
 	return firstError(needs(m, m, "email subject", e.Subject), needs(m, m, "email header", e.Header), needs(m, m, "email body", e.Body))
 }
 
-// statusOf returns the status of an event or incident: empty if the platform wrote that there is none.
+// statusOf returns the status of an event or incident. It is empty if the platform sent "None".
 func statusOf[T ~string](v T) T {
 	if v == "None" {
 		return ""
@@ -224,7 +224,7 @@ func (e *Event) writeOwn(w *wire.Writer, m mode) {
 	e.AISummary.write(w, m)
 }
 
-// eventStatuses begin with those that single requests take.
+// eventStatuses begins with the statuses that single requests accept.
 var eventStatuses = []EventStatus{
 	EventNeedsReview, EventFalsePositive, EventNoFurtherAction, EventEscalated,
 	EventCompleted, EventInProgress, EventNew, EventReopened,
@@ -360,7 +360,7 @@ func batchOnly(field string) error {
 	return notInCreate("group", field, "import the group with client.Batch")
 }
 
-// needs refuses an empty field in the mode that needs it.
+// needs returns an error if v is empty and m is the mode that requires the field.
 func needs(m, mode mode, field, v string) error {
 	if m == mode && v == "" {
 		return &ValidationError{Field: field, Rule: "is empty"}
@@ -368,7 +368,7 @@ func needs(m, mode mode, field, v string) error {
 	return nil
 }
 
-// oneOf refuses a value that is set and not one of those that the platform knows.
+// oneOf returns an error if v is neither empty nor one of the known values.
 func oneOf[T ~string](field string, v T, known []T) error {
 	if v == "" || slices.Contains(known, v) {
 		return nil
@@ -385,7 +385,7 @@ func firstError(errs ...error) error {
 	return nil
 }
 
-// text writes a field that is set.
+// text writes a member unless v is empty.
 func text(w *wire.Writer, key, v string) {
 	if v != "" {
 		w.Key(key)
@@ -393,7 +393,7 @@ func text(w *wire.Writer, key, v string) {
 	}
 }
 
-// when writes a time that is set.
+// when writes a member unless t is zero.
 func when(w *wire.Writer, key string, t time.Time) {
 	if !t.IsZero() {
 		w.Key(key)

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// GroupType is the name of a group type, as lists and batch files write it.
+// GroupType is the name of a group type in lists and batch files.
 type GroupType string
 
 // The sixteen group types.
@@ -31,10 +31,10 @@ const (
 // Adversary is a person or an organization that carries out attacks.
 type Adversary struct{ GroupMeta }
 
-// AttackPattern is a way to attack, as in MITRE ATT&CK.
+// AttackPattern is a way to attack, for example a technique of MITRE ATT&CK.
 type AttackPattern struct{ GroupMeta }
 
-// Campaign is a series of attacks. Its FirstSeen can be filtered by.
+// Campaign is a series of attacks. Lists can be filtered by its FirstSeen.
 type Campaign struct{ GroupMeta }
 
 // CourseOfAction is a measure against an attack.
@@ -45,7 +45,7 @@ type Document struct {
 	GroupMeta
 	FileName string         `json:"fileName,omitzero"` // required
 	Malware  *bool          `json:"malware,omitzero"`  // whether the content is malware, which must then be a zip protected with Password
-	Password string         `json:"password,omitzero"` // of the zip; never read back
+	Password string         `json:"password,omitzero"` // password of the zip; the platform does not return it
 	Status   DocumentStatus `json:"status,omitzero"`   // read only
 	FileType string         `json:"fileType,omitzero"` // read only
 	AISummary
@@ -66,7 +66,7 @@ type Email struct {
 type Event struct {
 	GroupMeta
 	EventDate time.Time   `json:"eventDate,omitzero"` // set by the platform if zero; some instances require it
-	Status    EventStatus `json:"status,omitzero"`    // empty if there is none, also where the platform writes "None"
+	Status    EventStatus `json:"status,omitzero"`    // empty if there is none, or if the platform sends "None"
 	EventType string      `json:"eventType,omitzero"` // written by batch files only
 	AISummary
 }
@@ -75,7 +75,7 @@ type Event struct {
 type Incident struct {
 	GroupMeta
 	EventDate time.Time      `json:"eventDate,omitzero"` // set by the platform if zero; some instances require it
-	Status    IncidentStatus `json:"status,omitzero"`    // empty if there is none, also where the platform writes "None"; read with includeAdditional
+	Status    IncidentStatus `json:"status,omitzero"`    // empty if there is none, or if the platform sends "None"; read with includeAdditional
 }
 
 // IntrusionSet is a group of attacks by a common actor.
@@ -93,15 +93,15 @@ type Report struct {
 	AISummary
 }
 
-// Signature is a detection rule. Its text is sent with it, and read with [SignaturesService.Text].
+// Signature is a detection rule. Create sends its text; [SignaturesService.Text] reads it.
 type Signature struct {
 	GroupMeta
-	FileName string        `json:"fileName,omitzero"` // required, on update too
-	FileType SignatureType `json:"fileType,omitzero"` // required, on update too
-	FileText string        `json:"fileText,omitzero"` // required; not read back with the group
+	FileName string        `json:"fileName,omitzero"` // required, also in updates
+	FileType SignatureType `json:"fileType,omitzero"` // required, also in updates
+	FileText string        `json:"fileText,omitzero"` // required; the platform does not return it with the group
 }
 
-// Tactic is an attacker's goal, as in MITRE ATT&CK.
+// Tactic is an attacker's goal, for example a tactic of MITRE ATT&CK.
 type Tactic struct{ GroupMeta }
 
 // Threat is a threat.
@@ -110,22 +110,20 @@ type Threat struct{ GroupMeta }
 // Tool is a legitimate program that attackers use.
 type Tool struct{ GroupMeta }
 
-// Vulnerability is a weakness, as in CVE.
+// Vulnerability is a weakness, for example a CVE.
 type Vulnerability struct{ GroupMeta }
 
-// UnknownGroup is a group of a type that this package does not know. It can be read; it cannot be
-// written.
+// UnknownGroup is a group of a type that this package does not know. It can be read but not written.
 type UnknownGroup struct {
 	GroupMeta
 	TypeName GroupType       `json:"type"`
 	Raw      json.RawMessage `json:"-"` // the JSON that it was read from
 }
 
-// AISummary is a summary that an AI wrote. It is written by batch files only, and shown where the
-// instance allows it.
+// AISummary is an AI-generated summary. Only batch files write it, and only instances that allow it show it.
 type AISummary struct {
 	Insights        string    `json:"insights,omitzero"`            // Markdown; needs AIProvider
-	AIProvider      string    `json:"aiProvider,omitzero"`          // who wrote it
+	AIProvider      string    `json:"aiProvider,omitzero"`          // the AI that wrote it
 	AILastRetrieval time.Time `json:"aiLastRetrievalDate,omitzero"` // when it was fetched
 }
 
@@ -144,7 +142,7 @@ const (
 // EventStatus is the status of an event.
 type EventStatus string
 
-// The statuses of an event. Single requests take the first four, batch files all of them.
+// The statuses of an event. Single requests accept the first four, batch files all of them.
 const (
 	EventNeedsReview     EventStatus = "Needs Review"
 	EventFalsePositive   EventStatus = "False Positive"
@@ -172,10 +170,10 @@ const (
 	IncidentDeleted             IncidentStatus = "Deleted"
 )
 
-// SignatureType is the tool that a signature is for.
+// SignatureType is the tool or format of a signature.
 type SignatureType string
 
-// The kinds of signatures.
+// The types of signatures.
 const (
 	SignatureBro            SignatureType = "Bro"
 	SignatureClamAV         SignatureType = "ClamAV"
@@ -192,65 +190,65 @@ const (
 	SignatureYARA           SignatureType = "YARA"
 )
 
-// NewAdversary returns an adversary to create.
+// NewAdversary returns a new adversary.
 func NewAdversary(name string) *Adversary { return &Adversary{named(name)} }
 
-// NewAttackPattern returns an attack pattern to create.
+// NewAttackPattern returns a new attack pattern.
 func NewAttackPattern(name string) *AttackPattern { return &AttackPattern{named(name)} }
 
-// NewCampaign returns a campaign to create.
+// NewCampaign returns a new campaign.
 func NewCampaign(name string) *Campaign { return &Campaign{named(name)} }
 
-// NewCourseOfAction returns a course of action to create.
+// NewCourseOfAction returns a new course of action.
 func NewCourseOfAction(name string) *CourseOfAction { return &CourseOfAction{named(name)} }
 
-// NewDocument returns a document to create. Its content is uploaded afterwards.
+// NewDocument returns a new document. Upload its content after you create it.
 func NewDocument(name, fileName string) *Document {
 	return &Document{GroupMeta: named(name), FileName: fileName}
 }
 
-// NewEmail returns an e-mail to create.
+// NewEmail returns a new e-mail.
 func NewEmail(name, subject, header, body string) *Email {
 	return &Email{GroupMeta: named(name), Subject: subject, Header: header, Body: body}
 }
 
-// NewEvent returns an event to create. With a zero date, the platform sets the date, or refuses the
-// event with [ErrBadRequest]: its documentation requires a date.
+// NewEvent returns a new event. If the date is zero, the platform sets the date, or Create returns an error that
+// matches [ErrBadRequest]: the documentation of the platform requires a date.
 func NewEvent(name string, date time.Time) *Event {
 	return &Event{GroupMeta: named(name), EventDate: date}
 }
 
-// NewIncident returns an incident to create. A zero date is that of [NewEvent].
+// NewIncident returns a new incident. A zero date has the same effect as for [NewEvent].
 func NewIncident(name string, date time.Time) *Incident {
 	return &Incident{GroupMeta: named(name), EventDate: date}
 }
 
-// NewIntrusionSet returns an intrusion set to create.
+// NewIntrusionSet returns a new intrusion set.
 func NewIntrusionSet(name string) *IntrusionSet { return &IntrusionSet{named(name)} }
 
-// NewMalware returns a malware to create.
+// NewMalware returns a new malware.
 func NewMalware(name string) *Malware { return &Malware{named(name)} }
 
-// NewReport returns a report to create. Its content is uploaded afterwards.
+// NewReport returns a new report. Upload its content after you create it.
 func NewReport(name, fileName string) *Report {
 	return &Report{GroupMeta: named(name), FileName: fileName}
 }
 
-// NewSignature returns a signature to create.
+// NewSignature returns a new signature.
 func NewSignature(name, fileName string, fileType SignatureType, text string) *Signature {
 	return &Signature{GroupMeta: named(name), FileName: fileName, FileType: fileType, FileText: text}
 }
 
-// NewTactic returns a tactic to create.
+// NewTactic returns a new tactic.
 func NewTactic(name string) *Tactic { return &Tactic{named(name)} }
 
-// NewThreat returns a threat to create.
+// NewThreat returns a new threat.
 func NewThreat(name string) *Threat { return &Threat{named(name)} }
 
-// NewTool returns a tool to create.
+// NewTool returns a new tool.
 func NewTool(name string) *Tool { return &Tool{named(name)} }
 
-// NewVulnerability returns a vulnerability to create.
+// NewVulnerability returns a new vulnerability.
 func NewVulnerability(name string) *Vulnerability { return &Vulnerability{named(name)} }
 
 func named(name string) GroupMeta { return GroupMeta{Name: name} }
@@ -303,7 +301,7 @@ func (*Tool) Type() GroupType { return GroupTool }
 // Type returns [GroupVulnerability].
 func (*Vulnerability) Type() GroupType { return GroupVulnerability }
 
-// Type returns the name of the type that this package does not know.
+// Type returns the name of the type, as the platform sent it.
 func (g *UnknownGroup) Type() GroupType { return g.TypeName }
 
 // Ref returns the reference to the group.

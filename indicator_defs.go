@@ -8,20 +8,20 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// indicatorDef is what the platform knows a type by.
+// indicatorDef has the names and rules of an indicator type.
 type indicatorDef struct {
 	typ    IndicatorType
-	branch string   // path segment; empty where only batch files have the type
-	entity string   // JSON key of one indicator, and of a list of them
+	branch string   // path segment; empty if only batch files have the type
+	entity string   // JSON key of one indicator and of a list
 	keys   []string // JSON keys of the identifying values
 	new    func() Indicator
-	// canon brings the values into the platform's form. Nil takes them as they are.
+	// canon returns the values in canonical form; nil means that every value is canonical.
 	canon func(v [3]string) ([3]string, error)
-	// split takes a summary apart into the values. Nil takes it as the first one.
+	// split returns the values in a summary; nil means that the summary is the only value.
 	split func(summary string) ([3]string, error)
 }
 
-// indicatorDefs is the table of the types that every instance has. It is not written to.
+// indicatorDefs is the read-only table of the types that every instance has.
 var indicatorDefs = [...]indicatorDef{
 	{typ: TypeAddress, branch: "addresses", entity: "address", keys: []string{"ip"}, new: func() Indicator { return new(Address) }, canon: canonFirst(canon.Address)},
 	{typ: TypeEmailAddress, branch: "emailAddresses", entity: "emailAddress", keys: []string{"address"}, new: func() Indicator { return new(EmailAddress) }, canon: canonFirst(canon.EmailAddress)},
@@ -37,7 +37,7 @@ var indicatorDefs = [...]indicatorDef{
 	{typ: TypeHashtag, entity: "hashtag", keys: []string{"Hashtag"}, new: func() Indicator { return new(Hashtag) }, canon: canonFirst(canon.Hashtag)},
 }
 
-// indicatorDefOf returns the definition of a type, or nil for one that this package does not know.
+// indicatorDefOf returns the definition of a type, or nil for an unknown type.
 func indicatorDefOf(t IndicatorType) *indicatorDef {
 	for i := range indicatorDefs {
 		if indicatorDefs[i].typ == t {
@@ -47,7 +47,7 @@ func indicatorDefOf(t IndicatorType) *indicatorDef {
 	return nil
 }
 
-// customDef is the definition of one of the instance's own types.
+// customDef returns the definition of a custom type of the instance.
 func customDef(info *IndicatorTypeInfo) *indicatorDef {
 	def := &indicatorDef{typ: info.Name, branch: info.Branch, entity: info.Entity, keys: info.Labels()}
 	def.new = func() Indicator { return &CustomIndicator{TypeName: info.Name} }
@@ -112,7 +112,7 @@ func (d *indicatorDef) canonical(values [3]string) ([3]string, error) {
 	return v, validation(err)
 }
 
-// summary returns canonical values as the one text that stands for them.
+// summary returns the summary of canonical values.
 func (d *indicatorDef) summary(v [3]string) (string, error) {
 	switch d.typ {
 	case TypeFile:
@@ -123,8 +123,8 @@ func (d *indicatorDef) summary(v [3]string) (string, error) {
 	return joinValues(v), nil
 }
 
-// pathOf returns the path segment that names an indicator with these canonical values: for a file
-// its strongest hash.
+// pathOf returns the path segment of the indicator with these canonical values. For a file, it is the strongest
+// hash.
 func (d *indicatorDef) pathOf(v [3]string) (string, error) {
 	if d.typ != TypeFile {
 		return d.summary(v)
@@ -137,7 +137,7 @@ func (d *indicatorDef) pathOf(v [3]string) (string, error) {
 	return v[0], nil
 }
 
-// parse returns the canonical values of an indicator that is named by one text.
+// parse returns the canonical values of the indicator that s names.
 func (d *indicatorDef) parse(s string) ([3]string, error) {
 	v := [3]string{s}
 	if d.split != nil {
@@ -149,7 +149,7 @@ func (d *indicatorDef) parse(s string) ([3]string, error) {
 	return d.canonical(v)
 }
 
-// pathValue returns the path segment for an indicator that is named by one text.
+// pathValue returns the path segment of the indicator that s names.
 func (d *indicatorDef) pathValue(s string) (string, error) {
 	v, err := d.parse(s)
 	if err != nil {
@@ -158,7 +158,7 @@ func (d *indicatorDef) pathValue(s string) (string, error) {
 	return d.pathOf(v)
 }
 
-// summaryOf returns the canonical summary of an indicator that is named by one text.
+// summaryOf returns the canonical summary of the indicator that s names.
 func (d *indicatorDef) summaryOf(s string) (string, error) {
 	v, err := d.parse(s)
 	if err != nil {
@@ -167,13 +167,13 @@ func (d *indicatorDef) summaryOf(s string) (string, error) {
 	return d.summary(v)
 }
 
-// ownBranch reports whether the branch is the instance's own, and not one of the table.
+// ownBranch reports whether the branch comes from the instance instead of the table.
 func (d *indicatorDef) ownBranch() bool {
 	known := indicatorDefOf(d.typ)
 	return known == nil || known.branch == ""
 }
 
-// at returns the route of the indicator with this path segment.
+// at returns the route of the indicator with a path segment.
 func (d *indicatorDef) at(path string) route {
 	r := at("v2", "indicators")
 	if d.ownBranch() {
@@ -182,7 +182,7 @@ func (d *indicatorDef) at(path string) route {
 	return r.under(d.branch, value(path))
 }
 
-// collection returns the route of the type.
+// collection returns the route of the list of the type.
 func (d *indicatorDef) collection() route {
 	if d.ownBranch() {
 		return at("v2", "indicators", value(d.branch))
@@ -190,7 +190,7 @@ func (d *indicatorDef) collection() route {
 	return at("v2", "indicators", d.branch)
 }
 
-// targetOfIndicator returns where an indicator is.
+// targetOfIndicator returns the target of an indicator.
 func targetOfIndicator(ctx context.Context, c *Client, ind Indicator) (target, error) {
 	if isNil(ind) {
 		return target{}, errNilIndicator
@@ -225,8 +225,8 @@ func (d *indicatorDef) pathOfRef(r IndicatorRef) (string, error) {
 	return d.pathOf(d.valuesOf(r.Value))
 }
 
-// pathTo returns the path segment of an indicator. One that was read is found again by just the
-// value that the platform gave, whatever form it has.
+// pathTo returns the path segment of an indicator. For an indicator that was read, it is the value that the
+// platform sent, in whatever form.
 func (d *indicatorDef) pathTo(ind Indicator) (string, error) {
 	if ind.Meta().ID != 0 {
 		return d.pathOfRef(refOf(ind))
@@ -238,7 +238,7 @@ func (d *indicatorDef) pathTo(ind Indicator) (string, error) {
 	return d.pathOf(v)
 }
 
-// readValue reads a field that holds one of the identifying values.
+// readValue reads the value of key and reports whether it is one of the identifying values.
 func (d *indicatorDef) readValue(ind Indicator, key []byte, r *wire.Reader) bool {
 	for i, k := range d.keys {
 		if string(key) == k {

@@ -9,11 +9,11 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// IndicatorType is the name of an indicator type, as lists and batch files write it.
+// IndicatorType is the name of an indicator type in lists and batch files.
 type IndicatorType string
 
-// The indicator types that every instance has. Email subjects and hashtags exist in batch files;
-// their place in the rest of the API is the instance's own and comes from client.Types.
+// The indicator types that every instance has. Batch files always accept email subjects and hashtags. Other calls
+// read their path from the instance, which may not have the types.
 const (
 	TypeAddress      IndicatorType = "Address"
 	TypeEmailAddress IndicatorType = "EmailAddress"
@@ -35,33 +35,32 @@ type Address struct {
 	IndicatorMeta
 }
 
-// NewAddress returns an address to create: IPv4 as four decimal numbers, or IPv6 in any form.
+// NewAddress returns a new address: IPv4 as four decimal numbers, or IPv6 in any form.
 func NewAddress(ip string) *Address { return &Address{IP: ip} }
 
 // EmailAddress is an e-mail address.
 type EmailAddress struct {
-	Address string `json:"address"` // user@example.com
+	Address string `json:"address"` // for example user@example.com
 	IndicatorMeta
 }
 
-// NewEmailAddress returns an e-mail address to create, with a domain in any spelling that
-// [CanonicalHost] takes.
+// NewEmailAddress returns a new e-mail address. The domain can have any form that [CanonicalHost] accepts.
 func NewEmailAddress(address string) *EmailAddress { return &EmailAddress{Address: address} }
 
-// File is a file, known by one to three hashes.
+// File is a file, identified by one to three hashes.
 type File struct {
 	MD5    string `json:"md5,omitzero"`    // 32 hexadecimal digits
 	SHA1   string `json:"sha1,omitzero"`   // 40 hexadecimal digits
 	SHA256 string `json:"sha256,omitzero"` // 64 hexadecimal digits
-	Size   *int64 `json:"size,omitzero"`   // bytes; nil when not known
-	// Occurrences are names and places that the file was found under. They travel in batch files;
-	// elsewhere they are read and written by operations of their own.
+	Size   *int64 `json:"size,omitzero"`   // bytes; nil if unknown
+	// Occurrences are the names and paths with which the file was found. Only batch files contain them; otherwise,
+	// [FileOccurrencesService] reads and writes them.
 	Occurrences []FileOccurrence `json:"fileOccurrence,omitzero"`
 	IndicatorMeta
 }
 
 // NewFile returns a new file with the given MD5, SHA-1 or SHA-256, which its length determines.
-// Surrounding white space is dropped. A hash of another length is an error when the file is sent.
+// It removes surrounding white space. Sending a file with a hash of another length returns an error.
 func NewFile(hash string) *File {
 	hash = strings.TrimSpace(hash)
 	switch len(hash) {
@@ -76,12 +75,12 @@ func NewFile(hash string) *File {
 // Host is a host name.
 type Host struct {
 	HostName    string `json:"hostName"`             // see CanonicalHost
-	DNSActive   *bool  `json:"dnsActive,omitzero"`   // whether the platform resolves it; nil when not known
-	WhoisActive *bool  `json:"whoisActive,omitzero"` // whether the platform looks its registration up; nil when not known
+	DNSActive   *bool  `json:"dnsActive,omitzero"`   // whether the platform resolves it; nil if unknown
+	WhoisActive *bool  `json:"whoisActive,omitzero"` // whether the platform looks up its registration; nil if unknown
 	IndicatorMeta
 }
 
-// NewHost returns a host to create, in any spelling that [CanonicalHost] takes.
+// NewHost returns a new host. The name can have any form that [CanonicalHost] accepts.
 func NewHost(name string) *Host { return &Host{HostName: name} }
 
 // URL is a URL.
@@ -90,45 +89,45 @@ type URL struct {
 	IndicatorMeta
 }
 
-// NewURL returns a URL to create, in any spelling that [CanonicalURL] takes.
+// NewURL returns a new URL. The text can have any form that [CanonicalURL] accepts.
 func NewURL(text string) *URL { return &URL{Text: text} }
 
 // ASN is an autonomous system number.
 type ASN struct {
-	Number string `json:"AS Number"` // as in ASN64496
+	Number string `json:"AS Number"` // for example ASN64496
 	IndicatorMeta
 }
 
-// NewASN returns an autonomous system number to create, as in 64496, AS64496 or ASN64496.
+// NewASN returns a new autonomous system number. Accepted forms are 64496, AS64496 and ASN64496.
 func NewASN(number string) *ASN { return &ASN{Number: number} }
 
 // CIDR is a block of addresses.
 type CIDR struct {
-	Block string `json:"Block"` // as in 192.0.2.0/24
+	Block string `json:"Block"` // for example 192.0.2.0/24
 	IndicatorMeta
 }
 
-// NewCIDR returns a block of addresses to create, as in 192.0.2.0/24 or 2001:db8::/32.
+// NewCIDR returns a new block of addresses, for example 192.0.2.0/24 or 2001:db8::/32.
 func NewCIDR(block string) *CIDR { return &CIDR{Block: block} }
 
-// Mutex is the name of a mutex. Its case matters.
+// Mutex is the name of a mutex, which is case-sensitive.
 type Mutex struct {
 	Name string `json:"Mutex"`
 	IndicatorMeta
 }
 
-// NewMutex returns a mutex to create.
+// NewMutex returns a new mutex.
 func NewMutex(name string) *Mutex { return &Mutex{Name: name} }
 
 // RegistryKey is a value in the Windows registry.
 type RegistryKey struct {
-	KeyName   string `json:"Key Name"`   // begins with a full hive name; short ones are written out when sent
+	KeyName   string `json:"Key Name"`   // begins with a hive; abbreviated hives are sent with their full name
 	ValueName string `json:"Value Name"` // empty for the key's default value
-	ValueType string `json:"Value Type"` // as in REG_SZ
+	ValueType string `json:"Value Type"` // for example REG_SZ
 	IndicatorMeta
 }
 
-// NewRegistryKey returns a registry value to create.
+// NewRegistryKey returns a new registry value.
 func NewRegistryKey(keyName, valueName, valueType string) *RegistryKey {
 	return &RegistryKey{KeyName: keyName, ValueName: valueName, ValueType: valueType}
 }
@@ -139,7 +138,7 @@ type UserAgent struct {
 	IndicatorMeta
 }
 
-// NewUserAgent returns a user agent to create.
+// NewUserAgent returns a new user agent.
 func NewUserAgent(text string) *UserAgent { return &UserAgent{Text: text} }
 
 // EmailSubject is the subject of an e-mail.
@@ -148,7 +147,7 @@ type EmailSubject struct {
 	IndicatorMeta
 }
 
-// NewEmailSubject returns an e-mail subject to import.
+// NewEmailSubject returns a new e-mail subject.
 func NewEmailSubject(subject string) *EmailSubject { return &EmailSubject{Subject: subject} }
 
 // Hashtag is a hashtag of a social network.
@@ -157,23 +156,23 @@ type Hashtag struct {
 	IndicatorMeta
 }
 
-// NewHashtag returns a hashtag to import.
+// NewHashtag returns a new hashtag.
 func NewHashtag(hashtag string) *Hashtag { return &Hashtag{Hashtag: hashtag} }
 
-// CustomIndicator is an indicator of a type that this package does not know: one of the instance's
-// own, or one that the platform has got since.
+// CustomIndicator is an indicator of a type that this package does not know: a custom type of the instance, or a
+// type of a newer version of the platform.
 type CustomIndicator struct {
 	TypeName IndicatorType `json:"type"`
-	// Values are the indicator's one to three values, in the order of the type's labels.
+	// Values has the one to three values of the indicator, in the order of the type's labels.
 	Values [3]string `json:"values"`
-	// Raw is the JSON that the indicator was read from; nil in one that was not read.
+	// Raw is the JSON that the indicator was read from; nil if it was not read.
 	Raw json.RawMessage `json:"-"`
 	IndicatorMeta
 }
 
-// NewCustomIndicator returns an indicator of a custom type to create or import. A type has as many
-// values as it has labels, three at most; see [IndicatorTypeInfo]. With more than three, the
-// indicator has no value and is refused when it is sent.
+// NewCustomIndicator returns a new indicator of a custom type. The type has one value per label, up to three; see
+// [IndicatorTypeInfo]. With more than three values, the returned indicator has no value, and sending it returns a
+// [*ValidationError].
 func NewCustomIndicator(name IndicatorType, value1 string, more ...string) *CustomIndicator {
 	c := &CustomIndicator{TypeName: name}
 	if len(more) < len(c.Values) {
@@ -222,31 +221,31 @@ func (*Hashtag) Type() IndicatorType { return TypeHashtag }
 // Type returns the name of the custom type.
 func (c *CustomIndicator) Type() IndicatorType { return c.TypeName }
 
-// Summary returns the address as it stands in the struct.
+// Summary returns the address.
 func (a *Address) Summary() string { return a.IP }
 
-// Summary returns the e-mail address as it stands in the struct.
+// Summary returns the e-mail address.
 func (e *EmailAddress) Summary() string { return e.Address }
 
-// Summary returns the hashes that there are, joined with " : ".
+// Summary returns the hashes that are set, joined with " : ".
 func (f *File) Summary() string { return canon.JoinFileSummary(f.MD5, f.SHA1, f.SHA256) }
 
-// Summary returns the host name as it stands in the struct.
+// Summary returns the host name.
 func (h *Host) Summary() string { return h.HostName }
 
-// Summary returns the URL as it stands in the struct.
+// Summary returns the URL.
 func (u *URL) Summary() string { return u.Text }
 
-// Summary returns the number as it stands in the struct.
+// Summary returns the number.
 func (a *ASN) Summary() string { return a.Number }
 
-// Summary returns the block as it stands in the struct.
+// Summary returns the block.
 func (c *CIDR) Summary() string { return c.Block }
 
 // Summary returns the name of the mutex.
 func (m *Mutex) Summary() string { return m.Name }
 
-// Summary returns key name, value name and value type, joined with " : ".
+// Summary returns the key name, value name and value type, joined with " : ".
 func (k *RegistryKey) Summary() string { return joinValues(k.values()) }
 
 // Summary returns the user agent.
@@ -258,7 +257,7 @@ func (s *EmailSubject) Summary() string { return s.Subject }
 // Summary returns the hashtag.
 func (h *Hashtag) Summary() string { return h.Hashtag }
 
-// Summary returns the values that there are, joined with " : ".
+// Summary returns the values that are set, joined with " : ".
 func (c *CustomIndicator) Summary() string { return joinValues(c.Values) }
 
 func (a *Address) values() [3]string      { return [3]string{a.IP} }
@@ -330,7 +329,7 @@ func (h *Hashtag) Ref() IndicatorRef { return refOf(h) }
 // Ref returns the reference to the indicator.
 func (c *CustomIndicator) Ref() IndicatorRef { return refOf(c) }
 
-// target is the same for all: the definition of the type says where an indicator with these values is.
+// The target of an indicator of any type comes from its definition and values.
 func (a *Address) target(ctx context.Context, c *Client) (target, error) {
 	return targetOfIndicator(ctx, c, a)
 }
@@ -371,7 +370,7 @@ func (i *CustomIndicator) target(ctx context.Context, c *Client) (target, error)
 	return targetOfIndicator(ctx, c, i)
 }
 
-// own reads a field that only this type has.
+// own reads the value of key and reports whether it is a field that only this type has.
 func (f *File) own(key []byte, r *wire.Reader) bool {
 	switch string(key) {
 	case "size":
@@ -396,8 +395,8 @@ func (h *Host) own(key []byte, r *wire.Reader) bool {
 	return true
 }
 
-// writeOwn writes the fields that only this type has: under their names in single requests, and
-// under both of the names that batch files are known to have for them.
+// writeOwn writes the fields that only this type has. Batch files have two known names for the size and contain
+// both.
 func (f *File) writeOwn(w *wire.Writer, m mode) {
 	if f.Size != nil {
 		w.Key("size")
