@@ -13,19 +13,49 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// AssociationTypeInfo describes a type of associations of the instance.
+// AssociationType is the path segment of a type of association between two indicators. An instance can have custom
+// types, which [TypesService.Associations] lists with their branches.
+type AssociationType string
+
+// The association types of every instance. Each works in both directions.
+const (
+	AssociationAddressToUserAgent AssociationType = "addressToUserAgent" // Address and User Agent
+	AssociationASNToAddress       AssociationType = "asnToAddress"       // ASN and Address
+	AssociationASNToCIDR          AssociationType = "asnToCidr"          // ASN and CIDR
+	AssociationCIDRToAddress      AssociationType = "cidrToAddress"      // CIDR and Address
+	AssociationDNSPTRRecord       AssociationType = "dnsPtrRecord"       // Address and Host
+	AssociationDomainRegistrant   AssociationType = "domainRegistrant"   // Host and EmailAddress
+	AssociationFileDownload       AssociationType = "fileDownload"       // URL and File
+	AssociationURLHost            AssociationType = "urlHost"            // URL and Address, URL and Host
+)
+
+// FileAction is the path segment of an action of a file on another indicator.
+type FileAction string
+
+// The file actions of every instance.
+const (
+	FileActionArchive     FileAction = "archive"     // contains a File
+	FileActionDrop        FileAction = "drop"        // drops a File
+	FileActionTraffic     FileAction = "traffic"     // talks to an Address, Host or URL
+	FileActionMutex       FileAction = "mutex"       // creates a Mutex
+	FileActionRegistryKey FileAction = "registryKey" // writes a Registry Key
+	FileActionUserAgent   FileAction = "userAgent"   // sends a User Agent
+	FileActionDNSQuery    FileAction = "dnsQuery"    // resolves a Host
+)
+
+// AssociationTypeInfo describes an association type of the instance.
 type AssociationTypeInfo struct {
-	Name       string          `json:"name"`       // the name in batch files; several types can have the same
-	Branch     AssociationType `json:"apiBranch"`  // its path segment; convert that of a file action to FileAction
-	Custom     bool            `json:"custom"`     // whether it is the instance's own
-	FileAction bool            `json:"fileAction"` // whether it is an action of a file
+	Name       string          `json:"name"`       // the name in batch files; several types can have the same name
+	Branch     AssociationType `json:"apiBranch"`  // its path segment; for a file action, convert it to FileAction
+	Custom     bool            `json:"custom"`     // whether it is a custom type of the instance
+	FileAction bool            `json:"fileAction"` // whether it is a file action
 
 	Extra map[string]json.RawMessage `json:"extra,omitzero"` // members that this package has no field for
 }
 
-// Associations returns an iterator over the association types of the instance: the group types, those
-// between two indicators, and the file actions. It requests a page only when the loop reaches it. If a
-// request fails, the iterator yields the error and stops.
+// Associations returns an iterator over the association types of the instance: the group types, the types between
+// two indicators, and the file actions. It requests a page only when the loop reaches it. If a request fails, the
+// iterator yields the error and stops.
 //
 //	API: GET /v2/types/associationTypes
 //
@@ -37,7 +67,7 @@ func (s TypesService) Associations(ctx context.Context, opts *ListOptions) iter.
 	}.all(ctx)
 }
 
-// Association reads one association type by its name, as in "ASN to CIDR". It costs one request.
+// Association returns one association type by its name, for example "ASN to CIDR". It costs one request.
 //
 //	API: GET /v2/types/associationTypes/{associationType}
 //
@@ -66,42 +96,10 @@ func readAssociationType(r *wire.Reader) AssociationTypeInfo {
 	return t
 }
 
-// AssociationType is a way in which two indicators are associated, as its path segment. An instance
-// can have more of them: client.Types.Associations lists them with their branches.
-type AssociationType string
-
-// The association types of every instance. Each works in both directions.
-const (
-	AssociationAddressToUserAgent AssociationType = "addressToUserAgent" // Address and User Agent
-	AssociationASNToAddress       AssociationType = "asnToAddress"       // ASN and Address
-	AssociationASNToCIDR          AssociationType = "asnToCidr"          // ASN and CIDR
-	AssociationCIDRToAddress      AssociationType = "cidrToAddress"      // CIDR and Address
-	AssociationDNSPTRRecord       AssociationType = "dnsPtrRecord"       // Address and Host
-	AssociationDomainRegistrant   AssociationType = "domainRegistrant"   // Host and EmailAddress
-	AssociationFileDownload       AssociationType = "fileDownload"       // URL and File
-	AssociationURLHost            AssociationType = "urlHost"            // URL and Address, URL and Host
-)
-
-// FileAction is something that a file does to or with another indicator, as its path segment.
-type FileAction string
-
-// The file actions of every instance.
-const (
-	FileActionArchive     FileAction = "archive"     // contains a File
-	FileActionDrop        FileAction = "drop"        // drops a File
-	FileActionTraffic     FileAction = "traffic"     // talks to an Address, Host or URL
-	FileActionMutex       FileAction = "mutex"       // creates a Mutex
-	FileActionRegistryKey FileAction = "registryKey" // writes a Registry Key
-	FileActionUserAgent   FileAction = "userAgent"   // sends a User Agent
-	FileActionDNSQuery    FileAction = "dnsQuery"    // resolves a Host
-)
-
-// kindPair says that the platform documents an association of two kinds, under the parent in the
-// path.
+// kindPair is a documented association of two kinds. The path names the parent first.
 type kindPair struct{ parent, child kind }
 
-// kindPairs is the table of the associations that are made and undone at the path of both ends. It
-// is not written to.
+// kindPairs is the read-only table of the associations without a type.
 var kindPairs = [...]kindPair{
 	{kindGroup, kindGroup},
 	{kindGroup, kindIndicator},
@@ -114,8 +112,7 @@ var kindPairs = [...]kindPair{
 	{kindVictim, kindGroup},
 }
 
-// associationEnds is the table of the indicator types that an association type is between. It is
-// not written to.
+// associationEnds is the read-only table of the indicator types at the ends of an association type.
 var associationEnds = [...]struct {
 	as   AssociationType
 	a, b IndicatorType
@@ -131,8 +128,7 @@ var associationEnds = [...]struct {
 	{as: AssociationURLHost, a: TypeURL, b: TypeHost},
 }
 
-// actionTargets is the table of the indicator types that a file action is done to. It is not
-// written to.
+// actionTargets is the read-only table of the indicator types that a file action applies to.
 var actionTargets = [...]struct {
 	action FileAction
 	to     IndicatorType
@@ -148,7 +144,7 @@ var actionTargets = [...]struct {
 	{FileActionDNSQuery, TypeHost},
 }
 
-// named returns the kind with its article.
+// named returns the kind with an indefinite article.
 func (k kind) named() string {
 	if strings.IndexByte("aeiou", k[0]) >= 0 {
 		return "an " + string(k)
@@ -156,8 +152,8 @@ func (k kind) named() string {
 	return "a " + string(k)
 }
 
-// bothTargets returns where two things are that belong together, both in the owner that either
-// names, or in the client's default owner when neither does.
+// bothTargets returns the targets of two resources in the same owner: the owner that one of them names, or else the
+// client's owner.
 func (c *Client) bothTargets(ctx context.Context, a, b Resource) (ta, tb target, err error) {
 	if err := cmp.Or(c.usable(), checkContext(ctx)); err != nil {
 		return ta, tb, err
@@ -182,7 +178,7 @@ func (c *Client) bothTargets(ctx context.Context, a, b Resource) (ta, tb target,
 	return ta, tb, err
 }
 
-// documented returns two ends as parent and child, in an order that the platform documents.
+// documented returns two ends as parent and child, in the documented order.
 func documented(a, b target) (parent, child target, err error) {
 	switch {
 	case slices.Contains(kindPairs[:], kindPair{a.kind, b.kind}):
@@ -197,7 +193,7 @@ func documented(a, b target) (parent, child target, err error) {
 	}
 }
 
-// linkableWith says what a kind can be linked with.
+// linkableWith returns a sentence with the kinds that a kind can be linked with.
 func linkableWith(k kind) string {
 	var with []string
 	for _, p := range kindPairs {
@@ -217,8 +213,8 @@ func linkableWith(k kind) string {
 	return k.named() + " can be linked with " + alternatives(with)
 }
 
-// checkAssociation refuses an association type that is not between two types of indicators. What
-// an instance has of its own is taken as it is.
+// checkAssociation returns an error if an association type is not for two types of indicators. It accepts custom
+// association types.
 func checkAssociation(as AssociationType, a, b IndicatorType) error {
 	known := false
 	var ends []string
@@ -245,8 +241,7 @@ func checkAssociation(as AssociationType, a, b IndicatorType) error {
 	}
 }
 
-// checkAction refuses a file action that is not done to a type of indicator. What an instance has
-// of its own is taken as it is.
+// checkAction returns an error if a file action does not apply to a type of indicator. It accepts custom actions.
 func checkAction(action FileAction, to IndicatorType) error {
 	var types []string
 	for _, t := range actionTargets {
@@ -271,9 +266,9 @@ func checkAction(action FileAction, to IndicatorType) error {
 	}
 }
 
-// aboutAssociation refuses to read an association type that t has no end of. Of one that this
-// package does not know, 404 may also mean that the instance does not know it either: t is then
-// returned without the route that would be asked for to tell.
+// aboutAssociation returns an error if t cannot be an end of an association type. For an unknown association type,
+// a 404 can mean that the instance does not have it. Reading t could not tell this from an empty list, so the
+// returned target has no route.
 func aboutAssociation(t target, as AssociationType) (target, error) {
 	known := false
 	for _, e := range associationEnds {
@@ -292,7 +287,7 @@ func aboutAssociation(t target, as AssociationType) (target, error) {
 	return t, nil
 }
 
-// aboutAction is aboutAssociation for the actions of a file.
+// aboutAction is aboutAssociation for file actions.
 func aboutAction(t target, action FileAction) (target, error) {
 	if err := t.mustBe(TypeFile); err != nil {
 		return t, err
@@ -309,7 +304,7 @@ func aboutAction(t target, action FileAction) (target, error) {
 	return t, nil
 }
 
-// waysBetween says how indicators of two types can be associated.
+// waysBetween returns a sentence with the possible associations of indicators of two types.
 func waysBetween(a, b IndicatorType) string {
 	var ways []string
 	for _, e := range associationEnds {
@@ -328,7 +323,7 @@ func waysBetween(a, b IndicatorType) string {
 	return "use " + alternatives(ways)
 }
 
-// alternatives joins alternatives.
+// alternatives joins words with commas and "or".
 func alternatives(words []string) string {
 	n := len(words)
 	if n == 1 {

@@ -7,20 +7,20 @@ import (
 	"net/http"
 )
 
-// AssociationsService links resources and reads what is linked. It is safe for concurrent use.
+// AssociationsService links resources and reads linked resources. It is safe for concurrent use.
 //
-// Both ends of an association are in one owner: the one that either of them names, or the client's default owner
-// if neither does. Groups can be linked with groups, indicators, victims and tasks; indicators also with victims
-// and tasks; victims also with tasks. Other pairs return a [*ValidationError] before anything is sent. An
-// association of two indicators has a type or a file action; see [AssociationsService.LinkIndicators] and
+// Both ends of an association are in the same owner: the owner that one of them names, or else the client's owner.
+// Groups can be linked with groups, indicators, victims and tasks; indicators also with victims and tasks; victims
+// also with tasks. Other pairs return a [*ValidationError] before anything is sent. An association of two
+// indicators has a type or a file action; see [AssociationsService.LinkIndicators] and
 // [AssociationsService.LinkFileAction].
 type AssociationsService struct{ service }
 
-// Link associates two resources, in either order. Both must exist, and a victim must have an asset. Link is
-// idempotent and retries after an unknown outcome. It costs one request.
+// Link links two resources, in either order. Both must exist, and a victim must have an asset. Link is idempotent
+// and is retried after an unknown outcome. It costs one request.
 //
-// Two indicators return a [*ValidationError] that names the association types and file actions between their
-// types.
+// For two indicators, Link returns a [*ValidationError] that lists the association types and file actions that
+// are possible between their types.
 //
 //	API: POST /v2/groups/{type}/{id}/groups/{associatedGroupType}/{associatedGroupId}
 //	API: POST /v2/groups/{type}/{id}/indicators/{associatedIndicatorType}/{associatedIndicator}
@@ -56,9 +56,9 @@ func (s AssociationsService) Link(ctx context.Context, a, b Resource) error {
 	return err
 }
 
-// Unlink undoes an association. Between two indicators it undoes all associations, whatever their types and
-// actions are; [AssociationsService.UnlinkFileAction] undoes one. If there is no association, the error matches
-// [ErrNotFound]. It costs one request.
+// Unlink removes an association. Between two indicators, it removes all associations, whatever their types and
+// actions; [AssociationsService.UnlinkFileAction] removes a single one. If there is no association, the error
+// matches [ErrNotFound]. Unlink costs one request.
 //
 //	API: DELETE /v2/groups/{type}/{id}/groups/{associatedGroupType}/{associatedGroupId}
 //	API: DELETE /v2/groups/{type}/{id}/indicators/{associatedIndicatorType}/{associatedIndicator}
@@ -85,10 +85,10 @@ func (s AssociationsService) Unlink(ctx context.Context, a, b Resource) error {
 	return s.c.write(ctx, http.MethodDelete, parent.route.join(child.route), parent.owner)
 }
 
-// LinkIndicators associates two indicators by an association type, as in AssociationURLHost for a URL and its
-// host, in either order. A type that is not for indicators of these types returns a [*ValidationError]; an
-// association type of the instance's own is sent as it is. LinkIndicators is idempotent and retries after an
-// unknown outcome. It costs one request.
+// LinkIndicators links two indicators by an association type, in either order, for example a URL and its host by
+// [AssociationURLHost]. If the association type is not for indicators of these types, LinkIndicators returns a
+// [*ValidationError]; custom association types are not checked. It is idempotent and is retried after an unknown
+// outcome. It costs one request.
 //
 //	API: POST /v2/indicators/{type}/{indicator}/associations/{associationType}/indicators/{targetType}/{targetId}
 //
@@ -104,10 +104,9 @@ func (s AssociationsService) LinkIndicators(ctx context.Context, a, b Resource, 
 	return s.link(ctx, ta, ta.route.under("associations", value(as)).join(tb.route))
 }
 
-// LinkFileAction associates a file with an indicator by a file action, as in FileActionDrop for a file that it
-// writes. An action that is not for indicators of that type returns a [*ValidationError]; an action of the
-// instance's own is sent as it is. LinkFileAction is idempotent and retries after an unknown outcome. It costs
-// one request.
+// LinkFileAction links a file to an indicator by a file action, for example to a file that it writes by
+// [FileActionDrop]. If the action is not for indicators of that type, LinkFileAction returns a [*ValidationError];
+// custom actions are not checked. It is idempotent and is retried after an unknown outcome. It costs one request.
 //
 //	API: POST /v2/indicators/files/{indicator}/actions/{fileAction}/indicators/{associatedIndicatorType}/{associatedIndicator}
 //
@@ -120,10 +119,9 @@ func (s AssociationsService) LinkFileAction(ctx context.Context, file, indicator
 	return s.link(ctx, t, r)
 }
 
-// UnlinkFileAction undoes one file action between a file and an indicator. Other associations of the two remain,
-// while [AssociationsService.Unlink] undoes them all. If there is no such association, the error matches
-// [ErrNotFound]. It costs one request. The platform does not document the operation, but its own library uses
-// it.
+// UnlinkFileAction removes one file action between a file and an indicator. Their other associations remain;
+// [AssociationsService.Unlink] removes all of them. If there is no such association, the error matches
+// [ErrNotFound]. It costs one request. The platform does not document the operation, but its own library uses it.
 //
 //	API: DELETE /v2/indicators/files/{indicator}/actions/{fileAction}/indicators/{associatedIndicatorType}/{associatedIndicator}
 //
@@ -136,7 +134,7 @@ func (s AssociationsService) UnlinkFileAction(ctx context.Context, file, indicat
 	return s.c.write(ctx, http.MethodDelete, r, t.owner)
 }
 
-// fileAction returns where a file is, and the route of one of its actions.
+// fileAction returns the target of a file and the route of one of its actions.
 func (s AssociationsService) fileAction(ctx context.Context, file, indicator Resource, action FileAction) (target, route, error) {
 	tf, ti, err := s.bothIndicators(ctx, file, indicator)
 	if err == nil {
@@ -164,7 +162,7 @@ func (s AssociationsService) bothIndicators(ctx context.Context, a, b Resource) 
 	return ta, tb, nil
 }
 
-// mustBe refuses an indicator of another type.
+// mustBe returns an error unless t is an indicator of a type.
 func (t target) mustBe(want IndicatorType) error {
 	if t.kind == kindIndicator && t.typ == string(want) {
 		return nil
@@ -190,8 +188,8 @@ func (s AssociationsService) relations(ctx context.Context, resource Resource) r
 	}
 }
 
-// Groups returns an iterator over the groups that are associated with a resource and requests a page
-// only when the loop reaches it. If a request fails, the iterator yields the error and stops.
+// Groups returns an iterator over the groups that are associated with a resource. It requests a page only when the
+// loop reaches it. If a request fails, the iterator yields the error and stops.
 //
 //	API: GET /v2/{resource}/groups
 //	API: GET /v2/{resource}/groups/{associatedGroupType}
@@ -202,7 +200,7 @@ func (s AssociationsService) Groups(ctx context.Context, resource Resource, opts
 }
 
 // Group returns one group that is associated with a resource. If it is not associated, the error matches
-// [ErrNotFound]. It costs one request.
+// [ErrNotFound]. Group costs one request.
 //
 //	API: GET /v2/{resource}/groups/{associatedGroupType}/{associatedGroupId}
 //
@@ -211,9 +209,9 @@ func (s AssociationsService) Group(ctx context.Context, resource, group Resource
 	return s.relations(ctx, resource).group(ctx, group)
 }
 
-// Indicators returns an iterator over the indicators that are associated with a resource and requests a page
-// only when the loop reaches it. If a request fails, the iterator yields the error and stops. For a victim, these are
-// the indicators that share a group with it. The additional fields are not read.
+// Indicators returns an iterator over the indicators that are associated with a resource. For a victim, these are
+// the indicators that share a group with it. The iterator does not read the additional fields. It requests a page
+// only when the loop reaches it. If a request fails, the iterator yields the error and stops.
 //
 //	API: GET /v2/{resource}/indicators
 //	API: GET /v2/{resource}/indicators/{associatedIndicatorType}
@@ -224,8 +222,8 @@ func (s AssociationsService) Indicators(ctx context.Context, resource Resource, 
 }
 
 // IndicatorsBy returns an iterator over the indicators that are associated with an indicator by one association
-// type and requests a page
-// only when the loop reaches it. If a request fails, the iterator yields the error and stops.
+// type. It requests a page only when the loop reaches it. If a request fails, the iterator yields the error and
+// stops.
 //
 //	API: GET /v2/indicators/{type}/{indicator}/associations/{associationType}/indicators/
 //	API: GET /v2/indicators/{type}/{indicator}/associations/{associationType}/indicators/{targetType}
@@ -244,9 +242,9 @@ func (s AssociationsService) IndicatorsBy(ctx context.Context, indicator Resourc
 		})
 }
 
-// IndicatorsByAction returns an iterator over the indicators that a file does something to and requests a page
-// only when the loop reaches it. If a request fails, the iterator yields the error and stops. The platform does
-// not document the list of one type.
+// IndicatorsByAction returns an iterator over the indicators that are associated with a file by one file action. It
+// requests a page only when the loop reaches it. If a request fails, the iterator yields the error and stops. The
+// platform does not document the list of one type.
 //
 //	API: GET /v2/indicators/files/{indicator}/actions/{fileAction}/indicators
 //	API: GET /v2/indicators/files/{indicator}/actions/{fileAction}/indicators/{associatedIndicatorType}
@@ -265,16 +263,17 @@ func (s AssociationsService) IndicatorsByAction(ctx context.Context, file Resour
 		})
 }
 
-// RelatedVictimAssetOptions is [ListOptions] for the assets of victims. Nil and the zero value select assets of
-// all kinds.
+// RelatedVictimAssetOptions selects the victim assets of a list. Nil and the zero value select assets of all types.
 type RelatedVictimAssetOptions struct {
 	ListOptions
-	Type VictimAssetType `url:"-"` // selects the assets of one kind
+	Type VictimAssetType `url:"-"` // if set, selects the assets of one type
 }
 
-// Tasks returns an iterator over the tasks that are associated with a task or a victim and requests a page only
-// when the loop reaches it. If a request fails, the iterator yields the error and stops. The platform documents
-// no such list for groups and indicators, which are refused: list tasks and read what each is associated with.
+// Tasks returns an iterator over the tasks that are associated with a task or a victim. It requests a page only when
+// the loop reaches it. If a request fails, the iterator yields the error and stops.
+//
+// The platform documents no list of the tasks of a group or an indicator, for which the iterator yields a
+// [*ValidationError]. List the tasks instead and read the associations of each.
 //
 //	API: GET /v2/tasks/{id}/tasks
 //	API: GET /v2/victims/{id}/tasks
@@ -285,7 +284,7 @@ func (s AssociationsService) Tasks(ctx context.Context, resource Resource, opts 
 }
 
 // Task returns one task that is associated with a task or a victim. If it is not associated, the error matches
-// [ErrNotFound]. It costs one request.
+// [ErrNotFound]. Task costs one request.
 //
 //	API: GET /v2/tasks/{id}/tasks/{associatedTaskId}
 //	API: GET /v2/victims/{id}/tasks/{associatedTaskId}
@@ -315,7 +314,7 @@ func (s AssociationsService) taskRelations(ctx context.Context, resource Resourc
 	return r
 }
 
-// mustHaveTasks refuses resources for which the platform documents no list of tasks.
+// mustHaveTasks returns an error for resources without a documented list of tasks.
 func (t target) mustHaveTasks() error {
 	if t.kind == kindTask || t.kind == kindVictim {
 		return nil
@@ -327,9 +326,9 @@ func (t target) mustHaveTasks() error {
 	}
 }
 
-// Victims returns an iterator over the victims that are associated with a resource and requests a page
-// only when the loop reaches it. If a request fails, the iterator yields the error and stops. For a
-// victim, these are the victims that share a group with it.
+// Victims returns an iterator over the victims that are associated with a resource. For a victim, these are the
+// victims that share a group with it. It requests a page only when the loop reaches it. If a request fails, the
+// iterator yields the error and stops.
 //
 //	API: GET /v2/groups/{type}/{id}/victims
 //	API: GET /v2/indicators/{type}/{indicator}/victims
@@ -342,7 +341,7 @@ func (s AssociationsService) Victims(ctx context.Context, resource Resource, opt
 }
 
 // Victim returns one victim that is associated with a resource. If it is not associated, the error matches
-// [ErrNotFound]. It costs one request.
+// [ErrNotFound]. Victim costs one request.
 //
 //	API: GET /v2/groups/{type}/{id}/victims/{victimId}
 //	API: GET /v2/indicators/{type}/{indicator}/victims/{associatedVictimId}
@@ -354,10 +353,9 @@ func (s AssociationsService) Victim(ctx context.Context, resource, victim Resour
 	return s.relations(ctx, resource).victim(ctx, victim)
 }
 
-// VictimAssets returns an iterator over the assets of the victims that are associated with a resource, or over
-// those of a victim, and requests a page
-// only when the loop reaches it. If a request fails, the iterator yields the error and stops. The list
-// has the id and the main value of each asset.
+// VictimAssets returns an iterator over the assets of a victim, or of the victims that are associated with another
+// resource. The assets have only their id and main value. The iterator requests a page only when the loop reaches
+// it. If a request fails, it yields the error and stops.
 //
 //	API: GET /v2/{resource}/victimAssets
 //	API: GET /v2/{resource}/victimAssets/{victimAssetType}
@@ -380,7 +378,7 @@ func (s AssociationsService) VictimAssets(ctx context.Context, resource Resource
 }
 
 // VictimAsset returns one asset of a victim that is associated with a resource. If it is not associated, the
-// error matches [ErrNotFound]. It costs one request.
+// error matches [ErrNotFound]. VictimAsset costs one request.
 //
 //	API: GET /v2/{resource}/victimAssets/{victimAssetType}/{assetId}
 //
@@ -393,8 +391,9 @@ func (s AssociationsService) VictimAsset(ctx context.Context, resource Resource,
 	return one(ctx, s.c, t.call(http.MethodGet, nil), def.keys(), readVictimAsset(def))
 }
 
-// UnlinkVictimAsset undoes the association of a resource with an asset of a victim. Such associations are made
-// with those of the victim. To delete the asset itself, use client.VictimAssets.Remove. It costs one request.
+// UnlinkVictimAsset removes the association of a resource with an asset of a victim. The platform creates such
+// associations when the victim is linked. To delete the asset itself, use [VictimAssetsService.Remove].
+// UnlinkVictimAsset costs one request.
 //
 //	API: DELETE /v2/groups/{type}/{id}/victimAssets/{victimAssetType}/{assetId}
 //	API: DELETE /v2/indicators/{type}/{indicator}/victimAssets/{victimAssetType}/{assetId}
@@ -412,7 +411,7 @@ func (s AssociationsService) UnlinkVictimAsset(ctx context.Context, resource Res
 	return s.c.write(ctx, http.MethodDelete, t.route, t.owner)
 }
 
-// victimAsset returns where an asset is below a resource.
+// victimAsset returns the target of an asset below a resource.
 func (s AssociationsService) victimAsset(ctx context.Context, resource Resource, typ VictimAssetType, assetID int64) (target, *victimAssetDef, error) {
 	t, err := s.c.targetOf(ctx, resource)
 	if err != nil {

@@ -18,35 +18,35 @@ import (
 // An Attribute is a typed text value attached to a resource.
 type Attribute struct {
 	ID           int64     `json:"id,omitzero"`           // read only
-	Type         string    `json:"type"`                  // name of the attribute type, as in Description; client.Types.Attributes lists them
+	Type         string    `json:"type"`                  // name of the attribute type, for example Description; client.Types.Attributes lists the types
 	Value        string    `json:"value"`                 // required
-	Displayed    *bool     `json:"displayed,omitzero"`    // whether it is the default one; sent for Description and Source only, because the platform ignores it elsewhere
-	Source       string    `json:"source,omitzero"`       // where it comes from
+	Displayed    *bool     `json:"displayed,omitzero"`    // whether it is the default; sent for the types Description and Source only, because the platform ignores it for others
+	Source       string    `json:"source,omitzero"`       // source of the value
 	Pinned       *bool     `json:"pinned,omitzero"`       // written by batch files only
 	DateAdded    time.Time `json:"dateAdded,omitzero"`    // read only
 	LastModified time.Time `json:"lastModified,omitzero"` // read only
 	XID          string    `json:"xid,omitzero"`          // read only
-	// SecurityLabels are the labels on the attribute. They are written by batch files; elsewhere
-	// they are applied to an AttributeRef.
+	// SecurityLabels has the labels of the attribute. Batch files write them; otherwise, attach them to an
+	// [AttributeRef].
 	SecurityLabels []SecurityLabel `json:"securityLabel,omitzero"`
 
 	Extra map[string]json.RawMessage `json:"extra,omitzero"` // members that this package has no field for
 }
 
-// AttributeUpdate says which fields of an attribute change, and to what. A nil field stays as it is; a pointer to
-// "" clears Source. The platform needs Value in every update, even if it does not change; an update without it
+// AttributeUpdate has the fields of an attribute that Update changes. Nil fields do not change; a pointer to ""
+// clears Source. The platform requires Value in every update, even if it does not change; without it, Update
 // returns a [*ValidationError].
 type AttributeUpdate struct {
 	Value     *string // required
-	Displayed *bool   // whether it is the default one; the platform ignores it unless the type is Description or Source
-	Source    *string // where it comes from
+	Displayed *bool   // whether it is the default; the platform ignores it unless the type is Description or Source
+	Source    *string // source of the value
 }
 
-// AttributesService reads and changes the attributes of resources, which can be indicators, groups, tasks and
-// victims. It is safe for concurrent use.
+// AttributesService reads and writes the attributes of indicators, groups, tasks and victims. It is safe for
+// concurrent use.
 type AttributesService struct{ service }
 
-// On lists the attributes of a resource, with their xids. It costs one request per 500 attributes.
+// On returns the attributes of a resource, with their xids. It costs one request per 500 attributes.
 //
 //	API: GET /v2/{resource}/attributes
 //
@@ -59,8 +59,8 @@ func (s AttributesService) On(ctx context.Context, resource Resource) ([]Attribu
 	return listOn(ctx, s.c, t, "attribute", readAttribute)
 }
 
-// Get returns one attribute of a resource, by the attribute's id. If the resource has no such attribute, the
-// error matches [ErrNotFound]. It costs one request.
+// Get returns one attribute of a resource by its id. If the resource does not have the attribute, the error matches
+// [ErrNotFound]. Get costs one request.
 //
 //	API: GET /v2/{resource}/attributes/{attributeId}
 //
@@ -73,8 +73,8 @@ func (s AttributesService) Get(ctx context.Context, resource Resource, attribute
 	return one(ctx, s.c, t.call(http.MethodGet, nil), []string{"attribute"}, readAttribute)
 }
 
-// Add attaches an attribute to a resource and returns it with its id. It costs one request. It does not retry
-// after an unknown outcome, because that could add the attribute twice.
+// Add attaches an attribute to a resource and returns it with its id. It costs one request and is not retried after
+// an unknown outcome, because a retry could add the attribute twice.
 //
 //	API: POST /v2/{resource}/attributes
 //
@@ -104,9 +104,8 @@ func (s AttributesService) Add(ctx context.Context, resource Resource, attribute
 	return got, err
 }
 
-// Update changes one attribute of a resource, by its id. It sends the fields that update sets and no other, and
-// returns the attribute as the platform answers it. The type of an attribute cannot change. It costs one
-// request.
+// Update changes one attribute of a resource by its id and returns the attribute in the platform's response. It
+// sends only the fields that update sets. The type of an attribute cannot change. Update costs one request.
 //
 //	API: PUT /v2/{resource}/attributes/{attributeId}
 //
@@ -127,7 +126,7 @@ func (s AttributesService) Update(ctx context.Context, resource Resource, attrib
 	return one(ctx, s.c, t.call(http.MethodPut, body), []string{"attribute"}, readAttribute)
 }
 
-// Remove deletes an attribute of a resource, by the attribute's id. It costs one request.
+// Remove deletes an attribute of a resource by its id. It costs one request.
 //
 //	API: DELETE /v2/{resource}/attributes/{attributeId}
 //
@@ -142,7 +141,7 @@ func (s AttributesService) Remove(ctx context.Context, resource Resource, attrib
 
 var errAttributeText = &ValidationError{Field: "attribute", Rule: "is not valid UTF-8"}
 
-// check refuses an attribute that the platform would refuse.
+// check returns an error for an attribute that the platform would not accept.
 func (a *Attribute) check() error {
 	if !utf8.ValidString(a.Type) || !utf8.ValidString(a.Value) || !utf8.ValidString(a.Source) {
 		return errAttributeText
@@ -150,7 +149,7 @@ func (a *Attribute) check() error {
 	return a.checkRules()
 }
 
-// checkRules is check of everything but the UTF-8, which writing looks at in any case.
+// checkRules is check without the validation of UTF-8, which every write includes.
 func (a *Attribute) checkRules() error {
 	switch {
 	case canon.IsBlank(a.Type):
@@ -176,7 +175,7 @@ func (a *Attribute) write(w *wire.Writer, m mode) {
 	w.EndObject()
 }
 
-// displayed returns Displayed, or nil for a type of which the platform ignores it.
+// displayed returns Displayed, or nil for a type for which the platform ignores it.
 func (a *Attribute) displayed() *bool {
 	if a.Type == "Description" || a.Type == "Source" {
 		return a.Displayed
@@ -184,7 +183,7 @@ func (a *Attribute) displayed() *bool {
 	return nil
 }
 
-// writeLabels writes the security labels of something in a batch file.
+// writeLabels writes security labels to a batch file.
 func writeLabels(w *wire.Writer, labels []SecurityLabel) {
 	if len(labels) == 0 {
 		return
@@ -233,14 +232,14 @@ func readAttribute(r *wire.Reader) Attribute {
 	return a
 }
 
-// AttributeTypeInfo describes a type of attributes of the instance.
+// AttributeTypeInfo describes an attribute type of the instance.
 type AttributeTypeInfo struct {
-	Name          string `json:"name"`          // the name, as in Attribute.Type
-	System        *bool  `json:"system"`        // whether it comes with the platform; nil if unknown
+	Name          string `json:"name"`          // the value of Attribute.Type
+	System        *bool  `json:"system"`        // whether the platform defines it; nil if unknown
 	AllowMarkdown *bool  `json:"allowMarkdown"` // whether its values may be Markdown; nil if unknown
 	MaxLength     int64  `json:"maxLength"`     // the maximum length of its values in characters; 0 if unknown
-	// ValidationRule is the rule by which the platform checks values, as JSON. It is nil if there is none or
-	// if it was not requested.
+	// ValidationRule is the JSON of the rule by which the platform validates values. It is nil if there is no rule
+	// or if it was not requested.
 	ValidationRule json.RawMessage `json:"validationRule,omitzero"`
 
 	// Extra has the members that this package has no field for.
@@ -251,9 +250,9 @@ type AttributeTypeInfo struct {
 // all.
 type AttributeTypeListOptions struct {
 	ListOptions
-	System        *bool `url:"system,omitempty"`        // whether they come with the platform; nil for both
-	AllowMarkdown *bool `url:"allowMarkdown,omitempty"` // whether their values may be Markdown; nil for both
-	MaxLength     int64 `url:"maxLength,omitempty"`     // the maximum length of their values; 0 for any
+	System        *bool `url:"system,omitempty"`        // whether the platform defines them; nil selects both
+	AllowMarkdown *bool `url:"allowMarkdown,omitempty"` // whether their values may be Markdown; nil selects both
+	MaxLength     int64 `url:"maxLength,omitempty"`     // the maximum length of their values; 0 selects any
 	Rules         bool  `url:"-"`                       // read the validation rules as well
 }
 
@@ -278,9 +277,9 @@ func (s TypesService) Attributes(ctx context.Context, opts *AttributeTypeListOpt
 	}.all(ctx)
 }
 
-// AttributeLengths returns the maximum length of the values of each attribute type of the owner, in
-// characters, by the name of the type. [MergeOptions] cuts values to these lengths. Types of unknown
-// length are left out. It costs one request per page.
+// AttributeLengths returns the maximum length of the values of each attribute type of the owner, in characters, by
+// the name of the type. [MergeOptions] cuts values to these lengths. The map has no types of unknown length.
+// AttributeLengths costs one request per page.
 //
 //	API: GET /v2/types/attributeTypes
 //
@@ -292,14 +291,14 @@ func (s TypesService) AttributeLengths(ctx context.Context, opts *AttributeTypeL
 			return nil, err
 		}
 		if t.MaxLength > 0 {
-			lengths[t.Name] = int(min(t.MaxLength, math.MaxInt32)) // no value is longer than that
+			lengths[t.Name] = int(min(t.MaxLength, math.MaxInt32)) // no value is longer
 		}
 	}
 	return lengths, nil
 }
 
-// Attribute reads one attribute type by its name, as in "Description", with its validation rule. It
-// costs one request.
+// Attribute returns one attribute type by its name, for example "Description", with its validation rule. It costs one
+// request.
 //
 //	API: GET /v2/types/attributeTypes/{attributeTypeName}
 //

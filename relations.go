@@ -8,12 +8,12 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// relations reads the resources that are related to a resource, a tag or a security label.
+// relations reads the resources that are related to a subject: a resource, a tag or a security label.
 type relations struct {
 	c *Client
-	// find returns where the thing is.
+	// find returns the target of the subject.
 	find func() (target, error)
-	// with returns where the thing and another resource are, both in the same owner.
+	// with returns the targets of the subject and of another resource, both in the same owner.
 	with func(Resource) (t, other target, err error)
 }
 

@@ -12,11 +12,11 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// SecurityLabel tells how something may be shared, as in TLP:AMBER.
+// SecurityLabel is a rule for sharing a resource, for example TLP:AMBER.
 type SecurityLabel struct {
 	Name string `json:"name"`
-	// Description and Color are required in a batch file for a label that the owner does not have. Color
-	// is six hexadecimal digits without #.
+	// Description and Color are required in a batch file for a label that the owner does not have. Color has six
+	// hexadecimal digits without #.
 	Description string    `json:"description,omitzero"`
 	Color       string    `json:"color,omitzero"`
 	DateAdded   time.Time `json:"dateAdded,omitzero"` // read only
@@ -24,8 +24,8 @@ type SecurityLabel struct {
 	Extra map[string]json.RawMessage `json:"extra,omitzero"` // members that this package has no field for
 }
 
-// SecurityLabelsService attaches the security labels of an owner to resources and to attributes, and
-// finds what has a label. Only batch imports create labels.
+// SecurityLabelsService attaches the security labels of an owner to resources and attributes, and finds resources by
+// label. Only batch imports create labels.
 //
 // The service is safe for concurrent use.
 type SecurityLabelsService struct{ service }
@@ -107,7 +107,7 @@ type SecurityLabelListOptions struct {
 	Any     bool    `url:"orParams,omitempty"` // select labels that match any filter instead of all
 }
 
-// List reads one page of the owner's security labels. It costs one request.
+// List returns one page of the owner's security labels. It costs one request.
 //
 //	API: GET /v2/securityLabels
 //
@@ -136,7 +136,7 @@ func (s SecurityLabelsService) lister(opts *SecurityLabelListOptions) lister[Sec
 	}
 }
 
-// Get reads one security label of the owner. If the owner does not have it, the error matches
+// Get returns one security label of the owner. If the owner does not have it, the error matches
 // [ErrNotFound]. It costs one request.
 //
 //	API: GET /v2/securityLabels/{securityLabelName}
@@ -150,8 +150,8 @@ func (s SecurityLabelsService) Get(ctx context.Context, name string) (SecurityLa
 	return one(ctx, s.c, t.call(http.MethodGet, nil), []string{"securityLabel"}, readSecurityLabel)
 }
 
-// Delete deletes a security label of the owner and detaches it from everything that has it. Only a batch
-// import can create it again. It costs one request.
+// Delete deletes a security label of the owner and detaches it from all resources and attributes. Only a batch import
+// can create it again. Delete costs one request.
 //
 //	API: DELETE /v2/securityLabels/{securityLabelName}
 //
@@ -164,8 +164,8 @@ func (s SecurityLabelsService) Delete(ctx context.Context, name string) error {
 	return s.c.write(ctx, http.MethodDelete, t.route, t.owner)
 }
 
-// Groups returns an iterator over the groups that have a security label. It requests a page only
-// when the loop reaches it. If a request fails, the iterator yields the error and stops.
+// Groups returns an iterator over the groups that have a security label. It requests a page only when the loop
+// reaches it. If a request fails, the iterator yields the error and stops.
 //
 //	API: GET /v2/securityLabels/{securityLabelName}/groups
 //	API: GET /v2/securityLabels/{securityLabelName}/groups/{groupType}
@@ -175,7 +175,7 @@ func (s SecurityLabelsService) Groups(ctx context.Context, label string, opts *R
 	return s.c.carriers(ctx, kindLabel, label).groups(ctx, opts)
 }
 
-// Group reads one group that has a security label. If it does not have it, the error matches
+// Group returns one group that has a security label. If it does not have the label, the error matches
 // [ErrNotFound]. It costs one request.
 //
 //	API: GET /v2/securityLabels/{securityLabelName}/groups/{groupType}/{groupId}
@@ -185,8 +185,8 @@ func (s SecurityLabelsService) Group(ctx context.Context, label string, group Re
 	return s.c.carriers(ctx, kindLabel, label).group(ctx, group)
 }
 
-// Indicators returns an iterator over the indicators that have a security label. It requests a page only
-// when the loop reaches it. If a request fails, the iterator yields the error and stops.
+// Indicators returns an iterator over the indicators that have a security label. It requests a page only when the loop
+// reaches it. If a request fails, the iterator yields the error and stops.
 //
 //	API: GET /v2/securityLabels/{securityLabelName}/indicators
 //	API: GET /v2/securityLabels/{securityLabelName}/indicators/{indicatorType}
@@ -196,7 +196,7 @@ func (s SecurityLabelsService) Indicators(ctx context.Context, label string, opt
 	return s.c.carriers(ctx, kindLabel, label).indicators(ctx, opts)
 }
 
-// Indicator reads one indicator that has a security label. If it does not have it, the error matches
+// Indicator returns one indicator that has a security label. If it does not have the label, the error matches
 // [ErrNotFound]. It costs one request.
 //
 //	API: GET /v2/securityLabels/{securityLabelName}/indicators/{indicatorType}/{indicator}
@@ -206,8 +206,8 @@ func (s SecurityLabelsService) Indicator(ctx context.Context, label string, indi
 	return s.c.carriers(ctx, kindLabel, label).indicator(ctx, indicator)
 }
 
-// Tasks returns an iterator over the tasks that have a security label. It requests a page only
-// when the loop reaches it. If a request fails, the iterator yields the error and stops.
+// Tasks returns an iterator over the tasks that have a security label. It requests a page only when the loop
+// reaches it. If a request fails, the iterator yields the error and stops.
 //
 //	API: GET /v2/securityLabels/{securityLabelName}/tasks
 //
@@ -216,7 +216,7 @@ func (s SecurityLabelsService) Tasks(ctx context.Context, label string, opts *Li
 	return s.c.carriers(ctx, kindLabel, label).tasks(ctx, opts)
 }
 
-// Task reads one task that has a security label. If it does not have it, the error matches
+// Task returns one task that has a security label. If it does not have the label, the error matches
 // [ErrNotFound]. It costs one request.
 //
 //	API: GET /v2/securityLabels/{securityLabelName}/tasks/{taskId}
@@ -226,8 +226,8 @@ func (s SecurityLabelsService) Task(ctx context.Context, label string, task Reso
 	return s.c.carriers(ctx, kindLabel, label).task(ctx, task)
 }
 
-// Victims returns an iterator over the victims that have a security label. It requests a page only
-// when the loop reaches it. If a request fails, the iterator yields the error and stops.
+// Victims returns an iterator over the victims that have a security label. It requests a page only when the loop
+// reaches it. If a request fails, the iterator yields the error and stops.
 //
 //	API: GET /v2/securityLabels/{securityLabelName}/victims
 //
@@ -236,7 +236,7 @@ func (s SecurityLabelsService) Victims(ctx context.Context, label string, opts *
 	return s.c.carriers(ctx, kindLabel, label).victims(ctx, opts)
 }
 
-// Victim reads one victim that has a security label. If it does not have it, the error matches
+// Victim returns one victim that has a security label. If it does not have the label, the error matches
 // [ErrNotFound]. It costs one request.
 //
 //	API: GET /v2/securityLabels/{securityLabelName}/victims/{victimId}

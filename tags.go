@@ -16,7 +16,7 @@ import (
 // Tag is a word attached to resources.
 type Tag struct {
 	Name        string `json:"name"`                 // 1 to 128 characters
-	Description string `json:"description,omitzero"` // missing in some lists; not part of batch files
+	Description string `json:"description,omitzero"` // absent from some lists and from batch files
 	WebLink     string `json:"webLink,omitzero"`     // read only; never fetched
 
 	Extra map[string]json.RawMessage `json:"extra,omitzero"` // members that this package has no field for
@@ -29,12 +29,11 @@ type TagUpdate struct {
 }
 
 // TagsService manages the tags of an owner and attaches them to resources. Most programs need only Add,
-// Remove and On, which take a resource; Groups, Indicators, Tasks and Victims find what has a tag.
+// Remove and On, which take a resource; Groups, Indicators, Tasks and Victims find resources by tag.
 //
-// The platform converts tags that match an ATT&CK technique or a normalization rule of the instance, so
-// On can return other tags than were added. An ATT&CK tag is named by the technique's name alone
-// (Phishing, not T1566 - Phishing). List and All do not return ATT&CK tags, and the platform does not
-// list what has one.
+// The platform converts tags that match an ATT&CK technique or a normalization rule of the instance, so On can
+// return other tags than Add sent. Methods name an ATT&CK tag by the technique's name alone: Phishing instead of
+// T1566 - Phishing. List and All do not return ATT&CK tags, and the platform does not list resources by them.
 //
 // The service is safe for concurrent use.
 type TagsService struct{ service }
@@ -52,10 +51,11 @@ func (s TagsService) On(ctx context.Context, resource Resource) ([]Tag, error) {
 	return listOn(ctx, s.c, t, "tag", readTag)
 }
 
-// Add attaches tags to a resource and creates the tags that do not exist. It checks all names before it
-// sends the first, costs one request per name and stops at the first error. Add is idempotent and is
-// retried. Use the bare word as the name: the owner already tells the source. A name that repeats the
-// owner's name is added all the same, and logged as a warning if the client has a logger.
+// Add attaches tags to a resource and creates the tags that do not exist. It checks all names before it sends the
+// first, costs one request per name and stops at the first error. Add is idempotent and is retried.
+//
+// A tag needs no prefix for its source, which the owner already names. Add logs a warning, if the client has a
+// logger, for a tag that repeats the owner's name, and adds it.
 //
 //	API: POST /v2/{resource}/tags/{tagName}
 //
@@ -90,8 +90,8 @@ func (s TagsService) each(ctx context.Context, method string, resource Resource,
 	return s.c.writeEach(ctx, method, t, "tags", names, canonicalTag)
 }
 
-// repeatsOwner reports whether a tag is the name of its owner, or begins with it and a colon or hyphen.
-// Letter case and the spaces around both are ignored.
+// repeatsOwner reports whether a tag is the name of its owner, or begins with the name and a colon or hyphen. It
+// ignores case and surrounding spaces.
 func repeatsOwner(tag, owner string) bool {
 	tag, owner = strings.TrimSpace(tag), strings.TrimSpace(owner)
 	end := len(tag)
@@ -110,17 +110,16 @@ func repeatsOwner(tag, owner string) bool {
 	return rest == "" || rest[0] == ':' || rest[0] == '-'
 }
 
-// ownerTagWarner logs tags that repeat the name of their owner, each once. It is not safe for concurrent
-// use.
+// ownerTagWarner logs each tag that repeats the name of its owner once. It is not safe for concurrent use.
 type ownerTagWarner struct {
 	logger *slog.Logger // nil logs nothing
 	warned map[string]bool
 }
 
-// mostOwnerTags is how many tags an ownerTagWarner logs.
+// mostOwnerTags is the maximum number of tags that an ownerTagWarner logs.
 const mostOwnerTags = 100
 
-// warn logs a tag without its name, which somebody else may have written.
+// warn logs a tag without its name, which can be foreign text.
 func (w *ownerTagWarner) warn(ctx context.Context, name string, where slog.Attr) {
 	name = strings.ToLower(strings.TrimSpace(name))
 	if w.logger == nil || w.warned[name] || len(w.warned) == mostOwnerTags {
@@ -180,7 +179,7 @@ type TagListOptions struct {
 	Detailed bool    `url:"detailed,omitempty"` // read the descriptions as well
 }
 
-// List reads one page of the owner's tags, without ATT&CK tags. It costs one request.
+// List returns one page of the owner's tags, without ATT&CK tags. It costs one request.
 //
 //	API: GET /v2/tags
 //
@@ -206,7 +205,7 @@ func (s TagsService) lister(opts *TagListOptions) lister[Tag] {
 	return lister[Tag]{client: s.c, options: o.ListOptions, route: at("v2", "tags"), query: q, keys: []string{"tag"}, read: readTag, err: err}
 }
 
-// Get reads one tag of the owner. If the owner does not have it, the error matches [ErrNotFound]. It
+// Get returns one tag of the owner. If the owner does not have it, the error matches [ErrNotFound]. It
 // costs one request.
 //
 //	API: GET /v2/tags/{tagName}
@@ -245,9 +244,9 @@ func (s TagsService) Create(ctx context.Context, tag Tag) (Tag, error) {
 	return one(ctx, s.c, t.call(http.MethodPost, body), []string{"tag"}, readTag)
 }
 
-// Update renames a tag of the owner or changes its description, and returns the changed tag. Everything
-// that has the tag has it under the new name. Update sends the fields that the update sets; an update
-// that sets none is a [*ValidationError]. It costs one request.
+// Update renames a tag of the owner or changes its description, and returns the changed tag. Resources that have the
+// tag keep it under its new name. Update sends only the fields that update sets, and returns a [*ValidationError]
+// if none is set. It costs one request.
 //
 //	API: PUT /v2/tags/{tagName}
 //
@@ -271,7 +270,7 @@ func (s TagsService) Update(ctx context.Context, name string, update TagUpdate) 
 	return one(ctx, s.c, t.call(http.MethodPut, body), []string{"tag"}, readTag)
 }
 
-// Delete deletes a tag of the owner and detaches it from everything that has it. It costs one request.
+// Delete deletes a tag of the owner and detaches it from all resources. It costs one request.
 //
 //	API: DELETE /v2/tags/{tagName}
 //
@@ -284,8 +283,8 @@ func (s TagsService) Delete(ctx context.Context, name string) error {
 	return s.c.write(ctx, http.MethodDelete, t.route, t.owner)
 }
 
-// Groups returns an iterator over the groups that have a tag. It requests a page only
-// when the loop reaches it. If a request fails, the iterator yields the error and stops.
+// Groups returns an iterator over the groups that have a tag. It requests a page only when the loop reaches it.
+// If a request fails, the iterator yields the error and stops.
 //
 //	API: GET /v2/tags/{tagName}/groups
 //	API: GET /v2/tags/{tagName}/groups/{associatedGroupType}
@@ -295,8 +294,8 @@ func (s TagsService) Groups(ctx context.Context, tag string, opts *RelatedGroupO
 	return s.c.carriers(ctx, kindTag, tag).groups(ctx, opts)
 }
 
-// Group reads one group that has a tag. If it does not have it, the error matches
-// [ErrNotFound]. It costs one request.
+// Group returns one group that has a tag. If it does not have the tag, the error matches [ErrNotFound]. It costs one
+// request.
 //
 //	API: GET /v2/tags/{tagName}/groups/{associatedGroupType}/{associatedGroupId}
 //
@@ -305,8 +304,8 @@ func (s TagsService) Group(ctx context.Context, tag string, group Resource) (Gro
 	return s.c.carriers(ctx, kindTag, tag).group(ctx, group)
 }
 
-// Indicators returns an iterator over the indicators that have a tag. It requests a page only
-// when the loop reaches it. If a request fails, the iterator yields the error and stops.
+// Indicators returns an iterator over the indicators that have a tag. It requests a page only when the loop reaches it.
+// If a request fails, the iterator yields the error and stops.
 //
 //	API: GET /v2/tags/{tagName}/indicators
 //	API: GET /v2/tags/{tagName}/indicators/{associatedIndicatorType}
@@ -316,8 +315,8 @@ func (s TagsService) Indicators(ctx context.Context, tag string, opts *RelatedIn
 	return s.c.carriers(ctx, kindTag, tag).indicators(ctx, opts)
 }
 
-// Tasks returns an iterator over the tasks that have a tag. It requests a page only
-// when the loop reaches it. If a request fails, the iterator yields the error and stops.
+// Tasks returns an iterator over the tasks that have a tag. It requests a page only when the loop reaches it.
+// If a request fails, the iterator yields the error and stops.
 //
 //	API: GET /v2/tags/{tagName}/tasks
 //
@@ -326,8 +325,8 @@ func (s TagsService) Tasks(ctx context.Context, tag string, opts *ListOptions) i
 	return s.c.carriers(ctx, kindTag, tag).tasks(ctx, opts)
 }
 
-// Task reads one task that has a tag. If it does not have it, the error matches
-// [ErrNotFound]. It costs one request.
+// Task returns one task that has a tag. If it does not have the tag, the error matches [ErrNotFound]. It costs one
+// request.
 //
 //	API: GET /v2/tags/{tagName}/tasks/{associatedTaskId}
 //
@@ -336,8 +335,8 @@ func (s TagsService) Task(ctx context.Context, tag string, task Resource) (*Task
 	return s.c.carriers(ctx, kindTag, tag).task(ctx, task)
 }
 
-// Victims returns an iterator over the victims that have a tag. It requests a page only
-// when the loop reaches it. If a request fails, the iterator yields the error and stops.
+// Victims returns an iterator over the victims that have a tag. It requests a page only when the loop reaches it.
+// If a request fails, the iterator yields the error and stops.
 //
 //	API: GET /v2/tags/{tagName}/victims
 //
@@ -346,8 +345,8 @@ func (s TagsService) Victims(ctx context.Context, tag string, opts *ListOptions)
 	return s.c.carriers(ctx, kindTag, tag).victims(ctx, opts)
 }
 
-// Victim reads one victim that has a tag. If it does not have it, the error matches
-// [ErrNotFound]. It costs one request.
+// Victim returns one victim that has a tag. If it does not have the tag, the error matches [ErrNotFound]. It costs one
+// request.
 //
 //	API: GET /v2/tags/{tagName}/victims/{associatedVictimId}
 //
@@ -370,7 +369,7 @@ func (c *Client) carriers(ctx context.Context, k kind, name string) relations {
 	}
 }
 
-// named returns where a tag or a security label is in an owner; an empty owner means the client's.
+// named returns the target of a tag or a security label in an owner. An empty owner means the client's owner.
 func (c *Client) named(k kind, name, owner string) (target, error) {
 	branch, canonical := "tags", canonicalTag
 	if k == kindLabel {
