@@ -9,10 +9,10 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// AdversaryAssetType is the kind of an adversary asset, as lists write it.
+// AdversaryAssetType is the type of an adversary asset, as lists spell it.
 type AdversaryAssetType string
 
-// The three kinds of adversary assets.
+// The types of adversary assets.
 const (
 	AdversaryAssetHandle      AdversaryAssetType = "Handle"
 	AdversaryAssetPhoneNumber AdversaryAssetType = "PhoneNumber"
@@ -22,7 +22,7 @@ const (
 // AdversaryAsset is a handle, a phone number or a URL of an adversary.
 type AdversaryAsset struct {
 	ID      int64              `json:"id,omitzero"` // read only
-	Type    AdversaryAssetType `json:"type"`        // required; an unknown type is kept as the platform sent it
+	Type    AdversaryAssetType `json:"type"`        // required; an unknown type is as the platform sent it
 	Value   string             `json:"name"`        // required: the handle, the number or the URL
 	WebLink string             `json:"webLink,omitzero"`
 
@@ -30,13 +30,13 @@ type AdversaryAsset struct {
 	Extra map[string]json.RawMessage `json:"extra,omitzero"`
 }
 
-// AdversaryAssetUpdate holds the fields of an asset that [AdversaryAssetsService.Update] changes. Nil
-// fields stay as they are.
+// AdversaryAssetUpdate has the fields of an asset that [AdversaryAssetsService.Update] changes. Nil fields do not
+// change.
 type AdversaryAssetUpdate struct {
 	Value *string // the handle, number or URL; cannot be cleared
 }
 
-// adversaryAssetDef is what the platform knows a kind of adversary assets by.
+// adversaryAssetDef has the names that the API uses for a type of adversary assets.
 type adversaryAssetDef struct {
 	typ    AdversaryAssetType
 	branch string // path segment
@@ -47,21 +47,20 @@ type adversaryAssetDef struct {
 // keys returns the JSON keys of one asset and of a list.
 func (d *adversaryAssetDef) keys() []string { return []string{d.entity, "bucketAsset"} }
 
-// canonical returns the value of an asset as it is sent.
+// canonical returns the canonical value of an asset.
 func (d *adversaryAssetDef) canonical(v string) (string, error) {
 	return trimmedName("adversary asset "+d.field, v, 0)
 }
 
-// adversaryAssetDefs is the table of the kinds. It is not written to.
+// adversaryAssetDefs is the read-only table of the types.
 var adversaryAssetDefs = [...]adversaryAssetDef{
 	{typ: AdversaryAssetHandle, branch: "handles", entity: "adversaryHandle", field: "handle"},
 	{typ: AdversaryAssetPhoneNumber, branch: "phoneNumbers", entity: "adversaryPhoneNumber", field: "phoneNumber"},
 	{typ: AdversaryAssetURL, branch: "urls", entity: "adversaryUrl", field: "url"},
 }
 
-// adversaryAssetDefOf returns the definition of a kind, or nil for one that this package does not
-// know. The documentation does not show how lists name a phone number, so that case, spaces and the
-// "Number" do not count.
+// adversaryAssetDefOf returns the definition of a type, or nil for an unknown type. It ignores case, spaces and a
+// missing "Number", because the documentation does not show how lists spell the type of a phone number.
 func adversaryAssetDefOf(t AdversaryAssetType) *adversaryAssetDef {
 	name := strings.ReplaceAll(string(t), " ", "")
 	for i := range adversaryAssetDefs {
@@ -73,14 +72,14 @@ func adversaryAssetDefOf(t AdversaryAssetType) *adversaryAssetDef {
 	return nil
 }
 
-// AdversaryAssetsService manages the assets of adversaries: their handles, phone numbers and URLs. Its
-// methods take an adversary, which is an [*Adversary] or a [GroupRef] of the type [GroupAdversary], and
-// refuse other resources before anything is sent.
+// AdversaryAssetsService manages the assets of adversaries: their handles, phone numbers and URLs. Its methods take
+// an [*Adversary], or a [GroupRef] of the type [GroupAdversary], and return a [*ValidationError] for other resources
+// before anything is sent.
 //
 // The service is safe for concurrent use.
 type AdversaryAssetsService struct{ service }
 
-// target is where the assets of an adversary are.
+// target returns the target of an adversary.
 func (s AdversaryAssetsService) target(ctx context.Context, adversary Resource) (target, error) {
 	t, err := s.c.targetOf(ctx, adversary)
 	if err == nil && (t.kind != kindGroup || t.typ != string(GroupAdversary)) {
@@ -89,7 +88,7 @@ func (s AdversaryAssetsService) target(ctx context.Context, adversary Resource) 
 	return t, err
 }
 
-// at returns where the assets of a kind are, the kind, and the owner.
+// at returns the target of an adversary and the definition of a type.
 func (s AdversaryAssetsService) at(ctx context.Context, adversary Resource, t AdversaryAssetType) (target, *adversaryAssetDef, error) {
 	def := adversaryAssetDefOf(t)
 	if def == nil {
@@ -99,7 +98,7 @@ func (s AdversaryAssetsService) at(ctx context.Context, adversary Resource, t Ad
 	return on, def, err
 }
 
-// asset returns where one asset of a type is.
+// asset returns the target of one asset and the definition of its type.
 func (s AdversaryAssetsService) asset(ctx context.Context, adversary Resource, t AdversaryAssetType, assetID int64) (target, *adversaryAssetDef, error) {
 	on, def, err := s.at(ctx, adversary, t)
 	switch {
@@ -125,7 +124,7 @@ func (s AdversaryAssetsService) On(ctx context.Context, adversary Resource) ([]A
 	return listBelow(ctx, s.c, on, "adversaryAssets", []string{"bucketAsset"}, readAdversaryAsset(nil))
 }
 
-// OfType returns the assets of an adversary that are of one type; see On.
+// OfType returns the assets of an adversary of one type; see On.
 //
 //	API: GET /v2/groups/adversaries/{id}/adversaryAssets/handles
 //	API: GET /v2/groups/adversaries/{id}/adversaryAssets/phoneNumbers
@@ -140,7 +139,7 @@ func (s AdversaryAssetsService) OfType(ctx context.Context, adversary Resource, 
 	return listBelow(ctx, s.c, on, "adversaryAssets/"+def.branch, def.keys(), readAdversaryAsset(def))
 }
 
-// Get reads one asset of an adversary. If the adversary does not have it, the error matches
+// Get returns one asset of an adversary. If the adversary does not have it, the error matches
 // [ErrNotFound]. It costs one request.
 //
 //	API: GET /v2/groups/adversaries/{id}/adversaryAssets/handles/{assetId}
@@ -182,8 +181,8 @@ func (s AdversaryAssetsService) Add(ctx context.Context, adversary Resource, ass
 	return one(ctx, s.c, on.call(http.MethodPost, w.Buf), def.keys(), readAdversaryAsset(def))
 }
 
-// Update changes the value of an asset of an adversary and returns the asset. It sends the fields that
-// the update sets; an update that sets none is a [*ValidationError]. It costs one request.
+// Update changes the value of an asset of an adversary and returns the asset. It returns a [*ValidationError] if no
+// field of update is set. It costs one request.
 //
 //	API: PUT /v2/groups/adversaries/{id}/adversaryAssets/handles/{assetId}
 //	API: PUT /v2/groups/adversaries/{id}/adversaryAssets/phoneNumbers/{assetId}
@@ -221,8 +220,7 @@ func (s AdversaryAssetsService) Remove(ctx context.Context, adversary Resource, 
 	return s.c.write(ctx, http.MethodDelete, on.route, on.owner)
 }
 
-// readAdversaryAsset returns a reader of assets of a kind; nil means the kind that the element
-// names.
+// readAdversaryAsset returns the function that reads assets of a type; nil means the type that the element names.
 func readAdversaryAsset(def *adversaryAssetDef) func(*wire.Reader) AdversaryAsset {
 	return func(r *wire.Reader) AdversaryAsset {
 		var a AdversaryAsset

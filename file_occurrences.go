@@ -8,18 +8,18 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// FileOccurrenceUpdate holds the fields of an occurrence that [FileOccurrencesService.Update] changes. Nil
-// fields stay as they are. The platform does not document how a field is cleared: "" is sent as an empty
-// text, and the zero time as null.
+// FileOccurrenceUpdate has the fields of an occurrence that [FileOccurrencesService.Update] changes. Nil fields do not
+// change. A pointer to the zero value clears the field: Update sends "" for text and null for the date. The platform
+// does not document how to clear a field.
 type FileOccurrenceUpdate struct {
 	FileName *string
 	Path     *string
 	Date     *time.Time
 }
 
-// FileOccurrencesService manages the occurrences of files: the names, paths and dates with which they
-// were found. Its methods take a file, which is a [*File] or an [IndicatorRef] of [TypeFile] with one of
-// its hashes, and refuse other resources before anything is sent.
+// FileOccurrencesService manages the occurrences of files: the names, paths and dates with which they were found. Its
+// methods take a [*File], or an [IndicatorRef] of [TypeFile] with one of its hashes, and return a [*ValidationError]
+// for other resources before anything is sent.
 //
 // The service is safe for concurrent use.
 type FileOccurrencesService struct{ service }
@@ -37,7 +37,7 @@ func (s FileOccurrencesService) On(ctx context.Context, file Resource) ([]FileOc
 	return listOn(ctx, s.c, t, "fileOccurrence", readFileOccurrence)
 }
 
-// Get reads one occurrence of a file. If the file does not have it, the error matches [ErrNotFound]. It
+// Get returns one occurrence of a file. If the file does not have it, the error matches [ErrNotFound]. It
 // costs one request.
 //
 //	API: GET /v2/indicators/files/{indicator}/fileOccurrences/{fileOccurrenceId}
@@ -76,8 +76,8 @@ func (s FileOccurrencesService) Add(ctx context.Context, file Resource, occurren
 	return one(ctx, s.c, t.call(http.MethodPost, body), []string{"fileOccurrence"}, readFileOccurrence)
 }
 
-// Update changes an occurrence of a file and returns it. It sends the fields that the update sets; an
-// update that sets none is a [*ValidationError]. It costs one request.
+// Update changes an occurrence of a file and returns it. It sends only the fields that update sets, and returns a
+// [*ValidationError] if none is set. It costs one request.
 //
 //	API: PUT /v2/indicators/files/{indicator}/fileOccurrences/{fileOccurrenceId}
 //
@@ -111,7 +111,7 @@ func (s FileOccurrencesService) Remove(ctx context.Context, file Resource, occur
 	return s.c.write(ctx, http.MethodDelete, t.route, t.owner)
 }
 
-// occurrence returns where an occurrence of a file is.
+// occurrence returns the target of an occurrence of a file.
 func (s FileOccurrencesService) occurrence(ctx context.Context, file Resource, occurrenceID int64) (target, error) {
 	t, err := s.c.targetOfType(ctx, file, TypeFile)
 	if err == nil && occurrenceID <= 0 {

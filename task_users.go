@@ -8,14 +8,14 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// TaskUsersService manages the assignees or the escalatees of tasks. Its methods take a task, which is a
-// [*Task] or a [TaskRef]. The service is safe for concurrent use.
+// TaskUsersService manages the assignees or the escalatees of tasks. Its methods take a [*Task] or a [TaskRef]. The
+// service is safe for concurrent use.
 type TaskUsersService struct {
 	service
 	branch string
 }
 
-// target is where the users of a task are.
+// target returns the target of a task.
 func (s TaskUsersService) target(ctx context.Context, task Resource) (target, error) {
 	return s.c.targetOfKind(ctx, task, kindTask)
 }
@@ -34,7 +34,7 @@ func (s TaskUsersService) On(ctx context.Context, task Resource) ([]User, error)
 	return listBelow(ctx, s.c, t, s.branch, []string{"user"}, readUser)
 }
 
-// Get reads a user of a task by the user name. If the task does not have the user, the error matches
+// Get returns a user of a task by the user name. If the task does not have the user, the error matches
 // [ErrNotFound]. It costs one request.
 //
 //	API: GET /v2/tasks/{id}/assignees/{userName}
@@ -49,8 +49,8 @@ func (s TaskUsersService) Get(ctx context.Context, task Resource, userName strin
 	return s.get(ctx, task, value(name))
 }
 
-// GetByID reads a user of a task by the user's id. No response of the platform holds such an id: it must
-// be known from elsewhere. It costs one request.
+// GetByID returns a user of a task by the user's id. The platform sends no user ids, so the id must come from another
+// source. It costs one request.
 //
 //	API: GET /v2/tasks/{id}/assignees/{assigneeId}
 //	API: GET /v2/tasks/{id}/escalatees/{escalateeId}
@@ -101,7 +101,7 @@ func (s TaskUsersService) each(ctx context.Context, method string, task Resource
 	return s.c.writeEach(ctx, method, t, s.branch, userNames, func(name string) (string, error) { return trimmedName("user name", name, 0) })
 }
 
-// writeTaskUsers writes users, if there are any, as the body of a task holds them.
+// writeTaskUsers writes the users of a task, unless there are none.
 func writeTaskUsers(w *wire.Writer, key string, users []User) error {
 	if len(users) == 0 {
 		return nil
@@ -119,7 +119,7 @@ func writeTaskUsers(w *wire.Writer, key string, users []User) error {
 	return nil
 }
 
-// taskUserNames returns user names in canonical form; nil for nil.
+// taskUserNames returns user names in canonical form, or nil if names is nil.
 func taskUserNames(field string, names *[]string) (*[]string, error) {
 	if names == nil {
 		return nil, nil
@@ -146,8 +146,8 @@ func writeUserNames(w *wire.Writer, names []string) {
 	w.EndArray()
 }
 
-// readTaskUsers reads the users of a task in every form that the documentation has: a list of
-// users, one user, and one object that holds a list of user names.
+// readTaskUsers reads the users of a task in every documented form: a list of users, one user, and one object with a
+// list of user names.
 func readTaskUsers(r *wire.Reader) []User {
 	users := []User{}
 	for r.Array(); r.NextElem(); {

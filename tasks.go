@@ -29,23 +29,23 @@ var taskStatuses = []TaskStatus{TaskNotStarted, TaskInProgress, TaskCompleted, T
 type Task struct {
 	ID             int64      `json:"id,omitzero"`             // read only
 	Name           string     `json:"name,omitzero"`           // required
-	Owner          Owner      `json:"owner,omitzero"`          // where it was read from; lists fill in the name only
+	Owner          Owner      `json:"owner,omitzero"`          // the owner that it was read from; lists set only the name
 	Status         TaskStatus `json:"status,omitzero"`         // empty means TaskNotStarted for a new task
-	Description    string     `json:"description,omitzero"`    // write only: the platform does not send it back
+	Description    string     `json:"description,omitzero"`    // write only: the platform does not return it
 	DueDate        time.Time  `json:"dueDate,omitzero"`        // when it is due
 	ReminderDate   time.Time  `json:"reminderDate,omitzero"`   // when the assignees are reminded
-	EscalationDate time.Time  `json:"escalationDate,omitzero"` // when the escalatees are told that it is late
-	Assignees      []User     `json:"assignee,omitzero"`       // users who do it; only the user names are sent
-	Escalatees     []User     `json:"escalatee,omitzero"`      // users who are told when it is late; only the user names are sent
+	EscalationDate time.Time  `json:"escalationDate,omitzero"` // when the platform notifies the escalatees that it is late
+	Assignees      []User     `json:"assignee,omitzero"`       // users who do the task; only the user names are sent
+	Escalatees     []User     `json:"escalatee,omitzero"`      // users who are notified if it is late; only the user names are sent
 
-	// The platform keeps these three up to date. They are nil where it did not say, and sent only
-	// by Create, for tasks that come from another system.
-	Escalated *bool `json:"escalated,omitzero"` // whether the escalatees were told
+	// The platform updates the following three. They are nil if it did not send them. Only Create sends them, for
+	// tasks from another system.
+	Escalated *bool `json:"escalated,omitzero"` // whether the escalatees were notified
 	Reminded  *bool `json:"reminded,omitzero"`  // whether the assignees were reminded
-	Overdue   *bool `json:"overdue,omitzero"`   // whether the due date is past
+	Overdue   *bool `json:"overdue,omitzero"`   // whether the due date has passed
 
 	DateAdded    time.Time   `json:"dateAdded,omitzero"`    // read only
-	LastModified time.Time   `json:"lastModified,omitzero"` // read only; Update is the only call that fills it in
+	LastModified time.Time   `json:"lastModified,omitzero"` // read only; set only by Update
 	WebLink      string      `json:"webLink,omitzero"`      // read only; never fetched
 	Tags         []Tag       `json:"tag,omitzero"`          // read only, with Include.Tags
 	Attributes   []Attribute `json:"attribute,omitzero"`    // read only, with Include.Attributes
@@ -55,8 +55,8 @@ type Task struct {
 	Extra map[string]json.RawMessage `json:"extra,omitzero"`
 }
 
-// Ref returns the reference to the task. One that was not read or created has no id, and its reference
-// is refused.
+// Ref returns the reference to the task. The reference to a task that was not read or created has no id, and methods
+// return a [*ValidationError] for it.
 func (t *Task) Ref() TaskRef {
 	if t == nil {
 		return TaskRef{}
@@ -78,7 +78,7 @@ var errNilTask = &ValidationError{Field: "task", Rule: "is nil"}
 // TaskRef names a task by its id. It is comparable.
 type TaskRef struct {
 	ID    int64
-	Owner string // empty means the client's default owner
+	Owner string // empty means the client's owner
 }
 
 func (TaskRef) resource() {}
@@ -90,15 +90,14 @@ func (r TaskRef) target(context.Context, *Client) (target, error) {
 	return target{kind: kindTask, route: at("v2", "tasks", id(r.ID)), owner: r.Owner}, nil
 }
 
-// TasksService reads and writes tasks, in the client's default owner: work that users have to do by a
-// date. [TasksService.Assignees] do a task, and [TasksService.Escalatees] are told when it is late. A
-// task is a [Resource]: tags, attributes and associations have services of their own. The service is
-// safe for concurrent use.
+// TasksService reads and writes the tasks of the client's owner: work that users must do by a date. The assignees do a
+// task; the platform notifies the escalatees if it is late. A task is a [Resource]: tags, attributes and associations
+// have services of their own. The service is safe for concurrent use.
 type TasksService struct {
 	service
 
 	Assignees  TaskUsersService // users who do a task
-	Escalatees TaskUsersService // users who are told when a task is late
+	Escalatees TaskUsersService // users who are notified if a task is late
 }
 
 func newTasksService(s service) TasksService {
@@ -109,37 +108,37 @@ func newTasksService(s service) TasksService {
 	}
 }
 
-// TaskGetOptions selects what is read with a task. Nil and the zero value read neither tags nor attributes.
+// TaskGetOptions selects the parts of a task to read. Nil and the zero value read neither tags nor attributes.
 type TaskGetOptions struct {
 	CallOptions
-	Include Include `url:"-"` // Tags and Attributes; Labels is refused, and there are no additional fields
+	Include Include `url:"-"` // Tags and Attributes only; Labels is an error
 }
 
-// TaskListOptions selects the tasks of a list. Nil and the zero value select all of the client's default owner.
+// TaskListOptions selects the tasks of a list. Nil and the zero value select all tasks of the client's owner.
 type TaskListOptions struct {
 	ListOptions
 	Filters Filters `url:"filters,omitempty"`  // conditions; see the By constants
-	Any     bool    `url:"orParams,omitempty"` // select items that match any filter, not all of them
-	Include Include `url:"-"`                  // Tags and Attributes; Labels is refused, and there are no additional fields
+	Any     bool    `url:"orParams,omitempty"` // select tasks that match any filter instead of all
+	Include Include `url:"-"`                  // Tags and Attributes only; Labels is an error
 }
 
-// TaskUpdate says which fields of a task change, and to what. A nil field stays as it is. A pointer to the
-// zero value clears the field: text is sent as "", a date as null, users as an empty list. The platform does
-// not document how a field of a task is cleared, so read the task if it matters. Name and Status cannot be
-// cleared. An update without any field returns a [*ValidationError].
+// TaskUpdate has the fields of a task that Update changes. Nil fields do not change. A pointer to the zero value
+// clears the field: Update sends "" for text, null for a date and an empty list for users. The platform does not
+// document how to clear a field of a task, so read the task again if it matters. Name and Status cannot be cleared.
+// Update returns a [*ValidationError] if no field is set.
 type TaskUpdate struct {
 	Name           *string
 	Status         *TaskStatus
-	Description    *string // the platform does not send it back
+	Description    *string // the platform does not return it
 	DueDate        *time.Time
 	ReminderDate   *time.Time
 	EscalationDate *time.Time
-	Assignees      *[]string // user names, which replace all present ones; client.Tasks.Assignees adds and removes single ones
-	Escalatees     *[]string // user names, which replace all present ones; client.Tasks.Escalatees adds and removes single ones
+	Assignees      *[]string // user names that replace all current ones; client.Tasks.Assignees adds and removes single users
+	Escalatees     *[]string // user names that replace all current ones; client.Tasks.Escalatees adds and removes single users
 }
 
-// Get returns one task, by its id, from the client's owner. If the owner does not have the task, the error
-// matches [ErrNotFound]. It costs one request.
+// Get returns one task of the client's owner by its id. If the owner does not have the task, the error matches
+// [ErrNotFound]. Get costs one request.
 //
 //	API: GET /v2/tasks/{id}
 //
@@ -169,8 +168,8 @@ func (s TasksService) List(ctx context.Context, opts *TaskListOptions) (*Page[*T
 	return s.lister(opts).list(ctx)
 }
 
-// All returns an iterator over all tasks of the client's owner and requests a page
-// only when the loop reaches it. If a request fails, the iterator yields the error and stops.
+// All returns an iterator over all tasks of the client's owner and requests a page only when the loop reaches it. If a
+// request fails, the iterator yields the error and stops.
 //
 //	API: GET /v2/tasks
 //
@@ -189,11 +188,11 @@ func (s TasksService) lister(opts *TaskListOptions) lister[*Task] {
 	return lister[*Task]{client: s.c, options: o.ListOptions, route: at("v2", "tasks"), query: q, keys: []string{"task"}, read: readTask, err: err}
 }
 
-// Create creates a task in the client's owner and returns it as the platform stored it, with its id. It costs
-// one request. It does not retry after an unknown outcome, because that could create the task twice.
+// Create creates a task in the client's owner and returns it as the platform stored it, with its id. It costs one
+// request and is not retried after an unknown outcome, because a retry could create a second task.
 //
-// Tags and attributes are not part of this operation. A task that has some, or one that was read from another
-// owner, returns a [*ValidationError].
+// Create does not send tags or attributes. If the task has any, or if it was read from another owner, Create returns
+// a [*ValidationError].
 //
 //	API: POST /v2/tasks
 //
@@ -215,8 +214,8 @@ func (s TasksService) Create(ctx context.Context, task *Task) (*Task, error) {
 	}, []string{"task"}, readTask)
 }
 
-// Update changes one task, by its id, in the client's default owner. It sends the fields that update sets and
-// no other. It returns the task as the platform answers it, which may leave fields out, and costs one request.
+// Update changes one task of the client's owner by its id and returns the task in the platform's response, which can
+// omit fields. It sends only the fields that update sets. Update costs one request.
 //
 //	API: PUT /v2/tasks/{id}
 //
@@ -233,8 +232,8 @@ func (s TasksService) Update(ctx context.Context, taskID int64, update TaskUpdat
 	return one(ctx, s.c, t.call(http.MethodPut, body), []string{"task"}, readTask)
 }
 
-// Delete deletes one task, by its id, from the client's owner. If the owner does not have the task, the error
-// matches [ErrNotFound]. It costs one request.
+// Delete deletes one task of the client's owner by its id. If the owner does not have the task, the error matches
+// [ErrNotFound]. Delete costs one request.
 //
 //	API: DELETE /v2/tasks/{id}
 //
@@ -247,7 +246,7 @@ func (s TasksService) Delete(ctx context.Context, taskID int64) error {
 	return s.c.write(ctx, http.MethodDelete, t.route, t.owner)
 }
 
-// body writes the body of a create.
+// body returns the body of a request to create a task.
 func (t *Task) body() ([]byte, error) {
 	if t == nil {
 		return nil, errNilTask
@@ -282,7 +281,7 @@ func (t *Task) body() ([]byte, error) {
 
 func canonicalTaskName(name string) (string, error) { return trimmedName("task name", name, 0) }
 
-// body returns the body of an update.
+// body returns the body of a request to update a task.
 func (u TaskUpdate) body() ([]byte, error) {
 	name, err := canonicalUpdate(u.Name, canonicalTaskName)
 	if err == nil && u.Status != nil {
@@ -305,7 +304,7 @@ func (u TaskUpdate) body() ([]byte, error) {
 	})
 }
 
-// flag writes a boolean that is set.
+// flag writes a member unless v is nil.
 func flag(w *wire.Writer, key string, v *bool) {
 	if v != nil {
 		w.Key(key)

@@ -7,10 +7,10 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// VictimAssetType is the kind of a victim asset, as lists write it.
+// VictimAssetType is the type of a victim asset, as lists spell it.
 type VictimAssetType string
 
-// The five kinds of victim assets.
+// The types of victim assets.
 const (
 	VictimAssetEmailAddress   VictimAssetType = "EmailAddress"
 	VictimAssetNetworkAccount VictimAssetType = "NetworkAccount"
@@ -19,27 +19,27 @@ const (
 	VictimAssetWebSite        VictimAssetType = "WebSite"
 )
 
-// VictimAsset is something by which a victim can be reached: [*VictimEmailAddress],
-// [*VictimNetworkAccount], [*VictimPhone], [*VictimSocialNetwork], [*VictimWebSite], or
-// [*UnknownVictimAsset]. Tell them apart with a type switch.
+// VictimAsset is an address, account or number of a victim: [*VictimEmailAddress], [*VictimNetworkAccount],
+// [*VictimPhone], [*VictimSocialNetwork], [*VictimWebSite] or [*UnknownVictimAsset]. Tell them apart with a type
+// switch.
 type VictimAsset interface {
-	// Type returns the kind, as in [VictimAssetPhone].
+	// Type returns the type, for example [VictimAssetPhone].
 	Type() VictimAssetType
-	// Summary returns the value that lists show: the address, account, number or URL.
+	// Summary returns the main value: the address, account, number or URL.
 	Summary() string
-	// Meta returns what all kinds have in common. It is never nil.
+	// Meta returns the fields that all types have. It is never nil.
 	Meta() *VictimAssetMeta
 
-	// fields returns the values that requests carry, the required one first.
+	// fields returns the fields that requests send, the required one first.
 	fields() [2]assetField
-	// set gives the asset what the platform sent.
+	// set sets the fields of the asset.
 	set(f *victimAssetFields)
 }
 
-// VictimAssetMeta is what victim assets of all kinds have in common.
+// VictimAssetMeta has the fields that victim assets of all types have.
 type VictimAssetMeta struct {
 	ID      int64  `json:"id,omitzero"`      // read only
-	WebLink string `json:"webLink,omitzero"` // read only: that of the victim; never fetched
+	WebLink string `json:"webLink,omitzero"` // read only: the link of the victim; never fetched
 
 	// Extra has the members that this package has no field for.
 	Extra map[string]json.RawMessage `json:"extra,omitzero"`
@@ -52,27 +52,27 @@ func (m *VictimAssetMeta) Meta() *VictimAssetMeta { return m }
 type VictimEmailAddress struct {
 	VictimAssetMeta
 	Address     string `json:"address,omitzero"`     // required
-	AddressType string `json:"addressType,omitzero"` // as in Work; lists leave it out
+	AddressType string `json:"addressType,omitzero"` // for example Work; not in lists
 }
 
 // VictimNetworkAccount is an account of a victim in a network.
 type VictimNetworkAccount struct {
 	VictimAssetMeta
 	Account string `json:"account,omitzero"` // required
-	Network string `json:"network,omitzero"` // as in Active Directory; lists leave it out
+	Network string `json:"network,omitzero"` // for example Active Directory; not in lists
 }
 
 // VictimPhone is a phone number of a victim.
 type VictimPhone struct {
 	VictimAssetMeta
-	Number string `json:"phoneType,omitzero"` // required; phoneType is what the platform calls the number
+	Number string `json:"phoneType,omitzero"` // required; the platform names it phoneType
 }
 
 // VictimSocialNetwork is an account of a victim in a social network.
 type VictimSocialNetwork struct {
 	VictimAssetMeta
 	Account string `json:"account,omitzero"` // required
-	Network string `json:"network,omitzero"` // the social network; lists leave it out
+	Network string `json:"network,omitzero"` // the social network; not in lists
 }
 
 // VictimWebSite is a web site of a victim.
@@ -81,9 +81,8 @@ type VictimWebSite struct {
 	URL string `json:"webSite,omitzero"` // required
 }
 
-// VictimAssetUpdate holds the fields of an asset that [VictimAssetsService.Update] changes. Nil fields stay
-// as they are; a pointer to "" clears a field. The first field of a type is required in every update and
-// cannot be cleared.
+// VictimAssetUpdate has the fields of an asset that [VictimAssetsService.Update] changes. Nil fields do not change; a
+// pointer to "" clears a field. The first field of a type is required in every update and cannot be cleared.
 type VictimAssetUpdate struct {
 	Address     *string // of an e-mail address
 	AddressType *string // of an e-mail address
@@ -106,12 +105,11 @@ func (u *VictimAssetUpdate) fields() []updateField {
 	}
 }
 
-// UnknownVictimAsset is a victim asset of a kind that this package does not know. It can be read
-// and not written.
+// UnknownVictimAsset is a victim asset of a type that this package does not know. It can be read but not written.
 type UnknownVictimAsset struct {
 	VictimAssetMeta
 	TypeName VictimAssetType `json:"type"`
-	Name     string          `json:"name,omitzero"` // the value that lists show
+	Name     string          `json:"name,omitzero"` // the main value
 }
 
 // Type returns [VictimAssetEmailAddress].
@@ -129,7 +127,7 @@ func (*VictimSocialNetwork) Type() VictimAssetType { return VictimAssetSocialNet
 // Type returns [VictimAssetWebSite].
 func (*VictimWebSite) Type() VictimAssetType { return VictimAssetWebSite }
 
-// Type returns the name of the kind as the platform sent it.
+// Type returns the name of the type, as the platform sent it.
 func (u *UnknownVictimAsset) Type() VictimAssetType { return u.TypeName }
 
 // Summary returns the address.
@@ -150,7 +148,7 @@ func (s *VictimWebSite) Summary() string { return s.URL }
 // Summary returns the name.
 func (u *UnknownVictimAsset) Summary() string { return u.Name }
 
-// assetField is a value of an asset and its JSON key.
+// assetField is a field of an asset with its JSON key.
 type assetField struct{ key, value string }
 
 func (e *VictimEmailAddress) fields() [2]assetField {
@@ -171,16 +169,16 @@ func (s *VictimWebSite) fields() [2]assetField { return [2]assetField{{"webSite"
 
 func (u *UnknownVictimAsset) fields() [2]assetField { return [2]assetField{} }
 
-// victimAssetFields is what the platform sends of an asset of any kind.
+// victimAssetFields has the fields of assets of all types.
 type victimAssetFields struct {
 	meta                                   VictimAssetMeta
 	typ                                    VictimAssetType
-	name                                   string // in lists, in place of the kind's own fields
+	name                                   string // in lists, instead of the fields of the type
 	address, addressType, account, network string
 	phone, webSite                         string
 }
 
-// or returns v, or the name that stands for it in lists.
+// or returns v, or the name if v is empty, as it is in lists.
 func (f *victimAssetFields) or(v string) string {
 	if v != "" {
 		return v
@@ -210,12 +208,12 @@ func (u *UnknownVictimAsset) set(f *victimAssetFields) {
 	u.VictimAssetMeta, u.TypeName, u.Name = f.meta, f.typ, f.name
 }
 
-// victimAssetDef is what the platform knows a kind of victim assets by.
+// victimAssetDef has the names that the API uses for a type of victim assets.
 type victimAssetDef struct {
 	typ    VictimAssetType
 	branch string // path segment
 	entity string // JSON key of one asset
-	value  string // what its required value is
+	value  string // name of the required value in errors
 	new    func() VictimAsset
 }
 
@@ -226,7 +224,7 @@ func errVictimAssetType(t VictimAssetType) error {
 	return &ValidationError{Field: "victim asset type", Rule: "must be one of the five types, not " + quoteForeign(string(t)), Fix: "use one of the VictimAsset constants"}
 }
 
-// victimAssetDefs is the table of the kinds. It is not written to.
+// victimAssetDefs is the read-only table of the types.
 var victimAssetDefs = [...]victimAssetDef{
 	{typ: VictimAssetEmailAddress, branch: "emailAddresses", entity: "victimEmailAddress", value: "address", new: func() VictimAsset { return new(VictimEmailAddress) }},
 	{typ: VictimAssetNetworkAccount, branch: "networkAccounts", entity: "victimNetworkAccount", value: "account", new: func() VictimAsset { return new(VictimNetworkAccount) }},
@@ -235,9 +233,8 @@ var victimAssetDefs = [...]victimAssetDef{
 	{typ: VictimAssetWebSite, branch: "webSites", entity: "victimWebSite", value: "URL", new: func() VictimAsset { return new(VictimWebSite) }},
 }
 
-// victimAssetDefOf returns the definition of a kind, or nil for one that this package does not
-// know. The documentation shows the names of two kinds only, so that case, spaces and a "Number"
-// at the end do not count.
+// victimAssetDefOf returns the definition of a type, or nil for an unknown type. It ignores case, spaces and a
+// "Number" at the end, because the documentation shows how lists spell only two of the types.
 func victimAssetDefOf(t VictimAssetType) *victimAssetDef {
 	name := strings.ReplaceAll(string(t), " ", "")
 	for i := range victimAssetDefs {
@@ -249,7 +246,7 @@ func victimAssetDefOf(t VictimAssetType) *victimAssetDef {
 	return nil
 }
 
-// readVictimAsset returns a reader of assets of a kind; nil means the kind that the element names.
+// readVictimAsset returns the function that reads assets of a type; nil means the type that the element names.
 func readVictimAsset(def *victimAssetDef) func(*wire.Reader) VictimAsset {
 	return func(r *wire.Reader) VictimAsset {
 		var f victimAssetFields

@@ -7,14 +7,14 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// VictimAssetsService manages the assets of victims: their e-mail addresses, accounts, phone numbers and
-// web sites. Its methods take a victim, which is a [*Victim] or a [VictimRef], and refuse other
-// resources before anything is sent.
+// VictimAssetsService manages the assets of victims: their e-mail addresses, accounts, phone numbers and web sites.
+// Its methods take a [*Victim] or a [VictimRef] and return a [*ValidationError] for other resources before anything
+// is sent.
 //
 // The service is safe for concurrent use.
 type VictimAssetsService struct{ service }
 
-// target is where the assets of a victim are.
+// target returns the target of a victim.
 func (s VictimAssetsService) target(ctx context.Context, victim Resource) (target, error) {
 	t, err := s.c.targetOf(ctx, victim)
 	if err == nil && t.kind != kindVictim {
@@ -23,7 +23,7 @@ func (s VictimAssetsService) target(ctx context.Context, victim Resource) (targe
 	return t, err
 }
 
-// at returns the victim and the definition of a type.
+// at returns the target of a victim and the definition of a type.
 func (s VictimAssetsService) at(ctx context.Context, victim Resource, t VictimAssetType) (target, *victimAssetDef, error) {
 	def := victimAssetDefOf(t)
 	if def == nil {
@@ -33,7 +33,7 @@ func (s VictimAssetsService) at(ctx context.Context, victim Resource, t VictimAs
 	return on, def, err
 }
 
-// asset returns where one asset of a type is.
+// asset returns the target of one asset and the definition of its type.
 func (s VictimAssetsService) asset(ctx context.Context, victim Resource, t VictimAssetType, assetID int64) (target, *victimAssetDef, error) {
 	on, def, err := s.at(ctx, victim, t)
 	if err != nil {
@@ -43,7 +43,7 @@ func (s VictimAssetsService) asset(ctx context.Context, victim Resource, t Victi
 	return on, def, err
 }
 
-// below returns where the asset with an id is, below a resource.
+// below returns the target of the asset with an id, below a resource.
 func (d *victimAssetDef) below(t target, assetID int64) (target, error) {
 	if assetID <= 0 {
 		return target{}, &ValidationError{Field: "victim asset id", Rule: "must be a positive number", Fix: "create the asset first, or list the assets to learn its id"}
@@ -52,8 +52,8 @@ func (d *victimAssetDef) below(t target, assetID int64) (target, error) {
 	return t, nil
 }
 
-// On returns the assets of a victim, of all types. They have an id and the main value only: Get reads the
-// network or address type as well. It costs one request per 500 assets.
+// On returns the assets of a victim, of all types. They have only their id and main value; Get also reads the network
+// or the address type. It costs one request per 500 assets.
 //
 //	API: GET /v2/victims/{id}/victimAssets
 //
@@ -66,7 +66,7 @@ func (s VictimAssetsService) On(ctx context.Context, victim Resource) ([]VictimA
 	return listBelow(ctx, s.c, on, "victimAssets", []string{"victimAsset"}, readVictimAsset(nil))
 }
 
-// OfType returns the assets of a victim that are of one type; see On.
+// OfType returns the assets of a victim of one type; see On.
 //
 //	API: GET /v2/victims/{id}/victimAssets/{victimAssetType}
 //
@@ -79,7 +79,7 @@ func (s VictimAssetsService) OfType(ctx context.Context, victim Resource, t Vict
 	return listBelow(ctx, s.c, on, "victimAssets/"+def.branch, def.keys(), readVictimAsset(def))
 }
 
-// Get reads one asset of a victim. If the victim does not have it, the error matches [ErrNotFound]. It
+// Get returns one asset of a victim. If the victim does not have it, the error matches [ErrNotFound]. It
 // costs one request.
 //
 //	API: GET /v2/victims/{id}/victimAssets/{victimAssetType}/{assetId}
@@ -129,9 +129,9 @@ func (s VictimAssetsService) Add(ctx context.Context, victim Resource, asset Vic
 	return one(ctx, s.c, on.call(http.MethodPost, body), def.keys(), readVictimAsset(def))
 }
 
-// Update changes an asset of a victim and returns the asset. It sends the fields that the update sets.
-// The platform requires the main value of an asset in every update, even if it does not change: an
-// update without it, or with a field of another type, is a [*ValidationError]. It costs one request.
+// Update changes an asset of a victim and returns the asset. It sends only the fields that update sets. The platform
+// requires the main value of an asset in every update, even if it does not change. Without it, or with a field of
+// another type, Update returns a [*ValidationError]. It costs one request.
 //
 //	API: PUT /v2/victims/{id}/victimAssets/{victimAssetType}/{assetId}
 //

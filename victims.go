@@ -12,19 +12,19 @@ import (
 
 // Victim is a person or an organization that was attacked. It is a [Resource].
 //
-// Victims are for alerts and for analysts. Batch files cannot hold them, and the platform asks feed integrations
-// not to create them.
+// Victims are for alerts and analysts. Batch files cannot contain them, and the platform asks feed integrations not
+// to create them.
 type Victim struct {
 	ID           int64  `json:"id,omitzero"`           // read only
-	Name         string `json:"name,omitzero"`         // required, to update as well
-	Description  string `json:"description,omitzero"`  // lists leave it out
+	Name         string `json:"name,omitzero"`         // required, also in updates
+	Description  string `json:"description,omitzero"`  // not in lists
 	Org          string `json:"org,omitzero"`          // organization
 	Suborg       string `json:"suborg,omitzero"`       // department
 	WorkLocation string `json:"workLocation,omitzero"` // where the victim works
-	Nationality  string `json:"nationality,omitzero"`  // as in American
+	Nationality  string `json:"nationality,omitzero"`  // for example American
 	WebLink      string `json:"webLink,omitzero"`      // read only; never fetched
-	// Owner is the owner that the victim was read in, because the platform does not send one. It is
-	// empty if that was the API user's organization by default.
+	// Owner is the owner that the victim was read from. The platform does not send it, so it is empty if the call
+	// named no owner and the platform used the API user's organization.
 	Owner Owner `json:"owner,omitzero"`
 
 	Tags       []Tag       `json:"tag,omitzero"`       // read only, with Include.Tags
@@ -35,8 +35,8 @@ type Victim struct {
 	Extra map[string]json.RawMessage `json:"extra,omitzero"`
 }
 
-// Ref returns the reference to the victim. One that was not read or created has no id, and its reference
-// is refused.
+// Ref returns the reference to the victim. The reference to a victim that was not read or created has no id, and
+// methods return a [*ValidationError] for it.
 func (v *Victim) Ref() VictimRef {
 	if v == nil {
 		return VictimRef{}
@@ -58,7 +58,7 @@ var errNilVictim = &ValidationError{Field: "victim", Rule: "is nil"}
 // VictimRef names a victim by its id. It is comparable.
 type VictimRef struct {
 	ID    int64
-	Owner string // empty means the client's default owner
+	Owner string // empty means the client's owner
 }
 
 func (VictimRef) resource() {}
@@ -72,39 +72,37 @@ func (r VictimRef) target(context.Context, *Client) (target, error) {
 
 // VictimsService reads and writes victims. It is safe for concurrent use.
 //
-// A victim needs an asset before the platform lets it be associated with anything; see
-// [VictimAssetsService].
+// The platform links only victims with at least one asset; see [VictimAssetsService].
 type VictimsService struct{ service }
 
-// VictimGetOptions selects what is read with a victim. Nil and the zero value read neither tags nor attributes.
+// VictimGetOptions selects the parts of a victim to read. Nil and the zero value read neither tags nor attributes.
 type VictimGetOptions struct {
 	CallOptions
-	Include Include `url:"-"` // Tags and Attributes; Labels is refused, and there are no additional fields
+	Include Include `url:"-"` // Tags and Attributes only; Labels is an error
 }
 
-// VictimListOptions selects the victims of a list. Nil and the zero value select all of the client's default
-// owner.
+// VictimListOptions selects the victims of a list. Nil and the zero value select all victims of the client's owner.
 type VictimListOptions struct {
 	ListOptions
-	Filters Filters `url:"filters,omitempty"`  // conditions: ByName only
-	Any     bool    `url:"orParams,omitempty"` // select items that match any filter, not all of them
-	Include Include `url:"-"`                  // Tags and Attributes; Labels is refused, and there are no additional fields
+	Filters Filters `url:"filters,omitempty"`  // conditions on ByName
+	Any     bool    `url:"orParams,omitempty"` // select victims that match any filter instead of all
+	Include Include `url:"-"`                  // Tags and Attributes only; Labels is an error
 }
 
-// VictimUpdate says which fields of a victim change, and to what. A nil field stays as it is. A pointer to ""
-// clears the field. The platform needs Name in every update, even if it does not change; an update without it
-// returns a [*ValidationError].
+// VictimUpdate has the fields of a victim that Update changes. Nil fields do not change; a pointer to "" clears the
+// field. The platform requires Name in every update, even if it does not change; without it, Update returns a
+// [*ValidationError].
 type VictimUpdate struct {
 	Name         *string // required
 	Description  *string
 	Org          *string // organization
 	Suborg       *string // department
 	WorkLocation *string // where the victim works
-	Nationality  *string // as in American
+	Nationality  *string // for example American
 }
 
-// Get returns one victim, by its id, from the client's owner. If the owner does not have the victim, the error
-// matches [ErrNotFound]. It costs one request.
+// Get returns one victim of the client's owner by its id. If the owner does not have the victim, the error matches
+// [ErrNotFound]. Get costs one request.
 //
 //	API: GET /v2/victims/{id}
 //
@@ -134,8 +132,8 @@ func (s VictimsService) List(ctx context.Context, opts *VictimListOptions) (*Pag
 	return s.lister(opts).list(ctx)
 }
 
-// All returns an iterator over all victims of the client's owner and requests a page
-// only when the loop reaches it. If a request fails, the iterator yields the error and stops.
+// All returns an iterator over all victims of the client's owner and requests a page only when the loop reaches it. If
+// a request fails, the iterator yields the error and stops.
 //
 //	API: GET /v2/victims
 //
@@ -157,11 +155,11 @@ func (s VictimsService) lister(opts *VictimListOptions) lister[*Victim] {
 	}
 }
 
-// Create creates a victim in the client's owner and returns it as the platform stored it, with its id. It
-// costs one request. It does not retry after an unknown outcome, because that could create the victim twice.
+// Create creates a victim in the client's owner and returns it as the platform stored it, with its id. It costs one
+// request and is not retried after an unknown outcome, because a retry could create a second victim.
 //
-// Tags and attributes are not part of this operation. A victim that has some, or one that was read from
-// another owner, returns a [*ValidationError].
+// Create does not send tags or attributes. If the victim has any, or if it was read from another owner, Create
+// returns a [*ValidationError].
 //
 //	API: POST /v2/victims
 //
@@ -202,9 +200,8 @@ func (s VictimsService) Create(ctx context.Context, victim *Victim) (*Victim, er
 	}, []string{"victim"}, readVictimOf(owner))
 }
 
-// Update changes one victim, by its id, in the client's default owner. It sends the fields that update sets and
-// no other. It returns the victim as the platform answers it, which may leave fields out, and costs one
-// request.
+// Update changes one victim of the client's owner by its id and returns the victim in the platform's response, which
+// can omit fields. It sends only the fields that update sets. Update costs one request.
 //
 //	API: PUT /v2/victims/{id}
 //
@@ -221,7 +218,7 @@ func (s VictimsService) Update(ctx context.Context, victimID int64, update Victi
 	return one(ctx, s.c, t.call(http.MethodPut, body), []string{"victim"}, readVictimOf(t.owner))
 }
 
-// Delete deletes one victim and its assets, by the victim's id, from the client's owner. It costs one request.
+// Delete deletes one victim of the client's owner, and its assets, by the victim's id. It costs one request.
 //
 //	API: DELETE /v2/victims/{id}
 //
@@ -236,7 +233,7 @@ func (s VictimsService) Delete(ctx context.Context, victimID int64) error {
 
 func canonicalVictimName(name string) (string, error) { return trimmedName("victim name", name, 0) }
 
-// body returns the body of an update.
+// body returns the body of a request to update a victim.
 func (u VictimUpdate) body() ([]byte, error) {
 	name, err := canonicalUpdate(u.Name, canonicalVictimName)
 	if err != nil {
@@ -252,7 +249,7 @@ func (u VictimUpdate) body() ([]byte, error) {
 	})
 }
 
-// readVictimOf reads a victim of an owner. The platform does not say which one it has.
+// readVictimOf returns the function that reads a victim of an owner, because the platform does not send the owner.
 func readVictimOf(owner string) func(*wire.Reader) *Victim {
 	return func(r *wire.Reader) *Victim {
 		v := &Victim{Owner: Owner{Name: owner}}
