@@ -17,15 +17,15 @@ const (
 // AttackTactic is a tactic of MITRE ATT&CK.
 type AttackTactic struct {
 	Matrix AttackMatrix
-	Name   string // as in "Privilege Escalation"
-	// Abbreviation is the short form in tags, as in PRI. It is empty for newer tactics, which have none.
+	Name   string // for example "Privilege Escalation"
+	// Abbreviation is the short form in tags, for example PRI. Newer tactics have none, so it is empty.
 	Abbreviation string
 }
 
-// attackNotDetermined stands in a tag for a tactic that is not known.
+// attackNotDetermined is the abbreviation of an unknown tactic.
 const attackNotDetermined = "NDT"
 
-// What stands between the parts of a tag, and at the end of one in the form for feeds.
+// The separator between the parts of a tag, and the last part of a tag in the form for feeds.
 const (
 	attackSeparator = " - "
 	attackSuffix    = "ATT&CK"
@@ -33,7 +33,7 @@ const (
 
 // attackTactics are the tactics with the abbreviations that ThreatConnect's guide for partners
 // ("References - Contributing MITRE ATT&CK Data") and the tag list of TcEx use. The names are
-// MITRE's. It is not written to.
+// MITRE's. The table is read-only.
 var attackTactics = [...]AttackTactic{
 	{Matrix: AttackEnterprise, Name: "Reconnaissance"},
 	{Matrix: AttackEnterprise, Name: "Resource Development"},
@@ -71,8 +71,8 @@ var attackTactics = [...]AttackTactic{
 // AttackTactics returns all tactics, those of Enterprise ATT&CK first. The slice is the caller's.
 func AttackTactics() []AttackTactic { return slices.Clone(attackTactics[:]) }
 
-// AttackTacticOf returns the tactic that has a name or an abbreviation, in any case, with spaces,
-// hyphens or underscores between its words ("Defense Evasion", "defense-evasion", "DEF").
+// AttackTacticOf returns the tactic with a name or an abbreviation. It ignores case and accepts spaces, hyphens or
+// underscores between words: "Defense Evasion", "defense-evasion", "DEF". It reports whether it found a tactic.
 func AttackTacticOf(nameOrAbbreviation string) (AttackTactic, bool) {
 	key := attackKey(nameOrAbbreviation)
 	if key == "" {
@@ -86,33 +86,33 @@ func AttackTacticOf(nameOrAbbreviation string) (AttackTactic, bool) {
 	return AttackTactic{}, false
 }
 
-// attackKey is what two spellings of a tactic have in common.
+// attackKey returns a key that is equal for all spellings of a tactic.
 func attackKey(s string) string {
 	return strings.Join(strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return r == ' ' || r == '-' || r == '_' }), " ")
 }
 
-// AttackTag is the meaning of a MITRE ATT&CK tag.
+// AttackTag is a parsed MITRE ATT&CK tag.
 //
-// The platform knows tags of three forms, and String writes the one that the fields make:
+// Tags have one of three forms. The fields that are set determine the form that String returns:
 //
-//   - technique and matrix, as ThreatConnect asks feeds to write it, with NDT where the tactic is
-//     not known: "T1546.011 - Event Triggered Execution - PER - ENT - ATT&CK"
+//   - technique with matrix, the form that ThreatConnect asks feeds to send, with NDT for an unknown tactic:
+//     "T1546.011 - Event Triggered Execution - PER - ENT - ATT&CK"
 //   - tactic only: "Privilege-Escalation"
-//   - technique without matrix, as newer versions of the platform write it by themselves:
-//     "T1499.004 - Endpoint Denial of Service: Application or System Exploitation". Such a tag
-//     cannot be put on by its full name: send the technique's name alone, and the platform makes
-//     the tag of it.
+//   - technique without matrix, the form that newer versions of the platform create:
+//     "T1499.004 - Endpoint Denial of Service: Application or System Exploitation". Such a tag cannot be added by
+//     its full name: add the name of the technique, and the platform converts it.
 type AttackTag struct {
-	TechniqueID string       // T and four digits, with three more behind a point for a sub-technique; empty when only the tactic is known
-	Technique   string       // its name; empty when only the tactic is known
-	Tactic      AttackTactic // the zero value when it is not known
-	Matrix      AttackMatrix // of a technique's tag in the form for feeds; empty in the other two
+	TechniqueID string       // T and four digits, followed by a point and three digits for a sub-technique; empty if only the tactic is known
+	Technique   string       // its name; empty if only the tactic is known
+	Tactic      AttackTactic // the zero value if unknown
+	Matrix      AttackMatrix // set in the form for feeds only
 }
 
-// AttackTags returns the tags of a technique in the form for feeds: one for each tactic, or one with
-// NDT when there is none. Tactics are given by name or abbreviation, as for [AttackTacticOf], and
-// must be of the matrix. One that has no abbreviation, or is not known, is a [*ValidationError], and
-// so is a tag that would be longer than tags can be.
+// AttackTags returns the tags of a technique in the form for feeds: one per tactic, or one with NDT without tactics.
+// Tactics are names or abbreviations that [AttackTacticOf] accepts, of the same matrix.
+//
+// AttackTags returns a [*ValidationError] for an unknown tactic, for a tactic without an abbreviation, and for a tag
+// that exceeds the maximum length of tags.
 func AttackTags(matrix AttackMatrix, techniqueID, technique string, tactics ...string) ([]string, error) {
 	tags := make([]string, 0, max(1, len(tactics)))
 	add := func(tactic AttackTactic) error {
@@ -140,7 +140,7 @@ func AttackTags(matrix AttackMatrix, techniqueID, technique string, tactics ...s
 	return tags, nil
 }
 
-// check refuses a tag for feeds that ThreatConnect's form has no place for.
+// check returns an error if the tag cannot be written in the form for feeds.
 func (t AttackTag) check() error {
 	bad := func(field, rule, fix string) error { return &ValidationError{Field: field, Rule: rule, Fix: fix} }
 	switch {
@@ -159,7 +159,7 @@ func (t AttackTag) check() error {
 	return err
 }
 
-// String returns the tag. It is "" for a tag that says nothing.
+// String returns the tag. It returns "" for the zero value.
 func (t AttackTag) String() string {
 	switch {
 	case t.TechniqueID == "":
@@ -174,7 +174,7 @@ func (t AttackTag) String() string {
 	return strings.Join([]string{t.TechniqueID, strings.TrimSpace(t.Technique), tactic, string(t.Matrix), attackSuffix}, attackSeparator)
 }
 
-// ParseAttackTag reads a tag in one of the forms of [AttackTag]. ok is false for any other tag.
+// ParseAttackTag parses a tag in one of the forms of [AttackTag]. For any other tag, ok is false.
 func ParseAttackTag(tag string) (t AttackTag, ok bool) {
 	tag = strings.TrimSpace(tag)
 	if !strings.Contains(tag, " ") {
@@ -190,7 +190,7 @@ func ParseAttackTag(tag string) (t AttackTag, ok bool) {
 		return AttackTag{}, false
 	}
 	t.TechniqueID = id
-	// From the end, because a technique's name can hold a separator, or end in a part of one.
+	// Cut from the end, because the name of a technique can contain a separator or end in a part of one.
 	if rest, ok := strings.CutSuffix(technique, attackSeparator+attackSuffix); ok {
 		rest, matrix, hasMatrix := cutLast(rest, attackSeparator)
 		rest, tactic, hasTactic := cutLast(rest, attackSeparator)
@@ -216,7 +216,7 @@ func cutLast(s, separator string) (before, after string, found bool) {
 	return s, "", false
 }
 
-// setTactic sets the tactic that an abbreviation stands for in the tag's matrix.
+// setTactic sets the tactic with an abbreviation in the tag's matrix and reports whether it exists.
 func (t *AttackTag) setTactic(abbreviation string) bool {
 	if abbreviation == attackNotDetermined {
 		return true

@@ -36,14 +36,14 @@ const (
 	BulkCSV  BulkFormat = "csv"  // type, value, rating and confidence only
 )
 
-// BulkStatus tells which bulk reports an owner has.
+// BulkStatus is the state of the bulk reports of an owner.
 type BulkStatus struct {
 	Name        string    `json:"name"` // the name of the owner
 	CSVEnabled  bool      `json:"csvEnabled"`
 	JSONEnabled bool      `json:"jsonEnabled"`
 	NextRun     time.Time `json:"nextRun,omitzero"` // when the platform writes the next report
 	LastRun     time.Time `json:"lastRun,omitzero"` // when it wrote the last report; zero if there is none
-	Status      string    `json:"status,omitzero"`  // the result of the last run, as in "Complete" or "Failure"
+	Status      string    `json:"status,omitzero"`  // the result of the last run, for example "Complete" or "Failure"
 
 	Extra map[string]json.RawMessage `json:"extra,omitzero"` // members that this package has no field for
 }
@@ -60,11 +60,11 @@ func (s BulkStatus) failed() bool {
 type BulkRow struct {
 	Type       IndicatorType
 	Value      string   // the value as one string; for a file, the hashes that the report has
-	Rating     *float64 // 0 to 5; nil when it is not set
-	Confidence *int     // 0 to 100; nil when it is not set
+	Rating     *float64 // 0 to 5; nil if not set
+	Confidence *int     // 0 to 100; nil if not set
 }
 
-// ErrBulkFailed is matched by the error of a bulk report that the platform could not write.
+// ErrBulkFailed means that the platform failed to write a bulk report.
 var ErrBulkFailed = errors.New("threatconnect: the bulk report failed")
 
 // Status returns which bulk reports the owner has and when they were written. It costs one request.
@@ -80,12 +80,12 @@ func (s BulkService) Status(ctx context.Context) (BulkStatus, error) {
 	return one(ctx, s.c, call, []string{"bulkStatus"}, readBulkStatus)
 }
 
-// JSON returns an iterator over the latest JSON report. It costs one request, sent when the loop starts,
-// and holds one indicator in memory at a time. If the report breaks off or is not one, the iterator
-// yields the error and stops; the indicators before it are valid.
+// JSON returns an iterator over the indicators of the latest JSON report. It costs one request, sent when the loop
+// starts, and keeps one indicator in memory at a time. If the report is incomplete or invalid, the iterator yields the
+// error and stops; the indicators before it are valid.
 //
-// The report holds attributes and tags, but no file sizes, file occurrences, associations or DNS
-// resolutions, and at least one hash of every file.
+// The report contains attributes and tags, and at least one hash of every file, but no file sizes, file occurrences,
+// associations or DNS resolutions.
 //
 //	API: GET /v2/indicators/bulk/{format}
 //
@@ -128,9 +128,9 @@ func (s BulkService) JSON(ctx context.Context) iter.Seq2[Indicator, error] {
 	}
 }
 
-// CSV returns an iterator over the rows of the latest CSV report. It costs one request, sent when the
-// loop starts, and holds one row in memory at a time. If the report breaks off or is not one, the
-// iterator yields the error and stops; the rows before it are valid.
+// CSV returns an iterator over the rows of the latest CSV report. It costs one request, sent when the loop starts, and
+// keeps one row in memory at a time. If the report is incomplete or invalid, the iterator yields the error and stops;
+// the rows before it are valid.
 //
 //	API: GET /v2/indicators/bulk/{format}
 //
@@ -161,8 +161,8 @@ func (s BulkService) CSV(ctx context.Context) iter.Seq2[BulkRow, error] {
 	}
 }
 
-// Run asks the platform to write a new report. It costs one request and does not wait: reports are the
-// old ones until [BulkService.Wait] returns.
+// Run asks the platform to write a new report. It costs one request and does not wait: until [BulkService.Wait]
+// returns, JSON and CSV read the old report.
 //
 //	API: GET /v2/indicators/bulk/{format}
 //
@@ -180,16 +180,15 @@ func (s BulkService) Run(ctx context.Context, format BulkFormat) error {
 	if err != nil {
 		return err
 	}
-	_ = resp.Body.Close() // it is the old report
+	_ = resp.Body.Close() // the body is the old report
 	return nil
 }
 
-// Wait polls until a report newer than before is complete and returns its status. Before is what
-// [BulkService.Status] returned before [BulkService.Run]; the zero value accepts any report. If the
-// report could not be written, the error matches [ErrBulkFailed].
+// Wait polls until a report newer than before is complete and returns its status. Pass as before the result of
+// [BulkService.Status] from before [BulkService.Run]; the zero value accepts any report. If the platform failed to
+// write the report, the error matches [ErrBulkFailed].
 //
-// The interval between requests grows from 1 to 20 seconds. Wait has no timeout of its own: give ctx a
-// deadline.
+// The interval between requests grows from 1 to 20 seconds. Wait has no timeout of its own: give ctx a deadline.
 //
 //	API: GET /v2/indicators/bulk/
 //
@@ -232,13 +231,12 @@ func (s BulkService) call(r route) (*call, error) {
 
 var errBulkOwner = &ValidationError{Field: "owner", Rule: "is empty, and bulk reports belong to a community or source", Fix: `use client.InOwner("Example Source").Bulk`}
 
-// brokenReport names the call that a stream broke in.
+// brokenReport adds the call to an error of reading a report.
 func brokenReport(call *call, err error) error {
 	return &RequestError{Method: call.method, Route: call.route.template, Attempts: 1, Err: err}
 }
 
-// asResponseError marks an error of a stream as that of a broken answer, unless it is one of the
-// caller's context or is marked already.
+// asResponseError makes an error of reading a report match [ErrBadResponse], unless it is an error of the context.
 func asResponseError(err error) error {
 	if errors.Is(err, ErrBadResponse) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
@@ -246,12 +244,12 @@ func asResponseError(err error) error {
 	return fmt.Errorf("%w: %w", ErrBadResponse, err)
 }
 
-// mostRow is how many bytes a row of a CSV report may have, and what is read ahead of it.
+// mostRow is the maximum size in bytes of a row of a CSV report, including the read-ahead.
 const mostRow = 256 << 10
 
 var errHugeRow = errors.New("a row is larger than 256 KiB")
 
-// rowSource ends a report in which no row ends: package csv holds a row in memory, whatever its size.
+// rowSource limits the size of a row, because package csv keeps a row of any size in memory.
 type rowSource struct {
 	src  io.Reader
 	left int // of the row
@@ -270,7 +268,7 @@ func (s *rowSource) Read(p []byte) (int, error) {
 type bulkRows struct {
 	src     *rowSource
 	r       *csv.Reader
-	columns [4]int // of type, value, rating and confidence; -1 when there is none
+	columns [4]int // indexes of type, value, rating and confidence; -1 if absent
 }
 
 func newBulkRows(src io.Reader) (*bulkRows, error) {
@@ -324,7 +322,7 @@ func (b *bulkRows) next() (BulkRow, error) {
 	return row, nil
 }
 
-// optional returns a column that may be missing, or null.
+// optional returns the value of a column, or "" if the column is absent or null.
 func (b *bulkRows) optional(record []string, column int) string {
 	i := b.columns[column]
 	if i < 0 {
@@ -337,7 +335,7 @@ func (b *bulkRows) optional(record []string, column int) string {
 	return s
 }
 
-// csvError returns the place and the kind of a fault, which hold nothing of the report.
+// csvError returns an error with the position and kind of a syntax error, but without text of the report.
 func csvError(err error) error {
 	if p, ok := errors.AsType[*csv.ParseError](err); ok {
 		return fmt.Errorf("CSV line %d: %w", p.Line, p.Err)

@@ -9,27 +9,27 @@ import (
 	"os"
 )
 
-// Content is content to upload. It is streamed and never held in memory as a whole.
+// Content is content to upload. Uploads stream it and never keep all of it in memory.
 //
 // [BytesContent], [FileContent] and [ReaderContent] return one.
 type Content struct {
 	// Open returns the content from its start. It is called for every attempt, and its result is closed.
 	Open func() (io.ReadCloser, error)
-	// Size is the number of bytes, or -1 if it is not known. If the content has more or fewer bytes, the
-	// upload fails, and the platform does not receive a complete request. 0 is empty content, which the
-	// platform does not store: an upload of it is refused.
+	// Size is the number of bytes, or -1 if unknown. If the content has more or fewer bytes, the upload fails and
+	// the platform does not receive a complete request. A size of 0 is an error, because the platform does not store
+	// empty content.
 	Size int64
-	// OneShot says that Open can be called only once. The upload is then not retried.
+	// OneShot reports whether Open can be called only once. The upload is then not retried.
 	OneShot bool
 }
 
-// BytesContent returns content that is in memory.
+// BytesContent returns b as content.
 func BytesContent(b []byte) Content {
 	return Content{Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }, Size: int64(len(b))}
 }
 
-// FileContent returns the content of a file, which is opened for every attempt and must not change in between.
-// The error is that of [os.Stat].
+// FileContent returns the content of a file. Every attempt opens the file, which must not change in between. An error
+// of [os.Stat] is returned as it is; a file that is not regular returns a [*ValidationError].
 func FileContent(name string) (Content, error) {
 	info, err := os.Stat(name)
 	if err != nil {
@@ -41,15 +41,14 @@ func FileContent(name string) (Content, error) {
 	return Content{Open: func() (io.ReadCloser, error) { return os.Open(name) }, Size: info.Size()}, nil
 }
 
-// ReaderContent returns the content of r from its current position. size is the number of bytes, or -1
-// if it is not known.
+// ReaderContent returns the content of r from its current position. size is the number of bytes, or -1 if unknown.
 //
-// A reader that is an [io.ReaderAt] and an [io.Seeker], as [os.File], [bytes.Reader] and [strings.Reader] are, is
-// read again for every attempt. Content of any other reader is OneShot, so that the upload is not retried. The
-// reader is never closed.
+// Every attempt reads again from the same position if r is an [io.ReaderAt] and an [io.Seeker], for example an
+// [os.File], [bytes.Reader] or [strings.Reader]. The content of any other reader is OneShot, so the upload is not
+// retried. The upload does not close r.
 func ReaderContent(r io.Reader, size int64) Content {
 	if isNil(r) {
-		return Content{} // refused when it is uploaded
+		return Content{} // Upload returns an error for it
 	}
 	if at, ok := r.(interface {
 		io.ReaderAt
@@ -80,7 +79,7 @@ type uploading struct {
 	ready   io.ReadCloser // opened and checked before the first attempt, and used by it
 }
 
-// newUploading opens a content and checks what its first bytes tell.
+// newUploading opens a content and checks its first bytes.
 func newUploading(content Content, malware bool) (*uploading, error) {
 	switch {
 	case content.Open == nil:
@@ -96,7 +95,7 @@ func newUploading(content Content, malware bool) (*uploading, error) {
 	return u, err
 }
 
-// payload is the body of a request that carries the content.
+// payload returns the body of a request with the content.
 func (u *uploading) payload() payload {
 	return payload{contentType: "application/octet-stream", open: u.open, size: u.content.Size, oneShot: u.content.OneShot}
 }
@@ -109,7 +108,7 @@ func (u *uploading) open() (io.ReadCloser, error) {
 	return u.begin()
 }
 
-// close frees what was opened for an attempt that was never made.
+// close closes content that was opened but not sent.
 func (u *uploading) close() {
 	if u.ready != nil {
 		_ = u.ready.Close()
@@ -119,7 +118,7 @@ func (u *uploading) close() {
 
 const (
 	contentChunk = 32 << 10
-	zipWindow    = 64 << 10 // how far into a zip its first file is looked for
+	zipWindow    = 64 << 10 // bytes at the start of a zip in which its first file must begin
 )
 
 func (u *uploading) begin() (io.ReadCloser, error) {
@@ -150,8 +149,8 @@ func (u *uploading) begin() (io.ReadCloser, error) {
 	return b, nil
 }
 
-// contentBody is the content on its way. One of known size ends with an error, and before its last
-// byte, when the size turns out to be wrong: the platform then has no request that looks complete.
+// contentBody is the content of a request body. If the size is known and wrong, Read returns an error before the last
+// byte, so the platform never receives a request that looks complete.
 type contentBody struct {
 	src    *bufio.Reader
 	closer io.Closer
@@ -186,9 +185,8 @@ func (b *contentBody) Read(p []byte) (int, error) {
 
 func (b *contentBody) Close() error { return b.closer.Close() }
 
-// checkEncryptedZip refuses what is not a zip whose first file is encrypted. The files after it can be
-// beyond the window. Folders before it,
-// which are never encrypted, are passed over as far as the window goes.
+// checkEncryptedZip returns an error unless src is a zip whose first file is encrypted. It skips folders before the
+// file, which are never encrypted, within the window. Later files can be beyond the window and are not checked.
 func checkEncryptedZip(src *bufio.Reader) error {
 	const (
 		header    = 30 // bytes of a local file header before the name

@@ -12,11 +12,11 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// DataStoreService sends single requests to the DataStore, an Elasticsearch in which apps of the platform
-// store data of their own. Most programs use [DataStoreOf] instead, which encodes and decodes values.
+// DataStoreService sends single requests to the DataStore, an Elasticsearch in which apps of the platform store data of
+// their own. Most programs use [DataStoreOf] instead, which encodes and decodes values.
 //
-// The DataStore accepts API tokens only: a client with [HMAC] credentials is refused before anything is
-// sent. The service is safe for concurrent use.
+// The DataStore accepts API tokens only. For a client with [HMAC] credentials, Do returns a [*ValidationError] before
+// anything is sent. The service is safe for concurrent use.
 type DataStoreService struct{ service }
 
 // DataStoreDomain is the scope in which a data type of the DataStore is shared.
@@ -24,19 +24,18 @@ type DataStoreDomain string
 
 // The domains.
 const (
-	DataStoreLocal        DataStoreDomain = "local"        // the app alone
+	DataStoreLocal        DataStoreDomain = "local"        // the app only
 	DataStoreOrganization DataStoreDomain = "organization" // all apps of the organization
 	DataStoreSystem       DataStoreDomain = "system"       // all apps of the instance
 )
 
-// DataStoreRequest is one request to the DataStore. Its HTTP method is always POST; Method travels
-// in a header.
+// DataStoreRequest is one request to the DataStore. Its HTTP method is always POST; a header contains Method.
 type DataStoreRequest struct {
 	Method string // GET, POST, PUT or DELETE
 	Domain DataStoreDomain
 	Type   string // the data type; must not begin with _
-	// ID names one record. Empty means the data type itself: POST makes a record with an id that
-	// the DataStore chooses, GET lists. "_search" and "_mappings" are Elasticsearch's own.
+	// ID is the id of one record. If it is empty, the request is about the data type: POST creates a record with an
+	// id that the DataStore chooses, and GET lists records. "_search" and "_mappings" are names of Elasticsearch.
 	ID   string
 	Body []byte // JSON; nil for none
 }
@@ -62,12 +61,11 @@ func (r *DataStoreRequest) check() error {
 	return nil
 }
 
-// Do sends one request and returns the body of Elasticsearch's response without changes. Some responses
-// are no JSON although their content type says so. If the record or the data type does not exist, the
-// error matches [ErrNotFound].
+// Do sends one request and returns the unchanged body of Elasticsearch's response. Some responses are not JSON despite
+// their content type. If the record or the data type does not exist, the error matches [ErrNotFound].
 //
-// It costs one request. A POST without an id creates another record each time and is not retried after
-// an unknown outcome; all other requests are idempotent and are retried.
+// Do costs one request. A POST without an id creates a record every time and is not retried after an unknown outcome;
+// all other requests are idempotent and are retried.
 //
 //	API: POST /v2/exchange/db/{domain}/{dataType}/{rid}
 //	API: POST /v2/exchange/db/{domain}/{dataType}/
@@ -88,7 +86,7 @@ func (s DataStoreService) Do(ctx context.Context, r DataStoreRequest) ([]byte, e
 	path := at("v2", "exchange", "db", string(r.Domain), value(r.Type))
 	switch r.ID {
 	case "", "_search", "_mappings":
-		path = path.under(r.ID) // "" leaves the slash at the end, which belongs to the path
+		path = path.under(r.ID) // "" adds the slash that ends the path
 	default:
 		path = path.under(value(r.ID))
 	}
@@ -128,16 +126,16 @@ var errDataStoreNeedsToken = &ValidationError{
 	Fix:   "make the client with Token or TokenFunc",
 }
 
-// DataStore stores values of type T in one data type of the DataStore, encoded with [encoding/json]. It
-// is made by [DataStoreOf] and is safe for concurrent use.
+// DataStore stores values of type T in one data type of the DataStore, encoded with [encoding/json]. Create one with
+// [DataStoreOf]. It is safe for concurrent use.
 type DataStore[T any] struct {
 	s      DataStoreService
 	domain DataStoreDomain
 	typ    string
 }
 
-// DataStoreOf returns the store of the values of type T in a data type of a domain. It sends nothing. It
-// refuses a client with [HMAC] credentials, because the DataStore accepts API tokens only.
+// DataStoreOf returns the store of values of type T in a data type of a domain. It sends nothing. For a client with
+// [HMAC] credentials it returns a [*ValidationError], because the DataStore accepts API tokens only.
 func DataStoreOf[T any](client *Client, domain DataStoreDomain, dataType string) (*DataStore[T], error) {
 	if err := client.usable(); err != nil {
 		return nil, err
@@ -155,11 +153,11 @@ func DataStoreOf[T any](client *Client, domain DataStoreDomain, dataType string)
 // DataRecord is one record of the DataStore.
 type DataRecord[T any] struct {
 	ID      string // unique in the data type
-	Version int64  // grows with every change; 0 if unknown
+	Version int64  // increases with every change; 0 if unknown
 	Value   T
 }
 
-// Get reads one record. If it does not exist, the error matches [ErrNotFound]. It costs one request.
+// Get returns one record. If it does not exist, the error matches [ErrNotFound]. It costs one request.
 func (d *DataStore[T]) Get(ctx context.Context, recordID string) (DataRecord[T], error) {
 	a, err := d.do(ctx, http.MethodGet, recordID, nil)
 	if err != nil {
@@ -205,7 +203,7 @@ func (d *DataStore[T]) Delete(ctx context.Context, recordID string) error {
 	return err
 }
 
-// do sends a request that is about one record.
+// do sends a request about one record.
 func (d *DataStore[T]) do(ctx context.Context, method, recordID string, body []byte) (*dataAnswer, error) {
 	switch {
 	case recordID == "":
@@ -224,15 +222,15 @@ func (d *DataStore[T]) do(ctx context.Context, method, recordID string, body []b
 	return a, err
 }
 
-// List reads the records that Elasticsearch returns without a query: the first ten, unless the instance
-// has another default. It costs one request.
+// List returns the records that Elasticsearch returns without a query: the first ten, unless the instance has another
+// default. It costs one request.
 func (d *DataStore[T]) List(ctx context.Context) (*Page[DataRecord[T]], error) {
 	return d.hits(ctx, "", nil, 0)
 }
 
-// Search reads the records that match an Elasticsearch query. query is its JSON, or a value that
-// [encoding/json] encodes as such, as in map[string]any{"query": ..., "from": 0, "size": 100}. More of
-// the page reports whether there are records after these. It costs one request.
+// Search returns the records that match an Elasticsearch query. query is a value that [encoding/json] encodes as the
+// query, for example map[string]any{"query": ..., "from": 0, "size": 100} or a [json.RawMessage]. The field More of the
+// page reports whether more records follow. Search costs one request.
 func (d *DataStore[T]) Search(ctx context.Context, query any) (*Page[DataRecord[T]], error) {
 	body, err := json.Marshal(query)
 	if err != nil {
@@ -241,7 +239,7 @@ func (d *DataStore[T]) Search(ctx context.Context, query any) (*Page[DataRecord[
 	return d.hits(ctx, "_search", body, fromOf(body))
 }
 
-// fromOf returns the offset that an Elasticsearch query asks for.
+// fromOf returns the offset in an Elasticsearch query.
 func fromOf(query []byte) int64 {
 	var from int64
 	r := wire.NewReader(query)
@@ -279,8 +277,8 @@ func (d *DataStore[T]) hits(ctx context.Context, what string, body []byte, from 
 	return p, nil
 }
 
-// SetMappings sets how Elasticsearch indexes the data type. mappings is its JSON, or a value that
-// [encoding/json] encodes as such, as in map[string]any{"dynamic": false}. It costs one request.
+// SetMappings sets how Elasticsearch indexes the data type. mappings is a value that [encoding/json] encodes as the
+// mappings, for example map[string]any{"dynamic": false} or a [json.RawMessage]. It costs one request.
 func (d *DataStore[T]) SetMappings(ctx context.Context, mappings any) error {
 	body, err := json.Marshal(mappings)
 	if err != nil {
@@ -290,16 +288,16 @@ func (d *DataStore[T]) SetMappings(ctx context.Context, mappings any) error {
 	return err
 }
 
-// dataAnswer is an answer of Elasticsearch, or one hit in it.
+// dataAnswer is a response of Elasticsearch, or one hit in it.
 type dataAnswer struct {
 	id      string
 	version int64
 	found   *bool
 	source  json.RawMessage
 	hits    []dataAnswer
-	total   int64  // -1 when it is not said
-	fault   string // what kind of error it is; empty for none
-	status  string // of an error: the HTTP status that it would have had
+	total   int64  // -1 if unknown
+	fault   string // type of the error; empty if none
+	status  string // of an error: its HTTP status
 }
 
 // recordOf decodes the value of a record.
@@ -314,8 +312,8 @@ func recordOf[T any](a *dataAnswer) (DataRecord[T], error) {
 	return r, nil
 }
 
-// misfit gives an error of decoding a record a text without the values of the record, which errors of
-// package encoding/json and of types such as [time.Time] quote.
+// misfit returns an error of decoding a record whose text has no values of the record. Errors of package encoding/json
+// and of types such as [time.Time] quote values.
 func misfit(err error) error {
 	why := fmt.Sprintf("an unrecognized error of type %T (unwrap it to read it)", err)
 	if e, ok := err.(*json.UnmarshalTypeError); ok {
@@ -325,8 +323,7 @@ func misfit(err error) error {
 	return &cleanError{text: "threatconnect: the record does not fit its type: " + why, err: err}
 }
 
-// readDataAnswer reads what Elasticsearch answered. The platform is known to call answers JSON that
-// are not. limit caps the memory of what is read.
+// readDataAnswer reads a response of Elasticsearch, which may not be JSON. limit is the maximum memory of the values.
 func readDataAnswer(text []byte, limit int64) (*dataAnswer, error) {
 	r := wire.NewReader(text)
 	r.Limit(limit)
@@ -344,7 +341,7 @@ func readDataAnswer(text []byte, limit int64) (*dataAnswer, error) {
 	return &a, nil
 }
 
-// knownFault returns the type of an error of Elasticsearch for an error text, if it is a known one.
+// knownFault returns the type of an error of Elasticsearch for an error text, or a description if it is unknown.
 func knownFault(fault string) string {
 	switch fault {
 	case "index_not_found_exception", "resource_not_found_exception", "document_missing_exception", "parsing_exception", "mapper_parsing_exception", "illegal_argument_exception",
@@ -392,8 +389,7 @@ func readDataObject(r *wire.Reader) dataAnswer {
 	return a
 }
 
-// readDataFault reads what kind of error Elasticsearch answers, without the words about it, which
-// can hold values.
+// readDataFault returns the type of an error of Elasticsearch, without its message, which can contain values.
 func readDataFault(r *wire.Reader) string {
 	kind := "error"
 	if r.Kind() != wire.Object {
@@ -410,11 +406,11 @@ func readDataFault(r *wire.Reader) string {
 	return kind
 }
 
-// dataFault is what Elasticsearch calls its errors; anything else is not shown.
+// dataFault matches the types of Elasticsearch errors. Other text is not shown.
 var dataFault = regexp.MustCompile(`^[a-z_]{1,64}$`)
 
-// readDataTotal reads a number, or an object that has it as its value, as newer versions of
-// Elasticsearch write it. Where they have stopped counting, the total is not known.
+// readDataTotal reads a total: a number, or in newer versions of Elasticsearch an object with a value. It returns -1 if
+// the value is only a lower bound.
 func readDataTotal(r *wire.Reader) int64 {
 	if r.Kind() != wire.Object {
 		return r.Int64()

@@ -12,8 +12,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// DocumentsService reads and writes documents, as [TypedGroups] does, and their content. Create a
-// document first, then upload its content:
+// DocumentsService reads and writes documents with the methods of [TypedGroups], and their content. Create a document
+// first, then upload its content:
 //
 //	document, err := client.Groups.Documents.Create(ctx, threatconnect.NewDocument("Analysis", "analysis.txt"))
 //	...
@@ -22,32 +22,32 @@ import (
 // The service is safe for concurrent use.
 type DocumentsService struct{ TypedGroups[*Document] }
 
-// ReportsService reads and writes reports, as [TypedGroups] does, and their content, as
-// [DocumentsService] does. It is safe for concurrent use.
+// ReportsService reads and writes reports with the methods of [TypedGroups], and their content. It is safe for
+// concurrent use.
 type ReportsService struct{ TypedGroups[*Report] }
 
-// SignaturesService reads and writes signatures, as [TypedGroups] does, and reads their text, which does
-// not come with the signature itself. It is safe for concurrent use.
+// SignaturesService reads and writes signatures with the methods of [TypedGroups], and reads their text, which Get and
+// lists do not return. It is safe for concurrent use.
 type SignaturesService struct{ TypedGroups[*Signature] }
 
-// UploadOptions says how content is uploaded. Nil and the zero value upload content that is not malware,
-// whether or not there is content already.
+// UploadOptions configures an upload. Nil and the zero value upload content that is not malware, and replace existing
+// content.
 type UploadOptions struct {
 	CallOptions
-	// Malware says that the content is malware. It must then be a zip whose files are protected with the
+	// Malware declares that the content is malware. It must then be a zip whose files are protected with the
 	// document's password. Only the first file of the zip is checked for encryption.
 	Malware bool
-	// Replace says that there is content already. It saves a request where the platform refuses a
-	// first upload of content that exists, and is the way to replace content that can be read only once.
+	// Replace declares that the document already has content. It saves a request if the platform rejects a first
+	// upload, and is required to replace existing content with content that can be read only once.
 	Replace bool
 }
 
-// Upload uploads the content of a document, by the document's id, and replaces the content that it has.
+// Upload uploads the content of a document by the document's id, and replaces existing content.
 //
-// The content is streamed. Empty content, and malware that is not a zip protected with a password, return a
-// [*ValidationError] before anything is sent. The platform takes more than 5 GB only if its administrator has
-// made room for it. Upload costs one request, and a second one if the platform says that there is content
-// already. It is idempotent and retries after an unknown outcome, unless the content can be read only once.
+// Upload streams the content. For empty content, and for malware that is not a zip protected with a password, it
+// returns a [*ValidationError] before anything is sent. The platform accepts more than 5 GB only if its administrator
+// raises the limit. Upload costs one request, and a second one if the platform reports existing content. It is
+// idempotent and is retried after an unknown outcome, unless the content can be read only once.
 //
 //	API: POST /v2/groups/documents/{id}/upload
 //	API: PUT /v2/groups/documents/{id}/upload
@@ -57,8 +57,9 @@ func (s DocumentsService) Upload(ctx context.Context, documentID int64, content 
 	return s.upload(ctx, documentID, content, opts)
 }
 
-// UploadByXID is [DocumentsService.Upload] for a document that is named by its xid, as after a batch import,
-// which reports no ids. An xid of digits only is refused, because the platform would take it for an id.
+// UploadByXID uploads the content of a document by the document's xid, for example after a batch import, which reports
+// no ids; see [DocumentsService.Upload]. For an xid that consists of digits only, UploadByXID returns a
+// [*ValidationError], because the platform would read it as an id.
 //
 //	API: POST /v2/groups/documents/{id}/upload
 //	API: PUT /v2/groups/documents/{id}/upload
@@ -68,11 +69,11 @@ func (s DocumentsService) UploadByXID(ctx context.Context, xid string, content C
 	return s.uploadByXID(ctx, xid, content, opts)
 }
 
-// Download writes the content of a document to w, by the document's id, and returns how many bytes that were.
+// Download writes the content of a document to w, by the document's id, and returns the number of bytes.
 //
-// The content is streamed, whatever its size. A transfer that breaks off, an empty answer, and a page or a
-// failure in place of the content are errors; w may then hold a part. Download costs one request and retries
-// only while nothing has been written to w.
+// Download streams content of any size. An incomplete transfer, an empty response, and an HTML page or an error message
+// instead of the content are errors; w may then have a part of the content. Download costs one request, which is
+// retried only until the first byte is written to w.
 //
 //	API: GET /v2/groups/documents/{id}/download
 //
@@ -81,7 +82,7 @@ func (s DocumentsService) Download(ctx context.Context, documentID int64, w io.W
 	return s.download(ctx, documentID, w)
 }
 
-// Upload uploads the content of a report, by the report's id; see [DocumentsService.Upload].
+// Upload uploads the content of a report by the report's id; see [DocumentsService.Upload].
 //
 //	API: POST /v2/groups/reports/{id}/upload
 //	API: PUT /v2/groups/reports/{id}/upload
@@ -91,8 +92,7 @@ func (s ReportsService) Upload(ctx context.Context, reportID int64, content Cont
 	return s.upload(ctx, reportID, content, opts)
 }
 
-// UploadByXID is [ReportsService.Upload] for a report that is named by its xid; see
-// [DocumentsService.UploadByXID].
+// UploadByXID uploads the content of a report by the report's xid; see [DocumentsService.UploadByXID].
 //
 //	API: POST /v2/groups/reports/{id}/upload
 //	API: PUT /v2/groups/reports/{id}/upload
@@ -122,9 +122,8 @@ func (s SignaturesService) Download(ctx context.Context, signatureID int64, w io
 	return s.download(ctx, signatureID, w)
 }
 
-// Text returns the text of a signature, by the signature's id; the signature itself is read without it. It
-// costs one request. A text that is larger than the client's limit for responses returns
-// [ErrResponseTooLarge].
+// Text returns the text of a signature by the signature's id. If the text exceeds the client's limit for responses, the
+// error matches [ErrResponseTooLarge]. Text costs one request.
 //
 //	API: GET /v2/groups/signatures/{id}/download
 //
@@ -166,7 +165,7 @@ func (s TypedGroups[T]) uploadByXID(ctx context.Context, xid string, content Con
 	return s.c.with(o.CallOptions).upload(ctx, targetOfXID(def, xid, s.c.Owner()), content, o)
 }
 
-// targetOfXID returns where a document or report is that is named by its xid.
+// targetOfXID returns the target of a document or report with an xid.
 func targetOfXID(def *groupDef, xid, owner string) target {
 	return target{kind: kindGroup, typ: string(def.typ), route: def.collection().under(value(xid)), owner: owner}
 }
@@ -207,15 +206,14 @@ func (c *Client) upload(ctx context.Context, t target, content Content, o Upload
 	return err
 }
 
-// contentExists reports whether a first upload was refused because there is content already. The
-// platform answers 401 then, in words that are not documented; a refused signature and a missing
-// permission have the same status and sentences of their own.
+// contentExists reports whether the platform rejected a first upload because content exists. It then responds with 401
+// and an undocumented message; a wrong signature and a missing permission have the same status but known messages.
 func contentExists(err error) bool {
 	api, ok := err.(*APIError)
 	return ok && (api.Is(ErrExists) || api.StatusCode == http.StatusUnauthorized && api.Message == "" && api.Foreign != "" && !api.HTML)
 }
 
-// textSink holds a text up to a size.
+// textSink collects text up to a maximum size.
 type textSink struct {
 	strings.Builder
 	most int64
@@ -228,9 +226,9 @@ func (t *textSink) Write(p []byte) (int, error) {
 	return t.Builder.Write(p)
 }
 
-// PDF writes the platform's report about a group of any type, a PDF file, to w and returns how many bytes that
-// were. Documents and e-mails have none and return a [*ValidationError]. Transfers, errors and retries are those
-// of [DocumentsService.Download]. It costs one request.
+// PDF writes the platform's PDF report about a group to w and returns the number of bytes. For documents and e-mails,
+// which have no such report, it returns a [*ValidationError]. Transfers, errors and retries are those of
+// [DocumentsService.Download]. PDF costs one request.
 //
 //	API: GET /v2/groups/{type}/{id}/pdf
 //
@@ -246,16 +244,14 @@ func (s GroupsService) PDF(ctx context.Context, group Resource, w io.Writer) (in
 	return s.c.download(ctx, &call{method: http.MethodGet, route: t.route.under("pdf"), query: ownerQuery(t.owner)}, w, checkPDF)
 }
 
-// PublishOptions says what is left out when a group is published. Nil and the zero value leave
-// nothing out.
+// PublishOptions selects items to exclude when a group is published. Nil and the zero value exclude nothing.
 type PublishOptions struct {
 	CallOptions
-	ExcludeLabels    []string // names of security labels: items with one of them are not published
+	ExcludeLabels    []string // names of security labels; items with one of them are not published
 	ExcludeUnlabeled bool     // whether items without a security label are not published
 }
 
-// Publish publishes a group and the items that are associated with it. It costs one request and does not
-// retry after an unknown outcome.
+// Publish publishes a group and its associated items. It costs one request and is not retried after an unknown outcome.
 //
 //	API: POST /v2/groups/{type}/{id}/publish
 //
