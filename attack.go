@@ -159,7 +159,7 @@ func (t AttackTag) check() error {
 	return err
 }
 
-// String returns the tag. It returns "" for the zero value.
+// String returns the tag, or "" if the tag has neither a technique id nor a tactic.
 func (t AttackTag) String() string {
 	switch {
 	case t.TechniqueID == "":

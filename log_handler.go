@@ -13,52 +13,49 @@ import (
 	"unicode/utf8"
 )
 
-// LogHandlerOptions says how a [LogHandler] works. Nil and the zero value stand for the defaults
-// given at the fields.
+// LogHandlerOptions configures a [LogHandler]. Nil and the zero value select the defaults.
 type LogHandlerOptions struct {
-	Level  slog.Leveler // the least level that is kept; nil means slog.LevelInfo
-	Buffer int          // how many entries wait to be sent at most; 0 means 10,000
-	Batch  int          // how many entries a request carries at most; 0 means 500
+	Level  slog.Leveler // minimum level; nil means slog.LevelInfo
+	Buffer int          // maximum number of unsent entries; 0 means 10,000
+	Batch  int          // maximum number of entries per request; 0 means 500
 }
 
-// mostLogBytes bounds the messages that wait, whatever their number.
+// mostLogBytes is the maximum size of all unsent messages.
 const mostLogBytes = 16 << 20
 
-// LogHandler is a [slog.Handler] that sends records to the platform. It is made by
-// [LogsService.NewHandler] and is safe for concurrent use.
+// LogHandler is a [slog.Handler] that sends records to the platform. Create one with [LogsService.NewHandler]. It is
+// safe for concurrent use.
 //
-// Logging never waits and never sends: records go into a buffer. When it is full, because of their
-// number or because their messages take 16 MiB, new records are dropped and counted. What is in the buffer is sent by [LogHandler.Flush] and [LogHandler.Close],
-// and in the background only after [LogHandler.Start]. A message is sent with the record's
-// attributes behind it, as key=value.
+// Logging never blocks and never sends requests: the handler buffers records. If the buffer has its maximum number of
+// records, or 16 MiB of messages, new records are dropped and counted. [LogHandler.Flush] and [LogHandler.Close] send
+// the buffered records; after [LogHandler.Start], a goroutine also sends them in the background. Each entry has the
+// message of the record, followed by its attributes in the form key=value.
 type LogHandler struct {
 	b      *logBuffer
 	level  slog.Leveler
-	attrs  string // of WithAttrs, written out
-	prefix string // of WithGroup, with a dot at the end of every name
+	attrs  string // attributes of WithAttrs, formatted
+	prefix string // names of WithGroup, each followed by a dot
 }
 
-// logBuffer is what a handler and those derived from it share.
+// logBuffer is the buffer that a handler shares with the handlers derived from it.
 type logBuffer struct {
 	logs  LogsService
 	batch int
 	most  int
-	turn  chan struct{} // held by the one who sends
-	full  chan struct{} // tells the background that a batch is complete
+	turn  chan struct{} // held by the goroutine that sends
+	full  chan struct{} // signals a complete batch to the background goroutine
 
 	mu      sync.Mutex
 	waiting []LogEntry
-	bytes   int // of the messages that wait
+	bytes   int // size of the unsent messages
 	dropped int64
 	closed  bool
-	stop    context.CancelFunc // ends the background; nil when there is none
-	done    chan struct{}      // closed when the background has ended
+	stop    context.CancelFunc // stops the background goroutine; nil if there is none
+	done    chan struct{}      // closed when the background goroutine has returned
 }
 
-// NewHandler returns a handler that keeps records until they are sent. It sends nothing and starts
-// nothing. Close it in the end, or what it holds is lost.
-//
-// A negative number in the options is a [*ValidationError].
+// NewHandler returns a handler that buffers records. It sends nothing and starts no goroutine. Close the handler at the
+// end, or its buffered records are lost. Negative numbers in the options return a [*ValidationError].
 func (s LogsService) NewHandler(opts *LogHandlerOptions) (*LogHandler, error) {
 	o := copyOf(opts)
 	if o.Buffer < 0 || o.Batch < 0 {
@@ -79,17 +76,17 @@ func (s LogsService) NewHandler(opts *LogHandlerOptions) (*LogHandler, error) {
 	}, nil
 }
 
-// sendingLogs marks the context of requests that carry log entries: what the client itself logs
-// about them must not become log entries to send.
+// sendingLogs marks the context of requests with log entries, so records that the client logs about such requests are
+// not sent in turn.
 type sendingLogs struct{}
 
-// Enabled reports whether records of a level are kept.
+// Enabled reports whether the handler accepts records of a level.
 func (h *LogHandler) Enabled(_ context.Context, level slog.Level) bool {
 	return level >= h.level.Level()
 }
 
-// Handle puts a record into the buffer, or drops and counts it when there is no room or the handler
-// is closed. It never fails.
+// Handle adds a record to the buffer. If the buffer is full or the handler is closed, it drops and counts the record. It
+// always returns nil.
 func (h *LogHandler) Handle(ctx context.Context, r slog.Record) error {
 	if ctx != nil && ctx.Value(sendingLogs{}) != nil {
 		return nil
@@ -101,16 +98,16 @@ func (h *LogHandler) Handle(ctx context.Context, r slog.Record) error {
 		writeAttr(&b, h.prefix, a)
 		return true
 	})
-	// One message that is not UTF-8 would keep its whole batch from being sent.
+	// A single message with invalid UTF-8 would make its whole batch invalid.
 	message := strings.ToValidUTF8(strings.TrimPrefix(b.String(), " "), "\ufffd")
 	if message == "" {
-		message = "-" // the platform wants one
+		message = "-" // the platform requires a message
 	}
 	h.b.keep(LogEntry{Time: r.Time, Level: logLevel(r.Level), Message: message})
 	return nil
 }
 
-// WithAttrs returns a handler with the same buffer whose records have attrs too.
+// WithAttrs returns a handler with the same buffer that adds attrs to every record.
 func (h *LogHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	var b strings.Builder
 	b.WriteString(h.attrs)
@@ -122,8 +119,7 @@ func (h *LogHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return &with
 }
 
-// WithGroup returns a handler with the same buffer whose records have the names of their attributes
-// begin with name and a dot.
+// WithGroup returns a handler with the same buffer that adds name and a dot before the keys of attributes.
 func (h *LogHandler) WithGroup(name string) slog.Handler {
 	with := *h
 	if name != "" {
@@ -132,8 +128,8 @@ func (h *LogHandler) WithGroup(name string) slog.Handler {
 	return &with
 }
 
-// Dropped returns how many records were lost: because the buffer was full, because a request failed
-// that may have arrived, or because the handler was closed.
+// Dropped returns the number of lost records: because the buffer was full, because a request with an unknown outcome
+// failed, or because the handler was closed.
 func (h *LogHandler) Dropped() int64 { return h.b.lost() }
 
 func (b *logBuffer) lost() int64 {
@@ -142,10 +138,9 @@ func (b *logBuffer) lost() int64 {
 	return b.dropped
 }
 
-// Start begins to send in the background: whenever a batch is complete, and the records in the buffer
-// every interval (0 means 10 seconds), until ctx ends or the handler is closed. Errors are visible in
-// [LogHandler.Dropped] only. A second Start returns a [*ValidationError], unless the context of the first
-// has ended.
+// Start starts a goroutine that sends the buffered records whenever a batch is complete and after every interval (0
+// means 10 seconds), until ctx ends or the handler is closed. Its errors are visible only in [LogHandler.Dropped]. A
+// second call returns a [*ValidationError], unless the context of the first has ended.
 func (h *LogHandler) Start(ctx context.Context, interval time.Duration) error {
 	if err := checkContext(ctx); err != nil {
 		return err
@@ -189,14 +184,14 @@ func (b *logBuffer) background(ctx context.Context, done chan<- struct{}, interv
 		case <-tick.C:
 		case <-b.full:
 		}
-		_ = b.flush(ctx) // what is lost is counted
+		_ = b.flush(ctx) // lost records are counted
 	}
 }
 
-// Flush sends the records that are in the buffer when it is called, with a request per batch. It stops
-// at the first request that fails. The records of that request stay in the buffer if they are known not
-// to have arrived: the request was not sent, or the platform refused it with 401, 403, 429 or 503.
-// Otherwise they are dropped and counted, because sending them again could write them twice.
+// Flush sends the records that are in the buffer when it is called, with one request per batch. It stops at the first
+// request that fails. If that request certainly had no effect, its records stay in the buffer: it was not sent, or the
+// platform rejected it with 401, 403, 429 or 503. Otherwise they are dropped and counted, because a retry could write
+// them twice.
 func (h *LogHandler) Flush(ctx context.Context) error {
 	if err := checkContext(ctx); err != nil {
 		return err
@@ -217,7 +212,7 @@ func (b *logBuffer) flush(ctx context.Context) error {
 	for left > 0 {
 		entries := b.take(left)
 		if len(entries) == 0 {
-			return nil // somebody else has closed the handler
+			return nil // another goroutine has closed the handler
 		}
 		left -= len(entries)
 		if err := ctx.Err(); err != nil {
@@ -236,9 +231,8 @@ func (b *logBuffer) flush(ctx context.Context) error {
 	return nil
 }
 
-// Close stops the background sending of [LogHandler.Start] and sends the records in the buffer. Later
-// records are dropped and counted. If ctx ends first, the rest is dropped and counted. Close is
-// idempotent.
+// Close stops the goroutine of [LogHandler.Start] and sends the buffered records. If ctx ends first, it drops and counts
+// the rest. The handler drops and counts later records. Close is idempotent.
 func (h *LogHandler) Close(ctx context.Context) error {
 	if err := checkContext(ctx); err != nil {
 		return err
@@ -252,7 +246,7 @@ func (b *logBuffer) close(ctx context.Context) error {
 	stop, done := b.stop, b.done
 	b.mu.Unlock()
 	if stop != nil {
-		// The background is told to end between two requests: ending one would lose its entries.
+		// Stop the background goroutine between two requests: canceling a request would lose its entries.
 		select {
 		case b.turn <- struct{}{}:
 			stop()
@@ -270,7 +264,7 @@ func (b *logBuffer) close(ctx context.Context) error {
 	return err
 }
 
-// keep puts an entry into the buffer if there is room.
+// keep adds an entry to the buffer, or drops it if the buffer is full.
 func (b *logBuffer) keep(e LogEntry) {
 	b.mu.Lock()
 	if b.closed || len(b.waiting) >= b.most || b.bytes+len(e.Message) > mostLogBytes {
@@ -290,7 +284,7 @@ func (b *logBuffer) keep(e LogEntry) {
 	}
 }
 
-// take takes a batch of at most n entries out of the buffer.
+// take removes a batch of up to n entries from the buffer and returns it.
 func (b *logBuffer) take(n int) []LogEntry {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -321,8 +315,7 @@ func messageBytes(entries []LogEntry) (n int) {
 	return n
 }
 
-// notArrived reports whether err says that the platform has taken nothing, and would perhaps take it
-// later.
+// notArrived reports whether err means that the platform has not accepted the entries but could accept them later.
 func notArrived(err error) bool {
 	if api, ok := errors.AsType[*APIError](err); ok {
 		switch api.StatusCode {
@@ -332,12 +325,12 @@ func notArrived(err error) bool {
 		return false
 	}
 	if request, ok := errors.AsType[*RequestError](err); ok && request.Attempts == 0 {
-		return true // its context ended, or the limiter refused it
+		return true // the context ended, or the limiter returned an error
 	}
 	return errors.Is(err, errUnsent) || neverConnected(err)
 }
 
-// logLevel is the platform's level for one of slog's.
+// logLevel returns the platform's level for a level of package slog.
 func logLevel(l slog.Level) LogLevel {
 	switch {
 	case l < slog.LevelDebug:
@@ -352,7 +345,7 @@ func logLevel(l slog.Level) LogLevel {
 	return LogError
 }
 
-// writeAttr writes " prefix.key=value", and the members of a group one by one.
+// writeAttr writes " prefix.key=value", for a group once per member.
 func writeAttr(b *strings.Builder, prefix string, a slog.Attr) {
 	v := a.Value.Resolve()
 	if v.Kind() == slog.KindGroup {
@@ -377,7 +370,7 @@ func writeAttr(b *strings.Builder, prefix string, a slog.Attr) {
 	b.WriteString(quotedIfNeeded(text))
 }
 
-// quotedIfNeeded quotes a text that would not be one word.
+// quotedIfNeeded returns s, quoted unless it is a single word.
 func quotedIfNeeded(s string) string {
 	if s == "" || !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool {
 		return unicode.IsSpace(r) || r == '"' || r == '=' || !unicode.IsPrint(r)

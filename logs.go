@@ -8,8 +8,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// LogsService sends the log of an app to the platform, which shows it with the app's run. Programs that
-// log with [log/slog] use [LogsService.NewHandler]. The service is safe for concurrent use.
+// LogsService sends the log of an app to the platform, which shows it with the run of the app. Programs that log with
+// [log/slog] use [LogsService.NewHandler]. The service is safe for concurrent use.
 type LogsService struct{ service }
 
 // LogLevel is the severity of a log entry.
@@ -26,13 +26,13 @@ const (
 
 // LogEntry is one entry of an app's log.
 type LogEntry struct {
-	Time    time.Time // sent in milliseconds; zero means the time of sending
+	Time    time.Time // sent with millisecond precision; zero means the time of sending
 	Level   LogLevel  // empty means LogInfo
 	Message string    // must not be empty
 }
 
-// Send sends entries in their order. It costs one request, and none without entries. It is not retried
-// after an unknown outcome, because the entries could arrive twice.
+// Send sends entries in order. It costs one request, or none without entries. It is not retried after an unknown
+// outcome, because a retry could write the entries twice.
 //
 //	API: POST /v2/logs/app
 //

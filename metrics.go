@@ -46,7 +46,7 @@ var metricIntervals = []MetricInterval{MetricHourly, MetricDaily, MetricWeekly, 
 // Metric is a number over time that an integration stores on the platform for dashboards.
 type Metric struct {
 	ID          int64          `json:"id,omitzero"`          // read only
-	Name        string         `json:"name"`                 // required and unique; 1 to 45 characters; the platform takes a name of digits for an id
+	Name        string         `json:"name"`                 // required and unique; 1 to 45 characters; the platform reads a name of digits as an id
 	DataType    MetricDataType `json:"dataType"`             // required
 	Interval    MetricInterval `json:"interval"`             // required
 	Keyed       bool           `json:"keyedValues"`          // whether each value has a key
@@ -57,8 +57,8 @@ type Metric struct {
 
 // MetricPoint is one value of a metric.
 type MetricPoint struct {
-	Value  *int64    `json:"value,omitzero"`  // nil only for metrics of the type MetricCount
-	Key    string    `json:"name,omitzero"`   // required for keyed metrics, and for no others
+	Value  *int64    `json:"value,omitzero"`  // may be nil only for metrics of the type MetricCount
+	Key    string    `json:"name,omitzero"`   // required for keyed metrics; empty for others
 	Date   time.Time `json:"date,omitzero"`   // zero means now
 	Weight int       `json:"weight,omitzero"` // weight in an average; 0 leaves it to the platform
 }
@@ -74,14 +74,14 @@ const (
 	maxMetricDescription = 500
 )
 
-// MetricsService manages the custom metrics of the API user's organization, which dashboards show. Create
-// a metric once, then add a value with Add after each run. The client's owner does not count. A metric
-// cannot be changed: delete it and create another.
+// MetricsService manages the custom metrics of the API user's organization, which dashboards show. Create a metric once,
+// then add a value with Add after each run. The client's owner is ignored. A metric cannot be changed: delete it and
+// create another.
 //
 // The service is safe for concurrent use.
 type MetricsService struct{ service }
 
-// List reads one page of the metrics. It costs one request.
+// List returns one page of the metrics. It costs one request.
 //
 //	API: GET /v2/customMetrics
 //
@@ -104,7 +104,7 @@ func (s MetricsService) lister(opts *ListOptions) lister[Metric] {
 	return lister[Metric]{client: s.c, options: copyOf(opts), route: at("v2", "customMetrics"), keys: []string{"customMetricConfig"}, read: readMetric}
 }
 
-// Get reads one metric by its name. If it does not exist, the error matches [ErrNotFound]. It costs one
+// Get returns one metric by its name. If it does not exist, the error matches [ErrNotFound]. It costs one
 // request.
 //
 //	API: GET /v2/customMetrics/{metricId}
@@ -118,7 +118,7 @@ func (s MetricsService) Get(ctx context.Context, name string) (Metric, error) {
 	return s.get(ctx, r)
 }
 
-// GetByID reads one metric by its id; see Get.
+// GetByID returns one metric by its id; see Get.
 //
 //	API: GET /v2/customMetrics/{metricId}
 //
@@ -134,8 +134,8 @@ func (s MetricsService) get(ctx context.Context, r route) (Metric, error) {
 	return one(ctx, s.c, &call{method: http.MethodGet, route: r}, []string{"customMetricConfig"}, readMetric)
 }
 
-// Create creates a metric and returns it with its id. It costs one request and is not retried after an
-// unknown outcome; Get tells whether the metric exists.
+// Create creates a metric and returns it with its id. It costs one request and is not retried after an unknown outcome;
+// use Get to find out whether the metric exists.
 //
 //	API: POST /v2/customMetrics
 //
@@ -174,7 +174,7 @@ func (s MetricsService) Create(ctx context.Context, metric Metric) (Metric, erro
 	return one(ctx, s.c, &call{method: http.MethodPost, route: at("v2", "customMetrics"), body: jsonBody(w.Buf)}, []string{"customMetricConfig"}, readMetric)
 }
 
-// Delete deletes the metric of a name with all of its values. It costs one request.
+// Delete deletes a metric and all of its values by the metric's name. It costs one request.
 //
 //	API: DELETE /v2/customMetrics/{metricId}
 //
@@ -187,8 +187,8 @@ func (s MetricsService) Delete(ctx context.Context, name string) error {
 	return s.c.write(ctx, http.MethodDelete, r, "")
 }
 
-// Add adds a value to the metric of a name. It costs one request and is not retried after an unknown
-// outcome, because the value could count twice.
+// Add adds a value to a metric by the metric's name. It costs one request and is not retried after an unknown outcome,
+// because a retry could count the value twice.
 //
 //	API: POST /v2/customMetrics/{metricId}/data
 //
@@ -202,7 +202,7 @@ func (s MetricsService) Add(ctx context.Context, name string, point MetricPoint)
 	return err
 }
 
-// AddAndRead adds a value as Add does and returns the new value of the metric in its interval.
+// AddAndRead adds a value and returns the new value of the metric in its interval; see Add.
 //
 //	API: POST /v2/customMetrics/{metricId}/data
 //
@@ -220,7 +220,7 @@ func (s MetricsService) AddAndRead(ctx context.Context, name string, point Metri
 		if err := s.c.readBody(resp, buf); err != nil {
 			return err
 		}
-		// The answer is the bare reading, so that its two fields are what is looked for.
+		// The response can be the bare reading, so read its two members as items.
 		env, err := readEnvelope(buf.Bytes(), s.c.valueLimit(), []string{"value"}, func(r *wire.Reader) { m.Value = r.Float64() })
 		if err == nil {
 			_, err = readEnvelope(buf.Bytes(), s.c.valueLimit(), []string{"date"}, func(r *wire.Reader) { m.Date = r.Time() })
@@ -241,7 +241,7 @@ func (s MetricsService) AddAndRead(ctx context.Context, name string, point Metri
 	return m, nil
 }
 
-// metricNamed is where the metric of a name is.
+// metricNamed returns the route of the metric with a name.
 func metricNamed(name string) (route, error) {
 	name, err := trimmedName("metric name", name, maxMetricName)
 	if err != nil {
@@ -250,7 +250,7 @@ func metricNamed(name string) (route, error) {
 	return at("v2", "customMetrics", value(name)), nil
 }
 
-// call is the request that adds a point to a metric.
+// call returns the call that adds the point to a metric.
 func (p *MetricPoint) call(name string) (*call, error) {
 	r, err := metricNamed(name)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// NotificationPriority is the priority of a notification. Upper and lower case are the same.
+// NotificationPriority is the priority of a notification. It is not case-sensitive.
 type NotificationPriority string
 
 // The priorities of notifications.
@@ -38,13 +38,13 @@ const (
 	maxNotificationMessage = 64 << 10 // bytes
 )
 
-// NotificationsService sends messages to users of the platform. The client's owner does not count. The
-// service is safe for concurrent use.
+// NotificationsService sends messages to users of the platform. The client's owner is ignored. The service is safe for
+// concurrent use.
 type NotificationsService struct{ service }
 
-// Send sends a notification. If the platform does not know a recipient, the error matches
-// [ErrBadRequest] and nobody receives it. It costs one request and is not retried after an unknown
-// outcome, because the users could receive it twice.
+// Send sends a notification. If the platform does not know a recipient, no user receives the notification and the error
+// matches [ErrBadRequest]. Send costs one request and is not retried after an unknown outcome, because users could
+// receive the notification twice.
 //
 //	API: POST /v2/notifications
 //
@@ -62,7 +62,7 @@ func (s NotificationsService) Send(ctx context.Context, notification Notificatio
 	return err
 }
 
-// body checks a notification and writes it.
+// body checks the notification and returns the body of its request.
 func (n *Notification) body() ([]byte, error) {
 	typ, err := trimmedName("notification type", n.Type, maxNotificationType)
 	if err != nil {
@@ -116,8 +116,7 @@ func (n *Notification) body() ([]byte, error) {
 	return w.Buf, nil
 }
 
-// audience checks that one of the three audiences is named, and returns the recipients as the
-// platform takes them: joined with commas.
+// audience checks that exactly one of the three audiences is set and returns the recipients, joined with commas.
 func (n *Notification) audience() (string, error) {
 	named := 0
 	for _, is := range []bool{len(n.Recipients) > 0, n.Organization, n.OwnerID != nil} {

@@ -13,26 +13,26 @@ import (
 
 // Observation is a sighting of an indicator.
 type Observation struct {
-	Count int64     `json:"count"`                 // how often; 1 or more
-	Date  time.Time `json:"dateObserved,omitzero"` // when; zero means now when it is added
+	Count int64     `json:"count"`                 // number of sightings; 1 or more
+	Date  time.Time `json:"dateObserved,omitzero"` // time of the sighting; zero means now
 
 	Extra map[string]json.RawMessage `json:"extra,omitzero"` // members that this package has no field for
 }
 
-// ObservationCount is how often an indicator was observed.
+// ObservationCount is the number of observations of an indicator.
 type ObservationCount struct {
 	Count            int64     `json:"count"`                     // by all users
-	LastObserved     time.Time `json:"lastObserved,omitzero"`     // by all users; zero when never
+	LastObserved     time.Time `json:"lastObserved,omitzero"`     // by all users; zero if never
 	YourCount        int64     `json:"yourCount"`                 // by the API user's organization
-	YourLastObserved time.Time `json:"yourLastObserved,omitzero"` // by the API user's organization; zero when never
+	YourLastObserved time.Time `json:"yourLastObserved,omitzero"` // by the API user's organization; zero if never
 
 	Extra map[string]json.RawMessage `json:"extra,omitzero"` // members that this package has no field for
 }
 
-// FalsePositives is how often an indicator was reported as a false positive.
+// FalsePositives is the number of false positive reports of an indicator.
 type FalsePositives struct {
 	Count        int64     `json:"count"`
-	LastReported time.Time `json:"lastReported,omitzero"` // zero when never
+	LastReported time.Time `json:"lastReported,omitzero"` // zero if never
 
 	Extra map[string]json.RawMessage `json:"extra,omitzero"` // members that this package has no field for
 }
@@ -47,7 +47,7 @@ type ObservedIndicator struct {
 	Extra map[string]json.RawMessage `json:"extra,omitzero"` // members that this package has no field for
 }
 
-// ObservedBy is how often a user has observed an indicator.
+// ObservedBy is the number of observations of an indicator by a user.
 type ObservedBy struct {
 	UserName     string    `json:"userName"`
 	Count        int64     `json:"count"`
@@ -56,23 +56,23 @@ type ObservedBy struct {
 	Extra map[string]json.RawMessage `json:"extra,omitzero"` // members that this package has no field for
 }
 
-// DeletedIndicator is the platform's record of an indicator that was deleted.
+// DeletedIndicator is the platform's record of a deleted indicator.
 type DeletedIndicator struct {
 	Type      IndicatorType `json:"type"`
 	Summary   string        `json:"summary"`
 	Owner     string        `json:"ownerName"`
-	DateAdded time.Time     `json:"dateAdded,omitzero"` // when the indicator had been added
+	DateAdded time.Time     `json:"dateAdded,omitzero"` // when the indicator was added
 
 	Extra map[string]json.RawMessage `json:"extra,omitzero"` // members that this package has no field for
 }
 
-// Ref returns the reference to the indicator, as it was named before it was deleted.
+// Ref returns the reference that the indicator had before it was deleted.
 func (d DeletedIndicator) Ref() IndicatorRef {
 	return IndicatorRef{Type: d.Type, Value: d.Summary, Owner: d.Owner, asRead: true}
 }
 
-// DeletedOptions selects deleted indicators. Nil and the zero value select all that the platform still remembers
-// of the client's default owner.
+// DeletedOptions selects deleted indicators. Nil and the zero value select all deleted indicators of the client's owner
+// that the platform still remembers.
 type DeletedOptions struct {
 	ListOptions
 	// Since, if not zero, selects indicators that were deleted at this time or later. The platform does not
@@ -80,9 +80,9 @@ type DeletedOptions struct {
 	Since time.Time `url:"-"`
 }
 
-// Deleted returns an iterator over the indicators that were deleted from the client's owner and requests a page
-// only when the loop reaches it. If a request fails, the iterator yields the error and stops. The platform
-// remembers deleted indicators for some days, a setting of the instance.
+// Deleted returns an iterator over the indicators that were deleted from the client's owner. The platform remembers them
+// for some days; the number is a setting of the instance. The iterator requests a page only when the loop reaches it. If
+// a request fails, it yields the error and stops.
 //
 //	API: GET /v2/indicators/deleted
 //
@@ -121,8 +121,8 @@ func (c *Client) deleted(r route, o DeletedOptions, keys ...string) lister[Delet
 	return lister[DeletedIndicator]{client: c, options: o.ListOptions, route: r, query: q, keys: append([]string{"indicator"}, keys...), read: readDeleted, err: err}
 }
 
-// Owners returns the owners that have an indicator, with the indicator's id in each of them as ItemID. The owner
-// that the indicator names does not matter. It costs one request.
+// Owners returns the owners that have an indicator. ItemID is the id of the indicator in each of them. The owner of the
+// argument is ignored. Owners costs one request.
 //
 //	API: GET /v2/indicators/{type}/{indicator}/owners
 //
@@ -153,9 +153,8 @@ func (s IndicatorsService) Observations(ctx context.Context, indicator Resource)
 	return listOn(ctx, s.c, t, "observation", readObservation)
 }
 
-// Observe adds an observation of an indicator. The API user must be included in observations, a setting of the
-// user. It costs one request. It does not retry after an unknown outcome, because that could count the
-// observation twice.
+// Observe adds an observation of an indicator. The settings of the API user must include it in observations. Observe
+// costs one request and is not retried after an unknown outcome, because a retry could count the observation twice.
 //
 //	API: POST /v2/indicators/{type}/{indicator}/observations
 //
@@ -182,7 +181,7 @@ func (s IndicatorsService) Observe(ctx context.Context, indicator Resource, obse
 	return err
 }
 
-// ObservationCount returns how often an indicator was observed. It costs one request.
+// ObservationCount returns the number of observations of an indicator. It costs one request.
 //
 //	API: GET /v2/indicators/{type}/{indicator}/observationCount
 //
@@ -196,9 +195,8 @@ func (s IndicatorsService) ObservationCount(ctx context.Context, indicator Resou
 		readObservationCount)
 }
 
-// ReportFalsePositive reports an indicator as a false positive and returns the new count. It is idempotent,
-// because the platform counts one report per user, indicator and day, and retries after an unknown outcome. It
-// costs one request.
+// ReportFalsePositive reports an indicator as a false positive and returns the new count. It is idempotent, because the
+// platform counts one report per user, indicator and day, and is retried after an unknown outcome. It costs one request.
 //
 //	API: POST /v2/indicators/{type}/{indicator}/falsePositive
 //
@@ -212,9 +210,9 @@ func (s IndicatorsService) ReportFalsePositive(ctx context.Context, indicator Re
 		readFalsePositives)
 }
 
-// Observed returns the indicators that were observed on a day: the date of day in day's own time zone. The zero
-// day means yesterday and today so far. The platform sends at most 20,000 indicators, a setting of the instance.
-// It costs one request.
+// Observed returns the indicators that were observed on a day, which is the date of day in its own time zone. The zero
+// time means yesterday and today. The platform returns up to 20,000 indicators; the number is a setting of the instance.
+// Observed costs one request.
 //
 //	API: GET /v2/indicators/observed
 //

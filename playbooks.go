@@ -20,7 +20,7 @@ import (
 
 // PlaybooksService lists, exports, imports, activates and deletes playbooks. To start a playbook, use a
 // [PlaybookTrigger]. Methods name a playbook by its id or its group xid, as [Playbook.Ref] returns it.
-// The client's owner does not count.
+// The client's owner is ignored.
 //
 // The service is safe for concurrent use.
 type PlaybooksService struct{ service }
@@ -36,8 +36,8 @@ const (
 	PlaybookArchive  PlaybookStatus = "Archive"
 )
 
-// Playbook is a playbook as lists show it. The platform does not document all of its fields: the others
-// are in Extra, and the whole JSON is in Raw.
+// Playbook is a playbook. The platform does not document all of its fields: Extra has the others, and Raw the whole
+// JSON.
 type Playbook struct {
 	ID          int64                      `json:"id,omitzero"`
 	GroupXID    string                     `json:"groupXid,omitzero"` // the same for all versions
@@ -46,11 +46,11 @@ type Playbook struct {
 	Status      PlaybookStatus             `json:"status,omitzero"`
 	TriggerType string                     `json:"triggerType,omitzero"`
 	Labels      []string                   `json:"labels,omitzero"`
-	Extra       map[string]json.RawMessage `json:"-"` // further fields that the platform sent
+	Extra       map[string]json.RawMessage `json:"-"` // members that this package has no field for
 	Raw         json.RawMessage            `json:"-"` // the JSON that it was read from
 }
 
-// Ref returns the playbook's group xid or, without one, its id, as the methods of [PlaybooksService] take it.
+// Ref returns the group xid of the playbook or, if it has none, its id. The methods of [PlaybooksService] accept both.
 func (p Playbook) Ref() string {
 	if p.GroupXID != "" || p.ID == 0 {
 		return p.GroupXID
@@ -65,8 +65,8 @@ type PlaybookListOptions struct {
 	TriggerType   string         `url:"triggerType,omitempty"`
 	Status        PlaybookStatus `url:"status,omitempty"`
 	SortOn        string         `url:"sortOn,omitempty"`        // "name" or "triggerType"
-	SortAscending *bool          `url:"sortAscending,omitempty"` // nil leaves the order to the platform
-	Labels        []string       `url:"labels,comma,omitempty"`  // without commas in them
+	SortAscending *bool          `url:"sortAscending,omitempty"` // nil selects the platform's default
+	Labels        []string       `url:"labels,comma,omitempty"`  // must not contain commas
 }
 
 func (o *PlaybookListOptions) check() error {
@@ -80,9 +80,9 @@ func (o *PlaybookListOptions) check() error {
 		oneOf("playbook sort field", o.SortOn, []string{"name", "triggerType"}))
 }
 
-// List reads one page of the playbooks that the API user can see. It costs one request. Without
-// options it reads the platform's short list, which is not paged and may end after 100 playbooks; More
-// then reports whether it may have been cut.
+// List returns one page of the playbooks that the API user can see. It costs one request. Without options, it reads the
+// platform's short list, which has no pages and may end after 100 playbooks; More then reports whether more playbooks
+// may exist.
 //
 //	API: GET /v2/playbooks
 //	API: GET /v2/playbooks/search
@@ -112,7 +112,7 @@ func (s PlaybooksService) All(ctx context.Context, opts *PlaybookListOptions) it
 	return pages(ctx, o.ListOptions, s.search(o))
 }
 
-// search returns the fetcher of the playbooks that o selects.
+// search returns the function that fetches the playbooks that o selects.
 func (s PlaybooksService) search(o PlaybookListOptions) fetchPage[Playbook] {
 	q, err := query.Values(o)
 	err = cmp.Or(o.check(), err)
@@ -124,7 +124,7 @@ func (s PlaybooksService) search(o PlaybookListOptions) fetchPage[Playbook] {
 	}
 }
 
-// page reads one page of playbooks. The first can be missing as a whole, which is an empty list.
+// page reads one page of playbooks. A first page that does not exist is an empty list.
 func (s PlaybooksService) page(ctx context.Context, o CallOptions, r route, q url.Values, start, limit int) (*page[Playbook], error) {
 	s.c = s.c.with(o)
 	p := &page[Playbook]{Page: Page[Playbook]{Items: []Playbook{}}}
@@ -144,7 +144,7 @@ func (s PlaybooksService) page(ctx context.Context, o CallOptions, r route, q ur
 	return p, nil
 }
 
-// Get reads one playbook. If it does not exist, the error matches [ErrNotFound]. It costs one request.
+// Get returns one playbook. If it does not exist, the error matches [ErrNotFound]. It costs one request.
 //
 //	API: GET /v2/playbooks/{idOrGroupXid}
 //
@@ -157,9 +157,8 @@ func (s PlaybooksService) Get(ctx context.Context, idOrXID string) (Playbook, er
 	return s.one(ctx, &call{method: http.MethodGet, route: r, requireItem: true})
 }
 
-// Import creates a playbook from an exported .pbx file, which is JSON, and returns it. If the platform
-// does not send the new playbook, the result is the zero value. It costs one request and is not retried
-// after an unknown outcome.
+// Import creates a playbook from an exported .pbx file, which is JSON, and returns it. If the platform does not return
+// the new playbook, the result is the zero value. Import costs one request and is not retried after an unknown outcome.
 //
 //	API: POST /v2/playbooks
 //
@@ -168,9 +167,9 @@ func (s PlaybooksService) Import(ctx context.Context, pbx []byte) (Playbook, err
 	return s.upload(ctx, at("v2", "playbooks"), pbx)
 }
 
-// AddVersion creates a new major version of a playbook from an exported .pbx file and returns it. If the
-// platform does not send the playbook, the result is the zero value. It costs one request and is not
-// retried after an unknown outcome.
+// AddVersion creates a new major version of a playbook from an exported .pbx file and returns it. If the platform does
+// not return the playbook, the result is the zero value. AddVersion costs one request and is not retried after an
+// unknown outcome.
 //
 //	API: POST /v2/playbooks/{idOrGroupXid}
 //
@@ -201,13 +200,13 @@ type PlaybookFormat string
 
 // The formats of exported playbooks.
 const (
-	PlaybookPBX         PlaybookFormat = "pbx"  // JSON, which Import takes
+	PlaybookPBX         PlaybookFormat = "pbx"  // JSON, which Import accepts
 	PlaybookContentPack PlaybookFormat = "tcxp" // a content pack
 )
 
-// Export writes a playbook to w and returns the number of bytes. An empty format means [PlaybookPBX]. If
-// the transfer breaks off, w may hold a part of the file. It costs one request, which is retried only
-// before the first byte is written.
+// Export writes a playbook to w and returns the number of bytes. An empty format means [PlaybookPBX]. If the transfer is
+// incomplete, w may have a part of the file. Export costs one request, which is retried only until the first byte is
+// written.
 //
 //	API: GET /v2/playbooks/{idOrGroupXid}/export
 //
@@ -267,8 +266,7 @@ func (s PlaybooksService) change(ctx context.Context, method, idOrXID, what stri
 	return err
 }
 
-// playbookRoute returns the route of one playbook. A playbook called search cannot be named,
-// because that is a route of its own.
+// playbookRoute returns the route of one playbook. The id "search" is an error, because it is the route of a list.
 func playbookRoute(idOrXID string) (route, error) {
 	if idOrXID == "search" {
 		return route{}, &ValidationError{Field: "playbook", Rule: "cannot be named search", Fix: "give its id"}
@@ -276,7 +274,7 @@ func playbookRoute(idOrXID string) (route, error) {
 	return at("v2", "playbooks", value(idOrXID)), nil
 }
 
-// one sends a call that is about one playbook.
+// one sends a call about one playbook.
 func (s PlaybooksService) one(ctx context.Context, call *call) (Playbook, error) {
 	found, err := s.send(ctx, call)
 	if err != nil {
@@ -291,8 +289,8 @@ func (s PlaybooksService) one(ctx context.Context, call *call) (Playbook, error)
 	return found.items[0], nil
 }
 
-// send sends a call and reads what playbooks its answer holds. How the platform wraps them is not
-// documented: any wrapping is taken.
+// send sends a call and reads the playbooks of its response. It accepts any envelope, because the platform documents
+// none.
 func (s PlaybooksService) send(ctx context.Context, call *call) (*foundPlaybooks, error) {
 	var found *foundPlaybooks
 	err := s.c.do(ctx, call, func(resp *http.Response) error {
@@ -308,16 +306,16 @@ func (s PlaybooksService) send(ctx context.Context, call *call) (*foundPlaybooks
 	return found, err
 }
 
-// foundPlaybooks is what an answer about playbooks holds.
+// foundPlaybooks has the playbooks of a response.
 type foundPlaybooks struct {
 	items []Playbook
-	list  bool // there was a list, be it an empty one
+	list  bool // whether the response has a list, which can be empty
 	env   envelope
 }
 
-const playbookDepth = 3 // how deep below the top of an answer playbooks are looked for
+const playbookDepth = 3 // maximum depth at which playbooks are searched for
 
-// readPlaybooks finds the playbooks of an answer: one or a list, bare or below any members.
+// readPlaybooks finds the playbooks of a response: one or a list, at the top or below any members.
 func readPlaybooks(call *call, resp *http.Response, text []byte, limit int64) (*foundPlaybooks, error) {
 	f := &foundPlaybooks{items: []Playbook{}, env: envelope{count: -1}}
 	if isHTML(resp, text) {
@@ -343,7 +341,7 @@ func readPlaybooks(call *call, resp *http.Response, text []byte, limit int64) (*
 	return f, nil
 }
 
-// collect takes the playbooks that the value which is due is or holds.
+// collect adds the playbooks that r is at or that are below it.
 func (f *foundPlaybooks) collect(r *wire.Reader, depth int) {
 	switch kind := r.Kind(); {
 	case kind == wire.Array && depth <= playbookDepth:
@@ -375,7 +373,7 @@ func (f *foundPlaybooks) collect(r *wire.Reader, depth int) {
 	}
 }
 
-// isPlaybook reports whether the object that is due has what only a playbook has: an id of its own.
+// isPlaybook reports whether the object that r is at has an id, as only playbooks do.
 func isPlaybook(r *wire.Reader) bool {
 	e := inner(r)
 	found := false
@@ -418,14 +416,14 @@ func readPlaybook(r *wire.Reader, raw json.RawMessage) Playbook {
 	return p
 }
 
-// wholeNumber reports whether the value that is due is an id of the usual kind.
+// wholeNumber reports whether the value that r is at is an integer id.
 func wholeNumber(r *wire.Reader) bool {
 	e := inner(r)
 	e.ID()
 	return e.Err() == nil
 }
 
-// flatTexts reports whether the value that is due is a list of scalars.
+// flatTexts reports whether the value that r is at is a list of scalars.
 func flatTexts(r *wire.Reader) bool {
 	e := inner(r)
 	if e.Kind() != wire.Array {
@@ -440,12 +438,12 @@ func flatTexts(r *wire.Reader) bool {
 	return e.Err() == nil
 }
 
-// splitLabels reads labels that come in one text.
+// splitLabels splits labels at commas.
 func splitLabels(r *wire.Reader, s string) []string {
 	var labels []string
 	for l := range strings.SplitSeq(s, ",") {
 		if l = strings.TrimSpace(l); l != "" {
-			if r.Spend(36); r.Err() != nil { // a string, in a slice that grows
+			if r.Spend(36); r.Err() != nil { // bytes per string while the slice grows
 				return nil
 			}
 			labels = append(labels, l)

@@ -13,51 +13,49 @@ import (
 	"strings"
 )
 
-// PlaybookTrigger starts a playbook through its HTTP trigger. It is made by [NewPlaybookTrigger] and is safe for
+// PlaybookTrigger starts a playbook through its HTTP trigger. Create one with [NewPlaybookTrigger]. It is safe for
 // concurrent use.
 //
-// A trigger is not a part of the API: it has an address of its own and takes no signature. A
-// PlaybookTrigger knows no API credentials and can send none. Whoever knows its address can start the
-// playbook. Errors therefore never show the path and the query of the address; they can show its host.
+// A trigger is not part of the API: it has its own URL, and requests have no signature. A PlaybookTrigger has no API
+// credentials and never sends any. Anyone who knows the URL can start the playbook, so errors never contain its path or
+// query; they can contain its host.
 type PlaybookTrigger struct {
 	hidden
 	send    func(context.Context, []byte) (*http.Response, error)
-	call    func() *call // what errors are cleared of
+	call    func() *call // has the secrets to remove from errors
 	retry   RetryPolicy
 	maxBody int64
 }
 
-// PlaybookTriggerOptions says how a trigger is fired. Nil and the zero value fire it without credentials of
-// its own, over https only.
+// PlaybookTriggerOptions configures a [PlaybookTrigger]. Nil and the zero value send no credentials and require https.
 type PlaybookTriggerOptions struct {
-	// Username and Password are those that the trigger asks for (basic authentication); both empty
-	// sends none.
+	// Username and Password are the credentials for basic authentication. If both are empty, none are sent.
 	Username, Password string
-	// Header holds further headers. Authorization is set by Username and Password only.
+	// Header has additional headers. Authorization is an error: set Username and Password instead.
 	Header http.Header
-	// HTTPClient is sent with: its transport, timeout and cookie jar. Its transport is held to the rules
-	// of WithTransport. Nil makes one that takes the proxy from the environment.
+	// HTTPClient sends the requests, with its transport, timeout and cookie jar. The rules of [WithTransport] apply to
+	// its transport. Nil means a client that uses the proxy of the environment.
 	HTTPClient *http.Client
-	// Retry says how often and how patiently to connect; see [PlaybookTrigger.Fire].
+	// Retry is the policy for failed connections; see [PlaybookTrigger.Fire].
 	Retry RetryPolicy
-	// MaxBody is the largest answer that is read, in bytes; 0 means 1 MiB.
+	// MaxBody is the maximum size of a response in bytes; 0 means 1 MiB.
 	MaxBody int64
-	// PlainHTTP takes an http:// address of another machine, and a proxy on another machine for an
-	// http:// address. Everybody on the way can then read the address, the password and the payload.
+	// PlainHTTP allows an http:// URL of another machine, and a proxy on another machine for an http:// URL. Everyone
+	// on the network path can then read the URL, the password and the payload.
 	PlainHTTP bool
 }
 
-// PlaybookTriggerResponse is what a playbook answers.
+// PlaybookTriggerResponse is the response of a playbook.
 type PlaybookTriggerResponse struct {
 	StatusCode int
 	Header     http.Header
 	Body       []byte
 }
 
-const triggerRoute = "(playbook trigger)" // what stands for the address in errors
+const triggerRoute = "(playbook trigger)" // replaces the URL in errors
 
-// NewPlaybookTrigger returns the trigger at rawURL, as the playbook shows it. It sends nothing. Its errors
-// never hold the path or the query of the address.
+// NewPlaybookTrigger returns the trigger at rawURL, which the playbook shows. It sends nothing. Its errors never contain
+// the path or the query of the URL.
 func NewPlaybookTrigger(rawURL string, opts *PlaybookTriggerOptions) (*PlaybookTrigger, error) {
 	o := copyOf(opts)
 	u, err := triggerURL(rawURL, o.PlainHTTP)
@@ -104,7 +102,7 @@ func NewPlaybookTrigger(rawURL string, opts *PlaybookTriggerOptions) (*PlaybookT
 	return t, nil
 }
 
-// call stands for the trigger in errors. The parts of the address are credentials as the password is.
+// call returns the call that errors describe. The parts of the URL are secrets in the same way as the password.
 func (o *PlaybookTriggerOptions) call(u *url.URL) *call {
 	basic := base64.StdEncoding.EncodeToString([]byte(o.Username + ":" + o.Password))
 	secrets := []string{o.Password, basic, o.Header.Get("Authorization")}
@@ -135,7 +133,7 @@ func (o *PlaybookTriggerOptions) check() error {
 	return o.Retry.check()
 }
 
-// triggerURL checks the address of a trigger.
+// triggerURL parses and checks the URL of a trigger.
 func triggerURL(s string, plainHTTP bool) (*url.URL, error) {
 	bad := func(rule, fix string) error { return &ValidationError{Field: "trigger URL", Rule: rule, Fix: fix} }
 	u, err := url.Parse(strings.TrimSpace(s))
@@ -154,13 +152,13 @@ func triggerURL(s string, plainHTTP bool) (*url.URL, error) {
 	return u, nil
 }
 
-// Fire posts a payload to the playbook and returns its answer. A []byte and a [json.RawMessage] are
-// sent as they are; everything else is encoded with [encoding/json]; nil sends an empty object.
+// Fire posts a payload to the playbook and returns its response. It sends a []byte or a [json.RawMessage] as it is, an
+// empty object for nil, and encodes other values with [encoding/json].
 //
-// A playbook may act on every request, so that one is sent again only when the connection was never
-// made, as often as the options' retry policy says. A redirect is not followed. An answer of 300 or
-// more is returned together with an [*APIError]; an answer over the size limit is an error that
-// matches [ErrResponseTooLarge]. Nothing but ctx ends the wait for a slow playbook: give it a deadline.
+// A playbook may act on every request, so Fire retries only if no connection was established, by the retry policy of the
+// options. It does not follow redirects. A response with status 300 or higher is returned together with an [*APIError].
+// If the response exceeds the size limit, the error matches [ErrResponseTooLarge]. Fire waits for a slow playbook until
+// ctx ends: give ctx a deadline.
 func (t *PlaybookTrigger) Fire(ctx context.Context, payload any) (*PlaybookTriggerResponse, error) {
 	if err := checkContext(ctx); err != nil {
 		return nil, err
@@ -203,7 +201,7 @@ func triggerBody(payload any) ([]byte, error) {
 	return b, nil
 }
 
-// answer reads what the playbook answered.
+// answer reads the response of the playbook.
 func (t *PlaybookTrigger) answer(ctx context.Context, resp *http.Response, attempt int) (*PlaybookTriggerResponse, error) {
 	defer resp.Body.Close()
 	fail := func(err error) error {
