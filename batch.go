@@ -46,7 +46,7 @@ func (s BatchService) Create(ctx context.Context, job BatchJob) (int64, error) {
 func (s BatchService) create(ctx context.Context, body []byte) (int64, error) {
 	st, err := s.c.batch(ctx, &call{method: http.MethodPost, route: at("v2", "batch"), body: jsonBody(body), idempotentPOST: true})
 	if err != nil {
-		return 0, notMade(err)
+		return 0, addRoleHint(err)
 	}
 	if st.ID <= 0 {
 		return 0, &RequestError{Method: http.MethodPost, Route: "/v2/batch", Attempts: 1, Err: fmt.Errorf("%w: it holds no id of a job", ErrBadResponse)}
@@ -176,11 +176,11 @@ func (s BatchService) CreateAndUpload(ctx context.Context, job BatchJob, content
 		query:  url.Values{"includeAdditional": {"true"}},
 		body:   body,
 	})
-	return st, notMade(err)
+	return st, addRoleHint(err)
 }
 
-// notMade adds a hint to the error of a job that was refused: a 401 without a known sentence is about permissions.
-func notMade(err error) error {
+// addRoleHint adds a hint to the error of a job that was refused: a 401 without a known sentence is about permissions.
+func addRoleHint(err error) error {
 	if api, ok := errors.AsType[*APIError](err); ok && api.Hint == "" && api.StatusCode == http.StatusUnauthorized {
 		api.Hint = hintBatchRole
 	}
@@ -203,12 +203,12 @@ func BatchItems[T BatchItem](items iter.Seq[T]) iter.Seq2[BatchItem, error] {
 type pause struct{ last time.Duration }
 
 const (
-	firstPause = 250 * time.Millisecond
-	mostPause  = 20 * time.Second
+	minPause = 250 * time.Millisecond
+	maxPause = 20 * time.Second
 )
 
 // next returns the wait before the next poll: 1.5 times the one before.
 func (p *pause) next() time.Duration {
-	p.last = min(max(p.last+p.last/2, firstPause), mostPause)
+	p.last = min(max(p.last+p.last/2, minPause), maxPause)
 	return p.last
 }

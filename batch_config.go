@@ -120,6 +120,9 @@ type BatchConfig struct {
 	// error of an item. Of a job, up to 8 errors per item are reported, and up to 1,000 if that is more. After that,
 	// only the first error of each item is, and a last one has the number of the others.
 	OnEvent func(BatchEvent)
+	// OnError, if not nil, is called with each error of an item. Beyond 1,000 errors of a job, or 8 times its
+	// number of items if that is more, it gets only the first error of each item, and a last error with the
+	// number of the others.
 	OnError func(BatchItemError)
 }
 

@@ -9,29 +9,29 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// encoder writes one item at a time as the JSON of a batch file. It leaves out the groups that the item refers
-// to: what becomes of such a reference is decided when the file is complete.
+// encoder writes one item at a time as the JSON of a batch file. It omits references to groups, which are
+// resolved when the file is complete.
 type encoder struct {
 	action BatchAction
 	wire.Writer
-	out       item.Encoded // the item; its JSON is that of the writer
-	typ, name string       // what the item is called in errors
-	canonical [3]string    // values of an indicator
+	out       item.Encoded // the item; its JSON is the buffer of the writer
+	typ, name string       // identify the item in errors
+	canonical [3]string    // canonical values of an indicator
 
-	owner     string   // empty if tags are not compared with it
-	ownerTags []string // tags of the item that repeat the name of the owner
+	owner     string   // tags are compared with it; empty if not
+	ownerTags []string // tags of the item that repeat the owner's name
 
-	exclude  func(typ, value string) (reason string, exclude bool) // as in BatchConfig
-	asking   bool                                                  // whether exclude is being called
+	exclude  func(typ, value string) (reason string, exclude bool) // BatchConfig.Exclude
+	asking   bool                                                  // exclude is being called
 	excluded []BatchExclusion                                      // of indicators that the item is or refers to
 
-	content item.Content // of the group; out points to it
+	content item.Content // of a group; out points to it
 
-	limits map[string]int // as in MergeOptions.MaxLengths
-	cut    int64          // values of the item that were cut
+	limits map[string]int // MergeOptions.MaxLengths
+	cut    int64          // number of values of the item that were cut
 }
 
-// encode writes an item. The result is good until the next call, and after an error of no use.
+// encode writes an item. The result is valid until the next call, and undefined after an error.
 func (e *encoder) encode(in BatchItem) (out *item.Encoded, err error) {
 	if !ownItem(in) {
 		defer func() { // a type that embeds an item of this package may embed nil, or panic
@@ -56,7 +56,7 @@ func (e *encoder) encode(in BatchItem) (out *item.Encoded, err error) {
 	return &e.out, err
 }
 
-// ownItem reports whether the type of an item is one of this package.
+// ownItem reports whether the type of an item is from this package.
 func ownItem(in BatchItem) bool {
 	switch in.(type) {
 	case *Address, *EmailAddress, *File, *Host, *URL, *ASN, *CIDR, *Mutex, *RegistryKey, *UserAgent, *EmailSubject, *Hashtag, *CustomIndicator,
@@ -67,7 +67,7 @@ func ownItem(in BatchItem) bool {
 	return false
 }
 
-// encodedItem is an item that was encoded before.
+// encodedItem is an item that is already encoded.
 type encodedItem interface{ encodeWith(e *encoder) error }
 
 func (e *encoder) item(in BatchItem) error {
@@ -95,7 +95,7 @@ func (e *encoder) item(in BatchItem) error {
 	return &ValidationError{Field: "batch item", Rule: "is of no type that can be imported"}
 }
 
-// indicator writes an indicator: its type and summary, and what it carries.
+// indicator writes an indicator.
 func (e *encoder) indicator(ind Indicator) error {
 	meta := ind.Meta()
 	e.typ, e.name = string(ind.Type()), ind.Summary()
@@ -141,12 +141,12 @@ func (e *encoder) indicator(ind Indicator) error {
 	return err
 }
 
-// excludes reports whether an indicator that the item is, or refers to, is excluded.
+// excludes reports whether an indicator that the item is or refers to is excluded.
 func (e *encoder) excludes(t IndicatorType, summary string, reference bool) bool {
 	return e.exclude != nil && summary != "" && e.ask(t, summary, reference)
 }
 
-// ask calls exclude and keeps an exclusion.
+// ask calls exclude and records an exclusion.
 func (e *encoder) ask(t IndicatorType, summary string, reference bool) bool {
 	e.asking = true
 	reason := exclusion(e.exclude, t, summary)
@@ -158,7 +158,7 @@ func (e *encoder) ask(t IndicatorType, summary string, reference bool) bool {
 	return true
 }
 
-// carried writes what an indicator carries.
+// carried writes the fields of an indicator except its type and value.
 func (e *encoder) carried(ind Indicator) error {
 	meta := ind.Meta()
 	w := &e.Writer
@@ -173,7 +173,7 @@ func (e *encoder) carried(ind Indicator) error {
 	when(w, "externalDateAdded", meta.ExternalDateAdded)
 	when(w, "externalDateExpires", meta.ExternalDateExpires)
 	when(w, "externalLastModified", meta.ExternalLastModified)
-	if err := e.hangers(meta.Attributes, meta.Tags, meta.SecurityLabels); err != nil {
+	if err := e.lists(meta.Attributes, meta.Tags, meta.SecurityLabels); err != nil {
 		return err
 	}
 	for _, xid := range meta.GroupXIDs {
@@ -184,7 +184,7 @@ func (e *encoder) carried(ind Indicator) error {
 	return nil
 }
 
-// checkIndicator refuses what an indicator cannot carry in a batch file.
+// checkIndicator returns an error if an indicator has a field that batch files do not support.
 func (e *encoder) checkIndicator(ind Indicator) error {
 	meta := ind.Meta()
 	if e.action == BatchDelete {
@@ -244,9 +244,9 @@ func (e *encoder) association(a *Association) error {
 	return nil
 }
 
-// hangers writes attributes, tags and security labels.
-func (e *encoder) hangers(attributes []Attribute, tags []Tag, labels []SecurityLabel) error {
-	before := e.Err() // which is none of the attributes'
+// lists writes attributes, tags and security labels.
+func (e *encoder) lists(attributes []Attribute, tags []Tag, labels []SecurityLabel) error {
+	before := e.Err() // an error before the attributes
 	if len(attributes) > 0 {
 		e.Name("attribute")
 		e.BeginArray()
@@ -285,7 +285,7 @@ func (e *encoder) hangers(attributes []Attribute, tags []Tag, labels []SecurityL
 	return nil
 }
 
-// tag writes a tag. Most names need no second look: they are plain.
+// tag writes a tag. Plain names, which are most, need no further check.
 func (e *encoder) tag(name string) error {
 	name = strings.TrimSpace(name)
 	e.BeginObject()
@@ -302,7 +302,7 @@ func (e *encoder) tag(name string) error {
 	return nil
 }
 
-// shortened returns at most as many characters of an attribute's value as its type may have.
+// shortened returns the value of an attribute, cut to the limit of its type.
 func (e *encoder) shortened(attribute, value string) string {
 	limit := e.limits[attribute]
 	if limit == 0 {
@@ -315,11 +315,11 @@ func (e *encoder) shortened(attribute, value string) string {
 	return short
 }
 
-// cutMark is what stands at the end of a value that was cut.
+// cutMark ends a value that was cut.
 const cutMark = "..."
 
-// cutValue returns at most so many characters of a text, the mark of the cut included, and whether it
-// was cut. A limit that has no room for the mark cuts without one.
+// cutValue cuts a text to limit characters, including cutMark, and reports whether it was longer. If limit
+// has no room for the mark, the text is cut without it.
 func cutValue(s string, limit int) (string, bool) {
 	if len(s) <= limit || utf8.RuneCountInString(s) <= limit {
 		return s, false
@@ -350,7 +350,7 @@ func checkLabels(labels []SecurityLabel) error {
 	return nil
 }
 
-// batchDefOf returns the definition that an indicator is imported by. A custom type needs none.
+// batchDefOf returns the definition of an indicator's type. An unknown custom type gets a minimal one.
 func batchDefOf(ind Indicator) (*indicatorDef, error) {
 	if def := indicatorDefOf(ind.Type()); def != nil {
 		return def, nil
@@ -361,7 +361,7 @@ func batchDefOf(ind Indicator) (*indicatorDef, error) {
 	return &indicatorDef{typ: ind.Type()}, nil
 }
 
-// values writes the values of a custom indicator one by one, because a summary of several is
+// values writes the values of a custom indicator one by one, because a summary of several values is
 // ambiguous.
 func (e *encoder) values(def *indicatorDef, v [3]string) {
 	for i, key := range [3]string{"value1", "value2", "value3"} {
@@ -372,17 +372,17 @@ func (e *encoder) values(def *indicatorDef, v [3]string) {
 	}
 }
 
-// listedIndicator is an indicator as the platform lists it. It is written with that value and not in its canonical
-// form, so that exactly this indicator is deleted or changed.
+// listedIndicator is an indicator from a list of the platform. It is written with exactly the listed value
+// instead of the canonical form, so that exactly this indicator is deleted or changed.
 type listedIndicator struct {
 	typ     IndicatorType
 	summary string
-	change  *IndicatorMeta // what changes; nil if the indicator is deleted
+	change  *IndicatorMeta // the change; nil to delete
 }
 
 func (*listedIndicator) batchItem() {}
 
-// listed writes an indicator as the platform lists it.
+// listed writes a listedIndicator.
 func (e *encoder) listed(in *listedIndicator) error {
 	e.typ, e.name = string(in.typ), in.summary
 	e.out.Type, e.out.Name = e.typ, e.name
@@ -394,7 +394,7 @@ func (e *encoder) listed(in *listedIndicator) error {
 	var err error
 	if in.change != nil {
 		in.change.write(&e.Writer)
-		err = e.hangers(nil, in.change.Tags, nil)
+		err = e.lists(nil, in.change.Tags, nil)
 	}
 	e.EndObject()
 	return err

@@ -7,7 +7,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 )
 
-// group writes a group: its name, type and xid, and what it carries.
+// group writes a group.
 func (e *encoder) group(g Group) error {
 	meta := g.Meta()
 	e.typ, e.name = string(g.Type()), cmp.Or(meta.XID, meta.Name)
@@ -47,7 +47,7 @@ func (e *encoder) group(g Group) error {
 	when(w, "externalDateAdded", meta.ExternalDateAdded)
 	when(w, "externalDateExpires", meta.ExternalDateExpires)
 	when(w, "externalLastModified", meta.ExternalLastModified)
-	if err := e.hangers(meta.Attributes, meta.Tags, meta.SecurityLabels); err != nil {
+	if err := e.lists(meta.Attributes, meta.Tags, meta.SecurityLabels); err != nil {
 		return err
 	}
 	e.EndObject()
@@ -56,7 +56,7 @@ func (e *encoder) group(g Group) error {
 
 var errDeletedContent = &ValidationError{Field: "group content", Rule: "has no place in a deletion", Fix: "add the group as it is"}
 
-// groupContent writes a group, and keeps what is to be uploaded for it.
+// groupContent writes a group and records its content.
 func (e *encoder) groupContent(in *GroupContent) error {
 	if err := in.check(); err != nil {
 		return err
@@ -72,13 +72,13 @@ func (e *encoder) groupContent(in *GroupContent) error {
 	return nil
 }
 
-// upload keeps what is to be uploaded for the group.
+// upload records the content of the group.
 func (e *encoder) upload(t GroupType, malware bool, c Content) {
 	e.content = item.Content{Type: string(t), XID: e.out.Name, Malware: malware, Size: c.Size, Open: c}
 	e.out.Content = &e.content
 }
 
-// groupLinks takes down what a group is associated with.
+// groupLinks records the groups and indicators that a group is associated with.
 func (e *encoder) groupLinks(meta *GroupMeta) error {
 	for _, xid := range meta.GroupXIDs {
 		if err := e.refer(xid); err != nil {
@@ -106,7 +106,7 @@ func (e *encoder) groupLinks(meta *GroupMeta) error {
 	return nil
 }
 
-// refer takes down a reference to a group.
+// refer records a reference to a group.
 func (e *encoder) refer(xid string) error {
 	if canon.IsBlank(xid) {
 		return &ValidationError{Field: "associated group", Rule: "has an empty xid"}

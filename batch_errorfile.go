@@ -22,7 +22,7 @@ import (
 type BatchResultOptions struct {
 	CallOptions
 	Code     BatchCode // one code; empty means any
-	Contains string    // words that the reason or the message has; empty means any
+	Contains string    // text in the reason or the message; empty means any
 	Severity string    // info, warn or error; empty means any
 }
 
@@ -37,9 +37,12 @@ func (o *BatchResultOptions) query() url.Values {
 	return q
 }
 
-// Errors returns an iterator over the error file of a completed job. The file can be missing for some seconds after
-// the end of the job; a job without errors has none. It costs one request and is read while the loop runs. If the
-// request fails, the iterator yields the error and stops. Seq is -1 in all elements.
+// Errors returns an iterator over the error file of a completed job. The file may be missing for some seconds
+// after the end of the job; a job without errors has none. In both cases the iterator is empty. Seq is -1 in
+// all elements.
+//
+// It costs one request, and the response is read while the loop runs. If the request fails, the iterator
+// yields the error and stops.
 //
 //	API: GET /v2/batch/{id}/errors
 //
@@ -48,9 +51,11 @@ func (s BatchService) Errors(ctx context.Context, jobID int64) iter.Seq2[BatchIt
 	return s.errorSeq(ctx, jobID, "errors", nil)
 }
 
-// Results returns an iterator over the errors of a completed job with their severity and cause, which newer instances
-// support. It costs one request and is read while the loop runs. If the request fails, the iterator yields the error
-// and stops. Seq is -1 in all elements.
+// Results returns an iterator over the errors of a completed job with their severity and cause. Older
+// instances do not support it. Seq is -1 in all elements.
+//
+// It costs one request, and the response is read while the loop runs. If the request fails, the iterator
+// yields the error and stops.
 //
 //	API: GET /v2/batch/{id}/results
 //
@@ -65,7 +70,7 @@ func (s BatchService) Results(ctx context.Context, jobID int64, opts *BatchResul
 	return BatchService{service{s.c.with(o.CallOptions)}}.errorSeq(ctx, jobID, "results", &o)
 }
 
-// errorSeq returns an iterator over a list of errors. A missing list is an empty one.
+// errorSeq returns an iterator over a list of errors. A missing list is empty.
 func (s BatchService) errorSeq(ctx context.Context, jobID int64, what string, o *BatchResultOptions) iter.Seq2[BatchItemError, error] {
 	return func(yield func(BatchItemError, error) bool) {
 		left, used := false, 0

@@ -16,15 +16,15 @@ import (
 // Errors that a [BatchWriter] returns.
 var (
 	ErrBatchClosed = errors.New("threatconnect: batch writer is closed") // Add or Flush after Close
-	ErrBatchHalted = importer.ErrEnded                                   // an earlier error has ended the import; it is wrapped as well
+	ErrBatchHalted = importer.ErrEnded                                   // an earlier error has ended the import; the error wraps it
 	ErrBatchWait   = deliver.ErrWait                                     // a job did not end within WaitFor
-	ErrBatchLost   = deliver.ErrLost                                     // the platform no longer knows the job, and whether it was processed is unknown
+	ErrBatchLost   = deliver.ErrLost                                     // the platform no longer knows the job, which may have been processed
 )
 
-// BatchCode is the code of an error in a batch job, as in 0x1005.
+// BatchCode is the code of an error in a batch job, for example "0x1005".
 type BatchCode string
 
-// The codes that the platform is known to use.
+// The known codes of the platform.
 const (
 	CodeGeneral        BatchCode = "0x1001"
 	CodePermission     BatchCode = "0x1002"
@@ -43,7 +43,7 @@ const (
 	CodeHashMergeToo   BatchCode = "0x3001"
 )
 
-// String says what the code means, as in "0x1005 invalid indicator".
+// String returns the code with its meaning, for example "0x1005 invalid indicator".
 func (c BatchCode) String() string {
 	meaning, known := map[BatchCode]string{
 		CodeGeneral:        "general error",
@@ -71,37 +71,37 @@ func (c BatchCode) String() string {
 	return string(c) + " " + meaning
 }
 
-// Partial reports whether the item was saved and only a part of it lost.
+// Partial reports whether the item was saved and only a part of it was lost.
 func (c BatchCode) Partial() bool { return attribute.Partial(string(c)) }
 
 // BatchItemError is the error of an item that was not imported, or only in part.
 //
-// Its text, its JSON and the output of fmt and slog contain neither the item nor the platform's words, which repeat
-// the item. The fields do.
+// Only its fields contain the item and the platform's message, which may repeat the item. Its text, its JSON,
+// and the output of fmt and slog do not.
 type BatchItemError struct {
-	// Seq is the number of items that were added before the item. It is -1 if the item is not known: in errors
+	// Seq is the number of items that were added before the item. It is -1 if the item is unknown: in errors
 	// from BatchService.Errors, and if the platform does not name exactly one item of the job.
 	Seq int64
-	// Type and Ref name the item: the type and summary of an indicator, the type and xid of a group, or
-	// "Association" and nothing. They are empty if the item is not known.
+	// Type and Ref identify the item: type and summary of an indicator, type and xid of a group, or
+	// "Association" and an empty Ref. They are empty if the item is unknown.
 	Type, Ref string
 	Code      BatchCode // empty if there is none
 	Severity  string    // Error or Warning; empty if the platform omits it
-	Reason    string    // the platform's words, up to 1 KiB
-	Cause     string    // the exception, if the platform names one, up to 1 KiB
-	JobID     int64     // the job on the platform; 0 if there was none
-	// Unprocessed says that the platform did not process the item, because an earlier error ended the job or the
-	// import. The item can be added to another import as it is.
+	Reason    string    // message of the platform, up to 1 KiB
+	Cause     string    // exception in the platform, if reported, up to 1 KiB
+	JobID     int64     // id of the job on the platform; 0 without a job
+	// Unprocessed reports that the platform did not process the item, because an earlier error ended the job
+	// or the import. The item can be added to another import unchanged.
 	Unprocessed bool
-	// Content says that the item was imported without its content, for the reason in Err; see [GroupContent].
+	// Content reports that the item was imported without its content, because of Err; see [GroupContent].
 	Content bool
-	// Err is why the item was not sent, as a *ValidationError, or why its content or a record of a spool is
-	// missing. It is nil if the platform refused the item. If an earlier process kept it in a spool, it is a
-	// *ValidationError or only its text.
+	// Err is the error that kept the item from being sent (a *ValidationError), the content from being
+	// uploaded, or a record of a spool from being read. It is nil if the platform refused the item. In an
+	// error from a spool, it is a *ValidationError or an error with the same text.
 	Err error
 }
 
-// Error names the code, the item's place and the job.
+// Error returns a text with the code, the position of the item, and the job.
 func (e *BatchItemError) Error() string {
 	var b strings.Builder
 	b.WriteString("threatconnect: batch item")
@@ -125,13 +125,13 @@ func (e *BatchItemError) Error() string {
 	return b.String()
 }
 
-// Format prints the text for every verb, so that no verb shows the item or the platform's words.
+// Format prints the text for every verb, so that no verb prints the item or the platform's message.
 func (e BatchItemError) Format(f fmt.State, verb rune) {
 	fmt.Fprintf(f, fmt.FormatString(f, verb), e.Error())
 }
 
-// MarshalJSON writes the text and the numbers. It omits what names the item; write those fields yourself if you want
-// them.
+// MarshalJSON returns an object with the text and the numbers. It omits the fields that identify the item;
+// write them yourself if you need them.
 func (e BatchItemError) MarshalJSON() ([]byte, error) {
 	var w wire.Writer
 	w.BeginObject()
@@ -151,33 +151,34 @@ func (e BatchItemError) MarshalJSON() ([]byte, error) {
 	return w.Buf, w.Err()
 }
 
-// Unwrap returns why the item was not sent.
+// Unwrap returns Err.
 func (e *BatchItemError) Unwrap() error { return e.Err }
 
-// Fatal reports whether the error ended the job, so that items after it were not processed.
+// Fatal reports whether the error ended the job, so that later items were not processed.
 func (e *BatchItemError) Fatal() bool {
 	return attribute.Fatal(e.Reason, e.Cause) || attribute.Full(string(e.Code), e.Reason, e.Cause)
 }
 
-// batchItemError returns a failure as a BatchItemError.
+// batchItemError converts a failure.
 func batchItemError(f item.Failure) BatchItemError {
 	return BatchItemError{Seq: f.Seq, Type: f.Type, Ref: f.Name, Code: BatchCode(f.Code), Severity: f.Severity, Reason: f.Reason, Cause: f.Cause,
 		JobID: f.Job, Unprocessed: f.Unprocessed, Content: f.Content, Err: f.Err}
 }
 
-// BatchError is the error of an import that did not succeed as a whole. It unwraps to Err and not to the errors of
-// items, so that [errors.As] does not find one of many by chance; range over Items instead.
+// BatchError is the error of an import in which an item failed or which ended early. It unwraps to Err and
+// not to the errors of items, so [errors.As] does not match an arbitrary one of them; range over Items
+// instead.
 type BatchError struct {
 	Stats BatchStats
-	// Items are the first 1,000 errors of items, in the order in which they became known.
-	// BatchConfig.OnError gets more.
+	// Items are the first 1,000 errors of items, in the order in which they became known. BatchConfig.OnError
+	// gets more.
 	Items []BatchItemError
 	More  int // number of further errors of items
-	// Jobs are the ids of jobs with an unknown outcome that were uploaded, or may have been. Check them with
-	// client.Batch.Wait and client.Batch.Errors.
+	// Jobs are the ids of jobs that were uploaded, or may have been, and have an unknown outcome. Check them
+	// with client.Batch.Wait and client.Batch.Errors.
 	Jobs []int64
-	Err  error // why the import ended early; nil if it did not
-	Kept bool  // whether the rest of the import is in the spool, so that the next writer of the run resumes it
+	Err  error // the error that ended the import early, or nil
+	Kept bool  // whether the rest of the import is in the spool; the next writer with the same Run resumes it
 }
 
 // Error returns the counts and the first reason. It contains no indicator values.
@@ -205,5 +206,5 @@ func (e *BatchError) Error() string {
 	return b.String()
 }
 
-// Unwrap returns what ended the import early.
+// Unwrap returns Err.
 func (e *BatchError) Unwrap() error { return e.Err }

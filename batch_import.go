@@ -9,24 +9,26 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 )
 
-// Import imports items into an owner and returns the counts. It creates a writer, adds the items and closes the writer.
-// The cost is about six requests for a job of about 5,000 indicators, and more while the platform is busy.
+// Import imports items into an owner and returns the counts. It creates a [BatchWriter], adds the items, and
+// closes the writer. It costs about six requests per job of about 5,000 indicators, and more while the
+// platform is busy.
 //
-// An item that breaks a rule is left out and the import continues; an error of the sequence ends the
-// import after the items before it. If items failed or the import ended early, the error is a [*BatchError].
+// An item that breaks a rule is reported and left out, and the import continues. An error of the sequence
+// ends the import after the items before it. If an item failed or the import ended early, the error is a
+// [*BatchError].
 //
-// With a spool, Import goes on with what is in it; see [BatchService.NewWriter]. The sequence is compared with the
-// items that the earlier process has added, by a checksum, and those are not added again. If the sequence does not
-// begin with them, because the feed has changed since, Import finishes what is in the spool and then imports the whole
-// sequence, ranging over it a second time. The counts are then those of the second part. A sequence that can be
-// ranged over only once returns an error that matches [ErrSpoolOther] in that case; the spool is finished
-// then, and the next Import starts from the first item.
+// With a spool, Import resumes the import in it; see [BatchService.NewWriter]. It compares the sequence with
+// the items that the earlier process added, by a checksum, and does not add those again. If the sequence does
+// not begin with them, the feed has changed. Import then finishes the import in the spool, ranges over the
+// sequence a second time, and imports all of it; the counts are those of the second import. If the sequence
+// can be ranged over only once, the error matches [ErrSpoolOther]; the spool is finished by then, and the
+// next Import starts from the first item.
 func (s BatchService) Import(ctx context.Context, config BatchConfig, items iter.Seq2[BatchItem, error]) (BatchStats, error) {
 	w, err := s.NewWriter(ctx, config)
 	if err != nil {
 		return BatchStats{}, err
 	}
-	if w.closed { // the import has ended before
+	if w.closed { // the import has ended in an earlier process
 		return w.Stats(), w.result
 	}
 	past, err := w.importAll(ctx, items, nil)
@@ -49,13 +51,13 @@ var (
 	errSingleUse   = fmt.Errorf("%w: the feed has changed since that import began, and its items cannot be read twice; what was in the spool is imported: import the feed again", ErrSpoolOther)
 )
 
-// importAll adds items and closes the writer. If they do not begin with those that an earlier process has added, the
-// error is errFeedChanged, and the writer is not closed; read then tells which items were read. again is that of a
-// first pass, after which the sequence must give the same items once more.
-func (w *BatchWriter) importAll(ctx context.Context, items iter.Seq2[BatchItem, error], again *prefix) (read *prefix, err error) {
+// importAll adds items and closes the writer. If the items do not begin with those that an earlier process
+// added, it returns errFeedChanged and does not close the writer. read describes the items that were read. If
+// previous is not nil, it describes the items of an earlier pass, which the sequence must repeat.
+func (w *BatchWriter) importAll(ctx context.Context, items iter.Seq2[BatchItem, error], previous *prefix) (read *prefix, err error) {
 	returned := false
 	defer func() {
-		if !returned { // the sequence panicked: nothing goes on in the background
+		if !returned { // the sequence panicked: stop the work in the background
 			ended, cancel := context.WithCancel(ctx)
 			cancel()
 			_ = w.Close(ended)
@@ -70,10 +72,10 @@ func (w *BatchWriter) importAll(ctx context.Context, items iter.Seq2[BatchItem, 
 			source = err
 			break
 		}
-		if count++; count <= resumed.Added || again != nil && count <= again.count {
+		if count++; count <= resumed.Added || previous != nil && count <= previous.count {
 			read.add(in)
 		}
-		if again != nil && (count == 1 && read.first != again.first || count == again.count && read.sum != again.sum) {
+		if previous != nil && (count == 1 && read.first != previous.first || count == previous.count && read.sum != previous.sum) {
 			source = errSingleUse
 			break
 		}
@@ -86,12 +88,12 @@ func (w *BatchWriter) importAll(ctx context.Context, items iter.Seq2[BatchItem, 
 			}
 			break
 		}
-		if err := w.Add(ctx, in); err != nil && !w.refuses(err) {
-			break // Close says why
+		if err := w.Add(ctx, in); err != nil && !w.noteRefused(err) {
+			break // Close returns the error
 		}
 	}
 	returned = true
-	if source == nil && again != nil && count < again.count {
+	if source == nil && previous != nil && count < previous.count {
 		source = errSingleUse
 	}
 	if source == nil && resumed.Added > 0 && (count < resumed.Added || count == resumed.Added && read.sum != resumed.Sum) {
@@ -100,7 +102,7 @@ func (w *BatchWriter) importAll(ctx context.Context, items iter.Seq2[BatchItem, 
 	return read, w.close(ctx, source)
 }
 
-// prefix is a checksum of the first items of a sequence.
+// prefix is the checksum of the first items of a sequence.
 type prefix struct {
 	encoder    encoder
 	summer     item.Summer
@@ -119,8 +121,9 @@ func (p *prefix) add(in BatchItem) {
 	}
 }
 
-// refuses reports whether an error is about one item only; Import then reports it and continues.
-func (w *BatchWriter) refuses(err error) bool {
+// noteRefused reports an error about a single item, after which the import continues. It returns false for
+// any other error.
+func (w *BatchWriter) noteRefused(err error) bool {
 	e, ok := errors.AsType[*BatchItemError](err)
 	if !ok || errors.Is(err, ErrBatchHalted) {
 		return false

@@ -15,7 +15,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 )
 
-// batchPlatform gives the import engine the platform's operations.
+// batchPlatform implements deliver.Platform with a BatchService.
 type batchPlatform struct {
 	s           BatchService
 	owner       string
@@ -33,7 +33,7 @@ func (p *batchPlatform) Upload(ctx context.Context, job int64, file [][]byte) er
 	_, err := p.s.upload(ctx, job, payload{
 		contentType: octetStream,
 		size:        size,
-		oneShot:     true, // whether an upload is sent again is decided by the state of the job
+		oneShot:     true, // the state of the job decides whether to send it again
 		open:        func() (io.ReadCloser, error) { return io.NopCloser(partsReader(file)), nil },
 	})
 	return err
@@ -90,10 +90,10 @@ func (p *batchPlatform) Attach(ctx context.Context, c item.Content) (again bool,
 	return !content.OneShot, err
 }
 
-// Classify says what an error means for an import.
+// Classify returns the meaning of an error for an import.
 func (p *batchPlatform) Classify(err error) deliver.Fault {
 	f := deliver.Fault{
-		Passing:  passing(err),
+		Passing:  temporary(err),
 		Foreign:  errors.Is(err, errPage),
 		Unsent:   errors.Is(err, errUnsent) || neverConnected(err),
 		NotFound: errors.Is(err, ErrNotFound),
@@ -115,9 +115,9 @@ func (p *batchPlatform) Classify(err error) deliver.Fault {
 	return f
 }
 
-// passing reports whether an error may go away by waiting: an outage, an overload, a response that did not come from the
-// platform.
-func passing(err error) bool {
+// temporary reports whether an error may go away with time: an outage, an overload, or a response from
+// another server.
+func temporary(err error) bool {
 	if errors.Is(err, ErrNotLicensed) || errors.Is(err, ErrBatchDisabled) || errors.Is(err, ErrValidation) ||
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrClockSkew) {
 		return false
@@ -128,7 +128,8 @@ func passing(err error) bool {
 	return errors.Is(err, ErrBadResponse) || !errors.Is(err, errUnsent) && !permanent(err)
 }
 
-// allowedSize reads the number in "File size greater than allowable limit of 2000000"; 0 if there is none.
+// allowedSize returns the number in "File size greater than allowable limit of 2000000", or 0 if there is
+// none.
 func allowedSize(message string) int64 {
 	_, rest, _ := strings.Cut(message, "limit of ")
 	digits := rest[:len(rest)-len(strings.TrimLeft(rest, "0123456789"))]
@@ -136,7 +137,8 @@ func allowedSize(message string) int64 {
 	return max(n, 0)
 }
 
-// Problem returns what a spool keeps of the error of an item: the fields of a [*ValidationError], or the text.
+// Problem returns the parts of an item's error that a spool stores: the fields of a [*ValidationError], or
+// the text.
 func (*batchPlatform) Problem(err error) item.Problem {
 	if v, ok := errors.AsType[*ValidationError](err); ok {
 		return item.Problem{Field: v.Field, Rule: v.Rule, Fix: v.Fix}
@@ -144,7 +146,7 @@ func (*batchPlatform) Problem(err error) item.Problem {
 	return item.Problem{Text: err.Error()}
 }
 
-// Error undoes Problem.
+// Error is the inverse of Problem.
 func (*batchPlatform) Error(p item.Problem) error {
 	if p.Field != "" {
 		return &ValidationError{Field: p.Field, Rule: p.Rule, Fix: p.Fix}
@@ -152,7 +154,7 @@ func (*batchPlatform) Error(p item.Problem) error {
 	return errors.New(p.Text)
 }
 
-// partsReader reads one part after the other.
+// partsReader returns a reader of the concatenation of parts.
 func partsReader(parts [][]byte) io.Reader {
 	readers := make([]io.Reader, len(parts))
 	for i, part := range parts {

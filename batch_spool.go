@@ -34,8 +34,9 @@ type Spool interface {
 	// Once Create has returned nil, the record survives the process and the machine. After another
 	// error, the complete record is there or nothing is.
 	Create(ctx context.Context, name string, parts [][]byte) error
-	// Names returns the names of all records, in any order. Every record whose Create has returned nil before,
-	// in any process, and that was not removed is among them. Other names are ignored.
+	// Names returns the names of all records, in any order. It includes every record that was not removed and
+	// whose Create has returned nil before the call, in any process. Names that are not those of records are
+	// ignored.
 	Names(ctx context.Context) ([]string, error)
 	// Read returns a record, whose memory belongs to the caller. If there is none, the error matches
 	// [fs.ErrNotExist].

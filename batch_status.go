@@ -10,7 +10,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// BatchState is the state of a job. There is no state for a failure: every job ends as JobCompleted.
+// BatchState is the state of a job. There is no state for failure: every job ends as JobCompleted.
 type BatchState string
 
 // The states. The platform may send others.
@@ -21,7 +21,7 @@ const (
 	JobCompleted BatchState = "Completed"
 )
 
-// known returns the state for an error text, which contains only known states.
+// known returns the state for an error text, which must not contain unknown words of the platform.
 func (s BatchState) known() string {
 	switch s {
 	case JobCreated, JobQueued, JobRunning, JobCompleted:
@@ -30,14 +30,14 @@ func (s BatchState) known() string {
 	return "in an unknown state"
 }
 
-// BatchStatus is the state of a batch job with its counts. Counts that the platform omits are 0. A count below 0 or
-// above 2147483647 makes the response match ErrBadResponse.
+// BatchStatus is the state of a batch job with its counts. Counts that the platform omits are 0. If a count
+// is below 0 or above 2147483647, the error matches [ErrBadResponse].
 type BatchStatus struct {
-	ID          int64      `json:"id,omitzero"` // 0 if createAndUpload has processed the job at once
+	ID          int64      `json:"id,omitzero"` // 0 if createAndUpload has completed the job at once
 	State       BatchState `json:"status"`
 	Success     int        `json:"successCount"`
 	Errors      int        `json:"errorCount"`
-	Unprocessed int        `json:"unprocessCount"` // items that a halted job has not processed
+	Unprocessed int        `json:"unprocessCount"` // items that a halted job did not process
 
 	SuccessIndicators   int `json:"successIndicatorCount"`
 	ErrorIndicators     int `json:"errorIndicatorCount"`
@@ -49,34 +49,35 @@ type BatchStatus struct {
 	Extra map[string]json.RawMessage `json:"extra,omitzero"` // members that this package has no field for
 }
 
-// mostCounted is the largest valid count. No file has as many items, and a sum of a few such counts fits in an int64.
-const mostCounted = 1<<31 - 1
+// maxCount is the largest valid count. No file has that many items, and a sum of a few such counts fits in an
+// int64.
+const maxCount = 1<<31 - 1
 
-// readCount reads a count of items. An invalid one fails the response, because the writer finds unprocessed items by
-// the counts.
+// readCount reads a count of items. An invalid count fails the response, because the writer relies on it to
+// find unprocessed items.
 func readCount(r *wire.Reader) int {
 	n := r.Int64()
-	if n < 0 || n > mostCounted {
+	if n < 0 || n > maxCount {
 		r.Fail("want a count from 0 to 2147483647")
 		return 0
 	}
 	return int(n)
 }
 
-// errors returns the larger of the count of errors and the sum of its parts, because some versions count errors of
-// associations apart.
+// errors returns the larger of the count of errors and the sum of its parts, because some versions omit
+// errors of associations from the count.
 func (s *BatchStatus) errors() int {
 	apart := int64(s.ErrorIndicators) + int64(s.ErrorGroups) + int64(s.ErrorAssociations)
-	return max(s.Errors, int(min(apart, mostCounted)))
+	return max(s.Errors, int(min(apart, maxCount)))
 }
 
 // successes returns the larger of the count of successes and the sum of its parts.
 func (s *BatchStatus) successes() int {
 	apart := int64(s.SuccessIndicators) + int64(s.SuccessGroups) + int64(s.SuccessAssociations)
-	return max(s.Success, int(min(apart, mostCounted)))
+	return max(s.Success, int(min(apart, maxCount)))
 }
 
-// read reads a member of a status.
+// read reads the value of a key of a status.
 func (s *BatchStatus) read(key []byte, r *wire.Reader) {
 	switch string(key) {
 	case "id", "batchId":
@@ -106,11 +107,11 @@ func (s *BatchStatus) read(key []byte, r *wire.Reader) {
 	}
 }
 
-// batchAnswer is a response about a job: in an envelope, or bare, with the state in the field that says whether other
-// calls succeeded.
+// batchAnswer is a response about a job. It is either an envelope or the bare status. A bare status has the
+// state of the job under "status", where an envelope has the result of the call.
 type batchAnswer struct {
 	BatchStatus
-	word string // the status of the envelope
+	word string // "status" of the outermost object
 }
 
 func readBatchAnswer(text []byte) (batchAnswer, error) {
@@ -151,7 +152,7 @@ func readBatchAnswer(text []byte) (batchAnswer, error) {
 	return a, r.Err()
 }
 
-// refused reports whether the response says that the call failed.
+// refused reports whether the response is an error.
 func (a *batchAnswer) refused() bool {
 	switch a.word {
 	case "Failure", "Error", "Invalid", "Not Authorized":
@@ -166,7 +167,7 @@ func (c *Client) batch(ctx context.Context, call *call) (*BatchStatus, error) {
 	err := c.do(ctx, call, func(resp *http.Response) error {
 		buf := c.buffer()
 		defer c.release(buf)
-		const most = 1 << 20 // such answers have some hundred bytes
+		const most = 1 << 20 // such responses have a few hundred bytes
 		if _, err := buf.ReadFrom(io.LimitReader(resp.Body, most)); err != nil {
 			return err
 		}
@@ -191,5 +192,5 @@ func (c *Client) batch(ctx context.Context, call *call) (*BatchStatus, error) {
 	return &a.BatchStatus, nil
 }
 
-// errPage is the error for an HTML page instead of a response.
+// errPage is the error for an HTML page in place of a response.
 var errPage = fmt.Errorf("%w: an HTML page came instead of the API's answer: is /api missing from the base URL, or is a proxy or login page in between?", ErrBadResponse)

@@ -14,49 +14,52 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/journal"
 )
 
-// BatchWriter imports items as they come. Create one with [BatchService.NewWriter] and close it.
+// BatchWriter imports items one at a time. Create one with [BatchService.NewWriter] and close it when all
+// items are added.
 //
-// Add encodes an item into the current job. A job that is full is created, uploaded and polled in the
-// background, so memory is bounded by Concurrency+1 jobs, whatever the number of items. Every item is counted
-// in Stats. Every item that failed is reported to OnError and in the error of Close.
+// Add encodes an item into the current job. A full job is created, uploaded and polled in the background. At
+// most Concurrency+1 jobs are in memory, for any number of items. Every item is counted in Stats. Every
+// failed item is reported to OnError and in the error of Close.
 //
-// Jobs are processed in the order of their items, up to Concurrency at a time. Groups come before indicators
-// within a job. Whatever refers to a group is processed after the group, in whatever order they were added.
-// Associations come last.
+// Jobs are processed in the order of their items, up to Concurrency at a time. Within a job, groups precede
+// indicators. An item that refers to a group is processed after the group, regardless of the order in which
+// they were added. Associations come last.
 //
-// A file is uploaded exactly once: after a lost response the writer asks the platform for the state of the job
-// before it sends anything again. A file that is too large for the instance is split. An item that makes the
-// platform give up a job is found and left out.
+// A file is uploaded exactly once: after a lost response, the writer reads the state of the job before it
+// sends anything again. A file that is too large for the instance is split. An item that makes the platform
+// abort a job is found and left out.
 //
-// All methods are safe for concurrent use. A writer has goroutines only between the first Add and the end of Close.
+// All methods are safe for concurrent use. A writer has goroutines only between the first Add and the end of
+// Close.
 type BatchWriter struct {
 	s      BatchService
 	cfg    BatchConfig
 	engine *importer.Engine
 	warner ownerTagWarner
 
-	filling chan struct{} // holds an element while items are added; may be waited for
+	filling chan struct{} // a lock that a context can interrupt; held while items are added
 	encoder encoder
-	timer   *time.Timer // of FlushInterval
-	waiting bool        // the timer runs
+	timer   *time.Timer // for FlushInterval
+	waiting bool        // the timer is running
 	closed  bool
-	result  error // of Close
+	result  error // returned by Close
 
-	telling sync.Mutex // held while functions of the caller are called
+	callbacks sync.Mutex // held while functions of the caller are called
 }
 
-// NewWriter returns a writer. Without a spool it sends nothing, and its errors are a [*ValidationError].
+// NewWriter returns a writer. Without a spool it sends no request, and its errors are a [*ValidationError].
 //
-// With a spool, the writer survives the process: it goes on with the import in the spool. The jobs that an
-// earlier process has left are sent first, and NewWriter returns when the last of them is being processed. A
-// job that the platform has received is not sent again. Add the items from [BatchWriter.Resumed] on, or
-// none, and close the writer; [BatchService.Import] does that. Events and errors that were reported shortly before
-// the process ended can be reported again.
+// With a spool, NewWriter resumes the import in the spool. It first sends the jobs that an earlier process
+// left, and returns when the last of them is being processed. A job that the platform has received is not
+// sent again. Then add the items from [BatchWriter.Resumed] on and close the writer, or use
+// [BatchService.Import], which does both. Events and errors reported shortly before the earlier process ended
+// may be reported again.
 //
-// If the import of that name has ended before, the writer is closed, and Close returns the same outcome. An import of
-// another name in the spool is finished first. One for another instance, or with another owner, action or
-// write types, is [ErrSpoolOther]. A spool that cannot be read matches [ErrSpool]. If the import
-// ends early, the error is a [*BatchError], and what is left stays in the spool.
+// If the import named by Run has already completed, the writer is closed, and Close returns the same outcome.
+// If the spool contains an unfinished import of another name, NewWriter finishes that one first. If it is for
+// another instance, owner or action, or for other write types, the error matches [ErrSpoolOther]. If the
+// spool cannot be read, the error matches [ErrSpool]. If the import ends early, the error is a [*BatchError],
+// and unsent items stay in the spool.
 func (s BatchService) NewWriter(ctx context.Context, config BatchConfig) (*BatchWriter, error) {
 	if err := firstError(checkContext(ctx), s.c.usable()); err != nil {
 		return nil, err
@@ -75,7 +78,7 @@ func (s BatchService) NewWriter(ctx context.Context, config BatchConfig) (*Batch
 	}
 }
 
-// finish finishes an import that is in a spool.
+// finish finishes the import in a spool.
 func (s BatchService) finish(ctx context.Context, config BatchConfig) error {
 	w, err := s.newWriter(ctx, config)
 	if err != nil {
@@ -84,7 +87,7 @@ func (s BatchService) finish(ctx context.Context, config BatchConfig) error {
 	return w.finish(ctx)
 }
 
-// finish closes the writer. Errors of items are not errors: they were reported.
+// finish closes the writer. It ignores errors of items, which were reported.
 func (w *BatchWriter) finish(ctx context.Context) error {
 	err := w.Close(ctx)
 	if b, ok := errors.AsType[*BatchError](err); ok && !b.Kept {
@@ -127,7 +130,7 @@ func (s BatchService) newWriter(ctx context.Context, config BatchConfig) (*Batch
 	return w, nil
 }
 
-// Format prints the owner for every verb, so that no verb shows items.
+// Format prints the owner for every verb, so that no verb prints items.
 func (w *BatchWriter) Format(f fmt.State, _ rune) {
 	if w == nil {
 		fmt.Fprint(f, "threatconnect.BatchWriter(nil)")
@@ -136,7 +139,7 @@ func (w *BatchWriter) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "threatconnect.BatchWriter(owner %q)", w.cfg.Owner)
 }
 
-// lock takes the right to add items; unlock gives it back.
+// lock acquires the right to add items, and unlock releases it.
 func (w *BatchWriter) lock(ctx context.Context) error {
 	if err := checkContext(ctx); err != nil {
 		return err
@@ -159,13 +162,15 @@ func (w *BatchWriter) lock(ctx context.Context) error {
 
 func (w *BatchWriter) unlock() { <-w.filling }
 
-// Add adds an item: an [Indicator], a [Group], a [*GroupContent] or an [*Association]. It keeps nothing of it. It
-// waits while Concurrency+1 jobs are in memory, or until ctx ends; after an error of ctx the item was not added.
+// Add adds an item: an [Indicator], a [Group], a [*GroupContent] or an [*Association]. It does not retain the
+// item. Add waits while Concurrency+1 jobs are in memory, or until ctx ends; if it returns an error of ctx,
+// the item was not added.
 //
-// An item that breaks a rule returns a [*BatchItemError] that names it and wraps a [*ValidationError]. It is counted as
-// invalid, and the import continues. An item that [BatchConfig].Exclude excludes is counted and reported, and Add
-// returns nil. A tag that repeats the owner's name is logged as a warning, once, if the client has a logger. After an
-// error that ended the import, Add returns an error that matches [ErrBatchHalted].
+// An item that breaks a rule returns a [*BatchItemError] that names it and wraps a [*ValidationError]. It is
+// counted as invalid, and the import continues. An item that [BatchConfig].Exclude excludes is counted and
+// reported, and Add returns nil. The first tag that repeats the owner's name is logged as a warning if the
+// client has a logger. After an error that ended the import, Add returns an error that matches
+// [ErrBatchHalted].
 func (w *BatchWriter) Add(ctx context.Context, in BatchItem) error {
 	if err := w.lock(ctx); err != nil {
 		return fmt.Errorf("threatconnect: add to a batch import: %w", err)
@@ -185,14 +190,14 @@ func (w *BatchWriter) Add(ctx context.Context, in BatchItem) error {
 	}
 	if excluded := w.encoder.excluded; enc.Section != item.Groups && len(excluded) > 0 {
 		w.engine.Leave(enc, excluded[0].Reason)
-		w.tellExcluded(seq, excluded[0])
+		w.reportExcluded(seq, excluded[0])
 		return nil
 	}
 	if err := w.engine.Add(ctx, enc); err != nil {
 		return fmt.Errorf("threatconnect: add to a batch import: %w", err)
 	}
 	for _, x := range w.encoder.excluded {
-		w.tellExcluded(seq, x)
+		w.reportExcluded(seq, x)
 	}
 	for _, name := range w.encoder.ownerTags {
 		w.warner.warn(ctx, name, slog.Int64("item", seq))
@@ -201,13 +206,13 @@ func (w *BatchWriter) Add(ctx context.Context, in BatchItem) error {
 	return nil
 }
 
-// tellExcluded reports an exclusion of the item that was added last.
-func (w *BatchWriter) tellExcluded(seq int64, x BatchExclusion) {
+// reportExcluded reports an exclusion caused by item seq.
+func (w *BatchWriter) reportExcluded(seq int64, x BatchExclusion) {
 	x.Seq = seq
-	w.tell(BatchEvent{Phase: BatchExcluded, Excluded: &x})
+	w.report(BatchEvent{Phase: BatchExcluded, Excluded: &x})
 }
 
-// startTimer makes sure that what was added is sent after FlushInterval.
+// startTimer starts the timer of FlushInterval if items are unsent and it is not running.
 func (w *BatchWriter) startTimer() {
 	if w.cfg.FlushInterval == 0 || w.waiting || !w.engine.Unsent() {
 		return
@@ -220,14 +225,14 @@ func (w *BatchWriter) startTimer() {
 		defer w.unlock()
 		w.waiting = false
 		if !w.closed {
-			_, _ = w.engine.Flush(w.engine.Context()) // what ends the import comes back from the next call
+			_, _ = w.engine.Flush(w.engine.Context()) // the next call returns the error
 		}
 	})
 }
 
-// Flush sends what was added and waits until the platform has processed it. References to groups
-// that were not added yet keep waiting for them. Errors of items are not errors of Flush: it
-// returns what ended the import, if anything did, or the error of ctx.
+// Flush sends the items that were added and waits until the platform has processed them. References to groups
+// that were not added yet continue to wait. Flush does not return errors of items. It returns the error that
+// ended the import, if any, or the error of ctx.
 func (w *BatchWriter) Flush(ctx context.Context) error {
 	if err := w.lock(ctx); err != nil {
 		return fmt.Errorf("threatconnect: flush a batch import: %w", err)
@@ -247,13 +252,12 @@ func (w *BatchWriter) Flush(ctx context.Context) error {
 	return w.engine.Ended()
 }
 
-// Close sends what is left, waits until the platform has processed everything, and ends the
-// writer's goroutines. If ctx ends before that, Close stops at once and its error
-// names the jobs that it leaves on the platform. What is in a spool stays there, and the next writer of the
-// spool goes on with it.
+// Close sends the remaining items, waits until the platform has processed all items, and ends the goroutines
+// of the writer. If ctx ends first, Close returns at once, and its error names the jobs that are left on the
+// platform. The contents of a spool remain, and the next writer of the spool resumes the import.
 //
-// It returns nil if all items that were added are on the platform or were excluded, and a [*BatchError]
-// otherwise. The error does not contain the items that Add refused. Closing again returns the same.
+// Close returns nil if all added items are on the platform or were excluded, and a [*BatchError] otherwise.
+// The error does not contain items that Add refused. Further calls return the same error.
 func (w *BatchWriter) Close(ctx context.Context) error {
 	if err := checkContext(ctx); err != nil {
 		return err
@@ -261,10 +265,10 @@ func (w *BatchWriter) Close(ctx context.Context) error {
 	return w.close(ctx, nil)
 }
 
-// close closes the writer; source is what ended the items early.
+// close closes the writer. source is the error that ended the sequence of items early.
 func (w *BatchWriter) close(ctx context.Context, source error) error {
 	if err := w.lock(ctx); err != nil {
-		w.engine.Stop(err) // so that whoever adds items returns
+		w.engine.Stop(err) // so that a waiting Add returns
 		w.filling <- struct{}{}
 	}
 	defer w.unlock()
@@ -300,11 +304,11 @@ func (w *BatchWriter) outcome() error {
 	return b
 }
 
-// Resumed returns how many items earlier processes have added to the import, those that were refused
-// included. They are done, or in the spool, and must not be added again. It is 0 without a spool.
+// Resumed returns the number of items that earlier processes added to the import, including refused ones.
+// These items are done or in the spool, and must not be added again. It is 0 without a spool.
 func (w *BatchWriter) Resumed() int64 { return w.engine.Resumed().Added }
 
-// Stats returns how far the import is.
+// Stats returns the current counts of the import.
 func (w *BatchWriter) Stats() BatchStats {
 	st := w.engine.Stats()
 	stats := batchStats(&st)
@@ -312,8 +316,9 @@ func (w *BatchWriter) Stats() BatchStats {
 	return stats
 }
 
-// Watermark returns up to which item the outcome of the import is final. A consumer of a queue can commit the offset of
-// the last item before it. It moves when jobs are done and stops for good at an item that was not processed.
+// Watermark returns the position up to which the outcome of the import is final. A consumer of a queue can
+// commit the offset of the last item before it. It advances as jobs complete and stops for good at an item
+// that was not processed.
 func (w *BatchWriter) Watermark() BatchWatermark { return BatchWatermark(w.engine.Stats().Watermark) }
 
 var batchPhases = [...]BatchPhase{
@@ -323,22 +328,22 @@ var batchPhases = [...]BatchPhase{
 
 // event reports a step of a job.
 func (w *BatchWriter) event(ev deliver.Event) {
-	w.tell(BatchEvent{Phase: batchPhases[ev.Phase], Job: ev.File, JobID: ev.Job, Items: ev.Items, Bytes: ev.Bytes, XID: ev.XID})
+	w.report(BatchEvent{Phase: batchPhases[ev.Phase], Job: ev.File, JobID: ev.Job, Items: ev.Items, Bytes: ev.Bytes, XID: ev.XID})
 }
 
-// tell reports a step of the import.
-func (w *BatchWriter) tell(ev BatchEvent) {
+// report calls OnEvent with the counts of the import.
+func (w *BatchWriter) report(ev BatchEvent) {
 	if w.cfg.OnEvent == nil {
 		return
 	}
 	st := w.engine.Stats()
 	ev.Stats, ev.Watermark, ev.Elapsed, ev.Rate = batchStats(&st), BatchWatermark(st.Watermark), st.Elapsed, rate(&st)
-	w.telling.Lock()
-	defer w.telling.Unlock()
+	w.callbacks.Lock()
+	defer w.callbacks.Unlock()
 	w.cfg.OnEvent(ev)
 }
 
-// rate returns how many items per second the platform has processed in this process.
+// rate returns the items per second that the platform has processed since this process started.
 func rate(st *importer.Stats) float64 {
 	o := st.Outcome.Total()
 	processed := o.Total() - st.Before
@@ -348,12 +353,12 @@ func rate(st *importer.Stats) float64 {
 	return float64(processed) / st.Elapsed.Seconds()
 }
 
-// failed reports the error of an item.
+// failed reports an error of an item.
 func (w *BatchWriter) failed(f item.Failure) {
 	if w.cfg.OnError == nil {
 		return
 	}
-	w.telling.Lock()
-	defer w.telling.Unlock()
+	w.callbacks.Lock()
+	defer w.callbacks.Unlock()
 	w.cfg.OnError(batchItemError(f))
 }

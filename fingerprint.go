@@ -9,18 +9,17 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// Fingerprint stands for an item of an import without holding anything of it: two items have the
-// same one when a batch file would hold the same.
+// Fingerprint is a pair of checksums that identifies an item of an import and its content. Compare the
+// fingerprints of two runs of a feed to find new and changed items. It does not reveal the item.
 //
-// It tells what of a feed has changed since the last import. It is the same in every process, and
-// may change with the version of this package.
+// The fingerprint of an item is the same in every process. It may change with the version of this package.
 type Fingerprint struct {
-	Item    [16]byte // which indicator, by type and canonical value, or which group, by xid
-	Content [16]byte // everything that is imported of it
+	Item    [16]byte // identifies an indicator by type and canonical value, or a group by xid
+	Content [16]byte // identifies everything that is imported of the item
 }
 
-// Fingerprinter makes fingerprints. The zero value is ready to use; it keeps its memory between
-// calls and is not safe for concurrent use.
+// Fingerprinter computes fingerprints. The zero value is ready to use. It reuses its memory between calls and
+// is not safe for concurrent use.
 type Fingerprinter struct {
 	whole, name encoder
 	sum         hash.Hash
@@ -28,9 +27,8 @@ type Fingerprinter struct {
 	size        int
 }
 
-// Of returns the fingerprint of an item. An item that breaks a rule is a [*ValidationError], as it
-// is when it is added to a [BatchWriter], and so is a [*GroupContent], because what its content holds
-// is not looked at.
+// Of returns the fingerprint of an item. It returns a [*ValidationError] for an item that [BatchWriter.Add]
+// would refuse, and for a [*GroupContent], because it does not read contents.
 func (f *Fingerprinter) Of(in BatchItem) (Fingerprint, error) {
 	if f.sum == nil {
 		f.whole = encoder{action: BatchCreate}
@@ -76,12 +74,12 @@ func (f *Fingerprinter) Of(in BatchItem) (Fingerprint, error) {
 	return p, nil
 }
 
-// Groups returns the xids of the groups that the item of the last call of Of refers to, also those of
-// an item of [MergeItems]. They are nil if Of returned an error, and valid until the next call of Of.
+// Groups returns the xids of the groups that the last item of Of refers to. They are nil if Of returned an
+// error, and valid until the next call of Of.
 func (f *Fingerprinter) Groups() []string { return f.groups }
 
-// Size returns how many bytes of a batch file the item of the last call of Of takes at most, with an association of
-// its own for each group and indicator that it refers to. It is 0 if Of returned an error.
+// Size returns the largest size in bytes of the last item of Of in a batch file, including an association for
+// each group and indicator that it refers to. It is 0 if Of returned an error.
 func (f *Fingerprinter) Size() int { return f.size }
 
 // sizeWithLinks returns the size of an item with all its associations.
@@ -107,7 +105,7 @@ func sizeWithLinks(enc *item.Encoded) int {
 	return size
 }
 
-// add adds a part, so that no two sequences of parts look alike.
+// add adds a part with its length, so that different sequences of parts have different checksums.
 func (f *Fingerprinter) add(part []byte) {
 	var size [8]byte
 	binary.LittleEndian.PutUint64(size[:], uint64(len(part)))
@@ -115,7 +113,7 @@ func (f *Fingerprinter) add(part []byte) {
 	f.sum.Write(part)
 }
 
-// end writes the sum of the parts and starts over.
+// end writes the checksum of the parts and starts the next one.
 func (f *Fingerprinter) end(to *[16]byte) {
 	var whole [sha256.Size]byte
 	copy(to[:], f.sum.Sum(whole[:0]))
