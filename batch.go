@@ -13,11 +13,11 @@ import (
 	"time"
 )
 
-// BatchService imports indicators, groups and associations in batch jobs. It is safe for concurrent
-// use.
+// BatchService imports indicators, groups and associations in batch jobs. It is safe for concurrent use.
 //
-// Use [BatchService.Import] and [BatchService.NewWriter] to import. The other methods are single operations of the
-// platform, for files that you encode yourself and for jobs that somebody else has started.
+// To import items, use [BatchService.Import], or [BatchService.NewWriter] if they arrive one at a time. The
+// other methods are single operations of the platform. Use them for files that you encode yourself and for
+// jobs of other clients.
 type BatchService struct{ service }
 
 const octetStream = "application/octet-stream"
@@ -29,8 +29,8 @@ func jobRoute(jobID int64) (route, error) {
 	return at("v2", "batch", id(jobID)), nil
 }
 
-// Create creates a batch job, which then waits for its file, and returns its id. It costs one request and is
-// retried: a job without a file does nothing.
+// Create creates a batch job, which then waits for its file, and returns its id. It costs one request. The
+// request is retried, because a job without a file does nothing.
 //
 //	API: POST /v2/batch
 //
@@ -54,9 +54,9 @@ func (s BatchService) create(ctx context.Context, body []byte) (int64, error) {
 	return st.ID, nil
 }
 
-// Upload uploads the file of a job, from the current offset of content to its end, which starts the job. It costs one
-// request and is never retried. After an error with an unknown outcome, call Status: the state is JobCreated as long
-// as the job has no file.
+// Upload uploads the file of a job, from the current offset of content to its end, which starts the job. It
+// costs one request and is never retried. If the outcome is unknown after an error, call Status: a job in the
+// state JobCreated has no file yet.
 //
 //	API: POST /v2/batch/{id}
 //
@@ -77,7 +77,7 @@ func (s BatchService) upload(ctx context.Context, jobID int64, body payload) (*B
 	return s.c.batch(ctx, &call{method: http.MethodPost, route: r, body: body})
 }
 
-// seekerPayload returns a body that is read from the current offset of content.
+// seekerPayload returns a request body that is read from the current offset of content.
 func seekerPayload(content io.ReadSeeker) (payload, error) {
 	if isNil(content) {
 		return payload{}, &ValidationError{Field: "batch content", Rule: "is nil"}
@@ -104,7 +104,7 @@ func seekerPayload(content io.ReadSeeker) (payload, error) {
 	}, nil
 }
 
-// Status returns the state of a job, with the counts of each kind of items. It costs one request.
+// Status returns the state of a job and the counts of its items by kind. It costs one request.
 //
 //	API: GET /v2/batch/{id}
 //
@@ -121,8 +121,8 @@ func (s BatchService) Status(ctx context.Context, jobID int64) (*BatchStatus, er
 	return st, err
 }
 
-// Wait polls a job until it is completed or ctx ends: at once, after 250 ms, and then with a backoff of up to 20
-// seconds. Each poll costs one request. A completed job can have errors: check the counts.
+// Wait polls a job until it is completed or ctx ends. It polls at once, after 250 ms, and then with a backoff
+// of up to 20 seconds. Each poll costs one request. A completed job can have errors: check the counts.
 //
 //	API: GET /v2/batch/{id}
 //
@@ -139,9 +139,12 @@ func (s BatchService) Wait(ctx context.Context, jobID int64) (*BatchStatus, erro
 	}
 }
 
-// CreateAndUpload creates a job and uploads its file in one request. If the platform processes a small job at once, the
-// status is complete and has no id, so the errors cannot be read. It cannot delete. It costs one request and is never
-// retried, because the platform could process the job twice; [BatchWriter] does not use it for that reason.
+// CreateAndUpload creates a job and uploads its file in one request. The action BatchDelete is not supported.
+// If the platform processes a small job at once, the returned status is complete and has no id, so the errors
+// of the job cannot be read.
+//
+// It costs one request and is never retried, because the platform could process the job twice. [BatchWriter]
+// does not use it for that reason.
 //
 //	API: POST /v2/batch/createAndUpload
 //
@@ -158,7 +161,7 @@ func (s BatchService) CreateAndUpload(ctx context.Context, job BatchJob, content
 	if err != nil {
 		return nil, err
 	}
-	boundary := rand.Text() // nobody can know it and write it into the content
+	boundary := rand.Text() // random, so content cannot contain it
 	head := []byte("--" + boundary + "\r\nContent-Disposition: form-data; name=\"config\"; filename=\"config\"\r\n\r\n" + string(job.body()) +
 		"\r\n--" + boundary + "\r\nContent-Disposition: form-data; name=\"content\"; filename=\"content\"\r\n\r\n")
 	tail := []byte("\r\n--" + boundary + "--\r\n")
@@ -179,7 +182,7 @@ func (s BatchService) CreateAndUpload(ctx context.Context, job BatchJob, content
 	return st, addRoleHint(err)
 }
 
-// addRoleHint adds a hint to the error of a job that was refused: a 401 without a known sentence is about permissions.
+// addRoleHint adds a hint about permissions to a 401 error without a known sentence.
 func addRoleHint(err error) error {
 	if api, ok := errors.AsType[*APIError](err); ok && api.Hint == "" && api.StatusCode == http.StatusUnauthorized {
 		api.Hint = hintBatchRole
@@ -187,7 +190,7 @@ func addRoleHint(err error) error {
 	return err
 }
 
-// BatchItems converts a sequence of items of one type into one for [BatchService.Import], as in
+// BatchItems converts a sequence of items of one type into a sequence for [BatchService.Import], for example
 // BatchItems(slices.Values(hosts)).
 func BatchItems[T BatchItem](items iter.Seq[T]) iter.Seq2[BatchItem, error] {
 	return func(yield func(BatchItem, error) bool) {
@@ -207,7 +210,7 @@ const (
 	maxPause = 20 * time.Second
 )
 
-// next returns the wait before the next poll: 1.5 times the one before.
+// next returns the wait before the next poll, which is 1.5 times the previous one.
 func (p *pause) next() time.Duration {
 	p.last = min(max(p.last+p.last/2, minPause), maxPause)
 	return p.last

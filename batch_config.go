@@ -9,25 +9,26 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// WriteType says what a batch job does with existing attributes, tags or security labels of an item.
+// WriteType selects what a batch job does with existing attributes, tags or security labels of an item.
 type WriteType string
 
-// The write types. Tags and security labels support only WriteAppend and WriteReplace. The default for them is
-// WriteAppend, which is always sent because the platform's default is to replace.
+// The write types. Tags and security labels support only WriteAppend and WriteReplace. Their default is
+// WriteAppend, which is always sent, because the default of the platform is to replace.
 const (
-	// WriteAppend adds the new ones. The platform does not deduplicate attributes, so a daily import adds
-	// the same attribute 365 times a year. It does deduplicate tags and labels.
+	// WriteAppend adds the new values. The platform deduplicates tags and labels but not attributes, so a
+	// daily import adds the same attribute 365 times a year.
 	WriteAppend WriteType = "Append"
-	// WriteReplace removes the existing ones and adds the new ones. Every run removes what analysts added by hand.
+	// WriteReplace removes the existing values and adds the new ones. Each import also removes values that
+	// analysts added by hand.
 	WriteReplace WriteType = "Replace"
-	// WriteSingleton replaces existing attributes that have the type of a new one, and keeps the others. Older
+	// WriteSingleton replaces existing attributes of the same type as a new one and keeps the others. Older
 	// instances and V1 do not support it.
 	WriteSingleton WriteType = "Singleton"
 	// WriteStatic keeps the existing attributes and ignores the new ones.
 	WriteStatic WriteType = "Static"
 )
 
-// BatchAction says what a batch job does with its items.
+// BatchAction selects what a batch job does with its items.
 type BatchAction string
 
 // The actions.
@@ -36,7 +37,7 @@ const (
 	BatchDelete BatchAction = "Delete" // delete indicators by type and value, and groups by xid
 )
 
-// FileMergeMode says what happens if a new file matches several existing files.
+// FileMergeMode selects what happens if a new file matches several existing files.
 type FileMergeMode string
 
 // The modes.
@@ -45,7 +46,7 @@ const (
 	DistributeFiles FileMergeMode = "Distribute" // update each of them
 )
 
-// HashCollisionMode says which hash wins if a new file contradicts an existing one.
+// HashCollisionMode selects which hash wins if a new file contradicts an existing one.
 type HashCollisionMode string
 
 // The modes.
@@ -57,68 +58,71 @@ const (
 	HashSplit          HashCollisionMode = "Split"
 )
 
-// BatchJob configures one job of [BatchService.Create] and [BatchService.CreateAndUpload]. Owner and, to
-// create, Attributes are required; the zero value of every other field stands for its default.
+// BatchJob configures one job of [BatchService.Create] and [BatchService.CreateAndUpload]. Owner is required,
+// and so is Attributes unless Action is BatchDelete. The zero value of every other field selects its default.
 type BatchJob struct {
 	Owner            string            // name of the owner; the client's default owner is not used
 	Action           BatchAction       // empty means BatchCreate
 	Attributes       WriteType         // has no default; see [BatchConfig]
 	Tags             WriteType         // WriteAppend or WriteReplace; empty means WriteAppend
 	Labels           WriteType         // WriteAppend or WriteReplace; empty means WriteAppend
-	HaltOnError      bool              // the platform stops at the first item that it refuses
+	HaltOnError      bool              // stop the job at the first item that the platform refuses
 	FileMerge        FileMergeMode     // empty sends nothing; the platform's default is MergeFiles
 	HashCollision    HashCollisionMode // empty sends nothing; the platform's default is HashFavorIncoming
 	PlaybookTriggers *bool             // nil sends nothing
-	// V1 says that the file is in the format of version 1 of the batch API: a list of indicators. It cannot be
-	// combined with WriteSingleton, FileMerge, HashCollision and PlaybookTriggers. [BatchWriter] writes version 2.
+	// V1 selects version 1 of the batch API, whose files are lists of indicators. It cannot be combined with
+	// WriteSingleton, FileMerge, HashCollision and PlaybookTriggers. [BatchWriter] writes version 2.
 	V1 bool
 }
 
-// BatchConfig configures a batch import. Owner and, to create, Attributes are required; the zero value of
-// every other field stands for its default. The functions can be called from several goroutines, each except
-// OpenContent one call at a time, and must not call the writer.
+// BatchConfig configures a batch import. Owner is required, and so is Attributes unless Action is
+// BatchDelete. The zero value of every other field selects its default.
+//
+// The functions may be called from several goroutines and must not call the writer. Each of them except
+// OpenContent is called by one goroutine at a time.
 type BatchConfig struct {
-	Owner        string      // name of the owner; the client's default is not used
+	Owner        string      // name of the owner; the client's default owner is not used
 	Action       BatchAction // BatchCreate or BatchDelete; empty means BatchCreate
-	Attributes   WriteType   // has no default for BatchCreate; see WriteType
+	Attributes   WriteType   // has no default for BatchCreate; see [WriteType]
 	Tags, Labels WriteType   // WriteAppend or WriteReplace; empty means WriteAppend
-	// HaltOnError ends the import at the first item that the platform refuses. What was imported stays. The
-	// spool is emptied: the next import starts from the first item, so WriteAppend repeats attributes.
+	// HaltOnError ends the import at the first item that the platform refuses. Items imported before stay on
+	// the platform. The spool is emptied, so the next import starts from the first item and WriteAppend
+	// repeats attributes.
 	HaltOnError      bool
-	FileMerge        FileMergeMode     // empty sends nothing; see BatchJob
-	HashCollision    HashCollisionMode // likewise
+	FileMerge        FileMergeMode     // empty sends nothing; see [BatchJob]
+	HashCollision    HashCollisionMode // empty sends nothing; see [BatchJob]
 	PlaybookTriggers *bool             // nil sends nothing
 
-	// MaxItems and MaxBytes limit a job to 1 to 25,000 items (0 means 25,000) and a file of 1 KiB to 1 GiB
-	// (0 means 2,000,000 bytes, about 5,000 indicators). A single item may be larger.
+	// MaxItems is the largest number of items in a job, from 1 to 25,000; 0 means 25,000. MaxBytes is the
+	// largest size of its file, from 1 KiB to 1 GiB; 0 means 2,000,000 bytes, about 5,000 indicators. A
+	// single item may be larger.
 	MaxItems, MaxBytes int
-	// FlushInterval, for streams that do not end, sends what was added when an item has waited this long for its
-	// job to fill; 0 means never.
+	// FlushInterval is the longest time that an item waits for its job to fill up before the job is sent. 0
+	// means no limit. Set it for streams that do not end.
 	FlushInterval time.Duration
-	// Concurrency is the number of jobs in progress: 1 to 16; 0 means 1, which keeps the order of all items. Up
-	// to Concurrency+1 jobs are in memory.
+	// Concurrency is the number of jobs in progress, from 1 to 16. 0 means 1, which keeps the order of all
+	// items. Up to Concurrency+1 jobs are in memory.
 	Concurrency int
 	RetryFor    time.Duration // longest outage of the platform to retry through; 0 means 10 minutes
-	WaitFor     time.Duration // limit of a job's time from upload to end; 0 means 2 hours
-	// KnownGroup, if not nil, reports whether the owner has a group, so that items can refer to it directly.
-	// References to other groups that are not added become associations at the end of the import, which need
-	// platform version 7.8.2.
+	WaitFor     time.Duration // longest time from the upload of a job to its end; 0 means 2 hours
+	// KnownGroup, if not nil, reports whether the owner already has a group, so that items can refer to it
+	// directly. References to other groups that are not added become associations at the end of the import,
+	// which require platform version 7.8.2.
 	KnownGroup func(xid string) bool
 
-	// Spool, if not nil, keeps the import with its items, so that it survives the process and the machine.
+	// Spool, if not nil, stores the import with its items, so that it survives the process and the machine.
 	Spool Spool
-	// Run names the import in the spool, such as the date of a daily feed. It is required with a Spool. An
-	// import that has ended is not repeated under its name.
+	// Run names the import in the spool, for example by the date of a daily feed. It is required with a
+	// Spool. A completed import is not repeated under its name.
 	Run string
-	// OpenContent opens content that an earlier process added and did not upload; nil reports an error.
+	// OpenContent opens content that an earlier process added and did not upload. If it is nil, that content
+	// fails with an error.
 	OpenContent func(t GroupType, xid string) (Content, error)
 
-	// Exclude, if not nil, reports whether an indicator, given by its type and canonical summary, is left out,
-	// and why; see [BatchExclusion].
+	// Exclude, if not nil, reports whether to leave out an indicator, and why; see [BatchExclusion]. It gets
+	// the type and the canonical summary of the indicator.
 	Exclude func(typ, value string) (reason string, exclude bool)
-	// OnEvent, if not nil, is called with the progress of the import and with each exclusion; OnError with each
-	// error of an item. Of a job, up to 8 errors per item are reported, and up to 1,000 if that is more. After that,
-	// only the first error of each item is, and a last one has the number of the others.
+	// OnEvent, if not nil, is called with the progress of the import and with each exclusion.
 	OnEvent func(BatchEvent)
 	// OnError, if not nil, is called with each error of an item. Beyond 1,000 errors of a job, or 8 times its
 	// number of items if that is more, it gets only the first error of each item, and a last error with the
@@ -136,7 +140,7 @@ const (
 	defaultWaitFor    = 2 * time.Hour
 )
 
-// job returns the configuration of the jobs of an import.
+// job returns the configuration of each job of an import.
 func (c *BatchConfig) job() BatchJob {
 	return BatchJob{Owner: c.Owner, Action: c.Action, Attributes: c.Attributes, Tags: c.Tags, Labels: c.Labels, HaltOnError: c.HaltOnError,
 		FileMerge: c.FileMerge, HashCollision: c.HashCollision, PlaybookTriggers: c.PlaybookTriggers}
@@ -151,7 +155,7 @@ func (j BatchJob) withDefaults() (BatchJob, error) {
 	j.Action = cmp.Or(j.Action, BatchCreate)
 	j.Tags, j.Labels = cmp.Or(j.Tags, WriteAppend), cmp.Or(j.Labels, WriteAppend)
 	if j.Action == BatchDelete {
-		j.Attributes = cmp.Or(j.Attributes, WriteStatic) // required by the platform and without meaning here
+		j.Attributes = cmp.Or(j.Attributes, WriteStatic) // the platform requires it but ignores its value
 	}
 	if j.Owner == "" {
 		return j, badBatch("owner", "is missing", "set Owner; the client's default owner is not used for imports")
@@ -207,19 +211,19 @@ func (c BatchConfig) withDefaults() (BatchConfig, BatchJob, error) {
 	return c, job, err
 }
 
-// settings returns the fields that must not change when an import is resumed, because they change items.
+// settings returns the fields that affect items. They must not change when an import is resumed.
 func (j *BatchJob) settings() string {
 	return strings.Join([]string{j.Owner, string(j.Action), string(j.Attributes), string(j.Tags), string(j.Labels)}, "\x00")
 }
 
-// body returns the configuration as the JSON of a request.
+// body returns the JSON of the request that creates the job.
 func (j *BatchJob) body() []byte {
 	var w wire.Writer
 	w.BeginObject()
 	if j.V1 {
 		text(&w, "version", "V1")
 	} else {
-		text(&w, "version", "V2") // without it, the platform assumes V1
+		text(&w, "version", "V2") // the platform's default is V1
 	}
 	text(&w, "owner", j.Owner)
 	text(&w, "action", string(j.Action))

@@ -8,8 +8,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// BatchItem is an item that can be imported: every [Indicator], every [Group], [*GroupContent], [*Association], and the
-// items that [MergeItems] yields.
+// BatchItem is an item of an import: an [Indicator], a [Group], a [*GroupContent], an [*Association], or an
+// item from [MergeItems].
 type BatchItem interface {
 	batchItem()
 }
@@ -18,30 +18,30 @@ func (m *IndicatorMeta) batchItem() {}
 func (m *GroupMeta) batchItem()     {}
 func (a *Association) batchItem()   {}
 
-// Association links two things of the import's owner, which may be in the import or have been
-// there before. It needs version 7.8.2 of the platform.
+// Association links two indicators or groups of the import's owner. Each end is part of the import or already
+// in the owner. It requires platform version 7.8.2.
 //
-// It is the only way to link two indicators. Groups are linked more simply by the GroupXIDs of
-// what refers to them, which works on every version.
+// Two indicators can be linked only by an Association. To link an item to a group, set GroupXIDs of the item
+// instead, which works on every version.
 type Association struct {
 	From, To AssociationEnd
-	// Type is the name of the association type, as in "URL Host", and not its path segment, which is
-	// what an AssociationType holds; client.Types.Associations lists both. It is required between
-	// two indicators and refused otherwise.
+	// Type is the name of the association type, for example "URL Host". It is not the path segment in an
+	// AssociationType; client.Types.Associations lists both. Type is required between two indicators and must
+	// be empty otherwise.
 	Type string
 }
 
-// AssociationEnd is one end of an [Association]: an indicator by type and summary, a group by xid,
-// or either by the id that it has on the platform.
+// AssociationEnd is one end of an [Association]: an indicator by type and summary, a group by xid, or either
+// by its id on the platform.
 type AssociationEnd struct {
-	Indicator IndicatorType // the indicator's type; empty for a group
-	Summary   string        // the indicator's value, in any form that Get takes
-	GroupXID  string        // the group's xid
-	GroupType GroupType     // may be empty
-	ID        int64         // in place of Summary or GroupXID
+	Indicator IndicatorType // type of the indicator; empty for a group
+	Summary   string        // value of the indicator, in any form that Get accepts
+	GroupXID  string        // xid of the group
+	GroupType GroupType     // optional
+	ID        int64         // instead of Summary or GroupXID
 }
 
-// IndicatorEnd names an indicator as the end of an association.
+// IndicatorEnd returns an indicator as the end of an association.
 func IndicatorEnd(ind Indicator) AssociationEnd {
 	if isNil(ind) {
 		return AssociationEnd{}
@@ -49,11 +49,11 @@ func IndicatorEnd(ind Indicator) AssociationEnd {
 	return AssociationEnd{Indicator: ind.Type(), Summary: ind.Summary()}
 }
 
-// GroupEnd names a group as the end of an association, by its xid.
+// GroupEnd returns a group as the end of an association, by its xid.
 func GroupEnd(xid string) AssociationEnd { return AssociationEnd{GroupXID: xid} }
 
-// write writes an end under the keys that end in which. It returns the summary of an indicator that is
-// referred to by it.
+// write writes an end under keys with the suffix which. It returns the canonical summary of an indicator that
+// is named by it.
 func (e *AssociationEnd) write(w *wire.Writer, which string) (summary string, err error) {
 	bad := func(rule, fix string) error {
 		return &ValidationError{Field: "association end " + which, Rule: rule, Fix: fix}
@@ -93,8 +93,8 @@ func (e *AssociationEnd) write(w *wire.Writer, which string) (summary string, er
 	return summary, nil
 }
 
-// maxEnd is how many bytes the name of an end of an association, or of a reference, may have. Ends are kept in
-// memory and sorted while they wait for each other.
+// maxEnd is the largest size in bytes of a name in an association or reference. Associations that wait for a
+// group keep both names in memory and are sorted by them.
 const maxEnd = 64 << 10
 
 func checkEnd(field, name string) error {
@@ -104,7 +104,7 @@ func checkEnd(field, name string) error {
 	return nil
 }
 
-// key returns the end for a key of associations. summary is that of an indicator, in its canonical form.
+// key returns the end for item.LinkKey. summary is the canonical summary of an indicator.
 func (e *AssociationEnd) key(summary string) item.End {
 	switch {
 	case e.ID > 0:
@@ -115,8 +115,8 @@ func (e *AssociationEnd) key(summary string) item.End {
 	return item.End{Name: "=" + e.GroupXID}
 }
 
-// summaryOf brings the summary of an indicator that is referred to into the form that it has in
-// batch files. That of a type that this package does not know stays as it is.
+// summaryOf returns the summary of a referenced indicator as batch files contain it. A summary of an unknown
+// type is not changed.
 func summaryOf(t IndicatorType, summary string) (string, error) {
 	def := indicatorDefOf(t)
 	if def == nil {
@@ -125,7 +125,7 @@ func summaryOf(t IndicatorType, summary string) (string, error) {
 	return def.summaryOf(summary)
 }
 
-// check refuses an association that names its type where it has none, or none where it needs one.
+// check returns an error if the type of an association is missing between two indicators, or set otherwise.
 func (a *Association) check() error {
 	both := a.From.Indicator != "" && a.To.Indicator != ""
 	switch {
@@ -137,20 +137,21 @@ func (a *Association) check() error {
 	return checkText("association type", a.Type)
 }
 
-// GroupContent is a document or report that is imported with its content. The content is streamed to the
-// platform after the job of the group, and created or replaced there. Content that can be opened again is
-// retried for up to BatchConfig.RetryFor.
+// GroupContent is a document or report that is imported with its content. Add the group as a GroupContent
+// instead of adding it alone.
 //
-// Each upload is reported as a BatchContentUploaded event, or as a [BatchItemError] whose Content is true. The
-// content of a group that the platform refused is not uploaded.
+// The content is streamed to the platform after the job of the group, and replaces existing content. Content
+// that can be opened again is retried for up to BatchConfig.RetryFor. Each upload is reported as a
+// BatchContentUploaded event, or as a [BatchItemError] whose Content is true. If the platform refuses the
+// group, its content is not uploaded.
 type GroupContent struct {
-	Group   Group // a [*Document] or [*Report]; Malware and Password of a document apply
+	Group   Group // a [*Document], whose Malware and Password apply, or a [*Report]
 	Content Content
 }
 
 func (*GroupContent) batchItem() {}
 
-// check refuses a group without content.
+// check returns an error if the group cannot have content or has none.
 func (g *GroupContent) check() error {
 	bad := func(rule, fix string) error {
 		return &ValidationError{Field: "group content", Rule: rule, Fix: fix}

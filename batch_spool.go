@@ -13,58 +13,56 @@ import (
 var (
 	ErrSpool       = journal.ErrStore
 	ErrSpoolRecord = journal.ErrRecord // a record is damaged, missing, or of another version
-	ErrSpoolOther  = importer.ErrOther // the spool holds the import of something else
+	ErrSpoolOther  = importer.ErrOther // the spool contains a different import
 	ErrSpoolLost   = journal.ErrLost   // another writer or process has taken over the import
 )
 
-// Spool keeps the records of an import where they outlive the process. [DirSpool] keeps them in a directory;
-// threatconnecttest.TestSpool checks an implementation.
+// Spool stores the records of an import outside the process. [DirSpool] stores them in a directory. Use
+// threatconnecttest.TestSpool to test an implementation.
 //
-// A [BatchWriter] only creates records and removes them; it never changes one. A writer that opens a spool
-// takes the import over by creating the next record. The writer before then finds that record and stops with
-// ErrSpoolLost, so no locks are needed, and two processes cannot import the same items.
+// A [BatchWriter] creates and removes records and never changes one. A writer that opens a spool takes over
+// the import by creating the next record. The previous writer then finds that record and stops with
+// ErrSpoolLost. So the spool needs no locks, and two processes cannot import the same items.
 //
-// Names, Read and Remove are retried up to 3 times within about 2 seconds; a Create that fails is repeated once, if
-// the record is not there.
+// The writer retries Names, Read and Remove up to 3 times within about 2 seconds. It retries a failed Create
+// once, if the record does not exist.
 //
-// An implementation must be safe for concurrent use. A name has 1 to 64 lower-case letters, digits and hyphens.
+// An implementation must be safe for concurrent use. Names of records have 1 to 64 lower-case letters, digits
+// and hyphens.
 type Spool interface {
-	// Create keeps a record that consists of some parts. If there is a record of the name, it changes nothing
-	// and returns an error that matches [fs.ErrExist]; of several calls with one name, one succeeds at most.
-	// Once Create has returned nil, the record survives the process and the machine. After another
-	// error, the complete record is there or nothing is.
+	// Create stores a record, the concatenation of parts. If a record of that name exists, it changes nothing
+	// and returns an error that matches [fs.ErrExist]. At most one of several calls with the same name
+	// succeeds. A record is durable once Create has returned nil: it survives failures of the process and the
+	// machine. After any other error, the record is either complete or absent.
 	Create(ctx context.Context, name string, parts [][]byte) error
-	// Names returns the names of all records, in any order. It includes every record that was not removed and
-	// whose Create has returned nil before the call, in any process. Names that are not those of records are
-	// ignored.
 	Names(ctx context.Context) ([]string, error)
-	// Read returns a record, whose memory belongs to the caller. If there is none, the error matches
+	// Read returns a record. The caller may modify the slice. If the record does not exist, the error matches
 	// [fs.ErrNotExist].
 	Read(ctx context.Context, name string) ([]byte, error)
-	// Remove removes a record. If there is none, it returns nil. A removal may be undone by a failure of the
-	// machine.
+	// Remove removes a record. If it does not exist, Remove returns nil. A failure of the machine may undo a
+	// removal.
 	Remove(ctx context.Context, name string) error
 }
 
-// DirSpool is a [Spool] in a directory, with one file per record that only the user of the process can read. It
-// is safe for concurrent use by any number of goroutines and processes.
+// DirSpool is a [Spool] in a directory, with one file per record that only the user of the process can read.
+// It is safe for concurrent use by any number of goroutines and processes.
 //
-// It writes and syncs a temporary file, links it under the name of the record, and syncs the directory. At its
-// first use it also syncs the parents of the directory. Temporary files of processes that died are removed after
-// an hour. Other files are left alone, and symbolic links in the place of records are not followed.
+// Create writes and syncs a temporary file, links it to the name of the record, and syncs the directory. The
+// first use also syncs the parents of the directory. Temporary files of processes that died are removed after
+// an hour. DirSpool does not touch other files, and does not follow symbolic links in place of records.
 //
-// Whoever can write to the directory decides what is imported. So on Unix, a directory or a record that belongs to
-// another user, or that others can write to, is an error, and so is a symbolic link of another user in the path.
-// Kubernetes lets the group write to all files of a volume with an fsGroup at each start, unless its
-// fsGroupChangePolicy is OnRootMismatch.
+// A user who can write to the directory controls what is imported. So on Unix, a directory or record is an
+// error if it belongs to another user or if others can write to it, and so is a symbolic link of another user
+// in the path. On Kubernetes volumes with an fsGroup, set fsGroupChangePolicy to OnRootMismatch: otherwise
+// each start makes all files writable by the group.
 //
-// The file system must support hard links. FAT, exFAT and some network file systems do not; Create returns an
-// error there. On Windows, which cannot sync directories, the file system decides when the name of a record
+// The file system must support hard links. FAT, exFAT and some network file systems do not, and Create
+// returns an error there. Windows cannot sync directories: the file system decides when the name of a record
 // becomes durable.
 type DirSpool struct{ dir *durable.Dir }
 
-// NewDirSpool returns the spool in a directory. Create makes the directory and its parents if they do not exist.
-// A relative path is relative to the current directory of this call. One directory holds one import.
+// NewDirSpool returns the spool in a directory, which holds one import. Create makes the directory and its
+// parents if they do not exist. A relative path is resolved against the current directory of this call.
 func NewDirSpool(dir string) *DirSpool {
 	if dir != "" {
 		if abs, err := filepath.Abs(dir); err == nil {
@@ -79,7 +77,7 @@ func (s *DirSpool) Create(ctx context.Context, name string, parts [][]byte) erro
 	return s.dir.Create(ctx, name, parts)
 }
 
-// Names implements [Spool]. Files that cannot be records are not among the names.
+// Names implements [Spool]. It omits files that cannot be records.
 func (s *DirSpool) Names(ctx context.Context) ([]string, error) { return s.dir.Names(ctx) }
 
 // Read implements [Spool].

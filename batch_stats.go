@@ -8,12 +8,12 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 )
 
-// BatchCounts counts items of one kind. Once the writer is closed, Added is the sum of the others.
+// BatchCounts counts items of one kind. After Close, Added is the sum of the other fields.
 type BatchCounts struct {
 	Added       int64 // accepted by Add
 	Succeeded   int64 // confirmed by the platform
 	Failed      int64 // refused by the platform, or saved only in part
-	Unprocessed int64 // not sent, or not processed by the platform, because the job or the import ended before
+	Unprocessed int64 // not sent, or not processed by the platform, because the job or the import ended early
 	Unknown     int64 // uploaded with an unknown outcome
 	Excluded    int64 // excluded by BatchConfig.Exclude
 }
@@ -27,25 +27,27 @@ func (c *BatchCounts) plus(d BatchCounts) {
 	c.Excluded += d.Excluded
 }
 
-// BatchStats are the counts of an import.
+// BatchStats counts the items of an import.
 type BatchStats struct {
 	Indicators, Groups, Associations BatchCounts
-	// Links are references that are sent as associations: to a group of a later job, and from a group to an
-	// indicator of another job. They include references of groups to excluded indicators. They are not items.
+	// Links counts references that are sent as associations: from an item to a group of a later job, and from
+	// a group to an indicator of another job. It includes references of groups to excluded indicators. Links
+	// are not items.
 	Links BatchCounts
-	// Contents are those of documents and reports; see [GroupContent]. Contents of groups that were not imported
-	// are unprocessed. They are not items.
+	// Contents counts the contents of documents and reports; see [GroupContent]. Contents of groups that were
+	// not imported are unprocessed. Contents are not items.
 	Contents   BatchCounts
 	Invalid    int64 // items that Add refused because they break a rule; not in the counts above
-	Duplicates int64 // associations and links that repeat another one, so they are not sent; not in the counts above
+	Duplicates int64 // associations and links that repeat another one and are not sent; not in the counts above
 	Jobs       int64 // jobs that were uploaded
-	Bytes      int64 // bytes of their files
-	// ExclusionReasons counts the exclusions in the counts above by reason: up to 100 reasons, and the rest as
-	// "other". It is nil without exclusions and in a [BatchEvent].
+	Bytes      int64 // total size of their files
+	// ExclusionReasons counts the exclusions in the counts above by reason: up to 100 reasons, and the rest
+	// as "other". It is nil if nothing was excluded, and in a [BatchEvent].
 	ExclusionReasons map[string]int64
 }
 
-// Total returns the sum over all kinds of items. Links, contents and invalid items are not in it.
+// Total returns the sum over indicators, groups and associations. It excludes links, contents and invalid
+// items.
 func (s BatchStats) Total() BatchCounts {
 	t := s.Indicators
 	t.plus(s.Groups)
@@ -53,8 +55,8 @@ func (s BatchStats) Total() BatchCounts {
 	return t
 }
 
-// String returns the counts in one line, as in "indicators 980 of 1000 (20 failed), groups 3 of 3; jobs 2,
-// bytes 81920". It leaves out counts that are 0.
+// String returns the counts in one line, for example "indicators 980 of 1000 (20 failed), groups 3 of 3; jobs
+// 2, bytes 81920". It omits counts of 0.
 func (s BatchStats) String() string {
 	var parts []string
 	for _, c := range []struct {
@@ -77,7 +79,7 @@ func (s BatchStats) String() string {
 	return fmt.Sprintf("%s; jobs %d, bytes %d", strings.Join(parts, ", "), s.Jobs, s.Bytes)
 }
 
-// String returns the counts, as in "980 of 1000 (15 failed, 5 unknown)".
+// String returns the counts, for example "980 of 1000 (15 failed, 5 unknown)".
 func (c BatchCounts) String() string {
 	text := fmt.Sprintf("%d of %d", c.Succeeded, c.Added)
 	rest := tallies(tally{c.Failed, "failed"}, tally{c.Unprocessed, "unprocessed"}, tally{c.Unknown, "unknown"}, tally{c.Excluded, "excluded"})
@@ -87,13 +89,13 @@ func (c BatchCounts) String() string {
 	return text
 }
 
-// tally is a number and what it counts.
+// tally is a count with its label.
 type tally struct {
 	n  int64
 	of string
 }
 
-// tallies returns the numbers above 0, as in "15 failed".
+// tallies returns texts such as "15 failed" for the counts above 0.
 func tallies(all ...tally) (texts []string) {
 	for _, t := range all {
 		if t.n > 0 {
@@ -103,7 +105,7 @@ func tallies(all ...tally) (texts []string) {
 	return texts
 }
 
-// batchStats returns the counts of an import, without the reasons of exclusions.
+// batchStats returns the counts of an import without ExclusionReasons.
 func batchStats(st *importer.Stats) BatchStats {
 	counts := func(k item.Kind) BatchCounts {
 		c := &st.Outcome.Kinds[k]
