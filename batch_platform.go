@@ -93,13 +93,13 @@ func (p *batchPlatform) Attach(ctx context.Context, c item.Content) (again bool,
 // Classify returns the meaning of an error for an import.
 func (p *batchPlatform) Classify(err error) deliver.Fault {
 	f := deliver.Fault{
-		Passing:  temporary(err),
-		Foreign:  errors.Is(err, errPage),
-		Unsent:   errors.Is(err, errUnsent) || neverConnected(err),
-		NotFound: errors.Is(err, ErrNotFound),
-		TooLarge: errors.Is(err, ErrRequestTooLarge),
+		Temporary: temporary(err),
+		Foreign:   errors.Is(err, errPage),
+		Unsent:    errors.Is(err, errUnsent) || neverConnected(err),
+		NotFound:  errors.Is(err, ErrNotFound),
+		TooLarge:  errors.Is(err, ErrRequestTooLarge),
 	}
-	f.Early = f.NotFound || errors.Is(err, ErrBadRequest)
+	f.NotReady = f.NotFound || errors.Is(err, ErrBadRequest)
 	api, ok := errors.AsType[*APIError](err)
 	if !ok {
 		return f

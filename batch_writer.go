@@ -189,7 +189,7 @@ func (w *BatchWriter) Add(ctx context.Context, in BatchItem) error {
 		return &BatchItemError{Seq: seq, Type: w.encoder.typ, Ref: w.encoder.name, Err: err}
 	}
 	if excluded := w.encoder.excluded; enc.Section != item.Groups && len(excluded) > 0 {
-		w.engine.Leave(enc, excluded[0].Reason)
+		w.engine.Exclude(enc, excluded[0].Reason)
 		w.reportExcluded(seq, excluded[0])
 		return nil
 	}

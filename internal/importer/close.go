@@ -13,12 +13,12 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/journal"
 )
 
-// Close sends what is left, waits until everything is settled, and ends the import. If ctx ends before, Close stops
-// at once. source is the error that ended the items early, or nil.
+// Close sends the remaining items, waits until all are settled, and ends the import. If ctx ends first, Close
+// stops at once. source is the error that ended the sequence of items early, or nil.
 func (e *Engine) Close(ctx context.Context, source error) {
 	last, err := e.flush(ctx, func(journal.Deferred) bool { return true })
 	if errors.Is(err, ErrEnded) {
-		err = nil // it is known, and what was sent before goes on
+		err = nil // Cause returns it, and files sent before continue
 	}
 	if e.packer.File() != nil || e.pending != nil {
 		if serr := e.send(ctx); serr != nil && err == nil && !errors.Is(serr, ErrEnded) {
@@ -35,7 +35,7 @@ func (e *Engine) Close(ctx context.Context, source error) {
 	if source != nil {
 		e.halt(source)
 	}
-	if err := e.drop(); err != nil {
+	if err := e.countUnsent(); err != nil {
 		e.halt(err)
 	}
 	e.finish(ctx)
@@ -43,8 +43,8 @@ func (e *Engine) Close(ctx context.Context, source error) {
 	e.free = nil
 }
 
-// drop counts what was added and is not sent.
-func (e *Engine) drop() error {
+// countUnsent counts added items that are not sent.
+func (e *Engine) countUnsent() error {
 	var left item.Outcome
 	if a := e.pending; a != nil && a.File != 0 {
 		left = e.deliverer.Leave(fileOf(a))
@@ -58,14 +58,14 @@ func (e *Engine) drop() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.left.Plus(&left)
-	for k := range settled { // what cannot be read back was not sent
+	for k := range settled { // held items that cannot be read back were not sent
 		missing := e.totals.Kinds[k] - e.totals.Excluded[k] - settled[k].Total() - e.left.Kinds[k].Total()
 		e.left.Kinds[k].Unprocessed += max(missing, 0)
 	}
 	return err
 }
 
-// finish ends the journal, unless something is left to be resumed.
+// finish ends the journal unless the import can be resumed.
 func (e *Engine) finish(ctx context.Context) {
 	ended := e.Cause()
 	if !e.journal.Kept() || ended != nil && !errors.Is(ended, deliver.ErrHalted) {
@@ -76,20 +76,20 @@ func (e *Engine) finish(ctx context.Context) {
 	}
 }
 
-// Forget makes a later import of the same run begin again instead of returning the outcome of this one.
+// Forget makes a later import of the same run start again instead of returning the outcome of this one.
 func (e *Engine) Forget() { e.forget = true }
 
-// halt ends the import. Deliveries finish their current piece and send nothing more.
+// halt ends the import. Deliveries finish their current piece and send no other.
 func (e *Engine) halt(err error) { e.end(err, true) }
 
-// end ends the import. The first reason stays. If stopping is false, what was added is still sent.
+// end ends the import; the first error is kept. If stopping is false, items that were added are still sent.
 func (e *Engine) end(err error, stopping bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.stopping = e.stopping || stopping
 	if e.ended == nil {
 		e.ended = err
-		e.over.Store(true)
+		e.closed.Store(true)
 	}
 }
 
@@ -101,13 +101,13 @@ func (e *Engine) stopped() bool {
 
 // Ended returns an error that matches ErrEnded if the import has ended.
 func (e *Engine) Ended() error {
-	if !e.over.Load() {
+	if !e.closed.Load() {
 		return nil
 	}
 	return fmt.Errorf("%w: %w", ErrEnded, e.Cause())
 }
 
-// Cause returns why the import has ended early, or nil.
+// Cause returns the error that ended the import early, or nil.
 func (e *Engine) Cause() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -120,10 +120,11 @@ type Stats struct {
 	Outcome   item.Outcome
 	Watermark journal.Watermark
 	Elapsed   time.Duration // since the first item of this process
-	Before    int64         // items that were settled by earlier processes
+	Before    int64         // items that earlier processes settled
 }
 
-// Stats returns the counts of the import, without the reasons of exclusions. Its slices must not be changed.
+// Stats returns the counts of the import without the reasons of exclusions. The caller must not modify its
+// slices.
 func (e *Engine) Stats() Stats {
 	e.mu.Lock()
 	s := Stats{Totals: e.totals, Before: e.before}
@@ -143,17 +144,17 @@ func (e *Engine) Stats() Stats {
 	return s
 }
 
-// Reasons counts the exclusions by reason.
+// Reasons returns the number of exclusions by reason.
 func (e *Engine) Reasons() map[string]int64 {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return maps.Clone(e.totals.Reasons)
 }
 
-// Resumed returns the totals of what earlier processes have added.
+// Resumed returns the totals of the items that earlier processes added.
 func (e *Engine) Resumed() item.Totals { return e.resumed }
 
-// Note keeps and reports a failure of an item that was refused.
+// Note records and reports the failure of a refused item.
 func (e *Engine) Note(f item.Failure) {
 	e.mu.Lock()
 	e.refused.Note(f)
@@ -161,16 +162,16 @@ func (e *Engine) Note(f item.Failure) {
 	e.opts.Failed(f)
 }
 
-// Kept reports whether the store has an import that can be resumed.
+// Kept reports whether the store contains an import that can be resumed.
 func (e *Engine) Kept() (kept bool) {
 	e.journal.View(func(s *journal.State) { kept = e.journal.Kept() && s.End == nil })
 	return kept
 }
 
-// Context returns the context of the import, which ends with it.
+// Context returns the context of deliveries, which ends with the import.
 func (e *Engine) Context() context.Context { return e.work }
 
-// Stop ends the import while another goroutine may be adding.
+// Stop ends the import. Another goroutine may be adding items.
 func (e *Engine) Stop(err error) {
 	e.halt(err)
 	e.stop(err)

@@ -1,9 +1,9 @@
-// Package importer is the engine of batch imports. It packs encoded items into files and delivers the files to the
-// platform, each item exactly once, even if the process dies.
+// Package importer is the engine of batch imports. It packs encoded items into files and delivers the files
+// to the platform, each item exactly once, even if the process dies.
 //
-// Its packages import each other in one direction: item holds the data, journal the state, attribute and pack decide,
-// deliver calls the platform through an interface, and the Engine connects them. They do not depend on HTTP or on the
-// types of indicators and groups.
+// Its packages import each other in one direction: item holds the data, journal the state, attribute and pack
+// contain the decisions, and deliver calls the platform through an interface. The Engine connects them. They
+// do not depend on HTTP or on the types of indicators and groups.
 package importer
 
 import (
@@ -22,18 +22,18 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/pack"
 )
 
-// ErrEnded says that an earlier error has ended the import. It is wrapped together with that error.
+// ErrEnded reports that an earlier error has ended the import. Errors that match it wrap that error as well.
 var ErrEnded = errors.New("threatconnect: batch import has ended")
 
-// Options are the options of an engine.
+// Options configures an Engine. There are no defaults.
 type Options struct {
 	Platform    deliver.Platform
-	Store       journal.Store // nil keeps nothing
+	Store       journal.Store // nil for an import that is not stored
 	Errors      journal.Errors
-	Start       journal.Start // without its seed
-	MaxItems    int           // in a file
-	MaxBytes    int           // of a file
-	Concurrency int           // files that are delivered at the same time
+	Start       journal.Start // Seed is ignored
+	MaxItems    int           // largest number of items in a file
+	MaxBytes    int           // largest size of a file
+	Concurrency int           // number of files delivered at the same time
 	RetryFor    time.Duration
 	WaitFor     time.Duration
 	HaltOnError bool
@@ -43,59 +43,59 @@ type Options struct {
 	Failed      func(item.Failure)
 }
 
-// Engine is one import. One goroutine at a time may call Add, Refuse, Leave, Flush and Close; the other methods are
-// safe for concurrent use.
+// Engine is one import. Add, Refuse, Exclude, Flush and Close may be called by one goroutine at a time; the
+// other methods are safe for concurrent use.
 type Engine struct {
 	opts      Options
 	journal   *journal.Journal
 	deliverer *deliver.Deliverer
 
-	// The side that adds.
-	packer  *pack.Packer
-	summer  item.Summer
-	made    int64          // files
-	pending *journal.Added // of a closed file, until it is in the journal
-	unmade  int            // files whose memory was not allocated yet
-	free    chan *item.File
-	resumed item.Totals // what an earlier process has added
-	forget  bool
+	// These fields belong to the goroutine that adds items.
+	packer      *pack.Packer
+	summer      item.Summer
+	made        int64          // number of files
+	pending     *journal.Added // of a closed file that is not in the journal yet
+	unallocated int            // files that were not allocated yet
+	free        chan *item.File
+	resumed     item.Totals // of items that earlier processes added
+	forget      bool
 
-	work    context.Context // of deliveries
+	work    context.Context // context of deliveries
 	stop    context.CancelCauseFunc
 	running sync.WaitGroup
-	over    atomic.Bool // nothing more is added
+	closed  atomic.Bool // Add returns an error
 
-	mu       sync.Mutex // guards the rest; never held while anything is waited for
+	mu       sync.Mutex // guards the fields below; not held while waiting
 	totals   item.Totals
 	queue    []*deliver.File
 	open     []*deliver.File
-	changed  chan struct{} // closed when a delivery has ended, and replaced
-	ended    error         // why the import has ended early
-	stopping bool          // what was added is not sent either
-	left     item.Outcome  // of items that a resumed import sends or waits for again
+	changed  chan struct{} // closed and replaced when a delivery ends
+	ended    error         // the error that ended the import early
+	stopping bool          // items that were added are not sent either
+	left     item.Outcome  // of items that are left for a resumed import
 	refused  item.Outcome  // failures of refused items that are in no record yet
-	began    time.Time     // of the first item
-	before   int64         // items that were settled before that, by another process
+	began    time.Time     // when the first item was added
+	before   int64         // items that earlier processes settled
 }
 
-// New returns an engine. Begin or Open must be called next.
+// New returns an engine. Call Begin or Open next.
 func New(opts Options) *Engine {
 	e := &Engine{
-		opts:    opts,
-		unmade:  opts.Concurrency + 1,
-		free:    make(chan *item.File, opts.Concurrency+1),
-		changed: make(chan struct{}),
+		opts:        opts,
+		unallocated: opts.Concurrency + 1,
+		free:        make(chan *item.File, opts.Concurrency+1),
+		changed:     make(chan struct{}),
 	}
 	e.work, e.stop = context.WithCancelCause(context.Background())
 	return e
 }
 
-// Begin begins an import that is not kept.
+// Begin begins an import that is not stored.
 func (e *Engine) Begin() {
-	e.use(journal.New(e.start()))
+	e.setJournal(journal.New(e.start()))
 }
 
-// start returns the start of an import that begins, with a new seed.
+// start returns the Start of a new import, with a random seed.
 func (e *Engine) start() journal.Start {
 	s := e.opts.Start
 	s.Seed = make([]byte, 16)
@@ -103,8 +103,8 @@ func (e *Engine) start() journal.Start {
 	return s
 }
 
-// use sets the journal of an import that has begun.
-func (e *Engine) use(j *journal.Journal) {
+// setJournal sets the journal of an import that has begun.
+func (e *Engine) setJournal(j *journal.Journal) {
 	e.journal = j
 	var s []byte
 	j.View(func(state *journal.State) { s = state.Start.Seed })
@@ -116,7 +116,8 @@ func (e *Engine) use(j *journal.Journal) {
 	}
 }
 
-// Add adds an item. After an error it was not added. It waits while Concurrency+1 files are in use, or until ctx ends.
+// Add adds an item. It waits while Concurrency+1 files are in use, or until ctx ends. If it returns an error,
+// the item was not added.
 func (e *Engine) Add(ctx context.Context, enc *item.Encoded) error {
 	if err := e.Ended(); err != nil {
 		return err
@@ -129,7 +130,7 @@ func (e *Engine) Add(ctx context.Context, enc *item.Encoded) error {
 		}
 		e.count(enc, item.Association)
 	} else {
-		if err := e.room(ctx, e.packer.Need(enc)); err != nil {
+		if err := e.ensureRoom(ctx, e.packer.Need(enc)); err != nil {
 			return err
 		}
 		e.packer.Add(seq, enc, e.opts.MaxBytes, e.opts.MaxItems)
@@ -141,7 +142,7 @@ func (e *Engine) Add(ctx context.Context, enc *item.Encoded) error {
 
 // count counts an item that was added.
 func (e *Engine) count(enc *item.Encoded, k item.Kind) {
-	e.next(enc, func(t *item.Totals) {
+	e.countItem(enc, func(t *item.Totals) {
 		t.Kinds[k]++
 		if enc.Content != nil {
 			t.Contents++
@@ -154,8 +155,8 @@ func (e *Engine) count(enc *item.Encoded, k item.Kind) {
 	})
 }
 
-// next counts an item and adds it to the checksum of all items. enc is nil for one that was refused.
-func (e *Engine) next(enc *item.Encoded, change func(*item.Totals)) {
+// countItem counts an item and adds it to the checksum of all items. enc is nil for a refused item.
+func (e *Engine) countItem(enc *item.Encoded, change func(*item.Totals)) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.journal.Kept() {
@@ -170,12 +171,12 @@ func (e *Engine) next(enc *item.Encoded, change func(*item.Totals)) {
 }
 
 // Refuse counts an item that breaks a rule.
-func (e *Engine) Refuse() { e.next(nil, func(t *item.Totals) { t.Invalid++ }) }
+func (e *Engine) Refuse() { e.countItem(nil, func(t *item.Totals) { t.Invalid++ }) }
 
-// Leave counts an item that is excluded.
-func (e *Engine) Leave(enc *item.Encoded, reason string) {
+// Exclude counts an excluded item.
+func (e *Engine) Exclude(enc *item.Encoded, reason string) {
 	k := item.KindOf(enc.Section, 0)
-	e.next(enc, func(t *item.Totals) {
+	e.countItem(enc, func(t *item.Totals) {
 		t.Kinds[k]++
 		t.Exclude(k, reason)
 	})
@@ -184,13 +185,13 @@ func (e *Engine) Leave(enc *item.Encoded, reason string) {
 // Added returns the number of items that were added, including refused ones.
 func (e *Engine) Added() int64 { return e.totals.Added }
 
-// Unsent reports whether something was added that is in no file yet, or in one that is not complete.
+// Unsent reports whether some items are in no file or in an incomplete one.
 func (e *Engine) Unsent() bool {
 	return e.packer.File() != nil || e.pending != nil || e.packer.Held() < math.MaxInt64
 }
 
-// room makes sure that there is an open file with room for some bytes.
-func (e *Engine) room(ctx context.Context, need int) error {
+// ensureRoom makes sure that a file with room for need bytes is open.
+func (e *Engine) ensureRoom(ctx context.Context, need int) error {
 	if e.pending != nil || e.packer.File() != nil && int64(e.packer.Size()+need) > e.deliverer.Limit() {
 		if err := e.send(ctx); err != nil {
 			return err
@@ -199,7 +200,7 @@ func (e *Engine) room(ctx context.Context, need int) error {
 	if e.packer.File() != nil {
 		return nil
 	}
-	f, err := e.memory(ctx)
+	f, err := e.newFile(ctx)
 	if err != nil {
 		return err
 	}
@@ -208,15 +209,15 @@ func (e *Engine) room(ctx context.Context, need int) error {
 	return nil
 }
 
-// memory waits for the memory of a file.
-func (e *Engine) memory(ctx context.Context) (*item.File, error) {
+// newFile returns an empty file, and waits while all are in use.
+func (e *Engine) newFile(ctx context.Context) (*item.File, error) {
 	select {
 	case f := <-e.free:
 		return f, nil
 	default:
 	}
-	if e.unmade > 0 {
-		e.unmade--
+	if e.unallocated > 0 {
+		e.unallocated--
 		return new(item.File), nil
 	}
 	select {
@@ -227,18 +228,18 @@ func (e *Engine) memory(ctx context.Context) (*item.File, error) {
 	}
 }
 
-// sendFull sends the open file if it is full, and writes links into the journal if there are many. If ctx ends before,
-// a later call does that.
+// sendFull sends the open file if it is full. It also sends if many links are in no record yet. If ctx ends
+// first, a later call does so.
 func (e *Engine) sendFull(ctx context.Context) {
 	const maxPending = 1 << 20
 	f := e.packer.File()
 	if f != nil && (f.Count() >= e.opts.MaxItems || int64(e.packer.Size()) >= e.deliverer.Limit()) || e.packer.PendingBytes() >= maxPending {
-		_ = e.send(ctx) // what ends the import comes back from the next call
+		_ = e.send(ctx) // the next call returns the error
 	}
 }
 
-// send closes the open file, writes what was added into the journal, and queues the file for delivery. If ctx ends
-// before, the file is sent later. After an error of the journal, nothing more is added. Stop ends it.
+// send closes the open file, writes the added items to the journal, and queues the file for delivery. If ctx
+// ends first, a later call does so. An error of the journal ends the import. Stop interrupts send.
 func (e *Engine) send(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -262,7 +263,7 @@ func (e *Engine) send(ctx context.Context) error {
 	}
 	e.pending = nil
 	e.mu.Lock()
-	e.refused.Failures = e.refused.Failures[len(a.Refused.Failures):] // some may have come since the file was closed
+	e.refused.Failures = e.refused.Failures[len(a.Refused.Failures):] // others may have been added since the file was closed
 	e.refused.More -= a.Refused.More
 	e.mu.Unlock()
 	if a.File == 0 {
@@ -280,34 +281,36 @@ func fileOf(a *journal.Added) *deliver.File {
 	return &deliver.File{File: a.Payload, Number: a.File, After: a.After, Pieces: []journal.Piece{{Part: a.Payload.All()}}, Contents: a.Contents}
 }
 
-// Flush sends what was added, except links that wait for a group that was not added. It returns the number of the last
-// file, for Wait.
+// Flush sends the added items, except links that wait for a group that was not added. It returns the number
+// of the last file, for Wait.
 func (e *Engine) Flush(ctx context.Context) (last int64, err error) {
 	return e.flush(ctx, e.packer.Ready)
 }
 
 func (e *Engine) flush(ctx context.Context, ready func(journal.Deferred) bool) (int64, error) {
 	if e.packer.File() != nil {
-		e.packer.Resolve() // some of its references may wait, too
+		e.packer.Resolve() // because some of its references may have to wait
 	}
 	err := e.packer.Release(ready, func(d journal.Deferred, again bool) error { return e.release(ctx, d, again) })
 	if perr := e.packer.Err(); perr != nil {
 		e.halt(perr)
 		err = e.Ended()
 	}
-	for err == nil && (e.packer.File() != nil || e.pending != nil || e.packer.Pending() || e.unkept()) {
-		err = e.send(ctx) // twice if a file that could not be kept before comes first
+	for err == nil && (e.packer.File() != nil || e.pending != nil || e.packer.Pending() || e.unrecorded()) {
+		err = e.send(ctx) // twice if a pending file comes first
 	}
 	return e.made, err
 }
 
-// unkept reports whether the last record does not say what was added, or what waits.
-func (e *Engine) unkept() (unkept bool) {
-	e.journal.View(func(s *journal.State) { unkept = e.totals.Added > s.Totals.Added || e.packer.Held() != s.Marks.Held })
-	return unkept
+// unrecorded reports whether the last record lacks items that were added or links that wait.
+func (e *Engine) unrecorded() (unrecorded bool) {
+	e.journal.View(func(s *journal.State) {
+		unrecorded = e.totals.Added > s.Totals.Added || e.packer.Held() != s.Marks.Held
+	})
+	return unrecorded
 }
 
-// release puts a link into the open file.
+// release adds a link to the open file, or counts it as a duplicate.
 func (e *Engine) release(ctx context.Context, d journal.Deferred, again bool) error {
 	if err := e.Ended(); err != nil {
 		return err
@@ -325,7 +328,7 @@ func (e *Engine) release(ctx context.Context, d journal.Deferred, again bool) er
 		}
 		return nil
 	}
-	if err := e.room(ctx, len(d.JSON)+1); err != nil {
+	if err := e.ensureRoom(ctx, len(d.JSON)+1); err != nil {
 		return err
 	}
 	e.packer.Link(d, e.opts.MaxBytes, e.opts.MaxItems)
@@ -343,13 +346,13 @@ func (e *Engine) enqueue(f *deliver.File) {
 	e.dispatch()
 }
 
-// dispatch starts queued deliveries, up to Concurrency at a time, each after the files that it must follow. It is
-// called with mu held.
+// dispatch starts queued deliveries, up to Concurrency at a time, each after the files that it must follow.
+// The caller holds mu.
 func (e *Engine) dispatch() {
 	for i := 0; i < len(e.queue) && len(e.open) < e.opts.Concurrency; {
 		f := e.queue[i]
 		before := func(o *deliver.File) bool { return o.Number <= f.After }
-		if slices.ContainsFunc(e.open, before) { // or one in the queue, which waits for an open one that is before both
+		if slices.ContainsFunc(e.open, before) { // a queued predecessor itself waits for an open file
 			i++
 			continue
 		}
@@ -359,7 +362,7 @@ func (e *Engine) dispatch() {
 	}
 }
 
-// deliver delivers a file and gives its memory back.
+// deliver delivers a file and frees its memory.
 func (e *Engine) deliver(f *deliver.File) {
 	left, err := e.deliverer.Run(e.work, f)
 	if err != nil {
@@ -370,13 +373,13 @@ func (e *Engine) deliver(f *deliver.File) {
 	e.left.Plus(&left)
 	e.open = slices.DeleteFunc(e.open, func(o *deliver.File) bool { return o == f })
 	f.Reset()
-	e.free <- f.File // there is room for all files
+	e.free <- f.File // never blocks: there is room for all files
 	close(e.changed)
 	e.changed = make(chan struct{})
 	e.dispatch()
 }
 
-// Wait waits until all files up to a number are settled.
+// Wait waits until all files up to number are settled.
 func (e *Engine) Wait(ctx context.Context, number int64) error {
 	before := func(f *deliver.File) bool { return f.Number <= number }
 	for {

@@ -310,17 +310,17 @@ func TestAJobThatIsGoneIsUnknown(t *testing.T) {
 // added before the link still waits.
 func TestAFlushSendsLinksThatNeedNotWait(t *testing.T) {
 	t.Parallel()
-	for name, unkept := range map[string]bool{"kept": false, "not kept": true} {
+	for name, unrecorded := range map[string]bool{"kept": false, "not kept": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				ctx := context.Background()
 				feed := []step{host("a.example"), link("a.example", "g2"), link("a.example", "g1"), flush(), group("g1"), host("b.example"), flush()}
-				w := newWorld(setup{maxItems: 2, maxBytes: 10_000, concurrency: 1, unkept: unkept})
+				w := newWorld(setup{maxItems: 2, maxBytes: 10_000, concurrency: 1, unrecorded: unrecorded})
 				p := w.mustStart(ctx, t, feed...)
 				require.Equal(t, 1, w.platform.arrived["Host a.example - group g1"])
 				require.Zero(t, w.platform.arrived["Host a.example - group g2"])
-				require.Equal(t, unkept, p.Stats().Totals.Sum == item.Sum{}, "a sum is for a later process")
+				require.Equal(t, unrecorded, p.Stats().Totals.Sum == item.Sum{}, "a sum is for a later process")
 				feed = append(feed, group("g2"))
 				p.mustAdd(t, feed[len(feed)-1])
 				p.Close(ctx, nil)
@@ -385,7 +385,7 @@ func TestAFileWithSeveralItemsIsNoLargerThanItMayBe(t *testing.T) {
 func TestAReferenceThatIsExcludedCountsAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p, _, err := newWorld(setup{maxItems: 10, maxBytes: 10_000, concurrency: 1, unkept: true}).start(context.Background())
+		p, _, err := newWorld(setup{maxItems: 10, maxBytes: 10_000, concurrency: 1, unrecorded: true}).start(context.Background())
 		require.NoError(t, err)
 		h := without(host("a.example"), "private")
 		for n := range int64(2) {
@@ -560,7 +560,7 @@ func TestAssociationsThatCannotBePutAsideEndTheImport(t *testing.T) {
 	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "missing"))
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()
-		w := newWorld(setup{maxItems: 10, maxBytes: 10_000_000, concurrency: 1, unkept: true})
+		w := newWorld(setup{maxItems: 10, maxBytes: 10_000_000, concurrency: 1, unrecorded: true})
 		p := w.mustStart(ctx, t)
 		feed := []step{host("a.example"), link("a.example", "g1").wide(600_000), link("a.example", "g2").wide(600_000)}
 		p.mustAdd(t, feed[:2]...)
@@ -579,7 +579,7 @@ func TestAssociationsThatAreLostInAFlushEndTheImport(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()
-		w := newWorld(setup{maxItems: 10, maxBytes: 10_000_000, concurrency: 1, unkept: true})
+		w := newWorld(setup{maxItems: 10, maxBytes: 10_000_000, concurrency: 1, unrecorded: true})
 		p := w.mustStart(ctx, t)
 		feed := []step{host("a.example"), link("a.example", "g1").wide(600_000), link("a.example", "g2").wide(600_000)}
 		p.mustAdd(t, feed...)
@@ -620,7 +620,7 @@ func TestReferencesThatCannotBePutAsideEndTheImport(t *testing.T) {
 	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "missing"))
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()
-		w := newWorld(setup{maxItems: 3, maxBytes: 10_000_000, concurrency: 1, unkept: true})
+		w := newWorld(setup{maxItems: 3, maxBytes: 10_000_000, concurrency: 1, unrecorded: true})
 		p := w.mustStart(ctx, t)
 		feed := []step{host("a.example", strings.Repeat("g", 200_000)), host("b.example", strings.Repeat("h", 200_000)), host("c.example", strings.Repeat("i", 200_000))}
 		p.mustAdd(t, feed...)
@@ -659,19 +659,19 @@ func TestAnImportThatHasEndedStaysSo(t *testing.T) {
 // Close sends nothing if its context has ended. An import that is kept can be resumed.
 func TestCloseWithAContextThatHasEnded(t *testing.T) {
 	t.Parallel()
-	for name, unkept := range map[string]bool{"kept": false, "not kept": true} {
+	for name, unrecorded := range map[string]bool{"kept": false, "not kept": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithCancelCause(context.Background())
 				cancel(errors.New("the caller does not wait"))
 				feed := hosts("a", 3)
-				w := newWorld(setup{maxItems: 10, maxBytes: 10_000, concurrency: 1, unkept: unkept})
+				w := newWorld(setup{maxItems: 10, maxBytes: 10_000, concurrency: 1, unrecorded: unrecorded})
 				p := w.mustStart(context.Background(), t, feed[:2]...)
 				p.Close(ctx, nil)
 				require.ErrorIs(t, p.Cause(), context.Canceled)
 				require.ErrorContains(t, p.Cause(), "the caller does not wait")
-				require.Equal(t, !unkept, p.Kept())
+				require.Equal(t, !unrecorded, p.Kept())
 				require.Equal(t, item.Counts{Unprocessed: 2}, p.Stats().Outcome.Kinds[item.Indicator])
 				require.NoError(t, p.balance())
 				last, err := w.run(feed)

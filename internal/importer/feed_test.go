@@ -146,7 +146,7 @@ type setup struct {
 	maxItems, maxBytes, concurrency int
 	limit                           int64 // of the platform
 	halt                            bool
-	unkept                          bool     // there is no store
+	unrecorded                      bool     // there is no store
 	known                           []string // groups that were in the owner before
 }
 
@@ -250,7 +250,7 @@ func (w *world) start(ctx context.Context, options ...func(*process)) (p *proces
 			<-mu
 		},
 	})
-	if w.unkept {
+	if w.unrecorded {
 		p.Begin()
 		return p, false, nil
 	}
@@ -280,7 +280,7 @@ func (p *process) add(ctx context.Context, s *step) error {
 		p.Refuse()
 		p.Note(item.Failure{Seq: seq, Type: "Host", Name: "refused", Err: errRule})
 	case s.exclude != "":
-		p.Leave(&s.item, s.exclude)
+		p.Exclude(&s.item, s.exclude)
 	default:
 		return p.Add(ctx, &s.item)
 	}
@@ -559,7 +559,7 @@ func (w *world) check(p *process, feed []step) error {
 		say("the watermark is %+v at the end of %d items", mark, st.Totals.Added)
 	}
 	records := 1
-	if w.unkept {
+	if w.unrecorded {
 		records = 0
 	}
 	if names, err := p.store.Names(context.Background()); (len(names) != records || err != nil) && !halted {

@@ -12,20 +12,20 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/journal"
 )
 
-// OtherRun says that the store holds an import of another name that has not ended.
+// OtherRun is the error for an unfinished import of another name in the store.
 type OtherRun struct{ Run string }
 
 func (e *OtherRun) Error() string {
 	return "threatconnect: batch spool holds an import of another name that has not ended"
 }
 
-// ErrOther says that the store holds the import of something else.
+// ErrOther reports that the store contains a different import.
 var ErrOther = fmt.Errorf("%w holds the import of something else", journal.ErrStore)
 
-// Open goes on with the import in the store, or begins a new one. finished reports that the import has ended before:
-// its Stats are those of the end, and nothing can be added.
+// Open resumes the import in the store, or begins a new one. If finished is true, the import has already
+// completed: Stats returns its counts, and nothing can be added.
 //
-// After an error, Begun reports whether files of the import were sent; the import has ended then.
+// After an error, Begun reports whether Open has sent files of the import, which has ended then.
 func (e *Engine) Open(ctx context.Context) (finished bool, err error) {
 	j, err := journal.Open(ctx, e.opts.Store, e.opts.Concurrency+1, e.opts.Errors, e.refuse)
 	if err != nil {
@@ -40,18 +40,18 @@ func (e *Engine) Open(ctx context.Context) (finished bool, err error) {
 		if err := j.Begin(ctx, e.start()); err != nil {
 			return false, err
 		}
-		e.use(j)
+		e.setJournal(j)
 		return false, nil
 	case end != nil:
-		e.use(j)
+		e.setJournal(j)
 		e.restoreTotals()
 		return true, nil
 	}
-	e.use(j)
+	e.setJournal(j)
 	return false, e.restore(ctx)
 }
 
-// refuse returns an error for an import that has not ended and is not the one of the options.
+// refuse returns an error for an unfinished import that differs from the options.
 func (e *Engine) refuse(s *journal.State) error {
 	begun, start := s.Start, e.opts.Start
 	switch {
@@ -70,7 +70,7 @@ func (e *Engine) refuse(s *journal.State) error {
 // Begun reports whether the engine has an import.
 func (e *Engine) Begun() bool { return e.journal != nil }
 
-// restoreTotals takes over what was added.
+// restoreTotals restores the counts of added items.
 func (e *Engine) restoreTotals() {
 	e.journal.View(func(s *journal.State) {
 		e.totals, e.made = s.Totals.Clone(), s.Made
@@ -81,7 +81,8 @@ func (e *Engine) restoreTotals() {
 	e.packer.Deferred, e.packer.Links = e.totals.Deferred, e.totals.Kinds[item.Link]
 }
 
-// restore goes on where the journal ends, and sends the files that are left. An error ends the import.
+// restore resumes the import at the end of the journal and sends the remaining files. An error ends the
+// import.
 func (e *Engine) restore(ctx context.Context) error {
 	e.restoreTotals()
 	e.began = time.Now()
@@ -106,7 +107,7 @@ func (e *Engine) restore(ctx context.Context) error {
 	return err
 }
 
-// abort ends an import whose last files were not read.
+// abort ends an import whose last unread files were not read.
 func (e *Engine) abort(err error, unread int) {
 	e.Stop(err)
 	e.running.Wait()
@@ -129,12 +130,12 @@ func (e *Engine) abort(err error, unread int) {
 	e.mu.Lock()
 	e.left.Plus(&left)
 	e.mu.Unlock()
-	_ = e.drop() // the import has its error
+	_ = e.countUnsent() // the import has its error
 }
 
-// resend goes on with a file. If its items cannot be read, they are unknown.
+// resend queues a file from the journal. If its items cannot be read, their outcome is unknown.
 func (e *Engine) resend(ctx context.Context, f *journal.File) error {
-	into, err := e.memory(ctx)
+	into, err := e.newFile(ctx)
 	if err != nil {
 		return err
 	}
@@ -144,14 +145,14 @@ func (e *Engine) resend(ctx context.Context, f *journal.File) error {
 		if !errors.Is(err, journal.ErrRecord) {
 			return err
 		}
-		return e.lose(ctx, f, err)
+		return e.settleUnreadable(ctx, f, err)
 	}
 	e.enqueue(&deliver.File{File: into, Number: f.Number, After: f.After, Pieces: slices.Clone(f.Pieces), Contents: slices.Clone(f.Contents), Again: f.Again})
 	return nil
 }
 
-// lose counts the items of a file that cannot be read.
-func (e *Engine) lose(ctx context.Context, f *journal.File, err error) error {
+// settleUnreadable settles a file whose items cannot be read.
+func (e *Engine) settleUnreadable(ctx context.Context, f *journal.File, err error) error {
 	s := &journal.Settled{File: f.Number}
 	for k := range s.Outcome.Kinds {
 		s.Outcome.Kinds[k].Unknown = f.Unsettled[k]

@@ -144,16 +144,16 @@ func (c *client) call(ctx context.Context, op string, apply func() error) error 
 		return &callError{deliver.Fault{Refused: true}, op + " was refused"}
 	}
 	if time.Now().Before(c.badUntil) && !failing {
-		return &callError{deliver.Fault{Passing: true}, "the platform is down"}
+		return &callError{deliver.Fault{Temporary: true}, "the platform is down"}
 	}
 	if failing && !f.applied {
 		c.dead.Store(f.kind == death)
-		return &callError{deliver.Fault{Passing: true}, op + " did not arrive"}
+		return &callError{deliver.Fault{Temporary: true}, op + " did not arrive"}
 	}
 	err := apply()
 	if failing {
 		c.dead.Store(f.kind == death)
-		return &callError{deliver.Fault{Passing: true}, "the reply to " + op + " was lost"}
+		return &callError{deliver.Fault{Temporary: true}, "the reply to " + op + " was lost"}
 	}
 	return err
 }
@@ -202,7 +202,7 @@ func (c *client) Errors(ctx context.Context, id int64, list string, skip int, us
 	return c.call(ctx, fmt.Sprint(list, " ", id), func() error {
 		j := c.jobs[id]
 		if j == nil || j.state != deliver.Completed || (list == "results") != c.results {
-			return &callError{deliver.Fault{NotFound: true, Early: true}, "no such list"}
+			return &callError{deliver.Fault{NotFound: true, NotReady: true}, "no such list"}
 		}
 		for _, e := range j.entries[min(skip, len(j.entries)):] {
 			use(e)

@@ -137,7 +137,7 @@ func checkBlame(t *testing.T, f *item.File, part item.Part, e Entry) {
 
 	words := loose(e.Reason) + "\n" + loose(e.Cause)
 	said := slices.DeleteFunc(names(blamed), func(name string) bool {
-		return !strings.Contains(words, loose(strings.Trim(name, around)))
+		return !strings.Contains(words, loose(strings.Trim(name, punctuation)))
 	})
 	require.NotEmpty(t, said, "%+v holds no name of %s", e, blamed)
 	for other := part.From; other < part.To; other++ {
@@ -149,7 +149,7 @@ func checkBlame(t *testing.T, f *item.File, part item.Part, e Entry) {
 		require.NoError(t, json.Unmarshal(text, &fields))
 		held := func(name string) bool {
 			for _, value := range fields {
-				if strings.Contains(loose(value), loose(strings.Trim(name, around))) {
+				if strings.Contains(loose(value), loose(strings.Trim(name, punctuation))) {
 					return true
 				}
 			}

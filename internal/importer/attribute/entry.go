@@ -1,5 +1,5 @@
-// Package attribute finds out what the platform did with each item of a batch file. All of it are pure
-// functions over a file, the counts of its job, and the entries of the job's list of errors.
+// Package attribute determines the outcome of each item of a batch file. It consists of pure functions of a
+// file, the counts of its job, and the entries of the job's list of errors.
 package attribute
 
 import (
@@ -8,7 +8,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 )
 
-// The codes of errors that limit what an error can be about.
+// Codes that restrict the items that an error can concern.
 const (
 	CodeSyntax        = "0x1003"
 	CodeIndicator     = "0x1005"
@@ -26,13 +26,13 @@ const (
 type Entry struct {
 	Code     string
 	Severity string
-	Reason   string // the words for people
+	Reason   string // message for people
 	Cause    string // the exception
-	Cut      bool   // words are missing
+	Cut      bool   // the message was shortened
 	Source   Source
 }
 
-// Source is what an entry says about the item that it is about.
+// Source identifies the item that an entry concerns.
 type Source struct {
 	Type, XID string
 	Refs      []string // summaries, hashes, names
@@ -40,7 +40,7 @@ type Source struct {
 
 func (s *Source) named() bool { return s.XID != "" || len(s.Refs) > 0 }
 
-// Failure returns an entry as it is kept, without the place of the item.
+// Failure returns the entry as a failure whose item is unknown.
 func (e *Entry) Failure(job int64) item.Failure {
 	name := e.Source.XID
 	if name == "" && len(e.Source.Refs) > 0 {
@@ -49,11 +49,11 @@ func (e *Entry) Failure(job int64) item.Failure {
 	return item.Failure{Seq: -1, Type: e.Source.Type, Name: name, Code: e.Code, Severity: e.Severity, Reason: e.Reason, Cause: e.Cause, Job: job}
 }
 
-// links reports whether an error can be about an association.
+// links reports whether the error can concern an association.
 func (e *Entry) links() bool { return e.Code == CodeAssociation || e.Code == CodeNotFound }
 
-// about reports whether the code of an error allows that it is about an item of a section. One about an
-// association may also be about the item that refers.
+// about reports whether the code of the error allows an item of a section. An error of an association may
+// concern the item that refers.
 func (e *Entry) about(s item.Section) bool {
 	switch e.Code {
 	case CodeIndicator, CodeIndicatorLoss, CodeHashMerge, CodeHashMergeToo:
@@ -67,16 +67,16 @@ func (e *Entry) about(s item.Section) bool {
 // Partial reports whether the item was saved and only a part of it was lost.
 func Partial(code string) bool { return strings.HasPrefix(code, "0x2") || code == CodeHashMergeToo }
 
-// The words by which the platform says that an error ended the job.
+// Messages of errors that end a job.
 const (
 	fatalException = "encountered an unexpected exception while processing batch job"
 	fatalLimit     = "would exceed the number of allowed indicators"
 )
 
-// Fatal reports whether the words of an error say that an item made the platform give up the job.
+// Fatal reports whether an item made the platform abort the job.
 func Fatal(reason, cause string) bool { return says(fatalException, reason, cause) }
 
-// Full reports whether an error says that the owner takes no more indicators.
+// Full reports whether the owner accepts no more indicators.
 func Full(code, reason, cause string) bool {
 	return code == CodeLimit || says(fatalLimit, reason, cause)
 }

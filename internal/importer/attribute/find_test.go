@@ -132,14 +132,14 @@ func TestFindAgain(t *testing.T) {
 	pos, ok := part.Find(&Entry{Source: Source{Refs: []string{"a"}}})
 	require.True(t, ok)
 	require.Equal(t, 1, pos, "the first of the part")
-	pos, ok = part.Told(&Entry{Code: CodeSyntax, Reason: "Last known JSON path: '$.indicator[1]'"})
+	pos, ok = part.FindNamed(&Entry{Code: CodeSyntax, Reason: "Last known JSON path: '$.indicator[1]'"})
 	require.True(t, ok)
 	require.Equal(t, 2, pos)
 }
 
 func TestTooManyAlike(t *testing.T) {
 	t.Parallel()
-	for n, want := range map[int]bool{mostAlike: true, mostAlike + 1: false} {
+	for n, want := range map[int]bool{maxMatches: true, maxMatches + 1: false} {
 		var f item.File
 		for i := range n {
 			f.Add(item.Indicators, int64(i), []byte(`{"type":"Host","summary":"qq"}`))

@@ -13,51 +13,51 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 )
 
-// Matcher finds the items that errors are about. It keeps hashes of names and not the names.
+// Matcher finds the items that errors concern. It stores hashes of names instead of the names.
 //
-// A feed chooses its values, and the platform repeats them in its errors. A Matcher therefore finds an item
-// only if an error cannot be about another one: by the source of the error, by the place in the file that the
-// platform tells, and by words that only one item holds. An error that may be about several items is about
-// none of them.
+// A feed controls its values, and the platform repeats them in errors. So a Matcher finds an item only if the
+// error cannot concern another one. It uses the source of the error, the position in the file that the
+// platform reports, and text that only one item contains. An error that may concern several different items
+// matches none.
 type Matcher struct {
-	file   *item.File
-	part   item.Part
-	seed   maphash.Seed
-	first  map[uint64]int32 // hash of kind and name -> index in named of the first item
-	named  []namedItem
-	taken  []bool    // positions that an error was found for
-	folded []folding // of the sections; nil before words are looked for
-	looks  int       // how often they were
+	file     *item.File
+	part     item.Part
+	seed     maphash.Seed
+	first    map[uint64]int32 // hash of kind and name -> index of the first item in named
+	named    []namedItem
+	matched  []bool    // positions that an error has matched
+	folded   []folding // by section; nil before the first search by text
+	searches int       // number of searches by text
 }
 
-// namedItem is an item that has a name.
+// namedItem is an item with a name.
 type namedItem struct {
-	pos  int32 // from the start of the part
-	next int32 // index of the next item with the same name, or -1
+	pos  int32 // relative to the part
+	next int32 // index of the next item with that name, or -1
 }
 
-// nameKind says how an item is called by a name.
+// nameKind is the relation of a name to an item.
 type nameKind byte
 
 const (
-	nameExact  nameKind = iota // the summary or a hash of an indicator, the xid of a group
-	nameFolded                 // the same without letter case and repeated spaces
-	nameOther                  // the xid of an indicator, the name of a group
-	nameEnd                    // what an association links
-	nameBoth                   // both of that, as joined by bothEnds
+	nameExact  nameKind = iota // summary or hash of an indicator, xid of a group
+	nameFolded                 // the same, ignoring letter case and repeated spaces
+	nameOther                  // xid of an indicator, name of a group
+	nameEnd                    // an end of an association
+	nameBoth                   // both ends, joined by bothEnds
 )
 
-// New returns a matcher for the items of a part of a file.
+// New returns a Matcher for the items of a part.
 func New(f *item.File, p item.Part) *Matcher {
 	m := &Matcher{
-		file:  f,
-		part:  p,
-		seed:  maphash.MakeSeed(),
-		first: make(map[uint64]int32, 2*p.Len()),
-		named: make([]namedItem, 0, 2*p.Len()),
-		taken: make([]bool, p.Len()),
+		file:    f,
+		part:    p,
+		seed:    maphash.MakeSeed(),
+		first:   make(map[uint64]int32, 2*p.Len()),
+		named:   make([]namedItem, 0, 2*p.Len()),
+		matched: make([]bool, p.Len()),
 	}
-	for i := p.Len() - 1; i >= 0; i-- { // from the back, so that the first comes first
+	for i := p.Len() - 1; i >= 0; i-- { // backward, so that lists of equal names are in order
 		s, text, _ := f.At(p.From + i)
 		n := item.NameOf(text)
 		for _, name := range append(n.Hashes, n.Ref) {
@@ -78,7 +78,7 @@ func New(f *item.File, p item.Part) *Matcher {
 	return m
 }
 
-// index notes that the item at a position has a name.
+// index adds a name of the item at a position.
 func (m *Matcher) index(i int, kind nameKind, name string) {
 	if name == "" {
 		return
@@ -99,12 +99,12 @@ func (m *Matcher) hash(kind nameKind, name string) uint64 {
 	return maphash.String(m.seed, name) ^ uint64(kind)*0x9E3779B97F4A7C15
 }
 
-// folded returns a name without what the platform may change in it: letter case, as in hashes, and
-// the number of spaces, as in the summaries of files.
+// folded returns a name without the differences that the platform may introduce: letter case, for example of
+// hashes, and the number of spaces, for example in summaries of files.
 func folded(name string) string { return strings.ToLower(strings.Join(strings.Fields(name), " ")) }
 
-// called yields the positions in the file of the items with a name.
-func (m *Matcher) called(kind nameKind, name string) iter.Seq[int] {
+// positions yields the positions in the file of the items with a name.
+func (m *Matcher) positions(kind nameKind, name string) iter.Seq[int] {
 	return func(yield func(int) bool) {
 		b, ok := m.first[m.hash(kind, name)]
 		for ; ok && b >= 0; b = m.named[b].next {
@@ -115,32 +115,31 @@ func (m *Matcher) called(kind nameKind, name string) iter.Seq[int] {
 	}
 }
 
-// Find returns the position in the file of the item that an error is about.
+// Find returns the position in the file of the item that an error concerns.
 func (m *Matcher) Find(e *Entry) (pos int, ok bool) {
-	if pos, ok = m.Told(e); !ok && !e.Source.named() {
-		pos, ok = m.byWords(e)
+	if pos, ok = m.FindNamed(e); !ok && !e.Source.named() {
+		pos, ok = m.byText(e)
 	}
 	if ok {
-		m.taken[pos-m.part.From] = true
+		m.matched[pos-m.part.From] = true
 	}
 	return pos, ok
 }
 
-// Told returns the position of the item that an error names as its source or by its place in the file.
-func (m *Matcher) Told(e *Entry) (pos int, ok bool) {
+// FindNamed is like Find but does not search by text, and does not count the item as matched.
+func (m *Matcher) FindNamed(e *Entry) (pos int, ok bool) {
 	if pos, ok = m.bySource(e); ok {
 		return pos, true
 	}
 	return m.byPath(e)
 }
 
-// jsonPath is how the platform says where in a file it gave up. It begins the words, before anything
-// that is the feed's.
+// jsonPath matches the position in the file where the platform aborted. It precedes any value of the feed.
 var jsonPath = regexp.MustCompile(`(?i)^(?:Encountered an unexpected Exception while processing batch job\. )?` +
 	`Last known JSON path: '\$(?:\.(group|indicator|association))?\[(\d{1,9})\]`)
 
-// byPath finds the item at the place in the file that the words of a syntax error begin with. The words
-// of other errors may begin with a value.
+// byPath finds the item at the position at the beginning of a syntax error. Other errors may begin with a
+// value of the feed.
 func (m *Matcher) byPath(e *Entry) (int, bool) {
 	found := jsonPath.FindStringSubmatch(e.Reason)
 	if found == nil || e.Code != CodeSyntax && e.Code != "" {
@@ -156,8 +155,8 @@ func (m *Matcher) byPath(e *Entry) (int, bool) {
 	return m.file.Position(s, n, m.part)
 }
 
-// bySource finds the item that is the source of an error. A link is found by both of its ends: the
-// source is one, and the words name the other.
+// bySource finds the item that is the source of an error. A link is identified by both ends: one is the
+// source, and the message contains the other.
 func (m *Matcher) bySource(e *Entry) (int, bool) {
 	s := &e.Source
 	if e.links() {
@@ -186,20 +185,20 @@ func (m *Matcher) bySource(e *Entry) (int, bool) {
 	return m.only(byXID)
 }
 
-// mostAlike is the largest number of items with one name that an error can be told for. More of them
-// have an unknown item, because a job that is full of them would take forever.
-const mostAlike = 100
+// maxMatches limits the items with one name that are examined. An error that matches more has an unknown
+// item, because a job full of them would take too long.
+const maxMatches = 100
 
-// matching returns the positions of the items that have one of the names, of a kind, and the type and
-// the list that an error is about. It stops after mostAlike+1 of them. A name may follow a type, as in
-// "Host: a.example".
+// matching returns the positions of the items with one of the names, of a kind, that the type and the code of
+// the error allow. It stops after maxMatches+1 of them. A name may follow a type, for example "Host:
+// a.example".
 func (m *Matcher) matching(e *Entry, names []string, kind nameKind) (found []int) {
 	add := func(typ, name string) {
 		if kind == nameFolded {
 			name = folded(name)
 		}
-		for pos := range m.called(kind, name) {
-			if len(found) > mostAlike {
+		for pos := range m.positions(kind, name) {
+			if len(found) > maxMatches {
 				return
 			}
 			s, text, _ := m.file.At(pos)
@@ -217,10 +216,10 @@ func (m *Matcher) matching(e *Entry, names []string, kind nameKind) (found []int
 	return found
 }
 
-// only returns the position of an item if all that were found are the same item, which may have been
-// added several times: the first of them that has no error yet.
+// only returns a position if all of found are the same item, which may have been added several times. It
+// prefers the first one without an error.
 func (m *Matcher) only(found []int) (pos int, ok bool) {
-	if len(found) == 0 || len(found) > mostAlike {
+	if len(found) == 0 || len(found) > maxMatches {
 		return 0, false
 	}
 	key := m.identity(found[0])
@@ -228,14 +227,14 @@ func (m *Matcher) only(found []int) (pos int, ok bool) {
 		return 0, false
 	}
 	for _, pos := range found {
-		if !m.taken[pos-m.part.From] {
+		if !m.matched[pos-m.part.From] {
 			return pos, true
 		}
 	}
 	return found[0], true
 }
 
-// identity returns what items have in common that are the same on the platform.
+// identity returns a key that is equal for items that are the same on the platform.
 func (m *Matcher) identity(pos int) string {
 	s, text, _ := m.file.At(pos)
 	if s == item.Associations {
@@ -250,8 +249,8 @@ func (m *Matcher) identity(pos int) string {
 
 func bothEnds(from, to string) string { return from + "\x00" + to }
 
-// pairs returns what may be the two ends of a link: one of some names, and another one or what the
-// words say.
+// pairs returns possible pairs of ends of a link: one of names with another of them or with text from the
+// message.
 func (e *Entry) pairs(names []string) (pairs []string) {
 	for _, from := range names {
 		for _, to := range names {
@@ -266,17 +265,17 @@ func (e *Entry) pairs(names []string) (pairs []string) {
 	return pairs
 }
 
-// around are the characters that may stand around a name in a sentence.
-const around = `'"()[]{}<>,;:.!?`
+// punctuation may surround a name in a sentence.
+const punctuation = `'"()[]{}<>,;:.!?`
 
-// mostLooks is how many errors are looked for by their words. Each can go through the text of the part.
-const mostLooks = 1000
+// maxSearches limits the searches by text, because each may scan the text of the whole part.
+const maxSearches = 1000
 
-// byWords finds the item that the words of an error without a source name. The words may repeat
-// anything that the item carries, and other items may be called like a part of them. So they count
-// only when all names in them are those of one item, and no other item holds these texts.
-func (m *Matcher) byWords(e *Entry) (int, bool) {
-	if m.looks++; m.looks > mostLooks || e.Cut {
+// byText finds the item that the message of an error without a source names. The message may repeat any value
+// of the item, and other items may have a part of it as their name. So byText succeeds only if all names in
+// the message belong to one item and no other item contains these texts.
+func (m *Matcher) byText(e *Entry) (int, bool) {
+	if m.searches++; m.searches > maxSearches || e.Cut {
 		return 0, false
 	}
 	var found []int
@@ -291,7 +290,7 @@ func (m *Matcher) byWords(e *Entry) (int, bool) {
 					return 0, false
 				}
 			}
-			if len(found) > before && !m.holds(found[0], name, e) {
+			if len(found) > before && !m.uniquelyContains(found[0], name, e) {
 				return 0, false
 			}
 		}
@@ -299,8 +298,8 @@ func (m *Matcher) byWords(e *Entry) (int, bool) {
 	return m.only(found)
 }
 
-// phrases yields the texts in a sentence that begin and end with a word, with and without the
-// punctuation around them: none when there are too many of them.
+// phrases yields the texts in a sentence that begin and end at a word, with and without surrounding
+// punctuation. It yields none if there are too many.
 func phrases(words string) iter.Seq[string] {
 	const most = 64
 	var from, to []int
@@ -311,12 +310,12 @@ func phrases(words string) iter.Seq[string] {
 		}
 		end := at + strings.IndexByte(words[at:]+" ", ' ')
 		for i := at; i < end; i++ {
-			if from = append(from, i); strings.IndexByte(around, words[i]) < 0 {
+			if from = append(from, i); strings.IndexByte(punctuation, words[i]) < 0 {
 				break
 			}
 		}
 		for i := end; i > at; i-- {
-			if to = append(to, i); strings.IndexByte(around, words[i-1]) < 0 {
+			if to = append(to, i); strings.IndexByte(punctuation, words[i-1]) < 0 {
 				break
 			}
 		}
@@ -336,19 +335,19 @@ func phrases(words string) iter.Seq[string] {
 	}
 }
 
-// folding is the text of a section's items, folded.
+// folding is the folded text of a section's items.
 type folding struct {
 	text []byte
-	ends []int // offsets after the items
-	pos  []int // their positions
+	ends []int // offsets of the ends of the items
+	pos  []int // positions of the items
 }
 
-// unescape undoes the escapes of JSON, and makes spaces of white space.
+// unescape decodes escapes of JSON and replaces white space with spaces.
 var unescape = strings.NewReplacer(`\\`, `\`, `\"`, `"`, `\/`, `/`, `\n`, " ", `\t`, " ", `\r`, " ", `\f`, " ", `\b`, " ", `\u000b`, " ", `\u2028`, " ", `\u2029`, " ")
 
-// holds reports whether the item at a position is the only one, of those that an error may be about,
-// that holds a text, in any letter case, with any spaces, and whatever punctuation is around it.
-func (m *Matcher) holds(pos int, text string, e *Entry) bool {
+// uniquelyContains reports whether the item at pos is the only item allowed by the error that contains a
+// text, ignoring letter case, spaces and surrounding punctuation.
+func (m *Matcher) uniquelyContains(pos int, text string, e *Entry) bool {
 	if m.folded == nil {
 		m.folded = make([]folding, item.Sections)
 		for pos := m.part.From; pos < m.part.To; pos++ {
@@ -358,9 +357,9 @@ func (m *Matcher) holds(pos int, text string, e *Entry) bool {
 			f.ends, f.pos = append(f.ends, len(f.text)), append(f.pos, pos)
 		}
 	}
-	held := []byte(folded(strings.Trim(text, around)))
+	held := []byte(folded(strings.Trim(text, punctuation)))
 	if len(held) == 0 {
-		return false // punctuation is in every item
+		return false // every item contains punctuation
 	}
 	same, alike := m.identity(pos), 0
 	for s := range m.folded {
@@ -372,7 +371,7 @@ func (m *Matcher) holds(pos int, text string, e *Entry) bool {
 			}
 			at += i
 			n := sort.SearchInts(f.ends, at+1)
-			if alike++; alike > mostAlike || m.identity(f.pos[n]) != same {
+			if alike++; alike > maxMatches || m.identity(f.pos[n]) != same {
 				return false
 			}
 		}

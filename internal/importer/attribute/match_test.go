@@ -334,7 +334,7 @@ func TestErrorsOfRandomFeedsAreNotBlamedOnOtherItems(t *testing.T) {
 func TestErrorsOfManyEqualItemsAreReadInTime(t *testing.T) {
 	t.Parallel()
 	const count, errors = 10_000, 1_100
-	for name, alike := range map[string]int{"all": count, "a few": mostAlike} {
+	for name, alike := range map[string]int{"all": count, "a few": maxMatches} {
 		var items item.File
 		for n := range count {
 			text := `{"type":"Mutex","summary":"a : b","description":"d"}`
@@ -350,8 +350,8 @@ func TestErrorsOfManyEqualItemsAreReadInTime(t *testing.T) {
 		} {
 			for n := range errors {
 				pos, ok := m.Find(&e)
-				require.Equal(t, alike <= mostAlike && (n < mostLooks || e.Source.named()), ok, name)
-				if ok && n < mostAlike && e.Source.named() {
+				require.Equal(t, alike <= maxMatches && (n < maxSearches || e.Source.named()), ok, name)
+				if ok && n < maxMatches && e.Source.named() {
 					require.Equal(t, n, pos, name)
 				}
 			}

@@ -4,29 +4,30 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 )
 
-// Counts is what the platform says of a completed job. A count that it leaves out is 0.
+// Counts are the platform's counts of a completed job. A missing count is 0.
 type Counts struct {
 	Success, Errors, Unprocessed int
-	// Apart are the successes by section, if they add up to Success, and otherwise nil.
+	// Apart counts the successes by section. It is nil unless they add up to Success.
 	Apart *[item.Sections]int
 }
 
-// believed returns the counts without those that contradict each other: items cannot be saved and not processed.
-func (c Counts) believed(items int) Counts {
+// consistent returns the counts without Success and Unprocessed if these exceed the number of items, because
+// an item cannot be both.
+func (c Counts) consistent(items int) Counts {
 	if c.Success > 0 && c.Unprocessed > 0 && c.Success+c.Unprocessed > items {
 		return Counts{Errors: c.Errors}
 	}
 	return c
 }
 
-// Verdicts says what the platform did with each item of a part. failed marks the items that errors name, and
-// nameless is the number of failures that name no item.
+// Verdicts returns the verdict on each item of a part. failed marks the items that errors name, and nameless
+// is the number of failures that name no item.
 //
-// The platform works from front to back, so the items that it has not looked at are at the end. If nameless
-// failures or missing successes remain, each item that they may be about is Unknown. So is each that no error names
-// if the counts contradict each other.
+// The platform processes items in order, so unprocessed items are at the end. If nameless failures or missing
+// successes remain, each item that they may concern is Unknown. If the counts contradict each other, each
+// item that no error names is Unknown.
 func Verdicts(f *item.File, p item.Part, c Counts, failed []bool, nameless int) []item.Verdict {
-	c = c.believed(p.Len())
+	c = c.consistent(p.Len())
 	v := make([]item.Verdict, p.Len())
 	left := c.Unprocessed
 	for i := len(v) - 1; i >= 0; i-- {
@@ -50,21 +51,22 @@ func Verdicts(f *item.File, p item.Part, c Counts, failed []bool, nameless int) 
 	return v
 }
 
-// share is a set of sections of which the platform counts the successes, or all of them.
+// share is a set of sections whose successes the platform counts together.
 type share struct {
 	has        [item.Sections]bool
-	candidates int // items that no error is about and that were looked at
-	success    int // as the platform says
-	nameless   int // failures without a name that are about them
+	candidates int // processed items that no error names
+	success    int // count of the platform
+	nameless   int // nameless failures of these sections
 }
 
-// missing returns how many of the candidates have not failed and were not confirmed either.
+// missing returns the number of candidates that are neither failed nor confirmed.
 func (s *share) missing() int { return max(s.candidates-s.nameless-s.success, 0) }
 
-// open returns how many of the candidates have not succeeded.
+// open returns the number of candidates that did not succeed.
 func (s *share) open() int { return s.nameless + s.missing() }
 
-// shares divides the items of a part, and the nameless failures: first among the sections that lack successes.
+// shares divides the items of a part and the nameless failures. Failures go to the sections that lack
+// successes first.
 func shares(f *item.File, p item.Part, v []item.Verdict, c Counts, nameless int) []share {
 	all := share{has: [item.Sections]bool{true, true, true}, success: c.Success, nameless: nameless}
 	var apart [item.Sections]share
@@ -92,11 +94,10 @@ func shares(f *item.File, p item.Part, v []item.Verdict, c Counts, nameless int)
 	return apart[:]
 }
 
-// Tally counts the items of a part by their verdicts. Nameless failures are counted as failed although no item is
-// blamed for them. Of the items that are Unknown for that reason, those that must have succeeded, whatever item failed,
-// are counted as succeeded.
+// Tally counts the items of a part by their verdicts. Nameless failures count as failed, although no item is
+// blamed. Unknown items that must have succeeded, whichever items failed, count as succeeded.
 func Tally(f *item.File, p item.Part, v []item.Verdict, c Counts, nameless int) (counts [item.Kinds]item.Counts) {
-	c = c.believed(p.Len())
+	c = c.consistent(p.Len())
 	for i, verdict := range v {
 		counts[f.KindAt(p.From+i)].Add(verdict, 1)
 	}
@@ -108,7 +109,7 @@ func Tally(f *item.File, p item.Part, v []item.Verdict, c Counts, nameless int) 
 				continue
 			}
 			n := &counts[k]
-			sure := max(n.Unknown-int64(s.open()), 0) // at most that many of each kind have not succeeded
+			sure := max(n.Unknown-int64(s.open()), 0) // at most open items of each kind did not succeed
 			n.Unknown -= sure
 			n.Succeeded += sure
 			failed := min(blamed, n.Unknown)
@@ -120,14 +121,14 @@ func Tally(f *item.File, p item.Part, v []item.Verdict, c Counts, nameless int) 
 	return counts
 }
 
-// Processed returns how many of n items the platform has processed before an item made it give up a job. The
-// fatal error is one of the errors, and its item was not processed.
+// Processed returns the number of items, out of n, that the platform processed before one made it abort the
+// job. Errors includes the fatal error, whose item was not processed.
 func Processed(c Counts, n int) int {
 	return max(min(c.Success+max(c.Errors-1, 0), n-1), 0)
 }
 
-// Bisect returns the parts in which the rest of a job is sent again after an item ended it. suspect is the
-// position of the item that is to be sent alone, or -1 if there is none.
+// Bisect returns the parts in which to send the rest of an aborted job. suspect is the position of the item
+// to send alone, or -1.
 func Bisect(rest item.Part, suspect int) []item.Part {
 	parts := []item.Part{{From: rest.From, To: suspect}, {From: suspect, To: suspect + 1}, {From: suspect + 1, To: rest.To}}
 	if suspect < 0 {

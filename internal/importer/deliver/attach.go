@@ -9,10 +9,10 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/journal"
 )
 
-// errGroup says that content was not uploaded because its group was refused or has an unknown outcome.
+// errGroup reports that content was not uploaded because its group was refused or has an unknown outcome.
 var errGroup = errors.New("threatconnect: group content was not uploaded, because the platform did not confirm its group")
 
-// attach uploads the contents of a file's groups, one after the other.
+// attach uploads the contents of a file's groups one by one.
 func (d *Deliverer) attach(ctx context.Context, f *File) (left item.Outcome, err error) {
 	for len(f.Contents) > 0 {
 		if d.Stopped() {
@@ -26,7 +26,7 @@ func (d *Deliverer) attach(ctx context.Context, f *File) (left item.Outcome, err
 		if err != nil && ctx.Err() != nil {
 			return d.Leave(f), nil
 		}
-		if err != nil && again && d.down(ctx, max(f.last, 1), err) {
+		if err != nil && again && d.isDown(ctx, max(f.last, 1), err) {
 			return d.Leave(f), fmt.Errorf("threatconnect: upload the content of a group: %w", err)
 		}
 		a := &journal.Attached{File: f.Number}
@@ -46,13 +46,13 @@ func (d *Deliverer) attach(ctx context.Context, f *File) (left item.Outcome, err
 			return d.Leave(f), err
 		}
 		if f.Contents = f.Contents[1:]; err == nil {
-			d.tell(Event{File: f.Number, Items: 1, Bytes: c.Size, XID: c.XID}, Attached)
+			d.report(Event{File: f.Number, Items: 1, Bytes: c.Size, XID: c.XID}, Attached)
 		}
 	}
 	return left, nil
 }
 
-// upload uploads one content, through an outage if it can be read again.
+// upload uploads a content and retries through an outage if the content can be read again.
 func (d *Deliverer) upload(ctx context.Context, c item.Content) (again bool, err error) {
 	var final error
 	err = d.retry(ctx, func() error {

@@ -20,53 +20,52 @@ type Deliverer struct {
 	Platform    Platform
 	Journal     *journal.Journal
 	MaxBytes    int64         // size at which files are closed
-	RetryFor    time.Duration // longest outage
-	WaitFor     time.Duration // longest time of a job
+	RetryFor    time.Duration // longest outage to retry through
+	WaitFor     time.Duration // longest time from upload to completion
 	HaltOnError bool
 	Backoff     func(attempt int) time.Duration
 	Event       func(Event)
 	Failed      func(item.Failure)
-	Stopped     func() bool // whether the import has ended, so that nothing is sent any more
+	Stopped     func() bool // whether the import has ended, so nothing more is sent
 
 	Pace    Pace
-	limit   atomic.Int64 // largest file that the instance takes; 0 if that is not known
-	reached atomic.Bool  // whether the platform has ever answered
+	limit   atomic.Int64 // largest file that the instance accepts; 0 if unknown
+	reached atomic.Bool  // whether a call has ever succeeded
 }
 
-// File is a file that is delivered. Only one goroutine uses it.
+// File is a file in delivery. It is used by one goroutine at a time.
 type File struct {
 	*item.File
-	Number   int64
-	After    int64           // number of the last file that must be settled before it
-	Pieces   []journal.Piece // what is still to be sent or waited for, in order
-	Contents []journal.Content
-	Again    int   // how often parts were sent again because of items that end jobs
-	spare    int64 // a job that was created and has no file
-	sent     bool  // the first piece is on the platform
-	settled  Event // of the piece whose outcome is to be kept
-	last     int64 // the last job
+	Number    int64
+	After     int64           // number of the last file that must be settled first
+	Pieces    []journal.Piece // remaining pieces, in order
+	Contents  []journal.Content
+	Again     int   // number of bisections so far
+	unusedJob int64 // a created job without a file, or 0
+	sent      bool  // the first piece was uploaded
+	settled   Event // of the completed piece that is not in the journal yet
+	last      int64 // id of the last job
 }
 
-// maxAgain is how often parts of a file are sent again to find the items that end jobs. If there are more of
-// them, it is not the items.
-const maxAgain = 64
+// maxBisections limits the bisections of a file. If more are needed, the items are not the cause.
+const maxBisections = 64
 
-// Run delivers a file. The error ends the import: what comes after the file may refer to what is missing. What has
-// become of items is in the journal, besides the outcome that is returned: of items that a resumed import sends or waits
-// for again.
+// Run delivers a file. An error ends the import, because later files may refer to missing items. The outcomes
+// of items are in the journal; left counts the items whose outcome is not, and which a resumed import
+// continues with.
 func (d *Deliverer) Run(ctx context.Context, f *File) (left item.Outcome, err error) {
 	for len(f.Pieces) > 0 {
 		if d.Stopped() {
 			return d.Leave(f), nil
 		}
-		s, err := d.piece(ctx, f)
+		s, err := d.deliverPiece(ctx, f)
 		if s != nil {
 			s.File, s.Again = f.Number, f.Again
 			if jerr := d.Journal.Settle(ctx, s); jerr != nil {
 				return d.Leave(f), errors.Join(err, jerr)
 			}
 			if f.settled.Job != 0 {
-				d.tell(f.settled, Settled)
+				d.report(f.settled, Settled)
 				f.settled = Event{}
 			}
 			f.Pieces, f.sent = s.Pieces, false
@@ -83,7 +82,7 @@ func (d *Deliverer) Run(ctx context.Context, f *File) (left item.Outcome, err er
 	return d.attach(ctx, f)
 }
 
-// Leave counts what is left of a file when the import ends.
+// Leave counts the remaining items and contents of a file when the import ends.
 func (d *Deliverer) Leave(f *File) (o item.Outcome) {
 	for i, p := range f.Pieces {
 		if p.Job != 0 {
@@ -105,13 +104,13 @@ func (d *Deliverer) Leave(f *File) (o item.Outcome) {
 	return o
 }
 
-// note keeps a failure and tells it.
+// note records and reports a failure.
 func (d *Deliverer) note(o *item.Outcome, e item.Failure) {
 	o.Note(e)
 	d.Failed(e)
 }
 
-// failure says which item of the file a failure is about.
+// failure sets the item that a failure concerns.
 func (f *File) failure(pos int, e item.Failure) item.Failure {
 	s, json, seq := f.At(pos)
 	e.Seq = max(seq, ^seq)
@@ -124,19 +123,19 @@ func (f *File) failure(pos int, e item.Failure) item.Failure {
 	return e
 }
 
-// piece brings the first piece of a file in. It returns what has become of it; nil means that it must be sent or
-// waited for again.
+// deliverPiece delivers the first piece of a file and returns its outcome. The outcome is nil if a resumed
+// import must continue with the piece.
 //
-// What is in the journal on the way is enough to resume: the job, before it can get the file, and then what has become of
-// the items. Whether the job has the file need not be kept, because the platform knows.
-func (d *Deliverer) piece(ctx context.Context, f *File) (*journal.Settled, error) {
+// The journal contains everything needed to resume: the id of the job before the upload, and then the
+// outcome. It need not record the upload, because the platform knows whether a job has its file.
+func (d *Deliverer) deliverPiece(ctx context.Context, f *File) (*journal.Settled, error) {
 	p := f.Pieces[0]
 	size := f.Bytes(p.Part)
 	if limit := d.fileLimit(); size > limit && p.Len() > 1 && p.Job == 0 {
 		return d.cut(f, f.Split(p.Part, limit)), nil
 	}
 	ev := Event{File: f.Number, Items: p.Len(), Bytes: size}
-	d.tell(ev, Queued)
+	d.report(ev, Queued)
 	u := upload{d: d, f: f, job: p.Job, unknown: p.Job != 0} // an earlier process may have uploaded it
 	if u.job == 0 {
 		if err := u.create(ctx); err != nil {
@@ -144,12 +143,12 @@ func (d *Deliverer) piece(ctx context.Context, f *File) (*journal.Settled, error
 		}
 	}
 	ev.Job = u.job
-	d.tell(ev, Created)
+	d.report(ev, Created)
 	err := u.run(ctx)
 	ev.Job = u.job
 	switch fault := d.fault(err); {
 	case fault.TooLarge:
-		f.spare, f.Pieces[0].Job = u.job, 0
+		f.unusedJob, f.Pieces[0].Job = u.job, 0
 		return d.tooLarge(f, size, fault.Limit, err), nil
 	case errors.Is(err, ErrLost):
 		return d.lose(f, u.job, size), err
@@ -160,7 +159,7 @@ func (d *Deliverer) piece(ctx context.Context, f *File) (*journal.Settled, error
 		return nil, err
 	}
 	f.sent, f.last = true, u.job
-	d.tell(ev, Uploaded)
+	d.report(ev, Uploaded)
 	counts, err := d.await(ctx, ev)
 	if errors.Is(err, ErrLost) {
 		return d.lose(f, ev.Job, size), err
@@ -173,7 +172,7 @@ func (d *Deliverer) piece(ctx context.Context, f *File) (*journal.Settled, error
 	return s.settle(ctx)
 }
 
-// cut replaces the first piece of a file by smaller ones.
+// cut returns a record that replaces the first piece of a file with parts.
 func (d *Deliverer) cut(f *File, parts []item.Part) *journal.Settled {
 	s := &journal.Settled{}
 	for _, p := range parts {
@@ -183,7 +182,7 @@ func (d *Deliverer) cut(f *File, parts []item.Part) *journal.Settled {
 	return s
 }
 
-// lose says that what has become of the first piece will never be known.
+// lose returns a record that settles the first piece with an unknown outcome.
 func (d *Deliverer) lose(f *File, job, size int64) *journal.Settled {
 	s := d.cut(f, nil)
 	p := f.Pieces[0]
@@ -195,7 +194,7 @@ func (d *Deliverer) lose(f *File, job, size int64) *journal.Settled {
 	return s
 }
 
-// content returns the position of an item if it has content.
+// content returns pos in a slice if the item at pos has content, and otherwise nil.
 func (f *File) content(pos int) []int {
 	if slices.ContainsFunc(f.Contents, func(c journal.Content) bool { return c.Position == pos }) {
 		return []int{pos}
@@ -203,8 +202,8 @@ func (f *File) content(pos int) []int {
 	return nil
 }
 
-// tooLarge learns the largest file that the platform takes, and cuts the first piece accordingly. An item that
-// is too large alone fails alone.
+// tooLarge records the largest file that the platform accepts, and cuts the first piece accordingly. A single
+// item that is too large fails.
 func (d *Deliverer) tooLarge(f *File, size, limit int64, err error) *journal.Settled {
 	p := f.Pieces[0]
 	if p.Len() == 1 {
@@ -219,11 +218,12 @@ func (d *Deliverer) tooLarge(f *File, size, limit int64, err error) *journal.Set
 	}
 	for have := d.limit.Load(); (have == 0 || limit < have) && !d.limit.CompareAndSwap(have, limit); have = d.limit.Load() {
 	}
-	d.tell(Event{File: f.Number, Items: p.Len(), Bytes: size}, Split)
+	d.report(Event{File: f.Number, Items: p.Len(), Bytes: size}, Split)
 	return d.cut(f, f.Split(p.Part, limit))
 }
 
-// Limit returns the size at which a file is closed: what the platform is known to take, and at most MaxBytes.
+// Limit returns the size at which a file is closed: MaxBytes, or less if the platform is known to accept
+// less.
 func (d *Deliverer) Limit() int64 {
 	if limit := d.limit.Load(); limit != 0 {
 		return min(limit, d.MaxBytes)
@@ -231,15 +231,15 @@ func (d *Deliverer) Limit() int64 {
 	return d.MaxBytes
 }
 
-// fileLimit returns the size above which a file is cut.
+// fileLimit returns the size above which a file is cut. Only a limit of the platform cuts files.
 func (d *Deliverer) fileLimit() int64 {
 	if limit := d.limit.Load(); limit != 0 {
 		return limit
 	}
-	return math.MaxInt64 // only a limit of the platform cuts a file
+	return math.MaxInt64
 }
 
-// fault says what an error means; nothing if it is nil.
+// fault classifies an error. The fault of nil is zero.
 func (d *Deliverer) fault(err error) Fault {
 	if err == nil {
 		return Fault{}
@@ -247,7 +247,7 @@ func (d *Deliverer) fault(err error) Fault {
 	return d.Platform.Classify(err)
 }
 
-// retry makes a call that may be repeated until it succeeds, through an outage of up to RetryFor.
+// retry retries a call that is safe to repeat, through an outage of up to RetryFor.
 func (d *Deliverer) retry(ctx context.Context, call func() error) error {
 	began := time.Now()
 	for n := 1; ; n++ {
@@ -256,10 +256,10 @@ func (d *Deliverer) retry(ctx context.Context, call func() error) error {
 			d.reached.Store(true)
 			return nil
 		}
-		// A page for people passes if the API was there before. If it was not, the base URL is wrong.
+		// An HTML page is temporary if the API was reached before. Otherwise the base URL is wrong.
 		fault := d.fault(err)
 		wait := max(d.Backoff(n), fault.RetryAfter)
-		if !fault.Passing || fault.Foreign && !d.reached.Load() || time.Since(began)+wait > d.RetryFor {
+		if !fault.Temporary || fault.Foreign && !d.reached.Load() || time.Since(began)+wait > d.RetryFor {
 			return err
 		}
 		if sleep(ctx, wait) != nil {
@@ -268,20 +268,21 @@ func (d *Deliverer) retry(ctx context.Context, call func() error) error {
 	}
 }
 
-// down reports whether a call has failed because the platform cannot be reached, so that a resumed import can make it.
-// If only that call fails, waiting for it would stop the import for good. Any answer about any job tells.
-func (d *Deliverer) down(ctx context.Context, job int64, err error) bool {
-	if !d.fault(err).Passing {
+// isDown reports whether a call failed because the platform is unreachable, so that a resumed import can
+// repeat it. If only this call fails, waiting for it would block every resume. So isDown reads the status of
+// a job, where any answer shows that the platform is up.
+func (d *Deliverer) isDown(ctx context.Context, job int64, err error) bool {
+	if !d.fault(err).Temporary {
 		return false
 	}
 	_, err = d.Platform.Status(ctx, job)
-	return d.fault(err).Passing
+	return d.fault(err).Temporary
 }
 
 // await polls a job until it is completed.
 func (d *Deliverer) await(ctx context.Context, ev Event) (counts attribute.Counts, err error) {
 	began := time.Now()
-	next := looks(d.Pace.expect(ev.Bytes))
+	next := pollDelays(d.Pace.expect(ev.Bytes))
 	running := time.Duration(0)
 	for {
 		if err := sleep(ctx, next()); err != nil {
@@ -305,19 +306,19 @@ func (d *Deliverer) await(ctx context.Context, ev Event) (counts attribute.Count
 			return counts, fmt.Errorf("%w: %s is %s after %s", ErrWait, JobName(ev.Job), st.Name, took.Round(time.Second))
 		}
 		running = took
-		d.tell(ev, Running)
+		d.report(ev, Running)
 	}
 }
 
-func (d *Deliverer) tell(ev Event, phase Phase) {
+func (d *Deliverer) report(ev Event, phase Phase) {
 	ev.Phase = phase
 	d.Event(ev)
 }
 
-// JobName returns the name of a job in errors.
+// JobName returns the name of a job for error texts.
 func JobName(job int64) string { return "batch job " + strconv.FormatInt(job, 10) }
 
-// sleep waits, or returns why ctx has ended.
+// sleep waits, or returns the error of ctx.
 func sleep(ctx context.Context, wait time.Duration) error {
 	t := time.NewTimer(wait)
 	defer t.Stop()

@@ -233,7 +233,7 @@ func (s *script) run(t *testing.T) string {
 var (
 	working = Status{State: Working, Name: "Running"}
 	waiting = Status{State: Waiting, Name: "Created"}
-	lost    = Fault{Passing: true}
+	lost    = Fault{Temporary: true}
 	gone    = Fault{NotFound: true}
 )
 
@@ -262,11 +262,11 @@ func TestDeliveries(t *testing.T) {
 		change  func(s *script)
 	}{
 		{"plain", n, replies{"status 1": {working}}, nil},
-		{"an outage of the creation", n, replies{"create": {lost, Fault{Passing: true, RetryAfter: 5 * time.Second}}}, nil},
+		{"an outage of the creation", n, replies{"create": {lost, Fault{Temporary: true, RetryAfter: 5 * time.Second}}}, nil},
 		{"a creation that fails", n, replies{"create": {Fault{}}}, nil},
 		{"a creation through an outage that is too long", n, replies{"create": {lost, lost, lost, lost, lost, lost}}, nil},
-		{"a page for people before any answer", n, replies{"create": {Fault{Passing: true, Foreign: true}}}, nil},
-		{"a page for people after an answer", n, replies{"status 1": {Fault{Passing: true, Foreign: true}}}, nil},
+		{"a page for people before any answer", n, replies{"create": {Fault{Temporary: true, Foreign: true}}}, nil},
+		{"a page for people after an answer", n, replies{"status 1": {Fault{Temporary: true, Foreign: true}}}, nil},
 		{"a caller that is gone during an outage", n, replies{"create": {cancels(lost)}}, nil},
 		{"a caller that is gone while the job is created", n, replies{"create": {cancels(nil)}}, nil},
 		{"a caller that is gone before the upload is repeated", n, replies{"upload 1": {cancels(lost)}, "status 1": {waiting}}, nil},
@@ -282,9 +282,9 @@ func TestDeliveries(t *testing.T) {
 		{"an upload that was refused and nobody can ask about", n, replies{"upload 1": {Fault{Refused: true}}, "status 1": {Fault{}}}, nil},
 		{"a job that is gone after its upload", n, replies{"upload 1": {lost}, "status 1": {gone}}, nil},
 		{"a job that is gone before its upload", n, replies{"upload 1": {Fault{Refused: true}}, "status 1": {gone}}, nil},
-		{"jobs that are gone before their uploads", n, replies{"upload 1": {Fault{Unsent: true, Passing: true}}, "status 1": {gone},
-			"upload 2": {Fault{Unsent: true, Passing: true}}, "status 2": {gone}, "upload 3": {Fault{Unsent: true, Passing: true}}, "status 3": {gone},
-			"upload 4": {Fault{Unsent: true, Passing: true}}, "status 4": {gone}}, nil},
+		{"jobs that are gone before their uploads", n, replies{"upload 1": {Fault{Unsent: true, Temporary: true}}, "status 1": {gone},
+			"upload 2": {Fault{Unsent: true, Temporary: true}}, "status 2": {gone}, "upload 3": {Fault{Unsent: true, Temporary: true}}, "status 3": {gone},
+			"upload 4": {Fault{Unsent: true, Temporary: true}}, "status 4": {gone}}, nil},
 		{"a job that is gone while it is processed", n + ":d", replies{"status 1": {working, gone}}, nil},
 		{"a job that takes too long", n, nil, func(s *script) { s.last = working; s.WaitFor = 1187500 * time.Microsecond }},
 		{"a status that cannot be read", n, replies{"status 1": {Fault{}}}, nil},
@@ -335,7 +335,7 @@ func TestDeliveries(t *testing.T) {
 		{"content whose caller is gone", ":d e", replies{"attach d": {cancels(lost)}}, func(s *script) { s.again = true }},
 		{"content whose outcome cannot be kept", ":d e", replies{"attach d": {cancels(nil)}}, nil},
 		{"content of a group that was not processed", ":d e", replies{"status 1": {done(1, 0, 1)}}, nil},
-		{"content of groups behind one that ends jobs", ":d e f", replies{"status 1": {done(1, 1, 1)}, "errors 1": {fatal(" Last known JSON path: '$.group[1]'")}}, func(s *script) { s.Again = maxAgain }},
+		{"content of groups behind one that ends jobs", ":d e f", replies{"status 1": {done(1, 1, 1)}, "errors 1": {fatal(" Last known JSON path: '$.group[1]'")}}, func(s *script) { s.Again = maxBisections }},
 		{"the import ends between contents", ":d e", replies{"attach d": {stops(nil)}}, nil},
 
 		// Errors.
@@ -347,14 +347,14 @@ func TestDeliveries(t *testing.T) {
 		{"an error without a name", "a b", replies{"status 1": {done(1, 1, 0)}, "errors 1": {[]attribute.Entry{{Reason: "no"}}}}, nil},
 		{"successes that are missing", "a b", replies{"status 1": {done(1, 0, 0)}}, nil},
 		{"errors that are not listed", "a b c d", replies{"status 1": {done(1, 3, 0)}, "errors 1": {[]attribute.Entry{named("b")}}}, nil},
-		{"a list that comes late", "a b", replies{"status 1": {done(1, 1, 0)}, "errors 1": {Fault{Early: true}, Fault{Early: true}, []attribute.Entry{named("b")}}}, nil},
+		{"a list that comes late", "a b", replies{"status 1": {done(1, 1, 0)}, "errors 1": {Fault{NotReady: true}, Fault{NotReady: true}, []attribute.Entry{named("b")}}}, nil},
 		{"a list in the other place", "a b", replies{"status 1": {done(1, 1, 0)}, "results 1": {[]attribute.Entry{named("b")}},
-			"errors 1": {Fault{Early: true}, Fault{Early: true}, Fault{Early: true}, Fault{Early: true}, Fault{Early: true}, Fault{Early: true}, Fault{Early: true}}}, nil},
+			"errors 1": {Fault{NotReady: true}, Fault{NotReady: true}, Fault{NotReady: true}, Fault{NotReady: true}, Fault{NotReady: true}, Fault{NotReady: true}, Fault{NotReady: true}}}, nil},
 		{"a list that nobody has", "a b", replies{"status 1": {done(1, 1, 0)}, "errors 1": {Fault{}}, "results 1": {Fault{}}}, nil},
 		{"a list in an outage that is too long", "a b", replies{"status 1": {done(1, 1, 0), lost}, "errors 1": {lost, lost, lost, lost, lost}, "results 1": {lost}}, nil},
 		{"a list that breaks off", "a b", replies{"status 1": {done(0, 2, 0)}, "errors 1": {partial{named("b")}, []attribute.Entry{named("a")}}}, nil},
 		{"a list that breaks off for good", "a b", replies{"status 1": {done(0, 2, 0)}, "errors 1": {partial{named("b")}, lost, lost, lost, lost}}, nil},
-		{"a list whose caller is gone", "a b", replies{"status 1": {done(1, 1, 0)}, "errors 1": {cancels(Fault{Early: true})}}, nil},
+		{"a list whose caller is gone", "a b", replies{"status 1": {done(1, 1, 0)}, "errors 1": {cancels(Fault{NotReady: true})}}, nil},
 		{"an owner that is full", "a b c", replies{"status 1": {done(1, 1, 2)}, "errors 1": {[]attribute.Entry{{Code: attribute.CodeLimit, Reason: "full"}}}}, nil},
 		{"an owner that is full, and one is left", "a b c", replies{"status 1": {done(1, 1, 1)}, "errors 1": {[]attribute.Entry{{Code: attribute.CodeLimit, Source: named("b").Source}}}}, nil},
 		{"an owner that was full before", "a b c", replies{"status 1": {done(0, 1, 2)}, "errors 1": {[]attribute.Entry{{Code: attribute.CodeLimit, Source: named("a").Source}}}}, nil},
@@ -377,8 +377,8 @@ func TestDeliveries(t *testing.T) {
 		{"a named first item that ends its job halts", "a b c", replies{"status 1": {done(0, 1, 0)}, "errors 1": {fatal(" Last known JSON path: '$.indicator[0]'")}}, func(s *script) { s.HaltOnError = true }},
 		{"an item that ends its job, and an error that is not listed", "a b", replies{"status 1": {done(0, 2, 0)}, "errors 1": {fatal("")}}, func(s *script) { s.HaltOnError = true }},
 		{"a named item that ends its job halts", "a b c:d", replies{"status 1": {done(1, 1, 0)}, "errors 1": {fatal(" Last known JSON path: '$.indicator[1]'")}}, func(s *script) { s.HaltOnError = true }},
-		{"too many items end jobs", "a b c", replies{"status 1": {done(1, 1, 0)}, "errors 1": {fatal("")}}, func(s *script) { s.Again = maxAgain }},
-		{"as many items end jobs as may", "a b c", replies{"status 1": {done(1, 1, 0)}, "errors 1": {fatal("")}, "status 2": {stops(done(1, 0, 0))}}, func(s *script) { s.Again = maxAgain - 1 }},
+		{"too many items end jobs", "a b c", replies{"status 1": {done(1, 1, 0)}, "errors 1": {fatal("")}}, func(s *script) { s.Again = maxBisections }},
+		{"as many items end jobs as may", "a b c", replies{"status 1": {done(1, 1, 0)}, "errors 1": {fatal("")}, "status 2": {stops(done(1, 0, 0))}}, func(s *script) { s.Again = maxBisections - 1 }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

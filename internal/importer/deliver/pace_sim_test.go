@@ -12,7 +12,7 @@ import (
 // wait simulates that a job of some duration is waited for. It returns when it is seen to be done, and the number of
 // looks.
 func wait(p *Pace, bytes int64, takes time.Duration) (seen time.Duration, n int) {
-	next := looks(p.expect(bytes))
+	next := pollDelays(p.expect(bytes))
 	running := time.Duration(0)
 	for at := next(); ; at += next() {
 		n++
@@ -97,8 +97,8 @@ func TestALongJobIsLookedAtLessAndLessOften(t *testing.T) {
 				p.learn(1000, expected, expected)
 			}
 			seen, n := wait(&p, 1000, takes)
-			require.LessOrEqual(t, n, 25+int(takes/longLook), "%v, %v expected", takes, expected)
-			late := max(min(takes/2, longLook), firstStep, expected*3/4) // expected*3/4 is the first look
+			require.LessOrEqual(t, n, 25+int(takes/maxDelay), "%v, %v expected", takes, expected)
+			late := max(min(takes/2, maxDelay), firstDelay, expected*3/4) // expected*3/4 is the first look
 			require.LessOrEqual(t, seen-takes, late, "%v, %v expected", takes, expected)
 			if takes >= time.Second && takes > 2*expected {
 				require.InEpsilon(t, takes, p.expect(1000), 0.3, "the next one is expected to take as long")

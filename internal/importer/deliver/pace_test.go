@@ -11,7 +11,7 @@ import (
 func (p *Pace) run(jobs ...time.Duration) (delay time.Duration, most int) {
 	const bytes = 1000
 	for _, takes := range jobs {
-		next := looks(p.expect(bytes))
+		next := pollDelays(p.expect(bytes))
 		running, now := time.Duration(0), next()
 		looks := 1
 		for ; now < takes; looks++ {
@@ -67,7 +67,7 @@ func TestLooks(t *testing.T) {
 		time.Minute:            {20, 20, 5, 3, 3.9},
 		time.Hour:              {20, 20, 20},
 	} {
-		next := looks(expected)
+		next := pollDelays(expected)
 		for i := range want {
 			assert.InDelta(t, want[i], next().Seconds(), 1e-6, "wait %d if %s are expected", i, expected)
 		}

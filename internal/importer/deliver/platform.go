@@ -1,5 +1,5 @@
-// Package deliver brings one file after the other to the platform: each is uploaded exactly once, and waited for until
-// the platform has processed it and its errors are known.
+// Package deliver delivers batch files to the platform. It uploads each file exactly once, waits until the
+// platform has processed it, and determines the outcome of its items.
 package deliver
 
 import (
@@ -11,27 +11,28 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 )
 
-// Platform is what the delivery of a file needs of the platform. Each method makes one request, or several if the
-// request is safe to repeat.
+// Platform contains the requests of a delivery. Methods whose requests are safe to repeat may retry them.
 type Platform interface {
 	// Create creates a job that waits for its file.
 	Create(ctx context.Context) (job int64, err error)
-	// Upload gives a job its file. It never sends it twice.
+	// Upload uploads the file of a job. It does not retry.
 	Upload(ctx context.Context, job int64, file [][]byte) error
-	// Status returns how far a job is.
+	// Status returns the state of a job.
 	Status(ctx context.Context, job int64) (Status, error)
-	// Errors reads the errors of a completed job: the list "errors" or "results". It skips the first ones.
+	// Errors calls use for each error of a completed job, without the first skip errors. list is "errors" or
+	// "results".
 	Errors(ctx context.Context, job int64, list string, skip int, use func(attribute.Entry)) error
-	// Attach uploads the content of a group. If it can be repeated, again is true after an error.
+	// Attach uploads the content of a group. After an error, again reports whether the upload can be
+	// repeated.
 	Attach(ctx context.Context, c item.Content) (again bool, err error)
-	// Classify says what an error of these methods means.
+	// Classify returns the meaning of an error of these methods.
 	Classify(err error) Fault
 }
 
-// Status is how far a job is.
+// Status is the state of a job with its counts.
 type Status struct {
 	State  State
-	Name   string // the platform's word for the state
+	Name   string // the platform's name of the state
 	Counts attribute.Counts
 }
 
@@ -40,22 +41,22 @@ type State uint8
 
 // The states.
 const (
-	Working State = iota // it has its file
-	Waiting              // it waits for its file
+	Working State = iota // has its file
+	Waiting              // waits for its file
 	Completed
 )
 
-// Fault says what an error means.
+// Fault is the meaning of an error.
 type Fault struct {
-	Passing    bool          // it may go away by waiting
-	Foreign    bool          // somebody else has answered in the platform's place
-	Refused    bool          // the platform says that it has not taken what was sent
-	Unsent     bool          // the request has not reached the platform
-	NotFound   bool          // there is no such job, list or group
-	Early      bool          // the list is not there yet
-	TooLarge   bool          // the file is larger than the instance allows
-	Limit      int64         // the largest file in bytes, if the platform says so
-	RetryAfter time.Duration // how long the platform asks to wait
+	Temporary  bool          // the error may go away with time
+	Foreign    bool          // another server has answered
+	Refused    bool          // the platform did not accept the request
+	Unsent     bool          // the request did not reach the platform
+	NotFound   bool          // the job, list or group does not exist
+	NotReady   bool          // the list does not exist yet
+	TooLarge   bool          // the file exceeds the limit of the instance
+	Limit      int64         // that limit in bytes; 0 if unknown
+	RetryAfter time.Duration // wait that the platform asks for
 }
 
 // Errors that end an import.
@@ -65,7 +66,7 @@ var (
 	ErrHalted = errors.New("threatconnect: the platform refused an item and HaltOnError is set")
 )
 
-// Phase is a step of a file.
+// Phase is a step in the delivery of a file.
 type Phase uint8
 
 // The phases.
@@ -79,11 +80,11 @@ const (
 	Attached // the content of a group is on the platform
 )
 
-// Event is a step of a file.
+// Event reports a step in the delivery of a file.
 type Event struct {
 	Phase     Phase
 	File, Job int64
 	Items     int
 	Bytes     int64
-	XID       string // of the group whose content was uploaded
+	XID       string // xid of the group whose content was uploaded
 }

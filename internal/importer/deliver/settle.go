@@ -10,7 +10,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/journal"
 )
 
-// settlement finds out what the platform did with the items of a piece whose job is completed.
+// settlement determines the outcome of the items of a piece whose job is completed.
 type settlement struct {
 	d       *Deliverer
 	f       *File
@@ -19,36 +19,36 @@ type settlement struct {
 	counts  attribute.Counts
 	outcome item.Outcome
 
-	matcher  *attribute.Matcher
-	failed   []bool // items that errors name
-	lost     []bool // of those, the ones that are not on the platform
-	refused  []int  // positions of items with content that are not on the platform
-	entries  int    // entries of the list that were read
-	more     int    // of those, the ones that were not reported
-	nameless int    // of those, the ones that name no item
-	poison   *attribute.Entry
-	poisoned int           // position of the item that poison names, or -1
-	full     *item.Failure // the owner takes no more
+	matcher    *attribute.Matcher
+	failed     []bool           // items that errors name
+	lost       []bool           // failed items that are not on the platform
+	refused    []int            // positions of items with content that are not on the platform
+	entries    int              // number of entries read from the list of errors
+	unreported int              // of these, entries that were not reported
+	nameless   int              // of these, entries that name no item
+	poison     *attribute.Entry // the error that aborted the job
+	poisoned   int              // position of the item that poison names, or -1
+	full       *item.Failure    // set if the owner accepts no more indicators
 }
 
-// settle returns what has become of the piece, and which parts of it are sent again.
+// settle returns the outcome of the piece and the parts to send again.
 func (s *settlement) settle(ctx context.Context) (*journal.Settled, error) {
 	s.failed, s.lost, s.poisoned = make([]bool, s.part.Len()), make([]bool, s.part.Len()), -1
 	if s.counts.Errors > 0 || s.counts.Unprocessed > 0 {
 		s.matcher = attribute.New(s.f.File, s.part)
 		err := s.read(ctx)
-		if err != nil && (ctx.Err() != nil || s.d.down(ctx, s.job, err)) {
+		if err != nil && (ctx.Err() != nil || s.d.isDown(ctx, s.job, err)) {
 			return nil, fmt.Errorf("threatconnect: read the errors of %s: %w", JobName(s.job), err)
 		}
-		s.unlisted(err)
-		s.leftOut()
+		s.noteUnlisted(err)
+		s.noteUnreported()
 	}
 	if s.poison != nil {
 		return s.bisect()
 	}
 	var rest []item.Part
 	part := s.part
-	if s.full != nil { // what was not processed can go in when there is room again
+	if s.full != nil { // unprocessed items can be sent when there is room again
 		if tail := min(s.counts.Unprocessed, part.Len()-s.named()); tail > 0 {
 			rest = []item.Part{{From: part.To - tail, To: part.To}}
 			part.To -= tail
@@ -66,12 +66,12 @@ func (s *settlement) settle(ctx context.Context) (*journal.Settled, error) {
 	return settled, nil
 }
 
-// FullError says that the owner takes no more indicators.
+// FullError reports that the owner accepts no more indicators.
 type FullError struct{ item.Failure }
 
 func (e FullError) Error() string { return "threatconnect: the owner takes no more indicators" }
 
-// named returns how many items errors name.
+// named returns the number of items that errors name.
 func (s *settlement) named() int {
 	n := 0
 	for _, failed := range s.failed {
@@ -82,7 +82,7 @@ func (s *settlement) named() int {
 	return n
 }
 
-// count counts the items at the front of the piece by what the platform says.
+// count counts the items at the front of the piece according to the counts of the platform.
 func (s *settlement) count(p item.Part, c attribute.Counts) {
 	v := attribute.Verdicts(s.f.File, p, c, s.failed[:p.Len()], s.nameless)
 	tally := attribute.Tally(s.f.File, p, v, c, s.nameless)
@@ -104,7 +104,7 @@ func (s *settlement) count(p item.Part, c attribute.Counts) {
 	}
 }
 
-// unprocessed notes items that the platform has not looked at.
+// unprocessed records items that the platform did not process.
 func (s *settlement) unprocessed(p item.Part, count bool) {
 	for pos := p.From; pos < p.To; pos++ {
 		if count {
@@ -115,15 +115,15 @@ func (s *settlement) unprocessed(p item.Part, count bool) {
 	}
 }
 
-// settled returns the record, with the parts that are sent again.
+// settled returns the record, with the parts to send again.
 func (s *settlement) settled(again []item.Part) *journal.Settled {
 	r := s.d.cut(s.f, again)
 	r.Outcome, r.Refused = s.outcome, s.refused
 	return r
 }
 
-// read reads the list of errors, and retries through an outage. The list can be late, or have the other name. An empty
-// list of that name says nothing while an outage hides the first one.
+// read reads the list of errors and retries through an outage. The list may be late, or be available only as
+// "results". While "errors" fails because of an outage, an empty "results" proves nothing.
 func (s *settlement) read(ctx context.Context) error {
 	list := func(name string) error {
 		return s.d.retry(ctx, func() error { return s.d.Platform.Errors(ctx, s.job, name, s.entries, s.entry) })
@@ -131,30 +131,30 @@ func (s *settlement) read(ctx context.Context) error {
 	var err error
 	for wait := 500 * time.Millisecond; wait <= 16*time.Second; wait *= 2 {
 		err = list("errors")
-		if !s.d.fault(err).Early || sleep(ctx, wait) != nil {
+		if !s.d.fault(err).NotReady || sleep(ctx, wait) != nil {
 			break
 		}
 	}
 	if err != nil && s.entries == 0 && ctx.Err() == nil {
 		other := list("results")
-		if s.d.fault(other).Passing || other == nil && (s.entries > 0 || !s.d.fault(err).Passing) {
+		if s.d.fault(other).Temporary || other == nil && (s.entries > 0 || !s.d.fault(err).Temporary) {
 			return other
 		}
 	}
 	return err
 }
 
-// reported returns how many entries of the list are reported. The list can be long whatever the job is, and each
-// report is a call of the caller's function.
-func (s *settlement) reported() int { return max(1000, 8*s.part.Len()) }
+// maxReports returns the number of entries that are reported. The list can be much longer than the job, and
+// each report calls a function of the user.
+func (s *settlement) maxReports() int { return max(1000, 8*s.part.Len()) }
 
-// entry takes one entry of the list. All entries count, but of a long list only the first entry of each item is
-// reported.
+// entry handles one entry of the list. Every entry counts. Beyond maxReports, only the first entry of each
+// item is reported.
 func (s *settlement) entry(e attribute.Entry) {
 	s.entries++
 	if attribute.Fatal(e.Reason, e.Cause) {
 		s.poison = &e
-		if pos, known := s.matcher.Told(&e); known {
+		if pos, known := s.matcher.FindNamed(&e); known {
 			s.poisoned = pos
 		}
 		return
@@ -174,8 +174,8 @@ func (s *settlement) entry(e attribute.Entry) {
 	} else {
 		s.nameless++
 	}
-	if s.entries > s.reported() && !first {
-		s.more++
+	if s.entries > s.maxReports() && !first {
+		s.unreported++
 		return
 	}
 	failure := e.Failure(s.job)
@@ -185,8 +185,8 @@ func (s *settlement) entry(e attribute.Entry) {
 	s.d.note(&s.outcome, failure)
 }
 
-// unlisted notes that the platform has counted more errors than it has listed.
-func (s *settlement) unlisted(err error) {
+// noteUnlisted records that the platform counted more errors than it listed.
+func (s *settlement) noteUnlisted(err error) {
 	n := s.counts.Errors - s.entries
 	if n <= 0 || s.poison != nil {
 		return
@@ -199,27 +199,27 @@ func (s *settlement) unlisted(err error) {
 	s.d.note(&s.outcome, item.Failure{Seq: -1, Job: s.job, Err: missing})
 }
 
-// leftOut notes that the list has more entries than are reported.
-func (s *settlement) leftOut() {
-	if s.more > 0 {
+// noteUnreported records that entries of the list were not reported.
+func (s *settlement) noteUnreported() {
+	if s.unreported > 0 {
 		s.d.note(&s.outcome, item.Failure{Seq: -1, Job: s.job, Err: fmt.Errorf(
-			"threatconnect: %s has %d items, and %d more errors than are reported: look at them with client.Batch.Errors", JobName(s.job), s.part.Len(), s.more)})
+			"threatconnect: %s has %d items, and %d more errors than are reported: look at them with client.Batch.Errors", JobName(s.job), s.part.Len(), s.unreported)})
 	}
 }
 
-// bisect deals with an item that made the platform give up the job. The platform works from front to back, so its
-// counts tell how many items it has processed. The others are sent again, without the item as soon as that is known. Only
-// an item that ends a job alone, or that the platform names, is blamed.
+// bisect handles an item that made the platform abort the job. The platform processes items in order, so its
+// counts show how many it has processed. The remaining items are sent again in smaller parts, and without the
+// item once it is known. An item is blamed only if it aborts a job alone or if the platform names it.
 func (s *settlement) bisect() (*journal.Settled, error) {
 	processed := attribute.Processed(s.counts, s.part.Len())
-	if s.poisoned >= 0 { // nothing behind the item that the platform names was processed, whatever the counts say
+	if s.poisoned >= 0 { // items after it were not processed, whatever the counts say
 		processed = min(processed, s.poisoned-s.part.From)
 	}
 	rest := item.Part{From: s.part.From + processed, To: s.part.To}
 	s.count(item.Part{From: s.part.From, To: rest.From}, attribute.Counts{Success: s.counts.Success, Apart: s.counts.Apart})
 	s.f.Again++
 	alone := rest.Len() == 1
-	if alone || s.d.HaltOnError || s.f.Again > maxAgain {
+	if alone || s.d.HaltOnError || s.f.Again > maxBisections {
 		culprit := max(s.poisoned, rest.From)
 		if alone || s.poisoned >= 0 {
 			s.unprocessed(item.Part{From: rest.From, To: culprit}, true)
@@ -227,7 +227,7 @@ func (s *settlement) bisect() (*journal.Settled, error) {
 			s.d.note(&s.outcome, s.f.failure(culprit, s.poison.Failure(s.job)))
 			s.refused = append(s.refused, s.f.content(culprit)...)
 			s.unprocessed(item.Part{From: culprit + 1, To: rest.To}, true)
-		} else { // it is one of them, and nobody can say which
+		} else { // the culprit is among them and unknown
 			s.d.note(&s.outcome, s.poison.Failure(s.job))
 			s.unprocessed(rest, true)
 		}
@@ -243,6 +243,6 @@ func (s *settlement) bisect() (*journal.Settled, error) {
 	case processed > 0:
 		suspect = rest.From
 	}
-	s.d.tell(Event{File: s.f.Number, Job: s.job, Items: rest.Len()}, Split)
+	s.d.report(Event{File: s.f.Number, Job: s.job, Items: rest.Len()}, Split)
 	return s.settled(attribute.Bisect(rest, suspect)), nil
 }

@@ -9,20 +9,19 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/journal"
 )
 
-// upload is the upload of the first piece of a file, which happens once, whatever happens on the way.
+// upload is the upload of the first piece of a file, which happens exactly once.
 type upload struct {
 	d       *Deliverer
 	f       *File
 	job     int64
-	unknown bool // an attempt may have arrived
+	unknown bool // an attempt may have reached the platform
 	refused int  // attempts that the platform refused while the job had no file
-	created int  // how often the job was created again
+	created int  // number of times that the job was created again
 }
 
-// create creates a job, or takes one that was created before and not used. It is in the journal before anything is
-// sent to it.
+// create creates a job, or takes an unused one. The journal contains the job before anything is sent to it.
 func (u *upload) create(ctx context.Context) (err error) {
-	if u.job, u.f.spare = u.f.spare, 0; u.job == 0 {
+	if u.job, u.f.unusedJob = u.f.unusedJob, 0; u.job == 0 {
 		err = u.d.retry(ctx, func() error {
 			u.job, err = u.d.Platform.Create(ctx)
 			return err
@@ -38,11 +37,11 @@ func (u *upload) create(ctx context.Context) (err error) {
 	return nil
 }
 
-// run uploads the piece. After an attempt without a clear answer it asks for the state of the job: a job that waits
-// has no file. After an error, unknown says whether the platform may have the file nevertheless.
+// run uploads the piece. After an attempt without a clear answer it reads the state of the job: a waiting job
+// has no file. After an error, unknown reports whether the platform may have the file.
 func (u *upload) run(ctx context.Context) error {
 	if u.unknown {
-		if arrived, err := u.look(ctx); arrived || err != nil {
+		if arrived, err := u.arrived(ctx); arrived || err != nil {
 			return err
 		}
 	}
@@ -57,10 +56,10 @@ func (u *upload) run(ctx context.Context) error {
 			return err
 		}
 		u.unknown = !fault.Refused && !fault.Unsent
-		arrived, lookErr := u.look(ctx)
+		arrived, statusErr := u.arrived(ctx)
 		switch {
-		case lookErr != nil:
-			return lookErr
+		case statusErr != nil:
+			return statusErr
 		case arrived:
 			return nil
 		}
@@ -68,7 +67,7 @@ func (u *upload) run(ctx context.Context) error {
 			u.refused++
 		}
 		wait := max(u.d.Backoff(n), fault.RetryAfter)
-		if u.refused > 2 || !fault.Passing && !fault.Refused || time.Since(began)+wait > u.d.RetryFor {
+		if u.refused > 2 || !fault.Temporary && !fault.Refused || time.Since(began)+wait > u.d.RetryFor {
 			return err
 		}
 		if serr := sleep(ctx, wait); serr != nil {
@@ -77,9 +76,9 @@ func (u *upload) run(ctx context.Context) error {
 	}
 }
 
-// look asks whether the file has arrived. If the job waits for a file, nothing is unknown. A job that the platform no
-// longer knows is created again if no file can have reached it.
-func (u *upload) look(ctx context.Context) (arrived bool, err error) {
+// arrived reports whether the job has its file. If the job waits for a file, no attempt is unknown. A job
+// that no longer exists is created again if no file can have reached it.
+func (u *upload) arrived(ctx context.Context) (arrived bool, err error) {
 	var st Status
 	err = u.d.retry(ctx, func() error {
 		st, err = u.d.Platform.Status(ctx, u.job)

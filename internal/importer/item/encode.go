@@ -7,7 +7,7 @@ import (
 
 var errPayload = errors.New("it holds something else than the items of a file")
 
-// Encode returns a text from which Decode makes the file again. The parts refer to the memory of the file.
+// Encode returns the file in a form that Decode reads. The parts share the memory of the file.
 func (f *File) Encode() [][]byte {
 	parts := make([][]byte, 0, 2*Sections)
 	for s := range f.lists {
@@ -24,7 +24,7 @@ func (f *File) Encode() [][]byte {
 	return parts
 }
 
-// Decode makes the file from the text of Encode. It copies the text.
+// Decode sets the file to the one in text, which it copies.
 func (f *File) Decode(text []byte) error {
 	f.Reset()
 	r := Reader{B: text}
@@ -35,7 +35,7 @@ func (f *File) Decode(text []byte) error {
 			seq, size := last.seq+r.Int(), r.Uint()
 			least := uint64(1)
 			if last.end > 0 {
-				least++ // for the comma
+				least++ // the comma
 			}
 			if size < least || size > uint64(len(text))-uint64(last.end) {
 				return errPayload
@@ -54,7 +54,7 @@ func (f *File) Decode(text []byte) error {
 	return nil
 }
 
-// Reader reads numbers and texts from the front of B. After the first that does not fit, all are zero and
+// Reader reads numbers and byte slices from the front of B. After the first error, all values are zero and
 // Failed reports true.
 type Reader struct {
 	B   []byte
@@ -63,13 +63,13 @@ type Reader struct {
 
 func (r *Reader) fail() { r.B, r.bad = nil, true }
 
-// Failed reports whether something did not fit.
+// Failed reports whether B was malformed.
 func (r *Reader) Failed() bool { return r.bad }
 
-// Int reads a number.
+// Int reads a signed number.
 func (r *Reader) Int() int64 { return number(r, binary.Varint) }
 
-// Uint reads a number of 0 or more.
+// Uint reads an unsigned number.
 func (r *Reader) Uint() uint64 { return number(r, binary.Uvarint) }
 
 func number[T int64 | uint64](r *Reader, decode func([]byte) (T, int)) T {
@@ -82,7 +82,7 @@ func number[T int64 | uint64](r *Reader, decode func([]byte) (T, int)) T {
 	return v
 }
 
-// Size reads a number of things that have a byte at least.
+// Size reads the number of elements that follow, each of at least one byte.
 func (r *Reader) Size() int {
 	n := r.Uint()
 	if n > uint64(len(r.B)) {
@@ -92,7 +92,7 @@ func (r *Reader) Size() int {
 	return int(n)
 }
 
-// Bytes reads n bytes. They are a part of B.
+// Bytes reads n bytes. They share the memory of B.
 func (r *Reader) Bytes(n int) []byte {
 	if n < 0 || n > len(r.B) {
 		r.fail()

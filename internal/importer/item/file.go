@@ -4,32 +4,32 @@ import (
 	"math"
 )
 
-// File is the content of one batch file: encoded items in the order in which they stand in it. A File is
-// written to until it is closed and only read after that.
+// File is the content of one batch file: encoded items in their order in the file. It is written until it is
+// closed, and only read after that.
 type File struct{ lists [Sections]list }
 
 // list is one list of a file.
 type list struct {
-	text  []byte // the items with commas between them
+	text  []byte // the items, separated by commas
 	items []placed
 }
 
-// placed says where an item ends and which item it is.
+// placed is the position and the number of an item.
 type placed struct {
-	seq int64  // how many items were added before it; ^seq for a link of that item
-	end uint32 // offset in the text after the item
+	seq int64  // number of items added before it; ^seq for a link of that item
+	end uint32 // offset of its end in the text
 }
 
-// Part is a range of the items of a file, in the order of the file.
+// Part is a range of the items of a file.
 type Part struct{ From, To int }
 
 // Len returns the number of items in a part.
 func (p Part) Len() int { return p.To - p.From }
 
-// Frame is more than the number of bytes around the lists of any file.
+// Frame is an upper bound for the bytes around the lists of a file.
 const Frame = 64
 
-// Add adds an item to one of the lists. The item is the concatenation of the parts.
+// Add adds an item, the concatenation of parts, to a list.
 func (f *File) Add(s Section, seq int64, parts ...[]byte) {
 	l := &f.lists[s]
 	if len(l.text) > 0 {
@@ -41,9 +41,9 @@ func (f *File) Add(s Section, seq int64, parts ...[]byte) {
 	l.items = append(l.items, placed{seq, uint32(len(l.text))})
 }
 
-// Reserve makes room for n more bytes in one of the lists. It doubles a small list. A larger one gets the
-// size that it has when maxItems items are as large as the present ones, because each copy leaves the old one
-// behind; it grows at most fourfold, and to at most most bytes.
+// Reserve makes room for n more bytes in a list. A small list doubles. A larger list grows to the size of
+// maxItems items of the present mean size, because each copy wastes the memory of the old one. It grows at
+// most fourfold, and to at most most bytes.
 func (f *File) Reserve(s Section, n, most, maxItems int) {
 	const small = 128 << 10
 	l := &f.lists[s]
@@ -56,12 +56,12 @@ func (f *File) Reserve(s Section, n, most, maxItems int) {
 		mean := (have+n)/(len(l.items)+1) + 1
 		room = min(max(mean*maxItems, room), 2*room)
 	}
-	text := make([]byte, have, max(have+n, min(room, most))) // unlike slices.Grow, this leaves the room untouched
+	text := make([]byte, have, max(have+n, min(room, most))) // unlike slices.Grow, this does not touch the new memory
 	copy(text, l.text)
 	l.text = text
 }
 
-// Reset empties the file and keeps its memory.
+// Reset empties the file and retains its memory.
 func (f *File) Reset() {
 	for s := range f.lists {
 		f.lists[s].text, f.lists[s].items = f.lists[s].text[:0], f.lists[s].items[:0]
@@ -80,13 +80,13 @@ func (f *File) Count() int {
 // Len returns the number of items in a list.
 func (f *File) Len(s Section) int { return len(f.lists[s].items) }
 
-// All returns the part that holds all items.
+// All returns the part with all items.
 func (f *File) All() Part { return Part{0, f.Count()} }
 
 // Kinds counts the items of a part by kind.
 func (f *File) Kinds(p Part) (n [Kinds]int64) {
 	for s := range Sections {
-		from, to := f.in(s, p)
+		from, to := f.indexes(s, p)
 		for _, it := range f.lists[s].items[from:to] {
 			n[KindOf(s, it.seq)]++
 		}
@@ -94,8 +94,8 @@ func (f *File) Kinds(p Part) (n [Kinds]int64) {
 	return n
 }
 
-// in returns the items of a list that are in a part.
-func (f *File) in(s Section, p Part) (from, to int) {
+// indexes returns the range of a list that is in a part.
+func (f *File) indexes(s Section, p Part) (from, to int) {
 	before := 0
 	for i := range s {
 		before += len(f.lists[i].items)
@@ -104,10 +104,10 @@ func (f *File) in(s Section, p Part) (from, to int) {
 	return min(max(p.From-before, 0), n), min(max(p.To-before, 0), n)
 }
 
-// Position returns the position of the item at an index of a list, counted from the first item of the list that
-// is in a part.
+// Position returns the position in the file of the item at an index of a list. Index 0 is the first item of
+// the list in p.
 func (f *File) Position(s Section, index int, p Part) (pos int, ok bool) {
-	from, to := f.in(s, p)
+	from, to := f.indexes(s, p)
 	if index < 0 || index >= to-from {
 		return 0, false
 	}
@@ -117,8 +117,7 @@ func (f *File) Position(s Section, index int, p Part) (pos int, ok bool) {
 	return from + index, true
 }
 
-// At returns the item at a position, and the number of items that were added before it: ^seq for a link of the
-// item with the number seq.
+// At returns the item at a position, and the number of items added before it, or ^seq for a link of item seq.
 func (f *File) At(pos int) (s Section, json []byte, seq int64) {
 	for s := range Sections {
 		l := &f.lists[s]
@@ -139,7 +138,7 @@ func (f *File) KindAt(pos int) Kind {
 	return KindOf(s, seq)
 }
 
-// slice returns the items from one index of a list to another.
+// slice returns the text of a range of items.
 func (l *list) slice(from, to int) []byte {
 	if from >= to {
 		return nil
@@ -151,12 +150,12 @@ func (l *list) slice(from, to int) []byte {
 	return l.text[begin:l.items[to-1].end]
 }
 
-// Body returns the batch file that holds a part, in pieces that refer to the memory of the file.
+// Body returns the batch file with the items of a part, in pieces that share the memory of the file.
 func (f *File) Body(p Part) [][]byte {
 	body := append(make([][]byte, 0, 3*Sections+2), []byte("{"))
 	open := "\""
 	for s := range Sections {
-		if from, to := f.in(s, p); from < to {
+		if from, to := f.indexes(s, p); from < to {
 			body = append(body, []byte(open+Keys[s]+"\":["), f.lists[s].slice(from, to), []byte("]"))
 			open = ",\""
 		}
@@ -164,7 +163,7 @@ func (f *File) Body(p Part) [][]byte {
 	return append(body, []byte("}"))
 }
 
-// Bytes returns the size of the batch file that holds a part.
+// Bytes returns the size of the batch file with the items of a part.
 func (f *File) Bytes(p Part) int64 {
 	n := int64(0)
 	for _, b := range f.Body(p) {
@@ -173,7 +172,7 @@ func (f *File) Bytes(p Part) int64 {
 	return n
 }
 
-// Split cuts a part into parts of at most limit bytes each, or of one item.
+// Split divides a part into parts of at most limit bytes each, or of one item.
 func (f *File) Split(p Part, limit int64) []Part {
 	var parts []Part
 	from, size := p.From, int64(Frame)
@@ -187,9 +186,9 @@ func (f *File) Split(p Part, limit int64) []Part {
 	return append(parts, Part{from, p.To})
 }
 
-// Low returns the smallest sequence number of the items, or math.MaxInt64 if there are none. A link counts
-// as the item that it belongs to.
-func (f *File) Low() int64 {
+// MinSeq returns the smallest sequence number of the items, or math.MaxInt64 if there are none. A link has
+// the number of its item.
+func (f *File) MinSeq() int64 {
 	low := int64(math.MaxInt64)
 	for s := range Sections {
 		for _, it := range f.lists[s].items {
@@ -199,8 +198,8 @@ func (f *File) Low() int64 {
 	return low
 }
 
-// Rewrite replaces the text of one list. edit appends the new text of the item at an index to buf. The memory
-// of the old text is returned.
+// Rewrite replaces the text of a list. edit appends the new text of each item to buf. Rewrite returns the
+// memory of the old text.
 func (f *File) Rewrite(s Section, buf []byte, edit func(buf []byte, index int, json []byte) []byte) (old []byte) {
 	l := &f.lists[s]
 	begin := uint32(0)

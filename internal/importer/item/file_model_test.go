@@ -85,7 +85,7 @@ func checkFile(t *testing.T, f *File, m *model) {
 		}
 	}
 	require.Equal(t, want, size(f))
-	require.Equal(t, low, f.Low())
+	require.Equal(t, low, f.MinSeq())
 	require.Less(t, len(bytes.Join(f.Body(f.All()), nil)), want+Frame)
 	for pos, e := range all {
 		s, text, seq := f.At(pos)

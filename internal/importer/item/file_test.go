@@ -62,8 +62,8 @@ func TestFile(t *testing.T) {
 	require.Equal(t, 3, f.Len(Indicators))
 	require.Equal(t, [Kinds]int64{Indicator: 3, Group: 1, Association: 1, Link: 1}, f.Kinds(f.All()))
 	require.Equal(t, [Kinds]int64{Indicator: 2, Link: 1}, f.Kinds(Part{2, 5}))
-	require.EqualValues(t, 3, f.Low())
-	require.Equal(t, int64(math.MaxInt64), new(File).Low())
+	require.EqualValues(t, 3, f.MinSeq())
+	require.Equal(t, int64(math.MaxInt64), new(File).MinSeq())
 	require.Equal(t, `{"i":22}`, string(f.Entry(Indicators, 1)))
 	for pos, want := range []struct {
 		json    string

@@ -1,5 +1,5 @@
-// Package item holds what an import works on: items encoded as the JSON of a batch file, the files that
-// hold them, and what has become of them. It knows neither HTTP nor the types of indicators and groups.
+// Package item defines the data of an import: items encoded as JSON for a batch file, the files that contain
+// them, and their outcomes. It does not depend on HTTP or on the types of indicators and groups.
 package item
 
 import (
@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Section is one of the lists of a batch file, in the order in which they stand in it.
+// Section is one of the lists of a batch file. Their order is that in the file.
 type Section uint8
 
 // The sections.
@@ -16,23 +16,23 @@ const (
 	Groups Section = iota
 	Indicators
 	Associations
-	Sections // how many there are
+	Sections // number of sections
 )
 
-// Keys are the keys of the sections.
+// Keys are the JSON keys of the sections.
 var Keys = [Sections]string{"group", "indicator", "association"}
 
-// Kind says what an item is counted as.
+// Kind is the kind as which an item is counted.
 type Kind uint8
 
-// The kinds. A link is a reference that is sent as an association of its own, because its ends are in
-// different files and the group came later.
+// The kinds. A link is a reference that is sent as a separate association, because its group was added later
+// and is in another file.
 const (
 	Indicator Kind = iota
 	Group
 	Association
 	Link
-	Kinds // how many there are
+	Kinds // number of kinds
 )
 
 // KindOf returns the kind of an entry of a section. The sequence number of a link is negative.
@@ -48,38 +48,38 @@ func KindOf(s Section, seq int64) Kind {
 	return Association
 }
 
-// Encoded is an item as it was added. Its memory belongs to the encoder and is reused for the next item.
+// Encoded is an item as it was added. The encoder reuses its memory for the next item.
 type Encoded struct {
 	Section Section
-	JSON    []byte   // one object, without the groups that the item refers to
+	JSON    []byte   // an object without references to groups
 	Type    string   // type of an indicator; empty for a group
 	Name    string   // summary of an indicator, xid of a group
 	Refs    []string // xids of the groups that the item refers to
 	Listed  []Listed // indicators that a group lists
-	Key     string   // of an association, from LinkKey
-	Content *Content // of a group, to be uploaded after the file; nil if it has none
+	Key     string   // key of an association, from LinkKey
+	Content *Content // content of a group, uploaded after the file; or nil
 }
 
-// End is one end of an association: an indicator by type and summary, or a group by its xid and no type.
+// End is one end of an association: an indicator by type and summary, or a group by xid and an empty type.
 type End struct{ Type, Name string }
 
-// Listed is an indicator that a group lists. One that is excluded is only counted.
+// Listed is an indicator that a group refers to. An excluded one is counted and not sent.
 type Listed struct {
 	End
-	Excluded string // the reason; empty if it is not
+	Excluded string // reason of the exclusion; empty if not excluded
 }
 
 // Content is the content of a document or report.
 type Content struct {
 	Type, XID string
 	Malware   bool  `json:",omitempty"`
-	Size      int64 // in bytes; -1 if it is not known
-	// Open is what the caller needs to read the content. It is not kept by a journal, so it is nil after
-	// a resume.
+	Size      int64 // in bytes; -1 if unknown
+	// Open is the caller's value for reading the content. The journal does not store it, so it is nil after a
+	// resume.
 	Open any `json:"-"`
 }
 
-// LinkKey returns a text that is equal for associations that link the same two ends in the same way, in either
+// LinkKey returns a key that is equal for associations with the same two ends and the same type, in either
 // direction.
 func LinkKey(a, b End, kind string) string {
 	if a.Type > b.Type || a.Type == b.Type && a.Name > b.Name {
@@ -88,25 +88,25 @@ func LinkKey(a, b End, kind string) string {
 	return strings.Join([]string{a.Type, a.Name, b.Type, b.Name, kind}, "\x00")
 }
 
-// LinkEnds returns the ends of a key from LinkKey.
+// LinkEnds returns the ends in a key from LinkKey.
 func LinkEnds(key string) [2]End {
 	parts := append(strings.Split(key, "\x00"), "", "", "", "")
 	return [2]End{{parts[0], parts[1]}, {parts[2], parts[3]}}
 }
 
-// Sum is a checksum over a sequence of items. It depends on what was added, and not on how the items were
-// sent. It detects accidental differences, but not those that were constructed to keep the checksum.
+// Sum is a checksum of a sequence of items. It depends on the items as they were added, not on how they were
+// sent. It detects accidental differences only, not crafted ones.
 type Sum [8]byte
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // Summer computes sums. The zero value is ready to use.
 type Summer struct {
-	a, b uint32 // checksums with two polynomials
+	a, b uint32 // CRC-32 with two polynomials
 	buf  []byte
 }
 
-// Next returns the sum of a sequence and one more item; nil stands for an item that was refused.
+// Next returns the checksum of a sequence followed by one more item. nil means a refused item.
 func (s *Summer) Next(sum Sum, e *Encoded) Sum {
 	s.a, s.b = binary.LittleEndian.Uint32(sum[:]), binary.LittleEndian.Uint32(sum[4:])
 	if e == nil {
@@ -133,7 +133,7 @@ func (s *Summer) write(b []byte) {
 	s.a, s.b = crc32.Update(s.a, castagnoli, b), crc32.Update(s.b, crc32.IEEETable, b)
 }
 
-// text adds a text with its length, so that no two sequences of texts are equal.
+// text adds a text with its length, so that different sequences of texts differ.
 func (s *Summer) text(t string) {
 	s.buf = append(binary.AppendUvarint(s.buf, uint64(len(t))), t...)
 }

@@ -7,20 +7,20 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// Name is what the platform may call an item in an error.
+// Name contains the names that the platform may use for an item in an error.
 type Name struct {
 	Type   string
-	Ref    string   // summary of an indicator, xid of a group, the first end of an association
-	XID    string   // of an indicator
-	Title  string   // the name of a group
-	Hashes []string // of a file with several; the other end of an association
-	Values []string // of a custom type with several; Ref joins them
+	Ref    string   // summary of an indicator, xid of a group, first end of an association
+	XID    string   // xid of an indicator
+	Title  string   // name of a group
+	Hashes []string // of a file with several hashes; the second end of an association
+	Values []string // of a custom type with several values; Ref joins them
 }
 
 // NameOf reads the names of an encoded item.
 func NameOf(json []byte) Name {
 	var n Name
-	values := false // whether the values of a custom type may come
+	values := false // the values of a custom type may follow
 	r := wire.NewReader(json)
 	for r.Object(); r.NextKey(); {
 		key := string(r.Key())
@@ -43,7 +43,7 @@ func NameOf(json []byte) Name {
 		default:
 			r.Skip()
 		}
-		values = false // they stand right behind the type
+		values = false // values directly follow the type
 	}
 	switch {
 	case n.Title != "":
@@ -56,8 +56,8 @@ func NameOf(json []byte) Name {
 	return n
 }
 
-// common reports whether a key with a text is not a value of a custom indicator, but one that every indicator
-// can have.
+// common reports whether a key with a text belongs to all indicators, and is not a value of a custom
+// indicator.
 func common(key string) bool {
 	switch key {
 	case "description", "source", "firstSeen", "lastSeen", "externalDateAdded", "externalDateExpires", "externalLastModified":

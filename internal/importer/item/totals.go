@@ -2,20 +2,20 @@ package item
 
 import "maps"
 
-// Totals says what was added to an import.
+// Totals counts the items added to an import.
 type Totals struct {
-	Added      int64        // calls of Add, refused items included
+	Added      int64        // calls of Add, including refused items
 	Invalid    int64        `json:",omitzero"` // refused items
-	Kinds      [Kinds]int64 // items and links that were taken
+	Kinds      [Kinds]int64 // accepted items and links
 	Contents   int64        `json:",omitzero"`
-	Deferred   int64        `json:",omitzero"` // links and associations that were set aside
-	Duplicates int64        `json:",omitzero"` // of those, the ones that repeat another one
+	Deferred   int64        `json:",omitzero"` // links and associations that had to wait
+	Duplicates int64        `json:",omitzero"` // of those, repetitions of another one
 	Excluded   [Kinds]int64
 	Reasons    Reasons `json:",omitempty"` // exclusions by reason
 	Sum        Sum
 }
 
-// MaxReasons is how many reasons are counted apart. The others are counted as OtherReasons.
+// MaxReasons is the number of reasons that are counted separately. Others are counted as OtherReasons.
 const (
 	MaxReasons   = 100
 	OtherReasons = "other"
@@ -41,7 +41,7 @@ func (r *Reasons) Add(reason string) {
 	(*r)[reason]++
 }
 
-// Clone returns a copy that shares no memory.
+// Clone returns a deep copy.
 func (t *Totals) Clone() Totals {
 	c := *t
 	c.Reasons = maps.Clone(t.Reasons)

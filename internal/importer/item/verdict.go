@@ -1,18 +1,18 @@
 package item
 
-// Verdict says what has become of one item of a file.
+// Verdict is the outcome of one item of a file.
 type Verdict uint8
 
 // The verdicts.
 const (
-	// Unknown: whether the item is on the platform is not known.
+	// Unknown means that the item may or may not be on the platform.
 	Unknown Verdict = iota
 	Succeeded
 	Failed
-	Unprocessed // the platform has not looked at it
+	Unprocessed // the platform did not process it
 )
 
-// Counts counts items of one kind by what has become of them.
+// Counts counts the outcomes of items of one kind.
 type Counts struct {
 	Succeeded   int64 `json:",omitzero"`
 	Failed      int64 `json:",omitzero"`
@@ -20,7 +20,7 @@ type Counts struct {
 	Unknown     int64 `json:",omitzero"`
 }
 
-// Plus adds other counts.
+// Plus adds d to c.
 func (c *Counts) Plus(d Counts) {
 	c.Succeeded += d.Succeeded
 	c.Failed += d.Failed
@@ -28,7 +28,7 @@ func (c *Counts) Plus(d Counts) {
 	c.Unknown += d.Unknown
 }
 
-// Add counts n items.
+// Add counts n items with a verdict.
 func (c *Counts) Add(v Verdict, n int64) {
 	switch v {
 	case Succeeded:
@@ -45,24 +45,24 @@ func (c *Counts) Add(v Verdict, n int64) {
 // Total returns the number of items.
 func (c *Counts) Total() int64 { return c.Succeeded + c.Failed + c.Unprocessed + c.Unknown }
 
-// Failure is an error of the import of an item.
+// Failure is an error of an item.
 type Failure struct {
-	Seq         int64  // how many items were added before the item; -1 if the item is not known
+	Seq         int64  // number of items added before the item; -1 if the item is unknown
 	Type        string `json:",omitzero"`
 	Name        string `json:",omitzero"`
 	Code        string `json:",omitzero"`
 	Severity    string `json:",omitzero"`
-	Reason      string `json:",omitzero"` // the words for people
-	Cause       string `json:",omitzero"` // the exception behind it
+	Reason      string `json:",omitzero"` // message for people
+	Cause       string `json:",omitzero"` // exception that caused it
 	Job         int64  `json:",omitzero"`
 	Unprocessed bool   `json:",omitzero"`
-	Content     bool   `json:",omitzero"` // the error is about the content of a group
+	Content     bool   `json:",omitzero"` // the error concerns the content of a group
 	Err         error  `json:"-"`         // why the item was not sent; nil if the platform refused it
 
-	Problem *Problem `json:",omitempty"` // what a journal keeps of Err
+	Problem *Problem `json:",omitempty"` // form of Err in a record
 }
 
-// Problem is what is kept of an error: the fields of one about a rule, or its text.
+// Problem is the stored form of an error: the fields of a validation error, or the text of another one.
 type Problem struct {
 	Field string `json:",omitzero"`
 	Rule  string `json:",omitzero"`
@@ -70,21 +70,21 @@ type Problem struct {
 	Text  string `json:",omitzero"`
 }
 
-// MaxFailures is how many failures an Outcome keeps.
+// MaxFailures is the largest number of failures in an Outcome.
 const MaxFailures = 1000
 
-// Outcome says what has become of the items of a file, or of all files.
+// Outcome counts the outcomes of items of one file or of all files.
 type Outcome struct {
 	Kinds    [Kinds]Counts
 	Contents Counts
 	Jobs     int64     `json:",omitzero"` // jobs that were uploaded
-	Bytes    int64     `json:",omitzero"` // of their files
+	Bytes    int64     `json:",omitzero"` // total size of their files
 	Failures []Failure `json:",omitempty"`
-	More     int64     `json:",omitzero"`  // how many failures there are beyond those
-	Lost     []int64   `json:",omitempty"` // ids of jobs whose end was not seen
+	More     int64     `json:",omitzero"`  // number of failures beyond Failures
+	Lost     []int64   `json:",omitempty"` // ids of jobs with an unknown outcome
 }
 
-// Plus adds another outcome.
+// Plus adds d to o.
 func (o *Outcome) Plus(d *Outcome) {
 	for k := range o.Kinds {
 		o.Kinds[k].Plus(d.Kinds[k])
@@ -99,7 +99,7 @@ func (o *Outcome) Plus(d *Outcome) {
 	}
 }
 
-// Note keeps a failure while there are few.
+// Note adds a failure. Beyond MaxFailures, it only counts it.
 func (o *Outcome) Note(f Failure) {
 	if len(o.Failures) >= MaxFailures {
 		o.More++
@@ -108,7 +108,7 @@ func (o *Outcome) Note(f Failure) {
 	o.Failures = append(o.Failures, f)
 }
 
-// Total returns the counts of all items. Links are not items.
+// Total returns the counts of all items, without links.
 func (o *Outcome) Total() Counts {
 	t := o.Kinds[Indicator]
 	t.Plus(o.Kinds[Group])

@@ -20,7 +20,7 @@ import (
 // grow adds files and settles them until the next record makes the journal write a checkpoint.
 func grow(t *testing.T, j *Journal, s *memStore) {
 	t.Helper()
-	for len(j.live)-len(j.state.live()) < j.most {
+	for len(j.live)-len(j.state.live()) < j.maxRecords {
 		mustDo(t, j, added(&j.state, false, 1))
 	}
 	s.ops = nil
@@ -80,7 +80,7 @@ func TestAStoreThatFailsForAMomentIsAskedAgain(t *testing.T) {
 				store := newStore()
 				j := begin(t, store)
 				grow(t, j, store)
-				j.store = patient{store}
+				j.store = retryStore{store}
 				failures, times := 0, 3
 				store.fail = func(o, name string) fault {
 					if o == "create" && op == "read" && failures == 0 {
@@ -99,7 +99,7 @@ func TestAStoreThatFailsForAMomentIsAskedAgain(t *testing.T) {
 				assert.Equal(t, j.state.Made, open(t, store).state.Made)
 
 				j = open(t, store)
-				j.store = patient{store}
+				j.store = retryStore{store}
 				grow(t, j, store)
 				failures, times = 0, math.MaxInt
 				require.ErrorIs(t, do(t.Context(), j, added(&j.state, true, 1)), errIO)
@@ -113,7 +113,7 @@ func TestARecordThatIsMissingIsReadOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		_, err := patient{newStore()}.Read(t.Context(), "none")
+		_, err := retryStore{newStore()}.Read(t.Context(), "none")
 		require.ErrorIs(t, err, fs.ErrNotExist)
 		assert.Equal(t, began, time.Now())
 	})

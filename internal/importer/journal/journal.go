@@ -1,8 +1,9 @@
-// Package journal keeps an import where it outlives the process: as an append-only sequence of records, of which
-// each says what has happened. The state of an import is computed from its records.
+// Package journal stores the progress of an import as an append-only sequence of records, so that it survives
+// the process. The state of an import is a function of its records.
 //
-// Records are kept in numbered slots of a Store, which can only create them. The writer of the next slot owns the
-// journal: whoever finds its next slot taken, or a slot that it did not write above its own, has lost it.
+// Records are stored in numbered slots of a Store, which can only create them. The writer of the last slot
+// owns the journal. A writer has lost the journal when it finds its next slot taken, or a higher slot that it
+// did not write.
 package journal
 
 import (
@@ -19,35 +20,35 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 )
 
-// Store keeps records by name.
+// Store stores records by name.
 type Store interface {
-	// Create keeps a record. It fails with fs.ErrExist if there is one of the name.
+	// Create stores a record. The error matches fs.ErrExist if the name exists.
 	Create(ctx context.Context, name string, parts [][]byte) error
 	Names(ctx context.Context) ([]string, error)
-	// Read returns a record. It fails with fs.ErrNotExist if there is none of the name.
+	// Read returns a record. The error matches fs.ErrNotExist if the name does not exist.
 	Read(ctx context.Context, name string) ([]byte, error)
 	Remove(ctx context.Context, name string) error
 }
 
-// patient is a store that repeats what is safe to repeat: one that is remote can fail for a moment.
-type patient struct{ Store }
+// retryStore is a Store that retries idempotent calls. Remote stores have transient errors.
+type retryStore struct{ Store }
 
-func (p patient) Names(ctx context.Context) (names []string, err error) {
+func (p retryStore) Names(ctx context.Context) (names []string, err error) {
 	err = retry(ctx, func() error { names, err = p.Store.Names(ctx); return err })
 	return names, err
 }
 
-func (p patient) Read(ctx context.Context, name string) (text []byte, err error) {
+func (p retryStore) Read(ctx context.Context, name string) (text []byte, err error) {
 	err = retry(ctx, func() error { text, err = p.Store.Read(ctx, name); return err })
 	return text, err
 }
 
-func (p patient) Remove(ctx context.Context, name string) error {
+func (p retryStore) Remove(ctx context.Context, name string) error {
 	return retry(ctx, func() error { return p.Store.Remove(ctx, name) })
 }
 
-// retry makes a call up to 4 times within about 2 seconds, until it succeeds or ctx ends. A record that does not exist
-// does not come.
+// retry makes a call up to 4 times within about 2 seconds, until it succeeds or ctx ends. It does not retry
+// fs.ErrNotExist.
 func retry(ctx context.Context, call func() error) error {
 	for wait := 100 * time.Millisecond; ; wait *= 4 {
 		err := call()
@@ -69,39 +70,39 @@ var (
 	ErrLost   = fmt.Errorf("%w: another writer or process has taken over the import", ErrStore)
 )
 
-// maxPending is how many bytes of links or groups are kept in memory before they are moved to a record.
+// maxPending is the size in bytes of links or groups in memory above which they move to a record.
 const maxPending = 1 << 20
 
-// Journal is the journal of one import and its state. Its methods are safe for concurrent use.
+// Journal is the journal of one import with its state. Its methods are safe for concurrent use.
 type Journal struct {
-	store  Store // nil if nothing is kept
-	errors Errors
-	token  string
-	busy   chan struct{} // holds an element while a record is written
-	slot   int64         // of the last record
-	base   int64         // of the record at which the next replay ends
-	most   int           // records that are kept before a checkpoint
-	live   map[int64]bool
-	broken error // why no more records are written
+	store      Store // nil if the import is not stored
+	errors     Errors
+	token      string
+	busy       chan struct{}  // a lock that a context can interrupt; held while a record is written
+	slot       int64          // of the last record
+	base       int64          // slot of the oldest record that a replay reads
+	maxRecords int            // number of records that triggers a checkpoint
+	live       map[int64]bool // slots of the records in the store
+	broken     error          // why no more records are written
 
 	mu    sync.Mutex // guards state
 	state State
 }
 
-// Errors turns errors of items into what a record keeps of them, and back.
+// Errors converts errors of items to their stored form and back.
 type Errors interface {
 	Problem(error) item.Problem
 	Error(item.Problem) error
 }
 
-// New returns the journal of an import that is not kept.
+// New returns the journal of an import that is not stored.
 func New(start Start) *Journal {
 	j := &Journal{busy: make(chan struct{}, 1)}
 	j.state.apply(0, &record{Start: &start})
 	return j
 }
 
-// Begin says that a new import begins, after the one that has ended if there is one.
+// Begin begins a new import. A previous one must have ended.
 func (j *Journal) Begin(ctx context.Context, start Start) error {
 	return j.write(ctx, &record{Start: &start}, nil)
 }
@@ -137,28 +138,28 @@ func (j *Journal) Attach(ctx context.Context, a *Attached) error {
 	return j.write(ctx, &record{Attached: a}, nil)
 }
 
-// End ends the import, and removes what was kept of it besides its outcome. If the error comes from the removal, the
-// import has ended, as the state says, and the next process removes the rest.
+// End ends the import and removes its records except the outcome. If only the removal fails, the import has
+// ended according to the state, and the next process removes the rest.
 func (j *Journal) End(ctx context.Context, e End) error {
-	if err := j.take(ctx); err != nil {
+	if err := j.lock(ctx); err != nil {
 		return err
 	}
-	defer j.done()
+	defer j.unlock()
 	return j.checkpoint(ctx, &e)
 }
 
-// View calls use with the state, which use must not keep or change.
+// View calls use with the state. use must not retain or modify it, or call the journal.
 func (j *Journal) View(use func(*State)) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	use(&j.state)
 }
 
-// Kept reports whether the import is kept.
+// Kept reports whether the import is stored.
 func (j *Journal) Kept() bool { return j.store != nil }
 
-// take takes the right to write; done gives it back.
-func (j *Journal) take(ctx context.Context) error {
+// lock acquires the right to write, and unlock releases it.
+func (j *Journal) lock(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return ContextErr(ctx)
 	}
@@ -170,10 +171,10 @@ func (j *Journal) take(ctx context.Context) error {
 	}
 }
 
-// ContextErr says why a context has ended: by its error and its cause.
+// ContextErr returns an error that wraps the error of a context and its cause.
 func ContextErr(ctx context.Context) error { return WithContextErr(ctx, context.Cause(ctx)) }
 
-// WithContextErr adds the error of a context that has ended to another error.
+// WithContextErr adds the error of a context, if it has ended, to err.
 func WithContextErr(ctx context.Context, err error) error {
 	if why := ctx.Err(); why != nil && !errors.Is(err, why) {
 		return fmt.Errorf("%w: %w", why, err)
@@ -181,23 +182,23 @@ func WithContextErr(ctx context.Context, err error) error {
 	return err
 }
 
-func (j *Journal) done() { <-j.busy }
+func (j *Journal) unlock() { <-j.busy }
 
-// write appends a record, and takes it into the state. It tidies up before that and not after it, so an error always
-// says that the record was not taken into the state.
+// write appends a record and applies it to the state. It calls tidy first, so an error always means that the
+// record was not applied.
 func (j *Journal) write(ctx context.Context, r *record, raw [][]byte) error {
-	if err := j.take(ctx); err != nil {
+	if err := j.lock(ctx); err != nil {
 		return err
 	}
-	defer j.done()
+	defer j.unlock()
 	if err := j.tidy(ctx); err != nil {
 		return err
 	}
 	return j.append(ctx, r, raw)
 }
 
-// append writes a record into the next slot, and takes it into the state. A record that does not follow is not
-// written, because nobody could read the journal any more. It is called by the holder of busy.
+// append writes a record to the next slot and applies it to the state. It does not write a record that does
+// not follow from the state, because no replay could read the journal. The caller holds busy.
 func (j *Journal) append(ctx context.Context, r *record, raw [][]byte) error {
 	if j.broken != nil {
 		return j.broken
@@ -233,7 +234,7 @@ func (j *Journal) apply(slot int64, r *record) {
 	j.state.apply(slot, r)
 }
 
-// describe fills in what a record keeps of the errors of items.
+// describe sets the stored form of the errors in a record. restore removes it.
 func (j *Journal) describe(r *record) (restore func()) {
 	failures := r.failures()
 	for i := range failures {
@@ -249,8 +250,8 @@ func (j *Journal) describe(r *record) (restore func()) {
 	}
 }
 
-// create creates the record of a slot, and makes sure that it is the last one. After an error nothing says that the
-// record is there: it is absent, or the journal is broken.
+// create creates the record of a slot and makes sure that it is the last one. After an error, the record is
+// absent or the journal is broken.
 func (j *Journal) create(ctx context.Context, slot int64, parts [][]byte) error {
 	name := slotName(slot)
 	for again := false; ; again = true {
@@ -266,7 +267,7 @@ func (j *Journal) create(ctx context.Context, slot int64, parts [][]byte) error 
 		absent := errors.Is(rerr, fs.ErrNotExist)
 		switch {
 		case absent && errors.Is(err, fs.ErrExist), rerr == nil && !ours:
-			err = ErrLost // another process has used the slot, and may have removed the record since
+			err = ErrLost // another process used the slot, and may have removed the record
 		case absent && again:
 			return err
 		case absent:
@@ -274,16 +275,16 @@ func (j *Journal) create(ctx context.Context, slot int64, parts [][]byte) error 
 		case rerr != nil:
 			err = fmt.Errorf("%w; read it: %w", err, rerr)
 		}
-		j.broken = err // the record may be there, or one is there that was given up
+		j.broken = err // the record may exist, or an abandoned one does
 		return err
 	}
-	ctx, cancel := outlive(ctx)
+	ctx, cancel := detached(ctx)
 	defer cancel()
-	j.broken = j.newer(ctx, slot) // while that is not known, nothing may be done
+	j.broken = j.newer(ctx, slot) // nothing may be written while this is unknown
 	return j.broken
 }
 
-// newer returns ErrLost if there is a record above a slot.
+// newer returns ErrLost if a higher slot is taken.
 func (j *Journal) newer(ctx context.Context, slot int64) error {
 	names, err := j.store.Names(ctx)
 	if err != nil {
@@ -297,9 +298,10 @@ func (j *Journal) newer(ctx context.Context, slot int64) error {
 	return nil
 }
 
-// find reports whether a slot holds a record of these parts, and otherwise whether this process wrote what it holds.
+// find reports whether a slot contains a record with these parts, and otherwise whether this process wrote
+// the record.
 func (j *Journal) find(ctx context.Context, slot int64, parts [][]byte) (found, ours bool, err error) {
-	ctx, cancel := outlive(ctx)
+	ctx, cancel := detached(ctx)
 	defer cancel()
 	text, err := j.store.Read(ctx, slotName(slot))
 	if err != nil {
@@ -312,12 +314,12 @@ func (j *Journal) find(ctx context.Context, slot int64, parts [][]byte) (found, 
 	return false, err == nil && h.Token == j.token, nil
 }
 
-// outlive returns a context for the question what became of a record, which is asked although ctx has ended.
-func outlive(ctx context.Context) (context.Context, context.CancelFunc) {
+// detached returns a context for reading the fate of a record after ctx has ended.
+func detached(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), findTime)
 }
 
-// findTime is how long a store may take to say what became of a record.
+// findTime is the timeout of that.
 const findTime = 10 * time.Second
 
 // read reads the record of a slot.
@@ -336,8 +338,8 @@ func (j *Journal) read(ctx context.Context, slot int64) (header, [][]byte, error
 	return h, raw, err
 }
 
-// tidy removes what is no longer needed, moves what is pending to a record, and writes a checkpoint when there are many
-// records. It is called by the holder of busy.
+// tidy removes obsolete records, moves large links and groups from memory to a record, and writes a
+// checkpoint if there are many records. The caller holds busy.
 func (j *Journal) tidy(ctx context.Context) error {
 	if err := j.sweep(ctx); err != nil {
 		return err
@@ -350,13 +352,14 @@ func (j *Journal) tidy(ctx context.Context) error {
 			return err
 		}
 	}
-	if len(j.live)-len(j.state.live()) < j.most {
+	if len(j.live)-len(j.state.live()) < j.maxRecords {
 		return nil
 	}
 	return j.checkpoint(ctx, nil)
 }
 
-// moveLinks forgets the links in memory that no longer wait, and moves the others to a record if there are many.
+// moveLinks drops the links in memory that no longer wait, and moves the others to a record if they are
+// large.
 func (j *Journal) moveLinks(ctx context.Context) error {
 	c := j.state.lastLinks()
 	if c == nil || len(c.data) < maxPending {
@@ -372,8 +375,8 @@ func (j *Journal) moveLinks(ctx context.Context) error {
 	return j.append(ctx, &record{Moved: &moved{Links: &out}}, [][]byte{out.data})
 }
 
-// checkpoint writes a checkpoint, which ends the import if end is not nil, and removes the records that it replaces. It
-// is called by the holder of busy.
+// checkpoint writes a checkpoint and removes the records that it replaces. If end is not nil, the checkpoint
+// ends the import. The caller holds busy.
 func (j *Journal) checkpoint(ctx context.Context, end *End) error {
 	s := j.state
 	s.Links, s.Outcome.Failures = slices.Clone(s.Links), slices.Clone(s.Outcome.Failures)

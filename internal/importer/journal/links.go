@@ -7,16 +7,16 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 )
 
-// Deferred is a link or an association that waits for what it refers to.
+// Deferred is a link or an association that is held back until its groups are added.
 type Deferred struct {
-	Index int64     // how many were deferred before it
-	Seq   int64     // sequence number of the association; ^seq for a link of the item
-	Wait  [2]uint64 // hashes of the groups that it waits for; 0 for none
-	Key   string    // equal for those that link the same
+	Index int64     // number of links deferred before it
+	Seq   int64     // sequence number of the association, or ^seq of a link's item
+	Wait  [2]uint64 // hashes of the groups that it waits for; 0 means none
+	Key   string    // equal for equal links
 	JSON  []byte
 }
 
-// Append appends the text of d.
+// Append appends the encoded form of d.
 func (d *Deferred) Append(b []byte) []byte {
 	b = binary.AppendVarint(b, d.Index)
 	b = binary.AppendVarint(b, d.Seq)
@@ -28,7 +28,7 @@ func (d *Deferred) Append(b []byte) []byte {
 	return append(b, d.JSON...)
 }
 
-// ReadDeferred reads one link. Its JSON is a part of the text.
+// ReadDeferred reads a link. Its JSON shares the memory of r.
 func ReadDeferred(r *item.Reader) (d Deferred, ok bool) {
 	d.Index, d.Seq = r.Int(), r.Int()
 	if b := r.Bytes(16); b != nil {
@@ -39,7 +39,7 @@ func ReadDeferred(r *item.Reader) (d Deferred, ok bool) {
 	return d, !r.Failed()
 }
 
-// links yields the links in a text. It reports false if the text holds something else.
+// links calls use for each link in text. It returns false if text is malformed.
 func links(text []byte, use func(Deferred)) bool {
 	r := item.Reader{B: text}
 	for len(r.B) > 0 {
@@ -54,21 +54,21 @@ func links(text []byte, use func(Deferred)) bool {
 
 // linkChunk is a sequence of deferred links.
 type linkChunk struct {
-	Slot     int64  `json:",omitzero"` // of the record that holds them; 0 while they are in memory
-	Count    int64  // how many of them wait
-	From, To int64  // indexes
-	Released ranges `json:",omitempty"` // indexes of those that no longer wait
+	Slot     int64  `json:",omitzero"` // of the record with the links; 0 while they are in memory
+	Count    int64  // number of links that wait
+	From, To int64  // range of indexes
+	Released ranges `json:",omitempty"` // indexes of links that no longer wait
 	data     []byte
 }
 
 // groupChunk is a sequence of hashes of groups.
 type groupChunk struct {
 	Slot int64 `json:",omitzero"`
-	Runs []run // of the same file
+	Runs []run // one for each sequence of groups in the same file
 	data []byte
 }
 
-// run says that the next Count groups are in a file.
+// run assigns the next Count groups to a file.
 type run struct{ File, Count int64 }
 
 func (g *groupChunk) add(file int64, hashes []uint64) {
@@ -78,7 +78,7 @@ func (g *groupChunk) add(file int64, hashes []uint64) {
 	}
 }
 
-// each yields the groups.
+// each calls use for each group. It returns false if the data is malformed.
 func (g *groupChunk) each(use func(hash uint64, file int64)) bool {
 	r := item.Reader{B: g.data}
 	for _, run := range g.Runs {
@@ -93,15 +93,15 @@ func (g *groupChunk) each(use func(hash uint64, file int64)) bool {
 	return len(r.B) == 0
 }
 
-// ranges is a sorted list of ranges [from, to), as pairs.
+// ranges is a sorted list of half-open ranges [from, to), as pairs of numbers.
 type ranges []int64
 
 // add adds a number.
 func (s *ranges) add(n int64) {
 	r := *s
-	i, _ := slices.BinarySearch(r, n+1) // i bounds are at most n
-	before := i > 0 && r[i-1] == n      // a range ends in front of n
-	after := i < len(r) && r[i] == n+1  // a range begins behind n
+	i, _ := slices.BinarySearch(r, n+1) // number of bounds up to n
+	before := i > 0 && r[i-1] == n      // a range ends at n
+	after := i < len(r) && r[i] == n+1  // a range begins at n+1
 	switch {
 	case i%2 == 1: // n is in a range
 	case before && after:

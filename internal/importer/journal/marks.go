@@ -7,25 +7,25 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 )
 
-// Watermark says up to which item the outcome of an import is final.
+// Watermark is the position up to which the outcome of an import is final.
 type Watermark struct {
-	Seq     int64 // the outcome of all items before this one is final
-	Failed  int64 // items before it that failed, and their references and contents
-	Unknown int64 // the same of those whose outcome is unknown
+	Seq     int64 // the outcome of all earlier items is final
+	Failed  int64 // number of earlier items, with their references and contents, that failed
+	Unknown int64 // number of those with an unknown outcome
 }
 
 // Marks computes the watermark.
 type Marks struct {
 	Watermark Watermark
-	Held      int64  // smallest sequence number of what waits
+	Held      int64  // smallest sequence number of the links that wait
 	Open      []mark `json:",omitempty"` // in the order in which the items were added
 }
 
-// mark stands for the items of one Added record, and for the file that was closed with it.
+// mark represents the items of one Added record, and the file in it.
 type mark struct {
 	To              int64 // sequence number after the last item
-	File            int64 `json:",omitzero"` // number of the file while it is not settled
-	Low             int64 // smallest sequence number in the file; of what cannot be passed, if marks were merged
+	File            int64 `json:",omitzero"` // number of the file until it is settled
+	Low             int64 // smallest sequence number in the file; after a merge, of the items that block the watermark
 	Failed, Unknown int64
 	Stop            bool `json:",omitzero"` // items of the file were not processed
 }
@@ -46,7 +46,8 @@ func (m *Marks) find(file int64) *mark {
 	return &m.Open[i]
 }
 
-// settle takes over what has become of a part of a file, or of a content. Content without a group is not counted again.
+// settle adds the outcome of a part of a file, or of a content. Content that is unprocessed because of its
+// group is not counted again.
 func (m *Marks) settle(file int64, o *item.Outcome) {
 	k := m.find(file)
 	k.Failed += o.Contents.Failed
@@ -58,15 +59,15 @@ func (m *Marks) settle(file int64, o *item.Outcome) {
 	}
 }
 
-// close says that a file is settled.
+// close records that a file is settled.
 func (m *Marks) close(file int64) {
 	m.find(file).File = 0
 	m.advance()
 }
 
-// advance moves the watermark past all items that are final: those before everything that waits, that is in a file
-// that is not settled, or that was not processed. A file can hold links of much earlier items, so the watermark passes
-// those items only together with the files in which something of them failed.
+// advance moves the watermark past all final items. It stops before the first item that waits, is in an
+// unsettled file, or was not processed. A file can contain links of much earlier items. So the watermark
+// passes the items of a failed link only together with the file of the link.
 func (m *Marks) advance() {
 	most := m.Held
 	var n int
@@ -94,7 +95,8 @@ func (m *Marks) advance() {
 	}
 }
 
-// low returns the smallest number of what the watermark cannot pass before it passes the mark, or math.MaxInt64.
+// low returns the smallest sequence number that the watermark must not pass before the mark, or
+// math.MaxInt64.
 func (k *mark) low() int64 {
 	if k.File == 0 && !k.Stop && k.Failed+k.Unknown == 0 {
 		return math.MaxInt64
@@ -102,10 +104,11 @@ func (k *mark) low() int64 {
 	return k.Low
 }
 
-// maxMarks is how many marks there are before neighbors become one. What waits for long keeps them all.
+// maxMarks is the number of marks above which settled neighbors are merged. An item that waits for a long
+// time blocks all later marks.
 const maxMarks = 256
 
-// merge makes one mark of each two neighbors that are settled. The watermark passes both or none of them then.
+// merge merges pairs of settled neighbors. The watermark passes both or neither.
 func (m *Marks) merge() {
 	merged := m.Open[:0]
 	for i := 0; i < len(m.Open); i++ {

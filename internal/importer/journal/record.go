@@ -12,8 +12,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 )
 
-// record is one entry of a journal: what has happened. Exactly one field is set, besides the data of raw
-// parts. A reader ignores fields that it does not know, so later versions can add some.
+// record is one entry of a journal. Exactly one field is set. Readers ignore unknown fields, so later
+// versions can add some.
 type record struct {
 	Start      *Start      `json:",omitempty"`
 	Owner      *owner      `json:",omitempty"`
@@ -25,10 +25,10 @@ type record struct {
 	Checkpoint *checkpoint `json:",omitempty"`
 }
 
-// first reports whether a record replaces all before it, so that a replay begins with it.
+// first reports whether a record replaces all earlier ones, so that a replay can begin with it.
 func (r *record) first() bool { return r.Start != nil || r.Checkpoint != nil }
 
-// failures returns the failures that a record holds.
+// failures returns the failures in a record.
 func (r *record) failures() []item.Failure {
 	switch {
 	case r.Added != nil:
@@ -45,31 +45,31 @@ func (r *record) failures() []item.Failure {
 
 // Start begins an import.
 type Start struct {
-	Run      string // the caller's name of the import
-	Instance string // the base URL of the API
-	Settings string // what must not change while the import goes on
-	Seed     []byte // of the hashes of groups
+	Run      string // name of the import
+	Instance string // base URL of the API
+	Settings string // settings that must not change on a resume
+	Seed     []byte // seed of the hashes of groups
 }
 
-// owner says that another process has taken over the journal.
+// owner records that another process has taken over the journal.
 type owner struct{}
 
-// Added says what was added since the record of this kind before, and holds the file that it ended with, if there
-// is one. Because both are one record, an item counts as added only together with its bytes.
+// Added records the items added since the previous Added record, together with the file that they completed,
+// if any. Both are in one record, so an item counts as added only together with its bytes.
 type Added struct {
 	Totals   item.Totals
-	Held     int64 // smallest sequence number of what waits; math.MaxInt64 if nothing waits
-	File     int64 // number of the file, from 1; 0 if there is none
-	After    int64 `json:",omitzero"` // number of the last file that must be settled before it
+	Held     int64 // smallest sequence number of the links that wait, or math.MaxInt64
+	File     int64 // number of the file, from 1; 0 if none
+	After    int64 `json:",omitzero"` // number of the last file that must be settled first
 	Low      int64 `json:",omitzero"` // smallest sequence number in the file
 	Kinds    [item.Kinds]int64
 	Contents []Content    `json:",omitempty"`
-	Refused  item.Outcome // failures of items that were refused
+	Refused  item.Outcome // failures of refused items
 
 	Payload  *item.File `json:"-"`
-	Groups   []uint64   `json:"-"` // hashes of the groups that were added
-	Links    []Deferred `json:"-"` // links that were set aside
-	Released []int64    `json:"-"` // indexes of links that are in the file, or were left out
+	Groups   []uint64   `json:"-"` // hashes of added groups
+	Links    []Deferred `json:"-"` // links that were held back
+	Released []int64    `json:"-"` // indexes of links that are in the file or were dropped
 }
 
 // Content is the content of a group in a file.
@@ -79,46 +79,46 @@ type Content struct {
 	item.Content
 }
 
-// Piece is a part of a file with the job that was created for it, or 0.
+// Piece is a part of a file with the id of its job, or 0.
 type Piece struct {
 	item.Part
 	Job int64 `json:",omitzero"`
 }
 
-// Created says that a job was created for the first piece of a file. It is written before the upload.
+// Created records the job of the first piece of a file. It precedes the upload.
 type Created struct{ File, Job int64 }
 
-// Settled says what has become of the first piece of a file, and which pieces remain. Pieces that were cut from
-// it have no job yet.
+// Settled records the outcome of the first piece of a file, and the remaining pieces. Pieces cut from it have
+// no job yet.
 type Settled struct {
 	File    int64
 	Pieces  []Piece `json:",omitempty"`
 	Outcome item.Outcome
-	Refused []int `json:",omitempty"` // positions of items that are not on the platform and have content
-	Again   int   `json:",omitzero"`  // how often parts of the file were sent again
+	Refused []int `json:",omitempty"` // positions of items with content that are not on the platform
+	Again   int   `json:",omitzero"`  // number of bisections of the file
 }
 
-// Attached says what has become of the first content of a file.
+// Attached records the outcome of the first content of a file.
 type Attached struct {
 	File    int64
 	Outcome item.Outcome
 }
 
-// End says that the import has ended.
+// End records that the import has ended.
 type End struct {
-	Remember bool // a later run of the same name returns this outcome
+	Remember bool // a later run of the same name returns the outcome
 }
 
-// moved says that the pending links or groups are in this record from now on.
+// moved records that the links or groups in memory moved to this record.
 type moved struct {
 	Links  *linkChunk  `json:",omitempty"`
 	Groups *groupChunk `json:",omitempty"`
 }
 
-// checkpoint replaces all records before it but those that its state refers to.
+// checkpoint replaces all earlier records except those that its state refers to.
 type checkpoint struct{ State *State }
 
-// header is the readable part of a record.
+// header is the JSON part of a record.
 type header struct {
 	Slot  int64
 	Token string // of the writer
@@ -126,14 +126,14 @@ type header struct {
 	record
 }
 
-// part describes a raw part, which follows the header.
+// part describes a raw part after the header.
 type part struct {
 	Size int
 	Sum  uint32
 }
 
-// The frame of a record: a magic text with the version of the format, the length and checksum of the header, the
-// header as JSON, and the raw parts.
+// A record consists of a magic text with the version of the format, the length and the checksum of the
+// header, the header, and the raw parts.
 const (
 	magic   = "tcjournal1"
 	headLen = len(magic) + 4 + 4
@@ -151,7 +151,7 @@ var (
 	errMissing  = errors.New("is missing")
 )
 
-// damaged says that the record of a slot cannot be used, and how to go on.
+// damaged returns an error for an unusable record, with advice.
 func damaged(slot int64, err error) error {
 	fix := "restore it"
 	if errors.Is(err, errVersion) || errors.Is(err, errUnknown) {
@@ -163,14 +163,14 @@ func damaged(slot int64, err error) error {
 // slotName returns the name of the record in a slot.
 func slotName(slot int64) string { return fmt.Sprintf("slot-%010d", slot) }
 
-// slotOf undoes slotName.
+// slotOf is the inverse of slotName.
 func slotOf(name string) (int64, bool) {
 	digits, ok := strings.CutPrefix(name, "slot-")
 	slot, err := strconv.ParseInt(digits, 10, 64)
 	return slot, ok && err == nil && slot > 0 && slotName(slot) == name
 }
 
-// encode returns a record as parts that refer to the memory of the raw parts.
+// encode encodes a record in parts that share the memory of the raw parts.
 func encode(h *header, raw [][]byte) ([][]byte, error) {
 	for _, p := range raw {
 		h.Parts = append(h.Parts, part{len(p), crc32.Checksum(p, castagnoli)})
@@ -185,7 +185,7 @@ func encode(h *header, raw [][]byte) ([][]byte, error) {
 	return append([][]byte{append(head, text...)}, raw...), nil
 }
 
-// decode reads a record. A raw part that is damaged is nil.
+// decode decodes a record. A damaged raw part is nil.
 func decode(slot int64, text []byte) (h header, raw [][]byte, err error) {
 	if len(text) < headLen || string(text[:len(magic)-1]) != magic[:len(magic)-1] {
 		return h, nil, errNoRecord

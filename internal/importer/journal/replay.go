@@ -13,27 +13,26 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 )
 
-// takeovers is how often Open tries to take over a journal to which somebody else appends.
-const takeovers = 8
+// maxTakeovers limits the attempts of Open to take over a journal to which another process appends.
+const maxTakeovers = 8
 
-// Open computes the state of the journal in a store from its records, and takes the journal over unless refuse, if not
-// nil, returns an error for the state. files is the number of files that can be open at the same time. The state of an
-// empty store has no Start.
+// Open replays the journal in a store and takes it over, unless refuse is not nil and returns an error for
+// the state. files is the largest number of open files. The state of an empty store has no Start.
 func Open(ctx context.Context, store Store, files int, errs Errors, refuse func(*State) error) (*Journal, error) {
-	j := &Journal{store: patient{store}, errors: errs, token: rand.Text(), busy: make(chan struct{}, 1), most: 2*files + 16}
+	j := &Journal{store: retryStore{store}, errors: errs, token: rand.Text(), busy: make(chan struct{}, 1), maxRecords: 2*files + 16}
 	j.state.keep = true
 	j.state.Marks.Held = math.MaxInt64
-	for range takeovers {
+	for range maxTakeovers {
 		j.broken = nil
 		err := j.replay(ctx)
 		if err == nil && refuse != nil {
-			err = refuse(&j.state) // before the owner loses it
+			err = refuse(&j.state) // before the owner loses the journal
 		}
 		if err == nil {
 			err = j.claim(ctx)
 		}
 		if errors.Is(err, ErrLost) {
-			continue // somebody else has appended in between: only those records are read now
+			continue // another process has appended: read only its records
 		}
 		if err != nil {
 			return nil, err
@@ -43,7 +42,7 @@ func Open(ctx context.Context, store Store, files int, errs Errors, refuse func(
 	return nil, ErrLost
 }
 
-// claim takes the journal over, and removes what earlier writers have replaced and not removed.
+// claim takes over the journal and removes obsolete records that earlier writers left.
 func (j *Journal) claim(ctx context.Context) error {
 	if j.state.End != nil {
 		return j.checkpoint(ctx, j.state.End)
@@ -54,7 +53,7 @@ func (j *Journal) claim(ctx context.Context) error {
 	return j.tidy(ctx)
 }
 
-// replay takes the records above j.slot into the state.
+// replay applies the records above j.slot to the state.
 func (j *Journal) replay(ctx context.Context) error {
 	names, err := j.store.Names(ctx)
 	if err != nil {
@@ -82,7 +81,7 @@ func (j *Journal) replay(ctx context.Context) error {
 			return err
 		}
 		if h.Added != nil && len(raw) > addedParts {
-			var small [][]byte // the items are read when they are needed, and must not stay in memory
+			var small [][]byte // without the items, which Payload reads later
 			for _, part := range raw[:addedParts] {
 				small = append(small, bytes.Clone(part))
 			}
@@ -112,10 +111,11 @@ func (j *Journal) replay(ctx context.Context) error {
 	return nil
 }
 
-// addedParts is how many raw parts an Added record has besides its items: links, groups, and released links.
+// addedParts is the number of raw parts of an Added record before its items: links, groups, and released
+// links.
 const addedParts = 3
 
-// restore takes the raw parts into a record.
+// restore adds the raw parts to a record.
 func (j *Journal) restore(r *record, raw [][]byte) error {
 	switch {
 	case r.Added != nil:
@@ -162,7 +162,7 @@ func (j *Journal) restore(r *record, raw [][]byte) error {
 
 func isNil(part []byte) bool { return part == nil }
 
-// Payload reads the items of a file that is not settled.
+// Payload reads the items of an unsettled file.
 func (j *Journal) Payload(ctx context.Context, f *File, into *item.File) error {
 	h, raw, err := j.read(ctx, f.Slot)
 	if err != nil {
@@ -186,7 +186,7 @@ func (j *Journal) Payload(ctx context.Context, f *File, into *item.File) error {
 	return nil
 }
 
-// moved reads the data that was moved to the record of a slot.
+// moved reads the links or groups in the record of a slot.
 func (j *Journal) moved(ctx context.Context, slot int64) ([]byte, error) {
 	h, raw, err := j.read(ctx, slot)
 	switch {
@@ -200,7 +200,7 @@ func (j *Journal) moved(ctx context.Context, slot int64) ([]byte, error) {
 	return raw[0], nil
 }
 
-// Waiting yields the links that wait. Nothing may be written meanwhile.
+// Waiting calls use for each link that waits. The journal must not be written meanwhile.
 func (j *Journal) Waiting(ctx context.Context, use func(Deferred) error) error {
 	for _, c := range j.state.Links {
 		data := c.data
@@ -226,7 +226,7 @@ func (j *Journal) Waiting(ctx context.Context, use func(Deferred) error) error {
 	return nil
 }
 
-// Known yields the hashes of the groups that were added, with the number of the file that each is in. Nothing may be
+// Known calls use for the hash of each added group, with the number of its file. The journal must not be
 // written meanwhile.
 func (j *Journal) Known(ctx context.Context, use func(hash uint64, file int64)) error {
 	for _, c := range j.state.Groups {

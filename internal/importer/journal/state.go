@@ -9,28 +9,28 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 )
 
-// State is how far an import is. It is computed from the records of the journal and from nothing else, so a
-// process that resumes an import has the State that the process before had.
+// State is the progress of an import. It depends on the records of the journal only, so a process that
+// resumes an import has the State of the process before it.
 type State struct {
 	Start   Start
-	Totals  item.Totals  // of the last Added record
-	Outcome item.Outcome // of all items that are settled
-	Files   []*File      `json:",omitempty"` // files that are not settled, by number
-	Made    int64        // files
+	Totals  item.Totals  // from the last Added record
+	Outcome item.Outcome // of all settled items
+	Files   []*File      `json:",omitempty"` // unsettled files, by number
+	Made    int64        // number of files so far
 	Marks   Marks
 	End     *End          `json:",omitempty"`
 	Links   []*linkChunk  `json:",omitempty"` // links that wait
 	Groups  []*groupChunk `json:",omitempty"` // groups that were added
 
-	keep bool // whether links and groups are kept
+	keep bool // whether to record links and groups
 }
 
-// File is a file that is not settled.
+// File is an unsettled file.
 type File struct {
 	Number, After int64
 	Unsettled     [item.Kinds]int64 // items without an outcome
 	Slot          int64             // of the record with its items
-	Pieces        []Piece           `json:",omitempty"` // what is still to be sent or waited for
+	Pieces        []Piece           `json:",omitempty"` // pieces to send or to wait for
 	Contents      []Content         `json:",omitempty"`
 	Again         int               `json:",omitzero"`
 }
@@ -48,7 +48,7 @@ func (s *State) drop(number int64) {
 	s.Files = slices.DeleteFunc(s.Files, func(f *File) bool { return f.Number == number })
 }
 
-// fits returns an error if a record does not follow from those before it.
+// fits returns an error if a record does not follow from the state.
 func (s *State) fits(r *record) error {
 	ok := true
 	switch {
@@ -75,7 +75,7 @@ func (s *State) fits(r *record) error {
 	return nil
 }
 
-// apply takes a record that fits into the state. slot is its place in the journal, or 0 without a journal.
+// apply applies a record that fits. slot is its slot, or 0 without a store.
 func (s *State) apply(slot int64, r *record) {
 	switch {
 	case r.Start != nil:
@@ -146,13 +146,13 @@ func (s *State) settled(r *Settled) {
 	}
 }
 
-// close says that all is known of a file.
+// close removes a settled file.
 func (s *State) close(number int64) {
 	s.drop(number)
 	s.Marks.close(number)
 }
 
-// lastLinks returns the chunk of links that is in memory, or nil.
+// lastLinks returns the chunk of links in memory, or nil.
 func (s *State) lastLinks() *linkChunk {
 	if n := len(s.Links); n > 0 && s.Links[n-1].Slot == 0 {
 		return s.Links[n-1]
@@ -160,7 +160,7 @@ func (s *State) lastLinks() *linkChunk {
 	return nil
 }
 
-// lastGroups returns the chunk of groups that is in memory, or nil.
+// lastGroups returns the chunk of groups in memory, or nil.
 func (s *State) lastGroups() *groupChunk {
 	if n := len(s.Groups); n > 0 && s.Groups[n-1].Slot == 0 {
 		return s.Groups[n-1]
@@ -168,7 +168,7 @@ func (s *State) lastGroups() *groupChunk {
 	return nil
 }
 
-// hold keeps links.
+// hold adds links.
 func (s *State) hold(links []Deferred) {
 	if len(links) == 0 {
 		return
@@ -185,7 +185,7 @@ func (s *State) hold(links []Deferred) {
 	}
 }
 
-// release forgets links.
+// release removes links.
 func (s *State) release(indexes []int64) {
 	for _, n := range indexes {
 		i, ok := slices.BinarySearchFunc(s.Links, n, func(c *linkChunk, n int64) int {
@@ -205,7 +205,7 @@ func (s *State) release(indexes []int64) {
 	s.Links = slices.DeleteFunc(s.Links, func(c *linkChunk) bool { return c.Count <= 0 })
 }
 
-// group keeps the hashes of groups.
+// group adds the hashes of groups.
 func (s *State) group(file int64, hashes []uint64) {
 	if len(hashes) == 0 {
 		return
@@ -218,7 +218,7 @@ func (s *State) group(file int64, hashes []uint64) {
 	c.add(file, hashes)
 }
 
-// moved says that what was in memory is in a record.
+// moved records that links or groups in memory moved to the record of a slot.
 func (s *State) moved(slot int64, m *moved) {
 	if m.Links != nil {
 		c := s.lastLinks()
@@ -230,7 +230,7 @@ func (s *State) moved(slot int64, m *moved) {
 	}
 }
 
-// compact returns the text of the links in memory that still wait.
+// compact returns the links in memory that still wait.
 func (c *linkChunk) compact() linkChunk {
 	out := linkChunk{From: c.From, To: c.To}
 	links(c.data, func(d Deferred) {
@@ -258,7 +258,7 @@ func (s *State) live() map[int64]bool {
 	return live
 }
 
-// numbers returns the raw part that holds numbers.
+// numbers encodes numbers as a raw part.
 func numbers[T int64 | uint64](list []T) []byte {
 	var b []byte
 	for _, n := range list {

@@ -368,7 +368,7 @@ func TestAContextThatEndsWhileAnotherWrites(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore()
 		j := begin(t, store)
-		require.NoError(t, j.take(t.Context()))
+		require.NoError(t, j.lock(t.Context()))
 		cause := errors.New("the caller has no time")
 		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, cause)
 		defer cancel()
@@ -378,7 +378,7 @@ func TestAContextThatEndsWhileAnotherWrites(t *testing.T) {
 			require.ErrorIs(t, err, cause)
 		}
 		assert.Equal(t, slot, j.slot)
-		j.done()
+		j.unlock()
 		mustDo(t, j, added(&j.state, false, 1))
 	})
 	ctx, cancel := context.WithCancel(t.Context())

@@ -11,15 +11,15 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/journal"
 )
 
-// held keeps what waits: a part in memory, the rest in temporary files. It is sorted by key, so that links that
-// say the same are neighbors.
+// held stores links and associations that wait, partly in memory and partly in temporary files. They are
+// sorted by key, so that equal links are adjacent.
 type held struct {
-	sorter *extsort.Sorter // nil if nothing is held
+	sorter *extsort.Sorter // nil if empty
 	min    int64           // smallest sequence number
 	buf    []byte
 }
 
-// heldInMemory is how many bytes are kept in memory.
+// heldInMemory is the memory limit in bytes.
 const heldInMemory = 1 << 20
 
 var errHeld = errors.New("a temporary file was changed by another process")
@@ -38,15 +38,15 @@ func (h *held) add(d journal.Deferred) error {
 	return nil
 }
 
-// low returns the smallest sequence number, or math.MaxInt64 if nothing is held.
-func (h *held) low() int64 {
+// minSeq returns the smallest sequence number, or math.MaxInt64 if empty.
+func (h *held) minSeq() int64 {
 	if h.sorter == nil {
 		return math.MaxInt64
 	}
 	return h.min
 }
 
-// each yields everything that is held.
+// each calls visit for each held link.
 func (h *held) each(visit func(key []byte, d journal.Deferred)) error {
 	if h.sorter == nil {
 		return nil
@@ -74,17 +74,17 @@ func (h *held) discard() {
 	*h = held{}
 }
 
-// Hold puts a link aside that an earlier process has put aside.
+// Hold restores a link that an earlier process held back.
 func (p *Packer) Hold(d journal.Deferred) error { return p.held.add(d) }
 
-// Discard forgets what waits. It returns the number of associations and links.
+// Discard forgets the held links and associations, and returns their numbers.
 func (p *Packer) Discard() (counts [item.Kinds]int64, err error) {
 	err = p.held.each(func(_ []byte, d journal.Deferred) { counts[item.KindOf(item.Associations, d.Seq)]++ })
 	p.held.discard()
 	return counts, err
 }
 
-// Ready reports whether everything that a link waits for was added, or was in the owner before.
+// Ready reports whether all groups of a link were added or are in the owner.
 func (p *Packer) Ready(d journal.Deferred) bool {
 	for _, h := range d.Wait {
 		if _, known := p.groups[h]; h != 0 && !known {
@@ -94,8 +94,9 @@ func (p *Packer) Ready(d journal.Deferred) bool {
 	return true
 }
 
-// Release gives what is ready to use, which calls Link or Drop for it, and keeps the rest. After an error of use it keeps
-// what use has not taken; another error stays in Err. again says that the link says the same as the one before.
+// Release calls use for each held link that is ready, and keeps the others. use calls Link or Drop. again
+// reports that the link equals the previous one. After an error of use, Release keeps the remaining links.
+// Err returns other errors.
 func (p *Packer) Release(ready func(journal.Deferred) bool, use func(d journal.Deferred, again bool) error) error {
 	if p.held.sorter == nil {
 		return nil
@@ -103,7 +104,7 @@ func (p *Packer) Release(ready func(journal.Deferred) bool, use func(d journal.D
 	old := p.held
 	p.held = held{}
 	defer old.discard()
-	p.releasing = old.low()
+	p.releasing = old.minSeq()
 	defer func() { p.releasing = math.MaxInt64 }()
 	var first error
 	var last []byte

@@ -1,5 +1,5 @@
-// Package pack puts encoded items into files: within the limits of a file, groups before what refers to them, and
-// links apart that must wait for one of their ends.
+// Package pack distributes encoded items over files. It observes the limits of a file, puts groups before the
+// items that refer to them, and holds back links whose group is not there yet.
 package pack
 
 import (
@@ -17,41 +17,41 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// Packer puts items into one file after the other. It is not safe for concurrent use.
+// Packer fills one file after another with items. It is not safe for concurrent use.
 type Packer struct {
 	// Known, if not nil, reports whether a group was in the owner before the import.
 	Known func(xid string) bool
-	// Keep says that records need the groups and links that were added.
+	// Keep makes Close return the groups and links that were added, for a journal.
 	Keep bool
-	// Deferred is how many links and associations were put aside.
+	// Deferred is the number of links and associations that were held back.
 	Deferred int64
-	// Links is how many links there are, those that are excluded included.
+	// Links is the number of links, including excluded ones.
 	Links int64
 
 	seed      []byte
 	hasher    hash.Hash
-	names     map[string]name  // by xid; a cache
-	groups    map[uint64]int64 // hash of a group's xid -> number of the file that it was added to last; 0 if it is settled
+	names     map[string]name  // cache by xid
+	groups    map[uint64]int64 // hash of a group's xid -> number of the last file that contains it, or 0 if settled
 	held      held
-	releasing int64 // smallest sequence number of what Release goes through; math.MaxInt64 otherwise
-	err       error // why something that waits is not held any more
+	releasing int64 // smallest sequence number that Release is processing; otherwise math.MaxInt64
+	err       error // why a held link was lost
 
-	file     *item.File // the open file; nil if there is none
+	file     *item.File // the open file, or nil
 	number   int64
 	after    int64
-	size     int            // bytes of the file once all references are in it
-	refs     []ref          // that Resolve decides on
-	listed   []ref          // from indicators, as groups list them
-	inline   []ref          // that are written by Close
-	carrying []bool         // for each indicator whether its references were written by Add
+	size     int            // size of the file including all references
+	refs     []ref          // references that Resolve has to assign
+	listed   []ref          // references from indicators, for groups that list them
+	inline   []ref          // references that Close writes into items
+	inlined  []bool         // for each indicator, whether Add wrote its references
 	first    map[uint64]int // hash of a group in the file -> index of its first occurrence
 	contents []journal.Content
-	spare    []byte // scratch: the text of a list before the references were put into it
+	scratch  []byte // scratch memory for the text of a list
 
-	added []uint64 // hashes of groups since the last file
-	links []journal.Deferred
-	bytes int // of their JSON
-	freed []int64
+	added    []uint64           // hashes of groups added since the last record
+	links    []journal.Deferred // links held back since the last record
+	bytes    int                // size of their JSON
+	released []int64            // indexes of links released since the last record
 }
 
 // ref is a reference from an item of the open file to a group.
@@ -63,22 +63,22 @@ type ref struct {
 	xid     string
 }
 
-// New returns a packer. The seed makes the hashes of groups unpredictable, and equal in each process that
-// goes on with the import.
+// New returns a packer. The seed makes the hashes of groups unpredictable. A process that resumes the import
+// must use the same seed.
 func New(seed []byte) *Packer {
 	return &Packer{seed: seed, releasing: math.MaxInt64, hasher: sha256.New(), names: make(map[string]name), groups: make(map[uint64]int64), first: make(map[uint64]int)}
 }
 
-// name holds what is derived from the xid of a group.
+// name is the hash and the JSON of a group's xid.
 type name struct {
 	hash uint64 // never 0
 	json string
 }
 
-// Limits of the cache of names, which exists because neighboring items often refer to the same groups.
+// Limits of the cache of names. Neighboring items often refer to the same groups.
 const (
-	mostNames = 1024
-	longXID   = 256 // bytes; longer xids are not cached
+	maxNames     = 1024
+	maxCachedXID = 256 // bytes; longer xids are not cached
 )
 
 func (p *Packer) name(xid string) name {
@@ -91,33 +91,33 @@ func (p *Packer) name(xid string) name {
 	var w wire.Writer
 	w.Text(xid)
 	n := name{binary.LittleEndian.Uint64(p.hasher.Sum(nil)) | 1, string(w.Buf)}
-	if len(xid) > longXID {
+	if len(xid) > maxCachedXID {
 		return n
 	}
-	if len(p.names) == mostNames {
+	if len(p.names) == maxNames {
 		clear(p.names)
 	}
 	p.names[strings.Clone(xid)] = n
 	return n
 }
 
-// Restore says that a group is in a file, or in a settled one if that is 0.
+// Restore records that a group is in a file; 0 means a settled one.
 func (p *Packer) Restore(hash uint64, file int64) { p.groups[hash] = file }
 
-// Open begins a file in f, which is empty.
+// Open opens f, which is empty, as the file with a number.
 func (p *Packer) Open(f *item.File, number int64) {
 	p.file, p.number, p.after, p.size = f, number, 0, 0
-	p.refs, p.listed, p.inline, p.carrying, p.contents = p.refs[:0], p.listed[:0], p.inline[:0], p.carrying[:0], nil
+	p.refs, p.listed, p.inline, p.inlined, p.contents = p.refs[:0], p.listed[:0], p.inline[:0], p.inlined[:0], nil
 	clear(p.first)
 }
 
-// File returns the open file, or nil if there is none.
+// File returns the open file, or nil.
 func (p *Packer) File() *item.File { return p.file }
 
-// Need returns how many bytes an item that is not an association takes in a file.
+// Need returns the largest size of an item in a file. The item is not an association.
 func (p *Packer) Need(e *item.Encoded) int {
 	n, name := len(e.JSON)+1, 0
-	if e.Section == item.Groups { // each reference may be carried by another item
+	if e.Section == item.Groups { // each reference may be written into another item
 		name = len(p.name(e.Name).json)
 		n += len(e.Refs)*inlineFrame + len(e.Listed)*(name+inlineRef+inlineFrame)
 	} else if len(e.Refs) > 0 {
@@ -129,16 +129,16 @@ func (p *Packer) Need(e *item.Encoded) int {
 	return n
 }
 
-// The bytes of references in an item, besides the xids.
+// Sizes of references in an item, without the xids.
 const (
 	inlineFrame = len(`,"associatedGroupXid":[]`)
 	inlineRef   = len(`{"groupXid":},`)
 )
 
-// Size returns how many bytes the open file has once all references are in it.
+// Size returns the size of the open file including all references.
 func (p *Packer) Size() int { return p.size + item.Frame }
 
-// Link adds a link or an association to the open file. The file is sent after all files before it are settled.
+// Link adds a link or an association to the open file, which must then follow all earlier files.
 func (p *Packer) Link(d journal.Deferred, maxBytes, maxItems int) {
 	p.size += len(d.JSON) + 1
 	p.after = p.number - 1
@@ -147,14 +147,14 @@ func (p *Packer) Link(d journal.Deferred, maxBytes, maxItems int) {
 	p.Drop(d)
 }
 
-// Drop forgets a link or an association that Release has given.
+// Drop records that Release has released a link or an association.
 func (p *Packer) Drop(d journal.Deferred) {
 	if p.Keep {
-		p.freed = append(p.freed, d.Index)
+		p.released = append(p.released, d.Index)
 	}
 }
 
-// Add adds an item that is not an association to the open file. seq is how many items were added before it.
+// Add adds an item that is not an association to the open file. seq is the number of items added before it.
 func (p *Packer) Add(seq int64, e *item.Encoded, maxBytes, maxItems int) {
 	need := p.Need(e)
 	p.size += need
@@ -162,8 +162,8 @@ func (p *Packer) Add(seq int64, e *item.Encoded, maxBytes, maxItems int) {
 	index := p.file.Len(e.Section)
 	json, tail := e.JSON, []byte(nil)
 	if e.Section == item.Indicators {
-		tail = p.carryAll(e)
-		p.carrying = append(p.carrying, tail != nil)
+		tail = p.inlineRefs(e)
+		p.inlined = append(p.inlined, tail != nil)
 	}
 	if tail != nil {
 		json = json[:len(json)-1]
@@ -172,7 +172,7 @@ func (p *Packer) Add(seq int64, e *item.Encoded, maxBytes, maxItems int) {
 	if e.Section == item.Groups {
 		h := p.name(e.Name).hash
 		if n := p.groups[h]; n != p.number {
-			p.after = max(p.after, n) // what is added again comes after what it changes
+			p.after = max(p.after, n) // a repeated group must follow the file with the previous one
 		}
 		p.groups[h] = p.number
 		if p.Keep {
@@ -201,13 +201,13 @@ func (p *Packer) Add(seq int64, e *item.Encoded, maxBytes, maxItems int) {
 	}
 }
 
-// carryAll returns the end of an indicator, with its references, if all groups are in this file, in one before it, or in
-// the owner. Otherwise it returns nil.
-func (p *Packer) carryAll(e *item.Encoded) []byte {
+// inlineRefs returns the end of an indicator with its references, if each group is in this file, in an
+// earlier one, or in the owner. Otherwise it returns nil.
+func (p *Packer) inlineRefs(e *item.Encoded) []byte {
 	if len(e.Refs) == 0 {
 		return nil
 	}
-	buf, after := p.spare[:0], p.after
+	buf, after := p.scratch[:0], p.after
 	for i, xid := range e.Refs {
 		if slices.Contains(e.Refs[:i], xid) {
 			continue
@@ -221,11 +221,11 @@ func (p *Packer) carryAll(e *item.Encoded) []byte {
 		}
 		buf = p.reference(append(buf, separator(item.Indicators, i == 0)...), item.Indicators, xid)
 	}
-	p.spare, p.after = append(buf, "]}"...), after
-	return p.spare
+	p.scratch, p.after = append(buf, "]}"...), after
+	return p.scratch
 }
 
-// Associate puts an association aside.
+// Associate holds back an association.
 func (p *Packer) Associate(seq int64, e *item.Encoded) error {
 	d := journal.Deferred{Seq: seq, Key: e.Key, JSON: slices.Clone(e.JSON)}
 	n := 0
@@ -235,13 +235,13 @@ func (p *Packer) Associate(seq int64, e *item.Encoded) error {
 			n++
 		}
 	}
-	p.wait(d)
+	p.hold(d)
 	return p.err
 }
 
-// wait puts a link or an association aside. If that fails, the record still gets a link, because its item is in a file,
-// and no association, because it was not added.
-func (p *Packer) wait(d journal.Deferred) {
+// hold holds back a link or an association. If that fails, the next record still gets a link, because its
+// item is in a file, but not an association, which counts as not added.
+func (p *Packer) hold(d journal.Deferred) {
 	d.Index = p.Deferred
 	if err := p.held.add(d); err != nil {
 		if p.fail(err); d.Seq >= 0 {
@@ -255,7 +255,7 @@ func (p *Packer) wait(d journal.Deferred) {
 	}
 }
 
-// deferLink puts a reference aside.
+// deferLink holds back a reference.
 func (p *Packer) deferLink(seq int64, from item.End, xid string, wait uint64) {
 	p.Links++
 	w := wire.Writer{}
@@ -269,15 +269,15 @@ func (p *Packer) deferLink(seq int64, from item.End, xid string, wait uint64) {
 	w.Key("ref_2")
 	w.Text(xid)
 	w.EndObject()
-	p.wait(journal.Deferred{Seq: ^seq, Wait: [2]uint64{wait}, Key: item.LinkKey(refEnd(from), refEnd(item.End{Name: xid}), ""), JSON: w.Buf})
+	p.hold(journal.Deferred{Seq: ^seq, Wait: [2]uint64{wait}, Key: item.LinkKey(refEnd(from), refEnd(item.End{Name: xid}), ""), JSON: w.Buf})
 }
 
-// refEnd returns an end as it stands in the key of an association, where an id may stand in its place.
+// refEnd returns an end as LinkKey expects it. The prefix distinguishes names from ids.
 func refEnd(e item.End) item.End { return item.End{Type: e.Type, Name: "=" + e.Name} }
 
-// Resolve decides for each reference of the open file which item carries it: its own, or the group that it refers to
-// if that comes later in the list of groups. References to groups that are not there yet are put aside. Close
-// writes what items carry.
+// Resolve decides which item contains each reference of the open file: the referring item, or the group if it
+// comes later in the list of groups. References to groups that were not added yet are held back. Close writes
+// the references.
 func (p *Packer) Resolve() {
 	if len(p.refs)+len(p.listed) == 0 {
 		return
@@ -303,7 +303,7 @@ func (p *Packer) Resolve() {
 	p.refs, p.listed = p.refs[:0], p.listed[:0]
 }
 
-// resolveListed lets indicators of the open file carry the references of groups that list them.
+// resolveListed assigns references from groups to the listed indicators if these are in the open file.
 func (p *Packer) resolveListed() {
 	if len(p.listed) == 0 {
 		return
@@ -325,44 +325,44 @@ func (p *Packer) resolveListed() {
 	}
 }
 
-// Close closes the open file: it puts the references into the items that carry them, and the others aside. The record
-// says what was added since the last file; its Totals and Held are up to the caller.
+// Close closes the open file: it writes references into items, or holds them back. It returns the record of
+// everything added since the last one. The caller sets Totals, Held and Refused.
 func (p *Packer) Close() *journal.Added {
 	a := &journal.Added{}
 	if p.file != nil {
 		p.Resolve()
-		p.carry()
-		a.File, a.After, a.Low, a.Kinds = p.number, p.after, p.file.Low(), p.file.Kinds(p.file.All())
+		p.writeInline()
+		a.File, a.After, a.Low, a.Kinds = p.number, p.after, p.file.MinSeq(), p.file.Kinds(p.file.All())
 		a.Contents, a.Payload = p.contents, p.file
 		p.file = nil
 	}
-	a.Groups, a.Links, a.Released = p.added, p.links, p.freed
-	p.added, p.links, p.bytes, p.freed = nil, nil, 0, nil
+	a.Groups, a.Links, a.Released = p.added, p.links, p.released
+	p.added, p.links, p.bytes, p.released = nil, nil, 0, nil
 	return a
 }
 
-// carry puts the references into the items that carry them. An item can have one twice: its own, and that of a group.
-func (p *Packer) carry() {
+// writeInline writes references into items, each once: an item and a group may both contain the same one.
+func (p *Packer) writeInline() {
 	order := func(a, b ref) int {
 		return cmp.Or(cmp.Compare(a.section, b.section), cmp.Compare(a.index, b.index), cmp.Compare(a.xid, b.xid))
 	}
 	slices.SortFunc(p.inline, order)
 	p.inline = slices.CompactFunc(p.inline, func(a, b ref) bool { return order(a, b) == 0 })
-	p.carryIn(item.Groups)
-	p.carryIn(item.Indicators)
+	p.writeInlineIn(item.Groups)
+	p.writeInlineIn(item.Indicators)
 }
 
-func (p *Packer) carryIn(s item.Section) {
+func (p *Packer) writeInlineIn(s item.Section) {
 	refs := p.inline
 	refs = refs[sectionStart(refs, s):]
 	if len(refs) == 0 || refs[0].section != s {
 		return
 	}
-	p.spare = p.file.Rewrite(s, slices.Grow(p.spare[:0], p.size), func(buf []byte, index int, json []byte) []byte {
+	p.scratch = p.file.Rewrite(s, slices.Grow(p.scratch[:0], p.size), func(buf []byte, index int, json []byte) []byte {
 		if len(refs) == 0 || refs[0].section != s || refs[0].index != index {
 			return append(buf, json...)
 		}
-		carried := s == item.Indicators && p.carrying[index]
+		carried := s == item.Indicators && p.inlined[index]
 		first, end := !carried, len(json)-1
 		if carried {
 			end = len(json) - len("]}")
@@ -379,7 +379,7 @@ func (p *Packer) carryIn(s item.Section) {
 	})
 }
 
-// separator is what stands before a reference in an item.
+// separator returns the text before a reference in an item.
 func separator(s item.Section, first bool) string {
 	switch {
 	case !first:
@@ -404,16 +404,17 @@ func sectionStart(refs []ref, s item.Section) int {
 	return i
 }
 
-// Pending reports whether something was added that is in no record yet, besides the items of the open file.
-func (p *Packer) Pending() bool { return len(p.added)+len(p.links)+len(p.freed) > 0 }
+// Pending reports whether groups or links are in no record yet.
+func (p *Packer) Pending() bool { return len(p.added)+len(p.links)+len(p.released) > 0 }
 
-// PendingBytes returns how many bytes of links are in no record yet.
+// PendingBytes returns the size of the links that are in no record yet.
 func (p *Packer) PendingBytes() int { return p.bytes }
 
-// Held returns the smallest sequence number of what waits, or math.MaxInt64 if nothing waits.
-func (p *Packer) Held() int64 { return min(p.held.low(), p.releasing) }
+// Held returns the smallest sequence number of the held links and associations, or math.MaxInt64 if there are
+// none.
+func (p *Packer) Held() int64 { return min(p.held.minSeq(), p.releasing) }
 
-// Err returns why something that waits is not held any more. Then only another process can go on, with the records.
+// Err returns the error that lost a held link. Only another process can continue then, with the records.
 func (p *Packer) Err() error { return p.err }
 
 func (p *Packer) fail(err error) {

@@ -152,7 +152,7 @@ func (k *packed) close() {
 	require.Same(k.t, open, a.Payload)
 	require.EqualValues(k.t, len(k.files), a.File)
 	require.Less(k.t, a.After, a.File)
-	require.Equal(k.t, a.Payload.Low(), a.Low)
+	require.Equal(k.t, a.Payload.MinSeq(), a.Low)
 	require.Equal(k.t, a.Payload.Kinds(a.Payload.All()), a.Kinds)
 	require.LessOrEqual(k.t, sizeOf(a.Payload)+item.Frame, size, "the size that was expected is the largest")
 	if a.Payload.Count() > 1 {
@@ -648,8 +648,8 @@ func TestSizesAreThoseOfTheLargestReferences(t *testing.T) {
 	t.Parallel()
 	long := "x" + strings.Repeat("long", 50)
 	for name, c := range map[string]struct {
-		items []*item.Encoded
-		spare int // bytes that are expected and not needed, at most
+		items   []*item.Encoded
+		scratch int // bytes that are expected and not needed, at most
 	}{
 		"no references":                    {[]*item.Encoded{host("h"), group("x1")}, 0},
 		"several of a list":                {[]*item.Encoded{host("h"), host("i"), host("j")}, 0},
@@ -670,7 +670,7 @@ func TestSizesAreThoseOfTheLargestReferences(t *testing.T) {
 		}
 		got := sizeOf(p.Close().Payload) + item.Frame
 		require.LessOrEqual(t, got, need, name)
-		require.LessOrEqual(t, need-got, len(c.items)+c.spare, name)
+		require.LessOrEqual(t, need-got, len(c.items)+c.scratch, name)
 	}
 }
 
@@ -744,7 +744,7 @@ func TestTemporaryFilesThatOthersChangeAreAnError(t *testing.T) {
 func TestFewAndShortNamesAreKept(t *testing.T) {
 	t.Parallel()
 	p := New([]byte("seed"))
-	for i := range 3 * mostNames {
+	for i := range 3 * maxNames {
 		xid := fmt.Sprint("x", i)
 		if i%2 == 0 {
 			xid = strings.Repeat("x", 1<<15) + xid
