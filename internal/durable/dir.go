@@ -1,4 +1,4 @@
-// Package durable keeps records in a directory, so that they survive the process and the machine.
+// Package durable stores records in a directory so that they survive failures of the process and the machine.
 package durable
 
 import (
@@ -16,28 +16,29 @@ import (
 
 // Dir is a directory of records. Each record is a file that is created once and never changed.
 //
-// A Dir holds no lock and no open file: any number of goroutines and processes may use one directory
-// at a time. The first call of each Dir, and the next one after an error of Create, sync the directory
-// and its parents: whoever created a record may have died before it did so. So records that Names and
-// Read report are durable, except while their Create is running.
+// A Dir holds no lock and no open file, so any number of goroutines and processes can use one directory at
+// the same time. The first call, and the first one after an error of Create, sync the directory and its
+// parents, because another process may have created a record and died before its sync. So all records that
+// Names and Read return are durable, except while their Create is running.
 type Dir struct {
 	fs      FS
 	path    string
 	cleaned sync.Once
 
 	mu      sync.Mutex
-	settled bool // the directory and the names in it are durable
+	settled bool // the directory and its names are durable
 }
 
 // NewDir returns the directory of records at a path. Create makes it if it does not exist. Its methods return
-// an error if it belongs to another user or others can write to it: their records would be imported.
+// an error if it belongs to another user or others can write to it, because records of others would be
+// imported.
 func NewDir(fsys FS, path string) *Dir { return &Dir{fs: fsys, path: path} }
 
 const (
 	maxName  = 64
-	tempName = 26            // the length of rand.Text
-	tempEnd  = ".tmp"        // of files that are being written
-	tempAge  = 1 * time.Hour // of files that no process still writes
+	tempName = 26            // length of rand.Text
+	tempEnd  = ".tmp"        // suffix of files that are being written
+	tempAge  = 1 * time.Hour // age at which no process is still writing a file
 )
 
 func isRecord(name string) bool {
@@ -49,9 +50,9 @@ func isTemp(name string) bool {
 	return ok && len(token) == tempName && strings.Trim(token, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == ""
 }
 
-// Create keeps a record. It returns an error that matches [fs.ErrExist] if the name exists. It writes
-// and syncs a temporary file, links it under the name, and syncs the directory. If that last sync
-// fails, the record may exist, and Read tells.
+// Create stores a record. If the name exists, the error matches [fs.ErrExist]. Create writes and syncs a
+// temporary file, links it to the name, and syncs the directory. If only the last sync fails, the record may
+// exist; call Read to find out.
 func (d *Dir) Create(ctx context.Context, name string, parts [][]byte) error {
 	root, err := d.openFor(ctx, name, true)
 	if err != nil {
@@ -59,11 +60,11 @@ func (d *Dir) Create(ctx context.Context, name string, parts [][]byte) error {
 	}
 	defer root.Close()
 	if _, err := root.Lstat(name); err == nil {
-		return &fs.PathError{Op: "create", Path: name, Err: fs.ErrExist} // also if there is no room for the content
+		return &fs.PathError{Op: "create", Path: name, Err: fs.ErrExist} // even if there is no room for the content
 	}
 	temp := rand.Text() + tempEnd
 	if err := d.write(ctx, root, temp, parts); err != nil {
-		_ = root.Remove(temp) // it is cleaned up later if that fails
+		_ = root.Remove(temp) // if that fails, clean removes it later
 		return err
 	}
 	d.mu.Lock()
@@ -97,8 +98,8 @@ func (d *Dir) write(ctx context.Context, root Root, temp string, parts [][]byte)
 	return errors.Join(err, f.Close())
 }
 
-// clean removes the temporary files of processes that died. The age of a file is measured from the new
-// file now, because the clock of the file system may differ from that of the process.
+// clean removes the temporary files of processes that died. It compares ages with the new file now, because
+// the clock of the file system may differ from that of the process.
 func clean(root Root, now string) {
 	newest, err := root.Lstat(now)
 	if err != nil {
@@ -112,7 +113,7 @@ func clean(root Root, now string) {
 	}
 }
 
-// Names returns the names of all records, in no order. Other files are not among them.
+// Names returns the names of all records in any order. It omits other files.
 func (d *Dir) Names(ctx context.Context) ([]string, error) {
 	root, err := d.open(ctx, false)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -134,8 +135,9 @@ func (d *Dir) Names(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// Read returns the content of a record, or an error that matches [fs.ErrNotExist]. It does not follow
-// a symbolic link, and refuses a file that belongs to another user or that others can write to.
+// Read returns the content of a record. If the record does not exist, the error matches [fs.ErrNotExist].
+// Read returns an error for a symbolic link, for a file of another user, and for a file that others can write
+// to.
 func (d *Dir) Read(ctx context.Context, name string) ([]byte, error) {
 	root, err := d.openFor(ctx, name, false)
 	if err != nil {
@@ -155,8 +157,8 @@ func (d *Dir) Read(ctx context.Context, name string) ([]byte, error) {
 	return root.ReadFile(name)
 }
 
-// Remove removes a record; if there is none, it does nothing. It syncs nothing, so a failure of the
-// machine may undo removals, in any order, until the next Create has returned.
+// Remove removes a record. If the record does not exist, it returns nil. It does not sync, so a failure of
+// the machine may undo removals, in any order, until the next Create returns.
 func (d *Dir) Remove(ctx context.Context, name string) error {
 	root, err := d.openFor(ctx, name, false)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -171,7 +173,7 @@ func (d *Dir) Remove(ctx context.Context, name string) error {
 	return nil
 }
 
-// openFor is open for a call about one record.
+// openFor checks the name of a record and opens the directory.
 func (d *Dir) openFor(ctx context.Context, name string, create bool) (Root, error) {
 	if !isRecord(name) {
 		return nil, fmt.Errorf("the name of a record must have 1 to %d lower-case letters, digits and hyphens", maxName)
@@ -179,7 +181,7 @@ func (d *Dir) openFor(ctx context.Context, name string, create bool) (Root, erro
 	return d.open(ctx, create)
 }
 
-// open opens the directory, and first makes it and its names durable unless that is known.
+// open opens the directory. It first makes the directory and its names durable unless they are.
 func (d *Dir) open(ctx context.Context, create bool) (Root, error) {
 	switch {
 	case ctx.Err() != nil:
@@ -206,7 +208,7 @@ func (d *Dir) open(ctx context.Context, create bool) (Root, error) {
 	return root, err
 }
 
-// openOwn opens the directory if it is the user's own.
+// openOwn opens the directory and checks its owner.
 func (d *Dir) openOwn() (Root, error) {
 	root, err := d.fs.OpenRoot(d.path)
 	if err != nil {
@@ -231,8 +233,8 @@ func (d *Dir) sync(root Root) error {
 	return nil
 }
 
-// ensure makes a directory and its missing parents, and syncs the parent of each. A parent that
-// exists need not be readable, and its file system may have no sync for directories.
+// ensure makes a directory and its missing parents, and syncs the parent of each. It ignores an existing
+// parent that cannot be read or synced.
 func (d *Dir) ensure(path string) error {
 	parent := filepath.Dir(path)
 	if parent == path {

@@ -9,18 +9,18 @@ import (
 
 // FS is the part of a file system that a [Dir] uses.
 type FS interface {
-	// Mkdir makes a directory that only its user can use. It reports false if the path exists.
+	// Mkdir makes a directory that only the user can access. It returns false if the path exists.
 	Mkdir(path string) (made bool, err error)
-	// OpenRoot opens a directory. A symbolic link of another user on the way to it is an error.
+	// OpenRoot opens a directory. If its path contains a symbolic link of another user, it returns an error.
 	OpenRoot(path string) (Root, error)
 }
 
-// Root is an open directory. The names are those of files directly in it.
+// Root is an open directory. Names are those of files directly in it.
 type Root interface {
-	// Create creates a file that only its user can read. It fails if the name exists.
+	// Create creates a file that only the user can read. It fails if the name exists.
 	Create(name string) (File, error)
-	// Link gives a file a second name. It fails with an error that matches fs.ErrExist, and changes
-	// nothing, if that name exists.
+	// Link gives a file a second name. If that name exists, it changes nothing, and the error matches
+	// fs.ErrExist.
 	Link(name, second string) error
 	Remove(name string) error
 	ReadDir() ([]fs.DirEntry, error)
@@ -28,7 +28,7 @@ type Root interface {
 	Info() (fs.FileInfo, error)
 	Lstat(name string) (fs.FileInfo, error)
 	ReadFile(name string) ([]byte, error)
-	// Sync makes the changes of names in the directory durable.
+	// Sync makes the names in the directory durable.
 	Sync() error
 	Close() error
 }
@@ -50,7 +50,7 @@ func (OS) Mkdir(path string) (bool, error) {
 	}
 	err := os.Mkdir(path, 0o700)
 	if errors.Is(err, fs.ErrExist) {
-		return false, nil // another process made it, or it is a file, which OpenRoot refuses
+		return false, nil // another process made it, or OpenRoot will refuse the file
 	}
 	return err == nil, err
 }
@@ -80,7 +80,7 @@ func (r osRoot) ReadDir() ([]fs.DirEntry, error) { return fs.ReadDir(r.FS(), "."
 
 func (r osRoot) Info() (fs.FileInfo, error) { return r.Stat(".") }
 
-// Sync does nothing on Windows, which has no sync for directories: NTFS logs changes of names in order.
+// Sync does nothing on Windows, which cannot sync directories. NTFS journals changes of names in order.
 func (r osRoot) Sync() error {
 	if runtime.GOOS == "windows" {
 		return nil

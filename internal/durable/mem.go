@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io/fs"
-	"maps"
-	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,21 +12,21 @@ import (
 	"time"
 )
 
-// ErrCrash is the error of every operation of a [Mem] after the process that uses it died.
+// ErrCrash is the error of all operations of a [Mem] after a crash of the process.
 var ErrCrash = errors.New("the process has died")
 
-// Mem is a file system in memory for tests. It records its operations, can fail or crash at any of them, and lists the
-// states in which a failure of the machine could leave the disk.
+// Mem is a file system in memory for tests. It records its operations and can fail or crash at any of them.
+// It can also enumerate the states of the disk that are possible after a failure of the machine.
 //
-// It promises no more than POSIX does: a file keeps its content after Sync of the file, and its name
-// after Sync of the directory. It is safe for concurrent use.
+// It guarantees only what POSIX does: Sync of a file makes its content durable, and Sync of its directory
+// makes its name durable. It is safe for concurrent use.
 type Mem struct {
 	mu     sync.Mutex
 	top    *memNode
 	ops    []string
-	faults map[int]memFault // by the number of the operation
+	faults map[int]memFault // by number of operation
 	dead   bool
-	room   int64 // bytes that files may still take; negative means any number
+	room   int64 // bytes that can still be written; negative means unlimited
 	now    time.Time
 }
 
@@ -45,12 +43,12 @@ type memNode struct {
 	synced  []byte
 	names   map[string]*memNode
 	durable map[string]*memNode
-	changes []memChange // of names since the last Sync, in order
+	changes []memChange // changes of names since the last Sync, in order
 }
 
 type memChange struct {
 	name string
-	node *memNode // nil means that the name was removed
+	node *memNode // nil for a removal
 }
 
 func newMemDir() *memNode {
@@ -62,44 +60,44 @@ func NewMem() *Mem {
 	return &Mem{top: newMemDir(), faults: map[int]memFault{}, room: -1, now: time.Unix(1_700_000_000, 0)}
 }
 
-// Ops returns the operations so far, each with its kind and names.
+// Ops returns the operations so far, for example "sync name".
 func (m *Mem) Ops() []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.Clone(m.ops)
 }
 
-// FailAt makes operation n of this Mem, counted from 1, return an error. If applied is true, the operation takes
-// effect. After [ErrCrash], all later operations fail with it.
+// FailAt makes operation n, counted from 1, return err. If applied is true, the operation takes effect
+// nevertheless. If err is [ErrCrash], all later operations return it too.
 func (m *Mem) FailAt(n int, err error, applied bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.faults[n] = memFault{err, applied}
 }
 
-// Restart starts another process after ErrCrash: the machine did not fail, so nothing is lost.
+// Restart ends the failures after ErrCrash, like the start of a new process. No data is lost.
 func (m *Mem) Restart() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.dead = false
 }
 
-// SetRoom limits the number of bytes that can still be written. A write that does not fit writes what
-// fits and fails with ENOSPC. A negative number removes the limit.
+// SetRoom limits the number of bytes that can still be written. A write beyond the limit is partial and
+// returns ENOSPC. A negative number removes the limit.
 func (m *Mem) SetRoom(n int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.room = n
 }
 
-// Advance moves the clock, which otherwise stands still.
+// Advance advances the clock, which otherwise stands still.
 func (m *Mem) Advance(d time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.now = m.now.Add(d)
 }
 
-// do runs one operation.
+// do runs an operation.
 func (m *Mem) do(op string, apply func() error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -113,7 +111,7 @@ func (m *Mem) do(op string, apply func() error) error {
 	}
 	m.dead = errors.Is(fault.err, ErrCrash)
 	if fault.applied {
-		_ = apply() // the fault hides its result
+		_ = apply() // the fault replaces its result
 	}
 	return fault.err
 }
@@ -201,7 +199,7 @@ func (r *memRoot) Create(name string) (File, error) {
 	return &memFile{r.m, n, name}, nil
 }
 
-// file runs one operation on a file, which must exist. Its second name, if any, is recorded as well.
+// file runs an operation on an existing file. second is a second name to record, if any.
 func (r *memRoot) file(op, name, second string, apply func(*memNode) error) error {
 	return r.m.do(strings.TrimRight(op+" "+name+" "+second, " "), func() error {
 		if n := r.n.names[name]; n != nil {
@@ -238,7 +236,7 @@ func (r *memRoot) ReadDir() (entries []fs.DirEntry, err error) {
 	return entries, err
 }
 
-// Info implements [Root]. It is not one of the recorded operations.
+// Info implements [Root]. It is not a recorded operation.
 func (r *memRoot) Info() (fs.FileInfo, error) { return memInfo{".", *r.n}, nil }
 
 func (r *memRoot) Lstat(name string) (info fs.FileInfo, err error) {
@@ -306,7 +304,7 @@ func (f *memFile) Close() error {
 	return f.m.do("close "+f.name, func() error { return nil })
 }
 
-// memInfo describes a file or directory as it was when it was read.
+// memInfo is a snapshot of a file or directory.
 type memInfo struct {
 	name string
 	memNode
@@ -322,131 +320,4 @@ func (i memInfo) Mode() fs.FileMode {
 		return fs.ModeDir | 0o700
 	}
 	return 0o600
-}
-
-// Crashes returns the states in which the disk can be if the machine fails now. Each name that was
-// changed since the last Sync of its directory has any of the values that it had since then. Each file
-// that was written since its last Sync has the old content, a part of the new one, zeros in place of
-// all or half of it, or all of it. Of more than most states, it returns the two in which everything
-// and nothing is lost, and a sample that depends on the seed. The states have room and no faults.
-func (m *Mem) Crashes(most int, seed uint64) []*Mem {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	c := &memChoices{index: map[memChoice]int{}}
-	c.collect(m.top)
-	total := 1
-	for _, n := range c.sizes {
-		total = min(total*n, most+1)
-	}
-	pick := make([]int, len(c.sizes))
-	random := rand.New(rand.NewPCG(seed, uint64(len(m.ops))))
-	var states []*Mem
-	for n := range min(total, most) {
-		rest := n
-		for i, size := range c.sizes {
-			switch {
-			case total <= most:
-				pick[i], rest = rest%size, rest/size
-			case n == 0:
-				pick[i] = 0
-			case n == 1:
-				pick[i] = size - 1
-			default:
-				pick[i] = random.IntN(size)
-			}
-		}
-		s := NewMem()
-		s.top, s.now = c.build(m.top, pick, map[*memNode]*memNode{}), m.now
-		states = append(states, s)
-	}
-	return states
-}
-
-// memChoices are the decisions of a crash, each with the number of values that it can have. Value 0 is the
-// durable one, and the last is the newest.
-type memChoices struct {
-	sizes []int
-	index map[memChoice]int
-}
-
-// memChoice is the content of a file, or the node of a name in a directory.
-type memChoice struct {
-	node *memNode
-	name string // empty means the content
-}
-
-func (c *memChoices) add(choice memChoice, size int) {
-	if _, seen := c.index[choice]; !seen {
-		c.index[choice] = len(c.sizes)
-		c.sizes = append(c.sizes, size)
-	}
-}
-
-func (c *memChoices) collect(n *memNode) {
-	if !n.dir {
-		if !bytes.Equal(n.data, n.synced) {
-			c.add(memChoice{node: n}, len(n.contents()))
-		}
-		return
-	}
-	for _, name := range slices.Sorted(maps.Keys(n.durable)) {
-		c.collect(n.durable[name])
-	}
-	for _, change := range n.changes {
-		if change.node != nil {
-			c.collect(change.node)
-		}
-		c.add(memChoice{n, change.name}, len(n.values(change.name)))
-	}
-}
-
-// contents returns what a file can hold after a crash.
-func (n *memNode) contents() [][]byte {
-	half := len(n.data) / 2
-	return [][]byte{
-		n.synced,
-		n.data[:half],
-		make([]byte, len(n.data)),
-		append(bytes.Clone(n.data[:half]), make([]byte, len(n.data)-half)...),
-		n.data,
-	}
-}
-
-// values returns what a name can stand for after a crash.
-func (n *memNode) values(name string) []*memNode {
-	values := []*memNode{n.durable[name]}
-	for _, c := range n.changes {
-		if c.name == name {
-			values = append(values, c.node)
-		}
-	}
-	return values
-}
-
-func (c *memChoices) build(n *memNode, pick []int, built map[*memNode]*memNode) *memNode {
-	if b := built[n]; b != nil {
-		return b
-	}
-	b := &memNode{mod: n.mod}
-	built[n] = b
-	if !n.dir {
-		b.synced = n.synced
-		if i, open := c.index[memChoice{node: n}]; open {
-			b.synced = n.contents()[pick[i]]
-		}
-		b.data = b.synced
-		return b
-	}
-	*b = *newMemDir()
-	children := maps.Clone(n.durable)
-	for _, change := range n.changes {
-		children[change.name] = n.values(change.name)[pick[c.index[memChoice{n, change.name}]]]
-	}
-	for name, child := range children {
-		if child != nil {
-			b.durable[name] = c.build(child, pick, built)
-			b.names[name] = b.durable[name]
-		}
-	}
-	return b
 }

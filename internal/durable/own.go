@@ -15,9 +15,10 @@ var (
 	errNotRegular = errors.New("it is not a regular file")
 )
 
-// CheckPath returns an error if path is a symbolic link, or leads through a symbolic link that belongs
-// neither to the user of the process nor to root: another user could send what is written anywhere. A path
-// that does not exist is accepted. On systems without Unix owners, only the last element is checked.
+// CheckPath returns an error if path is a symbolic link, or if it contains a symbolic link that belongs
+// neither to the user of the process nor to root. Such a link would let another user redirect what is
+// written. A path that does not exist is valid. On systems without Unix owners, only the last element is
+// checked.
 func CheckPath(path string) error {
 	info, err := os.Lstat(path)
 	if err == nil && info.Mode().Type() == fs.ModeSymlink {
@@ -29,7 +30,7 @@ func CheckPath(path string) error {
 	return checkLinks(path)
 }
 
-// CheckOwn returns an error unless a file or directory belongs to the user of the process and nobody else
+// CheckOwn returns an error unless a file or directory belongs to the user of the process and no other user
 // can write to it. On systems without Unix owners it returns nil.
 func CheckOwn(info fs.FileInfo) error {
 	if err := checkOwner(info); err != nil {
@@ -49,8 +50,9 @@ func checkOwner(info fs.FileInfo) error {
 	return nil
 }
 
-// OpenAppend opens a file for appending. A new file can be read by the user of the process only. A symbolic
-// link, a file of another user and anything that is not a regular file return an error, and are not changed.
+// OpenAppend opens a file for appending. If it does not exist, it is created so that only the user of the
+// process can read it. For a symbolic link, a file of another user, and anything except a regular file,
+// OpenAppend returns an error and changes nothing.
 func OpenAppend(path string) (*os.File, error) {
 	if err := CheckPath(path); err != nil {
 		return nil, err

@@ -11,16 +11,16 @@ import (
 	"syscall"
 )
 
-// noFollow makes an open fail for a symbolic link, and not wait for the reader of a pipe.
+// noFollow makes an open fail for a symbolic link, and return at once for a pipe without a reader.
 const noFollow = syscall.O_NOFOLLOW | syscall.O_NONBLOCK
 
-// maxLinks is how many symbolic links Linux follows in a path.
+// maxLinks is the largest number of symbolic links that Linux follows in a path.
 const maxLinks = 40
 
-// hasOwners is whether the permissions of a file say who can write to it.
+// hasOwners reports whether permissions of files determine who can write to them.
 const hasOwners = true
 
-// owner returns the id of the user to whom a file belongs.
+// owner returns the id of the owner of a file.
 func owner(info fs.FileInfo) (uid int, known bool) {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
@@ -29,14 +29,14 @@ func owner(info fs.FileInfo) (uid int, known bool) {
 	return int(stat.Uid), true
 }
 
-// isTrusted reports whether the user of the process or root has made a symbolic link.
+// isTrusted reports whether a symbolic link belongs to the user of the process or to root.
 func isTrusted(link fs.FileInfo) bool {
 	uid, known := owner(link)
 	return known && (uid == 0 || uid == os.Geteuid())
 }
 
-// checkLinks follows the directories of a path as the system does, and refuses links of other users. A relative path
-// begins in the working directory, whichever links led there.
+// checkLinks resolves the directories of a path as the system does, and returns an error for a link of
+// another user. A relative path starts at the working directory; links that led there are not checked.
 func checkLinks(path string) error { return follow(path, os.Lstat) }
 
 func follow(path string, lstat func(string) (fs.FileInfo, error)) error {
@@ -44,7 +44,7 @@ func follow(path string, lstat func(string) (fs.FileInfo, error)) error {
 	if filepath.IsAbs(path) {
 		now = "/"
 	}
-	rest := strings.Split(path, "/") // not cleaned: the system does not take "link/.." for nothing
+	rest := strings.Split(path, "/") // not cleaned, because "link/.." is not the directory of link
 	for len(rest) > 0 {
 		element := rest[0]
 		rest = rest[1:]

@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 )
 
-// Replacement is a file that replaces the one at a path in one step when it is committed. Until then,
-// nothing is at the path that was not there before.
+// Replacement is a file that replaces the one at a path atomically when it is committed. Until then, the path
+// is unchanged.
 type Replacement struct {
 	*bufio.Writer
 	temp *os.File
@@ -18,9 +18,9 @@ type Replacement struct {
 	done bool
 }
 
-// CheckReplaceable returns the permissions of the file at path, or an error if it cannot be replaced:
-// it is no regular file, belongs to another user, or [CheckPath] refuses the path. Without a file it returns an
-// error that matches [fs.ErrNotExist].
+// CheckReplaceable returns the permissions of the file at path. It returns an error if the file is not
+// regular or belongs to another user, or if [CheckPath] does. If the file does not exist, the error matches
+// [fs.ErrNotExist].
 func CheckReplaceable(path string) (fs.FileMode, error) {
 	if err := CheckPath(path); err != nil {
 		return 0, err
@@ -35,8 +35,8 @@ func CheckReplaceable(path string) (fs.FileMode, error) {
 	return info.Mode().Perm(), checkOwner(info)
 }
 
-// NewReplacement creates a file in the directory of path. If there is a file at path, the new one gets its
-// permissions, and otherwise those of perm that the umask allows.
+// NewReplacement creates a file in the directory of path. It gets the permissions of the file at path, or
+// perm less the umask if there is none.
 func NewReplacement(path string, perm fs.FileMode) (*Replacement, error) {
 	mode, err := CheckReplaceable(path)
 	isNew := errors.Is(err, fs.ErrNotExist)
@@ -44,7 +44,7 @@ func NewReplacement(path string, perm fs.FileMode) (*Replacement, error) {
 		return nil, err
 	}
 	if !isNew {
-		perm = 0o600 // until the permissions are set
+		perm = 0o600 // until Chmod
 	}
 	name := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"."+rand.Text()[:10])
 	temp, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, perm)
@@ -62,8 +62,7 @@ func NewReplacement(path string, perm fs.FileMode) (*Replacement, error) {
 	return r, nil
 }
 
-// Commit makes the content durable, then gives the file its name, and makes that durable. If it returns an
-// error, call Abort.
+// Commit syncs the file, renames it to the path, and syncs the directory. If it returns an error, call Abort.
 func (r *Replacement) Commit() error {
 	err := r.Flush()
 	if err == nil {
@@ -79,7 +78,7 @@ func (r *Replacement) Commit() error {
 	return err
 }
 
-// Abort removes the file. It does nothing once Commit has renamed it.
+// Abort removes the file unless Commit has renamed it.
 func (r *Replacement) Abort() {
 	if !r.done {
 		_ = r.temp.Close()

@@ -12,24 +12,24 @@ import (
 	"slices"
 )
 
-// Sorter sorts records by their keys. The sort is stable: records with equal keys stay in the order
-// in which they were added, and callers rely on that. Make a Sorter with [New], add everything, read
-// it sorted, and close it. It is not safe for concurrent use.
+// Sorter sorts records by key. The sort is stable: records with equal keys stay in the order in which they
+// were added. Create a Sorter with [New], add all records, read them in order, and close the Sorter. It is
+// not safe for concurrent use.
 //
-// Records that do not fit in memory are written to sorted files, called runs. The newest fanIn runs
-// of one level are merged into a run of the next, so n records are written O(log n) times each.
+// Records that do not fit in memory are written to sorted files, called runs. The newest fanIn runs of one
+// level are merged into a run of the next level, so each of n records is written O(log n) times.
 type Sorter struct {
 	dir   string
 	limit int
-	text  []byte // keys and values in memory, one behind the other
+	text  []byte // concatenated keys and values in memory
 	items []item
-	runs  []*run // the oldest first, so their levels never rise
-	ended error  // what made it unusable
+	runs  []*run // oldest first, so levels do not increase
+	ended error  // error of all further calls
 }
 
 // item is a record in memory.
 type item struct {
-	prefix           uint64 // of the key, which decides most comparisons
+	prefix           uint64 // of the key; decides most comparisons
 	from, key, value uint32
 }
 
@@ -37,22 +37,22 @@ const (
 	itemBytes = 24
 	minLimit  = 64 << 10
 	maxLimit  = 1 << 30
-	fanIn     = 48      // runs that are merged into one
-	readBytes = 1 << 20 // of the buffers of all runs that are read
+	fanIn     = 48      // number of runs that are merged into one
+	readBytes = 1 << 20 // total size of the read buffers
 )
 
-// New returns a sorter that keeps at most about limit bytes in memory, 64 KiB to 1 GiB, and the rest
-// in temporary files in dir, or in the system's directory for them if dir is empty. Reading takes up
-// to 1 MiB more. The files have no name while they are open, where the system allows that.
+// New returns a Sorter that uses about limit bytes of memory, from 64 KiB to 1 GiB. Other records are in
+// temporary files in dir, or in the system's directory for temporary files if dir is empty. Reading takes up
+// to 1 MiB more. If the system allows it, the files have no name.
 func New(dir string, limit int) *Sorter {
 	return &Sorter{dir: dir, limit: min(max(limit, minLimit), maxLimit)}
 }
 
-// errTooLarge is a record that no memory was meant for.
+// errTooLarge is the error for a record above the memory limit.
 var errTooLarge = errors.New("a record is larger than the sorter's memory")
 
-// Add takes a record. It keeps neither slice. An error is that of a temporary file, or a record
-// that is larger than the limit; the sorter is of no use after it.
+// Add adds a record. It does not retain the slices. It returns an error of a temporary file, or one for a
+// record larger than the limit. After an error, the Sorter is unusable.
 func (s *Sorter) Add(key, value []byte) error {
 	if s.ended != nil {
 		return s.ended
@@ -72,8 +72,8 @@ func (s *Sorter) Add(key, value []byte) error {
 	return nil
 }
 
-// prefixOf returns the first 8 bytes of a key as a number, padded with zeros. Where two differ, the
-// keys are in the same order.
+// prefixOf returns the first 8 bytes of a key, padded with zeros, as a number. Different prefixes have the
+// same order as their keys.
 func prefixOf(key []byte) uint64 {
 	if len(key) >= 8 {
 		return binary.BigEndian.Uint64(key)
@@ -86,8 +86,7 @@ func prefixOf(key []byte) uint64 {
 func (s *Sorter) keyOf(it item) []byte   { return s.text[it.from : it.from+it.key] }
 func (s *Sorter) valueOf(it item) []byte { return s.text[it.from+it.key:][:it.value] }
 
-// order sorts what is in memory. Positions in text keep equal keys in order, which is faster than a
-// stable sort.
+// order sorts the records in memory. It breaks ties by position, which is faster than a stable sort.
 func (s *Sorter) order() {
 	slices.SortFunc(s.items, func(a, b item) int {
 		if a.prefix != b.prefix {
@@ -97,14 +96,14 @@ func (s *Sorter) order() {
 	})
 }
 
-// spill moves what is in memory to a run on disk.
+// spill moves the records in memory to a run on disk.
 func (s *Sorter) spill() error {
 	s.order()
 	r, err := newRun(s.dir)
 	if err != nil {
 		return err
 	}
-	s.runs = append(s.runs, r) // so that Close removes it whatever comes
+	s.runs = append(s.runs, r) // so that Close removes it in any case
 	for _, it := range s.items {
 		if err := r.add(s.keyOf(it), s.valueOf(it)); err != nil {
 			return err
@@ -122,7 +121,7 @@ func (s *Sorter) spill() error {
 	return nil
 }
 
-// join merges the runs from the given one to the newest.
+// join merges the runs from index from on.
 func (s *Sorter) join(from int) error {
 	joined, err := newRun(s.dir)
 	if err != nil {
@@ -149,7 +148,7 @@ func (s *Sorter) join(from int) error {
 	return nil
 }
 
-// SortedUntil returns the records as Sorted does until ctx ends; the cause of that is the last element.
+// SortedUntil is like Sorted but stops when ctx ends, and then yields the cause.
 func (s *Sorter) SortedUntil(ctx context.Context) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		for rec, err := range s.Sorted() {
@@ -163,11 +162,11 @@ func (s *Sorter) SortedUntil(ctx context.Context) iter.Seq2[Record, error] {
 	}
 }
 
-// Record is a key with its value. Both are good until the next record is asked for.
+// Record is a key with its value. Both are valid until the next record is read.
 type Record struct{ Key, Value []byte }
 
-// Sorted returns the records in the order of their keys, bytewise. It can be ranged over again.
-// Nothing can be added between its begin and its end. An error is the last element.
+// Sorted returns an iterator over the records in bytewise order of their keys. It can be used several times.
+// Add must not be called meanwhile. If an error occurs, the iterator yields it and stops.
 func (s *Sorter) Sorted() iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		if s.ended != nil {
@@ -191,10 +190,10 @@ func sources(runs []*run) []source {
 	return all
 }
 
-// memory reads what a sorter has in memory.
+// memory is the source of the records in memory.
 type memory struct {
 	s *Sorter
-	n int // how many records were read
+	n int // number of records read
 }
 
 func (m *memory) next() (Record, error) {
@@ -206,7 +205,7 @@ func (m *memory) next() (Record, error) {
 	return Record{m.s.keyOf(it), m.s.valueOf(it)}, nil
 }
 
-// Close removes the temporary files and frees the memory. It may be called twice.
+// Close removes the temporary files and frees the memory. It may be called several times.
 func (s *Sorter) Close() {
 	for _, r := range s.runs {
 		r.discard()

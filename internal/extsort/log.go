@@ -7,28 +7,28 @@ import (
 	"iter"
 )
 
-// Log keeps records in the order in which they were added. Make a Log with [NewLog], add everything,
-// read it, and close it. It is not safe for concurrent use.
+// Log stores records in the order in which they were added. Create a Log with [NewLog], add all records, read
+// them, and close the Log. It is not safe for concurrent use.
 type Log struct {
 	dir   string
 	limit int
 	text  []byte // the newest records
-	run   *run   // those before them; nil as long as memory is enough
-	at    reader // of At
-	ended error  // what made it unusable
+	run   *run   // older records; nil while memory is sufficient
+	at    reader // reader of At
+	ended error  // error of all further calls
 }
 
-const atBuffer = 2 << 10 // bytes that At reads at a time; most records are shorter
+const atBuffer = 2 << 10 // read size of At; most records are smaller
 
-// NewLog returns a log that keeps at most about limit bytes in memory, 64 KiB to 1 GiB, and the rest
-// in a temporary file in dir, or in the system's directory for them if dir is empty. The file has no
-// name while it is open, where the system allows that.
+// NewLog returns a Log that uses about limit bytes of memory, from 64 KiB to 1 GiB. Other records are in a
+// temporary file in dir, or in the system's directory for temporary files if dir is empty. If the system
+// allows it, the file has no name.
 func NewLog(dir string, limit int) *Log {
 	return &Log{dir: dir, limit: min(max(limit, minLimit), maxLimit)}
 }
 
-// Add adds a record and returns its position, for [Log.At]. It does not keep the slice. A record may
-// have up to 1 GiB. After an error the log is of no use.
+// Add adds a record and returns its position for [Log.At]. It does not retain the slice. The record is at
+// most 1 GiB. After an error, the Log is unusable.
 func (l *Log) Add(record []byte) (int64, error) {
 	if l.ended == nil && len(record) > maxLimit {
 		l.ended = errTooLarge
@@ -44,7 +44,7 @@ func (l *Log) Add(record []byte) (int64, error) {
 	return at, nil
 }
 
-// spill moves what is in memory to the file.
+// spill moves the records in memory to the file.
 func (l *Log) spill() (err error) {
 	if l.run == nil {
 		if l.run, err = newRun(l.dir); err != nil {
@@ -55,7 +55,7 @@ func (l *Log) spill() (err error) {
 		return err
 	}
 	if cap(l.text) > 2*l.limit {
-		l.text = nil // one large record is no reason to keep its room
+		l.text = nil // do not retain the memory of one large record
 	}
 	l.text = l.text[:0]
 	return l.run.flush()
@@ -69,7 +69,7 @@ func (l *Log) size() int64 {
 	return n
 }
 
-// ReadAt reads the file and the memory behind it as one text.
+// ReadAt implements [io.ReaderAt] for the file followed by the memory.
 func (l *Log) ReadAt(p []byte, at int64) (n int, err error) {
 	if l.run != nil && at < l.run.size {
 		if n, err = l.run.file.ReadAt(p[:min(int64(len(p)), l.run.size-at)], at); err != nil {
@@ -87,11 +87,11 @@ func (l *Log) ReadAt(p []byte, at int64) (n int, err error) {
 	return n, err
 }
 
-// from returns what is to be read from a position on.
+// from returns a reader from a position to the end.
 func (l *Log) from(at int64) io.Reader { return io.NewSectionReader(l, at, l.size()-at) }
 
-// All returns the records in order, each good until the next is asked for. It can be ranged over
-// again, and nothing can be added meanwhile. An error is the last element.
+// All returns an iterator over the records in order. Each is valid until the next one is read. It can be used
+// several times. Add must not be called meanwhile. If an error occurs, the iterator yields it and stops.
 func (l *Log) All() iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
 		if l.ended != nil {
@@ -108,7 +108,7 @@ func (l *Log) All() iter.Seq2[[]byte, error] {
 	}
 }
 
-// At returns the record at a position that Add has returned. It is good until the next call.
+// At returns the record at a position from Add. It is valid until the next call.
 func (l *Log) At(at int64) ([]byte, error) {
 	if l.ended != nil {
 		return nil, l.ended
@@ -121,7 +121,7 @@ func (l *Log) At(at int64) ([]byte, error) {
 	return rec.Value, err
 }
 
-// Close removes the temporary file and frees the memory. It may be called twice.
+// Close removes the temporary file and frees the memory. It may be called several times.
 func (l *Log) Close() {
 	if l.run != nil {
 		l.run.discard()

@@ -14,11 +14,11 @@ import (
 	"slices"
 )
 
-// run is a sorted file. One of level n holds records that were written n+1 times.
+// run is a sorted file. The records of level n were written n+1 times.
 type run struct {
 	level int
 	file  *os.File
-	named bool // the file still has a name, because an open one cannot be removed here
+	named bool // the file has a name, because the system cannot remove an open file
 	out   *bufio.Writer
 	size  int64
 }
@@ -49,7 +49,7 @@ func (r *run) add(key, value []byte) error {
 	return nil
 }
 
-// appendHead appends what stands in front of a key and a value.
+// appendHead appends the header of a record.
 func appendHead(b, key, value []byte) []byte {
 	b = binary.AppendUvarint(binary.AppendUvarint(b, uint64(len(key))), uint64(len(value)))
 	return binary.LittleEndian.AppendUint32(b, crc32.Update(crc32.Checksum(key, castagnoli), castagnoli, value))
@@ -78,16 +78,16 @@ func (r *run) discard() {
 	}
 }
 
-// errChanged is a temporary file that holds something else than was written to it.
+// errChanged is the error for a temporary file with unexpected content.
 var errChanged = errors.New("a temporary file was changed by somebody else")
 
-// source is where a merge takes records from, in order: a run, or what is in memory.
+// source yields sorted records for a merge.
 type source interface {
-	// next returns the next record, good until the call after it, or io.EOF.
+	// next returns the next record, valid until the following call, or io.EOF.
 	next() (Record, error)
 }
 
-// reader reads a run from its beginning.
+// reader reads records from a file.
 type reader struct {
 	in  *bufio.Reader
 	buf []byte
@@ -120,8 +120,7 @@ func (r *reader) next() (Record, error) {
 	return Record{b[:key], b[key:]}, nil
 }
 
-// merge yields the records of all sources in one order; those with equal keys in the order of the
-// sources.
+// merge yields the records of all sources in order. Records with equal keys are in the order of the sources.
 func merge(sources []source) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		var h heads
@@ -154,9 +153,9 @@ func merge(sources []source) iter.Seq2[Record, error] {
 	}
 }
 
-// head is the first record of a source that is not taken yet.
+// head is the next record of a source.
 type head struct {
-	age  int // equal keys come in this order
+	age  int // index of the source; breaks ties
 	from source
 	rec  Record
 }
@@ -166,7 +165,7 @@ func (h *head) advance() (err error) {
 	return err
 }
 
-// heads is a heap: the smallest key first, of equal ones the oldest.
+// heads is a heap ordered by key, then by age.
 type heads []*head
 
 func (h heads) Len() int { return len(h) }

@@ -1,5 +1,5 @@
-// Package filehash finds files that are the same because they share a hash, directly or by way of other files. Its memory
-// is that of the sorters that the caller provides.
+// Package filehash finds files that are equal because they share a hash, directly or through other files. Its
+// memory use is that of the sorters that the caller provides.
 package filehash
 
 import (
@@ -11,25 +11,25 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/extsort"
 )
 
-// Hashes are the hashes of a file: a byte whose bits say which there are, and room for an MD5,
-// a SHA-1 and a SHA-256.
+// Hashes are the hashes of a file: a byte with a bit per hash that is present, then an MD5, a SHA-1 and a
+// SHA-256.
 type Hashes [1 + 16 + 20 + 32]byte
 
-// hashSpans are the places of the hashes, the weakest first.
+// hashSpans are the positions of the hashes, weakest first.
 var hashSpans = [3][2]int{{1, 17}, {17, 37}, {37, 69}}
 
-// Of takes an MD5, a SHA-1 and a SHA-256 in hexadecimal digits; each may be empty.
+// Of returns the Hashes for an MD5, a SHA-1 and a SHA-256 in hexadecimal digits. Each may be empty.
 func Of(v [3]string) (h Hashes) {
 	for i, s := range v {
 		if s != "" {
 			h[0] |= 1 << i
-			_, _ = hex.Decode(h[hashSpans[i][0]:hashSpans[i][1]], []byte(s)) // canonical ones cannot fail
+			_, _ = hex.Decode(h[hashSpans[i][0]:hashSpans[i][1]], []byte(s)) // canonical hashes cannot fail
 		}
 	}
 	return h
 }
 
-// hash returns one of the hashes with a byte in front that says which; nil when it is missing.
+// hash returns hash i, prefixed with i, or nil if it is missing.
 func (h *Hashes) hash(i int) []byte {
 	if h[0]&(1<<i) == 0 {
 		return nil
@@ -37,7 +37,7 @@ func (h *Hashes) hash(i int) []byte {
 	return append([]byte{byte(i)}, h[hashSpans[i][0]:hashSpans[i][1]]...)
 }
 
-// strongest returns the strongest hash that there is, as hash does.
+// strongest returns the strongest hash in the form of hash.
 func (h *Hashes) strongest() []byte {
 	for i := len(hashSpans) - 1; i > 0; i-- {
 		if b := h.hash(i); b != nil {
@@ -47,8 +47,7 @@ func (h *Hashes) strongest() []byte {
 	return h.hash(0)
 }
 
-// add adds the hashes of another file. It reports false, and adds nothing, when two hashes of one
-// kind differ.
+// add adds the hashes of another file. If two hashes of one kind differ, it adds nothing and returns false.
 func (h *Hashes) add(other *Hashes) bool {
 	sum := *h
 	for i, span := range hashSpans {
@@ -66,7 +65,7 @@ func (h *Hashes) add(other *Hashes) bool {
 	return true
 }
 
-// AddTo adds each hash of a file, with all of them behind it, to what [Clusters] reads.
+// AddTo adds a record for each hash of a file to links, for [Clusters].
 func (h *Hashes) AddTo(links *extsort.Sorter) error {
 	for i := range hashSpans {
 		if hash := h.hash(i); hash != nil {
@@ -78,17 +77,16 @@ func (h *Hashes) AddTo(links *extsort.Sorter) error {
 	return nil
 }
 
-// Cluster is what is known about the files that have certain hashes.
+// Cluster describes the files with the same set of hashes.
 type Cluster struct {
-	Own  Hashes // theirs
-	all  Hashes // those of all files that they are connected with through common hashes
-	Torn bool   // two of these files have different hashes of one kind
-	// alone says that two of the files that have the strongest of their own hashes have different
-	// hashes of one kind.
+	Own  Hashes // the hashes of these files
+	all  Hashes // the hashes of all connected files
+	Torn bool   // two connected files have different hashes of one kind
+	// alone reports that two files with the strongest hash of Own have different hashes of one kind.
 	alone bool
 }
 
-// AppendLabel appends a label that is equal for files that are to be merged, and for no others.
+// AppendLabel appends a label that is equal exactly for files to be merged.
 func (f *Cluster) AppendLabel(b []byte) []byte {
 	switch {
 	case !f.Torn:
@@ -99,7 +97,7 @@ func (f *Cluster) AppendLabel(b []byte) []byte {
 	return append(append(b, 'O'), f.Own[:]...)
 }
 
-// value is what a cluster is written as, under its own hashes.
+// value appends the cluster without Own.
 func (f *Cluster) value(b []byte) []byte {
 	flags := byte(0)
 	if f.Torn {
@@ -111,9 +109,10 @@ func (f *Cluster) value(b []byte) []byte {
 	return append(append(b, flags), f.all[:]...)
 }
 
+// read is the inverse of value.
 func (f *Cluster) read(own, value []byte) {
 	copy(f.Own[:], own)
-	if len(value) == 0 { // nothing is known but these
+	if len(value) == 0 { // from AddTo: only Own is known
 		*f = Cluster{Own: f.Own, all: f.Own}
 		return
 	}
@@ -121,26 +120,27 @@ func (f *Cluster) read(own, value []byte) {
 	copy(f.all[:], value[1:])
 }
 
-// take adds what is known about the same files from elsewhere.
+// take adds another description of the same files.
 func (f *Cluster) take(other *Cluster) {
 	f.Torn = f.Torn || other.Torn || !f.all.add(&other.all)
 	f.alone = f.alone || other.alone
 }
 
-// rounds is how often files must learn from those that they share a hash with. A cluster in
-// which nothing differs has three hashes at most. What is known about a file starts with one hash
-// or more, and each round adds at least one until all are known; so after three rounds it is all,
-// or four, of which two are of one kind.
+// rounds is the number of times that files learn from others that share a hash. A cluster without a
+// contradiction has at most three hashes. A file knows at least one hash at the start, and learns at least
+// one more per round until it knows all. So after three rounds it knows all hashes, or four, two of which are
+// of one kind.
 const rounds = 3
 
-// linker finds out which files are one.
+// linker computes clusters.
 type linker struct {
 	ctx  context.Context
 	make func() *extsort.Sorter
 }
 
-// Clusters returns a cluster for each set of hashes that shares one with another set. It reads what [Hashes.AddTo]
-// has written and closes that. It sorts with what makeSorter returns. An error is the last element.
+// Clusters returns an iterator over the sets of hashes that share a hash with another set. It reads and
+// closes links, to which [Hashes.AddTo] has written. makeSorter returns an empty Sorter. If an error occurs,
+// the iterator yields it and stops.
 func Clusters(ctx context.Context, makeSorter func() *extsort.Sorter, links *extsort.Sorter) iter.Seq2[*Cluster, error] {
 	return func(yield func(*Cluster, error) bool) {
 		l := &linker{ctx: ctx, make: makeSorter}
@@ -158,8 +158,8 @@ func Clusters(ctx context.Context, makeSorter func() *extsort.Sorter, links *ext
 	}
 }
 
-// clusters reads what AddTo has written, closes it, and returns a sorter with what is known about
-// files that share a hash with others: Cluster.value under the hashes.
+// clusters reads and closes links. It returns a sorter with the clusters of files that share a hash with
+// others, by Own.
 func (l *linker) clusters(links *extsort.Sorter) (known *extsort.Sorter, err error) {
 	for round := range rounds {
 		if round > 0 {
@@ -180,7 +180,7 @@ func (l *linker) clusters(links *extsort.Sorter) (known *extsort.Sorter, err err
 	return known, nil
 }
 
-// spread puts every cluster under each of its own hashes.
+// spread adds each cluster under each hash of Own.
 func (l *linker) spread(known, links *extsort.Sorter) error {
 	var key, value []byte
 	for f, err := range l.each(known) {
@@ -200,7 +200,7 @@ func (l *linker) spread(known, links *extsort.Sorter) error {
 	return nil
 }
 
-// each returns the clusters in a sorter, one for each set of own hashes.
+// each yields the clusters in a sorter, one per Own.
 func (l *linker) each(known *extsort.Sorter) iter.Seq2[*Cluster, error] {
 	return func(yield func(*Cluster, error) bool) {
 		var last, f Cluster
@@ -226,7 +226,7 @@ func (l *linker) each(known *extsort.Sorter) iter.Seq2[*Cluster, error] {
 	}
 }
 
-// learn tells the files that share a hash what is known about the others.
+// learn combines the clusters of files that share a hash.
 func (l *linker) learn(links, known *extsort.Sorter, first bool) error {
 	h := sharing{known: known, first: first}
 	var last []byte
@@ -235,7 +235,7 @@ func (l *linker) learn(links, known *extsort.Sorter, first bool) error {
 			return err
 		}
 		if bytes.Equal(rec.Key, last) {
-			continue // the same file again
+			continue // a repeated file
 		}
 		last = append(last[:0], rec.Key...)
 		hash, own := rec.Key[:len(rec.Key)-len(Hashes{})], rec.Key[len(rec.Key)-len(Hashes{}):]
@@ -254,12 +254,11 @@ func (l *linker) learn(links, known *extsort.Sorter, first bool) error {
 	return h.end()
 }
 
-// sharing is the files that share a hash. As long as nothing differs, their own hashes are that one
-// and a choice of two others, so that there are four at most; once something does, nothing
-// has to wait any more.
+// sharing combines the files that share a hash. Without a contradiction there are at most four sets of
+// hashes: the shared hash with any of two others. After a contradiction, no set has to wait for others.
 type sharing struct {
 	known *extsort.Sorter
-	first bool // whether it is the first round, in which nothing is known but own hashes
+	first bool // in the first round only Own is known
 	hash  []byte
 	sum   Cluster
 	count int
@@ -287,7 +286,7 @@ func (h *sharing) add(f *Cluster) error {
 
 func (h *sharing) end() error {
 	if h.count == 1 {
-		return nil // who shares with nobody is left out; who shares another hash is told there
+		return nil // a file that shares no hash is omitted; other hashes are handled separately
 	}
 	return h.tellAll()
 }

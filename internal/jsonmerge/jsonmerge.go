@@ -1,4 +1,4 @@
-// Package jsonmerge makes one JSON object of several, by rules for their keys. It knows no key.
+// Package jsonmerge merges JSON objects according to rules for their keys.
 package jsonmerge
 
 import (
@@ -10,47 +10,46 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// Rules say how the values of a key become one. A key without a rule takes the last value.
+// Rules map a key to the rule for merging its values. Without a rule, the last value wins.
 type Rules map[string]Rule
 
-// Rule is for the values of one key. One of its fields is set.
+// Rule merges the values of one key. Exactly one field is set.
 type Rule struct {
 	Choose func(have, more []byte) []byte // returns one of two values
 	Others *Others
 	List   *List
 }
 
-// Others is the rule of a text of which the first one stays. Others that differ from it become members of a list. Blank
-// ones are dropped.
+// Others keeps the first text. Each different text becomes a member of a list, unless it is blank.
 type Others struct {
-	Key  string                   // of the list
-	Make func(text []byte) []byte // returns the member
+	Key  string                   // key of the list
+	Make func(text []byte) []byte // returns the member for a text
 }
 
-// List is the rule of a list that gets the members of all lists. Members that are one are there once.
+// List merges lists. Equal members become one.
 type List struct {
-	Keys  []string // members are one if their values of these keys are equal; none compares members as a whole
-	Rules Rules    // of members that are one; nil keeps the first
+	Keys  []string // keys whose values identify a member; if empty, members are compared as a whole
+	Rules Rules    // rules for equal members; nil keeps the first member
 }
 
-// nesting is how many objects may be in each other: an item, a member of a list, and a member of a list of that.
+// nesting is the depth of objects: an item, a member of a list, and a member of a list in that.
 const nesting = 3
 
-// Object is a JSON object that is made of several. Begin with [Object.Begin].
+// Object is the result of merging JSON objects. Call Begin first.
 type Object struct {
 	rules   Rules
 	members []member
-	readers []wire.Reader // of each nesting
+	readers []wire.Reader // one per nesting
 }
 
-// member is a key with its value, or with a list.
+// member is a key with its value or list.
 type member struct {
 	key   string
 	value []byte
 	list  *list
 }
 
-// Begin begins another object, without members.
+// Begin starts a new object without members.
 func (o *Object) Begin(rules Rules) {
 	if o.readers == nil {
 		o.readers = make([]wire.Reader, nesting)
@@ -58,7 +57,7 @@ func (o *Object) Begin(rules Rules) {
 	o.rules, o.members = rules, o.members[:0]
 }
 
-// Add adds the members of an object. It keeps the text. After an error the object is of no use.
+// Add merges an object. It retains json. After an error, the Object is unusable.
 func (o *Object) Add(json []byte) (err error) {
 	r, inner := &o.readers[0], o.readers[1:]
 	r.Reset(json)
@@ -85,7 +84,7 @@ func (o *Object) Add(json []byte) (err error) {
 	return cmp.Or(err, r.Err())
 }
 
-// other makes a member of a list of a text that differs from the one that there is.
+// other adds a text to the list of a rule if it is new.
 func (o *Object) other(rule *Others, have, more []byte) error {
 	r, inner := &o.readers[1], o.readers[1:]
 	if r.Reset(more); bytes.Equal(have, more) || strings.TrimSpace(r.Text()) == "" {
@@ -112,10 +111,10 @@ func (o *Object) list(key string) *list {
 	return l
 }
 
-// Has reports whether there is a value.
+// Has reports whether a key has a value.
 func (o *Object) Has(key string) bool { return o.find([]byte(key)) != nil }
 
-// Set sets a value that is no list. It keeps the value.
+// Set sets the value of a key that has no list. It retains value.
 func (o *Object) Set(key string, value []byte) {
 	if have := o.find([]byte(key)); have != nil {
 		have.value = value
@@ -124,7 +123,7 @@ func (o *Object) Set(key string, value []byte) {
 	o.members = append(o.members, member{key: key, value: value})
 }
 
-// Write writes the object. Keys, and members of lists, are in the order in which each came first.
+// Write writes the object. Keys and members of lists are in the order of their first occurrence.
 func (o *Object) Write(w *wire.Writer) {
 	w.BeginObject()
 	for i := range o.members {
@@ -147,7 +146,7 @@ func (o *Object) Write(w *wire.Writer) {
 	w.EndObject()
 }
 
-// list is a JSON list that is made of several.
+// list is the result of merging lists.
 type list struct {
 	rule     *List
 	keys     Distinct[string]
@@ -156,7 +155,7 @@ type list struct {
 
 type element struct {
 	value  []byte
-	object *Object // in place of value, once it is made of two
+	object *Object // replaces value after a merge
 }
 
 func (l *list) add(readers []wire.Reader, value []byte) error {
@@ -182,7 +181,7 @@ func (l *list) add(readers []wire.Reader, value []byte) error {
 	return have.object.Add(value)
 }
 
-// key returns what members are told apart by.
+// key returns the identity of a member.
 func (l *List) key(r *wire.Reader, value []byte) (string, error) {
 	if len(l.Keys) == 0 {
 		return string(value), nil
@@ -199,16 +198,16 @@ func (l *List) key(r *wire.Reader, value []byte) (string, error) {
 	return string(bytes.Join(parts, []byte{0})), r.Err()
 }
 
-// Distinct collects things, each once. The zero value is ready to use.
+// Distinct is an ordered set. The zero value is an empty set.
 type Distinct[T comparable] struct {
-	All []T // in the order in which each came first
+	All []T // in the order of their first Add
 	at  map[T]int
 }
 
-// Few is how many things are compared one by one.
+// Few is the size up to which a linear search is used.
 const Few = 16
 
-// Add adds a thing and returns where it is, and whether it was there before.
+// Add adds v if it is missing. It returns the index of v and whether it was present.
 func (d *Distinct[T]) Add(v T) (n int, known bool) {
 	switch {
 	case d.at != nil:
@@ -233,5 +232,5 @@ func (d *Distinct[T]) Add(v T) (n int, known bool) {
 	return n, false
 }
 
-// Reset removes everything and keeps the memory of All.
+// Reset removes all elements and retains the memory of All.
 func (d *Distinct[T]) Reset() { d.All, d.at = d.All[:0], nil }
