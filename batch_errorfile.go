@@ -12,10 +12,9 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/threatconnect-go/threatconnect/internal/canon"
 	"github.com/threatconnect-go/threatconnect/internal/importer/attribute"
 	"github.com/threatconnect-go/threatconnect/internal/importer/deliver"
-	"github.com/threatconnect-go/threatconnect/internal/wire"
+	"github.com/threatconnect-go/threatconnect/internal/importer/errorlist"
 )
 
 // BatchResultOptions selects errors of a job. Nil and the zero value select all.
@@ -84,8 +83,8 @@ func (s BatchService) errorSeq(ctx context.Context, jobID int64, what string, o 
 	}
 }
 
-// readErrors reads one of the lists of errors of a job and calls use for each, until use returns false. A retry of an
-// interrupted list skips the errors that use has got, which used counts.
+// readErrors calls use for each error in a list of a job, until use returns false. used counts the errors
+// passed to use, so that a retry of an interrupted list skips them.
 func (s BatchService) readErrors(ctx context.Context, jobID int64, what string, o *BatchResultOptions, used *int, use func(*attribute.Entry) bool) error {
 	r, err := jobRoute(jobID)
 	if err != nil {
@@ -93,7 +92,7 @@ func (s BatchService) readErrors(ctx context.Context, jobID int64, what string, 
 	}
 	call := &call{method: http.MethodGet, route: r.under(what)}
 	if what == "errors" {
-		call.header = anyType() // a file, whatever it is labelled as
+		call.header = anyType() // a file with any content type
 	}
 	if o != nil {
 		call.query = o.query()
@@ -107,9 +106,9 @@ func (s BatchService) readErrors(ctx context.Context, jobID int64, what string, 
 			}
 			body = bufio.NewReaderSize(&capped{z, s.c.cfg.maxBody}, 32<<10)
 		}
-		d, n := objectScanner{src: body}, 0
+		d, n := errorlist.NewScanner(body), 0
 		for {
-			text, err := d.next()
+			text, err := d.Next()
 			if err == io.EOF {
 				return nil
 			}
@@ -119,14 +118,14 @@ func (s BatchService) readErrors(ctx context.Context, jobID int64, what string, 
 				}
 				return err
 			}
-			if n++; n == 1 && !d.list && refusedAnswer(text) {
+			if n++; n == 1 && !d.InList() && isRefusal(text) {
 				return newAPIError(call, resp, text)
 			}
 			if n <= *used {
 				continue
 			}
 			*used++
-			e := readJobError(text)
+			e := errorlist.Parse(text)
 			if !use(&e) {
 				return nil
 			}
@@ -134,7 +133,7 @@ func (s BatchService) readErrors(ctx context.Context, jobID int64, what string, 
 	})
 }
 
-// capped reads up to a number of bytes, and then returns an error instead of io.EOF.
+// capped is a reader that returns an error after left bytes, instead of io.EOF.
 type capped struct {
 	src  io.Reader
 	left int64
@@ -149,111 +148,9 @@ func (c *capped) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// refusedAnswer reports whether a response that should be the list of errors is an error: some instances send one with
-// the status code of a success.
-func refusedAnswer(text []byte) bool {
+// isRefusal reports whether a response to a request for errors is an error itself. Some instances send one
+// with a status code of success.
+func isRefusal(text []byte) bool {
 	a, err := readBatchAnswer(text)
 	return err == nil && a.refused()
-}
-
-// readJobError reads an entry. The two lists differ in the meaning of errorReason: if there is an errorMessage, that is
-// the text for people, and errorReason is the exception.
-func readJobError(text []byte) attribute.Entry {
-	var e attribute.Entry
-	var reason, message string
-	words := func(r *wire.Reader) string {
-		all := r.Text()
-		kept := cutText(all, maxItemText)
-		e.Cut = e.Cut || len(kept) < len(all)
-		return kept
-	}
-	r := wire.NewReader(text)
-	for r.Object(); r.NextKey(); {
-		switch string(r.Key()) {
-		case "code":
-			e.Code = r.Text()
-		case "severity":
-			e.Severity = cutText(r.Text(), maxItemText)
-		case "errorReason":
-			reason = words(r)
-		case "errorMessage":
-			message = words(r)
-		case "errorSource":
-			e.Source = readSource(r)
-		default:
-			r.Skip()
-		}
-	}
-	e.Reason = message
-	if message == "" {
-		e.Reason = reason
-	} else {
-		e.Cause = reason
-	}
-	if e.Code == "" {
-		e.Code, e.Reason = codeIn(e.Reason)
-	}
-	if e.Code == "" {
-		e.Code, e.Cause = codeIn(e.Cause)
-	}
-	e.Code = tidyCode(e.Code)
-	return e
-}
-
-// readSource reads the source of an error: an item or a text.
-func readSource(r *wire.Reader) attribute.Source {
-	var s attribute.Source
-	if r.Kind() != wire.Object {
-		if t := r.Text(); t != "" {
-			s.Refs = []string{t}
-		}
-		return s
-	}
-	for r.Object(); r.NextKey(); {
-		switch key := string(r.Key()); key {
-		case "type":
-			s.Type = cutText(r.Text(), maxItemText)
-		case "xid":
-			s.XID = r.Text()
-		case "summary", "ip", "address", "hostName", "text", "md5", "sha1", "sha256", "name", "AS Number", "Block", "Mutex", "User Agent String", "Subject", "Hashtag", "ref_1":
-			if t := r.Text(); t != "" {
-				s.Refs = append(s.Refs, t)
-			}
-		default:
-			r.Skip()
-		}
-	}
-	return s
-}
-
-// codeIn cuts the code from the start of a text such as "Error (0x1005): words".
-func codeIn(s string) (code, rest string) {
-	before, rest, ok := strings.Cut(s, "(0x")
-	if !ok || len(before) > 16 {
-		return "", s
-	}
-	digits, rest, ok := strings.Cut(rest, ")")
-	if !ok || len(digits) > 8 || !canon.IsHex(digits) {
-		return "", s
-	}
-	return "0x" + digits, strings.TrimLeft(rest, ": ")
-}
-
-// tidyCode returns a code as the constants spell it, or "" if it is none.
-func tidyCode(c string) string {
-	if len(c) > 2 && len(c) <= 10 && (c[:2] == "0x" || c[:2] == "0X") && canon.IsHex(c[2:]) {
-		return "0x" + strings.ToUpper(c[2:])
-	}
-	return ""
-}
-
-// maxItemText is the largest number of bytes of a text of the platform that a [BatchItemError] keeps.
-const maxItemText = 1 << 10
-
-// cutText returns up to n bytes of a text, without a partial rune at the end.
-func cutText(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	return strings.ToValidUTF8(s[:n], "")
 }

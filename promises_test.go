@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect/internal/importer/errorlist"
 )
 
 // TestThePromisesHaveTheNumbersOfTheCode reads the package's documentation: a number that changes in
@@ -32,7 +34,7 @@ func TestThePromisesHaveTheNumbersOfTheCode(t *testing.T) {
 		"Response headers: up to 1 MiB":                                  tr.MaxResponseHeaderBytes == 1<<20,
 		"[ListOptions].Ahead pages (at most 32)":                         maxAhead == 32,
 		"256 KiB in a CSV report":                                        mostRow == 256<<10,
-		"1 MiB in a list of errors":                                      mostObject == 1<<20,
+		"1 MiB in a list of errors":                                      errorlist.MaxObject == 1<<20,
 		"buffers of 32 KiB, or 64 KiB for malware":                       contentChunk == 32<<10 && zipWindow == 64<<10,
 		"A [LogHandler]: 10,000 entries or 16 MiB of messages":           log.b.most == 10_000 && mostLogBytes == 16<<20,
 		"transfers no data for 2 minutes times out ([WithStallTimeout])": defaultStall == 2*time.Minute,

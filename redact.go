@@ -207,3 +207,11 @@ func quoteForeign(s string) string {
 	}
 	return s
 }
+
+// cutText returns up to n bytes of a text, without a partial rune at the end.
+func cutText(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "")
+}

@@ -1,38 +1,48 @@
-package threatconnect
+// Package errorlist reads the list of errors of a batch job. Instances write the list in several forms, some of which
+// are not valid JSON.
+package errorlist
 
 import (
 	"bufio"
 	"errors"
 	"io"
+	"strings"
 )
 
-// objectScanner reads the objects of a list from a text that is nearly JSON, and returns each as JSON. Keys can lack
-// quotes, commas can be repeated, and the brackets of the list can be missing.
-type objectScanner struct {
+// Scanner reads the objects of a list from text that resembles JSON, and returns each as JSON. Keys may lack
+// quotes, commas may be repeated, and the brackets of the list may be missing.
+type Scanner struct {
 	src   *bufio.Reader
 	buf   []byte
 	begun bool
-	list  bool // in a list that must have an end
+	list  bool // the list has begun and must end
 }
 
-// mostObject is the largest size of an object in bytes.
-const mostObject = 1 << 20
+// NewScanner returns a Scanner that reads from r.
+func NewScanner(r *bufio.Reader) *Scanner { return &Scanner{src: r} }
 
+// InList reports whether the last object was in brackets, and not a bare object.
+func (s *Scanner) InList() bool { return s.list }
+
+// MaxObject is the largest size of an object in bytes.
+const MaxObject = 1 << 20
+
+// Errors of a Scanner. Errors of its reader are returned as well.
 var (
-	errNoList    = errors.New("want a list of objects")
-	errOpenText  = errors.New("it ends inside of an object")
-	errHugeEntry = errors.New("an object in it is larger than 1 MiB")
+	ErrNoList     = errors.New("want a list of objects")
+	ErrUnfinished = errors.New("it ends inside of an object")
+	ErrTooLarge   = errors.New("an object in it is larger than 1 MiB")
 )
 
-// next returns the next object, which is valid until the next call, or io.EOF at the end.
-func (s *objectScanner) next() ([]byte, error) {
+// Next returns the next object, which is valid until the next call, or io.EOF at the end.
+func (s *Scanner) Next() ([]byte, error) {
 	for {
 		c, err := s.src.ReadByte()
 		switch {
 		case err == io.EOF && !s.begun:
-			return nil, errNoList
+			return nil, ErrNoList
 		case err == io.EOF && s.list:
-			return nil, errOpenText
+			return nil, ErrUnfinished
 		case err != nil:
 			return nil, err
 		case c == '{':
@@ -46,17 +56,17 @@ func (s *objectScanner) next() ([]byte, error) {
 			s.begun, s.list = true, true
 		case c == ',' || c <= ' ' || c == 0xef || c == 0xbb || c == 0xbf:
 		case !s.begun:
-			return nil, errNoList
+			return nil, ErrNoList
 		}
 	}
 }
 
 // object reads the rest of an object.
-func (s *objectScanner) object() ([]byte, error) {
+func (s *Scanner) object() ([]byte, error) {
 	depth, last := 1, byte('{')
 	for depth > 0 {
-		if len(s.buf) > mostObject {
-			return nil, errHugeEntry
+		if len(s.buf) > MaxObject {
+			return nil, ErrTooLarge
 		}
 		c, err := s.src.ReadByte()
 		if err != nil {
@@ -93,10 +103,10 @@ func (s *objectScanner) object() ([]byte, error) {
 	return s.buf, nil
 }
 
-// text reads a string after its first quote. It replaces control characters by spaces.
-func (s *objectScanner) text(quote byte) error {
+// text reads a string after its first quote. It replaces control characters with spaces.
+func (s *Scanner) text(quote byte) error {
 	s.buf = append(s.buf, '"')
-	for len(s.buf) <= mostObject {
+	for len(s.buf) <= MaxObject {
 		c, err := s.src.ReadByte()
 		if err != nil {
 			return unfinished(err)
@@ -123,14 +133,14 @@ func (s *objectScanner) text(quote byte) error {
 			s.buf = append(s.buf, c)
 		}
 	}
-	return errHugeEntry
+	return ErrTooLarge
 }
 
-// word reads a text without quotes: a number, a literal, or a key or string that lacks them.
-func (s *objectScanner) word(c byte) error {
+// word reads text without quotes: a number, a literal, or an unquoted key or string.
+func (s *Scanner) word(c byte) error {
 	from := len(s.buf)
 	s.buf = append(s.buf, c)
-	for len(s.buf) <= mostObject {
+	for len(s.buf) <= MaxObject {
 		next, err := s.src.Peek(1)
 		if err != nil {
 			return unfinished(err)
@@ -141,7 +151,7 @@ func (s *objectScanner) word(c byte) error {
 		_, _ = s.src.Discard(1) // it was peeked at
 		s.buf = append(s.buf, next[0])
 	}
-	if w := string(s.buf[from:]); w != "true" && w != "false" && w != "null" && !allDigits(w) {
+	if w := string(s.buf[from:]); w != "true" && w != "false" && w != "null" && strings.Trim(w, "0123456789") != "" {
 		s.buf = s.buf[:from]
 		s.buf = append(s.buf, '"')
 		for i := range len(w) {
@@ -157,7 +167,7 @@ func (s *objectScanner) word(c byte) error {
 
 func unfinished(err error) error {
 	if err == io.EOF {
-		return errOpenText
+		return ErrUnfinished
 	}
 	return err
 }
