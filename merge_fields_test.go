@@ -10,6 +10,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect/internal/importer/item"
+	"github.com/threatconnect-go/threatconnect/internal/merge"
 )
 
 // filler gives every field of a struct a value that no other field has.
@@ -253,15 +256,15 @@ func TestATextThatIsCutOffIsNoItem(t *testing.T) {
 	for _, in := range []BatchItem{NewHost("a.example"), g, NewHost("no host")} {
 		e := encoder{action: BatchCreate}
 		enc, err := e.encode(in)
-		text := string(appendMerged(nil, e.typ, enc))
+		text := string(merge.AppendItem(nil, e.typ, enc))
 		json := len(text) - len(enc.JSON)
 		if refused, ok := errors.AsType[*ValidationError](err); ok {
-			text = string(appendRefused(nil, e.out.Section, e.typ, e.name, refused))
+			text = string(merge.AppendRefused(nil, e.out.Section, e.typ, e.name, item.Problem{Field: refused.Field, Rule: refused.Rule, Fix: refused.Fix}))
 			json = len(text) - 1
 		}
 		for n := range json + 1 {
 			_, err := e.encode(&mergedItem{text: text[:n]})
-			require.ErrorIs(t, err, errMerged, "%d of %d bytes", n, len(text))
+			require.ErrorIs(t, err, merge.ErrMalformed, "%d of %d bytes", n, len(text))
 		}
 	}
 }
