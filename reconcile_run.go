@@ -1,7 +1,6 @@
 package threatconnect
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,31 +8,33 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/threatconnect-go/threatconnect/internal/canon"
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
-	"github.com/threatconnect-go/threatconnect/internal/parallel"
+	"github.com/threatconnect-go/threatconnect/internal/setdiff"
 )
 
 // reconciliation is one run of Reconcile.
 type reconciliation struct {
 	s      BatchService
 	cfg    ReconcileConfig
-	set    *indicatorSet
+	set    *setdiff.Set
 	counts map[IndicatorType]*ReconcileCounts // of each type that is compared
 	report ReconcileReport
-	failed BatchError // what went wrong while removing
+	failed BatchError // the errors of removals
 }
 
 func newReconciliation(s BatchService, cfg ReconcileConfig) *reconciliation {
-	r := &reconciliation{s: s, cfg: cfg, set: newIndicatorSet(cfg.Dir, cfg.MaxBytes), counts: map[IndicatorType]*ReconcileCounts{}}
+	r := &reconciliation{s: s, cfg: cfg, set: setdiff.New(cfg.Dir, cfg.MaxBytes), counts: map[IndicatorType]*ReconcileCounts{}}
 	for _, t := range cfg.Types {
 		r.counts[t] = new(ReconcileCounts)
 	}
 	return r
 }
 
-// run reads the current set, then the owner's lists, compares, and removes. Nothing is removed
-// before everything has been read and counted.
+// run reads the current set and the owner's lists, compares them, and removes. It removes nothing until
+// everything is read and counted.
 func (r *reconciliation) run(ctx context.Context, current iter.Seq2[BatchItem, error]) error {
 	if err := r.readCurrent(ctx, current); err != nil {
 		return err
@@ -41,15 +42,15 @@ func (r *reconciliation) run(ctx context.Context, current iter.Seq2[BatchItem, e
 	if err := r.readOwner(ctx); err != nil {
 		return fmt.Errorf("threatconnect: list what the owner has, nothing was removed: %w", err)
 	}
-	for item, err := range r.set.decisions() {
+	for row, err := range r.set.Decisions() {
 		if err != nil {
 			return fmt.Errorf("threatconnect: compare the owner with the current set, nothing was removed: %w", err)
 		}
-		r.count(item)
+		r.count(row)
 	}
 	refused := r.tooMuch()
 	if r.cfg.DryRun {
-		return errors.Join(refused, r.tell())
+		return errors.Join(refused, r.reportStale())
 	}
 	if refused != nil {
 		return refused
@@ -57,8 +58,8 @@ func (r *reconciliation) run(ctx context.Context, current iter.Seq2[BatchItem, e
 	return r.remove(ctx)
 }
 
-// tooMuch returns an error if the share of all types or of one type is above MaxShare. The share of a type that
-// the current set lacks is 1, even if some of its indicators are spared.
+// tooMuch returns an error if the share of all types or of one type is above MaxShare. A type that the
+// current set lacks has a share of 1, even if some of its indicators are spared.
 func (r *reconciliation) tooMuch() error {
 	total := r.total()
 	r.report.Share = total.share()
@@ -79,41 +80,45 @@ func (r *reconciliation) tooMuch() error {
 }
 
 // count counts a listed indicator.
-func (r *reconciliation) count(item row) {
-	c := r.counts[item.typ]
+func (r *reconciliation) count(row setdiff.Row) {
+	c := r.counts[IndicatorType(row.Type)]
 	c.Listed++
-	switch item.verdict {
-	case verdictKept:
-	case verdictRetired:
+	switch row.Verdict {
+	case setdiff.Kept:
+	case setdiff.Retired:
 		c.Retired++
-	case verdictStale:
+	case setdiff.Stale:
 		c.Stale++
 	default:
-		r.spare(item.listedIndicator, item.verdict)
+		r.spare(listedOf(row), row.Verdict)
 	}
 }
 
-// spare counts and reports a listed indicator that is spared.
-func (r *reconciliation) spare(listed listedIndicator, why verdict) {
+// spare counts and reports a spared indicator.
+func (r *reconciliation) spare(listed listedIndicator, why setdiff.Verdict) {
 	r.counts[listed.typ].Spared++
-	(*item.Reasons)(&r.report.SparedReasons).Add(why.reason())
+	(*item.Reasons)(&r.report.SparedReasons).Add(why.Reason())
 	if r.cfg.OnSpared != nil {
-		r.cfg.OnSpared(listed.typ, listed.summary, why.reason())
+		r.cfg.OnSpared(listed.typ, listed.summary, why.Reason())
 	}
 }
 
 // stale returns an iterator over the stale indicators, by type.
 func (r *reconciliation) stale() iter.Seq2[listedIndicator, error] {
 	return func(yield func(listedIndicator, error) bool) {
-		for item, err := range r.set.decisions() {
-			if err == nil && item.verdict != verdictStale {
+		for row, err := range r.set.Decisions() {
+			if err == nil && row.Verdict != setdiff.Stale {
 				continue
 			}
-			if !yield(item.listedIndicator, err) || err != nil {
+			if !yield(listedOf(row), err) || err != nil {
 				return
 			}
 		}
 	}
+}
+
+func listedOf(row setdiff.Row) listedIndicator {
+	return listedIndicator{typ: IndicatorType(row.Type), summary: row.Summary}
 }
 
 func (r *reconciliation) total() ReconcileCounts {
@@ -202,11 +207,11 @@ func (r *reconciliation) addCurrent(in BatchItem) error {
 		r.counts[t] = c
 	}
 	c.Current++
-	return r.set.addCurrent(t, values)
+	return r.set.AddCurrent(setIndicator(t, values))
 }
 
-// readOwner reads the owner's lists: one per type, because only the list of files has all hashes of a file, and
-// one of all types for types without a list.
+// readOwner reads the owner's lists. It reads one list per type, because only the list of files has all
+// hashes of a file, and one list of all types for types without a list.
 func (r *reconciliation) readOwner(ctx context.Context) error {
 	var rest []IndicatorType
 	for _, t := range slices.Sorted(maps.Keys(r.counts)) {
@@ -242,15 +247,15 @@ func (r *reconciliation) readList(t IndicatorType, list iter.Seq2[Indicator, err
 				continue
 			}
 		}
-		if err := r.set.addListed(is, ind, r.verdict(meta)); err != nil {
+		if err := r.addListed(is, ind); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// tell calls OnStale for each stale indicator.
-func (r *reconciliation) tell() error {
+// reportStale calls OnStale for each stale indicator.
+func (r *reconciliation) reportStale() error {
 	for item, err := range r.stale() {
 		switch {
 		case err != nil:
@@ -263,168 +268,76 @@ func (r *reconciliation) tell() error {
 	return nil
 }
 
-// remove deletes or retires stale indicators, type by type, so that each type has its own counts.
-func (r *reconciliation) remove(ctx context.Context) error {
-	next, stop := iter.Pull2(r.stale())
-	defer stop()
-	item, err, ok := next()
-	for ok && err == nil && r.failed.Err == nil {
-		t := item.typ
-		remove := r.removeByJobs
-		if t == TypeFile {
-			remove = r.removeFiles
-		}
-		remove(ctx, t, func(yield func(listedIndicator) bool) {
-			for ok && err == nil && item.typ == t && r.failed.Err == nil {
-				if r.cfg.OnStale != nil {
-					r.cfg.OnStale(t, item.summary)
-				}
-				if !yield(item) {
-					return
-				}
-				item, err, ok = next()
-			}
-		})
+// verdict returns the verdict on a listed indicator if the current set lacks it.
+func (r *reconciliation) verdict(m *IndicatorMeta) setdiff.Verdict {
+	switch {
+	case r.recent(m.LastModified):
+		return setdiff.SparedRecent
+	case r.cfg.Retire != nil && r.cfg.Retire.done(m):
+		return setdiff.Retired
 	}
-	if err != nil {
-		r.failed.Err = fmt.Errorf("threatconnect: compare the owner with the current set: %w", err)
-	}
-	if all := r.failed.Stats.Indicators; r.failed.Err == nil && len(r.failed.Jobs) == 0 && all.Succeeded == all.Added && r.failed.Stats.Invalid == 0 {
-		return nil
-	}
-	return &r.failed
+	return setdiff.Stale
 }
 
-// removeByJobs deletes or retires indicators of one type with batch jobs.
-func (r *reconciliation) removeByJobs(ctx context.Context, t IndicatorType, items iter.Seq[listedIndicator]) {
-	var gone int64 // deleted by somebody else
-	cfg := r.cfg.batch()
-	cfg.OnError = func(e BatchItemError) {
-		if e.Code == CodeNotFound && cfg.Action == BatchDelete {
-			gone++
-			return
-		}
-		r.fail(e)
+// recent reports whether ModifiedBefore spares an indicator that was modified at a time. It spares the whole
+// second, because times of the platform are whole seconds, and allows for a platform whose clock is known to
+// be behind.
+func (r *reconciliation) recent(modified time.Time) bool {
+	if r.cfg.ModifiedBefore.IsZero() {
+		return false
 	}
-	stats, err := r.s.Import(ctx, cfg, func(yield func(BatchItem, error) bool) {
-		for item := range items {
-			item.change = r.cfg.Retire.meta()
-			if !yield(&item, nil) {
-				return
-			}
-		}
-	})
-	gone = min(gone, stats.Indicators.Failed)
-	stats.Indicators.Succeeded += gone
-	stats.Indicators.Failed -= gone
-	r.tried(t, stats)
-	if of, ok := errors.AsType[*BatchError](err); ok {
-		r.failed.Jobs = append(r.failed.Jobs, of.Jobs...)
-		err = of.Err
+	behind := min(0, time.Duration(r.s.c.offset.Load()))
+	return modified.IsZero() || !modified.Before(r.cfg.ModifiedBefore.Add(behind).Truncate(time.Second))
+}
+
+// currentValues returns the definition, the canonical values and the summary of an indicator of a current
+// set.
+func currentValues(item BatchItem) (def *indicatorDef, v [3]string, summary string, err error) {
+	if merged, ok := item.(*mergedItem); ok {
+		return merged.indicator()
 	}
-	r.failed.Err = err
-}
-
-// tried counts the indicators of one type that Reconcile has tried to remove.
-func (r *reconciliation) tried(t IndicatorType, stats BatchStats) {
-	c, n := r.counts[t], stats.Indicators
-	c.Removed, c.Failed, c.Unknown = n.Succeeded, n.Failed+stats.Invalid, n.Unknown
-	sum := &r.failed.Stats
-	sum.Indicators.plus(n)
-	sum.Invalid += stats.Invalid
-	sum.Jobs += stats.Jobs
-	sum.Bytes += stats.Bytes
-}
-
-// fileResult is the result of removeFile.
-type fileResult struct {
-	listedIndicator
-	spared verdict // verdictKept if it was not spared
-	err    error
-}
-
-// removeFiles deletes or retires files one by one, several at a time.
-func (r *reconciliation) removeFiles(ctx context.Context, t IndicatorType, files iter.Seq[listedIndicator]) {
-	var n BatchCounts
-	for f := range parallel.Map(ctx, cmp.Or(r.cfg.Concurrency, defaultParallel), files, r.removeFile) {
-		if f.err == nil && f.spared != verdictKept {
-			r.counts[t].Stale--
-			r.spare(f.listedIndicator, f.spared)
-			continue
-		}
-		switch {
-		case f.err == nil:
-			n.Succeeded++
-		case errors.Is(f.err, ErrBadRequest):
-			n.Failed++
-			r.fail(BatchItemError{Seq: n.Added, Type: string(t), Ref: f.summary, Err: f.err})
-		case errors.Is(f.err, ErrOutcomeUnknown):
-			n.Unknown++
-			r.failed.Err = cmp.Or(r.failed.Err, f.err)
-		default:
-			n.Unprocessed++
-			r.failed.Err = cmp.Or(r.failed.Err, f.err)
-		}
-		n.Added++
+	ind, ok := item.(Indicator)
+	if !ok || isNil(ind) {
+		return nil, v, "", &ValidationError{Field: "item of the current set", Rule: "is nil"}
 	}
-	r.tried(t, BatchStats{Indicators: n})
-}
-
-// removeFile deletes or retires a file unless it has changed since it was listed. It reads the file again,
-// because files can merge: a hash that was stale may now belong to a file that the current set has.
-func (r *reconciliation) removeFile(ctx context.Context, f listedIndicator) fileResult {
-	result := fileResult{listedIndicator: f}
-	ref := IndicatorRef{Type: f.typ, Value: f.summary, asRead: true}
-	file, err := r.s.c.Indicators.Get(ctx, ref, &IndicatorGetOptions{Include: Include{OmitAdditional: true}})
+	if def, err = batchDefOf(ind); err == nil {
+		v, err = def.canonical(ind.values())
+	}
 	if err == nil {
-		known, now := indicatorDefOf(f.typ).valuesOf(f.summary), file.values()
-		isNew := func(hash string) bool {
-			return hash != "" && !slices.ContainsFunc(known[:], func(k string) bool { return strings.EqualFold(k, hash) })
-		}
-		switch {
-		case slices.ContainsFunc(now[:], isNew):
-			result.spared = sparedMerged
-		case r.recent(file.Meta().LastModified):
-			result.spared = sparedRecent
-		default:
-			err = r.removeRef(ctx, ref)
-		}
+		err = checkVerbatim(string(def.typ), joinValues(v))
 	}
-	if !errors.Is(err, ErrNotFound) {
-		result.err = err
+	if err == nil {
+		summary, err = def.summary(v)
 	}
-	return result
+	return def, v, summary, err
 }
 
-// removeRef deletes or retires an indicator.
-func (r *reconciliation) removeRef(ctx context.Context, ref IndicatorRef) error {
-	if r.cfg.Retire == nil {
-		return r.s.c.Indicators.Delete(ctx, ref)
-	}
-	m := r.cfg.Retire.meta()
-	update := IndicatorUpdate{Rating: m.Rating, Confidence: m.Confidence, Active: m.Active}
-	if update != (IndicatorUpdate{}) {
-		if _, err := r.s.c.Indicators.Update(ctx, ref, update); err != nil {
-			return err
+// addListed adds an indicator that the platform lists.
+func (r *reconciliation) addListed(t IndicatorType, ind Indicator) error {
+	summary, v, def := ind.Summary(), ind.values(), indicatorDefOf(t)
+	valid := summary != ""
+	switch {
+	case t == TypeFile:
+		hash, _ := def.pathOf(v)
+		_, err := canon.Hash(hash)
+		valid = err == nil
+	case def != nil:
+		if c, err := def.canonical(v); err == nil {
+			v = c
 		}
 	}
-	if r.cfg.Retire.Tag == "" {
-		return nil
+	verdict := r.verdict(ind.Meta())
+	if !valid {
+		verdict = min(verdict, setdiff.SparedValue)
 	}
-	return r.s.c.Tags.Add(ctx, ref, r.cfg.Retire.Tag)
+	return r.set.AddListed(setIndicator(t, v), summary, verdict)
 }
 
-// fail keeps and reports the error of an item. It adds the items of earlier types to Seq.
-func (r *reconciliation) fail(e BatchItemError) {
-	if e.Seq >= 0 {
-		e.Seq += r.failed.Stats.Indicators.Added + r.failed.Stats.Invalid
+// setIndicator returns an indicator for the comparison. The values of a file are its hashes.
+func setIndicator(t IndicatorType, v [3]string) setdiff.Indicator {
+	values := []string{joinValues(v)}
+	if t == TypeFile {
+		values = v[:]
 	}
-	if len(r.failed.Items) < item.MaxFailures {
-		r.failed.Items = append(r.failed.Items, e)
-	} else {
-		r.failed.More++
-	}
-	if r.cfg.OnError != nil {
-		r.cfg.OnError(e)
-	}
+	return setdiff.Indicator{Type: string(t), Custom: indicatorDefOf(t) == nil, Values: values}
 }

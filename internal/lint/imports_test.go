@@ -25,7 +25,6 @@ var allowedImports = map[string][]string{
 	module: {
 		module + "/internal/canon",
 		module + "/internal/durable",
-		module + "/internal/extsort",
 		module + "/internal/filehash",
 		module + "/internal/importer",
 		module + "/internal/importer/attribute",
@@ -37,6 +36,7 @@ var allowedImports = map[string][]string{
 		module + "/internal/parallel",
 		module + "/internal/redact",
 		module + "/internal/merge",
+		module + "/internal/setdiff",
 		module + "/internal/wire",
 		"github.com/google/go-querystring/query",
 	},
@@ -62,6 +62,7 @@ var allowedImports = map[string][]string{
 	module + "/internal/parallel":           {},
 	module + "/internal/redact":             {},
 	module + "/internal/merge":              {module + "/internal/extsort", module + "/internal/filehash", module + "/internal/importer/item", module + "/internal/jsonmerge", module + "/internal/wire"},
+	module + "/internal/setdiff":            {module + "/internal/canon", module + "/internal/extsort"},
 	module + "/internal/wire":               {},
 	module + "/ioc":                         {module + "/internal/canon", module + "/internal/wire", "golang.org/x/net/publicsuffix"},
 	module + "/threatconnecttest":           {module},
