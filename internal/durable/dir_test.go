@@ -209,14 +209,14 @@ func TestDirToleratesParentsThatCannotBeSynced(t *testing.T) {
 		exists   bool
 		want     error
 	}{
-		"unreadable":           {"open", "state", syscall.EACCES, true, nil},
-		"no sync":              {"syncdir", "state", syscall.EINVAL, true, nil},
-		"not supported":        {"syncdir", "state", syscall.ENOTSUP, true, nil},
-		"input/output error":   {"syncdir", "state", syscall.EIO, true, syscall.EIO},
-		"unreadable and new":   {"open", "state", syscall.EACCES, false, syscall.EACCES},
-		"no sync and new":      {"syncdir", "state", syscall.EINVAL, false, syscall.EINVAL},
-		"directory itself":     {"syncdir", memPath, syscall.EINVAL, true, syscall.EINVAL},
-		"directory unreadable": {"open", memPath, syscall.EACCES, true, syscall.EACCES},
+		"unreadable":           {op: "open", path: "state", err: syscall.EACCES, exists: true, want: nil},
+		"no sync":              {op: "syncdir", path: "state", err: syscall.EINVAL, exists: true, want: nil},
+		"not supported":        {op: "syncdir", path: "state", err: syscall.ENOTSUP, exists: true, want: nil},
+		"input/output error":   {op: "syncdir", path: "state", err: syscall.EIO, exists: true, want: syscall.EIO},
+		"unreadable and new":   {op: "open", path: "state", err: syscall.EACCES, exists: false, want: syscall.EACCES},
+		"no sync and new":      {op: "syncdir", path: "state", err: syscall.EINVAL, exists: false, want: syscall.EINVAL},
+		"directory itself":     {op: "syncdir", path: memPath, err: syscall.EINVAL, exists: true, want: syscall.EINVAL},
+		"directory unreadable": {op: "open", path: memPath, err: syscall.EACCES, exists: true, want: syscall.EACCES},
 	} {
 		t.Run(name, func(t *testing.T) {
 			prepare := func() *Mem {

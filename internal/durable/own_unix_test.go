@@ -62,21 +62,21 @@ func TestThreatLinksOfOthersAreNotFollowed(t *testing.T) {
 		others string // the name of a link of another user
 		want   error
 	}{
-		{"real/victim", "", nil},
-		{"real/new", "", nil},
-		{"absent/new", "", nil},
-		{"dir/victim", "", nil},
-		{"absolute/victim", "", nil},
-		{"twice/new", "", nil},
-		{"back/victim", "", nil},
-		{"loop/x", "", errManyLinks},
-		{"nowhere/x", "", nil},
-		{"dir/victim", "dir", errOtherLink},
-		{"absolute/new", "absolute", errOtherLink},
-		{"twice/new", "dir", errOtherLink}, // behind a link of the user
-		{"twice/../victim", "twice", errOtherLink},
-		{"real/../dir/victim", "dir", errOtherLink},
-		{"real/victim", "dir", nil},
+		{path: "real/victim", others: "", want: nil},
+		{path: "real/new", others: "", want: nil},
+		{path: "absent/new", others: "", want: nil},
+		{path: "dir/victim", others: "", want: nil},
+		{path: "absolute/victim", others: "", want: nil},
+		{path: "twice/new", others: "", want: nil},
+		{path: "back/victim", others: "", want: nil},
+		{path: "loop/x", others: "", want: errManyLinks},
+		{path: "nowhere/x", others: "", want: nil},
+		{path: "dir/victim", others: "dir", want: errOtherLink},
+		{path: "absolute/new", others: "absolute", want: errOtherLink},
+		{path: "twice/new", others: "dir", want: errOtherLink}, // behind a link of the user
+		{path: "twice/../victim", others: "twice", want: errOtherLink},
+		{path: "real/../dir/victim", others: "dir", want: errOtherLink},
+		{path: "real/victim", others: "dir", want: nil},
 	} {
 		name := fmt.Sprintf("%s with %q", test.path, test.others)
 		asOther := func(p string) (fs.FileInfo, error) {

@@ -33,7 +33,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 func newRun(dir string) (*run, error) {
 	f, err := os.CreateTemp(dir, "threatconnect-*")
 	if err != nil {
-		return nil, fmt.Errorf("make a temporary file: %w", err)
+		return nil, fmt.Errorf("create a temporary file: %w", err)
 	}
 	return &run{file: f, named: os.Remove(f.Name()) != nil, out: bufio.NewWriterSize(f, runBuffer)}, nil
 }
@@ -79,7 +79,7 @@ func (r *run) discard() {
 }
 
 // errChanged is the error for a temporary file with unexpected content.
-var errChanged = errors.New("a temporary file was changed by somebody else")
+var errChanged = errors.New("a temporary file was changed by another process")
 
 // source yields sorted records for a merge.
 type source interface {

@@ -20,7 +20,7 @@ func (e *OtherRun) Error() string {
 }
 
 // ErrOther reports that the store contains a different import.
-var ErrOther = fmt.Errorf("%w holds the import of something else", journal.ErrStore)
+var ErrOther = fmt.Errorf("%w contains a different import", journal.ErrStore)
 
 // Open resumes the import in the store, or begins a new one. If finished is true, the import has already
 // completed: Stats returns its counts, and nothing can be added.

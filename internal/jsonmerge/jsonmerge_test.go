@@ -46,28 +46,32 @@ func TestObjectsAreMergedByTheirRules(t *testing.T) {
 		in   []string
 		want string
 	}{
-		{"nothing", nil, `{}`},
-		{"one", []string{`{"b":1,"a":{"x":[1,2]}}`}, `{"b":1,"a":{"x":[1,2]}}`},
-		{"a key without a rule", []string{`{"a":1}`, `{"b":2,"a":[3]}`, `{}`}, `{"a":[3],"b":2}`},
-		{"a choice", []string{`{"first":1,"last":1}`, `{"last":2,"first":2}`}, `{"first":1,"last":2}`},
-		{"a list", []string{`{"tag":["a","b","a"]}`, `{"tag":["c","b"]}`}, `{"tag":["a","b","c"]}`},
-		{"a key behind a list", []string{`{"tag":["a"],"b":1}`, `{"tag":["b"],"b":2}`}, `{"tag":["a","b"],"b":2}`},
-		{"members by their keys", []string{
+		{name: "nothing", in: nil, want: `{}`},
+		{name: "one", in: []string{`{"b":1,"a":{"x":[1,2]}}`}, want: `{"b":1,"a":{"x":[1,2]}}`},
+		{name: "a key without a rule", in: []string{`{"a":1}`, `{"b":2,"a":[3]}`, `{}`}, want: `{"a":[3],"b":2}`},
+		{name: "a choice", in: []string{`{"first":1,"last":1}`, `{"last":2,"first":2}`}, want: `{"first":1,"last":2}`},
+		{name: "a list", in: []string{`{"tag":["a","b","a"]}`, `{"tag":["c","b"]}`}, want: `{"tag":["a","b","c"]}`},
+		{name: "a key behind a list", in: []string{`{"tag":["a"],"b":1}`, `{"tag":["b"],"b":2}`}, want: `{"tag":["a","b"],"b":2}`},
+		{name: "members by their keys", in: []string{
 			`{"attribute":[{"type":"A","value":"x"},{"type":"A","value":"y","source":"s","other":1}]}`,
 			`{"attribute":[{"value":"x","type":"A","source":"t"},{"type":"A","value":"y","source":"u","other":2},{"type":"B","value":"x"}]}`,
-		}, `{"attribute":[{"type":"A","value":"x","source":"t"},{"type":"A","value":"y","source":"s","other":2},{"type":"B","value":"x"}]}`},
-		{"a member that is again as it was", []string{
+		}, want: `{"attribute":[{"type":"A","value":"x","source":"t"},{"type":"A","value":"y","source":"s","other":2},{"type":"B","value":"x"}]}`},
+		{name: "a member that is again as it was", in: []string{
 			`{"attribute":[{"type":"A","value":"x","other":1}]}`, `{"attribute":[{"type":"A","value":"x","other":2}]}`, `{"attribute":[{"type":"A","value":"x","other":1}]}`,
-		}, `{"attribute":[{"type":"A","value":"x","other":1}]}`},
-		{"lists in members of lists", []string{
+		}, want: `{"attribute":[{"type":"A","value":"x","other":1}]}`},
+		{name: "lists in members of lists", in: []string{
 			`{"attribute":[{"type":"A","value":"x","label":[{"name":"l","color":"1"}]}]}`,
 			`{"attribute":[{"type":"A","value":"x","label":[{"name":"m"},{"name":"l","color":"2"}]},{"type":"A","value":"x","label":[{"name":"m","color":"3"}]}]}`,
-		}, `{"attribute":[{"type":"A","value":"x","label":[{"name":"l","color":"1"},{"name":"m","color":"3"}]}]}`},
-		{"the first of members without rules", []string{`{"kept":[{"id":1,"a":1}]}`, `{"kept":[{"id":1,"a":2},{"id":2}]}`}, `{"kept":[{"id":1,"a":1},{"id":2}]}`},
-		{"other texts", []string{`{"note":"a"}`, `{"note":"b"}`, `{"note":"a"}`, `{"note":" \t"}`, `{"note":"b","attribute":[{"type":"Note","value":"b"}]}`},
-			`{"note":"a","attribute":[{"type":"Note","value":"b"}]}`},
-		{"another text that is a member with lists", []string{`{"note":"a","attribute":[{"type":"Note","value":"b","label":[{"name":"l"}]}]}`, `{"note":"b"}`},
-			`{"note":"a","attribute":[{"type":"Note","value":"b","label":[{"name":"l"}]}]}`},
+		}, want: `{"attribute":[{"type":"A","value":"x","label":[{"name":"l","color":"1"},{"name":"m","color":"3"}]}]}`},
+		{
+			name: "the first of members without rules",
+			in:   []string{`{"kept":[{"id":1,"a":1}]}`, `{"kept":[{"id":1,"a":2},{"id":2}]}`},
+			want: `{"kept":[{"id":1,"a":1},{"id":2}]}`,
+		},
+		{name: "other texts", in: []string{`{"note":"a"}`, `{"note":"b"}`, `{"note":"a"}`, `{"note":" \t"}`, `{"note":"b","attribute":[{"type":"Note","value":"b"}]}`},
+			want: `{"note":"a","attribute":[{"type":"Note","value":"b"}]}`},
+		{name: "another text that is a member with lists", in: []string{`{"note":"a","attribute":[{"type":"Note","value":"b","label":[{"name":"l"}]}]}`, `{"note":"b"}`},
+			want: `{"note":"a","attribute":[{"type":"Note","value":"b","label":[{"name":"l"}]}]}`},
 	} {
 		require.Equal(t, c.want, mergedOf(t, &o, c.in...), c.name)
 	}

@@ -57,7 +57,7 @@ func (v Verdict) Reason() string {
 	case SparedMerged:
 		return "has another hash since it was listed"
 	}
-	return "has no value by which it could be removed"
+	return "has no value to remove it by"
 }
 
 // Indicator is an indicator by its type and values.

@@ -22,16 +22,28 @@ func TestDecide(t *testing.T) {
 		cut  bool
 		want []Verdict
 	}{
-		"nothing listed":                   {[]row{is("A"), is("a")}, false, []Verdict{}},
-		"nothing current":                  {[]row{has("A", "A", Stale), has("a", "a", SparedRecent)}, false, []Verdict{Stale, SparedRecent}},
-		"the same value":                   {[]row{is("A"), has("A", "A", Stale), has("A", " A", SparedRecent)}, false, []Verdict{Kept, Kept}},
-		"another spelling":                 {[]row{is("A"), has("A", "A", Stale), has("a", "a", Stale)}, false, []Verdict{Kept, SparedSpelling}},
-		"the second spelling of the set":   {[]row{is("A"), is("a"), has("a", "a", Stale)}, false, []Verdict{Kept}},
-		"many spellings, nothing current":  {[]row{has("A", "A", Stale)}, true, []Verdict{Stale}},
-		"one file":                         {[]row{file("A", Stale)}, false, []Verdict{Stale}},
-		"two files with the same hash":     {[]row{file("A", Stale), file("B", SparedRecent)}, false, []Verdict{SparedHash, SparedRecent}},
-		"many files with the same hash":    {[]row{file("A", Stale)}, true, []Verdict{SparedHash}},
-		"two files with a hash of the set": {[]row{is(""), file("A", Stale), file("B", Stale)}, false, []Verdict{Kept, Kept}},
+		"nothing listed": {rows: []row{is("A"), is("a")}, cut: false, want: []Verdict{}},
+		"nothing current": {
+			rows: []row{has("A", "A", Stale), has("a", "a", SparedRecent)},
+			cut:  false,
+			want: []Verdict{Stale, SparedRecent},
+		},
+		"the same value": {
+			rows: []row{is("A"), has("A", "A", Stale), has("A", " A", SparedRecent)},
+			cut:  false,
+			want: []Verdict{Kept, Kept},
+		},
+		"another spelling": {
+			rows: []row{is("A"), has("A", "A", Stale), has("a", "a", Stale)},
+			cut:  false,
+			want: []Verdict{Kept, SparedSpelling},
+		},
+		"the second spelling of the set":   {rows: []row{is("A"), is("a"), has("a", "a", Stale)}, cut: false, want: []Verdict{Kept}},
+		"many spellings, nothing current":  {rows: []row{has("A", "A", Stale)}, cut: true, want: []Verdict{Stale}},
+		"one file":                         {rows: []row{file("A", Stale)}, cut: false, want: []Verdict{Stale}},
+		"two files with the same hash":     {rows: []row{file("A", Stale), file("B", SparedRecent)}, cut: false, want: []Verdict{SparedHash, SparedRecent}},
+		"many files with the same hash":    {rows: []row{file("A", Stale)}, cut: true, want: []Verdict{SparedHash}},
+		"two files with a hash of the set": {rows: []row{is(""), file("A", Stale), file("B", Stale)}, cut: false, want: []Verdict{Kept, Kept}},
 	} {
 		got := []Verdict{}
 		for _, r := range decide(c.rows, c.cut) {
@@ -61,11 +73,15 @@ func TestManyRowsOfOneKey(t *testing.T) {
 		listed  func(i int) Indicator
 		want    map[Verdict]int
 	}{
-		"files":            {nil, func(i int) Indicator { return file("AA", spelling(i)) }, map[Verdict]int{SparedHash: n}},
-		"mutexes":          {nil, func(i int) Indicator { return mutex(spelling(i)) }, map[Verdict]int{Stale: n}},
-		"files of the set": {[]Indicator{file("AA")}, func(i int) Indicator { return file("AA", spelling(i)) }, map[Verdict]int{Kept: n}},
-		"mutexes of the set": {[]Indicator{mutex(spelling(7))}, func(i int) Indicator { return mutex(spelling(i)) },
-			map[Verdict]int{Kept: 1, SparedSpelling: n - 1}},
+		"files":   {current: nil, listed: func(i int) Indicator { return file("AA", spelling(i)) }, want: map[Verdict]int{SparedHash: n}},
+		"mutexes": {current: nil, listed: func(i int) Indicator { return mutex(spelling(i)) }, want: map[Verdict]int{Stale: n}},
+		"files of the set": {
+			current: []Indicator{file("AA")},
+			listed:  func(i int) Indicator { return file("AA", spelling(i)) },
+			want:    map[Verdict]int{Kept: n},
+		},
+		"mutexes of the set": {current: []Indicator{mutex(spelling(7))}, listed: func(i int) Indicator { return mutex(spelling(i)) },
+			want: map[Verdict]int{Kept: 1, SparedSpelling: n - 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -163,19 +163,84 @@ func TestTallies(t *testing.T) {
 		nameless int
 		want     [item.Kinds]item.Counts
 	}{
-		"all":                          {Counts{Success: 8}, nil, 0, [item.Kinds]item.Counts{i: {Succeeded: 4}, g: {Succeeded: 2}, a: {Succeeded: 1}, l: {Succeeded: 1}}},
-		"more than there are":          {Counts{Success: 99}, nil, 0, [item.Kinds]item.Counts{i: {Succeeded: 4}, g: {Succeeded: 2}, a: {Succeeded: 1}, l: {Succeeded: 1}}},
-		"the whole file is refused":    {Counts{Errors: 1}, nil, 1, [item.Kinds]item.Counts{i: {Failed: 1, Unknown: 3}, g: {Unknown: 2}, a: {Unknown: 1}, l: {Unknown: 1}}},
-		"the same, and an item named":  {Counts{Errors: 1}, []int{3}, 0, [item.Kinds]item.Counts{i: {Failed: 1, Unknown: 3}, g: {Unknown: 2}, a: {Unknown: 1}, l: {Unknown: 1}}},
-		"one of them":                  {Counts{Success: 7, Errors: 1}, nil, 1, [item.Kinds]item.Counts{i: {Succeeded: 3, Failed: 1}, g: {Succeeded: 1, Unknown: 1}, a: {Unknown: 1}, l: {Unknown: 1}}},
-		"one that is named":            {Counts{Success: 7, Errors: 1}, []int{0}, 0, [item.Kinds]item.Counts{i: {Succeeded: 4}, g: {Succeeded: 1, Failed: 1}, a: {Succeeded: 1}, l: {Succeeded: 1}}},
-		"more failures than items":     {Counts{Errors: 20}, nil, 20, [item.Kinds]item.Counts{i: {Failed: 4}, g: {Failed: 2}, a: {Failed: 1}, l: {Failed: 1}}},
-		"one is missing":               {Counts{Success: 7}, nil, 0, [item.Kinds]item.Counts{i: {Succeeded: 3, Unknown: 1}, g: {Succeeded: 1, Unknown: 1}, a: {Unknown: 1}, l: {Unknown: 1}}},
-		"halted":                       {Counts{Success: 3, Errors: 1, Unprocessed: 4}, []int{3}, 0, [item.Kinds]item.Counts{i: {Succeeded: 1, Failed: 1, Unprocessed: 2}, g: {Succeeded: 2}, a: {Unprocessed: 1}, l: {Unprocessed: 1}}},
-		"halted, and nobody is named":  {Counts{Success: 3, Errors: 1, Unprocessed: 4}, nil, 1, [item.Kinds]item.Counts{i: {Succeeded: 1, Failed: 1, Unprocessed: 2}, g: {Succeeded: 1, Unknown: 1}, a: {Unprocessed: 1}, l: {Unprocessed: 1}}},
-		"nothing is processed":         {Counts{Unprocessed: 8}, nil, 0, [item.Kinds]item.Counts{i: {Unprocessed: 4}, g: {Unprocessed: 2}, a: {Unprocessed: 1}, l: {Unprocessed: 1}}},
-		"both more than there can be":  {Counts{Success: 5, Unprocessed: 4}, nil, 0, [item.Kinds]item.Counts{i: {Unknown: 4}, g: {Unknown: 2}, a: {Unknown: 1}, l: {Unknown: 1}}},
-		"the same, and an item failed": {Counts{Success: 5, Errors: 1, Unprocessed: 4}, []int{3}, 0, [item.Kinds]item.Counts{i: {Failed: 1, Unknown: 3}, g: {Unknown: 2}, a: {Unknown: 1}, l: {Unknown: 1}}},
+		"all": {
+			counts:   Counts{Success: 8},
+			named:    nil,
+			nameless: 0,
+			want:     [item.Kinds]item.Counts{i: {Succeeded: 4}, g: {Succeeded: 2}, a: {Succeeded: 1}, l: {Succeeded: 1}},
+		},
+		"more than there are": {
+			counts:   Counts{Success: 99},
+			named:    nil,
+			nameless: 0,
+			want:     [item.Kinds]item.Counts{i: {Succeeded: 4}, g: {Succeeded: 2}, a: {Succeeded: 1}, l: {Succeeded: 1}},
+		},
+		"the whole file is refused": {
+			counts:   Counts{Errors: 1},
+			named:    nil,
+			nameless: 1,
+			want:     [item.Kinds]item.Counts{i: {Failed: 1, Unknown: 3}, g: {Unknown: 2}, a: {Unknown: 1}, l: {Unknown: 1}},
+		},
+		"the same, and an item named": {
+			counts:   Counts{Errors: 1},
+			named:    []int{3},
+			nameless: 0,
+			want:     [item.Kinds]item.Counts{i: {Failed: 1, Unknown: 3}, g: {Unknown: 2}, a: {Unknown: 1}, l: {Unknown: 1}},
+		},
+		"one of them": {
+			counts:   Counts{Success: 7, Errors: 1},
+			named:    nil,
+			nameless: 1,
+			want:     [item.Kinds]item.Counts{i: {Succeeded: 3, Failed: 1}, g: {Succeeded: 1, Unknown: 1}, a: {Unknown: 1}, l: {Unknown: 1}},
+		},
+		"one that is named": {
+			counts:   Counts{Success: 7, Errors: 1},
+			named:    []int{0},
+			nameless: 0,
+			want:     [item.Kinds]item.Counts{i: {Succeeded: 4}, g: {Succeeded: 1, Failed: 1}, a: {Succeeded: 1}, l: {Succeeded: 1}},
+		},
+		"more failures than items": {
+			counts:   Counts{Errors: 20},
+			named:    nil,
+			nameless: 20,
+			want:     [item.Kinds]item.Counts{i: {Failed: 4}, g: {Failed: 2}, a: {Failed: 1}, l: {Failed: 1}},
+		},
+		"one is missing": {
+			counts:   Counts{Success: 7},
+			named:    nil,
+			nameless: 0,
+			want:     [item.Kinds]item.Counts{i: {Succeeded: 3, Unknown: 1}, g: {Succeeded: 1, Unknown: 1}, a: {Unknown: 1}, l: {Unknown: 1}},
+		},
+		"halted": {
+			counts:   Counts{Success: 3, Errors: 1, Unprocessed: 4},
+			named:    []int{3},
+			nameless: 0,
+			want:     [item.Kinds]item.Counts{i: {Succeeded: 1, Failed: 1, Unprocessed: 2}, g: {Succeeded: 2}, a: {Unprocessed: 1}, l: {Unprocessed: 1}},
+		},
+		"halted, and nobody is named": {
+			counts:   Counts{Success: 3, Errors: 1, Unprocessed: 4},
+			named:    nil,
+			nameless: 1,
+			want:     [item.Kinds]item.Counts{i: {Succeeded: 1, Failed: 1, Unprocessed: 2}, g: {Succeeded: 1, Unknown: 1}, a: {Unprocessed: 1}, l: {Unprocessed: 1}},
+		},
+		"nothing is processed": {
+			counts:   Counts{Unprocessed: 8},
+			named:    nil,
+			nameless: 0,
+			want:     [item.Kinds]item.Counts{i: {Unprocessed: 4}, g: {Unprocessed: 2}, a: {Unprocessed: 1}, l: {Unprocessed: 1}},
+		},
+		"both more than there can be": {
+			counts:   Counts{Success: 5, Unprocessed: 4},
+			named:    nil,
+			nameless: 0,
+			want:     [item.Kinds]item.Counts{i: {Unknown: 4}, g: {Unknown: 2}, a: {Unknown: 1}, l: {Unknown: 1}},
+		},
+		"the same, and an item failed": {
+			counts:   Counts{Success: 5, Errors: 1, Unprocessed: 4},
+			named:    []int{3},
+			nameless: 0,
+			want:     [item.Kinds]item.Counts{i: {Failed: 1, Unknown: 3}, g: {Unknown: 2}, a: {Unknown: 1}, l: {Unknown: 1}},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

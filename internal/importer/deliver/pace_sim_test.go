@@ -57,21 +57,25 @@ func TestJobsAreLookedAtWhenTheyAreDone(t *testing.T) {
 		varies float64                        // by that part of it, up and down
 		perJob float64                        // looks
 	}{
-		"half a second":                   {seconds(0.5), 0.2, 5},
-		"a second":                        {seconds(1), 0.2, 6},
-		"three seconds":                   {seconds(3), 0.2, 6},
-		"three seconds, always":           {seconds(3), 0, 6},
-		"three seconds, more or less":     {seconds(3), 0.5, 7},
-		"ten seconds":                     {seconds(10), 0.2, 6},
-		"a minute":                        {seconds(60), 0.2, 7},
-		"a minute, always":                {seconds(60), 0, 7.5},
-		"jumps, twofold":                  {jumps(10*minute, 1, 2), 0.2, 6},
-		"jumps, tenfold":                  {jumps(10*minute, 1, 10), 0.2, 6},
-		"jumps, from the least to most":   {jumps(15*minute, 0.5, 60), 0.2, 6},
-		"jumps, from the most to least":   {jumps(15*minute, 60, 0.5), 0.2, 6},
-		"slow changes":                    {func(at time.Duration) float64 { return 0.5 + 59.5*math.Pow(math.Sin(at.Hours()*2), 2) }, 0.2, 6},
-		"a platform that is slow by day":  {func(at time.Duration) float64 { return math.Pow(60, at.Hours()/2) }, 0.2, 6},
-		"a platform that is getting fast": {func(at time.Duration) float64 { return math.Pow(60, 1-at.Hours()/2) }, 0.2, 6},
+		"half a second":                 {takes: seconds(0.5), varies: 0.2, perJob: 5},
+		"a second":                      {takes: seconds(1), varies: 0.2, perJob: 6},
+		"three seconds":                 {takes: seconds(3), varies: 0.2, perJob: 6},
+		"three seconds, always":         {takes: seconds(3), varies: 0, perJob: 6},
+		"three seconds, more or less":   {takes: seconds(3), varies: 0.5, perJob: 7},
+		"ten seconds":                   {takes: seconds(10), varies: 0.2, perJob: 6},
+		"a minute":                      {takes: seconds(60), varies: 0.2, perJob: 7},
+		"a minute, always":              {takes: seconds(60), varies: 0, perJob: 7.5},
+		"jumps, twofold":                {takes: jumps(10*minute, 1, 2), varies: 0.2, perJob: 6},
+		"jumps, tenfold":                {takes: jumps(10*minute, 1, 10), varies: 0.2, perJob: 6},
+		"jumps, from the least to most": {takes: jumps(15*minute, 0.5, 60), varies: 0.2, perJob: 6},
+		"jumps, from the most to least": {takes: jumps(15*minute, 60, 0.5), varies: 0.2, perJob: 6},
+		"slow changes": {
+			takes:  func(at time.Duration) float64 { return 0.5 + 59.5*math.Pow(math.Sin(at.Hours()*2), 2) },
+			varies: 0.2,
+			perJob: 6,
+		},
+		"a platform that is slow by day":  {takes: func(at time.Duration) float64 { return math.Pow(60, at.Hours()/2) }, varies: 0.2, perJob: 6},
+		"a platform that is getting fast": {takes: func(at time.Duration) float64 { return math.Pow(60, 1-at.Hours()/2) }, varies: 0.2, perJob: 6},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

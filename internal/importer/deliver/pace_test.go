@@ -32,18 +32,18 @@ func TestPace(t *testing.T) {
 		delay        time.Duration
 		looks        int
 	}{
-		"first job of 1 s":      {nil, []time.Duration{s}, s, 4},
-		"first job of 60 s":     {nil, []time.Duration{60 * s}, 20 * s, 15},
-		"equal jobs of 0.1 s":   {[]time.Duration{s / 10}, []time.Duration{s / 10, s / 10, s / 10}, s / 10, 2},
-		"equal jobs of 2 s":     {[]time.Duration{2 * s, 2 * s}, []time.Duration{2 * s, 2 * s}, s / 2, 6},
-		"equal jobs of 60 s":    {[]time.Duration{60 * s, 60 * s, 60 * s}, []time.Duration{60 * s, 60 * s}, 10 * s, 9},
-		"longer than before":    {[]time.Duration{2 * s, 2 * s}, []time.Duration{60 * s}, 20 * s, 24},
-		"shorter than before":   {[]time.Duration{60 * s, 60 * s}, []time.Duration{2 * s}, 18 * s, 1},
-		"after a job of 2 h":    {[]time.Duration{2 * time.Hour}, []time.Duration{2 * s}, 18 * s, 1},
-		"a job of 2 h":          {[]time.Duration{2 * s}, []time.Duration{2 * time.Hour}, 20 * s, 390},
-		"shorter and shorter":   {[]time.Duration{16 * s}, []time.Duration{8 * s, 4 * s, 2 * s, s}, 5 * s, 1},
-		"a second job of 2 h":   {[]time.Duration{2 * time.Hour}, []time.Duration{2 * time.Hour}, 20 * s, 370},
-		"varying between 1 / 2": {[]time.Duration{s, 2 * s}, []time.Duration{s, 2 * s, s, 2 * s, s, 2 * s}, 6 * s / 10, 12},
+		"first job of 1 s":      {before: nil, jobs: []time.Duration{s}, delay: s, looks: 4},
+		"first job of 60 s":     {before: nil, jobs: []time.Duration{60 * s}, delay: 20 * s, looks: 15},
+		"equal jobs of 0.1 s":   {before: []time.Duration{s / 10}, jobs: []time.Duration{s / 10, s / 10, s / 10}, delay: s / 10, looks: 2},
+		"equal jobs of 2 s":     {before: []time.Duration{2 * s, 2 * s}, jobs: []time.Duration{2 * s, 2 * s}, delay: s / 2, looks: 6},
+		"equal jobs of 60 s":    {before: []time.Duration{60 * s, 60 * s, 60 * s}, jobs: []time.Duration{60 * s, 60 * s}, delay: 10 * s, looks: 9},
+		"longer than before":    {before: []time.Duration{2 * s, 2 * s}, jobs: []time.Duration{60 * s}, delay: 20 * s, looks: 24},
+		"shorter than before":   {before: []time.Duration{60 * s, 60 * s}, jobs: []time.Duration{2 * s}, delay: 18 * s, looks: 1},
+		"after a job of 2 h":    {before: []time.Duration{2 * time.Hour}, jobs: []time.Duration{2 * s}, delay: 18 * s, looks: 1},
+		"a job of 2 h":          {before: []time.Duration{2 * s}, jobs: []time.Duration{2 * time.Hour}, delay: 20 * s, looks: 390},
+		"shorter and shorter":   {before: []time.Duration{16 * s}, jobs: []time.Duration{8 * s, 4 * s, 2 * s, s}, delay: 5 * s, looks: 1},
+		"a second job of 2 h":   {before: []time.Duration{2 * time.Hour}, jobs: []time.Duration{2 * time.Hour}, delay: 20 * s, looks: 370},
+		"varying between 1 / 2": {before: []time.Duration{s, 2 * s}, jobs: []time.Duration{s, 2 * s, s, 2 * s, s, 2 * s}, delay: 6 * s / 10, looks: 12},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

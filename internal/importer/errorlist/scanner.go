@@ -30,8 +30,8 @@ const MaxObject = 1 << 20
 // Errors of a Scanner. Errors of its reader are returned as well.
 var (
 	ErrNoList     = errors.New("want a list of objects")
-	ErrUnfinished = errors.New("it ends inside of an object")
-	ErrTooLarge   = errors.New("an object in it is larger than 1 MiB")
+	ErrUnfinished = errors.New("it ends inside an object")
+	ErrTooLarge   = errors.New("it contains an object larger than 1 MiB")
 )
 
 // Next returns the next object, which is valid until the next call, or io.EOF at the end.

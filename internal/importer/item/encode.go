@@ -5,7 +5,7 @@ import (
 	"errors"
 )
 
-var errPayload = errors.New("it holds something else than the items of a file")
+var errPayload = errors.New("it does not contain the items of a file")
 
 // Encode returns the file in a form that Decode reads. The parts share the memory of the file.
 func (f *File) Encode() [][]byte {

@@ -252,18 +252,18 @@ func TestReadersEndAtWhatDoesNotFit(t *testing.T) {
 		read func(r *Reader) any
 		want any
 	}{
-		"a number":           {"\x03", func(r *Reader) any { return r.Int() }, int64(-2)},
-		"a number of 0":      {"\x00", func(r *Reader) any { return r.Uint() }, uint64(0)},
-		"a size":             {"\x02ab", func(r *Reader) any { return r.Size() }, 2},
-		"bytes":              {"ab", func(r *Reader) any { return string(r.Bytes(2)) }, "ab"},
-		"no bytes":           {"ab", func(r *Reader) any { return string(r.Bytes(0)) }, ""},
-		"no number":          {"", func(r *Reader) any { return r.Int() }, nil},
-		"no Uint":            {"", func(r *Reader) any { return r.Uint() }, nil},
-		"an open number":     {"\x80", func(r *Reader) any { return r.Int() }, nil},
-		"a number too large": {strings.Repeat("\xff", 10) + "\x01", func(r *Reader) any { return r.Uint() }, nil},
-		"a size too large":   {"\x03ab", func(r *Reader) any { return r.Size() }, nil},
-		"too many bytes":     {"ab", func(r *Reader) any { return r.Bytes(3) }, nil},
-		"fewer than none":    {"ab", func(r *Reader) any { return r.Bytes(-1) }, nil},
+		"a number":           {text: "\x03", read: func(r *Reader) any { return r.Int() }, want: int64(-2)},
+		"a number of 0":      {text: "\x00", read: func(r *Reader) any { return r.Uint() }, want: uint64(0)},
+		"a size":             {text: "\x02ab", read: func(r *Reader) any { return r.Size() }, want: 2},
+		"bytes":              {text: "ab", read: func(r *Reader) any { return string(r.Bytes(2)) }, want: "ab"},
+		"no bytes":           {text: "ab", read: func(r *Reader) any { return string(r.Bytes(0)) }, want: ""},
+		"no number":          {text: "", read: func(r *Reader) any { return r.Int() }, want: nil},
+		"no Uint":            {text: "", read: func(r *Reader) any { return r.Uint() }, want: nil},
+		"an open number":     {text: "\x80", read: func(r *Reader) any { return r.Int() }, want: nil},
+		"a number too large": {text: strings.Repeat("\xff", 10) + "\x01", read: func(r *Reader) any { return r.Uint() }, want: nil},
+		"a size too large":   {text: "\x03ab", read: func(r *Reader) any { return r.Size() }, want: nil},
+		"too many bytes":     {text: "ab", read: func(r *Reader) any { return r.Bytes(3) }, want: nil},
+		"fewer than none":    {text: "ab", read: func(r *Reader) any { return r.Bytes(-1) }, want: nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -71,8 +71,8 @@ func TestFile(t *testing.T) {
 		seq     int64
 		kind    Kind
 	}{
-		{`{}`, Groups, 3, Group}, {`{"i":1}`, Indicators, 5, Indicator}, {`{"i":22}`, Indicators, 6, Indicator},
-		{`{"i":333}`, Indicators, 8, Indicator}, {`{"l":1}`, Associations, ^4, Link}, {`{"a":1}`, Associations, 9, Association},
+		{json: `{}`, section: Groups, seq: 3, kind: Group}, {json: `{"i":1}`, section: Indicators, seq: 5, kind: Indicator}, {json: `{"i":22}`, section: Indicators, seq: 6, kind: Indicator},
+		{json: `{"i":333}`, section: Indicators, seq: 8, kind: Indicator}, {json: `{"l":1}`, section: Associations, seq: ^4, kind: Link}, {json: `{"a":1}`, section: Associations, seq: 9, kind: Association},
 	} {
 		section, json, seq := f.At(pos)
 		require.Equal(t, want.json, string(json))
@@ -115,17 +115,17 @@ func TestPosition(t *testing.T) {
 		part    Part
 		want    int
 	}{
-		{Groups, 0, f.All(), 0},
-		{Indicators, 0, f.All(), 1},
-		{Indicators, 2, f.All(), 3},
-		{Associations, 1, f.All(), 5},
-		{Indicators, 0, Part{2, 5}, 2},
-		{Indicators, 1, Part{2, 5}, 3},
-		{Associations, 0, Part{2, 5}, 4},
-		{Indicators, 2, Part{2, 5}, -1},
-		{Indicators, -1, Part{2, 5}, -1},
-		{Groups, 0, Part{2, 5}, -1},
-		{Associations, 1, Part{2, 5}, -1},
+		{section: Groups, index: 0, part: f.All(), want: 0},
+		{section: Indicators, index: 0, part: f.All(), want: 1},
+		{section: Indicators, index: 2, part: f.All(), want: 3},
+		{section: Associations, index: 1, part: f.All(), want: 5},
+		{section: Indicators, index: 0, part: Part{2, 5}, want: 2},
+		{section: Indicators, index: 1, part: Part{2, 5}, want: 3},
+		{section: Associations, index: 0, part: Part{2, 5}, want: 4},
+		{section: Indicators, index: 2, part: Part{2, 5}, want: -1},
+		{section: Indicators, index: -1, part: Part{2, 5}, want: -1},
+		{section: Groups, index: 0, part: Part{2, 5}, want: -1},
+		{section: Associations, index: 1, part: Part{2, 5}, want: -1},
 	} {
 		pos, ok := f.Position(test.section, test.index, test.part)
 		require.Equal(t, test.want >= 0, ok, "%+v", test)

@@ -54,7 +54,7 @@ func TestEveryDamagedRecordIsTold(t *testing.T) {
 		"is missing":                     func(s *memStore, name string) { delete(s.records, name) },
 		"is not a record":                func(s *memStore, name string) { s.records[name] = nil },
 		"does not match its checksum":    func(s *memStore, name string) { s.records[name] = append(bytes.Clone(s.records[name][:headLen]), 1) },
-		"holds the record of another":    func(s *memStore, name string) { s.records[name] = frame(`{"Slot":99,"Owner":{}}`) },
+		"contains the record of another": func(s *memStore, name string) { s.records[name] = frame(`{"Slot":99,"Owner":{}}`) },
 		"does not match its checksum: r": func(s *memStore, name string) { b := s.records[name]; s.records[name] = b[:len(b)-1] },
 	}
 	ended, lists, payloads := 0, 0, 0

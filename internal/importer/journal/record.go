@@ -147,7 +147,7 @@ var (
 	errVersion  = errors.New("was written by a version of this package that this one cannot read")
 	errDamaged  = errors.New("does not match its checksum")
 	errContent  = errors.New("has content that does not belong to it")
-	errPlace    = errors.New("holds the record of another slot")
+	errPlace    = errors.New("contains the record of another slot")
 	errMissing  = errors.New("is missing")
 )
 

@@ -105,7 +105,7 @@ func (s *State) apply(slot int64, r *record) {
 
 var (
 	errOrder   = errors.New("does not follow from the records before it")
-	errUnknown = errors.New("is of a kind that this version of the package does not know")
+	errUnknown = errors.New("has a kind that this version of the package does not support")
 )
 
 func (s *State) added(slot int64, a *Added) {

@@ -32,7 +32,7 @@ func (h *held) add(d journal.Deferred) error {
 	d.Key = ""
 	h.buf = d.Append(h.buf[:0])
 	if err := h.sorter.Add([]byte(key), h.buf); err != nil {
-		return fmt.Errorf("threatconnect: keep associations that wait for their groups: %w", err)
+		return fmt.Errorf("threatconnect: store associations that wait for their groups: %w", err)
 	}
 	h.min = min(h.min, max(d.Seq, ^d.Seq))
 	return nil
@@ -60,7 +60,7 @@ func (h *held) each(visit func(key []byte, d journal.Deferred)) error {
 			}
 		}
 		if err != nil {
-			return fmt.Errorf("threatconnect: read associations that waited for their groups: %w", err)
+			return fmt.Errorf("threatconnect: read associations that wait for their groups: %w", err)
 		}
 		visit(rec.Key, d)
 	}

@@ -1,0 +1,444 @@
+package importer_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect/internal/durable"
+	"github.com/threatconnect-go/threatconnect/internal/importer"
+	"github.com/threatconnect-go/threatconnect/internal/importer/deliver"
+	"github.com/threatconnect-go/threatconnect/internal/importer/item"
+	"github.com/threatconnect-go/threatconnect/internal/importer/journal"
+)
+
+// world is a platform, the disk of the client, and its processes one after the other.
+type world struct {
+	setup
+	platform *platform
+	disk     *durable.Mem
+	starts   int // processes so far
+}
+
+func newWorld(s setup) *world {
+	p := newPlatform()
+	p.limit, p.halts, p.most, p.bytes = s.limit, s.halt, s.maxItems, s.maxBytes
+	for _, xid := range s.known {
+		p.arrived[groupKey(xid)] = 1
+	}
+	return &world{s, p, durable.NewMem(), 0}
+}
+
+// newSmallWorld returns a world in which files have up to n items and are sent one after the other.
+func newSmallWorld(n int) *world {
+	return newWorld(setup{maxItems: n, maxBytes: 10_000, concurrency: 1})
+}
+
+// after returns a world that goes on with a disk.
+func (w *world) after(disk *durable.Mem) *world {
+	return &world{w.setup, w.platform.clone(), disk, w.starts}
+}
+
+// process is one process that imports. After its death nothing that it does has an effect.
+type process struct {
+	*importer.Engine
+	dead    *atomic.Bool
+	begin   journal.Start
+	named   []item.Failure // that were reported
+	trap    func(op string, after bool)
+	damage  func(text []byte) []byte // of a record that is read
+	store   journal.Store
+	context context.Context
+}
+
+// Create, Names, Read and Remove make a process the journal.Store of its engine.
+func (p *process) Create(ctx context.Context, name string, parts [][]byte) error {
+	return p.keep("create", func() error { return p.store.Create(ctx, name, parts) })
+}
+
+func (p *process) Names(ctx context.Context) (names []string, err error) {
+	err = p.keep("names", func() error { names, err = p.store.Names(ctx); return err })
+	return names, err
+}
+
+func (p *process) Read(ctx context.Context, name string) (text []byte, err error) {
+	err = p.keep("read", func() error { text, err = p.store.Read(ctx, name); return err })
+	if p.damage != nil && err == nil {
+		text = p.damage(text)
+	}
+	return text, err
+}
+
+func (p *process) Remove(ctx context.Context, name string) error {
+	return p.keep("remove", func() error { return p.store.Remove(ctx, name) })
+}
+
+func (p *process) keep(op string, call func() error) error {
+	if p.dead.Load() {
+		return durable.ErrCrash
+	}
+	if p.trap != nil {
+		p.trap(op, false)
+	}
+	err := call()
+	if errors.Is(err, durable.ErrCrash) {
+		p.dead.Store(true)
+	}
+	if p.trap != nil {
+		p.trap(op, true)
+	}
+	return err
+}
+
+// start starts a process, which opens the import.
+func (w *world) start(ctx context.Context, options ...func(*process)) (p *process, finished bool, err error) {
+	w.starts++
+	p = &process{dead: new(atomic.Bool), store: durable.NewDir(w.disk, "state/spool"), context: ctx,
+		begin: journal.Start{Run: "run", Instance: "here", Settings: "these"}}
+	for _, o := range options {
+		o(p)
+	}
+	c := &client{w.platform, p.dead}
+	mu := make(chan struct{}, 1)
+	p.Engine = importer.New(importer.Options{
+		Platform: c, Store: p, Errors: c, Start: p.begin,
+		MaxItems: w.maxItems, MaxBytes: w.maxBytes, Concurrency: w.concurrency, RetryFor: time.Hour, WaitFor: 24 * time.Hour,
+		HaltOnError: w.halt, Known: func(xid string) bool { return slices.Contains(w.known, xid) },
+		Backoff: func(n int) time.Duration { return min(time.Second<<min(n, 6), time.Minute) },
+		Event:   func(deliver.Event) {},
+		Failed: func(f item.Failure) {
+			mu <- struct{}{}
+			p.named = append(p.named, f)
+			<-mu
+		},
+	})
+	if w.unrecorded {
+		p.Begin()
+		return p, false, nil
+	}
+	finished, err = p.Open(ctx)
+	return p, finished, err
+}
+
+// add does one step.
+func (p *process) add(ctx context.Context, s *step) error {
+	switch {
+	case s.flush:
+		last, err := p.Flush(ctx)
+		if err == nil {
+			err = p.Wait(ctx, last)
+		}
+		if err == nil {
+			err = p.Ended()
+		}
+		if st := p.Stats(); err == nil && p.Unsent() == (st.Watermark.Seq == st.Totals.Added) {
+			err = fmt.Errorf("after a flush of %d items the watermark is %+v, and something is not sent: %t", st.Totals.Added, st.Watermark, p.Unsent())
+		}
+		return err
+	case p.Ended() != nil:
+		return p.Ended()
+	case s.refuse:
+		seq := p.Added()
+		p.Refuse()
+		p.Note(item.Failure{Seq: seq, Type: "Host", Name: "refused", Err: errRule})
+	case s.exclude != "":
+		p.Exclude(&s.item, s.exclude)
+	default:
+		return p.Add(ctx, &s.item)
+	}
+	return nil
+}
+
+var errRule = errors.New("the item breaks a rule")
+
+// mustStart starts a process and adds the first steps of a feed.
+func (w *world) mustStart(ctx context.Context, t *testing.T, steps ...step) *process {
+	t.Helper()
+	p, _, err := w.start(ctx)
+	require.NoError(t, err)
+	p.mustAdd(t, steps...)
+	return p
+}
+
+// mustAdd adds the next steps of a feed, with the context that the process was started with.
+func (p *process) mustAdd(t *testing.T, steps ...step) {
+	t.Helper()
+	for i := range steps {
+		require.NoError(t, p.add(p.context, &steps[i]))
+	}
+}
+
+// mustFinish runs a process that ends an import, and checks the outcome.
+func (w *world) mustFinish(t *testing.T, feed []step) {
+	t.Helper()
+	p, err := w.run(feed)
+	require.NoError(t, err)
+	require.NoError(t, w.check(p, feed))
+}
+
+// run is one process from its start to its end: it adds what is missing of the feed and closes the import.
+func (w *world) run(feed []step, options ...func(*process)) (*process, error) {
+	ctx := context.Background()
+	p, finished, err := w.start(ctx, options...)
+	if err != nil || finished {
+		return p, err
+	}
+	seq := int64(0)
+	for i := range feed {
+		s := &feed[i]
+		if !s.flush {
+			seq++
+		}
+		if seq <= p.Resumed().Added && !(s.flush && seq == p.Resumed().Added) {
+			continue
+		}
+		for err = p.add(p.context, s); err != nil && p.context.Err() != nil && p.Ended() == nil; err = p.add(p.context, s) {
+			p.context = context.Background() // the caller goes on with another context
+			if s.flush {
+				continue
+			}
+		}
+		if err != nil {
+			break
+		}
+	}
+	p.Close(ctx, nil)
+	return p, errors.Join(p.Cause(), p.balance())
+}
+
+// stores runs a feed and returns how many operations of the store it begins and ends.
+func (w *world) stores(feed []step) (n int) {
+	_, _ = w.run(feed, func(p *process) { p.trap = func(string, bool) { n++ } })
+	return n
+}
+
+// contextEnds ends the context of the caller at an operation of the store.
+func contextEnds(n int) func(*process) {
+	return func(p *process) {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		p.context = ctx
+		at := 0
+		p.trap = func(string, bool) {
+			if at == n {
+				cancel(errors.New("the caller does not wait"))
+			}
+			at++
+		}
+	}
+}
+
+// balance compares the counts of a process that has ended, for whatever reason, with what was added.
+func (p *process) balance() error {
+	if !p.Begun() {
+		return nil
+	}
+	st := p.Stats()
+	for k, n := range st.Totals.Kinds {
+		if c := &st.Outcome.Kinds[k]; n != c.Total()+st.Totals.Excluded[k] {
+			return fmt.Errorf("of kind %d, %d were added, %d are excluded, and %+v have an outcome", k, n, st.Totals.Excluded[k], *c)
+		}
+	}
+	if c := &st.Outcome.Contents; st.Totals.Contents != c.Total() {
+		return fmt.Errorf("the outcome of %d contents is %+v", st.Totals.Contents, *c)
+	}
+	return nil
+}
+
+// check compares what has become of an import with what should have, and returns what is wrong. It is complete unless
+// a refused item has ended it.
+func (w *world) check(p *process, feed []step) error {
+	wrong := []error{p.balance()}
+	say := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
+	w.platform.mu.Lock()
+	w.platform.work(time.Now().Add(time.Hour))
+	w.platform.mu.Unlock()
+	for _, text := range w.platform.wrong {
+		say("%s", text)
+	}
+	st := p.Stats()
+	halted := w.halt // so not all of it need be there
+	if p.Cause() != nil && !(halted && errors.Is(p.Cause(), deliver.ErrHalted)) {
+		say("the import has ended: %w", p.Cause())
+	}
+	// An import that was halted is not remembered, so a crash at its very end leaves nothing, and this process has begun
+	// another one.
+	anew := w.halt && p.Resumed().Added == 0 && w.starts > 1
+
+	// What is on the platform.
+	want, most := map[string]int{}, map[string]int{}
+	rejected := map[int64]string{} // by sequence number
+	var kinds [item.Kinds]int64
+	var excluded [item.Kinds]int64
+	reasons := map[string]int64{}
+	seq, invalid, contents := int64(0), int64(0), int64(0)
+	for i := range feed {
+		s := &feed[i]
+		if s.flush {
+			continue
+		}
+		if seq++; seq > st.Totals.Added {
+			if anew && s.key != "" {
+				most[s.key] = 1 // the import before may have sent it
+			}
+			continue
+		}
+		switch {
+		case s.refuse:
+			invalid++
+			rejected[seq-1] = "refused"
+			continue
+		case s.exclude != "":
+			excluded[s.kind()]++
+			kinds[s.kind()]++
+			reasons[s.exclude]++
+			continue
+		case s.without != "":
+			excluded[item.Link]++
+			reasons[s.without]++
+		}
+		kinds[s.kind()]++
+		if s.rejected() {
+			rejected[seq-1] = s.key
+		} else if s.key != "" {
+			want[s.key], most[s.key] = 1, most[s.key]+1
+		}
+		if s.item.Content != nil {
+			contents++
+			if !s.rejected() {
+				key := "content " + s.item.Name
+				want[key], most[key] = 1, 1000 // content may be uploaded again
+			}
+		}
+		for _, key := range s.refs {
+			if !s.rejected() {
+				want[key], most[key] = 1, most[key]+1
+			}
+		}
+	}
+	for _, xid := range w.known {
+		want[groupKey(xid)], most[groupKey(xid)] = 1, 1
+	}
+	runs := 1
+	if anew {
+		runs = 2
+	}
+	for key := range want {
+		most[key] *= runs
+		if n := w.platform.arrived[key]; n < 1 && !halted || n > most[key] {
+			say("%s arrived %d times", key, n)
+		}
+	}
+	for key := range w.platform.arrived {
+		if most[key] == 0 {
+			say("%s arrived and was not sent", key)
+		}
+	}
+	for key, n := range w.platform.refused {
+		if n > runs {
+			say("%s was sent %d times and refused each time", key, n)
+		}
+	}
+
+	// The counts.
+	o := &st.Outcome
+	if st.Totals.Invalid != invalid || st.Totals.Excluded != excluded || st.Totals.Contents != contents {
+		say("%d items are invalid and %v excluded, %d contents, not %d, %v and %d", st.Totals.Invalid, st.Totals.Excluded, st.Totals.Contents, invalid, excluded, contents)
+	}
+	if got := p.Reasons(); len(got)+len(reasons) > 0 && !maps.Equal(got, reasons) {
+		say("items are excluded for %v, not %v", got, reasons)
+	}
+	kinds[item.Link] = st.Totals.Kinds[item.Link]
+	if again := kinds[item.Association] - st.Totals.Kinds[item.Association]; again > 0 && again <= st.Totals.Duplicates {
+		kinds[item.Association] -= again // it was sent once
+	}
+	var failed int64
+	for k := range kinds {
+		c := &o.Kinds[k]
+		if kinds[k] != st.Totals.Kinds[k] {
+			say("of kind %d, %d were added and %d are counted", k, kinds[k], st.Totals.Kinds[k])
+		}
+		if (c.Unknown > 0 || c.Unprocessed > 0) && !halted {
+			say("of kind %d, the outcome is %+v", k, *c)
+		}
+		failed += c.Failed
+	}
+	there, sent := [item.Kinds]int64{}, [item.Kinds]int64{}
+	seq = 0
+	for i := range feed {
+		s := &feed[i]
+		if s.flush {
+			continue
+		}
+		if seq++; seq > st.Totals.Added {
+			break
+		}
+		if s.refuse || s.exclude != "" || s.key == "" {
+			continue
+		}
+		if sent[s.kind()]++; w.platform.arrived[s.key] > 0 {
+			there[s.kind()]++
+		}
+	}
+	for _, k := range []item.Kind{item.Group, item.Indicator} {
+		if n := o.Kinds[k].Succeeded; n > there[k] || n+o.Kinds[k].Unknown < there[k] && !anew {
+			say("of kind %d, %d succeeded and %d are on the platform", k, o.Kinds[k].Succeeded, there[k])
+		}
+	}
+
+	// Who is named.
+	named := map[int64]int{}
+	for _, f := range o.Failures {
+		if f.Unprocessed && halted {
+			continue
+		}
+		if f.Content {
+			f.Seq = -1 - f.Seq // apart from the group itself
+		}
+		if f.Content && rejected[-1-f.Seq] != "" {
+			continue
+		}
+		named[f.Seq]++
+		if _, guilty := rejected[f.Seq]; !guilty || f.Seq < 0 {
+			say("an innocent is named: %+v", f)
+		}
+	}
+	for _, f := range p.named {
+		if _, guilty := rejected[f.Seq]; !guilty && !(f.Unprocessed && halted) {
+			say("an innocent was reported: %+v", f)
+		}
+	}
+	for seq, key := range rejected {
+		if named[seq] != 1 && !(halted && named[seq] == 0) {
+			say("%s, item %d, is named %d times", key, seq, named[seq])
+		}
+	}
+	if failed+invalid != int64(len(rejected)) && !halted {
+		say("%d failed, not %d", failed, int64(len(rejected))-invalid)
+	}
+
+	// What is left.
+	if mark := st.Watermark; !halted && mark != (journal.Watermark{Seq: st.Totals.Added, Failed: failed}) {
+		say("the watermark is %+v at the end of %d items", mark, st.Totals.Added)
+	}
+	records := 1
+	if w.unrecorded {
+		records = 0
+	}
+	if names, err := p.store.Names(context.Background()); (len(names) != records || err != nil) && !halted {
+		say("the spool holds %v %w", names, err)
+	}
+	if p.Cause() == nil && p.Ended() != nil {
+		say("an import that has no error has ended with %w", p.Ended())
+	}
+	if p.Kept() {
+		say("something is left to be resumed")
+	}
+	return errors.Join(wrong...)
+}
