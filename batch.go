@@ -49,7 +49,7 @@ func (s BatchService) create(ctx context.Context, body []byte) (int64, error) {
 		return 0, addRoleHint(err)
 	}
 	if st.ID <= 0 {
-		return 0, &RequestError{Method: http.MethodPost, Route: "/v2/batch", Attempts: 1, Err: fmt.Errorf("%w: it holds no id of a job", ErrBadResponse)}
+		return 0, &RequestError{Method: http.MethodPost, Route: "/v2/batch", Attempts: 1, Err: fmt.Errorf("%w: it has no job id", ErrBadResponse)}
 	}
 	return st.ID, nil
 }

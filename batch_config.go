@@ -161,7 +161,7 @@ func (j BatchJob) withDefaults() (BatchJob, error) {
 		return j, badBatch("owner", "is missing", "set Owner; the client's default owner is not used for imports")
 	}
 	if j.Attributes == "" {
-		return j, badBatch("attribute write type", "is missing", "choose one of the WriteType values; their comments say what each does to existing attributes")
+		return j, badBatch("attribute write type", "is missing", "choose one of the WriteType values; their documentation describes the effect on existing attributes")
 	}
 	attributes := []WriteType{WriteAppend, WriteReplace, WriteSingleton, WriteStatic}
 	if j.V1 {
@@ -206,7 +206,7 @@ func (c BatchConfig) withDefaults() (BatchConfig, BatchJob, error) {
 	case c.Spool != nil && c.Run == "":
 		err = badBatch("run", "is missing", "set Run to a name of this import, such as the date of a daily feed, so that an import that has ended is not repeated")
 	case c.RetryFor < 0 || c.WaitFor < 0 || c.FlushInterval < 0:
-		err = badBatch("waits", "hold a negative duration", "leave RetryFor, WaitFor and FlushInterval 0 for their defaults")
+		err = badBatch("waits", "contain a negative duration", "leave RetryFor, WaitFor and FlushInterval 0 for their defaults")
 	}
 	return c, job, err
 }

@@ -39,7 +39,7 @@ func (e *encoder) encode(in BatchItem) (out *item.Encoded, err error) {
 				if e.asking {
 					panic(p)
 				}
-				err = &ValidationError{Field: "batch item", Rule: "is of another package's type and cannot be read"}
+				err = &ValidationError{Field: "batch item", Rule: "has a type of another package and cannot be read"}
 			}
 		}()
 	}
@@ -50,7 +50,7 @@ func (e *encoder) encode(in BatchItem) (out *item.Encoded, err error) {
 	e.cut = 0
 	err = e.item(in)
 	if err == nil && e.Err() != nil {
-		err = &ValidationError{Field: "batch item", Rule: "holds text that is not UTF-8, or a number or date that cannot be written"}
+		err = &ValidationError{Field: "batch item", Rule: "contains text that is not UTF-8, or a number or date that cannot be written"}
 	}
 	e.out.JSON = e.Buf
 	return &e.out, err
@@ -92,7 +92,7 @@ func (e *encoder) item(in BatchItem) error {
 		e.out.Section = item.Associations
 		return e.association(in)
 	}
-	return &ValidationError{Field: "batch item", Rule: "is of no type that can be imported"}
+	return &ValidationError{Field: "batch item", Rule: "has a type that cannot be imported"}
 }
 
 // indicator writes an indicator.
@@ -191,13 +191,13 @@ func (e *encoder) checkIndicator(ind Indicator) error {
 		return nil
 	}
 	if len(meta.Associated) > 0 {
-		return &ValidationError{Field: "associated indicators", Rule: "cannot be carried by an indicator", Fix: "add an Association, which names the association type"}
+		return &ValidationError{Field: "associated indicators", Rule: "are not supported for indicators", Fix: "add an Association, which names the association type"}
 	}
 	if meta.Private != nil && *meta.Private {
 		switch ind.Type() {
 		case TypeAddress, TypeEmailAddress, TypeFile, TypeHost, TypeURL:
 		default:
-			return &ValidationError{Field: "private flag", Rule: "is for addresses, e-mail addresses, files, hosts and URLs only"}
+			return &ValidationError{Field: "private flag", Rule: "is only supported for addresses, email addresses, files, hosts and URLs"}
 		}
 	}
 	if f, ok := ind.(*File); ok {

@@ -18,7 +18,7 @@ func (e *encoder) group(g Group) error {
 	case unknown:
 		return &ValidationError{Field: "group type", Rule: "is not a type of this package, so that it cannot be written"}
 	case canon.IsBlank(meta.XID):
-		return &ValidationError{Field: "group xid", Rule: "is missing", Fix: "make one with XID of what identifies the group in the feed, so that the next run finds the group again"}
+		return &ValidationError{Field: "group xid", Rule: "is missing", Fix: "compute one with XID from the values that identify the group in the feed, so that the next run finds the group"}
 	}
 	if err := checkText("group xid", meta.XID); err != nil {
 		return err
@@ -54,7 +54,7 @@ func (e *encoder) group(g Group) error {
 	return e.groupLinks(meta)
 }
 
-var errDeletedContent = &ValidationError{Field: "group content", Rule: "has no place in a deletion", Fix: "add the group as it is"}
+var errDeletedContent = &ValidationError{Field: "group content", Rule: "cannot be deleted", Fix: "add the group itself"}
 
 // groupContent writes a group and records its content.
 func (e *encoder) groupContent(in *GroupContent) error {

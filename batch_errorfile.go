@@ -102,7 +102,7 @@ func (s BatchService) readErrors(ctx context.Context, jobID int64, what string, 
 		if magic, _ := body.Peek(2); string(magic) == "\x1f\x8b" {
 			z, err := gzip.NewReader(body)
 			if err != nil {
-				return fmt.Errorf("%w: it begins like gzip and is not: %w", ErrBadResponse, err)
+				return fmt.Errorf("%w: it starts like gzip but is not: %w", ErrBadResponse, err)
 			}
 			body = bufio.NewReaderSize(&capped{z, s.c.cfg.maxBody}, 32<<10)
 		}

@@ -48,7 +48,7 @@ func (s BatchService) Import(ctx context.Context, config BatchConfig, items iter
 
 var (
 	errFeedChanged = errors.New("threatconnect: the feed has changed since the import in the spool began")
-	errSingleUse   = fmt.Errorf("%w: the feed has changed since that import began, and its items cannot be read twice; what was in the spool is imported: import the feed again", ErrSpoolOther)
+	errSingleUse   = fmt.Errorf("%w: the feed has changed since that import began, and its items cannot be read twice; the items in the spool are imported: import the feed again", ErrSpoolOther)
 )
 
 // importAll adds items and closes the writer. If the items do not begin with those that an earlier process

@@ -99,7 +99,7 @@ const maxEnd = 64 << 10
 
 func checkEnd(field, name string) error {
 	if len(name) > maxEnd {
-		return &ValidationError{Field: field, Rule: "is longer than 65,536 bytes, and is an end of an association"}
+		return &ValidationError{Field: field, Rule: "is longer than 65,536 bytes and the end of an association"}
 	}
 	return nil
 }
@@ -130,9 +130,9 @@ func (a *Association) check() error {
 	both := a.From.Indicator != "" && a.To.Indicator != ""
 	switch {
 	case both && strings.TrimSpace(a.Type) == "":
-		return &ValidationError{Field: "association type", Rule: "is missing between two indicators", Fix: "set it to a name of the instance's association types, as in URL Host"}
+		return &ValidationError{Field: "association type", Rule: "is missing between two indicators", Fix: "set it to the name of an association type of the instance, for example URL Host"}
 	case !both && a.Type != "":
-		return &ValidationError{Field: "association type", Rule: "is set where a group is one of the ends", Fix: "leave it empty"}
+		return &ValidationError{Field: "association type", Rule: "is set although one end is a group", Fix: "leave it empty"}
 	}
 	return checkText("association type", a.Type)
 }
@@ -160,13 +160,13 @@ func (g *GroupContent) check() error {
 	case isNil(g.Group):
 		return bad("has no group", "")
 	case g.Group.Type() != GroupDocument && g.Group.Type() != GroupReport:
-		return bad("is of no document or report, because nothing else has content to upload", "add the group as it is")
+		return bad("does not belong to a document or report", "add the group itself")
 	case g.Content.Open == nil:
 		return errNoContent
 	case g.Content.Size < -1:
 		return errContentSize
 	case allDigits(g.Group.Meta().XID):
-		return bad("is of a group whose xid consists of digits only, so that the platform would take it for an id", "make the xid with XID")
+		return bad("belongs to a group whose xid has only digits, which the platform would read as an id", "compute the xid with XID")
 	}
 	return nil
 }

@@ -69,7 +69,7 @@ func (p *batchPlatform) Attach(ctx context.Context, c item.Content) (again bool,
 	content, ok := c.Open.(Content)
 	if !ok {
 		if p.openContent == nil {
-			return false, &ValidationError{Field: "group content", Rule: "was added by a process that has ended and cannot be opened again", Fix: "set BatchConfig.OpenContent"}
+			return false, &ValidationError{Field: "group content", Rule: "was added by an earlier process and cannot be opened again", Fix: "set BatchConfig.OpenContent"}
 		}
 		if content, err = p.openContent(t, c.XID); err != nil {
 			return false, fmt.Errorf("threatconnect: open a group's content again: %w", err)

@@ -180,7 +180,7 @@ func (c *Client) batch(ctx context.Context, call *call) (*BatchStatus, error) {
 		case a.refused():
 			return newAPIError(call, resp, buf.Bytes())
 		case a.State == "" && a.ID == 0:
-			return fmt.Errorf("%w: it says nothing about the job", ErrBadResponse)
+			return fmt.Errorf("%w: it has neither a state nor an id of the job", ErrBadResponse)
 		case a.ID != 0 && !call.route.names(a.ID):
 			return errWrongID
 		}

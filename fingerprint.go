@@ -38,7 +38,7 @@ func (f *Fingerprinter) Of(in BatchItem) (Fingerprint, error) {
 	f.groups, f.size = nil, 0
 	merged, _ := in.(*mergedItem)
 	if _, ok := in.(*GroupContent); ok || merged != nil && merged.content != nil {
-		return Fingerprint{}, &ValidationError{Field: "group content", Rule: "has no fingerprint", Fix: "send it every time, or make the fingerprint of its group and compare the content yourself"}
+		return Fingerprint{}, &ValidationError{Field: "group content", Rule: "has no fingerprint", Fix: "import it every time, or compute the fingerprint of its group and compare the content yourself"}
 	}
 	enc, err := f.whole.encode(in)
 	if err != nil {

@@ -130,7 +130,7 @@ func (o MergeOptions) withDefaults() (MergeOptions, error) {
 	}
 	for _, n := range o.MaxLengths {
 		if n < 0 {
-			return o, &ValidationError{Field: "merge attribute length", Rule: "is negative", Fix: "leave out the types whose values are not to be cut"}
+			return o, &ValidationError{Field: "merge attribute length", Rule: "is negative", Fix: "remove the types whose values must not be cut"}
 		}
 	}
 	return o, (&IndicatorMeta{Rating: o.Rating, Confidence: o.Confidence}).check()

@@ -249,7 +249,7 @@ func (c ReconcileConfig) withDefaults() (ReconcileConfig, error) {
 	}
 	switch {
 	case c.Owner == "":
-		return bad("owner", "is missing", "set Owner; the client's default owner is not used where things are removed")
+		return bad("owner", "is missing", "set Owner; the client's default owner is not used for removals")
 	case len(c.Types) > mostReconcileTypes:
 		return bad("types", "are more than "+strconv.Itoa(mostReconcileTypes), "name fewer")
 	case c.Retire != nil && *c.Retire == Retirement{}:
@@ -293,6 +293,6 @@ func (c *ReconcileConfig) list() *IndicatorListOptions {
 
 // errTooMuch returns the error for a share above MaxShare. of names the type and is empty for all types.
 func errTooMuch(c ReconcileCounts, of string, most float64) error {
-	return fmt.Errorf("%w: %d of the owner's %d indicators%s, and MaxShare allows %s of them; look whether the feed is whole, or allow more",
+	return fmt.Errorf("%w: %d of the owner's %d indicators%s, and MaxShare allows %s of them; check whether the feed is complete, or increase MaxShare",
 		ErrReconcileShare, c.Stale, c.Listed-c.Retired, of, strconv.FormatFloat(most, 'g', -1, 64))
 }

@@ -40,7 +40,7 @@ func (r *reconciliation) run(ctx context.Context, current iter.Seq2[BatchItem, e
 		return err
 	}
 	if err := r.readOwner(ctx); err != nil {
-		return fmt.Errorf("threatconnect: list what the owner has, nothing was removed: %w", err)
+		return fmt.Errorf("threatconnect: list the indicators of the owner, nothing was removed: %w", err)
 	}
 	for row, err := range r.set.Decisions() {
 		if err != nil {
@@ -155,7 +155,7 @@ func (r *reconciliation) readCurrent(ctx context.Context, current iter.Seq2[Batc
 	}
 	if r.total().Current == 0 {
 		return &ValidationError{
-			Field: "current set", Rule: "holds no indicator of the types that may be removed",
+			Field: "current set", Rule: "contains no indicator of the types to remove",
 			Fix: "check whether the feed is complete and whether Exclude excludes too much; to empty an owner, import with BatchDelete",
 		}
 	}
@@ -201,7 +201,7 @@ func (r *reconciliation) addCurrent(in BatchItem) error {
 		(*item.Reasons)(&r.report.ExclusionReasons).Add(reason)
 		return nil
 	case c == nil && len(r.counts) == mostReconcileTypes:
-		return &ValidationError{Field: "current set", Rule: fmt.Sprintf("holds more than %d types of indicators", mostReconcileTypes), Fix: "name those that may be removed with Types"}
+		return &ValidationError{Field: "current set", Rule: fmt.Sprintf("holds more than %d types of indicators", mostReconcileTypes), Fix: "set Types to the types to remove"}
 	case c == nil:
 		c = new(ReconcileCounts)
 		r.counts[t] = c
@@ -238,7 +238,7 @@ func (r *reconciliation) readList(t IndicatorType, list iter.Seq2[Indicator, err
 		}
 		meta := ind.Meta()
 		if name := meta.Owner.Name; name != "" && !strings.EqualFold(name, strings.TrimSpace(r.cfg.Owner)) {
-			return fmt.Errorf("%w: a list of one owner holds an indicator of another", ErrBadResponse)
+			return fmt.Errorf("%w: the list of an owner contains an indicator of another owner", ErrBadResponse)
 		}
 		is := t
 		if t == "" {
