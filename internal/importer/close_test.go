@@ -24,7 +24,7 @@ func TestAssociationsThatCannotBePutAsideEndTheImport(t *testing.T) {
 	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "missing"))
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()
-		w := newWorld(setup{maxItems: 10, maxBytes: 10_000_000, concurrency: 1, unrecorded: true})
+		w := newWorld(setup{maxItems: 10, maxBytes: 10_000_000, concurrency: 1, withoutStore: true})
 		p := w.mustStart(ctx, t)
 		feed := []step{host("a.example"), link("a.example", "g1").wide(600_000), link("a.example", "g2").wide(600_000)}
 		p.mustAdd(t, feed[:2]...)
@@ -43,7 +43,7 @@ func TestAssociationsThatAreLostInAFlushEndTheImport(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()
-		w := newWorld(setup{maxItems: 10, maxBytes: 10_000_000, concurrency: 1, unrecorded: true})
+		w := newWorld(setup{maxItems: 10, maxBytes: 10_000_000, concurrency: 1, withoutStore: true})
 		p := w.mustStart(ctx, t)
 		feed := []step{host("a.example"), link("a.example", "g1").wide(600_000), link("a.example", "g2").wide(600_000)}
 		p.mustAdd(t, feed...)
@@ -84,7 +84,7 @@ func TestReferencesThatCannotBePutAsideEndTheImport(t *testing.T) {
 	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "missing"))
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()
-		w := newWorld(setup{maxItems: 3, maxBytes: 10_000_000, concurrency: 1, unrecorded: true})
+		w := newWorld(setup{maxItems: 3, maxBytes: 10_000_000, concurrency: 1, withoutStore: true})
 		p := w.mustStart(ctx, t)
 		feed := []step{host("a.example", strings.Repeat("g", 200_000)), host("b.example", strings.Repeat("h", 200_000)), host("c.example", strings.Repeat("i", 200_000))}
 		p.mustAdd(t, feed...)
@@ -123,19 +123,19 @@ func TestAnImportThatHasEndedStaysSo(t *testing.T) {
 // Close sends nothing if its context has ended. An import that is kept can be resumed.
 func TestCloseWithAContextThatHasEnded(t *testing.T) {
 	t.Parallel()
-	for name, unrecorded := range map[string]bool{"kept": false, "not kept": true} {
+	for name, withoutStore := range map[string]bool{"kept": false, "not kept": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithCancelCause(context.Background())
 				cancel(errors.New("the caller does not wait"))
 				feed := hosts("a", 3)
-				w := newWorld(setup{maxItems: 10, maxBytes: 10_000, concurrency: 1, unrecorded: unrecorded})
+				w := newWorld(setup{maxItems: 10, maxBytes: 10_000, concurrency: 1, withoutStore: withoutStore})
 				p := w.mustStart(context.Background(), t, feed[:2]...)
 				p.Close(ctx, nil)
 				require.ErrorIs(t, p.Cause(), context.Canceled)
 				require.ErrorContains(t, p.Cause(), "the caller does not wait")
-				require.Equal(t, !unrecorded, p.Kept())
+				require.Equal(t, !withoutStore, p.Kept())
 				require.Equal(t, item.Counts{Unprocessed: 2}, p.Stats().Outcome.Kinds[item.Indicator])
 				require.NoError(t, p.balance())
 				last, err := w.run(feed)

@@ -135,7 +135,7 @@ func (s *scenario) crashes(t *testing.T, w *world, at string) (states int) {
 func TestAnImportThatIsNotKept(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s scenario) (states int) {
-		s.unrecorded = true
+		s.withoutStore = true
 		w := newWorld(s.setup)
 		p, err := w.run(s.feed)
 		report(t, w, "without a store", s.finished(w, p, err))

@@ -235,17 +235,17 @@ func TestAJobThatIsGoneIsUnknown(t *testing.T) {
 // added before the link still waits.
 func TestAFlushSendsLinksThatNeedNotWait(t *testing.T) {
 	t.Parallel()
-	for name, unrecorded := range map[string]bool{"kept": false, "not kept": true} {
+	for name, withoutStore := range map[string]bool{"kept": false, "not kept": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				ctx := context.Background()
 				feed := []step{host("a.example"), link("a.example", "g2"), link("a.example", "g1"), flush(), group("g1"), host("b.example"), flush()}
-				w := newWorld(setup{maxItems: 2, maxBytes: 10_000, concurrency: 1, unrecorded: unrecorded})
+				w := newWorld(setup{maxItems: 2, maxBytes: 10_000, concurrency: 1, withoutStore: withoutStore})
 				p := w.mustStart(ctx, t, feed...)
 				require.Equal(t, 1, w.platform.arrived["Host a.example - group g1"])
 				require.Zero(t, w.platform.arrived["Host a.example - group g2"])
-				require.Equal(t, unrecorded, p.Stats().Totals.Sum == item.Sum{}, "a sum is for a later process")
+				require.Equal(t, withoutStore, p.Stats().Totals.Sum == item.Sum{}, "a sum is for a later process")
 				feed = append(feed, group("g2"))
 				p.mustAdd(t, feed[len(feed)-1])
 				p.Close(ctx, nil)
@@ -310,7 +310,7 @@ func TestAFileWithSeveralItemsIsNoLargerThanItMayBe(t *testing.T) {
 func TestAReferenceThatIsExcludedCountsAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p, _, err := newWorld(setup{maxItems: 10, maxBytes: 10_000, concurrency: 1, unrecorded: true}).start(context.Background())
+		p, _, err := newWorld(setup{maxItems: 10, maxBytes: 10_000, concurrency: 1, withoutStore: true}).start(context.Background())
 		require.NoError(t, err)
 		h := without(host("a.example"), "private")
 		for n := range int64(2) {

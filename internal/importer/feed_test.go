@@ -140,6 +140,6 @@ type setup struct {
 	maxItems, maxBytes, concurrency int
 	limit                           int64 // of the platform
 	halt                            bool
-	unrecorded                      bool     // there is no store
+	withoutStore                    bool     // there is no store
 	known                           []string // groups that were in the owner before
 }

@@ -119,7 +119,7 @@ func (w *world) start(ctx context.Context, options ...func(*process)) (p *proces
 			<-mu
 		},
 	})
-	if w.unrecorded {
+	if w.withoutStore {
 		p.Begin()
 		return p, false, nil
 	}
@@ -428,7 +428,7 @@ func (w *world) check(p *process, feed []step) error {
 		say("the watermark is %+v at the end of %d items", mark, st.Totals.Added)
 	}
 	records := 1
-	if w.unrecorded {
+	if w.withoutStore {
 		records = 0
 	}
 	if names, err := p.store.Names(context.Background()); (len(names) != records || err != nil) && !halted {

@@ -253,8 +253,8 @@ func TestSizesAreThoseOfTheLargestReferences(t *testing.T) {
 	t.Parallel()
 	long := "x" + strings.Repeat("long", 50)
 	for name, c := range map[string]struct {
-		items   []*item.Encoded
-		scratch int // bytes that are expected and not needed, at most
+		items []*item.Encoded
+		spare int // bytes that are expected and not needed, at most
 	}{
 		"no references":                    {[]*item.Encoded{host("h"), group("x1")}, 0},
 		"several of a list":                {[]*item.Encoded{host("h"), host("i"), host("j")}, 0},
@@ -275,7 +275,7 @@ func TestSizesAreThoseOfTheLargestReferences(t *testing.T) {
 		}
 		got := sizeOf(p.Close().Payload) + item.Frame
 		require.LessOrEqual(t, got, need, name)
-		require.LessOrEqual(t, need-got, len(c.items)+c.scratch, name)
+		require.LessOrEqual(t, need-got, len(c.items)+c.spare, name)
 	}
 }
 
