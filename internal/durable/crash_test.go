@@ -17,13 +17,13 @@ import (
 
 const memPath = "state/feeds/spool"
 
-// content returns the parts of a record and the whole. No byte is zero, as lost bytes are.
+// content returns a record in parts and as a whole. It has no zero bytes, because lost bytes are zero.
 func content(name string) ([][]byte, string) {
 	parts := [][]byte{[]byte("record "), nil, []byte(strings.Repeat(name, 20))}
 	return parts, "record " + strings.Repeat(name, 20)
 }
 
-// history is what a process was told about its records.
+// history is the record of the calls of a process and their results.
 type history struct {
 	tried   map[string]bool // Create was called
 	there   map[string]bool // Create returned nil, or Read returned the record
@@ -33,8 +33,8 @@ type history struct {
 
 func newHistory() *history { return &history{tried: map[string]bool{}, there: map[string]bool{}} }
 
-// run creates and removes some records as a process does that goes on after errors: it reads the record to
-// learn what happened. It returns false when the process has died.
+// run creates and removes records. After an error it reads the record to learn the outcome. It returns false
+// if the process has died.
 func (h *history) run(t require.TestingT, d *Dir, records ...string) bool {
 	ctx := context.Background()
 	create := func(name string) error {
@@ -82,8 +82,8 @@ func (h *history) run(t require.TestingT, d *Dir, records ...string) bool {
 	return true
 }
 
-// check reads the directory as the next process does, and compares it with what the process before was
-// told. It ends by creating a record that exists and one that does not.
+// check reads the directory like the next process, and compares it with the history. It then creates a record
+// that exists and one that does not.
 func (h *history) check(m *Mem) error {
 	ctx := context.Background()
 	d := NewDir(m, memPath)
@@ -130,8 +130,8 @@ func (h *history) check(m *Mem) error {
 	return nil
 }
 
-// checkCrashes checks every state that a failure of the machine can leave, and returns their number. After an
-// operation that changes nothing there is none but those of the operation before.
+// checkCrashes checks every state after a failure of the machine, and returns their number. An operation that
+// changes nothing adds no state.
 func (h *history) checkCrashes(t require.TestingT, m *Mem, most int) (states int) {
 	ops := m.Ops()
 	if !changes(ops[len(ops)-1]) {
@@ -173,7 +173,7 @@ func TestAFailureOfTheMachineAtAnyOperation(t *testing.T) {
 	t.Logf("%d states", states)
 }
 
-// Another process goes on after the first one died, and then the machine fails.
+// Another process continues after the first one died, and then the machine fails.
 func TestAProcessDiesAndThenTheMachineFails(t *testing.T) {
 	t.Parallel()
 	states := 0
@@ -203,7 +203,7 @@ func TestAProcessDiesAndThenTheMachineFails(t *testing.T) {
 	t.Logf("%d states", states)
 }
 
-// The process goes on after the error, and then the machine fails.
+// The process continues after the error, and then the machine fails.
 func TestAnErrorAndThenTheMachineFails(t *testing.T) {
 	t.Parallel()
 	states := 0
@@ -246,7 +246,7 @@ func TestADiskThatIsFullAtAnyByte(t *testing.T) {
 	}
 }
 
-// leftOver lists the files in the directory that are no records.
+// leftOver returns the files in the directory that are not records.
 func leftOver(t *testing.T, m *Mem) (names []string) {
 	root, err := m.OpenRoot(memPath)
 	require.NoError(t, err)
@@ -278,7 +278,7 @@ func TestOldTemporaryFilesAreRemoved(t *testing.T) {
 	}
 }
 
-// writeOnce returns the operations of a Create up to the one that links the record.
+// writeOnce returns the operations of a Create up to the link of the record.
 func writeOnce(t *testing.T) []string {
 	m := NewMem()
 	require.NoError(t, NewDir(m, memPath).Create(t.Context(), "a", nil))

@@ -19,7 +19,7 @@ import (
 )
 
 // onBoth runs a test on the file system of the operating system and on the one in memory. open returns
-// another Dir on the same directory.
+// another Dir of the same directory.
 func onBoth(t *testing.T, test func(t *testing.T, open func() *Dir)) {
 	t.Helper()
 	t.Run("os", func(t *testing.T) {
@@ -115,7 +115,7 @@ func TestDirRefusesNames(t *testing.T) {
 	require.ErrorContains(t, NewDir(NewMem(), "").Create(t.Context(), "a", nil), "is empty")
 }
 
-// endsAfter is a context that ends after it was asked a number of times.
+// endsAfter is a context that ends after a number of calls of Err.
 type endsAfter struct {
 	context.Context
 	n int
@@ -148,7 +148,7 @@ func TestDirStopsWhenTheContextEnds(t *testing.T) {
 	require.ErrorIs(t, d.Remove(ended, "a"), context.Canceled)
 }
 
-// The order is what makes records durable, and each sync costs a write of the disk.
+// The order makes records durable, and each sync costs a write to the disk.
 func TestDirSyncsInOrder(t *testing.T) {
 	t.Parallel()
 	m, done := NewMem(), 0
@@ -200,7 +200,7 @@ func TestDirSyncsInOrder(t *testing.T) {
 	}
 }
 
-// A process that may write to a parent of the directory but not read it cannot sync it.
+// A process cannot sync a parent directory that it may write but not read.
 func TestDirToleratesParentsThatCannotBeSynced(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

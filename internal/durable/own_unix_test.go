@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// ownedBy is a file as Lstat reports it, with another owner.
+// ownedBy is a file with another owner in Lstat.
 type ownedBy struct {
 	fs.FileInfo
 	uid uint32
@@ -27,7 +27,7 @@ func (o ownedBy) Sys() any {
 	return &stat
 }
 
-// other is the id of a user who is neither that of the process nor root.
+// other is the id of a user other than root and the user of the process.
 const other = 64_123
 
 func TestCheckOwn(t *testing.T) {
@@ -43,8 +43,8 @@ func TestCheckOwn(t *testing.T) {
 	}
 }
 
-// Links of other users are neither followed nor resolved, wherever they are in a path; links of the user and of root
-// may be on the way, but not at its end.
+// Links of other users are neither followed nor resolved, anywhere in a path. Links of the user and of root
+// may be in the middle of a path, but not at its end.
 func TestThreatLinksOfOthersAreNotFollowed(t *testing.T) {
 	t.Parallel()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
@@ -109,7 +109,7 @@ func TestThreatLinksOfOthersAreNotFollowed(t *testing.T) {
 	assert.Len(t, names, 3, "nothing was left there")
 }
 
-// A relative path begins in the working directory. The links that led there are not followed for it.
+// A relative path starts at the working directory. Links that led there are not checked.
 func TestRelativePathsBeginInTheWorkingDirectory(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "real", "deep"), 0o700))

@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// all reads everything as text.
+// all returns all records as text.
 func all(t *testing.T, s *Sorter) []string {
 	t.Helper()
 	got := []string{}
@@ -61,7 +61,7 @@ func TestSortsAnyNumberAndKeepsTheOrderOfEqualKeys(t *testing.T) {
 	}
 }
 
-// Merging everything whenever there are fanIn runs would write each record several times as often.
+// Merging all runs whenever there are fanIn of them would write each record several times as often.
 func TestBytesWrittenPerRecordGrowSlowly(t *testing.T) {
 	t.Parallel()
 	perRecord := func(n int) float64 {

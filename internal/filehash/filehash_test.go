@@ -24,7 +24,7 @@ var kinds = []struct {
 	digits int
 }{{'m', 32}, {'s', 40}, {'t', 64}}
 
-// hashesOf returns the hashes of a file that are written short.
+// hashesOf returns the hashes of a file from their short form.
 func hashesOf(short string) Hashes {
 	var v [3]string
 	for h := range strings.FieldsSeq(short) {
@@ -45,8 +45,8 @@ func short(h *Hashes) string {
 	return strings.Join(all, " ")
 }
 
-// labelOf returns the label of a file as text: whether it is one with its cluster (C), with those that have its
-// strongest hash (S), or only with those that have the same hashes (O), and these hashes.
+// labelOf returns the label of a file as text: merged with its cluster (C), with files of the same strongest
+// hash (S), or with files of the same hashes (O), and these hashes.
 func labelOf(label []byte) string {
 	var h Hashes
 	switch label[0] {
@@ -60,7 +60,7 @@ func labelOf(label []byte) string {
 	return string(label[0]) + " " + short(&h)
 }
 
-// sorters makes sorters and remembers them.
+// sorters creates sorters and remembers them.
 type sorters struct {
 	made []*extsort.Sorter
 	dir  func(n int) string // of one, if it is not the usual one
@@ -75,7 +75,7 @@ func (s *sorters) make() *extsort.Sorter {
 	return s.made[len(s.made)-1]
 }
 
-// links returns what Clusters reads for files.
+// links returns the input of Clusters for files.
 func (s *sorters) links(t *testing.T, files []string) *extsort.Sorter {
 	t.Helper()
 	links := extsort.New("", 0)
@@ -94,7 +94,7 @@ func (s *sorters) requireClosed(t *testing.T) {
 	}
 }
 
-// clustersOf returns the clusters of files, each as its own hashes and its label, with a ! if it is torn.
+// clustersOf returns the clusters of files, each as its hashes and its label, with a ! if it is torn.
 func clustersOf(t *testing.T, files []string) map[string]string {
 	t.Helper()
 	var s sorters
@@ -150,7 +150,7 @@ func union(files []string) (all string, torn bool) {
 	return strings.Join(slices.Sorted(maps.Values(have)), " "), torn
 }
 
-// inMemory returns what clustersOf returns, found with all files in memory.
+// inMemory returns the result of clustersOf, computed in memory.
 func inMemory(files []string) map[string]string {
 	by := map[string][]string{}
 	for _, f := range files {
@@ -215,7 +215,7 @@ func TestClustersAreThoseThatAreFoundInMemory(t *testing.T) {
 	}
 }
 
-// made is how many sorters Clusters makes.
+// made is the number of sorters that Clusters creates.
 const made = 2*rounds - 1
 
 func TestErrorsOfSortersComeBack(t *testing.T) {

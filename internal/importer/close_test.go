@@ -18,8 +18,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 )
 
-// What waits in memory or temporary files and cannot be read back was not sent. The test is not parallel, because
-// it moves the folder of temporary files.
+// Held links that cannot be read back count as not sent. The test is not parallel, because it changes the
+// directory of temporary files.
 func TestAssociationsThatCannotBePutAsideEndTheImport(t *testing.T) {
 	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "missing"))
 	synctest.Test(t, func(t *testing.T) {
@@ -38,7 +38,7 @@ func TestAssociationsThatCannotBePutAsideEndTheImport(t *testing.T) {
 	})
 }
 
-// An association that is lost in a flush ends the import, and is counted.
+// An association that is lost in a flush ends the import and is counted.
 func TestAssociationsThatAreLostInAFlushEndTheImport(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	synctest.Test(t, func(t *testing.T) {
@@ -58,7 +58,7 @@ func TestAssociationsThatAreLostInAFlushEndTheImport(t *testing.T) {
 	})
 }
 
-// A file that was complete before that is kept.
+// A file that was complete before the error is recorded.
 func TestAFileThatCouldNotBeKeptIsKeptAtTheEnd(t *testing.T) {
 	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "missing"))
 	synctest.Test(t, func(t *testing.T) {
@@ -95,7 +95,7 @@ func TestReferencesThatCannotBePutAsideEndTheImport(t *testing.T) {
 	})
 }
 
-// An import that has ended sends nothing more, also if the spool fails afterwards.
+// An import that has ended sends nothing more, even if the spool fails afterwards.
 func TestAnImportThatHasEndedStaysSo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -120,7 +120,7 @@ func TestAnImportThatHasEndedStaysSo(t *testing.T) {
 	})
 }
 
-// Close sends nothing if its context has ended. An import that is kept can be resumed.
+// Close sends nothing if its context has ended. An import with a store can be resumed.
 func TestCloseWithAContextThatHasEnded(t *testing.T) {
 	t.Parallel()
 	for name, withoutStore := range map[string]bool{"kept": false, "not kept": true} {
@@ -146,7 +146,7 @@ func TestCloseWithAContextThatHasEnded(t *testing.T) {
 	}
 }
 
-// A link that could not be kept waits in no file.
+// A link that could not be stored is in no file.
 func TestCloseWithALinkThatCouldNotBeKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -196,7 +196,7 @@ func TestTheContextEndsWithTheImport(t *testing.T) {
 	}
 }
 
-// Close with a reason still sends what was added, and the import can be resumed.
+// Close with an error of the sequence still sends the added items, and the import can be resumed.
 func TestAnImportWhoseItemsEndEarlyIsKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -223,7 +223,7 @@ func TestAnImportWhoseItemsEndEarlyIsKept(t *testing.T) {
 	})
 }
 
-// What was added to a file that is not full when an import ends is in the spool as well.
+// When an import ends, items in an incomplete file are in the spool as well.
 func TestAnImportThatEndsKeepsTheOpenFile(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -13,11 +13,11 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/durable"
 )
 
-// scenario is an import that is disturbed at each of its operations.
+// scenario is an import with a fault at each of its operations.
 type scenario struct {
 	setup
 	feed []step
-	slow int // how much longer it takes than the others; 0 for not at all
+	slow int // factor of its duration; 0 means 1
 }
 
 // scenarios returns the imports.
@@ -62,10 +62,10 @@ func scenarios() map[string]scenario {
 	}
 }
 
-// exhaustive says that all operations of all scenarios are disturbed. Otherwise some are.
+// exhaustive selects all operations of all scenarios instead of a sample.
 func exhaustive() bool { return os.Getenv("ENGINE_EXHAUSTIVE") == "1" }
 
-// stride returns how many operations there are from one that is disturbed to the next.
+// stride returns the distance between two operations with a fault.
 func (s *scenario) stride(quick int) int {
 	if exhaustive() {
 		return 1
@@ -73,10 +73,10 @@ func (s *scenario) stride(quick int) int {
 	return quick * max(s.slow, 1)
 }
 
-// mostStates is how many states of the disk are looked at after a crash.
+// mostStates is the largest number of states of the disk to check after a crash.
 const mostStates = 64
 
-// each runs a function for each scenario in its own bubble.
+// each runs a function for each scenario in a separate bubble.
 func each(t *testing.T, f func(t *testing.T, s scenario) (states int)) {
 	for name, s := range scenarios() {
 		s.maxBytes = max(s.maxBytes, 100_000)
@@ -89,7 +89,7 @@ func each(t *testing.T, f func(t *testing.T, s scenario) (states int)) {
 	}
 }
 
-// whole runs a scenario undisturbed, and returns how many operations of the disk and calls of the platform it takes.
+// whole runs a scenario without faults and returns the numbers of its disk operations and platform calls.
 func (s *scenario) whole(t *testing.T) (ops, calls int) {
 	w := newWorld(s.setup)
 	p, err := w.run(s.feed)
@@ -98,7 +98,7 @@ func (s *scenario) whole(t *testing.T) (ops, calls int) {
 	return ops, calls
 }
 
-// finished returns what is wrong with a process that should have finished the import.
+// finished returns an error unless a process has finished the import correctly.
 func (s *scenario) finished(w *world, p *process, err error) error {
 	if err != nil && !(s.halt && p.Begun()) {
 		return fmt.Errorf("the process has ended with %w", err)
@@ -112,7 +112,7 @@ func (s *scenario) resume(w *world) error {
 	return s.finished(w, p, err)
 }
 
-// report says where a state was wrong.
+// report reports where a state was wrong.
 func report(t *testing.T, w *world, at string, err error) {
 	t.Helper()
 	if err == nil {
@@ -154,7 +154,7 @@ func (s *scenario) finish(w *world, p *process, err error) error {
 	return s.resume(w)
 }
 
-// atEach runs a scenario for each fault at each of n operations, or at some of them.
+// atEach runs a scenario with each fault at each of n operations, or at a sample of them.
 func atEach[F any](s *scenario, n, quick int, faults []F, run func(w *world, at string, i int, f F) (states int)) (states int) {
 	for i := 1; i <= n; i += s.stride(quick) {
 		for _, f := range faults {
@@ -164,10 +164,10 @@ func atEach[F any](s *scenario, n, quick int, faults []F, run func(w *world, at 
 	return states
 }
 
-// diskFault is what happens to an operation of the disk.
+// diskFault is a fault of a disk operation.
 type diskFault struct {
 	err     error
-	applied bool // the operation does its work nevertheless
+	applied bool // the operation takes effect nevertheless
 }
 
 func TestACrashAtEachOperationOfTheDisk(t *testing.T) {

@@ -30,8 +30,8 @@ func TestTheWatermarkIsFinalIfTheLastFileIsFullOfLinks(t *testing.T) {
 	})
 }
 
-// impatiently runs a feed once for each operation of the store, each time with a caller whose context ends there and
-// who goes on with another one.
+// impatiently runs a feed once for each operation of the store. The context of the caller ends at that
+// operation, and the caller continues with another one.
 func impatiently(t *testing.T, feed []step) {
 	synctest.Test(t, func(t *testing.T) {
 		for n := range newSmallWorld(1).stores(feed) {
@@ -83,8 +83,8 @@ func TestARemovalThatFailsDamagesNothing(t *testing.T) {
 	}
 }
 
-// An outage after a job must lose neither the names of the refused items, nor what an item that ended the job has kept
-// from being processed, nor content.
+// An outage after a job must not lose names of refused items, items that an aborted job has not processed, or
+// contents.
 func TestAnOutageAfterAJobLosesNothing(t *testing.T) {
 	t.Parallel()
 	refused := []step{host("a.example"), host("bad.example"), host("b.example"), host("poison.example"), host("c.example"), host("d.example")}
@@ -93,7 +93,7 @@ func TestAnOutageAfterAJobLosesNothing(t *testing.T) {
 		feed []step
 		op   string
 		kind faultKind
-		want string // the error of the process; empty if it goes on
+		want string // error of the process; empty if it continues
 	}{
 		"short, while errors are read":     {feed: refused, op: "errors 1", kind: outage, want: ""},
 		"long, while errors are read":      {feed: refused, op: "errors 1", kind: collapse, want: "read the errors of batch job 1"},
@@ -122,8 +122,8 @@ func TestAnOutageAfterAJobLosesNothing(t *testing.T) {
 	}
 }
 
-// A call about one job or group that never succeeds does not stop the import: a list of errors, of which the platform
-// has counted what it could not list, or content.
+// A call about one job or group that never succeeds does not stop the import. The call is for a list of
+// errors that the platform counted and cannot list, or for content.
 func TestACallThatNeverSucceedsDoesNotStopAnImport(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -157,7 +157,7 @@ func TestACallThatNeverSucceedsDoesNotStopAnImport(t *testing.T) {
 	}
 }
 
-// The job under way is waited for when links find no place in memory or in a file.
+// Close waits for the job in progress if links can be stored neither in memory nor in a file.
 func TestAJobUnderWayIsWaitedForIfNothingMoreCanBeHeld(t *testing.T) { // not in parallel: it sets the place for files
 	t.Setenv("TMPDIR", t.TempDir()+"/nowhere")
 	t.Setenv("TMP", t.TempDir()+"/nowhere")
@@ -177,7 +177,7 @@ func TestAJobUnderWayIsWaitedForIfNothingMoreCanBeHeld(t *testing.T) { // not in
 	})
 }
 
-// Whoever closes an import does not wait for a store that hangs while another goroutine adds.
+// Close does not wait for a store that hangs in an Add of another goroutine.
 func TestStopEndsAnAddThatWaitsForTheStore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -231,8 +231,8 @@ func TestAJobThatIsGoneIsUnknown(t *testing.T) {
 	})
 }
 
-// A flush sends a link whose group was added, also if nothing else was added since the last file, and one that was
-// added before the link still waits.
+// Flush sends a link whose group was added, even if nothing else was added since the last file and an earlier
+// link still waits.
 func TestAFlushSendsLinksThatNeedNotWait(t *testing.T) {
 	t.Parallel()
 	for name, withoutStore := range map[string]bool{"kept": false, "not kept": true} {
@@ -323,7 +323,7 @@ func TestAReferenceThatIsExcludedCountsAtOnce(t *testing.T) {
 	})
 }
 
-// The hashes of groups depend on it.
+// The hashes of groups depend on the seed.
 func TestEachImportHasItsSeed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -353,7 +353,7 @@ func TestEachImportHasItsSeed(t *testing.T) {
 	})
 }
 
-// A file that must wait for those before it does not keep the next one waiting.
+// A file that waits for earlier files does not delay the next one.
 func TestFilesOvertakeOneThatWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -378,7 +378,7 @@ func TestFilesOvertakeOneThatWaits(t *testing.T) {
 	})
 }
 
-// Refused items beyond those that are listed are counted once, in whichever file's record they are.
+// Refused items beyond the listed ones are counted once, in the record of any file.
 func TestMoreRefusedItemsThanAreListed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

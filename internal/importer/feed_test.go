@@ -13,7 +13,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 )
 
-// TestMain also says how long the model test takes, unless the command line does.
+// TestMain also sets the duration of the model test, unless the command line does.
 func TestMain(m *testing.M) {
 	checks := "20"
 	if exhaustive() {
@@ -29,13 +29,13 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// step is one step of a feed: an item, or what is done between items.
+// step is an item of a feed, or an action between items.
 type step struct {
 	item    item.Encoded
 	refuse  bool   // the item breaks a rule
 	exclude string // the item is excluded for this reason
 	without string // a reference is excluded from the item for this reason
-	flush   bool   // no item: what was added is flushed
+	flush   bool   // no item: flush
 
 	key  string   // of the item on the platform; empty for an association
 	refs []string // keys of its references
@@ -43,7 +43,7 @@ type step struct {
 
 func (s *step) bad() bool { return strings.Contains(string(s.item.JSON), "bad") }
 
-// rejected reports whether the platform does not take the item.
+// rejected reports whether the platform refuses the item.
 func (s *step) rejected() bool { return s.bad() || strings.Contains(string(s.item.JSON), "poison") }
 
 func (s *step) kind() item.Kind { return item.KindOf(s.item.Section, 0) }
@@ -53,7 +53,7 @@ func quoted(text string) string {
 	return string(b)
 }
 
-// host is an indicator that refers to groups.
+// host returns an indicator that refers to groups.
 func host(name string, xids ...string) step {
 	s := step{key: hostKey(name), item: item.Encoded{Section: item.Indicators, Type: "Host", Name: name, Refs: xids,
 		JSON: []byte(`{"type":"Host","summary":` + quoted(name) + `}`)}}
@@ -63,13 +63,13 @@ func host(name string, xids ...string) step {
 	return s
 }
 
-// wide makes an item larger.
+// wide returns a larger item.
 func (s step) wide(bytes int) step {
 	s.item.JSON = append(slices.Clone(s.item.JSON[:len(s.item.JSON)-1]), `,"description":"`+strings.Repeat("x", bytes)+`"}`...)
 	return s
 }
 
-// group is a group that refers to other groups.
+// group returns a group that refers to other groups.
 func group(xid string, xids ...string) step {
 	s := step{key: groupKey(xid), item: item.Encoded{Section: item.Groups, Name: xid, Refs: xids,
 		JSON: []byte(`{"name":` + quoted("Name of "+xid) + `,"type":"Adversary","xid":` + quoted(xid) + `}`)}}
@@ -79,7 +79,7 @@ func group(xid string, xids ...string) step {
 	return s
 }
 
-// listing is a group that lists hosts.
+// listing returns a group that lists hosts.
 func listing(xid string, hosts ...string) step {
 	s := group(xid)
 	for _, name := range hosts {
@@ -89,14 +89,14 @@ func listing(xid string, hosts ...string) step {
 	return s
 }
 
-// document is a group with content.
+// document returns a group with content.
 func document(xid string) step {
 	s := group(xid)
 	s.item.Content = &item.Content{Type: "Document", XID: xid, Size: 3}
 	return s
 }
 
-// link is an association of a host and a group; pair is one of two hosts.
+// link returns an association of a host and a group, and pair one of two hosts.
 func link(name, xid string) step {
 	return association(item.End{Type: "Host", Name: name}, item.End{Name: xid}, xid)
 }
@@ -135,7 +135,7 @@ func hosts(prefix string, n int) (f []step) {
 	return f
 }
 
-// setup is what processes have in common.
+// setup is the configuration that all processes share.
 type setup struct {
 	maxItems, maxBytes, concurrency int
 	limit                           int64 // of the platform

@@ -16,8 +16,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// model is an import that is disturbed in every way. The feed is what the caller has, and next is what the caller adds
-// next.
+// model is an import with random faults. next is the index of the next item of the feed to add.
 type model struct {
 	*world
 	feed   []step
@@ -49,7 +48,7 @@ func (m *model) show() (text string) {
 	return text
 }
 
-// draw makes a new item. Names are new, but associations can be repeated.
+// draw draws a new item. Names are new, but associations can be repeated.
 func (m *model) draw(t *rapid.T) step {
 	pick := func(list []string, label string) string { return rapid.SampledFrom(list).Draw(t, label) }
 	refs := func() (xids []string) {
@@ -92,7 +91,7 @@ func (m *model) draw(t *rapid.T) step {
 	return host(name, refs()...)
 }
 
-// waiting returns a group of the model that was not added, or "".
+// waiting returns a group that was referred to and not added, or "".
 func (m *model) waiting() string {
 	for _, xid := range m.groups {
 		if !slices.Contains(m.known, xid) && !slices.ContainsFunc(m.feed, func(s step) bool { return s.key == groupKey(xid) }) {
@@ -102,7 +101,7 @@ func (m *model) waiting() string {
 	return ""
 }
 
-// open makes sure that there is a process that lives.
+// open makes sure that a process is running.
 func (m *model) open(t *rapid.T) bool {
 	if m.p != nil && m.p.dead.Load() {
 		m.kill(t, rapid.Bool().Draw(t, "the machine fails"))
@@ -131,13 +130,13 @@ func (m *model) open(t *rapid.T) bool {
 	return true
 }
 
-// explained reports whether an error comes from what was done to the process.
+// explained reports whether an injected fault explains an error.
 func (m *model) explained(err error) bool {
 	_, call := errors.AsType[*callError](err)
 	return call || errors.Is(err, syscall.EIO) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, durable.ErrCrash) || errors.Is(err, errDead)
 }
 
-// rest adds what is in the feed and was not added.
+// rest adds the remaining items of the feed.
 func (m *model) rest(t *rapid.T) {
 	for ; m.p != nil && m.next < len(m.feed); m.next++ {
 		if err := m.p.add(context.Background(), &m.feed[m.next]); err != nil {
@@ -174,7 +173,8 @@ func (m *model) kill(t *rapid.T, machine bool) {
 	}
 }
 
-// takeOver lets a second process take the import from the first, which goes on at the same time and must find out.
+// takeOver lets a second process take over the import. The first one continues at the same time and must
+// notice.
 func (m *model) takeOver(t *rapid.T) {
 	first := m.p
 	m.p = nil
@@ -197,7 +197,7 @@ func (m *model) takeOver(t *rapid.T) {
 	}
 }
 
-// finish closes the import, whatever it takes, and checks all of it.
+// finish closes the import, through any remaining faults, and checks everything.
 func (m *model) finish(t *rapid.T) {
 	m.platform.badUntil, m.platform.faults = time.Time{}, map[int]fault{}
 	for xid := m.waiting(); xid != ""; xid = m.waiting() {
@@ -222,7 +222,7 @@ func (m *model) finish(t *rapid.T) {
 	m.fail(t, "it does not end")
 }
 
-// check holds after every action.
+// check checks the invariants after every action.
 func (m *model) check(t *rapid.T) {
 	synctest.Wait()
 	m.platform.mu.Lock()

@@ -21,8 +21,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/journal"
 )
 
-// A process that has lost its import finds out at its next record, whatever the other one has done by then: the record
-// that stands in the way can be gone before the slot is tried, and before it is read.
+// A process that has lost its import notices at its next record, whatever the other process has done. The
+// record in its slot can be gone before the slot is tried, and before it is read.
 func TestAProcessFindsOutThatAnotherHasFinishedItsImport(t *testing.T) {
 	t.Parallel()
 	for name, tried := range map[string]bool{"before it writes": false, "before it reads": true} {
@@ -80,7 +80,7 @@ func TestAnImportIsOpenedWhileItsRecordsAreReplaced(t *testing.T) {
 	})
 }
 
-// Each process that opens an import leaves a record, also if it does nothing else.
+// Each process that opens an import leaves a record, even if it does nothing else.
 func TestProcessesThatDieAtOnceDoNotFillTheSpool(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -97,7 +97,7 @@ func TestProcessesThatDieAtOnceDoNotFillTheSpool(t *testing.T) {
 	})
 }
 
-// interrupted is an import of which a first process has kept some files and sent none.
+// interrupted returns a world with an import whose first process stored some files and sent none.
 func interrupted(t *testing.T, feed []step) *world {
 	t.Helper()
 	w := newWorld(setup{maxItems: 2, maxBytes: 10_000, concurrency: 2})
@@ -114,7 +114,7 @@ func interrupted(t *testing.T, feed []step) *world {
 	return w
 }
 
-// A process that goes on with an import fails if it cannot read the spool, and loses nothing.
+// A process that resumes an import fails without losses if it cannot read the spool.
 func TestASpoolThatCannotBeReadIsAnError(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -145,7 +145,7 @@ func TestASpoolThatCannotBeReadIsAnError(t *testing.T) {
 	})
 }
 
-// A process that delivers fewer files at the same time than the one before waits for their memory.
+// A process with a smaller Concurrency than the one before waits for the memory of the files.
 func TestAnImportGoesOnWithLessConcurrency(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -170,7 +170,7 @@ func spoil(text []byte) []byte {
 	return text
 }
 
-// lengthen adds a byte to a record, and makes the record look as if that was always there.
+// lengthen adds a byte to a record and updates its header to match.
 func lengthen(text []byte) []byte {
 	const magic = len("tcjournal1")
 	le, castagnoli := binary.LittleEndian, crc32.MakeTable(crc32.Castagnoli)
@@ -193,7 +193,7 @@ func lengthen(text []byte) []byte {
 	return append(append(out, header...), rest...)
 }
 
-// The memory of files that cannot be read back is not lost.
+// Files that cannot be read back return their memory.
 func TestAnImportGoesOnWithoutAnyFileThatCanBeRead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -297,7 +297,7 @@ func TestASpoolWithAnotherImportIsRefused(t *testing.T) {
 	}
 }
 
-// An import that has ended returns its outcome to a later process of the same run, unless it is to be forgotten.
+// An import that has ended returns its outcome to a later process of the same run, unless Forget was called.
 func TestAnImportIsRememberedUnlessItIsForgotten(t *testing.T) {
 	t.Parallel()
 	for name, forgotten := range map[string]bool{"remembered": false, "forgotten": true} {

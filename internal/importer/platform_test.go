@@ -18,21 +18,21 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 )
 
-// platform is the other side of an import, in memory. It survives the processes that talk to it, and counts how often
-// each item and reference arrives. Time passes only for jobs: one is done some time after its upload.
+// platform is a platform in memory. It survives the processes that call it, and counts how often each item
+// and reference arrives. Only jobs take time: a job is completed some time after its upload.
 type platform struct {
 	mu       sync.Mutex
-	limit    int64 // bytes of the largest file; 0 for any
+	limit    int64 // size of the largest file; 0 means unlimited
 	halts    bool  // a refused item ends its job
-	results  bool  // the lists of errors are in the other place
+	results  bool  // lists of errors are available as "results" only
 	most     int   // items of a file
 	bytes    int   // of a file with several items
 	jobs     map[int64]*job
 	arrived  map[string]int // items and references that are there
 	refused  map[string]int // items that were refused
-	wrong    []string       // what a client must not do
+	wrong    []string       // mistakes of the client
 	calls    int
-	faults   map[int]fault // by the number of the call
+	faults   map[int]fault // by number of call
 	trap     func(op string) fault
 	badUntil time.Time // of an outage
 	log      []string
@@ -47,10 +47,10 @@ type job struct {
 	entries []attribute.Entry
 }
 
-// fault is what happens to one call.
+// fault is the fault of one call.
 type fault struct {
 	kind    faultKind
-	applied bool // the platform does its work nevertheless
+	applied bool // the call takes effect nevertheless
 }
 
 type faultKind int
@@ -60,7 +60,7 @@ const (
 	lost                          // the request or the reply is lost
 	outage                        // this call and those of the next ten minutes fail
 	collapse                      // the same for a day, which is longer than the client waits
-	refusal                       // the platform says that it has not taken the request
+	refusal                       // the platform reports that it did not accept the request
 )
 
 // failAt makes the next calls of an operation fail.
@@ -88,7 +88,7 @@ func newPlatform() *platform {
 	return &platform{jobs: map[int64]*job{}, arrived: map[string]int{}, refused: map[string]int{}, faults: map[int]fault{}}
 }
 
-// clone returns a copy for another course of events.
+// clone returns a copy for another sequence of events.
 func (p *platform) clone() *platform {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -101,7 +101,7 @@ func (p *platform) clone() *platform {
 	return c
 }
 
-// client is how one process sees the platform. After its death nothing that it does has an effect.
+// client is the platform as one process sees it. After the death of the process, its calls have no effect.
 type client struct {
 	*platform
 	dead *atomic.Bool
@@ -232,7 +232,7 @@ func (c *client) Classify(err error) deliver.Fault {
 func (c *client) Problem(err error) item.Problem { return item.Problem{Text: err.Error()} }
 func (c *client) Error(p item.Problem) error     { return errors.New(p.Text) }
 
-// work completes the jobs that are due, in the order in which they are.
+// work completes the jobs that are due, in order.
 func (p *platform) work(now time.Time) {
 	var due []int64
 	for id, j := range p.jobs {
@@ -272,7 +272,7 @@ func endKey(typ, name string) string {
 	return typ + " " + name
 }
 
-// process is the work of one job. The platform goes from front to back.
+// process processes one job. The platform processes items in order.
 func (p *platform) process(j *job) {
 	j.state = deliver.Completed
 	var file struct{ Group, Indicator, Association []json.RawMessage }
@@ -343,7 +343,7 @@ func (p *platform) process(j *job) {
 	}
 }
 
-// refer makes a reference, whose ends must be there.
+// refer creates a reference, whose ends must exist.
 func (p *platform) refer(from, to string) {
 	for _, end := range []string{from, to} {
 		if p.arrived[end] == 0 {

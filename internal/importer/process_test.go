@@ -19,7 +19,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/journal"
 )
 
-// world is a platform, the disk of the client, and its processes one after the other.
+// world is a platform, the disk of the client, and its successive processes.
 type world struct {
 	setup
 	platform *platform
@@ -36,24 +36,24 @@ func newWorld(s setup) *world {
 	return &world{s, p, durable.NewMem(), 0}
 }
 
-// newSmallWorld returns a world in which files have up to n items and are sent one after the other.
+// newSmallWorld returns a world in which files have up to n items and are sent one by one.
 func newSmallWorld(n int) *world {
 	return newWorld(setup{maxItems: n, maxBytes: 10_000, concurrency: 1})
 }
 
-// after returns a world that goes on with a disk.
+// after returns a world that continues with a disk.
 func (w *world) after(disk *durable.Mem) *world {
 	return &world{w.setup, w.platform.clone(), disk, w.starts}
 }
 
-// process is one process that imports. After its death nothing that it does has an effect.
+// process is one process that imports. After its death, its calls have no effect.
 type process struct {
 	*importer.Engine
 	dead    *atomic.Bool
 	begin   journal.Start
 	named   []item.Failure // that were reported
 	trap    func(op string, after bool)
-	damage  func(text []byte) []byte // of a record that is read
+	damage  func(text []byte) []byte // applied to each record that is read
 	store   journal.Store
 	context context.Context
 }
@@ -127,7 +127,7 @@ func (w *world) start(ctx context.Context, options ...func(*process)) (p *proces
 	return p, finished, err
 }
 
-// add does one step.
+// add performs one step.
 func (p *process) add(ctx context.Context, s *step) error {
 	switch {
 	case s.flush:
@@ -167,7 +167,7 @@ func (w *world) mustStart(ctx context.Context, t *testing.T, steps ...step) *pro
 	return p
 }
 
-// mustAdd adds the next steps of a feed, with the context that the process was started with.
+// mustAdd adds the next steps of a feed with the context of the process.
 func (p *process) mustAdd(t *testing.T, steps ...step) {
 	t.Helper()
 	for i := range steps {
@@ -183,7 +183,7 @@ func (w *world) mustFinish(t *testing.T, feed []step) {
 	require.NoError(t, w.check(p, feed))
 }
 
-// run is one process from its start to its end: it adds what is missing of the feed and closes the import.
+// run runs one process from start to end: it adds the missing items of the feed and closes the import.
 func (w *world) run(feed []step, options ...func(*process)) (*process, error) {
 	ctx := context.Background()
 	p, finished, err := w.start(ctx, options...)
@@ -213,7 +213,7 @@ func (w *world) run(feed []step, options ...func(*process)) (*process, error) {
 	return p, errors.Join(p.Cause(), p.balance())
 }
 
-// stores runs a feed and returns how many operations of the store it begins and ends.
+// stores runs a feed and returns the number of operations of the store, counting begin and end.
 func (w *world) stores(feed []step) (n int) {
 	_, _ = w.run(feed, func(p *process) { p.trap = func(string, bool) { n++ } })
 	return n
@@ -271,7 +271,7 @@ func (w *world) check(p *process, feed []step) error {
 	// another one.
 	anew := w.halt && p.Resumed().Added == 0 && w.starts > 1
 
-	// What is on the platform.
+	// Items on the platform.
 	want, most := map[string]int{}, map[string]int{}
 	rejected := map[int64]string{} // by sequence number
 	var kinds [item.Kinds]int64
@@ -346,7 +346,7 @@ func (w *world) check(p *process, feed []step) error {
 		}
 	}
 
-	// The counts.
+	// Counts.
 	o := &st.Outcome
 	if st.Totals.Invalid != invalid || st.Totals.Excluded != excluded || st.Totals.Contents != contents {
 		say("%d items are invalid and %v excluded, %d contents, not %d, %v and %d", st.Totals.Invalid, st.Totals.Excluded, st.Totals.Contents, invalid, excluded, contents)
@@ -392,7 +392,7 @@ func (w *world) check(p *process, feed []step) error {
 		}
 	}
 
-	// Who is named.
+	// Items named in failures.
 	named := map[int64]int{}
 	for _, f := range o.Failures {
 		if f.Unprocessed && halted {
@@ -423,7 +423,7 @@ func (w *world) check(p *process, feed []step) error {
 		say("%d failed, not %d", failed, int64(len(rejected))-invalid)
 	}
 
-	// What is left.
+	// Remaining records.
 	if mark := st.Watermark; !halted && mark != (journal.Watermark{Seq: st.Totals.Added, Failed: failed}) {
 		say("the watermark is %+v at the end of %d items", mark, st.Totals.Added)
 	}

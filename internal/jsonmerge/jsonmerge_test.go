@@ -11,7 +11,7 @@ import (
 
 func last(_, more []byte) []byte { return more }
 
-// rules have one of each kind, and lists in lists.
+// rules contain one of each kind, and nested lists.
 func rules() Rules {
 	first := Rule{Choose: func(have, _ []byte) []byte { return have }}
 	labels := Rule{List: &List{Keys: []string{"name"}, Rules: Rules{"color": first}}}

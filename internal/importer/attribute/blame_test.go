@@ -25,7 +25,7 @@ func object(fields ...string) []byte {
 	return w.Buf
 }
 
-// fileOf makes a file of lines: a letter for the shape of the item, and its texts behind tabs.
+// fileOf returns a file from lines: a letter for the kind of item, and its texts separated by tabs.
 func fileOf(lines string) *item.File {
 	var f item.File
 	for n, line := range strings.Split(lines, "\n") {
@@ -49,7 +49,7 @@ func fileOf(lines string) *item.File {
 	return &f
 }
 
-// entryOf makes an error of lines: its code, words, cause, type, xid and references.
+// entryOf returns an error from lines: code, message, cause, type, xid and references.
 func entryOf(lines string) Entry {
 	l := append(strings.Split(lines, "\n"), "", "", "", "", "")
 	e := Entry{Code: l[0], Reason: l[1], Cause: l[2], Source: Source{Type: l[3], XID: l[4]}}
@@ -61,10 +61,10 @@ func entryOf(lines string) Entry {
 	return e
 }
 
-// loose returns a text as it is compared in this test: less exactly than a Matcher compares.
+// loose returns a text for comparison. It ignores more than a Matcher does.
 func loose(s string) string { return strings.ToLower(strings.Join(strings.Fields(s), " ")) }
 
-// names returns what an item may be called, apart from its type.
+// names returns the possible names of an item without its type.
 func names(json []byte) (names []string) {
 	n := item.NameOf(json)
 	for _, name := range append([]string{n.Ref, n.XID, n.Title}, n.Hashes...) {
@@ -75,7 +75,7 @@ func names(json []byte) (names []string) {
 	return names
 }
 
-// same reports whether two items are the same on the platform, for all that their names say.
+// same reports whether two items are the same on the platform according to their names.
 func same(f *item.File, p, q int) bool {
 	s, a, _ := f.At(p)
 	t, b, _ := f.At(q)
@@ -91,8 +91,8 @@ func same(f *item.File, p, q int) bool {
 	return n.Type == o.Type && n.Ref == o.Ref && slices.Equal(n.Values, o.Values)
 }
 
-// checkBlame fails unless an error is blamed on nobody, or on an item that it names and on which nothing else than
-// the item itself could be meant.
+// checkBlame fails if an error is blamed on an item that it does not name, or that is not the only possible
+// one.
 func checkBlame(t *testing.T, f *item.File, part item.Part, e Entry) {
 	t.Helper()
 	m := New(f, part)

@@ -24,7 +24,7 @@ func TestErrorsFindTheirItems(t *testing.T) {
 	c.Add(item.Groups, 1, []byte(`{"name":"a.example","type":"Threat","xid":"x-1"}`))
 	c.Add(item.Groups, 2, []byte(`{"name":"n","type":"Threat","xid":"x-2"}`))
 	c.Add(item.Associations, ^int64(4), []byte(`{"type_1":"Host","ref_1":"a.example","ref_2":"x-9"}`))
-	const g, i, a = 0, 2, 6 // where the lists begin
+	const g, i, a = 0, 2, 6 // start of each list
 	for name, find := range map[string]struct {
 		e    Entry
 		want int
@@ -90,8 +90,8 @@ func TestErrorsFindTheirItems(t *testing.T) {
 	assert.False(t, ok, "what is not in the file is not found")
 }
 
-// TestErrorsAreNotBlamedOnOtherItems has errors that could be taken for those of an item which is
-// fine, by values that a feed may hold or an author may choose.
+// TestErrorsAreNotBlamedOnOtherItems has errors that seem to concern an innocent item, because of values that
+// a feed may contain or an author may choose.
 func TestErrorsAreNotBlamedOnOtherItems(t *testing.T) {
 	t.Parallel()
 	const nobody = -1
@@ -264,9 +264,9 @@ func TestErrorsAreNotBlamedOnOtherItems(t *testing.T) {
 	}
 }
 
-// TestErrorsOfRandomFeedsAreNotBlamedOnOtherItems makes feeds of values that hold each other and the
-// platform's words, and errors of one of their items in the shapes that lists of errors have. The
-// error is that of the item, or nobody's.
+// TestErrorsOfRandomFeedsAreNotBlamedOnOtherItems has feeds of values that contain each other and words of
+// the platform, and errors of one of their items in all forms. An error must be assigned to that item or to
+// none.
 func TestErrorsOfRandomFeedsAreNotBlamedOnOtherItems(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
@@ -329,8 +329,8 @@ func TestErrorsOfRandomFeedsAreNotBlamedOnOtherItems(t *testing.T) {
 	assert.Greater(t, known, 1000, "many are known")
 }
 
-// TestErrorsOfManyEqualItemsAreReadInTime has files of the largest size in which many items are called alike. How long
-// an error takes must not grow with their number.
+// TestErrorsOfManyEqualItemsAreReadInTime has files of the largest size with many equal names. The time per
+// error must not depend on their number.
 func TestErrorsOfManyEqualItemsAreReadInTime(t *testing.T) {
 	t.Parallel()
 	const count, errors = 10_000, 1_100

@@ -10,7 +10,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 )
 
-// mixed returns a file of some items of several kinds.
+// mixed returns a file with items of several kinds.
 func mixed(n int) *item.File {
 	var f item.File
 	for i := range n {
@@ -36,7 +36,7 @@ func totals(counts [item.Kinds]item.Counts) (all item.Counts) {
 	return all
 }
 
-// marks returns the first n bits as a list.
+// marks returns the first n bits as a slice.
 func marks(set, n int) []bool {
 	m := make([]bool, n)
 	for i := range m {
@@ -45,9 +45,9 @@ func marks(set, n int) []bool {
 	return m
 }
 
-// TestVerdictsAreTrue has all that can become of the items of a small file, and all that the platform can say of it:
-// errors that name their item or not, and successes that are not counted. What is said of an item is what has become
-// of it, or that it is unknown.
+// TestVerdictsAreTrue covers all outcomes of the items of a small file and all reports of the platform:
+// errors with and without the name of their item, and missing counts of successes. A verdict must be the
+// outcome or Unknown.
 func TestVerdictsOfSmallFiles(t *testing.T) {
 	t.Parallel()
 	const most = 6
@@ -93,8 +93,8 @@ func TestVerdictsOfSmallFiles(t *testing.T) {
 	}
 }
 
-// TestCountsOfAnyKindAddUp has all counts, and errors, of a small part of a file, also those that contradict each
-// other.
+// TestCountsOfAnyKindAddUp covers all counts and errors of a small part of a file, including contradictory
+// ones.
 func TestCountsOfAnyKindAddUp(t *testing.T) {
 	t.Parallel()
 	const most, file = 4, 7
@@ -254,7 +254,7 @@ func TestTallies(t *testing.T) {
 	}
 }
 
-// TestJobsThatAreGivenUpAreCutWhereTheyEnded has all jobs of a few items of which one is fatal.
+// TestJobsThatAreGivenUpAreCutWhereTheyEnded covers all jobs of a few items with one fatal item.
 func TestJobsThatAreGivenUpAreCutWhereTheyEnded(t *testing.T) {
 	t.Parallel()
 	for n := 1; n <= 5; n++ {

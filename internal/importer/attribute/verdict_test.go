@@ -93,7 +93,7 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-// The counts of a platform that tells the truth are not contradicted, whatever it leaves out.
+// Verdicts do not contradict the counts of a correct platform, whichever counts it omits.
 func TestMoreSuccessesThanItemsOfASectionSayNothingOfTheOthers(t *testing.T) {
 	t.Parallel()
 	var file item.File

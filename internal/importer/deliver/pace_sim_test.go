@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// wait simulates that a job of some duration is waited for. It returns when it is seen to be done, and the number of
-// looks.
+// wait simulates polling a job with a duration. It returns the time at which the job was seen completed, and
+// the number of polls.
 func wait(p *Pace, bytes int64, takes time.Duration) (seen time.Duration, n int) {
 	next := pollDelays(p.expect(bytes))
 	running := time.Duration(0)
@@ -24,7 +24,8 @@ func wait(p *Pace, bytes int64, takes time.Duration) (seen time.Duration, n int)
 	}
 }
 
-// sequence simulates jobs of about one size for a time, of which takes says how long one takes at a time.
+// sequence simulates jobs of similar size for some time. takes returns the duration of a job that starts at a
+// time.
 func sequence(random *rand.Rand, total time.Duration, takes func(at time.Duration) time.Duration) (overhead, perJob float64, most int) {
 	var p Pace
 	var work, spent time.Duration
@@ -38,8 +39,8 @@ func sequence(random *rand.Rand, total time.Duration, takes func(at time.Duratio
 	return float64(spent) / float64(work), float64(sum) / float64(jobs), most
 }
 
-// TestJobsAreLookedAtWhenTheyAreDone simulates two hours of jobs. A job is waited for at most 12 % longer than it takes
-// on average, with few looks.
+// TestJobsAreLookedAtWhenTheyAreDone simulates two hours of jobs. On average, polling takes at most 12 %
+// longer than the job, with few polls.
 func TestJobsAreLookedAtWhenTheyAreDone(t *testing.T) {
 	t.Parallel()
 	const minute = time.Minute
@@ -90,8 +91,8 @@ func TestJobsAreLookedAtWhenTheyAreDone(t *testing.T) {
 	}
 }
 
-// TestALongJobIsLookedAtLessAndLessOften has jobs that nobody expected. They are seen soon after they are done, and the
-// number of looks grows with the logarithm of the time, up to a look each 20 seconds.
+// TestALongJobIsLookedAtLessAndLessOften has jobs of unexpected durations. They are seen completed soon, and
+// the number of polls grows with the logarithm of the time, up to a poll every 20 seconds.
 func TestALongJobIsLookedAtLessAndLessOften(t *testing.T) {
 	t.Parallel()
 	for _, expected := range []time.Duration{0, time.Second, time.Minute} {

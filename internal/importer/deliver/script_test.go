@@ -17,7 +17,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/journal"
 )
 
-// script is the delivery of one file to a platform that replies as a test says. It writes down what happens.
+// script is the delivery of one file to a platform with scripted replies. It records the events.
 type script struct {
 	replies map[string][]any // by the call: a Fault, a Status, entries, a partial, or a function that returns one of them
 	last    any              // reply to each call of Status that has no other
@@ -35,7 +35,7 @@ func (s *script) say(format string, args ...any) {
 	fmt.Fprintf(&s.text, "%v "+format+"\n", append([]any{time.Since(s.began)}, args...)...)
 }
 
-// partial is a list of errors whose end is lost.
+// partial is an interrupted list of errors.
 type partial []attribute.Entry
 
 type faultError struct {
@@ -45,7 +45,7 @@ type faultError struct {
 
 func (e *faultError) Error() string { return e.op + " has failed" }
 
-// reply is the reply to a call.
+// reply returns the reply to a call.
 func (s *script) reply(op string) (any, error) {
 	s.say("%s", op)
 	op = call.FindString(op)
@@ -124,7 +124,7 @@ func (s *script) Classify(err error) Fault {
 	return Fault{}
 }
 
-// newScript returns the delivery of hosts and documents, which are named "a b:c": c is a document.
+// newScript returns the delivery of hosts and documents. In "a b:c", c is a document.
 func newScript(t *testing.T, content string) *script {
 	t.Helper()
 	s := &script{replies: map[string][]any{}, began: time.Now()}
@@ -178,7 +178,7 @@ func shown(f item.Failure) string {
 	return text
 }
 
-// done is the status of a completed job.
+// done returns the status of a completed job.
 func done(success, errors, unprocessed int) Status {
 	return Status{State: Completed, Counts: attribute.Counts{Success: success, Errors: errors, Unprocessed: unprocessed}}
 }
@@ -193,7 +193,7 @@ func (s *script) outcome(o item.Outcome) {
 	fmt.Fprintf(&s.text, "%d jobs, %d bytes, lost %v, %d failures\n", o.Jobs, o.Bytes, o.Lost, len(o.Failures))
 }
 
-// run delivers the file and returns what has happened.
+// run delivers the file and returns the events.
 func (s *script) run(t *testing.T) string {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)

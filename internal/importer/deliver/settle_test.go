@@ -17,7 +17,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/journal"
 )
 
-// answers is a platform that takes each file and answers with the next counts and errors.
+// answers is a platform that accepts each file and replies with the next counts and errors.
 type answers struct {
 	jobs  []answer
 	files []string
@@ -53,8 +53,8 @@ func (a *answers) Errors(_ context.Context, job int64, _ string, skip int, use f
 func (*answers) Attach(context.Context, item.Content) (bool, error) { return false, nil }
 func (*answers) Classify(error) Fault                               { return Fault{} }
 
-// TestTheItemThatThePlatformNamesEndedTheJob has a platform whose counts say that it has processed more than the place
-// at which it says that it gave up.
+// TestTheItemThatThePlatformNamesEndedTheJob has a platform whose counts contradict the position at which it
+// reports that it aborted.
 func TestTheItemThatThePlatformNamesEndedTheJob(t *testing.T) {
 	t.Parallel()
 	const fatal = "Encountered an unexpected Exception while processing batch job. Last known JSON path: '$.indicator[%d]'"
@@ -92,8 +92,8 @@ func deliver(t *testing.T, platform *answers, n int) (failed []item.Failure, cou
 	return failed, counts
 }
 
-// TestErrorsBehindACrowdCount has a platform that lists thousands of errors of one item before the only error of
-// another, and before the one that says that it gave up the job.
+// TestErrorsBehindACrowdCount has a list with thousands of errors of one item before the only error of
+// another and before the fatal error.
 func TestErrorsBehindACrowdCount(t *testing.T) {
 	t.Parallel()
 	about := func(n int) attribute.Entry {

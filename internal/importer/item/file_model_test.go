@@ -20,7 +20,7 @@ type entry struct {
 	text    string
 }
 
-// model is a file as three lists, and all of its methods the slow way.
+// model is a simple implementation of File.
 type model [Sections][]entry
 
 func (m *model) all() (all []entry) {
@@ -47,7 +47,7 @@ func bodyText(items []entry) string {
 	return "{" + strings.Join(lists, ",") + "}"
 }
 
-// randomFile makes a file and its model. The items are objects, of 2 bytes and more.
+// randomFile returns a file and its model. The items are objects of at least 2 bytes.
 func randomFile(random *rand.Rand, most int) (*File, *model) {
 	f, m := new(File), new(model)
 	for n := range random.IntN(most + 1) {
@@ -65,7 +65,7 @@ func randomFile(random *rand.Rand, most int) (*File, *model) {
 	return f, m
 }
 
-// checkFile compares everything that a file says with its model.
+// checkFile compares all methods of a file with its model.
 func checkFile(t *testing.T, f *File, m *model) {
 	t.Helper()
 	all := m.all()
@@ -195,7 +195,7 @@ func TestKindsOfItems(t *testing.T) {
 	}
 }
 
-// FuzzPayloads decodes any text: to an error, or to a file that comes back the same.
+// FuzzPayloads decodes any text, to an error or to a file with the same encoding.
 func FuzzPayloads(f *testing.F) {
 	for seed := range uint64(8) {
 		file, _ := randomFile(rand.New(rand.NewPCG(seed, 3)), 6)

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestSumsTellSequencesApart has sequences that are alike, each of which must have a sum of its own.
+// TestSumsTellSequencesApart has similar sequences, which must have different checksums.
 func TestSumsTellSequencesApart(t *testing.T) {
 	t.Parallel()
 	g := func(json string, refs []string, listed ...string) *Encoded {
@@ -79,7 +79,7 @@ func TestSumsTellSequencesApart(t *testing.T) {
 	}
 }
 
-// TestSumsHave64Bits finds about 20 pairs of items with one sum if only 32 bits of it depend on the item.
+// TestSumsHave64Bits would find about 20 collisions if only 32 bits depended on the item.
 func TestSumsHave64Bits(t *testing.T) {
 	t.Parallel()
 	var s Summer

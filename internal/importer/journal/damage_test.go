@@ -14,8 +14,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 )
 
-// middle returns the journal of an import that is under way: a checkpoint, files from before and after it, and links and
-// groups in records and in memory.
+// middle returns the journal of an unfinished import: a checkpoint, files from before and after it, and links
+// and groups in records and in memory.
 func middle(t require.TestingT, seed uint64) (*memStore, *machine) {
 	m, store := newMachine(seed), newStore()
 	j := begin(t, store)
@@ -46,8 +46,8 @@ func middle(t require.TestingT, seed uint64) (*memStore, *machine) {
 	return store, m
 }
 
-// TestEveryDamagedRecordIsTold damages and removes each record. What is needed for the state ends the replay; what only
-// holds the items of a file, links or groups ends the reading of those.
+// TestEveryDamagedRecordIsTold damages and removes each record. Damage to the state fails the replay. Damage
+// to items, links or groups fails only reading those.
 func TestEveryDamagedRecordIsTold(t *testing.T) {
 	t.Parallel()
 	damage := map[string]func(s *memStore, name string){
@@ -126,7 +126,7 @@ func TestEveryDamagedRecordIsTold(t *testing.T) {
 	assert.Greater(t, lists, 10)
 }
 
-// TestDamagedListsDoNotHideTheItems damages the parts of a record besides its items.
+// TestDamagedListsDoNotHideTheItems damages the parts of a record except its items.
 func TestDamagedListsDoNotHideTheItems(t *testing.T) {
 	t.Parallel()
 	store := newStore()
@@ -199,7 +199,8 @@ func TestGroupsThatWereMovedButAreNone(t *testing.T) {
 	}
 }
 
-// TestWhatIsLeftBelowIsIgnored adds records below the checkpoint, as a process leaves them that died while it removed them.
+// TestWhatIsLeftBelowIsIgnored adds records below the checkpoint, like a process that died while it removed
+// them.
 func TestWhatIsLeftBelowIsIgnored(t *testing.T) {
 	t.Parallel()
 	store, m := middle(t, 4)

@@ -17,7 +17,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 )
 
-// grow adds files and settles them until the next record makes the journal write a checkpoint.
+// grow adds and settles files until the next record triggers a checkpoint.
 func grow(t *testing.T, j *Journal, s *memStore) {
 	t.Helper()
 	for len(j.live)-len(j.state.live()) < j.maxRecords {
@@ -26,7 +26,7 @@ func grow(t *testing.T, j *Journal, s *memStore) {
 	s.ops = nil
 }
 
-// TestAnErrorSaysThatTheRecordIsNotThere lets the work fail that a journal does besides the record.
+// TestAnErrorSaysThatTheRecordIsNotThere lets the operations fail that precede a record.
 func TestAnErrorSaysThatTheRecordIsNotThere(t *testing.T) {
 	t.Parallel()
 	for _, op := range []string{"remove", "create", "names"} {
@@ -70,7 +70,7 @@ func TestAnErrorSaysThatTheRecordIsNotThere(t *testing.T) {
 	}
 }
 
-// TestAStoreThatFailsForAMomentIsAskedAgain lets each operation of a kind fail, three times or for good.
+// TestAStoreThatFailsForAMomentIsAskedAgain lets each kind of operation fail, three times or permanently.
 func TestAStoreThatFailsForAMomentIsAskedAgain(t *testing.T) {
 	t.Parallel()
 	for _, op := range []string{"names", "read", "remove"} {
@@ -159,7 +159,7 @@ func TestAContextThatEndsLeavesTheJournalUsable(t *testing.T) {
 	assert.Equal(t, int64(2), open(t, store).state.Made)
 }
 
-// TestAListThatHangsEnds uses a store that answers when the context ends.
+// TestAListThatHangsEnds uses a store that replies when the context ends.
 func TestAListThatHangsEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -221,7 +221,7 @@ func TestATakeoverOfABusyJournal(t *testing.T) {
 	require.ErrorIs(t, do(t.Context(), j, added(&j.state, true, 1)), ErrLost)
 }
 
-// TestReplayKeepsNoItems counts the records that are in memory when the last one is read.
+// TestReplayKeepsNoItems counts the records in memory when the last one is read.
 func TestReplayKeepsNoItems(t *testing.T) {
 	t.Parallel()
 	store := newStore()
@@ -261,7 +261,7 @@ func (w *watching) Read(ctx context.Context, name string) ([]byte, error) {
 	return text, err
 }
 
-// TestOpeningOftenLeavesFewRecords opens an import again and again, as a job that dies soon does.
+// TestOpeningOftenLeavesFewRecords opens an import many times, like a process that dies early.
 func TestOpeningOftenLeavesFewRecords(t *testing.T) {
 	t.Parallel()
 	store := newStore()

@@ -13,18 +13,20 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// process opens a journal and appends records, and stops at each operation of its store until it is told to go on.
+// process opens a journal and appends records. It stops before each operation of its store until it is
+// resumed.
 type process struct {
 	name  string
 	next  func() (struct{}, bool)
 	stop  func()
-	acked []int64 // slots of records that a method has taken
+	acked []int64 // slots of records that were applied
 	err   error
 	wrote bool // it created a record after it had lost the journal
 	ended bool
 }
 
-// newProcess returns a process that has not begun. It appends n records with its name, or until it loses the journal.
+// newProcess returns a process that has not started. It appends n records with its name, or stops when it
+// loses the journal.
 func newProcess(name string, store *memStore, n int) *process {
 	p := &process{name: name}
 	p.next, p.stop = iter.Pull(func(yield func(struct{}) bool) {
@@ -73,7 +75,7 @@ func (panics) Errorf(format string, args ...any) { panic(fmt.Sprintf(format, arg
 
 func (panics) FailNow() { panic("failed") }
 
-// run lets a process do n operations, or all if n is negative.
+// run lets a process perform n operations, or all if n is negative.
 func (p *process) run(n int) {
 	for ; n != 0 && !p.ended; n-- {
 		_, more := p.next()
@@ -110,7 +112,7 @@ func (s *stepping) Remove(ctx context.Context, name string) error {
 	return s.memStore.Remove(ctx, name)
 }
 
-// checkFenced checks what two processes did to a journal. Both have ended.
+// checkFenced checks a journal after two processes have ended.
 func checkFenced(t *testing.T, store *memStore, msg string, ps ...*process) {
 	t.Helper()
 	for _, p := range ps {
@@ -133,8 +135,8 @@ func checkFenced(t *testing.T, store *memStore, msg string, ps ...*process) {
 	require.Equal(t, "today", j.state.Start.Run, msg)
 }
 
-// TestTwoProcesses interleaves two processes at every operation of their store: one is interrupted, and the other
-// one is, too, before the first one goes on.
+// TestTwoProcesses interleaves two processes at every operation of their store. One is interrupted, and so is
+// the other before the first one continues.
 func TestTwoProcesses(t *testing.T) {
 	t.Parallel()
 	prepare := func() *memStore {
@@ -169,7 +171,7 @@ func TestTwoProcesses(t *testing.T) {
 	assert.Greater(t, lost, total)
 }
 
-// TestTwoProcessesAtRandom switches between two processes at random, also in an empty store.
+// TestTwoProcessesAtRandom switches between two processes at random, including in an empty store.
 func TestTwoProcessesAtRandom(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(60) {

@@ -15,14 +15,14 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 )
 
-// fault is what becomes of an operation of a memStore.
+// fault is the fault of an operation of a memStore.
 type fault int
 
 const (
 	none    fault = iota
-	refused       // it fails and does nothing
-	hidden        // it does its work and fails
-	late          // it fails, and does its work when land is called
+	refused       // it fails without effect
+	hidden        // it takes effect and fails
+	late          // it fails, and takes effect when land is called
 )
 
 var errIO = errors.New("input/output error")
@@ -45,7 +45,7 @@ func (s *memStore) clone() *memStore {
 	return &memStore{records: maps.Clone(s.records)}
 }
 
-// do runs one operation.
+// do performs one operation.
 func (s *memStore) do(ctx context.Context, op, name string, apply func() error) error {
 	f := none
 	if s.fail != nil {
@@ -70,7 +70,7 @@ func (s *memStore) do(ctx context.Context, op, name string, apply func() error) 
 	return apply()
 }
 
-// land lets the operations happen that are late.
+// land performs the operations that are late.
 func (s *memStore) land() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -147,7 +147,7 @@ type ruleError struct{ Field, Rule, Fix string }
 
 func (e ruleError) Error() string { return e.Field + " " + e.Rule + "; " + e.Fix }
 
-// testErrors keeps errors as item.Problem says.
+// testErrors implements Errors.
 type testErrors struct{}
 
 func (testErrors) Problem(err error) item.Problem {
@@ -166,7 +166,7 @@ func (testErrors) Error(p item.Problem) error {
 
 const testFiles = 3 // open at the same time: a concurrency of 2
 
-// open opens the journal in a store, and then does not repeat what fails.
+// open opens the journal in a store, without retries after that.
 func open(t require.TestingT, s Store) *Journal {
 	j, err := Open(context.Background(), s, testFiles, testErrors{}, nil)
 	require.NoError(t, err)
@@ -200,7 +200,7 @@ func do(ctx context.Context, j *Journal, r *record) error {
 	return errors.New("no method appends this kind")
 }
 
-// added returns a record that adds one item in a file of its own, or n items that are in no file.
+// added returns a record that adds one item in a file, or n items without a file.
 func added(s *State, inFile bool, n int64) *record {
 	a := &Added{Totals: s.Totals.Clone(), Held: 1 << 40}
 	a.Totals.Added += n

@@ -21,8 +21,8 @@ type thing struct {
 	verdict item.Verdict
 }
 
-// machine makes the records of a random import in an order in which an engine can write them, and knows what follows from
-// them without a State.
+// machine generates the records of a random import in a valid order, and computes the expected state without
+// a State.
 type machine struct {
 	*rand.Rand
 	totals  item.Totals
@@ -60,7 +60,7 @@ func newMachine(seed uint64) *machine {
 	return &machine{Rand: rand.New(rand.NewPCG(seed, 1)), files: map[int64]*machineFile{}, waiting: map[int64]Deferred{}, big: 40}
 }
 
-// held returns the smallest sequence number of what waits.
+// held returns the smallest sequence number of the links that wait.
 func (m *machine) held() int64 {
 	held := int64(math.MaxInt64)
 	for _, d := range m.waiting {
@@ -69,7 +69,7 @@ func (m *machine) held() int64 {
 	return held
 }
 
-// next returns the next record. If finish is true, nothing is added but what waits, and nil comes in the end.
+// next returns the next record. If finish is true, it adds only links that wait, and then returns nil.
 func (m *machine) next(finish bool) *record {
 	if len(m.files) == 0 && finish && len(m.waiting) == 0 {
 		return nil
@@ -101,7 +101,7 @@ func (m *machine) added(finish bool) *Added {
 		m.waiting[d.Index] = d
 		a.Links = append(a.Links, d)
 	}
-	// What waited is sent, or repeats something else.
+	// Links are released or dropped as duplicates.
 	for _, index := range slices.Sorted(maps.Keys(m.waiting)) {
 		if !finish && m.IntN(4) != 0 {
 			continue
@@ -167,7 +167,7 @@ func (m *machine) added(finish bool) *Added {
 	return a
 }
 
-// payload returns a file of things.
+// payload returns a file with things.
 func payload(things []thing) *item.File {
 	f := &item.File{}
 	for _, t := range things {
@@ -233,8 +233,8 @@ func (m *machine) close(f *machineFile) {
 	}
 }
 
-// watermark returns how far the watermark can be: at the end of a record whose items and those before it are final.
-// What failed belongs to a file, so the watermark does not split a file with failures that reaches below it.
+// watermark returns the expected watermark: the end of a record whose items, and all before, are final. A
+// failure belongs to a file, so the watermark does not split a file with failures.
 func (m *machine) watermark() (to int64) {
 records:
 	for n, k := range m.marks {
@@ -273,7 +273,7 @@ func below(seqs []int64, to int64) int64 {
 	return n
 }
 
-// check compares a state with what the machine knows.
+// check compares a state with the expected one.
 func (m *machine) check(t require.TestingT, s *State) {
 	require.Equal(t, m.totals.Added, s.Totals.Added)
 	require.Equal(t, m.made, s.Made)
@@ -309,7 +309,7 @@ func (m *machine) check(t require.TestingT, s *State) {
 	require.Equal(t, below(m.unknown, w.Seq), w.Unknown)
 }
 
-// done returns how many items of a file have an outcome.
+// done returns the number of items of a file with an outcome.
 func done(f *File, m *machineFile) int {
 	if len(f.Pieces) == 0 {
 		return len(m.things)
@@ -317,7 +317,7 @@ func done(f *File, m *machineFile) int {
 	return f.Pieces[0].From
 }
 
-// checkLists compares the links and groups of a journal with what the machine knows.
+// checkLists compares the links and groups of a journal with the expected ones.
 func (m *machine) checkLists(t require.TestingT, j *Journal) {
 	waiting := map[int64]Deferred{}
 	last := int64(-1)
@@ -336,7 +336,7 @@ func (m *machine) checkLists(t require.TestingT, j *Journal) {
 	require.Equal(t, m.groups, groups)
 }
 
-// checkPayloads compares the items of files that are not settled with what the machine knows.
+// checkPayloads compares the items of unsettled files with the expected ones.
 func (m *machine) checkPayloads(t require.TestingT, j *Journal) {
 	for _, f := range j.state.Files {
 		var got item.File
@@ -345,7 +345,7 @@ func (m *machine) checkPayloads(t require.TestingT, j *Journal) {
 	}
 }
 
-// text returns a state as text, besides where its records are.
+// text returns a state as text, without the slots of its records.
 func text(t require.TestingT, s *State) string {
 	c := *s
 	c.Files, c.Links, c.Groups = nil, nil, nil

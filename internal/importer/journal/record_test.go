@@ -16,7 +16,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 )
 
-// frame returns a record with a header of any text.
+// frame returns a record with any text as its header.
 func frame(head string, raw ...string) []byte {
 	b := []byte(magic)
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(head)))
@@ -49,7 +49,7 @@ func TestARecordIsReadAsItWasWritten(t *testing.T) {
 	require.ErrorIs(t, err, errPlace)
 }
 
-// TestEveryChangedByteIsNoticed changes and cuts off each byte of a record.
+// TestEveryChangedByteIsNoticed changes each byte of a record, and cuts the record at each byte.
 func TestEveryChangedByteIsNoticed(t *testing.T) {
 	t.Parallel()
 	text, raw := sample(t)
@@ -180,8 +180,8 @@ func TestSlotNames(t *testing.T) {
 	assert.Equal(t, "mine", string(store.records["slot-7"]))
 }
 
-// FuzzSpoolRecords replays any records. Each of the texts is a record as it is, and the content of a record whose
-// checksums match.
+// FuzzSpoolRecords replays any records. Each text is used as a record, and as the content of a record with
+// matching checksums.
 func FuzzSpoolRecords(f *testing.F) {
 	m, store := newMachine(11), newStore()
 	j := begin(f, store)
@@ -234,7 +234,7 @@ func valid(slot int64, head, raw []byte) []byte {
 	return frame(string(text), string(raw))
 }
 
-// replay opens a journal and uses all of its state. There is a state or an error.
+// replay opens a journal and uses its whole state. It returns a state or an error.
 func replay(t *testing.T, texts ...[]byte) {
 	store := newStore()
 	for i, text := range texts {

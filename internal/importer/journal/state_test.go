@@ -19,9 +19,9 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/item"
 )
 
-// TestTheStateIsAFoldOfTheRecords compares three states of random imports: the one of a journal that writes
-// checkpoints, moves lists to records and fails to remove records at random, the one of a process that opens it, and one
-// that took the records without a journal. All must agree with a model that knows no records.
+// TestTheStateIsAFoldOfTheRecords compares three states of random imports: that of a journal with random
+// checkpoints, moves and failed removals, that of a process that opens it, and one without a journal. All
+// must equal the model.
 func TestTheStateIsAFoldOfTheRecords(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(30) {
@@ -98,7 +98,7 @@ func TestTheStateIsAFoldOfTheRecords(t *testing.T) {
 	}
 }
 
-// live returns how many records there are besides those that hold links and groups.
+// live returns the number of records except those with links and groups.
 func (s *memStore) live(j *Journal) int {
 	return len(s.slots()) - len(chunks(&j.state))
 }
@@ -171,7 +171,7 @@ func TestLongImportsKeepFewRecords(t *testing.T) {
 	})
 }
 
-// TestManyLinksAndGroupsMoveToRecords adds more than is kept in memory.
+// TestManyLinksAndGroupsMoveToRecords adds more links and groups than memory holds.
 func TestManyLinksAndGroupsMoveToRecords(t *testing.T) {
 	t.Parallel()
 	store := newStore()
@@ -207,7 +207,7 @@ func TestManyLinksAndGroupsMoveToRecords(t *testing.T) {
 	assert.Equal(t, waiting(j), waiting(open(t, store)))
 	require.Len(t, j.state.Links, 2, "few links that wait do not make a record")
 
-	// A chunk of which the most is released stays in memory.
+	// A mostly released chunk stays in memory.
 	store = newStore()
 	j, totals = begin(t, store), item.Totals{}
 	add()
@@ -266,7 +266,7 @@ func TestRanges(t *testing.T) {
 	}
 }
 
-// TestTheWatermarkWaitsForTheLinksOfAnItem has a link that failed in a file behind one that is not settled.
+// TestTheWatermarkWaitsForTheLinksOfAnItem has a failed link in a file after one that is not settled.
 func TestTheWatermarkWaitsForTheLinksOfAnItem(t *testing.T) {
 	t.Parallel()
 	var s State
@@ -289,7 +289,7 @@ func TestTheWatermarkWaitsForTheLinksOfAnItem(t *testing.T) {
 	assert.Equal(t, Watermark{Seq: 30, Failed: 1}, s.Marks.Watermark)
 }
 
-// TestAJournalWithoutAStore keeps the state of an import that is not kept.
+// TestAJournalWithoutAStore has the state of an import that is not stored.
 func TestALinkThatIsNowhereIsNotReleased(t *testing.T) {
 	t.Parallel()
 	links := func() []*linkChunk { return []*linkChunk{{From: 10, To: 20, Count: 10}, {From: 30, To: 40, Count: 10}} }
@@ -329,7 +329,7 @@ func TestAJournalWithoutAStore(t *testing.T) {
 	j.View(func(s *State) { assert.Equal(t, &End{Remember: true}, s.End) })
 }
 
-// TestManyGoroutines lets deliveries write at the same time, while another goroutine looks.
+// TestManyGoroutines lets deliveries write while another goroutine reads the state.
 func TestManyGoroutines(t *testing.T) {
 	t.Parallel()
 	store := newStore()

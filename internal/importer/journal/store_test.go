@@ -16,8 +16,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/durable"
 )
 
-// TestAnErrorOfTheStore lets operations of the store fail at random, and lets records arrive late. After an error the
-// journal either goes on or is broken; the next process finds all that was taken, and at most the last record besides.
+// TestAnErrorOfTheStore lets operations of the store fail at random, and lets records arrive late. After an
+// error the journal continues or is broken. The next process finds all applied records, and at most one more.
 func TestAnErrorOfTheStore(t *testing.T) {
 	t.Parallel()
 	broken, repeated, there := 0, 0, 0
@@ -166,7 +166,7 @@ func TestARecordThatArrivesAfterItWasGivenUp(t *testing.T) {
 	})
 }
 
-// TestASlotThatWasRemoved lets a process write into a slot that another one has used and removed.
+// TestASlotThatWasRemoved lets a process write to a slot that another one has used and removed.
 func TestASlotThatWasRemoved(t *testing.T) {
 	t.Parallel()
 	store := newStore()
@@ -204,7 +204,7 @@ func TestATakeoverEndsWhenTheOwnerIsTooBusy(t *testing.T) {
 	mustDo(t, j, added(&j.state, true, 1))
 }
 
-// fold returns the state after records, as text.
+// fold returns the state after records as text.
 func fold(t *testing.T, records ...*record) string {
 	t.Helper()
 	s := State{keep: true}
@@ -220,9 +220,9 @@ func fold(t *testing.T, records ...*record) string {
 
 const dirPath = "state/spool"
 
-// dirImport writes records into a directory as a process does that repeats what fails, and that is followed by another one
-// when its journal is broken. It stops when the file system has failed for several times. It returns the records that were
-// taken, and the one that was not.
+// dirImport writes records to a directory and retries failed ones. If its journal is broken, a new process
+// continues. It stops after several faults of the file system. It returns the applied records and the one
+// that was not applied.
 func dirImport(t *testing.T, fsys *durable.Mem, todo []*record) (taken []*record, last *record) {
 	t.Helper()
 	var j *Journal
@@ -253,8 +253,8 @@ func dirImport(t *testing.T, fsys *durable.Mem, todo []*record) (taken []*record
 	return taken, nil
 }
 
-// TestADiskThatFails lets each operation of a file system fail, with and without effect, and the process or the machine
-// die at it.
+// TestADiskThatFails lets each operation of a file system fail, with and without effect, or lets the process
+// or the machine die at it.
 func TestADiskThatFails(t *testing.T) {
 	t.Parallel()
 	todo := func() []*record { // for one at a time

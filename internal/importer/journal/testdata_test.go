@@ -16,7 +16,7 @@ import (
 
 var update = flag.Bool("update", false, "write testdata/v1, which the first version has written and all later ones read")
 
-// golden is what is in a journal.
+// golden is the expected content of a journal.
 type golden struct {
 	State    json.RawMessage
 	Waiting  []Deferred
@@ -24,7 +24,7 @@ type golden struct {
 	Payloads map[int64][]string // items by number of the file
 }
 
-// read returns what is in a journal, besides where it is.
+// read returns the content of a journal without the slots.
 func read(t *testing.T, j *Journal) golden {
 	t.Helper()
 	g := golden{State: json.RawMessage(text(t, &j.state)), Payloads: map[int64][]string{}}
@@ -116,7 +116,7 @@ func TestJournals(t *testing.T) {
 	}
 }
 
-// hasAll reports whether a state has everything that a journal can hold.
+// hasAll reports whether a state contains everything that a journal can contain.
 func hasAll(s *State) bool {
 	contents, jobs, splits, refused, rules := false, false, false, false, false
 	for _, f := range s.Files {

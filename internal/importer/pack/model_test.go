@@ -16,13 +16,13 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/importer/journal"
 )
 
-// step is what a caller does: it adds an item, or sends what was added.
+// step adds an item, or flushes.
 type step struct {
 	e     *item.Encoded // nil for a flush
-	early bool          // references are resolved once more in the middle of a file
+	early bool          // call Resolve in the middle of a file
 }
 
-// feed is a sequence of steps and the groups that were in the owner before them.
+// feed is a sequence of steps, and the groups that were in the owner before.
 type feed struct {
 	steps    []step
 	known    map[string]bool
@@ -30,17 +30,17 @@ type feed struct {
 	maxItems int
 }
 
-// group makes a group.
+// group returns a group.
 func group(xid string, refs ...string) *item.Encoded {
 	return &item.Encoded{Section: item.Groups, Name: xid, Type: "Threat", Refs: refs, JSON: marshal(map[string]string{"name": "n", "type": "Threat", "xid": xid})}
 }
 
-// host makes an indicator.
+// host returns an indicator.
 func host(summary string, refs ...string) *item.Encoded {
 	return &item.Encoded{Section: item.Indicators, Name: summary, Type: "Host", Refs: refs, JSON: marshal(map[string]string{"type": "Host", "summary": summary})}
 }
 
-// list lets a group list hosts.
+// list adds hosts to the ones that a group lists.
 func list(g *item.Encoded, hosts ...string) *item.Encoded {
 	for _, h := range hosts {
 		l := item.Listed{End: item.End{Type: "Host", Name: h}}
@@ -52,7 +52,7 @@ func list(g *item.Encoded, hosts ...string) *item.Encoded {
 	return g
 }
 
-// associate makes an association of a host, or of a group if from begins with x, with a group.
+// associate returns an association of a group with a host, or with a group if from begins with x.
 func associate(from, xid string) *item.Encoded {
 	e := &item.Encoded{Section: item.Associations, Refs: []string{xid}}
 	fields := map[string]string{"ref_1": from, "ref_2": xid}
@@ -74,7 +74,7 @@ func marshal(v any) []byte {
 	return b
 }
 
-// randomFeed makes a feed in which everything refers to everything.
+// randomFeed returns a feed with references between all items.
 func randomFeed(random *rand.Rand) feed {
 	f := feed{known: make(map[string]bool), maxBytes: 200 + random.IntN(4000), maxItems: 1 + random.IntN(30)}
 	xids := make([]string, 2+random.IntN(12))
@@ -113,15 +113,15 @@ func randomFeed(random *rand.Rand) feed {
 	return f
 }
 
-// packed is what became of a feed.
+// packed is the result of packing a feed.
 type packed struct {
 	t       *testing.T
 	feed    feed
 	p       *Packer
 	files   []*journal.Added
 	records []*journal.Added // files included
-	dropped map[string]int   // links that say the same as another one, by key
-	resume  int              // another packer goes on after so many records
+	dropped map[string]int   // duplicate links, by key
+	resume  int              // number of records after which another packer continues
 	keep    bool
 }
 
@@ -168,7 +168,7 @@ func sizeOf(f *item.File) (n int) {
 	return n
 }
 
-// held returns what waits by the records.
+// held returns the links that wait according to the records.
 func (k *packed) held() (waiting []journal.Deferred) {
 	released := make(map[int64]bool)
 	for _, a := range k.records {
@@ -184,7 +184,7 @@ func (k *packed) held() (waiting []journal.Deferred) {
 	return slices.DeleteFunc(waiting, func(d journal.Deferred) bool { return released[d.Index] })
 }
 
-// takeOver goes on with a new packer that has the records only.
+// takeOver continues with a new packer that has only the records.
 func (k *packed) takeOver() {
 	old := k.p
 	k.p = k.packer()
@@ -209,7 +209,7 @@ func (k *packed) packer() *Packer {
 	return p
 }
 
-// release puts a link into a file.
+// release adds a link to a file.
 func (k *packed) release(d journal.Deferred, again bool) error {
 	if again {
 		k.dropped[string(d.JSON)]++
@@ -281,7 +281,7 @@ func run(t *testing.T, f feed, keep bool, resume int) *packed {
 	return k
 }
 
-// contents is what a test reads of a batch file.
+// contents is the decoded form of a batch file.
 type contents struct {
 	Group []struct {
 		XID  string
@@ -311,10 +311,10 @@ func read(t *testing.T, f *item.File) (c contents) {
 	return c
 }
 
-// pair returns a text for what links two ends, whichever is first.
+// pair returns a text for two ends in any order.
 func pair(from, to string) string { return min(from, to) + " - " + max(from, to) }
 
-// check compares what was packed with the feed.
+// check compares the packed files with the feed.
 func (k *packed) check() {
 	t := k.t
 	want := make(map[string]int) // how often each reference was added

@@ -46,7 +46,7 @@ func TestReferencesAreSentOnce(t *testing.T) {
 	}
 }
 
-// texts returns records in a form that can be compared.
+// texts returns records as texts for comparison.
 func texts(records []*journal.Added) (texts []string) {
 	for _, a := range records {
 		b := *a
@@ -138,7 +138,7 @@ func TestWhereReferencesGo(t *testing.T) {
 	}
 }
 
-// short returns a file in few words.
+// short returns a short text for a file.
 func short(c contents) string {
 	lists := map[string][]string{}
 	for _, g := range c.Group {
@@ -196,7 +196,7 @@ func TestALinkHasTheTypeOfAnIndicator(t *testing.T) {
 	require.ElementsMatch(t, []string{`{"ref_1":"x1","ref_2":"x9"}`, `{"type_1":"Host","ref_1":"h","ref_2":"x9"}`}, links)
 }
 
-// TestWhatIsNotTakenStays fails in the middle of Release, and goes on.
+// TestWhatIsNotTakenStays fails in the middle of Release and continues.
 func TestWhatIsNotTakenStays(t *testing.T) {
 	t.Parallel()
 	p := New(nil)
@@ -248,7 +248,7 @@ func TestWhatIsNotTakenStays(t *testing.T) {
 	require.Zero(t, counts)
 }
 
-// TestSizesAreThoseOfTheLargestReferences has items whose references all go where they take most room.
+// TestSizesAreThoseOfTheLargestReferences has items whose references all take the largest size.
 func TestSizesAreThoseOfTheLargestReferences(t *testing.T) {
 	t.Parallel()
 	long := "x" + strings.Repeat("long", 50)
@@ -279,7 +279,7 @@ func TestSizesAreThoseOfTheLargestReferences(t *testing.T) {
 	}
 }
 
-// TestWhatCannotBePutAsideIsAnError fills the memory for what waits when no temporary file can be made.
+// TestWhatCannotBePutAsideIsAnError exhausts the memory for held links when no temporary file can be created.
 func TestWhatCannotBePutAsideIsAnError(t *testing.T) {
 	large := strings.Repeat("x", 300<<10)
 	good, bad := t.TempDir(), t.TempDir()+"/nowhere"
@@ -322,7 +322,7 @@ func TestWhatCannotBePutAsideIsAnError(t *testing.T) {
 	require.Empty(t, p.Close().Links, "it was not added")
 }
 
-// TestTemporaryFilesThatOthersChangeAreAnError has something in the memory for what waits that is no link.
+// TestTemporaryFilesThatOthersChangeAreAnError has a malformed link in the memory for held links.
 func TestTemporaryFilesThatOthersChangeAreAnError(t *testing.T) {
 	t.Parallel()
 	p := New(nil)
@@ -345,7 +345,7 @@ func TestTemporaryFilesThatOthersChangeAreAnError(t *testing.T) {
 	require.NotErrorIs(t, err, errHeld, "the error of the sorter is another one")
 }
 
-// Names are kept for speed only, so that long ones take no memory.
+// Names are cached only for speed, so long ones are not.
 func TestFewAndShortNamesAreKept(t *testing.T) {
 	t.Parallel()
 	p := New([]byte("seed"))
