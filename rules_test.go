@@ -18,7 +18,7 @@ import (
 // because its text is "field rule".
 func TestRulesAreReadAsSentences(t *testing.T) {
 	t.Parallel()
-	verbs := strings.Fields("is are was has have holds hold must cannot can needs carries begins consists names belongs ends takes may repeats does")
+	verbs := strings.Fields("is are was has have holds hold contains contain must cannot can needs carries begins consists names belongs ends takes may repeats does")
 	fset := token.NewFileSet()
 	var names []string
 	for _, pattern := range []string{"*.go", "internal/canon/*.go", "ioc/*.go"} {
