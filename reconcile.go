@@ -101,7 +101,7 @@ const (
 	defaultMaxShare       = 0.2
 	defaultReconcileBytes = 16 << 20
 	minReconcileBytes     = 256 << 10
-	mostReconcileTypes    = 100
+	maxReconcileTypes    = 100
 )
 
 // ErrReconcileShare is the error if more of the owner's indicators are stale than MaxShare allows. Nothing
@@ -250,8 +250,8 @@ func (c ReconcileConfig) withDefaults() (ReconcileConfig, error) {
 	switch {
 	case c.Owner == "":
 		return bad("owner", "is missing", "set Owner; the client's default owner is not used for removals")
-	case len(c.Types) > mostReconcileTypes:
-		return bad("types", "are more than "+strconv.Itoa(mostReconcileTypes), "name fewer")
+	case len(c.Types) > maxReconcileTypes:
+		return bad("types", "are more than "+strconv.Itoa(maxReconcileTypes), "name fewer")
 	case c.Retire != nil && *c.Retire == Retirement{}:
 		return bad("retirement", "has no field set", "set ClearScores, Deactivate or Tag, or leave Retire nil to delete")
 	case c.Inactive && len(c.Filters) > 0:

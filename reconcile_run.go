@@ -200,8 +200,8 @@ func (r *reconciliation) addCurrent(in BatchItem) error {
 		r.report.Excluded++
 		(*item.Reasons)(&r.report.ExclusionReasons).Add(reason)
 		return nil
-	case c == nil && len(r.counts) == mostReconcileTypes:
-		return &ValidationError{Field: "current set", Rule: fmt.Sprintf("holds more than %d types of indicators", mostReconcileTypes), Fix: "set Types to the types to remove"}
+	case c == nil && len(r.counts) == maxReconcileTypes:
+		return &ValidationError{Field: "current set", Rule: fmt.Sprintf("holds more than %d types of indicators", maxReconcileTypes), Fix: "set Types to the types to remove"}
 	case c == nil:
 		c = new(ReconcileCounts)
 		r.counts[t] = c

@@ -234,7 +234,7 @@ func contextEnds(n int) func(*process) {
 	}
 }
 
-// balance compares the counts of a process that has ended, for whatever reason, with what was added.
+// balance compares the counts of a process that has ended with the added items.
 func (p *process) balance() error {
 	if !p.Begun() {
 		return nil
@@ -251,7 +251,7 @@ func (p *process) balance() error {
 	return nil
 }
 
-// check compares what has become of an import with what should have, and returns what is wrong. It is complete unless
+// check compares an import with the expected one and returns an error if they differ. It is complete unless
 // a refused item has ended it.
 func (w *world) check(p *process, feed []step) error {
 	wrong := []error{p.balance()}
