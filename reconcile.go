@@ -101,7 +101,7 @@ const (
 	defaultMaxShare       = 0.2
 	defaultReconcileBytes = 16 << 20
 	minReconcileBytes     = 256 << 10
-	maxReconcileTypes    = 100
+	maxReconcileTypes     = 100
 )
 
 // ErrReconcileShare is the error if more of the owner's indicators are stale than MaxShare allows. Nothing
