@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/threatconnect-go/threatconnect/internal/sentence"
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
@@ -53,11 +54,11 @@ func newAPIError(call *call, resp *http.Response, text []byte) *APIError {
 		e.Hint = "an HTML page came instead of the API's answer: is /api missing from the base URL, or is a proxy or login page in between?"
 	default:
 		message, known := failureMessage(text)
-		var s *sentence
+		var s *sentence.Sentence
 		whole := false
 		if known {
-			if s, e.Message, whole = sentenceOf(message, e.StatusCode); s != nil {
-				e.Hint = s.hint
+			if s, e.Message, whole = sentence.Find(message, e.StatusCode); s != nil {
+				e.Hint = s.Hint
 			}
 		}
 		if !whole {
@@ -102,6 +103,14 @@ func failureMessage(text []byte) (message string, known bool) {
 		}
 	}
 	return strings.TrimSpace(string(text)), true
+}
+
+// knownSentence returns text in quotes if it is a known sentence, and otherwise a replacement.
+func knownSentence(text string) string {
+	if s, own, _ := sentence.Find(text, 0); s != nil {
+		return strconv.Quote(own)
+	}
+	return "that the call failed, in an unrecognized message"
 }
 
 // isHTML reports whether a response is an HTML page.

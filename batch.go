@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/threatconnect-go/threatconnect/internal/sentence"
 )
 
 // BatchService imports indicators, groups and associations in batch jobs. It is safe for concurrent use.
@@ -185,7 +187,7 @@ func (s BatchService) CreateAndUpload(ctx context.Context, job BatchJob, content
 // addRoleHint adds a hint about permissions to a 401 error without a known sentence.
 func addRoleHint(err error) error {
 	if api, ok := errors.AsType[*APIError](err); ok && api.Hint == "" && api.StatusCode == http.StatusUnauthorized {
-		api.Hint = hintBatchRole
+		api.Hint = sentence.HintBatchRole
 	}
 	return err
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-querystring/query"
 
+	"github.com/threatconnect-go/threatconnect/internal/sentence"
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
@@ -150,7 +151,7 @@ func list[T any](ctx context.Context, c *Client, call *call, limit int, keys []s
 // status 404 or 200. It is valid for the first page only.
 func nothingThere(err error, start int) bool {
 	api, ok := err.(*APIError)
-	return ok && api.Message == sentenceNotFound && start == 0 && (api.StatusCode == http.StatusNotFound || api.StatusCode == http.StatusOK)
+	return ok && api.Message == sentence.NotFound && start == 0 && (api.StatusCode == http.StatusNotFound || api.StatusCode == http.StatusOK)
 }
 
 // fingerprint returns a hash that distinguishes pages. It depends on the id of the first item only, because

@@ -7,11 +7,11 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/threatconnect-go/threatconnect/internal/redact"
+	"github.com/threatconnect-go/threatconnect/internal/sentence"
 )
 
 // Errors that the error of a call can match with [errors.Is]. An [*APIError] matches the errors of its
@@ -149,8 +149,22 @@ func (e *APIError) Is(target error) bool {
 	if byStatus || e.Message == "" {
 		return byStatus
 	}
-	s, _, _ := sentenceOf(e.Message, e.StatusCode)
-	return s != nil && slices.Contains(s.kinds, target)
+	s, _, _ := sentence.Find(e.Message, e.StatusCode)
+	return s != nil && s.Kind != 0 && kindErrors[s.Kind] == target
+}
+
+// kindErrors are the Err variables of known sentences.
+var kindErrors = map[sentence.Kind]error{
+	sentence.Signature:       ErrSignature,
+	sentence.ClockSkew:       ErrClockSkew,
+	sentence.TokenRefused:    ErrTokenRefused,
+	sentence.Forbidden:       ErrForbidden,
+	sentence.OwnerRefused:    ErrOwnerRefused,
+	sentence.Missing:         ErrNotFound,
+	sentence.Exists:          ErrExists,
+	sentence.RequestTooLarge: ErrRequestTooLarge,
+	sentence.NotLicensed:     ErrNotLicensed,
+	sentence.BatchDisabled:   ErrBatchDisabled,
 }
 
 func isWrite(method string) bool {

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/threatconnect-go/threatconnect/internal/sentence"
 )
 
 // RetryPolicy sets how often a call is retried and how long it waits. Zero fields select the defaults.
@@ -107,7 +109,7 @@ func (c *Client) shouldRetry(ctx context.Context, call *call, t *try, resp *http
 	case http.StatusBadGateway, http.StatusGatewayTimeout:
 		again = idempotent
 	case http.StatusInternalServerError:
-		again = (call.method == http.MethodGet || call.method == http.MethodPost && call.idempotentPOST) && api.Message != sentenceNoPath
+		again = (call.method == http.MethodGet || call.method == http.MethodPost && call.idempotentPOST) && api.Message != sentence.NoPath
 	}
 	if again && asked > t.policy.MaxWait {
 		api.Hint = "the platform asks to wait for " + asked.String() + ", longer than the retry policy allows"

@@ -1,4 +1,4 @@
-package threatconnect
+package sentence
 
 import (
 	"strings"
@@ -15,24 +15,24 @@ func TestEverySentenceIsFound(t *testing.T) {
 		text := strings.NewReplacer("@", "Email Address", "#", "25").Replace(want.text)
 		for _, form := range []string{text, strings.ToUpper(text), " " + strings.ReplaceAll(text, " ", "\n ") + "."} {
 			for _, status := range append([]int{0, 200}, want.statuses...) {
-				s, own, whole := sentenceOf(form, status)
+				s, own, whole := Find(form, status)
 				require.Same(t, want, s, "%q with %d", form, status)
 				assert.True(t, strings.EqualFold(text, own))
 				assert.True(t, whole)
-				again, _, _ := sentenceOf(own, status)
+				again, _, _ := Find(own, status)
 				assert.Same(t, want, again, "what Message holds is found again")
 			}
 		}
 		for _, other := range []string{"x " + text, text + "x", text + " x already exists"} {
-			s, _, whole := sentenceOf(other, 0)
+			s, _, whole := Find(other, 0)
 			assert.False(t, whole, other)
 			assert.True(t, s == nil || s.more != "", other)
 		}
-		s, _, _ := sentenceOf(text, 418)
+		s, _, _ := Find(text, 418)
 		assert.Nil(t, s, "%q does not come with 418", text)
 	}
 	for _, none := range []string{"", ".", "The evil already exists", "Please enter a valid Hostx", "File size greater than allowable limit of x", "File size greater than allowable limit of 99999999999999999999"} {
-		s, own, _ := sentenceOf(none, 0)
+		s, own, _ := Find(none, 0)
 		assert.Nil(t, s, none)
 		assert.Empty(t, own)
 	}
