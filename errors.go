@@ -66,7 +66,7 @@ func (e *ValidationError) Is(target error) bool { return target == ErrValidation
 // checkContext returns an error for a nil context, for which package context would panic.
 func checkContext(ctx context.Context) error {
 	if ctx == nil {
-		return &ValidationError{Field: "context", Rule: "is nil", Fix: "use context.Background() if you have no other"}
+		return &ValidationError{Field: "context", Rule: "is nil", Fix: "use context.Background() if there is no other"}
 	}
 	return nil
 }

@@ -274,7 +274,7 @@ func (c *Client) correctClock(ctx context.Context, call *call, resp *http.Respon
 	off, ok := c.serverOffset(resp)
 	switch {
 	case !ok:
-		e.Hint = "the response has no valid Date, so the offset is unknown: set this machine's clock"
+		e.Hint = "the answer carries no usable Date, so the offset is not known: set this machine's clock"
 		return false
 	case off.Abs() > mostOffset:
 		e.Hint = "this machine's clock is more than a day off: set it"
