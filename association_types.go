@@ -208,7 +208,7 @@ func linkableWith(k kind) string {
 		}
 	}
 	if with == nil {
-		return "link the thing that it hangs on"
+		return "link the resource that it is attached to"
 	}
 	return k.named() + " can be linked with " + alternatives(with)
 }

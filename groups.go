@@ -12,15 +12,13 @@ import (
 
 // GroupsService reads and writes groups: incidents, reports, adversaries and the other types.
 //
-// A program that knows the type uses the service of the type, a field, which takes an id and returns
-// the type's own struct:
+// If the type is known, use the field for the type. Its methods take an id and return the struct of the type:
 //
 //	incident, err := client.Groups.Incidents.Get(ctx, 54321, nil)
 //
-// Documents, reports and signatures also have content. The methods of GroupsService itself work on
-// groups of any type; Get, Update and Delete take a [Resource], in the owner that it names. Tags,
-// attributes, security labels and associations have services of their own. The service is safe for
-// concurrent use.
+// Documents, reports and signatures also have content. The methods of GroupsService itself work on groups of any type.
+// Get, Update and Delete take a [Resource] and use the owner that it names. Tags, attributes, security labels and
+// associations have services of their own. The service is safe for concurrent use.
 type GroupsService struct {
 	service
 

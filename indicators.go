@@ -11,15 +11,14 @@ import (
 
 // IndicatorsService reads and writes indicators: addresses, hosts, URLs, files and the other types.
 //
-// A program that knows the type uses the service of the type, a field, which takes a value and returns
-// the type's own struct:
+// If the type is known, use the field for the type. Its methods take a value and return the struct of the type:
 //
 //	host, err := client.Indicators.Hosts.Get(ctx, "evil.example", nil)
 //
-// The methods of IndicatorsService itself work on indicators of any type, including the instance's own
-// types ([IndicatorsService.Custom]). Get, Update and Delete take a [Resource], in the owner that it
-// names; [IndicatorsService.Lookup] takes any number of values. Tags, attributes, security labels and
-// associations have services of their own. The service is safe for concurrent use.
+// [IndicatorsService.Custom] returns the service for a custom type of the instance. The methods of IndicatorsService
+// itself work on indicators of any type. Get, Update and Delete take a [Resource] and use the owner that it names;
+// [IndicatorsService.Lookup] takes any number of values. Tags, attributes, security labels and associations have
+// services of their own. The service is safe for concurrent use.
 type IndicatorsService struct {
 	service
 
@@ -33,8 +32,8 @@ type IndicatorsService struct {
 	Mutexes        TypedIndicators[*Mutex]        // names of mutexes
 	RegistryKeys   TypedIndicators[*RegistryKey]  // values in the Windows registry
 	UserAgents     TypedIndicators[*UserAgent]    // User-Agent headers
-	EmailSubjects  TypedIndicators[*EmailSubject] // subjects of e-mails, where the instance has the type
-	Hashtags       TypedIndicators[*Hashtag]      // hashtags, where the instance has the type
+	EmailSubjects  TypedIndicators[*EmailSubject] // subjects of e-mails, if the instance has the type
+	Hashtags       TypedIndicators[*Hashtag]      // hashtags, if the instance has the type
 }
 
 func newIndicatorsService(s service) IndicatorsService {
@@ -93,8 +92,7 @@ type IndicatorUpdate struct {
 	Size        *int64 // File only: bytes
 }
 
-// TypedIndicators reads and writes the indicators of one type, in the client's default owner. It is
-// safe for concurrent use.
+// TypedIndicators reads and writes the indicators of one type in the client's owner. It is safe for concurrent use.
 //
 // Values can have any form that ioc.Canonical accepts and are sent in canonical form. Invalid values return a
 // [*ValidationError] before anything is sent.

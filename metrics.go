@@ -60,7 +60,7 @@ type MetricPoint struct {
 	Value  *int64    `json:"value,omitzero"`  // may be nil only for metrics of the type MetricCount
 	Key    string    `json:"name,omitzero"`   // required for keyed metrics; empty for others
 	Date   time.Time `json:"date,omitzero"`   // zero means now
-	Weight int       `json:"weight,omitzero"` // weight in an average; 0 leaves it to the platform
+	Weight int       `json:"weight,omitzero"` // weight in an average; 0 means the platform's default
 }
 
 // MetricReading is the value of a metric in an interval.

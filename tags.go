@@ -22,7 +22,7 @@ type Tag struct {
 	Extra map[string]json.RawMessage `json:"extra,omitzero"` // members that this package has no field for
 }
 
-// TagUpdate holds the fields of a tag that [TagsService.Update] changes. Nil fields stay as they are.
+// TagUpdate has the fields of a tag that [TagsService.Update] changes. Nil fields do not change.
 type TagUpdate struct {
 	Name        *string // 1 to 128 characters; cannot be cleared
 	Description *string // "" clears it
