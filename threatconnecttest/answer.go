@@ -7,7 +7,7 @@ import (
 	"net/http"
 )
 
-// The content types have no charset: clients in the field compare them for equality.
+// The content types have no charset because some clients compare them for equality.
 const (
 	jsonType = "application/json"
 	textType = "text/plain"
@@ -18,14 +18,14 @@ type answer struct {
 	status  int
 	header  http.Header
 	body    []byte
-	rest    io.Reader // what comes after body, whose length is then not announced; nil for nothing
-	message string    // the error in words, empty for success
+	rest    io.Reader // follows body; nil for none, otherwise the response has no Content-Length
+	message string    // error message; empty for success
 }
 
-// success answers {"status":"Success"}.
+// success responds with {"status":"Success"}.
 func success(status int) *answer { return jsonAnswer(status, []byte(`{"status":"Success"}`)) }
 
-// fail answers an error in the platform's JSON envelope.
+// fail responds with an error in the platform's JSON envelope.
 func fail(status int, message string) *answer {
 	b := append([]byte(`{"status":"Failure","message":`), quoteJSON(message)...)
 	a := jsonAnswer(status, append(b, '}'))
@@ -33,7 +33,7 @@ func fail(status int, message string) *answer {
 	return a
 }
 
-// invalid answers an error as the batch API does: with description instead of message.
+// invalid responds with an error of the batch API, which has a description instead of a message.
 func invalid(status int, description string) *answer {
 	b := append([]byte(`{"status":"Invalid","description":`), quoteJSON(description)...)
 	a := jsonAnswer(status, append(b, '}'))
@@ -48,7 +48,7 @@ func notAuthorized(description string) *answer {
 	return a
 }
 
-// text answers a bare sentence.
+// text responds with a bare sentence.
 func text(status int, sentence string) *answer {
 	return &answer{
 		status:  status,
@@ -62,7 +62,7 @@ func jsonAnswer(status int, body []byte) *answer {
 	return &answer{status: status, header: http.Header{"Content-Type": {jsonType}}, body: body}
 }
 
-// distort gives an error the shape that the oddities ask for.
+// distort changes an error to the shape that the oddities require.
 func (a *answer) distort(odd Oddity) {
 	if a.message == "" {
 		return

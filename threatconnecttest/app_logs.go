@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// LogRecord is an entry of an app's log.
+// LogRecord is a log entry of an app.
 type LogRecord struct {
 	Time    time.Time
 	Level   string
@@ -25,7 +25,7 @@ func logRoutes() []route {
 	return []route{{method: "POST", pattern: "/v2/logs/app", handle: (*call).addLogs}}
 }
 
-// addLogs takes a list of entries, or none of them.
+// addLogs stores all entries of the request, or none if one is invalid.
 func (c *call) addLogs() *answer {
 	var entries []struct {
 		Timestamp *int64  `json:"timestamp"`

@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// assetKind is a kind of the assets of victims or of adversaries.
+// assetKind is a kind of assets of victims or adversaries.
 type assetKind struct {
 	name   string // in lists
 	branch string
 	entity string
-	fields []string // the first one must be there
+	fields []string // the first is required
 }
 
 var victimAssetKinds = []assetKind{
@@ -27,14 +27,14 @@ var adversaryAssetKinds = []assetKind{
 	{"URL", "urls", "adversaryUrl", []string{"url"}},
 }
 
-// asset is one asset of a victim or an adversary.
+// asset is an asset of a victim or an adversary.
 type asset struct {
 	id     int64
 	kind   *assetKind
-	values []string // as the kind's fields
+	values []string // in the order of the kind's fields
 }
 
-// assetOwner is what has assets.
+// assetOwner is a victim or an adversary.
 type assetOwner interface {
 	holder
 	assetList() *[]*asset
@@ -58,7 +58,7 @@ func assetRoutes() []route {
 	return all
 }
 
-// victimAssetKind is the kind that the path names.
+// victimAssetKind returns the asset kind in the path.
 func (c *call) victimAssetKind() *assetKind {
 	for i := range victimAssetKinds {
 		if victimAssetKinds[i].branch == c.params.get("victimAssetType") {
@@ -68,7 +68,7 @@ func (c *call) victimAssetKind() *assetKind {
 	return nil
 }
 
-// assetKindRoutes are the routes of the assets of one kind.
+// assetKindRoutes returns the routes of the assets of one kind.
 func assetKindRoutes[T interface {
 	comparable
 	assetOwner
@@ -110,8 +110,8 @@ func assetByID(all []*asset, k *assetKind, id int64) *asset {
 	return nil
 }
 
-// pageOfAssets answers the assets of one kind, or of all when it is nil. Those of one kind of an adversary
-// show the first value under the name of its field, too.
+// pageOfAssets responds with the assets of kind k, or of all kinds if k is nil. For one kind of an
+// adversary's assets, it also includes the first value under its field name.
 func (c *call) pageOfAssets(key string, o assetOwner, k *assetKind) *answer {
 	all := where(*o.assetList(), func(a *asset) bool { return k == nil || a.kind == k })
 	return pageOf(c, key, all, func(a *asset, w *jsonWriter) {
@@ -122,7 +122,7 @@ func (c *call) pageOfAssets(key string, o assetOwner, k *assetKind) *answer {
 	})
 }
 
-// writeShort writes an asset as lists do: with the first value as its name and without the rest.
+// writeShort writes an asset as in lists: with the first value as its name and without the others.
 func (a *asset) writeShort(w *jsonWriter, o assetOwner) {
 	w.id("id", a.id)
 	w.str("name", a.values[0])
@@ -169,7 +169,7 @@ func (c *call) deleteAsset(o assetOwner, a *asset) *answer {
 	return success(http.StatusOK)
 }
 
-// readAsset reads the body of a create or update, each of which needs the first field.
+// readAsset parses the body of a create or update. Both require the first field.
 func (c *call) readAsset(a *asset) *answer {
 	f, ok := readFields(c.body)
 	if !ok {

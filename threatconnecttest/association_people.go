@@ -7,8 +7,8 @@ import (
 
 const msgNoAsset = "The Victim must have at least one Victim Asset before it can be associated"
 
-// peopleRoutes are the routes that list the tasks and victims of a circle. A word that is empty
-// leaves its list out.
+// peopleRoutes returns the routes that list the tasks and victims of a circle. An empty parameter
+// name omits the list.
 func peopleRoutes(parent, taskID, victimID string, find func(*call) *circle) []route {
 	routes := []route{
 		{method: "GET", pattern: parent + "/victims", handle: with(find, (*call).victimsIn)},
@@ -42,7 +42,7 @@ func (c *call) tasksIn(e *circle) *answer {
 	return pageOf(c, "task", in(e, c.tasks, func(*task) bool { return true }), func(t *task, w *jsonWriter) { c.writeTask(w, t, true) })
 }
 
-// otherVictim is the victim at the other end of an association.
+// otherVictim returns the victim at the other end of an association.
 func (c *call) otherVictim(param string) (holder, *answer) {
 	v := c.victimByID(c.id(param))
 	switch {
@@ -54,7 +54,7 @@ func (c *call) otherVictim(param string) (holder, *answer) {
 	return v, nil
 }
 
-// victimAssetRoutes are the routes of the assets that come with the victims of a resource.
+// victimAssetRoutes returns the routes of the assets that come with associated victims.
 func victimAssetRoutes(parent string, find func(*call) holder) []route {
 	all := parent + "/victimAssets"
 	ofType := all + "/{victimAssetType}"
@@ -97,8 +97,8 @@ type victimsAsset struct {
 	of *victim
 }
 
-// assetsOf returns the assets of a kind, or of all when it is nil, that came with the victims of a
-// thing and were not taken off it.
+// assetsOf returns the assets of kind k, or of all kinds if k is nil, that come with the associated
+// victims of an item and have not been removed from it.
 func assetsOf(l holder, k *assetKind) []victimsAsset {
 	var all []victimsAsset
 	for link := range links(l) {

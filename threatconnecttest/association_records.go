@@ -5,22 +5,22 @@ import (
 	"slices"
 )
 
-// Association associates two existing items of an owner. Seed also accepts those that only past
-// requests can have made: an association of two indicators without a type, see
-// [OddityBareIndicatorLinks], and one of a victim whose assets were deleted.
+// Association associates two existing items of an owner. [Server.Seed] also accepts associations
+// that only earlier requests can have created: two indicators without an association type (see
+// [OddityBareIndicatorLinks]) and a victim whose assets have been deleted.
 type Association struct {
-	Owner string `json:"owner,omitzero"` // the API user's organization when empty
+	Owner string `json:"owner,omitzero"` // the API user's organization if empty
 	A     End    `json:"a"`
 	B     End    `json:"b"`
-	Type  string `json:"type,omitzero"` // between two indicators: "URL Host"
+	Type  string `json:"type,omitzero"` // association type of two indicators, for example "URL Host"
 }
 
-// End is one end of an [Association]. Indicators are found by type and summary, groups by xid, tasks
-// and victims by their names; all of them also by type and id.
+// End is one end of an [Association]. A type and an ID identify every item. Without an ID,
+// indicators are identified by type and summary, groups by xid, and tasks and victims by name.
 type End struct {
-	Type    string `json:"type,omitzero"`    // such as "Host", "Incident", "Task" or "Victim"
-	Summary string `json:"summary,omitzero"` // of an indicator; the name of anything else
-	XID     string `json:"xid,omitzero"`     // of a group
+	Type    string `json:"type,omitzero"`    // for example "Host", "Incident", "Task" or "Victim"
+	Summary string `json:"summary,omitzero"` // summary of an indicator; name of any other item
+	XID     string `json:"xid,omitzero"`     // xid of a group
 	ID      int64  `json:"id,omitzero"`
 }
 
@@ -29,7 +29,7 @@ func (e End) title() string { return titled(e.Type, cmp.Or(e.Summary, e.XID)) }
 func (r *Association) title() string   { return r.A.title() + " and " + r.B.title() }
 func (r *Association) wantedID() int64 { return 0 }
 
-// find returns the thing at an end.
+// find returns the item at an end.
 func (e End) find(s *seeder, owner string) (holder, error) {
 	var h holder
 	var err error
@@ -49,7 +49,7 @@ func (e End) find(s *seeder, owner string) (holder, error) {
 	return h, err
 }
 
-// ends returns the things at both ends.
+// ends returns the items at both ends.
 func (r *Association) ends(s *seeder) (a, b holder, err error) {
 	o, err := s.ownerOf(r.Owner)
 	if err != nil {
@@ -93,10 +93,11 @@ func (r *Association) seed(s *seeder) error {
 	return nil
 }
 
-// update makes the association if it is not there. There is nothing in it that could be changed.
+// update creates the association if it is missing. An association has nothing to change.
 func (r *Association) update(s *seeder) error { return r.seed(s) }
 
-// remove removes the association of the type; all of two things that are not both indicators.
+// remove removes the association with the record's type. Unless both items are indicators, it
+// removes all associations of the two.
 func (r *Association) remove(s *seeder) error {
 	a, b, err := r.ends(s)
 	if err != nil {
@@ -110,8 +111,8 @@ func (r *Association) remove(s *seeder) error {
 	return nil
 }
 
-// associations returns the associations of a thing with those that come before it in the order of
-// Data, so that each is there once.
+// associations returns the associations of an item with the items before it in the order of Data,
+// so each association is returned once.
 func associations(h holder) []*Association {
 	var all []*Association
 	for l := range links(h) {
@@ -122,7 +123,7 @@ func associations(h holder) []*Association {
 	return all
 }
 
-// rank orders the kinds of things.
+// rank orders the kinds of items.
 func rank(h holder) int {
 	switch h.(type) {
 	case *group:

@@ -10,17 +10,17 @@ const (
 	msgOwners = "The owners of the requested objects were different"
 )
 
-// associationRoutes are the routes that make, list and remove associations.
+// associationRoutes returns the routes that create, list and delete associations.
 func associationRoutes() []route {
 	names := circleNames{"associatedGroupType", "associatedGroupId", "associatedIndicatorType", "associatedIndicator"}
 	var routes []route
 	for _, p := range []struct {
 		path       string
 		find       func(*call) holder
-		task       string // the word for an associated task; empty where there is no list of them
-		victim     string // the word for an associated victim
-		victims    bool   // whether victims are associated from here
-		indicators bool   // whether indicators are
+		task       string // path parameter of an associated task; empty if there is no such list
+		victim     string // path parameter of an associated victim
+		victims    bool   // whether victims can be associated here
+		indicators bool   // whether indicators can be associated here
 	}{
 		{"/v2/groups/{type}/{id}", end((*call).group), "", "victimId", true, true},
 		{"/v2/indicators/{type}/{indicator}", end((*call).indicator), "", "associatedVictimId", true, false},
@@ -49,7 +49,7 @@ func associationRoutes() []route {
 			both("/indicators/{associatedIndicatorType}/{associatedIndicator}", otherIndicator("associatedIndicatorType", "associatedIndicator"))
 		}
 	}
-	// Two indicators are linked in a way, and unlinked whatever it was.
+	// Association types link two indicators; this path unlinks them whatever their types are.
 	const pair = "/v2/indicators/{type}/{indicator}/indicators/{associatedIndicatorType}/{associatedIndicator}"
 	from, to := end((*call).indicator), otherIndicator("associatedIndicatorType", "associatedIndicator")
 	routes = append(routes,
@@ -58,7 +58,7 @@ func associationRoutes() []route {
 	return append(routes, wayRoutes()...)
 }
 
-// end makes a finder of one kind of thing a finder of an end of an association.
+// end converts a finder of one kind of item to a finder of an end of an association.
 func end[T interface {
 	comparable
 	holder
@@ -72,8 +72,8 @@ func end[T interface {
 	}
 }
 
-// circleOf is the things that are associated with one. With a victim are associated the indicators
-// and victims that share a group with it, too.
+// circleOf returns the items associated with an item. Those of a victim include the indicators and
+// victims that share a group with it.
 func circleOf(h holder) *circle {
 	members := func() []holder {
 		all := associated(h, nil)
@@ -100,7 +100,7 @@ func circleOf(h holder) *circle {
 	}}
 }
 
-// otherGroup is the group at the other end of an association.
+// otherGroup returns the group at the other end of an association.
 func (c *call) otherGroup() (holder, *answer) {
 	if g := c.groupAt("associatedGroupType", "associatedGroupId"); g != nil {
 		return g, nil
@@ -111,7 +111,7 @@ func (c *call) otherGroup() (holder, *answer) {
 	return nil, missing()
 }
 
-// otherIndicator finds the indicator at the other end of an association.
+// otherIndicator returns a finder of the indicator at the other end of an association.
 func otherIndicator(branch, value string) func(*call) (holder, *answer) {
 	return func(c *call) (holder, *answer) {
 		if i := c.indicatorAt(branch, value); i != nil {
@@ -121,7 +121,7 @@ func otherIndicator(branch, value string) func(*call) (holder, *answer) {
 	}
 }
 
-// withEnds makes a handler of one that needs both ends of an association.
+// withEnds converts a handler of both ends of an association to a handler of a call.
 func withEnds(find func(*call) holder, other func(*call) (holder, *answer), do func(c *call, a, b holder) *answer) func(*call) *answer {
 	return with(find, func(c *call, a holder) *answer {
 		b, bad := other(c)
@@ -135,7 +135,8 @@ func withEnds(find func(*call) holder, other func(*call) (holder, *answer), do f
 	})
 }
 
-// linkEnds answers a POST at the path of both ends. A victim without assets cannot be associated.
+// linkEnds responds to a POST at the path of both ends. A victim without assets cannot be
+// associated.
 func (c *call) linkEnds(a, b holder) *answer {
 	for _, h := range []holder{a, b} {
 		if v, ok := h.(*victim); ok && len(v.assets) == 0 {
@@ -143,11 +144,11 @@ func (c *call) linkEnds(a, b holder) *answer {
 		}
 	}
 	associate(a, b, "")
-	associatedAs(a, b, "").bringBack() // the assets of a victim come with it
+	associatedAs(a, b, "").bringBack() // a victim brings all of its assets
 	return success(http.StatusCreated)
 }
 
-// unlinkEnds answers a DELETE at the path of both ends.
+// unlinkEnds responds to a DELETE at the path of both ends.
 func (c *call) unlinkEnds(a, b holder) *answer {
 	if !dissociate(a, b) {
 		return missing()
@@ -155,7 +156,7 @@ func (c *call) unlinkEnds(a, b holder) *answer {
 	return success(http.StatusOK)
 }
 
-// wayRoutes are the routes of the ways in which two indicators are associated.
+// wayRoutes returns the routes of association types and file actions between indicators.
 func wayRoutes() []route {
 	const (
 		ways    = "/v2/indicators/{type}/{indicator}/associations/{associationType}/indicators"
@@ -169,7 +170,7 @@ func wayRoutes() []route {
 			handle: withEnds(end(file), otherIndicator("associatedIndicatorType", "associatedIndicator"), (*call).unlinkWay)}})
 }
 
-// wayRoutesTo are the routes of one word for such a way. list is the path of all associations.
+// wayRoutesTo returns the routes for one word of the API. list is the path of all associations.
 func wayRoutesTo(list, word string, find func(*call) *indicator, branch, value string) []route {
 	ofType := strings.TrimSuffix(list, "/") + "/{" + branch + "}"
 	return []route{
@@ -187,14 +188,15 @@ func wayRoutesTo(list, word string, find func(*call) *indicator, branch, value s
 	}
 }
 
-// way is the association type or file action that the path names.
+// way returns the association types or the file action in the path.
 func (c *call) way(word string) []associationType {
 	return slices.DeleteFunc(associationTypes(), func(t associationType) bool {
 		return t.branch != c.params.get(word) || t.fileAction != (word == "fileAction") || t.ends == nil && !t.custom
 	})
 }
 
-// listWay lists the indicators that are associated with one in a way, of a type or of all types.
+// listWay lists the indicators that an association type links to i, of type t or, if t is nil, of
+// all types.
 func (c *call) listWay(word string, i *indicator, t *indicatorType) *answer {
 	ways := c.way(word)
 	if len(ways) == 0 {
@@ -205,7 +207,7 @@ func (c *call) listWay(word string, i *indicator, t *indicatorType) *answer {
 	}}, t)
 }
 
-// linkWay associates two indicators in a way.
+// linkWay links two indicators with the association type in the path.
 func (c *call) linkWay(word string, a, b *indicator) *answer {
 	for _, w := range c.way(word) {
 		if w.joins(a.typ, b.typ) {
@@ -216,7 +218,7 @@ func (c *call) linkWay(word string, a, b *indicator) *answer {
 	return fail(http.StatusBadRequest, msgMalformed)
 }
 
-// unlinkWay undoes the file action that the path names; other associations of the two stay.
+// unlinkWay removes the file action in the path. Other associations of the two indicators stay.
 func (c *call) unlinkWay(a, b holder) *answer {
 	ways := c.way("fileAction")
 	if len(ways) == 0 {

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// attach gives a thing that is new or takes the place of another one the attributes, tags and labels
-// of a record, and checks that the thing is shown as the record. had are the attributes that were there
-// before: those that stay keep their ids. If attach fails, no tag is left of the record.
+// attach gives an item the attributes, tags and labels of a record, and checks that the item is
+// then returned as the record. The item is new or replaces another. had contains the previous
+// attributes; those that stay keep their IDs. If attach fails, it removes the tags it has created.
 func (s *seeder) attach(h holder, had []*attribute, attributes []AttributeRecord, tags, labels []string, check func() error) (err error) {
 	o := h.belongs()
 	defer func(before int) {
@@ -74,8 +74,8 @@ func (s *seeder) attach(h holder, had []*attribute, attributes []AttributeRecord
 	return nil
 }
 
-// take removes the first element that matches and returns it, or nil. What stays after an update is
-// taken from what was there, so that nothing has the same id twice.
+// take removes and returns the first matching element, or returns nil. Elements that survive an
+// update are taken from the previous ones, so no ID is used twice.
 func take[T any](from *[]*T, match func(*T) bool) *T {
 	n := slices.IndexFunc(*from, match)
 	if n < 0 {
@@ -86,8 +86,8 @@ func take[T any](from *[]*T, match func(*T) bool) *T {
 	return e
 }
 
-// makeAssets makes the assets of a record, as requests would. had are those that were there before:
-// those that stay keep their ids.
+// makeAssets creates the assets of a record, as requests would. had contains the previous assets;
+// those that stay keep their IDs.
 func (s *seeder) makeAssets(kinds []assetKind, had []*asset, records []AssetRecord) ([]*asset, error) {
 	var all []*asset
 	had = slices.Clone(had)
@@ -120,8 +120,8 @@ func (s *seeder) makeAssets(kinds []assetKind, had []*asset, records []AssetReco
 	return all, nil
 }
 
-// findAll finds the things that a list of a record names, for relink. They are of the same owner as h,
-// are not h itself, and each is there once.
+// findAll finds the items that a list of a record names, for relink. They must be distinct, belong
+// to the owner of h, and not be h itself.
 func findAll[T interface {
 	comparable
 	holder
@@ -145,7 +145,7 @@ func findAll[T interface {
 	return all, nil
 }
 
-// groupsAt finds the groups of these xids. xid is the one that h has or is to have.
+// groupsAt finds the groups with the given xids. xid is the present or future xid of h.
 func (s *seeder) groupsAt(h holder, xids []string) ([]*group, error) {
 	return findAll(h, "Groups", "group", xids, func(xid string) *group {
 		if g, ok := h.(*group); ok && g.xid == xid {
@@ -155,7 +155,7 @@ func (s *seeder) groupsAt(h holder, xids []string) ([]*group, error) {
 	})
 }
 
-// indicatorsAt finds the indicators of these types and summaries.
+// indicatorsAt finds the indicators with the given types and summaries.
 func (s *seeder) indicatorsAt(g *group, texts []string) ([]*indicator, error) {
 	for n, text := range texts {
 		if !strings.Contains(text, ": ") {
@@ -169,7 +169,7 @@ func (s *seeder) indicatorsAt(g *group, texts []string) ([]*indicator, error) {
 	})
 }
 
-// relink associates a thing with those that are wanted, and with no other of their kind.
+// relink associates an item with the given items, and with no others of their kind.
 func relink[T interface {
 	comparable
 	holder

@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// attribute is one attribute of one thing.
+// attribute is an attribute of an item.
 type attribute struct {
 	id        int64
 	typ       *AttributeType
@@ -47,7 +47,7 @@ func (w *world) attributeType(name string) *AttributeType {
 	return nil
 }
 
-// check returns what the platform says against a value, or nothing.
+// check returns the platform's error message for a value, or "" if it is valid.
 func (t *AttributeType) check(holderType, value string) string {
 	switch {
 	case len(t.Types) > 0 && !slices.Contains(t.Types, holderType):
@@ -64,7 +64,7 @@ func (w *world) newAttribute(t *AttributeType, value string, now int64) *attribu
 	return &attribute{id: w.nextID(), typ: t, value: value, added: now, modified: now}
 }
 
-// addAttribute adds an attribute. Only Description and Source can be displayed, one of each.
+// addAttribute adds an attribute. Only one Description and one Source can be displayed.
 func (m *metadata) addAttribute(a *attribute) {
 	m.attributes = append(m.attributes, a)
 	m.display(a, a.displayed)

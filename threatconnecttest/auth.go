@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// signatureWindow is how far a timestamp may be from the server's clock.
+// signatureWindow is the maximum difference between a timestamp and the server's clock.
 const signatureWindow = 5 * time.Minute
 
-// What the platform says when it does not take a request.
+// The platform's messages for refused requests.
 const (
 	msgAccessDenied  = "Access Denied"
 	msgUnauthorized  = "Unauthorized"
@@ -29,7 +29,7 @@ const (
 	msgHTTPS         = "The request must be made over HTTPS"
 )
 
-// verify checks who is calling: it returns nil when the credentials are right.
+// verify checks the credentials. It returns nil if they are correct.
 func (c *call) verify(target string) *answer {
 	if c.unlicensed {
 		return fail(http.StatusServiceUnavailable, msgNotLicensed)
@@ -60,7 +60,7 @@ func (c *call) verify(target string) *answer {
 	return fail(http.StatusUnauthorized, msgAccessDenied)
 }
 
-// refuseToken says why a token is refused.
+// refuseToken records why a token is refused.
 func (c *call) refuseToken(token string) {
 	c.refusal = &Refusal{Reason: "the token is another one than the server's"}
 	if c.isToken(token, 0) {
@@ -92,8 +92,8 @@ func (c *call) verifySignature(target, credential string) *answer {
 	return nil
 }
 
-// headerValue reads a header whatever the case of its name: a request that does not come over a
-// port may hold names that nobody made canonical.
+// headerValue returns the value of a header field. It ignores the case of the name, because the
+// header of an in-process request may contain non-canonical names.
 func headerValue(h http.Header, name string) string {
 	if v := h.Get(name); v != "" {
 		return v

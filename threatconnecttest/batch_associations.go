@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// association links two things that came before it in the file or are in the owner.
+// association links two items that precede it in the file or are in the owner.
 func (r *batchRun) association(item *batchItem, f fields) *batchError {
 	if r.config.action == "Delete" {
 		return nil
@@ -37,7 +37,7 @@ func (r *batchRun) association(item *batchItem, f fields) *batchError {
 	return nil
 }
 
-// end finds one end of an association: by id, which wins, or by reference.
+// end finds an end of an association by ID, which takes precedence, or by reference.
 func (r *batchRun) end(f fields, which string, item *batchItem) (holder, *batchError) {
 	typeName, _ := f.text("type_" + which)
 	ref, hasRef := f.text("ref_" + which)

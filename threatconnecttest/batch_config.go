@@ -23,7 +23,7 @@ type batchConfig struct {
 	collision  string
 }
 
-// readConfig checks a configuration. Members that it does not know are taken.
+// readConfig parses and validates a configuration. It ignores unknown members.
 func (c *call) readConfig(body []byte) (cfg batchConfig, bad *answer) {
 	f, ok := readFields(body)
 	if !ok {
@@ -76,7 +76,7 @@ func (c *call) readConfig(body []byte) (cfg batchConfig, bad *answer) {
 	return cfg, nil
 }
 
-// createAndUpload takes the configuration and the content of a job as the two parts of a form.
+// createAndUpload reads the configuration and the content of a job from the two parts of a form.
 func (c *call) createAndUpload() *answer {
 	parts, ok := c.parts("config", "content")
 	if !ok {
@@ -102,7 +102,7 @@ func (c *call) createAndUpload() *answer {
 	return c.jobStatus(http.StatusAccepted, &job{id: j.id, status: jobQueued})
 }
 
-// parts reads the parts of a form; all of the names must be there.
+// parts reads the parts of a form. All of the names are required.
 func (c *call) parts(names ...string) (map[string][]byte, bool) {
 	mediaType, options, err := mime.ParseMediaType(headerValue(c.req.Header, "Content-Type"))
 	if err != nil || mediaType != "multipart/form-data" {

@@ -2,8 +2,8 @@ package threatconnecttest
 
 import "slices"
 
-// targets returns the indicators that an item is written to: the one of its value, which is made when
-// there is none, or for a file whatever the job's modes say.
+// targets returns the indicators that an item changes: the existing or new indicator of its value,
+// or for a file those that the job's modes select.
 func (r *batchRun) targets(t *indicatorType, value string) ([]*indicator, *batchError) {
 	o := r.config.owner
 	if o.hasPresence(t, value) {
@@ -41,7 +41,7 @@ func (r *batchRun) targets(t *indicatorType, value string) ([]*indicator, *batch
 	return []*indicator{r.mergeFiles(primary, matches, value)}, nil
 }
 
-// make puts a new indicator into the job's owner.
+// make adds a new indicator to the job's owner.
 func (r *batchRun) make(t *indicatorType, value string) ([]*indicator, *batchError) {
 	o := r.config.owner
 	if r.set.indicatorLimit > 0 && o.size() >= r.set.indicatorLimit {
@@ -67,7 +67,7 @@ func (o *owner) filesOf(t *indicatorType, value string) []*indicator {
 	return all
 }
 
-// clashes reports whether a match has another hash of a kind that the summary has.
+// clashes reports whether a match and the summary have different hashes of the same kind.
 func (r *batchRun) clashes(t *indicatorType, matches []*indicator, value string) bool {
 	in := t.split(value)
 	for _, m := range matches {
@@ -80,8 +80,8 @@ func (r *batchRun) clashes(t *indicatorType, matches []*indicator, value string)
 	return false
 }
 
-// mergeFiles makes one file of several: the primary gets the metadata of the others and all hashes,
-// those of value first.
+// mergeFiles merges several files into primary, which receives the metadata of the others and all
+// hashes. Hashes of value take precedence.
 func (r *batchRun) mergeFiles(primary *indicator, matches []*indicator, value string) *indicator {
 	t, o := primary.typ, primary.owner
 	merged := primary.value

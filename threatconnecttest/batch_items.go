@@ -9,7 +9,7 @@ import (
 var groupDates = []string{"firstSeen", "lastSeen", "externalDateAdded", "externalDateExpires", "externalLastModified",
 	"eventDate", "publishDate", "aiLastRetrievalDate"}
 
-// group creates, changes or deletes a group, which is known by its xid in the whole instance.
+// group creates, updates or deletes a group. Its xid identifies it in the whole instance.
 func (r *batchRun) group(item *batchItem, f fields) *batchError {
 	xid, _ := f.text("xid")
 	item.source = xid
@@ -82,7 +82,7 @@ func (r *batchRun) connectGroup(item *batchItem, g *group, f fields) *batchError
 var indicatorDates = []string{"firstSeen", "lastSeen", "externalDateAdded", "externalDateExpires", "externalLastModified",
 	"dateAdded", "lastModified"}
 
-// indicator creates, changes or deletes an indicator, which is known by its type and value.
+// indicator creates, updates or deletes an indicator. Its type and value identify it.
 func (r *batchRun) indicator(item *batchItem, f fields) *batchError {
 	typeName, _ := f.text("type")
 	t := r.indicatorType(typeName)
@@ -145,8 +145,8 @@ func (r *batchRun) describe(item *batchItem, i *indicator, f fields) *batchError
 	return r.connectIndicator(item, i, f)
 }
 
-// readItem reads the value of an item: its typed fields, value1 to value3, or its summary. said is
-// how the item calls itself.
+// readItem parses the value of an item: its typed fields, value1 to value3, or its summary. said is
+// the value as written in the item.
 func (t *indicatorType) readItem(f fields) (value, said string, valid bool) {
 	if value, present, valid := t.readValue(f); present {
 		parts := make([]string, len(t.Fields))
@@ -156,7 +156,7 @@ func (t *indicatorType) readItem(f fields) (value, said string, valid bool) {
 		return value, t.join(parts), valid
 	}
 	raw, _ := f.raw("summary")
-	if t.Name == "File" && len(raw) > 0 && raw[0] == '{' { // the JavaScript client's way
+	if t.Name == "File" && len(raw) > 0 && raw[0] == '{' { // the form that the JavaScript client sends
 		if hashes, ok := readFields(raw); ok {
 			return t.readItem(hashes)
 		}
@@ -190,7 +190,7 @@ func (r *batchRun) remove(t *indicatorType, value string) {
 	}
 }
 
-// occurrences adds the file occurrences that are new. The member is a list, or one object.
+// occurrences adds new file occurrences. The member is a list or a single object.
 func (r *batchRun) occurrences(i *indicator, f fields) *batchError {
 	raw, ok := f.raw("fileOccurrence")
 	if !ok || i.typ.Name != "File" {
@@ -219,7 +219,8 @@ func (r *batchRun) occurrences(i *indicator, f fields) *batchError {
 	return nil
 }
 
-// connectIndicator associates an indicator with groups, which are objects or bare xids; V1 has ids.
+// connectIndicator associates an indicator with groups. They are objects or bare xids, or IDs in
+// V1.
 func (r *batchRun) connectIndicator(item *batchItem, i *indicator, f fields) *batchError {
 	if r.config.version == "V1" {
 		ids, bad := decode[[]loose](f, "associatedGroup")

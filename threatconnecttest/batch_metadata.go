@@ -10,7 +10,7 @@ import (
 // loose is a scalar of a batch file, as text.
 type loose string
 
-// UnmarshalJSON takes strings, numbers and booleans.
+// UnmarshalJSON accepts strings, numbers and booleans.
 func (l *loose) UnmarshalJSON(b []byte) error {
 	s, ok := scalarText(b)
 	if !ok {
@@ -43,7 +43,7 @@ type batchTag struct {
 	Name loose `json:"name"`
 }
 
-// decode reads a member and ends the job when it does not fit.
+// decode parses a member. A member of the wrong kind ends the job.
 func decode[T any](f fields, name string) (v T, bad *batchError) {
 	raw, ok := f.raw(name)
 	if !ok {
@@ -55,8 +55,8 @@ func decode[T any](f fields, name string) (v T, bad *batchError) {
 	return v, nil
 }
 
-// attach gives a thing the attributes, tags and labels of an item, by the job's write types. The
-// first that is wrong is the item's error and the rest is lost.
+// attach adds the attributes, tags and labels of an item to h, according to the job's write types.
+// The first invalid one is the item's error and the remaining ones are lost.
 func (r *batchRun) attach(h holder, f fields, loss string) *batchError {
 	attributes, bad := decode[[]batchAttribute](f, "attribute")
 	if bad != nil {
@@ -139,7 +139,8 @@ func (r *batchRun) attachAttributes(h holder, incoming []batchAttribute, loss st
 	return nil
 }
 
-// labelOf returns a label of the owner. One that does not exist is made when the file describes it.
+// labelOf returns a label of the owner. If the label does not exist and the file describes it,
+// labelOf creates it.
 func (r *batchRun) labelOf(o *owner, in batchLabel, loss string) (*SecurityLabel, *batchError) {
 	if l := o.label(string(in.Name)); l != nil {
 		return l, nil

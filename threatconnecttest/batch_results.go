@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// getJobErrors answers the error file: compressed JSON that is not called JSON.
+// getJobErrors responds with the error file: compressed JSON that is not labeled as JSON.
 func (c *call) getJobErrors(j *job) *answer {
 	if bad := c.unfinished(j); bad != nil {
 		return bad
@@ -39,7 +39,7 @@ func (c *call) getJobErrors(j *job) *answer {
 	}
 	var packed bytes.Buffer
 	z := gzip.NewWriter(&packed)
-	_, _ = z.Write(w.b) // into memory
+	_, _ = z.Write(w.b) // writes to memory
 	_ = z.Close()
 	return &answer{
 		status: http.StatusOK,
@@ -48,7 +48,7 @@ func (c *call) getJobErrors(j *job) *answer {
 	}
 }
 
-// errorSource writes the item that an error is about: a text, or an object with its summary or xid.
+// errorSource writes the item of an error: a text, or an object with its summary or xid.
 func (c *call) errorSource(w *jsonWriter, e JobError) {
 	source := e.Source
 	if c.odd(OddityDoubledSpaces) && e.kind == kindIndicator {
@@ -66,7 +66,7 @@ func (c *call) errorSource(w *jsonWriter, e JobError) {
 	w.close()
 }
 
-// unfinished refuses to tell of a job before it is completed.
+// unfinished refuses results of a job that has not completed.
 func (c *call) unfinished(j *job) *answer {
 	if j.status != jobCompleted {
 		return invalid(http.StatusBadRequest, "Batch still in "+j.state(c.now)+" state")
@@ -74,7 +74,7 @@ func (c *call) unfinished(j *job) *answer {
 	return nil
 }
 
-// getJobResults answers the errors as JSON, filtered by code, severity and words.
+// getJobResults responds with the errors as JSON, filtered by code, severity and text.
 func (c *call) getJobResults(j *job) *answer {
 	if bad := c.unfinished(j); bad != nil {
 		return bad
@@ -120,7 +120,7 @@ func (c *call) getJobResults(j *job) *answer {
 	return jsonAnswer(http.StatusOK, w.b)
 }
 
-// severity distinguishes items that lost a part from items that were refused.
+// severity distinguishes items that lost a part from refused items.
 func (e JobError) severity() string {
 	if strings.HasPrefix(e.Code, "0x1") {
 		return "Error"

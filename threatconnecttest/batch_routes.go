@@ -19,7 +19,7 @@ func batchRoutes() []route {
 
 const msgBatchOff = "Batch job api is not available. Ensure that batchJobEnabled is true and document storage is configured."
 
-// newJob makes a job of a configuration.
+// newJob creates a job from a configuration.
 func (c *call) newJob(config []byte) (*job, *answer) {
 	if c.batchOff {
 		if c.odd(OddityForbiddenBatch) {
@@ -55,7 +55,7 @@ func (c *call) createJob() *answer {
 	return jsonAnswer(http.StatusCreated, w.b)
 }
 
-// job is the job that the path names, or nil.
+// job returns the job in the path, or nil.
 func (c *call) job() *job { return c.jobByID[c.id("id")] }
 
 func (c *call) uploadJob(j *job) *answer {
@@ -99,7 +99,7 @@ func (c *call) getJob(j *job) *answer {
 	return c.jobStatus(http.StatusOK, j)
 }
 
-// jobStatus answers a job. One without an id was processed at once.
+// jobStatus responds with the status of a job. A job without an ID was run immediately.
 func (c *call) jobStatus(status int, j *job) *answer {
 	return c.one(status, "batchStatus", func(w *jsonWriter) { c.writeJob(w, j) })
 }

@@ -25,7 +25,7 @@ const (
 	causeSyntaxGeneral = "com.google.gson.JsonSyntaxException: "
 )
 
-// batchError is the reason why an item fails. With stop, the job ends here.
+// batchError is the reason why an item fails. With stop, it ends the job.
 type batchError struct {
 	code    string
 	message string
@@ -33,16 +33,16 @@ type batchError struct {
 	stop    bool
 }
 
-// batchItem is the item that is being processed.
+// batchItem is the item being processed.
 type batchItem struct {
 	kind   string // group, indicator or association
 	index  int
-	typ    string // its type, as it says
-	source string // the summary or xid, as soon as it is known
+	typ    string // type as written in the item
+	source string // summary or xid, once it is known
 	failed bool
 }
 
-// batchRun is a job while it is processed.
+// batchRun is a job being processed.
 type batchRun struct {
 	*world
 	set     *settings
@@ -50,20 +50,19 @@ type batchRun struct {
 	now     int64
 	counts  batchCounts
 	errors  []JobError
-	stopped bool // nothing more is processed; items are only counted
+	stopped bool // remaining items are only counted
 	pending []pendingLink
-	last    string // the source of the item before, for the error that ends the job
+	last    string // source of the previous item, for the error that ends the job
 }
 
-// pendingLink is an association whose other end has not come yet. Groups and indicators may name
-// items that come later in the same file.
+// pendingLink is an association whose other end may come later in the same file.
 type pendingLink struct {
 	item *batchItem
 	from holder
 	find func() (holder, *batchError)
 }
 
-// other finds the other end of an association, which must be another thing.
+// other finds the other end of an association, which must be a different item.
 func (p pendingLink) other() (holder, *batchError) {
 	to, bad := p.find()
 	if bad == nil && to == p.from {
@@ -72,7 +71,7 @@ func (p pendingLink) other() (holder, *batchError) {
 	return to, bad
 }
 
-// run processes a job at a time. It ends as completed, whatever happens.
+// run processes a job as of a time. The job always ends as completed.
 func (w *world) run(set *settings, j *job, at time.Time) {
 	began := time.Now()
 	r := &batchRun{world: w, set: set, config: j.config, now: at.Unix(),
@@ -84,8 +83,8 @@ func (w *world) run(set *settings, j *job, at time.Time) {
 	j.status, j.completed = jobCompleted, at.Add(time.Since(began))
 }
 
-// read walks through the file in the order of its keys. Text after the object is an error: a client
-// that wrote two objects would lose the second one.
+// read processes the file in the order of its keys. Text after the object is an error, because the
+// second object of a client that wrote two would be lost.
 func (r *batchRun) read(s *scanner) {
 	if !utf8.Valid(s.b) {
 		r.syntax("$", nil, "java.nio.charset.MalformedInputException: Input length = 1")
@@ -96,8 +95,8 @@ func (r *batchRun) read(s *scanner) {
 	}
 }
 
-// document processes the object of a file, or the array of an old one, and reports whether it could
-// be read to its end.
+// document processes the object of a file, or the array of an old file, and reports whether it
+// could be parsed to the end.
 func (r *batchRun) document(s *scanner) bool {
 	v1 := r.config.version == "V1"
 	switch c := s.peek(); {
@@ -139,7 +138,7 @@ func (r *batchRun) document(s *scanner) bool {
 	}
 }
 
-// elements processes an array and reports whether the file can be read further.
+// elements processes an array and reports whether parsing can continue.
 func (r *batchRun) elements(s *scanner, kind, path string) bool {
 	if c := s.peek(); c != '[' {
 		cause := "java.lang.IllegalStateException: Expected BEGIN_ARRAY but was " + kindOf(c)
@@ -207,7 +206,7 @@ func (r *batchRun) settle(item *batchItem, bad *batchError) {
 	}
 }
 
-// syntax ends the job, because items that cannot be read cannot be counted. It returns false.
+// syntax ends the job, because items that cannot be parsed cannot be counted. It returns false.
 func (r *batchRun) syntax(path string, item *batchItem, cause string) bool {
 	kind, source := kindGroup, ""
 	message := msgUnexpected + " Last known JSON path: '" + path + "'"
@@ -226,8 +225,8 @@ func (r *batchRun) syntax(path string, item *batchItem, cause string) bool {
 	return false
 }
 
-// resolve makes the associations whose other end has come by now. At the end of the file, those
-// without one are errors of their items.
+// resolve creates the associations whose other end exists now. At the end of the file, the
+// remaining ones are errors of their items.
 func (r *batchRun) resolve(end bool) {
 	var open []pendingLink
 	for _, p := range r.pending {
@@ -246,7 +245,7 @@ func (r *batchRun) resolve(end bool) {
 	r.pending = open
 }
 
-// connect makes an association now, or after the rest of the file.
+// connect creates an association now, or after the rest of the file.
 func (r *batchRun) connect(item *batchItem, from holder, find func() (holder, *batchError)) {
 	p := pendingLink{item, from, find}
 	to, bad := p.other()
@@ -257,7 +256,7 @@ func (r *batchRun) connect(item *batchItem, from holder, find func() (holder, *b
 	associate(from, to, "")
 }
 
-// groupByReference finds a group of the job's owner by its xid.
+// groupByReference finds a group of the job's owner by xid.
 func (r *batchRun) groupByReference(xid string) (holder, *batchError) {
 	g := r.groupByXID[xid]
 	if g == nil {
@@ -269,7 +268,7 @@ func (r *batchRun) groupByReference(xid string) (holder, *batchError) {
 	return g, nil
 }
 
-// indicatorByReference finds an indicator of the job's owner by its type and summary.
+// indicatorByReference finds an indicator of the job's owner by type and summary.
 func (r *batchRun) indicatorByReference(typeName, summary string) (holder, *batchError) {
 	t := r.indicatorType(typeName)
 	if t != nil {
@@ -285,7 +284,7 @@ func (r *batchRun) indicatorByReference(typeName, summary string) (holder, *batc
 	return nil, &batchError{code: codeAssociation, message: "The " + typeName + " '" + summary + "' to associate with was not found"}
 }
 
-// checkDates ends the job when a date is not one, as the platform does.
+// checkDates ends the job if a date is malformed, as the platform does.
 func checkDates(f fields, names ...string) *batchError {
 	for _, name := range names {
 		if !f.has(name) {
@@ -299,7 +298,7 @@ func checkDates(f fields, names ...string) *batchError {
 	return nil
 }
 
-// parseBatchDate wants a time in ISO 8601; only the zone may be left out.
+// parseBatchDate parses a time in ISO 8601. Only the zone is optional.
 func parseBatchDate(s string) (time.Time, bool) {
 	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05"} {
 		if t, err := time.Parse(layout, s); err == nil {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// indicatorType is the type that an item names, in any case unless the instance is strict.
+// indicatorType returns the type that an item names. Case is ignored unless the instance is strict.
 func (r *batchRun) indicatorType(name string) *indicatorType {
 	if t := r.typeByName(name); t != nil || r.set.odd(OddityExactTypeNames) {
 		return t
@@ -13,7 +13,7 @@ func (r *batchRun) indicatorType(name string) *indicatorType {
 	return r.typeWhere(func(t *indicatorType) bool { return strings.EqualFold(t.Name, name) })
 }
 
-// groupType is the type that an item names, as [batchRun.indicatorType].
+// groupType returns the type that an item names, like [batchRun.indicatorType].
 func (r *batchRun) groupType(name string) *groupType {
 	for i := range groupTypes {
 		if t := &groupTypes[i]; t.name == name || !r.set.odd(OddityExactTypeNames) && strings.EqualFold(t.name, name) {
@@ -23,7 +23,7 @@ func (r *batchRun) groupType(name string) *groupType {
 	return nil
 }
 
-// fileType brings the type of a signature's file into the documented case.
+// fileType converts the type of a signature's file to the documented case.
 func (r *batchRun) fileType(f fields) fields {
 	said, ok := f.text("fileType")
 	if !ok || r.set.odd(OddityExactTypeNames) {

@@ -11,31 +11,31 @@ import (
 	"time"
 )
 
-// BulkReports are the settings of an owner's bulk reports.
+// BulkReports configures the bulk reports of an owner.
 type BulkReports struct {
 	JSON, CSV bool
-	Takes     time.Duration // how long making one takes
-	Fails     bool          // whether the next ones fail
+	Takes     time.Duration // time to generate a report
+	Fails     bool          // whether generating fails from now on
 }
 
-// bulkReports is what an owner has of them.
+// bulkReports is the state of an owner's bulk reports.
 type bulkReports struct {
 	BulkReports
 	status    string
 	lastRun   time.Time
 	nextRun   time.Time
-	json, csv []byte // the latest finished ones; nil before the first
+	json, csv []byte // latest finished reports; nil before the first
 
 	running           bool
-	done              time.Time // of the one that is being made
+	done              time.Time // completion time of the report in progress
 	newJSON, newCSV   []byte
 	newFails, started bool
 }
 
 const bulkEvery = 24 * time.Hour
 
-// SetBulkReports switches the bulk reports of an owner on, or changes them. The first are made at
-// once, from what the owner has.
+// SetBulkReports enables the bulk reports of an owner or changes their settings. The first reports
+// are generated immediately from the current data.
 func (s *Server) SetBulkReports(ownerName string, r BulkReports) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -67,13 +67,13 @@ func bulkRoutes() []route {
 	}
 }
 
-// begin starts to make reports of what the owner has now.
+// begin starts to generate reports of the current data.
 func (b *bulkReports) begin(o *owner, now time.Time, odd Oddity) {
 	b.running, b.done, b.newFails, b.status = true, now.Add(b.Takes), b.Fails, "Running"
 	b.newJSON, b.newCSV = bulkJSON(o, odd), bulkCSV(o)
 }
 
-// finish makes the reports that were begun the latest ones.
+// finish publishes the reports in progress.
 func (b *bulkReports) finish(now time.Time) {
 	b.running, b.lastRun, b.nextRun = false, now, now.Add(bulkEvery)
 	if b.newFails {
@@ -83,7 +83,7 @@ func (b *bulkReports) finish(now time.Time) {
 	b.status, b.json, b.csv = "Complete", b.newJSON, b.newCSV
 }
 
-// settle brings the reports up to now.
+// settle finishes a report whose time has passed and starts the next one if it is due.
 func (b *bulkReports) settle(o *owner, now time.Time, odd Oddity) {
 	if b.running && !now.Before(b.done) {
 		b.finish(b.done)
@@ -93,7 +93,7 @@ func (b *bulkReports) settle(o *owner, now time.Time, odd Oddity) {
 	}
 }
 
-// bulkReports returns the reports of the owner of the call.
+// bulkReports returns the reports of the call's owner.
 func (c *call) bulkReports() *bulkReports {
 	b := c.bulk[c.owner]
 	if b == nil {
@@ -103,7 +103,7 @@ func (c *call) bulkReports() *bulkReports {
 	return b
 }
 
-// bulkStatus answers without the usual envelope.
+// bulkStatus responds without the usual envelope.
 func (c *call) bulkStatus() *answer {
 	b := c.bulkReports()
 	w := c.writer()
@@ -122,7 +122,7 @@ func (c *call) bulkStatus() *answer {
 	return jsonAnswer(http.StatusOK, w.b)
 }
 
-// bulkReport answers the latest finished report, also if a new one is requested.
+// bulkReport responds with the latest finished report, even if a new one has been requested.
 func (c *call) bulkReport() *answer {
 	b := c.bulkReports()
 	format := c.params.get("format")
@@ -140,7 +140,7 @@ func (c *call) bulkReport() *answer {
 	return latest
 }
 
-// active iterates over the indicators that bulk reports tell of.
+// active iterates over the indicators in bulk reports.
 func (o *owner) active() iter.Seq[*indicator] {
 	return where(o.indicators, func(i *indicator) bool { return !i.has(flagRemoved | flagInactive) })
 }
@@ -158,7 +158,7 @@ func bulkJSON(o *owner, odd Oddity) []byte {
 func bulkCSV(o *owner) []byte {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
-	_ = w.Write([]string{"Type", "Value", "Rating", "Confidence"}) // into memory
+	_ = w.Write([]string{"Type", "Value", "Rating", "Confidence"}) // writes to memory
 	for i := range o.active() {
 		rating, confidence := "null", "null"
 		if i.has(flagRated) {

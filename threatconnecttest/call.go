@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// call is one request while it is being answered. The server's lock is held.
+// call is a request being processed. The server's lock is held.
 type call struct {
 	*world
 	*settings
@@ -18,21 +18,21 @@ type call struct {
 	now      time.Time
 	path     string // escaped, with the base path
 	rawQuery string
-	route    *route // nil when no endpoint has this path
+	route    *route // nil if no endpoint has this path
 	params   params
 	query    url.Values
 	verified bool
-	owner    *owner   // that the call is about: its handler need not ask whether the API user may do this there
-	refusal  *Refusal // nil when verified, or not checked
+	owner    *owner   // subject of the call; the API user's permission for it has been checked
+	refusal  *Refusal // nil if verified or not checked
 }
 
-// seconds is the time of the call as it is stored.
+// seconds returns the time of the call in the stored form.
 func (c *call) seconds() int64 { return c.now.Unix() }
 
-// flag reports whether a query parameter is true, in any case.
+// flag reports whether a query parameter is true, ignoring case.
 func (c *call) flag(name string) bool { return strings.EqualFold(c.query.Get(name), "true") }
 
-// include is a set of what a read wants besides the object itself.
+// include is a set of additional parts that a read requests.
 type include uint8
 
 const (
@@ -42,8 +42,8 @@ const (
 	withLabels
 )
 
-// includes reads includeAdditional, includeTags, includeAttributes and the includes parameter,
-// which may be repeated and may hold commas.
+// includes parses includeAdditional, includeTags, includeAttributes and the includes parameter,
+// which can be repeated and can contain commas.
 func (c *call) includes() include {
 	var set include
 	if c.flag("includeAdditional") {
@@ -72,10 +72,10 @@ func (c *call) includes() include {
 	return set
 }
 
-// writer returns a writer of the server's shapes.
+// writer returns a writer for the enabled oddities.
 func (c *call) writer() *jsonWriter { return &jsonWriter{odd: c.oddities} }
 
-// data answers members in the platform's envelope.
+// data responds with members in the platform's envelope.
 func (c *call) data(status int, write func(*jsonWriter)) *answer {
 	w := c.writer()
 	w.open()
@@ -85,12 +85,12 @@ func (c *call) data(status int, write func(*jsonWriter)) *answer {
 	return jsonAnswer(status, w.b)
 }
 
-// one answers a single object under a key.
+// one responds with a single object under a key.
 func (c *call) one(status int, key string, write func(*jsonWriter)) *answer {
 	return c.data(status, func(w *jsonWriter) { w.object(key, write) })
 }
 
-// id reads a path segment that must be an id; 0 is none.
+// id parses a path segment as an ID. It returns 0 if the segment is not an ID.
 func (c *call) id(name string) int64 {
 	n, err := strconv.ParseInt(c.params.get(name), 10, 64)
 	if err != nil {
@@ -99,7 +99,7 @@ func (c *call) id(name string) int64 {
 	return n
 }
 
-// missing answers that something is not there.
+// missing responds that the item does not exist.
 func missing() *answer { return fail(http.StatusNotFound, msgNotFound) }
 
 // remove returns s without the first e.

@@ -6,10 +6,10 @@ import (
 	"slices"
 )
 
-// Check returns an error that names every contradiction in the server's data, such as an index that
-// misses an item, a link that only one of its ends has, or a wrong count. It returns nil if there is
-// none. An error is a defect of this package, not of the client under test. The cost of Check grows
-// with the data.
+// Check returns an error that lists all inconsistencies in the server's data, such as an item
+// missing from an index, a link that only one of its ends has, or a wrong count. It returns nil if
+// there are none. An error is a defect of this package, not of the client under test. The time that
+// Check takes grows with the data.
 func (s *Server) Check() error {
 	defer s.view()()
 	return s.check()
@@ -39,17 +39,18 @@ func (w *world) check() error {
 	return errors.Join(a.wrong...)
 }
 
-// audit looks for contradictions in a world.
+// audit collects inconsistencies in a world.
 type audit struct {
 	*world
 	wrong  []error
-	ids    map[int64]string // the kinds of things by their ids
+	ids    map[int64]string // kinds of items by ID
 	alive  map[holder]bool
-	halves map[*link][2]bool // which ends of a link have it in their lists
-	tagged map[*tag]int      // how many things have a tag
+	halves map[*link][2]bool // the ends that have a link in their lists
+	tagged map[*tag]int      // number of items with a tag
 }
 
-// require notes a contradiction unless ok. Things among args are shown as their types and values or ids.
+// require records an inconsistency unless ok. Items among args are formatted as type and value or
+// ID.
 func (a *audit) require(ok bool, format string, args ...any) {
 	if ok {
 		return
@@ -66,7 +67,7 @@ func (a *audit) require(ok bool, format string, args ...any) {
 	a.wrong = append(a.wrong, fmt.Errorf("threatconnecttest: "+format, args...))
 }
 
-// id checks that an id was given out, and once only.
+// id checks that an ID was assigned, and only once.
 func (a *audit) id(n int64, kind string) {
 	a.require(n > 0 && n <= a.lastID, "the id %d of a %s was never given out", n, kind)
 	a.require(a.ids[n] == "", "the id %d of a %s belongs to a %s, too", n, kind, a.ids[n])
@@ -78,7 +79,7 @@ func (a *audit) exists(h holder) {
 	a.alive[h] = true
 }
 
-// indicators checks the list and the index of the indicators of an owner.
+// indicators checks the list and the index of an owner's indicators.
 func (a *audit) indicators(o *owner) {
 	removed, keys, indexed := 0, 0, 0
 	for n, i := range o.indicators {
@@ -146,7 +147,7 @@ func (a *audit) assets(o assetOwner) {
 	}
 }
 
-// links checks the list of the links of a thing. counts checks that both ends have each.
+// links checks the links of an item. counts compares both ends.
 func (a *audit) links(h holder) {
 	var before *link
 	for l := firstLink(h); l != nil; l = l.next[l.side(h)] {
@@ -155,7 +156,7 @@ func (a *audit) links(h holder) {
 		a.require(!halves[side], "the %s has a link twice in its list", h)
 		a.require(l.prev[side] == before, "the links of the %s do not lead back", h)
 		if l.ends[side] != h || halves[side] {
-			return // there may be no end of it
+			return // the list may be circular
 		}
 		halves[side], before = true, l
 		a.halves[l] = halves
@@ -175,7 +176,7 @@ func (a *audit) links(h holder) {
 	}
 }
 
-// metadata checks the attributes, tags and labels of a thing.
+// metadata checks the attributes, tags and labels of an item.
 func (a *audit) metadata(h holder) {
 	m := h.metadataOrNil()
 	if m == nil {
@@ -207,7 +208,7 @@ func (a *audit) labels(h holder, all []*SecurityLabel) {
 	}
 }
 
-// counts checks the links and tags that the things have shown.
+// counts checks the links and tags seen at the items.
 func (a *audit) counts() {
 	for l, halves := range a.halves {
 		a.require(halves == [2]bool{true, true}, "the %s does not know its link with the %s", l.ends[0], l.ends[1])
@@ -219,7 +220,7 @@ func (a *audit) counts() {
 	}
 }
 
-// allJobs checks the lists of the jobs.
+// allJobs checks the lists of jobs.
 func (a *audit) allJobs() {
 	numbered, waiting := int64(0), 0
 	for _, j := range a.jobs {

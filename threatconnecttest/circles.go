@@ -6,15 +6,16 @@ import (
 	"slices"
 )
 
-// circle is the things that belong to one: those that are associated with a resource, those that
-// carry a tag or a label.
+// circle is the set of items that belong to one: those associated with an item, or those with a tag
+// or a label.
 type circle struct {
 	owner   *owner
 	has     func(holder) bool
-	members func() []holder // in the order of their ids; nil where all of the owner must be asked
+	members func() []holder // in ID order; nil if all items of the owner must be examined
 }
 
-// in iterates over the members of a circle that are of one kind and fit. all is everything of that kind.
+// in iterates over the members of a circle of one kind that match fits. all contains all items of
+// that kind.
 func in[T holder](e *circle, all []T, fits func(T) bool) iter.Seq[T] {
 	if e.members == nil {
 		return where(all, func(one T) bool { return fits(one) && one.belongs() == e.owner && e.has(one) })
@@ -28,10 +29,10 @@ func in[T holder](e *circle, all []T, fits func(T) bool) iter.Seq[T] {
 	return where(found, fits)
 }
 
-// circleNames are the words that the documentation of a circle has for its path segments.
+// circleNames are the documented names of path parameters in a circle's routes.
 type circleNames struct{ groupType, group, indicatorType, indicator string }
 
-// circleRoutes are the routes that list the groups and indicators of a circle.
+// circleRoutes returns the routes that list the groups and indicators of a circle.
 func circleRoutes(parent string, names circleNames, find func(*call) *circle) []route {
 	in := func(handle func(*call, *circle) *answer) func(*call) *answer { return with(find, handle) }
 	groups, indicators := parent+"/groups", parent+"/indicators"
@@ -62,7 +63,7 @@ func circleRoutes(parent string, names circleNames, find func(*call) *circle) []
 	}
 }
 
-// groupsIn lists the groups of a circle that are of a type, or of all types when it is nil.
+// groupsIn lists the groups of a circle of type t, or of all types if t is nil.
 func (c *call) groupsIn(e *circle, t *groupType) *answer {
 	key := "group"
 	if t != nil {
@@ -72,7 +73,7 @@ func (c *call) groupsIn(e *circle, t *groupType) *answer {
 	return pageOf(c, key, all, func(g *group, w *jsonWriter) { g.write(w, groupShape{list: true, generic: t == nil}) })
 }
 
-// indicatorsIn lists the indicators of a circle that are of a type, or of all types when it is nil.
+// indicatorsIn lists the indicators of a circle of type t, or of all types if t is nil.
 func (c *call) indicatorsIn(e *circle, t *indicatorType) *answer {
 	key := "indicator"
 	if t != nil {
@@ -84,13 +85,13 @@ func (c *call) indicatorsIn(e *circle, t *indicatorType) *answer {
 	})
 }
 
-// carriedBy reports whether a tag is on something.
+// carriedBy reports whether an item has the tag.
 func (t *tag) carriedBy(l holder) bool {
 	m := l.metadataOrNil()
 	return m != nil && slices.Contains(m.tags, t)
 }
 
-// carriedBy reports whether a label is on something.
+// carriedBy reports whether an item has the label.
 func (l *SecurityLabel) carriedBy(on holder) bool {
 	m := on.metadataOrNil()
 	return m != nil && slices.Contains(m.labels, l)

@@ -35,11 +35,11 @@ func contentRoutes() []route {
 	return routes
 }
 
-// WithoutUpdateIfExists makes the server ignore updateIfExists, so that existing content can be
-// replaced with PUT only.
+// WithoutUpdateIfExists makes the server ignore updateIfExists. Only PUT then replaces existing
+// content.
 func WithoutUpdateIfExists() Option { return func(s *Server) { s.putOnly = true } }
 
-// groupByIDOrXID is the group of a type that a path names by its id or xid.
+// groupByIDOrXID returns a finder of the group whose ID or xid is in the path.
 func groupByIDOrXID(name string) func(*call) *group {
 	return func(c *call) *group {
 		id := c.id("id")
@@ -50,8 +50,8 @@ func groupByIDOrXID(name string) func(*call) *group {
 	}
 }
 
-// takesStream refuses bodies of another content type before the handler is asked. A body without one is a
-// stream.
+// takesStream refuses other content types before it calls the handler. A request without a content
+// type is a stream.
 func takesStream(handle func(*call) *answer) func(*call) *answer {
 	return func(c *call) *answer {
 		typ, _, _ := strings.Cut(headerValue(c.req.Header, "Content-Type"), ";")
@@ -62,7 +62,7 @@ func takesStream(handle func(*call) *answer) func(*call) *answer {
 	}
 }
 
-// uploadContent takes the bytes of a document or report.
+// uploadContent stores the content of a document or report.
 func (c *call) uploadContent(g *group) *answer {
 	put := c.req.Method == http.MethodPut
 	switch {
@@ -80,8 +80,7 @@ func (c *call) uploadContent(g *group) *answer {
 	return success(http.StatusOK)
 }
 
-// protectedZip reports whether the first file of a zip, which folders may stand before, is
-// encrypted.
+// protectedZip reports whether the first file of a zip archive, after any folders, is encrypted.
 func protectedZip(b []byte) bool {
 	for len(b) >= 30 && string(b[:4]) == "PK\x03\x04" {
 		if b[6]&1 != 0 {
@@ -107,12 +106,12 @@ func (c *call) downloadSignature(g *group) *answer {
 	return raw(textType, []byte(g.values["fileText"]))
 }
 
-// raw answers bytes that have no envelope.
+// raw responds with bytes without an envelope.
 func raw(contentType string, body []byte) *answer {
 	return &answer{status: http.StatusOK, header: http.Header{"Content-Type": {contentType}}, body: body}
 }
 
-// reportGroup answers a PDF file of one empty page.
+// reportGroup responds with a PDF file of one empty page.
 func (c *call) reportGroup(g *group) *answer {
 	if g.typ.name == "Document" || g.typ.name == "Email" {
 		return fail(http.StatusBadRequest, msgNoReportForType)
@@ -135,12 +134,12 @@ func emptyPDF() []byte {
 	return fmt.Appendf(b, "trailer<</Size 4/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n", start)
 }
 
-// Publication is a group that was published.
+// Publication is a published group.
 type Publication struct {
 	Owner            string
-	XID              string   // of the group
-	ExcludeLabels    []string // names of security labels: what carries one is left out
-	ExcludeUnlabeled bool     // whether what carries none is left out
+	XID              string   // xid of the group
+	ExcludeLabels    []string // names of security labels; items with one of them are excluded
+	ExcludeUnlabeled bool     // whether items without a label are excluded
 }
 
 // Publications returns the published groups, oldest first.

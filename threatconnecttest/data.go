@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// Data is the data of a server, for JSON. It has the associations apart from the records of both ends,
-// and includes the definitions that every instance starts with. It has no jobs, requests, faults and
-// settings.
+// Data is the data of a server in a form suitable for JSON. Associations are separate from the
+// records at their ends. Data includes the predefined types, labels and owners, but no jobs,
+// requests, faults or settings.
 type Data struct {
 	Owners         []*Owner           `json:"owners,omitzero"`
 	IndicatorTypes []*IndicatorType   `json:"indicatorTypes,omitzero"`
@@ -25,7 +25,7 @@ type Data struct {
 	DataStore      []*DataRecord      `json:"dataStore,omitzero"`
 }
 
-// Records returns all records, in an order in which they can be seeded.
+// Records returns all records in an order that [Server.Seed] accepts.
 func (d *Data) Records() []Record {
 	var all []Record
 	add(&all, d.Owners)
@@ -50,8 +50,9 @@ func add[T Record](all *[]Record, records []T) {
 	}
 }
 
-// Data returns the data of the server. A new server that is seeded with its records holds the same,
-// except for the ids of attributes, assets and other attachments, and with the labels of new owners.
+// Data returns the data of the server. A new server seeded with its records has the same data,
+// except for the IDs of attributes, assets and other attachments, and the predefined labels of new
+// owners.
 func (s *Server) Data() *Data {
 	defer s.view()()
 	d := &Data{}
@@ -89,7 +90,7 @@ func (s *Server) Data() *Data {
 func (d *Data) addOwner(o *owner) {
 	r := o.record()
 	if r.Members == nil {
-		r.Members = []User{} // none, and not those that the owner starts with
+		r.Members = []User{} // no members, instead of the predefined ones
 	}
 	d.Owners = append(d.Owners, &r)
 	for _, l := range o.labels {
@@ -115,7 +116,7 @@ func (d *Data) addOwner(o *owner) {
 	}
 }
 
-// dataRecords returns the records of a domain of the DataStore.
+// dataRecords returns the records of a DataStore domain.
 func (w *world) dataRecords(domain string) []*DataRecord {
 	var all []*DataRecord
 	for _, key := range slices.Sorted(maps.Keys(w.datastore)) {

@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// DataRecord is a record of the DataStore as tests see and seed it.
+// DataRecord is a record of the DataStore, for seeding and assertions.
 type DataRecord struct {
 	Domain   string          `json:"domain,omitzero"`   // local, organization or system
 	DataType string          `json:"dataType,omitzero"` // a path segment
-	ID       string          `json:"id,omitzero"`       // of the record, chosen by the server when empty
-	Version  int64           `json:"version,omitzero"`  // 1 when 0
+	ID       string          `json:"id,omitzero"`       // chosen by the server if empty
+	Version  int64           `json:"version,omitzero"`  // 1 if 0
 	Data     json.RawMessage `json:"data,omitzero"`     // a JSON object
 }
 
@@ -38,7 +38,7 @@ func (r *DataRecord) check() error {
 	return nil
 }
 
-// find returns the data type and the stored record that a record names, or nil.
+// find returns the data type and the stored record of r, or nil.
 func (r *DataRecord) find(s *seeder) (*dataType, *dataRecord) {
 	t := s.datastore[r.Domain+"/"+r.DataType]
 	if t == nil {

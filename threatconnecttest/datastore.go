@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// dataType is one data type of one domain of the DataStore.
+// dataType is a data type of a DataStore domain.
 type dataType struct {
-	records []*dataRecord // in the order in which they came
+	records []*dataRecord // in insertion order
 	changes int64
 }
 
@@ -30,12 +30,12 @@ func (t *dataType) find(id string) *dataRecord {
 	return nil
 }
 
-// WithPlainDataStoreErrors makes the DataStore answer requests for a missing data type with a plain
-// sentence that is labeled as JSON, as some instances do.
+// WithPlainDataStoreErrors makes the DataStore respond to requests for a missing data type with a
+// plain sentence that is labeled as JSON, as some instances do.
 func WithPlainDataStoreErrors() Option { return func(s *Server) { s.plainDataStore = true } }
 
-// DataStore returns the records of a data type by their ids, as JSON. domain is local, organization
-// or system.
+// DataStore returns the records of a data type as JSON, by ID. The domain is local, organization or
+// system.
 func (s *Server) DataStore(domain, dataType string) map[string]string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -58,8 +58,8 @@ func dataStoreRoutes() []route {
 	}
 }
 
-// inDataStore checks what all calls have in common, such as a domain that exists. t is nil when nothing
-// was stored in the data type yet.
+// inDataStore makes the checks that all DataStore calls share, such as an existing domain. t is nil
+// if the data type has no records yet.
 func inDataStore(handle func(c *call, operation string, t *dataType) *answer) func(*call) *answer {
 	return func(c *call) *answer {
 		if c.odd(OddityDataStoreNeedsToken) && !strings.HasPrefix(headerValue(c.req.Header, "Authorization"), "TC-Token ") {
@@ -76,7 +76,7 @@ func inDataStore(handle func(c *call, operation string, t *dataType) *answer) fu
 	}
 }
 
-// makeDataType makes a data type, which is not there.
+// makeDataType creates a data type that does not exist.
 func (w *world) makeDataType(domain, name string) *dataType {
 	if w.datastore == nil {
 		w.datastore = map[string]*dataType{}
@@ -86,10 +86,10 @@ func (w *world) makeDataType(domain, name string) *dataType {
 	return t
 }
 
-// newDataID is an id for a record that was given none.
+// newDataID returns an ID for a record without one.
 func (w *world) newDataID() string { return "generated-" + strconv.FormatInt(w.nextID(), 10) }
 
-// dataType returns the data type of the call, made when there is none.
+// dataType returns the data type of the call and creates it if t is nil.
 func (c *call) dataType(t *dataType) *dataType {
 	if t == nil {
 		t = c.makeDataType(c.params.get("domain"), c.params.get("dataType"))
@@ -97,7 +97,7 @@ func (c *call) dataType(t *dataType) *dataType {
 	return t
 }
 
-// elastic answers as Elasticsearch does, without the platform's envelope.
+// elastic responds as Elasticsearch does, without the platform's envelope.
 func elastic(status int, format string, args ...any) *answer {
 	return jsonAnswer(status, fmt.Appendf(nil, format, args...))
 }
@@ -109,7 +109,7 @@ func (c *call) noDataType() *answer {
 	return elastic(http.StatusNotFound, `{"error":{"type":"index_not_found_exception","reason":"no such index"},"status":404}`)
 }
 
-// head is how answers and hits about a record begin.
+// head returns the beginning of a response or hit about a record.
 func (c *call) head(id string) string {
 	return fmt.Sprintf(`{"_index":%s,"_type":%s,"_id":%s`, quoteJSON("$"+c.params.get("domain")+".example"), quoteJSON(c.params.get("dataType")), quoteJSON(id))
 }
@@ -137,7 +137,7 @@ func (c *call) dataRecord(operation string, t *dataType) *answer {
 	return c.changedData(t, r, "deleted")
 }
 
-// dataCollection makes a record with an id of the server's, or lists.
+// dataCollection creates a record with an ID chosen by the server, or lists records.
 func (c *call) dataCollection(operation string, t *dataType) *answer {
 	switch operation {
 	case http.MethodPost:
@@ -182,7 +182,7 @@ func (c *call) dataHits(found []*dataRecord, from, size int) *answer {
 	return jsonAnswer(http.StatusOK, append(b, "]}}"...))
 }
 
-// searchData knows match_all, and match and term on members of records; from and size.
+// searchData supports match_all, match and term on members of records, from, and size.
 func (c *call) searchData(operation string, t *dataType) *answer {
 	if operation != http.MethodGet {
 		return fail(http.StatusBadRequest, msgMalformed)

@@ -10,10 +10,10 @@ import (
 // IndicatorType is a custom indicator type of the instance. It cannot be changed or deleted.
 type IndicatorType struct {
 	Name           string   `json:"name,omitzero"`           // as in lists and batch files: "Registry Key"
-	Branch         string   `json:"branch,omitzero"`         // the path segment: registryKeys
-	Entity         string   `json:"entity,omitzero"`         // the JSON key of one: registryKey
-	Fields         []string `json:"fields,omitzero"`         // one to three JSON keys that make up the value: "Key Name"
-	CasePreference string   `json:"casePreference,omitzero"` // upper, lower or sensitive; sensitive when empty
+	Branch         string   `json:"branch,omitzero"`         // path segment: registryKeys
+	Entity         string   `json:"entity,omitzero"`         // JSON key of a single indicator: registryKey
+	Fields         []string `json:"fields,omitzero"`         // one to three JSON keys whose values make up the summary: "Key Name"
+	CasePreference string   `json:"casePreference,omitzero"` // upper, lower or sensitive; sensitive if empty
 }
 
 func (r *IndicatorType) title() string   { return r.Name }
@@ -66,13 +66,13 @@ func (r *IndicatorType) remove(*seeder) error {
 	return refuse("Name", "an indicator type cannot be deleted")
 }
 
-// AttributeType is a type of attributes that the instance knows. It cannot be deleted.
+// AttributeType is an attribute type of the instance. It cannot be deleted.
 type AttributeType struct {
 	Name          string   `json:"name,omitzero"`
-	MaxLength     int      `json:"maxLength,omitzero"` // in characters; no limit when 0
+	MaxLength     int      `json:"maxLength,omitzero"` // in characters; no limit if 0
 	AllowMarkdown bool     `json:"allowMarkdown,omitzero"`
 	System        bool     `json:"system,omitzero"`
-	Types         []string `json:"types,omitzero"` // the indicator and group types that take it; all when empty
+	Types         []string `json:"types,omitzero"` // indicator and group types that accept it; all if empty
 }
 
 func (r *AttributeType) title() string   { return r.Name }
@@ -80,7 +80,7 @@ func (r *AttributeType) wantedID() int64 { return 0 }
 
 func (r *AttributeType) clone() AttributeType {
 	c := *r
-	c.Types = append([]string(nil), r.Types...) // nil when empty
+	c.Types = append([]string(nil), r.Types...) // nil if empty
 	return c
 }
 
@@ -99,7 +99,7 @@ func (r *AttributeType) checkRecord(s *seeder) error {
 	return nil
 }
 
-// seed adds an attribute type, or changes one that every instance starts with.
+// seed adds an attribute type or changes a predefined one.
 func (r *AttributeType) seed(s *seeder) error {
 	if err := r.checkRecord(s); err != nil {
 		return err
@@ -132,20 +132,20 @@ func (r *AttributeType) remove(*seeder) error {
 	return refuse("Name", "an attribute type cannot be deleted")
 }
 
-// SecurityLabel is a label that an owner has. Every owner has the TLP labels from the start.
+// SecurityLabel is a security label of an owner. Every owner has the TLP labels from the start.
 type SecurityLabel struct {
-	Owner       string    `json:"owner,omitzero"` // the API user's organization when empty
+	Owner       string    `json:"owner,omitzero"` // the API user's organization if empty
 	Name        string    `json:"name,omitzero"`
 	Description string    `json:"description,omitzero"`
 	Color       string    `json:"color,omitzero"`     // six hexadecimal digits
-	DateAdded   time.Time `json:"dateAdded,omitzero"` // the server's clock when zero
+	DateAdded   time.Time `json:"dateAdded,omitzero"` // server time if zero
 	added       int64
 }
 
 func (r *SecurityLabel) title() string   { return r.Name }
 func (r *SecurityLabel) wantedID() int64 { return 0 }
 
-// seed adds a label, or changes one that every owner starts with.
+// seed adds a label or changes a predefined one.
 func (r *SecurityLabel) seed(s *seeder) error {
 	o, err := s.ownerOf(r.Owner)
 	if err != nil {

@@ -1,9 +1,9 @@
-// Package threatconnecttest is a ThreatConnect instance for tests: a stateful server of the v2 REST
-// API that lives in the memory of the test.
+// Package threatconnecttest provides a ThreatConnect instance for tests: a stateful, in-memory
+// server of the v2 REST API.
 //
 //	func TestBlocklist(t *testing.T) {
 //		srv := threatconnecttest.NewT(t)
-//		client := srv.Client() // a real client, wired to the server
+//		client := srv.Client() // a real client, connected to the server
 //
 //		_, err := client.Indicators.Hosts.Get(t.Context(), "www.example.com", nil)
 //		if !errors.Is(err, threatconnect.ErrNotFound) {
@@ -11,61 +11,71 @@
 //		}
 //	}
 //
-// [NewT] fails the test for probable mistakes: a refused signature, a request that no endpoint
-// has, a fault that never struck. [Allow] tolerates those that a test makes on purpose. [New] is for
-// servers without a test.
+// [NewT] fails the test for probable mistakes: refused credentials, requests to unknown endpoints,
+// and injected faults that never struck. [Allow] tolerates the mistakes that a test makes on
+// purpose. [New] creates a server outside a test.
 //
 // # In process or on a port
 //
-// A [Server] is an [http.RoundTripper]. Nothing listens, no goroutine is started, and time is read
-// with [time.Now] only, so that hours of polling and backoff pass in milliseconds in a bubble of
-// [testing/synctest]. A Server is an [http.Handler] too: [Server.Listen] serves on a port of the
-// loopback interface until the test ends, for clients that are not written in Go or do not take a
-// transport.
+// A [Server] is an [http.RoundTripper]. It opens no port, starts no goroutines and reads the time
+// only with [time.Now]. In a bubble of [testing/synctest], hours of polling and backoff therefore
+// take milliseconds.
+//
+// A Server is also an [http.Handler]. [Server.Listen] serves on a loopback port until the test
+// ends, for clients in other languages and clients without a configurable transport.
 //
 // # Data
 //
-// A new server has three owners, the usual types, and the TLP labels. [Server.Seed] adds records,
-// [Server.Update] and [Server.Delete] change them, also while a client works. [Server.Indicators],
-// [Server.Groups] and [Server.Jobs] return the present state, for assertions. [Server.Snapshot] and
-// [Server.Restore] go back to an earlier state, and [Server.Reset] to the first one. An [Owner] lists
-// the calls that the API user may not make in it. [WithoutContents] is for imports whose memory is
-// measured.
+// A new server has three owners, the usual indicator and attribute types, and the TLP labels.
+// [Server.Seed], [Server.Update] and [Server.Delete] add, change and delete records, also while a
+// client is using the server. [Server.Indicators], [Server.Groups] and [Server.Jobs] return the
+// current state for assertions.
+//
+// [Server.Snapshot] and [Server.Restore] save and restore the data. [Server.Reset] restores the
+// initial state. An [Owner] can deny individual calls to the API user. [WithoutContents] saves
+// memory in tests that measure large imports.
 //
 // # Requests
 //
-// [Server.Requests] returns the requests of clients and their answers: by default the newest 10,000
-// requests, with 1 KiB of each body. A request whose signature was refused has a [Refusal]
-// with the string that should have been signed. If the client made a known mistake, it also has the
-// string that the client signed.
+// [Server.Requests] returns the recorded requests and responses: by default the newest 10,000, with
+// the first 1 KiB of each body. A request with a wrong signature has a [Refusal] that contains the
+// string that the client should have signed. If a known mistake explains the signature, the Refusal
+// also contains the string that the client did sign.
 //
 // # Faults
 //
-// [Server.Inject] makes requests fail in the network, before or after they are processed, or be
-// answered by somebody else. [FaultMix] does so at random and repeatably. [WithRateLimit] answers
-// 429 with Retry-After to clients that are too fast. [Server.SetClockOffset] moves the server's
-// clock, [WithBatchDuration] makes batch jobs take time, and [Server.Handle] puts a handler of the
-// test in place of an endpoint.
+// [Server.Inject] makes requests fail: on the network, before or after processing, or with a
+// response from something other than the platform, such as a proxy. [FaultMix] injects faults at
+// random, but reproducibly. [WithRateLimit] sets a rate limit, beyond which the server responds
+// with status 429 and Retry-After.
 //
-// # As strict as the platform
+// [Server.SetClockOffset] moves the server's clock. [WithBatchDuration] makes batch jobs take time.
+// [Server.Handle] replaces an endpoint with a handler.
 //
-// Signatures are checked over the bytes of the request target, and timestamps against five minutes
-// of the server's clock. Values of indicators, required fields, lengths, owners, attribute types,
-// labels, page sizes and filters are checked by rules that are written from the platform's
-// documentation, not with the client's code. Calls without an owner are about the API user's
-// organization, and a group is found in its own owner only.
+// # Strictness
 //
-// Batch jobs keep the platform's traps: version V1; Replace for tags and labels where nothing is
-// said; attributes that Append doubles and Replace deletes even if the item has none; xids that are
-// known in the whole instance; a malformed date that ends a job without counting the rest; error
-// files that are compressed, late or missing. Where the documentation is silent, the server is
-// strict. The exception is a batch delete of a missing item, which it accepts.
+// The server verifies signatures over the bytes of the request target, and accepts timestamps
+// within five minutes of its clock. It validates indicator values, required fields, lengths,
+// owners, attribute types, labels, page sizes and filters. These rules are written from the
+// platform's documentation and share no code with the client. Calls without an owner apply to the
+// API user's organization. A group is found only in its own owner.
+//
+// Batch jobs reproduce the platform's pitfalls:
+//
+//   - The default version is V1. In V2, the default write type of tags and labels is Replace.
+//   - Append duplicates attributes. Replace deletes them even if the item has none.
+//   - An xid is unique in the whole instance.
+//   - A malformed date ends the job, and the remaining items are not counted.
+//   - Error files are compressed, late or missing.
+//
+// Where the documentation is silent, the server is strict. The one exception is a batch delete of a
+// missing item, which succeeds.
 //
 // # Oddities
 //
-// By default, answers have the shapes that existing clients are known to accept. [WithOddities] and
-// [Server.SetOddities] switch on the other shapes that are documented or were seen; [Oddities] lists
-// them.
+// By default, responses have the shapes that existing clients are known to accept. [WithOddities]
+// and [Server.SetOddities] enable other shapes that are documented or have been observed.
+// [Oddities] returns all of them.
 //
 // # Spools
 //

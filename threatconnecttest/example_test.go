@@ -35,8 +35,8 @@ func Example() {
 	// Host www.example.com 4
 }
 
-// A test checks how the code behaves when it loses the platform, but breaks another request than
-// the one that the code sends. It would pass without having tested anything; NewT fails it.
+// This test injects a network fault into a request that the code under test never sends. Without
+// NewT, it would pass without testing anything.
 func ExampleNewT() {
 	test := func(t testing.TB) {
 		srv := threatconnecttest.NewT(t)
@@ -52,7 +52,7 @@ func ExampleNewT() {
 	// threatconnecttest: fault 1, reset of /v2/owners/mine, never struck: it matched 0 requests and Skip is 0; correct its Method, Route or Skip, or remove it, or pass Allow(LapseUnusedFaults) to NewT
 }
 
-// A test whose subject are refused credentials allows them.
+// A test of refused credentials allows them.
 func ExampleAllow() {
 	test := func(t testing.TB) {
 		srv := threatconnecttest.NewT(t, threatconnecttest.Allow(threatconnecttest.LapseUnverified))
@@ -79,7 +79,7 @@ func ExampleServer_Seed() {
 	// threatconnecttest: update: record 0, IndicatorRecord "Host: www.example.com": Rating: The rating for this Host is invalid, please enter a rating between 0-5
 }
 
-// An owner that the API user may read, but for its groups.
+// The API user can read this owner, except for its groups.
 func ExampleOwner() {
 	srv := threatconnecttest.New()
 	fmt.Println(srv.Seed(&threatconnecttest.Owner{Name: "Partner", ReadOnly: true, Denied: []string{"GET /v2/groups"}}))
@@ -98,7 +98,7 @@ func ExampleOwner() {
 	// create: true
 }
 
-// The answer to the second look at an owner is lost on the way.
+// The response to the second request for an owner is lost.
 func ExampleServer_Inject() {
 	srv := threatconnecttest.New()
 	err := srv.Inject(threatconnecttest.Fault{
@@ -127,7 +127,7 @@ func ExampleServer_Inject() {
 	// threatconnecttest: fault 0 of Inject: no endpoint has method "" and route "/v2/onwers"; spell both as in Routes, or leave them empty
 }
 
-// Every fifth request or so fails, in the same way in every run of the test.
+// About every fifth request fails. Every run of the test has the same failures.
 func ExampleFaultMix() {
 	srv := threatconnecttest.New()
 	err := srv.Inject(threatconnecttest.FaultMix(1, 0.2, threatconnecttest.FaultStatus, threatconnecttest.FaultHTML))
@@ -149,13 +149,13 @@ func ExampleFaultMix() {
 	// true true true
 }
 
-// The first look at an owner finds it, every later one does not.
+// The first request for an owner succeeds, and all later ones are forbidden.
 func ExampleServer_Handle() {
 	srv := threatconnecttest.New()
-	looks := 0
+	requests := 0
 	err := srv.Handle("GET /v2/owners/{id}", func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
-		if looks++; looks == 1 {
-			next(w, r) // the server's own answer
+		if requests++; requests == 1 {
+			next(w, r) // the server's own response
 			return
 		}
 		w.WriteHeader(http.StatusForbidden)
@@ -171,7 +171,7 @@ func ExampleServer_Handle() {
 	// true
 }
 
-// A client whose clock is wrong is refused until it uses the server's time.
+// The server refuses a client with a wrong clock. The client then corrects its timestamps.
 func ExampleServer_SetClockOffset() {
 	srv := threatconnecttest.New()
 	srv.SetClockOffset(time.Hour)
@@ -209,7 +209,7 @@ func ExampleServer_Requests() {
 	// POST /v2/indicators/{type} 201 {"hostName":"www.example.com"}
 }
 
-// A client signs the path without the path of the base URL.
+// This client signs the path without the path of the base URL.
 func ExampleRefusal() {
 	srv := threatconnecttest.New()
 	req := httptest.NewRequest(http.MethodGet, "/api/v2/owners", nil)
@@ -257,13 +257,13 @@ func ExampleOddities() {
 		fmt.Printf("%v: %s\n", o, o.Description())
 	}
 	// Output:
-	// stringIDs: ids are strings of digits
-	// zonelessDates: dates have no zone: 2026-01-02T03:04:05
+	// stringIDs: IDs are strings of digits
+	// zonelessDates: dates have no time zone: 2026-01-02T03:04:05
 	// offsetDates: dates have an offset: 2026-01-01T22:04:05-05:00
 }
 
-// A job that takes an hour is done when the server's clock says so. In a bubble of testing/synctest,
-// an import that waits for such a job takes no time either.
+// Moving the server's clock by an hour completes a job that takes an hour. In a bubble of
+// testing/synctest, an import that waits for such a job also takes no time.
 func ExampleWithBatchDuration() {
 	srv := threatconnecttest.New(threatconnecttest.WithBatchDuration(time.Hour))
 	client := srv.ClientAs(threatconnect.Token(srv.Token())) // no timestamps
@@ -285,8 +285,8 @@ func ExampleWithBatchDuration() {
 	// Completed 1 <nil>
 }
 
-// An analyst deletes a host while a client reads the list page by page. The client misses the host that
-// moves to the page before.
+// An analyst deletes a host while a client reads the list page by page. Deleting moves the third host
+// to the first page, so the client misses it.
 func ExampleServer_Delete() {
 	srv := threatconnecttest.New()
 	hosts := []*threatconnecttest.IndicatorRecord{
@@ -312,15 +312,15 @@ func ExampleServer_Delete() {
 	// <nil>
 }
 
-// Two tests begin with the same data.
+// Two tests start with the same data.
 func ExampleServer_Snapshot() {
 	srv := threatconnecttest.New()
 	fmt.Println(srv.Seed(&threatconnecttest.IndicatorRecord{Type: "Host", Summary: "www.example.com"}))
-	begin := srv.Snapshot()
+	start := srv.Snapshot()
 
 	client, ctx := srv.Client(), context.Background()
 	for _, rating := range []float64{3, 5} {
-		srv.Restore(begin)
+		srv.Restore(start)
 		before, err := client.Indicators.Hosts.Get(ctx, "www.example.com", nil)
 		fmt.Println(before.Rating, err)
 		_, err = client.Indicators.Update(ctx, before, threatconnect.IndicatorUpdate{Rating: &rating})

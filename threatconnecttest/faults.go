@@ -18,53 +18,52 @@ type FaultKind int
 
 // The kinds of faults.
 const (
-	FaultStatus      FaultKind = iota + 1 // Status, Header and Body are answered instead of processing
-	FaultReset                            // the connection is reset before the request is processed
-	FaultLostReply                        // the request is processed, then the connection is reset
-	FaultCutBody                          // the request is processed; the answer's body breaks off with an error
-	FaultTruncate                         // the request is processed; the answer's body ends early, without an error
-	FaultHTML                             // a login page with status 200, as a proxy answers it
-	FaultGarbage                          // random bytes with status 200
-	FaultEmpty                            // an empty body with status 200
-	FaultEndless                          // the request is processed; the answer's body never ends
-	FaultDelay                            // the request is processed after Delay
-	FaultLateStatus                       // the request is processed, then Status, Header and Body are answered
-	FaultEarlyStatus                      // Status, Header and Body are answered before the request's body is read
-	FaultCutUpload                        // half of the request's body is read, then the connection is reset
-	FaultSlowUpload                       // half of the request's body is read, the rest after Delay; then it is processed
+	FaultStatus      FaultKind = iota + 1 // respond with Status, Header and Body instead of processing the request
+	FaultReset                            // reset the connection before processing the request
+	FaultLostReply                        // process the request, then reset the connection
+	FaultCutBody                          // process the request, then break off the response body with an error
+	FaultTruncate                         // process the request, then end the response body early without an error
+	FaultHTML                             // respond with a login page and status 200, as a proxy does
+	FaultGarbage                          // respond with random bytes and status 200
+	FaultEmpty                            // respond with an empty body and status 200
+	FaultEndless                          // process the request, then send a response body that never ends
+	FaultDelay                            // wait for Delay, then process the request
+	FaultLateStatus                       // process the request, then respond with Status, Header and Body
+	FaultEarlyStatus                      // respond with Status, Header and Body before reading the request body
+	FaultCutUpload                        // read half of the request body, then reset the connection
+	FaultSlowUpload                       // read half of the request body, wait for Delay, read the rest and process the request
 )
 
-// Fault is something that goes wrong on purpose. The zero values of Method and Route match every
-// request. As JSON, Delay is a text such as "2s", kinds are their names, and unknown fields are
-// errors.
+// Fault is a deliberate failure of requests. Empty Method and Route match every request. In JSON,
+// Delay is a string such as "2s", and kinds are written as their names.
 type Fault struct {
 	Kind        FaultKind     `json:"kind,omitzero"`
-	Mix         []FaultKind   `json:"mix,omitempty"`        // instead of Kind: each strike is one of them
-	Method      string        `json:"method,omitzero"`      // the method; empty for any
-	Route       string        `json:"route,omitzero"`       // the pattern as in Routes: /v2/batch/{id}; empty for any
-	Skip        int           `json:"skip,omitzero"`        // how many matching requests are let through first
-	Times       int           `json:"times,omitzero"`       // how often it strikes; 0 is once, negative is without end
-	Probability float64       `json:"probability,omitzero"` // of striking a matching request; 0 is always for Kind, never for Mix
-	Seed        uint64        `json:"seed,omitzero"`        // of the generator behind Probability and Mix
-	Delay       time.Duration `json:"-"`                    // to wait once the body is read; ends with the request's context
-	Status      int           `json:"status,omitzero"`      // of the kinds that answer one; 0 is 503, and 413 for FaultEarlyStatus
-	Header      http.Header   `json:"header,omitempty"`     // of the kinds that answer a status, such as Retry-After
-	Body        string        `json:"body,omitzero"`        // of the kinds that answer a status
+	Mix         []FaultKind   `json:"mix,omitempty"`        // instead of Kind: each strike picks one of these at random
+	Method      string        `json:"method,omitzero"`      // HTTP method; empty matches any
+	Route       string        `json:"route,omitzero"`       // pattern as in Routes, such as /v2/batch/{id}; empty matches any
+	Skip        int           `json:"skip,omitzero"`        // number of matching requests to let through first
+	Times       int           `json:"times,omitzero"`       // number of strikes; 0 means one, negative means unlimited
+	Probability float64       `json:"probability,omitzero"` // probability of striking a matching request; 0 means always with Kind, and never with Mix
+	Seed        uint64        `json:"seed,omitzero"`        // seed of the random generator for Probability and Mix
+	Delay       time.Duration `json:"-"`                    // delay after the body is read; ends early with the request's context
+	Status      int           `json:"status,omitzero"`      // response status for the kinds that use it; 0 means 503, or 413 for FaultEarlyStatus
+	Header      http.Header   `json:"header,omitempty"`     // response header for the kinds with a Status, such as Retry-After
+	Body        string        `json:"body,omitzero"`        // response body for the kinds with a Status
 }
 
-// FaultMix returns a fault that strikes any request with the given probability, without end, each
-// time as one of kinds. The same seed and the same requests give the same faults. A rate of 0
-// never strikes.
+// FaultMix returns a fault that strikes any request with probability rate, an unlimited number of
+// times, each time with one of kinds. The same seed and the same sequence of requests produce the
+// same faults. A rate of 0 never strikes.
 func FaultMix(seed uint64, rate float64, kinds ...FaultKind) Fault {
 	return Fault{Probability: rate, Seed: seed, Times: -1, Mix: kinds}
 }
 
-// InjectedFault is a fault that waits for requests, or has struck.
+// InjectedFault is a fault that has been injected into a [Server].
 type InjectedFault struct {
 	Fault
-	ID      int // 1, 2, 3 … in the order in which they were injected
-	Matched int // requests that it matched, those it let through included
-	Struck  int // requests that it struck
+	ID      int // 1, 2, 3, … in injection order
+	Matched int // number of matching requests, including those let through
+	Struck  int // number of requests struck
 }
 
 type injected struct {
@@ -72,12 +71,12 @@ type injected struct {
 	random *rand.Rand
 }
 
-// Inject adds faults, which wait for the requests that they match. Each request is struck by the
-// first fault that matches it and has its turn, and by no other.
+// Inject adds faults. A request is struck by at most one fault: the first that matches it and is
+// not skipping, spent or left out by its Probability.
 //
-// A fault that could never strike or would do nothing is an error, and then none is added: no Kind
-// or an unknown one, a Method and Route that no endpoint has, a Probability outside 0 to 1, a field
-// that its kind does not use.
+// Inject returns an error and adds no fault if one of them can never strike or has no effect: if
+// its kind is missing or unknown, no endpoint has its Method and Route, its Probability is not
+// between 0 and 1, or it sets a field that its kind does not use.
 func (s *Server) Inject(faults ...Fault) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -129,7 +128,7 @@ func (s *Server) checkFault(f *Fault) error {
 	return nil
 }
 
-// kinds are those as which the fault may strike.
+// kinds returns the possible kinds of the fault.
 func (f *Fault) kinds() []FaultKind {
 	if f.Kind != 0 {
 		return []FaultKind{f.Kind}
@@ -137,7 +136,7 @@ func (f *Fault) kinds() []FaultKind {
 	return f.Mix
 }
 
-// answersStatus reports whether faults of the kind use Status, Header and Body.
+// answersStatus reports whether the kind uses Status, Header and Body.
 func (k FaultKind) answersStatus() bool {
 	return k == FaultStatus || k == FaultLateStatus || k == FaultEarlyStatus
 }
@@ -147,8 +146,7 @@ func (f Fault) clone() Fault {
 	return f
 }
 
-// Faults returns the faults that are waiting or have struck, in the order in which they were
-// injected.
+// Faults returns the injected faults that have not been removed, in injection order.
 func (s *Server) Faults() []InjectedFault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -161,7 +159,8 @@ func (s *Server) Faults() []InjectedFault {
 	return all
 }
 
-// RemoveFault removes the fault with an ID, and reports whether it was there. The counts stay.
+// RemoveFault removes the fault with the given ID and reports whether it existed.
+// [Server.FaultCounts] does not change.
 func (s *Server) RemoveFault(id int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -174,7 +173,7 @@ func (s *Server) RemoveFault(id int) bool {
 	return true
 }
 
-// ClearFaults removes all faults; the counts stay.
+// ClearFaults removes all faults. [Server.FaultCounts] does not change.
 func (s *Server) ClearFaults() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -182,17 +181,17 @@ func (s *Server) ClearFaults() {
 	s.faults = nil
 }
 
-// FaultCounts returns how often each kind of fault has struck.
+// FaultCounts returns the number of strikes by kind.
 func (s *Server) FaultCounts() map[FaultKind]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return maps.Clone(s.fired)
 }
 
-// MarshalJSON writes the fault with Delay as a text such as "2s".
+// MarshalJSON encodes the fault. Delay becomes a string such as "2s".
 func (f Fault) MarshalJSON() ([]byte, error) { return json.Marshal(f.json()) }
 
-// UnmarshalJSON reads the JSON that MarshalJSON writes. Unknown fields are errors.
+// UnmarshalJSON decodes the output of MarshalJSON. Unknown fields are errors.
 func (f *Fault) UnmarshalJSON(b []byte) error {
 	var in faultJSON
 	err := decodeFault(b, &in)
@@ -202,12 +201,12 @@ func (f *Fault) UnmarshalJSON(b []byte) error {
 	return err
 }
 
-// MarshalJSON writes the fields of the fault with id, matched and struck.
+// MarshalJSON encodes the fields of the fault with id, matched and struck.
 func (f InjectedFault) MarshalJSON() ([]byte, error) {
 	return json.Marshal(injectedJSON{f.ID, f.Fault.json(), f.Matched, f.Struck})
 }
 
-// UnmarshalJSON reads the JSON that MarshalJSON writes. Unknown fields are errors.
+// UnmarshalJSON decodes the output of MarshalJSON. Unknown fields are errors.
 func (f *InjectedFault) UnmarshalJSON(b []byte) error {
 	var in injectedJSON
 	err := decodeFault(b, &in)
@@ -227,7 +226,7 @@ func decodeFault(b []byte, to any) error {
 	return nil
 }
 
-// faultFields are the fields of Fault without its methods.
+// faultFields is Fault without its methods.
 type faultFields Fault
 
 type faultJSON struct {
@@ -262,7 +261,7 @@ func (f Fault) json() faultJSON {
 	return out
 }
 
-// strike is a fault that strikes one request; its Kind is 0 when there is none.
+// strike is the effect of a fault on one request. Its Kind is 0 if no fault strikes.
 type strike struct {
 	Fault
 	noise [32]byte
@@ -301,7 +300,7 @@ func (s *Server) faultFor(method, target string) strike {
 	return strike{}
 }
 
-// before reports whether the request is not processed at all.
+// before reports whether the fault prevents processing.
 func (f *strike) before() bool {
 	switch f.Kind {
 	case FaultStatus, FaultReset, FaultHTML, FaultGarbage, FaultEmpty, FaultEarlyStatus, FaultCutUpload:
@@ -313,7 +312,7 @@ func (f *strike) before() bool {
 const loginPage = "<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body><form method=\"post\">" +
 	"<input name=\"user\"><input name=\"password\" type=\"password\"></form></body></html>\n"
 
-// strike turns the real answer, which is nil when there is none, into the faulty one.
+// strike turns the real response, or nil without one, into the faulty one.
 func (f *strike) strike(a *answer) (*answer, error) {
 	switch f.Kind {
 	case FaultStatus, FaultLateStatus:
@@ -340,7 +339,7 @@ func (f *strike) strike(a *answer) (*answer, error) {
 	return a, nil
 }
 
-// answer is the status that the fault asks for, or the usual one.
+// answer returns the response with the fault's status, or with the usual one if it is 0.
 func (f *strike) answer(usual int) *answer {
 	a := &answer{status: usual, header: f.Header.Clone(), body: []byte(f.Body)}
 	if f.Status != 0 {
@@ -357,7 +356,7 @@ type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// spaces is JSON white space without end.
+// spaces is an endless stream of JSON white space.
 type spaces struct{}
 
 func (spaces) Read(p []byte) (int, error) {

@@ -17,7 +17,7 @@ const (
 	filterDate
 )
 
-// filterField is a field that a list can be filtered by, with the operators that it takes.
+// filterField is a field by which a list can be filtered, with its operators.
 type filterField struct {
 	kind      filterKind
 	operators string
@@ -25,7 +25,7 @@ type filterField struct {
 
 type filterFields map[string]filterField
 
-// indicatorFilters are the fields of a type's list, or of the list of all types.
+// indicatorFilters returns the filter fields of type t, or of the list of all types if t is nil.
 func indicatorFilters(t *indicatorType) filterFields {
 	f := filterFields{
 		"active":                 {filterBool, "="},
@@ -77,7 +77,7 @@ func (c *conditions) uses(field string) bool {
 	return false
 }
 
-// filters reads the filters parameter. What the platform does not know is refused.
+// filters parses the filters parameter. It refuses unknown fields and operators.
 func (c *call) filters(known filterFields) (*conditions, *answer) {
 	out := &conditions{or: c.flag("orParams")}
 	for _, v := range c.query["filters"] {
@@ -113,7 +113,7 @@ func (f filterFields) read(term string) (e condition, ok bool) {
 	case filterBool:
 		e.flag, err = strconv.ParseBool(strings.ToLower(e.text))
 	case filterDate:
-		if e.date, ok = parseDate(e.text); !ok { // as two clients send it
+		if e.date, ok = parseDate(e.text); !ok { // two known clients send this form
 			e.date, err = time.Parse("20060102", e.text)
 			ok = true
 		}
@@ -121,7 +121,7 @@ func (f filterFields) read(term string) (e condition, ok bool) {
 	return e, ok && err == nil
 }
 
-// match reports whether something has the properties that the filters want.
+// match reports whether an item has the properties that the filters require.
 func (c *conditions) match(property func(string) any) bool {
 	if len(c.all) == 0 {
 		return true

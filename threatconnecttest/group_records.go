@@ -9,26 +9,26 @@ import (
 	"time"
 )
 
-// GroupRecord is a group as tests see and seed it.
+// GroupRecord is a group for seeding and assertions.
 type GroupRecord struct {
-	ID           int64             `json:"id,omitzero"`    // chosen by the server when 0
-	Owner        string            `json:"owner,omitzero"` // the API user's organization when empty
+	ID           int64             `json:"id,omitzero"`    // chosen by the server if 0
+	Owner        string            `json:"owner,omitzero"` // the API user's organization if empty
 	Type         string            `json:"type,omitzero"`  // as in lists: "Incident", "Course of Action"
 	Name         string            `json:"name,omitzero"`
-	XID          string            `json:"xid,omitzero"`          // made when empty
-	Fields       map[string]string `json:"fields,omitzero"`       // the type's own: eventDate, status, fileName ...; dates in ISO 8601
-	DateAdded    time.Time         `json:"dateAdded,omitzero"`    // the server's clock when zero
-	LastModified time.Time         `json:"lastModified,omitzero"` // DateAdded when zero
+	XID          string            `json:"xid,omitzero"`          // generated if empty
+	Fields       map[string]string `json:"fields,omitzero"`       // fields of the type, such as eventDate, status and fileName; dates in ISO 8601
+	DateAdded    time.Time         `json:"dateAdded,omitzero"`    // server time if zero
+	LastModified time.Time         `json:"lastModified,omitzero"` // DateAdded if zero
 	Attributes   []AttributeRecord `json:"attributes,omitzero"`
 	Tags         []string          `json:"tags,omitzero"`
-	Labels       []string          `json:"labels,omitzero"`     // the names of security labels of the owner
-	Groups       []string          `json:"groups,omitzero"`     // the xids of the associated groups
-	Indicators   []string          `json:"indicators,omitzero"` // the associated indicators: "Host: www.example.com"
-	Assets       []AssetRecord     `json:"assets,omitzero"`     // of an adversary
-	Content      []byte            `json:"content,omitzero"`    // of a document or report; nil before the upload
+	Labels       []string          `json:"labels,omitzero"`     // names of the owner's security labels
+	Groups       []string          `json:"groups,omitzero"`     // xids of associated groups
+	Indicators   []string          `json:"indicators,omitzero"` // associated indicators: "Host: www.example.com"
+	Assets       []AssetRecord     `json:"assets,omitzero"`     // assets of an adversary
+	Content      []byte            `json:"content,omitzero"`    // content of a document or report; nil before the upload
 
-	// A campaign's FirstSeen is shown always. Batch files write the other dates, and reads with
-	// includeAdditional show them.
+	// Responses always include the FirstSeen of a campaign. The other dates are set by batch files
+	// and returned only to requests with includeAdditional.
 
 	FirstSeen            time.Time `json:"firstSeen,omitzero"`
 	LastSeen             time.Time `json:"lastSeen,omitzero"`
@@ -79,8 +79,8 @@ func (r *GroupRecord) seed(s *seeder) error {
 	return nil
 }
 
-// fillGroup gives an empty group the contents of a record, and returns what to associate it with. had
-// is the group before.
+// fillGroup fills an empty group from a record and returns the items to associate it with. had is
+// the previous group.
 func (s *seeder) fillGroup(g *group, r *GroupRecord, had *group) (groups []*group, indicators []*indicator, err error) {
 	f := fields{{[]byte("name"), quoteJSON(r.Name)}}
 	for name, v := range r.Fields {
@@ -121,7 +121,7 @@ func (s *seeder) fillGroup(g *group, r *GroupRecord, had *group) (groups []*grou
 	})
 }
 
-// said returns an error for a sentence of the platform about a field.
+// said converts a platform message about a field into an error.
 func (r *GroupRecord) said(t *groupType, msg string) error {
 	for _, f := range t.fields {
 		if strings.HasPrefix(msg, "The "+f.name+" for this ") {
@@ -131,7 +131,7 @@ func (r *GroupRecord) said(t *groupType, msg string) error {
 	return platformSays(msg, "")
 }
 
-// group finds the group that a record means.
+// group finds the group that a record identifies.
 func (r *GroupRecord) group(s *seeder) (*group, error) {
 	switch {
 	case r.ID != 0:
@@ -207,7 +207,7 @@ func (r *GroupRecord) remove(s *seeder) error {
 	return nil
 }
 
-// Groups returns the groups of an owner in the order of creation.
+// Groups returns the groups of an owner in creation order.
 func (s *Server) Groups(owner string) []GroupRecord {
 	defer s.view()()
 	o := s.ownerByName(owner)
@@ -221,7 +221,7 @@ func (s *Server) Groups(owner string) []GroupRecord {
 	return all
 }
 
-// Group returns the group that has an xid, in any owner.
+// Group returns the group with the given xid, in any owner.
 func (s *Server) Group(xid string) (GroupRecord, bool) {
 	defer s.view()()
 	g := s.groupByXID[xid]

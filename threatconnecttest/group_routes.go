@@ -18,14 +18,14 @@ func groupRoutes() []route {
 	}
 }
 
-// group is the group that the path names by type and id.
+// group returns the group in the path, by type and ID.
 func (c *call) group() *group { return c.groupAt("type", "id") }
 
 func (c *call) groupAt(branch, id string) *group {
 	return c.groupOf(groupTypeByBranch(c.params.get(branch)), c.id(id))
 }
 
-// groupOf is the group of a type that has an id, in the owner of the call.
+// groupOf returns the group with a type and ID in the call's owner.
 func (c *call) groupOf(t *groupType, id int64) *group {
 	if g := c.groupByID[id]; g != nil && g.owner == c.owner && g.typ == t {
 		return g
@@ -33,17 +33,17 @@ func (c *call) groupOf(t *groupType, id int64) *group {
 	return nil
 }
 
-// groupOfType is the group that a path names by its id only.
+// groupOfType returns a finder of the group of a fixed type whose ID is in the path.
 func groupOfType(name string) func(*call) *group {
 	return func(c *call) *group { return c.groupOf(groupTypeByName(name), c.id("id")) }
 }
 
-// groupType is the type that the path names.
+// groupType returns the type in the path.
 func (c *call) groupType() *groupType { return groupTypeByBranch(c.params.get("type")) }
 
 func (c *call) listGroups() *answer { return c.groupsOf(nil) }
 
-// groupFilters are the fields of a type's list, or of the list of all types.
+// groupFilters returns the filter fields of type t, or of the list of all types if t is nil.
 func groupFilters(t *groupType) filterFields {
 	f := filterFields{"name": {filterText, "=^"}, "dateAdded": {filterDate, "<>"}}
 	switch {
@@ -58,7 +58,7 @@ func groupFilters(t *groupType) filterFields {
 	return f
 }
 
-// groupsOf lists those of a type, or of all types when it is nil.
+// groupsOf lists the groups of type t, or of all types if t is nil.
 func (c *call) groupsOf(t *groupType) *answer {
 	want, bad := c.filters(groupFilters(t))
 	if bad != nil {
@@ -73,7 +73,7 @@ func (c *call) groupsOf(t *groupType) *answer {
 	return pageOf(c, key, all, func(g *group, w *jsonWriter) { g.write(w, groupShape{list: true, generic: t == nil, with: with}) })
 }
 
-// property answers the filters.
+// property returns the value of a filter field.
 func (g *group) property(name string) any {
 	switch name {
 	case "name":
@@ -95,10 +95,10 @@ func (g *group) property(name string) any {
 	return nil
 }
 
-// groupShape is how a group is shown.
+// groupShape selects the members of a group in a response.
 type groupShape struct {
 	list    bool // in a list: with the owner's name instead of the owner
-	generic bool // with the type and without the type's own fields
+	generic bool // with the type and without the fields of the type
 	with    include
 }
 

@@ -7,11 +7,11 @@ import (
 	"unicode/utf8"
 )
 
-// groupType is one of the sixteen types of groups.
+// groupType is one of the sixteen group types.
 type groupType struct {
 	name   string // as in lists: "Course of Action"
-	branch string // the path segment: coursesOfAction
-	entity string // the JSON key of one: courseOfAction
+	branch string // path segment: coursesOfAction
+	entity string // JSON key of a single group: courseOfAction
 	fields []groupField
 }
 
@@ -19,12 +19,12 @@ type groupType struct {
 type groupField struct {
 	name       string
 	kind       groupFieldKind
-	create     bool // whether a create needs it
-	filled     bool // whether a create without it gets the time of the request
-	update     bool // whether even an update needs it
-	batch      bool // whether a batch file needs it
-	additional bool // whether it is shown with includeAdditional only
-	hidden     bool // whether it is never shown
+	create     bool // required in a create
+	filled     bool // set to the time of the request if missing in a create
+	update     bool // required even in an update
+	batch      bool // required in a batch file
+	additional bool // returned only with includeAdditional
+	hidden     bool // never returned
 	options    []string
 }
 
@@ -48,7 +48,7 @@ var (
 		"Splunk\u00ae Search Processing Language (SPL)"}
 )
 
-// groupTypes are all types, in the order of their names.
+// groupTypes contains all types, sorted by name.
 var groupTypes = [...]groupType{
 	{name: "Adversary", branch: "adversaries", entity: "adversary"},
 	{name: "Attack Pattern", branch: "attackPatterns", entity: "attackPattern"},
@@ -106,7 +106,7 @@ func (t *groupType) hasField(name string) bool {
 	return slices.ContainsFunc(t.fields, func(f groupField) bool { return f.name == name })
 }
 
-// groupNeed says which of a type's fields must be there.
+// groupNeed selects the required fields.
 type groupNeed int
 
 const (
@@ -120,8 +120,8 @@ func (f groupField) needed(by groupNeed) bool {
 	return by == needForCreate && f.create || by == needForDatedCreate && (f.create || f.filled) || by == needForUpdate && f.update || by == needForBatch && f.batch
 }
 
-// read reads the members of a body that the type has. It returns what the platform says against
-// one, or nothing.
+// read parses the fields of the type in a body. msg is the platform's error message for an invalid
+// field, or "".
 func (t *groupType) read(f fields, by groupNeed) (name string, values map[string]string, msg string) {
 	name, named := f.text("name")
 	nameNeeded := by != needForUpdate || t.name == "Signature"

@@ -4,7 +4,7 @@ import (
 	"strconv"
 )
 
-// group is one group of one owner.
+// group is a group of an owner.
 type group struct {
 	meta      metadata
 	id        int64
@@ -13,7 +13,7 @@ type group struct {
 	name      string
 	xid       string
 	createdBy string
-	values    map[string]string // of the type's own fields; dates as unix seconds
+	values    map[string]string // fields of the type; dates in Unix seconds
 	dates     itemDates
 	content   []byte   // of a document or report; nil before the upload
 	assets    []*asset // of an adversary
@@ -28,7 +28,7 @@ func (g *group) metadataOrNil() *metadata { return &g.meta }
 func (g *group) metadata() *metadata      { return &g.meta }
 func (g *group) changed(now int64)        { g.modified = now }
 
-// set gives a group the values of its type's fields.
+// set sets the values of the type's fields.
 func (g *group) set(values map[string]string) {
 	if g.values == nil && len(values) > 0 {
 		g.values = map[string]string{}
@@ -42,14 +42,14 @@ func (g *group) set(values map[string]string) {
 	}
 }
 
-// seconds reads a date that was stored in a group's values.
+// seconds parses a date stored in a group's values.
 func seconds(v string) int64 {
 	n, _ := strconv.ParseInt(v, 10, 64)
 	return n
 }
 
-// outsideDates are the dates that are shown with includeAdditional. A campaign's firstSeen is a field
-// of its type.
+// outsideDates returns the dates that require includeAdditional. The firstSeen of a campaign is a
+// field of its type instead.
 func (g *group) outsideDates() *itemDates {
 	d := g.dates
 	if g.typ.hasField("firstSeen") {

@@ -11,23 +11,24 @@ import (
 	"strings"
 )
 
-// Handler answers a route in place of the server. next calls the server's own handler, with r or
-// with another request.
+// Handler responds to a route instead of the server. next is the server's own handler and accepts r
+// or another request.
 //
-// It runs after the signature was checked and without the server's lock, so that it may call the
-// methods of [Server] and send requests. The body of r has been read and can be read again, and the
-// segments in the braces of the pattern are r's path values. A panic with [http.ErrAbortHandler]
-// resets the connection. In the process, a Handler runs in the goroutine of the client, which waits
-// for it even if the request's context is done.
+// The server verifies the signature first, and calls the Handler without holding its lock. A
+// Handler may therefore call methods of [Server] and send requests. The body of r can be read,
+// although the server has read it before. The path values of r are the segments that match the
+// braces of the pattern. A panic with [http.ErrAbortHandler] resets the connection. In process, a
+// Handler runs in the client's goroutine, and the client waits for it even after the request's
+// context is done.
 type Handler func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc)
 
-// Handle answers a route with h: one of [Routes], as in "GET /v2/owners/{id}", or one that the
-// server does not have, whose next answers that there is no such endpoint. A nil h gives the route
-// back to the server.
+// Handle registers h for a pattern: one of [Routes], such as "GET /v2/owners/{id}", or a new route.
+// For a new route, the next argument of h responds that the endpoint does not exist. A nil h
+// restores the server's own handler.
 //
-// A pattern is a method and a path without the path of the base URL, in which a segment in braces
-// matches any segment. Literal segments win over those in braces. Handle returns an error for
-// anything else, and for another spelling of a route's pattern.
+// A pattern is a method and a path relative to the base URL. A segment in braces matches any
+// segment, but literal segments take precedence. Handle returns an error if the pattern is
+// malformed or if an existing route has the same pattern in another spelling.
 func (s *Server) Handle(pattern string, h Handler) error {
 	fail := func(format string, args ...any) error {
 		return fmt.Errorf("threatconnecttest: Handle: %q "+format, append([]any{pattern}, args...)...)
@@ -59,7 +60,7 @@ func (s *Server) Handle(pattern string, h Handler) error {
 	return nil
 }
 
-// validPattern reports whether a path is one that a pattern may have.
+// validPattern reports whether a path is valid in a pattern.
 func validPattern(path string) bool {
 	rest, ok := strings.CutPrefix(strings.TrimSuffix(path, "/"), "/")
 	if !ok {
@@ -84,7 +85,7 @@ func validPattern(path string) bool {
 	return true
 }
 
-// handlerOf is the user's handler of a call; nil when there is none.
+// handlerOf returns the registered handler for a call, or nil.
 func (s *Server) handlerOf(c *call) Handler {
 	if len(s.handlers) == 0 || c.route == nil {
 		return nil
@@ -92,7 +93,7 @@ func (s *Server) handlerOf(c *call) Handler {
 	return s.handlers[c.route.method+" "+c.route.pattern]
 }
 
-// runHandler answers a call with a user's handler. It gives the server's lock away meanwhile.
+// runHandler responds to a call with a registered handler and releases the server's lock meanwhile.
 func (s *Server) runHandler(h Handler, c *call) (a *answer, err error) {
 	s.mu.Unlock()
 	defer s.mu.Lock()
@@ -115,7 +116,7 @@ func (s *Server) runHandler(h Handler, c *call) (a *answer, err error) {
 	return &answer{status: w.Code, header: w.Result().Header, body: w.Body.Bytes()}, nil
 }
 
-// next answers a request whose sender is known.
+// next responds to a request whose credentials have been verified.
 func (s *Server) next(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {

@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// indicator is one indicator of one owner, small enough to keep millions.
+// indicator is an indicator of an owner. It is small, because a server may store millions.
 type indicator struct {
 	id         int64
 	owner      *owner
 	typ        *indicatorType
-	value      string // the canonical summary
+	value      string // canonical summary
 	more       *metadata
 	rest       *rest
-	added      int64 // unix seconds
-	modified   int64 // moved by create, import, rating and confidence only
+	added      int64 // Unix seconds
+	modified   int64 // Unix seconds; changed only by create, import, rating and confidence
 	rating     float32
 	confidence int8
 	flags      indicatorFlags
@@ -44,25 +44,25 @@ func (i *indicator) set(f indicatorFlags, on bool) {
 	}
 }
 
-// rest is what not every indicator has.
+// rest contains the parts that not every indicator has.
 type rest struct {
 	dates itemDates
-	size  int64 // of a file
+	size  int64 // size of a file
 	rare  *rareDetails
 }
 
-// rareDetails is what few indicators have.
+// rareDetails contains the parts that few indicators have.
 type rareDetails struct {
 	xid            string
 	occurrences    []*occurrence
 	observations   []observation
 	falsePositives []falsePositive
 	resolutions    []Resolution
-	located        map[string]string // where an address is: the fields of the filters
+	located        map[string]string // location of an address, by filter field
 	assessed       *ThreatAssess
 }
 
-// makeRest returns the rest of an indicator to be changed, made when there is none.
+// makeRest returns the rest of an indicator for modification and creates it if necessary.
 func (i *indicator) makeRest() *rest {
 	if i.rest == nil {
 		i.rest = &rest{}
@@ -70,7 +70,7 @@ func (i *indicator) makeRest() *rest {
 	return i.rest
 }
 
-// details returns the rare details of an indicator to be changed, made when there are none.
+// details returns the rare details of an indicator for modification and creates them if necessary.
 func (i *indicator) details() *rareDetails {
 	r := i.makeRest()
 	if r.rare == nil {
@@ -79,7 +79,7 @@ func (i *indicator) details() *rareDetails {
 	return r.rare
 }
 
-// extra is what few indicators have, also of one that has nothing of it.
+// extra returns a copy of the rare details, which is empty if there are none.
 func (i *indicator) extra() rareDetails {
 	if i.rest == nil || i.rest.rare == nil {
 		return rareDetails{}
@@ -91,7 +91,7 @@ func (i *indicator) number() int64            { return i.id }
 func (i *indicator) belongs() *owner          { return i.owner }
 func (i *indicator) typeName() string         { return i.typ.Name }
 func (i *indicator) metadataOrNil() *metadata { return i.more }
-func (i *indicator) changed(int64)            {} // tags, attributes and labels do not move lastModified
+func (i *indicator) changed(int64)            {} // tags, attributes and labels do not change lastModified
 func (i *indicator) metadata() *metadata {
 	if i.more == nil {
 		i.more = &metadata{}
@@ -99,19 +99,18 @@ func (i *indicator) metadata() *metadata {
 	return i.more
 }
 
-// rate sets the rating.
 func (i *indicator) rate(v float64) {
 	i.rating = float32(v)
 	i.set(flagRated, true)
 }
 
-// trust sets the confidence.
 func (i *indicator) trust(v int) {
 	i.confidence = int8(v)
 	i.set(flagConfident, true)
 }
 
-// key is what an indicator is found by: a file by one of its hashes, an email address in any case.
+// key returns the index key of a value: one of the hashes of a file, the lower-case form of an
+// email address.
 func (t *indicatorType) key(value string) string {
 	switch t.Name {
 	case "File":
@@ -122,7 +121,7 @@ func (t *indicatorType) key(value string) string {
 	return value
 }
 
-// keys are all keys of an indicator.
+// keys returns all index keys of an indicator.
 func (i *indicator) keys() []string {
 	if i.typ.Name != "File" {
 		return []string{i.typ.key(i.value)}
@@ -147,10 +146,10 @@ func (o *owner) indicatorByID(id int64) *indicator {
 	return o.indicators[n]
 }
 
-// indicatorAt returns where the indicator of an id is or would be, and whether it is or was there.
+// indicatorAt returns the position of an ID in the list and whether an indicator has or had it.
 func (o *owner) indicatorAt(id int64) (int, bool) {
 	return slices.BinarySearchFunc(o.indicators, id, func(i *indicator, id int64) int { return cmp.Compare(i.id, id) })
 }
 
-// score is the rating without the noise of a conversion: ratings have one or two decimals.
+// score returns the rating rounded to two decimals, which removes conversion errors.
 func (i *indicator) score() float64 { return float64(int(i.rating*100+0.5)) / 100 }

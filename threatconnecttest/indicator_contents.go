@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// fillIndicator gives an empty indicator the contents of a record, and returns the groups to associate it
-// with. had is the indicator before.
+// fillIndicator fills an empty indicator from a record and returns the groups to associate it with.
+// had is the previous indicator.
 func (s *seeder) fillIndicator(i *indicator, r *IndicatorRecord, had *indicator) ([]*group, error) {
 	f := fields{}
 	number := func(name string, on bool, text func() string) {
@@ -47,7 +47,7 @@ func (s *seeder) fillIndicator(i *indicator, r *IndicatorRecord, had *indicator)
 	})
 }
 
-// locations are the fields of an address that say where it is.
+// locations are the fields of an address that describe its location.
 var locations = [...]string{"countryCode", "countryName", "city", "state", "organization", "timezone", "asn"}
 
 func (s *seeder) fillExtras(i *indicator, r *IndicatorRecord, had []*occurrence) error {

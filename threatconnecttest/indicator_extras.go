@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// observation is a day's or a report's sightings of an indicator.
+// observation is a number of sightings of an indicator at a time.
 type observation struct {
 	user  string
 	count int
 	at    int64
 }
 
-// falsePositive is one report that an indicator is none.
+// falsePositive is a report of an indicator as a false positive.
 type falsePositive struct {
 	user string
 	at   int64
@@ -43,7 +43,7 @@ func indicatorExtraRoutes() []route {
 	return routes
 }
 
-// listDeleted lists what was deleted: of the type that the path names, or of all.
+// listDeleted lists the deleted indicators of the type in the path, or of all types.
 func (c *call) listDeleted() *answer {
 	t := c.typeOfDeleted()
 	if t == nil && c.route.pattern != "/v2/indicators/deleted" {
@@ -74,7 +74,7 @@ func (c *call) typeOfDeleted() *indicatorType {
 	return c.typeByBranch(branch)
 }
 
-// everywhere returns the indicator that the path names in every owner that has it.
+// everywhere returns the indicator in the path in every owner that has it.
 func (c *call) everywhere(t *indicatorType, value string) []*indicator {
 	var all []*indicator
 	for _, o := range c.owners {
@@ -103,7 +103,7 @@ func (c *call) listOwnersOfIndicator(t *indicatorType) *answer {
 	})
 }
 
-// observed returns how often an indicator was observed and when last.
+// observed returns the total number of observations and the time of the last one.
 func (i *indicator) observed() (count int, last int64) {
 	for _, o := range i.extra().observations {
 		count += o.count
@@ -155,7 +155,7 @@ func (c *call) getObservationCount(i *indicator) *answer {
 	})
 }
 
-// reportFalsePositive counts one report a user, an indicator and a day.
+// reportFalsePositive counts at most one report per user, indicator and day.
 func (c *call) reportFalsePositive(i *indicator) *answer {
 	d := i.details()
 	const day = 24 * 60 * 60
@@ -170,7 +170,8 @@ func (c *call) reportFalsePositive(i *indicator) *answer {
 	})
 }
 
-// listObserved lists what was observed since yesterday, or since the day before the one given.
+// listObserved lists the indicators observed since the day before the given date, or since
+// yesterday.
 func (c *call) listObserved() *answer {
 	from := c.now.UTC().Truncate(24*time.Hour).AddDate(0, 0, -1)
 	until := c.now

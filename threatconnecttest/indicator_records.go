@@ -8,37 +8,37 @@ import (
 	"time"
 )
 
-// IndicatorRecord is an indicator as tests see and seed it.
+// IndicatorRecord is an indicator for seeding and assertions.
 type IndicatorRecord struct {
-	ID           int64             `json:"id,omitzero"`      // chosen by the server when 0
-	Owner        string            `json:"owner,omitzero"`   // the API user's organization when empty
+	ID           int64             `json:"id,omitzero"`      // chosen by the server if 0
+	Owner        string            `json:"owner,omitzero"`   // the API user's organization if empty
 	Type         string            `json:"type,omitzero"`    // as in lists: "Host", "Registry Key"
-	Summary      string            `json:"summary,omitzero"` // the value; several values stand together with " : " between them
+	Summary      string            `json:"summary,omitzero"` // the value, or several values separated by " : "
 	Rating       *float64          `json:"rating,omitzero"`
 	Confidence   *int              `json:"confidence,omitzero"`
 	Inactive     bool              `json:"inactive,omitzero"`
 	ActiveLocked bool              `json:"activeLocked,omitzero"`
 	Private      bool              `json:"private,omitzero"`
-	DNSActive    bool              `json:"dnsActive,omitzero"`   // of a host
-	WhoisActive  bool              `json:"whoisActive,omitzero"` // of a host
-	Size         int64             `json:"size,omitzero"`        // of a file
+	DNSActive    bool              `json:"dnsActive,omitzero"`   // for hosts
+	WhoisActive  bool              `json:"whoisActive,omitzero"` // for hosts
+	Size         int64             `json:"size,omitzero"`        // size of a file in bytes
 	XID          string            `json:"xid,omitzero"`
-	DateAdded    time.Time         `json:"dateAdded,omitzero"`    // the server's clock when zero
-	LastModified time.Time         `json:"lastModified,omitzero"` // DateAdded when zero
+	DateAdded    time.Time         `json:"dateAdded,omitzero"`    // server time if zero
+	LastModified time.Time         `json:"lastModified,omitzero"` // DateAdded if zero
 	Attributes   []AttributeRecord `json:"attributes,omitzero"`
 	Tags         []string          `json:"tags,omitzero"`
-	Labels       []string          `json:"labels,omitzero"`      // the names of security labels of the owner
-	Groups       []string          `json:"groups,omitzero"`      // the xids of the associated groups
-	Associated   []string          `json:"associated,omitzero"`  // associated indicators, when read: "Address: 192.0.2.1"; seed an [Association] to make one
-	Occurrences  []Occurrence      `json:"occurrences,omitzero"` // of a file
-	Resolutions  []Resolution      `json:"resolutions,omitzero"` // of a host
-	Located      map[string]string `json:"located,omitzero"`     // of an address: countryCode, countryName, city, state, organization, timezone, asn
-	Assessed     *ThreatAssess     `json:"assessed,omitzero"`    // derived from rating and confidence when nil
+	Labels       []string          `json:"labels,omitzero"`      // names of the owner's security labels
+	Groups       []string          `json:"groups,omitzero"`      // xids of associated groups
+	Associated   []string          `json:"associated,omitzero"`  // associated indicators: "Address: 192.0.2.1"; read-only, seed an [Association] to add one
+	Occurrences  []Occurrence      `json:"occurrences,omitzero"` // for files
+	Resolutions  []Resolution      `json:"resolutions,omitzero"` // for hosts
+	Located      map[string]string `json:"located,omitzero"`     // for addresses: countryCode, countryName, city, state, organization, timezone, asn
+	Assessed     *ThreatAssess     `json:"assessed,omitzero"`    // derived from Rating and Confidence if nil
 
 	Observations   []Observation `json:"observations,omitzero"`
-	FalsePositives []time.Time   `json:"falsePositives,omitzero"` // when it was reported as false positive: at most once a day
+	FalsePositives []time.Time   `json:"falsePositives,omitzero"` // times of false positive reports, at most one per day
 
-	// Batch files write these dates, and reads with includeAdditional show them.
+	// Batch files set these dates, and responses include them only with includeAdditional.
 
 	FirstSeen            time.Time `json:"firstSeen,omitzero"`
 	LastSeen             time.Time `json:"lastSeen,omitzero"`
@@ -56,7 +56,7 @@ type ThreatAssess struct {
 	CALStatus  int     `json:"calStatus,omitzero"`
 }
 
-// Resolution is one DNS resolution of a host.
+// Resolution is a DNS resolution of a host.
 type Resolution struct {
 	Date      time.Time `json:"date,omitzero"`
 	Addresses []string  `json:"addresses,omitzero"`
@@ -65,10 +65,10 @@ type Resolution struct {
 // Observation is a number of sightings of an indicator.
 type Observation struct {
 	Count int       `json:"count,omitzero"` // at least 1
-	Date  time.Time `json:"date,omitzero"`  // the server's clock when zero
+	Date  time.Time `json:"date,omitzero"`  // server time if zero
 }
 
-// Occurrence is where a file was seen. At least one of its members is set.
+// Occurrence is a location where a file was seen. At least one field must be set.
 type Occurrence struct {
 	FileName string    `json:"fileName,omitzero"`
 	Path     string    `json:"path,omitzero"`
@@ -82,7 +82,7 @@ func (r *IndicatorRecord) dates() [len(itemDateNames)]*time.Time {
 func (r *IndicatorRecord) title() string   { return titled(r.Type, r.Summary) }
 func (r *IndicatorRecord) wantedID() int64 { return r.ID }
 
-// place reads what an indicator is known by.
+// place returns the owner, type and canonical value of the record.
 func (r *IndicatorRecord) place(s *seeder) (*owner, *indicatorType, string, error) {
 	o, err := s.ownerOf(r.Owner)
 	if err != nil {
@@ -126,7 +126,7 @@ func (r *IndicatorRecord) seed(s *seeder) error {
 	return nil
 }
 
-// sharing returns the indicators of an owner that have the value, or share a hash with it.
+// sharing returns the indicators of an owner with the same value or, for files, a common hash.
 func (s *seeder) sharing(o *owner, t *indicatorType, value string) []*indicator {
 	if t.Name == "File" {
 		return o.filesOf(t, value)
@@ -137,7 +137,7 @@ func (s *seeder) sharing(o *owner, t *indicatorType, value string) []*indicator 
 	return nil
 }
 
-// indicator finds the indicator that a record means.
+// indicator finds the indicator that a record identifies.
 func (r *IndicatorRecord) indicator(s *seeder) (*indicator, error) {
 	if r.ID != 0 {
 		i := s.indicatorByID(r.ID)
@@ -246,7 +246,7 @@ func (i *indicator) record() IndicatorRecord {
 	return r
 }
 
-// linked returns the associated indicators, as a record names them.
+// linked returns the associated indicators in the notation of records.
 func (i *indicator) linked() []string {
 	var all []string
 	for l := range links(i) {
@@ -257,7 +257,7 @@ func (i *indicator) linked() []string {
 	return all
 }
 
-// Indicators returns the indicators of an owner in the order of creation.
+// Indicators returns the indicators of an owner in creation order.
 func (s *Server) Indicators(owner string) []IndicatorRecord {
 	defer s.view()()
 	o := s.ownerByName(owner)
@@ -273,7 +273,7 @@ func (s *Server) Indicators(owner string) []IndicatorRecord {
 	return all
 }
 
-// Indicator returns one indicator of an owner; a file is found by any of its hashes.
+// Indicator returns an indicator of an owner. Any hash of a file identifies it.
 func (s *Server) Indicator(owner, typeName, summary string) (IndicatorRecord, bool) {
 	defer s.view()()
 	o, t := s.ownerByName(owner), s.typeByName(typeName)
@@ -291,8 +291,8 @@ func (s *Server) Indicator(owner, typeName, summary string) (IndicatorRecord, bo
 	return ind.record(), true
 }
 
-// Has reports whether an owner has an indicator, also on a server without contents, where a file
-// is known by its summary only.
+// Has reports whether an owner has an indicator. On a server created [WithoutContents], it finds
+// files only by the summary with which they were imported.
 func (s *Server) Has(owner, typeName, summary string) bool {
 	if _, ok := s.Indicator(owner, typeName, summary); ok {
 		return true

@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// indicatorType is a type of indicators with its rules.
+// indicatorType is an indicator type with its rules.
 type indicatorType struct {
 	IndicatorType
 	index     int
-	custom    bool // as the platform calls it: ASN, CIDR, Mutex ... are "custom" types too
+	custom    bool // in the platform's sense, which includes ASN, CIDR, Mutex and others
 	parsable  bool
-	private   bool     // whether indicators of it can be private
-	labels    []string // of the values, when they differ from the fields
-	options   []string // of the last value
+	private   bool     // whether indicators of the type can be private
+	labels    []string // names of the values, if they differ from the fields
+	options   []string // allowed values of the last field
 	regexes   []string
 	canonical func(parts []string) ([]string, bool)
 }
@@ -21,7 +21,7 @@ type indicatorType struct {
 const (
 	registryTypes = "REG_NONE;REG_BINARY;REG_DWORD;REG_DWORD_LITTLE_ENDIAN;REG_DWORD_BIG_ENDIAN;REG_EXPAND_SZ;" +
 		"REG_LINK;REG_MULTI_SZ;REG_QWORD;REG_QWORD_LITTLE_ENDIAN;REG_SZ"
-	separator = " : " // between the values of an indicator in its summary
+	separator = " : " // separates the values of an indicator in its summary
 )
 
 func builtInTypes() []*indicatorType {
@@ -77,7 +77,7 @@ func (w *world) typeWhere(is func(*indicatorType) bool) *indicatorType {
 	return nil
 }
 
-// join makes a summary of values: those of a file that are missing are left out.
+// join builds a summary from values and omits the missing hashes of a file.
 func (t *indicatorType) join(parts []string) string {
 	if t.Name == "File" {
 		parts = slices.DeleteFunc(slices.Clone(parts), func(p string) bool { return p == "" })
@@ -85,8 +85,8 @@ func (t *indicatorType) join(parts []string) string {
 	return strings.Join(parts, separator)
 }
 
-// split takes a summary apart into as many values as the type has. Of three values, the first
-// ends at the first separator and the last begins at the last one.
+// split splits a summary into the number of values of the type. With three values, the first ends
+// at the first separator and the last begins after the last one.
 func (t *indicatorType) split(summary string) []string {
 	n := len(t.Fields)
 	if t.Name == "File" {
@@ -108,7 +108,7 @@ func (t *indicatorType) split(summary string) []string {
 	return parts
 }
 
-// read brings a summary into the form that the platform keeps.
+// read converts a summary to the form that the platform stores.
 func (t *indicatorType) read(summary string) (string, bool) {
 	return t.readParts(t.split(summary))
 }
@@ -121,7 +121,8 @@ func (t *indicatorType) readParts(parts []string) (string, bool) {
 	return t.join(parts), true
 }
 
-// readSegment reads the path segment that names an indicator: one hash for a file.
+// readSegment parses the path segment that identifies an indicator. A file is identified by one
+// hash.
 func (t *indicatorType) readSegment(segment string) (string, bool) {
 	if t.Name == "File" && strings.Contains(segment, separator) {
 		return "", false
@@ -129,7 +130,7 @@ func (t *indicatorType) readSegment(segment string) (string, bool) {
 	return t.read(segment)
 }
 
-// label names the i-th value.
+// label returns the name of the i-th value.
 func (t *indicatorType) label(i int) string {
 	if t.labels != nil {
 		return t.labels[i]

@@ -7,20 +7,20 @@ import (
 	"strconv"
 )
 
-// indicatorChange is what a create, an update or a batch file wants an indicator to be.
+// indicatorChange contains the changes of a create, an update or a batch item.
 type indicatorChange struct {
-	rating     *float64 // nil where nothing is said
+	rating     *float64 // nil if not given
 	confidence *int
 	size       *int64
 	on, off    indicatorFlags
 }
 
-// switches are the members of a body that turn a flag on or off, and the types that have them.
+// switches are the boolean members of a body with the types that have them.
 var switches = [...]struct {
 	field    string
 	flag     indicatorFlags
 	inverted bool
-	typ      string // the only type that has it; empty for all
+	typ      string // the only type that has it; empty for all types
 }{
 	{field: "active", flag: flagInactive, inverted: true},
 	{field: "activeLocked", flag: flagActiveLocked},
@@ -31,8 +31,8 @@ var switches = [...]struct {
 	{field: "flag2", flag: flagWhois, typ: "Host"},
 }
 
-// readChange reads the members of a body that are not the value. It returns what the platform says
-// against one, or nothing.
+// readChange parses the members of a body other than the value. msg is the platform's error message
+// for an invalid member, or "".
 func (t *indicatorType) readChange(f fields) (ch indicatorChange, msg string) {
 	if f.has("rating") {
 		s, _ := f.text("rating")
@@ -82,7 +82,7 @@ func (t *indicatorType) outOfRange(field, limits string) string {
 	return "The " + field + " for this " + t.Name + " is invalid, please enter a " + field + " between " + limits
 }
 
-// apply changes an indicator. Only a rating or a confidence moves its lastModified.
+// apply changes an indicator. Only a rating or a confidence changes its lastModified.
 func (ch indicatorChange) apply(i *indicator, now int64) {
 	if ch.rating != nil {
 		i.rate(*ch.rating)
@@ -99,7 +99,7 @@ func (ch indicatorChange) apply(i *indicator, now int64) {
 	i.set(ch.on, true)
 }
 
-// readValue reads the typed value fields of a body.
+// readValue parses the typed value fields of a body.
 func (t *indicatorType) readValue(f fields) (value string, present, valid bool) {
 	parts := make([]string, len(t.Fields))
 	for n, name := range t.Fields {
@@ -131,8 +131,9 @@ func (c *call) createIndicator(t *indicatorType, f fields) *answer {
 	return c.oneIndicator(http.StatusCreated, i, indicatorShape{})
 }
 
-// put returns the indicator of a value, which is made when there is none. A create of an indicator
-// that is there touches it, unless only new ones are wanted. Files that share a hash are one file.
+// put returns the indicator with a value, and creates it if it does not exist. Creating an existing
+// indicator updates its lastModified, unless only new ones are allowed. Files that share a hash are
+// the same file.
 func (c *call) put(t *indicatorType, value string, onlyNew bool) (*indicator, string) {
 	o, now := c.owner, c.seconds()
 	var have *indicator
@@ -163,8 +164,8 @@ func (c *call) put(t *indicatorType, value string, onlyNew bool) (*indicator, st
 
 const msgIndicatorLimit = "This would exceed the number of allowed indicators for this owner"
 
-// sameFile finds the one file that shares a hash with a summary. Two files, or another hash of the
-// same kind, are a conflict.
+// sameFile finds the file that shares a hash with a summary. It is a conflict if two files do, or
+// if the file has another hash of the same kind.
 func (o *owner) sameFile(t *indicatorType, value string) (*indicator, string) {
 	var have *indicator
 	hashes := t.split(value)
@@ -192,7 +193,7 @@ func collision(hash string) string {
 	return "The " + hash + " for this File is invalid, a File with this " + hash + " already exists"
 }
 
-// mergeHashes gives a file the hashes of another summary that it does not have.
+// mergeHashes adds the hashes that only summary b has to summary a.
 func (t *indicatorType) mergeHashes(a, b string) string {
 	parts := t.split(a)
 	for n, h := range t.split(b) {
@@ -215,7 +216,7 @@ func (c *call) updateIndicator(i *indicator, f fields) *answer {
 	return c.oneIndicator(http.StatusOK, i, indicatorShape{})
 }
 
-// covers reports whether a value says nothing that is not in the indicator's.
+// covers reports whether every part of a value is also in the indicator's value.
 func (i *indicator) covers(value string) bool {
 	have := i.typ.split(i.value)
 	for n, p := range i.typ.split(value) {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// webRoot begins the web links of everything.
+// webRoot is the prefix of web links.
 const webRoot = "https://threatconnect.example"
 
 func indicatorRoutes() []route {
@@ -22,17 +22,17 @@ func indicatorRoutes() []route {
 	}
 }
 
-// indicatorType is the type that the path names.
+// indicatorType returns the type in the path.
 func (c *call) indicatorType() *indicatorType { return c.typeByBranch(c.params.get("type")) }
 
-// indicator is the indicator that the path names by type and value.
+// indicator returns the indicator in the path, by type and value.
 func (c *call) indicator() *indicator { return c.indicatorAt("type", "indicator") }
 
 func (c *call) indicatorAt(branch, value string) *indicator {
 	return c.indicatorOf(c.typeByBranch(c.params.get(branch)), c.params.get(value))
 }
 
-// indicatorOf is the indicator of a type that has a value, in the owner of the call.
+// indicatorOf returns the indicator with a type and value in the call's owner.
 func (c *call) indicatorOf(t *indicatorType, value string) *indicator {
 	if t == nil {
 		return nil
@@ -44,14 +44,14 @@ func (c *call) indicatorOf(t *indicatorType, value string) *indicator {
 	return c.owner.find(t, t.key(v))
 }
 
-// indicatorOfType is the indicator that a path names by its value only.
+// indicatorOfType returns a finder of the indicator of a fixed type whose value is in the path.
 func indicatorOfType(name string) func(*call) *indicator {
 	return func(c *call) *indicator { return c.indicatorOf(c.typeByName(name), c.params.get("indicator")) }
 }
 
 func (c *call) listIndicators() *answer { return c.indicators(nil) }
 
-// indicators lists those of a type, or of all types when it is nil.
+// indicators lists the indicators of type t, or of all types if t is nil.
 func (c *call) indicators(t *indicatorType) *answer {
 	want, bad := c.filters(indicatorFilters(t))
 	if bad != nil {
@@ -79,11 +79,11 @@ func (c *call) indicators(t *indicatorType) *answer {
 	})
 }
 
-// indicatorShape is how an indicator is shown.
+// indicatorShape selects the members of an indicator in a response.
 type indicatorShape struct {
 	list    bool // in a list: with the owner's name instead of the owner
 	generic bool // with type and summary instead of the typed fields
-	read    bool // by a GET, which tells the analytics too
+	read    bool // in a GET of one indicator, which also includes the analytics
 	with    include
 }
 
@@ -167,7 +167,7 @@ func (i *indicator) writeAssessment(w *jsonWriter) {
 	}
 }
 
-// writeAdditional writes what includeAdditional asks for. What never happened is left out.
+// writeAdditional writes the members of includeAdditional. It omits events that never happened.
 func (i *indicator) writeAdditional(w *jsonWriter) {
 	observed, last := i.observed()
 	w.int("observationCount", int64(observed))
@@ -216,7 +216,7 @@ func (c *call) deleteIndicator(i *indicator) *answer {
 	return success(http.StatusOK)
 }
 
-// property answers the filters.
+// property returns the value of a filter field.
 func (i *indicator) property(name string) any {
 	switch name {
 	case "active":

@@ -2,10 +2,10 @@ package threatconnecttest
 
 import "time"
 
-// itemDateNames are the dates of indicators and groups that only batch files give.
+// itemDateNames are the dates of indicators and groups that only batch files set.
 var itemDateNames = [...]string{"firstSeen", "lastSeen", "externalDateAdded", "externalDateExpires", "externalLastModified"}
 
-// itemDates are these dates in seconds since the year 1, so that 0 is the zero time and means none.
+// itemDates contains these dates in seconds since the year 1, so 0 is the zero time and means none.
 type itemDates [len(itemDateNames)]int64
 
 const yearOne = -62_135_596_800 // in seconds since 1970
@@ -19,7 +19,7 @@ func (d *itemDates) at(n int) time.Time {
 	return time.Unix(d[n]+yearOne, 0).UTC()
 }
 
-// read takes the dates that an item of a batch file has. They were checked before.
+// read reads the dates of a batch item, which have been validated.
 func (d *itemDates) read(f fields) {
 	for n, name := range itemDateNames {
 		if s, ok := f.text(name); ok {
@@ -29,7 +29,7 @@ func (d *itemDates) read(f fields) {
 	}
 }
 
-// hasDates reports whether an item of a batch file has one of them.
+// hasDates reports whether a batch item has one of the dates.
 func hasDates(f fields) bool {
 	for _, name := range itemDateNames {
 		if f.has(name) {
@@ -47,7 +47,7 @@ func (d *itemDates) write(w *jsonWriter) {
 	}
 }
 
-// take and give move the dates out of and into the fields of a record, in the order of the names.
+// take and give copy the dates from and to the fields of a record, in the order of itemDateNames.
 func (d *itemDates) take(from [len(itemDateNames)]*time.Time) {
 	for n, t := range from {
 		d.set(n, *t)

@@ -15,16 +15,16 @@ const (
 	jobCompleted = "Completed"
 )
 
-// job is one batch job.
+// job is a batch job.
 type job struct {
-	id          int64 // 0 when synchronous
-	synchronous bool  // done at once by createAndUpload
+	id          int64 // 0 if synchronous
+	synchronous bool  // run immediately by createAndUpload
 	config      batchConfig
-	raw         string        // the configuration as it came
+	raw         string        // the configuration as received
 	status      string        // Created, Queued or Completed; see state
-	content     []byte        // until it is processed
-	duration    time.Duration // how long it takes
-	wanted      int           // polls that it takes
+	content     []byte        // nil after processing
+	duration    time.Duration // processing time
+	wanted      int           // polls until it completes
 	size        int64
 	sum         [sha256.Size]byte
 	created     time.Time
@@ -32,18 +32,18 @@ type job struct {
 	completed   time.Time
 	polls       int
 	refused     int // uploads after the first
-	tooEarly    int // looks for the error file when it should not be there yet
+	tooEarly    int // early requests for the error file
 	counts      batchCounts
 	errors      []JobError
 }
 
-// batchCounts are how many items of each kind went well and did not.
+// batchCounts are the numbers of successful and failed items by kind.
 type batchCounts struct {
 	success, errors map[string]int // by kind of item
 	unprocessed     int
 }
 
-// The kinds of items in a batch file, which are its keys too.
+// The kinds of items in a batch file, which are also its keys.
 const (
 	kindGroup       = "group"
 	kindIndicator   = "indicator"
@@ -52,19 +52,19 @@ const (
 
 // JobError is an error about an item of a batch job.
 type JobError struct {
-	Code    string `json:"code,omitzero"`    // such as 0x1005
-	Message string `json:"message,omitzero"` // in words
-	Cause   string `json:"cause,omitzero"`   // the exception, for the codes that have one
-	Source  string `json:"source,omitzero"`  // the summary of the indicator, the xid of the group; may be empty
+	Code    string `json:"code,omitzero"`    // for example 0x1005
+	Message string `json:"message,omitzero"` // error message
+	Cause   string `json:"cause,omitzero"`   // exception, for the codes that have one
+	Source  string `json:"source,omitzero"`  // summary of the indicator or xid of the group; may be empty
 
 	kind, typ string // of the item
 }
 
-// JobRecord is a batch job.
+// JobRecord is the state of a batch job.
 type JobRecord struct {
-	ID                     int64      `json:"id,omitzero"`          // 0 when Synchronous
-	Synchronous            bool       `json:"synchronous,omitzero"` // whether createAndUpload did it at once
-	Config                 string     `json:"config,omitzero"`      // as it came
+	ID                     int64      `json:"id,omitzero"`          // 0 if Synchronous
+	Synchronous            bool       `json:"synchronous,omitzero"` // whether createAndUpload ran it immediately
+	Config                 string     `json:"config,omitzero"`      // the configuration as received
 	Version                string     `json:"version,omitzero"`
 	Owner                  string     `json:"owner,omitzero"`
 	Action                 string     `json:"action,omitzero"`
@@ -77,12 +77,12 @@ type JobRecord struct {
 	ContentSHA256          string     `json:"contentSha256,omitzero"` // hexadecimal; empty before the upload
 	Created                time.Time  `json:"created,omitzero"`
 	Uploaded               time.Time  `json:"uploaded,omitzero"`
-	Completed              time.Time  `json:"completed,omitzero"`      // when it was over, and its items were processed
-	Polls                  int        `json:"polls,omitzero"`          // how often its status was asked for after the upload
-	RefusedUploads         int        `json:"refusedUploads,omitzero"` // uploads that came when there had been one
-	Success                int        `json:"success,omitzero"`        // items
-	Errors                 int        `json:"errors,omitzero"`         // items
-	Unprocessed            int        `json:"unprocessed,omitzero"`    // items
+	Completed              time.Time  `json:"completed,omitzero"`      // when its items were processed
+	Polls                  int        `json:"polls,omitzero"`          // status requests after the upload
+	RefusedUploads         int        `json:"refusedUploads,omitzero"` // uploads after the first
+	Success                int        `json:"success,omitzero"`        // number of items
+	Errors                 int        `json:"errors,omitzero"`         // number of items
+	Unprocessed            int        `json:"unprocessed,omitzero"`    // number of items
 	SuccessfulGroups       int        `json:"successfulGroups,omitzero"`
 	SuccessfulIndicators   int        `json:"successfulIndicators,omitzero"`
 	SuccessfulAssociations int        `json:"successfulAssociations,omitzero"`
@@ -92,7 +92,7 @@ type JobRecord struct {
 	Problems               []JobError `json:"problems,omitzero"`
 }
 
-// Jobs returns the batch jobs in the order in which they were created.
+// Jobs returns the batch jobs in creation order.
 func (s *Server) Jobs() []JobRecord {
 	defer s.view()()
 	all := make([]JobRecord, 0, len(s.jobs))
@@ -102,7 +102,7 @@ func (s *Server) Jobs() []JobRecord {
 	return all
 }
 
-// Job returns the batch job that has an id.
+// Job returns the batch job with the given ID.
 func (s *Server) Job(id int64) (JobRecord, bool) {
 	defer s.view()()
 	j := s.jobByID[id]
@@ -131,8 +131,8 @@ func (j *job) record(now time.Time) JobRecord {
 	return r
 }
 
-// state is the status of a job at a time. A queued job is Running after a quarter of its duration,
-// or in the second of its polls.
+// state returns the status of a job at a time. A queued job becomes Running after a quarter of its
+// duration or at its second poll.
 func (j *job) state(now time.Time) string {
 	if j.status == jobQueued && (j.polls > 1 || j.polls == 1 && j.wanted == 1 || j.duration > 0 && now.Sub(j.uploaded) >= j.duration/4) {
 		return jobRunning
@@ -142,15 +142,15 @@ func (j *job) state(now time.Time) string {
 
 func (j *job) due() time.Time { return j.uploaded.Add(j.duration) }
 
-// view locks the server and runs the jobs that are due, so that the caller sees its present data. The
-// caller unlocks it with the function that view returns.
+// view locks the server and runs the jobs that are due. It returns the function that unlocks the
+// server.
 func (s *Server) view() (unlock func()) {
 	s.mu.Lock()
 	s.runDueJobs(&s.settings, s.now())
 	return s.mu.Unlock
 }
 
-// addJob keeps a job and gives it its id, unless it is done at once.
+// addJob stores a job and assigns its ID, unless the job is synchronous.
 func (w *world) addJob(j *job) {
 	w.jobs = append(w.jobs, j)
 	if !j.synchronous {
@@ -159,7 +159,7 @@ func (w *world) addJob(j *job) {
 	}
 }
 
-// start takes the content of a job. It runs the job when that takes no time and no polls.
+// start stores the content of a job and runs the job if it takes neither time nor polls.
 func (w *world) start(set *settings, j *job, content []byte, now time.Time) {
 	j.status, j.content, j.uploaded = jobQueued, content, now
 	j.size, j.sum = int64(len(content)), sha256.Sum256(content)
@@ -178,8 +178,8 @@ func (w *world) start(set *settings, j *job, content []byte, now time.Time) {
 	}
 }
 
-// runDueJobs runs the jobs whose time is over in the order in which it was over. Each runs at that
-// time, whenever somebody looks.
+// runDueJobs runs the jobs whose time has passed, in order of completion. Each runs as of its
+// completion time.
 func (w *world) runDueJobs(set *settings, now time.Time) {
 	for len(w.dueJobs) > 0 && !w.dueJobs[0].due().After(now) {
 		j := w.dueJobs[0]
@@ -188,8 +188,7 @@ func (w *world) runDueJobs(set *settings, now time.Time) {
 	}
 }
 
-// poll counts a request for the status of a job. A job that takes polls is run by the one after the
-// last of them.
+// poll counts a status request. A job that takes polls runs at the poll after the last of them.
 func (w *world) poll(set *settings, j *job, now time.Time) {
 	if j.status == jobCreated {
 		return

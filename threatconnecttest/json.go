@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// jsonWriter builds an answer member by member, in the order and the shapes of the platform.
+// jsonWriter writes a response member by member, in the platform's order and shapes.
 type jsonWriter struct {
 	b   []byte
 	odd Oddity
@@ -33,7 +33,7 @@ func (w *jsonWriter) key(name string) {
 	w.b = append(w.b, ':')
 }
 
-// object writes an object under a name.
+// object writes an object with a name.
 func (w *jsonWriter) object(name string, write func(*jsonWriter)) {
 	w.key(name)
 	w.open()
@@ -84,7 +84,7 @@ func (w *jsonWriter) id(name string, n int64) {
 	w.int(name, n)
 }
 
-// float writes a decimal with at least one digit behind the point.
+// float writes a decimal with at least one digit after the point.
 func (w *jsonWriter) float(name string, f float64) {
 	var buf [24]byte
 	s := strconv.AppendFloat(buf[:0], f, 'f', -1, 64)
@@ -94,7 +94,7 @@ func (w *jsonWriter) float(name string, f float64) {
 	w.number(name, s)
 }
 
-// number writes digits, as a string where that is the oddity.
+// number writes digits, as a string if the oddity requires it.
 func (w *jsonWriter) number(name string, digits []byte) {
 	if w.odd&OddityStringNumbers != 0 {
 		w.str(name, string(digits))
@@ -113,7 +113,7 @@ func (w *jsonWriter) bool(name string, v bool) {
 	w.b = strconv.AppendBool(w.b, v)
 }
 
-// stringBool writes one of the booleans that the platform writes as strings.
+// stringBool writes a boolean that the platform writes as a string.
 func (w *jsonWriter) stringBool(name string, v bool) {
 	if w.odd&OddityRealBools == 0 || w.odd&OddityStringBools != 0 {
 		w.str(name, strconv.FormatBool(v))
@@ -174,11 +174,12 @@ func appendDate(b []byte, t time.Time, odd Oddity) []byte {
 	return t.UTC().AppendFormat(b, time.RFC3339)
 }
 
-// parseDate reads a date as clients send it: ISO 8601 with or without zone, seconds and time.
+// parseDate parses the date formats that clients send: ISO 8601, with optional zone, seconds and
+// time.
 func parseDate(s string) (time.Time, bool) {
 	for _, layout := range []string{
 		time.RFC3339, "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05", "2006-01-02T15:04Z07:00", "2006-01-02T15:04", "2006-01-02",
-		"2006-1-2T15:04:05Z07:00", // as the documentation creates an incident
+		"2006-1-2T15:04:05Z07:00", // documentation of creating an incident
 	} {
 		if t, err := time.Parse(layout, s); err == nil {
 			return t.UTC(), hasYear(t)
@@ -187,7 +188,7 @@ func parseDate(s string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// hasYear reports whether the year of a time has four digits, as in every answer.
+// hasYear reports whether the year has four digits, as in every response.
 func hasYear(t time.Time) bool {
 	year := t.UTC().Year()
 	return 0 <= year && year <= 9999

@@ -10,9 +10,9 @@ import (
 
 var timeType = reflect.TypeFor[time.Time]()
 
-// checkKept compares a record with the record that the server shows: every field that is set must be
-// there, but for some of the record's own. It is the net under all rules: nothing that is seeded is
-// dropped or bent in silence.
+// checkKept compares a given record with the record that the server returns: every set field must
+// be the same, except for the fields in except. It ensures that seeding never drops or changes data
+// silently.
 func checkKept(given, shown any, except ...string) error {
 	if field := lostField("", reflect.Indirect(reflect.ValueOf(given)), reflect.ValueOf(shown), except); field != "" {
 		return refuse(field, "the platform would not keep this value: leave it out, or change it")
@@ -20,8 +20,8 @@ func checkKept(given, shown any, except ...string) error {
 	return nil
 }
 
-// lost returns the path of the first value that is set in given and is not the same in shown. A
-// value that is zero is not set, except in a list and behind a pointer.
+// lost returns the path of the first value that is set in given and differs in shown. A zero value
+// is not set, except in lists and behind pointers.
 func lost(path string, given, shown reflect.Value, always bool) string {
 	if given.IsZero() && !always {
 		return ""
@@ -38,12 +38,12 @@ func lost(path string, given, shown reflect.Value, always bool) string {
 			same = given.Interface().(time.Time).Truncate(time.Second).Equal(shown.Interface().(time.Time))
 			break
 		}
-		return lostField(path, given, shown, []string{"ID"}) // the server chooses the ids of attachments
+		return lostField(path, given, shown, []string{"ID"}) // the server chooses the IDs of attachments
 	case reflect.Slice:
 		if given.Len() != shown.Len() {
 			return path
 		}
-		if texts, ok := given.Interface().([]string); ok { // their order is the server's
+		if texts, ok := given.Interface().([]string); ok { // the server chooses the order
 			same = slices.Equal(slices.Sorted(slices.Values(texts)), slices.Sorted(slices.Values(shown.Interface().([]string))))
 			break
 		}
@@ -84,8 +84,8 @@ func lostField(path string, given, shown reflect.Value, except []string) string 
 	return ""
 }
 
-// checkJSON finds the first value in a record that cannot be shown as JSON: a text that is not UTF-8,
-// or a time whose year has not four digits.
+// checkJSON finds the first value in a record that has no JSON form: a text that is not UTF-8, or a
+// time whose year does not have four digits.
 func checkJSON(path string, v reflect.Value) error {
 	switch v.Kind() {
 	case reflect.String:

@@ -14,7 +14,7 @@ func labelRoutes() []route {
 	return append(routes, peopleRoutes(one, "taskId", "victimId", (*call).labelCircle)...)
 }
 
-// label is the label that the path names, in the owner of the call.
+// label returns the label in the path, in the call's owner.
 func (c *call) label() *SecurityLabel { return c.owner.label(c.params.get("securityLabelName")) }
 
 func (c *call) labelCircle() *circle {
@@ -43,7 +43,7 @@ func (c *call) deleteLabel(l *SecurityLabel) *answer {
 	return success(http.StatusOK)
 }
 
-// dropLabel takes a label off everything and out of its owner.
+// dropLabel removes a label from all items and from its owner.
 func (w *world) dropLabel(o *owner, l *SecurityLabel) {
 	w.carriers(o, func(m *metadata) {
 		m.labels = remove(m.labels, l)

@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// trafficLights are the labels that every owner has from the start.
+// trafficLights returns the labels that every owner has from the start.
 func trafficLights() []*SecurityLabel {
 	return []*SecurityLabel{
 		{Name: "TLP:RED", Description: "For the eyes of the recipients only.", Color: "FF2B2B"},
@@ -36,7 +36,7 @@ func (l *SecurityLabel) write(w *jsonWriter) {
 	w.date("dateAdded", l.added)
 }
 
-// mark puts a label on.
+// mark adds a label.
 func (m *metadata) mark(l *SecurityLabel) {
 	if !slices.Contains(m.labels, l) {
 		m.labels = append(m.labels, l)
@@ -78,7 +78,7 @@ type tag struct {
 	name        string
 	description string
 	owner       *owner
-	uses        int // how many things have it
+	uses        int // number of items with the tag
 }
 
 const maxTag = 128 // characters

@@ -6,19 +6,19 @@ import (
 	"slices"
 )
 
-// link is one association of two things. It is in the lists of both. Only this file writes links
+// link is an association of two items. It is in the lists of both. Only this file modifies links
 // and their lists.
 type link struct {
 	ends       [2]holder
 	prev, next [2]*link // in the list of each end
-	label      string   // the association type of two indicators
-	without    []*asset // assets of the victim at one end that were taken off the other end
+	label      string   // association type of two indicators
+	without    []*asset // assets of the victim at one end that were removed from the other end
 }
 
-// linkList is the links of one thing, in the order in which they were made.
+// linkList contains the links of an item in creation order.
 type linkList struct{ head, tail *link }
 
-// side returns which of the ends a thing is.
+// side returns the index of h in ends.
 func (l *link) side(h holder) int {
 	if l.ends[0] == h {
 		return 0
@@ -26,7 +26,7 @@ func (l *link) side(h holder) int {
 	return 1
 }
 
-// to returns the end that h is not.
+// to returns the end other than h.
 func (l *link) to(h holder) holder { return l.ends[1-l.side(h)] }
 
 func firstLink(h holder) *link {
@@ -36,7 +36,7 @@ func firstLink(h holder) *link {
 	return nil
 }
 
-// links iterates over the links of a thing. The loop may remove the link that it is at.
+// links iterates over the links of an item. The loop body may remove the current link.
 func links(h holder) iter.Seq[*link] {
 	return func(yield func(*link) bool) {
 		for l := firstLink(h); l != nil; {
@@ -49,8 +49,8 @@ func links(h holder) iter.Seq[*link] {
 	}
 }
 
-// between iterates over the links of two things, of which there are several when their labels
-// differ. It costs as many steps as the end with fewer links has of them.
+// between iterates over the links of two items; there can be several with different labels. The
+// number of steps is the smaller of the two numbers of links.
 func between(a, b holder) iter.Seq[*link] {
 	for la, lb := firstLink(a), firstLink(b); la != nil; la, lb = la.next[la.side(a)], lb.next[lb.side(b)] {
 		if lb == nil {
@@ -74,7 +74,7 @@ func areAssociated(a, b holder) bool {
 	return false
 }
 
-// associatedAs returns the link of two things that has a label, or nil.
+// associatedAs returns the link of two items with a label, or nil.
 func associatedAs(a, b holder, label string) *link {
 	for l := range between(a, b) {
 		if l.label == label {
@@ -84,8 +84,8 @@ func associatedAs(a, b holder, label string) *link {
 	return nil
 }
 
-// associate links two things. It is idempotent, and does nothing when both ends are the same thing,
-// as when two linked files are merged, or when one of them is not kept.
+// associate links two items. It is idempotent. It does nothing if both ends are the same item,
+// which happens when two linked files are merged, or if an end is not stored.
 func associate(a, b holder, label string) {
 	if a == b || removed(a) || removed(b) || associatedAs(a, b, label) != nil {
 		return
@@ -112,7 +112,7 @@ func removed(h holder) bool {
 	return ok && i.has(flagRemoved)
 }
 
-// remove takes a link out of the lists of both ends.
+// remove removes a link from the lists of both ends.
 func (l *link) remove() {
 	for side, h := range l.ends {
 		list := &h.metadata().links
@@ -130,13 +130,13 @@ func (l *link) remove() {
 	}
 }
 
-// replace prepares m to take the place of the metadata of the same thing: m gets its links.
+// replace moves the links of old to m, which replaces it as the metadata of the same item.
 func (m *metadata) replace(old *metadata) {
 	old.untagAll()
 	m.links = old.links
 }
 
-// dissociate removes all links of two things and reports whether there was one.
+// dissociate removes all links of two items and reports whether there were any.
 func dissociate(a, b holder) (was bool) {
 	for l := range between(a, b) {
 		l.remove()
@@ -145,15 +145,15 @@ func dissociate(a, b holder) (was bool) {
 	return was
 }
 
-// dissociateAll removes all links of a thing.
+// dissociateAll removes all links of an item.
 func dissociateAll(h holder) {
 	for l := range links(h) {
 		l.remove()
 	}
 }
 
-// associated returns the things at the other ends of the links of h that match, each once and in
-// the order of their ids. A nil match is all links.
+// associated returns the distinct items at the other ends of the matching links of h, in ID order.
+// A nil match selects all links.
 func associated(h holder, match func(*link) bool) []holder {
 	var all []holder
 	for l := range links(h) {
@@ -164,13 +164,13 @@ func associated(h holder, match func(*link) bool) []holder {
 	return inOrder(all)
 }
 
-// inOrder sorts things by their ids and leaves each there once.
+// inOrder sorts items by ID and removes duplicates.
 func inOrder(all []holder) []holder {
 	slices.SortFunc(all, func(a, b holder) int { return cmp.Compare(a.number(), b.number()) })
 	return slices.Compact(all)
 }
 
-// takeOff takes an asset that came with a victim off the thing at the other end.
+// takeOff removes an asset of an associated victim from the item at the other end.
 func (l *link) takeOff(a *asset) { l.without = append(l.without, a) }
 
 // forget removes an asset of a victim that is deleted from the links of the victim.

@@ -4,18 +4,18 @@ import (
 	"slices"
 )
 
-// holder is a thing that attributes, tags, labels and links are attached to: an indicator, a group,
-// a task, a victim.
+// holder is an item with attributes, tags, labels and links: an indicator, a group, a task or a
+// victim.
 type holder interface {
-	number() int64 // the id
+	number() int64 // the ID
 	belongs() *owner
-	metadata() *metadata      // made when there is none yet
-	metadataOrNil() *metadata // nil when there is none yet
-	typeName() string         // such as "Host" or "Incident"
-	changed(now int64)        // something attached to it has changed
+	metadata() *metadata      // creates it if necessary
+	metadataOrNil() *metadata // nil if there is none yet
+	typeName() string         // for example "Host" or "Incident"
+	changed(now int64)        // called after a change to an attachment
 }
 
-// metadata is attached to one thing. A nil one is empty.
+// metadata contains the attachments of an item. A nil *metadata is empty.
 type metadata struct {
 	attributes []*attribute
 	tags       []*tag
@@ -23,7 +23,7 @@ type metadata struct {
 	links      linkList
 }
 
-// all returns the metadata, which is empty if there is none yet.
+// all returns the metadata, or empty metadata if m is nil.
 func (m *metadata) all() metadata {
 	if m == nil {
 		return metadata{}
@@ -45,7 +45,7 @@ func (m *metadata) write(w *jsonWriter, with include) {
 	}
 }
 
-// tag attaches a tag.
+// tag adds a tag.
 func (m *metadata) tag(t *tag) {
 	if !slices.Contains(m.tags, t) {
 		m.tags = append(m.tags, t)
@@ -53,7 +53,7 @@ func (m *metadata) tag(t *tag) {
 	}
 }
 
-// untag removes a tag and reports whether it was there.
+// untag removes a tag and reports whether the item had it.
 func (m *metadata) untag(t *tag) bool {
 	if m == nil || !slices.Contains(m.tags, t) {
 		return false
@@ -102,7 +102,7 @@ func (m *metadata) records() (attributes []AttributeRecord, tags, labels []strin
 	return attributes, tags, labels
 }
 
-// metadataRoutes are the routes of attributes, tags and labels under one kind of parent.
+// metadataRoutes returns the routes of attributes, tags and labels below one kind of item.
 func metadataRoutes[T interface {
 	comparable
 	holder

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// MetricRecord is a custom metric as tests see and seed it.
+// MetricRecord is a custom metric for seeding and assertions.
 type MetricRecord struct {
-	ID          int64         `json:"id,omitzero"` // chosen by the server when 0
+	ID          int64         `json:"id,omitzero"` // chosen by the server if 0
 	Name        string        `json:"name,omitzero"`
 	DataType    string        `json:"dataType,omitzero"` // Average, Count, First, Last, Max, Min or Sum
 	Interval    string        `json:"interval,omitzero"` // Hourly, Daily, Weekly, Monthly or Yearly
@@ -20,10 +20,10 @@ type MetricRecord struct {
 
 // MetricPoint is a value that was added to a metric.
 type MetricPoint struct {
-	Name   string    `json:"name,omitzero"` // of the value of a keyed metric
+	Name   string    `json:"name,omitzero"` // name of the value, if the metric is keyed
 	Value  int64     `json:"value"`
-	Weight int64     `json:"weight,omitzero"` // 1 when 0
-	Date   time.Time `json:"date,omitzero"`   // the server's clock when zero; kept as the beginning of its interval
+	Weight int64     `json:"weight,omitzero"` // 1 if 0
+	Date   time.Time `json:"date,omitzero"`   // server time if zero; stored as the start of its interval
 }
 
 func (r *MetricRecord) title() string   { return r.Name }
@@ -45,7 +45,7 @@ func (r *MetricRecord) seed(s *seeder) error {
 	return nil
 }
 
-// fillMetric sets an empty metric to a record, as requests would. had is the metric before.
+// fillMetric fills an empty metric from a record, as requests would. had is the previous metric.
 func (s *seeder) fillMetric(m *metric, r *MetricRecord, had *metric) error {
 	switch {
 	case !slices.Contains(metricDataTypes, r.DataType):
@@ -125,7 +125,7 @@ func (m *metric) record() MetricRecord {
 	return r
 }
 
-// Metrics returns the custom metrics in the order of creation.
+// Metrics returns the custom metrics in creation order.
 func (s *Server) Metrics() []MetricRecord {
 	defer s.view()()
 	var all []MetricRecord

@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// signals are what integrations tell the platform about themselves.
+// signals contains the data that integrations report about themselves.
 type signals struct {
 	customMetrics []*metric
 	notifications []NotificationRecord
@@ -25,7 +25,7 @@ type metric struct {
 // point is a value of a metric.
 type point struct {
 	key    string
-	start  time.Time // of the interval that it falls into
+	start  time.Time // start of its interval
 	value  float64
 	weight float64
 }
@@ -45,7 +45,7 @@ func metricRoutes() []route {
 	}
 }
 
-// customMetric is the metric that the path names, by name or by id.
+// customMetric returns the metric in the path, by name or ID.
 func (c *call) customMetric() *metric {
 	for _, m := range c.customMetrics {
 		if m.name == c.params.get("metricId") {
@@ -92,7 +92,7 @@ func (c *call) createCustomMetric(f fields) *answer {
 
 const msgMetricExists = "A custom metric with this name already exists"
 
-// read reads the members of a create.
+// read parses the members of a create.
 func (m *metric) read(f fields) *answer {
 	m.name, _ = f.text("name")
 	m.dataType, _ = f.text("dataType")
@@ -117,7 +117,8 @@ func (c *call) deleteCustomMetric(m *metric) *answer {
 	return success(http.StatusOK)
 }
 
-// addToCustomMetric answers nothing, or the bare reading when it is asked for.
+// addToCustomMetric responds with an empty body, or with the bare reading if the request asks for
+// it.
 func (c *call) addToCustomMetric(m *metric, f fields) *answer {
 	p := point{value: 1, weight: 1}
 	at := c.now
@@ -157,7 +158,7 @@ func (c *call) addToCustomMetric(m *metric, f fields) *answer {
 	return jsonAnswer(http.StatusOK, w.b)
 }
 
-// startOf returns the beginning of the interval that a time falls into. Weeks begin on Monday.
+// startOf returns the start of the interval that contains a time. Weeks start on Monday.
 func startOf(interval string, at time.Time) time.Time {
 	year, month, day := at.UTC().Date()
 	switch interval {
@@ -173,7 +174,7 @@ func startOf(interval string, at time.Time) time.Time {
 	return time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
 }
 
-// reading is what a metric stands at in an interval that has a value.
+// reading returns the value of a metric in an interval with at least one point.
 func (m *metric) reading(key string, start time.Time) float64 {
 	var values []float64
 	var total, weighted, weight float64

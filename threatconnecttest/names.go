@@ -6,69 +6,69 @@ import (
 	"strings"
 )
 
-// term names a constant and describes it. Tests compare both with the declaration.
+// term is the name and description of a constant. A test compares both with the declaration.
 type term struct{ name, about string }
 
-// faultTerms are in the order of the constants, which begin with 1.
+// faultTerms has the order of the constants, which start at 1.
 var faultTerms = [...]term{
-	{"status", "Status, Header and Body are answered instead of processing"},
-	{"reset", "the connection is reset before the request is processed"},
-	{"lostReply", "the request is processed, then the connection is reset"},
-	{"cutBody", "the request is processed; the answer's body breaks off with an error"},
-	{"truncate", "the request is processed; the answer's body ends early, without an error"},
-	{"html", "a login page with status 200, as a proxy answers it"},
-	{"garbage", "random bytes with status 200"},
-	{"empty", "an empty body with status 200"},
-	{"endless", "the request is processed; the answer's body never ends"},
-	{"delay", "the request is processed after Delay"},
-	{"lateStatus", "the request is processed, then Status, Header and Body are answered"},
-	{"earlyStatus", "Status, Header and Body are answered before the request's body is read"},
-	{"cutUpload", "half of the request's body is read, then the connection is reset"},
-	{"slowUpload", "half of the request's body is read, the rest after Delay; then it is processed"},
+	{"status", "respond with Status, Header and Body instead of processing the request"},
+	{"reset", "reset the connection before processing the request"},
+	{"lostReply", "process the request, then reset the connection"},
+	{"cutBody", "process the request, then break off the response body with an error"},
+	{"truncate", "process the request, then end the response body early without an error"},
+	{"html", "respond with a login page and status 200, as a proxy does"},
+	{"garbage", "respond with random bytes and status 200"},
+	{"empty", "respond with an empty body and status 200"},
+	{"endless", "process the request, then send a response body that never ends"},
+	{"delay", "wait for Delay, then process the request"},
+	{"lateStatus", "process the request, then respond with Status, Header and Body"},
+	{"earlyStatus", "respond with Status, Header and Body before reading the request body"},
+	{"cutUpload", "read half of the request body, then reset the connection"},
+	{"slowUpload", "read half of the request body, wait for Delay, read the rest and process the request"},
 }
 
-// oddityTerms are in the order of the bits.
+// oddityTerms has the order of the bits.
 var oddityTerms = [...]term{
-	{"stringIDs", "ids are strings of digits"},
-	{"zonelessDates", "dates have no zone: 2026-01-02T03:04:05"},
+	{"stringIDs", "IDs are strings of digits"},
+	{"zonelessDates", "dates have no time zone: 2026-01-02T03:04:05"},
 	{"offsetDates", "dates have an offset: 2026-01-01T22:04:05-05:00"},
-	{"malformedDates", "dates of observations have an offset and a Z: 2026-01-01T22:04:05-05:00Z"},
+	{"malformedDates", "dates of observations have both an offset and a Z: 2026-01-01T22:04:05-05:00Z"},
 	{"stringBools", `booleans are the strings "true" and "false"`},
-	{"realBools", "dnsActive, whoisActive, custom, parsable are booleans, not strings"},
+	{"realBools", "dnsActive, whoisActive, custom and parsable are booleans instead of strings"},
 	{"stringNumbers", "ratings and confidences are strings"},
-	{"integerRatings", "a rating of 3 is 3, not 3.0"},
-	{"ownerObjectInLists", "elements of lists have owner objects instead of owner names"},
-	{"missingResultCount", "lists never say how many there are"},
-	{"emptyAs404", "an empty list is a 404"},
+	{"integerRatings", "a rating of 3 is 3 instead of 3.0"},
+	{"ownerObjectInLists", "list elements contain owner objects instead of owner names"},
+	{"missingResultCount", "lists have no result count"},
+	{"emptyAs404", "an empty list has status 404"},
 	{"emptyWithoutKey", "an empty list has no key in data"},
-	{"loneObjects", "a list of one is the object itself"},
-	{"plainTextErrors", "errors are bare sentences of text/plain"},
-	{"errorWord", `errors have the status "Error", not "Failure"`},
-	{"failureWith200", "errors of missing things come with HTTP status 200"},
-	{"createRefusesExists", "creating an indicator that is there is a 400"},
-	{"additionalTypesKey", `indicator types with additional fields come under "indicator"`},
-	{"bareStatus", `batch answers have no envelope: {"status":"Running"}`},
-	{"bareBatchID", `a created batch job is {"batchId":"7"}`},
-	{"missingCounts", "batch counts that are 0 are left out"},
-	{"lateErrors", "the error file answers 404 once more after the job is completed"},
-	{"plainErrorFile", "the error file is text/plain and not compressed"},
-	{"bareCompleted", "batch answers of completed jobs have no envelope either"},
-	{"forbiddenBatch", "a batch job that cannot be made is a 403 in JSON, not a sentence"},
-	{"associationsApart", "the sums of batch counts leave associations out"},
+	{"loneObjects", "a list with one element is the element itself"},
+	{"plainTextErrors", "errors are bare sentences in text/plain"},
+	{"errorWord", `errors have the status "Error" instead of "Failure"`},
+	{"failureWith200", "not-found errors have HTTP status 200"},
+	{"createRefusesExists", "creating an existing indicator returns status 400"},
+	{"additionalTypesKey", `indicator types with additional fields have the key "indicator"`},
+	{"bareStatus", `batch responses have no envelope: {"status":"Running"}`},
+	{"bareBatchID", `the response to creating a batch job is {"batchId":"7"}`},
+	{"missingCounts", "batch counts of 0 are omitted"},
+	{"lateErrors", "the error file returns status 404 once after the job completes"},
+	{"plainErrorFile", "the error file is uncompressed text/plain"},
+	{"bareCompleted", "batch responses for completed jobs have no envelope"},
+	{"forbiddenBatch", "a refused batch job returns status 403 in JSON instead of a sentence"},
+	{"associationsApart", "batch totals do not include associations"},
 	{"errorObjects", "the source of an error in the error file is an object"},
-	{"doubledSpaces", "the hashes in the source of an error have two spaces around the colon"},
-	{"eventDateRequired", "creating an event or incident without an eventDate is a 400"},
-	{"uploadTypeRequired", "uploading a document or report without a Content-Type is a 415"},
-	{"dataStoreNeedsToken", "the DataStore refuses signed requests: it wants a token"},
+	{"doubledSpaces", "hashes in the source of an error have two spaces around the colon"},
+	{"eventDateRequired", "creating an event or incident without an eventDate returns status 400"},
+	{"uploadTypeRequired", "uploading a document or report without a Content-Type returns status 415"},
+	{"dataStoreNeedsToken", "the DataStore refuses signed requests and requires a token"},
 	{"bareIndicatorLinks", "two indicators can be associated without an association type"},
-	{"idsOfEveryOwner", "groups, tasks and victims of other owners are found by their ids without an owner"},
-	{"exactTypeNames", "batch files must name types as documented: URL, Event, Snort"},
+	{"idsOfEveryOwner", "groups, tasks and victims of other owners are found by ID without an owner"},
+	{"exactTypeNames", "batch files must spell types as documented: URL, Event, Snort"},
 }
 
-// lapseTerms are in the order of the constants, which begin with 1.
+// lapseTerms has the order of the constants, which start at 1.
 var lapseTerms = [...]term{
-	{"unverified", "requests whose signature or token is refused"},
-	{"unknownRoutes", "requests for which there is no endpoint"},
+	{"unverified", "requests with a refused signature or token"},
+	{"unknownRoutes", "requests to endpoints that do not exist"},
 	{"unusedFaults", "faults that never strike"},
 }
 
@@ -81,10 +81,9 @@ func FaultKinds() []FaultKind {
 	return all
 }
 
-// known reports whether k is one of the constants.
 func (k FaultKind) known() bool { return k > 0 && int(k) <= len(faultTerms) }
 
-// String returns the name, such as "lostReply", and "none" for 0.
+// String returns the name, such as "lostReply", or "none" for 0.
 func (k FaultKind) String() string {
 	switch {
 	case k == 0:
@@ -95,7 +94,7 @@ func (k FaultKind) String() string {
 	return faultTerms[k-1].name
 }
 
-// Description returns a sentence about the kind, or "" if it is unknown.
+// Description returns a description of the kind, or "" if the kind is unknown.
 func (k FaultKind) Description() string {
 	if !k.known() {
 		return ""
@@ -103,7 +102,7 @@ func (k FaultKind) Description() string {
 	return faultTerms[k-1].about
 }
 
-// MarshalText returns the name. An unknown kind is an error.
+// MarshalText returns the name, or an error if the kind is unknown.
 func (k FaultKind) MarshalText() ([]byte, error) {
 	if k != 0 && !k.known() {
 		return nil, fmt.Errorf("threatconnecttest: %v is unknown; use one of the constants", k)
@@ -111,14 +110,14 @@ func (k FaultKind) MarshalText() ([]byte, error) {
 	return []byte(k.String()), nil
 }
 
-// UnmarshalText reads a name that String returns.
+// UnmarshalText parses a name returned by String.
 func (k *FaultKind) UnmarshalText(text []byte) error {
 	i, err := lookUp(faultTerms[:], "kind of fault", string(text))
 	*k = FaultKind(i + 1)
 	return err
 }
 
-// Oddities returns every single oddity.
+// Oddities returns all oddities, one per element.
 func Oddities() []Oddity {
 	all := make([]Oddity, len(oddityTerms))
 	for i := range all {
@@ -127,7 +126,7 @@ func Oddities() []Oddity {
 	return all
 }
 
-// String returns the names, separated by |, such as "stringIDs|zonelessDates", and "none" for 0.
+// String returns the names separated by |, such as "stringIDs|zonelessDates", or "none" for 0.
 func (o Oddity) String() string {
 	if o == 0 {
 		return "none"
@@ -144,7 +143,7 @@ func (o Oddity) String() string {
 	return strings.Join(names, "|")
 }
 
-// Description returns a sentence about a single oddity, or "" if it is unknown or a combination.
+// Description returns a description of a single oddity, or "" for unknown and combined oddities.
 func (o Oddity) Description() string {
 	if bits.OnesCount64(uint64(o)) != 1 || o&OddityAll == 0 {
 		return ""
@@ -152,7 +151,7 @@ func (o Oddity) Description() string {
 	return oddityTerms[bits.TrailingZeros64(uint64(o))].about
 }
 
-// MarshalText returns the names, as String does. Unknown bits are an error.
+// MarshalText returns the names like String, or an error if o has unknown bits.
 func (o Oddity) MarshalText() ([]byte, error) {
 	if o&^OddityAll != 0 {
 		return nil, fmt.Errorf("threatconnecttest: %v is unknown; combine the constants", o&^OddityAll)
@@ -160,7 +159,7 @@ func (o Oddity) MarshalText() ([]byte, error) {
 	return []byte(o.String()), nil
 }
 
-// UnmarshalText reads names that String returns, in any order.
+// UnmarshalText parses names returned by String, in any order.
 func (o *Oddity) UnmarshalText(text []byte) error {
 	*o = 0
 	for name := range strings.SplitSeq(string(text), "|") {
@@ -183,7 +182,7 @@ func (l Lapse) String() string {
 	return lapseTerms[l-1].name
 }
 
-// MarshalText returns the name. An unknown lapse is an error.
+// MarshalText returns the name, or an error if the lapse is unknown.
 func (l Lapse) MarshalText() ([]byte, error) {
 	if l < 1 || int(l) > len(lapseTerms) {
 		return nil, fmt.Errorf("threatconnecttest: %v is unknown; use one of the constants", l)
@@ -191,14 +190,14 @@ func (l Lapse) MarshalText() ([]byte, error) {
 	return []byte(l.String()), nil
 }
 
-// UnmarshalText reads a name that String returns.
+// UnmarshalText parses a name returned by String.
 func (l *Lapse) UnmarshalText(text []byte) error {
 	i, err := lookUp(lapseTerms[:], "lapse", string(text))
 	*l = Lapse(i + 1)
 	return err
 }
 
-// lookUp finds a name among terms. It returns -1 for "" and "none".
+// lookUp returns the index of a name in terms, or -1 for "" and "none".
 func lookUp(terms []term, what, name string) (int, error) {
 	if name == "" || name == "none" {
 		return -1, nil

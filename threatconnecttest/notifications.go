@@ -8,17 +8,17 @@ import (
 	"unicode/utf8"
 )
 
-// NotificationRecord is a notification that a client sent.
+// NotificationRecord is a notification sent by a client.
 type NotificationRecord struct {
 	Type         string
-	Priority     string // as it was sent
+	Priority     string // as received
 	Message      string
 	Recipients   []string // user names
-	Organization bool     // whether it went to the API user's organization
-	Owner        string   // the owner that it went to
+	Organization bool     // whether it was sent to the API user's organization
+	Owner        string   // name of the receiving owner
 }
 
-// Notifications returns the notifications that were sent, oldest first.
+// Notifications returns the notifications sent by clients, oldest first.
 func (s *Server) Notifications() []NotificationRecord {
 	s.mu.Lock()
 	defer s.mu.Unlock()

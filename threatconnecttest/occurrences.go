@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// occurrence is the occurrence of a file that the path names.
+// occurrence returns the occurrence in the path.
 func (c *call) occurrence(i *indicator) *occurrence {
 	for _, o := range i.extra().occurrences {
 		if o.id == c.id("fileOccurrenceId") {
@@ -24,7 +24,7 @@ func (o *occurrence) write(w *jsonWriter) {
 	}
 }
 
-// read changes an occurrence by a body and reports whether that leaves one.
+// read changes an occurrence and reports whether the result is valid.
 func (o *Occurrence) read(f fields) bool {
 	if s, ok := f.text("fileName"); ok {
 		o.FileName = s

@@ -12,28 +12,27 @@ import (
 type Owner struct {
 	ID        int64  `json:"id,omitzero"` // set by the server
 	Name      string `json:"name,omitzero"`
-	Type      string `json:"type,omitzero"`      // Organization, Community or Source, which it is when empty
-	Members   []User `json:"members,omitzero"`   // of an organization; Seed leaves those of an owner that is there when nil
-	Anonymous bool   `json:"anonymous,omitzero"` // whether its members are shown by pseudonym only
-	ReadOnly  bool   `json:"readOnly,omitzero"`  // whether the API user may only read
+	Type      string `json:"type,omitzero"`      // Organization, Community or Source; Source if empty
+	Members   []User `json:"members,omitzero"`   // members of an organization; if nil, Seed keeps those of an existing owner
+	Anonymous bool   `json:"anonymous,omitzero"` // whether members are shown only by pseudonym
+	ReadOnly  bool   `json:"readOnly,omitzero"`  // whether the API user has only read access
 
-	// Denied are the routes that the API user may not call in this owner, as in [Routes]:
-	// "DELETE /v2/groups/{type}/{id}". The method "*" stands for every method of a pattern. Calls
-	// about no owner, such as those of playbooks, are made in the API user's own organization.
+	// Denied lists the routes that the API user may not call in this owner, as in [Routes]: "DELETE
+	// /v2/groups/{type}/{id}". The method "*" matches every method of a pattern. Calls without an
+	// owner, such as those of playbooks, apply to the API user's own organization.
 	Denied []string `json:"denied,omitzero"`
 }
 
 // User is a user of the platform.
 type User struct {
-	UserName  string `json:"userName,omitzero"` // for API users the access id
+	UserName  string `json:"userName,omitzero"` // for API users, the access ID
 	FirstName string `json:"firstName,omitzero"`
 	LastName  string `json:"lastName,omitzero"`
 	Pseudonym string `json:"pseudonym,omitzero"`
 	Role      string `json:"role,omitzero"`
 }
 
-// builtInOwners are those that every instance has at first. The first is the API user's own
-// organization.
+// builtInOwners returns the predefined owners. The first is the API user's own organization.
 func builtInOwners() []Owner {
 	return []Owner{
 		{Name: "Example Organization", Type: "Organization", Members: []User{
@@ -46,9 +45,9 @@ func builtInOwners() []Owner {
 }
 
 func (r *Owner) title() string   { return r.Name }
-func (r *Owner) wantedID() int64 { return 0 } // owners count by themselves
+func (r *Owner) wantedID() int64 { return 0 } // owners have IDs of their own
 
-// check returns an error for an invalid field of an owner.
+// check returns an error for an invalid field.
 func (r *Owner) check() error {
 	switch {
 	case strings.TrimSpace(r.Name) == "":
@@ -69,7 +68,7 @@ func (r *Owner) check() error {
 	return nil
 }
 
-// seed adds an owner, or changes one that every instance starts with.
+// seed adds an owner or changes a predefined one.
 func (r *Owner) seed(s *seeder) error {
 	given, have := r.clone(), s.ownerByName(r.Name)
 	if o := s.ownerByID(r.ID); have == nil && o != nil && o.builtIn {
@@ -133,7 +132,7 @@ func (r *Owner) clone() Owner {
 	return c
 }
 
-// equal reports whether the fields of two owners are the same. A list without elements is none.
+// equal reports whether two owners have the same fields. Nil and empty lists are equal.
 func (r Owner) equal(other Owner) bool {
 	lists := slices.Equal(r.Members, other.Members) && slices.Equal(r.Denied, other.Denied)
 	r.Members, r.Denied, other.Members, other.Denied = nil, nil, nil, nil
@@ -152,8 +151,8 @@ func (s *Server) Owners() []Owner {
 	return all
 }
 
-// UserID returns the id of a member of the API user's organization, by which requests can name an
-// assignee or escalatee, and whether there is such a member.
+// UserID returns the ID that identifies a member of the API user's organization in requests, for
+// example as an assignee, and whether such a member exists.
 func (s *Server) UserID(userName string) (int64, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -32,7 +32,7 @@ func (c *call) ownerOfPath() *owner { return c.ownerByID(c.id("id")) }
 
 func (c *call) getOwnOwner() *answer { return c.oneOwner(c.owners[0]) }
 
-// oneOwner answers a single owner, which comes with a count all the same.
+// oneOwner responds with a single owner, which still comes with a count.
 func (c *call) oneOwner(o *owner) *answer {
 	return c.data(http.StatusOK, func(w *jsonWriter) {
 		if !c.odd(OddityMissingResultCount) {
@@ -42,7 +42,7 @@ func (c *call) oneOwner(o *owner) *answer {
 	})
 }
 
-// listMembers answers in one of two shapes: anonymous organizations have no envelope.
+// listMembers responds in one of two shapes: for anonymous organizations, without an envelope.
 func (c *call) listMembers() *answer {
 	o := c.owners[0]
 	if !o.Anonymous {
@@ -87,7 +87,7 @@ func (c *call) listMetricsOfOwner(o *owner) *answer {
 
 func (c *call) listMetrics() *answer { return c.metrics(metricDaysOfAll, true, c.owners...) }
 
-// metrics answers one element a day and owner, newest day first.
+// metrics responds with one element per day and owner, newest day first.
 func (c *call) metrics(days int, paged bool, owners ...*owner) *answer {
 	if !paged {
 		c.query.Del("resultStart")
@@ -109,7 +109,7 @@ func (c *call) metrics(days int, paged bool, owners ...*owner) *answer {
 	})
 }
 
-// ownerMetric is what an owner had at the end of a day.
+// ownerMetric contains the numbers of an owner at the end of a day.
 type ownerMetric struct {
 	indicators, groups, observed         map[string]int // by type
 	indicatorAttributes, groupAttributes int

@@ -12,7 +12,7 @@ const (
 	maxLimit     = 10_000
 )
 
-// window reads resultStart and resultLimit: which part of a list a call asks for.
+// window parses resultStart and resultLimit, which select a part of a list.
 func (c *call) window() (start, limit int, bad *answer) {
 	limit = defaultLimit
 	for name, to := range map[string]*int{"resultStart": &start, "resultLimit": &limit} {
@@ -31,7 +31,7 @@ func (c *call) window() (start, limit int, bad *answer) {
 	return start, limit, nil
 }
 
-// where iterates over the elements that fit.
+// where iterates over the elements that match fits.
 func where[T any](all []T, fits func(T) bool) iter.Seq[T] {
 	return func(yield func(T) bool) {
 		for _, e := range all {
@@ -42,13 +42,13 @@ func where[T any](all []T, fits func(T) bool) iter.Seq[T] {
 	}
 }
 
-// pageOf answers the part of a list that the call asks for. The first page tells how many elements
-// there are.
+// pageOf responds with the requested part of a list. The first page includes the number of
+// elements.
 func pageOf[T any](c *call, key string, all iter.Seq[T], write func(T, *jsonWriter)) *answer {
 	return page(c, key, true, all, write)
 }
 
-// uncounted is [pageOf] for the lists that never tell how long they are.
+// uncounted is [pageOf] for lists that never include the number of elements.
 func uncounted[T any](c *call, key string, all iter.Seq[T], write func(T, *jsonWriter)) *answer {
 	return page(c, key, false, all, write)
 }

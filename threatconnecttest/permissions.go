@@ -7,17 +7,17 @@ import (
 	"strings"
 )
 
-// subject is whose data a route reads or changes.
+// subject determines the owner whose data a route reads or changes.
 type subject int
 
 const (
-	anOwner  subject = iota // the owner that the query names, or the API user's organization
-	itsJob                  // the owner of the batch job that the path names
-	itsBody                 // the owner that the body names, for which the handler asks
-	instance                // no owner: only routes in Denied of the API user's organization are refused
+	anOwner  subject = iota // the owner in the query, or the API user's organization
+	itsJob                  // the owner of the batch job in the path
+	itsBody                 // the owner in the body, checked by the handler
+	instance                // no owner: only Denied of the API user's organization applies
 )
 
-// about says whose data routes are about.
+// about sets the subject of routes.
 func about(s subject, routes []route) []route {
 	for i := range routes {
 		routes[i].about = s
@@ -25,7 +25,7 @@ func about(s subject, routes []route) []route {
 	return routes
 }
 
-// answer answers a call whose credentials are right.
+// answer responds to a call with verified credentials.
 func (c *call) answer() *answer {
 	c.owner = c.owners[0]
 	switch names := c.query["owner"]; {
@@ -46,7 +46,7 @@ func (c *call) answer() *answer {
 	return c.route.handle(c)
 }
 
-// ownerOfID is the owner of the group, task or victim that the path names by its id, or nil.
+// ownerOfID returns the owner of the group, task or victim whose ID is in the path, or nil.
 func (c *call) ownerOfID() *owner {
 	id := c.id("id")
 	switch c.route.segments[1] {
@@ -74,10 +74,11 @@ func (c *call) allowed(o *owner) bool {
 	return !slices.ContainsFunc(o.Denied, c.route.is)
 }
 
-// writes reports whether the route changes what an owner has.
+// writes reports whether the route changes an owner's data.
 func (e *route) writes() bool { return e.method != http.MethodGet && e.about != instance }
 
-// is reports whether a name, such as "GET /v2/owners/{id}" or "* /v2/owners/{id}", is the route's.
+// is reports whether a name, such as "GET /v2/owners/{id}" or "* /v2/owners/{id}", matches the
+// route.
 func (e *route) is(name string) bool {
 	method, pattern, _ := strings.Cut(name, " ")
 	return pattern == e.pattern && (method == "*" || method == e.method)

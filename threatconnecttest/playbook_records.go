@@ -6,16 +6,16 @@ import (
 	"slices"
 )
 
-// Playbook is a playbook as tests see and seed it.
+// Playbook is a playbook for seeding and assertions.
 type Playbook struct {
-	ID          int64    `json:"id,omitzero"`       // chosen by the server when 0
-	GroupXID    string   `json:"groupXid,omitzero"` // made when empty; the same for all versions
+	ID          int64    `json:"id,omitzero"`       // chosen by the server if 0
+	GroupXID    string   `json:"groupXid,omitzero"` // generated if empty; the same for all versions
 	Name        string   `json:"name,omitzero"`
-	Status      string   `json:"status,omitzero"` // Active, Inactive (when empty), Draft or Archive
+	Status      string   `json:"status,omitzero"` // Active, Inactive, Draft or Archive; Inactive if empty
 	TriggerType string   `json:"triggerType,omitzero"`
 	Labels      []string `json:"labels,omitzero"`
-	Version     int      `json:"version,omitzero"` // major version; 1 when 0
-	PBX         []byte   `json:"pbx,omitzero"`     // the exported file, which is JSON; made when nil
+	Version     int      `json:"version,omitzero"` // major version; 1 if 0
+	PBX         []byte   `json:"pbx,omitzero"`     // the exported file, which is JSON; generated if nil
 }
 
 var playbookStatuses = []string{"Active", "Inactive", "Draft", "Archive"}
@@ -107,7 +107,7 @@ func (r *Playbook) clone() Playbook {
 	return c
 }
 
-// Playbooks returns the playbooks in the order of creation.
+// Playbooks returns the playbooks in creation order.
 func (s *Server) Playbooks() []Playbook {
 	s.mu.Lock()
 	defer s.mu.Unlock()

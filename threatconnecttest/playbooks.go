@@ -34,7 +34,7 @@ func (p *Playbook) fillIn() {
 	}
 }
 
-// playbookBy finds a playbook by its id or its group xid.
+// playbookBy finds a playbook by ID or group xid.
 func (w *world) playbookBy(idOrXID string) *Playbook {
 	for _, p := range w.playbooks {
 		if p.GroupXID == idOrXID || strconv.FormatInt(p.ID, 10) == idOrXID {
@@ -59,7 +59,7 @@ func playbookRoutes() []route {
 	}
 }
 
-// playbook is the playbook that the path names.
+// playbook returns the playbook in the path.
 func (c *call) playbook() *Playbook { return c.playbookBy(c.params.get("idOrGroupXid")) }
 
 func (p *Playbook) write(w *jsonWriter) {
@@ -72,7 +72,7 @@ func (p *Playbook) write(w *jsonWriter) {
 	w.int("majorVersion", int64(p.Version))
 }
 
-// listPlaybooks answers all of them: the list takes no parameters.
+// listPlaybooks responds with all playbooks. The list takes no parameters.
 func (c *call) listPlaybooks() *answer {
 	c.query = nil
 	return pageOf(c, "playbook", slices.Values(c.playbooks[:min(len(c.playbooks), defaultLimit)]), (*Playbook).write)
@@ -114,7 +114,7 @@ func (c *call) getPlaybook(p *Playbook) *answer {
 	return c.one(http.StatusOK, "playbook", p.write)
 }
 
-// readPBX reads an exported file, of which only the name is looked at.
+// readPBX reads the name in an exported file and ignores the rest.
 func (c *call) readPBX() (name string, ok bool) {
 	f, ok := readFields(c.body)
 	if !ok {
@@ -156,7 +156,7 @@ func (c *call) exportPlaybook(p *Playbook) *answer {
 		var b bytes.Buffer
 		z := zip.NewWriter(&b)
 		if f, err := z.Create(p.GroupXID + ".pbx"); err == nil {
-			_, _ = f.Write(p.PBX) // into memory
+			_, _ = f.Write(p.PBX) // writes to memory
 		}
 		_ = z.Close()
 		return raw("application/octet-stream", b.Bytes())

@@ -2,12 +2,12 @@ package threatconnecttest
 
 import "crypto/sha256"
 
-// WithoutContents keeps the indicators of batch jobs only as 16 bytes each: the server checks and
-// counts them and [Server.Has] finds them, but nothing reads them back. It is for tests that import
-// millions of items and measure the memory of their own process. Groups are kept whole.
+// WithoutContents stores each indicator of batch jobs in 16 bytes. The server validates and counts
+// indicators, and [Server.Has] finds them, but they cannot be read. Groups are stored completely.
+// Use it for tests that import millions of items and measure the memory of their own process.
 func WithoutContents() Option { return func(s *Server) { s.presenceOnly = true } }
 
-// presence stands for an indicator on a server without contents.
+// presence returns the fingerprint of an indicator on a server without contents.
 func presence(t *indicatorType, value string) [16]byte {
 	h := sha256.Sum256([]byte(t.Name + "\x00" + value))
 	return [16]byte(h[:16])
@@ -21,8 +21,8 @@ func (o *owner) hasPresence(t *indicatorType, value string) bool {
 	return there
 }
 
-// standIn returns an indicator that a batch item is written to on a server without contents. Like a
-// deleted one, it is in no list and takes no links.
+// standIn returns a temporary indicator for a batch item on a server without contents. Like a
+// deleted indicator, it is in no list and takes no links.
 func (o *owner) standIn(t *indicatorType, value string) *indicator {
 	return &indicator{owner: o, typ: t, value: value, flags: flagRemoved}
 }

@@ -6,30 +6,30 @@ import (
 	"time"
 )
 
-// rateLimit lets n requests through in any span of per.
+// rateLimit allows n requests in any period of length per.
 type rateLimit struct {
 	n      int
 	per    time.Duration
-	taken  []time.Time // of the last n requests that were let through, as a ring
+	taken  []time.Time // times of the last n allowed requests, as a ring buffer
 	oldest int
 }
 
-// WithRateLimit sets the rate limit of a new server, as [Server.SetRateLimit] does.
+// WithRateLimit sets the initial rate limit; see [Server.SetRateLimit].
 func WithRateLimit(n int, per time.Duration) Option {
 	return func(s *Server) { s.limit = rateLimit{n: n, per: per} }
 }
 
-// SetRateLimit allows n requests in any period of the length per. It answers the next one with 429 and
-// Retry-After, in whole seconds rounded up, and does not count it. There is no limit if n or per is not
-// positive, which is the default. The limit reads the machine's clock, without the offset of the
-// server's.
+// SetRateLimit allows n requests in any period of length per. A request beyond the limit returns
+// status 429 with Retry-After in whole seconds, rounded up, and does not count. If n or per is not
+// positive, there is no limit, which is the default. The limit uses the machine's clock and ignores
+// [Server.SetClockOffset].
 func (s *Server) SetRateLimit(n int, per time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.limit = rateLimit{n: n, per: per}
 }
 
-// take lets a request through and returns 0, or returns how long it has to wait.
+// take admits a request and returns 0, or returns the time until the next one is allowed.
 func (l *rateLimit) take(now time.Time) time.Duration {
 	switch {
 	case l.n <= 0 || l.per <= 0:
@@ -46,7 +46,7 @@ func (l *rateLimit) take(now time.Time) time.Duration {
 	return 0
 }
 
-// tooMany refuses a request that has to wait.
+// tooMany refuses a request over the limit.
 func tooMany(wait time.Duration) *answer {
 	a := fail(http.StatusTooManyRequests, "Too many requests")
 	a.header.Set("Retry-After", strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10))

@@ -9,72 +9,73 @@ import (
 	"time"
 )
 
-// What is recorded without other options.
+// The defaults of recording.
 const (
 	defaultRequests = 10_000
 	defaultRecorded = 1 << 10 // bytes
 )
 
-// maxHead is how many bytes of a path, of a query and of the fields of a header are recorded.
+// maxHead is the maximum number of recorded bytes of a path, a query and a header.
 const maxHead = 32 << 10
 
-// Request is a request that the server has recorded.
+// Request is a recorded request with its response.
 type Request struct {
-	ID           int64 // 1, 2, 3 … in the order in which the requests were answered
+	ID           int64 // 1, 2, 3, … in the order of the responses
 	Method       string
-	Path         string            // escaped, as it came in, up to 32 KiB
-	Query        string            // raw, as it came in, up to 32 KiB
-	Route        string            // the pattern that matched, as in /v2/owners/{id}; empty if none did
-	Header       http.Header       // as it came in; over 32 KiB, the fields that have room
-	BodySize     int64             // bytes of the body that were read
-	BodySHA256   [sha256.Size]byte // of the body; zero for one over 64 KiB of a request with wrong credentials, which is not kept
-	Body         []byte            // the start of the body, if it was kept; see WithRecordedBodies
-	Status       int               // of the server's own answer; 0 if the request was not processed: a fault struck before, or its body broke off
-	AnswerStatus int               // of the answer that was sent, faults included; 0 if none was
-	Answer       []byte            // the start of the body that was answered, faults included; see WithRecordedBodies
-	AnswerSize   int64             // bytes that were answered; an answer that never ends counts up to there
-	Verified     bool              // whether the signature or token was right
-	Refusal      *Refusal          // why it was not, if it was checked
-	Fault        FaultKind         // the fault that struck; 0 for none
-	Time         time.Time         // by the server's clock
-	Duration     time.Duration     // from the headers of the request until the answer was ready
+	Path         string            // escaped, as received, up to 32 KiB
+	Query        string            // raw, as received, up to 32 KiB
+	Route        string            // matching pattern, such as /v2/owners/{id}; empty if none matches
+	Header       http.Header       // as received, without the fields that exceed 32 KiB in total
+	BodySize     int64             // bytes read from the body
+	BodySHA256   [sha256.Size]byte // hash of the body; zero for a body over 64 KiB with wrong credentials, which is discarded
+	Body         []byte            // start of the body, if it was kept; see WithRecordedBodies
+	Status       int               // status of the server's own response; 0 if the request was not processed because of a fault or an incomplete body
+	AnswerStatus int               // status of the response that was sent, including faults; 0 if none was sent
+	Answer       []byte            // start of the response body that was sent, including faults; see WithRecordedBodies
+	AnswerSize   int64             // bytes of the response body, without the endless part of FaultEndless
+	Verified     bool              // whether the signature or token was correct
+	Refusal      *Refusal          // why the credentials were refused; nil if they were accepted or not checked
+	Fault        FaultKind         // fault that struck; 0 for none
+	Time         time.Time         // server time
+	Duration     time.Duration     // from the request header until the response was ready
 }
 
-// requestLog is a ring of the newest requests.
+// requestLog is a ring buffer of the newest requests.
 type requestLog struct {
-	most   int // entries
-	bodies int // bytes of a body and of an answer
+	most   int // maximum number of entries
+	bodies int // maximum bytes of a request or response body
 	last   int64
-	first  int64 // ID of ring[0] when it was empty
+	first  int64 // ID of ring[0] when the log was empty
 	ring   []Request
 }
 
-// WithRequestLog records the newest n requests instead of 10,000; 0 records none.
+// WithRequestLog sets the number of recorded requests to the newest n. The default is 10,000; 0
+// records none.
 func WithRequestLog(n int) Option { return func(s *Server) { s.log.most = max(n, 0) } }
 
-// WithRecordedBodies records up to n bytes of the body of each request and of its answer instead
-// of 1 KiB; 0 records none.
+// WithRecordedBodies records up to n bytes of each request body and response body. The default is 1
+// KiB; 0 records none.
 func WithRecordedBodies(n int) Option { return func(s *Server) { s.log.bodies = max(n, 0) } }
 
-// Requests returns the recorded requests, oldest first, including those that were refused.
+// Requests returns the recorded requests, oldest first, including refused ones.
 func (s *Server) Requests() []Request { return s.RequestsAfter(0) }
 
-// RequestsAfter returns the recorded requests with a larger ID, oldest first. It costs nothing for
-// the others.
+// RequestsAfter returns the recorded requests with an ID greater than id, oldest first. Its cost
+// depends only on the number of returned requests.
 func (s *Server) RequestsAfter(id int64) []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.log.after(id)
 }
 
-// ResetRequests forgets the requests so far. Their IDs are not given again.
+// ResetRequests deletes the recorded requests. Their IDs are not reused.
 func (s *Server) ResetRequests() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.log.ring = nil
 }
 
-// start begins the entry of a request whose body has been read. It needs no lock.
+// start creates the log entry of a request whose body has been read. It needs no lock.
 func (l *requestLog) start(in *arrival) Request {
 	e := Request{Method: in.req.Method, Fault: in.fault.Kind, BodySize: in.size}
 	if l.most > 0 {
@@ -87,7 +88,7 @@ func (l *requestLog) start(in *arrival) Request {
 	return e
 }
 
-// recordedHeader copies a header, without the fields for which there is no room.
+// recordedHeader copies a header up to the size limit.
 func recordedHeader(h http.Header) http.Header {
 	size := 0
 	for name, values := range h {
@@ -110,7 +111,7 @@ func recordedHeader(h http.Header) http.Header {
 	return kept
 }
 
-// recordedText returns a path or a query, up to the length that is recorded.
+// recordedText truncates a path or a query to the recorded length.
 func recordedText(s string) string {
 	if len(s) > maxHead {
 		return strings.Clone(s[:maxHead])
@@ -118,7 +119,7 @@ func recordedText(s string) string {
 	return s
 }
 
-// add gives the entry its ID and records it.
+// add assigns an ID to the entry and records it.
 func (l *requestLog) add(e *Request) {
 	l.last++
 	e.ID = l.last
@@ -134,10 +135,10 @@ func (l *requestLog) add(e *Request) {
 	}
 }
 
-// place is where the ring holds an ID.
+// place returns the index of an ID in the ring.
 func (l *requestLog) place(id int64) int64 { return (id - l.first) % int64(l.most) }
 
-// after returns copies of the entries with larger IDs.
+// after returns copies of the entries with an ID greater than id.
 func (l *requestLog) after(id int64) []Request {
 	n := min(l.last-id, int64(len(l.ring)))
 	if n <= 0 {

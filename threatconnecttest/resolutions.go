@@ -12,7 +12,7 @@ func resolutionRoutes() []route {
 	}
 }
 
-// listHostResolutions lists dates with the addresses of a host, each of them short.
+// listHostResolutions lists resolution dates with the addresses of a host in short form.
 func (c *call) listHostResolutions(i *indicator) *answer {
 	return pageOf(c, "dnsResolution", slices.Values(i.extra().resolutions), func(r Resolution, w *jsonWriter) {
 		w.date("resolutionDate", r.Date.Unix())
@@ -23,8 +23,8 @@ func (c *call) listHostResolutions(i *indicator) *answer {
 	})
 }
 
-// listAddressResolutions lists the hosts that resolved to an address, as lists of all types show
-// them.
+// listAddressResolutions lists the hosts that resolved to an address, in the form of lists of all
+// types.
 func (c *call) listAddressResolutions(i *indicator) *answer {
 	address, err := netip.ParseAddr(i.value)
 	if err != nil {

@@ -8,19 +8,19 @@ import (
 	"sync"
 )
 
-// route is one endpoint: a method, a pattern as the documentation spells it, and what answers it.
+// route is an endpoint: a method, a pattern as in the documentation, and a handler.
 type route struct {
 	method  string
 	pattern string
 	about   subject
 	handle  func(*call) *answer
-	when    func(params) bool // nil, or what sets this pattern apart from another of the same shape
-	odd     Oddity            // that must be on for this route to be there; 0 for most routes
+	when    func(params) bool // distinguishes patterns of the same shape; may be nil
+	odd     Oddity            // oddity that enables the route; 0 for most routes
 
 	segments []string
 }
 
-// allRoutes is every endpoint that the server knows. A noun adds its own here.
+// allRoutes returns every endpoint of the server. Each resource adds its own here.
 func allRoutes() []route {
 	return slices.Concat(
 		about(instance, tokenRoutes()),
@@ -50,8 +50,8 @@ func allRoutes() []route {
 	)
 }
 
-// Routes returns the endpoints that the server answers, as method and pattern: "GET /v2/owners/{id}".
-// One is there only with [OddityBareIndicatorLinks].
+// Routes returns the endpoints of the server, each as method and pattern:
+// "GET /v2/owners/{id}". One of them requires [OddityBareIndicatorLinks].
 func Routes() []string {
 	var all []string
 	for _, r := range allRoutes() {
@@ -60,8 +60,8 @@ func Routes() []string {
 	return all
 }
 
-// with makes a handler of one that needs a thing that the path names. It answers that the thing is
-// missing when find returns nil.
+// with converts a handler of an item in the path to a handler of a call. If find returns nil, the
+// response is that the item does not exist.
 func with[T comparable](find func(*call) T, do func(*call, T) *answer) func(*call) *answer {
 	return func(c *call) *answer {
 		var none T
@@ -73,7 +73,7 @@ func with[T comparable](find func(*call) T, do func(*call, T) *answer) func(*cal
 	}
 }
 
-// withBody makes a handler of one that also needs the members of the body. It refuses a body that is
+// withBody converts a handler that also takes the members of the body. It refuses a body that is
 // not a JSON object.
 func withBody[T any](do func(*call, T, fields) *answer) func(*call, T) *answer {
 	return func(c *call, t T) *answer {
@@ -81,7 +81,7 @@ func withBody[T any](do func(*call, T, fields) *answer) func(*call, T) *answer {
 	}
 }
 
-// fromBody is [withBody] for a handler that needs the members of the body only.
+// fromBody is [withBody] for a handler that takes only the members of the body.
 func fromBody(do func(*call, fields) *answer) func(*call) *answer {
 	return func(c *call) *answer {
 		f, ok := readFields(c.body)
@@ -92,7 +92,7 @@ func fromBody(do func(*call, fields) *answer) func(*call) *answer {
 	}
 }
 
-// params are the path segments that a pattern names, in order, decoded once.
+// params are the path segments that a pattern names, in order, each decoded once.
 type params []param
 
 type param struct{ name, value string }
@@ -106,13 +106,13 @@ func (p params) get(name string) string {
 	return ""
 }
 
-// router finds the route of a path. Routes with equally many segments stand together, literal
+// router finds the route of a path. It groups routes by the number of segments, with literal
 // segments before named ones.
 type router struct {
 	byLength map[int][]*route
 }
 
-// routes is the router of every server: the table is the same for all of them.
+// routes returns the default router, which all servers share.
 var routes = sync.OnceValue(func() *router { return newRouter(allRoutes()) })
 
 func newRouter(table []route) *router {
@@ -143,7 +143,7 @@ func compareSegments(a, b []string) int {
 
 func named(segment string) bool { return strings.HasPrefix(segment, "{") }
 
-// find returns the route of a decoded path, or the methods that the path has.
+// find returns the route of a decoded path, or the methods that the path supports.
 func (r *router) find(odd Oddity, method string, path []string) (found *route, p params, allowed []string) {
 	for _, e := range r.byLength[len(path)] {
 		p, ok := e.match(path)
@@ -160,7 +160,7 @@ func (r *router) find(odd Oddity, method string, path []string) (found *route, p
 	return nil, nil, allowed
 }
 
-// has reports whether an endpoint has the method and the pattern; empty ones match any.
+// has reports whether an endpoint has the method and the pattern. Empty arguments match any.
 func (r *router) has(method, pattern string) bool {
 	for _, routes := range r.byLength {
 		for _, e := range routes {
@@ -172,7 +172,8 @@ func (r *router) has(method, pattern string) bool {
 	return false
 }
 
-// alike returns the route with the method that has the same literal segments as the pattern, or nil.
+// alike returns the route with the method that has the same literal segments as the pattern, or
+// nil.
 func (r *router) alike(method, pattern string) *route {
 	segments := strings.Split(strings.Trim(pattern, "/"), "/")
 	same := func(a, b string) bool { return a == b || named(a) && named(b) }
@@ -199,19 +200,19 @@ func (e *route) match(path []string) (params, bool) {
 	return p, e.when == nil || e.when(p)
 }
 
-// target is a request target, taken apart.
+// target is a parsed request target.
 type target struct {
 	path     string   // escaped, with the base path
-	rawQuery string   // as it came
+	rawQuery string   // as received
 	rest     string   // the path below the base, escaped
-	segments []string // of rest, each decoded once
+	segments []string // segments of rest, each decoded once
 	outside  bool     // whether the path is not below the base
-	broken   bool     // whether an escape is none
+	broken   bool     // whether an escape is malformed
 }
 
-// split takes a request target apart.
+// split parses a request target.
 func (s *settings) split(raw string) (t target) {
-	if i := strings.Index(raw, "://"); i >= 0 && raw[0] != '/' { // absolute form, as a proxy gets it
+	if i := strings.Index(raw, "://"); i >= 0 && raw[0] != '/' { // absolute form, as sent to a proxy
 		_, raw, _ = strings.Cut(raw[i+3:], "/")
 		raw = "/" + raw
 	}
@@ -229,13 +230,13 @@ func (s *settings) split(raw string) (t target) {
 		}
 		t.segments = append(t.segments, decoded)
 	}
-	if len(t.segments) == 5 && t.segments[1] == "indicators" && t.segments[4] == "dnsResolution" { // as TcEx spells it
+	if len(t.segments) == 5 && t.segments[1] == "indicators" && t.segments[4] == "dnsResolution" { // TcEx uses this spelling
 		t.segments[4] = "dnsResolutions"
 	}
 	return t
 }
 
-// patternOf finds the pattern of a target whoever sent it; it is empty when there is none.
+// patternOf returns the pattern of a target without checking credentials, or "" if none matches.
 func (s *settings) patternOf(oddities Oddity, method, raw string) string {
 	t := s.split(raw)
 	if t.outside || t.broken {
@@ -247,8 +248,8 @@ func (s *settings) patternOf(oddities Oddity, method, raw string) string {
 	return ""
 }
 
-// parse finds the route of a target and reads the query. It answers what the front of the platform
-// answers by itself.
+// parse finds the route of a target and parses the query. It returns the responses that the
+// platform's front end sends by itself.
 func (c *call) parse(raw string) *answer {
 	t := c.split(raw)
 	c.path, c.rawQuery = t.path, t.rawQuery
@@ -275,13 +276,13 @@ func (c *call) parse(raw string) *answer {
 	return nil
 }
 
-// noEndpoint answers that the path is none of the API.
+// noEndpoint responds that no endpoint has the path.
 func (c *call) noEndpoint() *answer {
 	rest := strings.TrimSuffix(strings.TrimPrefix(c.path, basePath), "/")
 	return text(http.StatusInternalServerError, "Could not find resource for relative : "+rest+" of full path: "+inProcessBase+rest)
 }
 
-// notAnAPI is the page of a web server that knows nothing of an API.
+// notAnAPI is the page of a web server for a path outside the API.
 func notAnAPI() *answer {
 	return &answer{
 		status: http.StatusNotFound,

@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// scanner walks through JSON without copying any of it. It is as strict as RFC 8259.
+// scanner parses JSON without copying. It is as strict as RFC 8259.
 type scanner struct {
 	b []byte
 	i int
@@ -36,7 +36,7 @@ func (s *scanner) peek() byte {
 	return 0
 }
 
-// eat steps over a byte if it is the next one.
+// eat consumes the next byte if it is c.
 func (s *scanner) eat(c byte) bool {
 	if s.peek() != c || s.i >= len(s.b) {
 		return false
@@ -45,7 +45,7 @@ func (s *scanner) eat(c byte) bool {
 	return true
 }
 
-// bad is what is wrong where the scanner stands.
+// bad returns the error at the current position.
 func (s *scanner) bad() error {
 	if s.i >= len(s.b) {
 		return errEnd
@@ -53,7 +53,7 @@ func (s *scanner) bad() error {
 	return errSyntax
 }
 
-// value steps over one value and returns it as it stands.
+// value consumes a value and returns its text.
 func (s *scanner) value(depth int) ([]byte, error) {
 	c := s.peek()
 	start := s.i
@@ -75,7 +75,7 @@ func (s *scanner) value(depth int) ([]byte, error) {
 	return s.b[start:s.i], err
 }
 
-// object steps over an object and gives its members away.
+// object consumes an object and calls each with its members.
 func (s *scanner) object(depth int, each func(name, value []byte)) error {
 	s.i++ // {
 	if s.eat('}') {
@@ -109,7 +109,7 @@ func (s *scanner) object(depth int, each func(name, value []byte)) error {
 	}
 }
 
-// array steps over an array and gives its elements away.
+// array consumes an array and calls each with its elements.
 func (s *scanner) array(depth int, each func(value []byte)) error {
 	s.i++ // [
 	if s.eat(']') {
@@ -154,7 +154,7 @@ func (s *scanner) str() error {
 			}
 		}
 	}
-	s.i = len(s.b) // an escape may have led behind the end
+	s.i = len(s.b) // an escape can reach past the end
 	return errEnd
 }
 
@@ -204,7 +204,7 @@ func (s *scanner) word() error {
 	return s.bad()
 }
 
-// kindOf names what a value is, as the platform's JSON library does.
+// kindOf names the kind of a value as the platform's JSON library does.
 func kindOf(c byte) string {
 	switch {
 	case c == '{':
@@ -223,20 +223,20 @@ func kindOf(c byte) string {
 	return "NUMBER"
 }
 
-// member is one member of a JSON object; both parts are as they stand in the text.
+// member is a member of a JSON object. Both parts are in their textual form.
 type member struct{ name, value []byte }
 
-// fields are the members of a JSON object of a request.
+// fields are the members of a JSON object in a request.
 type fields []member
 
-// readFields reads a text that must be one JSON object, in UTF-8. Members that are null count as absent.
+// readFields parses a text as a single JSON object in UTF-8. A null member counts as absent.
 func readFields(text []byte) (fields, bool) {
 	s := &scanner{b: text}
 	f, err := s.fields(nil)
 	return f, err == nil && s.peek() == 0 && utf8.Valid(text)
 }
 
-// fields steps over an object and appends its members to f.
+// fields consumes an object and appends its members to f.
 func (s *scanner) fields(f fields) (fields, error) {
 	if c := s.peek(); c != '{' {
 		if s.i >= len(s.b) {
@@ -258,12 +258,13 @@ func (s *scanner) fields(f fields) (fields, error) {
 	return f, err
 }
 
-// expectedObject is the error for a value that is not an object, as the platform's JSON library words it.
+// expectedObject is the error for a value that is not an object, in the words of the platform's
+// JSON library.
 func expectedObject(c byte) error {
 	return errors.New("java.lang.IllegalStateException: Expected BEGIN_OBJECT but was " + kindOf(c))
 }
 
-// UnmarshalJSON reads an object.
+// UnmarshalJSON parses an object.
 func (f *fields) UnmarshalJSON(b []byte) error {
 	got, ok := readFields(bytes.Clone(b))
 	if !ok {
@@ -273,7 +274,7 @@ func (f *fields) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// raw returns a member as it stands. Of two with one name, the last counts.
+// raw returns the text of a member. Of several with the same name, it returns the last.
 func (f fields) raw(name string) (json.RawMessage, bool) {
 	for i := len(f) - 1; i >= 0; i-- {
 		if string(f[i].name) == name {
@@ -285,7 +286,7 @@ func (f fields) raw(name string) (json.RawMessage, bool) {
 
 func (f fields) has(name string) bool { _, ok := f.raw(name); return ok }
 
-// text returns a member as text: a string's contents, or a number or boolean as written.
+// text returns a member as text: the contents of a string, or a number or boolean as written.
 func (f fields) text(name string) (string, bool) {
 	raw, ok := f.raw(name)
 	if !ok {
@@ -294,7 +295,8 @@ func (f fields) text(name string) (string, bool) {
 	return scalarText(raw)
 }
 
-// plain reports whether the value of a JSON string is the text between its quotes: it has no escapes and is valid UTF-8.
+// plain reports whether the value of a JSON string equals the text between its quotes: it has no
+// escapes and is valid UTF-8.
 func plain(raw []byte) bool { return bytes.IndexByte(raw, '\\') < 0 && utf8.Valid(raw) }
 
 // scalarText returns the contents of a string, or a number or boolean as written.
@@ -315,7 +317,7 @@ func scalarText(raw []byte) (string, bool) {
 	return s, true
 }
 
-// flag returns a member as a boolean; strings, 0 and 1 are taken.
+// flag returns a member as a boolean. It also accepts strings, 0 and 1.
 func (f fields) flag(name string) (value, ok bool) {
 	s, ok := f.text(name)
 	if !ok {

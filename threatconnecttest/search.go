@@ -2,7 +2,7 @@ package threatconnecttest
 
 import "strings"
 
-// Counts holds the numbers of an owner's items.
+// Counts contains the numbers of an owner's items.
 type Counts struct {
 	Indicators int `json:"indicators"`
 	Groups     int `json:"groups"`
@@ -11,8 +11,8 @@ type Counts struct {
 	Victims    int `json:"victims"`
 }
 
-// Counts returns the numbers of an owner's items, which are 0 for an unknown owner. It also counts
-// the indicators of a server that was made [WithoutContents].
+// Counts returns the numbers of an owner's items. All are 0 if the owner does not exist. It also
+// counts the indicators of a server created [WithoutContents].
 func (s *Server) Counts(owner string) Counts {
 	defer s.view()()
 	o := s.ownerByName(owner)
@@ -35,23 +35,23 @@ func (s *Server) Counts(owner string) Counts {
 
 // Query selects indicators or groups of an owner for [Server.Search].
 type Query struct {
-	Owner  string `json:"owner,omitzero"`  // the API user's organization when empty
-	Groups bool   `json:"groups,omitzero"` // groups instead of indicators
-	Type   string `json:"type,omitzero"`   // all types when empty
-	Text   string `json:"text,omitzero"`   // a part of the summary or name, in any case
-	Start  int    `json:"start,omitzero"`  // how many of those found are passed over
-	Limit  int    `json:"limit,omitzero"`  // how many are returned; 100 when it is not above 0
+	Owner  string `json:"owner,omitzero"`  // the API user's organization if empty
+	Groups bool   `json:"groups,omitzero"` // search groups instead of indicators
+	Type   string `json:"type,omitzero"`   // all types if empty
+	Text   string `json:"text,omitzero"`   // part of the summary or name, case-insensitive
+	Start  int    `json:"start,omitzero"`  // number of matches to skip
+	Limit  int    `json:"limit,omitzero"`  // maximum number of results; 100 if not positive
 }
 
-// Found is a page of the results of a search.
+// Found is a page of search results.
 type Found struct {
 	Indicators []IndicatorRecord `json:"indicators,omitzero"`
 	Groups     []GroupRecord     `json:"groups,omitzero"`
-	Total      int               `json:"total"` // of all pages
+	Total      int               `json:"total"` // number of matches on all pages
 }
 
-// Search looks for indicators or groups of an owner, in the order of creation. It builds records for
-// the page only. The result is empty for an unknown owner or type.
+// Search finds indicators or groups of an owner, in creation order. It builds records only for the
+// requested page. The result is empty if the owner or the type does not exist.
 func (s *Server) Search(q Query) Found {
 	defer s.view()()
 	o := s.owners[0]
@@ -95,7 +95,7 @@ func (s *Server) Search(q Query) Found {
 	return f
 }
 
-// containsFold reports whether s contains a text in lower case, whatever the case of s.
+// containsFold reports whether s contains a lower-case text, ignoring the case of s.
 func containsFold(s, lower string) bool {
 	if strings.Contains(s, lower) {
 		return true

@@ -10,37 +10,37 @@ import (
 	"time"
 )
 
-// Record is a piece of data that [Server.Seed], [Server.Update] and [Server.Delete] take: a pointer
-// to one of the exported record types of this package, such as [*IndicatorRecord] or [*Owner].
+// Record is data for [Server.Seed], [Server.Update] and [Server.Delete]: a pointer to an exported
+// record type of this package, such as [*IndicatorRecord] or [*Owner].
 type Record interface {
 	// title names the record in errors.
 	title() string
-	// wantedID is the id that the record asks for; 0 for none.
+	// wantedID returns the requested ID, or 0.
 	wantedID() int64
 	seed(*seeder) error
 	update(*seeder) error
 	remove(*seeder) error
 }
 
-// seeder is what records are put in with. The server's lock is held.
+// seeder is the context in which records are stored. The server's lock is held.
 type seeder struct {
 	*world
 	*settings
 	now   time.Time
-	given int64          // the last id that was given out before
-	used  map[int64]bool // the ids that records of the call have
+	given int64          // last ID assigned before the call
+	used  map[int64]bool // IDs of the records of the call
 }
 
-// Seed adds records in order and fills in the fields that the server sets: ids, xids, dates and the
-// canonical form of values. An ID that is not 0 is kept if no record has it and the server cannot
-// have given it out. Dates are kept to the second.
+// Seed adds records in order and sets the fields that the server chooses: IDs, xids, dates and the
+// canonical form of values. A nonzero ID is kept if no record has it and the server cannot have
+// assigned it. Dates are truncated to seconds.
 //
-// Seed stops at the first record that the platform would refuse or could not show again, which
-// leaves no trace. The error names its index, its kind, its field and the rule. Records before it
-// stay.
+// Seed stops at the first record that the platform would refuse or could not return unchanged. It
+// adds the records before it and nothing of the invalid one. The error contains the index and kind
+// of the record, the field and the rule.
 //
-// An [Owner], [IndicatorType], [AttributeType] or [SecurityLabel] that is there with the same fields
-// is no error, and one that every instance starts with is changed to the record.
+// An [Owner], [IndicatorType], [AttributeType] or [SecurityLabel] that already exists with the same
+// fields is not an error. If it exists with other fields and is predefined, Seed changes it.
 func (s *Server) Seed(records ...Record) error {
 	defer s.view()()
 	sd := &seeder{world: s.world, settings: &s.settings, now: s.now(), given: s.lastID}
@@ -52,22 +52,22 @@ func (s *Server) Seed(records ...Record) error {
 	return sd.each("seed", records, Record.seed)
 }
 
-// Update replaces existing records by the given ones, in their order, with every field, tag,
-// attribute, label and association. Records are found by ID, or by xid, or by type and summary or
-// name. Read a record, change it and hand it to Update. It moves dates as a request would, unless
-// the record has another date than before. A missing [Association] is added, so that Update accepts
-// all records of [Server.Data].
+// Update replaces existing records in order, with every field, tag, attribute, label and
+// association. A record is identified by ID, by xid, or by type and summary or name. To change a
+// record, read it, modify it and pass it to Update. Update adjusts dates as a request would, unless
+// the record has a new date. It adds a missing [Association], so it accepts all records of
+// [Server.Data].
 //
-// Update stops at the first record that is not there or that Seed would refuse, which changes
-// nothing. Records before it stay changed.
+// Update stops at the first record that does not exist or that [Server.Seed] would refuse. That
+// record is not changed. The records before it remain changed.
 func (s *Server) Update(records ...Record) error {
 	defer s.view()()
 	return (&seeder{world: s.world, settings: &s.settings, now: s.now()}).each("update", records, Record.update)
 }
 
-// Delete deletes the records in their order, as requests would. Records are found as
-// by [Server.Update]; their other fields do not matter. Delete stops at the first record that is not
-// there or that cannot be deleted, such as an owner.
+// Delete deletes records in order, as requests would. Records are identified as in [Server.Update];
+// their other fields are ignored. Delete stops at the first record that does not exist or cannot be
+// deleted, such as an owner.
 func (s *Server) Delete(records ...Record) error {
 	defer s.view()()
 	return (&seeder{world: s.world, settings: &s.settings, now: s.now()}).each("delete", records, Record.remove)
@@ -93,7 +93,7 @@ func (s *seeder) each(verb string, records []Record, do func(Record, *seeder) er
 	return nil
 }
 
-// titled names a record by its type, if it has one, and its name.
+// titled combines the type, if any, and the name of a record.
 func titled(typeName, name string) string {
 	if typeName == "" {
 		return name
@@ -103,15 +103,15 @@ func titled(typeName, name string) string {
 
 func isNil(r Record) bool { return r == nil || reflect.ValueOf(r).IsNil() }
 
-// refusal is why a record is refused.
+// refusal is the reason why a record is refused.
 type refusal struct{ field, rule string }
 
 func (r *refusal) Error() string { return r.field + ": " + r.rule }
 
 func refuse(field, rule string) error { return &refusal{field, rule} }
 
-// platformSays turns a sentence of the platform, "The rating for this Host is invalid ...", into an
-// error that names the field of the record. An empty sentence is no error.
+// platformSays turns a message of the platform, such as "The rating for this Host is invalid ...",
+// into an error that names the field of the record. It returns nil for an empty message.
 func platformSays(msg, field string) error {
 	if msg == "" {
 		return nil
@@ -127,13 +127,13 @@ func platformSays(msg, field string) error {
 	return refuse(field, msg)
 }
 
-// goNames are the fields of records whose names differ from the platform's.
+// goNames maps the platform's field names to those of records, if they differ.
 var goNames = map[string]string{
 	"activeLocked": "ActiveLocked", "privateFlag": "Private", "dnsActive": "DNSActive", "whoisActive": "WhoisActive",
 	"assignee": "Assignees", "escalatee": "Escalatees",
 }
 
-// checkID refuses an id that something has or had.
+// checkID refuses an ID that an item has or had.
 func (s *seeder) checkID(id int64) error {
 	switch {
 	case id == 0:
@@ -147,7 +147,7 @@ func (s *seeder) checkID(id int64) error {
 	return nil
 }
 
-// hasSmallID reports whether something has or had an id that the server never gives out.
+// hasSmallID reports whether an item has or had an ID below those that the server assigns.
 func (s *seeder) hasSmallID(id int64) bool {
 	for _, o := range s.owners {
 		_, had := o.indicatorAt(id)
@@ -160,21 +160,22 @@ func (s *seeder) hasSmallID(id int64) bool {
 		slices.ContainsFunc(s.customMetrics, func(m *metric) bool { return m.id == id })
 }
 
-// request is a request to create something, for the readers of the handlers. It is never answered.
+// request returns a create request for the handlers' parsers. It is never answered.
 func (s *seeder) request(body map[string]any) (*call, fields) {
-	b, _ := json.Marshal(body) // of texts, booleans and lists of them
+	b, _ := json.Marshal(body) // cannot fail: texts, booleans and lists of them
 	f, _ := readFields(b)
 	return &call{world: s.world, settings: s.settings, req: &http.Request{Method: http.MethodPost}, body: b, now: s.now}, f
 }
 
-// job is a batch job that appends to an owner, for the readers of batch files.
+// job returns a batch job that appends to an owner, for the parsers of batch files.
 func (s *seeder) job(o *owner) *batchRun {
 	return &batchRun{world: s.world, set: s.settings, now: s.now.Unix(), config: batchConfig{
 		version: "V2", owner: o, action: "Create", attributes: "Append", tags: "Append", labels: "Append",
 	}}
 }
 
-// ownerOf is the owner that a record names: the API user's organization when it names none.
+// ownerOf returns the owner with the given name, or the API user's organization if the name is
+// empty.
 func (s *seeder) ownerOf(name string) (*owner, error) {
 	if name == "" {
 		return s.owners[0], nil
@@ -185,7 +186,7 @@ func (s *seeder) ownerOf(name string) (*owner, error) {
 	return nil, refuse("Owner", fmt.Sprintf("there is no owner %q: seed it first", name))
 }
 
-// stored is the time of a record in seconds since 1970, or another one when it is zero.
+// stored returns t in seconds since 1970, or the value of otherwise if t is zero.
 func stored(t time.Time, otherwise int64) int64 {
 	if t.IsZero() {
 		return otherwise
@@ -193,8 +194,8 @@ func stored(t time.Time, otherwise int64) int64 {
 	return t.Unix()
 }
 
-// moved is the time of the last change after an update: as the record says when it says another one
-// than before, now when the change counts, and as before otherwise.
+// moved returns the modification time after an update: the time of the record if it differs from
+// before, now if the change counts, or else before.
 func moved(before int64, says time.Time, counts bool, now int64) int64 {
 	switch {
 	case !says.IsZero() && says.Unix() != before:

@@ -16,14 +16,14 @@ const (
 	token         = "APP:1:threatconnecttest:0123456789abcdef"
 )
 
-// Server is a ThreatConnect instance that lives in the memory of the test.
+// Server is an in-memory ThreatConnect instance.
 //
-// It is an [http.RoundTripper], which needs no listener and starts no goroutine, and an
-// [http.Handler] for tests and tools that need a port. All methods are safe for concurrent use.
-// The zero value is not usable: call [New].
+// It is an [http.RoundTripper], which needs no listener and starts no goroutines, and an
+// [http.Handler] for tests and tools that need a port. All methods are safe for concurrent use. The
+// zero value is not usable; call [New] or [NewT].
 type Server struct {
 	opts    []Option
-	allowed []Lapse // for NewT
+	allowed []Lapse // by NewT
 
 	mu    sync.Mutex
 	log   requestLog
@@ -31,7 +31,7 @@ type Server struct {
 	state
 }
 
-// state is what Reset sets back.
+// state is the part of the server that Reset replaces.
 type state struct {
 	settings
 	*world
@@ -42,29 +42,29 @@ type state struct {
 	fired     map[FaultKind]int
 }
 
-// settings are how the instance is set up. Requests do not change them, except for the renewals of the
-// token.
+// settings is the configuration of the instance. The only requests that change it are token
+// renewals.
 type settings struct {
 	router                     *router
-	accessID, secretKey, token string // the token is the first one
+	accessID, secretKey, token string // token is the initial one
 	renewals                   renewals
 	oddities                   Oddity
-	offset                     time.Duration // how far the server's clock is ahead of the machine's
+	offset                     time.Duration // server's clock minus the machine's
 	unlicensed                 bool
 	batchOff                   bool
 	batch                      batchSettings
 	indicatorLimit             int
 	presenceOnly               bool
 	plainDataStore             bool
-	putOnly                    bool // updateIfExists is overlooked
+	putOnly                    bool // ignore updateIfExists
 }
 
-// Option changes how a [Server] is set up.
+// Option configures a [Server].
 type Option func(*Server)
 
-// New returns a server with three owners ("Example Organization", which is the API user's own,
-// "Example Community" and "Example Source"), the usual indicator and attribute types, the TLP
-// labels and nothing else in it.
+// New returns a server with three owners, the usual indicator and attribute types, and the TLP
+// labels. The owners are "Example Organization", which is the API user's own, "Example Community"
+// and "Example Source".
 func New(opts ...Option) *Server {
 	s := &Server{
 		opts: opts,
@@ -86,9 +86,9 @@ func New(opts ...Option) *Server {
 	return s
 }
 
-// Reset sets the server back to its state after [New]: data, faults and their counts, oddities, the
-// clock, tokens, handlers, the rate limit and the request log. Requests that are being answered are
-// answered from the old data. IDs in the request log keep growing, and the lapses stay.
+// Reset restores the state after [New]: data, faults and their counts, oddities, the clock, tokens,
+// handlers, the rate limit and the request log. Requests in progress complete with the old data.
+// IDs in the request log keep increasing, and lapses are kept.
 func (s *Server) Reset() {
 	fresh := New(s.opts...)
 	s.mu.Lock()
@@ -98,8 +98,8 @@ func (s *Server) Reset() {
 	s.log.ring = nil
 }
 
-// WithCredentials sets the access id, the secret key and the API token that the server accepts. An
-// empty one keeps its default.
+// WithCredentials sets the access ID, the secret key and the API token that the server accepts. An
+// empty argument keeps the default.
 func WithCredentials(accessID, secretKey, token string) Option {
 	return func(s *Server) {
 		for _, c := range []struct {
@@ -110,61 +110,62 @@ func WithCredentials(accessID, secretKey, token string) Option {
 				*c.to = c.from
 			}
 		}
-		s.owners[0].Members[0].UserName = s.accessID // of an API user they are the same
+		s.owners[0].Members[0].UserName = s.accessID // an API user's name is its access ID
 	}
 }
 
-// WithoutLicense makes every call answer 503, as an instance without a license for the API does.
+// WithoutLicense makes every call return status 503, as an instance without an API license does.
 func WithoutLicense() Option { return func(s *Server) { s.unlicensed = true } }
 
-// WithBatchOff makes the creation of batch jobs answer 503, as an instance does on which the batch
-// API or the document storage is switched off.
+// WithBatchOff makes the creation of batch jobs return status 503, as an instance does if its batch
+// API or document storage is disabled.
 func WithBatchOff() Option { return func(s *Server) { s.batchOff = true } }
 
-// WithIndicatorLimit lets an owner hold at most n indicators; 0 means no limit, the default.
+// WithIndicatorLimit limits the number of indicators per owner. 0 means no limit, which is the
+// default.
 func WithIndicatorLimit(n int) Option { return func(s *Server) { s.indicatorLimit = n } }
 
-// BaseURL returns the base URL for clients of the server in the process.
+// BaseURL returns the base URL for in-process clients.
 func (s *Server) BaseURL() string { return inProcessBase }
 
-// AccessID returns the access id that the server accepts.
+// AccessID returns the access ID that the server accepts.
 func (s *Server) AccessID() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.accessID
 }
 
-// SecretKey returns the secret key that belongs to [Server.AccessID].
+// SecretKey returns the secret key of [Server.AccessID].
 func (s *Server) SecretKey() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.secretKey
 }
 
-// SetClockOffset moves the server's clock: a positive offset is ahead of the machine's clock. It
-// moves the five-minute window of signatures, the Date header and every date that is stored.
+// SetClockOffset sets the server's clock ahead of the machine's by d, which may be negative. It
+// affects the five-minute window of signatures, the Date header and all stored dates.
 func (s *Server) SetClockOffset(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.offset = d
 }
 
-// ClockOffset returns how far the server's clock is ahead of the machine's.
+// ClockOffset returns the difference between the server's clock and the machine's.
 func (s *Server) ClockOffset() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.offset
 }
 
-// now is the server's clock.
 func (s *settings) now() time.Time { return time.Now().Add(s.offset) }
 
-// newCall makes the call of a request.
+// newCall returns the call of a request.
 func (s *Server) newCall(r *http.Request, body []byte) *call {
 	return &call{world: s.world, settings: &s.settings, req: r, body: body, now: s.now()}
 }
 
-// answer runs a request whose body has been read: the checks, the handler, the fault, the log.
+// answer responds to a request whose body has been read: it runs the checks, the handler and the
+// fault, and records the request.
 func (s *Server) answer(in *arrival) (*answer, error) {
 	entry := s.log.start(in)
 	s.mu.Lock()
@@ -176,7 +177,7 @@ func (s *Server) answer(in *arrival) (*answer, error) {
 		a = c.verify(in.target)
 		c.verified = a == nil
 	}
-	if a == nil && in.unkept { // the server has changed since the request came
+	if a == nil && in.unkept { // the server has changed since the request arrived
 		a, c.verified = fail(http.StatusUnauthorized, msgAccessDenied), false
 	}
 	var err error
@@ -223,7 +224,7 @@ func (s *Server) recordUnread(in *arrival) {
 	s.finish(&entry, c, nil, in)
 }
 
-// finish completes the entry of a call in the log. sent is nil if no answer is sent.
+// finish completes the log entry of a call. sent is nil if no response is sent.
 func (s *Server) finish(e *Request, c *call, sent *answer, in *arrival) {
 	e.Path, e.Query = recordedText(c.path), recordedText(c.rawQuery)
 	e.Verified, e.Refusal, e.Time = c.verified, c.refusal, c.now

@@ -16,14 +16,14 @@ import (
 	"time"
 )
 
-// Refusal says why the credentials of a request were refused. It holds no secret.
+// Refusal explains why the credentials of a request were refused. It contains no secrets.
 type Refusal struct {
 	Reason       string `json:"reason"`
-	StringToSign string `json:"stringToSign,omitzero"` // that the server expected, for a signature that does not match
+	StringToSign string `json:"stringToSign,omitzero"` // the expected string, if a signature does not match
 	Signed       string `json:"signed,omitzero"`       // the string that the client signed, if a known mistake explains the signature
-	Mistake      string `json:"mistake,omitzero"`      // that mistake in words, or that none explains it
+	Mistake      string `json:"mistake,omitzero"`      // description of the mistake, or that no known mistake explains the signature
 
-	expected bool // whether the test asked for it, by expiring the token or moving the clock
+	expected bool // whether the test provoked it by expiring the token or moving the clock
 }
 
 // String returns the reason and the mistake.
@@ -37,30 +37,30 @@ func (r *Refusal) String() string {
 // unknownMistake is the explanation if no known mistake produces the signature.
 const unknownMistake = "none of the known mistakes: the secret key is probably another one than the server's, or more was signed than was sent, such as the fragment of a URL"
 
-// signing is what goes into a signature.
+// signing is the input of a signature.
 type signing struct{ secret, target, method, stamp string }
 
-// text is the string that is signed.
+// text returns the string to sign.
 func (s signing) text() string { return s.target + ":" + s.method + ":" + s.stamp }
 
-// signature computes what an honest client puts into the Authorization header. It is written from
-// the documentation, not with the client's code, so that the two check each other.
+// signature computes the correct value of the Authorization header. It is written from the
+// documentation and shares no code with the client, so each checks the other.
 func (s signing) signature() string {
 	mac := hmac.New(sha256.New, []byte(s.secret))
 	mac.Write([]byte(s.text()))
 	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// mistake is a way in which clients sign something else.
+// mistake is a known mistake of clients in signing.
 type mistake struct {
 	words  string
 	make   func(signing) signing
-	paired bool // whether it is tried together with each other one that is
+	paired bool // whether it is tried in combination with the others that have paired set
 }
 
-// explainSignature says why got is not the signature of want. It tries the known mistakes, and
-// those of the target and the secret key also in pairs if the target is not very long. base is the
-// path of the base URL.
+// explainSignature explains why got is not the signature of want. It tries the known mistakes, and
+// combines those of the target with those of the secret key unless the target is very long. base is
+// the path of the base URL.
 func explainSignature(got string, want signing, base, host string) *Refusal {
 	r := &Refusal{Reason: "the signature does not match", StringToSign: want.text(), Mistake: unknownMistake}
 	sum, encoding := decodeSignature(got)
@@ -96,7 +96,7 @@ func explainSignature(got string, want signing, base, host string) *Refusal {
 			return r
 		}
 	}
-	if len(want.target) > maxHead { // hundreds of HMACs, with the server's lock
+	if len(want.target) > maxHead { // avoids hundreds of HMACs while the server is locked
 		return r
 	}
 	for i, m := range all {
@@ -109,8 +109,8 @@ func explainSignature(got string, want signing, base, host string) *Refusal {
 	return r
 }
 
-// decodeSignature returns the bytes of a signature, nil if there is no telling, and the words for
-// an encoding that is not the right one.
+// decodeSignature returns the bytes of a signature, or nil if the encoding is unknown, and
+// describes an incorrect encoding.
 func decodeSignature(s string) (sum []byte, mistake string) {
 	for _, e := range []struct {
 		words  string
@@ -138,7 +138,7 @@ func hexInBase64(s string) ([]byte, error) {
 	return hex.DecodeString(string(b))
 }
 
-// mistakes are those that would make a difference for want.
+// mistakes returns the mistakes that would change the signature of want.
 func mistakes(want signing, base, host string) (all []mistake) {
 	target := func(words string, change func(string) string) {
 		if change(want.target) != want.target {
@@ -205,7 +205,7 @@ func mistakes(want signing, base, host string) (all []mistake) {
 	return all
 }
 
-// inPath changes the path of a target only.
+// inPath restricts a change to the path of a target.
 func inPath(change func(string) string) func(string) string {
 	return func(t string) string {
 		path, query, has := strings.Cut(t, "?")
@@ -223,7 +223,7 @@ func unescape(s string) string {
 	return s
 }
 
-// escapeSegments escapes what may stand in a segment as it is.
+// escapeSegments also escapes the characters that a segment may contain unescaped.
 func escapeSegments(path string) string {
 	segments := strings.Split(path, "/")
 	for i, s := range segments {
@@ -232,7 +232,7 @@ func escapeSegments(path string) string {
 	return strings.Join(segments, "/")
 }
 
-// mapEscapes changes the case of the digits of escapes.
+// mapEscapes changes the case of the hexadecimal digits of escapes.
 func mapEscapes(s string, change func(string) string) string {
 	parts := strings.Split(s, "%")
 	for i, p := range parts[1:] {
@@ -253,7 +253,7 @@ func sortQuery(t string) string {
 	return path + "?" + strings.Join(parameters, "&")
 }
 
-// explainTimestamp says how far a timestamp is from the server's clock.
+// explainTimestamp describes the difference between a timestamp and the server's clock.
 func explainTimestamp(seconds int64, now time.Time) string {
 	if d := now.Sub(time.UnixMilli(seconds)); d.Abs() <= signatureWindow {
 		return "the Timestamp header is in milliseconds; send whole seconds since 1970"

@@ -5,29 +5,30 @@ import (
 	"slices"
 )
 
-// Snapshot is the data of a server at one moment. It never changes and can be restored any number of
-// times, also to another server with the same options.
+// Snapshot is an immutable copy of a server's data. It can be restored any number of times, also to
+// another server with the same options.
 type Snapshot struct{ world *world }
 
 // Snapshot copies the data of the server: everything that requests and [Server.Seed] can change,
-// batch jobs included. The request log, faults, oddities, handlers, the clock and tokens are no part
-// of it. For a million indicators, it takes seconds and as much memory as they do.
+// including batch jobs. It does not include the request log, faults, oddities, handlers, the clock
+// and tokens. A snapshot of a million indicators takes seconds and as much memory as the
+// indicators.
 func (s *Server) Snapshot() *Snapshot {
 	defer s.view()()
 	return &Snapshot{s.world.clone()}
 }
 
-// Restore sets the data of the server back to a snapshot. IDs that were given out since are given
-// out again.
+// Restore replaces the server's data with a snapshot. IDs assigned since the snapshot are assigned
+// again.
 func (s *Server) Restore(from *Snapshot) {
-	w := from.world.clone() // without the lock, because nothing changes a snapshot
+	w := from.world.clone() // needs no lock: snapshots are immutable
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.world = w
 }
 
-// cloning is the copies that were made so far, by their originals. Types and contents that never
-// change in place are not copied.
+// cloning maps originals to the copies made so far. Types and contents that never change in place
+// are not copied.
 type cloning struct {
 	attributeTypes map[*AttributeType]*AttributeType
 	owners         map[*owner]*owner
@@ -35,12 +36,12 @@ type cloning struct {
 	labels         map[*SecurityLabel]*SecurityLabel
 	assets         map[*asset]*asset
 	jobs           map[*job]*job
-	holders        map[holder]holder // those that have links
+	holders        map[holder]holder // items with links
 	links          map[*link]*link
 }
 
-// cloned returns copies of the elements of a slice, and keeps them in made if it is not nil. fill gives
-// a copy its own parts.
+// cloned copies the elements of a slice and records them in made if it is not nil. fill copies the
+// parts of an element.
 func cloned[T any](all []*T, made map[*T]*T, fill func(*T)) []*T {
 	if all == nil {
 		return nil
@@ -68,7 +69,7 @@ func mapped[T any](all []*T, made map[*T]*T) []*T {
 	return copies
 }
 
-// clone returns a copy that shares nothing that changes.
+// clone returns a copy that shares no mutable data.
 func (w *world) clone() *world {
 	c := &cloning{
 		attributeTypes: map[*AttributeType]*AttributeType{}, owners: map[*owner]*owner{}, tags: map[*tag]*tag{},
@@ -136,7 +137,8 @@ func (w *world) clone() *world {
 	return n
 }
 
-// owner copies an owner with its content, but for the links, and puts its groups into the indexes of w.
+// owner copies an owner with its content, except for the links, and adds its groups to the indexes
+// of w.
 func (c *cloning) owner(o *owner, w *world) *owner {
 	n := new(*o)
 	c.owners[o] = n
@@ -196,7 +198,7 @@ func (c *cloning) assetsOf(all []*asset) []*asset {
 	return cloned(all, c.assets, func(a *asset) { a.values = slices.Clone(a.values) })
 }
 
-// metadata copies the attachments of h for its copy, but for the links.
+// metadata copies the metadata of h for its copy made, except for the links.
 func (c *cloning) metadata(h, made holder, m *metadata) *metadata {
 	if m == nil {
 		return nil
@@ -213,7 +215,7 @@ func (c *cloning) metadata(h, made holder, m *metadata) *metadata {
 	}
 }
 
-// linksOf gives the copy of h the copies of its links, in their order.
+// linksOf copies the links of h to its copy, in order.
 func (c *cloning) linksOf(h holder) {
 	list := &c.holders[h].metadata().links
 	for l := range links(h) {

@@ -16,10 +16,9 @@ import (
 	"github.com/threatconnect-go/threatconnect"
 )
 
-// TestSpool tests whether an implementation of [threatconnect.Spool] keeps its promises, as
-// far as a test in one process can see. newStore makes an empty store and returns a function that
-// opens it; TestSpool opens some stores several times, as several processes do, and uses all handles
-// at once.
+// TestSpool tests an implementation of [threatconnect.Spool] against the contract of the interface.
+// newStore creates an empty store and returns a function that opens it. TestSpool opens some stores
+// several times, as several processes would, and uses all handles concurrently.
 //
 //	func TestBucket(t *testing.T) {
 //		threatconnecttest.TestSpool(t, func(t *testing.T) func() threatconnect.Spool {
@@ -28,8 +27,9 @@ import (
 //		})
 //	}
 //
-// It makes up to 800 calls per store, up to 8 of them at a time, and needs a few MB. It cannot see whether
-// records survive a failure of the machine, and finds races with the race detector only.
+// TestSpool makes up to 800 calls per store, up to 8 of them concurrently, and needs a few MB of
+// memory. It cannot test whether records survive a system crash. It finds data races only with the
+// race detector.
 func TestSpool(t *testing.T, newStore func(t *testing.T) (open func() threatconnect.Spool)) {
 	t.Helper()
 	for _, test := range spoolTests {
@@ -48,7 +48,7 @@ type spool interface {
 	Remove(ctx context.Context, name string) error
 }
 
-// reporter is what spoolTests use of a *testing.T.
+// reporter is the part of *testing.T that spoolTests uses.
 type reporter interface {
 	Helper()
 	Context() context.Context
@@ -75,7 +75,7 @@ var spoolTests = []spoolTest{
 
 func spoolRecord(n int) string { return fmt.Sprintf("record-%08d", n) }
 
-// spoolParts cuts a text into parts, some of which are empty.
+// spoolParts splits a text into parts, some of them empty.
 func spoolParts(text []byte, size int) [][]byte {
 	return append(slices.Collect(slices.Chunk(text, size)), nil, []byte{})
 }
@@ -186,7 +186,7 @@ func testSpoolCreateExisting(t reporter, open func() spool) {
 	mustHave(t, s, spoolRecord(0), spoolRecord(1))
 }
 
-// testSpoolCreateConcurrently lets 8 goroutines with 2 handles create the same records.
+// testSpoolCreateConcurrently creates the same records from 8 goroutines with 2 handles.
 func testSpoolCreateConcurrently(t reporter, open func() spool) {
 	handles := []spool{open(), open()}
 	text := func(n int) []byte { return bytes.Repeat([]byte("abcdefgh"[n:n+1]), 1000+n) }
@@ -205,7 +205,7 @@ func testSpoolCreateConcurrently(t reporter, open func() spool) {
 		winner := slices.Index(errs, nil)
 		switch {
 		case winner < 0:
-			// Every call may fail for reasons of its own, but the next one must not meet half a record.
+			// Create may fail here, but a failed call must not leave half a record to the next one.
 			if err := handles[0].Create(t.Context(), name, nil); err != nil && !errors.Is(err, fs.ErrExist) {
 				t.Fatalf("8 concurrent calls of Create fail, as does the next: %v", errors.Join(append(errs, err)...))
 			}
@@ -218,7 +218,8 @@ func testSpoolCreateConcurrently(t reporter, open func() spool) {
 	}
 }
 
-// testSpoolReadWhileCreating creates and removes records with one handle while it reads with another.
+// testSpoolReadWhileCreating creates and removes records with one handle while it reads with
+// another.
 func testSpoolReadWhileCreating(t reporter, open func() spool) {
 	const records, size = 12, 256 << 10
 	writer, reader := open(), open()
@@ -366,8 +367,8 @@ func testSpoolEndedContext(t reporter, open func() spool) {
 	mustNotExist(t, s, "b")
 }
 
-// testSpoolContextEndsDuringCreate ends the context at the first check, the second, and so on, and then at
-// any moment.
+// testSpoolContextEndsDuringCreate ends the context at the first check, at the second, and so on,
+// and then at arbitrary times.
 func testSpoolContextEndsDuringCreate(t reporter, open func() spool) {
 	s := open()
 	text := bytes.Repeat([]byte("0123456789abcdef"), 4<<10)
@@ -398,7 +399,7 @@ func testSpoolContextEndsDuringCreate(t reporter, open func() spool) {
 	}
 }
 
-// endingContext is a context that ends when it is asked for its error once more than checks.
+// endingContext is a context that ends after the given number of calls to Err.
 type endingContext struct {
 	context.Context
 	cancel context.CancelFunc

@@ -1,10 +1,10 @@
 package threatconnecttest
 
-// TagRecord is a tag of an owner as tests see and seed it. Tags also come into being when something
-// is tagged.
+// TagRecord is a tag of an owner, for seeding and assertions. Tagging an item also creates its
+// tags.
 type TagRecord struct {
-	ID          int64  `json:"id,omitzero"`    // chosen by the server when 0
-	Owner       string `json:"owner,omitzero"` // the API user's organization when empty
+	ID          int64  `json:"id,omitzero"`    // chosen by the server if 0
+	Owner       string `json:"owner,omitzero"` // the API user's organization if empty
 	Name        string `json:"name,omitzero"`
 	Description string `json:"description,omitzero"`
 }
@@ -34,7 +34,7 @@ func (r *TagRecord) seed(s *seeder) error {
 	return nil
 }
 
-// tag finds the tag that a record means.
+// tag finds the tag that a record identifies.
 func (r *TagRecord) tag(s *seeder) (*tag, error) {
 	o, err := s.ownerOf(r.Owner)
 	if err != nil {

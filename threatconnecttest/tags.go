@@ -18,7 +18,7 @@ func tagRoutes() []route {
 	return append(routes, peopleRoutes(one, "associatedTaskId", "associatedVictimId", (*call).tagCircle)...)
 }
 
-// tag is the tag that the path names, in the owner of the call.
+// tag returns the tag in the path, in the call's owner.
 func (c *call) tag() *tag { return c.owner.tagByName[c.params.get("tagName")] }
 
 func (c *call) tagCircle() *circle {
@@ -68,7 +68,7 @@ func (c *call) createTag(f fields) *answer {
 	return c.one(http.StatusCreated, "tag", t.writeDetailed)
 }
 
-// updateTag takes the old name in the path. A name that another tag has is refused.
+// updateTag renames the tag in the path. It refuses the name of another tag.
 func (c *call) updateTag(t *tag, f fields) *answer {
 	if name, ok := f.text("name"); ok {
 		if !validTag(name) {

@@ -7,27 +7,27 @@ import (
 	"time"
 )
 
-// TaskRecord is a task as tests see and seed it.
+// TaskRecord is a task for seeding and assertions.
 type TaskRecord struct {
-	ID             int64             `json:"id,omitzero"`    // chosen by the server when 0
-	Owner          string            `json:"owner,omitzero"` // the API user's organization when empty
+	ID             int64             `json:"id,omitzero"`    // chosen by the server if 0
+	Owner          string            `json:"owner,omitzero"` // the API user's organization if empty
 	Name           string            `json:"name,omitzero"`
 	Description    string            `json:"description,omitzero"`
-	Status         string            `json:"status,omitzero"` // "Not Started" when empty
+	Status         string            `json:"status,omitzero"` // "Not Started" if empty
 	DueDate        time.Time         `json:"dueDate,omitzero"`
 	ReminderDate   time.Time         `json:"reminderDate,omitzero"`
 	EscalationDate time.Time         `json:"escalationDate,omitzero"`
 	Escalated      bool              `json:"escalated,omitzero"`
 	Reminded       bool              `json:"reminded,omitzero"`
-	Overdue        bool              `json:"overdue,omitzero"`   // set by the server, too, when the due date is past
+	Overdue        bool              `json:"overdue,omitzero"`   // also set by the server once the due date has passed
 	Assignees      []string          `json:"assignees,omitzero"` // user names of members of the API user's organization
 	Escalatees     []string          `json:"escalatees,omitzero"`
-	DateAdded      time.Time         `json:"dateAdded,omitzero"`    // the server's clock when zero
-	LastModified   time.Time         `json:"lastModified,omitzero"` // DateAdded when zero
+	DateAdded      time.Time         `json:"dateAdded,omitzero"`    // server time if zero
+	LastModified   time.Time         `json:"lastModified,omitzero"` // DateAdded if zero
 	Attributes     []AttributeRecord `json:"attributes,omitzero"`
 	Tags           []string          `json:"tags,omitzero"`
 	Labels         []string          `json:"labels,omitzero"`
-	Tasks          []int64           `json:"tasks,omitzero"` // ids of associated tasks; no documented request makes such an association
+	Tasks          []int64           `json:"tasks,omitzero"` // IDs of associated tasks; no documented request creates such an association
 }
 
 func (r *TaskRecord) title() string   { return r.Name }
@@ -52,8 +52,8 @@ func (r *TaskRecord) seed(s *seeder) error {
 	return nil
 }
 
-// fillTask gives an empty task the contents of a record, as a request would, and returns the tasks to
-// associate it with. had are the attributes that were there before.
+// fillTask fills an empty task from a record, as a request would, and returns the tasks to
+// associate it with. had contains the previous attributes.
 func (s *seeder) fillTask(t *task, r *TaskRecord, late bool, had []*attribute) ([]*task, error) {
 	body := map[string]any{
 		"name": r.Name, "description": r.Description, "status": cmp.Or(r.Status, taskStatuses[0]),
@@ -100,7 +100,7 @@ func (r *TaskRecord) task(s *seeder) (*task, error) {
 	return only(s.tasks, func(t *task) bool { return t.owner == o && t.name == r.Name }, "task")
 }
 
-// only returns the one element that has the name of a record.
+// only returns the single element that matches.
 func only[T any](all []*T, named func(*T) bool, what string) (*T, error) {
 	i := slices.IndexFunc(all, named)
 	switch {
@@ -122,7 +122,7 @@ func (r *TaskRecord) update(s *seeder) error {
 	}
 	before, modified := t.record(s.now.Unix()), t.modified
 	late := r.Overdue
-	if late == before.Overdue { // not what the record changes: a due date may be
+	if late == before.Overdue { // the record does not change it, but may change the due date
 		late = t.late
 	}
 	made := &task{id: t.id, owner: t.owner, added: t.added}
@@ -149,7 +149,7 @@ func (r *TaskRecord) remove(s *seeder) error {
 	return nil
 }
 
-// Tasks returns the tasks of an owner in the order of creation.
+// Tasks returns the tasks of an owner in creation order.
 func (s *Server) Tasks(owner string) []TaskRecord {
 	defer s.view()()
 	var all []TaskRecord

@@ -22,7 +22,7 @@ func taskRoutes() []route {
 	return append(all, metadataRoutes("/v2/tasks/{id}", (*call).task)...)
 }
 
-// task is the task that the path names, in the owner of the call.
+// task returns the task in the path, in the call's owner.
 func (c *call) task() *task { return c.taskAt("id") }
 
 func (c *call) taskAt(id string) *task {
@@ -38,7 +38,7 @@ var taskFilters = filterFields{
 	"reminded": {filterBool, "="},
 }
 
-// property answers the filters.
+// property returns the value of a filter field.
 func (t *task) property(name string, now int64) any {
 	switch name {
 	case "name":
@@ -76,7 +76,7 @@ func (c *call) listTasks() *answer {
 	return pageOf(c, "task", all, func(t *task, w *jsonWriter) { c.writeTask(w, t, true) })
 }
 
-// writeTask writes a task. What it was described with is not shown.
+// writeTask writes a task. Responses do not include its description.
 func (c *call) writeTask(w *jsonWriter, t *task, list bool) {
 	w.id("id", t.id)
 	w.str("name", t.name)
@@ -110,7 +110,7 @@ func (c *call) writeTaskUsers(w *jsonWriter, key string, names []string) {
 	writeAll(w, key, names, func(name string, w *jsonWriter) { c.userNamed(name).write(w) })
 }
 
-// userNamed is a user of a task, who may have left the organization since.
+// userNamed returns a user of a task. Users who have left the organization have only their names.
 func (c *call) userNamed(name string) User {
 	if u := c.member(name); u != nil {
 		return *u
@@ -153,7 +153,7 @@ func (c *call) deleteTask(t *task) *answer {
 	return success(http.StatusOK)
 }
 
-// readTask reads the members of a create or update into t.
+// readTask parses the members of a create or update into t.
 func (c *call) readTask(f fields, t *task) *answer {
 	refuse := func(field, hint string) *answer {
 		return fail(http.StatusBadRequest, "The "+field+" for this Task is invalid"+hint)
@@ -221,7 +221,8 @@ func (c *call) readTask(f fields, t *task) *answer {
 	return nil
 }
 
-// taskUsers reads users as an array of objects or, in an update, as one object that holds the names.
+// taskUsers parses users: an array of objects or, in an update, a single object that contains the
+// names.
 func taskUsers(raw json.RawMessage, creates bool) ([]string, bool) {
 	type user struct {
 		UserName string `json:"userName"`

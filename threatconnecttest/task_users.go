@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// taskUserRoutes are the routes of the assignees or of the escalatees of tasks.
+// taskUserRoutes returns the routes of the assignees or the escalatees of tasks.
 func taskUserRoutes(branch, idParam string, users func(*task) *[]string) []route {
 	const byName = "userName"
 	all := "/v2/tasks/{id}/" + branch
@@ -31,7 +31,7 @@ func taskUserRoutes(branch, idParam string, users func(*task) *[]string) []route
 	}
 }
 
-// memberByID is the member that [Server.UserID] gives an id, or nobody.
+// memberByID returns the member with an ID from [Server.UserID], or the zero User.
 func (c *call) memberByID(id int64) User {
 	members := c.owners[0].Members
 	if id < 1 || id > int64(len(members)) {

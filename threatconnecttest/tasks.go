@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// people is what the platform keeps of those who work and of those who were attacked.
+// people contains tasks and victims.
 type people struct {
 	tasks   []*task
 	victims []*victim
 }
 
-// task is one task of one owner.
+// task is a task of an owner.
 type task struct {
 	meta        metadata
 	id          int64
@@ -19,12 +19,12 @@ type task struct {
 	name        string
 	description string
 	status      string
-	due         int64 // unix seconds; 0 is not set
+	due         int64 // Unix seconds; 0 if not set
 	reminder    int64
 	escalation  int64
 	escalated   bool
 	reminded    bool
-	late        bool     // was said to be overdue, whatever the due date is
+	late        bool     // explicitly overdue, whatever the due date is
 	assignees   []string // user names
 	escalatees  []string
 	added       int64
@@ -40,7 +40,7 @@ func (t *task) metadataOrNil() *metadata { return &t.meta }
 func (t *task) metadata() *metadata      { return &t.meta }
 func (t *task) changed(now int64)        { t.modified = now }
 
-// overdue reports whether a task should have been done by now.
+// overdue reports whether a task is explicitly overdue or its due date has passed.
 func (t *task) overdue(now int64) bool {
 	return t.late || t.due != 0 && t.due < now && t.status != "Completed"
 }
@@ -54,7 +54,7 @@ func (w *world) taskByID(id int64) *task {
 	return nil
 }
 
-// member returns the member of the API user's organization that has a user name.
+// member returns the member of the API user's organization with a user name, or nil.
 func (w *world) member(userName string) *User {
 	members := w.owners[0].Members
 	i := slices.IndexFunc(members, func(u User) bool { return u.UserName == userName })

@@ -10,25 +10,23 @@ import (
 	"testing"
 )
 
-// Lapse is something that a test probably does by mistake.
+// Lapse is a probable mistake of a test.
 type Lapse int
 
 // The lapses for which [NewT] fails a test.
 const (
-	LapseUnverified    Lapse = iota + 1 // requests whose signature or token is refused
-	LapseUnknownRoutes                  // requests for which there is no endpoint
+	LapseUnverified    Lapse = iota + 1 // requests with a refused signature or token
+	LapseUnknownRoutes                  // requests to endpoints that do not exist
 	LapseUnusedFaults                   // faults that never strike
 )
 
-// NewT returns a server as [New] does, and fails the test at its end for probable mistakes of the
-// test or of the code under test:
+// NewT returns a server like [New], and fails the test at its end for probable mistakes in the test
+// or in the code under test:
 //
-//   - a request whose signature or token was refused, unless the test asked for it with
-//     [Server.ExpireToken] or [Server.SetClockOffset],
-//   - a request for which there is no endpoint, or whose method the endpoint does not have,
-//   - an injected fault that never struck, unless that was left to chance by a Probability or a Mix,
-//     or the test has failed or was skipped,
-//   - data that contradicts itself, which is a mistake of this package; see [Server.Check].
+//   - a request with a refused signature or token, unless the test provoked it with [Server.ExpireToken] or [Server.SetClockOffset]
+//   - a request whose endpoint does not exist or does not support the method
+//   - an injected fault that never struck, unless it has a Probability or a Mix, or the test has failed or been skipped
+//   - inconsistent data, which is a defect of this package; see [Server.Check]
 //
 // [Allow] tolerates the first three.
 func NewT(tb testing.TB, opts ...Option) *Server {
@@ -52,8 +50,8 @@ func NewT(tb testing.TB, opts ...Option) *Server {
 	return s
 }
 
-// Lapses returns the lapses for which [NewT] fails a test, as sentences: 10 of each kind, and how many
-// more there are.
+// Lapses returns the lapses for which [NewT] fails a test, as sentences: the first 10 of each kind
+// and the number of further ones.
 func (s *Server) Lapses() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -64,7 +62,7 @@ func (s *Server) Lapses() []string {
 	return all
 }
 
-// lapses are those so far, with the faults that have not struck yet.
+// lapses returns the lapses so far, including faults that have not struck yet.
 func (s *Server) lapses() []lapse {
 	w := s.watch
 	w.found = slices.Clone(w.found)
@@ -82,9 +80,8 @@ func Allow(lapses ...Lapse) Option {
 	return func(s *Server) { s.allowed = append(s.allowed, lapses...) }
 }
 
-// Listen serves on a free port of the loopback interface until the test ends, and returns the base
-// URL of its clients, "http://127.0.0.1:PORT/api". It cannot be called in a bubble of
-// [testing/synctest].
+// Listen serves on a free loopback port until the test ends, and returns the base URL for clients,
+// "http://127.0.0.1:PORT/api". It cannot be called in a bubble of [testing/synctest].
 func (s *Server) Listen(tb testing.TB) (baseURL string) {
 	tb.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -92,17 +89,17 @@ func (s *Server) Listen(tb testing.TB) (baseURL string) {
 	port.Config.BaseContext = func(net.Listener) context.Context { return ctx }
 	port.Start()
 	tb.Cleanup(func() {
-		cancel()                      // ends delays, and
-		port.CloseClientConnections() // answers without end that nobody reads: Close waits for both
+		cancel()                      // ends delays
+		port.CloseClientConnections() // Close would wait for endless responses that no client reads
 		port.Close()
 	})
 	return port.URL + basePath
 }
 
-// maxLapses is how many lapses of a kind are kept.
+// maxLapses is the maximum number of recorded lapses of a kind.
 const maxLapses = 10
 
-// lapse is a lapse in words.
+// lapse is a lapse with its description.
 type lapse struct {
 	Lapse
 	text string
@@ -111,7 +108,7 @@ type lapse struct {
 // watch collects lapses. The server's lock guards it.
 type watch struct {
 	found []lapse
-	count [len(lapseTerms)]int // of each kind
+	count [len(lapseTerms)]int // by kind
 }
 
 func (w *watch) add(kind Lapse, format string, args ...any) {
@@ -121,8 +118,8 @@ func (w *watch) add(kind Lapse, format string, args ...any) {
 	}
 }
 
-// request looks at a request that was answered. known is whether it has an endpoint, be it with an
-// oddity.
+// request records the lapses of a processed request. known reports whether the request has an
+// endpoint, possibly one that requires an oddity.
 func (w *watch) request(r *Request, known bool) {
 	switch {
 	case r.Refusal != nil && r.Refusal.expected:
@@ -135,7 +132,7 @@ func (w *watch) request(r *Request, known bool) {
 	}
 }
 
-// unused looks at faults that are removed.
+// unused records removed faults that never struck.
 func (w *watch) unused(faults []*injected) {
 	for _, f := range faults {
 		if f.Struck > 0 || f.Probability > 0 || f.Kind == 0 {
@@ -146,7 +143,7 @@ func (w *watch) unused(faults []*injected) {
 	}
 }
 
-// where says which requests the fault matches.
+// where describes the requests that the fault matches.
 func (f *Fault) where() string {
 	switch {
 	case f.Method == "" && f.Route == "":

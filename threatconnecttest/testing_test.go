@@ -158,7 +158,7 @@ func TestNewTTellsOfTenLapses(t *testing.T) {
 	got := tb.end()
 	require.Len(t, got, 11)
 	assert.Contains(t, got[9], "request 10,")
-	assert.Contains(t, got[10], "3 more requests for which there is no endpoint, or pass Allow(LapseUnknownRoutes)")
+	assert.Contains(t, got[10], "3 more requests to endpoints that do not exist, or pass Allow(LapseUnknownRoutes)")
 	assert.Contains(t, r.srv.Lapses()[0], "request 1, GET /api/v2/onwers")
 	assert.Len(t, r.srv.Lapses(), 11)
 }

@@ -7,20 +7,20 @@ import (
 	"time"
 )
 
-// renewalPattern is the route at which a token is exchanged for a new one. It needs no credentials but
-// the old token.
+// renewalPattern is the route that exchanges a token for a new one. It needs no credentials other
+// than the old token.
 const renewalPattern = "/appAuth"
 
-// tokenLife is how long a new token is said to be valid.
+// tokenLife is the stated validity of a new token.
 const tokenLife = 4 * time.Hour
 
-// renewals counts the API tokens that were issued after the one that the server was set up with.
+// renewals counts the API tokens issued after the initial one.
 type renewals struct {
-	made    int // the tokens are numbered: 0 is the first one
-	expired int // the number of the first one that is valid
+	made    int // number of the newest token; the initial one is 0
+	expired int // number of the first valid token
 }
 
-// tokenOf returns the token of a number.
+// tokenOf returns the token with a number.
 func (s *settings) tokenOf(n int) string {
 	if n == 0 {
 		return s.token
@@ -28,7 +28,7 @@ func (s *settings) tokenOf(n int) string {
 	return s.token + ":" + strconv.Itoa(n)
 }
 
-// isToken reports whether a token is one of those from a number on.
+// isToken reports whether a token is valid, given the number of the first valid one.
 func (s *settings) isToken(token string, from int) bool {
 	for n := from; n <= s.renewals.made; n++ {
 		if hmac.Equal([]byte(token), []byte(s.tokenOf(n))) {
@@ -38,17 +38,17 @@ func (s *settings) isToken(token string, from int) bool {
 	return false
 }
 
-// Token returns the API token that the server accepts: the one that it was set up with, or the
-// latest renewed one.
+// Token returns the API token that the server accepts: the initial one or, after a renewal, the
+// newest.
 func (s *Server) Token() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.tokenOf(s.renewals.made)
 }
 
-// ExpireToken makes the server refuse every token that it has given out so far, with status 401.
-// A client gets a new one, which [Server.Token] then returns, from GET {base}/appAuth?expiredToken=…;
-// the request needs no signature. Tokens do not expire by themselves.
+// ExpireToken invalidates all tokens issued so far. Requests with them return status 401. A client
+// obtains a new token with GET {base}/appAuth?expiredToken=…, which needs no signature;
+// [Server.Token] then returns it. Tokens do not expire on their own.
 func (s *Server) ExpireToken() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -59,7 +59,7 @@ func tokenRoutes() []route {
 	return []route{{method: "GET", pattern: renewalPattern, handle: (*call).renewToken}}
 }
 
-// renewToken gives out a new token. The tokens before it stay as valid as they are.
+// renewToken issues a new token. It does not change the validity of older ones.
 func (c *call) renewToken() *answer {
 	c.renewals.made++
 	w := c.writer()

@@ -18,9 +18,9 @@ import (
 	"time"
 )
 
-// RoundTrip answers a request in the process, as [http.Transport] would over a connection: it reads
-// and closes the body, checks the headers, observes the context, undoes compression that the caller
-// did not ask for, and returns transport errors for injected faults. It never changes req.
+// RoundTrip responds to a request in process, as [http.Transport] would over a connection: it reads
+// and closes the body, validates the header, respects the context, undoes compression that the
+// caller did not request, and returns transport errors for injected faults. It does not modify req.
 func (s *Server) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.Body != nil {
 		defer req.Body.Close()
@@ -38,7 +38,7 @@ func (s *Server) RoundTrip(req *http.Request) (*http.Response, error) {
 	return a.response(req), nil
 }
 
-// withMethod returns a request whose method is set: none means GET, as for http.Transport.
+// withMethod returns a request with a method. An empty method means GET, as in http.Transport.
 func withMethod(req *http.Request) *http.Request {
 	if req.Method != "" {
 		return req
@@ -48,11 +48,11 @@ func withMethod(req *http.Request) *http.Request {
 	return got
 }
 
-// ServeHTTP answers a request that came over a port. It accepts plain HTTP, because a test's port
-// has no certificate.
+// ServeHTTP responds to a request from a port. It accepts plain HTTP because test ports have no
+// certificates.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a, err := s.exchange(&arrival{req: r, target: r.RequestURI})
-	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge { // of a handler around this one
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge { // from a handler that wraps this one
 		http.Error(w, "The request is too large", http.StatusRequestEntityTooLarge)
 		return
 	}
@@ -62,41 +62,41 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	maps.Copy(w.Header(), a.header)
 	w.WriteHeader(a.status)
-	_, _ = w.Write(a.body) // the client may have left
+	_, _ = w.Write(a.body) // the client may be gone
 	if a.rest == nil {
 		return
 	}
 	if _, err := io.Copy(w, &contextReader{r.Context(), a.rest}); err != nil {
-		_ = http.NewResponseController(w).Flush() // what was written arrives
-		panic(http.ErrAbortHandler)               // the way to break off an answer
+		_ = http.NewResponseController(w).Flush() // deliver the part written so far
+		panic(http.ErrAbortHandler)               // aborts the response
 	}
 }
 
-// reset resets the connection of a request that gets no answer.
+// reset resets the connection of a request without a response.
 func reset(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		panic(http.ErrAbortHandler) // not HTTP/1: the way to drop it there
+		panic(http.ErrAbortHandler) // drops a connection that is not HTTP/1
 	}
 	if c, ok := conn.(interface{ NetConn() net.Conn }); ok {
 		conn = c.NetConn()
 	}
 	if c, ok := conn.(*net.TCPConn); ok {
-		_ = c.SetLinger(0) // a reset, not an orderly end
+		_ = c.SetLinger(0) // reset the connection instead of closing it
 	}
 	_ = conn.Close()
 }
 
-// arrival is a request on its way through the server.
+// arrival is a request during its processing.
 type arrival struct {
 	req    *http.Request
-	target string // as it came in
-	plain  bool   // whether it came without TLS where the platform asks for it
+	target string // as received
+	plain  bool   // whether it lacks the TLS that the platform requires
 	start  time.Time
 	fault  strike
-	unkept bool // the body is read, but not kept, because it is long and the request will be refused
+	unkept bool // the body is discarded because it is long and the request will be refused
 	body   []byte
-	size   int64 // bytes of the body that were read
+	size   int64 // bytes read from the body
 }
 
 // exchange reads and answers a request.
@@ -116,11 +116,11 @@ func (s *Server) exchange(in *arrival) (*answer, error) {
 	return s.answer(in)
 }
 
-// longBody is the length, in bytes, above which a body is kept only if the credentials are right. Otherwise,
-// anybody who reaches a port could fill the memory.
+// longBody is the size in bytes above which a body is kept only with correct credentials.
+// Otherwise, any client that can reach the port could exhaust the memory.
 const longBody = 64 << 10
 
-// accepts reports whether a request has an endpoint and the right credentials.
+// accepts reports whether a request has an endpoint and correct credentials.
 func (s *Server) accepts(in *arrival) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -128,7 +128,7 @@ func (s *Server) accepts(in *arrival) bool {
 	return c.parse(in.target) == nil && c.verify(in.target) == nil
 }
 
-// read reads the body, as far and as fast as the fault lets it.
+// read reads the body, as far and as fast as the fault permits.
 func (in *arrival) read() error {
 	var b bytes.Buffer
 	var err error
@@ -153,13 +153,13 @@ func (in *arrival) read() error {
 	return err
 }
 
-// halfOfUnknown is how much is read as half of a body that does not say how long it is.
+// halfOfUnknown is the size of half of a body with unknown length.
 const halfOfUnknown = 32 << 10
 
-// mostAhead is the room, in bytes, that is made for a body because of the length that it announces.
+// mostAhead is the maximum size of the buffer, in bytes, that an announced length allocates.
 const mostAhead = 16 << 20
 
-// readUpTo reads at most n bytes more of the body.
+// readUpTo reads at most n more bytes of the body.
 func (in *arrival) readUpTo(b *bytes.Buffer, n int64) error {
 	if in.req.Body == nil {
 		return nil
@@ -186,7 +186,7 @@ func (in *arrival) readUpTo(b *bytes.Buffer, n int64) error {
 	return nil
 }
 
-// wait waits, or returns why ctx ended.
+// wait waits for d, or returns the cause of the context's end.
 func wait(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -198,7 +198,7 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// checkRequest refuses what http.Transport refuses.
+// checkRequest refuses the requests that http.Transport refuses.
 func checkRequest(req *http.Request) error {
 	switch {
 	case req.URL == nil:
@@ -223,7 +223,7 @@ func checkRequest(req *http.Request) error {
 	return nil
 }
 
-// response makes what http.Transport would return.
+// response returns the answer in the form of http.Transport.
 func (a *answer) response(req *http.Request) *http.Response {
 	resp := &http.Response{
 		Status:        fmt.Sprintf("%d %s", a.status, http.StatusText(a.status)),
@@ -254,7 +254,7 @@ func (a *answer) response(req *http.Request) *http.Response {
 	return resp
 }
 
-// contextReader ends with the cause of the context when the context is done, as a connection does.
+// contextReader returns the cause of the context once the context is done, as a connection does.
 type contextReader struct {
 	ctx  context.Context
 	from io.Reader
@@ -267,7 +267,7 @@ func (r *contextReader) Read(p []byte) (int, error) {
 	return r.from.Read(p)
 }
 
-// gunzipReader starts with the first read, so that a bad stream is the reader's error.
+// gunzipReader starts at the first read, so an invalid stream is an error of the reader.
 type gunzipReader struct {
 	from io.Reader
 	z    *gzip.Reader
@@ -284,7 +284,7 @@ func (r *gunzipReader) Read(p []byte) (int, error) {
 	return r.z.Read(p)
 }
 
-// errReset is what a connection gives that the other side has reset.
+// errReset is the error of a connection that the peer has reset.
 func errReset(op string) error {
 	return &net.OpError{Op: op, Net: "tcp", Err: os.NewSyscallError(op, syscall.ECONNRESET)}
 }

@@ -64,7 +64,7 @@ func (c *call) listIndicatorTypes() *answer {
 	return pageOf(c, key, slices.Values(c.types), func(t *indicatorType, w *jsonWriter) { t.write(w, with) })
 }
 
-// typeOfEntity is the type that the path names by its entity, not by its branch.
+// typeOfEntity returns the type whose entity, not branch, is in the path.
 func (c *call) typeOfEntity() *indicatorType {
 	return c.typeWhere(func(t *indicatorType) bool { return t.Entity == c.params.get("indicatorType") })
 }
@@ -83,7 +83,7 @@ func (t *AttributeType) write(w *jsonWriter, rules bool) {
 	}
 }
 
-// property answers the filters.
+// property returns the value of a filter field.
 func (t *AttributeType) property(name string) any {
 	switch name {
 	case "system":
@@ -96,8 +96,8 @@ func (t *AttributeType) property(name string) any {
 	return nil
 }
 
-// listAttributeTypes takes its filters as parameters of their own and in the filters parameter:
-// the documentation names them without saying how they are written.
+// listAttributeTypes accepts filters both as query parameters and in the filters parameter, because
+// the documentation names the filters without a syntax.
 func (c *call) listAttributeTypes() *answer {
 	known := filterFields{"system": {filterBool, "="}, "allowMarkdown": {filterBool, "="}, "maxLength": {filterNumber, "=<>"}}
 	want, bad := c.filters(known)
@@ -127,17 +127,17 @@ func (c *call) getAttributeType(t *AttributeType) *answer {
 	return c.one(http.StatusOK, "attributeType", func(w *jsonWriter) { t.write(w, c.query.Get("includes") == "validationRule") })
 }
 
-// associationType is a way in which two things can be associated.
+// associationType is a way in which two items can be associated.
 type associationType struct {
 	name       string
 	branch     string
 	custom     bool
 	fileAction bool
-	ends       [][2]string // the indicator types of both ends, for those between indicators
+	ends       [][2]string // indicator types of both ends, for types between indicators
 }
 
-// associationTypes are those that every instance has: the groups, the ones between indicators and
-// the file actions.
+// associationTypes returns the types of every instance: those of groups, those between indicators,
+// and the file actions.
 func associationTypes() []associationType {
 	var all []associationType
 	for _, t := range groupTypes {
@@ -164,8 +164,8 @@ func associationTypes() []associationType {
 	}...)
 }
 
-// joins reports whether the association is between indicators of two types, in any order. One
-// without ends joins all.
+// joins reports whether the association links indicators of two types, in any order. A type without
+// ends links all.
 func (t associationType) joins(a, b *indicatorType) bool {
 	if t.ends == nil {
 		return t.custom

@@ -10,8 +10,8 @@ import (
 	"unicode"
 )
 
-// The rules for the values of indicators. They are written from the platform's documentation and
-// share nothing with the client, so that a client that sends a wrong form is caught.
+// The rules for indicator values are written from the platform's documentation and share no code
+// with the client, so they detect a client that sends a wrong form.
 
 func single(rule func(string) (string, bool)) func([]string) ([]string, bool) {
 	return func(parts []string) ([]string, bool) {
@@ -20,8 +20,8 @@ func single(rule func(string) (string, bool)) func([]string) ([]string, bool) {
 	}
 }
 
-// canonicalAddress takes IPv4 and IPv6 in any spelling, but no zone and no IPv4 inside of IPv6. It
-// keeps IPv6 as eight groups.
+// canonicalAddress accepts IPv4 and IPv6 in any spelling, but neither zones nor IPv4 embedded in
+// IPv6. IPv6 addresses become eight groups.
 func canonicalAddress(s string) (string, bool) {
 	a, err := netip.ParseAddr(s)
 	if err != nil || a.Zone() != "" || a.Is6() && strings.Contains(s, ".") {
@@ -38,7 +38,7 @@ func canonicalAddress(s string) (string, bool) {
 	return strings.Join(groups, ":"), true
 }
 
-// canonicalEmail takes local@host. It keeps the case, which does not tell two addresses apart.
+// canonicalEmail accepts local@host. It preserves the case, which does not distinguish addresses.
 func canonicalEmail(s string) (string, bool) {
 	a, err := mail.ParseAddress(s)
 	if err != nil || a.Address != s || a.Name != "" || strings.Count(s, "@") != 1 || !printable(s) {
@@ -51,7 +51,7 @@ func canonicalEmail(s string) (string, bool) {
 	return s, true
 }
 
-// canonicalHost takes names of two or more labels in ASCII.
+// canonicalHost accepts names of two or more labels in ASCII.
 func canonicalHost(s string) (string, bool) {
 	labels := strings.Split(s, ".")
 	if len(s) > 253 || len(labels) < 2 {
@@ -80,11 +80,11 @@ func label(l string, underscore bool) bool {
 	return true
 }
 
-// notTopLevel are endings that look like a file's name, not like a host's.
+// notTopLevel are endings of file names rather than host names.
 var notTopLevel = [...]string{"bat", "bin", "css", "dll", "doc", "docx", "exe", "gif", "htm", "html", "ico", "ini", "jar", "jpg",
 	"js", "lnk", "pdf", "php", "png", "rar", "rtf", "scr", "txt", "vbs", "xls", "xlsx", "xml"}
 
-// topLevel takes 2 to 13 letters, or punycode.
+// topLevel accepts 2 to 13 letters, or punycode.
 func topLevel(l string) bool {
 	l = strings.ToLower(l)
 	if rest, ok := strings.CutPrefix(l, "xn--"); ok {
@@ -96,8 +96,8 @@ func topLevel(l string) bool {
 	return strings.IndexFunc(l, func(r rune) bool { return r < 'a' || r > 'z' }) < 0
 }
 
-// canonicalURL takes http, https, ftp and sftp URLs whose host is lower-case ASCII. What follows
-// the host is not looked at, but for control characters and spaces at the end.
+// canonicalURL accepts http, https, ftp and sftp URLs with a lower-case ASCII host. After the host,
+// it checks only for control characters and spaces at the end.
 func canonicalURL(s string) (string, bool) {
 	scheme, rest, ok := strings.Cut(s, "://")
 	if !ok || !slices.Contains([]string{"http", "https", "ftp", "sftp"}, scheme) || strings.TrimSpace(s) != s ||
@@ -122,7 +122,7 @@ func canonicalURL(s string) (string, bool) {
 	return s, urlHost(u.Hostname())
 }
 
-// urlHost takes addresses and names; a name may have underscores from the third label on.
+// urlHost accepts addresses and names. A name can have underscores from the third label on.
 func urlHost(h string) bool {
 	if _, ok := canonicalAddress(h); ok {
 		return true
@@ -139,14 +139,14 @@ func urlHost(h string) bool {
 	return true
 }
 
-// canonicalASN takes ASN12345 and nothing else.
+// canonicalASN accepts only the form ASN12345.
 func canonicalASN(s string) (string, bool) {
 	n, ok := strings.CutPrefix(s, "ASN")
 	return s, ok && allDigits(n)
 }
 
-// canonicalCIDR takes IPv4 blocks, and IPv6 blocks of eight groups without "::" and without
-// leading zeros.
+// canonicalCIDR accepts IPv4 blocks, and IPv6 blocks of eight groups without "::" and leading
+// zeros.
 func canonicalCIDR(s string) (string, bool) {
 	p, err := netip.ParsePrefix(s)
 	if err != nil {
@@ -171,15 +171,15 @@ func canonicalCIDR(s string) (string, bool) {
 var hives = [...]string{"HKEY_CLASSES_ROOT", "HKEY_CURRENT_CONFIG", "HKEY_CURRENT_USER", "HKEY_CURRENT_USER_LOCAL_SETTINGS",
 	"HKEY_LOCAL_MACHINE", "HKEY_PERFORMANCE_DATA", "HKEY_PERFORMANCE_NLSTEXT", "HKEY_PERFORMANCE_TEXT", "HKEY_USERS"}
 
-// canonicalRegistryKey takes a key below a full hive name, a value name that is not empty (one
-// space stands for none) and one of the value types.
+// canonicalRegistryKey accepts a key below a full hive name, a nonempty value name (a space for
+// none) and one of the value types.
 func canonicalRegistryKey(parts []string) ([]string, bool) {
 	hive, _, _ := strings.Cut(parts[0], `\`)
 	ok := slices.Contains(hives[:], hive) && parts[1] != "" && slices.Contains(strings.Split(registryTypes, ";"), parts[2])
 	return parts, ok
 }
 
-// canonicalFile takes hashes of the right length, at least one of the three.
+// canonicalFile accepts hashes of the right lengths. At least one of the three is required.
 func canonicalFile(parts []string) ([]string, bool) {
 	out := make([]string, 3)
 	some := false
@@ -197,8 +197,8 @@ func canonicalFile(parts []string) ([]string, bool) {
 
 var hashLengths = [...]int{32, 40, 64}
 
-// splitFile tells the hashes of a file's summary apart by their lengths. One of no known length
-// makes a fourth part, which no file has.
+// splitFile assigns the hashes of a file's summary by their lengths. A hash of unknown length
+// becomes a fourth part, which is invalid.
 func splitFile(summary string) []string {
 	out := make([]string, 3)
 	for h := range strings.SplitSeq(summary, ":") {
@@ -215,7 +215,7 @@ func splitFile(summary string) []string {
 	return out
 }
 
-// canonicalCustom takes values that are not empty and gives them the case that the type prefers.
+// canonicalCustom accepts nonempty values and converts them to the type's preferred case.
 func canonicalCustom(preference string) func([]string) ([]string, bool) {
 	return func(parts []string) ([]string, bool) {
 		out := make([]string, len(parts))

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// VictimRecord is a victim as tests see and seed it.
+// VictimRecord is a victim for seeding and assertions.
 type VictimRecord struct {
-	ID           int64             `json:"id,omitzero"`    // chosen by the server when 0
-	Owner        string            `json:"owner,omitzero"` // the API user's organization when empty
+	ID           int64             `json:"id,omitzero"`    // chosen by the server if 0
+	Owner        string            `json:"owner,omitzero"` // the API user's organization if empty
 	Name         string            `json:"name,omitzero"`
 	Description  string            `json:"description,omitzero"`
 	Org          string            `json:"org,omitzero"`
@@ -21,27 +21,27 @@ type VictimRecord struct {
 	Labels       []string          `json:"labels,omitzero"`
 }
 
-// AssetRecord is an asset of a victim or an adversary as tests see and seed it.
+// AssetRecord is an asset of a victim or an adversary, for seeding and assertions.
 type AssetRecord struct {
 	ID     int64    `json:"id,omitzero"`     // set by the server
 	Type   string   `json:"type,omitzero"`   // as in lists: "EmailAddress", "Handle"
-	Values []string `json:"values,omitzero"` // the address, account, number, URL or handle; then the address type or network
+	Values []string `json:"values,omitzero"` // the address, account, number, URL or handle, followed by the address type or network
 }
 
-// AttributeRecord is an attribute as tests see and seed it.
+// AttributeRecord is an attribute for seeding and assertions.
 type AttributeRecord struct {
 	ID           int64     `json:"id,omitzero"` // set by the server
 	Type         string    `json:"type,omitzero"`
 	Value        string    `json:"value,omitzero"`
 	Source       string    `json:"source,omitzero"`
-	Displayed    bool      `json:"displayed,omitzero"` // whether it is the default one; Description and Source only, one of each
+	Displayed    bool      `json:"displayed,omitzero"` // whether it is the default attribute of its type; only one Description and one Source can be
 	Pinned       bool      `json:"pinned,omitzero"`
-	Labels       []string  `json:"labels,omitzero"`       // the names of security labels of the owner
-	DateAdded    time.Time `json:"dateAdded,omitzero"`    // the server's clock when zero
-	LastModified time.Time `json:"lastModified,omitzero"` // DateAdded when zero
+	Labels       []string  `json:"labels,omitzero"`       // names of the owner's security labels
+	DateAdded    time.Time `json:"dateAdded,omitzero"`    // server time if zero
+	LastModified time.Time `json:"lastModified,omitzero"` // DateAdded if zero
 }
 
-// texts are the fields of a record, in the order of victimFields.
+// texts returns pointers to the text fields, in the order of victimFields.
 func (r *VictimRecord) texts() []*string {
 	return []*string{&r.Name, &r.Description, &r.Org, &r.Suborg, &r.WorkLocation, &r.Nationality}
 }
@@ -66,8 +66,7 @@ func (r *VictimRecord) seed(s *seeder) error {
 	return nil
 }
 
-// fillVictim gives an empty victim the contents of a record, as requests would. had is the victim
-// before.
+// fillVictim fills an empty victim from a record, as requests would. had is the previous victim.
 func (s *seeder) fillVictim(v *victim, r *VictimRecord, had *victim) (err error) {
 	body := map[string]any{}
 	for i, p := range r.texts() {
@@ -134,7 +133,7 @@ func (r *VictimRecord) remove(s *seeder) error {
 	return nil
 }
 
-// Victims returns the victims of an owner in the order of creation.
+// Victims returns the victims of an owner in creation order.
 func (s *Server) Victims(owner string) []VictimRecord {
 	defer s.view()()
 	var all []VictimRecord

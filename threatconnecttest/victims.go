@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// victim is one victim of one owner.
+// victim is a victim of an owner.
 type victim struct {
 	meta   metadata
 	assets []*asset
@@ -15,7 +15,7 @@ type victim struct {
 	fields map[string]string
 }
 
-// victimFields are the fields of a victim in the order in which they are shown.
+// victimFields are the fields of a victim in the order of responses.
 var victimFields = []string{"name", "description", "org", "suborg", "workLocation", "nationality"}
 
 func (v *victim) number() int64            { return v.id }
@@ -50,7 +50,7 @@ func victimRoutes() []route {
 	return append(all, metadataRoutes("/v2/victims/{id}", (*call).victim)...)
 }
 
-// victim is the victim that the path names, in the owner of the call.
+// victim returns the victim in the path, in the call's owner.
 func (c *call) victim() *victim { return c.victimAt("id") }
 
 func (c *call) victimAt(id string) *victim {
@@ -72,7 +72,7 @@ func (c *call) listVictims() *answer {
 	return pageOf(c, "victim", all, func(v *victim, w *jsonWriter) { v.write(w, true, with) })
 }
 
-// write writes a victim, which never says whose it is. Lists leave out the description.
+// write writes a victim. The output never includes the owner, and lists omit the description.
 func (v *victim) write(w *jsonWriter, list bool, with include) {
 	w.id("id", v.id)
 	for _, name := range victimFields {
@@ -110,7 +110,7 @@ func (c *call) deleteVictim(v *victim) *answer {
 	return success(http.StatusOK)
 }
 
-// read reads the members of a create or update, each of which needs the name.
+// read parses the members of a create or update. Both require the name.
 func (v *victim) read(f fields) *answer {
 	if name, _ := f.text("name"); strings.TrimSpace(name) == "" {
 		return fail(http.StatusBadRequest, "The name for this Victim is invalid, please enter a name")

@@ -5,16 +5,16 @@ import (
 	"slices"
 )
 
-// world is everything that the platform keeps. The server's lock guards it.
+// world contains all data of the instance. The server's lock guards it.
 type world struct {
 	owners         []*owner
 	types          []*indicatorType
 	attributeTypes []*AttributeType
 	groupByID      map[int64]*group
 	groupByXID     map[string]*group // xids are unique in the whole instance
-	jobs           []*job            // in the order of their creation, those without an id too
+	jobs           []*job            // in creation order, including those without an ID
 	jobByID        map[int64]*job
-	dueJobs        []*job // that run by the clock, in the order in which their time is over
+	dueJobs        []*job // jobs that run by the clock, in the order of their completion times
 	lastID         int64
 	people
 	signals
@@ -26,7 +26,7 @@ type world struct {
 	published []Publication
 }
 
-// newWorld returns the content of a new instance. The first owner is the API user's own organization.
+// newWorld returns the data of a new instance. The first owner is the API user's own organization.
 func newWorld() *world {
 	w := &world{
 		lastID:         firstID,
@@ -42,26 +42,26 @@ func newWorld() *world {
 	return w
 }
 
-// firstID is below all ids that are given out.
+// firstID is below all assigned IDs.
 const firstID = 1000
 
-// nextID gives out an id.
+// nextID assigns an ID.
 func (w *world) nextID() int64 {
 	w.lastID++
 	return w.lastID
 }
 
-// reserve keeps ids up to n from being given out.
+// reserve prevents IDs up to n from being assigned.
 func (w *world) reserve(n int64) { w.lastID = max(w.lastID, n) }
 
 // owner is an Owner with its content.
 type owner struct {
 	Owner
-	builtIn    bool                    // and as New made it
-	indicators []*indicator            // in the order of their ids, removed ones included
-	removed    int                     // how many of them are removed
+	builtIn    bool                    // predefined and unchanged
+	indicators []*indicator            // in ID order, including removed ones
+	removed    int                     // number of removed ones
 	byKey      []map[string]*indicator // by type, then by key
-	present    map[[16]byte]struct{}   // instead of indicators, for servers without contents
+	present    map[[16]byte]struct{}   // replaces indicators on servers without contents
 	groups     []*group
 	tags       []*tag
 	tagByName  map[string]*tag
@@ -69,7 +69,7 @@ type owner struct {
 	deleted    []deletedIndicator
 }
 
-// addOwner adds an owner, whose name no other has.
+// addOwner adds an owner with a new name.
 func (w *world) addOwner(o Owner) *owner {
 	o.ID = int64(len(w.owners) + 1)
 	made := &owner{
@@ -106,17 +106,17 @@ func (o *owner) find(t *indicatorType, key string) *indicator {
 	return o.byKey[t.index][key]
 }
 
-// add puts an indicator in under its keys.
+// add adds an indicator to the list and the index.
 func (o *owner) add(ind *indicator) {
 	n := len(o.indicators)
-	if n > 0 && o.indicators[n-1].id > ind.id { // seeded with an id
+	if n > 0 && o.indicators[n-1].id > ind.id { // seeded with an ID
 		n, _ = o.indicatorAt(ind.id)
 	}
 	o.indicators = slices.Insert(o.indicators, n, ind)
 	o.reindex(ind)
 }
 
-// rename gives an indicator another summary.
+// rename changes the summary of an indicator.
 func (o *owner) rename(ind *indicator, value string) {
 	o.unindex(ind)
 	ind.value = value
@@ -141,7 +141,7 @@ func (o *owner) unindex(ind *indicator) {
 	}
 }
 
-// drop takes an indicator out and remembers it as deleted.
+// drop removes an indicator and records its deletion.
 func (o *owner) drop(ind *indicator, now int64) {
 	o.unindex(ind)
 	o.deleted = append(o.deleted, deletedIndicator{typ: ind.typ, value: ind.value, added: ind.added, at: now})
@@ -154,26 +154,26 @@ func (o *owner) drop(ind *indicator, now int64) {
 	}
 }
 
-// size is how many indicators the owner has.
+// size returns the number of indicators of the owner.
 func (o *owner) size() int { return len(o.indicators) - o.removed + len(o.present) }
 
-// detachAll removes the links and tags of a thing that is deleted.
+// detachAll removes the links and tags of an item that is deleted.
 func detachAll(h holder) {
 	dissociateAll(h)
 	h.metadataOrNil().untagAll()
 }
 
-// createdBy is who made everything, as groups show it.
+// createdBy is the creator of all data in responses.
 const createdBy = "Example Integration"
 
-// newGroup puts a group into an owner. An empty xid is replaced by one that is unique.
+// newGroup adds a group to an owner. It replaces an empty xid with a unique one.
 func (w *world) newGroup(o *owner, t *groupType, name, xid string, now int64) *group {
 	g := &group{owner: o, typ: t, name: name, xid: xid, added: now, modified: now}
 	w.addGroup(g)
 	return g
 }
 
-// addGroup puts a group into its owner. It gets an id and an xid if it has none.
+// addGroup adds a group to its owner and assigns a missing ID and xid.
 func (w *world) addGroup(g *group) {
 	g.createdBy = createdBy
 	if g.id == 0 {
@@ -187,14 +187,14 @@ func (w *world) addGroup(g *group) {
 	w.groupByXID[g.xid] = g
 }
 
-// renameGroup gives a group another xid.
+// renameGroup changes the xid of a group.
 func (w *world) renameGroup(g *group, xid string) {
 	delete(w.groupByXID, g.xid)
 	g.xid = xid
 	w.groupByXID[xid] = g
 }
 
-// dropGroup takes a group out, with its associations.
+// dropGroup removes a group with its associations.
 func (w *world) dropGroup(g *group) {
 	detachAll(g)
 	g.owner.groups = remove(g.owner.groups, g)
@@ -208,7 +208,7 @@ func (w *world) newTask(o *owner, now int64) *task {
 	return t
 }
 
-// addTask keeps a task. It gets an id if it has none.
+// addTask adds a task and assigns a missing ID.
 func (w *world) addTask(t *task) {
 	if t.id == 0 {
 		t.id = w.nextID()
@@ -216,7 +216,7 @@ func (w *world) addTask(t *task) {
 	w.tasks = append(w.tasks, t)
 }
 
-// dropTask takes a task out, with its associations.
+// dropTask removes a task with its associations.
 func (w *world) dropTask(t *task) {
 	detachAll(t)
 	w.tasks = remove(w.tasks, t)
@@ -228,7 +228,7 @@ func (w *world) newVictim(o *owner, fields map[string]string) *victim {
 	return v
 }
 
-// addVictim keeps a victim. It gets an id if it has none.
+// addVictim adds a victim and assigns a missing ID.
 func (w *world) addVictim(v *victim) {
 	if v.id == 0 {
 		v.id = w.nextID()
@@ -236,13 +236,13 @@ func (w *world) addVictim(v *victim) {
 	w.victims = append(w.victims, v)
 }
 
-// dropVictim takes a victim out, with its associations and assets.
+// dropVictim removes a victim with its associations and assets.
 func (w *world) dropVictim(v *victim) {
 	detachAll(v)
 	w.victims = remove(w.victims, v)
 }
 
-// tagNamed returns a tag of the owner, which is made when there is none.
+// tagNamed returns a tag of the owner and creates it if necessary.
 func (o *owner) tagNamed(name string, w *world) *tag {
 	t := o.tagByName[name]
 	if t == nil {
@@ -253,7 +253,7 @@ func (o *owner) tagNamed(name string, w *world) *tag {
 	return t
 }
 
-// forgetTags takes out the tags that were made after there were n, when what made them is refused.
+// forgetTags removes all tags after the first n, when the item that created them is refused.
 func (o *owner) forgetTags(n int) {
 	for _, t := range o.tags[n:] {
 		delete(o.tagByName, t.name)
@@ -273,7 +273,7 @@ func (w *world) dropTag(t *tag) {
 	delete(t.owner.tagByName, t.name)
 }
 
-// carriers calls do with the metadata of everything in an owner.
+// carriers calls do with the metadata of every item of an owner.
 func (w *world) carriers(o *owner, do func(*metadata)) {
 	for _, i := range o.indicators {
 		if i.more != nil {
@@ -295,7 +295,7 @@ func (w *world) carriers(o *owner, do func(*metadata)) {
 	}
 }
 
-// deletedIndicator is the trace of an indicator that was deleted.
+// deletedIndicator records a deleted indicator.
 type deletedIndicator struct {
 	typ   *indicatorType
 	value string

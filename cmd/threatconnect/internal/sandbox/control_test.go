@@ -133,7 +133,7 @@ func TestSettings(t *testing.T) {
 	d := newDesk(t, options{})
 	d.call("PUT", "oddities", `{"on":["emptyAs404","stringIDs"]}`)
 	assert.Equal(t, threatconnecttest.OddityEmptyAs404|threatconnecttest.OddityStringIDs, d.srv.Oddities())
-	assert.Contains(t, d.call("GET", "oddities", ""), `{"name":"stringIDs","description":"ids are strings of digits","on":true}`)
+	assert.Contains(t, d.call("GET", "oddities", ""), `{"name":"stringIDs","description":"IDs are strings of digits","on":true}`)
 	d.call("PUT", "oddities", `{"on":[]}`)
 	assert.Zero(t, d.srv.Oddities())
 
