@@ -16,21 +16,21 @@ const (
 	maxListNameLength = 255  // characters
 )
 
-// AddList adds a list with one value per line. The name appears in reasons and errors.
+// AddList adds a list with one value per line. The name of the list appears in reasons and errors.
 //
-// A host excludes itself and all names below it, also in URLs and email addresses. An address or block
-// excludes every address and block that overlaps it, also in URLs and email addresses. URLs, email
-// addresses, AS numbers and registry keys exclude themselves, and hashes exclude the files that have
-// them. Values are recognized as by [Parse], defanged or not. AddList ignores blank lines, comments that
-// begin with # at the start of a line or after white space, and a byte order mark.
+// A host excludes itself and all its subdomains, also in URLs and email addresses. An address or
+// block excludes every overlapping address and block, also in URLs and email addresses. URLs, email
+// addresses, AS numbers and registry keys exclude only themselves. A hash excludes every file that
+// has it. Values are recognized as by [Parse], defanged or not. AddList ignores blank lines, a byte
+// order mark, and comments, which start with # at the beginning of a line or after white space.
 //
-// A line that is not recognized, or has more than 4,096 bytes, returns an error with the name of the
-// list and the number of the line, and never with its text; a read error ends the list in the same way.
-// Either all values are added or none. After an error, Exclude excludes every value. To go on without
-// the list, make an Exclusions without it.
+// If a line is not recognized or longer than 4,096 bytes, AddList returns an error with the name of
+// the list and the line number, but never the text. It also returns an error if reading fails.
+// AddList adds either all values or none. After an error, Exclude excludes every value; to continue
+// without the list, create a new Exclusions.
 //
-// AddList holds the whole list in memory; limit the reader to limit that. One million hosts need about
-// a second and 75 MB. It is not safe for concurrent use.
+// The whole list is kept in memory, so limit r if the source is not trusted. One million hosts take
+// about a second and 75 MB. AddList is not safe for concurrent use.
 func (x *Exclusions) AddList(name string, r io.Reader) error {
 	name, err := canon.Name("list name", name, maxListNameLength)
 	if err != nil {
@@ -55,7 +55,7 @@ func (x *Exclusions) AddList(name string, r io.Reader) error {
 	return nil
 }
 
-// withoutComment returns a line without its comment and the white space around it.
+// withoutComment returns a line without its comment and surrounding white space.
 func withoutComment(line string) string {
 	line = strings.TrimSpace(line)
 	for from := 0; ; {
@@ -71,7 +71,7 @@ func withoutComment(line string) string {
 	}
 }
 
-// fail makes Exclude exclude every value, and returns err.
+// fail makes Exclude exclude every value, names the list in the reason, and returns err.
 func (x *Exclusions) fail(name string, err error) error {
 	if x.unread == "" {
 		x.unread = "cannot be checked: a list was not added"
@@ -82,7 +82,7 @@ func (x *Exclusions) fail(name string, err error) error {
 	return err
 }
 
-// listError is an error about a place in a list.
+// listError is an error with its position in a list.
 type listError struct {
 	where string
 	err   error
@@ -114,10 +114,10 @@ func (x *Exclusions) newListing(types typeSet) *listing {
 	return &listing{types: types, id: len(x.lists)}
 }
 
-// set returns the set of the entries that apply to types only.
+// set returns the set of entries that apply to the given types.
 func (l *listing) set(types typeSet) *exclusionSet { return setFor(&l.sets, types) }
 
-// addHost adds a host and all names below it.
+// addHost adds a host and all its subdomains.
 func (l *listing) addHost(host string) {
 	l.set(l.types).hosts[host] = l.id
 }
@@ -159,7 +159,7 @@ func (l *listing) addKey(v Indicator) {
 	}
 }
 
-// addBlock adds an address or a block, also one with host bits.
+// addBlock adds an address or a block, which can have host bits.
 func (l *listing) addBlock(types typeSet, s string) error {
 	p, err := netip.ParsePrefix(s)
 	if err != nil {
@@ -177,7 +177,7 @@ func (l *listing) addBlock(types typeSet, s string) error {
 	return nil
 }
 
-// checkEntry refuses entries that are too long, so that Exclude is linear in the length of the value.
+// checkEntry rejects long entries, which keeps Exclude linear in the length of the value.
 func checkEntry(entry string) error {
 	if len(entry) > maxEntryLength {
 		return fmt.Errorf("is longer than %d bytes; correct or remove it", maxEntryLength)

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// reservedBlock is a block of addresses that mean nothing outside a network, or nothing at all.
+// reservedBlock is a block of addresses without meaning on the public Internet.
 type reservedBlock struct {
 	block         netip.Prefix
 	rule          string
@@ -50,10 +50,10 @@ var reservedBlocks = [...]reservedBlock{
 	{netip.MustParsePrefix("8000::/1"), "not allocated, RFC 4291", false},
 }
 
-// embedding is a block of IPv6 addresses that stand for IPv4 addresses.
+// embedding is a block of IPv6 addresses that embed IPv4 addresses.
 type embedding struct {
 	block netip.Prefix
-	bit   int // where the IPv4 address begins
+	bit   int // position of the IPv4 address
 }
 
 var embeddings = [...]embedding{
@@ -62,7 +62,7 @@ var embeddings = [...]embedding{
 	{netip.MustParsePrefix("2002::/16"), 16},     // 6to4, RFC 3056
 }
 
-// in returns the block of IPv4 addresses that p stands for. It reports false if p stands for none.
+// in returns the block of IPv4 addresses that p embeds. It reports false if p embeds none.
 func (e embedding) in(p netip.Prefix) (netip.Prefix, bool) {
 	if !e.block.Overlaps(p) {
 		return netip.Prefix{}, false
@@ -100,14 +100,14 @@ func reservedName(host string) (rule string, documentation bool) {
 	return "", false
 }
 
-// isBelow reports whether host is name or a name below it.
+// isBelow reports whether host is name or a subdomain of it.
 func isBelow(host, name string) bool {
 	rest, ok := strings.CutSuffix(host, name)
 	return ok && (rest == "" || rest[len(rest)-1] == '.')
 }
 
-// reservedASN returns why a canonical AS number is not public, or "", and whether it is reserved for
-// documentation.
+// reservedASN returns why a canonical AS number is not public, or "", and whether it is reserved
+// for documentation.
 func reservedASN(asn string) (rule string, documentation bool) {
 	n, err := strconv.ParseUint(strings.TrimPrefix(asn, "ASN"), 10, 32)
 	switch {
@@ -127,7 +127,7 @@ func reservedASN(asn string) (rule string, documentation bool) {
 	return "", false
 }
 
-// knownContent returns the content of a file that is known to be benign by a canonical hash of it, or "".
+// knownContent describes the benign file with a canonical hash, or returns "".
 func knownContent(hash string) string {
 	switch hash {
 	case "D41D8CD98F00B204E9800998ECF8427E",

@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// typeSet is a set of types of indicators.
+// typeSet is a set of indicator types.
 type typeSet uint16
 
-// otherTypes is the member of a typeSet for the types that this package does not know.
+// otherTypes is the element of a typeSet for all types unknown to this package.
 const otherTypes typeSet = 1 << 15
 
 const allTypes = ^typeSet(0)
@@ -23,7 +23,7 @@ var listedTypes = [...]Type{
 	TypeRegistryKey, TypeUserAgent, TypeEmailSubject, TypeHashtag, TypeVulnerability,
 }
 
-// setOf returns the set of one type, or the empty set for an unknown type.
+// setOf returns the set of one type, or the empty set if the type is unknown.
 func setOf(t Type) typeSet {
 	for i := range listedTypes {
 		if listedTypes[i] == t {
@@ -33,7 +33,7 @@ func setOf(t Type) typeSet {
 	return 0
 }
 
-// types returns the members of a set that this package knows.
+// types returns the elements of a set other than otherTypes.
 func (s typeSet) types() []Type {
 	var types []Type
 	for i, t := range listedTypes {
@@ -44,14 +44,14 @@ func (s typeSet) types() []Type {
 	return types
 }
 
-// exclusionSet holds the entries of all lists that apply to the same types. Each entry has the index of
-// its list.
+// exclusionSet contains the entries of all lists that apply to the same types. The value of each
+// entry is the index of its list.
 type exclusionSet struct {
 	types    typeSet
-	hosts    map[string]int // and everything below them
+	hosts    map[string]int // including their subdomains
 	values   map[string]int // by valueKeys
-	blocks   []listedBlock  // sorted, no two overlap
-	parts    []listedPart   // sorted, none begins with another one
+	blocks   []listedBlock  // sorted, without overlaps
+	parts    []listedPart   // sorted, none a prefix of another
 	patterns []listedPattern
 }
 
@@ -78,8 +78,8 @@ func (b listedBlock) covers(c listedBlock) bool {
 func (p listedPart) compare(q listedPart) int { return strings.Compare(p.text, q.text) }
 func (p listedPart) covers(q listedPart) bool { return strings.HasPrefix(q.text, p.text) }
 
-// overlapping returns the list of an entry that p contains or that contains p. It searches once: no two
-// entries overlap, so only the neighbors of p in the order can.
+// overlapping returns the list of an entry that overlaps p. One search suffices: entries do not
+// overlap, so only the neighbors of p in the order can overlap p.
 func (s *exclusionSet) overlapping(p netip.Prefix) (list int, ok bool) {
 	i, _ := slices.BinarySearchFunc(s.blocks, p.Addr(), func(b listedBlock, ip netip.Addr) int {
 		return b.block.Addr().Compare(ip)
@@ -92,11 +92,12 @@ func (s *exclusionSet) overlapping(p netip.Prefix) (list int, ok bool) {
 	return 0, false
 }
 
-// matching returns the list of an entry that is a part of text or a regular expression that matches it.
+// matching returns the list of an entry that is a substring of text or a regular expression that
+// matches it.
 func (s *exclusionSet) matching(text string) (list int, ok bool) {
 	for rest := text; rest != "" && len(s.parts) > 0; rest = rest[1:] {
-		// Only the last entry up to rest can be a prefix of it: an entry between the two would begin with
-		// that prefix.
+		// Only the last entry not after rest can be a prefix of it: an entry between the two would
+		// start with that prefix.
 		i, found := slices.BinarySearchFunc(s.parts, rest, func(p listedPart, rest string) int {
 			return strings.Compare(p.text, rest)
 		})
@@ -115,7 +116,7 @@ func (s *exclusionSet) matching(text string) (list int, ok bool) {
 	return 0, false
 }
 
-// merge adds the entries of another set. Of equal entries, those that were added first remain. It may
+// merge adds the entries of another set. For equal entries, the ones added first remain. merge can
 // keep the maps and slices of either set.
 func (s *exclusionSet) merge(other *exclusionSet) {
 	slices.SortStableFunc(other.blocks, listedBlock.compare)
@@ -127,7 +128,8 @@ func (s *exclusionSet) merge(other *exclusionSet) {
 	s.patterns = append(s.patterns, other.patterns...)
 }
 
-// setFor returns the set of the entries that apply to types only, and adds it to sets if it is missing.
+// setFor returns the set of entries that apply to the given types, and adds it to sets if it is
+// missing.
 func setFor(sets *[]*exclusionSet, types typeSet) *exclusionSet {
 	for _, s := range *sets {
 		if s.types == types {
@@ -139,7 +141,8 @@ func setFor(sets *[]*exclusionSet, types typeSet) *exclusionSet {
 	return s
 }
 
-// mergeMaps merges two maps, into the larger one. The first map determines the value of a key in both.
+// mergeMaps merges two maps into the larger one. For a key in both, the first map determines the
+// value.
 func mergeMaps(first, next map[string]int) map[string]int {
 	if len(first) < len(next) {
 		maps.Copy(next, first)
@@ -153,7 +156,7 @@ func mergeMaps(first, next map[string]int) map[string]int {
 	return first
 }
 
-// mergeSorted merges two sorted slices without the entries that another one covers.
+// mergeSorted merges two sorted slices and omits entries that another entry covers.
 func mergeSorted[T any](a, b []T, compare func(T, T) int, covers func(T, T) bool) []T {
 	merged := make([]T, 0, len(a)+len(b))
 	for len(a)+len(b) > 0 {

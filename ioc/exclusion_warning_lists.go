@@ -14,30 +14,29 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/wire"
 )
 
-// AddWarningList adds a warning list of MISP: a JSON object with the members name, type, list and
-// matching_attributes, as in the lists/*/list.json files of the project misp-warninglists.
+// AddWarningList adds a MISP warning list: a JSON object with the members name, type, list and
+// matching_attributes, such as the files lists/*/list.json of the misp-warninglists project.
 //
-// The attributes determine the types of indicators that the list applies to; a list without attributes,
-// or with ALL, applies to every type, and a list whose attributes have no equivalent to none. The type
-// determines what an entry excludes, as in MISP:
+// The attributes determine the indicator types to which the list applies. A list without
+// attributes, or with ALL, applies to every type. A list whose attributes have no equivalent
+// applies to none. As in MISP, the type of the list determines what an entry excludes:
 //
-//   - string (default): the value that equals it. Addresses and blocks exclude what overlaps them.
-//   - substring: values that contain it, in this letter case
-//   - hostname: the host and all names below it, also in URLs and email addresses
-//   - cidr: addresses and blocks that overlap it, also in URLs and email addresses
-//   - regex: values that the Perl-compatible expression matches, as in /^abuse@/i. It has delimiters
-//     and may have the modifiers i, m, s, U, u, g and D. Expressions outside the syntax of package
-//     regexp, such as lookaheads, return an error.
+//   - string (default): the equal value. Addresses and blocks exclude every overlapping address and block.
+//   - substring: values that contain the entry, in this letter case
+//   - hostname: the host and all its subdomains, also in URLs and email addresses
+//   - cidr: overlapping addresses and blocks, also in URLs and email addresses
+//   - regex: values that match the Perl-compatible expression, such as /^abuse@/i. It has delimiters and optional modifiers i, m, s, U, u, g and D. Expressions outside the syntax of package regexp, such as lookaheads, return an error.
 //
-// MISP writes some values in another form. Substrings and expressions are matched against lower-case
-// hashes, short IPv6 addresses (RFC 5952), and AS numbers both as ASN64496 and AS64496.
+// MISP spells some values differently. Substrings and expressions are therefore matched against
+// lower-case hashes, short IPv6 addresses (RFC 5952), and both ASN64496 and AS64496.
 //
-// Malformed lists return an error with the name of the list and the number of the entry, if known, and
-// never with its text. Either all entries are added or none. After an error, Exclude excludes every
-// value. To go on without the list, make an Exclusions without it.
+// If the list is malformed, AddWarningList returns an error with the name of the list and, if
+// known, the number of the entry, but never its text. AddWarningList adds either all entries or
+// none. After an error, Exclude excludes every value; to continue without the list, create a new
+// Exclusions.
 //
-// AddWarningList holds the whole list in memory; limit the reader to limit that. One million hosts need
-// about a second and 80 MB. It is not safe for concurrent use.
+// The whole list is kept in memory, so limit r if the source is not trusted. One million hosts take
+// about a second and 80 MB. AddWarningList is not safe for concurrent use.
 func (x *Exclusions) AddWarningList(r io.Reader) error {
 	text, err := io.ReadAll(r)
 	if err != nil {
@@ -57,12 +56,12 @@ func (x *Exclusions) AddWarningList(r io.Reader) error {
 		return x.fail(w.name, &listError{where, public(err)})
 	}
 	for i, entry := range w.entries {
-		if entry == "" { // MISP skips them: a part of every value
+		if entry == "" { // part of every value; MISP skips it
 			continue
 		}
 		l.entries++
 		if l.types == 0 {
-			continue // whatever its syntax
+			continue // the list applies to no type, so its syntax does not matter
 		}
 		if err = checkEntry(entry); err == nil {
 			err = add(entry)
@@ -75,14 +74,15 @@ func (x *Exclusions) AddWarningList(r io.Reader) error {
 	return nil
 }
 
-// warningList is a list of MISP.
+// warningList is a MISP warning list.
 type warningList struct {
 	name, kind string
 	attributes []string
 	entries    []string
 }
 
-// readWarningList reads a warning list. The name is set with an error too, if it was read.
+// readWarningList parses a warning list. If it returns an error, w.name is set if the name has been
+// read.
 func readWarningList(text []byte) (w warningList, err error) {
 	w.kind = "string"
 	r := wire.NewReader(text)
@@ -126,7 +126,7 @@ func readWarningList(text []byte) (w warningList, err error) {
 	return w, nil
 }
 
-// textMember reads a member that has to be text.
+// textMember reads a member that must be a string.
 func textMember(r *wire.Reader, member string) (string, error) {
 	if kind := r.Kind(); kind != wire.String && kind != wire.None {
 		return "", errors.New("has a " + member + " that is not text; write it in quotes")
@@ -134,7 +134,7 @@ func textMember(r *wire.Reader, member string) (string, error) {
 	return r.Text(), nil
 }
 
-// textsMember reads a member that has to be an array of texts.
+// textsMember reads a member that must be an array of strings.
 func textsMember(r *wire.Reader, member string) ([]string, error) {
 	if kind := r.Kind(); kind != wire.Array && kind != wire.None {
 		return nil, errors.New("has a " + member + " that is not an array; write it in brackets")
@@ -149,7 +149,7 @@ func textsMember(r *wire.Reader, member string) ([]string, error) {
 	return texts, nil
 }
 
-// types returns the types of indicators that the list applies to.
+// types returns the indicator types to which the list applies.
 func (w *warningList) types() typeSet {
 	var types typeSet
 	if len(w.attributes) == 0 {
@@ -188,7 +188,7 @@ func (w *warningList) types() typeSet {
 	return types
 }
 
-// adder returns the function that adds an entry of a warning list of a type.
+// adder returns the function that adds an entry of a list of the given kind.
 func (l *listing) adder(kind string) (func(entry string) error, error) {
 	switch kind {
 	case "string":
@@ -205,15 +205,15 @@ func (l *listing) adder(kind string) (func(entry string) error, error) {
 	return nil, errors.New("has an unknown type; use string, substring, hostname, cidr or regex")
 }
 
-// addPart adds an entry that excludes values that contain it.
+// addPart adds an entry that excludes the values that contain it.
 func (l *listing) addPart(entry string) error {
 	set := l.set(l.types)
 	set.parts = append(set.parts, listedPart{entry, l.id})
 	return nil
 }
 
-// addString adds an entry that excludes the value that equals it. Entries without a canonical form
-// equal values of other types only.
+// addString adds an entry that excludes the equal value. An entry without a canonical form can
+// equal only values of other types.
 func (l *listing) addString(entry string) error {
 	v, err := Parse(entry)
 	if err == nil {
@@ -227,7 +227,7 @@ func (l *listing) addString(entry string) error {
 		default:
 			l.addKey(v)
 		}
-	} else if host, err := canon.Host(entry); err == nil { // such as a name that looks like a file's
+	} else if host, err := canon.Host(entry); err == nil { // for example a name that looks like a file name
 		l.addWhole(host)
 	} else if key, _, _, err := canon.RegistryKey(entry, "", "REG_NONE"); err == nil {
 		l.addWhole(strings.ToLower(key))
@@ -238,8 +238,8 @@ func (l *listing) addString(entry string) error {
 	return nil
 }
 
-// addHostname adds a host and all names below it. An entry that no host can have at its end, such as
-// one with a hyphen before a dot, excludes nothing, as in MISP.
+// addHostname adds a host and all its subdomains. An entry with which no host can end, such as one
+// with a hyphen before a dot, excludes nothing, as in MISP.
 func (l *listing) addHostname(entry string) error {
 	name := strings.Trim(strings.TrimPrefix(strings.TrimSpace(entry), "*."), ".")
 	host, err := canon.Host(name)
@@ -250,7 +250,7 @@ func (l *listing) addHostname(entry string) error {
 		if name == "" || strings.ContainsFunc(name, func(r rune) bool { return !isHostRune(r) }) {
 			return err
 		}
-		host = strings.ToLower(name) // a top-level domain, or a name with labels that no host has
+		host = strings.ToLower(name) // a top-level domain, or a name with invalid labels
 	}
 	l.addHost(host)
 	return nil
@@ -269,7 +269,7 @@ func (l *listing) addPattern(entry string) error {
 	pattern, err := regexp.Compile(expression)
 	if err != nil {
 		const fix = "write it in the syntax of RE2, without lookaheads and backreferences"
-		if e, ok := errors.AsType[*syntax.Error](err); ok { // without the expression
+		if e, ok := errors.AsType[*syntax.Error](err); ok { // omits the expression
 			return fmt.Errorf("is not a supported regular expression (%s); %s", e.Code, fix)
 		}
 		return errors.New("is not a supported regular expression; " + fix)
@@ -279,7 +279,7 @@ func (l *listing) addPattern(entry string) error {
 	return nil
 }
 
-// fromDelimited returns a Perl-compatible regular expression with delimiters and modifiers in the
+// fromDelimited converts a Perl-compatible regular expression with delimiters and modifiers to the
 // syntax of package regexp.
 func fromDelimited(s string) (string, error) {
 	s = strings.TrimLeft(s, " \t\r\n\v\f")
@@ -300,7 +300,7 @@ func fromDelimited(s string) (string, error) {
 		switch modifier {
 		case 'i':
 			expression = "(?i)" + expression
-		case 'm', 's', 'U', 'u', 'g', 'D': // do not change whether a value, which is one line, matches
+		case 'm', 's', 'U', 'u', 'g', 'D': // no effect on a value, which is a single line
 		default:
 			return "", errors.New("has a modifier other than i, m, s, U, u, g and D; remove it")
 		}

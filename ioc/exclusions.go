@@ -11,57 +11,53 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/canon"
 )
 
-// The shortest lengths of blocks that may be shared by default. An IPv4 block of /16 has 65,536
-// addresses; an IPv6 block of /32 is the smallest that a registry allocates to a provider. Wider blocks
-// hold many networks that have nothing to do with each other.
+// The default minimum prefix lengths. An IPv4 block of /16 has 65,536 addresses; an IPv6 block of
+// /32 is the smallest that a registry allocates to a provider. Wider blocks contain many unrelated
+// networks.
 const (
 	defaultMinIPv4Bits = 16
 	defaultMinIPv6Bits = 32
 )
 
-// Exclusions decides which indicators must not be shared because they are known to be benign, mean
-// nothing outside a network, or cannot be checked. The zero value excludes:
+// Exclusions decides which indicators must not be shared, because they are known to be benign, have
+// no meaning outside a network, or cannot be validated. The zero value excludes:
 //
-//   - private, reserved and documentation addresses, blocks that contain one, and IPv6 addresses that
-//     embed such an IPv4 address
+//   - private, reserved and documentation addresses, blocks that contain one, and IPv6 addresses that embed such an IPv4 address
 //   - blocks wider than /16 (IPv4) and /32 (IPv6)
-//   - local names and names that are never delegated, such as those below .local and .corp, and the
-//     names for documentation, such as example.com
-//   - URLs and email addresses with such a host, whatever their port
+//   - local names and names that are never delegated, such as those below .local and .corp, and names for documentation, such as example.com
+//   - URLs and email addresses with such a host, on any port
 //   - private, reserved and documentation AS numbers
-//   - files that are empty, or consist of one line break, one space or one zero byte, and the EICAR test
-//     file, by MD5, SHA-1 and SHA-256
+//   - the EICAR test file and files that are empty or consist of one line break, one space or one zero byte, by MD5, SHA-1 and SHA-256
 //
-// [Exclusions.AddList] and [Exclusions.AddWarningList] add lists. Vulnerabilities, mutexes, registry
-// keys, user agents, email subjects and hashtags are excluded by lists only.
+// [Exclusions.AddList] and [Exclusions.AddWarningList] add lists. Only lists can exclude
+// vulnerabilities, mutexes, registry keys, user agents, email subjects and hashtags.
 //
-// Set the fields and add lists first. After that, Exclude is safe for concurrent use. An Exclusions must
-// not be copied once it has a list.
+// Set the fields and add all lists before the first call of Exclude. After that, Exclude is safe
+// for concurrent use. An Exclusions must not be copied once it has a list.
 type Exclusions struct {
-	// AllowDocumentation permits addresses, AS numbers and names that are reserved for documentation,
-	// such as 192.0.2.1 and example.com. Tests and examples need it.
+	// AllowDocumentation permits addresses, AS numbers and names reserved for documentation, such
+	// as 192.0.2.1 and example.com. Tests and examples need it.
 	AllowDocumentation bool
-	// MinIPv4Bits and MinIPv6Bits are the shortest prefix lengths of blocks that may be shared. 0 means
-	// 16 and 32; 1 permits every block that contains no reserved address.
+	// MinIPv4Bits and MinIPv6Bits are the minimum prefix lengths of blocks that may be shared. 0
+	// means 16 and 32. 1 permits every block that contains no reserved address.
 	MinIPv4Bits, MinIPv6Bits int
-	// OtherTypes names the custom indicator types of the instance that may be shared. Their values are
-	// only checked against warning lists that apply to all types. Values of any other unknown type are
-	// excluded.
+	// OtherTypes lists the custom indicator types that may be shared. Their values are only checked
+	// against warning lists that apply to all types. Values of any other unknown type are excluded.
 	OtherTypes []string
 
 	lists  []ExclusionList
 	sets   []*exclusionSet
-	unread string // the reason that excludes everything, after an error
+	unread string // reason to exclude everything after an error
 }
 
-// ExclusionList describes a list that was added to an [Exclusions].
+// ExclusionList describes a list in an [Exclusions].
 type ExclusionList struct {
 	Name    string
-	Types   []Type // the types of indicators that it applies to; empty if it applies to none
+	Types   []Type // indicator types to which it applies; empty if none
 	Entries int
 }
 
-// Lists returns the lists that were added, in order.
+// Lists returns the lists in the order in which they were added.
 func (x *Exclusions) Lists() []ExclusionList {
 	lists := slices.Clone(x.lists)
 	for i := range lists {
@@ -70,16 +66,17 @@ func (x *Exclusions) Lists() []ExclusionList {
 	return lists
 }
 
-// Exclude reports whether an indicator must not be shared, and the reason: the rule, and the list if
-// there is one, as in "not a public address (private, RFC 1918)" and "on list cdn.txt". The reason never
-// contains the value.
+// Exclude reports whether an indicator must not be shared, and why. The reason contains the rule
+// and the name of the list, if any: "not a public address (private, RFC 1918)" or "on list
+// cdn.txt". It never contains the value.
 //
-// Exclude converts the value to canonical form first. It fails closed: it excludes values that have no
-// canonical form, defanged values, values of unknown types that OtherTypes does not name, and every
-// value once a list could not be added. A file is excluded if any of its hashes is.
+// Exclude converts the value to its canonical form first. It fails closed: it excludes values
+// without a canonical form, defanged values, values of unknown types that are not in OtherTypes,
+// and, once adding a list has failed, every value. A file is excluded if any of its hashes is.
 //
-// It takes less than a microsecond for a host, whatever the number of listed hosts and addresses. Lists
-// of substrings add time in proportion to the length of the value; so does each regular expression.
+// For a host, Exclude takes less than a microsecond, independently of the number of listed hosts
+// and addresses. Each regular expression, and all substrings together, add time linear in the
+// length of the value.
 func (x *Exclusions) Exclude(indicatorType, value string) (reason string, exclude bool) {
 	reason = x.reason(Type(indicatorType), value)
 	return reason, reason != ""
@@ -106,7 +103,7 @@ func (x *Exclusions) reason(t Type, value string) string {
 	return cmp.Or(x.ruleOf(types, t, v), x.onLists(types, t, v))
 }
 
-// unchecked returns the reason for a value that is not canonical.
+// unchecked returns the reason for a value without a canonical form.
 func unchecked(err error) string {
 	field, rule := "value", "has no canonical form"
 	if e, ok := errors.AsType[*Error](err); ok {
@@ -115,8 +112,8 @@ func unchecked(err error) string {
 	return "cannot be checked: " + field + " " + rule
 }
 
-// ruleOf returns the reason that excludes a canonical value because of its host, address, number or
-// hashes, or "".
+// ruleOf returns the reason to exclude a canonical value for its host, address, number or hashes,
+// or "".
 func (x *Exclusions) ruleOf(types typeSet, t Type, v string) string {
 	switch t {
 	case TypeAddress, TypeHost:
@@ -145,8 +142,8 @@ func (x *Exclusions) ruleOf(types typeSet, t Type, v string) string {
 	return ""
 }
 
-// hostOfURL returns the host of a canonical URL, without port and brackets. [net/url.Parse] cannot do
-// this: it refuses percent signs that canonical URLs may have.
+// hostOfURL returns the host of a canonical URL without port and brackets. [net/url.Parse] rejects
+// percent signs that canonical URLs can contain.
 func hostOfURL(canonicalURL string) string {
 	_, host, _ := strings.Cut(canonicalURL, "://")
 	if end := strings.IndexAny(host, "/?#"); end >= 0 {
@@ -160,7 +157,7 @@ func hostOfURL(canonicalURL string) string {
 	return host
 }
 
-// ruleOfHost returns the reason that excludes an address or a canonical host name, or "".
+// ruleOfHost returns the reason to exclude an address or a canonical host name, or "".
 func (x *Exclusions) ruleOfHost(types typeSet, host string) string {
 	if isAddress(host) {
 		ip, err := netip.ParseAddr(host)
@@ -185,15 +182,14 @@ func (x *Exclusions) ruleOfHost(types typeSet, host string) string {
 	return ""
 }
 
-// isAddress reports whether a canonical host is an address: only these have colons, or a last label that
-// begins with a digit.
+// isAddress reports whether a canonical host is an address: only addresses contain colons or have a
+// last label that starts with a digit.
 func isAddress(host string) bool {
 	last := host[strings.LastIndexByte(host, '.')+1:]
 	return strings.IndexByte(last, ':') >= 0 || last != "" && last[0] >= '0' && last[0] <= '9'
 }
 
-// ruleOfBlock returns the reason that excludes a block of addresses, or the block of a single address,
-// or "".
+// ruleOfBlock returns the reason to exclude a block, which can be that of a single address, or "".
 func (x *Exclusions) ruleOfBlock(types typeSet, p netip.Prefix) string {
 	for i := range reservedBlocks {
 		b := &reservedBlocks[i]
@@ -223,8 +219,8 @@ func (x *Exclusions) ruleOfBlock(types typeSet, p netip.Prefix) string {
 	return ""
 }
 
-// onLists returns the reason that excludes a canonical value because it is on a list as a whole or has
-// a listed part, or "". Hosts and addresses are looked up by ruleOf.
+// onLists returns the reason to exclude a canonical value that is on a list as a whole or has a
+// listed part, or "". ruleOf looks up hosts and addresses.
 func (x *Exclusions) onLists(types typeSet, t Type, v string) string {
 	var keys, texts []string
 	for _, s := range x.sets {
@@ -257,9 +253,8 @@ func (x *Exclusions) onLists(types typeSet, t Type, v string) string {
 
 func (x *Exclusions) onList(list int) string { return "on list " + x.lists[list].Name }
 
-// valueKeys returns the keys under which a value is on lists as a whole: each hash of a file, and the
-// name of a registry key without its value. Email addresses and registry keys are not case-sensitive in
-// practice.
+// valueKeys returns the keys of a value in lists: each hash of a file, and the name of a registry
+// key without its value. In practice, email addresses and registry keys are not case-sensitive.
 func valueKeys(t Type, v string) []string {
 	switch t {
 	case TypeFile:
@@ -274,8 +269,8 @@ func valueKeys(t Type, v string) []string {
 	return []string{v}
 }
 
-// warningTexts returns the spellings of a canonical value in MISP, which substrings and regular
-// expressions of warning lists are written for.
+// warningTexts returns the spellings of a canonical value in MISP, to which substrings and regular
+// expressions of warning lists apply.
 func warningTexts(t Type, v string) []string {
 	switch t {
 	case TypeFile:

@@ -8,41 +8,41 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/canon"
 )
 
-// Match is an indicator that was found in a text.
+// Match is an indicator found in a text.
 type Match struct {
 	Indicator       // Port is set even if [Parser.SplitPort] is false
-	Offset    int64 // bytes of the text before the indicator
-	Length    int   // bytes that the indicator takes in the text
-	Line      int   // number of the line, from 1
+	Offset    int64 // byte offset of the indicator in the text
+	Length    int   // length of the indicator in the text, in bytes
+	Line      int   // line number, starting at 1
 }
 
-// Extract finds indicators in a text and returns an iterator over them, in the order of the text. The
-// text is UTF-8: prose, Markdown, HTML, CSV, JSON, logs, source code.
+// Extract returns an iterator over the indicators in a text, in text order. The text is UTF-8, for
+// example prose, Markdown, HTML, CSV, JSON, logs or source code.
 //
-// It finds addresses, blocks of addresses, hosts, URLs, email addresses, hashes of files (each as a
-// value of its own), ASNs, and CVE ids as vulnerabilities; defanged or not. Values of other types are
-// free text, and keys of the Windows registry are not indicators without a value, so it finds neither.
-// The host of a URL or an email address is not found separately.
+// Extract finds IP addresses, CIDR blocks, hosts, URLs, email addresses, file hashes (each as a
+// separate value), ASNs, and CVE IDs as vulnerabilities, defanged or not. It does not find registry
+// keys, which are indicators only with a value, and types that are free text. It does not return
+// the host of a URL or an email address separately.
 //
 // A word with a dot is a host only if it ends in a public suffix (the ICANN rules of
-// https://publicsuffix.org) and if nothing says that it is something else: the name of a file
-// (setup.sh), of a detection (Agent.BT), of a class or a variable (System.IO, os.name). In the same way,
-// version and section numbers are not addresses, and import hashes, thumbprints of certificates and
-// commit ids are not hashes of files. A defanged name is a host without doubt. The host in front of a
-// path without a scheme (www.example.com/login) is found as a host.
+// https://publicsuffix.org) and nothing indicates another meaning: the name of a file (setup.sh), a
+// malware detection (Agent.BT), a class or a variable (System.IO, os.name). Likewise, version and
+// section numbers are not addresses, and import hashes, certificate thumbprints and commit IDs are
+// not file hashes. A defanged name is always a host. The host before a path without a scheme
+// (www.example.com/login) is returned as a host.
 //
-// Extract does not tell whether an indicator is malicious; see [Exclusions]. An indicator that occurs
-// several times is found several times. Characters of the surrounding markup are not part of it.
+// Extract does not judge whether an indicator is malicious; see [Exclusions]. It returns an
+// indicator as often as it occurs. Surrounding markup is not part of an indicator.
 //
-// Extract reads a window of 64 KiB at a time. Memory is bounded and time is linear in the length of the
-// text. A longer run of characters without white space, quotes or other separators is skipped. If r
-// fails, the iterator yields the error after the indicators in front of it, and stops. A text in UTF-16
-// is an error. The iterator reads r once, so it can be used once.
+// Extract reads r in windows of 64 KiB. Memory is bounded, and time is linear in the length of the
+// text. Longer runs of characters without white space, quotes or other separators are skipped. If r
+// fails, the iterator yields the indicators before the failure, then the error, and stops. Text in
+// UTF-16 is an error. The iterator consumes r and can be used only once.
 func Extract(r io.Reader) iter.Seq2[Match, error] { return (*Parser)(nil).Extract(r) }
 
-// Extract finds indicators in a text as the function [Extract] does, and by the options of p: AssumeScheme
-// finds URLs without a scheme in place of their hosts, MaskBlock finds blocks in place of addresses with
-// the length of one, and Strict and Patterns drop the values that they reject.
+// Extract is like the function [Extract] with the options of p. AssumeScheme finds URLs without a
+// scheme instead of their hosts. MaskBlock finds blocks with host bits instead of their addresses.
+// Strict and Patterns omit the values that they reject.
 func (p *Parser) Extract(r io.Reader) iter.Seq2[Match, error] {
 	return func(yield func(Match, error) bool) {
 		if r == nil {
@@ -73,7 +73,7 @@ func (p *Parser) Extract(r io.Reader) iter.Seq2[Match, error] {
 	}
 }
 
-// extractor extracts indicators from one text.
+// extractor extracts indicators from a text.
 type extractor struct {
 	parser  Parser
 	windows windows
@@ -81,13 +81,13 @@ type extractor struct {
 	plain   plainText
 	found   []Match // in the current window
 	lines   int     // line breaks before the current window
-	// versions are four numbers that the text has called a version.
+	// versions are four-part numbers that the text has used as a version.
 	versions map[[4]byte]bool
-	files    map[string]bool // names that were the end of a path, or behind a hash
-	domains  map[string]bool // names below a public suffix that URLs, email addresses and defanged hosts had
+	files    map[string]bool // names that ended a path or were next to a hash
+	domains  map[string]bool // registrable domains of URLs, email addresses and defanged hosts
 	labels   map[string]bool // last labels, and whether ICANN has them
 	layout   layout
-	inLine   bool // whether the window begins within a line
+	inLine   bool // whether the window starts within a line
 }
 
 // extract finds the indicators of the current window.

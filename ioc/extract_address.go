@@ -17,7 +17,8 @@ func isDotted(word []byte) bool {
 	return true
 }
 
-// ipv4 finds the address or block in the digits and dots from a to b. It returns where to continue.
+// ipv4 finds the address or block in the digits and dots from a to b. It returns the position at
+// which to continue.
 func (s *scanner) ipv4(a, b, end int) int {
 	addr, err := netip.ParseAddr(string(s.t[a:b]))
 	if err != nil {
@@ -36,8 +37,8 @@ func (s *scanner) ipv4(a, b, end int) int {
 	return s.addNamed(TypeAddress, addr.String(), a, b, end)
 }
 
-// block finds the block of addresses with the address from a to b. It returns where to continue, or 0 if
-// there is none.
+// block finds the block of addresses with the address from a to b. It returns the position at which
+// to continue, or 0 if there is no block.
 func (s *scanner) block(a, b, end int) int {
 	if s.after(b) != '/' {
 		return 0
@@ -66,7 +67,7 @@ func (s *scanner) block(a, b, end int) int {
 	return to
 }
 
-// isAddress reports whether an IPv4 address begins at i, as in 192.0.2.1/192.0.2.2.
+// isAddress reports whether an IPv4 address starts at i, for example in 192.0.2.1/192.0.2.2.
 func (s *scanner) isAddress(i, end int) bool {
 	to := i
 	for to < end && (isDigit(s.t[to]) || s.t[to] == '.') {
@@ -76,7 +77,8 @@ func (s *scanner) isAddress(i, end int) bool {
 	return err == nil
 }
 
-// isAddressPlace reports whether the characters around the word from a to b can stand around an address.
+// isAddressPlace reports whether the characters around the word from a to b can surround an
+// address.
 func (s *scanner) isAddressPlace(a, b int, addr netip.Addr) bool {
 	switch before := s.before(a); before {
 	case '/', ':':
@@ -97,7 +99,7 @@ func (s *scanner) isAddressPlace(a, b int, addr netip.Addr) bool {
 		}
 	case '=':
 		if i := a - 2; i >= 0 && bytes.IndexByte([]byte("=<>~!^"), s.t[i]) >= 0 {
-			return false // of a dependency
+			return false // the version of a dependency
 		}
 	default:
 		if isAlnum(before) {
@@ -116,8 +118,8 @@ func (s *scanner) isAddressPlace(a, b int, addr netip.Addr) bool {
 	}
 }
 
-// isLabel reports whether the word that ends in front of a slash or a colon names the address behind it,
-// as in client/192.0.2.1. The name of a program is in front of its version.
+// isLabel reports whether the word before a slash or a colon names the address after it, for
+// example in client/192.0.2.1. A program name precedes its version instead.
 func (s *scanner) isLabel(end int, addr netip.Addr) bool {
 	start := s.termStart(end, max(0, end-32))
 	octets := addr.As4()
@@ -138,8 +140,8 @@ func (s *scanner) isLabel(end int, addr netip.Addr) bool {
 	return false
 }
 
-// ipv6 finds the IPv6 address or block that begins at a. It returns where to continue, or a if there is
-// none.
+// ipv6 finds the IPv6 address or block that starts at a. It returns the position at which to
+// continue, or a if there is none.
 func (s *scanner) ipv6(a, end int) int {
 	if !s.isAddressStart(a) {
 		return a
@@ -183,7 +185,7 @@ func (s *scanner) ipv6(a, end int) int {
 	return to
 }
 
-// isAddressStart reports whether an IPv6 address can begin at a.
+// isAddressStart reports whether an IPv6 address can start at a.
 func (s *scanner) isAddressStart(a int) bool {
 	switch before := s.before(a); before {
 	case ':': // IPv6:2001:db8::1
@@ -195,9 +197,9 @@ func (s *scanner) isAddressStart(a int) bool {
 	}
 }
 
-// isAddressText reports whether the valid IPv6 address s is meant as one. Eight groups of two digits are
-// the bytes of a hardware address or of a serial number; a few letters around "::" are names in source
-// code.
+// isAddressText reports whether the valid IPv6 address s is probably an address. Eight groups of
+// two digits are the bytes of a hardware address or a serial number; a few letters around "::" are
+// names in source code.
 func isAddressText(s []byte) bool {
 	pairs, digits, hex, groups := true, 0, 0, 0
 	for group := range bytes.SplitSeq(s, []byte(":")) {

@@ -2,14 +2,14 @@ package ioc
 
 import "bytes"
 
-// armor blanks blocks of encoded data, as of PGP and certificates: what follows a line "-----BEGIN …", up to the
-// first line that is not encoded data, such as "-----END …".
+// armor blanks blocks of encoded data, such as PGP messages and certificates: the lines after
+// "-----BEGIN …" up to the first line that is not encoded data, such as "-----END …".
 type armor struct {
 	inside  bool
-	headers bool // whether headers of the block can follow
+	headers bool // whether header lines of the block can follow
 }
 
-// blank overwrites the lines of blocks in a text with spaces. The text continues the previous one.
+// blank overwrites the blocks in a text with spaces. The text continues the previous one.
 func (a *armor) blank(text []byte) {
 	if !a.inside && !bytes.Contains(text, []byte("-----BEGIN ")) {
 		return

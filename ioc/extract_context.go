@@ -6,31 +6,31 @@ import (
 	"unicode/utf8"
 )
 
-// nearby are the words in front of a value, the nearest one first.
+// nearby contains the words before a value, the nearest first.
 type nearby struct {
 	t      []byte
 	places [8][2]int
 	n      int
-	keyed  bool // whether the nearest word is the name of a field, and what follows is its value
+	keyed  bool // whether the nearest word is a field name and the value follows
 }
 
 func (w *nearby) word(i int) []byte { return w.t[w.places[i][0]:w.places[i][1]] }
 
-// meaningAt returns the meaning of a word. A name with dots that is not the name of a field can only say
-// that a hash is not that of a file.
+// meaningAt returns the meaning of a word. A name with dots that is not a field name can only
+// indicate that a hash is not a file hash.
 func (w *nearby) meaningAt(i int) meaning {
 	word := w.word(i)
 	m := meaningOfTerm(word)
 	if bytes.IndexByte(word, '.') >= 0 && (i > 0 || !w.keyed) {
 		if m == ofOther && bytes.Contains(word, []byte("hash")) || bytes.Contains(word, []byte("print")) {
-			return ofOther // as in ja3.hash, pe.imphash and s.thumbprint
+			return ofOther // for example ja3.hash, pe.imphash and s.thumbprint
 		}
 		return noMeaning
 	}
 	return m
 }
 
-// meaning returns the first meaning among the nearest words, and how many words are nearer.
+// meaning returns the first meaning among the nearest words and the number of words before it.
 func (w *nearby) meaning(most int) (meaning, int) {
 	for i := range min(w.n, most) {
 		if m := w.meaningAt(i); m != noMeaning {
@@ -40,8 +40,8 @@ func (w *nearby) meaning(most int) (meaning, int) {
 	return noMeaning, most
 }
 
-// wordsBefore returns the words in front of a place, in the same sentence and line, or in the line before
-// if the place begins a line.
+// wordsBefore returns the words before a position in the same sentence and line, or, at the start
+// of a line, in the previous line.
 func (s *scanner) wordsBefore(at int) nearby {
 	const farthest = 100
 	w := nearby{t: s.t}
@@ -63,7 +63,7 @@ func (s *scanner) wordsBefore(at int) nearby {
 			if lines++; lines == 2 || w.n > 0 || len(bytes.Trim(s.t[i:at], " \t")) > 0 || !isWordByte(s.before(i-1)) && s.before(i-1) != ':' {
 				return w
 			}
-		case '>': // of an element
+		case '>': // end of an element
 			if start := bytes.LastIndexByte(s.t[lowest:i], '<'); start >= 0 && bytes.IndexByte(s.t[lowest+start:i], '\n') < 0 && isLetter(s.after(lowest+start+1)) || start >= 0 && s.after(lowest+start+1) == '/' {
 				i = lowest + start + 1
 			}
@@ -77,7 +77,7 @@ func (s *scanner) wordsBefore(at int) nearby {
 	return w
 }
 
-// isKey reports whether the text between a term and a value makes the term the name of a field.
+// isKey reports whether the text between a term and a value makes the term a field name.
 func isKey(between []byte) bool {
 	switch string(bytes.Trim(between, " \"'")) {
 	case ":", "=", "\":", "\":\"":
@@ -86,15 +86,15 @@ func isKey(between []byte) bool {
 	return false
 }
 
-// isNear reports whether the nearest word is directly in front of a place.
+// isNear reports whether the nearest word directly precedes a position.
 func (w *nearby) isNear(at int) bool {
 	const farthest = 4
 	return w.n > 0 && at-w.places[0][1] <= farthest && !bytes.ContainsAny(w.t[w.places[0][1]:at], ";.>") &&
-		(w.t[at-1] != '(' || w.places[0][1] < at-1) // of a function
+		(w.t[at-1] != '(' || w.places[0][1] < at-1) // a function call
 }
 
-// termStart returns where the term begins that ends at a place: letters, digits, and dots, hyphens and
-// underscores between them.
+// termStart returns the start of the term that ends at a position: letters and digits, with dots,
+// hyphens and underscores between them.
 func (s *scanner) termStart(end, lowest int) int {
 	i := end
 	for i > lowest {
@@ -120,7 +120,8 @@ func (s *scanner) termStart(end, lowest int) int {
 // isBetweenWords reports whether r separates words.
 func isBetweenWords(r rune) bool { return !unicode.In(r, unicode.L, unicode.M, unicode.N) }
 
-// argument returns what a word is as an argument of a network command: a host, or a file that is written.
+// argument returns the meaning of a word as an argument of a network command: a host, or an output
+// file.
 func (s *scanner) argument(a int) meaning {
 	const farthest = 100
 	command := s.t[max(s.lineStart, a-farthest):a]

@@ -4,7 +4,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/canon"
 )
 
-// email finds the email address with the word from a in front of its @. It returns where it ends, or 0.
+// email finds the email address whose local part contains the word from a to at. It returns its
+// end, or 0.
 func (s *scanner) email(start, a, at, end int) int {
 	b := s.wordEnd(at+1, end)
 	for a > start && isLocalByte(s.t[a-1]) {
@@ -18,7 +19,7 @@ func (s *scanner) email(start, a, at, end int) int {
 		return 0
 	}
 	if s.after(to) == ':' && isWordByte(s.after(to+1)) && !isDigit(s.after(to+1)) {
-		return end // git@github.com:owner/repository
+		return end // a remote repository: git@github.com:owner/repository
 	}
 	domain, _ := s.publicName(s.t[from:to], s.x.plain.isDefanged(a, to))
 	if domain == "" {
@@ -33,7 +34,7 @@ func (s *scanner) email(start, a, at, end int) int {
 	return to
 }
 
-// isLocalByte reports whether c can stand before the @ of an email address in a text.
+// isLocalByte reports whether c can precede the @ of an email address in text.
 func isLocalByte(c byte) bool {
 	switch c {
 	case '.', '-', '_', '+', '%', '~', '!', '$':

@@ -8,7 +8,7 @@ import (
 
 // hashes finds the hashes in a word.
 func (s *scanner) hashes(a, b int) {
-	if s.before(a) == '\\' && a-1 != s.lineStart && s.after(b) != '.' { // of a mutex or a registry key
+	if s.before(a) == '\\' && a-1 != s.lineStart && s.after(b) != '.' { // part of a mutex or a registry key
 		return
 	}
 	for a < b {
@@ -25,7 +25,7 @@ func (s *scanner) hashes(a, b int) {
 	}
 }
 
-// isFileHash reports whether the letters and digits from a to b are the hash of a file.
+// isFileHash reports whether the letters and digits from a to b are a file hash.
 func (s *scanner) isFileHash(a, b int) bool {
 	switch b - a {
 	case canon.MD5Length, canon.SHA1Length, canon.SHA256Length:
@@ -48,27 +48,27 @@ func (s *scanner) isFileHash(a, b int) bool {
 	return s.isDigest(a, b)
 }
 
-// isHashPlace reports whether the characters around the letters and digits from a to b can stand around
-// the hash of a file.
+// isHashPlace reports whether the characters around the letters and digits from a to b can surround
+// a file hash.
 func (s *scanner) isHashPlace(a, b int) bool {
 	before, after := s.before(a), s.after(b)
 	switch {
 	case before == '+', after == '+', after == '=' && before != '=', before == '/' && after == '/': // encoded data, paths
 		return false
-	case before == '-' && s.before(a-1) == '-': // a boundary
+	case before == '-' && s.before(a-1) == '-': // a MIME boundary
 		return false
-	case after == ':' && isAlnum(s.after(b+1)): // of a password
+	case after == ':' && isAlnum(s.after(b+1)): // a password hash
 		return false
 	case before == '[' && isAlnum(s.before(a-1)): // US[…]
 		return false
-	case before == ' ' && after == ' ' && s.before(a-1) == '{' && s.after(b+1) == '}': // of a rule of YARA
+	case before == ' ' && after == ' ' && s.before(a-1) == '{' && s.after(b+1) == '}': // a YARA rule
 		return false
 	case before == ':' && isWordByte(s.before(a-1)):
 		start := s.termStart(a-1, max(0, a-32))
 		w := s.wordsBefore(start)
 		m, _ := w.meaning(1)
-		return s.before(start) != '@' && s.isHashKey(s.t[start:a-1]) && (m != ofOther || !w.isNear(start) || w.places[0][0] < s.lineStart) // but the digest of a container
-	case before == ' ' && isLetter(s.before(a-1)): // an option, as in -p
+		return s.before(start) != '@' && s.isHashKey(s.t[start:a-1]) && (m != ofOther || !w.isNear(start) || w.places[0][0] < s.lineStart) // except the digest of a container
+	case before == ' ' && isLetter(s.before(a-1)): // an option such as -p
 		start := a - 1
 		for start > 0 && isLetter(s.t[start-1]) {
 			start--
@@ -78,19 +78,19 @@ func (s *scanner) isHashPlace(a, b int) bool {
 	return true
 }
 
-// isHashKey reports whether the name of a field is that of a hash.
+// isHashKey reports whether a field name denotes a hash.
 func (s *scanner) isHashKey(name []byte) bool {
 	return meaningOfTerm(name) == ofHash || len(name) <= len("hash_sha256") && bytes.Contains(bytes.ToLower(name), []byte("hash")) && meaningOfTerm(name) == noMeaning
 }
 
-// isDigest reports whether the words in front of a hash allow it to be that of a file.
+// isDigest reports whether the words before a hash allow it to be a file hash.
 func (s *scanner) isDigest(a, b int) bool {
-	if s.hashEnd > 0 && len(bytes.TrimSpace(s.t[s.hashEnd:a])) == 0 { // one line after the other
+	if s.hashEnd > 0 && len(bytes.TrimSpace(s.t[s.hashEnd:a])) == 0 { // on the next line
 		s.hashEnd = b
 		return s.digest
 	}
 	if rest := s.t[b:]; bytes.HasPrefix(rest, []byte("  ")) && isWordByte(s.after(b+2)) || bytes.HasPrefix(rest, []byte(" *")) {
-		s.hashEnd, s.digest = b, true // of md5sum and the like
+		s.hashEnd, s.digest = b, true // output of md5sum and similar tools
 		return true
 	}
 	w := s.wordsBefore(a)
@@ -120,7 +120,8 @@ func (s *scanner) isDigest(a, b int) bool {
 	return digest
 }
 
-// hasOther reports whether one of the words from first to last says that a hash is not that of a file.
+// hasOther reports whether one of the words from first to last indicates that a hash is not a file
+// hash.
 func (w *nearby) hasOther(first, last int) bool {
 	for i := first; i <= last && i < w.n; i++ {
 		if w.meaningAt(i) == ofOther {
@@ -130,8 +131,7 @@ func (w *nearby) hasOther(first, last int) bool {
 	return false
 }
 
-// isKeyOfHash reports whether the name of a field in JSON or source code allows its value to be the hash of
-// a file.
+// isKeyOfHash reports whether a field name in JSON or source code allows a file hash as the value.
 func isKeyOfHash(name []byte) bool {
 	lower := bytes.ToLower(name)
 	for _, part := range [...]string{"hash", "md5", "sha", "file", "sample", "value", "indicator", "ioc", "observable", "resource", "payload", "malware", "binary"} {
@@ -142,7 +142,7 @@ func isKeyOfHash(name []byte) bool {
 	return false
 }
 
-// isOfCertificate reports whether the sentence in front of a place is about a certificate.
+// isOfCertificate reports whether the sentence before a position is about a certificate.
 func (s *scanner) isOfCertificate(a int) bool {
 	sentence := s.t[max(s.lineStart, a-120):a]
 	if i := bytes.LastIndex(sentence, []byte(". ")); i >= 0 {
@@ -151,7 +151,8 @@ func (s *scanner) isOfCertificate(a int) bool {
 	return bytes.Contains(sentence, []byte("ertificate")) || bytes.Contains(sentence, []byte("ingerprint"))
 }
 
-// isRowOfOther reports whether the next cells of a table say that hexadecimal digits are a key or the like.
+// isRowOfOther reports whether the next cells of a table indicate that hexadecimal digits are
+// something else, such as a key.
 func (s *scanner) isRowOfOther(b int) bool {
 	row := s.t[b:min(len(s.t), b+60)]
 	if end := bytes.IndexByte(row, '\n'); end >= 0 {
@@ -167,7 +168,7 @@ func (s *scanner) isRowOfOther(b int) bool {
 	return false
 }
 
-// isBlob reports whether the line in front of a block says that it is data.
+// isBlob reports whether the line before a block indicates that the block is data.
 func (s *scanner) isBlob(a int) bool {
 	before := bytes.TrimRight(s.t[max(0, a-120):a], " \t\n\r`")
 	line := before[bytes.LastIndexByte(before, '\n')+1:]
@@ -183,8 +184,8 @@ func (s *scanner) isBlob(a int) bool {
 	return other
 }
 
-// isDump reports whether the line at a is the first one of a block of hexadecimal data: a line of the block
-// has a length that no hash has.
+// isDump reports whether the line at a is the first of a block of hexadecimal data: one in which a
+// line has a length that no hash has.
 func (s *scanner) isDump(a int) bool {
 	rest := s.t[a:]
 	for line := range bytes.Lines(rest) {

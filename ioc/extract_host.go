@@ -14,9 +14,9 @@ import (
 
 const maxHostLength = 253
 
-// publicName returns the canonical form of a host name that ends in a public suffix, and the suffix. It
-// returns "" for both if word is none, or is a public suffix itself. A defanged name can have one of the
-// names that are resolved outside the DNS.
+// publicName returns the canonical form of a host name with a public suffix, and the suffix. It
+// returns "" for both if word is not such a name or is itself a public suffix. A defanged name can
+// also have a suffix that is resolved outside the DNS.
 func (s *scanner) publicName(word []byte, defanged bool) (name, suffix string) {
 	const longest = 4 * maxHostLength // in another script
 	if len(word) > longest {
@@ -30,7 +30,7 @@ func (s *scanner) publicName(word []byte, defanged bool) (name, suffix string) {
 	switch {
 	case icann && suffix != name:
 		return name, suffix
-	case !icann && strings.Contains(suffix, "."): // a suffix of a company, below one of ICANN
+	case !icann && strings.Contains(suffix, "."): // a private suffix, below one of ICANN
 		return name, suffix
 	case defanged && isAlternativeRoot(suffix):
 		return name, suffix
@@ -38,10 +38,10 @@ func (s *scanner) publicName(word []byte, defanged bool) (name, suffix string) {
 	return "", ""
 }
 
-// hasPublicLabel reports whether the last label of a word can be a top-level domain of ICANN. It refuses
-// most words without the cost of a canonical form.
+// hasPublicLabel reports whether the last label of a word can be a top-level domain of ICANN. It
+// rejects most words without computing a canonical form.
 func (s *scanner) hasPublicLabel(word []byte) bool {
-	const most, below = 5000, "a.b." // below a top-level domain that has rules only for names below it
+	const most, below = 5000, "a.b." // for top-level domains with rules only for names below them
 	label := word[bytes.LastIndexByte(word, '.')+1:]
 	if len(label) < 2 || isDigit(label[0]) {
 		return false
@@ -49,7 +49,7 @@ func (s *scanner) hasPublicLabel(word []byte) bool {
 	var buf [longestWord]byte
 	for _, c := range label {
 		if c >= utf8.RuneSelf || c == '-' {
-			return true // see the canonical form
+			return true // decided by the canonical form
 		}
 	}
 	name := lower(label, &buf)
@@ -66,17 +66,17 @@ func (s *scanner) hasPublicLabel(word []byte) bool {
 	return public
 }
 
-// dottedName is a word that ends in a public suffix, so that it can be a host.
+// dottedName is a word with a public suffix, which can be a host.
 type dottedName struct {
 	a, b         int
-	name, suffix string // in canonical form
-	own          string // the label in front of the suffix
-	first, last  []byte // labels, as they are written
+	name, suffix string // canonical
+	own          string // label before the suffix
+	first, last  []byte // labels as written
 	dots         int
 	kind         suffixKind
 }
 
-// host finds the host in the word from a to b. It returns where to continue, or 0 if there is none.
+// host finds the host in the word from a to b. It returns the position at which to continue, or 0.
 func (s *scanner) host(a, b, end int) int {
 	if !s.isHost(a, b) {
 		for _, to := range [...]int{s.gluedSentence(a, b), s.gluedWord(a, b)} {
@@ -93,8 +93,8 @@ func (s *scanner) host(a, b, end int) int {
 	return s.addNamed(TypeHost, s.hostName, a, b, end)
 }
 
-// isHost reports whether the word from a to b is a name with a public suffix and a host, and not the name of a
-// file, of a detection, or of something in source code. It sets hostName.
+// isHost reports whether the word from a to b is a host with a public suffix, rather than the name
+// of a file, a detection or an item in source code. It sets hostName.
 func (s *scanner) isHost(a, b int) bool {
 	word := s.t[a:b]
 	n := dottedName{a: a, b: b, first: word[:max(bytes.IndexByte(word, '.'), 0)], last: word[bytes.LastIndexByte(word, '.')+1:]}
@@ -134,7 +134,7 @@ func (s *scanner) isHost(a, b int) bool {
 		return cue != ofFile || distance > 0
 	}
 	switch {
-	case n.dots > 1 && canon.IsFileExtension(n.own): // as in invoice.pdf.com
+	case n.dots > 1 && canon.IsFileExtension(n.own): // for example invoice.pdf.com
 		return false
 	case n.dots == 1 && isIdentifier(n.first) && (cue != ofHost || distance > 0):
 		return false
@@ -142,7 +142,7 @@ func (s *scanner) isHost(a, b int) bool {
 		return false
 	case strings.Contains(n.suffix, "."):
 		return true
-	case n.kind != plainSuffix && s.after(b) == '"' && s.after(b+1) == ':' && !n.isMarked(): // the name of a field in JSON
+	case n.kind != plainSuffix && s.after(b) == '"' && s.after(b+1) == ':' && !n.isMarked(): // a field name in JSON
 		return false
 	}
 	if s.isEnumerated(a) && cue != ofFile {
@@ -155,7 +155,8 @@ func (s *scanner) isHost(a, b int) bool {
 	return s.x.domains[n.own+"."+n.suffix] || s.suits(&n, cue)
 }
 
-// hostCue returns what the nearest words in front of a name say, and how many words are nearer.
+// hostCue returns the meaning of the nearest words before a name and the number of words between
+// them.
 func (s *scanner) hostCue(a int) (cue meaning, distance int) {
 	w := s.wordsBefore(a)
 	cue, distance = w.meaning(2)
@@ -163,7 +164,7 @@ func (s *scanner) hostCue(a int) (cue meaning, distance int) {
 	switch {
 	case distance == 0 && !near:
 		return noMeaning, distance
-	case cue == ofAddress && distance == 0: // the server evil.example
+	case cue == ofAddress && distance == 0: // for example: the server evil.example
 		return ofHost, distance
 	}
 	return cue, distance
@@ -182,12 +183,13 @@ func (s *scanner) isEnumerated(a int) bool {
 	return false
 }
 
-// isMarked reports whether a name has a hyphen or a digit, which words of source code rarely have.
+// isMarked reports whether a name contains a hyphen or a digit, which words of source code rarely
+// do.
 func (n *dottedName) isMarked() bool { return strings.ContainsAny(n.own, "-0123456789") }
 
-// suits reports whether a name is a host by what else its last label can mean.
+// suits reports whether a name is a host, given the other meanings of its last label.
 func (s *scanner) suits(n *dottedName, cue meaning) bool {
-	below := n.dots > 1 && (isSubdomain(n.first) && !isIdentifier([]byte(n.own)) || strings.Contains(n.own, "-")) // as in cdn.evil-site.sh
+	below := n.dots > 1 && (isSubdomain(n.first) && !isIdentifier([]byte(n.own)) || strings.Contains(n.own, "-")) // for example cdn.evil-site.sh
 	switch n.kind {
 	case fileSuffix:
 		if !strings.ContainsFunc(n.own, unicode.IsLetter) {
@@ -214,8 +216,8 @@ func (s *scanner) suits(n *dottedName, cue meaning) bool {
 	return n.dots > 1 || string(n.last) != "com" || cue != ofFile && !s.isHashed(n.b)
 }
 
-// gluedSentence returns the end of a name behind which a sentence begins without a space, as in
-// example.com.The, or 0.
+// gluedSentence returns the end of a name that is followed by a sentence without a space, for
+// example in example.com.The, or 0.
 func (s *scanner) gluedSentence(a, b int) int {
 	i := bytes.LastIndexByte(s.t[a:b], '.')
 	if i < 0 || bytes.IndexByte(s.t[a:a+i], '.') < 0 {
@@ -227,7 +229,8 @@ func (s *scanner) gluedSentence(a, b int) int {
 	return a + i
 }
 
-// gluedWord returns the end of a name in ASCII behind which a hyphen and a word in another script follow, or 0.
+// gluedWord returns the end of an ASCII name that is followed by a hyphen and a word in another
+// script, or 0.
 func (s *scanner) gluedWord(a, b int) int {
 	dot := a + bytes.LastIndexByte(s.t[a:b], '.') + 1
 	if i := bytes.IndexByte(s.t[dot:b], '-'); i > 0 && s.t[b-1] >= utf8.RuneSelf && s.after(dot+i+1) >= utf8.RuneSelf {
@@ -236,7 +239,7 @@ func (s *scanner) gluedWord(a, b int) int {
 	return 0
 }
 
-// isHostPlace reports whether the characters around the word from a to b can stand around a host.
+// isHostPlace reports whether the characters around the word from a to b can surround a host.
 func (s *scanner) isHostPlace(a, b int) bool {
 	switch before := s.before(a); before {
 	case '/':
@@ -252,11 +255,11 @@ func (s *scanner) isHostPlace(a, b int) bool {
 	case '@':
 		return s.argument(a) == ofHost
 	case ' ':
-		if bytes.HasSuffix(s.t[:a], []byte("─ ")) || bytes.HasSuffix(s.t[:a], []byte("-- ")) { // of a tree of files
+		if bytes.HasSuffix(s.t[:a], []byte("─ ")) || bytes.HasSuffix(s.t[:a], []byte("-- ")) { // a directory tree
 			return false
 		}
 	case '[':
-		if a-1 == s.lineStart && s.after(b) == ']' && s.after(b+1) <= ' ' { // a section of a configuration
+		if a-1 == s.lineStart && s.after(b) == ']' && s.after(b+1) <= ' ' { // a section in a configuration file
 			return false
 		}
 	case '=':
@@ -268,35 +271,35 @@ func (s *scanner) isHostPlace(a, b int) bool {
 			return false
 		}
 	case '.':
-		if c := s.before(a - 1); byteKinds[c] != tokenEnd && bytes.IndexByte([]byte("*'(,|="), c) < 0 { // but .example.com and *.example.com
+		if c := s.before(a - 1); byteKinds[c] != tokenEnd && bytes.IndexByte([]byte("*'(,|="), c) < 0 { // except .example.com and *.example.com
 			return false
 		}
 	}
 	switch after := s.after(b); after {
 	case '(', '$', '{':
 		return false
-	case '\\': // of an account
+	case '\\': // an account
 		return !isAlnum(s.after(b + 1))
-	case '=': // but example.com=192.0.2.1
+	case '=': // except example.com=192.0.2.1
 		return s.isAddress(b+1, len(s.t))
 	case '!':
 		return !isWordByte(s.after(b+1)) && s.after(b+1) != '='
 	case ':':
 		return s.after(b+1) != ':' && !isLetter(s.after(b+1)) && (s.after(b+1) != ' ' || s.after(b+2) != '{')
-	case '[': // as in mx.example.com[192.0.2.1]
+	case '[': // for example mx.example.com[192.0.2.1]
 		return s.after(b+1) == '.' || isDigit(s.after(b+1))
 	case ' ':
 		return s.after(b+1) != '=' || isDigit(s.after(b+3))
-	case '|': // in MISP, the name of a file and its hash
+	case '|': // in MISP, a file name and its hash
 		return s.after(s.lineStart) == '|' || !s.isHashed(b+1)
 	case '/':
-		return !bytes.HasSuffix(s.t[a:b], []byte(".k8s.io")) && !bytes.HasSuffix(s.t[a:b], []byte("kubernetes.io")) // groups of an API
+		return !bytes.HasSuffix(s.t[a:b], []byte(".k8s.io")) && !bytes.HasSuffix(s.t[a:b], []byte("kubernetes.io")) // API groups
 	}
 	return true
 }
 
-// isHostSpelling reports whether the letter case of a word is that of a host: the last label in lower
-// case, or everything in capitals.
+// isHostSpelling reports whether the letter case of a word is that of a host: either the last label
+// is in lower case, or all letters are capitals.
 func isHostSpelling(word, first, last []byte) bool {
 	lower := bytes.ContainsFunc(word, func(r rune) bool { return 'a' <= r && r <= 'z' })
 	for _, c := range last {
@@ -315,7 +318,7 @@ func isHostSpelling(word, first, last []byte) bool {
 			return false
 		}
 	}
-	for rest := word[len(first):]; ; { // capitals behind the first label: classes and detections
+	for rest := word[len(first):]; ; { // capitals after the first label: classes and detections
 		i := bytes.IndexByte(rest, '.')
 		if i < 0 {
 			return true
@@ -327,13 +330,13 @@ func isHostSpelling(word, first, last []byte) bool {
 	}
 }
 
-// ownLabel returns the label in front of the public suffix of a name.
+// ownLabel returns the label before the public suffix of a name.
 func ownLabel(name, suffix string) string {
 	rest := strings.TrimSuffix(name, "."+suffix)
 	return rest[strings.LastIndexByte(rest, '.')+1:]
 }
 
-// isHashed reports whether the hash of a file follows a name.
+// isHashed reports whether a file hash follows a name.
 func (s *scanner) isHashed(b int) bool {
 	const farthest = 4
 	i := b
@@ -354,7 +357,7 @@ func (s *scanner) endsPath(a, b int) bool {
 	return before == '\\' || before == '/'
 }
 
-// isBehindHash reports whether the hash of a file and white space are in front of a name, as in the output of
+// isBehindHash reports whether a file hash and white space precede a name, as in the output of
 // md5sum.
 func (s *scanner) isBehindHash(a int) bool {
 	const farthest = 100

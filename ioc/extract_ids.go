@@ -6,7 +6,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/canon"
 )
 
-// plainWord finds the hash, the ASN or the CVE id in a word without dots.
+// plainWord finds the hash, the ASN or the CVE ID in a word without dots.
 func (s *scanner) plainWord(a, b int) {
 	switch word := s.t[a:b]; {
 	case len(word) >= canon.MD5Length:
@@ -20,7 +20,7 @@ func (s *scanner) plainWord(a, b int) {
 	}
 }
 
-// asnNumber finds the ASN in two words of which the number is the second one, as in ASN: 64496.
+// asnNumber finds the ASN in two words, the second of which is the number, for example ASN: 64496.
 func (s *scanner) asnNumber(a, b int) {
 	before := bytes.TrimSuffix(bytes.TrimRight(s.t[max(0, a-len("ASN: ")):a], " "), []byte(":"))
 	for _, prefix := range [...]string{"ASN", "AS"} {
@@ -31,9 +31,9 @@ func (s *scanner) asnNumber(a, b int) {
 	}
 }
 
-// asn adds the ASN that begins at a, with its number, or an N and its number, from i to b.
+// asn adds the ASN that starts at a. Its number, or an N and its number, is from i to b.
 func (s *scanner) asn(a, i, b int) {
-	shortest := 3 // digits; fewer are abbreviations
+	shortest := 3 // in digits; shorter numbers belong to abbreviations
 	switch {
 	case s.t[a+2]|0x20 == 'n':
 		shortest = 1
@@ -44,7 +44,7 @@ func (s *scanner) asn(a, i, b int) {
 		i++
 	}
 	digits := s.t[min(i, b):b]
-	if len(digits) < shortest || !isDotted(digits) || string(digits) == "400" || a > 0 && isAlnum(s.t[a-1]) { // a system of IBM
+	if len(digits) < shortest || !isDotted(digits) || string(digits) == "400" || a > 0 && isAlnum(s.t[a-1]) { // AS/400 is a computer
 		return
 	}
 	if value, err := canon.ASN(string(digits)); err == nil {
@@ -52,7 +52,7 @@ func (s *scanner) asn(a, i, b int) {
 	}
 }
 
-// vulnerability adds the CVE id that begins at a. Its hyphens can be typographic.
+// vulnerability adds the CVE ID that starts at a. Its hyphens can be typographic.
 func (s *scanner) vulnerability(a int) {
 	i := a + len("CVE")
 	var numbers [2][]byte
@@ -77,7 +77,7 @@ func (s *scanner) vulnerability(a int) {
 	}
 }
 
-// nameOfFile finds the indicator in the name of a file: a hash or a CVE id up to the first dot.
+// nameOfFile finds the indicator in a file name: a hash or a CVE ID up to the first dot.
 func (s *scanner) nameOfFile(a, b int) {
 	s.plainWord(a, a+bytes.IndexFunc(s.t[a:b], func(r rune) bool { return r == '.' || isWideDot(r) }))
 }

@@ -8,17 +8,17 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/canon"
 )
 
-// layout is what earlier lines of a text say about a line.
+// layout is the context of a line that earlier lines determine.
 type layout struct {
-	table   table   // that the line belongs to
+	table   table   // table that contains the line
 	inCode  bool    // whether the line is in a block of source code
 	fenced  bool    // whether the line is in a fenced block of Markdown
-	heading meaning // of the section that the line is in
+	heading meaning // meaning of the heading of the section
 }
 
-// line begins a line. A line like |---|---| makes the previous one the header of a table; a line of words
-// with tabs, commas or semicolons between them is a header itself. A table ends with the first line that
-// has no separator.
+// line starts a line. A line such as |---|---| makes the previous one the header of a table. A line
+// of words separated by tabs, commas or semicolons is itself a header. A table ends with the first
+// line without a separator.
 func (s *scanner) line(start int) {
 	const longest = 1000
 	previous := s.t[s.lineStart:start]
@@ -53,8 +53,8 @@ func (s *scanner) line(start int) {
 	}
 }
 
-// codeBlock begins or ends a block of source code: a fenced block of Markdown that names a language, or a script
-// or a style sheet in HTML.
+// codeBlock starts or ends a block of source code: a fenced block of Markdown with a language, or a
+// script or style sheet in HTML.
 func (s *scanner) codeBlock(line []byte) {
 	switch trimmed := bytes.TrimSpace(line); {
 	case bytes.HasPrefix(trimmed, []byte("```")) && bytes.IndexByte(bytes.TrimLeft(trimmed, "`"), '`') < 0:
@@ -62,14 +62,14 @@ func (s *scanner) codeBlock(line []byte) {
 		s.inCode = s.fenced && isLanguage(bytes.TrimLeft(trimmed, "`"))
 	case bytes.Contains(line, []byte("</script")), bytes.Contains(line, []byte("</style")):
 		s.inCode = false
-		s.codeStart, s.code = s.lineStart+1, true // the line itself
+		s.codeStart, s.code = s.lineStart+1, true // includes this line
 	case bytes.Contains(line, []byte("<script")), bytes.Contains(line, []byte("<style")):
 		s.inCode = true
 	}
 }
 
-// isLanguage reports whether a word is the name of a programming language, in which names are not hosts
-// unless they are quoted.
+// isLanguage reports whether a word is the name of a programming language in which only quoted
+// names can be hosts.
 func isLanguage(name []byte) bool {
 	switch string(bytes.ToLower(name)) {
 	case "c", "c#", "c++", "cpp", "cs", "csharp", "css", "go", "groovy", "java", "javascript", "js", "jsx", "kotlin", "lua", "objc", "perl", "php",
@@ -79,8 +79,8 @@ func isLanguage(name []byte) bool {
 	return false
 }
 
-// meaningOfHeading returns what a heading says about the items of the lists below it, and nothing if it says
-// different things.
+// meaningOfHeading returns the meaning that a heading gives to the list items below it.
+// Contradictory words have no meaning.
 func meaningOfHeading(line []byte) meaning {
 	all, last := noMeaning, noMeaning
 	for word := range bytes.FieldsFuncSeq(line, func(r rune) bool { return isBetweenWords(r) && r != '-' && r != '_' }) {
@@ -97,14 +97,14 @@ func meaningOfHeading(line []byte) meaning {
 			return noMeaning
 		}
 	}
-	if last == ofOther { // as in RC4 keys, but not in key findings
+	if last == ofOther { // RC4 keys, but not key findings
 		return ofOther
 	}
 	return all
 }
 
-// place returns the meaning of the column of a table or, for an item of a list, of the section, that the word from
-// a to b is in.
+// place returns the meaning of the table column that contains the word from a to b or, for a list
+// item, of its section.
 func (s *scanner) place(a, b int) meaning {
 	if m := s.column(a); m != noMeaning || s.heading == noMeaning {
 		return m
@@ -115,21 +115,22 @@ func (s *scanner) place(a, b int) meaning {
 	return s.heading
 }
 
-// startsLine reports whether nothing but the mark of a list, a quotation or emphasis is in front of a place in its line.
+// startsLine reports whether only list marks, quotation marks or emphasis precede a position in its
+// line.
 func (s *scanner) startsLine(a int) bool {
 	return s.isFirst(a, " \t*-`'\"+>")
 }
 
-// isFirst reports whether nothing but marks is in front of a place in its line. More than 100 bytes of them are
-// not marks of a list; without this limit, the time of a line would be quadratic.
+// isFirst reports whether only the given marks precede a position in its line. It reports false for
+// more than 100 bytes of marks, because the time for a line would otherwise be quadratic.
 func (s *scanner) isFirst(a int, marks string) bool {
 	const farthest = 100
 	return a-s.lineStart <= farthest && len(bytes.Trim(s.t[s.lineStart:a], marks)) == 0
 }
 
-// isAlone reports whether the word from a to b has a line or a cell of a table for itself.
+// isAlone reports whether the word from a to b is the only content of a line or a table cell.
 func (s *scanner) isAlone(a, b int) bool {
-	if s.before(a) == '>' && s.after(b) == '<' { // in HTML
+	if s.before(a) == '>' && s.after(b) == '<' { // an HTML element
 		tag := s.t[max(s.lineStart, a-40):a]
 		tag = tag[bytes.LastIndexByte(tag, '<')+1:]
 		return bytes.HasPrefix(tag, []byte("td")) || bytes.HasPrefix(tag, []byte("li"))
@@ -143,7 +144,7 @@ func (s *scanner) isAlone(a, b int) bool {
 	}
 	before, after := s.before(a), s.after(b)
 	switch {
-	case before == ',' && s.before(start) != ',': // of a list in a sentence
+	case before == ',' && s.before(start) != ',': // a list in a sentence
 		return false
 	case a > 0 && strings.IndexByte("\n\t|,;", before) < 0, b < len(s.t) && strings.IndexByte("\n\t|,;", after) < 0:
 		return false
@@ -151,8 +152,8 @@ func (s *scanner) isAlone(a, b int) bool {
 	return before == after || a == 0 || b == len(s.t) || before == '\n' || after == '\n'
 }
 
-// isHostList reports whether the word from a to b has a line for itself, and the lines around it are mostly
-// hosts, so that it is one, too.
+// isHostList reports whether the word from a to b is alone on its line and the surrounding lines
+// are mostly hosts.
 func (s *scanner) isHostList(a, b int) bool {
 	if !s.isFirst(a, itemMarks) {
 		return false
@@ -197,7 +198,7 @@ func (s *scanner) isHostList(a, b int) bool {
 	return s.hostList
 }
 
-// lineEnd returns the end of the line that a place is in.
+// lineEnd returns the end of the line that contains a position.
 func (s *scanner) lineEnd(at int) int {
 	if i := bytes.IndexByte(s.t[min(at, len(s.t)):], '\n'); i >= 0 {
 		return at + i
@@ -205,13 +206,13 @@ func (s *scanner) lineEnd(at int) int {
 	return len(s.t)
 }
 
-// itemMarks are the characters around the text of an item of a list.
+// itemMarks are the characters around the text of a list item.
 const itemMarks = " \t\r*-\"'`,;"
 
 func trimItem(line []byte) []byte { return bytes.Trim(line, itemMarks) }
 
-// kindOfLine returns the kind of the last label of a line that is one name with a public suffix, brandSuffix
-// for any other line, and fileSuffix for the name of a file.
+// kindOfLine returns the kind of the last label of a line that is a single name with a public
+// suffix. It returns fileSuffix for a file name and brandSuffix for any other line.
 func (s *scanner) kindOfLine(name []byte) suffixKind {
 	const longest = 80
 	dot := bytes.LastIndexByte(name, '.')
@@ -227,7 +228,7 @@ func (s *scanner) kindOfLine(name []byte) suffixKind {
 	return brandSuffix
 }
 
-// isQuoted reports whether the word from a to b has quotes around it.
+// isQuoted reports whether the word from a to b is in quotes.
 func (s *scanner) isQuoted(a, b int) bool {
 	before, after := s.before(a), s.after(b)
 	return (before == after || after == '/' || after == ':') && (before == '"' || before == '\'' || before == '`')
@@ -268,8 +269,7 @@ func (s *scanner) looksLikeCode() bool {
 	return false
 }
 
-// isHeading reports whether the numbers from a to b begin a line, as those of a heading or of a change
-// log do.
+// isHeading reports whether the numbers from a to b start a line, as in a heading or a change log.
 func (s *scanner) isHeading(a, b int) bool {
 	if !s.isFirst(a, " \t#*=") {
 		return false

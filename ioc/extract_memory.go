@@ -6,10 +6,10 @@ import (
 	"golang.org/x/net/publicsuffix"
 )
 
-// mostNames is how many files, and how many domains, of a text are remembered.
+// mostNames is the maximum number of files, and of domains, that are remembered per text.
 const mostNames = 1000
 
-// noteFile remembers the name of a file, so that it is not a host in the rest of the text.
+// noteFile remembers a file name, which is then not a host in the rest of the text.
 func (x *extractor) noteFile(name []byte) {
 	if x.files == nil {
 		x.files = map[string]bool{}
@@ -19,8 +19,8 @@ func (x *extractor) noteFile(name []byte) {
 	}
 }
 
-// noteDomain remembers the domain of a host that is one without doubt, so that the domain is a host in the rest
-// of the text.
+// noteDomain remembers the domain of a certain host. The domain is then a host in the rest of the
+// text.
 func (x *extractor) noteDomain(host string) {
 	dot := strings.LastIndexByte(host, '.')
 	if last := host[dot+1:]; dot < 0 || len(x.domains) == mostNames || isDigit(last[0]) || kindOf([]byte(last)) == plainSuffix {

@@ -5,18 +5,18 @@ import (
 	"strings"
 )
 
-// suffixKind says how much else a last label can mean.
+// suffixKind classifies last labels by their other meanings.
 type suffixKind int
 
 const (
-	plainSuffix   suffixKind = iota // hardly anything
+	plainSuffix   suffixKind = iota // hardly any other meaning
 	countrySuffix                   // two letters
 	brandSuffix                     // a word
-	wordSuffix                      // a word that texts and source code often have behind a dot
-	fileSuffix                      // the extension of a file name
+	wordSuffix                      // a word that often follows a dot in text and source code
+	fileSuffix                      // a file name extension
 )
 
-// kindOf returns how much else a last label can mean.
+// kindOf returns the kind of a last label.
 func kindOf(label []byte) suffixKind {
 	var buf [longestWord]byte
 	switch string(lower(label, &buf)) {
@@ -55,8 +55,8 @@ func isAlternativeRoot(label string) bool {
 	return false
 }
 
-// isReversed reports whether a name begins with a top-level domain, as the names of packages do, or with
-// letters that stand for packages.
+// isReversed reports whether a name starts with a top-level domain, as package names do, or with
+// letters that denote packages.
 func isReversed(first, last, word []byte) bool {
 	switch string(first) {
 	case "android", "androidx", "com", "edu", "gov", "java", "javax", "kotlin", "net", "org", "scala",
@@ -68,7 +68,7 @@ func isReversed(first, last, word []byte) bool {
 		len(word) > 3 && len(first) == 1 && word[3] == '.'
 }
 
-// isCountryOfPackages reports whether names of packages begin with a top-level domain.
+// isCountryOfPackages reports whether package names start with a top-level domain.
 func isCountryOfPackages(label []byte) bool {
 	switch string(label) {
 	case "at", "br", "ch", "cn", "cz", "de", "dk", "es", "eu", "fi", "fr", "io", "it", "jp", "nl", "pl",
@@ -78,7 +78,7 @@ func isCountryOfPackages(label []byte) bool {
 	return false
 }
 
-// isDetection reports whether a name begins as those that scanners give to malware.
+// isDetection reports whether a name starts like the names that scanners give to malware.
 func isDetection(first []byte) bool {
 	var buf [longestWord]byte
 	switch string(lower(first, &buf)) {
@@ -94,7 +94,7 @@ func isDetection(first []byte) bool {
 	return false
 }
 
-// isSubdomain reports whether a first label is one that hosts often have.
+// isSubdomain reports whether a first label is common in hosts.
 func isSubdomain(label []byte) bool {
 	var buf [longestWord]byte
 	switch string(lower(bytes.TrimRight(label, "0123456789"), &buf)) {
@@ -106,7 +106,7 @@ func isSubdomain(label []byte) bool {
 	return false
 }
 
-// isIdentifier reports whether a first label is a word of source code rather than of a host.
+// isIdentifier reports whether a first label is more likely a word of source code than of a host.
 func isIdentifier(label []byte) bool {
 	var buf [longestWord]byte
 	switch string(lower(label, &buf)) {
@@ -130,8 +130,8 @@ func isIdentifier(label []byte) bool {
 	return false
 }
 
-// isService reports whether a name is that of a well-known service under a last label that mostly means
-// something else.
+// isService reports whether a name belongs to a well-known service, although its last label usually
+// has another meaning.
 func isService(name string) bool {
 	switch name {
 	case "0x0.st", "about.me", "bit.ly", "crates.io", "docs.rs", "fb.me", "g.co", "get.rs", "goo.gl",

@@ -10,22 +10,22 @@ import (
 	"unicode/utf8"
 )
 
-// plainText is a text in which marks of defanged values, HTML entities and escapes are undone, with the
-// way back to the original.
+// plainText is a text in which defanging marks, HTML entities and escapes are replaced, with a
+// mapping to the original.
 type plainText struct {
 	text  []byte
 	jumps []jump
-	marks []int // where in text something was written defanged, ascending
+	marks []int // positions of defanging marks in text, ascending
 }
 
-// jump is a place behind which text and original have another distance.
+// jump is a position after which the distance between text and original differs.
 type jump struct {
-	at     int // in text
-	source int // in the original: where the character at this place begins
-	before int // in the original: where the character before this place ends
+	at     int // position in text
+	source int // start of the character at this position in the original
+	before int // end of the character before this position in the original
 }
 
-// read makes the plain form of a text. It keeps neither the text nor the previous one.
+// read computes the plain form of a text. It keeps neither the text nor the previous one.
 func (p *plainText) read(source []byte) {
 	p.text, p.jumps, p.marks = p.text[:0], p.jumps[:0], p.marks[:0]
 	for i := 0; i < len(source); {
@@ -40,10 +40,11 @@ func (p *plainText) read(source []byte) {
 	}
 }
 
-// isSpecial has the bytes at which something can be undone.
+// isSpecial contains the bytes at which something can be replaced.
 var isSpecial = [256]bool{'[': true, ']': true, ')': true, '}': true, '&': true, '\\': true}
 
-// special handles the special byte at i of the original, and returns how many bytes it took.
+// special handles the special byte at i of the original and returns the number of bytes that it
+// consumed.
 func (p *plainText) special(source []byte, i int) int {
 	rest := source[i:]
 	switch rest[0] {
@@ -82,7 +83,7 @@ func (p *plainText) special(source []byte, i int) int {
 	return 1
 }
 
-// put appends text that stands for bytes of the original.
+// put appends text that replaces bytes of the original.
 func (p *plainText) put(text string, start, end int) {
 	if p.source(len(p.text)) != start {
 		p.jump(start, start)
@@ -91,7 +92,7 @@ func (p *plainText) put(text string, start, end int) {
 	p.jump(end, end)
 }
 
-// mark appends what the mark of a defanged value stands for.
+// mark appends the replacement of a defanging mark.
 func (p *plainText) mark(text string, start, end int) {
 	p.marks = append(p.marks, len(p.text))
 	p.put(text, start, end)
@@ -105,8 +106,8 @@ func (p *plainText) jump(source, before int) {
 	p.jumps = append(p.jumps, jump{len(p.text), source, before})
 }
 
-// closeMark undoes the mark that the last character of the text closes. It returns how many bytes of
-// rest, which is at i in the original, it took.
+// closeMark replaces the mark that the last character of the text closes. It returns the number of
+// bytes that it consumed from rest, which is at i in the original.
 func (p *plainText) closeMark(rest []byte, i int, open byte) int {
 	const longest = len("[ dot ]")
 	inner := p.text[:len(p.text)-1]
@@ -119,7 +120,7 @@ func (p *plainText) closeMark(rest []byte, i int, open byte) int {
 	if meaning == "" {
 		return 0
 	}
-	end := start // of the text before the mark
+	end := start // end of the text before the mark
 	for end > 0 && isBlank(p.text[end-1]) {
 		end--
 	}
@@ -146,7 +147,7 @@ func (p *plainText) closeMark(rest []byte, i int, open byte) int {
 	return next
 }
 
-// markMeaning returns what stands for a mark with this text between its brackets, or "".
+// markMeaning returns the replacement of a mark with the given text in its brackets, or "".
 func markMeaning(inner []byte, open byte) string {
 	switch s := string(bytes.ToLower(bytes.Trim(inner, " \t"))); s {
 	case ".", "dot":
@@ -163,7 +164,7 @@ func markMeaning(inner []byte, open byte) string {
 	return ""
 }
 
-// entity undoes an HTML entity at the start of rest.
+// entity replaces an HTML entity at the start of rest.
 func (p *plainText) entity(rest []byte, i int) int {
 	const longest = 10
 	end := bytes.IndexByte(rest[:min(len(rest), longest)], ';') + 1
@@ -184,8 +185,8 @@ func (p *plainText) entity(rest []byte, i int) int {
 	return 1
 }
 
-// escape undoes a backslash at the start of rest: before the dot of a defanged value, before slashes in
-// JSON and before punctuation in Markdown.
+// escape replaces a backslash at the start of rest: before the dot of a defanged value, before
+// slashes in JSON, and before punctuation in Markdown.
 func (p *plainText) escape(rest []byte, i int) int {
 	if len(rest) > 2 {
 		switch c := rest[1]; {
@@ -194,12 +195,12 @@ func (p *plainText) escape(rest []byte, i int) int {
 			return 2
 		case strings.IndexByte("[({", c) >= 0 && strings.IndexByte(".:@/dDaA", rest[2]) >= 0, strings.IndexByte("])}", c) >= 0 && p.hasOpenMark():
 			p.jump(i+1, i)
-			return 1 // the bracket of a mark follows
+			return 1 // before the bracket of a mark
 		case c == '.' && isAlnum(rest[2]) && p.endsInWord() && !p.hasBackslash():
 			p.mark(".", i, i+2)
 			return 2
 		case (c == 'n' || c == 'r' || c == 't') && !p.hasBackslash() && !bytes.HasSuffix(p.text, []byte(":")):
-			p.put(" ", i, i+2) // in a string of JSON or of source code
+			p.put(" ", i, i+2) // in a string in JSON or source code
 			return 2
 		case (c == '_' || c == '-') && p.endsInWord() && isAlnum(rest[2]):
 			p.put(string(c), i, i+2)
@@ -216,13 +217,13 @@ func (p *plainText) escape(rest []byte, i int) int {
 	return 1
 }
 
-// hasOpenMark reports whether the text ends in the beginning of a mark.
+// hasOpenMark reports whether the text ends within a mark.
 func (p *plainText) hasOpenMark() bool {
 	const longest = len("[ dot ")
 	return bytes.ContainsAny(p.text[max(0, len(p.text)-longest):], "[({")
 }
 
-// hasBackslash reports whether the word at the end of the text has a backslash, as paths have.
+// hasBackslash reports whether the word at the end of the text contains a backslash, as paths do.
 func (p *plainText) hasBackslash() bool {
 	for i := len(p.text) - 1; i >= 0 && p.text[i] > ' '; i-- {
 		if p.text[i] == '\\' {
@@ -239,7 +240,7 @@ func (p *plainText) endsInWord() bool {
 	return len(p.text) > 0 && isWordByte(p.text[len(p.text)-1])
 }
 
-// source returns where the character at a place of the text begins in the original.
+// source returns the start, in the original, of the character at a position of the text.
 func (p *plainText) source(at int) int {
 	i := sort.Search(len(p.jumps), func(i int) bool { return p.jumps[i].at > at })
 	if i == 0 {
@@ -249,7 +250,7 @@ func (p *plainText) source(at int) int {
 	return j.source + at - j.at
 }
 
-// sourceEnd returns where the character before a place of the text ends in the original.
+// sourceEnd returns the end, in the original, of the character before a position of the text.
 func (p *plainText) sourceEnd(at int) int {
 	i := sort.Search(len(p.jumps), func(i int) bool { return p.jumps[i].at >= at })
 	if i < len(p.jumps) && p.jumps[i].at == at {
@@ -258,7 +259,7 @@ func (p *plainText) sourceEnd(at int) int {
 	return p.source(at-1) + 1
 }
 
-// isDefanged reports whether something between two places of the text was written defanged.
+// isDefanged reports whether the original is defanged between two positions of the text.
 func (p *plainText) isDefanged(start, end int) bool {
 	i := sort.SearchInts(p.marks, start)
 	return i < len(p.marks) && p.marks[i] < end
@@ -272,7 +273,7 @@ func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
-// isWordByte reports whether c can be a letter or a digit, of any script.
+// isWordByte reports whether c can be part of a letter or digit in any script.
 func isWordByte(c byte) bool { return isAlnum(c) || c >= utf8.RuneSelf }
 
 // unhex returns the value of a hexadecimal digit, or -1.

@@ -6,24 +6,24 @@ import (
 	"io"
 )
 
-// windowSize is how many bytes of a text are looked at together: the longest run without white space,
-// quotes, angle brackets, commas, semicolons or bars in which indicators are found.
+// windowSize is the number of bytes that are scanned together: the maximum length of a run without
+// white space, quotes, angle brackets, commas, semicolons or bars in which indicators are found.
 const windowSize = 64 << 10
 
-// windows divides a text into windows that end behind a line break, or at least between two words.
+// windows divides a text into windows that end after a line break, or at least between two words.
 type windows struct {
 	r      io.Reader
 	window []byte
 	offset int64 // of the window in the text
-	err    error // that ended the text
+	err    error // error that ended the text
 	buf    []byte
-	used   int  // bytes of buf, from its start, that previous windows had
+	used   int  // bytes at the start of buf that previous windows consumed
 	full   int  // bytes of buf that have been read
-	ended  bool // whether r has no more
-	inRun  bool // whether the rest of a run that is too long comes next
+	ended  bool // whether r is exhausted
+	inRun  bool // whether the rest of an overlong run follows
 }
 
-// next makes the next window. It reports false at the end of the text.
+// next reads the next window. It reports false at the end of the text.
 func (w *windows) next() bool {
 	for {
 		first := w.buf == nil
@@ -54,7 +54,7 @@ func (w *windows) next() bool {
 	}
 }
 
-// fill moves what is left to the start of the buffer, and reads until it is full.
+// fill moves the remaining bytes to the start of the buffer and reads until the buffer is full.
 func (w *windows) fill() {
 	if w.buf == nil {
 		w.buf = make([]byte, windowSize)
@@ -82,7 +82,7 @@ func (w *windows) fill() {
 
 func (w *windows) take(n int) { w.used = n }
 
-// end returns the end of the window in data, or 0 if data is one run that is too long.
+// end returns the end of the window in data, or 0 if data is a single overlong run.
 func (w *windows) end(data []byte) int {
 	if w.ended || len(data) < windowSize {
 		return len(data)

@@ -8,36 +8,36 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/canon"
 )
 
-// scanner finds the indicators of a text in its plain form. It goes through the text from left to right:
-// tokens are separated by white space, quotes and angle brackets; a token has URLs and words, and a word
-// is letters, digits, dots, hyphens and underscores.
+// scanner finds the indicators of a text in its plain form, from left to right. Tokens are
+// separated by white space, quotes and angle brackets. A token consists of URLs and words. A word
+// consists of letters, digits, dots, hyphens and underscores.
 type scanner struct {
 	t []byte
 	x *extractor
 	*layout
 	lineStart  int
-	listStart  int    // of the lines that isHostList was asked about last
-	listEnd    int    // and their end
-	hostList   bool   // what it said
-	codeStart  int    // of the last line that isCode was asked about, plus one
-	code       bool   // what it said
-	hostName   string // of the last word that isHost was asked about, in canonical form
-	hostNamed  bool   // whether a word said that the last host is one
-	hostEnd    int    // of the last host
-	versionEnd int    // of the last version
-	version    byte   // its first number
-	hashEnd    int    // of the last hash
-	digest     bool   // whether the last hash is that of a file
+	listStart  int    // start of the lines last passed to isHostList
+	listEnd    int    // end of these lines
+	hostList   bool   // result of isHostList
+	codeStart  int    // start of the line last passed to isCode, plus one
+	code       bool   // result of isCode
+	hostName   string // canonical form of the last word that isHost accepted
+	hostNamed  bool   // whether a word identified the last host
+	hostEnd    int    // end of the last host
+	versionEnd int    // end of the last version
+	version    byte   // first number of the last version
+	hashEnd    int    // end of the last hash
+	digest     bool   // whether the last hash is a file hash
 }
 
-// What a byte says about the token that it is in.
+// The properties of a byte in a token.
 const (
 	tokenEnd  = 1 << iota // ends a token
 	hasDot                // hosts, addresses
 	hasColon              // URLs, IPv6 addresses
 	hasAt                 // email addresses
-	hasDigit              // hashes, ASNs, CVE ids
-	isUnicode             // is part of a character beyond ASCII
+	hasDigit              // hashes, ASNs, CVE IDs
+	isUnicode             // part of a non-ASCII character
 )
 
 var byteKinds = func() (kinds [256]byte) {
@@ -59,7 +59,7 @@ var byteKinds = func() (kinds [256]byte) {
 func (s *scanner) scan() {
 	const shortest = len("AS1")
 	s.table.cellsEnd = 0
-	s.inCode = s.inCode && s.fenced // a <script that nobody closes ends with the window
+	s.inCode = s.inCode && s.fenced // an unclosed <script ends with the window
 	if !s.x.inLine {
 		s.line(0)
 	}
@@ -110,7 +110,7 @@ func (s *scanner) token(start, end int, kinds byte) {
 	s.words(start, end)
 }
 
-// hasInnerDot reports whether a dot of the token stands between two other characters.
+// hasInnerDot reports whether a dot of the token is between two other characters.
 func (s *scanner) hasInnerDot(start, end int) bool {
 	for i := start + 1; i < end-1; i++ {
 		if s.t[i] == '.' && isWordByte(s.t[i-1]) && isWordByte(s.t[i+1]) {
@@ -127,7 +127,7 @@ func (s *scanner) words(start, end int) {
 			i = s.word(start, i, to, end)
 			continue
 		}
-		if s.t[i] == ':' && s.after(i+1) == ':' { // as in ::1
+		if s.t[i] == ':' && s.after(i+1) == ':' { // for example ::1
 			if next := s.ipv6(i, end); next > i {
 				i = next
 				continue
@@ -138,8 +138,8 @@ func (s *scanner) words(start, end int) {
 	}
 }
 
-// wordEnd returns the end of the word that begins at i: letters, digits, single dots, hyphens and
-// underscores. A word does not go on where ASCII touches a script that is written without spaces.
+// wordEnd returns the end of the word that starts at i: letters, digits, single dots, hyphens and
+// underscores. A word ends between ASCII and a script that is written without spaces.
 func (s *scanner) wordEnd(i, end int) int {
 	var last rune
 	for i < end {
@@ -175,16 +175,16 @@ func (s *scanner) wordEnd(i, end int) int {
 	return i
 }
 
-// isSpaceless reports whether r is of a script that is written without spaces.
+// isSpaceless reports whether r belongs to a script that is written without spaces.
 func isSpaceless(r rune) bool {
 	return r >= 0xe00 && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar)
 }
 
-// isWideDot reports whether r is a full stop of another script that stands for a dot in host names.
+// isWideDot reports whether r is a full stop of another script that host names use as a dot.
 func isWideDot(r rune) bool { return r == '。' || r == '．' || r == '｡' }
 
-// word finds the indicator that begins with the word from a to b. start is the first character of the
-// token that no indicator has had so far. It returns where to continue.
+// word finds the indicator that starts with the word from a to b. start is the first character of
+// the token that is not part of an indicator. word returns the position at which to continue.
 func (s *scanner) word(start, a, b, end int) int {
 	if b < end && s.t[b] == ':' && isHexGroup(s.t[a:b]) {
 		if next := s.ipv6(a, end); next > b {
@@ -208,7 +208,7 @@ func (s *scanner) word(start, a, b, end int) int {
 		return max(whole, s.ipv4(a, b, end))
 	case hyphen > len("1.1.1") && bytes.Count(word[:hyphen], []byte(".")) == 3 && isDotted(word[:hyphen]): // a range
 		return max(a+hyphen+1, s.ipv4(a, a+hyphen, end))
-	case dot > len("1.1.1") && dot+1 < len(word) && isCapital(word[dot+1]) && isDotted(word[:dot]): // a sentence behind an address
+	case dot > len("1.1.1") && dot+1 < len(word) && isCapital(word[dot+1]) && isDotted(word[:dot]): // followed by a sentence
 		return max(a+dot+1, s.ipv4(a, a+dot, end))
 	}
 	next := s.host(a, b, end)
@@ -218,7 +218,8 @@ func (s *scanner) word(start, a, b, end int) int {
 	return max(whole, next)
 }
 
-// trim drops dots, hyphens and underscores around a word: the ends of sentences, lists and emphasis.
+// trim drops dots, hyphens and underscores around a word, which belong to sentences, lists and
+// emphasis.
 func (s *scanner) trim(a, b int) (int, int) {
 	for b > a && (s.t[b-1] == '.' || s.t[b-1] == '-' || s.t[b-1] == '_') {
 		if s.t[b-1] == '_' && s.t[a] == '_' {
@@ -235,7 +236,7 @@ func (s *scanner) trim(a, b int) (int, int) {
 	return a, b
 }
 
-// before returns the character in front of a place, and ' ' at the start of the text.
+// before returns the character before a position, or ' ' at the start of the text.
 func (s *scanner) before(i int) byte {
 	if i <= 0 {
 		return ' '
@@ -243,7 +244,7 @@ func (s *scanner) before(i int) byte {
 	return s.t[i-1]
 }
 
-// after returns the character at a place, and ' ' at the end of the text.
+// after returns the character at a position, or ' ' at the end of the text.
 func (s *scanner) after(i int) byte {
 	if i >= len(s.t) {
 		return ' '
@@ -251,7 +252,8 @@ func (s *scanner) after(i int) byte {
 	return s.t[i]
 }
 
-// port returns the port that begins with the colon at i, and where it ends; 0 if there is none.
+// port returns the port that starts with the colon at i and the end of the port, or 0 for both if
+// there is none.
 func (s *scanner) port(i, end int) (port uint16, next int) {
 	if i >= end || s.t[i] != ':' {
 		return 0, i
@@ -267,7 +269,8 @@ func (s *scanner) port(i, end int) (port uint16, next int) {
 	return uint16(n), j
 }
 
-// path returns the end of the path that begins at i, of a URL without a scheme, or i if there is none.
+// path returns the end of the path that starts at i, for a URL without a scheme, or i if there is
+// none.
 func (s *scanner) path(i, end int) int {
 	if i >= end || s.t[i] != '/' || i+1 < end && isDigit(s.t[i+1]) && s.isAddress(i+1, end) {
 		return i
@@ -275,10 +278,10 @@ func (s *scanner) path(i, end int) int {
 	return max(i, s.urlEnd(i, i, end))
 }
 
-// add adds an indicator that the text has from a to b.
+// add adds an indicator from a to b of the text.
 func (s *scanner) add(t Type, value string, a, b int) *Match {
 	if s.x.parser.check(t, value) != nil {
-		return new(Match) // not found
+		return new(Match) // filtered out
 	}
 	p := &s.x.plain
 	offset := p.source(a)
@@ -290,8 +293,8 @@ func (s *scanner) add(t Type, value string, a, b int) *Match {
 	return &s.x.found[len(s.x.found)-1]
 }
 
-// addNamed adds the host or the address from a to b, with what follows it: a port, and the path of a URL
-// without a scheme. It returns where to continue.
+// addNamed adds the host or the address from a to b with its port or, for a URL without a scheme,
+// its path. It returns the position at which to continue.
 func (s *scanner) addNamed(t Type, value string, a, b, end int) int {
 	port, to := s.port(b, end)
 	next := s.path(to, end)

@@ -2,19 +2,19 @@ package ioc
 
 import "bytes"
 
-// table is the header of a table: what its columns mean for the values in them.
+// table is the header of a table: the meanings of its columns.
 type table struct {
 	columns   []meaning
-	separator byte // of columns
+	separator byte // column separator
 	cells     int  // separators of the current line, up to cellsEnd
-	quoted    bool // whether a quote is there
+	quoted    bool // whether cellsEnd is within quotes
 	cellsEnd  int
 }
 
-// longestHeader is the length of the longest line that names the columns of a table without bars.
+// longestHeader is the maximum length of a header line without bars.
 const longestHeader = 300
 
-// isHeader reports whether a line consists of at least three short names of columns.
+// isHeader reports whether a line consists of at least three short column names.
 func isHeader(line []byte, separator byte) bool {
 	const longest = 28
 	cells := 0
@@ -35,7 +35,7 @@ func isHeader(line []byte, separator byte) bool {
 	return cells > 2
 }
 
-// header begins a table.
+// header starts a table.
 func (t *table) header(line []byte, separator byte) {
 	t.columns, t.separator = t.columns[:0], separator
 	hashes := false
@@ -50,7 +50,7 @@ func (t *table) header(line []byte, separator byte) {
 				m = ofFile
 			case m == noMeaning:
 				m = next
-			case m == ofHash && (next == ofOther || next == ofSection): // as in MD5 of the section
+			case m == ofHash && (next == ofOther || next == ofSection): // MD5 of the section
 				m = ofOther
 			}
 		}
@@ -59,7 +59,7 @@ func (t *table) header(line []byte, separator byte) {
 	}
 }
 
-// column returns the meaning of the column of a table that a place is in.
+// column returns the meaning of the table column that contains a position.
 func (s *scanner) column(at int) meaning {
 	t := &s.table
 	if len(t.columns) == 0 {
@@ -72,7 +72,7 @@ func (s *scanner) column(at int) meaning {
 	t.quoted = t.quoted || bytes.IndexByte(s.t[t.cellsEnd:at], '"') >= 0
 	t.cellsEnd = at
 	if t.separator == ',' && t.quoted && s.before(at) != '"' {
-		return noMeaning // in a cell with commas of its own
+		return noMeaning // in a cell that contains commas
 	}
 	if t.cells < len(t.columns) {
 		return t.columns[t.cells]
@@ -80,7 +80,7 @@ func (s *scanner) column(at int) meaning {
 	return noMeaning
 }
 
-// nextCell returns what the next cell of a table says about the word that ends at b.
+// nextCell returns the meaning that the next cell of a table gives to the word that ends at b.
 func (s *scanner) nextCell(b int) meaning {
 	const longest = 40
 	if s.after(s.lineStart) != '|' {
@@ -102,7 +102,7 @@ func (s *scanner) nextCell(b int) meaning {
 	return noMeaning
 }
 
-// isCell reports whether a value that begins at a is a cell of a table with a separator.
+// isCell reports whether a value that starts at a is a cell of a table with the given separator.
 func (s *scanner) isCell(a int, separator byte) bool {
 	before := s.before(a)
 	return before == separator || a == 0 || before == '\n'

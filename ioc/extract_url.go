@@ -8,8 +8,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/canon"
 )
 
-// schemeStart returns where the scheme begins that ends at a separator, or the separator if there is
-// none.
+// schemeStart returns the start of the scheme that ends at a separator, or the separator if there
+// is no scheme.
 func (s *scanner) schemeStart(start, separator int) int {
 	const longest = 12
 	i := separator
@@ -22,8 +22,8 @@ func (s *scanner) schemeStart(start, separator int) int {
 	return i
 }
 
-// webScheme returns the plain form of a scheme of URL indicators and whether it is defanged, and "" for any
-// other scheme.
+// webScheme returns the plain form of a scheme of URL indicators and whether the scheme is
+// defanged. It returns "" for any other scheme.
 func webScheme(scheme []byte) (plain string, defanged bool) {
 	const longest = len("htxxps")
 	if len(scheme) > longest {
@@ -35,14 +35,15 @@ func webScheme(scheme []byte) (plain string, defanged bool) {
 	return canon.WebScheme(string(scheme))
 }
 
-// url finds the URL with the scheme from a and the host from b. It returns where to continue.
+// url finds the URL with the scheme at a and the host at b. It returns the position at which to
+// continue.
 func (s *scanner) url(a, b, end int) int {
 	scheme, defanged := webScheme(s.t[a : b-len("://")])
 	if scheme == "" {
 		scheme, a = s.gluedScheme(a, b)
 	}
 	if scheme == "" {
-		return b // as in tcp://192.0.2.1:443: what follows is a host or an address
+		return b // the rest of tcp://192.0.2.1:443 is a host or an address
 	}
 	to := s.urlEnd(a, b, end)
 	for to > b {
@@ -69,12 +70,13 @@ func (s *scanner) url(a, b, end int) int {
 		if shorter == to {
 			return to
 		}
-		to = s.trimURL(a, b, shorter) // text in another script directly behind the URL
+		to = s.trimURL(a, b, shorter) // text in another script follows the URL
 	}
 	return b
 }
 
-// gluedScheme returns the scheme of a URL that directly follows other letters, and where it begins.
+// gluedScheme returns the scheme of a URL that directly follows other letters, and the start of the
+// scheme.
 func (s *scanner) gluedScheme(a, b int) (string, int) {
 	word := s.t[a : b-len("://")]
 	for _, scheme := range [...]string{"https", "http", "hxxps", "hxxp"} {
@@ -86,8 +88,8 @@ func (s *scanner) gluedScheme(a, b int) (string, int) {
 	return "", a
 }
 
-// urlText returns the text from b to to of a URL whose path, query and fragment begin at path. Marks of defanged
-// values in them are undone only if the URL is defanged in front of them, too.
+// urlText returns the text from b to to of a URL whose path, query and fragment start at path. It
+// replaces defanging marks in them only if the URL is also defanged before them.
 func (s *scanner) urlText(b, path, to int, defanged bool) string {
 	p := &s.x.plain
 	if !defanged && p.isDefanged(path, to) {
@@ -96,8 +98,8 @@ func (s *scanner) urlText(b, path, to int, defanged bool) string {
 	return string(s.t[b:to])
 }
 
-// addHostOfURL adds the host of a URL of which the rest is missing. As in a whole URL, its suffix does not have
-// to be public.
+// addHostOfURL adds the host of an incomplete URL. As in a complete URL, its suffix need not be
+// public.
 func (s *scanner) addHostOfURL(b, to int) int {
 	host := s.t[b:to]
 	if i := bytes.IndexAny(host, "/?#"); i >= 0 {
@@ -123,13 +125,15 @@ func (s *scanner) addHostOfURL(b, to int) int {
 	return to
 }
 
-// isCut reports whether an ellipsis or a name in angle brackets stands for the rest of a URL that ends at i.
+// isCut reports whether an ellipsis or a placeholder in angle brackets replaces the rest of a URL
+// that ends at i.
 func (s *scanner) isCut(i int) bool {
 	rest := s.t[i:]
 	return bytes.HasPrefix(rest, []byte("..")) || bytes.HasPrefix(rest, []byte("…")) || bytes.HasPrefix(rest, []byte("[..")) || bytes.HasPrefix(rest, []byte("[…")) || isPlaceholder(rest)
 }
 
-// isPlaceholder reports whether a name in angle brackets, which is no element of HTML, begins a text.
+// isPlaceholder reports whether a text starts with a name in angle brackets that is not an HTML
+// element.
 func isPlaceholder(text []byte) bool {
 	const longest = 40
 	if len(text) < 3 || text[0] != '<' || !isLetter(text[1]) {
@@ -150,8 +154,8 @@ func isPlaceholder(text []byte) bool {
 	return true
 }
 
-// urlEnd returns the end of the URL with the scheme from a and the host from b: what follows belongs to
-// the text around it.
+// urlEnd returns the end of the URL with the scheme at a and the host at b. The text after it is
+// not part of the URL.
 func (s *scanner) urlEnd(a, b, end int) int {
 	opened := s.before(a)
 	var round, square, curly int // open brackets
@@ -176,7 +180,7 @@ func (s *scanner) urlEnd(a, b, end int) int {
 				return s.trimURL(a, b, i)
 			}
 		case '&':
-			if s.after(i+1) == '&' { // of a shell
+			if s.after(i+1) == '&' { // shell syntax
 				return s.trimURL(a, b, i)
 			}
 		case '*':
@@ -217,8 +221,8 @@ func (s *scanner) urlEnd(a, b, end int) int {
 	return s.trimURL(a, b, end)
 }
 
-// isIndex reports whether a text begins with the index of a parameter, as in ?a[0]=1. Other brackets in a
-// URL are markup.
+// isIndex reports whether a text starts with the index of a parameter, for example in ?a[0]=1.
+// Other brackets in a URL are markup.
 func isIndex(text []byte) bool {
 	const longest = 16
 	i := 1
@@ -228,8 +232,8 @@ func isIndex(text []byte) bool {
 	return i+1 < len(text) && text[i] == ']' && bytes.IndexByte([]byte("=[&"), text[i+1]) >= 0
 }
 
-// isURLRune reports whether a URL has r, a character beyond ASCII in front of i. A path in a script that is
-// written without spaces is the text behind the URL.
+// isURLRune reports whether a URL contains r, a non-ASCII character that ends at i. In a path, a
+// script that is written without spaces is the text after the URL.
 func (s *scanner) isURLRune(r rune, i int, path bool) bool {
 	switch {
 	case isWideDot(r):
@@ -240,7 +244,7 @@ func (s *scanner) isURLRune(r rune, i int, path bool) bool {
 	return unicode.In(r, unicode.L, unicode.M, unicode.Nd)
 }
 
-// startsURL reports whether a URL begins at i.
+// startsURL reports whether a URL starts at i.
 func (s *scanner) startsURL(i, end int) bool {
 	const longest = len("hxxps://")
 	scheme, _, found := bytes.Cut(s.t[min(i, end):min(i+longest, end)], []byte("://"))
@@ -248,7 +252,7 @@ func (s *scanner) startsURL(i, end int) bool {
 	return found && plain != ""
 }
 
-// trimURL drops punctuation of the text around a URL from its end.
+// trimURL drops punctuation of the surrounding text from the end of a URL.
 func (s *scanner) trimURL(a, b, to int) int {
 	for to > b {
 		switch c := s.t[to-1]; c {

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// isVersion reports whether the numbers from a to b are those of a version or of a section. Numbers that were a
-// version once are not an address in the rest of the text.
+// isVersion reports whether the numbers from a to b are a version or a section number. Numbers that
+// were a version once are not an address in the rest of the text.
 func (s *scanner) isVersion(a, b int, addr netip.Addr) bool {
 	const most = 1000
 	octets := addr.As4()
@@ -27,7 +27,8 @@ func (s *scanner) isVersion(a, b int, addr netip.Addr) bool {
 	return true
 }
 
-// isVersionPlace reports whether the text around the numbers from a to b is that of a version or section.
+// isVersionPlace reports whether the text around the numbers from a to b indicates a version or a
+// section number.
 func (s *scanner) isVersionPlace(a, b int, octets [4]byte) bool {
 	switch s.column(a) {
 	case ofAddress, ofHost:
@@ -42,7 +43,7 @@ func (s *scanner) isVersionPlace(a, b int, octets [4]byte) bool {
 		return true
 	}
 	if s.versionEnd > s.lineStart && a-s.versionEnd < 40 && (octets[0] == s.version || isEnumeration(s.t[s.versionEnd:a])) {
-		return true // as in 10.4.2.1 and 10.4.2.2
+		return true // for example 10.4.2.1 and 10.4.2.2
 	}
 	bits := surprise(octets)
 	port, _ := s.port(b, len(s.t))
@@ -89,16 +90,16 @@ func (s *scanner) isVersionPlace(a, b int, octets [4]byte) bool {
 	return bits >= 8
 }
 
-// isDefangedVersion reports whether the word in front of defanged numbers makes them a version: some tools
-// defang every dot of a text.
+// isDefangedVersion reports whether the word before defanged numbers makes them a version: some
+// tools defang every dot of a text.
 func (s *scanner) isDefangedVersion(a int) bool {
 	w := s.wordsBefore(a)
 	m, _ := w.meaning(1)
 	return w.isNear(a) && (m == ofVersion || m == ofSection)
 }
 
-// surprise is how unlikely the numbers of a version are as an address, in bits: random addresses have
-// this form in one of 2^n cases.
+// surprise returns the improbability of numbers as an address, in bits: one of 2^n random addresses
+// has this form.
 func surprise(octets [4]byte) int {
 	if octets[0] == 127 || isKnown(octets) {
 		return 0
@@ -126,8 +127,8 @@ func surprise(octets [4]byte) int {
 	return bits
 }
 
-// isKnown reports whether numbers are an address that texts often have: of a public resolver, or of a
-// block for documentation.
+// isKnown reports whether numbers are an address that is common in texts: that of a public
+// resolver, or one for documentation.
 func isKnown(octets [4]byte) bool {
 	switch octets {
 	case [4]byte{}, [4]byte{1, 1, 1, 1}, [4]byte{1, 0, 0, 1}, [4]byte{8, 8, 8, 8}, [4]byte{8, 8, 4, 4}, [4]byte{9, 9, 9, 9}:
@@ -149,8 +150,8 @@ func isEnumeration(between []byte) bool {
 	return false
 }
 
-// isProduct reports whether the words in front of a place are the name of a program: one with a capital
-// inside, or several with capitals.
+// isProduct reports whether the words before a position are the name of a program: a word with an
+// inner capital, or several words with capitals.
 func (w *nearby) isProduct(at int) bool {
 	if w.n == 0 || w.places[0][1] != at-1 || w.t[at-1] != ' ' || w.meaningAt(0) == ofPlace {
 		return false
@@ -162,7 +163,7 @@ func (w *nearby) isProduct(at int) bool {
 	return isCapital(word[0]) && w.n > 1 && w.places[1][1] == w.places[0][0]-1 && isCapital(w.word(1)[0]) && w.meaningAt(1) == noMeaning
 }
 
-// isCamelCase reports whether a word has a capital behind a small letter.
+// isCamelCase reports whether a capital follows a small letter in a word.
 func isCamelCase(word []byte) bool {
 	for i := 1; i < len(word); i++ {
 		if 'A' <= word[i] && word[i] <= 'Z' && 'a' <= word[i-1] && word[i-1] <= 'z' {
@@ -172,7 +173,7 @@ func isCamelCase(word []byte) bool {
 	return false
 }
 
-// isLater reports whether the words behind numbers say that they are a version, as in "and later".
+// isLater reports whether the words after numbers make them a version, for example "and later".
 func (s *scanner) isLater(at int) bool {
 	for range 2 {
 		if at < len(s.t) && s.t[at] >= utf8.RuneSelf {

@@ -4,29 +4,30 @@ import (
 	"bytes"
 )
 
-// meaning is what a word says about the values near it.
+// meaning is the meaning of a word for the values near it.
 type meaning int
 
 const (
 	noMeaning meaning = iota
-	ofVersion         // numbers are those of a version
+	ofVersion         // numbers are a version
 	ofProduct         // a program, which is followed by its version
-	ofSection         // numbers are those of a section
+	ofSection         // numbers are a section number
 	ofAddress         // numbers are an address
 	ofHost            // a name is a host
 	ofFile            // a name is a file
-	ofPlace           // nothing, and what is in front of the word says nothing, either
-	ofHash            // a hash is that of a file
-	ofOther           // hexadecimal digits are something else than the hash of a file
+	ofPlace           // none, and the words before it also have none
+	ofHash            // a hash is a file hash
+	ofOther           // hexadecimal digits are not a file hash
 )
 
-// shortestCompound is the length of the shortest word that is searched for parts.
+// shortestCompound is the minimum length of a word that is split into parts.
 const shortestCompound = 8
 
-// longestWord is the length of the longest word that can have a meaning.
+// longestWord is the maximum length of a word with a meaning.
 const longestWord = 40
 
-// lower returns a word with its ASCII letters in lower case, in buf, and nothing for a longer word.
+// lower writes a word with its ASCII letters in lower case to buf. It returns nothing for a longer
+// word.
 func lower(word []byte, buf *[longestWord]byte) []byte {
 	if len(word) > len(buf) {
 		return nil
@@ -116,8 +117,8 @@ func meaningOf(word []byte) meaning {
 	return noMeaning
 }
 
-// meaningOfTerm returns the meaning of a word, or of its last part, as in file_version, X-Origin-IP and
-// remoteAddr.
+// meaningOfTerm returns the meaning of a word or of its last part, for example of file_version,
+// X-Origin-IP and remoteAddr.
 func meaningOfTerm(term []byte) meaning {
 	if m := meaningOf(term); m != noMeaning {
 		return m
@@ -150,13 +151,13 @@ func meaningOfTerm(term []byte) meaning {
 		return ofHost
 	case bytes.HasSuffix(name, []byte("version")):
 		return ofVersion
-	case m == noMeaning && (bytes.HasPrefix(name, []byte("process.")) || bytes.HasPrefix(name, []byte("file."))): // names of fields
+	case m == noMeaning && (bytes.HasPrefix(name, []byte("process.")) || bytes.HasPrefix(name, []byte("file."))): // field names
 		return ofFile
 	}
 	return m
 }
 
-// isOtherHash reports whether the name of a field is that of a hash that is not the hash of a file.
+// isOtherHash reports whether a field name denotes a hash that is not a file hash.
 func isOtherHash(name []byte) bool {
 	for _, part := range [...]string{"key", "cert", "ja3", "jarm", "imphash", "imp_hash", "pehash", "password", "passwd", "session", "csrf", "nonce", "salt", "fingerprint", "thumbprint", "x509", "hassh", "hmac", "cdhash"} {
 		if bytes.Contains(name, []byte(part)) {
@@ -168,7 +169,8 @@ func isOtherHash(name []byte) bool {
 
 func isCapital(c byte) bool { return 'A' <= c && c <= 'Z' }
 
-// meaningWithin returns the meaning of a phrase in a script without spaces: that of its last word.
+// meaningWithin returns the meaning of a phrase in a script without spaces, which is the meaning of
+// its last word.
 func meaningWithin(phrase []byte) meaning {
 	last, m := -1, noMeaning
 	for _, known := range [...]struct {

@@ -7,41 +7,41 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/canon"
 )
 
-// Parser recognizes values and returns their canonical forms. The zero Parser and a nil *Parser behave
-// like [Parse] and [Canonical]. Its methods are safe for concurrent use as long as nobody changes
-// its fields.
+// Parser recognizes values and returns their canonical forms. The zero Parser and a nil *Parser
+// behave like [Parse] and [Canonical]. Its methods are safe for concurrent use if its fields do not
+// change.
 type Parser struct {
-	// Strict refuses values that the platform is known to refuse, although they are unambiguous: hosts
-	// with an underscore or with an unusual top-level domain, such as a.travelersinsurance or setup.exe;
-	// URLs whose host is an IPv6 address, or whose path, query or fragment is not RFC 3986; and email
+	// Strict also rejects unambiguous values that the platform is known to reject: hosts with an
+	// underscore or an unusual top-level domain, such as a.travelersinsurance or setup.exe; URLs
+	// whose host is an IPv6 address, or whose path, query or fragment violates RFC 3986; and email
 	// addresses that are quoted or not ASCII before the @. It never changes the canonical form.
 	Strict bool
 
-	// Patterns are the regular expressions of an instance by type, as IndicatorTypeInfo.Patterns of the
-	// package threatconnect returns them. A canonical value is refused if its type has expressions
-	// and none of them matches it as a whole. Of a file, each hash is matched on its own. A type without
-	// expressions has no such rule.
+	// Patterns contains the regular expressions of an instance by type, as returned by
+	// IndicatorTypeInfo.Patterns of package threatconnect. If a type has expressions, one of them
+	// must match the whole canonical value. The hashes of a file are matched separately. Types
+	// without expressions are not restricted.
 	Patterns map[Type][]*regexp.Regexp
 
-	// SplitPort accepts the port of an address or a host, as in 192.0.2.1:443, [2001:db8::1]:443 and
-	// example.com:8080, and returns it as Indicator.Port. It is a number from 1 to 65535.
+	// SplitPort accepts a port after an address or a host, such as 192.0.2.1:443, [2001:db8::1]:443
+	// and example.com:8080, and returns it in Indicator.Port. Ports range from 1 to 65535.
 	SplitPort bool
 
-	// AssumeScheme accepts URLs without a scheme, as in example.com/login and 192.0.2.1:8080/x, and gives
-	// them this one: http, https, ftp or sftp. Indicator.AssumedScheme tells them from others. Empty means
-	// that they are refused.
+	// AssumeScheme accepts URLs without a scheme, such as example.com/login and 192.0.2.1:8080/x,
+	// and adds this scheme: http, https, ftp or sftp. It also sets Indicator.AssumedScheme. If
+	// AssumeScheme is empty, such URLs are rejected.
 	//
-	// A host without path, query and fragment stays a host. An address, a slash and digits are a block.
-	// Values with an @ before the path are refused, because they may be an email address, and so are
-	// those that begin with the name of a file, as in index.php?x.
+	// A host without a path, query and fragment remains a host. An address followed by a slash and
+	// digits is a block. Values with an @ before the path are rejected because they can be email
+	// addresses. Values that start with a file name, such as index.php?x, are also rejected.
 	AssumeScheme string
 
-	// MaskBlock accepts blocks with host bits, as in 192.0.2.1/24. Indicator.Value is the block, 192.0.2.0/24,
-	// and Indicator.Address the address.
+	// MaskBlock accepts blocks with host bits, such as 192.0.2.1/24. Indicator.Value is the block,
+	// 192.0.2.0/24, and Indicator.Address the address.
 	MaskBlock bool
 }
 
-// Parse is like the function [Parse], with the options of p.
+// Parse is like the function [Parse] with the options of p.
 func (p *Parser) Parse(s string) (Indicator, error) {
 	if p == nil {
 		p = new(Parser)
@@ -82,7 +82,7 @@ func (p *Parser) parse(s string) (v Indicator, err error) {
 	return v, err
 }
 
-// check applies the options that refuse canonical values.
+// check applies the options that reject canonical values.
 func (p *Parser) check(t Type, value string) error {
 	if p.Strict {
 		if err := canon.CheckStrict(string(t), value); err != nil {
@@ -104,10 +104,10 @@ func (p *Parser) check(t Type, value string) error {
 	return nil
 }
 
-// matchAny refuses a value that none of the expressions matches as a whole.
+// matchAny returns an error if none of the expressions matches the whole value.
 func matchAny(patterns []*regexp.Regexp, t Type, value string) error {
 	for _, pattern := range patterns {
-		longest := *pattern // an alternative that matches less must not win
+		longest := *pattern // a shorter alternative must not win
 		longest.Longest()
 		if match := longest.FindStringIndex(value); match != nil && match[0] == 0 && match[1] == len(value) {
 			return nil
@@ -117,8 +117,8 @@ func matchAny(patterns []*regexp.Regexp, t Type, value string) error {
 		Fix: "correct it, or change the Patterns of the ioc.Parser"}
 }
 
-// Canonical is like the function [Canonical] and also applies Strict and Patterns. It ignores SplitPort,
-// AssumeScheme and MaskBlock.
+// Canonical is like the function [Canonical] and also applies Strict and Patterns. It ignores
+// SplitPort, AssumeScheme and MaskBlock.
 func (p *Parser) Canonical(t Type, value string) (string, error) {
 	if p == nil {
 		p = new(Parser)
