@@ -6,18 +6,18 @@ import (
 	"strings"
 )
 
-// Address returns an IP address in the form that the platform accepts: IPv4 as four
-// decimal numbers, IPv6 as eight groups in lower case, without leading zeros and without "::".
+// Address returns an IP address in the form that the platform accepts: IPv4 as four decimal
+// numbers, IPv6 as eight groups in lower case, without leading zeros and without "::".
 //
-// The platform requires eight groups for IPv6 blocks and finds addresses by them. The input may be in
-// any form, including the short form of RFC 5952. An IPv4-mapped IPv6 address (::ffff:192.0.2.1)
-// becomes the IPv4 address. Surrounding white space is dropped.
+// The platform requires eight groups for IPv6 blocks and finds addresses only in that form. The
+// input can have any form, including the short form of RFC 5952. An IPv4-mapped IPv6 address
+// (::ffff:192.0.2.1) becomes the IPv4 address. Surrounding white space is removed.
 //
-// Ports, zones, brackets and defanged addresses return an [*Error]. So do IPv4 addresses that
-// are not four decimal numbers without leading zeros, because programs disagree on the meaning of
+// Ports, zones, brackets and defanged addresses return an [*Error]. So do IPv4 addresses that are
+// not four decimal numbers without leading zeros, because programs disagree on the meaning of
 // 010.0.0.1 and 10.1.
 //
-// It does not allocate for IPv4 addresses and canonical IPv6 addresses.
+// Address does not allocate for IPv4 addresses and canonical IPv6 addresses.
 func Address(address string) (string, error) {
 	const field = "address"
 	s := strings.TrimSpace(address)
@@ -29,7 +29,7 @@ func Address(address string) (string, error) {
 		return "", refuseZone(field)
 	}
 	if addr.Is4() {
-		return s, nil // netip takes no other spelling of IPv4 than the canonical one
+		return s, nil // netip accepts only the canonical spelling of IPv4
 	}
 	if addr.Is4In6() {
 		return addr.Unmap().String(), nil
@@ -37,15 +37,15 @@ func Address(address string) (string, error) {
 	return longIPv6(addr, "", s), nil
 }
 
-// CIDR returns a block of IP addresses in the form that the platform accepts: IPv4 as
-// 192.0.2.0/24, IPv6 as 2001:db8:0:0:0:0:0:0/32, in eight groups, lower case, without leading zeros
-// and without "::".
+// CIDR returns a block of IP addresses in the form that the platform accepts: IPv4 as 192.0.2.0/24;
+// IPv6 as 2001:db8:0:0:0:0:0:0/32, in eight groups, lower case, without leading zeros and without
+// "::".
 //
-// Surrounding white space is dropped. A block with host bits, such as 192.0.2.1/24, returns a
-// [*Error], because it can mean the block or the address. So do lengths over 32 or 128,
-// leading zeros, zones, and IPv4 blocks written as IPv6.
+// Surrounding white space is removed. A block with host bits, such as 192.0.2.1/24, returns an
+// [*Error], because it can mean the block or the address. So do lengths over 32 or 128, leading
+// zeros, zones, and IPv4 blocks written as IPv6.
 //
-// It does not allocate for IPv4 blocks and canonical IPv6 blocks.
+// CIDR does not allocate for IPv4 blocks and canonical IPv6 blocks.
 func CIDR(block string) (string, error) {
 	const field = "CIDR block"
 	s := strings.TrimSpace(block)
@@ -78,8 +78,8 @@ func CIDR(block string) (string, error) {
 	return longIPv6(addr, "/"+bits, s), nil
 }
 
-// longIPv6 returns addr as eight groups, followed by suffix. If the result equals given, it returns given
-// and does not allocate.
+// longIPv6 returns addr as eight groups, followed by suffix. If the result equals given, it returns
+// given and does not allocate.
 func longIPv6(addr netip.Addr, suffix, given string) string {
 	var buf [len("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128")]byte
 	out := buf[:0]
@@ -97,7 +97,7 @@ func longIPv6(addr netip.Addr, suffix, given string) string {
 	return string(out)
 }
 
-// addressError returns the error that says why s is not an IP address.
+// addressError returns the error that explains why s is not an IP address.
 func addressError(field, s string) error {
 	if s == "" {
 		return refuseBlank(field)
@@ -122,8 +122,8 @@ func addressError(field, s string) error {
 	return refuse(field, "is neither an IPv4 nor an IPv6 address", "correct it, or use a Host for a name")
 }
 
-// isLooseIPv4 reports whether s is numbers separated by dots, in any notation and number, as in 10.1,
-// 0x7f000001, 010.0.0.1, 3232235777 and 1.2.3.4.5.
+// isLooseIPv4 reports whether s is any number of numbers separated by dots, in any notation: 10.1,
+// 0x7f000001, 010.0.0.1, 3232235777, 1.2.3.4.5.
 func isLooseIPv4(s string) bool {
 	s = strings.TrimSuffix(s, ".")
 	for more := true; more; {

@@ -5,14 +5,13 @@ import (
 	"strings"
 )
 
-// ASN returns the number of an autonomous system in the form that the platform accepts,
-// as in ASN64496.
+// ASN returns the number of an autonomous system in the form that the platform accepts: ASN64496.
 //
-// The input is a number from 0 to 4294967295, alone or after AS or ASN in any letter case, with or
-// without spaces in between. ASN drops leading zeros and surrounding white space. Anything
-// else returns an [*Error], including the asdot notation (1.10).
+// The input is a number from 0 to 4294967295, alone or after AS or ASN in any letter case, with
+// optional spaces in between. Leading zeros and surrounding white space are removed. Anything else
+// returns an [*Error], including the asdot notation (1.10).
 //
-// It does not allocate for a canonical ASN.
+// ASN does not allocate for a canonical ASN.
 func ASN(asn string) (string, error) {
 	const field = "ASN"
 	s := strings.TrimSpace(asn)

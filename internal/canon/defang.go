@@ -2,14 +2,15 @@ package canon
 
 import "strings"
 
-// Defang returns an indicator in a form that programs do not turn into a link.
+// Defang converts an indicator to a form that programs do not turn into a link.
 //
-// It writes the schemes http, https, ftp and sftp as hxxp, hxxps, fxp and sfxp; each dot of a host or an
-// IPv4 address as [.]; the @ of an email address as [@]; and each colon of an IPv6 address as [:], but
-// not in a URL. Path, query and fragment stay, except that a mark in them that [Refang] would undo,
-// such as [.], gets another pair of brackets. Hashes, ASNs, registry keys and text stay.
+// It writes the schemes http, https, ftp and sftp as hxxp, hxxps, fxp and sfxp; each dot of a host
+// or an IPv4 address as [.]; the @ of an email address as [@]; and each colon of an IPv6 address as
+// [:], except in a URL. It does not change the path, query and fragment, except that it adds a pair
+// of brackets to a mark such as [.] that [Refang] would otherwise replace. It does not change
+// hashes, ASNs, registry keys and text.
 //
-// A defanged value is refanged first, so Defang is idempotent. Refang undoes it.
+// Defang refangs a defanged value first, so it is idempotent. Refang reverses it.
 func Defang(s string) string {
 	plain := Refang(s)
 	switch t := formOf(plain); t {
@@ -54,8 +55,8 @@ func Defang(s string) string {
 	return s
 }
 
-// defangEmailAddress returns plain with the last @ and the dots behind it in brackets. It returns s if
-// Refang could not undo that.
+// defangEmailAddress returns plain with the last @ and the dots after it in brackets. It returns s
+// if Refang could not reverse that.
 func defangEmailAddress(s, plain string) string {
 	at := strings.LastIndexByte(plain, '@')
 	local, domain := plain[:at], plain[at:]
@@ -81,8 +82,8 @@ func bracket(s, chars string) string {
 	return string(out)
 }
 
-// defangTail puts each mark in path, query and fragment into another pair of brackets, so that
-// [refangTail] restores it.
+// defangTail adds a pair of brackets to each mark in path, query and fragment, which [refangTail]
+// removes.
 func defangTail(tail string) string {
 	return mapTailMarks(tail, func(out []byte, text string, _ int) []byte {
 		return append(append(append(out, '['), text...), ']')

@@ -1,12 +1,12 @@
-// Package canon brings the values of indicators, and the names of tags, labels and groups, into the
-// one spelling that the platform accepts.
+// Package canon converts indicator values, and names of tags, labels and groups, to the spelling
+// that the platform accepts.
 //
 // Each function returns the canonical form of a value, or an [*Error] that names the rule and never
-// contains the value. They change spelling only: if a change would make another value, they refuse.
-// All of them are idempotent, do no I/O and are safe for concurrent use.
+// contains the value. Functions change only the spelling; if a change would produce another value,
+// they return an error. All functions are idempotent, do no I/O and are safe for concurrent use.
 //
-// All of them refuse invisible characters, such as soft hyphens, zero-width spaces, byte order marks
-// and direction marks, because the value would not be the one that people see. Text may contain the
-// joiners and variation selectors that words of some scripts and emoji need; URLs and email addresses
-// may not.
+// All functions refuse invisible characters, such as soft hyphens, zero-width spaces, byte order
+// marks and direction marks, because readers would not see the real value. Text can contain the
+// joiners and variation selectors that emoji and words of some scripts need, but URLs and email
+// addresses cannot.
 package canon

@@ -2,19 +2,19 @@ package canon
 
 import "strings"
 
-// EmailAddress returns an email address with its domain in the form that the platform
-// accepts: lower-case ASCII, IDNA.
+// EmailAddress returns an email address with its domain in the form that the platform accepts:
+// lower-case ASCII, IDNA.
 //
 // The part before the @ is kept byte for byte, including letter case, because only the receiving
-// server can interpret it. It may be quoted and it may be non-ASCII; unless it is quoted, it has no
-// punctuation beyond ASCII. The domain follows [Host]. Surrounding white space is dropped.
+// server can interpret it. It can be quoted, and it can contain non-ASCII characters, but no
+// non-ASCII punctuation unless it is quoted. The domain follows the rules of [Host]. Surrounding
+// white space is removed.
 //
-// Display names, comments, address lists, mailto: URLs and defanged addresses return a
-// [*Error]. So does an address that begins with a host and a slash, question mark or number
-// sign, because it is more likely a URL without its scheme. If it is an address, quote the part
-// before the @.
+// Display names, comments, address lists, mailto: URLs and defanged addresses return an [*Error].
+// So does an address that starts with a host and a slash, question mark or number sign, because it
+// is more likely a URL without its scheme. If it is an address, quote the part before the @.
 //
-// It does not allocate for an address with a plain lower-case domain.
+// EmailAddress does not allocate for an address with a plain lower-case domain.
 func EmailAddress(address string) (string, error) {
 	const field = "email address"
 	s := strings.TrimSpace(address)

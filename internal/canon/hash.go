@@ -15,11 +15,11 @@ const (
 // ValueSeparator separates the values of an indicator in its summary.
 const ValueSeparator = " : "
 
-// Hash returns an MD5, SHA-1 or SHA-256 hash in upper case. The platform returns hashes in
-// this form, so canonical hashes can be compared with those read from it.
+// Hash returns an MD5, SHA-1 or SHA-256 hash in upper case. The platform returns hashes in this
+// form, so canonical hashes are comparable with those of responses.
 //
-// A hash has 32, 40 or 64 hexadecimal digits. Surrounding white space is dropped. Anything else
-// returns an [*Error]. It does not allocate for an upper-case hash.
+// A hash has 32, 40 or 64 hexadecimal digits. Surrounding white space is removed. Anything else
+// returns an [*Error]. Hash does not allocate for an upper-case hash.
 func Hash(hash string) (string, error) {
 	const field = "hash"
 	s := strings.TrimSpace(hash)
@@ -57,7 +57,7 @@ func Hashes(v [3]string) ([3]string, error) {
 	return v, nil
 }
 
-// upperHex returns up to 64 hexadecimal digits, a multiple of eight, in upper case.
+// upperHex returns up to 64 hexadecimal digits in upper case. Their number is a multiple of eight.
 func upperHex(s string) string {
 	const bit = 0x2020202020202020 // set in lower-case letters
 	var out [SHA256Length]byte
@@ -75,8 +75,8 @@ func upperHex(s string) string {
 // JoinFileSummary returns the summary of a file: its hashes in the order MD5, SHA-1, SHA-256,
 // separated by " : ".
 //
-// It omits empty hashes, so the summary of a file with one hash is that hash. It does not check the
-// hashes; see [Hash].
+// It omits empty hashes, so the summary of a file with one hash is that hash. It does not validate
+// the hashes; see [Hash].
 func JoinFileSummary(md5, sha1, sha256 string) string {
 	s := md5
 	for _, hash := range [...]string{sha1, sha256} {
@@ -91,13 +91,13 @@ func JoinFileSummary(md5, sha1, sha256 string) string {
 	return s
 }
 
-// SplitFileSummary returns the hashes in the summary of a file in canonical form, and "" for each
-// missing one.
+// SplitFileSummary returns the hashes in the summary of a file in canonical form. Missing hashes
+// are "".
 //
-// It accepts every form that the platform and its clients write: a single hash, or up to three hashes
-// separated by colons and spaces, with or without empty places for missing ones. The length of a hash
-// determines its type; the order does not matter. A summary without a hash, or with two of one type,
-// returns an [*Error].
+// It accepts every form that the platform and its clients write: a single hash, or up to three
+// hashes separated by colons and spaces, with or without empty places for missing ones. The length
+// of a hash determines its type, and their order is not significant. A summary without a hash, or
+// with two hashes of the same type, returns an [*Error].
 func SplitFileSummary(summary string) (md5, sha1, sha256 string, err error) {
 	const field = "file summary"
 	for rest, more := summary, true; more; {
@@ -137,8 +137,8 @@ func IsHex(s string) bool {
 		}
 	}
 	for _, c := range b {
-		// The first term is negative for digits, the second for letters up to f. One branch replaces four
-		// that the processor cannot predict.
+		// The first term is negative for digits, the second for letters up to f. One branch
+		// replaces four that the processor cannot predict.
 		if (int(c-'0')-10)|(int(c|0x20-'a')-6) >= 0 {
 			return false
 		}
@@ -146,9 +146,9 @@ func IsHex(s string) bool {
 	return s != ""
 }
 
-// isHexWord is IsHex of eight bytes. In each sum, the highest bit of a byte tells whether the byte is
-// at least (or greater than) the value compared with. A byte above 0x7f is neither a digit nor a letter;
-// its carry changes only the bytes above it.
+// isHexWord is IsHex for eight bytes. In each sum, the highest bit of a byte indicates whether the
+// byte is at least (or greater than) the compared value. A byte above 0x7f is neither a digit nor a
+// letter, and its carry changes only the bytes above it.
 func isHexWord(x uint64) bool {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	lower := x | ones*0x20

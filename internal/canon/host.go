@@ -15,9 +15,9 @@ const (
 	labelDots      = ".。．｡"
 )
 
-// hostProfile maps host names as browsers do: UTS #46, non-transitional. It accepts underscores and
-// hyphens in the third and fourth place, which real names have, and any other ASCII, so checkHost runs
-// after it.
+// hostProfile maps host names as browsers do: UTS #46, non-transitional. It accepts underscores,
+// and hyphens in the third and fourth position, because real names contain them. It also accepts
+// any other ASCII, so checkHost must follow.
 var hostProfile = idna.New(
 	idna.MapForLookup(),
 	idna.BidiRule(),
@@ -30,16 +30,16 @@ var hostProfile = idna.New(
 // internationalized labels in their IDNA form, and without a final dot.
 //
 // A name has at most 253 octets and at least two labels. Each label has 1 to 63 letters, digits,
-// hyphens and underscores, without a hyphen at either end. The last label is two or more letters, or
-// an internationalized label without underscores. Surrounding white space is dropped.
+// hyphens and underscores, without a hyphen at either end. The last label is two or more letters,
+// or an internationalized label without underscores. Surrounding white space is removed.
 //
-// IP addresses, ports, user information, paths, wildcards, percent signs and defanged names return a
-// [*Error] that says what to use instead. So do numbers that some programs read as an IPv4
-// address, such as 0x7f000001, and punctuation and symbols from the surrounding text: typographic
-// quotes, dashes, bullets, footnote numbers, and ™, which IDNA maps to tm. Emoji are accepted, and so
-// are names that look like another name.
+// IP addresses, ports, user information, paths, wildcards, percent signs and defanged names return
+// an [*Error] that explains the alternative. So do numbers that some programs read as an IPv4
+// address, such as 0x7f000001, and punctuation and symbols of the surrounding text: typographic
+// quotes, dashes, bullets, footnote numbers, and ™, which IDNA maps to tm. Emoji are accepted, and
+// so are names that look like another name.
 //
-// It does not allocate for a plain lower-case name.
+// Host does not allocate for a plain lower-case name.
 func Host(name string) (string, error) {
 	if isPlainHost(name) {
 		return name, nil
@@ -52,8 +52,8 @@ func Host(name string) (string, error) {
 	return canonicalHost(field, name)
 }
 
-// canonicalHost is Host with the name of the field for errors. It refuses surrounding white
-// space, because the name can be a part of another value.
+// canonicalHost is Host with the name of the field for errors. It refuses surrounding white space,
+// because the name can be a part of another value.
 func canonicalHost(field, name string) (string, error) {
 	if isPlainHost(name) {
 		return name, nil
@@ -91,9 +91,9 @@ func canonicalHost(field, name string) (string, error) {
 	return name, nil
 }
 
-// hasForeignSymbol reports whether a valid host name that is not ASCII has a character of the text
-// around it: punctuation, a symbol or number that IDNA maps to another one, as it maps ™ to tm, or a
-// symbol in the top-level domain. Other symbols can be emoji.
+// hasForeignSymbol reports whether a valid non-ASCII host name contains a character of the
+// surrounding text: punctuation, a symbol or number that IDNA maps to another one (such as ™,
+// mapped to tm), or a symbol in the top-level domain. Other symbols can be emoji.
 func hasForeignSymbol(name string) bool {
 	lastDot := strings.LastIndexAny(strings.TrimRight(name, labelDots), labelDots)
 	return hasForeignPunctuation(name) ||
@@ -101,7 +101,7 @@ func hasForeignSymbol(name string) bool {
 		strings.ContainsFunc(name[max(lastDot, 0):], unicode.IsSymbol)
 }
 
-// isMappedSymbol reports whether r is a symbol or a number beyond ASCII that IDNA maps to another one.
+// isMappedSymbol reports whether r is a non-ASCII symbol or number that IDNA maps to another one.
 func isMappedSymbol(r rune) bool {
 	if r < utf8.RuneSelf || !unicode.In(r, unicode.S, unicode.No) {
 		return false
@@ -110,8 +110,8 @@ func isMappedSymbol(r rune) bool {
 	return kept != string(r)
 }
 
-// hasForeignPunctuation reports whether s has punctuation beyond ASCII, or symbols used like it, that
-// is not part of a word.
+// hasForeignPunctuation reports whether s contains non-ASCII punctuation, or symbols used like it,
+// that is not part of a word.
 func hasForeignPunctuation(s string) bool {
 	before := rune(-1)
 	for i, r := range s {
@@ -126,8 +126,8 @@ func hasForeignPunctuation(s string) bool {
 	return false
 }
 
-// isForeignPunctuation reports whether r is punctuation beyond ASCII, or a mathematical sign, an accent
-// or an ornament that looks like punctuation and is not an emoji.
+// isForeignPunctuation reports whether r is non-ASCII punctuation, or a mathematical sign, an
+// accent or an ornament that looks like punctuation and is not an emoji.
 func isForeignPunctuation(r rune) bool {
 	switch {
 	case r < utf8.RuneSelf, strings.ContainsRune("↔◻◼◽◾⤴⤵🏻🏼🏽🏾🏿", r): // emoji and skin tones
@@ -138,7 +138,7 @@ func isForeignPunctuation(r rune) bool {
 	return unicode.In(r, unicode.P, unicode.Sm, unicode.Sk)
 }
 
-// isWordPunctuation reports whether punctuation beyond ASCII is part of a word. The rules are those of
+// isWordPunctuation reports whether non-ASCII punctuation is part of a word. The rules are those of
 // IDNA 2008; in addition, the wide forms of dot, hyphen and underscore map to ASCII.
 func isWordPunctuation(before, r, after rune) bool {
 	switch r {
@@ -184,7 +184,7 @@ func isPlainHost(s string) bool {
 	return start > 0 && len(last) <= maxLabelLength && isTopLevelName(last)
 }
 
-// classifyHost reports whether s is ASCII and whether one of its labels has the prefix of IDNA.
+// classifyHost reports whether s is ASCII and whether one of its labels has the IDNA prefix.
 func classifyHost(s string) (ascii, encoded bool) {
 	ascii = true
 	start := 0
@@ -202,14 +202,13 @@ func classifyHost(s string) (ascii, encoded bool) {
 	return ascii, encoded
 }
 
-// isEncodedLabel reports whether a label has the prefix of IDNA (xn--), in any letter case.
+// isEncodedLabel reports whether a label has the IDNA prefix (xn--), in any letter case.
 func isEncodedLabel(label string) bool {
 	return len(label) >= 4 && label[2] == '-' && label[3] == '-' && label[0]|0x20 == 'x' && label[1]|0x20 == 'n'
 }
 
-// hasOverlongLabel reports whether a label cannot fit into 63 octets: mappings turn at most four
-// characters, such as a letter and its marks, into one. It runs before the encoding, which takes quadratic
-// time.
+// hasOverlongLabel reports whether a label cannot fit into 63 octets: mappings combine at most four
+// characters, such as a letter and its marks. It precedes the encoding, which takes quadratic time.
 func hasOverlongLabel(s string) bool {
 	n := 0
 	for _, r := range s {
@@ -223,15 +222,15 @@ func hasOverlongLabel(s string) bool {
 	return false
 }
 
-// isStableHost reports whether mapping a mapped name again changes nothing. Letter-like symbols such as
-// ℵ map to Hebrew letters, which break the bidi rule in the second pass.
+// isStableHost reports whether a second mapping leaves a mapped name unchanged. Letter-like symbols
+// such as ℵ map to Hebrew letters, which break the bidi rule in the second pass.
 func isStableHost(mapped string) bool {
 	again, err := hostProfile.ToASCII(mapped)
 	return err == nil && again == mapped
 }
 
-// isTopLevelName reports whether a label has the form of a top-level domain that is not encoded: two or
-// more lower-case letters.
+// isTopLevelName reports whether a label has the form of a top-level domain that is not encoded:
+// two or more lower-case letters.
 func isTopLevelName(label string) bool {
 	for i := 0; i < len(label); i++ {
 		if label[i] < 'a' || label[i] > 'z' {
@@ -241,8 +240,8 @@ func isTopLevelName(label string) bool {
 	return len(label) >= 2
 }
 
-// isNumber reports whether a label is a decimal, octal or hexadecimal number to programs that read
-// IPv4 addresses leniently.
+// isNumber reports whether a label is a decimal, octal or hexadecimal number to programs with
+// lenient IPv4 parsing.
 func isNumber(label string) bool {
 	if len(label) >= 2 && label[0] == '0' && label[1]|0x20 == 'x' {
 		return label == "0x" || label == "0X" || IsHex(label[2:])
@@ -250,7 +249,7 @@ func isNumber(label string) bool {
 	return allDigits(label)
 }
 
-// checkHostInput checks a name before any mapping, so that the error can say what the value is instead.
+// checkHostInput checks a name before any mapping, so the error can identify the kind of value.
 func checkHostInput(field, s string) error {
 	if s == "" {
 		return refuseBlank(field)
@@ -275,7 +274,7 @@ func checkHostInput(field, s string) error {
 	return nil
 }
 
-// checkHostRune refuses characters that no mapping makes part of a host name.
+// checkHostRune refuses characters that no mapping can make part of a host name.
 func checkHostRune(field string, r rune) error {
 	switch {
 	case r == '@':

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// The types of indicators, by the names that the platform gives them.
+// The indicator types, by the platform's names.
 const (
 	TypeAddress      = "Address"
 	TypeEmailAddress = "EmailAddress"
@@ -23,24 +23,24 @@ const (
 
 // Parse returns the type of a single indicator value and its identifying values in canonical form.
 //
-// The value may be defanged; see [Refang]. The values of a file are its MD5, SHA-1 and SHA-256, with ""
-// for each unknown one; a registry key has three values; every other type has one. The form of a value
-// alone determines its type, in the following order. A value that has the form of a type and breaks
-// one of its rules is refused; Parse does not try another type:
+// The value can be defanged; see [Refang]. A file has three values, its MD5, SHA-1 and SHA-256, and
+// unknown hashes are "". A registry key has three values, and every other type has one. Only the
+// form of a value determines its type, in the following order. If a value has the form of a type
+// but breaks its rules, Parse refuses it and does not try another type:
 //
 //	scheme://          URL
 //	hive\              Registry Key, as key name : value name : value type
-//	hexadecimal        File, one hash, or several with colons between
+//	hexadecimal        File, one hash, or several separated by colons
 //	address/length     CIDR
-//	IP address         Address; IPv4 in any other notation than a.b.c.d is refused
-//	@                  EmailAddress, unless a /, ? or # stands before it, as in a URL without its scheme
+//	IP address         Address; IPv4 in notations other than a.b.c.d is refused
+//	@                  EmailAddress, unless a /, ? or # precedes it, as in a URL without its scheme
 //	AS or ASN, digits  ASN
 //	name.name          Host
 //
-// Hosts and email addresses that end in the extension of a file name are refused.
+// Hosts and email addresses that end in a file name extension are refused.
 //
-// Mutexes, user agents, email subjects and hashtags have no form of their own, so Parse refuses them
-// like any other unrecognized value.
+// Mutexes, user agents, email subjects and hashtags have no form of their own, so Parse refuses
+// them like any other unrecognized value.
 func Parse(s string) (t string, values [3]string, err error) {
 	s = Refang(s)
 	if s == "" {
@@ -64,7 +64,8 @@ func Parse(s string) (t string, values [3]string, err error) {
 	return t, values, nil
 }
 
-// Values returns the identifying values of an indicator of type t in canonical form, as [Parse] does.
+// Values returns the identifying values of an indicator of type t in canonical form, as [Parse]
+// does.
 func Values(t, s string) (v [3]string, err error) {
 	switch t {
 	case TypeFile:
@@ -97,7 +98,7 @@ func Values(t, s string) (v [3]string, err error) {
 	return v, err
 }
 
-// Summary returns the text that names an indicator with these canonical values.
+// Summary returns the summary of an indicator with the given canonical values.
 func Summary(t string, v [3]string) (string, error) {
 	switch t {
 	case TypeFile:
@@ -108,7 +109,7 @@ func Summary(t string, v [3]string) (string, error) {
 	return v[0], nil
 }
 
-// formOf returns the type that s has the form of, or "".
+// formOf returns the type whose form s has, or "".
 func formOf(s string) string {
 	if isPlainHost(s) {
 		return TypeHost // the most common type; no other has this form
@@ -133,7 +134,7 @@ func formOf(s string) string {
 	switch {
 	case isEmailAddressLike(s):
 		return TypeEmailAddress
-	case asnDigits(s) != "": // digits alone are an address, above
+	case asnDigits(s) != "": // plain digits are handled above
 		return TypeASN
 	case strings.ContainsAny(s, labelDots) && !strings.ContainsAny(s, " \t\\"):
 		return TypeHost
@@ -141,15 +142,15 @@ func formOf(s string) string {
 	return ""
 }
 
-// isEmailAddressLike reports whether s has an @ that is not in the path, query or fragment of a URL
-// without its scheme. An email address with a slash has to be quoted.
+// isEmailAddressLike reports whether s contains an @ outside the path, query or fragment of a URL
+// without its scheme. An email address with a slash must be quoted.
 func isEmailAddressLike(s string) bool {
 	at := strings.IndexByte(s, '@')
 	return at >= 0 && (s[0] == '"' || authorityEnd(s) > at)
 }
 
-// isHashLike reports whether s is hexadecimal parts separated by colons, one of which has at least as
-// many digits as an MD5 that lost one.
+// isHashLike reports whether s consists of hexadecimal parts separated by colons, one of which has
+// at least the length of an MD5 without its last digit.
 func isHashLike(s string) bool {
 	found := false
 	for rest, more := s, true; more; {
@@ -164,8 +165,8 @@ func isHashLike(s string) bool {
 	return found
 }
 
-// isAddressLike reports whether s is an IP address, an IPv4 address in another notation, or an address
-// in brackets or with a port.
+// isAddressLike reports whether s is an IP address, an IPv4 address in another notation, or an
+// address in brackets or with a port.
 func isAddressLike(s string) bool {
 	if _, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil || isLooseIPv4(s) {
 		return true
@@ -174,8 +175,8 @@ func isAddressLike(s string) bool {
 	return err == nil
 }
 
-// parseHost returns a canonical host. It refuses file names and URLs without a scheme, which have the
-// form of a host.
+// parseHost returns a canonical host. It refuses file names and URLs without a scheme, which look
+// like hosts.
 func parseHost(s string) (string, error) {
 	if authorityEnd(s) < len(s) {
 		return "", refuse("indicator", "is not recognized: it may be a URL without its scheme, or a path",
@@ -184,7 +185,7 @@ func parseHost(s string) (string, error) {
 	return notFileName(Host(s))
 }
 
-// notFileName refuses a host or an email address that ends in the extension of a file name.
+// notFileName refuses a host or an email address that ends in a file name extension.
 func notFileName(value string, err error) (string, error) {
 	if IsFileExtension(value[strings.LastIndexByte(value, '.')+1:]) {
 		return "", refuse("indicator", "is not recognized: it ends as the name of a file does",
@@ -193,8 +194,8 @@ func notFileName(value string, err error) (string, error) {
 	return value, err
 }
 
-// IsFileExtension reports whether a last label is a common file name extension. Extensions that are also
-// top-level domains (.zip, .com, .sh, .app) are not included.
+// IsFileExtension reports whether a last label is a common file name extension. It excludes
+// extensions that are also top-level domains (.zip, .com, .sh, .app).
 func IsFileExtension(label string) bool {
 	switch label {
 	case "apk", "asp", "aspx", "bat", "bin", "cfg", "cgi", "class", "cmd", "conf", "css", "csv", "dat", "dll", "dmg",

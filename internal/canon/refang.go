@@ -6,34 +6,29 @@ import (
 	"unicode/utf8"
 )
 
-// Refang returns a defanged indicator in its plain form and keeps everything else byte for byte.
+// Refang converts a defanged indicator to its plain form and keeps everything else byte for byte.
 //
-// It undoes, in any letter case:
+// It replaces or removes, in any letter case:
 //
 //   - white space, angle brackets, and double, single, back and typographic quotes around the value
 //   - square brackets around an IP address
-//   - the schemes http, https, ftp and sftp with an x for a t, and with one x or t too many, as in
-//     hxxp, hxtps, htxxp and fxp
-//   - the separator of scheme and host written [://], (://), {://}, [:]//, (:)//, {:}//, :[//],
-//     [:][//], :[/][/] or [:][/][/]
+//   - the schemes http, https, ftp and sftp with an x instead of a t, and with an extra x or t, such as hxxp, hxtps, htxxp and fxp
+//   - the separator of scheme and host written [://], (://), {://}, [:]//, (:)//, {:}//, :[//], :[/][/], [:][//] or [:][/][/]
 //   - a dot written [.], (.), {.}, [dot], (dot) or {dot}
 //   - an at sign written [@], (@), {@}, [at], (at) or {at}
 //   - a colon written [:], (:) or {:}
 //   - white space inside and around any of these three
 //   - a dot between two letters or digits written [. or .]
-//   - a dot written \. as in regular expressions, unless a backslash precedes any other character.
-//     In a URL, every dot of the host must be written so and no @ may precede it, because a
-//     backslash can also begin the path
+//   - a dot written \. as in regular expressions, unless a backslash precedes any other character. In a URL, every dot of the host must be written this way and no @ may precede it, because a backslash can also start the path.
 //   - the slash of a path written [/]
-//   - in the path, query and fragment of a URL whose scheme or host is defanged: [.], [dot], [@],
-//     [at], [:] and [/]. Of a mark in several brackets, as in [[.]], it removes one pair of brackets
+//   - in the path, query and fragment of a URL whose scheme or host is defanged: [.], [dot], [@], [at], [:] and [/]. If a mark has several pairs of brackets, such as [[.]], only one pair is removed.
 //
-// A URL whose scheme and host are plain keeps its path, query and fragment, which can contain the same
-// characters with another meaning. So does a host with a path but without a scheme. Registry keys stay,
-// and so do the brackets of an IPv6 address in a URL.
+// If the scheme and host of a URL are plain, its path, query and fragment do not change, because
+// they can contain the same characters with another meaning. The same applies to a host with a path
+// but without a scheme. Registry keys and the brackets of an IPv6 address in a URL do not change.
 //
-// Refang expects a single value, not running text, in which "(at)" can be a word. It does not check
-// the result; [Parse] does. It is idempotent, safe for concurrent use, and does not
+// Refang expects a single value, not running text, in which "(at)" can be a word. It does not
+// validate the result; [Parse] does. It is idempotent, safe for concurrent use, and does not
 // allocate for a value that is not defanged.
 func Refang(s string) string {
 	for {
@@ -45,7 +40,7 @@ func Refang(s string) string {
 	}
 }
 
-// refangOnce undoes one layer: its result can be another defanged value.
+// refangOnce removes one layer of defanging. The result can be another defanged value.
 func refangOnce(s string) string {
 	s = unwrap(s)
 	if scheme, separator := schemeOf(s); separator != "" {
@@ -76,8 +71,8 @@ func refangOnce(s string) string {
 	}
 }
 
-// Undefang is [Refang] that also reports whether s was defanged, rather than only in quotes, angle
-// brackets or white space.
+// Undefang is [Refang] that also reports whether s was defanged. Quotes, angle brackets and white
+// space alone do not count.
 func Undefang(s string) (plain string, defanged bool) {
 	plain = Refang(s)
 	return plain, plain != unwrap(s)
@@ -101,7 +96,7 @@ func unwrap(s string) string {
 // unquote removes one pair of quotes or angle brackets around s. It reports false if there is none.
 func unquote(s string) (inner string, ok bool) {
 	if s == "" || isWordByte(s[0]) && s[0] < utf8.RuneSelf {
-		return s, false // as most values
+		return s, false // the common case
 	}
 	for _, pair := range [...]struct{ left, right string }{
 		{"<", ">"}, {`"`, `"`}, {"'", "'"}, {"`", "`"}, {"“", "”"}, {"‘", "’"}, {"«", "»"}, {"‹", "›"}, {"„", "“"}, {"„", "”"}, {"‚", "‘"}, {"‚", "’"},
@@ -115,10 +110,10 @@ func unquote(s string) (inner string, ok bool) {
 	return s, false
 }
 
-// bracketedAddress returns the IP address in square brackets that s is, or "".
+// bracketedAddress returns the IP address if s is one in square brackets, or "".
 func bracketedAddress(s string) string {
 	left, right := len(s)-len(strings.TrimLeft(s, "[")), len(s)-len(strings.TrimRight(s, "]"))
-	n := min(left, right) // an address can begin or end with a mark, but not both
+	n := min(left, right) // an address can start or end with a mark, but not both
 	if n == 0 {
 		return ""
 	}
@@ -129,8 +124,8 @@ func bracketedAddress(s string) string {
 	return inner
 }
 
-// splitTail splits a URL without its scheme before the path, query or fragment. A tail whose first slash
-// is defanged begins with a bracket.
+// splitTail splits a URL without its scheme before the path, query or fragment. A tail whose first
+// slash is defanged starts with a bracket.
 func splitTail(s string) (authority, tail string) {
 	end := authorityEnd(s)
 	if end == len(s) || s[end] != '/' {
@@ -141,14 +136,14 @@ func splitTail(s string) (authority, tail string) {
 	return s[:end-n], s[end-n:]
 }
 
-// isHostLike reports whether the text before a path is the host of a URL, with or without a port, rather
-// than a word of text or a part of an email address.
+// isHostLike reports whether the text before a path is the host of a URL, with or without a port,
+// rather than a word of text or a part of an email address.
 func isHostLike(s string) bool {
 	return (strings.ContainsAny(s, labelDots) || strings.HasPrefix(s, "[")) && !strings.ContainsAny(s, "@\" \t")
 }
 
-// schemeOf returns the scheme at the start of s and the separator between scheme and host, or "" for
-// both if s has no scheme.
+// schemeOf returns the scheme at the start of s and the separator between scheme and host. It
+// returns "" for both if s has no scheme.
 func schemeOf(s string) (scheme, separator string) {
 	end := strings.IndexAny(s, ":[({")
 	if end < 0 || !isScheme(s[:end]) {
@@ -185,8 +180,8 @@ func plainScheme(scheme string) string {
 	return scheme
 }
 
-// WebScheme returns the plain form of a scheme of URL indicators and whether it is defanged, and "" for any
-// other scheme.
+// WebScheme returns the plain form of a scheme of URL indicators and whether the scheme is
+// defanged. It returns "" for any other scheme.
 func WebScheme(scheme string) (plain string, defanged bool) {
 	plain = plainScheme(scheme)
 	return urlScheme(plain), plain != scheme
@@ -200,8 +195,8 @@ func CheckAssumedScheme(scheme string) error {
 	return nil
 }
 
-// refangHost replaces the marks of a host with or without a port and user information, unless the marks
-// decide where the host ends.
+// refangHost replaces the marks in a host, with or without a port and user information, unless the
+// marks determine the end of the host.
 func refangHost(authority string) string {
 	if hasAmbiguousBackslash(authority) {
 		return authority
@@ -246,8 +241,8 @@ func refangMarks(s string) string {
 	return string(out)
 }
 
-// markAtEnd returns the character that the mark at the end of out stands for, and the length of the
-// mark, or 0 if there is none.
+// markAtEnd returns the replacement of the mark at the end of out and the length of the mark, or 0
+// if there is none.
 func markAtEnd(out []byte) (mark byte, length int) {
 	var open byte
 	switch out[len(out)-1] {
@@ -274,7 +269,7 @@ func markAtEnd(out []byte) (mark byte, length int) {
 	return 0, 0
 }
 
-// markOf returns the character that the text in the brackets of a mark stands for, or 0.
+// markOf returns the replacement of a mark with the given text in its brackets, or 0.
 func markOf(text []byte) byte {
 	switch {
 	case len(text) == 1 && (text[0] == '.' || text[0] == '@' || text[0] == ':'):
@@ -293,7 +288,7 @@ func endsInWordAnd(b []byte, suffix string) bool {
 	return n > 0 && string(b[n:]) == suffix && isWordByte(b[n-1])
 }
 
-// isWordByte reports whether c is a letter or digit of ASCII, or part of a character beyond it.
+// isWordByte reports whether c is an ASCII letter or digit, or part of a non-ASCII character.
 func isWordByte(c byte) bool {
 	return isLetter(c) || isDigit(c) || c >= utf8.RuneSelf
 }
@@ -305,9 +300,8 @@ func trimSpaceRight(b []byte) []byte {
 	return b
 }
 
-// refangTail replaces the marks in path, query and fragment by the characters that they stand for. Of a
-// mark in several brackets, it removes one pair: that is how [Defang] writes a mark that is part of the
-// value.
+// refangTail replaces the marks in path, query and fragment. If a mark has several pairs of
+// brackets, it removes only one: [Defang] writes a mark that is part of the value in this way.
 func refangTail(tail string) string {
 	slash := ""
 	if n := len(tail) - len(strings.TrimLeft(tail, "[")); n > 0 {
@@ -325,8 +319,8 @@ func refangTail(tail string) string {
 	})
 }
 
-// mapTailMarks returns tail with each mark in square brackets replaced by what replace appends for it.
-// The text of a mark includes depth pairs of brackets.
+// mapTailMarks returns tail with each mark in square brackets replaced by the text that replace
+// appends. The text of a mark includes depth pairs of brackets.
 func mapTailMarks(tail string, replace func(out []byte, text string, depth int) []byte) string {
 	if !strings.Contains(tail, "]") {
 		return tail
@@ -358,7 +352,8 @@ func mapTailMarks(tail string, replace func(out []byte, text string, depth int) 
 	return string(append(out, tail...))
 }
 
-// escapesDotsOnly reports whether s has backslashes, all of them before a dot or the bracket of a mark.
+// escapesDotsOnly reports whether s contains backslashes, all of them before a dot or the bracket
+// of a mark.
 func escapesDotsOnly(s string) bool {
 	found := false
 	for i := 0; i < len(s); i++ {

@@ -29,14 +29,13 @@ func registryValueTypes() [11]string {
 	}
 }
 
-// RegistryKey returns the three values of a registry key in the form that the platform
-// accepts.
+// RegistryKey returns the three values of a registry key in the form that the platform accepts.
 //
-// The key begins with a hive. The result has its full name in upper case: HKLM\Software and
-// hklm:\Software become HKEY_LOCAL_MACHINE\Software. The rest of the key is kept byte for byte, and
-// so is the value name. An empty value name is the default value of the key and becomes a single
-// space, as the platform requires. The value type is one of the eleven that the platform accepts, such
-// as REG_SZ, in any letter case. Anything else returns an [*Error], including an empty value
+// The key starts with a hive, which becomes its full name in upper case: HKLM\Software and
+// hklm:\Software become HKEY_LOCAL_MACHINE\Software. The rest of the key and the value name are
+// kept byte for byte. An empty value name denotes the default value of the key and becomes a single
+// space, as the platform requires. The value type is one of the eleven that the platform accepts,
+// such as REG_SZ, in any letter case. Anything else returns an [*Error], including an empty value
 // type, because no type is a safe guess.
 func RegistryKey(key, valueName, valueType string) (k, n, t string, err error) {
 	k, err = canonicalRegistryPath(key)
@@ -74,11 +73,11 @@ func canonicalRegistryPath(key string) (string, error) {
 	return hive + rest, nil
 }
 
-// splitHive returns the full name of the hive that a key begins with, or "", and the rest of the key,
-// which is empty or begins with a backslash.
+// splitHive returns the full name of the hive at the start of a key, or "", and the rest of the
+// key, which is empty or starts with a backslash.
 func splitHive(key string) (hive, rest string) {
 	if len(key) < len("HKU") || !strings.EqualFold(key[:2], "HK") {
-		return "", "" // as most values
+		return "", "" // the common case
 	}
 	end := strings.IndexByte(key, '\\')
 	if end < 0 {
@@ -107,11 +106,11 @@ func registryValueType(s string) string {
 	return ""
 }
 
-// JoinRegistrySummary returns the summary of a registry key: its three values in canonical form,
-// separated by " : ". The platform addresses the key by it.
+// JoinRegistrySummary returns the summary of a registry key, by which the platform identifies it:
+// its three values in canonical form, separated by " : ".
 //
-// Values that [RegistryKey] refuses return an [*Error]. So do values that contain
-// " : " and make the summary ambiguous.
+// Values that [RegistryKey] refuses return an [*Error]. So do values that contain " : " if they
+// make the summary ambiguous.
 func JoinRegistrySummary(key, valueName, valueType string) (string, error) {
 	k, n, t, err := RegistryKey(key, valueName, valueType)
 	if err != nil {
@@ -127,8 +126,8 @@ func JoinRegistrySummary(key, valueName, valueType string) (string, error) {
 // SplitRegistrySummary returns the three values in the summary of a registry key in canonical form:
 // key name, value name and value type.
 //
-// An ambiguous summary, in which a value contains " : ", returns an [*Error]. So do values
-// that [RegistryKey] refuses.
+// A summary in which a value contains " : " is ambiguous and returns an [*Error]. So do values that
+// [RegistryKey] refuses.
 func SplitRegistrySummary(summary string) (key, valueName, valueType string, err error) {
 	end := strings.LastIndex(summary, ValueSeparator)
 	if end < 0 {
@@ -141,7 +140,7 @@ func SplitRegistrySummary(summary string) (key, valueName, valueType string, err
 		return "", "", "", refuseAmbiguous()
 	case i >= 0:
 		key, valueName = rest[:i], rest[i+len(ValueSeparator):]
-	case strings.HasSuffix(rest, " :"): // an empty value name after its spaces were merged
+	case strings.HasSuffix(rest, " :"): // an empty value name after collapsed spaces
 		key = strings.TrimSuffix(rest, " :")
 	default:
 		return "", "", "", refuseIncomplete()

@@ -2,13 +2,15 @@ package canon
 
 import "strings"
 
-// CheckStrict checks a canonical value against the rules of the platform that the canonical form of its
-// type does not imply. It changes nothing, so what it accepts is accepted leniently, too.
+// CheckStrict checks a canonical value against the platform's rules that the canonical form of its
+// type does not imply. It does not change the value, so every strict value is also accepted
+// leniently.
 //
-// A top-level domain has 2 to 13 letters, or 2 to 22 characters after xn--, and is not the extension of a
-// file name. A host has no underscore; the host of a URL may have them from the third label on, counted
-// from the right, and is not an IPv6 address. Path, query and fragment follow RFC 3986. The part of an
-// email address before the @ is ASCII and not quoted. Other types have no further rules.
+// A top-level domain has 2 to 13 letters, or 2 to 22 characters after xn--, and is not a file name
+// extension. A host has no underscore. The host of a URL can have underscores from the third label
+// on, counted from the right, and is not an IPv6 address. Path, query and fragment follow RFC 3986.
+// The part of an email address before the @ is ASCII and not quoted. Other types have no further
+// rules.
 func CheckStrict(t, value string) error {
 	switch t {
 	case TypeHost:
@@ -30,10 +32,10 @@ func CheckStrict(t, value string) error {
 	return nil
 }
 
-// strictFix is how to fix what only the strict rules refuse.
+// strictFix is the fix for values that only the strict rules refuse.
 const strictFix = "correct it, or clear Strict of the ioc.Parser"
 
-// checkStrictHost checks a canonical host name. The given last labels of it have no underscores.
+// checkStrictHost checks a canonical host name. Its given last labels must not contain underscores.
 func checkStrictHost(field, name, lastLabels string) error {
 	topLevel, longest := name[strings.LastIndexByte(name, '.')+1:], 13
 	if encoded, ok := strings.CutPrefix(topLevel, "xn--"); ok {

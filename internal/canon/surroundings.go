@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// SplitPort splits a refanged address or host from the port behind it. An IPv6 address before a port is
-// in brackets. Port 0 means that there is none, and host is s. A port outside 1 to 65535 returns an
+// SplitPort splits a refanged address or host from its port. An IPv6 address before a port is in
+// brackets. If there is no port, SplitPort returns s and 0. A port outside 1 to 65535 returns an
 // [*Error].
 func SplitPort(s string) (host string, port uint16, err error) {
 	i := strings.LastIndexByte(s, ':')
@@ -27,8 +27,9 @@ func SplitPort(s string) (host string, port uint16, err error) {
 	return host, port, nil
 }
 
-// IsSchemeless reports whether a refanged value has the form of a URL without its scheme: a host or an
-// address, with or without a port, and a path, query or fragment. It reports false for a block of addresses.
+// IsSchemeless reports whether a refanged value has the form of a URL without its scheme: a host or
+// an address, with or without a port, followed by a path, query or fragment. It reports false for a
+// block of addresses.
 func IsSchemeless(s string) bool {
 	authority, tail := splitTail(s)
 	if tail == "" || !isHostLike(authority) {
@@ -43,8 +44,8 @@ func IsSchemeless(s string) bool {
 	return false
 }
 
-// AssumeScheme returns the canonical form of a URL without its scheme. It refuses file names, as in
-// index.php?x, and ports with a protocol, as in 192.0.2.1:53/udp.
+// AssumeScheme returns the canonical form of a URL without its scheme. It refuses file names, such
+// as index.php?x, and ports with a protocol, such as 192.0.2.1:53/udp.
 func AssumeScheme(scheme, s string) (string, error) {
 	if err := CheckAssumedScheme(scheme); err != nil {
 		return "", err
@@ -63,8 +64,8 @@ func AssumeScheme(scheme, s string) (string, error) {
 	return URL(scheme + "://" + s)
 }
 
-// MaskBlock splits a refanged block with host bits, as in 192.0.2.1/24, into the canonical forms of block
-// and address. It reports false if s is not one.
+// MaskBlock splits a refanged block with host bits, such as 192.0.2.1/24, into the canonical forms
+// of the block and the address. It reports false if s is not such a block.
 func MaskBlock(s string) (block, address string, ok bool) {
 	prefix, err := netip.ParsePrefix(s)
 	if err != nil || prefix.Addr().Is4In6() || prefix.Masked() == prefix {

@@ -8,23 +8,24 @@ import (
 	"unicode/utf8"
 )
 
-// URL returns a URL in the form that the platform accepts: scheme and host in lower case,
-// the host in its IDNA form, and no user information.
+// URL returns a URL in the form that the platform accepts: scheme and host in lower case, the host
+// in its IDNA form, and no user information.
 //
-// The scheme is http, https, ftp or sftp. The host follows [Host], or is an IPv4 address or
-// an IPv6 address in brackets, which is returned in the short form of RFC 5952. The port is from 1
-// to 65535 and is kept, even if it is the default of the scheme. Path, query and fragment are kept
-// byte for byte: nothing is encoded, decoded or resolved. Surrounding white space is dropped.
+// The scheme is http, https, ftp or sftp. The host follows the rules of [Host], or is an IPv4
+// address or an IPv6 address in brackets, which is returned in the short form of RFC 5952. The port
+// is from 1 to 65535 and is kept, even if it is the default of the scheme. Path, query and fragment
+// are kept byte for byte: nothing is encoded, decoded or resolved. Surrounding white space is
+// removed.
 //
 // White space, double and back quotes, angle brackets and invisible characters inside a URL, and
-// punctuation beyond ASCII at its end, usually belong to the text around it, as in
-// "http://example.com/x (a comment)". They return an [*Error] unless they are
-// percent-encoded. So do backslashes, which browsers read as slashes. Control characters, invalid
-// UTF-8 and defanged URLs return one too.
+// non-ASCII punctuation at its end, usually belong to the surrounding text: "http://example.com/x
+// (a comment)". They return an [*Error] unless they are percent-encoded. So do backslashes, which
+// browsers read as slashes. Control characters, invalid UTF-8 and defanged URLs also return an
+// error.
 //
-// User information is dropped, because the platform does not accept it and it can be a credential.
+// User information is removed, because the platform does not accept it and it can be a credential.
 //
-// It does not allocate for a canonical URL whose host is an IPv4 address or a name without
+// URL does not allocate for a canonical URL whose host is an IPv4 address or a name without
 // internationalized labels.
 func URL(rawURL string) (string, error) {
 	const field = "URL"
@@ -69,7 +70,7 @@ func URL(rawURL string) (string, error) {
 }
 
 // checkURLTail checks path, query and fragment. It refuses characters outside RFC 3986 that usually
-// belong to the text around a URL, and those that programs interpret differently.
+// belong to the surrounding text, and those that programs interpret differently.
 func checkURLTail(field, tail string) error {
 	const fix = "percent-encode it if it is part of the URL, or remove it"
 	last := rune(-1)
@@ -149,9 +150,10 @@ func authorityEnd(s string) int {
 	return len(s)
 }
 
-// hasAmbiguousBackslash reports whether the host of an authority depends on how a backslash is read.
-// To browsers it begins the path, so the host ends there; other programs read on to the last @. If
-// every dot is escaped and there is no @, the name is a regular expression and not ambiguous.
+// hasAmbiguousBackslash reports whether the host of an authority depends on the interpretation of a
+// backslash. To browsers it starts the path, so the host ends there; other programs read on to the
+// last @. If every dot is escaped and there is no @, the name is a regular expression and not
+// ambiguous.
 func hasAmbiguousBackslash(authority string) bool {
 	return strings.IndexByte(authority, '\\') >= 0 &&
 		(strings.Count(authority, ".") != strings.Count(authority, `\.`) || strings.IndexByte(refangMarks(authority), '@') >= 0)
@@ -210,8 +212,8 @@ func shortIPv6(addr netip.Addr) string {
 	return "::ffff:" + group(12) + ":" + group(14)
 }
 
-// canonicalURLPort checks a port that begins with its colon. It drops leading zeros, and a colon without
-// a port.
+// canonicalURLPort checks a port that starts with its colon. It removes leading zeros, and a colon
+// without a port.
 func canonicalURLPort(port string) (string, error) {
 	if port == "" || port == ":" {
 		return "", nil
