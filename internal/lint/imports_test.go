@@ -19,8 +19,8 @@ import (
 
 const module = "github.com/threatconnect-go/threatconnect"
 
-// allowedImports are the packages that each package of the module may import besides the standard
-// library. Every package has a row, and imports all that its row names.
+// allowedImports lists the packages that each package of the module imports in addition to the
+// standard library. Every package has a row and must import everything in it.
 var allowedImports = map[string][]string{
 	module: {
 		module + "/internal/canon",
@@ -70,7 +70,7 @@ var allowedImports = map[string][]string{
 	module + "/threatconnecttest":           {module},
 }
 
-// sources parses the files of the module, without tests and nested modules, for every platform. It
+// sources parses the files of the module for all platforms, except tests and nested modules. It
 // calls f with the import path of the package and the name of each file.
 func sources(t *testing.T, f func(pkg, name string, file *ast.File)) {
 	t.Helper()
@@ -140,8 +140,8 @@ func TestPackagesImportOnlyWhatTheyMay(t *testing.T) {
 	}
 }
 
-// The test server shares no rule with the client, so that a mistake of the client shows: it uses the
-// client only to make one. The tests of spools name the interface that they test.
+// The test server shares no rules with the client, so it detects the client's mistakes. It uses the
+// client only to create clients, and the interface that TestSpool tests.
 func TestTheTestServerOnlyMakesClients(t *testing.T) {
 	t.Parallel()
 	allowed := []string{"Client", "ClientAs", "TestSpool"}

@@ -1,2 +1,2 @@
-// Package lint has tests that check the source code of the module by rules of its architecture.
+// Package lint contains tests that check the source code of the module against its architecture.
 package lint

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Each promise of SECURITY.md is a row of a table that names its test and the directory of the test. The
-// names of these tests, in all modules, begin with TestThreat or FuzzThreat, and no other names do.
+// Each promise in SECURITY.md is a table row with its test and the test's directory. The names of
+// exactly these tests, in all modules, start with TestThreat or FuzzThreat.
 func TestEveryPromiseOfSECURITYHasItsTest(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../SECURITY.md")
@@ -21,7 +21,7 @@ func TestEveryPromiseOfSECURITYHasItsTest(t *testing.T) {
 	_, promises, found := strings.Cut(string(page), "\n## Promises\n")
 	require.True(t, found)
 	promises, _, _ = strings.Cut(promises, "\n## ")
-	listed := map[string]string{} // name of a test to its directory
+	listed := map[string]string{} // directory by test name
 	for line := range strings.Lines(promises) {
 		cells := strings.Split(strings.TrimSpace(line), "|")
 		if len(cells) < 2 || cells[1] == " promise " || strings.HasPrefix(cells[1], "---") {
@@ -45,7 +45,7 @@ func TestEveryPromiseOfSECURITYHasItsTest(t *testing.T) {
 	assert.Empty(t, listed, "tests in SECURITY.md that do not exist")
 }
 
-// threatTests returns the directories of all tests in all modules whose names begin as those of promises do.
+// threatTests returns the directories of all tests, in all modules, with such names.
 func threatTests(t *testing.T) map[string]string {
 	t.Helper()
 	threat := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)Threat\w*)\(`)

@@ -6,12 +6,12 @@ import (
 	"slices"
 )
 
-// Elements streams the elements of one list out of a JSON text that need not fit in memory.
+// Elements streams the elements of a list in a JSON text that need not fit in memory.
 //
-// The list is the first array that stands in the object that is the text, or in its member "data",
-// under one of the keys; or the text itself when that is an array. One object in place of the
-// array counts as a list that holds it, and null as an empty list. Everything else in the text,
-// also what follows the list, is checked and dropped.
+// The list is the text itself, if it is an array. Otherwise it is the first array under one of the
+// keys in the text's object or in its member "data". A single object instead of the array counts as
+// a list with one element, and null as an empty list. The rest of the text, including the part
+// after the list, is validated and discarded.
 //
 //	e := wire.NewElements(body, []string{"indicator"}, 0)
 //	for e.Next() {
@@ -20,49 +20,50 @@ import (
 //	}
 //	return e.Err()
 //
-// It needs memory for the largest element, or other scalar, only. An Elements is for one goroutine.
+// Elements needs memory only for the largest element or other scalar. It is not safe for concurrent
+// use.
 type Elements struct {
 	src  io.Reader
 	keys []string
 	max  int
 
 	buf     []byte
-	i, n    int   // buf[i:n] has been read from src and not been used
-	base    int64 // the place of buf[0] in the text
-	eof     bool  // src has ended
-	pending error // what src said together with its last bytes
+	i, n    int   // buf[i:n] has been read from src and not consumed
+	base    int64 // offset of buf[0] in the text
+	eof     bool  // src is exhausted
+	pending error // error that src returned together with its last bytes
 
 	err     error
 	stage   stage
-	level   int  // how many objects around the place are open: the text itself, and "data"
-	first   bool // the innermost one, or the list, has no member before the place
+	level   int  // number of open objects: the text itself, and "data"
+	first   bool // the innermost object, or the list, is still empty
 	found   bool
 	element []byte
-	r       Reader // of one scalar
+	r       Reader // for scalars
 
 	status, message string
 }
 
-// stage is where an Elements is.
+// stage is the position of an Elements.
 type stage uint8
 
 const (
 	stageStart  stage = iota // before the text
-	stageObject              // in the text or in "data", outside of the list
+	stageObject              // in the text or in "data", outside the list
 	stageList                // in the list
 	stageDone                // after the text, or after an error
 )
 
 const (
-	elementsChunk = 32 << 10 // how much is read at once, when elements are smaller
-	elementsMax   = 16 << 20 // the largest element, when the caller does not say
-	elementsLimit = 1 << 30  // the largest that the caller may ask for
+	elementsChunk = 32 << 10 // read size for small elements
+	elementsMax   = 16 << 20 // default maximum size of an element
+	elementsLimit = 1 << 30  // largest configurable maximum
 )
 
-// NewElements returns the elements of the list under one of keys in the text that src holds.
-// Without keys, only a text that is itself an array has elements. An element of more than maxElem
-// bytes is an error; zero or less stands for 16 MiB, and more than 1 GiB for 1 GiB. Nothing is read
-// before the first Next.
+// NewElements returns the elements of the list under one of keys in the text of src. Without keys,
+// only a text that is itself an array has elements. An element of more than maxElem bytes is an
+// error. A maxElem of zero or less means 16 MiB, and values above 1 GiB mean 1 GiB. NewElements
+// reads nothing before the first call of Next.
 func NewElements(src io.Reader, keys []string, maxElem int) *Elements {
 	if maxElem <= 0 {
 		maxElem = elementsMax
@@ -70,8 +71,8 @@ func NewElements(src io.Reader, keys []string, maxElem int) *Elements {
 	return &Elements{src: src, keys: keys, max: min(maxElem, elementsLimit)}
 }
 
-// Next moves to the next element. It returns false at the end of the text and on an error; Err
-// tells which.
+// Next advances to the next element. It returns false at the end of the text or after an error; see
+// Err.
 func (e *Elements) Next() bool {
 	e.element = nil
 	if e.stage == stageStart {
@@ -95,21 +96,21 @@ func (e *Elements) Next() bool {
 	return false
 }
 
-// Bytes returns the element that Next moved to, checked, without white space around it. It is
-// valid until the next call of Next and must not be changed.
+// Bytes returns the current element, validated and without surrounding white space. It is valid
+// until the next call of Next and must not be modified.
 func (e *Elements) Bytes() []byte { return e.element }
 
-// Err returns the first error: a [*Error] about the text, or what the reader returned. It is nil
-// as long as Next has not returned false.
+// Err returns the first error: an [*Error] about the text, or the error of the reader. It is nil
+// until Next returns false.
 func (e *Elements) Err() error { return e.err }
 
-// Found reports whether the list, also an empty one, has been seen.
+// Found reports whether the list has been seen, even if it is empty.
 func (e *Elements) Found() bool { return e.found }
 
-// Status returns the scalar "status" of the text, as far as it has been read, or "".
+// Status returns the scalar "status" of the text, or "" if it has not been read.
 func (e *Elements) Status() string { return e.status }
 
-// Message returns the scalar "message" of the text, as far as it has been read, or "".
+// Message returns the scalar "message" of the text, or "" if it has not been read.
 func (e *Elements) Message() string { return e.message }
 
 func (e *Elements) fail(what string) {
@@ -118,7 +119,7 @@ func (e *Elements) fail(what string) {
 	}
 }
 
-// start finds out what the text is.
+// start determines the form of the text.
 func (e *Elements) start() {
 	for e.n < 3 && e.more() {
 	}
@@ -141,8 +142,8 @@ func (e *Elements) start() {
 	}
 }
 
-// member reads one member of the object that the place is in, and reports whether it is the
-// element that stands in place of the list.
+// member reads a member of the current object and reports whether it is the single element of the
+// list.
 func (e *Elements) member() bool {
 	if !e.separated('}', whatObject) {
 		if e.err == nil {
@@ -181,7 +182,7 @@ func (e *Elements) member() bool {
 	return false
 }
 
-// listed reads one element of the list, and reports whether there was one.
+// listed reads an element of the list and reports whether there was one.
 func (e *Elements) listed() bool {
 	if e.separated(']', whatArray) {
 		return e.take()
@@ -196,7 +197,7 @@ func (e *Elements) listed() bool {
 	return false
 }
 
-// separated reads what stands before a member: nothing, a comma, or the closer, for which it
+// separated reads the separator before a member: nothing, a comma, or the closer, for which it
 // returns false.
 func (e *Elements) separated(closer byte, want string) bool {
 	c := e.peek()
@@ -225,7 +226,7 @@ func (e *Elements) key() string {
 	return key
 }
 
-// rawKey reads a key in its quotes. The bytes are valid until more are read.
+// rawKey reads a key with its quotes. The bytes are valid until the next read.
 func (e *Elements) rawKey() []byte {
 	if e.peek() != '"' {
 		e.fail(whatKey)
@@ -241,10 +242,11 @@ func (e *Elements) colon() {
 	e.i++
 }
 
-// text reads a scalar as [Reader.Text] does.
+// text reads a scalar like [Reader.Text].
 func (e *Elements) text() string { return e.decoded(e.scalar()) }
 
-// decoded returns the text of a scalar, or a few words for one that is longer than any that is known.
+// decoded returns the text of a scalar, or a placeholder for a scalar that is longer than all known
+// ones.
 func (e *Elements) decoded(scalar []byte) string {
 	const most = 4 << 10
 	if len(scalar) > most {
@@ -254,7 +256,7 @@ func (e *Elements) decoded(scalar []byte) string {
 	return e.r.Text()
 }
 
-// take makes the value at the place the element.
+// take makes the value at the current position the element.
 func (e *Elements) take() bool {
 	number := kinds[e.peek()] == Number
 	depth := e.level
@@ -263,12 +265,12 @@ func (e *Elements) take() bool {
 	}
 	e.element = e.whole(depth, number)
 	if number && e.i == e.n {
-		e.fail(whatEnd) // the text was cut, perhaps inside of the number
+		e.fail(whatEnd) // the text was cut, possibly within the number
 	}
 	return e.err == nil
 }
 
-// scalar reads a string, number, boolean or null. The bytes are valid until more are read.
+// scalar reads a string, number, boolean or null. The bytes are valid until the next read.
 func (e *Elements) scalar() []byte {
 	return e.whole(0, kinds[e.peek()] == Number)
 }
@@ -319,7 +321,7 @@ func (e *Elements) end() {
 	}
 }
 
-// peek moves over white space and returns the byte there. The end of the text is an error.
+// peek skips white space and returns the next byte. The end of the text is an error.
 func (e *Elements) peek() byte {
 	for e.err == nil {
 		if e.i = skipSpace(e.buf[:e.n], e.i); e.i < e.n {
@@ -332,8 +334,8 @@ func (e *Elements) peek() byte {
 	return 0
 }
 
-// whole reads the value at the place, which stands inside depth objects and arrays, and returns
-// its bytes. A number may go on in the bytes to come.
+// whole reads the value at the current position, at the given nesting depth, and returns its bytes.
+// If number is true, the value can continue in unread bytes.
 func (e *Elements) whole(depth int, number bool) []byte {
 	for e.err == nil {
 		end, what := scanValue(e.buf[:e.n], e.i, depth)
@@ -362,8 +364,8 @@ func (e *Elements) whole(depth int, number bool) []byte {
 	return nil
 }
 
-// more reads on, until there is twice as much as there was, so that what is scanned again and
-// again takes no more than a constant factor of time. It returns false when nothing came.
+// more reads until the buffered text has doubled, so repeated scans cost only a constant factor. It
+// returns false if there is nothing to read.
 func (e *Elements) more() bool {
 	had := e.n - e.i
 	want := min(2*had+1, max(e.max+1, elementsChunk))
@@ -379,7 +381,7 @@ func (e *Elements) more() bool {
 	for idle := 0; e.n < want && !e.eof && e.err == nil; {
 		if e.pending != nil {
 			if e.n > had {
-				break // what came before the error comes first
+				break // process the bytes before the error first
 			}
 			if e.pending == io.EOF {
 				e.eof = true

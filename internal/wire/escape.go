@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// unescape appends what the inside of a string stands for to dst. The escapes have been checked.
+// unescape appends the decoded inside of a string to dst. Its escapes must be valid.
 func unescape(dst, s []byte) []byte {
 	for i := 0; i < len(s); {
 		switch c := s[i]; {
@@ -36,7 +36,7 @@ func unescape(dst, s []byte) []byte {
 	return dst
 }
 
-// unescapedLen returns how many bytes unescape makes of s at most.
+// unescapedLen returns the maximum length of the output of unescape for s.
 func unescapedLen(s []byte) int {
 	n := len(s)
 	for i := 0; i < len(s); {
@@ -48,7 +48,7 @@ func unescapedLen(s []byte) int {
 	return n
 }
 
-// escaped returns the value of the \u escape that s begins with, or -1 when it begins with none.
+// escaped returns the value of the \u escape at the start of s, or -1 if there is none.
 func escaped(s []byte) rune {
 	if len(s) < 6 || s[0] != '\\' || s[1] != 'u' {
 		return -1
@@ -56,7 +56,7 @@ func escaped(s []byte) rune {
 	return unhex(s[2])<<12 | unhex(s[3])<<8 | unhex(s[4])<<4 | unhex(s[5])
 }
 
-// unescaped returns what a backslash and c stand for.
+// unescaped returns the character that a backslash and c denote.
 func unescaped(c byte) byte {
 	switch c {
 	case 'b':

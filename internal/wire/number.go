@@ -2,8 +2,8 @@ package wire
 
 import "strconv"
 
-// parseInt returns the whole number that s writes in JSON's form of numbers, and whether it is
-// one and fits.
+// parseInt returns the integer that s denotes in JSON's number syntax. It reports false if s is not
+// an integer or does not fit.
 func parseInt(s []byte) (int64, bool) {
 	digits := s
 	if len(s) > 0 && s[0] == '-' {
@@ -25,7 +25,7 @@ func parseInt(s []byte) (int64, bool) {
 	return v, true
 }
 
-// parseIntSlow takes every form: fractions of zeros, exponents, nineteen digits.
+// parseIntSlow handles every form: zero fractions, exponents, nineteen digits.
 func parseIntSlow(s []byte) (int64, bool) {
 	if end, what := scanNumber(s, 0); what != "" || end != len(s) {
 		return 0, false
@@ -34,8 +34,8 @@ func parseIntSlow(s []byte) (int64, bool) {
 	if negative {
 		s = s[1:]
 	}
-	// The number is the digits of s before its exponent, with the point after the first "point"
-	// of them.
+	// The number consists of the digits of s before its exponent, with the decimal point after the
+	// first "point" digits.
 	mantissa, exponent := s, 0
 	for i, c := range s {
 		if c|0x20 == 'e' {
@@ -48,7 +48,7 @@ func parseIntSlow(s []byte) (int64, bool) {
 	var (
 		v    uint64
 		n    int  // digits read
-		some bool // a digit other than 0 was read
+		some bool // a nonzero digit was read
 	)
 	for _, c := range mantissa {
 		if c == '.' {
@@ -86,8 +86,8 @@ func parseIntSlow(s []byte) (int64, bool) {
 	return 0, false
 }
 
-// parseExponent reads what stands after the e. Beyond a hundred million it stays there, which is
-// more than the digits of a text of that many bytes can make up for.
+// parseExponent parses the text after the e. It caps the value at a hundred million, which the
+// digits of a text of that many bytes cannot compensate.
 func parseExponent(s []byte) int {
 	const most = 100_000_000
 	negative := s[0] == '-'
@@ -107,15 +107,14 @@ func parseExponent(s []byte) int {
 	return v
 }
 
-// tens are the powers of ten that parseFloat divides by.
+// tens are the powers of ten by which parseFloat divides.
 var tens = [...]float64{1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14}
 
-// parseFloat returns the number that s writes in JSON's form of numbers, and whether it is one and
-// fits.
+// parseFloat returns the number that s denotes in JSON's number syntax. It reports false if s is
+// not a number or does not fit.
 func parseFloat(s []byte) (float64, bool) {
-	// Without a fraction, the digits are rounded once, in the conversion. With one they are at most
-	// fifteen, which a float64 holds exactly, as it does the power of ten, and what is rounded once
-	// is the quotient.
+	// Without a fraction, only the conversion rounds. With a fraction, there are at most fifteen
+	// digits; a float64 represents them and the power of ten exactly, so only the division rounds.
 	if len(s) > 0 && len(s) <= 16 && '0' <= s[0] && s[0] <= '9' && (s[0] != '0' || len(s) == 1 || s[1] == '.') {
 		var v uint64
 		point := len(s)

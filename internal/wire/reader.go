@@ -6,18 +6,18 @@ import (
 	"unicode/utf8"
 )
 
-// What stands on the stack of a Reader.
+// The elements of a Reader's stack.
 const (
 	objectFirst uint8 = iota // an object before its first key
 	objectNext               // an object after a value
-	objectNull               // null in place of an object
+	objectNull               // null instead of an object
 	arrayFirst               // an array before its first element
 	arrayNext                // an array after an element
-	arrayOne                 // one value in place of an array, not read yet
-	arrayDone                // null in place of an array, or arrayOne after its value
+	arrayOne                 // a single value instead of an array, not read yet
+	arrayDone                // null instead of an array, or arrayOne after its value
 )
 
-// Reader reads one JSON text from front to back:
+// Reader reads a JSON text from start to end:
 //
 //	for r.Object(); r.NextKey(); {
 //		switch string(r.Key()) {
@@ -28,56 +28,57 @@ const (
 //		}
 //	}
 //
-// The value of every key and every element has to be read exactly once, with a scalar method,
-// Object, Array, Skip or Raw, and every loop has to run until NextKey or NextElem returns false.
-// A value left unread, or read twice, is an error.
+// Every value must be read exactly once, with a scalar method, Object, Array, Skip or Raw. Every
+// loop must run until NextKey or NextElem returns false. It is an error to leave a value unread or
+// to read it twice.
 //
-// The first error stays: after it all methods do nothing, return zero and false, and Err tells.
-// A key that stands twice in an object is reported twice. Objects and arrays may be nested 512
-// deep. Text that is not UTF-8 and lone surrogates in escapes are read as U+FFFD, one for each
-// byte or escape, as encoding/json does.
+// After the first error, all methods do nothing and return zero values and false; Err returns the
+// error. A duplicate key is returned twice. Objects and arrays can be nested up to 512 levels deep.
+// Invalid UTF-8 and lone surrogate escapes decode to one U+FFFD per byte or escape, as in
+// encoding/json.
 //
-// The zero Reader is an empty text. A Reader is for one goroutine. It keeps the text that it was
-// given and never changes it; strings that it returns are copies.
+// The zero Reader reads an empty text. A Reader is not safe for concurrent use. It retains the text
+// but never modifies it, and the strings that it returns are copies.
 type Reader struct {
 	b     []byte
 	i     int
 	err   *Error
 	key   []byte
-	kbuf  []byte // holds a key that had to be decoded
-	sbuf  []byte // holds a string that had to be decoded
-	want  bool   // a value is due
+	kbuf  []byte // buffer for a decoded key
+	sbuf  []byte // buffer for a decoded string
+	want  bool   // a value must be read next
 	depth int
 	stack [maxDepth]uint8
-	from  int     // where the scalar that was read last begins
-	left  int64   // how much may still be spent
-	limit int64   // how much may be spent on one text; 0 means DefaultLimit
-	payer *Reader // also spends what r spends; nil for none
+	from  int     // start of the last scalar
+	left  int64   // remaining memory
+	limit int64   // memory per text; 0 means DefaultLimit
+	payer *Reader // is also charged for the memory of r; may be nil
 
 	misfits Misfits
 }
 
-// NewReader returns a Reader of b. A UTF-8 byte order mark before the text is skipped.
+// NewReader returns a Reader of b. It skips a UTF-8 byte order mark.
 func NewReader(b []byte) *Reader {
 	r := new(Reader)
 	r.Reset(b)
 	return r
 }
 
-// DefaultLimit is the limit of a Reader that no other is set for: three times the largest element of an
-// [Elements]. See [Reader.Limit].
+// DefaultLimit is the default limit of a Reader: three times the default maximum size of an element
+// in [Elements]. See [Reader.Limit].
 const DefaultLimit = 3 * elementsMax
 
-// Limit caps the memory of the values that are made of the text at n bytes: that of texts and raw values,
-// which the Reader counts, and of structs, which [Reader.Spend] is told of. Three bytes of a text can
-// become a struct of 500, so that a cap on the text alone caps nothing. 0 means [DefaultLimit].
+// Limit caps the memory of the values created from a text at n bytes. The Reader counts strings and
+// raw values; callers report structs with [Reader.Spend]. A limit on the size of the text would not
+// suffice, because three bytes of text can become a struct of 500 bytes. 0 means [DefaultLimit].
 func (r *Reader) Limit(n int64) { r.limit, r.left = n, cmp.Or(n, DefaultLimit) }
 
-// Charge makes to spend what r spends, so that a Reader of a part of a text has no limit of its own.
+// Charge makes r also charge its memory to another Reader, so a Reader of a part of a text has no
+// limit of its own.
 func (r *Reader) Charge(to *Reader) { r.payer = to }
 
-// Spend records that a value of n bytes is made of the text. Beyond the limit it records an error that
-// matches [ErrTooLarge].
+// Spend records that the caller creates a value of n bytes from the text. Beyond the limit, it
+// records an error that matches [ErrTooLarge].
 func (r *Reader) Spend(n int) {
 	r.left -= int64(n)
 	if r.payer != nil {
@@ -89,10 +90,10 @@ func (r *Reader) Spend(n int) {
 	}
 }
 
-// Reset makes r read b from its start, without an error and with nothing spent, keeping its limit and
-// buffers of up to 64 KiB.
+// Reset makes r read b from the start, without an error and with nothing spent. It keeps the limit
+// and buffers of up to 64 KiB.
 func (r *Reader) Reset(b []byte) {
-	const most = 64 << 10 // one long text must not keep its memory for good
+	const most = 64 << 10 // a single long text must not keep its memory
 	if cap(r.kbuf) > most {
 		r.kbuf = nil
 	}
@@ -107,7 +108,7 @@ func (r *Reader) Reset(b []byte) {
 	}
 }
 
-// Err returns the first error, a [*Error], or nil.
+// Err returns the first error, an [*Error], or nil.
 func (r *Reader) Err() error {
 	if r.err == nil {
 		return nil
@@ -115,42 +116,44 @@ func (r *Reader) Err() error {
 	return r.err
 }
 
-// Misfits is what [Reader.Keep] keeps.
+// Misfits contains the values that [Reader.Keep] preserves.
 type Misfits struct {
-	depth  int                        // of the object whose keys values go under; 0 keeps nothing
-	key    int                        // where the key of that object stands that is being read
-	values map[string]json.RawMessage // nil when all values fit
+	depth  int                        // depth of the object whose keys the values have; 0 keeps nothing
+	key    int                        // position of the current key of that object
+	values map[string]json.RawMessage // nil if all values fit
 }
 
-// Keep makes scalars that do not fit be kept, instead of being errors. It is called before Object.
-// While the object is read, a scalar method that is at a valid JSON value of another form returns what
-// it returns for null, and the value is stored under its key; one inside of nested objects goes under
-// both keys, joined by a dot. Keep returns what was kept before, for [Reader.Kept].
+// Keep makes r preserve scalars of unexpected form instead of returning errors. Call it before
+// Object. While the object is read, a scalar method at a valid JSON value of another form returns
+// its result for null, and r stores the value under its key. A value in nested objects is stored
+// under the outermost and the innermost key, joined by a dot. Keep returns the previous state for
+// [Reader.Kept].
 func (r *Reader) Keep() (before Misfits) {
 	before, r.misfits = r.misfits, Misfits{depth: r.depth + 1}
 	return before
 }
 
-// Kept ends what Keep began, after the object was read, and returns the values that were kept, or nil.
+// Kept ends the effect of Keep after the object has been read. It returns the preserved values, or
+// nil if there are none.
 func (r *Reader) Kept(before Misfits) map[string]json.RawMessage {
 	values := r.misfits.values
 	r.misfits = before
 	return values
 }
 
-// misfit deals with the value at r.b[r.from:r.i], which has been read and does not fit.
+// misfit handles the value at r.b[r.from:r.i], which has been read and has an unexpected form.
 func (r *Reader) misfit(want string) {
 	m := &r.misfits
 	if m.depth == 0 || r.err != nil || r.depth < m.depth {
 		r.fail(r.i, want)
 		return
 	}
-	key, _ := (&Reader{b: r.b, i: m.key}).quoted(new([]byte)) // once more: few values do not fit
+	key, _ := (&Reader{b: r.b, i: m.key}).quoted(new([]byte)) // reads the key again, because misfits are rare
 	name := string(key)
 	if r.depth > m.depth && string(r.key) != name {
 		name += "." + string(r.key)
 	}
-	const entry = 128 // bytes of an entry, while the map grows
+	const entry = 128 // bytes of an entry in a growing map
 	raw := r.b[r.from:r.i]
 	r.Spend(entry + len(name) + len(raw))
 	if m.values == nil {
@@ -159,8 +162,8 @@ func (r *Reader) misfit(want string) {
 	m.values[name] = append(json.RawMessage(nil), raw...)
 }
 
-// Fail records what as the error at the current place, unless there is an error already. It must
-// not hold any of the text.
+// Fail records an error at the current position unless there already is one. what must not contain
+// any of the text.
 func (r *Reader) Fail(what string) { r.fail(r.i, what) }
 
 func (r *Reader) fail(offset int, what string) {
@@ -170,8 +173,8 @@ func (r *Reader) fail(offset int, what string) {
 	r.want, r.depth = false, 0
 }
 
-// Kind returns the kind of the value that is due, without reading it. A byte that begins no value
-// gives None; the method that reads it records the error.
+// Kind returns the kind of the next value without reading it. It returns None for a byte that
+// starts no value; the method that reads the value records the error.
 func (r *Reader) Kind() Kind {
 	if !r.want {
 		return None
@@ -182,7 +185,7 @@ func (r *Reader) Kind() Kind {
 	return kinds[r.b[r.i]]
 }
 
-// begin moves to the value that is due and takes the duty to read it.
+// begin advances to the next value and marks it as read.
 func (r *Reader) begin() bool {
 	if !r.want {
 		r.fail(r.i, "a value was read where none is due")
@@ -207,7 +210,7 @@ func (r *Reader) push(frame uint8) {
 	r.depth++
 }
 
-// literal reads word, and reports whether it stands there.
+// literal reads word and reports whether it is next.
 func (r *Reader) literal(word string) bool {
 	end, what := scanLiteral(r.b, r.i, word)
 	if what != "" {
@@ -218,7 +221,7 @@ func (r *Reader) literal(word string) bool {
 	return true
 }
 
-// Object enters an object, whose keys NextKey then reads. Null counts as an object without keys.
+// Object enters an object, whose keys NextKey reads. Null counts as an object without keys.
 // Anything else is an error.
 func (r *Reader) Object() {
 	if !r.begin() {
@@ -237,8 +240,8 @@ func (r *Reader) Object() {
 	}
 }
 
-// NextKey moves to the next key of the object that was entered last, or leaves the object and
-// returns false. The value of the key before must have been read.
+// NextKey advances to the next key of the current object, or leaves the object and returns false.
+// The value of the previous key must have been read.
 func (r *Reader) NextKey() bool {
 	if r.want {
 		r.fail(r.i, "the value before was not read")
@@ -301,12 +304,12 @@ func (r *Reader) NextKey() bool {
 	return true
 }
 
-// Key returns the key that NextKey moved to, with its escapes decoded. It is valid until the next
-// NextKey, belongs to the Reader, and must not be changed.
+// Key returns the current key, with its escapes decoded. It is valid until the next call of NextKey
+// and must not be modified.
 func (r *Reader) Key() []byte { return r.key }
 
-// Array enters an array, whose elements NextElem then moves to. Null counts as an array without
-// elements, and one value of any other kind as an array that holds it.
+// Array enters an array, whose elements NextElem reads. Null counts as an array without elements,
+// and a value of any other kind as an array with this element.
 func (r *Reader) Array() {
 	if !r.begin() {
 		return
@@ -326,8 +329,8 @@ func (r *Reader) Array() {
 	}
 }
 
-// NextElem moves to the next element of the array that was entered last, or leaves the array and
-// returns false. The element before must have been read.
+// NextElem advances to the next element of the current array, or leaves the array and returns
+// false. The previous element must have been read.
 func (r *Reader) NextElem() bool {
 	if r.want {
 		r.fail(r.i, "the value before was not read")
@@ -376,10 +379,10 @@ func (r *Reader) NextElem() bool {
 	return true
 }
 
-// Skip reads one value of any kind and drops it. All of it is checked.
+// Skip reads, validates and discards a value of any kind.
 func (r *Reader) Skip() { r.Raw() }
 
-// RawCopy reads one value of any kind as [Reader.Raw] does, and returns a copy of its bytes.
+// RawCopy is like [Reader.Raw] but returns a copy of the bytes.
 func (r *Reader) RawCopy() json.RawMessage {
 	raw := r.Raw()
 	if r.Spend(len(raw)); r.err != nil {
@@ -388,8 +391,8 @@ func (r *Reader) RawCopy() json.RawMessage {
 	return append(json.RawMessage(nil), raw...)
 }
 
-// Raw reads one value of any kind and returns its bytes, checked, without the white space around
-// it. They belong to the text that the Reader was given.
+// Raw reads and validates a value of any kind and returns its bytes without surrounding white
+// space. They are part of the Reader's text.
 func (r *Reader) Raw() []byte {
 	if !r.begin() {
 		return nil
@@ -404,8 +407,7 @@ func (r *Reader) Raw() []byte {
 	return raw
 }
 
-// End checks that nothing but white space is left. Objects and arrays that were entered must have
-// been left.
+// End checks that only white space remains and that all objects and arrays have been left.
 func (r *Reader) End() {
 	if r.err != nil {
 		return
@@ -419,8 +421,8 @@ func (r *Reader) End() {
 	}
 }
 
-// quoted reads the string that begins at the quote at r.i. The bytes are those of the text or,
-// when something had to be decoded, of buf.
+// quoted reads the string that starts at the quote at r.i. The bytes are part of the text or, if
+// the string has escapes or invalid UTF-8, of buf.
 func (r *Reader) quoted(buf *[]byte) ([]byte, bool) {
 	from := r.i + 1
 	end, saw, what := scanString(r.b, from)

@@ -5,9 +5,8 @@ import (
 	"time"
 )
 
-// scalar reads one scalar: the decoded bytes of a string, or the literal text of a number or a
-// boolean. They are valid until the next value is read. Objects and arrays are an error that says
-// want.
+// scalar reads a scalar: the decoded bytes of a string, or the text of a number or boolean. The
+// bytes are valid until the next value is read. Objects and arrays are errors described by want.
 func (r *Reader) scalar(want string) ([]byte, Kind) {
 	if !r.begin() {
 		return nil, None
@@ -43,16 +42,16 @@ func (r *Reader) scalar(want string) ([]byte, Kind) {
 	return nil, None
 }
 
-// unset reports whether a scalar stands for no value: null or an empty string, or an error.
+// unset reports whether a scalar has no value: null, an empty string, or an error.
 func unset(s []byte, kind Kind) bool {
 	return kind == None || kind == Null || kind == String && len(s) == 0
 }
 
-// Text reads a string. A number and a boolean give their literal text, null gives "". An object
-// and an array are errors.
+// Text reads a string. Numbers and booleans become their text, and null becomes "". Objects and
+// arrays are errors.
 func (r *Reader) Text() string { return r.TextIntern("") }
 
-// TextIntern is Text, and returns prev when the text equals it, which saves a copy for values that
+// TextIntern is like Text but returns prev if the text equals it. This saves a copy of values that
 // repeat from one element to the next, such as the name of an owner.
 func (r *Reader) TextIntern(prev string) string {
 	s, kind := r.scalar("want a text")
@@ -75,14 +74,14 @@ const (
 	wantTime    = "want a date and time"
 )
 
-// Int64 reads a whole number: 12, also as 12.0 or 1.2e1, and all of these in a string. Null and ""
-// give 0. A fraction, a number beyond 64 bits and anything else is an error; nothing is rounded.
+// Int64 reads an integer: 12, 12.0 or 1.2e1, or any of these in a string. Null and "" become 0.
+// Fractions, integers beyond 64 bits and other values are errors; nothing is rounded.
 func (r *Reader) Int64() int64 {
 	v, _ := r.integer()
 	return v
 }
 
-// ID reads the id of a thing: as [Reader.Int64], and an error when it is below 0.
+// ID reads an ID like [Reader.Int64]. A negative number is an error.
 func (r *Reader) ID() int64 {
 	v, ok := r.integer()
 	if ok && v < 0 {
@@ -92,13 +91,13 @@ func (r *Reader) ID() int64 {
 	return v
 }
 
-// Int is [Reader.Int64], and an error when the number does not fit an int.
+// Int is like [Reader.Int64]. A number that does not fit an int is an error.
 func (r *Reader) Int() int {
 	v, _ := r.int()
 	return v
 }
 
-// IntPtr is [Reader.Int], and nil for null and "".
+// IntPtr is like [Reader.Int] but returns nil for null and "".
 func (r *Reader) IntPtr() *int {
 	if v, ok := r.int(); ok {
 		return &v
@@ -106,7 +105,7 @@ func (r *Reader) IntPtr() *int {
 	return nil
 }
 
-// Int64Ptr is [Reader.Int64], and nil for null and "".
+// Int64Ptr is like [Reader.Int64] but returns nil for null and "".
 func (r *Reader) Int64Ptr() *int64 {
 	if v, ok := r.integer(); ok {
 		return &v
@@ -123,7 +122,7 @@ func (r *Reader) int() (int, bool) {
 	return int(v), ok
 }
 
-// integer reads a whole number, and reports whether there was one.
+// integer reads an integer and reports whether there was one.
 func (r *Reader) integer() (int64, bool) {
 	s, kind := r.scalar(wantInteger)
 	if unset(s, kind) {
@@ -138,14 +137,14 @@ func (r *Reader) integer() (int64, bool) {
 	return 0, false
 }
 
-// Float64 reads a number, also in a string. Null and "" give 0. NaN, infinities, a number beyond
-// the range of a float64 and anything else is an error.
+// Float64 reads a number, which can be in a string. Null and "" become 0. NaN, infinities, numbers
+// beyond the range of a float64 and other values are errors.
 func (r *Reader) Float64() float64 {
 	v, _ := r.float()
 	return v
 }
 
-// Float64Ptr is [Reader.Float64], and nil for null and "".
+// Float64Ptr is like [Reader.Float64] but returns nil for null and "".
 func (r *Reader) Float64Ptr() *float64 {
 	if v, ok := r.float(); ok {
 		return &v
@@ -167,14 +166,14 @@ func (r *Reader) float() (float64, bool) {
 	return 0, false
 }
 
-// Bool reads true or false, the same in a string in upper, lower or mixed case, and 1 or 0 as a
-// number or in a string. Null and "" give false. Anything else is an error.
+// Bool reads true or false, or one of them in a string of any letter case, or 1 or 0 as a number or
+// in a string. Null and "" become false. Other values are errors.
 func (r *Reader) Bool() bool {
 	v, _ := r.boolean()
 	return v
 }
 
-// BoolPtr is [Reader.Bool], and nil for null and "".
+// BoolPtr is like [Reader.Bool] but returns nil for null and "".
 func (r *Reader) BoolPtr() *bool {
 	if v, ok := r.boolean(); ok {
 		return &v
@@ -205,8 +204,8 @@ func (r *Reader) boolean() (v, ok bool) {
 	return false, false
 }
 
-// Time reads a date and time: a string in one of the forms of [ParseTime], or the milliseconds
-// since 1970 as a number. Null and "" give the zero time. The result is in UTC.
+// Time reads a date and time: a string in one of the forms of [ParseTime], or a number of
+// milliseconds since 1970. Null and "" become the zero time. The result is in UTC.
 func (r *Reader) Time() time.Time {
 	s, kind := r.scalar(wantTime)
 	if unset(s, kind) {
@@ -232,8 +231,8 @@ func (r *Reader) Time() time.Time {
 	return t
 }
 
-// Strings reads a list of texts, each as [Reader.Text] does; one scalar counts as a list that
-// holds it. Null and "" in place of the list give nil, and null in the list is left out.
+// Strings reads a list of strings, each like [Reader.Text]. A single scalar counts as a list with
+// one element. Null and "" instead of the list become nil, and null in the list is omitted.
 func (r *Reader) Strings() []string {
 	if r.Kind() != Array {
 		if s := r.Text(); s != "" {
@@ -247,7 +246,7 @@ func (r *Reader) Strings() []string {
 			r.Skip()
 			continue
 		}
-		r.Spend(36) // a string, in a slice that grows
+		r.Spend(36) // size of a string in a growing slice
 		list = append(list, r.Text())
 	}
 	if r.err != nil {

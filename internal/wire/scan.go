@@ -5,10 +5,10 @@ import (
 	"math/bits"
 )
 
-// maxDepth is how many objects and arrays may stand inside each other.
+// maxDepth is the maximum nesting depth of objects and arrays.
 const maxDepth = 512
 
-// What can be wrong with a text. None of them holds any of it.
+// The errors in a text. They contain none of the text.
 const (
 	whatEnd     = "unexpected end"
 	whatValue   = "want a value"
@@ -27,20 +27,20 @@ const (
 	whatMemory  = "its values take more memory than allowed"
 )
 
-// What scanString saw in a string.
+// The properties of a string that scanString reports.
 const (
 	sawEscape  = 1 << iota // a backslash
 	sawForeign             // a byte above 0x7f
 )
 
-// kinds tells the kind of a value from its first byte.
+// kinds maps the first byte of a value to its kind.
 var kinds = [256]Kind{
 	'{': Object, '[': Array, '"': String, 't': Bool, 'f': Bool, 'n': Null, '-': Number,
 	'0': Number, '1': Number, '2': Number, '3': Number, '4': Number,
 	'5': Number, '6': Number, '7': Number, '8': Number, '9': Number,
 }
 
-// skipSpace returns the index of the first byte from i on that is not JSON white space.
+// skipSpace returns the index of the first byte at or after i that is not JSON white space.
 func skipSpace(b []byte, i int) int {
 	for i < len(b) && b[i] <= ' ' && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
 		i++
@@ -48,7 +48,7 @@ func skipSpace(b []byte, i int) int {
 	return i
 }
 
-// at names what is wrong at i: the end of the text, or what.
+// at returns the error at i: the end of the text, or what.
 func at(b []byte, i int, what string) (int, string) {
 	if i >= len(b) {
 		return len(b), whatEnd
@@ -56,8 +56,8 @@ func at(b []byte, i int, what string) (int, string) {
 	return i, what
 }
 
-// scanString reads a string whose opening quote stands before i. It returns the index after the
-// closing quote and what it saw, or the index of the fault and its name.
+// scanString scans a string whose opening quote precedes i. It returns the index after the closing
+// quote and the properties of the string, or the index and the description of an error.
 func scanString(b []byte, i int) (end int, saw uint8, what string) {
 	for {
 		for i+8 <= len(b) { // eight bytes at a time
@@ -90,19 +90,19 @@ func scanString(b []byte, i int) (end int, saw uint8, what string) {
 	}
 }
 
-// special looks at eight bytes of a string at a time. The lowest bit that is set in its result is the
-// highest one of the first byte that is a quote, a backslash, a control character or above 0x7f; 0
-// means that there is none.
+// special examines eight bytes of a string. The lowest bit set in its result is the highest bit of
+// the first byte that is a quote, a backslash, a control character or above 0x7f. The result is 0
+// if there is no such byte.
 func special(x uint64) uint64 {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	return ((x - ones*' ') | ((x ^ ones*'"') - ones) | ((x ^ ones*'\\') - ones) | x) & highs
 }
 
-// Plain reports whether s is nothing but printable ASCII without the quote and the backslash. Such
-// text stands for itself in a string, is valid UTF-8, and holds no control character. Text that is
-// not plain may be all of that nevertheless.
+// Plain reports whether s consists only of printable ASCII characters other than the quote and the
+// backslash. Such a string needs no escaping, is valid UTF-8 and contains no control characters.
+// Other strings can have these properties, too.
 func Plain(s string) bool {
-	b := []byte(s) // which copies nothing
+	b := []byte(s) // does not copy
 	if len(b) < 8 {
 		if len(b) >= 4 {
 			return plain(uint64(binary.LittleEndian.Uint32(b)) | uint64(binary.LittleEndian.Uint32(b[len(b)-4:]))<<32)
@@ -118,20 +118,20 @@ func Plain(s string) bool {
 			return false
 		}
 	}
-	return plain(binary.LittleEndian.Uint64(b[len(b)-8:])) // some of them for the second time
+	return plain(binary.LittleEndian.Uint64(b[len(b)-8:])) // overlaps the previous eight bytes
 }
 
 const blanks = 0x2020202020202020
 
-// plain is Plain of eight bytes.
+// plain is Plain for eight bytes.
 func plain(x uint64) bool {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
-	// What the first term finds is below 0x21 once the second bit is turned over: control characters and
-	// the quote. The second finds the backslash, the third 0x7f, the last what is above.
+	// The first term detects bytes below 0x21 after flipping the second bit: control characters and
+	// the quote. The second detects the backslash, the third 0x7f, and the last bytes above it.
 	return (((x^ones*2)-ones*0x21)|((x^ones*'\\')-ones)|(x+ones)|x)&highs == 0
 }
 
-// scanEscape reads one escape that begins with the backslash at i.
+// scanEscape scans the escape whose backslash is at i.
 func scanEscape(b []byte, i int) (int, string) {
 	i++
 	if i >= len(b) {
@@ -165,7 +165,7 @@ func unhex(c byte) rune {
 	return -1
 }
 
-// scanNumber reads the number at i and returns the index after it, or the fault.
+// scanNumber scans the number at i and returns the index after it, or the error.
 func scanNumber(b []byte, i int) (int, string) {
 	if i < len(b) && b[i] == '-' {
 		i++
@@ -196,7 +196,7 @@ func scanNumber(b []byte, i int) (int, string) {
 	return i, ""
 }
 
-// scanDigits returns the index of the first byte from i on that is not a digit.
+// scanDigits returns the index of the first byte at or after i that is not a digit.
 func scanDigits(b []byte, i int) int {
 	for i < len(b) && '0' <= b[i] && b[i] <= '9' {
 		i++
@@ -204,7 +204,7 @@ func scanDigits(b []byte, i int) int {
 	return i
 }
 
-// scanLiteral reads the word at i and returns the index after it, or the fault.
+// scanLiteral scans the word at i and returns the index after it, or the error.
 func scanLiteral(b []byte, i int, word string) (int, string) {
 	for n := range len(word) {
 		if i+n >= len(b) || b[i+n] != word[n] {
@@ -214,8 +214,8 @@ func scanLiteral(b []byte, i int, word string) (int, string) {
 	return i + len(word), ""
 }
 
-// scanScalar reads the string, number, boolean or null at i and returns the index after it, or
-// the fault.
+// scanScalar scans the string, number, boolean or null at i and returns the index after it, or the
+// error.
 func scanScalar(b []byte, i int) (int, string) {
 	if i >= len(b) {
 		return len(b), whatEnd
@@ -237,8 +237,8 @@ func scanScalar(b []byte, i int) (int, string) {
 	return i, whatValue
 }
 
-// scanValue reads the value at i, where no white space stands, and returns the index after it, or
-// the fault. The value stands inside depth objects and arrays.
+// scanValue scans the value at i, which must not be white space, and returns the index after it, or
+// the error. depth is the number of objects and arrays around the value.
 func scanValue(b []byte, i, depth int) (int, string) {
 	if i >= len(b) {
 		return len(b), whatEnd
@@ -251,7 +251,7 @@ func scanValue(b []byte, i, depth int) (int, string) {
 		what string
 	)
 	for {
-		// A value begins at i.
+		// A value starts at i.
 		if i < len(b) && (b[i] == '{' || b[i] == '[') {
 			if depth+open.n >= maxDepth {
 				return i, whatDepth
@@ -295,7 +295,7 @@ func scanValue(b []byte, i, depth int) (int, string) {
 	}
 }
 
-// scanKey reads a key at i, its colon and the white space after it.
+// scanKey scans a key at i, its colon and the following white space.
 func scanKey(b []byte, i int) (int, string) {
 	if i >= len(b) || b[i] != '"' {
 		return at(b, i, whatKey)
@@ -311,7 +311,7 @@ func scanKey(b []byte, i int) (int, string) {
 	return skipSpace(b, i+1), ""
 }
 
-// frames is a stack of open objects and arrays, a bit each.
+// frames is a stack of open objects and arrays with one bit per entry.
 type frames struct {
 	n    int
 	bits [maxDepth / 64]uint64
@@ -329,7 +329,7 @@ func (f *frames) push(object bool) {
 
 func (f *frames) pop() { f.n-- }
 
-// object reports whether the innermost open one is an object.
+// object reports whether the innermost entry is an object.
 func (f *frames) object() bool {
 	return f.bits[(f.n-1)/64]&(1<<((f.n-1)%64)) != 0
 }

@@ -2,19 +2,19 @@ package wire
 
 import "time"
 
-// ParseTime reads a date and time in the forms that the platform writes:
+// ParseTime parses a date and time in the forms that the platform writes:
 //
 //	2017-07-13T17:50:17Z             in UTC
-//	2017-07-13T17:50:17              without a zone, which is UTC
-//	2017-07-13T17:50:17.123Z         with a fraction; beyond nanoseconds it is cut
+//	2017-07-13T17:50:17              without a zone, which means UTC
+//	2017-07-13T17:50:17.123Z         with a fraction, truncated to nanoseconds
 //	2017-07-13T17:50:17-05:00        with an offset, also -0500 and -05
-//	2017-07-13T17:50:17-05:00Z       with an offset that a Z follows; the offset counts
+//	2017-07-13T17:50:17-05:00Z       with an offset and a Z; the offset counts
 //	2017-7-13T00:00:00-04:00         with a month, day or hour of one digit
 //	2017-07-13T17:50                 without seconds
-//	2017-07-13                       a date, which is its midnight in UTC
+//	2017-07-13                       a date, which means midnight in UTC
 //
-// A space or a t may stand for the T, and a z for the Z. Second 60, a leap second, is the second after
-// 59. The result is in UTC, in the years 0 to 9999. Anything else, also "", is a [*Error].
+// A space or t can replace the T, and a z the Z. Second 60, a leap second, is the second after 59.
+// The result is in UTC, in the years 0 to 9999. Other input, including "", returns an [*Error].
 func ParseTime(s string) (time.Time, error) {
 	t, ok := parseTime([]byte(s))
 	if !ok {
@@ -23,7 +23,7 @@ func ParseTime(s string) (time.Time, error) {
 	return t, nil
 }
 
-// inRange reports whether t can be written with a year of four digits.
+// inRange reports whether the year of t has at most four digits.
 func inRange(t time.Time) (time.Time, bool) {
 	return t, t.Year() >= 0 && t.Year() <= 9999
 }
@@ -64,13 +64,13 @@ func parseTime(b []byte) (time.Time, bool) {
 	return inRange(t.Add(-time.Duration(offset) * time.Second))
 }
 
-// timeParser reads b from its front; bad says that it did not hold what was wanted.
+// timeParser parses b from the start. bad is set if b has another form.
 type timeParser struct {
 	b   []byte
 	bad bool
 }
 
-// accept reads c when it comes next.
+// accept consumes c if it is next.
 func (p *timeParser) accept(c byte) bool {
 	if len(p.b) == 0 || p.b[0] != c {
 		return false
@@ -85,7 +85,7 @@ func (p *timeParser) expect(c byte) {
 	}
 }
 
-// number reads fewest to most digits that make up no more than limit.
+// number parses between fewest and most digits with a value of at most limit.
 func (p *timeParser) number(fewest, most, limit int) int {
 	v, n := 0, 0
 	for n < most && n < len(p.b) && '0' <= p.b[n] && p.b[n] <= '9' {
@@ -99,7 +99,7 @@ func (p *timeParser) number(fewest, most, limit int) int {
 	return v
 }
 
-// fraction reads the digits after the point as nanoseconds.
+// fraction parses the digits after the point as nanoseconds.
 func (p *timeParser) fraction() int {
 	n := scanDigits(p.b, 0)
 	if n == 0 {
@@ -116,7 +116,7 @@ func (p *timeParser) fraction() int {
 	return nano
 }
 
-// zone reads what may stand after the time and returns it as seconds east of UTC.
+// zone parses the optional zone and returns it in seconds east of UTC.
 func (p *timeParser) zone() int {
 	if p.accept('Z') || p.accept('z') || len(p.b) == 0 {
 		return 0
@@ -136,7 +136,7 @@ func (p *timeParser) zone() int {
 	return sign * offset
 }
 
-// daysIn returns how many days the month has.
+// daysIn returns the number of days in a month.
 func daysIn(year, month int) int {
 	switch month {
 	case 4, 6, 9, 11:

@@ -1,8 +1,8 @@
-// Package wire is the one place where the JSON of the API is read and written.
+// Package wire reads and writes all JSON of the API.
 //
-// The grammar is strict: a text that RFC 8259 does not allow is an error. The scalars are lenient:
-// the platform writes one and the same field as a number, a string or a boolean, and dates in
-// half a dozen forms, and every method of [Reader] says which of them it takes.
+// The syntax is strict: a text that violates RFC 8259 is an error. Scalars are lenient, because the
+// platform writes the same field as a number, a string or a boolean, and dates in several forms.
+// Each method of [Reader] documents the forms that it accepts.
 package wire
 
 import (
@@ -11,25 +11,24 @@ import (
 	"strconv"
 )
 
-// ErrTooLarge is matched by the error of a text whose values take more memory than the reader may
-// use; see [Reader.Limit].
+// ErrTooLarge matches the error of a text whose values exceed the memory limit of its Reader; see
+// [Reader.Limit].
 var ErrTooLarge = errors.New("wire: too large")
 
-// Error says what is wrong with a JSON text and where. It never holds any of the text.
+// Error is an error in a JSON text with its position. It never contains any of the text.
 //
-// It matches [io.ErrUnexpectedEOF] when the text ended too early, and [ErrTooLarge].
+// It matches [io.ErrUnexpectedEOF] if the text ended too early, and [ErrTooLarge] if its values
+// exceed the memory limit.
 type Error struct {
-	Offset int64  // bytes from the start of the text
-	What   string // what was wanted or what is wrong
+	Offset int64  // in bytes from the start of the text
+	What   string // expected form, or description of the error
 }
 
-// Error names the place and the fault.
 func (e *Error) Error() string {
 	return "JSON at byte " + strconv.FormatInt(e.Offset, 10) + ": " + e.What
 }
 
-// Is reports whether target is [io.ErrUnexpectedEOF] and the text ended too early, or [ErrTooLarge]
-// and its values are.
+// Is reports whether e matches target: [io.ErrUnexpectedEOF] or [ErrTooLarge].
 func (e *Error) Is(target error) bool {
 	return target == io.ErrUnexpectedEOF && e.What == whatEnd || target == ErrTooLarge && e.What == whatMemory
 }
@@ -37,8 +36,8 @@ func (e *Error) Is(target error) bool {
 // Kind is the kind of a JSON value.
 type Kind uint8
 
-// The kinds of values. None stands for no value: the end of the text, an error, or a place where
-// no value is due.
+// The kinds of values. None means no value: the end of the text, an error, or a position without a
+// value.
 const (
 	None Kind = iota
 	Object
@@ -49,7 +48,7 @@ const (
 	Null
 )
 
-// String returns the JSON word for the kind.
+// String returns the JSON name of the kind.
 func (k Kind) String() string {
 	switch k {
 	case Object:

@@ -12,18 +12,19 @@ import (
 
 // Writer appends JSON to Buf.
 //
-// It puts commas where they are due, which it tells from the last byte of Buf, and keeps no other
-// state: Buf may be set, cut back to an earlier length, or hold text already. What is begun must
-// be ended, and in an object a key must stand before each value; that is not checked.
+// It derives the need for commas from the last byte of Buf and keeps no other state. Callers can
+// therefore replace Buf, truncate it to an earlier length, or start with a nonempty one. Every
+// Begin needs its End, and every value in an object needs a key before it; Writer does not check
+// this.
 //
-// The first error stays, see Err; after it Buf is of no use. The zero Writer is ready. A Writer is
-// for one goroutine.
+// After the first error, which Err returns, Buf is not usable. The zero Writer is ready to use. A
+// Writer is not safe for concurrent use.
 type Writer struct {
 	Buf []byte
 	err *Error
 }
 
-// Err returns the first error, a [*Error] whose offset is that in Buf, or nil.
+// Err returns the first error, an [*Error] with an offset in Buf, or nil.
 func (w *Writer) Err() error {
 	if w.err == nil {
 		return nil
@@ -31,7 +32,7 @@ func (w *Writer) Err() error {
 	return w.err
 }
 
-// Reset empties Buf, keeps its memory, and forgets the error.
+// Reset empties Buf, keeps its memory, and clears the error.
 func (w *Writer) Reset() { w.Buf, w.err = w.Buf[:0], nil }
 
 func (w *Writer) fail(what string) {
@@ -40,7 +41,7 @@ func (w *Writer) fail(what string) {
 	}
 }
 
-// comma puts the comma that a value or a key after another needs.
+// comma writes a comma if the next value or key needs one.
 func (w *Writer) comma() {
 	if n := len(w.Buf); n > 0 {
 		switch w.Buf[n-1] {
@@ -63,10 +64,10 @@ func (w *Writer) BeginArray() { w.comma(); w.Buf = append(w.Buf, '[') }
 // EndArray ends an array.
 func (w *Writer) EndArray() { w.Buf = append(w.Buf, ']') }
 
-// Name is a key that stands for itself in JSON: a constant of the code, never text from elsewhere.
+// Name is a key that needs no escaping: a constant in the code, never external text.
 type Name string
 
-// Name writes the key of the value that follows.
+// Name writes the key of the next value.
 func (w *Writer) Name(k Name) {
 	w.comma()
 	b := w.extend(len(k) + 3)
@@ -74,14 +75,14 @@ func (w *Writer) Name(k Name) {
 	copy(b[1:], k)
 }
 
-// Key is Name for any text. A key that is not UTF-8 is an error.
+// Key is like Name for any text. A key with invalid UTF-8 is an error.
 func (w *Writer) Key(k string) {
 	w.Text(k)
 	w.Buf = append(w.Buf, ':')
 }
 
-// Text writes a string and reports whether it is [Plain]. Text that is not UTF-8 is an error, for
-// it would arrive as another text.
+// Text writes a string and reports whether it is [Plain]. Invalid UTF-8 is an error, because the
+// recipient would read another text.
 func (w *Writer) Text(s string) (plain bool) {
 	w.comma()
 	if !Plain(s) {
@@ -94,8 +95,8 @@ func (w *Writer) Text(s string) (plain bool) {
 	return true
 }
 
-// extend makes Buf longer by n bytes and returns them. Where there is room Buf is cut in place: to
-// store what append returns would cost the collector a write barrier.
+// extend lengthens Buf by n bytes and returns them. With sufficient capacity, it reslices Buf in
+// place: storing the result of append would cost a write barrier of the garbage collector.
 func (w *Writer) extend(n int) []byte {
 	if cap(w.Buf)-len(w.Buf) < n {
 		w.Buf = slices.Grow(w.Buf, n)
@@ -104,14 +105,14 @@ func (w *Writer) extend(n int) []byte {
 	return w.Buf[len(w.Buf)-n:]
 }
 
-// Int64 writes a whole number.
+// Int64 writes an integer.
 func (w *Writer) Int64(v int64) {
 	w.comma()
 	w.Buf = strconv.AppendInt(w.Buf, v, 10)
 }
 
-// Float64 writes a number with as few digits as it needs to be read back, never with an exponent.
-// NaN and the infinities are errors.
+// Float64 writes a number with the fewest digits that preserve its value, and never with an
+// exponent. NaN and infinities are errors.
 func (w *Writer) Float64(v float64) {
 	w.comma()
 	if math.IsNaN(v) || math.IsInf(v, 0) {
@@ -119,7 +120,7 @@ func (w *Writer) Float64(v float64) {
 		return
 	}
 	if n := int64(v); float64(n) == v && n != 0 && -1e15 < v && v < 1e15 {
-		w.Buf = strconv.AppendInt(w.Buf, n, 10) // the same text, sooner
+		w.Buf = strconv.AppendInt(w.Buf, n, 10) // same output, but faster
 		return
 	}
 	w.Buf = strconv.AppendFloat(w.Buf, v, 'f', -1, 64)
@@ -140,8 +141,8 @@ func (w *Writer) BoolText(v bool) {
 	}
 }
 
-// Time writes t in UTC as 2006-01-02T15:04:05Z; what is below a second is left out. A year outside
-// of 0 to 9999 is an error.
+// Time writes t in UTC as 2006-01-02T15:04:05Z, truncated to seconds. A year outside 0 to 9999 is
+// an error.
 func (w *Writer) Time(t time.Time) {
 	w.comma()
 	t = t.UTC()
@@ -161,7 +162,7 @@ func (w *Writer) Time(t time.Time) {
 // digit returns the last decimal digit of v.
 func digit(v int) byte { return byte('0' + v%10) }
 
-// Raw writes one JSON value as it is. That it is one is up to the caller; nothing is an error.
+// Raw writes a JSON value as it is, without validation.
 func (w *Writer) Raw(value []byte) {
 	w.comma()
 	if len(value) == 0 {
@@ -174,11 +175,11 @@ func (w *Writer) Raw(value []byte) {
 // Null writes null.
 func (w *Writer) Null() { w.comma(); w.Buf = append(w.Buf, "null"...) }
 
-// plainUntil returns the index of the first byte from i on that does not stand for itself in a
-// string: the quote, the backslash, a control character or a byte above 0x7f. It is len(s) when
-// there is none.
+// plainUntil returns the index of the first byte at or after i that needs attention in a string:
+// the quote, the backslash, a control character or a byte above 0x7f. It returns len(s) if there is
+// none.
 func plainUntil(s string, i int) int {
-	b := []byte(s) // which copies nothing
+	b := []byte(s) // does not copy
 	for ; i+8 <= len(b); i += 8 {
 		if m := special(binary.LittleEndian.Uint64(b[i : i+8])); m != 0 {
 			return i + bits.TrailingZeros64(m)/8
@@ -190,12 +191,12 @@ func plainUntil(s string, i int) int {
 	return i
 }
 
-// quote writes s as a string. Escaped are the quote, the backslash, control characters, and the
-// two line separators that JavaScript does not take in a string.
+// quote writes s as a string. It escapes the quote, the backslash, control characters, and the two
+// line separators that are invalid in JavaScript strings.
 func (w *Writer) quote(s string) {
 	const hex = "0123456789abcdef"
 	buf := append(w.Buf, '"')
-	from := 0 // s[from:i] is not written yet
+	from := 0 // s[from:i] has not been written
 	for i := plainUntil(s, 0); i < len(s); i = plainUntil(s, i) {
 		c := s[i]
 		if c >= utf8.RuneSelf {
