@@ -13,7 +13,7 @@ type assetKind struct {
 	fields []string // the first is required
 }
 
-var victimAssetKinds = []assetKind{
+var victimAssetKinds = []*assetKind{
 	{"EmailAddress", "emailAddresses", "victimEmailAddress", []string{"address", "addressType"}},
 	{"NetworkAccount", "networkAccounts", "victimNetworkAccount", []string{"account", "network"}},
 	{"Phone", "phoneNumbers", "victimPhone", []string{"phoneType"}},
@@ -21,7 +21,7 @@ var victimAssetKinds = []assetKind{
 	{"WebSite", "webSites", "victimWebSite", []string{"webSite"}},
 }
 
-var adversaryAssetKinds = []assetKind{
+var adversaryAssetKinds = []*assetKind{
 	{"Handle", "handles", "adversaryHandle", []string{"handle"}},
 	{"PhoneNumber", "phoneNumbers", "adversaryPhoneNumber", []string{"phoneNumber"}},
 	{"URL", "urls", "adversaryUrl", []string{"url"}},
@@ -51,8 +51,7 @@ func assetRoutes() []route {
 		{method: "GET", pattern: adversaries, handle: with(adversary, func(c *call, g *group) *answer { return c.pageOfAssets("bucketAsset", g, nil) })},
 	}
 	all = append(all, assetKindRoutes(victims+"/{victimAssetType}", (*call).victim, (*call).victimAssetKind)...)
-	for i := range adversaryAssetKinds {
-		k := &adversaryAssetKinds[i]
+	for _, k := range adversaryAssetKinds {
 		all = append(all, assetKindRoutes(adversaries+"/"+k.branch, adversary, func(*call) *assetKind { return k })...)
 	}
 	return all
@@ -60,12 +59,8 @@ func assetRoutes() []route {
 
 // victimAssetKind returns the asset kind in the path.
 func (c *call) victimAssetKind() *assetKind {
-	for i := range victimAssetKinds {
-		if victimAssetKinds[i].branch == c.params.get("victimAssetType") {
-			return &victimAssetKinds[i]
-		}
-	}
-	return nil
+	branch := c.params.get("victimAssetType")
+	return first(victimAssetKinds, func(k *assetKind) bool { return k.branch == branch })
 }
 
 // assetKindRoutes returns the routes of the assets of one kind.
@@ -102,12 +97,7 @@ func assetKindRoutes[T interface {
 }
 
 func assetByID(all []*asset, k *assetKind, id int64) *asset {
-	for _, a := range all {
-		if a.id == id && a.kind == k {
-			return a
-		}
-	}
-	return nil
+	return first(all, func(a *asset) bool { return a.id == id && a.kind == k })
 }
 
 // pageOfAssets responds with the assets of kind k, or of all kinds if k is nil. For one kind of an

@@ -74,30 +74,17 @@ func (s *seeder) attach(h holder, had []*attribute, attributes []AttributeRecord
 	return nil
 }
 
-// take removes and returns the first matching element, or returns nil. Elements that survive an
-// update are taken from the previous ones, so no ID is used twice.
-func take[T any](from *[]*T, match func(*T) bool) *T {
-	n := slices.IndexFunc(*from, match)
-	if n < 0 {
-		return nil
-	}
-	e := (*from)[n]
-	*from = slices.Delete(*from, n, n+1)
-	return e
-}
-
 // makeAssets creates the assets of a record, as requests would. had contains the previous assets;
 // those that stay keep their IDs.
-func (s *seeder) makeAssets(kinds []assetKind, had []*asset, records []AssetRecord) ([]*asset, error) {
+func (s *seeder) makeAssets(kinds []*assetKind, had []*asset, records []AssetRecord) ([]*asset, error) {
 	var all []*asset
 	had = slices.Clone(had)
 	for n, r := range records {
 		at := fmt.Sprintf("Assets[%d]", n)
-		i := slices.IndexFunc(kinds, func(k assetKind) bool { return k.name == r.Type })
-		if i < 0 {
+		k := first(kinds, func(k *assetKind) bool { return k.name == r.Type })
+		if k == nil {
 			return nil, refuse(at+".Type", fmt.Sprintf("%q is no type of asset here", r.Type))
 		}
-		k := &kinds[i]
 		if len(r.Values) > len(k.fields) {
 			return nil, refuse(at+".Values", "may be "+strings.Join(k.fields, ", "))
 		}

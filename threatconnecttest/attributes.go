@@ -39,12 +39,7 @@ func builtInAttributeTypes() []*AttributeType {
 }
 
 func (w *world) attributeType(name string) *AttributeType {
-	for _, t := range w.attributeTypes {
-		if t.Name == name {
-			return t
-		}
-	}
-	return nil
+	return first(w.attributeTypes, func(t *AttributeType) bool { return t.Name == name })
 }
 
 // check returns the platform's error message for a value, or "" if it is valid.
@@ -88,12 +83,7 @@ func (m *metadata) attribute(id int64) *attribute {
 	if m == nil {
 		return nil
 	}
-	for _, a := range m.attributes {
-		if a.id == id {
-			return a
-		}
-	}
-	return nil
+	return first(m.attributes, func(a *attribute) bool { return a.id == id })
 }
 
 func (a *attribute) record() AttributeRecord {

@@ -10,17 +10,13 @@ func (r *batchRun) indicatorType(name string) *indicatorType {
 	if t := r.typeByName(name); t != nil || r.set.odd(OddityExactTypeNames) {
 		return t
 	}
-	return r.typeWhere(func(t *indicatorType) bool { return strings.EqualFold(t.Name, name) })
+	return first(r.types, func(t *indicatorType) bool { return strings.EqualFold(t.Name, name) })
 }
 
 // groupType returns the type that an item names, like [batchRun.indicatorType].
 func (r *batchRun) groupType(name string) *groupType {
-	for i := range groupTypes {
-		if t := &groupTypes[i]; t.name == name || !r.set.odd(OddityExactTypeNames) && strings.EqualFold(t.name, name) {
-			return t
-		}
-	}
-	return nil
+	exact := r.set.odd(OddityExactTypeNames)
+	return first(groupTypes, func(t *groupType) bool { return t.name == name || !exact && strings.EqualFold(t.name, name) })
 }
 
 // fileType converts the type of a signature's file to the documented case.

@@ -3,7 +3,6 @@ package threatconnecttest
 import (
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -101,11 +100,3 @@ func (c *call) id(name string) int64 {
 
 // missing responds that the item does not exist.
 func missing() *answer { return fail(http.StatusNotFound, msgNotFound) }
-
-// remove returns s without the first e.
-func remove[T comparable](s []T, e T) []T {
-	if i := slices.Index(s, e); i >= 0 {
-		return slices.Delete(s, i, i+1)
-	}
-	return s
-}

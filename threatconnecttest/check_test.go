@@ -102,9 +102,10 @@ func consistentWorld(t *testing.T) *world {
 	associate(all[1], all[2], "File Drop")
 	associate(all[1], all[2], "File Archive")
 	associate(a, b, "")
-	w.newTask(o, 0)
-	v := w.newVictim(o, map[string]string{"name": "v"})
-	v.assets = []*asset{{id: w.nextID(), kind: &victimAssetKinds[4], values: []string{"http://example.com/"}}}
+	w.addTask(&task{owner: o})
+	v := &victim{owner: o, fields: map[string]string{"name": "v"}}
+	w.addVictim(v)
+	v.assets = []*asset{{id: w.nextID(), kind: victimAssetKinds[4], values: []string{"http://example.com/"}}}
 	associate(a, v, "")
 	associatedAs(a, v, "").takeOff(v.assets[0])
 	w.addJob(&job{status: jobCompleted})

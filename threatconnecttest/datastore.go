@@ -22,12 +22,7 @@ type dataRecord struct {
 }
 
 func (t *dataType) find(id string) *dataRecord {
-	for _, r := range t.records {
-		if r.id == id {
-			return r
-		}
-	}
-	return nil
+	return first(t.records, func(r *dataRecord) bool { return r.id == id })
 }
 
 // WithPlainDataStoreErrors makes the DataStore respond to requests for a missing data type with a

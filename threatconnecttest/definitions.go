@@ -34,7 +34,7 @@ func (r *IndicatorType) seed(s *seeder) error {
 	switch {
 	case s.typeByBranch(r.Branch) != nil:
 		return refuse("Branch", "another type has it")
-	case s.typeWhere(func(t *indicatorType) bool { return t.Entity == r.Entity }) != nil:
+	case first(s.types, func(t *indicatorType) bool { return t.Entity == r.Entity }) != nil:
 		return refuse("Entity", "another type has it")
 	case len(r.Fields) < 1 || len(r.Fields) > 3:
 		return refuse("Fields", "must be one to three names")
@@ -229,11 +229,8 @@ func (l *SecurityLabel) record(o *owner) SecurityLabel {
 // Labels returns the security labels of an owner.
 func (s *Server) Labels(owner string) []SecurityLabel {
 	defer s.view()()
-	var all []SecurityLabel
 	if o := s.ownerByName(owner); o != nil {
-		for _, l := range o.labels {
-			all = append(all, l.record(o))
-		}
+		return recordsOf(slices.Values(o.labels), func(l *SecurityLabel) SecurityLabel { return l.record(o) })
 	}
-	return all
+	return nil
 }

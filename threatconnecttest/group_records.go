@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 )
@@ -149,19 +150,7 @@ func (r *GroupRecord) group(s *seeder) (*group, error) {
 	if err != nil {
 		return nil, err
 	}
-	var found *group
-	for _, g := range o.groups {
-		if g.typ == t && g.name == r.Name {
-			if found != nil {
-				return nil, refuse("Name", "several groups have it: give the ID or the XID")
-			}
-			found = g
-		}
-	}
-	if found == nil {
-		return nil, refuse("Name", "the owner has no such "+t.name)
-	}
-	return found, nil
+	return only(o.groups, func(g *group) bool { return g.typ == t && g.name == r.Name }, t.name)
 }
 
 func (r *GroupRecord) update(s *seeder) error {
@@ -198,27 +187,15 @@ func (r *GroupRecord) update(s *seeder) error {
 	return nil
 }
 
-func (r *GroupRecord) remove(s *seeder) error {
-	g, err := r.group(s)
-	if err != nil {
-		return err
-	}
-	s.dropGroup(g)
-	return nil
-}
+func (r *GroupRecord) remove(s *seeder) error { return removeFound(s, r.group, s.dropGroup) }
 
 // Groups returns the groups of an owner in creation order.
 func (s *Server) Groups(owner string) []GroupRecord {
 	defer s.view()()
-	o := s.ownerByName(owner)
-	if o == nil {
-		return nil
+	if o := s.ownerByName(owner); o != nil {
+		return recordsOf(slices.Values(o.groups), (*group).record)
 	}
-	all := make([]GroupRecord, 0, len(o.groups))
-	for _, g := range o.groups {
-		all = append(all, g.record())
-	}
-	return all
+	return nil
 }
 
 // Group returns the group with the given xid, in any owner.

@@ -49,7 +49,7 @@ var (
 )
 
 // groupTypes contains all types, sorted by name.
-var groupTypes = [...]groupType{
+var groupTypes = []*groupType{
 	{name: "Adversary", branch: "adversaries", entity: "adversary"},
 	{name: "Attack Pattern", branch: "attackPatterns", entity: "attackPattern"},
 	{name: "Campaign", branch: "campaigns", entity: "campaign", fields: []groupField{{name: "firstSeen", kind: groupDate}}},
@@ -85,21 +85,11 @@ var groupTypes = [...]groupType{
 }
 
 func groupTypeByBranch(branch string) *groupType {
-	for i := range groupTypes {
-		if groupTypes[i].branch == branch {
-			return &groupTypes[i]
-		}
-	}
-	return nil
+	return first(groupTypes, func(t *groupType) bool { return t.branch == branch })
 }
 
 func groupTypeByName(name string) *groupType {
-	for i := range groupTypes {
-		if groupTypes[i].name == name {
-			return &groupTypes[i]
-		}
-	}
-	return nil
+	return first(groupTypes, func(t *groupType) bool { return t.name == name })
 }
 
 func (t *groupType) hasField(name string) bool {

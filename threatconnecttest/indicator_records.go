@@ -194,12 +194,7 @@ func (r *IndicatorRecord) update(s *seeder) error {
 }
 
 func (r *IndicatorRecord) remove(s *seeder) error {
-	i, err := r.indicator(s)
-	if err != nil {
-		return err
-	}
-	i.owner.drop(i, s.now.Unix())
-	return nil
+	return removeFound(s, r.indicator, func(i *indicator) { i.owner.drop(i, s.now.Unix()) })
 }
 
 func (i *indicator) record() IndicatorRecord {
@@ -260,28 +255,17 @@ func (i *indicator) linked() []string {
 // Indicators returns the indicators of an owner in creation order.
 func (s *Server) Indicators(owner string) []IndicatorRecord {
 	defer s.view()()
-	o := s.ownerByName(owner)
-	if o == nil {
-		return nil
+	if o := s.ownerByName(owner); o != nil {
+		return recordsOf(where(o.indicators, func(i *indicator) bool { return !i.has(flagRemoved) }), (*indicator).record)
 	}
-	all := make([]IndicatorRecord, 0, len(o.indicators)-o.removed)
-	for _, ind := range o.indicators {
-		if !ind.has(flagRemoved) {
-			all = append(all, ind.record())
-		}
-	}
-	return all
+	return nil
 }
 
 // Indicator returns an indicator of an owner. Any hash of a file identifies it.
 func (s *Server) Indicator(owner, typeName, summary string) (IndicatorRecord, bool) {
 	defer s.view()()
-	o, t := s.ownerByName(owner), s.typeByName(typeName)
-	if o == nil || t == nil {
-		return IndicatorRecord{}, false
-	}
-	value, ok := t.read(summary)
-	if !ok {
+	o, t, value := s.locate(owner, typeName, summary)
+	if o == nil {
 		return IndicatorRecord{}, false
 	}
 	ind := o.find(t, t.key(value))
@@ -294,18 +278,19 @@ func (s *Server) Indicator(owner, typeName, summary string) (IndicatorRecord, bo
 // Has reports whether an owner has an indicator. On a server created [WithoutContents], it finds
 // files only by the summary with which they were imported.
 func (s *Server) Has(owner, typeName, summary string) bool {
-	if _, ok := s.Indicator(owner, typeName, summary); ok {
-		return true
+	defer s.view()()
+	o, t, value := s.locate(owner, typeName, summary)
+	return o != nil && (o.find(t, t.key(value)) != nil || o.hasPresence(t, value))
+}
+
+// locate returns the owner, the type and the canonical value of an indicator that need not exist. If
+// one of the arguments is invalid, it returns a nil owner.
+func (w *world) locate(ownerName, typeName, summary string) (*owner, *indicatorType, string) {
+	o, t := w.ownerByName(ownerName), w.typeByName(typeName)
+	if o != nil && t != nil {
+		if value, ok := t.read(summary); ok {
+			return o, t, value
+		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	o, t := s.ownerByName(owner), s.typeByName(typeName)
-	if o == nil || t == nil {
-		return false
-	}
-	value, ok := t.read(summary)
-	if !ok {
-		return false
-	}
-	return o.hasPresence(t, value)
+	return nil, nil, ""
 }

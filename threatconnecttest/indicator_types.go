@@ -63,18 +63,11 @@ func builtInTypes() []*indicatorType {
 }
 
 func (w *world) typeByBranch(branch string) *indicatorType {
-	return w.typeWhere(func(t *indicatorType) bool { return t.Branch == branch })
+	return first(w.types, func(t *indicatorType) bool { return t.Branch == branch })
 }
 
 func (w *world) typeByName(name string) *indicatorType {
-	return w.typeWhere(func(t *indicatorType) bool { return t.Name == name })
-}
-
-func (w *world) typeWhere(is func(*indicatorType) bool) *indicatorType {
-	if i := slices.IndexFunc(w.types, is); i >= 0 {
-		return w.types[i]
-	}
-	return nil
+	return first(w.types, func(t *indicatorType) bool { return t.Name == name })
 }
 
 // join builds a summary from values and omits the missing hashes of a file.

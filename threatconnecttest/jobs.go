@@ -95,11 +95,7 @@ type JobRecord struct {
 // Jobs returns the batch jobs in creation order.
 func (s *Server) Jobs() []JobRecord {
 	defer s.view()()
-	all := make([]JobRecord, 0, len(s.jobs))
-	for _, j := range s.jobs {
-		all = append(all, j.record(s.now()))
-	}
-	return all
+	return recordsOf(slices.Values(s.jobs), func(j *job) JobRecord { return j.record(s.now()) })
 }
 
 // Job returns the batch job with the given ID.

@@ -22,12 +22,7 @@ func trafficLights() []*SecurityLabel {
 }
 
 func (o *owner) label(name string) *SecurityLabel {
-	for _, l := range o.labels {
-		if l.Name == name {
-			return l
-		}
-	}
-	return nil
+	return first(o.labels, func(l *SecurityLabel) bool { return l.Name == name })
 }
 
 func (l *SecurityLabel) write(w *jsonWriter) {

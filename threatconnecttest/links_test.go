@@ -21,10 +21,10 @@ func TestLinksKeepTheirOrder(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
 	o := w.owners[0]
-	hub := w.newGroup(o, &groupTypes[0], "hub", "", 0)
+	hub := w.newGroup(o, groupTypes[0], "hub", "", 0)
 	var spokes []holder
 	for range 5 {
-		g := w.newGroup(o, &groupTypes[0], "spoke", "", 0)
+		g := w.newGroup(o, groupTypes[0], "spoke", "", 0)
 		if len(spokes)%2 == 0 {
 			associate(hub, g, "")
 		} else {

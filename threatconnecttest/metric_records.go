@@ -86,12 +86,11 @@ func (s *seeder) fillMetric(m *metric, r *MetricRecord, had *metric) error {
 }
 
 func (r *MetricRecord) metric(s *seeder) (*metric, error) {
-	for _, m := range s.customMetrics {
-		if m.id == r.ID || r.ID == 0 && m.name == r.Name {
-			return m, nil
-		}
+	m := first(s.customMetrics, func(m *metric) bool { return m.id == r.ID || r.ID == 0 && m.name == r.Name })
+	if m == nil {
+		return nil, refuse("Name", "there is no such metric")
 	}
-	return nil, refuse("Name", "there is no such metric")
+	return m, nil
 }
 
 func (r *MetricRecord) update(s *seeder) error {
@@ -109,12 +108,7 @@ func (r *MetricRecord) update(s *seeder) error {
 }
 
 func (r *MetricRecord) remove(s *seeder) error {
-	m, err := r.metric(s)
-	if err != nil {
-		return err
-	}
-	s.customMetrics = remove(s.customMetrics, m)
-	return nil
+	return removeFound(s, r.metric, func(m *metric) { s.customMetrics = remove(s.customMetrics, m) })
 }
 
 func (m *metric) record() MetricRecord {
@@ -128,9 +122,5 @@ func (m *metric) record() MetricRecord {
 // Metrics returns the custom metrics in creation order.
 func (s *Server) Metrics() []MetricRecord {
 	defer s.view()()
-	var all []MetricRecord
-	for _, m := range s.customMetrics {
-		all = append(all, m.record())
-	}
-	return all
+	return recordsOf(slices.Values(s.customMetrics), (*metric).record)
 }

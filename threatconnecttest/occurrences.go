@@ -7,12 +7,8 @@ import (
 
 // occurrence returns the occurrence in the path.
 func (c *call) occurrence(i *indicator) *occurrence {
-	for _, o := range i.extra().occurrences {
-		if o.id == c.id("fileOccurrenceId") {
-			return o
-		}
-	}
-	return nil
+	id := c.id("fileOccurrenceId")
+	return first(i.extra().occurrences, func(o *occurrence) bool { return o.id == id })
 }
 
 func (o *occurrence) write(w *jsonWriter) {

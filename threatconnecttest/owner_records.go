@@ -144,11 +144,7 @@ func (o *owner) record() Owner { return o.Owner.clone() }
 // Owners returns all owners, the API user's own organization first.
 func (s *Server) Owners() []Owner {
 	defer s.view()()
-	all := make([]Owner, 0, len(s.owners))
-	for _, o := range s.owners {
-		all = append(all, o.record())
-	}
-	return all
+	return recordsOf(slices.Values(s.owners), (*owner).record)
 }
 
 // UserID returns the ID that identifies a member of the API user's organization in requests, for

@@ -31,17 +31,6 @@ func (c *call) window() (start, limit int, bad *answer) {
 	return start, limit, nil
 }
 
-// where iterates over the elements that match fits.
-func where[T any](all []T, fits func(T) bool) iter.Seq[T] {
-	return func(yield func(T) bool) {
-		for _, e := range all {
-			if fits(e) && !yield(e) {
-				return
-			}
-		}
-	}
-}
-
 // pageOf responds with the requested part of a list. The first page includes the number of
 // elements.
 func pageOf[T any](c *call, key string, all iter.Seq[T], write func(T, *jsonWriter)) *answer {

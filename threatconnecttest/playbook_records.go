@@ -52,19 +52,14 @@ func (r *Playbook) seed(s *seeder) error {
 }
 
 func (r *Playbook) playbook(s *seeder) (*Playbook, error) {
-	i := -1
-	switch {
-	case r.ID != 0:
-		i = slices.IndexFunc(s.playbooks, func(p *Playbook) bool { return p.ID == r.ID })
-	case r.GroupXID != "":
-		i = slices.IndexFunc(s.playbooks, func(p *Playbook) bool { return p.GroupXID == r.GroupXID })
-	default:
+	if r.ID == 0 && r.GroupXID == "" {
 		return only(s.playbooks, func(p *Playbook) bool { return p.Name == r.Name }, "playbook")
 	}
-	if i < 0 {
+	p := first(s.playbooks, func(p *Playbook) bool { return r.ID != 0 && p.ID == r.ID || r.ID == 0 && p.GroupXID == r.GroupXID })
+	if p == nil {
 		return nil, refuse("ID", "there is no such playbook")
 	}
-	return s.playbooks[i], nil
+	return p, nil
 }
 
 func (r *Playbook) update(s *seeder) error {
@@ -93,12 +88,7 @@ func (r *Playbook) update(s *seeder) error {
 }
 
 func (r *Playbook) remove(s *seeder) error {
-	p, err := r.playbook(s)
-	if err != nil {
-		return err
-	}
-	s.playbooks = remove(s.playbooks, p)
-	return nil
+	return removeFound(s, r.playbook, func(p *Playbook) { s.playbooks = remove(s.playbooks, p) })
 }
 
 func (r *Playbook) clone() Playbook {
@@ -111,9 +101,5 @@ func (r *Playbook) clone() Playbook {
 func (s *Server) Playbooks() []Playbook {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := make([]Playbook, 0, len(s.playbooks))
-	for _, p := range s.playbooks {
-		all = append(all, p.clone())
-	}
-	return all
+	return recordsOf(slices.Values(s.playbooks), (*Playbook).clone)
 }

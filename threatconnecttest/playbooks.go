@@ -36,12 +36,7 @@ func (p *Playbook) fillIn() {
 
 // playbookBy finds a playbook by ID or group xid.
 func (w *world) playbookBy(idOrXID string) *Playbook {
-	for _, p := range w.playbooks {
-		if p.GroupXID == idOrXID || strconv.FormatInt(p.ID, 10) == idOrXID {
-			return p
-		}
-	}
-	return nil
+	return first(w.playbooks, func(p *Playbook) bool { return p.GroupXID == idOrXID || strconv.FormatInt(p.ID, 10) == idOrXID })
 }
 
 func playbookRoutes() []route {

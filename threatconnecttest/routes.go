@@ -177,12 +177,9 @@ func (r *router) has(method, pattern string) bool {
 func (r *router) alike(method, pattern string) *route {
 	segments := strings.Split(strings.Trim(pattern, "/"), "/")
 	same := func(a, b string) bool { return a == b || named(a) && named(b) }
-	for _, e := range r.byLength[len(segments)] {
-		if e.method == method && slices.EqualFunc(e.segments, segments, same) {
-			return e
-		}
-	}
-	return nil
+	return first(r.byLength[len(segments)], func(e *route) bool {
+		return e.method == method && slices.EqualFunc(e.segments, segments, same)
+	})
 }
 
 func (e *route) match(path []string) (params, bool) {

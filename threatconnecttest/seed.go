@@ -93,6 +93,15 @@ func (s *seeder) each(verb string, records []Record, do func(Record, *seeder) er
 	return nil
 }
 
+// removeFound removes the item of a record.
+func removeFound[T any](s *seeder, find func(*seeder) (T, error), remove func(T)) error {
+	found, err := find(s)
+	if err == nil {
+		remove(found)
+	}
+	return err
+}
+
 // titled combines the type, if any, and the name of a record.
 func titled(typeName, name string) string {
 	if typeName == "" {
@@ -172,6 +181,15 @@ func (s *seeder) job(o *owner) *batchRun {
 	return &batchRun{world: s.world, set: s.settings, now: s.now.Unix(), config: batchConfig{
 		version: "V2", owner: o, action: "Create", attributes: "Append", tags: "Append", labels: "Append",
 	}}
+}
+
+// placeFor returns the owner of a new record. It refuses an ID that is taken.
+func (s *seeder) placeFor(ownerName string, id int64) (*owner, error) {
+	o, err := s.ownerOf(ownerName)
+	if err == nil {
+		err = s.checkID(id)
+	}
+	return o, err
 }
 
 // ownerOf returns the owner with the given name, or the API user's organization if the name is

@@ -52,7 +52,7 @@ func fullServer(t *testing.T) *Server {
 	))
 	a, v := s.owners[0].groups[0], s.victims[0]
 	if len(v.assets) == 0 {
-		v.assets = append(v.assets, &asset{id: s.nextID(), kind: &victimAssetKinds[4], values: []string{"http://example.com/"}})
+		v.assets = append(v.assets, &asset{id: s.nextID(), kind: victimAssetKinds[4], values: []string{"http://example.com/"}})
 	}
 	associate(a, v, "")
 	associatedAs(a, v, "").takeOff(v.assets[0])

@@ -13,10 +13,7 @@ func (r *TagRecord) title() string   { return r.Name }
 func (r *TagRecord) wantedID() int64 { return r.ID }
 
 func (r *TagRecord) seed(s *seeder) error {
-	o, err := s.ownerOf(r.Owner)
-	if err == nil {
-		err = s.checkID(r.ID)
-	}
+	o, err := s.placeFor(r.Owner, r.ID)
 	switch {
 	case err != nil:
 		return err
@@ -65,13 +62,6 @@ func (r *TagRecord) update(s *seeder) error {
 	return nil
 }
 
-func (r *TagRecord) remove(s *seeder) error {
-	t, err := r.tag(s)
-	if err != nil {
-		return err
-	}
-	s.dropTag(t)
-	return nil
-}
+func (r *TagRecord) remove(s *seeder) error { return removeFound(s, r.tag, s.dropTag) }
 
 func (t *tag) record() TagRecord { return TagRecord{t.id, t.owner.Name, t.name, t.description} }

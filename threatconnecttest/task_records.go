@@ -34,10 +34,7 @@ func (r *TaskRecord) title() string   { return r.Name }
 func (r *TaskRecord) wantedID() int64 { return r.ID }
 
 func (r *TaskRecord) seed(s *seeder) error {
-	o, err := s.ownerOf(r.Owner)
-	if err == nil {
-		err = s.checkID(r.ID)
-	}
+	o, err := s.placeFor(r.Owner, r.ID)
 	if err != nil {
 		return err
 	}
@@ -100,18 +97,6 @@ func (r *TaskRecord) task(s *seeder) (*task, error) {
 	return only(s.tasks, func(t *task) bool { return t.owner == o && t.name == r.Name }, "task")
 }
 
-// only returns the single element that matches.
-func only[T any](all []*T, named func(*T) bool, what string) (*T, error) {
-	i := slices.IndexFunc(all, named)
-	switch {
-	case i < 0:
-		return nil, refuse("Name", "the owner has no such "+what)
-	case slices.ContainsFunc(all[i+1:], named):
-		return nil, refuse("Name", "the owner has several such: give the ID")
-	}
-	return all[i], nil
-}
-
 func (r *TaskRecord) update(s *seeder) error {
 	t, err := r.task(s)
 	if err != nil {
@@ -140,25 +125,13 @@ func (r *TaskRecord) update(s *seeder) error {
 	return nil
 }
 
-func (r *TaskRecord) remove(s *seeder) error {
-	t, err := r.task(s)
-	if err != nil {
-		return err
-	}
-	s.dropTask(t)
-	return nil
-}
+func (r *TaskRecord) remove(s *seeder) error { return removeFound(s, r.task, s.dropTask) }
 
 // Tasks returns the tasks of an owner in creation order.
 func (s *Server) Tasks(owner string) []TaskRecord {
 	defer s.view()()
-	var all []TaskRecord
-	for _, t := range s.tasks {
-		if t.owner.Name == owner {
-			all = append(all, t.record(s.now().Unix()))
-		}
-	}
-	return all
+	all := where(s.tasks, func(t *task) bool { return t.owner.Name == owner })
+	return recordsOf(all, func(t *task) TaskRecord { return t.record(s.now().Unix()) })
 }
 
 func (t *task) record(now int64) TaskRecord {

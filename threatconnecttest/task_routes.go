@@ -125,16 +125,11 @@ func (c *call) oneTask(status int, t *task) *answer {
 func (c *call) getTask(t *task) *answer { return c.oneTask(http.StatusOK, t) }
 
 func (c *call) createTask(f fields) *answer {
-	var read task
-	if bad := c.readTask(f, &read); bad != nil {
+	t := &task{owner: c.owner, status: taskStatuses[0], added: c.seconds(), modified: c.seconds()}
+	if bad := c.readTask(f, t); bad != nil {
 		return bad
 	}
-	t := c.newTask(c.owner, c.seconds())
-	read.id, read.owner, read.added, read.modified = t.id, t.owner, t.added, t.modified
-	if read.status == "" {
-		read.status = t.status
-	}
-	*t = read
+	c.addTask(t)
 	return c.oneTask(http.StatusCreated, t)
 }
 

@@ -46,12 +46,7 @@ func (t *task) overdue(now int64) bool {
 }
 
 func (w *world) taskByID(id int64) *task {
-	for _, t := range w.tasks {
-		if t.id == id {
-			return t
-		}
-	}
-	return nil
+	return first(w.tasks, func(t *task) bool { return t.id == id })
 }
 
 // member returns the member of the API user's organization with a user name, or nil.

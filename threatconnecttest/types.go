@@ -66,7 +66,7 @@ func (c *call) listIndicatorTypes() *answer {
 
 // typeOfEntity returns the type whose entity, not branch, is in the path.
 func (c *call) typeOfEntity() *indicatorType {
-	return c.typeWhere(func(t *indicatorType) bool { return t.Entity == c.params.get("indicatorType") })
+	return first(c.types, func(t *indicatorType) bool { return t.Entity == c.params.get("indicatorType") })
 }
 
 func (c *call) getIndicatorType(t *indicatorType) *answer {

@@ -50,10 +50,7 @@ func (r *VictimRecord) title() string   { return r.Name }
 func (r *VictimRecord) wantedID() int64 { return r.ID }
 
 func (r *VictimRecord) seed(s *seeder) error {
-	o, err := s.ownerOf(r.Owner)
-	if err == nil {
-		err = s.checkID(r.ID)
-	}
+	o, err := s.placeFor(r.Owner, r.ID)
 	if err != nil {
 		return err
 	}
@@ -124,25 +121,12 @@ func (r *VictimRecord) update(s *seeder) error {
 	return nil
 }
 
-func (r *VictimRecord) remove(s *seeder) error {
-	v, err := r.victim(s)
-	if err != nil {
-		return err
-	}
-	s.dropVictim(v)
-	return nil
-}
+func (r *VictimRecord) remove(s *seeder) error { return removeFound(s, r.victim, s.dropVictim) }
 
 // Victims returns the victims of an owner in creation order.
 func (s *Server) Victims(owner string) []VictimRecord {
 	defer s.view()()
-	var all []VictimRecord
-	for _, v := range s.victims {
-		if v.owner.Name == owner {
-			all = append(all, v.record())
-		}
-	}
-	return all
+	return recordsOf(where(s.victims, func(v *victim) bool { return v.owner.Name == owner }), (*victim).record)
 }
 
 func (v *victim) record() VictimRecord {

@@ -31,12 +31,7 @@ func (v *victim) webLink() string {
 }
 
 func (w *world) victimByID(id int64) *victim {
-	for _, v := range w.victims {
-		if v.id == id {
-			return v
-		}
-	}
-	return nil
+	return first(w.victims, func(v *victim) bool { return v.id == id })
 }
 
 func victimRoutes() []route {
@@ -91,11 +86,12 @@ func (c *call) oneVictim(status int, v *victim) *answer {
 func (c *call) getVictim(v *victim) *answer { return c.oneVictim(http.StatusOK, v) }
 
 func (c *call) createVictim(f fields) *answer {
-	v := &victim{fields: map[string]string{}}
+	v := &victim{owner: c.owner, fields: map[string]string{}}
 	if bad := v.read(f); bad != nil {
 		return bad
 	}
-	return c.oneVictim(http.StatusCreated, c.newVictim(c.owner, v.fields))
+	c.addVictim(v)
+	return c.oneVictim(http.StatusCreated, v)
 }
 
 func (c *call) updateVictim(v *victim, f fields) *answer {

@@ -83,12 +83,7 @@ func (w *world) addOwner(o Owner) *owner {
 }
 
 func (w *world) ownerByName(name string) *owner {
-	for _, o := range w.owners {
-		if o.Name == name {
-			return o
-		}
-	}
-	return nil
+	return first(w.owners, func(o *owner) bool { return o.Name == name })
 }
 
 func (w *world) ownerByID(id int64) *owner {
@@ -202,12 +197,6 @@ func (w *world) dropGroup(g *group) {
 	delete(w.groupByXID, g.xid)
 }
 
-func (w *world) newTask(o *owner, now int64) *task {
-	t := &task{owner: o, status: taskStatuses[0], added: now, modified: now}
-	w.addTask(t)
-	return t
-}
-
 // addTask adds a task and assigns a missing ID.
 func (w *world) addTask(t *task) {
 	if t.id == 0 {
@@ -220,12 +209,6 @@ func (w *world) addTask(t *task) {
 func (w *world) dropTask(t *task) {
 	detachAll(t)
 	w.tasks = remove(w.tasks, t)
-}
-
-func (w *world) newVictim(o *owner, fields map[string]string) *victim {
-	v := &victim{owner: o, fields: fields}
-	w.addVictim(v)
-	return v
 }
 
 // addVictim adds a victim and assigns a missing ID.
