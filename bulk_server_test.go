@@ -29,7 +29,7 @@ func TestBulkReportsAgainstTheServer(t *testing.T) {
 				add("www.example.com", &three)
 				_, err := threatconnect.Collect(client.InOwner("Example Source").Bulk.JSON(t.Context()))
 				require.ErrorIs(t, err, threatconnect.ErrNotFound, "not switched on")
-				require.NoError(t, srv.SetBulkReports("Example Source", threatconnecttest.BulkReports{JSON: true, CSV: true, Takes: 10 * time.Minute}))
+				require.NoError(t, srv.SetBulkReports("Example Source", threatconnecttest.BulkReports{JSON: true, CSV: true, Duration: 10 * time.Minute}))
 
 				before, err := client.InOwner("Example Source").Bulk.Status(t.Context())
 				require.NoError(t, err)
@@ -62,7 +62,7 @@ func TestBulkReportsAgainstTheServer(t *testing.T) {
 				require.ErrorIs(t, err, threatconnect.ErrBadResponse)
 				srv.ClearFaults()
 
-				require.NoError(t, srv.SetBulkReports("Example Source", threatconnecttest.BulkReports{JSON: true, Takes: time.Minute, Fails: true}))
+				require.NoError(t, srv.SetBulkReports("Example Source", threatconnecttest.BulkReports{JSON: true, Duration: time.Minute, Fail: true}))
 				require.NoError(t, client.InOwner("Example Source").Bulk.Run(t.Context(), threatconnect.BulkJSON))
 				_, err = client.InOwner("Example Source").Bulk.Wait(ctx, now)
 				require.ErrorIs(t, err, threatconnect.ErrBulkFailed)

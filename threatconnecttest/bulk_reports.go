@@ -14,8 +14,8 @@ import (
 // BulkReports configures the bulk reports of an owner.
 type BulkReports struct {
 	JSON, CSV bool
-	Takes     time.Duration // time to generate a report
-	Fails     bool          // whether generating fails from now on
+	Duration  time.Duration // time to generate a report
+	Fail      bool          // whether generating fails from now on
 }
 
 // bulkReports is the state of an owner's bulk reports.
@@ -69,7 +69,7 @@ func bulkRoutes() []route {
 
 // begin starts to generate reports of the current data.
 func (b *bulkReports) begin(o *owner, now time.Time, odd Oddity) {
-	b.running, b.done, b.newFails, b.status = true, now.Add(b.Takes), b.Fails, "Running"
+	b.running, b.done, b.newFails, b.status = true, now.Add(b.Duration), b.Fail, "Running"
 	b.newJSON, b.newCSV = bulkJSON(o, odd), bulkCSV(o)
 }
 

@@ -17,7 +17,7 @@ func TestBulkReportsAreMadeOnceADay(t *testing.T) {
 		r.must(404, "GET", "/v2/indicators/bulk/json?owner=Example%20Source", "")
 		assert.Nil(t, state())
 		require.Error(t, r.srv.SetBulkReports("Nobody", BulkReports{}))
-		require.NoError(t, r.srv.SetBulkReports("Example Source", BulkReports{JSON: true, Takes: time.Minute}))
+		require.NoError(t, r.srv.SetBulkReports("Example Source", BulkReports{JSON: true, Duration: time.Minute}))
 		assert.Equal(t, "Complete", state())
 		r.must(404, "GET", "/v2/indicators/bulk/csv?owner=Example%20Source", "")
 		r.seed(&IndicatorRecord{Owner: "Example Source", Type: "Host", Summary: "www.example.com"})

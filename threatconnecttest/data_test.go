@@ -42,7 +42,7 @@ func everything() []Record {
 		&IndicatorRecord{ID: 5010, Owner: "Example Organization", Type: "Address", Summary: "192.0.2.1", Rating: new(4.5), Confidence: new(0),
 			Inactive: true, ActiveLocked: true, Private: true, XID: "i1", DateAdded: seedDay, LastModified: seedDay.Add(time.Hour),
 			Attributes: attributes, Tags: []string{"Phishing", "B"}, Labels: []string{"Own"}, Groups: []string{"x1", "x2"},
-			Located:      map[string]string{"countryCode": "US", "asn": "64496"},
+			Location:     map[string]string{"countryCode": "US", "asn": "64496"},
 			Assessed:     &ThreatAssess{Rating: 2.5, Confidence: 12.5, Score: 300, CALScore: 100, CALStatus: 1},
 			Observations: []Observation{{2, seedDay}, {3, seedDay.Add(time.Hour)}}, FalsePositives: []time.Time{seedDay, outside(1)},
 			FirstSeen: outside(0), LastSeen: outside(1), ExternalDateAdded: outside(2), ExternalDateExpires: outside(7973),

@@ -58,7 +58,7 @@ type rareDetails struct {
 	observations   []observation
 	falsePositives []falsePositive
 	resolutions    []Resolution
-	located        map[string]string // location of an address, by filter field
+	location       map[string]string // location of an address, by filter field
 	assessed       *ThreatAssess
 }
 

@@ -63,18 +63,18 @@ func (s *seeder) fillExtras(i *indicator, r *IndicatorRecord, had []*occurrence)
 	}
 	for _, err := range []error{
 		only("File", "Occurrences", len(r.Occurrences) > 0), only("Host", "Resolutions", len(r.Resolutions) > 0),
-		only("Address", "Located", len(r.Located) > 0), checkLocated(r.Located), checkAssessed(r.Assessed),
+		only("Address", "Location", len(r.Location) > 0), checkLocation(r.Location), checkAssessed(r.Assessed),
 	} {
 		if err != nil {
 			return err
 		}
 	}
-	if r.XID == "" && r.Located == nil && r.Assessed == nil &&
+	if r.XID == "" && r.Location == nil && r.Assessed == nil &&
 		len(r.Occurrences)+len(r.Resolutions)+len(r.Observations)+len(r.FalsePositives) == 0 {
 		return nil
 	}
 	rare, had := i.details(), slices.Clone(had)
-	rare.xid, rare.located = r.XID, maps.Clone(r.Located)
+	rare.xid, rare.location = r.XID, maps.Clone(r.Location)
 	if r.Assessed != nil {
 		rare.assessed = new(*r.Assessed)
 	}
@@ -114,13 +114,13 @@ func (s *seeder) fillExtras(i *indicator, r *IndicatorRecord, had []*occurrence)
 	return nil
 }
 
-func checkLocated(located map[string]string) error {
-	for name, v := range located {
+func checkLocation(location map[string]string) error {
+	for name, v := range location {
 		switch {
 		case !slices.Contains(locations[:], name):
 			return refuse(fmt.Sprintf("Located[%q]", name), "must be one of "+strings.Join(locations[:], ", "))
 		case name == "asn" && !allDigits(v):
-			return refuse(`Located["asn"]`, "must be a number")
+			return refuse(`Location["asn"]`, "must be a number")
 		}
 	}
 	return nil

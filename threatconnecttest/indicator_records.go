@@ -32,7 +32,7 @@ type IndicatorRecord struct {
 	Associated   []string          `json:"associated,omitzero"`  // associated indicators: "Address: 192.0.2.1"; read-only, seed an [Association] to add one
 	Occurrences  []Occurrence      `json:"occurrences,omitzero"` // for files
 	Resolutions  []Resolution      `json:"resolutions,omitzero"` // for hosts
-	Located      map[string]string `json:"located,omitzero"`     // for addresses: countryCode, countryName, city, state, organization, timezone, asn
+	Location     map[string]string `json:"location,omitzero"`    // for addresses: countryCode, countryName, city, state, organization, timezone, asn
 	Assessed     *ThreatAssess     `json:"assessed,omitzero"`    // derived from Rating and Confidence if nil
 
 	Observations   []Observation `json:"observations,omitzero"`
@@ -222,7 +222,7 @@ func (i *indicator) record() IndicatorRecord {
 		i.rest.dates.give(r.dates())
 	}
 	d := i.extra()
-	r.XID, r.Located = d.xid, maps.Clone(d.located)
+	r.XID, r.Location = d.xid, maps.Clone(d.location)
 	if d.assessed != nil {
 		r.Assessed = new(*d.assessed)
 	}

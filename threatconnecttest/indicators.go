@@ -248,7 +248,7 @@ func (i *indicator) property(name string) any {
 	case "dnsActive":
 		return i.has(flagDNS)
 	}
-	if v, ok := i.extra().located[name]; ok {
+	if v, ok := i.extra().location[name]; ok {
 		if name == "asn" {
 			n, _ := strconv.ParseFloat(v, 64)
 			return n

@@ -43,8 +43,8 @@ type Query struct {
 	Limit  int    `json:"limit,omitzero"`  // maximum number of results; 100 if not positive
 }
 
-// Found is a page of search results.
-type Found struct {
+// SearchResult is a page of search results.
+type SearchResult struct {
 	Indicators []IndicatorRecord `json:"indicators,omitzero"`
 	Groups     []GroupRecord     `json:"groups,omitzero"`
 	Total      int               `json:"total"` // number of matches on all pages
@@ -52,13 +52,13 @@ type Found struct {
 
 // Search finds indicators or groups of an owner, in creation order. It builds records only for the
 // requested page. The result is empty if the owner or the type does not exist.
-func (s *Server) Search(q Query) Found {
+func (s *Server) Search(q Query) SearchResult {
 	defer s.view()()
 	o := s.owners[0]
 	if q.Owner != "" {
 		o = s.ownerByName(q.Owner)
 	}
-	var f Found
+	var f SearchResult
 	if o == nil {
 		return f
 	}

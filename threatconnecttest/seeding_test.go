@@ -20,7 +20,7 @@ func TestSeededIndicatorsAreAsTheyWereGiven(t *testing.T) {
 	want := IndicatorRecord{
 		Owner: "Example Organization", Type: "Address", Summary: "192.0.2.1", Rating: new(4.5), Confidence: new(0), Private: true,
 		XID: "i1", DateAdded: at, LastModified: at.Add(time.Hour), Tags: []string{"A"}, Labels: []string{"TLP:RED"}, Groups: []string{"x1"},
-		Located:  map[string]string{"countryCode": "US", "asn": "64496", "city": "Example"},
+		Location: map[string]string{"countryCode": "US", "asn": "64496", "city": "Example"},
 		Assessed: &ThreatAssess{Rating: 2.5, Confidence: 12.5, Score: 300, CALScore: 100, CALStatus: 1},
 	}
 	got := want
@@ -89,7 +89,7 @@ func TestSeedRefusesWhatThePlatformWouldNotKeep(t *testing.T) {
 		"Associated: is only read":                   host(func(r *IndicatorRecord) { r.Associated = []string{"Host: www.example.com"} }),
 		"Size: the platform would not keep":          host(func(r *IndicatorRecord) { r.Size = 1 }),
 		"Occurrences: only a File":                   host(func(r *IndicatorRecord) { r.Occurrences = []Occurrence{{Path: "x"}} }),
-		"Located: only a Address":                    host(func(r *IndicatorRecord) { r.Located = map[string]string{"city": "x"} }),
+		"Location: only a Address":                   host(func(r *IndicatorRecord) { r.Location = map[string]string{"city": "x"} }),
 		"Assessed.Score: must be 0 to 1000":          host(func(r *IndicatorRecord) { r.Assessed = &ThreatAssess{Score: 1001} }),
 		"Observations[0].Count: must be at least 1":  host(func(r *IndicatorRecord) { r.Observations = []Observation{{}} }),
 		"FalsePositives[1]: must be on a later day":  host(func(r *IndicatorRecord) { r.FalsePositives = []time.Time{seedDay, seedDay.Add(time.Hour)} }),
@@ -98,7 +98,7 @@ func TestSeedRefusesWhatThePlatformWouldNotKeep(t *testing.T) {
 		"Attributes[0].Value: is not valid UTF-8":    host(func(r *IndicatorRecord) { r.Attributes = []AttributeRecord{{Type: "Source", Value: "\xff"}} }),
 		"DNSActive: the platform would not keep":     other("Address", "192.0.2.1", func(r *IndicatorRecord) { r.DNSActive = true }),
 		"Resolutions: only a Host":                   other("Address", "192.0.2.1", func(r *IndicatorRecord) { r.Resolutions = []Resolution{{}} }),
-		`Located["town"]: must be one of`:            other("Address", "192.0.2.1", func(r *IndicatorRecord) { r.Located = map[string]string{"town": "x"} }),
+		`Location["town"]: must be one of`:           other("Address", "192.0.2.1", func(r *IndicatorRecord) { r.Location = map[string]string{"town": "x"} }),
 		"Private: The privateFlag for this ASN":      other("ASN", "ASN1", func(r *IndicatorRecord) { r.Private = true }),
 		"Occurrences[0]: needs a FileName":           other("File", strings.Repeat("C", 32), func(r *IndicatorRecord) { r.Occurrences = []Occurrence{{}} }),
 		"Size: The size for this File":               other("File", strings.Repeat("C", 32), func(r *IndicatorRecord) { r.Size = -1 }),

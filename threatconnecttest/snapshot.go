@@ -182,7 +182,7 @@ func (r *rest) clone() *rest {
 	d := new(*r.rare)
 	d.occurrences = cloned(d.occurrences, nil, nil)
 	d.observations, d.falsePositives = slices.Clone(d.observations), slices.Clone(d.falsePositives)
-	d.resolutions, d.located = slices.Clone(d.resolutions), maps.Clone(d.located)
+	d.resolutions, d.location = slices.Clone(d.resolutions), maps.Clone(d.location)
 	for n := range d.resolutions {
 		d.resolutions[n].Addresses = slices.Clone(d.resolutions[n].Addresses)
 	}

@@ -46,7 +46,7 @@ func fullServer(t *testing.T) *Server {
 		&Owner{Name: "Full", Members: []User{{UserName: "u"}}, Denied: []string{"GET /v2/tags"}},
 		&IndicatorRecord{Type: "Host", Summary: "full.example.com", Assessed: &ThreatAssess{Score: 5},
 			Resolutions: []Resolution{{Date: time.Unix(0, 0), Addresses: []string{"192.0.2.1"}}}},
-		&IndicatorRecord{Type: "Address", Summary: "192.0.2.99", Located: map[string]string{"city": "x"}, FalsePositives: []time.Time{time.Unix(0, 0)}},
+		&IndicatorRecord{Type: "Address", Summary: "192.0.2.99", Location: map[string]string{"city": "x"}, FalsePositives: []time.Time{time.Unix(0, 0)}},
 		&AttributeType{Name: "Full", Types: []string{"Host"}},
 		&Playbook{Name: "full", Labels: []string{"l"}},
 	))

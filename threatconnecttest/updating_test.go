@@ -21,7 +21,7 @@ func TestUpdate(t *testing.T) {
 
 		i, _ := s.Indicator(owner, "Address", "192.0.2.1")
 		attribute := i.Attributes[0].ID
-		i.Tags, i.Groups, i.Located, i.Attributes[0].Source = []string{"New"}, []string{"x3"}, nil, "another"
+		i.Tags, i.Groups, i.Location, i.Attributes[0].Source = []string{"New"}, []string{"x3"}, nil, "another"
 		before := i.LastModified
 		require.NoError(t, s.Update(&i))
 		assert.Equal(t, before, i.LastModified, "only rating and confidence move it")

@@ -85,9 +85,9 @@ func TestSeedUpdateDelete(t *testing.T) {
 	got = read[threatconnecttest.IndicatorRecord](d, "indicator?owner=Example%20Source&type=Host&summary=www.example.com")
 	assert.Equal(t, 20, *got.Confidence)
 
-	found := read[threatconnecttest.Found](d, "search?owner=Example%20Source&text=EXAMPLE")
+	found := read[threatconnecttest.SearchResult](d, "search?owner=Example%20Source&text=EXAMPLE")
 	assert.Equal(t, 1, found.Total)
-	groups := read[threatconnecttest.Found](d, "search?kind=groups&owner=Example%20Source&type=Threat")
+	groups := read[threatconnecttest.SearchResult](d, "search?kind=groups&owner=Example%20Source&type=Threat")
 	require.Len(t, groups.Groups, 1)
 	assert.Equal(t, "T", read[threatconnecttest.GroupRecord](d, "group?xid="+groups.Groups[0].XID).Name)
 	assert.Contains(t, d.call("GET", "owners", ""), `"name":"Example Source","type":"Source","readOnly":false,"indicators":1,"groups":1,"tags":1`)
