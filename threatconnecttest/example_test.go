@@ -246,7 +246,7 @@ func ExampleWithOddities() {
 	srv := threatconnecttest.New(threatconnecttest.WithOddities(threatconnecttest.OddityStringIDs | threatconnecttest.OddityErrorWord))
 	threat, err := srv.Client().Groups.Threats.Create(context.Background(), threatconnect.NewThreat("Example Threat"))
 	fmt.Println(threat.ID, err) // the client reads both shapes
-	fmt.Println(strings.Contains(string(srv.Requests()[0].Answer), `"id":"1001"`))
+	fmt.Println(strings.Contains(string(srv.Requests()[0].ResponseBody), `"id":"1001"`))
 	// Output:
 	// 1001 <nil>
 	// true

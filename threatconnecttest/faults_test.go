@@ -116,7 +116,7 @@ func TestFaults(t *testing.T) {
 				assert.Equal(t, tc.fault.Kind, logged.Fault)
 				assert.Equal(t, map[bool]int{true: 201}[tc.processed], logged.Status)
 				assert.True(t, logged.Verified)
-				assert.Contains(t, string(logged.Answer), tc.body)
+				assert.Contains(t, string(logged.ResponseBody), tc.body)
 				r.must(201, "POST", "/v2/groups/threats", body) // once is the default
 			})
 		}

@@ -36,7 +36,7 @@ func TestAHandlerOfTheUser(t *testing.T) {
 
 	logged := r.srv.Requests()
 	assert.Equal(t, 418, logged[0].Status)
-	assert.Equal(t, "no coffee", string(logged[0].Answer))
+	assert.Equal(t, "no coffee", string(logged[0].ResponseBody))
 	assert.Equal(t, "/v2/owners/{id}", logged[0].Route)
 
 	refused := r.request("GET", "/v2/owners/2", "")

@@ -118,7 +118,7 @@ func checkLocation(location map[string]string) error {
 	for name, v := range location {
 		switch {
 		case !slices.Contains(locations[:], name):
-			return refuse(fmt.Sprintf("Located[%q]", name), "must be one of "+strings.Join(locations[:], ", "))
+			return refuse(fmt.Sprintf("Location[%q]", name), "must be one of "+strings.Join(locations[:], ", "))
 		case name == "asn" && !allDigits(v):
 			return refuse(`Location["asn"]`, "must be a number")
 		}

@@ -20,24 +20,24 @@ const maxHead = 32 << 10
 
 // Request is a recorded request with its response.
 type Request struct {
-	ID           int64 // 1, 2, 3, … in the order of the responses
-	Method       string
-	Path         string            // escaped, as received, up to 32 KiB
-	Query        string            // raw, as received, up to 32 KiB
-	Route        string            // matching pattern, such as /v2/owners/{id}; empty if none matches
-	Header       http.Header       // as received, without the fields that exceed 32 KiB in total
-	BodySize     int64             // bytes read from the body
-	BodySHA256   [sha256.Size]byte // hash of the body; zero for a body over 64 KiB with wrong credentials, which is discarded
-	Body         []byte            // start of the body, if it was kept; see WithRecordedBodies
-	Status       int               // status of the server's own response; 0 if the request was not processed because of a fault or an incomplete body
-	AnswerStatus int               // status of the response that was sent, including faults; 0 if none was sent
-	Answer       []byte            // start of the response body that was sent, including faults; see WithRecordedBodies
-	AnswerSize   int64             // bytes of the response body, without the endless part of FaultEndless
-	Verified     bool              // whether the signature or token was correct
-	Refusal      *Refusal          // why the credentials were refused; nil if they were accepted or not checked
-	Fault        FaultKind         // fault that struck; 0 for none
-	Time         time.Time         // server time
-	Duration     time.Duration     // from the request header until the response was ready
+	ID             int64 // 1, 2, 3, … in the order of the responses
+	Method         string
+	Path           string            // escaped, as received, up to 32 KiB
+	Query          string            // raw, as received, up to 32 KiB
+	Route          string            // matching pattern, such as /v2/owners/{id}; empty if none matches
+	Header         http.Header       // as received, without the fields that exceed 32 KiB in total
+	BodySize       int64             // bytes read from the body
+	BodySHA256     [sha256.Size]byte // hash of the body; zero for a body over 64 KiB with wrong credentials, which is discarded
+	Body           []byte            // start of the body, if it was kept; see WithRecordedBodies
+	Status         int               // status of the server's own response; 0 if the request was not processed because of a fault or an incomplete body
+	ResponseStatus int               // status of the response that was sent, including faults; 0 if none was sent
+	ResponseBody   []byte            // start of the response body that was sent, including faults; see WithRecordedBodies
+	ResponseSize   int64             // bytes of the response body, without the endless part of FaultEndless
+	Verified       bool              // whether the signature or token was correct
+	Refusal        *Refusal          // why the credentials were refused; nil if they were accepted or not checked
+	Fault          FaultKind         // fault that struck; 0 for none
+	Time           time.Time         // server time
+	Duration       time.Duration     // from the request header until the response was ready
 }
 
 // requestLog is a ring buffer of the newest requests.
@@ -147,7 +147,7 @@ func (l *requestLog) after(id int64) []Request {
 	all := make([]Request, 0, n)
 	for i := l.last - n + 1; i <= l.last; i++ {
 		e := l.ring[l.place(i)]
-		e.Header, e.Body, e.Answer = e.Header.Clone(), slices.Clone(e.Body), slices.Clone(e.Answer)
+		e.Header, e.Body, e.ResponseBody = e.Header.Clone(), slices.Clone(e.Body), slices.Clone(e.ResponseBody)
 		if e.Refusal != nil {
 			e.Refusal = new(*e.Refusal)
 		}

@@ -34,8 +34,8 @@ func TestRequestsAreRecorded(t *testing.T) {
 	assert.Equal(t, int64(30), got[0].BodySize)
 	assert.Equal(t, sha256.Sum256([]byte(`{"hostName":"www.example.com"}`)), got[0].BodySHA256)
 	assert.Equal(t, `{"hos`, string(got[0].Body))
-	assert.Equal(t, `{"sta`, string(got[0].Answer))
-	assert.Greater(t, got[0].AnswerSize, int64(100))
+	assert.Equal(t, `{"sta`, string(got[0].ResponseBody))
+	assert.Greater(t, got[0].ResponseSize, int64(100))
 	assert.Equal(t, 201, got[0].Status)
 	assert.True(t, got[0].Verified)
 	assert.Positive(t, got[0].Duration)
@@ -66,8 +66,8 @@ func TestAKibibyteOfBodiesIsRecordedByDefault(t *testing.T) {
 	got := r.srv.Requests()
 	assert.Len(t, got[0].Body, 1024)
 	assert.EqualValues(t, 3000, got[0].BodySize)
-	assert.Len(t, got[1].Answer, 1024)
-	assert.Greater(t, got[1].AnswerSize, int64(1024))
+	assert.Len(t, got[1].ResponseBody, 1024)
+	assert.Greater(t, got[1].ResponseSize, int64(1024))
 }
 
 func TestTheNewestRequestsAreKept(t *testing.T) {
@@ -105,7 +105,7 @@ func TestRecordedRequestsAreCopies(t *testing.T) {
 	want := r.srv.Requests()
 	got := r.srv.Requests()[0]
 	got.Header.Set("Timestamp", "changed")
-	got.Body[0], got.Answer[0] = 'X', 'X'
+	got.Body[0], got.ResponseBody[0] = 'X', 'X'
 	assert.Equal(t, want, r.srv.Requests())
 }
 
@@ -135,17 +135,17 @@ func TestAnswersOfFaultsAreRecorded(t *testing.T) {
 	}
 	r.get("/v2/owners")
 	got := r.srv.Requests()
-	full = got[4].AnswerSize
-	assert.Equal(t, "bad gateway", string(got[0].Answer))
+	full = got[4].ResponseSize
+	assert.Equal(t, "bad gateway", string(got[0].ResponseBody))
 	assert.Equal(t, http.StatusOK, got[0].Status)
-	assert.Equal(t, "away", string(got[1].Answer))
+	assert.Equal(t, "away", string(got[1].ResponseBody))
 	assert.Zero(t, got[1].Status)
-	assert.Equal(t, full*2/3, got[2].AnswerSize)
-	assert.Zero(t, got[3].AnswerSize)
+	assert.Equal(t, full*2/3, got[2].ResponseSize)
+	assert.Zero(t, got[3].ResponseSize)
 	assert.Equal(t, http.StatusOK, got[3].Status)
 	var sent []int
 	for _, r := range got {
-		sent = append(sent, r.AnswerStatus)
+		sent = append(sent, r.ResponseStatus)
 	}
 	assert.Equal(t, []int{502, 503, 200, 0, 200}, sent)
 }

@@ -235,11 +235,11 @@ func (s *Server) finish(e *Request, c *call, sent *answer, in *arrival) {
 		e.Route = c.route.pattern
 	}
 	if sent != nil {
-		e.AnswerStatus = sent.status
+		e.ResponseStatus = sent.status
 	}
 	if sent != nil && s.log.most > 0 {
-		e.AnswerSize = int64(len(sent.body))
-		e.Answer = bytes.Clone(sent.body[:min(s.log.bodies, len(sent.body))])
+		e.ResponseSize = int64(len(sent.body))
+		e.ResponseBody = bytes.Clone(sent.body[:min(s.log.bodies, len(sent.body))])
 	}
 	e.Duration = time.Since(in.start)
 	s.log.add(e)

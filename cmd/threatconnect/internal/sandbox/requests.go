@@ -28,8 +28,8 @@ type requestRow struct {
 
 func rowOf(r threatconnecttest.Request) requestRow {
 	row := requestRow{
-		ID: r.ID, Time: r.Time, Method: r.Method, Path: r.Path, Query: r.Query, Route: r.Route, Status: r.AnswerStatus,
-		Milliseconds: float64(r.Duration.Microseconds()) / 1000, BodySize: r.BodySize, AnswerSize: r.AnswerSize, Verified: r.Verified,
+		ID: r.ID, Time: r.Time, Method: r.Method, Path: r.Path, Query: r.Query, Route: r.Route, Status: r.ResponseStatus,
+		Milliseconds: float64(r.Duration.Microseconds()) / 1000, BodySize: r.BodySize, AnswerSize: r.ResponseSize, Verified: r.Verified,
 	}
 	if r.Fault != 0 {
 		row.Fault = r.Fault.String()
@@ -74,7 +74,7 @@ func (c *control) getRequest(r *http.Request) (any, error) {
 }
 
 func viewOf(r threatconnecttest.Request) requestView {
-	v := requestView{requestRow: rowOf(r), Header: r.Header, Body: r.Body, Answer: r.Answer, Refusal: r.Refusal}
+	v := requestView{requestRow: rowOf(r), Header: r.Header, Body: r.Body, Answer: r.ResponseBody, Refusal: r.Refusal}
 	for name, values := range v.Header {
 		for i, value := range values {
 			switch scheme, _, _ := strings.Cut(value, " "); {
