@@ -83,14 +83,14 @@ func BenchmarkExclude(b *testing.B) {
 		value   string
 		exclude bool
 	}{
-		{"listed host", TypeHost, "www." + listedHost(500_000), true},
-		{"other host", TypeHost, "static.cdn-3.evil.com", false},
-		{"other URL", TypeURL, "http://static.evil.com/path/to/file.bin?id=1234567890", false},
-		{"listed address", TypeAddress, "12.16.16.1", true},
-		{"other address", TypeAddress, "93.184.215.14", false},
-		{"other block", TypeCIDR, "93.184.215.0/24", false},
-		{"other email address", TypeEmailAddress, "joe.user@evil.com", false},
-		{"other hash", TypeFile, "00112233445566778899AABBCCDDEEFF", false},
+		{name: "listed host", t: TypeHost, value: "www." + listedHost(500_000), exclude: true},
+		{name: "other host", t: TypeHost, value: "static.cdn-3.evil.com"},
+		{name: "other URL", t: TypeURL, value: "http://static.evil.com/path/to/file.bin?id=1234567890"},
+		{name: "listed address", t: TypeAddress, value: "12.16.16.1", exclude: true},
+		{name: "other address", t: TypeAddress, value: "93.184.215.14"},
+		{name: "other block", t: TypeCIDR, value: "93.184.215.0/24"},
+		{name: "other email address", t: TypeEmailAddress, value: "joe.user@evil.com"},
+		{name: "other hash", t: TypeFile, value: "00112233445566778899AABBCCDDEEFF"},
 	} {
 		b.Run(bc.name, func(b *testing.B) {
 			b.ReportAllocs()

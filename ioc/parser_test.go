@@ -276,17 +276,17 @@ func TestPatternsMatchWholeValues(t *testing.T) {
 		in     string
 		ok     bool
 	}{
-		{"the whole value", patterns(ioc.TypeASN, `\b(ASN\d+)\b`), "AS64496", true},
-		{"a part of the value", patterns(ioc.TypeASN, `ASN\d{3}`), "AS64496", false},
-		{"the end of the value", patterns(ioc.TypeASN, `\d+`), "AS64496", false},
-		{"the longest of the alternatives", patterns(ioc.TypeASN, `ASN|ASN\d+`), "AS64496", true},
-		{"as little as possible", patterns(ioc.TypeASN, `ASN\d+?`), "AS64496", true},
-		{"the second expression", patterns(ioc.TypeASN, `x`, `ASN\d+`), "AS64496", true},
-		{"no expression", patterns(ioc.TypeASN), "AS64496", true},
-		{"an expression of another type", patterns(ioc.TypeHost, `x`), "AS64496", true},
-		{"each hash of a file", patterns(ioc.TypeFile, md5, sha1), emptyMD5 + " : " + emptySHA1, true},
-		{"one hash of a file", patterns(ioc.TypeFile, md5), emptyMD5 + " : " + emptySHA1, false},
-		{"the canonical form", patterns(ioc.TypeHost, `[a-z.]+`), "Example.COM", true},
+		{name: "the whole value", parser: patterns(ioc.TypeASN, `\b(ASN\d+)\b`), in: "AS64496", ok: true},
+		{name: "a part of the value", parser: patterns(ioc.TypeASN, `ASN\d{3}`), in: "AS64496"},
+		{name: "the end of the value", parser: patterns(ioc.TypeASN, `\d+`), in: "AS64496"},
+		{name: "the longest of the alternatives", parser: patterns(ioc.TypeASN, `ASN|ASN\d+`), in: "AS64496", ok: true},
+		{name: "as little as possible", parser: patterns(ioc.TypeASN, `ASN\d+?`), in: "AS64496", ok: true},
+		{name: "the second expression", parser: patterns(ioc.TypeASN, `x`, `ASN\d+`), in: "AS64496", ok: true},
+		{name: "no expression", parser: patterns(ioc.TypeASN), in: "AS64496", ok: true},
+		{name: "an expression of another type", parser: patterns(ioc.TypeHost, `x`), in: "AS64496", ok: true},
+		{name: "each hash of a file", parser: patterns(ioc.TypeFile, md5, sha1), in: emptyMD5 + " : " + emptySHA1, ok: true},
+		{name: "one hash of a file", parser: patterns(ioc.TypeFile, md5), in: emptyMD5 + " : " + emptySHA1},
+		{name: "the canonical form", parser: patterns(ioc.TypeHost, `[a-z.]+`), in: "Example.COM", ok: true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

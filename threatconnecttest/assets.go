@@ -14,17 +14,17 @@ type assetKind struct {
 }
 
 var victimAssetKinds = []*assetKind{
-	{"EmailAddress", "emailAddresses", "victimEmailAddress", []string{"address", "addressType"}},
-	{"NetworkAccount", "networkAccounts", "victimNetworkAccount", []string{"account", "network"}},
-	{"Phone", "phoneNumbers", "victimPhone", []string{"phoneType"}},
-	{"SocialNetwork", "socialNetworks", "victimSocialNetwork", []string{"account", "network"}},
-	{"WebSite", "webSites", "victimWebSite", []string{"webSite"}},
+	{name: "EmailAddress", branch: "emailAddresses", entity: "victimEmailAddress", fields: []string{"address", "addressType"}},
+	{name: "NetworkAccount", branch: "networkAccounts", entity: "victimNetworkAccount", fields: []string{"account", "network"}},
+	{name: "Phone", branch: "phoneNumbers", entity: "victimPhone", fields: []string{"phoneType"}},
+	{name: "SocialNetwork", branch: "socialNetworks", entity: "victimSocialNetwork", fields: []string{"account", "network"}},
+	{name: "WebSite", branch: "webSites", entity: "victimWebSite", fields: []string{"webSite"}},
 }
 
 var adversaryAssetKinds = []*assetKind{
-	{"Handle", "handles", "adversaryHandle", []string{"handle"}},
-	{"PhoneNumber", "phoneNumbers", "adversaryPhoneNumber", []string{"phoneNumber"}},
-	{"URL", "urls", "adversaryUrl", []string{"url"}},
+	{name: "Handle", branch: "handles", entity: "adversaryHandle", fields: []string{"handle"}},
+	{name: "PhoneNumber", branch: "phoneNumbers", entity: "adversaryPhoneNumber", fields: []string{"phoneNumber"}},
+	{name: "URL", branch: "urls", entity: "adversaryUrl", fields: []string{"url"}},
 }
 
 // asset is an asset of a victim or an adversary.

@@ -12,7 +12,12 @@ const (
 
 // associationRoutes returns the routes that create, list and delete associations.
 func associationRoutes() []route {
-	names := circleNames{"associatedGroupType", "associatedGroupId", "associatedIndicatorType", "associatedIndicator"}
+	names := circleNames{
+		groupType:     "associatedGroupType",
+		group:         "associatedGroupId",
+		indicatorType: "associatedIndicatorType",
+		indicator:     "associatedIndicator",
+	}
 	var routes []route
 	for _, p := range []struct {
 		path       string
@@ -22,10 +27,10 @@ func associationRoutes() []route {
 		victims    bool   // whether victims can be associated here
 		indicators bool   // whether indicators can be associated here
 	}{
-		{"/v2/groups/{type}/{id}", end((*call).group), "", "victimId", true, true},
-		{"/v2/indicators/{type}/{indicator}", end((*call).indicator), "", "associatedVictimId", true, false},
-		{"/v2/tasks/{id}", end((*call).task), "associatedTaskId", "victimId", true, true},
-		{"/v2/victims/{id}", end((*call).victim), "associatedTaskId", "associatedVictimId", false, false},
+		{path: "/v2/groups/{type}/{id}", find: end((*call).group), victim: "victimId", victims: true, indicators: true},
+		{path: "/v2/indicators/{type}/{indicator}", find: end((*call).indicator), victim: "associatedVictimId", victims: true},
+		{path: "/v2/tasks/{id}", find: end((*call).task), task: "associatedTaskId", victim: "victimId", victims: true, indicators: true},
+		{path: "/v2/victims/{id}", find: end((*call).victim), task: "associatedTaskId", victim: "associatedVictimId"},
 	} {
 		around := func(c *call) *circle {
 			if l := p.find(c); l != nil {

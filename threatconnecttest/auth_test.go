@@ -13,10 +13,14 @@ import (
 func TestSignatureMatchesTheVectors(t *testing.T) {
 	t.Parallel()
 	for _, v := range []struct{ secret, target, method, want string }{
-		{"secret", "/v2/owners", "GET", "6jy36dIubhuo3RrR8Y/6qQjNuOdFNF49FeMrmB5dHYY="},
-		{"secret", "/v2/batch", "POST", "dyDr6n+JVAq4z9mBolo5KfkotKhZjkxHLZxclREg7aQ="},
-		{"S3cr3t$with!special", "/api/v2/indicators/hosts/www.example.com?includeAdditional=true&owner=Example%20Organization", "GET",
-			"rCx/SqFmemoBn8U8BbjRF3/W6Sg6QIiuTt1Z4lsBdbk="},
+		{secret: "secret", target: "/v2/owners", method: "GET", want: "6jy36dIubhuo3RrR8Y/6qQjNuOdFNF49FeMrmB5dHYY="},
+		{secret: "secret", target: "/v2/batch", method: "POST", want: "dyDr6n+JVAq4z9mBolo5KfkotKhZjkxHLZxclREg7aQ="},
+		{
+			secret: "S3cr3t$with!special",
+			target: "/api/v2/indicators/hosts/www.example.com?includeAdditional=true&owner=Example%20Organization",
+			method: "GET",
+			want:   "rCx/SqFmemoBn8U8BbjRF3/W6Sg6QIiuTt1Z4lsBdbk=",
+		},
 	} {
 		assert.Equal(t, v.want, signing{secret: v.secret, target: v.target, method: v.method, stamp: "1700000000"}.signature())
 	}
@@ -30,34 +34,69 @@ func TestWhoMayCall(t *testing.T) {
 		status  int
 		message string
 	}{
-		{"a right signature is taken", func(*Server, *http.Request) {}, 200, ""},
-		{"a token is taken without a timestamp", func(s *Server, r *http.Request) {
+		{name: "a right signature is taken", change: func(*Server, *http.Request) {}, status: 200},
+		{name: "a token is taken without a timestamp", change: func(s *Server, r *http.Request) {
 			r.Header.Del("Timestamp")
 			r.Header.Set("Authorization", "TC-Token "+s.Token())
-		}, 200, ""},
-		{"header names may be lower case", func(_ *Server, r *http.Request) {
+		}, status: 200},
+		{name: "header names may be lower case", change: func(_ *Server, r *http.Request) {
 			for _, name := range []string{"Timestamp", "Authorization"} {
 				v := r.Header.Get(name)
 				r.Header.Del(name)
 				r.Header[map[string]string{"Timestamp": "timestamp", "Authorization": "authorization"}[name]] = []string{v}
 			}
-		}, 200, ""},
-		{"no credentials are refused", func(_ *Server, r *http.Request) { r.Header.Del("Authorization") }, 401, msgAccessDenied},
-		{"a wrong access id is refused", func(_ *Server, r *http.Request) {
+		}, status: 200},
+		{
+			name:    "no credentials are refused",
+			change:  func(_ *Server, r *http.Request) { r.Header.Del("Authorization") },
+			status:  401,
+			message: msgAccessDenied,
+		},
+		{name: "a wrong access id is refused", change: func(_ *Server, r *http.Request) {
 			r.Header.Set("Authorization", "TC 1:"+r.Header.Get("Authorization"))
-		}, 401, msgAccessDenied},
-		{"an expired token is refused", func(_ *Server, r *http.Request) { r.Header.Set("Authorization", "TC-Token old") }, 401, msgUnauthorized},
-		{"a timestamp that is no number is refused", func(_ *Server, r *http.Request) { r.Header.Set("Timestamp", "now") }, 401, msgBadTimestamp},
-		{"another timestamp than the signed one is refused", func(_ *Server, r *http.Request) {
+		}, status: 401, message: msgAccessDenied},
+		{
+			name:    "an expired token is refused",
+			change:  func(_ *Server, r *http.Request) { r.Header.Set("Authorization", "TC-Token old") },
+			status:  401,
+			message: msgUnauthorized,
+		},
+		{
+			name:    "a timestamp that is no number is refused",
+			change:  func(_ *Server, r *http.Request) { r.Header.Set("Timestamp", "now") },
+			status:  401,
+			message: msgBadTimestamp,
+		},
+		{name: "another timestamp than the signed one is refused", change: func(_ *Server, r *http.Request) {
 			n, _ := strconv.Atoi(r.Header.Get("Timestamp"))
 			r.Header.Set("Timestamp", strconv.Itoa(n-1))
-		}, 401, msgSignature},
-		{"another query than the signed one is refused", func(_ *Server, r *http.Request) { r.URL.RawQuery = "resultLimit=1" }, 401, msgSignature},
-		{"another method than the signed one is refused", func(_ *Server, r *http.Request) { r.Header.Set("Authorization", "TC "+accessID+":AAAA") }, 401, msgSignature},
-		{"a clock six minutes behind is refused", func(s *Server, _ *http.Request) { s.SetClockOffset(6 * time.Minute) }, 401, msgTimestamp},
-		{"a clock six minutes ahead is refused", func(s *Server, _ *http.Request) { s.SetClockOffset(-6 * time.Minute) }, 401, msgTimestamp},
-		{"a clock four minutes ahead is taken", func(s *Server, _ *http.Request) { s.SetClockOffset(-4 * time.Minute) }, 200, ""},
-		{"plain HTTP is refused", func(_ *Server, r *http.Request) { r.URL.Scheme = "http" }, 403, msgHTTPS},
+		}, status: 401, message: msgSignature},
+		{
+			name:    "another query than the signed one is refused",
+			change:  func(_ *Server, r *http.Request) { r.URL.RawQuery = "resultLimit=1" },
+			status:  401,
+			message: msgSignature,
+		},
+		{
+			name:    "another method than the signed one is refused",
+			change:  func(_ *Server, r *http.Request) { r.Header.Set("Authorization", "TC "+accessID+":AAAA") },
+			status:  401,
+			message: msgSignature,
+		},
+		{
+			name:    "a clock six minutes behind is refused",
+			change:  func(s *Server, _ *http.Request) { s.SetClockOffset(6 * time.Minute) },
+			status:  401,
+			message: msgTimestamp,
+		},
+		{
+			name:    "a clock six minutes ahead is refused",
+			change:  func(s *Server, _ *http.Request) { s.SetClockOffset(-6 * time.Minute) },
+			status:  401,
+			message: msgTimestamp,
+		},
+		{name: "a clock four minutes ahead is taken", change: func(s *Server, _ *http.Request) { s.SetClockOffset(-4 * time.Minute) }, status: 200},
+		{name: "plain HTTP is refused", change: func(_ *Server, r *http.Request) { r.URL.Scheme = "http" }, status: 403, message: msgHTTPS},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

@@ -29,12 +29,24 @@ func TestWriteTypes(t *testing.T) {
 		second           string
 		want, wantTags   []string
 	}{
-		{"Append", "Append", second, []string{"Description=one", "Aliases=two", "Description=three"}, []string{"A", "B"}},
-		{"Append", "Append", first, []string{"Description=one", "Aliases=two", "Description=one", "Aliases=two"}, []string{"A"}},
-		{"Replace", "Replace", second, []string{"Description=three"}, []string{"B"}},
-		{"Replace", "Replace", "", nil, nil},
-		{"Singleton", "Append", second, []string{"Aliases=two", "Description=three"}, []string{"A", "B"}},
-		{"Static", "Append", second, []string{"Description=one", "Aliases=two"}, []string{"A", "B"}},
+		{
+			attributes: "Append",
+			tags:       "Append",
+			second:     second,
+			want:       []string{"Description=one", "Aliases=two", "Description=three"},
+			wantTags:   []string{"A", "B"},
+		},
+		{
+			attributes: "Append",
+			tags:       "Append",
+			second:     first,
+			want:       []string{"Description=one", "Aliases=two", "Description=one", "Aliases=two"},
+			wantTags:   []string{"A"},
+		},
+		{attributes: "Replace", tags: "Replace", second: second, want: []string{"Description=three"}, wantTags: []string{"B"}},
+		{attributes: "Replace", tags: "Replace"},
+		{attributes: "Singleton", tags: "Append", second: second, want: []string{"Aliases=two", "Description=three"}, wantTags: []string{"A", "B"}},
+		{attributes: "Static", tags: "Append", second: second, want: []string{"Description=one", "Aliases=two"}, wantTags: []string{"A", "B"}},
 	} {
 		t.Run(tc.attributes+" "+tc.second, func(t *testing.T) {
 			t.Parallel()
@@ -244,12 +256,36 @@ func TestHashesInConflict(t *testing.T) {
 		want           []string
 		errors         int
 	}{
-		{"hashes are united", "", []string{md5A}, []string{md5A + " : " + sha1A}, []string{md5A + " : " + sha1A}, 0},
-		{"two files become one", "", []string{md5A, sha1A}, []string{md5A + " : " + sha1A}, []string{md5A + " : " + sha1A}, 0},
-		{"or both get the metadata", `"fileMergeMode":"Distribute"`, []string{md5A, sha1A}, []string{md5A + " : " + sha1A}, []string{md5A, sha1A}, 0},
-		{"the incoming hash wins", "", []string{md5A + " : " + sha1A}, []string{md5A + " : " + sha1B}, []string{md5A + " : " + sha1B}, 0},
-		{"the existing hash wins", `"hashCollisionMode":"FavorExisting"`, []string{md5A + " : " + sha1A}, []string{md5A + " : " + sha1B}, []string{md5A + " : " + sha1A}, 0},
-		{"the incoming file is ignored", `"hashCollisionMode":"IgnoreIncoming"`, []string{md5A + " : " + sha1A}, []string{md5A + " : " + sha1B}, []string{md5A + " : " + sha1A}, 1},
+		{name: "hashes are united", before: []string{md5A}, during: []string{md5A + " : " + sha1A}, want: []string{md5A + " : " + sha1A}},
+		{name: "two files become one", before: []string{md5A, sha1A}, during: []string{md5A + " : " + sha1A}, want: []string{md5A + " : " + sha1A}},
+		{
+			name:   "or both get the metadata",
+			mode:   `"fileMergeMode":"Distribute"`,
+			before: []string{md5A, sha1A},
+			during: []string{md5A + " : " + sha1A},
+			want:   []string{md5A, sha1A},
+		},
+		{
+			name:   "the incoming hash wins",
+			before: []string{md5A + " : " + sha1A},
+			during: []string{md5A + " : " + sha1B},
+			want:   []string{md5A + " : " + sha1B},
+		},
+		{
+			name:   "the existing hash wins",
+			mode:   `"hashCollisionMode":"FavorExisting"`,
+			before: []string{md5A + " : " + sha1A},
+			during: []string{md5A + " : " + sha1B},
+			want:   []string{md5A + " : " + sha1A},
+		},
+		{
+			name:   "the incoming file is ignored",
+			mode:   `"hashCollisionMode":"IgnoreIncoming"`,
+			before: []string{md5A + " : " + sha1A},
+			during: []string{md5A + " : " + sha1B},
+			want:   []string{md5A + " : " + sha1A},
+			errors: 1,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

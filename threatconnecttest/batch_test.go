@@ -65,22 +65,36 @@ func TestConfigurationsOfJobs(t *testing.T) {
 		status int
 		says   string
 	}{
-		{"a whole one is taken", config(), 201, ""},
-		{"haltOnError may be a string", config("haltOnError", `"true"`), 201, ""},
-		{"members that nobody knows are taken", config("playbookTriggersEnabled", `"false"`, "removeOrphanIndicators", "false"), 201, ""},
-		{"the owner is required", config("owner", ""), 400, "owner"},
-		{"the owner must exist", config("owner", `"Nobody"`), 403, msgOwner},
-		{"haltOnError is required", config("haltOnError", ""), 400, "haltOnError"},
-		{"haltOnError must be a boolean", config("haltOnError", `"Replace"`), 400, "haltOnError"},
-		{"the action is required", config("action", ""), 400, "action"},
-		{"the action must be known", config("action", `"Update"`), 400, "Create, Delete"},
-		{"the attribute write type is required", config("attributeWriteType", ""), 400, "attributeWriteType"},
-		{"the attribute write type must be known", config("attributeWriteType", `"append"`), 400, "Append, Replace, Singleton, Static"},
-		{"a V1 job has no Singleton", config("version", `"V1"`, "attributeWriteType", `"Singleton"`), 400, "attributeWriteType"},
-		{"the tag write type must be known", config("tagWriteType", `"Static"`), 400, "tagWriteType"},
-		{"the collision mode must be known", config("hashCollisionMode", `"Merge"`), 400, "hashCollisionMode"},
-		{"it must be an object", `[]`, 400, "properly formed"},
-		{"it must be JSON", `{`, 400, "properly formed"},
+		{name: "a whole one is taken", cfg: config(), status: 201},
+		{name: "haltOnError may be a string", cfg: config("haltOnError", `"true"`), status: 201},
+		{
+			name:   "members that nobody knows are taken",
+			cfg:    config("playbookTriggersEnabled", `"false"`, "removeOrphanIndicators", "false"),
+			status: 201,
+		},
+		{name: "the owner is required", cfg: config("owner", ""), status: 400, says: "owner"},
+		{name: "the owner must exist", cfg: config("owner", `"Nobody"`), status: 403, says: msgOwner},
+		{name: "haltOnError is required", cfg: config("haltOnError", ""), status: 400, says: "haltOnError"},
+		{name: "haltOnError must be a boolean", cfg: config("haltOnError", `"Replace"`), status: 400, says: "haltOnError"},
+		{name: "the action is required", cfg: config("action", ""), status: 400, says: "action"},
+		{name: "the action must be known", cfg: config("action", `"Update"`), status: 400, says: "Create, Delete"},
+		{name: "the attribute write type is required", cfg: config("attributeWriteType", ""), status: 400, says: "attributeWriteType"},
+		{
+			name:   "the attribute write type must be known",
+			cfg:    config("attributeWriteType", `"append"`),
+			status: 400,
+			says:   "Append, Replace, Singleton, Static",
+		},
+		{
+			name:   "a V1 job has no Singleton",
+			cfg:    config("version", `"V1"`, "attributeWriteType", `"Singleton"`),
+			status: 400,
+			says:   "attributeWriteType",
+		},
+		{name: "the tag write type must be known", cfg: config("tagWriteType", `"Static"`), status: 400, says: "tagWriteType"},
+		{name: "the collision mode must be known", cfg: config("hashCollisionMode", `"Merge"`), status: 400, says: "hashCollisionMode"},
+		{name: "it must be an object", cfg: `[]`, status: 400, says: "properly formed"},
+		{name: "it must be JSON", cfg: `{`, status: 400, says: "properly formed"},
 	} {
 		got := r.do("POST", "/v2/batch", tc.cfg)
 		require.Equal(t, tc.status, got.status, tc.name)

@@ -3,10 +3,8 @@ package threatconnecttest
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"math"
-	"net"
 	"net/http"
 	"strings"
 	"syscall"
@@ -61,20 +59,38 @@ func TestFaults(t *testing.T) {
 		err       error
 		processed bool
 	}{
-		{"a status instead of an answer", Fault{Kind: FaultStatus, Status: 429, Header: http.Header{"Retry-After": {"7"}}, Body: "slow down"}, 429, "slow down", nil, false},
-		{"503 is the default", Fault{Kind: FaultStatus}, 503, "", nil, false},
-		{"a status after the request was processed", Fault{Kind: FaultLateStatus, Status: 504}, 504, "", nil, true},
-		{"a status before the body was read", Fault{Kind: FaultEarlyStatus, Body: "too large"}, 413, "too large", nil, false},
-		{"a reset before", Fault{Kind: FaultReset}, 0, "", syscall.ECONNRESET, false},
-		{"a reset while the body is read", Fault{Kind: FaultCutUpload}, 0, "", syscall.ECONNRESET, false},
-		{"a body that is read slowly", Fault{Kind: FaultSlowUpload, Delay: time.Millisecond}, 201, "Success", nil, true},
-		{"a reply that is lost", Fault{Kind: FaultLostReply}, 0, "", syscall.ECONNRESET, true},
-		{"a body that breaks off", Fault{Kind: FaultCutBody}, 201, `{"status"`, io.ErrUnexpectedEOF, true},
-		{"a body that ends early", Fault{Kind: FaultTruncate}, 201, `{"status"`, nil, true},
-		{"a login page", Fault{Kind: FaultHTML}, 200, "<form", nil, false},
-		{"garbage", Fault{Kind: FaultGarbage}, 200, "{\x00", nil, false},
-		{"nothing", Fault{Kind: FaultEmpty}, 200, "", nil, false},
-		{"a delay", Fault{Kind: FaultDelay, Delay: time.Millisecond}, 201, "Success", nil, true},
+		{
+			name:   "a status instead of an answer",
+			fault:  Fault{Kind: FaultStatus, Status: 429, Header: http.Header{"Retry-After": {"7"}}, Body: "slow down"},
+			status: 429,
+			body:   "slow down",
+		},
+		{name: "503 is the default", fault: Fault{Kind: FaultStatus}, status: 503},
+		{name: "a status after the request was processed", fault: Fault{Kind: FaultLateStatus, Status: 504}, status: 504, processed: true},
+		{name: "a status before the body was read", fault: Fault{Kind: FaultEarlyStatus, Body: "too large"}, status: 413, body: "too large"},
+		{name: "a reset before", fault: Fault{Kind: FaultReset}, err: syscall.ECONNRESET},
+		{name: "a reset while the body is read", fault: Fault{Kind: FaultCutUpload}, err: syscall.ECONNRESET},
+		{
+			name:      "a body that is read slowly",
+			fault:     Fault{Kind: FaultSlowUpload, Delay: time.Millisecond},
+			status:    201,
+			body:      "Success",
+			processed: true,
+		},
+		{name: "a reply that is lost", fault: Fault{Kind: FaultLostReply}, err: syscall.ECONNRESET, processed: true},
+		{
+			name:      "a body that breaks off",
+			fault:     Fault{Kind: FaultCutBody},
+			status:    201,
+			body:      `{"status"`,
+			err:       io.ErrUnexpectedEOF,
+			processed: true,
+		},
+		{name: "a body that ends early", fault: Fault{Kind: FaultTruncate}, status: 201, body: `{"status"`, processed: true},
+		{name: "a login page", fault: Fault{Kind: FaultHTML}, status: 200, body: "<form"},
+		{name: "garbage", fault: Fault{Kind: FaultGarbage}, status: 200, body: "{\x00"},
+		{name: "nothing", fault: Fault{Kind: FaultEmpty}, status: 200},
+		{name: "a delay", fault: Fault{Kind: FaultDelay, Delay: time.Millisecond}, status: 201, body: "Success", processed: true},
 	} {
 		for _, way := range []string{"in process", "over a port"} {
 			t.Run(tc.name+" "+way, func(t *testing.T) {
@@ -137,76 +153,6 @@ func TestAnEndlessAnswerOverAPort(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, int64(8<<20), n)
 	require.NoError(t, resp.Body.Close())
-}
-
-// counted counts the bytes that are read from a body of size bytes.
-type counted struct{ size, read int }
-
-func (c *counted) Read(p []byte) (int, error) {
-	if c.read == c.size {
-		return 0, io.EOF
-	}
-	n := min(len(p), c.size-c.read)
-	c.read += n
-	return n, nil
-}
-
-func TestHowMuchOfAnUploadIsRead(t *testing.T) {
-	t.Parallel()
-	const size = 64 << 20 // more than the buffers on the way hold
-	for _, tc := range []struct {
-		name         string
-		fault        Fault
-		length       int64
-		least, most  int // bytes that the client sent
-		mostOverPort int
-	}{
-		{"nothing before an early status", Fault{Kind: FaultEarlyStatus}, size, 0, 0, size / 2},
-		{"half before a reset", Fault{Kind: FaultCutUpload}, size, size / 2, size / 2, size - 1},
-		{"a little of an unknown length before a reset", Fault{Kind: FaultCutUpload}, -1, halfOfUnknown, halfOfUnknown, size / 2},
-		{"everything when it is slow", Fault{Kind: FaultSlowUpload, Delay: time.Millisecond}, size, size, size, size},
-	} {
-		for _, way := range []string{"in process", "over a port"} {
-			t.Run(tc.name+" "+way, func(t *testing.T) {
-				t.Parallel()
-				r := newRig(t)
-				base, client := r.srv.BaseURL(), &http.Client{Transport: r.srv}
-				if way == "over a port" {
-					base, client = r.overPort()
-				}
-				r.inject(tc.fault)
-				body := &counted{size: size}
-				req, err := http.NewRequestWithContext(t.Context(), "POST", base+"/v2/groups/threats", body)
-				require.NoError(t, err)
-				req.ContentLength = tc.length
-				r.sign(req)
-				_, _, _ = try(client, req) // a status or an error, as the kernel has it
-				assert.Equal(t, map[FaultKind]int{tc.fault.Kind: 1}, r.srv.FaultCounts())
-				if way == "in process" {
-					assert.Equal(t, tc.most, body.read)
-					assert.EqualValues(t, tc.most, r.srv.Requests()[0].BodySize)
-				}
-				assert.GreaterOrEqual(t, body.read, tc.least)
-				assert.LessOrEqual(t, body.read, tc.mostOverPort)
-			})
-		}
-	}
-}
-
-// A slow upload that the client gives up ends with its context, and is not processed.
-func TestASlowUploadThatIsGivenUp(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
-		r.inject(Fault{Kind: FaultSlowUpload, Delay: time.Hour})
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		start := time.Now()
-		_, _, err := r.try(r.request("POST", "/v2/groups/threats", `{"name":"x"}`).WithContext(ctx))
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-		assert.Equal(t, time.Minute, time.Since(start))
-		assert.Empty(t, r.srv.Groups("Example Organization"))
-	})
 }
 
 func TestFaultsThatAreRefused(t *testing.T) {
@@ -418,90 +364,4 @@ func TestAnEndlessBodyEndsWithTheContext(t *testing.T) {
 	cancel()
 	_, err = io.Copy(io.Discard, resp.Body)
 	require.ErrorIs(t, err, context.Canceled)
-}
-
-// closing tells whether a body was closed, and may fail.
-type closing struct {
-	io.Reader
-	closed bool
-}
-
-func (c *closing) Close() error { c.closed = true; return nil }
-
-type failing struct{}
-
-func (failing) Read([]byte) (int, error) { return 0, errors.New("disk gone") }
-
-func TestARoundTripBehavesLikeNetHTTP(t *testing.T) {
-	t.Parallel()
-	r := newRig(t)
-	for _, tc := range []struct {
-		name   string
-		body   io.Reader
-		change func(*http.Request)
-		says   string
-	}{
-		{"a body that fails", failing{}, func(*http.Request) {}, "disk gone"},
-		{"a length that lies", strings.NewReader("{}"), func(q *http.Request) { q.ContentLength = 5 }, "ContentLength=5 with Body length 2"},
-		{"a line break in a header", strings.NewReader("{}"), func(q *http.Request) { q.Header.Set("X", "a\nb") }, "invalid header field value"},
-		{"another host", strings.NewReader("{}"), func(q *http.Request) { q.URL.Host = "elsewhere.example" }, "no such host"},
-		{"no host", strings.NewReader("{}"), func(q *http.Request) { q.URL.Host = "" }, "no Host"},
-		{"another scheme", strings.NewReader("{}"), func(q *http.Request) { q.URL.Scheme = "gopher" }, "unsupported protocol scheme"},
-	} {
-		body := &closing{Reader: tc.body}
-		req := r.request("POST", "/v2/groups/threats", "{}")
-		req.Body, req.ContentLength = body, -1
-		tc.change(req)
-		_, err := r.srv.RoundTrip(req)
-		require.ErrorContains(t, err, tc.says, tc.name)
-		assert.True(t, body.closed, tc.name)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	_, err := r.srv.RoundTrip(r.request("GET", "/v2/owners", "").WithContext(ctx))
-	require.ErrorIs(t, err, context.Canceled)
-	require.Len(t, r.srv.Requests(), 2, "those whose body broke off")
-	for _, sent := range r.srv.Requests() {
-		assert.Zero(t, sent.Status, "and they were not processed")
-	}
-	var dial *net.OpError
-	req := r.request("GET", "/v2/owners", "")
-	req.URL.Host = "elsewhere.example"
-	_, err = r.srv.RoundTrip(req)
-	require.ErrorAs(t, err, &dial)
-
-	resp, err := r.srv.RoundTrip(r.request("GET", "/v2/owners", ""))
-	require.NoError(t, err)
-	b, err := io.ReadAll(resp.Body)
-	require.NoError(t, err)
-	assert.Equal(t, int64(len(b)), resp.ContentLength)
-	assert.Equal(t, "200 OK", resp.Status)
-}
-
-// A request without a method is a GET, as http.Transport sends it.
-func TestARequestWithoutAMethod(t *testing.T) {
-	t.Parallel()
-	r := newRig(t)
-	req := r.request("GET", "/v2/owners", "")
-	req.Method = ""
-	resp, err := r.srv.RoundTrip(req)
-	require.NoError(t, err)
-	assert.Equal(t, http.StatusOK, resp.StatusCode)
-	assert.Equal(t, "GET", lastRequest(r.srv).Method)
-	assert.Same(t, req, resp.Request)
-	assert.Empty(t, req.Method)
-}
-
-func TestTheServerOnAPort(t *testing.T) {
-	t.Parallel()
-	r := newRig(t)
-	base, client := r.overPort()
-	r.seed(&IndicatorRecord{Owner: "Example Source", Type: "URL", Summary: "http://example.com/"})
-	req, err := http.NewRequestWithContext(t.Context(), "GET", base+"/v2/indicators/urls/http%3A%2F%2Fexample.com%2F?owner=Example+Source", nil)
-	require.NoError(t, err)
-	r.sign(req)
-	resp, body, err := try(client, req)
-	require.NoError(t, err)
-	assert.Equal(t, 200, resp.StatusCode, body)
-	assert.NotEmpty(t, resp.Header.Get("Date"))
 }

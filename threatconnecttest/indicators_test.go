@@ -49,19 +49,49 @@ func TestValuesThatThePlatformRefuses(t *testing.T) {
 		taken         []string
 		refused       []string
 	}{
-		{"addresses", "ip", []string{"192.0.2.1", "2001:db8::1", "2001:0DB8:0:0:0:0:0:1"},
-			[]string{"01.2.3.4", "192.0.2.1 ", "192.0.2.256", "::ffff:192.0.2.1", "fe80::1%eth0", "192.0.2.0/24", ""}},
-		{"emailAddresses", "address", []string{"bad@example.com", "a+b@example.org"},
-			[]string{"bad", "a@b@example.com", "Bad <bad@example.com>", "bad@exa mple.com", "bad@b\u00fccher.example"}},
-		{"hosts", "hostName", []string{"example.com", "r3---sn-x.example.net", "xn--bcher-kva.example"},
-			[]string{"b\u00fccher.example", "a_b.example.com", "localhost", "a..example", "-a.example", "192.0.2.1", "example.com:80", "setup.exe", "example.com."}},
-		{"urls", "text", []string{"http://example.com/A%2Fb?x=1#y", "https://192.0.2.1:8443/", "ftp://example.com/x", "http://example.com/a b?x=1"},
-			[]string{"http://EXAMPLE.com/", "http://user@example.com/", "hxxp://example.com/", "http://b\u00fccher.example/", "http://example.com:70000/", "http://exa mple.com/", "http://example.com/ ", "example.com/x", "http:///x"}},
-		{"asns", "AS Number", []string{"ASN12345"}, []string{"12345", "AS12345", "AS 12345", "ASN 12345", "asn12345", "ASN"}},
-		{"cidrBlocks", "Block", []string{"192.0.2.0/24", "2001:db8:1234:0:0:0:0:0/48"},
-			[]string{"192.0.2.0/33", "2001:db8:1234::/48", "2001:0db8:1234:0:0:0:0:0/48", "2001:db8:1234:0000:0:0:0:0/48", "2001:DB8:1234:0:0:0:0:0/48", "192.0.2.0"}},
-		{"mutexes", "Mutex", []string{`Global\Example`}, []string{""}},
-		{"files", "md5", []string{"d41d8cd98f00b204e9800998ecf8427e"}, []string{"d41d8cd98f00b204e9800998ecf8427", "z41d8cd98f00b204e9800998ecf8427e"}},
+		{
+			branch:  "addresses",
+			field:   "ip",
+			taken:   []string{"192.0.2.1", "2001:db8::1", "2001:0DB8:0:0:0:0:0:1"},
+			refused: []string{"01.2.3.4", "192.0.2.1 ", "192.0.2.256", "::ffff:192.0.2.1", "fe80::1%eth0", "192.0.2.0/24", ""},
+		},
+		{
+			branch:  "emailAddresses",
+			field:   "address",
+			taken:   []string{"bad@example.com", "a+b@example.org"},
+			refused: []string{"bad", "a@b@example.com", "Bad <bad@example.com>", "bad@exa mple.com", "bad@b\u00fccher.example"},
+		},
+		{
+			branch:  "hosts",
+			field:   "hostName",
+			taken:   []string{"example.com", "r3---sn-x.example.net", "xn--bcher-kva.example"},
+			refused: []string{"b\u00fccher.example", "a_b.example.com", "localhost", "a..example", "-a.example", "192.0.2.1", "example.com:80", "setup.exe", "example.com."},
+		},
+		{
+			branch:  "urls",
+			field:   "text",
+			taken:   []string{"http://example.com/A%2Fb?x=1#y", "https://192.0.2.1:8443/", "ftp://example.com/x", "http://example.com/a b?x=1"},
+			refused: []string{"http://EXAMPLE.com/", "http://user@example.com/", "hxxp://example.com/", "http://b\u00fccher.example/", "http://example.com:70000/", "http://exa mple.com/", "http://example.com/ ", "example.com/x", "http:///x"},
+		},
+		{
+			branch:  "asns",
+			field:   "AS Number",
+			taken:   []string{"ASN12345"},
+			refused: []string{"12345", "AS12345", "AS 12345", "ASN 12345", "asn12345", "ASN"},
+		},
+		{
+			branch:  "cidrBlocks",
+			field:   "Block",
+			taken:   []string{"192.0.2.0/24", "2001:db8:1234:0:0:0:0:0/48"},
+			refused: []string{"192.0.2.0/33", "2001:db8:1234::/48", "2001:0db8:1234:0:0:0:0:0/48", "2001:db8:1234:0000:0:0:0:0/48", "2001:DB8:1234:0:0:0:0:0/48", "192.0.2.0"},
+		},
+		{branch: "mutexes", field: "Mutex", taken: []string{`Global\Example`}, refused: []string{""}},
+		{
+			branch:  "files",
+			field:   "md5",
+			taken:   []string{"d41d8cd98f00b204e9800998ecf8427e"},
+			refused: []string{"d41d8cd98f00b204e9800998ecf8427", "z41d8cd98f00b204e9800998ecf8427e"},
+		},
 	} {
 		t.Run(tc.branch, func(t *testing.T) {
 			t.Parallel()

@@ -209,14 +209,14 @@ func TestReaderErrorsSayWhereAndNeverWhat(t *testing.T) {
 		offset     int64
 		cut        bool
 	}{
-		{`{"secret":tru}`, whatLiteral, 13, false},
-		{`{"secret":"evil`, whatEnd, 15, true},
-		{`{"secret" "evil"}`, whatColon, 10, false},
-		{`{"secret":1`, whatEnd, 11, true},
-		{`{"secret":1;`, whatObject, 11, false},
-		{`<html>secret`, whatValue, 0, false},
-		{"{\"secret\":\"\x1b\"}", whatControl, 11, false},
-		{`{"secret":1} evil`, whatAfter, 13, false},
+		{text: `{"secret":tru}`, want: whatLiteral, offset: 13},
+		{text: `{"secret":"evil`, want: whatEnd, offset: 15, cut: true},
+		{text: `{"secret" "evil"}`, want: whatColon, offset: 10},
+		{text: `{"secret":1`, want: whatEnd, offset: 11, cut: true},
+		{text: `{"secret":1;`, want: whatObject, offset: 11},
+		{text: `<html>secret`, want: whatValue},
+		{text: "{\"secret\":\"\x1b\"}", want: whatControl, offset: 11},
+		{text: `{"secret":1} evil`, want: whatAfter, offset: 13},
 	} {
 		r := NewReader([]byte(c.text))
 		r.Skip()
