@@ -88,7 +88,7 @@ func ExampleRefang() {
 	// http://example.com/search[.]php
 }
 
-// A program that shares indicators leaves out what must not be shared.
+// This program omits indicators that must not be shared.
 func ExampleExclusions() {
 	var x ioc.Exclusions
 	err := x.AddList("ours.txt", strings.NewReader("threatconnect.com # and every name below it\n8.8.8.0/24\n"))
@@ -120,7 +120,7 @@ func ExampleExclusions() {
 	// share: Address 185.199.108.153
 }
 
-// The lists of the project misp-warninglists are JSON files.
+// The lists of the misp-warninglists project are JSON files.
 func ExampleExclusions_AddWarningList() {
 	var x ioc.Exclusions
 	err := x.AddWarningList(strings.NewReader(`{

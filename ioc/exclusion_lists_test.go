@@ -39,7 +39,7 @@ func TestPlainListsThatCannotBeReadAddNothing(t *testing.T) {
 			assert.Empty(t, x.Lists())
 			assert.Empty(t, x.sets)
 			reason, exclude := x.Exclude("Host", "evil.org")
-			assert.True(t, exclude, "what the list would have excluded is not known")
+			assert.True(t, exclude, "the content of the list is unknown")
 			assert.Equal(t, "cannot be checked: a list was not added: ours.txt", reason)
 			if name == "a read error" {
 				require.ErrorIs(t, err, errBroken)
@@ -72,7 +72,7 @@ func TestPlainListsAreReadToTheirLimits(t *testing.T) {
 	assert.Len(t, x.Lists(), 2)
 }
 
-// The first list that has an entry is in the reason, whatever the sizes of the lists are.
+// The reason names the first list that has an entry, whatever the sizes of the lists are.
 func TestTheReasonNamesTheFirstList(t *testing.T) {
 	t.Parallel()
 	for _, lists := range [][]string{
@@ -190,7 +190,7 @@ func numbered(n int, format string) string {
 	return b.String()
 }
 
-// nested returns texts of which each is the beginning of the next, of n bytes in sum or a bit more.
+// nested returns texts of about n bytes in total, each a prefix of the next.
 func nested(n int) []string {
 	var texts []string
 	for sum := 0; sum < n; sum += 64 {

@@ -241,7 +241,7 @@ func TestWarningListsThatCannotBeReadAddNothing(t *testing.T) {
 	require.EqualError(t, err, `ioc: warning list: was not read to its end: connection reset`)
 }
 
-// Each attribute of MISP stands for types of indicators.
+// Each MISP attribute maps to indicator types.
 func TestAttributesOfWarningListsAreTypes(t *testing.T) {
 	t.Parallel()
 	const hash = "AA0D8CD98F00B204E9800998ECF8427F"

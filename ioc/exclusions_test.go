@@ -51,7 +51,7 @@ func TestExclusionsExcludeWhatMustNotBeShared(t *testing.T) {
 		"2001:db8::1":                      "",
 		"192.0.2.1":                        "",
 		"10.0.0.0/24":                      "RFC 1918",
-		"8.0.0.0/5":                        "RFC 1918", // has 10.0.0.0/8 in it
+		"8.0.0.0/5":                        "RFC 1918", // contains 10.0.0.0/8
 		"8.0.0.0/15":                       "block wider than /16",
 		"8.8.0.0/16":                       "",
 		"2a00::/29":                        "block wider than /32",
@@ -124,11 +124,11 @@ func TestExclusionsExcludeWhatMustNotBeShared(t *testing.T) {
 		"64:ff9b::a00:1":                        "RFC 1918",
 		"64:ff9b::c633:6407":                    onList,
 		"64:ff9b::808:808":                      "",
-		"64:ff9b::/96":                          "this network", // stands for all of IPv4
+		"64:ff9b::/96":                          "this network", // embeds all of IPv4
 		"64:ff9b::800:0/104":                    "block wider than /16",
 		"64:ff9b::/32":                          "RFC 8215",
 		"64:ff9b::c0a8:0/112":                   "RFC 1918",
-		"64:ff9b::8000:0/98":                    "RFC 3927", // stands for 128.0.0.0/2
+		"64:ff9b::8000:0/98":                    "RFC 3927", // embeds 128.0.0.0/2
 		"64:ff9b:1::1":                          "RFC 8215",
 		"http://[64:ff9b::a00:1]/":              "RFC 1918",
 		"2002:a00:1::":                          "RFC 1918",
@@ -159,7 +159,7 @@ func TestExclusionsExcludeWhatMustNotBeShared(t *testing.T) {
 			assert.Equal(t, want != "", exclude, reason)
 			assert.Contains(t, reason, want)
 			reasonAsGiven, _ := x.Exclude(string(v.Type), in)
-			assert.Equal(t, reason, reasonAsGiven, "of the value as it was given")
+			assert.Equal(t, reason, reasonAsGiven, "for the value as given")
 		})
 	}
 }
@@ -187,7 +187,7 @@ func TestReservedRangesEndWhereTheyEnd(t *testing.T) {
 	assert.Equal(t, "not a public address (unspecified, RFC 4291)", reason)
 	const empty = "d41d8cd98f00b204e9800998ecf8427e"
 	reason, _ = excluding(t, &Exclusions{}, empty).Exclude("File", empty)
-	assert.Equal(t, "hash of an empty file", reason, "a rule explains more than a list")
+	assert.Equal(t, "hash of an empty file", reason, "rules take precedence over lists")
 }
 
 func TestExclusionsKnowDocumentation(t *testing.T) {
@@ -284,7 +284,7 @@ func TestExclusionsLimitTheWidthOfBlocks(t *testing.T) {
 		"8.8.8.0/23":        "block wider than /24",
 		"2a00:1:2::/48":     "",
 		"2a00:1:2::/47":     "block wider than /48",
-		"2002:808:808::/47": "", // stands for 8.8.8.8/31
+		"2002:808:808::/47": "", // embeds 8.8.8.8/31
 		"2002:808::/32":     "block wider than /24",
 	} {
 		reason, _ := x.Exclude("CIDR", block)
@@ -293,10 +293,10 @@ func TestExclusionsLimitTheWidthOfBlocks(t *testing.T) {
 	_, exclude := (&Exclusions{MinIPv4Bits: 1, MinIPv6Bits: 1}).Exclude("CIDR", "16.0.0.0/6")
 	assert.False(t, exclude)
 	_, exclude = (&Exclusions{MinIPv4Bits: 99}).Exclude("CIDR", "8.8.8.8/32")
-	assert.False(t, exclude, "a single address is as narrow as a block can be")
+	assert.False(t, exclude, "a single address is the narrowest block")
 }
 
-// urlCorpus calls test with URLs in canonical form, and the host of each.
+// urlCorpus calls test with URLs in canonical form and their hosts.
 func urlCorpus(t *testing.T, test func(canonical, host string)) {
 	t.Helper()
 	hosts := map[string]string{
@@ -344,7 +344,7 @@ func TestExclusionsCheckTheHostOfEveryURL(t *testing.T) {
 	})
 }
 
-// Sorted blocks and parts are compared with a search through all of them.
+// Searches in sorted blocks and parts agree with linear searches.
 func TestExclusionsFindWhatASearchThroughAllFinds(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
@@ -433,7 +433,7 @@ func FuzzExclusions(f *testing.F) {
 		require.Equal(t, reason != "", exclude)
 		canonical, err := Canonical(Type(typ), value)
 		if err != nil {
-			require.True(t, exclude || typ == "Coin", "what cannot be checked was not excluded")
+			require.True(t, exclude || typ == "Coin", "a value that cannot be checked was not excluded")
 			return
 		}
 		again, _ := x.Exclude(typ, canonical)

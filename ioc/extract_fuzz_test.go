@@ -22,7 +22,7 @@ func extractAll(t *testing.T, text string) []Match {
 	return found
 }
 
-// FuzzExtract checks what holds for the indicators of every text.
+// FuzzExtract checks properties of the indicators of every text.
 func FuzzExtract(f *testing.F) {
 	for _, seed := range []string{
 		"", "C2 at hxxps://evil[.]example[.]com:8443/a[.]php?x=1&amp;y=2, 203.0.113.5:443 and [2001:db8::1]:80.",
@@ -64,11 +64,11 @@ func FuzzExtract(f *testing.F) {
 			require.NoError(t, err)
 			again = append(again, match)
 		}
-		require.Equal(t, found, again, "how a text is read makes no difference")
+		require.Equal(t, found, again, "the result depends on the reader")
 	})
 }
 
-// FuzzPlainText checks that places of the plain text lead back to the original.
+// FuzzPlainText checks that positions in the plain text map to the original.
 func FuzzPlainText(f *testing.F) {
 	for _, seed := range []string{"a[.]b", "a [.] b", "&lt;a&#91;.&#93;b&gt;", `a\.b\/c\u0026`, "a].[b[.c.]d", "[[.]]", "a \t(at)\tb(dot)c", "hxxp[:]//a[/]b", `\[.\]a\[.\]b`} {
 		f.Add([]byte(seed))

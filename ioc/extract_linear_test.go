@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// Extract takes time in proportion to the length of a text, whatever is in it. Windows bound the length
-// of what is looked at together, so the patterns are as long as a window and a small part of one.
+// Extract takes time linear in the length of a text. Windows bound the length of the text that is
+// scanned together, so the patterns have the length of a window and of a small part of one.
 func TestThreatTextTimeGrowsLinearly(t *testing.T) {
 	for _, pattern := range []string{
 		"a@", "a.", "a-", "1.", "1.2.3.4 ", "1.2.3.4,", "1:", "::", ":1", "a:1:", "[.]", "[", "](", "a[.]b ", "(at)", " [.] ",

@@ -148,23 +148,23 @@ func TestExtractLeavesOut(t *testing.T) {
 	}
 }
 
-// A name behind a hash is that of a file, as in the output of sha256sum.
+// A name after a hash is a file name, as in the output of sha256sum.
 func TestExtractKnowsWhatWasHashed(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, []string{"File D41D8CD98F00B204E9800998ECF8427E", "Host evil-site.net"}, values(t, "d41d8cd98f00b204e9800998ecf8427e  evil-site.net"))
 	assert.Equal(t, []string{"File D41D8CD98F00B204E9800998ECF8427E"}, values(t, "# Modules of the C2\nd41d8cd98f00b204e9800998ecf8427e  module.py\nmodule.py"))
 }
 
-// A heading holds for the text below it, also in the next window, and not for the next section.
+// A heading applies to the text below it, also in the next window, but not to the next section.
 func TestExtractKnowsTheSection(t *testing.T) {
 	t.Parallel()
 	text := "## Domains\n" + strings.Repeat("nothing\n", windowSize/4) + "evil.zip\n## More\nevil.zip\n"
 	assert.Equal(t, []string{"Host evil.zip"}, values(t, text))
 	table := "name,imphash,size\n" + strings.Repeat("a,d41d8cd98f00b204e9800998ecf8427e,1\n", windowSize/16)
-	assert.Zero(t, len(values(t, table)), "the header of a table holds, too")
+	assert.Zero(t, len(values(t, table)), "a table header also applies")
 	quoted := "name,imphash,size\n" + strings.Repeat("a,d41d8cd98f00b204e9800998ecf8427e,1\n\"a\",\"d41d8cd98f00b204e9800998ecf8427e\",\"1\"\n", windowSize/8)
-	assert.Zero(t, len(values(t, quoted)), "quotes hold for their line only")
-	assert.Equal(t, []string{"Address 10.2.3.4"}, values(t, "## Versions of servers\n- 10.2.3.4\n"), "a heading that says two things says nothing")
+	assert.Zero(t, len(values(t, quoted)), "quotes apply only to their line")
+	assert.Equal(t, []string{"Address 10.2.3.4"}, values(t, "## Versions of servers\n- 10.2.3.4\n"), "an ambiguous heading has no meaning")
 	assert.Equal(t, []string{"File D41D8CD98F00B204E9800998ECF8427E"}, values(t, "## Key findings\n- d41d8cd98f00b204e9800998ecf8427e\n"))
 }
 
@@ -215,7 +215,7 @@ func TestExtractByTheOptionsOfAParser(t *testing.T) {
 	}, found(&Parser{Strict: true, Patterns: map[Type][]*regexp.Regexp{TypeHost: {regexp.MustCompile(`www\..*`)}}}))
 }
 
-// A window ends behind a line, a word or a cell, so that the places of indicators make no difference.
+// A window ends after a line, a word or a cell, so the positions of indicators make no difference.
 func TestExtractReadsLongTexts(t *testing.T) {
 	t.Parallel()
 	for _, separator := range []string{"\n", " ", ",", "\"", "\r\n"} {
@@ -246,7 +246,7 @@ func TestExtractReadsLongTexts(t *testing.T) {
 	}
 }
 
-// A run that is longer than a window is skipped, and what is around it is found.
+// A run longer than a window is skipped, and the text around it is scanned.
 func TestExtractSkipsLongRuns(t *testing.T) {
 	t.Parallel()
 	run := strings.Repeat("QUJD", windowSize)
@@ -299,7 +299,7 @@ func TestExtractStopsWithTheLoop(t *testing.T) {
 	}
 }
 
-// Memory does not grow with the text: what is kept are a window and some names of the text.
+// Memory does not grow with the text. It contains one window and some names.
 func TestExtractKeepsAWindow(t *testing.T) {
 	const size, most = 8 << 20, 2 << 20
 	heap := func() uint64 {

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// adversarial are patterns that cost more than linear time if a function looks back, nests or starts
-// again: each is repeated to the length.
+// adversarial contains patterns that take more than linear time if a function backtracks, nests or
+// restarts. Each is repeated to the requested length.
 func adversarial() map[string]func(n int) string {
 	repeated := func(before, unit, after string) func(int) string {
 		return func(n int) string { return before + strings.Repeat(unit, max(n/len(unit), 1)) + after }
@@ -54,8 +54,7 @@ func adversarial() map[string]func(n int) string {
 	}
 }
 
-// The time of each function grows with the length, whatever the value is: twice the length takes less than
-// three times as long.
+// The time of each function grows linearly: twice the length takes less than three times as long.
 func TestThreatValuesTimeGrowsLinearly(t *testing.T) {
 	parser := &Parser{Strict: true, SplitPort: true, AssumeScheme: "http", MaskBlock: true}
 	functions := map[string]func(string){
@@ -82,9 +81,9 @@ func TestThreatValuesTimeGrowsLinearly(t *testing.T) {
 	}
 }
 
-// requireLinear fails if f takes three times as long or longer for each doubling of the input, up to factor times
-// the input; quadratic time would be four times as long. It compares the fastest runs, and runs f again while other work on
-// the machine may be the reason.
+// requireLinear fails if f takes at least three times as long for each doubling of the input, up to
+// factor times the input. Quadratic time would be four times as long. It compares the fastest runs,
+// and repeats them if other load on the machine may be the cause.
 func requireLinear(t *testing.T, n, factor int, f func(n int) func()) {
 	t.Helper()
 	const noise = 20 * time.Microsecond

@@ -129,8 +129,8 @@ func TestErrorsOfSurroundingsNameTheOption(t *testing.T) {
 	}
 }
 
-// The strict rules hold for values with something around them, too, and the expressions of the caller stay as they
-// are.
+// Strict also applies to values with ports, schemes and host bits, and does not change the caller's
+// expressions.
 func TestParserChecksWhatItTakesOut(t *testing.T) {
 	t.Parallel()
 	_, err := (&ioc.Parser{Strict: true, AssumeScheme: "http"}).Parse("evil.example/{x}")
@@ -141,7 +141,7 @@ func TestParserChecksWhatItTakesOut(t *testing.T) {
 	value, err := (&ioc.Parser{Patterns: map[ioc.Type][]*regexp.Regexp{ioc.TypeHost: {expression}}}).Canonical(ioc.TypeHost, "a.example")
 	require.NoError(t, err)
 	assert.Equal(t, "a.example", value)
-	assert.Equal(t, "a", expression.FindString("a.example"), "the expression is the caller's")
+	assert.Equal(t, "a", expression.FindString("a.example"), "the caller's expression is unchanged")
 }
 
 func TestPortsWithAProtocolAreNoPaths(t *testing.T) {
@@ -244,7 +244,7 @@ func TestTheDocumentedLevelsHold(t *testing.T) {
 	_, section, _ := strings.Cut(string(text), "\n## Lenient and strict\n")
 	section, _, _ = strings.Cut(section, "\n## ")
 	rows := row.FindAllStringSubmatch(section, -1)
-	require.Len(t, rows, strings.Count(section, "\n|")-2, "all rows but the two of the head")
+	require.Len(t, rows, strings.Count(section, "\n|")-2, "all rows except the two header rows")
 	verdict := map[bool]string{true: "accepts", false: "refuses"}
 	for _, cells := range rows {
 		t.Run(cells[1], func(t *testing.T) {
@@ -254,7 +254,7 @@ func TestTheDocumentedLevelsHold(t *testing.T) {
 			assert.Equal(t, lenient, verdict[err == nil], "lenient: %v", err)
 			_, err = (&ioc.Parser{Strict: true}).Canonical(typ, value)
 			assert.Equal(t, strict, verdict[err == nil], "strict: %v", err)
-			assert.Equal(t, strict, verdict[platform == "accepts"], "strict is what the platform is known to accept")
+			assert.Equal(t, strict, verdict[platform == "accepts"], "strict matches the platform")
 		})
 	}
 }
@@ -307,7 +307,7 @@ func TestPatternsMatchWholeValues(t *testing.T) {
 	}
 }
 
-// FuzzParser checks that options take away or add nothing but what they are for.
+// FuzzParser checks that each option has only its documented effect.
 func FuzzParser(f *testing.F) {
 	for _, s := range []string{
 		"www.example.com", "_a.b.example", "setup.exe", "a.abcdefghijklmn", "192.0.2.1:443", "[2001:db8::1]:443", "evil.example/x", "192.0.2.1/24", "2001:db8::1/32", "192.0.2.1/x", "evil[.]example[:]80",
@@ -321,12 +321,12 @@ func FuzzParser(f *testing.F) {
 		lenient, err := ioc.Parse(s)
 		if err == nil {
 			got, err := around.Parse(s)
-			require.NoError(t, err, "options for surroundings refuse nothing")
+			require.NoError(t, err, "these options refuse no values")
 			require.Equal(t, lenient, got)
 			require.Equal(t, ioc.Indicator{Type: got.Type, Value: got.Value, Defanged: got.Defanged}, got)
 		}
 		if got, err := strict.Parse(s); err == nil {
-			require.Equal(t, lenient, got, "strict accepts a part of what lenient accepts")
+			require.Equal(t, lenient, got, "strict values are a subset of lenient values")
 		} else {
 			require.Zero(t, got)
 		}

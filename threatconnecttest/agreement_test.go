@@ -12,8 +12,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// What the client calls canonical must be taken, and kept as it is: the two rule books are written
-// apart, and each is a check on the other.
+// The server must accept every canonical form of the client and store it unchanged. The two sets of
+// rules are written independently, so each checks the other.
 func TestCanonicalFormsOfTheClientAreTaken(t *testing.T) {
 	t.Parallel()
 	srv := threatconnecttest.NewT(t)
@@ -44,7 +44,7 @@ func TestCanonicalFormsOfTheClientAreTaken(t *testing.T) {
 	}
 }
 
-// FuzzStrictFormsAreTaken checks that the server takes, and keeps, what the strict rules accept.
+// FuzzStrictFormsAreTaken checks that the server accepts strict values and stores them unchanged.
 func FuzzStrictFormsAreTaken(f *testing.F) {
 	for _, s := range []string{
 		"www.example.com", "WWW.Example.com.", "bücher.example", "日本語。jp", "r3---sn-x.example.net", "_dmarc.example.com", "a_b.c.example", "a.abcdefghijklm", "a.abcdefghijklmn", "a.xn--p1ai",
@@ -74,7 +74,7 @@ func FuzzStrictFormsAreTaken(f *testing.F) {
 			got := &threatconnecttest.IndicatorRecord{Type: string(typ), Summary: v}
 			require.NoError(t, srv.Seed(got), "%s %q", typ, v)
 			if typ == ioc.TypeHashtag {
-				v = strings.ToLower(v) // as the platform keeps it
+				v = strings.ToLower(v) // the platform's form
 			}
 			require.Equal(t, v, got.Summary)
 		}

@@ -54,7 +54,7 @@ func TestNothingIsAssociatedWithItself(t *testing.T) {
 	t.Run("a group of a batch file", func(t *testing.T) {
 		t.Parallel()
 		r := newRig(t)
-		for range 2 { // the first creates the group, the second finds it
+		for range 2 { // creates the group, then finds it
 			job := r.batch(config(), `{"group":[{"type":"Threat","name":"x","xid":"x","associatedGroupXid":["x","y"]},{"type":"Threat","name":"y","xid":"y"}]}`)
 			assert.Equal(t, []int{1, 1}, []int{job.Success, job.Errors})
 			require.Len(t, job.Problems, 1)
@@ -63,7 +63,7 @@ func TestNothingIsAssociatedWithItself(t *testing.T) {
 			assert.Contains(t, r.get("/v2/batch/"+strconv.Itoa(len(r.srv.Jobs()))+"/errors").raw, "Error (0x1009): An object cannot be associated with itself")
 		}
 		x, _ := r.srv.Group("x")
-		assert.Equal(t, []string{"y"}, x.Groups, "the other associations of the item are made")
+		assert.Equal(t, []string{"y"}, x.Groups, "other associations of the item")
 		r.must(200, "DELETE", "/v2/groups/threats/"+itoa(x.ID)+"?owner=Example%20Source", "")
 		y, _ := r.srv.Group("y")
 		assert.Empty(t, y.Groups)
@@ -75,7 +75,7 @@ func TestNothingIsAssociatedWithItself(t *testing.T) {
 		err := r.srv.Seed(&GroupRecord{Type: "Threat", Name: "x", XID: "x", Groups: []string{"y", "x"}})
 		require.ErrorContains(t, err, "a group cannot be associated with itself")
 		_, ok := r.srv.Group("x")
-		assert.False(t, ok, "a record that is refused leaves nothing behind")
+		assert.False(t, ok, "a refused record adds nothing")
 		left, _ := r.srv.Group("y")
 		assert.Empty(t, left.Groups)
 	})

@@ -83,7 +83,7 @@ func TestWhatIsLostOfAnItem(t *testing.T) {
 		assert.Equal(t, tc.code, job.Problems[0].Code, tc.members)
 		assert.Contains(t, job.Problems[0].Message, tc.says, tc.members)
 		assert.Equal(t, "www.example.com", job.Problems[0].Source)
-		assert.InDelta(t, 3, *r.host("www.example.com").Rating, 0, "the rest of it is kept")
+		assert.InDelta(t, 3, *r.host("www.example.com").Rating, 0, "other parts are kept")
 	}
 }
 
@@ -238,7 +238,7 @@ func TestDeleteByBatch(t *testing.T) {
 	require.NoError(t, r.srv.Check())
 	assert.Empty(t, r.srv.Groups(source))
 	assert.InDelta(t, 2, r.get("/v2/indicators/deleted?owner=Example%20Source").at("data", "resultCount"), 0)
-	assert.Empty(t, r.batch(config("action", `"Delete"`), content).Problems, "what is gone is gone")
+	assert.Empty(t, r.batch(config("action", `"Delete"`), content).Problems, "already deleted")
 }
 
 func TestHashesInConflict(t *testing.T) {
@@ -311,7 +311,7 @@ func TestHashesInConflict(t *testing.T) {
 	}
 }
 
-// The links of a file that is merged into another one go with it, also those that wait for their other end.
+// The links of a file that is merged into another one move with it, including pending links.
 func TestLinksOfMergedFilesAreKept(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -17,7 +17,7 @@ import (
 
 const source = "Example Source"
 
-// config is a job's configuration; changes are members to add or replace.
+// config returns the configuration of a job. changes are members to add or replace.
 func config(changes ...string) string {
 	members := map[string]string{"version": `"V2"`, "owner": `"` + source + `"`, "haltOnError": "false", "action": `"Create"`,
 		"attributeWriteType": `"Replace"`, "tagWriteType": `"Append"`, "securityLabelWriteType": `"Append"`}
@@ -40,7 +40,7 @@ func (r rig) upload(id int, content string) reply {
 	return r.send(req)
 }
 
-// batch runs a whole job and returns what became of it.
+// batch runs a job and returns its record.
 func (r rig) batch(cfg, content string) JobRecord {
 	r.Helper()
 	made := r.must(201, "POST", "/v2/batch", cfg)
@@ -104,8 +104,8 @@ func TestConfigurationsOfJobs(t *testing.T) {
 			assert.NotEmpty(t, got.at("description"), tc.name)
 		}
 	}
-	assert.Equal(t, "V1", newRig(t).batch(config("version", ""), `[]`).Version, "the default is the old one")
-	assert.Equal(t, "Replace", newRig(t).batch(config("tagWriteType", ""), `{}`).TagWriteType, "the default destroys")
+	assert.Equal(t, "V1", newRig(t).batch(config("version", ""), `[]`).Version, "the default is V1")
+	assert.Equal(t, "Replace", newRig(t).batch(config("tagWriteType", ""), `{}`).TagWriteType, "the default is Replace")
 }
 
 func TestJobsThatCannotBeMade(t *testing.T) {
@@ -138,7 +138,7 @@ func TestTheLifeOfAJob(t *testing.T) {
 	assert.Contains(t, again.at("description"), "Queued")
 
 	assert.Equal(t, "Queued", state())
-	assert.False(t, r.srv.Has(source, "Host", "www.example.com"), "nothing can be read before it is completed")
+	assert.False(t, r.srv.Has(source, "Host", "www.example.com"), "items are invisible until the job completes")
 	assert.Equal(t, "Batch still in Queued state", r.must(400, "GET", "/v2/batch/1/errors", "").at("description"))
 	assert.Equal(t, "Running", state())
 	r.must(400, "GET", "/v2/batch/1/results", "")
@@ -168,7 +168,7 @@ func TestJobsTakeTimeOnAFakeClock(t *testing.T) {
 		r.must(201, "POST", "/v2/batch", config())
 		r.upload(2, `{"indicator":[{"type":"Host","summary":"a.example.com"}]}`)
 		time.Sleep(time.Hour)
-		assert.True(t, r.srv.Has(source, "Host", "a.example.com"), "done by the clock, without a poll")
+		assert.True(t, r.srv.Has(source, "Host", "a.example.com"), "completes by the clock, without polls")
 	})
 }
 
@@ -180,7 +180,7 @@ func TestTheErrorFile(t *testing.T) {
 	r.must(404, "GET", "/v2/batch/1/errors", "")
 	r.must(404, "GET", "/v2/batch/1/errors/", "")
 	got := r.must(200, "GET", "/v2/batch/1/errors/", "")
-	assert.Empty(t, got.header.Get("Content-Encoding"), "undone, as net/http does")
+	assert.Empty(t, got.header.Get("Content-Encoding"), "decompressed as by net/http")
 	assert.JSONEq(t, `[{"errorReason":"Error (0x1005): Host a_b.example.com is not valid","errorSource":"a_b.example.com"},
 		{"errorReason":"Error (0x2001): The Name for this Tag is invalid, please enter a Name between 1-128 characters in length","errorSource":"www.example.com"}]`, got.raw)
 	req := r.request("GET", "/v2/batch/1/errors", "")
@@ -214,7 +214,7 @@ func TestLimitsOfJobs(t *testing.T) {
 	big := r.upload(1, `{"indicator":[`+strings.Repeat(" ", 60)+`]}`)
 	assert.Equal(t, 400, big.status)
 	assert.JSONEq(t, `{"status":"Invalid","description":"File size greater than allowable limit of 60"}`, big.raw)
-	assert.Equal(t, 202, r.upload(1, `{}`).status, "a smaller one may follow")
+	assert.Equal(t, 202, r.upload(1, `{}`).status, "a smaller upload can follow")
 	many := newRig(t, WithBatchIndicators(1)).batch(config(),
 		`{"indicator":[{"type":"Host","summary":"a.example.com"},{"type":"Host","summary":"b.example.com"},{"type":"Host","summary":"c.example.com"}]}`)
 	assert.Equal(t, []int{1, 1, 1}, []int{many.Success, many.Errors, many.Unprocessed})

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// hosts is a batch file of n hosts that no other file has.
+// hosts returns a batch file of n unique hosts.
 func hosts(from, n int, more string) string {
 	var b strings.Builder
 	b.WriteString(`{"indicator":[`)
@@ -33,7 +33,7 @@ func (r rig) quickBatch(content string) {
 	require.Equal(r, 202, r.upload(int(made.at("data", "batchId").(float64)), content).status)
 }
 
-// runFile runs a batch file without its upload.
+// runFile runs a batch file without uploading it.
 func runFile(s *Server, action, content string) *job {
 	j := &job{config: batchConfig{version: "V2", owner: s.owners[2], action: action, attributes: "Append"}, content: []byte(content)}
 	s.run(&s.settings, j, s.now())
@@ -47,11 +47,11 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// A test that imports a million indicators measures its own memory: the server's must not hide it.
+// The memory of the server must not hide that of a test that imports a million indicators.
 func TestAServerIsSmall(t *testing.T) {
 	for name, tc := range map[string]struct {
 		opts []Option
-		most float64 // bytes of a host
+		most float64 // bytes per host
 	}{
 		"with contents":    {nil, 220},
 		"without contents": {[]Option{WithoutContents()}, 60},
@@ -103,7 +103,8 @@ func BenchmarkPageOf10000(b *testing.B) {
 	}
 }
 
-// A group with many indicators is found, listed and unlinked by its links, not by a walk over its owner.
+// Finding, listing and unlinking a group with many indicators uses its links and does not scan its
+// owner.
 func BenchmarkGroupOf100000Hosts(b *testing.B) {
 	for b.Loop() {
 		s := New(WithRequestLog(0))
@@ -119,7 +120,7 @@ func BenchmarkGroupOf100000Hosts(b *testing.B) {
 	}
 }
 
-// BenchmarkSignedGet is a signed GET with the request log on and full.
+// BenchmarkSignedGet measures a signed GET with a full request log.
 func BenchmarkSignedGet(b *testing.B) {
 	for _, way := range []string{"in process", "over a port"} {
 		b.Run(way, func(b *testing.B) {

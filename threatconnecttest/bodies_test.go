@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A long body is kept only if the credentials are right. A short one is recorded in any case.
+// A long body is recorded only with correct credentials, and a short body always.
 func TestLongBodiesAreKeptForTheRightCredentials(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, Allow(LapseUnverified))
@@ -58,7 +58,7 @@ func (w *whileRead) Read(p []byte) (int, error) {
 	return w.Reader.Read(p)
 }
 
-// A request whose body was not kept is refused, although its credentials have become right since.
+// A request with a discarded body is refused, even if its credentials have become correct since.
 func TestABodyThatWasNotKeptIsNotUsed(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, Allow(LapseUnverified))
@@ -73,7 +73,7 @@ func TestABodyThatWasNotKeptIsNotUsed(t *testing.T) {
 	assert.False(t, r.srv.Requests()[0].Verified)
 }
 
-// A handler around the server can limit bodies.
+// A handler that wraps the server can limit bodies.
 func TestBodiesThatAreTooLarge(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -27,11 +27,11 @@ func TestBulkReportsAreMadeOnceADay(t *testing.T) {
 		}
 		assert.Zero(t, count(""))
 		time.Sleep(24*time.Hour + 30*time.Second)
-		assert.Equal(t, "Running", state(), "the daily run has begun")
+		assert.Equal(t, "Running", state(), "the daily run has started")
 		time.Sleep(2 * time.Minute)
 		assert.Equal(t, 1, count(""))
 		r.seed(&IndicatorRecord{Owner: "Example Source", Type: "Host", Summary: "www.example.net"})
-		assert.Equal(t, 1, count("&runNow=true"), "the latest report is the old one")
+		assert.Equal(t, 1, count("&runNow=true"), "still the previous report")
 		time.Sleep(time.Minute)
 		assert.Equal(t, 2, count(""))
 	})

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Each contradiction is found in a world that holds one of everything.
+// Check finds each inconsistency in a world with one item of each kind.
 func TestContradictionsAreFound(t *testing.T) {
 	t.Parallel()
 	for says, contradict := range map[string]func(*world){
@@ -70,7 +70,7 @@ func TestContradictionsAreFound(t *testing.T) {
 
 func twice[T any](all *[]T) { *all = append(*all, (*all)[0]) }
 
-// loop makes the last link of a thing lead to the first one.
+// loop makes the last link of an item point to the first.
 func loop(h holder) {
 	tail := h.metadataOrNil().links.tail
 	tail.next[tail.side(h)] = firstLink(h)
@@ -113,7 +113,7 @@ func consistentWorld(t *testing.T) *world {
 	return w
 }
 
-// Fields that must agree with others are written in one file each.
+// Fields that must be consistent with others are written in one file each.
 func TestOneFileWritesWhatMustAgree(t *testing.T) {
 	t.Parallel()
 	home := map[string]string{
@@ -125,7 +125,7 @@ func TestOneFileWritesWhatMustAgree(t *testing.T) {
 	require.NoError(t, err)
 	seen := map[string]bool{}
 	for _, name := range files {
-		if strings.HasSuffix(name, "_test.go") || name == "snapshot.go" { // which copies every field
+		if strings.HasSuffix(name, "_test.go") || name == "snapshot.go" { // copies every field
 			continue
 		}
 		set := gotoken.NewFileSet()

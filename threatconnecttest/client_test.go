@@ -15,7 +15,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// The client reads whatever shape an instance answers in.
+// The client reads all shapes of responses.
 func TestTheClientReadsEveryOddity(t *testing.T) {
 	t.Parallel()
 	sets := map[string]threatconnecttest.Oddity{"none": 0, "all": threatconnecttest.OddityAll &^
@@ -67,8 +67,8 @@ func TestTheClientReadsEveryOddity(t *testing.T) {
 	}
 }
 
-// A route that is spelled unlike the list would never be found by those who prove coverage with it. The
-// list has the operations of the v2 API that are documented or that TcEx knows.
+// Coverage tests find only routes that are spelled as in this list. It contains the operations of
+// the v2 API that are documented or that TcEx uses.
 func TestRoutesAreSpelledAsTheListOfEndpoints(t *testing.T) {
 	t.Parallel()
 	list, err := os.ReadFile("../testdata/endpoints.txt")

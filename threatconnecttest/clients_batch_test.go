@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What two batch clients of other languages send as a configuration: one has its booleans as
-// strings, both have members that no page names.
+// The configurations of two batch clients in other languages. One sends booleans as strings, and
+// both send undocumented members.
 const (
 	tcexConfig = `{"action": "Create", "attributeWriteType": "Replace", "haltOnError": "false", "owner": "Example Community",
 		"playbookTriggersEnabled": "false", "securityLabelWriteType": "Replace", "tagWriteType": "Replace", "version": "V2"}`
@@ -24,7 +24,7 @@ const (
 		"association": []}`
 )
 
-// form joins parts, each given as its headers, an empty line and its content.
+// form joins parts. Each part consists of its header, an empty line and its content.
 func form(parts ...string) (header, body string) {
 	const boundary = "2bb0c9ff"
 	return "Content-Type: multipart/form-data; boundary=" + boundary,
@@ -46,7 +46,7 @@ func (w wireClient) holdsForeignContent() {
 	assert.EqualValues(w, 12, file.Size, "intValue1 is size")
 }
 
-// completed polls a job with a query until it is done.
+// completed polls a job until it is done, with the given query.
 func (w wireClient) completed(id, query string) map[string]any {
 	w.Helper()
 	for range 20 {
@@ -97,7 +97,7 @@ func TestFormsOfForeignClients(t *testing.T) {
 	}
 }
 
-// A job that is done at once has no id, which is how such clients know that there is nothing to wait for.
+// A synchronous job has no ID. Such clients therefore do not wait for it.
 func TestFormsThatAreDoneAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWireClient(t, WithSynchronousBatch(1<<20))
@@ -122,7 +122,7 @@ func TestTwoStepsOfForeignClients(t *testing.T) {
 	assert.Zero(t, w.srv.Counts("Example Community").Indicators)
 }
 
-// The browser's client sends version 1: a bare array, with pages on every call.
+// The browser client sends version 1: a bare array, with paging parameters in every call.
 func TestVersionOneOfForeignClients(t *testing.T) {
 	t.Parallel()
 	const config = `"owner": "Example Community", "haltOnError": false, "attributeWriteType": "Append", "action": "Create"}`

@@ -22,8 +22,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// wireClient writes requests byte by byte over a port, as clients in other languages put them on the
-// wire: Go's own client would tidy header names and targets.
+// wireClient writes requests byte by byte to a connection, as clients in other languages do. Go's
+// client would normalize header names and targets.
 type wireClient struct {
 	*testing.T
 	srv  *Server
@@ -38,17 +38,17 @@ func newWireClient(t *testing.T, opts ...Option) wireClient {
 	return wireClient{t, srv, port.Listener.Addr().String()}
 }
 
-// line is one request: what stands in the request line, and what follows.
+// line is a request, starting with its request line.
 type line struct {
 	method, target string
-	headers        []string // beside Host, Authorization, Timestamp and the length
+	headers        []string // in addition to Host, Authorization, Timestamp and the length
 	body           string
-	lower          bool   // header names in lower case, as Java's client sends them
-	chunked        bool   // the body in chunks of 7 bytes, without Content-Length
-	token          bool   // signed with the token
-	bearer         string // the token, if not the server's
-	bare           bool   // without credentials
-	signed         string // what is signed, if not the target
+	lower          bool   // send header names in lower case, like the Java client
+	chunked        bool   // send the body in chunks of 7 bytes, without Content-Length
+	token          bool   // authenticate with the token
+	bearer         string // token, if not the server's
+	bare           bool   // send no credentials
+	signed         string // signed text, if not the target
 }
 
 const (
@@ -56,7 +56,7 @@ const (
 	asStream = "Content-Type: application/octet-stream"
 )
 
-// fields returns the header of a line without Host and without what frames the body.
+// fields returns the header of a line without Host and the framing of the body.
 func (l line) fields(s *Server, now time.Time) []string {
 	stamp := strconv.FormatInt(now.Unix(), 10)
 	mac := hmac.New(sha256.New, []byte(s.SecretKey()))
@@ -82,7 +82,7 @@ func (l line) fields(s *Server, now time.Time) []string {
 
 const chunkedBody = "Transfer-Encoding: chunked"
 
-// onWire returns the bytes of a request. The body comes in chunks of 7 bytes if the fields say so.
+// onWire returns the bytes of a request. If fields require it, the body is in chunks of 7 bytes.
 func onWire(host, method, target string, fields []string, body string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n", method, target, host)
@@ -132,7 +132,7 @@ func (w wireClient) want(status int, l line) reply {
 	return r
 }
 
-// number reads the id that a created thing came with.
+// number parses the ID of a created item.
 func (w wireClient) number(r reply, path ...string) string {
 	w.Helper()
 	v := r.json
@@ -146,7 +146,7 @@ func (w wireClient) number(r reply, path ...string) string {
 	return strconv.Itoa(int(n))
 }
 
-// stocked is a server that holds what the lines below ask for.
+// stocked returns a server with the items that the lines below need.
 func stocked(t *testing.T) wireClient {
 	t.Helper()
 	w := newWireClient(t)
@@ -164,7 +164,7 @@ func stocked(t *testing.T) wireClient {
 	return w
 }
 
-// Numbers and booleans come as strings and as 0 and 1.
+// Numbers and booleans are strings, 0 or 1.
 func TestWritesOfForeignClients(t *testing.T) {
 	t.Parallel()
 	w := newWireClient(t)
@@ -183,7 +183,7 @@ func TestWritesOfForeignClients(t *testing.T) {
 		body: `{"name": "Example", "eventDate": "2026-1-2T00:00:00-04:00"}`}), "data", "incident", "id")
 	adv := w.number(w.want(201, line{method: "POST", target: "/api/v2/groups/adversaries/?createActivityLog=false&owner=Example+Community", headers: []string{asJSON},
 		body: `{"name": "Example"}`}), "data", "adversary", "id")
-	// Linking, reading and unlinking, with a page that has no meaning there.
+	// Link, read and unlink, with paging parameters that have no effect.
 	for _, pair := range []string{
 		"/api/v2/groups/incidents/" + inc + "/groups/adversaries/" + adv,
 		"/api/v2/groups/incidents/" + inc + "/indicators/addresses/192.0.2.1",
@@ -232,7 +232,7 @@ func TestPagesOfForeignClients(t *testing.T) {
 	w.want(400, line{method: "GET", target: "/api/v2/indicators/addresses?resultLimit=10001"})
 }
 
-// TcEx posts a document with updateIfExists and, told that it may not, puts it.
+// TcEx posts a document with updateIfExists and, if that is refused, uses PUT.
 func TestDocumentsOfForeignClients(t *testing.T) {
 	t.Parallel()
 	w := newWireClient(t, WithoutUpdateIfExists())

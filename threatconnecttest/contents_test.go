@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// uploadContent sends bytes as a content has to be sent.
+// uploadContent uploads bytes as the content of a group.
 func (r rig) uploadContent(method, path, contentType, body string) reply {
 	r.Helper()
 	req := r.request(method, path, body)
@@ -56,7 +56,7 @@ func TestContentsHaveRules(t *testing.T) {
 	}
 }
 
-// Clients in the field compare content types for equality: a charset makes them drop the answer.
+// Some clients compare content types for equality and discard responses with a charset.
 func TestContentTypesOfAnswers(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

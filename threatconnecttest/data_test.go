@@ -14,8 +14,7 @@ import (
 
 var seedDay = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// everything is a record of each kind with every field that can be set, in an order in which they can be
-// seeded.
+// everything returns a record of each kind with all of its fields, in an order that Seed accepts.
 func everything() []Record {
 	attributes := []AttributeRecord{{Type: "Description", Value: "why", Source: "s", Displayed: true, Pinned: true, Labels: []string{"Own"},
 		DateAdded: seedDay, LastModified: seedDay.Add(time.Hour)}}
@@ -70,7 +69,7 @@ func everything() []Record {
 	}
 }
 
-// readBack returns what the server shows of a record that it took, or nil for an association.
+// readBack returns the server's current record for a seeded record, or nil for an association.
 func readBack(s *Server, r Record) any {
 	switch r := r.(type) {
 	case *Owner:
@@ -112,7 +111,7 @@ func readBack(s *Server, r Record) any {
 	return nil
 }
 
-// given returns a copy of what a record points to.
+// given returns a copy of the value of a record pointer.
 func given(r Record) any { return reflect.ValueOf(r).Elem().Interface() }
 
 func TestRecordsAreShownAsTheyWereGiven(t *testing.T) {
@@ -139,7 +138,7 @@ func TestRecordsAreShownAsTheyWereGiven(t *testing.T) {
 	}
 }
 
-// markSet notes the fields of a record that are not zero.
+// markSet records the nonzero fields of a record.
 func markSet(set map[string]bool, v reflect.Value) {
 	for f, value := range v.Elem().Fields() {
 		if f.IsExported() && !value.IsZero() {
@@ -163,7 +162,7 @@ func TestDataIsSeededAgain(t *testing.T) {
 	require.NoError(t, err)
 	assert.JSONEq(t, withoutInnerIDs(t, b), withoutInnerIDs(t, again))
 	assert.Equal(t, s.Groups("Example Organization")[0].Indicators, other.Groups("Example Organization")[0].Indicators)
-	require.NoError(t, other.Seed(other.Data().Owners[0]), "a definition with the same fields is no error")
+	require.NoError(t, other.Seed(other.Data().Owners[0]), "a definition with the same fields is accepted")
 }
 
 func TestDataWithARenamedOwnerIsSeededAgain(t *testing.T) {
@@ -176,7 +175,7 @@ func TestDataWithARenamedOwnerIsSeededAgain(t *testing.T) {
 	require.ErrorContains(t, other.Seed(&Owner{ID: 1, Name: "Another"}), "ID: is set by the server", "it was changed once")
 }
 
-// withoutInnerIDs is data without the ids of what is attached, which the server chooses.
+// withoutInnerIDs returns data without the IDs of attachments, which the server chooses.
 func withoutInnerIDs(t *testing.T, b []byte) string {
 	var v any
 	require.NoError(t, json.Unmarshal(b, &v))
@@ -202,7 +201,7 @@ func withoutInnerIDs(t *testing.T, b []byte) string {
 	return string(out)
 }
 
-// Nothing that is given to the server or comes from it shares memory with what it keeps.
+// No value passed to or returned by the server shares memory with the server's data.
 func TestNothingIsShared(t *testing.T) {
 	t.Parallel()
 	s := New(WithRecordedBodies(100))
@@ -232,7 +231,7 @@ func TestNothingIsShared(t *testing.T) {
 	require.NoError(t, s.Check())
 }
 
-// spoil changes everything that a value refers to.
+// spoil changes all data that a value refers to.
 func spoil(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface:
@@ -272,7 +271,7 @@ func spoil(v reflect.Value) {
 	}
 }
 
-// What requests have made can be seeded, even where the platform would refuse to make it once more.
+// Data created by requests can be seeded, even if the platform would refuse to create it again.
 func TestAssociationsThatWouldNotBeMadeAgainAreSeeded(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, WithOddities(OddityBareIndicatorLinks))

@@ -37,7 +37,8 @@ func TestWhatMovesLastModified(t *testing.T) {
 	})
 }
 
-// A date in local time can be in a year of five digits, or before the year 0, which no answer can show.
+// A date in local time can have a year of five digits or before the year 0, which responses cannot
+// represent.
 func TestDatesThatCannotBeShownAreRefused(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

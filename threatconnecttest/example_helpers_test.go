@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// exampleTB runs a test in an example, and prints its errors.
+// exampleTB runs a test in an example and prints its errors.
 type exampleTB struct {
 	testing.TB
 	cleanups []func()
@@ -31,7 +31,7 @@ func runTest(test func(testing.TB)) {
 	}
 }
 
-// sign signs a string as the documentation says.
+// sign signs a string as documented.
 func sign(secret, text string) string {
 	mac := hmac.New(sha256.New, []byte(secret))
 	mac.Write([]byte(text))

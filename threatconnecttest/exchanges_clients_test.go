@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// script is an exchange to be: requests with the status that each must get. Targets name ids of the seed
-// as {incidents}.
+// script describes an exchange: requests with their expected statuses. Targets contain IDs of the
+// seed in the form {incidents}.
 type script struct {
 	name  string
 	odd   Oddity
@@ -42,7 +42,7 @@ const (
 	community = "?owner=Example+Community"
 )
 
-// linesOfClients are what clients in other languages put on the wire for one value or one list.
+// linesOfClients are the requests that clients in other languages send for one value or one list.
 var linesOfClients = []script{
 	once("a token and no timestamp", 200, line{method: "GET", target: "/api/v2/owners?createActivityLog=false", token: true}),
 	once("header names in lower case", 200, line{method: "GET", target: "/api/v2/owners", lower: true}),
@@ -88,7 +88,7 @@ func postJSON(target, body string) line {
 	return line{method: "POST", target: "/api/v2/" + target, headers: []string{asJSON}, body: body}
 }
 
-// disputed are requests of live tests, with the reading of the documentation on a switch.
+// disputed are requests whose documentation is ambiguous, with the oddity that selects the reading.
 var disputed = []script{
 	once("an incident by name alone", 201, postJSON("groups/incidents", `{"name":"x"}`)),
 	once("an event by name alone", 201, postJSON("groups/events", `{"name":"x"}`)),

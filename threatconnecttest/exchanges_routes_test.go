@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// bodiesOfRoutes are the bodies of the requests of routes.
+// bodiesOfRoutes are the request bodies by route.
 var bodiesOfRoutes = map[string]string{
 	"POST /v2/indicators/{type}":                                              `{"hostName":"new.example.com","rating":3,"confidence":50}`,
 	"PUT /v2/indicators/{type}/{indicator}":                                   `{"rating":4,"dnsActive":"true"}`,
@@ -57,7 +57,7 @@ const (
 		`"indicator":[{"type":"Host","summary":"batch.example.com","associatedGroups":[{"groupXid":"batch-1"}]},{"type":"Address","summary":"no address"}]}`
 )
 
-// exchangeOfRoute makes a request of a route that succeeds, after those that it needs.
+// exchangeOfRoute makes a successful request of a route, after the requests that it depends on.
 func exchangeOfRoute(t *testing.T, r route) exchange {
 	t.Helper()
 	name := r.method + " " + r.pattern
@@ -77,7 +77,7 @@ func exchangeOfRoute(t *testing.T, r route) exchange {
 	return s.exchange
 }
 
-// before are the requests that a route needs.
+// before are the requests on which a route depends.
 func (s *stage) before(r route) []line {
 	job := []line{s.lineOf("POST", "/v2/batch"), s.lineOf("POST", "/v2/batch/{id}")}
 	branch, isDeleted := strings.CutSuffix(strings.TrimPrefix(r.pattern, "/v2/indicators/"), "/deleted")
@@ -107,7 +107,7 @@ var valuesOfExchanges = map[string]string{
 	"files": "d41d8cd98f00b204e9800998ecf8427e", "emailAddresses": "a+b@example.com", "mutexes": "Example",
 }
 
-// lineOf makes the request of a route: names in its pattern become things of the seed.
+// lineOf returns a request of a route. Names in its pattern become items of the seed.
 func (s *stage) lineOf(method, pattern string) line {
 	segments := strings.Split(pattern, "/")
 	for i, name := range segments {
@@ -146,7 +146,7 @@ func (s *stage) lineOf(method, pattern string) line {
 	return l
 }
 
-// segment is what takes the place of a name in a pattern. before are the segments in front of it.
+// segment returns the replacement of a name in a pattern. before contains the preceding segments.
 func (s *stage) segment(pattern string, before []string, name string) string {
 	noun := before[2]
 	switch name {
@@ -228,7 +228,7 @@ func (s *stage) segment(pattern string, before []string, name string) string {
 	return ""
 }
 
-// seed makes the requests whose results every exchange begins with.
+// seed makes the requests at the start of every exchange.
 func (s *stage) seed() {
 	post := func(path, body string, key ...any) string {
 		s.Helper()
@@ -298,5 +298,5 @@ func (s *stage) seed() {
 	post(host+"/associations/dnsPtrRecord/"+address, "")
 	post(file+"/actions/traffic/"+address, "")
 	s.play(s.lineOf("POST", "/v2/exchange/db/{domain}/{dataType}/{rid}"))
-	s.play(line{method: "GET", target: "/api/v2/indicators/bulk/json?runNow=true"}) // both reports, of what is there by now
+	s.play(line{method: "GET", target: "/api/v2/indicators/bulk/json?runNow=true"}) // generates both reports of the current data
 }

@@ -22,16 +22,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// exchange is a sequence of requests to a new server that holds the seed, with the answers.
+// exchange is a sequence of requests to a new, seeded server, with the responses.
 type exchange struct {
 	Name     string    `json:"name"`
-	Route    string    `json:"route,omitempty"` // that the last request is about
+	Route    string    `json:"route,omitempty"` // route of the last request
 	Oddities Oddity    `json:"oddities,omitzero"`
 	Clock    time.Time `json:"clock"`
 	Turns    []turn    `json:"requests"`
 }
 
-// newRecorded returns the server that exchanges begin with.
+// newRecorded returns the server for an exchange.
 func newRecorded(t *testing.T) *Server {
 	t.Helper()
 	s := New()
@@ -39,7 +39,7 @@ func newRecorded(t *testing.T) *Server {
 	return s
 }
 
-// turn is one request and its answer.
+// turn is a request with its response.
 type turn struct {
 	Method string   `json:"method"`
 	Target string   `json:"target"`
@@ -48,7 +48,7 @@ type turn struct {
 	Answer reaction `json:"answer"`
 }
 
-// reaction is an answer. At most one of the bodies is set.
+// reaction is a response. At most one of the bodies is set.
 type reaction struct {
 	Status int               `json:"status"`
 	Header map[string]string `json:"headers,omitempty"`
@@ -62,7 +62,7 @@ type reaction struct {
 type stage struct {
 	*testing.T
 	srv *Server
-	ids map[string]string // of the seed, by what they are the ids of
+	ids map[string]string // IDs of the seed, by item name
 	exchange
 }
 
@@ -75,7 +75,7 @@ func newStage(t *testing.T, name string, odd Oddity) *stage {
 	return s
 }
 
-// play makes a request that succeeds and keeps it with its answer.
+// play makes a successful request and records it with its response.
 func (s *stage) play(l line) reply {
 	s.Helper()
 	r := s.request(l)
@@ -83,7 +83,7 @@ func (s *stage) play(l line) reply {
 	return r
 }
 
-// request makes a request and keeps it with its answer.
+// request makes a request and records it with its response.
 func (s *stage) request(l line) reply {
 	s.Helper()
 	fields := l.fields(s.srv, time.Now())
@@ -96,7 +96,7 @@ func (s *stage) request(l line) reply {
 	return r
 }
 
-// answerInProcess answers the bytes of a request as a port would.
+// answerInProcess processes the bytes of a request as a port would.
 func answerInProcess(t *testing.T, h http.Handler, request string) reaction {
 	t.Helper()
 	req, err := http.ReadRequest(bufio.NewReader(strings.NewReader(request)))
@@ -126,7 +126,7 @@ func answerInProcess(t *testing.T, h http.Handler, request string) reaction {
 	return a
 }
 
-// exchangeFiles makes all exchanges, by the names of their files.
+// exchangeFiles makes all exchanges and returns them by file name.
 func exchangeFiles(t *testing.T) map[string][]exchange {
 	t.Helper()
 	files := map[string][]exchange{}
@@ -149,7 +149,7 @@ func exchangeFiles(t *testing.T) map[string][]exchange {
 
 const exchangeFolder = "testdata/exchanges"
 
-// The server answers as in the exchanges, in the process and over a port. UPDATE=1 writes them.
+// The server responds as in the exchanges, in process and over a port. UPDATE=1 writes the files.
 func TestExchanges(t *testing.T) {
 	t.Parallel()
 	compareExchanges(t, exchangeFiles(t))
@@ -189,11 +189,11 @@ func compareExchanges(t *testing.T, files map[string][]exchange) {
 	assert.Len(t, slices.Compact(names), len(names), "two exchanges have one name")
 	kept, err := filepath.Glob(filepath.Join(exchangeFolder, "*.json"))
 	require.NoError(t, err)
-	assert.Len(t, kept, len(files), "a file of exchanges that nothing makes")
+	assert.Len(t, kept, len(files), "obsolete exchange files")
 }
 
-// replayExchanges shows that the files are complete: their requests are answered over a port as they
-// stand there.
+// replayExchanges checks that the files are complete: it sends their requests to a port and
+// compares the responses.
 func replayExchanges(t *testing.T) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(exchangeFolder, "*.json"))

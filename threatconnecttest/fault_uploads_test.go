@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// counted counts the bytes that are read from a body of size bytes.
+// counted is a body of size bytes that counts the bytes read.
 type counted struct{ size, read int }
 
 func (c *counted) Read(p []byte) (int, error) {
@@ -26,7 +26,7 @@ func (c *counted) Read(p []byte) (int, error) {
 
 func TestHowMuchOfAnUploadIsRead(t *testing.T) {
 	t.Parallel()
-	const size = 64 << 20 // more than the buffers on the way hold
+	const size = 64 << 20 // exceeds all buffers
 	for _, tc := range []struct {
 		name         string
 		fault        Fault
@@ -67,7 +67,7 @@ func TestHowMuchOfAnUploadIsRead(t *testing.T) {
 				require.NoError(t, err)
 				req.ContentLength = tc.length
 				r.sign(req)
-				_, _, _ = try(client, req) // a status or an error, as the kernel has it
+				_, _, _ = try(client, req) // a status or an error, depending on the kernel
 				assert.Equal(t, map[FaultKind]int{tc.fault.Kind: 1}, r.srv.FaultCounts())
 				if way == "in process" {
 					assert.Equal(t, tc.most, body.read)
@@ -80,7 +80,7 @@ func TestHowMuchOfAnUploadIsRead(t *testing.T) {
 	}
 }
 
-// A slow upload that the client gives up ends with its context, and is not processed.
+// A slow upload ends with the client's context and is not processed.
 func TestASlowUploadThatIsGivenUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

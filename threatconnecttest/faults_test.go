@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// try sends a request and reads the answer, errors included.
+// try sends a request and returns the response or the error.
 func try(client *http.Client, req *http.Request) (resp *http.Response, body string, err error) {
 	resp, err = client.Do(req)
 	if err != nil {
@@ -36,14 +36,14 @@ func (r rig) try(req *http.Request) (status int, body string, err error) {
 	return resp.StatusCode, body, nil
 }
 
-// inject adds faults that must be right.
+// inject adds valid faults.
 func (r rig) inject(faults ...Fault) {
 	r.Helper()
 	require.NoError(r, r.srv.Inject(faults...))
 }
 
-// overPort serves the rig's server on a port and returns a client that sends each request over a
-// connection of its own, because net/http repeats some on a connection that it kept.
+// overPort serves the rig's server on a port. The returned client uses a new connection for each
+// request, because net/http retries some requests on reused connections.
 func (r rig) overPort() (base string, client *http.Client) {
 	return r.srv.Listen(r), &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 }
@@ -55,7 +55,7 @@ func TestFaults(t *testing.T) {
 		name      string
 		fault     Fault
 		status    int
-		body      string // a part of it
+		body      string // substring
 		err       error
 		processed bool
 	}{
@@ -133,7 +133,7 @@ func TestFaults(t *testing.T) {
 				assert.Equal(t, map[bool]int{true: 201}[tc.processed], logged.Status)
 				assert.True(t, logged.Verified)
 				assert.Contains(t, string(logged.ResponseBody), tc.body)
-				r.must(201, "POST", "/v2/groups/threats", body) // once is the default
+				r.must(201, "POST", "/v2/groups/threats", body) // the fault strikes once by default
 			})
 		}
 	}
@@ -198,13 +198,13 @@ func TestFaultsThatAreRefused(t *testing.T) {
 	}
 }
 
-// mixOf makes a mix of a fault.
+// mixOf turns a fault into a mix.
 func mixOf(f Fault) Fault {
 	f.Mix = []FaultKind{FaultReset, FaultLostReply}
 	return f
 }
 
-// Faults of a server can be kept as JSON and read again.
+// The faults of a server can be stored as JSON and restored.
 func TestInjectedFaultsAsJSON(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -234,7 +234,7 @@ func TestFaultsThatAreWaiting(t *testing.T) {
 		Kind: FaultStatus, Header: http.Header{"Retry-After": {"1"}}, Skip: 1}}, got[0])
 	assert.Equal(t, 2, got[1].ID)
 	got[0].Header.Set("Retry-After", "3")
-	assert.Equal(t, "1", r.srv.Faults()[0].Header.Get("Retry-After"), "no alias")
+	assert.Equal(t, "1", r.srv.Faults()[0].Header.Get("Retry-After"), "shares no memory")
 
 	assert.True(t, r.srv.RemoveFault(1))
 	assert.False(t, r.srv.RemoveFault(1))

@@ -14,7 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzValues checks that what a type takes is taken again, unchanged, as a summary and as a path.
+// FuzzValues checks that the server accepts its own canonical forms unchanged, as summaries and in
+// paths.
 func FuzzValues(f *testing.F) {
 	for _, v := range []string{"192.0.2.1", "2001:db8::1", "Bad@example.com", "d41d8cd98f00b204e9800998ecf8427e : ", "WWW.example.com",
 		"http://example.com/a b", "ASN64496", "2001:db8:0:0:0:0:0:0/32", `HKEY_USERS\x :   : REG_SZ`, " : ", "a : b : c : d", ""} {
@@ -35,7 +36,7 @@ func FuzzValues(f *testing.F) {
 	})
 }
 
-// FuzzRequests checks that no request breaks the server or gets an answer that is not one.
+// FuzzRequests checks that every request gets a valid response and leaves a consistent server.
 func FuzzRequests(f *testing.F) {
 	f.Add("GET", "/api/v2/indicators/hosts/www.example.com?filters=rating%3E1", "")
 	f.Add("POST", "/api/v2/indicators/files", `{"md5":"d41d8cd98f00b204e9800998ecf8427e","rating":"3"}`)
@@ -57,8 +58,8 @@ func FuzzRequests(f *testing.F) {
 	})
 }
 
-// FuzzBatchFiles checks that every file ends its job, counts its items and leaves a consistent server,
-// whatever is in it. It runs two files, and then the first one again as a Delete job.
+// FuzzBatchFiles checks that every file ends its job, has its items counted and leaves a consistent
+// server. It runs two files, and then the first one again as a Delete job.
 func FuzzBatchFiles(f *testing.F) {
 	for _, files := range [][2]string{
 		{`{"indicator":[{"type":"Host","summary":"www.example.com","tag":[{"name":1}]}]}`, `{"group":[{}]}`},
@@ -102,7 +103,8 @@ func FuzzBatchFiles(f *testing.F) {
 	})
 }
 
-// itemsOf counts the items of a batch file, as far as it can be read, and reports whether it is JSON.
+// itemsOf counts the items of a batch file, as far as it can be parsed, and reports whether it is
+// JSON.
 func itemsOf(content, version string) (n int, ok bool) {
 	d := json.NewDecoder(strings.NewReader(content))
 	array := func() bool {
@@ -152,7 +154,7 @@ func FuzzStrings(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		if !utf8.ValidString(s) {
-			return // JSON has no other strings
+			return // JSON strings are UTF-8
 		}
 		w := &jsonWriter{}
 		w.value(s)
@@ -162,7 +164,7 @@ func FuzzStrings(f *testing.F) {
 	})
 }
 
-// FuzzScanner checks that the server's reader of JSON takes what JSON is, and nothing else.
+// FuzzScanner checks that the server's JSON scanner accepts exactly the JSON texts.
 func FuzzScanner(f *testing.F) {
 	for _, s := range []string{`{"a":[1,-0.5e+3,true,null,"\u00e9\""]}`, `{}`, `[1,]`, `01`, `-`, `"a`, `{"a"}`, `tru`, " [ ] ", `1.`, "\"\x01\"", `"\u12"`, `["0\`, "{\"\x81\":[]}"} {
 		f.Add(s)

@@ -22,7 +22,7 @@ func TestAHandlerOfTheUser(t *testing.T) {
 			_, _ = io.WriteString(w, "no coffee")
 			return
 		}
-		_ = r.srv.Owners() // the server's lock is free
+		_ = r.srv.Owners() // the server is not locked
 		next(w, q)
 		w.Header().Set("X-Extra", "too late")
 	}))
@@ -41,7 +41,7 @@ func TestAHandlerOfTheUser(t *testing.T) {
 
 	refused := r.request("GET", "/v2/owners/2", "")
 	refused.Header.Set("Authorization", "TC-Token old")
-	assert.Equal(t, 401, r.send(refused).status, "the signature is checked before")
+	assert.Equal(t, 401, r.send(refused).status, "the signature is checked first")
 	r.inject(Fault{Kind: FaultStatus, Route: "/v2/owners/{id}"}, Fault{Kind: FaultLostReply, Route: "/v2/owners/{id}"})
 	r.must(503, "GET", "/v2/owners/2", "")
 	_, _, err := r.try(r.request("GET", "/v2/owners/2", ""))
@@ -51,7 +51,7 @@ func TestAHandlerOfTheUser(t *testing.T) {
 	r.must(200, "GET", "/v2/owners/2", "")
 }
 
-// A handler may read the body, and pass another request on.
+// A handler can read the body and pass on another request.
 func TestAHandlerThatChangesTheRequest(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -90,7 +90,7 @@ func TestAHandlerOfANewRoute(t *testing.T) {
 	require.NoError(t, r.srv.Handle("GET /v3/{things}/count", nil))
 	r.must(500, "GET", "/v3/x/count", "")
 	assert.NotContains(t, Routes(), "GET /v3/nothing")
-	newRig(t).must(500, "GET", "/v3/nothing", "") // other servers do not have it
+	newRig(t).must(500, "GET", "/v3/nothing", "") // does not affect other servers
 }
 
 func TestAHandlerThatAborts(t *testing.T) {
@@ -102,10 +102,10 @@ func TestAHandlerThatAborts(t *testing.T) {
 	require.NoError(t, r.srv.Handle("GET /v2/owners", func(http.ResponseWriter, *http.Request, http.HandlerFunc) { panic("mine") }))
 	assert.PanicsWithValue(t, "mine", func() { _, _, _ = r.try(r.request("GET", "/v2/owners", "")) })
 	require.NoError(t, r.srv.Handle("GET /v2/owners", nil))
-	r.must(200, "GET", "/v2/owners", "") // the lock is as it was
+	r.must(200, "GET", "/v2/owners", "") // the server is not locked
 }
 
-// Every one of these would wait for requests that do not come.
+// Each of these patterns would wait for requests that never arrive.
 func TestPatternsThatAreRefused(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -127,7 +127,7 @@ func TestPatternsThatAreRefused(t *testing.T) {
 	require.NoError(t, r.srv.Handle("GET /v3/{other}", handler))
 }
 
-// All routes can be handled, and a handler reads the named segments as from a ServeMux.
+// All routes can be handled, and path values work as with a ServeMux.
 func TestHandlersReadPathValues(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -15,34 +15,33 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// rig is a small signing client of its own, so that the server is not tested with the client whose
-// tests rely on it.
+// rig is a separate signing client, because the tests of the SDK's client rely on the server.
 type rig struct {
 	*testing.T
 	srv *Server
 }
 
-// newRig returns a rig whose server must not contradict itself at the end of the test.
+// newRig returns a rig. At the end of the test, its server must be consistent.
 func newRig(t *testing.T, opts ...Option) rig {
 	t.Helper()
 	return rig{t, NewT(t, append([]Option{Allow(LapseUnverified, LapseUnknownRoutes, LapseUnusedFaults)}, opts...)...)}
 }
 
-// seed puts records in.
+// seed adds records.
 func (r rig) seed(records ...Record) {
 	r.Helper()
 	require.NoError(r, r.srv.Seed(records...))
 }
 
-// reply is an answer of the server.
+// reply is a response of the server.
 type reply struct {
 	status int
 	header http.Header
 	raw    string
-	json   any // nil when the body is not JSON
+	json   any // nil if the body is not JSON
 }
 
-// request makes a signed request. path begins with /v2.
+// request makes a signed request. path starts with /v2.
 func (r rig) request(method, path, body string) *http.Request {
 	r.Helper()
 	var in io.Reader
@@ -88,7 +87,7 @@ func (r rig) do(method, path, body string) reply {
 
 func (r rig) get(path string) reply { r.Helper(); return r.do("GET", path, "") }
 
-// must makes a request that has to have a status.
+// must makes a request and requires a status.
 func (r rig) must(status int, method, path, body string) reply {
 	r.Helper()
 	out := r.do(method, path, body)
@@ -96,7 +95,7 @@ func (r rig) must(status int, method, path, body string) reply {
 	return out
 }
 
-// at walks into an answer: "data", "group", 0, "id".
+// at returns the value at a path in the response: "data", "group", 0, "id".
 func (p reply) at(path ...any) any {
 	v := p.json
 	for _, step := range path {
@@ -115,7 +114,7 @@ func (p reply) at(path ...any) any {
 	return v
 }
 
-// keys are the members of an object in the order in which they stand in the raw answer.
+// keys returns the members of an object in the order of the raw response.
 func keysOf(t *testing.T, raw string, path ...string) []string {
 	t.Helper()
 	d := json.NewDecoder(strings.NewReader(raw))
@@ -128,7 +127,7 @@ func keysOf(t *testing.T, raw string, path ...string) []string {
 			}
 		}
 	}
-	for { // up to the object itself
+	for { // skips to the object
 		tok, err := d.Token()
 		require.NoError(t, err)
 		if tok == json.Delim('{') {

@@ -16,8 +16,7 @@ func rated(stars string) string {
 	return `{"indicator":[{"type":"Host","summary":"www.example.com","rating":` + stars + `}]}`
 }
 
-// Jobs run in the order of their uploads, each at the time at which it was due, not at that of the
-// look that finds it done.
+// Jobs run in upload order. Each runs as of its due time, not as of the request that finds it done.
 func TestJobsRunInTheOrderOfTheirUploads(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -31,7 +30,7 @@ func TestJobsRunInTheOrderOfTheirUploads(t *testing.T) {
 		require.NoError(t, r.srv.Check())
 		time.Sleep(time.Hour)
 		got := r.host("www.example.com")
-		assert.InDelta(t, 1, *got.Rating, 0, "the job that was uploaded last wins")
+		assert.InDelta(t, 1, *got.Rating, 0, "the last upload wins")
 		assert.Equal(t, first.Add(time.Minute), got.DateAdded)
 		assert.Equal(t, first.Add(time.Minute+10*time.Second), got.LastModified)
 		jobs := r.srv.Jobs()
@@ -52,7 +51,7 @@ func TestTheDurationOfJobsIsChangedForNewOnes(t *testing.T) {
 		assert.Equal(t, "Queued", quick.Status)
 		time.Sleep(time.Minute)
 		status := func(id int64) string { j, _ := r.srv.Job(id); return j.Status }
-		assert.Equal(t, []string{"Queued", "Completed"}, []string{status(1), status(2)}, "the one whose time is over first runs first")
+		assert.Equal(t, []string{"Queued", "Completed"}, []string{status(1), status(2)}, "the first due job runs first")
 		time.Sleep(14 * time.Minute)
 		assert.Equal(t, "Running", status(1))
 		require.NoError(t, r.srv.Check())
@@ -64,7 +63,7 @@ func TestTheDurationOfJobsIsChangedForNewOnes(t *testing.T) {
 	})
 }
 
-// Every method that reads sees the jobs that are done by now.
+// Every reading method sees the jobs that are due.
 func TestReadersSeeJobsThatAreDue(t *testing.T) {
 	t.Parallel()
 	for name, count := range map[string]func(*Server) int{

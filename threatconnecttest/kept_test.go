@@ -13,7 +13,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Whatever a record says, the server shows it afterwards, or refuses it and is as before.
+// The server returns every seeded record, or refuses it and does not change.
 func TestRecordsAreKeptOrRefused(t *testing.T) {
 	t.Parallel()
 	full := New()
@@ -47,7 +47,7 @@ func TestRecordsAreKeptOrRefused(t *testing.T) {
 		}
 		wanted, before := given(r), s.Snapshot()
 		if err := verb(r); err != nil {
-			assert.Equal(t, wanted, given(r), "a record that is refused is as it was")
+			assert.Equal(t, wanted, given(r), "a refused record does not change")
 			after := s.Snapshot()
 			after.world.lastID = before.world.lastID
 			c := comparison{TestingT: t, seen: map[[2]any]bool{}, set: map[string]bool{}}
@@ -63,8 +63,8 @@ func TestRecordsAreKeptOrRefused(t *testing.T) {
 	})
 }
 
-// keptOf is what the server must show of a record: all but the fields that are canonical or moved by the
-// server.
+// keptOf returns the part of a record that the server must return unchanged: all fields except
+// those that it canonicalizes or moves.
 func keptOf(record any) any {
 	v := reflect.New(reflect.TypeOf(record)).Elem()
 	v.Set(reflect.ValueOf(record))
@@ -92,7 +92,7 @@ func keptOf(record any) any {
 	return v.Interface()
 }
 
-// change sets a field of a record, or of a part of it, to something that may be wrong.
+// change sets a field of a record, or of a part of it, to a value that may be invalid.
 func change(t *rapid.T, v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Struct:

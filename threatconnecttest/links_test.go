@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// others are the ends of the links of a thing, in the order in which the links were made.
+// others returns the other ends of an item's links, in creation order.
 func others(h holder) []holder {
 	var all []holder
 	for l := range links(h) {
@@ -30,7 +30,7 @@ func TestLinksKeepTheirOrder(t *testing.T) {
 		} else {
 			associate(g, hub, "")
 		}
-		associate(g, hub, "") // once more is no second link
+		associate(g, hub, "") // does not add a second link
 		spokes = append(spokes, g)
 	}
 	associate(spokes[0], spokes[1], "")
@@ -40,7 +40,7 @@ func TestLinksKeepTheirOrder(t *testing.T) {
 	require.NotNil(t, associatedAs(spokes[2], hub, "another way"))
 	require.Nil(t, associatedAs(spokes[1], hub, "another way"))
 
-	for _, remove := range []int{2, 0, 4} { // in the middle, the first one, the last one
+	for _, remove := range []int{2, 0, 4} { // the middle, first and last one
 		assert.True(t, dissociate(spokes[remove], hub))
 		assert.False(t, dissociate(hub, spokes[remove]))
 		assert.False(t, areAssociated(hub, spokes[remove]))

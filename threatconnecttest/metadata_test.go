@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// parents are one thing of every kind that has attributes, tags and labels.
+// parents contains an item of every kind that has attributes, tags and labels.
 func parents(r rig) map[string]string {
 	g := &GroupRecord{Type: "Threat", Name: "x"}
 	require.NoError(r, r.srv.Seed(g))

@@ -13,7 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// After every request of a random sequence, the indexes, counts and links of the server agree.
+// After every request of a random sequence, the indexes, counts and links of the server are
+// consistent.
 func TestRandomSequencesKeepTheStateConsistent(t *testing.T) {
 	t.Parallel()
 	statuses := map[int]int{}
@@ -28,7 +29,7 @@ func TestRandomSequencesKeepTheStateConsistent(t *testing.T) {
 	}
 }
 
-// FuzzSequences is the same with sequences that the fuzzer makes.
+// FuzzSequences does the same with sequences from the fuzzer.
 func FuzzSequences(f *testing.F) {
 	for seed := range uint64(20) {
 		choices := make([]byte, 150)
@@ -47,7 +48,7 @@ func FuzzSequences(f *testing.F) {
 	})
 }
 
-// choiceSource makes one choice of each byte, and random ones when there are no more.
+// choiceSource makes one choice per byte, and random choices after the last byte.
 type choiceSource struct {
 	left []byte
 	rest rand.Source
@@ -59,10 +60,11 @@ func (s *choiceSource) Uint64() uint64 {
 	}
 	b := s.left[0]
 	s.left = s.left[1:]
-	return uint64(b) * 0x01_01_01_01_01_01_01_01 // rand takes the high bits or the low ones
+	return uint64(b) * 0x01_01_01_01_01_01_01_01 // rand uses the high bits or the low ones
 }
 
-// model makes the requests of one sequence. Names and ids come from small sets, so that they meet.
+// model makes the requests of a sequence. Its names and IDs come from small sets, so they often
+// coincide.
 type model struct {
 	*rand.Rand
 	srv   *Server
@@ -78,7 +80,7 @@ func newModel(t *testing.T, src rand.Source) *model {
 	return m
 }
 
-// step makes a request, checks the server and returns the status of the answer.
+// step makes a request, checks the server and returns the status of the response.
 func (m *model) step(t *testing.T) int {
 	switch m.IntN(20) {
 	case 0:
@@ -93,7 +95,7 @@ func (m *model) step(t *testing.T) int {
 	status := m.send(method, path, body)
 	if path == "batch" && status == http.StatusCreated {
 		created := m.jobs()
-		job := created[len(created)-1-m.IntN(min(2, len(created)))] // the new one, or the one before
+		job := created[len(created)-1-m.IntN(min(2, len(created)))] // the newest or the second newest
 		status = m.send("POST", fmt.Sprintf("batch/%d", job.ID), m.batchFile())
 	}
 	if err := m.srv.Check(); err != nil {
@@ -102,7 +104,7 @@ func (m *model) step(t *testing.T) int {
 	return status
 }
 
-// seed updates or deletes a record as it was read.
+// seed updates or deletes a record that it has read.
 func (m *model) seed(t *testing.T) {
 	owner := m.srv.Owners()[0].Name
 	var all []Record
@@ -131,7 +133,7 @@ func (m *model) seed(t *testing.T) {
 	m.log = append(m.log, fmt.Sprintf("Update %+v", one))
 }
 
-// jobs are those without a content.
+// jobs returns the jobs without a content.
 func (m *model) jobs() []JobRecord {
 	return slices.DeleteFunc(m.srv.Jobs(), func(j JobRecord) bool { return j.Status != jobCreated })
 }
@@ -141,7 +143,7 @@ func (m *model) hash(length int) string  { return fmt.Sprintf("%0*X", length, m.
 func (m *model) host() string            { return fmt.Sprintf("h%d.example.com", m.IntN(3)) }
 func (m *model) file() string            { return "files/" + m.hash([]int{32, 40, 64}[m.IntN(3)]) }
 
-// resource is the path of a resource, which exists more often than not.
+// resource returns the path of a resource that probably exists.
 func (m *model) resource() string {
 	paths := []string{"indicators/" + m.file(), "indicators/hosts/" + m.host(), "groups/threats/1", "tasks/1", "victims/1"}
 	for _, g := range m.srv.owners[0].groups {

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// constantsOf reads the constants of a file that begin with a prefix, with their comments.
+// constantsOf returns the constants of a file that start with a prefix, with their comments.
 func constantsOf(t *testing.T, file, prefix string) (found []term) {
 	t.Helper()
 	parsed, err := parser.ParseFile(gotoken.NewFileSet(), file, nil, parser.ParseComments)

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The page that sets the documentation against the wire says of every oddity where it belongs.
+// docs/wire.md, which compares the documentation with the wire, mentions every oddity.
 func TestEveryOddityIsInTheWirePage(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../docs/wire.md")

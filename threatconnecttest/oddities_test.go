@@ -17,7 +17,7 @@ func TestOddities(t *testing.T) {
 		odd    Oddity
 		path   string
 		status int
-		match  string // a regular expression that the answer has with the oddity and not without
+		match  string // regular expression that matches the response only with the oddity
 	}{
 		{name: "ids are strings", odd: OddityStringIDs, path: "/v2/indicators", status: 200, match: `"id":"\d+"`},
 		{name: "dates have no zone", odd: OddityZonelessDates, path: "/v2/groups", status: 200, match: `"dateAdded":"[-0-9]+T[:0-9]+"`},
@@ -160,7 +160,7 @@ func TestAllOdditiesAtOnceStillAnswerJSON(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, WithOddities(OddityAll))
 	for _, path := range []string{"/v2/owners", "/v2/indicators", "/v2/groups", "/v2/whoami", "/v2/types/attributeTypes", "/v2/owners/1/metrics"} {
-		r.get(path) // send checks that JSON is JSON
+		r.get(path) // send checks that JSON is valid
 	}
 	exists := newRig(t, WithOddities(OddityCreateRefusesExists))
 	exists.must(201, "POST", "/v2/indicators/hosts", `{"hostName":"www.example.com"}`)

@@ -38,8 +38,8 @@ func TestOwners(t *testing.T) {
 	r.must(401, "POST", "/v2/groups/threats?owner=Feed", `{"name":"x"}`)
 }
 
-// Definitions that are there can be seeded once more, also after they came from the data of another
-// server, where an empty list is not the same as none.
+// Existing definitions can be seeded again, also from the data of another server, where an empty
+// list differs from nil.
 func TestDefinitionsAreSeededTwice(t *testing.T) {
 	t.Parallel()
 	records := func() []Record {

@@ -93,9 +93,9 @@ func TestShapesOfTasks(t *testing.T) {
 	at := "/v2/tasks/" + itoa(int64(made.at("data", "task", "id").(float64)))
 	changed := r.must(200, "PUT", at, `{"escalated":false,"status":"Completed"}`)
 	assert.NotNil(t, changed.at("data", "task", "lastModified"))
-	assert.Equal(t, true, changed.at("data", "task", "escalated"), "updates do not know the flags")
+	assert.Equal(t, true, changed.at("data", "task", "escalated"), "updates ignore the flags")
 	require.NoError(t, r.srv.Update(&Owner{Name: "Example Organization"}))
-	assert.Equal(t, analyst, r.get(at).at("data", "task", "assignee", 0, "userName"), "one who left is still the assignee")
+	assert.Equal(t, analyst, r.get(at).at("data", "task", "assignee", 0, "userName"), "a former member is still the assignee")
 	assert.Equal(t, "d", r.srv.Tasks("Example Organization")[0].Description)
 	assert.Nil(t, r.srv.Tasks("Nobody"))
 }

@@ -14,11 +14,11 @@ import (
 // refusals makes requests of every route in one owner.
 type refusals struct {
 	rig
-	owner *owner // of what the requests name
+	owner *owner // owner of the items in the requests
 }
 
 func newRefusals(t *testing.T) refusals {
-	r := newRig(t, WithOddities(OddityBareIndicatorLinks)) // with every route
+	r := newRig(t, WithOddities(OddityBareIndicatorLinks)) // enables every route
 	r.seed(&Owner{Name: "Feed"})
 	r.must(201, "POST", "/v2/batch", config("owner", `"Feed"`))
 	return refusals{r, r.srv.ownerByName("Feed")}
@@ -26,7 +26,7 @@ func newRefusals(t *testing.T) refusals {
 
 var segment = regexp.MustCompile(`\{[^}]+\}`)
 
-// refused sends a request of a route and reports whether the API user was not allowed to.
+// refused sends a request of a route and reports whether it was forbidden.
 func (r refusals) refused(e route) bool {
 	r.Helper()
 	path := segment.ReplaceAllStringFunc(e.pattern, func(name string) string {
@@ -52,7 +52,7 @@ func (r refusals) refused(e route) bool {
 		req.Header.Set("Content-Type", "multipart/form-data; boundary=b")
 	}
 	got := r.send(req)
-	require.Equal(r, e.pattern, lastRequest(r.srv).Route, "the request is one of another route")
+	require.Equal(r, e.pattern, lastRequest(r.srv).Route, "the request matches another route")
 	if got.status != http.StatusUnauthorized {
 		return false
 	}

@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// Events and incidents can be created by name alone: the platform fills in the date. The documentation
-// says that the date is required.
+// Events and incidents can be created by name alone, and the platform sets the date. The
+// documentation says that the date is required.
 func TestEventsWithoutADate(t *testing.T) {
 	t.Parallel()
 	w := newWireClient(t)
@@ -22,7 +22,7 @@ func TestEventsWithoutADate(t *testing.T) {
 		one := "/api/v2/groups/" + branch + "/" + w.number(made, "data", entity, "id")
 		w.want(200, line{method: "PUT", target: one, headers: []string{asJSON}, body: `{"name":"Other","eventDate":"2026-01-02T03:04:05Z"}`})
 		renamed := w.want(200, line{method: "PUT", target: one, headers: []string{asJSON}, body: `{"name":"Third"}`})
-		assert.Equal(t, "2026-01-02T03:04:05Z", renamed.at("data", entity, "eventDate"), "only a create fills the date in")
+		assert.Equal(t, "2026-01-02T03:04:05Z", renamed.at("data", entity, "eventDate"), "only a create sets the date")
 
 		w.srv.SetOddities(OddityEventDateRequired)
 		assert.Contains(t, w.want(400, create).at("message"), "eventDate")
@@ -32,7 +32,7 @@ func TestEventsWithoutADate(t *testing.T) {
 	}
 }
 
-// Documents and reports are uploaded without a content type, which is the same as octet-stream.
+// Documents and reports can be uploaded without a content type, which means octet-stream.
 func TestUploadsWithoutAContentType(t *testing.T) {
 	t.Parallel()
 	w := newWireClient(t)
@@ -49,15 +49,15 @@ func TestUploadsWithoutAContentType(t *testing.T) {
 		w.want(415, upload)
 		missing := upload
 		missing.target = "/api/v2/groups/" + branch + "/1/upload"
-		w.want(415, missing) // content types are looked at before anything else
+		w.want(415, missing) // content types are checked first
 		missing.headers = []string{asStream}
 		w.want(404, missing)
 		w.srv.SetOddities(0)
 	}
 }
 
-// The list of one kind of assets of an adversary has the field of its kind, and the name that the list
-// of all assets has.
+// A list of adversary assets of one kind contains both the field of the kind and the name used in
+// lists of all kinds.
 func TestListsOfAssetsHaveTheirOwnField(t *testing.T) {
 	t.Parallel()
 	w := newWireClient(t)
@@ -74,7 +74,7 @@ func TestListsOfAssetsHaveTheirOwnField(t *testing.T) {
 	assert.Equal(t, "value", all.at("data", "bucketAsset", 0, "name"))
 }
 
-// Tasks and victims show their security labels when asked, as groups and indicators do.
+// Tasks and victims include their security labels on request, like groups and indicators.
 func TestLabelsOfTasksAndVictims(t *testing.T) {
 	t.Parallel()
 	w := newWireClient(t)
@@ -90,7 +90,7 @@ func TestLabelsOfTasksAndVictims(t *testing.T) {
 	}
 }
 
-// The date of a metric is cut to the beginning of its interval.
+// The date of a metric is truncated to the start of its interval.
 func TestDatesOfMetrics(t *testing.T) {
 	t.Parallel()
 	w := newWireClient(t)
@@ -109,7 +109,7 @@ func TestDatesOfMetrics(t *testing.T) {
 	assert.InDelta(t, 43, sunday.at("value"), 0)
 }
 
-// Filters take dates without dashes.
+// Filters accept dates without dashes.
 func TestFiltersWithUndashedDates(t *testing.T) {
 	t.Parallel()
 	w := stocked(t)
@@ -123,7 +123,7 @@ func TestFiltersWithUndashedDates(t *testing.T) {
 	}
 }
 
-// The DataStore takes signed requests.
+// The DataStore accepts signed requests.
 func TestDataStoreWithASignature(t *testing.T) {
 	t.Parallel()
 	w := newWireClient(t)
@@ -139,8 +139,8 @@ func TestDataStoreWithASignature(t *testing.T) {
 	w.want(200, tokened)
 }
 
-// Java's examples associate two indicators without naming an association type. The documentation knows
-// only DELETE there.
+// The examples of the Java SDK associate two indicators without an association type. The
+// documentation has only DELETE there.
 func TestLinksOfIndicatorsWithoutAType(t *testing.T) {
 	t.Parallel()
 	w := stocked(t)
@@ -154,7 +154,7 @@ func TestLinksOfIndicatorsWithoutAType(t *testing.T) {
 	w.want(200, pair)
 }
 
-// A file action is deleted where it was made, and listed there.
+// A file action is deleted and listed at the path where it was created.
 func TestFileActionsAreDeletedWhereTheyWereMade(t *testing.T) {
 	t.Parallel()
 	w := stocked(t)
@@ -169,8 +169,8 @@ func TestFileActionsAreDeletedWhereTheyWereMade(t *testing.T) {
 	w.want(404, one)
 }
 
-// Clients leave the owner out of paths with ids, which are unique in the instance. The documentation says
-// that such a call is about the API user's organization.
+// Clients omit the owner in paths with IDs, which are unique in the instance. The documentation
+// says that such calls apply to the API user's organization.
 func TestIDsOfOtherOwners(t *testing.T) {
 	t.Parallel()
 	w := newWireClient(t)
@@ -200,7 +200,7 @@ func TestIDsOfOtherOwners(t *testing.T) {
 	for _, l := range lines {
 		w.want(200, l)
 	}
-	w.want(404, line{method: "GET", target: other + "?owner=Example+Community"}) // the owner that is named is asked
+	w.want(404, line{method: "GET", target: other + "?owner=Example+Community"}) // searches only the given owner
 	w.srv.SetOddities(0)
 	w.want(404, line{method: "GET", target: other})
 }

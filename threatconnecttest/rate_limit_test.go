@@ -44,7 +44,7 @@ func TestTheRateLimit(t *testing.T) {
 	})
 }
 
-// Requests that a fault keeps from arriving are not counted, others are, whoever sends them.
+// Requests that never arrive because of a fault do not count. All others count, from any client.
 func TestWhatTheRateLimitCounts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

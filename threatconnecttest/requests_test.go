@@ -84,7 +84,7 @@ func TestTheNewestRequestsAreKept(t *testing.T) {
 		assert.Equal(t, want, ids(r.srv.Requests()), n)
 	}
 	assert.Equal(t, []int64{7}, ids(r.srv.RequestsAfter(6)))
-	assert.Equal(t, []int64{5, 6, 7}, ids(r.srv.RequestsAfter(2)), "what is left of them")
+	assert.Equal(t, []int64{5, 6, 7}, ids(r.srv.RequestsAfter(2)), "remaining requests")
 	assert.Empty(t, r.srv.RequestsAfter(7))
 	assert.Empty(t, r.srv.RequestsAfter(99))
 	r.srv.ResetRequests()
@@ -122,7 +122,7 @@ func TestTheDurationOfARequest(t *testing.T) {
 	})
 }
 
-// What a fault sends is recorded as the answer, and the status is that of the server's own.
+// The recorded response is that of the fault, and Status is that of the server's own response.
 func TestAnswersOfFaultsAreRecorded(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -150,7 +150,7 @@ func TestAnswersOfFaultsAreRecorded(t *testing.T) {
 	assert.Equal(t, []int{502, 503, 200, 0, 200}, sent)
 }
 
-// A client that gave up or broke off has sent a request all the same.
+// Requests that the client cancels or breaks off are recorded, too.
 func TestRequestsThatEndEarlyAreRecorded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -176,11 +176,11 @@ func TestRequestsThatEndEarlyAreRecorded(t *testing.T) {
 		assert.Empty(t, r.srv.Groups("Example Organization"))
 		_, _, err = r.try(r.request("GET", "/v2/owners", "").WithContext(ctx))
 		require.ErrorIs(t, err, mine)
-		assert.Len(t, r.srv.Requests(), 2, "this one was never sent")
+		assert.Len(t, r.srv.Requests(), 2, "never sent")
 	})
 }
 
-// The log of a server that anybody may call stays small, whatever they send.
+// The log of a public server stays small for all requests.
 func TestRecordedHeadsAreBounded(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

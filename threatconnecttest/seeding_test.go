@@ -14,7 +14,7 @@ func TestSeededIndicatorsAreAsTheyWereGiven(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, WithCredentials("id", "", "tok"))
 	assert.Equal(t, []string{"id", secretKey, "tok"}, []string{r.srv.AccessID(), r.srv.SecretKey(), r.srv.Token()})
-	assert.Equal(t, "id", r.get("/v2/whoami").at("data", "user", "userName"), "an API user is named by the access id")
+	assert.Equal(t, "id", r.get("/v2/whoami").at("data", "user", "userName"), "an API user's name is its access ID")
 	r.seed(&GroupRecord{Type: "Threat", Name: "x", XID: "x1"})
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	want := IndicatorRecord{
@@ -44,7 +44,7 @@ func TestSeededIndicatorsAreAsTheyWereGiven(t *testing.T) {
 	assert.InDelta(t, 0, r.get("/v2/indicators/hosts?filters=whoisActive%3Dtrue").at("data", "resultCount"), 0)
 }
 
-// Each record is refused for one field, and leaves nothing behind.
+// Each record is refused for one field and changes nothing.
 func TestSeedRefusesWhatThePlatformWouldNotKeep(t *testing.T) {
 	t.Parallel()
 	const owner = "Example Organization"
@@ -157,7 +157,7 @@ func TestSeedRefusesWhatThePlatformWouldNotKeep(t *testing.T) {
 			require.ErrorContains(t, err, strings.TrimSuffix(want, " "))
 			require.ErrorContains(t, err, "threatconnecttest: seed: record 1, "+reflect.TypeOf(r).Elem().Name())
 			require.NoError(t, s.Delete(&TagRecord{Name: "first"}))
-			assert.Equal(t, before, s.Data(), "a record that is refused leaves nothing behind")
+			assert.Equal(t, before, s.Data(), "a refused record adds nothing")
 			require.NoError(t, s.Check())
 		})
 	}
@@ -170,7 +170,7 @@ func TestSeedRefusesWhatThePlatformWouldNotKeep(t *testing.T) {
 	assert.Nil(t, s.Indicators("Nobody"))
 }
 
-// Kinds share the ids, whether records come in one call or in two.
+// Kinds share IDs, within a call and across calls.
 func TestSeedRefusesAnIDTwice(t *testing.T) {
 	t.Parallel()
 	kinds := map[string]func(id int64) Record{

@@ -28,9 +28,9 @@ func TestSignaturesAreExplained(t *testing.T) {
 	std := base64.StdEncoding
 	long := strings.Repeat("x", maxHead)
 	for _, tc := range []struct {
-		target string // that is sent
-		signed string // the string that the client signs; "" is the right one
-		secret string // that the client signs with; "" is the right one
+		target string // as sent
+		signed string // string that the client signs; "" for the correct one
+		secret string // key with which the client signs; "" for the correct one
 		encode func([]byte) string
 		says   string
 	}{
@@ -157,7 +157,7 @@ func TestTimestampsAreExplained(t *testing.T) {
 	}
 }
 
-// Every refusal tells its reason, and none tells a secret.
+// Every refusal has a reason, and none contains a secret.
 func TestRefusalsAreRecorded(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -187,7 +187,7 @@ func TestRefusalsAreRecorded(t *testing.T) {
 			assert.Contains(t, got.Refusal.String(), tc.says)
 			assert.NotContains(t, got.Refusal.String(), r.srv.SecretKey())
 			got.Refusal.Reason = "changed"
-			assert.NotEqual(t, "changed", r.srv.Requests()[0].Refusal.Reason, "no alias")
+			assert.NotEqual(t, "changed", r.srv.Requests()[0].Refusal.Reason, "shares no memory")
 		})
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// fullServer returns a server to which the requests of all exchanges were made, and in which a job waits.
+// fullServer returns a server that has processed all exchanges and has a waiting job.
 func fullServer(t *testing.T) *Server {
 	t.Helper()
 	s := newRecorded(t)
@@ -61,7 +61,7 @@ func fullServer(t *testing.T) *Server {
 	return s
 }
 
-// A snapshot has copies of everything that changes, whatever fields come to be added.
+// A snapshot copies all mutable data, including fields that will be added later.
 func TestSnapshotsShareNothingThatChanges(t *testing.T) {
 	t.Parallel()
 	s := fullServer(t)
@@ -74,7 +74,7 @@ func TestSnapshotsShareNothingThatChanges(t *testing.T) {
 	}
 }
 
-// Requests change neither a snapshot nor what was restored from it before.
+// Requests change neither a snapshot nor data restored from it before.
 func TestSnapshotsDoNotChange(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(20) {
@@ -103,12 +103,12 @@ func TestSnapshotsDoNotChange(t *testing.T) {
 	}
 }
 
-// comparison walks through two graphs at once, which must be equal.
+// comparison compares two graphs, which must be equal.
 type comparison struct {
 	require.TestingT
-	apart bool // they must share nothing that changes
+	apart bool // must share no mutable data
 	seen  map[[2]any]bool
-	set   map[string]bool // by field: whether it refers to something anywhere
+	set   map[string]bool // by field: whether any value is set
 }
 
 // unchanging are the types whose values never change in place.
@@ -189,7 +189,7 @@ func (c *comparison) separate(path string, a, b reflect.Value) {
 	}
 }
 
-// field notes whether a field that can share something refers to something.
+// field records whether a field that can share data is set.
 func (c *comparison) field(name string, v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Map, reflect.Slice:

@@ -19,11 +19,12 @@ import (
 	"github.com/threatconnect-go/threatconnect"
 )
 
-// mapStore is a store in memory, and a handle on it. It keeps the contract of a spool unless faults is changed.
+// mapStore is an in-memory store and a handle to it. It satisfies the contract of a spool unless
+// faults is set.
 type mapStore struct {
 	*mapShared
 	faults spoolFaults
-	listed []string // with staleNames, the names of the first call
+	listed []string // names of the first call, for staleNames
 }
 
 type mapShared struct {
@@ -38,8 +39,8 @@ func (s *mapShared) lock() {
 	s.calls++
 }
 
-// letOthersIn unlocks the store until others have made so many calls that they cannot have missed its state, or
-// there is nobody.
+// letOthersIn unlocks the store until other goroutines have made enough calls to observe its state,
+// or there are none.
 func (s *mapShared) letOthersIn() {
 	for turn, before := 0, s.calls; turn < 500 && s.calls < before+30; turn++ {
 		s.mu.Unlock()
@@ -48,7 +49,7 @@ func (s *mapShared) letOthersIn() {
 	}
 }
 
-// spoolFaults are ways to get a spool wrong.
+// spoolFaults are ways to violate the contract.
 type spoolFaults struct {
 	overwrites, acceptsSame, overwritesEmpty   bool
 	otherExistError, checksThenWrites          bool
@@ -188,7 +189,7 @@ func mapStores(f spoolFaults) func() *mapStore {
 	}
 }
 
-// recorder is a reporter that keeps the failure of a test instead of failing.
+// recorder is a reporter that records the failure of a test instead of failing.
 type recorder struct {
 	*testing.T
 	failure string
@@ -199,7 +200,7 @@ func (r *recorder) Fatalf(format string, args ...any) {
 	runtime.Goexit()
 }
 
-// failure runs one of the tests of TestSpool and returns what it says if it fails.
+// failure runs one of the tests of TestSpool and returns its failure.
 func failure(t *testing.T, test spoolTest, f spoolFaults) string {
 	t.Helper()
 	r := &recorder{T: t}

@@ -16,7 +16,7 @@ func TestTagsThatAreRefused(t *testing.T) {
 		"blank": " ", "white space": "\t\u00a0", "not UTF-8": "a\xff", "too long": strings.Repeat("x", 129),
 	} {
 		r.must(400, "POST", "/v2/indicators/hosts/www.example.com/tags/"+url.PathEscape(tag), "")
-		if name != "not UTF-8" { // a body is read as JSON, which has no such strings
+		if name != "not UTF-8" { // a body is JSON, which cannot contain such strings
 			r.must(400, "POST", "/v2/tags", `{"name":`+string(quoteJSON(tag))+`}`)
 		}
 	}

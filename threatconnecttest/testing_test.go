@@ -11,12 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// fakeTB stands for a test whose failures are looked at.
+// fakeTB is a test whose failures are inspected.
 type fakeTB struct {
 	testing.TB
 	cleanups        []func()
 	errors          []string
-	failed, skipped bool // by the test itself
+	failed, skipped bool // before NewT's checks
 }
 
 func (*fakeTB) Helper()             {}
@@ -28,7 +28,7 @@ func (f *fakeTB) Errorf(format string, a ...any) {
 func (f *fakeTB) Failed() bool  { return f.failed || len(f.errors) > 0 }
 func (f *fakeTB) Skipped() bool { return f.skipped }
 
-// end ends the test, as package testing does.
+// end ends the test as package testing does.
 func (f *fakeTB) end() []string {
 	for len(f.cleanups) > 0 {
 		last := len(f.cleanups) - 1
@@ -129,8 +129,8 @@ func TestWhatNewTFailsFor(t *testing.T) {
 	}
 }
 
-// A test that stops early had no time for its faults. Its other lapses stay, and so do the faults when
-// the only failure is that of another lapse.
+// A test that stops early may leave faults unused. If the only failure is another lapse, unused
+// faults are reported.
 func TestNewTExcusesTheFaultsOfTestsThatStop(t *testing.T) {
 	t.Parallel()
 	for _, tb := range []*fakeTB{{TB: t, failed: true}, {TB: t, skipped: true}, {TB: t}} {
@@ -177,7 +177,7 @@ func TestListenEndsWithTheTest(t *testing.T) {
 	resp, err := client.Do(req)
 	require.NoError(t, err)
 	defer resp.Body.Close()
-	assert.Empty(t, tb.end(), "and does not wait for an answer without end")
+	assert.Empty(t, tb.end(), "does not wait for an endless response")
 	_, err = client.Get(strings.TrimSuffix(base, "/api"))
 	require.ErrorContains(t, err, "refused")
 }
@@ -208,7 +208,7 @@ func TestReset(t *testing.T) {
 	assert.Equal(t, int64(4), r.srv.Requests()[0].ID, "IDs are not given again")
 }
 
-// A test may reset the server while its clients are made and send: nothing is read without the lock.
+// A test can reset the server while clients are created and send requests, without data races.
 func TestResetWhileClientsWork(t *testing.T) {
 	t.Parallel()
 	srv := NewT(t)

@@ -16,8 +16,8 @@ import (
 	"github.com/threatconnect-go/threatconnect"
 )
 
-// A client exchanges its token for a new one with the token alone. It sends no signature, and one client
-// puts a slash at the end of the path.
+// A client renews its token with the token alone. It sends no signature, and one client appends a
+// slash to the path.
 func TestRenewalOfTheToken(t *testing.T) {
 	t.Parallel()
 	w := newWireClient(t)
@@ -33,7 +33,7 @@ func TestRenewalOfTheToken(t *testing.T) {
 	assert.Equal(t, true, renewed.at("success"))
 	second := renewed.at("apiToken").(string)
 	assert.Equal(t, second, w.srv.Token())
-	assert.Equal(t, 200, owners(first), "a renewal alone refuses no token")
+	assert.Equal(t, 200, owners(first), "a renewal alone invalidates no token")
 	assert.Equal(t, 200, owners(second))
 
 	w.srv.ExpireToken()
@@ -48,7 +48,7 @@ func TestRenewalOfTheToken(t *testing.T) {
 	}
 }
 
-// The SDK goes on with a source that renews.
+// The SDK continues with a renewing token source.
 func TestTheClientRenewsItsToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -89,7 +89,7 @@ func TestTheClientRenewsItsToken(t *testing.T) {
 		assert.Equal(t, 2, asked, "a refused token is renewed")
 		time.Sleep(tokenLife)
 		whoami()
-		assert.Equal(t, 3, asked, "a token is renewed when it is said to end")
+		assert.Equal(t, 3, asked, "a token is renewed at its expiry")
 		assert.Equal(t, held, srv.Token())
 	})
 }

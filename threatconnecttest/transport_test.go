@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// closing tells whether a body was closed, and may fail.
+// closing records whether a body was closed. Its reader can fail.
 type closing struct {
 	io.Reader
 	closed bool
@@ -73,9 +73,9 @@ func TestARoundTripBehavesLikeNetHTTP(t *testing.T) {
 	cancel()
 	_, err := r.srv.RoundTrip(r.request("GET", "/v2/owners", "").WithContext(ctx))
 	require.ErrorIs(t, err, context.Canceled)
-	require.Len(t, r.srv.Requests(), 2, "those whose body broke off")
+	require.Len(t, r.srv.Requests(), 2, "broken requests")
 	for _, sent := range r.srv.Requests() {
-		assert.Zero(t, sent.Status, "and they were not processed")
+		assert.Zero(t, sent.Status, "not processed")
 	}
 	var dial *net.OpError
 	req := r.request("GET", "/v2/owners", "")
@@ -91,7 +91,7 @@ func TestARoundTripBehavesLikeNetHTTP(t *testing.T) {
 	assert.Equal(t, "200 OK", resp.Status)
 }
 
-// A request without a method is a GET, as http.Transport sends it.
+// A request without a method is a GET, as in http.Transport.
 func TestARequestWithoutAMethod(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

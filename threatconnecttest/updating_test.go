@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A record that was read, changed and handed to Update is shown as it is then.
+// After Update, the server returns the record as it was passed.
 func TestUpdate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -24,8 +24,8 @@ func TestUpdate(t *testing.T) {
 		i.Tags, i.Groups, i.Location, i.Attributes[0].Source = []string{"New"}, []string{"x3"}, nil, "another"
 		before := i.LastModified
 		require.NoError(t, s.Update(&i))
-		assert.Equal(t, before, i.LastModified, "only rating and confidence move it")
-		assert.Equal(t, attribute, i.Attributes[0].ID, "what stays keeps its id")
+		assert.Equal(t, before, i.LastModified, "changed only by rating and confidence")
+		assert.Equal(t, attribute, i.Attributes[0].ID, "remaining attributes keep their IDs")
 		assert.Equal(t, now, i.Attributes[0].LastModified)
 		again, _ := s.Indicator(owner, "Address", "192.0.2.1")
 		assert.Equal(t, i, again)
@@ -34,7 +34,7 @@ func TestUpdate(t *testing.T) {
 		assert.Equal(t, now, i.LastModified)
 		i.Confidence, i.LastModified = new(2), seedDay
 		require.NoError(t, s.Update(&i))
-		assert.Equal(t, seedDay, i.LastModified, "as the record says")
+		assert.Equal(t, seedDay, i.LastModified, "as in the record")
 
 		f, _ := s.Indicator(owner, "File", "BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB")
 		f.Summary += " : CCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCC"
@@ -42,13 +42,13 @@ func TestUpdate(t *testing.T) {
 		assert.True(t, s.Has(owner, "File", "CCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCC"))
 		assert.Equal(t, []string{"Host: www.example.com"}, f.Associated)
 		f.Associated = nil
-		require.NoError(t, s.Update(&f), "associations of indicators stay")
+		require.NoError(t, s.Update(&f), "associations of indicators are kept")
 		assert.Len(t, f.Associated, 1)
 
 		g, _ := s.Group("x1")
 		groupChanged := g.LastModified
 		require.NoError(t, s.Update(&g))
-		assert.Equal(t, groupChanged, g.LastModified, "nothing was changed")
+		assert.Equal(t, groupChanged, g.LastModified, "unchanged")
 		g.Indicators, g.Name, g.XID = []string{"Host: www.example.com"}, "renamed", "x9"
 		require.NoError(t, s.Update(&g))
 		assert.Equal(t, now, g.LastModified)
@@ -147,7 +147,7 @@ func TestUpdateRefusesAndChangesNothing(t *testing.T) {
 	}
 }
 
-// Of two parts of a record with the same id, the second one is new.
+// If two parts of a record have the same ID, the second one is new.
 func TestUpdateGivesEveryPartItsOwnID(t *testing.T) {
 	t.Parallel()
 	s := New()
@@ -166,8 +166,8 @@ func TestUpdateGivesEveryPartItsOwnID(t *testing.T) {
 	assert.Len(t, f.Occurrences, 2)
 }
 
-// An asset that was taken off a group stays off when its victim is updated, and is forgotten when the
-// update deletes it.
+// An asset that was removed from a group stays removed after an update of its victim. If the update
+// deletes the asset, the removal is forgotten.
 func TestUpdateKeepsAssetsOff(t *testing.T) {
 	t.Parallel()
 	s := New()
@@ -188,7 +188,7 @@ func TestUpdateKeepsAssetsOff(t *testing.T) {
 	assert.InDelta(t, 1, r.get(off).at("data", "resultCount"), 0)
 }
 
-// The records of Data are without their associations, which come after them.
+// The records of Data contain no associations, which follow them.
 func TestUpdateTakesWholeData(t *testing.T) {
 	t.Parallel()
 	s := New()
@@ -219,14 +219,14 @@ func TestDelete(t *testing.T) {
 	}
 	for _, r := range gone {
 		require.NoError(t, s.Delete(r))
-		require.Error(t, s.Delete(r), "it is not there any more")
+		require.Error(t, s.Delete(r), "already deleted")
 		require.NoError(t, s.Check())
 	}
 	d = s.Data()
 	assert.Empty(t, (&Data{Indicators: d.Indicators, Groups: d.Groups, Tasks: d.Tasks, Victims: d.Victims, Playbooks: d.Playbooks, Metrics: d.Metrics,
 		DataStore: d.DataStore, Tags: d.Tags, Associations: d.Associations}).Records())
 	r := rig{t, s}
-	assert.InDelta(t, 4, r.get("/v2/indicators/deleted").at("data", "resultCount"), 0, "as a request deletes")
+	assert.InDelta(t, 4, r.get("/v2/indicators/deleted").at("data", "resultCount"), 0, "as deleted by a request")
 	for want, r := range map[string]Record{
 		"an owner cannot be deleted": &Owner{Name: "Feed"}, "an indicator type cannot": &IndicatorType{Name: "Host"},
 		"an attribute type cannot": &AttributeType{Name: "Own"},
@@ -235,7 +235,7 @@ func TestDelete(t *testing.T) {
 	}
 }
 
-// The dates of batch files are shown by reads with includeAdditional, and no others.
+// Only reads with includeAdditional return the dates of batch files.
 func TestDatesOfBatchFilesAreShown(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// canonicalSeeds are values of every type, spelled well and badly.
+// canonicalSeeds are valid and invalid values of every type.
 func canonicalSeeds() []string {
 	return []string{
 		"", " ", ".", "..", "-", "www.example.com", "WWW.Example.COM.", "münchen.example", "xn--mnchen-3ya.example",
@@ -36,7 +36,7 @@ func canonicalSeeds() []string {
 	}
 }
 
-// canonicalFunctions are those that take one value.
+// canonicalFunctions are the functions of one value.
 func canonicalFunctions() map[string]func(string) (string, error) {
 	return map[string]func(string) (string, error){
 		"Address":       Address,
@@ -56,7 +56,7 @@ func canonicalFunctions() map[string]func(string) (string, error) {
 	}
 }
 
-// FuzzCanonical checks what holds for every canonical form of one value.
+// FuzzCanonical checks properties of every canonical form of one value.
 func FuzzCanonical(f *testing.F) {
 	for _, s := range canonicalSeeds() {
 		f.Add(s)
@@ -78,7 +78,7 @@ func FuzzCanonical(f *testing.F) {
 	})
 }
 
-// FuzzHost checks host names against the standard library and the plain IDNA profile.
+// FuzzHost compares host names with the standard library and the plain IDNA profile.
 func FuzzHost(f *testing.F) {
 	for _, s := range canonicalSeeds() {
 		f.Add(s)
@@ -101,15 +101,15 @@ func FuzzHost(f *testing.F) {
 			assert.Equal(t, strings.TrimSuffix(lookup, "."), out, "the stricter profile agrees where it accepts")
 		}
 		viaURL, err := URL("http://" + out + "/")
-		require.NoError(t, err, "a host can stand in a URL")
+		require.NoError(t, err, "a host is valid in a URL")
 		assert.Equal(t, "http://"+out+"/", viaURL)
 		viaEmail, err := EmailAddress("user@" + out)
-		require.NoError(t, err, "a host can stand in an email address")
+		require.NoError(t, err, "a host is valid in an email address")
 		assert.Equal(t, "user@"+out, viaEmail)
 	})
 }
 
-// FuzzURL checks that what follows the authority is never touched.
+// FuzzURL checks that the part after the authority never changes.
 func FuzzURL(f *testing.F) {
 	for _, s := range canonicalSeeds() {
 		f.Add(s)
@@ -124,7 +124,7 @@ func FuzzURL(f *testing.F) {
 		scheme, rest, ok := strings.Cut(out, "://")
 		require.True(t, ok)
 		assert.Contains(t, []string{"http", "https", "ftp", "sftp"}, scheme)
-		assert.NotContains(t, in[:authorityEnd(in)], `\`, "a browser takes it for the beginning of the path")
+		assert.NotContains(t, in[:authorityEnd(in)], `\`, "browsers read it as the start of the path")
 		tail := rest[authorityEnd(rest):]
 		assert.Equal(t, in[authorityEnd(in):], tail, "path, query and fragment are kept")
 		assert.NotRegexp(t, "[\\s\"`<>\\\\]", tail)
@@ -134,7 +134,7 @@ func FuzzURL(f *testing.F) {
 	})
 }
 
-// FuzzIP checks addresses and blocks against net/netip.
+// FuzzIP compares addresses and blocks with net/netip.
 func FuzzIP(f *testing.F) {
 	for _, s := range canonicalSeeds() {
 		f.Add(s)
@@ -162,7 +162,7 @@ func FuzzIP(f *testing.F) {
 	})
 }
 
-// FuzzRegistryKey checks that a registry key survives its summary, or is refused.
+// FuzzRegistryKey checks that a registry key survives its summary or is refused.
 func FuzzRegistryKey(f *testing.F) {
 	f.Add(`HKLM\Software`, "Version", "REG_SZ")
 	f.Add(`HKCU\a : b`, "", "reg_dword")
@@ -185,11 +185,11 @@ func FuzzRegistryKey(f *testing.F) {
 		}
 		k2, n2, vt2, err = SplitRegistrySummary(summary)
 		require.NoError(t, err)
-		require.Equal(t, []string{k, n, vt}, []string{k2, n2, vt2}, "split undoes join")
+		require.Equal(t, []string{k, n, vt}, []string{k2, n2, vt2}, "split reverses join")
 	})
 }
 
-// FuzzFileSummary checks that split and join undo each other.
+// FuzzFileSummary checks that split and join are inverse.
 func FuzzFileSummary(f *testing.F) {
 	for _, s := range canonicalSeeds() {
 		f.Add(s)
@@ -207,7 +207,7 @@ func FuzzFileSummary(f *testing.F) {
 	})
 }
 
-// FuzzRefang checks that refanging is idempotent and keeps the end of URLs.
+// FuzzRefang checks that refanging is idempotent and preserves the end of URLs.
 func FuzzRefang(f *testing.F) {
 	for _, s := range canonicalSeeds() {
 		f.Add(s)
@@ -222,13 +222,13 @@ func FuzzRefang(f *testing.F) {
 		}
 		for _, canonical := range []func(string) (string, error){Host, Address, CIDR, ASN, Hash} {
 			if _, err := canonical(s); err == nil {
-				assert.Equal(t, strings.TrimSpace(s), out, "a value that is accepted as it is has nothing to refang")
+				assert.Equal(t, strings.TrimSpace(s), out, "an accepted value does not need refanging")
 			}
 		}
 	})
 }
 
-// FuzzDefang checks that Refang undoes Defang, and that what is recognized has no link left.
+// FuzzDefang checks that Refang reverses Defang, and that defanged values contain no links.
 func FuzzDefang(f *testing.F) {
 	for _, s := range canonicalSeeds() {
 		f.Add(s)
@@ -239,7 +239,7 @@ func FuzzDefang(f *testing.F) {
 		if defanged != s {
 			require.Equal(t, defanged, Defang(plain))
 			if scheme, _ := schemeOf(plain); urlScheme(scheme) != "" {
-				plain = urlScheme(scheme) + plain[len(scheme):] // Defang loses the case of the scheme
+				plain = urlScheme(scheme) + plain[len(scheme):] // Defang does not preserve the case of the scheme
 			}
 			require.Equal(t, plain, Refang(defanged))
 		}
@@ -259,7 +259,7 @@ func FuzzDefang(f *testing.F) {
 	})
 }
 
-// FuzzParse checks that what is recognized is canonical, and is recognized again.
+// FuzzParse checks that recognized values are canonical and are recognized again.
 func FuzzParse(f *testing.F) {
 	for _, s := range canonicalSeeds() {
 		f.Add(s)
@@ -283,7 +283,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// requireRefused checks that err is a refusal that does not hold the value.
+// requireRefused checks that err is an *Error that does not contain the value.
 func requireRefused(t *testing.T, err error, value string) {
 	t.Helper()
 	var refusal *Error
@@ -296,7 +296,7 @@ func requireRefused(t *testing.T, err error, value string) {
 	}
 }
 
-// summaryOf returns the text that stands for the values of a parsed indicator.
+// summaryOf returns the summary of a parsed indicator.
 func summaryOf(values [3]string) string {
 	n := 3
 	for n > 1 && values[n-1] == "" {

@@ -8,8 +8,9 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// TestThreatCanonicalFormsTimeGrowsLinearly gives values of each pattern to every canonical form: twice the length
-// takes less than three times as long. It is not parallel, because it measures time.
+// TestThreatCanonicalFormsTimeGrowsLinearly passes values of each pattern to every canonical form:
+// twice the length takes less than three times as long. It is not parallel, because it measures
+// time.
 func TestThreatCanonicalFormsTimeGrowsLinearly(t *testing.T) {
 	one := func(f func(string) (string, error)) func(string) { return func(s string) { _, _ = f(s) } }
 	forms := map[string]func(string){
@@ -36,8 +37,8 @@ func TestThreatCanonicalFormsTimeGrowsLinearly(t *testing.T) {
 	}
 }
 
-// growth returns how many times as long the second function takes. It compares the fastest runs, and runs them again
-// while other work on the machine may be the reason.
+// growth returns the ratio of the second function's time to the first's. It compares the fastest
+// runs, and repeats them if other load on the machine may be the cause.
 func growth(short, long func()) float64 {
 	const noise = 100 * time.Microsecond
 	fastest := [2]time.Duration{time.Hour, time.Hour}

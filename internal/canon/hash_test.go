@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Hashes of nothing.
+// Hashes of the empty input.
 const (
 	emptyMD5    = "D41D8CD98F00B204E9800998ECF8427E"
 	emptySHA1   = "DA39A3EE5E6B4B0D3255BFEF95601890AFD80709"

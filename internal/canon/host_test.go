@@ -175,7 +175,7 @@ func TestNamesHaveLettersDigitsHyphensUnderscoresAndDots(t *testing.T) {
 	}
 }
 
-// Punctuation beyond ASCII comes from the text around a name: quotes, dashes, bullets.
+// Non-ASCII punctuation belongs to the text around a name: quotes, dashes, bullets.
 func TestNoPunctuationBeyondASCIIIsPartOfAName(t *testing.T) {
 	t.Parallel()
 	const dots, emoji = "。．｡", "↔◻◼◽◾⤴⤵🏻🏼🏽🏾🏿"
@@ -187,7 +187,7 @@ func TestNoPunctuationBeyondASCIIIsPartOfAName(t *testing.T) {
 		for _, name := range []string{sign + "www.example.com", "www.example.com" + sign, sign + "www.example.com" + sign, "www.a" + sign + "b.example"} {
 			switch {
 			case strings.ContainsRune(dots, r) && name[0] == 'w': // a dot between labels or at the end
-			case r == '－' && name == "www.a－b.example", r == '＿': // which become a hyphen and an underscore
+			case r == '－' && name == "www.a－b.example", r == '＿': // mapped to a hyphen and an underscore
 			default:
 				_, err := Host(name)
 				assert.Error(t, err, "%+q as a host", name)
@@ -202,7 +202,7 @@ func TestNoPunctuationBeyondASCIIIsPartOfAName(t *testing.T) {
 	}
 }
 
-// Mappings make one character of four, so that a label can have 4 times 63.
+// Mappings combine up to four characters into one, so a label can have 4 times 63.
 func TestHostTakesLongLabelsThatMappingsShorten(t *testing.T) {
 	t.Parallel()
 	_, err := Host(strings.Repeat("\u1100\u1161\u11a8\ufe0f", 50) + ".example")

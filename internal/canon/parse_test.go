@@ -210,7 +210,7 @@ func TestParseRefusesWhatATypographicQuoteStandsAtTheEndOf(t *testing.T) {
 	}
 }
 
-// Extensions are refused as last labels, so none of them may be one.
+// Extensions are refused as last labels, so none of them may be a top-level domain.
 func TestNoFileExtensionIsATopLevelDomain(t *testing.T) {
 	t.Parallel()
 	source, err := os.ReadFile("parse.go")

@@ -176,7 +176,8 @@ func TestDefangKeepsTheRest(t *testing.T) {
 	}
 }
 
-// Of brackets around a slash, each pair is a mark; in the rest of the path, one pair of each mark is removed.
+// Each pair of brackets around a slash is a mark. In the rest of the path, one pair of each mark is
+// removed.
 func TestRefangUndoesNestedSlashes(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{"a.example[[/]][[.]]x": "a.example/[.]x", "hxxp://a.example[[/]]x[.]y": "http://a.example/x.y", "a.example[/]x": "a.example/x"} {

@@ -8,8 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// canonicalCase is one row of a table: in becomes want, or is refused by a rule that begins with
-// rule.
+// canonicalCase is a table row: in becomes want, or is refused by a rule that starts with rule.
 type canonicalCase struct {
 	name string
 	in   string
@@ -79,7 +78,7 @@ func TestTag(t *testing.T) {
 	})
 }
 
-// An invisible character makes a value another one than the one that is seen.
+// An invisible character makes a value differ from the displayed one.
 func TestNoInvisibleCharacterIsKeptOrDropped(t *testing.T) {
 	t.Parallel()
 	values := map[string]string{

@@ -31,7 +31,7 @@ func TestEveryPromiseOfSECURITYHasItsTest(t *testing.T) {
 		promise, name, dir := strings.TrimSpace(cells[1]), strings.Trim(cells[2], " `"), strings.Trim(cells[3], " `")
 		assert.NotEmpty(t, promise, line)
 		assert.Regexp(t, `^(Test|Fuzz)Threat[A-Z]\w*$`, name)
-		assert.NotContains(t, listed, name, "a second promise with this test")
+		assert.NotContains(t, listed, name, "test of several promises")
 		listed[name] = dir
 	}
 	assert.Greater(t, len(listed), 30)

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// flat is one element of a list of indicators.
+// flat is an element of a list of indicators.
 type flat struct {
 	ID                     int64     `json:"id"`
 	OwnerName              string    `json:"ownerName"`
@@ -26,7 +26,8 @@ type flat struct {
 	WebLink                string    `json:"webLink"`
 }
 
-// page is an answer with n indicators of about 360 bytes each, in forms that encoding/json takes.
+// page returns a response with n indicators of about 360 bytes each, in forms that encoding/json
+// accepts.
 func page(n int) []byte {
 	b := fmt.Appendf(nil, `{"status":"Success","data":{"resultCount":%d,"indicator":[`, n)
 	for i := range n {
@@ -41,7 +42,7 @@ func page(n int) []byte {
 	return append(b, `]}}`...)
 }
 
-// readFlat reads one element; prev is the one before it.
+// readFlat reads an element. prev is the previous one.
 func readFlat(r *Reader, v, prev *flat) {
 	for r.Object(); r.NextKey(); {
 		switch string(r.Key()) {

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// drain returns the elements that e hands out.
+// drain returns the elements of e.
 func drain(e *Elements) []string {
 	list := []string{}
 	for e.Next() {
@@ -23,7 +23,7 @@ func drain(e *Elements) []string {
 	return list
 }
 
-// readers hand out a text in pieces of different sizes, with the end in the last piece or after it.
+// readers return a text in pieces of different sizes, with EOF in the last piece or after it.
 var readers = map[string]func(string) io.Reader{
 	"whole":              func(s string) io.Reader { return strings.NewReader(s) },
 	"byte by byte":       func(s string) io.Reader { return iotest.OneByteReader(strings.NewReader(s)) },
@@ -80,7 +80,7 @@ func TestElementsFindsTheList(t *testing.T) {
 				assert.Equal(t, c.want, drain(e), name)
 				require.NoError(t, e.Err(), name)
 				assert.Equal(t, c.found, e.Found(), name)
-				assert.False(t, e.Next(), "stays at the end")
+				assert.False(t, e.Next(), "remains at the end")
 				assert.Nil(t, e.Bytes())
 			}
 		})
@@ -173,7 +173,7 @@ func TestElementsCapsAnElementAndNothingElse(t *testing.T) {
 	}
 }
 
-// With a scan of the whole element for every byte that comes, this would take minutes.
+// With a scan of the whole element for every new byte, this would take minutes.
 func TestElementsTakesTimeInProportion(t *testing.T) {
 	t.Parallel()
 	element := `["` + strings.Repeat("x", 1<<21) + `"]`
@@ -184,7 +184,7 @@ func TestElementsTakesTimeInProportion(t *testing.T) {
 	require.NoError(t, e.Err())
 }
 
-// endless hands out one element again and again.
+// endless returns one element repeatedly.
 type endless struct {
 	element string
 	left    int
@@ -243,7 +243,7 @@ func TestElementsPassesOnWhatTheReaderSays(t *testing.T) {
 
 	e = NewElements(io.MultiReader(strings.NewReader(`["a long element`),
 		iotest.DataErrReader(io.MultiReader(strings.NewReader(`",2,`), iotest.ErrReader(broken)))), nil, 0)
-	assert.Equal(t, []string{`"a long element"`, "2"}, drain(e), "what came together with the error")
+	assert.Equal(t, []string{`"a long element"`, "2"}, drain(e), "bytes returned with the error")
 	require.ErrorIs(t, e.Err(), broken)
 
 	e = NewElements(io.MultiReader(strings.NewReader(`[1] `), iotest.ErrReader(broken)), nil, 0)
@@ -255,7 +255,7 @@ type readNothing struct{}
 
 func (readNothing) Read([]byte) (int, error) { return 0, nil }
 
-// pieces hands out a text in pieces of the sizes, again and again.
+// pieces returns a text in pieces of the given sizes, repeatedly.
 type pieces struct {
 	text  []byte
 	sizes []byte
@@ -276,7 +276,7 @@ func (r *pieces) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// elementsOf does with a Reader, from the whole text, what Elements does from pieces.
+// elementsOf reads the whole text with a Reader and returns the same elements as Elements.
 func elementsOf(b []byte, keys []string) (list []string, err error) {
 	list = []string{}
 	r := NewReader(b)

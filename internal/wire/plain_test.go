@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// plainSlowly is Plain a byte at a time.
+// plainSlowly is Plain, one byte at a time.
 func plainSlowly(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r >= 0x7f || r == '"' || r == '\\' })
 }
@@ -41,7 +41,7 @@ func FuzzPlainTextStandsForItself(f *testing.F) {
 		require.Equal(t, plainSlowly(s), Plain(s))
 		var fast, slow Writer
 		require.Equal(t, Plain(s), fast.Text(s))
-		slow.quote(s) // which looks at every byte
+		slow.quote(s) // examines every byte
 		require.Equal(t, slow.Err() == nil, fast.Err() == nil)
 		require.Equal(t, string(slow.Buf), string(fast.Buf))
 		require.Equal(t, utf8.ValidString(s), fast.Err() == nil)

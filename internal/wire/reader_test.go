@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// value reads any value into what encoding/json makes of it with UseNumber.
+// value reads any value to the result of encoding/json with UseNumber.
 func value(r *Reader) any {
 	switch r.Kind() {
 	case Object:
@@ -40,7 +40,7 @@ func value(r *Reader) any {
 	}
 }
 
-// depth returns how deep b nests outside of strings.
+// depth returns the nesting depth of b outside strings.
 func depth(b []byte) int {
 	most, now, quoted := 0, 0, false
 	for i := 0; i < len(b); i++ {
@@ -197,7 +197,7 @@ func TestReaderNamesMisuse(t *testing.T) {
 			assert.False(t, r.NextKey())
 			assert.False(t, r.NextElem())
 			r.End()
-			assert.Equal(t, first, r.Err(), "the first error stays")
+			assert.Equal(t, first, r.Err(), "the first error is kept")
 		})
 	}
 }
@@ -280,7 +280,7 @@ func TestReaderLimitsWhatIsSpent(t *testing.T) {
 		require.ErrorIs(t, r.Err(), ErrTooLarge)
 	}
 	r.Limit(100 * 36)
-	for range 2 { // and forgets what was spent
+	for range 2 { // and clears the spent memory
 		r.Reset(texts)
 		assert.Len(t, r.Strings(), 100)
 		r.End()
@@ -289,7 +289,7 @@ func TestReaderLimitsWhatIsSpent(t *testing.T) {
 	r.Reset(texts)
 	r.Spend(1)
 	r.Skip()
-	require.NoError(t, r.Err(), "what is skipped takes nothing")
+	require.NoError(t, r.Err(), "skipped values need no memory")
 	r.Limit(0)
 	r.Spend(DefaultLimit)
 	require.NoError(t, r.Err())
@@ -301,7 +301,7 @@ func TestReaderCountsTextsAndCopies(t *testing.T) {
 	t.Parallel()
 	for text, size := range map[string]int64{
 		`"` + strings.Repeat("x", 1000) + `"`:      1000,
-		`"\n` + strings.Repeat("x", 999) + `"`:     1001 + 1000, // once while it is decoded
+		`"\n` + strings.Repeat("x", 999) + `"`:     1001 + 1000, // counted again while it is decoded
 		`"` + strings.Repeat("\xff", 1000) + `"`:   3000 + 3000,
 		`"` + strings.Repeat(`\u0041`, 1000) + `"`: 6000 + 1000,
 	} {
@@ -337,7 +337,7 @@ func TestReaderResetForgetsTheError(t *testing.T) {
 	r.Reset(nil)
 	assert.Equal(t, None, r.Kind())
 	r.End()
-	require.NoError(t, r.Err(), "nothing is left in an empty text")
+	require.NoError(t, r.Err(), "an empty text has no rest")
 }
 
 func TestKindNames(t *testing.T) {

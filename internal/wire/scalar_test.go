@@ -12,13 +12,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// lenient is one text and what a scalar method makes of it; a nil want is an error.
+// lenient is a text with the result of a scalar method. A nil want is an error.
 type lenient struct {
 	text string
 	want any
 }
 
-// checkLenient runs read on each text, alone and inside of an object that goes on.
+// checkLenient runs read on each text, alone and within an object with further members.
 func checkLenient(t *testing.T, read func(r *Reader) any, cases []lenient) {
 	t.Helper()
 	for _, c := range cases {
@@ -61,7 +61,7 @@ func TestTextInternReturnsThePreviousOne(t *testing.T) {
 	})
 }
 
-// integers holds for all methods that read a whole number of 64 bits.
+// integers applies to all methods that read a 64-bit integer.
 var integers = []lenient{
 	{`12`, int64(12)}, {`"12"`, int64(12)}, {`12.0`, int64(12)}, {`"12.00"`, int64(12)}, {`1.2e1`, int64(12)}, {`120e-1`, int64(12)}, {`0.12E+2`, int64(12)},
 	{`-7`, int64(-7)}, {`"-7"`, int64(-7)}, {`0`, int64(0)}, {`-0`, int64(0)}, {`0.000`, int64(0)}, {`0e99999999999999999999`, int64(0)}, {`0e-99999999999999999999`, int64(0)},

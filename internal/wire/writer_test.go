@@ -98,7 +98,7 @@ func TestWriterRefusesWhatCannotBeRead(t *testing.T) {
 			first := w.Err()
 			w.Text("\xff")
 			w.Float64(math.NaN())
-			assert.Same(t, first, w.Err(), "the first error stays")
+			assert.Same(t, first, w.Err(), "the first error is kept")
 			w.Reset()
 			require.NoError(t, w.Err())
 		})
