@@ -83,7 +83,8 @@ func TestThreatValuesTimeGrowsLinearly(t *testing.T) {
 
 // requireLinear fails if f takes at least three times as long for each doubling of the input, up to
 // factor times the input. Quadratic time would be four times as long. It compares the fastest runs,
-// and repeats them if other load on the machine may be the cause.
+// and repeats them if other load on the machine may be the cause. The short input runs factor times in
+// each measurement, so that load interrupts both measurements alike.
 func requireLinear(t *testing.T, n, factor int, f func(n int) func()) {
 	t.Helper()
 	const noise = 20 * time.Microsecond
@@ -92,10 +93,12 @@ func requireLinear(t *testing.T, n, factor int, f func(n int) func()) {
 	limit := math.Pow(3, math.Log2(float64(factor)))
 	var ratio float64
 	for run := range 20 {
-		for i, call := range inputs {
+		for i, repeat := range [2]int{factor, 1} {
 			start := time.Now()
-			call()
-			fastest[i] = min(fastest[i], time.Since(start))
+			for range repeat {
+				inputs[i]()
+			}
+			fastest[i] = min(fastest[i], time.Since(start)/time.Duration(repeat))
 		}
 		ratio = float64(fastest[1]) / float64(max(fastest[0], noise))
 		if run >= 2 && ratio <= limit {
