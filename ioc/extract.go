@@ -20,8 +20,8 @@ type Match struct {
 // example prose, Markdown, HTML, CSV, JSON, logs or source code.
 //
 // Extract finds IP addresses, CIDR blocks, hosts, URLs, email addresses, file hashes (each as a
-// separate value), ASNs, and CVE IDs as vulnerabilities, defanged or not. It does not find registry
-// keys, which are indicators only with a value, and types that are free text. It does not return
+// separate value), ASNs, and CVE IDs as vulnerabilities, defanged or not. It finds neither registry
+// keys, which are indicators only with a value, nor types that are free text. It does not return
 // the host of a URL or an email address separately.
 //
 // A word with a dot is a host only if it ends in a public suffix (the ICANN rules of

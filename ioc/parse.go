@@ -25,7 +25,7 @@ func Parse(s string) (Indicator, error) { return (*Parser)(nil).Parse(s) }
 
 // Refang converts a defanged indicator to its plain form and keeps everything else byte for byte.
 //
-// In any letter case, it replaces
+// Refang reverses these notations, in any letter case:
 //
 //   - schemes such as hxxp, htxxp and fxp
 //   - dots, at signs, colons and slashes in brackets, such as [.], (dot), [at], [:] and [/], with or without spaces

@@ -62,8 +62,8 @@ func jsonAnswer(status int, body []byte) *answer {
 	return &answer{status: status, header: http.Header{"Content-Type": {jsonType}}, body: body}
 }
 
-// distort changes an error to the shape that the oddities require.
-func (a *answer) distort(odd Oddity) {
+// applyOddities changes an error to the shape that the oddities require.
+func (a *answer) applyOddities(odd Oddity) {
 	if a.message == "" {
 		return
 	}

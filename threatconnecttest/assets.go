@@ -154,7 +154,7 @@ func (c *call) updateAsset(o assetOwner, a *asset) *answer {
 
 func (c *call) deleteAsset(o assetOwner, a *asset) *answer {
 	*o.assetList() = remove(*o.assetList(), a)
-	forget(o, a)
+	forgetAsset(o, a)
 	o.changed(c.seconds())
 	return success(http.StatusOK)
 }

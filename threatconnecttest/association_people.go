@@ -85,7 +85,7 @@ func victimAssetRoutes(parent string, find func(*call) holder) []route {
 			return c.oneAsset(http.StatusOK, a.of, a.asset)
 		})},
 		{method: "DELETE", pattern: ofType + "/{assetId}", handle: on(func(_ *call, l holder, a victimsAsset) *answer {
-			associatedAs(l, a.of, "").takeOff(a.asset)
+			associatedAs(l, a.of, "").removeAsset(a.asset)
 			return success(http.StatusOK)
 		})},
 	}

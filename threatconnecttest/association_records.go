@@ -15,7 +15,7 @@ type Association struct {
 	Type  string `json:"type,omitzero"` // association type of two indicators, for example "URL Host"
 }
 
-// End is one end of an [Association]. A type and an ID identify every item. Without an ID,
+// End is one end of an [Association]. Type and ID together identify any item. Without an ID,
 // indicators are identified by type and summary, groups by xid, and tasks and victims by name.
 type End struct {
 	Type    string `json:"type,omitzero"`    // for example "Host", "Incident", "Task" or "Victim"

@@ -149,7 +149,7 @@ func (c *call) linkEnds(a, b holder) *answer {
 		}
 	}
 	associate(a, b, "")
-	associatedAs(a, b, "").bringBack() // a victim brings all of its assets
+	associatedAs(a, b, "").restoreAssets() // a victim brings all of its assets
 	return success(http.StatusCreated)
 }
 

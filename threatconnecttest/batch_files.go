@@ -98,7 +98,7 @@ func (r *batchRun) mergeFiles(primary *indicator, matches []*indicator, value st
 				primary.metadata().tag(tag)
 			}
 			for _, l := range m.more.labels {
-				primary.metadata().mark(l)
+				primary.metadata().addLabel(l)
 			}
 			for l := range links(m) {
 				associate(primary, l.to(m), l.label)

@@ -96,7 +96,7 @@ func (r *batchRun) attach(h holder, f fields, loss string) *batchError {
 		if bad != nil {
 			return bad
 		}
-		h.metadata().mark(label)
+		h.metadata().addLabel(label)
 	}
 	return nil
 }

@@ -93,7 +93,7 @@ func consistentWorld(t *testing.T) *world {
 		associate(i, a, "")
 	}
 	all[0].metadata().tag(tag)
-	all[0].metadata().mark(label)
+	all[0].metadata().addLabel(label)
 	for range 2 {
 		at := w.newAttribute(w.attributeType("Description"), "v", 0)
 		at.displayed = true
@@ -107,7 +107,7 @@ func consistentWorld(t *testing.T) *world {
 	w.addVictim(v)
 	v.assets = []*asset{{id: w.nextID(), kind: victimAssetKinds[4], values: []string{"http://example.com/"}}}
 	associate(a, v, "")
-	associatedAs(a, v, "").takeOff(v.assets[0])
+	associatedAs(a, v, "").removeAsset(v.assets[0])
 	w.addJob(&job{status: jobCompleted})
 	require.NoError(t, w.check())
 	return w

@@ -85,14 +85,14 @@ func (c *call) indicatorsIn(e *circle, t *indicatorType) *answer {
 	})
 }
 
-// carriedBy reports whether an item has the tag.
-func (t *tag) carriedBy(l holder) bool {
+// isOn reports whether an item has the tag.
+func (t *tag) isOn(l holder) bool {
 	m := l.metadataOrNil()
 	return m != nil && slices.Contains(m.tags, t)
 }
 
-// carriedBy reports whether an item has the label.
-func (l *SecurityLabel) carriedBy(on holder) bool {
+// isOn reports whether an item has the label.
+func (l *SecurityLabel) isOn(on holder) bool {
 	m := on.metadataOrNil()
 	return m != nil && slices.Contains(m.labels, l)
 }

@@ -161,7 +161,7 @@ func (r *SecurityLabel) seed(s *seeder) error {
 		case given == now:
 			*r = now
 			return nil
-		case slices.ContainsFunc(trafficLights(), func(t *SecurityLabel) bool { return *t == *l }):
+		case slices.ContainsFunc(tlpLabels(), func(t *SecurityLabel) bool { return *t == *l }):
 			return r.update(s)
 		}
 		return refuse("Name", "there is such a label already, with other fields: change it with Update")

@@ -40,8 +40,8 @@ func TestHowMuchOfAnUploadIsRead(t *testing.T) {
 			name:         "a little of an unknown length before a reset",
 			fault:        Fault{Kind: FaultCutUpload},
 			length:       -1,
-			least:        halfOfUnknown,
-			most:         halfOfUnknown,
+			least:        halfUnknown,
+			most:         halfUnknown,
 			mostOverPort: size / 2,
 		},
 		{

@@ -95,7 +95,7 @@ func (s *seeder) fillGroup(g *group, r *GroupRecord, had *group) (groups []*grou
 	}
 	name, values, msg := g.typ.read(f, needForBatch)
 	if msg != "" {
-		return nil, nil, r.said(g.typ, msg)
+		return nil, nil, r.fieldError(g.typ, msg)
 	}
 	if r.Content != nil && g.typ.name != "Document" && g.typ.name != "Report" {
 		return nil, nil, refuse("Content", "only a Document or Report has it")
@@ -122,8 +122,8 @@ func (s *seeder) fillGroup(g *group, r *GroupRecord, had *group) (groups []*grou
 	})
 }
 
-// said converts a platform message about a field into an error.
-func (r *GroupRecord) said(t *groupType, msg string) error {
+// fieldError converts a platform message about a field into an error.
+func (r *GroupRecord) fieldError(t *groupType, msg string) error {
 	for _, f := range t.fields {
 		if strings.HasPrefix(msg, "The "+f.name+" for this ") {
 			return platformSays(msg, fmt.Sprintf("Fields[%q]", f.name))

@@ -130,7 +130,7 @@ func (s *Server) next(w http.ResponseWriter, r *http.Request) {
 	if a == nil {
 		a = c.answer()
 	}
-	a.distort(s.oddities)
+	a.applyOddities(s.oddities)
 	maps.Copy(w.Header(), a.header)
 	w.WriteHeader(a.status)
 	_, _ = w.Write(a.body)

@@ -99,12 +99,12 @@ func (i *indicator) metadata() *metadata {
 	return i.more
 }
 
-func (i *indicator) rate(v float64) {
+func (i *indicator) setRating(v float64) {
 	i.rating = float32(v)
 	i.set(flagRated, true)
 }
 
-func (i *indicator) trust(v int) {
+func (i *indicator) setConfidence(v int) {
 	i.confidence = int8(v)
 	i.set(flagConfident, true)
 }

@@ -85,11 +85,11 @@ func (t *indicatorType) outOfRange(field, limits string) string {
 // apply changes an indicator. Only a rating or a confidence changes its lastModified.
 func (ch indicatorChange) apply(i *indicator, now int64) {
 	if ch.rating != nil {
-		i.rate(*ch.rating)
+		i.setRating(*ch.rating)
 		i.modified = now
 	}
 	if ch.confidence != nil {
-		i.trust(*ch.confidence)
+		i.setConfidence(*ch.confidence)
 		i.modified = now
 	}
 	if ch.size != nil {

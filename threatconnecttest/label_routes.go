@@ -22,7 +22,7 @@ func (c *call) labelCircle() *circle {
 	if l == nil {
 		return nil
 	}
-	return &circle{owner: c.owner, has: l.carriedBy}
+	return &circle{owner: c.owner, has: l.isOn}
 }
 
 func (c *call) listLabels() *answer {
@@ -45,7 +45,7 @@ func (c *call) deleteLabel(l *SecurityLabel) *answer {
 
 // dropLabel removes a label from all items and from its owner.
 func (w *world) dropLabel(o *owner, l *SecurityLabel) {
-	w.carriers(o, func(m *metadata) {
+	w.eachMetadata(o, func(m *metadata) {
 		m.labels = remove(m.labels, l)
 		for _, a := range m.attributes {
 			a.labels = remove(a.labels, l)
@@ -56,7 +56,7 @@ func (w *world) dropLabel(o *owner, l *SecurityLabel) {
 
 func (c *call) getLabeledIndicator(l *SecurityLabel) *answer {
 	i := c.indicatorAt("indicatorType", "indicator")
-	if i == nil || !l.carriedBy(i) {
+	if i == nil || !l.isOn(i) {
 		return missing()
 	}
 	return c.oneIndicator(http.StatusOK, i, indicatorShape{read: true})

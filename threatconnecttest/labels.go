@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// trafficLights returns the labels that every owner has from the start.
-func trafficLights() []*SecurityLabel {
+// tlpLabels returns the labels that every owner has from the start.
+func tlpLabels() []*SecurityLabel {
 	return []*SecurityLabel{
 		{Name: "TLP:RED", Description: "For the eyes of the recipients only.", Color: "FF2B2B"},
 		{Name: "TLP:AMBER", Description: "For the recipients' organizations and their clients.", Color: "FFC000"},
@@ -31,8 +31,8 @@ func (l *SecurityLabel) write(w *jsonWriter) {
 	w.date("dateAdded", l.added)
 }
 
-// mark adds a label.
-func (m *metadata) mark(l *SecurityLabel) {
+// addLabel adds a label.
+func (m *metadata) addLabel(l *SecurityLabel) {
 	if !slices.Contains(m.labels, l) {
 		m.labels = append(m.labels, l)
 	}
@@ -51,7 +51,7 @@ func (c *call) addLabel(h holder) *answer {
 	if l == nil {
 		return missing()
 	}
-	h.metadata().mark(l)
+	h.metadata().addLabel(l)
 	h.changed(c.seconds())
 	return success(http.StatusCreated)
 }

@@ -170,15 +170,15 @@ func inOrder(all []holder) []holder {
 	return slices.Compact(all)
 }
 
-// takeOff removes an asset of an associated victim from the item at the other end.
-func (l *link) takeOff(a *asset) { l.without = append(l.without, a) }
+// removeAsset removes an asset of an associated victim from the item at the other end.
+func (l *link) removeAsset(a *asset) { l.without = append(l.without, a) }
 
-// forget removes an asset of a victim that is deleted from the links of the victim.
-func forget(v holder, a *asset) {
+// forgetAsset removes an asset of a victim that is deleted from the links of the victim.
+func forgetAsset(v holder, a *asset) {
 	for l := range links(v) {
 		l.without = remove(l.without, a)
 	}
 }
 
-// bringBack undoes all calls of takeOff.
-func (l *link) bringBack() { l.without = nil }
+// restoreAssets undoes all calls of removeAsset.
+func (l *link) restoreAssets() { l.without = nil }

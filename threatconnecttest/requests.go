@@ -81,7 +81,7 @@ func (l *requestLog) start(in *arrival) Request {
 	if l.most > 0 {
 		e.Header = recordedHeader(in.req.Header)
 	}
-	if l.most > 0 && !in.unkept {
+	if l.most > 0 && !in.discarded {
 		e.BodySHA256 = sha256.Sum256(in.body)
 		e.Body = slices.Clone(in.body[:min(l.bodies, len(in.body))])
 	}

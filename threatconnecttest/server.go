@@ -177,7 +177,7 @@ func (s *Server) answer(in *arrival) (*answer, error) {
 		a = c.verify(in.target)
 		c.verified = a == nil
 	}
-	if a == nil && in.unkept { // the server has changed since the request arrived
+	if a == nil && in.discarded { // the server has changed since the request arrived
 		a, c.verified = fail(http.StatusUnauthorized, msgAccessDenied), false
 	}
 	var err error
@@ -193,13 +193,13 @@ func (s *Server) answer(in *arrival) (*answer, error) {
 	}
 	switch h := s.handlerOf(c); {
 	case a != nil:
-		a.distort(s.oddities)
+		a.applyOddities(s.oddities)
 	case in.fault.before():
 	case h != nil:
 		a, err = s.runHandler(h, c)
 	default:
 		a = c.answer()
-		a.distort(s.oddities)
+		a.applyOddities(s.oddities)
 	}
 	if a != nil {
 		entry.Status = a.status

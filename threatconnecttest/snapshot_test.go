@@ -55,7 +55,7 @@ func fullServer(t *testing.T) *Server {
 		v.assets = append(v.assets, &asset{id: s.nextID(), kind: victimAssetKinds[4], values: []string{"http://example.com/"}})
 	}
 	associate(a, v, "")
-	associatedAs(a, v, "").takeOff(v.assets[0])
+	associatedAs(a, v, "").removeAsset(v.assets[0])
 	s.owners[0].present[presence(s.types[0], "192.0.2.1")] = struct{}{}
 	require.NoError(t, s.Check())
 	return s

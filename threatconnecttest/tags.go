@@ -26,7 +26,7 @@ func (c *call) tagCircle() *circle {
 	if t == nil {
 		return nil
 	}
-	return &circle{owner: t.owner, has: t.carriedBy}
+	return &circle{owner: t.owner, has: t.isOn}
 }
 
 func (t *tag) writeDetailed(w *jsonWriter) {

@@ -89,14 +89,14 @@ func reset(w http.ResponseWriter) {
 
 // arrival is a request during its processing.
 type arrival struct {
-	req    *http.Request
-	target string // as received
-	plain  bool   // whether it lacks the TLS that the platform requires
-	start  time.Time
-	fault  strike
-	unkept bool // the body is discarded because it is long and the request will be refused
-	body   []byte
-	size   int64 // bytes read from the body
+	req       *http.Request
+	target    string // as received
+	plain     bool   // whether it lacks the TLS that the platform requires
+	start     time.Time
+	fault     strike
+	discarded bool // the body is discarded because it is long and the request will be refused
+	body      []byte
+	size      int64 // bytes read from the body
 }
 
 // exchange reads and answers a request.
@@ -108,7 +108,7 @@ func (s *Server) exchange(in *arrival) (*answer, error) {
 	if !in.plain {
 		in.fault = s.faultFor(in.req.Method, in.target)
 	}
-	in.unkept = (in.req.ContentLength < 0 || in.req.ContentLength > longBody) && !s.accepts(in)
+	in.discarded = (in.req.ContentLength < 0 || in.req.ContentLength > longBody) && !s.accepts(in)
 	if err := in.read(); err != nil {
 		s.recordUnread(in)
 		return nil, err
@@ -135,7 +135,7 @@ func (in *arrival) read() error {
 	switch in.fault.Kind {
 	case FaultEarlyStatus:
 	case FaultCutUpload, FaultSlowUpload:
-		most := int64(halfOfUnknown)
+		most := int64(halfUnknown)
 		if in.req.ContentLength > 0 {
 			most = in.req.ContentLength / 2
 		}
@@ -153,11 +153,11 @@ func (in *arrival) read() error {
 	return err
 }
 
-// halfOfUnknown is the size of half of a body with unknown length.
-const halfOfUnknown = 32 << 10
+// halfUnknown is the size of half of a body with unknown length.
+const halfUnknown = 32 << 10
 
-// mostAhead is the maximum size of the buffer, in bytes, that an announced length allocates.
-const mostAhead = 16 << 20
+// maxPrealloc is the maximum size of the buffer, in bytes, that an announced length allocates.
+const maxPrealloc = 16 << 20
 
 // readUpTo reads at most n more bytes of the body.
 func (in *arrival) readUpTo(b *bytes.Buffer, n int64) error {
@@ -165,13 +165,13 @@ func (in *arrival) readUpTo(b *bytes.Buffer, n int64) error {
 		return nil
 	}
 	announced := in.req.ContentLength
-	if room := min(announced-in.size, n, mostAhead); room > 0 && !in.unkept {
+	if room := min(announced-in.size, n, maxPrealloc); room > 0 && !in.discarded {
 		b.Grow(int(room) + bytes.MinRead)
 	}
 	from := io.LimitReader(in.req.Body, n)
 	var read int64
 	var err error
-	if in.unkept {
+	if in.discarded {
 		read, err = io.Copy(io.Discard, from)
 	} else {
 		read, err = b.ReadFrom(from)

@@ -110,7 +110,7 @@ func (r *VictimRecord) update(s *seeder) error {
 	for _, old := range v.assets {
 		n := slices.IndexFunc(made.assets, func(a *asset) bool { return a.id == old.id })
 		if n < 0 {
-			forget(v, old)
+			forgetAsset(v, old)
 			continue
 		}
 		*old = *made.assets[n]

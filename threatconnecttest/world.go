@@ -76,7 +76,7 @@ func (w *world) addOwner(o Owner) *owner {
 		Owner:     o,
 		present:   map[[16]byte]struct{}{},
 		tagByName: map[string]*tag{},
-		labels:    trafficLights(),
+		labels:    tlpLabels(),
 	}
 	w.owners = append(w.owners, made)
 	return made
@@ -251,13 +251,13 @@ func (t *tag) rename(name string) {
 }
 
 func (w *world) dropTag(t *tag) {
-	w.carriers(t.owner, func(m *metadata) { m.untag(t) })
+	w.eachMetadata(t.owner, func(m *metadata) { m.untag(t) })
 	t.owner.tags = remove(t.owner.tags, t)
 	delete(t.owner.tagByName, t.name)
 }
 
-// carriers calls do with the metadata of every item of an owner.
-func (w *world) carriers(o *owner, do func(*metadata)) {
+// eachMetadata calls do with the metadata of every item of an owner.
+func (w *world) eachMetadata(o *owner, do func(*metadata)) {
 	for _, i := range o.indicators {
 		if i.more != nil {
 			do(i.more)
