@@ -15,8 +15,9 @@ import (
 // [NewObserver].
 //
 // Items are counted by their kind (indicator, group or association) and outcome (succeeded, failed, unprocessed,
-// unknown or excluded). Items whose outcome is decided before the first event, such as those of an earlier process,
-// or after the last one, are not counted. Jobs that another process uploaded have no duration.
+// unknown or excluded; the last for indicators only). The outcomes in the first event are not counted, because an
+// earlier process of the import has counted them, and neither are outcomes after the last event. Jobs that an earlier
+// process uploaded have no duration.
 func OnEvent(next func(threatconnect.BatchEvent), opts ...Option) (func(threatconnect.BatchEvent), error) {
 	c, err := newConfig(opts)
 	if err != nil {

@@ -17,12 +17,13 @@
 //
 // # Metrics
 //
-//	http.client.request.duration     histogram, s            duration of an attempt
-//	threatconnect.call.duration      histogram, s            duration of a call with its waits
-//	threatconnect.call.retries       counter, {retry}        attempts after the first
-//	threatconnect.call.wait          histogram, s            wait between two attempts
-//	threatconnect.batch.items        counter, {item}         items of imports, by threatconnect.batch.kind and threatconnect.batch.outcome
-//	threatconnect.batch.job.duration histogram, s            time of a batch job from its upload to its end
+//	http.client.request.duration      histogram, s      duration of an attempt
+//	threatconnect.call.duration       histogram, s      duration of a call with its waits
+//	threatconnect.call.retries        counter, {retry}  attempts after the first
+//	threatconnect.call.wait           histogram, s      wait between two attempts
+//	threatconnect.batch.items         counter, {item}   items of imports, by threatconnect.batch.kind and
+//	                                                    threatconnect.batch.outcome
+//	threatconnect.batch.job.duration  histogram, s      time of a batch job from its upload to its end
 //
 // The metrics about batch imports need [OnEvent].
 //
@@ -37,8 +38,8 @@
 // "_OTHER".
 //
 // Spans and metrics contain no text of an error, because the errors of a token source or a transport can contain
-// anything. They contain no indicator, owner, header, query or body. A span failed if its status is Error; log
-// the error of the call to learn more.
+// anything. They contain no indicator, owner, header, query or body. The route of [threatconnect.Client.Do] shows
+// the first two segments of its path. A failed span has the status Error; log the error of the call to learn more.
 //
 // # Propagation
 //
