@@ -38,7 +38,7 @@
 // "_OTHER".
 //
 // Spans and metrics contain no text of an error, because the errors of a token source or a transport can contain
-// anything. They contain no indicator, owner, header, query or body. The route of [threatconnect.Client.Do] shows
+// anything. They contain no indicator, owner, header, query or body. The route of [threatconnect.Client.Do] can show
 // the first two segments of its path. A failed span has the status Error; log the error of the call to learn more.
 //
 // # Propagation
