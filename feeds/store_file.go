@@ -10,15 +10,13 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
-	"syscall"
-	"time"
 
 	"github.com/threatconnect-go/threatconnect/internal/durable"
 )
 
 // NewFileStore returns the store in a file. Its directory must exist. While a run is in progress, a second file has
-// the path with ".running" at its end. Only the user of the process can read the files.
+// the path with ".running" at its end. Only the user of the process can read new files; a file that exists keeps its
+// permissions.
 //
 // Other users could choose what is sent by a state of theirs. So a symbolic link at the path is an error. On Unix, so are
 // a file that belongs to another user or that others can write to, a symbolic link of another user in the path, and a
@@ -43,32 +41,30 @@ func (f *fileStore) check() error {
 	if f.path == "" {
 		return errors.New("the name of the file is empty")
 	}
-	if err := durable.CheckPath(f.path); err != nil {
-		return err
-	}
 	dir, err := os.Stat(filepath.Dir(f.path))
 	if err == nil && runtime.GOOS != "windows" && dir.Mode().Perm()&0o002 != 0 && dir.Mode()&fs.ModeSticky == 0 {
 		return errors.New("everybody can write to its directory: remove that permission, as with chmod o-w, or use another directory")
 	}
-	_, err = ownFile(f.path)
+	err = checkFile(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return errNone
 	}
 	return err
 }
 
-// ownFile returns the description of a file of the user that nobody else can write to, or of a symbolic link.
-func ownFile(path string) (fs.FileInfo, error) {
+// checkFile returns an error unless there is a file at path that belongs to the user and that nobody else can write to.
+func checkFile(path string) error {
+	if err := durable.CheckPath(path); err != nil {
+		return err
+	}
 	info, err := os.Lstat(path)
 	switch {
 	case err != nil:
-		return nil, err
-	case info.Mode()&fs.ModeSymlink != 0:
-		return info, nil
+		return err
 	case !info.Mode().IsRegular():
-		return nil, errors.New("it is not a file")
+		return errors.New("it is not a file")
 	}
-	return info, durable.CheckOwn(info)
+	return durable.CheckOwn(info)
 }
 
 func (f *fileStore) swap(_ context.Context, change func(*mark) *mark) error {
@@ -96,14 +92,12 @@ func (f *fileStore) swap(_ context.Context, change func(*mark) *mark) error {
 
 // mark reads the mark; nil if there is none.
 func (f *fileStore) mark() (*mark, error) {
-	info, err := ownFile(f.marker())
+	err := checkFile(f.marker())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("the file with .running at its end: %w", err)
-	case info.Mode()&fs.ModeSymlink != 0:
-		return readMark(nil), nil // it is replaced, and not followed
 	}
 	file, err := os.Open(f.marker())
 	if errors.Is(err, fs.ErrNotExist) {
@@ -176,75 +170,26 @@ func (f *fileStore) replace(_ context.Context, token string, write func(io.Write
 	return cannotWrite(err)
 }
 
-// write writes a file that only its user can read, and renames it to path if check returns nil. The rename replaces a
-// symbolic link and does not follow it. Processes that write at the same time have a temporary file each.
+// write replaces the file at path if check returns nil when the content is durable.
 func (f *fileStore) write(path string, write func(io.Writer) error, check func() error) error {
-	f.before("remove what killed runs have left")
-	removeOldTemps(path)
 	f.before("create")
-	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+tempSuffix) // mode 0600
+	r, err := durable.NewReplacement(path, 0o600)
 	if err != nil {
 		return err
 	}
-	temp := file.Name()
 	f.before("write")
-	err = write(file)
-	f.before("sync")
-	if err == nil {
-		err = file.Sync()
-	}
-	if closed := file.Close(); err == nil {
-		err = closed
+	if err = write(r); err == nil {
+		err = r.Sync()
 	}
 	if err == nil {
 		err = check()
 	}
-	f.before("rename")
+	f.before("commit")
 	if err == nil {
-		err = os.Rename(temp, path)
+		err = r.Commit()
 	}
 	if err != nil {
-		_ = os.Remove(temp) // the first error says more
-		return err
+		r.Abort()
 	}
-	f.before("sync the directory")
-	return syncDir(filepath.Dir(path))
-}
-
-// tempSuffix is the end of the names of temporary files, with a random text in place of the asterisk.
-const tempSuffix = ".*.new"
-
-// oldTemp is the age from which a temporary file is one of a killed run. Writing takes seconds.
-const oldTemp = time.Hour
-
-// removeOldTemps removes the temporary files that killed runs have left. Its errors are ignored: the next run tries
-// again.
-func removeOldTemps(path string) {
-	entries, _ := os.ReadDir(filepath.Dir(path))
-	for _, e := range entries {
-		random, isTemp := strings.CutPrefix(e.Name(), filepath.Base(path)+".")
-		random, isNew := strings.CutSuffix(random, ".new")
-		if !isTemp || !isNew || strings.Trim(random, "0123456789") != "" {
-			continue
-		}
-		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > oldTemp {
-			_ = os.Remove(filepath.Join(filepath.Dir(path), e.Name()))
-		}
-	}
-}
-
-// syncDir makes the names in a directory durable. Windows and some network file systems have no sync for directories.
-func syncDir(path string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, syscall.EINVAL) {
-		return err
-	}
-	return nil
+	return err
 }

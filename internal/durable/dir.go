@@ -86,7 +86,7 @@ func (d *Dir) write(ctx context.Context, root Root, temp string, parts [][]byte)
 	if err != nil {
 		return err
 	}
-	d.cleaned.Do(func() { clean(root, temp) })
+	d.cleaned.Do(func() { clean(root, "", temp) })
 	for i := 0; i < len(parts) && err == nil; i++ {
 		if err = ctx.Err(); err == nil {
 			_, err = f.Write(parts[i])
@@ -98,16 +98,20 @@ func (d *Dir) write(ctx context.Context, root Root, temp string, parts [][]byte)
 	return errors.Join(err, f.Close())
 }
 
-// clean removes the temporary files of processes that died. It compares ages with the new file now, because
-// the clock of the file system may differ from that of the process.
-func clean(root Root, now string) {
+// clean removes the temporary files of processes that died, whose names begin with prefix. The age of a file is
+// measured from the new file now, because the clock of the file system may differ from that of the process.
+func clean(root Root, prefix, now string) {
 	newest, err := root.Lstat(now)
 	if err != nil {
 		return
 	}
 	entries, _ := root.ReadDir()
 	for _, e := range entries {
-		if info, err := e.Info(); err == nil && isTemp(e.Name()) && newest.ModTime().Sub(info.ModTime()) > tempAge {
+		name, found := strings.CutPrefix(e.Name(), prefix)
+		if !found || !isTemp(name) {
+			continue
+		}
+		if info, err := e.Info(); err == nil && newest.ModTime().Sub(info.ModTime()) > tempAge {
 			_ = root.Remove(e.Name())
 		}
 	}

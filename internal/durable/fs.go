@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+	"syscall"
 )
 
 // FS is the part of a file system that a [Dir] uses.
@@ -92,11 +93,16 @@ func (r osRoot) Sync() error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-// SyncDir makes the names in a directory durable.
+// SyncDir makes the names in a directory durable. It accepts file systems that have no sync for directories, as some
+// network file systems do.
 func SyncDir(path string) error {
 	root, err := OS{}.OpenRoot(path)
 	if err != nil {
 		return err
 	}
-	return errors.Join(root.Sync(), root.Close())
+	err = root.Sync()
+	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EINVAL) {
+		err = nil
+	}
+	return errors.Join(err, root.Close())
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -197,4 +198,41 @@ func TestReplacement(t *testing.T) {
 	names, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	assert.Len(t, names, 1)
+}
+
+func TestReplacementRemovesFilesOfDeadProcesses(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "list.txt")
+	dead, err := NewReplacement(path, 0o600) // neither committed nor aborted
+	require.NoError(t, err)
+	require.NoError(t, dead.temp.Close())
+	other, err := NewReplacement(filepath.Join(dir, "other.txt"), 0o600)
+	require.NoError(t, err)
+	require.NoError(t, other.temp.Close())
+	for _, name := range []string{".list.txt.tmp", ".list.txt.new", "." + filepath.Base(other.temp.Name())} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), nil, 0o600))
+	}
+	names := func() int {
+		entries, err := os.ReadDir(dir)
+		require.NoError(t, err)
+		return len(entries)
+	}
+	age := func(by time.Duration) {
+		entries, err := os.ReadDir(dir)
+		require.NoError(t, err)
+		for _, e := range entries {
+			require.NoError(t, os.Chtimes(filepath.Join(dir, e.Name()), time.Time{}, time.Now().Add(-by)))
+		}
+	}
+	for _, test := range []struct {
+		age  time.Duration
+		left int
+	}{{tempAge - time.Minute, 5}, {tempAge + time.Minute, 4}} {
+		age(test.age)
+		r, err := NewReplacement(path, 0o600)
+		require.NoError(t, err)
+		r.Abort()
+		assert.Equal(t, test.left, names(), test.age)
+	}
 }

@@ -35,8 +35,9 @@ func CheckReplaceable(path string) (fs.FileMode, error) {
 	return info.Mode().Perm(), checkOwner(info)
 }
 
-// NewReplacement creates a file in the directory of path. It gets the permissions of the file at path, or
-// perm less the umask if there is none.
+// NewReplacement creates a file in the directory of path. If there is a file at path, the new one gets its
+// permissions, and otherwise those of perm that the umask allows. It removes the files of processes that died
+// before Commit.
 func NewReplacement(path string, perm fs.FileMode) (*Replacement, error) {
 	mode, err := CheckReplaceable(path)
 	isNew := errors.Is(err, fs.ErrNotExist)
@@ -46,12 +47,17 @@ func NewReplacement(path string, perm fs.FileMode) (*Replacement, error) {
 	if !isNew {
 		perm = 0o600 // until Chmod
 	}
-	name := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"."+rand.Text()[:10])
-	temp, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, perm)
+	prefix := "." + filepath.Base(path) + "."
+	name := prefix + rand.Text() + tempEnd
+	temp, err := os.OpenFile(filepath.Join(filepath.Dir(path), name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, perm)
 	if err != nil {
 		return nil, err
 	}
 	r := &Replacement{Writer: bufio.NewWriter(temp), temp: temp, path: path}
+	if root, err := (OS{}).OpenRoot(filepath.Dir(path)); err == nil {
+		clean(root, prefix, name)
+		_ = root.Close() // nothing was written through it
+	}
 	if isNew {
 		return r, nil
 	}
@@ -62,15 +68,21 @@ func NewReplacement(path string, perm fs.FileMode) (*Replacement, error) {
 	return r, nil
 }
 
-// Commit syncs the file, renames it to the path, and syncs the directory. If it returns an error, call Abort.
+// Sync makes the content durable. Commit does so itself; call Sync to check something right before Commit.
+func (r *Replacement) Sync() error {
+	if err := r.Flush(); err != nil {
+		return err
+	}
+	return r.temp.Sync()
+}
+
+// Commit makes the content durable, then gives the file its name, and makes that durable. If it returns an
+// error, call Abort.
 func (r *Replacement) Commit() error {
-	err := r.Flush()
-	if err == nil {
-		err = r.temp.Sync()
+	if err := errors.Join(r.Sync(), r.temp.Close()); err != nil {
+		return err
 	}
-	if err = errors.Join(err, r.temp.Close()); err == nil {
-		err = os.Rename(r.temp.Name(), r.path)
-	}
+	err := os.Rename(r.temp.Name(), r.path)
 	if err == nil {
 		r.done = true
 		err = SyncDir(filepath.Dir(r.path))
