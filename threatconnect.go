@@ -2,6 +2,7 @@ package threatconnect
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"net/http"
@@ -11,6 +12,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/threatconnect-go/threatconnect/internal/secret"
 )
 
 // Version is the version of this package, as sent in the User-Agent header.
@@ -164,18 +167,28 @@ func newClient(shared *core, owner string, defaults CallOptions, err error) *Cli
 //   - TC_ACCESS_ID and TC_SECRET_KEY are the credentials of an API user.
 //   - TC_TOKEN is an API token, as an alternative. Setting both kinds is an error, because the platform
 //     would use the token even if it has expired.
+//   - TC_SECRET_KEY_FILE and TC_TOKEN_FILE name files with the secret key or the token, up to 64 KiB. They
+//     replace TC_SECRET_KEY and TC_TOKEN. A line break at the end is removed.
 //   - TC_OWNER is the default owner. It is optional.
 //
-// The variables are read once. Options override them.
+// The variables and files are read once. Options override them.
 func NewClientFromEnv(options ...Option) (*Client, error) {
-	base, id, key, token := os.Getenv("TC_BASE_URL"), os.Getenv("TC_ACCESS_ID"), os.Getenv("TC_SECRET_KEY"), os.Getenv("TC_TOKEN")
+	base, id := os.Getenv("TC_BASE_URL"), os.Getenv("TC_ACCESS_ID")
 	if base == "" {
 		return nil, &ValidationError{Field: "TC_BASE_URL", Rule: "is not set", Fix: "set it to the instance's API, for example https://app.threatconnect.com/api"}
+	}
+	key, keyFrom, err := secret.Lookup(os.Getenv, "TC_SECRET_KEY")
+	token, tokenFrom := "", ""
+	if err == nil {
+		token, tokenFrom, err = secret.Lookup(os.Getenv, "TC_TOKEN")
+	}
+	if e, ok := errors.AsType[*secret.Error](err); ok {
+		return nil, &ValidationError{Field: e.Variable, Rule: e.Rule, Fix: e.Fix}
 	}
 	var credentials Credentials
 	switch {
 	case token != "" && (id != "" || key != ""):
-		return nil, &ValidationError{Field: "TC_TOKEN", Rule: "is set together with TC_ACCESS_ID or TC_SECRET_KEY", Fix: "unset one kind of credentials"}
+		return nil, &ValidationError{Field: tokenFrom, Rule: "is set together with " + cmp.Or(keyFrom, "TC_ACCESS_ID"), Fix: "unset one kind of credentials"}
 	case token != "":
 		credentials = Token(token)
 	case id == "":

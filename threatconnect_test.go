@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -96,18 +97,25 @@ func TestBaseURL(t *testing.T) {
 
 func TestClientFromEnv(t *testing.T) {
 	set := func(t *testing.T, pairs ...string) {
-		for _, name := range []string{"TC_BASE_URL", "TC_ACCESS_ID", "TC_SECRET_KEY", "TC_TOKEN", "TC_OWNER"} {
+		for _, name := range []string{"TC_BASE_URL", "TC_ACCESS_ID", "TC_SECRET_KEY", "TC_SECRET_KEY_FILE", "TC_TOKEN", "TC_TOKEN_FILE", "TC_OWNER"} {
 			t.Setenv(name, "")
 		}
 		for i := 0; i < len(pairs); i += 2 {
 			t.Setenv(pairs[i], pairs[i+1])
 		}
 	}
+	file := filepath.Join(t.TempDir(), "secret")
+	require.NoError(t, os.WriteFile(file, []byte("s3cret\n"), 0o600))
 	for name, tc := range map[string]struct {
 		env   []string
 		field string // of the error
 		owner string
 	}{
+		"a file with the key":       {[]string{"TC_BASE_URL", "https://tc.example/api", "TC_ACCESS_ID", "1", "TC_SECRET_KEY_FILE", file}, "", ""},
+		"a file with the token":     {[]string{"TC_BASE_URL", "https://tc.example/api", "TC_TOKEN_FILE", file}, "", ""},
+		"a key and a file":          {[]string{"TC_BASE_URL", "https://tc.example/api", "TC_ACCESS_ID", "1", "TC_SECRET_KEY", "s3cret", "TC_SECRET_KEY_FILE", file}, "TC_SECRET_KEY_FILE", ""},
+		"a token and a key's file":  {[]string{"TC_BASE_URL", "https://tc.example/api", "TC_TOKEN", "t", "TC_SECRET_KEY_FILE", file}, "TC_TOKEN", ""},
+		"a missing file":            {[]string{"TC_BASE_URL", "https://tc.example/api", "TC_TOKEN_FILE", file + ".s3cret"}, "TC_TOKEN_FILE", ""},
 		"access id and secret key":  {[]string{"TC_BASE_URL", "https://tc.example/api", "TC_ACCESS_ID", "1", "TC_SECRET_KEY", "s"}, "", ""},
 		"a token":                   {[]string{"TC_BASE_URL", "https://tc.example/api", "TC_TOKEN", "t"}, "", ""},
 		"an owner":                  {[]string{"TC_BASE_URL", "https://tc.example/api", "TC_TOKEN", "t", "TC_OWNER", "Example Source"}, "", "Example Source"},
@@ -134,7 +142,7 @@ func TestClientFromEnv(t *testing.T) {
 			assert.NotContains(t, err.Error(), "s3cret")
 		})
 	}
-	set(t, "TC_BASE_URL", "https://tc.example/api", "TC_TOKEN", "t", "TC_OWNER", "Example Source")
+	set(t, "TC_BASE_URL", "https://tc.example/api", "TC_TOKEN_FILE", file, "TC_OWNER", "Example Source")
 	c, err := threatconnect.NewClientFromEnv(threatconnect.WithOwner("Another Source"))
 	require.NoError(t, err)
 	assert.Equal(t, "Another Source", c.Owner(), "options come after the environment")

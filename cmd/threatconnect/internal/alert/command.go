@@ -120,7 +120,7 @@ func Command(env *cli.Env) *cobra.Command {
 			}
 			if c.listen != "" {
 				var err error
-				if c.password, err = env.Secret("ALERT_PASSWORD"); err != nil {
+				if c.password, _, err = env.Secret("ALERT_PASSWORD"); err != nil {
 					return err
 				}
 				c.user = env.Getenv("ALERT_USER")

@@ -151,9 +151,9 @@ func TestWrongPasswordSettings(t *testing.T) {
 	}{
 		"password without user": {map[string]string{"ALERT_PASSWORD": "s3cr3t"}, nil, "ALERT_USER and ALERT_PASSWORD need each other"},
 		"user without password": {map[string]string{"ALERT_USER": "siem"}, nil, "ALERT_USER and ALERT_PASSWORD need each other"},
-		"password twice":        {map[string]string{"ALERT_USER": "siem", "ALERT_PASSWORD": "s3cr3t", "ALERT_PASSWORD_FILE": full}, nil, "ALERT_PASSWORD and ALERT_PASSWORD_FILE are both set"},
-		"empty file":            {map[string]string{"ALERT_USER": "siem", "ALERT_PASSWORD_FILE": empty}, nil, "ALERT_PASSWORD_FILE: the file is empty"},
-		"no file":               {map[string]string{"ALERT_USER": "siem", "ALERT_PASSWORD_FILE": filepath.Join(dir, "none")}, nil, "ALERT_PASSWORD_FILE: "},
+		"password twice":        {map[string]string{"ALERT_USER": "siem", "ALERT_PASSWORD": "s3cr3t", "ALERT_PASSWORD_FILE": full}, nil, "ALERT_PASSWORD_FILE is set together with ALERT_PASSWORD"},
+		"empty file":            {map[string]string{"ALERT_USER": "siem", "ALERT_PASSWORD_FILE": empty}, nil, "ALERT_PASSWORD_FILE names an empty file"},
+		"no file":               {map[string]string{"ALERT_USER": "siem", "ALERT_PASSWORD_FILE": filepath.Join(dir, "none")}, nil, "ALERT_PASSWORD_FILE names a file that cannot be read"},
 		"user with a colon":     {map[string]string{"ALERT_USER": "a:b", "ALERT_PASSWORD": "s3cr3t"}, nil, "ALERT_USER must not have a colon"},
 		"password without need": {map[string]string{"ALERT_USER": "siem", "ALERT_PASSWORD": "s3cr3t"}, []string{"--no-auth"}, "--no-auth and ALERT_PASSWORD exclude each other"},
 		"address as a name":     {nil, []string{"--host", "siem.example:8080"}, "--host must be a name"},

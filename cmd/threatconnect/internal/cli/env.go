@@ -8,6 +8,8 @@ import (
 	"os"
 
 	"golang.org/x/term"
+
+	"github.com/threatconnect-go/threatconnect/internal/secret"
 )
 
 // Exit codes. The platform reads them from the commands that it runs as jobs.
@@ -26,6 +28,15 @@ type Env struct {
 	Stdout io.Writer // results only
 	Stderr io.Writer // messages, progress and logs
 	Getenv func(string) string
+}
+
+// Secret returns the secret in the variable name, or in the file that name_FILE names, and the variable that it is
+// from. Errors are errors of the command line.
+func (e *Env) Secret(name string) (value, from string, err error) {
+	if value, from, err = secret.Lookup(e.Getenv, name); err != nil {
+		err = UsageError("%w", err)
+	}
+	return value, from, err
 }
 
 // IsTerminal reports whether a stream of the command is a terminal.

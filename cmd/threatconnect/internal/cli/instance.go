@@ -110,15 +110,12 @@ func (i *Instance) readSecrets() error {
 		if *into != "" || i.env == nil {
 			continue
 		}
-		secret, err := i.env.Secret(name)
+		value, from, err := i.env.Secret(name)
 		if err != nil {
 			return err
 		}
-		if *into = secret; secret != "" {
-			i.From = name
-			if i.env.Getenv(name) == "" {
-				i.From += "_FILE"
-			}
+		if *into = value; value != "" {
+			i.From = from
 		}
 	}
 	return nil

@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -231,4 +233,43 @@ func TestCheckOwnersWithAWrongClock(t *testing.T) {
 	}))))
 	require.Error(t, err)
 	assert.Equal(t, "the platform refuses the time of this machine: set its clock", Explain(err))
+}
+
+// The key and the token can be in files. A flag wins, and then the file is not read.
+func TestSecretsOfFiles(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := func(name, content string) string {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+		return path
+	}
+	base := map[string]string{"TC_BASE_URL": "https://a.example/api", "TC_ACCESS_ID": "1", "TC_SECRET_KEY_FILE": file("secret", "s3cr3t\n")}
+	i := instance(t, base)
+	require.NoError(t, i.Check())
+	assert.Equal(t, "s3cr3t", i.SecretKey)
+	assert.Equal(t, "TC_SECRET_KEY_FILE", i.From)
+	base["TC_SECRET_KEY_FILE"] = filepath.Join(dir, "none")
+	i = instance(t, base, "--api_secret_key=z")
+	require.NoError(t, i.Check())
+	assert.Equal(t, "z", i.SecretKey)
+	assert.Equal(t, "--api_secret_key", i.From)
+	err := instance(t, base).Check()
+	require.ErrorContains(t, err, "TC_SECRET_KEY_FILE names a file that cannot be read")
+	assert.True(t, IsUsage(err))
+	env, stderr := newEnv(base)
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	i = new(Instance)
+	i.Register(env, flags, "test")
+	require.NoError(t, flags.Parse([]string{"--api_secret_key=s3cr3t"}))
+	for range 2 {
+		require.NoError(t, i.Check())
+	}
+	assert.Equal(t, 1, strings.Count(stderr.String(), "The secret key is on the command line, where other users of this machine can see it"))
+	assert.NotContains(t, stderr.String(), "s3cr3t")
+	i = instance(t, map[string]string{"TC_BASE_URL": "https://a.example/api", "TC_TOKEN_FILE": file("token", "t0k3n\n")})
+	require.NoError(t, i.Check())
+	assert.Equal(t, "t0k3n", i.Token)
+	assert.Equal(t, "TC_TOKEN_FILE", i.From)
+	require.ErrorContains(t, instance(t, map[string]string{"TC_TOKEN_FILE": file("token", "t0k3n\n")}).Check(), "credentials but no instance")
 }
