@@ -22,9 +22,9 @@ func TestThreatCommandLinesAreNotRepeated(t *testing.T) {
 	const secret = "Xq7VKJWZQPMz9"
 	lines := [][]string{{secret}, {"-api_secret_key", secret, "feed"}, {"api_secret_key=" + secret}, {"--api_secret_key=" + secret}, {"feeds", secret}, {"help", secret}}
 	for _, cmd := range root(testEnv(io.Discard, io.Discard), nil).Commands() {
-		wrong := []string{secret, "--" + secret, "-" + secret, "--=" + secret, "-=" + secret, "-x" + secret, "-x=" + secret, "---" + secret, "--" + secret + "=", "--no=" + secret}
-		if cmd.Name() == "lookup" || cmd.Name() == "extract" {
-			wrong = wrong[1:] // they take values and files
+		wrong := []string{secret, "--" + secret, "-" + secret, "--=" + secret, "-=" + secret, "-x" + secret, "-x=" + secret, "---" + secret, "--" + secret + "=", "--no=" + secret, "tc_token=" + secret, "TC_SECRET_KEY=" + secret}
+		if cmd.Name() == "extract" {
+			wrong = wrong[1:] // the name of a file
 		}
 		cmd.Flags().VisitAll(func(f *pflag.Flag) {
 			plain := strings.NewReplacer("-", "", "_", "").Replace(f.Name)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -122,11 +123,15 @@ func NoArgs(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// refuseFlagsWithoutHyphens refuses arguments such as owner=NAME in commands that take values or files.
+// credential matches names of credentials, such as tc_token and TC_SECRET_KEY.
+var credential = regexp.MustCompile(`(?i)^(?:[a-z]+[_-])*(?:token|secret|key|password|id)$`)
+
+// refuseFlagsWithoutHyphens refuses arguments such as owner=NAME and tc_token=TOKEN in commands that take values or
+// files, because messages about values repeat them.
 func refuseFlagsWithoutHyphens(cmd *cobra.Command, args []string) error {
 	for _, arg := range args {
 		name, _, isPair := strings.Cut(strings.TrimLeft(arg, "-"), "=")
-		if isPair && cmd.Flags().Lookup(name) != nil {
+		if isPair && (cmd.Flags().Lookup(name) != nil || credential.MatchString(name)) {
 			return wrongArgument(cmd, arg, "is not a flag")
 		}
 	}

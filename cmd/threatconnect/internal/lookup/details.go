@@ -1,7 +1,6 @@
 package lookup
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -24,7 +23,7 @@ type line struct{ label, text string }
 
 // writeDetails writes a value and what each owner knows about it.
 func (o *output) writeDetails(e *element) error {
-	title := o.paint(cli.Clean(cmp.Or(e.Indicator, e.Value, "line "+cli.Number(int64(e.Line)))), text.Bold)
+	title := o.paint(e.shown(), text.Bold)
 	if e.Type != "" {
 		title += " (" + cli.Clean(string(e.Type)) + ")"
 	}

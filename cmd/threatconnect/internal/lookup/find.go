@@ -26,14 +26,15 @@ var errLineTooLong = fmt.Errorf("the line is longer than %s bytes, and no indica
 // input is a value to look up.
 type input struct {
 	value string
-	line  int   // of standard input; 0 for an argument
-	err   error // the line is refused, and value is empty
+	line  int    // of standard input; 0 for an argument
+	place string // where the value is, as in "line 3" or "value 1"
+	err   error  // the line is refused, and value is empty
 }
 
 func arguments(values []string) iter.Seq2[input, error] {
 	return func(yield func(input, error) bool) {
-		for _, v := range values {
-			if !yield(input{value: v}, nil) {
+		for n, v := range values {
+			if !yield(input{value: v, place: "value " + cli.Number(int64(n+1))}, nil) {
 				return
 			}
 		}
@@ -48,7 +49,7 @@ func lines(r io.Reader, comments bool) iter.Seq2[input, error] {
 		br := bufio.NewReaderSize(r, maxLine)
 		for n := 1; ; n++ {
 			line, err := br.ReadSlice('\n')
-			in := input{line: n}
+			in := input{line: n, place: "line " + cli.Number(int64(n))}
 			for errors.Is(err, bufio.ErrBufferFull) {
 				in.err = errLineTooLong
 				_, err = br.ReadSlice('\n')

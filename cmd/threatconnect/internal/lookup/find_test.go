@@ -100,7 +100,7 @@ func TestThreatLookupInputMemoryIsBounded(t *testing.T) {
 		got = append(got, v)
 	}
 	runtime.ReadMemStats(&after)
-	assert.Equal(t, []input{{line: 1, err: errLineTooLong}, {line: 2, value: "b.example"}}, got)
+	assert.Equal(t, []input{{line: 1, place: "line 1", err: errLineTooLong}, {line: 2, place: "line 2", value: "b.example"}}, got)
 	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(1<<20))
 }
 

@@ -134,12 +134,12 @@ func TestLookup(t *testing.T) {
 		},
 		"refused value among others": {
 			args: []string{"not-an-indicator", "203.0.113.42"}, code: cli.Failure,
-			stdout: []string{"not-an-indicator", "(refused)", "203.0.113.42"},
-			stderr: []string{`lookup: "not-an-indicator": indicator is not recognized`, "name its type with --type", "1 of 2 values found, 1 refused"},
+			stdout: []string{"value 1 ", "(refused)", "203.0.113.42"},
+			stderr: []string{"lookup: value 1: indicator is not recognized", "name its type with --type", "1 of 2 values found, 1 refused"},
 		},
 		"refused value alone": {
 			args: []string{"not-an-indicator"}, code: cli.Failure,
-			stdout: []string{"not-an-indicator (refused)\n"},
+			stdout: []string{"value 1 (refused)\n"},
 		},
 		"URL without its scheme": {
 			args: []string{"evil.example.com/login?email=user@victim.example"}, code: cli.Failure,

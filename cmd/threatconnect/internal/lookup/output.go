@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"strconv"
 	"strings"
 	"time"
 
@@ -33,7 +32,13 @@ type element struct {
 	Found     bool                        `json:"found"`
 	Error     string                      `json:"error,omitzero"`
 	Owners    []record                    `json:"owners"`
+
+	place string // of the value
 }
+
+// shown returns the name of the value in texts. It is the place of a value without a canonical form, which can be a
+// secret by mistake.
+func (e *element) shown() string { return cmp.Or(cli.Clean(e.Indicator), e.place) }
 
 // record is an indicator in one owner. Numbers that the platform did not send are null; texts, times
 // and lists that it did not send, or that were not read, are missing.
@@ -115,7 +120,7 @@ func (o *output) addDetails(ctx context.Context, r *record, ind threatconnect.In
 func (o *output) add(ctx context.Context, in input, result threatconnect.LookupResult) error {
 	e := element{
 		Value: in.value, Line: in.line, Type: result.Ref.Type, Indicator: result.Ref.Value,
-		Found: len(result.Found) > 0, Owners: []record{},
+		Found: len(result.Found) > 0, Owners: []record{}, place: in.place,
 	}
 	err := result.Err
 	for _, ind := range result.Found {
@@ -133,11 +138,7 @@ func (o *output) add(ctx context.Context, in input, result threatconnect.LookupR
 	case err != nil:
 		o.refused++
 		e.Error = explain(err)
-		what := strconv.Quote(in.value)
-		if in.err != nil {
-			what = "line " + cli.Number(int64(in.line))
-		}
-		o.env.Printf("%s: %s: %s", o.name, what, e.Error)
+		o.env.Printf("%s: %s: %s", o.name, e.shown(), e.Error)
 	case e.Found:
 		o.found++
 	}

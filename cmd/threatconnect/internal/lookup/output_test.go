@@ -235,5 +235,5 @@ func TestDetailsThatCannotBeRead(t *testing.T) {
 	r := run(t, served(t, srv), "", "billing@invoices.example")
 	assert.Equal(t, cli.Failure, r.code)
 	assert.Contains(t, r.stdout, "Tags            Phishing")
-	assert.Contains(t, r.stderr, `"billing@invoices.example": GET /v2/indicators/emailAddresses/{}/groups: 400`)
+	assert.Contains(t, r.stderr, `billing@invoices.example: GET /v2/indicators/emailAddresses/{}/groups: 400`)
 }

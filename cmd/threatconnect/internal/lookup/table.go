@@ -21,19 +21,16 @@ type row struct {
 	record    *record // nil if there is none
 }
 
-// addRows adds a result to the table. Of a file it shows the hash that was asked for.
+// addRows adds a result to the table. For a file it shows the hash that was asked for.
 func (o *output) addRows(e *element) {
-	shown := cli.Clean(cmp.Or(e.Indicator, e.Value))
 	for n := range e.Owners {
-		o.rows = append(o.rows, row{shown, cli.Clean(e.Owners[n].Owner), &e.Owners[n]})
+		o.rows = append(o.rows, row{e.shown(), cli.Clean(e.Owners[n].Owner), &e.Owners[n]})
 	}
 	switch {
-	case e.Error != "" && shown == "":
-		o.rows = append(o.rows, row{"line " + cli.Number(int64(e.Line)), "(refused)", nil})
 	case e.Error != "":
-		o.rows = append(o.rows, row{shown, "(refused)", nil})
+		o.rows = append(o.rows, row{e.shown(), "(refused)", nil})
 	case !e.Found:
-		o.rows = append(o.rows, row{shown, "(not found)", nil})
+		o.rows = append(o.rows, row{e.shown(), "(not found)", nil})
 	}
 }
 
