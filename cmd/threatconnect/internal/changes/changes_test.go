@@ -223,6 +223,7 @@ func TestRefusedCommandLines(t *testing.T) {
 		"confidence":              {[]string{"--state", "none", "--min-confidence", "101"}, "must be 0 to 100"},
 		"score":                   {[]string{"--state", "none", "--min-score", "-2"}, "must be 0 to 1000"},
 		"argument":                {[]string{"--state", "none", "all"}, "argument 4 is not a flag"},
+		"device as output":        {[]string{"--state", "none", "--output", "/dev/stdout"}, "use - for standard output"},
 		"directory as output":     {[]string{"--state", "none", "--output", i.dir}, "is not a regular file"},
 		"output in no directory":  {[]string{"--state", "none", "--output", i.path("no/file")}, "no such file"},
 		"symbolic link as output": {[]string{"--state", "none", "--output", i.path("link")}, "is a symbolic link: name the file"},

@@ -134,6 +134,8 @@ func (c *config) check() error {
 		return cli.UsageError("--format must be csv, jsonl or blocklist")
 	case c.output == "":
 		return cli.UsageError("--output is empty; use - for standard output")
+	case strings.HasPrefix(c.output, "/dev/"): // a device, or a link to an open file
+		return cli.UsageError("--output must be a file; use - for standard output")
 	case c.format == formatBlocklist && len(c.owners) > 1:
 		return cli.UsageError("--format blocklist must have one --owner, because a value that one owner deletes can still be another's; run once per owner")
 	case c.format != formatBlocklist && (len(c.exclude) > 0 || c.allowReserved):

@@ -50,8 +50,9 @@ func InFlagWords(text string) string { return withoutGoNames(inFlagWords.Replace
 var inFlagWords = strings.NewReplacer(
 	"client.Owners", "threatconnect lookup --owners",
 	"batch spool: ", "--spool: ",
-	"MaxShare allows", "--max-share allows",
+	"MaxShare", "--max-share",
 	"raise the size limit", "raise --max-size",
+	"use a Mutex, UserAgent or another type by name if it is one", "a mutex, a user agent and the like need a format that names the type, as csv or jsonl",
 	"name of the feed is missing for a feed with groups; choose one that stays the same", "--feed is missing for a feed with groups: choose a name that stays the same",
 	"make the client with Token or TokenFunc", "set TC_TOKEN in place of TC_ACCESS_ID and TC_SECRET_KEY",
 	", or WithPlainHTTP", "",

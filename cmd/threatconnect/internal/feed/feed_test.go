@@ -553,3 +553,19 @@ func TestDryRunSendsNothing(t *testing.T) {
 	s = reportOf(t, e.feed(feed).run(t.Context(), args...))
 	assert.EqualValues(t, 2, s.Unchanged, "the next run goes on as if nothing had happened")
 }
+
+func TestRemovalNeedsIndicatorsToCompareWith(t *testing.T) {
+	t.Parallel()
+	srv := threatconnecttest.NewT(t)
+	e := to(t, srv)
+	const group = `{"group":{"type":"Threat","name":"Bear","xid":"1"}}` + "\n"
+	require.Equal(t, 0, e.feed(sample).run(t.Context(), "--input", "-").exit)
+	s := reportOf(t, e.feed(group).run(t.Context(), "--input", "-", "--format", "jsonl", "--feed", "x", "--remove-stale", "--json"))
+	assert.Equal(t, 3, s.Exit)
+	assert.Contains(t, s.Message, "the feed has no indicators to compare the owner with")
+	assert.Zero(t, s.Removed)
+	s = reportOf(t, e.feed("a.example\n203.0.113.9\n").run(t.Context(), "--input", "-", "--remove-stale", "--json"))
+	assert.Equal(t, 3, s.Exit)
+	assert.Contains(t, s.Message, "--max-share allows 0.2 of them")
+	assert.NotContains(t, s.Message, "MaxShare")
+}

@@ -50,7 +50,7 @@ func (im *importer) printText() error {
 	}
 	message := s.Message
 	if width := im.env.Width(out); width > 0 {
-		message = text.WrapSoft(message, width)
+		message = cli.Wrap(message, width)
 	}
 	_, err := fmt.Fprintln(out, message)
 	return err

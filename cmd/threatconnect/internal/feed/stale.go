@@ -9,6 +9,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/cli"
 )
 
+var errNothingToCompare = errors.New("nothing stale was removed, because the feed has no indicators to compare the owner with: check whether the feed is complete")
+
 var errTooManyInvalid = errors.New("nothing stale was removed, because more entries of the feed are invalid than --max-invalid allows")
 
 // reconcile imports the feed and removes what is stale. The feed is read once: the items that deliver sends are
@@ -41,6 +43,9 @@ func (l *load) reconcile(ctx context.Context, deliver func() error) error {
 		return errTooManyInvalid
 	case ctx.Err() != nil:
 		return err
+	}
+	if _, ok := errors.AsType[*threatconnect.ValidationError](err); ok { // the flags were checked
+		return errNothingToCompare
 	}
 	return fmt.Errorf("stale indicators were not removed, or not all of them: %s", cli.Explain(err))
 }
