@@ -33,9 +33,9 @@ func main() {
 func root(env *cli.Env, info *debug.BuildInfo) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "threatconnect",
-		Short: "Work with an instance of ThreatConnect",
-		Example: `  threatconnect feed                        # import a sample into a test server
-  threatconnect lookup evil.example         # what does the platform know?`,
+		Short: "Work with ThreatConnect from the command line",
+		Example: `  threatconnect feed                    # import a sample into a test server
+  threatconnect lookup evil.example     # show what the platform knows`,
 	}
 	cmd.AddCommand(
 		alert.Command(env),

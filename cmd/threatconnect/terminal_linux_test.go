@@ -143,7 +143,7 @@ func TestThreatTerminalsGetPrintableText(t *testing.T) {
 		"changes state":     {"", []string{"changes", "--state", filepath.Join(dir, payload, "owned")}, "owned"},
 		"lookup":            {"evil.org\nowned" + payload + "\n", []string{"lookup"}, "owned"},
 		"lookup details":    {"", []string{"lookup", "evil.org"}, "owned"},
-		"lookup argument":   {"", []string{"lookup", "owned" + payload}, "owned"},
+		"lookup argument":   {"", []string{"lookup", "owned" + payload}, "value 1"},
 		"lookup json":       {"evil.org\nowned" + payload + "\n", []string{"lookup", "--json", "--details"}, "owned"},
 		"lookup owners":     {"", []string{"lookup", "--owners"}, "owned"},
 		"lookup owner":      {"", []string{"lookup", "--owner", "owned" + payload, "evil.org"}, "owned"},

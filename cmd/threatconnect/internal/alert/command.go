@@ -21,54 +21,50 @@ import (
 )
 
 const long = `
-alert reads an alert, a JSON object, from standard input, or receives alerts
-over HTTP with --listen. It looks up the indicators in the alert in all owners
-and decides about each. If one of them matters, it creates an event in
---owner, stores the indicators that matter, associates them with the event,
-and notifies the users. Without TC_BASE_URL, a test server in this process
-takes the place of the instance, and a sample that of an empty input.
+alert reads an alert, a JSON object, from standard input, or receives alerts over HTTP with --listen.
+It looks up the indicators of the alert in all owners and decides about each of them. If one matters,
+it creates an event in --owner, stores the indicators that matter, associates them with the event, and
+notifies the users. Without TC_BASE_URL, it uses a test server in this process, and without input a
+sample alert.
 
-An indicator matters if it reaches --min-score, --min-cal-score or --min-rating
-in any owner but --owner. Never stored are
+An indicator matters if it reaches --min-score, --min-cal-score or --min-rating in any owner except
+--owner. The following are never stored:
   - addresses, names and AS numbers that are not public, blocks wider than /16
-    (IPv6: /32), and hashes of files that everybody has, such as empty files
+    (IPv6: /32), and hashes of common files, such as the empty file
   - values in a file of --exclude: a host excludes its subdomains, and a block
     its addresses
   - URLs and email addresses with such a host
-  - indicators that were reported as false positives too often
-  - values that the platform refuses; the notification has them if they matter
-An indicator that is in --owner already stays as it is.
+  - indicators with too many reports as a false positive
+  - values that the platform refuses; the notification lists them if they
+    matter
+An indicator that is already in --owner does not change.
 
-Delivery: an alert that is sent again finds its event by title and id, and
-changes nothing that is there. An attribute of the event records whether the
-users were notified. They are notified at least once if the alert is sent until
-it succeeds, even if this command is killed. They are notified again only if
-the outcome of a notification is unknown, which is logged as a warning, and if
-the body of the alert has changed. Several processes can handle the same
-alerts: one waits up to 35 seconds for the notification of another.
+Delivery: if an alert is sent again, its event is found by title and id, and nothing in it changes. An
+attribute of the event records whether the users were notified. They are notified at least once if the
+sender repeats the alert until it succeeds, even if this command is killed. They are notified again
+only if the outcome of a notification is unknown, which is logged as a warning, or if the body of the
+alert has changed. Several processes can handle the same alerts: each waits up to 35 seconds for the
+notification of another.
 
---listen answers a POST of application/json with the decision, and GET /healthz
-with status 200. Up to 64 alerts wait for their turn. Senders must send an
-alert again after a lost connection, after status 408, and after a status of
-500 or more; 503 comes with Retry-After. SIGINT and SIGTERM end the command
-after the alerts that it has received.
+--listen answers a POST of application/json with the decision, and GET /healthz with status 200. Up to
+64 alerts wait in a queue. Senders must send an alert again after a lost connection, after status 408,
+and after a status of 500 or more; 503 has a Retry-After header. After SIGINT or SIGTERM, the command
+handles the alerts that it has received, and exits.
 
-Senders need a user name and a password (basic authentication). Without
-ALERT_USER and ALERT_PASSWORD, the command makes them up and prints them. The
-Host header of a request must be an address, localhost, the host of --listen or
-a --host, and requests from web pages are refused. A sender has 5 seconds for
-a body, and an address 64 connections. The log tells of refused requests in a
-line per address and minute, and after 10 wrong passwords of an address, the
-answers to further ones are delayed; a request without a password is not one.
+Senders need a user name and a password (basic authentication). Without ALERT_USER and ALERT_PASSWORD,
+the command generates and prints them. The Host header of a request must be an address, localhost, the
+host of --listen or a --host. Requests from web pages are refused. A sender has 5 seconds to send a
+body, and an address can open 64 connections. The log has one line per minute about the refused
+requests of an address. After 10 wrong passwords from an address, the responses to further ones are
+delayed; a request without a password does not count.
 
-Exit codes: 0 done, 1 failed or wrong command line. --listen exits with 1 only
-if it cannot go on. Otherwise, 1 is also the exit code if there is no reason to
-store the alert; see --fail-on-error and --fail-on-no-results.
+Exit codes: 0 done, 1 failed, wrong command line, or no reason to store the alert; see --fail-on-error
+and --fail-on-no-results. With --listen, the exit code is 1 only if the listener fails.
 ` + cli.EnvironmentHelp + `
   ALERT_USER       user name of the senders of --listen
   ALERT_PASSWORD   their password
   ALERT_PASSWORD_FILE
-                   file that holds the password, instead of the variable`
+                   file that contains the password, instead of the variable`
 
 // config has the values of the flags and of the environment.
 type config struct {
@@ -109,7 +105,7 @@ func Command(env *cli.Env) *cobra.Command {
 	c := &config{}
 	cmd := &cobra.Command{
 		Use:   "alert [flags] < ALERT.json",
-		Short: "Decide about alerts, store them, and notify the users",
+		Short: "Triage alerts: look up indicators, store events, notify users",
 		Long:  long,
 		Example: `  threatconnect alert                        # a sample and a test server
   threatconnect alert --owner "Example Alerts" --listen 127.0.0.1:8080`,
@@ -145,41 +141,41 @@ func (c *config) register(env *cli.Env, cmd *cobra.Command, f *pflag.FlagSet) {
 	f.StringArrayVar(&c.tags, "tag", nil, "`TAG` for the event and the stored indicators; repeatable")
 	f.StringVar((*string)(&c.eventStatus), "event-status", string(threatconnect.EventNeedsReview), "`STATUS` of the event: Needs Review, False Positive, No Further Action or Escalated")
 	f.StringVar(&c.attributeType, "attribute-type", "Description", "`TYPE` of the attribute of the event that has the reasons")
-	cli.FlagGroup(cmd, "Where alerts are stored", "owner", "rating", "confidence", "tag", "event-status", "attribute-type")
+	cli.FlagGroup(cmd, "Storage", "owner", "rating", "confidence", "tag", "event-status", "attribute-type")
 
 	f.StringVar(&c.notify, "notify", organization, "`WHO` is notified: organization, none, or user names as in ana,bo")
 	f.StringVar(&c.notificationType, "notification-type", "Suspicious Alert", "`TYPE` of notification, to which users subscribe")
-	cli.Text(f, &c.notificationText, "notification-text", "`TEXT` in front of the reasons, in Markdown")
+	cli.Text(f, &c.notificationText, "notification-text", "`TEXT` before the reasons, in Markdown")
 	f.StringVar((*string)(&c.priority), "priority", "medium", "`PRIORITY` of the notification: low, medium or high")
-	cli.FlagGroup(cmd, "Who is notified", "notify", "notification-type", "notification-text", "priority")
+	cli.FlagGroup(cmd, "Notification", "notify", "notification-type", "notification-text", "priority")
 
-	f.StringArrayVar(&c.fields.indicators, "field", nil, "`PATH` of indicators in an alert, as in files.hash.sha256, in place of the usual names; repeatable. A list \"indicators\" of values, or of objects with value and type, is always read")
-	cli.Text(f, &c.fields.id, "id-field", "`PATH` of the id, in place of id, alert_id or event.id. Without an id, the hash of the alert tells it from others")
-	cli.Text(f, &c.fields.title, "title-field", "`PATH` of the title, in place of the usual names")
-	cli.Text(f, &c.fields.time, "time-field", "`PATH` of the time, in place of the usual names")
+	f.StringArrayVar(&c.fields.indicators, "field", nil, "`PATH` of indicators in an alert, as in files.hash.sha256, instead of the usual names; repeatable. A list \"indicators\" of values, or of objects with value and type, is always read")
+	cli.Text(f, &c.fields.id, "id-field", "`PATH` of the id, instead of id, alert_id or event.id. An alert without an id is identified by its hash")
+	cli.Text(f, &c.fields.title, "title-field", "`PATH` of the title, instead of the usual names")
+	cli.Text(f, &c.fields.time, "time-field", "`PATH` of the time, instead of the usual names")
 	f.Int64Var(&c.maxBody, "max-body", 1<<20, "largest size of an alert in `BYTES`")
-	cli.FlagGroup(cmd, "What is read from an alert", "field", "id-field", "title-field", "time-field", "max-body")
+	cli.FlagGroup(cmd, "Fields of an alert", "field", "id-field", "title-field", "time-field", "max-body")
 
 	f.IntVar(&c.minScore, "min-score", 500, "ThreatAssess `SCORE` that matters, 0 to 1000")
 	f.IntVar(&c.minCALScore, "min-cal-score", 500, "CAL `SCORE` that matters, 0 to 1000")
 	f.Float64Var(&c.minRating, "min-rating", 3, "threat `RATING` of an owner that matters, 0 to 5")
 	f.BoolVar(&c.storeUnknown, "store-unknown", false, "also store indicators that no other owner has")
-	f.IntVar(&c.maxFalsePositives, "max-false-positives", 3, "ignore an indicator from `N` reports as a false positive on")
+	f.IntVar(&c.maxFalsePositives, "max-false-positives", 3, "ignore an indicator with at least `N` reports as a false positive")
 	f.StringArrayVar(&c.exclude, "exclude", nil, "`FILE` with values that are never stored, one per line; repeatable")
-	cli.FlagGroup(cmd, "What matters", "min-score", "min-cal-score", "min-rating", "store-unknown", "max-false-positives", "exclude")
+	cli.FlagGroup(cmd, "Decision", "min-score", "min-cal-score", "min-rating", "store-unknown", "max-false-positives", "exclude")
 
 	f.BoolVar(&c.dryRun, "dry-run", false, "decide, but write nothing")
 	f.BoolVar(&c.json, "json", false, "print the decision as JSON")
-	f.BoolVar(&c.failOnError, "fail-on-error", true, "exit with 1 if an alert fails; otherwise the result tells the error")
+	f.BoolVar(&c.failOnError, "fail-on-error", true, "exit with 1 if an alert fails; if false, only the result has the error")
 	f.BoolVar(&c.failOnNoResults, "fail-on-no-results", true, "exit with 1 if there is no reason to store the alert")
-	cli.FlagGroup(cmd, "How it runs", "dry-run", "json", "fail-on-error", "fail-on-no-results")
+	cli.FlagGroup(cmd, "Execution", "dry-run", "json", "fail-on-error", "fail-on-no-results")
 
 	f.StringVar(&c.listen, "listen", "", "`ADDRESS` to receive alerts on, as in 127.0.0.1:8080")
-	f.StringArrayVar(&c.hosts, "host", nil, "`NAME` that senders use for this machine, in place of an address, localhost or the host of --listen; repeatable")
+	f.StringArrayVar(&c.hosts, "host", nil, "`NAME` that senders use for this machine, in addition to its addresses, localhost and the host of --listen; repeatable")
 	cli.Text(f, &c.tlsCert, "tls-cert", "`FILE` with the certificate of --listen")
-	cli.Text(f, &c.tlsKey, "tls-key", "`FILE` with its key")
-	f.BoolVar(&c.noAuth, "no-auth", false, "accept alerts from everybody who reaches --listen; answers then have no details")
-	cli.FlagGroup(cmd, "How alerts are received over HTTP", "listen", "host", "tls-cert", "tls-key", "no-auth")
+	cli.Text(f, &c.tlsKey, "tls-key", "`FILE` with the key of the certificate")
+	f.BoolVar(&c.noAuth, "no-auth", false, "accept alerts without a password; responses then have no details")
+	cli.FlagGroup(cmd, "HTTP listener", "listen", "host", "tls-cert", "tls-key", "no-auth")
 
 	c.Register(env, f, "alert")
 	c.logs.Register(f)
@@ -235,7 +231,7 @@ func (c *config) check() error {
 	case strings.Contains(c.user, ":"):
 		return cli.UsageError("ALERT_USER must not have a colon")
 	case c.noAuth && c.password != "":
-		return cli.UsageError("--no-auth and ALERT_PASSWORD exclude each other: leave one of them out")
+		return cli.UsageError("--no-auth and ALERT_PASSWORD cannot be used together: leave one of them out")
 	}
 	for _, host := range c.hosts {
 		if host == "" || strings.ContainsAny(host, ":/@ ") {

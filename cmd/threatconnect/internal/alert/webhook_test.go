@@ -155,7 +155,7 @@ func TestWrongPasswordSettings(t *testing.T) {
 		"empty file":            {map[string]string{"ALERT_USER": "siem", "ALERT_PASSWORD_FILE": empty}, nil, "ALERT_PASSWORD_FILE names an empty file"},
 		"no file":               {map[string]string{"ALERT_USER": "siem", "ALERT_PASSWORD_FILE": filepath.Join(dir, "none")}, nil, "ALERT_PASSWORD_FILE names a file that cannot be read"},
 		"user with a colon":     {map[string]string{"ALERT_USER": "a:b", "ALERT_PASSWORD": "s3cr3t"}, nil, "ALERT_USER must not have a colon"},
-		"password without need": {map[string]string{"ALERT_USER": "siem", "ALERT_PASSWORD": "s3cr3t"}, []string{"--no-auth"}, "--no-auth and ALERT_PASSWORD exclude each other"},
+		"password without need": {map[string]string{"ALERT_USER": "siem", "ALERT_PASSWORD": "s3cr3t"}, []string{"--no-auth"}, "--no-auth and ALERT_PASSWORD cannot be used together"},
 		"address as a name":     {nil, []string{"--host", "siem.example:8080"}, "--host must be a name"},
 		"URL as a name":         {nil, []string{"--host", "https://siem.example"}, "--host must be a name"},
 		"no name":               {nil, []string{"--host", ""}, "--host must be a name"},

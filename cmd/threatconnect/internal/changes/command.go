@@ -21,37 +21,37 @@ import (
 )
 
 const long = `
-changes writes the indicators that were added, changed or deleted in an owner since the last run. Without TC_BASE_URL it shows two runs against a test server in this process.
+changes writes the indicators that were added, changed or deleted in an owner since the last run. Without TC_BASE_URL, it shows two runs against a test server in this process.
 
---format csv and jsonl write a row per change, in the order in which a reader applies them:
-  changed     added or changed. New tags and attributes alone are no change
+--format csv and jsonl write a row per change, in the order in which to apply them:
+  changed     added or changed; a new tag or attribute alone is not a change
   deleted     deleted in ThreatConnect
-  withdrawn   still there, but inactive now or below a minimum
+  withdrawn   still there, but now inactive or below a minimum
 A deletion or withdrawal can name an indicator that was never written.
 
---format csv puts an apostrophe before = + - @ or a tab at the beginning of a cell, and behind a comma, semicolon, tab, line break or vertical bar in it, because spreadsheets would run what follows as a formula, and some split cells there. --raw leaves it out, for programs.
+Spreadsheets run a cell that begins with = + - @ or a tab as a formula, and some split cells at a comma, semicolon, tab, line break or vertical bar. Therefore --format csv puts an apostrophe before such a character at the beginning of a cell and after a separator. For programs, --raw leaves it out.
 
---format blocklist writes addresses, networks, hosts, URLs, e-mail addresses, AS numbers and all hashes of files, one per line. A file holds the complete list, sorted: each run adds and removes values. Standard output gets the changes only, removals as "# removed: VALUE".
+--format blocklist writes addresses, networks, hosts, URLs, email addresses, AS numbers and all hashes of files, one per line. A file contains the complete list, sorted, and each run updates it. Standard output gets only the changes, with removals as "# removed: VALUE".
 
-Each line of a block list is a valid value in the canonical form of its type. Left out, counted, and taken off an older list are
+Each line of a block list is a valid value in the canonical form of its type. The following values are left out, counted, and removed from an existing list:
   - values that are not valid
   - addresses, names and AS numbers that are private, reserved or for
-    documentation, blocks wider than /16 (IPv6: /32), URLs and e-mail addresses
-    with such a host, and files that everybody has; --allow-reserved lists them
+    documentation, blocks wider than /16 (IPv6: /32), URLs and email addresses
+    with such a host, and common files; --allow-reserved includes them
   - values in a file of --exclude: a host excludes its subdomains, and a block
-    its addresses. --reset brings back what is no longer excluded
-A run that would remove more than --max-share of the lines of a file fails, and the file and the state stay as they are.
+    its addresses. --reset restores values that are no longer excluded
+A run that would remove more than --max-share of the lines of a file fails, and changes neither the file nor the state.
 
---state names the place where a run saves how far it has read each owner. The name of the owner is appended, as in FILE.Example+Source:
+--state names the place where a run saves its position in each owner. The name of the owner is appended, as in FILE.Example+Source:
   FILE                       a file for each owner
   datastore:DOMAIN/TYPE/ID   a record of the DataStore, which needs TC_TOKEN;
                              DOMAIN is local, organization or system
-  none                       nowhere: every run reads everything
-It is saved after the output is complete and durable, so every change is written at least once. If two runs use one state at the same time, one of them fails, and the next run reads everything.
+  none                       not saved: every run reads everything
+The state is saved after the output is complete and durable, so every change is written at least once. If two runs use one state at the same time, one of them fails, and the next run reads everything.
 
 The platform remembers deletions for a number of days that its administrator sets. Use --reset after a longer pause.
 
-Exit codes: 0 done, 1 failed. After a failure the next run reads the same changes again. --output is replaced in one step and only when it is complete.
+Exit codes: 0 done, 1 failed. After a failure, the next run reads the same changes again. The file of --output is replaced in one step, and only when it is complete.
 ` + cli.EnvironmentHelp + `
   TC_OWNER         owner to read, if there is no --owner`
 
@@ -99,15 +99,15 @@ func Command(env *cli.Env) *cobra.Command {
 	flags.StringVar(&c.stateAt, "state", "", "`STATE` of the last run: FILE, datastore:DOMAIN/TYPE/ID, or none")
 	flags.BoolVar(&c.reset, "reset", false, "forget the last run and read everything")
 	flags.StringVar(&c.format, "format", formatCSV, "`FORMAT` of the output: csv, jsonl or blocklist")
-	flags.StringVar(&c.output, "output", "-", "`FILE` to replace with the output; - is standard output")
+	flags.StringVar(&c.output, "output", "-", "`FILE` to write or replace; - is standard output")
 	flags.StringSliceVar(&c.types, "type", nil, "only indicators of this `TYPE`, as in host or address,url; repeatable")
 	flags.Float64Var(&c.minRating, "min-rating", 0, "only indicators with a rating of at least `N`, up to 5")
 	flags.IntVar(&c.minConfidence, "min-confidence", 0, "only indicators with a confidence of at least `N`, up to 100")
 	flags.IntVar(&c.minScore, "min-score", 0, "only indicators with a ThreatAssess score of at least `N`, up to 1000")
-	flags.StringArrayVar(&c.exclude, "exclude", nil, "`FILE` with values that blocklist leaves out, one per line; repeatable")
-	flags.BoolVar(&c.allowReserved, "allow-reserved", false, "list also values that are private, reserved or for documentation, and blocks of any width")
+	flags.StringArrayVar(&c.exclude, "exclude", nil, "`FILE` with values to leave out of a block list, one per line; repeatable")
+	flags.BoolVar(&c.allowReserved, "allow-reserved", false, "include values that are private, reserved or for documentation, and blocks of any width")
 	flags.Float64Var(&c.maxShare, "max-share", 0.2, "largest `SHARE` of the lines of a block list that a run may remove, above 0 and up to 1")
-	flags.BoolVar(&c.raw, "raw", false, "do not protect spreadsheets from formulas in csv")
+	flags.BoolVar(&c.raw, "raw", false, "write csv for programs, without protection against formulas")
 	c.Instance.Register(env, flags, "changes")
 	c.Log.Register(flags)
 	cli.MainFlags(cmd, "owner", "state", "reset", "format", "output", "type", "min-rating")
@@ -141,11 +141,11 @@ func (c *config) check() error {
 	case c.format != formatBlocklist && (len(c.exclude) > 0 || c.allowReserved):
 		return cli.UsageError("--exclude and --allow-reserved are for --format blocklist")
 	case c.allowReserved && len(c.exclude) > 0:
-		return cli.UsageError("--allow-reserved excludes nothing, so it cannot be used with --exclude")
+		return cli.UsageError("--allow-reserved and --exclude cannot be used together")
 	case !(c.maxShare > 0 && c.maxShare <= 1):
 		return cli.UsageError("--max-share must be above 0 and up to 1")
 	case c.InProcess() && c.stateAt != "":
-		return cli.UsageError("--state needs an instance whose changes to follow: set TC_BASE_URL, or leave --state out")
+		return cli.UsageError("--state needs an instance: set TC_BASE_URL, or leave --state out")
 	case !c.InProcess() && c.stateAt == "":
 		return cli.UsageError("--state is missing: name a file, or none to read everything in every run")
 	case c.reset && (c.stateAt == "" || c.stateAt == "none"):

@@ -47,10 +47,10 @@ const EnvironmentHelp = `
 The environment names the instance and the API user:
   TC_BASE_URL      URL of the API, as in https://app.threatconnect.com/api
   TC_ACCESS_ID     access id of the API user
-  TC_SECRET_KEY    secret key, in single quotes: the shell then keeps $ and !
-  TC_TOKEN         an API token, instead of id and key
+  TC_SECRET_KEY    secret key; in a shell, in single quotes because of $ and !
+  TC_TOKEN         API token, instead of id and key
   TC_SECRET_KEY_FILE, TC_TOKEN_FILE
-                   files that hold the key or the token, instead of variables`
+                   files that contain the key or the token, instead of variables`
 
 // Text adds a flag whose default is the present value of into, which help does not show: it may be a
 // secret.

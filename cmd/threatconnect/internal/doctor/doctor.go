@@ -23,27 +23,28 @@ import (
 )
 
 const long = `
-The doctor checks an instance step by step: base URL, network, proxy, TLS, clock, credentials, API
-user, owners, types, sizes of pages, ThreatAssess, bulk reports. Each check says what it saw and how to
-fix what is wrong. A check that needs one that failed is not made. A wrong host or port fails within 15
+doctor checks an instance step by step: base URL, network, proxy, TLS, clock, credentials, API user,
+owners, types, page sizes, ThreatAssess, bulk reports. Each check reports its result and how to fix a
+problem. A check is left out if it depends on one that failed. A wrong host or port fails within 15
 seconds.
 
-It sends about 20 requests and changes nothing. What only writing tells is shown as unknown: whether the
-batch API is on, whether the API user may import, what batch jobs do to attributes. With --write OWNER,
-the doctor creates a host, two files, a threat and two tags under random names in that owner by two
-batch jobs, and an incident by a single request, reads them, and removes them, also after errors and
-Ctrl-C. The host is one of .example, which cannot exist. The jobs stay in the instance's list of jobs.
+doctor sends about 20 requests and changes nothing. Some results need writes, and are otherwise shown
+as unknown: whether the batch API is on, whether the API user may import, and how batch jobs treat
+attributes. With --write OWNER, doctor imports a host, two files, a threat and two tags with random
+names into that owner by two batch jobs, and creates an incident by a single request. It reads them and
+removes them, also after errors and Ctrl-C. The host is below .example, which cannot exist. The jobs
+stay in the list of jobs of the instance.
 
-The doctor also detects the oddities of docs/wire.md: the ways in which instances are known to differ.
---report and --json write a report in JSON that you can attach to an issue. It holds counts, sentences
-of the doctor, names of members of responses and how they are written. It holds no value: no host name,
-no name of an owner or user, no indicator, no credential. The text on standard output can hold names,
-as those of the owners.
+doctor also detects the oddities in docs/wire.md, which are known differences between instances.
+--report and --json write a report in JSON that you can attach to an issue. It contains counts,
+sentences of doctor, and the names and formats of members of responses. It contains no host name, no
+name of an owner or user, no indicator and no credential. The text on standard output can contain
+names, for example of owners.
 
 Exit codes: 0 if nothing failed, 1 if something failed.
 ` + cli.EnvironmentHelp + `
   HTTPS_PROXY      URL of the proxy
-  NO_PROXY         hosts that are reached without it`
+  NO_PROXY         hosts to reach without the proxy`
 
 // limits bound the checks of the network, so that a wrong host or port fails within 15 seconds.
 type limits struct {
@@ -161,10 +162,10 @@ func (e *exam) command() *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	cli.Text(flags, &e.owner, "owner", "`OWNER` whose indicators are looked at; without it, the first one that has some")
+	cli.Text(flags, &e.owner, "owner", "read the indicators of this `OWNER` (default: the first owner that has some)")
 	cli.Text(flags, &e.writeTo, "write", "create, read and remove scratch items in this `OWNER`")
 	cli.Text(flags, &reportFile, "report", "write the report to this `FILE`")
-	flags.BoolVar(&asJSON, "json", false, "print the report in place of text")
+	flags.BoolVar(&asJSON, "json", false, "print the report instead of text")
 	e.inst.Register(e.env, flags, "doctor")
 	log.Register(flags)
 	log.Level = slog.LevelError // the checks say what the client would warn of

@@ -18,18 +18,18 @@ import (
 )
 
 const description = `
-extract reads files, or standard input, and writes each indicator once, in canonical form, one per line: addresses, blocks of addresses, hosts, URLs, email addresses, hashes of files and AS numbers, defanged or not. CVE ids are vulnerabilities, which are not indicators on the platform; --type cve finds them.
+extract reads files or standard input, and writes each indicator once, in canonical form, one per line. It finds addresses, blocks of addresses, hosts, URLs, email addresses, hashes of files and AS numbers, defanged or not. --type cve finds CVE ids, which are not indicators on the platform.
 
-A text is UTF-8: prose, HTML, CSV, JSON, logs or source code. Convert PDF and office documents to text first, for example with pdftotext.
+The input is UTF-8 text: prose, HTML, CSV, JSON, logs or source code. Convert PDF and office documents to text first, for example with pdftotext.
 
-extract does not tell whether a value is malicious. --public leaves out values that mean nothing to others: private, reserved and documentation addresses, names that are never delegated, and empty files. --exclude leaves out the values on a list, and those of --public. A list has a value per line: a host excludes all names below it, an address or block everything that overlaps it.
+extract does not decide whether a value is malicious. --public leaves out values that mean nothing to others: private, reserved and documentation addresses, names that are never delegated, and empty files. --exclude leaves out the values on a list, and those of --public. A list has one value per line. A host excludes all names below it, and an address or block everything that overlaps it.
 
-Memory grows with the number of different values. With --all it does not.
+Memory use grows with the number of different values, except with --all.
 
 Exit codes:
-  0  all texts were read, whether they have indicators or not
-  1  no text could be read, or the command line is wrong
-  3  some texts could not be read to their end
+  0  all inputs were read, with or without indicators
+  1  no input could be read, or the command line is wrong
+  3  some inputs could not be read to their end
 `
 
 // command is what the flags say, and what was found.
@@ -83,9 +83,9 @@ func Command(env *cli.Env) *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringSliceVar(&types, "type", nil, "find indicators of this `TYPE` only: address, asn, cidr, cve, email, file, host or url; repeatable")
 	flags.BoolVar(&public, "public", false, "leave out private, reserved and documentation values")
-	flags.StringArrayVar(&lists, "exclude", nil, "leave out the values on the list in this `FILE`, and those of --public; repeatable")
-	flags.BoolVar(&c.all, "all", false, "write an indicator every time that it occurs")
-	flags.BoolVar(&c.defang, "defang", false, "write values in a form that programs do not turn into a link")
+	flags.StringArrayVar(&lists, "exclude", nil, "leave out the values in this `FILE`, and those of --public; repeatable")
+	flags.BoolVar(&c.all, "all", false, "write every occurrence of an indicator")
+	flags.BoolVar(&c.defang, "defang", false, "write values defanged, so that programs make no links of them")
 	flags.BoolVar(&c.json, "json", false, "write a JSON array with type, file, line and offset of each value")
 	cli.MainFlags(cmd, "type", "public", "exclude", "all", "defang", "json")
 	cmd.RunE = func(cmd *cobra.Command, files []string) error {
@@ -109,7 +109,7 @@ func (c *command) setTypes(names []string) error {
 	for _, name := range names {
 		t, ok := cli.IndicatorType(name)
 		if !ok || !slices.Contains(extracted(), t) {
-			return cli.UsageError("--type must be of address, asn, cidr, cve, email, file, host, url: others are not found in text")
+			return cli.UsageError("--type must be address, asn, cidr, cve, email, file, host or url")
 		}
 		if c.types == nil {
 			c.types = map[ioc.Type]bool{}

@@ -166,7 +166,7 @@ func TestWrongCommandLines(t *testing.T) {
 		args   []string
 		stderr string
 	}{
-		"a type that is not found in text": {[]string{"--type", "mutex"}, `--type must be of address,`},
+		"a type that is not found in text": {[]string{"--type", "mutex"}, `--type must be address,`},
 		"a list that is missing":           {[]string{"--exclude", "no-such-list"}, "--exclude no-such-list: no such file or directory"},
 		"a list with a bad line":           {[]string{"--exclude", bad}, "line 2"},
 	} {

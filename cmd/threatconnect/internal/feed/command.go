@@ -122,30 +122,30 @@ func (c *config) withMessage(err error) error {
 }
 
 const longHelp = `
-The feed is read, checked and imported in batch jobs. Without TC_BASE_URL it goes into a test server in this process, which is gone afterwards; without --input, a small sample does.
+feed reads a feed, checks it, and imports it in batch jobs. Without TC_BASE_URL, it imports into a test server in this process, which is discarded afterwards. If --input is missing too, it imports a small sample.
 
 Each entry of the feed has one outcome, and the summary counts all of them:
-  imported      the platform confirmed it
-  unchanged     it is as in the last run, and is not sent (--state)
-  merged        it became a part of an earlier entry (--merge)
-  skipped       it is not to be imported: its kind cannot be, it is reserved,
-                as a private address is, or a list of --exclude has it
-  invalid       it breaks a rule, and is not sent
-  failed        the platform refused it, or saved only a part of it
-  unprocessed   the import ended before the platform got to it
-  unknown       the platform does not say what became of it
+  imported      confirmed by the platform
+  unchanged     the same as in the last run, and not sent (--state)
+  merged        combined with an earlier entry (--merge)
+  skipped       valid, but not imported: of an unsupported kind, reserved (as a
+                private address is), or on a list of --exclude
+  invalid       breaks a rule, and was not sent
+  failed        refused by the platform, or saved only in part
+  unprocessed   not reached before the import ended
+  unknown       sent, with an unknown outcome
 
-An association that the platform refuses is counted apart from the entries: its entry is imported, and listed as unlinked.
+Associations are counted separately. If the platform refuses one, its entry is imported, and is listed as unlinked.
 
-Exit codes: 0 if the import is complete, 3 if a part of the feed or an association was not imported, 1 if nothing was. Skipped entries have no effect on the exit code. Invalid ones have none up to --max-invalid, which compares them with all entries of the feed.
+Exit codes: 0 if the import is complete, 3 if a part of the feed or an association was not imported, 1 if nothing was. Skipped entries have no effect on the exit code. Invalid entries have none up to --max-invalid, a number of entries or a percentage of all entries.
 
-A feed changes only its own groups: their xids are made of the names of the owner and the feed (--feed) and of the group's id in the feed. So --feed must be the same in every run, and feeds with the same name share their groups. It has no default for standard input, and none if the name of the input has a date in it. Indicators belong to the owner: two feeds that have the same one both change it, so give each feed an owner of its own.
+A feed changes only its own groups. The xid of a group is derived from the owner, the name of the feed (--feed), and the id of the group in the feed. So --feed must be the same in every run, and feeds with the same name share their groups. There is no default for standard input, or if the name of the input contains a date. Indicators belong to the owner: if two feeds have the same owner, both change them, so give each feed an owner of its own.
 
---state sends only what has changed since the last run, which the file remembers. Write datastore:DOMAIN/TYPE/ID, as in datastore:local/feed/state, to keep it in the platform's DataStore instead, which needs TC_TOKEN. It does not notice what others changed or removed in the owner: use --full now and then. It also keeps the version of a feed from an https:// URL. After a successful run, the feed is not downloaded again until it, the flags or a list of --exclude change.
+--state sends only the changes since the last run, which FILE records. To keep the state in the platform's DataStore, which needs TC_TOKEN, write datastore:DOMAIN/TYPE/ID, as in datastore:local/feed/state. The state does not detect changes that others make in the owner: use --full from time to time. It also records the version of a feed from an https:// URL. After a successful run, the feed is downloaded again only if it, the flags or a list of --exclude have changed.
 
---remove-stale is for a feed that has the owner for itself. It compares the types of indicators that the feed has, and deletes nothing if the feed was not read to its end or has more invalid entries than --max-invalid allows.
+--remove-stale is for an owner that contains only this feed. It compares indicators of the types that the feed contains. It deletes nothing if the feed was not read to its end, or has more invalid entries than --max-invalid allows.
 
---spool makes the import survive the process and the machine. The feed is saved there before it is imported. After a crash, the same command line first finishes the interrupted import from the saved copy, each item once, and then imports the feed as it is now if it has changed since.
+--spool makes the import survive a crash of the process or the machine. The feed is saved in DIR before it is imported. After a crash, the same command line first finishes the interrupted import from the saved copy, each item once. It then imports the current feed if that has changed.
 ` + cli.EnvironmentHelp + `
   TC_OWNER         owner, as --owner`
 
@@ -159,33 +159,33 @@ func (c *config) register(env *cli.Env, cmd *cobra.Command) {
 	f.BoolVar(&c.rawXIDs, "raw-xids", false, "use the xids of --format jsonl as they are: the feed can change groups of other feeds and owners")
 	cli.Text(f, &c.headerFile, "header-file", "`FILE` with HTTP headers for the URL, one per line, as in Authorization: Bearer KEY")
 	f.Func("max-size", "largest `SIZE` of a download, as in 500MB (default 1GiB)", c.setMaxSize)
-	cli.FlagGroup(cmd, "What is imported", "input", "format", "columns", "feed", "raw-xids", "header-file", "max-size")
+	cli.FlagGroup(cmd, "Input", "input", "format", "columns", "feed", "raw-xids", "header-file", "max-size")
 
 	cli.Text(f, &c.owner, "owner", "`NAME` of the owner to import into; TC_OWNER")
 	f.Func("tag", "`TAG` to add to each item, a bare word; repeatable", c.addTag)
 	f.Float64Var(&c.rating, "rating", 0, "threat `RATING`, 0 to 5, of indicators without one in the feed")
 	f.IntVar(&c.confidence, "confidence", 0, "`CONFIDENCE`, 0 to 100, of indicators without one in the feed")
-	f.Func("attributes", "`HOW` to write the attributes of an item that exists: singleton (replace those of the feed's types and keep others; the default), "+
-		"replace (also what analysts added), append (each run repeats the feed's), or static (keep what is there)", c.setAttributes)
-	cli.FlagGroup(cmd, "Where it goes", "owner", "tag", "rating", "confidence", "attributes")
+	f.Func("attributes", "`HOW` to write attributes of an existing item: singleton (replace those of the feed's types and keep others; the default), "+
+		"replace (replace all, also those of analysts), append (add the feed's again in each run), or static (change none)", c.setAttributes)
+	cli.FlagGroup(cmd, "Destination", "owner", "tag", "rating", "confidence", "attributes")
 
 	f.BoolVar(&c.merge, "merge", false, "merge entries about the same indicator or group")
 	f.StringArrayVar(&c.exclude, "exclude", nil, "`FILE` with indicators not to import, one per line; repeatable")
 	f.BoolVar(&c.allowDocumentation, "allow-documentation", false, "import addresses and names that are reserved for documentation, such as example.com")
-	cli.Text(f, &c.state, "state", "send only changes since the last run, which `FILE` remembers")
-	f.BoolVar(&c.full, "full", false, "send everything, whatever the state says")
-	f.BoolVar(&c.removeStale, "remove-stale", false, "delete the owner's indicators that left the feed")
+	cli.Text(f, &c.state, "state", "send only changes since the last run, which `FILE` records")
+	f.BoolVar(&c.full, "full", false, "send everything, in spite of --state")
+	f.BoolVar(&c.removeStale, "remove-stale", false, "delete indicators that are no longer in the feed")
 	f.Float64Var(&c.maxShare, "max-share", 0.2, "largest `SHARE` of the owner, and of each type in it, that --remove-stale may delete, above 0 and up to 1")
 	f.Var(&c.maxInvalid, "max-invalid", "`NUMBER` or percentage of invalid entries up to which the run is a success and --remove-stale deletes")
-	cli.FlagGroup(cmd, "What is sent and deleted", "merge", "exclude", "allow-documentation", "state", "full", "remove-stale", "max-share", "max-invalid")
+	cli.FlagGroup(cmd, "Changes", "merge", "exclude", "allow-documentation", "state", "full", "remove-stale", "max-share", "max-invalid")
 
-	cli.Text(f, &c.spool, "spool", "`DIR` in which the import survives a crash")
-	f.DurationVar(&c.retryFor, "retry-for", 10*time.Minute, "longest outage of the platform to retry through, as a `DURATION`")
-	f.IntVar(&c.maxBytes, "max-bytes", 0, "size in `BYTES` from which a batch job is sent (default 2000000)")
+	cli.Text(f, &c.spool, "spool", "`DIR` to save the import in, so that it survives a crash")
+	f.DurationVar(&c.retryFor, "retry-for", 10*time.Minute, "retry through an outage of the platform of up to this `DURATION`")
+	f.IntVar(&c.maxBytes, "max-bytes", 0, "send a batch job when it has this size in `BYTES` (default 2000000)")
 	f.BoolVar(&c.dryRun, "dry-run", false, "read and check everything, and send nothing")
 	f.BoolVar(&c.json, "json", false, "print one JSON summary on standard output")
 	f.BoolVar(&c.showLines, "show-lines", false, "quote the first lines of the feed that break each rule on standard error")
-	cli.FlagGroup(cmd, "How it runs", "spool", "retry-for", "max-bytes", "dry-run", "json", "show-lines")
+	cli.FlagGroup(cmd, "Execution", "spool", "retry-for", "max-bytes", "dry-run", "json", "show-lines")
 
 	c.instance.Register(env, f, "feed")
 	c.log.Register(f)
@@ -206,9 +206,9 @@ func (c *config) check(env *cli.Env) error {
 	case inProcess && (c.state != "" || c.spool != "" || c.removeStale):
 		return cli.UsageError("--state, --spool and --remove-stale need an instance: set TC_BASE_URL")
 	case c.owner == "" && !inProcess:
-		return cli.UsageError("--owner is missing: name the owner to import into with --owner or TC_OWNER, best a source of its own")
+		return cli.UsageError("--owner is missing: name the owner to import into with --owner or TC_OWNER, preferably a source of its own")
 	case strings.HasPrefix(c.input, "http://"):
-		return cli.UsageError("--input: use https://, so that nobody can change the feed on its way")
+		return cli.UsageError("--input: use https://, which protects the feed from changes on its way")
 	case !c.fromURL() && (c.headerFile != "" || c.maxSize > 0):
 		return cli.UsageError("--header-file and --max-size are for an --input of https://")
 	case !(c.rating >= 0 && c.rating <= 5):
@@ -222,7 +222,7 @@ func (c *config) check(env *cli.Env) error {
 	case !(c.maxShare > 0 && c.maxShare <= 1):
 		return cli.UsageError("--max-share must be above 0 and up to 1")
 	case c.full && c.state == "":
-		return cli.UsageError("--full is for --state; without it everything is sent anyway")
+		return cli.UsageError("--full is for --state; without --state, everything is sent")
 	case c.columns != "" && c.format != feeds.FormatCSV:
 		return cli.UsageError("--columns is for --format csv")
 	case c.format == feeds.FormatCSV && c.columns == "":

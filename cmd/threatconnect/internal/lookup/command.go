@@ -15,15 +15,15 @@ import (
 )
 
 const description = `
-A value is an address, a block of addresses, a host, a URL, an email address, a file (by a hash), an AS number or a registry key, as it is or defanged, as in hxxps://evil[.]example. Without arguments, values are the lines of standard input. Blank lines and lines that begin with # are skipped. Lines of more than 65,536 bytes are refused by their number.
+A value is an address, a block of addresses, a host, a URL, an email address, a file (by a hash), an AS number or a registry key. It can be defanged, as in hxxps://evil[.]example. Without arguments, lookup reads values from the lines of standard input. Blank lines and lines that begin with # are skipped. Lines of more than 65,536 bytes are refused.
 
-One value shows its details; several show a table. RATING (0 to 5) and CONF. (0 to 100) are those of the owner. SCORE (0 to 1,000), TA RATING and TA CONF. are those that ThreatAssess calculates over all owners. The last two are left out of a table that does not fit the terminal, and long values are shortened. A dash means that the platform sent nothing. Colors follow ThreatAssess: from a score of 201 (or a rating of 2) yellow, from 501 (3) red, from 801 (5) bold. NO_COLOR switches them off.
+One argument shows details, and several values show a table. RATING (0 to 5) and CONF. (0 to 100) are set by the owner. SCORE (0 to 1,000), TA RATING and TA CONF. are calculated by ThreatAssess over all owners; the last two are left out if the table does not fit the terminal. Long values are shortened. A dash means that the platform sent nothing. Scores from 201 (ratings from 2) are yellow, from 501 (3) red, and from 801 (5) bold red. NO_COLOR switches colors off.
 
-The table appears at the end and is held in memory. --json writes each value as soon as it is known.
+The table is held in memory and written at the end. --json writes each value as soon as its result is known.
 
 Without TC_BASE_URL, lookup uses a test server in this process, with sample values.
 ` + cli.EnvironmentHelp + `
-  TC_OWNER         the owner to look in if there is no --owner
+  TC_OWNER         owner to search, if there is no --owner
 
 Exit codes:
   0  all values were found
@@ -58,13 +58,13 @@ func Command(env *cli.Env) *cobra.Command {
   threatconnect extract report.txt | threatconnect lookup --json`,
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&c.typ, "type", "", "`TYPE` of all values: "+cli.IndicatorTypeNames+", or a type of the instance's own (default: recognized by each value)")
-	flags.StringArrayVar(&c.owners, "owner", nil, "look in this `OWNER`; repeatable")
-	flags.BoolVar(&c.allOwners, "all-owners", false, "look in all owners that the API user sees; the default unless --owner or TC_OWNER names one")
+	flags.StringVar(&c.typ, "type", "", "`TYPE` of all values: "+cli.IndicatorTypeNames+", or a custom type of the instance (default: recognized for each value)")
+	flags.StringArrayVar(&c.owners, "owner", nil, "search this `OWNER`; repeatable")
+	flags.BoolVar(&c.allOwners, "all-owners", false, "search all owners that the API user sees; the default unless --owner or TC_OWNER names one")
 	flags.BoolVar(&c.listOwners, "owners", false, "list the owners that the API user sees")
 	flags.BoolVar(&c.details, "details", false, "show attributes, groups, labels and dates; the default for a single argument")
 	flags.BoolVar(&c.json, "json", false, "write a JSON array with a line per value")
-	flags.IntVar(&c.parallel, "parallel", 16, "`N` requests at the same time, 1 to 64")
+	flags.IntVar(&c.parallel, "parallel", 16, "number `N` of parallel requests, 1 to 64")
 	cli.MainFlags(cmd, "type", "owner", "all-owners", "owners", "details", "json")
 	c.instance.Register(env, flags, "lookup")
 	c.log.Register(flags)
@@ -83,7 +83,7 @@ func (c *command) run(ctx context.Context, args []string) (err error) {
 	case c.parallel < 1 || c.parallel > 64:
 		return cli.UsageError("--parallel must be 1 to 64")
 	case c.allOwners && len(c.owners) > 0:
-		return cli.UsageError("--all-owners and --owner exclude each other")
+		return cli.UsageError("--all-owners and --owner cannot be used together")
 	case c.listOwners && len(args) > 0:
 		return cli.UsageError("--owners takes no values")
 	}

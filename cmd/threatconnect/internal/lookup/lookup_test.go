@@ -184,7 +184,7 @@ func TestLookup(t *testing.T) {
 		},
 		"contradictory flags": {
 			args: []string{"--all-owners", "--owner", "Example Source"}, code: cli.Failure,
-			stderr: []string{"--all-owners and --owner exclude each other"},
+			stderr: []string{"--all-owners and --owner cannot be used together"},
 		},
 		"values for --owners": {
 			args: []string{"--owners", "203.0.113.42"}, code: cli.Failure,

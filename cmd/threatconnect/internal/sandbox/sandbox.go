@@ -17,23 +17,24 @@ import (
 )
 
 const long = `
-The sandbox is not ThreatConnect: it follows the documentation of the v2 API, keeps everything in
-memory, and loses it when it ends. It ends on SIGINT or SIGTERM.
+The sandbox is not ThreatConnect. It follows the documentation of the v2 API, and keeps everything in
+memory until it ends, on SIGINT or SIGTERM.
 
 The first line on standard output is the base URL for clients. The URL after Page: shows owners, jobs,
-requests and faults in a browser while clients work. The lines that begin with export can be pasted
-into a shell: they set TC_BASE_URL, TC_ACCESS_ID, TC_SECRET_KEY and TC_SANDBOX_TOKEN. A key that is
-given by --secret-key is not printed without --json, and neither is the API token.
+requests and faults in a browser. The lines that begin with export are for a shell: they set
+TC_BASE_URL, TC_ACCESS_ID, TC_SECRET_KEY and TC_SANDBOX_TOKEN. A key from --secret-key and the API
+token are printed only with --json.
 
-Tests in any language put data in, switch faults on and read the requests by HTTP, below
-/__sandbox/. docs/sandbox.md of the SDK describes these calls. Writes need the sandbox token, which is
-another one in every run. These calls and the page answer only to clients on this machine.
+Tests in any language add data, inject faults and read the requests over HTTP, below /__sandbox/.
+docs/sandbox.md of the SDK describes these calls. Writes need the sandbox token, which is new in every
+run. These calls and the page are available only to clients on this machine.
 
-The default id, key and token are public constants, the same in every sandbox. They keep nobody out
-who can reach the port.
+The default id, key and token are public constants. They protect nothing: anybody who can reach the
+port can use the API.
 
-Bulk reports are on for every owner, in JSON and CSV. A download returns the latest finished report:
-with runNow=true, changes made before the call are in the next download.`
+Bulk reports are on for every owner, in JSON and CSV. A download returns the latest finished report.
+With runNow=true, the next download contains all changes made before the call.
+`
 
 // options are the flags of the command.
 type options struct {
@@ -54,7 +55,7 @@ func Command(env *cli.Env) *cobra.Command {
 		Short: "Serve a test server on a port, for clients in any language",
 		Long:  long,
 		Example: `  threatconnect sandbox                                 # on 127.0.0.1:8080
-  threatconnect sandbox --clock-offset 6m --faults 5%   # with trouble`,
+  threatconnect sandbox --clock-offset 6m --faults 5%   # with faults`,
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runSandbox(cmd.Context(), env, o) },
 	}
@@ -62,13 +63,13 @@ func Command(env *cli.Env) *cobra.Command {
 	flags.StringVar(&o.addr, "addr", "127.0.0.1:8080", "`HOST:PORT` to listen on; port 0 picks a free port")
 	cli.Text(flags, &o.id, "access-id", "access `ID` that the server accepts")
 	cli.Text(flags, &o.key, "secret-key", "secret `KEY` that the server accepts. Do not give a key that is used elsewhere: it is visible on the command line, and the server uses plain HTTP")
-	cli.Text(flags, &o.token, "token", "API `TOKEN` that the server accepts as well")
-	flags.DurationVar(&o.clock, "clock-offset", 0, "`TIME` that the server's clock is ahead, as in 6m; it is behind if negative")
+	cli.Text(flags, &o.token, "token", "API `TOKEN` that the server also accepts")
+	flags.DurationVar(&o.clock, "clock-offset", 0, "`TIME` by which the server's clock is ahead, as in 6m; behind if negative")
 	flags.BoolVar(&o.withoutBatch, "without-batch", false, "switch the batch API off")
 	flags.StringArrayVar(&o.readOnly, "read-only", nil, "add an `OWNER` that the API user can only read; repeatable")
 	flags.Var(&o.faults, "faults", "`PERCENT` of the requests that fail: 503, broken connections, damaged and foreign responses")
-	flags.StringVar(&o.seed, "seed", "", "`FILE` with data to start with, as the page saves it; - is standard input")
-	flags.BoolVar(&o.strict, "strict", false, "exit with 1 if a fault never struck, a signature was refused or a route is unknown")
+	flags.StringVar(&o.seed, "seed", "", "`FILE` with initial data, as saved by the page; - is standard input")
+	flags.BoolVar(&o.strict, "strict", false, "exit with 1 if a fault was never used, a signature was refused or a route is unknown")
 	flags.BoolVar(&o.json, "json", false, "print addresses and credentials as one line of JSON")
 	cli.MainFlags(cmd, "addr", "clock-offset", "faults", "json", "seed", "strict")
 	return cmd
