@@ -12,42 +12,41 @@ import (
 	"github.com/threatconnect-go/threatconnect"
 )
 
-// CSV is a column map: it tells which column of a CSV feed becomes which field of an indicator. Each row becomes
-// one indicator, and a group when a row first names it.
+// CSV is a column map. It maps the columns of a CSV feed to fields of indicators. Each row becomes one indicator, and
+// a group if the row is the first to name it.
 //
-// [ParseColumns] makes a map of text. [URLhaus], [Feodo] and [ThreatFox] return the maps of these feeds, which can
-// be changed.
+// [ParseColumns] parses a map from text. [URLhaus], [Feodo] and [ThreatFox] return the built-in maps, which can be
+// modified.
 //
-// Columns are found by their names in the header, so a feed may add columns and change their order. The header is
-// the first line that is not a comment, or a comment that names the columns. A later header replaces it. A header
-// that lacks a column of the map, or has it twice, returns an error that matches [ErrFormat]. A line that begins
-// with # is a comment. A value cannot contain a line break, so a missing quote costs one line.
+// Columns are found by their names in the header, so a feed may add or reorder columns. The header is the first line
+// that is not a comment, or a comment that names the columns. A later header replaces it. A header in which a column
+// of the map is missing or duplicated returns an error that matches [ErrFormat]. A line that begins with # is a
+// comment. A value cannot contain a line break, so a missing quote affects one line only.
 type CSV struct {
 	Columns []Column
 	// Comma separates the columns; 0 means a comma.
 	Comma rune
-	// None lists values that mean that there is no value, as in "None" or "N/A".
+	// None lists the values that mean "no value", for example "None" or "N/A".
 	None []string
-	// Layouts lists the names of all columns for feeds without a header, for each number of columns that a row
-	// can have.
+	// Layouts lists the names of all columns of feeds without a header, one list for each possible number of
+	// columns in a row.
 	Layouts [][]string
 }
 
-// Column is one column of a [CSV]. A column may occur several times, for several fields.
+// Column is one column of a [CSV]. To fill several fields from one column, list it several times.
 type Column struct {
-	// Name is the name of the column in the header. Only letters and digits are compared, without regard to
-	// case. Instead, it can be the position of the column, from "1".
+	// Name is the name of the column in the header, or its position, counted from "1". Names are compared by
+	// letters and digits only, ignoring case.
 	Name string
 	// Field is the field that the column becomes.
 	Field Field
 	// Type is the indicator type of a FieldValue, empty if the type is recognized; the attribute type of a
 	// FieldAttribute; the group type of a FieldGroup; or the separator of FieldTags, empty for a comma.
 	Type string
-	// Text, if not empty, is the text of a description, a port or an attribute, or the description of a group,
-	// with %s in place of the value.
+	// Text, if not empty, is the text of a description, a port or an attribute, or the description of a group.
+	// It contains %s where the value goes.
 	Text string
-	// Values replaces values of the column. A value of FieldType that is replaced by "" is a kind of row that is
-	// not imported.
+	// Values replaces values of the column. Rows whose FieldType is replaced by "" are not imported.
 	Values map[string]string
 	// Optional allows the header to lack the column. A value may be blank in any column except the FieldValue.
 	Optional bool
@@ -56,19 +55,19 @@ type Column struct {
 // Field is a field that a column of a CSV feed can become.
 type Field string
 
-// The fields of indicators. Dates are read as in 2026-01-02, 2026-01-02 03:04:05 and 2026-01-02T03:04:05Z; a date
-// without a time zone is in UTC.
+// Fields of indicators. Dates have the forms 2026-01-02, 2026-01-02 03:04:05 and 2026-01-02T03:04:05Z. A date without
+// a time zone is in UTC.
 const (
-	// FieldValue is the value of the indicator. Of several columns, the first that is not blank is used; hashes
-	// in several columns of the type File make one file. Values can be defanged. The port of an address, as in
-	// 192.0.2.1:443, becomes a part of the description.
+	// FieldValue is the value of the indicator, which can be defanged. If several columns have this field, the
+	// first that is not blank is used; hashes in several columns of the type File form one file. The port of an
+	// address, as in 192.0.2.1:443, becomes a part of the description.
 	FieldValue       Field = "value"
-	FieldType        Field = "type"        // indicator type, as in Host
+	FieldType        Field = "type"        // indicator type, for example Host
 	FieldPort        Field = "port"        // 1 to 65535; becomes a part of the description
 	FieldRating      Field = "rating"      // 0 to 5
 	FieldConfidence  Field = "confidence"  // 0 to 100
 	FieldTags        Field = "tags"        // list of tags
-	FieldDescription Field = "description" // displayed Description attribute; several columns make one
+	FieldDescription Field = "description" // displayed Description attribute; several columns are joined
 	FieldSource      Field = "source"      // displayed Source attribute
 	FieldAttribute   Field = "attribute"   // attribute of the column's Type
 	FieldGroup       Field = "group"       // name of a group of the column's Type to associate the indicator with
@@ -84,13 +83,13 @@ func fields() []Field {
 		FieldGroup, FieldFirstSeen, FieldLastSeen, FieldAdded, FieldExpires, FieldModified}
 }
 
-// ParseColumns returns the column map that a text describes:
+// ParseColumns parses a column map:
 //
 //	dateadded=added,url=value:URL,tags=tags,family=group:Malware
 //
-// Each element is the name of a column, an equals sign, a field, and, for some fields, a colon and the Type of the
-// [Column]. A question mark after the name makes the column optional. Elements with a comma are quoted as in CSV.
-// Invalid text returns a [*threatconnect.ValidationError].
+// Elements are separated by commas. Each is the name of a column, an equals sign and a field, and for some fields a
+// colon and the Type of the [Column]. A question mark after the name makes the column optional. Elements that contain a
+// comma are quoted as in CSV. Invalid text returns a [*threatconnect.ValidationError].
 func ParseColumns(text string) (*CSV, error) {
 	elements, err := splitCSV(text, ",", nil)
 	if err != nil {
@@ -116,7 +115,7 @@ func ParseColumns(text string) (*CSV, error) {
 	return c, nil
 }
 
-// check refuses a map that no feed can be read with.
+// check returns an error for a map that cannot be used.
 func (c *CSV) check() error {
 	values := 0
 	for _, col := range c.Columns {
@@ -157,7 +156,7 @@ func (c *CSV) hasGroups() bool {
 	return slices.ContainsFunc(c.Columns, func(col Column) bool { return col.Field == FieldGroup })
 }
 
-// layout is where the columns of a map are in a row.
+// layout maps the columns of a map to positions in a row.
 type layout struct {
 	width  int      // number of columns of the row
 	places []int    // index of each column of the map, or -1
@@ -165,15 +164,15 @@ type layout struct {
 	names  []string // of all columns; nil if the first FieldValue is named by position
 }
 
-// has reports whether all cells are names of columns, as those of a header in another order are.
+// has reports whether all cells are names of columns, as in a header with another order.
 func (l *layout) has(cells []string) bool {
 	return !slices.ContainsFunc(cells, func(cell string) bool {
 		return !slices.ContainsFunc(l.names, func(name string) bool { return strings.EqualFold(strings.TrimSpace(name), strings.TrimSpace(cell)) })
 	})
 }
 
-// layoutOf returns the layout of a header. IsHeader reports whether it has names of columns of the map at all. The
-// error says which column the header lacks or has twice.
+// layoutOf returns the layout of a header. isHeader reports whether it has the name of any column of the map. The error
+// names the column that is missing or duplicated.
 func (c *CSV) layoutOf(header []string) (l layout, isHeader bool, err error) {
 	keys := make([]string, len(header))
 	for i, name := range header {

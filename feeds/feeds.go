@@ -15,23 +15,23 @@ import (
 	"github.com/threatconnect-go/threatconnect/ioc"
 )
 
-// Entry is one indicator or group of a feed.
+// Entry is an indicator or a group of a feed.
 type Entry struct {
 	Line   int                     // line in the feed, from 1
 	Object string                  // id of the STIX object; empty in other formats
 	Item   threatconnect.BatchItem // a threatconnect.Indicator or a threatconnect.Group
 }
 
-// A LineError is the reason why one entry of a feed is left out. The entries after it are still read.
+// LineError is the error of an entry that is left out. The entries after it are still read.
 type LineError struct {
 	Line    int    // line in the feed, from 1
 	Object  string // id of the STIX object; empty in other formats
-	Rule    string // the rule that the entry breaks, as in "has no type"
+	Rule    string // the rule that the entry breaks, for example "has no type"
 	Fix     string // how to fix it; may be empty
-	Skipped bool   // whether the entry is correct, but of a kind that is not imported
+	Skipped bool   // whether the entry is valid, but of a kind that is not imported
 }
 
-// Error returns the line, the object, the rule and the fix. It never contains a value of the feed.
+// Error returns the line, the object, the rule and the fix. It never contains a value from the feed.
 func (e *LineError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "line %d: ", e.Line)
@@ -45,7 +45,7 @@ func (e *LineError) Error() string {
 	return b.String()
 }
 
-// ErrFormat matches the errors of input that is not a feed, or not a feed of the stated format.
+// ErrFormat matches errors of input that is not a feed, or is not in the stated format.
 var ErrFormat = errors.New("unreadable feed")
 
 // Format is the format of a feed.
@@ -53,27 +53,28 @@ type Format string
 
 const (
 	// FormatList is a list with one indicator per line, of any type that [threatconnect.ParseIndicator]
-	// recognizes, defanged or not. Blank lines are ignored, and so are comments, which go from #, // or ; to the
-	// end of the line. A line of a hosts file, as in "0.0.0.0 one.example two.example", becomes the hosts that it
-	// blocks; names of the local machine, such as localhost, are skipped.
+	// recognizes, defanged or not. Blank lines and comments are ignored. A comment starts with #, // or ; and
+	// ends with the line. A line of a hosts file, such as "0.0.0.0 one.example two.example", becomes the hosts
+	// that it blocks; names of the local machine, such as localhost, are skipped.
 	FormatList Format = "list"
 
-	// FormatCSV is CSV that the column map Options.CSV describes.
+	// FormatCSV is CSV with the column map Options.CSV.
 	FormatCSV Format = "csv"
 
-	// FormatURLhaus is the CSV of URLhaus. Each row becomes a URL: its link becomes the Source, its threat and
-	// status the Description, and its dates ExternalDateAdded and LastSeen. URLs with the same threat are
-	// associated with a Threat. The reporter is left out, because it can be a person.
+	// FormatURLhaus is the CSV of URLhaus. Each row becomes a URL. The link becomes the Source, the threat and
+	// the status become the Description, and the dates become ExternalDateAdded and LastSeen. URLs with the same
+	// threat are associated with a Threat group. The reporter is left out, because it can be a person.
 	FormatURLhaus Format = "urlhaus"
 
-	// FormatFeodo is the CSV of Feodo Tracker. Each row becomes an Address with its dates: the malware becomes a
-	// tag, and port and status the Description. Addresses with the same malware are associated with a Malware.
+	// FormatFeodo is the CSV of Feodo Tracker. Each row becomes an Address with its dates. The malware becomes a
+	// tag, and the port and the status become the Description. Addresses with the same malware are associated
+	// with a Malware group.
 	FormatFeodo Format = "feodo"
 
 	// FormatThreatFox is the CSV of ThreatFox. Each row becomes a Host, an Address, a URL, a File or an
-	// EmailAddress with its confidence, tags and dates: its reference becomes the Source, and threat, port and
-	// whether it is a compromised site the Description. Indicators of the same malware are associated with a
-	// Malware. The reporter is left out, because it can be a person.
+	// EmailAddress with its confidence, tags and dates. The reference becomes the Source. The threat, the port
+	// and a note about compromised sites become the Description. Indicators of the same malware are associated
+	// with a Malware group. The reporter is left out, because it can be a person.
 	FormatThreatFox Format = "threatfox"
 
 	// FormatJSONLines is one JSON object per line, for programs that prepare a feed. An object is an indicator
@@ -82,11 +83,11 @@ const (
 	//	{"type":"Host","summary":"bad.example","rating":3,"confidence":80,"tags":["phishing"],"groups":["xid-1"]}
 	//	{"group":{"type":"Incident","name":"Phishing in May","xid":"xid-1","eventDate":"2026-01-02T03:04:05Z"}}
 	//
-	// An indicator requires type, which is a standard type, and summary. A group requires type, name and xid. An
-	// xid identifies a group in the feed: the xid that is imported is made of it, Options.Owner and Options.Feed,
-	// unless Options.LiteralXIDs is set. The other fields are optional:
+	// An indicator requires summary and type, which must be a standard type. A group requires type, name and xid.
+	// The xid identifies the group in the feed. The imported xid is derived from it, Options.Owner and
+	// Options.Feed, unless Options.LiteralXIDs is set. The other fields are optional:
 	//
-	//   - of both: tags, securityLabels and groups (xids of groups to associate with), which are lists of text;
+	//   - of both: tags, securityLabels and groups (xids of groups to associate with), which are lists of strings;
 	//     attributes, a list of objects with type and value; the dates firstSeen, lastSeen, externalDateAdded,
 	//     externalDateExpires and externalLastModified
 	//   - of an indicator: rating and confidence
@@ -97,32 +98,33 @@ const (
 	//   - of a Report: fileName (required), publishDate
 	//   - of a Signature: fileName, fileType and fileText (required)
 	//
-	// Dates are as in RFC 3339. Null stands for a field that is missing. Everything is taken literally: an
-	// unknown or repeated field, a value of another JSON type and a defanged value are errors of their line.
+	// Dates are in the format of RFC 3339. A null field is the same as a missing one. Values are literal: an
+	// unknown or repeated field, a value of another JSON type or a defanged value is an error of the line.
 	FormatJSONLines Format = "jsonl"
 
-	// FormatSTIX is one or several STIX 2.0 or 2.1 bundles, or envelopes of TAXII 2.1, one after the other. They are
-	// one feed: objects can refer to objects of other bundles, and of several versions of an object only the newest
-	// counts. Because objects can refer to later ones, the whole input is read before the first entry. Input that
-	// is cut, or has other text in it, yields no entries. First come errors of refused objects, then groups, then
-	// indicators and errors of their patterns.
+	// FormatSTIX is one or more STIX 2.0 or 2.1 bundles, or TAXII 2.1 envelopes, one after another. They form one
+	// feed: objects can refer to objects in other bundles, and only the newest version of an object is used.
+	// Because objects can refer to later ones, the whole input is read before the first entry. Truncated input and
+	// input with other text yield no entries. The order of entries is: errors of refused objects, groups, and
+	// indicators with the errors of their patterns.
 	//
-	//   - An indicator becomes an indicator for each comparison in its pattern, if these are joined by OR and have the
-	//     operator = or IN: hosts, addresses and blocks of them, URLs, email addresses and subjects, MD5, SHA-1 and
-	//     SHA-256 hashes, AS numbers and mutexes. Other parts of patterns are skipped.
+	//   - An indicator becomes an indicator for each comparison in its pattern, if the comparisons are joined by OR
+	//     and have the operator = or IN. Supported are hosts, addresses and blocks of them, URLs, email addresses and
+	//     subjects, MD5, SHA-1 and SHA-256 hashes, AS numbers and mutexes. Other parts of patterns are skipped.
 	//   - malware, tool, campaign, intrusion-set, threat-actor (Adversary), attack-pattern, vulnerability,
 	//     course-of-action, report and x-mitre-tactic (Tactic) become groups, whose xids depend on Options.Owner,
-	//     Options.Feed and the STIX id. A name of more than 100 characters is shortened, and the Description begins with all of it.
-	//   - Relationships and the contents of a report become associations with up to 50,000 groups per object.
+	//     Options.Feed and the STIX id. A name of more than 100 characters is shortened, and the Description then
+	//     begins with the full name.
+	//   - Relationships and the contents of a report become associations, with up to 50,000 groups per object.
 	//   - labels, indicator_types and kill_chain_phases become tags; a technique of Enterprise ATT&CK becomes the
 	//     tags of [threatconnect.AttackTags].
-	//   - description and the first external reference with a URL become the Description and the Source; confidence,
-	//     valid_until, created, modified, first_seen, last_seen and published the fields of that meaning; TLP
-	//     markings security labels.
+	//   - description becomes the Description, and the first external reference with a URL the Source. confidence,
+	//     valid_until, created, modified, first_seen, last_seen and published become the corresponding fields. TLP
+	//     markings become security labels.
 	//
-	// Objects of other types, revoked objects, and references to objects that the feed does not have are skipped. An
-	// object with more than 1 MiB of the members above, besides the contents of a report, is refused. Of refused objects
-	// without an id, 10,000 are reported.
+	// Objects of other types, revoked objects, and references to missing objects are skipped. An object is refused
+	// if the members above, except the contents of a report, have more than 1 MiB. At most 10,000 refused objects
+	// without an id are reported.
 	FormatSTIX Format = "stix"
 )
 
@@ -131,31 +133,31 @@ func Formats() []Format {
 	return []Format{FormatList, FormatCSV, FormatURLhaus, FormatFeodo, FormatThreatFox, FormatJSONLines, FormatSTIX}
 }
 
-// Options configure how [Open] reads a feed. Nil and the zero value detect the format.
+// Options configures [Open]. The zero value detects the format.
 type Options struct {
 	// Format is the format of the feed. Empty means that Open detects it. FormatCSV is never detected.
 	Format Format
-	// CSV maps columns to fields. FormatCSV requires it. For the other formats of CSV, it replaces the map of
-	// the format, such as [URLhaus]. It must not be modified while the feed is read.
+	// CSV maps columns to fields. FormatCSV requires it. For the other CSV formats, it replaces the built-in map,
+	// such as [URLhaus]. It must not be modified while the feed is read.
 	CSV *CSV
-	// Owner is the owner that the feed is imported into, and Feed is a name for the feed, as in "urlhaus". The xid
-	// of a group is made of both and of the group's id in the feed. An xid is unique in an instance, so without
-	// them a feed could change the groups of another feed or owner by using their ids. Feeds with the same Owner
-	// and Feed share their groups; a feed whose Feed changes gets new groups.
+	// Owner is the owner that the feed is imported into, and Feed is a name for the feed, such as "urlhaus". The
+	// xid of a group is derived from both and the id of the group in the feed. An xid is unique in an instance, so
+	// without them a feed could change the groups of another feed or owner by using their ids. Feeds with the same
+	// Owner and Feed share their groups. If Feed changes, the feed gets new groups.
 	//
 	// Both are required if the feed can have groups: for FormatSTIX, for FormatJSONLines without LiteralXIDs, and
-	// for the formats of CSV if a column becomes a group.
+	// for the CSV formats if a column becomes a group.
 	Owner, Feed string
-	// LiteralXIDs uses the xids of FormatJSONLines as they are, to change or refer to groups of other programs. The
-	// feed can then change every group of the instance that the API user can write to, if it knows the xid. Set it
-	// only for feeds of your own. Other formats ignore it.
+	// LiteralXIDs uses the xids of FormatJSONLines unchanged, to change or refer to groups of other programs. The
+	// feed can then change every group that the API user can write to, if it knows the xid. Set it only for feeds
+	// of your own. Other formats ignore it.
 	LiteralXIDs bool
-	// Dir is the directory of temporary files, which FormatSTIX needs: up to 4 times the size of the feed and
-	// 16 MiB. Empty means that of the system.
+	// Dir is the directory for the temporary files of FormatSTIX, which need up to 4 times the size of the feed plus
+	// 16 MiB. Empty means [os.TempDir].
 	Dir string
 }
 
-// A Feed is an open feed. It is not safe for concurrent use.
+// Feed is an open feed. It is not safe for concurrent use.
 type Feed struct {
 	format  Format
 	br      *bufio.Reader
@@ -165,10 +167,10 @@ type Feed struct {
 	started atomic.Bool
 }
 
-// Open detects the format of a feed, unless the options state it. It reads at most 64 KiB from r, and only as
-// much as it needs, so r can be a slow stream. Input that is not a feed, such as an archive or an HTML page,
-// returns an error that matches [ErrFormat]. Invalid options return a [*threatconnect.ValidationError]. An error
-// of r is returned as it is. Open does not close r.
+// Open returns a feed that is read from r. A nil o is the same as the zero Options. Open detects the format, unless
+// the options state it. It reads at most 64 KiB from r, and only as much as it needs, so r can be a slow stream. Input
+// that is not a feed, such as an archive or an HTML page, returns an error that matches [ErrFormat]. Invalid options
+// return a [*threatconnect.ValidationError]. An error of r is returned unchanged. Open does not close r.
 func Open(r io.Reader, o *Options) (*Feed, error) {
 	if o == nil {
 		o = &Options{}
@@ -208,8 +210,8 @@ func Open(r io.Reader, o *Options) (*Feed, error) {
 	return f, nil
 }
 
-// xidsOf returns the function that makes the xids of a feed of the parts of an id. Owner and feed are hashed by
-// themselves and in quotes, so that no id of one feed gives an xid of another.
+// xidsOf returns the function that derives the xids of a feed from the parts of an id. Owner and feed are hashed
+// separately and quoted, so that no id of one feed gives an xid of another.
 func xidsOf(owner, feed string) func(parts ...string) string {
 	own := threatconnect.XID("feed", strconv.Quote(owner), strconv.Quote(feed))
 	return func(parts ...string) string { return threatconnect.XID(append([]string{own}, parts...)...) }
@@ -218,16 +220,16 @@ func xidsOf(owner, feed string) func(parts ...string) string {
 // Format returns the stated or detected format.
 func (f *Feed) Format() Format { return f.format }
 
-// All returns an iterator over the entries of the feed, in their order. It can be ranged over once; a second loop
-// gets only an error.
+// All returns an iterator over the entries of the feed, in order. It can be used once; a second loop gets only an
+// error.
 //
-// A feed becomes at most 64 times as large: an entry that would take more than 64 times the bytes of its line, or of its
-// object with the references to it, in batch files is left out. Constants of a column map are not counted.
+// If an entry is left out, the iterator yields a [*LineError] and continues. Any other error ends it: an error that
+// matches [ErrFormat], or an error of the reader.
 //
-// For an entry that is left out, the iterator yields a [*LineError] and continues. Any other error ends it: one
-// that matches [ErrFormat], or an error of the reader. Memory use is bounded: a line of more than 64 KiB, or
-// 4 MiB of JSON, is left out without being held in memory. The temporary files of FormatSTIX are removed when the
-// loop ends.
+// Memory use is bounded: lines of more than 64 KiB (4 MiB of JSON) are left out, and are not held in memory. Output is
+// bounded too: an entry is left out if it would take more than 64 times as many bytes in batch files as its line, or
+// as its STIX object with the references to it. Constants of a column map are not counted. The temporary files of
+// FormatSTIX are removed when the loop ends.
 func (f *Feed) All() iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		if f.started.Swap(true) {
@@ -254,10 +256,10 @@ func (f *Feed) entries() iter.Seq2[Entry, error] {
 	return readLines(f.br, maxLine, f.csv.reader(string(f.format), f.xid).line)
 }
 
-// Items returns the items of All for [threatconnect.BatchService.Import]. It can be ranged over once.
+// Items returns the items of [Feed.All] for [threatconnect.BatchService.Import]. The iterator can be used once.
 //
-// OnRefused, if not nil, is called with each entry that is left out, skipped ones included. If it is nil, the
-// first entry that breaks a rule ends the iterator with its [*LineError]; skipped entries are left out silently.
+// If onRefused is not nil, it is called for each entry that is left out, including skipped entries. If it is nil, the
+// first entry that breaks a rule ends the iterator with its [*LineError], and skipped entries are left out silently.
 func (f *Feed) Items(onRefused func(*LineError)) iter.Seq2[threatconnect.BatchItem, error] {
 	return func(yield func(threatconnect.BatchItem, error) bool) {
 		for e, err := range f.All() {
@@ -276,7 +278,7 @@ func (f *Feed) Items(onRefused func(*LineError)) iter.Seq2[threatconnect.BatchIt
 	}
 }
 
-// maxGrowth is how many times the bytes of a feed may be sent.
+// maxGrowth is the largest ratio of the bytes sent for an entry to its bytes in the feed.
 const maxGrowth = 64
 
 // refused returns the error of an entry that breaks a rule.
