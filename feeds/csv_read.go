@@ -36,7 +36,7 @@ type groupKey struct {
 	name string
 }
 
-// writtenGroups is how many groups are remembered as written. One that is forgotten is written again, with the same xid.
+// writtenGroups is the number of written groups to remember. A forgotten group is written again, with the same xid.
 const writtenGroups = 1000
 
 func (c *CSV) reader(format string, xid func(...string) string) *csvReader {
@@ -48,7 +48,7 @@ func (c *CSV) reader(format string, xid func(...string) string) *csvReader {
 	return r
 }
 
-// line adds the items of a line, of which comments, headers and blank lines have none.
+// line adds the items of a line. Comments, headers and blank lines have none.
 func (r *csvReader) line(line []byte, add addFunc) {
 	text := bytes.TrimSpace(line)
 	if len(text) == 0 {
@@ -79,7 +79,7 @@ func (r *csvReader) items(line, text []byte) (items []threatconnect.BatchItem, e
 	return r.row(r.cells)
 }
 
-// comment takes a comment as the header if it names the columns.
+// comment uses a comment as the header if it names the columns.
 func (r *csvReader) comment(text []byte) error {
 	cells, err := splitCSV(string(bytes.TrimLeft(text, "# ")), r.comma, nil)
 	if err != nil {
@@ -89,7 +89,7 @@ func (r *csvReader) comment(text []byte) error {
 	return err
 }
 
-// takeHeader reports whether cells are the header.
+// takeHeader reports whether cells are a header, and if so, uses it.
 func (r *csvReader) takeHeader(cells []string) (bool, error) {
 	l, isHeader, err := r.layoutOf(cells)
 	if isHeader && err != nil {
@@ -101,7 +101,7 @@ func (r *csvReader) takeHeader(cells []string) (bool, error) {
 	return isHeader, nil
 }
 
-// locate finds the layout of a row, or takes the row as the header and reports false.
+// locate finds the layout of a row. If the row is a header, it uses it and returns false.
 func (r *csvReader) locate(cells []string) (row bool, err error) {
 	same := len(cells) == r.layout.width
 	if same && !r.layout.has(cells[r.layout.value:][:1]) && !r.layout.has(cells) {
@@ -137,7 +137,7 @@ func (r *csvReader) locate(cells []string) (row bool, err error) {
 	return false, fmt.Errorf("has %d columns, want %s", len(cells), strings.Join(widths, " or "))
 }
 
-// cell returns the value of a column of the map, or "". Skip reports a type that is not imported.
+// cell returns the value of a column of the map, or "". skip reports that the type is not imported.
 func (r *csvReader) cell(cells []string, column int) (value string, skip bool) {
 	place := r.layout.places[column]
 	if place < 0 {
@@ -154,7 +154,7 @@ func (r *csvReader) cell(cells []string, column int) (value string, skip bool) {
 	return value, false
 }
 
-// row returns the indicator of a row, after the groups that it refers to and that are not written yet.
+// row returns the groups of a row that are not written yet, and then its indicator.
 func (r *csvReader) row(cells []string) ([]threatconnect.BatchItem, error) {
 	ind, port, err := r.indicator(cells)
 	if err != nil {
@@ -341,7 +341,7 @@ func dateOf(s string) (t time.Time, err error) {
 	return t, err
 }
 
-// inUTC returns a time in UTC. Its year can leave the four digits that a date has.
+// inUTC returns a time in UTC, or an error if its year has more than four digits.
 func inUTC(t time.Time) (time.Time, error) {
 	t = t.UTC()
 	if t.Year() < 0 || t.Year() > 9999 {

@@ -6,8 +6,8 @@ import (
 )
 
 // splitCSV splits a line and appends its values to cells. A quoted value may contain the separator and doubled
-// quotes, and spaces may surround it. Unlike in encoding/csv, a value never continues in the next line, so a
-// missing quote costs one line and not the rest of the feed.
+// quotes, and spaces may surround it. Unlike in encoding/csv, a value never continues on the next line, so a
+// missing quote affects one line and not the rest of the feed.
 func splitCSV(line, comma string, cells []string) ([]string, error) {
 	for {
 		line = strings.TrimLeft(line, " ")
@@ -37,7 +37,7 @@ func splitCSV(line, comma string, cells []string) ([]string, error) {
 	}
 }
 
-// unquote returns the value in front of its closing quote, and the rest of the line.
+// unquote returns the value before its closing quote, and the rest of the line.
 func unquote(s string) (value, rest string, ok bool) {
 	doubled := false
 	for i := 0; ; i++ {

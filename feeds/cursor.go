@@ -11,8 +11,8 @@ import (
 	"github.com/threatconnect-go/threatconnect"
 )
 
-// SavedCursor is a cursor in a store, for programs that read a source from where the last run has stopped, such as
-// [threatconnect.Client.Changes]. [State] has a cursor of its own. A SavedCursor is not safe for concurrent use.
+// SavedCursor is a cursor in a store, for programs that resume a source where the last run stopped, for example
+// [threatconnect.Client.Changes]. [State] contains a cursor of its own. A SavedCursor is not safe for concurrent use.
 type SavedCursor struct {
 	store Store
 	saved cursorContent
@@ -27,9 +27,8 @@ type cursorContent struct {
 
 const cursorFormat = "threatconnect-go cursor 1"
 
-// LoadCursor loads the cursor in a store. If there is none yet, it is zero. A store that holds something else, or a
-// damaged cursor, is an error: a cursor is never taken for the beginning by mistake. In a file, it costs no request; in
-// the DataStore, two.
+// LoadCursor loads the cursor in a store. If there is none yet, the cursor is zero. A damaged cursor, or a store with
+// other content, is an error, and is never treated as the zero cursor. In the DataStore, LoadCursor costs two requests.
 func LoadCursor(ctx context.Context, store Store) (*SavedCursor, error) {
 	saved, err := readCursor(ctx, store)
 	if err != nil {
@@ -41,8 +40,8 @@ func LoadCursor(ctx context.Context, store Store) (*SavedCursor, error) {
 // Cursor returns the cursor that was loaded or saved last.
 func (c *SavedCursor) Cursor() threatconnect.Cursor { return c.saved.Cursor }
 
-// Save saves a cursor. Call it when everything before the cursor has been processed. If another run has saved its cursor
-// since this one loaded or saved it, nothing is saved and the error matches [ErrConcurrentRun]. In the DataStore, it
+// Save saves a cursor. Call it after everything before the cursor has been processed. If another run has saved a cursor
+// since this one was loaded or saved, nothing is saved and the error matches [ErrConcurrentRun]. In the DataStore, Save
 // costs seven requests.
 func (c *SavedCursor) Save(ctx context.Context, cursor threatconnect.Cursor) error {
 	now, err := readCursor(ctx, c.store)
@@ -50,7 +49,7 @@ func (c *SavedCursor) Save(ctx context.Context, cursor threatconnect.Cursor) err
 		return err
 	}
 	if now.Version != c.saved.Version {
-		return fmt.Errorf("%w: run again to process what is new since its cursor", ErrConcurrentRun)
+		return fmt.Errorf("%w: run again to process the changes since its cursor", ErrConcurrentRun)
 	}
 	next := cursorContent{cursorFormat, rand.Text(), cursor}
 	if err := c.store.replace(ctx, "", func(w io.Writer) error { return json.NewEncoder(w).Encode(next) }); err != nil {

@@ -13,15 +13,15 @@ import (
 // headBytes is how much of the beginning of a feed is read to detect the format.
 const headBytes = 64 << 10
 
-// detector finds out the format of a feed by its beginning.
+// detector detects the format of a feed from its beginning.
 type detector struct {
 	stated  Format
 	presets []*csvReader
-	scanned int // length of the complete lines that do not tell the format
+	scanned int // length of the complete lines that do not determine the format
 }
 
-// detect refuses what is not a feed, and returns the format. It reads no more than it needs, because a feed may
-// come slowly.
+// detect returns the format, or an error if the input is not a feed. It reads no more than it needs, because a feed may
+// arrive slowly.
 func detect(br *bufio.Reader, stated Format) (Format, error) {
 	d := detector{stated: stated}
 	for _, format := range []Format{FormatURLhaus, FormatFeodo, FormatThreatFox} {
@@ -34,7 +34,7 @@ func detect(br *bufio.Reader, stated Format) (Format, error) {
 		}
 		head, _ := br.Peek(br.Buffered())
 		if n = len(head) + 1; n > 4<<10 {
-			n = min(n+n/16, headBytes) // so that the time is not quadratic if the bytes come one by one
+			n = min(n+n/16, headBytes) // keeps the time linear if the bytes arrive one by one
 		}
 		text, marked := bytes.CutPrefix(head, []byte("\xef\xbb\xbf"))
 		format, err := d.format(text, err == io.EOF || len(head) == headBytes)
@@ -47,8 +47,8 @@ func detect(br *bufio.Reader, stated Format) (Format, error) {
 	}
 }
 
-// format returns the format of a feed that begins with head, or "" if more of it is needed. All is whether there
-// is no more.
+// format returns the format of a feed that begins with head, or "" if more input is needed. all reports whether head is
+// the whole input.
 func (d *detector) format(head []byte, all bool) (Format, error) {
 	if what, fix := foreign(head); what != "" {
 		return "", fmt.Errorf("%w: the input looks like %s; %s", ErrFormat, what, fix)
@@ -77,7 +77,7 @@ func (d *detector) format(head []byte, all bool) (Format, error) {
 	return format, nil
 }
 
-// lines returns the format that the first line tells that is a header or not a comment.
+// lines returns the format determined by the first line that is a header or is not a comment.
 func (d *detector) lines(text []byte) Format {
 	for line := range bytes.SplitSeq(text, []byte("\n")) {
 		if line = bytes.TrimSpace(line); len(line) == 0 {
@@ -95,7 +95,7 @@ func (d *detector) lines(text []byte) Format {
 	return ""
 }
 
-// foreign tells what the head of something that is not a feed looks like, and what to do.
+// foreign describes input that is not a feed by its beginning, and how to fix it.
 func foreign(head []byte) (what, fix string) {
 	text := bytes.TrimSpace(head)
 	switch {
@@ -121,7 +121,8 @@ func hasPrefixFold(b []byte, prefix string) bool {
 	return len(b) >= len(prefix) && strings.EqualFold(string(b[:len(prefix)]), prefix)
 }
 
-// jsonFormat tells STIX from JSON lines by the keys of the first object, as far as it is there. It returns "" if they do not tell.
+// jsonFormat distinguishes STIX from JSON lines by the keys of the first object, which can be incomplete. It returns ""
+// if they do not determine the format.
 func jsonFormat(text []byte) Format {
 	dec := json.NewDecoder(bytes.NewReader(text))
 	if _, err := dec.Token(); err != nil {

@@ -1,4 +1,4 @@
-// Package feeds reads threat feeds into items of a batch import.
+// Package feeds reads threat feeds for batch imports.
 //
 //	file, err := os.Open("feed.csv")
 //	if err != nil {
@@ -15,13 +15,13 @@
 //		Attributes: threatconnect.WriteReplace,
 //	}, items)
 //
-// [Open] detects lists, the CSV of URLhaus, Feodo Tracker and ThreatFox, JSON lines, and STIX 2.0 and 2.1. A
-// column map ([CSV]) describes other CSV. The constant of each format, such as [FormatList], describes what its
-// entries become. Feeds of any length are read in bounded memory.
+// [Open] detects lists, the CSV of URLhaus, Feodo Tracker and ThreatFox, JSON lines, and STIX 2.0 and 2.1. Other CSV
+// needs a column map ([CSV]). The documentation of each [Format] describes the mapping of its entries. Feeds of any
+// length are read in bounded memory.
 //
 // A program that runs regularly downloads the feed with a [Fetcher], which transfers nothing if the feed has not
-// changed, and keeps a [State], so that it imports only the items that have changed. The example "daily" shows both.
+// changed. It keeps a [State], so that it imports only changed items. The "Daily" example shows both.
 //
-// An entry that breaks a rule is left out and reported as a [LineError] with its line and the rule; the rest of
-// the feed is still read. The text of an error never contains a value of the feed.
+// An entry that breaks a rule is left out and reported as a [LineError] with its line and the rule. The rest of the
+// feed is still read. Error texts never contain values from the feed.
 package feeds

@@ -20,33 +20,33 @@ import (
 	"github.com/threatconnect-go/threatconnect"
 )
 
-// ErrNotModified is the error of [Fetcher.Fetch] if the feed has not changed since the cursor.
+// ErrNotModified is returned by [Fetcher.Fetch] if the feed has not changed since the cursor.
 var ErrNotModified = errors.New("feeds: the feed has not changed")
 
-// Fetcher downloads feeds over HTTP. Client is required; the zero value of every other field stands for its
-// default. A Fetcher is safe for concurrent use if its fields are not changed and its Transport is.
+// Fetcher downloads feeds over HTTP. Client is required, and the zero values of the other fields mean their defaults.
+// A Fetcher is safe for concurrent use if its fields are not modified and its Transport is safe for concurrent use.
 type Fetcher struct {
-	// Client provides the User-Agent and the proxy. It must be made with [threatconnect.WithUserAgent], so that
-	// the provider of the feed sees which integration polls it. Its credentials are never sent to the feed.
+	// Client provides the User-Agent and the proxy. It must be made with [threatconnect.WithUserAgent], which tells
+	// the provider of the feed which integration polls it. The credentials of Client are never sent to the feed.
 	Client *threatconnect.Client
-	// Transport sends the requests. Nil means a transport of its own for each call, which uses the proxy of Client.
+	// Transport sends the requests. Nil means a new transport for each call, with the proxy of Client.
 	Transport http.RoundTripper
-	// Header is added to each request to the host of the feed, for example an API key. It is not sent to another
-	// host that the feed redirects to.
+	// Header is added to each request to the host of the feed, for example an API key. After a redirect to another
+	// host, it is not sent.
 	Header http.Header
 	// MaxBytes limits the size of a feed, before and after decompression; 0 means 1 GiB.
 	MaxBytes int64
 }
 
-// Download is a feed that is being downloaded.
+// Download is a feed that [Fetcher.Fetch] downloads.
 type Download struct {
-	// Body is the decompressed feed, to be closed by the caller. A read returns an error if the download ends
-	// early (it matches [io.ErrUnexpectedEOF]), transfers no data for 2 minutes, or exceeds the size limit.
+	// Body is the decompressed feed. The caller must close it. Read returns an error if the download ends early (an
+	// error that matches [io.ErrUnexpectedEOF]), transfers no data for 2 minutes, or exceeds the size limit.
 	Body io.ReadCloser
 	Size int64 // bytes of Body; -1 if unknown
-	// Cursor makes the next Fetch of the URL conditional. Source is the scheme and host with a hash of path and
-	// query, Position the ETag or else Last-Modified, and Time the time of the request. Save it when the feed has
-	// been imported.
+	// Cursor makes the next Fetch of the URL conditional. Source is the scheme and host with a hash of the path and
+	// query, Position is the ETag or else Last-Modified, and Time is the time of the request. Save the cursor after
+	// the feed is imported.
 	Cursor threatconnect.Cursor
 }
 
@@ -59,17 +59,18 @@ const (
 	baseDelay       = time.Second // doubles with each attempt
 )
 
-// Fetch requests the feed at an http or https URL and returns when its first bytes are there. If cursor comes from
-// an earlier Fetch of the URL and the feed has not changed since, the error is [ErrNotModified]. The zero Cursor
-// always downloads.
+// Fetch requests the feed at an http or https URL, and returns when the first bytes of the response have arrived. If
+// cursor comes from an earlier Fetch of the URL and the feed has not changed since, the error is [ErrNotModified].
+// With the zero Cursor, Fetch always downloads.
 //
-// Fetch decompresses gzip, as an encoding of the response and as the format of the feed. It follows up to 10
-// redirects, but none from https to http. Connection errors and the statuses 429, 502, 503 and 504 are retried, up
-// to 5 attempts in total, with exponential backoff and jitter or after the time in Retry-After. A Retry-After of
-// more than 2 minutes and all other statuses are errors.
+// Fetch decompresses gzip, both as an encoding of the response and as the format of the feed. It follows up to 10
+// redirects, but none from https to http. Connection errors and the statuses 429, 502, 503 and 504 are retried with
+// exponential backoff and jitter, or after the time in Retry-After, up to 5 attempts in total. All other statuses, and
+// a Retry-After of more than 2 minutes, are errors.
 //
-// User and password in the URL are sent as basic authentication to the host of the feed only. Errors and the cursor
-// contain neither them nor the path and query of the URL, and errors do not contain those of redirects either.
+// A user and password in the URL are sent as basic authentication, only to the host of the feed. Errors and the cursor
+// contain neither them nor the path and query of the URL. Errors do not contain the paths and queries of redirects
+// either.
 func (f *Fetcher) Fetch(ctx context.Context, feedURL string, cursor threatconnect.Cursor) (*Download, error) {
 	if ctx == nil {
 		return nil, &threatconnect.ValidationError{Field: "context", Rule: "is nil"}
@@ -138,7 +139,7 @@ func isToken(name string) bool {
 	})
 }
 
-// sourceOf identifies a feed without its path and query, which can hold a key.
+// sourceOf returns an identifier of a feed without its path and query, which can contain a key.
 func sourceOf(u *url.URL) string {
 	sum := sha256.Sum256([]byte(u.EscapedPath() + "?" + u.RawQuery))
 	return u.Scheme + "://" + strings.ToLower(u.Host) + "/#" + hex.EncodeToString(sum[:16])
@@ -175,7 +176,7 @@ type fetch struct {
 	release   func()
 }
 
-// fetchError is an error whose text shows nothing of the URL but its host.
+// fetchError is an error whose text contains only the host of the URL.
 type fetchError struct {
 	text  string
 	err   error // may be nil
@@ -186,7 +187,7 @@ type fetchError struct {
 func (e *fetchError) Error() string { return e.text }
 func (e *fetchError) Unwrap() error { return e.err }
 
-// retry makes attempts until one succeeds or fails for good.
+// retry makes attempts until one succeeds or has a permanent error.
 func (r *fetch) retry(ctx context.Context) (*Download, error) {
 	for attempt := 1; ; attempt++ {
 		d, err := r.attempt(ctx)
@@ -278,7 +279,7 @@ func sameHost(first, next *url.URL) bool {
 	return strings.EqualFold(first.Hostname(), next.Hostname()) && (upgrade || port(first) == port(next) && first.Scheme == next.Scheme)
 }
 
-// redirect returns the URL that a response refers to.
+// redirect returns the URL that a response redirects to.
 func redirect(from *url.URL, location string) (*url.URL, error) {
 	u, err := from.Parse(location)
 	switch {

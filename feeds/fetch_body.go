@@ -59,7 +59,7 @@ func (b *transfer) end() {
 	}
 }
 
-// body is what users read: decompressed, limited, with errors that say how far the download came.
+// body is the body of a Download: decompressed, limited, and with errors that report the number of bytes read.
 type body struct {
 	in     io.Reader
 	from   *transfer
@@ -79,7 +79,7 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close ends the download, also while another goroutine reads. It may be called twice.
+// Close ends the download, even while another goroutine reads. It may be called twice.
 func (b *body) Close() error {
 	b.closed.Store(true)
 	b.from.end()
@@ -91,7 +91,7 @@ func (b *body) Close() error {
 func (r *fetch) unpack(b *transfer, encoded bool) (io.ReadCloser, bool, error) {
 	in := bufio.NewReader(&limited{in: b, left: r.max, fetch: r})
 	if encoded {
-		if _, err := in.Peek(1); err != io.EOF { // some servers encode an empty body as nothing
+		if _, err := in.Peek(1); err != io.EOF { // some servers send no encoding of an empty body
 			unzipped, err := r.gunzip(in)
 			if err != nil {
 				return nil, false, err
@@ -166,14 +166,15 @@ func (r *fetch) broken(err error) error {
 	return e
 }
 
-// minSecret is the length of the shortest text that is looked for in errors. Shorter ones, as in "?page=1", are in many.
+// minSecret is the length of the shortest text that errors are searched for. Shorter texts, as in "?page=1", are too
+// common.
 const minSecret = 4
 
 // secrets returns the parts of the request that must not be in an error.
 func (r *fetch) secrets() []string {
 	password, _ := r.user.Password()
 	all := []string{r.user.Username(), password}
-	for _, u := range slices.Concat(r.redirects, []*url.URL{r.url}) { // a signed URL is often the goal of a redirect
+	for _, u := range slices.Concat(r.redirects, []*url.URL{r.url}) { // a signed URL is often the target of a redirect
 		all = append(all, u.Path, u.EscapedPath(), u.RawQuery)
 		for _, values := range u.Query() {
 			all = append(all, values...)

@@ -7,7 +7,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/ioc"
 )
 
-// indicatorOf returns an indicator of a standard type with a value that it brings into canonical form.
+// indicatorOf returns an indicator of a standard type with the canonical form of value.
 func indicatorOf(t threatconnect.IndicatorType, value string) (threatconnect.Indicator, error) {
 	if newIndicator(t, "") == nil {
 		return nil, errors.New("has a type that is not one of the standard indicator types, as in Host or EmailAddress")

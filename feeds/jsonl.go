@@ -16,16 +16,16 @@ import (
 	"github.com/threatconnect-go/threatconnect/ioc"
 )
 
-// jsonReader reads the objects of lines. It takes everything literally: a field that is unknown, in another letter
-// case, of another type or given twice is an error.
+// jsonReader reads the objects of lines. It is strict: a field that is unknown, in another letter case, of another type
+// or repeated is an error.
 type jsonReader struct {
 	wire.Reader
 	xid     func(parts ...string) string // nil if xids are literal
-	escapes bool                         // whether the line has escapes, which can be half a character
-	checker threatconnect.Fingerprinter  // refuses what an import would refuse, without a line
+	escapes bool                         // whether the line has escapes, which can be unpaired surrogates
+	checker threatconnect.Fingerprinter  // detects errors that an import would report without a line
 }
 
-// maxFields is more than an object of this format has.
+// maxFields is larger than the number of fields of any valid object.
 const maxFields = 50
 
 var (
@@ -78,7 +78,7 @@ func (r *jsonReader) item(line []byte) (threatconnect.BatchItem, error) {
 	return item, err
 }
 
-// object calls f for each field of an object, which must read the value.
+// object calls f for each field of an object. f must read the value.
 func (r *jsonReader) object(name string, f func(key string) error) error {
 	if r.Kind() != wire.Object {
 		return errors.New(name + " must be a JSON object")
@@ -103,7 +103,7 @@ func (r *jsonReader) object(name string, f func(key string) error) error {
 	return nil
 }
 
-// texts calls f for each text of a list.
+// texts calls f for each string of a list.
 func (r *jsonReader) texts(key string, f func(string) error) error {
 	list := r.Kind() == wire.Array
 	n := 0
@@ -144,7 +144,7 @@ func (r *jsonReader) own(xid string) string {
 	return r.xid(string(FormatJSONLines), xid)
 }
 
-// jsonFields are the fields of an indicator or of a group of any type.
+// jsonFields contains the fields of an indicator or of a group of any type.
 type jsonFields struct {
 	typ, summary, name, xid string
 
@@ -159,7 +159,7 @@ type jsonFields struct {
 	special    map[string]string // text that only some types of groups have
 }
 
-// field reads a field of an indicator or a group. Null stands for a field that is missing.
+// field reads a field of an indicator or a group. A null field is the same as a missing one.
 func (r *jsonReader) field(f *jsonFields, key string, group bool) (err error) {
 	if r.Kind() == wire.Null {
 		r.Skip()

@@ -16,11 +16,11 @@ const (
 	maxJSONLine = 4 << 20
 )
 
-// addFunc takes an item of a line, or the reason why there is none.
+// addFunc adds an item of a line, or the error of an entry that is left out.
 type addFunc func(item threatconnect.BatchItem, err error)
 
-// readLines returns the entries of a feed. Read adds those of a line. An error that matches ErrFormat ends the feed,
-// and any other one is the refusal of an entry.
+// readLines returns the entries of a feed. read adds the entries of a line. An error that matches ErrFormat ends the
+// feed; any other error concerns a single entry.
 func readLines(br *bufio.Reader, limit int, read func(line []byte, add addFunc)) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		l := lineReader{br: br, limit: limit}

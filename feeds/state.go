@@ -16,9 +16,9 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/extsort"
 )
 
-// State remembers between runs which items of a feed are in an owner, so that the next run sends only those that have
-// changed. The feed must be complete in each run: items that are no longer in it are forgotten. A program that reads
-// only what is new keeps a cursor instead; see [LoadCursor].
+// State records which items of a feed are in an owner, so that the next run sends only the changes. The feed must be
+// complete in each run: items that are no longer in it are forgotten. Programs that read only new items use a cursor
+// instead; see [LoadCursor].
 //
 //	state, err := feeds.OpenState(ctx, feeds.NewFileStore("feed.state"), feeds.StateOptions{
 //		Instance: client.BaseURL(), Owner: config.Owner, Settings: string(config.Attributes),
@@ -31,12 +31,12 @@ import (
 //	stats, err := client.Batch.Import(ctx, config, state.Changed(items))
 //	return errors.Join(err, state.Save(ctx, stats, err))
 //
-// A State holds a hash of the name and a hash of the content of each item, and no values. Only items that the platform
-// has confirmed are remembered. The cursor of the feed is saved in the same step. A State does not see what others
-// change or delete in the owner; to restore that, set StateOptions.Full in some runs, for example once a week.
+// A State contains hashes of the names and contents of items, and no values. It contains only items that the platform has
+// confirmed. The cursor of the feed is saved atomically with them. A State does not detect changes that others make in
+// the owner. To undo those, set StateOptions.Full in some runs, for example once a week.
 //
-// Memory is bounded: about 12 MiB, and 3 bits per item. OnError and KnownGroup are safe for concurrent use. The other
-// methods are not.
+// Memory use is bounded: about 12 MiB, plus 3 bits per item. OnError and KnownGroup are safe for concurrent use. The
+// other methods are not.
 type State struct {
 	store    Store
 	options  StateOptions
@@ -44,7 +44,7 @@ type State struct {
 	previous *mark
 	restart  bool                                 // an earlier process has begun the run
 	mixed    bool                                 // the run has sent items of several versions of the feed
-	swap     func(change func(*mark) *mark) error // of the store, also after the context of OpenState has ended
+	swap     func(change func(*mark) *mark) error // of the store, works after the context of OpenState has ended
 	reason   string
 	cursor   threatconnect.Cursor // of the last run
 	next     threatconnect.Cursor
@@ -55,41 +55,41 @@ type State struct {
 	fingerprints threatconnect.Fingerprinter
 	groups       map[string]id // ids of a few xids
 
-	passes     int    // how often Changed was ranged over
+	passes     int    // number of loops over Changed
 	complete   bool   // the last pass reached the end of the feed
 	yielded    int64  // items of the last pass
-	accepted   int64  // of those, the ones after which the loop went on
+	accepted   int64  // of those, the items after which the loop continued
 	unchanged  int64  // items of the last pass that were not yielded
 	seen, sent bitmap // by the number of the old record
 	sends      *extsort.Log
-	done       bool // Save was called, or the store was given back
+	done       bool // Save was called, or the mark was restored
 
 	mu       sync.Mutex // guards the rest
 	failures *extsort.Sorter
-	doubt    bool  // an item failed, and nobody knows which
-	err      error // why the state cannot be saved
+	doubt    bool  // an unknown item failed
+	err      error // the reason not to save the state
 }
 
-// StateOptions say what a state belongs to, and how it is used.
+// StateOptions identifies the import that a state belongs to, and configures its use.
 type StateOptions struct {
-	// Instance (the base URL), Owner and Settings say what the state belongs to. A state with other ones is not used.
-	// Settings are up to the program: everything besides the feed that decides what an import leaves in the owner,
-	// such as write types, the column map and a hash of the exclusions. After another setting, a feed that has not
-	// changed must be read again.
+	// Instance (the base URL), Owner and Settings identify the import. A state with other values is not used.
+	// Settings is any text that contains everything except the feed that affects the result of an import, such as
+	// write types, the column map and a hash of the exclusions. If Settings changes, the feed must be read again, even
+	// if it has not changed.
 	Instance, Owner, Settings string
-	// Run is the name of the import in a spool ([threatconnect.BatchConfig].Run). If the process dies, the next one
-	// with the name chooses the same items again, so that the import in the spool is resumed. Leave it empty without a
-	// spool: everything is sent after a crash.
+	// Run is the name of the import in a spool ([threatconnect.BatchConfig].Run). If the process dies, the next
+	// process with this name selects the same items, and the import in the spool is resumed. Without a spool, leave Run
+	// empty: after a crash, everything is sent.
 	Run string
 	// Full sends everything.
 	Full bool
-	// DryRun changes nothing in the store: Changed returns what would be sent. Save must not be called.
+	// DryRun changes nothing in the store. Changed returns the items that would be sent. Save must not be called.
 	DryRun bool
-	// Dir is the directory of temporary files; empty means that of the system.
+	// Dir is the directory for temporary files; empty means [os.TempDir].
 	Dir string
 }
 
-// The limits of memory of a state. Temporary files hold the rest.
+// Memory limits of a state. Temporary files contain the rest.
 const (
 	sendsBytes    = 2 << 20
 	failuresBytes = 1 << 20
@@ -98,12 +98,12 @@ const (
 	saveGrace     = 2 * time.Minute
 )
 
-// OpenState opens the state in a store and marks it as used by this run. If the old state cannot be used, [State.Reason]
-// says why, and everything is sent. The error is that of the store, or says that it holds something else, which is
-// never replaced.
+// OpenState opens the state in a store and marks the store as used by this run. If the old state cannot be used,
+// everything is sent, and [State.Reason] returns the reason. An error of the store is returned. Other content in the store
+// is also an error, and is never replaced.
 //
-// If another run uses the state, or died using it, everything is sent; should the other run still be alive, its Save
-// returns [ErrConcurrentRun].
+// If another run uses the state, or died using it, everything is sent. If the other run is still alive, its Save returns
+// [ErrConcurrentRun].
 func OpenState(ctx context.Context, store Store, o StateOptions) (*State, error) {
 	if ctx == nil || store == nil {
 		return nil, &threatconnect.ValidationError{Field: "context or store", Rule: "is nil"}
@@ -151,7 +151,7 @@ func (s *State) mark(now *mark) *mark {
 	return &mark{Run: s.options.Run, Token: s.token, Reason: s.reason, Mixed: s.mixed}
 }
 
-// unmark gives the store back.
+// unmark removes the mark of this run.
 func (s *State) unmark(now *mark) *mark {
 	if now == nil || now.Token != s.token {
 		return now
@@ -200,18 +200,19 @@ func (s *State) forget() {
 	s.content = nil
 }
 
-// Reason returns why everything is sent. It is empty if only changes are.
+// Reason returns the reason for sending everything. It is empty if only changes are sent.
 func (s *State) Reason() string { return s.reason }
 
-// Cursor returns the cursor that the last run has saved, for [Fetcher.Fetch]. It is zero if the feed must be read in any
-// case: if everything is sent, if items of the last run failed, and if an earlier process of this run may have sent items.
+// Cursor returns the cursor that the last run saved, for [Fetcher.Fetch]. It is zero if the feed must be read even if it
+// has not changed: if everything is sent, if items of the last run failed, or if an earlier process of this run may have
+// sent items.
 func (s *State) Cursor() threatconnect.Cursor { return s.cursor }
 
-// SetCursor sets the cursor that Save saves together with the items, usually [Download].Cursor. Without it, none is saved.
+// SetCursor sets the cursor that Save saves, usually [Download].Cursor. Without SetCursor, none is saved.
 func (s *State) SetCursor(c threatconnect.Cursor) { s.next = c }
 
-// Counts returns how many items of the feed were not sent because they are in the owner as they are, and how many of
-// the last run are no longer in the feed. The latter is 0 until the end of the feed.
+// Counts returns the number of items that were not sent because they have not changed, and the number of items of the last
+// run that are no longer in the feed. The second number is 0 until the feed has been read to its end.
 func (s *State) Counts() (unchanged, vanished int64) {
 	if s.complete {
 		vanished = s.old.count - s.seen.count()
@@ -219,7 +220,7 @@ func (s *State) Counts() (unchanged, vanished int64) {
 	return s.unchanged, vanished
 }
 
-// KnownGroup reports whether the group with an xid was in the owner after the last run, for
+// KnownGroup reports whether the group with this xid was in the owner after the last run. It is for
 // [threatconnect.BatchConfig].KnownGroup.
 func (s *State) KnownGroup(xid string) bool {
 	s.lookup.Lock()
@@ -229,7 +230,7 @@ func (s *State) KnownGroup(xid string) bool {
 	return n >= 0
 }
 
-// groupID returns the id of the group with an xid, whatever its type and name.
+// groupID returns the id of the group with an xid, regardless of its type and name.
 func (s *State) groupID(xid string) id {
 	if known, ok := s.groups[xid]; ok {
 		return known
@@ -247,18 +248,18 @@ func (s *State) groupID(xid string) id {
 	return p.Item
 }
 
-// Changed returns the items that must be sent: new ones, changed ones, and those that did not succeed in the last run.
-// Give it to [threatconnect.BatchService.Import], or add each item to a new [threatconnect.BatchWriter], because
-// OnError identifies an item by its position. Errors of items are passed on. Items whose content cannot be compared, as a
-// [*threatconnect.GroupContent], are returned in each run, and so are items that occur in the feed with different
-// contents. Deduplicate such a feed first:
+// Changed returns an iterator over the items to send: new items, changed items, and items that did not succeed in the last
+// run. Pass it to [threatconnect.BatchService.Import], or add every item to a new [threatconnect.BatchWriter]: OnError
+// identifies an item by its position. Errors of items are yielded unchanged. Items whose content cannot be compared, such
+// as a [*threatconnect.GroupContent], are sent in each run. So are items that the feed contains with different contents;
+// deduplicate such a feed first:
 //
 //	state.Changed(threatconnect.MergeItems(ctx, items, nil))
 //
-// [threatconnect.BatchService.Reconcile] needs all items of the feed. With these alone, it would delete the unchanged
-// ones.
+// Do not pass Changed to [threatconnect.BatchService.Reconcile], which needs all items of the feed: it would delete the
+// unchanged ones.
 //
-// The sequence can be ranged over again if items can.
+// The iterator can be used again if items can.
 func (s *State) Changed(items iter.Seq2[threatconnect.BatchItem, error]) iter.Seq2[threatconnect.BatchItem, error] {
 	return func(yield func(threatconnect.BatchItem, error) bool) {
 		if err := s.begin(); err != nil {
@@ -289,8 +290,8 @@ func (s *State) Changed(items iter.Seq2[threatconnect.BatchItem, error]) iter.Se
 	}
 }
 
-// begin begins a pass. There is a second one if an earlier process has sent another version of the feed. Errors are
-// about the items of the last pass.
+// begin begins a pass. A second pass happens if an earlier process has sent another version of the feed. Errors concern
+// the items of the last pass.
 func (s *State) begin() error {
 	s.complete, s.yielded, s.accepted, s.unchanged = false, 0, 0, 0
 	if s.passes++; s.passes == 1 {
@@ -314,7 +315,7 @@ func (s *State) begin() error {
 // mix returns the mark of a run that has sent several versions of the feed.
 func (s *State) mix(now *mark) *mark {
 	if now == nil || now.Token != s.token {
-		return now // Save finds out
+		return now // Save returns the error
 	}
 	mixed := *now
 	mixed.Mixed = true
@@ -333,8 +334,8 @@ func (s *State) skip(item threatconnect.BatchItem) bool {
 	s.fail(err)
 	if n >= 0 {
 		s.seen.set(n)
-		// An item that was sent in this run may have another content in the owner now. It is sent again, so that the
-		// last one in the feed wins.
+		// An item that was sent in this run may now have another content in the owner. It is sent again: the last one
+		// in the feed wins.
 		if content == p.Content && !s.sent.has(n) {
 			return true
 		}
@@ -351,8 +352,8 @@ func (s *State) skip(item threatconnect.BatchItem) bool {
 	return false
 }
 
-// OnError notes the error of an item, for [threatconnect.BatchConfig].OnError. The item is not remembered, and neither
-// are the groups that it refers to, because they may have been deleted.
+// OnError records that an item failed. It is for [threatconnect.BatchConfig].OnError. The item and the groups that it
+// refers to, which may have been deleted, are sent again in the next run.
 func (s *State) OnError(e threatconnect.BatchItemError) {
 	switch {
 	case e.Content: // the item is in the owner
@@ -365,7 +366,7 @@ func (s *State) OnError(e threatconnect.BatchItemError) {
 	}
 }
 
-// note notes that an item failed. counted says whether the counts of the import have it as failed or unprocessed.
+// note records that an item failed. counted reports whether the import counts it as failed or unprocessed.
 func (s *State) note(seq int64, counted bool) {
 	value := []byte{0}
 	if counted {
@@ -378,7 +379,7 @@ func (s *State) note(seq int64, counted bool) {
 	}
 }
 
-// fail keeps the first error, for Save.
+// fail records the first error, for Save.
 func (s *State) fail(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -387,8 +388,8 @@ func (s *State) fail(err error) {
 	}
 }
 
-// Close removes temporary files. Without Save, the store stays marked, so that the next run sends everything, unless it
-// has the name of this one. If no item was sent, the store is as it was before. Close may be called twice.
+// Close removes temporary files. It may be called twice. Without Save, the store remains marked, and the next run sends
+// everything unless it has the same name. If no item was sent, the store is restored to its content before OpenState.
 func (s *State) Close() error {
 	s.forget()
 	s.sends.Close()
@@ -398,7 +399,7 @@ func (s *State) Close() error {
 	return s.giveBack()
 }
 
-// giveBack restores the mark of the store if no item was sent.
+// giveBack restores the previous mark of the store if no item was sent.
 func (s *State) giveBack() error {
 	if s.done || s.yielded > 0 || s.passes > 1 {
 		return nil

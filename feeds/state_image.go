@@ -15,8 +15,8 @@ import (
 	"github.com/threatconnect-go/threatconnect"
 )
 
-// The content of the store of a state is a line with its format, a line of JSON with its header, a record per item in
-// the order of their ids, and the SHA-256 of everything before.
+// The content of a state is a line with its format, a line of JSON with its header, a record per item in the order of
+// their ids, and the SHA-256 of all bytes before it.
 const (
 	anyState      = "threatconnect-go feed state "
 	stateFormat   = anyState + "2\n"
@@ -27,7 +27,7 @@ const (
 	checksumBytes = sha256.Size
 )
 
-// header says which import a state belongs to, and how far the feed was read.
+// header identifies the import that a state belongs to, and the position in the feed.
 type header struct {
 	Instance string               `json:"instance"`
 	Owner    string               `json:"owner"`
@@ -55,7 +55,7 @@ type image struct {
 
 var errForeign = errors.New("feeds: the store holds something other than a state of a feed: name another one")
 
-// openImage reads a state and checks it.
+// openImage opens a state and checks it.
 func openImage(from io.ReaderAt, size int64) (*image, error) {
 	start := make([]byte, min(size, int64(len(stateFormat))))
 	if _, err := from.ReadAt(start, 0); err != nil && err != io.EOF {
@@ -106,7 +106,7 @@ func openImage(from io.ReaderAt, size int64) (*image, error) {
 	return i, nil
 }
 
-// index notes the first item of each block, and checks the order.
+// index records the first item of each block, and checks the order.
 func (i *image) index(in io.Reader) error {
 	var r, last record
 	for n := range i.count {

@@ -13,18 +13,19 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/extsort"
 )
 
-// Save remembers the items that are in the owner after the import. stats and imported are the results of
-// [threatconnect.BatchService.Import], or those of Stats and Close of a [threatconnect.BatchWriter]. After it, the
-// state is only good for Counts and Close.
+// Save saves which items are in the owner after the import. stats and imported are the results of
+// [threatconnect.BatchService.Import], or of Stats and Close of a [threatconnect.BatchWriter]. After Save, only Counts and
+// Close can be called.
 //
-// An item is remembered only if the platform confirmed it. If an outcome is unknown, or OnError was not told of all
-// failures, no item of this run is. If the feed was not read to its end, the rest of the old state is kept. The cursor
-// is saved only if all items are in the owner, so that the next run downloads the feed again otherwise.
+// Save records only items that the platform confirmed, and no item of this run if an outcome is unknown or OnError was not
+// called for all failures. If the feed was not read to its end, the rest of the old state is kept. The cursor is saved
+// only if all items are in the owner; otherwise, the next run downloads the feed again.
 //
-// If the rest of the import is in a spool ([threatconnect.BatchError].Kept), the old state stays for the next run of the
-// same name. If Changed was not used, as for a feed that has not changed, the store is as it was before OpenState.
+// If the rest of the import is in a spool ([threatconnect.BatchError].Kept), the old state is kept for the next run of the
+// same name. If Changed was not used, for example because the feed has not changed, the store is restored to its content
+// before OpenState.
 //
-// After an error, the next run sends everything. Save also works if ctx has ended, for up to 2 minutes.
+// After an error of Save, the next run sends everything. If ctx has ended, Save continues for up to 2 minutes.
 func (s *State) Save(ctx context.Context, stats threatconnect.BatchStats, imported error) error {
 	batch, _ := errors.AsType[*threatconnect.BatchError](imported)
 	if s.passes == 0 {
@@ -52,14 +53,14 @@ func (s *State) Save(ctx context.Context, stats threatconnect.BatchStats, import
 	})
 	switch err {
 	case errDisputed:
-		return nil // the mark stays, so that the next run sends everything
+		return nil // the mark stays: the next run sends everything
 	case ErrConcurrentRun:
-		return errors.Join(fmt.Errorf("%w, so it was not saved: the next run sends everything", err), s.store.swap(ctx, s.dispute))
+		return errors.Join(fmt.Errorf("%w, so the state was not saved: the next run sends everything", err), s.store.swap(ctx, s.dispute))
 	}
 	return err
 }
 
-// dispute returns the mark after a run that was taken over: its items may have arrived after those of the other run.
+// dispute returns the mark for a run that was taken over. Its items may have arrived after those of the other run.
 func (s *State) dispute(now *mark) *mark {
 	if now == nil {
 		return &mark{Run: s.options.Run, Token: s.token, Disputed: true}
@@ -84,16 +85,16 @@ func graceful(ctx context.Context) (context.Context, context.CancelFunc) {
 	}
 }
 
-// What a record of a run says about an item.
+// Outcomes of an item in the records of a run.
 const (
 	drop     = 'd'
 	remember = 'r' // followed by the content
 )
 
-// settle finds out which of the items that were sent are in the owner. It reports whether all are.
+// settle determines which of the sent items are in the owner, and reports whether all are.
 func (s *State) settle(records *extsort.Sorter, stats threatconnect.BatchStats, batch *threatconnect.BatchError) (all bool, err error) {
 	if batch != nil {
-		for _, e := range batch.Items { // in a restart, OnError was not told of the earlier ones
+		for _, e := range batch.Items { // after a restart, OnError was not called for earlier ones
 			s.OnError(e)
 		}
 	}
@@ -136,7 +137,7 @@ func (s *State) settle(records *extsort.Sorter, stats threatconnect.BatchStats, 
 	return all, err
 }
 
-// told returns the number of items that the import counts as failed or unprocessed and that OnError was told of.
+// told returns the number of items for which OnError was called and that the import counts as failed or unprocessed.
 func (s *State) told() (n int64, err error) {
 	last := int64(-1)
 	for f, err := range s.failures.Sorted() {
@@ -174,8 +175,8 @@ func (s *State) write(to io.Writer, h header, records *extsort.Sorter) error {
 	return w.end(to)
 }
 
-// copyOld writes the old records from the nth one to that of an item that was sent, which is left out, or to the last
-// one. It returns the number of the record behind them.
+// copyOld writes the old records from the nth one up to, but not including, that of an item that was sent; if to is nil,
+// up to the last one. It returns the number of the next record.
 func (s *State) copyOld(w *imageWriter, n int64, to *id) (int64, error) {
 	for ; n < s.old.count; n++ {
 		r, err := s.old.record(n)
@@ -196,7 +197,7 @@ func (s *State) copyOld(w *imageWriter, n int64, to *id) (int64, error) {
 	return n, nil
 }
 
-// keeps reports whether an old record of an item that was not sent is still true. Another version of the feed may have
+// keeps reports whether an old record of an item that was not sent is still valid. Another version of the feed may have
 // changed the item.
 func (s *State) keeps(n int64) bool { return !s.mixed && (s.seen.has(n) || !s.complete) }
 
@@ -210,7 +211,7 @@ type settled struct {
 func latest(records *extsort.Sorter) iter.Seq2[settled, error] {
 	return func(yield func(settled, error) bool) {
 		var last settled
-		any, again := false, false // again is whether the item has a content
+		any, again := false, false // again reports whether the item has a content
 		for r, err := range records.Sorted() {
 			if err != nil {
 				yield(settled{}, err)
@@ -227,7 +228,7 @@ func latest(records *extsort.Sorter) iter.Seq2[settled, error] {
 				continue
 			}
 			content := id(r.Value[1:])
-			// Jobs can overtake each other, so nobody knows which of several contents is in the owner.
+			// Jobs can overtake each other, so it is unknown which of several contents is in the owner.
 			last.dropped = last.dropped || again && content != last.content
 			last.content, again = content, true
 		}

@@ -16,16 +16,14 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/extsort"
 )
 
-// stix reads STIX 2.0 and 2.1 bundles, and envelopes of TAXII 2.1, up to the end of br. Several of them are one
-// feed: objects can refer to objects of other bundles. The newest version of each object counts, and of equally new
-// ones the first.
+// stix reads STIX 2.0 and 2.1 bundles and TAXII 2.1 envelopes up to the end of br. Several of them form one feed: objects
+// can refer to objects in other bundles. The newest version of each object is used, and the first of equally new ones.
 //
 // An object can be related to others before and after it, so no entry is yielded before the end of the input. The
-// reader then yields a *LineError for each object that is left out, the groups, and the indicators, each in the
-// order of the feed. Input that is cut, or that has anything but bundles in it, yields only an error.
+// iterator then yields a *LineError for each object that is left out, the groups, and the indicators, each in the
+// order of the feed. Truncated input, and input with anything except bundles, yields only an error.
 //
-// It holds one object in memory. What it needs later is in temporary files in dir, which it removes however the
-// loop ends.
+// Memory contains one object at a time. The rest is in temporary files in dir, which are removed however the loop ends.
 func stix(br *bufio.Reader, xid func(...string) string, dir string) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		r := &stixReader{
@@ -63,15 +61,15 @@ const (
 	maxLabels       = 10_000  // marking definitions of the Traffic Light Protocol
 	maxAssociations = 50_000  // groups that one object is associated with
 	maxNameless     = 10_000  // objects without an id that are listed
-	maxRules        = 1_000   // *LineErrors that are kept once
+	maxRules        = 1_000   // different *LineErrors that are stored once each
 	sortMemory      = 1 << 20
 )
 
-// errStopped ends the reading after the loop over the entries has ended.
+// errStopped stops reading after the loop over the entries has ended.
 var errStopped = errors.New("the loop has ended")
 
 // stixReader reads the input once and then joins objects with the references to them by sorting. Each object has a
-// sequence number, and a reference belongs to the object that has it.
+// sequence number. A reference has the number of the object that contains it.
 //
 //	records  the JSON of the objects that become entries, and the *LineErrors of those that do not
 //	byID     versions of objects, and the references to each id, by id
@@ -88,7 +86,7 @@ type stixReader struct {
 	rules                map[string]int64 // positions of *LineErrors in records
 	nameless             int              // objects that are left out and have no id
 	xid                  func(...string) string
-	checker              threatconnect.Fingerprinter // refuses items that an import would refuse
+	checker              threatconnect.Fingerprinter // detects items that an import would refuse
 	yield                func(Entry, error) error
 }
 
@@ -138,7 +136,7 @@ func (r *stixReader) read() error {
 
 var errNotBundle = errors.New("not a STIX bundle")
 
-// bundle reads a bundle or an envelope after its brace. More is that of an envelope.
+// bundle reads a bundle or an envelope after its brace. more is the member of that name of an envelope.
 func (r *stixReader) bundle() (more bool, err error) {
 	s, typ, seen := r.scanner, "", map[string]bool{}
 	err = s.members(0, func(key string, c byte) (err error) {
@@ -205,7 +203,7 @@ func (r *stixReader) object(first byte) error {
 	}
 	r.kept.add('}')
 	var o stixObject
-	err = json.Unmarshal(r.kept.text, &o) // after a member of another type, it reads the others
+	err = json.Unmarshal(r.kept.text, &o) // after a member of the wrong type, it reads the others
 	kind, refusal := o.kind()
 	wrong, _ := errors.AsType[*json.UnmarshalTypeError](err)
 	switch {
@@ -230,7 +228,7 @@ func (r *stixReader) object(first byte) error {
 	return r.add(&o, line, kind, refusal)
 }
 
-// check refuses an object that has an invalid member, and remembers the label of a marking definition.
+// check returns an error for an invalid member, and records the label of a marking definition.
 func (r *stixReader) check(o *stixObject, kind stixKind) (err error) {
 	switch kind {
 	case stixContext:
@@ -265,7 +263,7 @@ func (r *stixReader) group(o *stixObject, groups []string) (threatconnect.Group,
 	return g, err
 }
 
-// references adds the elements of object_refs. Bad reports whether one of them is not an id.
+// references adds the elements of object_refs. bad reports whether one of them is not an id.
 func (r *stixReader) references() (bad bool, err error) {
 	s := r.scanner
 	err = s.elements(3, func(c byte) error {
@@ -276,7 +274,7 @@ func (r *stixReader) references() (bad bool, err error) {
 		id, err := s.text()
 		if err == errLong {
 			bad, err = true, nil
-		} else if err == nil && !strings.HasPrefix(id, "relationship--") { // those become associations by themselves
+		} else if err == nil && !strings.HasPrefix(id, "relationship--") { // relationships are read separately
 			err = r.refer(id, roleContent)
 		}
 		return err
@@ -298,7 +296,7 @@ func (r *stixReader) add(o *stixObject, line int, kind stixKind, refusal error) 
 			}
 		}
 	}
-	modified, _ := stixTime("modified", o.Modified) // an object with a malformed one is left out
+	modified, _ := stixTime("modified", o.Modified) // objects with a malformed date are left out
 	v := stixVersion{
 		seq: r.seq, kind: kind, line: int64(line), record: -1, second: modified.Unix(), nano: int64(modified.Nanosecond()), id: o.ID,
 	}
@@ -323,7 +321,7 @@ func (r *stixReader) add(o *stixObject, line int, kind stixKind, refusal error) 
 	return r.sort(&r.byID, idKey(o.ID, roleSelf), v.pack())
 }
 
-// addRule adds the error of an object that is left out, and returns its position. Those of many objects are the same.
+// addRule adds the error of an object that is left out, and returns its position. Equal errors are stored once.
 func (r *stixReader) addRule(refusal error) (int64, error) {
 	record, err := json.Marshal(refused(0, "", refusal))
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/threatconnect-go/threatconnect"
 )
 
-// stixVersion is a version of an object. As a reference, it only has the sequence number of the object that refers.
+// stixVersion is a version of an object, or a reference, with only the sequence number of the object that contains it.
 type stixVersion struct {
 	seq          int64
 	kind         stixKind
@@ -54,7 +54,7 @@ const (
 	roleContent // in object_refs
 )
 
-// idKey returns the key of a record in byID. Hashes are shorter than ids and differ in their first bytes.
+// idKey returns the key of a record in byID. It hashes the id, because hashes are shorter and differ in their first bytes.
 func idKey(id string, role byte) []byte {
 	sum := sha256.Sum256([]byte(id))
 	return append(sum[:16:16], role)
@@ -185,7 +185,7 @@ func (r *stixReader) load(v *stixVersion, into any) (size int, err error) {
 	return len(record), json.Unmarshal(record, into)
 }
 
-// link associates two objects. An indicator refers to its groups, not the other way round.
+// link associates two objects. Indicators refer to their groups, never the reverse.
 func (r *stixReader) link(a, b *stixVersion) error {
 	if b.kind == stixIndicator {
 		a, b = b, a
@@ -249,7 +249,7 @@ func (r *stixReader) entry(v *stixVersion, groups []string) error {
 		return r.yield(Entry{Line: int(v.line), Object: o.ID, Item: item}, nil)
 	}
 	if v.kind == stixIndicator {
-		read += len(groups) * len(`"",`+o.ID) // each group comes of a reference to the object
+		read += len(groups) * len(`"",`+o.ID) // each group is from a reference to the object
 		return r.indicators(&o, groups, maxGrowth*read, yield)
 	}
 	return yield(r.group(&o, groups))

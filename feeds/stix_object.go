@@ -12,7 +12,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/ioc"
 )
 
-// stixObject has the members of a STIX object that are read.
+// stixObject contains the members of a STIX object that are used.
 type stixObject struct {
 	Type        string   `json:"type"`
 	ID          string   `json:"id"`
@@ -50,7 +50,7 @@ type stixObject struct {
 		TLP string `json:"tlp"`
 	} `json:"definition"`
 
-	// ObjectRefs is always empty, because arrays are not kept in the JSON of an object: they can be long.
+	// ObjectRefs is always empty: object_refs can be long, and is not kept in the JSON of an object.
 	ObjectRefs []string `json:"object_refs"`
 }
 
@@ -61,7 +61,7 @@ var stixMembers = [...]string{
 	"last_seen", "published", "source_ref", "target_ref", "definition", "object_refs",
 }
 
-// stixKind tells what an object becomes.
+// stixKind is the result of importing an object.
 type stixKind int64
 
 const (
@@ -76,7 +76,7 @@ const (
 
 func (k stixKind) isGroup() bool { return k == stixGroup || k == stixReport }
 
-// kind returns what the object becomes, and the error of one that becomes nothing.
+// kind returns the kind of the object, and the error if it is left out.
 func (o *stixObject) kind() (stixKind, error) {
 	kind := stixContext
 	switch o.Type {
@@ -103,12 +103,12 @@ func (o *stixObject) kind() (stixKind, error) {
 	return kind, nil
 }
 
-// skipped returns the error of a correct object that is not imported.
+// skipped returns the error of a valid object that is not imported.
 func skipped(rule string) error { return &LineError{Rule: rule, Skipped: true} }
 
-// indicators calls yield with an indicator for each comparison of the pattern, or with an error. Each indicator has the
-// description, the tags and the groups of the object, so a small object could become gigabytes: they take at most budget
-// bytes of batch files together.
+// indicators calls yield with an indicator or an error for each comparison of the pattern. Each indicator repeats the
+// description, tags and groups of the object, so a small object could become gigabytes. Together, the indicators take at
+// most budget bytes of batch files.
 func (r *stixReader) indicators(o *stixObject, groups []string, budget int, yield func(threatconnect.BatchItem, error) error) error {
 	meta, err := o.meta(r.labels)
 	if err != nil {
@@ -194,7 +194,7 @@ func (o *stixObject) group(labels map[string]string, groups []string) (threatcon
 	return g, nil
 }
 
-// meta returns what indicators and groups have in common.
+// meta returns the fields that indicators and groups have in common.
 func (o *stixObject) meta(labels map[string]string) (m threatconnect.GroupMeta, err error) {
 	for _, d := range []struct {
 		member, text string
@@ -228,8 +228,8 @@ func (o *stixObject) meta(labels map[string]string) (m threatconnect.GroupMeta, 
 	return m, nil
 }
 
-// tags returns the labels, the types of an indicator and the phases of kill chains as tags. Phases of MITRE ATT&CK
-// become part of the tag of their technique, if the platform has a form for it.
+// tags returns the labels, indicator types and kill chain phases as tags. Phases of MITRE ATT&CK become part of the tag of
+// their technique, if the platform has a form for it.
 func (o *stixObject) tags() ([]threatconnect.Tag, error) {
 	names := slices.Concat(o.Labels, o.IndicatorTypes)
 	attack := o.attackTags()
@@ -309,7 +309,7 @@ func stixGroupType(typ string) threatconnect.GroupType {
 	return ""
 }
 
-// shortened cuts a name to the length of a group's name, as titles of reports are often longer.
+// shortened cuts a name to the maximum length of a group's name. Titles of reports are often longer.
 func shortened(name string) string {
 	const most = 100
 	if utf8.RuneCountInString(name) <= most {
@@ -318,8 +318,7 @@ func shortened(name string) string {
 	return strings.TrimSpace(string([]rune(name)[:most-1])) + "…"
 }
 
-// stixTLP returns the ids that STIX 2.0 and 2.1 give to the markings of the Traffic Light Protocol. Feeds use them
-// without defining them.
+// stixTLP returns the predefined ids of the TLP markings in STIX 2.0 and 2.1, which feeds use without defining them.
 func stixTLP() map[string]string {
 	return map[string]string{
 		"marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9": "TLP:WHITE",
@@ -334,7 +333,7 @@ func stixTLP() map[string]string {
 	}
 }
 
-// label returns the name of the security label that a marking definition stands for, or "".
+// label returns the name of the security label for a marking definition, or "".
 func (o *stixObject) label() string {
 	if o.Type != "marking-definition" {
 		return ""

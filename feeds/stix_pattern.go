@@ -11,7 +11,7 @@ import (
 
 // comparison is a comparison of a STIX pattern that can become an indicator.
 type comparison struct {
-	path   string // as in domain-name:value, without quotes
+	path   string // for example domain-name:value, without quotes
 	subset bool   // the operator is ISSUBSET, not =
 	value  string
 }
@@ -19,7 +19,7 @@ type comparison struct {
 // errPattern is the error of a pattern that does not follow the grammar.
 var errPattern = errors.New("has a malformed pattern")
 
-// unsupported returns the error of a pattern that says more than single indicators can.
+// unsupported returns the error of a pattern that single indicators cannot express.
 func unsupported(what string) error {
 	return skipped("has a pattern with " + what + ", which is not supported: only comparisons with = and IN, joined by OR, become indicators")
 }
@@ -93,7 +93,7 @@ func (p *patternParser) observation() (found []comparison, refusals []error, err
 	}
 }
 
-// comparison reads a path, an operator, and one or several values. Refusal is the error of a well-formed one that
+// comparison reads a path, an operator, and one or more values. refusal is the error of a well-formed comparison that
 // cannot be used.
 func (p *patternParser) comparison() (found []comparison, refusal, err error) {
 	exists := p.keyword() == "EXISTS"
@@ -147,7 +147,7 @@ func (p *patternParser) comparison() (found []comparison, refusal, err error) {
 	return found, refusal, nil
 }
 
-// patternParser looks one token ahead.
+// patternParser parses a pattern with one token of lookahead.
 type patternParser struct {
 	rest string
 	kind tokenKind
@@ -276,7 +276,7 @@ func (c *comparison) indicator() (threatconnect.Indicator, error) {
 	return indicatorOf(t, c.value)
 }
 
-// indicatorType returns the type that a path stands for, or "".
+// indicatorType returns the indicator type of a path, or "".
 func (c *comparison) indicatorType() threatconnect.IndicatorType {
 	switch c.path {
 	case "domain-name:value":
@@ -300,8 +300,8 @@ func (c *comparison) indicatorType() threatconnect.IndicatorType {
 	return ""
 }
 
-// unsupportedPath returns the error of a path that does not stand for an indicator type. It only names frequent paths
-// and well-known objects, because others could contain anything.
+// unsupportedPath returns the error of a path without an indicator type. It names only well-known paths and objects,
+// because others could contain anything.
 func (c *comparison) unsupportedPath() error {
 	object, _, _ := strings.Cut(c.path, ":")
 	switch c.path {
@@ -315,9 +315,9 @@ func (c *comparison) unsupportedPath() error {
 	switch kind, _, _ := strings.Cut(object, ":"); kind {
 	case "file", "directory", "process", "network-traffic", "windows-registry-key", "user-account", "software",
 		"artifact", "x509-certificate", "email-message", "mac-addr", "configuration-profile", "app":
-		return skipped("has a pattern on " + object + ", which is not supported: it does not stand for an indicator type")
+		return skipped("has a pattern on " + object + ", which is not supported: it has no indicator type")
 	}
-	return skipped("has a pattern on an object that is not supported: it does not stand for an indicator type")
+	return skipped("has a pattern on an object that is not supported: it has no indicator type")
 }
 
 // file returns the file of a hash.

@@ -12,9 +12,9 @@ import (
 	"unicode/utf8"
 )
 
-// scanner checks the syntax of JSON while it reads it, and holds only the text that its user asks for.
+// scanner reads JSON, checks its syntax, and keeps only the text that its caller asks for.
 //
-// Its methods return errSyntax, errDepth, the errors of the reader, or io.EOF where the text ends.
+// Its methods return errSyntax, errDepth, errors of the reader, or io.EOF at the end of the text.
 type scanner struct {
 	in   *bufio.Reader
 	line int      // line of the character that was read last
@@ -34,11 +34,11 @@ const (
 	maxElements = 10_000 // of an array or object that is captured, and of a list of JSON lines
 )
 
-// capture holds text up to a limit.
+// capture keeps text up to a limit.
 type capture struct {
 	text  []byte
 	limit int
-	over  bool // there was more, or a list with too many elements
+	over  bool // the text exceeded the limit, or had a list with too many elements
 }
 
 func (c *capture) reset(text string) { c.text, c.over = append(c.text[:0], text...), false }
@@ -189,7 +189,7 @@ func (s *scanner) quoted() error {
 	}
 }
 
-// escape reads what follows a backslash.
+// escape reads the rest of an escape sequence after its backslash.
 func (s *scanner) escape() error {
 	c, err := s.oneOf(`"\/bfnrtu`)
 	for n := 0; err == nil && c == 'u' && n < 4; n++ {
@@ -207,7 +207,7 @@ func (s *scanner) oneOf(set string) (byte, error) {
 	return c, err
 }
 
-// errLong is a string that is longer than maxWord.
+// errLong is the error for a string that is longer than maxWord.
 var errLong = errors.New("is too long")
 
 // text returns the string after its first quote, or errLong.

@@ -218,7 +218,7 @@ func TestSTIXReportsObjectsThatAreLeftOut(t *testing.T) {
 		"26 published is not a date and time as in 2026-01-02T03:04:05Z",
 		"27 has no source_ref or no target_ref", "28 has no type or no id", "29 has no type or no id", "30 has no type or no id",
 		"31 group xid holds a control character", "32 valid_until is not a date and time as in 2026-01-02T03:04:05Z",
-		"+2 has a pattern on file:path, which is not supported: it does not stand for an indicator type",
+		"+2 has a pattern on file:path, which is not supported: it has no indicator type",
 		"+3 has a pattern in a language other than STIX", "14 confidence must be 0 to 100",
 	}, stixRules(refused))
 	assert.Equal(t, stixID("indicator", 3), refused[0].Object)

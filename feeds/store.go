@@ -11,33 +11,32 @@ import (
 	"os"
 )
 
-// Store keeps the state of a feed ([OpenState]) or a cursor ([LoadCursor]) between runs. It is a file
-// ([NewFileStore]) or a record of the platform ([NewDataStore]). A Store is safe for concurrent use, also by several
-// processes.
+// Store stores the state of a feed ([OpenState]) or a cursor ([LoadCursor]) between runs, in a file ([NewFileStore]) or
+// in the platform's DataStore ([NewDataStore]). A Store is safe for concurrent use, also by several processes.
 type Store interface {
-	// swap replaces the mark of the run that uses the store by the one that change returns; nil stands for none.
+	// swap replaces the mark of the run that uses the store by the result of change. A nil mark means no run.
 	swap(ctx context.Context, change func(*mark) *mark) error
-	// open opens the content, for errNone if there is none. Temporary files are created in dir.
+	// open opens the content, or returns errNone if there is none. Temporary files are created in dir.
 	open(ctx context.Context, dir string) (*stored, error)
-	// replace replaces the content by what write writes, and removes the mark. Both happen only if write succeeds
-	// and the mark then is that of token and not disputed. After a crash the content is the old or the new one.
+	// replace replaces the content by the output of write, and removes the mark. Both happen only if write succeeds
+	// and the mark then is that of token and not disputed. After a crash, the content is the old or the new one.
 	replace(ctx context.Context, token string, write func(io.Writer) error) error
 }
 
-// ErrConcurrentRun is returned if a state or a cursor is saved that another run uses or has saved meanwhile.
+// ErrConcurrentRun is returned when a state or a cursor is saved, if another run uses it or has saved it since.
 var ErrConcurrentRun = errors.New("feeds: another run has used the same state")
 
-// errDisputed is why a store was not replaced: a run that was taken over went on for a while, so that nobody knows
-// whose items came last.
-var errDisputed = errors.New("feeds: the run that was taken over went on")
+// errDisputed is the error if a store is not replaced because a run continued after another one had taken over, so the
+// order of their items is unknown.
+var errDisputed = errors.New("feeds: the run that was taken over continued")
 
-// mark says which run uses a store.
+// mark identifies the run that uses a store.
 type mark struct {
 	Run      string `json:"run"`
 	Token    string `json:"token"` // of the process
 	Reason   string `json:"reason,omitempty"`
 	Mixed    bool   `json:"mixed,omitempty"`    // the run has sent items of several versions of the feed
-	Disputed bool   `json:"disputed,omitempty"` // a run that was taken over went on
+	Disputed bool   `json:"disputed,omitempty"` // a run that was taken over continued
 }
 
 // maxMark is the longest mark.
@@ -72,7 +71,7 @@ type stored struct {
 	close func()
 }
 
-// maxInMemory is the size of a content that is read into memory: a state of about 130,000 items.
+// maxInMemory is the largest content that is read into memory: a state of about 130,000 items.
 const maxInMemory = 4 << 20
 
 func inMemory(text []byte) *stored {
@@ -87,7 +86,7 @@ var (
 	errOther   = errors.New("the state belongs to another import (instance, owner or settings)")
 )
 
-// withoutPath returns the error of a file without the path, which the user knows.
+// withoutPath returns the error of a file without the path, which the caller knows.
 func withoutPath(err error) error {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return p.Err

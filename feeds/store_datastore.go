@@ -11,9 +11,9 @@ import (
 	"github.com/threatconnect-go/threatconnect"
 )
 
-// NewDataStore returns the store in records of the platform's DataStore, so that it survives the machine. The record
-// with the id says which run uses the store; the content is in records of 256 KiB each whose ids begin with id. It
-// sends nothing. A client with HMAC credentials is refused, because the DataStore accepts only API tokens.
+// NewDataStore returns a store in the platform's DataStore, which survives the loss of the machine. The record with the
+// id names the run that uses the store. The content is in records of 256 KiB each; their ids begin with id. A client with
+// HMAC credentials is an error, because the DataStore accepts only API tokens. NewDataStore sends nothing.
 //
 // Opening a state of a million items costs about 130 requests, and saving it about 260.
 func NewDataStore(client *threatconnect.Client, domain threatconnect.DataStoreDomain, dataType, id string) (Store, error) {
@@ -28,10 +28,10 @@ func NewDataStore(client *threatconnect.Client, domain threatconnect.DataStoreDo
 	return &dataStore{manifests: manifests, chunks: chunks, id: id, size: chunkBytes}, nil
 }
 
-// manifest is the record that makes chunks the content of the store. It is written last.
+// manifest is the record that defines which chunks are the content of the store. It is written last.
 type manifest struct {
 	Format     string `json:"format"`
-	Generation int    `json:"generation"` // of the chunks; two take turns, so that saving never touches the old content
+	Generation int    `json:"generation"` // of the chunks; saving alternates between two, and never changes the current content
 	Chunks     int    `json:"chunks"`     // 0 if nothing was saved yet
 	Size       int64  `json:"size"`       // bytes of all chunks
 	Mark       *mark  `json:"mark,omitempty"`
@@ -74,7 +74,7 @@ func (d *dataStore) manifest(ctx context.Context) (manifest, error) {
 	return m, nil
 }
 
-// fits reports whether all chunks but the last are full, so that the size is what the manifest says.
+// fits reports whether the size is that of the chunks, which are all full except the last.
 func (d *dataStore) fits(m manifest) bool {
 	size := int64(d.size)
 	return m.Chunks == 0 && m.Size == 0 || m.Chunks > 0 && m.Size >= 0 && m.Size <= maxChunks*size && max(1, (m.Size+size-1)/size) == int64(m.Chunks)
@@ -119,7 +119,7 @@ func (d *dataStore) open(ctx context.Context, dir string) (*stored, error) {
 	if err != nil {
 		return nil, cannotRead(err)
 	}
-	remove := func() { _ = os.Remove(file.Name()) } // while it is open, where the system allows that
+	remove := func() { _ = os.Remove(file.Name()) } // removes the open file, if the system allows that
 	remove()
 	s := &stored{ReaderAt: file, size: m.Size, close: func() {
 		_ = file.Close()
@@ -132,8 +132,8 @@ func (d *dataStore) open(ctx context.Context, dir string) (*stored, error) {
 	return s, nil
 }
 
-// read copies the chunks, each of which must have the size that the manifest tells: whoever can write to the DataStore
-// could fill the disk otherwise.
+// read copies the chunks. Each must have the size that follows from the manifest. Otherwise, anybody who can write to the
+// DataStore could fill the disk.
 func (d *dataStore) read(ctx context.Context, m manifest, to io.Writer) error {
 	left := m.Size
 	for n := range m.Chunks {
@@ -178,7 +178,7 @@ func (d *dataStore) replace(ctx context.Context, token string, write func(io.Wri
 		return err
 	}
 	for n := range old.Chunks {
-		_ = d.chunks.Delete(ctx, d.chunkID(old.Generation, n)) // the next save overwrites it otherwise
+		_ = d.chunks.Delete(ctx, d.chunkID(old.Generation, n)) // if this fails, the next save overwrites it
 	}
 	return nil
 }

@@ -18,9 +18,9 @@ import (
 // the path with ".running" at its end. Only the user of the process can read new files; a file that exists keeps its
 // permissions.
 //
-// Other users could choose what is sent by a state of theirs. So a symbolic link at the path is an error. On Unix, so are
-// a file that belongs to another user or that others can write to, a symbolic link of another user in the path, and a
-// directory without the sticky bit that everybody can write to. Nothing is read or written before the store is used.
+// A state that other users can write would let them choose what is sent. Therefore a symbolic link at the path is an
+// error. On Unix, so are a file that belongs to another user or that others can write to, a symbolic link of another user
+// in the path, and a world-writable directory without the sticky bit. Nothing is read or written until the store is used.
 func NewFileStore(path string) Store { return &fileStore{path: path} }
 
 type fileStore struct {
@@ -101,7 +101,7 @@ func (f *fileStore) mark() (*mark, error) {
 	}
 	file, err := os.Open(f.marker())
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil // the run has ended meanwhile
+		return nil, nil // the run has just ended
 	}
 	if err != nil {
 		return nil, err
