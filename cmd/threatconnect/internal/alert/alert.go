@@ -13,14 +13,14 @@ import (
 	"github.com/threatconnect-go/threatconnect/ioc"
 )
 
-// handler handles alerts, one at a time, so that an alert that arrives twice at once is stored once.
+// handler handles one alert at a time, so an alert that arrives twice at once is stored once.
 type handler struct {
 	*config
 	client     *threatconnect.Client
 	log        *slog.Logger
 	exclusions *ioc.Exclusions
 	maxNote    int           // bytes of a note
-	turn       chan struct{} // holds a token while an alert is handled
+	turn       chan struct{} // contains a token while an alert is handled
 }
 
 func newHandler(c *config, client *threatconnect.Client, log *slog.Logger) (*handler, error) {
@@ -87,7 +87,7 @@ func receive(ctx context.Context, in io.Reader, limit int64) ([]byte, error) {
 	}
 }
 
-// errBusy is the error of an alert whose turn did not come in time. Nothing was done with it.
+// errBusy is the error of an alert that waited too long. Nothing was done with it.
 var errBusy = errors.New("other alerts are being handled: send the alert again")
 
 // handle decides about an alert and acts on the decision. The report is never nil.

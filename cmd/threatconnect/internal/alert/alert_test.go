@@ -108,7 +108,7 @@ func TestSample(t *testing.T) {
 		"ThreatAssess score 812, at least 500",
 		"reported as a false positive 3 times",
 		"known to no other owner",
-		`was created in "Example Alerts"; associated with it: 3 indicators.`,
+		`was created in "Example Alerts", with 3 indicators.`,
 		"The users were notified (organization).",
 	} {
 		assert.Contains(t, r.stdout, s)
@@ -203,7 +203,7 @@ func TestFailOnNoResults(t *testing.T) {
 	assert.Contains(t, r.stderr, "--fail-on-no-results=false")
 	r = run(t, env, `{"id":"8"}`, owner("--fail-on-no-results=false")...)
 	assert.Equal(t, cli.Success, r.code)
-	assert.Contains(t, r.stdout, "No value of this alert can be an indicator")
+	assert.Contains(t, r.stdout, "This alert contains no indicators")
 	assert.Empty(t, r.stderr)
 	assert.NotNil(t, decided(t, env, `{"id":"8"}`).Indicators, "lists are never null")
 	assert.Empty(t, srv.Groups(sampleOwner))

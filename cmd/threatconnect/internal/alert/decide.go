@@ -16,11 +16,11 @@ import (
 
 // The decisions about a value.
 const (
-	refuse = "refuse" // it is not an indicator, or must not become one
-	ignore = "ignore" // nothing speaks for storing it
+	refuse = "refuse" // not an indicator, or excluded
+	ignore = "ignore" // no reason to store it
 	store  = "store"
-	keep   = "keep"   // the owner has it already, and it stays as it is
-	failed = "failed" // it could not be looked up
+	keep   = "keep"   // already in the owner, not changed
+	failed = "failed" // lookup failed
 )
 
 // verdict is the decision about a value, and the reason.
@@ -32,7 +32,7 @@ type verdict struct {
 	Decision  string                      `json:"decision"`
 	Reason    string                      `json:"reason"`
 	Linked    bool                        `json:"linked"` // whether it is associated with the event
-	// The rest is from the owners other than the one that alerts are stored in.
+	// The other fields are from the owners, except the one that alerts are stored in.
 	Owners                 []string `json:"owners"`
 	Rating                 *float64 `json:"rating"`     // the highest
 	Confidence             *int     `json:"confidence"` // of the same owner
@@ -45,7 +45,7 @@ type verdict struct {
 	ind     threatconnect.Indicator
 	here    bool  // the owner that alerts are stored in has it
 	created bool  // it was stored for this alert
-	refused bool  // the platform refuses it although something speaks for storing it
+	refused bool  // there is a reason to store it, but the platform refuses it
 	err     error // of a request about this value; requests about other values may succeed
 }
 
@@ -85,15 +85,15 @@ func isRefusal(err error) bool {
 		slices.Contains([]int{http.StatusRequestURITooLong, http.StatusRequestHeaderFieldsTooLarge}, statusOf(err))
 }
 
-// refusesText reports whether err can mean that a request was refused because of foreign text in it, by
-// the platform or by a firewall in front of it.
+// refusesText reports whether err can mean that the platform, or a firewall between this machine and it, refused a
+// request because of foreign text in it.
 func refusesText(err error) bool {
 	e, ok := errors.AsType[*threatconnect.APIError](err)
 	return isRefusal(err) || ok && e.StatusCode == http.StatusForbidden && e.Message == ""
 }
 
-// concernsOneValue reports whether err can concern a single value: the platform, or a firewall in front of
-// it, has answered, and not because of the user or an outage.
+// concernsOneValue reports whether err can concern a single value: the platform or a firewall has responded, and the
+// cause is neither the API user nor an outage.
 func concernsOneValue(err error) bool {
 	switch statusOf(err) {
 	case 0:
@@ -120,8 +120,7 @@ func ruleOf(err error) string {
 	return cli.Plain(err)
 }
 
-// indicator returns the indicator that the value stands for. Other values return a
-// *threatconnect.ValidationError.
+// indicator returns the indicator for the value, or a *threatconnect.ValidationError.
 func (c candidate) indicator() (threatconnect.Indicator, error) {
 	if c.typ == "" {
 		return threatconnect.ParseIndicator(c.value)
@@ -147,8 +146,8 @@ func (c candidate) indicator() (threatconnect.Indicator, error) {
 	return threatconnect.NewCustomIndicator(threatconnect.IndicatorType(t), value), nil
 }
 
-// recognize makes indicators of the candidates, and refuses those that are none or are excluded. Several
-// candidates for one indicator get one verdict.
+// recognize parses the candidates and refuses invalid and excluded ones. Several candidates for one indicator get one
+// verdict.
 func (h *handler) recognize(candidates []candidate) []*verdict {
 	all := []*verdict{}
 	seen := map[threatconnect.IndicatorRef]bool{}
@@ -173,13 +172,12 @@ func (h *handler) recognize(candidates []candidate) []*verdict {
 	return all
 }
 
-// maxBroken is the number of look-ups of an alert that may fail as in an outage before the others are not
-// tried.
+// maxBroken is the number of lookups of an alert that may fail as in an outage. After that, the rest is not looked up.
 const maxBroken = 3
 
-// enrich looks up the values that are not refused and decides about each. A firewall in front of the
-// platform can break off the look-up of a value, or answer it with a page of its own, because of the text in
-// it. For an alert with such a value among others, this must not look like an outage.
+// enrich looks up the values that are not refused and decides about each. Because of the text in a value, a firewall
+// between this machine and the platform can break the connection or respond with a page of its own. If other values of
+// the alert succeed, this must not look like an outage.
 func (h *handler) enrich(ctx context.Context, all []*verdict) {
 	byType := map[threatconnect.IndicatorType][]*verdict{}
 	for _, v := range all {
@@ -208,8 +206,8 @@ func (h *handler) enrich(ctx context.Context, all []*verdict) {
 	}
 }
 
-// textLast orders types by name. Those of foreign text come last, so that no such text keeps the others from
-// being looked up.
+// textLast orders types by name, and types of foreign text last, so that foreign text cannot prevent the lookup of the
+// others.
 func textLast(a, b threatconnect.IndicatorType) int {
 	switch {
 	case holdsText(a) == holdsText(b):
@@ -220,13 +218,13 @@ func textLast(a, b threatconnect.IndicatorType) int {
 	return -1
 }
 
-// holdsText reports whether values of a type can have any text in them.
+// holdsText reports whether values of a type can contain any text.
 func holdsText(t threatconnect.IndicatorType) bool {
 	return !slices.Contains([]ioc.Type{ioc.TypeAddress, ioc.TypeASN, ioc.TypeCIDR, ioc.TypeFile, ioc.TypeHost}, ioc.Type(t))
 }
 
-// lookUp looks up values of a type and decides about each. It stops at the first error that can concern
-// other values, and returns it with the index of the value that met it.
+// lookUp looks up values of a type and decides about each. It stops at the first error that can concern other values,
+// and returns it with the index of its value.
 func (h *handler) lookUp(ctx context.Context, typ threatconnect.IndicatorType, some []*verdict) (int, error) {
 	values := func(yield func(string) bool) {
 		for _, v := range some {
@@ -261,8 +259,8 @@ func (h *handler) lookUp(ctx context.Context, typ threatconnect.IndicatorType, s
 	return 0, nil
 }
 
-// learn records what the owners know. The owner that alerts are stored in is no evidence: it may have the
-// indicator because of an alert like this one.
+// learn records the data of the owners. The owner that alerts are stored in is no evidence: it may have the indicator
+// because of an alert like this one.
 func (h *handler) learn(v *verdict, found []threatconnect.Indicator) {
 	for _, ind := range found {
 		m := ind.Meta()

@@ -17,10 +17,10 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/canon"
 )
 
-// maxCandidates is the number of values that an alert may have. One with more is a feed.
+// maxCandidates is the maximum number of values in an alert. An alert with more is a feed.
 const maxCandidates = 200
 
-// fields names the fields of an alert. Empty ones stand for the usual names.
+// fields contains the paths of the fields of an alert. An empty field means the usual names.
 type fields struct {
 	indicators      []string
 	id, title, time string
@@ -158,8 +158,8 @@ func first(body map[string]any, named, usual string) string {
 	return s
 }
 
-// parseTime reads a date in RFC 3339, or seconds or milliseconds since 1970. It returns now for anything
-// else and for a time in the future.
+// parseTime parses a date in RFC 3339, or seconds or milliseconds since 1970. It returns now for anything else and for
+// future times.
 func parseTime(s string, now time.Time) time.Time {
 	at := now
 	if t, err := time.Parse(time.RFC3339, s); err == nil {
@@ -224,7 +224,7 @@ func nameText(s string) string {
 	}), " ")
 }
 
-// shorten cuts a text to n characters, the last of which is then an ellipsis.
+// shorten cuts a text to n characters, of which the last is an ellipsis.
 func shorten(s string, n int) string {
 	r := []rune(s)
 	if len(r) <= n {

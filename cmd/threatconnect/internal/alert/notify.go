@@ -14,33 +14,33 @@ import (
 	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/cli"
 )
 
-// The platform has no way to send a notification exactly once: it does not recognize a second one, and it
-// has no compare-and-swap. So every alert leaves a note on its event, an attribute with the reasons, the
+// The platform cannot send a notification exactly once: it does not recognize duplicates, and has no
+// compare-and-swap. Therefore every alert has a note on its event: an attribute with the reasons, the
 // digest of the body and one of the states below.
 //
-//   - The note says sending before a notification is sent, and sent once the platform has confirmed it.
+//   - The state is sending before a notification is sent, and sent after the platform has confirmed it.
 //   - A run that finds sent sends nothing. A run that finds notSent takes the note over.
-//   - A run that finds sending waits up to lease for the run that wrote it. If the note still says
-//     sending, that run has died or did not learn the outcome: this run takes the note over and sends the
-//     notification again, with a warning in the log.
-//   - Runs that write a note at the same time agree on the one with the lowest id. Of runs that take a note
+//   - A run that finds sending waits for the other run, up to lease. If the state is still sending, the
+//     other run has died or does not know the outcome. Then this run takes the note over, sends the
+//     notification again, and logs a warning.
+//   - Runs that create a note at the same time agree on the note with the lowest id. If runs take a note
 //     over at the same time, the last one to write sends.
 //
 // Therefore the users are notified at least once if the alert is sent until it succeeds, and again only
-// after an unknown outcome. This assumes that a process sees what another one has written before, that ids
-// grow, and that clocks differ by less than lease from the platform's.
+// after an unknown outcome. This assumes that a process reads the earlier writes of others, that ids
+// increase, and that clocks differ from the platform's by less than lease.
 const (
-	sending = "sending" // the outcome is unknown until the note says something else
+	sending = "sending" // the outcome is unknown until the state changes
 	sent    = "sent"
 	notSent = "not sent"
 )
 
 const (
-	lease    = 30 * time.Second // after which a note that says sending is taken over
-	settle   = 5 * time.Second  // after which a run that takes a note over sees the others that do
+	lease    = 30 * time.Second // time after which a note in the state sending is taken over
+	settle   = 5 * time.Second  // time after which a run that takes a note over sees other runs that do
 	sendTime = 20 * time.Second // limits a notification; less than lease
 	noteTime = 10 * time.Second // limits the update of a note when ctx has ended
-	pollTime = 2 * time.Second  // between two looks at the note of another run
+	pollTime = 2 * time.Second  // between two reads of the note of another run
 )
 
 // note is an attribute of an event that describes an alert and the state of its notification.
@@ -131,7 +131,7 @@ func (h *handler) takeOver(ctx context.Context, event threatconnect.GroupRef, a 
 
 func newClaim() string { return rand.Text()[:8] }
 
-// await waits for a note of another run to say something else than sending, up to lease.
+// await waits up to lease until a note of another run is no longer in the state sending.
 func (h *handler) await(ctx context.Context, event threatconnect.GroupRef, a *alert, n note) (note, error) {
 	start := time.Now()
 	for n.state == sending {
@@ -153,7 +153,7 @@ func (h *handler) await(ctx context.Context, event threatconnect.GroupRef, a *al
 	return n, nil
 }
 
-// tell notifies the users of the alert unless its note says that they have been notified.
+// tell notifies the users of the alert, unless its note says that they have been notified.
 func (h *handler) tell(ctx context.Context, event threatconnect.GroupRef, a *alert, r *report, n note) error {
 	n, mine, err := h.claim(ctx, event, a, r, n)
 	if err != nil {
@@ -259,6 +259,6 @@ func (r *report) describe(limit int) string {
 	return string(b)
 }
 
-// code makes foreign text inert in Markdown: it is neither formatted nor a link, and has no characters that
-// are invisible or change the direction of the text.
+// code makes foreign text inert in Markdown: without formatting, links, invisible characters and characters that
+// change the direction of the text.
 func code(s string) string { return "`" + strings.ReplaceAll(cli.Clean(s), "`", "'") + "`" }

@@ -137,7 +137,7 @@ func TestRefusedNotification(t *testing.T) {
 	r := run(t, env, sampleAlert, owner()...)
 	assert.Equal(t, cli.Failure, r.code)
 	assert.Contains(t, r.stderr, "notify the users: POST /v2/notifications: 400")
-	assert.Contains(t, r.stdout, "Nobody was notified.")
+	assert.Contains(t, r.stdout, "No users were notified.")
 
 	again := decided(t, env, sampleAlert)
 	assert.Equal(t, notificationReport{Outcome: sent, To: "organization"}, again.Notification, "not a repetition")

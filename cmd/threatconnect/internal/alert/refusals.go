@@ -39,8 +39,7 @@ func newRefusals(log *slog.Logger) *refusals {
 	return &refusals{log: log, of: map[netip.Prefix]*account{}}
 }
 
-// add counts a refused request and returns how long its answer has to wait. isGuess says that its password
-// is wrong.
+// add counts a refused request and returns the delay of its response. isGuess reports that its password was wrong.
 func (r *refusals) add(peer netip.Prefix, status int, isGuess bool) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -98,7 +97,7 @@ func (r *refusals) write(peer netip.Prefix, a *account) {
 	a.unlogged, a.wrong = 0, 0
 }
 
-// close writes what is not written yet. Requests that are refused later are written at once.
+// close writes the pending lines. Later refusals are written at once.
 func (r *refusals) close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -34,7 +34,7 @@ type eventReport struct {
 	Linked  int   `json:"linked"`  // number of associated indicators
 }
 
-// notificationReport says whether the users were notified.
+// notificationReport describes the notification of the users.
 type notificationReport struct {
 	Outcome  string `json:"outcome"`  // sent, sent before, not sent, or unknown
 	Repeated bool   `json:"repeated"` // an earlier notification of this alert had an unknown outcome
@@ -50,7 +50,7 @@ const (
 // matters reports whether there is a reason to store the alert.
 func (r *report) matters() bool { return slices.ContainsFunc(r.Indicators, (*verdict).matters) }
 
-// isReason reports whether the users are told of the value: it matters, or nobody knows whether it does.
+// isReason reports whether the notification lists the value: it matters, or its lookup failed.
 func (v *verdict) isReason() bool { return v.matters() || v.Decision == failed }
 
 // count returns the number of values that meet a condition.
@@ -131,17 +131,17 @@ func (r *report) table(width int) table.Writer {
 	return t
 }
 
-// lines says what was done.
+// lines returns sentences about the result.
 func (r *report) lines() []string {
 	switch {
 	case len(r.Indicators) == 0:
-		return []string{"No value of this alert can be an indicator. Nothing was stored."}
+		return []string{"This alert contains no indicators. Nothing was stored."}
 	case !r.matters() && r.Error != "":
 		return []string{cli.Count(int64(r.Failed), "value") + " could not be looked up. Nothing was stored."}
 	case !r.matters():
 		return []string{"There is no reason to store this alert. Nothing was stored."}
 	case r.DryRun:
-		return []string{fmt.Sprintf("Dry run: nothing was stored in %q, and nobody was notified.", r.Owner)}
+		return []string{fmt.Sprintf("Dry run: nothing was stored in %q, and no users were notified.", r.Owner)}
 	}
 	var lines []string
 	if e := r.Event; e != nil {
@@ -149,7 +149,7 @@ func (r *report) lines() []string {
 		if e.Existed {
 			what = "existed already"
 		}
-		lines = append(lines, fmt.Sprintf("Event %d %s in %q; associated with it: %s.", e.ID, what, r.Owner, cli.Count(int64(e.Linked), "indicator")))
+		lines = append(lines, fmt.Sprintf("Event %d %s in %q, with %s.", e.ID, what, r.Owner, cli.Count(int64(e.Linked), "indicator")))
 	}
 	switch r.Notification.Outcome {
 	case sent:
@@ -157,9 +157,9 @@ func (r *report) lines() []string {
 	case sentBefore:
 		lines = append(lines, "The users were notified before.")
 	case unknown:
-		lines = append(lines, "Whether the users were notified is unknown. Send the alert again.")
+		lines = append(lines, "It is unknown whether the users were notified. Send the alert again.")
 	default:
-		lines = append(lines, "Nobody was notified.")
+		lines = append(lines, "No users were notified.")
 	}
 	if r.Notification.Repeated {
 		lines = append(lines, "The outcome of an earlier notification was unknown: the users may have received two.")

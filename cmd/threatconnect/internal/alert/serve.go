@@ -49,9 +49,9 @@ func (h *handler) serveOn(ctx context.Context, env *cli.Env, l net.Listener) err
 	}
 	switch remote := !isLoopback(l.Addr()); {
 	case remote && h.noAuth:
-		env.Printf("Everybody who reaches %s can send alerts: leave out --no-auth.", l.Addr())
+		env.Printf("Anybody who can reach %s can send alerts: leave out --no-auth.", l.Addr())
 	case remote && scheme == "http":
-		env.Printf("The password travels to %s in clear text: set --tls-cert and --tls-key.", l.Addr())
+		env.Printf("Passwords are sent to %s in clear text: set --tls-cert and --tls-key.", l.Addr())
 	}
 	if h.password == "" && !h.noAuth {
 		h.user, h.password = "alert", rand.Text()
@@ -64,7 +64,7 @@ func (h *handler) serveOn(ctx context.Context, env *cli.Env, l net.Listener) err
 	srv := &http.Server{
 		Handler:           w.mux(),
 		ReadHeaderTimeout: readTimeout,
-		ReadTimeout:       2 * readTimeout, // for bodies that nobody reads
+		ReadTimeout:       2 * readTimeout, // for bodies that are not read
 		WriteTimeout:      handleTimeout + 30*time.Second,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
@@ -88,7 +88,7 @@ func (h *handler) serveOn(ctx context.Context, env *cli.Env, l net.Listener) err
 		return err
 	case <-ctx.Done():
 	}
-	env.Printf("Stopping after the alerts that were received.")
+	env.Printf("Stopping after the received alerts are handled.")
 	stop, cancelStop := context.WithTimeout(handling, stopTimeout)
 	defer cancelStop()
 	if err := srv.Shutdown(stop); err != nil {

@@ -281,7 +281,7 @@ func TestListenEndsAfterReceivedAlerts(t *testing.T) {
 	assert.Equal(t, 200, <-answered)
 	assert.Equal(t, cli.Success, <-l.ended)
 	assert.Len(t, srv.Groups(sampleOwner), 1)
-	assert.Contains(t, l.stderr.String(), "Stopping after the alerts that were received.")
+	assert.Contains(t, l.stderr.String(), "Stopping after the received alerts are handled.")
 	assert.Contains(t, l.stderr.String(), "store=3 keep=0 ignore=4 refuse=2 failed=0")
 	assert.NotContains(t, l.stderr.String(), "s3cr3t")
 	assert.NotContains(t, l.stderr.String(), "203.0.113.42")

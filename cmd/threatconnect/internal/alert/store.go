@@ -7,8 +7,8 @@ import (
 	"github.com/threatconnect-go/threatconnect"
 )
 
-// act stores the event of an alert and its indicators, and notifies the users. An error about one
-// indicator does not affect the others, and no error about indicators keeps the users from being notified.
+// act stores the event of an alert and its indicators, and notifies the users. An error about one indicator affects
+// neither the others nor the notification.
 func (h *handler) act(ctx context.Context, a *alert, r *report) error {
 	event, err := h.event(ctx, a, r)
 	if err != nil {
@@ -19,7 +19,7 @@ func (h *handler) act(ctx context.Context, a *alert, r *report) error {
 		return during("read the attributes of the event", err)
 	}
 	var tagged error
-	if n.id == 0 { // otherwise the tags are there, or somebody has removed them
+	if n.id == 0 { // otherwise the tags were added before, and may have been removed since
 		tagged = during("tag the event", h.client.Tags.Add(ctx, event, h.tags...))
 	}
 	stored := h.store(ctx, r)
@@ -27,8 +27,8 @@ func (h *handler) act(ctx context.Context, a *alert, r *report) error {
 	return errors.Join(tagged, stored, linked, h.tell(ctx, event, a, r, n))
 }
 
-// event finds the event of the alert, or creates it. The title is foreign text: if the platform or a
-// firewall in front of it refuses it, the event has a name without it.
+// event finds the event of the alert, or creates it. The title is foreign text: if the platform or a firewall refuses
+// it, the event gets a name without it.
 func (h *handler) event(ctx context.Context, a *alert, r *report) (threatconnect.GroupRef, error) {
 	name := a.name()
 	first, err := h.firstEvent(ctx, name)

@@ -128,7 +128,7 @@ func TestThreatListenerHasAPassword(t *testing.T) {
 	assert.NotContains(t, l.stderr.String(), "Everybody")
 	assert.Equal(t, 200, status(l, "", ""))
 	l = startListener(t, env, "--no-auth", "--listen", ":0")
-	assert.Contains(t, l.stderr.String(), "Everybody who reaches ")
+	assert.Contains(t, l.stderr.String(), "Anybody who can reach ")
 	l = startListener(t, env, "--listen", ":0")
 	assert.Regexp(t, madeUp, l.stderr.String())
 	assert.Contains(t, l.stderr.String(), "in clear text: set --tls-cert")

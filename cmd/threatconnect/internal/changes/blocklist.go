@@ -34,8 +34,8 @@ type blocklist struct {
 	maxShare float64 // of the lines of the old list that may be removed
 }
 
-// openBlocklist reads the list at path. A new list keeps nothing of an old one, which is read for the share
-// of the lines that are removed.
+// openBlocklist opens the list at path. A new list keeps nothing of an old one, which is read only to compute the
+// share of removed lines.
 func openBlocklist(path string, isNew bool, l *liner, maxShare float64) (*blocklist, error) {
 	b := &blocklist{path, extsort.New("", sortMemory), l, maxShare}
 	if err := b.readOld(isNew); err != nil {
@@ -51,7 +51,7 @@ func (b *blocklist) readOld(isNew bool) error {
 	case errors.Is(err, fs.ErrNotExist) && isNew:
 		return nil
 	case errors.Is(err, fs.ErrNotExist):
-		return errors.New("the list is gone, and --state remembers only what has changed since: run with --reset")
+		return errors.New("the list is gone, and --state has only the changes since: run with --reset")
 	case err != nil:
 		return err
 	}
@@ -147,7 +147,7 @@ func (b *blocklist) Commit() error {
 		return err
 	}
 	if before > 0 && float64(gone)/float64(before) > b.maxShare {
-		return fmt.Errorf("%s of the %s of the list would be removed, and --max-share allows %g of them, so that the list and the state stay as they are: if they should go, run once with --max-share %g",
+		return fmt.Errorf("%s of the %s of the list would be removed, and --max-share allows %g of them; the list and the state were not changed: if they should be removed, run once with --max-share %g",
 			cli.Number(gone), cli.Count(before, "line"), b.maxShare, shareOf(gone, before))
 	}
 	return to.Commit()

@@ -73,7 +73,7 @@ func TestOldBlockListThatCannotBeUsed(t *testing.T) {
 		change func(t *testing.T, path string)
 		want   string
 	}{
-		"gone":      {func(t *testing.T, path string) { require.NoError(t, os.Remove(path)) }, "is gone, and --state remembers only"},
+		"gone":      {func(t *testing.T, path string) { require.NoError(t, os.Remove(path)) }, "is gone, and --state has only"},
 		"long line": {func(t *testing.T, path string) { require.NoError(t, os.Truncate(path, 1<<17)) }, "token too long"},
 		"directory": {func(t *testing.T, path string) {
 			require.NoError(t, os.Remove(path))
@@ -213,7 +213,7 @@ func TestThreatBlockListRemovalsAreLimited(t *testing.T) {
 	for _, more := range [][]string{nil, {"--reset"}, {"--state", "none"}} {
 		r := run(t, i.env, append(args, more...)...)
 		assert.Equal(t, cli.Failure, r.code)
-		assert.Contains(t, r.stderr, "4 of the 17 lines of the list would be removed, and --max-share allows 0.2 of them, so that the list and the state stay as they are: if they should go, run once with --max-share 0.24")
+		assert.Contains(t, r.stderr, "4 of the 17 lines of the list would be removed, and --max-share allows 0.2 of them; the list and the state were not changed: if they should be removed, run once with --max-share 0.24")
 		assert.Equal(t, before, files(), more)
 	}
 	require.Equal(t, cli.Success, run(t, i.env, append(args, "--max-share", "0.24")...).code)

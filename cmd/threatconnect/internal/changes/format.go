@@ -72,9 +72,9 @@ func (s *csvSink) Commit() error {
 // unchanged is the text of a cell for programs.
 func unchanged(s string) string { return s }
 
-// withoutFormulas puts an apostrophe before text that a spreadsheet would run as a formula: at the beginning of
-// a cell and, because many spreadsheets split at something other than a comma and then take quotation marks
-// inside a cell for text, also behind everything that they may split at.
+// withoutFormulas puts an apostrophe before text that a spreadsheet would run as a formula: at the beginning of a
+// cell, and after every character at which a spreadsheet may split cells. Spreadsheets that split at another character
+// than a comma treat quotation marks inside a cell as text.
 func withoutFormulas(s string) string {
 	var b strings.Builder
 	copied, begins := 0, true // whether a cell can begin at i

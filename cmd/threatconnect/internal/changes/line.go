@@ -13,8 +13,8 @@ import (
 // maxLine is the length of a line of a block list in bytes.
 const maxLine = 64 << 10
 
-// notCanonical is the reason why a value is no line: programs that read the list could take it for
-// something else than its type says.
+// notCanonical is the reason for a value that is not canonical: programs that read the list could interpret it as
+// another type.
 const notCanonical = "not a valid value of its type"
 
 // lineTypes are the types of the values of a block list.
@@ -28,9 +28,8 @@ type liner struct {
 	leftOut    map[string]int64 // numbers of values that are no lines, by reason
 }
 
-// of returns the lines of an indicator: none if its type is not in lineTypes. For an indicator that is
-// changed, it leaves out and counts values that are excluded. For one that is removed, it returns them, too:
-// an old list can have them.
+// of returns the lines of an indicator. There are none if its type is not in lineTypes. For a changed indicator, it
+// leaves out and counts excluded values. For a removed one, it includes them, because an old list can contain them.
 func (l *liner) of(r *row) []string {
 	typ := ioc.Type(r.Type)
 	if !slices.Contains(lineTypes, typ) {
@@ -53,8 +52,8 @@ func (l *liner) of(r *row) []string {
 	return lines
 }
 
-// old returns the canonical form of a line of a list, which another version of this command or somebody
-// else may have written, and the reason if it cannot stay.
+// old returns the canonical form of a line of an existing list, which may come from another program, or the reason if
+// it cannot stay.
 func (l *liner) old(line string) (canonical, reason string) {
 	for _, typ := range lineTypes {
 		lines := canonicalLines(typ, line)
@@ -91,7 +90,7 @@ func canonicalLines(typ ioc.Type, value string) (lines []string) {
 	return slices.DeleteFunc([]string{md5, sha1, sha256}, func(hash string) bool { return hash == "" })
 }
 
-// report says how many values were left out, and why.
+// report prints the numbers of values that were left out, by reason.
 func (l *liner) report(env *cli.Env) {
 	for _, reason := range slices.SortedFunc(maps.Keys(l.leftOut), func(a, b string) int {
 		return cmp.Or(cmp.Compare(l.leftOut[b], l.leftOut[a]), strings.Compare(a, b))

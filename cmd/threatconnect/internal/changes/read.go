@@ -36,7 +36,7 @@ func (c *config) read(ctx context.Context, env *cli.Env, client *threatconnect.C
 	changes := client.Changes(ctx, cursor, &threatconnect.ChangeOptions{Include: threatconnect.Include{Tags: true}})
 	for change, err := range changes.All() {
 		if invalid, ok := errors.AsType[*threatconnect.ValidationError](err); ok && invalid.Field == "cursor" {
-			return nil, errors.New("--state is of another instance: name another one, or run with --reset")
+			return nil, errors.New("--state belongs to another instance: name another one, or run with --reset")
 		}
 		if err != nil {
 			return nil, err
@@ -73,8 +73,8 @@ type progress struct {
 	n   int64
 }
 
-// progress returns the progress of a run. It shows nothing if Stderr is no terminal, or if rows appear on
-// the same terminal.
+// progress returns the progress of a run. It shows nothing if Stderr is not a terminal, or if rows are written
+// to the same terminal.
 func (c *config) progress(env *cli.Env) *progress {
 	if !cli.IsTerminal(env.Stderr) || c.output == "-" && cli.IsTerminal(env.Stdout) {
 		return &progress{}

@@ -29,7 +29,7 @@ func (c *config) sample(ctx context.Context, env *cli.Env, log *slog.Logger) err
 	if err := changeSample(ctx, client.InOwner(sampleOwner)); err != nil {
 		return err
 	}
-	env.Printf("One indicator is added, one is rated higher, one is switched off and one is deleted. The second run:")
+	env.Printf("One indicator is added, one gets a higher rating, one is deactivated and one is deleted. The second run:")
 	return c.run(ctx, env, client, state, log)
 }
 

@@ -18,7 +18,7 @@ type state struct {
 	cursors  map[string]threatconnect.Cursor
 }
 
-// forgetTries is how often a state is reset that other runs save at the same time.
+// forgetTries is the number of attempts to reset a state that other runs save at the same time.
 const forgetTries = 10
 
 // place is where the cursor of an owner is saved.
@@ -45,7 +45,7 @@ func (c *config) openState(client *threatconnect.Client) (*state, error) {
 	return s, nil
 }
 
-// load reads the cursors. With reset, it ignores them.
+// load reads the cursors. With reset, it ignores their values.
 func (s *state) load(ctx context.Context, reset bool) error {
 	for i := range s.places {
 		p := &s.places[i]
@@ -58,7 +58,7 @@ func (s *state) load(ctx context.Context, reset bool) error {
 		case reset || cursor.IsZero():
 			continue
 		case cursor.Position != s.settings:
-			return fmt.Errorf("--state %s: the last run wrote other indicators (%s, now %s), so that continuing would leave gaps: name another state, or run with --reset",
+			return fmt.Errorf("--state %s: the last run selected other indicators (%s, now %s), and continuing would leave gaps: name another state, or run with --reset",
 				p.name, flagsOr(cursor.Position), flagsOr(s.settings))
 		}
 		s.cursors[p.owner] = cursor
@@ -73,8 +73,8 @@ func flagsOr(settings string) string {
 	return settings
 }
 
-// save saves the cursors. If another run has saved one meanwhile, the output of this run may have replaced
-// newer output of the other one: the next run reads everything.
+// save saves the cursors. If another run has saved a cursor since, the output of this run may have replaced newer
+// output, so the next run reads everything.
 func (s *state) save(ctx context.Context) error {
 	for _, p := range s.places {
 		cursor := s.cursors[p.owner]
@@ -84,7 +84,7 @@ func (s *state) save(ctx context.Context) error {
 		case err == nil:
 			continue
 		case !errors.Is(err, feeds.ErrConcurrentRun):
-			return fmt.Errorf("--state %s: the output is complete, but the state is not saved, so that the next run writes the same changes again: %w", p.name, err)
+			return fmt.Errorf("--state %s: the output is complete, but the state was not saved; the next run writes the same changes again: %w", p.name, err)
 		}
 		if err := s.forget(ctx); err != nil {
 			return fmt.Errorf("--state %s: another run has used it at the same time, and it cannot be reset: run with --reset: %w", p.name, err)
@@ -94,7 +94,7 @@ func (s *state) save(ctx context.Context) error {
 	return nil
 }
 
-// forget makes the next run read everything, also if further runs save at the same time.
+// forget makes the next run read everything, even if other runs save at the same time.
 func (s *state) forget(ctx context.Context) error {
 	for _, p := range s.places {
 		err := feeds.ErrConcurrentRun

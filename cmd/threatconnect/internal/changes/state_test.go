@@ -58,7 +58,7 @@ func TestStateThatCannotBeUsed(t *testing.T) {
 		"another file":    {func(_ *instance, path string) error { return os.WriteFile(path, []byte(`{"hello":1}`), 0o600) }, nil, "something other than a cursor"},
 		"damaged":         {func(_ *instance, path string) error { return os.Truncate(path, 40) }, nil, "or a damaged one"},
 		"directory":       {func(_ *instance, path string) error { _ = os.Remove(path); return os.Mkdir(path, 0o700) }, nil, "is not a file"},
-		"other selection": {nil, []string{"--min-rating", "2"}, "(no flags, now --min-rating 2), so that continuing would leave gaps: name another state, or run with --reset"},
+		"other selection": {nil, []string{"--min-rating", "2"}, "(no flags, now --min-rating 2), and continuing would leave gaps: name another state, or run with --reset"},
 		"other format":    {nil, []string{"--format", "blocklist"}, "now --format blocklist)"},
 		"other output": {func(i *instance, path string) error {
 			return succeed(i, "--reset", "--format", "blocklist")
@@ -69,7 +69,7 @@ func TestStateThatCannotBeUsed(t *testing.T) {
 		"other instance": {func(i *instance, _ string) error {
 			i.env["TC_BASE_URL"] = strings.Replace(i.env["TC_BASE_URL"], "127.0.0.1", "localhost", 1)
 			return nil
-		}, nil, "--state is of another instance"},
+		}, nil, "--state belongs to another instance"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -20,9 +20,9 @@ func withArguments(ctx context.Context, args []string) context.Context {
 	return context.WithValue(ctx, argumentsKey{}, args)
 }
 
-// wrongArgument returns the error for an argument that cmd does not take. It says where the argument is and
-// which flag is probably meant, and repeats nothing of it: it can be a secret, as in api_secret_key=SECRET.
-// arg can lack the hyphens at its beginning, and a value after an equals sign.
+// wrongArgument returns the error for an argument that cmd does not take. It contains the position of the argument
+// and the flag that is probably meant, but no part of the argument, which can be a secret, as in
+// api_secret_key=SECRET. arg may lack the hyphens at its beginning, and a value after an equals sign.
 func wrongArgument(cmd *cobra.Command, arg, rule string) error {
 	all, _ := cmd.Context().Value(argumentsKey{}).([]string)
 	arg = strings.TrimLeft(arg, "-")
@@ -40,8 +40,8 @@ func wrongArgument(cmd *cobra.Command, arg, rule string) error {
 	return UsageError("%s %s", position, rule)
 }
 
-// flagError returns the error of the command line for one of parsing flags. It names flags that exist, and
-// repeats no value and no other name.
+// flagError returns the error of the command line for an error of pflag. It contains names of existing flags, and no
+// values or other names.
 func flagError(cmd *cobra.Command, err error) error {
 	const notFlag = "is not a flag of this command"
 	if e, ok := errors.AsType[*pflag.NotExistError](err); ok {

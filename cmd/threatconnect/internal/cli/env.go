@@ -1,5 +1,5 @@
-// Package cli is what the subcommands share: streams, exit codes, help, errors in the words of the
-// command line, and the flags that name an instance.
+// Package cli is shared by the subcommands: streams, exit codes, help, errors in the terms of the command
+// line, and the flags that name an instance.
 package cli
 
 import (
@@ -12,14 +12,14 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/secret"
 )
 
-// Exit codes. The platform reads them from the commands that it runs as jobs.
+// Exit codes. The platform reads them when it runs a command as a job.
 const (
 	Success = 0 // everything was done
 	Failure = 1 // nothing was done, or the command line is wrong
 	Partial = 3 // a part was done
 )
 
-// helpWidth is the width of help and, on terminals that do not tell theirs, of messages.
+// helpWidth is the width of help, and of messages on terminals of unknown width.
 const helpWidth = 80
 
 // Env is the environment that a command runs in.

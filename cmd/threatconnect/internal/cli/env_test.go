@@ -86,7 +86,7 @@ func TestHelp(t *testing.T) {
 	for _, args := range [][]string{{"work", "--help"}, {"help", "work"}} {
 		code, long := run(args...)
 		assert.Equal(t, Success, code)
-		assert.Regexp(t, `(?s)Long text\..*Flags:.*--log-level.*--rare.*--usual.*Flags that the platform gives its jobs:.*--tc_log_level.*--tc_log_path`, long)
+		assert.Regexp(t, `(?s)Long text\..*Flags:.*--log-level.*--rare.*--usual.*Flags for jobs of the platform:.*--tc_log_level.*--tc_log_path`, long)
 	}
 	code, _ = run("work", "hard")
 	assert.Equal(t, Failure, code, "arguments that are not flags")

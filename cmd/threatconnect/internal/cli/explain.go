@@ -15,7 +15,7 @@ import (
 // errNoAnswer ends a first request that takes too long.
 var errNoAnswer = errors.New("the instance does not answer: check the host and the port of TC_BASE_URL, and the proxy")
 
-// Explain says in one sentence what went wrong and how to fix it, in the words of the command line.
+// Explain returns the error and its fix as a sentence in the terms of the command line.
 func Explain(err error) string {
 	switch {
 	case errors.Is(err, errNoAnswer):
@@ -23,7 +23,7 @@ func Explain(err error) string {
 	case errors.Is(err, threatconnect.ErrClockSkew):
 		return "the platform refuses the time of this machine: set its clock"
 	case errors.Is(err, threatconnect.ErrSignature):
-		return "the platform refuses the signature: check TC_ACCESS_ID and TC_SECRET_KEY, and set the key in single quotes, so that the shell leaves it alone"
+		return "the platform refuses the signature: check TC_ACCESS_ID and TC_SECRET_KEY, and set the key in single quotes, so that the shell keeps $ and !"
 	case errors.Is(err, threatconnect.ErrTokenRefused):
 		return "the platform refuses the token: get a new one for TC_TOKEN"
 	case errors.Is(err, threatconnect.ErrOwnerRefused):
@@ -43,7 +43,7 @@ func Explain(err error) string {
 	return text
 }
 
-// InFlagWords returns a text of the library in the words of the command line.
+// InFlagWords returns a text of the library in the terms of the command line.
 func InFlagWords(text string) string { return withoutGoNames(inFlagWords.Replace(text)) }
 
 // inFlagWords replaces the names of the Go API in errors by flags.
@@ -54,7 +54,7 @@ var inFlagWords = strings.NewReplacer(
 	"raise the size limit", "raise --max-size",
 	"use a Mutex, UserAgent or another type by name if it is one", "a mutex, a user agent and the like need a format that names the type, as csv or jsonl",
 	"name of the feed is missing for a feed with groups; choose one that stays the same", "--feed is missing for a feed with groups: choose a name that stays the same",
-	"make the client with Token or TokenFunc", "set TC_TOKEN in place of TC_ACCESS_ID and TC_SECRET_KEY",
+	"make the client with Token or TokenFunc", "set TC_TOKEN instead of TC_ACCESS_ID and TC_SECRET_KEY",
 	", or WithPlainHTTP", "",
 	", or raise WithMaxResponseBytes", "",
 	" (APIError.Foreign names it)", "",
@@ -62,7 +62,7 @@ var inFlagWords = strings.NewReplacer(
 	" (unwrap RequestError.Err to read it)", "",
 )
 
-// goAdvice matches what errors advise to programs in addition to people.
+// goAdvice matches advice to programs.
 var goAdvice = regexp.MustCompile(`,? or (?:set|clear|change the) \w+ of (?:an|the) ioc\.Parser(?: if it is a URL)?`)
 
 // goName matches names of the Go API.
@@ -71,7 +71,7 @@ var goName = regexp.MustCompile(`\b(?:client|ioc|DataStore)\.[A-Z]|\b(?:With|Lin
 // quoted matches names of things of the platform.
 var quoted = regexp.MustCompile(`"[^"]*"`)
 
-// withoutGoNames drops the parts of an error, after the first, that have names of the Go API.
+// withoutGoNames drops the parts of an error, except the first, that contain names of the Go API.
 func withoutGoNames(text string) string {
 	parts := strings.Split(goAdvice.ReplaceAllString(text, ""), "; ")
 	return strings.Join(slices.DeleteFunc(parts, func(part string) bool {
@@ -79,8 +79,8 @@ func withoutGoNames(text string) string {
 	}), "; ")
 }
 
-// Plain returns the text of an error as one line that is safe to print, without the names of the packages
-// that it comes from. Joined errors are separated by semicolons.
+// Plain returns the text of an error as one line that is safe to print, without the names of packages. Joined
+// errors are separated by semicolons.
 func Plain(err error) string {
 	text := Clean(strings.ReplaceAll(err.Error(), "\n", "; "))
 	for _, name := range []string{"threatconnect: ", "ioc: ", "feeds: "} {

@@ -27,7 +27,7 @@ func TestExplain(t *testing.T) {
 		"already exists":                         threatconnect.ErrExists,
 		"text is in UTF-16; convert it to UTF-8": &ioc.Error{Field: "text", Rule: "is in UTF-16", Fix: "convert it to UTF-8"},
 		"address is wrong; drop the port":        &ioc.Error{Field: "address", Rule: "is wrong", Fix: "drop the port, or set SplitPort of an ioc.Parser"},
-		"credentials must be a token; set TC_TOKEN in place of TC_ACCESS_ID and TC_SECRET_KEY": &threatconnect.ValidationError{Field: "credentials", Rule: "must be a token", Fix: "make the client with Token or TokenFunc"},
+		"credentials must be a token; set TC_TOKEN instead of TC_ACCESS_ID and TC_SECRET_KEY": &threatconnect.ValidationError{Field: "credentials", Rule: "must be a token", Fix: "make the client with Token or TokenFunc"},
 		"type is wrong":                        &threatconnect.ValidationError{Field: "type", Rule: "is wrong", Fix: "list its types with client.Types.Indicators"},
 		`type is "a client.A"; use "client.B"`: &threatconnect.ValidationError{Field: "type", Rule: `is "a client.A"`, Fix: `use "client.B"`},
 		"403; list the owners that the API user can see with threatconnect lookup --owners": errors.New("threatconnect: 403; list the owners that the API user can see with client.Owners"),

@@ -42,8 +42,8 @@ func FlagGroup(cmd *cobra.Command, heading string, names ...string) {
 	cmd.Annotations[flagGroups] += heading + "\t" + strings.Join(names, "\t") + "\n"
 }
 
-// setHelp gives a command and its subcommands two helps: -h is the short one, within 25 lines, and
-// --help and the command help are complete.
+// setHelp gives a command and its subcommands two helps: -h is short, within 25 lines, and --help and the
+// command help are complete.
 func setHelp(root *cobra.Command) {
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { cmd.Print(longHelp(cmd)) })
 	flags := root.PersistentFlags()
@@ -89,7 +89,7 @@ func shortHelp(cmd *cobra.Command) string {
 	return head(cmd) + section("Flags", flagUsages(main)) + more
 }
 
-// longHelp returns everything that there is to say.
+// longHelp returns the complete help.
 func longHelp(cmd *cobra.Command) string {
 	grouped, inGroup := "", map[string]bool{}
 	for line := range strings.Lines(cmd.Annotations[flagGroups]) {
@@ -122,10 +122,10 @@ func longHelp(cmd *cobra.Command) string {
 		heading = "Other flags"
 	}
 	return b + grouped + section(heading, flagUsages(own)) +
-		section("Flags that the platform gives its jobs", flagUsages(platform))
+		section("Flags for jobs of the platform", flagUsages(platform))
 }
 
-// head returns what both helps begin with.
+// head returns the common beginning of both helps.
 func head(cmd *cobra.Command) string {
 	var b strings.Builder
 	usage := cmd.UseLine()

@@ -14,7 +14,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// platformFlag is the annotation of flags whose names the platform has chosen.
+// platformFlag is the annotation of flags that the platform defines.
 const platformFlag = "platform"
 
 // Instance names an instance and the API user. Its fields come from the environment and from flags,
@@ -24,13 +24,13 @@ type Instance struct {
 	AccessID  string // TC_ACCESS_ID, --api_access_id
 	SecretKey string // TC_SECRET_KEY, TC_SECRET_KEY_FILE, --api_secret_key
 	Token     string // TC_TOKEN, TC_TOKEN_FILE
-	From      string // the variable or flag that SecretKey or Token is from
+	From      string // the variable or flag of SecretKey or Token
 	product   string
 	env       *Env // where Check reads secrets from
 }
 
-// Register adds the flags of an instance. name is the name of the command in the User-Agent header. Check
-// adds the secrets of the environment, so that help reads no file.
+// Register adds the flags of an instance. name is the name of the command in the User-Agent header. Secrets of
+// the environment are read by Check, not by Register, because help must not read files.
 func (i *Instance) Register(env *Env, flags *pflag.FlagSet, name string) {
 	*i = Instance{
 		BaseURL: env.Getenv("TC_BASE_URL"), AccessID: env.Getenv("TC_ACCESS_ID"),
@@ -52,8 +52,8 @@ The environment names the instance and the API user:
   TC_SECRET_KEY_FILE, TC_TOKEN_FILE
                    files that contain the key or the token, instead of variables`
 
-// Text adds a flag whose default is the present value of into, which help does not show: it may be a
-// secret.
+// Text adds a flag whose default is the current value of into. Help does not show the default, because it can be
+// a secret.
 func Text(flags *pflag.FlagSet, into *string, name, usage string) {
 	flags.Var((*textValue)(into), name, usage)
 }
@@ -77,7 +77,7 @@ func (v *textValue) Set(s string) error { *v = textValue(s); return nil }
 func (v *textValue) String() string     { return "" }
 func (v *textValue) Type() string       { return "string" }
 
-// InProcess reports whether no instance is named, so that a test server in the process replaces it.
+// InProcess reports whether no instance is named. A test server in the process then replaces it.
 func (i *Instance) InProcess() bool { return i.BaseURL == "" }
 
 // Check reads the secret key and the token of the environment, unless a flag sets the key. It refuses
@@ -96,7 +96,7 @@ func (i *Instance) Check() error {
 	case i.Token == "" && i.AccessID == "":
 		return UsageError("TC_ACCESS_ID is not set: set TC_ACCESS_ID and TC_SECRET_KEY, or TC_TOKEN")
 	case i.Token == "" && i.SecretKey == "":
-		return UsageError("TC_SECRET_KEY is not set: set it in single quotes, so that the shell leaves $ and ! alone")
+		return UsageError("TC_SECRET_KEY is not set: set it in single quotes, so that the shell keeps $ and !")
 	}
 	return nil
 }
@@ -134,8 +134,8 @@ func (i *Instance) Client(log *slog.Logger, options ...threatconnect.Option) (*t
 	return threatconnect.NewClient(i.BaseURL, credentials, options...)
 }
 
-// TestServer returns a client of a test server in the process, and says so. It refuses credentials
-// without an instance. fill, if not nil, adds the data of the server.
+// TestServer returns a client of a test server in the process, and prints a message about it. Credentials
+// without an instance are an error. fill, if not nil, adds the data of the server.
 func (i *Instance) TestServer(env *Env, log *slog.Logger, fill func(*threatconnecttest.Server) error, options ...threatconnecttest.Option) (*threatconnect.Client, error) {
 	if err := i.Check(); err != nil {
 		return nil, err
@@ -150,15 +150,15 @@ func (i *Instance) TestServer(env *Env, log *slog.Logger, fill func(*threatconne
 	return srv.Client(threatconnect.WithUserAgent(i.product), threatconnect.WithLogger(log)), nil
 }
 
-// connectTime limits the first request of a command, so that a wrong host or port is an error soon.
+// connectTime limits the first request of a command, to report a wrong host or port soon.
 const connectTime = 12 * time.Second
 
 // errNoOwners is the answer of a server that reports a wrong path as an empty list.
 var errNoOwners = errors.New("the instance lists no owners: is /api missing at the end of the base URL?")
 
-// CheckOwners reads the owners that the API user sees, and refuses names that are not among them. It is
-// the first request of a command: it fails within 15 seconds if the instance cannot be reached, and
-// tells whether URL, credentials and clock are right.
+// CheckOwners reads the owners that the API user sees, and returns an error if one of names is not among them. It
+// is the first request of a command: it fails within 15 seconds if the instance cannot be reached, and detects a
+// wrong URL, wrong credentials and a wrong clock.
 func CheckOwners(ctx context.Context, client *threatconnect.Client, names ...string) ([]threatconnect.Owner, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, connectTime, errNoAnswer)
 	defer cancel()

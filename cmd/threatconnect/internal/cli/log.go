@@ -78,7 +78,7 @@ func utc(groups []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// logWriter keeps the first error of what it writes to.
+// logWriter is a writer that records its first error.
 type logWriter struct {
 	w    io.Writer
 	file *os.File // nil for stderr, which is not closed

@@ -11,8 +11,8 @@ import (
 // maxMessage is the number of characters of an exit message that the platform shows.
 const maxMessage = 255
 
-// Message returns the text as the platform shows it as the exit message of a job: a line of up to 255
-// characters that are printable. A longer text is cut and ends with an ellipsis.
+// Message returns the text in the form of an exit message of a job: one line of up to 255 printable characters. A
+// longer text is cut and ends with an ellipsis.
 func Message(text string) string {
 	runes := []rune(Clean(strings.Join(strings.FieldsFunc(text, func(r rune) bool {
 		return unicode.IsSpace(r) || unicode.IsControl(r)

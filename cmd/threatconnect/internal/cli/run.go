@@ -8,14 +8,14 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// ExitCode is an error that ends the command with an exit code. The command has already said why.
+// ExitCode is an error that ends the command with an exit code. The command has already printed the reason.
 type ExitCode int
 
 // Error returns the code in words. It is never printed.
 func (c ExitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
 
-// Run runs the command that args name and returns the exit code of the process. It prints the error of
-// the command, if any, in the words of the command line.
+// Run runs the command that args name and returns the exit code of the process. It prints the error of the
+// command, if any, in the terms of the command line.
 func Run(ctx context.Context, root *cobra.Command, env *Env, args []string) int {
 	root.SetIn(env.Stdin)
 	root.SetOut(env.Stdout)

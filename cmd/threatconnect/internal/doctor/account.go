@@ -15,7 +15,7 @@ import (
 
 // Offsets of the clock.
 const (
-	refusedOffset = 5 * time.Minute // from which the platform refuses signatures
+	refusedOffset = 5 * time.Minute // the platform refuses signatures from here on
 	warnedOffset  = 2 * time.Minute
 )
 
@@ -25,9 +25,9 @@ func (e *exam) clock(ctx context.Context) check {
 	date, err := http.ParseTime(x.header.Get("Date"))
 	if err != nil {
 		if errors.Is(e.firstErr, threatconnect.ErrClockSkew) {
-			return fail("the instance refuses the time of this machine, and does not say its own", "set the clock of this machine")
+			return fail("the instance refuses the time of this machine, and does not report its own", "set the clock of this machine")
 		}
-		return unsure("the instance does not say its time")
+		return unsure("the instance does not report its time")
 	}
 	// The header has whole seconds, and was written at some time between request and response.
 	offset := x.start.Add(x.end.Sub(x.start) / 2).Sub(date.Add(time.Second / 2)).Round(time.Second)
@@ -71,7 +71,7 @@ func (e *exam) credentials(ctx context.Context) check {
 	case errors.Is(err, threatconnect.ErrClockSkew):
 		return check{Result: notChecked, Seen: "the time of the signature is refused, see clock"}.with(sent...)
 	case errors.Is(err, threatconnect.ErrSignature):
-		return fail("the signature is refused", "check TC_SECRET_KEY: set it in single quotes, so that the shell leaves $ and ! alone. If it is right, a proxy changes the path or the query of requests").with(sent...)
+		return fail("the signature is refused", "check TC_SECRET_KEY: set it in single quotes, so that the shell keeps $ and !. If it is right, a proxy changes the path or the query of requests").with(sent...)
 	case errors.Is(err, threatconnect.ErrTokenRefused):
 		return fail("the token is refused", "get a new one for TC_TOKEN").with(sent...)
 	case errors.Is(err, threatconnect.ErrForbidden):
@@ -92,11 +92,11 @@ func (e *exam) user(ctx context.Context) check {
 	case err != nil:
 		return unread("the API user", err)
 	case u.Role == "":
-		return pass("the instance knows the API user, and does not say its role").with("user: " + u.UserName)
+		return pass("the instance knows the API user, and does not report the role").with("user: " + u.UserName)
 	case slices.Contains(systemRoles, u.Role):
 		return pass("role: %s", u.Role).with("user: " + u.UserName)
 	}
-	return pass("the API user has a role of the instance's own").with("user: "+u.UserName, "role: "+u.Role)
+	return pass("the API user has a custom role").with("user: "+u.UserName, "role: "+u.Role)
 }
 
 func (e *exam) seeOwners(context.Context) check {
@@ -151,7 +151,7 @@ func (e *exam) samples(ctx context.Context) check {
 		return unread("the indicators of the owner", err)
 	}
 	if e.indicators = page.Items; len(page.Items) == 0 {
-		return unsure("the owner can be read, and has no indicators: name an owner that has some by --owner")
+		return unsure("the owner can be read, and has no indicators: name an owner that has some with --owner")
 	}
 	groups, err := e.sampled.Groups.List(ctx, &threatconnect.GroupListOptions{ListOptions: threatconnect.ListOptions{Limit: 100}})
 	if err != nil {

@@ -22,17 +22,17 @@ const (
 	passed     result = "ok"
 	warned     result = "warning"
 	failed     result = "failed"
-	unknown    result = "unknown"     // only writing tells, or the instance has no data that tells
-	notChecked result = "not checked" // it needs a check that failed or was not made
+	unknown    result = "unknown"     // needs writes, or data that the instance does not have
+	notChecked result = "not checked" // depends on a check that failed or was not made
 )
 
-// check is one check and its outcome. Seen and Fix hold no value of the instance.
+// check is one check and its outcome. Seen and Fix contain no value of the instance.
 type check struct {
 	Name   string `json:"name"`
 	Result result `json:"result"`
-	Seen   string `json:"seen"`          // what the check saw
+	Seen   string `json:"seen"`          // observation
 	Fix    string `json:"fix,omitempty"` // how to fix it
-	// Details are lines for the user. They can hold values of the instance, so the report omits them.
+	// Details are lines for the user. They can contain values of the instance, so the report omits them.
 	Details []string `json:"-"`
 }
 
@@ -58,7 +58,7 @@ func cause(err error) string {
 	if api, ok := errors.AsType[*threatconnect.APIError](err); ok {
 		switch {
 		case api.HTML:
-			return fmt.Sprintf("an HTML page with status %d comes in place of a response", api.StatusCode)
+			return fmt.Sprintf("the response is an HTML page with status %d", api.StatusCode)
 		case api.Message != "":
 			return fmt.Sprintf("status %d: %s", api.StatusCode, api.Message)
 		}
@@ -75,13 +75,12 @@ func cause(err error) string {
 	return "there is no response"
 }
 
-// unread is the check of something that cannot be read.
+// unread returns the check of something that cannot be read.
 func unread(what string, err error) check {
 	return fail(what+" cannot be read: "+cause(err), "check the role of the API user, and try again").with(cli.Plain(err))
 }
 
-// report is what a user can give to the project. It holds no value of the instance: counts and shapes
-// only.
+// report is attached to issues. It contains counts and shapes, and no value of the instance.
 type report struct {
 	SDK      string              `json:"sdk"`
 	System   string              `json:"system"`
@@ -96,10 +95,10 @@ type finding struct {
 	Name     string   `json:"name"`
 	About    string   `json:"about"`
 	Presence presence `json:"presence"`
-	Writes   bool     `json:"needsWrite"` // only --write tells
+	Writes   bool     `json:"needsWrite"` // known only with --write
 }
 
-// newReport makes the report of what was checked and exchanged.
+// newReport returns the report of the checks and exchanges.
 func newReport(writes bool, checks []check, all []*exchange) *report {
 	r := &report{
 		SDK: threatconnect.Version, System: runtime.GOOS + "/" + runtime.GOARCH,
@@ -143,7 +142,7 @@ func (p *printer) printf(format string, args ...any) {
 	}
 }
 
-// check prints a check: name, result and what was seen, and under it how to fix it and the details.
+// check prints a check: name, result and observation, and below them the fix and the details.
 func (p *printer) check(c check) {
 	shown := fmt.Sprintf("%-*s", resultColumn, c.Result)
 	if color, ok := resultColors[c.Result]; ok && p.color {
@@ -154,7 +153,7 @@ func (p *printer) check(c check) {
 		lines = append(lines, p.wrap("Fix: "+c.Fix)...)
 	}
 	for _, d := range c.Details {
-		lines = append(lines, p.wrap(cli.Clean(d))...) // it can repeat what the instance sent
+		lines = append(lines, p.wrap(cli.Clean(d))...) // it can contain text of the instance
 	}
 	p.printf("%-*s%s%s\n", nameColumn, c.Name, shown, lines[0])
 	for _, line := range lines[1:] {

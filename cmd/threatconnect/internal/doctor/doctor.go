@@ -1,5 +1,5 @@
-// Package doctor checks an instance of ThreatConnect step by step, and reports in which ways it differs
-// from the documentation.
+// Package doctor checks an instance of ThreatConnect step by step, and reports how it differs from the
+// documentation.
 package doctor
 
 import (
@@ -46,7 +46,7 @@ Exit codes: 0 if nothing failed, 1 if something failed.
   HTTPS_PROXY      URL of the proxy
   NO_PROXY         hosts to reach without the proxy`
 
-// limits bound the checks of the network, so that a wrong host or port fails within 15 seconds.
+// limits are the timeouts of the network checks. A wrong host or port fails within 15 seconds.
 type limits struct {
 	connect time.Duration // for the name server, and for a connection
 	first   time.Duration // for the first response
@@ -70,7 +70,7 @@ type exam struct {
 
 	transport http.RoundTripper // nil connects to the instance
 
-	label      string // random, of what the doctor creates or looks for in vain
+	label      string // random name of scratch items, and of items that do not exist
 	url        *url.URL
 	proxyURL   *url.URL // nil for none
 	rec        *recorder
@@ -81,7 +81,7 @@ type exam struct {
 	owners     []threatconnect.Owner
 	sampled    *threatconnect.Client // in the owner that indicators is from
 	indicators []threatconnect.Indicator
-	scratch    *scratch // nil as long as nothing was created
+	scratch    *scratch // nil if nothing was created
 	imported   *threatconnect.BatchStatus
 }
 
@@ -95,32 +95,32 @@ type step struct {
 
 // steps are all checks in their order. The clean-up follows them.
 var steps = []step{
-	{"base URL", "", (*exam).baseURL, false},
-	{"DNS", "base URL", (*exam).dns, false},
-	{"TCP", "DNS", (*exam).tcp, false},
-	{"proxy", "TCP", (*exam).tunnel, false},
-	{"TLS", "proxy", (*exam).secure, false},
-	{"API", "TLS", (*exam).api, false},
-	{"clock", "API", (*exam).clock, false},
-	{"credentials", "API", (*exam).credentials, false},
-	{"API user", "credentials", (*exam).user, false},
-	{"owners", "credentials", (*exam).seeOwners, false},
-	{"indicator types", "credentials", (*exam).indicatorTypes, false},
-	{"attribute types", "credentials", (*exam).attributeTypes, false},
-	{"owner", "owners", (*exam).samples, false},
-	{"page size", "owner", (*exam).pageSize, false},
-	{"ThreatAssess", "owner", (*exam).threatAssess, false},
-	{"missing items", "owner", (*exam).absent, false},
-	{"bulk reports", "owners", (*exam).bulk, false},
-	{"batch job", "owners", (*exam).batchJob, true},
-	{"batch import", "batch job", (*exam).batchImport, true},
-	{"error file", "batch import", (*exam).errorFile, true},
-	{"read back", "batch import", (*exam).readBack, true},
-	{"write modes", "read back", (*exam).writeModes, true},
-	{"create existing", "read back", (*exam).existing, true},
-	{"disputed rules", "read back", (*exam).disputed, true},
-	{"compression", "credentials", (*exam).compression, false},
-	{"requests", "credentials", (*exam).requests, false},
+	{name: "base URL", run: (*exam).baseURL},
+	{name: "DNS", needs: "base URL", run: (*exam).dns},
+	{name: "TCP", needs: "DNS", run: (*exam).tcp},
+	{name: "proxy", needs: "TCP", run: (*exam).tunnel},
+	{name: "TLS", needs: "proxy", run: (*exam).secure},
+	{name: "API", needs: "TLS", run: (*exam).api},
+	{name: "clock", needs: "API", run: (*exam).clock},
+	{name: "credentials", needs: "API", run: (*exam).credentials},
+	{name: "API user", needs: "credentials", run: (*exam).user},
+	{name: "owners", needs: "credentials", run: (*exam).seeOwners},
+	{name: "indicator types", needs: "credentials", run: (*exam).indicatorTypes},
+	{name: "attribute types", needs: "credentials", run: (*exam).attributeTypes},
+	{name: "owner", needs: "owners", run: (*exam).samples},
+	{name: "page size", needs: "owner", run: (*exam).pageSize},
+	{name: "ThreatAssess", needs: "owner", run: (*exam).threatAssess},
+	{name: "missing items", needs: "owner", run: (*exam).absent},
+	{name: "bulk reports", needs: "owners", run: (*exam).bulk},
+	{name: "batch job", needs: "owners", run: (*exam).batchJob, writes: true},
+	{name: "batch import", needs: "batch job", run: (*exam).batchImport, writes: true},
+	{name: "error file", needs: "batch import", run: (*exam).errorFile, writes: true},
+	{name: "read back", needs: "batch import", run: (*exam).readBack, writes: true},
+	{name: "write modes", needs: "read back", run: (*exam).writeModes, writes: true},
+	{name: "create existing", needs: "read back", run: (*exam).existing, writes: true},
+	{name: "disputed rules", needs: "read back", run: (*exam).disputed, writes: true},
+	{name: "compression", needs: "credentials", run: (*exam).compression},
+	{name: "requests", needs: "credentials", run: (*exam).requests},
 }
 
 // Command returns the command doctor.
@@ -168,7 +168,7 @@ func (e *exam) command() *cobra.Command {
 	flags.BoolVar(&asJSON, "json", false, "print the report instead of text")
 	e.inst.Register(e.env, flags, "doctor")
 	log.Register(flags)
-	log.Level = slog.LevelError // the checks say what the client would warn of
+	log.Level = slog.LevelError // the checks report what the client would log as warnings
 	cli.MainFlags(cmd, "base-url", "owner", "write", "report", "json")
 	return cmd
 }
@@ -234,7 +234,7 @@ func (e *exam) checks(ctx context.Context, show func(check)) []check {
 			c.Seen = "stopped"
 		case !blocked[s.needs]:
 			if c = s.run(e, ctx); ctx.Err() != nil {
-				c = check{Result: notChecked, Seen: "stopped"} // what was interrupted has not failed
+				c = check{Result: notChecked, Seen: "stopped"} // an interrupted check has not failed
 			}
 		}
 		blocked[s.name] = c.Result == failed || c.Result == notChecked
@@ -244,7 +244,7 @@ func (e *exam) checks(ctx context.Context, show func(check)) []check {
 		add("clean-up", e.cleanUp(ctx))
 	}
 	if e.writeTo == "" {
-		add("batch import", check{Result: unknown, Seen: "only writing tells: whether the batch API is on, whether the API user may import, how errors are reported, and what jobs do to existing attributes and tags", Fix: "name a scratch owner by --write"})
+		add("batch import", check{Result: unknown, Seen: "needs writes: whether the batch API is on, whether the API user may import, how errors are reported, and how jobs treat existing attributes and tags", Fix: "name a scratch owner with --write"})
 	}
 	return made
 }

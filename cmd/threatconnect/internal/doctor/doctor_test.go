@@ -129,7 +129,7 @@ func TestHealthyInstance(t *testing.T) {
 		"owners            ok           organizations: 1, communities: 1, sources: 1, others: 0\n",
 		"owner             ok           3 indicators and 1 group read\n                               owner: \"Example Source\"\n",
 		"ThreatAssess      ok           of 3 indicators, 3 have a score, 3 a rating and 3 a confidence\n",
-		"batch import      unknown      only writing tells",
+		"batch import      unknown      needs writes",
 		"Oddities of docs/wire.md: 0 seen, ",
 		", 0 warnings, 0 failed, 2 unknown, 0 not checked\n",
 	} {
@@ -157,7 +157,7 @@ func TestWrite(t *testing.T) {
 		"read back         ok ",
 		"write modes       ok           Singleton replaces an attribute, and Append keeps the tags\n",
 		"create existing   ok           creating an indicator that exists updates it\n",
-		"clean-up          ok           everything is removed; 2 batch jobs remain in the list of jobs\n",
+		"clean-up          ok           everything was removed; 2 batch jobs remain in the list of jobs\n",
 		"Oddities of docs/wire.md: 0 seen, 33 not seen, 1 unknown\n", // no batch job was refused
 	} {
 		assert.Contains(t, out, want)
@@ -267,7 +267,7 @@ func TestCauses(t *testing.T) {
 			require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: 429, Route: "/v2/whoami"}))
 		}, check: "requests", result: warned, want: "1 were refused by the rate limit"},
 		"login page": {set: always(threatconnecttest.Fault{Kind: threatconnecttest.FaultHTML}),
-			check: "API", result: failed, want: "an HTML page comes in place of the API"},
+			check: "API", result: failed, want: "the response is an HTML page"},
 		"redirect": {set: always(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: 302, Header: http.Header{"Location": {"https://hushed.example/"}}}),
 			check: "API", result: failed, want: "the server redirects to another URL (status 302)"},
 		"server error": {set: always(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: 502}),
@@ -289,12 +289,12 @@ func TestCauses(t *testing.T) {
 			c.vars["TC_BASE_URL"] = strings.TrimSuffix(c.vars["TC_BASE_URL"], "/api") + "/web"
 		}, check: "API", result: failed, want: "it usually ends in /api, but there is no API there, either"},
 		"path below /api": {set: func(c *clinic, _ *threatconnecttest.Server) { c.vars["TC_BASE_URL"] += "/v3" },
-			check: "API", result: failed, want: "the platform has nothing under the path of the base URL"},
+			check: "API", result: failed, want: "the platform has no API at the path of the base URL"},
 		"owner": {args: []string{"--owner", "Nobody"}, check: "owner", result: failed, want: "does not see the owner of --owner"},
 		"types": {set: always(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: 403, Route: "/v2/types/attributeTypes"}),
 			check: "attribute types", result: failed, want: "cannot be read: status 403 Forbidden"},
 		"missing as 403": {set: always(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: 403, Route: "/v2/indicators/{type}/{indicator}"}),
-			check: "missing items", result: warned, want: "refused with another error than 404: status 403 Forbidden"},
+			check: "missing items", result: warned, want: "that does not exist is not 404: status 403 Forbidden"},
 		"page size": {set: func(_ *clinic, srv *threatconnecttest.Server) {
 			require.NoError(t, srv.Inject(threatconnecttest.Fault{Kind: threatconnecttest.FaultStatus, Status: 400, Route: "/v2/indicators", Skip: 3, Times: 2}))
 		}, check: "page size", result: warned, want: "resultLimit=1000 is accepted, larger values are refused"},

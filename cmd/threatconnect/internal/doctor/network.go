@@ -113,7 +113,7 @@ func (e *exam) tcp(ctx context.Context) check {
 	return fail("the connection fails", "check the network and the host in "+variable).with(err.Error())
 }
 
-// firstCall sends the first request, which several checks are about: it reads the owners.
+// firstCall sends the first request, which reads the owners. Several checks use it.
 func (e *exam) firstCall(ctx context.Context) *exchange {
 	if e.first == nil {
 		ctx, cancel := context.WithTimeout(ctx, e.limits.first)
@@ -163,7 +163,7 @@ func (e *exam) secure(ctx context.Context) check {
 	return pass("%s", saw).with(details...)
 }
 
-// insecure says why there is no TLS connection.
+// insecure returns the check of a TLS connection that failed.
 func (e *exam) insecure(x *exchange) check {
 	if c, ok := errors.AsType[*tls.CertificateVerificationError](x.err); ok && len(c.UnverifiedCertificates) > 0 {
 		return e.untrusted(c, c.UnverifiedCertificates[0])
@@ -180,7 +180,7 @@ func (e *exam) insecure(x *exchange) check {
 	return fail("the TLS handshake fails", "check the host and the port in TC_BASE_URL, and whether a firewall is in the way").with(cli.Plain(e.firstErr))
 }
 
-// untrusted says why a certificate is not trusted.
+// untrusted returns the check of a certificate that is not trusted.
 func (e *exam) untrusted(err error, leaf *x509.Certificate) check {
 	details := []string{"issuer: " + leaf.Issuer.String(), fmt.Sprintf("valid from %s until %s", leaf.NotBefore.UTC().Format(time.DateOnly), leaf.NotAfter.UTC().Format(time.DateOnly))}
 	_, authority := errors.AsType[x509.UnknownAuthorityError](err)
@@ -213,9 +213,9 @@ func (e *exam) api(ctx context.Context) check {
 	case errors.Is(err, threatconnect.ErrRedirect):
 		return e.elsewhere(ctx, fmt.Sprintf("the server redirects to another URL (status %d)", x.status)).with("Location: " + x.header.Get("Location"))
 	case answered && api.HTML || x.isHTML():
-		return e.elsewhere(ctx, fmt.Sprintf("an HTML page comes in place of the API, as a login page or the page of a proxy (status %d)", x.status))
+		return e.elsewhere(ctx, fmt.Sprintf("the response is an HTML page, such as a login page or a page of a proxy (status %d)", x.status))
 	case answered && strings.HasPrefix(api.Message, "Could not find resource"):
-		return e.elsewhere(ctx, "the platform has nothing under the path of the base URL")
+		return e.elsewhere(ctx, "the platform has no API at the path of the base URL")
 	case errors.Is(err, threatconnect.ErrServer):
 		return fail("the server fails: "+cause(err), "try again later, and ask the administrator if it stays").with(cli.Plain(err))
 	case answered && (api.Message != "" || x.isJSON() && (x.status == http.StatusUnauthorized || x.status == http.StatusForbidden)):
@@ -230,9 +230,9 @@ func (e *exam) api(ctx context.Context) check {
 	return e.elsewhere(ctx, "the response is not from the API")
 }
 
-// elsewhere is the check of a base URL under which there is no API. It tries the URL with /api at its end.
+// elsewhere returns the check of a base URL without an API. It tries the URL with /api at its end.
 func (e *exam) elsewhere(ctx context.Context, saw string) check {
-	fix := "check TC_BASE_URL: open it in a browser, and ask whether a proxy answers in place of the instance"
+	fix := "check TC_BASE_URL: open it in a browser, and find out whether a proxy answers instead of the instance"
 	if e.endsInAPI() {
 		return fail(saw, fix)
 	}

@@ -9,19 +9,19 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// presence says whether an instance has an oddity.
+// presence is whether an instance has an oddity.
 type presence string
 
 const (
 	seen    presence = "seen"
 	absent  presence = "not seen"
-	unclear presence = "unknown" // no response tells
+	unclear presence = "unknown" // no response shows it
 )
 
-// oddity is a way in which instances differ, and how it is detected.
+// oddity is a difference between instances, with its detection.
 type oddity struct {
 	set    threatconnecttest.Oddity
-	writes bool // only the requests of --write tell
+	writes bool // detected only with --write
 	detect func(all []*exchange) presence
 }
 
@@ -154,7 +154,7 @@ func either(isSeen, isAbsent bool) presence {
 	return unclear
 }
 
-// eachResponse detects what any response shows.
+// eachResponse returns a detection that tries detect on every response.
 func eachResponse(detect func(*exchange) presence) func([]*exchange) presence {
 	return func(all []*exchange) presence {
 		found := unclear
@@ -170,7 +170,7 @@ func eachResponse(detect func(*exchange) presence) func([]*exchange) presence {
 	}
 }
 
-// on detects what the responses of a route show.
+// on returns a detection that tries detect on the responses of a route.
 func on(route string, detect func(*exchange) presence) func([]*exchange) presence {
 	return eachResponse(func(x *exchange) presence {
 		if x.route != route || x.status == 0 {
@@ -239,7 +239,7 @@ func countMissing(x *exchange) presence {
 	return either(!counted, counted)
 }
 
-// emptyList looks at the list that the doctor knows to be empty.
+// emptyList looks at a list that is known to be empty.
 func emptyList(odd func(*exchange) bool) func([]*exchange) presence {
 	return on("GET /v2/indicators", func(x *exchange) presence {
 		if !x.query.Has("filters") || x.status != 200 && x.status != 404 {
@@ -318,7 +318,7 @@ func exactTypeNames(x *exchange) presence {
 	return either(bad == 1, bad == 0)
 }
 
-// lateErrors looks for an error file that was missing before it was there.
+// lateErrors looks for an error file that was missing at first.
 func lateErrors(all []*exchange) presence {
 	missing, found := false, false
 	for _, x := range all {

@@ -45,7 +45,7 @@ func (e *exam) attributeTypes(ctx context.Context) check {
 	return pass("%s", cli.Count(int64(len(types)), "attribute type"))
 }
 
-// pageSizes are the limits that are tried, largest first.
+// pageSizes are the limits to try, largest first.
 var pageSizes = []int{10_000, 5_000, 1_000, 500}
 
 func (e *exam) pageSize(ctx context.Context) check {
@@ -122,7 +122,7 @@ func onOff(on bool) string {
 	return "off"
 }
 
-// absent asks for what is not there: how errors and empty lists are written, and observations.
+// absent requests items that do not exist, to see errors, empty lists and observations.
 func (e *exam) absent(ctx context.Context) check {
 	host := e.label + ".example"
 	empty, err := e.sampled.Indicators.List(ctx, &threatconnect.IndicatorListOptions{Filters: threatconnect.Filters{threatconnect.BySummary.Is(host)}})
@@ -136,7 +136,7 @@ func (e *exam) absent(ctx context.Context) check {
 		if err == nil {
 			return fail("an indicator that does not exist is found", "report this")
 		}
-		return warn("an indicator that does not exist is refused with another error than 404: "+cause(err), "report this: programs cannot tell that it is not there")
+		return warn("the error for an indicator that does not exist is not 404: "+cause(err), "report this: programs cannot detect that it is missing")
 	}
 	for _, i := range e.indicators {
 		if a := i.Meta().Additional; a != nil && a.ObservationCount > 0 {
@@ -163,7 +163,7 @@ func (e *exam) compression(context.Context) check {
 	return pass("the instance does not compress responses; the longest had %s bytes", cli.Number(int64(longest)))
 }
 
-// requests counts what was sent and what failed on the way.
+// requests counts the requests and their failures.
 func (e *exam) requests(context.Context) check {
 	sent, limited := e.rec.all(), 0
 	for _, x := range sent {

@@ -18,14 +18,14 @@ import (
 	"github.com/threatconnect-go/threatconnect"
 )
 
-// maxRecorded is the number of bytes of a response body that the recorder keeps.
+// maxRecorded is the number of bytes of a response body to record.
 const maxRecorded = 4 << 20
 
 // exchange is a request and its response.
 type exchange struct {
 	route      string // method and path, with {} in place of every value
 	query      url.Values
-	signed     string // the text whose signature was sent
+	signed     string // the string that was signed
 	authShape  string // the Authorization header without id, token and signature
 	start, end time.Time
 	tunneled   bool // the proxy, if any, has connected to the instance
@@ -41,8 +41,8 @@ type exchange struct {
 	facts []fact
 }
 
-// recorder is a transport that keeps what it sends and receives. It keeps no credential. It is safe for
-// concurrent use.
+// recorder is a transport that records requests and responses, without credentials. It is safe for concurrent
+// use.
 type recorder struct {
 	base http.RoundTripper
 	now  func() time.Time
@@ -129,7 +129,7 @@ func (r *recorder) all() []*exchange {
 	return slices.Clone(r.exchanges)
 }
 
-// authShape returns an Authorization header with the lengths of its parts in place of their values.
+// authShape returns an Authorization header with its values replaced by their lengths.
 func authShape(h http.Header) string {
 	scheme, rest, _ := strings.Cut(h.Get("Authorization"), " ")
 	id, signature, ok := strings.Cut(rest, ":")

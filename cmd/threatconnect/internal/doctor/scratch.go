@@ -17,16 +17,16 @@ import (
 
 // Limits of the batch jobs of --write.
 const (
-	jobTime      = 2 * time.Minute  // how long a job may take
-	cleanupTime  = time.Minute      // how long everything may take to be removed
-	errorsTries  = 6                // how often the error file is asked for
-	removeTries  = 3                // how often the items are removed until nothing is left
-	uploadTries  = 3                // how often a file is uploaded whose upload got no response
-	jobsPerWrite = 2                // how many jobs are created
+	jobTime      = 2 * time.Minute  // time limit of a job
+	cleanupTime  = time.Minute      // time limit of the removal
+	errorsTries  = 6                // requests for the error file
+	removeTries  = 3                // attempts to remove the items
+	uploadTries  = 3                // attempts to upload a file
+	jobsPerWrite = 2                // number of jobs
 	badAttribute = "no such type: " // begins the name of an attribute type that no instance has
 )
 
-// scratch is what --write creates in the owner.
+// scratch contains the items that --write creates in the owner.
 type scratch struct {
 	client *threatconnect.Client // in the owner
 	label  string
@@ -59,7 +59,7 @@ func newScratch(client *threatconnect.Client, label string) *scratch {
 	return s
 }
 
-// announcement says what --write is about to do.
+// announcement describes the effects of --write.
 func (s *scratch) announcement(owner string) string {
 	return fmt.Sprintf("--write creates a host, two files, a threat and two tags in the owner %q by %d batch jobs, and an incident, reads them, and removes them. All are named %s. The jobs stay in the list of jobs.",
 		owner, jobsPerWrite, s.label)
@@ -67,15 +67,15 @@ func (s *scratch) announcement(owner string) string {
 
 type object = map[string]any
 
-// batchFile is the content of a job. Associations must come after what they associate.
+// batchFile is the content of a job. Associations must come after the items that they associate.
 type batchFile struct {
 	Groups       []object `json:"group,omitempty"`
 	Indicators   []object `json:"indicator,omitempty"`
 	Associations []object `json:"association,omitempty"`
 }
 
-// content is the file of the first job. The attribute of the second file is of a type that no instance
-// has, so that the job has an error.
+// content returns the file of the first job. It has one error: the attribute of the second file is of a type that no
+// instance has.
 func (s *scratch) content() batchFile {
 	xid := threatconnect.XID("doctor", s.label)
 	return batchFile{
@@ -98,8 +98,8 @@ func md5Of(summary string) string { return summary[:32] }
 
 func attributes(typ, value string) []object { return []object{{"type": typ, "value": value}} }
 
-// change is the file of the second job, which is to replace the description and add a tag. Its second
-// item has no effect: it tells whether the instance takes the name of a type in another case.
+// change returns the file of the second job, which replaces the description and adds a tag. Its second item only shows
+// whether the instance accepts the name of a type in another case.
 func (s *scratch) change() batchFile {
 	return batchFile{Indicators: []object{
 		{"type": "Host", "summary": s.host, "attribute": attributes("Description", "second"), "tag": []object{{"name": s.tag + "-2"}}},
@@ -168,8 +168,8 @@ func (s *scratch) groups(ctx context.Context) ([]threatconnect.Group, error) {
 	return found, nil
 }
 
-// remove removes what was created and returns what may be left. A job that still runs could create
-// things again, so it waits for the jobs first.
+// remove removes the items and returns those that may be left. It first waits for the jobs, because a running job
+// could create items again.
 func (s *scratch) remove(ctx context.Context) (left []string) {
 	var running []string
 	for _, job := range s.jobs {
@@ -192,7 +192,7 @@ func (s *scratch) remove(ctx context.Context) (left []string) {
 	return append(running, left...)
 }
 
-// removeItems removes the items and returns what may be left. What is not there is removed.
+// removeItems removes the items and returns those that may be left. Missing items count as removed.
 func (s *scratch) removeItems(ctx context.Context) (left []string) {
 	try := func(what string, err error) {
 		if err != nil && !errors.Is(err, threatconnect.ErrNotFound) {

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// kind is how a JSON value is written.
+// kind is the form of a JSON value.
 type kind string
 
 const (
@@ -18,7 +18,7 @@ const (
 	isArray          kind = "array"
 	isBool           kind = "boolean"
 	isInteger        kind = "integer"
-	isWhole          kind = "whole decimal" // as 3.0
+	isWhole          kind = "whole decimal" // for example 3.0
 	isDecimal        kind = "decimal"
 	isText           kind = "string"
 	isEmptyText      kind = "empty string"
@@ -33,11 +33,11 @@ const (
 	isDay            kind = "date without time"
 )
 
-// fact says that a member of a JSON text is of a kind.
+// fact is the kind of a member of a JSON text.
 type fact struct {
-	path string // as in data.owner[].id
+	path string // for example data.owner[].id
 	kind kind
-	n    int // how often
+	n    int // number of occurrences
 }
 
 // key returns the name of the member.
@@ -45,14 +45,14 @@ func (f fact) key() string {
 	return strings.TrimRight(f.path[strings.LastIndexByte(f.path, '.')+1:], "[]")
 }
 
-// maxDepth is the depth up to which shapes are read, and maxFacts is how many members they have at most.
+// maxDepth is the maximum depth of shapes, and maxFacts their maximum number of members.
 const (
 	maxDepth = 20
 	maxFacts = 2000
 )
 
-// shape returns what is known about the JSON body of the response: kinds of members, without their
-// values. It ends where the text is not JSON.
+// shape returns the kinds of the members of the JSON body of the response, without their values, up to the
+// first syntax error.
 func (x *exchange) shape() []fact {
 	x.once.Do(func() {
 		if !x.isJSON() {
@@ -61,7 +61,7 @@ func (x *exchange) shape() []fact {
 		d := json.NewDecoder(bytes.NewReader(x.body))
 		d.UseNumber()
 		s := shaper{d: d, index: map[[2]string]int{}}
-		_ = s.value("", 0) // the facts up to the damage stay
+		_ = s.value("", 0) // the facts before a syntax error are kept
 		x.facts = s.facts
 	})
 	return x.facts

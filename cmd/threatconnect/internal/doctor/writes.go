@@ -17,7 +17,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/cli"
 )
 
-// batchJob creates the first job: it tells whether the batch API is on and the owner can be written.
+// batchJob creates the first job, which shows whether the batch API is on and the owner can be written.
 func (e *exam) batchJob(ctx context.Context) check {
 	if !e.sees(e.writeTo) {
 		return fail("the API user does not see the owner of --write", "check the name, and ask the administrator to give the API user access")
@@ -37,7 +37,7 @@ func (e *exam) batchJob(ctx context.Context) check {
 	return fail("no batch job can be created: "+cause(err), "try again, and report this if it stays").with(cli.Plain(err))
 }
 
-// batchImport imports by the first job.
+// batchImport imports the items of the first job.
 func (e *exam) batchImport(ctx context.Context) check {
 	began := e.now()
 	status, err := e.scratch.run(ctx, e.scratch.jobs[0], e.scratch.content())
@@ -52,7 +52,7 @@ func (e *exam) batchImport(ctx context.Context) check {
 	return pass("%s", saw)
 }
 
-// errorFile reads the errors of the first job, of which there is one on purpose.
+// errorFile reads the errors of the first job, which has one on purpose.
 func (e *exam) errorFile(ctx context.Context) check {
 	if e.imported.Errors == 0 {
 		return unsure("the job has no error, although an attribute is of an unknown type")
@@ -89,7 +89,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// readBack compares the host with what was imported.
+// readBack compares the host with the imported one.
 func (e *exam) readBack(ctx context.Context) check {
 	s := e.scratch
 	host, err := s.client.Indicators.Hosts.Get(ctx, s.host, &threatconnect.IndicatorGetOptions{Include: threatconnect.Include{Tags: true, Attributes: true}})
@@ -161,7 +161,7 @@ func (e *exam) writeModes(ctx context.Context) check {
 	}
 	var wrong []string
 	if got := descriptions(host); !slices.Equal(got, []string{"second"}) {
-		wrong = append(wrong, fmt.Sprintf("Singleton leaves %s of one type in place of the new one", cli.Count(int64(len(got)), "attribute")))
+		wrong = append(wrong, fmt.Sprintf("Singleton leaves %s of one type instead of the new one", cli.Count(int64(len(got)), "attribute")))
 	}
 	for _, tag := range []string{s.tag, s.tag + "-2"} {
 		if !slices.Contains(tagNames(host), tag) {
@@ -186,7 +186,7 @@ func (e *exam) existing(ctx context.Context) check {
 	return fail("an indicator cannot be created by a single request: "+cause(err), "check the role of the API user").with(cli.Plain(err))
 }
 
-// disputed makes requests to which instances are said to respond in two ways. The oddities say which.
+// disputed makes requests to which instances respond in two ways. The oddities show which way this one does.
 func (e *exam) disputed(ctx context.Context) check {
 	s := e.scratch
 	name, err := json.Marshal(object{"name": s.label})
@@ -214,15 +214,15 @@ func (e *exam) disputed(ctx context.Context) check {
 			return warn("a request gets no response: "+cause(err), "try again")
 		}
 	}
-	return pass("the oddities below say which of them the instance has")
+	return pass("see the oddities below")
 }
 
-// cleanUp removes what was created, also if ctx has ended.
+// cleanUp removes the scratch items, even if ctx has ended.
 func (e *exam) cleanUp(ctx context.Context) check {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 	defer cancel()
 	if left := e.scratch.remove(ctx); len(left) > 0 {
 		return fail(cli.Count(int64(len(left)), "thing")+" could not be removed", "remove them by hand").with(left...)
 	}
-	return pass("everything is removed; %s remain in the list of jobs", cli.Count(int64(len(e.scratch.jobs)), "batch job"))
+	return pass("everything was removed; %s remain in the list of jobs", cli.Count(int64(len(e.scratch.jobs)), "batch job"))
 }

@@ -32,7 +32,7 @@ Exit codes:
   3  some inputs could not be read to their end
 `
 
-// command is what the flags say, and what was found.
+// command contains the flags and the results.
 type command struct {
 	env     *cli.Env
 	types   map[ioc.Type]bool // to find; nil finds all but vulnerabilities
@@ -50,7 +50,7 @@ type command struct {
 	cves       int64
 }
 
-// indicator tells whether two matches are of the same indicator.
+// indicator identifies the indicator of a match.
 type indicator struct {
 	typ   ioc.Type
 	value string
@@ -126,7 +126,7 @@ func extracted() []ioc.Type {
 	}
 }
 
-// run reads the texts and writes what it finds.
+// run reads the inputs and writes their indicators.
 func (c *command) run(ctx context.Context, name string, files []string) error {
 	c.out, c.isTerminal = bufio.NewWriter(c.env.Stdout), cli.IsTerminal(c.env.Stdout)
 	c.array = cli.NewJSONArray(c.out)
@@ -171,7 +171,7 @@ func (c *command) run(ctx context.Context, name string, files []string) error {
 	return cli.ExitCode(cli.Partial)
 }
 
-// extractFile writes what is found in one text.
+// extractFile writes the indicators of one input.
 func (c *command) extractFile(ctx context.Context, name string) error {
 	text := c.env.Stdin
 	if name == "-" {
@@ -197,8 +197,8 @@ func (c *command) extractFile(ctx context.Context, name string) error {
 	return nil
 }
 
-// interruptible returns a reader that fails when the context ends, also while r waits. Call stop when
-// it is no longer read. The goroutine that reads r ends at the end of its present read.
+// interruptible returns a reader of r that fails when the context ends, even while r blocks. Call stop after
+// the last read. The goroutine that reads r can outlive stop until its current read returns.
 func interruptible(ctx context.Context, r io.Reader) (reader io.Reader, stop func()) {
 	pr, pw := io.Pipe()
 	go func() {
@@ -246,7 +246,7 @@ func (c *command) add(file string, m ioc.Match) error {
 	return err
 }
 
-// summarize says what was found and what was left out.
+// summarize prints the numbers of indicators found and left out.
 func (c *command) summarize() {
 	c.env.Printf("%s found", cli.Count(c.found, "indicator"))
 	for _, reason := range slices.SortedFunc(maps.Keys(c.excluded), func(a, b string) int {

@@ -64,15 +64,15 @@ type config struct {
 	showLines   bool
 }
 
-// memoryLimit is the heap in bytes from which garbage is collected more often, so that the process stays below
-// 64 MiB whatever the size of the feed.
+// memoryLimit is the limit for the garbage collector in bytes. It keeps the process below 64 MiB for feeds of any
+// size.
 const memoryLimit = 44 << 20
 
 // Command returns the command "feed". Running it changes the process: its memory is limited, and SIGPIPE is ignored.
 func Command(env *cli.Env) *cobra.Command {
 	cmd := command(env, nil)
 	cmd.PreRun = func(*cobra.Command, []string) {
-		signal.Ignore(syscall.SIGPIPE) // a reader of the summary that goes away is a write error
+		signal.Ignore(syscall.SIGPIPE) // a closed pipe becomes a write error
 		if env.Getenv("GOMEMLIMIT") == "" {
 			debug.SetMemoryLimit(memoryLimit)
 		}
@@ -194,7 +194,7 @@ func (c *config) register(env *cli.Env, cmd *cobra.Command) {
 	cli.MainFlags(cmd, "input", "owner", "tag", "exclude", "state", "spool", "remove-stale", "dry-run", "json")
 }
 
-// check refuses command lines that make no sense.
+// check returns an error for an invalid combination of flags.
 func (c *config) check(env *cli.Env) error {
 	if err := c.instance.Check(); err != nil {
 		return err

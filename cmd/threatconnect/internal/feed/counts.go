@@ -7,13 +7,13 @@ import (
 	"github.com/threatconnect-go/threatconnect"
 )
 
-// counts are the outcomes of the entries of the feeds of a run. Read is the sum of the others, apart from Vanished.
+// counts contains the outcomes of the entries of a run. Read is the sum of the others, except Vanished.
 type counts struct {
 	Read        int64 `json:"read"`        // entries of the feed
 	Imported    int64 `json:"imported"`    // confirmed by the platform
-	Unchanged   int64 `json:"unchanged"`   // as in the last run, and not sent; needs --state
-	Merged      int64 `json:"merged"`      // became a part of an earlier entry; needs --merge
-	Skipped     int64 `json:"skipped"`     // correct, and not to be imported
+	Unchanged   int64 `json:"unchanged"`   // the same as in the last run, not sent; needs --state
+	Merged      int64 `json:"merged"`      // combined with an earlier entry; needs --merge
+	Skipped     int64 `json:"skipped"`     // valid, but not imported
 	Invalid     int64 `json:"invalid"`     // break a rule, and were not sent
 	Failed      int64 `json:"failed"`      // refused by the platform, or saved only in part
 	Unprocessed int64 `json:"unprocessed"` // the import ended before
@@ -50,8 +50,8 @@ func (c *counts) kind(name string) *kindCount {
 	return k
 }
 
-// finish adds the counts of an import. ended says that it ended early: entries that were read and did not get to the
-// writer are then unprocessed.
+// finish adds the counts of an import. If it ended early, entries that were read and did not reach the writer are
+// unprocessed.
 func (c *counts) finish(stats threatconnect.BatchStats, ended bool) {
 	t := stats.Total()
 	c.Imported += t.Succeeded

@@ -39,7 +39,8 @@ func (in *input) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// inputKind is how the log and the summary call the input. They do not contain the URL, which may hold a key.
+// inputKind returns the name of the input in the log and the summary. They do not contain the URL, which can contain a
+// key.
 func (c *config) inputKind() string {
 	switch {
 	case c.input == "":
@@ -52,7 +53,7 @@ func (c *config) inputKind() string {
 	return "file"
 }
 
-// open opens the feed. A download that is as it was at the cursor returns [feeds.ErrNotModified].
+// open opens the feed. A download that has not changed since the cursor returns [feeds.ErrNotModified].
 func (im *importer) open(ctx context.Context, cursor threatconnect.Cursor) (*input, error) {
 	switch im.cfg.inputKind() {
 	case "sample":
@@ -117,8 +118,8 @@ func readHeader(path string) (http.Header, error) {
 	return http.Header(header), nil
 }
 
-// untilDone returns a reader of r that ends with ctx, also while r blocks, as a pipe or a terminal can forever. Its
-// goroutine can outlive ctx in its last Read.
+// untilDone returns a reader of r that fails when ctx ends, even while r blocks, as a pipe or a terminal can. Its
+// goroutine can outlive ctx until its current Read returns.
 func untilDone(ctx context.Context, r io.Reader) io.ReadCloser {
 	out, in := io.Pipe()
 	go func() {

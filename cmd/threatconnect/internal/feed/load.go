@@ -23,33 +23,33 @@ type load struct {
 	spool       threatconnect.Spool           // nil without --spool
 	state       *feeds.State                  // nil without --state
 	removeStale bool                          // compare the owner with the feed
-	current     func(threatconnect.BatchItem) // gets everything that is in the feed; nil unless it is compared
+	current     func(threatconnect.BatchItem) // called with every item of the feed; nil unless removeStale
 	ranged      bool                          // the items were read
 	kept        bool                          // the rest of the import is in the spool
 
-	now     origin // of the item that is on its way
+	now     origin // of the current item
 	checker threatconnect.Fingerprinter
 
 	mu         sync.Mutex                     // guards what follows and the counts of sum: errors come from other goroutines
 	before     counts                         // of the feeds before
 	sent       origins                        // of the items that were given to the writer
 	reported   map[int64]bool                 // the first items whose errors were reported, with a spool
-	early      []threatconnect.BatchItemError // of items that were not read yet, so that their lines are not known
+	early      []threatconnect.BatchItemError // of items that were not read yet, whose lines are unknown
 	attributes map[string]bool                // attribute types in the feed
 	lastLine   int                            // that was read
 	readErr    error                          // why the feed was not read to its end
 	imported   error                          // of Import
 }
 
-// Limits of what is remembered of a feed: attribute types, and as many errors as a BatchError has.
+// Limits of the attribute types and errors of a feed that are kept in memory.
 const (
 	maxAttributes      = 1000
 	maxAttributeLength = 255 // bytes of a type
 	maxReported        = 1000
 )
 
-// do imports the feed, and removes what is stale. It returns why the import ended early, or nil, and adds the
-// counts to the summary in any case.
+// do imports the feed, and removes stale indicators. It returns the reason why the import ended early, or nil, and
+// always adds the counts to the summary.
 func (l *load) do(ctx context.Context) error {
 	deliver := l.send
 	if l.cfg.dryRun {
@@ -117,11 +117,11 @@ func (l *load) send(ctx context.Context) (threatconnect.BatchStats, error) {
 	switch {
 	case l.ranged:
 	case ended != nil:
-		l.kept = l.spool != nil // nothing was begun
+		l.kept = l.spool != nil // the import did not begin
 	default: // an earlier process has imported everything
 		for range l.items(ctx) {
 		}
-		if l.sent.count != stats.Total().Added+stats.Invalid { // and saved the state
+		if l.sent.count != stats.Total().Added+stats.Invalid { // and has saved the state
 			stats, ok = l.failAll(), false
 		}
 	}
@@ -142,7 +142,7 @@ func (l *load) send(ctx context.Context) (threatconnect.BatchStats, error) {
 	return stats, ended
 }
 
-// failAll returns the counts of an import whose outcome is in the state: every item that is not unchanged failed.
+// failAll returns the counts of an import whose outcome is in the state: every item that is not unchanged has failed.
 func (l *load) failAll() (stats threatconnect.BatchStats) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -155,8 +155,7 @@ func (l *load) failAll() (stats threatconnect.BatchStats) {
 	return stats
 }
 
-// items returns the items that are to be sent. It can be ranged over once. It yields no errors: readErr has
-// the error that ended it.
+// items returns the items to send. It can be used once. It yields no errors: readErr contains the error that ended it.
 func (l *load) items(ctx context.Context) iter.Seq2[threatconnect.BatchItem, error] {
 	items := l.entries(ctx)
 	if l.cfg.merge {
@@ -193,7 +192,7 @@ func (l *load) endReading(err error) {
 	}
 }
 
-// entries returns the items of the feed that can be imported, with what the flags add, and counts the others.
+// entries returns the importable items of the feed, completed from the flags, and counts the others.
 func (l *load) entries(ctx context.Context) iter.Seq2[threatconnect.BatchItem, error] {
 	return func(yield func(threatconnect.BatchItem, error) bool) {
 		for e, err := range l.feed.All() {
@@ -242,7 +241,7 @@ func (l *load) usable(e *feeds.Entry) bool {
 	return true
 }
 
-// complete adds what the flags say and the feed does not.
+// complete adds the tags, rating and confidence of the flags to an item.
 func (l *load) complete(item threatconnect.BatchItem) {
 	var attributes []threatconnect.Attribute
 	switch item := item.(type) {
@@ -272,7 +271,7 @@ func (l *load) complete(item threatconnect.BatchItem) {
 	}
 }
 
-// merged merges the entries about one thing. The origin of a merged item is that of its first entry.
+// merged merges the entries about the same indicator or group. The origin of a merged item is that of its first entry.
 func (l *load) merged(ctx context.Context, items iter.Seq2[threatconnect.BatchItem, error]) iter.Seq2[threatconnect.BatchItem, error] {
 	var all origins
 	entries := func(yield func(threatconnect.BatchItem, error) bool) {
@@ -292,7 +291,7 @@ func (l *load) merged(ctx context.Context, items iter.Seq2[threatconnect.BatchIt
 	})
 }
 
-// passed counts the items that are left after merging, and shows them to --remove-stale.
+// passed counts the items after merging, and passes them to --remove-stale.
 func (l *load) passed(items iter.Seq2[threatconnect.BatchItem, error]) iter.Seq2[threatconnect.BatchItem, error] {
 	return func(yield func(threatconnect.BatchItem, error) bool) {
 		for item, err := range items {
@@ -327,8 +326,8 @@ func (l *load) leaveOut(r refusal, kind string) {
 	l.log.Log(context.Background(), level, r.Outcome, "line", r.Line, "object", r.Object, "rule", r.Rule)
 }
 
-// onError handles an item that the platform refused, or of which it saved only a part. Items that it did not
-// get to are counted and not listed: nothing is wrong with them.
+// onError handles an item that failed or was saved only in part. Unprocessed items are counted and not listed, because
+// nothing is wrong with them.
 func (l *load) onError(e threatconnect.BatchItemError) {
 	if l.state != nil {
 		l.state.OnError(e)

@@ -12,8 +12,8 @@ type origin struct {
 	kind string // row of the table: the type of an indicator, or groupKind
 }
 
-// origins maps the position of an item in a sequence to its origin. Consecutive lines with one kind are a run. A run
-// takes a few bytes, so that the lines of a large feed fit into memory.
+// origins maps the position of an item in a sequence to its origin. Consecutive lines of one kind form a run, which takes
+// a few bytes, so the lines of a large feed fit into memory.
 type origins struct {
 	count int64
 	last  originRun // with the line of the last item

@@ -19,9 +19,9 @@ var errPreflight = errors.New("the instance takes longer than 14 seconds to answ
 // emptyFile is a batch file without items.
 const emptyFile = `{"group":[],"indicator":[],"association":[]}`
 
-// preflight finds out before the first item whether the import can work: URL, credentials, clock and owner
-// with one request, and the batch API and the right to write with a batch job without items, which ends at
-// once. A dry run does without the job.
+// preflight checks before the first item whether the import can work. One request checks URL, credentials, clock
+// and owner. A batch job without items, which ends at once, checks the batch API and the right to write; a dry run
+// omits it.
 func (im *importer) preflight(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, preflightTime, errPreflight)
 	defer cancel()
@@ -46,7 +46,7 @@ func (im *importer) preflight(ctx context.Context) error {
 	return fmt.Errorf("a batch job without items was refused: %w", err)
 }
 
-// isTemporary reports whether the upload of a file can work later, or has worked.
+// isTemporary reports whether the upload of a file may succeed later, or may have succeeded.
 func isTemporary(err error) bool {
 	return !errors.Is(err, threatconnect.ErrBatchDisabled) &&
 		(errors.Is(err, threatconnect.ErrOutcomeUnknown) || errors.Is(err, threatconnect.ErrServer) || errors.Is(err, threatconnect.ErrRateLimited))

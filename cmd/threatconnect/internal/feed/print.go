@@ -12,7 +12,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/cli"
 )
 
-// print prints what was not imported on standard error, and the summary on standard output.
+// print prints the refused entries on standard error, and the summary on standard output.
 func (im *importer) print() error {
 	s := im.sum
 	s.refusals.print(im.env)
@@ -56,8 +56,8 @@ func (im *importer) printText() error {
 	return err
 }
 
-// table is a row for each type. Its first number is what was imported, or what was sent if some of it has an
-// outcome that is not known by type.
+// table returns a row for each type. The first number is that of imported entries, or of sent ones if outcomes are not
+// known for every type.
 func (s *summary) table() table.Writer {
 	failures := int64(0)
 	for _, k := range s.Types {

@@ -46,7 +46,7 @@ type outage struct {
 	batch bool      // it is retried for as long as --retry-for says
 }
 
-// tellEvery is how often an outage is reported.
+// tellEvery is the interval between reports of an outage.
 const tellEvery = 10 * time.Second
 
 func newProgress(env *cli.Env, retryFor time.Duration) *progress {
@@ -101,7 +101,7 @@ func (p *progress) tick(now time.Time) {
 	if p.bar != nil && message == "" {
 		what := cli.Number(p.stats.Succeeded) + " imported"
 		if waiting := p.stats.Added - p.stats.Succeeded; waiting > 0 {
-			what += ", " + cli.Number(waiting) + " on their way"
+			what += ", " + cli.Number(waiting) + " in progress"
 		}
 		p.bar.Describe(what)
 		_ = p.bar.Set64(p.in.read.Load())
@@ -112,7 +112,7 @@ func (p *progress) tick(now time.Time) {
 	}
 }
 
-// outageMessage returns what to tell about an outage now, or "".
+// outageMessage returns the message about an outage that is due now, or "".
 func (p *progress) outageMessage(now time.Time) string {
 	if now.Sub(p.told) < tellEvery {
 		return ""

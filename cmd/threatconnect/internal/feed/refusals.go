@@ -43,7 +43,7 @@ type ruleCount struct {
 	quotes  []string // of the lines, for --show-lines
 }
 
-// Limits of what is kept in memory and printed.
+// Limits of refusals in memory and in the output.
 const (
 	maxErrors  = 100
 	maxRules   = 100
@@ -59,8 +59,8 @@ type refusals struct {
 	rules  []*ruleCount
 }
 
-// add counts a refusal, and keeps it if there is room. It returns the level at which to log it: a feed of garbage does
-// not fill the disk.
+// add counts a refusal, and keeps it if there is room. It returns the level at which to log it, so that a damaged feed
+// does not fill the disk.
 func (r *refusals) add(e refusal) slog.Level {
 	i := slices.IndexFunc(r.rules, func(c *ruleCount) bool { return c.Outcome == e.Outcome && c.Rule == e.Rule })
 	if i < 0 && len(r.rules) >= maxRules {
@@ -118,7 +118,7 @@ func (r *refusals) print(env *cli.Env) {
 	}
 }
 
-// where names the first lines.
+// where returns the numbers of the first lines.
 func (c *ruleCount) where() string {
 	if len(c.Lines) == 0 {
 		return ""
@@ -173,7 +173,7 @@ func (r *refusals) quote(feed io.Reader) error {
 	return nil
 }
 
-// escaped quotes the beginning of a line so that a terminal shows it as it is.
+// escaped quotes the beginning of a line for a terminal.
 func escaped(line []byte, cut bool) string {
 	line = []byte(strings.TrimRight(string(line), "\r\n"))
 	end := 0
@@ -188,11 +188,11 @@ func escaped(line []byte, cut bool) string {
 	return text
 }
 
-// refusalOf tells why an item that was given to the writer was not imported. attributes are the attribute
-// types of the feed: the platform's own words can repeat values, so nothing else of them is shown.
+// refusalOf returns the refusal of an item that the writer got. attributes contains the attribute types of the feed.
+// Other text of the platform can contain values, and is not used.
 func refusalOf(e threatconnect.BatchItemError, o origin, attributes map[string]bool) refusal {
 	r := refusal{Line: o.line, Outcome: failed}
-	if e.Type == "Association" { // that the writer sent apart from its item
+	if e.Type == "Association" { // sent separately from its item
 		r.Outcome = unlinked
 	}
 	switch {

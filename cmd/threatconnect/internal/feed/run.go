@@ -55,7 +55,7 @@ func run(ctx context.Context, env *cli.Env, c *config) error {
 	return im.end(closer)
 }
 
-// cause says in one sentence what ended the import, or "".
+// cause returns the error that ended the import as a sentence, or "".
 func cause(ctx context.Context, err error) string {
 	if err == nil {
 		return ""
@@ -66,8 +66,8 @@ func cause(ctx context.Context, err error) string {
 	return strings.ReplaceAll(cli.Explain(err), "\n", "; ") // of joined errors
 }
 
-// end prints the summary and returns the exit code. What cannot be written makes the run a failure: somebody
-// waits for it.
+// end prints the summary and returns the exit code. If the summary, the message or the log cannot be written, the
+// run has failed.
 func (im *importer) end(log io.Closer) error {
 	s, exit := im.sum, im.sum.Exit
 	for _, err := range []error{
@@ -237,7 +237,7 @@ func addList(x *ioc.Exclusions, names []string, i int, path string) error {
 	return cli.AddList(x, name, path)
 }
 
-// announce says what is imported, and where.
+// announce prints the feed and the owner.
 func (im *importer) announce(format feeds.Format) {
 	name := map[string]string{"sample": "the sample feed", "stdin": "standard input", "url": "the feed of the URL", "file": im.cfg.input}[im.cfg.inputKind()]
 	at := im.client.BaseURL()
@@ -247,7 +247,7 @@ func (im *importer) announce(format feeds.Format) {
 	im.log.Info("feed opened", "format", string(format))
 	verb := "Importing"
 	if im.cfg.dryRun {
-		verb = "Checking, and not importing,"
+		verb = "Checking without importing"
 	}
 	im.progress.line("%s %s (%s) into %s at %s", verb, name, format, im.cfg.owner, at)
 }

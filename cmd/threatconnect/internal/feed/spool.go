@@ -24,9 +24,8 @@ import (
 	"github.com/threatconnect-go/threatconnect/internal/durable"
 )
 
-// spool is the directory of --spool. It has the journal of the present import, and copies of feeds, each with
-// a description. A feed is in the spool from the moment its description is there, until its import is
-// complete.
+// spool is the directory of --spool. It contains the journal of the current import, and copies of feeds with a
+// description each. A feed is in the spool from the time its description exists until its import is complete.
 type spool struct {
 	dir  string
 	lock *flock.Flock
@@ -49,7 +48,7 @@ const (
 	tempSuffix = ".tmp"
 )
 
-// openSpool opens the spool for this process alone, until close, and removes what a crash left of a copy.
+// openSpool locks and opens the spool until close, and removes incomplete copies that a crash has left.
 func openSpool(dir string) (*spool, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("--spool: %w", err)
@@ -63,7 +62,7 @@ func openSpool(dir string) (*spool, error) {
 	case err != nil:
 		return nil, fmt.Errorf("--spool: the directory cannot be locked: %w", cli.WithoutPath(err))
 	case !locked:
-		return nil, fmt.Errorf("--spool: another process imports from %s: wait for its end, or use another directory", dir)
+		return nil, fmt.Errorf("--spool: another process uses %s: wait until it ends, or use another directory", dir)
 	}
 	if err := s.clean(); err != nil {
 		s.close()
@@ -107,12 +106,12 @@ func checkOwner(dir string) error {
 	return nil
 }
 
-// close lets other processes use the spool.
+// close unlocks the spool.
 func (s *spool) close() { _ = s.lock.Close() } // the end of the process does it anyway
 
 func (s *spool) path(name string) string { return filepath.Join(s.dir, name) }
 
-// clean removes copies without a description, and what else a crash can leave.
+// clean removes copies without a description and temporary files.
 func (s *spool) clean() error {
 	all, err := os.ReadDir(s.dir)
 	if err != nil {
@@ -207,7 +206,7 @@ func (s *spool) save(in io.Reader, info savedFeed, lists []string, last *savedFe
 	return nil
 }
 
-// remove removes a feed whose import is complete, the description first.
+// remove removes a completely imported feed, its description first.
 func (s *spool) remove(f savedFeed) error {
 	err := os.Remove(s.path(f.Run + infoSuffix))
 	if err == nil {
@@ -259,7 +258,7 @@ func formatOf(path string, format feeds.Format) (feeds.Format, error) {
 	return feed.Format(), nil
 }
 
-// settings are the flags that change what is sent. An import can be resumed only with the same.
+// settings returns the flags that affect what is sent. An import can be resumed only with the same settings.
 func (c *config) settings(baseURL string) map[string]string {
 	tags := make([]string, len(c.tags))
 	for i, t := range c.tags {

@@ -184,7 +184,7 @@ func TestSpoolRefusesOtherFlagsAndOtherProcesses(t *testing.T) {
 	require.NoError(t, err)
 	s = reportOf(t, e.feed(hosts(0, 100, 1)).run(t.Context(), args...))
 	assert.Equal(t, 1, s.Exit)
-	assert.Contains(t, s.Message, "--spool: another process imports from "+dir)
+	assert.Contains(t, s.Message, "--spool: another process uses "+dir)
 	other.close()
 	s = reportOf(t, e.feed(hosts(0, 100, 1)).run(t.Context(), args...))
 	assert.Equal(t, 0, s.Exit, s.Message)

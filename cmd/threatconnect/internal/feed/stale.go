@@ -13,8 +13,8 @@ var errNothingToCompare = errors.New("nothing stale was removed, because the fee
 
 var errTooManyInvalid = errors.New("nothing stale was removed, because more entries of the feed are invalid than --max-invalid allows")
 
-// reconcile imports the feed and removes what is stale. The feed is read once: the items that deliver sends are
-// those that the owner is compared with.
+// reconcile imports the feed and removes stale indicators. The feed is read once: the owner is compared with the items
+// that deliver sends.
 func (l *load) reconcile(ctx context.Context, deliver func() error) error {
 	var delivered error
 	report, err := l.client.Batch.Reconcile(ctx, threatconnect.ReconcileConfig{

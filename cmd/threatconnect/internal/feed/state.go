@@ -64,7 +64,7 @@ func (l *load) setCursor() error {
 	return err
 }
 
-// flagsSum returns a hash of what decides, besides the feed, what is sent and removed.
+// flagsSum returns a hash of everything except the feed that affects what is sent and removed.
 func (im *importer) flagsSum(lists []string) (string, error) {
 	settings := im.cfg.settings(im.client.BaseURL())
 	delete(settings, "--full")
@@ -81,13 +81,13 @@ func (im *importer) flagsSum(lists []string) (string, error) {
 	return fmt.Sprintf("%x", sha256.Sum256(text)), err
 }
 
-// tellReason says why everything is sent in spite of --state.
+// tellReason prints the reason for sending everything in spite of --state.
 func (im *importer) tellReason(reason string) {
 	switch im.sum.Full = reason; {
 	case reason == "" || im.cfg.full:
 	case strings.Contains(reason, "there is no state yet"):
 		im.progress.line("This is the first run with --state: everything is sent.")
 	default:
-		im.progress.line("Everything is sent, because the state of --state cannot be used: %s.", reason)
+		im.progress.line("Everything is sent, because the saved state cannot be used: %s.", reason)
 	}
 }

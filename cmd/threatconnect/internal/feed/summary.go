@@ -9,17 +9,17 @@ import (
 	"github.com/threatconnect-go/threatconnect/cmd/threatconnect/internal/cli"
 )
 
-// summary is what --json prints. If an interrupted import was finished first, the counts are those of both feeds.
+// summary is the output of --json. If an interrupted import was finished first, the counts are those of both feeds.
 type summary struct {
 	Message     string `json:"message"` // the exit message
 	Exit        int    `json:"exit"`    // the exit code
-	Cause       string `json:"cause"`   // what ended the import early; empty if nothing did
+	Cause       string `json:"cause"`   // why the import ended early; empty if it did not
 	Input       string `json:"input"`   // file, stdin, url or sample
 	Format      string `json:"format"`
 	Owner       string `json:"owner"`
-	InProcess   bool   `json:"inProcess"` // whether it went into the test server of the process
+	InProcess   bool   `json:"inProcess"` // whether the feed was imported into a test server
 	DryRun      bool   `json:"dryRun"`
-	NotModified bool   `json:"notModified"` // whether the URL has the version of the last run
+	NotModified bool   `json:"notModified"` // whether the download has not changed since the last run
 	Resumed     int    `json:"resumed"`     // interrupted imports of earlier runs that this one continued
 
 	counts
@@ -52,7 +52,7 @@ func newSummary(c *config) *summary {
 	}
 }
 
-// add adds what else the import of a feed counts.
+// add adds the other counts of an import.
 func (s *summary) add(stats threatconnect.BatchStats) {
 	s.Indicators += stats.Indicators.Succeeded
 	s.Groups += stats.Groups.Succeeded
@@ -61,7 +61,7 @@ func (s *summary) add(stats threatconnect.BatchStats) {
 	s.Bytes += stats.Bytes
 }
 
-// finish decides on the exit code and writes the message. cause is what ended the import early, or empty.
+// finish sets the exit code and the message. cause is the reason why the import ended early, or empty.
 func (s *summary) finish(cause string) {
 	s.refusals.sort()
 	s.sortKinds()
@@ -94,14 +94,14 @@ func (s *summary) finish(cause string) {
 	case s.Imported > 0:
 		s.Message = fmt.Sprintf("Imported %s into %s: %s%s.", cli.Count(s.Imported, "item"), where, s.parts(), s.others())
 	case s.NotModified && s.Read == 0:
-		s.Message = fmt.Sprintf("Nothing to import into %s: the feed is not modified since the last run.", where)
+		s.Message = fmt.Sprintf("Nothing to import into %s: the feed has not changed since the last run.", where)
 	default:
 		s.Message = fmt.Sprintf("Nothing to import into %s%s.", where, s.others())
 	}
 	s.Message = cli.Message(s.Message)
 }
 
-// parts says what was imported.
+// parts returns the numbers of indicators, groups and jobs.
 func (s *summary) parts() string {
 	var parts []string
 	if s.Indicators > 0 {
@@ -113,7 +113,7 @@ func (s *summary) parts() string {
 	return strings.Join(parts, " and ") + " in " + cli.Count(s.Jobs, "job")
 }
 
-// others lists the outcomes of a complete import besides "imported", and what was removed.
+// others lists the other outcomes of a complete import, and the number of removed indicators.
 func (s *summary) others() string {
 	text := ""
 	for _, n := range []struct {
@@ -130,7 +130,7 @@ func (s *summary) others() string {
 	return text
 }
 
-// shortfall says why not everything was imported.
+// shortfall returns the reasons why the import is incomplete.
 func (s *summary) shortfall() string {
 	text := ""
 	for _, n := range []struct {

@@ -74,7 +74,7 @@ func TestDownloadIsSkippedIfNotModified(t *testing.T) {
 		assert.Equal(t, 0, got.Exit)
 		assert.True(t, got.NotModified)
 		assert.Zero(t, got.Read)
-		assert.Contains(t, got.Message, "the feed is not modified since the last run")
+		assert.Contains(t, got.Message, "the feed has not changed since the last run")
 		assert.Len(t, srv.Jobs(), jobs+1, "only that of the preflight")
 
 		got = run("--full")

@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// Peer returns the network that a client belongs to: its IPv4 address, or the /64 of its IPv6 address, in
-// which a machine can take any address. It returns the zero value for other addresses.
+// Peer returns the network of a client: its IPv4 address, or the /64 of its IPv6 address, in which a machine can use
+// any address. It returns the zero value for other addresses.
 func Peer(remoteAddr string) netip.Prefix {
 	ap, err := netip.ParseAddrPort(remoteAddr)
 	if err != nil {
@@ -17,8 +17,8 @@ func Peer(remoteAddr string) netip.Prefix {
 	return netip.PrefixFrom(ip, min(ip.BitLen(), 64)).Masked()
 }
 
-// Limit returns a listener that closes the connections of a peer beyond n at a time, and calls refused for
-// each.
+// Limit returns a listener that accepts up to n connections of a peer at a time. It closes further ones, and calls
+// refused for each.
 func Limit(l net.Listener, n int, refused func(peer netip.Prefix)) net.Listener {
 	return &limitedListener{Listener: l, n: n, refused: refused, open: map[netip.Prefix]int{}}
 }

@@ -9,13 +9,12 @@ import (
 	"strings"
 )
 
-// Names are the names under which clients reach a listener. A web page can point the name of its site at
-// the listener, so that browsers take the two for one site (DNS rebinding). Its requests have the name of
-// that site in their Host header.
+// Names are the host names of a listener. A web page can point the name of its own site at the listener, and browsers
+// then treat the two as one site (DNS rebinding). Such requests have the name of that site in their Host header.
 type Names map[string]bool
 
-// NewNames returns the names of a listener: localhost, and those given, with or without a port. Addresses
-// need not be given.
+// NewNames returns the names of a listener: localhost and the given names, with or without a port. Addresses need not
+// be listed.
 func NewNames(names ...string) Names {
 	n := Names{"localhost": true}
 	for _, name := range names {
@@ -25,8 +24,8 @@ func NewNames(names ...string) Names {
 	return n
 }
 
-// Has reports whether the Host header of a request is one of the names or an address, on any port: a
-// browser connects to the address that a page names, and no page can point it elsewhere.
+// Has reports whether the Host header of a request is one of the names or an address, with any port. Addresses are
+// safe, because a web page cannot point them elsewhere.
 func (n Names) Has(r *http.Request) bool {
 	host := hostOf(r.Host)
 	_, err := netip.ParseAddr(host)
@@ -42,7 +41,8 @@ func hostOf(s string) string {
 	return strings.ToLower(strings.TrimSuffix(host, "."))
 }
 
-// IsSameOrigin reports whether no page of another origin made a request whose Host header is right.
+// IsSameOrigin reports whether a request was not made by a page of another origin. The Host header must have been
+// checked.
 func IsSameOrigin(r *http.Request) bool {
 	own := "http://" + r.Host
 	if r.TLS != nil {

@@ -1,4 +1,4 @@
-// Package lookup is the subcommand that shows what an instance knows about indicators.
+// Package lookup is the subcommand that looks up indicators.
 package lookup
 
 import (
@@ -31,7 +31,7 @@ Exit codes:
   3  some values were not found
 `
 
-// command is what the flags say.
+// command contains the flags.
 type command struct {
 	env      *cli.Env
 	name     string
@@ -130,7 +130,7 @@ func (c *command) run(ctx context.Context, args []string) (err error) {
 	return out.exit()
 }
 
-// inputs returns the values to look up. A test server has values of its own if there are no others.
+// inputs returns the values to look up. For a test server, the default is sample values.
 func (c *command) inputs(args []string) func(yield func(input, error) bool) {
 	var sample []string
 	if c.instance.InProcess() {

@@ -17,7 +17,7 @@ import (
 // maxLine is the longest line of standard input in bytes, with its end.
 const maxLine = 64 << 10
 
-// maxAhead limits the values that are read before their results are there.
+// maxAhead is the maximum number of values to read ahead of their results.
 const maxAhead = 1000
 
 // errLineTooLong refuses a line.
@@ -42,8 +42,8 @@ func arguments(values []string) iter.Seq2[input, error] {
 }
 
 // lines returns an iterator over the lines of r that have a value, without the white space around it.
-// comments skips lines that begin with #. Lines that are too long are refused and are not held in
-// memory. If a read fails, the iterator yields the error and stops; the line that it cut off is no value.
+// If comments is true, lines that begin with # are skipped. Lines that are too long are refused and are not
+// held in memory. If a read fails, the iterator yields the error and stops, without the incomplete line.
 func lines(r io.Reader, comments bool) iter.Seq2[input, error] {
 	return func(yield func(input, error) bool) {
 		br := bufio.NewReaderSize(r, maxLine)
@@ -79,10 +79,10 @@ type arrival struct {
 	err error
 }
 
-// find looks values up and calls found with the result of each, in their order. Values that arrive
-// slowly, as from a terminal, are looked up as they arrive. It stops at the first error that is not
-// about a single value, also while it waits for the next one. The goroutine that reads the values ends
-// at its next value.
+// find looks values up and calls found with the result of each, in order. Values that arrive slowly, for
+// example from a terminal, are looked up as they arrive. find stops at the first error that does not concern
+// a single value, even while it waits for the next value. The goroutine that reads the values then stops at
+// its next value.
 func find(ctx context.Context, client *threatconnect.Client, opts *threatconnect.LookupOptions, inputs iter.Seq2[input, error],
 	found func(input, threatconnect.LookupResult) error,
 ) error {
@@ -136,7 +136,7 @@ func findArrived(ctx context.Context, client *threatconnect.Client, opts *threat
 			}
 		}
 	}
-	refuse := func() error { // reports the refused lines in front of the next result
+	refuse := func() error { // reports the refused lines before the next result
 		for len(waiting) > 0 && waiting[0].err != nil {
 			if err := found(waiting[0], threatconnect.LookupResult{Err: waiting[0].err}); err != nil {
 				return err

@@ -78,8 +78,8 @@ type group struct {
 	Name string                  `json:"name"`
 }
 
-// newRecord returns what was read of an indicator. Indicators of the instance's own types do not tell
-// which of their fields is the value that was asked for.
+// newRecord returns the record of an indicator. asked is its value if the indicator is of a custom type, whose
+// summary can be empty.
 func newRecord(asked string, ind threatconnect.Indicator) record {
 	m := ind.Meta()
 	r := record{
@@ -98,7 +98,7 @@ func newRecord(asked string, ind threatconnect.Indicator) record {
 	return r
 }
 
-// addDetails adds what costs further requests, one per page of groups, or larger responses.
+// addDetails adds the details, which cost one request per page of groups.
 func (o *output) addDetails(ctx context.Context, r *record, ind threatconnect.Indicator) error {
 	r.SecurityLabels, r.Attributes, r.Groups = []string{}, []attribute{}, []group{}
 	for _, l := range ind.Meta().SecurityLabels {
@@ -116,7 +116,7 @@ func (o *output) addDetails(ctx context.Context, r *record, ind threatconnect.In
 	return nil
 }
 
-// add shows a result: at once as JSON or details, and with end in a table. Narrow terminals get no table.
+// add writes a result as JSON or details, or adds it to the table that end writes. Narrow terminals get no table.
 func (o *output) add(ctx context.Context, in input, result threatconnect.LookupResult) error {
 	e := element{
 		Value: in.value, Line: in.line, Type: result.Ref.Type, Indicator: result.Ref.Value,
@@ -152,7 +152,7 @@ func (o *output) add(ctx context.Context, in input, result threatconnect.LookupR
 	return nil
 }
 
-// explain says why a value could not be looked up.
+// explain describes the error of a value.
 func explain(err error) string {
 	if bad, ok := errors.AsType[*threatconnect.ValidationError](err); ok && strings.Contains(bad.Fix, "use a ") {
 		err = &threatconnect.ValidationError{Field: bad.Field, Rule: bad.Rule, Fix: "name its type with --type if it has one"}
@@ -160,7 +160,7 @@ func explain(err error) string {
 	return cli.Explain(err)
 }
 
-// end shows the rest.
+// end writes the table and the summary.
 func (o *output) end() error {
 	switch {
 	case o.json:

@@ -8,7 +8,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// about is what does not change while a sandbox runs.
+// about contains the constants of a running sandbox.
 type about struct {
 	Base        string   `json:"base"`
 	AccessID    string   `json:"accessId"`
@@ -19,7 +19,7 @@ type about struct {
 	Oddities    []term   `json:"oddities"`
 }
 
-// term is a name that calls accept, and its meaning.
+// term is a name that calls accept, with its meaning.
 type term struct {
 	Name        string `json:"name"`
 	Description string `json:"description"`

@@ -20,8 +20,8 @@ const (
 	controlPath   = "/__sandbox/"
 	largestBody   = 64 << 20         // bytes of a request to the control API
 	largestUpload = 256 << 20        // bytes of a request to the API
-	silentBody    = 30 * time.Second // a body of which nothing arrives for this long breaks off
-	mostPages     = 16               // event streams at a time
+	silentBody    = 30 * time.Second // timeout of each read of a body
+	mostPages     = 16               // concurrent event streams
 )
 
 // control is the page and the control API of a sandbox. Requests to other paths go to the test server.
@@ -33,9 +33,9 @@ type control struct {
 	started time.Time
 	boot    string          // differs in every run
 	done    <-chan struct{} // closed when the sandbox ends
-	pages   chan struct{}   // holds an element for each event stream
-	resets  atomic.Int64    // how often the jobs were cleared
-	clears  atomic.Int64    // how often the log was cleared
+	pages   chan struct{}   // contains an element for each event stream
+	resets  atomic.Int64    // number of times that the jobs were cleared
+	clears  atomic.Int64    // number of times that the log was cleared
 	mux     *http.ServeMux
 	settings
 }
@@ -69,37 +69,37 @@ func (c *control) endpoints() []endpoint {
 		{"POST", "seed", "adds the records of a body like that of data", c.postSeed},
 		{"POST", "update", "changes records to those of the body", c.change(c.srv.Update)},
 		{"POST", "delete", "deletes the records of the body", c.change(c.srv.Delete)},
-		{"GET", "data", "everything that the server holds", c.getData},
+		{"GET", "data", "all data of the server", c.getData},
 		{"GET", "owners", "the owners and their sizes", c.getOwners},
 		{"GET", "search", "indicators or groups: ?owner= &kind= &type= &text= &start= &limit=", c.search},
 		{"GET", "indicator", "an indicator: ?owner= &type= &summary=", c.getIndicator},
 		{"GET", "group", "a group: ?xid=", c.getGroup},
 		{"GET", "requests", "the requests to the API: ?after=ID &limit=", c.getRequests},
 		{"DELETE", "requests", "forgets the requests", c.deleteRequests},
-		{"GET", "requests/{id}", "a request with headers, bodies and the reason of its refusal", c.getRequest},
+		{"GET", "requests/{id}", "a request with headers, bodies and the reason for its refusal", c.getRequest},
 		{"GET", "jobs", "the batch jobs", c.getJobs},
 		{"GET", "jobs/{id}", "a batch job with its errors", c.getJob},
-		{"GET", "faults", "the faults and how often they struck", c.getFaults},
+		{"GET", "faults", "the faults and their numbers of uses", c.getFaults},
 		{"POST", "faults", "adds a fault", c.postFault},
 		{"PUT", "faults", "replaces all faults by a list", c.putFaults},
 		{"DELETE", "faults", "removes all faults", c.deleteFaults},
 		{"DELETE", "faults/{id}", "removes a fault", c.deleteFault},
 		{"GET", "oddities", "the oddities, and which are on", c.getOddities},
 		{"PUT", "oddities", `switches these on and all others off: {"on": ["emptyAs404"]}`, c.putOddities},
-		{"GET", "clock", "how far the clock of the server is ahead", c.getClock},
+		{"GET", "clock", "the offset of the server's clock", c.getClock},
 		{"PUT", "clock", `sets the clock: {"offset": "6m"}`, c.putClock},
 		{"GET", "settings", "the duration of batch jobs and the rate limit", c.getSettings},
 		{"PUT", "settings", `sets them: {"batchDuration": "2s", "rateLimit": {"requests": 10, "per": "1s"}}`, c.putSettings},
 		{"POST", "expire-token", "expires the API token", c.postExpireToken},
 		{"GET", "snapshots", "the snapshots", c.getSnapshots},
 		{"POST", "snapshots", `takes a snapshot of data and jobs: {"name": "before"}`, c.postSnapshot},
-		{"POST", "snapshots/{name}/restore", "makes data and jobs those of a snapshot", c.restoreSnapshot},
+		{"POST", "snapshots/{name}/restore", "restores data and jobs of a snapshot", c.restoreSnapshot},
 		{"DELETE", "snapshots/{name}", "deletes a snapshot", c.deleteSnapshot},
-		{"POST", "reset", "makes everything as it was at the start", c.postReset},
+		{"POST", "reset", "restores the state at the start", c.postReset},
 	}
 }
 
-// handler returns the handler of everything that the sandbox serves.
+// handler returns the handler of all paths of the sandbox.
 func (c *control) handler() http.Handler {
 	c.mux = http.NewServeMux()
 	list := c.endpoints()
@@ -123,7 +123,7 @@ func (c *control) handler() http.Handler {
 func (c *control) serve(w http.ResponseWriter, r *http.Request) {
 	isPage, isControl := r.URL.Path == "/", strings.HasPrefix(r.URL.Path, controlPath)
 	if r.URL.Path == "/favicon.ico" || strings.HasPrefix(r.URL.Path, "/.well-known/") {
-		http.NotFound(w, r) // a browser asks for them, and not a client of the API
+		http.NotFound(w, r) // requested by browsers, not by clients of the API
 		return
 	}
 	most := int64(largestBody)
@@ -192,7 +192,7 @@ func reply(w http.ResponseWriter, v any, err error) {
 	_ = encode(w, v) // the client may have left
 }
 
-// encode writes JSON in which & and < of URLs stay readable.
+// encode writes JSON without escaping & and <, so URLs remain readable.
 func encode(w io.Writer, v any) error {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
@@ -222,12 +222,12 @@ func parse[T any](text []byte) (v T, err error) {
 		return v, explain(err)
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return v, errors.New("there is text after the JSON value: send one value")
+		return v, errors.New("there is text after the JSON value: send only one value")
 	}
 	return v, nil
 }
 
-// explain says an error of encoding/json without Go's types.
+// explain returns an error of encoding/json without Go types.
 func explain(err error) error {
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		field := wrong.Field
@@ -243,7 +243,7 @@ func explain(err error) error {
 		return errors.New("the JSON value is missing or ends early")
 	}
 	if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		return fmt.Errorf("%s is not a field here: docs/sandbox.md says where the fields are listed", field)
+		return fmt.Errorf("%s is not a field here: docs/sandbox.md lists the fields", field)
 	}
 	return err
 }

@@ -43,7 +43,7 @@ func (c *control) postSeed(r *http.Request) (any, error) {
 	})(r)
 }
 
-// change returns the call that does something with the records of a body.
+// change returns a call that passes the records of its body to a function.
 func (c *control) change(do func(...threatconnecttest.Record) error) func(*http.Request) (any, error) {
 	return func(r *http.Request) (any, error) {
 		data, err := body[threatconnecttest.Data](r)
@@ -80,7 +80,7 @@ func (c *control) search(r *http.Request) (any, error) {
 	}), nil
 }
 
-// mostFound is how many records a search returns at most.
+// mostFound is the maximum number of records of a search.
 const mostFound = 1000
 
 func (c *control) getIndicator(r *http.Request) (any, error) {
@@ -100,7 +100,7 @@ func (c *control) getGroup(r *http.Request) (any, error) {
 	return found, nil
 }
 
-// postReset makes the sandbox as it was at its start, except for the token of the control API.
+// postReset restores the state at the start, except for the token of the control API.
 func (c *control) postReset(*http.Request) (any, error) {
 	c.srv.Reset()
 	c.settings.forget()

@@ -16,7 +16,7 @@ const (
 	tick         = 250 * time.Millisecond
 	mostInTick   = 200              // requests and jobs that an event lists
 	mostAtFirst  = 1000             // requests that the first event lists
-	stalledAfter = 10 * time.Second // a page that reads nothing for this long is disconnected
+	stalledAfter = 10 * time.Second // timeout of a page that does not read
 )
 
 var errPages = errors.New("too many pages are connected: close one")
@@ -37,7 +37,7 @@ type update struct {
 	Counts      counts                             `json:"counts"`
 }
 
-// counts are what happened since the event before.
+// counts contains totals since the previous event.
 type counts struct {
 	Requests int64 `json:"requests"`
 	Errors   int64 `json:"errors"` // requests that were refused or met a fault
@@ -188,7 +188,7 @@ func (f *follower) addJobs(u *update) {
 	f.items = items
 }
 
-// changed reports whether a value differs from what was sent, and remembers it as sent.
+// changed reports whether a value differs from the one sent last, and records it as sent.
 func changed(sent *[]byte, v any) bool {
 	var b bytes.Buffer
 	if err := encode(&b, v); err != nil || bytes.Equal(b.Bytes(), *sent) {

@@ -9,7 +9,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// empty is the response of calls that have nothing to tell: {}.
+// empty is the response of calls without a result: {}.
 type empty struct{}
 
 func (c *control) getFaults(*http.Request) (any, error) { return c.srv.Faults(), nil }
@@ -25,7 +25,7 @@ func (c *control) postFault(r *http.Request) (any, error) {
 	return c.srv.Faults(), nil
 }
 
-// putFaults replaces the faults. If one of the new ones is refused, the others stay as they are.
+// putFaults replaces the faults. If a new fault is invalid, nothing changes.
 func (c *control) putFaults(r *http.Request) (any, error) {
 	faults, err := body[[]threatconnecttest.Fault](r)
 	if err != nil {
@@ -84,7 +84,7 @@ func (c *control) putOddities(r *http.Request) (any, error) {
 	return c.getOddities(r)
 }
 
-// names are the single oddities of a set.
+// names returns the names of the oddities in a set.
 func names(set threatconnecttest.Oddity) []string {
 	if set == 0 {
 		return []string{}
@@ -92,7 +92,7 @@ func names(set threatconnecttest.Oddity) []string {
 	return strings.Split(set.String(), "|")
 }
 
-// unknown says that a word of a call is none of those that it takes.
+// unknown returns the error for a word that a call does not accept.
 func unknown(field, word string, known ...string) error {
 	return fmt.Errorf("%s: %q is not one of %s", field, word, strings.Join(known, ", "))
 }

@@ -12,9 +12,9 @@ import (
 // tokenHeader is the header in which writes carry the token that the sandbox prints at its start.
 const tokenHeader = "Sandbox-Token"
 
-// guard decides who may use the page and the control API: clients of this machine that name the
-// sandbox by an address or by a name of its own. A page of another site in a browser of this machine is
-// refused by its Origin, and one that points its own name at this machine by its Host.
+// guard restricts the page and the control API to clients on this machine that use an address or a known name
+// of the sandbox. Pages of other sites are refused by their Origin header, and pages that point their own name
+// at this machine (DNS rebinding) by their Host header.
 type guard struct {
 	names listen.Names
 	token string
@@ -28,8 +28,8 @@ var (
 	errToken  = errors.New("header " + tokenHeader + ": send the value of TC_SANDBOX_TOKEN, which the sandbox prints at its start")
 )
 
-// local refuses clients of other machines, and requests for other hosts. A proxy on this machine says
-// in a header that the client is another one.
+// local refuses clients on other machines, and requests for other hosts. A proxy on this machine is recognized by
+// its headers.
 func (g guard) local(r *http.Request) error {
 	remote, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil || !remote.Addr().Unmap().IsLoopback() {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// page is the whole page. It builds everything it shows from text nodes.
+// page is the whole page. Its script shows data only as text nodes.
 //
 //go:embed page.html
 var page string
@@ -36,7 +36,7 @@ func hashOf(html, element string) string {
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-// protect sets the headers that keep a response out of other pages and out of caches.
+// protect sets headers that keep a response out of other pages and of caches.
 func protect(h http.Header) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
@@ -49,7 +49,7 @@ func protect(h http.Header) {
 func servePage(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
-		http.Error(w, "the page takes GET only", http.StatusMethodNotAllowed)
+		http.Error(w, "the page supports only GET", http.StatusMethodNotAllowed)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

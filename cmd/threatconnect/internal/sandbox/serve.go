@@ -15,7 +15,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// runSandbox listens and answers until ctx ends.
+// runSandbox listens and serves until ctx ends.
 func runSandbox(ctx context.Context, env *cli.Env, o options) error {
 	srv, setUp, err := newServer(env, o)
 	if err != nil {
@@ -49,9 +49,9 @@ func runSandbox(ctx context.Context, env *cli.Env, o options) error {
 	return err
 }
 
-// serve answers until ctx ends, and then lets the requests that are under way end.
+// serve serves until ctx ends, and then waits for the current requests.
 func serve(ctx context.Context, l net.Listener, h http.Handler) error {
-	var silent sync.Map // connections that have sent nothing, as browsers open them in advance
+	var silent sync.Map // connections without a request, which browsers open in advance
 	s := &http.Server{Handler: h, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, ConnState: func(c net.Conn, state http.ConnState) {
 		if state == http.StateNew {
 			silent.Store(c, nil)
@@ -78,7 +78,7 @@ func serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	return nil
 }
 
-// announcement is what clients need to know, as --json prints it.
+// announcement contains addresses and credentials for clients, in the format of --json.
 type announcement struct {
 	Base         string `json:"base"`
 	AccessID     string `json:"accessId"`

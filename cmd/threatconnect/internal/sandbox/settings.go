@@ -43,13 +43,13 @@ func (c *control) putClock(r *http.Request) (any, error) {
 	return in, nil
 }
 
-// tuning is what can be set about a running server, and only be read from where it is kept.
+// tuning contains the settings of a running server, which the server itself does not return.
 type tuning struct {
 	BatchDuration *duration  `json:"batchDuration,omitempty"`
 	RateLimit     *rateLimit `json:"rateLimit,omitempty"`
 }
 
-// rateLimit is how many requests are answered per time. 0 requests mean no limit.
+// rateLimit is a number of requests per time. 0 requests mean no limit.
 type rateLimit struct {
 	Requests int      `json:"requests"`
 	Per      duration `json:"per"`
@@ -108,7 +108,7 @@ func (c *control) putSettings(r *http.Request) (any, error) {
 	return c.tuning(), nil
 }
 
-// state is how the server is set, as events show it.
+// state is the state of the settings in events.
 type state struct {
 	Oddities []string `json:"oddities"`
 	Clock    duration `json:"clock"`

@@ -13,7 +13,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// mostSnapshots is how many snapshots are kept: each holds all data.
+// mostSnapshots is the maximum number of snapshots, which contain all data each.
 const mostSnapshots = 20
 
 // snapshot is the data and jobs of the server at a time.
@@ -49,11 +49,11 @@ func (c *control) postSnapshot(r *http.Request) (any, error) {
 		in.Name = c.freeName()
 	}
 	if utf8.RuneCountInString(in.Name) > 100 || in.Name == "." || in.Name == ".." || strings.ContainsFunc(in.Name, isHidden) {
-		return nil, errors.New(`name: give at most 100 characters that can be seen, and neither "." nor ".."`)
+		return nil, errors.New(`name: use at most 100 visible characters, and neither "." nor ".."`)
 	}
 	c.kept = slices.DeleteFunc(c.kept, func(s snapshot) bool { return s.Name == in.Name })
 	if len(c.kept) == mostSnapshots {
-		return nil, errors.New("name: there are 20 snapshots, and each holds all data: delete one, or give the name of one to replace it")
+		return nil, errors.New("name: there are already 20 snapshots: delete one, or use the name of one to replace it")
 	}
 	s := snapshot{in.Name, time.Now(), c.srv.Snapshot()}
 	c.kept = append(c.kept, s)
@@ -74,7 +74,7 @@ func (c *control) freeName() string {
 	}
 }
 
-// restoreSnapshot makes the data and jobs those of a snapshot, which stays.
+// restoreSnapshot restores the data and jobs of a snapshot, and keeps the snapshot.
 func (c *control) restoreSnapshot(r *http.Request) (any, error) {
 	s, err := c.snapshot(r.PathValue("name"))
 	if err != nil {
