@@ -22,7 +22,7 @@ type rendered struct {
 	ends []int // after each of them, before the comma
 }
 
-// part returns the texts from one to another.
+// part returns a range of the texts.
 func (r *rendered) part(from, to int) []byte {
 	if from >= to {
 		return nil
@@ -34,8 +34,8 @@ func (r *rendered) part(from, to int) []byte {
 	return r.text[begin:r.ends[to-1]]
 }
 
-// render writes n indicators as lists show them, about 360 bytes each; the bulk report has a tag and
-// an attribute more.
+// render writes n indicators in the format of lists, about 360 bytes each. The bulk report has an additional tag and
+// attribute.
 func render(n int, bulk bool) rendered {
 	r := rendered{text: make([]byte, 0, n*400), ends: make([]int, 0, n)}
 	for i := range n {

@@ -13,8 +13,8 @@ const (
 	campaigns = 50
 )
 
-// feed makes the items of an import as an integration does: each is built for itself, with tags and
-// groups that are made once, and nothing of it is kept. The groups come first, then n indicators: an
+// feed makes the items of an import as an integration does: it builds each item separately, with shared tags and
+// groups, and keeps none. The groups come first, then n indicators: an
 // address, a host, a URL and a file in turn, each with rating, confidence, two tags, an attribute and
 // a group. 250,000 of them are 95 MB in batch files.
 func feed(n int) iter.Seq[threatconnect.BatchItem] {
@@ -44,8 +44,7 @@ func feed(n int) iter.Seq[threatconnect.BatchItem] {
 	}
 }
 
-// repeats makes n indicators as feed does, but three of four have come before: the first quarter of
-// the feed four times.
+// repeats makes n indicators as feed does, with three duplicates of each: the first quarter of the feed four times.
 func repeats(n int) iter.Seq[threatconnect.BatchItem] {
 	return func(yield func(threatconnect.BatchItem) bool) {
 		for range 4 {
@@ -82,7 +81,7 @@ func indicator(i int) threatconnect.Indicator {
 	return ind
 }
 
-// hosts makes n hosts with nothing but a rating.
+// hosts makes n hosts with only a rating.
 func hosts(n int) iter.Seq[threatconnect.BatchItem] {
 	return func(yield func(threatconnect.BatchItem) bool) {
 		for i := range n {

@@ -19,7 +19,7 @@ import (
 	"github.com/threatconnect-go/threatconnect"
 )
 
-// makeItems makes the items of an import and drops them: what importFeed costs without the package.
+// makeItems makes the items of an import and drops them: the cost of importFeed without the package.
 func makeItems(_ context.Context, t task) error {
 	for item := range feed(t.n) {
 		runtime.KeepAlive(item)
@@ -50,7 +50,7 @@ func importSpooled(ctx context.Context, t task) error {
 
 func importRepeats(ctx context.Context, t task) error { return t.importItems(ctx, repeats(t.n)) }
 
-// importMerged merges duplicates first, of which there are none here.
+// importMerged merges duplicates first. The feed has none.
 func importMerged(ctx context.Context, t task) error { return t.mergeItems(ctx, feed(t.n)) }
 
 func importRepeatsMerged(ctx context.Context, t task) error { return t.mergeItems(ctx, repeats(t.n)) }
@@ -82,8 +82,8 @@ func (t task) importItems(ctx context.Context, items iter.Seq[threatconnect.Batc
 	return w.Close(ctx)
 }
 
-// postFiles makes a job for every ready-made file and uploads the file, which the system copies to
-// the connection without this process seeing a byte of it.
+// postFiles creates a job for every ready-made file and uploads the file. The system copies it to the connection
+// without reading it into this process.
 func postFiles(ctx context.Context, t task) error {
 	return t.eachFile(func(name string) error {
 		f, err := os.Open(name)
@@ -110,8 +110,8 @@ func postBytes(ctx context.Context, t task) error {
 	})
 }
 
-// postAndMake posts ready-made bytes while it makes the items that they were made of, and drops
-// them: an import whose encoding costs nothing.
+// postAndMake posts ready-made bytes while it makes and drops the corresponding items: an import without the cost of
+// encoding.
 func postAndMake(ctx context.Context, t task) error {
 	posted := make(chan error, 1)
 	go func() { posted <- postBytes(ctx, t) }()
@@ -132,7 +132,7 @@ func (t task) eachFile(do func(name string) error) error {
 	return nil
 }
 
-// postJob makes a job, uploads its file, and asks once how it stands.
+// postJob creates a job, uploads its file, and reads its status once.
 func (t task) postJob(ctx context.Context, file io.Reader, size int64) error {
 	const config = `{"version":"V2","owner":"Example Source","action":"Create","haltOnError":false,"attributeWriteType":"Replace","tagWriteType":"Append","securityLabelWriteType":"Append"}`
 	var made struct {
@@ -153,8 +153,7 @@ func (t task) postJob(ctx context.Context, file io.Reader, size int64) error {
 	return bare(ctx, http.MethodGet, job+"?includeAdditional=true", nil, 0, &answer)
 }
 
-// marshalItems makes structs for a job of 5,000 items, marshals and posts them: an import as it is
-// written without a package.
+// marshalItems makes structs for a job of 5,000 items, marshals and posts them: a typical import without a package.
 func marshalItems(ctx context.Context, t task) error {
 	const most = 5_000
 	var job batchFile

@@ -1,12 +1,11 @@
-// Command bench measures the package against what a program without it would do: the same bytes over
-// bare net/http, the same JSON through encoding/json.
+// Command bench compares the package with programs that do without it: the same bytes over bare net/http, the same
+// JSON through encoding/json.
 //
-// Each of the two runs in a process of its own, against a server in a third one on the loopback
-// interface; the two take turns, and the ratios are those of neighbouring runs. It needs Linux, whose
-// account of a process's memory it reads.
+// Each side runs in a process of its own, against a server in a third process on the loopback interface. The sides
+// alternate, and a ratio compares neighboring runs. Linux is required, for the memory accounting of processes.
 //
 //	go -C bench run .                 all rows
-//	go -C bench run . -only import    rows whose name matches
+//	go -C bench run . -only import    rows with a matching name
 package main
 
 import (
@@ -20,16 +19,16 @@ import (
 
 func main() {
 	var (
-		rounds  = flag.Int("rounds", 5, "how often each row is run")
-		only    = flag.String("only", "", "run the rows whose name matches this `expression`")
+		rounds  = flag.Int("rounds", 5, "`number` of runs of each row")
+		only    = flag.String("only", "", "run only rows with a name that matches this `expression`")
 		profile = flag.String("profile", "", "write a CPU profile of every run into this `directory`")
 
-		// The rest is for the processes that this program starts.
+		// The other flags are for the processes that this program starts.
 		serves     = flag.Bool("serve", false, "be the server")
-		name       = flag.String("task", "", "do this `task`, print how long it took, and end")
+		name       = flag.String("task", "", "do this `task`, print its duration, and exit")
 		base       = flag.String("base", "", "base `URL` for the task")
-		n          = flag.Int("n", 0, "`number` of things for the task")
-		page       = flag.Int("page", 0, "`items` a page for the task")
+		n          = flag.Int("n", 0, "`number` of items of the task")
+		page       = flag.Int("page", 0, "`items` per page")
 		dir        = flag.String("dir", "", "`directory` of the ready-made files")
 		cpuprofile = flag.String("cpuprofile", "", "`file` for a CPU profile of the task")
 	)
@@ -111,7 +110,7 @@ func compare(rounds int, only, profile string) error {
 	return nil
 }
 
-// polling runs the test that measures polling, because virtual time needs a test, and prints its rows.
+// polling runs the test that measures polling, and prints its rows. Virtual time needs a test.
 func polling() error {
 	cmd := exec.Command("go", "test", "-v", "-run", "^TestImportTimeAgainstPlatform$", ".")
 	cmd.Stderr = os.Stderr

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// used is what one run of a process used.
+// used contains the resources used by one run of a process.
 type used struct {
 	wall, cpu time.Duration
 	peak      int64 // of its memory, in bytes
@@ -26,7 +26,7 @@ type used struct {
 type side struct {
 	name    string // of the task
 	n, page int
-	mode    string // what stands before the path of the API
+	mode    string // prefix of the path of the API
 }
 
 // bench runs the measured processes.
@@ -35,7 +35,7 @@ type bench struct {
 	address string         // of the server
 	files   map[int]string // directories of ready-made files, by the number of items in them
 	profile string         // directory for CPU profiles; empty makes none
-	runs    map[string]int // how often a task ran
+	runs    map[string]int // number of runs of each task
 }
 
 // run runs one side in a process of its own. Wall time is that of the task, without the start of the
@@ -58,12 +58,12 @@ func (b *bench) run(s side) (used, error) {
 	}
 	rusage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
 	if !ok {
-		return used{}, errors.New("this system does not say what a process used")
+		return used{}, errors.New("this system does not report the resources of a process")
 	}
 	return used{wall: wall, cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), peak: rusage.Maxrss << 10}, nil
 }
 
-// work does one task in this process and prints how long it took.
+// work does one task in this process and prints its duration.
 func work(name string, t task, profile string) error {
 	do, ok := tasks[name]
 	if !ok {
@@ -115,7 +115,7 @@ func (b *bench) startServer(keep string) (stop func() error, err error) {
 	}, nil
 }
 
-// prepare makes the ready-made files: they are what an import of n indicators uploads.
+// prepare makes the ready-made files, which are the uploads of an import of n indicators.
 func (b *bench) prepare(n int, dir string) error {
 	dir = filepath.Join(dir, strconv.Itoa(n))
 	if err := os.Mkdir(dir, 0o700); err != nil {

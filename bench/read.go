@@ -36,7 +36,7 @@ func (t task) list(ctx context.Context, ahead int) error {
 	return t.check(n)
 }
 
-// flat is an indicator as somebody writes it down who has no package.
+// flat is an indicator in a typical program without a package.
 type flat struct {
 	ID                     int64     `json:"id"`
 	OwnerName              string    `json:"ownerName"`

@@ -40,7 +40,7 @@ var rows = []row{
 	{name: "bulk JSON of 1,000,000 / token loop", pkg: side{name: "bulk", n: bulked}, bare: side{name: "bulk bare", n: bulked}, target: "wall 1, 24 MiB"},
 }
 
-// measure runs both sides in turn, so that what else the machine does hits both.
+// measure alternates between the sides, so that other load of the machine affects both.
 func (r *row) measure(b *bench, rounds int) error {
 	for range rounds {
 		for _, s := range []struct {
@@ -59,7 +59,7 @@ func (r *row) measure(b *bench, rounds int) error {
 
 func printHead() {
 	fmt.Printf("%s, %s/%s, %d cores\n\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
-	fmt.Println("| this package / what it is compared with | wall s | | wall ratio | CPU s | | CPU ratio | peak MiB | | target |")
+	fmt.Println("| this package / comparison | wall s | | wall ratio | CPU s | | CPU ratio | peak MiB | | target |")
 	fmt.Println("|---|---|---|---|---|---|---|---|---|---|")
 }
 
@@ -77,7 +77,7 @@ func (r *row) print() {
 	fmt.Println("| " + strings.Join(cells, " | ") + " |")
 }
 
-// spread writes the median of what was measured, with the least and the most.
+// spread returns the median of the runs, with minimum and maximum.
 func spread(runs []used, of func(used) float64, digits int) string {
 	var v []float64
 	for _, u := range runs {
@@ -86,7 +86,7 @@ func spread(runs []used, of func(used) float64, digits int) string {
 	return text(v, digits)
 }
 
-// ratios writes the ratios of neighbouring runs.
+// ratios returns the ratios of neighboring runs.
 func ratios(ours, theirs []used, of func(used) float64) string {
 	var v []float64
 	for i := range ours {

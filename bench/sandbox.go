@@ -17,7 +17,7 @@ import (
 
 const (
 	readers  = 4               // clients of the sandbox that send GETs at once
-	readFor  = 5 * time.Second // how long they do
+	readFor  = 5 * time.Second // duration of the reads
 	imported = 1_000_000       // indicators that are imported into the sandbox
 )
 
@@ -98,7 +98,7 @@ func underLoad(binary string, page bool, load func(context.Context, task) (float
 	}
 	used, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
 	if !ok {
-		return r, errors.New("this system does not say what a process used")
+		return r, errors.New("this system does not report the resources of a process")
 	}
 	r.cpu, r.peak = cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime(), used.Maxrss<<10
 	return r, nil

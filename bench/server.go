@@ -18,15 +18,15 @@ import (
 	"time"
 )
 
-// What is put before the path of the API changes how the server answers.
+// Prefixes of the path of the API that change the behavior of the server.
 const (
 	slow    = "/slow" // after slowBy
 	slowBy  = 50 * time.Millisecond
 	careful = "/careful" // an upload, after looking whether it is JSON
 )
 
-// server answers as the platform does, as cheaply as it can: what is uploaded is read and dropped,
-// and what is read was rendered before. It checks no signature.
+// server imitates the platform at minimal cost: uploads are read and dropped, and responses are rendered in advance.
+// It checks no signature.
 type server struct {
 	jobs    atomic.Int64
 	items   sync.Map // id of a job -> number of its items
@@ -34,7 +34,7 @@ type server struct {
 	keep    string // directory that uploads are kept in; empty drops them
 	list    rendered
 	bulk    rendered
-	repeats int // how often the bulk report holds it
+	repeats int // number of repetitions in the bulk report
 }
 
 func newServer(keep string, repeats int) *server {
@@ -43,8 +43,8 @@ func newServer(keep string, repeats int) *server {
 	return s
 }
 
-// serve runs the server on a port of its own until its standard input ends, which is when the
-// program that started it is gone.
+// serve runs the server on a free port until its standard input ends, which happens when the program that started it
+// exits.
 func serve(keep string) error {
 	s := newServer(keep, bulked/bulkBlock)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -108,7 +108,7 @@ func write(w http.ResponseWriter, text string) {
 type itemCounter struct {
 	io.Reader
 	items int
-	seam  []byte // the end of what was read before, where a key may begin, and room for the beginning of what follows
+	seam  []byte // the end of the previous read, where a key may begin, and room for the beginning of the next one
 }
 
 func (c *itemCounter) Read(b []byte) (int, error) {

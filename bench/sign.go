@@ -11,8 +11,7 @@ import (
 	"strings"
 )
 
-// signing runs the package's own benchmark of signing, which sees what is not exported, and prints
-// its rows.
+// signing runs the benchmark of signing in the package, which has access to unexported names, and prints its rows.
 func signing(rounds int) error {
 	var out []byte
 	for range rounds { // not -count, which would run one thing after another

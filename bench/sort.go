@@ -69,7 +69,7 @@ func mergeFeed(n int) error {
 	return nil
 }
 
-// writtenBy returns how many bytes this process has written for each of n items.
+// writtenBy returns the number of bytes that this process writes per item.
 func writtenBy(do func(n int) error, n int) (float64, error) {
 	before, err := written()
 	if err != nil {
@@ -82,7 +82,7 @@ func writtenBy(do func(n int) error, n int) (float64, error) {
 	return float64(after-before) / float64(n), err
 }
 
-// written returns how many bytes this process has written.
+// written returns the number of bytes that this process has written.
 func written() (int64, error) {
 	b, err := os.ReadFile("/proc/self/io")
 	if err != nil {
@@ -90,7 +90,7 @@ func written() (int64, error) {
 	}
 	m := regexp.MustCompile(`wchar: (\d+)`).FindSubmatch(b)
 	if m == nil {
-		return 0, fmt.Errorf("/proc/self/io does not say what was written")
+		return 0, fmt.Errorf("/proc/self/io does not report written bytes")
 	}
 	return strconv.ParseInt(string(m[1]), 10, 64)
 }

@@ -10,11 +10,11 @@ import (
 	"github.com/threatconnect-go/threatconnect"
 )
 
-// task is what a measured process does, on a number of things.
+// task contains the parameters of a measured process.
 type task struct {
 	base string // of the server's API
-	n    int    // how many
-	page int    // items a page
+	n    int    // number of items
+	page int    // items per page
 	dir  string // of the ready-made files
 }
 
@@ -25,7 +25,7 @@ const (
 	ahead     = 16 // pages that are fetched ahead
 )
 
-// tasks are what can be measured, in pairs: with the package, and bare.
+// tasks are the measured functions, in pairs: with the package, and bare.
 var tasks = map[string]func(context.Context, task) error{
 	"make items":     makeItems,
 	"import":         importFeed,
@@ -51,7 +51,7 @@ func (t task) client() (*threatconnect.Client, error) {
 	return threatconnect.NewClient(t.base, threatconnect.HMAC(accessID, secretKey), threatconnect.WithOwner(owner))
 }
 
-// bare sends a request that is not signed and decodes the answer.
+// bare sends an unsigned request and decodes the response.
 func bare(ctx context.Context, method, url string, body io.Reader, size int64, into any) error {
 	req, err := http.NewRequestWithContext(ctx, method, url, body)
 	if err != nil {
@@ -70,7 +70,7 @@ func send(req *http.Request, into any) error {
 	if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
 		return err
 	}
-	_, err = io.Copy(io.Discard, resp.Body) // so that the connection can be used again
+	_, err = io.Copy(io.Discard, resp.Body) // for reuse of the connection
 	return err
 }
 

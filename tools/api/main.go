@@ -1,9 +1,9 @@
-// Command api compares the exported API of the root module and of the module otel with the files of the folder
+// Command api compares the exported API of the root module and of the module otel with the files in the folder
 // api, one for each public package. It fails if they differ, if the root package has more exported names than
 // its budget, and if an incompatible change since the last release is not in CHANGELOG.md.
 //
 //	go -C tools run ./api            check
-//	go -C tools run ./api -update    write the files of the folder api
+//	go -C tools run ./api -update    write the files in the folder api
 package main
 
 import (
@@ -22,8 +22,8 @@ import (
 	"golang.org/x/tools/go/packages"
 )
 
-// budget is the highest number of exported names of the root package, without fields and methods.
-// The goal is 450, when the canonical forms and the import engine have packages of their own.
+// budget is the maximum number of exported names of the root package, without fields and methods. The goal is
+// 450.
 const budget = 539
 
 const updateHint = "to accept the change, run: go -C tools run ./api -update"
@@ -51,7 +51,7 @@ func run(root string, budget int, update bool) error {
 			name = "root"
 			if n := exportedNames(pkg); n > budget {
 				problems = append(problems, fmt.Errorf("the root package has %d exported names, but its budget is %d: "+
-					"unexport or move some, or raise the budget in tools/api and say why in the commit", n, budget))
+					"unexport or move some, or raise the budget in tools/api and explain it in the commit", n, budget))
 			}
 		}
 		listings[strings.ReplaceAll(name, "/", "_")+".txt"] = strings.Join(listing(pkg), "\n") + "\n"
@@ -236,8 +236,7 @@ func announcements(changelog string) map[string]bool {
 	return words
 }
 
-// changedName returns the name at the end of what a message of apidiff is about: "Do" of
-// "(*Client).Do: removed".
+// changedName returns the last name in a message of apidiff: "Do" for "(*Client).Do: removed".
 func changedName(message string) string {
 	subject, _, _ := strings.Cut(message, ": ")
 	words := word.FindAllString(subject, -1)
@@ -247,7 +246,7 @@ func changedName(message string) string {
 	return words[len(words)-1]
 }
 
-// git runs git in a folder and returns what it prints.
+// git runs git in a folder and returns its output.
 func git(dir string, args ...string) (string, error) {
 	cmd := exec.Command("git", args...)
 	cmd.Dir = dir

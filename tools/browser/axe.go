@@ -15,8 +15,8 @@ import (
 	"strings"
 )
 
-// axe-core is the work of Deque Systems under the Mozilla Public License 2.0. It is downloaded and not
-// a part of this repository.
+// axe-core is software of Deque Systems under the Mozilla Public License 2.0. It is downloaded, and is not a part of
+// this repository.
 const (
 	axePackage   = "axe-core@4.14.1"
 	axeIntegrity = "FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==" // SHA-512 of the package

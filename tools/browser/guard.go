@@ -11,7 +11,7 @@ import (
 	"github.com/threatconnect-go/threatconnect"
 )
 
-// markup are values that do something when a page takes them for HTML.
+// markup contains values with an effect if a page treats them as HTML.
 var markup = struct{ mutex, tag, group, header string }{
 	mutex:  `<script>alert("mutex")</script>`,
 	tag:    `<svg onload=alert("tag")>`,
@@ -52,7 +52,7 @@ func markupIsText(ctx context.Context, s *sandbox, t *tab) error {
 				return err
 			}
 		}
-		if err := t.until("nothing of it became an element", intact); err != nil {
+		if err := t.until("the markup is shown as text", intact); err != nil {
 			return err
 		}
 		if err := t.click("#details-close"); err != nil {
@@ -65,7 +65,7 @@ func markupIsText(ctx context.Context, s *sandbox, t *tab) error {
 	if err := t.shows("#details", markup.header); err != nil {
 		return err
 	}
-	return t.until("nothing of it became an element", intact)
+	return t.until("the markup is shown as text", intact)
 }
 
 // browse fills the form of the browser for [source].
@@ -100,7 +100,7 @@ func readsOnly(ctx context.Context, s *sandbox, t *tab) error {
 	if err != nil {
 		return err
 	}
-	err = reader.until("the page is in the mode to read, and says why", `() => document.documentElement.dataset.mode === "read" && document.querySelector("#token-hint").checkVisibility()`)
+	err = reader.until("the page is read-only and shows the reason", `() => document.documentElement.dataset.mode === "read" && document.querySelector("#token-hint").checkVisibility()`)
 	if err == nil {
 		err = reader.until("it shows the data", `() => (`+size+`)() === 1`)
 	}

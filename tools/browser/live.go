@@ -127,7 +127,7 @@ func faultStrikes(ctx context.Context, s *sandbox, t *tab) error {
 	return nil
 }
 
-// refuse sends a request whose signature leaves the query string out, as clients do that sign the path.
+// refuse sends a request whose signature omits the query string, a common mistake of clients.
 func refuse(ctx context.Context, s *sandbox) error {
 	status, body, err := s.request(ctx, http.MethodGet, "/api/v2/indicators/hosts/a.malware-feed.net?owner=Example%20Source", "", func(r *http.Request) {
 		now := time.Now()

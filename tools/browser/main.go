@@ -1,16 +1,15 @@
 // Command browser tests the page of threatconnect sandbox in a real browser: headless Chromium. It builds
-// the command, starts a sandbox for each check, works with it as clients and people do, and looks at the
-// page. Whatever the page writes to the console as an error is a failure, as is a violation of its
-// Content-Security-Policy.
+// the command, starts a sandbox for each check, uses it as clients and people do, and inspects the page. Errors
+// on the console and violations of the Content-Security-Policy are failures.
 //
 //	go -C tools run ./browser                             every check, with short imports
-//	go -C tools run ./browser -only markup                the checks whose name matches
+//	go -C tools run ./browser -only markup                checks with a matching name
 //	go -C tools run ./browser -large                      imports of 134,210 and 1,000,000 indicators
 //	go -C tools run ./browser -screenshots /tmp/pages     pictures of the page: wide, narrow, light, dark
 //	go -C tools run ./browser -screenshot ../docs/sandbox.png
 //
-// It needs chromium, as the Debian package of that name brings it, and npm, which downloads axe-core, the
-// rules of the accessibility check; -axe names a file to use instead.
+// It needs chromium (the Debian package) and npm, which downloads axe-core for the accessibility check; -axe
+// names a file to use instead.
 package main
 
 import (
@@ -67,7 +66,7 @@ func main() {
 	}
 }
 
-// run runs the checks and prints what became of each.
+// run runs the checks and prints their results.
 func run(ctx context.Context, o options) (err error) {
 	chromium, err := exec.LookPath("chromium")
 	if err != nil {
@@ -153,7 +152,7 @@ func allChecks(o options, axe string) []check {
 	return checks
 }
 
-// runCheck runs a check. What its tab reports as an error fails it.
+// runCheck runs a check. An error on the console of its tab fails it.
 func runCheck(ctx context.Context, c check, binary string, b *browser) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()

@@ -66,8 +66,8 @@ func picture(file string) func(context.Context, *sandbox, *tab) error {
 	}
 }
 
-// reduce rewrites a picture with 256 colors, in a third of the bytes: with the most frequent ones, and
-// with others that differ from these, so that rare ones such as that of an error stay.
+// reduce rewrites a picture with 256 colors, in a third of the bytes. It keeps the most frequent colors, and others
+// that differ from them, such as the color of an error.
 func reduce(file string) error {
 	text, err := os.ReadFile(file)
 	if err != nil {

@@ -55,7 +55,7 @@ func startSandbox(ctx context.Context, binary, addr string) (*sandbox, error) {
 	return s, nil
 }
 
-// stop ends the sandbox as a user does. It has to end at once, whatever is connected, and well.
+// stop ends the sandbox as a user does. It must exit at once and successfully, regardless of connections.
 func (s *sandbox) stop() error {
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
@@ -134,8 +134,8 @@ func line(i int) string {
 	return fmt.Sprintf("%032X", 0xfeed<<32+i)
 }
 
-// request sends a plain HTTP request to the sandbox and returns the status and the body. Without the
-// token it is that of a stranger.
+// request sends a plain HTTP request to the sandbox, with or without the token, and returns the status and the
+// body.
 func (s *sandbox) request(ctx context.Context, method, path, body string, change func(*http.Request)) (int, string, error) {
 	req, err := http.NewRequestWithContext(ctx, method, s.root()+path, strings.NewReader(body))
 	if err != nil {

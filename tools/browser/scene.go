@@ -11,8 +11,8 @@ import (
 	"github.com/threatconnect-go/threatconnect"
 )
 
-// furnish gives the page something to show: a feed, groups with everything attached, a job with an
-// error, a fault that has struck, a refused signature and an oddity.
+// furnish adds data to show: a feed, groups with all attachments, a job with an error, a fault that was used, a
+// refused signature and an oddity.
 func furnish(ctx context.Context, s *sandbox, t *tab) error {
 	wait, err := s.feed(ctx, 2000)
 	if err != nil {

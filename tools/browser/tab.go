@@ -19,7 +19,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// patience is how long something may take to show.
+// patience is the time limit for an expected change of the page.
 const patience = 15 * time.Second
 
 // browser is a running Chromium.
@@ -28,8 +28,8 @@ type browser struct {
 	close context.CancelFunc
 }
 
-// startBrowser starts Chromium, without its sandbox when the user is root, for whom it has none. The
-// name rebound.example leads to this machine, as a name does that is rebound to attack it.
+// startBrowser starts Chromium, without its sandbox if the user is root, which it does not support. The name
+// rebound.example resolves to this machine, as in a DNS rebinding attack.
 func startBrowser(ctx context.Context, path string) (*browser, error) {
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
 		chromedp.ExecPath(path), chromedp.Flag("headless", "new"), chromedp.Flag("host-resolver-rules", "MAP rebound.example 127.0.0.1"))
@@ -55,8 +55,8 @@ type tab struct {
 	problems []string // errors on its console
 }
 
-// watch runs in front of the scripts of a page. It reports on the console what has to be noticed, and
-// keeps a click off everything but window.aim, because the page can move between aiming and clicking.
+// watch runs before the scripts of a page. It reports violations on the console, and blocks clicks on anything
+// except window.aim, because the page can move between aiming and clicking.
 const watch = `
 for (const type of ["pointerdown", "mousedown", "pointerup", "mouseup", "click"]) addEventListener(type, e => {
 	if (!window.aim) return;
@@ -115,7 +115,7 @@ func (t *tab) listen(event any) {
 	t.problems = append(t.problems, strings.TrimSpace(problem))
 }
 
-// forgive drops the errors of the console that have one of the texts in them.
+// forgive drops the errors of the console that contain one of the texts.
 func (t *tab) forgive(texts ...string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -137,7 +137,7 @@ func (t *tab) close() error {
 	return err
 }
 
-// ready waits until a page of the sandbox is connected and its forms can be filled in.
+// ready waits until a page of the sandbox is connected and its forms are enabled.
 func (t *tab) ready() error {
 	return t.until("the page is connected", `() => document.documentElement.dataset.live === "on" && document.querySelectorAll("#owners [data-owner]").length > 0 &&
 		document.querySelector("#fault-kind").options.length > 0`)

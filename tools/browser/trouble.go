@@ -10,7 +10,7 @@ import (
 	"github.com/threatconnect-go/threatconnect"
 )
 
-// restart ends the sandbox and starts another one on its port. While there is none, down is called.
+// restart ends the sandbox, calls down, and starts another sandbox on the same port.
 func (s *sandbox) restart(ctx context.Context, down func() error) error {
 	if err := errors.Join(s.stop(), down()); err != nil {
 		return err
@@ -23,7 +23,7 @@ func (s *sandbox) restart(ctx context.Context, down func() error) error {
 	return nil
 }
 
-// restartShows starts the sandbox again under an open page, which has to say so and to show the new one.
+// restartShows restarts the sandbox of an open page, which must report it and show the new sandbox.
 func restartShows(ctx context.Context, s *sandbox, t *tab) error {
 	if err := s.load(ctx, threatconnect.NewHost("a.malware-feed.net")); err != nil {
 		return err
@@ -54,7 +54,7 @@ func restartShows(ctx context.Context, s *sandbox, t *tab) error {
 	return t.until("the page only reads", `() => document.documentElement.dataset.mode === "read"`)
 }
 
-// pauseKeeps pauses the list of requests, which has to show later what came in the meantime.
+// pauseKeeps pauses the list of requests, which must show the missed requests later.
 func pauseKeeps(ctx context.Context, s *sandbox, t *tab) error {
 	ask := func() error {
 		_, _, err := s.request(ctx, http.MethodGet, "/api/v2/owners", "", nil)
@@ -107,8 +107,8 @@ func snapshotComesBack(ctx context.Context, s *sandbox, t *tab) error {
 	return t.until("the snapshot is gone", `() => document.querySelectorAll("#snapshots [data-snapshot]").length === 0 && !document.querySelector("#no-snapshots").hidden`)
 }
 
-// messagesShow does things at the end of a page that is higher than the screen, and in front of which
-// the details are. What became of them has to be in sight.
+// messagesShow uses controls at the end of a page that is higher than the screen, and in the details. The messages
+// must be visible.
 func messagesShow(ctx context.Context, s *sandbox, t *tab) error {
 	if err := t.view(390, 844, "light"); err != nil {
 		return err
@@ -177,7 +177,7 @@ func difference(ctx context.Context, s *sandbox, t *tab) error {
 	if err := t.until("the difference is in sight", inside, "#refusal .scroll", "#refusal mark"); err != nil {
 		return err
 	}
-	if err := t.until("the strings are told apart", inside, "#refusal .scroll", "#refusal .scroll .soft"); err != nil {
+	if err := t.until("the strings are distinguished", inside, "#refusal .scroll", "#refusal .scroll .soft"); err != nil {
 		return err
 	}
 	return t.until("the button holds its text", `() => { const b = document.querySelector("#details-close"); return b.scrollWidth <= b.clientWidth; }`)

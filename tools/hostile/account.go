@@ -7,7 +7,7 @@ import (
 	"github.com/threatconnect-go/threatconnect"
 )
 
-// account checks what an import says about its items.
+// account checks the results that an import reports for its items.
 type account struct {
 	mu     sync.Mutex
 	errors map[int64]int // by number of the item

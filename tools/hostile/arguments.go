@@ -14,7 +14,7 @@ import (
 	"github.com/threatconnect-go/threatconnect"
 )
 
-// arguments makes arguments that are valid for a method.
+// arguments generates valid arguments for methods.
 type arguments struct {
 	*world
 	random *rand.Rand
@@ -87,7 +87,7 @@ func (a *arguments) one(m method, t reflect.Type, i int, texts *int) reflect.Val
 	return reflect.Value{}
 }
 
-// options returns nil or options of which those are set that all lists have.
+// options returns nil, or options with the fields set that all lists have.
 func (a *arguments) options(t reflect.Type) reflect.Value {
 	if a.random.IntN(3) == 0 {
 		return reflect.Zero(t)
@@ -138,7 +138,7 @@ func (a *arguments) resource(m method, i int) threatconnect.Resource {
 	return pick[threatconnect.Resource](a.random, a.host, group(threatconnect.GroupThreat), victim, a.task)
 }
 
-// id returns the number that a parameter of a method is.
+// id returns the value of a numeric parameter of a method.
 func (a *arguments) id(m method) int64 {
 	typed := map[string]threatconnect.GroupType{
 		"Groups.Adversaries.": threatconnect.GroupAdversary, "Groups.AttackPatterns.": threatconnect.GroupAttackPattern,
@@ -181,7 +181,7 @@ func (a *arguments) id(m method) int64 {
 	panic("no id for " + m.name + ": add one to arguments.go")
 }
 
-// text returns the text that a parameter of a method is.
+// text returns the value of a text parameter of a method.
 func (a *arguments) text(m method) string {
 	for _, ind := range indicators("old") {
 		_, custom := ind.(*threatconnect.CustomIndicator)
@@ -216,7 +216,7 @@ func (a *arguments) text(m method) string {
 	panic("no text for " + m.name + ": add one to arguments.go")
 }
 
-// value returns an argument that depends on its type alone, or nil.
+// value returns an argument that depends only on its type, or nil.
 func (a *arguments) value(t reflect.Type) any {
 	name := a.name()
 	for _, v := range []any{
@@ -253,7 +253,7 @@ func (a *arguments) value(t reflect.Type) any {
 	case reflect.TypeFor[threatconnect.Content]():
 		return threatconnect.BytesContent([]byte(name))
 	case reflect.TypeFor[io.Writer]():
-		return io.Discard // what is downloaded is the caller's memory
+		return io.Discard // memory for downloads belongs to the caller
 	case reflect.TypeFor[io.ReadSeeker]():
 		return strings.NewReader(batchFile)
 	case reflect.TypeFor[threatconnect.BatchConfig]():
@@ -286,7 +286,7 @@ func (a *arguments) batchConfig() threatconnect.BatchConfig {
 	return c
 }
 
-// items returns the items of a feed, the same each time.
+// items returns the items of a feed, the same in each call.
 func (a *arguments) items() iter.Seq2[threatconnect.BatchItem, error] {
 	seed := a.random.Uint64()
 	return func(yield func(threatconnect.BatchItem, error) bool) {

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// kind is a way in which an answer is changed.
+// kind is a kind of change of a response.
 type kind int
 
 const (
@@ -36,7 +36,7 @@ const (
 	kinds
 )
 
-// attack is the change of one answer.
+// attack is the change of one response.
 type attack struct {
 	*platform
 	random *rand.Rand
@@ -44,10 +44,10 @@ type attack struct {
 	resp   *http.Response
 	body   []byte
 	wrap   func(io.Reader) io.Reader
-	length int64 // that the answer claims, if not 0
+	length int64 // claimed length of the response, if not 0
 }
 
-// oddHeaders are headers that the client may look at, with values for them.
+// oddHeaders are headers that the client may read, with values.
 var oddHeaders = map[string][]string{
 	"Retry-After":      {"0", "-1", "1", "120", "121", "99999999999999999999", "1.5", "x", "Fri, 31 Dec 1999 23:59:59 GMT", "Sun, 01 Jan 2300 00:00:00 GMT"},
 	"Date":             {"", "x", "Fri, 31 Dec 1999 23:59:59 GMT", "Sat, 01 Jan 2000 23:59:59 GMT", "Sat, 01 Jan 2000 00:06:00 GMT", "Sun, 01 Jan 9999 00:00:00 GMT"},
@@ -59,7 +59,7 @@ var oddHeaders = map[string][]string{
 	"X-Odd":            {strings.Repeat("x", 100_000), "\x1b[2J", "\xff"},
 }
 
-// change changes the answer, or fails the attempt.
+// change changes the response, or fails the attempt.
 func (a *attack) change(k kind) error {
 	random := a.random
 	switch k {
@@ -147,7 +147,7 @@ type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
-// bytes changes the body without looking at what it says.
+// bytes changes the body regardless of its content.
 func (a *attack) bytes() {
 	random := a.random
 	at := random.IntN(len(a.body) + 1)
@@ -182,7 +182,7 @@ func (a *attack) bytes() {
 	}
 }
 
-// encoding compresses the body, or says that it does.
+// encoding compresses the body, or only sets the header.
 func (a *attack) encoding() error {
 	random := a.random
 	if random.IntN(4) == 0 {
@@ -218,7 +218,7 @@ func (a *attack) encoding() error {
 	return nil
 }
 
-// echo shows what the request carried.
+// echo repeats data of the request.
 func (a *attack) echo() {
 	random := a.random
 	shown := spell(random, a.secrets.one(a.req.Context(), random))
@@ -248,7 +248,7 @@ func (a *attack) echo() {
 	}
 }
 
-// errors returns an error file that blames items of the case and others.
+// errors returns an error file with items of the case and others.
 func (a *attack) errors() []byte {
 	random := a.random
 	var b bytes.Buffer

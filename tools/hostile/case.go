@@ -26,14 +26,14 @@ import (
 	"github.com/threatconnect-go/threatconnect"
 )
 
-// attempt is a call of a method on a platform whose answers the seed decides on.
+// attempt is a call of a method on a platform whose responses are determined by the seed.
 type attempt struct {
 	Method string `json:"method"`
 	Seed   uint64 `json:"seed"`
 	Honest bool   `json:"honest,omitempty"` // nothing is changed
 }
 
-// outcome is what an attempt showed.
+// outcome is the result of an attempt.
 type outcome struct {
 	attempt
 	Problems []string      `json:"problems,omitempty"`
@@ -44,11 +44,11 @@ type outcome struct {
 }
 
 const (
-	maxItems = 3000 // that are taken from an iterator
+	maxItems = 3000 // items to read from an iterator
 )
 
-// inBubble makes the attempt in a bubble of testing/synctest. The memory is measured until the call has ended: the checks
-// come after that, as they take memory of their own.
+// inBubble makes the attempt in a bubble of testing/synctest. The memory is measured until the call has ended; the checks
+// come after that, because they use memory too.
 func (a attempt) inBubble(t *testing.T, b *bench) outcome {
 	w := b.world
 	w.server.Restore(w.snapshot)
@@ -97,7 +97,7 @@ func (a attempt) inBubble(t *testing.T, b *bench) outcome {
 	if left := goroutines(); len(left) > before {
 		r.problem("%d goroutines are left:\n%s", len(left)-before, strings.Join(left, "\n\n"))
 		time.Sleep(24 * time.Hour)
-		if left := goroutines(); len(left) > before { // the process is going to die of them
+		if left := goroutines(); len(left) > before { // the process will panic because of them
 			fmt.Fprintf(os.Stderr, "%+v: %s\n", a, strings.Join(r.problems, "\n"))
 		}
 	}
@@ -119,7 +119,7 @@ func (a attempt) inBubble(t *testing.T, b *bench) outcome {
 	return outcome{attempt: a, Problems: r.problems, Requests: p.requests, Failed: err != nil, Heap: heap}
 }
 
-// goroutines returns the stacks of the goroutines of the bubble, with the caller's in front.
+// goroutines returns the stacks of the goroutines of the bubble, the caller's first.
 func goroutines() []string {
 	stacks := make([]byte, 64<<10)
 	all := strings.Split(string(stacks[:runtime.Stack(stacks, true)]), "\n\n")
@@ -137,8 +137,8 @@ type run struct {
 	ctx           context.Context
 	client, token *threatconnect.Client
 	platform      *platform
-	longest       time.Duration // after the end of its context the call has returned
-	errors        []error       // to check, also those that the call does not return
+	longest       time.Duration // from the end of the context to the return of the call
+	errors        []error       // to check, including those that the call does not return
 	problems      []string
 }
 
@@ -146,7 +146,7 @@ func (r *run) problem(format string, args ...any) {
 	r.problems = append(r.problems, fmt.Sprintf(format, args...))
 }
 
-// ended returns how long ago the context of the call ended.
+// ended returns the time since the end of the context of the call.
 func (r *run) ended() time.Duration {
 	deadline, _ := r.ctx.Deadline()
 	if r.ctx.Err() == nil {
@@ -168,7 +168,7 @@ func (r *run) do(do call) (err error) {
 	return err
 }
 
-// checkError checks that an error can be shown to anybody.
+// checkError checks that the text of an error can be published.
 func (r *run) checkError(err error, secret spellings) {
 	shown := map[string]string{"Error": err.Error(), "%+v": fmt.Sprintf("%+v", err), "%#v": fmt.Sprintf("%#v", err)}
 	if b, jsonErr := json.Marshal(err); jsonErr == nil {
@@ -191,14 +191,14 @@ func (r *run) checkError(err error, secret spellings) {
 	}
 }
 
-// call makes a call of an attempt. It reports what is wrong with the result, and returns the error of the call.
+// call makes the call of an attempt. It reports problems of the result, and returns the error of the call.
 type call func(r *run) error
 
 // calls returns all calls by name: methods of services, and workflows.
 func calls() map[string]call {
 	all := map[string]call{}
 	for _, m := range methods() {
-		if m.name != "Indicators.Custom" { // sends nothing; the methods of its result are among those of services
+		if m.name != "Indicators.Custom" { // it sends nothing; the methods of its result are listed as methods of services
 			all[m.name] = m.call
 		}
 	}
@@ -208,7 +208,7 @@ func calls() map[string]call {
 	return all
 }
 
-// call calls the method with arguments that are valid.
+// call calls the method with valid arguments.
 func (m method) call(r *run) error {
 	c := r.client
 	if m.is("DataStore.", "Logs.") || r.random.IntN(2) == 0 {
@@ -228,7 +228,7 @@ func (m method) call(r *run) error {
 	return r.use(results)
 }
 
-// use checks the results of a method and reads those that are sequences.
+// use checks the results of a method and reads iterators.
 func (r *run) use(results []reflect.Value) error {
 	var err error
 	if last := results[len(results)-1]; last.Type() == reflect.TypeFor[error]() {
@@ -261,7 +261,7 @@ func (r *run) use(results []reflect.Value) error {
 	return err
 }
 
-// read reads a sequence, as far as a program might.
+// read reads an iterator, possibly not to its end.
 func (r *run) read(seq reflect.Value) (err error) {
 	most := pick(r.random, 1, maxItems, maxItems, maxItems)
 	n := 0
@@ -270,7 +270,7 @@ func (r *run) read(seq reflect.Value) (err error) {
 			break
 		}
 		if err != nil {
-			r.problem("a sequence goes on after an error")
+			r.problem("an iterator continues after an error")
 		}
 		if err, _ = e.Interface().(error); err == nil {
 			if v.Kind() == reflect.Pointer && v.IsNil() || v.Kind() == reflect.Interface && v.IsNil() {
@@ -319,5 +319,5 @@ func (r *run) log(h *threatconnect.LogHandler) error {
 	return errors.Join(err, h.Flush(r.ctx), h.Close(r.ctx))
 }
 
-// take reads a sequence whose values are of no interest.
+// take reads an iterator and ignores its values.
 func take[T any](r *run, seq iter.Seq2[T, error]) error { return r.read(reflect.ValueOf(seq)) }

@@ -11,11 +11,11 @@ import (
 	"time"
 )
 
-// What a call can keep in memory: four times the limit of an answer, and the same for another that it reads in parallel.
+// Memory that a call may use: four times the limit of a response, and the same for another that it reads in parallel.
 const maxHeap = 2 * 4 * maxResponse
 
-// heap watches the live memory of the process that the client allocated, and not the platform and the checks, which are
-// in the same process.
+// heap measures the live memory that the client allocated, without that of the platform and the checks, which are in the
+// same process.
 type heap struct {
 	base uint64 // of all live memory
 	peak atomic.Uint64
@@ -23,7 +23,7 @@ type heap struct {
 
 // watchHeap watches the memory until the process ends.
 func watchHeap() *heap {
-	debug.SetGCPercent(50) // so that the memory is measured often
+	debug.SetGCPercent(50) // for frequent measurements
 	runtime.MemProfileRate = profileRate
 	runtime.GC()
 	h := &heap{base: live()}
@@ -39,11 +39,11 @@ func watchHeap() *heap {
 	return h
 }
 
-// profileRate is the number of bytes of which one is looked at.
+// profileRate is the number of allocated bytes per sample.
 const profileRate = 32 << 10
 
-// clients returns the size of the objects that the client allocated and that the garbage collection before the last
-// found in use.
+// clients returns the size of the objects that the client allocated and that were in use in the garbage collection before
+// the last one.
 func clients() uint64 {
 	records := make([]runtime.MemProfileRecord, 5000)
 	n, ok := runtime.MemProfile(records, false)
@@ -60,8 +60,8 @@ func clients() uint64 {
 	return uint64(sum)
 }
 
-// isClients reports whether a stack is of the client: whether that was the last to call anything else. A program that
-// shows a result is not.
+// isClients reports whether a stack belongs to the client, which means that the last call into another package came from
+// it. A program that prints a result is not the client.
 func isClients(stack []uintptr) bool {
 	const module = "github.com/threatconnect-go/threatconnect"
 	found, client := false, false
@@ -86,15 +86,15 @@ func collections() uint64 {
 	return sample[0].Value.Uint64()
 }
 
-// measured returns the environment of a process that measures its memory. Its garbage collections stop the world: all
-// that is allocated while others run counts as in use, and on a busy machine they run for long.
+// measured returns the environment of a process that measures its memory. Its garbage collections stop the world.
+// Otherwise, everything that is allocated during a collection, which can be long on a busy machine, counts as in use.
 func measured() []string {
 	return append(os.Environ(), "GODEBUG="+strings.TrimPrefix(os.Getenv("GODEBUG")+","+stopTheWorld, ","))
 }
 
 const stopTheWorld = "gcstoptheworld=1"
 
-// live returns the size of the objects that the last garbage collection found in use.
+// live returns the size of the objects that were in use in the last garbage collection.
 func live() uint64 {
 	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	metrics.Read(sample)

@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// node is a JSON value that can be written with mistakes. Members of an object are its keys and values in turn.
+// node is a JSON value that can be written with errors. The members of an object are alternating keys and values.
 type node struct {
 	open byte    // '{', '[', or 0 for raw
 	kids []*node // of an object: key, value, key, value
-	raw  string  // of anything else, as it is written
+	raw  string  // text of any other value
 }
 
-// parseJSON returns the value of a text, or nil if it is not JSON or long.
+// parseJSON returns the value of a text, or nil if it is not JSON or too long.
 func parseJSON(text []byte) *node {
 	if len(text) > 64<<10 {
 		return nil
@@ -79,7 +79,7 @@ func (n *node) write(b *bytes.Buffer, limit int) {
 	b.WriteByte(n.open + 2) // ']' and '}'
 }
 
-// all appends the value and everything in it, without the keys: 2,000 values at most.
+// all appends the value and its descendants, without keys, up to 2,000 values.
 func (n *node) all(to []*node) []*node {
 	to = append(to, n)
 	for i, kid := range n.kids {
@@ -100,7 +100,7 @@ func (n *node) clone() *node {
 	return &c
 }
 
-// oddTexts are strings as JSON writes them, some of which are not valid.
+// oddTexts are JSON strings, some of which are invalid.
 var oddTexts = []string{
 	`""`, `" "`, `"\u0000"`, `"\u001b]0;owned\u0007"`, `"\u202egpj.exe"`, `"\u200b\u2066\ufeff"`, `"\ud800"`, `"\udc00\ud800"`, "\"\xff\xfe\"", "\"a\nb\"", `"\x"`, `"=1+1"`,
 	`"../../etc/passwd"`, `"%2e%2e%2f"`, `"http://evil.example/"`, `"NaN"`, `"2026-13-45T99:99:99Z"`, `"0001-01-01T00:00:00Z"`, `"99999-01-01"`, `"true"`, `"-1"`, `"9223372036854775808"`,
@@ -119,7 +119,7 @@ var oddKeys = []string{`""`, `"id"`, `"ID"`, `"name"`, `"status"`, `"data"`, `"m
 // statuses are those of batch jobs and bulk reports.
 var statuses = []string{`"Created"`, `"Queued"`, `"Running"`, `"Completed"`, `"Completed With Errors"`, `"Failed"`, `"Complete"`, `"?"`}
 
-// mutate changes a value in one place. seen are values of other answers.
+// mutate changes a value in one place. seen contains values of other responses.
 func (n *node) mutate(random *rand.Rand, seen []*node) {
 	nodes := n.all(nil)
 	at := nodes[random.IntN(len(nodes))]

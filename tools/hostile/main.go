@@ -1,13 +1,13 @@
-// Command hostile runs every method of every service of the client, and workflows over several of them, against a
-// platform that changes, cuts, repeats, delays and swaps its answers. It fails if a method panics or does not return
-// when its context has ended, if an error or a log shows a piece of a credential, if a request goes somewhere else, if
-// memory is not bounded, if a goroutine is left, or if a result contradicts itself.
+// Command hostile runs every method of every service of the client, and workflows of several methods, against a
+// platform that changes, cuts, repeats, delays and swaps its responses. It fails if a method panics or does not return
+// after its context has ended, if an error or a log contains a part of a credential, if a request goes to another
+// host, if memory use is not bounded, if a goroutine leaks, or if a result contradicts itself.
 //
 //	go -C tools run ./hostile -for 1h
 //	go -C tools run ./hostile -for 5m -only '^Batch\.' -seed 7
 //
-// A seed decides on everything that the platform does. Attempts that fail are kept as files, which the test of this
-// package repeats. Time is not real: an hour of waiting takes no time.
+// A seed determines the behavior of the platform. Failed attempts are saved as files, which the test of this package
+// repeats. Time is virtual: an hour of waiting takes no time.
 package main
 
 import (
@@ -46,11 +46,12 @@ func main() {
 	}
 }
 
-// stuck is how long an attempt may take in real time: seconds, but a busy machine may run a process that is nice for
-// less than a hundredth of that.
+// stuck is the time limit of an attempt in real time. An attempt takes seconds, but on a busy machine a process with a
+// low priority may run less than a hundredth of the time.
 const stuck = 30 * time.Minute
 
-// runner runs workers, which are processes: a panic in a goroutine of the client, or a lack of memory, ends one.
+// runner runs workers. They are processes, because a panic in a goroutine of the client, or a lack of memory, ends a
+// process.
 type runner struct {
 	plan    plan
 	workers int
@@ -105,7 +106,7 @@ func (r *runner) progress() string {
 		r.attempts, len(r.methods), r.requests, r.errors, r.failures, r.peak>>20, r.slowest.Took.Round(time.Millisecond), r.slowest.Method, r.slowest.Seed)
 }
 
-// worker runs worker processes until the time is over: another one after each that has died.
+// worker runs worker processes until the time is over, and starts a new one when one has died.
 func (r *runner) worker(p plan, end time.Time) error {
 	for time.Now().Before(end) {
 		p.For = time.Until(end)
@@ -153,7 +154,7 @@ func (r *runner) process(p plan) (last *attempt, stderr string, err error) {
 	for lines.Scan() {
 		var out outcome
 		if err := json.Unmarshal(lines.Bytes(), &out); err != nil {
-			continue // what package testing prints
+			continue // output of package testing
 		}
 		timer.Reset(stuck)
 		if out.Took == 0 {

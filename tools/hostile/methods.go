@@ -10,7 +10,7 @@ import (
 
 // method is a method of a service of the client.
 type method struct {
-	name   string // as it is called: Indicators.Hosts.Get
+	name   string // for example Indicators.Hosts.Get
 	fields []int  // from the client to the service
 	index  int    // of the method of the service
 	custom bool   // the service is Indicators.Custom("Wallet")
@@ -53,8 +53,7 @@ func (m method) in(c *threatconnect.Client) reflect.Value {
 // service returns the path of the service, with a dot at its end.
 func (m method) service() string { return m.name[:strings.LastIndex(m.name, ".")+1] }
 
-// is reports whether the method is one of those named, or belongs to one of the services named: those with a dot
-// at their end.
+// is reports whether one of names is the method or its service. Names of services end with a dot.
 func (m method) is(names ...string) bool {
 	for _, name := range names {
 		if m.name == name || strings.HasSuffix(name, ".") && strings.HasPrefix(m.name, name) {
@@ -64,7 +63,7 @@ func (m method) is(names ...string) bool {
 	return false
 }
 
-// asked returns the id of the thing that the method was asked for, or 0.
+// asked returns the id of the requested record, or 0.
 func (m method) asked(in []reflect.Value) int64 {
 	switch m.name[strings.LastIndex(m.name, ".")+1:] {
 	case "Get", "GetByID", "Update", "Group", "Task", "Victim", "VictimAsset", "Status", "Wait", "Upload":
@@ -73,7 +72,7 @@ func (m method) asked(in []reflect.Value) int64 {
 	}
 	for _, v := range slices.Backward(in) {
 		if v.Kind() == reflect.String {
-			return 0 // asked for by name
+			return 0 // requested by name
 		}
 		if id := idOf(v.Interface()); id != 0 {
 			return id
@@ -82,7 +81,7 @@ func (m method) asked(in []reflect.Value) int64 {
 	return 0
 }
 
-// idOf returns the id of a thing or of a reference to one, or 0.
+// idOf returns the id of a record or of a reference to one, or 0.
 func idOf(v any) int64 {
 	switch v := v.(type) {
 	case int64:

@@ -20,13 +20,13 @@ const (
 	maxRequests = 3000            // of a case; then its context is canceled
 )
 
-// platform answers as its server does, and then does something else with the answer.
+// platform changes the responses of its server.
 type platform struct {
-	inner   http.RoundTripper // which tells the truth
+	inner   http.RoundTripper // returns correct responses
 	secrets *secrets
 	seed    uint64
-	rate    float64 // share of the answers that are changed
-	kinds   []kind  // ways in which they are changed
+	rate    float64 // share of responses to change
+	kinds   []kind  // kinds of changes
 	origin  string  // with the prefix of the path, to which all requests must go
 	stop    context.CancelFunc
 
@@ -34,13 +34,13 @@ type platform struct {
 	counts   map[string]int // of requests by method and path
 	requests int
 	left     int               // requests until the context is canceled
-	bodies   [][]byte          // of answers, to answer others with
+	bodies   [][]byte          // of responses, to replace others
 	first    map[string][]byte // answer to each path
 	nodes    []*node           // the same as JSON
-	broken   []string          // promises
+	broken   []string          // violated guarantees
 }
 
-// newPlatform returns a platform whose habits depend on the seed.
+// newPlatform returns a platform whose behavior is determined by the seed.
 func newPlatform(inner http.RoundTripper, seed uint64, origin string, stop context.CancelFunc) *platform {
 	p := &platform{inner: inner, secrets: &secrets{}, seed: seed, origin: origin, stop: stop, left: maxRequests, counts: map[string]int{}, first: map[string][]byte{}}
 	random := rand.New(rand.NewPCG(seed, 2))
@@ -61,7 +61,7 @@ func newPlatform(inner http.RoundTripper, seed uint64, origin string, stop conte
 // RoundTrip answers a request.
 func (p *platform) RoundTrip(req *http.Request) (*http.Response, error) {
 	random := p.begin(req)
-	if err := sleep(req.Context(), 10*time.Millisecond); err != nil { // nothing is for free, so that contexts end
+	if err := sleep(req.Context(), 10*time.Millisecond); err != nil { // every request takes time, so contexts end
 		if req.Body != nil {
 			_ = req.Body.Close()
 		}
@@ -97,15 +97,15 @@ func (p *platform) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// limit sets which context to end when there are too many requests, and counts from now on.
+// limit sets the context to cancel when there are too many requests, and restarts counting.
 func (p *platform) limit(stop context.CancelFunc) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.left, p.stop = maxRequests, stop
 }
 
-// begin notes a request and returns what decides on its answer. That depends on how many requests to the same place
-// there were before, so that requests in parallel do not depend on their order.
+// begin records a request and returns the source of randomness for its response. It depends on the number of earlier
+// requests to the same path, so parallel requests do not depend on their order.
 func (p *platform) begin(req *http.Request) *rand.Rand {
 	if signature, ok := strings.CutPrefix(req.Header.Get("Authorization"), "TC "+accessID+":"); ok {
 		p.secrets.add(req.Context(), signature)
@@ -128,7 +128,7 @@ func (p *platform) begin(req *http.Request) *rand.Rand {
 	return rand.New(rand.NewPCG(p.seed, h.Sum64()))
 }
 
-// remember keeps an answer for others.
+// remember keeps a response for later ones.
 func (p *platform) remember(path string, body []byte) {
 	n := parseJSON(body)
 	p.mu.Lock()
@@ -157,7 +157,7 @@ type reader struct {
 	ctx  context.Context
 	from io.Reader
 	wait time.Duration
-	most int // bytes of a read; 0 for any number
+	most int // maximum bytes per read; 0 for any number
 }
 
 func (r *reader) Read(b []byte) (int, error) {
@@ -170,7 +170,7 @@ func (r *reader) Read(b []byte) (int, error) {
 	return r.from.Read(b)
 }
 
-// sleep waits, or returns why the context has ended.
+// sleep waits, or returns the reason why the context has ended.
 func sleep(ctx context.Context, d time.Duration) error {
 	if d > 0 {
 		select {

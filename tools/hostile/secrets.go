@@ -17,18 +17,18 @@ import (
 	"github.com/threatconnect-go/threatconnect"
 )
 
-// secrets are tokens and signatures that requests have carried.
+// secrets contains the tokens and signatures of requests.
 type secrets struct {
 	mu     sync.Mutex
 	all    []string
 	ofCall map[any][]string
 }
 
-// callKey is the key of contexts under which the call of a request is.
+// callKey is the context key of the call of a request.
 type callKey struct{}
 
-// observer numbers calls, so that answers repeat credentials of their own call. What one call sent is no secret that the
-// client keeps from the next.
+// observer numbers calls, so that responses repeat only credentials of their own call. The client does not protect the
+// credentials of one call from the next.
 func observer() threatconnect.Observer {
 	return threatconnect.Observer{CallStart: func(ctx context.Context, _ threatconnect.Call) context.Context {
 		return context.WithValue(ctx, callKey{}, new(int))
@@ -54,7 +54,7 @@ func (s *secrets) one(ctx context.Context, random *rand.Rand) string {
 	return pick(random, append(s.ofCall[ctx.Value(callKey{})], "nothing secret")...)
 }
 
-// spell returns a secret, or half of it, in one of the spellings that servers and proxies show headers in.
+// spell returns a secret, or half of it, in one of the spellings that servers and proxies use for headers.
 func spell(random *rand.Rand, secret string) string {
 	switch random.IntN(3) {
 	case 0:
@@ -96,11 +96,10 @@ func spell(random *rand.Rand, secret string) string {
 
 var jsonEscape = regexp.MustCompile(`\\u00[0-9A-Fa-f]{2}`)
 
-// spellings are pieces of eight bytes of secrets, as they are, in hexadecimal and in base64, by the first eight bytes of
-// that.
+// spellings contains pieces of eight bytes of secrets, plain, in hexadecimal and in base64, by their first eight bytes.
 type spellings map[string][]string
 
-// foundIn returns a piece of a secret that a text shows in any spelling, or "".
+// foundIn returns a piece of a secret that a text contains in any spelling, or "".
 func (s spellings) foundIn(text string) string {
 	forms := []string{text, html.UnescapeString(text), strings.ReplaceAll(jsonEscape.ReplaceAllStringFunc(text, func(e string) string {
 		b, err := hex.DecodeString(e[4:])
@@ -125,7 +124,7 @@ func (s spellings) foundIn(text string) string {
 	return ""
 }
 
-// spellings returns all spellings. They take much more memory than the secrets.
+// spellings returns all spellings, which use much more memory than the secrets.
 func (s *secrets) spellings() spellings {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -15,7 +15,7 @@ import (
 	"sync"
 )
 
-// wire is a platform at the other end of a connection, so that package net/http reads what it answers.
+// wire is a platform at the other end of a connection, so its responses are read by package net/http.
 type wire struct {
 	*http.Transport
 	platform *platform
@@ -25,7 +25,7 @@ type wire struct {
 	calls []any // by the number in the header callHeader
 }
 
-// callHeader says which call a request belongs to, for the platform only.
+// callHeader is the header that identifies the call of a request to the platform.
 const callHeader = "X-Hostile-Call"
 
 func newWire(ctx context.Context, p *platform) *wire {
@@ -84,7 +84,7 @@ func (w *wire) serve(conn net.Conn) {
 	_ = w.write(conn, resp, rand.New(rand.NewPCG(w.platform.seed, uint64(number))))
 }
 
-// request returns a request that came over a connection as its sender made it.
+// request returns a received request in the form in which its sender made it.
 func (w *wire) request(ctx context.Context, req *http.Request, body []byte) *http.Request {
 	target := &url.URL{Scheme: "https", Host: req.Host, Path: req.URL.Path, RawPath: req.URL.RawPath, RawQuery: req.URL.RawQuery}
 	again := &http.Request{Method: req.Method, URL: target, Host: req.Host, Header: req.Header, ContentLength: int64(len(body))}
@@ -94,7 +94,7 @@ func (w *wire) request(ctx context.Context, req *http.Request, body []byte) *htt
 	return again.WithContext(ctx)
 }
 
-// write writes an answer, with mistakes in what frames its body now and then.
+// write writes a response, sometimes with errors in the framing of the body.
 func (w *wire) write(to io.Writer, resp *http.Response, random *rand.Rand) error {
 	odd := func(rightly string, wrongly ...string) string {
 		if random.Float64() < w.platform.rate/10 {

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// bench is where attempts are made, one after another.
+// bench makes attempts, one after another.
 type bench struct {
 	world *world
 	calls map[string]call
@@ -29,7 +29,7 @@ func newBench(t *testing.T) *bench {
 	return b
 }
 
-// run makes an attempt, in time that is not real.
+// run makes an attempt in virtual time.
 func (b *bench) run(t *testing.T, a attempt) (out outcome) {
 	b.heap.start()
 	start := time.Now()
@@ -54,7 +54,7 @@ func (b *bench) names(only string) ([]string, error) {
 	return names, nil
 }
 
-// plan says which attempts a worker makes: those with the seeds First, First+Step and so on.
+// plan selects the attempts of a worker: those with the seeds First, First+Step and so on.
 type plan struct {
 	First, Step uint64
 	For         time.Duration
@@ -78,10 +78,10 @@ func work(p plan, to io.Writer) {
 	}}}, nil, nil)
 }
 
-// workerPlan names the variable with the plan of a worker.
+// workerPlan is the environment variable with the plan of a worker.
 const workerPlan = "HOSTILE_PLAN"
 
-// workIfTold does the work of a worker, and ends the process, if it is one.
+// workIfTold does the work of a worker and ends the process, if this process is a worker.
 func workIfTold() {
 	text, ok := os.LookupEnv(workerPlan)
 	if !ok {

@@ -13,7 +13,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/feeds"
 )
 
-// workflows are calls of several methods, and of functions that are not methods of services.
+// workflows are sequences of calls of several methods, and of functions that are not methods of services.
 var workflows = map[string]call{
 	"workflow.Do":        request,
 	"workflow.Changes":   changes,
@@ -34,7 +34,7 @@ func request(r *run) error {
 	return errors.Join(err, resp.Body.Close())
 }
 
-// changes reads all changes, and then those since.
+// changes reads all changes, and then newer ones.
 func changes(r *run) error {
 	all := r.client.Changes(r.ctx, threatconnect.Cursor{}, &threatconnect.ChangeOptions{Limit: pick(r.random, 0, 2, 5)})
 	if err := take(r, all.All()); err != nil {
@@ -93,7 +93,7 @@ func importTwice(r *run) error {
 	return err
 }
 
-// merge imports items that are merged first, with limits that the platform gives.
+// merge merges items and imports them, with limits from the platform.
 func merge(r *run) error {
 	lengths, err := r.client.Types.AttributeLengths(r.ctx, nil)
 	if err != nil {
@@ -107,7 +107,7 @@ func merge(r *run) error {
 
 // state imports a feed twice with a state in the DataStore.
 func state(r *run) error {
-	r.longest = 10 * time.Minute // Save goes on when its context has ended
+	r.longest = 10 * time.Minute // Save continues after its context has ended
 	store, err := feeds.NewDataStore(r.token, threatconnect.DataStoreOrganization, "state", "feed")
 	if err != nil {
 		return err
@@ -179,7 +179,7 @@ func fetch(r *run) error {
 	return errors.Join(err, d.Body.Close())
 }
 
-// trigger starts a playbook by the address of its trigger.
+// trigger starts a playbook by the URL of its trigger.
 func trigger(r *run) error {
 	const path = "Zq81LmXw7TbD4kVn"
 	r.platform.secrets.add(r.ctx, path)

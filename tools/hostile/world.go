@@ -21,7 +21,7 @@ const (
 	token     = "APP:42:qM3xW7/tB+z9=:1999999999:0:Rk5vNc8JdLs2HgPyTf4"
 )
 
-// world is a platform that tells the truth, with one of everything that methods are called with.
+// world is a correct platform, with one record of everything that methods are called with.
 type world struct {
 	server   *threatconnecttest.Server
 	snapshot *threatconnecttest.Snapshot
@@ -38,7 +38,7 @@ type world struct {
 	userID, owner            int64
 	metric                   threatconnect.Metric
 	playbook                 threatconnect.Playbook
-	job, open                int64  // imported, and waiting for its file
+	job, open                int64  // ids of an imported job and of one without a file
 	association              string // name of an association type
 }
 
@@ -51,7 +51,7 @@ func ok[T any](t *testing.T) func(v T, err error) T {
 	}
 }
 
-// newWorld makes the world. It must run in a bubble of testing/synctest: what is stored has its dates.
+// newWorld returns a world. It must run in a bubble of testing/synctest, because records have its dates.
 func newWorld(t *testing.T) *world {
 	srv := threatconnecttest.New(threatconnecttest.WithCredentials(accessID, secretKey, token), threatconnecttest.WithRequestLog(0))
 	w := &world{server: srv, groups: map[threatconnect.GroupType]threatconnect.GroupRef{}}
@@ -127,7 +127,7 @@ const (
 
 var batchJob = threatconnect.BatchJob{Owner: source, Attributes: threatconnect.WriteReplace}
 
-// indicators returns an indicator of each type, whose values have name in them.
+// indicators returns an indicator of each type. Their values contain name.
 func indicators(name string) []threatconnect.Indicator {
 	n := 0
 	for _, r := range name {

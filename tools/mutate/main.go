@@ -1,13 +1,13 @@
-// Command mutate tests the tests of packages: it changes the code in one place at a time and runs the
-// tests, of which one should fail. It prints each mutant that survives, and exits with status 1 if one
-// is not in accepted.txt. Packages are named from the root of the repository:
+// Command mutate tests the tests of packages. It changes the code in one place at a time and runs the tests, one of
+// which should fail. It prints each mutant that survives, and exits with status 1 if one is not listed in
+// accepted.txt. Packages are named relative to the root of the repository:
 //
 //	go -C tools run ./mutate ./internal/wire ./internal/canon
 //	go -C tools run ./mutate -n 1000 -seed 7 ./internal/wire
 //
-// The tests of a mutant's own package run first, then those of the other named packages. The files of the
-// repository do not change, but a mutant can leave failing cases of rapid in testdata/rapid. The memory of
-// tests is limited with the command ulimit of a Unix shell.
+// The tests of the mutant's package run first, then those of the other named packages. The files of the repository do
+// not change, but a mutant can leave failing cases of rapid in testdata/rapid. The command ulimit of a Unix shell
+// limits the memory of tests.
 package main
 
 import (
@@ -154,7 +154,7 @@ const (
 	survived, unbuilt = "survived", "did not build"
 )
 
-// try tests a mutant. The go command reads it in the place of the real file.
+// try tests a mutant, which the go command reads instead of the real file.
 func (c *config) try(m *mutant, name string, patterns []string) string {
 	file, overlay := name+".go", name+".json"
 	text, err := json.Marshal(map[string]any{"Replace": map[string]string{m.pkg.CompiledGoFiles[m.file]: file}})
@@ -168,8 +168,8 @@ func (c *config) try(m *mutant, name string, patterns []string) string {
 	return r
 }
 
-// test runs the tests of packages. The go command remembers which have passed, and skips those that do
-// not depend on the mutant.
+// test runs the tests of packages. The go command caches results, and skips tests that do not depend on the
+// mutant.
 func (c *config) test(overlay string, packages []string) (result, output string) {
 	const limited = `ulimit -v 4194304; exec "$0" "$@"` // KiB, because a mutant may allocate without end
 	args := []string{"-c", limited, "go", "test", "-vet=off", "-failfast", "-timeout", c.timeout.String(), "-overlay", overlay}

@@ -76,7 +76,7 @@ type site struct {
 	found []mutant
 }
 
-// swaps has what an operator, a keyword or a name is replaced by.
+// swaps maps operators, keywords and names to their replacements.
 var swaps = map[string]string{
 	"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "==", "&&": "||", "||": "&&",
 	"+": "-", "-": "+", "*": "/", "/": "*", "%": "*", "&": "|", "|": "&", "<<": ">>", ">>": "<<",
@@ -157,7 +157,7 @@ func (s *site) change(kind string, n ast.Node, text string) {
 	s.add(kind, s.offset(n.Pos()), s.offset(n.End()), text)
 }
 
-// add adds a mutant. Its key has the lines that change, before and after.
+// add adds a mutant. Its key contains the changed lines, before and after.
 func (s *site) add(kind string, from, to int, text string) {
 	begin := strings.LastIndexByte(s.src[:from], '\n') + 1
 	rest, _, _ := strings.Cut(s.src[to:], "\n")
@@ -168,7 +168,7 @@ func (s *site) add(kind string, from, to int, text string) {
 	})
 }
 
-// compiles reports whether the types of the mutated package are right.
+// compiles reports whether the mutated package type-checks.
 func (m *mutant) compiles() bool {
 	f, err := parser.ParseFile(m.pkg.Fset, m.pkg.CompiledGoFiles[m.file], m.source, parser.SkipObjectResolution)
 	if err != nil {

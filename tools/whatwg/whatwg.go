@@ -1,10 +1,9 @@
-// Package whatwg holds the canonical forms of hosts and URLs against the URL standard of the WHATWG,
-// as an implementation that shares no code with this one reads it (but for the tables of IDNA, which
-// both take from x/net/idna).
+// Package whatwg compares the canonical forms of hosts and URLs with the URL standard of the WHATWG, as read by an
+// independent implementation. Both use the tables of IDNA from x/net/idna.
 //
-// The two do not have to agree: an indicator is what the platform accepts, a URL of the standard is
-// what a browser opens. Where they part, one of the classes says how and why; what no class explains
-// is a mistake. The classes are the rows of docs/canonical.md.
+// The two may disagree: an indicator is a value that the platform accepts, and a URL of the standard is one that a
+// browser opens. Each class describes one way to disagree, and is a row of docs/canonical.md. A disagreement without a
+// class is a bug.
 package whatwg
 
 import (
@@ -19,28 +18,28 @@ import (
 	"github.com/threatconnect-go/threatconnect/ioc"
 )
 
-// Verdict is what one of the two makes of an input.
+// Verdict is the result of one of the two for an input.
 type Verdict struct {
 	Value string // the canonical form; empty when the input is refused
-	Rule  string // why it is refused
+	Rule  string // the reason why it is refused
 }
 
 // Taken reports whether the input is accepted.
 func (v Verdict) Taken() bool { return v.Rule == "" }
 
-// Disagreement is an input that the two read differently.
+// Disagreement is an input with two different results.
 type Disagreement struct {
 	Input          string
 	Ours, Standard Verdict
 }
 
-// class is one way to disagree that is meant.
+// class is an intended way to disagree.
 type class struct {
 	name     string
 	explains func(d *Disagreement) bool
 }
 
-// explain returns the name of the class that a disagreement is of, or "".
+// explain returns the name of the class of a disagreement, or "".
 func (d *Disagreement) explain(classes []class) string {
 	for _, c := range classes {
 		if c.explains(d) {
@@ -50,7 +49,7 @@ func (d *Disagreement) explain(classes []class) string {
 	return ""
 }
 
-// refusedWith makes a class of what this package refuses with a rule and the standard takes.
+// refusedWith returns the class of inputs that this package refuses with a rule and the standard accepts.
 func refusedWith(name string, rules ...string) class {
 	return class{name, func(d *Disagreement) bool {
 		if !d.Standard.Taken() || d.Ours.Taken() {
@@ -65,7 +64,7 @@ func refusedWith(name string, rules ...string) class {
 	}}
 }
 
-// anyHost are the classes of hosts wherever they stand.
+// anyHost are the classes of hosts alone and in URLs.
 var anyHost = []class{
 	refusedWith("one label", "has one label only"),
 	refusedWith("IPv4 in other spellings", "ends in a number"),
@@ -112,7 +111,7 @@ var urlClasses = append([]class{
 	}},
 }, anyHost...)
 
-// authority returns what stands between the scheme and the path of a URL.
+// authority returns the part between the scheme and the path of a URL.
 func authority(input string) string {
 	_, rest, _ := strings.Cut(input, ":")
 	rest = strings.TrimLeft(rest, "/")
@@ -126,7 +125,7 @@ var finalDot = regexp.MustCompile(`^([a-z]+://[^/?#:]+)\.([:/?#])`)
 
 func withoutFinalDot(href string) string { return finalDot.ReplaceAllString(href, "$1$2") }
 
-// ours returns what this package makes of an input.
+// ours returns the result of this package for an input.
 func ours(canonical func(string) (string, error), input string) Verdict {
 	v, err := canonical(input)
 	if invalid, ok := errors.AsType[*threatconnect.ValidationError](err); ok {
@@ -135,8 +134,8 @@ func ours(canonical func(string) (string, error), input string) Verdict {
 	return Verdict{Value: v}
 }
 
-// newParser returns a parser of the standard that has sftp among the special schemes. To the standard
-// it is none, so that hosts of such URLs are text without a meaning.
+// newParser returns a parser of the standard with sftp as an additional special scheme. The standard treats hosts of
+// URLs with other schemes as opaque text.
 func newParser() url.Parser {
 	return url.NewParser(url.WithSpecialSchemes(map[string]string{
 		"http": "80", "https": "443", "ftp": "21", "sftp": "22", "ws": "80", "wss": "443", "file": "",
@@ -154,8 +153,8 @@ func parse(raw string) (*url.Url, error) {
 	return u, nil
 }
 
-// Host holds a host name against the standard. It returns the class of a disagreement, "" for none,
-// and an unexplained disagreement as the last result.
+// Host compares the results for a host name. It returns the class of a disagreement, "" for none, and a
+// disagreement without a class.
 func Host(input string) (class string, unexplained *Disagreement) {
 	d := &Disagreement{Input: input, Ours: ours(threatconnect.CanonicalHost, input)}
 	name := strings.TrimSpace(input)
@@ -170,8 +169,8 @@ func Host(input string) (class string, unexplained *Disagreement) {
 	return judge(d, hostClasses, d.Ours.Value == d.Standard.Value)
 }
 
-// URL holds a URL against the standard: what this package calls canonical has to be, to the
-// standard, the URL that the input is. It returns what [Host] returns.
+// URL compares the results for a URL: by the standard, the canonical form of this package must be the same URL as
+// the input. It has the results of [Host].
 func URL(input string) (class string, unexplained *Disagreement) {
 	d := &Disagreement{Input: input, Ours: ours(threatconnect.CanonicalURL, input)}
 	same := false
@@ -191,9 +190,8 @@ func URL(input string) (class string, unexplained *Disagreement) {
 	return judge(d, urlClasses, same)
 }
 
-// Strict checks that the standard accepts a host or URL that the strict rules accept, and changes no
-// character of it, except for underscores beside other scripts. It returns nil for values that the strict
-// rules refuse.
+// Strict checks that the standard accepts a host or URL that the strict rules accept, without changing it, except
+// for underscores in names with other scripts. It returns nil for values that the strict rules refuse.
 func Strict(t ioc.Type, input string) *Disagreement {
 	strict := &ioc.Parser{Strict: true}
 	v, err := strict.Canonical(t, input)
@@ -218,7 +216,7 @@ func Strict(t ioc.Type, input string) *Disagreement {
 	return d
 }
 
-// normalized returns a canonical URL with what the standard changes in every URL: it drops default ports,
+// normalized returns a canonical URL after the changes that the standard makes to every URL: it drops default ports,
 // resolves dots in paths, and escapes apostrophes in queries.
 func normalized(v string) string {
 	scheme, rest, _ := strings.Cut(v, "://")
