@@ -39,7 +39,9 @@ func (h *handler) once(ctx context.Context, env *cli.Env) error {
 			env.Printf("Type the alert, and end it with Ctrl-D.")
 		}
 		var err error
-		if body, err = receive(ctx, env.Stdin, h.maxBody); err != nil {
+		in := cli.Interruptible(ctx, env.Stdin)
+		defer in.Close()
+		if body, err = readBody(in, h.maxBody); err != nil {
 			return err
 		}
 	}
@@ -68,23 +70,6 @@ func (h *handler) once(ctx context.Context, env *cli.Env) error {
 		return cli.ExitCode(cli.Failure)
 	}
 	return nil
-}
-
-// receive reads the body of an alert, and waits for it until ctx ends.
-func receive(ctx context.Context, in io.Reader, limit int64) ([]byte, error) {
-	var body []byte
-	var err error
-	read := make(chan struct{})
-	go func() {
-		defer close(read)
-		body, err = readBody(in, limit)
-	}()
-	select {
-	case <-read:
-		return body, err
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
 }
 
 // errBusy is the error of an alert that waited too long. Nothing was done with it.

@@ -3,7 +3,6 @@ package changes
 import (
 	"encoding/csv"
 	"io"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -50,8 +49,8 @@ func newCSVSink(to target, cell func(string) string) *csvSink {
 
 func (s *csvSink) write(r *row) error {
 	cells := []string{
-		r.Action, r.Owner, string(r.Type), r.Indicator, decimal(r.Rating), whole(r.Confidence),
-		decimal(r.ThreatAssessRating), decimal(r.ThreatAssessConfidence), whole(r.ThreatAssessScore),
+		r.Action, r.Owner, string(r.Type), r.Indicator, cli.Decimal(r.Rating, ""), cli.Integer(r.Confidence, ""),
+		cli.Decimal(r.ThreatAssessRating, ""), cli.Decimal(r.ThreatAssessConfidence, ""), cli.Integer(r.ThreatAssessScore, ""),
 		strings.Join(r.Tags, "; "), date(r.DateAdded), date(r.LastModified),
 	}
 	for n := range cells {
@@ -91,20 +90,6 @@ func withoutFormulas(s string) string {
 func beginsFormula(s string) bool {
 	first, _ := utf8.DecodeRuneInString(s)
 	return s != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", first)
-}
-
-func decimal(v *float64) string {
-	if v == nil {
-		return ""
-	}
-	return strconv.FormatFloat(*v, 'f', -1, 64)
-}
-
-func whole(v *int) string {
-	if v == nil {
-		return ""
-	}
-	return strconv.Itoa(*v)
 }
 
 func date(t time.Time) string {

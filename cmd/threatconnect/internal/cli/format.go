@@ -2,6 +2,7 @@ package cli
 
 import (
 	"io"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -19,6 +20,22 @@ func Count(n int64, noun string) string {
 		return "1 " + noun
 	}
 	return Number(n) + " " + noun + "s"
+}
+
+// Decimal writes a number, or none if it is nil.
+func Decimal(v *float64, none string) string {
+	if v == nil {
+		return none
+	}
+	return strconv.FormatFloat(*v, 'f', -1, 64)
+}
+
+// Integer writes a number, or none if it is nil.
+func Integer(v *int, none string) string {
+	if v == nil {
+		return none
+	}
+	return strconv.Itoa(*v)
 }
 
 // Clean makes foreign text safe to print as a part of a line. White space becomes a space, and

@@ -5,7 +5,6 @@ import (
 	"bufio"
 	"cmp"
 	"context"
-	"io"
 	"maps"
 	"os"
 	"slices"
@@ -184,8 +183,8 @@ func (c *command) extractFile(ctx context.Context, name string) error {
 		defer f.Close()
 		text = f
 	}
-	r, stop := interruptible(ctx, text)
-	defer stop()
+	r := cli.Interruptible(ctx, text)
+	defer r.Close()
 	for match, err := range ioc.Extract(r) {
 		if err == nil {
 			err = c.add(name, match)
@@ -195,21 +194,6 @@ func (c *command) extractFile(ctx context.Context, name string) error {
 		}
 	}
 	return nil
-}
-
-// interruptible returns a reader of r that fails when the context ends, even while r blocks. Call stop after
-// the last read. The goroutine that reads r can outlive stop until its current read returns.
-func interruptible(ctx context.Context, r io.Reader) (reader io.Reader, stop func()) {
-	pr, pw := io.Pipe()
-	go func() {
-		_, err := io.Copy(pw, r)
-		_ = pw.CloseWithError(err) // it returns nil
-	}()
-	detach := context.AfterFunc(ctx, func() { _ = pw.CloseWithError(context.Cause(ctx)) }) // it returns nil
-	return pr, func() {
-		detach()
-		_ = pr.Close() // it returns nil
-	}
 }
 
 // add counts a match and writes it unless it is left out.

@@ -59,7 +59,7 @@ func (im *importer) open(ctx context.Context, cursor threatconnect.Cursor) (*inp
 	case "sample":
 		return &input{ReadCloser: io.NopCloser(strings.NewReader(sample)), size: int64(len(sample))}, nil
 	case "stdin":
-		return &input{ReadCloser: untilDone(ctx, im.env.Stdin), size: -1}, nil
+		return &input{ReadCloser: cli.Interruptible(ctx, im.env.Stdin), size: -1}, nil
 	case "url":
 		return im.download(ctx, cursor)
 	}
@@ -83,7 +83,7 @@ func openFile(ctx context.Context, path string) (*input, error) {
 	case info.Mode().IsRegular():
 		return &input{ReadCloser: f, size: info.Size(), path: path}, nil
 	default: // a named pipe
-		return &input{ReadCloser: untilDone(ctx, f), size: -1}, nil
+		return &input{ReadCloser: cli.Interruptible(ctx, f), size: -1}, nil
 	}
 	f.Close()
 	return nil, err
@@ -116,16 +116,4 @@ func readHeader(path string) (http.Header, error) {
 		return nil, errors.New("--header-file: write a header per line, as in Authorization: Bearer KEY")
 	}
 	return http.Header(header), nil
-}
-
-// untilDone returns a reader of r that fails when ctx ends, even while r blocks, as a pipe or a terminal can. Its
-// goroutine can outlive ctx until its current Read returns.
-func untilDone(ctx context.Context, r io.Reader) io.ReadCloser {
-	out, in := io.Pipe()
-	go func() {
-		_, err := io.Copy(in, r)
-		in.CloseWithError(err)
-	}()
-	context.AfterFunc(ctx, func() { in.CloseWithError(context.Cause(ctx)) })
-	return out
 }

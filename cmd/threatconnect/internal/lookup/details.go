@@ -55,7 +55,7 @@ func (o *output) assessment(records []record) []line {
 			continue
 		}
 		lines = []line{{"ThreatAssess", fmt.Sprintf("score %s of 1,000, rating %s of 5, confidence %s of 100",
-			o.score(r.ThreatAssessScore), decimal(r.ThreatAssessRating), decimal(r.ThreatAssessConfidence))}}
+			o.score(r.ThreatAssessScore), cli.Decimal(r.ThreatAssessRating, "-"), cli.Decimal(r.ThreatAssessConfidence, "-"))}}
 		if r.CALScore != nil {
 			lines = append(lines, line{"CAL", "score " + cli.Number(int64(*r.CALScore))})
 		}
@@ -72,7 +72,7 @@ func (o *output) ownerLines(r *record) []line {
 	}
 	lines := []line{
 		{"Rating", o.rating(r.Rating) + " of 5"},
-		{"Confidence", integer(r.Confidence) + " of 100"},
+		{"Confidence", cli.Integer(r.Confidence, "-") + " of 100"},
 		{"Status", status},
 		{"Added", date(r.DateAdded)},
 		{"Modified", date(r.LastModified)},

@@ -115,7 +115,7 @@ func TestColorsAreThoseOfTheScoresLevel(t *testing.T) {
 		assert.Equal(t, want != "", strings.HasPrefix(got, want) && got != cli.Number(int64(score)), "%d: %q", score, got)
 	}
 	for rating, score := range map[float64]int{0: 0, 1: 200, 2: 400, 2.5: 500, 3: 600, 4: 800, 5: 1000} {
-		assert.Equal(t, o.paint(decimal(&rating), severity(score)...), o.rating(&rating))
+		assert.Equal(t, o.paint(cli.Decimal(&rating, "-"), severity(score)...), o.rating(&rating))
 	}
 	assert.Equal(t, "-", o.score(nil)+strings.TrimPrefix(o.rating(nil), "-"))
 	o, _ = newOutput(80, false)

@@ -2,7 +2,6 @@ package lookup
 
 import (
 	"cmp"
-	"strconv"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -117,8 +116,8 @@ func (o *output) cells(r row) []string {
 		tags[n] = cli.Clean(tag)
 	}
 	return []string{
-		r.indicator, r.owner, o.rating(m.Rating), integer(m.Confidence), decimal(m.ThreatAssessRating),
-		decimal(m.ThreatAssessConfidence), o.score(m.ThreatAssessScore), cmp.Or(strings.Join(tags, ", "), "-"),
+		r.indicator, r.owner, o.rating(m.Rating), cli.Integer(m.Confidence, "-"), cli.Decimal(m.ThreatAssessRating, "-"),
+		cli.Decimal(m.ThreatAssessConfidence, "-"), o.score(m.ThreatAssessScore), cmp.Or(strings.Join(tags, ", "), "-"),
 	}
 }
 
@@ -141,7 +140,7 @@ func (o *output) rating(r *float64) string {
 	if r == nil {
 		return "-"
 	}
-	return o.paint(decimal(r), severity(int(*r*200))...)
+	return o.paint(cli.Decimal(r, "-"), severity(int(*r*200))...)
 }
 
 func (o *output) score(s *int) string {
@@ -171,18 +170,4 @@ func (o *output) paint(s string, colors ...text.Color) string {
 		return s
 	}
 	return text.Escape(s, text.Colors(colors).EscapeSeq())
-}
-
-func decimal(v *float64) string {
-	if v == nil {
-		return "-"
-	}
-	return strconv.FormatFloat(*v, 'f', -1, 64)
-}
-
-func integer(v *int) string {
-	if v == nil {
-		return "-"
-	}
-	return strconv.Itoa(*v)
 }
