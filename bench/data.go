@@ -11,10 +11,11 @@ const (
 	bulkBlock = 10_000    // which repeats these
 )
 
+// single is the response with a host; %[1]s is its name.
 const single = `{"status":"Success","data":{"host":{"id":1234567,"owner":{"id":2,"name":"Example Source","type":"Source"},` +
 	`"dateAdded":"2026-03-01T06:15:42Z","lastModified":"2026-03-09T21:02:11Z","rating":4.0,"confidence":75,"threatAssessRating":3.0,` +
-	`"threatAssessConfidence":52.5,"threatAssessScore":512,"webLink":"https://example.com/auth/indicators/details/host.xhtml?host=node-1.feed.example",` +
-	`"hostName":"node-1.feed.example","dnsActive":"false","whoisActive":"true"}}}`
+	`"threatAssessConfidence":52.5,"threatAssessScore":512,"webLink":"https://example.com/auth/indicators/details/host.xhtml?host=%[1]s",` +
+	`"hostName":"%[1]s","dnsActive":"false","whoisActive":"true"}}}`
 
 // rendered is a list of JSON texts with commas between them.
 type rendered struct {
