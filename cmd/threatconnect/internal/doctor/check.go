@@ -105,7 +105,9 @@ func newReport(writes bool, checks []check, all []*exchange) *report {
 		Writes: writes, Checks: checks, Shapes: shapes(all),
 	}
 	for _, o := range oddities {
-		r.Oddities = append(r.Oddities, finding{o.set.String(), o.set.Description(), o.detect(all), o.writes})
+		r.Oddities = append(r.Oddities, finding{
+			Name: o.set.String(), About: o.set.Description(), Presence: o.detect(all), Writes: o.writes,
+		})
 	}
 	return r
 }

@@ -221,7 +221,9 @@ func (c *command) add(file string, m ioc.Match) error {
 		value = ioc.Defang(value)
 	}
 	if c.json {
-		return c.array.Add(element{value, m.Type, file, m.Line, m.Offset, m.Length, m.Defanged, m.Port})
+		return c.array.Add(element{
+			Value: value, Type: m.Type, File: file, Line: m.Line, Offset: m.Offset, Length: m.Length, Defanged: m.Defanged, Port: m.Port,
+		})
 	}
 	if c.isTerminal {
 		value = cli.Clean(value)

@@ -199,9 +199,9 @@ func (l *load) entries(ctx context.Context) iter.Seq2[threatconnect.BatchItem, e
 			bad, ok := errors.AsType[*feeds.LineError](err)
 			switch {
 			case ok && bad.Skipped:
-				l.leaveOut(refusal{bad.Line, bad.Object, skipped, bad.Rule, bad.Fix}, "")
+				l.leaveOut(refusal{Line: bad.Line, Object: bad.Object, Outcome: skipped, Rule: bad.Rule, Fix: bad.Fix}, "")
 			case ok:
-				l.leaveOut(refusal{bad.Line, bad.Object, invalid, bad.Rule, bad.Fix}, "")
+				l.leaveOut(refusal{Line: bad.Line, Object: bad.Object, Outcome: invalid, Rule: bad.Rule, Fix: bad.Fix}, "")
 			case err != nil && (ctx.Err() != nil || errors.Is(err, feeds.ErrFormat)):
 				yield(nil, err)
 				return
@@ -221,16 +221,16 @@ func (l *load) usable(e *feeds.Entry) bool {
 	l.now = origin{e.Line, kindOf(e.Item)}
 	_, err := l.checker.Of(e.Item)
 	if v, ok := errors.AsType[*threatconnect.ValidationError](err); ok {
-		l.leaveOut(refusal{e.Line, e.Object, invalid, v.Field + " " + v.Rule, v.Fix}, "")
+		l.leaveOut(refusal{Line: e.Line, Object: e.Object, Outcome: invalid, Rule: v.Field + " " + v.Rule, Fix: v.Fix}, "")
 		return false
 	}
 	if err != nil {
-		l.leaveOut(refusal{e.Line, e.Object, invalid, cli.Plain(err), ""}, "")
+		l.leaveOut(refusal{Line: e.Line, Object: e.Object, Outcome: invalid, Rule: cli.Plain(err)}, "")
 		return false
 	}
 	if ind, ok := e.Item.(threatconnect.Indicator); ok {
 		if reason, excluded := l.exclude(string(ind.Type()), ind.Summary()); excluded {
-			l.leaveOut(refusal{e.Line, e.Object, skipped, reason, ""}, l.now.kind)
+			l.leaveOut(refusal{Line: e.Line, Object: e.Object, Outcome: skipped, Rule: reason}, l.now.kind)
 			return false
 		}
 	}

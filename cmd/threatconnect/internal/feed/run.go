@@ -247,7 +247,7 @@ func (im *importer) announce(format feeds.Format) {
 	im.log.Info("feed opened", "format", string(format))
 	verb := "Importing"
 	if im.cfg.dryRun {
-		verb = "Checking without importing"
+		verb = "Dry run: importing"
 	}
 	im.progress.line("%s %s (%s) into %s at %s", verb, name, format, im.cfg.owner, at)
 }
