@@ -50,7 +50,7 @@ func daily(ctx context.Context, client *threatconnect.Client, feedURL, statePath
 	return err
 }
 
-// A program that runs every day: fetch, read, deduplicate, and import what has changed.
+// A program that runs every day: fetch, read, deduplicate, and import the changes.
 func Example_daily() {
 	days := []string{"a.example\nb.example\n", "a.example\nb.example\n", "a.example\nc.example\n???\na[.]example\n"}
 	day := 0

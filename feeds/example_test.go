@@ -10,7 +10,7 @@ import (
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
-// Open a feed, import it, and report what is left out.
+// Open a feed, import it, and report the entries that are left out.
 func Example() {
 	client := threatconnecttest.New().Client()
 	input := strings.NewReader(`# blocked this week
