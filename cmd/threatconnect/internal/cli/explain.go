@@ -52,7 +52,7 @@ var inFlagWords = strings.NewReplacer(
 	"batch spool: ", "--spool: ",
 	"MaxShare", "--max-share",
 	"raise the size limit", "raise --max-size",
-	"use a Mutex, UserAgent or another type by name if it is one", "a mutex, a user agent and the like need a format that names the type, as csv or jsonl",
+	"use a Mutex, UserAgent or another type by name if it is one", "a mutex, a user agent and the like need a format with types, such as csv or jsonl",
 	"name of the feed is missing for a feed with groups; choose one that stays the same", "--feed is missing for a feed with groups: choose a name that stays the same",
 	"make the client with Token or TokenFunc", "set TC_TOKEN instead of TC_ACCESS_ID and TC_SECRET_KEY",
 	", or WithPlainHTTP", "",

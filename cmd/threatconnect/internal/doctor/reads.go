@@ -34,7 +34,7 @@ func (e *exam) indicatorTypes(ctx context.Context) check {
 		}
 		break // the first page shows how a list of one is written
 	}
-	return pass("%s, %d of them the instance's own", cli.Count(int64(len(types)), "indicator type"), own)
+	return pass("%s, %d of them custom", cli.Count(int64(len(types)), "indicator type"), own)
 }
 
 func (e *exam) attributeTypes(ctx context.Context) check {

@@ -44,7 +44,7 @@ func TestUnusualResponses(t *testing.T) {
 		"no owners":         {"/v2/owners", `"resultCount":3,"owner":\[.*\]`, `"resultCount":0,"owner":[]`, "owners", failed, "the API user sees no owner"},
 		"other owner types": {"/v2/owners", `"type":"Source"`, `"type":"Hushed"`, "owners", passed, "organizations: 1, communities: 1, sources: 0, others: 1"},
 		"no role":           {"/v2/whoami", `,"role":"[^"]*"`, ``, "API user", passed, "does not report the role"},
-		"custom type":       {"/v2/types/indicatorTypes", `"name":"Mutex"`, `"name":"Hushed"`, "indicator types", passed, "12 indicator types, 1 of them the instance's own"},
+		"custom type":       {"/v2/types/indicatorTypes", `"name":"Mutex"`, `"name":"Hushed"`, "indicator types", passed, "12 indicator types, 1 of them custom"},
 		"short page":        {"resultLimit=10000", `"resultCount":3`, `"resultCount":30000`, "page size", warned, "resultLimit=10000 is accepted, but the page has only 3 items"},
 		"no ThreatAssess":   {"/v2/indicators?", `"(threatAssess|cal)`, `"x`, "ThreatAssess", warned, "of 3 indicators, 0 have a score, 0 a rating and 0 a confidence"},
 		"ignored filter": {"filters=", `"indicator":\[\]`, `"indicator":[{"id":1,"type":"Host","summary":"hushed.example","ownerName":"Hushed"}]`,

@@ -98,7 +98,7 @@ func (a announcement) write(w io.Writer, owners []threatconnecttest.Owner, o opt
 		names = append(names, strconv.Quote(o.Name))
 	}
 	_, err := fmt.Fprintf(w, `%s
-This is a test server and not ThreatConnect: it loses everything when it ends.
+This is a test server, not ThreatConnect. It loses all data when it ends.
 Owners: %s
 Page: %s
 Paste these lines into a shell:
