@@ -21,7 +21,6 @@ import (
 // PlaybooksService lists, exports, imports, activates and deletes playbooks. To start a playbook, use a
 // [PlaybookTrigger]. Methods name a playbook by its id or its group xid, as [Playbook.Ref] returns it.
 // The client's owner is ignored.
-//
 // The service is safe for concurrent use.
 type PlaybooksService struct{ service }
 
@@ -36,8 +35,7 @@ const (
 	PlaybookArchive  PlaybookStatus = "Archive"
 )
 
-// Playbook is a playbook. The platform does not document all of its fields: Extra has the others, and Raw the whole
-// JSON.
+// Playbook is a playbook. The platform does not document all fields: Extra has the others, Raw the whole JSON.
 type Playbook struct {
 	ID          int64                      `json:"id,omitzero"`
 	GroupXID    string                     `json:"groupXid,omitzero"` // the same for all versions
@@ -289,8 +287,7 @@ func (s PlaybooksService) one(ctx context.Context, call *call) (Playbook, error)
 	return found.items[0], nil
 }
 
-// send sends a call and reads the playbooks of its response. It accepts any envelope, because the platform documents
-// none.
+// send sends a call and reads the playbooks of its response, in any envelope, because none is documented.
 func (s PlaybooksService) send(ctx context.Context, call *call) (*foundPlaybooks, error) {
 	var found *foundPlaybooks
 	err := s.c.do(ctx, call, func(resp *http.Response) error {
