@@ -1,47 +1,226 @@
 package threatconnect_test
 
 import (
+	"fmt"
+	"go/format"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
-// The quick start is compiled and run as it is printed, in a module that is set up as the README
-// says.
-func TestTheQuickStartOfTheReadmeRuns(t *testing.T) {
+// snippet is a block of Go in a page for users.
+type snippet struct {
+	page   string
+	line   int // of the first line of the code
+	code   string
+	prints string // the text block that follows the code, if any
+	notRun bool   // a comment <!-- not run --> is in front of it
+}
+
+// The Go blocks of README.md and the guides are formatted, compile and print what the page says. They become a
+// module that README's lines for go.mod set up:
+//
+//   - A block with a package clause is a program, which is run.
+//   - Blocks with test functions are the tests of their page.
+//   - A block that begins with another declaration is compiled as it is, together with all pages.
+//   - Any other block is the body of a function with ctx and client. It runs against a test server that it
+//     shares with the other blocks of the page, and an err that it declares and leaves must be nil. Example
+//     Community knows 203.0.113.42.
+//
+// With -short, README.md is the only page.
+func TestSnippetsInPagesRun(t *testing.T) {
 	t.Parallel()
+	pages := []string{"README.md"}
+	if !testing.Short() {
+		guides, err := filepath.Glob("docs/guides/*.md")
+		require.NoError(t, err)
+		require.NotEmpty(t, guides)
+		pages = append(pages, guides...)
+	}
 	readme, err := os.ReadFile("README.md")
 	require.NoError(t, err)
-	blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(string(readme), -1)
-	require.Len(t, blocks, 1)
-	program := blocks[0][1]
-	require.LessOrEqual(t, strings.Count(program, "\n"), 15, "lines of the quick start")
-
-	here, err := os.Getwd()
-	require.NoError(t, err)
-	lines := regexp.MustCompile(`(?m)^(require|replace) .*$`).FindAllString(string(readme), -1)
-	require.Len(t, lines, 2, "require and replace")
-	mod := "module quickstart\n\ngo 1.26.0\n\n" + strings.Join(lines, "\n") + "\n"
-	mod = strings.Replace(mod, "=> ../threatconnect", "=> "+here, 1)
-
-	sums, err := os.ReadFile("go.sum") // it verifies the dependencies that the module gets
-	require.NoError(t, err)
-	dir := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte(mod), 0o600))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.sum"), sums, 0o600))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "main.go"), []byte(program), 0o600))
-	for _, args := range [][]string{{"mod", "tidy"}, {"run", "."}} {
-		cmd := exec.CommandContext(t.Context(), "go", args...)
-		cmd.Dir = dir
-		out, err := cmd.CombinedOutput()
-		require.NoError(t, err, "go %v: %s", args, out)
-		if args[0] == "run" {
-			require.Equal(t, "xn--bcher-kva.example is in Example Organization\n", string(out))
+	require.LessOrEqual(t, strings.Count(string(readme), "\n"), 200, "lines of README.md")
+	m := newSnippetModule(t, string(readme))
+	for _, page := range pages {
+		for _, s := range snippetsOf(t, page) {
+			formatted, err := format.Source([]byte(s.code))
+			if assert.NoError(t, err, "%s:%d", s.page, s.line) {
+				assert.Equal(t, string(formatted), s.code, "%s:%d is not formatted", s.page, s.line)
+			}
+			m.add(s)
 		}
 	}
+	m.run()
+}
+
+var (
+	fencedBlock  = regexp.MustCompile("(?ms)^(<!-- not run[^\n]*-->\n+)?```go\n(.*?)^```\n(?:\n*```text\n(.*?)^```\n)?")
+	declaration  = regexp.MustCompile(`^(//.*\n)*(func|type|var|const) `)
+	testFunction = regexp.MustCompile(`(?m)^func Test`)
+	declaresErr  = regexp.MustCompile(`(?m)^(\w+, )?err := `)
+	finalReturn  = regexp.MustCompile(`\nreturn [^\n]*\n$`)
+)
+
+func snippetsOf(t *testing.T, page string) []snippet {
+	t.Helper()
+	text, err := os.ReadFile(page)
+	require.NoError(t, err)
+	var snippets []snippet
+	for _, m := range fencedBlock.FindAllSubmatchIndex(text, -1) {
+		s := snippet{page: page, line: strings.Count(string(text[:m[4]]), "\n") + 1, code: string(text[m[4]:m[5]]), notRun: m[2] >= 0}
+		if m[6] >= 0 {
+			s.prints = string(text[m[6]:m[7]])
+		}
+		snippets = append(snippets, s)
+	}
+	require.Equal(t, strings.Count(string(text), "```go\n"), len(snippets), "%s has a Go block that is not at the start of a line", page)
+	return snippets
+}
+
+// snippetModule is a temporary module with the snippets.
+type snippetModule struct {
+	t        *testing.T
+	dir      string
+	calls    []string          // in the main function that runs snippets
+	prints   map[string]string // the output of a snippet by its place
+	programs map[string]string // the output of a program by its directory
+	tests    map[string]bool   // directories with tests
+}
+
+func newSnippetModule(t *testing.T, readme string) *snippetModule {
+	t.Helper()
+	here, err := os.Getwd()
+	require.NoError(t, err)
+	lines := regexp.MustCompile(`(?m)^(require|replace) .*$`).FindAllString(readme, -1)
+	require.Len(t, lines, 2, "require and replace")
+	mod := "module example.com/snippets\n\ngo 1.26.0\n\n" + strings.Join(lines, "\n") + "\n"
+	sums, err := os.ReadFile("go.sum") // it verifies the dependencies that the module gets
+	require.NoError(t, err)
+	m := &snippetModule{
+		t: t, dir: t.TempDir(),
+		prints: map[string]string{}, programs: map[string]string{}, tests: map[string]bool{},
+	}
+	m.write("go.mod", strings.Replace(mod, "=> ../threatconnect", "=> "+here, 1))
+	m.write("go.sum", string(sums))
+	return m
+}
+
+func (m *snippetModule) write(name, content string) {
+	m.t.Helper()
+	path := filepath.Join(m.dir, name)
+	require.NoError(m.t, os.MkdirAll(filepath.Dir(path), 0o700))
+	require.NoError(m.t, os.WriteFile(path, []byte(content), 0o600))
+}
+
+// add writes the file of a snippet.
+func (m *snippetModule) add(s snippet) {
+	page := regexp.MustCompile(`[^a-z]`).ReplaceAllString(strings.ToLower(strings.TrimSuffix(filepath.Base(s.page), ".md")), "")
+	place := fmt.Sprintf("%s:%d", s.page, s.line)
+	name := fmt.Sprintf("%s%d", page, s.line)
+	code := "//line " + place + "\n" + s.code
+	switch {
+	case strings.HasPrefix(s.code, "package "):
+		m.programs[name] = s.prints
+		m.write(name+"/main.go", code)
+		return
+	case testFunction.MatchString(s.code):
+		m.tests[page+"test"] = true
+		m.write(page+"test/"+name+"_test.go", "package test\n\n"+importsOf(code)+code)
+		return
+	case !declaration.MatchString(s.code):
+		code = "func " + name + "(ctx context.Context, client *threatconnect.Client) error {\n" + code
+		switch {
+		case finalReturn.MatchString(s.code):
+		case declaresErr.MatchString(s.code):
+			code += "return err\n"
+		default:
+			code += "return nil\n"
+		}
+		code += "}\n"
+		call := fmt.Sprintf("run(%q, %q, %s)\n", s.page, place, name)
+		if s.notRun {
+			call = "_ = " + name + "\n"
+		} else {
+			m.prints[place] = s.prints
+		}
+		m.calls = append(m.calls, call)
+	}
+	m.write("snippets/"+name+".go", "package main\n\n"+importsOf(code)+code)
+}
+
+// importsOf returns the import declaration for the packages that code refers to.
+func importsOf(code string) string {
+	const module = "github.com/threatconnect-go/threatconnect"
+	paths := []string{
+		"bytes", "context", "encoding/json", "errors", "fmt", "io", "iter", "log", "log/slog", "maps", "net/http", "os", "os/signal",
+		"path/filepath", "slices", "strings", "testing", "testing/synctest", "time", "github.com/stretchr/testify/require",
+		module, module + "/feeds", module + "/ioc", module + "/threatconnecttest",
+	}
+	var b strings.Builder
+	for _, path := range paths {
+		if regexp.MustCompile(`\b` + filepath.Base(path) + `\.[A-Z]`).MatchString(code) {
+			fmt.Fprintf(&b, "import %q\n", path)
+		}
+	}
+	return b.String()
+}
+
+const snippetMain = `
+func run(page, place string, f func(context.Context, *threatconnect.Client) error) {
+	srv, ok := servers[page]
+	if !ok {
+		srv = threatconnecttest.New()
+		known := &threatconnecttest.IndicatorRecord{
+			Owner: "Example Community", Type: "Address", Summary: "203.0.113.42", Rating: new(4.0), Confidence: new(85),
+		}
+		if err := srv.Seed(known); err != nil {
+			panic(err)
+		}
+		servers[page] = srv
+	}
+	fmt.Printf("\x00%s\n", place)
+	if err := f(context.Background(), srv.Client(threatconnect.WithOwner("Example Source"))); err != nil {
+		panic(place + ": " + err.Error())
+	}
+}
+
+var servers = map[string]*threatconnecttest.Server{}
+`
+
+// run runs the programs, the tests and the snippets.
+func (m *snippetModule) run() {
+	m.t.Helper()
+	m.write("snippets/main.go", "package main\n\n"+importsOf(snippetMain)+snippetMain+"\nfunc main() {\n"+strings.Join(m.calls, "")+"}\n")
+	m.command("mod", "tidy")
+	for _, dir := range slices.Sorted(maps.Keys(m.programs)) {
+		assert.Equal(m.t, m.programs[dir], m.command("run", "./"+dir))
+	}
+	for _, dir := range slices.Sorted(maps.Keys(m.tests)) {
+		m.command("test", "./"+dir)
+	}
+	for part := range strings.SplitSeq(strings.TrimPrefix(m.command("run", "./snippets"), "\x00"), "\x00") {
+		place, output, _ := strings.Cut(part, "\n")
+		assert.Equal(m.t, m.prints[place], output, place)
+	}
+}
+
+// command runs go in the module and returns its standard output.
+func (m *snippetModule) command(args ...string) string {
+	m.t.Helper()
+	cmd := exec.CommandContext(m.t.Context(), "go", args...)
+	cmd.Dir = m.dir
+	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-ldflags=-s") // no debug information: links in half the time
+	var errs strings.Builder
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	require.NoError(m.t, err, "go %v: %s%s", args, out, &errs)
+	return string(out)
 }
