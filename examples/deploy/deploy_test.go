@@ -82,22 +82,41 @@ func flagsOf(t *testing.T, subcommand string) []string {
 	return flag.FindAllString(string(help), -1)
 }
 
-// The pages for users name only flags that a subcommand has.
+// The pages for users name only flags that a subcommand has, and command lines only flags of their subcommand.
 func TestPagesUseFlagsOfTheCommand(t *testing.T) {
 	t.Parallel()
 	known := []string{"--help", "--build-arg"}
+	flags := map[string][]string{}
 	for _, subcommand := range []string{"alert", "changes", "doctor", "extract", "feed", "lookup", "sandbox"} {
-		known = append(known, flagsOf(t, subcommand)...)
+		flags[subcommand] = flagsOf(t, subcommand)
+		known = append(known, flags[subcommand]...)
 	}
-	pages, err := filepath.Glob("../../docs/*.md")
-	require.NoError(t, err)
-	for _, page := range append(pages, "../../README.md", "../../SECURITY.md", "../README.md") {
+	pages := []string{"../../README.md", "../../SECURITY.md", "../README.md"}
+	for _, pattern := range []string{"../../docs/*.md", "../../docs/guides/*.md"} {
+		found, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		require.NotEmpty(t, found)
+		pages = append(pages, found...)
+	}
+	lines := 0
+	for _, page := range pages {
 		text, err := os.ReadFile(page)
 		require.NoError(t, err)
 		for _, m := range regexp.MustCompile("[\\s`](--[a-z][a-z_-]*[a-z])").FindAllStringSubmatch(string(text), -1) {
 			assert.Contains(t, known, m[1], page)
 		}
+		joined := strings.ReplaceAll(string(text), "\\\n", " ")
+		for _, block := range regexp.MustCompile("(?s)\n```sh\n(.*?)\n```").FindAllStringSubmatch(joined, -1) {
+			for _, m := range regexp.MustCompile(`(?m)(?:^|[ /])threatconnect ([a-z]+)([^|\n]*)`).FindAllStringSubmatch(block[1], -1) {
+				lines++
+				require.Contains(t, flags, m[1], "%s: %s", page, m[0])
+				for _, name := range flag.FindAllString(m[2], -1) {
+					assert.Contains(t, flags[m[1]], name, "%s: %s", page, m[0])
+				}
+			}
+		}
 	}
+	assert.Greater(t, lines, 10)
 }
 
 func TestTheContainerFileInstallsTheCommand(t *testing.T) {
