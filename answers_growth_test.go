@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"runtime"
-	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	tc "github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
 // TestThreatAnswersTimeGrowsLinearly reads answers of each form, made of one part again and again: twice the length
@@ -82,7 +81,7 @@ func TestThreatAnswersTimeGrowsLinearly(t *testing.T) {
 		"a record of the DataStore":   {repeated(`{"_source":{"x":"`, `\\`, `"}}`), get("data_store_record")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			requireGrowth(t, 10<<10, func(n int) func() {
+			scaletest.RequireLinear(t, 40<<10, 2, func(n int) func() {
 				body := g.answer(n)
 				return func() {
 					_ = g.call(t.Context(), shapeClient(t, body, tc.WithRetry(tc.RetryPolicy{MaxAttempts: 1})))
@@ -99,51 +98,28 @@ func TestThreatAnswersTimeGrowsLinearly(t *testing.T) {
 		"letters": "a", "signatures": strings.Repeat("a", 43) + "=", "percent signs": "%25", "entities": "&amp;", "escapes": `\\u0041`, "digits": "1", "spaces": " ", "authorization": "authorization ", "not UTF-8": "\xff", "links": "https://a.example/ ",
 	} {
 		t.Run(name, func(t *testing.T) {
-			requireGrowth(t, 10<<10, func(n int) func() {
+			scaletest.RequireLinear(t, 40<<10, 2, func(n int) func() {
 				return answered(400, strings.Repeat(unit, n/len(unit)), "Content-Type", "text/plain")
 			})
-			requireGrowth(t, 10<<10, func(n int) func() {
+			scaletest.RequireLinear(t, 40<<10, 2, func(n int) func() {
 				return answered(400, `{"status":"Failure","message":"`+strings.Repeat(unit, n/len(unit))+`"}`)
 			})
 			text := func(n int) string { return strings.Repeat(unit, n/len(unit)) }
 			for _, field := range []string{"Retry-After", "Date", "Location", "Content-Type", "Content-Encoding"} {
-				requireGrowth(t, 10<<10, func(n int) func() { return answered(503, "", field, text(n)) })
-				requireGrowth(t, 10<<10, func(n int) func() { return answered(302, "", field, text(n)) })
+				scaletest.RequireLinear(t, 40<<10, 2, func(n int) func() { return answered(503, "", field, text(n)) })
+				scaletest.RequireLinear(t, 40<<10, 2, func(n int) func() { return answered(302, "", field, text(n)) })
 			}
-			requireGrowth(t, 10<<10, func(n int) func() {
+			scaletest.RequireLinear(t, 40<<10, 2, func(n int) func() {
 				failed := errors.New(text(n))
 				c, err := tc.NewClient("https://tc.example/api", tc.TokenFunc(func(context.Context) (string, time.Time, error) { return "", time.Time{}, failed }))
 				require.NoError(t, err)
 				return func() { _, _ = c.Owners.Whoami(t.Context()) }
 			})
-			requireGrowth(t, 10<<10, func(n int) func() {
+			scaletest.RequireLinear(t, 40<<10, 2, func(n int) func() {
 				failed := errors.New(text(n))
 				c := clientOf(t, roundTripper(func(*http.Request) (*http.Response, error) { return nil, failed }), tc.WithRetry(tc.RetryPolicy{MaxAttempts: 1}))
 				return func() { _, _ = c.Owners.Whoami(t.Context()) }
 			})
 		})
 	}
-}
-
-// requireGrowth fails if f takes three times as long or longer with twice the input. It compares the fastest runs, and
-// runs f again while other work on the machine may be the reason.
-func requireGrowth(t *testing.T, n int, f func(n int) func()) {
-	t.Helper()
-	const noise = 200 * time.Microsecond
-	calls := [2]func(){f(4 * n), f(8 * n)}
-	fastest := [2]time.Duration{time.Hour, time.Hour}
-	var ratio float64
-	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // the collector runs between the calls
-	for run := range 20 {
-		for i, call := range calls {
-			runtime.GC()
-			start := time.Now()
-			call()
-			fastest[i] = min(fastest[i], time.Since(start))
-		}
-		if ratio = float64(fastest[1]) / float64(max(fastest[0], noise)); run >= 1 && ratio < 3 {
-			return
-		}
-	}
-	require.Less(t, ratio, 3.0, "twice the input takes %v instead of %v", fastest[1], fastest[0])
 }

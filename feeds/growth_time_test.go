@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"net/http"
 	"strings"
 	"testing"
@@ -16,31 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
-
-// requireLinear fails if twice the input takes three times as long or more, on average of the doublings up to factor
-// times the input; quadratic time would be four times as long. It compares the fastest runs, and runs f again while other work on
-// the machine may be the reason.
-func requireLinear(t *testing.T, n, factor int, f func(n int) func()) {
-	t.Helper()
-	const noise = 20 * time.Microsecond
-	inputs := [2]func(){f(n), f(factor * n)}
-	fastest := [2]time.Duration{time.Hour, time.Hour}
-	limit := math.Pow(float64(factor), math.Log2(3))
-	var ratio float64
-	for run := range 20 {
-		for i, call := range inputs {
-			start := time.Now()
-			call()
-			fastest[i] = min(fastest[i], time.Since(start))
-		}
-		ratio = float64(fastest[1]) / float64(max(fastest[0], noise))
-		if run >= 2 && ratio < limit {
-			return
-		}
-	}
-	require.Less(t, ratio, limit, "%d times the input takes %v instead of %v", factor, fastest[1], fastest[0])
-}
 
 // numbered returns n texts with # replaced by their numbers.
 func numbered(n int, text, separator string) string {
@@ -183,11 +159,11 @@ func TestThreatFeedsTimeGrowsLinearly(t *testing.T) {
 					break
 				}
 			}
-			requireLinear(t, n, 8, read)
+			scaletest.RequireLinear(t, n, 8, read)
 		})
 	}
 	t.Run("single bytes", func(t *testing.T) {
-		requireLinear(t, 8<<10, 8, func(n int) func() {
+		scaletest.RequireLinear(t, 8<<10, 8, func(n int) func() {
 			text := `{"a":"` + strings.Repeat("x", n)
 			return func() {
 				_, err := Open(iotest.OneByteReader(strings.NewReader(text)), nil)
@@ -196,7 +172,7 @@ func TestThreatFeedsTimeGrowsLinearly(t *testing.T) {
 		})
 	})
 	t.Run("gzip", func(t *testing.T) {
-		requireLinear(t, 1<<20, 8, func(n int) func() {
+		scaletest.RequireLinear(t, 1<<20, 8, func(n int) func() {
 			body := zipped(t, strings.Repeat("a", n))
 			f := Fetcher{Client: clientOf(t), Transport: roundTrip(func(*http.Request) (*http.Response, error) {
 				return answer(http.StatusOK, bytes.NewReader(body)), nil

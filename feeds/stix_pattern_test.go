@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
 // patternNames returns type and summary of each indicator of a pattern, and the errors of the other parts, with a
@@ -168,7 +170,7 @@ func TestLongPatternsAreParsedInLinearTime(t *testing.T) {
 		"steps in quotes": func(n int) string { return "[a:" + strings.Repeat(".'b'", n/4) + "=1]" },
 	} {
 		t.Run(name, func(t *testing.T) {
-			requireLinear(t, 16<<10, 8, func(n int) func() {
+			scaletest.RequireLinear(t, 16<<10, 8, func(n int) func() {
 				pattern := text(n)
 				return func() { parsePattern(pattern) }
 			})

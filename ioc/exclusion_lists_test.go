@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
 func TestPlainListsThatCannotBeReadAddNothing(t *testing.T) {
@@ -166,7 +168,7 @@ func TestListsAreReadInLinearTime(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			requireLinear(t, 32<<10, 16, func(n int) func() {
+			scaletest.RequireLinear(t, 32<<10, 16, func(n int) func() {
 				text := list(n)
 				return func() {
 					x := &Exclusions{}

@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
 const onList = "on list ours.txt"
@@ -469,7 +471,7 @@ func TestExcludeIsLinearInTheValue(t *testing.T) {
 		"an own type, not listed": {"Coin", func(n int) string { return strings.Repeat("a", n) }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			requireLinear(t, 32<<10, 16, func(n int) func() {
+			scaletest.RequireLinear(t, 32<<10, 16, func(n int) func() {
 				value := tc.value(n)
 				return func() { x.Exclude(string(tc.typ), value) }
 			})

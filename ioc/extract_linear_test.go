@@ -3,6 +3,8 @@ package ioc
 import (
 	"strings"
 	"testing"
+
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
 // Extract takes time linear in the length of a text. Windows bound the length of the text that is
@@ -17,7 +19,7 @@ func TestThreatTextTimeGrowsLinearly(t *testing.T) {
 	} {
 		t.Run(pattern, func(t *testing.T) {
 			head := "| version |\n|---|\n| see example.com "
-			requireLinear(t, windowSize/8, 8, func(n int) func() {
+			scaletest.RequireLinear(t, windowSize/8, 8, func(n int) func() {
 				return extracting(head + strings.Repeat(pattern, (n-64)/len(pattern)) + " .")
 			})
 		})
@@ -27,7 +29,7 @@ func TestThreatTextTimeGrowsLinearly(t *testing.T) {
 			"spaces": " ", "spaces behind a hash": "d41d8cd98f00b204e9800998ecf8427e ", "marks of a list": "-", "a table with commas": "md5,host,name\n", "a code block": "```\n ",
 		} {
 			t.Run(pattern+" behind "+name, func(t *testing.T) {
-				requireLinear(t, windowSize/8, 8, func(n int) func() {
+				scaletest.RequireLinear(t, windowSize/8, 8, func(n int) func() {
 					before := head + strings.Repeat(head[len(head)-1:], n/2)
 					return extracting(before + strings.Repeat(pattern, (n-len(before))/len(pattern)))
 				})

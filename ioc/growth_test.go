@@ -1,12 +1,10 @@
 package ioc
 
 import (
-	"math"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/stretchr/testify/require"
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
 // adversarial contains patterns that take more than linear time if a function backtracks, nests or
@@ -72,38 +70,11 @@ func TestThreatValuesTimeGrowsLinearly(t *testing.T) {
 	for name, call := range functions {
 		for pattern, value := range adversarial() {
 			t.Run(name+" of "+pattern, func(t *testing.T) {
-				requireLinear(t, 4<<10, 8, func(n int) func() {
+				scaletest.RequireLinear(t, 4<<10, 8, func(n int) func() {
 					s := value(n)
 					return func() { call(s) }
 				})
 			})
 		}
 	}
-}
-
-// requireLinear fails if f takes at least three times as long for each doubling of the input, up to
-// factor times the input. Quadratic time would be four times as long. It compares the fastest runs,
-// and repeats them if other load on the machine may be the cause. The short input runs factor times in
-// each measurement, so that load interrupts both measurements alike.
-func requireLinear(t *testing.T, n, factor int, f func(n int) func()) {
-	t.Helper()
-	const noise = 20 * time.Microsecond
-	inputs := [2]func(){f(n), f(factor * n)}
-	fastest := [2]time.Duration{time.Hour, time.Hour}
-	limit := math.Pow(3, math.Log2(float64(factor)))
-	var ratio float64
-	for run := range 20 {
-		for i, repeat := range [2]int{factor, 1} {
-			start := time.Now()
-			for range repeat {
-				inputs[i]()
-			}
-			fastest[i] = min(fastest[i], time.Since(start)/time.Duration(repeat))
-		}
-		ratio = float64(fastest[1]) / float64(max(fastest[0], noise))
-		if run >= 2 && ratio <= limit {
-			return
-		}
-	}
-	require.LessOrEqual(t, ratio, limit, "%d times the input takes %v instead of %v", factor, fastest[1], fastest[0])
 }

@@ -1,11 +1,11 @@
 package canon
 
 import (
+	"fmt"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/stretchr/testify/assert"
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
 // TestThreatCanonicalFormsTimeGrowsLinearly passes values of each pattern to every canonical form:
@@ -29,29 +29,14 @@ func TestThreatCanonicalFormsTimeGrowsLinearly(t *testing.T) {
 	} {
 		for _, frame := range [][2]string{{"", ""}, {"http://a.example/", ""}, {"http://", ".example/"}, {"", "@a.example"}, {`HKLM\a`, ""}} {
 			text := func(n int) string { return frame[0] + strings.Repeat(unit, n/len(unit)) + frame[1] }
-			short, long := text(8<<10), text(16<<10)
 			for form, f := range forms {
-				assert.Less(t, growth(func() { f(short) }, func() { f(long) }), 3.0, "%s: %s, %q", form, name, frame)
+				t.Run(fmt.Sprintf("%s: %s in %q", form, name, frame), func(t *testing.T) {
+					scaletest.RequireLinear(t, 8<<10, 2, func(n int) func() {
+						s := text(n)
+						return func() { f(s) }
+					})
+				})
 			}
 		}
 	}
-}
-
-// growth returns the ratio of the second function's time to the first's. It compares the fastest
-// runs, and repeats them if other load on the machine may be the cause.
-func growth(short, long func()) float64 {
-	const noise = 100 * time.Microsecond
-	fastest := [2]time.Duration{time.Hour, time.Hour}
-	ratio := 0.0
-	for range 20 {
-		for i, f := range []func(){short, long} {
-			start := time.Now()
-			f()
-			fastest[i] = min(fastest[i], time.Since(start))
-		}
-		if ratio = float64(fastest[1]) / float64(max(fastest[0], noise)); ratio < 3 {
-			break
-		}
-	}
-	return ratio
 }

@@ -67,6 +67,7 @@ var allowedImports = map[string][]string{
 	module + "/internal/setdiff":            {module + "/internal/canon", module + "/internal/extsort"},
 	module + "/internal/sentence":           {},
 	module + "/internal/secret":             {},
+	module + "/internal/scaletest":          {},
 	module + "/internal/wire":               {},
 	module + "/ioc":                         {module + "/internal/canon", module + "/internal/wire", "golang.org/x/net/publicsuffix"},
 	module + "/threatconnecttest":           {module},

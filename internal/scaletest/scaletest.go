@@ -1,0 +1,31 @@
+// Package scaletest decides how much work an expensive test does: the number of its cases, the number of its seeds or
+// the size of its inputs.
+//
+//	go test -short ./...   one twentieth
+//	go test ./...          one quarter
+//	FULL=1 go test ./...   all of it, as .ci/run does
+//
+// No test is skipped: a smaller one checks the same properties of fewer or smaller cases. Bounds that do not depend on
+// the size of the input, such as those of memory, are only strict with FULL=1.
+package scaletest
+
+import (
+	"os"
+	"testing"
+)
+
+// N returns how many of n cases a test runs: n divided by Stride, and at least 1.
+func N[T int | int64 | uint64](n T) T { return max(1, n/T(Stride())) }
+
+// Stride returns the distance between the cases that a test runs: 1 if the environment variable FULL is not empty, 20
+// with -short, otherwise 4. FULL has precedence over -short. Stride panics before the flags of the test are parsed.
+func Stride() int {
+	switch {
+	case os.Getenv("FULL") != "":
+		return 1
+	case testing.Short():
+		return 20
+	default:
+		return 4
+	}
+}
