@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	tc "github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
 // TestThreatAnswersMemoryIsBounded has answers of few bytes that become many values. It runs in a process of its
@@ -33,7 +34,7 @@ func TestThreatAnswersMemoryIsBounded(t *testing.T) {
 		require.NoError(t, err, "%s", out)
 		return
 	}
-	const size = 1 << 20
+	size := scaletest.N(1 << 20)
 	const constant = 256 << 10 // of buffers, and of the decompression
 	list := func(before, unit, after string) string {
 		return before + strings.Repeat(unit+",", (size-len(before+unit+after))/(len(unit)+1)) + unit + after
@@ -111,7 +112,7 @@ func TestThreatAnswersMemoryIsBounded(t *testing.T) {
 				if require.LessOrEqual(t, len(body), size); encoding != "" {
 					body = zipped(t, body)
 				}
-				c := memoryClient(t, 200, body, encoding, tc.WithMaxResponseBytes(size))
+				c := memoryClient(t, 200, body, encoding, tc.WithMaxResponseBytes(int64(size)))
 				assert.Less(t, peakOf(func() { _ = g.call(t.Context(), c) }), int64(4*size+constant))
 			})
 		}
@@ -126,14 +127,14 @@ func TestThreatAnswersMemoryIsBounded(t *testing.T) {
 		call   call
 		limit  int64
 	}{
-		"an error message": {400, `{"status":"Failure","message":"`, "x", `"}`, 8 << 20, get("owners_list"), 0},
-		"a report":         {200, `{"indicator":[`, `{"type":"Host","summary":"a.example"},`, `{}]}`, 8 << 20, func(ctx context.Context, c *tc.Client) error { return counted(c.InOwner("x").Bulk.JSON(ctx)) }, 0},
+		"an error message": {400, `{"status":"Failure","message":"`, "x", `"}`, scaletest.N(8 << 20), get("owners_list"), 0},
+		"a report":         {200, `{"indicator":[`, `{"type":"Host","summary":"a.example"},`, `{}]}`, scaletest.N(8 << 20), func(ctx context.Context, c *tc.Client) error { return counted(c.InOwner("x").Bulk.JSON(ctx)) }, 0},
 		"an element":       {200, `{"indicator":[{"summary":"`, "x", `"}]}`, element - 20, func(ctx context.Context, c *tc.Client) error { return counted(c.InOwner("x").Bulk.JSON(ctx)) }, 4 * int64(element)},
-		"a list of errors": {200, `[`, `{"code":"0x1005","errorReason":"x"},`, `{}]`, 8 << 20, func(ctx context.Context, c *tc.Client) error { return counted(c.Batch.Errors(ctx, 1)) }, 0},
+		"a list of errors": {200, `[`, `{"code":"0x1005","errorReason":"x"},`, `{}]`, scaletest.N(8 << 20), func(ctx context.Context, c *tc.Client) error { return counted(c.Batch.Errors(ctx, 1)) }, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			body := []byte(g.head + strings.Repeat(g.unit, g.length/len(g.unit)) + g.tail)
-			c := memoryClient(t, g.status, body, "", tc.WithMaxResponseBytes(size))
+			c := memoryClient(t, g.status, body, "", tc.WithMaxResponseBytes(int64(size)))
 			assert.Less(t, peakOf(func() { _ = g.call(t.Context(), c) }), g.limit+constant)
 		})
 	}

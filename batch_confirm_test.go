@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
@@ -274,7 +275,7 @@ func TestAnImportTakesAsLongAsThePlatform(t *testing.T) {
 // items.
 func TestWhatHasSucceededIsOnThePlatform(t *testing.T) {
 	t.Parallel()
-	for seed := uint64(0); seed < 200; seed++ {
+	for seed := range scaletest.N(uint64(200)) {
 		importWithRefusals(t, seed, func(t *testing.T, stats threatconnect.BatchStats, whole int64) {
 			assert.LessOrEqual(t, stats.Indicators.Succeeded, whole)
 		})

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
@@ -67,7 +68,7 @@ func TestFaultsNeitherLoseNorRepeatItems(t *testing.T) {
 		threatconnecttest.FaultHTML, threatconnecttest.FaultGarbage, threatconnecttest.FaultEmpty,
 	}
 	struck, imports := 0, 0
-	for seed := uint64(0); struck < 10_000 && !t.Failed(); seed++ {
+	for seed := uint64(0); struck < scaletest.N(10_000) && !t.Failed(); seed++ {
 		imports++
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
@@ -164,7 +165,7 @@ func (a *associations) RoundTrip(req *http.Request) (*http.Response, error) {
 func TestRandomGraphsHold(t *testing.T) {
 	t.Parallel()
 	duplicates := int64(0)
-	for seed := range uint64(40) {
+	for seed := range scaletest.N(uint64(40)) {
 		synctest.Test(t, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 3))
 			srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(time.Duration(random.IntN(5))*time.Second))
@@ -204,7 +205,7 @@ func TestRandomGraphsHold(t *testing.T) {
 func TestRandomGraphsHoldWithoutWhatIsExcluded(t *testing.T) {
 	t.Parallel()
 	total, deaths := int64(0), 0
-	for seed := range uint64(40) {
+	for seed := range scaletest.N(uint64(40)) {
 		synctest.Test(t, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 5))
 			srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(time.Duration(random.IntN(5))*time.Second))
@@ -276,7 +277,7 @@ func TestRandomGraphsHoldWithoutWhatIsExcluded(t *testing.T) {
 
 func TestIndicatorsCarryTheGroupsOfTheirFileThatListThem(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(20) {
+	for seed := range scaletest.N(uint64(20)) {
 		synctest.Test(t, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 4))
 			srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(time.Duration(random.IntN(5))*time.Second))

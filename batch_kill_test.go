@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
@@ -111,18 +112,14 @@ func (k *killer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // outage is how many requests an outage refuses: more than a process makes before it gives up.
 const outage = 60
 
-// TestAnImportSurvivesBeingKilled kills real processes, with the signal that cannot be caught, at 200
-// seeded moments of an import, or at 20 with -short. An item makes the platform give up its jobs, so that processes
-// also die while it is searched for. Every other import has an outage, at which processes end by themselves. Every
-// third one has many deaths, also right before its end. The processes mostly wait for the server, so that many imports
-// run at the same time.
+// TestAnImportSurvivesBeingKilled kills real processes, with the signal that cannot be caught, at 200 seeded moments of
+// an import. The platform gives up the jobs of one item, and processes also die in the search for it. Every other import
+// has an outage, at which processes end by themselves. Every third one has many deaths, also right before its end. The
+// processes mostly wait for the server, so many imports run at the same time.
 func TestAnImportSurvivesBeingKilled(t *testing.T) {
 	t.Parallel()
 	var killed, ended atomic.Int64
-	kills, imports := int64(200), uint64(16) // imports at the same time
-	if testing.Short() {
-		kills, imports = 20, 2
-	}
+	kills, imports := scaletest.N(int64(200)), scaletest.N(uint64(16)) // imports at the same time
 	var workers sync.WaitGroup
 	for worker := range imports {
 		workers.Go(func() {
@@ -142,7 +139,7 @@ func TestAnImportSurvivesBeingKilled(t *testing.T) {
 func killSeeded(t *testing.T, seed uint64, killed *atomic.Int64) {
 	random := rand.New(rand.NewPCG(seed, 2))
 	polls := 1
-	if testing.Short() {
+	if scaletest.Stride() > 1 {
 		polls = 0 // no waiting between two looks at a job
 	}
 	srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchPolls(polls))

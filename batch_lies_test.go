@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
@@ -211,8 +212,8 @@ func importWithRefusals(t *testing.T, seed uint64, check func(t *testing.T, stat
 func TestNoItemIsNamedThatWasNotRefused(t *testing.T) {
 	t.Parallel()
 	failed := int64(0)
-	for seed := uint64(0); seed < 200 && !t.Failed(); seed++ {
+	for seed := uint64(0); seed < scaletest.N(uint64(200)) && !t.Failed(); seed++ {
 		importWithRefusals(t, seed, func(_ *testing.T, stats threatconnect.BatchStats, _ int64) { failed += stats.Total().Failed })
 	}
-	assert.Greater(t, failed, int64(1000))
+	assert.Greater(t, failed, scaletest.N(int64(1000)))
 }

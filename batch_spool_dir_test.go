@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -132,13 +133,15 @@ func TestADirectoryThatCannotBeUsedIsAClearError(t *testing.T) {
 		require.NoError(t, os.Chmod(readOnly, 0o500))
 	}
 	for _, dir := range []string{"", file, filepath.Join(file, "spool"), readOnly} {
-		srv := threatconnecttest.NewT(t)
-		cfg := appendConfig()
-		cfg.Spool, cfg.Run = threatconnect.NewDirSpool(dir), "today"
-		_, err := srv.Client().Batch.Import(t.Context(), cfg, sequence([]threatconnect.BatchItem{batchHost(1)}))
-		require.ErrorIs(t, err, threatconnect.ErrSpool, dir)
-		assert.Empty(t, srv.Requests(), "nothing was sent that is not kept")
-		assert.NotContains(t, err.Error(), "h1.example")
+		synctest.Test(t, func(t *testing.T) { // the spool is tried for a while
+			srv := threatconnecttest.NewT(t)
+			cfg := appendConfig()
+			cfg.Spool, cfg.Run = threatconnect.NewDirSpool(dir), "today"
+			_, err := srv.Client().Batch.Import(t.Context(), cfg, sequence([]threatconnect.BatchItem{batchHost(1)}))
+			require.ErrorIs(t, err, threatconnect.ErrSpool, dir)
+			assert.Empty(t, srv.Requests(), "nothing is sent before it is in the spool")
+			assert.NotContains(t, err.Error(), "h1.example")
+		})
 	}
 }
 

@@ -24,6 +24,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
@@ -174,11 +175,7 @@ func TestAnImportSurvivesItsProcessAtEveryMoment(t *testing.T) {
 	const hosts = 40
 	items := feed(hosts)
 	for _, concurrency := range []int{1, 3} {
-		stride := 1
-		if testing.Short() {
-			stride = 9
-		}
-		for moment := 0; ; moment += stride {
+		for moment := 0; ; moment += scaletest.Stride() {
 			done := false
 			synctest.Test(t, func(t *testing.T) {
 				done = importThroughDeath(t, items, hosts, concurrency, moment)
@@ -256,7 +253,7 @@ func TestAnImportSurvivesManyDeathsAndFaults(t *testing.T) {
 	t.Parallel()
 	const hosts = 100
 	items := feed(hosts)
-	for seed := range uint64(20) {
+	for seed := range scaletest.N(uint64(20)) {
 		synctest.Test(t, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 1))
 			srv := threatconnecttest.NewT(t, threatconnecttest.WithBatchDuration(time.Second))

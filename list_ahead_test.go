@@ -15,6 +15,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
 // numbers is a platform with a list of numbers that takes its time.
@@ -329,7 +331,7 @@ func TestPagesAheadCanBeRangedOverAgain(t *testing.T) {
 
 func TestPagesAheadGiveWhatPagesOneAfterAnotherDo(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(200) {
+	for seed := range scaletest.N(uint64(200)) {
 		synctest.Test(t, func(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(seed, 1))
 			build := func() *numbers {

@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
 // fileOf makes a file of hashes that are written short: m1 is an MD5, s1 a SHA-1, t1 a SHA-256.
@@ -205,13 +207,12 @@ func randomFiles(t *testing.T, random *rand.Rand, count, hashes int) []*File {
 
 func TestClustersAreThoseFoundInMemory(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(300) {
+	for seed := range scaletest.N(uint64(300)) {
 		random := rand.New(rand.NewPCG(seed, 7))
 		checkClusters(t, randomFiles(t, random, 1+random.IntN(60), 1+random.IntN(40)))
 	}
-	if !testing.Short() {
-		checkClusters(t, randomFiles(t, rand.New(rand.NewPCG(1, 1)), 5_000, 2_500)) // more than memory is meant for
-	}
+	n := scaletest.N(5_000) // more than memory is meant for
+	checkClusters(t, randomFiles(t, rand.New(rand.NewPCG(1, 1)), n, n/2))
 }
 
 func checkClusters(t *testing.T, files []*File) {

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
@@ -194,7 +195,7 @@ func (m *meddling) RoundTrip(req *http.Request) (*http.Response, error) {
 func TestReconcileNeverRemovesWhatTheFeedHoldsHoweverTheListMoves(t *testing.T) {
 	t.Parallel()
 	missed, unlisted := 0, 0
-	for seed := range uint64(60) {
+	for seed := range scaletest.N(uint64(60)) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		srv := threatconnecttest.New()
 		other := srv.Client() // somebody else
@@ -292,7 +293,7 @@ func TestReconcileNeverTouchesAnySpellingOfWhatTheFeedHolds(t *testing.T) {
 	types := []string{"Coin", "Email Subject", "Hashtag", "Mutex", "Registry Key", "URL", "User Agent", "File"}
 	var total threatconnect.ReconcileCounts
 	reasons := map[string]int64{}
-	for seed := range uint64(60) {
+	for seed := range scaletest.N(uint64(60)) {
 		random := rand.New(rand.NewPCG(seed, 2))
 		srv := holding(t)
 		other := srv.Client(threatconnect.WithOwner(batchOwner))
@@ -407,8 +408,8 @@ func TestReconcileNeverTouchesAnySpellingOfWhatTheFeedHolds(t *testing.T) {
 			}
 		}
 	}
-	assert.Greater(t, total.Removed, int64(1000))
-	assert.Greater(t, reasons["is in the current set in another spelling"], int64(1000))
+	assert.Greater(t, total.Removed, scaletest.N(int64(1000)))
+	assert.Greater(t, reasons["is in the current set in another spelling"], scaletest.N(int64(1000)))
 	assert.Greater(t, reasons["has another hash since it was listed"], int64(20))
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
 const (
@@ -259,7 +260,7 @@ func TestFeedsAreReadInConstantMemory(t *testing.T) {
 		FormatJSONLines: `{"type":"Host","summary":"h%d.example.com","tags":["a"]}` + "\n",
 	} {
 		r, w := io.Pipe()
-		const n = 40_000
+		n := scaletest.N(40_000)
 		go func() {
 			var err error
 			for i := 0; i < n && err == nil; i++ {
@@ -276,7 +277,7 @@ func TestFeedsAreReadInConstantMemory(t *testing.T) {
 			if indicatorIn(e) == nil {
 				continue
 			}
-			if count++; count%10_000 == 0 {
+			if count++; count%(n/4) == 0 {
 				runtime.GC()
 				var m runtime.MemStats
 				runtime.ReadMemStats(&m)

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
 // many yields n hosts, of which every hundredth changes with the version.
@@ -57,8 +58,8 @@ func TestTimeGrowsWithTheNumberOfItems(t *testing.T) {
 		}
 		return best
 	}
-	few, more := least(10_000), least(80_000)
-	assert.Less(t, more, 20*few, "%v for 10,000 items, %v for 80,000", few, more)
+	few, more := least(scaletest.N(10_000)), least(scaletest.N(80_000))
+	assert.Less(t, more, 20*few, "eight times the items take %v instead of %v", more, few)
 }
 
 // BenchmarkState runs a first and a second import of a million items, of which 1% have changed in the second.

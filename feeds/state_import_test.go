@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 	"github.com/threatconnect-go/threatconnect/threatconnecttest"
 )
 
@@ -154,7 +155,7 @@ func TestTheServerHoldsTheLastFeedWhateverHappens(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		stopped, skipped, faults := 0, 0, 0
-		for seed := range uint64(12) {
+		for seed := range scaletest.N(uint64(12)) {
 			random := rand.New(rand.NewPCG(seed, 7))
 			d := newDaily(t)
 			feed := func() (items []threatconnect.BatchItem) {

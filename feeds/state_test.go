@@ -16,6 +16,7 @@ import (
 
 	"github.com/threatconnect-go/threatconnect"
 	"github.com/threatconnect-go/threatconnect/internal/extsort"
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
 var options = StateOptions{Instance: "https://tc.example/api", Owner: "Example Source", Settings: "x"}
@@ -308,7 +309,7 @@ func TestTheCursorMovesWithTheItems(t *testing.T) {
 func TestThePlatformsOwnerCatchesUpWhateverHappens(t *testing.T) {
 	t.Parallel()
 	kills, fails := 0, 0
-	for seed := range uint64(25) {
+	for seed := range scaletest.N(uint64(25)) {
 		random := rand.New(rand.NewPCG(seed, 3))
 		store := fileStoreIn(t)
 		owner := map[int]float64{}

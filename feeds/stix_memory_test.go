@@ -7,12 +7,15 @@ import (
 	"io"
 	"math/rand/v2"
 	"runtime"
+	"runtime/metrics"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
 // bigBundle generates a bundle of n objects without holding it: indicators, malware, relationships before and after
@@ -75,14 +78,14 @@ func (b *bigBundle) object(i int) {
 func peakHeap(t *testing.T, o Options, in io.Reader) (entries, refused int, peak uint64) {
 	t.Helper()
 	runtime.GC()
+	inUse := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/unused:bytes"}}
 	sample := func() {
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		peak = max(peak, m.HeapInuse)
+		metrics.Read(inUse)
+		peak = max(peak, inUse[0].Value.Uint64()+inUse[1].Value.Uint64())
 	}
 	n := 0
 	sampled := funcReader(func(p []byte) (int, error) {
-		if n++; n%64 == 0 {
+		if n++; n%16 == 0 {
 			sample()
 		}
 		return in.Read(p)
@@ -111,22 +114,25 @@ func (f funcReader) Read(p []byte) (int, error) { return f(p) }
 // repeated reads a text n times.
 func repeated(text string, n int) io.Reader {
 	var left string
-	return funcReader(func(p []byte) (int, error) {
-		if left == "" && n == 0 {
-			return 0, io.EOF
+	return funcReader(func(p []byte) (size int, err error) {
+		for size < len(p) && (left != "" || n > 0) {
+			if left == "" {
+				left, n = text, n-1
+			}
+			copied := copy(p[size:], left)
+			size, left = size+copied, left[copied:]
 		}
-		if left == "" {
-			left, n = text, n-1
+		if size == 0 {
+			err = io.EOF
 		}
-		size := copy(p, left)
-		left = left[size:]
-		return size, nil
+		return size, err
 	})
 }
 
 // The tests of memory do not run in parallel, because the heap is that of the process.
 func TestSTIXMemoryIsBounded(t *testing.T) {
-	b := newBigBundle(130_000)
+	n := scaletest.N(130_000)
+	b := newBigBundle(n)
 	size := 0
 	entries, refused, peak := peakHeap(t, Options{}, funcReader(func(p []byte) (int, error) {
 		n, err := b.Read(p)
@@ -134,8 +140,8 @@ func TestSTIXMemoryIsBounded(t *testing.T) {
 		return n, err
 	}))
 	t.Logf("%d MiB: at most %d MiB of heap", size>>20, peak>>20)
-	assert.Greater(t, size, 60<<20)
-	assert.Equal(t, 78_000, entries)
+	assert.Greater(t, size, scaletest.N(60<<20))
+	assert.Equal(t, n*6/10, entries)
 	assert.Zero(t, refused)
 	assert.Less(t, peak, uint64(32<<20))
 }
@@ -161,26 +167,26 @@ func TestThreatFeedsMemoryIsBounded(t *testing.T) {
 		})
 	}
 	for name, c := range map[string]input{
-		"white space between objects":  {in("", strings.Repeat(" \n", 500), 20_000, malware), 1, 0},
-		"white space in a member":      {in(open+`,"labels":[`, strings.Repeat(" \n", 500), 20_000, `"one"]}`), 1, 0},
-		"a string that is not needed":  {in(open+`,"x":"`, long, 50_000, `"}`), 1, 0},
-		"a string that is too long":    {in(open+`,"description":"`, long, 50_000, `"}`), 0, 1},
-		"a key that is not needed":     {in(open+`,"`, long, 50_000, `":1}`), 1, 0},
-		"a string that is a reference": {in(open+`,"object_refs":["`, long, 50_000, `"]}`), 0, 1},
-		"references":                   {in(open+`,"object_refs":["a"`, `,"`+stixID("malware", 1)+`"`, 200_000, `]}`), 1, 0},
+		"white space between objects":  {in("", strings.Repeat(" \n", 500), scaletest.N(20_000), malware), 1, 0},
+		"white space in a member":      {in(open+`,"labels":[`, strings.Repeat(" \n", 500), scaletest.N(20_000), `"one"]}`), 1, 0},
+		"a string that is not needed":  {in(open+`,"x":"`, long, scaletest.N(50_000), `"}`), 1, 0},
+		"a string that is too long":    {in(open+`,"description":"`, long, scaletest.N(50_000), `"}`), 0, 1},
+		"a key that is not needed":     {in(open+`,"`, long, scaletest.N(50_000), `":1}`), 1, 0},
+		"a string that is a reference": {in(open+`,"object_refs":["`, long, scaletest.N(50_000), `"]}`), 0, 1},
+		"references":                   {in(open+`,"object_refs":["a"`, `,"`+stixID("malware", 1)+`"`, scaletest.N(200_000), `]}`), 1, 0},
 		"phases":                       {in(open+`,"kill_chain_phases":[{}`, `,{}`, maxObject/3-100, `]}`), 0, 1},
 		"external references":          {in(open+`,"external_references":[{}`, `,{}`, maxElements-1, `]}`), 1, 0},
 		"labels":                       {in(open+`,"labels":[""`, `,""`, maxObject/3-100, `]}`), 0, 1},
-		"objects that are none":        {in(malware, `,7`, 100_000, ""), 1, maxNameless},
-		"objects without members":      {in(malware, `,{}`, 100_000, ""), 1, maxNameless},
-		"versions of one object":       {in(malware, `,`+malware, 50_000, ""), 1, 0},
-		"arrays that are not needed":   {in(open+`,"x":[[]`, `,[]`, 2_000_000, `]}`), 1, 0},
+		"objects that are none":        {in(malware, `,7`, maxNameless+scaletest.N(100_000), ""), 1, maxNameless},
+		"objects without members":      {in(malware, `,{}`, maxNameless+scaletest.N(100_000), ""), 1, maxNameless},
+		"versions of one object":       {in(malware, `,`+malware, scaletest.N(50_000), ""), 1, 0},
+		"arrays that are not needed":   {in(open+`,"x":[[]`, `,[]`, scaletest.N(2_000_000), `]}`), 1, 0},
 		"comparisons of a pattern":     {in(strings.ReplaceAll(open, "malware", "indicator")+`,"pattern":"[a:b=1`, ` OR a:b=1`, maxObject/9-100, `]"}`), 0, maxObject/9 - 99},
-		"markings that are not levels": {in(malware, `,`+stixText("marking-definition", 1, `,"name":"`+long+`"`), 50_000, ""), 1, 0},
-		"relationships of one object":  {in(malware, `,`+relationship(1, stixID("malware", 1), stixID("malware", 1)), 25_000, ""), 1, 0},
-		"members that are not twice":   {in(open, `,"x":1`, 2_000_000, `}`), 1, 0},
-		"members that are not text":    {in(open+`,"x":{"a":{}`, `,"b":{"c":[]}`, 1_000_000, `}}`), 1, 0},
-		"bundles":                      {repeated(`{"type":"bundle","objects":[]}`, 200_000), 0, 0},
+		"markings that are not levels": {in(malware, `,`+stixText("marking-definition", 1, `,"name":"`+long+`"`), scaletest.N(50_000), ""), 1, 0},
+		"relationships of one object":  {in(malware, `,`+relationship(1, stixID("malware", 1), stixID("malware", 1)), scaletest.N(25_000), ""), 1, 0},
+		"members that are not twice":   {in(open, `,"x":1`, scaletest.N(2_000_000), `}`), 1, 0},
+		"members that are not text":    {in(open+`,"x":{"a":{}`, `,"b":{"c":[]}`, scaletest.N(1_000_000), `}}`), 1, 0},
+		"bundles":                      {repeated(`{"type":"bundle","objects":[]}`, scaletest.N(200_000)), 0, 0},
 	} {
 		check(name, Options{Format: FormatSTIX}, c)
 	}
@@ -194,19 +200,19 @@ func TestThreatFeedsMemoryIsBounded(t *testing.T) {
 	n := 0
 	for name, c := range map[Format]map[string]input{
 		FormatList: {
-			"lines":             {repeated("a.example\n", 100_000), 100_000, 0},
-			"a line":            {repeated(long, 50_000), 0, 1},
+			"lines":             {repeated("a.example\n", scaletest.N(100_000)), scaletest.N(100_000), 0},
+			"a line":            {repeated(long, scaletest.N(50_000)), 0, 1},
 			"hosts of a line":   {row("0.0.0.0", " a.co", 12_000), 12_000, 0},
-			"lines without end": {repeated("\n", 10_000_000), 0, 0},
+			"lines without end": {repeated("\n", scaletest.N(10_000_000)), 0, 0},
 		},
 		FormatJSONLines: {
-			"a text":             {row(`{"type":"Host","summary":"`, long, 50_000), 0, 1},
-			"tags":               {line("tags", `"a"`, 1_000_000), 0, 1},
-			"groups":             {line("groups", `"a"`, 1_000_000), 0, 1},
-			"security labels":    {line("securityLabels", `"a"`, 1_000_000), 0, 1},
+			"a text":             {row(`{"type":"Host","summary":"`, long, scaletest.N(50_000)), 0, 1},
+			"tags":               {line("tags", `"a"`, scaletest.N(1_000_000)), 0, 1},
+			"groups":             {line("groups", `"a"`, scaletest.N(1_000_000)), 0, 1},
+			"security labels":    {line("securityLabels", `"a"`, scaletest.N(1_000_000)), 0, 1},
 			"attributes":         {line("attributes", `{"type":"a","value":"b"}`, 150_000), 0, 1},
 			"as many tags as go": {line("tags", `"a"`, maxElements-1), 1, 0},
-			"brackets":           {line("tags", "[", 1_000_000), 0, 1},
+			"brackets":           {line("tags", "[", scaletest.N(1_000_000)), 0, 1},
 		},
 		FormatFeodo: {
 			"groups": {funcReader(func(p []byte) (int, error) {
@@ -215,7 +221,7 @@ func TestThreatFeedsMemoryIsBounded(t *testing.T) {
 				}
 				return copy(p, fmt.Sprintf(",192.0.2.1,443,%d%s\n", n, long[:90])), nil
 			}), 40_000, 0},
-			"a comment": {row("#", long, 50_000), 0, 1},
+			"a comment": {row("#", long, scaletest.N(50_000)), 0, 1},
 			"columns":   {row(`,192.0.2.1,443,One`, ",", 60_000), 0, 1},
 		},
 	} {

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatconnect-go/threatconnect"
+	"github.com/threatconnect-go/threatconnect/internal/scaletest"
 )
 
 // modelObject is a STIX object of a random feed.
@@ -167,7 +168,7 @@ func described(found []Entry, refused []*LineError) []string {
 // holds everything in memory.
 func TestSTIXAgreesWithAModel(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(40) {
+	for seed := range scaletest.N(uint64(40)) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		objects := randomObjects(random, []int{4, 20, 100, 400}[seed%4])
 		want := model(objects)
